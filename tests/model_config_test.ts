@@ -1,0 +1,66 @@
+/** Model descriptions: defaults, and an error for every field that cannot be. */
+import assert from "node:assert/strict";
+import { modelConfig, type ModelConfigInput } from "../lib/nn/config.ts";
+
+const baby = { vocabSize: 65, contextLength: 64, layers: 4, heads: 4, width: 128 };
+
+Deno.test("modelConfig fills in GPT-2's defaults and keeps what is given", () => {
+  assert.deepEqual(modelConfig({ ...baby, hidden: undefined, bias: false }), {
+    ...baby,
+    hidden: 512,
+    norm: "layer",
+    normPlacement: "pre",
+    normEpsilon: 1e-5,
+    positions: "learned",
+    activation: "gelu_new",
+    gated: false,
+    bias: false,
+    tiedHead: true,
+    headBias: false,
+    dropout: 0,
+    scaleAttention: true,
+  });
+  assert.equal(modelConfig({ ...baby, positions: "rotary" }).rotaryBase, 10000);
+  const window = [undefined, 32, undefined, 32];
+  assert.deepEqual(modelConfig({ ...baby, window }).window, window);
+});
+
+Deno.test("heads that do not divide the width are named with it", () => {
+  assert.throws(() => modelConfig({ ...baby, heads: 3 }), {
+    name: "RangeError",
+    message: "model: heads 3 does not divide width 128: 128 / 3 = 42.667, expected a whole number",
+  });
+});
+
+const refused: [Record<string, unknown>, RegExp][] = [
+  [{ vocabSize: 0 }, /vocabSize must be a whole number from 1, got 0/],
+  [{ contextLength: -1 }, /contextLength .* got -1/],
+  [{ layers: 1.5 }, /layers .* got 1.5/],
+  [{ heads: NaN }, /heads .* got NaN/],
+  [{ width: "128" }, /width .* got 128/],
+  [{ width: undefined }, /width .* got undefined/],
+  [{ hidden: 0 }, /hidden .* got 0/],
+  [{ keyValueHeads: 0 }, /keyValueHeads .* got 0/],
+  [{ keyValueHeads: 3 }, /keyValueHeads 3 does not divide heads 4/],
+  [{ norm: "batch" }, /norm must be one of layer, rms, got batch/],
+  [{ normPlacement: "mid" }, /normPlacement must be one of pre, post, got mid/],
+  [{ positions: "alibi" }, /positions must be one of learned, sinusoidal, rotary, got alibi/],
+  [{ activation: "tanh" }, /activation must be one of gelu_new, gelu, relu, silu, got tanh/],
+  [{ bias: 1 }, /bias must be true or false, got 1/],
+  [{ positions: "sinusoidal", width: 127, heads: 1 }, /2 does not divide width 127/],
+  [{ positions: "rotary", width: 12 }, /2 does not divide head size 3/],
+  [{ rotaryBase: 10000 }, /rotaryBase is for rotary positions, got positions learned/],
+  [{ positions: "rotary", rotaryBase: 0 }, /rotaryBase must be a number above 1, got 0/],
+  [{ normEpsilon: 0 }, /normEpsilon must be a number above 0, got 0/],
+  [{ dropout: 1 }, /dropout must be in \[0, 1\), got 1/],
+  [{ dropout: NaN }, /dropout .* got NaN/],
+  [{ window: [1, 2] }, /one entry for each of 4 layers, got 2/],
+  [{ window: [1, 2, 0, undefined] }, /window\[2\] must be a whole number from 1, got 0/],
+];
+
+for (const [change, message] of refused) {
+  Deno.test(`modelConfig refuses ${JSON.stringify(change)}`, () => {
+    const input = { ...baby, ...change } as ModelConfigInput;
+    assert.throws(() => modelConfig(input), { name: "RangeError", message });
+  });
+}
