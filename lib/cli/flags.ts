@@ -1,0 +1,175 @@
+/**
+ * What a command accepts: flags with typed defaults, positional arguments, examples.
+ *
+ * This module only describes; reading a command line is left to parse.ts, and `--help` to help.ts.
+ * A flag's camelCase key is its name: `learningRate` is written `--learning-rate`.
+ *
+ * @module
+ */
+
+/** One flag: its default, what it means, and how its text is read. */
+export interface Flag<Value> {
+  /** Value when the flag is not given. */
+  readonly default: Value;
+  /** One line for `--help`. */
+  readonly meaning: string;
+  /** Placeholder of the value in `--help`, such as `FILE`; a flag without one is a switch. */
+  readonly placeholder?: string;
+  /** What a valid value is, for error messages: "an integer of at least 1". */
+  readonly expected: string;
+  /** The default as `--help` shows it, where the value itself would not tell; `""` shows none. */
+  readonly shownDefault?: string;
+  /** Heading under which `--help` lists the flag. */
+  readonly group?: string;
+  /** The values that a choice allows. */
+  readonly choices?: readonly string[];
+  /** Reads the text of a value; undefined when it is not what {@linkcode expected} says. */
+  read(text: string): Value | undefined;
+}
+
+/** Flags by their camelCase keys. */
+// The value types differ from flag to flag, and read() makes Flag invariant in them.
+// deno-lint-ignore no-explicit-any
+export type Flags = Record<string, Flag<any>>;
+
+/** The values of flags, by the same keys: `{ steps: integer(200, "…") }` gives `{ steps: number }`. */
+export type FlagValues<Specification extends Flags> = {
+  [Key in keyof Specification]: Specification[Key] extends Flag<infer Value> ? Value : never;
+};
+
+/** The arguments that are no flags. */
+export interface Positionals {
+  /** Their name in the usage line, in capitals. */
+  readonly name: string;
+  /** One line for `--help`. */
+  readonly meaning: string;
+  /** How many there must be. Default: 0. */
+  readonly min?: number;
+  /** How many there may be. Default: no limit. */
+  readonly max?: number;
+}
+
+/** A command line, described. */
+export interface Command<Specification extends Flags = Flags> {
+  /** How it is started, without flags: `deno task train`. */
+  readonly name: string;
+  /** What it does, in a sentence or two. */
+  readonly summary: string;
+  /** Its flags. */
+  readonly flags: Specification;
+  /** Its other arguments. Default: none allowed. */
+  readonly positionals?: Positionals;
+  /** Example command lines, each with what it does. */
+  readonly examples?: readonly (readonly [commandLine: string, meaning: string])[];
+}
+
+/** How a flag is shown, and which values it takes. */
+interface ShownOptions {
+  /** Placeholder of the value in `--help`. */
+  placeholder?: string;
+  /** The default as `--help` shows it. */
+  shownDefault?: string;
+}
+
+/** Limits of a number, both inclusive. */
+interface NumberOptions extends ShownOptions {
+  /** Smallest value allowed. Default: no limit. */
+  min?: number;
+  /** Largest value allowed. Default: no limit. */
+  max?: number;
+}
+
+/** A flag that takes any text, or a path, or a name. */
+export function text<Default extends string | undefined>(
+  value: Default,
+  meaning: string,
+  options: ShownOptions = {},
+): Flag<string | Default> {
+  return { placeholder: "TEXT", ...options, default: value, meaning, expected: "text", read };
+  function read(given: string): string {
+    return given;
+  }
+}
+
+/** A flag that takes a number such as `0.1` or `1e-3`. */
+export function number<Default extends number | undefined>(
+  value: Default,
+  meaning: string,
+  options: NumberOptions = {},
+): Flag<number | Default> {
+  const expected = `a number${limits(options)}`;
+  const read = (given: string) => readNumber(given, options);
+  return { placeholder: "NUMBER", ...options, default: value, meaning, expected, read };
+}
+
+/** A flag that takes a whole number such as `200` or `2e3`. */
+export function integer<Default extends number | undefined>(
+  value: Default,
+  meaning: string,
+  options: NumberOptions = {},
+): Flag<number | Default> {
+  const expected = `a whole number${limits(options)}`;
+  const read = (given: string) => {
+    const result = readNumber(given, options);
+    return Number.isSafeInteger(result) ? result : undefined;
+  };
+  return { placeholder: "N", ...options, default: value, meaning, expected, read };
+}
+
+/** A flag that takes one of a few words. */
+export function choice<const Choice extends string>(
+  value: NoInfer<Choice>,
+  meaning: string,
+  options: ShownOptions & { choices: readonly Choice[] },
+): Flag<Choice> {
+  const { choices } = options;
+  const expected = `one of ${choices.join(", ")}`;
+  const read = (given: string) => choices.find((allowed) => allowed === given);
+  return { placeholder: choices.join("|"), ...options, default: value, meaning, expected, read };
+}
+
+/** A switch: `--stream` turns it on, `--no-stream` off. */
+export function toggle(value: boolean, meaning: string): Flag<boolean> {
+  const read = (given: string) => given === "true" ? true : given === "false" ? false : undefined;
+  return { default: value, meaning, expected: "no value", read };
+}
+
+/**
+ * Puts flags under one heading of `--help`.
+ *
+ * @example
+ * ```ts
+ * const flags = {
+ *   ...group("Model", { layers: integer(4, "blocks", { min: 1 }) }),
+ *   ...group("Training", { learningRate: number(1e-3, "largest step size", { min: 0 }) }),
+ * };
+ * console.assert(flags.layers.group === "Model");
+ * ```
+ */
+export function group<Specification extends Flags>(
+  heading: string,
+  flags: Specification,
+): Specification {
+  const entries = Object.entries(flags).map(([key, flag]) => [key, { ...flag, group: heading }]);
+  return Object.fromEntries(entries) as Specification;
+}
+
+/** The name of a flag as it is typed: `learningRate` → `learning-rate`. */
+export function kebabCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
+}
+
+function limits({ min, max }: NumberOptions): string {
+  if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
+  if (min !== undefined) return ` of at least ${min}`;
+  if (max !== undefined) return ` of at most ${max}`;
+  return "";
+}
+
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+function readNumber(given: string, { min, max }: NumberOptions): number | undefined {
+  const result = DECIMAL.test(given) ? Number(given) : NaN;
+  const inRange = Number.isFinite(result) && !(result < min!) && !(result > max!);
+  return inRange ? result : undefined;
+}

@@ -1,0 +1,169 @@
+/**
+ * Reads a command line into typed values, and names every mistake in it.
+ *
+ * The splitting is done by the standard library's parser, to which this module gives types and the
+ * strictness it lacks; what the flags are is left to flags.ts.
+ *
+ * @module
+ */
+
+import { UserError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import { type Command, type Flag, type Flags, type FlagValues, kebabCase } from "./flags.ts";
+
+/** A command line that has been read. */
+export interface Parsed<Specification extends Flags> {
+  /** The value of every flag: the one given, or the default. */
+  readonly flags: FlagValues<Specification>;
+  /** Keys of the flags that were written on the command line. */
+  readonly given: ReadonlySet<keyof Specification>;
+  /** The arguments that are no flags, in order. */
+  readonly positionals: readonly string[];
+  /** True when `--help` or `-h` was asked for; then nothing else has been read. */
+  readonly help: boolean;
+}
+
+/** What the standard library's parser gives for the options used here. */
+type RawArguments = { _: string[] } & Record<string, string[] | boolean | undefined>;
+
+/**
+ * Reads command-line arguments.
+ *
+ * A value may follow its flag as the next argument or after `=`; everything after a bare `--` is
+ * positional. Throws UserError when a flag is unknown (and names the nearest one), lacks its value,
+ * is repeated or out of range, and when there are too few or too many positional arguments.
+ *
+ * @example
+ * ```ts
+ * import { integer } from "./flags.ts";
+ *
+ * const command = { name: "demo", summary: "", flags: { maxSteps: integer(5, "steps", { min: 1 }) } };
+ * const { flags, given } = await parseArguments(command, ["--max-steps", "2e3"]);
+ * console.assert(flags.maxSteps === 2000 && given.has("maxSteps"));
+ * ```
+ */
+export async function parseArguments<Specification extends Flags>(
+  command: Command<Specification>,
+  args: readonly string[],
+): Promise<Parsed<Specification>> {
+  const flagArguments = args.slice(0, args.includes("--") ? args.indexOf("--") : undefined);
+  const help = flagArguments.includes("--help") || flagArguments.includes("-h");
+  const raw = help || args.length === 0 ? { _: [] } : await split(command.flags, args);
+  const values: Record<string, unknown> = {};
+  const given = new Set<keyof Specification>();
+  for (const [key, flag] of Object.entries(command.flags)) {
+    const value = readFlag(flag, kebabCase(key), raw);
+    if (value !== undefined) given.add(key);
+    values[key] = value ?? flag.default;
+  }
+  if (!help) checkPositionals(command, raw._);
+  return { flags: values as FlagValues<Specification>, given, positionals: raw._, help };
+}
+
+async function split(flags: Flags, args: readonly string[]): Promise<RawArguments> {
+  const byName = new Map(Object.entries(flags).map(([key, flag]) => [kebabCase(key), flag]));
+  const names = [...byName.keys()];
+  const valued = names.filter((name) => takesValue(byName.get(name)!));
+  const toggles = names.filter((name) => !takesValue(byName.get(name)!));
+  const joined = joinValues(byName, args);
+  // deno-lint-ignore no-import-prefix -- the one place that loads the standard library's parser
+  const { parseArgs } = await import("npm:deno-std@1.4.0/cli/parse_args.js");
+  return parseArgs(joined, {
+    string: [...valued, "_"],
+    boolean: toggles,
+    negatable: toggles,
+    collect: valued,
+    default: Object.fromEntries(toggles.map((name) => [name, undefined])),
+  });
+}
+
+/**
+ * Writes each flag and its value as one argument, `--name=value`, because the parser takes neither
+ * `""`, `-`, nor `-1` for the value of the flag before it; checks the names on the way.
+ */
+function joinValues(byName: Map<string, Flag<unknown>>, args: readonly string[]): string[] {
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  const joined: string[] = [];
+  for (let index = 0; index < end; index++) {
+    const argument = args[index];
+    const flag = flagOf(byName, argument);
+    if (flag && takesValue(flag) && !argument.includes("=")) {
+      joined.push(`${argument}=${followingValue(argument, args.slice(0, end)[++index])}`);
+    } else {
+      joined.push(argument);
+    }
+  }
+  return [...joined, ...args.slice(end)];
+}
+
+/** The flag of `--name`, `--name=value` or `--no-name`, checked; undefined for a positional argument. */
+function flagOf(byName: Map<string, Flag<unknown>>, argument: string): Flag<unknown> | undefined {
+  if (!argument.startsWith("-") || argument === "-") return undefined;
+  const [, dashes, name, value] = /^(--?)([^=]*)(?:=(.*))?$/s.exec(argument)!;
+  const negated = !byName.has(name) && name.startsWith("no-");
+  const positive = negated ? name.slice("no-".length) : name;
+  const flag = byName.get(positive);
+  if (dashes !== "--" || !flag || (negated && takesValue(flag))) {
+    throw unknownFlag(dashes + name, byName);
+  }
+  const badValue = value !== undefined && (negated || flag.read(value) === undefined);
+  if (!takesValue(flag) && badValue) {
+    const forms = `--${positive} or --no-${positive}`;
+    throw new UserError(`--${name} takes no value, received "${value}"; write ${forms}`);
+  }
+  return flag;
+}
+
+function takesValue(flag: Flag<unknown>): boolean {
+  return flag.placeholder !== undefined;
+}
+
+function unknownFlag(written: string, byName: Map<string, Flag<unknown>>): UserError {
+  const word = kebabCase(written.replace(/^-+/, "")).replaceAll("_", "-");
+  const toggles = [...byName].filter(([, flag]) => !takesValue(flag));
+  const near = nearest(word, [...byName.keys(), ...toggles.map(([name]) => `no-${name}`)]);
+  const hint = near ? `did you mean --${near}?` : "--help lists all flags";
+  return new UserError(`unknown flag ${written}; ${hint}`);
+}
+
+function followingValue(name: string, value: string | undefined): string {
+  if (value === undefined) throw new UserError(`${name} needs a value, and none follows it`);
+  if (/^--?[A-Za-z]/.test(value)) {
+    const hint = `to give that as the value, write ${name}=${value}`;
+    throw new UserError(`${name} needs a value, but ${value} follows it; ${hint}`);
+  }
+  return value;
+}
+
+function readFlag(flag: Flag<unknown>, name: string, raw: RawArguments): unknown {
+  const given = raw[name];
+  if (given === undefined || typeof given === "boolean") return given;
+  if (given.length === 0) return undefined;
+  if (given.length > 1) {
+    throw new UserError(
+      `--${name} is given ${given.length} times (${given.join(", ")}); once is enough`,
+    );
+  }
+  const value = flag.read(given[0]);
+  if (value === undefined) {
+    const near = flag.choices && nearest(given[0], flag.choices);
+    const hint = near ? `; did you mean ${near}?` : "";
+    throw new UserError(`--${name} expects ${flag.expected}, received "${given[0]}"${hint}`);
+  }
+  return value;
+}
+
+function checkPositionals(command: Command, positionals: readonly string[]): void {
+  const { name, min = 0, max = Infinity } = command.positionals ?? { name: "", max: 0 };
+  if (positionals.length > max) {
+    const extra = positionals[max];
+    const names = Object.keys(command.flags).map(kebabCase);
+    const near = nearest(extra.split("=")[0], names);
+    const hint = near ? `did you mean --${near}?` : "flags are written --name VALUE";
+    throw new UserError(`unexpected argument "${extra}"; ${hint}`);
+  }
+  if (positionals.length < min) {
+    const meaning = command.positionals?.meaning;
+    throw new UserError(`${command.name} needs ${name} (${meaning}); --help shows examples`);
+  }
+}

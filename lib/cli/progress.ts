@@ -1,0 +1,170 @@
+/**
+ * Progress of a training run and of a download: a bar redrawn in place on a terminal, plain lines
+ * elsewhere. The figures come from the caller; nothing is measured here but the time left.
+ *
+ * @module
+ */
+
+import { formatBytes, formatCount, formatDuration, formatLoss, formatRate } from "./numbers.ts";
+import { type Output, stderr, stdout, withoutControls } from "./output.ts";
+import { fit, StatusLine } from "./status_line.ts";
+
+/** Where progress is written, and by which clock. */
+export interface ProgressOptions {
+  /** Where to write. Default: standard output for training, standard error for downloads. */
+  output?: Output;
+  /** Milliseconds from any fixed moment. Default: `performance.now`. */
+  now?: () => number;
+}
+
+/** What a run knows of itself at a step; absent figures keep their last value on the bar. */
+export interface TrainingFigures {
+  /** Steps done. */
+  step: number;
+  /** Training loss in nats per token. */
+  loss?: number;
+  /** Loss on held-out text in nats per token. */
+  validationLoss?: number;
+  /** Training speed. */
+  tokensPerSecond?: number;
+}
+
+/**
+ * Shows how far training is, with losses, speed and time left.
+ *
+ * On a terminal the bar follows {@linkcode advance} and {@linkcode report}; elsewhere each report is
+ * one line.
+ *
+ * @example
+ * ```ts
+ * const progress = new TrainingProgress(200);
+ * for (let step = 1; step <= 200; step++) {
+ *   progress.advance(step);
+ *   if (step % 100 === 0) progress.report({ step, loss: 4 / step, tokensPerSecond: 84e3 });
+ * }
+ * progress.finish();
+ * ```
+ */
+export class TrainingProgress {
+  readonly #steps: number;
+  readonly #firstStep: number;
+  readonly #line: StatusLine;
+  readonly #start: number;
+  #latest: TrainingFigures;
+
+  /** `steps` is the whole run; a resumed one gives the steps done before as `firstStep`. */
+  constructor(steps: number, options: ProgressOptions & { firstStep?: number } = {}) {
+    const { output = stdout, now = () => performance.now(), firstStep = 0 } = options;
+    this.#steps = steps;
+    this.#firstStep = firstStep;
+    this.#line = new StatusLine(output, now);
+    this.#start = now();
+    this.#latest = { step: firstStep };
+  }
+
+  /** Moves the bar; cheap enough for every step. */
+  advance(step: number): void {
+    this.#latest.step = step;
+    if (this.#line.output.isTerminal && this.#line.isDue) this.#draw();
+  }
+
+  /** Shows new figures. */
+  report(figures: TrainingFigures): void {
+    this.#latest = { ...this.#latest, ...figures };
+    if (!this.#line.output.isTerminal) return this.note(this.#parts(figures).join("  "));
+    if (this.#line.isDue) this.#draw();
+  }
+
+  /** Prints a lasting line, on a terminal above the bar. */
+  note(line: string): void {
+    this.#line.above(line);
+  }
+
+  /** Ends the bar with the last figures. */
+  finish(): void {
+    if (!this.#line.output.isTerminal) return;
+    this.#draw();
+    this.#line.finish();
+  }
+
+  #draw(): void {
+    const { step } = this.#latest;
+    const parts = this.#parts(this.#latest);
+    this.#line.draw(fit(parts, step / this.#steps, this.#line.output.columns));
+  }
+
+  #parts({ step, loss, validationLoss, tokensPerSecond }: TrainingFigures): string[] {
+    const width = String(this.#steps).length;
+    const parts = [`step ${String(step).padStart(width)}/${this.#steps}`];
+    if (loss !== undefined) parts.push(`loss ${formatLoss(loss)}`);
+    if (validationLoss !== undefined) parts.push(`validation ${formatLoss(validationLoss)}`);
+    if (tokensPerSecond !== undefined) parts.push(`${formatRate(tokensPerSecond)} tokens/s`);
+    const left = this.#secondsLeft(step);
+    if (left !== undefined) parts.push(`${formatDuration(left)} left`);
+    return parts;
+  }
+
+  #secondsLeft(step: number): number | undefined {
+    const done = step - this.#firstStep;
+    if (done <= 0 || step >= this.#steps) return undefined;
+    const elapsed = (this.#line.now() - this.#start) / 1000;
+    return elapsed / done * (this.#steps - step);
+  }
+}
+
+/**
+ * Shows how much of a download has come. Elsewhere than on a terminal it is one line at the start and
+ * one at the end.
+ *
+ * @example
+ * ```ts
+ * const progress = new DownloadProgress("tiny-shakespeare", 1_115_394);
+ * progress.update(500_000);
+ * progress.finish();
+ * ```
+ */
+export class DownloadProgress {
+  readonly #name: string;
+  readonly #totalBytes: number | undefined;
+  readonly #line: StatusLine;
+  readonly #start: number;
+  #bytes = 0;
+
+  /** `totalBytes` is undefined where the server does not say. */
+  constructor(name: string, totalBytes: number | undefined, options: ProgressOptions = {}) {
+    const { output = stderr, now = () => performance.now() } = options;
+    this.#name = withoutControls(name);
+    this.#totalBytes = totalBytes;
+    this.#line = new StatusLine(output, now);
+    this.#start = now();
+    const size = totalBytes === undefined ? "" : ` (${formatBytes(totalBytes)})`;
+    if (!output.isTerminal) this.#line.above(`fetching ${this.#name}${size}`);
+  }
+
+  /** Tells how many bytes have come so far. */
+  update(bytes: number): void {
+    this.#bytes = bytes;
+    if (this.#line.output.isTerminal && this.#line.isDue) this.#draw();
+  }
+
+  /** Ends the bar with what has come in all. */
+  finish(): void {
+    const seconds = (this.#line.now() - this.#start) / 1000;
+    const total = `${formatCount(this.#bytes)} bytes in ${formatDuration(seconds)}`;
+    const line = `fetched ${this.#name}: ${total}`;
+    const { isTerminal, columns } = this.#line.output;
+    if (isTerminal) this.#line.finish(fit([line], undefined, columns));
+    else this.#line.above(line);
+  }
+
+  #draw(): void {
+    const total = this.#totalBytes;
+    const seconds = (this.#line.now() - this.#start) / 1000;
+    const size = total === undefined
+      ? formatBytes(this.#bytes)
+      : `${formatBytes(this.#bytes)} of ${formatBytes(total)}`;
+    const parts = [this.#name, size];
+    if (seconds > 0) parts.push(`${formatBytes(this.#bytes / seconds)}/s`);
+    this.#line.draw(fit(parts, total && this.#bytes / total, this.#line.output.columns));
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Shows text that a model wrote: the prompt in one colour, what followed in another.
+ *
+ * @module
+ */
+
+import { coloured, type Output, stdout, withoutControls } from "./output.ts";
+
+/**
+ * Prints a prompt in magenta and its continuation in blue, then resets the colour; plain text where
+ * the output shows no colours.
+ *
+ * @example
+ * ```ts
+ * printSample("To be, or", " not to be");
+ * ```
+ */
+export function printSample(prompt: string, sample: string, output: Output = stdout): void {
+  const printer = new SamplePrinter(prompt, output);
+  printer.write(sample);
+  printer.finish();
+}
+
+/**
+ * Prints a sample piece by piece as it is generated, in the colours of {@linkcode printSample}.
+ *
+ * @example
+ * ```ts
+ * const printer = new SamplePrinter("To be, or");
+ * for (const piece of [" not", " to", " be"]) printer.write(piece);
+ * printer.finish();
+ * ```
+ */
+export class SamplePrinter {
+  readonly #output: Output;
+
+  /** Prints the prompt. */
+  constructor(prompt: string, output: Output = stdout) {
+    this.#output = output;
+    this.#print(prompt, "magenta");
+  }
+
+  /** Prints the next piece. */
+  write(piece: string): void {
+    this.#print(piece, "blue");
+  }
+
+  /** Ends the line. */
+  finish(): void {
+    this.#output.write("\n");
+  }
+
+  #print(text: string, colour: "magenta" | "blue"): void {
+    if (text) this.#output.write(coloured(withoutControls(text), colour, this.#output));
+  }
+}
