@@ -12,6 +12,8 @@
  *
  * Element i of a uniform tensor takes index i, element i of a normal tensor takes 2i and 2i + 1.
  * Who uses which stream is left to the callers; kernels that fill tensors live with the devices.
+ *
+ * @module
  */
 
 const MULTIPLIER_0 = 0xD2511F53;

@@ -1,6 +1,8 @@
 /**
  * Shapes: the sizes of a tensor's axes, outermost first, and the arithmetic on them.
  * Storage, dtypes and the operations themselves are left to the tensor layer.
+ *
+ * @module
  */
 
 /** Sizes of the axes, outermost first; `[]` is a scalar. */

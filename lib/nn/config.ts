@@ -2,6 +2,8 @@
  * The numbers and choices that make a transformer: the one description from which a model is built
  * and which a saved model carries. Building the model is left to the GPT module, other projects'
  * configuration files to hub/.
+ *
+ * @module
  */
 
 const NORMS = ["layer", "rms"] as const;

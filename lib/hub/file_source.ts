@@ -1,0 +1,56 @@
+/**
+ * A local file as a ByteSource: the part of hub/ that needs the Deno namespace.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+import { type ByteSource, checkRange } from "./byte_source.ts";
+
+/**
+ * Opens a file for reading in any order. It stays open until `close()`.
+ *
+ * @throws {UserError} naming the path where it cannot be opened or is no file
+ */
+export function fileSource(path: string): ByteSource {
+  const file = open(path);
+  const { size, isFile } = file.statSync();
+  if (!isFile) {
+    file.close();
+    throw new UserError(`reading ${path}: expected a file, this is a folder or a device`);
+  }
+  const source: ByteSource = {
+    name: path,
+    byteLength: size,
+    read(offset, length) {
+      return new Promise((resolve) => {
+        checkRange(source, offset, length);
+        resolve(readFully(file, path, offset, length));
+      });
+    },
+    close: () => file.close(),
+  };
+  return source;
+}
+
+function open(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { read: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UserError(`reading ${path}: ${reason}`, { cause });
+  }
+}
+
+/** Synchronous, so that two reads that were started together cannot move each other's position. */
+function readFully(file: Deno.FsFile, path: string, offset: number, length: number) {
+  const bytes = new Uint8Array(length);
+  file.seekSync(offset, Deno.SeekMode.Start);
+  for (let filled = 0; filled < length;) {
+    const count = file.readSync(bytes.subarray(filled));
+    if (count === null) {
+      throw new SyntaxError(`${path}: ended after ${offset + filled} bytes; it was cut short`);
+    }
+    filled += count;
+  }
+  return bytes;
+}

@@ -1,0 +1,144 @@
+/**
+ * The element types of a safetensors file: their sizes, and their conversion to the two array types
+ * that tensors are made from. All values are little-endian, as is every platform of Deno.
+ *
+ * @module
+ */
+
+/** Bytes of one element of each type that is read and written. */
+export const DTYPE_BYTES = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+} as const;
+
+/** Name of an element type, as it stands in the header. */
+export type SafetensorsDtype = keyof typeof DTYPE_BYTES;
+
+/** An array that can be written. */
+export type SafetensorsArray =
+  | Float64Array
+  | Float32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint32Array
+  | Uint16Array
+  | Uint8Array;
+
+/** The element type that an array is written as where none is named: its own. */
+export function dtypeOfArray(array: SafetensorsArray): SafetensorsDtype {
+  if (array instanceof Float64Array) return "F64";
+  if (array instanceof Float32Array) return "F32";
+  if (array instanceof BigInt64Array) return "I64";
+  if (array instanceof BigUint64Array) return "U64";
+  if (array instanceof Int32Array) return "I32";
+  if (array instanceof Int16Array) return "I16";
+  if (array instanceof Int8Array) return "I8";
+  if (array instanceof Uint32Array) return "U32";
+  if (array instanceof Uint16Array) return "U16";
+  return "U8";
+}
+
+/**
+ * Floating-point elements as float32: exact for F32, F16 and BF16, rounded to nearest for F64.
+ *
+ * @param bytes whole elements, at the start of their buffer; F32 shares it, the others do not
+ * @throws {TypeError} where dtype is not a floating-point type
+ */
+export function decodeFloat32(
+  dtype: SafetensorsDtype,
+  bytes: Uint8Array<ArrayBuffer>,
+): Float32Array<ArrayBuffer> {
+  switch (dtype) {
+    case "F32":
+      return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+    case "F64":
+      return new Float32Array(
+        new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8),
+      );
+    case "F16":
+      return decodeHalves(bytes, halfToFloat);
+    case "BF16":
+      return decodeHalves(bytes, (half) => half << 16);
+    default:
+      throw new TypeError(`expected a floating-point tensor (F32, F16, BF16 or F64), got ${dtype}`);
+  }
+}
+
+/** Widens 16-bit patterns through `widen`, which gives the 32-bit pattern of the same value. */
+function decodeHalves(bytes: Uint8Array<ArrayBuffer>, widen: (half: number) => number) {
+  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) words[i] = widen(halves[i]);
+  return new Float32Array(words.buffer);
+}
+
+/** IEEE binary16 to the binary32 pattern: 5 exponent bits of bias 15 become 8 of bias 127. */
+function halfToFloat(half: number): number {
+  const sign = (half & 0x8000) << 16, exponent = (half >>> 10) & 31, fraction = half & 0x3FF;
+  if (exponent === 31) return sign | 0x7F800000 | (fraction << 13);
+  if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+  if (fraction === 0) return sign;
+  const shift = Math.clz32(fraction) - 21; // subnormal: move its first bit to the hidden place
+  return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3FF) << 13);
+}
+
+/**
+ * Integer and boolean elements as int32.
+ *
+ * @param bytes whole elements, at the start of their buffer; I32 shares it, the others do not
+ * @throws {TypeError} where dtype is a floating-point type
+ * @throws {RangeError} where a value does not fit
+ */
+export function decodeInt32(
+  dtype: SafetensorsDtype,
+  bytes: Uint8Array<ArrayBuffer>,
+): Int32Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = bytes;
+  switch (dtype) {
+    case "I32":
+      return new Int32Array(buffer, byteOffset, byteLength / 4);
+    case "I64":
+      return narrow(new BigInt64Array(buffer, byteOffset, byteLength / 8));
+    case "U64":
+      return narrow(new BigUint64Array(buffer, byteOffset, byteLength / 8));
+    case "U32":
+      return narrow(new Uint32Array(buffer, byteOffset, byteLength / 4));
+    case "I16":
+      return new Int32Array(new Int16Array(buffer, byteOffset, byteLength / 2));
+    case "U16":
+      return new Int32Array(new Uint16Array(buffer, byteOffset, byteLength / 2));
+    case "I8":
+      return new Int32Array(new Int8Array(buffer, byteOffset, byteLength));
+    case "U8":
+    case "BOOL":
+      return new Int32Array(bytes);
+    default:
+      throw new TypeError(`expected an integer tensor (I64 … U8 or BOOL), got ${dtype}`);
+  }
+}
+
+function narrow(values: BigInt64Array | BigUint64Array | Uint32Array): Int32Array<ArrayBuffer> {
+  const result = new Int32Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = Number(values[i]);
+    if (value !== (value | 0)) {
+      throw new RangeError(`element ${i} is ${values[i]}, which does not fit int32`);
+    }
+    result[i] = value;
+  }
+  return result;
+}
