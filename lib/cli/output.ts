@@ -35,7 +35,7 @@ export type Colour = keyof typeof COLOURS;
 
 /** Text in a colour where the output shows colours, and as it is elsewhere. */
 export function coloured(text: string, colour: Colour, output: Output): string {
-  return output.colour ? `\x1b[${COLOURS[colour]}m${text}\x1b[39m` : text;
+  return output.colour ? `\x1b[${COLOURS[colour]}m${text}\x1b[0m` : text;
 }
 
 /**

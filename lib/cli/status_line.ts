@@ -44,12 +44,6 @@ export class StatusLine {
     if (this.#shown) this.output.write("\n");
     this.#shown = "";
   }
-
-  /** Removes the line. */
-  clear(): void {
-    if (this.#shown) this.output.write(CLEAR_LINE);
-    this.#shown = "";
-  }
 }
 
 /**
