@@ -1,0 +1,44 @@
+/**
+ * Walking contiguous floats four at a time, the rest one at a time: shared by the kernels that go over rows.
+ *
+ * @module
+ */
+import { type FunctionBuilder, I32, type V128 } from "../../lib/device/cpu/assembler.ts";
+
+/**
+ * Calls `body(i)` with byte offsets i = 0, 16, … while four whole floats are left of `count`, then `tail(i)` with i in steps of 4.
+ * `count` is a local or a constant.
+ */
+export function forVectors(
+  f: FunctionBuilder,
+  count: I32 | number,
+  body: (byteOffset: I32) => void,
+  tail: (byteOffset: I32) => void,
+): void {
+  const bytes = f.i32(I32.of(count).shl(2));
+  const whole = f.i32(bytes.and(-16));
+  const i = f.i32(0);
+  f.while(i.ltU(whole), () => {
+    body(i);
+    f.set(i, i.add(16));
+  });
+  f.while(i.ltU(bytes), () => {
+    tail(i);
+    f.set(i, i.add(4));
+  });
+}
+
+/** `forVectors` where the tail computes the same vector function and keeps its first lane. */
+export function mapVectors(
+  f: FunctionBuilder,
+  count: I32 | number,
+  inputs: readonly I32[],
+  output: I32,
+  map: (...values: V128[]) => V128,
+): void {
+  forVectors(f, count, (i) => {
+    f.storeV128(output.add(i), map(...inputs.map((p) => p.add(i).loadV128())));
+  }, (i) => {
+    f.storeF32(output.add(i), map(...inputs.map((p) => p.add(i).loadSplat())).lane(0));
+  });
+}

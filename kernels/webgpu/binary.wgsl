@@ -1,0 +1,76 @@
+// c = op(a, b), elementwise with broadcasting. c: [d0,d1,d2,d3] of count elements; a and b by a stride for each axis, 0 where stretched.
+// A thread computes one element.
+override OP: u32;
+override BROADCAST: u32;
+override A_STEP: u32;
+override B_STEP: u32;
+
+struct Scalars {
+  count: u32, chunks: u32, d1: u32, d2: u32, d3: u32,
+  a0: u32, a1: u32, a2: u32, b0: u32, b1: u32, b2: u32,
+}
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> c: array<f32>;
+@group(0) @binding(3) var<uniform> s: Scalars;
+
+const SQRT_2_OVER_PI = 0.7978845608028654;
+
+fn gelu_derivative(v: f32) -> f32 {
+  let t = tanh(clamp(SQRT_2_OVER_PI * (v + 0.044715 * v * v * v), -15.0, 15.0));
+  return 0.5 * (1.0 + t) + 0.5 * v * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 0.134145 * v * v);
+}
+
+// erf to 2e-7 absolute. Source: Abramowitz & Stegun 7.1.26.
+fn erf(v: f32) -> f32 {
+  let m = abs(v);
+  let t = 1.0 / (1.0 + 0.3275911 * m);
+  let p = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  return sign(v) * (1.0 - p * exp(-m * m));
+}
+
+fn gelu_erf_derivative(v: f32) -> f32 {
+  return 0.5 * (1.0 + erf(v * 0.7071067811865476)) + v * exp(-0.5 * v * v) * 0.3989422804014327;
+}
+
+fn silu_derivative(v: f32) -> f32 {
+  let g = 1.0 / (1.0 + exp(-v));
+  return g * (1.0 + v * (1.0 - g));
+}
+
+fn apply(u: f32, v: f32) -> f32 {
+  switch OP {
+    case 0u: { return u + v; }
+    case 1u: { return u - v; }
+    case 2u: { return u * v; }
+    case 3u: { return u / v; }
+    case 4u: { return max(u, v); }
+    case 5u: { return min(u, v); }
+    case 6u: { return select(0.0, 1.0, u > v); }
+    case 7u: { return select(0.0, 1.0, u >= v); }
+    case 8u: { return select(0.0, 1.0, u == v); }
+    case 9u: { return u * gelu_derivative(v); }
+    case 10u: { return u * gelu_erf_derivative(v); }
+    case 11u: { return select(0.0, u, v > 0.0); }
+    default: { return u * silu_derivative(v); }
+  }
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (i >= s.count) { return; }
+  if (BROADCAST == 0u) {
+    c[i] = apply(a[i], b[i]);
+    return;
+  }
+  let i3 = i % s.d3;
+  let row = i / s.d3;
+  let i2 = row % s.d2;
+  let outer = row / s.d2;
+  let i1 = outer % s.d1;
+  let i0 = outer / s.d1;
+  let at_a = i0 * s.a0 + i1 * s.a1 + i2 * s.a2 + i3 * A_STEP;
+  let at_b = i0 * s.b0 + i1 * s.b1 + i2 * s.b2 + i3 * B_STEP;
+  c[i] = apply(a[at_a], b[at_b]);
+}

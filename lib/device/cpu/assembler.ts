@@ -1,0 +1,725 @@
+/**
+ * A small assembler for WebAssembly: typed expressions, locals, loops and functions that become module bytes.
+ *
+ * `I32`, `F32` and `V128` are expressions (nothing runs while they are built); a `FunctionBuilder` strings
+ * statements together; a `ModuleBuilder` turns functions into the bytes of a module that imports the shared
+ * memory. What a kernel computes is left to kernels/cpu, when it runs to the scheduler.
+ * Source of the encodings: WebAssembly core specification 2.0 with the threads and relaxed-SIMD proposals.
+ *
+ * @module
+ */
+
+/** The value types that kernels use. */
+export type ValueType = "i32" | "f32" | "v128";
+
+/** An i32 expression, or a number standing for a constant. */
+export type I32Like = I32 | number;
+/** An f32 expression, or a number standing for a constant. */
+export type F32Like = F32 | number;
+
+type Code = readonly number[];
+
+const TYPE_BYTE: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
+
+function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  do {
+    const low = value & 0x7f;
+    value = Math.floor(value / 128);
+    bytes.push(value > 0 ? low | 0x80 : low);
+  } while (value > 0);
+  return bytes;
+}
+
+function signed(value: number): number[] {
+  const bytes: number[] = [];
+  for (;;) {
+    const low = value & 0x7f;
+    value >>= 7;
+    const done = (value === 0 && !(low & 0x40)) || (value === -1 && (low & 0x40) !== 0);
+    bytes.push(done ? low : low | 0x80);
+    if (done) return bytes;
+  }
+}
+
+function floatBytes(value: number): number[] {
+  return [...new Uint8Array(new Float32Array([value]).buffer)];
+}
+
+const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
+const memoryArgument = (alignment: number, offset: number) => [alignment, ...unsigned(offset)];
+
+/** An expression that leaves one value on the stack. `local` is set when it reads a local. */
+abstract class Expression {
+  constructor(readonly code: Code, readonly local?: number) {}
+  abstract readonly type: ValueType;
+}
+
+/** A 32-bit integer or address. Comparisons give 0 or 1. */
+export class I32 extends Expression {
+  readonly type = "i32";
+  /** The constant `value`; both signed and unsigned notations are taken. */
+  static of(value: I32Like): I32 {
+    return typeof value === "number" ? new I32([0x41, ...signed(value | 0)]) : value;
+  }
+  #two(opcode: number, other: I32Like): I32 {
+    return new I32([...this.code, ...I32.of(other).code, opcode]);
+  }
+  add(other: I32Like): I32 {
+    return other === 0 ? this : this.#two(0x6a, other);
+  }
+  sub(other: I32Like): I32 {
+    return this.#two(0x6b, other);
+  }
+  mul(other: I32Like): I32 {
+    return other === 1 ? this : this.#two(0x6c, other);
+  }
+  divU(other: I32Like): I32 {
+    return this.#two(0x6e, other);
+  }
+  remU(other: I32Like): I32 {
+    return this.#two(0x70, other);
+  }
+  and(other: I32Like): I32 {
+    return this.#two(0x71, other);
+  }
+  or(other: I32Like): I32 {
+    return this.#two(0x72, other);
+  }
+  xor(other: I32Like): I32 {
+    return this.#two(0x73, other);
+  }
+  shl(other: I32Like): I32 {
+    return this.#two(0x74, other);
+  }
+  shrS(other: I32Like): I32 {
+    return this.#two(0x75, other);
+  }
+  shrU(other: I32Like): I32 {
+    return this.#two(0x76, other);
+  }
+  eqz(): I32 {
+    return new I32([...this.code, 0x45]);
+  }
+  eq(other: I32Like): I32 {
+    return this.#two(0x46, other);
+  }
+  ne(other: I32Like): I32 {
+    return this.#two(0x47, other);
+  }
+  ltS(other: I32Like): I32 {
+    return this.#two(0x48, other);
+  }
+  ltU(other: I32Like): I32 {
+    return this.#two(0x49, other);
+  }
+  gtS(other: I32Like): I32 {
+    return this.#two(0x4a, other);
+  }
+  gtU(other: I32Like): I32 {
+    return this.#two(0x4b, other);
+  }
+  leS(other: I32Like): I32 {
+    return this.#two(0x4c, other);
+  }
+  leU(other: I32Like): I32 {
+    return this.#two(0x4d, other);
+  }
+  geS(other: I32Like): I32 {
+    return this.#two(0x4e, other);
+  }
+  geU(other: I32Like): I32 {
+    return this.#two(0x4f, other);
+  }
+  /** The smaller of two unsigned values; both must be cheap to repeat (locals or constants). */
+  minU(other: I32Like): I32 {
+    return I32.select(this.ltU(other), this, other);
+  }
+  /** The larger of two signed values; both must be cheap to repeat (locals or constants). */
+  maxS(other: I32Like): I32 {
+    return I32.select(this.gtS(other), this, other);
+  }
+  /** The smaller of two signed values; both must be cheap to repeat (locals or constants). */
+  minS(other: I32Like): I32 {
+    return I32.select(this.ltS(other), this, other);
+  }
+  /** `condition ? yes : no`; both are evaluated. */
+  static select(condition: I32, yes: I32Like, no: I32Like): I32 {
+    return new I32([...I32.of(yes).code, ...I32.of(no).code, ...condition.code, 0x1b]);
+  }
+  /** The 64-bit unsigned product's high word, for Philox. */
+  mulHighU(other: I32Like): I32 {
+    const wide = [...this.code, 0xad, ...I32.of(other).code, 0xad, 0x7e];
+    return new I32([...wide, 0x42, 32, 0x88, 0xa7]);
+  }
+  /** As a float, read as signed. */
+  toF32(): F32 {
+    return new F32([...this.code, 0xb2]);
+  }
+  /** As a float, read as unsigned. */
+  toF32U(): F32 {
+    return new F32([...this.code, 0xb3]);
+  }
+  /** The same 32 bits read as a float. */
+  asF32(): F32 {
+    return new F32([...this.code, 0xbe]);
+  }
+  /** Four copies, as i32x4. */
+  splat(): V128 {
+    return new V128([...this.code, ...simd(0x11)]);
+  }
+  #load(opcode: number, alignment: number, offset: number): Code {
+    return [...this.code, opcode, ...memoryArgument(alignment, offset)];
+  }
+  loadI32(offset = 0): I32 {
+    return new I32(this.#load(0x28, 2, offset));
+  }
+  loadF32(offset = 0): F32 {
+    return new F32(this.#load(0x2a, 2, offset));
+  }
+  loadU8(offset = 0): I32 {
+    return new I32(this.#load(0x2d, 0, offset));
+  }
+  loadS8(offset = 0): I32 {
+    return new I32(this.#load(0x2c, 0, offset));
+  }
+  loadU16(offset = 0): I32 {
+    return new I32(this.#load(0x2f, 1, offset));
+  }
+  /** Sixteen bytes; the address need not be aligned. */
+  loadV128(offset = 0): V128 {
+    return new V128([...this.code, ...simd(0x00), ...memoryArgument(2, offset)]);
+  }
+  /** One float in all four lanes. */
+  loadSplat(offset = 0): V128 {
+    return new V128([...this.code, ...simd(0x09), ...memoryArgument(2, offset)]);
+  }
+  /** Eight signed bytes, widened to i16x8. */
+  loadS8x8(offset = 0): V128 {
+    return new V128([...this.code, ...simd(0x01), ...memoryArgument(0, offset)]);
+  }
+  atomicLoad(offset = 0): I32 {
+    return new I32([...this.code, 0xfe, 0x10, ...memoryArgument(2, offset)]);
+  }
+  /** Adds at this address and gives the value from before. */
+  atomicAdd(value: I32Like, offset = 0): I32 {
+    const operands = [...this.code, ...I32.of(value).code];
+    return new I32([...operands, 0xfe, 0x1e, ...memoryArgument(2, offset)]);
+  }
+  /** Sleeps while the word at this address holds `expected`, at most `nanoseconds` (−1: for ever). */
+  atomicWait(expected: I32Like, nanoseconds = -1): I32 {
+    const operands = [...this.code, ...I32.of(expected).code, 0x42, ...signed(nanoseconds)];
+    return new I32([...operands, 0xfe, 0x01, ...memoryArgument(2, 0)]);
+  }
+  /** Wakes up to `count` sleepers at this address; gives how many were woken. */
+  atomicNotify(count: I32Like): I32 {
+    const operands = [...this.code, ...I32.of(count).code];
+    return new I32([...operands, 0xfe, 0x00, ...memoryArgument(2, 0)]);
+  }
+}
+
+/** A 32-bit float. Comparisons give an I32 of 0 or 1. */
+export class F32 extends Expression {
+  readonly type = "f32";
+  static of(value: F32Like): F32 {
+    return typeof value === "number" ? new F32([0x43, ...floatBytes(value)]) : value;
+  }
+  #one(opcode: number): F32 {
+    return new F32([...this.code, opcode]);
+  }
+  #two(opcode: number, other: F32Like): F32 {
+    return new F32([...this.code, ...F32.of(other).code, opcode]);
+  }
+  #compare(opcode: number, other: F32Like): I32 {
+    return new I32([...this.code, ...F32.of(other).code, opcode]);
+  }
+  add(other: F32Like): F32 {
+    return this.#two(0x92, other);
+  }
+  sub(other: F32Like): F32 {
+    return this.#two(0x93, other);
+  }
+  mul(other: F32Like): F32 {
+    return this.#two(0x94, other);
+  }
+  div(other: F32Like): F32 {
+    return this.#two(0x95, other);
+  }
+  min(other: F32Like): F32 {
+    return this.#two(0x96, other);
+  }
+  max(other: F32Like): F32 {
+    return this.#two(0x97, other);
+  }
+  abs(): F32 {
+    return this.#one(0x8b);
+  }
+  neg(): F32 {
+    return this.#one(0x8c);
+  }
+  floor(): F32 {
+    return this.#one(0x8e);
+  }
+  nearest(): F32 {
+    return this.#one(0x90);
+  }
+  sqrt(): F32 {
+    return this.#one(0x91);
+  }
+  eq(other: F32Like): I32 {
+    return this.#compare(0x5b, other);
+  }
+  ne(other: F32Like): I32 {
+    return this.#compare(0x5c, other);
+  }
+  lt(other: F32Like): I32 {
+    return this.#compare(0x5d, other);
+  }
+  gt(other: F32Like): I32 {
+    return this.#compare(0x5e, other);
+  }
+  le(other: F32Like): I32 {
+    return this.#compare(0x5f, other);
+  }
+  ge(other: F32Like): I32 {
+    return this.#compare(0x60, other);
+  }
+  /** `condition ? yes : no`; both are evaluated. */
+  static select(condition: I32, yes: F32Like, no: F32Like): F32 {
+    return new F32([...F32.of(yes).code, ...F32.of(no).code, ...condition.code, 0x1b]);
+  }
+  /** Truncated towards zero, saturating; NaN gives 0. */
+  toI32(): I32 {
+    return new I32([...this.code, 0xfc, 0x00]);
+  }
+  /** The same 32 bits read as an integer. */
+  asI32(): I32 {
+    return new I32([...this.code, 0xbc]);
+  }
+  /** Four copies. */
+  splat(): V128 {
+    return new V128([...this.code, ...simd(0x13)]);
+  }
+}
+
+/** Four lanes: of floats unless the method's name ends in `I` (i32x4). */
+export class V128 extends Expression {
+  readonly type = "v128";
+  /** The same float in all four lanes. */
+  static of(value: number): V128 {
+    return V128.lanes(value, value, value, value);
+  }
+  /** Four float constants. */
+  static lanes(a: number, b: number, c: number, d: number): V128 {
+    return new V128([...simd(0x0c), ...[a, b, c, d].flatMap(floatBytes)]);
+  }
+  /** The same integer in all four lanes. */
+  static ofI(value: number): V128 {
+    const bytes = new Uint8Array(new Int32Array([value, value, value, value]).buffer);
+    return new V128([...simd(0x0c), ...bytes]);
+  }
+  #one(opcode: number): V128 {
+    return new V128([...this.code, ...simd(opcode)]);
+  }
+  #two(opcode: number, other: V128): V128 {
+    return new V128([...this.code, ...other.code, ...simd(opcode)]);
+  }
+  add(other: V128): V128 {
+    return this.#two(0xe4, other);
+  }
+  sub(other: V128): V128 {
+    return this.#two(0xe5, other);
+  }
+  mul(other: V128): V128 {
+    return this.#two(0xe6, other);
+  }
+  div(other: V128): V128 {
+    return this.#two(0xe7, other);
+  }
+  min(other: V128): V128 {
+    return this.#two(0xe8, other);
+  }
+  max(other: V128): V128 {
+    return this.#two(0xe9, other);
+  }
+  abs(): V128 {
+    return this.#one(0xe0);
+  }
+  neg(): V128 {
+    return this.#one(0xe1);
+  }
+  sqrt(): V128 {
+    return this.#one(0xe3);
+  }
+  nearest(): V128 {
+    return this.#one(0x6a);
+  }
+  floor(): V128 {
+    return this.#one(0x68);
+  }
+  /** All bits of a lane set where the comparison holds. */
+  eq(other: V128): V128 {
+    return this.#two(0x41, other);
+  }
+  ne(other: V128): V128 {
+    return this.#two(0x42, other);
+  }
+  lt(other: V128): V128 {
+    return this.#two(0x43, other);
+  }
+  gt(other: V128): V128 {
+    return this.#two(0x44, other);
+  }
+  le(other: V128): V128 {
+    return this.#two(0x45, other);
+  }
+  ge(other: V128): V128 {
+    return this.#two(0x46, other);
+  }
+  and(other: V128): V128 {
+    return this.#two(0x4e, other);
+  }
+  /** `this & ~other`. */
+  andNot(other: V128): V128 {
+    return this.#two(0x4f, other);
+  }
+  or(other: V128): V128 {
+    return this.#two(0x50, other);
+  }
+  xor(other: V128): V128 {
+    return this.#two(0x51, other);
+  }
+  /** Bits of `yes` where this mask is set, of `no` elsewhere. */
+  bitSelect(yes: V128, no: V128): V128 {
+    return new V128([...yes.code, ...no.code, ...this.code, ...simd(0x52)]);
+  }
+  addI(other: V128): V128 {
+    return this.#two(0xae, other);
+  }
+  subI(other: V128): V128 {
+    return this.#two(0xb1, other);
+  }
+  mulI(other: V128): V128 {
+    return this.#two(0xb5, other);
+  }
+  eqI(other: V128): V128 {
+    return this.#two(0x37, other);
+  }
+  ltSI(other: V128): V128 {
+    return this.#two(0x39, other);
+  }
+  gtSI(other: V128): V128 {
+    return this.#two(0x3b, other);
+  }
+  shlI(bits: number): V128 {
+    return new V128([...this.code, ...I32.of(bits).code, ...simd(0xab)]);
+  }
+  shrSI(bits: number): V128 {
+    return new V128([...this.code, ...I32.of(bits).code, ...simd(0xac)]);
+  }
+  shrUI(bits: number): V128 {
+    return new V128([...this.code, ...I32.of(bits).code, ...simd(0xad)]);
+  }
+  /** Floats truncated to i32x4, saturating. */
+  toI(): V128 {
+    return this.#one(0xf8);
+  }
+  /** i32x4 converted to floats. */
+  toF(): V128 {
+    return this.#one(0xfa);
+  }
+  /** The low (or high) four of i16x8, widened to i32x4. */
+  widenS16(half: "low" | "high"): V128 {
+    return this.#one(half === "low" ? 0xa7 : 0xa8);
+  }
+  /** 1 when any bit is set. */
+  anyTrue(): I32 {
+    return new I32([...this.code, ...simd(0x53)]);
+  }
+  lane(index: number): F32 {
+    return new F32([...this.code, ...simd(0x1f), index]);
+  }
+  laneI(index: number): I32 {
+    return new I32([...this.code, ...simd(0x1b), index]);
+  }
+  withLane(index: number, value: F32): V128 {
+    return new V128([...this.code, ...value.code, ...simd(0x20), index]);
+  }
+  withLaneI(index: number, value: I32): V128 {
+    return new V128([...this.code, ...value.code, ...simd(0x1c), index]);
+  }
+  /** Lanes picked from this (0–3) and `other` (4–7). */
+  shuffle(other: V128, a: number, b: number, c: number, d: number): V128 {
+    const bytes = [a, b, c, d].flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte));
+    return new V128([...this.code, ...other.code, ...simd(0x0d), ...bytes]);
+  }
+}
+
+/** A function of the module under construction. */
+export interface FunctionHandle {
+  readonly index: number;
+  readonly parameters: readonly ValueType[];
+  readonly result?: ValueType;
+}
+
+function localOf<T extends Expression>(type: ValueType, index: number): T {
+  const code = [0x20, ...unsigned(index)];
+  const made = type === "i32"
+    ? new I32(code, index)
+    : type === "f32"
+    ? new F32(code, index)
+    : new V128(code, index);
+  return made as unknown as T;
+}
+
+/** Collects the statements and locals of one function. */
+export class FunctionBuilder {
+  readonly #body: number[] = [];
+  readonly #locals: ValueType[] = [];
+
+  constructor(
+    readonly module: ModuleBuilder,
+    readonly parameters: readonly ValueType[],
+    readonly result?: ValueType,
+  ) {}
+
+  /** The parameter at `index`, as an I32. */
+  i32Parameter(index: number): I32 {
+    return localOf<I32>("i32", index);
+  }
+  /** The parameter at `index`, as an F32. */
+  f32Parameter(index: number): F32 {
+    return localOf<F32>("f32", index);
+  }
+  /** The parameter at `index`, as a V128. */
+  v128Parameter(index: number): V128 {
+    return localOf<V128>("v128", index);
+  }
+  #local<T extends Expression>(type: ValueType, initial?: Expression): T {
+    const index = this.parameters.length + this.#locals.length;
+    this.#locals.push(type);
+    if (initial) this.#body.push(...initial.code, 0x21, ...unsigned(index));
+    return localOf<T>(type, index);
+  }
+  /** A new i32 local. */
+  i32(initial?: I32Like): I32 {
+    return this.#local<I32>("i32", initial === undefined ? undefined : I32.of(initial));
+  }
+  /** A new f32 local. */
+  f32(initial?: F32Like): F32 {
+    return this.#local<F32>("f32", initial === undefined ? undefined : F32.of(initial));
+  }
+  /** A new v128 local. */
+  v128(initial?: V128): V128 {
+    return this.#local<V128>("v128", initial);
+  }
+  /** `local = value`. */
+  set(local: I32, value: I32Like): void;
+  set(local: F32, value: F32Like): void;
+  set(local: V128, value: V128): void;
+  set(local: Expression, value: Expression | number): void {
+    if (local.local === undefined) throw new TypeError("assembler: set needs a local");
+    const code = typeof value !== "number"
+      ? value.code
+      : local.type === "i32"
+      ? I32.of(value).code
+      : F32.of(value).code;
+    this.#body.push(...code, 0x21, ...unsigned(local.local));
+  }
+  /** `a·b + c` on four floats, fused where relaxed SIMD is there. */
+  madd(a: V128, b: V128, c: V128): V128 {
+    if (!this.module.relaxed) return a.mul(b).add(c);
+    return new V128([...a.code, ...b.code, ...c.code, ...simd(0x105)]);
+  }
+  /** `c − a·b` on four floats, fused where relaxed SIMD is there. */
+  nmadd(a: V128, b: V128, c: V128): V128 {
+    if (!this.module.relaxed) return c.sub(a.mul(b));
+    return new V128([...a.code, ...b.code, ...c.code, ...simd(0x106)]);
+  }
+  storeI32(address: I32, value: I32Like, offset = 0): void {
+    const operands = [...address.code, ...I32.of(value).code];
+    this.#body.push(...operands, 0x36, ...memoryArgument(2, offset));
+  }
+  storeF32(address: I32, value: F32Like, offset = 0): void {
+    const operands = [...address.code, ...F32.of(value).code];
+    this.#body.push(...operands, 0x38, ...memoryArgument(2, offset));
+  }
+  storeV128(address: I32, value: V128, offset = 0): void {
+    this.#body.push(...address.code, ...value.code, ...simd(0x0b), ...memoryArgument(2, offset));
+  }
+  atomicStore(address: I32, value: I32Like, offset = 0): void {
+    const operands = [...address.code, ...I32.of(value).code];
+    this.#body.push(...operands, 0xfe, 0x17, ...memoryArgument(2, offset));
+  }
+  /** Evaluates and forgets. */
+  drop(value: Expression): void {
+    this.#body.push(...value.code, 0x1a);
+  }
+  /** Runs `then` when the condition is not 0, `otherwise` when it is. */
+  if(condition: I32, then: () => void, otherwise?: () => void): void {
+    this.#body.push(...condition.code, 0x04, 0x40);
+    then();
+    if (otherwise) {
+      this.#body.push(0x05);
+      otherwise();
+    }
+    this.#body.push(0x0b);
+  }
+  /** Repeats `body` while the condition, evaluated before each round, is not 0. */
+  while(condition: I32, body: () => void): void {
+    this.#body.push(0x02, 0x40, 0x03, 0x40, ...condition.code, 0x45, 0x0d, 1);
+    body();
+    this.#body.push(0x0c, 0, 0x0b, 0x0b);
+  }
+  /** Runs `body` at least once, and again while the condition, evaluated after each round, is not 0. */
+  doWhile(body: () => void, condition: () => I32): void {
+    this.#body.push(0x03, 0x40);
+    body();
+    this.#body.push(...condition().code, 0x0d, 0, 0x0b);
+  }
+  /** `for (i = from; i < to; i += step)`, signed; `to` should be a local or a constant. */
+  for(from: I32Like, to: I32Like, step: I32Like, body: (i: I32) => void): void {
+    const i = this.i32(from);
+    this.while(i.ltS(to), () => {
+      body(i);
+      this.set(i, i.add(step));
+    });
+  }
+  /** Calls a function without a result. */
+  call(target: FunctionHandle, ...operands: Expression[]): void {
+    this.#body.push(...operands.flatMap((operand) => [...operand.code]));
+    this.#body.push(0x10, ...unsigned(target.index));
+  }
+  /** Calls a function that gives an f32. */
+  callF32(target: FunctionHandle, ...operands: Expression[]): F32 {
+    return new F32(callCode(target, operands));
+  }
+  /** Calls a function that gives a v128. */
+  callV128(target: FunctionHandle, ...operands: Expression[]): V128 {
+    return new V128(callCode(target, operands));
+  }
+  /** Calls the function at `slot` of the module's imported table. */
+  callIndirect(slot: I32, parameters: readonly ValueType[], ...operands: Expression[]): void {
+    this.#body.push(...operands.flatMap((operand) => [...operand.code]), ...slot.code);
+    this.#body.push(0x11, ...unsigned(this.module.typeIndex(parameters, undefined)), 0);
+  }
+  /** Leaves the function. */
+  return(value?: Expression): void {
+    this.#body.push(...(value?.code ?? []), 0x0f);
+  }
+  /** The function's body in binary form. */
+  encode(): number[] {
+    const locals = this.#locals.flatMap((type) => [1, TYPE_BYTE[type]]);
+    const body = [...unsigned(this.#locals.length), ...locals, ...this.#body];
+    if (this.result) body.push(0x00); // a function with a result ends by `return`; what follows is unreachable
+    body.push(0x0b);
+    return [...unsigned(body.length), ...body];
+  }
+}
+
+function callCode(target: FunctionHandle, operands: Expression[]): number[] {
+  return [
+    ...operands.flatMap((operand) => [...operand.code]),
+    0x10,
+    ...unsigned(target.index),
+  ];
+}
+
+function section(id: number, content: number[]): number[] {
+  return [id, ...unsigned(content.length), ...content];
+}
+
+function vector(items: number[][]): number[] {
+  return [...unsigned(items.length), ...items.flat()];
+}
+
+function name(text: string): number[] {
+  const bytes = new TextEncoder().encode(text);
+  return [...unsigned(bytes.length), ...bytes];
+}
+
+/** Options of a module. */
+export interface ModuleOptions {
+  /** Use relaxed SIMD's fused multiply-add. Default: what `relaxedSimdSupported` found. */
+  relaxed?: boolean;
+  /** Import a function table as `env.table`, for `callIndirect`. */
+  table?: boolean;
+}
+
+/** Gathers functions and writes the module: it imports `env.memory` (shared, up to 4 GiB). */
+export class ModuleBuilder {
+  readonly relaxed: boolean;
+  readonly #table: boolean;
+  readonly #types: { key: string; code: number[] }[] = [];
+  readonly #functions: FunctionBuilder[] = [];
+  readonly #exports: { name: string; index: number }[] = [];
+
+  constructor(options: ModuleOptions = {}) {
+    this.relaxed = options.relaxed ?? relaxedSimdSupported();
+    this.#table = options.table ?? false;
+  }
+
+  /** The index of a function type, added at its first use. */
+  typeIndex(parameters: readonly ValueType[], result: ValueType | undefined): number {
+    const key = `${parameters.join()}>${result ?? ""}`;
+    const found = this.#types.findIndex((type) => type.key === key);
+    if (found >= 0) return found;
+    const inputs = vector(parameters.map((type) => [TYPE_BYTE[type]]));
+    const outputs = vector(result ? [[TYPE_BYTE[result]]] : []);
+    this.#types.push({ key, code: [0x60, ...inputs, ...outputs] });
+    return this.#types.length - 1;
+  }
+
+  /** Adds a function; `body` writes its statements. With `exported` it is visible from JavaScript. */
+  function(
+    parameters: readonly ValueType[],
+    result: ValueType | undefined,
+    body: (f: FunctionBuilder) => void,
+    exported?: string,
+  ): FunctionHandle {
+    const builder = new FunctionBuilder(this, parameters, result);
+    body(builder);
+    return this.add(builder, exported);
+  }
+
+  /** Adds a finished function. */
+  add(builder: FunctionBuilder, exported?: string): FunctionHandle {
+    this.#functions.push(builder);
+    const index = this.#functions.length - 1;
+    if (exported) this.#exports.push({ name: exported, index });
+    return { index, parameters: builder.parameters, result: builder.result };
+  }
+
+  /** The module's bytes. */
+  encode(): Uint8Array<ArrayBuffer> {
+    const functionTypes = this.#functions.map((f) =>
+      unsigned(this.typeIndex(f.parameters, f.result))
+    );
+    const imports = [[...name("env"), ...name("memory"), 0x02, 0x03, 1, ...unsigned(65536)]];
+    if (this.#table) imports.push([...name("env"), ...name("table"), 0x01, 0x70, 0x00, 0]);
+    const exports = this.#exports.map((e) => [...name(e.name), 0x00, ...unsigned(e.index)]);
+    return Uint8Array.from([
+      ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      ...section(1, vector(this.#types.map((type) => type.code))),
+      ...section(2, vector(imports)),
+      ...section(3, vector(functionTypes)),
+      ...section(7, vector(exports)),
+      ...section(10, vector(this.#functions.map((f) => f.encode()))),
+    ]);
+  }
+}
+
+let relaxedSupport: boolean | undefined;
+
+/** Whether this engine runs relaxed SIMD (a fused multiply-add on four floats). */
+export function relaxedSimdSupported(): boolean {
+  if (relaxedSupport === undefined) {
+    const probe = new ModuleBuilder({ relaxed: true });
+    probe.function(["v128"], "v128", (f) => {
+      const x = f.v128Parameter(0);
+      f.return(f.madd(x, x, x));
+    });
+    relaxedSupport = WebAssembly.validate(probe.encode());
+  }
+  return relaxedSupport;
+}

@@ -1,0 +1,223 @@
+/**
+ * The CPU device: WebAssembly SIMD kernels on all cores over one shared memory.
+ *
+ * It emits kernels at their first use, lays programs out as records for the scheduler, and wakes the workers. The main thread is
+ * thread 0 and works like the others. A launch of one chunk runs on the main thread alone, so small tensors pay for no threads.
+ *
+ * @module
+ */
+import type { Allocation, Device, Launch, LoadedProgram, Range } from "../device.ts";
+import { type Constants, encodeScalars, type Kernel, kernelKey } from "../kernel.ts";
+import { KernelBuilder } from "../kernel.ts";
+import type { Recorder } from "../recorder.ts";
+import { Allocator, type Block } from "./allocator.ts";
+import { FunctionBuilder, ModuleBuilder, relaxedSimdSupported } from "./assembler.ts";
+import { KernelTable } from "./kernel_table.ts";
+import { CONTROL, HEAP, MAX_KERNELS, RECORD, schedulerModule } from "./scheduler.ts";
+
+/** Options of the CPU device. */
+export interface CpuOptions {
+  /** Threads, the main one among them. Default: `navigator.hardwareConcurrency`. */
+  threads?: number;
+  /** Use fused multiply-add. Default: where the engine has it. */
+  relaxedSimd?: boolean;
+  /** Why this device was chosen, for its description. */
+  reason?: string;
+}
+
+const MAX_THREADS = 64;
+
+/** Runs kernels as WebAssembly, on `threads` threads. */
+export class CpuDevice implements Device {
+  readonly kind = "cpu";
+  readonly description: string;
+  readonly threads: number;
+  recorder: Recorder | undefined;
+  readonly #memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared: true });
+  readonly #heap = new Allocator(this.#memory, HEAP);
+  readonly #scheduler = schedulerModule();
+  readonly #table: KernelTable;
+  readonly #relaxed: boolean;
+  readonly #slots = new Map<string, number>();
+  #workers: Worker[] = [];
+  #scratch: Block | undefined;
+  #single: Block;
+
+  constructor(options: CpuOptions = {}) {
+    const threads = options.threads ?? navigator.hardwareConcurrency;
+    if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
+      throw new RangeError(`cpu: threads must be a whole number from 1 to ${MAX_THREADS}; got ${threads}`);
+    }
+    this.threads = threads;
+    this.#relaxed = options.relaxedSimd ?? relaxedSimdSupported();
+    this.#table = new KernelTable(this.#memory, this.#scheduler);
+    this.#single = this.#heap.allocate(RECORD.bytes);
+    const simd = this.#relaxed ? "relaxed SIMD" : "SIMD";
+    const count = `${threads} thread${threads > 1 ? "s" : ""}`;
+    this.description = `cpu (WebAssembly ${simd}, ${count})${
+      options.reason ? `: ${options.reason}` : ""
+    }`;
+    this.#store(CONTROL.threads, threads);
+  }
+
+  allocate(bytes: number): Allocation {
+    return this.#heap.allocate(bytes);
+  }
+  release(allocation: Allocation): void {
+    this.#heap.release(allocation as Block);
+  }
+  write(target: Range, data: ArrayBufferView): void {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    new Uint8Array(this.#memory.buffer).set(bytes, pointerOf(target));
+  }
+  read(source: Range): Promise<ArrayBuffer> {
+    const copy = new Uint8Array(source.bytes);
+    copy.set(new Uint8Array(this.#memory.buffer, pointerOf(source), source.bytes));
+    return Promise.resolve(copy.buffer);
+  }
+
+  launch(launch: Launch<Range>): void {
+    const { slot, words, chunks } = this.#bind(launch);
+    const block = this.#heap.allocate(words.byteLength);
+    this.#words(block.pointer, words.length).set(words);
+    if (chunks === 1) this.#table.call(slot, block.pointer, 0, this.#scratch?.pointer ?? 0);
+    else if (chunks > 1) {
+      this.#record(this.#single.pointer, slot, chunks, block.pointer);
+      this.#run(this.#single.pointer, 1);
+    }
+    this.#heap.release(block);
+  }
+
+  load(launches: readonly Launch<Range>[]): LoadedProgram {
+    const bound = launches.map((launch) => this.#bind(launch)).filter(({ chunks }) => chunks > 0);
+    const blockWords = bound.reduce((sum, { words }) => sum + words.length, 0);
+    const records = this.#heap.allocate(Math.max(1, bound.length) * RECORD.bytes);
+    const blocks = this.#heap.allocate(Math.max(1, blockWords) * 4);
+    let at = blocks.pointer;
+    bound.forEach(({ slot, words, chunks }, i) => {
+      this.#words(at, words.length).set(words);
+      this.#record(records.pointer + i * RECORD.bytes, slot, chunks, at);
+      at += words.byteLength;
+    });
+    return {
+      run: () => this.#run(records.pointer, bound.length),
+      dispose: () => {
+        this.#heap.release(records);
+        this.#heap.release(blocks);
+      },
+    };
+  }
+
+  finish(): Promise<void> {
+    return Promise.resolve();
+  }
+  memory(): { used: number; peak: number } {
+    return { used: this.#heap.used, peak: this.#heap.peak };
+  }
+  close(): void {
+    this.#store(CONTROL.stop, 1);
+    this.#wake();
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
+  }
+
+  #run(program: number, length: number): void {
+    if (length === 0) return;
+    if (this.#workers.length < this.threads - 1) this.#startWorkers();
+    const words = this.#words(0, 1024);
+    words[CONTROL.program / 4] = program;
+    words[CONTROL.programLength / 4] = length;
+    if (this.threads > 1) this.#wake();
+    this.#table.walk(0);
+  }
+
+  #startWorkers(): void {
+    const epoch = this.#words(0, 1024)[CONTROL.epoch / 4];
+    for (let thread = 1; thread < this.threads; thread++) {
+      const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+      worker.postMessage({ memory: this.#memory, scheduler: this.#scheduler, thread, epoch });
+      (worker as { unref?: () => void }).unref?.();
+      this.#workers.push(worker);
+    }
+  }
+
+  #wake(): void {
+    const words = new Int32Array(this.#memory.buffer, 0, 1024);
+    Atomics.add(words, CONTROL.epoch / 4, 1);
+    Atomics.notify(words, CONTROL.epoch / 4);
+  }
+
+  #record(at: number, slot: number, chunks: number, block: number): void {
+    const words = this.#words(at, RECORD.bytes / 4);
+    words[RECORD.claimed / 4] = 0;
+    words[RECORD.chunks / 4] = chunks;
+    words[RECORD.slot / 4] = slot;
+    words[RECORD.block / 4] = block;
+  }
+
+  #bind(launch: Launch<Range>): { slot: number; words: Uint32Array; chunks: number } {
+    const { kernel, constants, scalars, buffers } = launch;
+    const cpu = kernel.cpu;
+    if (!cpu) {
+      throw new TypeError(`${kernel.name}: it has no CPU kernel; run it with the device 'webgpu'`);
+    }
+    this.#reserveScratch(cpu.scratchBytes?.(scalars, constants) ?? 0);
+    const scalarWords = encodeScalars(kernel, scalars);
+    const words = new Uint32Array(buffers.length + scalarWords.length);
+    buffers.forEach((buffer, i) => words[i] = buffer ? pointerOf(buffer) : 0);
+    words.set(scalarWords, buffers.length);
+    return { slot: this.#slot(kernel, constants), words, chunks: cpu.chunks(scalars, constants) };
+  }
+
+  #slot(kernel: Kernel, constants: Constants): number {
+    const key = kernelKey(kernel, constants);
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      slot = this.#list(this.#emit(kernel, constants));
+      this.#slots.set(key, slot);
+      this.#table.loadListed();
+    }
+    return slot;
+  }
+
+  #emit(kernel: Kernel, constants: Constants): Uint8Array {
+    const module = new ModuleBuilder({ relaxed: this.#relaxed });
+    const f = new FunctionBuilder(module, ["i32", "i32", "i32"]);
+    kernel.cpu!.emit(new KernelBuilder(kernel, constants, module, f));
+    module.add(f, "kernel");
+    return module.encode();
+  }
+
+  #list(bytes: Uint8Array): number {
+    const slot = this.#slots.size;
+    if (slot >= MAX_KERNELS) throw new RangeError(`cpu: more than ${MAX_KERNELS} kernels`);
+    const block = this.#heap.allocate(bytes.length);
+    new Uint8Array(this.#memory.buffer).set(bytes, block.pointer);
+    const entry = this.#words(CONTROL.directory + 8 * slot, 2);
+    entry[0] = block.pointer;
+    entry[1] = bytes.length;
+    this.#store(CONTROL.kernels, slot + 1);
+    return slot;
+  }
+
+  #reserveScratch(bytes: number): void {
+    const perThread = Math.ceil(bytes / 4096) * 4096;
+    if (this.#scratch && this.#scratch.bytes >= perThread * this.threads) return;
+    if (perThread === 0) return;
+    if (this.#scratch) this.#heap.release(this.#scratch);
+    this.#scratch = this.#heap.allocate(perThread * this.threads);
+    this.#store(CONTROL.scratch, this.#scratch.pointer);
+    this.#store(CONTROL.scratchBytes, perThread);
+  }
+
+  #words(pointer: number, length: number): Uint32Array {
+    return new Uint32Array(this.#memory.buffer, pointer, length);
+  }
+  #store(address: number, value: number): void {
+    Atomics.store(new Int32Array(this.#memory.buffer, 0, 1024), address / 4, value);
+  }
+}
+
+function pointerOf(range: Range): number {
+  return (range.allocation as Block).pointer + range.byteOffset;
+}

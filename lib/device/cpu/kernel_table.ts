@@ -1,0 +1,50 @@
+/**
+ * One thread's view of the kernels: the scheduler's instance and the function table it calls through.
+ *
+ * Every thread holds the same kernels in the same slots, read from the directory in shared memory.
+ *
+ * @module
+ */
+import { CONTROL } from "./scheduler.ts";
+
+type Walk = (thread: number) => void;
+type KernelFunction = (block: number, chunk: number, scratch: number) => void;
+
+/** Instantiates kernels and walks programs on the thread that made it. */
+export class KernelTable {
+  readonly #table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
+  /** Runs the program that the control words name, as one of its threads. */
+  readonly walk: Walk;
+  /** Waits until the epoch is no longer the one given. */
+  readonly park: (epoch: number) => void;
+
+  constructor(readonly memory: WebAssembly.Memory, scheduler: Uint8Array<ArrayBuffer>) {
+    const { walk, park } = this.#instantiate(scheduler, { memory, table: this.#table });
+    this.walk = walk as Walk;
+    this.park = park as (epoch: number) => void;
+  }
+
+  /** Loads the kernels that were listed since the last call. */
+  loadListed(): void {
+    const words = new Int32Array(this.memory.buffer, 0, 16384);
+    const listed = Atomics.load(words, CONTROL.kernels / 4);
+    for (let i = this.#table.length; i < listed; i++) {
+      const at = CONTROL.directory / 4 + 2 * i;
+      const bytes = new Uint8Array(this.memory.buffer, words[at], words[at + 1]).slice();
+      const { kernel } = this.#instantiate(bytes, { memory: this.memory });
+      this.#table.grow(1);
+      this.#table.set(i, kernel);
+    }
+  }
+
+  /** Runs one chunk of the kernel in `slot` on this thread alone. */
+  call(slot: number, block: number, chunk: number, scratch: number): void {
+    (this.#table.get(slot) as KernelFunction)(block, chunk, scratch);
+  }
+
+  #instantiate(bytes: Uint8Array<ArrayBuffer>, env: WebAssembly.ModuleImports) {
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
+    // deno-lint-ignore ban-types -- the exports of a module are functions of many types
+    return instance.exports as Record<string, Function>;
+  }
+}

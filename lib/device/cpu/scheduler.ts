@@ -1,0 +1,99 @@
+/**
+ * The scheduler: the WebAssembly loop in which every thread walks the same list of launches.
+ *
+ * A program is a block of records, one a launch; threads claim chunks of a record with one atomic add, then meet at a barrier and
+ * go on together. Waiting threads spin briefly, then sleep. Which chunk a thread takes changes nothing in the result, because a
+ * chunk's work never depends on who does it. Loading kernels into the function table is left to cpu_device.ts and worker.ts.
+ *
+ * @module
+ */
+import { type FunctionBuilder, I32, ModuleBuilder } from "./assembler.ts";
+
+/** Byte addresses of the control words, each on a cache line of its own; the heap starts at `HEAP`. */
+export const CONTROL = {
+  /** Counts the programs that were started; a parked worker waits for it to change. */
+  epoch: 64,
+  /** The address and the number of records of the program that runs. */
+  program: 128,
+  programLength: 132,
+  /** Threads that reached the barrier, the barrier's round, and the threads that sleep at it. */
+  arrived: 192,
+  round: 256,
+  sleepers: 320,
+  /** How many threads walk the list. */
+  threads: 384,
+  /** Scratch memory: address, and bytes for each thread. */
+  scratch: 448,
+  scratchBytes: 452,
+  /** How many kernels there are; the directory holds (address, bytes) of each kernel's module. */
+  kernels: 512,
+  stop: 516,
+  directory: 4096,
+} as const;
+
+/** Where the heap starts. */
+export const HEAP = 65536;
+/** Most kernels the directory can hold. */
+export const MAX_KERNELS = (HEAP - CONTROL.directory) / 8;
+
+/** A launch's record: claimed chunks, chunks, function slot, parameter block. */
+export const RECORD = { claimed: 0, chunks: 4, slot: 8, block: 12, bytes: 64 } as const;
+
+/** Rounds a thread spins before it sleeps: about 50 µs, longer than the launches of a small model. */
+const SPINS = 20_000;
+
+/** The bytes of the scheduler's module: `walk(thread)`, `park(epoch)`, `start()` and `wake()`. */
+export function schedulerModule(): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder({ table: true });
+  const word = (address: number) => I32.of(address);
+  module.function(["i32"], undefined, (f) => emitWalk(f, word), "walk");
+  module.function(["i32"], undefined, (f) => {
+    spinThenSleep(f, CONTROL.epoch, f.i32Parameter(0));
+  }, "park");
+  return module.encode();
+}
+
+/** Waits until the word at `address` is no longer `seen`. */
+function spinThenSleep(f: FunctionBuilder, address: number, seen: I32, sleepers?: number): void {
+  const word = I32.of(address);
+  const spins = f.i32(SPINS);
+  f.while(word.atomicLoad().eq(seen), () => {
+    f.if(spins.eqz(), () => {
+      if (sleepers) f.drop(I32.of(sleepers).atomicAdd(1));
+      f.drop(word.atomicWait(seen));
+      if (sleepers) f.drop(I32.of(sleepers).atomicAdd(-1));
+    }, () => f.set(spins, spins.sub(1)));
+  });
+}
+
+function emitWalk(f: FunctionBuilder, word: (address: number) => I32): void {
+  const thread = f.i32Parameter(0);
+  const record = f.i32(word(CONTROL.program).loadI32());
+  const left = f.i32(word(CONTROL.programLength).loadI32());
+  const threads = f.i32(word(CONTROL.threads).loadI32());
+  const scratchBytes = word(CONTROL.scratchBytes).loadI32();
+  const scratch = f.i32(word(CONTROL.scratch).loadI32().add(scratchBytes.mul(thread)));
+  const chunk = f.i32();
+  const round = f.i32();
+  f.while(left, () => {
+    const chunks = f.i32(record.loadI32(RECORD.chunks));
+    f.set(chunk, record.atomicAdd(1, RECORD.claimed));
+    f.while(chunk.ltU(chunks), () => {
+      const block = record.loadI32(RECORD.block);
+      const slot = record.loadI32(RECORD.slot);
+      f.callIndirect(slot, ["i32", "i32", "i32"], block, chunk, scratch);
+      f.set(chunk, record.atomicAdd(1, RECORD.claimed));
+    });
+    f.set(round, word(CONTROL.round).atomicLoad());
+    f.if(word(CONTROL.arrived).atomicAdd(1).eq(threads.sub(1)), () => {
+      f.atomicStore(word(CONTROL.arrived), 0);
+      f.atomicStore(record, 0, RECORD.claimed);
+      f.atomicStore(word(CONTROL.round), round.add(1));
+      f.if(word(CONTROL.sleepers).atomicLoad(), () => {
+        f.drop(word(CONTROL.round).atomicNotify(-1));
+      });
+    }, () => spinThenSleep(f, CONTROL.round, round, CONTROL.sleepers));
+    f.set(record, record.add(RECORD.bytes));
+    f.set(left, left.sub(1));
+  });
+}

@@ -1,0 +1,64 @@
+/**
+ * The contract of a device: memory, launches run at once, and lists of launches loaded once and run many times.
+ *
+ * The two devices are lib/device/cpu and lib/device/webgpu; recording and memory planning are left to program.ts,
+ * shapes and derivatives to lib/tensor.
+ *
+ * @module
+ */
+import type { Constants, Kernel, Scalars } from "./kernel.ts";
+import type { Recorder } from "./recorder.ts";
+
+/** A piece of device memory. Only the device that made it looks inside. */
+export interface Allocation {
+  readonly bytes: number;
+}
+
+/** A range of an allocation. Offsets are multiples of 256 bytes. */
+export interface Range {
+  readonly allocation: Allocation;
+  readonly byteOffset: number;
+  readonly bytes: number;
+}
+
+/** A kernel with everything it needs to run; a buffer that this build of the kernel never touches is undefined. */
+export interface Launch<Buffer> {
+  readonly kernel: Kernel;
+  readonly constants: Constants;
+  readonly scalars: Scalars;
+  /** In binding order: reads, updates, writes. */
+  readonly buffers: readonly (Buffer | undefined)[];
+}
+
+/** A list of launches ready to run again and again. */
+export interface LoadedProgram {
+  /** Runs, or submits, the whole list in order. */
+  run(): void;
+  /** Gives its memory back. */
+  dispose(): void;
+}
+
+/** What runs kernels. */
+export interface Device {
+  readonly kind: "cpu" | "webgpu";
+  /** One line for the user: what this is and why it was chosen. */
+  readonly description: string;
+  /** While a program is recorded, launches go here instead of running. */
+  recorder: Recorder | undefined;
+  /** New memory; its content is undefined. RangeError when there is not enough. */
+  allocate(bytes: number): Allocation;
+  release(allocation: Allocation): void;
+  /** Copies from the host; the data may be changed as soon as this returns. Whole words: length and offset are multiples of 4 bytes. */
+  write(target: Range, data: ArrayBufferView): void;
+  /** Copies to the host, after everything launched before. */
+  read(source: Range): Promise<ArrayBuffer>;
+  /** Runs one kernel after everything launched before. */
+  launch(launch: Launch<Range>): void;
+  load(launches: readonly Launch<Range>[]): LoadedProgram;
+  /** Resolves when everything launched so far has run; rejects with the first error that a launch caused. */
+  finish(): Promise<void>;
+  /** Memory in use, in bytes, and the most there has been. */
+  memory(): { used: number; peak: number };
+  /** Ends threads and gives memory back; the device is of no use afterwards. */
+  close(): void;
+}

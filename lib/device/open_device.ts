@@ -1,0 +1,67 @@
+/**
+ * Choosing and opening a device.
+ *
+ * @module
+ */
+import { CpuDevice } from "./cpu/cpu_device.ts";
+import type { Device } from "./device.ts";
+import { WebGpuDevice } from "./webgpu/webgpu_device.ts";
+
+/** Which device to open. */
+export interface DeviceOptions {
+  /** `auto` takes WebGPU on real hardware, the CPU otherwise. Default `auto`. */
+  device?: "auto" | "webgpu" | "cpu";
+  /** Threads of the CPU device, 1–64. Default: all cores. */
+  threads?: number;
+}
+
+let current: Device | undefined;
+
+/**
+ * Opens a device and makes it the one that new tensors live on.
+ *
+ * Throws an Error when `webgpu` is asked for and no adapter is there, RangeError for a number of threads out of range.
+ *
+ * ```ts
+ * import { openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * console.log(device.description, await tensor([1, 2, 3]).data());
+ * device.close();
+ * ```
+ */
+export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  return current = await choose(options);
+}
+
+/** The device that new tensors live on: the one opened last. Error when none is open. */
+export function currentDevice(): Device {
+  if (!current) throw new Error("no device is open: call `await openDevice()` first");
+  return current;
+}
+
+/** Makes an open device the one that new tensors live on. */
+export function useDevice(device: Device): void {
+  current = device;
+}
+
+async function choose({ device = "auto", threads }: DeviceOptions): Promise<Device> {
+  if (device === "cpu") return new CpuDevice({ threads, reason: "as asked" });
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  if (device === "webgpu") {
+    if (adapter) return await WebGpuDevice.open(adapter, "as asked");
+    throw new Error(
+      "device 'webgpu': no adapter was found. Install a Vulkan, Metal or D3D12 driver (Debian: mesa-vulkan-drivers), or use the device 'cpu'",
+    );
+  }
+  if (!adapter) return new CpuDevice({ threads, reason: "no WebGPU adapter was found" });
+  if (isSoftware(adapter)) {
+    const reason = `the only WebGPU adapter, ${adapter.info.description}, is software`;
+    return new CpuDevice({ threads, reason });
+  }
+  return await WebGpuDevice.open(adapter, "a GPU was found");
+}
+
+function isSoftware(adapter: GPUAdapter): boolean {
+  const { isFallbackAdapter, description } = adapter.info;
+  return isFallbackAdapter || /llvmpipe|swiftshader|lavapipe|basic render/i.test(description);
+}

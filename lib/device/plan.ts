@@ -1,0 +1,176 @@
+/**
+ * The memory plan of a recorded program: which launches are needed, and which storages share memory.
+ *
+ * A storage lives from the launch that first writes it to the last that touches it; storages whose lives do not meet share a
+ * slot (best fit, in program order). Moves become renamings where nothing else reads the source afterwards.
+ * Running the list is left to the device.
+ *
+ * @module
+ */
+import type { Allocation, Device, Launch, Range } from "./device.ts";
+import type { Entry, Recorder } from "./recorder.ts";
+import type { Storage } from "./storage.ts";
+
+/** A planned program: launches with places, and the memory that it holds. */
+export interface Plan {
+  readonly launches: Launch<Range>[];
+  readonly allocations: Allocation[];
+  /** Bytes of memory that storages share, and the bytes they would take without sharing. */
+  readonly bytes: number;
+  readonly bytesUnshared: number;
+}
+
+interface Uses {
+  readonly reads: Storage[];
+  readonly writes: Storage[];
+}
+
+const present = (buffers: readonly (Storage | undefined)[]) =>
+  buffers.filter((buffer): buffer is Storage => buffer !== undefined);
+
+function usesOf(launch: Launch<Storage>): Uses {
+  const { reads, updates = [] } = launch.kernel;
+  const written = reads.length;
+  return {
+    reads: present(launch.buffers.slice(0, reads.length + updates.length)),
+    writes: present(launch.buffers.slice(written)),
+  };
+}
+
+/** Makes the plan, allocates its memory on the device, and gives every recorded storage its place. */
+export function plan(device: Device, recorder: Recorder, outputs: ReadonlySet<Storage>): Plan {
+  const root = new Map<Storage, Storage>();
+  const find = (storage: Storage): Storage => {
+    const next = root.get(storage);
+    return next ? find(next) : storage;
+  };
+  const { launches, fixed } = resolveMoves(recorder.entries, outputs, root);
+  const live = liveLaunches(launches, outputs, find);
+  const slots = assignSlots(live, outputs, fixed, find);
+  const allocations = slots.map((slot) => device.allocate(slot.bytes));
+  slots.forEach((slot, i) => {
+    for (const storage of slot.storages) {
+      storage.place({ allocation: allocations[i], byteOffset: 0, bytes: storage.bytes });
+    }
+  });
+  for (const [storage, target] of fixed) storage.place(target);
+  for (const storage of root.keys()) storage.place(find(storage));
+  return {
+    launches: live.map((launch) => ({ ...launch, buffers: [...launch.buffers] })),
+    allocations,
+    bytes: slots.reduce((sum, slot) => sum + slot.bytes, 0),
+    bytesUnshared: slots.reduce((sum, slot) => sum + slot.bytesUnshared, 0),
+  };
+}
+
+/** Turns each move into a renaming (`root`), a fixed place (`fixed`) or a copy. */
+function resolveMoves(
+  entries: readonly Entry[],
+  outputs: ReadonlySet<Storage>,
+  root: Map<Storage, Storage>,
+): { launches: Launch<Storage>[]; fixed: Map<Storage, Range> } {
+  const fixed = new Map<Storage, Range>();
+  const firstWrite = new Map<Storage, number>();
+  const lastUse = new Map<Storage, number>();
+  const isRead = new Set<Storage>();
+  entries.forEach((entry, i) => {
+    const { reads, writes } = usesOf(entry.kind === "launch" ? entry.launch : entry.copy);
+    for (const storage of [...reads, ...writes]) lastUse.set(storage, i);
+    for (const storage of writes) if (!firstWrite.has(storage)) firstWrite.set(storage, i);
+    if (entry.kind === "launch") {
+      for (const storage of entry.launch.buffers.slice(0, entry.launch.kernel.reads.length)) {
+        if (storage) isRead.add(storage);
+      }
+    }
+  });
+  const launches: Launch<Storage>[] = [];
+  const touched = (allocation: Allocation, from: number, to: number): boolean =>
+    entries.slice(from, to).some((entry) =>
+      entry.kind === "launch" &&
+      usesOf(entry.launch).reads.some((s) => !s.pending && s.allocation === allocation)
+    );
+  entries.forEach((entry, i) => {
+    if (entry.kind === "launch") {
+      launches.push(entry.launch);
+      return;
+    }
+    const { from, to, copy } = entry;
+    const free = from.pending && !outputs.has(from) && lastUse.get(from) === i &&
+      !fixed.has(from) && !root.has(from);
+    if (free && to.pending) root.set(to, from);
+    else if (
+      free && !to.pending && !isRead.has(from) &&
+      !touched(to.allocation, firstWrite.get(from) ?? i, i)
+    ) fixed.set(from, to);
+    else launches.push(copy);
+  });
+  return { launches, fixed };
+}
+
+/** The launches whose results reach an output or memory that outlives the program. */
+function liveLaunches(
+  launches: readonly Launch<Storage>[],
+  outputs: ReadonlySet<Storage>,
+  find: (storage: Storage) => Storage,
+): Launch<Storage>[] {
+  const needed = new Set([...outputs].map(find));
+  const live: Launch<Storage>[] = [];
+  for (const launch of [...launches].reverse()) {
+    const { reads, writes } = usesOf(launch);
+    if (!writes.some((s) => !s.pending || needed.has(find(s)))) continue;
+    for (const storage of reads) needed.add(find(storage));
+    live.push(launch);
+  }
+  return live.reverse();
+}
+
+interface Slot {
+  bytes: number;
+  bytesUnshared: number;
+  readonly storages: Storage[];
+}
+
+function assignSlots(
+  launches: readonly Launch<Storage>[],
+  outputs: ReadonlySet<Storage>,
+  fixed: ReadonlyMap<Storage, Range>,
+  find: (storage: Storage) => Storage,
+): Slot[] {
+  const kept = new Set([...outputs].map(find));
+  const lastUse = new Map<Storage, number>();
+  const rootsOf = (launch: Launch<Storage>) => new Set(present(launch.buffers).map(find));
+  launches.forEach((launch, i) => rootsOf(launch).forEach((s) => lastUse.set(s, i)));
+  const slots: Slot[] = [];
+  const free: Slot[] = [];
+  const slotOf = new Map<Storage, Slot>();
+  const place = (storage: Storage) => {
+    const bytes = Math.ceil(Math.max(storage.bytes, 4) / 256) * 256;
+    const slot = kept.has(storage) ? undefined : takeBestFit(free, bytes);
+    const chosen = slot ?? { bytes, bytesUnshared: 0, storages: [] };
+    if (!slot) slots.push(chosen);
+    chosen.bytes = Math.max(chosen.bytes, bytes);
+    chosen.bytesUnshared += bytes;
+    chosen.storages.push(storage);
+    slotOf.set(storage, chosen);
+  };
+  launches.forEach((launch, i) => {
+    const storages = [...rootsOf(launch)].filter((s) => s.pending && !fixed.has(s));
+    for (const storage of storages) if (!slotOf.has(storage)) place(storage);
+    for (const storage of storages) {
+      if (lastUse.get(storage) === i && !kept.has(storage)) free.push(slotOf.get(storage)!);
+    }
+  });
+  for (const storage of kept) if (storage.pending && !slotOf.has(storage)) place(storage);
+  return slots;
+}
+
+/** The smallest free slot that is large enough, else the largest, which then grows. */
+function takeBestFit(free: Slot[], bytes: number): Slot | undefined {
+  if (free.length === 0) return undefined;
+  const fits = free.filter((slot) => slot.bytes >= bytes);
+  const best = fits.length > 0
+    ? fits.reduce((a, b) => (b.bytes < a.bytes ? b : a))
+    : free.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  free.splice(free.indexOf(best), 1);
+  return best;
+}

@@ -1,0 +1,227 @@
+/**
+ * The WebGPU device: WGSL kernels on the GPU, through nothing but the web platform's own interface.
+ *
+ * Eager launches gather in one open pass that is submitted when a value is read or written; a loaded program holds pipelines,
+ * bind groups and one uniform buffer made beforehand, so that a run is one encoder, one pass, one submit.
+ * Choosing between devices is left to open_device.ts.
+ *
+ * @module
+ */
+import type { Allocation, Device, Launch, LoadedProgram, Range } from "../device.ts";
+import { encodeScalars } from "../kernel.ts";
+import type { Recorder } from "../recorder.ts";
+import { Pipelines } from "./pipelines.ts";
+
+interface Memory extends Allocation {
+  readonly buffer: GPUBuffer;
+}
+
+interface Dispatch {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: readonly [number, number, number];
+}
+
+const UNIFORM_SLOT = 256;
+const EAGER_SLOTS = 1024;
+/** Kernels bind at most this many storage buffers; every WebGPU adapter has at least 8. */
+const STORAGE_BUFFERS = 10;
+
+/** Runs kernels as WGSL on a GPU adapter. */
+export class WebGpuDevice implements Device {
+  readonly kind = "webgpu";
+  recorder: Recorder | undefined;
+  readonly #pipelines: Pipelines;
+  readonly #uniforms: GPUBuffer;
+  readonly #dummies: { read: GPUBuffer; write: GPUBuffer };
+  #nextSlot = 0;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #used = 0;
+  #peak = 0;
+  #error: string | undefined;
+
+  private constructor(
+    readonly gpu: GPUDevice,
+    readonly adapter: GPUAdapter,
+    readonly description: string,
+  ) {
+    this.#pipelines = new Pipelines(gpu);
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    this.#uniforms = gpu.createBuffer({ size: UNIFORM_SLOT * EAGER_SLOTS, usage });
+    const dummy = () => gpu.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE });
+    this.#dummies = { read: dummy(), write: dummy() };
+    gpu.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.#error ??= (event as GPUUncapturedErrorEvent).error.message;
+    });
+  }
+
+  /** Opens `adapter` with the largest buffers that it allows. `reason` goes into the description. */
+  static async open(adapter: GPUAdapter, reason?: string): Promise<WebGpuDevice> {
+    const { limits } = adapter;
+    const features = ["shader-f16", "subgroups", "timestamp-query"] as GPUFeatureName[];
+    const gpu = await adapter.requestDevice({
+      requiredFeatures: features.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: {
+        maxBufferSize: limits.maxBufferSize,
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxStorageBuffersPerShaderStage: Math.min(
+          STORAGE_BUFFERS,
+          limits.maxStorageBuffersPerShaderStage,
+        ),
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+      },
+    });
+    const { description, vendor, architecture } = adapter.info;
+    const name = description || [vendor, architecture].filter(Boolean).join(" ") || "an adapter";
+    return new WebGpuDevice(gpu, adapter, `webgpu (${name})${reason ? `: ${reason}` : ""}`);
+  }
+
+  allocate(bytes: number): Memory {
+    const size = Math.max(256, Math.ceil(bytes / 256) * 256);
+    const { maxBufferSize } = this.gpu.limits;
+    if (size > maxBufferSize) {
+      throw new RangeError(
+        `webgpu: a buffer of ${size} bytes was asked for, and this adapter allows ${maxBufferSize}. Use a smaller batch, context or model, or the device 'cpu'`,
+      );
+    }
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const buffer = this.gpu.createBuffer({ size, usage });
+    this.#used += size;
+    this.#peak = Math.max(this.#peak, this.#used);
+    return { buffer, bytes: size };
+  }
+
+  release(allocation: Allocation): void {
+    this.#submitEager();
+    (allocation as Memory).buffer.destroy();
+    this.#used -= allocation.bytes;
+  }
+
+  write(target: Range, data: ArrayBufferView): void {
+    this.#submitEager();
+    const { buffer } = target.allocation as Memory;
+    this.gpu.queue.writeBuffer(
+      buffer,
+      target.byteOffset,
+      data.buffer as ArrayBuffer,
+      data.byteOffset,
+      data.byteLength,
+    );
+  }
+
+  async read(source: Range): Promise<ArrayBuffer> {
+    this.#submitEager();
+    const { buffer } = source.allocation as Memory;
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    const staging = this.gpu.createBuffer({ size: source.bytes, usage });
+    const encoder = this.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(buffer, source.byteOffset, staging, 0, source.bytes);
+    this.gpu.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    const copy = staging.getMappedRange().slice(0);
+    staging.destroy();
+    this.#throwError();
+    return copy;
+  }
+
+  launch(launch: Launch<Range>): void {
+    if (this.#nextSlot === EAGER_SLOTS) this.#submitEager();
+    const offset = UNIFORM_SLOT * this.#nextSlot++;
+    const scalars = encodeScalars(launch.kernel, launch.scalars);
+    if (scalars.length > 0) this.gpu.queue.writeBuffer(this.#uniforms, offset, scalars);
+    this.#encoder ??= this.gpu.createCommandEncoder();
+    this.#pass ??= this.#encoder.beginComputePass();
+    encode(this.#pass, this.#prepare(launch, this.#uniforms, offset));
+  }
+
+  load(launches: readonly Launch<Range>[]): LoadedProgram {
+    const size = Math.max(1, launches.length) * UNIFORM_SLOT;
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const uniforms = this.gpu.createBuffer({ size, usage });
+    const words = new Uint32Array(size / 4);
+    launches.forEach(({ kernel, scalars }, i) =>
+      words.set(encodeScalars(kernel, scalars), i * UNIFORM_SLOT / 4)
+    );
+    this.gpu.queue.writeBuffer(uniforms, 0, words);
+    const dispatches = launches
+      .map((launch, i) => this.#prepare(launch, uniforms, i * UNIFORM_SLOT))
+      .filter(({ workgroups }) => workgroups[0] > 0);
+    return {
+      run: () => {
+        this.#submitEager();
+        const encoder = this.gpu.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        for (const dispatch of dispatches) encode(pass, dispatch);
+        pass.end();
+        this.gpu.queue.submit([encoder.finish()]);
+      },
+      dispose: () => uniforms.destroy(),
+    };
+  }
+
+  async finish(): Promise<void> {
+    this.#submitEager();
+    await this.gpu.queue.onSubmittedWorkDone();
+    this.#throwError();
+  }
+  memory(): { used: number; peak: number } {
+    return { used: this.#used, peak: this.#peak };
+  }
+  close(): void {
+    this.gpu.destroy();
+  }
+
+  #prepare(launch: Launch<Range>, uniforms: GPUBuffer, offset: number): Dispatch {
+    const { kernel, constants, scalars, buffers } = launch;
+    const { pipeline, layout, writable } = this.#pipelines.get(kernel, constants);
+    const entries: GPUBindGroupEntry[] = buffers.map((range, binding) => {
+      if (!range) {
+        const dummy = writable[binding] ? this.#dummies.write : this.#dummies.read;
+        return { binding, resource: { buffer: dummy } };
+      }
+      const { buffer } = range.allocation as Memory;
+      const size = Math.ceil(Math.max(range.bytes, 4) / 16) * 16;
+      return { binding, resource: { buffer, offset: range.byteOffset, size } };
+    });
+    const size = 4 * Object.keys(kernel.scalars).length;
+    if (size > 0) {
+      const resource = { buffer: uniforms, offset, size: Math.ceil(size / 16) * 16 };
+      entries.push({ binding: buffers.length, resource });
+    }
+    const bindGroup = this.gpu.createBindGroup({ layout, entries });
+    const workgroups = foldWorkgroups(kernel.webgpu!.workgroups(scalars, constants));
+    return { pipeline, bindGroup, workgroups };
+  }
+
+  #submitEager(): void {
+    if (!this.#encoder) return;
+    this.#pass!.end();
+    this.gpu.queue.submit([this.#encoder.finish()]);
+    this.#encoder = this.#pass = undefined;
+    this.#nextSlot = 0;
+  }
+
+  #throwError(): void {
+    const message = this.#error;
+    this.#error = undefined;
+    if (message) throw new Error(`webgpu: a kernel failed: ${message}`);
+  }
+}
+
+function encode(pass: GPUComputePassEncoder, { pipeline, bindGroup, workgroups }: Dispatch): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, bindGroup);
+  pass.dispatchWorkgroups(...workgroups);
+}
+
+const LIMIT = 65535;
+
+function foldWorkgroups([x, y = 1, z = 1]: readonly number[]): [number, number, number] {
+  if (x <= LIMIT) return [x, y, z];
+  if (y !== 1) throw new RangeError(`webgpu: too many workgroups: ${x} × ${y}`);
+  return [LIMIT, Math.ceil(x / LIMIT), z];
+}

@@ -1,0 +1,42 @@
+/**
+ * From an operation to its device: buffers by name become a launch, run at once or recorded.
+ *
+ * @module
+ */
+import type { Device } from "../device/device.ts";
+import { bufferNames, type Constants, type Kernel, type Scalars } from "../device/kernel.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Buffers of a kernel by name; those that this build of it leaves untouched are left out. */
+export type Buffers = Readonly<Record<string, Tensor | undefined>>;
+
+/** Runs a kernel, or records it. TypeError when the tensors live on different devices. */
+export function launch(
+  kernel: Kernel,
+  buffers: Buffers,
+  scalars: Scalars = {},
+  constants: Constants = {},
+): void {
+  const tensors = bufferNames(kernel).map((name) => buffers[name]);
+  const device = deviceOf(kernel.name, tensors);
+  const storages = tensors.map((tensor) => tensor?.storage);
+  const made = { kernel, constants, scalars, buffers: storages };
+  if (device.recorder) device.recorder.launch(made);
+  else device.launch(made);
+}
+
+/** The one device of some tensors. */
+export function deviceOf(operation: string, tensors: readonly (Tensor | undefined)[]): Device {
+  const devices = new Set(tensors.flatMap((tensor) => tensor ? [tensor.device] : []));
+  if (devices.size !== 1) {
+    throw new TypeError(`${operation}: its tensors live on ${devices.size} devices; expected one`);
+  }
+  return [...devices][0];
+}
+
+/** Throws a TypeError unless the tensor holds `dtype`. */
+export function expectType(operation: string, tensor: Tensor, dtype: "f32" | "i32"): void {
+  if (tensor.dtype !== dtype) {
+    throw new TypeError(`${operation}: expected ${dtype} values, got ${tensor}`);
+  }
+}
