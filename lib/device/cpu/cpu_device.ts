@@ -13,7 +13,7 @@ import type { Recorder } from "../recorder.ts";
 import { Allocator, type Block } from "./allocator.ts";
 import { FunctionBuilder, ModuleBuilder, relaxedSimdSupported } from "./assembler.ts";
 import { KernelTable } from "./kernel_table.ts";
-import { CONTROL, HEAP, MAX_KERNELS, RECORD, schedulerModule } from "./scheduler.ts";
+import { CONTROL, HEAP, locked, MAX_KERNELS, RECORD, schedulerModule } from "./scheduler.ts";
 
 /** Options of the CPU device. */
 export interface CpuOptions {
@@ -57,7 +57,7 @@ export class CpuDevice implements Device {
     this.description = `cpu (WebAssembly ${simd}, ${count})${
       options.reason ? `: ${options.reason}` : ""
     }`;
-    this.#store(CONTROL.threads, threads);
+    for (let thread = 1; thread < threads; thread++) this.#startWorker(thread);
   }
 
   allocate(bytes: number): Allocation {
@@ -116,35 +116,33 @@ export class CpuDevice implements Device {
   }
   close(): void {
     this.#store(CONTROL.stop, 1);
-    this.#wake();
+    const words = new Int32Array(this.#memory.buffer, 0, 1024);
+    Atomics.add(words, CONTROL.epoch / 4, 1);
+    Atomics.notify(words, CONTROL.epoch / 4);
     for (const worker of this.#workers) worker.terminate();
     this.#workers = [];
   }
 
   #run(program: number, length: number): void {
     if (length === 0) return;
-    if (this.#workers.length < this.threads - 1) this.#startWorkers();
-    const words = this.#words(0, 1024);
-    words[CONTROL.program / 4] = program;
-    words[CONTROL.programLength / 4] = length;
-    if (this.threads > 1) this.#wake();
+    const words = new Int32Array(this.#memory.buffer, 0, 1024);
+    locked(words, () => {
+      words[CONTROL.program / 4] = program;
+      words[CONTROL.programLength / 4] = length;
+      words[CONTROL.threads / 4] = 1 + words[CONTROL.joined / 4];
+      Atomics.add(words, CONTROL.epoch / 4, 1);
+    });
+    if (this.threads > 1) Atomics.notify(words, CONTROL.epoch / 4);
     this.#table.walk(0);
   }
 
-  #startWorkers(): void {
-    const epoch = this.#words(0, 1024)[CONTROL.epoch / 4];
-    for (let thread = 1; thread < this.threads; thread++) {
-      const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-      worker.postMessage({ memory: this.#memory, scheduler: this.#scheduler, thread, epoch });
-      (worker as { unref?: () => void }).unref?.();
-      this.#workers.push(worker);
-    }
-  }
-
-  #wake(): void {
-    const words = new Int32Array(this.#memory.buffer, 0, 1024);
-    Atomics.add(words, CONTROL.epoch / 4, 1);
-    Atomics.notify(words, CONTROL.epoch / 4);
+  /** Starts a worker; until it has joined, and if it never does, the other threads do its share. */
+  #startWorker(thread: number): void {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    worker.addEventListener("error", (event) => event.preventDefault());
+    worker.postMessage({ memory: this.#memory, scheduler: this.#scheduler, thread });
+    (worker as { unref?: () => void }).unref?.();
+    this.#workers.push(worker);
   }
 
   #record(at: number, slot: number, chunks: number, block: number): void {

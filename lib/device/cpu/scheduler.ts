@@ -2,7 +2,8 @@
  * The scheduler: the WebAssembly loop in which every thread walks the same list of launches.
  *
  * A program is a block of records, one a launch; threads claim chunks of a record with one atomic add, then meet at a barrier and
- * go on together. Waiting threads spin briefly, then sleep. Which chunk a thread takes changes nothing in the result, because a
+ * go on together. A worker takes part from the first program that starts after it has joined, so nothing waits for one that starts slowly
+ * or cannot start at all. Waiting threads spin briefly, then sleep. Which chunk a thread takes changes nothing in the result, because a
  * chunk's work never depends on who does it. Loading kernels into the function table is left to cpu_device.ts and worker.ts.
  *
  * @module
@@ -28,6 +29,9 @@ export const CONTROL = {
   /** How many kernels there are; the directory holds (address, bytes) of each kernel's module. */
   kernels: 512,
   stop: 516,
+  /** A lock around joining and starting, and the workers that have joined. */
+  lock: 576,
+  joined: 580,
   directory: 4096,
 } as const;
 
@@ -42,7 +46,7 @@ export const RECORD = { claimed: 0, chunks: 4, slot: 8, block: 12, bytes: 64 } a
 /** Rounds a thread spins before it sleeps: about 50 µs, longer than the launches of a small model. */
 const SPINS = 20_000;
 
-/** The bytes of the scheduler's module: `walk(thread)`, `park(epoch)`, `start()` and `wake()`. */
+/** The bytes of the scheduler's module: `walk(thread)` and `park(epoch)`. */
 export function schedulerModule(): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder({ table: true });
   const word = (address: number) => I32.of(address);
@@ -51,6 +55,16 @@ export function schedulerModule(): Uint8Array<ArrayBuffer> {
     spinThenSleep(f, CONTROL.epoch, f.i32Parameter(0));
   }, "park");
   return module.encode();
+}
+
+/** Runs `body` while no other thread is inside a `locked` of the same memory. */
+export function locked<T>(words: Int32Array, body: () => T): T {
+  while (Atomics.compareExchange(words, CONTROL.lock / 4, 0, 1) !== 0);
+  try {
+    return body();
+  } finally {
+    Atomics.store(words, CONTROL.lock / 4, 0);
+  }
 }
 
 /** Waits until the word at `address` is no longer `seen`. */

@@ -5,14 +5,13 @@
  *
  * @module
  */
-import { CONTROL } from "./scheduler.ts";
+import { CONTROL, locked } from "./scheduler.ts";
 import { KernelTable } from "./kernel_table.ts";
 
 interface Start {
   memory: WebAssembly.Memory;
   scheduler: Uint8Array<ArrayBuffer>;
   thread: number;
-  epoch: number;
 }
 
 interface WorkerScope {
@@ -22,10 +21,13 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 
-scope.onmessage = ({ data: { memory, scheduler, thread, epoch } }) => {
+scope.onmessage = ({ data: { memory, scheduler, thread } }) => {
   const kernels = new KernelTable(memory, scheduler);
   const words = new Int32Array(memory.buffer, 0, 1024);
-  let seen = epoch;
+  let seen = locked(words, () => {
+    Atomics.add(words, CONTROL.joined / 4, 1);
+    return Atomics.load(words, CONTROL.epoch / 4);
+  });
   for (;;) {
     kernels.park(seen);
     seen = Atomics.load(words, CONTROL.epoch / 4);
