@@ -1,0 +1,101 @@
+/**
+ * The plain layers: Linear, Embedding, LayerNorm, RMSNorm.
+ *
+ * B batch, T time, C width. What they compute is in lib/tensor.
+ *
+ * @module
+ */
+import { Random } from "../random.ts";
+import { embedding } from "../tensor/embedding.ts";
+import { layerNorm } from "../tensor/layer_norm.ts";
+import { linear, type LinearOptions } from "../tensor/matmul.ts";
+import { rmsNorm } from "../tensor/rms_norm.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { constant, type Initialiser, normal, parameter } from "./initialisers.ts";
+import { Module, type Parts } from "./module.ts";
+
+/** Options of `Linear`. */
+export interface LinearLayerOptions {
+  /** Add a bias. Default true. */
+  bias?: boolean;
+  /** Keep the weight as [outputs, inputs] rather than [inputs, outputs]. Default false. */
+  transposed?: boolean;
+  /** Default N(0, 0.02²). The bias starts at 0. */
+  initialiser?: Initialiser;
+  /** Default: `new Random(0)`. */
+  random?: Random;
+}
+
+/** y = activation(x·W + b) + residual: [..., inputs] → [..., outputs]. */
+export class Linear extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor | undefined;
+  readonly transposed: boolean;
+
+  constructor(inputs: number, outputs: number, options: LinearLayerOptions = {}) {
+    super();
+    const { bias = true, initialiser = normal(), random = new Random(0) } = options;
+    this.transposed = options.transposed ?? false;
+    const shape = this.transposed ? [outputs, inputs] : [inputs, outputs];
+    this.weight = parameter(shape, initialiser, random);
+    this.bias = bias ? parameter([outputs], constant(0), random) : undefined;
+  }
+  override parts(): Parts {
+    return { weight: this.weight, bias: this.bias };
+  }
+  /** The layer's value; the activation and the residual are computed in the same kernel. */
+  forward(x: Tensor, options: Omit<LinearOptions, "transposed"> = {}): Tensor {
+    return linear(x, this.weight, this.bias, { ...options, transposed: this.transposed });
+  }
+}
+
+/** A table of vectors: ids [...] → [..., width]. */
+export class Embedding extends Module {
+  readonly weight: Tensor;
+
+  constructor(rows: number, width: number, initialiser = normal(), random = new Random(0)) {
+    super();
+    this.weight = parameter([rows, width], initialiser, random);
+  }
+  override parts(): Parts {
+    return { weight: this.weight };
+  }
+  forward(ids: Tensor): Tensor {
+    return embedding(this.weight, ids);
+  }
+}
+
+/** Layer norm over the last axis, with gain and bias. Source: Ba et al., arXiv 1607.06450. */
+export class LayerNorm extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+
+  constructor(width: number, readonly epsilon = 1e-5) {
+    super();
+    const random = new Random(0);
+    this.weight = parameter([width], constant(1), random);
+    this.bias = parameter([width], constant(0), random);
+  }
+  override parts(): Parts {
+    return { weight: this.weight, bias: this.bias };
+  }
+  forward(x: Tensor): Tensor {
+    return layerNorm(x, this.weight, this.bias, this.epsilon);
+  }
+}
+
+/** Root-mean-square norm over the last axis, with gain. Source: Zhang & Sennrich, arXiv 1910.07467. */
+export class RMSNorm extends Module {
+  readonly weight: Tensor;
+
+  constructor(width: number, readonly epsilon = 1e-5) {
+    super();
+    this.weight = parameter([width], constant(1), new Random(0));
+  }
+  override parts(): Parts {
+    return { weight: this.weight };
+  }
+  forward(x: Tensor): Tensor {
+    return rmsNorm(x, this.weight, this.epsilon);
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Module: named parameters, gathered through the parts that a layer names.
+ *
+ * What a layer computes is its own `forward`; reading and writing files is left to lib/hub and lib/train.
+ *
+ * @module
+ */
+import { Tensor } from "../tensor/tensor.ts";
+
+/** What a module consists of: its own parameters and other modules, by the names that its files use. */
+export type Parts = Readonly<Record<string, Tensor | Module | undefined>>;
+
+/** A layer or a model with parameters. */
+export abstract class Module {
+  /** The parameters and modules this one consists of; undefined parts are left out. */
+  abstract parts(): Parts;
+
+  /** Every parameter once, by its full name, in order of definition: `transformer.h.0.attn.c_attn.weight`. */
+  namedParameters(): Map<string, Tensor> {
+    const named = new Map<string, Tensor>();
+    const seen = new Set<Tensor>();
+    const visit = (module: Module, prefix: string) => {
+      for (const [name, part] of Object.entries(module.parts())) {
+        if (part instanceof Tensor) {
+          if (!seen.has(part)) named.set(prefix + name, part);
+          seen.add(part);
+        } else if (part) visit(part, `${prefix}${name}.`);
+      }
+    };
+    visit(this, "");
+    return named;
+  }
+
+  /** Every parameter once, in the order of `namedParameters`. */
+  parameters(): Tensor[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** How many numbers the parameters hold. */
+  get parameterCount(): number {
+    return this.parameters().reduce((sum, parameter) => sum + parameter.size, 0);
+  }
+}
+
+/** Modules in a row, named by their index. */
+export class ModuleList<M extends Module> extends Module {
+  constructor(readonly items: readonly M[]) {
+    super();
+  }
+  override parts(): Parts {
+    return Object.fromEntries(this.items.map((item, i) => [String(i), item]));
+  }
+}
+
+/** A group of parts under one name, for models whose files nest deeper than their code. */
+export class ModuleGroup extends Module {
+  readonly #parts: Parts;
+  constructor(parts: Parts) {
+    super();
+    this.#parts = parts;
+  }
+  override parts(): Parts {
+    return this.#parts;
+  }
+}

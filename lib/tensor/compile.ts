@@ -1,0 +1,128 @@
+/**
+ * `compile`: a function of tensors is recorded once into a program with planned memory, and from then on replayed.
+ *
+ * What the plan does is in lib/device/plan.ts, how a device replays in its own file.
+ *
+ * @module
+ */
+import type { Device, LoadedProgram } from "../device/device.ts";
+import { currentDevice } from "../device/open_device.ts";
+import { plan, type Plan } from "../device/plan.ts";
+import { Recorder } from "../device/recorder.ts";
+import { sameShape } from "../shape.ts";
+import { store } from "./copy.ts";
+import { tensorsIn } from "./scope.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** What a compiled function takes in memory and launches, for reports. */
+export interface ProgramReport {
+  /** Kernel launches in one run. */
+  readonly launches: number;
+  /** Bytes that its intermediate results share, and what they would take without sharing. */
+  readonly bytes: number;
+  readonly bytesUnshared: number;
+}
+
+/** A function that is recorded at its first call and replayed at the next ones. */
+export interface Compiled<Inputs extends Tensor[], Result> {
+  (...inputs: Inputs): Result;
+  /** Undefined before the first call. */
+  readonly report: ProgramReport | undefined;
+  /** Gives the program's memory back, that of its results too. */
+  dispose(): void;
+}
+
+/**
+ * Compiles `f`, a function of tensors to a tensor (or arrays and plain objects of tensors).
+ *
+ * The first call records every kernel launch and runs the program; later calls copy their inputs into those of the first call
+ * (nothing is copied where the same tensor is passed again) and replay. The results are the same tensors each time, overwritten by the
+ * next call. Everything else that `f` closes over is read and updated where it is: parameters, optimiser state, scalars kept in tensors.
+ * JavaScript inside `f` runs once only, so a number that changes from call to call must be in a tensor.
+ *
+ * Throws TypeError when a later call's inputs differ in number, shape or dtype, and Error when `f` reads a value while it is recorded.
+ *
+ * ```ts
+ * import { compile, exp, mul, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const f = compile((x) => mul(exp(x), x));
+ * const x = tensor([0, 1]);
+ * console.log(await f(x).data()); // [0, 2.718…]
+ * x.write([1, 2]);
+ * console.log(await f(x).data(), f.report?.launches); // [2.718…, 14.77…] 2
+ * device.close();
+ * ```
+ */
+export function compile<Inputs extends Tensor[], Result>(
+  f: (...inputs: Inputs) => Result,
+): Compiled<Inputs, Result> {
+  let program: Program<Inputs, Result> | undefined;
+  const call = (...inputs: Inputs): Result => {
+    if (!program) program = record(f, inputs);
+    else adopt(program.inputs, inputs);
+    program.loaded.run();
+    return program.result;
+  };
+  return Object.defineProperties(call, {
+    report: { get: () => program?.report },
+    dispose: {
+      value: () => {
+        program?.loaded.dispose();
+        for (const allocation of program?.plan.allocations ?? []) {
+          program!.device.release(allocation);
+        }
+        program = undefined;
+      },
+    },
+  }) as Compiled<Inputs, Result>;
+}
+
+interface Program<Inputs, Result> {
+  readonly device: Device;
+  readonly inputs: Inputs;
+  readonly result: Result;
+  readonly plan: Plan;
+  readonly loaded: LoadedProgram;
+  readonly report: ProgramReport;
+}
+
+function record<Inputs extends Tensor[], Result>(
+  f: (...inputs: Inputs) => Result,
+  inputs: Inputs,
+): Program<Inputs, Result> {
+  const device = inputs[0]?.device ?? currentDevice();
+  if (device.recorder) {
+    throw new Error("compile: a compiled function was called inside another one; call the plain function there");
+  }
+  const recorder = device.recorder = new Recorder();
+  let result: Result;
+  try {
+    result = f(...inputs);
+    if (result instanceof Promise) {
+      throw new TypeError("compile: the function is asynchronous; it must return tensors, not a promise");
+    }
+  } finally {
+    device.recorder = undefined;
+  }
+  const outputs = new Set(tensorsIn(result).map((tensor) => tensor.storage));
+  const made = plan(device, recorder, outputs);
+  const loaded = device.load(made.launches);
+  const { bytes, bytesUnshared } = made;
+  const report = { launches: made.launches.length, bytes, bytesUnshared };
+  return { device, inputs, result, plan: made, loaded, report };
+}
+
+function adopt(own: readonly Tensor[], given: readonly Tensor[]): void {
+  if (own.length !== given.length) {
+    throw new TypeError(`compiled function: expected ${own.length} inputs, got ${given.length}`);
+  }
+  own.forEach((input, i) => {
+    const other = given[i];
+    if (!sameShape(input.shape, other.shape) || input.dtype !== other.dtype) {
+      throw new TypeError(
+        `compiled function: input ${i} was ${input} when it was recorded and is ${other} now; compile another function for it`,
+      );
+    }
+    if (other !== input) store(other, input);
+  });
+}
