@@ -1,0 +1,184 @@
+/**
+ * A run's folder, whose files change together: model, optimizer and state of one step, never a
+ * mixture, after a kill at any moment and without a copy of the old checkpoint lying about.
+ *
+ * A checkpoint is saved in four steps:
+ *
+ *  1. all new files are written into `.checkpoint.tmp/` and flushed;
+ *  2. that folder is renamed to `.checkpoint/`: from this one instant on the new checkpoint counts;
+ *  3. its files are renamed, one by one, over those in the run's folder;
+ *  4. the empty `.checkpoint/` is removed.
+ *
+ * A writer killed before step 2 leaves the old files and a `.checkpoint.tmp/`, which the next
+ * writer throws away; killed after it, a `.checkpoint/`, which the next writer finishes moving. So
+ * whoever holds the folder open sees plain files of one checkpoint. A reader that holds no lock
+ * asks `checkpointPath` where a file is now. Free space for a second checkpoint is needed while one
+ * is saved. One process at a time writes: `.lock` is locked for as long as it lives, and the system
+ * gives the lock back when it dies, however it dies.
+ *
+ * What the files are called and hold is left to the caller, who does well to put the step into each.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+import {
+  attempt,
+  type Chunks,
+  removeStaleTemporaries,
+  syncFolder,
+  writeDurably,
+} from "./checkpoint_files.ts";
+
+const STAGING = ".checkpoint.tmp";
+const COMMITTED = ".checkpoint";
+const LOCK = ".lock";
+
+/**
+ * A folder that this process alone may write checkpoints into.
+ *
+ * @example
+ * ```ts
+ * const path = await Deno.makeTempDir();
+ * using folder = await CheckpointFolder.open(path);
+ * const text = (value: string) => [new TextEncoder().encode(value)];
+ * await folder.save([["model.txt", text("weights")], ["run.json", text('{"step":7}')]]);
+ * console.log(await Deno.readTextFile(checkpointPath(path, "run.json"))); // {"step":7}
+ * ```
+ */
+export class CheckpointFolder {
+  /** The folder's path, as it was given. */
+  readonly path: string;
+  #lock: Deno.FsFile | undefined;
+  #saving: Promise<void> = Promise.resolve();
+
+  private constructor(path: string, lock: Deno.FsFile) {
+    this.path = path;
+    this.#lock = lock;
+  }
+
+  /**
+   * Makes the folder where it is not there, locks it, and brings it in order: a checkpoint that a
+   * killed writer had completed is put in place, all that it had not is removed.
+   *
+   * @throws {UserError} where the folder cannot be written, or another process is writing in it
+   */
+  static async open(path: string): Promise<CheckpointFolder> {
+    const action = `opening the run folder ${path}`;
+    await attempt(action, () => Deno.mkdir(path, { recursive: true }));
+    const options = { write: true, create: true };
+    const lock = await attempt(action, () => Deno.open(`${path}/${LOCK}`, options));
+    try {
+      if (!await attempt(action, () => lock.tryLock(true))) {
+        throw new UserError(
+          `${action}: another process is writing in it; wait for it to end or name another folder`,
+        );
+      }
+      const folder = new CheckpointFolder(path, lock);
+      await attempt(action, () => folder.#recover());
+      return folder;
+    } catch (error) {
+      lock.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Replaces the named files, all or none. Files not named stay as they are. A save that is asked
+   * for while another is under way waits for it.
+   *
+   * @param files names (no folders) and contents
+   * @throws {UserError} where the system refuses (full disk, read-only folder): the checkpoint
+   * before is as it was. An error from a file's chunks passes through, with the same guarantee.
+   */
+  save(files: Iterable<readonly [string, Chunks]>): Promise<void> {
+    const save = this.#saving.catch(() => {}).then(() => this.#save(files));
+    this.#saving = save;
+    return save;
+  }
+
+  /** Gives the lock back; a second call does nothing. */
+  close(): void {
+    this.#lock?.close();
+    this.#lock = undefined;
+  }
+
+  /** As `close`, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #save(files: Iterable<readonly [string, Chunks]>): Promise<void> {
+    const staging = `${this.path}/${STAGING}`;
+    const action = `saving a checkpoint in ${this.path}`;
+    if (!this.#lock) throw new TypeError(`${action}: it was closed before`);
+    await attempt(action, () => this.#recover());
+    try {
+      await attempt(action, () => Deno.mkdir(staging));
+      for (const [name, chunks] of files) await this.#stage(name, chunks);
+      await attempt(action, () => syncFolder(staging));
+      await attempt(action, () => Deno.rename(staging, `${this.path}/${COMMITTED}`));
+    } catch (error) {
+      await remove(staging, { recursive: true }).catch(() => {}); // the first error is the one to report
+      throw error;
+    }
+    await attempt(action, () => this.#putInPlace());
+  }
+
+  async #stage(name: string, chunks: Chunks): Promise<void> {
+    const path = `${this.path}/${name}`;
+    const options = { write: true, createNew: true };
+    using file = await attempt(
+      `writing ${path}`,
+      () => Deno.open(`${this.path}/${STAGING}/${name}`, options),
+    );
+    await writeDurably(file, chunks, path);
+  }
+
+  async #recover(): Promise<void> {
+    await remove(`${this.path}/${STAGING}`, { recursive: true });
+    await this.#putInPlace();
+    await removeStaleTemporaries(this.path);
+  }
+
+  /** Steps 3 and 4; does nothing where there is no committed checkpoint. */
+  async #putInPlace(): Promise<void> {
+    const committed = `${this.path}/${COMMITTED}`;
+    await syncFolder(this.path);
+    for (const name of await namesIn(committed)) {
+      await Deno.rename(`${committed}/${name}`, `${this.path}/${name}`);
+    }
+    await syncFolder(this.path);
+    await remove(committed);
+  }
+}
+
+/**
+ * Where a file of the newest complete checkpoint is now: in `.checkpoint/` where its writer was
+ * killed, or is, between completing it and putting it in place, and in the folder itself otherwise.
+ */
+export function checkpointPath(folder: string, name: string): string {
+  const committed = `${folder}/${COMMITTED}/${name}`;
+  try {
+    Deno.statSync(committed);
+    return committed;
+  } catch {
+    return `${folder}/${name}`;
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+async function remove(path: string, options?: Deno.RemoveOptions): Promise<void> {
+  try {
+    await Deno.remove(path, options);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
