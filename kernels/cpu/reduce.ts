@@ -1,0 +1,116 @@
+/**
+ * y[o,p,i] = scale · Σⱼ x[o,j,i], or maxⱼ, with j over the p-th segment of the axis. x: [outer,length,inner], y: [outer,parts,inner] f32.
+ *
+ * An item is one output (`COLUMNS` 0, where inner = 1) or a block of neighbouring columns (`COLUMNS` 1); a chunk computes `group` items.
+ * Sums are kept in f32: a row in 16 running sums, a column in steps of eight rows added pairwise. `OP` is an index into `REDUCTIONS`;
+ * reduce.wgsl numbers its cases alike.
+ *
+ * @module
+ */
+import { type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
+import { type Fold, foldRow, LARGEST, sumOf } from "./fold.ts";
+import { forVectors } from "./rows.ts";
+
+/** The reductions, in the order of their numbers. */
+export const REDUCTIONS: Readonly<Record<string, Fold>> = {
+  sum: sumOf((_, running, x) => running.add(x)),
+  sumOfSquares: sumOf((f, running, x) => f.madd(x, x, running)),
+  max: LARGEST,
+};
+
+/** Rows that are added at once in a column sum. */
+const ROWS = 8;
+
+export const reduce: CpuKernel = {
+  chunks: ({ items, group }) => Math.ceil(items / group),
+  emit(k) {
+    const { f } = k;
+    const fold = Object.values(REDUCTIONS)[k.constants.OP];
+    const [x, y] = ["x", "y"].map((name) => k.pointer(name));
+    const [length, inner, parts] = ["length", "inner", "parts"].map((name) => k.integer(name));
+    const [segment, blocks, block] = ["segment", "blocks", "block"].map((name) => k.integer(name));
+    const [items, group] = [k.integer("items"), k.integer("group")];
+    const scale = k.float("scale");
+    const first = f.i32(k.chunk.mul(group));
+    const end = f.i32(first.add(group));
+    f.for(first, f.i32(end.minU(items)), 1, (item) => {
+      const output = f.i32(item.divU(blocks));
+      const from = f.i32(output.remU(parts).mul(segment));
+      const left = f.i32(length.sub(from));
+      const rows = f.i32(left.minU(segment));
+      const row = output.divU(parts).mul(length).add(from);
+      if (!k.constants.COLUMNS) {
+        const [value] = foldRow(f, rows, [f.i32(x.add(row.shl(2)))], [fold]);
+        f.storeF32(y.add(output.shl(2)), value.mul(scale));
+        return;
+      }
+      const column = f.i32(item.remU(blocks).mul(block));
+      const right = f.i32(inner.sub(column));
+      const columns = f.i32(right.minU(block));
+      const from2 = f.i32(x.add(row.mul(inner).add(column).shl(2)));
+      const to = f.i32(y.add(output.mul(inner).add(column).shl(2)));
+      emitColumns(k, fold, { x: from2, y: to, rows, columns, stride: f.i32(inner.shl(2)) });
+      const scales = f.v128(scale.splat());
+      map(f, columns, to, (value) => value.mul(scales));
+    });
+  },
+};
+
+interface Columns {
+  readonly x: I32;
+  readonly y: I32;
+  readonly rows: I32;
+  readonly columns: I32;
+  /** Bytes from a row to the next. */
+  readonly stride: I32;
+}
+
+/** Runs over the rows, a few at a time, and gathers them in y, which stays in the nearest cache. */
+function emitColumns(k: KernelBuilder, fold: Fold, { x, y, rows, columns, stride }: Columns): void {
+  const { f } = k;
+  const add = (y: V128, values: readonly V128[]) => {
+    const mapped = values.map((value) => fold.step(f, V128.of(fold.initial), value));
+    return fold.merge(y, pairwise(mapped, fold.merge));
+  };
+  const gather = (at: readonly I32[]) =>
+    forVectors(f, columns, (i) => {
+      const to = f.i32(y.add(i));
+      f.storeV128(to, add(to.loadV128(), at.map((p) => p.add(i).loadV128())));
+    }, (i) => {
+      const to = f.i32(y.add(i));
+      f.storeF32(to, add(to.loadSplat(), at.map((p) => p.add(i).loadSplat())).lane(0));
+    });
+  map(f, columns, y, () => V128.of(fold.initial));
+  const row = f.i32(x);
+  const left = f.i32(rows);
+  f.while(left.geU(ROWS), () => {
+    const at = [row];
+    for (let r = 1; r < ROWS; r++) at.push(f.i32(at[r - 1].add(stride)));
+    gather(at);
+    f.set(row, at[ROWS - 1].add(stride));
+    f.set(left, left.sub(ROWS));
+  });
+  f.while(left, () => {
+    gather([row]);
+    f.set(row, row.add(stride));
+    f.set(left, left.sub(1));
+  });
+}
+
+function pairwise(values: readonly V128[], merge: (a: V128, b: V128) => V128): V128 {
+  if (values.length === 1) return values[0];
+  const half = values.length / 2;
+  return merge(pairwise(values.slice(0, half), merge), pairwise(values.slice(half), merge));
+}
+
+/** y = map(y), elementwise. */
+function map(f: FunctionBuilder, count: I32, y: I32, map: (value: V128) => V128): void {
+  forVectors(f, count, (i) => {
+    const to = f.i32(y.add(i));
+    f.storeV128(to, map(to.loadV128()));
+  }, (i) => {
+    const to = f.i32(y.add(i));
+    f.storeF32(to, map(to.loadSplat()).lane(0));
+  });
+}
