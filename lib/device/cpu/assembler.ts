@@ -342,6 +342,10 @@ export class V128 extends Expression {
   max(other: V128): V128 {
     return this.#two(0xe9, other);
   }
+  /** `this < other ? other : this`, one instruction where `max` takes many; NaN in this stays. */
+  pmax(other: V128): V128 {
+    return this.#two(0xeb, other);
+  }
   abs(): V128 {
     return this.#one(0xe0);
   }

@@ -1,0 +1,149 @@
+/**
+ * Attention without the T×T matrix: softmax(scale·Q·Kᵀ)·V for each head, with its derivative.
+ *
+ * The probabilities are never stored; the backward pass computes them again from each row's log-sum. The form that returns them is in
+ * attention_weights.ts, the step with a cache of keys and values in attention_decode.ts. A mask of arbitrary numbers is left to
+ * matmul and softmax.
+ * Source: Dao et al., arXiv 2205.14135; Dao, arXiv 2307.08691.
+ *
+ * @module
+ */
+import { attention as cpu } from "../../kernels/cpu/attention.ts";
+import { attentionBackward as cpuBackward } from "../../kernels/cpu/attention_backward.ts";
+import type { Kernel } from "../device/kernel.ts";
+import {
+  type AttentionLayout,
+  type AttentionMask,
+  chunksOf,
+  LAYOUT_SCALARS,
+  packedLayout,
+  separateLayout,
+} from "./attention_layout.ts";
+import { differentiable } from "./autograd.ts";
+import { launch } from "./launch.ts";
+import { empty, type Tensor } from "./tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "attention",
+  reads: ["q", "k", "v", "lengths"],
+  writes: ["output", "logSum"],
+  scalars: { ...LAYOUT_SCALARS, tiles: "i32", chunks: "i32" },
+  cpu,
+};
+
+/** On the CPU one kernel computes all three derivatives. */
+const BACKWARD: Kernel = {
+  name: "attention_backward",
+  reads: ["q", "k", "v", "lengths", "output", "gradient", "logSum"],
+  writes: ["dq", "dk", "dv"],
+  scalars: { ...LAYOUT_SCALARS, chunks: "i32" },
+  cpu: cpuBackward,
+};
+
+/** Options of `selfAttention`. */
+export interface SelfAttentionOptions extends AttentionMask {
+  /** Heads; they divide C. */
+  heads: number;
+  /** Default true. */
+  causal?: boolean;
+}
+
+/**
+ * softmax(scale·Q·Kᵀ)·V for each head, of packed rows qkv [B,T,3C] = [q | k | v], each C = heads·D wide → [B,T,C].
+ *
+ * A row that sees no key gives zeros. TypeError when heads do not divide C or a shape does not fit, RangeError for a window below 1.
+ *
+ * ```ts
+ * import { openDevice, selfAttention, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const qkv = tensor([[[1, 0, 5], [0, 1, 7]]]); // B = 1, T = 2, C = 1
+ * console.log(await selfAttention(qkv, { heads: 1 }).data()); // [5, 6]
+ * device.close();
+ * ```
+ */
+export function selfAttention(qkv: Tensor, options: SelfAttentionOptions): Tensor {
+  const { heads, causal = true } = options;
+  const layout = packedLayout("selfAttention", qkv, heads, { ...options, causal });
+  const tensors = { q: qkv, k: qkv, v: qkv, lengths: options.keyLengths };
+  const { output, logSum } = forward(tensors, layout);
+  return differentiable(output, [qkv], (gradient) => {
+    const dqkv = empty(qkv.shape, "f32", qkv.device);
+    const gradients = { dq: dqkv, dk: dqkv, dv: dqkv };
+    backward({ ...tensors, output, logSum, gradient }, gradients, layout);
+    return [dqkv];
+  });
+}
+
+/** Options of `attention`. */
+export interface AttentionOptions extends AttentionMask {
+  /** Query heads. */
+  heads: number;
+  /** Heads of keys and values; they divide `heads`, and neighbouring query heads share one. Default `heads`. */
+  keyValueHeads?: number;
+  /** Default false. */
+  causal?: boolean;
+}
+
+/**
+ * softmax(scale·Q·Kᵀ)·V for each head: q [B,Tq,H·D] and k, v [B,Tk,Hkv·D] → [B,Tq,H·D].
+ *
+ * A row that sees no key gives zeros. TypeError when heads do not divide or a shape does not fit, RangeError for a window below 1.
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
+  const { heads, keyValueHeads = heads } = options;
+  const layout = separateLayout("attention", { q, k, v }, { heads, keyValueHeads }, options);
+  const tensors = { q, k, v, lengths: options.keyLengths };
+  const { output, logSum } = forward(tensors, layout);
+  return differentiable(output, [q, k, v], (gradient) => {
+    const [dq, dk, dv] = [q, k, v].map((tensor) => empty(tensor.shape, "f32", tensor.device));
+    backward({ ...tensors, output, logSum, gradient }, { dq, dk, dv }, layout);
+    return [dq, dk, dv];
+  });
+}
+
+interface Inputs {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  readonly lengths?: Tensor;
+}
+
+interface Outputs {
+  /** [B,Tq,H·D] */
+  readonly output: Tensor;
+  /** log₂ of the sum of each row's 2^(score·log₂ e): [B,H,Tq]. */
+  readonly logSum: Tensor;
+}
+
+/** The queries of one head in a block of the CPU kernel. */
+const CPU_QUERIES = 64;
+
+function work({ batch, heads, queries, keys, headSize }: AttentionLayout): number {
+  return batch * heads * queries * keys * headSize;
+}
+
+function constants(layout: AttentionLayout, lengths: Tensor | undefined) {
+  return { HEAD_SIZE: layout.headSize, HAS_LENGTHS: lengths ? 1 : 0 };
+}
+
+function forward(inputs: Inputs, layout: AttentionLayout): Outputs {
+  const { batch, heads, queries, headSize } = layout;
+  const { device } = inputs.q;
+  const output = empty([batch, queries, heads * headSize], "f32", device);
+  const logSum = empty([batch, heads, queries], "f32", device);
+  const tiles = batch * heads * Math.ceil(queries / CPU_QUERIES);
+  const scalars = { ...layout.scalars, tiles, chunks: chunksOf(tiles, work(layout)) };
+  const buffers = { ...inputs, output, logSum };
+  launch(KERNEL, buffers, scalars, constants(layout, inputs.lengths));
+  return { output, logSum };
+}
+
+function backward(
+  inputs: Inputs & Outputs & { readonly gradient: Tensor },
+  gradients: { readonly dq: Tensor; readonly dk: Tensor; readonly dv: Tensor },
+  layout: AttentionLayout,
+): void {
+  const keyHeads = layout.batch * layout.heads / layout.group;
+  const scalars = { ...layout.scalars, chunks: chunksOf(keyHeads, 3 * work(layout)) };
+  launch(BACKWARD, { ...inputs, ...gradients }, scalars, constants(layout, inputs.lengths));
+}

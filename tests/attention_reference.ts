@@ -1,0 +1,96 @@
+/**
+ * Attention in float64, written plainly: the oracle of the attention tests and benches.
+ *
+ * @module
+ */
+
+/** Sizes and mask of a case; `lengths` are keyLengths. */
+export interface AttentionCase {
+  batch: number;
+  heads: number;
+  keyValueHeads: number;
+  queries: number;
+  keys: number;
+  headSize: number;
+  causal: boolean;
+  window?: number;
+  lengths?: number[];
+  scale?: number;
+}
+
+/** Values of q [B,Tq,H·D], k and v [B,Tk,Hkv·D], and optionally of the result's gradient. */
+export interface AttentionValues {
+  q: ArrayLike<number>;
+  k: ArrayLike<number>;
+  v: ArrayLike<number>;
+  gradient?: ArrayLike<number>;
+}
+
+/** Whether the query i sees the key j of the batch b. */
+export function sees(c: AttentionCase, b: number, i: number, j: number): boolean {
+  const p = i + c.keys - c.queries;
+  if (c.causal && j > p) return false;
+  if (c.window !== undefined && Math.abs(p - j) >= c.window) return false;
+  return !c.lengths || j < c.lengths[b];
+}
+
+/** The output [B,Tq,H·D], the weights [B,H,Tq,Tk], and the gradients where one is given. */
+export function referenceAttention(c: AttentionCase, values: AttentionValues): {
+  output: Float64Array;
+  weights: Float64Array;
+  dq: Float64Array;
+  dk: Float64Array;
+  dv: Float64Array;
+} {
+  const { batch, heads, keyValueHeads, queries, keys, headSize: D } = c;
+  const scale = c.scale ?? 1 / Math.sqrt(D);
+  const [output, dq] = [0, 0].map(() => new Float64Array(batch * queries * heads * D));
+  const [dk, dv] = [0, 0].map(() => new Float64Array(batch * keys * keyValueHeads * D));
+  const weights = new Float64Array(batch * heads * queries * keys);
+  const { q, k, v, gradient } = values;
+  const dot = (a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number) => {
+    let sum = 0;
+    for (let d = 0; d < D; d++) sum += a[i + d] * b[j + d];
+    return sum;
+  };
+  for (let n = 0; n < batch * heads * queries; n++) {
+    const i = n % queries, h = Math.floor(n / queries) % heads;
+    const b = Math.floor(n / queries / heads);
+    const row = ((b * queries + i) * heads + h) * D;
+    const keyHead = Math.floor(h / (heads / keyValueHeads));
+    const keyRow = (j: number) => ((b * keys + j) * keyValueHeads + keyHead) * D;
+    const p = weights.subarray(n * keys, (n + 1) * keys);
+    for (let j = 0; j < keys; j++) {
+      p[j] = sees(c, b, i, j) ? scale * dot(q, row, k, keyRow(j)) : -Infinity;
+    }
+    const largest = p.reduce((x, y) => Math.max(x, y), -Infinity);
+    for (let j = 0; j < keys; j++) p[j] = p[j] === -Infinity ? 0 : Math.exp(p[j] - largest);
+    const sum = p.reduce((x, y) => x + y, 0);
+    for (let j = 0; j < keys; j++) {
+      if (sum > 0) p[j] /= sum;
+      for (let d = 0; d < D; d++) output[row + d] += p[j] * v[keyRow(j) + d];
+    }
+    if (!gradient) continue;
+    const delta = dot(gradient, row, output, row);
+    for (let j = 0; j < keys; j++) {
+      const ds = p[j] * (dot(gradient, row, v, keyRow(j)) - delta) * scale;
+      for (let d = 0; d < D; d++) {
+        dq[row + d] += ds * k[keyRow(j) + d];
+        dk[keyRow(j) + d] += ds * q[row + d];
+        dv[keyRow(j) + d] += p[j] * gradient[row + d];
+      }
+    }
+  }
+  return { output, weights, dq, dk, dv };
+}
+
+/** Fixed numbers that look random, within ±amplitude. */
+export function testValues(length: number, seed: number, amplitude = 1): Float32Array<ArrayBuffer> {
+  let state = seed * 2654435761 >>> 0 || 1;
+  return Float32Array.from({ length }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state = (state ^ state << 5) >>> 0;
+    return amplitude * (state / 2 ** 31 - 1);
+  });
+}
