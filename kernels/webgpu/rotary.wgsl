@@ -1,0 +1,38 @@
+// Rotary positions: each pair (x[j], x[j + D/2]) of a head turns by the angle of its place t and its j; the other columns are copied.
+// x, y: [rows, width], rows = B·T; the first heads·D columns turn. cosine, sine: [positions, D/2]; position: [1], added to t when OFFSET is 1. direction −1 turns back, for the derivative.
+// A thread computes one pair of a head, or one pair of columns to copy.
+override OFFSET: u32;
+
+struct Scalars { rows: u32, time: u32, width: u32, heads: u32, half: u32, chunks: u32, direction: f32 }
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> cosine: array<f32>;
+@group(0) @binding(2) var<storage, read> sine: array<f32>;
+@group(0) @binding(3) var<storage, read> position: array<i32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<uniform> s: Scalars;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  let pairs = s.width / 2u;
+  if (i >= s.rows * pairs) { return; }
+  let row = i / pairs;
+  let pair = i % pairs;
+  let base = row * s.width;
+  if (pair >= s.heads * s.half) {
+    let column = base + 2u * pair;
+    y[column] = x[column];
+    y[column + 1u] = x[column + 1u];
+    return;
+  }
+  let j = pair % s.half;
+  var t = row % s.time;
+  if (OFFSET == 1u) { t += u32(position[0]); }
+  let c = cosine[t * s.half + j];
+  let d = sine[t * s.half + j] * s.direction;
+  let at = base + (pair / s.half) * 2u * s.half + j;
+  let u = x[at];
+  let v = x[at + s.half];
+  y[at] = u * c - v * d;
+  y[at + s.half] = v * c + u * d;
+}

@@ -1,0 +1,75 @@
+/**
+ * Causal multi-head self-attention as a layer, with a cache for generation.
+ *
+ * B batch, T time, C width, H heads, D head size. The kernels are in lib/tensor/attention.ts.
+ *
+ * @module
+ */
+import type { Random } from "../random.ts";
+import { selfAttention } from "../tensor/attention.ts";
+import { attentionDecode, cacheAppend } from "../tensor/attention_decode.ts";
+import { rotary } from "../tensor/rotary.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { ModelConfig } from "./config.ts";
+import type { ForwardContext, LayerCache } from "./context.ts";
+import { normal } from "./initialisers.ts";
+import { Linear } from "./layers.ts";
+import { Module, type Parts } from "./module.ts";
+
+/** Self-attention: [B,T,C] → [B,T,C], each token looking at itself and those before it. */
+export class CausalSelfAttention extends Module {
+  readonly queryKeyValue: Linear;
+  readonly projection: Linear;
+
+  constructor(readonly config: ModelConfig, readonly layer: number, random: Random) {
+    super();
+    const { width, heads, keyValueHeads = heads, bias, layers } = config;
+    const packed = width + 2 * keyValueHeads * (width / heads);
+    const scaled = normal(0.02 / Math.sqrt(2 * layers));
+    this.queryKeyValue = new Linear(width, packed, { bias, random });
+    this.projection = new Linear(width, width, { bias, random, initialiser: scaled });
+  }
+
+  override parts(): Parts {
+    return { c_attn: this.queryKeyValue, c_proj: this.projection };
+  }
+
+  /** The attended values before the output projection. */
+  attend(x: Tensor, context: ForwardContext): Tensor {
+    const { heads, keyValueHeads, window, scaleAttention, width } = this.config;
+    const options = {
+      heads,
+      keyValueHeads,
+      causal: true,
+      window: window?.[this.layer],
+      scale: scaleAttention ? 1 / Math.sqrt(width / heads) : 1,
+    };
+    const { cache } = context.options;
+    const packed = this.#positioned(this.queryKeyValue.forward(x), cache?.position);
+    if (!cache) return selfAttention(packed, options);
+    const layerCache = cache.layers[this.layer];
+    const [, time] = x.shape;
+    if (time === 1) return attentionDecode(packed, layerCache, cache.position, options);
+    this.#remember(packed, layerCache, cache.position);
+    return selfAttention(packed, options);
+  }
+
+  /** The layer's value; `residual` is added in the projection's kernel. */
+  forward(x: Tensor, context: ForwardContext, residual?: Tensor): Tensor {
+    return this.projection.forward(this.attend(x, context), { residual });
+  }
+
+  #positioned(packed: Tensor, position: Tensor | undefined): Tensor {
+    const { positions, heads, keyValueHeads = heads, width, rotaryBase } = this.config;
+    if (positions !== "rotary") return packed;
+    const headSize = width / heads;
+    return rotary(packed, { heads: heads + keyValueHeads, headSize, base: rotaryBase, position });
+  }
+
+  #remember(packed: Tensor, { keys, values }: LayerCache, position: Tensor): void {
+    const { width } = this.config;
+    const keyWidth = keys.shape[2];
+    cacheAppend(keys, packed, position, { offset: width });
+    cacheAppend(values, packed, position, { offset: width + keyWidth });
+  }
+}

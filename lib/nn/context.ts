@@ -1,0 +1,40 @@
+/**
+ * What a forward pass knows besides its input: whether it trains, and the memory of generation.
+ *
+ * @module
+ */
+import { dropout } from "../tensor/dropout.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** One layer's keys and values of the tokens seen so far, each [B, S, key-value heads · D]. */
+export interface LayerCache {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+/** The memory of generation: a cache for each layer and where the next token goes. */
+export interface Cache {
+  readonly layers: readonly LayerCache[];
+  /** i32 [1]: how many tokens the caches hold. */
+  readonly position: Tensor;
+}
+
+/** What holds for one forward pass through a model. */
+export class ForwardContext {
+  #dropouts = 0;
+
+  /**
+   * `randomState` is the device's random state; with it, and a rate above 0, dropout is applied, as in training.
+   * `cache` is filled, or continued, by attention.
+   */
+  constructor(
+    readonly options: { readonly randomState?: Tensor; readonly cache?: Cache } = {},
+  ) {}
+
+  /** Drops elements with chance `rate` while training; each call of a pass has a random stream of its own. */
+  dropout(x: Tensor, rate: number): Tensor {
+    const { randomState } = this.options;
+    if (!randomState || rate === 0) return x;
+    return dropout(x, rate, randomState, this.#dropouts++);
+  }
+}

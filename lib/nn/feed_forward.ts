@@ -1,0 +1,55 @@
+/**
+ * The feed-forward half of a block, plain or gated.
+ *
+ * @module
+ */
+import type { Random } from "../random.ts";
+import { mul } from "../tensor/binary.ts";
+import { feedForward } from "../tensor/feed_forward.ts";
+import type { LinearOptions } from "../tensor/matmul.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Activation, ModelConfig } from "./config.ts";
+import { normal } from "./initialisers.ts";
+import { Linear } from "./layers.ts";
+import { Module, type Parts } from "./module.ts";
+
+const KERNEL_NAMES: Record<Activation, NonNullable<LinearOptions["activation"]>> = {
+  gelu_new: "gelu",
+  gelu: "gelu_erf",
+  relu: "relu",
+  silu: "silu",
+};
+
+/**
+ * activation(x·W₁ + b₁)·W₂ + b₂, or gated (activation(x·W₁ + b₁) ⊙ (x·W₃ + b₃))·W₂ + b₂: [..., C] → [..., C], inner size
+ * `config.hidden`. Source of the gate: Shazeer, arXiv 2002.05202.
+ */
+export class FeedForward extends Module {
+  readonly up: Linear;
+  readonly gate: Linear | undefined;
+  readonly down: Linear;
+
+  constructor(readonly config: ModelConfig, random: Random) {
+    super();
+    const { width, hidden, bias, layers, gated } = config;
+    this.up = new Linear(width, hidden, { bias, random });
+    this.gate = gated ? new Linear(width, hidden, { bias, random }) : undefined;
+    const initialiser = normal(0.02 / Math.sqrt(2 * layers));
+    this.down = new Linear(hidden, width, { bias, random, initialiser });
+  }
+
+  override parts(): Parts {
+    return { c_fc: this.up, c_gate: this.gate, c_proj: this.down };
+  }
+
+  /** The layer's value; `residual` is added in the last kernel. */
+  forward(x: Tensor, residual?: Tensor): Tensor {
+    const activation = KERNEL_NAMES[this.config.activation];
+    const { up, gate, down } = this;
+    if (gate) {
+      const inner = mul(gate.forward(x, { activation }), up.forward(x));
+      return down.forward(inner, { residual });
+    }
+    return feedForward(x, up.weight, up.bias, down.weight, down.bias, { activation, residual });
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * The GPT family: token and position embeddings, blocks, a final norm and a head.
+ *
+ * B batch, T time, C width, V vocabulary. Training is left to lib/train, sampling to lib/generate, files to lib/hub.
+ *
+ * @module
+ */
+import { Random } from "../random.ts";
+import { crossEntropy } from "../tensor/cross_entropy.ts";
+import { embedding } from "../tensor/embedding.ts";
+import { linear } from "../tensor/matmul.ts";
+import { reshape } from "../tensor/reshape.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { Block, makeNorm } from "./block.ts";
+import { type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
+import { type Cache, ForwardContext } from "./context.ts";
+import { normal } from "./initialisers.ts";
+import { Embedding, type LayerNorm, Linear, type RMSNorm } from "./layers.ts";
+import { Module, ModuleGroup, ModuleList, type Parts } from "./module.ts";
+import { sinusoidalPositions } from "./positions.ts";
+
+/**
+ * A decoder-only transformer.
+ *
+ * Weights start as GPT-2's do: N(0, 0.02²), residual projections divided by √(2·layers), biases 0, gains 1.
+ * Parameter names and layouts are those of a Hugging Face GPT-2. Source: Radford et al. 2019.
+ *
+ * ```ts
+ * import { GPT, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const model = new GPT({ vocabSize: 65, contextLength: 32, layers: 2, heads: 2, width: 16 });
+ * const ids = tensor(new Int32Array([1, 2, 3]), { shape: [1, 3] });
+ * console.log(`${model.forward(ids)}`, model.parameterCount); // f32 [1,3,65] 8144
+ * device.close();
+ * ```
+ */
+export class GPT extends Module {
+  readonly config: ModelConfig;
+  readonly tokens: Embedding;
+  readonly positions: Embedding | undefined;
+  readonly blocks: ModuleList<Block>;
+  readonly finalNorm: LayerNorm | RMSNorm | undefined;
+  readonly head: Linear | undefined;
+  readonly #fixedPositions: Tensor | undefined;
+
+  /** Draws the initial weights from `random`, default `new Random(0)`. RangeError for an impossible configuration. */
+  constructor(input: ModelConfigInput, random: Random = new Random(0)) {
+    super();
+    const config = this.config = modelConfig(input);
+    const { vocabSize, contextLength, layers, width, tiedHead, headBias } = config;
+    this.tokens = new Embedding(vocabSize, width, normal(), random);
+    if (config.positions === "learned") {
+      this.positions = new Embedding(contextLength, width, normal(), random);
+    } else if (config.positions === "sinusoidal") {
+      this.#fixedPositions = sinusoidalPositions(contextLength, width);
+    }
+    this.blocks = new ModuleList(
+      Array.from({ length: layers }, (_, layer) => new Block(config, layer, random)),
+    );
+    this.finalNorm = config.normPlacement === "pre" ? makeNorm(config) : undefined;
+    if (!tiedHead) {
+      this.head = new Linear(width, vocabSize, { bias: headBias, transposed: true, random });
+    }
+  }
+
+  override parts(): Parts {
+    const transformer = new ModuleGroup({
+      wte: this.tokens,
+      wpe: this.positions,
+      h: this.blocks,
+      ln_f: this.finalNorm,
+    });
+    return { transformer, lm_head: this.head };
+  }
+
+  /** ids i32 [B,T] → logits [B,T,V]. RangeError when T exceeds the context length. */
+  forward(ids: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
+    return this.logits(this.hidden(ids, context));
+  }
+
+  /** ids i32 [B,T] → the last block's normed value [B,T,C]. */
+  hidden(ids: Tensor, context: ForwardContext): Tensor {
+    const { contextLength, dropout } = this.config;
+    const time = ids.shape[1];
+    if (ids.shape.length !== 2 || time > contextLength) {
+      throw new RangeError(
+        `GPT: expected ids [B,T] with T of at most ${contextLength}, the context length; got ${ids}`,
+      );
+    }
+    const positions = this.positions?.weight ?? this.#fixedPositions;
+    const offset = context.options.cache?.position;
+    let x = context.dropout(embedding(this.tokens.weight, ids, { positions, offset }), dropout);
+    for (const block of this.blocks.items) x = block.forward(x, context);
+    return this.finalNorm?.forward(x) ?? x;
+  }
+
+  /** The head: [..., C] → [..., V]. */
+  logits(hidden: Tensor): Tensor {
+    return this.head?.forward(hidden) ??
+      linear(hidden, this.tokens.weight, undefined, { transposed: true });
+  }
+
+  /** The mean cross-entropy, in nats, of predicting `targets` i32 [B,T] after `ids` i32 [B,T]; targets of −100 count for nothing. */
+  loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
+    const logits = this.forward(ids, context);
+    const [batch, time, vocabulary] = logits.shape;
+    const rows = reshape(logits, [batch * time, vocabulary]);
+    return crossEntropy(rows, targets.view([batch * time]));
+  }
+
+  /** An empty memory for generating `batch` sequences of at most `length` tokens. Default: the context length. */
+  makeCache(batch: number, length: number = this.config.contextLength): Cache {
+    const { layers, heads, keyValueHeads = heads, width } = this.config;
+    const shape = [batch, length, keyValueHeads * (width / heads)];
+    const device = this.tokens.weight.device;
+    return {
+      layers: Array.from({ length: layers }, () => ({
+        keys: zeros(shape, { device }),
+        values: zeros(shape, { device }),
+      })),
+      position: zeros([1], { dtype: "i32", device }),
+    };
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Rotary positions: queries and keys turned by angles that grow with their place, so that their product knows the distance.
+ *
+ * @module
+ */
+import { rotary as cpu } from "../../kernels/cpu/rotary.ts";
+import code from "../../kernels/webgpu/rotary.wgsl" with { type: "text" };
+import type { Device } from "../device/device.ts";
+import type { Kernel } from "../device/kernel.ts";
+import { differentiable } from "./autograd.ts";
+import { expectType, launch } from "./launch.ts";
+import { keep } from "./scope.ts";
+import { empty, type Tensor, tensor } from "./tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "rotary",
+  reads: ["x", "cosine", "sine", "position"],
+  writes: ["y"],
+  scalars: {
+    rows: "u32",
+    time: "u32",
+    width: "u32",
+    heads: "u32",
+    half: "u32",
+    chunks: "u32",
+    direction: "f32",
+  },
+  webgpu: { code, workgroups: ({ rows, width }) => [Math.ceil(rows * width / 2 / 256)] },
+  cpu,
+};
+
+/** Options of `rotary`. */
+export interface RotaryOptions {
+  /** How many heads turn, from the first column on; what comes after them is copied. */
+  heads: number;
+  /** D, even. */
+  headSize: number;
+  /** Base of the frequencies. Default 10,000. */
+  base?: number;
+  /** i32 [1]: the place of the first row. Default 0. */
+  position?: Tensor;
+  /** Places that the table of angles covers. Default: the rows of x, or 4,096 with a `position`. */
+  positions?: number;
+}
+
+/**
+ * x [B,T,W] with the pairs (j, j + D/2) of each head turned by angle (position + t)·base^(−2j/D), W even.
+ * TypeError when D is odd or the heads do not fit. Source: Su et al., arXiv 2104.09864; the pairing is Llama's.
+ */
+export function rotary(x: Tensor, options: RotaryOptions): Tensor {
+  expectType("rotary", x, "f32");
+  const { heads, headSize, base = 10000, position } = options;
+  const width = x.shape[x.shape.length - 1];
+  const time = x.shape[x.shape.length - 2];
+  if (headSize % 2 !== 0 || width % 2 !== 0 || heads * headSize > width) {
+    throw new TypeError(
+      `rotary: expected an even head size and ${heads} × ${headSize} columns; got ${x}`,
+    );
+  }
+  const positions = options.positions ?? (position ? Math.max(4096, time) : time);
+  const tables = angleTables(x.device, positions, headSize / 2, base);
+  const rows = x.size / width;
+  const turn = (input: Tensor, direction: 1 | -1) => {
+    const y = empty(x.shape, "f32", x.device);
+    const scalars = { rows, time, width, heads, half: headSize / 2, direction };
+    const chunks = cpu.chunks({ rows, width }, {});
+    const constants = { OFFSET: position ? 1 : 0 };
+    launch(KERNEL, { x: input, ...tables, position, y }, { ...scalars, chunks }, constants);
+    return y;
+  };
+  return differentiable(turn(x, 1), [x], (dy) => [turn(dy, -1)]);
+}
+
+interface AngleTables {
+  readonly cosine: Tensor;
+  readonly sine: Tensor;
+}
+
+const made = new WeakMap<Device, Map<string, AngleTables>>();
+
+function angleTables(device: Device, positions: number, half: number, base: number): AngleTables {
+  let tables = made.get(device);
+  if (!tables) made.set(device, tables = new Map());
+  const key = `${positions},${half},${base}`;
+  let table = tables.get(key);
+  if (!table) tables.set(key, table = makeTables(device, positions, half, base));
+  return table;
+}
+
+function makeTables(device: Device, positions: number, half: number, base: number): AngleTables {
+  const values = (f: (angle: number) => number) => {
+    const array = new Float32Array(positions * half);
+    for (let i = 0; i < array.length; i++) {
+      array[i] = f(Math.floor(i / half) * base ** (-(i % half) / half));
+    }
+    return keep(tensor(array, { shape: [positions, half], device }));
+  };
+  return { cosine: values(Math.cos), sine: values(Math.sin) };
+}

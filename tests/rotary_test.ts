@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { rotary } from "../lib/tensor/rotary.ts";
+import { tensor } from "../lib/tensor/tensor.ts";
+import { forEachDevice } from "./devices.ts";
+import { assertClose, checkGradients } from "./gradient_check.ts";
+
+const [B, T, HEADS, D, REST] = [2, 5, 3, 10, 6];
+const WIDTH = HEADS * D + REST;
+const values = Array.from({ length: B * T * WIDTH }, (_, i) => Math.sin(i * 0.37));
+
+function reference(first: number, base: number): number[] {
+  const y = [...values];
+  for (let row = 0; row < B * T; row++) {
+    for (let pair = 0; pair < HEADS * D / 2; pair++) {
+      const j = pair % (D / 2);
+      const at = row * WIDTH + Math.floor(pair / (D / 2)) * D + j;
+      const angle = (first + row % T) * base ** (-2 * j / D);
+      const [u, v] = [values[at], values[at + D / 2]];
+      y[at] = u * Math.cos(angle) - v * Math.sin(angle);
+      y[at + D / 2] = v * Math.cos(angle) + u * Math.sin(angle);
+    }
+  }
+  return y;
+}
+
+forEachDevice("rotary turns heads and copies the rest", async () => {
+  const x = tensor(values, { shape: [B, T, WIDTH] });
+  const plain = rotary(x, { heads: HEADS, headSize: D });
+  assertClose(await plain.data(), reference(0, 10000), 1e-6);
+  const position = tensor(new Int32Array([7]));
+  const moved = rotary(x, { heads: HEADS, headSize: D, base: 500, position });
+  assertClose(await moved.data(), reference(7, 500), 1e-6);
+});
+
+forEachDevice("rotary's derivative turns back", async () => {
+  const shape = [1, 3, 14];
+  const some = values.slice(0, 42);
+  await checkGradients((x) => rotary(x, { heads: 2, headSize: 6 }), [{ values: some, shape }]);
+});
+
+forEachDevice("rotary refuses an odd head size", () => {
+  const x = tensor(values, { shape: [B, T, WIDTH] });
+  assert.throws(() => rotary(x, { heads: 2, headSize: 5 }), TypeError);
+});
