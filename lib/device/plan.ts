@@ -45,7 +45,7 @@ export function plan(device: Device, recorder: Recorder, outputs: ReadonlySet<St
     return next ? find(next) : storage;
   };
   const { launches, fixed } = resolveMoves(recorder.entries, outputs, root);
-  const live = liveLaunches(launches, outputs, find);
+  const live = liveLaunches(launches, [...outputs, ...fixed.keys()], find);
   const slots = assignSlots(live, outputs, fixed, find);
   const allocations = slots.map((slot) => device.allocate(slot.bytes));
   slots.forEach((slot, i) => {
@@ -110,10 +110,10 @@ function resolveMoves(
 /** The launches whose results reach an output or memory that outlives the program. */
 function liveLaunches(
   launches: readonly Launch<Storage>[],
-  outputs: ReadonlySet<Storage>,
+  results: readonly Storage[],
   find: (storage: Storage) => Storage,
 ): Launch<Storage>[] {
-  const needed = new Set([...outputs].map(find));
+  const needed = new Set(results.map(find));
   const live: Launch<Storage>[] = [];
   for (const launch of [...launches].reverse()) {
     const { reads, writes } = usesOf(launch);

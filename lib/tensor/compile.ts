@@ -7,7 +7,7 @@
  */
 import type { Device, LoadedProgram } from "../device/device.ts";
 import { currentDevice } from "../device/open_device.ts";
-import { plan, type Plan } from "../device/plan.ts";
+import { type Plan, plan } from "../device/plan.ts";
 import { Recorder } from "../device/recorder.ts";
 import { sameShape } from "../shape.ts";
 import { store } from "./copy.ts";
@@ -58,7 +58,13 @@ export function compile<Inputs extends Tensor[], Result>(
 ): Compiled<Inputs, Result> {
   let program: Program<Inputs, Result> | undefined;
   const call = (...inputs: Inputs): Result => {
-    if (!program) program = record(f, inputs);
+    const device = program?.device ?? inputs[0]?.device ?? currentDevice();
+    if (device.recorder) {
+      throw new Error(
+        "compile: a compiled function was called inside another one; call the plain function there",
+      );
+    }
+    if (!program) program = record(f, inputs, device);
     else adopt(program.inputs, inputs);
     program.loaded.run();
     return program.result;
@@ -89,17 +95,21 @@ interface Program<Inputs, Result> {
 function record<Inputs extends Tensor[], Result>(
   f: (...inputs: Inputs) => Result,
   inputs: Inputs,
+  device: Device,
 ): Program<Inputs, Result> {
-  const device = inputs[0]?.device ?? currentDevice();
   if (device.recorder) {
-    throw new Error("compile: a compiled function was called inside another one; call the plain function there");
+    throw new Error(
+      "compile: a compiled function was called inside another one; call the plain function there",
+    );
   }
   const recorder = device.recorder = new Recorder();
   let result: Result;
   try {
     result = f(...inputs);
     if (result instanceof Promise) {
-      throw new TypeError("compile: the function is asynchronous; it must return tensors, not a promise");
+      throw new TypeError(
+        "compile: the function is asynchronous; it must return tensors, not a promise",
+      );
     }
   } finally {
     device.recorder = undefined;

@@ -72,6 +72,10 @@ export class Tensor {
   view(shape: Shape): Tensor {
     return new Tensor(this.storage, shape, this.dtype);
   }
+  /** `shape` of the elements from `start` on, which 64 divides; the memory is shared. RangeError when it does not fit. */
+  part(start: number, shape: Shape): Tensor {
+    return new Tensor(this.storage.part(4 * start, 4 * size(shape)), shape, this.dtype);
+  }
   /** Gives the memory back now rather than when the tensor is collected. */
   dispose(): void {
     this.storage.dispose();
@@ -134,11 +138,17 @@ function flatten(rows: NestedArray[]): number[] {
   if (lengths.size > 1) {
     throw new TypeError(`tensor: rows differ in length: ${[...lengths].join(", ")}`);
   }
-  return rows.flatMap((row) => typeof row === "number" ? [row] : flatten([...row as NestedArray[]]));
+  return rows.flatMap((row) =>
+    typeof row === "number" ? [row] : flatten([...row as NestedArray[]])
+  );
 }
 
 /** A tensor for a kernel to write in full: its values are undefined until then. */
-export function empty(shape: Shape, dtype: DType = "f32", device: Device = currentDevice()): Tensor {
+export function empty(
+  shape: Shape,
+  dtype: DType = "f32",
+  device: Device = currentDevice(),
+): Tensor {
   return new Tensor(Storage.make(device, 4 * size(shape)), shape, dtype);
 }
 

@@ -85,7 +85,8 @@ export class Allocator {
       );
     }
     const grown = pages * PAGE;
-    if (have > 0) this.#free[this.#free.length - 1] = { pointer: last!.pointer, bytes: have + grown };
-    else this.#free.push({ pointer: before, bytes: grown });
+    if (have > 0) {
+      this.#free[this.#free.length - 1] = { pointer: last!.pointer, bytes: have + grown };
+    } else this.#free.push({ pointer: before, bytes: grown });
   }
 }

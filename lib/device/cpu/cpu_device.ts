@@ -46,7 +46,9 @@ export class CpuDevice implements Device {
   constructor(options: CpuOptions = {}) {
     const threads = options.threads ?? navigator.hardwareConcurrency;
     if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
-      throw new RangeError(`cpu: threads must be a whole number from 1 to ${MAX_THREADS}; got ${threads}`);
+      throw new RangeError(
+        `cpu: threads must be a whole number from 1 to ${MAX_THREADS}; got ${threads}`,
+      );
     }
     this.threads = threads;
     this.#relaxed = options.relaxedSimd ?? relaxedSimdSupported();

@@ -33,7 +33,10 @@ export class Pipelines {
 
   #make(kernel: Kernel, constants: Constants, label: string): Pipeline {
     const writable = bufferNames(kernel).map((_, i) => i >= kernel.reads.length);
-    const layout = this.gpu.createBindGroupLayout({ label, entries: layoutEntries(kernel, writable) });
+    const layout = this.gpu.createBindGroupLayout({
+      label,
+      entries: layoutEntries(kernel, writable),
+    });
     const pipeline = this.gpu.createComputePipeline({
       label,
       layout: this.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),

@@ -102,6 +102,7 @@ export class WebGpuDevice implements Device {
   }
 
   write(target: Range, data: ArrayBufferView): void {
+    if (data.byteLength === 0) return; // Deno 2.9 panics on an empty write
     this.#submitEager();
     const { buffer } = target.allocation as Memory;
     this.gpu.queue.writeBuffer(

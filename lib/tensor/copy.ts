@@ -1,0 +1,60 @@
+/**
+ * Copies, and the two wishes that a plan may fulfil without one: `consume` and `store`.
+ *
+ * @module
+ */
+import { copy as cpu } from "../../kernels/cpu/copy.ts";
+import code from "../../kernels/webgpu/copy.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { differentiable } from "./autograd.ts";
+import { launch } from "./launch.ts";
+import { empty, type Tensor } from "./tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "copy",
+  reads: ["x"],
+  writes: ["y"],
+  scalars: { count: "u32" },
+  webgpu: { code, workgroups: ({ count }) => [Math.ceil(count / 256)] },
+  cpu,
+};
+
+/** The same values in memory of their own. */
+export function copy(x: Tensor): Tensor {
+  const y = empty(x.shape, x.dtype, x.device);
+  launch(KERNEL, { x, y }, { count: x.size });
+  return differentiable(y, [x], (dy) => [dy]);
+}
+
+/**
+ * A tensor with x's value that a kernel may overwrite. In a compiled function it is x's own memory where nothing reads x afterwards,
+ * else a copy.
+ */
+export function consume(x: Tensor): Tensor {
+  if (!x.device.recorder) return copy(x);
+  const y = empty(x.shape, x.dtype, x.device);
+  move(x, y);
+  return y;
+}
+
+/**
+ * Puts the value of `from` into `to`, which outlives the program. In a compiled function `from` is computed right there where that is
+ * safe, else copied. TypeError when sizes or dtypes differ.
+ */
+export function store(from: Tensor, to: Tensor): void {
+  if (from.size !== to.size || from.dtype !== to.dtype) {
+    throw new TypeError(`store: ${from} does not fit into ${to}`);
+  }
+  if (to.device.recorder) move(from, to);
+  else launch(KERNEL, { x: from, y: to }, { count: from.size });
+}
+
+function move(from: Tensor, to: Tensor): void {
+  const copyLaunch = {
+    kernel: KERNEL,
+    constants: {},
+    scalars: { count: from.size },
+    buffers: [from.storage, to.storage],
+  };
+  from.device.recorder!.move(from.storage, to.storage, copyLaunch);
+}
