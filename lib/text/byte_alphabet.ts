@@ -1,0 +1,42 @@
+/**
+ * GPT-2's alphabet of bytes: a printable character for each of the 256 byte values, so that tokens
+ * of bytes can be written as text in a file.
+ *
+ * Bytes that print in Latin-1 stand for themselves; the other 68 (controls, space, U+00A0, U+00AD) are
+ * U+0100, U+0101, … in order: the space is `Ġ`, the line feed `Ċ`.
+ * Source: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019 (GPT-2).
+ *
+ * @module
+ */
+
+const PRINTABLE: readonly (readonly [first: number, last: number])[] = [
+  [0x21, 0x7E],
+  [0xA1, 0xAC],
+  [0xAE, 0xFF],
+];
+
+const CHARACTERS: readonly string[] = makeCharacters();
+const BYTES: ReadonlyMap<string, number> = new Map(CHARACTERS.map((char, byte) => [char, byte]));
+
+function makeCharacters(): string[] {
+  const printable = (byte: number) => PRINTABLE.some(([a, b]) => a <= byte && byte <= b);
+  let next = 0x100;
+  return Array.from(
+    { length: 256 },
+    (_, byte) => String.fromCharCode(printable(byte) ? byte : next++),
+  );
+}
+
+/** The 256 characters in the order of their code points: GPT-2's order of the first 256 tokens. */
+export const BYTE_TOKENS: readonly string[] = [...CHARACTERS].sort();
+
+/** Bytes as characters of the alphabet. */
+export function bytesToCharacters(bytes: Iterable<number>): string {
+  return Array.from(bytes, (byte) => CHARACTERS[byte]).join("");
+}
+
+/** Characters of the alphabet as bytes, or undefined where one does not belong to it. */
+export function charactersToBytes(characters: string): Uint8Array | undefined {
+  const bytes = Array.from(characters, (character) => BYTES.get(character));
+  return bytes.includes(undefined) ? undefined : Uint8Array.from(bytes as number[]);
+}

@@ -1,0 +1,63 @@
+/**
+ * The merges of a byte-pair vocabulary, and how they turn one piece of text into tokens.
+ *
+ * @module
+ */
+
+import { Heap } from "./heap.ts";
+import { PairTable } from "./pair_table.ts";
+
+const POSITIONS = 2 ** 32;
+
+/** Merges in order: the earlier one is done first, of the same merge the leftmost. */
+export class MergeTable {
+  readonly #ranks: PairTable;
+  readonly #merged: Int32Array;
+
+  /** @param merges `[left, right, merged]` token ids; the index is the rank, at most 2^20 of them */
+  constructor(merges: readonly (readonly [left: number, right: number, merged: number])[]) {
+    this.#ranks = new PairTable(merges.length);
+    this.#merged = Int32Array.from(merges, ([, , merged]) => merged);
+    merges.forEach(([left, right], rank) => this.#ranks.set(left, right, rank));
+  }
+
+  /**
+   * Merges the tokens of one piece until no merge applies: n log n for n tokens.
+   *
+   * Neighbours are linked by index, and a heap holds `rank · 2^32 + index of the left token`; an
+   * entry whose pair has changed since is passed over.
+   *
+   * @param tokens token ids of single bytes
+   * @returns token ids
+   */
+  merge(tokens: Int32Array): number[] {
+    const ids = tokens.slice();
+    const next = ids.map((_, index) => index + 1);
+    const previous = ids.map((_, index) => index - 1);
+    const candidates = new Heap<number>(byNumber);
+    const rankAt = (left: number) =>
+      left < 0 || next[left] >= ids.length ? -1 : this.#ranks.get(ids[left], ids[next[left]]);
+    const consider = (left: number) => {
+      const rank = rankAt(left);
+      if (rank >= 0) candidates.push(rank * POSITIONS + left);
+    };
+    for (let left = 0; left < ids.length; left++) consider(left);
+    for (let best = candidates.pop(); best !== undefined; best = candidates.pop()) {
+      const rank = Math.floor(best / POSITIONS);
+      const left = best - rank * POSITIONS;
+      if (ids[left] < 0 || rankAt(left) !== rank) continue;
+      const right = next[left];
+      ids[left] = this.#merged[rank];
+      ids[right] = -1; // taken up by its left neighbour
+      next[left] = next[right];
+      if (next[left] < ids.length) previous[next[left]] = left;
+      consider(previous[left]);
+      consider(left);
+    }
+    return Array.from(ids.filter((id) => id >= 0));
+  }
+}
+
+function byNumber(a: number, b: number): number {
+  return a - b;
+}

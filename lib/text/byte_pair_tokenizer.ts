@@ -1,0 +1,222 @@
+/**
+ * Byte-level byte-pair encoding as GPT-2 does it: any text is bytes, and frequent neighbours are merged.
+ * Which merges to make is learned in `byte_pair_training.ts` or read from a file.
+ *
+ * @module
+ */
+
+import { BYTE_TOKENS, charactersToBytes } from "./byte_alphabet.ts";
+import { MergeTable } from "./byte_pair_merge.ts";
+import { splitForBytePairs } from "./byte_pair_split.ts";
+import { GrowingIds } from "./growing_ids.ts";
+import { splitSpecialTokens } from "./special_tokens.ts";
+import type { DecodeOptions, Tokenizer, TokenStream } from "./tokenizer.ts";
+import { type AddedToken, commonParts, type TokenizerFile } from "./tokenizer_file.ts";
+import { Vocabulary } from "./vocabulary.ts";
+
+/** What a `BytePairTokenizer` is made of. */
+export interface BytePairModel {
+  /** All tokens in the order of their ids, bytes written in GPT-2's alphabet. */
+  tokens: readonly string[];
+  /** Pairs of tokens to merge, the first one first. */
+  merges: readonly (readonly [left: string, right: string])[];
+  /** Tokens recognised in the text before it is split; default none. */
+  addedTokens?: readonly AddedToken[];
+  /** One of the tokens, for padding; default none. */
+  padding?: string;
+  /** Put a space before a text that starts without one; default false, as for GPT-2. */
+  addPrefixSpace?: boolean;
+}
+
+const CACHED_PIECES = 2 ** 16;
+const CACHED_LENGTH = 64;
+
+/**
+ * A byte-level byte-pair tokenizer. Where all 256 bytes are tokens, as in GPT-2, it encodes every
+ * text, and `decode(encode(text))` is the text (with U+FFFD for lone surrogates).
+ *
+ * @example
+ * ```ts
+ * import { BYTE_TOKENS } from "./byte_alphabet.ts";
+ * const tokenizer = new BytePairTokenizer({
+ *   tokens: [...BYTE_TOKENS, "he", "ll"],
+ *   merges: [["h", "e"], ["l", "l"]],
+ * });
+ * console.log(Array.from(tokenizer.encode("hello"), (id) => tokenizer.token(id))); // he ll o
+ * console.assert(tokenizer.decode(tokenizer.encode("hello 🙂")) === "hello 🙂");
+ * ```
+ */
+export class BytePairTokenizer implements Tokenizer {
+  /** Always `"byte-pair"`. */
+  readonly kind = "byte-pair";
+  /** Tokens such as `<|endoftext|>` and their ids. */
+  readonly specialTokens: ReadonlyMap<string, number>;
+  /** The id of the padding token, if there is one. */
+  readonly paddingId: number | undefined;
+  readonly #model: BytePairModel;
+  readonly #vocabulary: Vocabulary;
+  readonly #added: ReadonlyMap<string, number>;
+  readonly #byteIds: Int32Array;
+  readonly #merges: MergeTable;
+  readonly #bytes: readonly Uint8Array[];
+  readonly #cache = new Map<string, readonly number[]>();
+
+  /**
+   * @throws {RangeError} where a token occurs twice or is not written in GPT-2's alphabet, or where a
+   *   merge joins or makes what is no token
+   */
+  constructor(model: BytePairModel) {
+    const added = model.addedTokens ?? [];
+    this.#model = model;
+    this.#vocabulary = new Vocabulary(model.tokens);
+    this.#added = new Map(added.map(({ content, id }) => [content, id]));
+    for (const { content, id } of added) {
+      if (this.#vocabulary.id(content) !== id) {
+        throw new RangeError(`BytePairTokenizer: added token ${content} is not token ${id}`);
+      }
+    }
+    this.specialTokens = new Map(
+      added.filter((token) => token.special).map(({ content, id }) => [content, id]),
+    );
+    this.paddingId = model.padding === undefined ? undefined : this.#known(model.padding);
+    this.#byteIds = new Int32Array(256).fill(-1);
+    for (const token of BYTE_TOKENS) {
+      this.#byteIds[charactersToBytes(token)![0]] = this.#vocabulary.id(token) ?? -1;
+    }
+    this.#merges = new MergeTable(
+      model.merges.map(([left, right]) => [
+        this.#known(left),
+        this.#known(right),
+        this.#known(left + right),
+      ]),
+    );
+    this.#bytes = model.tokens.map((token) => this.#bytesOf(token));
+  }
+
+  /** V, the number of tokens, added ones included. */
+  get vocabSize(): number {
+    return this.#vocabulary.size;
+  }
+
+  /**
+   * Bytes, merged in the order of the merges within each piece of the text.
+   *
+   * @throws {RangeError} where a byte of the text is no token: never, where all 256 are
+   */
+  encode(text: string): Uint32Array<ArrayBuffer> {
+    const ids = new GrowingIds();
+    for (const part of splitSpecialTokens(text.toWellFormed(), this.#added)) {
+      if (part.id !== undefined) {
+        ids.push(part.id);
+        continue;
+      }
+      const prefix = this.#model.addPrefixSpace && !part.text.startsWith(" ") ? " " : "";
+      for (const piece of splitForBytePairs(prefix + part.text)) {
+        for (const id of this.#encodePiece(piece)) ids.push(id);
+      }
+    }
+    return ids.toArray();
+  }
+
+  /** The bytes of the ids, read as UTF-8; what is no UTF-8 reads as U+FFFD. */
+  decode(ids: Iterable<number>, { skipSpecialTokens = false }: DecodeOptions = {}): string {
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for (const id of ids) {
+      const token = this.token(id);
+      if (skipSpecialTokens && this.specialTokens.has(token)) continue;
+      parts.push(this.#bytes[id]);
+      length += this.#bytes[id].length;
+    }
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  }
+
+  /** A character appears with the id that brings its last byte. */
+  stream({ skipSpecialTokens = false }: DecodeOptions = {}): TokenStream {
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    return {
+      push: (id) => {
+        const token = this.token(id);
+        if (skipSpecialTokens && this.specialTokens.has(token)) return "";
+        return decoder.decode(this.#bytes[id], { stream: true });
+      },
+      end: () => decoder.decode(),
+    };
+  }
+
+  /** The token of an id, in GPT-2's alphabet of bytes: `Ġthe` for " the". */
+  token(id: number): string {
+    return this.#vocabulary.token(id);
+  }
+
+  /** The id of a token in GPT-2's alphabet of bytes, or undefined. */
+  id(token: string): number | undefined {
+    return this.#vocabulary.id(token);
+  }
+
+  /** A BPE model as GPT-2's own file has it. */
+  toJSON(): TokenizerFile {
+    const { tokens, merges, addedTokens, addPrefixSpace = false } = this.#model;
+    const byteLevel = { type: "ByteLevel", trim_offsets: true, use_regex: true };
+    return {
+      ...commonParts(this, addedTokens),
+      pre_tokenizer: { ...byteLevel, add_prefix_space: addPrefixSpace },
+      decoder: { ...byteLevel, add_prefix_space: addPrefixSpace },
+      model: {
+        type: "BPE",
+        dropout: null,
+        unk_token: null,
+        continuing_subword_prefix: "",
+        end_of_word_suffix: "",
+        fuse_unk: false,
+        byte_fallback: false,
+        vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+        merges: merges.map(([left, right]) => `${left} ${right}`),
+      },
+    };
+  }
+
+  #encodePiece(piece: string): readonly number[] {
+    const cached = this.#cache.get(piece);
+    if (cached !== undefined) return cached;
+    const bytes = new TextEncoder().encode(piece);
+    const tokens = new Int32Array(bytes).map((byte) => this.#byteIds[byte]);
+    if (tokens.includes(-1)) throw this.#unknownByte(piece);
+    const merged = this.#merges.merge(tokens);
+    if (piece.length <= CACHED_LENGTH) {
+      if (this.#cache.size >= CACHED_PIECES) this.#cache.clear();
+      this.#cache.set(piece, merged);
+    }
+    return merged;
+  }
+
+  #unknownByte(piece: string): RangeError {
+    const bytes = new TextEncoder().encode(piece);
+    const byte = bytes.find((byte) => this.#byteIds[byte] < 0)!;
+    return new RangeError(
+      `encode: the vocabulary of ${this.vocabSize} tokens has no token for byte 0x` +
+        `${byte.toString(16).toUpperCase().padStart(2, "0")} in ${JSON.stringify(piece)}`,
+    );
+  }
+
+  #known(token: string): number {
+    const id = this.#vocabulary.id(token);
+    if (id !== undefined) return id;
+    throw new RangeError(`BytePairTokenizer: ${JSON.stringify(token)} is no token`);
+  }
+
+  #bytesOf(token: string): Uint8Array {
+    if (this.#added.has(token)) return new TextEncoder().encode(token);
+    const bytes = charactersToBytes(token);
+    if (bytes !== undefined) return bytes;
+    throw new RangeError(
+      `BytePairTokenizer: token ${JSON.stringify(token)} is not in GPT-2's alphabet of bytes`,
+    );
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * Learns the merges of a byte-level byte-pair tokenizer from a text.
+ *
+ * The pieces of the text are counted once. From then on an index says where each pair of neighbours
+ * occurs, so that a merge visits those places only, and a heap says which pair is the most frequent.
+ *
+ * @module
+ */
+
+import { BYTE_TOKENS, bytesToCharacters } from "./byte_alphabet.ts";
+import { splitForBytePairs } from "./byte_pair_split.ts";
+import { BytePairTokenizer } from "./byte_pair_tokenizer.ts";
+import { Heap } from "./heap.ts";
+import { PairTable } from "./pair_table.ts";
+import { splitSpecialTokens } from "./special_tokens.ts";
+
+/** Options of `trainBytePair`. */
+export interface BytePairTrainingOptions {
+  /** V, the most tokens wanted: special tokens, 256 bytes and merges. */
+  vocabSize: number;
+  /** Tokens such as `"<|endoftext|>"`, which get the first ids and are no part of the text; default none. */
+  specialTokens?: readonly string[];
+}
+
+/**
+ * Trains a byte-level byte-pair tokenizer: starting from single bytes, the most frequent pair of
+ * neighbouring tokens becomes a token, again and again, until there are `vocabSize` tokens or no
+ * pair is left. Of equally frequent pairs the greater one wins, compared as bytes, left token first.
+ *
+ * Ids: special tokens, then the 256 bytes in the order of GPT-2, then the merges in order.
+ *
+ * @throws {RangeError} where `vocabSize` does not hold the special tokens and 256 bytes
+ *
+ * @example
+ * ```ts
+ * const tokenizer = trainBytePair("low low low lower lowest", { vocabSize: 259 });
+ * console.log(tokenizer.toJSON().model.merges); // [ "o w", "l ow", "Ġ low" ]
+ * ```
+ */
+export function trainBytePair(
+  text: string,
+  { vocabSize, specialTokens = [] }: BytePairTrainingOptions,
+): BytePairTokenizer {
+  const smallest = specialTokens.length + BYTE_TOKENS.length;
+  if (!Number.isInteger(vocabSize) || vocabSize < smallest) {
+    throw new RangeError(
+      `trainBytePair: expected vocabSize of at least ${smallest} (256 bytes and ` +
+        `${specialTokens.length} special tokens), got ${vocabSize}`,
+    );
+  }
+  const training = new Training(countPieces(text, specialTokens));
+  while (specialTokens.length + training.tokenCount < vocabSize && training.mergeBest());
+  return training.tokenizer(specialTokens);
+}
+
+function countPieces(text: string, specialTokens: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  const special = new Map(specialTokens.map((token, id) => [token, id]));
+  for (const part of splitSpecialTokens(text.toWellFormed(), special)) {
+    if (part.id !== undefined) continue;
+    for (const piece of splitForBytePairs(part.text)) {
+      counts.set(piece, (counts.get(piece) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+/** A pair of neighbouring tokens: how often it occurs and where. */
+interface Pair {
+  left: number;
+  right: number;
+  count: number;
+  /** Places of the left token; some may hold another pair by now. */
+  places: number[];
+  /** Whether it is a merge already: its right token can arise again from another merge. */
+  merged: boolean;
+}
+
+const BOUNDARY = -1; // between pieces: nothing merges across it
+const TAKEN = -2; // the place belongs to the token on its left
+
+/** The text while it is being merged; token ids here are 0–255 for bytes, then one for each new token. */
+class Training {
+  /** The merges so far, as ids of this class. */
+  readonly #merges: [left: number, right: number][] = [];
+  /** Each token's bytes as characters U+0000–U+00FF, whose order is that of the bytes. */
+  readonly #spellings = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte));
+  readonly #idOfSpelling = new Map(this.#spellings.map((spelling, id) => [spelling, id]));
+  /** All different pieces in a row, each followed by a boundary. */
+  readonly #tokens: Int32Array;
+  readonly #next: Int32Array;
+  readonly #previous: Int32Array;
+  /** How often the piece at a place occurs in the text. */
+  readonly #weights: Float64Array;
+  readonly #pairs: Pair[] = [];
+  readonly #indexOfPair = new PairTable();
+  /** Pairs whose counts may have risen since they were last offered to the heap. */
+  readonly #raised = new Set<Pair>();
+  /** At least one entry for each pair that still occurs; an entry's count may be out of date. */
+  readonly #heap = new Heap<{ pair: Pair; count: number }>(
+    (a, b) => b.count - a.count || this.#compare(b.pair, a.pair),
+  );
+
+  constructor(counts: ReadonlyMap<string, number>) {
+    const tokens: number[] = [BOUNDARY];
+    const weights: number[] = [0];
+    for (const [piece, count] of counts) {
+      for (const byte of new TextEncoder().encode(piece)) {
+        tokens.push(byte);
+        weights.push(count);
+      }
+      tokens.push(BOUNDARY);
+      weights.push(0);
+    }
+    this.#tokens = Int32Array.from(tokens);
+    this.#weights = Float64Array.from(weights);
+    this.#next = this.#tokens.map((_, place) => place + 1);
+    this.#previous = this.#tokens.map((_, place) => place - 1);
+    for (let place = 1; place + 1 < this.#tokens.length; place++) this.#addPair(place);
+    this.#offerRaised();
+  }
+
+  /** The number of tokens so far: 256 bytes and what merges made. */
+  get tokenCount(): number {
+    return this.#spellings.length;
+  }
+
+  /** Merges the most frequent pair everywhere; false where no pair is left. */
+  mergeBest(): boolean {
+    const best = this.#popBest();
+    if (best === undefined) return false;
+    const merged = this.#idOf(this.#spellings[best.left] + this.#spellings[best.right]);
+    if (!best.merged) this.#merges.push([best.left, best.right]);
+    for (const place of Int32Array.from(best.places).sort()) { // left to right, as encoding does
+      const right = this.#next[place];
+      if (this.#tokens[place] === best.left && this.#tokens[right] === best.right) {
+        this.#mergeAt(place, merged);
+      }
+    }
+    Object.assign(best, { count: 0, places: [], merged: true });
+    this.#offerRaised();
+    return true;
+  }
+
+  /** The tokenizer that these merges make. */
+  tokenizer(specialTokens: readonly string[]): BytePairTokenizer {
+    const spelled = (id: number) =>
+      bytesToCharacters(Array.from(this.#spellings[id], (character) => character.charCodeAt(0)));
+    return new BytePairTokenizer({
+      tokens: [
+        ...specialTokens,
+        ...BYTE_TOKENS,
+        ...this.#spellings.slice(256).map((_, merge) => spelled(256 + merge)),
+      ],
+      merges: this.#merges.map(([left, right]) => [spelled(left), spelled(right)]),
+      addedTokens: specialTokens.map((content, id) => ({ id, content, special: true })),
+    });
+  }
+
+  /** The id of a token, which two different merges may make: `a·bc` and `ab·c`. */
+  #idOf(spelling: string): number {
+    const known = this.#idOfSpelling.get(spelling);
+    if (known !== undefined) return known;
+    this.#idOfSpelling.set(spelling, this.#spellings.length);
+    return this.#spellings.push(spelling) - 1;
+  }
+
+  #mergeAt(place: number, merged: number): void {
+    const right = this.#next[place];
+    const before = this.#previous[place];
+    const after = this.#next[right];
+    this.#removePair(before);
+    this.#removePair(right);
+    this.#tokens[place] = merged;
+    this.#tokens[right] = TAKEN;
+    this.#next[place] = after;
+    this.#previous[after] = place; // there is always a boundary after
+    this.#addPair(before);
+    this.#addPair(place);
+  }
+
+  #pairAt(place: number): Pair | undefined {
+    const left = this.#tokens[place];
+    const right = this.#tokens[this.#next[place]];
+    if (left < 0 || right < 0) return undefined;
+    const index = this.#indexOfPair.get(left, right);
+    if (index >= 0) return this.#pairs[index];
+    const pair = { left, right, count: 0, places: [], merged: false };
+    this.#indexOfPair.set(left, right, this.#pairs.length);
+    this.#pairs.push(pair);
+    return pair;
+  }
+
+  #addPair(place: number): void {
+    const pair = this.#pairAt(place);
+    if (pair === undefined) return;
+    pair.count += this.#weights[place];
+    pair.places.push(place);
+    this.#raised.add(pair);
+  }
+
+  #removePair(place: number): void {
+    const pair = this.#pairAt(place);
+    if (pair !== undefined) pair.count -= this.#weights[place];
+  }
+
+  #offerRaised(): void {
+    for (const pair of this.#raised) {
+      if (pair.count > 0) this.#heap.push({ pair, count: pair.count });
+    }
+    this.#raised.clear();
+  }
+
+  #popBest(): Pair | undefined {
+    for (let entry = this.#heap.pop(); entry !== undefined; entry = this.#heap.pop()) {
+      const { pair, count } = entry;
+      if (pair.count === count) return pair;
+      if (pair.count > 0) this.#heap.push({ pair, count: pair.count });
+    }
+    return undefined;
+  }
+
+  #compare(a: Pair, b: Pair): number {
+    return compareText(this.#spellings[a.left], this.#spellings[b.left]) ||
+      compareText(this.#spellings[a.right], this.#spellings[b.right]);
+  }
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,181 @@
+/**
+ * A tokenizer whose tokens are single characters (Unicode code points).
+ *
+ * @module
+ */
+
+import { GrowingIds } from "./growing_ids.ts";
+import { splitSpecialTokens } from "./special_tokens.ts";
+import type { DecodeOptions, Tokenizer, TokenStream } from "./tokenizer.ts";
+import { commonParts, type TokenizerFile } from "./tokenizer_file.ts";
+import { Vocabulary } from "./vocabulary.ts";
+
+/** Options of a `CharacterTokenizer`. */
+export interface CharacterTokenizerOptions {
+  /**
+   * The padding token; default none. One of the characters keeps its id (NUL for ASCII text);
+   * anything else, such as `"<pad>"`, becomes id 0 and moves the characters up by one.
+   */
+  padding?: string;
+}
+
+/** The pattern by which other readers of the file split a text into characters. */
+export const CHARACTER_PATTERN = "[\\s\\S]";
+
+/**
+ * One id for each code point of a corpus, in the order of the code points.
+ *
+ * @example
+ * ```ts
+ * const tokenizer = CharacterTokenizer.fromText("hello");
+ * console.log(tokenizer.vocabSize, [...tokenizer.encode("hole")]); // 4 [ 1, 3, 2, 0 ]
+ * console.assert(tokenizer.decode(tokenizer.encode("hole")) === "hole");
+ * ```
+ */
+export class CharacterTokenizer implements Tokenizer {
+  /** Always `"characters"`. */
+  readonly kind = "characters";
+  /** The padding token, unless it is a character. */
+  readonly specialTokens: ReadonlyMap<string, number>;
+  /** The id of the padding token, if there is one. */
+  readonly paddingId: number | undefined;
+  readonly #vocabulary: Vocabulary;
+  readonly #idOfCodePoint: Int32Array;
+
+  /**
+   * @param characters single code points; ids follow this order
+   * @throws {RangeError} where one is no single code point, or occurs twice
+   */
+  constructor(characters: Iterable<string>, { padding }: CharacterTokenizerOptions = {}) {
+    const tokens = [...characters];
+    const wrong = tokens.find((token) => !isCharacter(token));
+    if (wrong !== undefined) {
+      const shown = JSON.stringify(wrong);
+      throw new RangeError(`CharacterTokenizer: expected single characters, got ${shown}`);
+    }
+    const special = padding !== undefined && !tokens.includes(padding);
+    this.#vocabulary = new Vocabulary(special ? [padding, ...tokens] : tokens);
+    this.paddingId = padding === undefined ? undefined : this.#vocabulary.id(padding);
+    this.specialTokens = new Map(special ? [[padding, 0]] : []);
+    this.#idOfCodePoint = codePointTable(tokens, special ? 1 : 0);
+  }
+
+  /**
+   * The characters of a corpus, sorted by code point.
+   *
+   * @throws {RangeError} where the text is empty
+   */
+  static fromText(text: string, options?: CharacterTokenizerOptions): CharacterTokenizer {
+    const characters = [...new Set(text.toWellFormed())];
+    characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
+    return new CharacterTokenizer(characters, options);
+  }
+
+  /** The 128 ASCII characters, each with its code as id; NUL, id 0, is the padding. */
+  static ascii(): CharacterTokenizer {
+    const characters = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
+    return new CharacterTokenizer(characters, { padding: "\0" });
+  }
+
+  /** V, the number of characters and, where there is one, the padding token. */
+  get vocabSize(): number {
+    return this.#vocabulary.size;
+  }
+
+  /**
+   * One id for each character.
+   *
+   * @throws {RangeError} where a character is not in the vocabulary; the message names it
+   */
+  encode(text: string): Uint32Array<ArrayBuffer> {
+    const ids = new GrowingIds();
+    for (const part of splitSpecialTokens(text.toWellFormed(), this.specialTokens)) {
+      if (part.id !== undefined) {
+        ids.push(part.id);
+        continue;
+      }
+      for (const character of part.text) {
+        const id = this.#idOfCodePoint[character.codePointAt(0)!] ?? -1;
+        if (id < 0) throw this.#unknownCharacters(text);
+        ids.push(id);
+      }
+    }
+    return ids.toArray();
+  }
+
+  /** The characters of the ids, joined. */
+  decode(ids: Iterable<number>, { skipSpecialTokens = false }: DecodeOptions = {}): string {
+    return this.#vocabulary.tokensOf(ids, skipSpecialTokens ? this.specialTokens : undefined)
+      .join("");
+  }
+
+  /** Every id completes its character at once. */
+  stream(options?: DecodeOptions): TokenStream {
+    return { push: (id) => this.decode([id], options), end: () => "" };
+  }
+
+  /** The character of an id. */
+  token(id: number): string {
+    return this.#vocabulary.token(id);
+  }
+
+  /** The id of a character, or undefined. */
+  id(token: string): number | undefined {
+    return this.#vocabulary.id(token);
+  }
+
+  /** A WordLevel model whose words are single characters. */
+  toJSON(): TokenizerFile {
+    return {
+      ...commonParts(this),
+      pre_tokenizer: {
+        type: "Split",
+        pattern: { Regex: CHARACTER_PATTERN },
+        behavior: "Isolated",
+        invert: false,
+      },
+      decoder: { type: "Fuse" },
+      model: { type: "WordLevel", vocab: this.#vocabulary.toJSON(), unk_token: "" },
+    };
+  }
+
+  #unknownCharacters(text: string): RangeError {
+    const unknown = new Set<string>();
+    for (const { text: plain, id } of splitSpecialTokens(text.toWellFormed(), this.specialTokens)) {
+      if (id !== undefined) continue;
+      for (const character of plain) if (this.id(character) === undefined) unknown.add(character);
+    }
+    return new RangeError(
+      `encode: the vocabulary has no ${listed([...unknown].map(named), 10)}; ` +
+        `its ${this.vocabSize} tokens are ${listed(this.#vocabulary.tokens.map(quoted), 100)}`,
+    );
+  }
+}
+
+function isCharacter(token: string): boolean {
+  const codePoint = token.codePointAt(0);
+  return codePoint !== undefined && token.isWellFormed() &&
+    token.length === (codePoint > 0xFFFF ? 2 : 1);
+}
+
+function codePointTable(characters: readonly string[], firstId: number): Int32Array {
+  const codePoints = characters.map((character) => character.codePointAt(0)!);
+  const largest = codePoints.reduce((a, b) => Math.max(a, b), 0);
+  const table = new Int32Array(largest + 1).fill(-1);
+  codePoints.forEach((codePoint, index) => table[codePoint] = firstId + index);
+  return table;
+}
+
+function named(character: string): string {
+  const hex = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+  return `${quoted(character)} (U+${hex})`;
+}
+
+function quoted(token: string): string {
+  return JSON.stringify(token);
+}
+
+function listed(names: readonly string[], most: number): string {
+  const shown = names.slice(0, most).join(" ");
+  return names.length > most ? `${shown} … (${names.length - most} more)` : shown;
+}

@@ -1,0 +1,134 @@
+/**
+ * Makes a tokenizer from the content of a Hugging Face `tokenizer.json`. The file may come from
+ * anywhere: whatever Folio cannot do exactly as the file says is refused.
+ *
+ * @module
+ */
+
+import { BytePairTokenizer } from "./byte_pair_tokenizer.ts";
+import { CHARACTER_PATTERN, CharacterTokenizer } from "./character_tokenizer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+import {
+  type AddedToken,
+  malformed,
+  readAddedTokens,
+  readMerges,
+  readObject,
+  readPadding,
+  readTokens,
+} from "./tokenizer_file.ts";
+import { WordTokenizer } from "./word_tokenizer.ts";
+
+/**
+ * The tokenizer that a `tokenizer.json` describes, by its content: WordLevel over single characters, WordLevel
+ * over words between white space, or byte-level BPE as GPT-2's. Special tokens that a post-processor would
+ * add around a text are not added.
+ *
+ * @param json the file's text, or what `JSON.parse` made of it
+ * @throws {SyntaxError} where the file is malformed, or needs a part that is not supported
+ *
+ * @example
+ * ```ts
+ * import { CharacterTokenizer } from "./character_tokenizer.ts";
+ * const saved = JSON.stringify(CharacterTokenizer.fromText("hello"));
+ * const tokenizer = loadTokenizer(saved);
+ * console.log(tokenizer.kind, tokenizer.vocabSize); // characters 4
+ * ```
+ */
+export function loadTokenizer(json: unknown): Tokenizer {
+  const file = readObject(typeof json === "string" ? parse(json) : json, "the file");
+  if (file.normalizer !== undefined && file.normalizer !== null) {
+    throw malformed("normalizer", "null (others are not supported)", file.normalizer);
+  }
+  const model = readObject(file.model, "model");
+  const added = readAddedTokens(file.added_tokens);
+  const tokens = readTokens(model.vocab, added);
+  const padding = readPadding(file.padding, tokens);
+  try {
+    switch (model.type ?? (model.merges === undefined ? "WordLevel" : "BPE")) {
+      case "WordLevel":
+        return wordLevel(file, model, tokens, added, padding);
+      case "BPE":
+        return bytePair(file, model, tokens, added, padding);
+    }
+  } catch (error) {
+    if (error instanceof RangeError) throw new SyntaxError(`tokenizer.json: ${error.message}`);
+    throw error;
+  }
+  throw malformed("model.type", '"WordLevel" or "BPE" (others are not supported)', model.type);
+}
+
+type Json = Record<string, unknown>;
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(`tokenizer.json: not JSON: ${(error as Error).message}`);
+  }
+}
+
+function wordLevel(
+  file: Json,
+  model: Json,
+  tokens: readonly string[],
+  added: readonly AddedToken[],
+  padding: string | undefined,
+): Tokenizer {
+  const splitter = readObject(file.pre_tokenizer, "pre_tokenizer");
+  if (splitter.type === "WhitespaceSplit") {
+    const unknown = model.unk_token;
+    const hasUnknown = typeof unknown === "string" && tokens.includes(unknown);
+    const words = new WordTokenizer(tokens, hasUnknown ? { padding, unknown } : { padding });
+    checkAdded(words, added);
+    return words;
+  }
+  const pattern = (splitter.pattern as Json | undefined)?.Regex;
+  if (
+    splitter.type === "Split" && splitter.behavior === "Isolated" && pattern === CHARACTER_PATTERN
+  ) {
+    const special = padding !== undefined && padding === added[0]?.content;
+    const characters = new CharacterTokenizer(special ? tokens.slice(1) : tokens, { padding });
+    checkAdded(characters, added);
+    return characters;
+  }
+  throw malformed(
+    "pre_tokenizer",
+    `WhitespaceSplit, or Split by ${CHARACTER_PATTERN}, for a WordLevel model`,
+    splitter,
+  );
+}
+
+/** A WordLevel tokenizer recognises its padding and unknown token, and no other. */
+function checkAdded(tokenizer: Tokenizer, added: readonly AddedToken[]): void {
+  const other = added.find(({ content }) => !tokenizer.specialTokens.has(content));
+  if (other !== undefined) {
+    throw malformed("added_tokens", "only the padding and the unknown token", other);
+  }
+}
+
+function bytePair(
+  file: Json,
+  model: Json,
+  tokens: readonly string[],
+  addedTokens: readonly AddedToken[],
+  padding: string | undefined,
+): Tokenizer {
+  const splitter = readObject(file.pre_tokenizer, "pre_tokenizer");
+  if (splitter.type !== "ByteLevel" || splitter.use_regex === false) {
+    throw malformed("pre_tokenizer", "ByteLevel with its own pattern, for a BPE model", splitter);
+  }
+  for (const key of ["dropout", "continuing_subword_prefix", "end_of_word_suffix"]) {
+    if (model[key]) throw malformed(`model.${key}`, "none (not supported)", model[key]);
+  }
+  for (const key of ["byte_fallback", "ignore_merges"]) {
+    if (model[key]) throw malformed(`model.${key}`, "false (not supported)", model[key]);
+  }
+  return new BytePairTokenizer({
+    tokens,
+    merges: readMerges(model.merges),
+    addedTokens,
+    padding,
+    addPrefixSpace: splitter.add_prefix_space === true,
+  });
+}

@@ -1,0 +1,222 @@
+/**
+ * The parts of a Hugging Face `tokenizer.json` that Folio writes and reads, and the checks that a
+ * file from anywhere must pass. Which tokenizer a file makes is left to `load_tokenizer.ts`.
+ *
+ * @module
+ */
+
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** A token that the file recognises in the text before the model sees it. */
+export interface AddedToken {
+  /** Its id. */
+  id: number;
+  /** Its spelling in the text. */
+  content: string;
+  /** Whether `decode` with `skipSpecialTokens` leaves it out. */
+  special: boolean;
+}
+
+/** A Hugging Face `tokenizer.json`, as far as Folio writes it. */
+export interface TokenizerFile {
+  /** Version of the format. */
+  version: "1.0";
+  /** Always null: texts are never cut. */
+  truncation: null;
+  /** The padding token, or null. */
+  padding: { pad_id: number; pad_token: string; [key: string]: unknown } | null;
+  /** Special and other added tokens, by id. */
+  added_tokens: (AddedToken & Record<string, unknown>)[];
+  /** Always null: the text is taken as it is. */
+  normalizer: null;
+  /** How the text is split before the model. */
+  pre_tokenizer: { type: string; [key: string]: unknown };
+  /** What is added around the ids: nothing. */
+  post_processor: { type: string; [key: string]: unknown } | null;
+  /** How tokens are joined; null joins them with spaces. */
+  decoder: { type: string; [key: string]: unknown } | null;
+  /** Vocabulary and merges. */
+  model: {
+    /** The kind of model. */
+    type: "WordLevel" | "BPE";
+    /** Token → id. */
+    vocab: Record<string, number>;
+    /** Byte-pair merges, in order, as `"left right"`. */
+    merges?: string[];
+    /** The token of unknown words; "" is none, as no token is empty. */
+    unk_token?: string | null;
+    [key: string]: unknown;
+  };
+}
+
+/**
+ * The parts of a file that are the same for every model.
+ *
+ * @param added the tokens recognised before the model; by default the special tokens
+ */
+export function commonParts(
+  tokenizer: Tokenizer,
+  added: Iterable<AddedToken> = Array.from(
+    tokenizer.specialTokens,
+    ([content, id]) => ({ id, content, special: true }),
+  ),
+): Pick<
+  TokenizerFile,
+  "version" | "truncation" | "padding" | "added_tokens" | "normalizer" | "post_processor"
+> {
+  const { paddingId } = tokenizer;
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: paddingId === undefined ? null : {
+      strategy: "BatchLongest",
+      direction: "Right",
+      pad_to_multiple_of: null,
+      pad_id: paddingId,
+      pad_type_id: 0,
+      pad_token: tokenizer.token(paddingId),
+    },
+    added_tokens: Array.from(added, ({ id, content, special }) => ({
+      id,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special,
+    })),
+    normalizer: null,
+    post_processor: null,
+  };
+}
+
+/** The most tokens a file may hold: four times the largest public vocabulary. */
+export const MAXIMUM_VOCABULARY: number = 2 ** 20;
+
+/** A SyntaxError about a part of a tokenizer.json. */
+export function malformed(part: string, expected: string, received: unknown): SyntaxError {
+  return new SyntaxError(`tokenizer.json: ${part}: expected ${expected}, got ${brief(received)}`);
+}
+
+/** A value in a few words: it may be long, or nested without end. */
+function brief(value: unknown): string {
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  }
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value !== "object" || value === null) return String(value);
+  const { type, content } = value as Record<string, unknown>;
+  const name = [type, content].find((text) => typeof text === "string");
+  return name === undefined ? "an object" : `an object ${brief(name)}`;
+}
+
+/**
+ * A value that must be an object.
+ *
+ * @throws {SyntaxError} where it is none
+ */
+export function readObject(value: unknown, part: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw malformed(part, "an object", value);
+  }
+  return value as Record<string, unknown>;
+}
+
+/**
+ * The tokens of a file in the order of their ids: `model.vocab` and then `added_tokens`.
+ *
+ * @throws {SyntaxError} where ids are no integers from 0 on, each used once, or there are too many
+ */
+export function readTokens(vocab: unknown, added: readonly AddedToken[]): string[] {
+  const ids = new Map(Object.entries(readObject(vocab, "model.vocab")));
+  for (const { id, content } of added) {
+    const known = ids.get(content);
+    if (known !== undefined && known !== id) {
+      throw malformed(`added token ${JSON.stringify(content)}`, `its model.vocab id ${known}`, id);
+    }
+    ids.set(content, id);
+  }
+  if (ids.size === 0) throw malformed("model.vocab", "tokens", vocab);
+  if (ids.size > MAXIMUM_VOCABULARY) {
+    throw malformed("model.vocab", `at most ${MAXIMUM_VOCABULARY} tokens`, ids.size);
+  }
+  const tokens = new Array<string | undefined>(ids.size).fill(undefined);
+  for (const [token, id] of ids) {
+    const part = `id of token ${JSON.stringify(token.slice(0, 40))}`;
+    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= ids.size) {
+      throw malformed(part, `an integer from 0 to ${ids.size - 1}, as there are ${ids.size}`, id);
+    }
+    if (tokens[id as number] !== undefined) {
+      throw malformed(part, "an id used once", id);
+    }
+    tokens[id as number] = token;
+  }
+  return tokens as string[]; // as many ids as places, none used twice: no hole
+}
+
+/**
+ * The `added_tokens` of a file.
+ *
+ * @throws {SyntaxError} where one is malformed, occurs twice, or needs what Folio lacks
+ */
+export function readAddedTokens(value: unknown): AddedToken[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw malformed("added_tokens", "an array", value);
+  if (value.length > MAXIMUM_VOCABULARY) {
+    throw malformed("added_tokens", `at most ${MAXIMUM_VOCABULARY} tokens`, value.length);
+  }
+  const seen = new Set<string>();
+  return value.map((entry, index) => {
+    const part = `added_tokens[${index}]`;
+    const { id, content, special, single_word, lstrip, rstrip } = readObject(entry, part);
+    if (typeof content !== "string" || content === "" || seen.has(content)) {
+      throw malformed(`${part}.content`, "a text of its own", content);
+    }
+    if (typeof id !== "number" || !Number.isInteger(id)) {
+      throw malformed(`${part}.id`, "an integer", id);
+    }
+    if (single_word || lstrip || rstrip) {
+      throw malformed(part, "no single_word, lstrip or rstrip (not supported)", entry);
+    }
+    seen.add(content);
+    return { id, content, special: special === true };
+  });
+}
+
+/**
+ * The merges of a BPE model, written as `"left right"` or as `["left", "right"]`.
+ *
+ * @throws {SyntaxError} where one is malformed or occurs twice, or there are too many
+ */
+export function readMerges(value: unknown): [left: string, right: string][] {
+  if (!Array.isArray(value)) throw malformed("model.merges", "an array", value);
+  if (value.length > MAXIMUM_VOCABULARY) {
+    throw malformed("model.merges", `at most ${MAXIMUM_VOCABULARY} merges`, value.length);
+  }
+  const seen = new Set<string>();
+  return value.map((entry, rank) => {
+    const pair: unknown[] = typeof entry === "string" ? entry.split(" ") : entry;
+    const wellFormed = Array.isArray(pair) && pair.length === 2 &&
+      pair.every((token) => typeof token === "string" && token !== "");
+    const key = JSON.stringify(pair);
+    if (!wellFormed || seen.has(key)) {
+      throw malformed(`model.merges[${rank}]`, "a pair of tokens, each pair once", entry);
+    }
+    seen.add(key);
+    return pair as [string, string];
+  });
+}
+
+/**
+ * The padding token of a file, checked against its tokens.
+ *
+ * @throws {SyntaxError} where `padding` names a token that has another id
+ */
+export function readPadding(value: unknown, tokens: readonly string[]): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  const { pad_id: id, pad_token: token } = readObject(value, "padding");
+  if (typeof id !== "number" || typeof token !== "string" || tokens[id] !== token) {
+    throw malformed("padding", "pad_token with its own pad_id", value);
+  }
+  return token;
+}

@@ -1,0 +1,63 @@
+/**
+ * The two-way table between tokens and ids that every tokenizer stands on.
+ *
+ * @module
+ */
+
+/** Tokens numbered from 0 in the order given. */
+export class Vocabulary {
+  /** The tokens; the index is the id. */
+  readonly tokens: readonly string[];
+  readonly #ids: Map<string, number>;
+
+  /** @throws {RangeError} where there is no token, or one is empty or occurs twice */
+  constructor(tokens: Iterable<string>) {
+    this.tokens = [...tokens];
+    this.#ids = new Map(this.tokens.map((token, id) => [token, id]));
+    if (this.tokens.length === 0) throw new RangeError("Vocabulary: expected tokens, got none");
+    if (this.#ids.has("")) throw new RangeError("Vocabulary: a token is empty");
+    if (this.#ids.size < this.tokens.length) {
+      const twice = this.tokens.find((token, id) => this.#ids.get(token) !== id);
+      throw new RangeError(`Vocabulary: token ${JSON.stringify(twice)} occurs twice`);
+    }
+  }
+
+  /** V, the number of tokens. */
+  get size(): number {
+    return this.tokens.length;
+  }
+
+  /**
+   * The token of an id.
+   *
+   * @throws {RangeError} where the id is no integer in [0, size)
+   */
+  token(id: number): string {
+    const token = this.tokens[id];
+    if (token === undefined) {
+      throw new RangeError(`Vocabulary: expected an id from 0 to ${this.size - 1}, got ${id}`);
+    }
+    return token;
+  }
+
+  /** The id of a token, or undefined. */
+  id(token: string): number | undefined {
+    return this.#ids.get(token);
+  }
+
+  /**
+   * The tokens of ids.
+   *
+   * @param leftOut tokens that are dropped; default none
+   * @throws {RangeError} where an id is no integer in [0, size)
+   */
+  tokensOf(ids: Iterable<number>, leftOut?: ReadonlyMap<string, number>): string[] {
+    const tokens = Array.from(ids, (id) => this.token(id));
+    return leftOut === undefined ? tokens : tokens.filter((token) => !leftOut.has(token));
+  }
+
+  /** Token → id, as `tokenizer.json` holds it. */
+  toJSON(): Record<string, number> {
+    return Object.fromEntries(this.#ids);
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * A tokenizer whose tokens are the words between white space.
+ *
+ * White space is Unicode's property White_Space, as in Hugging Face's `WhitespaceSplit`; decoding
+ * puts one space between words, so line breaks are lost.
+ *
+ * @module
+ */
+
+import { nearest } from "../nearest.ts";
+import { GrowingIds } from "./growing_ids.ts";
+import { splitSpecialTokens } from "./special_tokens.ts";
+import type { DecodeOptions, Tokenizer, TokenStream } from "./tokenizer.ts";
+import { commonParts, type TokenizerFile } from "./tokenizer_file.ts";
+import { Vocabulary } from "./vocabulary.ts";
+
+/** Options of a `WordTokenizer`. */
+export interface WordTokenizerOptions {
+  /** The token of padding, such as `"<pad>"`, with an id of its own before the words; default none. */
+  padding?: string;
+  /** The token of unknown words, such as `"<unk>"`, with an id of its own; default none: an error. */
+  unknown?: string;
+}
+
+/** Options of `WordTokenizer.fromText`. */
+export interface WordVocabularyOptions extends WordTokenizerOptions {
+  /** Keep the most frequent words, so many that V is at most this; needs `unknown`. Default all. */
+  vocabSize?: number;
+}
+
+const WORD = /\P{White_Space}+/gu;
+
+/**
+ * One id for each word of a corpus, the most frequent first; words that occur equally often are in
+ * the order of their code units. Padding and the unknown word, where wanted, come first.
+ *
+ * @example
+ * ```ts
+ * const tokenizer = WordTokenizer.fromText("to be or not to be", { unknown: "<unk>" });
+ * console.log([...tokenizer.encode("to be is to do")]); // [ 2, 1, 0, 2, 0 ]
+ * console.assert(tokenizer.decode([2, 1]) === "to be");
+ * ```
+ */
+export class WordTokenizer implements Tokenizer {
+  /** Always `"words"`. */
+  readonly kind = "words";
+  /** Padding and the unknown word, where there are any. */
+  readonly specialTokens: ReadonlyMap<string, number>;
+  /** The id of the padding token, if there is one. */
+  readonly paddingId: number | undefined;
+  /** The id that every unknown word gets, if there is one. */
+  readonly unknownId: number | undefined;
+  readonly #vocabulary: Vocabulary;
+
+  /**
+   * @param words texts without white space; ids follow this order. Special tokens that are not among
+   *   them go before them: first padding, then the unknown word.
+   * @throws {RangeError} where a word is empty, holds white space or occurs twice
+   */
+  constructor(words: Iterable<string>, { padding, unknown }: WordTokenizerOptions = {}) {
+    const given = [...words];
+    const known = new Set(given);
+    const special = [padding, unknown].filter((token) => token !== undefined);
+    const tokens = [...special.filter((token) => !known.has(token)), ...given];
+    const wrong = tokens.find((token) => !/^\P{White_Space}+$/u.test(token));
+    if (wrong !== undefined) {
+      const shown = JSON.stringify(wrong);
+      throw new RangeError(`WordTokenizer: expected words without white space, got ${shown}`);
+    }
+    this.#vocabulary = new Vocabulary(tokens);
+    this.specialTokens = new Map(special.map((token) => [token, this.#vocabulary.id(token)!]));
+    this.paddingId = padding === undefined ? undefined : this.specialTokens.get(padding);
+    this.unknownId = unknown === undefined ? undefined : this.specialTokens.get(unknown);
+  }
+
+  /**
+   * The words of a corpus.
+   *
+   * @throws {RangeError} where the text holds no word, or `vocabSize` is given without `unknown`
+   */
+  static fromText(
+    text: string,
+    { vocabSize, ...options }: WordVocabularyOptions = {},
+  ): WordTokenizer {
+    const special = new Set(
+      [options.padding, options.unknown].filter((token) => token !== undefined),
+    );
+    const counts = new Map<string, number>();
+    for (const [word] of text.toWellFormed().matchAll(WORD)) {
+      if (!special.has(word)) counts.set(word, (counts.get(word) ?? 0) + 1);
+    }
+    if (counts.size === 0) throw new RangeError("WordTokenizer.fromText: the text holds no word");
+    const words = [...counts].sort(byCountThenWord).map(([word]) => word);
+    return new WordTokenizer(words.slice(0, wordLimit(vocabSize, special.size, options)), options);
+  }
+
+  /** V, the number of words and special tokens. */
+  get vocabSize(): number {
+    return this.#vocabulary.size;
+  }
+
+  /**
+   * One id for each word.
+   *
+   * @throws {RangeError} where a word is unknown and the tokenizer has no token for that
+   */
+  encode(text: string): Uint32Array<ArrayBuffer> {
+    const ids = new GrowingIds();
+    for (const part of splitSpecialTokens(text.toWellFormed(), this.specialTokens)) {
+      if (part.id !== undefined) {
+        ids.push(part.id);
+        continue;
+      }
+      for (const [word] of part.text.matchAll(WORD)) {
+        const id = this.#vocabulary.id(word) ?? this.unknownId;
+        if (id === undefined) throw this.#unknownWord(word);
+        ids.push(id);
+      }
+    }
+    return ids.toArray();
+  }
+
+  /** The words of the ids with one space between them. */
+  decode(ids: Iterable<number>, { skipSpecialTokens = false }: DecodeOptions = {}): string {
+    return this.#vocabulary.tokensOf(ids, skipSpecialTokens ? this.specialTokens : undefined)
+      .join(" ");
+  }
+
+  /** Every id completes a word; the space goes before it, except before the first. */
+  stream(options?: DecodeOptions): TokenStream {
+    let separator = "";
+    return {
+      push: (id) => {
+        const word = this.decode([id], options);
+        if (word === "") return "";
+        const piece = separator + word;
+        separator = " ";
+        return piece;
+      },
+      end: () => "",
+    };
+  }
+
+  /** The word of an id. */
+  token(id: number): string {
+    return this.#vocabulary.token(id);
+  }
+
+  /** The id of a word, or undefined. */
+  id(token: string): number | undefined {
+    return this.#vocabulary.id(token);
+  }
+
+  /** A WordLevel model over words between white space. */
+  toJSON(): TokenizerFile {
+    return {
+      ...commonParts(this),
+      pre_tokenizer: { type: "WhitespaceSplit" },
+      decoder: null,
+      model: {
+        type: "WordLevel",
+        vocab: this.#vocabulary.toJSON(),
+        unk_token: this.unknownId === undefined ? "" : this.token(this.unknownId),
+      },
+    };
+  }
+
+  #unknownWord(word: string): RangeError {
+    const close = nearest(word, this.#vocabulary.tokens);
+    const hint = close === undefined ? "" : `; the nearest is ${JSON.stringify(close)}`;
+    return new RangeError(
+      `encode: the vocabulary of ${this.vocabSize} words has no ${JSON.stringify(word)}${hint}`,
+    );
+  }
+}
+
+function byCountThenWord(a: [string, number], b: [string, number]): number {
+  return b[1] - a[1] || (a[0] < b[0] ? -1 : 1);
+}
+
+function wordLimit(
+  vocabSize: number | undefined,
+  specialTokens: number,
+  { unknown }: WordTokenizerOptions,
+): number | undefined {
+  if (vocabSize === undefined) return undefined;
+  if (unknown === undefined) {
+    throw new RangeError("WordTokenizer.fromText: vocabSize needs the option unknown, got none");
+  }
+  if (!Number.isInteger(vocabSize) || vocabSize <= specialTokens) {
+    throw new RangeError(
+      `WordTokenizer.fromText: expected vocabSize above ${specialTokens}, got ${vocabSize}`,
+    );
+  }
+  return vocabSize - specialTokens;
+}
