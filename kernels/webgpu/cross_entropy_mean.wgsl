@@ -1,0 +1,36 @@
+// mean = Σ loss / max(1, n) and scale = 1 / max(1, n), n the targets that count. loss, targets: [rows]. One workgroup.
+struct Scalars { rows: u32, width: u32, ignore: i32 }
+@group(0) @binding(0) var<storage, read> loss: array<f32>;
+@group(0) @binding(1) var<storage, read> targets: array<i32>;
+@group(0) @binding(2) var<storage, read_write> mean: array<f32>;
+@group(0) @binding(3) var<storage, read_write> scale: array<f32>;
+@group(0) @binding(4) var<uniform> s: Scalars;
+
+var<workgroup> sums: array<f32, 256>;
+var<workgroup> counts: array<u32, 256>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var sum = 0.0;
+  var count = 0u;
+  for (var i = lane; i < s.rows; i += 256u) {
+    sum += loss[i];
+    let t = targets[i];
+    count += select(0u, 1u, t != s.ignore && u32(t) < s.width);
+  }
+  sums[lane] = sum;
+  counts[lane] = count;
+  workgroupBarrier();
+  for (var step = 128u; step > 0u; step /= 2u) {
+    if (lane < step) {
+      sums[lane] += sums[lane + step];
+      counts[lane] += counts[lane + step];
+    }
+    workgroupBarrier();
+  }
+  if (lane == 0u) {
+    let factor = 1.0 / f32(max(counts[0], 1u));
+    mean[0] = sums[0] * factor;
+    scale[0] = factor;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Softmax cross-entropy on integer targets.
+ *
+ * No one-hot is made, and no second tensor of the logits' size: the derivative overwrites the logits where nobody reads them afterwards.
+ *
+ * @module
+ */
+import * as cpu from "../../kernels/cpu/cross_entropy.ts";
+import code from "../../kernels/webgpu/cross_entropy.wgsl" with { type: "text" };
+import backwardCode from "../../kernels/webgpu/cross_entropy_backward.wgsl" with { type: "text" };
+import meanCode from "../../kernels/webgpu/cross_entropy_mean.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { differentiable } from "./autograd.ts";
+import { consume } from "./copy.ts";
+import { expectType, launch } from "./launch.ts";
+import { empty, type Tensor } from "./tensor.ts";
+
+const ROW_SCALARS = { rows: "u32", width: "u32", ignore: "i32", chunks: "u32" } as const;
+
+const ROWS: Kernel = {
+  name: "cross_entropy",
+  reads: ["logits", "targets"],
+  writes: ["loss", "logSum"],
+  scalars: ROW_SCALARS,
+  webgpu: { code, workgroups: ({ rows }) => [rows] },
+  cpu: cpu.crossEntropy,
+};
+
+const MEAN: Kernel = {
+  name: "cross_entropy_mean",
+  reads: ["loss", "targets"],
+  writes: ["mean", "scale"],
+  scalars: { rows: "u32", width: "u32", ignore: "i32" },
+  webgpu: { code: meanCode, workgroups: () => [1] },
+  cpu: cpu.crossEntropyMean,
+};
+
+const BACKWARD: Kernel = {
+  name: "cross_entropy_backward",
+  reads: ["targets", "logSum", "gradient", "scale"],
+  updates: ["logits"],
+  writes: [],
+  scalars: ROW_SCALARS,
+  webgpu: {
+    code: backwardCode,
+    workgroups: ({ rows, width }) => [Math.ceil(rows * width / 256)],
+  },
+  cpu: cpu.crossEntropyBackward,
+};
+
+/** Options of `crossEntropy`. */
+export interface CrossEntropyOptions {
+  /** The target that counts for nothing. Default −100. */
+  ignore?: number;
+}
+
+/**
+ * The mean over rows of ln Σⱼ exp(logits[i,j]) − logits[i, targets[i]], in nats: logits f32 [N,V], targets i32 [N] → [].
+ *
+ * Rows whose target is `ignore`, or out of range, count for nothing; when none is left the value and the gradient are 0.
+ * TypeError when the shapes do not fit.
+ *
+ * ```ts
+ * import { crossEntropy, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const logits = tensor([[0, 0], [0, 0]]);
+ * console.log(await crossEntropy(logits, tensor(new Int32Array([1, -100]))).item()); // ln 2 = 0.693
+ * device.close();
+ * ```
+ */
+export function crossEntropy(
+  logits: Tensor,
+  targets: Tensor,
+  options: CrossEntropyOptions = {},
+): Tensor {
+  const { loss, logSum, scalars } = rowLosses(logits, targets, options);
+  const mean = empty([], "f32", logits.device);
+  const scale = empty([], "f32", logits.device);
+  const { rows, width, ignore } = scalars;
+  launch(MEAN, { loss, targets, mean, scale }, { rows, width, ignore });
+  return differentiable(mean, [logits], (gradient) => {
+    const dLogits = consume(logits);
+    launch(BACKWARD, { targets, logSum, gradient, scale, logits: dLogits }, scalars);
+    return [dLogits];
+  });
+}
+
+/**
+ * Each row's cross-entropy: logits f32 [N,V], targets i32 [N] → [N], 0 where the target is ignored. No gradient flows: for evaluation.
+ */
+export function tokenLosses(
+  logits: Tensor,
+  targets: Tensor,
+  options: CrossEntropyOptions = {},
+): Tensor {
+  return rowLosses(logits, targets, options).loss;
+}
+
+function rowLosses(logits: Tensor, targets: Tensor, { ignore = -100 }: CrossEntropyOptions) {
+  expectType("crossEntropy", logits, "f32");
+  expectType("crossEntropy", targets, "i32");
+  const [rows, width] = logits.shape;
+  if (logits.shape.length !== 2 || targets.shape.length !== 1 || targets.size !== rows) {
+    throw new TypeError(
+      `crossEntropy: expected logits [N,V] and targets [N]; got ${logits} and ${targets}`,
+    );
+  }
+  const loss = empty([rows], "f32", logits.device);
+  const logSum = empty([rows], "f32", logits.device);
+  const chunks = cpu.crossEntropy.chunks({ rows, width }, {});
+  const scalars = { rows, width, ignore, chunks };
+  launch(ROWS, { logits, targets, loss, logSum }, scalars);
+  return { loss, logSum, scalars };
+}
