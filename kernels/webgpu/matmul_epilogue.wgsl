@@ -1,0 +1,57 @@
+// What becomes of a product before it is stored; put in front of the matmul kernels, which declare the bindings.
+// v = product + bias; saved = v; c = activation(v) * activation_backward'(pre) + residual, each part where its constant asks for it.
+override BIAS: u32;
+override RESIDUAL: u32;
+override ACTIVATION: u32;
+override SAVE: u32;
+override ACTIVATION_BACKWARD: u32;
+
+const SQRT_2_OVER_PI = 0.7978845608028654;
+
+// tanh of a clamped argument: some drivers overflow e^2x and give NaN.
+fn safe_tanh(v: f32) -> f32 { return tanh(clamp(v, -15.0, 15.0)); }
+
+// erf to 2e-7 absolute. Source: Abramowitz & Stegun 7.1.26.
+fn erf(v: f32) -> f32 {
+  let a = abs(v);
+  let t = 1.0 / (1.0 + 0.3275911 * a);
+  let p = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  return sign(v) * (1.0 - p * exp(-a * a));
+}
+
+fn activate(v: f32) -> f32 {
+  switch ACTIVATION {
+    case 1u: { return 0.5 * v * (1.0 + safe_tanh(SQRT_2_OVER_PI * (v + 0.044715 * v * v * v))); }
+    case 2u: { return 0.5 * v * (1.0 + erf(v * 0.7071067811865476)); }
+    case 3u: { return max(v, 0.0); }
+    case 4u: { return v / (1.0 + exp(-v)); }
+    default: { return v; }
+  }
+}
+
+fn slope(v: f32) -> f32 {
+  switch ACTIVATION_BACKWARD {
+    case 1u: {
+      let t = safe_tanh(SQRT_2_OVER_PI * (v + 0.044715 * v * v * v));
+      return 0.5 * (1.0 + t) + 0.5 * v * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 0.134145 * v * v);
+    }
+    case 2u: { return 0.5 * (1.0 + erf(v * 0.7071067811865476)) + v * exp(-0.5 * v * v) * 0.3989422804014327; }
+    case 3u: { return select(0.0, 1.0, v > 0.0); }
+    case 4u: {
+      let g = 1.0 / (1.0 + exp(-v));
+      return g * (1.0 + v * (1.0 - g));
+    }
+    default: { return 1.0; }
+  }
+}
+
+// Stores the product that belongs at `at` of c, in the given column.
+fn finish(product: f32, column: u32, at: u32) {
+  var v = product;
+  if (BIAS == 1u) { v += bias[column]; }
+  if (SAVE == 1u) { saved[at] = v; }
+  v = activate(v);
+  if (ACTIVATION_BACKWARD != 0u) { v *= slope(pre[at]); }
+  if (RESIDUAL == 1u) { v += residual[at]; }
+  c[at] = v;
+}
