@@ -46,6 +46,7 @@ const refused: [Record<string, unknown>, RegExp][] = [
   [{ normPlacement: "mid" }, /normPlacement must be one of pre, post, got mid/],
   [{ positions: "alibi" }, /positions must be one of learned, sinusoidal, rotary, got alibi/],
   [{ activation: "tanh" }, /activation must be one of gelu_new, gelu, relu, silu, got tanh/],
+  [{ headBias: true }, /headBias is for a head of its own, got tiedHead true/],
   [{ bias: 1 }, /bias must be true or false, got 1/],
   [{ positions: "sinusoidal", width: 127, heads: 1 }, /2 does not divide width 127/],
   [{ positions: "rotary", width: 12 }, /2 does not divide head size 3/],

@@ -54,7 +54,7 @@ export interface ModelConfig {
   bias: boolean;
   /** The head uses the token table. Default: true. */
   tiedHead: boolean;
-  /** A bias on the logits. Default: false. */
+  /** A bias on the logits, for a head that is not tied. Default: false. */
   headBias: boolean;
   /** Chance of dropping an activation in training, in [0, 1). Default: 0. */
   dropout: number;
@@ -111,6 +111,9 @@ function checkChoices(config: ModelConfig): void {
     if (typeof config[name] !== "boolean") {
       throw new RangeError(`model: ${name} must be true or false, got ${config[name]}`);
     }
+  }
+  if (config.headBias && config.tiedHead) {
+    throw new RangeError("model: headBias is for a head of its own, got tiedHead true");
   }
 }
 

@@ -1,0 +1,93 @@
+/**
+ * Typed reading of a configuration file's fields, untrusted JSON. A field that is null counts as
+ * absent, as Hugging Face writes it so.
+ *
+ * @module
+ */
+
+/** Whole numbers above this are refused: no model comes near, and it keeps arithmetic exact. */
+const MAX_WHOLE_NUMBER = 2 ** 31 - 1;
+
+/** The fields of one JSON object. */
+export class ConfigFields {
+  readonly #fields: Record<string, unknown>;
+
+  /**
+   * @param json a parsed file
+   * @throws {SyntaxError} where it is no object
+   */
+  constructor(json: unknown) {
+    if (typeof json !== "object" || json === null || Array.isArray(json)) {
+      throw malformed(`expected an object, got ${show(json)}`);
+    }
+    this.#fields = json as Record<string, unknown>;
+  }
+
+  /** The field as it is, undefined where it is absent or null. */
+  get(name: string): unknown {
+    return Object.hasOwn(this.#fields, name) ? this.#fields[name] ?? undefined : undefined;
+  }
+
+  /**
+   * A whole number from `minimum` (default 1) to 2^31 - 1; `otherwise` where it is absent.
+   *
+   * @throws {SyntaxError} naming the field and what came
+   */
+  wholeNumber<Default extends number | undefined>(
+    name: string,
+    otherwise: Default,
+    minimum = 1,
+  ): number | Default {
+    const value = this.get(name);
+    if (value === undefined) return otherwise;
+    if (
+      !Number.isInteger(value) || (value as number) < minimum ||
+      (value as number) > MAX_WHOLE_NUMBER
+    ) {
+      throw unexpected(name, `a whole number from ${minimum} to 2^31 - 1`, value);
+    }
+    return value as number;
+  }
+
+  /** A number; `otherwise` where it is absent. SyntaxError where it is something else. */
+  number(name: string, otherwise: number): number {
+    const value = this.get(name) ?? otherwise;
+    if (typeof value !== "number") throw unexpected(name, "a number", value);
+    return value;
+  }
+
+  /** True or false; `otherwise` where it is absent. SyntaxError where it is something else. */
+  boolean(name: string, otherwise: boolean): boolean {
+    const value = this.get(name) ?? otherwise;
+    if (typeof value !== "boolean") throw unexpected(name, "true or false", value);
+    return value;
+  }
+
+  /** The entry of a table that the field names; SyntaxError where there is none. */
+  choice<Value>(name: string, table: Readonly<Record<string, Value>>, otherwise: string): Value {
+    const key = this.get(name) ?? otherwise;
+    if (typeof key === "string" && Object.hasOwn(table, key)) return table[key];
+    throw unexpected(name, `one of ${Object.keys(table).join(", ")}`, key);
+  }
+
+  /** Throws SyntaxError where the field has another value than the only one that Folio can do. */
+  only(name: string, supported: unknown): void {
+    const value = this.get(name);
+    if (value !== undefined && value !== supported) throw unexpected(name, show(supported), value);
+  }
+}
+
+/** An error about the file as a whole. */
+export function malformed(message: string, cause?: unknown): SyntaxError {
+  return new SyntaxError(`config.json: ${message}`, { cause });
+}
+
+/** An error about one field. */
+export function unexpected(name: string, expected: string, value: unknown): SyntaxError {
+  return malformed(`${name}: expected ${expected}, got ${show(value)}`);
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
