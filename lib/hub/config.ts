@@ -22,7 +22,9 @@ export type Architecture = "gpt2" | "gpt_neo" | "llama" | "folio";
 
 /** What a `config.json` says. */
 export interface PretrainedConfig {
+  /** The file's `model_type`. */
   readonly architecture: Architecture;
+  /** The model, checked. */
   readonly config: ModelConfig;
   /** Ids of the tokens that end a text; empty where the file names none. */
   readonly endTokens: readonly number[];
@@ -30,7 +32,9 @@ export interface PretrainedConfig {
 
 /** Ids of special tokens for a `config.json`; null where the vocabulary has none. */
 export interface SpecialTokenIds {
+  /** Begins a text: `bos_token_id`. */
   readonly beginToken?: number | null;
+  /** Ends a text: `eos_token_id`. */
   readonly endToken?: number | null;
 }
 

@@ -13,7 +13,8 @@ export class ConfigFields {
   readonly #fields: Record<string, unknown>;
 
   /**
-   * @param json a parsed file
+   * Over a parsed file.
+   *
    * @throws {SyntaxError} where it is no object
    */
   constructor(json: unknown) {

@@ -8,11 +8,12 @@
 
 const QUOTE = 0x22, BACKSLASH = 0x5C;
 
-/** Reads through a header's text from front to back; every method throws SyntaxError where the text differs. */
+/** Reads a header's text from front to back; a method throws SyntaxError where the text differs. */
 export class HeaderJson {
   readonly #text: string;
   #at = 0;
 
+  /** Starts at the front of a header's text. */
   constructor(text: string) {
     this.#text = text;
   }

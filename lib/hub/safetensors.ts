@@ -26,7 +26,9 @@ import {
 
 /** A tensor to be written: row-major data of `size(shape)` elements. */
 export interface SafetensorsEntry {
+  /** Sizes of the axes. */
   readonly shape: Shape;
+  /** The elements. */
   readonly data: SafetensorsArray;
   /** Written as this type, the bytes as they are: F16, BF16 or BOOL for an array without its own. */
   readonly dtype?: SafetensorsDtype;

@@ -20,7 +20,9 @@ const MAX_RANK = 64;
 
 /** One tensor's entry. */
 export interface TensorInfo {
+  /** Type of its elements. */
   readonly dtype: SafetensorsDtype;
+  /** Sizes of its axes; empty for a scalar. */
   readonly shape: Shape;
   /** Where its bytes begin, counted from the start of the data. */
   readonly begin: number;

@@ -6,19 +6,19 @@
  * @module
  */
 
-const NORMS = ["layer", "rms"] as const;
-const NORM_PLACEMENTS = ["pre", "post"] as const;
-const POSITIONS = ["learned", "sinusoidal", "rotary"] as const;
-const ACTIVATIONS = ["gelu_new", "gelu", "relu", "silu"] as const;
+const NORMS: Norm[] = ["layer", "rms"];
+const NORM_PLACEMENTS: NormPlacement[] = ["pre", "post"];
+const POSITIONS: Positions[] = ["learned", "sinusoidal", "rotary"];
+const ACTIVATIONS: Activation[] = ["gelu_new", "gelu", "relu", "silu"];
 
 /** Normalisation: layer norm, or root-mean-square norm (no mean, no bias). */
-export type Norm = typeof NORMS[number];
+export type Norm = "layer" | "rms";
 /** Where a block normalises: the input of each half, or the sum after each residual. */
-export type NormPlacement = typeof NORM_PLACEMENTS[number];
+export type NormPlacement = "pre" | "post";
 /** How a token's place enters: a learned table, fixed sines, or rotated queries and keys. */
-export type Positions = typeof POSITIONS[number];
+export type Positions = "learned" | "sinusoidal" | "rotary";
 /** The feed-forward non-linearity; `gelu_new` is the tanh approximation of `gelu`. */
-export type Activation = typeof ACTIVATIONS[number];
+export type Activation = "gelu_new" | "gelu" | "relu" | "silu";
 
 /** A decoder-only transformer, complete: every field that a model depends on. */
 export interface ModelConfig {
