@@ -1,0 +1,105 @@
+/**
+ * AdamW over all parameters in one launch.
+ *
+ * @module
+ */
+import { adamW as cpu } from "../../kernels/cpu/adamw.ts";
+import code from "../../kernels/webgpu/adamw.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { launch } from "../tensor/launch.ts";
+import { keep } from "../tensor/scope.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { Optimiser } from "./optimiser.ts";
+
+const KERNEL: Kernel = {
+  name: "adamw",
+  reads: ["gradient", "hyper", "sumOfSquares"],
+  updates: ["parameter", "m", "v"],
+  writes: [],
+  scalars: {
+    count: "u32",
+    decayed: "u32",
+    beta1: "f32",
+    beta2: "f32",
+    rest1: "f32",
+    rest2: "f32",
+    epsilon: "f32",
+    clip: "f32",
+  },
+  webgpu: { code, workgroups: ({ count }) => [Math.ceil(count / 256)] },
+  cpu,
+};
+
+/** Options of `AdamW`. */
+export interface AdamWOptions {
+  /** Decay of the gradient's mean. Default 0.9. */
+  beta1?: number;
+  /** Decay of the squared gradient's mean. Default 0.999. */
+  beta2?: number;
+  /** Added to the root. Default 1e-8. */
+  epsilon?: number;
+  /** Decay of parameters with two and more axes, times the learning rate. Default 0.01. */
+  weightDecay?: number;
+  /** Gradients whose norm over all parameters exceeds this are scaled down to it; 0 is off. Default 0. */
+  clip?: number;
+}
+
+/**
+ * AdamW, in PyTorch's form: p ← p·(1 − rate·decay), m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g²,
+ * p ← p − rate/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε). Vectors (biases, gains) do not decay.
+ *
+ * Source: Loshchilov & Hutter, arXiv 1711.05101.
+ *
+ * ```ts
+ * import { AdamW, compile, mul, openDevice, sum, tensor, valueAndGrad } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const x = tensor([1, -2]);
+ * const optimiser = new AdamW([x]);
+ * const step = compile(() => {
+ *   const { value, gradients } = valueAndGrad(() => sum(mul(x, x)), [x]);
+ *   optimiser.update(gradients);
+ *   return value;
+ * });
+ * for (let i = 0; i < 100; i++) {
+ *   optimiser.prepare(0.1);
+ *   step();
+ * }
+ * console.log(await x.data()); // near 0
+ * device.close();
+ * ```
+ */
+export class AdamW extends Optimiser {
+  readonly options: Required<AdamWOptions>;
+  readonly #m: Tensor;
+  readonly #v: Tensor;
+  readonly #hyper: Tensor;
+
+  constructor(parameters: readonly Tensor[], options: AdamWOptions = {}) {
+    super(parameters);
+    const defaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, clip: 0 };
+    this.options = { ...defaults, ...options };
+    this.#m = this.flat.state();
+    this.#v = this.flat.state();
+    this.#hyper = keep(zeros([3], { device: parameters[0].device }));
+  }
+
+  /** `m` and `v`, flat, in the order of the parameters' buffer. */
+  override state(): Map<string, Tensor> {
+    return new Map([["m", this.#m], ["v", this.#v]]);
+  }
+
+  protected override writeHyper(rate: number, step: number): void {
+    const { beta1, beta2, weightDecay } = this.options;
+    const stepSize = rate / (1 - beta1 ** step);
+    this.#hyper.write([stepSize, Math.sqrt(1 - beta2 ** step), 1 - rate * weightDecay]);
+  }
+
+  protected override launchUpdate(sumOfSquares: Tensor): void {
+    const { beta1, beta2, epsilon, clip } = this.options;
+    const { parameter, gradient, size: count, decayed } = this.flat;
+    const hyper = this.#hyper;
+    const buffers = { gradient, hyper, sumOfSquares, parameter, m: this.#m, v: this.#v };
+    const rests = { rest1: 1 - beta1, rest2: 1 - beta2 };
+    launch(KERNEL, buffers, { count, decayed, beta1, beta2, ...rests, epsilon, clip });
+  }
+}

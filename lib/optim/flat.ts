@@ -1,0 +1,73 @@
+/**
+ * Parameters and gradients in one flat buffer each, so that one launch updates them all.
+ *
+ * @module
+ */
+import { store } from "../tensor/copy.ts";
+import { keep } from "../tensor/scope.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
+
+/** Elements between two parameters' starts are a multiple of this: device memory is bound at multiples of 256 bytes. */
+const ALIGNMENT = 64;
+
+/** Where one parameter lies in the flat buffers. */
+interface Place {
+  readonly parameter: Tensor;
+  readonly start: number;
+}
+
+/**
+ * Moves parameters into one buffer, those of two and more axes first (they get weight decay), and gives each a place for its gradient.
+ * Programs recorded before the move see the old memory: make the optimiser first, then compile.
+ */
+export class FlatParameters {
+  readonly parameter: Tensor;
+  readonly gradient: Tensor;
+  /** How many elements from the start on belong to parameters of two and more axes. */
+  readonly decayed: number;
+  readonly places: readonly Place[];
+
+  constructor(readonly parameters: readonly Tensor[]) {
+    if (parameters.length === 0) throw new RangeError("optimiser: there are no parameters");
+    const matrices = parameters.filter((parameter) => parameter.shape.length >= 2);
+    const vectors = parameters.filter((parameter) => parameter.shape.length < 2);
+    const places: Place[] = [];
+    let end = 0;
+    const lay = (parameter: Tensor) => {
+      places.push({ parameter, start: end });
+      end += Math.ceil(parameter.size / ALIGNMENT) * ALIGNMENT;
+    };
+    matrices.forEach(lay);
+    this.decayed = end;
+    vectors.forEach(lay);
+    this.places = places;
+    this.parameter = this.#buffer(end);
+    this.gradient = this.#buffer(end);
+    for (const { parameter, start } of places) {
+      const part = this.parameter.part(start, parameter.shape);
+      store(parameter, part);
+      parameter.storage.place(part.storage);
+    }
+  }
+
+  get size(): number {
+    return this.parameter.size;
+  }
+
+  /** Another buffer of the parameters' size, all 0. */
+  state(): Tensor {
+    return this.#buffer(this.size);
+  }
+
+  /** Puts the gradients, in the order of `parameters`, where the flat gradient has them. */
+  gather(gradients: readonly Tensor[]): void {
+    const order = new Map(this.parameters.map((parameter, i) => [parameter, gradients[i]]));
+    for (const { parameter, start } of this.places) {
+      store(order.get(parameter)!, this.gradient.part(start, parameter.shape));
+    }
+  }
+
+  #buffer(length: number): Tensor {
+    return keep(zeros([length], { device: this.parameters[0].device }));
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * What every optimiser is: one update of all parameters from their gradients, and a state that can be saved.
+ *
+ * @module
+ */
+import { sumOfSquares } from "../tensor/sum_of_squares.ts";
+import { sqrt } from "../tensor/unary.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { FlatParameters } from "./flat.ts";
+
+/** An optimiser over a fixed list of parameters. */
+export abstract class Optimiser {
+  protected readonly flat: FlatParameters;
+  #step = 0;
+
+  /** Moves the parameters into one buffer; make the optimiser before compiling what uses them. */
+  constructor(parameters: readonly Tensor[]) {
+    this.flat = new FlatParameters(parameters);
+  }
+
+  /** How many updates there have been. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /**
+   * Sets what changes from step to step, on the host, and counts one step: call it before each run of the program that holds `update`.
+   * RangeError for a learning rate that is not a number from 0.
+   */
+  prepare(learningRate: number): void {
+    if (!(learningRate >= 0)) {
+      throw new RangeError(
+        `optimiser: the learning rate must be a number from 0, got ${learningRate}`,
+      );
+    }
+    this.#step++;
+    this.writeHyper(learningRate, this.#step);
+  }
+
+  /** Updates every parameter; returns ‖gradients‖, the norm over all of them before any clip, []. */
+  update(gradients: readonly Tensor[]): Tensor {
+    this.flat.gather(gradients);
+    const squares = sumOfSquares(this.flat.gradient);
+    this.launchUpdate(squares);
+    return sqrt(squares);
+  }
+
+  /** The state besides the parameters, by name; restore it with `restore`. */
+  abstract state(): Map<string, Tensor>;
+
+  /** Continues from a saved step; the tensors of `state()` are written by the caller. RangeError for no whole number. */
+  restore(step: number): void {
+    if (!Number.isSafeInteger(step) || step < 0) {
+      throw new RangeError(`optimiser: the step must be a whole number from 0, got ${step}`);
+    }
+    this.#step = step;
+  }
+
+  protected abstract writeHyper(learningRate: number, step: number): void;
+  protected abstract launchUpdate(squares: Tensor): void;
+}

@@ -1,0 +1,48 @@
+/**
+ * Learning-rate schedules: functions from a step, counted from 0, to a rate.
+ *
+ * @module
+ */
+
+/** The learning rate at a step, counted from 0. */
+export type Schedule = (step: number) => number;
+
+/** What happens between the end of the warm-up and the last step. */
+export type Decay = "cosine" | "linear" | "constant";
+
+/** Options of `warmupDecay`. */
+export interface ScheduleOptions {
+  /** The rate at the end of the warm-up. */
+  learningRate: number;
+  /** The rate at the last step, and after it. Default: a tenth of `learningRate`. */
+  minLearningRate?: number;
+  /** Steps in which the rate rises in a straight line. Default 0. */
+  warmupSteps?: number;
+  /** The steps of the whole run. */
+  steps: number;
+  /** Default `cosine`. */
+  decay?: Decay;
+}
+
+/**
+ * The rate rises as learningRate·(step + 1)/(warmupSteps + 1), then falls to `minLearningRate`: along half a cosine, in a straight line,
+ * or not at all. Source: nanoGPT; Loshchilov & Hutter, arXiv 1608.03983.
+ *
+ * ```ts
+ * import { warmupDecay } from "../../mod.ts";
+ * const rate = warmupDecay({ learningRate: 1e-3, warmupSteps: 100, steps: 2000 });
+ * console.log(rate(0), rate(100), rate(1999)); // 0.0000099, 0.001, 0.0001
+ * ```
+ */
+export function warmupDecay(options: ScheduleOptions): Schedule {
+  const { learningRate, minLearningRate = learningRate / 10, warmupSteps = 0, steps } = options;
+  const { decay = "cosine" } = options;
+  const span = Math.max(1, steps - 1 - warmupSteps);
+  return (step) => {
+    if (step < warmupSteps) return learningRate * (step + 1) / (warmupSteps + 1);
+    if (decay === "constant") return learningRate;
+    const share = Math.min(1, (step - warmupSteps) / span);
+    const left = decay === "cosine" ? 0.5 * (1 + Math.cos(Math.PI * share)) : 1 - share;
+    return minLearningRate + left * (learningRate - minLearningRate);
+  };
+}

@@ -1,0 +1,65 @@
+/**
+ * Gradient descent with momentum over all parameters in one launch.
+ *
+ * @module
+ */
+import { sgd as cpu } from "../../kernels/cpu/sgd.ts";
+import code from "../../kernels/webgpu/sgd.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { launch } from "../tensor/launch.ts";
+import { keep } from "../tensor/scope.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { Optimiser } from "./optimiser.ts";
+
+const KERNEL: Kernel = {
+  name: "sgd",
+  reads: ["gradient", "hyper", "sumOfSquares"],
+  updates: ["parameter", "velocity"],
+  writes: [],
+  scalars: { count: "u32", momentum: "f32", clip: "f32" },
+  webgpu: { code, workgroups: ({ count }) => [Math.ceil(count / 256)] },
+  cpu,
+};
+
+/** Options of `SGD`. */
+export interface SGDOptions {
+  /** Share of the last step's velocity that is kept. Default 0. */
+  momentum?: number;
+  /** Gradients whose norm over all parameters exceeds this are scaled down to it; 0 is off. Default 0. */
+  clip?: number;
+}
+
+/** velocity ← momentum·velocity + g, p ← p − rate·velocity. Source: Polyak 1964, in PyTorch's form. */
+export class SGD extends Optimiser {
+  readonly options: Required<SGDOptions>;
+  readonly #velocity: Tensor;
+  readonly #hyper: Tensor;
+
+  constructor(parameters: readonly Tensor[], options: SGDOptions = {}) {
+    super(parameters);
+    this.options = { momentum: 0, clip: 0, ...options };
+    this.#velocity = this.flat.state();
+    this.#hyper = keep(zeros([1], { device: parameters[0].device }));
+  }
+
+  /** `velocity`, flat, in the order of the parameters' buffer. */
+  override state(): Map<string, Tensor> {
+    return new Map([["velocity", this.#velocity]]);
+  }
+
+  protected override writeHyper(rate: number): void {
+    this.#hyper.write([rate]);
+  }
+
+  protected override launchUpdate(sumOfSquares: Tensor): void {
+    const { parameter, gradient, size: count } = this.flat;
+    const buffers = {
+      gradient,
+      hyper: this.#hyper,
+      sumOfSquares,
+      parameter,
+      velocity: this.#velocity,
+    };
+    launch(KERNEL, buffers, { count, ...this.options });
+  }
+}
