@@ -1,0 +1,164 @@
+/**
+ * Batches of contiguous windows of a corpus, drawn by a counter: batch number i depends on the seed
+ * and i alone, so a resumed run continues as if it had never stopped, on any device.
+ *
+ * @module
+ */
+
+import { philox4x32 } from "../random.ts";
+import type { TokenArray } from "./split_corpus.ts";
+
+/** What a model reads and what it should say: targets are the inputs one token later. */
+export interface Batch {
+  /** [B·T] token ids, row after row. */
+  inputs: Int32Array<ArrayBuffer>;
+  /** [B·T] token ids. */
+  targets: Int32Array<ArrayBuffer>;
+}
+
+/** How to draw batches. */
+export interface BatchesOptions {
+  /** B, windows in a batch. */
+  batchSize: number;
+  /** T, inputs in a window. */
+  contextLength: number;
+  /** An integer in [0, 2^32); default 1337. */
+  seed?: number;
+  /**
+   * `"random"` (default): windows begin anywhere, drawn with replacement, as in nanoGPT. `"epochs"`: the
+   * corpus is cut into rows of T + 1 tokens, and each epoch takes all rows, newly shuffled, except
+   * those too few for a last batch.
+   */
+  order?: "random" | "epochs";
+  /** Refuse a corpus that holds fewer batches of separate rows than this; default 0. */
+  minimumBatches?: number;
+}
+
+// Words that set the draws below apart from every other use of the same seed; see lib/random.ts,
+// whose sequences leave the counter's last word 0.
+const STREAM = 0x62617463;
+const WINDOW = 1, SHUFFLE = 2;
+const WORDS = 2 ** 32;
+
+/**
+ * An endless sequence of batches.
+ *
+ * @example
+ * ```ts
+ * const tokens = Uint16Array.from({ length: 1000 }, (_, index) => index);
+ * const batches = new Batches(tokens, { batchSize: 2, contextLength: 8, seed: 1 });
+ * const { inputs, targets } = batches.next();
+ * console.assert(inputs.length === 16 && targets[0] === inputs[0] + 1);
+ * batches.state = 0; // the same batch again
+ * console.assert(batches.next().inputs[0] === inputs[0]);
+ * ```
+ */
+export class Batches {
+  /** How many batches of separate rows of T + 1 tokens the corpus holds: an epoch. */
+  readonly batchesPerEpoch: number;
+  readonly #tokens: TokenArray;
+  readonly #batchSize: number;
+  readonly #contextLength: number;
+  readonly #seed: number;
+  readonly #order: "random" | "epochs";
+  #state = 0;
+  #rows: { epoch: number; order: Uint32Array } | undefined;
+
+  /**
+   * @param tokens [n] token ids, of which n ≥ T + 1
+   * @throws {RangeError} where the corpus is shorter than a window, or than `minimumBatches` (in
+   *   epochs: one batch), or an option is out of range
+   */
+  constructor(tokens: TokenArray, options: BatchesOptions) {
+    const { batchSize, contextLength, seed = 1337, order = "random", minimumBatches = 0 } = options;
+    checkInteger("batchSize", batchSize, 1);
+    checkInteger("contextLength", contextLength, 1);
+    checkInteger("seed", seed, 0);
+    if (tokens.length < contextLength + 1) {
+      throw new RangeError(
+        `Batches: a context of ${contextLength} needs ${
+          contextLength + 1
+        } tokens, the corpus has ` +
+          `${tokens.length}: choose a shorter context or a longer corpus`,
+      );
+    }
+    this.batchesPerEpoch = Math.floor(tokens.length / (batchSize * (contextLength + 1)));
+    const fewest = Math.max(minimumBatches, order === "epochs" ? 1 : 0);
+    if (this.batchesPerEpoch < fewest) {
+      throw new RangeError(
+        `Batches: expected a corpus of at least ${fewest} batches of ${batchSize}×` +
+          `${contextLength + 1} tokens, got ${tokens.length} tokens, which make ` +
+          `${this.batchesPerEpoch}: choose smaller batches, a shorter context or a longer corpus`,
+      );
+    }
+    this.#tokens = tokens;
+    this.#batchSize = batchSize;
+    this.#contextLength = contextLength;
+    this.#seed = seed;
+    this.#order = order;
+  }
+
+  /** The number of the next batch, from 0; set it to continue from there. */
+  get state(): number {
+    return this.#state;
+  }
+
+  set state(batch: number) {
+    if (!Number.isSafeInteger(batch) || batch < 0) {
+      throw new RangeError(`Batches: state must be a whole number from 0, got ${batch}`);
+    }
+    this.#state = batch;
+  }
+
+  /** The next batch, in arrays of its own. */
+  next(): Batch {
+    const length = this.#contextLength;
+    const inputs = new Int32Array(this.#batchSize * length);
+    const targets = new Int32Array(this.#batchSize * length);
+    for (let row = 0; row < this.#batchSize; row++) {
+      const start = this.#order === "random"
+        ? this.#randomStart(this.#state, row)
+        : this.#rowStart(this.#state, row);
+      inputs.set(this.#tokens.subarray(start, start + length), row * length);
+      targets.set(this.#tokens.subarray(start + 1, start + 1 + length), row * length);
+    }
+    this.#state++;
+    return { inputs, targets };
+  }
+
+  #randomStart(batch: number, row: number): number {
+    const starts = this.#tokens.length - this.#contextLength;
+    return this.#draw(starts, [batch % WORDS, Math.floor(batch / WORDS), row, WINDOW]);
+  }
+
+  #rowStart(batch: number, row: number): number {
+    const epoch = Math.floor(batch / this.batchesPerEpoch);
+    if (this.#rows?.epoch !== epoch) this.#rows = { epoch, order: this.#shuffledRows(epoch) };
+    const place = (batch % this.batchesPerEpoch) * this.#batchSize + row;
+    return this.#rows.order[place] * (this.#contextLength + 1);
+  }
+
+  /** All rows in random order (Fisher–Yates). */
+  #shuffledRows(epoch: number): Uint32Array {
+    const rows = Math.floor(this.#tokens.length / (this.#contextLength + 1));
+    const order = Uint32Array.from({ length: rows }, (_, row) => row);
+    for (let last = rows - 1; last > 0; last--) {
+      const other = this.#draw(last + 1, [last, epoch % WORDS, 0, SHUFFLE]);
+      [order[last], order[other]] = [order[other], order[last]];
+    }
+    return order;
+  }
+
+  /** An integer in [0, n) for a counter: `floor(u · n)` with u of 53 bits. */
+  #draw(n: number, counter: readonly number[]): number {
+    const [high, low] = philox4x32(counter, [this.#seed, STREAM]);
+    const fraction = (high * 2 ** 21 + (low >>> 11)) * 2 ** -53;
+    return Math.floor(fraction * n);
+  }
+}
+
+function checkInteger(name: string, value: number, least: number): void {
+  if (!Number.isInteger(value) || value < least || value >= WORDS) {
+    throw new RangeError(`Batches: ${name} must be an integer in [${least}, 2^32), got ${value}`);
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Corpora on this machine: files and standard input.
+ *
+ * @module
+ */
+
+import { UserError } from "../errors.ts";
+import { MAXIMUM_CORPUS_BYTES } from "./checked_text.ts";
+import { withFile } from "./file_access.ts";
+import { type ReadProgress, readStream, tooLarge } from "./read_stream.ts";
+
+/** Bytes and where they came from. */
+export interface LocalBytes {
+  /** The content. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** The absolute path. */
+  path: string;
+}
+
+/**
+ * Reads a file, or whatever has a path, such as a named pipe.
+ *
+ * @throws {UserError} where there is none, it is a folder, too large, or may not be read
+ */
+export async function readCorpusFile(
+  path: string | URL,
+  what: string,
+  onProgress?: (progress: ReadProgress) => void,
+): Promise<LocalBytes> {
+  return await withFile(`read ${what}`, async () => {
+    const { isDirectory, isFile, size } = await Deno.stat(path);
+    if (isDirectory) {
+      throw new UserError(`cannot read ${what}: expected a text file, got a folder`);
+    }
+    if (size > MAXIMUM_CORPUS_BYTES) throw tooLarge(what, MAXIMUM_CORPUS_BYTES, size);
+    const file = await Deno.open(path);
+    const bytes = await readStream(file.readable, {
+      what,
+      limit: MAXIMUM_CORPUS_BYTES,
+      total: isFile ? size : undefined,
+      onProgress,
+    });
+    return { bytes, path: await Deno.realPath(path) };
+  });
+}
+
+/**
+ * Reads standard input to its end.
+ *
+ * @throws {UserError} where it is too large
+ */
+export async function readStandardInput(
+  onProgress?: (progress: ReadProgress) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const what = "standard input";
+  return await readStream(Deno.stdin.readable, { what, limit: MAXIMUM_CORPUS_BYTES, onProgress });
+}

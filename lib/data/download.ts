@@ -1,0 +1,109 @@
+/**
+ * Downloads one file over HTTP, with progress, a limit and a watch on silence.
+ * What the bytes must be, and whether they are kept, is left to the callers.
+ *
+ * @module
+ */
+
+import { UserError } from "../errors.ts";
+import { readStream, type ReadStreamOptions, tooLarge } from "./read_stream.ts";
+
+/** A download that failed because the network, the server or the file could not be reached. */
+export class UnreachableError extends UserError {
+  /** Why, in a few words. */
+  readonly reason: string;
+
+  /** @param what what was downloaded, such as "corpus names" */
+  constructor(what: string, url: string, reason: string, cause?: unknown) {
+    super(`${what}: ${url} cannot be reached: ${reason}`, { cause });
+    this.reason = reason;
+  }
+}
+
+/** How to download a file. */
+export interface DownloadOptions extends ReadStreamOptions {
+  /** Ends the download; its reason is thrown. */
+  signal?: AbortSignal;
+  /** Milliseconds until the first byte must have come, and three times as many between later ones; default 5000. */
+  timeout?: number;
+}
+
+/**
+ * The bytes at an `http:` or `https:` address.
+ *
+ * @throws {UnreachableError} where there is no connection, no answer in time, or no status 2xx
+ * @throws {UserError} where the file is larger than the limit: by its announced length before anything
+ *   is read, or by what comes
+ */
+export async function download(
+  url: string,
+  { signal, timeout = 5000, ...reading }: DownloadOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const silence = new Silence(timeout);
+  try {
+    const signals = [silence.signal, signal].filter((one) => one !== undefined);
+    const response = await fetch(url, { signal: AbortSignal.any(signals) });
+    if (!response.ok || response.body === null) {
+      await response.body?.cancel();
+      throw new UnreachableError(reading.what, url, `the server answers ${statusOf(response)}`);
+    }
+    const total = announcedLength(response);
+    if (total !== undefined && total > reading.limit) {
+      await response.body.cancel();
+      throw tooLarge(`${reading.what} at ${url}`, reading.limit, total);
+    }
+    const onProgress: ReadStreamOptions["onProgress"] = (progress) => {
+      silence.expect(3 * timeout);
+      reading.onProgress?.(progress);
+    };
+    return await readStream(response.body, { total, ...reading, onProgress });
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    if (error instanceof UserError) throw error;
+    throw new UnreachableError(reading.what, url, reasonOf(error), error);
+  } finally {
+    silence.end();
+  }
+}
+
+/** Aborts when nothing has been heard for too long. */
+class Silence {
+  readonly #controller = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(milliseconds: number) {
+    this.expect(milliseconds);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Something was heard: the next sign of life is expected within so many milliseconds. */
+  expect(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#controller.abort(new Error(`no answer for ${milliseconds / 1000} s`));
+    }, milliseconds);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** The length of the body, unless it is compressed on its way. */
+function announcedLength({ headers }: Response): number | undefined {
+  const length = headers.get("content-length");
+  return length === null || headers.has("content-encoding") ? undefined : Number(length);
+}
+
+function statusOf({ status, statusText }: Response): string {
+  return statusText === "" ? `${status}` : `${status} ${statusText}`;
+}
+
+/** What went wrong, without the address that fetch puts before it. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/^error sending request for url \(.*?\): /, "");
+}

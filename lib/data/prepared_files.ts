@@ -1,0 +1,123 @@
+/**
+ * A corpus that is tokenized once and for all: a folder with `train.bin`, `val.bin` and `tokenizer.json`.
+ *
+ * @module
+ */
+
+import { loadTokenizer } from "../text/load_tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { withFile, writeWhole } from "./file_access.ts";
+import { splitCorpus } from "./split_corpus.ts";
+import { readTokenFile, tokenBytes } from "./token_files.ts";
+
+const TRAIN = "train.bin";
+const VALIDATION = "val.bin";
+const TOKENIZER = "tokenizer.json";
+
+/** Options of `prepareCorpus`. */
+export interface PrepareCorpusOptions {
+  /** The part of the tokens set aside, from the end, in [0, 1); default 0.1. */
+  validationFraction?: number;
+}
+
+/** What `prepareCorpus` wrote. */
+export interface PreparedCounts {
+  /** Tokens in `train.bin`. */
+  trainTokens: number;
+  /** Tokens in `val.bin`. */
+  validationTokens: number;
+  /** V. */
+  vocabSize: number;
+  /** How long encoding took. */
+  encodeMilliseconds: number;
+  /** The paths written. */
+  files: string[];
+}
+
+/**
+ * Encodes a text and writes it into a folder, which is made where there is none. Everything is checked
+ * before anything is written, and each file is replaced as a whole.
+ *
+ * @throws {RangeError} where the tokenizer cannot encode the text, or makes ids above 65,535
+ * @throws {UserError} where a file cannot be written
+ */
+export async function prepareCorpus(
+  text: string,
+  tokenizer: Tokenizer,
+  folder: string,
+  { validationFraction }: PrepareCorpusOptions = {},
+): Promise<PreparedCounts> {
+  const start = performance.now();
+  const tokens = tokenizer.encode(text);
+  const encodeMilliseconds = performance.now() - start;
+  const { train, validation } = splitCorpus(tokens, validationFraction);
+  const contents: [name: string, bytes: Uint8Array][] = [
+    [TRAIN, tokenBytes(train, TRAIN)],
+    [VALIDATION, tokenBytes(validation, VALIDATION)],
+    [TOKENIZER, tokenizerBytes(tokenizer)],
+  ];
+  await withFile(`make folder ${folder}`, () => Deno.mkdir(folder, { recursive: true }));
+  for (const [name, bytes] of contents) await writeWhole(`${folder}/${name}`, bytes);
+  return {
+    trainTokens: train.length,
+    validationTokens: validation.length,
+    vocabSize: tokenizer.vocabSize,
+    encodeMilliseconds,
+    files: contents.map(([name]) => `${folder}/${name}`),
+  };
+}
+
+/** A corpus as `readPreparedCorpus` finds it. */
+export interface PreparedCorpus {
+  /** [n] token ids to learn from. */
+  train: Uint16Array<ArrayBuffer>;
+  /** [m] token ids to measure on. */
+  validation: Uint16Array<ArrayBuffer>;
+  /** Whose ids they are. */
+  tokenizer: Tokenizer;
+}
+
+/**
+ * Reads back what `prepareCorpus` wrote.
+ *
+ * @throws {UserError} where a file is missing
+ * @throws {SyntaxError} where a file is malformed
+ * @throws {RangeError} where ids do not fit the tokenizer
+ */
+export async function readPreparedCorpus(folder: string): Promise<PreparedCorpus> {
+  const tokenizer = await readTokenizer(`${folder}/${TOKENIZER}`);
+  const { vocabSize } = tokenizer;
+  const train = await readTokenFile(`${folder}/${TRAIN}`, { vocabSize });
+  const validation = await readTokenFile(`${folder}/${VALIDATION}`, { vocabSize });
+  return { train, validation, tokenizer };
+}
+
+/** Whether a path is a folder that holds a `train.bin`. */
+export async function isPreparedCorpus(path: string): Promise<boolean> {
+  return await Deno.stat(`${path}/${TRAIN}`).then(({ isFile }) => isFile, () => false);
+}
+
+/**
+ * Reads a `tokenizer.json`.
+ *
+ * @throws {UserError} where there is none
+ * @throws {SyntaxError} where it is malformed
+ */
+export async function readTokenizer(path: string): Promise<Tokenizer> {
+  const json = await withFile(`read ${path}`, () => Deno.readTextFile(path));
+  try {
+    return loadTokenizer(json);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new SyntaxError(`${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Writes a `tokenizer.json`, whole or not at all. */
+export async function writeTokenizer(path: string, tokenizer: Tokenizer): Promise<void> {
+  await writeWhole(path, tokenizerBytes(tokenizer));
+}
+
+function tokenizerBytes(tokenizer: Tokenizer): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(tokenizer.toJSON(), null, 1) + "\n");
+}
