@@ -21,15 +21,21 @@ export interface Cache {
 
 /** What holds for one forward pass through a model. */
 export class ForwardContext {
-  #dropouts = 0;
+  #dropouts: number;
 
   /**
    * `randomState` is the device's random state; with it, and a rate above 0, dropout is applied, as in training.
-   * `cache` is filled, or continued, by attention.
+   * `cache` is filled, or continued, by attention. `firstDropout` numbers the first dropout, so that two passes of one step differ.
    */
   constructor(
-    readonly options: { readonly randomState?: Tensor; readonly cache?: Cache } = {},
-  ) {}
+    readonly options: {
+      readonly randomState?: Tensor;
+      readonly cache?: Cache;
+      readonly firstDropout?: number;
+    } = {},
+  ) {
+    this.#dropouts = options.firstDropout ?? 0;
+  }
 
   /** Drops elements with chance `rate` while training; each call of a pass has a random stream of its own. */
   dropout(x: Tensor, rate: number): Tensor {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { sumOfSquares } from "../tensor/sum_of_squares.ts";
-import { sqrt } from "../tensor/unary.ts";
+import { sum } from "../tensor/reduce.ts";
+import { sqrt, square } from "../tensor/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { FlatParameters } from "./flat.ts";
 
@@ -40,13 +40,22 @@ export abstract class Optimiser {
   /** Updates every parameter; returns ‖gradients‖, the norm over all of them before any clip, []. */
   update(gradients: readonly Tensor[]): Tensor {
     this.flat.gather(gradients);
-    const squares = sumOfSquares(this.flat.gradient);
+    const squares = sum(square(this.flat.gradient));
     this.launchUpdate(squares);
     return sqrt(squares);
   }
 
-  /** The state besides the parameters, by name; restore it with `restore`. */
+  /** The state besides the parameters, each a flat buffer, by name. */
   abstract state(): Map<string, Tensor>;
+
+  /** The same, cut up: for each state's name, the part that belongs to each parameter. Write into the parts to restore them. */
+  stateParts(): Map<string, Map<Tensor, Tensor>> {
+    const cut = (flat: Tensor) =>
+      this.flat.places.map(({ parameter, start }) =>
+        [parameter, flat.part(start, parameter.shape)] as const
+      );
+    return new Map([...this.state()].map(([name, flat]) => [name, new Map(cut(flat))]));
+  }
 
   /** Continues from a saved step; the tensors of `state()` are written by the caller. RangeError for no whole number. */
   restore(step: number): void {

@@ -1,0 +1,183 @@
+/**
+ * A run's checkpoint: model, optimiser, tokenizer and state of one step, in files that others can read.
+ *
+ * `config.json` and `model.safetensors` are those of a Hugging Face model, `tokenizer.json` that of a tokenizer;
+ * `optimizer.safetensors` holds `<parameter>.<state>` for each parameter; `run.json` all else. How they are written so that a kill never mixes
+ * two steps is in checkpoint_folder.ts.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+import { readModelConfig, writeModelConfig } from "../hub/config.ts";
+import { fileSource } from "../hub/file_source.ts";
+import { readParameters } from "../hub/parameters.ts";
+import { encodeSafetensors, type SafetensorsEntry, SafetensorsFile } from "../hub/safetensors.ts";
+import type { ModelConfig } from "../nn/config.ts";
+import { GPT } from "../nn/gpt.ts";
+import type { Optimiser } from "../optim/optimiser.ts";
+import { sameShape } from "../shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { loadTokenizer } from "../text/load_tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Chunks } from "./checkpoint_files.ts";
+import { type CheckpointFolder, checkpointPath } from "./checkpoint_folder.ts";
+
+/** What `run.json` holds: the step, and whatever the caller wants to find again. */
+export interface RunState {
+  /** Updates done. */
+  readonly step: number;
+  readonly [name: string]: unknown;
+}
+
+/** What a checkpoint consists of. */
+export interface Checkpoint {
+  readonly model: GPT;
+  readonly optimiser: Optimiser;
+  readonly tokenizer: Tokenizer;
+  readonly run: RunState;
+}
+
+/** Saves everything as one: after a kill at any moment the folder holds this checkpoint whole or the one before. */
+export async function saveCheckpoint(
+  folder: CheckpointFolder,
+  { model, optimiser, tokenizer, run }: Checkpoint,
+): Promise<void> {
+  const metadata = { format: "pt", step: String(run.step) };
+  const parameters = await entriesOf(model.namedParameters());
+  const state = await entriesOf(optimiserTensors(model, optimiser));
+  await folder.save([
+    ["config.json", text(JSON.stringify(writeModelConfig(model.config), undefined, 2) + "\n")],
+    ["model.safetensors", encodeSafetensors(parameters, metadata)],
+    ["tokenizer.json", text(JSON.stringify(tokenizer.toJSON()))],
+    ["optimizer.safetensors", encodeSafetensors(state, metadata)],
+    ["run.json", text(JSON.stringify(run, undefined, 2) + "\n")],
+  ]);
+}
+
+/** A model, its tokenizer and its run as a folder holds them. */
+export interface LoadedRun {
+  readonly model: GPT;
+  readonly tokenizer: Tokenizer;
+  readonly run: RunState;
+}
+
+/** Reads a run's configuration. UserError for a folder without one, or with one that is malformed. */
+export async function loadRunConfig(folder: string): Promise<ModelConfig> {
+  const json = await readText(folder, "config.json");
+  return await explain(folder, () => readModelConfig(json).config);
+}
+
+/** Reads `run.json`. UserError when it is missing or malformed. */
+export async function loadRunState(folder: string): Promise<RunState> {
+  const run = await explain(folder, async () => JSON.parse(await readText(folder, "run.json")));
+  if (!Number.isSafeInteger(run?.step) || run.step < 0) {
+    throw new UserError(`${folder}/run.json: expected a whole number as "step", got ${run?.step}`);
+  }
+  return run;
+}
+
+/** Reads a run's tokenizer. UserError when it is missing or malformed. */
+export async function loadRunTokenizer(folder: string): Promise<Tokenizer> {
+  const json = await readText(folder, "tokenizer.json");
+  return await explain(folder, () => loadTokenizer(JSON.parse(json)));
+}
+
+/** Makes the model of a run, its weights read from the folder. UserError for what is missing, malformed or does not fit. */
+export async function loadModel(folder: string): Promise<GPT> {
+  const json = await readText(folder, "config.json");
+  const { config, architecture } = await explain(folder, () => readModelConfig(json));
+  const model = await explain(folder, () => new GPT(config));
+  const parameters = model.namedParameters();
+  const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
+  await withFile(folder, "model.safetensors", async (file) => {
+    for await (const [name, data] of readParameters(file, shapes, architecture)) {
+      parameters.get(name)!.write(data);
+    }
+  });
+  return model;
+}
+
+/** Restores an optimiser's state and step from a run's folder. UserError for what is missing, malformed or does not fit. */
+export async function restoreOptimiser(
+  folder: string,
+  model: GPT,
+  optimiser: Optimiser,
+  step: number,
+): Promise<void> {
+  await withFile(folder, "optimizer.safetensors", async (file) => {
+    if (Number(file.metadata.get("step")) !== step) {
+      throw new SyntaxError(
+        `${file.name}: it is of step ${file.metadata.get("step")}, but run.json is of step ${step}`,
+      );
+    }
+    for (const [name, tensor] of optimiserTensors(model, optimiser)) {
+      const stored = file.tensors.get(name);
+      if (!stored || !sameShape(stored.shape, tensor.shape)) {
+        throw new SyntaxError(`${file.name}: expected ${name} as ${tensor}, got ${stored?.shape}`);
+      }
+      tensor.write(await file.float32(name));
+    }
+  });
+  optimiser.restore(step);
+}
+
+function optimiserTensors(model: GPT, optimiser: Optimiser): Map<string, Tensor> {
+  const names = new Map([...model.namedParameters()].map(([name, tensor]) => [tensor, name]));
+  const tensors = new Map<string, Tensor>();
+  for (const [state, parts] of optimiser.stateParts()) {
+    for (const [parameter, part] of parts) tensors.set(`${names.get(parameter)}.${state}`, part);
+  }
+  return tensors;
+}
+
+async function entriesOf(tensors: Map<string, Tensor>): Promise<[string, SafetensorsEntry][]> {
+  const entries: [string, SafetensorsEntry][] = [];
+  for (const [name, tensor] of tensors) {
+    entries.push([name, { shape: tensor.shape, data: await tensor.data() }]);
+  }
+  return entries;
+}
+
+function text(content: string): Chunks {
+  return [new TextEncoder().encode(content)];
+}
+
+async function readText(folder: string, name: string): Promise<string> {
+  const path = checkpointPath(folder, name);
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new UserError(`${folder}: it holds no ${name}; give the folder of a run`, { cause });
+  }
+}
+
+async function withFile(
+  folder: string,
+  name: string,
+  body: (file: SafetensorsFile) => Promise<void>,
+): Promise<void> {
+  await explain(folder, async () => {
+    const file = await SafetensorsFile.open(fileSource(checkpointPath(folder, name)));
+    try {
+      await body(file);
+    } finally {
+      file.close();
+    }
+  });
+}
+
+/** Runs `body`; what a malformed file makes it throw becomes a UserError that names the folder. */
+async function explain<T>(folder: string, body: () => T | Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    if (cause instanceof Deno.errors.NotFound) {
+      throw new UserError(`${folder}: ${cause.message}`, { cause });
+    }
+    const malformed = [SyntaxError, RangeError, TypeError].some((kind) => cause instanceof kind);
+    if (!malformed) throw cause;
+    throw new UserError(`${folder}: ${(cause as Error).message}`, { cause });
+  }
+}

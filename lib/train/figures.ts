@@ -1,0 +1,70 @@
+/**
+ * A step's figures, kept in a ring on the device and read many at a time, because reading is dear on WebGPU.
+ *
+ * @module
+ */
+import { recordFigures as cpu } from "../../kernels/cpu/record_figures.ts";
+import code from "../../kernels/webgpu/record_figures.wgsl" with { type: "text" };
+import type { Device } from "../device/device.ts";
+import type { Kernel } from "../device/kernel.ts";
+import { launch } from "../tensor/launch.ts";
+import { keep } from "../tensor/scope.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "record_figures",
+  reads: ["loss", "norm"],
+  updates: ["counter", "ring"],
+  writes: [],
+  scalars: { length: "u32" },
+  webgpu: { code, workgroups: () => [1] },
+  cpu,
+};
+
+/** What one step came to. */
+export interface StepFigures {
+  /** The training loss, in nats a token. */
+  readonly loss: number;
+  /** The norm over all gradients, before the clip. */
+  readonly gradientNorm: number;
+}
+
+/** Records figures on the device, at most `length` between two reads. */
+export class FigureRing {
+  readonly #counter: Tensor;
+  readonly #ring: Tensor;
+  #recorded = 0;
+  #read = 0;
+
+  constructor(readonly length: number, device: Device) {
+    this.#counter = keep(zeros([1], { dtype: "i32", device }));
+    this.#ring = keep(zeros([length, 2], { device }));
+  }
+
+  /** Launches the recording; in a compiled function, call `noteRun` for each run. */
+  record(loss: Tensor, norm: Tensor): void {
+    const buffers = { loss, norm, counter: this.#counter, ring: this.#ring };
+    launch(KERNEL, buffers, { length: this.length });
+  }
+
+  /** Counts one run on the host. */
+  noteRun(): void {
+    this.#recorded++;
+  }
+
+  /** True when one more step would overwrite figures that were not read. */
+  get isFull(): boolean {
+    return this.#recorded - this.#read >= this.length;
+  }
+
+  /** The figures recorded since the last read, oldest first. */
+  async read(): Promise<StepFigures[]> {
+    const values = await this.#ring.data();
+    const figures: StepFigures[] = [];
+    for (; this.#read < this.#recorded; this.#read++) {
+      const row = 2 * (this.#read % this.length);
+      figures.push({ loss: values[row], gradientNorm: values[row + 1] });
+    }
+    return figures;
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * The training step and evaluation, each compiled into one program.
+ *
+ * Loops, logs and files are left to scripts and checkpoint.ts.
+ *
+ * @module
+ */
+import { ForwardContext } from "../nn/context.ts";
+import type { GPT } from "../nn/gpt.ts";
+import type { Optimiser } from "../optim/optimiser.ts";
+import type { Schedule } from "../optim/schedules.ts";
+import { valueAndGrad } from "../tensor/autograd.ts";
+import { add, mul } from "../tensor/binary.ts";
+import { compile, type Compiled, type ProgramReport } from "../tensor/compile.ts";
+import { keep } from "../tensor/scope.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { FigureRing, type StepFigures } from "./figures.ts";
+
+/** Token ids of one batch: what the model reads, and what follows each token; both [B·T]. */
+export interface Batch {
+  readonly inputs: Int32Array;
+  readonly targets: Int32Array;
+}
+
+/** Where batches come from: each call gives the next one. */
+export interface BatchSource {
+  next(): Batch;
+}
+
+/** Options of a `Trainer`. */
+export interface TrainerOptions {
+  /** B, sequences in a batch. */
+  batchSize: number;
+  /** T, tokens in a sequence. Default: the model's context length. */
+  contextLength?: number;
+  /** Batches whose gradients make one update. Default 1. */
+  accumulate?: number;
+  /** The learning rate of each step, counted from 0. */
+  schedule: Schedule;
+  /** Seed of dropout, a 32-bit number. Default 0. */
+  seed?: number;
+}
+
+/** Most steps between two reads of their figures. */
+const RING = 256;
+
+/**
+ * Trains a model: each `step` draws batches and runs one program, forward, backward and update.
+ *
+ * ```ts
+ * import { AdamW, GPT, openDevice, Trainer } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
+ * const optimiser = new AdamW(model.parameters());
+ * const trainer = new Trainer(model, optimiser, { batchSize: 2, schedule: () => 1e-2 });
+ * const batch = { inputs: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7), targets: Int32Array.of(1, 2, 3, 4, 5, 6, 7, 0) };
+ * for (let i = 0; i < 50; i++) trainer.step({ next: () => batch });
+ * const figures = await trainer.figures();
+ * console.log(figures[0].loss, figures[49].loss); // 2.08, then near 0
+ * device.close();
+ * ```
+ */
+export class Trainer {
+  readonly options: Required<TrainerOptions>;
+  readonly #inputs: Tensor[];
+  readonly #targets: Tensor[];
+  readonly #randomState: Tensor;
+  readonly #ring: FigureRing;
+  readonly #program: Compiled<[], Tensor>;
+  #evaluation: { inputs: Tensor; targets: Tensor; loss: Compiled<[], Tensor> } | undefined;
+
+  /** RangeError when T exceeds the model's context length, or a count is no whole number from 1. */
+  constructor(readonly model: GPT, readonly optimiser: Optimiser, options: TrainerOptions) {
+    const { contextLength = model.config.contextLength, accumulate = 1, seed = 0 } = options;
+    this.options = { ...options, contextLength, accumulate, seed };
+    this.#check();
+    const device = model.parameters()[0].device;
+    this.#inputs = Array.from({ length: accumulate }, () => this.#ids());
+    this.#targets = Array.from({ length: accumulate }, () => this.#ids());
+    this.#randomState = keep(zeros([2], { dtype: "i32", device }));
+    this.#ring = new FigureRing(RING, device);
+    this.#program = compile(() => this.#recordStep());
+  }
+
+  /** Updates done so far. */
+  get stepsDone(): number {
+    return this.optimiser.step;
+  }
+
+  /** Launches and memory of the step's program; undefined before the first step. */
+  get report(): ProgramReport | undefined {
+    return this.#program.report;
+  }
+
+  /** True when `figures` must be read before the next step. */
+  get figuresDue(): boolean {
+    return this.#ring.isFull;
+  }
+
+  /** Draws batches and makes one update. Error when 256 steps' figures were left unread. */
+  step(batches: BatchSource): void {
+    if (this.#ring.isFull) {
+      throw new Error(`trainer: ${RING} steps were not read; call figures() in time`);
+    }
+    const step = this.stepsDone;
+    this.#inputs.forEach((inputs, i) => {
+      const batch = batches.next();
+      inputs.write(batch.inputs);
+      this.#targets[i].write(batch.targets);
+    });
+    this.#randomState.write([this.options.seed, step]);
+    this.optimiser.prepare(this.options.schedule(step));
+    this.#program();
+    this.#ring.noteRun();
+  }
+
+  /** The figures of the steps since the last call, oldest first. */
+  figures(): Promise<StepFigures[]> {
+    return this.#ring.read();
+  }
+
+  /** The mean loss over `count` batches, without dropout and without an update. */
+  async evaluate(batches: BatchSource, count: number): Promise<number> {
+    const { inputs, targets, loss } = this.#evaluation ??= this.#makeEvaluation();
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const batch = batches.next();
+      inputs.write(batch.inputs);
+      targets.write(batch.targets);
+      sum += await loss().item();
+    }
+    return sum / count;
+  }
+
+  #recordStep(): Tensor {
+    const parameters = this.model.parameters();
+    const { accumulate } = this.options;
+    const parts = this.#inputs.map((inputs, i) => {
+      const randomState = this.model.config.dropout > 0 ? this.#randomState : undefined;
+      const context = new ForwardContext({ randomState, firstDropout: i << 16 });
+      const loss = () => {
+        const value = this.model.loss(inputs, this.#targets[i], context);
+        return accumulate > 1 ? mul(value, 1 / accumulate) : value;
+      };
+      return valueAndGrad(loss, parameters);
+    });
+    const total = parts.reduce((sum, part) => ({
+      value: add(sum.value, part.value),
+      gradients: sum.gradients.map((gradient, i) => add(gradient, part.gradients[i])),
+    }));
+    const norm = this.optimiser.update(total.gradients);
+    this.#ring.record(total.value, norm);
+    return total.value;
+  }
+
+  #makeEvaluation() {
+    const [inputs, targets] = [this.#ids(), this.#ids()];
+    return { inputs, targets, loss: compile(() => this.model.loss(inputs, targets)) };
+  }
+
+  #ids(): Tensor {
+    const { batchSize, contextLength } = this.options;
+    const { device } = this.model.parameters()[0];
+    return keep(zeros([batchSize, contextLength], { dtype: "i32", device }));
+  }
+
+  #check(): void {
+    for (const name of ["batchSize", "contextLength", "accumulate"] as const) {
+      const value = this.options[name];
+      if (!Number.isSafeInteger(value) || value < 1) {
+        throw new RangeError(`trainer: ${name} must be a whole number from 1, got ${value}`);
+      }
+    }
+    const { contextLength } = this.options;
+    if (contextLength > this.model.config.contextLength) {
+      throw new RangeError(
+        `trainer: the context ${contextLength} exceeds the model's, ${this.model.config.contextLength}`,
+      );
+    }
+  }
+}
