@@ -1,0 +1,170 @@
+/**
+ * Lines over steps, each labelled at its right-hand end; what they mean is left to the figures.
+ *
+ * @module
+ */
+
+import { spread, textWidth } from "./labels.ts";
+import { element, textElement } from "./markup.ts";
+import type { Mark, Plotter } from "./plot.ts";
+import { type Point, thin } from "./series.ts";
+import type { Theme } from "./theme.ts";
+
+/** One line. */
+export interface Line {
+  readonly points: readonly Point[];
+  readonly colour: string;
+  /** Label at its end. Default: none. */
+  readonly text?: string;
+  /** Dashed, with dots where its values were measured. */
+  readonly dashed?: boolean;
+  /** Pale and thin, for what stands behind another line. */
+  readonly pale?: boolean;
+}
+
+/** Size and axes of a chart. */
+export interface ChartOptions {
+  /** Size of the area between the axes, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Room right of that area, in pixels; `labelMargin` says what labels need. */
+  readonly marginRight: number;
+  /** First and last step. */
+  readonly steps: readonly [number, number];
+  /** Name of the step axis. Default: none. */
+  readonly xLabel?: string;
+  /** Name of the value axis. */
+  readonly yLabel: string;
+  /** Logarithmic value axis. Default: false. */
+  readonly logY?: boolean;
+  /** Start the value axis at 0. Default: false. */
+  readonly zero?: boolean;
+  /** About how many ticks the value axis has. Default: one for each 35 pixels. */
+  readonly ticks?: number;
+}
+
+/** A drawn chart and the room it takes. */
+export interface Chart {
+  readonly markup: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Height of a label in pixels: with n labels, a chart should be n times as high. */
+export const LABEL_HEIGHT = 14;
+
+const MARGIN = { left: 52, top: 22, bottom: 24, axisLabel: 16 };
+const LABEL_GAP = 16;
+const FONT_SIZE = 11;
+/** Points of a line beyond which it is thinned: about three for each pixel. */
+const MAX_POINTS = 1800;
+
+/** Room that labels need right of their lines, in pixels. */
+export function labelMargin(lines: readonly Line[]): number {
+  const widths = lines.map(({ text = "" }) => textWidth(text, FONT_SIZE));
+  return LABEL_GAP + Math.max(0, ...widths);
+}
+
+/** First and last step of some lines; a lone step gets room on both sides. */
+export function stepsOf(lines: readonly Line[]): [number, number] {
+  return extent(lines.flatMap(({ points }) => points.map(({ step }) => step)), 1);
+}
+
+/** Draws lines with their upper edge at `top`. */
+export function lineChart(
+  plotter: Plotter,
+  theme: Theme,
+  lines: readonly Line[],
+  options: ChartOptions,
+  top = 0,
+): Chart {
+  const { width, height, marginRight, steps, xLabel, logY = false } = options;
+  const marginBottom = MARGIN.bottom + (xLabel ? MARGIN.axisLabel : 0);
+  const outer = {
+    width: MARGIN.left + width + marginRight,
+    height: MARGIN.top + height + marginBottom,
+  };
+  const ticks = options.ticks ?? Math.round(height / 35);
+  const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
+  const domain = extent(options.zero ? [0, ...values] : values, options.zero ? 1e-3 : 0.1);
+  const drawing = plotter.draw(
+    {
+      ...outer,
+      marginLeft: MARGIN.left,
+      marginRight,
+      marginTop: MARGIN.top,
+      marginBottom,
+      x: { domain: [...steps], label: xLabel ?? null, labelAnchor: "center", labelArrow: "none" },
+      y: {
+        type: logY ? "log" : "linear",
+        domain,
+        nice: !logY,
+        ticks,
+        tickFormat: "~g",
+        label: options.yLabel,
+      },
+      marks: [
+        plotter.Plot.gridY({ stroke: theme.grid, strokeOpacity: 1, ticks }),
+        ...lines.flatMap((line) => lineMarks(plotter, line)),
+      ],
+    },
+    0,
+    top,
+  );
+  const ends = lines.filter(({ text }) => text).map(({ text = "", colour, points }) => {
+    const { step, value } = points.at(-1)!;
+    return { text, colour, x: drawing.x(step), y: drawing.y(value) };
+  });
+  const area = { right: MARGIN.left + width, top: top + MARGIN.top, height };
+  return { ...outer, markup: drawing.markup + endLabels(ends, area) };
+}
+
+function lineMarks({ Plot }: Plotter, { points, colour, dashed, pale }: Line): Mark[] {
+  const channels = { x: "step", y: "value" };
+  const style = pale ? { strokeOpacity: 0.25, strokeWidth: 1 } : {};
+  const strokeDasharray = dashed ? "5,3" : undefined;
+  const lines = { ...channels, stroke: colour, strokeDasharray, ...style };
+  const marks: Mark[] = [Plot.line(thin(points, MAX_POINTS), lines)];
+  if (points.length === 1 || (dashed && points.length <= 60)) {
+    marks.push(Plot.dot(points, { ...channels, fill: colour, r: 2.2 }));
+  }
+  return marks;
+}
+
+/** A label and the pixel where its line ends. */
+interface End {
+  readonly text: string;
+  readonly colour: string;
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Labels in a column right of the area, kept apart and joined to their lines. */
+function endLabels(
+  ends: readonly End[],
+  { right, top, height }: { right: number; top: number; height: number },
+): string {
+  const places = spread(ends.map(({ y }) => y), LABEL_HEIGHT, top, top + height);
+  return ends.map(({ text, colour, x, y }, index) => {
+    const column = right + LABEL_GAP;
+    const stroke = { fill: "none", stroke: colour, strokeWidth: 0.75, strokeOpacity: 0.7 };
+    const across = { x1: x + 4, x2: right + 2, y1: y, y2: y, ...stroke, strokeDasharray: "1,4" };
+    const aside = { x1: right + 3, x2: column - 3, y1: y, y2: places[index], ...stroke };
+    const at = { x: column, y: places[index], dy: "0.32em", fill: colour, fontSize: FONT_SIZE };
+    const isEarly = x < right - 3;
+    return (isEarly ? element("line", across) : "") + element("line", aside) +
+      textElement(text, at);
+  }).join("");
+}
+
+/** Least and greatest of some numbers, at least `room` apart from a middle that they share. */
+function extent(numbers: readonly number[], room: number): [number, number] {
+  let [least, greatest] = [Infinity, -Infinity];
+  for (const number of numbers) {
+    least = Math.min(least, number);
+    greatest = Math.max(greatest, number);
+  }
+  return least < greatest
+    ? [least, greatest]
+    : [least - room * (least || 1), least + room * (least || 1)];
+}

@@ -1,0 +1,157 @@
+/**
+ * Loss over training steps, of one run or of several on one axis.
+ *
+ * @module
+ */
+
+import { type Content, Figure, type FigureOptions } from "./figure.ts";
+import { shorten } from "./labels.ts";
+import { LABEL_HEIGHT, labelMargin, type Line, lineChart, stepsOf } from "./line_chart.ts";
+import type { Plotter } from "./plot.ts";
+import { finitePoints, movingAverage, type Point } from "./series.ts";
+import type { Theme } from "./theme.ts";
+
+/** Losses of one run, in nats per token. */
+export interface LossRun {
+  /** Name of the run. */
+  readonly label: string;
+  /** Training loss. */
+  readonly train: readonly { step: number; loss: number }[];
+  /** Loss on held-out text. */
+  readonly validation: readonly { step: number; loss: number }[];
+  /** Learning rate, drawn in a strip below where a run has it. */
+  readonly learningRate?: readonly { step: number; learningRate: number }[];
+}
+
+/** Options of {@linkcode lossFigure}. */
+export interface LossOptions extends FigureOptions {
+  /** Width between the axes in pixels, to which the labels are added. Default: 560. */
+  width?: number;
+  /** Height between the axes in pixels; many labels make it higher. Default: 320. */
+  height?: number;
+  /** Logarithmic loss axis. Default: false. */
+  logY?: boolean;
+  /** Points that training loss is averaged over, the raw one drawn pale. Default: 1, as it is. */
+  smooth?: number;
+}
+
+/**
+ * Draws training loss (solid) and validation loss (dashed, dotted where it was measured) of runs, each
+ * line labelled at its end with its last value.
+ *
+ * A single run has one colour for each of the two, several have one colour each. Values that are not
+ * finite are left out and counted below the figure. Throws RangeError when no run has a loss to draw,
+ * or when `smooth` is below 1.
+ *
+ * @example
+ * ```ts
+ * const figure = lossFigure([{
+ *   label: "baby",
+ *   train: [{ step: 0, loss: 4.2 }, { step: 100, loss: 2.5 }, { step: 200, loss: 2.2 }],
+ *   validation: [{ step: 0, loss: 4.2 }, { step: 200, loss: 2.3 }],
+ * }]);
+ * console.assert((await figure.toSVG()).includes("baby validation 2.300"));
+ * ```
+ */
+export function lossFigure(runs: readonly LossRun[], options: LossOptions = {}): Figure {
+  const { smooth = 1, title = "Loss" } = options;
+  if (!(smooth >= 1)) throw new RangeError(`lossFigure: smooth must be at least 1, got ${smooth}`);
+  const series = runs.map((run) => runSeries(run, options));
+  const drawn = series.reduce(
+    (sum, { train, validation }) => sum + train.length + validation.length,
+    0,
+  );
+  const given = runs.reduce(
+    (sum, { train, validation }) => sum + train.length + validation.length,
+    0,
+  );
+  if (drawn === 0) {
+    throw new RangeError(`lossFigure: no loss to draw in ${runs.length} runs with ${given} values`);
+  }
+  const notes = smooth > 1 ? [`train: moving average over ${smooth} points; raw values pale`] : [];
+  if (given > drawn) notes.push(`${given - drawn} values that cannot be drawn are left out`);
+  return new Figure((plotter, theme) => {
+    return { ...drawLoss(plotter, theme, series, options), notes };
+  }, { ...options, title });
+}
+
+/** What can be drawn of a run. */
+interface RunSeries {
+  readonly label: string;
+  readonly train: readonly Point[];
+  readonly validation: readonly Point[];
+  readonly rates: readonly Point[];
+}
+
+function runSeries(run: LossRun, { logY = false }: LossOptions): RunSeries {
+  const losses = (points: LossRun["train"]) => {
+    return finitePoints(points.map(({ step, loss }) => ({ step, value: loss })))
+      .filter(({ value }) => !logY || value > 0);
+  };
+  const rates = (run.learningRate ?? []).map(({ step, learningRate }) => {
+    return { step, value: learningRate };
+  });
+  return {
+    label: shorten(run.label, 28),
+    train: losses(run.train),
+    validation: losses(run.validation),
+    rates: finitePoints(rates),
+  };
+}
+
+function drawLoss(
+  plotter: Plotter,
+  theme: Theme,
+  runs: readonly RunSeries[],
+  { width = 560, height = 320, logY, smooth = 1 }: LossOptions,
+): Content {
+  const colour = (index: number) => theme.series[index % theme.series.length];
+  const lines = runs.flatMap((run, index) => {
+    const validationColour = runs.length === 1 ? colour(1) : colour(index);
+    return [
+      ...trainLines(run, colour(index), smooth),
+      ...lastValued(run, "validation", { colour: validationColour, dashed: true }),
+    ];
+  });
+  const strips = runs.map(({ rates }, index) => ({ points: rates, colour: colour(index) }))
+    .filter(({ points }) => points.length > 0);
+  const frame = { width, marginRight: labelMargin(lines), steps: stepsOf([...lines, ...strips]) };
+  const labels = lines.filter(({ text }) => text).length;
+  const loss = lineChart(plotter, theme, lines, {
+    ...frame,
+    height: Math.max(height, labels * LABEL_HEIGHT),
+    yLabel: "loss (nats per token)",
+    xLabel: strips.length > 0 ? undefined : "step",
+    logY,
+  });
+  if (strips.length === 0) return { ...loss, body: loss.markup };
+  const strip = {
+    ...frame,
+    height: 70,
+    xLabel: "step",
+    yLabel: "learning rate",
+    zero: true,
+    ticks: 3,
+  };
+  const rates = lineChart(plotter, theme, strips, strip, loss.height);
+  const body = loss.markup + rates.markup;
+  return { width: loss.width, height: loss.height + rates.height, body };
+}
+
+function trainLines(run: RunSeries, colour: string, smooth: number): Line[] {
+  if (smooth === 1) return lastValued(run, "train", { colour });
+  const smoothed = { ...run, train: movingAverage(run.train, smooth) };
+  return [{ points: run.train, colour, pale: true }, ...lastValued(smoothed, "train", { colour })];
+}
+
+/** A line labelled with the run, the kind of loss and the last value; none where there are no points. */
+function lastValued(
+  run: RunSeries,
+  kind: "train" | "validation",
+  style: { colour: string; dashed?: boolean },
+): Line[] {
+  const last = run[kind].at(-1);
+  if (!last) return [];
+  const text = `${run.label} ${kind} ${last.value.toFixed(3)}`.trim();
+  return [{ points: run[kind], text, ...style }];
+}

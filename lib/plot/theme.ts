@@ -1,0 +1,86 @@
+/**
+ * Colours of figures on a light and on a dark ground, and ramps from a number to a colour.
+ *
+ * @module
+ */
+
+/** Red, green and blue, each from 0 to 255. */
+export type Colour = readonly [red: number, green: number, blue: number];
+
+/** Colour of a number from 0 to 1; numbers outside are clamped. */
+export type Ramp = (value: number) => Colour;
+
+/** The colours of a figure. */
+export interface Theme {
+  /** The ground. */
+  readonly background: string;
+  /** Text and axes. */
+  readonly ink: string;
+  /** Notes, ticks, what stands back. */
+  readonly muted: string;
+  /** Grid lines. */
+  readonly grid: string;
+  /** Series, in order; from the ninth on they repeat. */
+  readonly series: readonly string[];
+  /** From nothing, near the ground's colour, to most. */
+  readonly sequential: Ramp;
+  /** From least (blue) through the ground's colour to most (red). */
+  readonly diverging: Ramp;
+  /** What cannot be shown: a value that is not finite. */
+  readonly missing: Colour;
+}
+
+/** Names of the themes. */
+export type ThemeName = "light" | "dark";
+
+/** The themes. */
+export const THEMES: Readonly<Record<ThemeName, Theme>> = {
+  light: {
+    background: "#ffffff",
+    ink: "#1f2328",
+    muted: "#656d76",
+    grid: "#d8dee4",
+    series: [
+      ...["#1f5fbf", "#c2410c", "#1f7a3d", "#7b4bb3", "#b3261e", "#0b7285", "#8a6100", "#b0307f"],
+    ],
+    sequential: ramp("#f3f7fc", "#a9cbe9", "#3f83c4", "#123f7a"),
+    diverging: ramp("#1d4f91", "#8fb9dd", "#f7f7f7", "#f0a58f", "#a3261d"),
+    missing: [160, 160, 160],
+  },
+  dark: {
+    background: "#15181d",
+    ink: "#e6edf3",
+    muted: "#9aa4af",
+    grid: "#343b44",
+    series: [
+      ...["#6ea8fe", "#ff9e64", "#63c78a", "#c4a1ff", "#ff8a80", "#5ccfe0", "#f2c14e", "#ff9bd2"],
+    ],
+    sequential: ramp("#1c222b", "#1f4f85", "#4a93d9", "#d6ebff"),
+    diverging: ramp("#7db7f0", "#2d5f96", "#1d2026", "#a04438", "#ffa18f"),
+    missing: [110, 110, 110],
+  },
+};
+
+/** A colour as SVG writes it: `#rrggbb`. */
+export function hex(colour: Colour): string {
+  return "#" + colour.map((part) => Math.round(part).toString(16).padStart(2, "0")).join("");
+}
+
+/** Black or white, whichever reads better on a colour (its relative luminance, ITU-R BT.709). */
+export function inkOn([red, green, blue]: Colour): string {
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 140 ? "#111111" : "#ffffff";
+}
+
+/** A ramp through colours at equal distances. */
+function ramp(...stops: string[]): Ramp {
+  const colours = stops.map((stop) => {
+    return [1, 3, 5].map((at) => parseInt(stop.slice(at, at + 2), 16)) as unknown as Colour;
+  });
+  return (value) => {
+    const place = Math.max(0, Math.min(1, value)) * (colours.length - 1);
+    const below = Math.min(Math.floor(place), colours.length - 2);
+    const [from, to] = [colours[below], colours[below + 1]];
+    const mix = (part: number) => from[part] + (to[part] - from[part]) * (place - below);
+    return [mix(0), mix(1), mix(2)];
+  };
+}
