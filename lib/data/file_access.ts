@@ -40,25 +40,37 @@ function isSystemError(error: unknown): error is Error {
     ("code" in error || error.name in REASONS || error.name === "NotCapable");
 }
 
+/** A path and what the file there shall hold. */
+export type FileContent = readonly [path: string, bytes: Uint8Array];
+
 /**
- * Writes a file under a temporary name beside it, flushes it to the disk, and renames it: whatever
- * happens, the old file or the new one is there, whole.
+ * Writes files that belong together: each under a temporary name beside it and flushed to the disk, and
+ * only when all are there they are renamed. A full disk or a killed process leaves the old files, or
+ * none, but never half a file.
  *
- * @throws {UserError} where it cannot be written
+ * @throws {UserError} where one cannot be written
  */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  await withFile(`write ${path}`, async () => {
-    const temporary = `${path}.${crypto.randomUUID()}.tmp`;
-    try {
-      using file = await Deno.open(temporary, { write: true, createNew: true });
-      for (let written = 0; written < bytes.length;) {
-        written += await file.write(bytes.subarray(written));
-      }
-      await file.sync();
-      await Deno.rename(temporary, path);
-    } catch (error) {
-      await Deno.remove(temporary).catch(() => {}); // it may never have been made
-      throw error;
+export async function writeWhole(...files: readonly FileContent[]): Promise<void> {
+  const temporaries: string[] = [];
+  try {
+    for (const [path, bytes] of files) {
+      const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+      temporaries.push(temporary);
+      await withFile(`write ${path}`, () => writeFlushed(temporary, bytes));
     }
-  });
+    for (const [index, [path]] of files.entries()) {
+      await withFile(`write ${path}`, () => Deno.rename(temporaries[index], path));
+    }
+  } catch (error) {
+    for (const temporary of temporaries) await Deno.remove(temporary).catch(() => {}); // or never made
+    throw error;
+  }
+}
+
+async function writeFlushed(path: string, bytes: Uint8Array): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true });
+  for (let written = 0; written < bytes.length;) {
+    written += await file.write(bytes.subarray(written));
+  }
+  await file.sync();
 }

@@ -6,7 +6,7 @@
 
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { withFile, writeWhole } from "./file_access.ts";
+import { type FileContent, withFile, writeWhole } from "./file_access.ts";
 import { splitCorpus } from "./split_corpus.ts";
 import { readTokenFile, tokenBytes } from "./token_files.ts";
 
@@ -36,7 +36,7 @@ export interface PreparedCounts {
 
 /**
  * Encodes a text and writes it into a folder, which is made where there is none. Everything is checked
- * before anything is written, and each file is replaced as a whole.
+ * before anything is written, and files of an earlier time are replaced together.
  *
  * @throws {RangeError} where the tokenizer cannot encode the text, or makes ids above 65,535
  * @throws {UserError} where a file cannot be written
@@ -51,19 +51,19 @@ export async function prepareCorpus(
   const tokens = tokenizer.encode(text);
   const encodeMilliseconds = performance.now() - start;
   const { train, validation } = splitCorpus(tokens, validationFraction);
-  const contents: [name: string, bytes: Uint8Array][] = [
-    [TRAIN, tokenBytes(train, TRAIN)],
-    [VALIDATION, tokenBytes(validation, VALIDATION)],
-    [TOKENIZER, tokenizerBytes(tokenizer)],
+  const files: FileContent[] = [
+    [`${folder}/${TRAIN}`, tokenBytes(train, TRAIN)],
+    [`${folder}/${VALIDATION}`, tokenBytes(validation, VALIDATION)],
+    [`${folder}/${TOKENIZER}`, tokenizerBytes(tokenizer)],
   ];
   await withFile(`make folder ${folder}`, () => Deno.mkdir(folder, { recursive: true }));
-  for (const [name, bytes] of contents) await writeWhole(`${folder}/${name}`, bytes);
+  await writeWhole(...files);
   return {
     trainTokens: train.length,
     validationTokens: validation.length,
     vocabSize: tokenizer.vocabSize,
     encodeMilliseconds,
-    files: contents.map(([name]) => `${folder}/${name}`),
+    files: files.map(([path]) => path),
   };
 }
 
@@ -115,7 +115,7 @@ export async function readTokenizer(path: string): Promise<Tokenizer> {
 
 /** Writes a `tokenizer.json`, whole or not at all. */
 export async function writeTokenizer(path: string, tokenizer: Tokenizer): Promise<void> {
-  await writeWhole(path, tokenizerBytes(tokenizer));
+  await writeWhole([path, tokenizerBytes(tokenizer)]);
 }
 
 function tokenizerBytes(tokenizer: Tokenizer): Uint8Array {

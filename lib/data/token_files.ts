@@ -18,7 +18,7 @@ export const LARGEST_TOKEN = 0xFFFF;
  * @throws {UserError} where the file cannot be written; an older one then stays as it was
  */
 export async function writeTokenFile(path: string, tokens: TokenArray): Promise<void> {
-  await writeWhole(path, tokenBytes(tokens, path));
+  await writeWhole([path, tokenBytes(tokens, path)]);
 }
 
 /**

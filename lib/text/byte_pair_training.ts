@@ -70,22 +70,22 @@ interface Pair {
   left: number;
   right: number;
   count: number;
-  /** Places of the left token; some may hold another pair by now. */
+  /** Places of the left token, rising; some may hold another pair by now. */
   places: number[];
-  /** Whether it is a merge already: its right token can arise again from another merge. */
-  merged: boolean;
 }
 
 const BOUNDARY = -1; // between pieces: nothing merges across it
 const TAKEN = -2; // the place belongs to the token on its left
 
-/** The text while it is being merged; token ids here are 0–255 for bytes, then one for each new token. */
+/**
+ * The text while it is being merged; token ids here are 0–255 for bytes, then one for each merge. No two
+ * merges make the same token, because bytes between two ends of tokens are always merged alike.
+ */
 class Training {
   /** The merges so far, as ids of this class. */
   readonly #merges: [left: number, right: number][] = [];
   /** Each token's bytes as characters U+0000–U+00FF, whose order is that of the bytes. */
   readonly #spellings = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte));
-  readonly #idOfSpelling = new Map(this.#spellings.map((spelling, id) => [spelling, id]));
   /** All different pieces in a row, each followed by a boundary. */
   readonly #tokens: Int32Array;
   readonly #next: Int32Array;
@@ -94,9 +94,7 @@ class Training {
   readonly #weights: Float64Array;
   readonly #pairs: Pair[] = [];
   readonly #indexOfPair = new PairTable();
-  /** Pairs whose counts may have risen since they were last offered to the heap. */
-  readonly #raised = new Set<Pair>();
-  /** At least one entry for each pair that still occurs; an entry's count may be out of date. */
+  /** One entry for each pair that still occurs; the pair's count may have fallen since. */
   readonly #heap = new Heap<{ pair: Pair; count: number }>(
     (a, b) => b.count - a.count || this.#compare(b.pair, a.pair),
   );
@@ -117,7 +115,7 @@ class Training {
     this.#next = this.#tokens.map((_, place) => place + 1);
     this.#previous = this.#tokens.map((_, place) => place - 1);
     for (let place = 1; place + 1 < this.#tokens.length; place++) this.#addPair(place);
-    this.#offerRaised();
+    this.#offerFrom(0);
   }
 
   /** The number of tokens so far: 256 bytes and what merges made. */
@@ -129,16 +127,19 @@ class Training {
   mergeBest(): boolean {
     const best = this.#popBest();
     if (best === undefined) return false;
-    const merged = this.#idOf(this.#spellings[best.left] + this.#spellings[best.right]);
-    if (!best.merged) this.#merges.push([best.left, best.right]);
-    for (const place of Int32Array.from(best.places).sort()) { // left to right, as encoding does
+    const merged = this.#spellings.length;
+    this.#spellings.push(this.#spellings[best.left] + this.#spellings[best.right]);
+    const known = this.#pairs.length;
+    this.#merges.push([best.left, best.right]);
+    for (const place of best.places) {
       const right = this.#next[place];
       if (this.#tokens[place] === best.left && this.#tokens[right] === best.right) {
         this.#mergeAt(place, merged);
       }
     }
-    Object.assign(best, { count: 0, places: [], merged: true });
-    this.#offerRaised();
+    best.count = 0;
+    best.places = [];
+    this.#offerFrom(known);
     return true;
   }
 
@@ -155,14 +156,6 @@ class Training {
       merges: this.#merges.map(([left, right]) => [spelled(left), spelled(right)]),
       addedTokens: specialTokens.map((content, id) => ({ id, content, special: true })),
     });
-  }
-
-  /** The id of a token, which two different merges may make: `a·bc` and `ab·c`. */
-  #idOf(spelling: string): number {
-    const known = this.#idOfSpelling.get(spelling);
-    if (known !== undefined) return known;
-    this.#idOfSpelling.set(spelling, this.#spellings.length);
-    return this.#spellings.push(spelling) - 1;
   }
 
   #mergeAt(place: number, merged: number): void {
@@ -185,7 +178,7 @@ class Training {
     if (left < 0 || right < 0) return undefined;
     const index = this.#indexOfPair.get(left, right);
     if (index >= 0) return this.#pairs[index];
-    const pair = { left, right, count: 0, places: [], merged: false };
+    const pair = { left, right, count: 0, places: [] };
     this.#indexOfPair.set(left, right, this.#pairs.length);
     this.#pairs.push(pair);
     return pair;
@@ -196,7 +189,6 @@ class Training {
     if (pair === undefined) return;
     pair.count += this.#weights[place];
     pair.places.push(place);
-    this.#raised.add(pair);
   }
 
   #removePair(place: number): void {
@@ -204,11 +196,11 @@ class Training {
     if (pair !== undefined) pair.count -= this.#weights[place];
   }
 
-  #offerRaised(): void {
-    for (const pair of this.#raised) {
+  /** Puts new pairs on the heap. A pair arises only with its newer token: later its count can but fall. */
+  #offerFrom(index: number): void {
+    for (const pair of this.#pairs.slice(index)) {
       if (pair.count > 0) this.#heap.push({ pair, count: pair.count });
     }
-    this.#raised.clear();
   }
 
   #popBest(): Pair | undefined {

@@ -41,21 +41,20 @@ export function loadTokenizer(json: unknown): Tokenizer {
     throw malformed("normalizer", "null (others are not supported)", file.normalizer);
   }
   const model = readObject(file.model, "model");
+  const type = model.type ?? (model.merges === undefined ? "WordLevel" : "BPE");
+  if (type !== "WordLevel" && type !== "BPE") {
+    throw malformed("model.type", '"WordLevel" or "BPE" (others are not supported)', type);
+  }
   const added = readAddedTokens(file.added_tokens);
   const tokens = readTokens(model.vocab, added);
   const padding = readPadding(file.padding, tokens);
+  const make = type === "BPE" ? bytePair : wordLevel;
   try {
-    switch (model.type ?? (model.merges === undefined ? "WordLevel" : "BPE")) {
-      case "WordLevel":
-        return wordLevel(file, model, tokens, added, padding);
-      case "BPE":
-        return bytePair(file, model, tokens, added, padding);
-    }
+    return make(file, model, tokens, added, padding);
   } catch (error) {
     if (error instanceof RangeError) throw new SyntaxError(`tokenizer.json: ${error.message}`);
     throw error;
   }
-  throw malformed("model.type", '"WordLevel" or "BPE" (others are not supported)', model.type);
 }
 
 type Json = Record<string, unknown>;
