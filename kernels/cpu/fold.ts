@@ -34,38 +34,54 @@ export const LARGEST: Fold = {
   lanes: maxLane,
 };
 
+/** Options of `foldRow`. */
+export interface FoldOptions {
+  /** Running vectors a fold has. Default: 4. */
+  unroll?: number;
+  /** What the folds see instead of the elements. */
+  map?: (...values: V128[]) => V128[];
+  /** Where the first of the mapped values is stored, element by element. */
+  output?: I32;
+}
+
 /**
- * Folds `count` elements read at each of `pointers`; gives a local for each fold. `count` is a local or a constant, `unroll` the
- * number of running vectors a fold has.
+ * Folds `count` elements read at each of `pointers`; gives a local for each fold. `count` is a local or a constant.
  */
 export function foldRow(
   f: FunctionBuilder,
   count: I32 | number,
   pointers: readonly I32[],
   folds: readonly Fold[],
-  unroll = 4,
+  { unroll = 4, map = (...values) => values, output }: FoldOptions = {},
 ): F32[] {
   const running = folds.map(({ initial }) =>
     Array.from({ length: unroll }, () => f.v128(V128.of(initial)))
   );
   const rest = folds.map(({ initial }) => f.v128(V128.of(initial)));
   const bytes = f.i32(I32.of(count).shl(2));
-  const i = f.i32(0);
-  const step = (into: (n: number) => V128, values: V128[]) =>
-    folds.forEach((fold, n) => f.set(into(n), fold.step(f, into(n), ...values)));
-  const load = (offset: number) => pointers.map((p) => f.v128(p.add(i).loadV128(offset)));
   const unrolled = f.i32(bytes.and(-16 * unroll));
+  const whole = f.i32(bytes.and(-16));
+  const i = f.i32(0);
+  const step = (into: (n: number) => V128, load: (p: I32) => V128): V128[] => {
+    const mapped = map(...pointers.map((p) => f.v128(load(p)))).map((value) => f.v128(value));
+    folds.forEach((fold, n) => f.set(into(n), fold.step(f, into(n), ...mapped)));
+    return mapped;
+  };
+  const stepFour = (u: number) => {
+    const [first] = step((n) => running[n][u], (p) => p.add(i).loadV128(16 * u));
+    if (output) f.storeV128(output.add(i), first, 16 * u);
+  };
   f.while(i.ltU(unrolled), () => {
-    for (let u = 0; u < unroll; u++) step((n) => running[n][u], load(16 * u));
+    for (let u = 0; u < unroll; u++) stepFour(u);
     f.set(i, i.add(16 * unroll));
   });
-  const whole = f.i32(bytes.and(-16));
   f.while(i.ltU(whole), () => {
-    step((n) => running[n][0], load(0));
+    stepFour(0);
     f.set(i, i.add(16));
   });
   f.while(i.ltU(bytes), () => {
-    step((n) => rest[n], pointers.map((p) => f.v128(p.add(i).loadSplat())));
+    const [first] = step((n) => rest[n], (p) => p.add(i).loadSplat());
+    if (output) f.storeF32(output.add(i), first.lane(0));
     f.set(i, i.add(4));
   });
   return folds.map((fold, n) => {

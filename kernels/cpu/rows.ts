@@ -4,6 +4,16 @@
  * @module
  */
 import { type FunctionBuilder, I32, type V128 } from "../../lib/device/cpu/assembler.ts";
+import type { KernelBuilder } from "../../lib/device/kernel.ts";
+
+/** Calls `body(row)` for the rows of this chunk: `group` of the `rows` that the kernel's scalars name. */
+export function forRows(k: KernelBuilder, body: (row: I32) => void): void {
+  const { f } = k;
+  const [rows, group] = [k.integer("rows"), k.integer("group")];
+  const first = f.i32(k.chunk.mul(group));
+  const end = f.i32(first.add(group));
+  f.for(first, f.i32(end.minU(rows)), 1, body);
+}
 
 /**
  * Calls `body(i)` with byte offsets i = 0, 16, … while four whole floats are left of `count`, then `tail(i)` with i in steps of 4.

@@ -1,0 +1,133 @@
+/**
+ * The derivative of norm.ts: with x̂ = (x − mean)·rstd and g = dy·gain,
+ *
+ *     dx = rstd·(g − mean(g) − x̂·mean(g·x̂)) + gathered,  dgain = Σ dy·x̂,  dbias = Σ dy,
+ *
+ * means over the row and sums over all rows. dy, x, gathered, dx: [rows,width], gain: [width], mean, rstd: [rows], and the sums over the
+ * rows of each chunk in dgain, dbias: [chunks,width] f32. `CENTERED` 0: mean and mean(g) are taken as 0. `BIAS` 0: no dbias.
+ * `ADD` 0: nothing is added.
+ *
+ * A chunk computes `group` rows, a few at a time so that dgain and dbias are loaded and stored seldom; sums in f32.
+ *
+ * @module
+ */
+import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
+import { foldRow, sumOf } from "./fold.ts";
+import { reciprocal } from "./norm.ts";
+import { forVectors } from "./rows.ts";
+
+const SUM = sumOf((_, running, _normal, g) => running.add(g));
+const DOT = sumOf((f, running, normal, g) => f.madd(g, normal, running));
+
+/** Rows at a time. */
+const ROWS = 2;
+
+export const normBackward: CpuKernel = {
+  chunks: ({ rows, group }) => Math.ceil(rows / group),
+  emit(k) {
+    const { f } = k;
+    const [rows, group] = [k.integer("rows"), k.integer("group")];
+    const shared = sharedBy(k);
+    for (const to of shared.sums) {
+      forVectors(f, shared.width, (i) => f.storeV128(to.add(i), V128.of(0)), (i) => {
+        f.storeF32(to.add(i), 0);
+      });
+    }
+    const row = f.i32(k.chunk.mul(group));
+    const next = f.i32(row.add(group));
+    const end = f.i32(next.minU(rows));
+    const together = (count: number) => {
+      const at = Array.from({ length: count }, (_, r) => emitMeans(f, shared, f.i32(row.add(r))));
+      emitRows(f, shared, at);
+      f.set(row, row.add(count));
+    };
+    f.while(row.add(ROWS).leU(end), () => together(ROWS));
+    f.while(row.ltU(end), () => together(1));
+  },
+};
+
+interface Shared {
+  readonly dy: I32;
+  readonly x: I32;
+  readonly gain: I32;
+  readonly dx: I32;
+  readonly rstd: I32;
+  readonly mean: I32 | undefined;
+  readonly gathered: I32 | undefined;
+  readonly width: I32;
+  /** 1/width. */
+  readonly share: F32;
+  /** This chunk's parts of dgain and, if there is one, dbias. */
+  readonly sums: readonly I32[];
+}
+
+function sharedBy(k: KernelBuilder): Shared {
+  const { f } = k;
+  const { CENTERED, BIAS, ADD } = k.constants;
+  const [dy, x, gain, dx, rstd] = ["dy", "x", "gain", "dx", "rstd"].map((name) => k.pointer(name));
+  const mean = CENTERED ? k.pointer("mean") : undefined;
+  const gathered = ADD ? k.pointer("gathered") : undefined;
+  const width = k.integer("width");
+  const part = f.i32(k.chunk.mul(width).shl(2));
+  const names = BIAS ? ["dgain", "dbias"] : ["dgain"];
+  const sums = names.map((name) => f.i32(k.pointer(name).add(part)));
+  return { dy, x, gain, dx, rstd, mean, gathered, width, share: reciprocal(f, width), sums };
+}
+
+interface Row {
+  readonly dy: I32;
+  readonly x: I32;
+  readonly dx: I32;
+  readonly gathered: I32 | undefined;
+  readonly rstd: V128;
+  /** mean(g·x̂), and where x is centred mean(g). */
+  readonly means: readonly V128[];
+  /** x̂ of x. */
+  normal(x: V128): V128;
+}
+
+/** The first pass over a row. */
+function emitMeans(f: FunctionBuilder, shared: Shared, row: I32): Row {
+  const { width, gain, share } = shared;
+  const offset = f.i32(row.mul(width).shl(2));
+  const at = (pointer: I32) => f.i32(pointer.add(offset));
+  const splat = (pointer: I32) => f.v128(pointer.add(row.shl(2)).loadSplat());
+  const [dy, x, dx] = [at(shared.dy), at(shared.x), at(shared.dx)];
+  const rstd = splat(shared.rstd);
+  const mean = shared.mean && splat(shared.mean);
+  const normal = (x: V128) => (mean ? x.sub(mean) : x).mul(rstd);
+  const totals = foldRow(f, width, [dy, x, gain], mean ? [DOT, SUM] : [DOT], {
+    unroll: 2,
+    map: (dy, x, gain) => [normal(x), dy.mul(gain)],
+  });
+  const means = totals.map((total) => f.v128(total.mul(share).splat()));
+  return { dy, x, dx, rstd, means, normal, gathered: shared.gathered && at(shared.gathered) };
+}
+
+/** The second pass over some rows: dx, and what they add to dgain and dbias. */
+function emitRows(f: FunctionBuilder, { gain, width, sums }: Shared, rows: readonly Row[]): void {
+  const [dgain, dbias] = sums;
+  const column = (load: (p: I32) => V128, store: (p: I32, value: V128) => void) => {
+    const gains = f.v128(load(gain));
+    const toGain = f.v128(load(dgain));
+    const toBias = dbias && f.v128(load(dbias));
+    for (const { dy, x, dx, gathered, rstd, means: [dot, sum], normal } of rows) {
+      const gradient = f.v128(load(dy));
+      const value = f.v128(normal(load(x)));
+      const g = gradient.mul(gains);
+      const own = f.nmadd(value, dot, sum ? g.sub(sum) : g);
+      store(dx, gathered ? f.madd(own, rstd, load(gathered)) : own.mul(rstd));
+      f.set(toGain, f.madd(gradient, value, toGain));
+      if (toBias) f.set(toBias, toBias.add(gradient));
+    }
+    store(dgain, toGain);
+    if (toBias) store(dbias, toBias);
+  };
+  forVectors(
+    f,
+    width,
+    (i) => column((p) => p.add(i).loadV128(), (p, value) => f.storeV128(p.add(i), value)),
+    (i) => column((p) => p.add(i).loadSplat(), (p, value) => f.storeF32(p.add(i), value.lane(0))),
+  );
+}

@@ -1,0 +1,59 @@
+// y = (x − mean)·rstd·gain + bias over rows, rstd = 1/√(variance + ε): layer norm; with CENTERED 0, mean is taken as 0: RMS norm.
+// x, y: [rows,width], gain, bias: [width], mean, rstd: [rows]. BIAS 0: no bias is added.
+// A workgroup computes 256/LANES rows with LANES threads each; the variance is the mean of (x − mean)², summed in f32 in a pass of its own.
+override CENTERED: u32;
+override BIAS: u32;
+override LANES: u32;
+
+struct Scalars { rows: u32, width: u32, group: u32, epsilon: f32 }
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> gain: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> mean: array<f32>;
+@group(0) @binding(5) var<storage, read_write> rstd: array<f32>;
+@group(0) @binding(6) var<uniform> s: Scalars;
+
+var<workgroup> total: array<f32, 256>;
+
+// The sum over the threads of a row; every thread of the workgroup takes part.
+fn sum_row(value: f32, thread: u32) -> f32 {
+  total[thread] = value;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (thread % LANES < half) { total[thread] += total[thread + half]; }
+    workgroupBarrier();
+  }
+  let sum = total[thread / LANES * LANES];
+  workgroupBarrier();
+  return sum;
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let lane = thread % LANES;
+  let row = (group.y * groups.x + group.x) * (256u / LANES) + thread / LANES;
+  let start = row * s.width;
+  let end = select(0u, s.width, row < s.rows);
+  var center = 0.0;
+  if (CENTERED == 1u) {
+    var sum = 0.0;
+    for (var j = lane; j < end; j += LANES) { sum += x[start + j]; }
+    center = sum_row(sum, thread) / f32(s.width);
+  }
+  var squares = 0.0;
+  for (var j = lane; j < end; j += LANES) {
+    let v = x[start + j] - center;
+    squares += v * v;
+  }
+  let variance = sum_row(squares, thread) / f32(s.width);
+  let scale = 1.0 / sqrt(variance + s.epsilon);
+  for (var j = lane; j < end; j += LANES) {
+    let v = (x[start + j] - center) * scale * gain[j];
+    if (BIAS == 1u) { y[start + j] = v + bias[j]; } else { y[start + j] = v; }
+  }
+  if (lane == 0u && row < s.rows) {
+    rstd[row] = scale;
+    if (CENTERED == 1u) { mean[row] = center; }
+  }
+}

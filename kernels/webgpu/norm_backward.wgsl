@@ -1,0 +1,87 @@
+// The derivative of norm.wgsl: with x̂ = (x − mean)·rstd and g = dy·gain,
+//   dx = rstd·(g − mean(g) − x̂·mean(g·x̂)) + gathered,  dgain = Σ dy·x̂,  dbias = Σ dy,
+// means over the row and sums over all rows. dy, x, gathered, dx: [rows,width], gain: [width], mean, rstd: [rows], and the sums over some
+// rows in dgain, dbias: [parts,width]. CENTERED 0: mean and mean(g) are taken as 0. BIAS 0: no dbias. ADD 0: nothing is added.
+// A workgroup computes dx of `group` rows, 256/LANES at a time, and then goes down their columns, COLUMNS threads for neighbouring columns
+// and 256/COLUMNS for every so-manieth row, each with a part of its own. Sums in f32.
+override CENTERED: u32;
+override BIAS: u32;
+override ADD: u32;
+override LANES: u32;
+override COLUMNS: u32;
+
+struct Scalars { rows: u32, width: u32, group: u32 }
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> gain: array<f32>;
+@group(0) @binding(3) var<storage, read> mean: array<f32>;
+@group(0) @binding(4) var<storage, read> rstd: array<f32>;
+@group(0) @binding(5) var<storage, read> gathered: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dgain: array<f32>;
+@group(0) @binding(8) var<storage, read_write> dbias: array<f32>;
+@group(0) @binding(9) var<uniform> s: Scalars;
+
+// Σ g·x̂ and Σ g.
+var<workgroup> totals: array<vec2<f32>, 256>;
+
+fn normal(at: u32, row: u32) -> f32 {
+  var center = 0.0;
+  if (CENTERED == 1u) { center = mean[row]; }
+  return (x[at] - center) * rstd[row];
+}
+
+fn input_gradient(row: u32, thread: u32) {
+  let lane = thread % LANES;
+  let start = row * s.width;
+  let end = select(0u, s.width, row < s.rows);
+  var sums = vec2<f32>();
+  for (var j = lane; j < end; j += LANES) {
+    let g = dy[start + j] * gain[j];
+    sums += vec2(g * normal(start + j, row), g);
+  }
+  totals[thread] = sums;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) { totals[thread] += totals[thread + half]; }
+    workgroupBarrier();
+  }
+  var means = totals[thread - lane] / f32(s.width);
+  if (CENTERED == 0u) { means.y = 0.0; }
+  for (var j = lane; j < end; j += LANES) {
+    let at = start + j;
+    var value = rstd[row] * (dy[at] * gain[j] - means.y - normal(at, row) * means.x);
+    if (ADD == 1u) { value += gathered[at]; }
+    dx[at] = value;
+  }
+  workgroupBarrier();
+}
+
+fn parameter_gradients(first: u32, end: u32, block: u32, thread: u32) {
+  let stride = 256u / COLUMNS;
+  let offset = thread / COLUMNS;
+  let part = block * stride + offset;
+  for (var j = thread % COLUMNS; j < s.width; j += COLUMNS) {
+    var to_gain = 0.0;
+    var to_bias = 0.0;
+    for (var row = first + offset; row < end; row += stride) {
+      let at = row * s.width + j;
+      to_gain += dy[at] * normal(at, row);
+      to_bias += dy[at];
+    }
+    dgain[part * s.width + j] = to_gain;
+    if (BIAS == 1u) { dbias[part * s.width + j] = to_bias; }
+  }
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let block = group.y * groups.x + group.x;
+  let first = block * s.group;
+  let slots = 256u / LANES;
+  for (var r = 0u; r < s.group; r += slots) {
+    let inside = r + thread / LANES < s.group;
+    input_gradient(select(s.rows, first + r + thread / LANES, inside), thread);
+  }
+  if (first < s.rows) { parameter_gradients(first, min(s.rows, first + s.group), block, thread); }
+}

@@ -1,0 +1,58 @@
+// y = softmax(x) over rows: e^(x−m) / Σ e^(x−m), m the row's largest element; with LOG, x − m − ln Σ e^(x−m). x, y: [rows,width].
+// Elements of −∞ count as absent; a row of nothing else gives 0, or −∞ with LOG. A workgroup computes 256/LANES rows with LANES threads
+// each; m and the sum (f32) are found in one pass that rescales the sum when a larger element comes.
+override LOG: u32;
+override LANES: u32;
+
+struct Scalars { rows: u32, width: u32, group: u32 }
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> s: Scalars;
+
+const LOWEST = -3.4028234e38;
+var<workgroup> largest: array<f32, 256>;
+var<workgroup> total: array<f32, 256>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let slots = 256u / LANES;
+  let first = thread / LANES * LANES;
+  let lane = thread - first;
+  let row = (group.y * groups.x + group.x) * slots + thread / LANES;
+  let start = row * s.width;
+  var m = LOWEST;
+  var sum = 0.0;
+  if (row < s.rows) {
+    for (var j = lane; j < s.width; j += LANES) {
+      let v = x[start + j];
+      if (v > m) {
+        sum = sum * exp(m - v) + 1.0;
+        m = v;
+      } else {
+        sum += exp(v - m);
+      }
+    }
+  }
+  largest[thread] = m;
+  total[thread] = sum;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) {
+      let other = thread + half;
+      let both = max(largest[thread], largest[other]);
+      total[thread] = total[thread] * exp(largest[thread] - both) + total[other] * exp(largest[other] - both);
+      largest[thread] = both;
+    }
+    workgroupBarrier();
+  }
+  if (row >= s.rows) { return; }
+  m = largest[first];
+  sum = total[first];
+  if (LOG == 1u) {
+    let rest = select(log(sum), 0.0, sum == 0.0);
+    for (var j = lane; j < s.width; j += LANES) { y[start + j] = (x[start + j] - m) - rest; }
+  } else {
+    let scale = select(1.0 / sum, 0.0, sum == 0.0);
+    for (var j = lane; j < s.width; j += LANES) { y[start + j] = exp(x[start + j] - m) * scale; }
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The kernels behind layer norm and RMS norm, forward and backward.
+ *
+ * @module
+ */
+import { norm as cpu } from "../../kernels/cpu/norm.ts";
+import { normBackward as cpuBackward } from "../../kernels/cpu/norm_backward.ts";
+import code from "../../kernels/webgpu/norm.wgsl" with { type: "text" };
+import codeBackward from "../../kernels/webgpu/norm_backward.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { formatShape } from "../shape.ts";
+import { differentiable } from "./autograd.ts";
+import { expectType, launch } from "./launch.ts";
+import { reduceRun } from "./reduce_run.ts";
+import { cutRows, rowWorkgroups } from "./rows.ts";
+import { empty, type Tensor } from "./tensor.ts";
+
+const FORWARD: Kernel = {
+  name: "norm",
+  reads: ["x", "gain", "bias"],
+  writes: ["y", "mean", "rstd"],
+  scalars: { rows: "u32", width: "u32", group: "u32", epsilon: "f32" },
+  webgpu: { code, workgroups: rowWorkgroups },
+  cpu,
+};
+
+const BACKWARD: Kernel = {
+  name: "norm_backward",
+  reads: ["dy", "x", "gain", "mean", "rstd", "gathered"],
+  writes: ["dx", "dgain", "dbias"],
+  scalars: { rows: "u32", width: "u32", group: "u32" },
+  webgpu: {
+    code: codeBackward,
+    workgroups: ({ rows, group }) => [Math.ceil(rows / group)],
+  },
+  cpu: cpuBackward,
+};
+
+/** What tells the norms apart. */
+export interface NormOptions {
+  /** Whether the row's mean is taken off first. */
+  readonly centered: boolean;
+  readonly bias?: Tensor;
+  readonly epsilon: number;
+}
+
+/** The norm of each row with its derivative; see the functions that call it. */
+export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOptions): Tensor {
+  const { centered, bias, epsilon } = options;
+  expectType(operation, x, "f32");
+  const { scalars, lanes } = cutRows(operation, x);
+  const { rows, width } = scalars;
+  for (const [name, tensor] of Object.entries({ gain, bias })) {
+    if (!tensor) continue;
+    expectType(operation, tensor, "f32");
+    if (tensor.shape.length !== 1 || tensor.size !== width) {
+      const got = formatShape(tensor.shape);
+      throw new TypeError(`${operation}: expected a ${name} of [${width}] for ${x}, got ${got}`);
+    }
+  }
+  const y = empty(x.shape, "f32", x.device);
+  const mean = centered ? empty([rows], "f32", x.device) : undefined;
+  const rstd = empty([rows], "f32", x.device);
+  const constants = { CENTERED: centered ? 1 : 0, BIAS: bias ? 1 : 0 };
+  const buffers = { x, gain, bias, y, mean, rstd };
+  launch(FORWARD, buffers, { ...scalars, epsilon }, { ...constants, ...lanes });
+  return differentiable(y, [x, gain, bias], (dy, [gathered]) => {
+    const { group, parts, columns } = cutBackward(x, rows, width);
+    const dx = empty(x.shape, "f32", x.device);
+    const dgain = empty([parts, width], "f32", x.device);
+    const dbias = bias && empty([parts, width], "f32", x.device);
+    const buffers = { dy, x, gain, mean, rstd, gathered, dx, dgain, dbias };
+    const ADD = gathered ? 1 : 0;
+    launch(BACKWARD, buffers, { rows, width, group }, { ...constants, ADD, ...lanes, ...columns });
+    const run = { outer: 1, length: parts, inner: width };
+    const total = (partial: Tensor) => reduceRun("sum", partial, run).view([width]);
+    return [dx, total(dgain), dbias && total(dbias)];
+  }, { sums: [0] });
+}
+
+/** Rows of a chunk or workgroup, and how many parts of the parameters' gradients they leave. */
+function cutBackward(
+  x: Tensor,
+  rows: number,
+  width: number,
+): { group: number; parts: number; columns: Record<string, number> } {
+  if (x.device.kind === "cpu") {
+    const group = Math.ceil(Math.max(8192 / width, rows / 64));
+    return { group, parts: Math.ceil(rows / group), columns: {} };
+  }
+  const group = Math.max(8, Math.ceil(rows / 256));
+  const COLUMNS = Math.min(256, 2 ** Math.ceil(Math.log2(width)));
+  return { group, parts: Math.ceil(rows / group) * 256 / COLUMNS, columns: { COLUMNS } };
+}
