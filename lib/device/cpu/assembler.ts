@@ -415,6 +415,10 @@ export class V128 extends Expression {
   gtSI(other: V128): V128 {
     return this.#two(0x3b, other);
   }
+  /** The 64-bit products of the low (or high) two lanes, unsigned. */
+  mulWideU(half: "low" | "high", other: V128): V128 {
+    return this.#two(half === "low" ? 0xde : 0xdf, other);
+  }
   shlI(bits: number): V128 {
     return new V128([...this.code, ...I32.of(bits).code, ...simd(0xab)]);
   }

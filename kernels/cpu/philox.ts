@@ -1,0 +1,106 @@
+/**
+ * Philox-4x32-10 on four counters at once, and a walk over the random words of a chunk.
+ *
+ * The numbers are those of lib/random.ts: key [seed, stream], counter [index >> 2, 0, step, 0]. The kernel names a buffer `state`,
+ * i32 [2] = [seed, step], and a scalar `stream`. What becomes of the words is left to the kernels.
+ *
+ * @module
+ */
+import { I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import type { FunctionBuilder } from "../../lib/device/cpu/assembler.ts";
+import type { KernelBuilder } from "../../lib/device/kernel.ts";
+
+/** The four output words of four counters: `words[w]` holds word w of each. */
+export type Words = readonly [V128, V128, V128, V128];
+
+const MULTIPLIERS = [0xd2511f53, 0xcd9e8d57];
+const WEYL = [0x9e3779b9, 0xbb67ae85];
+const ROUNDS = 10;
+
+/** The words of the counters [block + 0…3, 0, step, 0] under `key`. Source: Salmon et al., SC11. */
+export function philox(
+  f: FunctionBuilder,
+  block: I32,
+  step: I32,
+  key: readonly [I32, I32],
+): Words {
+  const first = block.splat().addI(
+    V128.ofI(0).withLaneI(1, I32.of(1)).withLaneI(2, I32.of(2)).withLaneI(3, I32.of(3)),
+  );
+  const x = [f.v128(first), f.v128(V128.ofI(0)), f.v128(step.splat()), f.v128(V128.ofI(0))];
+  const k = key.map((word) => f.v128(word.splat()));
+  for (let round = 0; round < ROUNDS; round++) {
+    const [low0, high0] = product(f, x[0], MULTIPLIERS[0]);
+    const [low1, high1] = product(f, x[2], MULTIPLIERS[1]);
+    f.set(x[0], high1.xor(x[1]).xor(k[0]));
+    f.set(x[2], high0.xor(x[3]).xor(k[1]));
+    f.set(x[1], low1);
+    f.set(x[3], low0);
+    if (round < ROUNDS - 1) k.forEach((word, i) => f.set(word, word.addI(V128.ofI(WEYL[i]))));
+  }
+  return [x[0], x[1], x[2], x[3]];
+}
+
+/** The low and high words of each lane times a constant. */
+function product(f: FunctionBuilder, x: V128, multiplier: number): [V128, V128] {
+  const m = V128.ofI(multiplier);
+  const [front, back] = [f.v128(x.mulWideU("low", m)), f.v128(x.mulWideU("high", m))];
+  return [f.v128(front.shuffle(back, 0, 2, 4, 6)), f.v128(front.shuffle(back, 1, 3, 5, 7))];
+}
+
+/** Words to uniform numbers in [0, 1), multiples of 2⁻²⁴. */
+export function toUniform(words: V128): V128 {
+  return words.shrUI(8).toF().mul(V128.of(2 ** -24));
+}
+
+/** Words by counter, as `philox` has them by word: the order of the sequence. */
+export function inOrder(f: FunctionBuilder, [a, b, c, d]: Words): V128[] {
+  const [ab, abHigh] = [f.v128(a.shuffle(b, 0, 4, 1, 5)), f.v128(a.shuffle(b, 2, 6, 3, 7))];
+  const [cd, cdHigh] = [f.v128(c.shuffle(d, 0, 4, 1, 5)), f.v128(c.shuffle(d, 2, 6, 3, 7))];
+  return [
+    ab.shuffle(cd, 0, 1, 4, 5),
+    ab.shuffle(cd, 2, 3, 6, 7),
+    abHigh.shuffle(cdHigh, 0, 1, 4, 5),
+    abHigh.shuffle(cdHigh, 2, 3, 6, 7),
+  ];
+}
+
+/** Elements in a chunk of a random kernel. */
+export const CHUNK = 8192;
+/** Scratch memory that `forRandom` needs. */
+export const SCRATCH_BYTES = 64;
+
+/**
+ * Walks the chunk's elements with random values beside them: `draw` makes the values of four counters, in order, four to a vector; `body`
+ * gets a byte offset from the tensor's start and four values, `tail` an offset and one value. Scalar `count`: all elements.
+ */
+export function forRandom(
+  k: KernelBuilder,
+  draw: (words: Words) => readonly V128[],
+  vectors: 2 | 4,
+  body: (byteOffset: I32, values: V128) => void,
+  tail: (byteOffset: I32, value: I32) => void,
+): void {
+  const { f } = k;
+  const count = k.integer("count");
+  const state = k.pointer("state");
+  const key = [f.i32(state.loadI32()), k.integer("stream")] as const;
+  const step = f.i32(state.loadI32(4));
+  const start = f.i32(k.chunk.mul(CHUNK));
+  const after = f.i32(start.add(CHUNK));
+  const end = f.i32(after.minU(count));
+  const block = f.i32(start.divU(vectors));
+  const scratch = k.scratch;
+  f.for(start, end, 4 * vectors, (i) => {
+    const values = draw(philox(f, block, step, key)).map((value) => f.v128(value));
+    f.set(block, block.add(4));
+    const left = f.i32(end.sub(i));
+    const at = f.i32(i.shl(2));
+    f.if(left.geU(4 * vectors), () => {
+      values.forEach((value, n) => body(at.add(16 * n), value));
+    }, () => {
+      values.forEach((value, n) => f.storeV128(scratch, value, 16 * n));
+      f.for(0, left, 1, (n) => tail(at.add(n.shl(2)), scratch.add(n.shl(2))));
+    });
+  });
+}
