@@ -166,10 +166,14 @@ Deno.test("what is no JSON object is refused", () => {
   }
 });
 
-Deno.test("more tokens than any vocabulary has are refused", () => {
-  const vocab = Object.fromEntries(Array.from({ length: 2 ** 20 + 1 }, (_, id) => [`w${id}`, id]));
+Deno.test("lists longer than any vocabulary are refused before they are looked at", () => {
+  const long = new Array(2 ** 20 + 1);
   assert.throws(
-    () => loadTokenizer({ ...sound.words(), added_tokens: [], ...words(vocab) }),
-    /at most 1048576 tokens, got 1048577/,
+    () => loadTokenizer({ ...sound.words(), added_tokens: long }),
+    /added_tokens: expected at most 1048576 tokens, got 1048577/,
+  );
+  assert.throws(
+    () => loadTokenizer({ ...sound.bytePairs(), ...bytePairs(long) }),
+    /merges: expected at most 1048576 merges, got 1048577/,
   );
 });

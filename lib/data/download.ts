@@ -102,8 +102,12 @@ function statusOf({ status, statusText }: Response): string {
   return statusText === "" ? `${status}` : `${status} ${statusText}`;
 }
 
-/** What went wrong, without the address that fetch puts before it. */
+/** What went wrong at bottom, without the address that fetch puts before it. */
 function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/^error sending request for url \(.*?\): /, "");
+  if (!(error instanceof Error)) return String(error);
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  return error.message.replace(
+    /^error sending request for url \(.*?\): (client error \(\w+\): )?/,
+    "",
+  );
 }
