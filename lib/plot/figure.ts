@@ -7,7 +7,7 @@
  * @module
  */
 
-import { FONT } from "./labels.ts";
+import { FONT, textWidth } from "./labels.ts";
 import { element, escape, onlyXmlCharacters, textElement } from "./markup.ts";
 import { loadPlotter, type Plotter } from "./plot.ts";
 import { type Theme, type ThemeName, THEMES } from "./theme.ts";
@@ -60,7 +60,8 @@ export class Figure {
   async toSVG(): Promise<string> {
     const { width, height, body, notes = [] } = await this.#draw(await loadPlotter(), this.#theme);
     const top = PADDING + (this.#title ? TITLE_HEIGHT : 0);
-    const [fullWidth, bottom] = [width + 2 * PADDING, top + height];
+    const texts = [textWidth(this.#title, 15), ...notes.map((note) => textWidth(note, 11))];
+    const [fullWidth, bottom] = [Math.max(width, ...texts) + 2 * PADDING, top + height];
     const fullHeight = bottom + notes.length * NOTE_HEIGHT + PADDING;
     const { background, ink, muted } = this.#theme;
     const lines = notes.map((note, line) => {

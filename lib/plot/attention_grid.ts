@@ -1,0 +1,111 @@
+/**
+ * The attention of every head of every layer, side by side.
+ *
+ * @module
+ */
+
+import { colourBar, colourBarWidth, type ColourScale } from "./colour_scale.ts";
+import { Figure, type FigureOptions } from "./figure.ts";
+import { element, textElement } from "./markup.ts";
+import { type Grid, grid, range } from "./matrix.ts";
+import { mapImage } from "./pixel_map.ts";
+import type { Theme } from "./theme.ts";
+
+/** Sizes of the weights that {@linkcode attentionGridFigure} takes. */
+export interface AttentionGridShape {
+  readonly layers: number;
+  readonly heads: number;
+  readonly queries: number;
+  /** Default: as many as queries. */
+  readonly keys?: number;
+}
+
+const MARGIN = { left: 64, top: 20 };
+const GAP = 8;
+
+/**
+ * Draws attention weights [layers, heads, queries, keys] as a grid of small heat maps, a row for each
+ * layer and a column for each head, all with the same colours from 0 to the greatest weight; they
+ * follow the square root of the weight, so that small ones can be seen.
+ *
+ * `weights` holds them in row-major order, as a tensor's data. Throws TypeError when their number does not fit
+ * the shape, RangeError when it is empty.
+ *
+ * @example
+ * ```ts
+ * const weights = new Float32Array(2 * 4 * 8 * 8).fill(1 / 8);
+ * const figure = attentionGridFigure(weights, { layers: 2, heads: 4, queries: 8 });
+ * console.assert((await figure.toSVG()).includes("layer 2"));
+ * ```
+ */
+export function attentionGridFigure(
+  weights: ArrayLike<number>,
+  options: AttentionGridShape & FigureOptions,
+): Figure {
+  const { layers, heads, queries, keys = queries, title = "Attention by layer and head" } = options;
+  const all = grid("attentionGridFigure", weights, layers * heads * queries, keys);
+  const scale = { least: Math.min(0, range(all)[0]), greatest: range(all)[1] };
+  // Wide enough for "head 12", narrow enough for 16 heads.
+  const side = Math.max(48, Math.min(140, Math.floor(720 / heads)));
+  const [width, height] = [heads * (side + GAP), layers * (side + GAP)];
+  const notes = [`in each map: queries from the top, keys from the left, ${queries} × ${keys}`];
+  return new Figure(async (_plotter, theme) => {
+    const ramped = { ...scale, ramp: theme.sequential, power: 0.5 };
+    const maps = Array.from({ length: layers * heads }, (_, index) => {
+      const [layer, head] = [Math.floor(index / heads), index % heads];
+      const values = { ...all, rows: queries, at: shifted(all, index * queries) };
+      return smallMap(values, ramped, theme, place(layer, head, side));
+    });
+    const bar = { left: MARGIN.left + width + 8, top: MARGIN.top, height: Math.min(height, 240) };
+    const body = [...await Promise.all(maps), ...headings(layers, heads, side, theme)];
+    body.push(colourBar(ramped, theme, { ...bar, height: Math.max(80, bar.height - GAP) }));
+    return {
+      width: bar.left + colourBarWidth(ramped),
+      height: MARGIN.top + Math.max(height, 90),
+      body: body.join("\n"),
+      notes,
+    };
+  }, { ...options, title });
+}
+
+function shifted({ at }: Grid, firstRow: number): Grid["at"] {
+  return (row, column) => at(firstRow + row, column);
+}
+
+function place(
+  layer: number,
+  head: number,
+  side: number,
+): { left: number; top: number; side: number } {
+  return { left: MARGIN.left + head * (side + GAP), top: MARGIN.top + layer * (side + GAP), side };
+}
+
+async function smallMap(
+  values: Grid,
+  scale: ColourScale,
+  theme: Theme,
+  { left, top, side }: { left: number; top: number; side: number },
+): Promise<string> {
+  // Twice the pixels, for screens that have them.
+  const picture = await mapImage(values, scale, theme, { left, top, width: side, height: side }, 2);
+  const frame = { x: left, y: top, width: side, height: side, fill: "none", stroke: theme.grid };
+  return picture + element("rect", frame);
+}
+
+function headings(layers: number, heads: number, side: number, theme: Theme): string[] {
+  const style = { fill: theme.ink, fontSize: 11 };
+  const columns = Array.from({ length: heads }, (_, head) => {
+    const { left } = place(0, head, side);
+    return textElement(`head ${head + 1}`, {
+      x: left + side / 2,
+      y: 12,
+      textAnchor: "middle",
+      ...style,
+    });
+  });
+  const rows = Array.from({ length: layers }, (_, layer) => {
+    const y = place(layer, 0, side).top + side / 2;
+    return textElement(`layer ${layer + 1}`, { x: 0, y, dy: "0.32em", ...style });
+  });
+  return [...columns, ...rows];
+}

@@ -1,0 +1,59 @@
+/**
+ * Matrices as figures take them: rows of numbers, or one flat array in row-major order.
+ *
+ * @module
+ */
+
+/** A matrix: an array of rows, or all values row after row in one array (such as a tensor's data). */
+export type Matrix = readonly ArrayLike<number | boolean>[] | ArrayLike<number | boolean>;
+
+/** A matrix of known size. */
+export interface Grid {
+  readonly rows: number;
+  readonly columns: number;
+  /** The value in a row and a column; true counts as 1. */
+  at(row: number, column: number): number;
+}
+
+/**
+ * Reads a matrix of a given size.
+ *
+ * `name` is for the errors: TypeError when the matrix has another shape than `[rows, columns]`,
+ * RangeError when that is empty.
+ *
+ * @example
+ * ```ts
+ * console.assert(grid("weights", [1, 2, 3, 4, 5, 6], 2, 3).at(1, 0) === 4);
+ * console.assert(grid("weights", [[1, 2, 3], [4, 5, 6]], 2, 3).at(1, 0) === 4);
+ * ```
+ */
+export function grid(name: string, matrix: Matrix, rows: number, columns: number): Grid {
+  if (rows === 0 || columns === 0) throw new RangeError(`${name}: nothing to draw`);
+  const expected = `${name}: expected ${rows} rows of ${columns} values`;
+  if (typeof matrix[0] === "object") {
+    const nested = matrix as readonly ArrayLike<number>[];
+    const wrong = nested.findIndex((row) => row.length !== columns);
+    if (nested.length !== rows) throw new TypeError(`${expected}, got ${nested.length} rows`);
+    if (wrong >= 0) {
+      throw new TypeError(`${expected}, got ${nested[wrong].length} in row ${wrong}`);
+    }
+    return { rows, columns, at: (row, column) => Number(nested[row][column]) };
+  }
+  const flat = matrix as ArrayLike<number>;
+  if (flat.length !== rows * columns) throw new TypeError(`${expected}, got ${flat.length} values`);
+  return { rows, columns, at: (row, column) => Number(flat[row * columns + column]) };
+}
+
+/** Least and greatest finite value; 0 and 1 where there is none. */
+export function range({ rows, columns, at }: Grid): [least: number, greatest: number] {
+  let [least, greatest] = [Infinity, -Infinity];
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const value = at(row, column);
+      if (!Number.isFinite(value)) continue;
+      least = Math.min(least, value);
+      greatest = Math.max(greatest, value);
+    }
+  }
+  return least <= greatest ? [least, greatest] : [0, 1];
+}

@@ -1,0 +1,116 @@
+/**
+ * A heat map of many cells as one picture, its axes counting rows and columns.
+ *
+ * @module
+ */
+
+import { colourBar, colourBarWidth, colourOf, type ColourScale } from "./colour_scale.ts";
+import type { Content } from "./figure.ts";
+import { element } from "./markup.ts";
+import type { Grid } from "./matrix.ts";
+import type { Plotter } from "./plot.ts";
+import { pngDataUrl } from "./png.ts";
+import type { Theme } from "./theme.ts";
+
+/** What a heat map without labels for each row shows. */
+export interface PixelMap {
+  readonly values: Grid;
+  readonly scale: ColourScale;
+  /** What the rows are. */
+  readonly rowTitle: string;
+  /** What the columns are. */
+  readonly columnTitle: string;
+  /** Leave out the bar that explains the colours. Default: false. */
+  readonly withoutBar?: boolean;
+}
+
+const MARGIN = { left: 56, top: 24, bottom: 40 };
+const BAR_GAP = 18;
+const LARGEST = { width: 640, height: 480 };
+
+/** Draws the map with row 0 at the top, a colour bar at the right. */
+export async function pixelMap(plotter: Plotter, theme: Theme, map: PixelMap): Promise<Content> {
+  const { values, scale, withoutBar = false } = map;
+  const { width, height } = pictureSize(values);
+  const picture = await mapImage(values, scale, theme, {
+    left: MARGIN.left,
+    top: MARGIN.top,
+    width,
+    height,
+  });
+  const axes = plotter.draw({
+    width: MARGIN.left + width + 12,
+    height: MARGIN.top + height + MARGIN.bottom,
+    marginLeft: MARGIN.left,
+    marginTop: MARGIN.top,
+    marginRight: 12,
+    marginBottom: MARGIN.bottom,
+    x: {
+      domain: [0, values.columns],
+      label: map.columnTitle,
+      labelAnchor: "center",
+      labelArrow: "none",
+    },
+    y: { domain: [0, values.rows], reverse: true, label: map.rowTitle },
+    marks: [plotter.Plot.frame({ stroke: theme.grid })],
+  });
+  const left = MARGIN.left + width + BAR_GAP;
+  const bar = { left, top: MARGIN.top, height: Math.min(height, 240) };
+  return {
+    width: withoutBar ? MARGIN.left + width + 12 : left + colourBarWidth(scale),
+    height: MARGIN.top + height + MARGIN.bottom,
+    body: [picture, axes.markup, withoutBar ? "" : colourBar(scale, theme, bar)].join("\n"),
+  };
+}
+
+/**
+ * A matrix as an `<image>`: cells enlarged without blur, or averaged where there are more of them than
+ * pixels, of which there are `density` to a unit of length.
+ */
+export async function mapImage(
+  values: Grid,
+  scale: ColourScale,
+  theme: Theme,
+  { left, top, width, height }: { left: number; top: number; width: number; height: number },
+  density = 1,
+): Promise<string> {
+  const columns = pixels(values.columns, width * density);
+  const rows = pixels(values.rows, height * density);
+  const href = await pngDataUrl(columns, rows, (x, y) => {
+    const mean = average(values, {
+      rows: [Math.floor(y * values.rows / rows), Math.ceil((y + 1) * values.rows / rows)],
+      columns: [
+        Math.floor(x * values.columns / columns),
+        Math.ceil((x + 1) * values.columns / columns),
+      ],
+    });
+    return colourOf(mean, scale, theme);
+  });
+  const place = { x: left, y: top, width, height, preserveAspectRatio: "none" };
+  return element("image", { ...place, href });
+}
+
+/** Pixels for a number of cells: the same for each cell, so that no edge is blurred, or fewer than cells. */
+function pixels(cells: number, length: number): number {
+  return cells > length ? Math.round(length) : cells * Math.ceil(length / cells);
+}
+
+function average(
+  values: Grid,
+  area: { rows: [number, number]; columns: [number, number] },
+): number {
+  let [sum, count] = [0, 0];
+  for (let row = area.rows[0]; row < area.rows[1]; row++) {
+    for (let column = area.columns[0]; column < area.columns[1]; column++) {
+      sum += values.at(row, column);
+      count++;
+    }
+  }
+  return sum / count;
+}
+
+/** Square cells where that fits; else each side is stretched or squeezed to a readable size. */
+function pictureSize({ rows, columns }: Grid): { width: number; height: number } {
+  const cell = Math.min(LARGEST.width / columns, LARGEST.height / rows, 24);
+  return { width: Math.max(160, columns * cell), height: Math.max(160, rows * cell) };
+}
