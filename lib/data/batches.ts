@@ -65,6 +65,8 @@ export class Batches {
   #rows: { epoch: number; order: Uint32Array } | undefined;
 
   /**
+   * Starts at batch 0.
+   *
    * @param tokens [n] token ids, of which n ≥ T + 1
    * @throws {RangeError} where the corpus is shorter than a window, or than `minimumBatches` (in
    *   epochs: one batch), or an option is out of range

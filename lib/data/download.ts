@@ -13,7 +13,7 @@ export class UnreachableError extends UserError {
   /** Why, in a few words. */
   readonly reason: string;
 
-  /** @param what what was downloaded, such as "corpus names" */
+  /** An error about `what`, such as "corpus names", at an address. */
   constructor(what: string, url: string, reason: string, cause?: unknown) {
     super(`${what}: ${url} cannot be reached: ${reason}`, { cause });
     this.reason = reason;

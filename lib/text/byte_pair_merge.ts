@@ -14,7 +14,11 @@ export class MergeTable {
   readonly #ranks: PairTable;
   readonly #merged: Int32Array;
 
-  /** @param merges `[left, right, merged]` token ids; the index is the rank, at most 2^20 of them */
+  /**
+   * Ranks the merges.
+   *
+   * @param merges `[left, right, merged]` token ids; the index is the rank, at most 2^20 of them
+   */
   constructor(merges: readonly (readonly [left: number, right: number, merged: number])[]) {
     this.#ranks = new PairTable(merges.length);
     this.#merged = Int32Array.from(merges, ([, , merged]) => merged);

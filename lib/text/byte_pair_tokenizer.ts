@@ -62,6 +62,8 @@ export class BytePairTokenizer implements Tokenizer {
   readonly #cache = new Map<string, readonly number[]>();
 
   /**
+   * Checks the model and looks up its merges.
+   *
    * @throws {RangeError} where a token occurs twice or is not written in GPT-2's alphabet, or where a
    *   merge joins or makes what is no token
    */

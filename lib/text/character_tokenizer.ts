@@ -43,6 +43,8 @@ export class CharacterTokenizer implements Tokenizer {
   readonly #idOfCodePoint: Int32Array;
 
   /**
+   * Numbers characters.
+   *
    * @param characters single code points; ids follow this order
    * @throws {RangeError} where one is no single code point, or occurs twice
    */

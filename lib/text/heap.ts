@@ -18,7 +18,7 @@ export class Heap<Entry> {
   readonly #entries: Entry[] = [];
   readonly #compare: (a: Entry, b: Entry) => number;
 
-  /** @param compare negative where `a` comes out before `b` */
+  /** An empty heap; `compare` is negative where `a` comes out before `b`. */
   constructor(compare: (a: Entry, b: Entry) => number) {
     this.#compare = compare;
   }

@@ -13,7 +13,7 @@ export class PairTable {
   #mask: number;
   #size = 0;
 
-  /** @param capacity pairs expected; the table grows beyond them by itself */
+  /** An empty table for `capacity` pairs; beyond them it grows by itself. */
   constructor(capacity = 0) {
     const slots = 2 ** Math.ceil(Math.log2(Math.max(16, 2 * capacity)));
     this.#slots = new Int32Array(3 * slots).fill(EMPTY);

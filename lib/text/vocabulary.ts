@@ -10,7 +10,11 @@ export class Vocabulary {
   readonly tokens: readonly string[];
   readonly #ids: Map<string, number>;
 
-  /** @throws {RangeError} where there is no token, or one is empty or occurs twice */
+  /**
+   * Numbers the tokens.
+   *
+   * @throws {RangeError} where there is no token, or one is empty or occurs twice
+   */
   constructor(tokens: Iterable<string>) {
     this.tokens = [...tokens];
     this.#ids = new Map(this.tokens.map((token, id) => [token, id]));

@@ -53,6 +53,8 @@ export class WordTokenizer implements Tokenizer {
   readonly #vocabulary: Vocabulary;
 
   /**
+   * Numbers words.
+   *
    * @param words texts without white space; ids follow this order. Special tokens that are not among
    *   them go before them: first padding, then the unknown word.
    * @throws {RangeError} where a word is empty, holds white space or occurs twice
