@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { inflateSync } from "node:zlib";
+import { spread, visibleToken } from "../lib/plot/labels.ts";
+import { element, escape } from "../lib/plot/markup.ts";
+import { pngDataUrl } from "../lib/plot/png.ts";
+import { movingAverage, thin } from "../lib/plot/series.ts";
+import { hex, THEMES } from "../lib/plot/theme.ts";
+
+Deno.test("spread moves labels as little as possible and keeps their order", () => {
+  assert.deepEqual(spread([], 10, 0, 100), []);
+  assert.deepEqual(spread([50], 10, 0, 100), [50]);
+  assert.deepEqual(spread([50, 10], 10, 0, 100), [50, 10]);
+  assert.deepEqual(spread([50, 50, 50], 10, 0, 100), [40, 50, 60]);
+  assert.deepEqual(spread([-5, 2], 10, 0, 100), [0, 10]);
+  assert.deepEqual(spread([100, 99], 10, 0, 100), [100, 90]);
+  assert.deepEqual(spread([0, 0, 0], 60, 0, 100), [0, 50, 100]);
+});
+
+Deno.test("spread keeps every gap, whatever the positions", () => {
+  let seed = 7;
+  const random = () => (seed = seed * 16807 % 2147483647) / 2147483647;
+  for (let trial = 0; trial < 200; trial++) {
+    const positions = Array.from({ length: 1 + trial % 9 }, () => random() * 100);
+    const moved = spread(positions, 10, 0, 100);
+    const order = positions.map((_, index) => index).sort((a, b) => positions[a] - positions[b]);
+    for (const [place, index] of order.entries()) {
+      assert(moved[index] >= -1e-6 && moved[index] <= 100 + 1e-6);
+      if (place > 0) assert(moved[index] - moved[order[place - 1]] >= 10 - 1e-6);
+    }
+  }
+});
+
+Deno.test("tokens are made visible", () => {
+  const shown: [string, string][] = [
+    ["", "∅"],
+    ["the", "the"],
+    ["  a b ", "␣␣a b␣"],
+    ["\n\t", "↵⇥"],
+    ["\x00", "�"],
+    ["abcdefghijklmnopqrst", "abcdefghijklmno…"],
+  ];
+  for (const [token, text] of shown) assert.equal(visibleToken(token), text);
+});
+
+Deno.test("markup is escaped in attributes and in text", () => {
+  assert.equal(element("a", { href: `"<&>` }), `<a href="&quot;&lt;&amp;&gt;"/>`);
+  assert.equal(escape("\ud800\x07é\n"), "��é\n");
+});
+
+Deno.test("a moving average starts as a plain one and forgets", () => {
+  const series = [4, 2, 2, 2, 2, 2, 2, 2].map((value, step) => ({ step, value }));
+  assert.deepEqual(movingAverage(series, 1), series);
+  const smooth = movingAverage(series, 3).map(({ value }) => value);
+  assert.equal(smooth[0], 4);
+  assert(Math.abs(smooth[1] - 8 / 3) < 1e-12); // (0.5·4·0.5 + 0.5·2) / 0.75
+  assert(smooth[7] < 2.01 && smooth[7] > 2);
+});
+
+Deno.test("a thinned series keeps its ends and its extremes", () => {
+  const series = Array.from({ length: 10_000 }, (_, step) => ({ step, value: Math.sin(step) }));
+  series[777] = { step: 777, value: 99 };
+  const thinned = thin(series, 500);
+  assert(thinned.length <= 503 && thinned.length >= 400);
+  assert.equal(thinned[0], series[0]);
+  assert.equal(thinned.at(-1), series.at(-1));
+  assert(thinned.includes(series[777]));
+  assert(thinned.every(({ step }, index) => index === 0 || step > thinned[index - 1].step));
+  assert.equal(thin(series, 10_000), series);
+});
+
+Deno.test("a PNG holds the size and the colours that were given", async () => {
+  const url = await pngDataUrl(3, 2, (x, y) => [x, y, 200]);
+  const bytes = Uint8Array.fromBase64(url.slice("data:image/png;base64,".length));
+  const view = new DataView(bytes.buffer);
+  assert.deepEqual([view.getUint32(16), view.getUint32(20)], [3, 2]);
+  assert.equal(view.getUint32(29), 0x1216f14d, "checksum of the header");
+  const length = view.getUint32(33);
+  const rows = inflateSync(bytes.subarray(41, 41 + length));
+  const expected = [0, 0, 0, 200, 1, 0, 200, 2, 0, 200, 0, 0, 1, 200, 1, 1, 200, 2, 1, 200];
+  assert.deepEqual([...rows], expected);
+});
+
+Deno.test("ramps run from end to end and clamp", () => {
+  const { sequential, diverging } = THEMES.light;
+  assert.equal(hex(sequential(0)), "#f3f7fc");
+  assert.equal(hex(sequential(7)), hex(sequential(1)));
+  assert.equal(hex(diverging(0.5)), "#f7f7f7");
+});

@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { attentionFigure, maskFigure } from "../lib/plot/attention.ts";
+import { attentionGridFigure } from "../lib/plot/attention_grid.ts";
+import { confusionFigure } from "../lib/plot/confusion.ts";
+import { embeddingFigure } from "../lib/plot/embedding.ts";
+import type { Figure } from "../lib/plot/figure.ts";
+import { learningRateFigure } from "../lib/plot/learning_rate.ts";
+import { lossFigure } from "../lib/plot/loss.ts";
+import { nextTokenFigure } from "../lib/plot/next_token.ts";
+import { positionsFigure } from "../lib/plot/positions.ts";
+import { assertWellFormed, elements, texts } from "./svg.ts";
+
+const NASTY = `<script>alert("1")</script> & 'x' ]]> \x00\x1b\ud800`;
+
+const run = {
+  label: "baby",
+  train: [{ step: 10, loss: 4 }, { step: 20, loss: 3 }, { step: 30, loss: 2.5 }],
+  validation: [{ step: 0, loss: 4.2 }, { step: 30, loss: 2.7 }],
+};
+const rates = [{ step: 10, learningRate: 1e-3 }, { step: 30, learningRate: 1e-4 }];
+const causal = (size: number) => {
+  return Array.from({ length: size }, (_, query) => {
+    return Array.from({ length: size }, (_, key) => key > query ? 0 : 1 / (query + 1));
+  });
+};
+const tokens = (count: number) => Array.from({ length: count }, (_, index) => ` t${index}`);
+
+/** One of each figure, all with the same title and theme. */
+function figures(theme: "light" | "dark", title = "A title"): Record<string, Figure> {
+  const options = { theme, title };
+  const points = [{ label: "a", x: 0, y: 0 }, { label: "b", x: 1, y: 2, group: "g" }];
+  return {
+    loss: lossFigure([run, { ...run, label: NASTY, learningRate: rates }], options),
+    learningRate: learningRateFigure([{ label: NASTY, rates: [0, 1e-3, 5e-4] }], options),
+    attention: attentionFigure(causal(3), { queries: ["a", NASTY, "\n"], ...options }),
+    longAttention: attentionFigure(causal(80), { queries: tokens(80), ...options }),
+    mask: maskFigure(causal(2), { queries: [NASTY, "b"], ...options }),
+    longMask: maskFigure(causal(80), { queries: tokens(80), ...options }),
+    grid: attentionGridFigure(new Float32Array(16), {
+      layers: 2,
+      heads: 2,
+      queries: 2,
+      ...options,
+    }),
+    positions: positionsFigure([0, 1, 0, 1], { positions: 2, width: 2, ...options }),
+    longPositions: positionsFigure(new Float32Array(400), { positions: 4, width: 100, ...options }),
+    embedding: embeddingFigure([...points, { label: NASTY, x: 2, y: 1 }], options),
+    nextToken: nextTokenFigure([{ token: NASTY, probability: 1 }], { topP: 0.5, ...options }),
+    confusion: confusionFigure([[1, 0], [0, 1]], { labels: [NASTY, "b"], ...options }),
+  };
+}
+
+for (const theme of ["light", "dark"] as const) {
+  Deno.test(`every figure is a whole SVG document: ${theme}`, async () => {
+    for (const [name, figure] of Object.entries(figures(theme, NASTY))) {
+      const svg = await figure.toSVG();
+      assertWellFormed(svg, name);
+      assert.match(svg, /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="\d/, name);
+      assert.match(svg, /^<svg [^>]*font-family="Inter, [^>]*sans-serif"/, name);
+      const ground = theme === "light" ? "#ffffff" : "#15181d";
+      assert(svg.includes(`<rect width="100%" height="100%" fill="${ground}"/>`), name);
+      assert(!/NaN|undefined|<script|<style|<foreignObject/.test(svg), name);
+    }
+  });
+}
+
+Deno.test("nothing is drawn outside the figure", async () => {
+  for (const [name, figure] of Object.entries(figures("light"))) {
+    const svg = await figure.toSVG();
+    const [, width, height] = /width="([\d.]+)" height="([\d.]+)"/.exec(svg)!.map(Number);
+    for (const { x, y } of elements(svg, "text")) {
+      assert(x >= 0 && x <= width && y >= 0 && y <= height, `${name}: text at ${x}, ${y}`);
+    }
+  }
+});
+
+Deno.test("a figure is saved whole, and shown in a notebook", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const figure = lossFigure([run]);
+    await figure.save(`${folder}/loss.svg`);
+    assert.equal(await Deno.readTextFile(`${folder}/loss.svg`), await figure.toSVG());
+    await assert.rejects(figure.save(`${folder}/missing/loss.svg`), Deno.errors.NotFound);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["loss.svg"]);
+    const show =
+      (figure as unknown as Record<symbol, () => unknown>)[Symbol.for("Jupyter.display")];
+    assert.deepEqual(await show.call(figure), { "image/svg+xml": await figure.toSVG() });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a loss figure labels every line with its last value", async () => {
+  const svg = await lossFigure([run, { ...run, label: "small" }]).toSVG();
+  const labels = ["baby train 2.500", "baby validation 2.700"];
+  for (const label of [...labels, "small train 2.500"]) assert(texts(svg).includes(label), label);
+  assert(texts(svg).includes("step"));
+  assert(texts(svg).includes("↑ loss (nats per token)"));
+});
+
+Deno.test("labels at the ends of lines do not overlap", async () => {
+  const runs = Array.from({ length: 15 }, (_, index) => ({ ...run, label: `run ${index}` }));
+  const svg = await lossFigure(runs).toSVG();
+  const ends = elements(svg, "text").filter(({ text }) => /^run \d/.test(text));
+  assert.equal(ends.length, 30);
+  const heights = ends.map(({ y }) => y).sort((a, b) => a - b);
+  for (let index = 1; index < 30; index++) {
+    assert(heights[index] - heights[index - 1] >= 12, `${heights[index - 1]}, ${heights[index]}`);
+  }
+});
+
+Deno.test("a loss figure leaves out what it cannot draw, and says so", async () => {
+  const train = [{ step: 1, loss: NaN }, { step: 2, loss: Infinity }, { step: 3, loss: 2 }];
+  const svg = await lossFigure([{ ...run, train }]).toSVG();
+  assert(texts(svg).includes("2 values that cannot be drawn are left out"));
+  const zero = [{ ...run, train: [{ step: 1, loss: 0 }, { step: 2, loss: 1 }] }];
+  const logarithmic = await lossFigure(zero, { logY: true }).toSVG();
+  assert(texts(logarithmic).includes("1 values that cannot be drawn are left out"));
+  const empty = { label: "empty", train: [], validation: [{ step: 1, loss: NaN }] };
+  assert.throws(() => lossFigure([empty]), RangeError);
+  assert.throws(() => lossFigure([]), RangeError);
+  assert.throws(() => lossFigure([run], { smooth: 0 }), RangeError);
+});
+
+Deno.test("a lone point, a flat line and a smoothed one can be drawn", async () => {
+  const flat = [{ step: 1, loss: 2 }, { step: 2, loss: 2 }];
+  for (const train of [[{ step: 5, loss: 3 }], flat, [{ step: 0, loss: 0 }]]) {
+    const svg = await lossFigure([{ label: "", train, validation: [] }], { smooth: 10 }).toSVG();
+    assert(!/NaN|Infinity/.test(svg));
+    assert(texts(svg).includes("train: moving average over 10 points; raw values pale"));
+  }
+});
+
+Deno.test("a learning rate has a strip of its own below the loss", async () => {
+  const without = await lossFigure([run]).toSVG();
+  const svg = await lossFigure([{ ...run, learningRate: rates }]).toSVG();
+  assert(!texts(without).includes("↑ learning rate"));
+  assert(texts(svg).includes("↑ learning rate"));
+});
+
+Deno.test("attention weights are printed while they are few", async () => {
+  const few = await attentionFigure(causal(12), { queries: tokens(12) }).toSVG();
+  assert.equal(texts(few).filter((text) => text === "0.00").length, 12 * 11 / 2);
+  const many = await attentionFigure(causal(13), { queries: tokens(13) }).toSVG();
+  assert.equal(texts(many).filter((text) => text === "0.00").length, 0);
+});
+
+Deno.test("the rows of attention are queries and its columns keys", async () => {
+  const keys = ["x", " y", "z\n"];
+  const svg = await attentionFigure([0.1, 0.2, 0.7, 1, 0, 0], { queries: ["a", "b"], keys })
+    .toSVG();
+  const placed = (wanted: string) => elements(svg, "text").find(({ text }) => text === wanted)!;
+  assert(placed("a").y < placed("b").y);
+  assert(placed("x").x < placed("␣y").x && placed("␣y").x < placed("z↵").x);
+  assert(Math.abs(placed("0.70").y - placed("a").y) < 2);
+  assert(Math.abs(placed("0.70").x - placed("z↵").x) < 2);
+});
+
+Deno.test("repeated tokens keep their own rows and columns", async () => {
+  const svg = await attentionFigure(causal(3), { queries: ["a", "a", "a"] }).toSVG();
+  assert.equal(texts(svg).filter((text) => text === "a").length, 6);
+});
+
+Deno.test("more tokens than can be named are one picture with numbered axes", async () => {
+  const svg = await attentionFigure(causal(80), { queries: tokens(80) }).toSVG();
+  assert.match(svg, /<image [^>]*href="data:image\/png;base64,/);
+  assert(!texts(svg).includes("␣t1"));
+});
+
+Deno.test("a wrong shape is named", () => {
+  const queries = ["a", "b"];
+  const expected = "attentionFigure: expected 2 rows of 2 values";
+  const cases: [number[] | number[][], string][] = [
+    [[1, 2, 3], `${expected}, got 3 values`],
+    [[[1, 0]], `${expected}, got 1 rows`],
+    [[[1, 0], [1]], `${expected}, got 1 in row 1`],
+  ];
+  for (const [weights, message] of cases) {
+    assert.throws(() => attentionFigure(weights, { queries }), { name: "TypeError", message });
+  }
+  assert.throws(() => attentionFigure([], { queries: [] }), RangeError);
+  assert.throws(() => positionsFigure([1, 2, 3], { positions: 2, width: 2 }), TypeError);
+  const shape = { layers: 2, heads: 2, queries: 3 };
+  assert.throws(() => attentionGridFigure(new Float32Array(16), shape), TypeError);
+});
+
+Deno.test("a mask fills the cells that may be attended to", async () => {
+  const svg = await maskFigure([[true, false], [true, true]], { queries: ["a", "b"] }).toSVG();
+  const fills = [...svg.matchAll(/<rect [^>]*fill="(#\w+)"[^>]*\/>/g)].map(([, fill]) => fill);
+  const [, ...cells] = fills; // the first is the ground
+  assert.equal(new Set(cells).size, 2);
+  assert(cells[0] === cells[2] && cells[0] === cells[3] && cells[0] !== cells[1]);
+});
+
+Deno.test("every layer and head has its map", async () => {
+  const weights = new Float32Array(3 * 4 * 5 * 5).fill(0.2);
+  const svg = await attentionGridFigure(weights, { layers: 3, heads: 4, queries: 5 }).toSVG();
+  assert.equal(svg.match(/<image /g)!.length, 12);
+  for (const text of ["layer 3", "head 4"]) assert(texts(svg).includes(text), text);
+});
+
+Deno.test("top-p keeps the fewest tokens that reach it", async () => {
+  const probabilities = [0.1, 0.4, 0.3, 0.2];
+  const bars = probabilities.map((probability, index) => ({ token: `t${index}`, probability }));
+  const kept: [number, string][] = [
+    [0, "top-p 0 keeps 1 token"],
+    [0.4, "top-p 0.4 keeps 1 token"],
+    [0.41, "top-p 0.41 keeps 2 tokens"],
+    [1, "top-p 1 keeps 4 tokens"],
+  ];
+  for (const [topP, note] of kept) {
+    assert(texts(await nextTokenFigure(bars, { topP }).toSVG()).includes(note), note);
+  }
+  const names = texts(await nextTokenFigure(bars, { count: 2 }).toSVG());
+  assert(names.includes("t1") && names.includes("t2") && !names.includes("t3"));
+  assert.throws(() => nextTokenFigure([]), RangeError);
+  assert.throws(() => nextTokenFigure([{ token: "a", probability: 1.1 }]), RangeError);
+  assert.throws(() => nextTokenFigure(bars, { topP: 2 }), RangeError);
+});
+
+Deno.test("labels of points do not overlap; the ones without room are counted", async () => {
+  const points = Array.from({ length: 60 }, (_, index) => {
+    return { label: `word${index}`, x: Math.sin(index * 7), y: Math.cos(index * index) };
+  });
+  const svg = await embeddingFigure(points, { width: 400, height: 300 }).toSVG();
+  const labels = elements(svg, "text").filter(({ text }) => text.startsWith("word"));
+  for (const a of labels) {
+    for (const b of labels) {
+      const apart = a === b || Math.abs(a.y - b.y) >= 11.9 || Math.abs(a.x - b.x) >= 30;
+      assert(apart, `${a.text} and ${b.text}`);
+    }
+  }
+  const hidden = 60 - labels.length;
+  assert(hidden > 0 && texts(svg).includes(`${hidden} labels without room left out`));
+  assert.throws(() => embeddingFigure([{ label: "a", x: NaN, y: 0 }]), RangeError);
+});
+
+Deno.test("a confusion matrix counts, and shows its accuracy", async () => {
+  const svg = await confusionFigure([[8, 2], [0, 0]], { labels: ["ham", "spam"] }).toSVG();
+  for (const text of ["8", "2", "ham", "spam"]) assert(texts(svg).includes(text), text);
+  const note = "accuracy 80.0 % of 10 examples; colour: share of the true class";
+  assert(texts(svg).includes(note));
+});
