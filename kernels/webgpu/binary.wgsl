@@ -16,9 +16,13 @@ struct Scalars {
 
 const SQRT_2_OVER_PI = 0.7978845608028654;
 
+// s + v·s·(1 − s)·2u′, s = sigmoid(2u), u = √(2/π)·(v + 0.044715v³); constant beyond ±10. Written so that NaN stays.
 fn gelu_derivative(v: f32) -> f32 {
-  let t = tanh(clamp(SQRT_2_OVER_PI * (v + 0.044715 * v * v * v), -15.0, 15.0));
-  return 0.5 * (1.0 + t) + 0.5 * v * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 0.134145 * v * v);
+  let low = select(v, -10.0, v < -10.0);
+  let w = select(low, 10.0, low > 10.0);
+  let e = exp(-2.0 * SQRT_2_OVER_PI * (w + 0.044715 * w * w * w));
+  let s = 1.0 / (1.0 + e);
+  return s + w * s * (e * s) * 2.0 * SQRT_2_OVER_PI * (1.0 + 0.134145 * w * w);
 }
 
 // erf to 2e-7 absolute. Source: Abramowitz & Stegun 7.1.26.

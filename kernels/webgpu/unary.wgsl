@@ -8,8 +8,21 @@ struct Scalars { count: u32 }
 
 const SQRT_2_OVER_PI = 0.7978845608028654;
 
-// tanh of a clamped argument: some drivers overflow e^2x and give NaN.
-fn safe_tanh(v: f32) -> f32 { return tanh(clamp(v, -15.0, 15.0)); }
+// A polynomial near 0, where 1 − 2/(1 + e^2|v|) loses digits; some drivers' own tanh overflows.
+fn accurate_tanh(v: f32) -> f32 {
+  let q = v * v;
+  let odd = -0.33332957 + q * (0.13320942 + q * (-0.052684147 + q * 0.016458764));
+  if (q < 0.3025) { return v + v * q * odd; }
+  let doubled = 2.0 * abs(v);
+  let size = 1.0 - 2.0 / (1.0 + exp(select(doubled, 80.0, doubled > 80.0)));
+  return select(size, -size, v < 0.0);
+}
+
+// ½v·(1 + tanh u) = v·sigmoid(2u), u = √(2/π)·(v + 0.044715v³). Below −10 it is 0; written so that NaN stays.
+fn gelu(v: f32) -> f32 {
+  let w = select(v, -10.0, v < -10.0);
+  return w / (1.0 + exp(-2.0 * SQRT_2_OVER_PI * (w + 0.044715 * w * w * w)));
+}
 
 // erf to 2e-7 absolute. Source: Abramowitz & Stegun 7.1.26.
 fn erf(v: f32) -> f32 {
@@ -24,12 +37,12 @@ fn apply(v: f32) -> f32 {
     case 0u: { return -v; }
     case 1u: { return exp(v); }
     case 2u: { return log(v); }
-    case 3u: { return select(safe_tanh(v), v, abs(v) < 4e-4); }
+    case 3u: { return accurate_tanh(v); }
     case 4u: { return sqrt(v); }
     case 5u: { return 1.0 / sqrt(v); }
-    case 6u: { return 0.5 * v * (1.0 + safe_tanh(SQRT_2_OVER_PI * (v + 0.044715 * v * v * v))); }
+    case 6u: { return gelu(v); }
     case 7u: { return 0.5 * v * (1.0 + erf(v * 0.7071067811865476)); }
-    case 8u: { return max(v, 0.0); }
+    case 8u: { return select(v, 0.0, v < 0.0); }
     case 9u: { return v / (1.0 + exp(-v)); }
     case 10u: { return 1.0 / (1.0 + exp(-v)); }
     case 11u: { return abs(v); }
