@@ -346,6 +346,10 @@ export class V128 extends Expression {
   pmax(other: V128): V128 {
     return this.#two(0xeb, other);
   }
+  /** `other < this ? other : this`, one instruction where `min` takes many; NaN in this stays. */
+  pmin(other: V128): V128 {
+    return this.#two(0xea, other);
+  }
   abs(): V128 {
     return this.#one(0xe0);
   }
@@ -484,6 +488,8 @@ function localOf<T extends Expression>(type: ValueType, index: number): T {
 export class FunctionBuilder {
   readonly #body: number[] = [];
   readonly #locals: ValueType[] = [];
+  readonly #prologue: number[] = [];
+  readonly #constants = new Map<string, V128>();
 
   constructor(
     readonly module: ModuleBuilder,
@@ -520,6 +526,19 @@ export class FunctionBuilder {
   /** A new v128 local. */
   v128(initial?: V128): V128 {
     return this.#local<V128>("v128", initial);
+  }
+  /**
+   * A constant kept in a local from the function's start on. V8 makes a vector constant anew at each use, with three instructions,
+   * so one that is used in a loop is better kept.
+   */
+  constant(value: V128): V128 {
+    const key = value.code.join();
+    let local = this.#constants.get(key);
+    if (!local) {
+      this.#constants.set(key, local = this.#local<V128>("v128"));
+      this.#prologue.push(...value.code, 0x21, ...unsigned(local.local!));
+    }
+    return local;
   }
   /** `local = value`. */
   set(local: I32, value: I32Like): void;
@@ -618,7 +637,7 @@ export class FunctionBuilder {
   /** The function's body in binary form. */
   encode(): number[] {
     const locals = this.#locals.flatMap((type) => [1, TYPE_BYTE[type]]);
-    const body = [...unsigned(this.#locals.length), ...locals, ...this.#body];
+    const body = [...unsigned(this.#locals.length), ...locals, ...this.#prologue, ...this.#body];
     if (this.result) body.push(0x00); // a function with a result ends by `return`; what follows is unreachable
     body.push(0x0b);
     return [...unsigned(body.length), ...body];
