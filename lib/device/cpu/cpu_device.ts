@@ -59,7 +59,7 @@ export class CpuDevice implements Device {
     this.description = `cpu (WebAssembly ${simd}, ${count})${
       options.reason ? `: ${options.reason}` : ""
     }`;
-    for (let thread = 1; thread < threads; thread++) this.#startWorker(thread);
+    this.#startWorkers();
   }
 
   allocate(bytes: number): Allocation {
@@ -127,6 +127,7 @@ export class CpuDevice implements Device {
 
   #run(program: number, length: number): void {
     if (length === 0) return;
+    this.#startWorkers();
     const words = new Int32Array(this.#memory.buffer, 0, 1024);
     locked(words, () => {
       words[CONTROL.program / 4] = program;
@@ -138,13 +139,17 @@ export class CpuDevice implements Device {
     this.#table.walk(0);
   }
 
-  /** Starts a worker; until it has joined, and if it never does, the other threads do its share. */
-  #startWorker(thread: number): void {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-    worker.addEventListener("error", (event) => event.preventDefault());
-    worker.postMessage({ memory: this.#memory, scheduler: this.#scheduler, thread });
-    (worker as { unref?: () => void }).unref?.();
-    this.#workers.push(worker);
+  /** Starts the workers that are not there; until one has joined, and if it never does, the other threads do its share. */
+  #startWorkers(): void {
+    const words = new Int32Array(this.#memory.buffer, 0, 1024);
+    for (let thread = 1; thread < this.threads; thread++) {
+      if (Atomics.load(words, CONTROL.alive / 4 + thread)) continue;
+      Atomics.store(words, CONTROL.alive / 4 + thread, 1);
+      const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+      worker.addEventListener("error", (event) => event.preventDefault());
+      worker.postMessage({ memory: this.#memory, scheduler: this.#scheduler, thread });
+      this.#workers[thread - 1] = worker;
+    }
   }
 
   #record(at: number, slot: number, chunks: number, block: number): void {

@@ -15,7 +15,7 @@ export class KernelTable {
   readonly #table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
   /** Runs the program that the control words name, as one of its threads. */
   readonly walk: Walk;
-  /** Waits until the epoch is no longer the one given. */
+  /** Waits until the epoch is no longer the one given, at most a moment. */
   readonly park: (epoch: number) => void;
 
   constructor(readonly memory: WebAssembly.Memory, scheduler: Uint8Array<ArrayBuffer>) {

@@ -32,6 +32,8 @@ export const CONTROL = {
   /** A lock around joining and starting, and the workers that have joined. */
   lock: 576,
   joined: 580,
+  /** For each thread a word that is 1 from its start until it retires. */
+  alive: 640,
   directory: 4096,
 } as const;
 
@@ -45,15 +47,17 @@ export const RECORD = { claimed: 0, chunks: 4, slot: 8, block: 12, bytes: 64 } a
 
 /** Rounds a thread spins before it sleeps: about 50 µs, longer than the launches of a small model. */
 const SPINS = 20_000;
+/** A sleeper looks up every 0.2 s, in nanoseconds: an engine can end a thread only while it runs. */
+const NAP = 200_000_000;
+/** How long a worker stays when nothing runs, in nanoseconds; an idle one would keep a finished script from ending. */
+const IDLE = 300_000_000;
 
 /** The bytes of the scheduler's module: `walk(thread)` and `park(epoch)`. */
 export function schedulerModule(): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder({ table: true });
   const word = (address: number) => I32.of(address);
   module.function(["i32"], undefined, (f) => emitWalk(f, word), "walk");
-  module.function(["i32"], undefined, (f) => {
-    spinThenSleep(f, CONTROL.epoch, f.i32Parameter(0));
-  }, "park");
+  module.function(["i32"], undefined, (f) => emitPark(f, word(CONTROL.epoch)), "park");
   return module.encode();
 }
 
@@ -67,15 +71,26 @@ export function locked<T>(words: Int32Array, body: () => T): T {
   }
 }
 
+/** Waits until the epoch is no longer the one given, or for `IDLE` at most. */
+function emitPark(f: FunctionBuilder, epoch: I32): void {
+  const seen = f.i32Parameter(0);
+  const spins = f.i32(SPINS);
+  f.while(spins, () => {
+    f.if(epoch.atomicLoad().ne(seen), () => f.return());
+    f.set(spins, spins.sub(1));
+  });
+  f.drop(epoch.atomicWait(seen, IDLE));
+}
+
 /** Waits until the word at `address` is no longer `seen`. */
-function spinThenSleep(f: FunctionBuilder, address: number, seen: I32, sleepers?: number): void {
+function spinThenSleep(f: FunctionBuilder, address: number, seen: I32, sleepers: number): void {
   const word = I32.of(address);
   const spins = f.i32(SPINS);
   f.while(word.atomicLoad().eq(seen), () => {
     f.if(spins.eqz(), () => {
-      if (sleepers) f.drop(I32.of(sleepers).atomicAdd(1));
-      f.drop(word.atomicWait(seen));
-      if (sleepers) f.drop(I32.of(sleepers).atomicAdd(-1));
+      f.drop(I32.of(sleepers).atomicAdd(1));
+      f.drop(word.atomicWait(seen, NAP));
+      f.drop(I32.of(sleepers).atomicAdd(-1));
     }, () => f.set(spins, spins.sub(1)));
   });
 }

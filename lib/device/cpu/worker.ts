@@ -1,5 +1,6 @@
 /**
- * A worker thread of the CPU device: loads the kernels that the shared memory lists, walks programs, parks in between.
+ * A worker thread of the CPU device: loads the kernels that the shared memory lists, walks programs, parks in between, and
+ * retires when nothing has run for a while.
  *
  * It takes one message, its memory and number; from then on everything reaches it through the shared memory.
  *
@@ -30,6 +31,7 @@ scope.onmessage = ({ data: { memory, scheduler, thread } }) => {
   });
   for (;;) {
     kernels.park(seen);
+    if (retires(words, seen, thread)) break;
     seen = Atomics.load(words, CONTROL.epoch / 4);
     if (Atomics.load(words, CONTROL.stop / 4)) break;
     kernels.loadListed();
@@ -37,3 +39,13 @@ scope.onmessage = ({ data: { memory, scheduler, thread } }) => {
   }
   scope.close();
 };
+
+/** Leaves the device if nothing was started since `seen`; a program that starts later starts a new worker. */
+function retires(words: Int32Array, seen: number, thread: number): boolean {
+  return locked(words, () => {
+    if (Atomics.load(words, CONTROL.epoch / 4) !== seen) return false;
+    Atomics.sub(words, CONTROL.joined / 4, 1);
+    Atomics.store(words, CONTROL.alive / 4 + thread, 0);
+    return true;
+  });
+}
