@@ -16,7 +16,8 @@ const PRINTABLE: readonly (readonly [first: number, last: number])[] = [
 ];
 
 const CHARACTERS: readonly string[] = makeCharacters();
-const BYTES: ReadonlyMap<string, number> = new Map(CHARACTERS.map((char, byte) => [char, byte]));
+const BYTE_OF = new Int16Array(0x144).fill(-1); // by UTF-16 code; the alphabet ends at U+0143
+CHARACTERS.forEach((character, byte) => BYTE_OF[character.charCodeAt(0)] = byte);
 
 function makeCharacters(): string[] {
   const printable = (byte: number) => PRINTABLE.some(([a, b]) => a <= byte && byte <= b);
@@ -37,6 +38,11 @@ export function bytesToCharacters(bytes: Iterable<number>): string {
 
 /** Characters of the alphabet as bytes, or undefined where one does not belong to it. */
 export function charactersToBytes(characters: string): Uint8Array | undefined {
-  const bytes = Array.from(characters, (character) => BYTES.get(character));
-  return bytes.includes(undefined) ? undefined : Uint8Array.from(bytes as number[]);
+  const bytes = new Uint8Array(characters.length);
+  for (let index = 0; index < characters.length; index++) {
+    const byte = BYTE_OF[characters.charCodeAt(index)] ?? -1;
+    if (byte < 0) return undefined;
+    bytes[index] = byte;
+  }
+  return bytes;
 }

@@ -142,12 +142,12 @@ export function readTokens(vocab: unknown, added: readonly AddedToken[]): string
   }
   const tokens = new Array<string | undefined>(ids.size).fill(undefined);
   for (const [token, id] of ids) {
-    const part = `id of token ${JSON.stringify(token.slice(0, 40))}`;
+    const part = () => `id of token ${JSON.stringify(token.slice(0, 40))}`;
     if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= ids.size) {
-      throw malformed(part, `an integer from 0 to ${ids.size - 1}, as there are ${ids.size}`, id);
+      throw malformed(part(), `an integer from 0 to ${ids.size - 1}, as there are ${ids.size}`, id);
     }
     if (tokens[id as number] !== undefined) {
-      throw malformed(part, "an id used once", id);
+      throw malformed(part(), "an id used once", id);
     }
     tokens[id as number] = token;
   }
@@ -198,7 +198,7 @@ export function readMerges(value: unknown): [left: string, right: string][] {
     const pair: unknown[] = typeof entry === "string" ? entry.split(" ") : entry;
     const wellFormed = Array.isArray(pair) && pair.length === 2 &&
       pair.every((token) => typeof token === "string" && token !== "");
-    const key = JSON.stringify(pair);
+    const key = wellFormed ? pair.join(" ") : "";
     if (!wellFormed || seen.has(key)) {
       throw malformed(`model.merges[${rank}]`, "a pair of tokens, each pair once", entry);
     }
