@@ -13,6 +13,8 @@ import type { Command, Flags } from "./flags.ts";
 import { coloured, type Output, stderr, stdout } from "./output.ts";
 import { parseArguments, type Parsed } from "./parse.ts";
 
+export { UserError };
+
 /** What a script is given by the process around it. Tests give their own. */
 export interface Host {
   /** Command-line arguments. */

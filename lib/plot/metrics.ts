@@ -1,0 +1,97 @@
+/**
+ * The metrics of a run, one JSON object a line, as series to draw. Reading the file is left to the
+ * caller.
+ *
+ * @module
+ */
+
+import type { LossRun } from "./loss.ts";
+
+/** The series of a metrics file, by what was measured. */
+export type Metrics = Required<Omit<LossRun, "label">>;
+
+/**
+ * Reads `{"step", "loss", "learningRate", …}` and `{"step", "validationLoss"}` lines, in nats per token.
+ *
+ * A run that was resumed repeats steps: a step that comes again replaces all that followed it. A
+ * figure may be null, as NaN is written in JSON. A last line that is cut off, of a run that is being
+ * written, is left out. Unknown keys are ignored. Throws SyntaxError, naming `file` and the line, for anything
+ * else.
+ *
+ * @example
+ * ```ts
+ * const { train } = readMetrics('{"step":1,"loss":4.2,"learningRate":0.001}\n', "metrics.jsonl");
+ * console.assert(train[0].loss === 4.2);
+ * ```
+ */
+export function readMetrics(text: string, file: string): Metrics {
+  const train: Metrics["train"][number][] = [];
+  const validation: Metrics["validation"][number][] = [];
+  const learningRate: Metrics["learningRate"][number][] = [];
+  const lines = text.split("\n");
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === "") continue;
+    const isCut = index === lines.length - 1 && !isJson(line);
+    if (isCut) break;
+    const { step, figure } = readLine(line, `${file} line ${index + 1}`);
+    addPoint(train, step, figure("loss"), (loss) => ({ step, loss }));
+    addPoint(validation, step, figure("validationLoss"), (loss) => ({ step, loss }));
+    addPoint(learningRate, step, figure("learningRate"), (rate) => ({ step, learningRate: rate }));
+  }
+  return { train, validation, learningRate };
+}
+
+/** Adds a point where there is a value, in place of those from its step on. */
+function addPoint<Point extends { step: number }>(
+  series: Point[],
+  step: number,
+  value: number | undefined,
+  point: (value: number) => Point,
+): void {
+  if (value === undefined) return;
+  while (series.length > 0 && series.at(-1)!.step >= step) series.pop();
+  series.push(point(value));
+}
+
+/** The step of a line, and its figures by name. */
+interface MetricsLine {
+  readonly step: number;
+  figure(key: string): number | undefined;
+}
+
+function readLine(line: string, where: string): MetricsLine {
+  if (!isJson(line)) {
+    throw new SyntaxError(`${where}: expected a JSON object, got ${excerpt(line)}`);
+  }
+  const record: unknown = JSON.parse(line);
+  if (typeof record !== "object" || record === null || Array.isArray(record)) {
+    throw new SyntaxError(`${where}: expected a JSON object, got ${excerpt(line)}`);
+  }
+  const values = new Map(Object.entries(record));
+  const step = values.get("step");
+  if (!Number.isSafeInteger(step) || step < 0) {
+    throw new SyntaxError(`${where}: expected "step" to be a count, got ${excerpt(step)}`);
+  }
+  const figure = (key: string) => {
+    const value = values.get(key);
+    if (value === null) return NaN;
+    if (value === undefined || typeof value === "number") return value;
+    throw new SyntaxError(`${where}: expected "${key}" to be a number, got ${excerpt(value)}`);
+  };
+  return { step, figure };
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The first characters of what was found, for an error message. */
+function excerpt(found: unknown): string {
+  const text = typeof found === "string" ? found : JSON.stringify(found) ?? "nothing";
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+}

@@ -1,0 +1,59 @@
+/**
+ * Draws the loss of one or more training runs as an SVG file: `deno task plot RUN...`.
+ *
+ * @module
+ */
+
+import { choice, integer, text, toggle } from "../lib/cli/flags.ts";
+import { print } from "../lib/cli/output.ts";
+import { runScript, UserError, userInput } from "../lib/cli/run.ts";
+import { lossFigure, type LossRun } from "../lib/plot/loss.ts";
+import { readMetrics } from "../lib/plot/metrics.ts";
+
+const command = {
+  name: "deno task plot",
+  summary: "Draws training and validation loss of runs on one axis, as an SVG file.",
+  positionals: { name: "RUN", meaning: "folder of a run, with its metrics.jsonl", min: 1 },
+  flags: {
+    out: text(undefined, "file to write", {
+      placeholder: "FILE.svg",
+      shownDefault: "RUN/loss.svg, or loss.svg here for several runs",
+    }),
+    smooth: integer(1, "points that training loss is averaged over", { min: 1 }),
+    logY: toggle(false, "logarithmic loss axis"),
+    theme: choice("light", "colours", { choices: ["light", "dark"] }),
+    title: text("Loss", "heading"),
+  },
+  examples: [
+    ["deno task plot runs/baby", "writes runs/baby/loss.svg"],
+    ["deno task plot runs/a runs/b --out compared.svg --smooth 20", "compares two runs"],
+  ] as const,
+};
+
+await runScript(command, async ({ flags, positionals }) => {
+  const folders = positionals.map((folder) => folder.replace(/(?<=.)\/+$/, ""));
+  const out = flags.out ?? (folders.length > 1 ? "loss.svg" : `${folders[0]}/loss.svg`);
+  if (!out.endsWith(".svg")) {
+    throw new UserError(`--out ${out}: figures are SVG; give a name that ends in .svg`);
+  }
+  const runs = await Promise.all(folders.map((folder) => readRun(folder, folders)));
+  const figure = await userInput(() => lossFigure(runs, flags));
+  await figure.save(out);
+  print(`wrote ${out}`);
+});
+
+async function readRun(folder: string, folders: readonly string[]): Promise<LossRun> {
+  const file = `${folder}/metrics.jsonl`;
+  const metrics = await Deno.readTextFile(file).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new UserError(`${folder}: no metrics.jsonl there; give the folder of a training run`);
+  });
+  return { label: runLabel(folder, folders), ...await userInput(() => readMetrics(metrics, file)) };
+}
+
+/** The folder's own name, or its whole path where several folders have that name. */
+function runLabel(folder: string, folders: readonly string[]): string {
+  const name = (path: string) => path.split(/[/\\]/).at(-1)!;
+  const isShared = folders.filter((other) => name(other) === name(folder)).length > 1;
+  return isShared ? folder : name(folder);
+}
