@@ -8,12 +8,13 @@
  */
 import { type FunctionBuilder, V128 } from "../../lib/device/cpu/assembler.ts";
 
-const c = (value: number): V128 => V128.of(value);
+/** The same float in all lanes, kept in a local. */
+const c = (f: FunctionBuilder, value: number): V128 => f.constant(V128.of(value));
 
 /** c[0] + x·(c[1] + x·(…)), by Horner's rule. */
 function polynomial(f: FunctionBuilder, x: V128, coefficients: readonly number[]): V128 {
-  let sum = c(coefficients[coefficients.length - 1]);
-  for (const a of coefficients.slice(0, -1).reverse()) sum = f.madd(sum, x, c(a));
+  let sum = c(f, coefficients[coefficients.length - 1]);
+  for (const a of coefficients.slice(0, -1).reverse()) sum = f.madd(sum, x, c(f, a));
   return sum;
 }
 
@@ -26,10 +27,10 @@ const ROUNDER = 12582912 + 126;
  * overflows where it should.
  */
 export function exp(f: FunctionBuilder, input: V128): V128 {
-  const x = f.v128(input.max(c(-87.33)).min(c(89)));
-  const rounded = f.v128(f.madd(x, c(Math.LOG2E), c(ROUNDER)));
-  const n = f.v128(rounded.sub(c(ROUNDER)));
-  const r = f.v128(f.nmadd(n, c(-2.12194440e-4), f.nmadd(n, c(0.693359375), x)));
+  const x = f.v128(input.pmax(c(f, -87.33)).pmin(c(f, 89)));
+  const rounded = f.v128(f.madd(x, c(f, Math.LOG2E), c(f, ROUNDER)));
+  const n = f.v128(rounded.sub(c(f, ROUNDER)));
+  const r = f.v128(f.nmadd(n, c(f, -2.12194440e-4), f.nmadd(n, c(f, 0.693359375), x)));
   const p = polynomial(f, r, [
     1,
     1,
@@ -46,14 +47,14 @@ export function exp(f: FunctionBuilder, input: V128): V128 {
 /** ln x, to 1 ulp, subnormals too; 0 gives −infinity, x < 0 NaN, infinity infinity. */
 export function log(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input);
-  const tiny = f.v128(x.lt(c(1.17549435e-38)));
-  const bits = f.v128(tiny.bitSelect(x.mul(c(8388608)), x));
-  const exponent = f.v128(bits.shrUI(23).subI(V128.ofI(126)).toF());
-  f.set(exponent, exponent.sub(tiny.and(c(23))));
-  const m = f.v128(bits.and(V128.ofI(0x7fffff)).or(c(0.5))); // ½ ≤ m < 1
-  const small = f.v128(m.lt(c(Math.SQRT1_2)));
-  const e = f.v128(exponent.sub(small.and(c(1))));
-  const r = f.v128(m.sub(c(1)).add(small.and(m)));
+  const tiny = f.v128(x.lt(c(f, 1.17549435e-38)));
+  const bits = f.v128(tiny.bitSelect(x.mul(c(f, 8388608)), x));
+  const exponent = f.v128(bits.shrUI(23).subI(f.constant(V128.ofI(126))).toF());
+  f.set(exponent, exponent.sub(tiny.and(c(f, 23))));
+  const m = f.v128(bits.and(f.constant(V128.ofI(0x7fffff))).or(c(f, 0.5))); // ½ ≤ m < 1
+  const small = f.v128(m.lt(c(f, Math.SQRT1_2)));
+  const e = f.v128(exponent.sub(small.and(c(f, 1))));
+  const r = f.v128(m.sub(c(f, 1)).add(small.and(m)));
   const r2 = f.v128(r.mul(r));
   const p = polynomial(f, r, [
     3.3333331174e-1,
@@ -66,12 +67,12 @@ export function log(f: FunctionBuilder, input: V128): V128 {
     -1.1514610310e-1,
     7.0376836292e-2,
   ]);
-  const tail = f.madd(e, c(-2.12194440e-4), r.mul(r2).mul(p));
-  const low = r.add(f.nmadd(r2, c(0.5), tail));
-  const value = f.v128(f.madd(e, c(0.693359375), low));
-  const finite = x.lt(c(Infinity)).bitSelect(value, x);
-  const positive = f.v128(x.gt(c(0)).bitSelect(finite, c(NaN)));
-  return x.eq(c(0)).bitSelect(c(-Infinity), positive);
+  const tail = f.madd(e, c(f, -2.12194440e-4), r.mul(r2).mul(p));
+  const low = r.add(f.nmadd(r2, c(f, 0.5), tail));
+  const value = f.v128(f.madd(e, c(f, 0.693359375), low));
+  const finite = x.lt(c(f, Infinity)).bitSelect(value, x);
+  const positive = f.v128(x.gt(c(f, 0)).bitSelect(finite, c(f, NaN)));
+  return x.eq(c(f, 0)).bitSelect(c(f, -Infinity), positive);
 }
 
 /**
@@ -88,8 +89,8 @@ export function tanh(f: FunctionBuilder, input: V128): V128 {
     0.016458763850914025,
   ]);
   const near = f.v128(f.madd(odd.mul(square), size, size));
-  const far = f.v128(c(1).sub(c(2).div(exp(f, size.add(size)).add(c(1)))));
-  return size.lt(c(0.55)).bitSelect(near, far).or(x.and(c(-0)));
+  const far = f.v128(c(f, 1).sub(c(f, 2).div(exp(f, size.add(size)).add(c(f, 1)))));
+  return size.lt(c(f, 0.55)).bitSelect(near, far).or(x.and(c(f, -0)));
 }
 
 /** erf x, to 5·10⁻⁷ absolute (the formula itself to 1.5·10⁻⁷). Source: Abramowitz & Stegun 7.1.26. */
@@ -101,7 +102,7 @@ export function erf(f: FunctionBuilder, input: V128): V128 {
 function erfAndBell(f: FunctionBuilder, input: V128): [V128, V128] {
   const x = f.v128(input);
   const a = f.v128(x.abs());
-  const t = f.v128(c(1).div(f.madd(a, c(0.3275911), c(1))));
+  const t = f.v128(c(f, 1).div(f.madd(a, c(f, 0.3275911), c(f, 1))));
   const p = polynomial(f, t, [
     0.254829592,
     -0.284496736,
@@ -110,8 +111,8 @@ function erfAndBell(f: FunctionBuilder, input: V128): [V128, V128] {
     1.061405429,
   ]);
   const bell = f.v128(exp(f, a.mul(a).neg()));
-  const value = f.nmadd(p.mul(t), bell, c(1));
-  return [value.or(x.and(c(-0))), bell];
+  const value = f.nmadd(p.mul(t), bell, c(f, 1));
+  return [value.or(x.and(c(f, -0))), bell];
 }
 
 const GELU_SCALE = Math.sqrt(2 / Math.PI);
@@ -122,42 +123,42 @@ const GELU_CUBE = 0.044715;
  * is −10⁻³⁷.
  */
 export function gelu(f: FunctionBuilder, input: V128): V128 {
-  const x = f.v128(input.max(c(-10)));
+  const x = f.v128(input.pmax(c(f, -10)));
   return x.mul(sigmoid(f, geluTwice(f, x)));
 }
 
 /** The derivative of GELU by tanh: s + x·s·(1 − s)·2u′, s = sigmoid(2u), to 2.5·10⁻⁷ absolute. */
 export function geluDerivative(f: FunctionBuilder, input: V128): V128 {
-  const x = f.v128(input.max(c(-10)).min(c(10)));
+  const x = f.v128(input.pmax(c(f, -10)).pmin(c(f, 10)));
   const e = f.v128(exp(f, geluTwice(f, x).neg()));
-  const s = f.v128(c(1).div(e.add(c(1))));
-  const slope = f.madd(x.mul(x), c(6 * GELU_CUBE * GELU_SCALE), c(2 * GELU_SCALE));
+  const s = f.v128(c(f, 1).div(e.add(c(f, 1))));
+  const slope = f.madd(x.mul(x), c(f, 6 * GELU_CUBE * GELU_SCALE), c(f, 2 * GELU_SCALE));
   return f.madd(x.mul(s).mul(e.mul(s)), slope, s);
 }
 
 /** 2u. */
 function geluTwice(f: FunctionBuilder, x: V128): V128 {
-  return x.mul(f.madd(x.mul(x), c(2 * GELU_CUBE * GELU_SCALE), c(2 * GELU_SCALE)));
+  return x.mul(f.madd(x.mul(x), c(f, 2 * GELU_CUBE * GELU_SCALE), c(f, 2 * GELU_SCALE)));
 }
 
 /** GELU by erf: ½x·(1 + erf(x/√2)), to 2·10⁻⁷·max(1, |x|). */
 export function geluErf(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input);
-  const half = f.v128(x.mul(c(0.5)));
-  return f.madd(half, erf(f, x.mul(c(Math.SQRT1_2))), half);
+  const half = f.v128(x.mul(c(f, 0.5)));
+  return f.madd(half, erf(f, x.mul(c(f, Math.SQRT1_2))), half);
 }
 
 /** The derivative of GELU by erf: Φ(x) + x·φ(x), to 4·10⁻⁷ absolute. */
 export function geluErfDerivative(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input);
-  const [value, bell] = erfAndBell(f, x.mul(c(Math.SQRT1_2)));
-  const cumulative = f.v128(f.madd(value, c(0.5), c(0.5)));
-  return f.madd(x, bell.mul(c(1 / Math.sqrt(2 * Math.PI))), cumulative);
+  const [value, bell] = erfAndBell(f, x.mul(c(f, Math.SQRT1_2)));
+  const cumulative = f.v128(f.madd(value, c(f, 0.5), c(f, 0.5)));
+  return f.madd(x, bell.mul(c(f, 1 / Math.sqrt(2 * Math.PI))), cumulative);
 }
 
 /** The logistic function 1/(1 + e⁻ˣ), to 2.5 ulp where |x| ≤ 86; below it ends in 0. */
 export function sigmoid(f: FunctionBuilder, input: V128): V128 {
-  return c(1).div(exp(f, input.neg()).add(c(1)));
+  return c(f, 1).div(exp(f, input.neg()).add(c(f, 1)));
 }
 
 /** x·sigmoid(x), to 3 ulp where |x| ≤ 86; NaN at −∞. */
@@ -170,7 +171,7 @@ export function silu(f: FunctionBuilder, input: V128): V128 {
 export function siluDerivative(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input);
   const s = f.v128(sigmoid(f, x));
-  return s.mul(f.madd(x, c(1).sub(s), c(1)));
+  return s.mul(f.madd(x, c(f, 1).sub(s), c(f, 1)));
 }
 
 /** The sum of the four lanes. */
