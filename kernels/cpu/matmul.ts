@@ -1,71 +1,181 @@
 /**
  * C[b] = epilogue(op(A[b])·op(B[b])). A: [m,k], or [k,m] with TRANSPOSE_A; B: [k,n], or [n,k] with TRANSPOSE_B; C: [batch,m,n]; all f32.
  *
- * A chunk computes some rows of one C[b]. Sums are in f32, in the order of k.
+ * A chunk computes a block of `rows` by `columns` of one C[b]: it packs `depth` rows of its columns of B at a time and runs tiles of 6
+ * rows by 8 columns over them (matmul_tile.ts). Sums are in f32, in the order of k. The blocks' sizes come from matmul_cut.ts.
  *
  * @module
  */
-import { type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { type FunctionBuilder, type FunctionHandle, I32 } from "../../lib/device/cpu/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { epilogue } from "./matmul_epilogue.ts";
+import { definePack } from "./matmul_pack.ts";
+import { defineTile, TILE } from "./matmul_tile.ts";
+import { forVectors } from "./rows.ts";
 
-const ROWS = 8;
+/** Scratch: one tile, then the panels of A (where it is transposed) and of B. */
+const EDGE_TILE = 4 * TILE.rows * TILE.columns;
+/** Panels start a cache line further apart than they are long, to lie in different sets. */
+const PANEL_GAP = 64;
+
+const panelBytes = (width: number, depth: number) => 4 * width * depth + PANEL_GAP;
 
 export const matmul: CpuKernel = {
-  chunks: ({ batch, m }) => batch * Math.ceil(m / ROWS),
+  chunks: ({ m, n, batch, rows, columns }) => batch * Math.ceil(m / rows) * Math.ceil(n / columns),
+  scratchBytes({ rows, columns, depth }, { TRANSPOSE_A }) {
+    const ofA = TRANSPOSE_A ? Math.ceil(rows / TILE.rows) * panelBytes(TILE.rows, depth) : 0;
+    return EDGE_TILE + ofA + Math.ceil(columns / TILE.columns) * panelBytes(TILE.columns, depth);
+  },
   emit(k) {
     const { f } = k;
     const { TRANSPOSE_A, TRANSPOSE_B } = k.constants;
-    const [m, n, depth] = ["m", "n", "k"].map((name) => k.integer(name));
-    const finish = epilogue(k);
-    const blocks = f.i32(m.add(ROWS - 1).divU(ROWS));
-    const batch = f.i32(k.chunk.divU(blocks));
-    const start = f.i32(k.chunk.remU(blocks).mul(ROWS));
-    const end = f.i32(start.add(ROWS));
-    f.set(end, end.minU(m));
-    const a = batchPointer(k, "a", "strideA", batch);
-    const b = batchPointer(k, "b", "strideB", batch);
-    const rowStep = f.i32((TRANSPOSE_A ? m : depth).shl(2));
-    const columnStep = f.i32((TRANSPOSE_B ? depth : n).shl(2));
-    f.for(start, end, 1, (row) => {
-      const aRow = f.i32(a.add(TRANSPOSE_A ? row.shl(2) : row.mul(rowStep)));
-      f.for(0, n, 4, (column) => {
-        const sum = f.v128(V128.of(0));
-        const left = f.i32(n.sub(column));
-        const pa = f.i32(aRow);
-        const pb = f.i32(b.add(TRANSPOSE_B ? column.mul(columnStep) : column.shl(2)));
-        f.for(0, depth, 1, () => {
-          const value = f.v128();
-          loadFour(f, value, pb, left, TRANSPOSE_B ? columnStep : undefined);
-          f.set(sum, f.madd(pa.loadSplat(), value, sum));
-          f.set(pa, pa.add(TRANSPOSE_A ? rowStep : 4));
-          f.set(pb, pb.add(TRANSPOSE_B ? 4 : columnStep));
+    const [m, n, inner, rows, depth] = ["m", "n", "k", "rows", "depth"].map((name) =>
+      k.integer(name)
+    );
+    const packA = TRANSPOSE_A ? definePack(k, TILE.rows, false) : undefined;
+    const packB = definePack(k, TILE.columns, TRANSPOSE_B === 1);
+    const functions = { tile: defineTile(k, TRANSPOSE_A === 1), edgeTile: defineEdgeTile(k) };
+    const block = blockOf(k);
+    const finish = finishRows(k, block);
+    const aPanels = f.i32(k.scratch.add(EDGE_TILE));
+    const bPanels = f.i32(aPanels);
+    const aPanelBytes = f.i32(depth.mul(4 * TILE.rows).add(PANEL_GAP));
+    const bPanelBytes = f.i32(depth.mul(4 * TILE.columns).add(PANEL_GAP));
+    if (packA) {
+      f.set(bPanels, aPanels.add(rows.add(TILE.rows - 1).divU(TILE.rows).mul(aPanelBytes)));
+    }
+    const aStep = f.i32((TRANSPOSE_A ? m : inner).shl(2));
+    const bStep = f.i32((TRANSPOSE_B ? inner : n).shl(2));
+    const cStep = f.i32(n.shl(2));
+    const a = f.i32(block.a.add(TRANSPOSE_A ? block.row.shl(2) : block.row.mul(aStep)));
+    const b = f.i32(block.b.add(TRANSPOSE_B ? block.column.mul(bStep) : block.column.shl(2)));
+    const c = f.i32(block.c.add(block.row.mul(n).add(block.column).shl(2)));
+    const nextA = f.i32(packA ? aPanelBytes : aStep.mul(TILE.rows));
+    f.for(0, inner, depth, (k0) => {
+      const here = f.i32(inner.sub(k0));
+      f.set(here, here.minU(depth));
+      const add = f.i32(k0.ne(0));
+      const bAt = b.add(TRANSPOSE_B ? k0.shl(2) : k0.mul(bStep));
+      f.call(packB, bAt, bStep, here, block.width, bPanels, bPanelBytes);
+      const aAt = f.i32(a.add(TRANSPOSE_A ? k0.mul(aStep) : k0.shl(2)));
+      if (packA) {
+        f.call(packA, aAt, aStep, here, block.height, aPanels, aPanelBytes);
+        f.set(aAt, aPanels);
+      }
+      const cAt = f.i32(c);
+      const left = f.i32(block.height);
+      f.while(left.gtS(0), () => {
+        const height = f.i32(left.minS(TILE.rows));
+        emitRowOfTiles(f, functions, {
+          ...{ a: aAt, aStep, panels: bPanels, panelBytes: bPanelBytes, depth: here },
+          ...{ c: cAt, cStep, add, height, width: block.width, scratch: k.scratch },
         });
-        const offset = f.i32(batch.mul(m).add(row).mul(n).add(column).shl(2));
-        f.if(left.ltS(4), () => {
-          f.for(0, left, 1, (lane) => {
-            const at = f.i32(lane.shl(2));
-            finish(sum, f.i32(column.shl(2).add(at)), f.i32(offset.add(at)), "one");
-            f.set(sum, sum.shuffle(sum, 1, 2, 3, 0));
-          });
-        }, () => finish(sum, f.i32(column.shl(2)), offset, "four"));
+        if (finish) f.if(k0.add(here).eq(inner), () => finish(cAt, height));
+        f.set(aAt, aAt.add(nextA));
+        f.set(cAt, cAt.add(cStep.mul(TILE.rows)));
+        f.set(left, left.sub(TILE.rows));
       });
     });
   },
 };
 
-function batchPointer(k: KernelBuilder, name: string, stride: string, batch: I32): I32 {
-  return k.f.i32(k.pointer(name).add(batch.mul(k.integer(stride)).shl(2)));
+/** The block of C that is this chunk's: where its matrices start, its first row and column, its height and width. */
+function blockOf(k: KernelBuilder) {
+  const { f } = k;
+  const [m, n, rows, columns] = ["m", "n", "rows", "columns"].map((name) => k.integer(name));
+  const across = f.i32(n.add(columns).sub(1).divU(columns));
+  const down = f.i32(m.add(rows).sub(1).divU(rows));
+  const stripe = f.i32(k.chunk.divU(across));
+  const column = f.i32(k.chunk.remU(across).mul(columns));
+  const row = f.i32(stripe.remU(down).mul(rows));
+  const batch = f.i32(stripe.divU(down));
+  const [height, width] = [f.i32(m.sub(row)), f.i32(n.sub(column))];
+  f.set(height, height.minU(rows));
+  f.set(width, width.minU(columns));
+  const start = (name: string, stride: I32) => f.i32(k.pointer(name).add(batch.mul(stride).shl(2)));
+  const a = start("a", k.integer("strideA")), b = start("b", k.integer("strideB"));
+  return { a, b, c: start("c", m.mul(n)), row, column, height, width };
 }
 
-/** Up to four floats from `p`, next to each other or `step` bytes apart. */
-function loadFour(f: FunctionBuilder, value: V128, p: I32, left: I32, step?: I32): void {
-  const at = (lane: number) => step ? p.add(step.mul(lane)) : p.add(4 * lane);
-  const lanes = (count: number) => {
-    f.set(value, V128.of(0));
-    for (let lane = 0; lane < count; lane++) f.set(value, value.withLane(lane, at(lane).loadF32()));
+interface RowOfTiles {
+  a: I32;
+  aStep: I32;
+  panels: I32;
+  panelBytes: I32;
+  depth: I32;
+  c: I32;
+  cStep: I32;
+  add: I32;
+  height: I32;
+  width: I32;
+  scratch: I32;
+}
+
+/** Six rows of A (or what is left of them) by all panels; a tile that reaches beyond the block goes by way of the scratch memory. */
+function emitRowOfTiles(
+  f: FunctionBuilder,
+  { tile, edgeTile }: { tile: FunctionHandle; edgeTile: FunctionHandle },
+  { a, aStep, panels, panelBytes, depth, c, cStep, add, height, width, scratch }: RowOfTiles,
+): void {
+  const lastRow = f.i32(height.sub(1));
+  const panel = f.i32(panels);
+  const to = f.i32(c);
+  const left = f.i32(width);
+  f.while(left.gtS(0), () => {
+    const whole = left.geS(TILE.columns).and(height.eq(TILE.rows));
+    f.if(whole, () => f.call(tile, a, aStep, lastRow, panel, depth, to, cStep, add), () => {
+      const tileStep = I32.of(4 * TILE.columns);
+      f.call(tile, a, aStep, lastRow, panel, depth, scratch, tileStep, I32.of(0));
+      f.call(edgeTile, scratch, to, cStep, height, left.minS(TILE.columns), add);
+    });
+    f.set(panel, panel.add(panelBytes));
+    f.set(to, to.add(4 * TILE.columns));
+    f.set(left, left.sub(TILE.columns));
+  });
+}
+
+/** Defines `edgeTile(tile, c, cStep, rows, columns, add)`: the part of a tile that lies inside C goes there. */
+function defineEdgeTile(k: KernelBuilder): FunctionHandle {
+  return k.define(Array(6).fill("i32"), undefined, (f) => {
+    const [tile, c, cStep, rows, columns, add] = [0, 1, 2, 3, 4, 5].map((i) => f.i32Parameter(i));
+    f.for(0, rows, 1, () => {
+      f.for(0, columns, 1, (column) => {
+        const from = tile.add(column.shl(2)).loadF32();
+        const to = f.i32(c.add(column.shl(2)));
+        f.if(
+          add,
+          () => f.storeF32(to, to.loadF32().add(from)),
+          () => f.storeF32(to, from),
+        );
+      });
+      f.set(tile, tile.add(4 * TILE.columns));
+      f.set(c, c.add(cStep));
+    });
+  });
+}
+
+/** Emits the epilogue over finished rows of the block; undefined where there is nothing to do. */
+function finishRows(
+  k: KernelBuilder,
+  { column, width }: { column: I32; width: I32 },
+): ((c: I32, rows: I32) => void) | undefined {
+  const { f } = k;
+  const { BIAS, RESIDUAL, ACTIVATION, SAVE, ACTIVATION_BACKWARD } = k.constants;
+  if (!(BIAS || RESIDUAL || ACTIVATION || SAVE || ACTIVATION_BACKWARD)) return undefined;
+  const finish = epilogue(k);
+  const start = k.pointer("c");
+  const cStep = f.i32(k.integer("n").shl(2));
+  const first = f.i32(column.shl(2));
+  return (c, rows) => {
+    const at = f.i32(c.sub(start));
+    f.for(0, rows, 1, () => {
+      const end = (count: "four" | "one") => (i: I32) => {
+        const offset = f.i32(at.add(i));
+        const from = start.add(offset);
+        finish(count === "four" ? from.loadV128() : from.loadSplat(), first.add(i), offset, count);
+      };
+      forVectors(f, width, end("four"), end("one"));
+      f.set(at, at.add(cStep));
+    });
   };
-  const rest = (count: number): void =>
-    f.if(left.eq(count), () => lanes(count), () => count < 3 ? rest(count + 1) : undefined);
-  f.if(left.ltS(4), () => rest(1), () => step ? lanes(4) : f.set(value, p.loadV128()));
 }

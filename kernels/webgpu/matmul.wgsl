@@ -3,7 +3,7 @@
 override TRANSPOSE_A: u32;
 override TRANSPOSE_B: u32;
 
-struct Scalars { m: u32, n: u32, k: u32, batch: u32, strideA: u32, strideB: u32 }
+struct Scalars { m: u32, n: u32, k: u32, batch: u32, strideA: u32, strideB: u32, rows: u32, columns: u32, depth: u32 }
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;

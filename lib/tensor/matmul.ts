@@ -6,6 +6,7 @@
  * @module
  */
 import { matmul as cpu } from "../../kernels/cpu/matmul.ts";
+import { cutMatmul } from "../../kernels/cpu/matmul_cut.ts";
 import code from "../../kernels/webgpu/matmul.wgsl" with { type: "text" };
 import epilogueCode from "../../kernels/webgpu/matmul_epilogue.wgsl" with { type: "text" };
 import type { Kernel } from "../device/kernel.ts";
@@ -20,7 +21,10 @@ const KERNEL: Kernel = {
   name: "matmul",
   reads: ["a", "b", "bias", "residual", "pre"],
   writes: ["c", "saved"],
-  scalars: { m: "u32", n: "u32", k: "u32", batch: "u32", strideA: "u32", strideB: "u32" },
+  scalars: Object.fromEntries(
+    ["m", "n", "k", "batch", "strideA", "strideB", "rows", "columns", "depth"]
+      .map((name) => [name, "u32"]),
+  ),
   webgpu: {
     code: epilogueCode + code,
     workgroups: ({ m, n, batch }) => [Math.ceil(batch * m * n / 256)],
@@ -84,8 +88,9 @@ export function product(
 ): Tensor {
   const { batch = 1, strideA = 0, strideB = 0, bias, residual, saved, derivative } = options;
   const c = empty(shape, "f32", a.device);
+  const cut = cutMatmul({ ...sizes, batch }, options.transposeA ?? false);
   const buffers = { a, b, bias, residual, pre: derivative?.at, c, saved };
-  launch(KERNEL, buffers, { ...sizes, batch, strideA, strideB }, {
+  launch(KERNEL, buffers, { ...sizes, batch, strideA, strideB, ...cut }, {
     TRANSPOSE_A: options.transposeA ? 1 : 0,
     TRANSPOSE_B: options.transposeB ? 1 : 0,
     BIAS: bias ? 1 : 0,
