@@ -82,11 +82,14 @@ export async function loadRunTokenizer(folder: string): Promise<Tokenizer> {
   return await explain(folder, () => loadTokenizer(JSON.parse(json)));
 }
 
-/** Makes the model of a run, its weights read from the folder. UserError for what is missing, malformed or does not fit. */
-export async function loadModel(folder: string): Promise<GPT> {
+/** Makes the model of a run, its weights read from the folder, with another dropout if one is given. UserError for what is missing, malformed or does not fit. */
+export async function loadModel(
+  folder: string,
+  changes: { readonly dropout?: number } = {},
+): Promise<GPT> {
   const json = await readText(folder, "config.json");
   const { config, architecture } = await explain(folder, () => readModelConfig(json));
-  const model = await explain(folder, () => new GPT(config));
+  const model = await explain(folder, () => new GPT({ ...config, ...changes }));
   const parameters = model.namedParameters();
   const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
   await withFile(folder, "model.safetensors", async (file) => {

@@ -1,0 +1,452 @@
+/**
+ * Trains a GPT on a text and writes a run: weights, tokenizer, metrics and the loss as a figure.
+ *
+ *     deno task train
+ *     deno task train --dataset book.txt --steps 500 --out runs/book
+ *     deno task train --out runs/book --resume
+ *
+ * @module
+ */
+import { choice, type FlagValues, group, integer, number, text, toggle } from "../lib/cli/flags.ts";
+import { stderr } from "../lib/cli/output.ts";
+import { DownloadProgress, TrainingProgress } from "../lib/cli/progress.ts";
+import { onInterrupt, runScript, userInput } from "../lib/cli/run.ts";
+import { printSample } from "../lib/cli/sample.ts";
+import {
+  AdamW,
+  Batches,
+  CharacterTokenizer,
+  CheckpointFolder,
+  Generator,
+  GPT,
+  isPreparedCorpus,
+  loadCorpus,
+  loadModel,
+  loadRunConfig,
+  loadRunState,
+  loadRunTokenizer,
+  MetricsLog,
+  openDevice,
+  PRESETS,
+  Random,
+  readPreparedCorpus,
+  restoreOptimiser,
+  saveCheckpoint,
+  splitCorpus,
+  type Tokenizer,
+  Trainer,
+  type TrainSettings,
+  UserError,
+  warmupDecay,
+  WordTokenizer,
+} from "../mod.ts";
+
+const whole = (meaning: string) =>
+  integer(undefined, `${meaning}. Default: the preset's`, { min: 1 });
+const count = (meaning: string) =>
+  integer(undefined, `${meaning}. Default: the preset's`, { min: 0 });
+const share = (meaning: string) =>
+  number(undefined, `${meaning}. Default: the preset's`, { min: 0, max: 1 });
+const positive = (meaning: string) =>
+  number(undefined, `${meaning}. Default: the preset's`, { min: 0 });
+
+const flags = {
+  ...group("Corpus", {
+    dataset: text(
+      undefined,
+      "a corpus's name, a text file, a URL, a folder of `deno task tokenize`, or -",
+    ),
+    tokenizer: choice("char", "how the text is cut into tokens", { choices: ["char", "word"] }),
+  }),
+  ...group("Model", {
+    preset: choice("baby", "settings to start from", { choices: ["baby", "small"] }),
+    layers: whole("blocks"),
+    heads: whole("attention heads; they divide the width"),
+    width: whole("size of a token's vector"),
+    context: whole("tokens the model sees at once"),
+    dropout: share("chance of dropping an activation"),
+    initFrom: text(undefined, "start from the weights and the tokenizer of this run", {
+      placeholder: "DIR",
+    }),
+  }),
+  ...group("Training", {
+    batch: whole("sequences in a batch"),
+    steps: whole("updates"),
+    accumulate: whole("batches for one update"),
+    learningRate: positive("rate after the warm-up"),
+    minLearningRate: positive("rate at the last step"),
+    warmupSteps: count("steps in which the rate rises"),
+    weightDecay: positive("decay of matrices"),
+    beta1: share("AdamW's beta1"),
+    beta2: share("AdamW's beta2"),
+    clip: positive("largest gradient norm; 0 is off"),
+    seed: integer(undefined, "seed of everything random. Default: the preset's", {
+      min: 0,
+      max: 2 ** 32 - 1,
+    }),
+  }),
+  ...group("Reports", {
+    evalEvery: integer(250, "steps between evaluations; 0 is off", { min: 0 }),
+    evalBatches: integer(20, "batches in an evaluation", { min: 1 }),
+    logEvery: integer(10, "steps between log lines; 0 is off", { min: 0 }),
+    sampleEvery: integer(0, "steps between samples; 0 is off", { min: 0 }),
+    checkpointEvery: integer(250, "steps between checkpoints; 0: at the end only", { min: 0 }),
+  }),
+  ...group("Where", {
+    device: choice("auto", "what computes", { choices: ["auto", "webgpu", "cpu"] }),
+    threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
+    out: text(
+      undefined,
+      "folder of the run. Default: the first free of runs/PRESET, runs/PRESET-2, …",
+      {
+        placeholder: "DIR",
+      },
+    ),
+    resume: toggle(false, "continue the run in --out"),
+  }),
+};
+
+type Flags = FlagValues<typeof flags>;
+
+/** What a run is made of, and what run.json keeps of it. */
+interface Plan {
+  folder: string;
+  settings: TrainSettings;
+  dataset?: string;
+  tokenizer: "char" | "word";
+  initFrom?: string;
+  step: number;
+  corpusHash?: string;
+}
+
+/** Tokens to train on and their tokenizer. */
+interface Data {
+  tokenizer: Tokenizer;
+  train: Uint16Array | Uint32Array;
+  validation: Uint16Array | Uint32Array;
+  source: string;
+  hash: string;
+}
+
+const command = {
+  name: "deno task train",
+  summary:
+    "Trains a GPT on a text. With no flags: a small one on Tiny Shakespeare, a few minutes on a CPU.",
+  flags,
+  examples: [
+    ["deno task train --dataset book.txt --steps 500", "learn from a file of your own"],
+    ["deno task train --out runs/baby --resume", "continue a run that was stopped"],
+  ] as const,
+};
+
+await runScript(command, async ({ flags, given }) => {
+  const plan = await planRun(flags, given);
+  const { settings } = plan;
+  const data = await loadData(plan);
+  const device = await openChecked(flags);
+  console.log(`device   ${device.description}`);
+  const model = await makeModel(plan, data);
+  const sizes = `${settings.layers} layers, ${settings.heads} heads, width ${settings.width}`;
+  console.log(`corpus   ${data.source}: ${data.train.length} + ${data.validation.length} tokens`);
+  console.log(`model    ${sizes}, context ${settings.context}, ${model.parameterCount} parameters`);
+  using folder = await CheckpointFolder.open(plan.folder);
+  const { beta1, beta2, weightDecay, clip, seed, batch, context, accumulate } = settings;
+  const optimiser = new AdamW(model.parameters(), { beta1, beta2, weightDecay, clip });
+  if (plan.step > 0) await restoreOptimiser(plan.folder, model, optimiser, plan.step);
+  const schedule = warmupDecay(settings);
+  const options = { batchSize: batch, contextLength: context, accumulate, schedule, seed };
+  const trainer = new Trainer(model, optimiser, options);
+  const windows = { batchSize: batch, contextLength: context, seed };
+  const batches = await userInput(() => new Batches(data.train, windows));
+  const held = await userInput(() => new Batches(data.validation, { ...windows, seed: seed ^ 1 }));
+  batches.state = plan.step * accumulate;
+  const metrics = await MetricsLog.open(`${plan.folder}/metrics.jsonl`, plan.step);
+  const progress = new TrainingProgress(settings.steps, { firstStep: plan.step });
+  const generator = new Generator(model);
+
+  const save = () => {
+    const run = runState(plan, data, trainer.stepsDone, device.description);
+    return saveCheckpoint(folder, { model, optimiser, tokenizer: data.tokenizer, run });
+  };
+  let saved = plan.step;
+  const started = performance.now();
+  let trainMilliseconds = 0, timedSteps = 0;
+  const report = async () => {
+    const before = performance.now();
+    const figures = await trainer.figures();
+    trainMilliseconds += performance.now() - before;
+    const first = trainer.stepsDone - figures.length + 1;
+    const bad = figures.findIndex(({ loss, gradientNorm }) =>
+      !Number.isFinite(loss + gradientNorm)
+    );
+    if (bad >= 0) {
+      const kept = saved > 0
+        ? `the checkpoint of step ${saved} in ${plan.folder} is untouched`
+        : "nothing was saved";
+      throw new UserError(
+        `training: the loss became ${figures[bad].loss} at step ${
+          first + bad
+        }; ${kept}. Try a lower --learning-rate, or a --clip above 0`,
+      );
+    }
+    const latest = figures.at(-1);
+    if (!latest) return;
+    const step = trainer.stepsDone;
+    const tokensPerSecond = Math.round(
+      timedSteps * batch * context * accumulate / trainMilliseconds * 1000,
+    );
+    const elapsedSeconds = +((performance.now() - started) / 1000).toFixed(3);
+    await metrics.append({
+      step,
+      ...latest,
+      learningRate: schedule(step - 1),
+      tokensPerSecond,
+      elapsedSeconds,
+    });
+    progress.report({ step, loss: latest.loss, tokensPerSecond });
+    trainMilliseconds = timedSteps = 0;
+  };
+  const evaluate = async (evalBatches: number) => {
+    held.state = 0;
+    const step = trainer.stepsDone;
+    const validationLoss = await trainer.evaluate(held, evalBatches);
+    await metrics.append({ step, validationLoss });
+    progress.report({ step, validationLoss });
+    return validationLoss;
+  };
+  const sample = async (length: number) => {
+    const prompt = data.tokenizer.encode("\n").length > 0 ? data.tokenizer.encode("\n") : [0];
+    const tokens: number[] = [];
+    const choices = {
+      maxNewTokens: length,
+      temperature: 0.8,
+      topK: Math.min(200, data.tokenizer.vocabSize),
+      seed,
+    };
+    for await (const token of generator.generate(prompt, choices)) tokens.push(token);
+    return data.tokenizer.decode(tokens);
+  };
+
+  let interrupted = false;
+  using _interrupt = onInterrupt(() => interrupted = true);
+  const due = (every: number) => every > 0 && trainer.stepsDone % every === 0;
+  let yielded = performance.now();
+  while (trainer.stepsDone < settings.steps && !interrupted) {
+    const before = performance.now();
+    trainer.step(batches);
+    trainMilliseconds += performance.now() - before;
+    timedSteps++;
+    progress.advance(trainer.stepsDone);
+    const last = trainer.stepsDone === settings.steps;
+    if (due(flags.logEvery) || trainer.figuresDue || trainer.stepsDone === 1) await report();
+    if (due(flags.evalEvery) && !last) await evaluate(flags.evalBatches);
+    if (due(flags.sampleEvery)) progress.note(await sample(120));
+    if (due(flags.checkpointEvery) && !last) {
+      await report();
+      await save();
+      saved = trainer.stepsDone;
+    }
+    if (performance.now() - yielded > 100) {
+      await new Promise((resolve) => setTimeout(resolve)); // lets Ctrl-C through
+      yielded = performance.now();
+    }
+  }
+  await report();
+  if (interrupted) {
+    progress.finish();
+    await save();
+    console.log(
+      `\nstopped after step ${trainer.stepsDone}; continue with: deno task train --out ${plan.folder} --resume`,
+    );
+    return Deno.exit(130);
+  }
+  const validationLoss = flags.evalEvery > 0
+    ? await evaluate(Math.max(200, flags.evalBatches))
+    : undefined;
+  progress.finish();
+  await save();
+  console.log("");
+  printSample("", await sample(300));
+  const names = [
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "optimizer.safetensors",
+    "run.json",
+    "metrics.jsonl",
+  ];
+  if (await drawLoss(plan.folder, metrics)) names.push("loss.svg");
+  if (validationLoss !== undefined) console.log(`\nvalidation loss ${validationLoss.toFixed(4)}`);
+  console.log(
+    `${validationLoss === undefined ? "\n" : ""}wrote ${plan.folder}/${names.join(", ")}`,
+  );
+  console.log(`try   deno task sample ${plan.folder} --prompt "ROMEO:"`);
+  device.close();
+});
+
+/** Reads flags and, for --resume, the run's own settings; refuses to overwrite a run. */
+async function planRun(flags: Flags, given: ReadonlySet<string>): Promise<Plan> {
+  const preset = PRESETS[flags.preset];
+  const names = Object.keys(preset) as (keyof TrainSettings)[];
+  const chosen = names.filter((name) => given.has(name)).map((name) => [name, flags[name]]);
+  const folder = flags.out ?? await freeFolder(`runs/${flags.preset}`, flags.resume);
+  const exists = await Deno.stat(`${folder}/run.json`).then(() => true, () => false);
+  if (!flags.resume) {
+    if (exists) {
+      throw new UserError(
+        `${folder} holds a run already; continue it with --resume, or name another folder with --out`,
+      );
+    }
+    const settings: TrainSettings = { ...preset, ...Object.fromEntries(chosen) };
+    if (!given.has("minLearningRate") && given.has("learningRate")) {
+      settings.minLearningRate = settings.learningRate / 10;
+    }
+    const { dataset, tokenizer, initFrom } = flags;
+    return {
+      folder,
+      settings,
+      dataset,
+      tokenizer: tokenizer as Plan["tokenizer"],
+      initFrom,
+      step: 0,
+    };
+  }
+  const run = await loadRunState(folder);
+  const settings = { ...preset, ...run.settings as TrainSettings };
+  for (const [name, value] of chosen) {
+    if (name === "steps") settings.steps = value as number;
+    else if (settings[name as keyof TrainSettings] !== value) {
+      throw new UserError(
+        `${folder}: its run has ${name} ${
+          settings[name as keyof TrainSettings]
+        }, so --resume cannot take ${value}; leave the flag out or start a new run`,
+      );
+    }
+  }
+  const dataset = flags.dataset ?? run.dataset as string | undefined;
+  const tokenizer = run.tokenizer as Plan["tokenizer"];
+  return {
+    folder,
+    settings,
+    dataset,
+    tokenizer,
+    step: run.step,
+    corpusHash: run.corpusHash as string,
+  };
+}
+
+/** The first free folder of base, base-2, …; to resume, the last one in use. */
+async function freeFolder(base: string, resume: boolean): Promise<string> {
+  const inUse = (path: string) => Deno.stat(`${path}/run.json`).then(() => true, () => false);
+  let path = base;
+  for (let i = 2; await inUse(path); i++) {
+    const next = `${base}-${i}`;
+    if (resume && !await inUse(next)) return path;
+    path = next;
+  }
+  return path;
+}
+
+async function loadData(plan: Plan): Promise<Data> {
+  const { dataset } = plan;
+  const given = plan.step > 0
+    ? await loadRunTokenizer(plan.folder)
+    : plan.initFrom
+    ? await loadRunTokenizer(plan.initFrom)
+    : undefined;
+  if (dataset !== undefined && await isPreparedCorpus(dataset)) {
+    const { train, validation, tokenizer } = await userInput(() => readPreparedCorpus(dataset));
+    return { tokenizer, train, validation, source: dataset, hash: "" };
+  }
+  let download: DownloadProgress | undefined;
+  const corpus = await loadCorpus(dataset, {
+    onProgress: ({ loaded, total }) => {
+      download ??= new DownloadProgress(dataset ?? "corpus", total);
+      download.update(loaded);
+    },
+  });
+  download?.finish();
+  if (corpus.notice) stderr.write(`${corpus.notice}\n`);
+  if (plan.corpusHash && plan.corpusHash !== corpus.sha256) {
+    throw new UserError(
+      `${plan.folder}: it was trained on another text (SHA-256 ${
+        plan.corpusHash.slice(0, 12)
+      }…) than ${corpus.source} holds now; give that text with --dataset`,
+    );
+  }
+  const tokenizer = given ??
+    (plan.tokenizer === "word"
+      ? WordTokenizer.fromText(corpus.text, { unknown: "<unk>" })
+      : CharacterTokenizer.fromText(corpus.text));
+  const tokens = await userInput(() => tokenizer.encode(corpus.text));
+  return { tokenizer, ...splitCorpus(tokens), source: corpus.name, hash: corpus.sha256 };
+}
+
+async function openChecked({ device, threads }: Flags) {
+  try {
+    return await openDevice({ device, threads });
+  } catch (error) {
+    throw new UserError((error as Error).message, { cause: error });
+  }
+}
+
+async function makeModel(
+  { settings, folder, step, initFrom }: Plan,
+  { tokenizer }: Data,
+): Promise<GPT> {
+  const { layers, heads, width, context, dropout, seed } = settings;
+  const source = step > 0 ? folder : initFrom;
+  if (source) {
+    const config = await loadRunConfig(source);
+    if (config.vocabSize !== tokenizer.vocabSize) {
+      throw new UserError(
+        `${source}: its model has ${config.vocabSize} tokens, the tokenizer ${tokenizer.vocabSize}`,
+      );
+    }
+    Object.assign(settings, {
+      layers: config.layers,
+      heads: config.heads,
+      width: config.width,
+      context: Math.min(context, config.contextLength),
+    });
+    return await loadModel(source, { dropout });
+  }
+  const shape = {
+    vocabSize: tokenizer.vocabSize,
+    contextLength: context,
+    layers,
+    heads,
+    width,
+    dropout,
+  };
+  return await userInput(() => new GPT(shape, new Random(seed)));
+}
+
+function runState(plan: Plan, data: Data, step: number, device: string) {
+  return {
+    step,
+    settings: plan.settings,
+    dataset: plan.dataset,
+    tokenizer: plan.tokenizer,
+    corpusHash: data.hash || undefined,
+    versions: Deno.version,
+    device,
+    commandLine: ["deno task train", ...Deno.args].join(" "),
+  };
+}
+
+/** Draws loss.svg; without the plotting package (no network at the first use) it says so and gives false. */
+async function drawLoss(folder: string, { lines }: MetricsLog): Promise<boolean> {
+  const train = lines.flatMap((line) => "loss" in line ? [line] : []);
+  const validation = lines.flatMap((line) =>
+    "validationLoss" in line ? [{ step: line.step, loss: line.validationLoss }] : []
+  );
+  try {
+    const { lossFigure } = await import("../lib/plot/loss.ts");
+    await lossFigure([{ label: "", train, validation }]).save(`${folder}/loss.svg`);
+    return true;
+  } catch (error) {
+    stderr.write(`loss.svg was not drawn: ${(error as Error).message.split("\n")[0]}\n`);
+    return false;
+  }
+}
