@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { FunctionBuilder, FunctionHandle, I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import type { FunctionBuilder, FunctionHandle, V128 } from "../../lib/device/cpu/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel.ts";
 
 /**
