@@ -64,7 +64,7 @@ export interface Command<Specification extends Flags = Flags> {
 }
 
 /** How a flag is shown, and which values it takes. */
-interface ShownOptions {
+export interface ShownOptions {
   /** Placeholder of the value in `--help`. */
   placeholder?: string;
   /** The default as `--help` shows it. */
@@ -72,7 +72,7 @@ interface ShownOptions {
 }
 
 /** Limits of a number, both inclusive. */
-interface NumberOptions extends ShownOptions {
+export interface NumberOptions extends ShownOptions {
   /** Smallest value allowed. Default: no limit. */
   min?: number;
   /** Largest value allowed. Default: no limit. */

@@ -28,10 +28,10 @@ export function print(line = ""): void {
   stdout.write(line + "\n");
 }
 
-const COLOURS = { red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36, grey: 90 };
-
 /** A colour of the terminal's own palette. */
-export type Colour = keyof typeof COLOURS;
+export type Colour = "red" | "blue" | "magenta";
+
+const COLOURS: Record<Colour, number> = { red: 31, blue: 34, magenta: 35 };
 
 /** Text in a colour where the output shows colours, and as it is elsewhere. */
 export function coloured(text: string, colour: Colour, output: Output): string {

@@ -13,10 +13,13 @@ import type { Theme } from "./theme.ts";
 
 /** Sizes of the weights that {@linkcode attentionGridFigure} takes. */
 export interface AttentionGridShape {
+  /** Layers, one row of maps each. */
   readonly layers: number;
+  /** Heads of a layer, one map each. */
   readonly heads: number;
+  /** Rows of a map. */
   readonly queries: number;
-  /** Default: as many as queries. */
+  /** Columns of a map. Default: as many as queries. */
   readonly keys?: number;
 }
 

@@ -14,7 +14,9 @@ import { hex, inkOn, type Theme } from "./theme.ts";
 
 /** What a labelled heat map shows. */
 export interface CellMap {
+  /** One value for each cell. */
   readonly values: Grid;
+  /** How values become colours. */
   readonly scale: ColourScale;
   /** One label for each row, from the top. */
   readonly rowLabels: readonly string[];

@@ -8,10 +8,13 @@ import { textWidth } from "./labels.ts";
 import { element, textElement } from "./markup.ts";
 import { type Colour, hex, type Ramp, type Theme } from "./theme.ts";
 
-/** Values of the ends of a ramp. */
+/** A ramp, and the values of its ends. */
 export interface ColourScale {
+  /** Value at the ramp's start. */
   readonly least: number;
+  /** Value at the ramp's end. */
   readonly greatest: number;
+  /** Colours from one to the other. */
   readonly ramp: Ramp;
   /** The ramp follows this power of the distance from the least value; 0.5 spreads small ones. Default: 1. */
   readonly power?: number;

@@ -12,8 +12,11 @@ import type { Theme } from "./theme.ts";
 
 /** A labelled point. */
 export interface EmbeddingPoint {
+  /** Text beside the point. */
   readonly label: string;
+  /** First coordinate, to the right. */
   readonly x: number;
+  /** Second coordinate, upwards. */
   readonly y: number;
   /** Points of one group share a colour, in order of appearance. Default: one group for all. */
   readonly group?: string;

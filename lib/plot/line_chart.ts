@@ -12,7 +12,9 @@ import type { Theme } from "./theme.ts";
 
 /** One line. */
 export interface Line {
+  /** Its points, in the order of their steps. */
   readonly points: readonly Point[];
+  /** Its colour, as SVG writes it. */
   readonly colour: string;
   /** Label at its end. Default: none. */
   readonly text?: string;
@@ -24,8 +26,9 @@ export interface Line {
 
 /** Size and axes of a chart. */
 export interface ChartOptions {
-  /** Size of the area between the axes, in pixels. */
+  /** Width of the area between the axes, in pixels. */
   readonly width: number;
+  /** Height of that area, in pixels. */
   readonly height: number;
   /** Room right of that area, in pixels; `labelMargin` says what labels need. */
   readonly marginRight: number;
@@ -45,8 +48,11 @@ export interface ChartOptions {
 
 /** A drawn chart and the room it takes. */
 export interface Chart {
+  /** SVG markup. */
   readonly markup: string;
+  /** Width in pixels, labels included. */
   readonly width: number;
+  /** Height in pixels, axes included. */
   readonly height: number;
 }
 

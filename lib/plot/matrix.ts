@@ -9,7 +9,9 @@ export type Matrix = readonly ArrayLike<number | boolean>[] | ArrayLike<number |
 
 /** A matrix of known size. */
 export interface Grid {
+  /** Number of rows. */
   readonly rows: number;
+  /** Number of columns. */
   readonly columns: number;
   /** The value in a row and a column; true counts as 1. */
   at(row: number, column: number): number;

@@ -12,6 +12,7 @@ import type { Theme } from "./theme.ts";
 
 /** A token and how probable it is. */
 export interface TokenProbability {
+  /** The token's text. */
   readonly token: string;
   /** From 0 to 1. */
   readonly probability: number;

@@ -14,7 +14,9 @@ import type { Theme } from "./theme.ts";
 
 /** What a heat map without labels for each row shows. */
 export interface PixelMap {
+  /** One value for each cell. */
   readonly values: Grid;
+  /** How values become colours. */
   readonly scale: ColourScale;
   /** What the rows are. */
   readonly rowTitle: string;
