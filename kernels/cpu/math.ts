@@ -93,7 +93,7 @@ export function tanh(f: FunctionBuilder, input: V128): V128 {
   return size.lt(c(f, 0.55)).bitSelect(near, far).or(x.and(c(f, -0)));
 }
 
-/** erf x, to 5·10⁻⁷ absolute (the formula itself to 1.5·10⁻⁷). Source: Abramowitz & Stegun 7.1.26. */
+/** erf x, to 6·10⁻⁷ absolute (the formula itself to 1.5·10⁻⁷). Source: Abramowitz & Stegun 7.1.26. */
 export function erf(f: FunctionBuilder, input: V128): V128 {
   return erfAndBell(f, input)[0];
 }
