@@ -34,12 +34,16 @@ export const DEVICES = adapter
   ? ["cpu-1", "cpu-2", "webgpu"] as const
   : ["cpu-1", "cpu-2"] as const;
 
-/** Registers a test for each device; `body` finds the device open as the current one. */
-export function forEachDevice(name: string, body: (device: Device) => Promise<void> | void): void {
+/** Registers a test for each device; `body` finds the device open as the current one. With `ignore` it is reported as ignored. */
+export function forEachDevice(
+  name: string,
+  body: (device: Device) => Promise<void> | void,
+  ignore = false,
+): void {
   for (const device of ["cpu-1", "cpu-2", "webgpu"] as const) {
     Deno.test({
       name: `${name} (${device})`,
-      ignore: device === "webgpu" && !adapter,
+      ignore: ignore || (device === "webgpu" && !adapter),
       sanitizeOps: false,
       sanitizeResources: false,
       fn: async () => {
