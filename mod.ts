@@ -77,7 +77,7 @@ export { reshape } from "./lib/tensor/reshape.ts";
 export { GPT } from "./lib/nn/gpt.ts";
 export { modelConfig } from "./lib/nn/config.ts";
 export type { ModelConfig, ModelConfigInput } from "./lib/nn/config.ts";
-export { type Cache, ForwardContext, type LayerCache } from "./lib/nn/context.ts";
+export { type Cache, ForwardContext } from "./lib/nn/context.ts";
 export { Block } from "./lib/nn/block.ts";
 export { CausalSelfAttention } from "./lib/nn/attention.ts";
 export { FeedForward } from "./lib/nn/feed_forward.ts";

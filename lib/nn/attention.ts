@@ -11,7 +11,7 @@ import { attentionDecode, cacheAppend } from "../tensor/attention_decode.ts";
 import { rotary } from "../tensor/rotary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ModelConfig } from "./config.ts";
-import type { ForwardContext, LayerCache } from "./context.ts";
+import type { ForwardContext } from "./context.ts";
 import { normal } from "./initialisers.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
@@ -50,7 +50,7 @@ export class CausalSelfAttention extends Module {
     const layerCache = cache.layers[this.layer];
     const [, time] = x.shape;
     if (time === 1) return attentionDecode(packed, layerCache, cache.position, options);
-    this.#remember(packed, layerCache, cache.position);
+    cacheAppend(layerCache, packed, cache.position);
     return selfAttention(packed, options);
   }
 
@@ -64,12 +64,5 @@ export class CausalSelfAttention extends Module {
     if (positions !== "rotary") return packed;
     const headSize = width / heads;
     return rotary(packed, { heads: heads + keyValueHeads, headSize, base: rotaryBase, position });
-  }
-
-  #remember(packed: Tensor, { keys, values }: LayerCache, position: Tensor): void {
-    const { width } = this.config;
-    const keyWidth = keys.shape[2];
-    cacheAppend(keys, packed, position, { offset: width });
-    cacheAppend(values, packed, position, { offset: width + keyWidth });
   }
 }

@@ -3,18 +3,13 @@
  *
  * @module
  */
+import type { KeyValueCache } from "../tensor/attention_decode.ts";
 import { dropout } from "../tensor/dropout.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** One layer's keys and values of the tokens seen so far, each [B, S, key-value heads · D]. */
-export interface LayerCache {
-  readonly keys: Tensor;
-  readonly values: Tensor;
-}
-
 /** The memory of generation: a cache for each layer and where the next token goes. */
 export interface Cache {
-  readonly layers: readonly LayerCache[];
+  readonly layers: readonly KeyValueCache[];
   /** i32 [1]: how many tokens the caches hold. */
   readonly position: Tensor;
 }

@@ -1,0 +1,22 @@
+// keys[b, position + t] and values[b, position + t] ← the columns of packed[b, t] from offset on; rows beyond S are left out.
+// packed: [B, time, stride]; keys, values: [B, length, width]; position: [1]. A thread copies one element of each.
+struct Scalars { rows: u32, time: u32, stride: u32, offset: u32, width: u32, length: u32, chunks: u32 }
+@group(0) @binding(0) var<storage, read> packed: array<f32>;
+@group(0) @binding(1) var<storage, read> position: array<i32>;
+@group(0) @binding(2) var<storage, read_write> keys: array<f32>;
+@group(0) @binding(3) var<storage, read_write> values: array<f32>;
+@group(0) @binding(4) var<uniform> s: Scalars;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (i >= s.rows * s.width) { return; }
+  let row = i / s.width;
+  let column = i % s.width;
+  let place = u32(position[0]) + row % s.time;
+  if (place >= s.length) { return; }
+  let from = row * s.stride + s.offset + column;
+  let to = (row / s.time * s.length + place) * s.width + column;
+  keys[to] = packed[from];
+  values[to] = packed[from + s.width];
+}
