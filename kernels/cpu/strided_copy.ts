@@ -1,0 +1,175 @@
+/**
+ * y[yStart + Σ iₐ·yₐ] ← x[xStart + Σ iₐ·xₐ] for all i in a box of up to six axes, axis 0 the innermost. x, y: 32-bit words.
+ *
+ * Scalars: `n0…n5` lengths, `x0…x5` and `y0…y5` steps in words. `OP` 0 copies, 1 adds (f32), 2 writes zeros and reads no x. `RANK`: axes in
+ * use. `UNIT` 1: x0 = y0 = 1. `TILE` 1: x1 = y0 = 1, a transposition. An item is a block of `block` words of axis 0 (of 16 rows of axis 1 in
+ * a transposition); a chunk does `group` of the `items`.
+ *
+ * @module
+ */
+import type { I32 } from "../../lib/device/cpu/assembler.ts";
+import { V128 } from "../../lib/device/cpu/assembler.ts";
+import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
+import { mapVectors } from "./rows.ts";
+import { transposeSquare } from "./square.ts";
+
+/** What is done with a word, by its number. */
+export const STRIDED_COPY = ["copy", "add", "zero"] as const;
+/** Rows of an item in a transposition: a cache line of x. */
+export const BAND = 16;
+
+export const stridedCopy: CpuKernel = {
+  chunks: ({ items, group }) => Math.ceil(items / group),
+  emit(k) {
+    if (k.constants.TILE) emitTiles(k);
+    else emitRows(k);
+  },
+};
+
+/** An axis of items: its length, and how far apart two are in x and in y, in bytes. */
+interface Axis {
+  readonly length: I32;
+  readonly x: I32;
+  readonly y: I32;
+}
+
+function axis(k: KernelBuilder, n: number): Axis {
+  const { f } = k;
+  const [x, y] = [f.i32(k.integer(`x${n}`).shl(2)), f.i32(k.integer(`y${n}`).shl(2))];
+  return { length: k.integer(`n${n}`), x, y };
+}
+
+/** The axis cut into blocks, the last one perhaps shorter. */
+function blocked({ f }: KernelBuilder, { length, x, y }: Axis, block: I32 | number): Axis {
+  const blocks = f.i32(length.add(block).sub(1).divU(block));
+  return { length: blocks, x: f.i32(x.mul(block)), y: f.i32(y.mul(block)) };
+}
+
+/** Calls `body` for this chunk's items, a walk over a box of `axes`: with the addresses in x and y and the index along each axis. */
+function forItems(
+  k: KernelBuilder,
+  axes: readonly Axis[],
+  body: (from: I32, to: I32, indices: readonly I32[]) => void,
+): void {
+  const { f } = k;
+  const from = f.i32(k.pointer("x").add(k.integer("xStart").shl(2)));
+  const to = f.i32(k.pointer("y").add(k.integer("yStart").shl(2)));
+  const first = f.i32(k.chunk.mul(k.integer("group")));
+  const end = f.i32(first.add(k.integer("group")));
+  f.set(end, end.minU(k.integer("items")));
+  const rest = f.i32(first);
+  const indices = axes.map(({ length, x, y }, i) => {
+    const index = f.i32(i < axes.length - 1 ? rest.remU(length) : rest);
+    f.set(rest, rest.divU(length));
+    f.set(from, from.add(index.mul(x)));
+    f.set(to, to.add(index.mul(y)));
+    return index;
+  });
+  const advance = (i: number) => {
+    const { length, x, y } = axes[i];
+    f.set(from, from.add(x));
+    f.set(to, to.add(y));
+    f.set(indices[i], indices[i].add(1));
+    if (i === axes.length - 1) return;
+    f.if(indices[i].eq(length), () => {
+      f.set(indices[i], 0);
+      f.set(from, from.sub(length.mul(x)));
+      f.set(to, to.sub(length.mul(y)));
+      advance(i + 1);
+    });
+  };
+  f.for(first, end, 1, () => {
+    body(from, to, indices);
+    advance(0);
+  });
+}
+
+function axesFrom(k: KernelBuilder, first: number): Axis[] {
+  const axes: Axis[] = [];
+  for (let n = first; n < k.constants.RANK; n++) axes.push(axis(k, n));
+  return axes;
+}
+
+/** How much of a block is left of the axis. */
+function within({ f }: KernelBuilder, length: I32, index: I32, block: I32 | number): I32 {
+  const left = f.i32(length.sub(index.mul(block)));
+  return f.i32(left.minU(block));
+}
+
+/** An item is a block of a row along axis 0. */
+function emitRows(k: KernelBuilder): void {
+  const { f } = k;
+  const block = k.integer("block");
+  const row = axis(k, 0);
+  const axes = [blocked(k, row, block), ...axesFrom(k, 1)];
+  forItems(k, axes, (from, to, [index]) => {
+    const elements = within(k, row.length, index, block);
+    if (k.constants.UNIT) {
+      const inputs = [[from], [from, to], []][k.constants.OP];
+      mapVectors(f, elements, inputs, to, (...[a, b]) => b ? a.add(b) : a ?? V128.of(0));
+      return;
+    }
+    const [a, b] = [f.i32(from), f.i32(to)];
+    f.for(0, elements, 1, () => {
+      storeWord(k, a, b);
+      f.set(a, a.add(row.x));
+      f.set(b, b.add(row.y));
+    });
+  });
+}
+
+function storeWord({ f, constants }: KernelBuilder, from: I32, to: I32): void {
+  if (STRIDED_COPY[constants.OP] === "add") f.storeF32(to, from.loadF32().add(to.loadF32()));
+  else f.storeI32(to, STRIDED_COPY[constants.OP] === "copy" ? from.loadI32() : 0);
+}
+
+/** An item is `BAND` rows, along axis 1, of a block of columns, along axis 0: squares of four by four, and the rest word by word. */
+function emitTiles(k: KernelBuilder): void {
+  const { f } = k;
+  const block = k.integer("block");
+  const [column, row] = [axis(k, 0), axis(k, 1)];
+  const axes = [blocked(k, column, block), blocked(k, row, BAND), ...axesFrom(k, 2)];
+  forItems(k, axes, (from, to, [blockIndex, bandIndex]) => {
+    const width = within(k, column.length, blockIndex, block);
+    const height = within(k, row.length, bandIndex, BAND);
+    const [wholeColumns, wholeRows] = [f.i32(width.and(-4)), f.i32(height.and(-4))];
+    const place = (r: I32, c: I32) => [
+      f.i32(from.add(c.mul(column.x)).add(r.shl(2))),
+      f.i32(to.add(r.mul(row.y)).add(c.shl(2))),
+    ];
+    const word = (r: I32, c: I32) => {
+      const [a, b] = place(r, c);
+      storeWord(k, a, b);
+    };
+    f.for(0, wholeColumns, 4, (c) => {
+      const after = f.i32(c.add(4));
+      f.for(0, wholeRows, 4, (r) => {
+        const [a, b] = place(r, c);
+        storeSquare(k, { from: a, xStep: column.x, to: b, yStep: row.y });
+      });
+      f.for(wholeRows, height, 1, (r) => f.for(c, after, 1, (one) => word(r, one)));
+    });
+    f.for(wholeColumns, width, 1, (c) => f.for(0, height, 1, (r) => word(r, c)));
+  });
+}
+
+interface Square {
+  readonly from: I32;
+  readonly xStep: I32;
+  readonly to: I32;
+  readonly yStep: I32;
+}
+
+/** Four columns of x become four rows of y. */
+function storeSquare(k: KernelBuilder, { from, xStep, to, yStep }: Square): void {
+  const { f } = k;
+  const columns = [0, 1, 2, 3].map(() => {
+    const column = f.v128(from.loadV128());
+    f.set(from, from.add(xStep));
+    return column;
+  });
+  for (const row of transposeSquare(f, columns)) {
+    f.storeV128(to, STRIDED_COPY[k.constants.OP] === "add" ? row.add(to.loadV128()) : row);
+    f.set(to, to.add(yStep));
+  }
+}

@@ -1,0 +1,72 @@
+// y[yStart + Σ i·y] ← x[xStart + Σ i·x] for all i in a box of up to six axes, axis 0 the innermost. x, y: 32-bit words.
+// OP 0 copies, 1 adds (f32), 2 writes zeros. RANK: axes in use. A thread does one word, axis 0 running fastest. With TILE (x1 = y0 = 1, a
+// transposition) a workgroup does 32 × 32 words of axes 1 and 0 through workgroup memory, so that both sides go over neighbours.
+override OP: u32;
+override RANK: u32;
+override TILE: u32;
+override UNIT: u32;
+
+struct Scalars {
+  count: u32, items: u32, group: u32, block: u32, xStart: u32, yStart: u32,
+  n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, n5: u32,
+  x0: u32, x1: u32, x2: u32, x3: u32, x4: u32, x5: u32,
+  y0: u32, y1: u32, y2: u32, y3: u32, y4: u32, y5: u32,
+}
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+@group(0) @binding(2) var<uniform> s: Scalars;
+
+const SIDE = 32u;
+var<workgroup> tile: array<u32, 1056>; // rows of 33, so that a column touches every bank
+
+// The places in x and y of a position in the box of the axes from 2 on.
+fn plane_at(position: u32) -> vec2<u32> {
+  var rest = position;
+  var at = vec2<u32>(s.xStart, s.yStart);
+  if (RANK > 2u) { at += (rest % s.n2) * vec2<u32>(s.x2, s.y2); rest /= s.n2; }
+  if (RANK > 3u) { at += (rest % s.n3) * vec2<u32>(s.x3, s.y3); rest /= s.n3; }
+  if (RANK > 4u) { at += (rest % s.n4) * vec2<u32>(s.x4, s.y4); rest /= s.n4; }
+  if (RANK > 5u) { at += rest * vec2<u32>(s.x5, s.y5); }
+  return at;
+}
+
+fn put(place: u32, word: u32) {
+  if (OP == 1u) { y[place] = bitcast<u32>(bitcast<f32>(y[place]) + bitcast<f32>(word)); } else { y[place] = word; }
+}
+
+fn put_tile(number: u32, lane: u32) {
+  let across = (s.n0 + SIDE - 1u) / SIDE;
+  let down = (s.n1 + SIDE - 1u) / SIDE;
+  let plane = number / (across * down);
+  let inside = plane < s.count / (s.n0 * s.n1);
+  let at = plane_at(plane);
+  let column = (number % across) * SIDE;
+  let row = (number / across % down) * SIDE;
+  for (var i = lane / SIDE; i < SIDE; i += 8u) {
+    let r = row + lane % SIDE;
+    let c = column + i;
+    if (inside && r < s.n1 && c < s.n0) { tile[i * 33u + lane % SIDE] = x[at.x + r + c * s.x0]; }
+  }
+  workgroupBarrier();
+  for (var i = lane / SIDE; i < SIDE; i += 8u) {
+    let r = row + i;
+    let c = column + lane % SIDE;
+    if (inside && r < s.n1 && c < s.n0) { put(at.y + c + r * s.y1, tile[lane % SIDE * 33u + i]); }
+  }
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let number = group.y * groups.x + group.x;
+  if (TILE == 1u) {
+    put_tile(number, lane);
+    return;
+  }
+  let i = number * 256u + lane;
+  if (i >= s.count) { return; }
+  let row = i / s.n0;
+  let at = plane_at(row / s.n1) + (i % s.n0) * vec2<u32>(s.x0, s.y0) + (row % s.n1) * vec2<u32>(s.x1, s.y1);
+  var word = 0u;
+  if (OP != 2u) { word = x[at.x]; }
+  put(at.y, word);
+}
