@@ -1,0 +1,129 @@
+// token[b] = a column of row b, drawn by its probability. logits, weights: [rows, width]; settings: [temperature, topK, topP];
+// state: [seed, step]. Needs philox.wgsl. A workgroup draws for one row; sums are float32, 256 partial ones and a tree.
+// Floats are compared as integers that stand in the same order: a threshold is found two bits at a time.
+struct Scalars { rows: u32, width: u32, stream: u32 }
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read> settings: array<f32>;
+@group(0) @binding(2) var<storage, read> state: array<u32>;
+@group(0) @binding(3) var<storage, read_write> weights: array<f32>;
+@group(0) @binding(4) var<storage, read_write> token: array<i32>;
+@group(0) @binding(5) var<uniform> s: Scalars;
+
+var<workgroup> integers: array<u32, 256>;
+var<workgroup> sums: array<vec3<f32>, 256>;
+
+fn key_of(x: f32) -> u32 {
+  let bits = bitcast<u32>(x);
+  return bits ^ select(0x80000000u, 0xffffffffu, (bits >> 31u) == 1u);
+}
+
+fn float_of(key: u32) -> f32 {
+  return bitcast<f32>(key ^ select(0xffffffffu, 0x80000000u, (key >> 31u) == 1u));
+}
+
+fn largest(value: u32, lane: u32) -> u32 {
+  integers[lane] = value;
+  workgroupBarrier();
+  for (var step = 128u; step > 0u; step /= 2u) {
+    if (lane < step) { integers[lane] = max(integers[lane], integers[lane + step]); }
+    workgroupBarrier();
+  }
+  let result = integers[0];
+  workgroupBarrier();
+  return result;
+}
+
+// For each key of `least`: Σ of the weights, or of ones, of the logits whose key is at least that.
+fn tally(least: vec3<u32>, weighted: bool, base: u32, lane: u32) -> vec3<f32> {
+  var sum = vec3<f32>(0.0);
+  for (var i = lane; i < s.width; i += 256u) {
+    let kept = vec3<u32>(key_of(logits[base + i])) >= least;
+    sum += select(vec3<f32>(0.0), vec3<f32>(select(1.0, weights[base + i], weighted)), kept);
+  }
+  sums[lane] = sum;
+  workgroupBarrier();
+  for (var step = 128u; step > 0u; step /= 2u) {
+    if (lane < step) { sums[lane] += sums[lane + step]; }
+    workgroupBarrier();
+  }
+  let result = sums[0];
+  workgroupBarrier();
+  return result;
+}
+
+// The largest key from which on the tally is still at least `wanted`.
+fn threshold(wanted: f32, weighted: bool, base: u32, lane: u32) -> u32 {
+  var least = 0u;
+  for (var round = 0u; round < 16u; round++) {
+    let shift = 30u - 2u * round;
+    let tried = vec3<u32>(least) | (vec3<u32>(1u, 2u, 3u) << vec3<u32>(shift));
+    let reached = tally(tried, weighted, base, lane) >= vec3<f32>(wanted);
+    if (reached.z) { least = tried.z; } else if (reached.y) { least = tried.y; } else if (reached.x) { least = tried.x; }
+  }
+  return least;
+}
+
+// The first column at which the running sum of the kept weights exceeds its share `uniform_number`; parts.x: the sums of 256 segments.
+fn draw(least: u32, uniform_number: f32, segment: u32, base: u32) -> u32 {
+  var total = 0.0;
+  for (var i = 0u; i < 256u; i++) { total += sums[i].x; }
+  let wanted = uniform_number * total;
+  var before = 0.0;
+  var part = 0u;
+  while (part < 255u && before + sums[part].x <= wanted) {
+    before += sums[part].x;
+    part++;
+  }
+  var chosen = 0u;
+  for (var i = part * segment; i < min((part + 1u) * segment, s.width) && before <= wanted; i++) {
+    let weight = weights[base + i];
+    if (weight > 0.0 && key_of(logits[base + i]) >= least) {
+      chosen = i;
+      before += weight;
+    }
+  }
+  return chosen;
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let row = group.y * groups.x + group.x;
+  if (row >= s.rows) { return; }
+  let base = row * s.width;
+  var most = 0u;
+  for (var i = lane; i < s.width; i += 256u) { most = max(most, key_of(logits[base + i])); }
+  most = largest(most, lane);
+  let temperature = settings[0];
+  let top_k = floor(settings[1]);
+  let top_p = settings[2];
+  if (temperature <= 0.0) {
+    var first = 0xffffffffu;
+    for (var i = lane; i < s.width; i += 256u) {
+      if (key_of(logits[base + i]) == most) { first = min(first, i); }
+    }
+    first = ~largest(~first, lane);
+    if (lane == 0u) { token[row] = i32(first); }
+    return;
+  }
+  for (var i = lane; i < s.width; i += 256u) {
+    weights[base + i] = exp((logits[base + i] - float_of(most)) / temperature);
+  }
+  storageBarrier();
+  var least = 0u;
+  if (top_k >= 1.0 && top_k < f32(s.width)) { least = threshold(top_k, false, base, lane); }
+  if (top_p < 1.0) {
+    let wanted = top_p * tally(vec3<u32>(least), true, base, lane).x;
+    least = min(threshold(wanted, true, base, lane), most);
+  }
+  let segment = (s.width + 255u) / 256u;
+  var sum = 0.0;
+  for (var i = lane * segment; i < min((lane + 1u) * segment, s.width); i++) {
+    if (key_of(logits[base + i]) >= least) { sum += weights[base + i]; }
+  }
+  sums[lane] = vec3<f32>(sum);
+  workgroupBarrier();
+  if (lane == 0u) {
+    let u = to_uniform(philox(row >> 2u, state[1], state[0], s.stream));
+    token[row] = i32(draw(least, u[row & 3u], segment, base));
+  }
+}
