@@ -18,12 +18,23 @@ function polynomial(f: FunctionBuilder, x: V128, coefficients: readonly number[]
   return sum;
 }
 
+/** e^r for |r| ≤ ½·ln 2 to 3·10⁻⁹: a minimax fit. */
+const EXPONENTIAL = [
+  1,
+  1,
+  0.49999993432121603,
+  0.1666652039902048,
+  0.04166839078500003,
+  0.008368745110866807,
+  0.0013814540107379939,
+];
+
 /** Added to a float below 2²², it leaves the nearest integer plus 126 in the low bits: 1.5·2²³ + 126. */
 const ROUNDER = 12582912 + 126;
 
 /**
  * eˣ, to 1.6 ulp, 1 where |x| ≤ 1; below −87 it gives 0 and above 88.73 infinity.
- * x = n·ln 2 + r with |r| ≤ ½·ln 2, e^r by a polynomial of degree 6 (minimax fit), and 2ⁿ⁻¹ by the exponent's bits, doubled so that n = 128
+ * x = n·ln 2 + r with |r| ≤ ½·ln 2, e^r by a polynomial of degree 6, and 2ⁿ⁻¹ by the exponent's bits, doubled so that n = 128
  * overflows where it should.
  */
 export function exp(f: FunctionBuilder, input: V128): V128 {
@@ -31,15 +42,7 @@ export function exp(f: FunctionBuilder, input: V128): V128 {
   const rounded = f.v128(f.madd(x, c(f, Math.LOG2E), c(f, ROUNDER)));
   const n = f.v128(rounded.sub(c(f, ROUNDER)));
   const r = f.v128(f.nmadd(n, c(f, -2.12194440e-4), f.nmadd(n, c(f, 0.693359375), x)));
-  const p = polynomial(f, r, [
-    1,
-    1,
-    0.49999993432121603,
-    0.1666652039902048,
-    0.04166839078500003,
-    0.008368745110866807,
-    0.0013814540107379939,
-  ]);
+  const p = polynomial(f, r, EXPONENTIAL);
   const scaled = f.v128(p.mul(rounded.shlI(23)));
   return scaled.add(scaled);
 }
@@ -124,21 +127,30 @@ const GELU_CUBE = 0.044715;
  */
 export function gelu(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input.pmax(c(f, -10)));
-  return x.mul(sigmoid(f, geluTwice(f, x)));
+  const e = geluPower(f, f.v128(x.pmin(c(f, 10))));
+  return x.div(e.add(c(f, 1)));
 }
 
 /** The derivative of GELU by tanh: s + x·s·(1 − s)·2u′, s = sigmoid(2u), to 2.5·10⁻⁷ absolute. */
 export function geluDerivative(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input.pmax(c(f, -10)).pmin(c(f, 10)));
-  const e = f.v128(exp(f, geluTwice(f, x).neg()));
+  const e = f.v128(geluPower(f, x));
   const s = f.v128(c(f, 1).div(e.add(c(f, 1))));
   const slope = f.madd(x.mul(x), c(f, 6 * GELU_CUBE * GELU_SCALE), c(f, 2 * GELU_SCALE));
   return f.madd(x.mul(s).mul(e.mul(s)), slope, s);
 }
 
-/** 2u. */
-function geluTwice(f: FunctionBuilder, x: V128): V128 {
-  return x.mul(f.madd(x.mul(x), c(f, 2 * GELU_CUBE * GELU_SCALE), c(f, 2 * GELU_SCALE)));
+/**
+ * e^−2u for |x| ≤ 10, as 2^t with |t| ≤ 126: t is rounded once, which costs up to 2⁻¹⁸ relative where e^−2u is far from 1 and counts little,
+ * and spares the two-part ln 2 and the limits of `exp`. 2^t by a polynomial of degree 6, that of `exp`.
+ */
+function geluPower(f: FunctionBuilder, x: V128): V128 {
+  const scale = -2 * GELU_SCALE * Math.LOG2E;
+  const t = f.v128(x.mul(f.madd(x.mul(x), c(f, GELU_CUBE * scale), c(f, scale))));
+  const rounded = f.v128(t.add(c(f, ROUNDER + 1)));
+  const r = f.v128(t.sub(rounded.sub(c(f, ROUNDER + 1))));
+  const p = polynomial(f, r, EXPONENTIAL.map((a, i) => a * Math.LN2 ** i));
+  return p.mul(rounded.shlI(23));
 }
 
 /** GELU by erf: ½x·(1 + erf(x/√2)), to 2·10⁻⁷·max(1, |x|). */
