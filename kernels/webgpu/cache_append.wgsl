@@ -15,8 +15,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let column = i % s.width;
   let place = u32(position[0]) + row % s.time;
   if (place >= s.length) { return; }
-  let from = row * s.stride + s.offset + column;
+  let origin = row * s.stride + s.offset + column;
   let to = (row / s.time * s.length + place) * s.width + column;
-  keys[to] = packed[from];
-  values[to] = packed[from + s.width];
+  keys[to] = packed[origin];
+  values[to] = packed[origin + s.width];
 }

@@ -10,6 +10,9 @@
  */
 import { attention as cpu } from "../../kernels/cpu/attention.ts";
 import { attentionBackward as cpuBackward } from "../../kernels/cpu/attention_backward.ts";
+import code from "../../kernels/webgpu/attention.wgsl" with { type: "text" };
+import keyValueCode from "../../kernels/webgpu/attention_backward_kv.wgsl" with { type: "text" };
+import queryCode from "../../kernels/webgpu/attention_backward_q.wgsl" with { type: "text" };
 import type { Kernel } from "../device/kernel.ts";
 import {
   type AttentionLayout,
@@ -28,6 +31,12 @@ const KERNEL: Kernel = {
   reads: ["q", "k", "v", "lengths"],
   writes: ["output", "logSum"],
   scalars: { ...LAYOUT_SCALARS, tiles: "i32", chunks: "i32" },
+  webgpu: {
+    code,
+    workgroups: ({ batch, heads, queries }, { QUERIES }) => [
+      batch * heads * Math.ceil(queries / QUERIES),
+    ],
+  },
   cpu,
 };
 
@@ -38,6 +47,34 @@ const BACKWARD: Kernel = {
   writes: ["dq", "dk", "dv"],
   scalars: { ...LAYOUT_SCALARS, chunks: "i32" },
   cpu: cpuBackward,
+};
+
+/** On WebGPU one computes dQ … */
+const BACKWARD_Q: Kernel = {
+  name: "attention_backward_q",
+  reads: ["q", "k", "v", "lengths", "output", "gradient", "logSum"],
+  writes: ["dq", "delta"],
+  scalars: LAYOUT_SCALARS,
+  webgpu: {
+    code: queryCode,
+    workgroups: ({ batch, heads, queries }, { QUERIES }) => [
+      batch * heads * Math.ceil(queries / QUERIES),
+    ],
+  },
+};
+
+/** … and another dK and dV, because floats cannot be added atomically. */
+const BACKWARD_KV: Kernel = {
+  name: "attention_backward_kv",
+  reads: ["q", "k", "v", "lengths", "gradient", "logSum", "delta"],
+  writes: ["dk", "dv"],
+  scalars: LAYOUT_SCALARS,
+  webgpu: {
+    code: keyValueCode,
+    workgroups: ({ batch, heads, group, keys }, { KEYS }) => [
+      batch * heads / group * Math.ceil(keys / KEYS),
+    ],
+  },
 };
 
 /** Options of `selfAttention`. */
@@ -134,7 +171,8 @@ function forward(inputs: Inputs, layout: AttentionLayout): Outputs {
   const tiles = batch * heads * Math.ceil(queries / CPU_QUERIES);
   const scalars = { ...layout.scalars, tiles, chunks: chunksOf(tiles, work(layout)) };
   const buffers = { ...inputs, output, logSum };
-  launch(KERNEL, buffers, scalars, constants(layout, inputs.lengths));
+  const QUERIES = rowsInTile(headSize, 64);
+  launch(KERNEL, buffers, scalars, { ...constants(layout, inputs.lengths), QUERIES });
   return { output, logSum };
 }
 
@@ -143,7 +181,31 @@ function backward(
   gradients: { readonly dq: Tensor; readonly dk: Tensor; readonly dv: Tensor },
   layout: AttentionLayout,
 ): void {
+  if (inputs.q.device.kind === "webgpu") return backwardInTwo(inputs, gradients, layout);
   const keyHeads = layout.batch * layout.heads / layout.group;
   const scalars = { ...layout.scalars, chunks: chunksOf(keyHeads, 3 * work(layout)) };
   launch(BACKWARD, { ...inputs, ...gradients }, scalars, constants(layout, inputs.lengths));
+}
+
+function backwardInTwo(
+  inputs: Inputs & Outputs & { readonly gradient: Tensor },
+  { dq, dk, dv }: { readonly dq: Tensor; readonly dk: Tensor; readonly dv: Tensor },
+  layout: AttentionLayout,
+): void {
+  const { headSize, scalars } = layout;
+  const { q, k, v, lengths, output, gradient, logSum } = inputs;
+  const delta = empty(logSum.shape, "f32", q.device);
+  const fixed = constants(layout, lengths);
+  const rows = { q, k, v, lengths, gradient, logSum };
+  const QUERIES = rowsInTile(headSize, 64);
+  launch(BACKWARD_Q, { ...rows, output, dq, delta }, scalars, { ...fixed, QUERIES });
+  const KEYS = rowsInTile(headSize, 32);
+  const SEPARATE = dk === dv ? 0 : 1;
+  const buffers = { ...rows, delta, dk, dv: SEPARATE ? dv : undefined };
+  launch(BACKWARD_KV, buffers, scalars, { ...fixed, KEYS, SEPARATE });
+}
+
+/** Rows of a workgroup's tile, so that its memory stays below 16 KiB: 16 for heads up to `limit`, 8 above. */
+function rowsInTile(headSize: number, limit: number): number {
+  return headSize <= limit ? 16 : 8;
 }
