@@ -10,7 +10,8 @@ import { activations, assertProduct, floats, FORMS, reference } from "./matmul_r
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { add, mul } from "../lib/tensor/binary.ts";
 import { feedForward } from "../lib/tensor/feed_forward.ts";
-import { type Activation, linear, matmul } from "../lib/tensor/matmul.ts";
+import { linear, matmul } from "../lib/tensor/matmul.ts";
+import type { Activation } from "../lib/tensor/product.ts";
 import { sum } from "../lib/tensor/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 

@@ -14,7 +14,8 @@ import {
 } from "./matmul_reference.ts";
 import { forEachDevice, sharedDevice } from "./devices.ts";
 import { useDevice } from "../lib/device/open_device.ts";
-import { type Activation, matmul, product, type ProductOptions } from "../lib/tensor/matmul.ts";
+import { matmul } from "../lib/tensor/matmul.ts";
+import { type Activation, product, type ProductOptions } from "../lib/tensor/product.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 
 const SIZES = [1, 2, 3, 5, 7, 8, 9, 16, 33, 64, 65, 127];
@@ -44,7 +45,18 @@ for (const form of FORMS) {
   });
 
   forEachDevice(`matmul: ${form.name} at sizes that no tile divides`, async () => {
-    for (const [m, n, k] of [[257, 131, 519], [6, 300, 1030], [301, 8, 77], [130, 515, 9]]) {
+    for (
+      const [m, n, k] of [
+        [257, 131, 519],
+        [6, 300, 1030],
+        [301, 8, 77],
+        [130, 515, 9],
+        [1, 1027, 301],
+        [2, 330, 511],
+        [3, 517, 515],
+        [4, 260, 514],
+      ]
+    ) {
       const a = floats(m * k, 3), b = floats(k * n, 4);
       const sizes = { m, n, k };
       const c = product(tensor(a), tensor(b), sizes, [m, n], form);
@@ -58,7 +70,7 @@ for (const form of FORMS) {
   });
 
   forEachDevice(`matmul: epilogues of ${form.name}`, async () => {
-    for (const [m, n, k] of [[13, 21, 10], [1, 9, 5], [7, 3, 64], [70, 66, 34]]) {
+    for (const [m, n, k] of [[13, 21, 10], [1, 9, 5], [3, 66, 7], [7, 3, 64], [70, 66, 34]]) {
       for (const activation of ["none", "gelu", "gelu_erf", "relu", "silu"] as const) {
         await checkEpilogue(form, m, n, k, activation);
       }

@@ -16,7 +16,7 @@ export interface Cut {
 }
 
 /** Most of k in a panel: a panel of B (12 KB) and six rows of A (9 KB) fit the first cache. */
-const MOST_DEPTH = 384;
+const MOST_DEPTH = 256;
 /** Most bytes of packed B, for half of a second cache of 512 KB. */
 const MOST_PACKED = 256 * 1024;
 /** Most blocks along each axis that are tried. */

@@ -21,30 +21,44 @@ export function definePack(k: KernelBuilder, width: 6 | 8, transposed: boolean):
 
 const parameters = (f: FunctionBuilder) => [0, 1, 2, 3, 4, 5].map((i) => f.i32Parameter(i));
 
+/** Rows copied side by side, so that several reads from memory are on their way at once. */
+const TOGETHER = 4;
+
 function emitCopy(f: FunctionBuilder, width: 6 | 8): void {
   const [x, xStep, depth, columns, panels, panelBytes] = parameters(f);
-  const second = 4 * (width - 4); // the second vector of a row overlaps the first where the width is 6
   const wholeBytes = f.i32(columns.divU(width).mul(4 * width));
   const bytes = f.i32(columns.shl(2));
-  f.for(0, depth, 1, () => {
-    const from = f.i32(x);
+  const copyRows = (count: number) => {
+    const rows = Array.from({ length: count }, () => f.i32());
+    f.set(rows[0], x);
+    for (let i = 1; i < count; i++) f.set(rows[i], rows[i - 1].add(xStep));
     const to = f.i32(panels);
     const end = f.i32(x.add(wholeBytes));
-    f.while(from.ltU(end), () => {
-      f.storeV128(to, from.loadV128());
-      f.storeV128(to, from.loadV128(second), second);
-      f.set(from, from.add(4 * width));
+    const two = [f.v128(), f.v128()];
+    const second = 4 * (width - 4); // the second vector of a row overlaps the first where the width is 6
+    f.while(rows[0].ltU(end), () => {
+      rows.forEach((row, i) => {
+        f.set(two[0], row.loadV128());
+        f.set(two[1], row.loadV128(second));
+        f.storeV128(to, two[0], 4 * width * i);
+        f.storeV128(to, two[1], 4 * width * i + second);
+        f.set(row, row.add(4 * width));
+      });
       f.set(to, to.add(panelBytes));
     });
     f.set(end, x.add(bytes));
-    f.while(from.ltU(end), () => {
-      f.storeF32(to, from.loadF32());
-      f.set(from, from.add(4));
+    f.while(rows[0].ltU(end), () => {
+      rows.forEach((row, i) => {
+        f.storeF32(to, row.loadF32(), 4 * width * i);
+        f.set(row, row.add(4));
+      });
       f.set(to, to.add(4));
     });
-    f.set(x, x.add(xStep));
-    f.set(panels, panels.add(4 * width));
-  });
+    f.set(x, x.add(xStep.mul(count)));
+    f.set(panels, panels.add(4 * width * count));
+  };
+  f.for(0, f.i32(depth.divU(TOGETHER)), 1, () => copyRows(TOGETHER));
+  f.for(0, f.i32(depth.remU(TOGETHER)), 1, () => copyRows(1));
 }
 
 function emitTransposed(f: FunctionBuilder): void {

@@ -8,15 +8,13 @@
  */
 import { differentiable, isTracked } from "./autograd.ts";
 import {
-  type Activation,
-  expectActivation,
   expectShape,
   gradientOfBias,
   gradientOfInput,
   gradientOfWeight,
   linearSizes,
-  product,
 } from "./matmul.ts";
+import { type Activation, expectActivation, product } from "./product.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
 /** Options of `feedForward`. */
