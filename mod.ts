@@ -70,6 +70,11 @@ export { rotary } from "./lib/tensor/rotary.ts";
 export { embedding } from "./lib/tensor/embedding.ts";
 export { crossEntropy, tokenLosses } from "./lib/tensor/cross_entropy.ts";
 export { dropout } from "./lib/tensor/dropout.ts";
+export { randomNormal, randomUniform } from "./lib/tensor/random.ts";
+export { sampleToken } from "./lib/tensor/sample_token.ts";
+export { customOp } from "./lib/tensor/custom_op.ts";
+export type { CustomOp, CustomOpDefinition } from "./lib/tensor/custom_op.ts";
+export type { CpuKernel, Scalars, ScalarType } from "./lib/device/kernel.ts";
 export { copy } from "./lib/tensor/copy.ts";
 export { reshape } from "./lib/tensor/reshape.ts";
 

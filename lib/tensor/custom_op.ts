@@ -1,0 +1,218 @@
+/**
+ * Operations that a user's own file adds: a kernel in WGSL, in WebAssembly or in both, and its derivative.
+ *
+ * @module
+ */
+import type { CpuKernel, Kernel, ScalarType } from "../device/kernel.ts";
+import { formatShape, sameShape, type Shape } from "../shape.ts";
+import { differentiable } from "./autograd.ts";
+import { deviceOf, expectType, launch } from "./launch.ts";
+import { type DType, empty, type Tensor } from "./tensor.ts";
+
+/** Something for each input, by name. */
+type ByName<Names, Value> = { readonly [Name in keyof Names]: Value };
+
+/** What an operation of one's own is made of. */
+export interface CustomOpDefinition<
+  Inputs extends Readonly<Record<string, DType>>,
+  Scalars extends Readonly<Record<string, ScalarType>>,
+> {
+  /** For error messages. */
+  readonly name: string;
+  /** The dtype of each input. Their order is that of the bindings. */
+  readonly inputs: Inputs;
+  /** Numbers given at each call. `count`, a u32 with the number of the result's elements, is always there before them. */
+  readonly scalars?: Scalars;
+  /** The result's shape. Default: that of the first input. */
+  readonly shape?: (shapes: ByName<Inputs, Shape>, scalars: ByName<Scalars, number>) => Shape;
+  /** The result's dtype. Default f32. */
+  readonly dtype?: DType;
+  /**
+   * WGSL with an entry point `main`, without declarations of its buffers and scalars: there is a storage array for each input by its name, one
+   * to write called `output`, and a uniform struct `scalars`.
+   */
+  readonly wgsl?: string;
+  /** Workgroups to launch; more than 65,535 in the first dimension are folded into the second. Default: ⌈count / 256⌉. */
+  readonly workgroups?: (
+    scalars: ByName<Scalars, number> & { readonly count: number },
+  ) => readonly number[];
+  /** The same as a function that writes WebAssembly; it finds inputs, `output` and scalars by name. */
+  readonly cpu?: CpuKernel;
+  /** From the gradient of the result to those of the f32 inputs, by name; an input left out gets none. */
+  readonly backward?: (
+    gradient: Tensor,
+    call: {
+      readonly inputs: ByName<Inputs, Tensor>;
+      readonly output: Tensor;
+      readonly scalars: ByName<Scalars, number>;
+    },
+  ) => { readonly [Name in keyof Inputs]?: Tensor };
+}
+
+/** An operation of one's own: inputs and scalars by name to its result. */
+export type CustomOp<
+  Inputs extends Readonly<Record<string, DType>>,
+  Scalars extends Readonly<Record<string, ScalarType>>,
+> = (inputs: ByName<Inputs, Tensor>, scalars?: ByName<Scalars, number>) => Tensor;
+
+let made = 0;
+
+/**
+ * Makes an operation from kernels of one's own. It is recorded by `compile` and differentiated like those of the library.
+ *
+ * A device without its kernel refuses a call with a TypeError, as do inputs and scalars that were not declared, and a derivative that is
+ * asked for without `backward`. A call with the same definition is the same kernel: make the operation once, not at each use.
+ *
+ * ```ts
+ * import { customOp, openDevice, sum, tensor, valueAndGrad } from "../../mod.ts";
+ *
+ * // Leaky ReLU: y = x where x > 0, else slope·x. `threshold` is its derivative: dy where x > 0, else slope·dy.
+ * const wgsl = (value: string) => `
+ *   @compute @workgroup_size(256)
+ *   fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+ *           @builtin(local_invocation_index) lane: u32) {
+ *     let i = (group.y * groups.x + group.x) * 256u + lane;
+ *     if (i >= scalars.count) { return; }
+ *     output[i] = ${value} * select(scalars.slope, 1.0, x[i] > 0.0);
+ *   }`;
+ * const leakyBackward = customOp({
+ *   name: "leaky_relu_backward",
+ *   inputs: { x: "f32", dy: "f32" },
+ *   scalars: { slope: "f32" },
+ *   wgsl: wgsl("dy[i]"),
+ *   cpu: {
+ *     chunks: () => 1,
+ *     emit(k) {
+ *       const { f } = k;
+ *       const [x, dy, output] = [k.pointer("x"), k.pointer("dy"), k.pointer("output")];
+ *       const slope = k.float("slope");
+ *       f.for(0, f.i32(k.integer("count").shl(2)), 4, (i) => {
+ *         const gradient = f.f32(dy.add(i).loadF32());
+ *         f.if(x.add(i).loadF32().le(0), () => f.set(gradient, gradient.mul(slope)));
+ *         f.storeF32(output.add(i), gradient);
+ *       });
+ *     },
+ *   },
+ * });
+ * const leakyRelu = customOp({
+ *   name: "leaky_relu",
+ *   inputs: { x: "f32" },
+ *   scalars: { slope: "f32" },
+ *   wgsl: wgsl("x[i]"),
+ *   cpu: {
+ *     chunks: ({ count }) => Math.ceil(count / 8192), // cut so that threads can share the work
+ *     emit(k) {
+ *       const { f } = k;
+ *       const [x, output, slope] = [k.pointer("x"), k.pointer("output"), k.float("slope")];
+ *       const start = f.i32(k.chunk.mul(8192));
+ *       const left = f.i32(k.integer("count").sub(start));
+ *       const end = f.i32(start.add(left.minU(8192)).shl(2));
+ *       f.for(start.shl(2), end, 4, (i) => {
+ *         const value = f.f32(x.add(i).loadF32());
+ *         f.if(value.le(0), () => f.set(value, value.mul(slope)));
+ *         f.storeF32(output.add(i), value);
+ *       });
+ *     },
+ *   },
+ *   backward: (dy, { inputs: { x }, scalars }) => ({ x: leakyBackward({ x, dy }, scalars) }),
+ * });
+ *
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const x = tensor([-2, 3]);
+ * const { value, gradients } = valueAndGrad(() => sum(leakyRelu({ x }, { slope: 0.5 })), [x]);
+ * console.log(await value.item(), await gradients[0].data()); // 2 [0.5, 1]
+ * device.close();
+ * ```
+ */
+export function customOp<
+  const Inputs extends Readonly<Record<string, DType>>,
+  const Scalars extends Readonly<Record<string, ScalarType>> = Record<never, never>,
+>(definition: CustomOpDefinition<Inputs, Scalars>): CustomOp<Inputs, Scalars> {
+  const { name, shape, dtype, backward } = definition;
+  const kernel = kernelOf(definition);
+  const names: (keyof Inputs & string)[] = Object.keys(definition.inputs);
+  return (inputs, scalars = {} as ByName<Scalars, number>) => {
+    expectNames(name, "inputs", Object.keys(inputs), names);
+    expectNames(name, "scalars", Object.keys(scalars), Object.keys(definition.scalars ?? {}));
+    names.forEach((input) =>
+      expectType(`${name}: ${input}`, inputs[input], definition.inputs[input])
+    );
+    const shapes = Object.fromEntries(names.map((input) => [input, inputs[input].shape]));
+    const result = shape?.(shapes as ByName<Inputs, Shape>, scalars) ?? inputs[names[0]].shape;
+    const tensors = names.map((input) => inputs[input]);
+    const output = empty(result, dtype, deviceOf(name, tensors));
+    launch(kernel, { ...inputs, output }, { ...scalars, count: output.size });
+    return differentiable(output, tensors, (gradient) => {
+      if (!backward) {
+        throw new TypeError(
+          `${name}: its derivative is needed, and customOp got no 'backward'; give one ('() => ({})' lets no gradient through)`,
+        );
+      }
+      const gradients = backward(gradient, { inputs, output, scalars });
+      names.forEach((input) => expectGradient(name, input, inputs[input], gradients[input]));
+      return names.map((input) => gradients[input]);
+    });
+  };
+}
+
+function kernelOf<
+  Inputs extends Readonly<Record<string, DType>>,
+  Scalars extends Readonly<Record<string, ScalarType>>,
+>(definition: CustomOpDefinition<Inputs, Scalars>): Kernel {
+  const { name, inputs, wgsl, cpu, workgroups } = definition;
+  const reads = Object.keys(inputs);
+  const scalars = { count: "u32", ...definition.scalars } as const;
+  if (!wgsl && !cpu) throw new TypeError(`customOp: ${name} needs a kernel; give 'wgsl' or 'cpu'`);
+  if (reads.length === 0) throw new TypeError(`customOp: ${name} needs at least one input`);
+  const taken = ["output", "scalars", "main"].find((word) => word in inputs);
+  if (taken) throw new TypeError(`customOp: ${name} cannot call an input '${taken}'`);
+  if (definition.scalars && "count" in definition.scalars) {
+    throw new TypeError(`customOp: ${name} has a scalar 'count' without naming it`);
+  }
+  const webgpu = wgsl === undefined ? undefined : {
+    code: declarations(inputs, definition.dtype ?? "f32", scalars) + wgsl,
+    workgroups: workgroups
+      ? (given: Readonly<Record<string, number>>) =>
+        workgroups(given as ByName<Scalars, number> & { readonly count: number })
+      : ({ count }: Readonly<Record<string, number>>) => [Math.ceil(count / 256)],
+  };
+  // A number tells two operations of one name apart: devices keep built kernels by name.
+  return { name: `${name}#${++made}`, reads, writes: ["output"], scalars, webgpu, cpu };
+}
+
+/** The bindings in WGSL. */
+function declarations(
+  inputs: Readonly<Record<string, DType>>,
+  dtype: DType,
+  scalars: Readonly<Record<string, ScalarType>>,
+): string {
+  const fields = Object.entries(scalars).map(([name, type]) => `${name}: ${type}`);
+  const names = Object.keys(inputs);
+  return [
+    ...names.map((name, i) =>
+      `@group(0) @binding(${i}) var<storage, read> ${name}: array<${inputs[name]}>;`
+    ),
+    `@group(0) @binding(${names.length}) var<storage, read_write> output: array<${dtype}>;`,
+    `struct Scalars { ${fields.join(", ")} }`,
+    `@group(0) @binding(${names.length + 1}) var<uniform> scalars: Scalars;`,
+  ].join("\n") + "\n";
+}
+
+function expectNames(name: string, what: string, given: string[], expected: string[]): void {
+  if (given.length === expected.length && given.every((key) => expected.includes(key))) return;
+  throw new TypeError(
+    `${name}: expected the ${what} ${expected.join(", ") || "none"}; got ${
+      given.join(", ") || "none"
+    }`,
+  );
+}
+
+function expectGradient(name: string, input: string, x: Tensor, dx: Tensor | undefined): void {
+  if (dx && !sameShape(dx.shape, x.shape)) {
+    throw new TypeError(
+      `${name}: 'backward' must give a gradient of shape ${
+        formatShape(x.shape)
+      } for ${input}, got ${dx}`,
+    );
+  }
+}

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import type { CpuKernel } from "../lib/device/kernel.ts";
+import { V128 } from "../lib/device/cpu/assembler.ts";
+import { valueAndGrad } from "../lib/tensor/autograd.ts";
+import { mul } from "../lib/tensor/binary.ts";
+import { compile } from "../lib/tensor/compile.ts";
+import { customOp } from "../lib/tensor/custom_op.ts";
+import { sum } from "../lib/tensor/reduce.ts";
+import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
+import { forEachDevice } from "./devices.ts";
+import { assertClose, checkGradients } from "./gradient_check.ts";
+
+const INDEX = `
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (i >= scalars.count) { return; }`;
+
+/** y = x³ + shift, four elements at a time on the CPU; its derivative is made of the library's own operations. */
+const cube = customOp({
+  name: "cube",
+  inputs: { x: "f32" },
+  scalars: { shift: "f32" },
+  wgsl: `${INDEX} output[i] = x[i] * x[i] * x[i] + scalars.shift; }`,
+  cpu: {
+    chunks: ({ count }) => Math.ceil(count / 4096),
+    emit(k) {
+      const { f } = k;
+      const shift = f.v128(k.float("shift").splat());
+      const start = f.i32(k.chunk.mul(4096));
+      const left = f.i32(k.integer("count").sub(start));
+      const offset = f.i32(start.shl(2));
+      const [x, y] = [f.i32(k.pointer("x").add(offset)), f.i32(k.pointer("output").add(offset))];
+      const value = (v: V128) => v.mul(v).mul(v).add(shift);
+      f.for(0, f.i32(left.minU(4096).shl(2)), 4, (i) => {
+        f.storeF32(y.add(i), value(x.add(i).loadSplat()).lane(0));
+      });
+    },
+  },
+  backward: (dy, { inputs: { x } }) => ({ x: mul(mul(dy, 3), mul(x, x)) }),
+});
+
+/** y[i] = x[ids[i] + first]: another shape, an i32 input, and two scalars. */
+const pickKernel: CpuKernel = {
+  chunks: () => 1,
+  emit(k) {
+    const { f } = k;
+    const [x, ids, y] = [k.pointer("x"), k.pointer("ids"), k.pointer("output")];
+    const first = k.integer("first");
+    f.for(0, k.integer("count"), 1, (i) => {
+      const id = ids.add(i.shl(2)).loadI32().add(first);
+      f.storeF32(y.add(i.shl(2)), x.add(id.shl(2)).loadF32());
+    });
+  },
+};
+const pick = customOp({
+  name: "pick",
+  inputs: { x: "f32", ids: "i32" },
+  scalars: { first: "i32", unused: "f32" },
+  shape: ({ ids }) => [...ids, 1],
+  wgsl: `${INDEX} output[i] = x[ids[i] + scalars.first]; }`,
+  workgroups: ({ count }) => [Math.ceil(count / 256)],
+  cpu: pickKernel,
+});
+
+for (const count of [1, 5, 4097]) {
+  forEachDevice(
+    `a custom operation on ${count} elements, run, recorded and differentiated`,
+    async () => {
+      const values = Float32Array.from({ length: count }, (_, i) => Math.sin(i));
+      const x = tensor(values);
+      const expected = values.map((v) => v ** 3 + 2);
+      assertClose(await cube({ x }, { shift: 2 }).data(), expected, 1e-6);
+      const compiled = compile(() => valueAndGrad(() => sum(cube({ x }, { shift: 2 })), [x]));
+      compiled();
+      const { gradients } = compiled();
+      assertClose(await gradients[0].data(), values.map((v) => 3 * v * v), 1e-6);
+    },
+  );
+}
+
+forEachDevice("a custom operation with a shape of its own and integers", async () => {
+  const x = tensor([10, 20, 30, 40]);
+  const ids = tensor(Int32Array.of(2, 0, 1), { shape: [3] });
+  const y = pick({ ids, x }, { first: 1, unused: 0 });
+  assert.deepEqual(y.shape, [3, 1]);
+  assertClose(await y.data(), [40, 20, 30], 0);
+});
+
+forEachDevice("a custom operation against finite differences", async () => {
+  const f = (x: Tensor) => cube({ x }, { shift: 0 });
+  await checkGradients(f, [{ values: [0.3, -1, 2], shape: [3] }]);
+});
+
+forEachDevice("two custom operations may have one name", async () => {
+  const constant = (value: number) =>
+    customOp({
+      name: "constant",
+      inputs: { x: "f32" },
+      wgsl: `${INDEX} output[i] = ${value}.0 + 0.0 * x[i]; }`,
+      cpu: {
+        chunks: () => 1,
+        emit: (k) => k.f.storeF32(k.pointer("output"), V128.of(value).lane(0)),
+      },
+    });
+  const x = tensor([0]);
+  assert.equal(await constant(1)({ x }).item(), 1);
+  assert.equal(await constant(2)({ x }).item(), 2);
+});
+
+forEachDevice("a custom operation names what is missing", async (device) => {
+  const x = tensor([1, 2]);
+  const other = device.kind === "cpu"
+    ? customOp({ name: "lonely", inputs: { x: "f32" }, wgsl: `${INDEX} output[i] = 1.0; }` })
+    : customOp({ name: "lonely", inputs: { x: "f32" }, cpu: pickKernel });
+  assert.throws(() => other({ x }), /lonely.*has no (CPU|WebGPU) kernel.*device '(webgpu|cpu)'/);
+  assert.throws(
+    () =>
+      valueAndGrad(() => sum(pick({ x, ids: tensor(Int32Array.of(0)) }, { first: 0, unused: 0 })), [
+        x,
+      ]),
+    /pick: its derivative is needed/,
+  );
+  assert.throws(() => cube({ x }), /cube: expected the scalars shift; got none/);
+  assert.throws(() => cube({ x: tensor(Int32Array.of(1)) }, { shift: 0 }), /cube: x: expected f32/);
+  const wrong = { x, y: x } as { x: Tensor };
+  assert.throws(() => cube(wrong, { shift: 0 }), /expected the inputs x; got x, y/);
+  const broken = customOp({
+    name: "broken",
+    inputs: { x: "f32" },
+    wgsl: `${INDEX} output[i] = x[i]; }`,
+    cpu: { chunks: () => 0, emit() {} },
+    backward: () => ({ x: tensor([1, 2, 3]) }),
+  });
+  assert.throws(() => valueAndGrad(() => sum(broken({ x })), [x]), /gradient of shape \[2\] for x/);
+  if (device.kind === "cpu") return;
+  const mistyped = customOp({
+    name: "mistyped",
+    inputs: { x: "f32" },
+    wgsl: `${INDEX} outptu[i] = 1.0; }`,
+  });
+  await assert.rejects(() => mistyped({ x }).data(), /mistyped[^]*outptu/);
+  // The invalid pipeline is reported once more when it is set.
+  await assert.rejects(() => mistyped({ x }).data(), /mistyped/);
+});
+
+Deno.test("customOp refuses an impossible definition", () => {
+  const inputs = { x: "f32" } as const;
+  assert.throws(() => customOp({ name: "none", inputs }), /give 'wgsl' or 'cpu'/);
+  assert.throws(() => customOp({ name: "none", inputs: {}, wgsl: "…" }), /at least one input/);
+  assert.throws(() => customOp({ name: "none", inputs: { output: "f32" }, wgsl: "…" }), /'output'/);
+  const scalars = { count: "u32" } as const;
+  assert.throws(() => customOp({ name: "none", inputs, scalars, wgsl: "…" }), /'count'/);
+});
