@@ -73,8 +73,26 @@ export { dropout } from "./lib/tensor/dropout.ts";
 export { randomNormal, randomUniform } from "./lib/tensor/random.ts";
 export { sampleToken } from "./lib/tensor/sample_token.ts";
 export { customOp } from "./lib/tensor/custom_op.ts";
-export type { CustomOp, CustomOpDefinition } from "./lib/tensor/custom_op.ts";
-export type { CpuKernel, Scalars, ScalarType } from "./lib/device/kernel.ts";
+export type { ByName, CustomOp, CustomOpDefinition } from "./lib/tensor/custom_op.ts";
+export type {
+  Constants,
+  CpuKernel,
+  Kernel,
+  KernelBuilder,
+  Scalars,
+  ScalarType,
+  WebGpuKernel,
+} from "./lib/device/kernel.ts";
+export { F32, FunctionBuilder, I32, ModuleBuilder, V128 } from "./lib/device/cpu/assembler.ts";
+export type {
+  Code,
+  Expression,
+  F32Like,
+  FunctionHandle,
+  I32Like,
+  ModuleOptions,
+  ValueType,
+} from "./lib/device/cpu/assembler.ts";
 export { copy } from "./lib/tensor/copy.ts";
 export { reshape } from "./lib/tensor/reshape.ts";
 

@@ -46,8 +46,11 @@ export interface Kernel {
   readonly updates?: readonly string[];
   /** Buffers that are written in full. */
   readonly writes: readonly string[];
+  /** How each scalar's bits are read, in the order of the block. */
   readonly scalars: Readonly<Record<string, ScalarType>>;
+  /** Without it the kernel runs on the CPU only. */
   readonly webgpu?: WebGpuKernel;
+  /** Without it the kernel runs on WebGPU only. */
   readonly cpu?: CpuKernel;
 }
 
@@ -85,6 +88,7 @@ export function kernelKey(kernel: Kernel, constants: Constants): string {
 export class KernelBuilder {
   readonly #loaded = new Map<string, I32 | F32>();
 
+  /** Writes `kernel`, with `constants`, as the function `f` of `module`. */
   constructor(
     readonly kernel: Kernel,
     readonly constants: Constants,

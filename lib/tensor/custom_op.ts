@@ -10,7 +10,7 @@ import { deviceOf, expectType, launch } from "./launch.ts";
 import { type DType, empty, type Tensor } from "./tensor.ts";
 
 /** Something for each input, by name. */
-type ByName<Names, Value> = { readonly [Name in keyof Names]: Value };
+export type ByName<Names, Value> = { readonly [Name in keyof Names]: Value };
 
 /** What an operation of one's own is made of. */
 export interface CustomOpDefinition<

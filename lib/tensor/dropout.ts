@@ -31,7 +31,7 @@ const KERNEL: Kernel = {
  * ```ts
  * import { dropout, ones, openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * const state = tensor(new Int32Array([1337, 0]));
+ * const state = tensor(new Int32Array([1338, 0]));
  * console.log(await dropout(ones([6]), 0.5, state).data()); // zeros and twos
  * device.close();
  * ```

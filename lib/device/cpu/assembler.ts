@@ -17,7 +17,8 @@ export type I32Like = I32 | number;
 /** An f32 expression, or a number standing for a constant. */
 export type F32Like = F32 | number;
 
-type Code = readonly number[];
+/** Instructions in binary form. */
+export type Code = readonly number[];
 
 const TYPE_BYTE: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
 
@@ -50,13 +51,16 @@ const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
 const memoryArgument = (alignment: number, offset: number) => [alignment, ...unsigned(offset)];
 
 /** An expression that leaves one value on the stack. `local` is set when it reads a local. */
-abstract class Expression {
+export abstract class Expression {
+  /** Of the instructions that leave the value; `local` is the index of the local they read. */
   constructor(readonly code: Code, readonly local?: number) {}
+  /** Tells expressions apart. */
   abstract readonly type: ValueType;
 }
 
 /** A 32-bit integer or address. Comparisons give 0 or 1. */
 export class I32 extends Expression {
+  /** Tells expressions apart. */
   readonly type = "i32";
   /** The constant `value`; both signed and unsigned notations are taken. */
   static of(value: I32Like): I32 {
@@ -65,69 +69,91 @@ export class I32 extends Expression {
   #two(opcode: number, other: I32Like): I32 {
     return new I32([...this.code, ...I32.of(other).code, opcode]);
   }
+  /** this + other, modulo 2³². */
   add(other: I32Like): I32 {
     return other === 0 ? this : this.#two(0x6a, other);
   }
+  /** this − other, modulo 2³². */
   sub(other: I32Like): I32 {
     return this.#two(0x6b, other);
   }
+  /** this · other, modulo 2³². */
   mul(other: I32Like): I32 {
     return other === 1 ? this : this.#two(0x6c, other);
   }
+  /** The unsigned quotient; traps where `other` is 0. */
   divU(other: I32Like): I32 {
     return this.#two(0x6e, other);
   }
+  /** The unsigned remainder; traps where `other` is 0. */
   remU(other: I32Like): I32 {
     return this.#two(0x70, other);
   }
+  /** Bitwise and. */
   and(other: I32Like): I32 {
     return this.#two(0x71, other);
   }
+  /** Bitwise or. */
   or(other: I32Like): I32 {
     return this.#two(0x72, other);
   }
+  /** Bitwise exclusive or. */
   xor(other: I32Like): I32 {
     return this.#two(0x73, other);
   }
+  /** Bits moved left by `other` modulo 32. */
   shl(other: I32Like): I32 {
     return this.#two(0x74, other);
   }
+  /** Bits moved right, the sign copied in. */
   shrS(other: I32Like): I32 {
     return this.#two(0x75, other);
   }
+  /** Bits moved right, zeros moved in. */
   shrU(other: I32Like): I32 {
     return this.#two(0x76, other);
   }
+  /** 1 where this is 0. */
   eqz(): I32 {
     return new I32([...this.code, 0x45]);
   }
+  /** this = other. */
   eq(other: I32Like): I32 {
     return this.#two(0x46, other);
   }
+  /** this ≠ other. */
   ne(other: I32Like): I32 {
     return this.#two(0x47, other);
   }
+  /** this < other, signed. */
   ltS(other: I32Like): I32 {
     return this.#two(0x48, other);
   }
+  /** this < other, unsigned. */
   ltU(other: I32Like): I32 {
     return this.#two(0x49, other);
   }
+  /** this > other, signed. */
   gtS(other: I32Like): I32 {
     return this.#two(0x4a, other);
   }
+  /** this > other, unsigned. */
   gtU(other: I32Like): I32 {
     return this.#two(0x4b, other);
   }
+  /** this ≤ other, signed. */
   leS(other: I32Like): I32 {
     return this.#two(0x4c, other);
   }
+  /** this ≤ other, unsigned. */
   leU(other: I32Like): I32 {
     return this.#two(0x4d, other);
   }
+  /** this ≥ other, signed. */
   geS(other: I32Like): I32 {
     return this.#two(0x4e, other);
   }
+  /** this ≥ other, unsigned. */
   geU(other: I32Like): I32 {
     return this.#two(0x4f, other);
   }
@@ -171,18 +197,23 @@ export class I32 extends Expression {
   #load(opcode: number, alignment: number, offset: number): Code {
     return [...this.code, opcode, ...memoryArgument(alignment, offset)];
   }
+  /** The word at this address plus `offset` bytes. */
   loadI32(offset = 0): I32 {
     return new I32(this.#load(0x28, 2, offset));
   }
+  /** The float at this address plus `offset` bytes. */
   loadF32(offset = 0): F32 {
     return new F32(this.#load(0x2a, 2, offset));
   }
+  /** An unsigned byte. */
   loadU8(offset = 0): I32 {
     return new I32(this.#load(0x2d, 0, offset));
   }
+  /** A signed byte. */
   loadS8(offset = 0): I32 {
     return new I32(this.#load(0x2c, 0, offset));
   }
+  /** An unsigned 16-bit number. */
   loadU16(offset = 0): I32 {
     return new I32(this.#load(0x2f, 1, offset));
   }
@@ -198,6 +229,7 @@ export class I32 extends Expression {
   loadS8x8(offset = 0): V128 {
     return new V128([...this.code, ...simd(0x01), ...memoryArgument(0, offset)]);
   }
+  /** The word at this address, read in one order by all threads. */
   atomicLoad(offset = 0): I32 {
     return new I32([...this.code, 0xfe, 0x10, ...memoryArgument(2, offset)]);
   }
@@ -220,7 +252,9 @@ export class I32 extends Expression {
 
 /** A 32-bit float. Comparisons give an I32 of 0 or 1. */
 export class F32 extends Expression {
+  /** Tells expressions apart. */
   readonly type = "f32";
+  /** The constant `value`. */
   static of(value: F32Like): F32 {
     return typeof value === "number" ? new F32([0x43, ...floatBytes(value)]) : value;
   }
@@ -233,54 +267,71 @@ export class F32 extends Expression {
   #compare(opcode: number, other: F32Like): I32 {
     return new I32([...this.code, ...F32.of(other).code, opcode]);
   }
+  /** this + other. */
   add(other: F32Like): F32 {
     return this.#two(0x92, other);
   }
+  /** this − other. */
   sub(other: F32Like): F32 {
     return this.#two(0x93, other);
   }
+  /** this · other. */
   mul(other: F32Like): F32 {
     return this.#two(0x94, other);
   }
+  /** this / other. */
   div(other: F32Like): F32 {
     return this.#two(0x95, other);
   }
+  /** The smaller one; NaN where either is NaN. */
   min(other: F32Like): F32 {
     return this.#two(0x96, other);
   }
+  /** The larger one; NaN where either is NaN. */
   max(other: F32Like): F32 {
     return this.#two(0x97, other);
   }
+  /** |this|. */
   abs(): F32 {
     return this.#one(0x8b);
   }
+  /** −this. */
   neg(): F32 {
     return this.#one(0x8c);
   }
+  /** The largest whole number not above this. */
   floor(): F32 {
     return this.#one(0x8e);
   }
+  /** The nearest whole number, halves to the even one. */
   nearest(): F32 {
     return this.#one(0x90);
   }
+  /** √this. */
   sqrt(): F32 {
     return this.#one(0x91);
   }
+  /** this = other. */
   eq(other: F32Like): I32 {
     return this.#compare(0x5b, other);
   }
+  /** this ≠ other. */
   ne(other: F32Like): I32 {
     return this.#compare(0x5c, other);
   }
+  /** this < other. */
   lt(other: F32Like): I32 {
     return this.#compare(0x5d, other);
   }
+  /** this > other. */
   gt(other: F32Like): I32 {
     return this.#compare(0x5e, other);
   }
+  /** this ≤ other. */
   le(other: F32Like): I32 {
     return this.#compare(0x5f, other);
   }
+  /** this ≥ other. */
   ge(other: F32Like): I32 {
     return this.#compare(0x60, other);
   }
@@ -304,6 +355,7 @@ export class F32 extends Expression {
 
 /** Four lanes: of floats unless the method's name ends in `I` (i32x4). */
 export class V128 extends Expression {
+  /** Tells expressions apart. */
   readonly type = "v128";
   /** The same float in all four lanes. */
   static of(value: number): V128 {
@@ -324,21 +376,27 @@ export class V128 extends Expression {
   #two(opcode: number, other: V128): V128 {
     return new V128([...this.code, ...other.code, ...simd(opcode)]);
   }
+  /** this + other. */
   add(other: V128): V128 {
     return this.#two(0xe4, other);
   }
+  /** this − other. */
   sub(other: V128): V128 {
     return this.#two(0xe5, other);
   }
+  /** this · other. */
   mul(other: V128): V128 {
     return this.#two(0xe6, other);
   }
+  /** this / other. */
   div(other: V128): V128 {
     return this.#two(0xe7, other);
   }
+  /** The smaller one; NaN where either is NaN. */
   min(other: V128): V128 {
     return this.#two(0xe8, other);
   }
+  /** The larger one; NaN where either is NaN. */
   max(other: V128): V128 {
     return this.#two(0xe9, other);
   }
@@ -350,18 +408,23 @@ export class V128 extends Expression {
   pmin(other: V128): V128 {
     return this.#two(0xea, other);
   }
+  /** |this|. */
   abs(): V128 {
     return this.#one(0xe0);
   }
+  /** −this. */
   neg(): V128 {
     return this.#one(0xe1);
   }
+  /** √this. */
   sqrt(): V128 {
     return this.#one(0xe3);
   }
+  /** The nearest whole numbers, halves to the even one. */
   nearest(): V128 {
     return this.#one(0x6a);
   }
+  /** The largest whole numbers not above the lanes. */
   floor(): V128 {
     return this.#one(0x68);
   }
@@ -369,21 +432,27 @@ export class V128 extends Expression {
   eq(other: V128): V128 {
     return this.#two(0x41, other);
   }
+  /** See `eq`. */
   ne(other: V128): V128 {
     return this.#two(0x42, other);
   }
+  /** See `eq`. */
   lt(other: V128): V128 {
     return this.#two(0x43, other);
   }
+  /** See `eq`. */
   gt(other: V128): V128 {
     return this.#two(0x44, other);
   }
+  /** See `eq`. */
   le(other: V128): V128 {
     return this.#two(0x45, other);
   }
+  /** See `eq`. */
   ge(other: V128): V128 {
     return this.#two(0x46, other);
   }
+  /** Bitwise and. */
   and(other: V128): V128 {
     return this.#two(0x4e, other);
   }
@@ -391,9 +460,11 @@ export class V128 extends Expression {
   andNot(other: V128): V128 {
     return this.#two(0x4f, other);
   }
+  /** Bitwise or. */
   or(other: V128): V128 {
     return this.#two(0x50, other);
   }
+  /** Bitwise exclusive or. */
   xor(other: V128): V128 {
     return this.#two(0x51, other);
   }
@@ -401,21 +472,27 @@ export class V128 extends Expression {
   bitSelect(yes: V128, no: V128): V128 {
     return new V128([...yes.code, ...no.code, ...this.code, ...simd(0x52)]);
   }
+  /** Integer sums, modulo 2³². */
   addI(other: V128): V128 {
     return this.#two(0xae, other);
   }
+  /** Integer differences, modulo 2³². */
   subI(other: V128): V128 {
     return this.#two(0xb1, other);
   }
+  /** Integer products, modulo 2³². */
   mulI(other: V128): V128 {
     return this.#two(0xb5, other);
   }
+  /** All bits of a lane set where the integers are equal. */
   eqI(other: V128): V128 {
     return this.#two(0x37, other);
   }
+  /** All bits of a lane set where this < other, signed. */
   ltSI(other: V128): V128 {
     return this.#two(0x39, other);
   }
+  /** All bits of a lane set where this > other, signed. */
   gtSI(other: V128): V128 {
     return this.#two(0x3b, other);
   }
@@ -423,12 +500,15 @@ export class V128 extends Expression {
   mulWideU(half: "low" | "high", other: V128): V128 {
     return this.#two(half === "low" ? 0xde : 0xdf, other);
   }
+  /** Bits of each lane moved left. */
   shlI(bits: number): V128 {
     return new V128([...this.code, ...I32.of(bits).code, ...simd(0xab)]);
   }
+  /** Bits of each lane moved right, the sign copied in. */
   shrSI(bits: number): V128 {
     return new V128([...this.code, ...I32.of(bits).code, ...simd(0xac)]);
   }
+  /** Bits of each lane moved right, zeros moved in. */
   shrUI(bits: number): V128 {
     return new V128([...this.code, ...I32.of(bits).code, ...simd(0xad)]);
   }
@@ -448,15 +528,19 @@ export class V128 extends Expression {
   anyTrue(): I32 {
     return new I32([...this.code, ...simd(0x53)]);
   }
+  /** The float of lane 0–3. */
   lane(index: number): F32 {
     return new F32([...this.code, ...simd(0x1f), index]);
   }
+  /** The integer of lane 0–3. */
   laneI(index: number): I32 {
     return new I32([...this.code, ...simd(0x1b), index]);
   }
+  /** With one lane replaced by a float. */
   withLane(index: number, value: F32): V128 {
     return new V128([...this.code, ...value.code, ...simd(0x20), index]);
   }
+  /** With one lane replaced by an integer. */
   withLaneI(index: number, value: I32): V128 {
     return new V128([...this.code, ...value.code, ...simd(0x1c), index]);
   }
@@ -469,8 +553,11 @@ export class V128 extends Expression {
 
 /** A function of the module under construction. */
 export interface FunctionHandle {
+  /** Its number in the module. */
   readonly index: number;
+  /** The types it takes. */
   readonly parameters: readonly ValueType[];
+  /** The type it gives; undefined for none. */
   readonly result?: ValueType;
 }
 
@@ -491,6 +578,7 @@ export class FunctionBuilder {
   readonly #prologue: number[] = [];
   readonly #constants = new Map<string, V128>();
 
+  /** A function of the module `module`; `parameters` and `result` are its type. */
   constructor(
     readonly module: ModuleBuilder,
     readonly parameters: readonly ValueType[],
@@ -542,7 +630,9 @@ export class FunctionBuilder {
   }
   /** `local = value`. */
   set(local: I32, value: I32Like): void;
+  /** `local = value`. */
   set(local: F32, value: F32Like): void;
+  /** `local = value`. */
   set(local: V128, value: V128): void;
   set(local: Expression, value: Expression | number): void {
     if (local.local === undefined) throw new TypeError("assembler: set needs a local");
@@ -563,17 +653,21 @@ export class FunctionBuilder {
     if (!this.module.relaxed) return c.sub(a.mul(b));
     return new V128([...a.code, ...b.code, ...c.code, ...simd(0x106)]);
   }
+  /** Writes a word at `address` plus `offset` bytes. */
   storeI32(address: I32, value: I32Like, offset = 0): void {
     const operands = [...address.code, ...I32.of(value).code];
     this.#body.push(...operands, 0x36, ...memoryArgument(2, offset));
   }
+  /** Writes a float at `address` plus `offset` bytes. */
   storeF32(address: I32, value: F32Like, offset = 0): void {
     const operands = [...address.code, ...F32.of(value).code];
     this.#body.push(...operands, 0x38, ...memoryArgument(2, offset));
   }
+  /** Writes sixteen bytes; the address need not be aligned. */
   storeV128(address: I32, value: V128, offset = 0): void {
     this.#body.push(...address.code, ...value.code, ...simd(0x0b), ...memoryArgument(2, offset));
   }
+  /** Writes a word, seen by all threads in one order. */
   atomicStore(address: I32, value: I32Like, offset = 0): void {
     const operands = [...address.code, ...I32.of(value).code];
     this.#body.push(...operands, 0xfe, 0x17, ...memoryArgument(2, offset));
@@ -675,12 +769,14 @@ export interface ModuleOptions {
 
 /** Gathers functions and writes the module: it imports `env.memory` (shared, up to 4 GiB). */
 export class ModuleBuilder {
+  /** Whether multiply-adds are fused. */
   readonly relaxed: boolean;
   readonly #table: boolean;
   readonly #types: { key: string; code: number[] }[] = [];
   readonly #functions: FunctionBuilder[] = [];
   readonly #exports: { name: string; index: number }[] = [];
 
+  /** An empty module. */
   constructor(options: ModuleOptions = {}) {
     this.relaxed = options.relaxed ?? relaxedSimdSupported();
     this.#table = options.table ?? false;
