@@ -29,7 +29,7 @@ export function sumOf(step: Fold["step"]): Fold {
 /** The fold that keeps the largest element. */
 export const LARGEST: Fold = {
   initial: -Infinity,
-  step: (_, running, x) => running.max(x),
+  step: (_, running, x) => running.pmax(x),
   merge: (a, b) => a.max(b),
   lanes: maxLane,
 };

@@ -2,15 +2,15 @@
  * y[o,p,i] = scale · Σⱼ x[o,j,i], or maxⱼ, with j over the p-th segment of the axis. x: [outer,length,inner], y: [outer,parts,inner] f32.
  *
  * An item is one output (`COLUMNS` 0, where inner = 1) or a block of neighbouring columns (`COLUMNS` 1); a chunk computes `group` items.
- * Sums are kept in f32: a row in 16 running sums, a column in steps of eight rows added pairwise. `OP` is an index into `REDUCTIONS`;
+ * Sums are kept in f32: a row in 16 running sums, a column in steps of four rows added pairwise. `OP` is an index into `REDUCTIONS`;
  * reduce.wgsl numbers its cases alike.
  *
  * @module
  */
-import { type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { type I32, V128 } from "../../lib/device/cpu/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { type Fold, foldRow, LARGEST, sumOf } from "./fold.ts";
-import { forVectors } from "./rows.ts";
+import { forVectors, mapVectors } from "./rows.ts";
 
 /** The reductions, in the order of their numbers. */
 export const REDUCTIONS: Readonly<Record<string, Fold>> = {
@@ -20,13 +20,16 @@ export const REDUCTIONS: Readonly<Record<string, Fold>> = {
 };
 
 /** Rows that are added at once in a column sum. */
-const ROWS = 8;
+const ROWS = 4;
 
 export const reduce: CpuKernel = {
   chunks: ({ items, group }) => Math.ceil(items / group),
   emit(k) {
     const { f } = k;
     const fold = Object.values(REDUCTIONS)[k.constants.OP];
+    if (k.constants.COLUMNS && fold === REDUCTIONS.sumOfSquares) {
+      throw new TypeError("reduce: squares are summed along rows only");
+    }
     const [x, y] = ["x", "y"].map((name) => k.pointer(name));
     const [length, inner, parts] = ["length", "inner", "parts"].map((name) => k.integer(name));
     const [segment, blocks, block] = ["segment", "blocks", "block"].map((name) => k.integer(name));
@@ -36,10 +39,10 @@ export const reduce: CpuKernel = {
     const end = f.i32(first.add(group));
     f.for(first, f.i32(end.minU(items)), 1, (item) => {
       const output = f.i32(item.divU(blocks));
-      const from = f.i32(output.remU(parts).mul(segment));
-      const left = f.i32(length.sub(from));
+      const start = f.i32(output.remU(parts).mul(segment));
+      const left = f.i32(length.sub(start));
       const rows = f.i32(left.minU(segment));
-      const row = output.divU(parts).mul(length).add(from);
+      const row = output.divU(parts).mul(length).add(start);
       if (!k.constants.COLUMNS) {
         const [value] = foldRow(f, rows, [f.i32(x.add(row.shl(2)))], [fold]);
         f.storeF32(y.add(output.shl(2)), value.mul(scale));
@@ -48,11 +51,11 @@ export const reduce: CpuKernel = {
       const column = f.i32(item.remU(blocks).mul(block));
       const right = f.i32(inner.sub(column));
       const columns = f.i32(right.minU(block));
-      const from2 = f.i32(x.add(row.mul(inner).add(column).shl(2)));
-      const to = f.i32(y.add(output.mul(inner).add(column).shl(2)));
-      emitColumns(k, fold, { x: from2, y: to, rows, columns, stride: f.i32(inner.shl(2)) });
+      const at = (base: I32, row: I32) => f.i32(base.add(row.mul(inner).add(column).shl(2)));
+      const [from, to] = [at(x, row), at(y, output)];
+      emitColumns(k, fold, { x: from, y: to, rows, columns, stride: f.i32(inner.shl(2)) });
       const scales = f.v128(scale.splat());
-      map(f, columns, to, (value) => value.mul(scales));
+      mapVectors(f, columns, [to], to, (value) => value.mul(scales));
     });
   },
 };
@@ -69,10 +72,7 @@ interface Columns {
 /** Runs over the rows, a few at a time, and gathers them in y, which stays in the nearest cache. */
 function emitColumns(k: KernelBuilder, fold: Fold, { x, y, rows, columns, stride }: Columns): void {
   const { f } = k;
-  const add = (y: V128, values: readonly V128[]) => {
-    const mapped = values.map((value) => fold.step(f, V128.of(fold.initial), value));
-    return fold.merge(y, pairwise(mapped, fold.merge));
-  };
+  const add = (y: V128, values: readonly V128[]) => fold.merge(y, pairwise(values, fold.merge));
   const gather = (at: readonly I32[]) =>
     forVectors(f, columns, (i) => {
       const to = f.i32(y.add(i));
@@ -81,7 +81,7 @@ function emitColumns(k: KernelBuilder, fold: Fold, { x, y, rows, columns, stride
       const to = f.i32(y.add(i));
       f.storeF32(to, add(to.loadSplat(), at.map((p) => p.add(i).loadSplat())).lane(0));
     });
-  map(f, columns, y, () => V128.of(fold.initial));
+  mapVectors(f, columns, [], y, () => V128.of(fold.initial));
   const row = f.i32(x);
   const left = f.i32(rows);
   f.while(left.geU(ROWS), () => {
@@ -102,15 +102,4 @@ function pairwise(values: readonly V128[], merge: (a: V128, b: V128) => V128): V
   if (values.length === 1) return values[0];
   const half = values.length / 2;
   return merge(pairwise(values.slice(0, half), merge), pairwise(values.slice(half), merge));
-}
-
-/** y = map(y), elementwise. */
-function map(f: FunctionBuilder, count: I32, y: I32, map: (value: V128) => V128): void {
-  forVectors(f, count, (i) => {
-    const to = f.i32(y.add(i));
-    f.storeV128(to, map(to.loadV128()));
-  }, (i) => {
-    const to = f.i32(y.add(i));
-    f.storeF32(to, map(to.loadSplat()).lane(0));
-  });
 }

@@ -6,6 +6,9 @@
 import { type FunctionBuilder, I32, type V128 } from "../../lib/device/cpu/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel.ts";
 
+/** Vectors that `mapVectors` computes in one round of its loop. */
+const UNROLL = 2;
+
 /** Calls `body(row)` for the rows of this chunk: `group` of the `rows` that the kernel's scalars name. */
 export function forRows(k: KernelBuilder, body: (row: I32) => void): void {
   const { f } = k;
@@ -38,7 +41,10 @@ export function forVectors(
   });
 }
 
-/** `forVectors` where the tail computes the same vector function and keeps its first lane. */
+/**
+ * output = map(inputs), elementwise: `UNROLL` vectors at a time, then one, then single floats, for which the same vector function is computed
+ * and its first lane kept. `count` is a local or a constant.
+ */
 export function mapVectors(
   f: FunctionBuilder,
   count: I32 | number,
@@ -46,9 +52,24 @@ export function mapVectors(
   output: I32,
   map: (...values: V128[]) => V128,
 ): void {
-  forVectors(f, count, (i) => {
-    f.storeV128(output.add(i), map(...inputs.map((p) => p.add(i).loadV128())));
-  }, (i) => {
+  const bytes = f.i32(I32.of(count).shl(2));
+  const unrolled = f.i32(bytes.and(-16 * UNROLL));
+  const whole = f.i32(bytes.and(-16));
+  const i = f.i32(0);
+  const vector = (offset: number) => {
+    const value = map(...inputs.map((p) => p.add(i).loadV128(offset)));
+    f.storeV128(output.add(i), value, offset);
+  };
+  f.while(i.ltU(unrolled), () => {
+    for (let u = 0; u < UNROLL; u++) vector(16 * u);
+    f.set(i, i.add(16 * UNROLL));
+  });
+  f.while(i.ltU(whole), () => {
+    vector(0);
+    f.set(i, i.add(16));
+  });
+  f.while(i.ltU(bytes), () => {
     f.storeF32(output.add(i), map(...inputs.map((p) => p.add(i).loadSplat())).lane(0));
+    f.set(i, i.add(4));
   });
 }

@@ -59,25 +59,33 @@ function reduceParts(
   return y;
 }
 
-/** Elements a chunk of the CPU should read at least, and columns that make a cache line. */
-const CHUNK = 16384, LINE = 16;
-/** Columns that stay in the nearest cache while the rows go by. */
-const MOST_COLUMNS = 2048;
+/** Elements that a chunk of the CPU should read at least, and most chunks that are of use. */
+const CHUNK = 16384, MOST_CHUNKS = 64;
+/** Columns of a chunk: enough to read memory in long stretches, few enough to stay in the nearest cache while the rows go by. */
+const FEWEST_COLUMNS = 256, MOST_COLUMNS = 2048;
+
+function cpuChunks(elements: number): number {
+  return Math.min(MOST_CHUNKS, Math.ceil(elements / CHUNK));
+}
 
 function cpuParts({ outer, length, inner }: Run): number {
-  const independent = outer * Math.ceil(inner / LINE);
-  if (independent >= 8) return 1;
-  return Math.max(1, Math.floor(Math.min(length / 16, length * inner / CHUNK)));
+  const items = outer * Math.ceil(inner / MOST_COLUMNS);
+  if (items >= 8) return 1;
+  // A long sum is cut into chunks whatever their number: each part is added in one thread's running sums.
+  const chunks = inner === 1
+    ? Math.ceil(length / CHUNK)
+    : cpuChunks(outer * length * inner) / items;
+  return Math.max(1, Math.ceil(Math.min(length / 16, chunks)));
 }
 
 /** Blocks of columns, and how many (row, block) items make a chunk. */
 function cpuCut(rows: number, segment: number, inner: number): Record<string, number> {
-  const chunks = Math.min(64, Math.ceil(rows * segment * inner / CHUNK));
-  const share = Math.ceil(rows * inner / Math.max(1, chunks) / LINE) * LINE;
-  const block = Math.min(share, MOST_COLUMNS, Math.max(1, inner));
+  const chunks = Math.max(1, cpuChunks(rows * segment * inner));
+  const share = Math.ceil(inner * Math.min(1, rows / chunks) / 64) * 64;
+  const block = Math.min(inner, MOST_COLUMNS, Math.max(FEWEST_COLUMNS, share));
   const blocks = Math.ceil(inner / block);
   const items = rows * blocks;
-  return { items, group: Math.max(1, Math.ceil(items / Math.max(1, chunks))), blocks, block };
+  return { items, group: Math.max(1, Math.ceil(items / chunks)), blocks, block };
 }
 
 /** The constant `LANES`, which only WebGPU's kernel has. */
