@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { sum } from "../tensor/reduce.ts";
-import { sqrt, square } from "../tensor/unary.ts";
+import { sumOfSquares } from "../tensor/sum_of_squares.ts";
+import { sqrt } from "../tensor/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { FlatParameters } from "./flat.ts";
 
@@ -40,7 +40,7 @@ export abstract class Optimiser {
   /** Updates every parameter; returns ‖gradients‖, the norm over all of them before any clip, []. */
   update(gradients: readonly Tensor[]): Tensor {
     this.flat.gather(gradients);
-    const squares = sum(square(this.flat.gradient));
+    const squares = sumOfSquares(this.flat.gradient).view([]);
     this.launchUpdate(squares);
     return sqrt(squares);
   }
