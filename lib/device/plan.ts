@@ -28,6 +28,12 @@ interface Uses {
 const present = (buffers: readonly (Storage | undefined)[]) =>
   buffers.filter((buffer): buffer is Storage => buffer !== undefined);
 
+const launchOf = (entry: Entry) => entry.kind === "launch" ? entry.launch : entry.copy;
+
+const overlap = (a: Range, b: Range) =>
+  a.allocation === b.allocation && a.byteOffset < b.byteOffset + b.bytes &&
+  b.byteOffset < a.byteOffset + a.bytes;
+
 function usesOf(launch: Launch<Storage>): Uses {
   const { reads, updates = [] } = launch.kernel;
   const written = reads.length;
@@ -44,7 +50,7 @@ export function plan(device: Device, recorder: Recorder, outputs: ReadonlySet<St
     const next = root.get(storage);
     return next ? find(next) : storage;
   };
-  const { launches, fixed } = resolveMoves(recorder.entries, outputs, root);
+  const { launches, fixed } = resolveMoves(recorder.entries, outputs, root, find);
   const live = liveLaunches(launches, [...outputs, ...fixed.keys()], find);
   const slots = assignSlots(live, outputs, fixed, find);
   const allocations = slots.map((slot) => device.allocate(slot.bytes));
@@ -68,13 +74,14 @@ function resolveMoves(
   entries: readonly Entry[],
   outputs: ReadonlySet<Storage>,
   root: Map<Storage, Storage>,
+  find: (storage: Storage) => Storage,
 ): { launches: Launch<Storage>[]; fixed: Map<Storage, Range> } {
   const fixed = new Map<Storage, Range>();
   const firstWrite = new Map<Storage, number>();
   const lastUse = new Map<Storage, number>();
   const isRead = new Set<Storage>();
   entries.forEach((entry, i) => {
-    const { reads, writes } = usesOf(entry.kind === "launch" ? entry.launch : entry.copy);
+    const { reads, writes } = usesOf(launchOf(entry));
     for (const storage of [...reads, ...writes]) lastUse.set(storage, i);
     for (const storage of writes) if (!firstWrite.has(storage)) firstWrite.set(storage, i);
     if (entry.kind === "launch") {
@@ -84,24 +91,27 @@ function resolveMoves(
     }
   });
   const launches: Launch<Storage>[] = [];
-  const touched = (allocation: Allocation, from: number, to: number): boolean =>
-    entries.slice(from, to).some((entry) =>
-      entry.kind === "launch" &&
-      usesOf(entry.launch).reads.some((s) => !s.pending && s.allocation === allocation)
-    );
+  /** Whether anything from entry `first` to before `last` reads `to`'s allocation or writes `to`. */
+  const touched = (to: Storage, first: number, last: number): boolean =>
+    entries.slice(first, last).some((entry) => {
+      const { reads, writes } = usesOf(launchOf(entry));
+      return reads.some((s) => !s.pending && s.allocation === to.allocation) ||
+        writes.some((s) => !s.pending && overlap(s, to));
+    });
   entries.forEach((entry, i) => {
     if (entry.kind === "launch") {
       launches.push(entry.launch);
       return;
     }
     const { from, to, copy } = entry;
-    const free = from.pending && !outputs.has(from) && lastUse.get(from) === i &&
-      !fixed.has(from) && !root.has(from);
+    const free = from.pending && !outputs.has(from) && lastUse.get(from) === i;
+    const origin = find(from);
+    const names = [origin, ...[...root.keys()].filter((name) => find(name) === origin)];
     if (free && to.pending) root.set(to, from);
     else if (
-      free && !to.pending && !isRead.has(from) &&
-      !touched(to.allocation, firstWrite.get(from) ?? i, i)
-    ) fixed.set(from, to);
+      free && !to.pending && !names.some((name) => isRead.has(name)) &&
+      !touched(to, firstWrite.get(origin) ?? i, i)
+    ) fixed.set(origin, to);
     else launches.push(copy);
   });
   return { launches, fixed };
