@@ -16,9 +16,9 @@ const KEPT = 8;
 /** Columns that are summed side by side with TRANSPOSE_B. */
 const SIDE = 4;
 
-/** Columns in a chunk: 16 chunks, or fewer where one would read less than 128 KB of B or 256 bytes of a row. */
+/** Columns in a chunk: 16 chunks, or fewer where one would read less than 256 KB of B or 256 bytes of a row. */
 export function chunkColumns(n: number, k: number): number {
-  const most = Math.min(16, Math.max(1, Math.floor(n * k / 32768)));
+  const most = Math.min(16, Math.max(1, Math.floor(n * k / 65536)));
   return Math.min(n, Math.max(64, 16 * Math.ceil(n / most / 16)));
 }
 

@@ -1,27 +1,53 @@
-// C = epilogue(A·op(B)) for a few rows of A. A: [ROWS,k]; B: [k,n], or [n,k] with TRANSPOSE_B; C: [ROWS,n].
-// A thread computes one column of C. Sums are in f32, in the order of k.
+// C = epilogue(A·op(B)) for up to four rows of A. A: [ROWS,k]; B: [k,n], or [n,k] with TRANSPOSE_B; C: [ROWS,n].
+// A workgroup computes 256 / SLICES columns; SLICES threads share a column, each with its part of k, so that neighbouring threads read
+// neighbouring numbers of B: SLICES is small where they stand along n, large where they stand along k.
+// Sums are in f32, first by slices, then over them.
 override TRANSPOSE_B: u32;
 override ROWS: u32;
+override SLICES: u32;
 
 struct Scalars { n: u32, k: u32, columns: u32 }
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read> residual: array<f32>;
-@group(0) @binding(4) var<storage, read> pre: array<f32>;
-@group(0) @binding(5) var<storage, read_write> c: array<f32>;
-@group(0) @binding(6) var<storage, read_write> saved: array<f32>;
 @group(0) @binding(7) var<uniform> s: Scalars;
+
+// A sum for each of four rows, by thread.
+var<workgroup> sums: array<vec4<f32>, 256>;
+
+fn load_a(k: u32) -> vec4<f32> {
+  var x = vec4(a[k], 0.0, 0.0, 0.0);
+  if (ROWS > 1u) { x.y = a[s.k + k]; }
+  if (ROWS > 2u) { x.z = a[2u * s.k + k]; }
+  if (ROWS > 3u) { x.w = a[3u * s.k + k]; }
+  return x;
+}
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let column = (group.y * groups.x + group.x) * 256u + lane;
-  if (column >= s.n) { return; }
-  let first = select(column, column * s.k, TRANSPOSE_B == 1u);
-  let step = select(s.n, 1u, TRANSPOSE_B == 1u);
-  for (var row = 0u; row < ROWS; row++) {
-    var sum = 0.0;
-    for (var j = 0u; j < s.k; j++) { sum += a[row * s.k + j] * b[first + j * step]; }
-    finish(sum, column, row * s.n + column);
+  let across = 256u / SLICES;
+  let slice = select(lane / across, lane % SLICES, TRANSPOSE_B == 1u);
+  let place = select(lane % across, lane / SLICES, TRANSPOSE_B == 1u);
+  let column = (group.y * groups.x + group.x) * across + place;
+  var sum = vec4(0.0);
+  if (column < s.n) {
+    let first = select(column, column * s.k, TRANSPOSE_B == 1u);
+    let step = select(s.n, 1u, TRANSPOSE_B == 1u);
+    for (var k = slice; k < s.k; k += SLICES) {
+      sum = fma(load_a(k), vec4(b[first + k * step]), sum);
+    }
   }
+  if (SLICES > 1u) {
+    sums[lane] = sum;
+    let next = select(across, 1u, TRANSPOSE_B == 1u);
+    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
+      workgroupBarrier();
+      if (slice < half) {
+        sum += sums[lane + half * next];
+        sums[lane] = sum;
+      }
+    }
+  }
+  if (slice > 0u || column >= s.n) { return; }
+  finish(sum.x, column, column);
+  if (ROWS > 1u) { finish(sum.y, column, s.n + column); }
+  if (ROWS > 2u) { finish(sum.z, column, 2u * s.n + column); }
+  if (ROWS > 3u) { finish(sum.w, column, 3u * s.n + column); }
 }

@@ -41,6 +41,8 @@ export interface LoadedProgram {
 /** What runs kernels. */
 export interface Device {
   readonly kind: "cpu" | "webgpu";
+  /** Whether this is a GPU adapter made of software, such as llvmpipe. */
+  readonly isSoftware?: boolean;
   /** One line for the user: what this is and why it was chosen. */
   readonly description: string;
   /** While a program is recorded, launches go here instead of running. */

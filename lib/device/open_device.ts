@@ -5,7 +5,7 @@
  */
 import { CpuDevice } from "./cpu/cpu_device.ts";
 import type { Device } from "./device.ts";
-import { WebGpuDevice } from "./webgpu/webgpu_device.ts";
+import { isSoftware, WebGpuDevice } from "./webgpu/webgpu_device.ts";
 
 /** Which device to open. */
 export interface DeviceOptions {
@@ -59,9 +59,4 @@ async function choose({ device = "auto", threads }: DeviceOptions): Promise<Devi
     return new CpuDevice({ threads, reason });
   }
   return await WebGpuDevice.open(adapter, "a GPU was found");
-}
-
-function isSoftware(adapter: GPUAdapter): boolean {
-  const { isFallbackAdapter, description } = adapter.info;
-  return isFallbackAdapter || /llvmpipe|swiftshader|lavapipe|basic render/i.test(description);
 }

@@ -9,7 +9,7 @@ import { formatShape, sameShape, type Shape, size } from "../shape.ts";
 import { differentiable, isTracked } from "./autograd.ts";
 import { binary } from "./binary.ts";
 import { expectType } from "./launch.ts";
-import { type Activation, ACTIVATIONS, expectActivation, product } from "./product.ts";
+import { type Activation, ACTIVATIONS, expectActivation, product, type Sizes } from "./product.ts";
 import { sum, sumTo } from "./reduce.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
@@ -146,24 +146,14 @@ export function linear(
   }, { sums: [0] });
 }
 
-/** Sizes of a linear layer's product. */
-export interface LinearSizes {
-  /** Rows: all axes of x but the last. */
-  m: number;
-  /** Outputs. */
-  n: number;
-  /** Inputs. */
-  k: number;
-}
-
-/** The sizes of x·W. TypeError when x, weight and bias do not fit, RangeError when one is empty. */
+/** The sizes of x·W: m rows (all axes of x but the last), n outputs, k inputs. TypeError when x, weight and bias do not fit, RangeError when one is empty. */
 export function linearSizes(
   operation: string,
   x: Tensor,
   weight: Tensor,
   bias: Tensor | undefined,
   transposed: boolean,
-): LinearSizes {
+): Sizes {
   for (const each of [x, weight, bias]) if (each) expectType(operation, each, "f32");
   const notation = `${formatShape(x.shape)} · ${formatShape(weight.shape)}${transposed ? "ᵀ" : ""}`;
   if (x.shape.length < 1 || weight.shape.length !== 2) {
@@ -198,7 +188,7 @@ export function gradientOfInput(
   dPre: Tensor,
   x: Tensor,
   weight: Tensor,
-  { m, n, k }: LinearSizes,
+  { m, n, k }: Sizes,
   transposed: boolean,
   gathered?: Tensor,
 ): Tensor {
@@ -211,7 +201,7 @@ export function gradientOfWeight(
   dPre: Tensor,
   x: Tensor,
   weight: Tensor,
-  { m, n, k }: LinearSizes,
+  { m, n, k }: Sizes,
   transposed: boolean,
 ): Tensor {
   const options = { transposeA: true };

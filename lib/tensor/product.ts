@@ -9,39 +9,83 @@ import { matmul as cpu } from "../../kernels/cpu/matmul.ts";
 import { cutMatmul } from "../../kernels/cpu/matmul_cut.ts";
 import { chunkColumns, matmulRows as cpuRows } from "../../kernels/cpu/matmul_rows.ts";
 import code from "../../kernels/webgpu/matmul.wgsl" with { type: "text" };
+import directCode from "../../kernels/webgpu/matmul_direct.wgsl" with { type: "text" };
 import epilogueCode from "../../kernels/webgpu/matmul_epilogue.wgsl" with { type: "text" };
 import rowsCode from "../../kernels/webgpu/matmul_rows.wgsl" with { type: "text" };
+import type { Device } from "../device/device.ts";
 import type { Kernel } from "../device/kernel.ts";
 import type { Shape } from "../shape.ts";
 import { launch } from "./launch.ts";
+import { sum } from "./reduce.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
 const BUFFERS = { reads: ["a", "b", "bias", "residual", "pre"], writes: ["c", "saved"] };
 
-const KERNEL: Kernel = {
+const words = (...names: string[]) =>
+  Object.fromEntries(names.map((name) => [name, "u32" as const]));
+
+const TILED: Kernel = {
   name: "matmul",
   ...BUFFERS,
-  scalars: Object.fromEntries(
-    ["m", "n", "k", "batch", "strideA", "strideB", "rows", "columns", "depth"]
-      .map((name) => [name, "u32"]),
-  ),
+  scalars: words("m", "n", "k", "batch", "strideA", "strideB", "rows", "columns", "depth"),
   webgpu: {
     code: epilogueCode + code,
-    workgroups: ({ m, n, batch }) => [Math.ceil(batch * m * n / 256)],
+    workgroups: ({ m, n, batch }) => [Math.ceil(n / 64), Math.ceil(m / 64), batch],
   },
   cpu,
 };
 
-/** Up to this many rows of A have a kernel of their own, which reads B once. */
-const FEW_ROWS = 4;
+/** For adapters made of software. */
+const DIRECT: Kernel = {
+  ...TILED,
+  name: "matmul_direct",
+  webgpu: {
+    code: epilogueCode + directCode,
+    workgroups: ({ m, n, batch }) => [Math.ceil(n / 64), Math.ceil(m / 16), batch],
+  },
+};
 
-const ROWS_KERNEL: Kernel = {
+const ROWS: Kernel = {
   name: "matmul_rows",
   ...BUFFERS,
-  scalars: { n: "u32", k: "u32", columns: "u32" },
-  webgpu: { code: epilogueCode + rowsCode, workgroups: ({ n }) => [Math.ceil(n / 256)] },
+  scalars: words("n", "k", "columns"),
+  webgpu: {
+    code: epilogueCode + rowsCode,
+    workgroups: ({ n }, { SLICES }) => [Math.ceil(n * SLICES / 256)],
+  },
   cpu: cpuRows,
 };
+
+/** Up to this many rows of A the kernel `ROWS` is the fastest, which reads B once. */
+function fewRows(device: Device, transposeB: boolean): number {
+  return device.kind === "webgpu" || transposeB ? 4 : 2;
+}
+
+/** Threads that share a column in the kernel `ROWS`. */
+function slices(device: Device, transposeB: boolean): number {
+  if (device.kind === "cpu" || device.isSoftware) return 1;
+  return transposeB ? 32 : 8;
+}
+
+/** Workgroups that keep a GPU busy, and the least k that is worth one. */
+const BUSY = { groups: 128, k: 128 };
+
+/**
+ * Into how many parts k is cut, so that a product with a small result and a long k, such as a weight's gradient, gives a GPU enough to do.
+ * 1 but for products without an epilogue of two operands that lie k by k.
+ */
+function partsOfK(device: Device, { m, n, k }: Sizes, options: ProductOptions): number {
+  const { transposeA, transposeB, batch = 1, ...rest } = options;
+  const plain = Object.values(rest).every((value) => !value);
+  if (device.kind === "cpu" || device.isSoftware || !plain) return 1;
+  if (!transposeA || transposeB || batch > 1) return 1;
+  const groups = Math.ceil(m / 64) * Math.ceil(n / 64);
+  let parts = 1;
+  while (groups * parts < BUSY.groups && k % (2 * parts) === 0 && k / (2 * parts) >= BUSY.k) {
+    parts *= 2;
+  }
+  return parts;
+}
 
 /** The activations that a product can apply on its way out. `gelu` is the tanh form, `gelu_erf` the exact one. */
 export type Activation = "none" | "gelu" | "gelu_erf" | "relu" | "silu";
@@ -65,6 +109,13 @@ export function expectActivation(operation: string, activation: Activation): voi
   throw new RangeError(
     `${operation}: unknown activation '${activation}'; expected one of ${known}`,
   );
+}
+
+/** Sizes of a product: [m,k]·[k,n]. */
+export interface Sizes {
+  m: number;
+  n: number;
+  k: number;
 }
 
 /** What a product does besides multiplying; tensors called [m,n] have the result's size. */
@@ -93,10 +144,12 @@ export interface ProductOptions {
 export function product(
   a: Tensor,
   b: Tensor,
-  sizes: { m: number; n: number; k: number },
+  sizes: Sizes,
   shape: Shape,
   options: ProductOptions = {},
 ): Tensor {
+  const parts = partsOfK(a.device, sizes, options);
+  if (parts > 1) return partedProduct(a, b, sizes, shape, parts);
   const { batch = 1, strideA = 0, strideB = 0, bias, residual, saved, derivative } = options;
   const c = empty(shape, "f32", a.device);
   const buffers = { a, b, bias, residual, pre: derivative?.at, c, saved };
@@ -109,14 +162,31 @@ export function product(
     ACTIVATION_BACKWARD: numberOf(derivative?.of),
   };
   const { m, n, k } = sizes;
-  if (m <= FEW_ROWS && batch === 1 && !options.transposeA) {
+  const { transposeA = false, transposeB = false } = options;
+  const { device } = a;
+  if (m <= fewRows(device, transposeB) && batch === 1 && !transposeA) {
     const scalars = { n, k, columns: chunkColumns(n, k) };
-    launch(ROWS_KERNEL, buffers, scalars, { ...constants, ROWS: m });
+    launch(ROWS, buffers, scalars, { ...constants, ROWS: m, SLICES: slices(device, transposeB) });
   } else {
-    const cut = cutMatmul({ ...sizes, batch }, options.transposeA ?? false);
-    const TRANSPOSE_A = options.transposeA ? 1 : 0;
+    const cut = cutMatmul({ ...sizes, batch }, transposeA);
+    const kernel = device.isSoftware ? DIRECT : TILED;
     const scalars = { ...sizes, batch, strideA, strideB, ...cut };
-    launch(KERNEL, buffers, scalars, { ...constants, TRANSPOSE_A });
+    launch(kernel, buffers, scalars, { ...constants, TRANSPOSE_A: transposeA ? 1 : 0 });
   }
   return c;
+}
+
+/** Aᵀ·B as the sum of products over parts of k, which are a batch of their own. */
+function partedProduct(
+  a: Tensor,
+  b: Tensor,
+  { m, n, k }: Sizes,
+  shape: Shape,
+  parts: number,
+): Tensor {
+  const part = k / parts;
+  const products = product(a, b, { m, n, k: part }, [parts, m, n], {
+    ...{ transposeA: true, batch: parts, strideA: part * m, strideB: part * n },
+  });
+  return sum(products, { axes: [0] }).view(shape);
 }

@@ -27,9 +27,16 @@ const EAGER_SLOTS = 1024;
 /** Kernels bind at most this many storage buffers; every WebGPU adapter has at least 8. */
 const STORAGE_BUFFERS = 10;
 
+/** Whether an adapter is a program on the CPU, such as llvmpipe. */
+export function isSoftware(adapter: GPUAdapter): boolean {
+  const { isFallbackAdapter, description } = adapter.info;
+  return isFallbackAdapter || /llvmpipe|swiftshader|lavapipe|basic render/i.test(description);
+}
+
 /** Runs kernels as WGSL on a GPU adapter. */
 export class WebGpuDevice implements Device {
   readonly kind = "webgpu";
+  readonly isSoftware: boolean;
   recorder: Recorder | undefined;
   readonly #pipelines: Pipelines;
   readonly #uniforms: GPUBuffer;
@@ -46,6 +53,7 @@ export class WebGpuDevice implements Device {
     readonly adapter: GPUAdapter,
     readonly description: string,
   ) {
+    this.isSoftware = isSoftware(adapter);
     this.#pipelines = new Pipelines(gpu);
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     this.#uniforms = gpu.createBuffer({ size: UNIFORM_SLOT * EAGER_SLOTS, usage });
