@@ -16,19 +16,22 @@
  * @module
  */
 
-const MULTIPLIER_0 = 0xD2511F53;
-const MULTIPLIER_1 = 0xCD9E8D57;
-const WEYL_0 = 0x9E3779B9;
-const WEYL_1 = 0xBB67AE85;
+const MULTIPLIER_0 = 0xD2511F53 | 0;
+const MULTIPLIER_1 = 0xCD9E8D57 | 0;
+const WEYL_0 = 0x9E3779B9 | 0;
+const WEYL_1 = 0xBB67AE85 | 0;
 const ROUNDS = 10;
 const WORDS = 2 ** 32;
 
-/** High 32 bits of the product of two unsigned 32-bit integers, by 16-bit halves. */
+/**
+ * High 32 bits of the product of two unsigned 32-bit integers, as a signed one. The partial products of 16-bit halves stay below 2^32, so
+ * engines keep everything in 32-bit registers.
+ */
 function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xFFFF, aHigh = a >>> 16, bLow = b & 0xFFFF, bHigh = b >>> 16;
-  const cross = aHigh * bLow + ((aLow * bLow) >>> 16); // below 2^32: no rounding
-  const middle = aLow * bHigh + (cross & 0xFFFF); // likewise
-  return (aHigh * bHigh + (cross >>> 16) + (middle >>> 16)) >>> 0;
+  const cross = Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16) | 0;
+  const middle = Math.imul(aLow, bHigh) + (cross & 0xFFFF) | 0;
+  return Math.imul(aHigh, bHigh) + (cross >>> 16) + (middle >>> 16) | 0;
 }
 
 /**
@@ -49,17 +52,17 @@ function multiplyHigh(a: number, b: number): number {
  * ```
  */
 export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>): Uint32Array {
-  let x0 = counter[0] >>> 0, x1 = counter[1] >>> 0, x2 = counter[2] >>> 0, x3 = counter[3] >>> 0;
-  let k0 = key[0] >>> 0, k1 = key[1] >>> 0;
+  let x0 = counter[0] | 0, x1 = counter[1] | 0, x2 = counter[2] | 0, x3 = counter[3] | 0;
+  let k0 = key[0] | 0, k1 = key[1] | 0;
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = multiplyHigh(MULTIPLIER_0, x0), low0 = Math.imul(MULTIPLIER_0, x0);
     const high1 = multiplyHigh(MULTIPLIER_1, x2), low1 = Math.imul(MULTIPLIER_1, x2);
-    x0 = (high1 ^ x1 ^ k0) >>> 0;
-    x1 = low1 >>> 0;
-    x2 = (high0 ^ x3 ^ k1) >>> 0;
-    x3 = low0 >>> 0;
-    k0 = (k0 + WEYL_0) >>> 0;
-    k1 = (k1 + WEYL_1) >>> 0;
+    x0 = high1 ^ x1 ^ k0;
+    x1 = low1;
+    x2 = high0 ^ x3 ^ k1;
+    x3 = low0;
+    k0 = k0 + WEYL_0 | 0;
+    k1 = k1 + WEYL_1 | 0;
   }
   return Uint32Array.of(x0, x1, x2, x3);
 }
