@@ -1,0 +1,73 @@
+/**
+ * Turns a text into tokens: train.bin, val.bin (nanoGPT's format) and tokenizer.json.
+ *
+ *     deno task tokenize --dataset book.txt --tokenizer bpe --vocab-size 4096 --out runs/book-tokens
+ *
+ * @module
+ */
+import { choice, integer, text } from "../lib/cli/flags.ts";
+import { formatCount, formatRate } from "../lib/cli/numbers.ts";
+import { print, stderr } from "../lib/cli/output.ts";
+import { DownloadProgress } from "../lib/cli/progress.ts";
+import { runScript, userInput } from "../lib/cli/run.ts";
+import {
+  CharacterTokenizer,
+  isPreparedCorpus,
+  loadCorpus,
+  prepareCorpus,
+  trainBytePair,
+  UserError,
+  WordTokenizer,
+} from "../mod.ts";
+
+const flags = {
+  dataset: text(undefined, "a corpus's name, a text file, a URL, or -", {
+    shownDefault: "tiny-shakespeare",
+  }),
+  tokenizer: choice("char", "how the text is cut into tokens", {
+    choices: ["char", "word", "bpe"],
+  }),
+  vocabSize: integer(4096, "tokens of a bpe vocabulary", { min: 257, max: 65536 }),
+  out: text("runs/tokens", "folder to write to", { placeholder: "DIR" }),
+};
+
+const command = {
+  name: "deno task tokenize",
+  summary:
+    "Turns a text into train.bin, val.bin and tokenizer.json, for `deno task train --dataset DIR`.",
+  flags,
+  examples: [
+    ["deno task tokenize --dataset book.txt --out runs/book", "characters of a file"],
+    ["deno task tokenize --tokenizer bpe --vocab-size 2048", "byte pairs learned from the text"],
+  ] as const,
+};
+
+await runScript(command, async ({ flags }) => {
+  const { dataset, out } = flags;
+  if (await isPreparedCorpus(out)) {
+    throw new UserError(
+      `${out} holds tokens already; remove them or name another folder with --out`,
+    );
+  }
+  let download: DownloadProgress | undefined;
+  const corpus = await loadCorpus(dataset, {
+    onProgress: ({ loaded, total }) => {
+      download ??= new DownloadProgress(dataset ?? "corpus", total);
+      download.update(loaded);
+    },
+  });
+  download?.finish();
+  if (corpus.notice) stderr.write(`${corpus.notice}\n`);
+  const tokenizer = flags.tokenizer === "char"
+    ? CharacterTokenizer.fromText(corpus.text)
+    : flags.tokenizer === "word"
+    ? WordTokenizer.fromText(corpus.text, { unknown: "<unk>" })
+    : trainBytePair(corpus.text, { vocabSize: flags.vocabSize, specialTokens: ["<|endoftext|>"] });
+  const counts = await userInput(() => prepareCorpus(corpus.text, tokenizer, out));
+  const tokens = counts.trainTokens + counts.validationTokens;
+  const rate = formatRate(tokens / counts.encodeMilliseconds * 1000);
+  print(`corpus      ${corpus.name}, ${formatCount(corpus.bytes)} bytes`);
+  print(`tokens      ${counts.trainTokens} to train on, ${counts.validationTokens} held out`);
+  print(`vocabulary  ${counts.vocabSize}, ${flags.tokenizer}, ${rate} tokens/s`);
+  print(`wrote       ${counts.files.join(", ")}`);
+});
