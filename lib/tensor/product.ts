@@ -41,7 +41,7 @@ const DIRECT: Kernel = {
   name: "matmul_direct",
   webgpu: {
     code: epilogueCode + directCode,
-    workgroups: ({ m, n, batch }) => [Math.ceil(n / 64), Math.ceil(m / 16), batch],
+    workgroups: ({ m, n, batch }) => [Math.ceil(n / 64), Math.ceil(m / 64), batch],
   },
 };
 
