@@ -7,16 +7,20 @@
  *
  * @module
  */
-import { F32, type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { F32, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
 import type { FunctionHandle } from "../../lib/device/cpu/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import {
+  acrossRows,
   BLOCK,
+  copyRow,
   definePack,
   definePanel,
   defineTranspose,
+  fillZero,
+  forAddresses,
   LOWEST,
-  maskRow,
+  maskPanel,
   paddedSize,
   PANEL,
   powerOfTwo,
@@ -24,8 +28,7 @@ import {
   scratchAreas,
   visibleRange,
 } from "./attention_blocks.ts";
-import { log, maxLane, sumLanes } from "./math.ts";
-import { forVectors } from "./rows.ts";
+import { log } from "./math.ts";
 
 export const attention: CpuKernel = {
   chunks: ({ chunks }) => chunks,
@@ -47,9 +50,9 @@ export const attention: CpuKernel = {
     const heads = k.integer("heads");
     const queries = k.integer("queries");
     const chunks = k.integer("chunks");
-    const tiles = k.integer("tiles");
     const blocks = f.i32(queries.add(BLOCK - 1).divU(BLOCK));
-    const headsInAll = f.i32(tiles.divU(blocks));
+    const headsInAll = f.i32(k.integer("batch").mul(heads));
+    const tiles = f.i32(headsInAll.mul(blocks));
     const tensors = readTensors(k);
     f.for(k.chunk, tiles, chunks, (tile) => {
       const index = f.i32(tile.remU(headsInAll));
@@ -139,7 +142,7 @@ function emitBlock(
   const row = f.i32(batch.mul(queries).add(first));
   const from = q.pointer.add(q.offset.add(columns).shl(2)).add(row.mul(q.stride));
   f.call(run.pack, from, q.stride, count, query, block.scale);
-  f.for(0, BLOCK * width * 4, 16, (i) => f.storeV128(output.add(i), V128.of(0)));
+  f.for(0, BLOCK, 1, (n) => fillZero(f, output.add(n.mul(4 * width)), width));
   f.for(0, BLOCK * 4, 16, (i) => {
     f.storeV128(largest.add(i), V128.of(LOWEST));
     f.storeV128(largest.add(i), V128.of(0), 4 * BLOCK);
@@ -203,37 +206,42 @@ function defineSoftmax(k: KernelBuilder, width: number): FunctionHandle {
     const [scores, output, largest, from, to] = [0, 1, 2, 3, 4].map((i) => f.i32Parameter(i));
     const [position, behind, ahead, end] = [5, 6, 7, 8].map((i) => f.i32Parameter(i));
     const start = f.i32(0);
-    const [begin, finish] = [f.i32(from.shl(2)), f.i32(to.shl(2))];
-    f.for(0, PANEL, 1, (n) => {
-      const row = f.i32(scores.add(n.mul(4 * BLOCK)));
-      const range = visibleRange(f, f.i32(position.add(n)), { behind, ahead, start, end });
-      maskRow(f, row, { from, to }, range);
-      const stats = f.i32(largest.add(n.shl(2)));
-      const before = f.f32(stats.loadF32());
-      const most = f.v128(before.splat());
-      f.for(begin, finish, 16, (i) => f.set(most, most.pmax(row.add(i).loadV128())));
-      const after = f.f32(maxLane(f, most));
-      const maximum = f.v128(after.splat());
-      const sum = f.v128(V128.of(0));
-      f.for(begin, finish, 16, (i) => {
-        const at = f.i32(row.add(i));
-        const p = f.v128(powerOfTwo(f, at.loadV128().sub(maximum)));
-        f.storeV128(at, p);
-        f.set(sum, sum.add(p));
-      });
-      const total = f.f32(stats.loadF32(4 * BLOCK));
-      f.if(before.lt(after), () => {
-        const factor = f.v128(powerOfTwo(f, before.sub(after).splat()));
-        f.set(total, total.mul(factor.lane(0)));
-        const out = f.i32(output.add(n.mul(4 * width)));
-        f.for(0, 4 * width, 16, (i) => {
-          const at = f.i32(out.add(i));
-          f.storeV128(at, at.loadV128().mul(factor));
-        });
-      });
-      f.storeF32(stats, after);
-      f.storeF32(stats, total.add(sumLanes(f, sum)), 4 * BLOCK);
+    const rows = Array.from({ length: PANEL }, (_, row) => row);
+    const ranges = rows.map((row) =>
+      visibleRange(f, f.i32(position.add(row)), { behind, ahead, start, end })
+    );
+    maskPanel(f, scores, { from, to }, ranges);
+    const before = f.v128(largest.loadV128());
+    const first = f.i32(scores.add(from.shl(2)));
+    const stop = f.i32(scores.add(to.shl(2)));
+    const most = rows.map((row) => f.v128(before.shuffle(before, row, row, row, row)));
+    forAddresses(f, first, stop, (at) => {
+      for (const row of rows) f.set(most[row], most[row].pmax(at.loadV128(4 * BLOCK * row)));
     });
+    const after = f.v128(acrossRows(f, most, (a, b) => a.pmax(b)));
+    const power = powerOfTwo(f);
+    const maxima = rows.map((row) => f.v128(after.shuffle(after, row, row, row, row)));
+    const sums = rows.map(() => f.v128(V128.of(0)));
+    forAddresses(f, first, stop, (at) => {
+      for (const row of rows) {
+        const p = f.v128(power(at.loadV128(4 * BLOCK * row).sub(maxima[row])));
+        f.storeV128(at, p, 4 * BLOCK * row);
+        f.set(sums[row], sums[row].add(p));
+      }
+    });
+    const total = f.v128(largest.loadV128(4 * BLOCK));
+    f.if(before.lt(after).anyTrue(), () => {
+      const factors = f.v128(power(before.sub(after)));
+      f.set(total, total.mul(factors));
+      rows.forEach((row) => {
+        const factor = f.v128(factors.shuffle(factors, row, row, row, row));
+        for (let i = 4 * width * row; i < 4 * width * (row + 1); i += 16) {
+          f.storeV128(output, output.loadV128(i).mul(factor), i);
+        }
+      });
+    });
+    f.storeV128(largest, after);
+    f.storeV128(largest, total.add(acrossRows(f, sums, (a, b) => a.add(b))), 4 * BLOCK);
   });
 }
 
@@ -242,20 +250,23 @@ function defineFinish(k: KernelBuilder, width: number): FunctionHandle {
   return k.define(Array(6).fill("i32"), undefined, (f) => {
     const [output, largest, target, stride, logSum, count] = [0, 1, 2, 3, 4, 5]
       .map((i) => f.i32Parameter(i));
+    const afterLast = f.i32(largest.add(count.shl(2)));
+    forAddresses(f, largest, afterLast, (at) => {
+      const sum = f.v128(at.loadV128(4 * BLOCK));
+      const some = f.v128(sum.ne(V128.of(0)));
+      const logarithm = f.madd(log(f, sum), V128.of(Math.LOG2E), at.loadV128());
+      f.storeV128(at, logarithm.and(some));
+      f.storeV128(at, V128.of(1).div(sum).and(some), 4 * BLOCK);
+    });
+    const [from, to] = [f.i32(output), f.i32(target)];
     f.for(0, count, 1, (n) => {
-      const stats = f.i32(largest.add(n.shl(2)));
-      const sum = f.f32(stats.loadF32(4 * BLOCK));
-      const empty = f.i32(sum.eq(0));
-      const logarithm = log(f, sum.splat()).lane(0).mul(Math.LOG2E);
-      f.storeF32(logSum.add(n.shl(2)), F32.select(empty, 0, logarithm.add(stats.loadF32())));
-      const factor = f.v128(F32.select(empty, 0, F32.of(1).div(sum)).splat());
-      const [from, to] = [f.i32(output.add(n.mul(4 * width))), f.i32(target.add(n.mul(stride)))];
-      forVectors(
-        f,
-        k.constants.HEAD_SIZE,
-        (i) => f.storeV128(to.add(i), from.add(i).loadV128().mul(factor)),
-        (i) => f.storeF32(to.add(i), from.add(i).loadF32().mul(factor.lane(0))),
-      );
+      const row = f.i32(n.shl(2));
+      const own = f.i32(largest.add(row));
+      f.storeF32(logSum.add(row), own.loadF32());
+      const factor = f.v128(own.loadSplat(4 * BLOCK));
+      copyRow(f, from, to, k.constants.HEAD_SIZE, factor);
+      f.set(from, from.add(4 * width));
+      f.set(to, to.add(stride));
     });
   });
 }

@@ -12,10 +12,13 @@ import type { FunctionHandle } from "../../lib/device/cpu/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import {
   BLOCK,
+  copyRow,
   definePack,
   definePanel,
   defineTranspose,
-  maskRow,
+  fillZero,
+  forAddresses,
+  maskPanel,
   paddedSize,
   PANEL,
   powerOfTwo,
@@ -106,10 +109,6 @@ function defineFunctions(k: KernelBuilder) {
   };
 }
 
-function fillZero(f: FunctionBuilder, area: I32, bytes: number): void {
-  f.for(0, bytes, 16, (i) => f.storeV128(area.add(i), V128.of(0)));
-}
-
 function emitHead(k: KernelBuilder, t: Head, run: Functions): void {
   const { f } = k;
   const D = k.constants.HEAD_SIZE;
@@ -131,8 +130,10 @@ function emitHead(k: KernelBuilder, t: Head, run: Functions): void {
     f.set(count, count.minS(BLOCK));
     const end = f.i32(limit.sub(keyBlock));
     f.set(end, end.minS(BLOCK));
-    fillZero(f, t.dkSum, BLOCK * width * 4);
-    fillZero(f, t.dvSum, BLOCK * width * 4);
+    f.for(0, BLOCK, 1, (row) => {
+      fillZero(f, t.dkSum.add(row.mul(4 * width)), width);
+      fillZero(f, t.dvSum.add(row.mul(4 * width)), width);
+    });
     f.if(end.gtS(0), () => {
       const rows = f.i32(roundUp(end, 8));
       f.call(run.pack, at(t.v, t.vAt, keyBlock), t.vAt.stride, end, t.keys, one);
@@ -261,19 +262,19 @@ function emitQueryPanels(
 function addPanel(k: KernelBuilder, t: Block & { readonly dqAt: I32 }, panel: I32): void {
   const { f } = k;
   const D = k.constants.HEAD_SIZE;
+  const whole = D - D % 4;
   const rows = f.i32(t.count.sub(panel));
   f.set(rows, rows.minS(PANEL));
   const from = f.i32(t.dqPanel);
   const to = f.i32(t.dqAt.add(panel.mul(t.qAt.stride)));
   const scale = f.v128(t.scale.splat());
   f.for(0, rows, 1, () => {
-    forVectors(f, D, (i) => {
-      const target = f.i32(to.add(i));
-      f.storeV128(target, f.madd(from.add(i).loadV128(), scale, target.loadV128()));
-    }, (i) => {
-      const target = f.i32(to.add(i));
-      f.storeF32(target, f.madd(from.add(i).loadSplat(), scale, target.loadSplat()).lane(0));
-    });
+    for (let i = 0; i < 4 * whole; i += 16) {
+      f.storeV128(to, f.madd(from.loadV128(i), scale, to.loadV128(i)), i);
+    }
+    for (let i = 4 * whole; i < 4 * D; i += 4) {
+      f.storeF32(to, f.madd(from.loadSplat(i), scale, to.loadSplat(i)).lane(0), i);
+    }
     f.set(from, from.add(4 * paddedSize(D)));
     f.set(to, to.add(t.qAt.stride));
   });
@@ -325,21 +326,25 @@ function defineProbabilities(k: KernelBuilder): FunctionHandle {
     const [p, ds, statistics, from, to] = [0, 1, 2, 3, 4].map((i) => f.i32Parameter(i));
     const [position, behind, ahead, end] = [5, 6, 7, 8].map((i) => f.i32Parameter(i));
     const start = f.i32(0);
-    const [begin, finish] = [f.i32(from.shl(2)), f.i32(to.shl(2))];
-    f.for(0, PANEL, 1, (n) => {
-      const row = f.i32(p.add(n.mul(4 * BLOCK)));
-      const dsRow = f.i32(ds.add(n.mul(4 * BLOCK)));
-      const range = visibleRange(f, f.i32(position.add(n)), { behind, ahead, start, end });
-      maskRow(f, row, { from, to }, range);
-      const own = f.i32(statistics.add(n.shl(2)));
-      const logSum = f.v128(own.loadSplat());
-      const delta = f.v128(own.loadSplat(4 * BLOCK));
-      f.for(begin, finish, 16, (i) => {
-        const [at, dsAt] = [f.i32(row.add(i)), f.i32(dsRow.add(i))];
-        const probability = f.v128(powerOfTwo(f, at.loadV128().sub(logSum)));
-        f.storeV128(at, probability);
-        f.storeV128(dsAt, dsAt.loadV128().sub(delta).mul(probability));
-      });
+    const rows = Array.from({ length: PANEL }, (_, row) => row);
+    const ranges = rows.map((row) =>
+      visibleRange(f, f.i32(position.add(row)), { behind, ahead, start, end })
+    );
+    maskPanel(f, p, { from, to }, ranges);
+    const power = powerOfTwo(f);
+    const logSums = rows.map((row) => f.v128(statistics.loadSplat(4 * row)));
+    const deltas = rows.map((row) => f.v128(statistics.loadSplat(4 * (BLOCK + row))));
+    const first = f.i32(p.add(from.shl(2)));
+    const stop = f.i32(p.add(to.shl(2)));
+    const toDs = f.i32(ds.sub(p));
+    forAddresses(f, first, stop, (at) => {
+      const dsAt = f.i32(at.add(toDs));
+      for (const row of rows) {
+        const offset = 4 * BLOCK * row;
+        const probability = f.v128(power(at.loadV128(offset).sub(logSums[row])));
+        f.storeV128(at, probability, offset);
+        f.storeV128(dsAt, dsAt.loadV128(offset).sub(deltas[row]).mul(probability), offset);
+      }
     });
   });
 }
@@ -350,22 +355,25 @@ function defineProbabilities(k: KernelBuilder): FunctionHandle {
  */
 function defineStatistics(k: KernelBuilder): FunctionHandle {
   const D = k.constants.HEAD_SIZE;
+  const whole = D - D % 4;
   return k.define(Array(6).fill("i32"), undefined, (f) => {
     const [gradients, outputs, stride, logSum, count, statistics] = [0, 1, 2, 3, 4, 5]
       .map((i) => f.i32Parameter(i));
     const [gradient, output] = [f.i32(gradients), f.i32(outputs)];
+    const sums = [0, 1].map(() => f.v128());
     f.for(0, count, 1, (n) => {
-      const sum = f.v128(V128.of(0));
-      const rest = f.f32(0);
-      forVectors(
-        f,
-        D,
-        (i) => f.set(sum, f.madd(gradient.add(i).loadV128(), output.add(i).loadV128(), sum)),
-        (i) => f.set(rest, gradient.add(i).loadF32().mul(output.add(i).loadF32()).add(rest)),
-      );
+      for (const sum of sums) f.set(sum, V128.of(0));
+      for (let i = 0; i < whole; i += 4) {
+        const sum = sums[i / 4 % 2];
+        f.set(sum, f.madd(gradient.loadV128(4 * i), output.loadV128(4 * i), sum));
+      }
+      const delta = f.f32(sumLanes(f, sums[0].add(sums[1])));
+      for (let i = whole; i < D; i++) {
+        f.set(delta, delta.add(gradient.loadF32(4 * i).mul(output.loadF32(4 * i))));
+      }
       const own = f.i32(statistics.add(n.shl(2)));
       f.storeF32(own, logSum.add(n.shl(2)).loadF32());
-      f.storeF32(own, sumLanes(f, sum).add(rest), 4 * BLOCK);
+      f.storeF32(own, delta, 4 * BLOCK);
       f.set(gradient, gradient.add(4 * paddedSize(D)));
       f.set(output, output.add(stride));
     });
@@ -384,12 +392,7 @@ function defineUnpack(k: KernelBuilder, headSize: number): FunctionHandle {
     const factor = f.v128(f.f32Parameter(4).splat());
     const [from, to] = [f.i32(source), f.i32(target)];
     f.for(0, count, 1, () => {
-      forVectors(
-        f,
-        headSize,
-        (i) => f.storeV128(to.add(i), from.add(i).loadV128().mul(factor)),
-        (i) => f.storeF32(to.add(i), from.add(i).loadF32().mul(factor.lane(0))),
-      );
+      copyRow(f, from, to, headSize, factor);
       f.set(from, from.add(4 * paddedSize(headSize)));
       f.set(to, to.add(stride));
     });

@@ -9,7 +9,6 @@
 import { type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
 import type { FunctionHandle } from "../../lib/device/cpu/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel.ts";
-import { forVectors } from "./rows.ts";
 
 /** Queries, and keys, in a block. */
 export const BLOCK = 64;
@@ -70,10 +69,11 @@ export function definePanel(
       );
       const [pa, pb] = [f.i32(a), f.i32(b.add(column))];
       f.for(0, terms, 4, () => {
+        const factors = loadFactors(f, pa, aRow, aStep);
         for (let term = 0; term < 4; term++) {
           const pair = [0, 16].map((half) => f.v128(pb.loadV128(term * bRow + half)));
           for (const row of rows) {
-            const factor = f.v128(pa.loadSplat(row * aRow + term * aStep));
+            const factor = f.v128(factors(row, term));
             pair.forEach((values, half) => {
               f.set(sums[row][half], f.madd(factor, values, sums[row][half]));
             });
@@ -89,6 +89,22 @@ export function definePanel(
   });
 }
 
+/** Four rows and four terms of A from four vectors; the element (row, term) comes as a vector of copies. */
+function loadFactors(
+  f: FunctionBuilder,
+  a: I32,
+  aRow: number,
+  aStep: number,
+): (row: number, term: number) => V128 {
+  const alongRows = aRow === 4;
+  const step = alongRows ? aStep : aRow;
+  const vectors = [0, 1, 2, 3].map((i) => f.v128(a.loadV128(i * step)));
+  return (row, term) => {
+    const [vector, lane] = alongRows ? [vectors[term], row] : [vectors[row], term];
+    return vector.shuffle(vector, lane, lane, lane, lane);
+  };
+}
+
 /**
  * Defines the copy of `count` rows of D floats into packed rows, times `factor`: f(source, stride, count, target, factor). `stride` is
  * in bytes; rows up to the next multiple of eight are filled with zeros.
@@ -100,24 +116,39 @@ export function definePack(k: KernelBuilder, headSize: number): FunctionHandle {
     const factor = f.v128(f.f32Parameter(4).splat());
     const to = f.i32(target);
     const from = f.i32(source);
-    const zero = V128.of(0);
     f.for(0, count, 1, () => {
-      if (width > headSize) [32, 16].forEach((end) => f.storeV128(to, zero, 4 * width - end));
-      forVectors(
-        f,
-        headSize,
-        (i) => f.storeV128(to.add(i), from.add(i).loadV128().mul(factor)),
-        (i) => f.storeF32(to.add(i), from.add(i).loadF32().mul(factor.lane(0))),
-      );
+      if (width > headSize) fillZero(f, to.add(4 * width - 32), 8);
+      copyRow(f, from, to, headSize, factor);
       f.set(from, from.add(stride));
       f.set(to, to.add(4 * width));
     });
     const end = f.i32(roundUp(count, 8));
     f.for(count, end, 1, () => {
-      for (let i = 0; i < width; i += 4) f.storeV128(to, zero, 4 * i);
+      fillZero(f, to, width);
       f.set(to, to.add(4 * width));
     });
   });
+}
+
+/** Stores zeros to `count` floats, a multiple of four. */
+export function fillZero(f: FunctionBuilder, address: I32, count: number): void {
+  const at = f.i32(address);
+  for (let i = 0; i < count; i += 4) f.storeV128(at, V128.of(0), 4 * i);
+}
+
+/** Copies `count` floats, times `factor`, in straight code. */
+export function copyRow(
+  f: FunctionBuilder,
+  from: I32,
+  to: I32,
+  count: number,
+  factor: V128,
+): void {
+  const whole = count - count % 4;
+  for (let i = 0; i < whole; i += 4) f.storeV128(to, from.loadV128(4 * i).mul(factor), 4 * i);
+  for (let i = whole; i < count; i++) {
+    f.storeF32(to, from.loadF32(4 * i).mul(factor.lane(0)), 4 * i);
+  }
 }
 
 /** Defines the transpose of packed rows [rows, D] into [D, BLOCK]: f(source, rows, target). Rows come in eights. */
@@ -160,48 +191,88 @@ export function visibleRange(
   return { low, high };
 }
 
-/** Sets the scores in columns from … to − 1 that lie outside low … high − 1 to −∞. `from` and `to` are multiples of four. */
-export function maskRow(
+/** `for (address = first; address < stop; address += 16)`, unsigned. */
+export function forAddresses(
   f: FunctionBuilder,
-  row: I32,
-  columns: { from: I32; to: I32 },
-  { low, high }: { low: I32; high: I32 },
+  first: I32,
+  stop: I32,
+  body: (at: I32) => void,
 ): void {
-  const lanes = (column: I32) => column.splat().toF().add(V128.lanes(0, 1, 2, 3));
-  const hide = (column: I32, hidden: V128) => {
-    const at = f.i32(row.add(column.shl(2)));
-    f.storeV128(at, hidden.bitSelect(V128.of(-Infinity), at.loadV128()));
-  };
-  const first = f.v128(low.splat().toF());
-  const last = f.v128(high.splat().toF());
-  const beforeEnd = f.i32(low.minS(columns.to));
-  f.for(columns.from, beforeEnd, 4, (column) => hide(column, lanes(column).lt(first)));
-  const after = f.i32(high.and(-4));
-  f.set(after, after.maxS(columns.from));
-  f.for(after, columns.to, 4, (column) => hide(column, lanes(column).ge(last)));
+  const at = f.i32(first);
+  f.while(at.ltU(stop), () => {
+    body(at);
+    f.set(at, at.add(16));
+  });
 }
 
 /**
- * 2ˣ for x ≤ 1, to 2 ulp; 0 below −126, NaN for NaN.
+ * Sets the scores of a panel's rows in columns from … to − 1 that lie outside each row's low … high − 1 to −∞; `ranges` come in the order of
+ * the rows, ends never falling. `from` and `to` are multiples of four.
+ */
+export function maskPanel(
+  f: FunctionBuilder,
+  scores: I32,
+  columns: { from: I32; to: I32 },
+  ranges: readonly { low: I32; high: I32 }[],
+): void {
+  const lanes = V128.lanes(0, 1, 2, 3);
+  const bounds = (values: I32[]) => values.map((value) => f.v128(value.toF32().splat()));
+  const hide = (column: I32, hides: (lane: V128, row: number) => V128) => {
+    const lane = f.v128(column.toF32().splat().add(lanes));
+    const at = f.i32(scores.add(column.shl(2)));
+    for (let row = 0; row < PANEL; row++) {
+      const hidden = hides(lane, row).bitSelect(V128.of(-Infinity), at.loadV128(row * 4 * BLOCK));
+      f.storeV128(at, hidden, row * 4 * BLOCK);
+    }
+  };
+  const before = f.i32(ranges[PANEL - 1].low.minS(columns.to));
+  f.if(columns.from.ltS(before), () => {
+    const lows = bounds(ranges.map(({ low }) => low));
+    f.for(columns.from, before, 4, (column) => hide(column, (lane, row) => lane.lt(lows[row])));
+  });
+  const after = f.i32(ranges[0].high.and(-4));
+  f.set(after, after.maxS(columns.from));
+  f.if(after.ltS(columns.to), () => {
+    const highs = bounds(ranges.map(({ high }) => high));
+    f.for(after, columns.to, 4, (column) => hide(column, (lane, row) => lane.ge(highs[row])));
+  });
+}
+
+/** One lane for each of four vectors: its four lanes reduced by `combine`. */
+export function acrossRows(
+  f: FunctionBuilder,
+  [a, b, c, d]: readonly V128[],
+  combine: (a: V128, b: V128) => V128,
+): V128 {
+  const pair = (x: V128, y: V128) =>
+    f.v128(combine(x.shuffle(y, 0, 4, 1, 5), x.shuffle(y, 2, 6, 3, 7)));
+  const [ab, cd] = [pair(a, b), pair(c, d)]; // a b a b, c d c d
+  return combine(ab.shuffle(cd, 0, 1, 4, 5), ab.shuffle(cd, 2, 3, 6, 7));
+}
+
+/**
+ * 2ˣ for x ≤ 1, to 2 ulp; 0 below −126, NaN for NaN. Its constants become locals here: call it before the loop.
  * x = n + r with |r| ≤ ½, 2^r by a polynomial of degree 6 (interpolated at Chebyshev's points), n added to the exponent.
  */
-export function powerOfTwo(f: FunctionBuilder, input: V128): V128 {
-  const c = (value: number) => V128.of(value);
-  const rounding = c(1.5 * 2 ** 23);
-  const x = f.v128(input);
-  const clamped = f.v128(x.pmax(c(-126)));
-  const shifted = f.v128(clamped.add(rounding));
-  const r = f.v128(clamped.sub(shifted.sub(rounding)));
-  let p = c(1.5461444895632573e-4);
+export function powerOfTwo(f: FunctionBuilder): (x: V128) => V128 {
+  const constant = (value: number) => f.v128(V128.of(value));
+  const rounding = constant(1.5 * 2 ** 23);
+  const smallest = constant(-126);
   const coefficients = [
+    1.5461444895632573e-4,
     1.3400428177416093e-3,
     9.61805667853236e-3,
     5.550327226670846e-2,
     0.2402265092228873,
     0.6931472067028324,
     1,
-  ];
-  for (const a of coefficients) p = f.madd(p, r, c(a));
-  const scaled = p.addI(shifted.shlI(23));
-  return scaled.andNot(x.lt(c(-126)));
+  ].map(constant);
+  return (input) => {
+    const x = f.v128(input);
+    const clamped = f.v128(x.pmax(smallest));
+    const shifted = f.v128(clamped.add(rounding));
+    const r = f.v128(clamped.sub(shifted.sub(rounding)));
+    const p = coefficients.reduce((sum, coefficient) => f.madd(sum, r, coefficient));
+    return p.addI(shifted.shlI(23)).andNot(x.lt(smallest));
+  };
 }

@@ -1,115 +1,158 @@
-// softmax(scale·Q·Kᵀ)·V for each head, without the matrix of scores. q, k, v: rows of D = HEAD_SIZE at offsets and strides; lengths: [B];
-// output: [B, Tq, H·D]; logSum: [B, H, Tq], log₂ of the sum of 2^(score·log₂ e). A workgroup computes QUERIES queries of one head: 32 keys
-// at a time through workgroup memory, with a running maximum and sum (float32).
-override HEAD_SIZE: u32;
-override HAS_LENGTHS: u32;
-override QUERIES: u32;
-
-struct Scalars {
-  batch: i32, heads: i32, group: i32, queries: i32, keys: i32, behind: i32, ahead: i32, scale: f32,
-  qOffset: i32, qStride: i32, kOffset: i32, kStride: i32, vOffset: i32, vStride: i32, tiles: i32, chunks: i32,
-}
+// O = softmax(scale·Q·Kᵀ)·V for each head, and L = log₂ Σ 2^(scores·log₂ e), by online softmax. After attention_tiles.wgsl.
+//
+// q: rows of `queries`, k and v: rows of `keys`, each head D columns at an offset and a row stride of its own. output: [B,Tq,H·D],
+// logSum: [B,H,Tq]. A query at position p = i + keys − queries sees keys p − behind … p + ahead, below lengths[b] where lengths are given; one
+// that sees none gets zeros. A workgroup computes 32 queries of one head, over tiles of 32 keys.
 @group(0) @binding(0) var<storage, read> q: array<f32>;
 @group(0) @binding(1) var<storage, read> k: array<f32>;
 @group(0) @binding(2) var<storage, read> v: array<f32>;
 @group(0) @binding(3) var<storage, read> lengths: array<i32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
-@group(0) @binding(5) var<storage, read_write> log_sum: array<f32>;
+@group(0) @binding(5) var<storage, read_write> logSum: array<f32>;
 @group(0) @binding(6) var<uniform> s: Scalars;
 
-const KEYS = 32u;
-var<workgroup> query: array<f32, QUERIES * HEAD_SIZE>;
-var<workgroup> sums: array<f32, QUERIES * HEAD_SIZE>;
-var<workgroup> scores: array<f32, QUERIES * KEYS>;
-var<workgroup> largest: array<f32, QUERIES>;
-var<workgroup> total: array<f32, QUERIES>;
-var<workgroup> shrink: array<f32, QUERIES>;
+fn q4(at: i32, count: i32) -> vec4f {
+  if (count >= 4) { return vec4f(q[at], q[at + 1], q[at + 2], q[at + 3]); }
+  var x = vec4f();
+  for (var i = 0; i < count; i++) { x[i] = q[at + i]; }
+  return x;
+}
+fn k4(at: i32, count: i32) -> vec4f {
+  if (count >= 4) { return vec4f(k[at], k[at + 1], k[at + 2], k[at + 3]); }
+  var x = vec4f();
+  for (var i = 0; i < count; i++) { x[i] = k[at + i]; }
+  return x;
+}
+fn v4(at: i32, count: i32) -> vec4f {
+  if (count >= 4) { return vec4f(v[at], v[at + 1], v[at + 2], v[at + 3]); }
+  var x = vec4f();
+  for (var i = 0; i < count; i++) { x[i] = v[at + i]; }
+  return x;
+}
 
-const LOG2_E = 1.4426950408889634;
-// Stands for minus infinity: some drivers fold comparisons with it away.
-const LEAST = -3.0e38;
+struct Head { batch: i32, first: i32, head: i32, keyHead: i32, position: i32, limit: i32 }
 
-fn sees(query: i32, key: i32, limit: i32) -> bool {
-  let place = query + s.keys - s.queries;
-  return key >= place - s.behind && key <= place + s.ahead && key < limit;
+fn load_queries(h: Head, slice: i32) {
+  for (var n = row; n < 32u; n += 8u) {
+    let i = h.first + i32(n);
+    let at = s.qOffset + (h.batch * s.queries + i) * s.qStride + h.head * i32(HEAD_SIZE) + 32 * slice + 4 * i32(column);
+    left[n * PITCH + column] = q4(at, select(0, columns_left(slice), i < s.queries));
+  }
+}
+fn load_keys(h: Head, tile: i32, slice: i32) {
+  for (var n = row; n < 32u; n += 8u) {
+    let j = tile + i32(n);
+    let at = s.kOffset + (h.batch * s.keys + j) * s.kStride + h.keyHead * i32(HEAD_SIZE) + 32 * slice + 4 * i32(column);
+    right[spread(n) * PITCH + column] = k4(at, select(0, columns_left(slice), j < h.limit));
+  }
+}
+fn load_values(h: Head, tile: i32, slice: i32) {
+  for (var n = row; n < 32u; n += 8u) {
+    let j = tile + i32(n);
+    let at = s.vOffset + (h.batch * s.keys + j) * s.vStride + h.keyHead * i32(HEAD_SIZE) + 32 * slice + 4 * i32(column);
+    right[n * PITCH + column] = v4(at, select(0, columns_left(slice), j < h.limit));
+  }
+}
+
+fn value_slice(sums: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32, factor: vec4f) {
+  load_values(h, tile, slice);
+  workgroupBarrier();
+  (*sums)[0] *= factor.x;
+  (*sums)[1] *= factor.y;
+  (*sums)[2] *= factor.z;
+  (*sums)[3] *= factor.w;
+  add_values(sums);
+  workgroupBarrier();
+}
+
+fn store_row(values: vec4f, h: Head, n: u32, slice: i32) {
+  let i = h.first + i32(n);
+  if (i >= s.queries) { return; }
+  let at = ((h.batch * s.queries + i) * s.heads + h.head) * i32(HEAD_SIZE) + 32 * slice + 4 * i32(column);
+  let count = min(columns_left(slice), 4);
+  for (var c = 0; c < count; c++) { output[at + c] = values[c]; }
+}
+fn store_slice(sums: mat4x4f, factor: vec4f, h: Head, slice: i32) {
+  store_row(sums[0] * factor.x, h, row, slice);
+  store_row(sums[1] * factor.y, h, row + 8u, slice);
+  store_row(sums[2] * factor.z, h, row + 16u, slice);
+  store_row(sums[3] * factor.w, h, row + 24u, slice);
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) ids: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let blocks = (s.queries + i32(QUERIES) - 1) / i32(QUERIES);
-  let tile = min(i32(id.y * ids.x + id.x), s.batch * s.heads * blocks - 1);
-  let first_query = tile % blocks * i32(QUERIES);
-  let head = tile / blocks % s.heads;
-  let b = tile / blocks / s.heads;
-  let q_base = b * s.queries * s.qStride + s.qOffset + head * i32(HEAD_SIZE);
-  let k_base = b * s.keys * s.kStride + s.kOffset + head / s.group * i32(HEAD_SIZE);
-  let v_base = b * s.keys * s.vStride + s.vOffset + head / s.group * i32(HEAD_SIZE);
-  var limit = s.keys;
-  if (HAS_LENGTHS == 1u) { limit = clamp(lengths[b], 0, s.keys); }
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  place(lane);
+  let index = i32(group.y * groups.x + group.x);
+  let blocks = (s.queries + TILE - 1) / TILE;
+  if (index >= blocks * s.heads * s.batch) { return; }
+  let headIndex = index / blocks;
+  var h: Head;
+  h.batch = headIndex / s.heads;
+  h.head = headIndex % s.heads;
+  h.keyHead = h.head / s.group;
+  h.first = (index % blocks) * TILE;
+  h.limit = s.keys;
+  if (HAS_LENGTHS == 1u) { h.limit = min(s.keys, lengths[h.batch]); }
+  h.position = h.first + s.keys - s.queries;
+  let stop = min(h.limit, min(h.position + TILE, s.keys) + s.ahead);
+  let start = max(h.position - s.behind, 0) / TILE * TILE;
 
-  for (var at = lane; at < QUERIES * HEAD_SIZE; at += 64u) {
-    let row = min(first_query + i32(at / HEAD_SIZE), s.queries - 1);
-    query[at] = q[q_base + row * s.qStride + i32(at % HEAD_SIZE)];
-    sums[at] = 0.0;
-  }
-  if (lane < QUERIES) {
-    largest[lane] = LEAST;
-    total[lane] = 0.0;
-  }
-  let shift = s.keys - s.queries;
-  let first_key = max(0, first_query + shift - s.behind) / i32(KEYS) * i32(KEYS);
-  let end_key = min(limit, first_query + i32(QUERIES) + shift + s.ahead);
-  for (var key = first_key; key < end_key; key += i32(KEYS)) {
-    workgroupBarrier();
-    for (var at = lane; at < QUERIES * KEYS; at += 64u) {
-      let row = at / KEYS;
-      let column = key + i32(at % KEYS);
-      var score = LEAST;
-      if (sees(first_query + i32(row), column, limit)) {
-        var sum = 0.0;
-        let origin = k_base + column * s.kStride;
-        for (var d = 0u; d < HEAD_SIZE; d++) { sum += query[row * HEAD_SIZE + d] * k[origin + i32(d)]; }
-        score = sum * s.scale * LOG2_E;
-      }
-      scores[at] = score;
+  var o0 = mat4x4f();
+  var o1 = mat4x4f();
+  var o2 = mat4x4f();
+  var o3 = mat4x4f();
+  var largest = vec4f(LOWEST);
+  var sum = vec4f();
+  for (var tile = start; tile < stop; tile += TILE) {
+    var scores = mat4x4f();
+    for (var slice = 0; slice < slices(); slice++) {
+      if (HEAD_SIZE > 32u || tile == start) { load_queries(h, slice); }
+      load_keys(h, tile, slice);
+      workgroupBarrier();
+      add_scores(&scores);
+      workgroupBarrier();
     }
-    workgroupBarrier();
-    if (lane < QUERIES) {
-      var most = largest[lane];
-      for (var j = 0u; j < KEYS; j++) { most = max(most, scores[lane * KEYS + j]); }
-      var sum = 0.0;
-      for (var j = 0u; j < KEYS; j++) {
-        let score = scores[lane * KEYS + j];
-        let p = select(0.0, exp2(score - most), score > LEAST);
-        scores[lane * KEYS + j] = p;
-        sum += p;
-      }
-      shrink[lane] = exp2(max(largest[lane] - most, -200.0));
-      total[lane] = total[lane] * shrink[lane] + sum;
-      largest[lane] = most;
-    }
-    workgroupBarrier();
-    let here = min(KEYS, u32(s.keys - key));
-    for (var at = lane; at < QUERIES * HEAD_SIZE; at += 64u) {
-      let row = at / HEAD_SIZE;
-      var sum = sums[at] * shrink[row];
-      let origin = v_base + key * s.vStride + i32(at % HEAD_SIZE);
-      for (var j = 0u; j < here; j++) { sum += scores[row * KEYS + j] * v[origin + i32(j) * s.vStride]; }
-      sums[at] = sum;
-    }
+    scores = scores * (s.scale * LOG2_E);
+    let position = h.position + i32(row);
+    let key = tile + 4 * i32(column);
+    let seen0 = sees(position, key, s.behind, s.ahead, h.limit);
+    let seen1 = sees(position + 8, key, s.behind, s.ahead, h.limit);
+    let seen2 = sees(position + 16, key, s.behind, s.ahead, h.limit);
+    let seen3 = sees(position + 24, key, s.behind, s.ahead, h.limit);
+    let most0 = select(vec4f(LOWEST), scores[0], seen0);
+    let most1 = select(vec4f(LOWEST), scores[1], seen1);
+    let most2 = select(vec4f(LOWEST), scores[2], seen2);
+    let most3 = select(vec4f(LOWEST), scores[3], seen3);
+    let most = vec4f(
+      max(max(most0.x, most0.y), max(most0.z, most0.w)), max(max(most1.x, most1.y), max(most1.z, most1.w)),
+      max(max(most2.x, most2.y), max(most2.z, most2.w)), max(max(most3.x, most3.y), max(most3.z, most3.w)),
+    );
+    let after = max(largest, largest_of_row(most));
+    let factor = exp2(largest - after);
+    largest = after;
+    var p: mat4x4f;
+    p[0] = select(vec4f(), exp2(scores[0] - after.x), seen0);
+    p[1] = select(vec4f(), exp2(scores[1] - after.y), seen1);
+    p[2] = select(vec4f(), exp2(scores[2] - after.z), seen2);
+    p[3] = select(vec4f(), exp2(scores[3] - after.w), seen3);
+    sum = sum * factor + vec4f(dot(p[0], vec4f(1)), dot(p[1], vec4f(1)), dot(p[2], vec4f(1)), dot(p[3], vec4f(1)));
+    store_weights(p);
+    value_slice(&o0, h, tile, 0, factor);
+    if (HEAD_SIZE > 32u) { value_slice(&o1, h, tile, 1, factor); }
+    if (HEAD_SIZE > 64u) { value_slice(&o2, h, tile, 2, factor); }
+    if (HEAD_SIZE > 96u) { value_slice(&o3, h, tile, 3, factor); }
   }
-  workgroupBarrier();
-  for (var at = lane; at < QUERIES * HEAD_SIZE; at += 64u) {
-    let row = first_query + i32(at / HEAD_SIZE);
-    if (row < s.queries) {
-      let to = ((b * s.queries + row) * s.heads + head) * i32(HEAD_SIZE) + i32(at % HEAD_SIZE);
-      let sum = total[at / HEAD_SIZE];
-      output[to] = select(0.0, sums[at] / sum, sum > 0.0);
-    }
-  }
-  let row = first_query + i32(lane);
-  if (lane < QUERIES && row < s.queries) {
-    let sum = total[lane];
-    log_sum[(b * s.heads + head) * s.queries + row] = select(0.0, largest[lane] + log2(sum), sum > 0.0);
+
+  let total = sum_of_row(sum);
+  let some = total != vec4f();
+  let inverse = select(vec4f(), 1.0 / total, some);
+  store_slice(o0, inverse, h, 0);
+  if (HEAD_SIZE > 32u) { store_slice(o1, inverse, h, 1); }
+  if (HEAD_SIZE > 64u) { store_slice(o2, inverse, h, 2); }
+  if (HEAD_SIZE > 96u) { store_slice(o3, inverse, h, 3); }
+  if (column < 4u) {
+    let i = h.first + i32(row + 8u * column);
+    let value = select(vec4f(), largest + log2(total), some)[column];
+    if (i < s.queries) { logSum[headIndex * s.queries + i] = value; }
   }
 }

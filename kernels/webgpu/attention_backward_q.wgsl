@@ -1,106 +1,189 @@
-// dQ of attention, and delta = Σ dO∘O of each row, which the other half needs. Buffers as in attention.wgsl; gradient: [B, Tq, H·D]; dq: as q;
-// delta: [B, H, Tq]. A workgroup computes QUERIES queries of one head, 32 keys at a time; sums are float32.
-override HEAD_SIZE: u32;
-override HAS_LENGTHS: u32;
-override QUERIES: u32;
-
-struct Scalars {
-  batch: i32, heads: i32, group: i32, queries: i32, keys: i32, behind: i32, ahead: i32, scale: f32,
-  qOffset: i32, qStride: i32, kOffset: i32, kStride: i32, vOffset: i32, vStride: i32,
-}
+// dS = P∘(dO·Vᵀ − δ) and dQ = scale·dS·K, where P = 2^(S·log₂ e − L) is computed again and δ = rowsum(dO∘O). After attention_tiles.wgsl.
+//
+// Tensors are laid out as in attention.wgsl: gradient and output like its output, dq like q. delta: [B,H,Tq] gets δ for
+// attention_backward_kv.wgsl. A workgroup computes 32 queries of one head, over tiles of 32 keys.
 @group(0) @binding(0) var<storage, read> q: array<f32>;
 @group(0) @binding(1) var<storage, read> k: array<f32>;
 @group(0) @binding(2) var<storage, read> v: array<f32>;
 @group(0) @binding(3) var<storage, read> lengths: array<i32>;
 @group(0) @binding(4) var<storage, read> output: array<f32>;
 @group(0) @binding(5) var<storage, read> gradient: array<f32>;
-@group(0) @binding(6) var<storage, read> log_sum: array<f32>;
+@group(0) @binding(6) var<storage, read> logSum: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dq: array<f32>;
 @group(0) @binding(8) var<storage, read_write> delta: array<f32>;
 @group(0) @binding(9) var<uniform> s: Scalars;
 
-const KEYS = 32u;
-var<workgroup> query: array<f32, QUERIES * HEAD_SIZE>;
-var<workgroup> d_output: array<f32, QUERIES * HEAD_SIZE>;
-var<workgroup> sums: array<f32, QUERIES * HEAD_SIZE>;
-var<workgroup> d_scores: array<f32, QUERIES * KEYS>;
-var<workgroup> deltas: array<f32, QUERIES>;
+fn q4(at: i32, count: i32) -> vec4f {
+  if (count >= 4) { return vec4f(q[at], q[at + 1], q[at + 2], q[at + 3]); }
+  var x = vec4f();
+  for (var i = 0; i < count; i++) { x[i] = q[at + i]; }
+  return x;
+}
+fn k4(at: i32, count: i32) -> vec4f {
+  if (count >= 4) { return vec4f(k[at], k[at + 1], k[at + 2], k[at + 3]); }
+  var x = vec4f();
+  for (var i = 0; i < count; i++) { x[i] = k[at + i]; }
+  return x;
+}
+fn v4(at: i32, count: i32) -> vec4f {
+  if (count >= 4) { return vec4f(v[at], v[at + 1], v[at + 2], v[at + 3]); }
+  var x = vec4f();
+  for (var i = 0; i < count; i++) { x[i] = v[at + i]; }
+  return x;
+}
+fn output4(at: i32, count: i32) -> vec4f {
+  if (count >= 4) { return vec4f(output[at], output[at + 1], output[at + 2], output[at + 3]); }
+  var x = vec4f();
+  for (var i = 0; i < count; i++) { x[i] = output[at + i]; }
+  return x;
+}
+fn gradient4(at: i32, count: i32) -> vec4f {
+  if (count >= 4) { return vec4f(gradient[at], gradient[at + 1], gradient[at + 2], gradient[at + 3]); }
+  var x = vec4f();
+  for (var i = 0; i < count; i++) { x[i] = gradient[at + i]; }
+  return x;
+}
 
-const LOG2_E = 1.4426950408889634;
-// Stands for minus infinity: some drivers fold comparisons with it away.
-const LEAST = -3.0e38;
+struct Head { batch: i32, first: i32, head: i32, keyHead: i32, position: i32, limit: i32 }
 
-fn sees(query: i32, key: i32, limit: i32) -> bool {
-  let place = query + s.keys - s.queries;
-  return key >= place - s.behind && key <= place + s.ahead && key < limit;
+fn query_at(h: Head, n: u32, slice: i32) -> i32 {
+  let i = h.batch * s.queries + h.first + i32(n);
+  return s.qOffset + i * s.qStride + h.head * i32(HEAD_SIZE) + 32 * slice + 4 * i32(column);
+}
+fn result_at(h: Head, n: u32, slice: i32) -> i32 {
+  let i = h.batch * s.queries + h.first + i32(n);
+  return (i * s.heads + h.head) * i32(HEAD_SIZE) + 32 * slice + 4 * i32(column);
+}
+fn query_columns(h: Head, n: u32, slice: i32) -> i32 {
+  return select(0, columns_left(slice), h.first + i32(n) < s.queries);
+}
+fn key_columns(h: Head, j: i32, slice: i32) -> i32 { return select(0, columns_left(slice), j < h.limit); }
+fn key_at(h: Head, j: i32, slice: i32) -> i32 {
+  return s.kOffset + (h.batch * s.keys + j) * s.kStride + h.keyHead * i32(HEAD_SIZE) + 32 * slice + 4 * i32(column);
+}
+fn value_at(h: Head, j: i32, slice: i32) -> i32 {
+  return s.vOffset + (h.batch * s.keys + j) * s.vStride + h.keyHead * i32(HEAD_SIZE) + 32 * slice + 4 * i32(column);
+}
+
+// scores += Q·Kᵀ over one slice.
+fn scores_slice(scores: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32) {
+  for (var n = row; n < 32u; n += 8u) {
+    left[n * PITCH + column] = q4(query_at(h, n, slice), query_columns(h, n, slice));
+    let j = tile + i32(n);
+    right[spread(n) * PITCH + column] = k4(key_at(h, j, slice), key_columns(h, j, slice));
+  }
+  workgroupBarrier();
+  add_scores(scores);
+  workgroupBarrier();
+}
+// dp += dO·Vᵀ over one slice.
+fn gradients_slice(dp: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32) {
+  for (var n = row; n < 32u; n += 8u) {
+    left[n * PITCH + column] = gradient4(result_at(h, n, slice), query_columns(h, n, slice));
+    let j = tile + i32(n);
+    right[spread(n) * PITCH + column] = v4(value_at(h, j, slice), key_columns(h, j, slice));
+  }
+  workgroupBarrier();
+  add_scores(dp);
+  workgroupBarrier();
+}
+// sums += dS·K, one slice of columns.
+fn keys_slice(sums: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32) {
+  for (var n = row; n < 32u; n += 8u) {
+    let j = tile + i32(n);
+    right[n * PITCH + column] = k4(key_at(h, j, slice), key_columns(h, j, slice));
+  }
+  workgroupBarrier();
+  add_values(sums);
+  workgroupBarrier();
+}
+
+// This thread's part of dO·O in row n.
+fn delta_part(h: Head, n: u32) -> f32 {
+  var sum = 0.0;
+  for (var slice = 0; slice < slices(); slice++) {
+    let at = result_at(h, n, slice);
+    let count = query_columns(h, n, slice);
+    sum += dot(gradient4(at, count), output4(at, count));
+  }
+  return sum;
+}
+
+fn store_row(values: vec4f, h: Head, n: u32, slice: i32) {
+  let at = query_at(h, n, slice);
+  let count = min(query_columns(h, n, slice), 4);
+  for (var c = 0; c < count; c++) { dq[at + c] = s.scale * values[c]; }
+}
+fn store_slice(sums: mat4x4f, h: Head, slice: i32) {
+  store_row(sums[0], h, row, slice);
+  store_row(sums[1], h, row + 8u, slice);
+  store_row(sums[2], h, row + 16u, slice);
+  store_row(sums[3], h, row + 24u, slice);
+}
+
+fn load_statistic(h: Head, headIndex: i32, n: u32) -> f32 {
+  let i = h.first + i32(n);
+  return logSum[headIndex * s.queries + min(i, s.queries - 1)];
+}
+
+// One row of dS: P∘(dP − δ) where the query sees the key.
+fn score_gradient(scores: vec4f, dp: vec4f, sum: f32, own: f32, seen: vec4<bool>) -> vec4f {
+  return select(vec4f(), exp2(scores * (s.scale * LOG2_E) - sum) * (dp - own), seen);
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) ids: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let blocks = (s.queries + i32(QUERIES) - 1) / i32(QUERIES);
-  let tile = min(i32(id.y * ids.x + id.x), s.batch * s.heads * blocks - 1);
-  let first_query = tile % blocks * i32(QUERIES);
-  let head = tile / blocks % s.heads;
-  let b = tile / blocks / s.heads;
-  let q_base = b * s.queries * s.qStride + s.qOffset + head * i32(HEAD_SIZE);
-  let k_base = b * s.keys * s.kStride + s.kOffset + head / s.group * i32(HEAD_SIZE);
-  let v_base = b * s.keys * s.vStride + s.vOffset + head / s.group * i32(HEAD_SIZE);
-  let rows = (b * s.heads + head) * s.queries;
-  var limit = s.keys;
-  if (HAS_LENGTHS == 1u) { limit = clamp(lengths[b], 0, s.keys); }
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  place(lane);
+  let index = i32(group.y * groups.x + group.x);
+  let blocks = (s.queries + TILE - 1) / TILE;
+  if (index >= blocks * s.heads * s.batch) { return; }
+  let headIndex = index / blocks;
+  var h: Head;
+  h.batch = headIndex / s.heads;
+  h.head = headIndex % s.heads;
+  h.keyHead = h.head / s.group;
+  h.first = (index % blocks) * TILE;
+  h.limit = s.keys;
+  if (HAS_LENGTHS == 1u) { h.limit = min(s.keys, lengths[h.batch]); }
+  h.position = h.first + s.keys - s.queries;
+  let stop = min(h.limit, min(h.position + TILE, s.keys) + s.ahead);
+  let start = max(h.position - s.behind, 0) / TILE * TILE;
 
-  for (var at = lane; at < QUERIES * HEAD_SIZE; at += 64u) {
-    let row = min(first_query + i32(at / HEAD_SIZE), s.queries - 1);
-    let d = i32(at % HEAD_SIZE);
-    query[at] = q[q_base + row * s.qStride + d];
-    d_output[at] = gradient[((b * s.queries + row) * s.heads + head) * i32(HEAD_SIZE) + d];
-    sums[at] = 0.0;
+  let sums = vec4f(
+    load_statistic(h, headIndex, row), load_statistic(h, headIndex, row + 8u),
+    load_statistic(h, headIndex, row + 16u), load_statistic(h, headIndex, row + 24u),
+  );
+  let deltas = sum_of_row(vec4f(delta_part(h, row), delta_part(h, row + 8u), delta_part(h, row + 16u), delta_part(h, row + 24u)));
+  if (column < 4u) {
+    let i = h.first + i32(row + 8u * column);
+    if (i < s.queries) { delta[headIndex * s.queries + i] = deltas[column]; }
   }
-  workgroupBarrier();
-  if (lane < QUERIES) {
-    let row = min(first_query + i32(lane), s.queries - 1);
-    let origin = ((b * s.queries + row) * s.heads + head) * i32(HEAD_SIZE);
-    var sum = 0.0;
-    for (var d = 0u; d < HEAD_SIZE; d++) { sum += d_output[lane * HEAD_SIZE + d] * output[origin + i32(d)]; }
-    deltas[lane] = sum;
-    if (first_query + i32(lane) < s.queries) { delta[rows + row] = sum; }
-  }
-  let shift = s.keys - s.queries;
-  let first_key = max(0, first_query + shift - s.behind) / i32(KEYS) * i32(KEYS);
-  let end_key = min(limit, first_query + i32(QUERIES) + shift + s.ahead);
-  for (var key = first_key; key < end_key; key += i32(KEYS)) {
-    workgroupBarrier();
-    for (var at = lane; at < QUERIES * KEYS; at += 64u) {
-      let row = at / KEYS;
-      let column = key + i32(at % KEYS);
-      var derivative = 0.0;
-      if (sees(first_query + i32(row), column, limit) && first_query + i32(row) < s.queries) {
-        var score = 0.0;
-        var dp = 0.0;
-        let k_from = k_base + column * s.kStride;
-        let v_from = v_base + column * s.vStride;
-        for (var d = 0u; d < HEAD_SIZE; d++) {
-          score += query[row * HEAD_SIZE + d] * k[k_from + i32(d)];
-          dp += d_output[row * HEAD_SIZE + d] * v[v_from + i32(d)];
-        }
-        let p = exp2(score * s.scale * LOG2_E - log_sum[rows + first_query + i32(row)]);
-        derivative = p * (dp - deltas[row]) * s.scale;
-      }
-      d_scores[at] = derivative;
+  var d0 = mat4x4f();
+  var d1 = mat4x4f();
+  var d2 = mat4x4f();
+  var d3 = mat4x4f();
+  for (var tile = start; tile < stop; tile += TILE) {
+    var scores = mat4x4f();
+    var dp = mat4x4f();
+    for (var slice = 0; slice < slices(); slice++) {
+      scores_slice(&scores, h, tile, slice);
+      gradients_slice(&dp, h, tile, slice);
     }
-    workgroupBarrier();
-    let here = min(KEYS, u32(s.keys - key));
-    for (var at = lane; at < QUERIES * HEAD_SIZE; at += 64u) {
-      let row = at / HEAD_SIZE;
-      var sum = sums[at];
-      let origin = k_base + key * s.kStride + i32(at % HEAD_SIZE);
-      for (var j = 0u; j < here; j++) { sum += d_scores[row * KEYS + j] * k[origin + i32(j) * s.kStride]; }
-      sums[at] = sum;
-    }
+    let position = h.position + i32(row);
+    let key = tile + 4 * i32(column);
+    var ds: mat4x4f;
+    ds[0] = score_gradient(scores[0], dp[0], sums.x, deltas.x, sees(position, key, s.behind, s.ahead, h.limit));
+    ds[1] = score_gradient(scores[1], dp[1], sums.y, deltas.y, sees(position + 8, key, s.behind, s.ahead, h.limit));
+    ds[2] = score_gradient(scores[2], dp[2], sums.z, deltas.z, sees(position + 16, key, s.behind, s.ahead, h.limit));
+    ds[3] = score_gradient(scores[3], dp[3], sums.w, deltas.w, sees(position + 24, key, s.behind, s.ahead, h.limit));
+    store_weights(ds);
+    keys_slice(&d0, h, tile, 0);
+    if (HEAD_SIZE > 32u) { keys_slice(&d1, h, tile, 1); }
+    if (HEAD_SIZE > 64u) { keys_slice(&d2, h, tile, 2); }
+    if (HEAD_SIZE > 96u) { keys_slice(&d3, h, tile, 3); }
   }
-  workgroupBarrier();
-  for (var at = lane; at < QUERIES * HEAD_SIZE; at += 64u) {
-    let row = first_query + i32(at / HEAD_SIZE);
-    if (row < s.queries) { dq[q_base + row * s.qStride + i32(at % HEAD_SIZE)] = sums[at]; }
-  }
+  store_slice(d0, h, 0);
+  if (HEAD_SIZE > 32u) { store_slice(d1, h, 1); }
+  if (HEAD_SIZE > 64u) { store_slice(d2, h, 2); }
+  if (HEAD_SIZE > 96u) { store_slice(d3, h, 3); }
 }

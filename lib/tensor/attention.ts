@@ -13,7 +13,8 @@ import { attentionBackward as cpuBackward } from "../../kernels/cpu/attention_ba
 import code from "../../kernels/webgpu/attention.wgsl" with { type: "text" };
 import keyValueCode from "../../kernels/webgpu/attention_backward_kv.wgsl" with { type: "text" };
 import queryCode from "../../kernels/webgpu/attention_backward_q.wgsl" with { type: "text" };
-import type { Kernel } from "../device/kernel.ts";
+import tilesCode from "../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
+import type { Kernel, Scalars } from "../device/kernel.ts";
 import {
   type AttentionLayout,
   type AttentionMask,
@@ -26,17 +27,15 @@ import { differentiable } from "./autograd.ts";
 import { launch } from "./launch.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
+/** Rows of a workgroup's tile on WebGPU. */
+const TILE = 32;
+
 const KERNEL: Kernel = {
   name: "attention",
   reads: ["q", "k", "v", "lengths"],
   writes: ["output", "logSum"],
-  scalars: { ...LAYOUT_SCALARS, tiles: "i32", chunks: "i32" },
-  webgpu: {
-    code,
-    workgroups: ({ batch, heads, queries }, { QUERIES }) => [
-      batch * heads * Math.ceil(queries / QUERIES),
-    ],
-  },
+  scalars: { ...LAYOUT_SCALARS, chunks: "i32" },
+  webgpu: { code: tilesCode + code, workgroups: queryTiles },
   cpu,
 };
 
@@ -55,27 +54,25 @@ const BACKWARD_Q: Kernel = {
   reads: ["q", "k", "v", "lengths", "output", "gradient", "logSum"],
   writes: ["dq", "delta"],
   scalars: LAYOUT_SCALARS,
-  webgpu: {
-    code: queryCode,
-    workgroups: ({ batch, heads, queries }, { QUERIES }) => [
-      batch * heads * Math.ceil(queries / QUERIES),
-    ],
-  },
+  webgpu: { code: tilesCode + queryCode, workgroups: queryTiles },
 };
 
 /** … and another dK and dV, because floats cannot be added atomically. */
 const BACKWARD_KV: Kernel = {
   name: "attention_backward_kv",
   reads: ["q", "k", "v", "lengths", "gradient", "logSum", "delta"],
-  writes: ["dk", "dv"],
+  updates: ["dk"],
+  writes: ["dv"],
   scalars: LAYOUT_SCALARS,
   webgpu: {
-    code: keyValueCode,
-    workgroups: ({ batch, heads, group, keys }, { KEYS }) => [
-      batch * heads / group * Math.ceil(keys / KEYS),
-    ],
+    code: tilesCode + keyValueCode,
+    workgroups: ({ batch, heads, group, keys }) => [batch * heads / group * Math.ceil(keys / TILE)],
   },
 };
+
+function queryTiles({ batch, heads, queries }: Scalars): number[] {
+  return [batch * heads * Math.ceil(queries / TILE)];
+}
 
 /** Options of `selfAttention`. */
 export interface SelfAttentionOptions extends AttentionMask {
@@ -169,10 +166,9 @@ function forward(inputs: Inputs, layout: AttentionLayout): Outputs {
   const output = empty([batch, queries, heads * headSize], "f32", device);
   const logSum = empty([batch, heads, queries], "f32", device);
   const tiles = batch * heads * Math.ceil(queries / CPU_QUERIES);
-  const scalars = { ...layout.scalars, tiles, chunks: chunksOf(tiles, work(layout)) };
+  const scalars = { ...layout.scalars, chunks: chunksOf(tiles, work(layout)) };
   const buffers = { ...inputs, output, logSum };
-  const QUERIES = rowsInTile(headSize, 64);
-  launch(KERNEL, buffers, scalars, { ...constants(layout, inputs.lengths), QUERIES });
+  launch(KERNEL, buffers, scalars, constants(layout, inputs.lengths));
   return { output, logSum };
 }
 
@@ -192,20 +188,12 @@ function backwardInTwo(
   { dq, dk, dv }: { readonly dq: Tensor; readonly dk: Tensor; readonly dv: Tensor },
   layout: AttentionLayout,
 ): void {
-  const { headSize, scalars } = layout;
   const { q, k, v, lengths, output, gradient, logSum } = inputs;
   const delta = empty(logSum.shape, "f32", q.device);
   const fixed = constants(layout, lengths);
   const rows = { q, k, v, lengths, gradient, logSum };
-  const QUERIES = rowsInTile(headSize, 64);
-  launch(BACKWARD_Q, { ...rows, output, dq, delta }, scalars, { ...fixed, QUERIES });
-  const KEYS = rowsInTile(headSize, 32);
-  const SEPARATE = dk === dv ? 0 : 1;
-  const buffers = { ...rows, delta, dk, dv: SEPARATE ? dv : undefined };
-  launch(BACKWARD_KV, buffers, scalars, { ...fixed, KEYS, SEPARATE });
-}
-
-/** Rows of a workgroup's tile, so that its memory stays below 16 KiB: 16 for heads up to `limit`, 8 above. */
-function rowsInTile(headSize: number, limit: number): number {
-  return headSize <= limit ? 16 : 8;
+  launch(BACKWARD_Q, { ...rows, output, dq, delta }, layout.scalars, fixed);
+  const PACKED = dk === dv ? 1 : 0;
+  const buffers = { ...rows, delta, dk, dv: PACKED ? undefined : dv };
+  launch(BACKWARD_KV, buffers, layout.scalars, { ...fixed, PACKED });
 }

@@ -1,0 +1,132 @@
+// Put before each attention kernel that works on tiles: its scalars, its workgroup memory, and products of tiles of 32 by 32.
+//
+// A workgroup is 8 by 8 threads; thread (row, column) owns the rows row + 8i and the columns 4·column … 4·column + 3 of a product, i from
+// 0 to 3, in a matrix of four rows. A head's D columns are taken in slices of 32; beyond D a slice holds zeros. All sums are in f32.
+override HEAD_SIZE: u32;
+override HAS_LENGTHS: u32;
+
+struct Scalars {
+  batch: i32, heads: i32, group: i32, queries: i32, keys: i32, behind: i32, ahead: i32, scale: f32,
+  qOffset: i32, qStride: i32, kOffset: i32, kStride: i32, vOffset: i32, vStride: i32,
+}
+
+const TILE = 32;
+// Vectors from row to row of a tile: one more than it holds, so that neighbouring rows lie in different banks.
+const PITCH = 9u;
+const LOG2_E = 1.4426950408889634;
+// Stands for the largest score of a row that has none yet.
+const LOWEST = -1e30;
+
+var<workgroup> left: array<vec4f, 288>;
+var<workgroup> right: array<vec4f, 288>;
+var<workgroup> weights: array<vec4f, 288>;
+var<workgroup> exchanged: array<vec4f, 64>;
+var<private> row: u32;
+var<private> column: u32;
+
+fn place(lane: u32) {
+  row = lane / 8u;
+  column = lane % 8u;
+}
+
+fn slices() -> i32 { return i32((HEAD_SIZE + 31u) / 32u); }
+
+// Columns of the head from this thread's four of a slice on: 4 or more where all four are there.
+fn columns_left(slice: i32) -> i32 { return i32(HEAD_SIZE) - 32 * slice - 4 * i32(column); }
+
+// Where a row of the right-hand side of `add_scores` is kept, so that the threads of a row read from different banks.
+fn spread(n: u32) -> u32 { return (n % 4u) * 8u + n / 4u; }
+
+// scores += left·rightᵀ over one slice, the rows of the right-hand side kept at `spread`.
+fn add_scores(scores: ptr<function, mat4x4f>) {
+  score_step(scores, 0u);
+  score_step(scores, 1u);
+  score_step(scores, 2u);
+  score_step(scores, 3u);
+  score_step(scores, 4u);
+  score_step(scores, 5u);
+  score_step(scores, 6u);
+  score_step(scores, 7u);
+}
+
+fn score_step(scores: ptr<function, mat4x4f>, step: u32) {
+  let a = row * PITCH + step;
+  let b = column * PITCH + step;
+  let b0 = right[b];
+  let b1 = right[b + 8u * PITCH];
+  let b2 = right[b + 16u * PITCH];
+  let b3 = right[b + 24u * PITCH];
+  let a0 = left[a];
+  let a1 = left[a + 8u * PITCH];
+  let a2 = left[a + 16u * PITCH];
+  let a3 = left[a + 24u * PITCH];
+  (*scores)[0] += vec4f(dot(a0, b0), dot(a0, b1), dot(a0, b2), dot(a0, b3));
+  (*scores)[1] += vec4f(dot(a1, b0), dot(a1, b1), dot(a1, b2), dot(a1, b3));
+  (*scores)[2] += vec4f(dot(a2, b0), dot(a2, b1), dot(a2, b2), dot(a2, b3));
+  (*scores)[3] += vec4f(dot(a3, b0), dot(a3, b1), dot(a3, b2), dot(a3, b3));
+}
+
+// Puts this thread's part of a product where add_values reads it.
+fn store_weights(p: mat4x4f) {
+  let at = row * PITCH + column;
+  weights[at] = p[0];
+  weights[at + 8u * PITCH] = p[1];
+  weights[at + 16u * PITCH] = p[2];
+  weights[at + 24u * PITCH] = p[3];
+}
+
+// sums += weights·right, one slice of columns.
+fn add_values(sums: ptr<function, mat4x4f>) {
+  value_step(sums, 0u);
+  value_step(sums, 1u);
+  value_step(sums, 2u);
+  value_step(sums, 3u);
+  value_step(sums, 4u);
+  value_step(sums, 5u);
+  value_step(sums, 6u);
+  value_step(sums, 7u);
+}
+
+fn value_step(sums: ptr<function, mat4x4f>, step: u32) {
+  let a = row * PITCH + step;
+  let b = 4u * step * PITCH + column;
+  let b0 = right[b];
+  let b1 = right[b + PITCH];
+  let b2 = right[b + 2u * PITCH];
+  let b3 = right[b + 3u * PITCH];
+  let a0 = weights[a];
+  let a1 = weights[a + 8u * PITCH];
+  let a2 = weights[a + 16u * PITCH];
+  let a3 = weights[a + 24u * PITCH];
+  (*sums)[0] += a0.x * b0 + a0.y * b1 + a0.z * b2 + a0.w * b3;
+  (*sums)[1] += a1.x * b0 + a1.y * b1 + a1.z * b2 + a1.w * b3;
+  (*sums)[2] += a2.x * b0 + a2.y * b1 + a2.z * b2 + a2.w * b3;
+  (*sums)[3] += a3.x * b0 + a3.y * b1 + a3.z * b2 + a3.w * b3;
+}
+
+// The largest, or the sum, over the eight threads of a row, of a value for each of its four rows.
+fn largest_of_row(own: vec4f) -> vec4f {
+  exchanged[row * 8u + column] = own;
+  workgroupBarrier();
+  var result = exchanged[row * 8u];
+  for (var i = 1u; i < 8u; i++) { result = max(result, exchanged[row * 8u + i]); }
+  workgroupBarrier();
+  return result;
+}
+
+fn sum_of_row(own: vec4f) -> vec4f {
+  exchanged[row * 8u + column] = own;
+  workgroupBarrier();
+  var result = exchanged[row * 8u];
+  for (var i = 1u; i < 8u; i++) { result += exchanged[row * 8u + i]; }
+  workgroupBarrier();
+  return result;
+}
+
+// Whether the query at a position sees keys 'first' … 'first' + 3, 'limit' being the end of the keys.
+fn sees(position: i32, first: i32, behind: i32, ahead: i32, limit: i32) -> vec4<bool> {
+  let keys = vec4i(first, first + 1, first + 2, first + 3);
+  let low = vec4i(max(position - behind, 0));
+  let high = vec4i(min(position + ahead + 1, limit));
+  return (keys >= low) & (keys < high);
+}
