@@ -8,7 +8,15 @@ import { tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./devices.ts";
 import { assertClose } from "./gradient_check.ts";
 
-for (const [V, C, B, T, places] of [[5, 3, 2, 4, 4], [65, 48, 3, 32, 40], [300, 130, 2, 7, 9]]) {
+const CASES = [
+  [5, 3, 2, 4, 4],
+  [65, 48, 3, 32, 40],
+  [300, 130, 2, 7, 9],
+  [65, 128, 5, 300, 300],
+  [1500, 70, 5, 300, 301],
+];
+
+for (const [V, C, B, T, places] of CASES) {
   forEachDevice(`embedding of a table [${V},${C}] with positions, and its scatter`, async () => {
     const numbers = (length: number, f: number) =>
       Float32Array.from({ length }, (_, i) => Math.sin(i * f));

@@ -1,6 +1,12 @@
-// table[r] (+)= Σ over i with ids[i] = r of dy[i], in the order of i. table: [rows, width]; ids: [count]; dy: [count, width].
-// A workgroup owns one row of the table: it walks the ids 64 at a time through workgroup memory, and a thread sums its columns.
+// table[r] (+)= Σ over i with ids[i] = r of dy[i]. table: [rows, width]; ids: [count]; dy: [count, width].
+// A workgroup owns ROWS rows and 64 columns. It marks, 1,024 ids at a time, those that fall into its rows; then a thread walks the marks of a
+// quarter of them for its column, in order, and at the end the four quarters' float32 sums are added in order.
+override ROWS: u32;
 override ZERO: u32;
+
+const COLUMNS = 64u;
+const PARTS = 4u;
+const TILE = 1024u;
 
 struct Scalars { rows: u32, width: u32, count: u32 }
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
@@ -8,26 +14,51 @@ struct Scalars { rows: u32, width: u32, count: u32 }
 @group(0) @binding(2) var<storage, read_write> table: array<f32>;
 @group(0) @binding(3) var<uniform> s: Scalars;
 
-var<workgroup> seen: array<i32, 64>;
+// A bit for each id of the tile, the row it falls into, and a bit for each row that any id fell into.
+var<workgroup> marks: array<atomic<u32>, 32>;
+var<workgroup> row_of: array<u32, TILE>;
+var<workgroup> used: atomic<u32>;
+var<workgroup> sums: array<f32, ROWS * PARTS * COLUMNS>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = group.y * groups.x + group.x;
-  for (var first = 0u; first < s.width; first += 64u) {
-    let column = first + lane;
-    var sum = 0.0;
-    for (var start = 0u; start < s.count; start += 64u) {
-      workgroupBarrier();
-      if (start + lane < s.count) { seen[lane] = clamp(ids[start + lane], 0, i32(s.rows) - 1); }
-      workgroupBarrier();
-      let end = min(64u, s.count - start);
-      for (var i = 0u; i < end; i++) {
-        if (u32(seen[i]) == row && column < s.width) { sum += dy[(start + i) * s.width + column]; }
+  let blocks = (s.width + COLUMNS - 1u) / COLUMNS;
+  let number = group.y * groups.x + group.x;
+  let first_row = number / blocks * ROWS;
+  let column = number % blocks * COLUMNS + lane % COLUMNS;
+  let part = lane / COLUMNS;
+  for (var r = 0u; r < ROWS; r++) { sums[(r * PARTS + part) * COLUMNS + lane % COLUMNS] = 0.0; }
+  for (var start = 0u; start < s.count; start += TILE) {
+    if (lane < 32u) { atomicStore(&marks[lane], 0u); }
+    workgroupBarrier();
+    for (var i = lane; i < TILE && start + i < s.count; i += 256u) {
+      let row = u32(clamp(ids[start + i], 0, i32(s.rows) - 1)) - first_row;
+      if (row < ROWS) {
+        row_of[i] = row;
+        atomicOr(&marks[i / 32u], 1u << (i % 32u));
+        atomicOr(&used, 1u << row);
       }
     }
-    if (column < s.width && row < s.rows) {
-      let at = row * s.width + column;
-      if (ZERO == 1u) { table[at] = sum; } else { table[at] += sum; }
+    workgroupBarrier();
+    if (column < s.width) {
+      for (var word = part * 8u; word < part * 8u + 8u; word++) {
+        var left = atomicLoad(&marks[word]);
+        while (left != 0u) {
+          let i = word * 32u + countTrailingZeros(left);
+          left &= left - 1u;
+          sums[(row_of[i] * PARTS + part) * COLUMNS + lane % COLUMNS] += dy[(start + i) * s.width + column];
+        }
+      }
     }
+    workgroupBarrier();
+  }
+  let touched = atomicLoad(&used);
+  for (var r = part; r < ROWS; r += PARTS) {
+    let row = first_row + r;
+    if (row >= s.rows || column >= s.width) { continue; }
+    if (ZERO == 0u && (touched >> r & 1u) == 0u) { continue; }
+    let at = r * PARTS * COLUMNS + lane % COLUMNS;
+    let sum = sums[at] + sums[at + COLUMNS] + sums[at + 2u * COLUMNS] + sums[at + 3u * COLUMNS];
+    if (ZERO == 1u) { table[row * s.width + column] = sum; } else { table[row * s.width + column] += sum; }
   }
 }

@@ -22,13 +22,22 @@ const KERNEL: Kernel = {
   cpu: cpu.embedding,
 };
 
+/** Columns of a workgroup of the scatter, as in its WGSL. */
+const BACKWARD_COLUMNS = 64;
+
 const BACKWARD: Kernel = {
   name: "embedding_backward",
   reads: ["dy", "ids"],
   updates: ["table"],
   writes: [],
   scalars: { rows: "u32", width: "u32", count: "u32" },
-  webgpu: { code: backwardCode, workgroups: ({ rows }) => [rows] },
+  webgpu: {
+    code: backwardCode,
+    workgroups: (
+      { rows, width },
+      { ROWS },
+    ) => [Math.ceil(rows / ROWS) * Math.ceil(width / BACKWARD_COLUMNS)],
+  },
   cpu: cpu.embeddingBackward,
 };
 
@@ -95,8 +104,9 @@ function tableGradient(
 ): Tensor {
   const [rows, width] = table.shape;
   const sum = gathered ? consume(gathered) : empty(table.shape, "f32", table.device);
-  const ZERO = gathered ? 0 : 1;
-  launch(BACKWARD, { dy, ids, table: sum }, { rows, width, count: ids.size }, { ZERO });
+  // Each workgroup of the scatter looks at all ids: with a long table it owns more rows.
+  const constants = { ZERO: gathered ? 0 : 1, ROWS: rows > 1024 ? 8 : 1 };
+  launch(BACKWARD, { dy, ids, table: sum }, { rows, width, count: ids.size }, constants);
   return sum;
 }
 
