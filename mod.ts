@@ -95,6 +95,10 @@ export type {
 } from "./lib/device/cpu/assembler.ts";
 export { copy } from "./lib/tensor/copy.ts";
 export { reshape } from "./lib/tensor/reshape.ts";
+export { transpose } from "./lib/tensor/transpose.ts";
+export { slice, type SliceOptions } from "./lib/tensor/slice.ts";
+export { concatenate } from "./lib/tensor/concatenate.ts";
+export { gather } from "./lib/tensor/gather.ts";
 
 // Layers and models
 export { GPT } from "./lib/nn/gpt.ts";
