@@ -1,0 +1,32 @@
+/**
+ * One update of a small character model's 0.8 million parameters.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { AdamW } from "../lib/optim/adamw.ts";
+import type { Optimiser } from "../lib/optim/optimiser.ts";
+import { SGD } from "../lib/optim/sgd.ts";
+import { compile } from "../lib/tensor/compile.ts";
+import { full, type Tensor } from "../lib/tensor/tensor.ts";
+import { benchEachDevice } from "./devices.ts";
+
+const SHAPE = [6400, 128];
+const RATE = 1e-3;
+
+/** Each first step moves every parameter, 1, along its gradient, 0.5 before the clip, to `expected`. */
+async function benchUpdate(name: string, make: (x: Tensor) => Optimiser, expected: number) {
+  await benchEachDevice(`${name}, ${SHAPE[0] * SHAPE[1]} parameters`, async () => {
+    const [x, gradient] = [full(SHAPE, 1), full(SHAPE, 0.5)];
+    const optimiser = make(x);
+    const run = compile(() => optimiser.update([gradient]));
+    optimiser.prepare(RATE);
+    run();
+    for (const value of await x.data()) assert.ok(Math.abs(value - expected) < 1e-6);
+    return run;
+  });
+}
+
+const clipped = 1 / Math.sqrt(SHAPE[0] * SHAPE[1]);
+await benchUpdate("AdamW", (x) => new AdamW([x], { clip: 1, weightDecay: 0 }), 1 - RATE);
+await benchUpdate("SGD", (x) => new SGD([x], { clip: 1, momentum: 0.9 }), 1 - RATE * clipped);
