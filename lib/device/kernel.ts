@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type FunctionBuilder, I32, type ModuleBuilder, type ValueType } from "./cpu/assembler.ts";
+import type { FunctionBuilder, I32, ModuleBuilder, ValueType } from "./cpu/assembler.ts";
 import type { F32, FunctionHandle } from "./cpu/assembler.ts";
 
 /** Values fixed when a kernel is built; each set of values makes a kernel of its own. */
