@@ -25,7 +25,9 @@ export function assertClose(
   }
   assert.ok(
     worst <= tolerance,
-    `${what}: element ${at} is ${actual[at]}, expected ${expected[at]} (error ${worst}, allowed ${tolerance})`,
+    `${what}: element ${at} is ${actual[at]}, expected ${
+      expected[at]
+    } (error ${worst}, allowed ${tolerance})`,
   );
 }
 
@@ -41,7 +43,9 @@ export async function checkGradients(
   const tensors = inputs.map(({ values, shape }) => tensor(values, { shape }));
   const size = f(...tensors).size;
   const shape = f(...tensors).shape;
-  const weights = tensor(Array.from({ length: size }, (_, i) => Math.sin(i * 1.7 + 0.5)), { shape });
+  const weights = tensor(Array.from({ length: size }, (_, i) => Math.sin(i * 1.7 + 0.5)), {
+    shape,
+  });
   const loss = () => sum(mul(f(...tensors), weights));
   const { gradients } = valueAndGrad(loss, tensors);
   const analytic = await Promise.all(gradients.map((gradient) => gradient.data()));

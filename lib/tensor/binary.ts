@@ -43,7 +43,9 @@ export function binary(operation: string, a: Tensor, b: Tensor): Tensor {
   const axes = same ? [{ length: c.size, a: 1, b: 1 }] : joinAxes(shape, a.shape, b.shape);
   if (axes.length > 4) {
     throw new TypeError(
-      `${operation}: ${formatShape(a.shape)} and ${formatShape(b.shape)} stretch in more than four places`,
+      `${operation}: ${formatShape(a.shape)} and ${
+        formatShape(b.shape)
+      } stretch in more than four places`,
     );
   }
   while (axes.length < 4) axes.unshift({ length: 1, a: 0, b: 0 });
