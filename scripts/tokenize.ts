@@ -50,8 +50,10 @@ await runScript(command, async ({ flags }) => {
     );
   }
   let download: DownloadProgress | undefined;
+  const started = performance.now();
   const corpus = await loadCorpus(dataset, {
     onProgress: ({ loaded, total }) => {
+      if (performance.now() - started < 200) return; // a file is there at once
       download ??= new DownloadProgress(dataset ?? "corpus", total);
       download.update(loaded);
     },

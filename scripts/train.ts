@@ -149,16 +149,16 @@ await runScript(command, async ({ flags, given }) => {
   const sizes = `${settings.layers} layers, ${settings.heads} heads, width ${settings.width}`;
   console.log(`corpus   ${data.source}: ${data.train.length} + ${data.validation.length} tokens`);
   console.log(`model    ${sizes}, context ${settings.context}, ${model.parameterCount} parameters`);
-  using folder = await CheckpointFolder.open(plan.folder);
   const { beta1, beta2, weightDecay, clip, seed, batch, context, accumulate } = settings;
+  const windows = { batchSize: batch, contextLength: context, seed };
+  const batches = await userInput(() => new Batches(data.train, windows));
+  const held = await userInput(() => new Batches(data.validation, { ...windows, seed: seed ^ 1 }));
+  using folder = await CheckpointFolder.open(plan.folder);
   const optimiser = new AdamW(model.parameters(), { beta1, beta2, weightDecay, clip });
   if (plan.step > 0) await restoreOptimiser(plan.folder, model, optimiser, plan.step);
   const schedule = warmupDecay(settings);
   const options = { batchSize: batch, contextLength: context, accumulate, schedule, seed };
   const trainer = new Trainer(model, optimiser, options);
-  const windows = { batchSize: batch, contextLength: context, seed };
-  const batches = await userInput(() => new Batches(data.train, windows));
-  const held = await userInput(() => new Batches(data.validation, { ...windows, seed: seed ^ 1 }));
   batches.state = plan.step * accumulate;
   const metrics = await MetricsLog.open(`${plan.folder}/metrics.jsonl`, plan.step);
   const progress = new TrainingProgress(settings.steps, { firstStep: plan.step });
@@ -359,8 +359,10 @@ async function loadData(plan: Plan): Promise<Data> {
     return { tokenizer, train, validation, source: dataset, hash: "" };
   }
   let download: DownloadProgress | undefined;
+  const started = performance.now();
   const corpus = await loadCorpus(dataset, {
     onProgress: ({ loaded, total }) => {
+      if (performance.now() - started < 200) return; // a file is there at once
       download ??= new DownloadProgress(dataset ?? "corpus", total);
       download.update(loaded);
     },
