@@ -150,7 +150,8 @@ async function readText(folder: string, name: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    const { NotFound, NotADirectory } = Deno.errors;
+    if (!(cause instanceof NotFound || cause instanceof NotADirectory)) throw cause;
     throw new UserError(`${folder}: it holds no ${name}; give the folder of a run`, { cause });
   }
 }
