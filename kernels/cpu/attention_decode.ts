@@ -1,123 +1,172 @@
 /**
- * Attention of one new token to the cache, and the step that puts keys and values into it.
+ * Attention of one new token to the cache: softmax(scale·q·Kᵀ)·V over places position − window + 1 … position, position the new token's.
  *
- * packed: [B, T, stride], queries first, then keys, then values; keys, values: [B, S, W], W = key-value heads · D; position: i32 [1], how many
- * tokens the cache held before.
+ * packed: [B,1,stride], queries first; keys, values: [B,S,W], W = key-value heads · D; position: i32 [1]. The places come in `parts` of
+ * `partLength`. With one part, output: [B,1,H·D] is the result; with more, partial: [B,H,parts,D+2] gets each part's unscaled sum over
+ * values, its largest score and its sum of 2^(score − largest) (scores times log₂ e), for attention_combine.ts. A chunk computes every
+ * `chunks`-th part of a head. Sums are in f32.
  *
  * @module
  */
-import { type F32, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
-import type { CpuKernel } from "../../lib/device/kernel.ts";
-import { exp, sumLanes } from "./math.ts";
-import { forVectors, mapVectors } from "./rows.ts";
+import { F32, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
+import { acrossRows, forAddresses, LOWEST, powerOfTwo, roundUp } from "./attention_blocks.ts";
+import { maxLane, sumLanes } from "./math.ts";
 
-/** keys[b, position + t] and values[b, position + t] ← the columns of packed[b, t]; rows beyond S are left out. */
-export const cacheAppend: CpuKernel = {
-  chunks: ({ rows, width }) => Math.max(1, Math.min(rows, Math.ceil(rows * width / 8192))),
-  emit(k) {
-    const { f } = k;
-    const [packed, keys, values] = ["packed", "keys", "values"].map((name) => k.pointer(name));
-    const first = f.i32(k.pointer("position").loadI32());
-    const [rows, time, stride, offset, width, length, chunks] = [
-      "rows",
-      "time",
-      "stride",
-      "offset",
-      "width",
-      "length",
-      "chunks",
-    ].map((name) => k.integer(name));
-    f.for(k.chunk, rows, chunks, (row) => {
-      const place = f.i32(first.add(row.remU(time)));
-      f.if(place.ltU(length), () => {
-        const from = f.i32(packed.add(row.mul(stride).add(offset).shl(2)));
-        const at = f.i32(row.divU(time).mul(length).add(place).mul(width).shl(2));
-        mapVectors(f, width, [from], f.i32(keys.add(at)), (x) => x);
-        f.set(from, from.add(width.shl(2)));
-        mapVectors(f, width, [from], f.i32(values.add(at)), (x) => x);
-      });
-    });
-  },
-};
+/** Keys taken at once. */
+const KEYS = 4;
+/** Columns of V summed in registers at once. */
+const COLUMNS = 16;
 
-/**
- * output[b, h] = softmax(scale · q·Kᵀ)·V over places position − window + 1 … position, position being the new token's. A chunk computes one head
- * of one sequence.
- */
 export const attentionDecode: CpuKernel = {
-  chunks: ({ batch, heads }) => batch * heads,
-  scratchBytes: ({ length }) => 4 * length + 64,
+  chunks: ({ chunks }) => chunks,
+  scratchBytes: ({ partLength }) => 4 * partLength + 64,
   emit(k) {
     const { f } = k;
-    const [packed, keys, values, output] = ["packed", "keys", "values", "output"]
-      .map((name) => k.pointer(name));
-    const [heads, group, size, stride, width, length, window] = [
-      "heads",
-      "group",
-      "size",
-      "stride",
-      "width",
-      "length",
-      "window",
-    ].map((name) => k.integer(name));
+    const D = k.constants.HEAD_SIZE;
+    const names = ["heads", "group", "parts", "partLength", "stride", "width", "length", "window"];
+    const [heads, group, parts, partLength, stride, width, length, window] = names
+      .map((name) => k.integer(name));
+    const [packed, keys, values] = ["packed", "keys", "values"].map((name) => k.pointer(name));
+    const target = k.pointer(k.constants.WHOLE ? "output" : "partial");
     const place = f.i32(k.pointer("position").loadI32());
     const last = f.i32(length.sub(1));
     f.set(place, place.minS(last));
-    const count = f.i32(place.add(1));
-    f.set(count, count.minS(window));
-    const [b, h] = [f.i32(k.chunk.divU(heads)), f.i32(k.chunk.remU(heads))];
-    const q = f.i32(packed.add(b.mul(stride).add(h.mul(size)).shl(2)));
-    const firstRow = f.i32(b.mul(length).add(place).sub(count).add(1));
-    const start = f.i32(firstRow.mul(width).add(h.divU(group).mul(size)).shl(2));
+    const first = f.i32(place.add(1).sub(window));
+    const zero = f.i32(0);
+    f.set(first, first.maxS(zero));
+    const tiles = f.i32(k.integer("batch").mul(heads).mul(parts));
+    const chunks = k.integer("chunks");
+    const scale = f.f32(k.float("scale").mul(Math.LOG2E));
     const rowBytes = f.i32(width.shl(2));
-    const scale = f.f32(k.float("scale"));
-    const scores = k.scratch;
-
-    const key = f.i32(keys.add(start));
-    const most = f.f32(-Infinity);
-    f.for(0, count, 1, (s) => {
-      const sums = f.v128(V128.of(0));
-      const tail = f.f32(0);
-      forVectors(f, size, (i) => {
-        f.set(sums, f.madd(q.add(i).loadV128(), key.add(i).loadV128(), sums));
-      }, (i) => f.set(tail, tail.add(q.add(i).loadF32().mul(key.add(i).loadF32()))));
-      const score = f.f32(sumLanes(f, sums).add(tail).mul(scale));
-      f.storeF32(scores.add(s.shl(2)), score);
-      f.set(most, most.max(score));
-      f.set(key, key.add(rowBytes));
-    });
-    const total = softmaxInPlace(k.f, scores, count, most);
-
-    const out = f.i32(output.add(k.chunk.mul(size).shl(2)));
-    mapVectors(f, size, [], out, () => V128.of(0));
-    const value = f.i32(values.add(start));
-    const inverse = f.f32(V128.of(1).lane(0).div(total));
-    f.for(0, count, 1, (s) => {
-      const p = f.v128(scores.add(s.shl(2)).loadF32().mul(inverse).splat());
-      mapVectors(f, size, [value, out], out, (v, sum) => f.madd(p, v, sum));
-      f.set(value, value.add(rowBytes));
+    f.for(k.chunk, tiles, chunks, (tile) => {
+      const part = f.i32(tile.remU(parts));
+      const head = f.i32(tile.divU(parts).remU(heads));
+      const batch = f.i32(tile.divU(parts).divU(heads));
+      const from = f.i32(part.mul(partLength));
+      const to = f.i32(from.add(partLength));
+      const end = f.i32(place.add(1));
+      f.set(from, from.maxS(first));
+      f.set(to, to.minS(end));
+      const count = f.i32(to.sub(from));
+      const query = f.i32(packed.add(batch.mul(stride).add(head.mul(D)).shl(2)));
+      const row = batch.mul(length).add(from).mul(width);
+      const offset = f.i32(row.add(head.divU(group).mul(D)).shl(2));
+      const result = f.i32(target.add(tile.mul(4 * (k.constants.WHOLE ? D : D + 2))));
+      const rows = { keys: f.i32(keys.add(offset)), values: f.i32(values.add(offset)), rowBytes };
+      emitPart(k, { count, query, result, scale, ...rows });
     });
   },
 };
 
-/** scores ← exp(scores − most); gives their sum. */
-function softmaxInPlace(
-  f: Parameters<typeof exp>[0],
-  scores: I32,
-  count: I32,
-  most: F32,
-): F32 {
-  const shift = f.v128(most.splat());
-  const sums = f.v128(V128.of(0));
-  const tail = f.f32(0);
-  forVectors(f, count, (i) => {
-    const e = f.v128(exp(f, scores.add(i).loadV128().sub(shift)));
-    f.storeV128(scores.add(i), e);
-    f.set(sums, sums.add(e));
-  }, (i) => {
-    const e = f.f32(exp(f, scores.add(i).loadSplat().sub(shift)).lane(0));
-    f.storeF32(scores.add(i), e);
-    f.set(tail, tail.add(e));
+interface Part {
+  /** Keys, at least one to have a result. */
+  readonly count: I32;
+  readonly query: I32;
+  readonly keys: I32;
+  readonly values: I32;
+  readonly rowBytes: I32;
+  readonly result: I32;
+  readonly scale: F32;
+}
+
+function emitPart(k: KernelBuilder, part: Part): void {
+  const { f } = k;
+  const D = k.constants.HEAD_SIZE;
+  const { count, result } = part;
+  const largest = f.f32(LOWEST);
+  const sum = f.f32(0);
+  f.if(count.gtS(0), () => {
+    const scores = k.scratch;
+    const end = f.i32(scores.add(roundUp(count, KEYS).shl(2)));
+    emitScores(k, part, largest);
+    const power = powerOfTwo(f);
+    const most = f.v128(largest.splat());
+    const sums = f.v128(V128.of(0));
+    forAddresses(f, scores, end, (at) => {
+      const p = f.v128(power(at.loadV128().sub(most)));
+      f.storeV128(at, p);
+      f.set(sums, sums.add(p));
+    });
+    f.set(sum, sumLanes(f, sums));
   });
-  return f.f32(sumLanes(f, sums).add(tail));
+  const factor = f.f32(1);
+  if (k.constants.WHOLE) f.set(factor, F32.of(1).div(sum));
+  emitValues(k, part, factor);
+  if (!k.constants.WHOLE) {
+    f.storeF32(result, largest, 4 * D);
+    f.storeF32(result, sum, 4 * (D + 1));
+  }
+}
+
+/** scale·q·Kᵀ into scratch memory, −∞ up to the next four, and the largest. */
+function emitScores(k: KernelBuilder, part: Part, largest: F32): void {
+  const { f } = k;
+  const D = k.constants.HEAD_SIZE;
+  const { query, count, rowBytes } = part;
+  const scale = f.v128(part.scale.splat());
+  const most = f.v128(V128.of(LOWEST));
+  const key = f.i32(part.keys);
+  f.for(0, count, KEYS, (j) => {
+    // Beyond the last key the last is read again, and its score hidden.
+    const rows = Array.from({ length: KEYS }, () => f.i32());
+    rows.forEach((row, n) => {
+      f.set(row, n === 0 ? key : rows[n - 1]);
+      if (n > 0) f.if(j.add(n).ltS(count), () => f.set(row, row.add(rowBytes)));
+    });
+    const sums = rows.map(() => f.v128(V128.of(0)));
+    for (let d = 0; d + 4 <= D; d += 4) {
+      const q = f.v128(query.loadV128(4 * d));
+      rows.forEach((row, n) => f.set(sums[n], f.madd(q, row.loadV128(4 * d), sums[n])));
+    }
+    const scores = f.v128(acrossRows(f, sums, (a, b) => a.add(b)));
+    for (let d = D - D % 4; d < D; d++) {
+      const column = rows.reduce(
+        (lanes, row, n) => lanes.withLane(n, row.loadF32(4 * d)),
+        V128.of(0),
+      );
+      f.set(scores, f.madd(query.loadSplat(4 * d), column, scores));
+    }
+    const lanes = j.toF32().splat().add(V128.lanes(0, 1, 2, 3));
+    const hidden = lanes.ge(count.toF32().splat());
+    f.set(scores, hidden.bitSelect(V128.of(-Infinity), scores.mul(scale)));
+    f.storeV128(k.scratch.add(j.shl(2)), scores);
+    f.set(most, most.pmax(scores));
+    f.set(key, rows[KEYS - 1].add(rowBytes));
+  });
+  f.set(largest, maxLane(f, most));
+}
+
+/** result = factor · the sum of values, each times its weight in scratch memory. */
+function emitValues(k: KernelBuilder, part: Part, factor: F32): void {
+  const { f } = k;
+  const D = k.constants.HEAD_SIZE;
+  const { count, result } = part;
+  const factors = f.v128(factor.splat());
+  const pass = (
+    load: (value: I32, i: number) => V128,
+    offsets: number[],
+    columns: "four" | "one",
+  ) => {
+    const sums = offsets.map(() => f.v128(V128.of(0)));
+    const value = f.i32(part.values);
+    const weight = f.i32(k.scratch);
+    f.for(0, count, 1, () => {
+      const p = f.v128(weight.loadSplat());
+      offsets.forEach((at, n) => f.set(sums[n], f.madd(p, load(value, at), sums[n])));
+      f.set(value, value.add(part.rowBytes));
+      f.set(weight, weight.add(4));
+    });
+    offsets.forEach((at, n) => {
+      const scaled = sums[n].mul(factors);
+      if (columns === "four") f.storeV128(result, scaled, at);
+      else f.storeF32(result, scaled.lane(0), at);
+    });
+  };
+  const offsets = Array.from({ length: Math.floor(D / 4) }, (_, i) => 16 * i);
+  for (let i = 0; i < offsets.length; i += COLUMNS / 4) {
+    pass((value, at) => value.loadV128(at), offsets.slice(i, i + COLUMNS / 4), "four");
+  }
+  const rest = Array.from({ length: D % 4 }, (_, i) => 4 * (D - D % 4 + i));
+  if (rest.length > 0) pass((value, at) => value.loadSplat(at), rest, "one");
 }

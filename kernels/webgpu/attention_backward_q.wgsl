@@ -14,34 +14,29 @@
 @group(0) @binding(9) var<uniform> s: Scalars;
 
 fn q4(at: i32, count: i32) -> vec4f {
-  if (count >= 4) { return vec4f(q[at], q[at + 1], q[at + 2], q[at + 3]); }
-  var x = vec4f();
-  for (var i = 0; i < count; i++) { x[i] = q[at + i]; }
-  return x;
+  if (count <= 0) { return vec4f(); }
+  if (HEAD_SIZE % 4u == 0u || count >= 4) { return vec4f(q[at], q[at + 1], q[at + 2], q[at + 3]); }
+  return vec4f(q[at], select(0.0, q[at + 1], count > 1), select(0.0, q[at + 2], count > 2), 0.0);
 }
 fn k4(at: i32, count: i32) -> vec4f {
-  if (count >= 4) { return vec4f(k[at], k[at + 1], k[at + 2], k[at + 3]); }
-  var x = vec4f();
-  for (var i = 0; i < count; i++) { x[i] = k[at + i]; }
-  return x;
+  if (count <= 0) { return vec4f(); }
+  if (HEAD_SIZE % 4u == 0u || count >= 4) { return vec4f(k[at], k[at + 1], k[at + 2], k[at + 3]); }
+  return vec4f(k[at], select(0.0, k[at + 1], count > 1), select(0.0, k[at + 2], count > 2), 0.0);
 }
 fn v4(at: i32, count: i32) -> vec4f {
-  if (count >= 4) { return vec4f(v[at], v[at + 1], v[at + 2], v[at + 3]); }
-  var x = vec4f();
-  for (var i = 0; i < count; i++) { x[i] = v[at + i]; }
-  return x;
+  if (count <= 0) { return vec4f(); }
+  if (HEAD_SIZE % 4u == 0u || count >= 4) { return vec4f(v[at], v[at + 1], v[at + 2], v[at + 3]); }
+  return vec4f(v[at], select(0.0, v[at + 1], count > 1), select(0.0, v[at + 2], count > 2), 0.0);
 }
 fn output4(at: i32, count: i32) -> vec4f {
-  if (count >= 4) { return vec4f(output[at], output[at + 1], output[at + 2], output[at + 3]); }
-  var x = vec4f();
-  for (var i = 0; i < count; i++) { x[i] = output[at + i]; }
-  return x;
+  if (count <= 0) { return vec4f(); }
+  if (HEAD_SIZE % 4u == 0u || count >= 4) { return vec4f(output[at], output[at + 1], output[at + 2], output[at + 3]); }
+  return vec4f(output[at], select(0.0, output[at + 1], count > 1), select(0.0, output[at + 2], count > 2), 0.0);
 }
 fn gradient4(at: i32, count: i32) -> vec4f {
-  if (count >= 4) { return vec4f(gradient[at], gradient[at + 1], gradient[at + 2], gradient[at + 3]); }
-  var x = vec4f();
-  for (var i = 0; i < count; i++) { x[i] = gradient[at + i]; }
-  return x;
+  if (count <= 0) { return vec4f(); }
+  if (HEAD_SIZE % 4u == 0u || count >= 4) { return vec4f(gradient[at], gradient[at + 1], gradient[at + 2], gradient[at + 3]); }
+  return vec4f(gradient[at], select(0.0, gradient[at + 1], count > 1), select(0.0, gradient[at + 2], count > 2), 0.0);
 }
 
 struct Head { batch: i32, first: i32, head: i32, keyHead: i32, position: i32, limit: i32 }

@@ -1,59 +1,94 @@
-// output[b, h] = softmax(scale · q·Kᵀ)·V over the last `window` places up to position, the new token's.
-// packed: [B, stride], queries first; keys, values: [B, length, width]; position: [1]; output: [B, heads·size]. A workgroup computes one head of
-// one sequence: 64 threads share the places in blocks of 64, with a running maximum; thread d then sums columns d, d + 64, … (size ≤ 256).
+// Attention of one new token to the cache: softmax(scale·q·Kᵀ)·V over places position − window + 1 … position, the new token's.
+//
+// packed: [B,1,stride], queries first; keys, values: [B,length,width]; position: [1]. The places come in `parts` of `partLength`. With WHOLE there
+// is one, and output: [B,1,H·D] is the result; else partial: [B,H,parts,D+2] gets each part's sum over values, its largest score and its sum of
+// 2^(score − largest), for attention_combine.wgsl. A workgroup computes one part of a head, 64 places at a time with a running
+// maximum: eight threads share a key, then each thread takes its columns (D ≤ 256). All sums are in f32.
+override HEAD_SIZE: u32;
+override WHOLE: u32;
+
 struct Scalars {
-  batch: u32, heads: u32, group: u32, size: u32, stride: u32, width: u32, length: u32, window: u32, scale: f32,
+  batch: u32, heads: u32, group: u32, parts: u32, partLength: u32, stride: u32, width: u32, length: u32, window: u32, scale: f32,
 }
 @group(0) @binding(0) var<storage, read> packed: array<f32>;
 @group(0) @binding(1) var<storage, read> keys: array<f32>;
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 @group(0) @binding(3) var<storage, read> position: array<i32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
-@group(0) @binding(5) var<uniform> s: Scalars;
+@group(0) @binding(5) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(6) var<uniform> s: Scalars;
 
-var<workgroup> scores: array<f32, 64>;
+const LOG2_E = 1.4426950408889634;
+// Stands for the largest score before there is one.
+const LOWEST = -1e30;
+var<workgroup> query: array<f32, 256>;
+// Eight parts of each key's product, then a weight for each.
+var<workgroup> shares: array<f32, 512>;
+var<workgroup> weights: array<f32, 64>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) ids: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let chunk = id.y * ids.x + id.x;
-  let b = min(chunk / s.heads, s.batch - 1u);
-  let h = chunk % s.heads;
-  let place = min(u32(position[0]), s.length - 1u);
-  let count = min(place + 1u, s.window);
-  let q = b * s.stride + h * s.size;
-  let start = (b * s.length + place + 1u - count) * s.width + h / s.group * s.size;
-  var largest = -3.4e38;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let index = group.y * groups.x + group.x;
+  if (index >= s.batch * s.heads * s.parts) { return; }
+  let part = index % s.parts;
+  let head = index / s.parts % s.heads;
+  let batch = index / s.parts / s.heads;
+  let end = min(u32(position[0]), s.length - 1u) + 1u;
+  let start = max(part * s.partLength, end - min(end, s.window));
+  let stop = min((part + 1u) * s.partLength, end);
+  let origin = head / s.group * HEAD_SIZE;
+  for (var d = lane; d < HEAD_SIZE; d += 64u) {
+    query[d] = packed[batch * s.stride + head * HEAD_SIZE + d] * (s.scale * LOG2_E);
+  }
+  workgroupBarrier();
+  var largest = LOWEST;
   var total = 0.0;
-  var sums = vec4<f32>();
-  for (var first = 0u; first < count; first += 64u) {
-    let here = min(64u, count - first);
-    if (lane < here) {
-      let key = start + (first + lane) * s.width;
-      var score = 0.0;
-      for (var i = 0u; i < s.size; i++) { score += packed[q + i] * keys[key + i]; }
-      scores[lane] = score * s.scale;
+  var sums = vec4f();
+  for (var first = start; first < stop; first += 64u) {
+    let here = min(64u, stop - first);
+    for (var n = lane / 8u; n < here; n += 8u) {
+      let key = (batch * s.length + first + n) * s.width + origin;
+      var share = 0.0;
+      for (var d = lane % 8u; d < HEAD_SIZE; d += 8u) { share += query[d] * keys[key + d]; }
+      shares[n * 8u + lane % 8u] = share;
     }
     workgroupBarrier();
+    var score = LOWEST;
+    if (lane < here) {
+      score = 0.0;
+      for (var n = 0u; n < 8u; n++) { score += shares[lane * 8u + n]; }
+    }
+    weights[lane] = score;
+    workgroupBarrier();
     var most = largest;
-    for (var i = 0u; i < here; i++) { most = max(most, scores[i]); }
-    let shrink = exp(largest - most);
+    for (var n = 0u; n < here; n++) { most = max(most, weights[n]); }
+    workgroupBarrier();
+    weights[lane] = select(0.0, exp2(score - most), lane < here);
+    workgroupBarrier();
+    let shrink = exp2(largest - most);
     largest = most;
     total *= shrink;
     sums *= shrink;
-    for (var i = 0u; i < here; i++) {
-      let p = exp(scores[i] - most);
+    for (var n = 0u; n < here; n++) {
+      let p = weights[n];
       total += p;
-      let value = start + (first + i) * s.width + lane;
-      for (var j = 0u; j < 4u; j++) {
-        if (lane + 64u * j < s.size) { sums[j] += p * values[value + 64u * j]; }
-      }
+      let value = (batch * s.length + first + n) * s.width + origin + lane;
+      sums.x += p * values[value];
+      if (HEAD_SIZE > 64u) { sums.y += p * values[value + 64u]; }
+      if (HEAD_SIZE > 128u) { sums.z += p * values[value + 128u]; }
+      if (HEAD_SIZE > 192u) { sums.w += p * values[value + 192u]; }
     }
     workgroupBarrier();
   }
-  for (var j = 0u; j < 4u; j++) {
-    let column = lane + 64u * j;
-    if (column < s.size && chunk < s.batch * s.heads) {
-      output[chunk * s.size + column] = sums[j] / total;
+  for (var n = 0u; n < 4u; n++) {
+    let column = lane + 64u * n;
+    if (column < HEAD_SIZE) {
+      if (WHOLE == 1u) { output[index * HEAD_SIZE + column] = sums[n] / total; }
+      else { partial[index * (HEAD_SIZE + 2u) + column] = sums[n]; }
     }
+  }
+  if (WHOLE == 0u && lane == 0u) {
+    partial[index * (HEAD_SIZE + 2u) + HEAD_SIZE] = largest;
+    partial[index * (HEAD_SIZE + 2u) + HEAD_SIZE + 1u] = total;
   }
 }

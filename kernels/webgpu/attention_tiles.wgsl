@@ -39,31 +39,22 @@ fn spread(n: u32) -> u32 { return (n % 4u) * 8u + n / 4u; }
 
 // scores += left·rightᵀ over one slice, the rows of the right-hand side kept at `spread`.
 fn add_scores(scores: ptr<function, mat4x4f>) {
-  score_step(scores, 0u);
-  score_step(scores, 1u);
-  score_step(scores, 2u);
-  score_step(scores, 3u);
-  score_step(scores, 4u);
-  score_step(scores, 5u);
-  score_step(scores, 6u);
-  score_step(scores, 7u);
-}
-
-fn score_step(scores: ptr<function, mat4x4f>, step: u32) {
-  let a = row * PITCH + step;
-  let b = column * PITCH + step;
-  let b0 = right[b];
-  let b1 = right[b + 8u * PITCH];
-  let b2 = right[b + 16u * PITCH];
-  let b3 = right[b + 24u * PITCH];
-  let a0 = left[a];
-  let a1 = left[a + 8u * PITCH];
-  let a2 = left[a + 16u * PITCH];
-  let a3 = left[a + 24u * PITCH];
-  (*scores)[0] += vec4f(dot(a0, b0), dot(a0, b1), dot(a0, b2), dot(a0, b3));
-  (*scores)[1] += vec4f(dot(a1, b0), dot(a1, b1), dot(a1, b2), dot(a1, b3));
-  (*scores)[2] += vec4f(dot(a2, b0), dot(a2, b1), dot(a2, b2), dot(a2, b3));
-  (*scores)[3] += vec4f(dot(a3, b0), dot(a3, b1), dot(a3, b2), dot(a3, b3));
+  for (var step = 0u; step < 8u; step++) {
+    let a = row * PITCH + step;
+    let b = column * PITCH + step;
+    let b0 = right[b];
+    let b1 = right[b + 8u * PITCH];
+    let b2 = right[b + 16u * PITCH];
+    let b3 = right[b + 24u * PITCH];
+    let a0 = left[a];
+    let a1 = left[a + 8u * PITCH];
+    let a2 = left[a + 16u * PITCH];
+    let a3 = left[a + 24u * PITCH];
+    (*scores)[0] += vec4f(dot(a0, b0), dot(a0, b1), dot(a0, b2), dot(a0, b3));
+    (*scores)[1] += vec4f(dot(a1, b0), dot(a1, b1), dot(a1, b2), dot(a1, b3));
+    (*scores)[2] += vec4f(dot(a2, b0), dot(a2, b1), dot(a2, b2), dot(a2, b3));
+    (*scores)[3] += vec4f(dot(a3, b0), dot(a3, b1), dot(a3, b2), dot(a3, b3));
+  }
 }
 
 // Puts this thread's part of a product where add_values reads it.
@@ -77,31 +68,22 @@ fn store_weights(p: mat4x4f) {
 
 // sums += weights·right, one slice of columns.
 fn add_values(sums: ptr<function, mat4x4f>) {
-  value_step(sums, 0u);
-  value_step(sums, 1u);
-  value_step(sums, 2u);
-  value_step(sums, 3u);
-  value_step(sums, 4u);
-  value_step(sums, 5u);
-  value_step(sums, 6u);
-  value_step(sums, 7u);
-}
-
-fn value_step(sums: ptr<function, mat4x4f>, step: u32) {
-  let a = row * PITCH + step;
-  let b = 4u * step * PITCH + column;
-  let b0 = right[b];
-  let b1 = right[b + PITCH];
-  let b2 = right[b + 2u * PITCH];
-  let b3 = right[b + 3u * PITCH];
-  let a0 = weights[a];
-  let a1 = weights[a + 8u * PITCH];
-  let a2 = weights[a + 16u * PITCH];
-  let a3 = weights[a + 24u * PITCH];
-  (*sums)[0] += a0.x * b0 + a0.y * b1 + a0.z * b2 + a0.w * b3;
-  (*sums)[1] += a1.x * b0 + a1.y * b1 + a1.z * b2 + a1.w * b3;
-  (*sums)[2] += a2.x * b0 + a2.y * b1 + a2.z * b2 + a2.w * b3;
-  (*sums)[3] += a3.x * b0 + a3.y * b1 + a3.z * b2 + a3.w * b3;
+  for (var step = 0u; step < 8u; step++) {
+    let a = row * PITCH + step;
+    let b = 4u * step * PITCH + column;
+    let b0 = right[b];
+    let b1 = right[b + PITCH];
+    let b2 = right[b + 2u * PITCH];
+    let b3 = right[b + 3u * PITCH];
+    let a0 = weights[a];
+    let a1 = weights[a + 8u * PITCH];
+    let a2 = weights[a + 16u * PITCH];
+    let a3 = weights[a + 24u * PITCH];
+    (*sums)[0] += a0.x * b0 + a0.y * b1 + a0.z * b2 + a0.w * b3;
+    (*sums)[1] += a1.x * b0 + a1.y * b1 + a1.z * b2 + a1.w * b3;
+    (*sums)[2] += a2.x * b0 + a2.y * b1 + a2.z * b2 + a2.w * b3;
+    (*sums)[3] += a3.x * b0 + a3.y * b1 + a3.z * b2 + a3.w * b3;
+  }
 }
 
 // The largest, or the sum, over the eight threads of a row, of a value for each of its four rows.

@@ -76,28 +76,32 @@ function queryTiles({ batch, heads, queries }: Scalars): number[] {
 
 /** Options of `selfAttention`. */
 export interface SelfAttentionOptions extends AttentionMask {
-  /** Heads; they divide C. */
+  /** Query heads. */
   heads: number;
+  /** Heads of keys and values; they divide `heads`, and neighbouring query heads share one. Default `heads`. */
+  keyValueHeads?: number;
   /** Default true. */
   causal?: boolean;
 }
 
 /**
- * softmax(scale·Q·Kᵀ)·V for each head, of packed rows qkv [B,T,3C] = [q | k | v], each C = heads·D wide → [B,T,C].
+ * softmax(scale·Q·Kᵀ)·V for each head, of packed rows qkv [B,T,(H + 2·Hkv)·D] = [q | k | v] → [B,T,H·D].
  *
- * A row that sees no key gives zeros. TypeError when heads do not divide C or a shape does not fit, RangeError for a window below 1.
+ * Memory grows with T, not with its square. A row that sees no key gives zeros. TypeError when the shape does not fit the heads or D is over
+ * 128 on WebGPU, RangeError for a window below 1.
  *
  * ```ts
  * import { openDevice, selfAttention, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * const qkv = tensor([[[1, 0, 5], [0, 1, 7]]]); // B = 1, T = 2, C = 1
+ * const qkv = tensor([1, 0, 5, 0, 1, 7], { shape: [1, 2, 3] }); // two tokens, one head, D = 1
  * console.log(await selfAttention(qkv, { heads: 1 }).data()); // [5, 6]
  * device.close();
  * ```
  */
 export function selfAttention(qkv: Tensor, options: SelfAttentionOptions): Tensor {
-  const { heads, causal = true } = options;
-  const layout = packedLayout("selfAttention", qkv, heads, { ...options, causal });
+  const { heads, keyValueHeads = heads, causal = true } = options;
+  const mask = { ...options, causal };
+  const layout = packedLayout("selfAttention", qkv, { heads, keyValueHeads }, mask);
   const tensors = { q: qkv, k: qkv, v: qkv, lengths: options.keyLengths };
   const { output, logSum } = forward(tensors, layout);
   return differentiable(output, [qkv], (gradient) => {
@@ -121,7 +125,8 @@ export interface AttentionOptions extends AttentionMask {
 /**
  * softmax(scale·Q·Kᵀ)·V for each head: q [B,Tq,H·D] and k, v [B,Tk,Hkv·D] → [B,Tq,H·D].
  *
- * A row that sees no key gives zeros. TypeError when heads do not divide or a shape does not fit, RangeError for a window below 1.
+ * Memory grows with Tq + Tk, not with their product. A row that sees no key gives zeros. TypeError when the shapes do not fit the heads or D is
+ * over 128 on WebGPU, RangeError for a window below 1.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
   const { heads, keyValueHeads = heads } = options;

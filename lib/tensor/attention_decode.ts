@@ -5,10 +5,14 @@
  *
  * @module
  */
-import * as cpu from "../../kernels/cpu/attention_decode.ts";
+import { attentionCombine } from "../../kernels/cpu/attention_combine.ts";
+import { attentionDecode as cpu } from "../../kernels/cpu/attention_decode.ts";
+import { cacheAppend as cpuAppend } from "../../kernels/cpu/cache_append.ts";
+import combineCode from "../../kernels/webgpu/attention_combine.wgsl" with { type: "text" };
 import code from "../../kernels/webgpu/attention_decode.wgsl" with { type: "text" };
 import appendCode from "../../kernels/webgpu/cache_append.wgsl" with { type: "text" };
 import type { Kernel } from "../device/kernel.ts";
+import { checkHeads, chunksOf } from "./attention_layout.ts";
 import { launch } from "./launch.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
@@ -27,31 +31,50 @@ const APPEND: Kernel = {
     chunks: "u32",
   },
   webgpu: { code: appendCode, workgroups: ({ rows, width }) => [Math.ceil(rows * width / 256)] },
-  cpu: cpu.cacheAppend,
+  cpu: cpuAppend,
 };
 
 const DECODE: Kernel = {
   name: "attention_decode",
   reads: ["packed", "keys", "values", "position"],
-  writes: ["output"],
+  writes: ["output", "partial"],
   scalars: {
     batch: "u32",
     heads: "u32",
     group: "u32",
-    size: "u32",
+    parts: "u32",
+    partLength: "u32",
     stride: "u32",
     width: "u32",
     length: "u32",
     window: "u32",
     scale: "f32",
+    chunks: "u32",
   },
-  webgpu: { code, workgroups: ({ batch, heads }) => [batch * heads] },
-  cpu: cpu.attentionDecode,
+  webgpu: { code, workgroups: ({ batch, heads, parts }) => [batch * heads * parts] },
+  cpu,
 };
 
-/** Keys and values of the tokens so far, each f32 [B, S, key-value heads · D]. */
+const COMBINE: Kernel = {
+  name: "attention_combine",
+  reads: ["partial"],
+  writes: ["output"],
+  scalars: { rows: "u32", parts: "u32" },
+  webgpu: {
+    code: combineCode,
+    workgroups: ({ rows }, { HEAD_SIZE }) => [Math.ceil(rows * HEAD_SIZE / 256)],
+  },
+  cpu: attentionCombine,
+};
+
+/** Places of a long cache that one chunk or workgroup takes; a cache of up to twice as many is not cut. */
+const PART = 256;
+
+/** Keys and values of the tokens so far, with room for S tokens. */
 export interface KeyValueCache {
+  /** f32 [B, S, key-value heads · D]. */
   readonly keys: Tensor;
+  /** f32 [B, S, key-value heads · D]. */
   readonly values: Tensor;
 }
 
@@ -80,14 +103,15 @@ export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tens
   }
   const offset = stride - 2 * width;
   const rows = batch * time;
-  const chunks = cpu.cacheAppend.chunks({ rows, width }, {});
+  const chunks = cpuAppend.chunks({ rows, width }, {});
   const scalars = { rows, time, stride, offset, width, length, chunks };
   launch(APPEND, { packed, position, keys, values }, scalars);
 }
 
 /**
  * softmax(scale·q·Kᵀ)·V of one new token: packed [B,1,(H + 2·Hkv)·D] → [B,1,H·D]. Its keys and values are put into the cache at `position`, i32 [1],
- * before. TypeError when the shapes do not fit, or D exceeds 256 on WebGPU.
+ * before. The work is cut by heads and, where the cache is long, by stretches of 256 places. TypeError when the shapes do not fit, or D
+ * exceeds 256 on WebGPU.
  */
 export function attentionDecode(
   packed: Tensor,
@@ -96,10 +120,11 @@ export function attentionDecode(
   options: AttentionDecodeOptions,
 ): Tensor {
   const { heads, keyValueHeads = heads } = options;
+  checkHeads("attentionDecode", { heads, keyValueHeads });
   const [batch, time, stride] = packed.shape;
   const [, length, width] = cache.keys.shape;
   const size = width / keyValueHeads;
-  if (time !== 1 || stride !== size * (heads + 2 * keyValueHeads) || heads % keyValueHeads !== 0) {
+  if (time !== 1 || stride !== size * (heads + 2 * keyValueHeads)) {
     throw new TypeError(
       `attentionDecode: expected [B,1,${size * (heads + 2 * keyValueHeads)}], got ${packed}`,
     );
@@ -109,9 +134,22 @@ export function attentionDecode(
   }
   cacheAppend(cache, packed, position);
   const { window = length, scale = 1 / Math.sqrt(size) } = options;
-  const output = empty([batch, 1, heads * size], "f32", packed.device);
+  const rows = batch * heads;
+  const partLength = length > 2 * PART ? PART : length;
+  const parts = Math.ceil(length / partLength);
+  const chunks = chunksOf(rows * parts, 2 * rows * length * size);
   const group = heads / keyValueHeads;
-  const scalars = { batch, heads, group, size, stride, width, length, window, scale };
-  launch(DECODE, { packed, ...cache, position, output }, scalars);
+  const sizes = { batch, heads, group, parts, partLength, stride, width, length };
+  const scalars = { ...sizes, window, scale, chunks };
+  const { device } = packed;
+  const output = empty([batch, 1, heads * size], "f32", device);
+  const buffers = { packed, ...cache, position };
+  if (parts === 1) {
+    launch(DECODE, { ...buffers, output }, scalars, { HEAD_SIZE: size, WHOLE: 1 });
+    return output;
+  }
+  const partial = empty([batch, heads, parts, size + 2], "f32", device);
+  launch(DECODE, { ...buffers, partial }, scalars, { HEAD_SIZE: size, WHOLE: 0 });
+  launch(COMBINE, { partial, output }, { rows, parts }, { HEAD_SIZE: size });
   return output;
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import type { ScalarType } from "../device/kernel.ts";
-import { formatShape } from "../shape.ts";
+import { sameShape } from "../shape.ts";
 import { expectType } from "./launch.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -62,31 +62,41 @@ export const LAYOUT_SCALARS: Readonly<Record<string, ScalarType>> = {
 /** Farther than any key. */
 const EVERYTHING = 2 ** 29;
 
-interface Sizes {
+/** Heads of queries, and of keys and values; where they are fewer, neighbouring query heads share one. */
+export interface HeadCounts {
+  readonly heads: number;
+  readonly keyValueHeads: number;
+}
+
+interface Sizes extends HeadCounts {
   readonly batch: number;
   readonly queries: number;
   readonly keys: number;
-  readonly heads: number;
-  readonly keyValueHeads: number;
   readonly headSize: number;
 }
 
-/** The layout of packed rows [q | k | v] in qkv [B,T,3C]. TypeError when heads do not divide C. */
+/** The layout of packed rows [q | k | v] in qkv [B,T,(H + 2·Hkv)·D]. TypeError when the shape does not fit. */
 export function packedLayout(
   operation: string,
   qkv: Tensor,
-  heads: number,
+  counts: HeadCounts,
   mask: AttentionMask,
 ): AttentionLayout {
   expectType(operation, qkv, "f32");
-  const [batch, length, packed] = qkv.shape;
-  if (qkv.shape.length !== 3 || packed % 3 !== 0) {
-    throw new TypeError(`${operation}: expected qkv of shape [B,T,3·C], got ${qkv}`);
+  const { heads, keyValueHeads } = counts;
+  checkHeads(operation, counts);
+  const [batch, length, stride] = qkv.shape;
+  const parts = heads + 2 * keyValueHeads;
+  if (qkv.shape.length !== 3 || stride % parts !== 0) {
+    throw new TypeError(
+      `${operation}: expected rows of ${heads} query, ${keyValueHeads} key and ${keyValueHeads} value heads, [B,T,${parts}·D], got ${qkv}`,
+    );
   }
-  const width = packed / 3;
-  const headSize = divideHeads(operation, "width", width, heads);
-  const sizes = { batch, queries: length, keys: length, heads, keyValueHeads: heads, headSize };
-  const [q, k, v] = [0, width, 2 * width].map((offset) => ({ offset, stride: packed }));
+  const headSize = stride / parts;
+  const sizes = { batch, queries: length, keys: length, ...counts, headSize };
+  const [q, k, v] = [0, heads, heads + keyValueHeads]
+    .map((before) => ({ offset: before * headSize, stride }));
+  checkHeadSize(operation, qkv, headSize);
   return layout(operation, sizes, { q, k, v }, mask);
 }
 
@@ -94,45 +104,47 @@ export function packedLayout(
 export function separateLayout(
   operation: string,
   tensors: { q: Tensor; k: Tensor; v: Tensor },
-  { heads, keyValueHeads }: { heads: number; keyValueHeads: number },
+  counts: HeadCounts,
   mask: AttentionMask,
 ): AttentionLayout {
   const { q, k, v } = tensors;
   for (const tensor of [q, k, v]) expectType(operation, tensor, "f32");
+  const { heads, keyValueHeads } = counts;
+  checkHeads(operation, counts);
   const [batch, queries, width] = q.shape;
   const [keyBatch, keys, keyWidth] = k.shape;
-  const headSize = divideHeads(operation, "width", width, heads);
+  const headSize = width / heads;
   if (
-    q.shape.length !== 3 || k.shape.length !== 3 || keyBatch !== batch ||
-    keyWidth !== keyValueHeads * headSize || formatShape(k.shape) !== formatShape(v.shape)
+    q.shape.length !== 3 || k.shape.length !== 3 || keyBatch !== batch || width % heads !== 0 ||
+    keyWidth !== keyValueHeads * headSize || !sameShape(k.shape, v.shape)
   ) {
     throw new TypeError(
       `${operation}: expected q [B,Tq,${heads}·D] and k, v [B,Tk,${keyValueHeads}·D], got q ${q}, k ${k}, v ${v}`,
     );
   }
-  if (!Number.isInteger(keyValueHeads) || keyValueHeads < 1 || heads % keyValueHeads !== 0) {
-    throw new TypeError(
-      `${operation}: keyValueHeads must divide heads; got ${keyValueHeads} for ${heads} heads`,
-    );
-  }
-  const sizes = { batch, queries, keys, heads, keyValueHeads, headSize };
+  checkHeadSize(operation, q, headSize);
+  const sizes = { batch, queries, keys, ...counts, headSize };
   const rows = (stride: number): Rows => ({ offset: 0, stride });
   return layout(operation, sizes, { q: rows(width), k: rows(keyWidth), v: rows(keyWidth) }, mask);
 }
 
-/** width / heads. TypeError when that is not a whole number. */
-export function divideHeads(
-  operation: string,
-  what: string,
-  width: number,
-  heads: number,
-): number {
-  if (Number.isInteger(heads) && heads > 0 && width > 0 && width % heads === 0) {
-    return width / heads;
-  }
+/** TypeError unless the heads of keys and values divide those of queries. */
+export function checkHeads(operation: string, { heads, keyValueHeads }: HeadCounts): void {
+  const whole = [heads, keyValueHeads].every((count) => Number.isInteger(count) && count >= 1);
+  if (whole && heads % keyValueHeads === 0) return;
   throw new TypeError(
-    `${operation}: heads must divide the ${what}; got ${heads} heads for ${what} ${width}`,
+    `${operation}: keyValueHeads must divide heads, both whole numbers from 1; got ${heads} heads, ${keyValueHeads} keyValueHeads`,
   );
+}
+
+const WEBGPU_HEAD_SIZE = 128;
+
+function checkHeadSize(operation: string, { device }: Tensor, headSize: number): void {
+  if (device.kind === "webgpu" && headSize > WEBGPU_HEAD_SIZE) {
+    throw new TypeError(
+      `${operation}: a head of ${headSize} is over ${WEBGPU_HEAD_SIZE}, the most on WebGPU; use more heads, or the device 'cpu'`,
+    );
+  }
 }
 
 function layout(

@@ -1,0 +1,32 @@
+/**
+ * keys[b, position + t] and values[b, position + t] ← the columns of packed[b, t] from `offset` on; rows beyond S are left out.
+ *
+ * packed: [B,T,stride], queries first, then keys, then values; keys, values: [B,S,W], W = key-value heads · D; position: i32 [1]. A chunk
+ * copies every `chunks`-th row.
+ *
+ * @module
+ */
+import type { CpuKernel } from "../../lib/device/kernel.ts";
+import { mapVectors } from "./rows.ts";
+
+export const cacheAppend: CpuKernel = {
+  chunks: ({ rows, width }) => Math.max(1, Math.min(rows, Math.ceil(rows * width / 8192))),
+  emit(k) {
+    const { f } = k;
+    const [packed, keys, values] = ["packed", "keys", "values"].map((name) => k.pointer(name));
+    const first = f.i32(k.pointer("position").loadI32());
+    const names = ["rows", "time", "stride", "offset", "width", "length", "chunks"];
+    const [rows, time, stride, offset, width, length, chunks] = names
+      .map((name) => k.integer(name));
+    f.for(k.chunk, rows, chunks, (row) => {
+      const place = f.i32(first.add(row.remU(time)));
+      f.if(place.ltU(length), () => {
+        const from = f.i32(packed.add(row.mul(stride).add(offset).shl(2)));
+        const at = f.i32(row.divU(time).mul(length).add(place).mul(width).shl(2));
+        mapVectors(f, width, [from], f.i32(keys.add(at)), (x) => x);
+        f.set(from, from.add(width.shl(2)));
+        mapVectors(f, width, [from], f.i32(values.add(at)), (x) => x);
+      });
+    });
+  },
+};

@@ -1,0 +1,38 @@
+// scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group] where the query sees the key, −∞ elsewhere. q, k and the mask as in attention.wgsl;
+// scores: [B,H,Tq,Tk]. A thread computes one score, its sum in f32.
+override HEAD_SIZE: u32;
+override HAS_LENGTHS: u32;
+
+struct Scalars {
+  batch: i32, heads: i32, group: i32, queries: i32, keys: i32, behind: i32, ahead: i32, scale: f32,
+  qOffset: i32, qStride: i32, kOffset: i32, kStride: i32, vOffset: i32, vStride: i32,
+}
+@group(0) @binding(0) var<storage, read> q: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<f32>;
+@group(0) @binding(2) var<storage, read> lengths: array<i32>;
+@group(0) @binding(3) var<storage, read_write> scores: array<f32>;
+@group(0) @binding(4) var<uniform> s: Scalars;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let index = i32((group.y * groups.x + group.x) * 256u + lane);
+  if (index >= s.batch * s.heads * s.queries * s.keys) { return; }
+  let j = index % s.keys;
+  let i = index / s.keys % s.queries;
+  let head = index / s.keys / s.queries % s.heads;
+  let batch = index / s.keys / s.queries / s.heads;
+  var limit = s.keys;
+  if (HAS_LENGTHS == 1u) { limit = min(limit, lengths[batch]); }
+  let position = i + s.keys - s.queries;
+  if (j < position - s.behind || j > position + s.ahead || j >= limit) {
+    var bits = 0xff800000u;
+    scores[index] = bitcast<f32>(bits);
+    return;
+  }
+  let D = i32(HEAD_SIZE);
+  let query = s.qOffset + (batch * s.queries + i) * s.qStride + head * D;
+  let key = s.kOffset + (batch * s.keys + j) * s.kStride + head / s.group * D;
+  var sum = 0.0;
+  for (var d = 0; d < D; d++) { sum += q[query + d] * k[key + d]; }
+  scores[index] = s.scale * sum;
+}
