@@ -20,7 +20,9 @@
 // Devices
 export { openDevice, useDevice } from "./lib/device/open_device.ts";
 export type { DeviceOptions } from "./lib/device/open_device.ts";
-export type { Device } from "./lib/device/device.ts";
+export type { Allocation, Device, Launch, LoadedProgram, Range } from "./lib/device/device.ts";
+export type { Entry, Recorder } from "./lib/device/recorder.ts";
+export type { Storage } from "./lib/device/storage.ts";
 
 // Tensors
 export { empty, full, ones, Tensor, tensor, zeros } from "./lib/tensor/tensor.ts";
@@ -58,17 +60,26 @@ export {
   square,
   tanh,
 } from "./lib/tensor/unary.ts";
-export { max, mean, sum } from "./lib/tensor/reduce.ts";
-export { argmax } from "./lib/tensor/argmax.ts";
+export { max, mean, type ReduceOptions, sum } from "./lib/tensor/reduce.ts";
+export { argmax, type ArgmaxOptions } from "./lib/tensor/argmax.ts";
 export { logSoftmax, softmax } from "./lib/tensor/softmax.ts";
 export { layerNorm } from "./lib/tensor/layer_norm.ts";
 export { rmsNorm } from "./lib/tensor/rms_norm.ts";
-export { linear, matmul } from "./lib/tensor/matmul.ts";
-export { feedForward } from "./lib/tensor/feed_forward.ts";
-export { attention, selfAttention } from "./lib/tensor/attention.ts";
-export { rotary } from "./lib/tensor/rotary.ts";
-export { embedding } from "./lib/tensor/embedding.ts";
-export { crossEntropy, tokenLosses } from "./lib/tensor/cross_entropy.ts";
+export { linear, type LinearOptions, matmul, type MatmulOptions } from "./lib/tensor/matmul.ts";
+export type { Activation as ProductActivation } from "./lib/tensor/product.ts";
+export { feedForward, type FeedForwardOptions } from "./lib/tensor/feed_forward.ts";
+export {
+  attention,
+  type AttentionOptions,
+  selfAttention,
+  type SelfAttentionOptions,
+} from "./lib/tensor/attention.ts";
+export type { AttentionMask } from "./lib/tensor/attention_layout.ts";
+export { attentionWeights, selfAttentionWeights } from "./lib/tensor/attention_weights.ts";
+export type { KeyValueCache } from "./lib/tensor/attention_decode.ts";
+export { rotary, type RotaryOptions } from "./lib/tensor/rotary.ts";
+export { embedding, type EmbeddingOptions } from "./lib/tensor/embedding.ts";
+export { crossEntropy, type CrossEntropyOptions, tokenLosses } from "./lib/tensor/cross_entropy.ts";
 export { dropout } from "./lib/tensor/dropout.ts";
 export { randomNormal, randomUniform } from "./lib/tensor/random.ts";
 export { sampleToken } from "./lib/tensor/sample_token.ts";
@@ -102,13 +113,20 @@ export { gather } from "./lib/tensor/gather.ts";
 
 // Layers and models
 export { GPT } from "./lib/nn/gpt.ts";
-export { modelConfig } from "./lib/nn/config.ts";
-export type { ModelConfig, ModelConfigInput } from "./lib/nn/config.ts";
+export {
+  type Activation,
+  type ModelConfig,
+  modelConfig,
+  type ModelConfigInput,
+  type Norm,
+  type NormPlacement,
+  type Positions,
+} from "./lib/nn/config.ts";
 export { type Cache, ForwardContext } from "./lib/nn/context.ts";
 export { Block } from "./lib/nn/block.ts";
 export { CausalSelfAttention } from "./lib/nn/attention.ts";
 export { FeedForward } from "./lib/nn/feed_forward.ts";
-export { Embedding, LayerNorm, Linear, RMSNorm } from "./lib/nn/layers.ts";
+export { Embedding, LayerNorm, Linear, type LinearLayerOptions, RMSNorm } from "./lib/nn/layers.ts";
 export { Module, ModuleGroup, ModuleList, type Parts } from "./lib/nn/module.ts";
 export { sinusoidalPositions } from "./lib/nn/positions.ts";
 export {
@@ -120,12 +138,14 @@ export {
   truncatedNormal,
   uniform,
   varianceScaling,
+  type VarianceScalingOptions,
 } from "./lib/nn/initialisers.ts";
 
 // Training
 export { AdamW, type AdamWOptions } from "./lib/optim/adamw.ts";
 export { SGD, type SGDOptions } from "./lib/optim/sgd.ts";
 export { Optimiser } from "./lib/optim/optimiser.ts";
+export type { FlatParameters, Place } from "./lib/optim/flat.ts";
 export {
   type Decay,
   type Schedule,
@@ -146,25 +166,47 @@ export {
   saveCheckpoint,
 } from "./lib/train/checkpoint.ts";
 export { CheckpointFolder } from "./lib/train/checkpoint_folder.ts";
+export type { Chunks } from "./lib/train/checkpoint_files.ts";
 export { type Metrics, MetricsLog } from "./lib/train/checkpoint_metrics.ts";
 
 // Generation
 export { type GenerateOptions, Generator } from "./lib/generate/generator.ts";
 
 // Text and corpora
-export type { Tokenizer } from "./lib/text/tokenizer.ts";
+export type { DecodeOptions, Tokenizer, TokenStream } from "./lib/text/tokenizer.ts";
+export type { AddedToken, TokenizerFile } from "./lib/text/tokenizer_file.ts";
 export { CharacterTokenizer } from "./lib/text/character_tokenizer.ts";
 export { WordTokenizer } from "./lib/text/word_tokenizer.ts";
 export { BytePairTokenizer } from "./lib/text/byte_pair_tokenizer.ts";
-export { trainBytePair } from "./lib/text/byte_pair_training.ts";
+export { type BytePairTrainingOptions, trainBytePair } from "./lib/text/byte_pair_training.ts";
 export { loadTokenizer } from "./lib/text/load_tokenizer.ts";
-export { type Corpus, loadCorpus } from "./lib/data/load_corpus.ts";
+export { type Corpus, loadCorpus, type LoadCorpusOptions } from "./lib/data/load_corpus.ts";
+export type { RegisteredCorpus } from "./lib/data/corpora.ts";
+export type { FetchOptions } from "./lib/data/registered_corpus.ts";
+export type { ReadProgress } from "./lib/data/read_stream.ts";
 export { type Batch, Batches, type BatchesOptions } from "./lib/data/batches.ts";
-export { splitCorpus } from "./lib/data/split_corpus.ts";
-export { isPreparedCorpus, prepareCorpus, readPreparedCorpus } from "./lib/data/prepared_files.ts";
-export { readTokenFile, writeTokenFile } from "./lib/data/token_files.ts";
+export { type CorpusSplit, splitCorpus, type TokenArray } from "./lib/data/split_corpus.ts";
+export {
+  isPreparedCorpus,
+  prepareCorpus,
+  type PrepareCorpusOptions,
+  type PreparedCorpus,
+  type PreparedCounts,
+  readPreparedCorpus,
+} from "./lib/data/prepared_files.ts";
+export {
+  readTokenFile,
+  type ReadTokenFileOptions,
+  writeTokenFile,
+} from "./lib/data/token_files.ts";
 
 // Files and randomness
-export { encodeSafetensors, SafetensorsFile } from "./lib/hub/safetensors.ts";
+export {
+  encodeSafetensors,
+  type SafetensorsEntry,
+  SafetensorsFile,
+} from "./lib/hub/safetensors.ts";
+export type { SafetensorsArray, SafetensorsDtype } from "./lib/hub/safetensors_dtype.ts";
+export type { TensorInfo } from "./lib/hub/safetensors_header.ts";
 export { philox4x32, Random } from "./lib/random.ts";
 export { UserError } from "./lib/errors.ts";

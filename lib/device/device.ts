@@ -11,20 +11,27 @@ import type { Recorder } from "./recorder.ts";
 
 /** A piece of device memory. Only the device that made it looks inside. */
 export interface Allocation {
+  /** Bytes that may be used, at least those asked for. */
   readonly bytes: number;
 }
 
 /** A range of an allocation. Offsets are multiples of 256 bytes. */
 export interface Range {
+  /** The memory that the range lies in. */
   readonly allocation: Allocation;
+  /** Bytes from the allocation's start to the range's, a multiple of 256. */
   readonly byteOffset: number;
+  /** Length in bytes. */
   readonly bytes: number;
 }
 
 /** A kernel with everything it needs to run; a buffer that this build of the kernel never touches is undefined. */
 export interface Launch<Buffer> {
+  /** What runs. */
   readonly kernel: Kernel;
+  /** Numbers that the kernel is built for, by name; each set of them is a build of its own. */
   readonly constants: Constants;
+  /** Numbers of this launch, by the names of the kernel's `scalars`. */
   readonly scalars: Scalars;
   /** In binding order: reads, updates, writes. */
   readonly buffers: readonly (Buffer | undefined)[];
@@ -40,6 +47,7 @@ export interface LoadedProgram {
 
 /** What runs kernels. */
 export interface Device {
+  /** Which of the two devices this is: WebAssembly threads or a GPU. */
   readonly kind: "cpu" | "webgpu";
   /** Whether this is a GPU adapter made of software, such as llvmpipe. */
   readonly isSoftware?: boolean;
@@ -49,6 +57,7 @@ export interface Device {
   recorder: Recorder | undefined;
   /** New memory; its content is undefined. RangeError when there is not enough. */
   allocate(bytes: number): Allocation;
+  /** Gives memory back; its content is undefined from then on. */
   release(allocation: Allocation): void;
   /** Copies from the host; the data may be changed as soon as this returns. Whole words: length and offset are multiples of 4 bytes. */
   write(target: Range, data: ArrayBufferView): void;
@@ -56,6 +65,7 @@ export interface Device {
   read(source: Range): Promise<ArrayBuffer>;
   /** Runs one kernel after everything launched before. */
   launch(launch: Launch<Range>): void;
+  /** Makes a list of launches ready to be run again and again, in order; nothing runs yet. */
   load(launches: readonly Launch<Range>[]): LoadedProgram;
   /** Resolves when everything launched so far has run; rejects with the first error that a launch caused. */
   finish(): Promise<void>;

@@ -20,6 +20,7 @@ export type Entry =
 
 /** Collects what a function launches while its device records. */
 export class Recorder {
+  /** What was launched and moved so far, in program order. */
   readonly entries: Entry[] = [];
   readonly #tracked = new Set<Storage>();
 
@@ -31,9 +32,11 @@ export class Recorder {
   get tracked(): ReadonlySet<Storage> {
     return this.#tracked;
   }
+  /** Takes note of a launch. */
   launch(launch: Launch<Storage>): void {
     this.entries.push({ kind: "launch", launch });
   }
+  /** Takes note of the wish that `from`'s value be in `to`; `copy` is the launch that fulfils it where renaming cannot. */
   move(from: Storage, to: Storage, copy: Launch<Storage>): void {
     this.entries.push({ kind: "move", from, to, copy });
   }

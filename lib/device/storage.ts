@@ -74,6 +74,7 @@ export class Storage implements Range {
     return this.#allocation;
   }
 
+  /** Bytes from the allocation's start to this storage's, a multiple of 256. */
   get byteOffset(): number {
     return this.#byteOffset;
   }

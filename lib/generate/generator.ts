@@ -73,6 +73,7 @@ export class Generator {
   /** Tokens in the cache. */
   #cached = 0;
 
+  /** Makes a cache of the model's context length for one sequence; the program is recorded at the first token. */
   constructor(readonly model: GPT) {
     const { device } = model.tokens.weight;
     const integers = (shape: number[]) => keep(zeros(shape, { dtype: "i32", device }));

@@ -5,8 +5,24 @@
  * @module
  */
 
+/** Name of an element type, as it stands in the header. */
+export type SafetensorsDtype =
+  | "F64"
+  | "F32"
+  | "F16"
+  | "BF16"
+  | "I64"
+  | "I32"
+  | "I16"
+  | "I8"
+  | "U64"
+  | "U32"
+  | "U16"
+  | "U8"
+  | "BOOL";
+
 /** Bytes of one element of each type that is read and written. */
-export const DTYPE_BYTES = {
+export const DTYPE_BYTES: Readonly<Record<SafetensorsDtype, number>> = {
   F64: 8,
   F32: 4,
   F16: 2,
@@ -20,10 +36,7 @@ export const DTYPE_BYTES = {
   U16: 2,
   U8: 1,
   BOOL: 1,
-} as const;
-
-/** Name of an element type, as it stands in the header. */
-export type SafetensorsDtype = keyof typeof DTYPE_BYTES;
+};
 
 /** An array that can be written. */
 export type SafetensorsArray =

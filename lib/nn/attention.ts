@@ -18,9 +18,12 @@ import { Module, type Parts } from "./module.ts";
 
 /** Self-attention: [B,T,C] → [B,T,C], each token looking at itself and those before it. */
 export class CausalSelfAttention extends Module {
+  /** [query | key | value] in one product: C → (H + 2·key-value heads)·D. */
   readonly queryKeyValue: Linear;
+  /** The output projection, C → C. */
   readonly projection: Linear;
 
+  /** The attention of block number `layer`, counted from 0, which picks its window; weights are drawn from `random`. */
   constructor(readonly config: ModelConfig, readonly layer: number, random: Random) {
     super();
     const { width, heads, keyValueHeads = heads, bias, layers } = config;
@@ -30,6 +33,7 @@ export class CausalSelfAttention extends Module {
     this.projection = new Linear(width, width, { bias, random, initialiser: scaled });
   }
 
+  /** `c_attn` and `c_proj`. */
   override parts(): Parts {
     return { c_attn: this.queryKeyValue, c_proj: this.projection };
   }

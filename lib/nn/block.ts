@@ -20,11 +20,16 @@ export function makeNorm({ norm, width, normEpsilon }: ModelConfig): LayerNorm |
 
 /** pre: x + attention(norm(x)), then x + feedForward(norm(x)); post: norm(x + attention(x)), then norm(x + feedForward(x)). */
 export class Block extends Module {
+  /** The attention's norm. */
   readonly norm1: LayerNorm | RMSNorm;
+  /** Tokens look at those before them. */
   readonly attention: CausalSelfAttention;
+  /** The feed-forward's norm. */
   readonly norm2: LayerNorm | RMSNorm;
+  /** Each token for itself. */
   readonly feedForward: FeedForward;
 
+  /** Block number `layer`, counted from 0, with initial weights drawn from `random`. */
   constructor(readonly config: ModelConfig, layer: number, random: Random) {
     super();
     this.norm1 = makeNorm(config);
@@ -33,6 +38,7 @@ export class Block extends Module {
     this.feedForward = new FeedForward(config, random);
   }
 
+  /** `ln_1`, `attn`, `ln_2` and `mlp`. */
   override parts(): Parts {
     return { ln_1: this.norm1, attn: this.attention, ln_2: this.norm2, mlp: this.feedForward };
   }

@@ -9,6 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 /** The memory of generation: a cache for each layer and where the next token goes. */
 export interface Cache {
+  /** Keys and values of each layer, first layer first. */
   readonly layers: readonly KeyValueCache[];
   /** i32 [1]: how many tokens the caches hold. */
   readonly position: Tensor;

@@ -25,10 +25,14 @@ const KERNEL_NAMES: Record<Activation, NonNullable<LinearOptions["activation"]>>
  * `config.hidden`. Source of the gate: Shazeer, arXiv 2002.05202.
  */
 export class FeedForward extends Module {
+  /** C → hidden: W₁ and b₁, or W₃ and b₃ where gated. */
   readonly up: Linear;
+  /** C → hidden: W₁ and b₁ of the gate; undefined where not gated. */
   readonly gate: Linear | undefined;
+  /** hidden → C: W₂ and b₂. */
   readonly down: Linear;
 
+  /** Draws the initial weights from `random`: N(0, 0.02²), those of `down` divided by √(2·layers). */
   constructor(readonly config: ModelConfig, random: Random) {
     super();
     const { width, hidden, bias, layers, gated } = config;
@@ -38,6 +42,7 @@ export class FeedForward extends Module {
     this.down = new Linear(hidden, width, { bias, random, initialiser });
   }
 
+  /** `c_fc`, `c_gate` where gated, and `c_proj`. */
   override parts(): Parts {
     return { c_fc: this.up, c_gate: this.gate, c_proj: this.down };
   }

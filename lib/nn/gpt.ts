@@ -35,11 +35,17 @@ import { sinusoidalPositions } from "./positions.ts";
  * ```
  */
 export class GPT extends Module {
+  /** Every choice that the model was built from, defaults filled in. */
   readonly config: ModelConfig;
+  /** The token table, [V,C]; the head too where `config.tiedHead`. */
   readonly tokens: Embedding;
+  /** The position table, [contextLength, C]; undefined unless positions are learned. */
   readonly positions: Embedding | undefined;
+  /** The decoder blocks, first to last. */
   readonly blocks: ModuleList<Block>;
+  /** The norm before the head; undefined where blocks normalise after each residual. */
   readonly finalNorm: LayerNorm | RMSNorm | undefined;
+  /** The head, C → V; undefined where the token table serves as one. */
   readonly head: Linear | undefined;
   readonly #fixedPositions: Tensor | undefined;
 
@@ -63,6 +69,7 @@ export class GPT extends Module {
     }
   }
 
+  /** `transformer.wte`, `.wpe`, `.h`, `.ln_f` and, where the head is its own, `lm_head`. */
   override parts(): Parts {
     const transformer = new ModuleGroup({
       wte: this.tokens,

@@ -28,10 +28,14 @@ export interface LinearLayerOptions {
 
 /** y = activation(x·W + b) + residual: [..., inputs] → [..., outputs]. */
 export class Linear extends Module {
+  /** W, [inputs, outputs], or [outputs, inputs] where `transposed`. */
   readonly weight: Tensor;
+  /** b, [outputs]; undefined without a bias. */
   readonly bias: Tensor | undefined;
+  /** Whether the weight is kept as [outputs, inputs]. */
   readonly transposed: boolean;
 
+  /** Draws the weight from the options' initialiser and sets the bias to 0. */
   constructor(inputs: number, outputs: number, options: LinearLayerOptions = {}) {
     super();
     const { bias = true, initialiser = normal(), random = new Random(0) } = options;
@@ -40,6 +44,7 @@ export class Linear extends Module {
     this.weight = parameter(shape, initialiser, random);
     this.bias = bias ? parameter([outputs], constant(0), random) : undefined;
   }
+  /** `weight` and, where there is one, `bias`. */
   override parts(): Parts {
     return { weight: this.weight, bias: this.bias };
   }
@@ -51,15 +56,24 @@ export class Linear extends Module {
 
 /** A table of vectors: ids [...] → [..., width]. */
 export class Embedding extends Module {
+  /** The table, [rows, width]. */
   readonly weight: Tensor;
 
-  constructor(rows: number, width: number, initialiser = normal(), random = new Random(0)) {
+  /** Draws the table from `random`, default `new Random(0)`, by `initialiser`, default N(0, 0.02²). */
+  constructor(
+    rows: number,
+    width: number,
+    initialiser: Initialiser = normal(),
+    random: Random = new Random(0),
+  ) {
     super();
     this.weight = parameter([rows, width], initialiser, random);
   }
+  /** `weight`. */
   override parts(): Parts {
     return { weight: this.weight };
   }
+  /** The rows that `ids`, i32 [...], name: [..., width]. */
   forward(ids: Tensor): Tensor {
     return embedding(this.weight, ids);
   }
@@ -67,18 +81,23 @@ export class Embedding extends Module {
 
 /** Layer norm over the last axis, with gain and bias. Source: Ba et al., arXiv 1607.06450. */
 export class LayerNorm extends Module {
+  /** The gain, [width]; starts at 1. */
   readonly weight: Tensor;
+  /** The bias, [width]; starts at 0. */
   readonly bias: Tensor;
 
+  /** For a last axis of `width`; `epsilon`, default 1e-5, is added to the variance under the root. */
   constructor(width: number, readonly epsilon = 1e-5) {
     super();
     const random = new Random(0);
     this.weight = parameter([width], constant(1), random);
     this.bias = parameter([width], constant(0), random);
   }
+  /** `weight` and `bias`. */
   override parts(): Parts {
     return { weight: this.weight, bias: this.bias };
   }
+  /** (x − mean)/√(variance + epsilon) · weight + bias: [..., width] → [..., width]. */
   forward(x: Tensor): Tensor {
     return layerNorm(x, this.weight, this.bias, this.epsilon);
   }
@@ -86,15 +105,19 @@ export class LayerNorm extends Module {
 
 /** Root-mean-square norm over the last axis, with gain. Source: Zhang & Sennrich, arXiv 1910.07467. */
 export class RMSNorm extends Module {
+  /** The gain, [width]; starts at 1. */
   readonly weight: Tensor;
 
+  /** For a last axis of `width`; `epsilon`, default 1e-5, is added to the mean square under the root. */
   constructor(width: number, readonly epsilon = 1e-5) {
     super();
     this.weight = parameter([width], constant(1), new Random(0));
   }
+  /** `weight`. */
   override parts(): Parts {
     return { weight: this.weight };
   }
+  /** x/√(mean x² + epsilon) · weight: [..., width] → [..., width]. */
   forward(x: Tensor): Tensor {
     return rmsNorm(x, this.weight, this.epsilon);
   }

@@ -44,9 +44,11 @@ export abstract class Module {
 
 /** Modules in a row, named by their index. */
 export class ModuleList<M extends Module> extends Module {
+  /** The modules, first to last. */
   constructor(readonly items: readonly M[]) {
     super();
   }
+  /** The modules by index: `0`, `1`, …. */
   override parts(): Parts {
     return Object.fromEntries(this.items.map((item, i) => [String(i), item]));
   }
@@ -55,10 +57,12 @@ export class ModuleList<M extends Module> extends Module {
 /** A group of parts under one name, for models whose files nest deeper than their code. */
 export class ModuleGroup extends Module {
   readonly #parts: Parts;
+  /** The parts, by the names that files use. */
   constructor(parts: Parts) {
     super();
     this.#parts = parts;
   }
+  /** The parts it was made of. */
   override parts(): Parts {
     return this.#parts;
   }

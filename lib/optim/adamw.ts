@@ -69,11 +69,13 @@ export interface AdamWOptions {
  * ```
  */
 export class AdamW extends Optimiser {
+  /** The options, defaults filled in. */
   readonly options: Required<AdamWOptions>;
   readonly #m: Tensor;
   readonly #v: Tensor;
   readonly #hyper: Tensor;
 
+  /** Moves the parameters into one buffer; make the optimiser before compiling what uses them. */
   constructor(parameters: readonly Tensor[], options: AdamWOptions = {}) {
     super(parameters);
     const defaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, clip: 0 };
@@ -88,12 +90,14 @@ export class AdamW extends Optimiser {
     return new Map([["m", this.#m], ["v", this.#v]]);
   }
 
+  /** Writes the step size corrected for the bias of m, the root of v's correction, and the decay's factor. */
   protected override writeHyper(rate: number, step: number): void {
     const { beta1, beta2, weightDecay } = this.options;
     const stepSize = rate / (1 - beta1 ** step);
     this.#hyper.write([stepSize, Math.sqrt(1 - beta2 ** step), 1 - rate * weightDecay]);
   }
 
+  /** One launch over all parameters, clipped by the norm √`sumOfSquares`. */
   protected override launchUpdate(sumOfSquares: Tensor): void {
     const { beta1, beta2, epsilon, clip } = this.options;
     const { parameter, gradient, size: count, decayed } = this.flat;

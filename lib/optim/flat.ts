@@ -11,8 +11,10 @@ import { type Tensor, zeros } from "../tensor/tensor.ts";
 const ALIGNMENT = 64;
 
 /** Where one parameter lies in the flat buffers. */
-interface Place {
+export interface Place {
+  /** The parameter, a view of its place. */
   readonly parameter: Tensor;
+  /** Elements before it, a multiple of 64. */
   readonly start: number;
 }
 
@@ -21,12 +23,16 @@ interface Place {
  * Programs recorded before the move see the old memory: make the optimiser first, then compile.
  */
 export class FlatParameters {
+  /** All parameters, [size]. */
   readonly parameter: Tensor;
+  /** All gradients, [size], filled by `gather`. */
   readonly gradient: Tensor;
   /** How many elements from the start on belong to parameters of two and more axes. */
   readonly decayed: number;
+  /** Where each parameter lies, in the buffers' order. */
   readonly places: readonly Place[];
 
+  /** Moves `parameters` together, their values kept. RangeError where there are none. */
   constructor(readonly parameters: readonly Tensor[]) {
     if (parameters.length === 0) throw new RangeError("optimiser: there are no parameters");
     const matrices = parameters.filter((parameter) => parameter.shape.length >= 2);
@@ -50,6 +56,7 @@ export class FlatParameters {
     }
   }
 
+  /** Elements of each buffer, the gaps between parameters included. */
   get size(): number {
     return this.parameter.size;
   }

@@ -10,6 +10,7 @@ import { FlatParameters } from "./flat.ts";
 
 /** An optimiser over a fixed list of parameters. */
 export abstract class Optimiser {
+  /** Parameters and gradients, a flat buffer each. */
   protected readonly flat: FlatParameters;
   #step = 0;
 
@@ -65,6 +66,8 @@ export abstract class Optimiser {
     this.#step = step;
   }
 
+  /** Writes what the kernel needs of the learning rate and of the step, counted from 1, to the device. */
   protected abstract writeHyper(learningRate: number, step: number): void;
+  /** Launches the update of all parameters; `squares`, [], is the sum of the gradients' squares, for the clip. */
   protected abstract launchUpdate(squares: Tensor): void;
 }

@@ -31,10 +31,12 @@ export interface SGDOptions {
 
 /** velocity ← momentum·velocity + g, p ← p − rate·velocity. Source: Polyak 1964, in PyTorch's form. */
 export class SGD extends Optimiser {
+  /** The options, defaults filled in. */
   readonly options: Required<SGDOptions>;
   readonly #velocity: Tensor;
   readonly #hyper: Tensor;
 
+  /** Moves the parameters into one buffer; make the optimiser before compiling what uses them. */
   constructor(parameters: readonly Tensor[], options: SGDOptions = {}) {
     super(parameters);
     this.options = { momentum: 0, clip: 0, ...options };
@@ -47,10 +49,12 @@ export class SGD extends Optimiser {
     return new Map([["velocity", this.#velocity]]);
   }
 
+  /** Writes the learning rate. */
   protected override writeHyper(rate: number): void {
     this.#hyper.write([rate]);
   }
 
+  /** One launch over all parameters, clipped by the norm √`sumOfSquares`. */
   protected override launchUpdate(sumOfSquares: Tensor): void {
     const { parameter, gradient, size: count } = this.flat;
     const buffers = {

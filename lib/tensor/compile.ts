@@ -18,8 +18,9 @@ import type { Tensor } from "./tensor.ts";
 export interface ProgramReport {
   /** Kernel launches in one run. */
   readonly launches: number;
-  /** Bytes that its intermediate results share, and what they would take without sharing. */
+  /** Bytes of memory that its intermediate results share. */
   readonly bytes: number;
+  /** Bytes that they would take without sharing. */
   readonly bytesUnshared: number;
 }
 

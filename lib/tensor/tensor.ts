@@ -31,9 +31,11 @@ export interface TensorOptions {
 
 /** Numbers on a device, in a shape. */
 export class Tensor {
+  /** Wraps memory that holds size(shape) elements, row by row; to make a tensor from numbers, call `tensor`. */
   constructor(readonly storage: Storage, readonly shape: Shape, readonly dtype: DType = "f32") {
     noteCreated(this);
   }
+  /** The device that the values are on. */
   get device(): Device {
     return this.storage.device;
   }

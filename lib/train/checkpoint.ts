@@ -26,14 +26,19 @@ import { type CheckpointFolder, checkpointPath } from "./checkpoint_folder.ts";
 export interface RunState {
   /** Updates done. */
   readonly step: number;
+  /** Anything else that JSON can hold, such as settings and a seed. */
   readonly [name: string]: unknown;
 }
 
 /** What a checkpoint consists of. */
 export interface Checkpoint {
+  /** Weights and configuration. */
   readonly model: GPT;
+  /** The optimiser of the model's parameters, whose state is saved. */
   readonly optimiser: Optimiser;
+  /** The tokenizer that the model's ids are of. */
   readonly tokenizer: Tokenizer;
+  /** The step, and all else to be found again. */
   readonly run: RunState;
 }
 
@@ -52,13 +57,6 @@ export async function saveCheckpoint(
     ["optimizer.safetensors", encodeSafetensors(state, metadata)],
     ["run.json", text(JSON.stringify(run, undefined, 2) + "\n")],
   ]);
-}
-
-/** A model, its tokenizer and its run as a folder holds them. */
-export interface LoadedRun {
-  readonly model: GPT;
-  readonly tokenizer: Tokenizer;
-  readonly run: RunState;
 }
 
 /** Reads a run's configuration. UserError for a folder without one, or with one that is malformed. */

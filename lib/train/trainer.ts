@@ -16,15 +16,10 @@ import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { FigureRing, type StepFigures } from "./figures.ts";
 
-/** Token ids of one batch: what the model reads, and what follows each token; both [B·T]. */
-export interface Batch {
-  readonly inputs: Int32Array;
-  readonly targets: Int32Array;
-}
-
 /** Where batches come from: each call gives the next one. */
 export interface BatchSource {
-  next(): Batch;
+  /** The next batch, both [B·T]: token ids for the model to read, and the id that follows each of them. */
+  next(): { readonly inputs: Int32Array; readonly targets: Int32Array };
 }
 
 /** Options of a `Trainer`. */
@@ -61,6 +56,7 @@ const RING = 256;
  * ```
  */
 export class Trainer {
+  /** The options, defaults filled in. */
   readonly options: Required<TrainerOptions>;
   readonly #inputs: Tensor[];
   readonly #targets: Tensor[];
