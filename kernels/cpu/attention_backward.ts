@@ -29,13 +29,14 @@ import {
 import { sumLanes } from "./math.ts";
 import { forVectors } from "./rows.ts";
 
-const WIDE_AREAS = ["keys", "keysT", "valuesT", "dk", "dv", "query", "gradient"] as const;
+/** Packed blocks in scratch memory. */
+const PACKED_BLOCKS = 7;
 
 export const attentionBackward: CpuKernel = {
   chunks: ({ chunks }) => chunks,
   scratchBytes: (_, { HEAD_SIZE }) => {
     const width = paddedSize(HEAD_SIZE);
-    return 4 * ((WIDE_AREAS.length * BLOCK + PANEL) * width + (2 * BLOCK + 2) * BLOCK) + 512;
+    return 4 * ((PACKED_BLOCKS * BLOCK + PANEL) * width + (2 * BLOCK + 2) * BLOCK) + 512;
   },
   emit(k) {
     const { f } = k;
@@ -55,8 +56,8 @@ export const attentionBackward: CpuKernel = {
 function scratch(k: KernelBuilder) {
   const width = paddedSize(k.constants.HEAD_SIZE);
   const area = scratchAreas(k);
-  const [keys, keysT, valuesT, dkSum, dvSum, query, gradientBlock] = WIDE_AREAS
-    .map(() => area.take(BLOCK * width));
+  const blocks = Array.from({ length: PACKED_BLOCKS }, () => area.take(BLOCK * width));
+  const [keys, keysT, valuesT, dkSum, dvSum, query, gradientBlock] = blocks;
   const dqPanel = area.take(PANEL * width);
   const [p, ds] = [area.take(BLOCK * BLOCK), area.take(BLOCK * BLOCK)];
   /** log-sum and rowsum(dO∘O) of each query of the block. */

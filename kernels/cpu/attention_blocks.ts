@@ -27,7 +27,7 @@ export function roundUp(value: I32, step: number): I32 {
   return value.add(step - 1).and(-step);
 }
 
-/** Hands out scratch memory from `start` on, in whole cache lines. */
+/** Hands out the thread's scratch memory, in whole cache lines. */
 export function scratchAreas(k: KernelBuilder): { take(floats: number): I32 } {
   let offset = 0;
   return {
