@@ -28,6 +28,8 @@ export class KernelTable {
   loadListed(): void {
     const words = new Int32Array(this.memory.buffer, 0, 16384);
     const listed = Atomics.load(words, CONTROL.kernels / 4);
+    // Another thread may have grown the memory, which this thread's view of it need not show yet; growing by nothing brings it up to date.
+    if (listed > this.#table.length) this.memory.grow(0);
     for (let i = this.#table.length; i < listed; i++) {
       const at = CONTROL.directory / 4 + 2 * i;
       const bytes = new Uint8Array(this.memory.buffer, words[at], words[at + 1]).slice();
