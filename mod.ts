@@ -180,6 +180,7 @@ export { WordTokenizer } from "./lib/text/word_tokenizer.ts";
 export { BytePairTokenizer } from "./lib/text/byte_pair_tokenizer.ts";
 export { type BytePairTrainingOptions, trainBytePair } from "./lib/text/byte_pair_training.ts";
 export { loadTokenizer } from "./lib/text/load_tokenizer.ts";
+export { expressible, openingTokens } from "./lib/text/opening_tokens.ts";
 export { type Corpus, loadCorpus, type LoadCorpusOptions } from "./lib/data/load_corpus.ts";
 export type { RegisteredCorpus } from "./lib/data/corpora.ts";
 export type { FetchOptions } from "./lib/data/registered_corpus.ts";
@@ -192,6 +193,7 @@ export {
   type PrepareCorpusOptions,
   type PreparedCorpus,
   type PreparedCounts,
+  preparedFilesIn,
   readPreparedCorpus,
 } from "./lib/data/prepared_files.ts";
 export {

@@ -8,11 +8,18 @@
 import { choice, group, integer, number, text, toggle } from "../lib/cli/flags.ts";
 import { onInterrupt, runScript, userInput } from "../lib/cli/run.ts";
 import { printSample, SamplePrinter } from "../lib/cli/sample.ts";
-import { Generator, loadModel, loadRunTokenizer, openDevice, UserError } from "../mod.ts";
+import {
+  Generator,
+  loadModel,
+  loadRunTokenizer,
+  openDevice,
+  openingTokens,
+  UserError,
+} from "../mod.ts";
 
 const flags = {
   ...group("Text", {
-    prompt: text("\n", "what the text begins with", { shownDefault: "a line's end" }),
+    prompt: text(undefined, "what the text begins with", { shownDefault: "a line's end" }),
     maxNewTokens: integer(300, "tokens to write", { min: 1 }),
     stream: toggle(true, "show tokens as they come"),
   }),
@@ -40,9 +47,11 @@ const command = {
 };
 
 await runScript(command, async ({ flags, positionals: [run] }) => {
-  const { prompt, maxNewTokens, temperature, topK, topP, seed } = flags;
+  const { maxNewTokens, temperature, topK, seed } = flags;
   const tokenizer = await loadRunTokenizer(run);
-  const ids = await userInput(() => tokenizer.encode(prompt));
+  const ids = await userInput(() =>
+    flags.prompt === undefined ? openingTokens(tokenizer) : tokenizer.encode(flags.prompt)
+  );
   if (ids.length === 0) throw new UserError("--prompt: it holds no token; give at least one");
   const device = await openDevice({ device: flags.device, threads: flags.threads }).catch(
     (cause) => {
@@ -52,18 +61,21 @@ await runScript(command, async ({ flags, positionals: [run] }) => {
   const model = await loadModel(run, { dropout: 0 });
   const stop = new AbortController();
   using _interrupt = onInterrupt(() => stop.abort());
+  const topP = Math.max(flags.topP, Number.MIN_VALUE); // 0: only the likeliest
   const options = { maxNewTokens, temperature, topK, topP, seed, signal: stop.signal };
   const tokens = new Generator(model).generate(ids, options);
+  const prompt = tokenizer.decode(ids); // as the model sees it
+  const pieces = tokenizer.stream();
+  for (const id of ids) pieces.push(id); // so that the first new word gets its space
   if (flags.stream) {
     const printer = new SamplePrinter(prompt);
-    const pieces = tokenizer.stream();
     for await (const token of tokens) printer.write(pieces.push(token));
     printer.write(pieces.end());
     printer.finish();
   } else {
-    const all: number[] = [];
-    for await (const token of tokens) all.push(token);
-    printSample(prompt, tokenizer.decode(all));
+    let text = "";
+    for await (const token of tokens) text += pieces.push(token);
+    printSample(prompt, text + pieces.end());
   }
   device.close();
 });

@@ -5,16 +5,17 @@
  *
  * @module
  */
-import { choice, integer, text } from "../lib/cli/flags.ts";
+import { choice, type FlagValues, integer, text } from "../lib/cli/flags.ts";
 import { formatCount, formatRate } from "../lib/cli/numbers.ts";
 import { print, stderr } from "../lib/cli/output.ts";
 import { DownloadProgress } from "../lib/cli/progress.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import {
   CharacterTokenizer,
-  isPreparedCorpus,
   loadCorpus,
   prepareCorpus,
+  preparedFilesIn,
+  type Tokenizer,
   trainBytePair,
   UserError,
   WordTokenizer,
@@ -27,7 +28,11 @@ const flags = {
   tokenizer: choice("char", "how the text is cut into tokens", {
     choices: ["char", "word", "bpe"],
   }),
-  vocabSize: integer(4096, "tokens of a bpe vocabulary", { min: 257, max: 65536 }),
+  vocabSize: integer(undefined, "tokens of a bpe or word vocabulary", {
+    min: 2,
+    max: 65536,
+    shownDefault: "4096 for bpe, every word for word",
+  }),
   out: text("runs/tokens", "folder to write to", { placeholder: "DIR" }),
 };
 
@@ -44,10 +49,16 @@ const command = {
 
 await runScript(command, async ({ flags }) => {
   const { dataset, out } = flags;
-  if (await isPreparedCorpus(out)) {
+  const there = await preparedFilesIn(out);
+  if (there.length > 0) {
     throw new UserError(
-      `${out} holds tokens already; remove them or name another folder with --out`,
+      `${out} holds ${
+        there.join(", ")
+      } already; name another folder with --out, or remove it first`,
     );
+  }
+  if (flags.vocabSize !== undefined && flags.tokenizer === "char") {
+    throw new UserError("--vocab-size is for bpe and word; char takes every character of the text");
   }
   let download: DownloadProgress | undefined;
   const started = performance.now();
@@ -60,11 +71,7 @@ await runScript(command, async ({ flags }) => {
   });
   download?.finish();
   if (corpus.notice) stderr.write(`${corpus.notice}\n`);
-  const tokenizer = flags.tokenizer === "char"
-    ? CharacterTokenizer.fromText(corpus.text)
-    : flags.tokenizer === "word"
-    ? WordTokenizer.fromText(corpus.text, { unknown: "<unk>" })
-    : trainBytePair(corpus.text, { vocabSize: flags.vocabSize, specialTokens: ["<|endoftext|>"] });
+  const tokenizer = await userInput(() => makeTokenizer(corpus.text, flags));
   const counts = await userInput(() => prepareCorpus(corpus.text, tokenizer, out));
   const tokens = counts.trainTokens + counts.validationTokens;
   const rate = formatRate(tokens / counts.encodeMilliseconds * 1000);
@@ -73,3 +80,14 @@ await runScript(command, async ({ flags }) => {
   print(`vocabulary  ${counts.vocabSize}, ${flags.tokenizer}, ${rate} tokens/s`);
   print(`wrote       ${counts.files.join(", ")}`);
 });
+
+function makeTokenizer(
+  text: string,
+  { tokenizer, vocabSize }: FlagValues<typeof flags>,
+): Tokenizer {
+  if (tokenizer === "char") return CharacterTokenizer.fromText(text);
+  if (tokenizer === "bpe") {
+    return trainBytePair(text, { vocabSize: vocabSize ?? 4096, specialTokens: ["<|endoftext|>"] });
+  }
+  return WordTokenizer.fromText(text, { unknown: "<unk>", vocabSize });
+}

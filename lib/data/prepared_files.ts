@@ -6,6 +6,7 @@
 
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { sha256 } from "./checked_text.ts";
 import { type FileContent, withFile, writeWhole } from "./file_access.ts";
 import { splitCorpus } from "./split_corpus.ts";
 import { readTokenFile, tokenBytes } from "./token_files.ts";
@@ -75,6 +76,8 @@ export interface PreparedCorpus {
   validation: Uint16Array<ArrayBuffer>;
   /** Whose ids they are. */
   tokenizer: Tokenizer;
+  /** The SHA-256 of `train.bin` and `val.bin`, one after the other, in lower-case hexadecimal. */
+  sha256: string;
 }
 
 /**
@@ -89,7 +92,17 @@ export async function readPreparedCorpus(folder: string): Promise<PreparedCorpus
   const { vocabSize } = tokenizer;
   const train = await readTokenFile(`${folder}/${TRAIN}`, { vocabSize });
   const validation = await readTokenFile(`${folder}/${VALIDATION}`, { vocabSize });
-  return { train, validation, tokenizer };
+  const bytes = await new Blob([train, validation]).arrayBuffer();
+  return { train, validation, tokenizer, sha256: await sha256(new Uint8Array(bytes)) };
+}
+
+/** Which of the files that `prepareCorpus` writes are in a folder already; none where there is no folder. */
+export async function preparedFilesIn(folder: string): Promise<string[]> {
+  const isThere = async (name: string) =>
+    await Deno.lstat(`${folder}/${name}`).then(() => true, () => false);
+  const there: string[] = [];
+  for (const name of [TRAIN, VALIDATION, TOKENIZER]) if (await isThere(name)) there.push(name);
+  return there;
 }
 
 /** Whether a path is a folder that holds a `train.bin`. */

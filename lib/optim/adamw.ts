@@ -75,8 +75,16 @@ export class AdamW extends Optimiser {
   readonly #v: Tensor;
   readonly #hyper: Tensor;
 
-  /** Moves the parameters into one buffer; make the optimiser before compiling what uses them. */
+  /**
+   * Moves the parameters into one buffer; make the optimiser before compiling what uses them. RangeError for a β outside [0, 1).
+   */
   constructor(parameters: readonly Tensor[], options: AdamWOptions = {}) {
+    for (const name of ["beta1", "beta2"] as const) {
+      const { [name]: beta = 0 } = options;
+      if (!(beta >= 0 && beta < 1)) {
+        throw new RangeError(`AdamW: ${name} must be in [0, 1), got ${beta}`);
+      }
+    }
     super(parameters);
     const defaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, clip: 0 };
     this.options = { ...defaults, ...options };

@@ -11,7 +11,12 @@ import { UserError } from "../errors.ts";
 import { readModelConfig, writeModelConfig } from "../hub/config.ts";
 import { fileSource } from "../hub/file_source.ts";
 import { readParameters } from "../hub/parameters.ts";
-import { encodeSafetensors, type SafetensorsEntry, SafetensorsFile } from "../hub/safetensors.ts";
+import {
+  assertFinite,
+  encodeSafetensors,
+  type SafetensorsEntry,
+  SafetensorsFile,
+} from "../hub/safetensors.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import { GPT } from "../nn/gpt.ts";
 import type { Optimiser } from "../optim/optimiser.ts";
@@ -42,7 +47,12 @@ export interface Checkpoint {
   readonly run: RunState;
 }
 
-/** Saves everything as one: after a kill at any moment the folder holds this checkpoint whole or the one before. */
+/**
+ * Saves everything as one: after a kill at any moment the folder holds this checkpoint whole or the one before.
+ *
+ * UserError where the disk is full or read-only; RangeError where a weight, or a number of the optimiser, is NaN or infinite, because nobody could
+ * go on from that: the checkpoint before is then as it was.
+ */
 export async function saveCheckpoint(
   folder: CheckpointFolder,
   { model, optimiser, tokenizer, run }: Checkpoint,
@@ -67,7 +77,8 @@ export async function loadRunConfig(folder: string): Promise<ModelConfig> {
 
 /** Reads `run.json`. UserError when it is missing or malformed. */
 export async function loadRunState(folder: string): Promise<RunState> {
-  const run = await explain(folder, async () => JSON.parse(await readText(folder, "run.json")));
+  const json = await readText(folder, "run.json");
+  const run = await explain(`${folder}/run.json`, () => JSON.parse(json));
   if (!Number.isSafeInteger(run?.step) || run.step < 0) {
     throw new UserError(`${folder}/run.json: expected a whole number as "step", got ${run?.step}`);
   }
@@ -77,7 +88,7 @@ export async function loadRunState(folder: string): Promise<RunState> {
 /** Reads a run's tokenizer. UserError when it is missing or malformed. */
 export async function loadRunTokenizer(folder: string): Promise<Tokenizer> {
   const json = await readText(folder, "tokenizer.json");
-  return await explain(folder, () => loadTokenizer(JSON.parse(json)));
+  return await explain(`${folder}/tokenizer.json`, () => loadTokenizer(JSON.parse(json)));
 }
 
 /** Makes the model of a run, its weights read from the folder, with another dropout if one is given. UserError for what is missing, malformed or does not fit. */
@@ -134,7 +145,9 @@ function optimiserTensors(model: GPT, optimiser: Optimiser): Map<string, Tensor>
 async function entriesOf(tensors: Map<string, Tensor>): Promise<[string, SafetensorsEntry][]> {
   const entries: [string, SafetensorsEntry][] = [];
   for (const [name, tensor] of tensors) {
-    entries.push([name, { shape: tensor.shape, data: await tensor.data() }]);
+    const data = await tensor.data();
+    if (data instanceof Float32Array) assertFinite(name, data);
+    entries.push([name, { shape: tensor.shape, data }]);
   }
   return entries;
 }
@@ -169,7 +182,7 @@ async function withFile(
   });
 }
 
-/** Runs `body`; what a malformed file makes it throw becomes a UserError that names the folder. */
+/** Runs `body`; what a malformed file makes it throw becomes a UserError that names the folder or the file. */
 async function explain<T>(folder: string, body: () => T | Promise<T>): Promise<T> {
   try {
     return await body();
