@@ -157,6 +157,7 @@ export type { StepFigures } from "./lib/train/figures.ts";
 export { PRESETS, type TrainSettings } from "./lib/train/presets.ts";
 export {
   type Checkpoint,
+  holdsCheckpoint,
   loadModel,
   loadRunConfig,
   loadRunState,

@@ -15,10 +15,13 @@ import { printSample } from "../lib/cli/sample.ts";
 import {
   AdamW,
   Batches,
+  type BatchesOptions,
   CharacterTokenizer,
   CheckpointFolder,
+  expressible,
   Generator,
   GPT,
+  holdsCheckpoint,
   isPreparedCorpus,
   loadCorpus,
   loadModel,
@@ -27,6 +30,7 @@ import {
   loadRunTokenizer,
   MetricsLog,
   openDevice,
+  openingTokens,
   PRESETS,
   Random,
   readPreparedCorpus,
@@ -108,16 +112,25 @@ const flags = {
 
 type Flags = FlagValues<typeof flags>;
 
+const REPORTS = ["evalEvery", "evalBatches", "logEvery", "sampleEvery", "checkpointEvery"] as const;
+
 /** What a run is made of, and what run.json keeps of it. */
 interface Plan {
   folder: string;
+  preset: string;
   settings: TrainSettings;
+  reports: Reports;
   dataset?: string;
   tokenizer: "char" | "word";
   initFrom?: string;
+  /** Whether the folder holds the checkpoint to go on from, of `step` and `corpusHash`. */
+  resume: boolean;
   step: number;
   corpusHash?: string;
 }
+
+/** How often what is done besides training. */
+type Reports = Pick<Flags, typeof REPORTS[number]>;
 
 /** Tokens to train on and their tokenizer. */
 interface Data {
@@ -142,6 +155,7 @@ const command = {
 await runScript(command, async ({ flags, given }) => {
   const plan = await planRun(flags, given);
   const { settings } = plan;
+  const { evalEvery, evalBatches, logEvery, sampleEvery, checkpointEvery } = plan.reports;
   const data = await loadData(plan);
   const device = await openChecked(flags);
   console.log(`device   ${device.description}`);
@@ -152,10 +166,11 @@ await runScript(command, async ({ flags, given }) => {
   const { beta1, beta2, weightDecay, clip, seed, batch, context, accumulate } = settings;
   const windows = { batchSize: batch, contextLength: context, seed };
   const batches = await userInput(() => new Batches(data.train, windows));
-  const held = await userInput(() => new Batches(data.validation, { ...windows, seed: seed ^ 1 }));
+  const held = evalEvery > 0 ? await heldOut(data, { ...windows, seed: seed ^ 1 }) : undefined;
+  const decays = { beta1, beta2, weightDecay, clip };
+  const optimiser = await userInput(() => new AdamW(model.parameters(), decays));
   using folder = await CheckpointFolder.open(plan.folder);
-  const optimiser = new AdamW(model.parameters(), { beta1, beta2, weightDecay, clip });
-  if (plan.step > 0) await restoreOptimiser(plan.folder, model, optimiser, plan.step);
+  if (plan.resume) await restoreOptimiser(plan.folder, model, optimiser, plan.step);
   const schedule = warmupDecay(settings);
   const options = { batchSize: batch, contextLength: context, accumulate, schedule, seed };
   const trainer = new Trainer(model, optimiser, options);
@@ -164,12 +179,25 @@ await runScript(command, async ({ flags, given }) => {
   const progress = new TrainingProgress(settings.steps, { firstStep: plan.step });
   const generator = new Generator(model);
 
-  const save = () => {
-    const run = runState(plan, data, trainer.stepsDone, device.description);
-    return saveCheckpoint(folder, { model, optimiser, tokenizer: data.tokenizer, run });
-  };
   let saved = plan.step;
-  const started = performance.now();
+  const diverged = (what: string) =>
+    new UserError(
+      `training: ${what}; the checkpoint of step ${saved} in ${plan.folder} is untouched. ` +
+        "Try a lower --learning-rate, or a --clip above 0",
+    );
+  const save = async () => {
+    const step = trainer.stepsDone;
+    const run = runState(plan, data, step, device.description);
+    try {
+      await saveCheckpoint(folder, { model, optimiser, tokenizer: data.tokenizer, run });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw diverged(`after step ${step} the model cannot be saved: ${error.message}`);
+    }
+    saved = step;
+  };
+  if (!plan.resume) await save(); // from here on the run can be resumed
+  const started = performance.now() - 1000 * elapsedBefore(metrics);
   let trainMilliseconds = 0, timedSteps = 0;
   const report = async () => {
     const before = performance.now();
@@ -180,17 +208,14 @@ await runScript(command, async ({ flags, given }) => {
       !Number.isFinite(loss + gradientNorm)
     );
     if (bad >= 0) {
-      const kept = saved > 0
-        ? `the checkpoint of step ${saved} in ${plan.folder} is untouched`
-        : "nothing was saved";
-      throw new UserError(
-        `training: the loss became ${figures[bad].loss} at step ${
-          first + bad
-        }; ${kept}. Try a lower --learning-rate, or a --clip above 0`,
-      );
+      const { loss, gradientNorm } = figures[bad];
+      const what = Number.isFinite(loss)
+        ? `gradient norm became ${gradientNorm}`
+        : `loss became ${loss}`;
+      throw diverged(`the ${what} at step ${first + bad}`);
     }
     const latest = figures.at(-1);
-    if (!latest) return;
+    if (!latest || logEvery === 0) return;
     const step = trainer.stepsDone;
     const tokensPerSecond = Math.round(
       timedSteps * batch * context * accumulate / trainMilliseconds * 1000,
@@ -206,16 +231,16 @@ await runScript(command, async ({ flags, given }) => {
     progress.report({ step, loss: latest.loss, tokensPerSecond });
     trainMilliseconds = timedSteps = 0;
   };
-  const evaluate = async (evalBatches: number) => {
+  const evaluate = async (held: Batches, count: number) => {
     held.state = 0;
     const step = trainer.stepsDone;
-    const validationLoss = await trainer.evaluate(held, evalBatches);
+    const validationLoss = await trainer.evaluate(held, count);
     await metrics.append({ step, validationLoss });
     progress.report({ step, validationLoss });
     return validationLoss;
   };
   const sample = async (length: number) => {
-    const prompt = data.tokenizer.encode("\n").length > 0 ? data.tokenizer.encode("\n") : [0];
+    const prompt = openingTokens(data.tokenizer);
     const tokens: number[] = [];
     const choices = {
       maxNewTokens: length,
@@ -238,13 +263,12 @@ await runScript(command, async ({ flags, given }) => {
     timedSteps++;
     progress.advance(trainer.stepsDone);
     const last = trainer.stepsDone === settings.steps;
-    if (due(flags.logEvery) || trainer.figuresDue || trainer.stepsDone === 1) await report();
-    if (due(flags.evalEvery) && !last) await evaluate(flags.evalBatches);
-    if (due(flags.sampleEvery)) progress.note(await sample(120));
-    if (due(flags.checkpointEvery) && !last) {
+    if (due(logEvery) || trainer.figuresDue || trainer.stepsDone === 1) await report();
+    if (held && due(evalEvery) && !last) await evaluate(held, evalBatches);
+    if (due(sampleEvery)) progress.note(await sample(120));
+    if (due(checkpointEvery) && !last) {
       await report();
       await save();
-      saved = trainer.stepsDone;
     }
     if (performance.now() - yielded > 100) {
       await new Promise((resolve) => setTimeout(resolve)); // lets Ctrl-C through
@@ -255,14 +279,11 @@ await runScript(command, async ({ flags, given }) => {
   if (interrupted) {
     progress.finish();
     await save();
-    console.log(
-      `\nstopped after step ${trainer.stepsDone}; continue with: deno task train --out ${plan.folder} --resume`,
-    );
+    const again = `deno task train --out ${shellWord(plan.folder)} --resume`;
+    console.log(`\nstopped after step ${trainer.stepsDone}; continue with: ${again}`);
     return Deno.exit(130);
   }
-  const validationLoss = flags.evalEvery > 0
-    ? await evaluate(Math.max(200, flags.evalBatches))
-    : undefined;
+  const validationLoss = held && await evaluate(held, Math.max(200, evalBatches));
   progress.finish();
   await save();
   console.log("");
@@ -280,7 +301,8 @@ await runScript(command, async ({ flags, given }) => {
   console.log(
     `${validationLoss === undefined ? "\n" : ""}wrote ${plan.folder}/${names.join(", ")}`,
   );
-  console.log(`try   deno task sample ${plan.folder} --prompt "ROMEO:"`);
+  const prompt = expressible(data.tokenizer, "ROMEO:") ? ' --prompt "ROMEO:"' : "";
+  console.log(`try   deno task sample ${shellWord(plan.folder)}${prompt}`);
   device.close();
 });
 
@@ -289,10 +311,10 @@ async function planRun(flags: Flags, given: ReadonlySet<string>): Promise<Plan> 
   const preset = PRESETS[flags.preset];
   const names = Object.keys(preset) as (keyof TrainSettings)[];
   const chosen = names.filter((name) => given.has(name)).map((name) => [name, flags[name]]);
-  const folder = flags.out ?? await freeFolder(`runs/${flags.preset}`, flags.resume);
-  const exists = await Deno.stat(`${folder}/run.json`).then(() => true, () => false);
+  const folder = flags.out ?? freeFolder(`runs/${flags.preset}`, flags.resume);
+  const reports = Object.fromEntries(REPORTS.map((name) => [name, flags[name]])) as Reports;
   if (!flags.resume) {
-    if (exists) {
+    if (holdsCheckpoint(folder)) {
       throw new UserError(
         `${folder} holds a run already; continue it with --resume, or name another folder with --out`,
       );
@@ -301,15 +323,10 @@ async function planRun(flags: Flags, given: ReadonlySet<string>): Promise<Plan> 
     if (!given.has("minLearningRate") && given.has("learningRate")) {
       settings.minLearningRate = settings.learningRate / 10;
     }
-    const { dataset, tokenizer, initFrom } = flags;
-    return {
-      folder,
-      settings,
-      dataset,
-      tokenizer: tokenizer as Plan["tokenizer"],
-      initFrom,
-      step: 0,
-    };
+    const { preset: name, dataset, tokenizer, initFrom } = flags;
+    if (initFrom) await takeShape(settings, initFrom, given);
+    const start = { preset: name, settings, reports, dataset, tokenizer, initFrom };
+    return { folder, ...start, resume: false, step: 0 };
   }
   const run = await loadRunState(folder);
   const settings = { ...preset, ...run.settings as TrainSettings };
@@ -323,25 +340,69 @@ async function planRun(flags: Flags, given: ReadonlySet<string>): Promise<Plan> 
       );
     }
   }
-  const dataset = flags.dataset ?? run.dataset as string | undefined;
-  const tokenizer = run.tokenizer as Plan["tokenizer"];
+  for (const name of ["preset", "tokenizer", "initFrom"] as const) {
+    if (given.has(name) && flags[name] !== run[name]) {
+      throw new UserError(
+        `${folder}: its run has ${name} ${run[name] ?? "none"}, so --resume cannot take ${
+          flags[name]
+        }; ` +
+          "leave the flag out or start a new run",
+      );
+    }
+  }
+  if (settings.steps < run.step) {
+    throw new UserError(
+      `${folder}: its run has done ${run.step} steps; --steps ${settings.steps} is behind that`,
+    );
+  }
+  const chosenReports = REPORTS.filter((name) => given.has(name)).map((
+    name,
+  ) => [name, flags[name]]);
   return {
     folder,
+    preset: run.preset as string,
     settings,
-    dataset,
-    tokenizer,
+    reports: { ...reports, ...run.reports as Reports, ...Object.fromEntries(chosenReports) },
+    dataset: flags.dataset ?? run.dataset as string | undefined,
+    tokenizer: run.tokenizer as Plan["tokenizer"],
+    initFrom: run.initFrom as string | undefined,
+    resume: true,
     step: run.step,
     corpusHash: run.corpusHash as string,
   };
 }
 
+/** Puts the shape of another run's model into the settings; a flag that says otherwise is refused. */
+async function takeShape(
+  settings: TrainSettings,
+  source: string,
+  given: ReadonlySet<string>,
+): Promise<void> {
+  const config = await loadRunConfig(source);
+  for (const name of ["layers", "heads", "width"] as const) {
+    if (given.has(name) && settings[name] !== config[name]) {
+      throw new UserError(
+        `--init-from ${source}: its model has ${name} ${config[name]}, got ${
+          settings[name]
+        }; leave the flag out`,
+      );
+    }
+    settings[name] = config[name];
+  }
+  if (given.has("context") && settings.context > config.contextLength) {
+    throw new UserError(
+      `--init-from ${source}: its context is ${config.contextLength}, got ${settings.context}; take at most that`,
+    );
+  }
+  settings.context = Math.min(settings.context, config.contextLength);
+}
+
 /** The first free folder of base, base-2, …; to resume, the last one in use. */
-async function freeFolder(base: string, resume: boolean): Promise<string> {
-  const inUse = (path: string) => Deno.stat(`${path}/run.json`).then(() => true, () => false);
+function freeFolder(base: string, resume: boolean): string {
   let path = base;
-  for (let i = 2; await inUse(path); i++) {
+  for (let i = 2; holdsCheckpoint(path); i++) {
     const next = `${base}-${i}`;
-    if (resume && !await inUse(next)) return path;
+    if (resume && !holdsCheckpoint(next)) return path;
     path = next;
   }
   return path;
@@ -349,14 +410,22 @@ async function freeFolder(base: string, resume: boolean): Promise<string> {
 
 async function loadData(plan: Plan): Promise<Data> {
   const { dataset } = plan;
-  const given = plan.step > 0
+  const given = plan.resume
     ? await loadRunTokenizer(plan.folder)
     : plan.initFrom
     ? await loadRunTokenizer(plan.initFrom)
     : undefined;
   if (dataset !== undefined && await isPreparedCorpus(dataset)) {
-    const { train, validation, tokenizer } = await userInput(() => readPreparedCorpus(dataset));
-    return { tokenizer, train, validation, source: dataset, hash: "" };
+    const { sha256, ...prepared } = await userInput(() => readPreparedCorpus(dataset));
+    checkHash(plan, sha256, dataset);
+    if (given && JSON.stringify(given.toJSON()) !== JSON.stringify(prepared.tokenizer.toJSON())) {
+      throw new UserError(
+        `${dataset}: its tokenizer is not that of ${
+          plan.initFrom ?? plan.folder
+        }; tokens would mean something else`,
+      );
+    }
+    return { ...prepared, source: dataset, hash: sha256 };
   }
   let download: DownloadProgress | undefined;
   const started = performance.now();
@@ -369,19 +438,33 @@ async function loadData(plan: Plan): Promise<Data> {
   });
   download?.finish();
   if (corpus.notice) stderr.write(`${corpus.notice}\n`);
-  if (plan.corpusHash && plan.corpusHash !== corpus.sha256) {
-    throw new UserError(
-      `${plan.folder}: it was trained on another text (SHA-256 ${
-        plan.corpusHash.slice(0, 12)
-      }…) than ${corpus.source} holds now; give that text with --dataset`,
-    );
-  }
+  checkHash(plan, corpus.sha256, corpus.source);
   const tokenizer = given ??
     (plan.tokenizer === "word"
       ? WordTokenizer.fromText(corpus.text, { unknown: "<unk>" })
       : CharacterTokenizer.fromText(corpus.text));
   const tokens = await userInput(() => tokenizer.encode(corpus.text));
   return { tokenizer, ...splitCorpus(tokens), source: corpus.name, hash: corpus.sha256 };
+}
+
+function checkHash({ folder, corpusHash }: Plan, hash: string, source: string): void {
+  if (corpusHash === undefined || corpusHash === hash) return;
+  const short = corpusHash.slice(0, 12);
+  throw new UserError(
+    `${folder}: it was trained on another text (SHA-256 ${short}…) than ${source} holds now; ` +
+      "give that text with --dataset",
+  );
+}
+
+/** Batches to measure on, always the same. */
+async function heldOut({ validation }: Data, windows: BatchesOptions): Promise<Batches> {
+  try {
+    return await userInput(() => new Batches(validation, windows));
+  } catch (error) {
+    throw new UserError(`the held-out part: ${(error as Error).message}; or --eval-every 0`, {
+      cause: error,
+    });
+  }
 }
 
 async function openChecked({ device, threads }: Flags) {
@@ -393,11 +476,11 @@ async function openChecked({ device, threads }: Flags) {
 }
 
 async function makeModel(
-  { settings, folder, step, initFrom }: Plan,
+  { settings, folder, resume, initFrom }: Plan,
   { tokenizer }: Data,
 ): Promise<GPT> {
   const { layers, heads, width, context, dropout, seed } = settings;
-  const source = step > 0 ? folder : initFrom;
+  const source = resume ? folder : initFrom;
   if (source) {
     const config = await loadRunConfig(source);
     if (config.vocabSize !== tokenizer.vocabSize) {
@@ -405,12 +488,6 @@ async function makeModel(
         `${source}: its model has ${config.vocabSize} tokens, the tokenizer ${tokenizer.vocabSize}`,
       );
     }
-    Object.assign(settings, {
-      layers: config.layers,
-      heads: config.heads,
-      width: config.width,
-      context: Math.min(context, config.contextLength),
-    });
     return await loadModel(source, { dropout });
   }
   const shape = {
@@ -427,14 +504,28 @@ async function makeModel(
 function runState(plan: Plan, data: Data, step: number, device: string) {
   return {
     step,
+    preset: plan.preset,
     settings: plan.settings,
+    reports: plan.reports,
     dataset: plan.dataset,
     tokenizer: plan.tokenizer,
-    corpusHash: data.hash || undefined,
+    initFrom: plan.initFrom,
+    corpusHash: data.hash,
     versions: Deno.version,
     device,
     commandLine: ["deno task train", ...Deno.args].join(" "),
   };
+}
+
+/** Seconds of training before this one, by the metrics of a run that is resumed. */
+function elapsedBefore({ lines }: MetricsLog): number {
+  const last = lines.findLast((line) => "elapsedSeconds" in line);
+  return last?.elapsedSeconds ?? 0;
+}
+
+/** A path as a shell takes it. */
+function shellWord(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 /** Draws loss.svg; without the plotting package (no network at the first use) it says so and gives false. */

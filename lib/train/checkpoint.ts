@@ -69,6 +69,15 @@ export async function saveCheckpoint(
   ]);
 }
 
+/** Whether a folder holds a whole checkpoint, be it one that a killed writer had completed and not put in place. */
+export function holdsCheckpoint(folder: string): boolean {
+  try {
+    return Deno.statSync(checkpointPath(folder, "run.json")).isFile;
+  } catch {
+    return false;
+  }
+}
+
 /** Reads a run's configuration. UserError for a folder without one, or with one that is malformed. */
 export async function loadRunConfig(folder: string): Promise<ModelConfig> {
   const json = await readText(folder, "config.json");
