@@ -1,0 +1,56 @@
+/**
+ * Elementwise functions in the shapes of a small model's step: the feed-forward's activation, residual sums, broadcasting.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { Random } from "../lib/random.ts";
+import { add, binary, mul } from "../lib/tensor/binary.ts";
+import { compile } from "../lib/tensor/compile.ts";
+import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
+import { exp, gelu, log, silu, tanh } from "../lib/tensor/unary.ts";
+import { gelu as exactGelu, geluDerivative, silu as exactSilu } from "../tests/exact_math.ts";
+import { benchBandwidth } from "./bandwidth.ts";
+
+const [ROWS, WIDTH] = [768, 512];
+const random = new Random(1);
+const draw = (count: number) => Float32Array.from({ length: count }, () => 4 * random.uniform());
+const [left, right, line] = [ROWS * WIDTH, ROWS * WIDTH, WIDTH].map(draw);
+
+interface Case {
+  f: (x: Tensor, y: Tensor, row: Tensor) => Tensor;
+  exact: (x: number, y: number, row: number) => number;
+  /** How many tensors of the full shape are read and written. */
+  tensors: number;
+}
+
+const CASES: Record<string, Case> = {
+  add: { f: (x, y) => add(x, y), exact: (x, y) => x + y, tensors: 3 },
+  "add a row": { f: (x, _, row) => add(x, row), exact: (x, _, row) => x + row, tensors: 2 },
+  "mul by a number": { f: (x) => mul(x, 3), exact: (x) => x * 3, tensors: 2 },
+  exp: { f: exp, exact: Math.exp, tensors: 2 },
+  log: { f: log, exact: Math.log, tensors: 2 },
+  tanh: { f: tanh, exact: Math.tanh, tensors: 2 },
+  silu: { f: silu, exact: exactSilu, tensors: 2 },
+  gelu: { f: (x) => gelu(x), exact: exactGelu, tensors: 2 },
+  "gelu's gradient": {
+    f: (x, y) => binary("geluBackward", y, x),
+    exact: (x, y) => y * geluDerivative(x),
+    tensors: 3,
+  },
+};
+
+for (const [name, { f, exact, tensors }] of Object.entries(CASES)) {
+  await benchBandwidth(`${name} [${ROWS},${WIDTH}]`, 4 * tensors * ROWS * WIDTH, async () => {
+    const [x, y] = [left, right].map((values) => tensor(values, { shape: [ROWS, WIDTH] }));
+    const row = tensor(line);
+    const run = compile(() => f(x, y, row));
+    const actual = await run().data();
+    for (let i = 0; i < actual.length; i += 97) {
+      const expected = exact(left[i], right[i], line[i % WIDTH]);
+      const error = Math.abs(actual[i] - expected) / (1 + Math.abs(expected));
+      assert.ok(error < 2e-6, `${name}: ${actual[i]}, expected ${expected}`);
+    }
+    return run;
+  });
+}
