@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { forEachDevice } from "./devices.ts";
 import { checkGradients } from "./gradient_check.ts";
 import { activations, assertProduct, floats, FORMS, reference } from "./matmul_reference.ts";
+import type { Device } from "../lib/device/device.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { add, mul } from "../lib/tensor/binary.ts";
 import { feedForward } from "../lib/tensor/feed_forward.ts";
@@ -16,6 +17,8 @@ import { sum } from "../lib/tensor/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 
 const NN = { transposeA: false, transposeB: false };
+/** Reading back is slow on WebGPU, and finite differences read much: there one activation stands for all. */
+const someActivations = (device: Device) => device.kind === "cpu" ? ACTIVATIONS : ["gelu" as const];
 const ACTIVATIONS: Activation[] = ["none", "gelu", "gelu_erf", "relu", "silu"];
 
 /** Numbers away from 0, where relu has a corner. */
@@ -25,10 +28,11 @@ const input = (seed: number, ...shape: number[]) => ({
 });
 
 for (const form of FORMS) {
-  forEachDevice(`matmul: gradients of ${form.name}`, async () => {
+  forEachDevice(`matmul: gradients of ${form.name}`, async (device) => {
     const a = form.transposeA ? [4, 3] : [3, 4], b = form.transposeB ? [5, 4] : [4, 5];
     const f = (x: Parameters<typeof matmul>[0], y: typeof x) => matmul(x, y, form);
     await checkGradients(f, [input(1, ...a), input(2, ...b)]);
+    if (device.kind === "webgpu") return; // the batches' kernels are tested with the values
     await checkGradients(f, [input(1, 2, ...a), input(2, 2, ...b)]);
     await checkGradients(f, [input(1, 2, ...a), input(2, ...b)]);
     await checkGradients(f, [input(1, ...a), input(2, 2, ...b)]);
@@ -54,8 +58,8 @@ forEachDevice("linear: values, in both layouts of the weight", async () => {
   }
 });
 
-forEachDevice("linear: gradients", async () => {
-  for (const activation of ACTIVATIONS) {
+forEachDevice("linear: gradients", async (device) => {
+  for (const activation of someActivations(device)) {
     for (const transposed of [false, true]) {
       await checkGradients(
         (x, w, bias, residual) => linear(x, w, bias, { activation, transposed, residual }),
@@ -80,11 +84,11 @@ forEachDevice("linear: gradients add up where tensors are used twice", async () 
   await checkGradients((x, w) => add(linear(x, w), mul(x, x)), [input(1, 3, 4), input(2, 4, 4)]);
 });
 
-forEachDevice("feedForward: values and gradients", async () => {
+forEachDevice("feedForward: values and gradients", async (device) => {
   const [m, k, h] = [6, 5, 9];
   const x = floats(m * k, 1), w1 = floats(k * h, 2), b1 = floats(h, 3);
   const w2 = floats(h * k, 4), b2 = floats(k, 5);
-  for (const activation of ACTIVATIONS) {
+  for (const activation of someActivations(device)) {
     const { value } = activations[activation];
     const inner = reference(x, w1, m, h, k, NN).map((v, i) => value(v + b1[i % h]));
     const expected = reference(new Float32Array(inner), w2, m, k, h, NN);

@@ -164,6 +164,14 @@ forEachDevice("matmul: infinities and NaN stay where they belong", async () => {
   }
 });
 
+forEachDevice("matmul: NaN passes through every activation", async () => {
+  const a = tensor([NaN, 1, 2, -3], { shape: [2, 2] }), b = tensor([1, 0, 0, 1], { shape: [2, 2] });
+  for (const activation of ["none", "gelu", "gelu_erf", "relu", "silu"] as const) {
+    const c = await product(a, b, { m: 2, n: 2, k: 2 }, [2, 2], { activation }).data();
+    assert.deepEqual([...c].map(Number.isNaN), [true, true, false, false], `${activation}: ${c}`);
+  }
+});
+
 Deno.test({
   name: "matmul: one thread and two give the same bits",
   sanitizeOps: false,

@@ -18,7 +18,7 @@ const ACTIVATIONS: readonly (Map | undefined)[] = [
   undefined,
   math.gelu,
   math.geluErf,
-  (_, x) => x.max(Vector.of(0)),
+  (f, x) => x.pmax(f.constant(Vector.of(0))),
   math.silu,
 ];
 
@@ -26,7 +26,7 @@ const DERIVATIVES: readonly (Map | undefined)[] = [
   undefined,
   math.geluDerivative,
   math.geluErfDerivative,
-  (_, x) => x.gt(Vector.of(0)).and(Vector.of(1)),
+  (f, x) => x.gt(f.constant(Vector.of(0))).and(f.constant(Vector.of(1))),
   math.siluDerivative,
 ];
 

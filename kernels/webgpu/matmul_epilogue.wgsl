@@ -16,8 +16,20 @@ override ACTIVATION_BACKWARD: u32;
 
 const SQRT_2_OVER_PI = 0.7978845608028654;
 
-// tanh of a clamped argument: some drivers overflow e^2x and give NaN.
-fn safe_tanh(v: f32) -> f32 { return tanh(clamp(v, -15.0, 15.0)); }
+// ½v·(1 + tanh u) = v·sigmoid(2u), u = √(2/π)·(v + 0.044715v³). Below −10 it is 0; written so that NaN stays.
+fn gelu(v: f32) -> f32 {
+  let w = select(v, -10.0, v < -10.0);
+  return w / (1.0 + exp(-2.0 * SQRT_2_OVER_PI * (w + 0.044715 * w * w * w)));
+}
+
+// s + v·s·(1 − s)·2u′, s = sigmoid(2u); constant beyond ±10. Written so that NaN stays.
+fn gelu_derivative(v: f32) -> f32 {
+  let low = select(v, -10.0, v < -10.0);
+  let w = select(low, 10.0, low > 10.0);
+  let e = exp(-2.0 * SQRT_2_OVER_PI * (w + 0.044715 * w * w * w));
+  let s = 1.0 / (1.0 + e);
+  return s + w * s * (e * s) * 2.0 * SQRT_2_OVER_PI * (1.0 + 0.134145 * w * w);
+}
 
 // erf to 2e-7 absolute. Source: Abramowitz & Stegun 7.1.26.
 fn erf(v: f32) -> f32 {
@@ -29,9 +41,9 @@ fn erf(v: f32) -> f32 {
 
 fn activate(v: f32) -> f32 {
   switch ACTIVATION {
-    case 1u: { return 0.5 * v * (1.0 + safe_tanh(SQRT_2_OVER_PI * (v + 0.044715 * v * v * v))); }
+    case 1u: { return gelu(v); }
     case 2u: { return 0.5 * v * (1.0 + erf(v * 0.7071067811865476)); }
-    case 3u: { return max(v, 0.0); }
+    case 3u: { return select(v, 0.0, v < 0.0); }
     case 4u: { return v / (1.0 + exp(-v)); }
     default: { return v; }
   }
@@ -39,10 +51,7 @@ fn activate(v: f32) -> f32 {
 
 fn slope(v: f32) -> f32 {
   switch ACTIVATION_BACKWARD {
-    case 1u: {
-      let t = safe_tanh(SQRT_2_OVER_PI * (v + 0.044715 * v * v * v));
-      return 0.5 * (1.0 + t) + 0.5 * v * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 0.134145 * v * v);
-    }
+    case 1u: { return gelu_derivative(v); }
     case 2u: { return 0.5 * (1.0 + erf(v * 0.7071067811865476)) + v * exp(-0.5 * v * v) * 0.3989422804014327; }
     case 3u: { return select(0.0, 1.0, v > 0.0); }
     case 4u: {
