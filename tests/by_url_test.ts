@@ -1,40 +1,35 @@
 /** Everything by URL: scripts from an empty folder, and a user's file that imports mod.ts alone. */
 import assert from "node:assert/strict";
-import { runByUrl, serveTree } from "./by_url.ts";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { runByFile, runByUrl, serveTree } from "./by_url.ts";
 import { scratchFolder, TINY } from "./command.ts";
+import { emptyRegistry } from "./npm_registry.ts";
+
+const SCRIPTS = ["train", "sample", "tokenize", "plot"];
 
 Deno.test("every script runs by URL", async () => {
   await using tree = serveTree();
   await using folder = await scratchFolder();
   const permissions = ["--allow-read", "--allow-write"];
   const go = async (script: string, ...args: string[]) => {
-    const { code, stdout, stderr } = await runByUrl(tree, `scripts/${script}.ts`, args, {
-      permissions,
-      cwd: folder.path,
-    });
-    assert.equal(code, 0, stderr);
-    return stdout;
+    const path = `scripts/${script}.ts`;
+    const result = await runByUrl(tree, path, args, { permissions, cwd: folder.path });
+    assert.equal(result.code, 0, result.stderr);
+    return result.stdout;
   };
-  for (const script of ["train", "sample", "tokenize", "plot"]) {
-    assert.match(await go(script, "--help"), new RegExp(`deno task ${script}`));
+  for (const script of SCRIPTS) {
+    assert.match(await go(script, "--help"), new RegExp(`Usage: deno task ${script}`));
   }
   await go("tokenize", "--dataset", "text.txt", "--out", "tokens");
   await go("train", "--dataset", "tokens", ...TINY, "--steps", "6", "--out", "run");
-  assert.match(
-    await go("sample", "run", "--prompt", "the ", "--max-new-tokens", "5", "--device", "cpu"),
-    /^the /,
-  );
-  await go("plot", "run");
-  assert.match(await Deno.readTextFile(`${folder.path}/run/loss.svg`), /^<svg/);
+  const sample = ["run", "--prompt", "the ", "--max-new-tokens", "5", "--device", "cpu"];
+  assert.match(await go("sample", ...sample), /^the /);
+  await go("plot", "run", "--out", "again.svg");
+  assert.match(await Deno.readTextFile(`${folder.path}/again.svg`), /^<svg/);
 });
 
-Deno.test("a file of twenty lines that imports mod.ts by URL trains a model", async () => {
-  await using tree = serveTree();
-  await using folder = await scratchFolder();
-  await Deno.writeTextFile(
-    `${folder.path}/mine.ts`,
-    `
-import { AdamW, Batches, CharacterTokenizer, Generator, GPT, openDevice, Trainer } from "${tree.url}mod.ts";
+const USER_FILE = (url: string) => `
+import { AdamW, Batches, CharacterTokenizer, Generator, GPT, openDevice, Trainer } from "${url}mod.ts";
 const device = await openDevice({ device: "cpu" });
 const text = "to be or not to be that is the question ".repeat(40);
 const tokenizer = CharacterTokenizer.fromText(text);
@@ -45,41 +40,61 @@ const batches = new Batches(tokenizer.encode(text), { batchSize: 8, contextLengt
 for (let step = 0; step < 100; step++) trainer.step(batches);
 const figures = await trainer.figures();
 let written = "";
-for await (const id of new Generator(model).generate(tokenizer.encode("to be "), { temperature: 0, maxNewTokens: 10 })) {
+const options = { temperature: 0, maxNewTokens: 10 };
+for await (const id of new Generator(model).generate(tokenizer.encode("to be "), options)) {
   written += tokenizer.decode([id]);
 }
 console.log(JSON.stringify({ first: figures[0].loss, last: figures[99].loss, written }));
 device.close();
-`,
-  );
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--no-lock",
-      "--no-prompt",
-      "--allow-read",
-      `--allow-import=${tree.host}`,
-      "mine.ts",
-    ],
-    cwd: folder.path,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
-  const { code, stdout, stderr } = await child.output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-  const { first, last, written } = JSON.parse(new TextDecoder().decode(stdout));
+`;
+
+Deno.test("a file of twenty lines that imports mod.ts by URL trains a model and fetches no package", async () => {
+  await using tree = serveTree();
+  await using registry = await emptyRegistry();
+  // The file is served too, from a tree of its own: it knows of nothing but mod.ts's address.
+  await using folder = await scratchFolder();
+  await Deno.writeTextFile(`${folder.path}/mine.ts`, USER_FILE(tree.url));
+  await using user = serveTree(pathToFileURL(`${folder.path}/`));
+  const permissions = [`--allow-import=${user.host},${tree.host}`];
+  const { env } = registry;
+  const { code, stdout, stderr } = await runByUrl(user, "mine.ts", [], { permissions, env });
+  assert.equal(code, 0, stderr);
+  const { first, last, written } = JSON.parse(stdout);
   assert.ok(last < first - 1, `${first} → ${last}`);
   assert.equal(written.length, 10);
+  assert.deepEqual(registry.packages, []);
 });
 
-Deno.test("importing mod.ts loads no npm package", async () => {
-  const mod = new URL("../mod.ts", import.meta.url).pathname;
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", mod] })
+Deno.test("a script fetches the flag parser before it starts, and nothing else", async () => {
+  await using tree = serveTree();
+  for (const script of SCRIPTS) {
+    await using byUrl = await emptyRegistry();
+    const { code, stderr } = await runByUrl(tree, `scripts/${script}.ts`, ["--help"], byUrl);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual([...new Set(byUrl.packages)], ["deno-std"]);
+  }
+  await using byFile = await emptyRegistry();
+  const { env } = byFile;
+  const args = ["--dataset", "no such file"];
+  const { code, stderr } = await runByFile("scripts/train.ts", args, { env });
+  assert.ok(byFile.packages.every((name) => name.startsWith("deno-std")), `${byFile.packages}`);
+  assert.match(stderr, /^error: the package that reads flags cannot be fetched \(.*\n$/m);
+  assert.equal(code, 2);
+});
+
+Deno.test("no module that mod.ts imports names a package", async () => {
+  assert.deepEqual(await packagesOf("mod.ts"), []);
+  assert.ok(
+    (await packagesOf("scripts/train.ts")).some((name) => name.startsWith("npm:/deno-std@")),
+  );
+});
+
+/** The packages that a program's modules name, in imports of any kind. */
+async function packagesOf(path: string): Promise<string[]> {
+  const file = fileURLToPath(new URL(`../${path}`, import.meta.url));
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", file] })
     .output();
   const { modules } = JSON.parse(new TextDecoder().decode(stdout));
-  const packages = modules.map(({ specifier }: { specifier: string }) => specifier).filter((
-    specifier: string,
-  ) => specifier.startsWith("npm:"));
-  assert.deepEqual(packages, []);
-});
+  return modules.map(({ specifier }: { specifier: string }) => specifier)
+    .filter((specifier: string) => specifier.startsWith("npm:"));
+}

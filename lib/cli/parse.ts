@@ -66,8 +66,7 @@ async function split(flags: Flags, args: readonly string[]): Promise<RawArgument
   const valued = names.filter((name) => takesValue(byName.get(name)!));
   const toggles = names.filter((name) => !takesValue(byName.get(name)!));
   const joined = joinValues(byName, args);
-  // deno-lint-ignore no-import-prefix -- the one place that loads the standard library's parser
-  const { parseArgs } = await import("npm:deno-std@1.4.0/cli/parse_args.js");
+  const { parseArgs } = await loadParser();
   return parseArgs(joined, {
     string: [...valued, "_"],
     boolean: toggles,
@@ -75,6 +74,19 @@ async function split(flags: Flags, args: readonly string[]): Promise<RawArgument
     collect: valued,
     default: Object.fromEntries(toggles.map((name) => [name, undefined])),
   });
+}
+
+async function loadParser() {
+  try {
+    // deno-lint-ignore no-import-prefix -- the one place that loads the standard library's parser
+    return await import("npm:deno-std@1.4.0/cli/parse_args.js");
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split("\n");
+    throw new UserError(
+      `the package that reads flags cannot be fetched (${reason}); its first use needs the network`,
+      { cause },
+    );
+  }
 }
 
 /**

@@ -11,6 +11,7 @@
 
 // deno-lint-ignore no-import-prefix -- the types alone, which cost nothing when running
 import type * as PlotModule from "npm:@observablehq/plot@0.6.17";
+import { UserError } from "../errors.ts";
 
 const PLOT = "npm:@observablehq/plot@0.6.17";
 const DOM = "npm:linkedom@0.18.12";
@@ -53,11 +54,15 @@ interface SvgElement {
 
 let loading: Promise<Plotter> | undefined;
 
-/** Loads the packages at the first call; a failed load is tried again at the next. */
+/** Loads the packages at the first call; a failed load (UserError) is tried again at the next. */
 export function loadPlotter(): Promise<Plotter> {
-  loading ??= load().catch((error) => {
+  loading ??= load().catch((cause) => {
     loading = undefined;
-    throw error;
+    const [reason] = (cause as Error).message.split("\n");
+    throw new UserError(
+      `the packages that draw cannot be fetched (${reason}); their first use needs the network`,
+      { cause },
+    );
   });
   return loading;
 }
