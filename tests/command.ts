@@ -54,9 +54,15 @@ export function run(script: string, args: readonly string[], folder: string): Pr
   return finished(command(script, args, folder));
 }
 
+/** Arguments written as one line: those of a command whose values hold no spaces. */
+export function line(words: string): string[] {
+  return words.split(" ");
+}
+
 /** Settings that make a run of a second. */
-export const TINY: readonly string[] =
-  "--device cpu --layers 1 --heads 2 --width 32 --context 16 --batch 4 --eval-batches 2".split(" ");
+export const TINY: readonly string[] = line(
+  "--device cpu --layers 1 --heads 2 --width 32 --context 16 --batch 4 --eval-batches 2",
+);
 
 /** A folder with a small text, `text.txt`, in it; removed at the end of the scope. */
 export async function scratchFolder(): Promise<AsyncDisposable & { readonly path: string }> {
