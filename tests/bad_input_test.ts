@@ -1,6 +1,9 @@
 /** Mistakes of the user, through the real commands: one clear line, exit code 2, and nothing overwritten. */
 import assert from "node:assert/strict";
-import { command, type Finished, finished, run, scratchFolder, TINY } from "./command.ts";
+import { pathToFileURL } from "node:url";
+import { CORPORA } from "../lib/data/corpora.ts";
+import { runByFile, serveTree } from "./by_url.ts";
+import { command, type Finished, finished, line, run, scratchFolder, TINY } from "./command.ts";
 import { canMount, smallDisk } from "./small_disk.ts";
 
 const BASE = ["--dataset", "text.txt", ...TINY];
@@ -12,130 +15,235 @@ function withFlag(flag: string, value: string): string[] {
 
 function refused({ code, err }: Finished, message: RegExp): void {
   assert.equal(code, 2, err);
-  const lines = err.trim().split("\n").filter((line) => !/^fetch/.test(line));
-  assert.equal(lines.length, 1, err);
-  assert.match(lines[0], message);
+  assert.match(err, /^error: [^\n]*\n$/);
+  assert.match(err, message);
 }
 
-const MISTAKES: [what: string, args: string[], message: RegExp][] = [
-  ["unknown flag", ["--layrs", "3"], /unknown flag --layrs; did you mean --layers/],
-  ["a value that is none", [...BASE, "--steps", "many"], /--steps expects a whole number/],
-  [
-    "heads that do not divide the width",
-    withFlag("--heads", "5"),
-    /heads 5 does not divide width 32/,
-  ],
-  ["a context longer than the corpus", [
-    "--dataset",
-    "text.txt",
-    "--device",
-    "cpu",
-    "--context",
-    "9000",
-  ], /context of 9000.*corpus has/],
-  ["a missing file", ["--dataset", "no.txt"], /no\.txt: no such file/],
-  ["an empty corpus", ["--dataset", "empty.txt"], /empty\.txt.*empty/],
-  ["no run to resume", ["--resume", "--out", "nothing"], /nothing: it holds no run\.json/],
+/** Names and bytes of all files below a folder, to see that nothing was written. */
+async function content(folder: string, below = ""): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for await (const { name, isDirectory } of Deno.readDir(`${folder}/${below}`)) {
+    const path = `${below}${name}`;
+    const inside = isDirectory ? await content(folder, `${path}/`) : undefined;
+    if (inside) inside.forEach((bytes, name) => files.set(name, bytes));
+    else files.set(path, (await Deno.readFile(`${folder}/${path}`)).toBase64());
+  }
+  return files;
+}
+
+const MISTAKES: [script: string, args: string[], message: RegExp][] = [
+  ["train", line("--layrs 3"), /unknown flag --layrs; did you mean --layers/],
+  ["sample", line("runs --tempreature 3"), /--tempreature; did you mean --temperature/],
+  ["tokenize", line("--datasets x"), /unknown flag --datasets; did you mean --dataset/],
+  ["plot", line("runs --smoth 3"), /unknown flag --smoth; did you mean --smooth/],
+  ["train", [...BASE, ...line("--steps many")], /--steps expects a whole number/],
+  ["train", withFlag("--heads", "5"), /heads 5 does not divide width 32/],
+  ["train", withFlag("--context", "9000"), /context of 9000.*corpus has 72\d\d/],
+  ["train", withFlag("--context", "1000"), /held-out part: .*context of 1000.*--eval-every 0/],
+  ["train", [...BASE, ...line("--dropout 1")], /dropout must be in \[0, 1\)/],
+  ["train", [...BASE, ...line("--beta2 1")], /beta2 must be in \[0, 1\)/],
+  ["train", line("--dataset no.txt"), /no\.txt: no such file/],
+  ["train", line("--dataset tiny-shakespear"), /did you mean tiny-shakespeare/],
+  ["train", line("--dataset empty.txt"), /empty\.txt.*empty/],
+  ["train", line("--dataset latin1.txt"), /latin1\.txt: expected text in UTF-8.*at byte \d/],
+  ["train", line("--resume --out nothing"), /nothing: it holds no run\.json/],
+  ["train", [...BASE, ...line("--init-from nothing")], /nothing: it holds no /],
+  ["train", [...BASE, ...line("--out text.txt")], /text\.txt: File exists/],
+  ["tokenize", line("--dataset no.txt"), /no\.txt: no such file/],
+  ["tokenize", line("--dataset text.txt --vocab-size 9"), /--vocab-size is for bpe and word/],
+  ["tokenize", line("--dataset text.txt --tokenizer bpe --vocab-size 9"), /at least 257/],
+  ["sample", ["nothing"], /nothing: it holds no tokenizer\.json/],
+  ["sample", ["text.txt"], /text\.txt: it holds no tokenizer\.json/],
+  ["plot", ["nothing"], /nothing: no metrics\.jsonl/],
 ];
 
-for (const [what, args, message] of MISTAKES) {
-  Deno.test(`train refuses ${what}`, async () => {
+for (const [script, args, message] of MISTAKES) {
+  // Of the flags and values in pairs, only those that are not the base settings.
+  const own = args.filter((_, i) => args[i & ~1] !== BASE[i & ~1] || args[i | 1] !== BASE[i | 1]);
+  Deno.test(`refused: ${script} ${own.join(" ")}`, async () => {
     await using folder = await scratchFolder();
     await Deno.writeTextFile(`${folder.path}/empty.txt`, "");
-    refused(await run("train", args, folder.path), message);
-    const names = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
-    assert.deepEqual(names, ["empty.txt", "text.txt"]);
+    await Deno.writeFile(`${folder.path}/latin1.txt`, Uint8Array.of(99, 97, 102, 233, 10));
+    const before = await content(folder.path);
+    refused(await run(script, args, folder.path), message);
+    assert.deepEqual(await content(folder.path), before);
   });
 }
 
-Deno.test("a folder that holds a run is neither overwritten nor resumed with other settings", async () => {
+Deno.test("a named corpus with another hash than registered is refused", async () => {
   await using folder = await scratchFolder();
-  const args = [...BASE, "--steps", "4", "--out", "run"];
-  assert.equal((await run("train", args, folder.path)).code, 0);
-  const before = await Deno.readFile(`${folder.path}/run/model.safetensors`);
-  refused(await run("train", args, folder.path), /run holds a run already/);
-  refused(
-    await run("train", ["--resume", "--out", "run", "--width", "64"], folder.path),
-    /has width 32.*cannot take 64/,
-  );
-  await Deno.writeTextFile(`${folder.path}/text.txt`, "another text ".repeat(100));
-  refused(
-    await run("train", ["--resume", "--out", "run", "--device", "cpu"], folder.path),
-    /another text/,
-  );
-  assert.deepEqual(await Deno.readFile(`${folder.path}/run/model.safetensors`), before);
+  await using server = serveTree(pathToFileURL(`${folder.path}/`));
+  // The same commands with a registry of their own, put in the place of the real one.
+  const corpus = { ...CORPORA.names, url: `${server.url}text.txt` };
+  corpus.bytes = (await Deno.stat(`${folder.path}/text.txt`)).size;
+  const registry = `export const CORPORA = { changed: ${JSON.stringify(corpus)} };
+    export const DEFAULT_CORPUS = "changed", FALLBACK_CORPUS = "changed";`;
+  const map = { imports: { [import.meta.resolve("../lib/data/corpora.ts")]: "./registry.ts" } };
+  await Deno.writeTextFile(`${folder.path}/registry.ts`, registry);
+  await Deno.writeTextFile(`${folder.path}/map.json`, JSON.stringify(map));
+  const before = await content(folder.path);
+  for (const script of ["train", "tokenize"]) {
+    const { code, stdout: out, stderr: err } = await runByFile(
+      `scripts/${script}.ts`,
+      line("--dataset changed"),
+      {
+        permissions: line(`-A --no-lock --import-map=${folder.path}/map.json`),
+        cwd: folder.path,
+      },
+    );
+    refused({ code, out, err }, /expected \d+ bytes with SHA-256 0a30b55.*got .*tampered/);
+  }
+  assert.deepEqual(await content(folder.path), before);
 });
 
-Deno.test("a damaged run is refused by name", async () => {
+Deno.test("a folder that holds a run is neither overwritten nor resumed with other settings", async () => {
   await using folder = await scratchFolder();
-  assert.equal(
-    (await run("train", [...BASE, "--steps", "2", "--out", "run"], folder.path)).code,
-    0,
-  );
-  const path = `${folder.path}/run/model.safetensors`;
-  const whole = await Deno.readFile(path);
-  const sample = () => run("sample", ["run", "--device", "cpu"], folder.path);
-  const json = new TextDecoder().decode(
-    whole.subarray(8, 8 + new DataView(whole.buffer).getUint32(0, true)),
-  );
-  const changed = (edit: (bytes: Uint8Array) => void) => {
-    const bytes = whole.slice();
-    edit(bytes);
-    return bytes;
+  const args = [...BASE, ...line("--steps 4 --out run")];
+  assert.equal((await run("train", args, folder.path)).code, 0);
+  await Deno.writeTextFile(`${folder.path}/other.txt`, "another text ".repeat(100));
+  const before = await content(folder.path);
+  const resume = (flags: string) =>
+    run("train", line(`--resume --out run --device cpu ${flags}`), folder.path);
+  refused(await run("train", args, folder.path), /run holds a run already/);
+  refused(await resume("--width 64"), /has width 32.*cannot take 64/);
+  refused(await resume("--tokenizer word"), /has tokenizer char.*cannot take word/);
+  refused(await resume("--steps 3"), /has done 4 steps/);
+  refused(await resume("--dataset other.txt"), /another text/);
+  const tokenize = line("--dataset text.txt --out run");
+  refused(await run("tokenize", tokenize, folder.path), /run holds tokenizer\.json already/);
+  const wider = line("--dataset text.txt --device cpu --init-from run --width 64 --out new");
+  refused(await run("train", wider, folder.path), /width 32, got 64/);
+  assert.deepEqual(await content(folder.path), before);
+});
+
+/** Damaged forms of a safetensors file, and what must be said about each. */
+function damaged(whole: Uint8Array): [Uint8Array, RegExp][] {
+  const length = new DataView(whole.buffer).getUint32(0, true);
+  const json = new TextDecoder().decode(whole.subarray(8, 8 + length));
+  const changed = (at: number, bytes: Iterable<number>) => {
+    const copy = whole.slice();
+    copy.set([...bytes], at);
+    return copy;
   };
-  const header = (text: string) =>
-    changed((bytes) =>
-      bytes.set(new TextEncoder().encode(text.padEnd(json.length).slice(0, json.length)), 8)
-    );
-  const damaged: [Uint8Array, RegExp][] = [
-    [whole.subarray(0, whole.length >> 1), /model\.safetensors/],
-    [changed((bytes) => bytes.set([255, 255, 255, 127], 0)), /header/],
+  const header = (text: string) => {
+    assert.notEqual(text, json);
+    return changed(8, new TextEncoder().encode(text.padEnd(length).slice(0, length)));
+  };
+  return [
+    [whole.subarray(0, whole.length >> 1), /safetensors/],
+    [whole.subarray(0, 5), /safetensors/],
+    [new Uint8Array(), /safetensors/],
+    [changed(0, [255, 255, 255, 127]), /header length/],
     [header(json.replace('"F32"', '"I32"')), /F32|I32|float/],
     [header(json.replace(/"data_offsets":\[\d+,/, '"data_offsets":[4,')), /offset|bytes/],
-    [changed((bytes) => bytes.set([0, 0, 192, 127], bytes.length - 4)), /NaN/],
+    [header(json.replace("{", "[")), /header must begin with/],
+    [changed(whole.length - 4, [0, 0, 192, 127]), /NaN/],
+    [changed(whole.length - 4, [0, 0, 128, 127]), /Infinity/],
   ];
-  for (const [bytes, message] of damaged) {
-    await Deno.writeFile(path, bytes);
-    refused(await sample(), message);
+}
+
+Deno.test("a damaged run is refused by name and stays as it is", async () => {
+  await using folder = await scratchFolder();
+  const args = [...BASE, ...line("--steps 2 --out run")];
+  assert.equal((await run("train", args, folder.path)).code, 0);
+  const path = (name: string) => `${folder.path}/run/${name}`;
+  const weights = await Deno.readFile(path("model.safetensors"));
+  const resume = line("--resume --out run --device cpu --steps 4");
+  const attempts: [script: string, args: string[]][] = [
+    ["sample", line("run --device cpu")],
+    ["train", resume],
+  ];
+  for (const [i, [bytes, message]] of damaged(weights).entries()) {
+    await Deno.writeFile(path("model.safetensors"), bytes);
+    const before = await content(folder.path);
+    const [script, args] = attempts[i % attempts.length];
+    const result = await run(script, args, folder.path);
+    refused(result, message);
+    assert.match(result.err, /run\/model\.safetensors/);
+    assert.deepEqual(await content(folder.path), before);
   }
-  await Deno.writeFile(path, whole);
-  refused(await run("sample", ["run", "--prompt", "été", "--device", "cpu"], folder.path), /é/);
-  refused(await run("sample", ["text.txt", "--device", "cpu"], folder.path), /text\.txt/);
+  await Deno.writeFile(path("model.safetensors"), weights);
+  for (const name of ["optimizer.safetensors", "run.json", "tokenizer.json", "config.json"]) {
+    const whole = await Deno.readFile(path(name));
+    await Deno.writeFile(path(name), whole.subarray(0, whole.length >> 1));
+    const before = await content(folder.path);
+    refused(await run("train", resume, folder.path), new RegExp(name));
+    assert.deepEqual(await content(folder.path), before);
+    await Deno.writeFile(path(name), whole);
+  }
+  const prompt = ["run", "--prompt", "été", "--device", "cpu"];
+  refused(await run("sample", prompt, folder.path), /no "é" \(U\+00E9\)/);
 });
 
 Deno.test("a loss that becomes NaN stops the run and keeps the last good checkpoint", async () => {
   await using folder = await scratchFolder();
-  const args = [
-    ...BASE,
-    "--eval-every",
-    "0",
-    "--log-every",
-    "1",
-    "--clip",
-    "0",
-    "--checkpoint-every",
-    "1",
+  const hot = line("--clip 0 --warmup-steps 0 --steps 50 --eval-every 0 --log-every 1");
+  const attempts: [rate: string, more: string, message: RegExp][] = [
+    ["1e25", "", /loss became NaN at step \d+; the checkpoint of step 0 in run-1e25/],
+    ["1e39", "--checkpoint-every 1", /after step 1 .*checkpoint of step 0 in run-1e39/],
   ];
-  const hot = ["--learning-rate", "1e25", "--warmup-steps", "0", "--steps", "50", "--out", "run"];
-  refused(await run("train", [...args, ...hot], folder.path), /loss became NaN at step \d+/);
+  for (const [rate, more, message] of attempts) {
+    const out = `run-${rate}`;
+    const args = [...BASE, ...hot, "--learning-rate", rate, ...more.split(" ").filter(Boolean)];
+    refused(await run("train", [...args, "--out", out], folder.path), message);
+    const sample = await run("sample", [out, "--device", "cpu"], folder.path);
+    assert.equal(sample.code, 0, sample.err);
+  }
 });
 
 Deno.test({ name: "a full disk and a read-only folder", ignore: !canMount }, async () => {
   await using folder = await scratchFolder();
-  using disk = smallDisk(100_000);
-  const args = [...BASE, "--steps", "4", "--out", `${disk.path}/run`];
-  refused(await run("train", args, folder.path), /space|full/i);
-  disk.makeReadOnly();
-  refused(
-    await run("train", [...args.slice(0, -1), `${disk.path}/other`], folder.path),
-    /read-only/i,
-  );
+  {
+    using disk = smallDisk(100_000); // no room for the first checkpoint
+    const args = [...BASE, ...line("--steps 4"), "--out", `${disk.path}/run`];
+    refused(await run("train", args, folder.path), /no space/i);
+    disk.makeReadOnly();
+    for (const script of ["train", "tokenize"]) {
+      const out = ["--dataset", "text.txt", "--out", `${disk.path}/other`];
+      refused(await run(script, out, folder.path), /read-only/i);
+    }
+  }
+  using disk = smallDisk(300_000); // room for one, not for the next
+  const args = [...BASE, ...line("--steps 4 --eval-every 0"), "--out", `${disk.path}/run`];
+  refused(await run("train", args, folder.path), /no space/i);
+  const sample = await run("sample", [`${disk.path}/run`, "--device", "cpu"], folder.path);
+  assert.equal(sample.code, 0, sample.err);
+  const { step } = JSON.parse(await Deno.readTextFile(`${disk.path}/run/run.json`));
+  assert.equal(step, 0);
 });
+
+Deno.test({
+  name: "a folder that the user may not write",
+  ignore: !await modesHold(),
+}, async () => {
+  await using folder = await scratchFolder();
+  await Deno.mkdir(`${folder.path}/locked`, { mode: 0o555 });
+  for (const script of ["train", "tokenize"]) {
+    const args = line("--dataset text.txt --out locked/out");
+    refused(await run(script, args, folder.path), /permission|permit/i);
+  }
+});
+
+/** Whether file modes bind this process: not on Windows, and not for root. */
+async function modesHold(): Promise<boolean> {
+  const folder = await Deno.makeTempDir({ prefix: "folio-" });
+  try {
+    await Deno.chmod(folder, 0o555);
+    await Deno.mkdir(`${folder}/inside`);
+    return false;
+  } catch {
+    return true;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
 
 Deno.test("webgpu without an adapter is refused, and says what to install", async () => {
   await using folder = await scratchFolder();
   // A backend that this system does not have: no adapter is found.
   const env = { DENO_WEBGPU_BACKEND: Deno.build.os === "darwin" ? "dx12" : "metal" };
+  const before = await content(folder.path);
   const child = command("train", withFlag("--device", "webgpu"), folder.path, env);
   refused(await finished(child), /device 'webgpu': no adapter was found/);
+  assert.deepEqual(await content(folder.path), before);
 });
