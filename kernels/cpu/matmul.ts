@@ -20,6 +20,7 @@ const PANEL_GAP = 64;
 
 const panelBytes = (width: number, depth: number) => 4 * width * depth + PANEL_GAP;
 
+/** The product in tiles. */
 export const matmul: CpuKernel = {
   chunks: ({ m, n, batch, rows, columns }) => batch * Math.ceil(m / rows) * Math.ceil(n / columns),
   scratchBytes({ rows, columns, depth }, { TRANSPOSE_A }) {

@@ -10,8 +10,11 @@ import { TILE } from "./matmul_tile.ts";
 
 /** Sizes of the blocks, as the kernel's scalars. */
 export interface Cut {
+  /** Rows of a chunk's block of C. */
   rows: number;
+  /** Columns of it. */
   columns: number;
+  /** Steps of k that are packed at a time. */
   depth: number;
 }
 

@@ -22,6 +22,7 @@ export function chunkColumns(n: number, k: number): number {
   return Math.min(n, Math.max(64, 16 * Math.ceil(n / most / 16)));
 }
 
+/** The product of a few rows. */
 export const matmulRows: CpuKernel = {
   chunks: ({ n, columns }) => Math.ceil(n / columns),
   emit(k) {

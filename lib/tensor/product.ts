@@ -113,8 +113,11 @@ export function expectActivation(operation: string, activation: Activation): voi
 
 /** Sizes of a product: [m,k]·[k,n]. */
 export interface Sizes {
+  /** Rows of the result. */
   m: number;
+  /** Columns of the result. */
   n: number;
+  /** Terms in each sum. */
   k: number;
 }
 
@@ -126,11 +129,13 @@ export interface ProductOptions {
   transposeB?: boolean;
   /** Products in the batch. Default 1. */
   batch?: number;
-  /** Elements from one a, or b, of the batch to the next; 0 shares it. Default 0. */
+  /** Elements from one a of the batch to the next; 0 shares it. Default 0. */
   strideA?: number;
+  /** Elements from one b of the batch to the next; 0 shares it. Default 0. */
   strideB?: number;
   /** [n], added to each row. */
   bias?: Tensor;
+  /** Applied after the bias. Default `none`. */
   activation?: Activation;
   /** Receives product + bias, before the activation: [m,n]. */
   saved?: Tensor;
