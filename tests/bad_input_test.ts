@@ -116,6 +116,23 @@ Deno.test("a folder that holds a run is neither overwritten nor resumed with oth
   assert.deepEqual(await content(folder.path), before);
 });
 
+Deno.test("a run on tokens goes on with those tokens only", async () => {
+  await using folder = await scratchFolder();
+  await Deno.writeTextFile(`${folder.path}/other.txt`, "another text, 1 2 3\n".repeat(100));
+  for (const name of ["text", "other"]) {
+    const args = ["--dataset", `${name}.txt`, "--out", name];
+    assert.equal((await run("tokenize", args, folder.path)).code, 0);
+  }
+  const args = ["--dataset", "text", ...TINY, ...line("--steps 2 --out run")];
+  assert.equal((await run("train", args, folder.path)).code, 0);
+  const before = await content(folder.path);
+  const train = (words: string) =>
+    run("train", line(`--dataset other --device cpu ${words}`), folder.path);
+  refused(await train("--resume --out run"), /another text \(SHA-256 .* than other holds now/);
+  refused(await train("--init-from run --out new"), /its tokenizer is not that of run/);
+  assert.deepEqual(await content(folder.path), before);
+});
+
 /** Damaged forms of a safetensors file, and what must be said about each. */
 function damaged(whole: Uint8Array): [Uint8Array, RegExp][] {
   const length = new DataView(whole.buffer).getUint32(0, true);

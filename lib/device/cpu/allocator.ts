@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../../errors.ts";
 import type { Allocation } from "../device.ts";
 
 /** A block of the shared memory, aligned to 64 bytes. */
@@ -80,7 +81,7 @@ export class Allocator {
       if (pages < needed) throw new RangeError();
       this.memory.grow(pages);
     } catch {
-      throw new RangeError(
+      throw new UserError(
         `cpu: no memory left for ${bytes} bytes; ${this.#used} are in use and the limit is 4 GiB. Use a smaller batch, context or model`,
       );
     }
