@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { UserError } from "../../errors.ts";
 import type { Allocation, Device, Launch, LoadedProgram, Range } from "../device.ts";
 import { encodeScalars } from "../kernel.ts";
 import type { Recorder } from "../recorder.ts";
@@ -92,7 +93,7 @@ export class WebGpuDevice implements Device {
     const size = Math.max(256, Math.ceil(bytes / 256) * 256);
     const { maxBufferSize } = this.gpu.limits;
     if (size > maxBufferSize) {
-      throw new RangeError(
+      throw new UserError(
         `webgpu: a buffer of ${size} bytes was asked for, and this adapter allows ${maxBufferSize}. Use a smaller batch, context or model, or the device 'cpu'`,
       );
     }
