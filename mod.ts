@@ -125,6 +125,11 @@ export {
 export { type Cache, ForwardContext } from "./lib/nn/context.ts";
 export { Block } from "./lib/nn/block.ts";
 export { CausalSelfAttention } from "./lib/nn/attention.ts";
+export {
+  type AttendOptions,
+  MultiHeadAttention,
+  type MultiHeadAttentionOptions,
+} from "./lib/nn/multi_head_attention.ts";
 export { FeedForward } from "./lib/nn/feed_forward.ts";
 export { Embedding, LayerNorm, Linear, type LinearLayerOptions, RMSNorm } from "./lib/nn/layers.ts";
 export { Module, ModuleGroup, ModuleList, type Parts } from "./lib/nn/module.ts";
