@@ -1,0 +1,53 @@
+/**
+ * A training step to be timed: a GPT and its trainer on the current device, its first loss checked.
+ *
+ * Timing is left to train_bench.ts and folio_step.ts.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { GPT } from "../lib/nn/gpt.ts";
+import { AdamW } from "../lib/optim/adamw.ts";
+import { Random } from "../lib/random.ts";
+import { PRESETS } from "../lib/train/presets.ts";
+import { Trainer } from "../lib/train/trainer.ts";
+
+/** Sizes of a model and its batch. */
+export interface StepSizes {
+  layers: number;
+  heads: number;
+  width: number;
+  context: number;
+  batch: number;
+}
+
+/** V, the characters of Tiny Shakespeare. */
+export const VOCABULARY = 65;
+
+/** Ids drawn evenly from the vocabulary. */
+function randomIds(count: number, seed: number): Int32Array {
+  const random = new Random(seed);
+  return Int32Array.from({ length: count }, () => random.integer(VOCABULARY));
+}
+
+/**
+ * A trainer with the baby run's optimiser, and random tokens as its batches. One step is done, whose loss must be within 0.2 of ln V: what
+ * a model that knows nothing has on tokens without a pattern.
+ */
+export async function prepareStep(sizes: StepSizes): Promise<{ trainer: Trainer; run(): void }> {
+  const { layers, heads, width, context: contextLength, batch: batchSize } = sizes;
+  const { learningRate, weightDecay, beta1, beta2, clip } = PRESETS.baby;
+  const model = new GPT({ vocabSize: VOCABULARY, contextLength, layers, heads, width });
+  const optimiser = new AdamW(model.parameters(), { weightDecay, beta1, beta2, clip });
+  const trainer = new Trainer(model, optimiser, { batchSize, schedule: () => learningRate });
+  const tokens = batchSize * contextLength;
+  const batch = { inputs: randomIds(tokens, 1), targets: randomIds(tokens, 2) };
+  const run = () => trainer.step({ next: () => batch });
+  run();
+  const [{ loss }] = await trainer.figures();
+  assert.ok(
+    Math.abs(loss - Math.log(VOCABULARY)) < 0.2,
+    `the first loss is ${loss}, not near ln ${VOCABULARY}`,
+  );
+  return { trainer, run };
+}
