@@ -130,6 +130,13 @@ export {
   MultiHeadAttention,
   type MultiHeadAttentionOptions,
 } from "./lib/nn/multi_head_attention.ts";
+export {
+  type ScaledDotProduct,
+  scaledDotProductAttention,
+  type ScaledDotProductOptions,
+} from "./lib/nn/scaled_dot_product_attention.ts";
+export { dotProductAttention, type HiddenStateAttention } from "./lib/nn/dot_product_attention.ts";
+export { causalMask, paddingMask } from "./lib/nn/masks.ts";
 export { FeedForward } from "./lib/nn/feed_forward.ts";
 export { Embedding, LayerNorm, Linear, type LinearLayerOptions, RMSNorm } from "./lib/nn/layers.ts";
 export { Module, ModuleGroup, ModuleList, type Parts } from "./lib/nn/module.ts";

@@ -1,0 +1,238 @@
+/**
+ * The practical's attention, positions and loss: its own numbers where they are at hand, and small ones worked out here.
+ */
+import assert from "node:assert/strict";
+import { dotProductAttention } from "../lib/nn/dot_product_attention.ts";
+import { causalMask, paddingMask } from "../lib/nn/masks.ts";
+import { MultiHeadAttention } from "../lib/nn/multi_head_attention.ts";
+import { sinusoidalPositions } from "../lib/nn/positions.ts";
+import { scaledDotProductAttention } from "../lib/nn/scaled_dot_product_attention.ts";
+import { mul } from "../lib/tensor/binary.ts";
+import { type NestedArray, type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
+import { forEachDevice } from "./devices.ts";
+import { assertClose, checkGradients } from "./gradient_check.ts";
+import { sharedText } from "./shared_text.ts";
+
+const text = sharedText("golden/practical.json");
+const ABSENT = text === undefined;
+const PRACTICAL = ABSENT ? {} : JSON.parse(text);
+
+/** Asserts the shape and |actual − expected| ≤ tolerance of every element. */
+async function assertMatches(actual: Tensor, expected: NestedArray, tolerance = 1e-5) {
+  const values = await actual.data();
+  const golden = await tensor(expected).data();
+  assert.equal(values.length, golden.length);
+  values.forEach((value, i) => {
+    const error = Math.abs(value - golden[i]);
+    assert.ok(error <= tolerance, `element ${i} is ${value}, expected ${golden[i]}`);
+  });
+}
+
+/** Fixed numbers in a shape. */
+function numbers(shape: number[], start = 0): { values: number[]; shape: number[] } {
+  const length = shape.reduce((product, n) => product * n, 1);
+  return { values: Array.from({ length }, (_, i) => Math.sin(1.3 * (i + start) + 0.4)), shape };
+}
+const made = (shape: number[], start = 0) => {
+  const { values } = numbers(shape, start);
+  return tensor(values, { shape });
+};
+
+forEachDevice("practical: dot_product_attention", async () => {
+  const golden = PRACTICAL.dot_product_attention;
+  const x = tensor(golden.x);
+  const { weights, context } = dotProductAttention(x, x);
+  await assertMatches(weights, golden.w_n_expected_notebook);
+  await assertMatches(context, golden.c_t_expected_notebook);
+  await assertMatches(weights, golden.w_n_recomputed);
+  await assertMatches(context, golden.c_t_recomputed);
+}, ABSENT);
+
+for (const key of ["scaled_dot_product_2022", "masked_scaled_dot_product_2022"]) {
+  forEachDevice(`practical: ${key}`, async () => {
+    const golden = PRACTICAL[key];
+    const x = tensor(golden.x);
+    const mask = golden.mask && tensor(golden.mask);
+    const { output, weights } = scaledDotProductAttention(x, x, x, { mask });
+    await assertMatches(output, golden.value_expected);
+    await assertMatches(weights, golden.weights_expected);
+    await assertMatches(output, golden.value_rec);
+    await assertMatches(weights, golden.weights_rec);
+  }, ABSENT);
+}
+
+forEachDevice("practical: multi_head_attention_2023", async () => {
+  const golden = PRACTICAL.multi_head_attention_2023;
+  const layer = new MultiHeadAttention(golden.d_m, { heads: golden.num_heads });
+  const { query, key, value, projection } = layer;
+  query.weight.write(golden.Wq.flat());
+  key.weight.write(golden.Wk.flat());
+  value.weight.write(golden.Wv.flat());
+  projection.weight.write(golden.Wo.flat());
+  const x = tensor(golden.x);
+  await assertMatches(layer.weights(x), golden.attention_weights_rec);
+  await assertMatches(layer.forward(x), golden.output_rec);
+  await assertMatches(layer.forward(x), golden.output_expected_notebook);
+}, ABSENT);
+
+forEachDevice("practical: pe_4x8", async () => {
+  await assertMatches(sinusoidalPositions(4, 8), PRACTICAL.pe_4x8);
+}, ABSENT);
+
+forEachDevice("practical: pe_50x10000, the first and last three columns of six rows", async () => {
+  const width = 10000;
+  const values = await sinusoidalPositions(50, width).data();
+  for (const [row, golden] of Object.entries(PRACTICAL.pe_50x10000.rows)) {
+    const columns = [0, 1, 2, width - 3, width - 2, width - 1];
+    const found = columns.map((column) => values[Number(row) * width + column]);
+    await assertMatches(tensor(found), golden as number[]);
+  }
+}, ABSENT);
+
+forEachDevice("sinusoidal positions by hand, and an odd width refused", async () => {
+  const [s, c] = [Math.sin, Math.cos];
+  const expected = [[0, 1, 0, 1], [s(1), c(1), s(0.01), c(0.01)], [s(2), c(2), s(0.02), c(0.02)]];
+  await assertMatches(sinusoidalPositions(3, 4), expected, 1e-7);
+  assert.throws(() => sinusoidalPositions(3, 5), {
+    name: "RangeError",
+    message: "sinusoidalPositions: the width must be even, got 5",
+  });
+});
+
+forEachDevice("masks show what may be seen", async () => {
+  await assertMatches(causalMask(3), [[1, 0, 0], [1, 1, 0], [1, 1, 1]], 0);
+  const padding = paddingMask([2, 0, 3], 3);
+  assert.deepEqual(padding.shape, [3, 1, 3]);
+  await assertMatches(padding, [[1, 1, 0], [0, 0, 0], [1, 1, 1]], 0);
+  assert.throws(() => paddingMask([1, 4], 3), {
+    name: "RangeError",
+    message: "paddingMask: expected lengths from 0 to 3, got 4 for sequence 1",
+  });
+  assert.throws(() => causalMask(0), /causalMask: expected a whole number of tokens/);
+});
+
+forEachDevice("dot-product attention by hand, batched too", async () => {
+  const ln3 = Math.log(3);
+  const hidden = [[1, 0], [0, 1]];
+  const previous = [[ln3, 0], [0, 0], [0, ln3]];
+  const expected = [[0.75, 0.25], [0.5, 0.5], [0.25, 0.75]];
+  const { weights, context } = dotProductAttention(tensor(hidden), tensor(previous));
+  await assertMatches(weights, expected);
+  await assertMatches(context, expected);
+  const batched = dotProductAttention(tensor([hidden, hidden]), tensor([previous, previous]));
+  assert.deepEqual(batched.weights.shape, [2, 3, 2]);
+  await assertMatches(batched.context, [expected, expected]);
+  assert.throws(() => dotProductAttention(zeros([4, 3]), zeros([2, 5])), {
+    name: "TypeError",
+    message:
+      "dotProductAttention: hiddenStates [4,3] and previousState [2,5] differ in their last axis",
+  });
+});
+
+/** Scaled dot-product attention of one sequence, in float64. */
+function attend(
+  q: number[][],
+  k: number[][],
+  v: number[][],
+  sees: (i: number, j: number) => boolean,
+) {
+  const weights = q.map((query, i) => {
+    const exponentials = k.map((key, j) => {
+      const score = key.reduce((sum, value, d) => sum + value * query[d], 0);
+      return sees(i, j) ? Math.exp(score / Math.sqrt(query.length)) : 0;
+    });
+    const total = exponentials.reduce((a, b) => a + b, 0);
+    return exponentials.map((e) => total === 0 ? 0 : e / total);
+  });
+  const output = weights.map((row) =>
+    v[0].map((_, d) => row.reduce((sum, weight, j) => sum + weight * v[j][d], 0))
+  );
+  return { weights, output };
+}
+
+/** The matrices of a tensor's last two axes. */
+async function matrices(x: Tensor): Promise<number[][][]> {
+  const values = await x.data();
+  const [rows, columns] = x.shape.slice(-2);
+  return Array.from(
+    { length: values.length / (rows * columns) },
+    (_, n) =>
+      Array.from({ length: rows }, (_, i) => {
+        const start = (n * rows + i) * columns;
+        return [...values.subarray(start, start + columns)];
+      }),
+  );
+}
+
+for (const leading of [[], [2], [2, 3], [2, 1, 3]]) {
+  forEachDevice(`scaled dot-product attention over leading axes [${leading}]`, async () => {
+    const [TQ, TK, d, dv] = [3, 4, 5, 2];
+    const q = made([...leading, TQ, d]), k = made([...leading, TK, d], 7);
+    const v = made([...leading, TK, dv], 11);
+    const mask = tensor([[1, 0, 0, 1], [0, 0, 0, 0], [1, 1, 1, 1]]);
+    const sees = [[0, 3], [], [0, 1, 2, 3]];
+    const { output, weights } = scaledDotProductAttention(q, k, v, { mask });
+    assert.deepEqual(output.shape, [...leading, TQ, dv]);
+    assert.deepEqual(weights.shape, [...leading, TQ, TK]);
+    const [qs, ks, vs] = [await matrices(q), await matrices(k), await matrices(v)];
+    const expected = qs.map((rows, n) => attend(rows, ks[n], vs[n], (i, j) => sees[i].includes(j)));
+    await assertMatches(weights, expected.map((each) => each.weights));
+    await assertMatches(output, expected.map((each) => each.output));
+  });
+}
+
+forEachDevice(
+  "attention under a causal and a padding mask; padding alone gives zeros",
+  async () => {
+    const x = made([3, 3, 2]);
+    const mask = mul(causalMask(3), paddingMask([3, 2, 0], 3));
+    const { output, weights } = scaledDotProductAttention(x, x, x, { mask });
+    const rows = await matrices(x);
+    const expected = rows.map((each, b) =>
+      attend(each, each, each, (i, j) => j <= i && j < [3, 2, 0][b])
+    );
+    await assertMatches(weights, expected.map((each) => each.weights));
+    const values = await output.data();
+    assert.deepEqual([...values.subarray(12)], [0, 0, 0, 0, 0, 0]);
+    const heads = made([3, 2, 3, 2]);
+    const headMask = paddingMask([3, 2, 0], 3).view([3, 1, 1, 3]);
+    const many = scaledDotProductAttention(heads, heads, heads, { mask: headMask });
+    assert.deepEqual(many.weights.shape, [3, 2, 3, 3]);
+    assertClose([...(await many.weights.data()).subarray(36)], new Array(18).fill(0), 0);
+  },
+);
+
+forEachDevice("the gradient of masked attention, with a row that sees nothing", async () => {
+  const mask = tensor([[1, 0, 1], [0, 0, 0]]);
+  await checkGradients(
+    (q, k, v) => scaledDotProductAttention(q, k, v, { mask }).output,
+    [numbers([2, 2, 3]), numbers([2, 3, 3], 5), numbers([2, 3, 2], 9)],
+  );
+});
+
+forEachDevice("scaled dot-product attention says which shapes do not fit", () => {
+  const attention = (q: number[], k: number[], v: number[], mask?: number[]) => () =>
+    scaledDotProductAttention(zeros(q), zeros(k), zeros(v), { mask: mask && zeros(mask) });
+  const cases: [() => unknown, string][] = [
+    [
+      attention([2, 3, 4], [2, 5, 6], [2, 5, 6]),
+      "q [2,3,4] and k [2,5,6] differ in their last axis",
+    ],
+    [
+      attention([2, 3, 4], [2, 5, 4], [2, 6, 4]),
+      "k [2,5,4] and v [2,6,4] differ in their axis of time, the last but one",
+    ],
+    [
+      attention([2, 3, 4], [3, 5, 4], [3, 5, 4]),
+      "q [2,3,4] and k [3,5,4] differ in their leading axes",
+    ],
+    [
+      attention([2, 3, 4], [2, 5, 4], [2, 5, 4], [5, 5]),
+      "the mask [5,5] does not broadcast to the scores [2,3,5]",
+    ],
+    [attention([4], [5, 4], [5, 4]), "expected q [...,T,d], got f32 [4]"],
+  ];
+  for (const [call, message] of cases) {
+    assert.throws(call, { name: "TypeError", message: `scaledDotProductAttention: ${message}` });
+  }
+});
