@@ -1,7 +1,7 @@
 /**
  * A training step to be timed: a GPT and its trainer on the current device, its first loss checked.
  *
- * Timing is left to train_bench.ts and folio_step.ts.
+ * Timing is left to train_bench.ts and peer_folio.ts.
  *
  * @module
  */
@@ -30,24 +30,30 @@ function randomIds(count: number, seed: number): Int32Array {
   return Int32Array.from({ length: count }, () => random.integer(VOCABULARY));
 }
 
-/**
- * A trainer with the baby run's optimiser, and random tokens as its batches. One step is done, whose loss must be within 0.2 of ln V: what
- * a model that knows nothing has on tokens without a pattern.
- */
-export async function prepareStep(sizes: StepSizes): Promise<{ trainer: Trainer; run(): void }> {
+/** A model and its trainer with the baby run's optimiser, at a constant rate. */
+export function makeTrainer(sizes: StepSizes, vocabSize: number): Trainer {
   const { layers, heads, width, context: contextLength, batch: batchSize } = sizes;
   const { learningRate, weightDecay, beta1, beta2, clip } = PRESETS.baby;
-  const model = new GPT({ vocabSize: VOCABULARY, contextLength, layers, heads, width });
+  const model = new GPT({ vocabSize, contextLength, layers, heads, width });
   const optimiser = new AdamW(model.parameters(), { weightDecay, beta1, beta2, clip });
-  const trainer = new Trainer(model, optimiser, { batchSize, schedule: () => learningRate });
-  const tokens = batchSize * contextLength;
+  return new Trainer(model, optimiser, { batchSize, schedule: () => learningRate });
+}
+
+/** Throws unless a first loss is within 0.2 of ln V, which a model that knows nothing has. */
+export function checkFirstLoss(loss: number, vocabSize: number): void {
+  assert.ok(
+    Math.abs(loss - Math.log(vocabSize)) < 0.2,
+    `the first loss is ${loss}, not near ln ${vocabSize}`,
+  );
+}
+
+/** A trainer fed with random tokens, and its step; one is done, and its loss checked. */
+export async function prepareStep(sizes: StepSizes): Promise<{ trainer: Trainer; run(): void }> {
+  const trainer = makeTrainer(sizes, VOCABULARY);
+  const tokens = sizes.batch * sizes.context;
   const batch = { inputs: randomIds(tokens, 1), targets: randomIds(tokens, 2) };
   const run = () => trainer.step({ next: () => batch });
   run();
-  const [{ loss }] = await trainer.figures();
-  assert.ok(
-    Math.abs(loss - Math.log(VOCABULARY)) < 0.2,
-    `the first loss is ${loss}, not near ln ${VOCABULARY}`,
-  );
+  checkFirstLoss((await trainer.figures())[0].loss, VOCABULARY);
   return { trainer, run };
 }
