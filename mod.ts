@@ -136,8 +136,11 @@ export {
   type ScaledDotProductOptions,
 } from "./lib/nn/scaled_dot_product_attention.ts";
 export { dotProductAttention, type HiddenStateAttention } from "./lib/nn/dot_product_attention.ts";
+export { AdditiveAttention, type AdditiveAttentionOptions } from "./lib/nn/additive_attention.ts";
 export { causalMask, paddingMask } from "./lib/nn/masks.ts";
 export { FeedForward } from "./lib/nn/feed_forward.ts";
+export { AddNorm } from "./lib/nn/add_norm.ts";
+export { sequenceLoss, type SequenceLossOptions } from "./lib/nn/sequence_loss.ts";
 export { Embedding, LayerNorm, Linear, type LinearLayerOptions, RMSNorm } from "./lib/nn/layers.ts";
 export { Module, ModuleGroup, ModuleList, type Parts } from "./lib/nn/module.ts";
 export { sinusoidalPositions } from "./lib/nn/positions.ts";

@@ -2,12 +2,17 @@
  * The practical's attention, positions and loss: its own numbers where they are at hand, and small ones worked out here.
  */
 import assert from "node:assert/strict";
+import { AddNorm } from "../lib/nn/add_norm.ts";
+import { AdditiveAttention } from "../lib/nn/additive_attention.ts";
 import { dotProductAttention } from "../lib/nn/dot_product_attention.ts";
 import { causalMask, paddingMask } from "../lib/nn/masks.ts";
 import { MultiHeadAttention } from "../lib/nn/multi_head_attention.ts";
 import { sinusoidalPositions } from "../lib/nn/positions.ts";
 import { scaledDotProductAttention } from "../lib/nn/scaled_dot_product_attention.ts";
+import { sequenceLoss } from "../lib/nn/sequence_loss.ts";
+import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { mul } from "../lib/tensor/binary.ts";
+import { sum } from "../lib/tensor/reduce.ts";
 import { type NestedArray, type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./devices.ts";
 import { assertClose, checkGradients } from "./gradient_check.ts";
@@ -87,6 +92,33 @@ forEachDevice("practical: pe_50x10000, the first and last three columns of six r
     const found = columns.map((column) => values[Number(row) * width + column]);
     await assertMatches(tensor(found), golden as number[]);
   }
+}, ABSENT);
+
+forEachDevice(
+  "practical: sequence_loss, on logits with its target's value and log-sum-exp",
+  async () => {
+    const golden = PRACTICAL.sequence_loss;
+    const [V, x, target] = [golden.VOCAB_SIZE, golden.X_0_1_2, 2];
+    // All other logits of the row that counts are equal: (V − 1)·e^c + e^x = e^logsumexp.
+    const c = Math.log((Math.exp(golden.logsumexp_row1) - Math.exp(x)) / (V - 1));
+    const logits = new Float32Array(3 * V).fill(c);
+    for (let j = 0; j < V; j++) logits[j] = logits[2 * V + j] = Math.sin(j);
+    logits[V + target] = x;
+    const targets = Int32Array.from(golden.targets.flat());
+    const loss = sequenceLoss(tensor(logits, { shape: [1, 3, V] }), targets);
+    await assertMatches(loss, golden.loss_rec);
+    await assertMatches(loss, golden.loss_expected_notebook);
+  },
+  ABSENT,
+);
+
+forEachDevice("practical: sequence_loss_2022", async () => {
+  const golden = PRACTICAL.sequence_loss_2022;
+  const row = golden.X_0_1;
+  const logits = tensor([[row.toReversed(), row, row.toReversed()]]);
+  const loss = sequenceLoss(logits, Int32Array.from(golden.targets.flat()));
+  await assertMatches(loss, golden.loss_rec);
+  await assertMatches(loss, golden.loss_expected_notebook);
 }, ABSENT);
 
 forEachDevice("sinusoidal positions by hand, and an odd width refused", async () => {
@@ -235,4 +267,117 @@ forEachDevice("scaled dot-product attention says which shapes do not fit", () =>
   for (const [call, message] of cases) {
     assert.throws(call, { name: "TypeError", message: `scaledDotProductAttention: ${message}` });
   }
+});
+
+forEachDevice("additive attention against float64, batched, and its gradient", async () => {
+  const [B, TH, TP, d, p, a] = [2, 3, 2, 4, 5, 3];
+  const layer = new AdditiveAttention(d, { previousWidth: p, attentionWidth: a });
+  for (const parameter of layer.parameters()) parameter.write(numbers([...parameter.shape]).values);
+  assert.deepEqual([...layer.namedParameters().keys()], [
+    "previous.weight",
+    "hidden.weight",
+    "vector",
+  ]);
+  const [hidden, previous] = [made([B, TH, d], 3), made([B, TP, p], 8)];
+  const [[W], [U], [v]] = [
+    await matrices(layer.previous.weight),
+    await matrices(layer.hidden.weight),
+    await matrices(layer.vector),
+  ];
+  const dot = (row: number[], matrix: number[][], n: number) =>
+    row.reduce((sum, value, i) => sum + value * matrix[i][n], 0);
+  const [hs, ps] = [await matrices(hidden), await matrices(previous)];
+  const weights = ps.map((rows, b) =>
+    rows.map((row) => {
+      const scores = hs[b].map((state) =>
+        Math.exp(
+          v.reduce(
+            (sum, [each], n) => sum + each * Math.tanh(dot(row, W, n) + dot(state, U, n)),
+            0,
+          ),
+        )
+      );
+      const total = scores.reduce((sum, score) => sum + score, 0);
+      return scores.map((score) => score / total);
+    })
+  );
+  const context = weights.map((rows, b) =>
+    rows.map((row) => hs[b][0].map((_, n) => dot(row, hs[b], n)))
+  );
+  const found = layer.forward(hidden, previous);
+  await assertMatches(found.weights, weights);
+  await assertMatches(found.context, context);
+  await checkGradients(
+    (h, s) => layer.forward(h, s).context,
+    [numbers([B, TH, d], 3), numbers([B, TP, p], 8)],
+  );
+  assert.throws(() => layer.forward(hidden, zeros([B, TP, d])), {
+    name: "TypeError",
+    message: "AdditiveAttention: expected previousState [T,5], got [2,2,4]",
+  });
+});
+
+forEachDevice("the gradient of additive attention reaches its parameters", async () => {
+  const layer = new AdditiveAttention(2);
+  for (const parameter of layer.parameters()) parameter.write(numbers([...parameter.shape]).values);
+  const [hidden, previous] = [made([3, 2]), made([1, 2], 5)];
+  const loss = () => sum(mul(layer.forward(hidden, previous).context, made([1, 2], 9)));
+  const { gradients } = valueAndGrad(loss, layer.parameters());
+  for (const [n, parameter] of layer.parameters().entries()) {
+    const { values } = numbers([...parameter.shape]);
+    const step = 1e-2;
+    const numeric: number[] = [];
+    for (const i of values.keys()) {
+      const at = (delta: number) => {
+        parameter.write(values.with(i, values[i] + delta));
+        return loss().item();
+      };
+      numeric.push((await at(step) - await at(-step)) / (2 * step));
+    }
+    parameter.write(values);
+    assertClose(await gradients[n].data(), numeric, 1e-3, `gradient of parameter ${n}`);
+  }
+});
+
+forEachDevice("add & norm by hand", async () => {
+  const layer = new AddNorm(2, 1e-6);
+  const y = layer.forward(tensor([[1, 2], [4, 0]]), tensor([[0, 3], [0, -4]]));
+  await assertMatches(y, [[-1, 1], [1, -1]]);
+  assert.deepEqual([...layer.namedParameters().keys()], ["norm.weight", "norm.bias"]);
+  assert.throws(() => layer.forward(zeros([3, 2]), zeros([1, 2])), {
+    name: "TypeError",
+    message: "AddNorm: x [3,2] and processed [1,2] differ in shape",
+  });
+});
+
+forEachDevice(
+  "sequence loss by hand: padding counts for nothing, in the gradient too",
+  async () => {
+    const ln3 = Math.log(3);
+    const logits = tensor([[[0, ln3], [0, 0]], [[5, -5], [ln3, 0]]]);
+    const targets = Int32Array.of(1, 0, -1, 1);
+    const loss = () => sequenceLoss(logits, targets, { padding: -1 });
+    const expected = (Math.log(4 / 3) + Math.log(2) + Math.log(4)) / 3;
+    const { value, gradients: [gradient] } = valueAndGrad(loss, [logits]);
+    await assertMatches(value, expected);
+    const rows = [[0.25, -0.25], [-0.5, 0.5], [0, 0], [0.75, -0.75]];
+    await assertMatches(gradient, rows.map((row) => row.map((each) => each / 3)));
+    await assertMatches(sequenceLoss(logits, Int32Array.of(1, 0, 0, 0)), Math.log(4 / 3));
+  },
+);
+
+forEachDevice("sequence loss refuses a batch of padding, and ids that do not exist", () => {
+  const logits = zeros([1, 3, 5]);
+  assert.throws(() => sequenceLoss(logits, new Int32Array(3)), {
+    name: "RangeError",
+    message: "sequenceLoss: all 3 targets are the padding 0; leave such a batch out",
+  });
+  assert.throws(() => sequenceLoss(logits, Int32Array.of(1, 5, 0)), {
+    name: "RangeError",
+    message: "sequenceLoss: expected targets from 0 to 4, or the padding 0, got 5 at 1",
+  });
+  assert.throws(() => sequenceLoss(logits, Int32Array.of(1, 2)), {
+    name: "TypeError",
+    message: "sequenceLoss: expected a target for each of the 3 rows of logits [1,3,5], got 2",
+  });
 });
