@@ -340,13 +340,15 @@ forEachDevice("the gradient of additive attention reaches its parameters", async
 });
 
 forEachDevice("add & norm by hand", async () => {
-  const layer = new AddNorm(2, 1e-6);
-  const y = layer.forward(tensor([[1, 2], [4, 0]]), tensor([[0, 3], [0, -4]]));
-  await assertMatches(y, [[-1, 1], [1, -1]]);
+  const layer = new AddNorm(3, 1e-6);
+  // The sums are [2,6,−2] and [3,0,0]: means 2 and 1, variances 32/3 and 2.
+  const y = layer.forward(tensor([[1, 2, 3], [4, 0, 1]]), tensor([[1, 4, -5], [-1, 0, -1]]));
+  const [r, s] = [Math.sqrt(1.5), Math.sqrt(0.5)];
+  await assertMatches(y, [[0, r, -r], [2 * s, -s, -s]]);
   assert.deepEqual([...layer.namedParameters().keys()], ["norm.weight", "norm.bias"]);
-  assert.throws(() => layer.forward(zeros([3, 2]), zeros([1, 2])), {
+  assert.throws(() => layer.forward(zeros([2, 3]), zeros([1, 3])), {
     name: "TypeError",
-    message: "AddNorm: x [3,2] and processed [1,2] differ in shape",
+    message: "AddNorm: x [2,3] and processed [1,3] differ in shape",
   });
 });
 
