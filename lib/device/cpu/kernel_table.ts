@@ -26,7 +26,7 @@ export class KernelTable {
 
   /** Loads the kernels that were listed since the last call. */
   loadListed(): void {
-    const words = new Int32Array(this.memory.buffer, 0, 16384);
+    const words = new Uint32Array(this.memory.buffer, 0, 16384); // addresses go beyond 2^31
     const listed = Atomics.load(words, CONTROL.kernels / 4);
     // Another thread may have grown the memory, which this thread's view of it need not show yet; growing by nothing brings it up to date.
     if (listed > this.#table.length) this.memory.grow(0);
