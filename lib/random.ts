@@ -52,8 +52,23 @@ function multiplyHigh(a: number, b: number): number {
  * ```
  */
 export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>): Uint32Array {
-  let x0 = counter[0] | 0, x1 = counter[1] | 0, x2 = counter[2] | 0, x3 = counter[3] | 0;
-  let k0 = key[0] | 0, k1 = key[1] | 0;
+  const block = new Uint32Array(4);
+  philoxInto(block, counter[0], counter[1], counter[2], counter[3], key[0], key[1]);
+  return block;
+}
+
+/** `philox4x32` into a block that is there already. */
+function philoxInto(
+  block: Uint32Array,
+  c0: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  key0: number,
+  key1: number,
+): void {
+  let x0 = c0 | 0, x1 = c1 | 0, x2 = c2 | 0, x3 = c3 | 0;
+  let k0 = key0 | 0, k1 = key1 | 0;
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = multiplyHigh(MULTIPLIER_0, x0), low0 = Math.imul(MULTIPLIER_0, x0);
     const high1 = multiplyHigh(MULTIPLIER_1, x2), low1 = Math.imul(MULTIPLIER_1, x2);
@@ -64,7 +79,10 @@ export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>): 
     k0 = k0 + WEYL_0 | 0;
     k1 = k1 + WEYL_1 | 0;
   }
-  return Uint32Array.of(x0, x1, x2, x3);
+  block[0] = x0;
+  block[1] = x1;
+  block[2] = x2;
+  block[3] = x3;
 }
 
 function checkWord(name: string, value: number): void {
@@ -93,7 +111,7 @@ export class Random {
   /** The second word of the key: an independent sequence for each value in [0, 2^32). */
   readonly stream: number;
   #index = 0;
-  #block: Uint32Array = new Uint32Array(4);
+  readonly #block = new Uint32Array(4);
   #blockNumber = -1;
 
   /**
@@ -125,7 +143,7 @@ export class Random {
     const blockNumber = Math.floor(this.#index / 4); // `>> 2` on more than 32 bits
     if (blockNumber !== this.#blockNumber) {
       const high = Math.floor(blockNumber / WORDS);
-      this.#block = philox4x32([blockNumber % WORDS, high, 0, 0], [this.seed, this.stream]);
+      philoxInto(this.#block, blockNumber % WORDS, high, 0, 0, this.seed, this.stream);
       this.#blockNumber = blockNumber;
     }
     return this.#block[this.#index++ % 4];
