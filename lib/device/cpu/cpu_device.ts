@@ -85,7 +85,7 @@ export class CpuDevice implements Device {
     if (chunks === 1) this.#table.call(slot, block.pointer, 0, this.#scratch?.pointer ?? 0);
     else if (chunks > 1) {
       this.#record(this.#single.pointer, slot, chunks, block.pointer);
-      this.#run(this.#single.pointer, 1);
+      this.#run(this.#single.pointer, 1, false);
     }
     this.#heap.release(block);
   }
@@ -93,6 +93,7 @@ export class CpuDevice implements Device {
   load(launches: readonly Launch<Range>[]): LoadedProgram {
     const bound = launches.map((launch) => this.#bind(launch)).filter(({ chunks }) => chunks > 0);
     const blockWords = bound.reduce((sum, { words }) => sum + words.length, 0);
+    const alone = bound.every(({ chunks }) => chunks === 1);
     const records = this.#heap.allocate(Math.max(1, bound.length) * RECORD.bytes);
     const blocks = this.#heap.allocate(Math.max(1, blockWords) * 4);
     let at = blocks.pointer;
@@ -102,7 +103,7 @@ export class CpuDevice implements Device {
       at += words.byteLength;
     });
     return {
-      run: () => this.#run(records.pointer, bound.length),
+      run: () => this.#run(records.pointer, bound.length, alone),
       dispose: () => {
         this.#heap.release(records);
         this.#heap.release(blocks);
@@ -125,17 +126,18 @@ export class CpuDevice implements Device {
     this.#workers = [];
   }
 
-  #run(program: number, length: number): void {
+  /** Runs a list of records; `alone` when no launch has work for a second thread: then the workers are left asleep. */
+  #run(program: number, length: number, alone: boolean): void {
     if (length === 0) return;
-    this.#startWorkers();
+    if (!alone) this.#startWorkers();
     const words = new Int32Array(this.#memory.buffer, 0, 1024);
     locked(words, () => {
       words[CONTROL.program / 4] = program;
       words[CONTROL.programLength / 4] = length;
-      words[CONTROL.threads / 4] = 1 + words[CONTROL.joined / 4];
-      Atomics.add(words, CONTROL.epoch / 4, 1);
+      words[CONTROL.threads / 4] = alone ? 1 : 1 + words[CONTROL.joined / 4];
+      if (!alone) Atomics.add(words, CONTROL.epoch / 4, 1);
     });
-    if (this.threads > 1) Atomics.notify(words, CONTROL.epoch / 4);
+    if (!alone && this.threads > 1) Atomics.notify(words, CONTROL.epoch / 4);
     this.#table.walk(0);
   }
 
