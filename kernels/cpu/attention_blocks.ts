@@ -9,6 +9,7 @@
 import { type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
 import type { FunctionHandle } from "../../lib/device/cpu/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel.ts";
+import { transposeSquare } from "./square.ts";
 
 /** Queries, and keys, in a block. */
 export const BLOCK = 64;
@@ -160,15 +161,8 @@ export function defineTranspose(k: KernelBuilder, headSize: number): FunctionHan
       const from = f.i32(source.add(row.mul(4 * width)));
       const to = f.i32(target.add(row.shl(2)));
       for (let d = 0; d < width; d += 4) {
-        const [w, x, y, z] = [0, 1, 2, 3].map((i) => f.v128(from.loadV128(4 * (i * width + d))));
-        const [low, high] = [f.v128(w.shuffle(x, 0, 4, 1, 5)), f.v128(w.shuffle(x, 2, 6, 3, 7))];
-        const [low2, high2] = [f.v128(y.shuffle(z, 0, 4, 1, 5)), f.v128(y.shuffle(z, 2, 6, 3, 7))];
-        const columns = [
-          low.shuffle(low2, 0, 1, 4, 5),
-          low.shuffle(low2, 2, 3, 6, 7),
-          high.shuffle(high2, 0, 1, 4, 5),
-          high.shuffle(high2, 2, 3, 6, 7),
-        ];
+        const square = [0, 1, 2, 3].map((i) => f.v128(from.loadV128(4 * (i * width + d))));
+        const columns = transposeSquare(f, square);
         columns.forEach((column, i) => f.storeV128(to, column, 4 * BLOCK * (d + i)));
       }
     });

@@ -5,7 +5,8 @@
  * @module
  */
 import type { CpuKernel } from "../../lib/device/kernel.ts";
-import { CHUNK, forRandom, inOrder, SCRATCH_BYTES, toUniform } from "./philox.ts";
+import { CHUNK, forRandom, SCRATCH_BYTES, toUniform } from "./philox.ts";
+import { transposeSquare } from "./square.ts";
 
 export const dropout: CpuKernel = {
   chunks: ({ count }) => Math.ceil(count / CHUNK),
@@ -17,7 +18,7 @@ export const dropout: CpuKernel = {
     const scale = f.v128(k.float("scale").splat());
     forRandom(
       k,
-      (words) => inOrder(f, words).map((vector) => toUniform(vector).ge(rate).and(scale)),
+      (words) => transposeSquare(f, words).map((vector) => toUniform(vector).ge(rate).and(scale)),
       4,
       (at, factors) => f.storeV128(y.add(at), x.add(at).loadV128().mul(factors)),
       (at, factor) => f.storeF32(y.add(at), x.add(at).loadF32().mul(factor.loadF32())),

@@ -5,8 +5,9 @@
  *
  * @module
  */
-import type { FunctionBuilder, FunctionHandle, V128 } from "../../lib/device/cpu/assembler.ts";
+import type { FunctionBuilder, FunctionHandle } from "../../lib/device/cpu/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel.ts";
+import { transposeSquare } from "./square.ts";
 
 /**
  * Defines `pack(x, xStep, depth, columns, panels, panelBytes)`: steps and sizes in bytes but for depth and columns, which count.
@@ -81,7 +82,7 @@ function emitTransposed(f: FunctionBuilder): void {
     f.while(to.ltU(end), () => {
       for (const half of [0, 1]) {
         const four = column.slice(4 * half, 4 * half + 4).map((p) => f.v128(p.loadV128()));
-        transpose(f, four).forEach((row, u) => f.storeV128(to, row, 32 * u + 16 * half));
+        transposeSquare(f, four).forEach((row, u) => f.storeV128(to, row, 32 * u + 16 * half));
       }
       advance(4);
     });
@@ -94,16 +95,4 @@ function emitTransposed(f: FunctionBuilder): void {
     f.set(panels, panels.add(panelBytes));
     f.set(left, left.sub(8));
   });
-}
-
-/** The transpose of four rows of four. */
-function transpose(f: FunctionBuilder, [a, b, c, d]: V128[]): V128[] {
-  const low = f.v128(a.shuffle(b, 0, 4, 1, 5)), high = f.v128(a.shuffle(b, 2, 6, 3, 7));
-  const low2 = f.v128(c.shuffle(d, 0, 4, 1, 5)), high2 = f.v128(c.shuffle(d, 2, 6, 3, 7));
-  return [
-    low.shuffle(low2, 0, 1, 4, 5),
-    low.shuffle(low2, 2, 3, 6, 7),
-    high.shuffle(high2, 0, 1, 4, 5),
-    high.shuffle(high2, 2, 3, 6, 7),
-  ];
 }

@@ -53,18 +53,6 @@ export function toUniform(words: V128): V128 {
   return words.shrUI(8).toF().mul(V128.of(2 ** -24));
 }
 
-/** Words by counter, as `philox` has them by word: the order of the sequence. */
-export function inOrder(f: FunctionBuilder, [a, b, c, d]: Words): V128[] {
-  const [ab, abHigh] = [f.v128(a.shuffle(b, 0, 4, 1, 5)), f.v128(a.shuffle(b, 2, 6, 3, 7))];
-  const [cd, cdHigh] = [f.v128(c.shuffle(d, 0, 4, 1, 5)), f.v128(c.shuffle(d, 2, 6, 3, 7))];
-  return [
-    ab.shuffle(cd, 0, 1, 4, 5),
-    ab.shuffle(cd, 2, 3, 6, 7),
-    abHigh.shuffle(cdHigh, 0, 1, 4, 5),
-    abHigh.shuffle(cdHigh, 2, 3, 6, 7),
-  ];
-}
-
 /** Elements in a chunk of a random kernel. */
 export const CHUNK = 8192;
 /** Scratch memory that `forRandom` needs. */

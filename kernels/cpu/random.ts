@@ -9,7 +9,8 @@
 import { type FunctionBuilder, V128 } from "../../lib/device/cpu/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { log } from "./math.ts";
-import { CHUNK, forRandom, inOrder, SCRATCH_BYTES, toUniform, type Words } from "./philox.ts";
+import { CHUNK, forRandom, SCRATCH_BYTES, toUniform, type Words } from "./philox.ts";
+import { transposeSquare } from "./square.ts";
 
 const c = (value: number) => V128.of(value);
 
@@ -21,7 +22,7 @@ export const random: CpuKernel = {
     const y = k.pointer("y");
     const normal = k.constants.NORMAL === 1;
     const draw = (words: Words) =>
-      normal ? normals(f, words) : inOrder(f, words).map((vector) => toUniform(vector));
+      normal ? normals(f, words) : transposeSquare(f, words).map((vector) => toUniform(vector));
     forRandom(k, draw, normal ? 2 : 4, (at, values) => {
       f.storeV128(y.add(at), values);
     }, (at, value) => f.storeF32(y.add(at), value.loadF32()));
