@@ -53,11 +53,7 @@ await runScript(command, async ({ flags, positionals: [run] }) => {
     flags.prompt === undefined ? openingTokens(tokenizer) : tokenizer.encode(flags.prompt)
   );
   if (ids.length === 0) throw new UserError("--prompt: it holds no token; give at least one");
-  const device = await openDevice({ device: flags.device, threads: flags.threads }).catch(
-    (cause) => {
-      throw new UserError(cause.message, { cause });
-    },
-  );
+  const device = await openDevice({ device: flags.device, threads: flags.threads });
   const model = await loadModel(run, { dropout: 0 });
   const stop = new AbortController();
   using _interrupt = onInterrupt(() => stop.abort());

@@ -9,7 +9,7 @@
  */
 import { choice, type FlagValues, group, integer, number, text, toggle } from "../lib/cli/flags.ts";
 import { stderr } from "../lib/cli/output.ts";
-import { DownloadProgress, TrainingProgress } from "../lib/cli/progress.ts";
+import { followDownload, TrainingProgress } from "../lib/cli/progress.ts";
 import { onInterrupt, runScript, userInput } from "../lib/cli/run.ts";
 import { printSample } from "../lib/cli/sample.ts";
 import {
@@ -157,7 +157,7 @@ await runScript(command, async ({ flags, given }) => {
   const { settings } = plan;
   const { evalEvery, evalBatches, logEvery, sampleEvery, checkpointEvery } = plan.reports;
   const data = await loadData(plan);
-  const device = await openChecked(flags);
+  const device = await openDevice({ device: flags.device, threads: flags.threads });
   console.log(`device   ${device.description}`);
   const model = await makeModel(plan, data);
   const sizes = `${settings.layers} layers, ${settings.heads} heads, width ${settings.width}`;
@@ -427,16 +427,9 @@ async function loadData(plan: Plan): Promise<Data> {
     }
     return { ...prepared, source: dataset, hash: sha256 };
   }
-  let download: DownloadProgress | undefined;
-  const started = performance.now();
-  const corpus = await loadCorpus(dataset, {
-    onProgress: ({ loaded, total }) => {
-      if (performance.now() - started < 200) return; // a file is there at once
-      download ??= new DownloadProgress(dataset ?? "corpus", total);
-      download.update(loaded);
-    },
-  });
-  download?.finish();
+  const download = followDownload(dataset ?? "corpus");
+  const corpus = await loadCorpus(dataset, download);
+  download.finish();
   if (corpus.notice) stderr.write(`${corpus.notice}\n`);
   checkHash(plan, corpus.sha256, corpus.source);
   const tokenizer = given ??
@@ -467,14 +460,6 @@ async function heldOut({ validation }: Data, windows: BatchesOptions): Promise<B
   }
 }
 
-async function openChecked({ device, threads }: Flags) {
-  try {
-    return await openDevice({ device, threads });
-  } catch (error) {
-    throw new UserError((error as Error).message, { cause: error });
-  }
-}
-
 async function makeModel(
   { settings, folder, resume, initFrom }: Plan,
   { tokenizer }: Data,
@@ -482,13 +467,13 @@ async function makeModel(
   const { layers, heads, width, context, dropout, seed } = settings;
   const source = resume ? folder : initFrom;
   if (source) {
-    const config = await loadRunConfig(source);
-    if (config.vocabSize !== tokenizer.vocabSize) {
+    const model = await loadModel(source, { dropout });
+    if (model.config.vocabSize !== tokenizer.vocabSize) {
       throw new UserError(
-        `${source}: its model has ${config.vocabSize} tokens, the tokenizer ${tokenizer.vocabSize}`,
+        `${source}: its model has ${model.config.vocabSize} tokens, the tokenizer ${tokenizer.vocabSize}`,
       );
     }
-    return await loadModel(source, { dropout });
+    return model;
   }
   const shape = {
     vocabSize: tokenizer.vocabSize,
@@ -529,13 +514,11 @@ function shellWord(path: string): string {
 }
 
 /** Draws loss.svg; without the plotting package (no network at the first use) it says so and gives false. */
-async function drawLoss(folder: string, { lines }: MetricsLog): Promise<boolean> {
-  const train = lines.flatMap((line) => "loss" in line ? [line] : []);
-  const validation = lines.flatMap((line) =>
-    "validationLoss" in line ? [{ step: line.step, loss: line.validationLoss }] : []
-  );
+async function drawLoss(folder: string, { path }: MetricsLog): Promise<boolean> {
   try {
     const { lossFigure } = await import("../lib/plot/loss.ts");
+    const { readMetrics } = await import("../lib/plot/metrics.ts");
+    const { train, validation } = readMetrics(await Deno.readTextFile(path), path);
     await lossFigure([{ label: "", train, validation }]).save(`${folder}/loss.svg`);
     return true;
   } catch (error) {

@@ -168,3 +168,22 @@ export class DownloadProgress {
     this.#line.draw(fit(parts, total && this.#bytes / total, this.#line.output.columns));
   }
 }
+
+/** A file on a disk is read within this many milliseconds, and needs no bar. */
+const PATIENCE = 200;
+
+/** Follows a download that may be none: what takes long enough to wonder is shown by a `DownloadProgress`. */
+export function followDownload(
+  name: string,
+): { onProgress(progress: { loaded: number; total?: number }): void; finish(): void } {
+  const started = performance.now();
+  let shown: DownloadProgress | undefined;
+  return {
+    onProgress({ loaded, total }) {
+      if (performance.now() - started < PATIENCE) return;
+      shown ??= new DownloadProgress(name, total);
+      shown.update(loaded);
+    },
+    finish: () => shown?.finish(),
+  };
+}

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { CpuDevice } from "./cpu/cpu_device.ts";
 import type { Device } from "./device.ts";
 import { isSoftware, WebGpuDevice } from "./webgpu/webgpu_device.ts";
@@ -20,7 +21,7 @@ let current: Device | undefined;
 /**
  * Opens a device and makes it the one that new tensors live on.
  *
- * Throws an Error when `webgpu` is asked for and no adapter is there, RangeError for a number of threads out of range.
+ * Throws a UserError when `webgpu` is asked for and no adapter is there, RangeError for a number of threads out of range.
  *
  * ```ts
  * import { openDevice, tensor } from "../../mod.ts";
@@ -49,7 +50,7 @@ async function choose({ device = "auto", threads }: DeviceOptions): Promise<Devi
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (device === "webgpu") {
     if (adapter) return await WebGpuDevice.open(adapter, "as asked");
-    throw new Error(
+    throw new UserError(
       "device 'webgpu': no adapter was found. Install a Vulkan, Metal or D3D12 driver (Debian: mesa-vulkan-drivers), or use the device 'cpu'",
     );
   }

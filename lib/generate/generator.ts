@@ -11,10 +11,10 @@ import type { Kernel } from "../device/kernel.ts";
 import { type Cache, ForwardContext } from "../nn/context.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { compile, type Compiled } from "../tensor/compile.ts";
-import { embedding } from "../tensor/embedding.ts";
 import { launch } from "../tensor/launch.ts";
 import { sampleToken } from "../tensor/sample_token.ts";
 import { keep, scope } from "../tensor/scope.ts";
+import { slice } from "../tensor/slice.ts";
 import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 
 const ADVANCE: Kernel = {
@@ -143,10 +143,9 @@ export class Generator {
   #next(ids: Tensor): Tensor {
     const [, time] = ids.shape;
     const { width } = this.model.config;
-    const { device } = ids;
     const hidden = this.model.hidden(ids, new ForwardContext({ cache: this.#cache }));
     const rows = hidden.view([time, width]);
-    const last = time === 1 ? rows : embedding(rows, tensor(Int32Array.of(time - 1), { device }));
+    const last = time === 1 ? rows : slice(rows, { axis: 0, start: time - 1 });
     const next = sampleToken(this.model.logits(last), this.#settings, this.#state);
     const buffers = {
       next,
