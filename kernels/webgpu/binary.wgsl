@@ -1,5 +1,5 @@
 // c = op(a, b), elementwise with broadcasting. c: [d0,d1,d2,d3] of count elements; a and b by a stride for each axis, 0 where stretched.
-// A thread computes one element.
+// A thread computes one element. After activations.wgsl.
 override OP: u32;
 override BROADCAST: u32;
 override A_STEP: u32;
@@ -13,34 +13,6 @@ struct Scalars {
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 @group(0) @binding(2) var<storage, read_write> c: array<f32>;
 @group(0) @binding(3) var<uniform> s: Scalars;
-
-const SQRT_2_OVER_PI = 0.7978845608028654;
-
-// s + v·s·(1 − s)·2u′, s = sigmoid(2u), u = √(2/π)·(v + 0.044715v³); constant beyond ±10. Written so that NaN stays.
-fn gelu_derivative(v: f32) -> f32 {
-  let low = select(v, -10.0, v < -10.0);
-  let w = select(low, 10.0, low > 10.0);
-  let e = exp(-2.0 * SQRT_2_OVER_PI * (w + 0.044715 * w * w * w));
-  let s = 1.0 / (1.0 + e);
-  return s + w * s * (e * s) * 2.0 * SQRT_2_OVER_PI * (1.0 + 0.134145 * w * w);
-}
-
-// erf to 2e-7 absolute. Source: Abramowitz & Stegun 7.1.26.
-fn erf(v: f32) -> f32 {
-  let m = abs(v);
-  let t = 1.0 / (1.0 + 0.3275911 * m);
-  let p = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-  return sign(v) * (1.0 - p * exp(-m * m));
-}
-
-fn gelu_erf_derivative(v: f32) -> f32 {
-  return 0.5 * (1.0 + erf(v * 0.7071067811865476)) + v * exp(-0.5 * v * v) * 0.3989422804014327;
-}
-
-fn silu_derivative(v: f32) -> f32 {
-  let g = 1.0 / (1.0 + exp(-v));
-  return g * (1.0 + v * (1.0 - g));
-}
 
 fn apply(u: f32, v: f32) -> f32 {
   switch OP {

@@ -1,4 +1,4 @@
-// The buffers of a product, and what becomes of it before it is stored; put in front of each of the matmul kernels.
+// The buffers of a product, and what becomes of it before it is stored; put in front of each of the matmul kernels, after activations.wgsl.
 // v = product + bias; saved = v; c = activation(v) * activation_backward'(pre) + residual, each part where its constant asks for it.
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
@@ -14,37 +14,12 @@ override ACTIVATION: u32;
 override SAVE: u32;
 override ACTIVATION_BACKWARD: u32;
 
-const SQRT_2_OVER_PI = 0.7978845608028654;
-
-// ½v·(1 + tanh u) = v·sigmoid(2u), u = √(2/π)·(v + 0.044715v³). Below −10 it is 0; written so that NaN stays.
-fn gelu(v: f32) -> f32 {
-  let w = select(v, -10.0, v < -10.0);
-  return w / (1.0 + exp(-2.0 * SQRT_2_OVER_PI * (w + 0.044715 * w * w * w)));
-}
-
-// s + v·s·(1 − s)·2u′, s = sigmoid(2u); constant beyond ±10. Written so that NaN stays.
-fn gelu_derivative(v: f32) -> f32 {
-  let low = select(v, -10.0, v < -10.0);
-  let w = select(low, 10.0, low > 10.0);
-  let e = exp(-2.0 * SQRT_2_OVER_PI * (w + 0.044715 * w * w * w));
-  let s = 1.0 / (1.0 + e);
-  return s + w * s * (e * s) * 2.0 * SQRT_2_OVER_PI * (1.0 + 0.134145 * w * w);
-}
-
-// erf to 2e-7 absolute. Source: Abramowitz & Stegun 7.1.26.
-fn erf(v: f32) -> f32 {
-  let a = abs(v);
-  let t = 1.0 / (1.0 + 0.3275911 * a);
-  let p = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-  return sign(v) * (1.0 - p * exp(-a * a));
-}
-
 fn activate(v: f32) -> f32 {
   switch ACTIVATION {
     case 1u: { return gelu(v); }
-    case 2u: { return 0.5 * v * (1.0 + erf(v * 0.7071067811865476)); }
-    case 3u: { return select(v, 0.0, v < 0.0); }
-    case 4u: { return v / (1.0 + exp(-v)); }
+    case 2u: { return gelu_erf(v); }
+    case 3u: { return relu(v); }
+    case 4u: { return silu(v); }
     default: { return v; }
   }
 }
@@ -52,12 +27,9 @@ fn activate(v: f32) -> f32 {
 fn slope(v: f32) -> f32 {
   switch ACTIVATION_BACKWARD {
     case 1u: { return gelu_derivative(v); }
-    case 2u: { return 0.5 * (1.0 + erf(v * 0.7071067811865476)) + v * exp(-0.5 * v * v) * 0.3989422804014327; }
+    case 2u: { return gelu_erf_derivative(v); }
     case 3u: { return select(0.0, 1.0, v > 0.0); }
-    case 4u: {
-      let g = 1.0 / (1.0 + exp(-v));
-      return g * (1.0 + v * (1.0 - g));
-    }
+    case 4u: { return silu_derivative(v); }
     default: { return 1.0; }
   }
 }

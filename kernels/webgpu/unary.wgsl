@@ -1,12 +1,11 @@
 // y = op(x), elementwise. x, y: [count]. A thread computes one element.
+// After activations.wgsl.
 override OP: u32;
 
 struct Scalars { count: u32 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> s: Scalars;
-
-const SQRT_2_OVER_PI = 0.7978845608028654;
 
 // A polynomial near 0, where 1 − 2/(1 + e^2|v|) loses digits; some drivers' own tanh overflows.
 fn accurate_tanh(v: f32) -> f32 {
@@ -18,20 +17,6 @@ fn accurate_tanh(v: f32) -> f32 {
   return select(size, -size, v < 0.0);
 }
 
-// ½v·(1 + tanh u) = v·sigmoid(2u), u = √(2/π)·(v + 0.044715v³). Below −10 it is 0; written so that NaN stays.
-fn gelu(v: f32) -> f32 {
-  let w = select(v, -10.0, v < -10.0);
-  return w / (1.0 + exp(-2.0 * SQRT_2_OVER_PI * (w + 0.044715 * w * w * w)));
-}
-
-// erf to 2e-7 absolute. Source: Abramowitz & Stegun 7.1.26.
-fn erf(v: f32) -> f32 {
-  let a = abs(v);
-  let t = 1.0 / (1.0 + 0.3275911 * a);
-  let p = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-  return sign(v) * (1.0 - p * exp(-a * a));
-}
-
 fn apply(v: f32) -> f32 {
   switch OP {
     case 0u: { return -v; }
@@ -41,9 +26,9 @@ fn apply(v: f32) -> f32 {
     case 4u: { return sqrt(v); }
     case 5u: { return 1.0 / sqrt(v); }
     case 6u: { return gelu(v); }
-    case 7u: { return 0.5 * v * (1.0 + erf(v * 0.7071067811865476)); }
-    case 8u: { return select(v, 0.0, v < 0.0); }
-    case 9u: { return v / (1.0 + exp(-v)); }
+    case 7u: { return gelu_erf(v); }
+    case 8u: { return relu(v); }
+    case 9u: { return silu(v); }
     case 10u: { return 1.0 / (1.0 + exp(-v)); }
     case 11u: { return abs(v); }
     case 12u: { return v * v; }

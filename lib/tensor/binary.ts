@@ -8,6 +8,7 @@
  */
 import { BINARY, binary as cpu } from "../../kernels/cpu/binary.ts";
 import { CHUNK } from "../../kernels/cpu/unary.ts";
+import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
 import code from "../../kernels/webgpu/binary.wgsl" with { type: "text" };
 import type { Kernel } from "../device/kernel.ts";
 import { broadcastShapes, formatShape, sameShape, type Shape, size, strides } from "../shape.ts";
@@ -25,7 +26,10 @@ const KERNEL: Kernel = {
     ["count", "chunks", "d1", "d2", "d3", "a0", "a1", "a2", "b0", "b1", "b2"]
       .map((name) => [name, "u32"]),
   ),
-  webgpu: { code, workgroups: ({ count }) => [Math.ceil(count / 256)] },
+  webgpu: {
+    code: activations + code,
+    workgroups: ({ count }) => [Math.ceil(count / 256)],
+  },
   cpu,
 };
 

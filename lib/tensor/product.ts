@@ -8,6 +8,7 @@
 import { matmul as cpu } from "../../kernels/cpu/matmul.ts";
 import { cutMatmul } from "../../kernels/cpu/matmul_cut.ts";
 import { chunkColumns, matmulRows as cpuRows } from "../../kernels/cpu/matmul_rows.ts";
+import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
 import code from "../../kernels/webgpu/matmul.wgsl" with { type: "text" };
 import directCode from "../../kernels/webgpu/matmul_direct.wgsl" with { type: "text" };
 import epilogueCode from "../../kernels/webgpu/matmul_epilogue.wgsl" with { type: "text" };
@@ -29,7 +30,7 @@ const TILED: Kernel = {
   ...BUFFERS,
   scalars: words("m", "n", "k", "batch", "strideA", "strideB", "rows", "columns", "depth"),
   webgpu: {
-    code: epilogueCode + code,
+    code: activations + epilogueCode + code,
     workgroups: ({ m, n, batch }) => [Math.ceil(n / 64), Math.ceil(m / 64), batch],
   },
   cpu,
@@ -40,7 +41,7 @@ const DIRECT: Kernel = {
   ...TILED,
   name: "matmul_direct",
   webgpu: {
-    code: epilogueCode + directCode,
+    code: activations + epilogueCode + directCode,
     workgroups: ({ m, n, batch }) => [Math.ceil(n / 64), Math.ceil(m / 64), batch],
   },
 };
@@ -50,7 +51,7 @@ const ROWS: Kernel = {
   ...BUFFERS,
   scalars: words("n", "k", "columns"),
   webgpu: {
-    code: epilogueCode + rowsCode,
+    code: activations + epilogueCode + rowsCode,
     workgroups: ({ n }, { SLICES }) => [Math.ceil(n * SLICES / 256)],
   },
   cpu: cpuRows,

@@ -4,6 +4,7 @@
  * @module
  */
 import { UNARY, unary as cpu } from "../../kernels/cpu/unary.ts";
+import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
 import code from "../../kernels/webgpu/unary.wgsl" with { type: "text" };
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "./autograd.ts";
@@ -16,7 +17,10 @@ const KERNEL: Kernel = {
   reads: ["x"],
   writes: ["y"],
   scalars: { count: "u32" },
-  webgpu: { code, workgroups: ({ count }) => [Math.ceil(count / 256)] },
+  webgpu: {
+    code: activations + code,
+    workgroups: ({ count }) => [Math.ceil(count / 256)],
+  },
   cpu,
 };
 
