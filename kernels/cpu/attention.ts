@@ -13,6 +13,7 @@ import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import {
   acrossRows,
   BLOCK,
+  chunksOf,
   copyRow,
   definePack,
   definePanel,
@@ -31,7 +32,11 @@ import {
 import { log } from "./math.ts";
 
 export const attention: CpuKernel = {
-  chunks: ({ chunks }) => chunks,
+  chunks: ({ batch, heads, queries, keys }, { HEAD_SIZE }) =>
+    chunksOf(
+      batch * heads * Math.ceil(queries / BLOCK),
+      batch * heads * queries * keys * HEAD_SIZE,
+    ),
   scratchBytes: (_, { HEAD_SIZE }) =>
     4 * (4 * BLOCK * paddedSize(HEAD_SIZE) + (PANEL + 2) * BLOCK) + 512,
   emit(k) {
@@ -49,7 +54,7 @@ export const attention: CpuKernel = {
     const run = defineFunctions(k, width);
     const heads = k.integer("heads");
     const queries = k.integer("queries");
-    const chunks = k.integer("chunks");
+    const chunks = k.chunks;
     const blocks = f.i32(queries.add(BLOCK - 1).divU(BLOCK));
     const headsInAll = f.i32(k.integer("batch").mul(heads));
     const tiles = f.i32(headsInAll.mul(blocks));

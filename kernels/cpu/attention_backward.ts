@@ -12,6 +12,7 @@ import type { FunctionHandle } from "../../lib/device/cpu/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import {
   BLOCK,
+  chunksOf,
   copyRow,
   definePack,
   definePanel,
@@ -33,7 +34,8 @@ import { forVectors } from "./rows.ts";
 const PACKED_BLOCKS = 7;
 
 export const attentionBackward: CpuKernel = {
-  chunks: ({ chunks }) => chunks,
+  chunks: ({ batch, heads, group, queries, keys }, { HEAD_SIZE }) =>
+    chunksOf(batch * heads / group, 3 * batch * heads * queries * keys * HEAD_SIZE),
   scratchBytes: (_, { HEAD_SIZE }) => {
     const width = paddedSize(HEAD_SIZE);
     return 4 * ((PACKED_BLOCKS * BLOCK + PANEL) * width + (2 * BLOCK + 2) * BLOCK) + 512;
@@ -42,7 +44,7 @@ export const attentionBackward: CpuKernel = {
     const { f } = k;
     const tensors = { ...readScalars(k), ...readTensors(k), ...scratch(k) };
     const run = defineFunctions(k);
-    const chunks = k.integer("chunks");
+    const chunks = k.chunks;
     const keyHeads = f.i32(tensors.heads.divU(tensors.group));
     const tiles = f.i32(k.integer("batch").mul(keyHeads));
     f.for(k.chunk, tiles, chunks, (tile) => {

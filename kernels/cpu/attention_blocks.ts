@@ -270,3 +270,11 @@ export function powerOfTwo(f: FunctionBuilder): (x: V128) => V128 {
     return p.addI(shifted.shlI(23)).andNot(x.lt(smallest));
   };
 }
+
+/** Multiply-adds that are worth a chunk of their own: about ten microseconds. */
+const CHUNK_WORK = 1 << 17;
+
+/** Into how many chunks to cut `tiles` pieces of `work` multiply-adds in all. */
+export function chunksOf(tiles: number, work: number): number {
+  return Math.max(1, Math.min(tiles, Math.floor(work / CHUNK_WORK)));
+}

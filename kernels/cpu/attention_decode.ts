@@ -10,7 +10,14 @@
  */
 import { F32, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
-import { acrossRows, forAddresses, LOWEST, powerOfTwo, roundUp } from "./attention_blocks.ts";
+import {
+  acrossRows,
+  chunksOf,
+  forAddresses,
+  LOWEST,
+  powerOfTwo,
+  roundUp,
+} from "./attention_blocks.ts";
 import { maxLane, sumLanes } from "./math.ts";
 
 /** Keys taken at once. */
@@ -19,7 +26,8 @@ const KEYS = 4;
 const COLUMNS = 16;
 
 export const attentionDecode: CpuKernel = {
-  chunks: ({ chunks }) => chunks,
+  chunks: ({ batch, heads, parts, length }, { HEAD_SIZE }) =>
+    chunksOf(batch * heads * parts, 2 * batch * heads * length * HEAD_SIZE),
   scratchBytes: ({ partLength }) => 4 * partLength + 64,
   emit(k) {
     const { f } = k;
@@ -36,7 +44,7 @@ export const attentionDecode: CpuKernel = {
     const zero = f.i32(0);
     f.set(first, first.maxS(zero));
     const tiles = f.i32(k.integer("batch").mul(heads).mul(parts));
-    const chunks = k.integer("chunks");
+    const chunks = k.chunks;
     const scale = f.f32(k.float("scale").mul(Math.LOG2E));
     const rowBytes = f.i32(width.shl(2));
     f.for(k.chunk, tiles, chunks, (tile) => {

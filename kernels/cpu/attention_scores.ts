@@ -7,12 +7,13 @@
  */
 import { V128 } from "../../lib/device/cpu/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
-import { visibleRange } from "./attention_blocks.ts";
+import { chunksOf, visibleRange } from "./attention_blocks.ts";
 import { sumLanes } from "./math.ts";
 import { forVectors } from "./rows.ts";
 
 export const attentionScores: CpuKernel = {
-  chunks: ({ chunks }) => chunks,
+  chunks: ({ batch, heads, queries, keys }, { HEAD_SIZE }) =>
+    chunksOf(batch * heads * queries, batch * heads * queries * keys * HEAD_SIZE),
   emit(k) {
     const { f } = k;
     const D = k.constants.HEAD_SIZE;
@@ -24,7 +25,7 @@ export const attentionScores: CpuKernel = {
       .map((name) => f.i32(k.integer(name).shl(2)));
     const lengths = k.constants.HAS_LENGTHS ? k.pointer("lengths") : undefined;
     const scale = k.float("scale");
-    const chunks = k.integer("chunks");
+    const chunks = k.chunks;
     const rows = f.i32(k.integer("batch").mul(heads).mul(queries));
     f.for(k.chunk, rows, chunks, (row) => {
       const i = f.i32(row.remU(queries));

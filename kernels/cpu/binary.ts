@@ -65,7 +65,7 @@ function emitRows(k: KernelBuilder, op: Vector): void {
   const [aStep, bStep] = [k.constants.A_STEP, k.constants.B_STEP];
   const at = (base: I32, i0: I32, i1: I32, i2: I32, s0: I32, s1: I32, s2: I32) =>
     f.i32(base.add(i0.mul(s0).add(i1.mul(s1)).add(i2.mul(s2)).shl(2)));
-  f.for(k.chunk, rows, k.integer("chunks"), (row) => {
+  f.for(k.chunk, rows, k.chunks, (row) => {
     const i2 = f.i32(row.remU(d2));
     const outer = f.i32(row.divU(d2));
     const i1 = f.i32(outer.remU(d1));

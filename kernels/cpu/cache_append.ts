@@ -15,9 +15,10 @@ export const cacheAppend: CpuKernel = {
     const { f } = k;
     const [packed, keys, values] = ["packed", "keys", "values"].map((name) => k.pointer(name));
     const first = f.i32(k.pointer("position").loadI32());
-    const names = ["rows", "time", "stride", "offset", "width", "length", "chunks"];
-    const [rows, time, stride, offset, width, length, chunks] = names
+    const names = ["rows", "time", "stride", "offset", "width", "length"];
+    const [rows, time, stride, offset, width, length] = names
       .map((name) => k.integer(name));
+    const { chunks } = k;
     f.for(k.chunk, rows, chunks, (row) => {
       const place = f.i32(first.add(row.remU(time)));
       f.if(place.ltU(length), () => {

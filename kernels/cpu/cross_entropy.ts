@@ -107,7 +107,7 @@ function rowsOf(k: KernelBuilder) {
   const { f } = k;
   const [logits, targets] = [k.pointer("logits"), k.pointer("targets")];
   const [rows, width, ignore] = ["rows", "width", "ignore"].map((name) => k.integer(name));
-  const each = k.integer("chunks");
+  const each = k.chunks;
   const forRows = (body: (row: I32, logits: I32, target: I32) => void) => {
     f.for(k.chunk, rows, each, (row) => {
       const target = f.i32(targets.add(row.shl(2)).loadI32());

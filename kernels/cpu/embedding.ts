@@ -23,7 +23,7 @@ export const embedding: CpuKernel = {
       .map((name) => k.integer(name));
     const positions = k.pointer("positions");
     const first = f.i32(k.constants.OFFSET ? k.pointer("offset").loadI32() : 0);
-    const chunks = k.integer("chunks");
+    const chunks = k.chunks;
     f.for(k.chunk, count, chunks, (i) => {
       const id = clampedId(k, ids, i, rows);
       const from = f.i32(table.add(id.mul(width).shl(2)));
@@ -77,7 +77,7 @@ export const positionsBackward: CpuKernel = {
     const [dy, table] = ["dy", "table"].map((name) => k.pointer(name));
     const [places, time, count, width] = ["places", "time", "count", "width"]
       .map((name) => k.integer(name));
-    const chunks = k.integer("chunks");
+    const chunks = k.chunks;
     const rowBytes = f.i32(width.shl(2));
     f.for(k.chunk, places, chunks, (place) => {
       const to = f.i32(table.add(place.mul(rowBytes)));

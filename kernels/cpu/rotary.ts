@@ -37,7 +37,7 @@ export const rotary: CpuKernel = {
       store(to, f.nmadd(v, s, u.mul(cos)));
       store(to.add(halfBytes), f.madd(u, s, v.mul(cos)));
     };
-    f.for(k.chunk, rows, k.integer("chunks"), (row) => {
+    f.for(k.chunk, rows, k.chunks, (row) => {
       const angles = f.i32(row.remU(time).add(first).mul(halfBytes));
       const c = f.i32(cosine.add(angles));
       const d = f.i32(sine.add(angles));

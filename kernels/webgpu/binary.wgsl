@@ -6,7 +6,7 @@ override A_STEP: u32;
 override B_STEP: u32;
 
 struct Scalars {
-  count: u32, chunks: u32, d1: u32, d2: u32, d3: u32,
+  count: u32, d1: u32, d2: u32, d3: u32,
   a0: u32, a1: u32, a2: u32, b0: u32, b1: u32, b2: u32,
 }
 @group(0) @binding(0) var<storage, read> a: array<f32>;

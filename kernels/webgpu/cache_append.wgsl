@@ -1,6 +1,6 @@
 // keys[b, position + t] and values[b, position + t] ← the columns of packed[b, t] from offset on; rows beyond S are left out.
 // packed: [B, time, stride]; keys, values: [B, length, width]; position: [1]. A thread copies one element of each.
-struct Scalars { rows: u32, time: u32, stride: u32, offset: u32, width: u32, length: u32, chunks: u32 }
+struct Scalars { rows: u32, time: u32, stride: u32, offset: u32, width: u32, length: u32 }
 @group(0) @binding(0) var<storage, read> packed: array<f32>;
 @group(0) @binding(1) var<storage, read> position: array<i32>;
 @group(0) @binding(2) var<storage, read_write> keys: array<f32>;

@@ -1,6 +1,6 @@
 // Row i of logits [rows, V]: logSum = ln Σ exp(logits), loss = logSum − logits[target], or 0 where the target is ignored or out of range.
 // A workgroup computes one row; sums are float32, 256 partial ones and a tree.
-struct Scalars { rows: u32, width: u32, ignore: i32, chunks: u32 }
+struct Scalars { rows: u32, width: u32, ignore: i32 }
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> targets: array<i32>;
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;

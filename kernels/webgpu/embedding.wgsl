@@ -3,7 +3,7 @@
 override POSITIONS: u32;
 override OFFSET: u32;
 
-struct Scalars { rows: u32, width: u32, count: u32, time: u32, chunks: u32 }
+struct Scalars { rows: u32, width: u32, count: u32, time: u32 }
 @group(0) @binding(0) var<storage, read> table: array<f32>;
 @group(0) @binding(1) var<storage, read> ids: array<i32>;
 @group(0) @binding(2) var<storage, read> positions: array<f32>;

@@ -3,7 +3,7 @@
 // A thread computes one pair of a head, or one pair of columns to copy.
 override OFFSET: u32;
 
-struct Scalars { rows: u32, time: u32, width: u32, heads: u32, half: u32, chunks: u32, direction: f32 }
+struct Scalars { rows: u32, time: u32, width: u32, heads: u32, half: u32, direction: f32 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> cosine: array<f32>;
 @group(0) @binding(2) var<storage, read> sine: array<f32>;

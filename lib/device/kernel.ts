@@ -2,7 +2,7 @@
  * What a kernel is: one operation's WGSL and CPU form behind one list of buffers, scalars and constants.
  *
  * Buffers are bound in the order reads, updates, writes; scalars follow as one block of 32-bit words. On WebGPU that is
- * bindings 0, 1, … and a uniform struct at the next binding; on the CPU a block of pointers and words whose address the
+ * bindings 0, 1, … and a uniform struct at the next binding; on the CPU a block of pointers and words, the number of chunks behind them, whose address the
  * kernel gets. Constants are known when a kernel is built: `override` constants in WGSL, plain numbers while the CPU
  * kernel is emitted. Which kernels there are is left to lib/tensor.
  *
@@ -99,6 +99,15 @@ export class KernelBuilder {
   /** The chunk to compute, 0 … chunks − 1. */
   get chunk(): I32 {
     return this.f.i32Parameter(1);
+  }
+  /** How many chunks the work is cut into. */
+  get chunks(): I32 {
+    const { kernel } = this;
+    const index = bufferNames(kernel).length + Object.keys(kernel.scalars).length;
+    return this.#once(
+      "chunks of the launch",
+      () => this.f.i32(this.#block.loadI32(4 * index)),
+    ) as I32;
   }
   /** The address of this thread's scratch memory, aligned to 64 bytes. */
   get scratch(): I32 {

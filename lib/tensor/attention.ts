@@ -18,7 +18,6 @@ import type { Kernel, Scalars } from "../device/kernel.ts";
 import {
   type AttentionLayout,
   type AttentionMask,
-  chunksOf,
   LAYOUT_SCALARS,
   packedLayout,
   separateLayout,
@@ -34,7 +33,7 @@ const KERNEL: Kernel = {
   name: "attention",
   reads: ["q", "k", "v", "lengths"],
   writes: ["output", "logSum"],
-  scalars: { ...LAYOUT_SCALARS, chunks: "i32" },
+  scalars: LAYOUT_SCALARS,
   webgpu: { code: tilesCode + code, workgroups: queryTiles },
   cpu,
 };
@@ -44,7 +43,7 @@ const BACKWARD: Kernel = {
   name: "attention_backward",
   reads: ["q", "k", "v", "lengths", "output", "gradient", "logSum"],
   writes: ["dq", "dk", "dv"],
-  scalars: { ...LAYOUT_SCALARS, chunks: "i32" },
+  scalars: LAYOUT_SCALARS,
   cpu: cpuBackward,
 };
 
@@ -154,13 +153,6 @@ interface Outputs {
   readonly logSum: Tensor;
 }
 
-/** The queries of one head in a block of the CPU kernel. */
-const CPU_QUERIES = 64;
-
-function work({ batch, heads, queries, keys, headSize }: AttentionLayout): number {
-  return batch * heads * queries * keys * headSize;
-}
-
 function constants(layout: AttentionLayout, lengths: Tensor | undefined) {
   return { HEAD_SIZE: layout.headSize, HAS_LENGTHS: lengths ? 1 : 0 };
 }
@@ -170,10 +162,8 @@ function forward(inputs: Inputs, layout: AttentionLayout): Outputs {
   const { device } = inputs.q;
   const output = empty([batch, queries, heads * headSize], "f32", device);
   const logSum = empty([batch, heads, queries], "f32", device);
-  const tiles = batch * heads * Math.ceil(queries / CPU_QUERIES);
-  const scalars = { ...layout.scalars, chunks: chunksOf(tiles, work(layout)) };
   const buffers = { ...inputs, output, logSum };
-  launch(KERNEL, buffers, scalars, constants(layout, inputs.lengths));
+  launch(KERNEL, buffers, layout.scalars, constants(layout, inputs.lengths));
   return { output, logSum };
 }
 
@@ -183,9 +173,7 @@ function backward(
   layout: AttentionLayout,
 ): void {
   if (inputs.q.device.kind === "webgpu") return backwardInTwo(inputs, gradients, layout);
-  const keyHeads = layout.batch * layout.heads / layout.group;
-  const scalars = { ...layout.scalars, chunks: chunksOf(keyHeads, 3 * work(layout)) };
-  launch(BACKWARD, { ...inputs, ...gradients }, scalars, constants(layout, inputs.lengths));
+  launch(BACKWARD, { ...inputs, ...gradients }, layout.scalars, constants(layout, inputs.lengths));
 }
 
 function backwardInTwo(

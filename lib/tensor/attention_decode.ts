@@ -12,7 +12,7 @@ import combineCode from "../../kernels/webgpu/attention_combine.wgsl" with { typ
 import code from "../../kernels/webgpu/attention_decode.wgsl" with { type: "text" };
 import appendCode from "../../kernels/webgpu/cache_append.wgsl" with { type: "text" };
 import type { Kernel } from "../device/kernel.ts";
-import { checkHeads, chunksOf } from "./attention_layout.ts";
+import { checkHeads } from "./attention_layout.ts";
 import { launch } from "./launch.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
@@ -28,7 +28,6 @@ const APPEND: Kernel = {
     offset: "u32",
     width: "u32",
     length: "u32",
-    chunks: "u32",
   },
   webgpu: { code: appendCode, workgroups: ({ rows, width }) => [Math.ceil(rows * width / 256)] },
   cpu: cpuAppend,
@@ -49,7 +48,6 @@ const DECODE: Kernel = {
     length: "u32",
     window: "u32",
     scale: "f32",
-    chunks: "u32",
   },
   webgpu: { code, workgroups: ({ batch, heads, parts }) => [batch * heads * parts] },
   cpu,
@@ -103,8 +101,7 @@ export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tens
   }
   const offset = stride - 2 * width;
   const rows = batch * time;
-  const chunks = cpuAppend.chunks({ rows, width }, {});
-  const scalars = { rows, time, stride, offset, width, length, chunks };
+  const scalars = { rows, time, stride, offset, width, length };
   launch(APPEND, { packed, position, keys, values }, scalars);
 }
 
@@ -137,10 +134,9 @@ export function attentionDecode(
   const rows = batch * heads;
   const partLength = length > 2 * PART ? PART : length;
   const parts = Math.ceil(length / partLength);
-  const chunks = chunksOf(rows * parts, 2 * rows * length * size);
   const group = heads / keyValueHeads;
   const sizes = { batch, heads, group, parts, partLength, stride, width, length };
-  const scalars = { ...sizes, window, scale, chunks };
+  const scalars = { ...sizes, window, scale };
   const { device } = packed;
   const output = empty([batch, 1, heads * size], "f32", device);
   const buffers = { packed, ...cache, position };

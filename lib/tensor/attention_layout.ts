@@ -175,11 +175,3 @@ function layout(
   };
   return { batch, heads, group, queries, keys, headSize, scalars };
 }
-
-/** Multiply-adds that are worth a chunk of their own: about ten microseconds. */
-const CHUNK_WORK = 1 << 17;
-
-/** Into how many chunks the CPU cuts `tiles` pieces of `work` multiply-adds in all. */
-export function chunksOf(tiles: number, work: number): number {
-  return Math.max(1, Math.min(tiles, Math.floor(work / CHUNK_WORK)));
-}

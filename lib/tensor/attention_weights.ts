@@ -11,7 +11,6 @@ import type { Kernel } from "../device/kernel.ts";
 import type { AttentionOptions, SelfAttentionOptions } from "./attention.ts";
 import {
   type AttentionLayout,
-  chunksOf,
   LAYOUT_SCALARS,
   packedLayout,
   separateLayout,
@@ -24,7 +23,7 @@ const KERNEL: Kernel = {
   name: "attention_scores",
   reads: ["q", "k", "lengths"],
   writes: ["scores"],
-  scalars: { ...LAYOUT_SCALARS, chunks: "i32" },
+  scalars: LAYOUT_SCALARS,
   webgpu: {
     code,
     workgroups: ({ batch, heads, queries, keys }) => [
@@ -66,9 +65,7 @@ export function selfAttentionWeights(qkv: Tensor, options: SelfAttentionOptions)
 function weights(q: Tensor, k: Tensor, layout: AttentionLayout, lengths?: Tensor): Tensor {
   const { batch, heads, queries, keys, headSize } = layout;
   const scores = empty([batch, heads, queries, keys], "f32", q.device);
-  const rows = batch * heads * queries;
-  const scalars = { ...layout.scalars, chunks: chunksOf(rows, rows * keys * headSize) };
   const constants = { HEAD_SIZE: headSize, HAS_LENGTHS: lengths ? 1 : 0 };
-  launch(KERNEL, { q, k, lengths, scores }, scalars, constants);
+  launch(KERNEL, { q, k, lengths, scores }, layout.scalars, constants);
   return softmax(scores);
 }

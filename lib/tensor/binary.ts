@@ -7,7 +7,6 @@
  * @module
  */
 import { BINARY, binary as cpu } from "../../kernels/cpu/binary.ts";
-import { CHUNK } from "../../kernels/cpu/unary.ts";
 import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
 import code from "../../kernels/webgpu/binary.wgsl" with { type: "text" };
 import type { Kernel } from "../device/kernel.ts";
@@ -23,7 +22,7 @@ const KERNEL: Kernel = {
   reads: ["a", "b"],
   writes: ["c"],
   scalars: Object.fromEntries(
-    ["count", "chunks", "d1", "d2", "d3", "a0", "a1", "a2", "b0", "b1", "b2"]
+    ["count", "d1", "d2", "d3", "a0", "a1", "a2", "b0", "b1", "b2"]
       .map((name) => [name, "u32"]),
   ),
   webgpu: {
@@ -56,7 +55,6 @@ export function binary(operation: string, a: Tensor, b: Tensor): Tensor {
   const [x0, x1, x2, x3] = axes;
   const scalars = {
     count: c.size,
-    chunks: Math.min(c.size / x3.length, Math.ceil(c.size / CHUNK)),
     ...{ d1: x1.length, d2: x2.length, d3: x3.length },
     ...{ a0: x0.a, a1: x1.a, a2: x2.a, b0: x0.b, b1: x1.b, b2: x2.b },
   };

@@ -15,7 +15,7 @@ import { consume } from "./copy.ts";
 import { expectType, launch } from "./launch.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
-const ROW_SCALARS = { rows: "u32", width: "u32", ignore: "i32", chunks: "u32" } as const;
+const ROW_SCALARS = { rows: "u32", width: "u32", ignore: "i32" } as const;
 
 const ROWS: Kernel = {
   name: "cross_entropy",
@@ -107,8 +107,7 @@ function rowLosses(logits: Tensor, targets: Tensor, { ignore = -100 }: CrossEntr
   }
   const loss = empty([rows], "f32", logits.device);
   const logSum = empty([rows], "f32", logits.device);
-  const chunks = cpu.crossEntropy.chunks({ rows, width }, {});
-  const scalars = { rows, width, ignore, chunks };
+  const scalars = { rows, width, ignore };
   launch(ROWS, { logits, targets, loss, logSum }, scalars);
   return { loss, logSum, scalars };
 }

@@ -17,7 +17,7 @@ const KERNEL: Kernel = {
   name: "embedding",
   reads: ["table", "ids", "positions", "offset"],
   writes: ["y"],
-  scalars: { rows: "u32", width: "u32", count: "u32", time: "u32", chunks: "u32" },
+  scalars: { rows: "u32", width: "u32", count: "u32", time: "u32" },
   webgpu: { code, workgroups: ({ count, width }) => [Math.ceil(count * width / 256)] },
   cpu: cpu.embedding,
 };
@@ -45,7 +45,7 @@ const POSITIONS_BACKWARD: Kernel = {
   name: "positions_backward",
   reads: ["dy"],
   writes: ["table"],
-  scalars: { places: "u32", time: "u32", count: "u32", width: "u32", chunks: "u32" },
+  scalars: { places: "u32", time: "u32", count: "u32", width: "u32" },
   webgpu: {
     code: positionsCode,
     workgroups: ({ places, width }) => [Math.ceil(places * width / 256)],
@@ -83,10 +83,9 @@ export function embedding(table: Tensor, ids: Tensor, options: EmbeddingOptions 
   }
   const y = empty([...ids.shape, width], "f32", table.device);
   const sizes = { rows, width, count: ids.size };
-  const chunks = cpu.embedding.chunks(sizes, {});
   const constants = { POSITIONS: positions ? 1 : 0, OFFSET: offset ? 1 : 0 };
   const buffers = { table, ids, positions, offset: positions && offset, y };
-  launch(KERNEL, buffers, { ...sizes, time, chunks }, constants);
+  launch(KERNEL, buffers, { ...sizes, time }, constants);
   const learned = isTracked(positions) && !offset;
   const backward = (dy: Tensor, [gathered]: readonly (Tensor | undefined)[]) => [
     tableGradient(dy, ids, table, gathered),
@@ -113,8 +112,7 @@ function tableGradient(
 function positionsGradient(dy: Tensor, positions: Tensor, time: number): Tensor {
   const [places, width] = positions.shape;
   const table = empty(positions.shape, "f32", dy.device);
-  const chunks = cpu.positionsBackward.chunks({ places, width }, {});
-  const scalars = { places, time, count: dy.size / width, width, chunks };
+  const scalars = { places, time, count: dy.size / width, width };
   launch(POSITIONS_BACKWARD, { dy, table }, scalars);
   return table;
 }

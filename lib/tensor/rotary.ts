@@ -22,7 +22,6 @@ const KERNEL: Kernel = {
     width: "u32",
     heads: "u32",
     half: "u32",
-    chunks: "u32",
     direction: "f32",
   },
   webgpu: { code, workgroups: ({ rows, width }) => [Math.ceil(rows * width / 2 / 256)] },
@@ -63,9 +62,8 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   const turn = (input: Tensor, direction: 1 | -1) => {
     const y = empty(x.shape, "f32", x.device);
     const scalars = { rows, time, width, heads, half: headSize / 2, direction };
-    const chunks = cpu.chunks({ rows, width }, {});
     const constants = { OFFSET: position ? 1 : 0 };
-    launch(KERNEL, { x: input, ...tables, position, y }, { ...scalars, chunks }, constants);
+    launch(KERNEL, { x: input, ...tables, position, y }, scalars, constants);
     return y;
   };
   return differentiable(turn(x, 1), [x], (dy) => [turn(dy, -1)]);

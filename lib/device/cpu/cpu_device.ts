@@ -170,10 +170,12 @@ export class CpuDevice implements Device {
     }
     this.#reserveScratch(cpu.scratchBytes?.(scalars, constants) ?? 0);
     const scalarWords = encodeScalars(kernel, scalars);
-    const words = new Uint32Array(buffers.length + scalarWords.length);
+    const chunks = cpu.chunks(scalars, constants);
+    const words = new Uint32Array(buffers.length + scalarWords.length + 1);
     buffers.forEach((buffer, i) => words[i] = buffer ? pointerOf(buffer) : 0);
     words.set(scalarWords, buffers.length);
-    return { slot: this.#slot(kernel, constants), words, chunks: cpu.chunks(scalars, constants) };
+    words[words.length - 1] = chunks;
+    return { slot: this.#slot(kernel, constants), words, chunks };
   }
 
   #slot(kernel: Kernel, constants: Constants): number {
