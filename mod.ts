@@ -167,7 +167,12 @@ export {
   type ScheduleOptions,
   warmupDecay,
 } from "./lib/optim/schedules.ts";
-export { type BatchSource, Trainer, type TrainerOptions } from "./lib/train/trainer.ts";
+export {
+  type BatchSource,
+  type MemoryReport,
+  Trainer,
+  type TrainerOptions,
+} from "./lib/train/trainer.ts";
 export type { StepFigures } from "./lib/train/figures.ts";
 export { PRESETS, type TrainSettings } from "./lib/train/presets.ts";
 export {

@@ -69,8 +69,8 @@ export interface Device {
   load(launches: readonly Launch<Range>[]): LoadedProgram;
   /** Resolves when everything launched so far has run; rejects with the first error that a launch caused. */
   finish(): Promise<void>;
-  /** Memory in use, in bytes, and the most there has been. */
-  memory(): { used: number; peak: number };
+  /** Memory in use, in bytes, the most there has been, and what of it is the kernels' scratch memory. */
+  memory(): { used: number; peak: number; scratch: number };
   /** Ends threads and gives memory back; the device is of no use afterwards. */
   close(): void;
 }

@@ -58,6 +58,12 @@ export abstract class Optimiser {
     return new Map([...this.state()].map(([name, flat]) => [name, new Map(cut(flat))]));
   }
 
+  /** Bytes of the parameters' buffer, of the gradients', and of the state's. */
+  bytes(): { parameters: number; gradients: number; state: number } {
+    const state = [...this.state().values()].reduce((sum, { size }) => sum + 4 * size, 0);
+    return { parameters: 4 * this.flat.size, gradients: 4 * this.flat.size, state };
+  }
+
   /** Continues from a saved step; the tensors of `state()` are written by the caller. RangeError for no whole number. */
   restore(step: number): void {
     if (!Number.isSafeInteger(step) || step < 0) {

@@ -36,6 +36,22 @@ export interface TrainerOptions {
   seed?: number;
 }
 
+/** Bytes on the device that training takes. */
+export interface MemoryReport {
+  /** The parameters, each begun at a multiple of 256 bytes. */
+  readonly parameters: number;
+  /** A gradient for each parameter. */
+  readonly gradients: number;
+  /** What the optimiser keeps: two moments a parameter for AdamW. */
+  readonly optimiser: number;
+  /** The memory that a step's intermediate results share, activations above all; 0 before the first step. */
+  readonly activations: number;
+  /** The same for the evaluation's program; 0 before the first evaluation. */
+  readonly evaluation: number;
+  /** Working memory of the device's kernels, all threads' together; it grows to what the largest launch so far needs. */
+  readonly scratch: number;
+}
+
 /** Most steps between two reads of their figures. */
 const RING = 256;
 
@@ -86,6 +102,19 @@ export class Trainer {
   /** Launches and memory of the step's program; undefined before the first step. */
   get report(): ProgramReport | undefined {
     return this.#program.report;
+  }
+
+  /** What the device's memory is used for. A batch's ids and the figures, some kilobytes, are left out. */
+  memoryReport(): MemoryReport {
+    const { parameters, gradients, state } = this.optimiser.bytes();
+    return {
+      parameters,
+      gradients,
+      optimiser: state,
+      activations: this.report?.bytes ?? 0,
+      evaluation: this.#evaluation?.loss.report?.bytes ?? 0,
+      scratch: this.model.parameters()[0].device.memory().scratch,
+    };
   }
 
   /** True when `figures` must be read before the next step. */

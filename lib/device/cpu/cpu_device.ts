@@ -114,8 +114,9 @@ export class CpuDevice implements Device {
   finish(): Promise<void> {
     return Promise.resolve();
   }
-  memory(): { used: number; peak: number } {
-    return { used: this.#heap.used, peak: this.#heap.peak };
+  memory(): { used: number; peak: number; scratch: number } {
+    const scratch = this.#scratch?.bytes ?? 0;
+    return { used: this.#heap.used, peak: this.#heap.peak, scratch };
   }
   close(): void {
     this.#store(CONTROL.stop, 1);

@@ -178,8 +178,8 @@ export class WebGpuDevice implements Device {
     await this.gpu.queue.onSubmittedWorkDone();
     this.#throwError();
   }
-  memory(): { used: number; peak: number } {
-    return { used: this.#used, peak: this.#peak };
+  memory(): { used: number; peak: number; scratch: number } {
+    return { used: this.#used, peak: this.#peak, scratch: 0 };
   }
   close(): void {
     this.gpu.destroy();

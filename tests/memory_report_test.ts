@@ -1,0 +1,73 @@
+/**
+ * The memory report against numbers computed by hand, and against what the device has given out.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { GPT } from "../lib/nn/gpt.ts";
+import { AdamW } from "../lib/optim/adamw.ts";
+import { SGD } from "../lib/optim/sgd.ts";
+import { add, mul } from "../lib/tensor/binary.ts";
+import { compile } from "../lib/tensor/compile.ts";
+import { exp } from "../lib/tensor/unary.ts";
+import { type Tensor, zeros } from "../lib/tensor/tensor.ts";
+import { Trainer } from "../lib/train/trainer.ts";
+import { forEachDevice } from "./devices.ts";
+
+const shape = { vocabSize: 29, contextLength: 16, layers: 1, heads: 2, width: 32 };
+const ids = Int32Array.from({ length: 64 }, (_, i) => i % 29);
+const batches = { next: () => ({ inputs: ids, targets: ids }) };
+
+/** Of that model, in numbers: each parameter filled up to a multiple of 64. */
+const PARAMETERS = [
+  29 * 32 + 32, // tokens: 928 become 960
+  16 * 32, // positions
+  ...[64, 64, 32 * 96, 128, 32 * 32, 64], // norm, query-key-value, projection
+  ...[64, 64, 32 * 128, 128, 128 * 32, 64], // norm, up, down
+  ...[64, 64], // the final norm
+].reduce((sum, size) => sum + size);
+
+forEachDevice("parameters, gradients and moments are reported in bytes", async (device) => {
+  const model = new GPT(shape);
+  const before = device.memory().used;
+  const optimiser = new AdamW(model.parameters());
+  const trainer = new Trainer(model, optimiser, { batchSize: 4, schedule: () => 1e-3 });
+  const { parameters, gradients, optimiser: moments, activations } = trainer.memoryReport();
+  assert.deepEqual([parameters, gradients, moments], [4, 4, 8].map((n) => n * PARAMETERS));
+  assert.equal(activations, 0, "nothing has run");
+  // The parameters' old places are given back, so what is new is one buffer for each of gradient, m and v, and some kilobytes.
+  const grown = device.memory().used - before;
+  assert.ok(grown >= gradients + moments && grown < gradients + moments + 20_000, `${grown}`);
+  trainer.step(batches);
+  await trainer.figures();
+  const report = trainer.memoryReport();
+  assert.equal(report.activations, trainer.report!.bytes);
+  assert.equal(report.evaluation, 0);
+  // The logits [64, 29] and a block's inner values [64, 128] must be there at least.
+  assert.ok(report.activations > 4 * 64 * (29 + 128));
+  assert.equal(report.scratch > 0, device.kind === "cpu");
+  await trainer.evaluate(batches, 1);
+  assert.ok(trainer.memoryReport().evaluation > 4 * 64 * 29);
+});
+
+forEachDevice("plain SGD's state is one velocity a parameter", () => {
+  const model = new GPT(shape);
+  const trainer = new Trainer(model, new SGD(model.parameters()), {
+    batchSize: 1,
+    schedule: () => 1,
+  });
+  assert.equal(trainer.memoryReport().optimiser, 4 * PARAMETERS);
+});
+
+forEachDevice("a program's memory is that of the values that live at once", () => {
+  // x² and eˣ meet in the sum, whose value is the result: 1,000 floats fill 4,096 bytes, and a launch's result never lies on its inputs.
+  const program = compile((x: Tensor) => add(mul(x, x), exp(x)));
+  program(zeros([1000]));
+  assert.equal(program.report!.bytes, 3 * 4096);
+  assert.equal(program.report!.bytesUnshared, 3 * 4096);
+  // Of a chain's values two live at a time, and the result has a place of its own.
+  const chain = compile((x: Tensor) => exp(exp(exp(exp(exp(x))))));
+  chain(zeros([1000]));
+  assert.equal(chain.report!.bytes, 3 * 4096);
+  assert.equal(chain.report!.bytesUnshared, 5 * 4096);
+});
