@@ -173,6 +173,13 @@ export {
   Trainer,
   type TrainerOptions,
 } from "./lib/train/trainer.ts";
+export {
+  DivergenceError,
+  type LoggedFigures,
+  type LoopOptions,
+  type TrainingEvent,
+  trainingLoop,
+} from "./lib/train/loop.ts";
 export type { StepFigures } from "./lib/train/figures.ts";
 export { PRESETS, type TrainSettings } from "./lib/train/presets.ts";
 export {

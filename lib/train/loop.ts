@@ -1,0 +1,167 @@
+/**
+ * The training loop: steps, and between them whatever is due, as a stream of events.
+ *
+ * It trains, measures and looks after divergence; what an event leads to (a log line, a checkpoint, a sample) is left to its reader, who is
+ * waited for.
+ *
+ * @module
+ */
+import type { StepFigures } from "./figures.ts";
+import type { BatchSource, Trainer } from "./trainer.ts";
+
+/** How far to train, and how often what is due, in steps; 0 is never. */
+export interface LoopOptions {
+  /** Updates in all, those of a resumed run's past among them. */
+  steps: number;
+  /** Steps between events of kind `figures`. Default 10. */
+  logEvery?: number;
+  /** Batches to measure on, from the first one each time. Default: none are measured. */
+  heldOut?: BatchSource & { state: number };
+  /** Steps between events of kind `validation`. Default 250. */
+  evalEvery?: number;
+  /** Batches in an evaluation; the one after the last step takes 200 if that is more. Default 20. */
+  evalBatches?: number;
+  /** Steps between events of kind `sample`. Default 0. */
+  sampleEvery?: number;
+  /** Steps between events of kind `checkpoint`. Default 0. */
+  checkpointEvery?: number;
+  /** Ends the loop after the step that runs. */
+  signal?: AbortSignal;
+}
+
+/** Something that happened, or is due, after `step` updates. */
+export type TrainingEvent =
+  /** An update was made. */
+  | { readonly kind: "step"; readonly step: number }
+  /** What the last update came to; the speed is the mean since the last event of this kind, without all that is not training. */
+  | LoggedFigures
+  /** The mean loss on held-out batches, in nats a token. */
+  | { readonly kind: "validation"; readonly step: number; readonly validationLoss: number }
+  /** A sample is due. */
+  | { readonly kind: "sample"; readonly step: number }
+  /** A checkpoint is due; all figures so far are finite. */
+  | { readonly kind: "checkpoint"; readonly step: number };
+
+/** The figures of the last update. */
+export interface LoggedFigures extends StepFigures {
+  /** What tells it from other events. */
+  readonly kind: "figures";
+  /** Updates done. */
+  readonly step: number;
+  /** The rate of that update. */
+  readonly learningRate: number;
+  /** Training speed. */
+  readonly tokensPerSecond: number;
+}
+
+/** The loss or the gradient became NaN or infinite: nothing learnt since the last checkpoint is of use. */
+export class DivergenceError extends Error {
+  /** The message names the figure and its step. */
+  override name = "DivergenceError";
+}
+
+/** Batches in the evaluation after the last step, at least. */
+const FINAL_BATCHES = 200;
+/** Milliseconds after which the loop lets timers and signals through. */
+const BREATH = 100;
+
+/**
+ * Trains until `steps` updates are done or the signal aborts, and tells of what happens and what is due.
+ *
+ * A checkpoint is not announced for the last step: save when the loop has ended. Throws a `DivergenceError` when a step's loss or gradient norm is
+ * no longer finite, at the latest before the next checkpoint.
+ *
+ * ```ts
+ * import { AdamW, GPT, openDevice, Trainer, trainingLoop } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
+ * const optimiser = new AdamW(model.parameters());
+ * const trainer = new Trainer(model, optimiser, { batchSize: 2, schedule: () => 1e-2 });
+ * const batch = { inputs: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7), targets: Int32Array.of(1, 2, 3, 4, 5, 6, 7, 0) };
+ * for await (const event of trainingLoop(trainer, { next: () => batch }, { steps: 50 })) {
+ *   if (event.kind === "figures") console.log(event.step, event.loss);
+ * }
+ * device.close();
+ * ```
+ */
+export async function* trainingLoop(
+  trainer: Trainer,
+  batches: BatchSource,
+  options: LoopOptions,
+): AsyncGenerator<TrainingEvent, void, void> {
+  const { steps, logEvery = 10, evalEvery = 250, evalBatches = 20, signal } = options;
+  const { heldOut, sampleEvery = 0, checkpointEvery = 0 } = options;
+  const watch = new Stopwatch(trainer);
+  const due = (every: number) => every > 0 && trainer.stepsDone % every === 0;
+  const validation = async (held: BatchSource & { state: number }, count: number) => {
+    held.state = 0;
+    const validationLoss = await trainer.evaluate(held, count);
+    return { kind: "validation", step: trainer.stepsDone, validationLoss } as const;
+  };
+  let rested = performance.now();
+  while (trainer.stepsDone < steps && !signal?.aborted) {
+    watch.step(batches);
+    const step = trainer.stepsDone;
+    const last = step === steps;
+    yield { kind: "step", step };
+    const checkpoint = due(checkpointEvery) && !last;
+    if (due(logEvery) || trainer.figuresDue || step === 1 || last || checkpoint) {
+      const figures = await watch.figures();
+      if (logEvery > 0) yield figures;
+    }
+    if (heldOut && due(evalEvery) && !last) yield await validation(heldOut, evalBatches);
+    if (due(sampleEvery)) yield { kind: "sample", step };
+    if (checkpoint) yield { kind: "checkpoint", step };
+    if (performance.now() - rested > BREATH) {
+      await new Promise((resolve) => setTimeout(resolve)); // lets Ctrl-C through
+      rested = performance.now();
+    }
+  }
+  if (watch.unread > 0) { // interrupted
+    const figures = await watch.figures();
+    if (logEvery > 0) yield figures;
+  }
+  if (heldOut && !signal?.aborted) {
+    yield await validation(heldOut, Math.max(FINAL_BATCHES, evalBatches));
+  }
+}
+
+/** Makes updates and reads their figures, timing both. */
+class Stopwatch {
+  /** Updates whose figures were not read. */
+  unread = 0;
+  #milliseconds = 0;
+
+  constructor(readonly trainer: Trainer) {}
+
+  step(batches: BatchSource): void {
+    const before = performance.now();
+    this.trainer.step(batches);
+    this.#milliseconds += performance.now() - before;
+    this.unread++;
+  }
+
+  /** The last update's figures; DivergenceError where one since the last call is not finite. */
+  async figures(): Promise<LoggedFigures> {
+    const { options, stepsDone: step } = this.trainer;
+    const before = performance.now();
+    const figures = await this.trainer.figures();
+    this.#milliseconds += performance.now() - before;
+    expectFinite(figures, step - figures.length + 1);
+    const tokens = this.unread * options.batchSize * options.contextLength * options.accumulate;
+    const tokensPerSecond = Math.round(tokens / this.#milliseconds * 1000);
+    this.unread = this.#milliseconds = 0;
+    const learningRate = options.schedule(step - 1);
+    return { kind: "figures", step, ...figures.at(-1)!, learningRate, tokensPerSecond };
+  }
+}
+
+function expectFinite(figures: readonly StepFigures[], firstStep: number): void {
+  figures.forEach(({ loss, gradientNorm }, i) => {
+    if (Number.isFinite(loss + gradientNorm)) return;
+    const what = Number.isFinite(loss)
+      ? `gradient norm became ${gradientNorm}`
+      : `loss became ${loss}`;
+    throw new DivergenceError(`the ${what} at step ${firstStep + i}`);
+  });
+}

@@ -1,0 +1,68 @@
+/** The training loop: which events come at which step, and what ends it. */
+import assert from "node:assert/strict";
+import {
+  AdamW,
+  DivergenceError,
+  GPT,
+  type LoopOptions,
+  openDevice,
+  Trainer,
+  trainingLoop,
+} from "../mod.ts";
+
+const batch = {
+  inputs: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7),
+  targets: Int32Array.of(1, 2, 3, 4, 5, 6, 7, 0),
+};
+const batches = { next: () => batch, state: 0 };
+
+async function events(options: LoopOptions, schedule = () => 1e-2): Promise<string[]> {
+  const device = await openDevice({ device: "cpu", threads: 1 });
+  try {
+    const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
+    const optimiser = new AdamW(model.parameters());
+    const trainer = new Trainer(model, optimiser, { batchSize: 2, schedule });
+    const seen: string[] = [];
+    for await (const event of trainingLoop(trainer, batches, options)) {
+      if (event.kind !== "step") seen.push(`${event.kind} ${event.step}`);
+      if (event.kind === "figures") assert.ok(event.loss > 0 && event.tokensPerSecond > 0);
+    }
+    return seen;
+  } finally {
+    device.close();
+  }
+}
+
+Deno.test("training loop: each event comes when it is due, a checkpoint after its figures", async () => {
+  const every = { logEvery: 4, evalEvery: 3, sampleEvery: 5, checkpointEvery: 3 };
+  assert.deepEqual(await events({ steps: 7, heldOut: batches, ...every, evalBatches: 1 }), [
+    ...["figures 1", "figures 3", "validation 3", "checkpoint 3", "figures 4", "sample 5"],
+    ...["figures 6", "validation 6", "checkpoint 6", "figures 7", "validation 7"],
+  ]);
+});
+
+Deno.test("training loop: what is off stays off", async () => {
+  const off = { logEvery: 0, evalEvery: 0, sampleEvery: 0, checkpointEvery: 0 };
+  assert.deepEqual(await events({ steps: 3, ...off }), []);
+});
+
+Deno.test("training loop: an aborted signal ends it after the step that runs, its figures told", async () => {
+  const stop = new AbortController();
+  const options = { steps: 10, logEvery: 4, signal: stop.signal };
+  const seen = await events(options, () => {
+    stop.abort();
+    return 1e-2;
+  });
+  assert.deepEqual(seen, ["figures 1"]);
+});
+
+Deno.test("training loop: a loss that is not finite is told with its step, before a checkpoint of it", async () => {
+  const seen: Promise<string[]> = events({ steps: 50, checkpointEvery: 1 }, () => 1e30);
+  await assert.rejects(
+    seen,
+    (error) =>
+      error instanceof DivergenceError && /^the (loss|gradient norm) became .* at step \d+$/.test(
+        error.message,
+      ),
+  );
+});
