@@ -30,6 +30,7 @@ export type { DType, NestedArray, TensorData, TensorOptions } from "./lib/tensor
 export type { Shape } from "./lib/shape.ts";
 export { keep, scope } from "./lib/tensor/scope.ts";
 export { valueAndGrad } from "./lib/tensor/autograd.ts";
+export { checkpoint } from "./lib/tensor/checkpoint.ts";
 export { compile } from "./lib/tensor/compile.ts";
 export type { Compiled, ProgramReport } from "./lib/tensor/compile.ts";
 

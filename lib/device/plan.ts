@@ -2,7 +2,7 @@
  * The memory plan of a recorded program: which launches are needed, and which storages share memory.
  *
  * A storage lives from the launch that first writes it to the last that touches it; storages whose lives do not meet share a
- * slot (best fit, in program order). Moves become renamings where nothing else reads the source afterwards.
+ * slot. Moves become renamings where nothing else reads the source afterwards.
  * Running the list is left to the device.
  *
  * @module
@@ -55,7 +55,7 @@ export function plan(device: Device, recorder: Recorder, outputs: ReadonlySet<St
   const slots = assignSlots(live, outputs, fixed, find);
   const allocations = slots.map((slot) => device.allocate(slot.bytes));
   slots.forEach((slot, i) => {
-    for (const storage of slot.storages) {
+    for (const { storage } of slot.lives) {
       storage.place({ allocation: allocations[i], byteOffset: 0, bytes: storage.bytes });
     }
   });
@@ -134,53 +134,59 @@ function liveLaunches(
   return live.reverse();
 }
 
+/** A piece of memory for storages whose lives do not meet. */
 interface Slot {
-  bytes: number;
+  readonly bytes: number;
   bytesUnshared: number;
-  readonly storages: Storage[];
+  readonly lives: Life[];
 }
 
+/** The first and the last launch that touch a storage. */
+interface Life {
+  readonly storage: Storage;
+  readonly first: number;
+  last: number;
+}
+
+/** The largest storages choose their slots first, so that a small one never takes a large slot that a large one needs. Source: Pisarchyk & Lee, arXiv 2001.03288. */
 function assignSlots(
   launches: readonly Launch<Storage>[],
   outputs: ReadonlySet<Storage>,
   fixed: ReadonlyMap<Storage, Range>,
   find: (storage: Storage) => Storage,
 ): Slot[] {
-  const kept = new Set([...outputs].map(find));
-  const lastUse = new Map<Storage, number>();
-  const rootsOf = (launch: Launch<Storage>) => new Set(present(launch.buffers).map(find));
-  launches.forEach((launch, i) => rootsOf(launch).forEach((s) => lastUse.set(s, i)));
   const slots: Slot[] = [];
-  const free: Slot[] = [];
-  const slotOf = new Map<Storage, Slot>();
-  const place = (storage: Storage) => {
-    const bytes = Math.ceil(Math.max(storage.bytes, 4) / 256) * 256;
-    const slot = kept.has(storage) ? undefined : takeBestFit(free, bytes);
-    const chosen = slot ?? { bytes, bytesUnshared: 0, storages: [] };
-    if (!slot) slots.push(chosen);
-    chosen.bytes = Math.max(chosen.bytes, bytes);
-    chosen.bytesUnshared += bytes;
-    chosen.storages.push(storage);
-    slotOf.set(storage, chosen);
-  };
-  launches.forEach((launch, i) => {
-    const storages = [...rootsOf(launch)].filter((s) => s.pending && !fixed.has(s));
-    for (const storage of storages) if (!slotOf.has(storage)) place(storage);
-    for (const storage of storages) {
-      if (lastUse.get(storage) === i && !kept.has(storage)) free.push(slotOf.get(storage)!);
-    }
-  });
-  for (const storage of kept) if (storage.pending && !slotOf.has(storage)) place(storage);
+  const lives = livesOf(launches, outputs, find).filter(({ storage }) =>
+    storage.pending && !fixed.has(storage)
+  );
+  const sizeOf = ({ storage }: Life) => Math.ceil(Math.max(storage.bytes, 4) / 256) * 256;
+  for (const life of lives.sort((a, b) => sizeOf(b) - sizeOf(a))) {
+    const bytes = sizeOf(life);
+    const meets = ({ first, last }: Life) => first <= life.last && life.first <= last;
+    let slot = slots.findLast((slot) => !slot.lives.some(meets)); // the smallest that is free
+    if (!slot) slots.push(slot = { bytes, bytesUnshared: 0, lives: [] });
+    slot.bytesUnshared += bytes;
+    slot.lives.push(life);
+  }
   return slots;
 }
 
-/** The smallest free slot that is large enough, else the largest, which then grows. */
-function takeBestFit(free: Slot[], bytes: number): Slot | undefined {
-  if (free.length === 0) return undefined;
-  const fits = free.filter((slot) => slot.bytes >= bytes);
-  const best = fits.length > 0
-    ? fits.reduce((a, b) => (b.bytes < a.bytes ? b : a))
-    : free.reduce((a, b) => (b.bytes > a.bytes ? b : a));
-  free.splice(free.indexOf(best), 1);
-  return best;
+/** The life of every storage; an output's never ends, as it is read between two runs. */
+function livesOf(
+  launches: readonly Launch<Storage>[],
+  outputs: ReadonlySet<Storage>,
+  find: (storage: Storage) => Storage,
+): Life[] {
+  const lives = new Map<Storage, Life>();
+  launches.forEach((launch, i) => {
+    for (const storage of present(launch.buffers).map(find)) {
+      const life = lives.get(storage);
+      if (life) life.last = i;
+      else lives.set(storage, { storage, first: i, last: i });
+    }
+  });
+  for (const storage of [...outputs].map(find)) {
+    lives.set(storage, { storage, first: 0, last: Infinity });
+  }
+  return [...lives.values()];
 }

@@ -22,15 +22,22 @@ export class ForwardContext {
   /**
    * `randomState` is the device's random state; with it, and a rate above 0, dropout is applied, as in training.
    * `cache` is filled, or continued, by attention. `firstDropout` numbers the first dropout, so that two passes of one step differ.
+   * With `checkpointActivations` a block keeps only its input for the derivative, and computes the rest again there.
    */
   constructor(
     readonly options: {
       readonly randomState?: Tensor;
       readonly cache?: Cache;
       readonly firstDropout?: number;
+      readonly checkpointActivations?: boolean;
     } = {},
   ) {
     this.#dropouts = options.firstDropout ?? 0;
+  }
+
+  /** A context that goes on from here as this one would, for a part of the pass that runs twice. */
+  fork(): ForwardContext {
+    return new ForwardContext({ ...this.options, firstDropout: this.#dropouts });
   }
 
   /** Drops elements with chance `rate` while training; each call of a pass has a random stream of its own. */

@@ -6,6 +6,7 @@
  * @module
  */
 import { Random } from "../random.ts";
+import { checkpoint } from "../tensor/checkpoint.ts";
 import { crossEntropy } from "../tensor/cross_entropy.ts";
 import { embedding } from "../tensor/embedding.ts";
 import { linear } from "../tensor/matmul.ts";
@@ -97,7 +98,10 @@ export class GPT extends Module {
     const positions = this.positions?.weight ?? this.#fixedPositions;
     const offset = context.options.cache?.position;
     let x = context.dropout(embedding(this.tokens.weight, ids, { positions, offset }), dropout);
-    for (const block of this.blocks.items) x = block.forward(x, context);
+    const { checkpointActivations } = context.options;
+    for (const block of this.blocks.items) {
+      x = checkpointActivations ? twice(block, x, context) : block.forward(x, context);
+    }
     return this.finalNorm?.forward(x) ?? x;
   }
 
@@ -128,4 +132,10 @@ export class GPT extends Module {
       position: zeros([1], { dtype: "i32", device }),
     };
   }
+}
+
+/** The block's value, whose intermediate ones are computed again, dropout and all, in the derivative. */
+function twice(block: Block, x: Tensor, context: ForwardContext): Tensor {
+  const passes = [context, context.fork()];
+  return checkpoint(() => block.forward(x, passes.shift()!), [x, ...block.parameters()]);
 }

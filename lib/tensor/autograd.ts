@@ -73,21 +73,44 @@ export function valueAndGrad(
   f: () => Tensor,
   parameters: readonly Tensor[],
 ): { value: Tensor; gradients: Tensor[] } {
-  const outer = tape;
-  const mine: Tape = tape = { nodes: [], tracked: new Set(parameters) };
-  try {
-    const value = f();
+  const { value, gradients } = backpropagate(f, parameters, (value) => {
     if (value.size !== 1) {
       throw new TypeError(`valueAndGrad: expected a function that gives one number, got ${value}`);
     }
-    tape = undefined;
-    const gathered = new Map<Tensor, Tensor>();
-    gathered.set(value, full(value.shape, 1, { device: value.device }));
+    return full(value.shape, 1, { device: value.device });
+  });
+  const whole = gradients.map((gradient, i) =>
+    gradient ?? full(parameters[i].shape, 0, { device: parameters[i].device })
+  );
+  return { value, gradients: whole };
+}
+
+/** Runs `f` on a tape of its own, and walks it back from the gradient that `seed` gives for f's result. */
+export function backpropagate(
+  f: () => Tensor,
+  parameters: readonly Tensor[],
+  seed: (value: Tensor) => Tensor,
+): { value: Tensor; gradients: Gradients } {
+  const mine: Tape = { nodes: [], tracked: new Set(parameters) };
+  const value = withTape(mine, f);
+  const gathered = new Map<Tensor, Tensor>();
+  withoutTape(() => {
+    gathered.set(value, seed(value));
     for (const node of mine.nodes.reverse()) propagate(node, gathered, mine.tracked);
-    const gradients = parameters.map((parameter) =>
-      gathered.get(parameter) ?? full(parameter.shape, 0, { device: parameter.device })
-    );
-    return { value, gradients };
+  });
+  return { value, gradients: parameters.map((parameter) => gathered.get(parameter)) };
+}
+
+/** Runs `f` while no operation puts itself on a tape. */
+export function withoutTape<T>(f: () => T): T {
+  return withTape(undefined, f);
+}
+
+function withTape<T>(given: Tape | undefined, f: () => T): T {
+  const outer = tape;
+  tape = given;
+  try {
+    return f();
   } finally {
     tape = outer;
   }
