@@ -12,6 +12,7 @@ import { onInterrupt, runScript, userInput } from "../lib/cli/run.ts";
 import { printSample } from "../lib/cli/sample.ts";
 import { heldOut, loadTrainData, type TrainData } from "../lib/cli/train/data.ts";
 import { trainFlags } from "../lib/cli/train/flags.ts";
+import { memoryLine } from "../lib/cli/train/memory_line.ts";
 import { type Plan, planRun } from "../lib/cli/train/plan.ts";
 import { drawLoss, elapsedBefore, runState, shellWord } from "../lib/cli/train/record.ts";
 import {
@@ -67,8 +68,11 @@ await runScript(command, async ({ flags, given }) => {
   using folder = await CheckpointFolder.open(plan.folder);
   if (plan.resume) await restoreOptimiser(plan.folder, model, optimiser, plan.step);
   const schedule = warmupDecay(settings);
-  const options = { batchSize: batch, contextLength: context, accumulate, schedule, seed };
-  const trainer = new Trainer(model, optimiser, options);
+  const { checkpointActivations } = flags;
+  const trainer = new Trainer(model, optimiser, {
+    ...{ batchSize: batch, contextLength: context, accumulate, schedule, seed },
+    checkpointActivations,
+  });
   batches.state = plan.step * accumulate;
   const metrics = await MetricsLog.open(`${plan.folder}/metrics.jsonl`, plan.step);
   const progress = new TrainingProgress(settings.steps, { firstStep: plan.step });
@@ -110,8 +114,10 @@ await runScript(command, async ({ flags, given }) => {
   try {
     for await (const event of trainingLoop(trainer, batches, loop)) {
       const { kind, step } = event;
-      if (kind === "step") progress.advance(step);
-      else if (kind === "figures") {
+      if (kind === "step") {
+        if (step === plan.step + 1) progress.note(memoryLine(trainer.memoryReport()));
+        progress.advance(step);
+      } else if (kind === "figures") {
         const { loss, gradientNorm, learningRate, tokensPerSecond } = event;
         const elapsedSeconds = +((performance.now() - started) / 1000).toFixed(3);
         const speed = { tokensPerSecond, elapsedSeconds };

@@ -36,6 +36,7 @@ Deno.test("train writes a run that is a Hugging Face GPT-2, and sample and plot 
   const args = [...BASE, ...line("--steps 30 --eval-every 10 --out run")];
   const { code, out, err } = await run("train", args, folder.path);
   assert.equal(code, 0, err);
+  assert.match(out, /memory {3}.* parameters, .* gradients, .* optimiser, .* activations/);
   assert.match(out, /step 30\/30 {2}validation \d/);
 
   const config = await json("config.json");
@@ -111,7 +112,7 @@ Deno.test("Ctrl-C saves and says how to resume, and the resumed run goes on", as
   assert.deepEqual([...(await losses(path)).keys()].length, Number(steps));
 });
 
-Deno.test("stopped after step 50 and resumed on other threads, a run has the bits of one that never stopped", async () => {
+Deno.test("stopped after step 50 and resumed on other threads and with checkpointing, a run has the bits of one that never stopped", async () => {
   await using folder = await scratchFolder();
   const start = [
     ...BASE,
@@ -125,7 +126,7 @@ Deno.test("stopped after step 50 and resumed on other threads, a run has the bit
   await finished(child);
   const { step } = await loadRunState(`${folder.path}/cut`);
   assert.ok(step >= 50 && step < 300, `killed too late to test anything: step ${step}`);
-  const rest = line("--resume --out cut --threads 2 --device cpu");
+  const rest = line("--resume --out cut --threads 2 --device cpu --checkpoint-activations");
   const { code, err } = await run("train", rest, folder.path);
   assert.equal(code, 0, err);
   assert.deepEqual(await losses(`${folder.path}/cut`), await losses(`${folder.path}/whole`));

@@ -61,6 +61,10 @@ export const trainFlags = {
   }),
   ...group("Where", {
     device: choice("auto", "what computes", { choices: ["auto", "webgpu", "cpu"] }),
+    checkpointActivations: toggle(
+      false,
+      "keep less for the derivative and compute it again: less memory, more time, the same bits",
+    ),
     threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
     out: text(
       undefined,

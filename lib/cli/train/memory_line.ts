@@ -1,0 +1,20 @@
+/**
+ * What training takes of the device's memory, in one line.
+ *
+ * @module
+ */
+import type { MemoryReport } from "../../train/trainer.ts";
+import { formatBytes } from "../numbers.ts";
+
+/** For example `memory   3.24 MB parameters, 3.24 MB gradients, …`, after a first step. */
+export function memoryLine(report: MemoryReport): string {
+  const { parameters, gradients, optimiser, activations, scratch } = report;
+  const parts = [
+    `${formatBytes(parameters)} parameters`,
+    `${formatBytes(gradients)} gradients`,
+    `${formatBytes(optimiser)} optimiser`,
+    `${formatBytes(activations)} activations`,
+  ];
+  if (scratch > 0) parts.push(`${formatBytes(scratch)} scratch`);
+  return `memory   ${parts.join(", ")}`;
+}
