@@ -232,6 +232,14 @@ export {
 } from "./lib/data/token_files.ts";
 
 // Files and randomness
+export { loadWordVectors } from "./lib/hub/shipped_word_vectors.ts";
+export {
+  type LookupOptions,
+  type NearestOptions,
+  type SimilarWord,
+  type WordLookup,
+  WordVectors,
+} from "./lib/hub/word_vectors.ts";
 export {
   encodeSafetensors,
   type SafetensorsEntry,
