@@ -51,7 +51,7 @@ await runScript(command, async ({ flags, given }) => {
   const plan = await planRun(flags, given);
   const { settings, reports } = plan;
   const data = await loadTrainData(plan);
-  const device = await openDevice({ device: flags.device, threads: flags.threads });
+  const device = await openDevice(flags);
   console.log(`device   ${device.description}`);
   const model = await makeModel(plan, data);
   const sizes = `${settings.layers} layers, ${settings.heads} heads, width ${settings.width}`;

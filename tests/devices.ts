@@ -17,13 +17,19 @@ if (!adapter && Deno.env.get("FOLIO_REQUIRE_WEBGPU") === "1") {
 
 const opened = new Map<string, Promise<Device>>();
 
+/** A device of the tests: the CPU with one thread, with two, with two and a system BLAS, or WebGPU. */
+export type DeviceName = "cpu-1" | "cpu-2" | "cpu-blas" | "webgpu";
+
 /** The device called `name`, opened once for the whole test process. */
-export function sharedDevice(name: "cpu-1" | "cpu-2" | "webgpu"): Promise<Device> {
+export function sharedDevice(name: DeviceName): Promise<Device> {
   let device = opened.get(name);
   if (!device) {
-    device = name === "webgpu"
-      ? WebGpuDevice.open(adapter!)
-      : Promise.resolve(new CpuDevice({ threads: name === "cpu-1" ? 1 : 2 }));
+    device = name === "webgpu" ? WebGpuDevice.open(adapter!) : Promise.resolve(
+      new CpuDevice({
+        threads: name === "cpu-1" ? 1 : 2,
+        blas: name === "cpu-blas" ? "auto" : undefined,
+      }),
+    );
     opened.set(name, device);
   }
   return device;
@@ -34,16 +40,31 @@ export const DEVICES = adapter
   ? ["cpu-1", "cpu-2", "webgpu"] as const
   : ["cpu-1", "cpu-2"] as const;
 
+const hasBlas = (() => {
+  const device = new CpuDevice({ threads: 1, blas: "auto" });
+  device.close();
+  return device.blas !== undefined;
+})();
+
+/** What a test of products runs on: all of them. */
+export const ALL_DEVICES: readonly DeviceName[] = ["cpu-1", "cpu-2", "cpu-blas", "webgpu"];
+
+function isHere(name: DeviceName): boolean {
+  if (name === "webgpu") return adapter !== null && adapter !== undefined;
+  return name !== "cpu-blas" || hasBlas;
+}
+
 /** Registers a test for each device; `body` finds the device open as the current one. With `ignore` it is reported as ignored. */
 export function forEachDevice(
   name: string,
   body: (device: Device) => Promise<void> | void,
   ignore = false,
+  devices: readonly DeviceName[] = ["cpu-1", "cpu-2", "webgpu"],
 ): void {
-  for (const device of ["cpu-1", "cpu-2", "webgpu"] as const) {
+  for (const device of devices) {
     Deno.test({
       name: `${name} (${device})`,
-      ignore: ignore || (device === "webgpu" && !adapter),
+      ignore: ignore || !isHere(device),
       sanitizeOps: false,
       sanitizeResources: false,
       fn: async () => {

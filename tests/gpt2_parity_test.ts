@@ -15,7 +15,7 @@ import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { gelu } from "../lib/tensor/unary.ts";
 import { loadModel } from "../lib/train/checkpoint.ts";
 import { Trainer } from "../lib/train/trainer.ts";
-import { forEachDevice } from "./devices.ts";
+import { ALL_DEVICES, forEachDevice } from "./devices.ts";
 import { golden } from "./golden.ts";
 
 function furthest(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
@@ -30,44 +30,49 @@ function furthest(actual: ArrayLike<number>, expected: ArrayLike<number>): numbe
 
 const ids = (rows: number[][]) => Int32Array.from(rows.flat());
 
-forEachDevice("gpt2-tiny: logits, gradients and twenty steps are PyTorch's", async () => {
-  const folder = `${golden}/gpt2-tiny`;
-  const expected = JSON.parse(await Deno.readTextFile(`${folder}/expected.json`));
-  const file = await SafetensorsFile.open(fileSource(`${folder}/expected.safetensors`));
-  const model = await loadModel(folder, { dropout: 0 });
-  const [batch, time] = [4, 32];
-  const x = tensor(ids(expected.inputs[0]), { shape: [batch, time] });
-  const y = tensor(ids(expected.targets[0]), { shape: [batch, time] });
-  const logits = await model.forward(x).data();
-  assert.ok(furthest(logits, await file.float32("logits")) < 1e-4);
+forEachDevice(
+  "gpt2-tiny: logits, gradients and twenty steps are PyTorch's",
+  async () => {
+    const folder = `${golden}/gpt2-tiny`;
+    const expected = JSON.parse(await Deno.readTextFile(`${folder}/expected.json`));
+    const file = await SafetensorsFile.open(fileSource(`${folder}/expected.safetensors`));
+    const model = await loadModel(folder, { dropout: 0 });
+    const [batch, time] = [4, 32];
+    const x = tensor(ids(expected.inputs[0]), { shape: [batch, time] });
+    const y = tensor(ids(expected.targets[0]), { shape: [batch, time] });
+    const logits = await model.forward(x).data();
+    assert.ok(furthest(logits, await file.float32("logits")) < 1e-4);
 
-  const named = [...model.namedParameters()];
-  const { gradients } = valueAndGrad(() => model.loss(x, y), model.parameters());
-  for (const [i, [name]] of named.entries()) {
-    const reference = await file.float32(`grad.${name}`);
-    const largest = Math.max(...reference.map(Math.abs));
-    const error = furthest(await gradients[i].data(), reference) / largest;
-    assert.ok(error < 1e-4, `${name}: ${error}`);
-  }
-  file.close();
+    const named = [...model.namedParameters()];
+    const { gradients } = valueAndGrad(() => model.loss(x, y), model.parameters());
+    for (const [i, [name]] of named.entries()) {
+      const reference = await file.float32(`grad.${name}`);
+      const largest = Math.max(...reference.map(Math.abs));
+      const error = furthest(await gradients[i].data(), reference) / largest;
+      assert.ok(error < 1e-4, `${name}: ${error}`);
+    }
+    file.close();
 
-  const { beta1, beta2, epsilon } = expected.optimizer;
-  const options = { beta1, beta2, epsilon, weightDecay: 0.1, clip: 1 };
-  const optimiser = new AdamW(model.parameters(), options);
-  const trainer = new Trainer(model, optimiser, { batchSize: batch, schedule: () => 1e-3 });
-  let next = 0;
-  const next20 = {
-    next: () => ({
-      inputs: ids(expected.inputs[next]),
-      targets: ids(expected.targets[next++]),
-    }),
-  };
-  for (let step = 0; step < 20; step++) trainer.step(next20);
-  const figures = await trainer.figures();
-  assert.ok(furthest(figures.map(({ loss }) => loss), expected.losses) < 2e-4);
-  const norms = figures.map(({ gradientNorm }) => gradientNorm);
-  assert.ok(furthest(norms, expected.grad_norms_before_clip) < 2e-4);
-}, golden === undefined);
+    const { beta1, beta2, epsilon } = expected.optimizer;
+    const options = { beta1, beta2, epsilon, weightDecay: 0.1, clip: 1 };
+    const optimiser = new AdamW(model.parameters(), options);
+    const trainer = new Trainer(model, optimiser, { batchSize: batch, schedule: () => 1e-3 });
+    let next = 0;
+    const next20 = {
+      next: () => ({
+        inputs: ids(expected.inputs[next]),
+        targets: ids(expected.targets[next++]),
+      }),
+    };
+    for (let step = 0; step < 20; step++) trainer.step(next20);
+    const figures = await trainer.figures();
+    assert.ok(furthest(figures.map(({ loss }) => loss), expected.losses) < 2e-4);
+    const norms = figures.map(({ gradientNorm }) => gradientNorm);
+    assert.ok(furthest(norms, expected.grad_norms_before_clip) < 2e-4);
+  },
+  golden === undefined,
+  ALL_DEVICES,
+);
 
 forEachDevice("gpt-nano-sort: every activation of a trained model", async () => {
   const folder = `${golden}/gpt-nano-sort`;

@@ -50,6 +50,7 @@ const USES_DENO = [
   /^lib\/train\/checkpoint\w*\.ts$/,
   /^lib\/(data|hub)\/(\w+_)?files?(_\w+)?\.ts$/,
   /^lib\/plot\/figure\.ts$/,
+  /^lib\/device\/cpu\/blas\.ts$/,
 ];
 
 /** Packages that one module alone may name, because it alone decides when they are loaded. */

@@ -12,12 +12,15 @@ import {
   FORMS,
   reference,
 } from "./matmul_reference.ts";
-import { forEachDevice, sharedDevice } from "./devices.ts";
+import { ALL_DEVICES, forEachDevice, sharedDevice } from "./devices.ts";
 import type { Device } from "../lib/device/device.ts";
 import { useDevice } from "../lib/device/open_device.ts";
 import { matmul } from "../lib/tensor/matmul.ts";
 import { type Activation, product, type ProductOptions } from "../lib/tensor/product.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
+
+const forEachProduct = (name: string, body: (device: Device) => Promise<void> | void) =>
+  forEachDevice(name, body, false, ALL_DEVICES);
 
 const SIZES = [1, 2, 3, 5, 7, 8, 9, 16, 33, 64, 65, 127];
 
@@ -27,7 +30,7 @@ const TRIPLES = SIZES.flatMap((m, i) =>
 );
 
 for (const form of FORMS) {
-  forEachDevice(`matmul: ${form.name} at odd sizes`, async () => {
+  forEachProduct(`matmul: ${form.name} at odd sizes`, async () => {
     for (const [m, n, k] of TRIPLES) {
       const a = floats(m * k, 1), b = floats(k * n, 2);
       const c = matmul(
@@ -45,7 +48,7 @@ for (const form of FORMS) {
     }
   });
 
-  forEachDevice(`matmul: ${form.name} at sizes that no tile divides`, async () => {
+  forEachProduct(`matmul: ${form.name} at sizes that no tile divides`, async () => {
     for (
       const [m, n, k] of [
         [257, 131, 519],
@@ -70,7 +73,7 @@ for (const form of FORMS) {
     }
   });
 
-  forEachDevice(`matmul: epilogues of ${form.name}`, async () => {
+  forEachProduct(`matmul: epilogues of ${form.name}`, async () => {
     for (const [m, n, k] of [[13, 21, 10], [1, 9, 5], [3, 66, 7], [7, 3, 64], [70, 66, 34]]) {
       // The epilogue is the same code for every form.
       const others = form.name === "NN" ? ["none", "gelu_erf", "relu", "silu"] as const : [];
@@ -132,7 +135,7 @@ for (const form of FORMS) {
   });
 }
 
-forEachDevice("matmul: batches, and operands shared by a batch", async () => {
+forEachProduct("matmul: batches, and operands shared by a batch", async () => {
   const [m, n, k] = [9, 11, 13];
   const a = floats(6 * m * k, 1), b = floats(6 * k * n, 2);
   for (const form of FORMS) {
@@ -154,7 +157,7 @@ forEachDevice("matmul: batches, and operands shared by a batch", async () => {
   }
 });
 
-forEachDevice("matmul: infinities and NaN stay where they belong", async () => {
+forEachProduct("matmul: infinities and NaN stay where they belong", async () => {
   const [m, n, k] = [7, 10, 5];
   const a = floats(m * k, 1), b = floats(k * n, 2);
   a[2 * k] = Infinity;
@@ -164,7 +167,7 @@ forEachDevice("matmul: infinities and NaN stay where they belong", async () => {
   }
 });
 
-forEachDevice("matmul: NaN passes through every activation", async () => {
+forEachProduct("matmul: NaN passes through every activation", async () => {
   const a = tensor([NaN, 1, 2, -3], { shape: [2, 2] }), b = tensor([1, 0, 0, 1], { shape: [2, 2] });
   for (const activation of ["none", "gelu", "gelu_erf", "relu", "silu"] as const) {
     const c = await product(a, b, { m: 2, n: 2, k: 2 }, [2, 2], { activation }).data();

@@ -8,10 +8,9 @@
  */
 import { type FunctionBuilder, type FunctionHandle, I32 } from "../../lib/device/cpu/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
-import { epilogue } from "./matmul_epilogue.ts";
+import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 import { definePack } from "./matmul_pack.ts";
 import { defineTile, TILE } from "./matmul_tile.ts";
-import { forVectors } from "./rows.ts";
 
 /** Scratch: one tile, then the panels of A (where it is transposed) and of B. */
 const EDGE_TILE = 4 * TILE.rows * TILE.columns;
@@ -22,7 +21,7 @@ const panelBytes = (width: number, depth: number) => 4 * width * depth + PANEL_G
 
 /** The product in tiles. */
 export const matmul: CpuKernel = {
-  chunks: ({ m, n, batch, rows, columns }) => batch * Math.ceil(m / rows) * Math.ceil(n / columns),
+  chunks: blocks,
   scratchBytes({ rows, columns, depth }, { TRANSPOSE_A }) {
     const ofA = TRANSPOSE_A ? Math.ceil(rows / TILE.rows) * panelBytes(TILE.rows, depth) : 0;
     return EDGE_TILE + ofA + Math.ceil(columns / TILE.columns) * panelBytes(TILE.columns, depth);
@@ -48,9 +47,7 @@ export const matmul: CpuKernel = {
     const aStep = f.i32((TRANSPOSE_A ? m : inner).shl(2));
     const bStep = f.i32((TRANSPOSE_B ? inner : n).shl(2));
     const cStep = f.i32(n.shl(2));
-    const a = f.i32(block.a.add(TRANSPOSE_A ? block.row.shl(2) : block.row.mul(aStep)));
-    const b = f.i32(block.b.add(TRANSPOSE_B ? block.column.mul(bStep) : block.column.shl(2)));
-    const c = f.i32(block.c.add(block.row.mul(n).add(block.column).shl(2)));
+    const { a, b, c } = block;
     const nextA = f.i32(packA ? aPanelBytes : aStep.mul(TILE.rows));
     f.for(0, inner, depth, (k0) => {
       const here = f.i32(inner.sub(k0));
@@ -79,24 +76,6 @@ export const matmul: CpuKernel = {
     });
   },
 };
-
-/** The block of C that is this chunk's: where its matrices start, its first row and column, its height and width. */
-function blockOf(k: KernelBuilder) {
-  const { f } = k;
-  const [m, n, rows, columns] = ["m", "n", "rows", "columns"].map((name) => k.integer(name));
-  const across = f.i32(n.add(columns).sub(1).divU(columns));
-  const down = f.i32(m.add(rows).sub(1).divU(rows));
-  const stripe = f.i32(k.chunk.divU(across));
-  const column = f.i32(k.chunk.remU(across).mul(columns));
-  const row = f.i32(stripe.remU(down).mul(rows));
-  const batch = f.i32(stripe.divU(down));
-  const [height, width] = [f.i32(m.sub(row)), f.i32(n.sub(column))];
-  f.set(height, height.minU(rows));
-  f.set(width, width.minU(columns));
-  const start = (name: string, stride: I32) => f.i32(k.pointer(name).add(batch.mul(stride).shl(2)));
-  const a = start("a", k.integer("strideA")), b = start("b", k.integer("strideB"));
-  return { a, b, c: start("c", m.mul(n)), row, column, height, width };
-}
 
 interface RowOfTiles {
   a: I32;
@@ -153,30 +132,4 @@ function defineEdgeTile(k: KernelBuilder): FunctionHandle {
       f.set(c, c.add(cStep));
     });
   });
-}
-
-/** Emits the epilogue over finished rows of the block; undefined where there is nothing to do. */
-function finishRows(
-  k: KernelBuilder,
-  { column, width }: { column: I32; width: I32 },
-): ((c: I32, rows: I32) => void) | undefined {
-  const { f } = k;
-  const { BIAS, RESIDUAL, ACTIVATION, SAVE, ACTIVATION_BACKWARD } = k.constants;
-  if (!(BIAS || RESIDUAL || ACTIVATION || SAVE || ACTIVATION_BACKWARD)) return undefined;
-  const finish = epilogue(k);
-  const start = k.pointer("c");
-  const cStep = f.i32(k.integer("n").shl(2));
-  const first = f.i32(column.shl(2));
-  return (c, rows) => {
-    const at = f.i32(c.sub(start));
-    f.for(0, rows, 1, () => {
-      const end = (count: "four" | "one") => (i: I32) => {
-        const offset = f.i32(at.add(i));
-        const from = start.add(offset);
-        finish(count === "four" ? from.loadV128() : from.loadSplat(), first.add(i), offset, count);
-      };
-      forVectors(f, width, end("four"), end("one"));
-      f.set(at, at.add(cStep));
-    });
-  };
 }

@@ -51,6 +51,8 @@ export interface Device {
   readonly kind: "cpu" | "webgpu";
   /** Whether this is a GPU adapter made of software, such as llvmpipe. */
   readonly isSoftware?: boolean;
+  /** The system BLAS that computes products, where the user asked for one. */
+  readonly blas?: { readonly name: string };
   /** One line for the user: what this is and why it was chosen. */
   readonly description: string;
   /** While a program is recorded, launches go here instead of running. */

@@ -127,6 +127,10 @@ export class KernelBuilder {
   float(name: string): F32 {
     return this.#once(name, () => this.f.f32(this.#block.loadF32(this.#offset(name)))) as F32;
   }
+  /** A function that the device gives, such as a system library's; before any `define`. */
+  import(name: string, parameters: readonly ValueType[], result?: ValueType): FunctionHandle {
+    return this.module.import(name, parameters, result);
+  }
   /** Another function of the same module, for the kernel to call; define it before its use. */
   define(
     parameters: readonly ValueType[],

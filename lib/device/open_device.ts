@@ -14,6 +14,12 @@ export interface DeviceOptions {
   device?: "auto" | "webgpu" | "cpu";
   /** Threads of the CPU device, 1–64. Default: all cores. */
   threads?: number;
+  /**
+   * Products on the CPU by a system BLAS: `auto` looks for MKL, OpenBLAS, BLIS and Accelerate, anything else is a library's name or path. It needs
+   * `--allow-ffi`, runs outside WebAssembly's sandbox, and sums in an order of its own; where it cannot be had, the description says why and
+   * WebAssembly computes. Default: none.
+   */
+  blas?: string;
 }
 
 let current: Device | undefined;
@@ -45,8 +51,8 @@ export function useDevice(device: Device): void {
   current = device;
 }
 
-async function choose({ device = "auto", threads }: DeviceOptions): Promise<Device> {
-  if (device === "cpu") return new CpuDevice({ threads, reason: "as asked" });
+async function choose({ device = "auto", ...cpu }: DeviceOptions): Promise<Device> {
+  if (device === "cpu") return new CpuDevice({ ...cpu, reason: "as asked" });
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (device === "webgpu") {
     if (adapter) return await WebGpuDevice.open(adapter, "as asked");
@@ -54,10 +60,10 @@ async function choose({ device = "auto", threads }: DeviceOptions): Promise<Devi
       "device 'webgpu': no adapter was found. Install a Vulkan, Metal or D3D12 driver (Debian: mesa-vulkan-drivers), or use the device 'cpu'",
     );
   }
-  if (!adapter) return new CpuDevice({ threads, reason: "no WebGPU adapter was found" });
+  if (!adapter) return new CpuDevice({ ...cpu, reason: "no WebGPU adapter was found" });
   if (isSoftware(adapter)) {
     const reason = `the only WebGPU adapter, ${adapter.info.description}, is software`;
-    return new CpuDevice({ threads, reason });
+    return new CpuDevice({ ...cpu, reason });
   }
   return await WebGpuDevice.open(adapter, "a GPU was found");
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { matmul as cpu } from "../../kernels/cpu/matmul.ts";
+import { cutBlas, matmulBlas as blasCpu } from "../../kernels/cpu/matmul_blas.ts";
 import { cutMatmul } from "../../kernels/cpu/matmul_cut.ts";
 import { chunkColumns, matmulRows as cpuRows } from "../../kernels/cpu/matmul_rows.ts";
 import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
@@ -35,6 +36,9 @@ const TILED: Kernel = {
   },
   cpu,
 };
+
+/** For a CPU with a system BLAS. */
+const BLAS: Kernel = { ...TILED, name: "matmul_blas", webgpu: undefined, cpu: blasCpu };
 
 /** For adapters made of software. */
 const DIRECT: Kernel = {
@@ -174,8 +178,8 @@ export function product(
     const scalars = { n, k, columns: chunkColumns(n, k) };
     launch(ROWS, buffers, scalars, { ...constants, ROWS: m, SLICES: slices(device, transposeB) });
   } else {
-    const cut = cutMatmul({ ...sizes, batch }, transposeA);
-    const kernel = device.isSoftware ? DIRECT : TILED;
+    const cut = device.blas ? cutBlas(sizes) : cutMatmul({ ...sizes, batch }, transposeA);
+    const kernel = device.blas ? BLAS : device.isSoftware ? DIRECT : TILED;
     const scalars = { ...sizes, batch, strideA, strideB, ...cut };
     launch(kernel, buffers, scalars, { ...constants, TRANSPOSE_A: transposeA ? 1 : 0 });
   }

@@ -66,6 +66,9 @@ export const trainFlags = {
       "keep less for the derivative and compute it again: less memory, more time, the same bits",
     ),
     threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
+    blas: text(undefined, "products on the CPU by a system library; needs --allow-ffi", {
+      placeholder: "auto|PATH",
+    }),
     out: text(
       undefined,
       "folder of the run. Default: the first free of runs/PRESET, runs/PRESET-2, …",

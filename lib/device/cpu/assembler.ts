@@ -773,6 +773,7 @@ export class ModuleBuilder {
   readonly relaxed: boolean;
   readonly #table: boolean;
   readonly #types: { key: string; code: number[] }[] = [];
+  readonly #imports: { name: string; type: number }[] = [];
   readonly #functions: FunctionBuilder[] = [];
   readonly #exports: { name: string; index: number }[] = [];
 
@@ -793,6 +794,15 @@ export class ModuleBuilder {
     return this.#types.length - 1;
   }
 
+  /** Imports the function `env.name`; before any function is added, because imports are counted first. */
+  import(name: string, parameters: readonly ValueType[], result?: ValueType): FunctionHandle {
+    if (this.#functions.length > 0) {
+      throw new TypeError("assembler: import before adding functions");
+    }
+    this.#imports.push({ name, type: this.typeIndex(parameters, result) });
+    return { index: this.#imports.length - 1, parameters, result };
+  }
+
   /** Adds a function; `body` writes its statements. With `exported` it is visible from JavaScript. */
   function(
     parameters: readonly ValueType[],
@@ -808,7 +818,7 @@ export class ModuleBuilder {
   /** Adds a finished function. */
   add(builder: FunctionBuilder, exported?: string): FunctionHandle {
     this.#functions.push(builder);
-    const index = this.#functions.length - 1;
+    const index = this.#imports.length + this.#functions.length - 1;
     if (exported) this.#exports.push({ name: exported, index });
     return { index, parameters: builder.parameters, result: builder.result };
   }
@@ -819,6 +829,9 @@ export class ModuleBuilder {
       unsigned(this.typeIndex(f.parameters, f.result))
     );
     const imports = [[...name("env"), ...name("memory"), 0x02, 0x03, 1, ...unsigned(65536)]];
+    for (const { name: text, type } of this.#imports) {
+      imports.push([...name("env"), ...name(text), 0x00, ...unsigned(type)]);
+    }
     if (this.#table) imports.push([...name("env"), ...name("table"), 0x01, 0x70, 0x00, 0]);
     const exports = this.#exports.map((e) => [...name(e.name), 0x00, ...unsigned(e.index)]);
     return Uint8Array.from([

@@ -11,6 +11,7 @@ import { type Constants, encodeScalars, type Kernel, kernelKey } from "../kernel
 import { KernelBuilder } from "../kernel.ts";
 import type { Recorder } from "../recorder.ts";
 import { Allocator, type Block } from "./allocator.ts";
+import { type Blas, findBlas } from "./blas.ts";
 import { FunctionBuilder, ModuleBuilder, relaxedSimdSupported } from "./assembler.ts";
 import { KernelTable } from "./kernel_table.ts";
 import { CONTROL, HEAP, locked, MAX_KERNELS, RECORD, schedulerModule } from "./scheduler.ts";
@@ -21,6 +22,8 @@ export interface CpuOptions {
   threads?: number;
   /** Use fused multiply-add. Default: where the engine has it. */
   relaxedSimd?: boolean;
+  /** Products by a system BLAS: `auto` or a library's name or path; where it cannot be had, the description says why. Default: none. */
+  blas?: string;
   /** Why this device was chosen, for its description. */
   reason?: string;
 }
@@ -32,6 +35,7 @@ export class CpuDevice implements Device {
   readonly kind = "cpu";
   readonly description: string;
   readonly threads: number;
+  readonly blas: Blas | undefined;
   recorder: Recorder | undefined;
   readonly #memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared: true });
   readonly #heap = new Allocator(this.#memory, HEAP);
@@ -52,13 +56,16 @@ export class CpuDevice implements Device {
     }
     this.threads = threads;
     this.#relaxed = options.relaxedSimd ?? relaxedSimdSupported();
-    this.#table = new KernelTable(this.#memory, this.#scheduler);
     this.#single = this.#heap.allocate(RECORD.bytes);
+    const library = options.blas === undefined ? undefined : this.#findBlas(options.blas);
+    const found = library && "blas" in library ? library : undefined;
+    this.blas = found?.blas;
+    this.#table = new KernelTable(this.#memory, this.#scheduler, found?.sgemm);
     const simd = this.#relaxed ? "relaxed SIMD" : "SIMD";
     const count = `${threads} thread${threads > 1 ? "s" : ""}`;
-    this.description = `cpu (WebAssembly ${simd}, ${count})${
-      options.reason ? `: ${options.reason}` : ""
-    }`;
+    const parts = [...found ? [found.blas.name] : [], `WebAssembly ${simd}`, count].join(", ");
+    const reasons = [options.reason, library && "reason" in library ? library.reason : undefined];
+    this.description = [`cpu (${parts})`, ...reasons.filter((reason) => reason)].join(": ");
     this.#startWorkers();
   }
 
@@ -127,6 +134,13 @@ export class CpuDevice implements Device {
     this.#workers = [];
   }
 
+  #findBlas(choice: string) {
+    const scratch = this.#heap.allocate(256);
+    const found = findBlas(choice, this.#memory, scratch.pointer);
+    this.#heap.release(scratch);
+    return found;
+  }
+
   /** Runs a list of records; `alone` when no launch has work for a second thread: then the workers are left asleep. */
   #run(program: number, length: number, alone: boolean): void {
     if (length === 0) return;
@@ -150,7 +164,12 @@ export class CpuDevice implements Device {
       Atomics.store(words, CONTROL.alive / 4 + thread, 1);
       const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
       worker.addEventListener("error", (event) => event.preventDefault());
-      worker.postMessage({ memory: this.#memory, scheduler: this.#scheduler, thread });
+      worker.postMessage({
+        memory: this.#memory,
+        scheduler: this.#scheduler,
+        thread,
+        blas: this.blas?.path,
+      });
       this.#workers[thread - 1] = worker;
     }
   }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Sgemm } from "./blas.ts";
 import { CONTROL } from "./scheduler.ts";
 
 type Walk = (thread: number) => void;
@@ -18,7 +19,12 @@ export class KernelTable {
   /** Waits until the epoch is no longer the one given, at most a moment. */
   readonly park: (epoch: number) => void;
 
-  constructor(readonly memory: WebAssembly.Memory, scheduler: Uint8Array<ArrayBuffer>) {
+  /** `sgemm` is for kernels that import it. */
+  constructor(
+    readonly memory: WebAssembly.Memory,
+    scheduler: Uint8Array<ArrayBuffer>,
+    readonly sgemm?: Sgemm,
+  ) {
     const { walk, park } = this.#instantiate(scheduler, { memory, table: this.#table });
     this.walk = walk as Walk;
     this.park = park as (epoch: number) => void;
@@ -33,7 +39,7 @@ export class KernelTable {
     for (let i = this.#table.length; i < listed; i++) {
       const at = CONTROL.directory / 4 + 2 * i;
       const bytes = new Uint8Array(this.memory.buffer, words[at], words[at + 1]).slice();
-      const { kernel } = this.#instantiate(bytes, { memory: this.memory });
+      const { kernel } = this.#instantiate(bytes, { memory: this.memory, sgemm: this.sgemm! });
       this.#table.grow(1);
       this.#table.set(i, kernel);
     }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { openBlas } from "./blas.ts";
 import { CONTROL, locked } from "./scheduler.ts";
 import { KernelTable } from "./kernel_table.ts";
 
@@ -13,6 +14,8 @@ interface Start {
   memory: WebAssembly.Memory;
   scheduler: Uint8Array<ArrayBuffer>;
   thread: number;
+  /** The system BLAS that kernels may call. */
+  blas?: string;
 }
 
 interface WorkerScope {
@@ -22,8 +25,9 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 
-scope.onmessage = ({ data: { memory, scheduler, thread } }) => {
-  const kernels = new KernelTable(memory, scheduler);
+scope.onmessage = ({ data: { memory, scheduler, thread, blas } }) => {
+  const sgemm = blas === undefined ? undefined : openBlas(blas, memory);
+  const kernels = new KernelTable(memory, scheduler, sgemm);
   const words = new Int32Array(memory.buffer, 0, 1024);
   let seen = locked(words, () => {
     Atomics.add(words, CONTROL.joined / 4, 1);

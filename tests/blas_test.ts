@@ -1,0 +1,70 @@
+/**
+ * Products by a system BLAS: the numbers of WebAssembly's within rounding, the same bits on any number of threads, and one line where it cannot be had.
+ *
+ * What single products give is in matmul_test.ts and linear_test.ts.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { AdamW, GPT, openDevice, Random, Trainer } from "../mod.ts";
+import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
+import { line, run, scratchFolder, TINY } from "./command.ts";
+
+const probe = new CpuDevice({ threads: 1, blas: "auto" });
+probe.close();
+const ignore = !probe.blas;
+
+/** Losses of a few steps of a small model, big enough for several blocks a product. */
+async function losses(options: { threads: number; blas?: string }): Promise<number[]> {
+  const device = await openDevice({ device: "cpu", ...options });
+  const model = new GPT(
+    { vocabSize: 61, contextLength: 64, layers: 2, heads: 2, width: 96, dropout: 0.1 },
+    new Random(3),
+  );
+  const optimiser = new AdamW(model.parameters(), { clip: 1 });
+  const trainer = new Trainer(model, optimiser, { batchSize: 8, schedule: () => 1e-2 });
+  const inputs = Int32Array.from({ length: 512 }, (_, i) => (i * i + 7 * i) % 61);
+  for (let i = 0; i < 6; i++) trainer.step({ next: () => ({ inputs, targets: inputs }) });
+  const figures = await trainer.figures();
+  device.close();
+  return figures.flatMap(({ loss, gradientNorm }) => [loss, gradientNorm]);
+}
+
+Deno.test({
+  name: "blas: training has WebAssembly's losses, and the same bits on 1, 2 and 3 threads",
+  ignore,
+  fn: async () => {
+    const wasm = await losses({ threads: 2 });
+    const [one, two, three] = [
+      await losses({ threads: 1, blas: "auto" }),
+      await losses({ threads: 2, blas: "auto" }),
+      await losses({ threads: 3, blas: "auto" }),
+    ];
+    assert.deepEqual(two, one);
+    assert.deepEqual(three, one);
+    one.forEach((value, i) => assert.ok(Math.abs(value / wasm[i] - 1) < 1e-4, `${value}`));
+  },
+});
+
+Deno.test({
+  name: "blas: the device says which library computes",
+  ignore,
+  fn: () => assert.match(probe.description, /^cpu \((OpenBLAS|MKL|BLIS|Accelerate), WebAssembly /),
+});
+
+Deno.test("blas: a library that is not there is told in the description, and WebAssembly computes", async () => {
+  const blas = "/nowhere/libopenblas.so";
+  const device = new CpuDevice({ threads: 1, blas });
+  assert.equal(device.blas, undefined);
+  assert.match(device.description, /relaxed SIMD.*: .*\/nowhere\/libopenblas\.so/);
+  device.close();
+  assert.deepEqual(await losses({ threads: 1, blas }), await losses({ threads: 1 }));
+});
+
+Deno.test("blas: without --allow-ffi the run says so in its device line and goes on", async () => {
+  await using folder = await scratchFolder();
+  const args = [...TINY, ...line("--dataset text.txt --blas auto --steps 1 --out run")];
+  const { code, out } = await run("train", args, folder.path);
+  assert.equal(code, 0);
+  assert.match(out, /^device .*a system BLAS needs --allow-ffi$/m);
+});
