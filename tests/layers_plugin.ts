@@ -56,6 +56,7 @@ const USES_DENO = [
 /** Packages that one module alone may name, because it alone decides when they are loaded. */
 const OWNED_PACKAGES: readonly (readonly [specifier: RegExp, owner: string])[] = [
   [/^npm:(@observablehq\/plot|linkedom)\b/, "lib/plot/plot.ts"],
+  [/^npm:umap-js\b/, "lib/plot/umap.ts"],
   [/^npm:deno-std\b/, "lib/cli/parse.ts"],
 ];
 

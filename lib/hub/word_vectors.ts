@@ -266,7 +266,7 @@ function unitRows(values: Float32Array, width: number): Float32Array {
   const unit = Float32Array.from(values);
   for (let start = 0; start < unit.length; start += width) {
     const row = unit.subarray(start, start + width);
-    const length = Math.hypot(...row) || 1;
+    const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0)) || 1;
     for (let k = 0; k < width; k++) row[k] /= length;
   }
   return unit;

@@ -1,0 +1,197 @@
+/**
+ * Principal components: the directions in which vectors differ most, for figures of vectors of many dimensions.
+ *
+ * Exact, by the eigenvectors of the covariance, all in float64. Neighbourhoods rather than directions are kept by umap.ts.
+ *
+ * @module
+ */
+
+/** Vectors, and how many directions are wanted. */
+export interface PrincipalComponentsOptions {
+  /** d, numbers in a vector. */
+  width: number;
+  /** k, how many components. Default 2. */
+  count?: number;
+}
+
+/** What {@linkcode principalComponents} gives. */
+export interface PrincipalComponents {
+  /** [n,k]: each vector, less the mean, along each component. */
+  readonly projected: Float64Array;
+  /** [k,d]: orthonormal directions, that of the greatest variance first; zeros where no variance is left. */
+  readonly components: Float64Array;
+  /** [d]: the mean vector. */
+  readonly mean: Float64Array;
+  /** [k]: the variance along each component, with n − 1 in the denominator. */
+  readonly variances: Float64Array;
+  /** [k]: each variance as a share of the sum over all d directions. */
+  readonly shares: Float64Array;
+}
+
+/** A variance below this share of the greatest is rounding. */
+const NOTHING = 1e-12;
+
+/**
+ * The principal components of `vectors`, [n·d] row after row, such as a tensor's data.
+ *
+ * The eigenvectors, by Jacobi's rotations, of the covariance [d,d], or of the products [n,n] where there are fewer vectors than dimensions:
+ * about 10·min(n,d)³ multiplications, a second for 300. A component points where its greatest coordinate is positive.
+ * TypeError when the vectors do not make rows, RangeError for fewer than two rows, a count above min(n,d) or a value that is not finite.
+ * Source: Pearson 1901; Golub & Van Loan, "Matrix Computations", section 8.5.
+ *
+ * @example
+ * ```ts
+ * const { projected, shares } = principalComponents([0, 0, 1, 2, 2, 4], { width: 2, count: 1 });
+ * console.log(projected, shares); // [-2.24, 0, 2.24] [1]
+ * ```
+ */
+export function principalComponents(
+  vectors: ArrayLike<number>,
+  options: PrincipalComponentsOptions,
+): PrincipalComponents {
+  const { width, count = 2 } = options;
+  const rows = checkedRows(vectors, width, count);
+  const { centred, mean } = centre(vectors, rows, width);
+  const dual = rows < width;
+  const matrix = dual ? products(centred, rows, width, true) : products(centred, rows, width);
+  const side = dual ? rows : width;
+  const total = trace(matrix, side);
+  const { values, vectors: eigenvectors } = symmetricEigen(matrix, side);
+  const order = Array.from(values.keys()).sort((a, b) => values[b] - values[a]).slice(0, count);
+  const components = new Float64Array(count * width);
+  const variances = new Float64Array(count);
+  order.forEach((index, k) => {
+    if (!(values[index] > NOTHING * total)) return;
+    const eigenvector = eigenvectors.subarray(index * side, (index + 1) * side);
+    const direction = dual ? combine(eigenvector, centred, width) : eigenvector;
+    components.set(pointed(direction), k * width);
+    variances[k] = values[index] / (rows - 1);
+  });
+  const projected = project(centred, components, { rows, width, count });
+  const shares = variances.map((variance) => total > 0 ? variance * (rows - 1) / total : 0);
+  return { projected, components, mean, variances, shares };
+}
+
+function checkedRows(vectors: ArrayLike<number>, width: number, count: number): number {
+  const rows = vectors.length / width;
+  if (!Number.isInteger(rows) || !(width >= 1)) {
+    throw new TypeError(
+      `principalComponents: ${vectors.length} values do not make rows of width ${width}`,
+    );
+  }
+  if (rows < 2) throw new RangeError(`principalComponents: expected two vectors, got ${rows}`);
+  if (!Number.isInteger(count) || count < 1 || count > Math.min(rows, width)) {
+    throw new RangeError(
+      `principalComponents: count must be a whole number from 1 to ${
+        Math.min(rows, width)
+      }, got ${count}`,
+    );
+  }
+  return rows;
+}
+
+function centre(vectors: ArrayLike<number>, rows: number, width: number) {
+  const centred = Float64Array.from(vectors);
+  const mean = new Float64Array(width);
+  centred.forEach((value, i) => {
+    if (!Number.isFinite(value)) {
+      const row = Math.floor(i / width);
+      throw new RangeError(`principalComponents: vector ${row} holds ${value}`);
+    }
+    mean[i % width] += value / rows;
+  });
+  centred.forEach((_, i) => centred[i] -= mean[i % width]);
+  return { centred, mean };
+}
+
+/** XᵀX, [width,width]; or XXᵀ, [rows,rows], where `ofRows`. */
+function products(x: Float64Array, rows: number, width: number, ofRows = false): Float64Array {
+  const [side, inner] = ofRows ? [rows, width] : [width, rows];
+  const [step, stride] = ofRows ? [width, 1] : [1, width];
+  const matrix = new Float64Array(side * side);
+  for (let i = 0; i < side; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = 0;
+      for (let k = 0; k < inner; k++) sum += x[i * step + k * stride] * x[j * step + k * stride];
+      matrix[i * side + j] = matrix[j * side + i] = sum;
+    }
+  }
+  return matrix;
+}
+
+function trace(matrix: Float64Array, side: number): number {
+  let sum = 0;
+  for (let i = 0; i < side; i++) sum += matrix[i * side + i];
+  return sum;
+}
+
+/** Eigenvalues of a symmetric matrix, which is overwritten, and eigenvectors as rows; by cyclic Jacobi rotations. */
+function symmetricEigen(matrix: Float64Array, side: number) {
+  const vectors = new Float64Array(side * side);
+  for (let i = 0; i < side; i++) vectors[i * side + i] = 1;
+  const whole = trace(matrix, side);
+  for (let sweep = 0; sweep < 60; sweep++) {
+    let off = 0;
+    for (let p = 0; p < side; p++) {
+      for (let q = p + 1; q < side; q++) {
+        off = Math.max(off, Math.abs(matrix[p * side + q]));
+        rotate(matrix, vectors, side, p, q);
+      }
+    }
+    if (off <= 1e-15 * whole) break; // it converges quadratically: below ten sweeps
+  }
+  return { values: diagonals(matrix, side), vectors };
+}
+
+function diagonals(matrix: Float64Array, side: number): Float64Array {
+  return Float64Array.from({ length: side }, (_, i) => matrix[i * side + i]);
+}
+
+/** Makes matrix[p,q] zero by a rotation of rows and columns p and q. */
+function rotate(a: Float64Array, vectors: Float64Array, side: number, p: number, q: number): void {
+  const apq = a[p * side + q];
+  if (apq === 0) return;
+  const theta = (a[q * side + q] - a[p * side + p]) / (2 * apq);
+  const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.hypot(theta, 1));
+  const c = 1 / Math.hypot(t, 1);
+  const s = t * c;
+  const turn = (values: Float64Array, i: number, j: number) => {
+    const [x, y] = [values[i], values[j]];
+    values[i] = c * x - s * y;
+    values[j] = s * x + c * y;
+  };
+  for (let k = 0; k < side; k++) turn(a, p * side + k, q * side + k);
+  for (let k = 0; k < side; k++) turn(a, k * side + p, k * side + q);
+  for (let k = 0; k < side; k++) turn(vectors, p * side + k, q * side + k);
+}
+
+/** The direction in the space of vectors for an eigenvector of their products: Xᵀu, of length 1. */
+function combine(eigenvector: Float64Array, x: Float64Array, width: number): Float64Array {
+  const direction = new Float64Array(width);
+  x.forEach((value, i) => direction[i % width] += eigenvector[Math.floor(i / width)] * value);
+  const length = Math.sqrt(direction.reduce((sum, value) => sum + value * value, 0));
+  return direction.map((value) => value / length);
+}
+
+/** The direction or its opposite, whichever has its greatest coordinate positive. */
+function pointed(direction: Float64Array): Float64Array {
+  let greatest = 0;
+  for (const value of direction) if (Math.abs(value) > Math.abs(greatest)) greatest = value;
+  return greatest < 0 ? direction.map((value) => -value) : direction;
+}
+
+function project(
+  x: Float64Array,
+  components: Float64Array,
+  { rows, width, count }: { rows: number; width: number; count: number },
+): Float64Array {
+  const projected = new Float64Array(rows * count);
+  for (let row = 0; row < rows; row++) {
+    for (let k = 0; k < count; k++) {
+      let sum = 0;
+      for (let i = 0; i < width; i++) sum += x[row * width + i] * components[k * width + i];
+      projected[row * count + k] = sum;
+    }
+  }
+  return projected;
+}

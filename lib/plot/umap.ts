@@ -1,0 +1,77 @@
+/**
+ * UMAP: vectors on a plane so that those near each other stay near, by the package `umap-js`.
+ *
+ * The only module that names the package; it is loaded at the first call. Directions rather than neighbourhoods are kept by
+ * principal_components.ts.
+ *
+ * @module
+ */
+
+// deno-lint-ignore no-import-prefix -- the types alone, which cost nothing when running
+import type * as UmapModule from "npm:umap-js@1.4.0";
+import { UserError } from "../errors.ts";
+import { Random } from "../random.ts";
+
+// In a variable, because Deno downloads what it finds in an import at start.
+const UMAP = "npm:umap-js@1.4.0";
+
+/** Options of {@linkcode umap}. */
+export interface UmapOptions {
+  /** d, numbers in a vector. */
+  width: number;
+  /** Neighbours that each vector is held near. Default 15, or all others where there are fewer. */
+  neighbours?: number;
+  /** The least distance between points of the plane. Default 0.1. */
+  minimumDistance?: number;
+  /** Same seed, same plane: a 32-bit number. Default 0. */
+  seed?: number;
+}
+
+/**
+ * A place on the plane, [n,2], for each of `vectors`, [n·d] row after row, such as a tensor's data.
+ *
+ * TypeError when the vectors do not make rows; RangeError for fewer than three; UserError when the package cannot be fetched.
+ * Source: McInnes et al., arXiv 1802.03426.
+ *
+ * @example
+ * ```ts
+ * const vectors = Array.from({ length: 60 }, (_, i) => i < 30 ? Math.sin(i) : 9 + Math.cos(i));
+ * console.log((await umap(vectors, { width: 2 })).length); // 60: a place for each of 30 vectors
+ * ```
+ */
+export async function umap(
+  vectors: ArrayLike<number>,
+  options: UmapOptions,
+): Promise<Float64Array> {
+  const { width, minimumDistance = 0.1, seed = 0 } = options;
+  const rows = vectors.length / width;
+  if (!Number.isInteger(rows) || !(width >= 1)) {
+    throw new TypeError(`umap: ${vectors.length} values do not make rows of width ${width}`);
+  }
+  if (rows < 3) throw new RangeError(`umap: expected at least three vectors, got ${rows}`);
+  const { UMAP: Umap } = await load();
+  const random = new Random(seed);
+  const map = new Umap({
+    nComponents: 2,
+    nNeighbors: Math.min(options.neighbours ?? 15, rows - 1),
+    minDist: minimumDistance,
+    random: () => random.uniform(),
+  });
+  const values = Array.from(vectors);
+  const places = map.fit(
+    Array.from({ length: rows }, (_, row) => values.slice(row * width, (row + 1) * width)),
+  );
+  return Float64Array.from(places.flat());
+}
+
+async function load(): Promise<typeof UmapModule> {
+  try {
+    return await import(UMAP);
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split("\n");
+    throw new UserError(
+      `the package that computes UMAP cannot be fetched (${reason}); its first use needs the network`,
+      { cause },
+    );
+  }
+}
