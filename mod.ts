@@ -81,6 +81,10 @@ export type { KeyValueCache } from "./lib/tensor/attention_decode.ts";
 export { rotary, type RotaryOptions } from "./lib/tensor/rotary.ts";
 export { embedding, type EmbeddingOptions } from "./lib/tensor/embedding.ts";
 export { crossEntropy, type CrossEntropyOptions, tokenLosses } from "./lib/tensor/cross_entropy.ts";
+export {
+  linearCrossEntropy,
+  type LinearCrossEntropyOptions,
+} from "./lib/tensor/linear_cross_entropy.ts";
 export { dropout } from "./lib/tensor/dropout.ts";
 export { randomNormal, randomUniform } from "./lib/tensor/random.ts";
 export { sampleToken } from "./lib/tensor/sample_token.ts";

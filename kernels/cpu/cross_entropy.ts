@@ -1,11 +1,11 @@
 /**
- * Softmax cross-entropy on integer targets, in three kernels: a loss for each row, their mean, and the derivative in place.
+ * Softmax cross-entropy on integer targets, in kernels for a loss for each row, their mean, the derivative in place, and loss and derivative in one.
  *
  * logits: [rows, V] f32; targets: i32 [rows], `ignore` counts for nothing; loss, logSum: [rows]. Sums are float32 in four lanes.
  *
  * @module
  */
-import { I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { F32, type FunctionBuilder, I32, V128 } from "../../lib/device/cpu/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { exp, log, maxLane, sumLanes } from "./math.ts";
 import { forVectors } from "./rows.ts";
@@ -22,12 +22,8 @@ export const crossEntropy: CpuKernel = {
     const [loss, logSum] = [k.pointer("loss"), k.pointer("logSum")];
     const { width, forRows } = rowsOf(k);
     forRows((row, logits, target) => {
-      const most = f.v128(V128.of(-Infinity));
-      forVectors(f, width, (i) => {
-        f.set(most, most.max(logits.add(i).loadV128()));
-      }, (i) => f.set(most, most.max(logits.add(i).loadSplat())));
-      const largest = f.f32(maxLane(f, most));
-      f.set(most, largest.splat());
+      const largest = largestOf(f, logits, width);
+      const most = f.v128(largest.splat());
       const sums = f.v128(V128.of(0));
       const tail = f.v128(V128.of(0));
       forVectors(f, width, (i) => {
@@ -101,6 +97,63 @@ export const crossEntropyBackward: CpuKernel = {
     });
   },
 };
+
+/** Loss and derivative in one: loss as above; logits ← softmax(logits) − onehot(target), 0 in ignored rows. One exponential an element. */
+export const crossEntropyInPlace: CpuKernel = {
+  chunks,
+  emit(k) {
+    const { f } = k;
+    const loss = k.pointer("loss");
+    const { width, forRows } = rowsOf(k);
+    forRows((row, logits, target) => {
+      const largest = f.v128(largestOf(f, logits, width).splat());
+      const sums = f.v128(V128.of(0));
+      const tail = f.v128(V128.of(0));
+      const power = f.v128();
+      const chosen = f.f32(0);
+      f.if(target.ltU(width), () => f.set(chosen, logits.add(target.shl(2)).loadF32()));
+      forVectors(f, width, (i) => {
+        f.set(power, exp(f, logits.add(i).loadV128().sub(largest)));
+        f.storeV128(logits.add(i), power);
+        f.set(sums, sums.add(power));
+      }, (i) => {
+        f.set(power, exp(f, logits.add(i).loadSplat().sub(largest)));
+        f.storeF32(logits.add(i), power.lane(0));
+        f.set(tail, tail.add(power));
+      });
+      const total = f.f32(sumLanes(f, sums).add(tail.lane(0)));
+      const factor = f.v128(V128.of(0));
+      f.storeF32(loss.add(row.shl(2)), 0);
+      f.if(target.ltU(width), () => {
+        f.set(factor, V128.of(1).div(total.splat()));
+        const logSum = largest.lane(0).add(log(f, total.splat()).lane(0));
+        f.storeF32(loss.add(row.shl(2)), logSum.sub(chosen));
+      });
+      forVectors(
+        f,
+        width,
+        (i) => f.storeV128(logits.add(i), logits.add(i).loadV128().mul(factor)),
+        (i) => f.storeF32(logits.add(i), logits.add(i).loadSplat().mul(factor).lane(0)),
+      );
+      f.if(target.ltU(width), () => {
+        const place = f.i32(logits.add(target.shl(2)));
+        f.storeF32(place, place.loadF32().sub(F32.of(1)));
+      });
+    });
+  },
+};
+
+/** The largest logit of a row. */
+function largestOf(f: FunctionBuilder, logits: I32, width: I32): F32 {
+  const most = f.v128(V128.of(-Infinity));
+  forVectors(
+    f,
+    width,
+    (i) => f.set(most, most.max(logits.add(i).loadV128())),
+    (i) => f.set(most, most.max(logits.add(i).loadSplat())),
+  );
+  return f.f32(maxLane(f, most));
+}
 
 /** Visits a chunk's rows; an ignored row's target is −1, which is out of range as an unsigned number. */
 function rowsOf(k: KernelBuilder) {

@@ -7,8 +7,8 @@
  */
 import { Random } from "../random.ts";
 import { checkpoint } from "../tensor/checkpoint.ts";
-import { crossEntropy } from "../tensor/cross_entropy.ts";
 import { embedding } from "../tensor/embedding.ts";
+import { linearCrossEntropy } from "../tensor/linear_cross_entropy.ts";
 import { linear } from "../tensor/matmul.ts";
 import { reshape } from "../tensor/reshape.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
@@ -113,10 +113,11 @@ export class GPT extends Module {
 
   /** The mean cross-entropy, in nats, of predicting `targets` i32 [B,T] after `ids` i32 [B,T]; targets of −100 count for nothing. */
   loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
-    const logits = this.forward(ids, context);
-    const [batch, time, vocabulary] = logits.shape;
-    const rows = reshape(logits, [batch * time, vocabulary]);
-    return crossEntropy(rows, targets.view([batch * time]));
+    const { width } = this.config;
+    const rows = reshape(this.hidden(ids, context), [targets.size, width]);
+    const weight = this.head?.weight ?? this.tokens.weight;
+    const flat = targets.view([targets.size]);
+    return linearCrossEntropy(rows, weight, this.head?.bias, flat, { transposed: true });
   }
 
   /** An empty memory for generating `batch` sequences of at most `length` tokens. Default: the context length. */

@@ -8,6 +8,7 @@
 import * as cpu from "../../kernels/cpu/cross_entropy.ts";
 import code from "../../kernels/webgpu/cross_entropy.wgsl" with { type: "text" };
 import backwardCode from "../../kernels/webgpu/cross_entropy_backward.wgsl" with { type: "text" };
+import inPlaceCode from "../../kernels/webgpu/cross_entropy_in_place.wgsl" with { type: "text" };
 import meanCode from "../../kernels/webgpu/cross_entropy_mean.wgsl" with { type: "text" };
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "./autograd.ts";
@@ -48,6 +49,16 @@ const BACKWARD: Kernel = {
   cpu: cpu.crossEntropyBackward,
 };
 
+const IN_PLACE: Kernel = {
+  name: "cross_entropy_in_place",
+  reads: ["targets"],
+  updates: ["logits"],
+  writes: ["loss"],
+  scalars: ROW_SCALARS,
+  webgpu: { code: inPlaceCode, workgroups: ({ rows }) => [rows] },
+  cpu: cpu.crossEntropyInPlace,
+};
+
 /** Options of `crossEntropy`. */
 export interface CrossEntropyOptions {
   /** The target that counts for nothing. Default −100. */
@@ -74,10 +85,7 @@ export function crossEntropy(
   options: CrossEntropyOptions = {},
 ): Tensor {
   const { loss, logSum, scalars } = rowLosses(logits, targets, options);
-  const mean = empty([], "f32", logits.device);
-  const scale = empty([], "f32", logits.device);
-  const { rows, width, ignore } = scalars;
-  launch(MEAN, { loss, targets, mean, scale }, { rows, width, ignore });
+  const { mean, scale } = meanLoss(loss, targets, logits.shape[1], options);
   return differentiable(mean, [logits], (gradient) => {
     const dLogits = consume(logits);
     launch(BACKWARD, { targets, logSum, gradient, scale, logits: dLogits }, scalars);
@@ -94,6 +102,31 @@ export function tokenLosses(
   options: CrossEntropyOptions = {},
 ): Tensor {
   return rowLosses(logits, targets, options).loss;
+}
+
+/** The mean of the losses of rows that count, V wide, and the factor 1 / (their number, at least 1): [] each. */
+export function meanLoss(
+  loss: Tensor,
+  targets: Tensor,
+  width: number,
+  { ignore = -100 }: CrossEntropyOptions,
+): { mean: Tensor; scale: Tensor } {
+  const mean = empty([], "f32", loss.device);
+  const scale = empty([], "f32", loss.device);
+  launch(MEAN, { loss, targets, mean, scale }, { rows: loss.size, width, ignore });
+  return { mean, scale };
+}
+
+/** Each row's loss, [N], and softmax(logits) − onehot(target) in place of the logits, 0 in ignored rows. No gradient flows. */
+export function tokenLossesInPlace(
+  logits: Tensor,
+  targets: Tensor,
+  { ignore = -100 }: CrossEntropyOptions,
+): Tensor {
+  const [rows, width] = logits.shape;
+  const loss = empty([rows], "f32", logits.device);
+  launch(IN_PLACE, { targets, logits, loss }, { rows, width, ignore });
+  return loss;
 }
 
 function rowLosses(logits: Tensor, targets: Tensor, { ignore = -100 }: CrossEntropyOptions) {

@@ -196,15 +196,16 @@ export function gradientOfInput(
   return product(dPre, weight, { m, n: k, k: n }, x.shape, options);
 }
 
-/** dW = Xᵀ·dPre, in the weight's layout. */
+/** dW = Xᵀ·dPre, in the weight's layout, plus what was gathered for it already. */
 export function gradientOfWeight(
   dPre: Tensor,
   x: Tensor,
   weight: Tensor,
   { m, n, k }: Sizes,
   transposed: boolean,
+  gathered?: Tensor,
 ): Tensor {
-  const options = { transposeA: true };
+  const options = { transposeA: true, residual: gathered };
   return transposed
     ? product(dPre, x, { m: n, n: k, k: m }, weight.shape, options)
     : product(x, dPre, { m: k, n, k: m }, weight.shape, options);

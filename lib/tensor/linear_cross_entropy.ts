@@ -1,0 +1,130 @@
+/**
+ * A model's head and its loss in one operation, for vocabularies whose logits are too many to keep.
+ *
+ * The loss alone is cross_entropy.ts, the product alone matmul.ts.
+ *
+ * @module
+ */
+import { differentiable, isTracked, withoutTape } from "./autograd.ts";
+import { add, mul } from "./binary.ts";
+import { concatenate } from "./concatenate.ts";
+import {
+  crossEntropy,
+  type CrossEntropyOptions,
+  meanLoss,
+  tokenLosses,
+  tokenLossesInPlace,
+} from "./cross_entropy.ts";
+import { expectType } from "./launch.ts";
+import {
+  gradientOfBias,
+  gradientOfInput,
+  gradientOfWeight,
+  linear,
+  linearSizes,
+} from "./matmul.ts";
+import { product, type Sizes } from "./product.ts";
+import { scope } from "./scope.ts";
+import { slice } from "./slice.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Options of `linearCrossEntropy`. */
+export interface LinearCrossEntropyOptions extends CrossEntropyOptions {
+  /** The weight is [V, C], as in tied heads. Default false: [C, V]. */
+  transposed?: boolean;
+}
+
+/** Most logits that are in memory at a time, 32 MiB of them; but 64 rows at least. */
+const MOST_LOGITS = 2 ** 23;
+const FEWEST_ROWS = 64;
+
+/**
+ * crossEntropy(x·W + bias, targets), in nats, without ever holding all the logits: x f32 [N,C], weight [C,V] (or [V,C] with
+ * `transposed`), bias [V], targets i32 [N] → [].
+ *
+ * Up to 2²³ logits it is the two operations one after the other. Beyond, it goes through the rows in parts: a part's logits become its
+ * share of the gradients of x, W and bias at once and are then forgotten, so that nothing is computed twice and no more than 32 MiB of
+ * logits are held (64 rows at least). Rows whose target is `ignore` count for nothing. TypeError when a shape or dtype does not fit.
+ *
+ * ```ts
+ * import { linearCrossEntropy, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const x = tensor([[1, 2]]), weight = tensor([[1, 0], [0, 0.5]]);
+ * const loss = linearCrossEntropy(x, weight, undefined, tensor(new Int32Array([1])));
+ * console.log(await loss.item()); // both logits are 1: ln 2 = 0.693
+ * device.close();
+ * ```
+ */
+export function linearCrossEntropy(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+  targets: Tensor,
+  options: LinearCrossEntropyOptions = {},
+): Tensor {
+  const { transposed = false } = options;
+  const sizes = linearSizes("linearCrossEntropy", x, weight, bias, transposed);
+  expectType("linearCrossEntropy", targets, "i32");
+  if (x.shape.length !== 2 || targets.shape.length !== 1 || targets.size !== sizes.m) {
+    throw new TypeError(
+      `linearCrossEntropy: expected x [N,C] and targets [N]; got ${x} and ${targets}`,
+    );
+  }
+  if (sizes.m <= rowsAtOnce(sizes)) {
+    return crossEntropy(linear(x, weight, bias, { transposed }), targets, options);
+  }
+  const inputs = [x, weight, bias];
+  const needs = inputs.map(isTracked);
+  const whole = () =>
+    withoutTape(() => inParts({ x, weight, bias, targets }, sizes, needs, options));
+  const { loss, gradients } = x.device.recorder ? whole() : scope(whole);
+  const { mean, scale } = meanLoss(loss, targets, sizes.n, options);
+  return differentiable(mean, inputs, (gradient) => {
+    const factor = mul(gradient, scale);
+    return gradients.map((each) => each && mul(each, factor));
+  });
+}
+
+/** A power of two, because products cut their inner axis into blocks of 256. */
+function rowsAtOnce({ n }: Sizes): number {
+  return Math.max(FEWEST_ROWS, 2 ** Math.floor(Math.log2(MOST_LOGITS / n)));
+}
+
+interface Inputs {
+  x: Tensor;
+  weight: Tensor;
+  bias: Tensor | undefined;
+  targets: Tensor;
+}
+
+/** The rows' losses, [N], and what the derivative of their sum is for each of x, weight and bias that needs one. */
+function inParts(
+  { x, weight, bias, targets }: Inputs,
+  { m, n, k }: Sizes,
+  needs: readonly boolean[],
+  options: LinearCrossEntropyOptions,
+): { loss: Tensor; gradients: (Tensor | undefined)[] } {
+  const { transposed = false } = options;
+  const losses: Tensor[] = [];
+  const inputGradients: Tensor[] = [];
+  let ofWeight: Tensor | undefined, ofBias: Tensor | undefined;
+  for (let start = 0; start < m; start += rowsAtOnce({ m, n, k })) {
+    const range = { axis: 0, start, end: Math.min(m, start + rowsAtOnce({ m, n, k })) };
+    const [rows, ids] = [slice(x, range), slice(targets, range)];
+    const sizes = { m: ids.size, n, k };
+    const logits = product(rows, weight, sizes, [sizes.m, n], { transposeB: transposed, bias });
+    if (!needs.some(Boolean)) {
+      losses.push(tokenLosses(logits, ids, options));
+      continue;
+    }
+    losses.push(tokenLossesInPlace(logits, ids, options));
+    if (needs[0]) inputGradients.push(gradientOfInput(logits, rows, weight, sizes, transposed));
+    if (needs[1]) ofWeight = gradientOfWeight(logits, rows, weight, sizes, transposed, ofWeight);
+    if (needs[2]) {
+      const part = gradientOfBias(logits, n);
+      ofBias = ofBias ? add(ofBias, part) : part;
+    }
+  }
+  const ofInput = needs[0] ? concatenate(inputGradients) : undefined;
+  return { loss: concatenate(losses), gradients: [ofInput, ofWeight, ofBias] };
+}
