@@ -59,6 +59,8 @@ for (const form of FORMS) {
         [2, 330, 511],
         [3, 517, 515],
         [4, 260, 514],
+        [1, 3105, 45],
+        [2, 3105, 45],
       ]
     ) {
       const a = floats(m * k, 3), b = floats(k * n, 4);
@@ -74,7 +76,8 @@ for (const form of FORMS) {
   });
 
   forEachProduct(`matmul: epilogues of ${form.name}`, async () => {
-    for (const [m, n, k] of [[13, 21, 10], [1, 9, 5], [3, 66, 7], [7, 3, 64], [70, 66, 34]]) {
+    const few = [[1, 9, 5], [1, 1101, 200], [2, 1101, 200]]; // the long ones are cut along k
+    for (const [m, n, k] of [...few, [13, 21, 10], [3, 66, 7], [7, 3, 64], [70, 66, 34]]) {
       // The epilogue is the same code for every form.
       const others = form.name === "NN" ? ["none", "gelu_erf", "relu", "silu"] as const : [];
       for (const activation of ["gelu", ...others] as const) {

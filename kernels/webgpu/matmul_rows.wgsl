@@ -6,7 +6,7 @@ override TRANSPOSE_B: u32;
 override ROWS: u32;
 override SLICES: u32;
 
-struct Scalars { n: u32, k: u32, columns: u32 }
+struct Scalars { n: u32, k: u32, share: u32 }
 @group(0) @binding(7) var<uniform> s: Scalars;
 
 // A sum for each of four rows, by thread.

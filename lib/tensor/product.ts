@@ -8,16 +8,17 @@
 import { matmul as cpu } from "../../kernels/cpu/matmul.ts";
 import { cutBlas, matmulBlas as blasCpu } from "../../kernels/cpu/matmul_blas.ts";
 import { cutMatmul } from "../../kernels/cpu/matmul_cut.ts";
-import { chunkColumns, matmulRows as cpuRows } from "../../kernels/cpu/matmul_rows.ts";
+import { matmulRows as cpuRows, shareOfRows } from "../../kernels/cpu/matmul_rows.ts";
+import { matmulRowsSum } from "../../kernels/cpu/matmul_rows_sum.ts";
 import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
 import code from "../../kernels/webgpu/matmul.wgsl" with { type: "text" };
 import directCode from "../../kernels/webgpu/matmul_direct.wgsl" with { type: "text" };
 import epilogueCode from "../../kernels/webgpu/matmul_epilogue.wgsl" with { type: "text" };
 import rowsCode from "../../kernels/webgpu/matmul_rows.wgsl" with { type: "text" };
 import type { Device } from "../device/device.ts";
-import type { Kernel } from "../device/kernel.ts";
+import type { Constants, Kernel } from "../device/kernel.ts";
 import type { Shape } from "../shape.ts";
-import { launch } from "./launch.ts";
+import { type Buffers, launch } from "./launch.ts";
 import { sum } from "./reduce.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
@@ -53,12 +54,21 @@ const DIRECT: Kernel = {
 const ROWS: Kernel = {
   name: "matmul_rows",
   ...BUFFERS,
-  scalars: words("n", "k", "columns"),
+  scalars: words("n", "k", "share"),
   webgpu: {
     code: activations + epilogueCode + rowsCode,
     workgroups: ({ n }, { SLICES }) => [Math.ceil(n * SLICES / 256)],
   },
   cpu: cpuRows,
+};
+
+/** Ends a product of few rows that was cut along k. */
+const ROWS_SUM: Kernel = {
+  name: "matmul_rows_sum",
+  reads: ["partial", "bias", "residual", "pre"],
+  writes: ["c", "saved"],
+  scalars: words("n", "parts"),
+  cpu: matmulRowsSum,
 };
 
 /** Up to this many rows of A the kernel `ROWS` is the fastest, which reads B once. */
@@ -171,12 +181,11 @@ export function product(
     SAVE: saved ? 1 : 0,
     ACTIVATION_BACKWARD: numberOf(derivative?.of),
   };
-  const { m, n, k } = sizes;
+  const { m } = sizes;
   const { transposeA = false, transposeB = false } = options;
   const { device } = a;
   if (m <= fewRows(device, transposeB) && batch === 1 && !transposeA) {
-    const scalars = { n, k, columns: chunkColumns(n, k) };
-    launch(ROWS, buffers, scalars, { ...constants, ROWS: m, SLICES: slices(device, transposeB) });
+    productOfRows(buffers, sizes, transposeB, constants);
   } else {
     const cut = device.blas ? cutBlas(sizes) : cutMatmul({ ...sizes, batch }, transposeA);
     const kernel = device.blas ? BLAS : device.isSoftware ? DIRECT : TILED;
@@ -184,6 +193,29 @@ export function product(
     launch(kernel, buffers, scalars, { ...constants, TRANSPOSE_A: transposeA ? 1 : 0 });
   }
   return c;
+}
+
+/** The product of a few rows; on the CPU a large one with B as [k,n] is cut along k, so that B is read as it lies. */
+function productOfRows(
+  buffers: Buffers & { a: Tensor; c: Tensor },
+  { m, n, k }: Sizes,
+  transposeB: boolean,
+  constants: Constants,
+): void {
+  const { a, b, c, ...ends } = buffers;
+  const { device } = a;
+  const share = transposeB ? shareOfRows(n, k) : shareOfRows(k, n);
+  const fixed = { ...constants, ROWS: m };
+  const slicing = { ...fixed, SLICES: slices(device, transposeB) };
+  const parts = Math.ceil(k / share);
+  if (transposeB || parts === 1 || device.kind === "webgpu") {
+    launch(ROWS, buffers, { n, k, share }, slicing);
+    return;
+  }
+  const partial = empty([parts, m, n], "f32", device);
+  const plain = Object.fromEntries(Object.keys(constants).map((name) => [name, 0]));
+  launch(ROWS, { a, b, c: partial }, { n, k, share }, { ...slicing, ...plain, PARTIAL: 1 });
+  launch(ROWS_SUM, { ...ends, partial, c }, { n, parts }, fixed);
 }
 
 /** Aᵀ·B as the sum of products over parts of k, which are a batch of their own. */
