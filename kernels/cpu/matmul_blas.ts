@@ -12,12 +12,11 @@ import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 
 /** Arguments of the imported `sgemm`. */
 const ARGUMENTS = 11;
-/** A block takes about this many multiply-adds, a tenth of a millisecond, so that the call costs nothing beside it. */
+/** A block takes at least about this many multiply-adds, a tenth of a millisecond, so that the call costs nothing beside it. */
 const WORK = 6e6;
-/** Most blocks, because the library packs its operands anew for each of them. */
-const MOST_BLOCKS = 32;
-/** Blocks are whole multiples of this. */
-const GRAIN = 48;
+/** Most blocks, and their least size: the library packs its operands anew for each, and is slower on small ones. */
+const MOST_BLOCKS = 16;
+const LEAST = { rows: 192, columns: 256 };
 
 /** The product by the library. */
 export const matmulBlas: CpuKernel = {
@@ -37,12 +36,11 @@ export const matmulBlas: CpuKernel = {
   },
 };
 
-/** The blocks of a product that pack the least in all. They depend on the sizes only, so that any number of threads gives the same bits. */
+/** The blocks of a product. They depend on the sizes only, so that any number of threads gives the same bits. */
 export function cutBlas({ m, n, k }: Record<"m" | "n" | "k", number>): Cut {
   const count = Math.min(MOST_BLOCKS, Math.max(1, Math.round(m * n * k / WORK)));
-  const packed = (across: number) => across * m + Math.ceil(count / across) * n;
-  let across = 1;
-  for (let more = 2; more <= count; more++) if (packed(more) < packed(across)) across = more;
-  const size = (length: number, parts: number) => Math.ceil(length / parts / GRAIN) * GRAIN;
-  return { rows: size(m, Math.ceil(count / across)), columns: size(n, across), depth: k };
+  const down = Math.min(count, Math.ceil(m / LEAST.rows));
+  const across = Math.min(Math.ceil(count / down), Math.ceil(n / LEAST.columns));
+  const size = (length: number, parts: number) => Math.ceil(length / parts / 16) * 16;
+  return { rows: size(m, down), columns: size(n, across), depth: k };
 }
