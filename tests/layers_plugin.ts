@@ -38,10 +38,11 @@ const PARTS: readonly Part[] = [
   { at: "lib/hub/", from: [...NN, ...BESIDE, "lib/hub/"] },
   { at: "lib/plot/", from: ["lib/*", "lib/plot/"] },
   { at: "lib/cli/", from: ["lib/*", "lib/cli/"] },
+  { at: "lib/cli/lesson/", from: [...TENSOR, "lib/plot/", "lib/cli/"] },
   { at: "lib/cli/train/", from: [...TRAIN, "lib/plot/", "lib/cli/"] },
   // mod.ts is imported by browsers too, and lib/cli needs Deno as soon as it is loaded.
   { at: "mod.ts", from: [...TRAIN, "lib/plot/"] },
-  { at: "scripts/", from: ["mod.ts", "lib/plot/", "lib/cli/"] },
+  { at: "scripts/", from: ["mod.ts", "lib/plot/", "lib/cli/", "scripts/lessons/"] },
 ];
 
 /** Modules of lib/ that work on files or the terminal, and so may use the `Deno` namespace. */
@@ -60,11 +61,15 @@ const OWNED_PACKAGES: readonly (readonly [specifier: RegExp, owner: string])[] =
   [/^npm:deno-std\b/, "lib/cli/parse.ts"],
 ];
 
+/** Where the project is published; a file that works alone imports from there, and deno.json maps it to the tree. */
+const PUBLIC = "https://raw.githubusercontent.com/folio-deno/folio/main/";
+
 /** Why a module at `path` may not import `specifier`, or undefined where it may. */
 export function forbiddenImport(path: string, specifier: string): string | undefined {
   const part = longestMatch(path);
   if (!part) return undefined;
-  if (/^(jsr|https?):/.test(specifier)) {
+  const published = specifier.startsWith(PUBLIC) ? specifier.slice(PUBLIC.length) : undefined;
+  if (published === undefined && /^(jsr|https?):/.test(specifier)) {
     return `${specifier}: external packages are pinned npm: specifiers`;
   }
   if (specifier.startsWith("node:")) {
@@ -72,8 +77,8 @@ export function forbiddenImport(path: string, specifier: string): string | undef
       ? `${path} runs in browsers, without ${specifier}`
       : undefined;
   }
-  if (!specifier.startsWith(".")) return undefined;
-  const target = new URL(specifier, new URL(path, "file:///")).pathname.slice(1);
+  if (published === undefined && !specifier.startsWith(".")) return undefined;
+  const target = published ?? new URL(specifier, new URL(path, "file:///")).pathname.slice(1);
   if (part.from.some((prefix) => covers(prefix, target))) return undefined;
   return `${part.at} may not import ${target}; it may import ${part.from.join(", ")}`;
 }

@@ -25,6 +25,11 @@ Deno.test("an import may point inward, and not outward", () => {
     ["mod.ts", "./lib/nn/gpt.ts"],
     ["scripts/plot.ts", "../lib/plot/loss.ts"],
     ["scripts/train.ts", "../mod.ts"],
+    ["scripts/lesson.ts", "./lessons/01_attention.ts"],
+    [
+      "scripts/lessons/01_attention.ts",
+      "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts",
+    ],
     ["tests/anything_test.ts", "../lib/cli/flags.ts"],
   ];
   const forbidden: [string, string][] = [
@@ -42,6 +47,10 @@ Deno.test("an import may point inward, and not outward", () => {
     ["kernels/cpu/matmul.ts", "../../lib/device/device.ts"],
     ["mod.ts", "./lib/cli/run.ts"],
     ["scripts/train.ts", "../lib/nn/gpt.ts"],
+    [
+      "scripts/lessons/x.ts",
+      "https://raw.githubusercontent.com/folio-deno/folio/main/lib/nn/gpt.ts",
+    ],
     ["scripts/train.ts", "../tests/by_url.ts"],
   ];
   for (const [path, specifier] of allowed) {
@@ -55,7 +64,7 @@ Deno.test("an import may point inward, and not outward", () => {
 Deno.test("the message says what is allowed", () => {
   assert.equal(
     forbiddenImport("scripts/train.ts", "../lib/nn/gpt.ts"),
-    "scripts/ may not import lib/nn/gpt.ts; it may import mod.ts, lib/plot/, lib/cli/",
+    "scripts/ may not import lib/nn/gpt.ts; it may import mod.ts, lib/plot/, lib/cli/, scripts/lessons/",
   );
 });
 

@@ -1,0 +1,78 @@
+/**
+ * The layout of a lesson's text: wrapped paragraphs and columns.
+ *
+ * @module
+ */
+
+/** Characters in a line. */
+const WIDTH = 88;
+
+/**
+ * Text with its common indent removed and its paragraphs wrapped; lines that still start with two spaces stay as they are.
+ *
+ * @example
+ * ```ts
+ * console.log(paragraphs("one\n  two\nthree\n\nfour")); // "one\n  two\nthree\n\nfour"
+ * ```
+ */
+export function paragraphs(text: string): string {
+  const lines: string[] = [];
+  let words: string[] = [];
+  const flush = () => {
+    lines.push(...wrapped(words));
+    words = [];
+  };
+  for (const line of dedented(text).split("\n")) {
+    if (/^ {2}/.test(line) || line.trim() === "") {
+      flush();
+      lines.push(line.trimEnd());
+    } else words.push(...line.trim().split(/\s+/));
+  }
+  flush();
+  return lines.join("\n");
+}
+
+/** Text without empty lines around it and without the indent that its lines share. */
+function dedented(text: string): string {
+  const lines = text.replace(/^\s*\n/, "").trimEnd().split("\n");
+  const indents = lines.filter((line) => line.trim() !== "").map((line) => line.search(/\S/));
+  const shared = Math.min(...indents);
+  return lines.map((line) => line.slice(shared)).join("\n");
+}
+
+function wrapped(words: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length > WIDTH) lines.push(word);
+    else lines.splice(-1, 1, longer);
+  }
+  return lines;
+}
+
+/**
+ * Rows in columns, two spaces apart and two from the edge: texts to the left, numbers to the right with three decimals unless whole.
+ *
+ * @example
+ * ```ts
+ * console.log(tableLines([["king", 1], ["pear", 0.25]])); // ["  king      1", "  pear  0.250"]
+ * ```
+ */
+export function tableLines(rows: readonly (readonly (string | number)[])[]): string[] {
+  const texts = rows.map((row) => row.map((cell) => typeof cell === "number" ? shown(cell) : cell));
+  const columns = Math.max(...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, column) => {
+    return Math.max(...texts.map((row) => (row[column] ?? "").length));
+  });
+  const numeric = widths.map((_, column) => rows.some((row) => typeof row[column] === "number"));
+  return texts.map((row) => {
+    const cells = row.map((cell, column) => {
+      return numeric[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column]);
+    });
+    return `  ${cells.join("  ")}`.trimEnd();
+  });
+}
+
+function shown(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(3);
+}

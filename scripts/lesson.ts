@@ -1,0 +1,69 @@
+/**
+ * Runs a lesson of the practical, or lists them: `deno task lesson 3`, `deno task lessons`.
+ *
+ * @module
+ */
+import { choice } from "../lib/cli/flags.ts";
+import { print } from "../lib/cli/output.ts";
+import { runScript, UserError } from "../lib/cli/run.ts";
+import type { LessonHeading, Level } from "../lib/cli/lesson/lesson.ts";
+import { tableLines } from "../lib/cli/lesson/page.ts";
+import { lesson as attention } from "./lessons/01_attention.ts";
+
+const LESSONS = [attention];
+const LEVELS: Level[] = ["beginner", "intermediate", "advanced"];
+
+const list = {
+  name: "deno task lessons",
+  summary:
+    "Lists the lessons of the practical; `deno task lesson NUMBER` runs one, and takes --answers, --out and --help.",
+  flags: {
+    level: choice("advanced", "show the path to follow", { choices: LEVELS, shownDefault: "" }),
+  },
+  positionals: { name: "NUMBER", meaning: "lesson to run", max: 1 },
+  examples: [
+    ["deno task lesson 1", "run lesson 1"],
+    ["deno task lesson 1 --answers", "with its code tasks answered"],
+    ["deno task lessons --level beginner", "the path for someone to whom all this is new"],
+  ] as const,
+};
+
+/** What the list says below, for a level. */
+const ADVICE: Record<Level, string> = {
+  beginner:
+    "Read the beginner's lessons in full and look at the figures of the others; leave the code tasks, and come back to them.",
+  intermediate:
+    "Go through all lessons in order and solve the tasks of those for beginners and intermediates; --answers helps where you are stuck.",
+  advanced: "Go through all lessons and solve every code task before you look at its answer.",
+};
+
+const [first, ...rest] = Deno.args;
+const chosen = LESSONS.find(({ heading }) => String(heading.number) === first);
+if (chosen) await chosen.run(rest);
+else {
+  await runScript(list, ({ flags, given, positionals: [number] }) => {
+    if (number !== undefined) {
+      throw new UserError(
+        `lesson ${number}: lessons are numbered from 1 to ${LESSONS.length}, and the number comes first`,
+      );
+    }
+    const level = given.has("level") ? flags.level : undefined;
+    print(tableLines(LESSONS.map(({ heading }) => row(heading, level))).join("\n"));
+    print(`\n${level ? ADVICE[level] : "deno task lesson NUMBER runs one; --level shows a path."}`);
+  });
+}
+
+/** A lesson's line in the list. */
+function row(heading: LessonHeading<Record<never, never>>, level: Level | undefined) {
+  const { number, title, minutes, tasks } = heading;
+  const count = tasks === 1 ? "1 code task" : `${tasks} code tasks`;
+  const about = [String(number).padStart(2), title, heading.level, `${minutes} min`, count];
+  return level ? [...about, advice(heading, level)] : about;
+}
+
+/** What someone of a level should do with a lesson. */
+function advice(heading: { level: Level; tasks: number }, level: Level): string {
+  const ahead = LEVELS.indexOf(heading.level) > LEVELS.indexOf(level);
+  if (ahead) return level === "beginner" ? "look at the figures" : "run, with --answers";
+  return heading.tasks > 0 && level !== "beginner" ? "run and solve" : "run and read";
+}

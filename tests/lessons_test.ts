@@ -1,0 +1,121 @@
+/** The lessons as a learner runs them: unsolved, with answers, solved wrongly and rightly, by file and from a copy of a single file. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { runByFile, type ScriptResult, serveTree } from "./by_url.ts";
+
+const PUBLIC = "https://raw.githubusercontent.com/folio-deno/folio/main/";
+const folder = fileURLToPath(new URL("../scripts/lessons/", import.meta.url));
+const LESSONS = [...Deno.readDirSync(folder)].map(({ name }) => name)
+  .filter((name) => /^\d\d_\w+\.ts$/.test(name)).sort();
+
+/** Settings that make a lesson which trains a model quick. */
+const QUICK: Record<string, string[]> = {};
+
+const permissions = ["--allow-read", "--allow-write"];
+
+/** Runs a lesson in an empty folder and gives its output and the names of the figures it wrote. */
+async function runLesson(name: string, args: string[]): Promise<ScriptResult & { out: string[] }> {
+  const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
+  try {
+    const quick = [...QUICK[name] ?? [], "--device", "cpu"];
+    const result = await runByFile(`scripts/lessons/${name}`, [...args, ...quick], {
+      permissions,
+      cwd,
+    });
+    const files = result.code === 0 ? [...Deno.readDirSync(`${cwd}/figures`)] : [];
+    return { ...result, out: files.map((file) => `figures/${file.name}`) };
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
+}
+
+for (const name of LESSONS) {
+  Deno.test(`lesson ${name}: unsolved, it says so of each task, and draws what it names`, async () => {
+    const { code, stdout, stderr, out } = await runLesson(name, []);
+    assert.equal(code, 0, stderr);
+    const named = [...stdout.matchAll(/^figure {2}(\S+)$/gm)].map(([, path]) => path);
+    assert.deepEqual(named.sort(), out.sort());
+    const tasks = stdout.match(/^task {4}/gm)?.length ?? 0;
+    assert.equal(stdout.match(/^ {8}not written yet/gm)?.length ?? 0, tasks, stdout);
+    const head = await Deno.readTextFile(folder + name);
+    assert.equal(tasks, Number(/tasks: (\d+)/.exec(head)![1]));
+    assert.match(head, /^\/\*\*\n \* Lesson \d+: .*(Beginner|Intermediate|Advanced).* minutes/);
+  });
+
+  Deno.test(`lesson ${name}: its answers pass`, async () => {
+    const { code, stdout, stderr } = await runLesson(name, ["--answers"]);
+    assert.equal(code, 0, stderr);
+    const tasks = stdout.match(/^task {4}/gm)?.length ?? 0;
+    assert.equal(stdout.match(/^ {8}the answer passes the test$/gm)?.length ?? 0, tasks, stdout);
+    assert.doesNotMatch(stdout, /wrong:|it threw:/);
+  });
+}
+
+/** The first lesson with another body for its task. */
+async function solved(body: string): Promise<string> {
+  const text = await Deno.readTextFile(folder + LESSONS[0]);
+  const stub = "return notWritten(hiddenStates, previousState, matmul, softmax);";
+  assert.ok(text.includes(stub));
+  return text.replace(stub, body);
+}
+
+Deno.test("a copy of a single lesson, in an empty folder, runs by Folio's address: wrong, throwing, then right", async () => {
+  await using tree = serveTree();
+  const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
+  const imports = { [PUBLIC]: tree.url };
+  await Deno.writeTextFile(`${cwd}/map.json`, JSON.stringify({ imports }));
+  const run = async (source: string) => {
+    await Deno.writeTextFile(`${cwd}/mine.ts`, source);
+    const flags = ["--quiet", "--no-prompt", "--no-config", "--no-lock", "--import-map=map.json"];
+    const args = ["run", ...flags, `--allow-import=${tree.host}`, ...permissions, "mine.ts"];
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args,
+      cwd,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+    }).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assert.equal(code, 0, text(stderr));
+    return text(stdout);
+  };
+  try {
+    const wrong = await run(
+      await solved("return { weights: hiddenStates, context: previousState };"),
+    );
+    assert.match(wrong, /^ {8}wrong: weights: expected \[\[0.9568, 0.0432\], .*, got \[\[0.18/m);
+    assert.match(wrong, /0 of 1 code tasks solved; they stand in mine.ts/);
+    const throwing = await run(
+      await solved("return dotProductAnswer(previousState, matmul(hiddenStates, tensor([[1]])));"),
+    );
+    assert.match(throwing, /^ {8}it threw: TypeError: matmul: .* \(mine.ts, line \d+\)$/m);
+    const right = await run(await solved("return dotProductAnswer(hiddenStates, previousState);"));
+    assert.match(right, /^ {8}right: it passes the test$/m);
+    assert.match(right, /1 of 1 code tasks solved/);
+    assert.ok(tree.requests.includes("data/word_vectors.txt"));
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
+});
+
+Deno.test("the list of lessons holds them all and shows a path for each level", async () => {
+  const { code, stdout, stderr } = await runByFile("scripts/lesson.ts", []);
+  assert.equal(code, 0, stderr);
+  const numbers = [...stdout.matchAll(/^ +(\d+) {2}/gm)].map(([, number]) => Number(number));
+  assert.deepEqual(numbers, LESSONS.map((name) => Number(name.slice(0, 2))));
+  for (const [level, words] of [["beginner", "run and read"], ["advanced", "run and solve"]]) {
+    const path = await runByFile("scripts/lesson.ts", ["--level", level]);
+    assert.equal(path.code, 0, path.stderr);
+    assert.ok(path.stdout.includes(words), path.stdout);
+  }
+});
+
+Deno.test("a lesson that does not exist, or a flag, is the user's mistake: one line and exit code 2", async () => {
+  for (const args of [["42"], ["0"], ["first"], ["1", "--answrs"], ["--answers", "1"]]) {
+    const { code, stdout, stderr } = await runByFile("scripts/lesson.ts", args, { permissions });
+    assert.equal(code, 2, `${args}`);
+    assert.equal(stdout, "");
+    assert.match(stderr, /^error: .*\n$/m, stderr);
+  }
+  const { stderr } = await runByFile("scripts/lesson.ts", ["42"]);
+  assert.match(stderr, /lesson 42: lessons are numbered from 1 to \d+/);
+});
