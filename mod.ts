@@ -88,6 +88,7 @@ export {
 export { dropout } from "./lib/tensor/dropout.ts";
 export { randomNormal, randomUniform } from "./lib/tensor/random.ts";
 export { sampleToken } from "./lib/tensor/sample_token.ts";
+export { type TopK, topK } from "./lib/tensor/top_k.ts";
 export { customOp } from "./lib/tensor/custom_op.ts";
 export type { ByName, CustomOp, CustomOpDefinition } from "./lib/tensor/custom_op.ts";
 export type {
@@ -203,7 +204,16 @@ export type { Chunks } from "./lib/train/checkpoint_files.ts";
 export { type Metrics, MetricsLog } from "./lib/train/checkpoint_metrics.ts";
 
 // Generation
+export {
+  generate,
+  type Generated,
+  type GenerationOptions,
+  type Prompt,
+  type TokenEvent,
+} from "./lib/generate/generate.ts";
+export type { CertainToken, FinishReason } from "./lib/generate/continuation.ts";
 export { type GenerateOptions, Generator } from "./lib/generate/generator.ts";
+export type { SamplingOptions } from "./lib/generate/options.ts";
 
 // Text and corpora
 export type { DecodeOptions, Tokenizer, TokenStream } from "./lib/text/tokenizer.ts";

@@ -8,10 +8,14 @@ interface Settings {
   temperature: number;
   topK: number;
   topP: number;
+  minP?: number;
 }
 
 /** Probabilities after the filters, each by sorting, as transformers has them; equal logits stay together. */
-function probabilities(row: Float32Array, { temperature, topK, topP }: Settings): Float64Array {
+function probabilities(
+  row: Float32Array,
+  { temperature, topK, topP, minP = 0 }: Settings,
+): Float64Array {
   const scaled = Float64Array.from(row, (x) => x / temperature);
   const sorted = [...scaled].sort((a, b) => b - a);
   const least = topK >= 1 && topK < row.length ? sorted[topK - 1] : -Infinity;
@@ -29,6 +33,8 @@ function probabilities(row: Float32Array, { temperature, topK, topP }: Settings)
       if (reached.get(x)! >= topP * total && x !== most) weights[i] = 0;
     });
   }
+  const largest = Math.max(...weights);
+  weights.forEach((w, i) => weights[i] = w < minP * largest ? 0 : w);
   const left = weights.reduce((a, b) => a + b, 0);
   return weights.map((w) => w / left);
 }
@@ -53,6 +59,9 @@ const CASES: Settings[] = [
   { temperature: 0.7, topK: 5, topP: 1 },
   { temperature: 1.3, topK: 0, topP: 0.8 },
   { temperature: 0.9, topK: 40, topP: 0.5 },
+  { temperature: 1.1, topK: 0, topP: 1, minP: 0.1 },
+  { temperature: 0.8, topK: 50, topP: 0.9, minP: 0.02 },
+  { temperature: 2, topK: 0, topP: 1, minP: 1 },
   { temperature: 5, topK: 1, topP: 1 },
   { temperature: 1, topK: 0, topP: 0 },
   { temperature: 1e-6, topK: 0, topP: 0.95 },
@@ -64,9 +73,10 @@ for (const [rows, width] of [[1, 1], [33, 7], [200, 65], [9, 1300], [3, 50257]])
     const logits = tensor(values, { shape: [rows, width] });
     const [seed, step, stream] = [77, 3, 5];
     const state = tensor(Int32Array.of(seed, step));
-    for (const settings of width > 2000 ? CASES.slice(1, 4) : CASES) {
-      const { temperature, topK, topP } = settings;
-      const drawn = sampleToken(logits, tensor([temperature, topK, topP]), state, stream);
+    for (const settings of width > 2000 ? CASES.slice(1, 6) : CASES) {
+      const { temperature, topK, topP, minP } = settings;
+      const filters = [temperature, topK, topP, ...minP === undefined ? [] : [minP]];
+      const drawn = sampleToken(logits, tensor(filters), state, stream);
       const tokens = await drawn.data();
       let close = 0;
       for (let row = 0; row < rows; row++) {
@@ -142,6 +152,18 @@ forEachDevice(
     assert.ok(!seen.all.has(5));
   },
 );
+
+forEachDevice("rows of a period draw the same numbers", async () => {
+  const row = normalRows(1, 300, 2);
+  const rows = Float32Array.from({ length: 6 * 300 }, (_, i) => row[i % 300]);
+  const logits = tensor(rows, { shape: [6, 300] });
+  const state = tensor(Int32Array.of(3, 1));
+  const tokens = [...await sampleToken(logits, tensor([1, 0, 1]), state, 0, 3).data()];
+  assert.deepEqual(tokens.slice(3), tokens.slice(0, 3));
+  const first = tensor(rows.subarray(0, 900), { shape: [3, 300] });
+  const alone = [...await sampleToken(first, tensor([1, 0, 1]), state).data()];
+  assert.deepEqual(tokens.slice(0, 3), alone);
+});
 
 forEachDevice("sampling refuses what does not fit", () => {
   const state = tensor(Int32Array.of(0, 0));

@@ -1,7 +1,7 @@
 /**
  * Attention of one new token to the cache: softmax(scale·q·Kᵀ)·V over places position − window + 1 … position, position the new token's.
  *
- * packed: [B,1,stride], queries first; keys, values: [B,S,W], W = key-value heads · D; position: i32 [1]. The places come in `parts` of
+ * packed: [B,1,stride], queries first; keys, values: [B,S,W], W = key-value heads · D; position: i32 [1], or [B] with `PER_ROW`. The places come in `parts` of
  * `partLength`. With one part, output: [B,1,H·D] is the result; with more, partial: [B,H,parts,D+2] gets each part's unscaled sum over
  * values, its largest score and its sum of 2^(score − largest) (scores times log₂ e), for attention_combine.ts. A chunk computes every
  * `chunks`-th part of a head. Sums are in f32.
@@ -37,12 +37,9 @@ export const attentionDecode: CpuKernel = {
       .map((name) => k.integer(name));
     const [packed, keys, values] = ["packed", "keys", "values"].map((name) => k.pointer(name));
     const target = k.pointer(k.constants.WHOLE ? "output" : "partial");
-    const place = f.i32(k.pointer("position").loadI32());
+    const positions = k.pointer("position");
     const last = f.i32(length.sub(1));
-    f.set(place, place.minS(last));
-    const first = f.i32(place.add(1).sub(window));
     const zero = f.i32(0);
-    f.set(first, first.maxS(zero));
     const tiles = f.i32(k.integer("batch").mul(heads).mul(parts));
     const chunks = k.chunks;
     const scale = f.f32(k.float("scale").mul(Math.LOG2E));
@@ -51,6 +48,10 @@ export const attentionDecode: CpuKernel = {
       const part = f.i32(tile.remU(parts));
       const head = f.i32(tile.divU(parts).remU(heads));
       const batch = f.i32(tile.divU(parts).divU(heads));
+      const place = f.i32(positions.add(k.constants.PER_ROW ? batch.shl(2) : zero).loadI32());
+      f.set(place, place.minS(last));
+      const first = f.i32(place.add(1).sub(window));
+      f.set(first, first.maxS(zero));
       const from = f.i32(part.mul(partLength));
       const to = f.i32(from.add(partLength));
       const end = f.i32(place.add(1));

@@ -1,8 +1,8 @@
 /**
  * keys[b, position + t] and values[b, position + t] ← the columns of packed[b, t] from `offset` on; rows beyond S are left out.
  *
- * packed: [B,T,stride], queries first, then keys, then values; keys, values: [B,S,W], W = key-value heads · D; position: i32 [1]. A chunk
- * copies every `chunks`-th row.
+ * packed: [B,T,stride], queries first, then keys, then values; keys, values: [B,S,W], W = key-value heads · D; position: i32 [1], or [B] with
+ * `PER_ROW`. A chunk copies every `chunks`-th row.
  *
  * @module
  */
@@ -14,12 +14,14 @@ export const cacheAppend: CpuKernel = {
   emit(k) {
     const { f } = k;
     const [packed, keys, values] = ["packed", "keys", "values"].map((name) => k.pointer(name));
-    const first = f.i32(k.pointer("position").loadI32());
+    const positions = k.pointer("position");
+    const first = f.i32(positions.loadI32());
     const names = ["rows", "time", "stride", "offset", "width", "length"];
     const [rows, time, stride, offset, width, length] = names
       .map((name) => k.integer(name));
     const { chunks } = k;
     f.for(k.chunk, rows, chunks, (row) => {
+      if (k.constants.PER_ROW) f.set(first, positions.add(row.divU(time).shl(2)).loadI32());
       const place = f.i32(first.add(row.remU(time)));
       f.if(place.ltU(length), () => {
         const from = f.i32(packed.add(row.mul(stride).add(offset).shl(2)));

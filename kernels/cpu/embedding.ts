@@ -1,7 +1,8 @@
 /**
  * Embedding: rows of a table picked by ids, with a row of positions added, and the scatter of their gradient back into the table.
  *
- * table: [rows, width]; ids: i32 [count], clamped into the table; positions: [time…, width]; offset: i32 [1]. In the scatter a chunk owns 16
+ * table: [rows, width]; ids: i32 [count], clamped into the table; positions: [time…, width]; offset: i32 [1], or one for each sequence of
+ * `time` rows where `OFFSET` is 2. In the scatter a chunk owns 16
  * columns of the whole table and walks the ids in order, so that sums have one order and no two chunks meet.
  *
  * @module
@@ -22,7 +23,8 @@ export const embedding: CpuKernel = {
     const [rows, width, count, time] = ["rows", "width", "count", "time"]
       .map((name) => k.integer(name));
     const positions = k.pointer("positions");
-    const first = f.i32(k.constants.OFFSET ? k.pointer("offset").loadI32() : 0);
+    const offsets = k.pointer("offset");
+    const first = f.i32(k.constants.OFFSET ? offsets.loadI32() : 0);
     const chunks = k.chunks;
     f.for(k.chunk, count, chunks, (i) => {
       const id = clampedId(k, ids, i, rows);
@@ -32,6 +34,7 @@ export const embedding: CpuKernel = {
         mapVectors(f, width, [from], to, (v) => v);
         return;
       }
+      if (k.constants.OFFSET === 2) f.set(first, offsets.add(i.divU(time).shl(2)).loadI32());
       const place = f.i32(positions.add(i.remU(time).add(first).mul(width).shl(2)));
       mapVectors(f, width, [from, place], to, (v, p) => v.add(p));
     });

@@ -1,7 +1,8 @@
 /**
  * Rotary positions: each pair (x[j], x[j + D/2]) of a head turns by its angle; the other columns are copied.
  *
- * x, y: [rows, width]; cosine, sine: [positions, D/2], the angles' tables; position: i32 [1]. A chunk computes a share of the rows.
+ * x, y: [rows, width]; cosine, sine: [positions, D/2], the angles' tables; position: i32 [1], or one for each sequence
+ * of `time` rows where `OFFSET` is 2. A chunk computes a share of the rows.
  *
  * @module
  */
@@ -38,6 +39,7 @@ export const rotary: CpuKernel = {
       store(to.add(halfBytes), f.madd(u, s, v.mul(cos)));
     };
     f.for(k.chunk, rows, k.chunks, (row) => {
+      if (k.constants.OFFSET === 2) f.set(first, position.add(row.divU(time).shl(2)).loadI32());
       const angles = f.i32(row.remU(time).add(first).mul(halfBytes));
       const c = f.i32(cosine.add(angles));
       const d = f.i32(sine.add(angles));

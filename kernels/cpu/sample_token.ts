@@ -1,7 +1,7 @@
 /**
- * token[b] = a column of row b, drawn by its probability. logits, weights: [B,V] f32; settings: f32 [3] = [temperature, topK, topP];
- * state: i32 [2] = [seed, step]; token: i32 [B]. A chunk draws for one row; sums are float32, 1,024 elements in
- * four lanes, then block after block.
+ * token[b] = a column of row b, drawn by its probability. logits, weights: [B,V] f32; settings: f32 [3] = [temperature, topK, topP] and, with
+ * `MIN_P`, minP; state: i32 [2] = [seed, step]; token: i32 [B]. A chunk draws for one row; sums are float32, 1,024 elements in four
+ * lanes, then block after block.
  *
  * Floats are compared as integers that stand in the same order, so that a threshold is found by halving its range 32 times.
  *
@@ -10,7 +10,7 @@
 import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
 import type { FunctionHandle } from "../../lib/device/cpu/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
-import { exp, sumLanes } from "./math.ts";
+import { exp, log, sumLanes } from "./math.ts";
 import { philox, toUniform } from "./philox.ts";
 import { forVectors } from "./rows.ts";
 
@@ -45,6 +45,7 @@ export const sampleToken: CpuKernel = {
         const wanted = f.f32(tally(f, sums.mass, row, least).mul(topP));
         f.set(least, threshold(f, row, least, wanted, sums.mass));
       });
+      if (k.constants.MIN_P) keepProbable(f, row, temperature, settings, least);
       const total = tally(f, sums.mass, row, least);
       const target = f.f32(uniform(k).mul(total));
       f.storeI32(token, drawn(f, sums.mass, row, least, target));
@@ -156,13 +157,32 @@ function threshold(
   return low;
 }
 
-/** The uniform number of this row's index. */
+/** Raises `least` to the key of the smallest logit whose weight is still minP: the largest weight is 1. */
+function keepProbable(
+  f: FunctionBuilder,
+  { largest }: Row,
+  temperature: F32,
+  settings: I32,
+  least: I32,
+): void {
+  const minP = f.f32(settings.loadF32(12));
+  f.if(minP.gt(0), () => {
+    const most = f.v128(keys(largest.splat()));
+    const lowest = f.v128(most.add(temperature.splat().mul(log(f, minP.splat()))));
+    const key = f.i32(keys(lowest).laneI(0));
+    f.set(key, key.minS(largest));
+    f.set(least, least.maxS(key));
+  });
+}
+
+/** The uniform number of this row's index, which starts again every `period` rows. */
 function uniform(k: KernelBuilder): F32 {
   const { f } = k;
   const state = k.pointer("state");
   const key = [f.i32(state.loadI32()), k.integer("stream")] as const;
-  const words = philox(f, f.i32(k.chunk.shrU(2)), f.i32(state.loadI32(4)), key);
-  const word = f.i32(k.chunk.and(3));
+  const index = f.i32(k.chunk.remU(k.integer("period")));
+  const words = philox(f, f.i32(index.shrU(2)), f.i32(state.loadI32(4)), key);
+  const word = f.i32(index.and(3));
   const picked = f.v128(words[3]);
   for (const w of [0, 1, 2]) f.if(word.eq(w), () => f.set(picked, words[w]));
   return f.f32(toUniform(picked).lane(0));

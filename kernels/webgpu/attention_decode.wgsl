@@ -1,11 +1,12 @@
 // Attention of one new token to the cache: softmax(scale·q·Kᵀ)·V over places position − window + 1 … position, the new token's.
 //
-// packed: [B,1,stride], queries first; keys, values: [B,length,width]; position: [1]. The places come in `parts` of `partLength`. With WHOLE there
+// packed: [B,1,stride], queries first; keys, values: [B,length,width]; position: [1], or one for each sequence with PER_ROW. The places come in `parts` of `partLength`. With WHOLE there
 // is one, and output: [B,1,H·D] is the result; else partial: [B,H,parts,D+2] gets each part's sum over values, its largest score and its sum of
 // 2^(score − largest), for attention_combine.wgsl. A workgroup computes one part of a head, 64 places at a time with a running
 // maximum: eight threads share a key, then each thread takes its columns (D ≤ 256). All sums are in f32.
 override HEAD_SIZE: u32;
 override WHOLE: u32;
+override PER_ROW: u32;
 
 struct Scalars {
   batch: u32, heads: u32, group: u32, parts: u32, partLength: u32, stride: u32, width: u32, length: u32, window: u32, scale: f32,
@@ -33,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let part = index % s.parts;
   let head = index / s.parts % s.heads;
   let batch = index / s.parts / s.heads;
-  let end = min(u32(position[0]), s.length - 1u) + 1u;
+  let end = min(u32(position[select(0u, batch, PER_ROW == 1u)]), s.length - 1u) + 1u;
   let start = max(part * s.partLength, end - min(end, s.window));
   let stop = min((part + 1u) * s.partLength, end);
   let origin = head / s.group * HEAD_SIZE;

@@ -1,5 +1,7 @@
 // keys[b, position + t] and values[b, position + t] ← the columns of packed[b, t] from offset on; rows beyond S are left out.
-// packed: [B, time, stride]; keys, values: [B, length, width]; position: [1]. A thread copies one element of each.
+// packed: [B, time, stride]; keys, values: [B, length, width]; position: [1], or one for each sequence with PER_ROW. A thread copies one element of each.
+override PER_ROW: u32;
+
 struct Scalars { rows: u32, time: u32, stride: u32, offset: u32, width: u32, length: u32 }
 @group(0) @binding(0) var<storage, read> packed: array<f32>;
 @group(0) @binding(1) var<storage, read> position: array<i32>;
@@ -13,7 +15,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (i >= s.rows * s.width) { return; }
   let row = i / s.width;
   let column = i % s.width;
-  let place = u32(position[0]) + row % s.time;
+  let place = u32(position[select(0u, row / s.time, PER_ROW == 1u)]) + row % s.time;
   if (place >= s.length) { return; }
   let origin = row * s.stride + s.offset + column;
   let to = (row / s.time * s.length + place) * s.width + column;

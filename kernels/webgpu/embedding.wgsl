@@ -1,4 +1,4 @@
-// y[i] = table[ids[i]] + positions[offset + i mod time]. table: [rows, width]; ids: [count], clamped into the table; y: [count, width].
+// y[i] = table[ids[i]] + positions[offset + i mod time]; OFFSET: 0 no offset, 1 one for all, 2 one for each sequence of `time` rows. table: [rows, width]; ids: [count], clamped into the table; y: [count, width].
 // A thread computes one element.
 override POSITIONS: u32;
 override OFFSET: u32;
@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var value = table[id * s.width + column];
   if (POSITIONS == 1u) {
     var place = row % s.time;
-    if (OFFSET == 1u) { place += u32(offset[0]); }
+    if (OFFSET > 0u) { place += u32(offset[select(0u, row / s.time, OFFSET == 2u)]); }
     value += positions[place * s.width + column];
   }
   y[i] = value;

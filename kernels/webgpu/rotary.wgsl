@@ -1,5 +1,5 @@
 // Rotary positions: each pair (x[j], x[j + D/2]) of a head turns by the angle of its place t and its j; the other columns are copied.
-// x, y: [rows, width], rows = B·T; the first heads·D columns turn. cosine, sine: [positions, D/2]; position: [1], added to t when OFFSET is 1. direction −1 turns back, for the derivative.
+// x, y: [rows, width], rows = B·T; the first heads·D columns turn. cosine, sine: [positions, D/2]; position: added to t, one for all when OFFSET is 1, one for each sequence when it is 2. direction −1 turns back, for the derivative.
 // A thread computes one pair of a head, or one pair of columns to copy.
 override OFFSET: u32;
 
@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   }
   let j = pair % s.half;
   var t = row % s.time;
-  if (OFFSET == 1u) { t += u32(position[0]); }
+  if (OFFSET > 0u) { t += u32(position[select(0u, row / s.time, OFFSET == 2u)]); }
   let c = cosine[t * s.half + j];
   let d = sine[t * s.half + j] * s.direction;
   let at = base + (pair / s.half) * 2u * s.half + j;

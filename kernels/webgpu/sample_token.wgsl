@@ -1,7 +1,9 @@
-// token[b] = a column of row b, drawn by its probability. logits, weights: [rows, width]; settings: [temperature, topK, topP];
+// token[b] = a column of row b, drawn by its probability. logits, weights: [rows, width]; settings: [temperature, topK, topP] and, with MIN_P, minP;
 // state: [seed, step]. Needs philox.wgsl. A workgroup draws for one row; sums are float32, 256 partial ones and a tree.
 // Floats are compared as integers that stand in the same order: a threshold is found two bits at a time.
-struct Scalars { rows: u32, width: u32, stream: u32 }
+override MIN_P: u32;
+
+struct Scalars { rows: u32, width: u32, stream: u32, period: u32 }
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> settings: array<f32>;
 @group(0) @binding(2) var<storage, read> state: array<u32>;
@@ -115,6 +117,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let wanted = top_p * tally(vec3<u32>(least), true, base, lane).x;
     least = min(threshold(wanted, true, base, lane), most);
   }
+  // weight ≥ minP: the largest weight is 1.
+  if (MIN_P == 1u) {
+    let lowest = float_of(most) + temperature * log(settings[3]);
+    if (settings[3] > 0.0) { least = max(least, min(key_of(lowest), most)); }
+  }
   let segment = (s.width + 255u) / 256u;
   var sum = 0.0;
   for (var i = lane * segment; i < min((lane + 1u) * segment, s.width); i++) {
@@ -123,7 +130,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   sums[lane] = vec3<f32>(sum);
   workgroupBarrier();
   if (lane == 0u) {
-    let u = to_uniform(philox(row >> 2u, state[1], state[0], s.stream));
-    token[row] = i32(draw(least, u[row & 3u], segment, base));
+    let index = row % s.period;
+    let u = to_uniform(philox(index >> 2u, state[1], state[0], s.stream));
+    token[row] = i32(draw(least, u[index & 3u], segment, base));
   }
 }

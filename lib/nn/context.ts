@@ -11,7 +11,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 export interface Cache {
   /** Keys and values of each layer, first layer first. */
   readonly layers: readonly KeyValueCache[];
-  /** i32 [1]: how many tokens the caches hold. */
+  /** How many tokens the caches hold: i32 [1] for all sequences, or [B] for each its own. */
   readonly position: Tensor;
 }
 

@@ -89,7 +89,7 @@ export interface AttentionDecodeOptions {
 }
 
 /**
- * Puts the keys and values of packed [B,T,(H + 2·Hkv)·D] = [q | k | v] into the cache at `position` and after; tokens beyond the cache's S are left
+ * Puts the keys and values of packed [B,T,(H + 2·Hkv)·D] = [q | k | v] into the cache at `position` (i32 [1], or [B] for each sequence its own) and after; tokens beyond the cache's S are left
  * out. TypeError when the shapes do not fit.
  */
 export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tensor): void {
@@ -102,12 +102,13 @@ export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tens
   const offset = stride - 2 * width;
   const rows = batch * time;
   const scalars = { rows, time, stride, offset, width, length };
-  launch(APPEND, { packed, position, keys, values }, scalars);
+  const constants = { PER_ROW: perRow("cacheAppend", position, batch) };
+  launch(APPEND, { packed, position, keys, values }, scalars, constants);
 }
 
 /**
- * softmax(scale·q·Kᵀ)·V of one new token: packed [B,1,(H + 2·Hkv)·D] → [B,1,H·D]. Its keys and values are put into the cache at `position`, i32 [1],
- * before. The work is cut by heads and, where the cache is long, by stretches of 256 places. TypeError when the shapes do not fit, or D
+ * softmax(scale·q·Kᵀ)·V of one new token: packed [B,1,(H + 2·Hkv)·D] → [B,1,H·D]. Its keys and values are put into the cache at `position`, i32 [1]
+ * or [B], before. The work is cut by heads and, where the cache is long, by stretches of 256 places. TypeError when the shapes do not fit, or D
  * exceeds 256 on WebGPU.
  */
 export function attentionDecode(
@@ -140,12 +141,21 @@ export function attentionDecode(
   const { device } = packed;
   const output = empty([batch, 1, heads * size], "f32", device);
   const buffers = { packed, ...cache, position };
+  const constants = { HEAD_SIZE: size, PER_ROW: perRow("attentionDecode", position, batch) };
   if (parts === 1) {
-    launch(DECODE, { ...buffers, output }, scalars, { HEAD_SIZE: size, WHOLE: 1 });
+    launch(DECODE, { ...buffers, output }, scalars, { ...constants, WHOLE: 1 });
     return output;
   }
   const partial = empty([batch, heads, parts, size + 2], "f32", device);
-  launch(DECODE, { ...buffers, partial }, scalars, { HEAD_SIZE: size, WHOLE: 0 });
+  launch(DECODE, { ...buffers, partial }, scalars, { ...constants, WHOLE: 0 });
   launch(COMBINE, { partial, output }, { rows, parts }, { HEAD_SIZE: size });
   return output;
+}
+
+/** 1 where each sequence has a position of its own, 0 where one holds for all. */
+function perRow(operation: string, position: Tensor, batch: number): 0 | 1 {
+  if (position.size !== 1 && position.size !== batch) {
+    throw new TypeError(`${operation}: expected one position or ${batch}; got ${position}`);
+  }
+  return position.size === 1 ? 0 : 1;
 }

@@ -57,7 +57,7 @@ const POSITIONS_BACKWARD: Kernel = {
 export interface EmbeddingOptions {
   /** [places, C]: row t is added to the t-th token of each sequence; ids are then [..., T]. */
   positions?: Tensor;
-  /** i32 [1]: the place of each sequence's first token. Default 0. It is for generation: `positions` then gets no gradient. */
+  /** i32 [1], or [B] for ids [B,T]: the place of each sequence's first token. Default 0. It is for generation: `positions` then gets no gradient. */
   offset?: Tensor;
 }
 
@@ -81,9 +81,17 @@ export function embedding(table: Tensor, ids: Tensor, options: EmbeddingOptions 
   if (positions && !offset && positions.shape[0] < time) {
     throw new TypeError(`embedding: ${time} tokens in a row, but positions are ${positions}`);
   }
+  if (offset && offset.size !== 1 && offset.size * time !== ids.size) {
+    throw new TypeError(
+      `embedding: expected one offset, or one for each row of ${ids}; got ${offset}`,
+    );
+  }
   const y = empty([...ids.shape, width], "f32", table.device);
   const sizes = { rows, width, count: ids.size };
-  const constants = { POSITIONS: positions ? 1 : 0, OFFSET: offset ? 1 : 0 };
+  const constants = {
+    POSITIONS: positions ? 1 : 0,
+    OFFSET: !offset ? 0 : offset.size === 1 ? 1 : 2,
+  };
   const buffers = { table, ids, positions, offset: positions && offset, y };
   launch(KERNEL, buffers, { ...sizes, time }, constants);
   const learned = isTracked(positions) && !offset;

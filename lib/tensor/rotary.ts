@@ -36,7 +36,7 @@ export interface RotaryOptions {
   headSize: number;
   /** Base of the frequencies. Default 10,000. */
   base?: number;
-  /** i32 [1]: the place of the first row. Default 0. */
+  /** i32 [1], or [B] for x [B,T,W]: the place of each sequence's first row. Default 0. */
   position?: Tensor;
   /** Places that the table of angles covers. Default: the rows of x, or 4,096 with a `position`. */
   positions?: number;
@@ -62,7 +62,7 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   const turn = (input: Tensor, direction: 1 | -1) => {
     const y = empty(x.shape, "f32", x.device);
     const scalars = { rows, time, width, heads, half: headSize / 2, direction };
-    const constants = { OFFSET: position ? 1 : 0 };
+    const constants = { OFFSET: !position ? 0 : position.size === 1 ? 1 : 2 };
     launch(KERNEL, { x: input, ...tables, position, y }, scalars, constants);
     return y;
   };

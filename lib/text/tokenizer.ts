@@ -26,6 +26,8 @@ export interface TokenStream {
 
 /** Text to token ids and back. Ids run from 0 to `vocabSize` − 1. */
 export interface Tokenizer {
+  /** The id that ends a text, where the tokenizer has one. */
+  readonly endId?: number | undefined;
   /** Which model splits the text. */
   readonly kind: "characters" | "words" | "byte-pair";
   /** V, the number of ids, special tokens included. */

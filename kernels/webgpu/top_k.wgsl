@@ -1,0 +1,59 @@
+// The k largest of each row, largest first, of equal ones the earlier first. x: [rows, width]; values, indices: [rows, k].
+// A workgroup computes one row in k rounds, each a maximum over what comes after the last one found. Floats are compared as integers in the same order.
+struct Scalars { rows: u32, width: u32, k: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> values: array<u32>;
+@group(0) @binding(2) var<storage, read_write> indices: array<u32>;
+@group(0) @binding(3) var<uniform> s: Scalars;
+
+var<workgroup> keys: array<u32, 256>;
+var<workgroup> places: array<u32, 256>;
+
+// −0 counts as 0.
+fn key_of(bits: u32) -> u32 {
+  if (bits == 0x80000000u) { return 0x80000000u; }
+  return bits ^ select(0x80000000u, 0xffffffffu, (bits >> 31u) == 1u);
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let row = group.y * groups.x + group.x;
+  if (row >= s.rows) { return; }
+  let base = row * s.width;
+  var last_key = 0xffffffffu;
+  var last_place = 0u;
+  for (var found = 0u; found < s.k; found++) {
+    var key = 0u;
+    var place = 0xffffffffu;
+    for (var i = lane; i < s.width; i += 256u) {
+      let candidate = key_of(x[base + i]);
+      let left = found == 0u || candidate < last_key || (candidate == last_key && i > last_place);
+      if (left && (place == 0xffffffffu || candidate > key)) {
+        key = candidate;
+        place = i;
+      }
+    }
+    keys[lane] = key;
+    places[lane] = place;
+    workgroupBarrier();
+    for (var half = 128u; half > 0u; half /= 2u) {
+      if (lane < half) {
+        let other = lane + half;
+        let there = places[other] != 0xffffffffu;
+        let better = keys[other] > keys[lane] || (keys[other] == keys[lane] && places[other] < places[lane]);
+        if (there && (places[lane] == 0xffffffffu || better)) {
+          keys[lane] = keys[other];
+          places[lane] = places[other];
+        }
+      }
+      workgroupBarrier();
+    }
+    last_key = keys[0];
+    last_place = places[0];
+    workgroupBarrier();
+    if (lane == 0u) {
+      values[row * s.k + found] = x[base + last_place];
+      indices[row * s.k + found] = last_place;
+    }
+  }
+}

@@ -1,0 +1,267 @@
+/**
+ * Beam search: of all continuations by one token, the likeliest are kept at each step.
+ *
+ * The model's cache, the log-probabilities and the largest of them are on the device; which beams live on is decided here, from 2·beams numbers a beam.
+ * Source of the bookkeeping: what transformers documents of its beam search (2·beams candidates, length penalty, early stopping).
+ *
+ * @module
+ */
+import type { GPT } from "../nn/gpt.ts";
+import { adjustLogits } from "../tensor/adjust_logits.ts";
+import { compile } from "../tensor/compile.ts";
+import { scope } from "../tensor/scope.ts";
+import { logSoftmax } from "../tensor/softmax.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { type TopK, topK } from "../tensor/top_k.ts";
+import { CacheRows } from "./cache_rows.ts";
+
+/** Options of `beamSearch`, all of them given; their meaning is that of `generate`. */
+export interface BeamOptions {
+  readonly beams: number;
+  readonly maxNewTokens: number;
+  readonly minNewTokens: number;
+  readonly repetitionPenalty: number;
+  readonly noRepeatNgram: number;
+  readonly lengthPenalty: number;
+  readonly earlyStopping: boolean | "never";
+  readonly ends: readonly number[];
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A continuation that was found. */
+export interface FoundBeam {
+  /** Its tokens, without the end token. */
+  readonly tokens: number[];
+  /** The log-probability of each, after the rules. */
+  readonly scores: number[];
+  /** Σ of the log-probabilities, the end token's too, over the number of them to the length penalty. */
+  readonly score: number;
+  readonly finishReason: "end" | "length" | "context" | "aborted";
+}
+
+/** A beam that still grows. */
+interface Beam {
+  readonly tokens: number[];
+  readonly scores: number[];
+  readonly sum: number;
+}
+
+/** A beam and a token that may follow it. */
+interface Candidate {
+  readonly beam: number;
+  readonly token: number;
+  readonly score: number;
+  readonly sum: number;
+}
+
+/** The best continuations of one prompt, best first, at most `beams` of them. The prompt is shorter than the context. */
+export async function beamSearch(
+  model: GPT,
+  prompt: readonly number[],
+  options: BeamOptions,
+): Promise<FoundBeam[]> {
+  const room = Math.min(options.maxNewTokens, model.config.contextLength - prompt.length + 1);
+  const rows = new BeamRows(model, prompt, options);
+  const ended = new EndedBeams(options, room);
+  let beams: Beam[] = [{ tokens: [], scores: [], sum: 0 }];
+  let aborted = false;
+  try {
+    let step = await rows.first();
+    while (true) {
+      beams = select(beams, step, options, ended);
+      aborted = options.signal?.aborted ?? false;
+      const length = beams[0]?.tokens.length ?? 0;
+      if (beams.length === 0 || length === room || aborted || ended.done(beams)) break;
+      step = await rows.next(beams, options.beams);
+    }
+  } finally {
+    rows.dispose();
+  }
+  const full = room < options.maxNewTokens ? "context" : "length";
+  return ended.best(beams, aborted ? "aborted" : full);
+}
+
+/** What a step gives: the likeliest tokens of each beam. */
+interface Step {
+  readonly values: ArrayLike<number>;
+  readonly indices: ArrayLike<number>;
+  readonly picks: number;
+}
+
+/** The beams to go on with, each remembering which one it came from; those that end are put aside. */
+function select(
+  beams: readonly Beam[],
+  { values, indices, picks }: Step,
+  { beams: count, ends }: BeamOptions,
+  ended: EndedBeams,
+): Grown[] {
+  const candidates = beams.flatMap(({ sum }, beam): Candidate[] =>
+    Array.from({ length: picks }, (_, i) => {
+      const score = values[beam * picks + i];
+      return { beam, token: indices[beam * picks + i], score, sum: sum + score };
+    })
+  );
+  const likeliest = candidates
+    .filter(({ sum }) => sum > -Infinity)
+    .sort((a, b) => b.sum - a.sum || a.beam - b.beam)
+    .slice(0, 2 * count);
+  const grown: Grown[] = [];
+  likeliest.forEach(({ beam, token, score, sum }, rank) => {
+    const { tokens, scores } = beams[beam];
+    if (ends.includes(token)) {
+      if (rank < count) ended.add({ tokens, scores, sum }, tokens.length + 1);
+    } else if (grown.length < count) {
+      grown.push({ tokens: [...tokens, token], scores: [...scores, score], sum, parent: beam });
+    }
+  });
+  return grown;
+}
+
+interface Grown extends Beam {
+  readonly parent: number;
+}
+
+/** The texts that have ended, at most as many as beams: the best. */
+class EndedBeams {
+  readonly #found: FoundBeam[] = [];
+
+  constructor(readonly options: BeamOptions, readonly mostTokens: number) {}
+
+  add(
+    { tokens, scores, sum }: Beam,
+    length: number,
+    finishReason: FoundBeam["finishReason"] = "end",
+  ) {
+    this.#found.push({ tokens, scores, score: this.#score(sum, length), finishReason });
+    this.#found.sort((a, b) => b.score - a.score);
+    this.#found.length = Math.min(this.#found.length, this.options.beams);
+  }
+
+  /** Whether no running beam is to be waited for. */
+  done(beams: readonly Beam[]): boolean {
+    const { beams: count, earlyStopping, lengthPenalty } = this.options;
+    if (this.#found.length < count) return false;
+    if (earlyStopping === true) return true;
+    const { sum, tokens } = beams.reduce((a, b) => a.sum >= b.sum ? a : b);
+    // A sum only falls; divided by more tokens it may still rise, up to the longest text.
+    const atBest = earlyStopping === "never" && lengthPenalty > 0;
+    return this.#found[count - 1].score >=
+      this.#score(sum, atBest ? this.mostTokens : tokens.length);
+  }
+
+  /** The best of what has ended and what still ran. */
+  best(running: readonly Beam[], finishReason: FoundBeam["finishReason"]): FoundBeam[] {
+    if (!this.done(running.length > 0 ? running : [{ tokens: [], scores: [], sum: -Infinity }])) {
+      for (const beam of running) this.add(beam, beam.tokens.length, finishReason);
+    }
+    return this.#found;
+  }
+
+  #score(sum: number, length: number): number {
+    return sum / Math.max(1, length) ** this.options.lengthPenalty;
+  }
+}
+
+/** The beams' rows on the device. */
+class BeamRows {
+  readonly #cache: CacheRows;
+  readonly #parents: Tensor;
+  readonly #history: Tensor;
+  readonly #lengths: Tensor;
+  readonly #penalty: Tensor;
+  readonly #rules: Tensor;
+  readonly #state: Tensor;
+  readonly #ends: Tensor;
+  readonly #picks: number;
+  readonly #step;
+  readonly #reorder;
+
+  constructor(model: GPT, readonly prompt: readonly number[], readonly options: BeamOptions) {
+    const { beams, maxNewTokens, ends } = options;
+    const { device } = model.tokens.weight;
+    const integers = (shape: number[]) => zeros(shape, { dtype: "i32", device });
+    this.#picks = Math.min(2 * beams, model.config.vocabSize);
+    this.#cache = new CacheRows(model, beams);
+    this.#parents = integers([beams]);
+    this.#history = integers([beams, prompt.length + maxNewTokens]);
+    this.#lengths = integers([beams]);
+    this.#state = integers([2]);
+    this.#penalty = zeros([1], { device });
+    this.#penalty.write([options.repetitionPenalty]);
+    this.#rules = integers([2]);
+    this.#rules.write([options.noRepeatNgram, ends.length > 0 ? options.minNewTokens : 0]);
+    this.#ends = integers([Math.max(1, ends.length)]);
+    if (ends.length > 0) this.#ends.write(ends);
+    this.#step = compile(() => this.#likeliest(this.#cache.decode()));
+    this.#reorder = compile(() => this.#cache.reorder(this.#parents));
+  }
+
+  /** Reads the prompt; the one row's likeliest tokens. */
+  async first(): Promise<Step> {
+    const { beams } = this.options;
+    this.#writeHistory(Array.from({ length: beams }, () => []));
+    const top = scope(() => {
+      const logits = this.#cache.read(0, this.prompt);
+      for (let row = 1; row < beams; row++) this.#cache.copyRow(0, row);
+      return this.#likeliest(logits);
+    });
+    return await this.#read(top);
+  }
+
+  /** Gives each beam its own row, its last token with it, and looks one token ahead. */
+  async next(beams: readonly Beam[], count: number): Promise<Step> {
+    // Fewer beams than rows: the last rows do what the first one does.
+    const rows = Array.from({ length: count }, (_, row) => beams[row] ?? beams[0]) as Grown[];
+    if (rows.some(({ parent }, row) => parent !== row)) {
+      this.#parents.write(rows.map(({ parent }) => parent));
+      this.#reorder();
+    }
+    const places = this.prompt.length + rows[0].tokens.length - 1;
+    this.#cache.position.write(rows.map(() => places));
+    this.#cache.token.write(rows.map(({ tokens }) => tokens[tokens.length - 1]));
+    this.#writeHistory(rows.map(({ tokens }) => tokens));
+    return await this.#read(this.#step());
+  }
+
+  dispose(): void {
+    this.#step.dispose();
+    this.#reorder.dispose();
+    this.#cache.dispose();
+    const own = [this.#parents, this.#history, this.#lengths, this.#penalty, this.#rules];
+    for (const tensor of [...own, this.#state, this.#ends]) tensor.dispose();
+  }
+
+  /** Log-probabilities after the rules: [B,V] → the likeliest of each row. */
+  #likeliest(logits: Tensor): TopK {
+    const logProbabilities = logSoftmax(logits);
+    const { repetitionPenalty, noRepeatNgram, minNewTokens, ends } = this.options;
+    const ruled = repetitionPenalty !== 1 || noRepeatNgram > 0 ||
+      (minNewTokens > 0 && ends.length > 0);
+    if (!ruled) return topK(logProbabilities, this.#picks);
+    const rows = logits.shape[0];
+    const capacity = this.#history.size / this.options.beams;
+    const rules = {
+      history: rows === 1 ? this.#history.part(0, [1, capacity]) : this.#history,
+      lengths: rows === 1 ? this.#lengths.part(0, [1]) : this.#lengths,
+      penalty: this.#penalty,
+      rules: this.#rules,
+      state: this.#state,
+      ends: this.#ends,
+    };
+    return topK(adjustLogits(logProbabilities, rules), this.#picks);
+  }
+
+  #writeHistory(tokens: readonly (readonly number[])[]): void {
+    const capacity = this.#history.size / tokens.length;
+    const values = new Int32Array(this.#history.size);
+    tokens.forEach((own, row) => values.set([...this.prompt, ...own], row * capacity));
+    this.#history.write(values);
+    this.#lengths.write(tokens.map((own) => this.prompt.length + own.length));
+    this.#state.write([0, tokens[0].length]);
+  }
+
+  async #read({ values, indices }: TopK): Promise<Step> {
+    const [v, i] = await Promise.all([values.data(), indices.data()]);
+    return { values: v, indices: i, picks: this.#picks };
+  }
+}

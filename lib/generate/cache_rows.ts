@@ -1,0 +1,100 @@
+/**
+ * A model and the key-value cache of several sequences, each at a place of its own: reading prompts, decoding one token for all, copying and
+ * reordering rows.
+ *
+ * How tokens are chosen is left to sequences.ts and beam_search.ts.
+ *
+ * @module
+ */
+import { ForwardContext } from "../nn/context.ts";
+import type { GPT } from "../nn/gpt.ts";
+import { copy, store } from "../tensor/copy.ts";
+import { embedding } from "../tensor/embedding.ts";
+import { keep } from "../tensor/scope.ts";
+import { slice } from "../tensor/slice.ts";
+import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
+
+/** A row of a cache must start at a multiple of 64 elements to be a tensor of its own. */
+const ALIGNMENT = 64;
+
+/** The cache of B sequences. Ragged prompts need no padding: each row has its own place. */
+export class CacheRows {
+  /** i32 [B]: the tokens that each row holds. */
+  readonly position: Tensor;
+  /** i32 [B, 1]: what `decode` reads. */
+  readonly token: Tensor;
+  readonly #layers: readonly { keys: Tensor; values: Tensor }[];
+  readonly #start: Tensor;
+
+  /** An empty cache of the model's context length for `rows` sequences. */
+  constructor(readonly model: GPT, readonly rows: number) {
+    const { contextLength, heads, keyValueHeads = heads, width } = model.config;
+    const { device } = model.tokens.weight;
+    let length = contextLength;
+    const elements = keyValueHeads * (width / heads);
+    if (rows > 1) { while (length * elements % ALIGNMENT !== 0) length++; }
+    const { layers, position } = model.makeCache(rows, length);
+    this.#layers = layers;
+    this.#start = position;
+    this.position = zeros([rows], { dtype: "i32", device });
+    this.token = zeros([rows, 1], { dtype: "i32", device });
+    this.#state().forEach(keep);
+  }
+
+  /** Puts tokens into the empty row and gives the logits [1,V] of what follows. */
+  read(row: number, tokens: readonly number[]): Tensor {
+    const { device } = this.token;
+    const ids = tensor(Int32Array.from(tokens), { shape: [1, tokens.length], device });
+    const layers = this.#layers.map(({ keys, values }) => ({
+      keys: this.#row(keys, row),
+      values: this.#row(values, row),
+    }));
+    return this.#logits(ids, new ForwardContext({ cache: { layers, position: this.#start } }));
+  }
+
+  /** Puts the rows' tokens at their positions, which the caller moves on, and gives the logits [B,V] of what follows. */
+  decode(): Tensor {
+    const cache = { layers: this.#layers, position: this.position };
+    return this.#logits(this.token, new ForwardContext({ cache }));
+  }
+
+  /** Makes the cache of row `to` that of row `from`. */
+  copyRow(from: number, to: number): void {
+    // By way of a copy, because one launch cannot read and write parts of the same memory.
+    for (const { keys, values } of this.#layers) {
+      for (const table of [keys, values]) store(copy(this.#row(table, from)), this.#row(table, to));
+    }
+  }
+
+  /** Row b gets the cache that row parents[b] had. parents: i32 [B]. */
+  reorder(parents: Tensor): void {
+    for (const { keys, values } of this.#layers) {
+      for (const table of [keys, values]) {
+        const flat = table.view([this.rows, table.size / this.rows]);
+        store(embedding(flat, parents), flat);
+      }
+    }
+  }
+
+  /** Gives the memory back. */
+  dispose(): void {
+    for (const tensor of this.#state()) tensor.dispose();
+  }
+
+  #state(): Tensor[] {
+    const layers = this.#layers.flatMap(({ keys, values }) => [keys, values]);
+    return [...layers, this.#start, this.position, this.token];
+  }
+
+  #row(table: Tensor, row: number): Tensor {
+    const [rows, ...shape] = table.shape;
+    return rows === 1 ? table : table.part(row * (table.size / rows), [1, ...shape]);
+  }
+
+  #logits(ids: Tensor, context: ForwardContext): Tensor {
+    const [batch, time] = ids.shape;
+    const hidden = this.model.hidden(ids, context).view([batch * time, this.model.config.width]);
+    const last = time === 1 ? hidden : slice(hidden, { axis: 0, start: time - 1 });
+    return this.model.logits(last);
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * Sequences that grow together: prompts go through the model once, then one replayed program gives each sequence a token at a time.
+ *
+ * Keys, values and the history stay on the device, sampling happens there too, and tokens are read in blocks. What ends a sequence is left to
+ * the callers.
+ *
+ * @module
+ */
+import { advanceGeneration as cpu } from "../../kernels/cpu/advance_generation.ts";
+import code from "../../kernels/webgpu/advance_generation.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import type { GPT } from "../nn/gpt.ts";
+import { adjustLogits, type LogitRules } from "../tensor/adjust_logits.ts";
+import { compile, type Compiled } from "../tensor/compile.ts";
+import { concatenate } from "../tensor/concatenate.ts";
+import { tokenLosses } from "../tensor/cross_entropy.ts";
+import { launch } from "../tensor/launch.ts";
+import { sampleToken } from "../tensor/sample_token.ts";
+import { keep, scope } from "../tensor/scope.ts";
+import { slice } from "../tensor/slice.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { CacheRows } from "./cache_rows.ts";
+
+const ADVANCE: Kernel = {
+  name: "advance_generation",
+  reads: ["next", "loss"],
+  updates: ["token", "position", "state", "output", "history", "lengths", "scores"],
+  writes: [],
+  scalars: { length: "u32", tokens: "u32", rows: "u32", capacity: "u32" },
+  webgpu: { code, workgroups: () => [1] },
+  cpu,
+};
+
+/** Most tokens of a row read back at once: reading takes over 10 ms on WebGPU and nothing on the CPU. */
+const BLOCK = { cpu: 1, webgpu: 16 } as const;
+
+/** What a program of sequences is built for; other values make another program. */
+export interface SequencesShape {
+  /** B, the sequences. */
+  readonly rows: number;
+  /** How many of them, one after the other, continue one prompt. */
+  readonly perPrompt: number;
+  /** Tokens that the history of a row holds; 0 where no rule needs one. */
+  readonly history: number;
+  /** End tokens that the rules know. */
+  readonly ends: number;
+  /** Whether the chosen tokens' log-probabilities are kept. */
+  readonly scores: boolean;
+}
+
+/** How tokens are chosen; these change without another program. */
+export interface Choice {
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  readonly noRepeatNgram: number;
+  readonly minNewTokens: number;
+  readonly ends: readonly number[];
+  readonly seed: number;
+}
+
+/** Tokens of all rows: the token of row b in step i is at i·rows + b. */
+export interface TokenBlock {
+  /** Steps in this block. */
+  readonly steps: number;
+  /** Tokens, steps × rows. */
+  readonly tokens: Int32Array;
+  /** Log-probabilities before any rule or filter, in the same places; with `scores` only. */
+  readonly scores: Float32Array | undefined;
+}
+
+/** B sequences over one model. */
+export class Sequences {
+  readonly #cache: CacheRows;
+  /** [temperature, topK, topP, minP]. */
+  readonly #settings: Tensor;
+  readonly #state: Tensor;
+  readonly #output: Tensor;
+  readonly #scores: Tensor | undefined;
+  readonly #rules: LogitRules | undefined;
+  readonly #step: Compiled<[], Tensor>;
+  readonly #block: number;
+  #seed = 0;
+  #given = 0;
+  /** All tokens of each row, its prompt included. */
+  #tokens: number[][] = [];
+  /** Tokens of each row in the cache. */
+  #cached: number[] = [];
+  #finished: boolean[] = [];
+
+  /** Makes a cache of the model's context length; the program is recorded at the first step. */
+  constructor(readonly model: GPT, readonly shape: SequencesShape) {
+    const { rows, history, ends, scores } = shape;
+    const { device } = model.tokens.weight;
+    const integers = (shape: number[]) => keep(zeros(shape, { dtype: "i32", device }));
+    const floats = (shape: number[]) => keep(zeros(shape, { device }));
+    this.#block = BLOCK[device.kind];
+    this.#cache = new CacheRows(model, rows);
+    this.#settings = floats([4]);
+    this.#state = integers([2]);
+    this.#output = integers([this.#block, rows]);
+    this.#scores = scores ? floats([this.#block, rows]) : undefined;
+    this.#rules = history === 0 ? undefined : {
+      history: integers([rows, history]),
+      lengths: integers([rows]),
+      penalty: floats([1]),
+      rules: integers([2]),
+      state: this.#state,
+      ends: integers([Math.max(1, ends)]),
+    };
+    this.#step = compile(() => this.#choose(this.#cache.decode(), 1));
+  }
+
+  /** Begins anew: a prompt for each row, the same for the rows of one prompt, and how to choose. */
+  start(prompts: readonly (readonly number[])[], choice: Choice): void {
+    const { temperature, topK, topP, minP, seed } = choice;
+    this.#settings.write([temperature, topK, topP, minP]);
+    this.#seed = seed;
+    this.#given = 0;
+    this.#tokens = prompts.map((prompt) => [...prompt]);
+    this.#cached = prompts.map(() => 0);
+    this.#finished = prompts.map(() => false);
+    if (this.#rules) this.#writeRules(this.#rules, choice);
+  }
+
+  /** Whether a row's next token needs more than the context: some of its tokens are then read again. */
+  isFull(row: number): boolean {
+    return this.#cached[row] === this.model.config.contextLength;
+  }
+
+  /** Says that a row's further tokens are not wanted. */
+  finish(row: number): void {
+    this.#finished[row] = true;
+  }
+
+  /** Gives every row at least one token and at most `most`. */
+  async next(most: number): Promise<TokenBlock> {
+    this.#state.write([this.#seed, this.#given]);
+    const steps = this.#make(most);
+    const [values, scores] = await Promise.all([this.#output.data(), this.#scores?.data()]);
+    const { rows } = this.shape;
+    const from = this.#given % this.#block * rows;
+    const block = {
+      steps,
+      tokens: values.subarray(from, from + steps * rows) as Int32Array,
+      scores: scores?.subarray(from, from + steps * rows) as Float32Array | undefined,
+    };
+    this.#given += steps;
+    block.tokens.forEach((token, i) => this.#tokens[i % rows].push(token));
+    return block;
+  }
+
+  /** Gives the memory back. */
+  dispose(): void {
+    this.#step.dispose();
+    this.#cache.dispose();
+    const own = [this.#settings, this.#state, this.#output, this.#scores];
+    for (const tensor of [...own, ...Object.values(this.#rules ?? {})]) tensor?.dispose();
+  }
+
+  /** Makes a block of tokens and gives its number of steps. */
+  #make(most: number): number {
+    const { contextLength } = this.model.config;
+    const room = contextLength - Math.max(...this.#cached);
+    if (this.#cached[0] === 0 || room === 0) {
+      if (this.#cached[0] === 0) this.#readPrompts();
+      else this.#readAgain();
+      return 1;
+    }
+    // A block must not run over the end of the ring.
+    const steps = Math.min(this.#block - this.#given % this.#block, most, room);
+    for (let i = 0; i < steps; i++) this.#step();
+    for (const row of this.#cached.keys()) this.#cached[row] += steps;
+    return steps;
+  }
+
+  /** Puts the prompts' last tokens into the empty cache, each prompt once, and chooses what follows. */
+  #readPrompts(): void {
+    const { contextLength } = this.model.config;
+    const { rows, perPrompt } = this.shape;
+    scope(() => {
+      const logits: Tensor[] = [];
+      for (let row = 0; row < rows; row++) {
+        const first = row - row % perPrompt;
+        if (row === first) {
+          logits.push(this.#cache.read(row, this.#tokens[row].slice(-contextLength)));
+        } else {
+          this.#cache.copyRow(first, row);
+          logits.push(logits[first]);
+        }
+      }
+      this.#choose(joined(logits), 0);
+    });
+    this.#setCached(this.#tokens.map((tokens) => Math.min(tokens.length, contextLength)));
+  }
+
+  /** Where the context is full, reads the last half of it again; the other rows go on by one token. */
+  #readAgain(): void {
+    const { contextLength } = this.model.config;
+    const kept = Math.ceil(contextLength / 2);
+    const full = this.#cached.map((_, row) => this.isFull(row));
+    // A full row has no place for its token: it goes to the first one, which is read again or not needed.
+    this.#cache.position.write(this.#cached.map((cached, row) => full[row] ? 0 : cached));
+    scope(() => {
+      const others = full.every((isFull) => isFull) ? undefined : this.#cache.decode();
+      const logits = full.map((isFull, row) =>
+        isFull
+          ? this.#cache.read(row, this.#tokens[row].slice(this.#finished[row] ? -1 : -kept))
+          : slice(others!, { axis: 0, start: row, end: row + 1 })
+      );
+      this.#choose(joined(logits), 0);
+    });
+    this.#setCached(
+      this.#cached.map((cached, row) => !full[row] ? cached + 1 : this.#finished[row] ? 1 : kept),
+    );
+  }
+
+  #setCached(cached: number[]): void {
+    this.#cached = cached;
+    this.#cache.position.write(cached);
+  }
+
+  /** Draws a token for each row of logits and moves every row on by `tokens` places. */
+  #choose(logits: Tensor, tokens: number): Tensor {
+    const { rows, perPrompt, history: capacity } = this.shape;
+    const rules = this.#rules;
+    const adjusted = rules ? adjustLogits(logits, rules) : logits;
+    const next = sampleToken(adjusted, this.#settings, this.#state, 0, perPrompt);
+    const { token, position } = this.#cache;
+    const buffers = {
+      next,
+      loss: this.#scores && tokenLosses(logits, next),
+      token,
+      position,
+      state: this.#state,
+      output: this.#output,
+      history: rules?.history,
+      lengths: rules?.lengths,
+      scores: this.#scores,
+    };
+    const scalars = { length: this.#block, tokens, rows, capacity };
+    launch(ADVANCE, buffers, scalars, { HISTORY: rules ? 1 : 0, SCORES: this.#scores ? 1 : 0 });
+    return next;
+  }
+
+  #writeRules({ history, lengths, penalty, rules, ends }: LogitRules, choice: Choice): void {
+    const { rows, history: capacity } = this.shape;
+    const values = new Int32Array(rows * capacity);
+    this.#tokens.forEach((tokens, row) => values.set(tokens, row * capacity));
+    history.write(values);
+    lengths.write(this.#tokens.map((tokens) => tokens.length));
+    penalty.write([choice.repetitionPenalty]);
+    const least = choice.ends.length === 0 ? 0 : choice.minNewTokens;
+    rules.write([choice.noRepeatNgram, least]);
+    if (choice.ends.length > 0) ends.write(choice.ends);
+  }
+}
+
+/** Rows of logits as one tensor. */
+function joined(logits: readonly Tensor[]): Tensor {
+  return logits.length === 1 ? logits[0] : concatenate(logits);
+}

@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { generate, type GenerationOptions, type TokenEvent } from "../lib/generate/generate.ts";
+import { Generator } from "../lib/generate/generator.ts";
+import { GPT } from "../lib/nn/gpt.ts";
+import type { ModelConfigInput } from "../lib/nn/config.ts";
+import { normal } from "../lib/nn/initialisers.ts";
+import { Random } from "../lib/random.ts";
+import { tensor } from "../lib/tensor/tensor.ts";
+import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
+import { forEachDevice } from "./devices.ts";
+
+/** A model with weights large enough that its likeliest tokens stand apart. */
+function makeModel(changes: Partial<ModelConfigInput> = {}): GPT {
+  const shape = { vocabSize: 23, contextLength: 24, layers: 2, heads: 2, width: 32 };
+  const model = new GPT({ ...shape, ...changes });
+  const random = new Random(5);
+  for (const parameter of model.parameters()) {
+    if (parameter.shape.length === 2) parameter.write(normal(0.3)(parameter.shape, random));
+  }
+  return model;
+}
+
+const PROMPTS = [[3, 1, 4, 1, 5, 9, 2, 6], [2], [7, 1, 8], [2, 7, 1, 8, 2, 8, 1, 8, 2, 8, 4, 5]];
+
+for (const positions of ["learned", "rotary"] as const) {
+  forEachDevice(
+    `each prompt of a ragged batch gets what it gets alone (${positions})`,
+    async () => {
+      // An odd context makes rows of the cache that are not aligned by themselves; 30 tokens go beyond it.
+      const model = makeModel({ positions, contextLength: 23 });
+      for (
+        const options of [
+          { temperature: 0, maxNewTokens: 30, scores: true },
+          { temperature: 1.2, topK: 12, topP: 0.9, seed: 4, maxNewTokens: 30 },
+          { temperature: 1, repetitionPenalty: 1.4, noRepeatNgram: 2, seed: 1, maxNewTokens: 14 },
+        ]
+      ) {
+        const batch = await generate(model, PROMPTS, options);
+        assert.deepEqual(batch.map(({ prompt }) => prompt), [0, 1, 2, 3]);
+        for (const [row, prompt] of PROMPTS.entries()) {
+          const [alone] = await generate(model, prompt, options);
+          assert.deepEqual(batch[row].tokens, alone.tokens, `row ${row}`);
+          alone.scores?.forEach((score, i) => {
+            assert.ok(Math.abs(score - batch[row].scores![i]) < 1e-4);
+          });
+        }
+      }
+    },
+  );
+}
+
+forEachDevice("one prompt gives what Generator gives, also past the context", async () => {
+  const model = makeModel();
+  const options = { temperature: 1.3, topK: 9, topP: 0.95, seed: 8, maxNewTokens: 50 };
+  const [generated] = await generate(model, [1, 2, 3], options);
+  const tokens = await Array.fromAsync(new Generator(model).generate([1, 2, 3], options));
+  assert.deepEqual(generated.tokens, tokens);
+  assert.equal(generated.finishReason, "length");
+  assert.equal(generated.text, undefined);
+});
+
+forEachDevice("left padding is left out by the mask", async () => {
+  const model = makeModel();
+  const options = { temperature: 0, maxNewTokens: 6 };
+  const ids = [[3, 1, 4, 1], [0, 0, 7, 1]];
+  const attentionMask = [[1, 1, 1, 1], [0, 0, 1, 1]];
+  const padded = await generate(model, ids, { ...options, attentionMask });
+  const plain = await generate(model, [[3, 1, 4, 1], [7, 1]], options);
+  assert.deepEqual(padded, plain);
+  await assert.rejects(
+    generate(model, ids, { attentionMask: [[1], [1]] }),
+    /prompt 0 has 4 tokens and a mask of 1/,
+  );
+});
+
+forEachDevice("sequences of one prompt differ, and the first is that of a single one", async () => {
+  const model = makeModel();
+  const options = { temperature: 1.5, seed: 3, maxNewTokens: 12 };
+  const several = await generate(model, PROMPTS.slice(0, 2), { ...options, sequences: 3 });
+  assert.deepEqual(several.map(({ prompt, sequence }) => [prompt, sequence]), [
+    ...[[0, 0], [0, 1], [0, 2]],
+    ...[[1, 0], [1, 1], [1, 2]],
+  ]);
+  assert.equal(new Set(several.map(({ tokens }) => tokens.join())).size, 6);
+  const single = await generate(model, PROMPTS.slice(0, 2), options);
+  assert.deepEqual(several[0].tokens, single[0].tokens);
+  assert.deepEqual(several[3].tokens, single[1].tokens);
+});
+
+forEachDevice("scores are the log-probabilities of the model", async () => {
+  const model = makeModel();
+  const prompt = [5, 6];
+  const rules = { repetitionPenalty: 2, temperature: 0.7, topK: 3 };
+  const [{ tokens, scores }] = await generate(model, prompt, {
+    ...rules,
+    scores: true,
+    maxNewTokens: 10,
+  });
+  const ids = Int32Array.from([...prompt, ...tokens]);
+  const logits = await model.forward(tensor(ids, { shape: [1, ids.length] })).data();
+  tokens.forEach((token, i) => {
+    const row = [...logits.subarray((i + 1) * 23, (i + 2) * 23)];
+    const logSum = Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0));
+    assert.ok(Math.abs(scores![i] - (row[token] - logSum)) < 1e-4);
+  });
+});
+
+forEachDevice("rules change the text as they say", async () => {
+  const model = makeModel();
+  const greedy = { temperature: 0, maxNewTokens: 20 };
+  const [plain] = await generate(model, [7], greedy);
+  const [other] = await generate(model, [7], { ...greedy, noRepeatNgram: 1 });
+  assert.equal(new Set([7, ...other.tokens]).size, 21); // 23 tokens, none twice
+  const [pairs] = await generate(model, [7], { ...greedy, noRepeatNgram: 2 });
+  const runs = [7, ...pairs.tokens].map((token, i, all) => `${token},${all[i + 1]}`).slice(0, -1);
+  assert.equal(new Set(runs).size, runs.length);
+  const endToken = plain.tokens[2];
+  const at = plain.tokens.indexOf(endToken);
+  const [ended] = await generate(model, [7], { ...greedy, endToken });
+  assert.deepEqual([ended.tokens, ended.finishReason], [plain.tokens.slice(0, at), "end"]);
+  const [later] = await generate(model, [7], { ...greedy, endToken, minNewTokens: 9 });
+  assert.ok(later.tokens.length >= 9 && !later.tokens.includes(endToken));
+  const [echo] = await generate(model, [7], { ...greedy, echo: true });
+  assert.deepEqual(echo.tokens, [7, ...plain.tokens]);
+});
+
+forEachDevice("a text ends at the context where that is wanted", async () => {
+  const model = makeModel();
+  const options = { temperature: 0, maxNewTokens: 60, overflow: "stop" } as const;
+  const generated = await generate(model, [PROMPTS[0], PROMPTS[1]], options);
+  // The last token needs no place of its own.
+  assert.deepEqual(generated.map(({ tokens }) => tokens.length), [24 - 8 + 1, 24]);
+  assert.deepEqual(generated.map(({ finishReason }) => finishReason), ["context", "context"]);
+  const long = Array.from({ length: 24 }, () => 1);
+  await assert.rejects(generate(model, long, options), /no room in a context of 24/);
+  await assert.rejects(generate(model, long, { beams: 2 }), /no room in a context of 24/);
+});
+
+const tokenizer = new CharacterTokenizer("abcdefghijklmnopqrstuvw");
+
+forEachDevice("text in, text out, cut at stop strings, streamed in order", async () => {
+  const model = makeModel();
+  const options = { temperature: 0, maxNewTokens: 16, tokenizer };
+  const [{ text }] = await generate(model, "dbe", options);
+  assert.ok(text?.length === 16);
+  const collect = async (changes: GenerationOptions) => {
+    const events: TokenEvent[] = [];
+    const [generated] = await generate(model, "dbe", {
+      ...options,
+      ...changes,
+      onToken: (event) => events.push(event),
+    });
+    assert.deepEqual(events.map(({ token }) => token), generated.tokens);
+    assert.equal(events.map(({ text }) => text).join(""), generated.text);
+    return generated;
+  };
+  const word = text.slice(6, 9);
+  const stopped = await collect({ stop: ["zzz", word] });
+  assert.equal(stopped.text, text.slice(0, text.indexOf(word)));
+  assert.equal(stopped.finishReason, "stop");
+  const run = [...tokenizer.encode(word)];
+  const byTokens = await collect({ stop: [run] });
+  assert.equal(byTokens.text, text.slice(0, text.indexOf(word)));
+  const never = await collect({ stop: text.slice(14) + "?" });
+  assert.deepEqual([never.text, never.finishReason], [text, "length"]);
+});
+
+forEachDevice("the signal ends all texts", async () => {
+  const model = makeModel();
+  const controller = new AbortController();
+  let count = 0;
+  const generated = await generate(model, PROMPTS, {
+    signal: controller.signal,
+    onToken: () => ++count === 5 && controller.abort(),
+  });
+  for (const { finishReason, tokens } of generated) {
+    assert.equal(finishReason, "aborted");
+    assert.ok(tokens.length <= 4);
+  }
+});
+
+forEachDevice("what cannot be is refused", async () => {
+  const model = makeModel();
+  const refuses = (options: GenerationOptions, message: RegExp) =>
+    assert.rejects(generate(model, [1], options), message);
+  await assert.rejects(generate(model, []), /prompt is empty/);
+  await assert.rejects(generate(model, [[1], []]), /prompt is empty/);
+  await assert.rejects(generate(model, [[1], [23]]), /ids from 0 to 22, got 23/);
+  await assert.rejects(generate(model, "text"), /needs the option tokenizer/);
+  await refuses({ stop: "x" }, /needs the option tokenizer/);
+  await refuses({ stop: [[]] }, /empty text or sequence/);
+  await refuses({ endToken: 99 }, /got 99/);
+  await refuses({ minP: 2 }, /minP/);
+  await refuses({ topP: 0 }, /topP/);
+  await refuses({ sequences: 0 }, /sequences/);
+  await refuses({ repetitionPenalty: 0 }, /repetitionPenalty/);
+  await refuses({ noRepeatNgram: -1 }, /noRepeatNgram/);
+  await refuses({ minNewTokens: 0.5 }, /minNewTokens/);
+  await refuses({ beams: 2, temperature: 1 }, /beams go without temperature/);
+  await refuses({ beams: 2, stop: [[1]] }, /beams go without stop/);
+  await refuses({ beams: 2, sequences: 3 }, /2 beams cannot give 3/);
+});
