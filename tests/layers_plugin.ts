@@ -40,6 +40,7 @@ const PARTS: readonly Part[] = [
   { at: "lib/cli/", from: ["lib/*", "lib/cli/"] },
   { at: "lib/cli/lesson/", from: [...TENSOR, "lib/plot/", "lib/cli/"] },
   { at: "lib/cli/train/", from: [...TRAIN, "lib/plot/", "lib/cli/"] },
+  { at: "lib/cli/generate/", from: [...TRAIN, "lib/cli/"] },
   // mod.ts is imported by browsers too, and lib/cli needs Deno as soon as it is loaded.
   { at: "mod.ts", from: [...TRAIN, "lib/plot/"] },
   { at: "scripts/", from: ["mod.ts", "lib/plot/", "lib/cli/", "scripts/lessons/"] },

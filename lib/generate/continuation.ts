@@ -12,8 +12,11 @@ export type FinishReason = "length" | "end" | "stop" | "context" | "aborted";
 
 /** A token that belongs to the result for certain, and the text that it completes. */
 export interface CertainToken {
+  /** Its id. */
   readonly token: number;
+  /** What it adds to the text; empty while a character still lacks bytes. */
   readonly text: string;
+  /** Its log-probability in nats, with `scores`. */
   readonly score: number | undefined;
 }
 
