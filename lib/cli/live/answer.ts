@@ -1,0 +1,55 @@
+/**
+ * Answers a request to the live chart: the page's files and the stream of events, to this machine alone.
+ *
+ * @module
+ */
+import { ASSETS } from "./assets.ts";
+import type { Feed } from "./feed.ts";
+
+/** Pages that may be open at once. */
+export const MAX_VIEWERS = 64;
+
+/** Sent with everything: the page runs its own files only, nobody may frame or embed it, and nothing is kept. */
+const HEADERS = {
+  "cache-control": "no-store, no-transform",
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+};
+
+/**
+ * The answer to a request: 200 with a file or the events, 403 for a host that is not this machine (a page elsewhere whose name was pointed here), 404,
+ * 405 for all but GET, 503 beyond {@linkcode MAX_VIEWERS}.
+ */
+export function answer(request: Request, feed: Feed): Response {
+  if (!isLocal(request.headers.get("host"))) {
+    return plain(403, "this page answers to 127.0.0.1 and localhost only");
+  }
+  if (request.method !== "GET") return plain(405, "only GET is answered", { allow: "GET" });
+  const { pathname } = new URL(request.url);
+  if (pathname === "/events") return events(feed);
+  const asset = ASSETS.get(pathname);
+  if (!asset) return plain(404, "there is no such page; the chart is at /");
+  return new Response(asset.text, { headers: { ...HEADERS, "content-type": asset.type } });
+}
+
+function events(feed: Feed): Response {
+  if (feed.viewers >= MAX_VIEWERS) return plain(503, `${MAX_VIEWERS} pages are open already`);
+  return new Response(feed.open(), {
+    headers: { ...HEADERS, "content-type": "text/event-stream" },
+  });
+}
+
+/** Any port passes, for those who reach this machine through a tunnel. */
+function isLocal(host: string | null): boolean {
+  return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i.test(host ?? "");
+}
+
+function plain(status: number, text: string, headers: Record<string, string> = {}): Response {
+  const type = { "content-type": "text/plain; charset=utf-8" };
+  return new Response(`${text}\n`, { status, headers: { ...HEADERS, ...type, ...headers } });
+}

@@ -1,0 +1,33 @@
+/**
+ * The page's files, as text, by the paths under which they are served.
+ *
+ * @module
+ */
+import attention from "./page/attention.js" with { type: "text" };
+import chart from "./page/chart.js" with { type: "text" };
+import format from "./page/format.js" with { type: "text" };
+import html from "./page/page.html" with { type: "text" };
+import script from "./page/page.js" with { type: "text" };
+import style from "./page/page.css" with { type: "text" };
+import svg from "./page/svg.js" with { type: "text" };
+
+/** A file as it is sent. */
+export interface Asset {
+  /** Its content. */
+  readonly text: string;
+  /** Its media type. */
+  readonly type: string;
+}
+
+const scriptOf = (text: string): Asset => ({ text, type: "text/javascript; charset=utf-8" });
+
+/** Every file, by its path. */
+export const ASSETS: ReadonlyMap<string, Asset> = new Map([
+  ["/", { text: html, type: "text/html; charset=utf-8" }],
+  ["/page.css", { text: style, type: "text/css; charset=utf-8" }],
+  ["/page.js", scriptOf(script)],
+  ["/attention.js", scriptOf(attention)],
+  ["/chart.js", scriptOf(chart)],
+  ["/format.js", scriptOf(format)],
+  ["/svg.js", scriptOf(svg)],
+]);

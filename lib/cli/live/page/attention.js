@@ -1,0 +1,247 @@
+/**
+ * The attention of one layer and head as a heat map, chosen among small pictures of them all.
+ *
+ * @module
+ */
+import { count, token } from "./format.js";
+import { html, svg } from "./svg.js";
+
+const NOTHING = "no weights yet";
+
+/** Rows are queries, columns keys; colours follow the square root of the weight, so that small ones can be seen. */
+export class AttentionMap {
+  #choice = { layer: 0, head: 0 };
+  #cell;
+  #shape;
+  #weights;
+
+  constructor(figure) {
+    this.figure = figure;
+    this.reading = html("p", { class: "reading" }, NOTHING);
+    this.svg = svg("svg", { class: "map", role: "img", tabindex: 0 });
+    this.heads = html("fieldset", { class: "heads" });
+    const caption = html("figcaption", {}, html("h2", {}, "Attention"), this.reading);
+    const weights = ["0", "0.25", "1"].map((weight) => html("span", {}, weight));
+    const scale = html("div", { class: "scale", "aria-hidden": true }, ...weights);
+    figure.append(caption, html("div", { class: "scroll" }, this.svg), scale, this.heads);
+    this.#listen();
+    new ResizeObserver(() => this.#draw()).observe(figure);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#drawAll());
+  }
+
+  /** Sets what a map shows; the choice of layer and head stays where the model has it. */
+  begin({ layers, heads, tokens }) {
+    const shape = { layers, heads, tokens: tokens.map(token) };
+    if (JSON.stringify(shape) === JSON.stringify(this.#shape)) return;
+    this.#shape = shape;
+    this.#weights = undefined;
+    const { layer, head } = this.#choice;
+    this.#choice = layer < layers && head < heads ? { layer, head } : { layer: 0, head: 0 };
+    this.#makeHeads();
+    this.#draw();
+  }
+
+  /** Shows new weights: bytes [layers, heads, tokens, tokens]. */
+  show({ step, weights }) {
+    this.step = step;
+    this.#weights = Uint8Array.from(atob(weights), (character) => character.charCodeAt(0));
+    this.#drawAll();
+  }
+
+  #drawAll() {
+    if (!this.#weights) return;
+    const colours = ramp();
+    for (const picture of this.heads.querySelectorAll("canvas")) {
+      const { layer, head } = picture.dataset;
+      paint(picture, this.#map(Number(layer), Number(head)), this.#shape.tokens.length, colours);
+    }
+    this.#draw();
+  }
+
+  /** The weights of one head, row by row. */
+  #map(layer, head) {
+    const { heads, tokens } = this.#shape;
+    const size = tokens.length ** 2;
+    return this.#weights.subarray((layer * heads + head) * size).subarray(0, size);
+  }
+
+  /** A radio button for each head, so that arrow keys and screen readers know what to do. */
+  #makeHeads() {
+    const { layers, heads, tokens } = this.#shape;
+    this.heads.style.gridTemplateColumns = `auto repeat(${heads}, minmax(18px, 56px))`;
+    const numbers = (length) => Array.from({ length }, (_, index) => index);
+    const corner = html("span", { "aria-hidden": true });
+    const columns = numbers(heads).map((head) =>
+      html("span", { "aria-hidden": true }, `${head + 1}`)
+    );
+    const rows = numbers(layers).flatMap((layer) => [
+      html("span", { "aria-hidden": true }, `${layer + 1}`),
+      ...numbers(heads).map((head) => this.#radio(layer, head, tokens.length)),
+    ]);
+    const legend = html("legend", {}, "layer (row) and head (column)");
+    this.heads.replaceChildren(legend, corner, ...columns, ...rows);
+  }
+
+  #radio(layer, head, size) {
+    const chosen = layer === this.#choice.layer && head === this.#choice.head;
+    const name = `layer ${layer + 1}, head ${head + 1}`;
+    const input = html("input", { type: "radio", name: "head", "aria-label": name });
+    input.checked = chosen;
+    input.addEventListener("change", () => {
+      this.#choice = { layer, head };
+      this.#draw();
+    });
+    const picture = html("canvas", {
+      width: size,
+      height: size,
+      "data-layer": layer,
+      "data-head": head,
+    });
+    return html("label", { title: name }, input, picture);
+  }
+
+  #draw() {
+    this.#describe();
+    if (!this.#weights) return this.svg.replaceChildren();
+    const { tokens } = this.#shape;
+    const longest = Math.max(...tokens.map((text) => [...text].length));
+    const gutter = Math.min(90, longest * 7.5 + 6);
+    const room = this.figure.clientWidth - 24 - gutter;
+    const side = Math.max(9, Math.min(24, room / tokens.length));
+    const size = gutter + 16 + side * tokens.length;
+    this.place = { side, left: gutter, top: gutter + 16 };
+    this.svg.setAttribute("width", gutter + side * tokens.length);
+    this.svg.setAttribute("height", size);
+    const labels = tokens.flatMap((text, index) => this.#labels(text, index, longest));
+    const titles = svg("text", { x: 0, y: 10 }, "queries ↓  keys →");
+    this.svg.replaceChildren(titles, ...labels, ...this.#cells(side));
+    this.#drawCell();
+  }
+
+  #labels(text, index, longest) {
+    const { side, left, top } = this.place;
+    const style = { "font-size": Math.min(11, side + 1), dy: "0.32em" };
+    const shown = [...text].length > 10 ? [...text].slice(0, 9).join("") + "…" : text;
+    const middle = (index + 0.5) * side;
+    const above = longest === 1
+      ? { x: left + middle, y: top - 8, "text-anchor": "middle" }
+      : { transform: `translate(${left + middle},${top - 5}) rotate(-90)` };
+    return [
+      svg("text", { x: left - 5, y: top + middle, "text-anchor": "end", ...style }, shown),
+      svg("text", { ...above, ...style }, shown),
+    ];
+  }
+
+  #cells(side) {
+    const { layer, head } = this.#choice;
+    const { length } = this.#shape.tokens;
+    const colours = ramp();
+    const { left, top } = this.place;
+    return Array.from(this.#map(layer, head), (weight, index) => {
+      const [row, column] = [Math.floor(index / length), index % length];
+      const [red, green, blue] = colours(weight);
+      return svg("rect", {
+        x: left + column * side,
+        y: top + row * side,
+        width: side - 0.5,
+        height: side - 0.5,
+        fill: `rgb(${red} ${green} ${blue})`,
+      });
+    });
+  }
+
+  #listen() {
+    const point = ({ clientX, clientY }) => {
+      if (!this.place) return;
+      const box = this.svg.getBoundingClientRect();
+      const { side, left, top } = this.place;
+      const cell = {
+        row: Math.floor((clientY - box.top - top) / side),
+        column: Math.floor((clientX - box.left - left) / side),
+      };
+      const inside = (index) => index >= 0 && index < this.#shape.tokens.length;
+      this.#moveTo(inside(cell.row) && inside(cell.column) ? cell : undefined);
+    };
+    this.svg.addEventListener("pointermove", point);
+    this.svg.addEventListener("pointerdown", point);
+    this.svg.addEventListener("pointerleave", () => this.#moveTo(undefined));
+    this.svg.addEventListener("blur", () => this.#moveTo(undefined));
+    this.svg.addEventListener("keydown", (event) => {
+      const move =
+        { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+      if (!move || !this.#weights) return;
+      event.preventDefault();
+      const last = this.#shape.tokens.length - 1;
+      const { row, column } = this.#cell ?? { row: last, column: last };
+      const clamp = (index) => Math.max(0, Math.min(last, index));
+      this.#moveTo({ row: clamp(row + move[0]), column: clamp(column + move[1]) }, true);
+    });
+  }
+
+  #moveTo(cell, aloud = false) {
+    this.#cell = cell;
+    this.reading.setAttribute("aria-live", aloud ? "polite" : "off");
+    this.#describe();
+    this.#drawCell();
+  }
+
+  #drawCell() {
+    this.svg.querySelector(".cell-cursor")?.remove();
+    if (!this.#cell || !this.place) return;
+    const { side, left, top } = this.place;
+    const { row, column } = this.#cell;
+    const at = {
+      x: left + column * side - 1,
+      y: top + row * side - 1,
+      width: side + 1.5,
+      height: side + 1.5,
+    };
+    this.svg.append(svg("rect", { class: "cell-cursor", ...at }));
+  }
+
+  /** Writes the weight at the cursor, or which map it is. */
+  #describe() {
+    const { layer, head } = this.#choice;
+    const name = `layer ${layer + 1}, head ${head + 1}`;
+    if (!this.#weights) {
+      this.reading.textContent = NOTHING;
+    } else if (this.#cell) {
+      const { row, column } = this.#cell;
+      const { tokens } = this.#shape;
+      const weight = this.#map(layer, head)[row * tokens.length + column] / 255;
+      this.reading.textContent = `${tokens[row]} (${row + 1}) → ${tokens[column]} (${
+        column + 1
+      }): ${weight.toFixed(2)}`;
+    } else {
+      this.reading.textContent = `${name}, after step ${count(this.step)}`;
+    }
+    const what = this.#weights
+      ? `${name}: rows are queries, columns keys. Arrow keys read weights.`
+      : NOTHING;
+    this.svg.setAttribute("aria-label", `Attention of ${what}`);
+  }
+}
+
+/** Colour of a byte, by the page's ramp for the present scheme. */
+function ramp() {
+  const stops = getComputedStyle(document.documentElement).getPropertyValue("--ramp").split(",")
+    .map((stop) => {
+      const number = parseInt(stop.trim().slice(1), 16);
+      return [number >> 16, number >> 8 & 255, number & 255];
+    });
+  const table = Array.from({ length: 256 }, (_, byte) => {
+    const place = Math.sqrt(byte / 255) * (stops.length - 1);
+    const below = Math.min(Math.floor(place), stops.length - 2);
+    return stops[below].map((from, part) =>
+      Math.round(from + (stops[below + 1][part] - from) * (place - below))
+    );
+  });
+  return (byte) => table[byte];
+}
+
+/** One head's weights, a pixel each. */
+function paint(canvas, weights, size, colours) {
+  const image = new ImageData(size, size);
+  weights.forEach((weight, index) => image.data.set([...colours(weight), 255], 4 * index));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}

@@ -1,0 +1,115 @@
+/**
+ * The live chart's page: listens to the run's events and passes them to what shows them.
+ *
+ * @module
+ */
+import { AttentionMap } from "./attention.js";
+import { LineChart } from "./chart.js";
+import { count, duration, loss, rate } from "./format.js";
+import { html } from "./svg.js";
+
+const part = (id) => document.getElementById(id);
+const show = (id, text) => part(id).textContent = text;
+
+const lossChart = new LineChart(part("loss-chart"), {
+  title: "Loss",
+  yLabel: "nats per token",
+  height: 280,
+  format: loss,
+  curves: [
+    { name: "training", className: "first", noisy: true },
+    { name: "validation", className: "second", dotted: true },
+  ],
+});
+const rateChart = new LineChart(part("rate-chart"), {
+  title: "Learning rate",
+  yLabel: "step size",
+  height: 150,
+  zero: true,
+  format: rate,
+  axis: rate,
+  curves: [{ name: "", className: "first" }],
+});
+const speedChart = new LineChart(part("speed-chart"), {
+  title: "Speed",
+  yLabel: "tokens per second",
+  height: 150,
+  zero: true,
+  format: count,
+  curves: [{ name: "", className: "first", noisy: true }],
+});
+const charts = [lossChart, rateChart, speedChart];
+const attention = new AttentionMap(part("attention"));
+
+let run;
+let latestLoss;
+
+const HANDLERS = {
+  run(facts) {
+    run = facts;
+    for (const chart of charts) chart.clear();
+    attention.begin(facts);
+    show("folder", facts.folder);
+    part("facts").replaceChildren(...facts.lines.flatMap((line) => [html("span", {}, line), " "]));
+    part("progress").setAttribute("aria-valuemax", facts.steps);
+    setStatus("training", "training");
+    showProgress(facts.firstStep);
+  },
+  progress({ step, secondsLeft }) {
+    showProgress(step);
+    show("left", secondsLeft === undefined ? "–" : duration(secondsLeft));
+  },
+  training(points) {
+    lossChart.add(0, points.map(([step, value]) => [step, value]));
+    rateChart.add(0, points.map(([step, , value]) => [step, value]));
+    speedChart.add(0, points.map(([step, , , value]) => [step, value]));
+    const [step, value, learningRate, speed] = points.at(-1);
+    latestLoss = value;
+    show("loss", loss(value));
+    show("rate", rate(learningRate));
+    show("speed", count(speed));
+    showProgress(step);
+  },
+  validation(points) {
+    lossChart.add(1, points);
+    show("validation", loss(points.at(-1)[1]));
+  },
+  sample({ step, text }) {
+    document.querySelector("pre").textContent = text;
+    show("sample-step", `after step ${count(step)}`);
+  },
+  attention(weights) {
+    attention.show(weights);
+  },
+  end({ ending, reason }) {
+    events.close();
+    show("left", "–");
+    setStatus(ending, reason ?? ending);
+    document.title = `${ending} · ${document.title}`;
+  },
+};
+
+function showProgress(step) {
+  const share = 100 * step / run.steps;
+  show("step", `${count(step)} / ${count(run.steps)}`);
+  part("progress").setAttribute("aria-valuenow", step);
+  part("progress").firstElementChild.style.width = `${share}%`;
+  const parts = [
+    `${Math.floor(share)}%`,
+    ...latestLoss ? [`loss ${latestLoss.toFixed(3)}`] : [],
+    "Folio",
+  ];
+  document.title = parts.join(" · ");
+}
+
+function setStatus(state, text) {
+  part("status").dataset.state = state;
+  show("status", text);
+}
+
+const events = new EventSource("/events");
+for (const [name, handle] of Object.entries(HANDLERS)) {
+  events.addEventListener(name, ({ data }) => handle(JSON.parse(data)));
+}
+events.addEventListener("open", () => setStatus("waiting", run ? "training" : "getting ready"));
+events.addEventListener("error", () => setStatus("lost", "connection lost, trying again"));

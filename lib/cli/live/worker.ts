@@ -1,0 +1,37 @@
+/**
+ * The thread that serves the live chart, so that neither training waits for a viewer nor a viewer for training.
+ *
+ * Its first message says where to listen; each later one is a batch of updates, or `close`.
+ *
+ * @module
+ */
+import { answer } from "./answer.ts";
+import { Feed } from "./feed.ts";
+import type { Answer, LiveUpdate, Start } from "./messages.ts";
+
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<Start>) => void) | null;
+  postMessage(message: Answer): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+
+scope.onmessage = ({ data: { port, viewers } }) => {
+  const feed = new Feed((count) => Atomics.store(viewers, 0, count));
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    server = Deno.serve(
+      { hostname: "127.0.0.1", port, onListen: () => {} },
+      (request) => answer(request, feed),
+    );
+  } catch (error) {
+    const { name, message } = error as Error;
+    return scope.postMessage({ kind: "refused", name, message });
+  }
+  scope.onmessage = async ({ data }: MessageEvent<unknown>) => {
+    if (data !== "close") return feed.update(data as LiveUpdate[]);
+    await server.shutdown(); // the streams end by themselves once their viewers were told the end
+    scope.postMessage({ kind: "closed" });
+  };
+  scope.postMessage({ kind: "listening", port: server.addr.port });
+};
