@@ -78,7 +78,7 @@ export {
 export type { AttentionMask } from "./lib/tensor/attention_layout.ts";
 export { attentionWeights, selfAttentionWeights } from "./lib/tensor/attention_weights.ts";
 export type { KeyValueCache } from "./lib/tensor/attention_decode.ts";
-export { rotary, type RotaryOptions } from "./lib/tensor/rotary.ts";
+export { rotary, type RotaryOptions, type RotaryScaling } from "./lib/tensor/rotary.ts";
 export { embedding, type EmbeddingOptions } from "./lib/tensor/embedding.ts";
 export { crossEntropy, type CrossEntropyOptions, tokenLosses } from "./lib/tensor/cross_entropy.ts";
 export {

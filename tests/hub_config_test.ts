@@ -1,6 +1,6 @@
 /** config.json: what others wrote is read, what Folio writes comes back, and nothing else passes. */
 import assert from "node:assert/strict";
-import { isGpt2, readModelConfig, writeModelConfig } from "../lib/hub/config.ts";
+import { architectureOf, readModelConfig, writeModelConfig } from "../lib/hub/config.ts";
 import { modelConfig, type ModelConfigInput } from "../lib/nn/config.ts";
 import { golden } from "./golden.ts";
 
@@ -107,41 +107,69 @@ const gpt2s: Partial<ModelConfigInput>[] = [
   { hidden: 300, activation: "relu", tiedHead: false, normEpsilon: 1e-6, dropout: 0.2 },
   { scaleAttention: false, activation: "gelu" },
 ];
-const others: Partial<ModelConfigInput>[] = [
-  {
-    norm: "rms",
-    positions: "rotary",
-    gated: true,
-    bias: false,
-    activation: "silu",
-    keyValueHeads: 2,
-  },
+const neo: Partial<ModelConfigInput> = { scaleAttention: false, queryKeyValueBias: false };
+const gptNeos: Partial<ModelConfigInput>[] = [
+  { ...neo, window: [undefined, 16, undefined, 16] },
+  { ...neo, window: [16, 16, undefined, undefined], hidden: 300, dropout: 0.1 },
+  { ...neo, tiedHead: false, window: Array(4).fill(undefined) },
+];
+const rms: Partial<ModelConfigInput> = {
+  norm: "rms",
+  positions: "rotary",
+  gated: true,
+  bias: false,
+  activation: "silu",
+  keyValueHeads: 2,
+};
+const scaling = { factor: 8, lowFrequency: 1, highFrequency: 4, originalLength: 32 };
+const llamas: Partial<ModelConfigInput>[] = [
+  rms,
+  { ...rms, bias: true, tiedHead: false, dropout: 0.1 },
+  { ...rms, rotaryBase: 500000, rotaryScaling: scaling },
+];
+const mistrals: Partial<ModelConfigInput>[] = [{ ...rms, window: Array(4).fill(16) }];
+const qwens: Partial<ModelConfigInput>[] = [{ ...rms, queryKeyValueBias: true }];
+const folios: Partial<ModelConfigInput>[] = [
+  { ...rms, gated: false, rotaryScaling: scaling },
+  { ...neo, window: [8, 16, undefined, 16] },
   { normPlacement: "post", positions: "sinusoidal", tiedHead: false, headBias: true },
   { window: [undefined, 16, undefined, 16], scaleAttention: false },
   { bias: false },
 ];
 
-for (const change of [...gpt2s, ...others]) {
-  const kind = gpt2s.includes(change) ? "gpt2" : "folio";
+const kinds = {
+  gpt2: gpt2s,
+  gpt_neo: gptNeos,
+  llama: llamas,
+  mistral: mistrals,
+  qwen2: qwens,
+  folio: folios,
+};
+const cases = Object.entries(kinds).flatMap(([kind, changes]) =>
+  changes.map((change) => [kind, change] as const)
+);
+
+for (const [kind, change] of cases) {
   Deno.test(`a model with ${JSON.stringify(change)} is written as ${kind} and comes back`, () => {
     const config = modelConfig({ ...baby, ...change });
-    const written = writeModelConfig(config, { endToken: 3 });
+    const written = writeModelConfig(config, { beginToken: 1, endTokens: [3] });
     assert.equal(written.model_type, kind);
-    assert.equal(isGpt2(config), kind === "gpt2");
-    const again = read(written);
-    assert.deepEqual(again, { architecture: kind, config, endTokens: [3] });
+    assert.equal(architectureOf(config), kind);
+    const again = read(JSON.parse(JSON.stringify(written)));
+    assert.deepEqual(again, { architecture: kind, config, beginToken: 1, endTokens: [3] });
     assert.deepEqual(read(writeModelConfig(config)).endTokens, []);
   });
 }
 
 Deno.test("as many key-value heads as heads, or windows of none, is still a GPT-2", () => {
-  assert.ok(isGpt2(modelConfig({ ...baby, keyValueHeads: 4, window: Array(4).fill(undefined) })));
+  const config = modelConfig({ ...baby, keyValueHeads: 4, window: Array(4).fill(undefined) });
+  assert.equal(architectureOf(config), "gpt2");
 });
 
 const malformed: [string, unknown, RegExp][] = [
   ["a list", [], /expected an object, got \[\]/],
   ["null", null, /expected an object, got null/],
-  ["no kind", {}, /model_type: expected one of gpt2, gpt_neo, llama, folio, got "\(none\)"/],
+  ["no kind", {}, /model_type: expected one of gpt2, gpt_neo, llama, .*, folio, got "\(none\)"/],
   ["an unknown kind", { model_type: "bert" }, /one of gpt2, .*, got "bert"/],
   ["a kind of the prototype", { model_type: "constructor" }, /got "constructor"/],
   [
@@ -187,7 +215,7 @@ const malformed: [string, unknown, RegExp][] = [
   [
     "stretched rotary",
     { model_type: "llama", rope_scaling: { type: "linear", factor: 2 } },
-    /type: expected "default", got "linear"/,
+    /type: expected "default" or "llama3", got "linear"/,
   ],
   ["rotary of text", { model_type: "llama", rope_parameters: "x" }, /expected an object, got "x"/],
   ["a head size", { model_type: "llama", head_dim: 64 }, /head_dim: expected 128, got 64/],

@@ -1,9 +1,9 @@
 /** Parameter names and layouts of GPT-2, GPT-Neo and Llama files, found and read in Folio's. */
 import assert from "node:assert/strict";
 import { bytesSource } from "../lib/hub/byte_source.ts";
-import type { Architecture } from "../lib/hub/config.ts";
+import { type Architecture, FORMATS } from "../lib/hub/config.ts";
 import { fileSource } from "../lib/hub/file_source.ts";
-import { matchParameters, parameterSource } from "../lib/hub/names.ts";
+import { matchParameters } from "../lib/hub/names.ts";
 import { readParameters } from "../lib/hub/parameters.ts";
 import { encodeSafetensors, SafetensorsFile } from "../lib/hub/safetensors.ts";
 import type { Shape } from "../lib/shape.ts";
@@ -63,7 +63,7 @@ Deno.test("missing and unexpected tensors are named, the first five of each", ()
   assert.throws(() => matchParameters(["lm_head.weight"], [], "gpt2"), { message });
 });
 
-Deno.test("gpt_neo: query, key and value are turned and joined, their bias is zero", async () => {
+Deno.test("gpt_neo: query, key and value are turned and joined, without a bias", async () => {
   const at = "transformer.h.1.attn.attention";
   const file = await fileOf({
     [`${at}.q_proj.weight`]: [2, 2],
@@ -79,7 +79,6 @@ Deno.test("gpt_neo: query, key and value are turned and joined, their bias is ze
   const block = "transformer.h.1";
   const read = await readAll(file, {
     [`${block}.attn.c_attn.weight`]: [2, 6],
-    [`${block}.attn.c_attn.bias`]: [6],
     [`${block}.attn.c_proj.weight`]: [2, 2],
     [`${block}.attn.c_proj.bias`]: [2],
     [`${block}.mlp.c_fc.weight`]: [2, 3],
@@ -89,7 +88,6 @@ Deno.test("gpt_neo: query, key and value are turned and joined, their bias is ze
   }, "gpt_neo");
   assert.deepEqual(read, {
     [`${block}.attn.c_attn.weight`]: [0, 2, 0, 2, 0, 2, 1, 3, 1, 3, 1, 3],
-    [`${block}.attn.c_attn.bias`]: [0, 0, 0, 0, 0, 0],
     [`${block}.attn.c_proj.weight`]: [0, 2, 1, 3],
     [`${block}.attn.c_proj.bias`]: [0, 1],
     [`${block}.mlp.c_fc.weight`]: [0, 2, 4, 1, 3, 5],
@@ -135,7 +133,7 @@ Deno.test("llama: fewer key-value heads, biases joined, a gate, norms and tables
 });
 
 Deno.test("every parameter of a Llama block has its place", () => {
-  const name = (folio: string) => parameterSource(`transformer.h.9.${folio}.weight`, "llama").names;
+  const name = (folio: string) => FORMATS.llama.source(`transformer.h.9.${folio}.weight`).names;
   const at = "model.layers.9";
   assert.deepEqual(name("attn.c_proj"), [`${at}.self_attn.o_proj.weight`]);
   assert.deepEqual(name("ln_2"), [`${at}.post_attention_layernorm.weight`]);

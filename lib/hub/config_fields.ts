@@ -78,6 +78,17 @@ export class ConfigFields {
   }
 }
 
+/** The fields of a `config.json`'s text. SyntaxError where it is no JSON object. */
+export function parseConfig(text: string): ConfigFields {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw malformed(`not JSON: ${(cause as Error).message}`, cause);
+  }
+  return new ConfigFields(json);
+}
+
 /** An error about the file as a whole. */
 export function malformed(message: string, cause?: unknown): SyntaxError {
   return new SyntaxError(`config.json: ${message}`, { cause });

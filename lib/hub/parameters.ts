@@ -1,18 +1,29 @@
 /**
- * A model's parameters read from a safetensors file, one at a time, in Folio's layouts and checked
- * against the shapes that the configuration calls for. Names are matched by names.ts; what the
- * numbers are put into is left to the callers.
+ * A model's parameters read from safetensors files, in Folio's layouts and checked against the shapes that the configuration
+ * calls for. Names are matched by names.ts; what the numbers are put into is left to the callers, the other way to stored_tensors.ts.
  *
  * @module
  */
 import { formatShape, sameShape, type Shape, size } from "../shape.ts";
 import type { Architecture } from "./config.ts";
-import { matchParameters, type ParameterSource } from "./names.ts";
-import { assertFinite, type SafetensorsFile } from "./safetensors.ts";
+import type { ParameterSource } from "./format.ts";
+import { matchParameters } from "./names.ts";
+import { assertFinite } from "./safetensors.ts";
+import type { TensorInfo } from "./safetensors_header.ts";
+
+/** Named tensors that can be read one by one: a SafetensorsFile, or several as one. */
+export interface TensorReader {
+  /** What to call it in errors. */
+  readonly name: string;
+  /** The tensors' entries, in the order of their data. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** A floating-point tensor as float32, in memory of its own. */
+  float32(name: string): Promise<Float32Array<ArrayBuffer>>;
+}
 
 /**
- * Yields each parameter's name and float32 data, in the order of `shapes`. All names and shapes are
- * checked before the first is read.
+ * Yields each parameter's name and float32 data. The file is read from its start to its end, so that it can come over a network; a
+ * parameter of several tensors comes with the last of them. All names and shapes are checked before the first is read.
  *
  * @param shapes Folio's parameter names and shapes, as the model has them
  * @throws {SyntaxError} where names or shapes are not those of the configuration
@@ -20,20 +31,31 @@ import { assertFinite, type SafetensorsFile } from "./safetensors.ts";
  * @throws {TypeError} where a tensor holds integers
  */
 export async function* readParameters(
-  file: SafetensorsFile,
+  file: TensorReader,
   shapes: ReadonlyMap<string, Shape>,
   architecture: Architecture,
 ): AsyncGenerator<[name: string, data: Float32Array<ArrayBuffer>]> {
   const sources = match(file, shapes, architecture);
   for (const [name, source] of sources) checkShapes(file, name, source, shapes.get(name)!);
-  for (const [name, source] of sources) {
-    const data = await assemble(file, source, shapes.get(name)!);
-    assertFinite(`${name} of ${file.name}`, data);
-    yield [name, data];
+  const owners = new Map(
+    [...sources].flatMap(([owner, { names }]) => names.map((name) => [name, owner] as const)),
+  );
+  const parts = new Map<string, Float32Array<ArrayBuffer>>();
+  for (const stored of file.tensors.keys()) {
+    const owner = owners.get(stored);
+    if (owner === undefined) continue;
+    const part = await file.float32(stored);
+    assertFinite(stored === owner ? `${owner} of ${file.name}` : `${stored} of ${file.name}`, part);
+    parts.set(stored, part);
+    const source = sources.get(owner)!;
+    if (!source.names.every((name) => parts.has(name))) continue;
+    const own = source.names.map((name) => parts.get(name)!);
+    for (const name of source.names) parts.delete(name);
+    yield [owner, join(own, source.transposed, shapes.get(owner)!)];
   }
 }
 
-function match(file: SafetensorsFile, shapes: ReadonlyMap<string, Shape>, of: Architecture) {
+function match(file: TensorReader, shapes: ReadonlyMap<string, Shape>, of: Architecture) {
   try {
     return matchParameters(shapes.keys(), file.tensors.keys(), of);
   } catch (cause) {
@@ -41,8 +63,7 @@ function match(file: SafetensorsFile, shapes: ReadonlyMap<string, Shape>, of: Ar
   }
 }
 
-function checkShapes(file: SafetensorsFile, name: string, source: ParameterSource, shape: Shape) {
-  if (source.names.length === 0) return;
+function checkShapes(file: TensorReader, name: string, source: ParameterSource, shape: Shape) {
   const parts = source.names.map((part) => file.tensors.get(part)!.shape);
   const stored = parts.map((part) => source.transposed ? part.toReversed() : part);
   const last = shape.length - 1;
@@ -56,38 +77,58 @@ function checkShapes(file: SafetensorsFile, name: string, source: ParameterSourc
   );
 }
 
-async function assemble(
-  file: SafetensorsFile,
-  { names, transposed }: ParameterSource,
-  shape: Shape,
-) {
-  if (names.length === 1 && !transposed) return await file.float32(names[0]);
+/** Puts tensors side by side on the last axis of `shape`. */
+function join(parts: Float32Array<ArrayBuffer>[], transposed: boolean, shape: Shape) {
+  if (parts.length === 1 && !transposed) return parts[0];
   const result = new Float32Array(size(shape));
   const columns = shape[shape.length - 1];
+  const rows = result.length / columns;
   let column = 0;
-  for (const name of names) {
-    const part = await file.float32(name);
-    const width = part.length / (result.length / columns);
-    copyColumns(part, width, transposed, result, columns, column);
+  for (const part of parts) {
+    const width = part.length / rows;
+    const target = { data: result, offset: column, pitch: columns };
+    if (transposed) transposeInto(part, { rows: width, columns: rows }, target);
+    else copyInto(part, { rows, columns: width }, target);
     column += width;
   }
   return result;
 }
 
-/** Writes `part` ([rows, width], or [width, rows] where transposed) into columns of `result`. */
-function copyColumns(
-  part: Float32Array,
-  width: number,
-  transposed: boolean,
-  result: Float32Array,
-  columns: number,
-  column: number,
-): void {
-  const rows = result.length / columns;
-  for (let row = 0; row < rows; row++) {
-    for (let i = 0; i < width; i++) {
-      const from = transposed ? i * rows + row : row * width + i;
-      result[row * columns + column + i] = part[from];
+/** A matrix's size. */
+interface Size {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Where a matrix lies in a larger one: its first column, and the larger one's columns. */
+interface Columns {
+  readonly data: Float32Array;
+  readonly offset: number;
+  readonly pitch: number;
+}
+
+function copyInto(matrix: Float32Array, { rows, columns }: Size, target: Columns): void {
+  const { data, offset, pitch } = target;
+  for (let r = 0; r < rows; r++) {
+    data.set(matrix.subarray(r * columns, (r + 1) * columns), r * pitch + offset);
+  }
+}
+
+/** Side of the squares in which a matrix is turned, so that both sides of the copy stay in the cache. */
+const SQUARE = 32;
+
+/** Puts the matrix's transpose, [columns, rows], into columns of a larger one. */
+function transposeInto(matrix: Float32Array, { rows, columns }: Size, target: Columns): void {
+  const { data, offset, pitch } = target;
+  for (let top = 0; top < rows; top += SQUARE) {
+    const bottom = Math.min(rows, top + SQUARE);
+    for (let left = 0; left < columns; left += SQUARE) {
+      const right = Math.min(columns, left + SQUARE);
+      for (let r = top; r < bottom; r++) {
+        for (let c = left; c < right; c++) {
+          data[c * pitch + offset + r] = matrix[r * columns + c];
+        }
+      }
     }
   }
 }

@@ -77,7 +77,7 @@ export class SafetensorsFile {
     return this.#source.name;
   }
 
-  /** The tensors' entries, in the order of the header. */
+  /** The tensors' entries, in the order of their data. */
   get tensors(): ReadonlyMap<string, TensorInfo> {
     return this.#header.tensors;
   }

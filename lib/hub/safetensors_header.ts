@@ -32,7 +32,7 @@ export interface TensorInfo {
 
 /** A checked header. */
 export interface SafetensorsHeader {
-  /** Entries in the order of the file. */
+  /** Entries in the order of their data. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** The free texts under `__metadata__`; empty where there are none. */
   readonly metadata: ReadonlyMap<string, string>;
@@ -88,8 +88,7 @@ export function parseSafetensorsHeader(json: Uint8Array, dataBytes: number): Saf
     else tensors.set(name, checkTensor(name, readTensor(reader, name), dataBytes));
   });
   reader.end();
-  checkCover(tensors, dataBytes);
-  return { tensors, metadata, dataStart: 8 + json.length };
+  return { tensors: checkCover(tensors, dataBytes), metadata, dataStart: 8 + json.length };
 }
 
 function decodeText(json: Uint8Array): string {
@@ -163,8 +162,11 @@ function byteLength(shape: Shape, dtype: SafetensorsDtype): number | undefined {
   return bytes;
 }
 
-/** The ranges, in order, must follow one another from 0 to the end of the data. */
-function checkCover(tensors: ReadonlyMap<string, TensorInfo>, dataBytes: number): void {
+/** The ranges must follow one another from 0 to the end of the data; gives the tensors in that order. */
+function checkCover(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  dataBytes: number,
+): Map<string, TensorInfo> {
   const ranges = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   let covered = 0;
   let previous = "the start of the data";
@@ -184,4 +186,5 @@ function checkCover(tensors: ReadonlyMap<string, TensorInfo>, dataBytes: number)
   if (covered !== dataBytes) {
     throw malformed(`the file has ${dataBytes} bytes of data, tensors cover ${covered}`);
   }
+  return new Map(ranges);
 }

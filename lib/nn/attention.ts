@@ -11,7 +11,7 @@ import { attentionDecode, cacheAppend } from "../tensor/attention_decode.ts";
 import { rotary } from "../tensor/rotary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ModelConfig } from "./config.ts";
-import type { ForwardContext } from "./context.ts";
+import type { Cache, ForwardContext } from "./context.ts";
 import { normal } from "./initialisers.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
@@ -26,10 +26,10 @@ export class CausalSelfAttention extends Module {
   /** The attention of block number `layer`, counted from 0, which picks its window; weights are drawn from `random`. */
   constructor(readonly config: ModelConfig, readonly layer: number, random: Random) {
     super();
-    const { width, heads, keyValueHeads = heads, bias, layers } = config;
+    const { width, heads, keyValueHeads = heads, bias, queryKeyValueBias, layers } = config;
     const packed = width + 2 * keyValueHeads * (width / heads);
     const scaled = normal(0.02 / Math.sqrt(2 * layers));
-    this.queryKeyValue = new Linear(width, packed, { bias, random });
+    this.queryKeyValue = new Linear(width, packed, { bias: queryKeyValueBias, random });
     this.projection = new Linear(width, width, { bias, random, initialiser: scaled });
   }
 
@@ -49,7 +49,7 @@ export class CausalSelfAttention extends Module {
       scale: scaleAttention ? 1 / Math.sqrt(width / heads) : 1,
     };
     const { cache } = context.options;
-    const packed = this.#positioned(this.queryKeyValue.forward(x), cache?.position);
+    const packed = this.#positioned(this.queryKeyValue.forward(x), cache);
     if (!cache) return selfAttention(packed, options);
     const layerCache = cache.layers[this.layer];
     const [, time] = x.shape;
@@ -63,10 +63,16 @@ export class CausalSelfAttention extends Module {
     return this.projection.forward(this.attend(x, context), { residual });
   }
 
-  #positioned(packed: Tensor, position: Tensor | undefined): Tensor {
-    const { positions, heads, keyValueHeads = heads, width, rotaryBase } = this.config;
-    if (positions !== "rotary") return packed;
-    const headSize = width / heads;
-    return rotary(packed, { heads: heads + keyValueHeads, headSize, base: rotaryBase, position });
+  #positioned(packed: Tensor, cache: Cache | undefined): Tensor {
+    const { heads, keyValueHeads = heads, width, rotaryBase, rotaryScaling } = this.config;
+    if (this.config.positions !== "rotary") return packed;
+    return rotary(packed, {
+      heads: heads + keyValueHeads,
+      headSize: width / heads,
+      base: rotaryBase,
+      scaling: rotaryScaling,
+      position: cache?.position,
+      positions: cache?.layers[this.layer].keys.shape[1],
+    });
   }
 }

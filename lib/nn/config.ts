@@ -5,11 +5,20 @@
  *
  * @module
  */
+import type { RotaryScaling } from "../tensor/rotary.ts";
 
 const NORMS: Norm[] = ["layer", "rms"];
 const NORM_PLACEMENTS: NormPlacement[] = ["pre", "post"];
 const POSITIONS: Positions[] = ["learned", "sinusoidal", "rotary"];
 const ACTIVATIONS: Activation[] = ["gelu_new", "gelu", "relu", "silu"];
+const SWITCHES = [
+  "gated",
+  "bias",
+  "queryKeyValueBias",
+  "tiedHead",
+  "headBias",
+  "scaleAttention",
+] as const satisfies (keyof ModelConfig)[];
 
 /** Normalisation: layer norm, or root-mean-square norm (no mean, no bias). */
 export type Norm = "layer" | "rms";
@@ -46,12 +55,16 @@ export interface ModelConfig {
   positions: Positions;
   /** Base of the rotary frequencies. Default with rotary positions: 10000; otherwise absent. */
   rotaryBase?: number;
+  /** Slower rotary frequencies for a longer context, as of Llama 3.1. Default: none. */
+  rotaryScaling?: RotaryScaling;
   /** Default: `"gelu_new"`. */
   activation: Activation;
   /** Feed-forward `activation(x·gate) ⊙ (x·up)` instead of `activation(x·up)`. Default: false. */
   gated: boolean;
   /** Biases in attention and feed-forward. Default: true. */
   bias: boolean;
+  /** Biases of queries, keys and values. Default: `bias`. */
+  queryKeyValueBias: boolean;
   /** The head uses the token table. Default: true. */
   tiedHead: boolean;
   /** A bias on the logits, for a head that is not tied. Default: false. */
@@ -107,7 +120,7 @@ function checkChoices(config: ModelConfig): void {
   oneOf("normPlacement", config.normPlacement, NORM_PLACEMENTS);
   oneOf("positions", config.positions, POSITIONS);
   oneOf("activation", config.activation, ACTIVATIONS);
-  for (const name of ["gated", "bias", "tiedHead", "headBias", "scaleAttention"] as const) {
+  for (const name of SWITCHES) {
     if (typeof config[name] !== "boolean") {
       throw new RangeError(`model: ${name} must be true or false, got ${config[name]}`);
     }
@@ -118,9 +131,10 @@ function checkChoices(config: ModelConfig): void {
 }
 
 function checkPositions(config: ModelConfig): void {
-  const { positions, width, heads, rotaryBase } = config;
+  const { positions, width, heads, rotaryBase, rotaryScaling } = config;
   if (positions === "sinusoidal") divides("sinusoidal pairs of", 2, "width", width);
   if (positions === "rotary") divides("rotary pairs of", 2, "head size", width / heads);
+  if (rotaryScaling) checkScaling(positions, rotaryScaling);
   if (rotaryBase === undefined) return;
   if (positions !== "rotary") {
     throw new RangeError(`model: rotaryBase is for rotary positions, got positions ${positions}`);
@@ -128,6 +142,21 @@ function checkPositions(config: ModelConfig): void {
   if (!Number.isFinite(rotaryBase) || rotaryBase <= 1) {
     throw new RangeError(`model: rotaryBase must be a number above 1, got ${rotaryBase}`);
   }
+}
+
+function checkScaling(positions: Positions, scaling: RotaryScaling): void {
+  if (positions !== "rotary") {
+    throw new RangeError(`model: rotaryScaling is for rotary positions, got ${positions}`);
+  }
+  const { factor, lowFrequency, highFrequency, originalLength } = scaling;
+  const finite = [factor, lowFrequency, highFrequency, originalLength].every(Number.isFinite);
+  if (finite && factor >= 1 && lowFrequency > 0 && highFrequency > lowFrequency) {
+    if (originalLength >= 1) return;
+  }
+  throw new RangeError(
+    "model: rotaryScaling needs a factor from 1, 0 < lowFrequency < highFrequency and an " +
+      `originalLength from 1, got ${JSON.stringify(scaling)}`,
+  );
 }
 
 function checkNumbers({ normEpsilon, dropout, window, layers }: ModelConfig): void {
@@ -169,6 +198,7 @@ export function modelConfig(input: ModelConfigInput): ModelConfig {
     activation: "gelu_new",
     gated: false,
     bias: true,
+    queryKeyValueBias: input.bias ?? true,
     tiedHead: true,
     headBias: false,
     dropout: 0,

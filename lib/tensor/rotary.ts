@@ -28,6 +28,22 @@ const KERNEL: Kernel = {
   cpu,
 };
 
+/**
+ * Frequencies for a context longer than a model was first trained with: those that turn fewer than `lowFrequency` times within
+ * `originalLength` are divided by `factor`, those that turn more than `highFrequency` times are kept, those between are blended.
+ * Source: Llama 3.1's `rope_type: "llama3"`.
+ */
+export interface RotaryScaling {
+  /** Divides the slow frequencies, from 1. */
+  readonly factor: number;
+  /** Turns below which a frequency is slow. */
+  readonly lowFrequency: number;
+  /** Turns above which a frequency is fast. */
+  readonly highFrequency: number;
+  /** Tokens of the first training. */
+  readonly originalLength: number;
+}
+
 /** Options of `rotary`. */
 export interface RotaryOptions {
   /** How many heads turn, from the first column on; what comes after them is copied. */
@@ -36,6 +52,8 @@ export interface RotaryOptions {
   headSize: number;
   /** Base of the frequencies. Default 10,000. */
   base?: number;
+  /** Default: frequencies as they are. */
+  scaling?: RotaryScaling;
   /** i32 [1], or [B] for x [B,T,W]: the place of each sequence's first row. Default 0. */
   position?: Tensor;
   /** Places that the table of angles covers. Default: the rows of x, or 4,096 with a `position`. */
@@ -48,7 +66,7 @@ export interface RotaryOptions {
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   expectType("rotary", x, "f32");
-  const { heads, headSize, base = 10000, position } = options;
+  const { heads, headSize, base = 10000, scaling, position } = options;
   const width = x.shape[x.shape.length - 1];
   const time = x.shape[x.shape.length - 2];
   if (headSize % 2 !== 0 || width % 2 !== 0 || heads * headSize > width) {
@@ -57,7 +75,7 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
     );
   }
   const positions = options.positions ?? (position ? Math.max(4096, time) : time);
-  const tables = angleTables(x.device, positions, headSize / 2, base);
+  const tables = angleTables(x.device, positions, headSize / 2, { base, scaling });
   const rows = x.size / width;
   const turn = (input: Tensor, direction: 1 | -1) => {
     const y = empty(x.shape, "f32", x.device);
@@ -76,22 +94,45 @@ interface AngleTables {
 
 const made = new WeakMap<Device, Map<string, AngleTables>>();
 
-function angleTables(device: Device, positions: number, half: number, base: number): AngleTables {
+type Frequencies = Pick<RotaryOptions, "scaling"> & { base: number };
+
+function angleTables(
+  device: Device,
+  positions: number,
+  half: number,
+  frequencies: Frequencies,
+): AngleTables {
   let tables = made.get(device);
   if (!tables) made.set(device, tables = new Map());
-  const key = `${positions},${half},${base}`;
+  const key = JSON.stringify([positions, half, frequencies]);
   let table = tables.get(key);
-  if (!table) tables.set(key, table = makeTables(device, positions, half, base));
+  if (!table) tables.set(key, table = makeTables(device, positions, half, frequencies));
   return table;
 }
 
-function makeTables(device: Device, positions: number, half: number, base: number): AngleTables {
+function makeTables(
+  device: Device,
+  positions: number,
+  half: number,
+  { base, scaling }: Frequencies,
+): AngleTables {
+  const turns = Float64Array.from({ length: half }, (_, j) => scaled(base ** (-j / half), scaling));
   const values = (f: (angle: number) => number) => {
     const array = new Float32Array(positions * half);
     for (let i = 0; i < array.length; i++) {
-      array[i] = f(Math.floor(i / half) * base ** (-(i % half) / half));
+      array[i] = f(Math.floor(i / half) * turns[i % half]);
     }
     return keep(tensor(array, { shape: [positions, half], device }));
   };
   return { cosine: values(Math.cos), sine: values(Math.sin) };
+}
+
+/** A frequency, in radians a token, as `scaling` has it. */
+function scaled(frequency: number, scaling: RotaryScaling | undefined): number {
+  if (!scaling) return frequency;
+  const { factor, lowFrequency, highFrequency, originalLength } = scaling;
+  const turns = originalLength * frequency / (2 * Math.PI);
+  const kept = (turns - lowFrequency) / (highFrequency - lowFrequency);
+  const share = Math.min(1, Math.max(0, kept));
+  return share * frequency + (1 - share) * frequency / factor;
 }

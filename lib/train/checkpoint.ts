@@ -2,7 +2,7 @@
  * A run's checkpoint: model, optimiser, tokenizer and state of one step, in files that others can read.
  *
  * `config.json` and `model.safetensors` are those of a Hugging Face model, `tokenizer.json` that of a tokenizer;
- * `optimizer.safetensors` holds `<parameter>.<state>` for each parameter; `run.json` all else. How they are written so that a kill never mixes
+ * `optimizer.safetensors` holds `<parameter>.<state>` for each of Folio's parameters; `run.json` all else. How they are written so that a kill never mixes
  * two steps is in checkpoint_folder.ts.
  *
  * @module
@@ -17,6 +17,7 @@ import {
   type SafetensorsEntry,
   SafetensorsFile,
 } from "../hub/safetensors.ts";
+import { storedTensors } from "../hub/stored_tensors.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import { GPT } from "../nn/gpt.ts";
 import type { Optimiser } from "../optim/optimiser.ts";
@@ -58,7 +59,9 @@ export async function saveCheckpoint(
   { model, optimiser, tokenizer, run }: Checkpoint,
 ): Promise<void> {
   const metadata = { format: "pt", step: String(run.step) };
-  const parameters = await entriesOf(model.namedParameters());
+  const parameters = (await entriesOf(model.namedParameters())).flatMap((parameter) =>
+    asStored(model.config, parameter)
+  );
   const state = await entriesOf(optimiserTensors(model, optimiser));
   await folder.save([
     ["config.json", text(JSON.stringify(writeModelConfig(model.config), undefined, 2) + "\n")],
@@ -151,14 +154,22 @@ function optimiserTensors(model: GPT, optimiser: Optimiser): Map<string, Tensor>
   return tensors;
 }
 
+type Parameter = [name: string, entry: SafetensorsEntry];
+
 /** Reads all tensors at once: on WebGPU they share the 10 ms that a read waits. */
-async function entriesOf(tensors: Map<string, Tensor>): Promise<[string, SafetensorsEntry][]> {
-  const reads = [...tensors].map(async ([name, tensor]): Promise<[string, SafetensorsEntry]> => {
+async function entriesOf(tensors: Map<string, Tensor>): Promise<Parameter[]> {
+  const reads = [...tensors].map(async ([name, tensor]): Promise<Parameter> => {
     const data = await tensor.data();
     if (data instanceof Float32Array) assertFinite(name, data);
     return [name, { shape: tensor.shape, data }];
   });
   return await Promise.all(reads);
+}
+
+/** A parameter under the names, and in the layouts, of the architecture that `config.json` names. */
+function asStored(config: ModelConfig, [name, { shape, data }]: Parameter): Parameter[] {
+  const parameter = { name, shape, data: data as Float32Array<ArrayBuffer> };
+  return storedTensors(config, parameter).map(({ name, ...entry }) => [name, entry]);
 }
 
 function text(content: string): Chunks {

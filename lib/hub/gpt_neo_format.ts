@@ -1,0 +1,117 @@
+/**
+ * GPT-Neo's files: global and local attention in turn, scores not scaled, query, key and value apart and without a bias.
+ *
+ * Source: `GPTNeoConfig` of github.com/huggingface/transformers, whose defaults stand here.
+ *
+ * @module
+ */
+import type { ModelConfig } from "../nn/config.ts";
+import { type ConfigFields, unexpected } from "./config_fields.ts";
+import { ACTIVATIONS, type Format, hasEqualHeads, readLayers, splitName } from "./format.ts";
+
+/** Folio's linear layers within a block → the file's. */
+const LINEAR: Readonly<Record<string, readonly string[]>> = {
+  "attn.c_attn": ["attn.attention.q_proj", "attn.attention.k_proj", "attn.attention.v_proj"],
+  "attn.c_proj": ["attn.attention.out_proj"],
+  "mlp.c_fc": ["mlp.c_fc"],
+  "mlp.c_proj": ["mlp.c_proj"],
+};
+
+const DEFAULT_WINDOW = 256;
+
+/** `"model_type": "gpt_neo"`. */
+export const gptNeo: Format = {
+  read(fields) {
+    const layers = readLayers(fields, "num_layers", 24);
+    return {
+      vocabSize: fields.wholeNumber("vocab_size", 50257),
+      contextLength: fields.wholeNumber("max_position_embeddings", 2048),
+      layers,
+      heads: fields.wholeNumber("num_heads", 16),
+      width: fields.wholeNumber("hidden_size", 2048),
+      hidden: fields.wholeNumber("intermediate_size", undefined),
+      normEpsilon: fields.number("layer_norm_epsilon", 1e-5),
+      activation: fields.choice("activation_function", ACTIVATIONS, "gelu_new"),
+      queryKeyValueBias: false,
+      tiedHead: fields.boolean("tie_word_embeddings", true),
+      dropout: fields.number("resid_dropout", 0),
+      scaleAttention: false,
+      window: readAttentionTypes(fields, layers),
+    };
+  },
+
+  expresses: (config) =>
+    config.norm === "layer" && config.normPlacement === "pre" && config.positions === "learned" &&
+    config.bias && !config.queryKeyValueBias && !config.gated && !config.headBias &&
+    !config.scaleAttention && hasEqualHeads(config) && windowsOf(config).size <= 1,
+
+  write(config) {
+    const types = Array.from(
+      { length: config.layers },
+      (_, layer) => config.window?.[layer] === undefined ? "global" : "local",
+    );
+    const [window = DEFAULT_WINDOW] = windowsOf(config);
+    return {
+      architectures: ["GPTNeoForCausalLM"],
+      model_type: "gpt_neo",
+      vocab_size: config.vocabSize,
+      max_position_embeddings: config.contextLength,
+      hidden_size: config.width,
+      num_layers: config.layers,
+      num_heads: config.heads,
+      intermediate_size: config.hidden === 4 * config.width ? null : config.hidden,
+      attention_types: repeated(types),
+      window_size: window,
+      activation_function: config.activation,
+      resid_dropout: config.dropout,
+      embed_dropout: config.dropout,
+      attention_dropout: 0,
+      layer_norm_epsilon: config.normEpsilon,
+      tie_word_embeddings: config.tiedHead,
+    };
+  },
+
+  source(name) {
+    const { layer, module, kind } = splitName(name);
+    const parts = layer === undefined ? undefined : LINEAR[module];
+    if (!parts) return { names: [name], transposed: false };
+    return {
+      names: parts.map((part) => `transformer.h.${layer}.${part}.${kind}`),
+      transposed: kind === "weight",
+    };
+  },
+};
+
+function windowsOf({ window = [] }: ModelConfig): Set<number> {
+  return new Set(window.filter((tokens) => tokens !== undefined));
+}
+
+/** `[[["global", "local"], 12]]`: the pattern, and how often it comes; together one type a layer. */
+function readAttentionTypes(fields: ConfigFields, layers: number): (number | undefined)[] {
+  const window = fields.wholeNumber("window_size", DEFAULT_WINDOW);
+  const value = fields.get("attention_types") ?? [[["global", "local"], layers / 2]];
+  const wrong = () =>
+    unexpected("attention_types", `[[types], times], … for ${layers} layers`, value);
+  if (!Array.isArray(value)) throw wrong();
+  const result: (number | undefined)[] = [];
+  for (const item of value) {
+    const [types, times] = Array.isArray(item) ? item : [];
+    if (!Array.isArray(types) || !Number.isInteger(times) || times < 1) throw wrong();
+    if (types.length === 0 || result.length + types.length * times > layers) throw wrong();
+    const windows = types.map((type) => {
+      if (type !== "global" && type !== "local") throw wrong();
+      return type === "local" ? window : undefined;
+    });
+    for (let time = 0; time < times; time++) result.push(...windows);
+  }
+  if (result.length !== layers) throw wrong();
+  return result;
+}
+
+/** The shortest pattern that these types repeat, and how often. */
+function repeated(types: readonly string[]): [string[], number][] {
+  const period = types.findIndex((_, i) =>
+    i > 0 && types.length % i === 0 && types.every((type, j) => type === types[j % i])
+  );
+  return period < 0 ? [[[...types], 1]] : [[types.slice(0, period), types.length / period]];
+}
