@@ -200,7 +200,7 @@ export {
   saveCheckpoint,
 } from "./lib/train/checkpoint.ts";
 export { CheckpointFolder } from "./lib/train/checkpoint_folder.ts";
-export type { Chunks } from "./lib/train/checkpoint_files.ts";
+export type { Chunks } from "./lib/files.ts";
 export { type Metrics, MetricsLog } from "./lib/train/checkpoint_metrics.ts";
 
 // Generation

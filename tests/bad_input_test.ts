@@ -48,7 +48,7 @@ const MISTAKES: [script: string, args: string[], message: RegExp][] = [
   ["train", line("--dataset latin1.txt"), /latin1\.txt: expected text in UTF-8.*at byte \d/],
   ["train", line("--resume --out nothing"), /nothing: it holds no run\.json/],
   ["train", [...BASE, ...line("--init-from nothing")], /nothing: it holds no /],
-  ["train", [...BASE, ...line("--out text.txt")], /text\.txt: File exists/],
+  ["train", [...BASE, ...line("--out text.txt")], /text\.txt: there is a file of that name/],
   ["tokenize", line("--dataset no.txt"), /no\.txt: no such file/],
   ["tokenize", line("--dataset text.txt --vocab-size 9"), /--vocab-size is for bpe and word/],
   ["tokenize", line("--dataset text.txt --tokenizer bpe --vocab-size 9"), /at least 257/],

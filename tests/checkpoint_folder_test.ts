@@ -99,7 +99,7 @@ Deno.test("two writers: the second is told; when the first has closed, it may", 
       assert.equal(error.name, "UserError");
       assert.equal(
         error.message,
-        `opening the run folder ${path}: another process is writing in it; ` +
+        `cannot open the run folder ${path}: another process is writing in it; ` +
           "wait for it to end or name another folder",
       );
       return true;
@@ -115,7 +115,7 @@ Deno.test("a path that is a file cannot be opened", () =>
     await Deno.writeTextFile(`${path}/run`, "");
     await assert.rejects(CheckpointFolder.open(`${path}/run`), {
       name: "UserError",
-      message: /^opening the run folder .*\/run: File exists/,
+      message: /^cannot open the run folder .*\/run: there is a file of that name/,
     });
   }));
 
@@ -131,7 +131,7 @@ Deno.test({
     const large = files({ model: fill("c"), optimizer: fill("ddd") });
     await assert.rejects(folder.save(large), {
       name: "UserError",
-      message: `writing ${disk.path}/optimizer: No space left on device (os error 28); ` +
+      message: `cannot write ${disk.path}/optimizer: No space left on device (os error 28); ` +
         "free some space or name another folder",
     });
     assert.deepEqual(contents(disk.path), old);
@@ -150,7 +150,7 @@ Deno.test({
     folder.close();
     disk.makeReadOnly();
     const message =
-      /^opening the run folder .*: Read-only file system .*; name a folder that can be/;
+      /^cannot open the run folder .*: Read-only file system .*; name a folder that can be/;
     await assert.rejects(CheckpointFolder.open(`${disk.path}/run`), { name: "UserError", message });
     await assert.rejects(CheckpointFolder.open(`${disk.path}/new`), { name: "UserError", message });
     assert.equal(await Deno.readTextFile(checkpointPath(`${disk.path}/run`, "model")), "m1");

@@ -48,10 +48,10 @@ const PARTS: readonly Part[] = [
 
 /** Modules of lib/ that work on files or the terminal, and so may use the `Deno` namespace. */
 const USES_DENO = [
+  /^lib\/files\.ts$/,
   /^lib\/cli\//,
   /^lib\/train\/checkpoint\w*\.ts$/,
   /^lib\/(data|hub)\/(\w+_)?files?(_\w+)?\.ts$/,
-  /^lib\/plot\/figure\.ts$/,
   /^lib\/device\/cpu\/blas\.ts$/,
 ];
 

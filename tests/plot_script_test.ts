@@ -116,7 +116,7 @@ Deno.test("bad input is one line, exit code 2, and writes nothing", async () => 
     [["bad"], /^error: bad\/metrics.jsonl line 1: expected "step" to be a count, got nothing\n$/],
     [["empty"], /^error: lossFigure: no loss to draw in 1 runs with 0 values\n$/],
     [["good", "--out", "x.png"], /^error: --out x.png: figures are SVG/],
-    [["good", "--out", "none/x.svg"], /^error: No such file or directory/],
+    [["good", "--out", "none/x.svg"], /^error: cannot write none\/x\.svg: no such file or folder/],
     [["good", "--smoth", "3"], /^error: unknown flag --smoth; did you mean --smooth\?\n$/],
   ];
   const options = { permissions: PERMISSIONS, cwd: folder.path };

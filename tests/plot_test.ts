@@ -1,3 +1,4 @@
+import { UserError } from "../lib/errors.ts";
 import assert from "node:assert/strict";
 import { attentionFigure, maskFigure } from "../lib/plot/attention.ts";
 import { attentionGridFigure } from "../lib/plot/attention_grid.ts";
@@ -80,7 +81,7 @@ Deno.test("a figure is saved whole, and shown in a notebook", async () => {
     const figure = lossFigure([run]);
     await figure.save(`${folder}/loss.svg`);
     assert.equal(await Deno.readTextFile(`${folder}/loss.svg`), await figure.toSVG());
-    await assert.rejects(figure.save(`${folder}/missing/loss.svg`), Deno.errors.NotFound);
+    await assert.rejects(figure.save(`${folder}/missing/loss.svg`), UserError);
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["loss.svg"]);
     const show =
       (figure as unknown as Record<symbol, () => unknown>)[Symbol.for("Jupyter.display")];

@@ -5,8 +5,8 @@
  */
 
 import { UserError } from "../errors.ts";
+import { attempt } from "../files.ts";
 import { MAXIMUM_CORPUS_BYTES } from "./checked_text.ts";
-import { withFile } from "./file_access.ts";
 import { type ReadProgress, readStream, tooLarge } from "./read_stream.ts";
 
 /** Bytes and where they came from. */
@@ -27,7 +27,7 @@ export async function readCorpusFile(
   what: string,
   onProgress?: (progress: ReadProgress) => void,
 ): Promise<LocalBytes> {
-  return await withFile(`read ${what}`, async () => {
+  return await attempt(`read ${what}`, async () => {
     const { isDirectory, isFile, size } = await Deno.stat(path);
     if (isDirectory) {
       throw new UserError(`cannot read ${what}: expected a text file, got a folder`);

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { attempt, type Chunks, writeFileAtomically, writeFilesAtomically } from "../files.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { sha256 } from "./checked_text.ts";
-import { type FileContent, withFile, writeWhole } from "./file_access.ts";
 import { splitCorpus } from "./split_corpus.ts";
 import { readTokenFile, tokenBytes } from "./token_files.ts";
 
@@ -52,13 +52,13 @@ export async function prepareCorpus(
   const tokens = tokenizer.encode(text);
   const encodeMilliseconds = performance.now() - start;
   const { train, validation } = splitCorpus(tokens, validationFraction);
-  const files: FileContent[] = [
-    [`${folder}/${TRAIN}`, tokenBytes(train, TRAIN)],
-    [`${folder}/${VALIDATION}`, tokenBytes(validation, VALIDATION)],
-    [`${folder}/${TOKENIZER}`, tokenizerBytes(tokenizer)],
+  const files: [string, Chunks][] = [
+    [`${folder}/${TRAIN}`, [tokenBytes(train, TRAIN)]],
+    [`${folder}/${VALIDATION}`, [tokenBytes(validation, VALIDATION)]],
+    [`${folder}/${TOKENIZER}`, [tokenizerBytes(tokenizer)]],
   ];
-  await withFile(`make folder ${folder}`, () => Deno.mkdir(folder, { recursive: true }));
-  await writeWhole(...files);
+  await attempt(`make folder ${folder}`, () => Deno.mkdir(folder, { recursive: true }));
+  await writeFilesAtomically(...files);
   return {
     trainTokens: train.length,
     validationTokens: validation.length,
@@ -117,7 +117,7 @@ export async function isPreparedCorpus(path: string): Promise<boolean> {
  * @throws {SyntaxError} where it is malformed
  */
 export async function readTokenizer(path: string): Promise<Tokenizer> {
-  const json = await withFile(`read ${path}`, () => Deno.readTextFile(path));
+  const json = await attempt(`read ${path}`, () => Deno.readTextFile(path));
   try {
     return loadTokenizer(json);
   } catch (error) {
@@ -128,7 +128,7 @@ export async function readTokenizer(path: string): Promise<Tokenizer> {
 
 /** Writes a `tokenizer.json`, whole or not at all. */
 export async function writeTokenizer(path: string, tokenizer: Tokenizer): Promise<void> {
-  await writeWhole([path, tokenizerBytes(tokenizer)]);
+  await writeFileAtomically(path, [tokenizerBytes(tokenizer)]);
 }
 
 function tokenizerBytes(tokenizer: Tokenizer): Uint8Array {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { withFile, writeWhole } from "./file_access.ts";
+import { attempt, writeFileAtomically } from "../files.ts";
 import type { TokenArray } from "./split_corpus.ts";
 
 /** The largest id that a token file can hold. */
@@ -18,7 +18,7 @@ export const LARGEST_TOKEN = 0xFFFF;
  * @throws {UserError} where the file cannot be written; an older one then stays as it was
  */
 export async function writeTokenFile(path: string, tokens: TokenArray): Promise<void> {
-  await writeWhole([path, tokenBytes(tokens, path)]);
+  await writeFileAtomically(path, [tokenBytes(tokens, path)]);
 }
 
 /**
@@ -66,7 +66,7 @@ export async function readTokenFile(
   path: string,
   { vocabSize = LARGEST_TOKEN + 1 }: ReadTokenFileOptions = {},
 ): Promise<Uint16Array<ArrayBuffer>> {
-  const bytes = await withFile(`read ${path}`, () => Deno.readFile(path));
+  const bytes = await attempt(`read ${path}`, () => Deno.readFile(path));
   if (bytes.length % 2 === 1) {
     throw new SyntaxError(
       `${path}: expected 16-bit tokens, got an odd number of bytes, ${bytes.length}; ` +

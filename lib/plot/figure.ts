@@ -7,6 +7,7 @@
  * @module
  */
 
+import { writeFileAtomically } from "../files.ts";
 import { FONT, textWidth } from "./labels.ts";
 import { element, escape, onlyXmlCharacters, textElement } from "./markup.ts";
 import { loadPlotter, type Plotter } from "./plot.ts";
@@ -89,20 +90,11 @@ export class Figure {
   }
 
   /**
-   * Writes the SVG to a file: to a temporary name beside it first, which is then renamed, so that a
-   * reader never sees half a figure. Throws what Deno throws when the folder is missing or cannot be
-   * written.
+   * Writes the SVG to a file, which is whole or not there. Throws a UserError when the folder is
+   * missing or cannot be written.
    */
   async save(path: string): Promise<void> {
-    const svg = await this.toSVG();
-    const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-    try {
-      await Deno.writeTextFile(temporary, svg);
-      await Deno.rename(temporary, path);
-    } catch (error) {
-      await Deno.remove(temporary).catch(() => {}); // the first error is the one to report
-      throw error;
-    }
+    await writeFileAtomically(path, [new TextEncoder().encode(await this.toSVG())]);
   }
 
   /** What Deno's Jupyter kernel shows. */

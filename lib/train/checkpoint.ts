@@ -25,7 +25,7 @@ import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import type { Chunks } from "./checkpoint_files.ts";
+import type { Chunks } from "../files.ts";
 import { type CheckpointFolder, checkpointPath } from "./checkpoint_folder.ts";
 
 /** What `run.json` holds: the step, and whatever the caller wants to find again. */

@@ -27,7 +27,7 @@ import {
   removeStaleTemporaries,
   syncFolder,
   writeDurably,
-} from "./checkpoint_files.ts";
+} from "../files.ts";
 
 const STAGING = ".checkpoint.tmp";
 const COMMITTED = ".checkpoint";
@@ -63,14 +63,14 @@ export class CheckpointFolder {
    * @throws {UserError} where the folder cannot be written, or another process is writing in it
    */
   static async open(path: string): Promise<CheckpointFolder> {
-    const action = `opening the run folder ${path}`;
+    const action = `open the run folder ${path}`;
     await attempt(action, () => Deno.mkdir(path, { recursive: true }));
     const options = { write: true, create: true };
     const lock = await attempt(action, () => Deno.open(`${path}/${LOCK}`, options));
     try {
       if (!await attempt(action, () => lock.tryLock(true))) {
         throw new UserError(
-          `${action}: another process is writing in it; wait for it to end or name another folder`,
+          `cannot ${action}: another process is writing in it; wait for it to end or name another folder`,
         );
       }
       const folder = new CheckpointFolder(path, lock);
@@ -109,8 +109,8 @@ export class CheckpointFolder {
 
   async #save(files: Iterable<readonly [string, Chunks]>): Promise<void> {
     const staging = `${this.path}/${STAGING}`;
-    const action = `saving a checkpoint in ${this.path}`;
-    if (!this.#lock) throw new TypeError(`${action}: it was closed before`);
+    const action = `save a checkpoint in ${this.path}`;
+    if (!this.#lock) throw new TypeError(`cannot ${action}: it was closed before`);
     await attempt(action, () => this.#recover());
     try {
       await attempt(action, () => Deno.mkdir(staging));
@@ -128,7 +128,7 @@ export class CheckpointFolder {
     const path = `${this.path}/${name}`;
     const options = { write: true, createNew: true };
     using file = await attempt(
-      `writing ${path}`,
+      `write ${path}`,
       () => Deno.open(`${this.path}/${STAGING}/${name}`, options),
     );
     await writeDurably(file, chunks, path);

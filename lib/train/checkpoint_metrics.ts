@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { attempt, writeFileAtomically } from "./checkpoint_files.ts";
+import { attempt, writeFileAtomically } from "../files.ts";
 
 /** A line about training, or about the loss on held-out text. */
 export type Metrics =
@@ -48,7 +48,7 @@ export class MetricsLog {
     this.lines.push(metrics);
     const line = JSON.stringify(metrics) + "\n";
     await attempt(
-      `writing ${this.path}`,
+      `write ${this.path}`,
       () => Deno.writeTextFile(this.path, line, { append: true }),
     );
   }

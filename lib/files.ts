@@ -1,7 +1,7 @@
 /**
  * Files that are whole or not there: written under a temporary name, flushed to the disk, then
- * renamed. Several files that must belong together are checkpoint_folder.ts's; what stands in them
- * is the callers'.
+ * renamed; and the system's refusals as errors that a user understands. A folder whose files must
+ * belong together after a kill is train/checkpoint_folder.ts's; what stands in them is the callers'.
  *
  * A temporary file is called `.NAME.<12 hex digits>.tmp`, stands in the folder of the file it will
  * become, and is locked for as long as its writer lives, so that what a killed writer left can be
@@ -9,20 +9,26 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { UserError } from "./errors.ts";
 
 /** The content of a file, in pieces that are written one after the other. */
 export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
-const ADVICE: Record<string, string> = {
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or folder",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of the path is no folder",
+  EEXIST: "there is a file of that name",
+  EACCES: "the system does not permit it",
+  EPERM: "the system does not permit it",
+};
+
+const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: "free some space or name another folder",
   EDQUOT: "free some space or name another folder",
   EROFS: "name a folder that can be written",
-  EACCES: "name a folder that you may write",
-  EPERM: "name a folder that you may write",
-  ENOENT: "the folder is not there; make it first",
 };
 
 /**
@@ -41,21 +47,42 @@ const ADVICE: Record<string, string> = {
  * ```
  */
 export async function writeFileAtomically(path: string, chunks: Chunks): Promise<void> {
-  const { folder, name } = splitPath(path);
-  const temporary = `${folder}/.${name}.${crypto.randomUUID().slice(-12)}.tmp`;
-  using file = await attempt(
-    `writing ${path}`,
-    () => Deno.open(temporary, { write: true, createNew: true }),
-  );
+  await writeFilesAtomically([path, chunks]);
+}
+
+/**
+ * Writes files that belong together, each as `writeFileAtomically` does, and renames them only when
+ * all are on the disk: what the system refuses leaves the old files, or none.
+ *
+ * @throws {UserError} as `writeFileAtomically`
+ */
+export async function writeFilesAtomically(
+  ...files: readonly (readonly [path: string, chunks: Chunks])[]
+): Promise<void> {
+  const places = files.map(([path]) => ({ path, ...splitPath(path) }));
+  const temporaries: string[] = [];
+  const open: Deno.FsFile[] = [];
   try {
-    await file.tryLock(true).catch(() => false); // some network file systems have no locks
-    await writeDurably(file, chunks, path);
-    await attempt(`writing ${path}`, () => Deno.rename(temporary, path));
+    for (const [index, [path, chunks]] of files.entries()) {
+      const { folder, name } = places[index];
+      const temporary = `${folder}/.${name}.${crypto.randomUUID().slice(-12)}.tmp`;
+      const options = { write: true, createNew: true };
+      const file = await attempt(`write ${path}`, () => Deno.open(temporary, options));
+      temporaries.push(temporary);
+      open.push(file);
+      await file.tryLock(true).catch(() => false); // some network file systems have no locks
+      await writeDurably(file, chunks, path);
+    }
+    for (const [index, { path }] of places.entries()) {
+      await attempt(`write ${path}`, () => Deno.rename(temporaries[index], path));
+    }
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {}); // the first error is the one to report
+    for (const temporary of temporaries) await Deno.remove(temporary).catch(() => {}); // the first error is the one to report
     throw error;
+  } finally {
+    for (const file of open) file.close();
   }
-  await syncFolder(folder);
+  for (const folder of new Set(places.map(({ folder }) => folder))) await syncFolder(folder);
 }
 
 /**
@@ -66,13 +93,13 @@ export async function writeFileAtomically(path: string, chunks: Chunks): Promise
  */
 export async function writeDurably(file: Deno.FsFile, chunks: Chunks, path: string): Promise<void> {
   for await (const chunk of chunks) {
-    await attempt(`writing ${path}`, async () => {
+    await attempt(`write ${path}`, async () => {
       for (let written = 0; written < chunk.length;) {
         written += await file.write(chunk.subarray(written));
       }
     });
   }
-  await attempt(`writing ${path}`, () => file.sync());
+  await attempt(`write ${path}`, () => file.sync());
 }
 
 /**
@@ -112,19 +139,27 @@ async function removeUnlocked(path: string): Promise<boolean> {
 }
 
 /**
- * Runs a file operation and turns a refusal of the system into the user's error: `action`, the
- * reason, and what to do about it.
+ * Runs a file operation and turns a refusal of the system, or of Deno for want of a permission, into
+ * the user's error: `cannot` and what was attempted ("read train.bin"), the reason, and what to do
+ * about it. Other errors pass through.
  *
- * @throws {UserError} where the operation throws
+ * @throws {UserError} where the system refuses
  */
-export async function attempt<T>(action: string, operation: () => Promise<T>): Promise<T> {
+export async function attempt<T>(attempted: string, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (cause) {
-    const { message, code } = cause as Error & { code?: string };
-    const advice = code && ADVICE[code];
-    throw new UserError(`${action}: ${message}${advice ? `; ${advice}` : ""}`, { cause });
+    if (cause instanceof UserError || !isSystemError(cause)) throw cause;
+    const { message, code = "" } = cause;
+    const reason = REASONS[code] ?? message;
+    const advice = ADVICE[code] ? `; ${ADVICE[code]}` : "";
+    throw new UserError(`cannot ${attempted}: ${reason}${advice}`, { cause });
   }
+}
+
+/** Whether the operating system, or Deno for want of a permission, refused. */
+function isSystemError(error: unknown): error is Error & { code?: string } {
+  return error instanceof Error && ("code" in error || error instanceof Deno.errors.NotCapable);
 }
 
 function splitPath(path: string): { folder: string; name: string } {
