@@ -1,23 +1,22 @@
 /**
- * Causal self-attention, forward and with its gradient, of a small model and of GPT-2, and one step of decoding.
+ * Causal self-attention, forward and with its gradient, of a small model and of GPT-2, its weights, and one step of decoding.
  *
- * The first rows are checked against float64 before anything is timed. Prints the rate of each one's best run, on the CPU with one thread
- * and with all: a query counts for the keys it sees, two products forward and five backward.
+ * The first rows are checked against float64, the gradient by what it sums to. A query counts for the keys it sees, two products forward
+ * and five backward.
  *
  * @module
  */
-import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
-import type { Device } from "../lib/device/device.ts";
-import { useDevice } from "../lib/device/open_device.ts";
-import { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
+import assert from "node:assert/strict";
 import { selfAttention } from "../lib/tensor/attention.ts";
 import { attentionDecode } from "../lib/tensor/attention_decode.ts";
+import { selfAttentionWeights } from "../lib/tensor/attention_weights.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { sum } from "../lib/tensor/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { referenceAttention, testValues } from "../tests/attention_reference.ts";
 import { assertClose } from "../tests/gradient_check.ts";
+import { benchEachDevice } from "./devices.ts";
 
 interface Sizes {
   readonly batch: number;
@@ -26,57 +25,58 @@ interface Sizes {
   readonly headSize: number;
 }
 
-/** One thread, all threads, and WebGPU where there is an adapter. */
-async function openDevices(): Promise<[string, Device][]> {
-  const all = new CpuDevice();
-  const devices: [string, Device][] = [["cpu, 1 thread", new CpuDevice({ threads: 1 })]];
-  if (all.threads > 1) devices.push([`cpu, ${all.threads} threads`, all]);
-  const adapter = await navigator.gpu?.requestAdapter();
-  if (adapter) devices.push(["webgpu", await WebGpuDevice.open(adapter)]);
-  return devices;
-}
-
-/** Prints the best of some runs within a second, and registers the bench. */
-async function bench(
-  name: string,
-  group: string,
-  device: Device,
-  operations: number,
-  run: () => void,
-): Promise<void> {
-  let best = Infinity;
-  for (const start = performance.now(); performance.now() - start < 1000;) {
-    const before = performance.now();
-    run();
-    await device.finish();
-    best = Math.min(best, performance.now() - before);
-  }
-  const rate = (operations / best / 1e6).toPrecision(3);
-  console.log(`${group}: ${name}: ${best.toPrecision(3)} ms, ${rate} GFLOP/s`);
-  Deno.bench({
-    name: `${group}: ${name}`,
-    group,
-    async fn() {
-      run();
-      await device.finish();
-    },
-  });
-}
-
-async function benchTraining(name: string, device: Device, sizes: Sizes): Promise<void> {
+async function benchTraining(sizes: Sizes, software: boolean): Promise<void> {
   const { batch, heads, time, headSize } = sizes;
   const width = heads * headSize;
   const values = testValues(batch * time * 3 * width, 1);
-  const qkv = tensor(values, { shape: [batch, time, 3 * width] });
-  const forward = compile((x) => selfAttention(x, { heads }));
-  const loss = () => sum(selfAttention(qkv, { heads }));
-  const backward = compile(() => valueAndGrad(loss, [qkv]).gradients);
-  checkFirstRows(values, await forward(qkv).data(), sizes);
+  const make = () => tensor(values, { shape: [batch, time, 3 * width] });
   const seen = batch * heads * time * (time + 1) / 2;
   const product = 2 * seen * headSize;
-  const shape = `[${batch},${heads},${time},${headSize}]`;
-  await bench(name, `attention ${shape}`, device, 2 * product, () => forward(qkv));
-  await bench(name, `attention ${shape} and its gradient`, device, 7 * product, backward);
+  const name = `attention [${batch},${heads},${time},${headSize}]`;
+  await benchEachDevice(name, { operations: 2 * product, software }, async () => {
+    const qkv = make();
+    const run = compile(() => selfAttention(qkv, { heads }));
+    checkFirstRows(values, await run().data(), sizes);
+    return run;
+  });
+  const work = { operations: 7 * product, software };
+  await benchEachDevice(`${name} and its gradient`, work, async () => {
+    const qkv = make();
+    const loss = () => sum(selfAttention(qkv, { heads }));
+    const run = compile(() => valueAndGrad(loss, [qkv]).gradients);
+    checkValueGradient(await run()[0].data(), sizes);
+    return run;
+  });
+}
+
+/** The weights that figures show, T×T a head. */
+async function benchWeights({ batch, heads, time, headSize }: Sizes): Promise<void> {
+  const shape = [batch, time, 3 * heads * headSize];
+  const count = batch * heads * time * time;
+  const name = `attention's weights [${batch},${heads},${time},${time}]`;
+  // The scores are written, and read and written by the softmax.
+  await benchEachDevice(name, { bytes: 12 * count }, async () => {
+    const qkv = tensor(testValues(batch * time * 3 * heads * headSize, 1), { shape });
+    const run = compile(() => selfAttentionWeights(qkv, { heads }));
+    const weights = await run().data();
+    for (let row = 0; row < count; row += time) {
+      let total = 0;
+      for (let key = 0; key < time; key++) total += weights[row + key];
+      assert.ok(Math.abs(total - 1) < 1e-5, `a query's weights sum to ${total}`);
+    }
+    return run;
+  });
+}
+
+/** A sum's gradient by v is the sum of the weights that a key gets; all weights of a head sum to the number of its queries. */
+function checkValueGradient(gradient: ArrayLike<number>, sizes: Sizes): void {
+  const { heads, time, headSize } = sizes;
+  const width = heads * headSize;
+  for (let column = 2 * width; column < 3 * width; column += headSize) {
+    let total = 0;
+    for (let t = 0; t < time; t++) total += gradient[3 * width * t + column];
+    assert.ok(Math.abs(total - time) < 1e-4 * time, `weights sum to ${total}, not ${time}`);
+  }
 }
 
 /** Compares the first rows of the first sequence: they see no later ones. */
@@ -95,33 +95,33 @@ function checkFirstRows(values: Float32Array, output: ArrayLike<number>, sizes: 
 }
 
 /** The last place of a full cache. */
-async function benchDecode(name: string, device: Device, sizes: Sizes): Promise<void> {
-  const { batch, heads, time, headSize } = sizes;
+async function benchDecode({ batch, heads, time, headSize }: Sizes): Promise<void> {
   const width = heads * headSize;
   const [keys, values] = [2, 3].map((seed) => testValues(batch * time * width, seed));
   const row = testValues(batch * 3 * width, 1);
   const shape = [batch, time, width];
-  const cache = { keys: tensor(keys, { shape }), values: tensor(values, { shape }) };
-  const packed = tensor(row, { shape: [batch, 1, 3 * width] });
-  const position = tensor(new Int32Array([time - 1]));
-  const decode = compile((x) => attentionDecode(x, cache, position, { heads }));
-  const output = await decode(packed).data();
-  keys.set(row.subarray(width, 2 * width), keys.length - width);
-  values.set(row.subarray(2 * width), values.length - width);
-  const one = { batch, heads, keyValueHeads: heads, queries: 1, keys: time, headSize };
-  const of = { q: row.subarray(0, width), k: keys, v: values };
-  const expected = referenceAttention({ ...one, causal: true }, of).output;
-  assertClose(output, expected, 1e-5, "decoding");
-  const group = `decoding [${batch},${heads},${time},${headSize}]`;
-  await bench(name, group, device, 4 * batch * time * width, () => decode(packed));
+  const name = `decoding [${batch},${heads},${time},${headSize}]`;
+  await benchEachDevice(name, { bytes: 8 * batch * time * width }, async () => {
+    const cache = { keys: tensor(keys, { shape }), values: tensor(values, { shape }) };
+    const packed = tensor(row, { shape: [batch, 1, 3 * width] });
+    const position = tensor(new Int32Array([time - 1]));
+    const run = compile(() => attentionDecode(packed, cache, position, { heads }));
+    const output = await run().data();
+    const [k, v] = [keys.slice(), values.slice()];
+    k.set(row.subarray(width, 2 * width), k.length - width);
+    v.set(row.subarray(2 * width), v.length - width);
+    const one = { batch, heads, keyValueHeads: heads, queries: 1, keys: time, headSize };
+    const expected = referenceAttention({ ...one, causal: true }, {
+      q: row.subarray(0, width),
+      k,
+      v,
+    });
+    assertClose(output, expected.output, 1e-5, "decoding");
+    return run;
+  });
 }
 
-for (const [name, device] of await openDevices()) {
-  useDevice(device);
-  await benchTraining(name, device, { batch: 12, heads: 4, time: 64, headSize: 32 });
-  const software = device.isSoftware;
-  if (!software) {
-    await benchTraining(name, device, { batch: 1, heads: 12, time: 1024, headSize: 64 });
-  }
-  await benchDecode(name, device, { batch: 1, heads: 12, time: 1024, headSize: 64 });
-}
+await benchTraining({ batch: 12, heads: 4, time: 64, headSize: 32 }, true);
+await benchTraining({ batch: 1, heads: 12, time: 1024, headSize: 64 }, false);
+await benchWeights({ batch: 12, heads: 4, time: 64, headSize: 32 });
+await benchDecode({ batch: 1, heads: 12, time: 1024, headSize: 64 });

@@ -28,7 +28,8 @@ for (const [rows, width] of [[768, 65], [128, 50257]]) {
   const ids = Int32Array.from({ length: rows }, () => random.integer(width));
   const expected = reference(values, ids, width);
 
-  await benchEachDevice(`cross-entropy [${rows},${width}]`, async () => {
+  const bytes = 4 * rows * width;
+  await benchEachDevice(`cross-entropy [${rows},${width}]`, { bytes }, async () => {
     const [logits, targets] = [tensor(values, { shape: [rows, width] }), tensor(ids)];
     const run = compile(() => crossEntropy(logits, targets));
     const loss = await run().item();
@@ -36,7 +37,9 @@ for (const [rows, width] of [[768, 65], [128, 50257]]) {
     return run;
   });
 
-  await benchEachDevice(`cross-entropy [${rows},${width}] and its gradient`, async () => {
+  // Read for the sum of exponentials, read again, and the gradient written.
+  const three = { bytes: 3 * bytes };
+  await benchEachDevice(`cross-entropy [${rows},${width}] and its gradient`, three, async () => {
     const [logits, targets] = [tensor(values, { shape: [rows, width] }), tensor(ids)];
     const run = compile(() => valueAndGrad(() => crossEntropy(logits, targets), [logits]));
     const gradient = await run().gradients[0].data();

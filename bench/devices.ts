@@ -1,8 +1,9 @@
 /**
- * Registers a bench for each device that is here: the CPU with all threads, and WebGPU where there is an adapter.
+ * Registers a bench for each device that is here, and prints its rate beside the device's own limits.
  *
- * Each prepares itself first, and checks its result there. Waiting for a GPU costs Deno 10 ms, so there an iteration is several runs; its
- * name says how many. A software adapter is slow enough for one.
+ * The devices are the CPU with one thread and with all, and WebGPU where there is an adapter. Each prepares itself first, and checks its
+ * result there. Waiting for a GPU costs Deno 10 ms, so there an iteration is several runs; its name says how many. A software adapter is
+ * slow enough for one. Limits are measured once, in roofline.ts.
  *
  * @module
  */
@@ -10,32 +11,61 @@ import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import type { Device } from "../lib/device/device.ts";
 import { useDevice } from "../lib/device/open_device.ts";
 import { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
+import { bestSeconds } from "./best_seconds.ts";
+import { measureRoofline, type Roofline } from "./roofline.ts";
 
-const adapter = await navigator.gpu?.requestAdapter();
-const devices: Device[] = [new CpuDevice()];
-if (adapter) devices.push(await WebGpuDevice.open(adapter));
-for (const device of devices) console.log(device.description);
+interface BenchDevice {
+  readonly name: string;
+  readonly device: Device;
+  readonly roofline: Roofline;
+}
 
-const isSoftware = adapter?.info.isFallbackAdapter ?? false;
-const RUNS = isSoftware ? 1 : 20;
+/** What an operation must do at least. */
+export interface Work {
+  /** Multiplications and additions: for what is bound by arithmetic. */
+  operations?: number;
+  /** Bytes read and written: for what is bound by memory. */
+  bytes?: number;
+  /** False leaves out an adapter that is none of hardware: for what takes it minutes. Default true. */
+  software?: boolean;
+}
+
+const devices = await openDevices();
+
+async function openDevices(): Promise<BenchDevice[]> {
+  const all = new CpuDevice();
+  const opened: [string, Device][] = [["cpu, 1 thread", new CpuDevice({ threads: 1 })]];
+  if (all.threads > 1) opened.push([`cpu, ${all.threads} threads`, all]);
+  const adapter = await navigator.gpu?.requestAdapter();
+  if (adapter) opened.push(["webgpu", await WebGpuDevice.open(adapter)]);
+  const measured: BenchDevice[] = [];
+  for (const [name, device] of opened) {
+    useDevice(device);
+    const roofline = await measureRoofline(device);
+    const limits = [`${giga(roofline.operations)} GFLOP/s`, `${giga(roofline.bytes)} GB/s`];
+    console.log(`${device.description}: ${limits[0]} in registers, ${limits[1]} from memory`);
+    measured.push({ name, device, roofline });
+  }
+  return measured;
+}
 
 /**
- * Registers a group of benches, one a device. `prepare` finds the device open as the current one, checks the result, and gives the function
- * to time, which may return before the device is done. `software` false leaves out an adapter that is none of hardware: for what takes it
- * minutes. Default true.
+ * Registers a group of benches, one a device, and prints the rate of each. `prepare` finds the device open as the current one, checks the
+ * result, and gives the function to time, which may return before the device is done.
  */
 export async function benchEachDevice(
   group: string,
+  work: Work,
   prepare: () => Promise<() => void>,
-  { software = true } = {},
 ): Promise<void> {
-  for (const device of devices) {
-    if (device.kind === "webgpu" && isSoftware && !software) continue;
+  for (const { name, device, roofline } of devices) {
+    if (device.isSoftware && work.software === false) continue;
     useDevice(device);
     const run = await prepare();
-    const runs = device.kind === "webgpu" ? RUNS : 1;
+    console.log(rateLine(`${group}, ${name}`, await bestSeconds(device, run), work, roofline));
+    const runs = device.kind === "cpu" || device.isSoftware ? 1 : 20;
     Deno.bench({
-      name: `${group}, ${device.kind}${runs > 1 ? ` × ${runs}` : ""}`,
+      name: `${group}, ${name}${runs > 1 ? ` × ${runs}` : ""}`,
       group,
       async fn() {
         for (let i = 0; i < runs; i++) run();
@@ -43,4 +73,34 @@ export async function benchEachDevice(
       },
     });
   }
+}
+
+/** `add [768,512], cpu, 1 thread: 142 µs, 33.2 GB/s (160 % of memory's 20.8)`; what caches hold comes faster than from memory. */
+function rateLine(
+  name: string,
+  seconds: number,
+  { operations, bytes }: Work,
+  roofline: Roofline,
+): string {
+  const share = (rate: number, limit: number) => `${Math.round(100 * rate / limit)} % of`;
+  const parts = [formatSeconds(seconds)];
+  if (operations !== undefined) {
+    const [rate, limit] = [operations / seconds, roofline.operations];
+    parts.push(`${giga(rate)} GFLOP/s (${share(rate, limit)} ${giga(limit)})`);
+  }
+  if (bytes !== undefined) {
+    const [rate, limit] = [bytes / seconds, roofline.bytes];
+    parts.push(`${giga(rate)} GB/s (${share(rate, limit)} memory's ${giga(limit)})`);
+  }
+  return `${name}: ${parts.join(", ")}`;
+}
+
+function giga(rate: number): string {
+  return (rate / 1e9).toPrecision(3);
+}
+
+function formatSeconds(seconds: number): string {
+  return seconds < 1e-3
+    ? `${(seconds * 1e6).toPrecision(3)} µs`
+    : `${(seconds * 1e3).toPrecision(3)} ms`;
 }

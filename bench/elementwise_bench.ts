@@ -10,7 +10,7 @@ import { compile } from "../lib/tensor/compile.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { exp, gelu, log, silu, tanh } from "../lib/tensor/unary.ts";
 import { gelu as exactGelu, geluDerivative, silu as exactSilu } from "../tests/exact_math.ts";
-import { benchBandwidth } from "./bandwidth.ts";
+import { benchEachDevice } from "./devices.ts";
 
 const [ROWS, WIDTH] = [768, 512];
 const random = new Random(1);
@@ -41,16 +41,20 @@ const CASES: Record<string, Case> = {
 };
 
 for (const [name, { f, exact, tensors }] of Object.entries(CASES)) {
-  await benchBandwidth(`${name} [${ROWS},${WIDTH}]`, 4 * tensors * ROWS * WIDTH, async () => {
-    const [x, y] = [left, right].map((values) => tensor(values, { shape: [ROWS, WIDTH] }));
-    const row = tensor(line);
-    const run = compile(() => f(x, y, row));
-    const actual = await run().data();
-    for (let i = 0; i < actual.length; i += 97) {
-      const expected = exact(left[i], right[i], line[i % WIDTH]);
-      const error = Math.abs(actual[i] - expected) / (1 + Math.abs(expected));
-      assert.ok(error < 2e-6, `${name}: ${actual[i]}, expected ${expected}`);
-    }
-    return run;
-  });
+  await benchEachDevice(
+    `${name} [${ROWS},${WIDTH}]`,
+    { bytes: 4 * tensors * ROWS * WIDTH },
+    async () => {
+      const [x, y] = [left, right].map((values) => tensor(values, { shape: [ROWS, WIDTH] }));
+      const row = tensor(line);
+      const run = compile(() => f(x, y, row));
+      const actual = await run().data();
+      for (let i = 0; i < actual.length; i += 97) {
+        const expected = exact(left[i], right[i], line[i % WIDTH]);
+        const error = Math.abs(actual[i] - expected) / (1 + Math.abs(expected));
+        assert.ok(error < 2e-6, `${name}: ${actual[i]}, expected ${expected}`);
+      }
+      return run;
+    },
+  );
 }

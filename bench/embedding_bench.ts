@@ -27,9 +27,10 @@ for (const { vocabulary, width, batch, time } of CASES) {
     positions: tensor(places, { shape: [time, width] }),
     ids: tensor(picked, { shape: [batch, time] }),
   });
+  const [bytes, tableBytes] = [4 * batch * time * width, 4 * vocabulary * width];
   const name = `embedding of [${batch},${time}] in [${vocabulary},${width}]`;
 
-  await benchEachDevice(name, async () => {
+  await benchEachDevice(name, { bytes: 3 * bytes }, async () => {
     const { table, positions, ids } = make();
     const run = compile(() => embedding(table, ids, { positions }));
     const y = await run().data();
@@ -41,7 +42,9 @@ for (const { vocabulary, width, batch, time } of CASES) {
     return run;
   });
 
-  await benchEachDevice(`${name} and its gradient`, async () => {
+  // Forward, the sum, its gradient spread and read twice, and both tables' gradients written.
+  const work = { bytes: 7 * bytes + tableBytes, software: vocabulary < 1000 };
+  await benchEachDevice(`${name} and its gradient`, work, async () => {
     const { table, positions, ids } = make();
     const run = compile(() =>
       valueAndGrad(() => sum(embedding(table, ids, { positions })), [table, positions])
@@ -53,5 +56,5 @@ for (const { vocabulary, width, batch, time } of CASES) {
     counts.forEach((count, id) => assert.equal(dTable[id * width + width - 1], count));
     assert.ok((await gradients[1].data()).every((value) => value === batch));
     return run;
-  }, { software: vocabulary < 1000 });
+  });
 }

@@ -1,18 +1,15 @@
 /**
  * Matrix products: squares in three forms, all products of a small model's training step, and decoding's single row.
  *
- * Each is checked against float64 first. Prints the rate of each product's best run, on the CPU with one thread and with all.
+ * The first and the last element of each are checked against float64.
  *
  * @module
  */
 import assert from "node:assert/strict";
-import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
-import type { Device } from "../lib/device/device.ts";
-import { useDevice } from "../lib/device/open_device.ts";
-import { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { product, type ProductOptions, type Sizes } from "../lib/tensor/product.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
+import { benchEachDevice } from "./devices.ts";
 
 interface Product extends Sizes {
   options?: ProductOptions;
@@ -35,17 +32,6 @@ const FORMS = {
   TN: { transposeA: true },
 };
 
-/** One thread, all threads, and WebGPU where there is an adapter. */
-async function openDevices(): Promise<[string, Device][]> {
-  const all = new CpuDevice();
-  const devices: [string, Device][] = [["cpu, 1 thread", new CpuDevice({ threads: 1 })]];
-  if (all.threads > 1) devices.push([`cpu, ${all.threads} threads`, all]);
-  const adapter = await navigator.gpu?.requestAdapter();
-  if (adapter) devices.push(["webgpu", await WebGpuDevice.open(adapter)]);
-  await new Promise((resolve) => setTimeout(resolve, 500)); // for the threads to start
-  return devices;
-}
-
 /** The operands of a product; the first and the last element of its result are checked. */
 async function prepare({ m, n, k, options = {} }: Product): Promise<() => Tensor> {
   const a = draw(m * k), b = draw(k * n);
@@ -66,34 +52,15 @@ async function prepare({ m, n, k, options = {} }: Product): Promise<() => Tensor
   return run;
 }
 
-/** Milliseconds of the best of some runs within half a second. */
-async function best(device: Device, run: () => void): Promise<number> {
-  const start = performance.now();
-  let least = Infinity;
-  while (performance.now() - start < 500) {
-    const before = performance.now();
-    run();
-    await device.finish();
-    least = Math.min(least, performance.now() - before);
-  }
-  return least;
-}
-
-async function bench(name: string, device: Device, products: Product[]): Promise<void> {
-  const runs: (() => Tensor)[] = [];
-  for (const each of products) runs.push(await prepare(each));
-  const program = compile(() => runs.map((run) => run()));
+async function bench(name: string, products: Product[], software = true): Promise<void> {
   const operations = products.reduce((sum, { m, n, k }) => sum + 2 * m * n * k, 0);
-  const time = await best(device, () => program());
-  const rate = (operations / time / 1e6).toPrecision(3);
-  console.log(`${name}: ${time.toPrecision(3)} ms, ${rate} GFLOP/s`);
-  Deno.bench({
-    name,
-    group: name.split(":")[0],
-    async fn() {
-      program();
-      await device.finish();
-    },
+  const [{ m, n, k }] = products;
+  // With one row each weight is read once and used once: bound by memory.
+  const work = m === 1 ? { bytes: 4 * n * k } : { operations, software };
+  await benchEachDevice(name, work, async () => {
+    const runs: (() => Tensor)[] = [];
+    for (const each of products) runs.push(await prepare(each));
+    return compile(() => runs.map((run) => run()));
   });
 }
 
@@ -117,18 +84,12 @@ const STEP: Product[] = [
   { m: 65, n: 128, k: 768, options: { transposeA: true } },
 ];
 
-for (const [name, device] of await openDevices()) {
-  useDevice(device);
-  const sizes = device.isSoftware ? [64, 256] : [64, 256, 768, 1024];
-  for (const size of sizes) {
-    for (const [form, options] of Object.entries(FORMS)) {
-      const cube = { m: size, n: size, k: size, options };
-      await bench(`${size}³ ${form}: ${name}`, device, [cube]);
-    }
+for (const size of [64, 256, 768, 1024]) {
+  for (const [form, options] of Object.entries(FORMS)) {
+    await bench(`${size}³ ${form}`, [{ m: size, n: size, k: size, options }], size <= 256);
   }
-  if (!device.isSoftware) await bench(`a step's products: ${name}`, device, STEP);
-  for (const [form, options] of [["NN", {}], ["NT", { transposeB: true }]] as const) {
-    const row = { m: 1, n: 3072, k: 768, options };
-    await bench(`1×768·768×3072 ${form}: ${name}`, device, [row]);
-  }
+}
+await bench("a step's products", STEP, false);
+for (const [form, options] of [["NN", {}], ["NT", { transposeB: true }]] as const) {
+  await bench(`1×768·768×3072 ${form}`, [{ m: 1, n: 3072, k: 768, options }]);
 }

@@ -13,7 +13,7 @@ import { sum } from "../lib/tensor/reduce.ts";
 import { rmsNorm } from "../lib/tensor/rms_norm.ts";
 import { softmax } from "../lib/tensor/softmax.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { benchBandwidth } from "./bandwidth.ts";
+import { benchEachDevice } from "./devices.ts";
 
 const [ROWS, WIDTH] = [768, 128];
 const random = new Random(1);
@@ -50,20 +50,27 @@ for (const [name, f] of Object.entries(FUNCTIONS)) {
     assert.ok(Math.abs(actual - expected) < 1e-5, `${name}: ${actual}, expected ${expected}`);
     return { x, gain, bias };
   };
-  await benchBandwidth(`${name} [${ROWS},${WIDTH}]`, 2 * bytes, async () => {
+  await benchEachDevice(`${name} [${ROWS},${WIDTH}]`, { bytes: 2 * bytes }, async () => {
     const { x, gain, bias } = await make();
     return compile(() => f(x, gain, bias));
   });
   // The product and its sum, through which the gradient comes, are timed too: 4 tensors more are read or written.
-  await benchBandwidth(`${name} [${ROWS},${WIDTH}] and its gradient`, 9 * bytes, async () => {
-    const { x, gain, bias } = await make();
-    const w = tensor(weights, { shape: [ROWS, WIDTH] });
-    const run = compile(() => valueAndGrad(() => sum(mul(f(x, gain, bias), w)), [x, gain, bias]));
-    const dx = await run().gradients[0].data();
-    // What each of these functions gives does not change along one direction of x.
-    const along = name === "rmsNorm" ? (i: number) => row[i] : () => 1;
-    const change = row.reduce((total, _, i) => total + dx[i] * along(i), 0);
-    assert.ok(Math.abs(change) < 1e-4, `${name}: the gradient along a free direction is ${change}`);
-    return run;
-  });
+  await benchEachDevice(
+    `${name} [${ROWS},${WIDTH}] and its gradient`,
+    { bytes: 9 * bytes },
+    async () => {
+      const { x, gain, bias } = await make();
+      const w = tensor(weights, { shape: [ROWS, WIDTH] });
+      const run = compile(() => valueAndGrad(() => sum(mul(f(x, gain, bias), w)), [x, gain, bias]));
+      const dx = await run().gradients[0].data();
+      // What each of these functions gives does not change along one direction of x.
+      const along = name === "rmsNorm" ? (i: number) => row[i] : () => 1;
+      const change = row.reduce((total, _, i) => total + dx[i] * along(i), 0);
+      assert.ok(
+        Math.abs(change) < 1e-4,
+        `${name}: the gradient along a free direction is ${change}`,
+      );
+      return run;
+    },
+  );
 }

@@ -14,19 +14,34 @@ import { benchEachDevice } from "./devices.ts";
 const SHAPE = [6400, 128];
 const RATE = 1e-3;
 
-/** Each first step moves every parameter, 1, along its gradient, 0.5 before the clip, to `expected`. */
-async function benchUpdate(name: string, make: (x: Tensor) => Optimiser, expected: number) {
-  await benchEachDevice(`${name}, ${SHAPE[0] * SHAPE[1]} parameters`, async () => {
-    const [x, gradient] = [full(SHAPE, 1), full(SHAPE, 0.5)];
-    const optimiser = make(x);
-    const run = compile(() => optimiser.update([gradient]));
-    optimiser.prepare(RATE);
-    run();
-    for (const value of await x.data()) assert.ok(Math.abs(value - expected) < 1e-6);
-    return run;
-  });
+const COUNT = SHAPE[0] * SHAPE[1];
+
+/**
+ * Each first step moves every parameter, 1, along its gradient, 0.5 before the clip, to `expected`. `tensors` of the parameters' size are
+ * read and written.
+ */
+async function benchUpdate(
+  name: string,
+  tensors: number,
+  make: (x: Tensor) => Optimiser,
+  expected: number,
+): Promise<void> {
+  await benchEachDevice(
+    `${name}, ${COUNT} parameters`,
+    { bytes: 4 * tensors * COUNT },
+    async () => {
+      const [x, gradient] = [full(SHAPE, 1), full(SHAPE, 0.5)];
+      const optimiser = make(x);
+      const run = compile(() => optimiser.update([gradient]));
+      optimiser.prepare(RATE);
+      run();
+      for (const value of await x.data()) assert.ok(Math.abs(value - expected) < 1e-6);
+      return run;
+    },
+  );
 }
 
-const clipped = 1 / Math.sqrt(SHAPE[0] * SHAPE[1]);
-await benchUpdate("AdamW", (x) => new AdamW([x], { clip: 1, weightDecay: 0 }), 1 - RATE);
-await benchUpdate("SGD", (x) => new SGD([x], { clip: 1, momentum: 0.9 }), 1 - RATE * clipped);
+// Beside the gradient, which is read for its norm and for the update, x and each moment are read and written.
+const clipped = 1 / Math.sqrt(COUNT);
+await benchUpdate("AdamW", 8, (x) => new AdamW([x], { clip: 1, weightDecay: 0 }), 1 - RATE);
+await benchUpdate("SGD", 6, (x) => new SGD([x], { clip: 1, momentum: 0.9 }), 1 - RATE * clipped);

@@ -14,7 +14,7 @@ import { benchEachDevice } from "./devices.ts";
 const COUNT = 2 ** 20;
 const SEED = 1337;
 
-await benchEachDevice("2^20 uniform numbers", async () => {
+await benchEachDevice("2^20 uniform numbers", { bytes: 4 * COUNT }, async () => {
   const state = tensor(Int32Array.of(SEED, 0));
   const run = compile(() => randomUniform([COUNT], state));
   const random = new Random(SEED);
@@ -22,7 +22,7 @@ await benchEachDevice("2^20 uniform numbers", async () => {
   return run;
 });
 
-await benchEachDevice("2^20 normal numbers", async () => {
+await benchEachDevice("2^20 normal numbers", { bytes: 4 * COUNT }, async () => {
   const state = tensor(Int32Array.of(SEED, 0));
   const run = compile(() => randomNormal([COUNT], state));
   const random = new Random(SEED);
@@ -32,7 +32,7 @@ await benchEachDevice("2^20 normal numbers", async () => {
   return run;
 });
 
-await benchEachDevice("dropout of [12,64,128]", async () => {
+await benchEachDevice("dropout of [12,64,128]", { bytes: 8 * 12 * 64 * 128 }, async () => {
   const state = tensor(Int32Array.of(SEED, 0));
   const x = ones([12, 64, 128]);
   const run = compile(() => dropout(x, 0.2, state));

@@ -7,9 +7,10 @@ import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { sum } from "../lib/tensor/reduce.ts";
+import { spread } from "../lib/tensor/spread.ts";
 import { sumOfSquares } from "../lib/tensor/sum_of_squares.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { benchBandwidth } from "./bandwidth.ts";
+import { benchEachDevice } from "./devices.ts";
 
 interface Case {
   name: string;
@@ -55,12 +56,21 @@ const CASES: Case[] = [
   },
 ];
 
+// The gradient of a mean: one number spread over each row.
+await benchEachDevice("a number to each row of [768,384]", { bytes: 4 * 768 * 384 }, async () => {
+  const values = Float32Array.from({ length: 768 }, (_, i) => i);
+  const x = tensor(values);
+  const run = compile(() => spread(x, { outer: 768, length: 384, inner: 1 }, { scale: 2 }));
+  (await run().data()).forEach((y, i) => assert.equal(y, 2 * values[Math.floor(i / 384)]));
+  return run;
+});
+
 for (const { name, shape, f, first } of CASES) {
   const random = new Random(1);
   const size = shape.reduce((a, b) => a * b);
   const values = Float32Array.from({ length: size }, () => random.uniform());
   const expected = first(values);
-  await benchBandwidth(name, 4 * size, async () => {
+  await benchEachDevice(name, { bytes: 4 * size }, async () => {
     const x = tensor(values, { shape });
     const run = compile(() => f(x));
     const [actual] = await run().data();

@@ -21,19 +21,23 @@ for (const vocabulary of [65, 50257]) {
   const values = Float32Array.from({ length: vocabulary }, () => 3 * random.normal());
   const ranked = [...values.keys()].sort((a, b) => values[b] - values[a]);
   for (const [name, [temperature, topK, topP]] of Object.entries(SETTINGS)) {
-    await benchEachDevice(`a token of ${vocabulary}, ${name}`, async () => {
-      const logits = tensor(values, { shape: [1, vocabulary] });
-      const settings = tensor([temperature, topK, topP]);
-      const state = tensor(Int32Array.of(1337, 0));
-      const run = compile(() => sampleToken(logits, settings, state));
-      const allowed = temperature === 0 ? 1 : topK || vocabulary;
-      for (let step = 0; step < 5; step++) {
-        state.write([1337, step]);
-        const token = await run().item();
-        const rank = ranked.indexOf(token);
-        assert.ok(rank >= 0 && rank < allowed, `token ${token} is number ${rank} by its logit`);
-      }
-      return run;
-    });
+    await benchEachDevice(
+      `a token of ${vocabulary}, ${name}`,
+      { bytes: 4 * vocabulary },
+      async () => {
+        const logits = tensor(values, { shape: [1, vocabulary] });
+        const settings = tensor([temperature, topK, topP]);
+        const state = tensor(Int32Array.of(1337, 0));
+        const run = compile(() => sampleToken(logits, settings, state));
+        const allowed = temperature === 0 ? 1 : topK || vocabulary;
+        for (let step = 0; step < 5; step++) {
+          state.write([1337, step]);
+          const token = await run().item();
+          const rank = ranked.indexOf(token);
+          assert.ok(rank >= 0 && rank < allowed, `token ${token} is number ${rank} by its logit`);
+        }
+        return run;
+      },
+    );
   }
 }

@@ -1,0 +1,116 @@
+/**
+ * The machine's own limits, measured beside what is compared with them: arithmetic in registers, and memory that no cache holds.
+ *
+ * What a kernel reaches of them is printed by rates.ts.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { defineTile, TILE } from "../kernels/cpu/matmul_tile.ts";
+import { I32 } from "../lib/device/cpu/assembler.ts";
+import type { Device } from "../lib/device/device.ts";
+import type { Kernel } from "../lib/device/kernel.ts";
+import { compile } from "../lib/tensor/compile.ts";
+import { copy } from "../lib/tensor/copy.ts";
+import { launch } from "../lib/tensor/launch.ts";
+import { sum } from "../lib/tensor/reduce.ts";
+import { full, zeros } from "../lib/tensor/tensor.ts";
+import { bestSeconds } from "./best_seconds.ts";
+
+/** What a device can do at most. */
+export interface Roofline {
+  /** Multiplications and additions of f32 a second: the CPU's innermost product tile in its first cache, a GPU's `fma` in registers. */
+  readonly operations: number;
+  /** Bytes a second from and to memory that no cache holds: read and written by a copy, or read by a sum, whichever is more. */
+  readonly bytes: number;
+}
+
+/** Steps of k in a tile: its 6 rows and its panel take 14 KB of the first cache. */
+const DEPTH = 256;
+const REPEATS = 64;
+/** `fma`s of four numbers between two branches, in as many independent sums. */
+const SUMS = 8;
+const UNROLLED = 16;
+const LANES = 64;
+
+const each = (count: number, line: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => line(i)).join("\n");
+
+/** y[i] is a sum of ones multiplied by ones on the CPU, and a half that stays one on WebGPU. */
+const PEAK: Kernel = {
+  name: "roofline_peak",
+  reads: ["x"],
+  writes: ["y"],
+  scalars: { repeats: "u32" },
+  cpu: {
+    chunks: ({ repeats }) => repeats,
+    scratchBytes: () => 4 * TILE.rows * TILE.columns,
+    emit(k) {
+      const { f } = k;
+      const tile = defineTile(k, false);
+      const a = k.pointer("x");
+      const panel = f.i32(a.add(4 * TILE.rows * DEPTH));
+      const y = f.i32(k.pointer("y").add(k.chunk.shl(2)));
+      const [aStep, cStep] = [4 * DEPTH, 4 * TILE.columns].map((bytes) => I32.of(bytes));
+      const [last, depth, first] = [TILE.rows - 1, DEPTH, 0].map((value) => I32.of(value));
+      f.for(0, REPEATS, 1, () => {
+        f.call(tile, a, aStep, last, panel, depth, k.scratch, cStep, first);
+      });
+      f.storeF32(y, k.scratch.loadF32());
+    },
+  },
+  webgpu: {
+    code: `
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+struct Scalars { repeats: u32 }
+@group(0) @binding(2) var<uniform> scalars: Scalars;
+@compute @workgroup_size(${LANES})
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let half = vec4f(x[id.x % 64u]);
+${each(SUMS, (i) => `  var s${i} = half + half;`)}
+  for (var i = 0u; i < scalars.repeats; i++) {
+${each(SUMS * UNROLLED, (i) => `    s${i % SUMS} = fma(s${i % SUMS}, half, half);`)}
+  }
+  y[id.x] = (${Array.from({ length: SUMS }, (_, i) => `s${i}.x`).join(" + ")}) / ${SUMS}.0;
+}`,
+    workgroups: () => [WORKGROUPS],
+  },
+};
+const WORKGROUPS = 1024;
+
+/** Measures a device, which must be the current one; takes about half a second. */
+export async function measureRoofline(device: Device): Promise<Roofline> {
+  return { operations: await measurePeak(device), bytes: await measureBandwidth(device) };
+}
+
+async function measureBandwidth(device: Device): Promise<number> {
+  const count = device.isSoftware ? 2 ** 22 : 2 ** 24;
+  const x = full([count], 0.5);
+  const [copying, reading] = [compile(() => copy(x)), compile(() => sum(x))];
+  assert.equal(await reading().item(), count / 2);
+  const rates = [
+    8 * count / await bestSeconds(device, () => copying()),
+    4 * count / await bestSeconds(device, () => reading()),
+  ];
+  for (const program of [copying, reading]) program.dispose();
+  x.dispose();
+  return Math.max(...rates);
+}
+
+async function measurePeak(device: Device): Promise<number> {
+  const isCpu = device.kind === "cpu";
+  const repeats = isCpu ? 64 : device.isSoftware ? 4 : 256;
+  const each = isCpu
+    ? 2 * TILE.rows * TILE.columns * DEPTH * REPEATS
+    : 8 * SUMS * UNROLLED * WORKGROUPS * LANES;
+  const x = full([(TILE.rows + TILE.columns) * DEPTH], isCpu ? 1 : 0.5);
+  const y = zeros([isCpu ? repeats : WORKGROUPS * LANES]);
+  const run = () => launch(PEAK, { x, y }, { repeats });
+  run();
+  const expected = isCpu ? DEPTH : 1;
+  for (const value of await y.data()) assert.equal(value, expected);
+  const seconds = await bestSeconds(device, run);
+  for (const tensor of [x, y]) tensor.dispose();
+  return each * repeats / seconds;
+}
