@@ -1,12 +1,14 @@
 /** Every kind of GPT: gradients by finite differences, training, and a save that loads to the same logits. */
 import assert from "node:assert/strict";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
+import { ForwardContext } from "../lib/nn/context.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { normal } from "../lib/nn/initialisers.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { tensor } from "../lib/tensor/tensor.ts";
+import { embedding } from "../lib/tensor/embedding.ts";
+import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { loadModel, saveCheckpoint } from "../lib/train/checkpoint.ts";
 import { CheckpointFolder } from "../lib/train/checkpoint_folder.ts";
@@ -88,3 +90,61 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
     }
   });
 }
+
+for (const [name, changes] of Object.entries(VARIANTS)) {
+  forEachDevice(
+    `${name}: the weights of attention are those that its values are mixed with`,
+    async () => {
+      const model = makeModel(changes);
+      const x = tensor(normal(1)([2 * 8 * 16], new Random(5)), { shape: [2, 8, 16] });
+      for (const { attention } of model.blocks.items) {
+        const attentionWeights: Tensor[] = [];
+        const attended = attention.attend(x, new ForwardContext({ attentionWeights }));
+        const weights = await attentionWeights[0].data();
+        const packed = await attention.queryKeyValue.forward(x).data();
+        const { keyValueHeads = 4 } = model.config;
+        assertClose(await attended.data(), mix(weights, packed, keyValueHeads), 1e-5, "attended");
+      }
+    },
+  );
+}
+
+/** Σ over keys of weights [2,4,8,8] times the values in packed rows [2,8,(4 + 2·Hkv)·4], head by head. */
+function mix(weights: ArrayLike<number>, packed: ArrayLike<number>, keyValueHeads: number) {
+  const [row, first] = [(4 + 2 * keyValueHeads) * 4, (4 + keyValueHeads) * 4];
+  return Float64Array.from({ length: 2 * 8 * 16 }, (_, index) => {
+    const [batch, query, head] = [index >> 7, (index >> 4) % 8, (index >> 2) % 4];
+    const value = first + Math.floor(head * keyValueHeads / 4) * 4 + index % 4;
+    let sum = 0;
+    for (let key = 0; key < 8; key++) {
+      const weight = weights[((batch * 4 + head) * 8 + query) * 8 + key];
+      sum += weight * packed[(batch * 8 + key) * row + value];
+    }
+    return sum;
+  });
+}
+
+forEachDevice(
+  "attentionWeights: every layer and head, rows of a lower triangle that sum to 1",
+  async () => {
+    const model = makeModel({});
+    const ids = tensor(IDS, { shape: [2, 8] });
+    const all = model.attentionWeights(ids);
+    assert.deepEqual(all.shape, [2, 2, 4, 8, 8]);
+    const weights = await all.data();
+    for (let start = 0; start < weights.length; start += 8) {
+      const row = [...weights.slice(start, start + 8)];
+      const query = start / 8 % 8;
+      assert.ok(row.every((weight, key) => key <= query ? weight > 0 : weight === 0), `${row}`);
+      assert.ok(Math.abs(row.reduce((a, b) => a + b) - 1) < 1e-5);
+    }
+    // The second sequence's first layer is that layer's attention to its own normed input.
+    const [block] = model.blocks.items;
+    const context = new ForwardContext({ attentionWeights: [] });
+    const second = tensor(IDS.slice(8), { shape: [1, 8] });
+    const x = embedding(model.tokens.weight, second, { positions: model.positions!.weight });
+    block.attention.attend(block.norm1.forward(x), context);
+    const [first] = context.options.attentionWeights!;
+    assertClose(weights.slice(512, 768), await first.data(), 1e-6, "second sequence, first layer");
+  },
+);

@@ -8,6 +8,7 @@
 import type { Random } from "../random.ts";
 import { selfAttention } from "../tensor/attention.ts";
 import { attentionDecode, cacheAppend } from "../tensor/attention_decode.ts";
+import { selfAttentionWeights } from "../tensor/attention_weights.ts";
 import { rotary } from "../tensor/rotary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ModelConfig } from "./config.ts";
@@ -48,8 +49,9 @@ export class CausalSelfAttention extends Module {
       window: window?.[this.layer],
       scale: scaleAttention ? 1 / Math.sqrt(width / heads) : 1,
     };
-    const { cache } = context.options;
+    const { cache, attentionWeights } = context.options;
     const packed = this.#positioned(this.queryKeyValue.forward(x), cache);
+    attentionWeights?.push(selfAttentionWeights(packed, options));
     if (!cache) return selfAttention(packed, options);
     const layerCache = cache.layers[this.layer];
     const [, time] = x.shape;

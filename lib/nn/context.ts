@@ -22,6 +22,7 @@ export class ForwardContext {
   /**
    * `randomState` is the device's random state; with it, and a rate above 0, dropout is applied, as in training.
    * `cache` is filled, or continued, by attention. `firstDropout` numbers the first dropout, so that two passes of one step differ.
+   * `attentionWeights` is given the weights of each layer, [B,H,T,T], the first layer's first; not with a cache.
    * With `checkpointActivations` a block keeps only its input for the derivative, and computes the rest again there.
    */
   constructor(
@@ -30,6 +31,7 @@ export class ForwardContext {
       readonly cache?: Cache;
       readonly firstDropout?: number;
       readonly checkpointActivations?: boolean;
+      readonly attentionWeights?: Tensor[];
     } = {},
   ) {
     this.#dropouts = options.firstDropout ?? 0;

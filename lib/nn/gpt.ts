@@ -7,10 +7,12 @@
  */
 import { Random } from "../random.ts";
 import { checkpoint } from "../tensor/checkpoint.ts";
+import { concatenate } from "../tensor/concatenate.ts";
 import { embedding } from "../tensor/embedding.ts";
 import { linearCrossEntropy } from "../tensor/linear_cross_entropy.ts";
 import { linear } from "../tensor/matmul.ts";
 import { reshape } from "../tensor/reshape.ts";
+import { scope } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { Block, makeNorm } from "./block.ts";
 import { type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
@@ -118,6 +120,31 @@ export class GPT extends Module {
     const weight = this.head?.weight ?? this.tokens.weight;
     const flat = targets.view([targets.size]);
     return linearCrossEntropy(rows, weight, this.head?.bias, flat, { transposed: true });
+  }
+
+  /**
+   * ids i32 [B,T] → the weights of attention [B,L,H,T,T]: of each layer and head, rows queries, columns keys. No gradient flows. RangeError as for
+   * `forward`.
+   *
+   * ```ts
+   * import { GPT, openDevice, tensor } from "../../mod.ts";
+   * const device = await openDevice({ device: "cpu", threads: 1 });
+   * const model = new GPT({ vocabSize: 65, contextLength: 32, layers: 2, heads: 4, width: 16 });
+   * const ids = tensor(new Int32Array([1, 2, 3]), { shape: [1, 3] });
+   * console.log(`${model.attentionWeights(ids)}`); // f32 [1,2,4,3,3]
+   * device.close();
+   * ```
+   */
+  attentionWeights(ids: Tensor): Tensor {
+    return scope(() => {
+      const attentionWeights: Tensor[] = [];
+      this.hidden(ids, new ForwardContext({ attentionWeights }));
+      const layers = attentionWeights.map((weights) => {
+        const [batch, ...shape] = weights.shape;
+        return weights.view([batch, 1, ...shape]);
+      });
+      return concatenate(layers, 1);
+    });
   }
 
   /** An empty memory for generating `batch` sequences of at most `length` tokens. Default: the context length. */
