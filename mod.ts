@@ -148,6 +148,11 @@ export { FeedForward } from "./lib/nn/feed_forward.ts";
 export { AddNorm } from "./lib/nn/add_norm.ts";
 export { sequenceLoss, type SequenceLossOptions } from "./lib/nn/sequence_loss.ts";
 export { Embedding, LayerNorm, Linear, type LinearLayerOptions, RMSNorm } from "./lib/nn/layers.ts";
+export {
+  gpt2Weights,
+  type InitialWeights,
+  varianceScaledWeights,
+} from "./lib/nn/initial_weights.ts";
 export { Module, ModuleGroup, ModuleList, type Parts } from "./lib/nn/module.ts";
 export { sinusoidalPositions } from "./lib/nn/positions.ts";
 export {
@@ -187,7 +192,13 @@ export {
   trainingLoop,
 } from "./lib/train/loop.ts";
 export type { StepFigures } from "./lib/train/figures.ts";
-export { PRESETS, type TrainSettings } from "./lib/train/presets.ts";
+export {
+  type ModelChoices,
+  modelOf,
+  type PresetName,
+  PRESETS,
+  type TrainSettings,
+} from "./lib/train/presets.ts";
 export {
   type Checkpoint,
   holdsCheckpoint,

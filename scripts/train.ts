@@ -10,24 +10,23 @@
 import { TrainingProgress } from "../lib/cli/progress.ts";
 import { onInterrupt, runScript, userInput } from "../lib/cli/run.ts";
 import { printSample } from "../lib/cli/sample.ts";
-import { heldOut, loadTrainData, type TrainData } from "../lib/cli/train/data.ts";
+import { loadTrainData, trainBatches, type TrainData } from "../lib/cli/train/data.ts";
 import { trainFlags } from "../lib/cli/train/flags.ts";
 import { memoryLine } from "../lib/cli/train/memory_line.ts";
 import { type Plan, planRun } from "../lib/cli/train/plan.ts";
 import { drawLoss, elapsedBefore, runState, shellWord } from "../lib/cli/train/record.ts";
 import {
   AdamW,
-  Batches,
   CheckpointFolder,
   DivergenceError,
   expressible,
   Generator,
-  GPT,
+  type GPT,
   loadModel,
   MetricsLog,
+  modelOf,
   openDevice,
   openingTokens,
-  Random,
   restoreOptimiser,
   saveCheckpoint,
   Trainer,
@@ -51,6 +50,7 @@ await runScript(command, async ({ flags, given }) => {
   const plan = await planRun(flags, given);
   const { settings, reports } = plan;
   const data = await loadTrainData(plan);
+  const { batches, held } = await trainBatches(plan, data);
   const device = await openDevice(flags);
   console.log(`device   ${device.description}`);
   const model = await makeModel(plan, data);
@@ -58,11 +58,6 @@ await runScript(command, async ({ flags, given }) => {
   console.log(`corpus   ${data.source}: ${data.train.length} + ${data.validation.length} tokens`);
   console.log(`model    ${sizes}, context ${settings.context}, ${model.parameterCount} parameters`);
   const { beta1, beta2, weightDecay, clip, seed, batch, context, accumulate } = settings;
-  const windows = { batchSize: batch, contextLength: context, seed };
-  const batches = await userInput(() => new Batches(data.train, windows));
-  const held = reports.evalEvery > 0
-    ? await heldOut(data, { ...windows, seed: seed ^ 1 })
-    : undefined;
   const decays = { beta1, beta2, weightDecay, clip };
   const optimiser = await userInput(() => new AdamW(model.parameters(), decays));
   using folder = await CheckpointFolder.open(plan.folder);
@@ -109,7 +104,7 @@ await runScript(command, async ({ flags, given }) => {
   const started = performance.now() - 1000 * elapsedBefore(metrics);
   const interrupt = new AbortController();
   using _interrupt = onInterrupt(() => interrupt.abort());
-  const loop = { steps: settings.steps, ...reports, heldOut: held, signal: interrupt.signal };
+  const loop = { steps: settings.steps, ...reports, ...held, signal: interrupt.signal };
   let validationLoss: number | undefined;
   try {
     for await (const event of trainingLoop(trainer, batches, loop)) {
@@ -118,10 +113,10 @@ await runScript(command, async ({ flags, given }) => {
         if (step === plan.step + 1) progress.note(memoryLine(trainer.memoryReport()));
         progress.advance(step);
       } else if (kind === "figures") {
-        const { loss, gradientNorm, learningRate, tokensPerSecond } = event;
+        const { loss, meanLoss, gradientNorm, learningRate, tokensPerSecond } = event;
         const elapsedSeconds = +((performance.now() - started) / 1000).toFixed(3);
         const speed = { tokensPerSecond, elapsedSeconds };
-        await metrics.append({ step, loss, gradientNorm, learningRate, ...speed });
+        await metrics.append({ step, loss, meanLoss, gradientNorm, learningRate, ...speed });
         progress.report({ step, loss, tokensPerSecond });
       } else if (kind === "validation") {
         validationLoss = event.validationLoss;
@@ -158,10 +153,9 @@ async function makeModel(
   { settings, folder, resume, initFrom }: Plan,
   { tokenizer }: TrainData,
 ): Promise<GPT> {
-  const { layers, heads, width, context, dropout, seed } = settings;
   const source = resume ? folder : initFrom;
   if (source) {
-    const model = await loadModel(source, { dropout });
+    const model = await loadModel(source, { dropout: settings.dropout });
     if (model.config.vocabSize !== tokenizer.vocabSize) {
       throw new UserError(
         `${source}: its model has ${model.config.vocabSize} tokens, the tokenizer ${tokenizer.vocabSize}`,
@@ -169,13 +163,5 @@ async function makeModel(
     }
     return model;
   }
-  const shape = {
-    vocabSize: tokenizer.vocabSize,
-    contextLength: context,
-    layers,
-    heads,
-    width,
-    dropout,
-  };
-  return await userInput(() => new GPT(shape, new Random(seed)));
+  return await userInput(() => modelOf(settings, tokenizer.vocabSize));
 }

@@ -46,6 +46,12 @@ const MISTAKES: [script: string, args: string[], message: RegExp][] = [
   ["train", line("--dataset tiny-shakespear"), /did you mean tiny-shakespeare/],
   ["train", line("--dataset empty.txt"), /empty\.txt.*empty/],
   ["train", line("--dataset latin1.txt"), /latin1\.txt: expected text in UTF-8.*at byte \d/],
+  [
+    "train",
+    line("--preset practical --dataset text.txt"),
+    /at least 10 batches of 32×65 .* got 1\d\d\d /,
+  ],
+  ["train", line("--preset practical --dataset empty.txt"), /empty\.txt.*empty/],
   ["train", line("--resume --out nothing"), /nothing: it holds no run\.json/],
   ["train", [...BASE, ...line("--init-from nothing")], /nothing: it holds no /],
   ["train", [...BASE, ...line("--out text.txt")], /text\.txt: there is a file of that name/],

@@ -70,7 +70,8 @@ async function checkMetrics(path: string): Promise<void> {
   const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line));
   const train = lines.filter((line) => "loss" in line);
   const validation = lines.filter((line) => "validationLoss" in line);
-  const keys = "elapsedSeconds gradientNorm learningRate loss step tokensPerSecond".split(" ");
+  const keys = "elapsedSeconds gradientNorm learningRate loss meanLoss step tokensPerSecond"
+    .split(" ");
   assert.deepEqual(train.map((line) => line.step), Array.from({ length: 30 }, (_, i) => i + 1));
   for (const line of train) assert.deepEqual(Object.keys(line).sort(), keys);
   assert.deepEqual(validation.map((line) => line.step), [10, 20, 30]);

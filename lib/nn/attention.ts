@@ -13,7 +13,7 @@ import { rotary } from "../tensor/rotary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Cache, ForwardContext } from "./context.ts";
-import { normal } from "./initialisers.ts";
+import { gpt2Weights, type InitialWeights } from "./initial_weights.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
@@ -25,13 +25,18 @@ export class CausalSelfAttention extends Module {
   readonly projection: Linear;
 
   /** The attention of block number `layer`, counted from 0, which picks its window; weights are drawn from `random`. */
-  constructor(readonly config: ModelConfig, readonly layer: number, random: Random) {
+  constructor(
+    readonly config: ModelConfig,
+    readonly layer: number,
+    random: Random,
+    { queryKeyValue, attentionProjection }: InitialWeights = gpt2Weights(config.layers),
+  ) {
     super();
-    const { width, heads, keyValueHeads = heads, bias, queryKeyValueBias, layers } = config;
+    const { width, heads, keyValueHeads = heads, bias, queryKeyValueBias } = config;
     const packed = width + 2 * keyValueHeads * (width / heads);
-    const scaled = normal(0.02 / Math.sqrt(2 * layers));
-    this.queryKeyValue = new Linear(width, packed, { bias: queryKeyValueBias, random });
-    this.projection = new Linear(width, width, { bias, random, initialiser: scaled });
+    const [first, last] = [{ initialiser: queryKeyValue }, { initialiser: attentionProjection }];
+    this.queryKeyValue = new Linear(width, packed, { bias: queryKeyValueBias, random, ...first });
+    this.projection = new Linear(width, width, { bias, random, ...last });
   }
 
   /** `c_attn` and `c_proj`. */

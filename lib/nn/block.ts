@@ -10,6 +10,7 @@ import { CausalSelfAttention } from "./attention.ts";
 import type { ModelConfig } from "./config.ts";
 import type { ForwardContext } from "./context.ts";
 import { FeedForward } from "./feed_forward.ts";
+import { gpt2Weights, type InitialWeights } from "./initial_weights.ts";
 import { LayerNorm, RMSNorm } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
@@ -30,12 +31,17 @@ export class Block extends Module {
   readonly feedForward: FeedForward;
 
   /** Block number `layer`, counted from 0, with initial weights drawn from `random`. */
-  constructor(readonly config: ModelConfig, layer: number, random: Random) {
+  constructor(
+    readonly config: ModelConfig,
+    layer: number,
+    random: Random,
+    initial: InitialWeights = gpt2Weights(config.layers),
+  ) {
     super();
     this.norm1 = makeNorm(config);
-    this.attention = new CausalSelfAttention(config, layer, random);
+    this.attention = new CausalSelfAttention(config, layer, random, initial);
     this.norm2 = makeNorm(config);
-    this.feedForward = new FeedForward(config, random);
+    this.feedForward = new FeedForward(config, random, initial);
   }
 
   /** `ln_1`, `attn`, `ln_2` and `mlp`. */

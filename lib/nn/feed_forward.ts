@@ -9,7 +9,7 @@ import { feedForward } from "../tensor/feed_forward.ts";
 import type { LinearOptions } from "../tensor/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Activation, ModelConfig } from "./config.ts";
-import { normal } from "./initialisers.ts";
+import { gpt2Weights, type InitialWeights } from "./initial_weights.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
@@ -32,14 +32,18 @@ export class FeedForward extends Module {
   /** hidden → C: W₂ and b₂. */
   readonly down: Linear;
 
-  /** Draws the initial weights from `random`: N(0, 0.02²), those of `down` divided by √(2·layers). */
-  constructor(readonly config: ModelConfig, random: Random) {
+  /** Draws the initial weights from `random`. */
+  constructor(
+    readonly config: ModelConfig,
+    random: Random,
+    { up, down }: InitialWeights = gpt2Weights(config.layers),
+  ) {
     super();
-    const { width, hidden, bias, layers, gated } = config;
-    this.up = new Linear(width, hidden, { bias, random });
-    this.gate = gated ? new Linear(width, hidden, { bias, random }) : undefined;
-    const initialiser = normal(0.02 / Math.sqrt(2 * layers));
-    this.down = new Linear(hidden, width, { bias, random, initialiser });
+    const { width, hidden, bias, gated } = config;
+    const first = { bias, random, initialiser: up };
+    this.up = new Linear(width, hidden, first);
+    this.gate = gated ? new Linear(width, hidden, first) : undefined;
+    this.down = new Linear(hidden, width, { bias, random, initialiser: down });
   }
 
   /** `c_fc`, `c_gate` where gated, and `c_proj`. */

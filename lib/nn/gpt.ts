@@ -17,7 +17,7 @@ import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { Block, makeNorm } from "./block.ts";
 import { type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
 import { type Cache, ForwardContext } from "./context.ts";
-import { normal } from "./initialisers.ts";
+import { gpt2Weights, type InitialWeights } from "./initial_weights.ts";
 import { Embedding, type LayerNorm, Linear, type RMSNorm } from "./layers.ts";
 import { Module, ModuleGroup, ModuleList, type Parts } from "./module.ts";
 import { sinusoidalPositions } from "./positions.ts";
@@ -25,7 +25,7 @@ import { sinusoidalPositions } from "./positions.ts";
 /**
  * A decoder-only transformer.
  *
- * Weights start as GPT-2's do: N(0, 0.02²), residual projections divided by √(2·layers), biases 0, gains 1.
+ * Weights start as GPT-2's do, unless others are given: N(0, 0.02²), residual projections divided by √(2·layers), biases 0, gains 1.
  * Parameter names and layouts are those of a Hugging Face GPT-2. Source: Radford et al. 2019.
  *
  * ```ts
@@ -52,23 +52,30 @@ export class GPT extends Module {
   readonly head: Linear | undefined;
   readonly #fixedPositions: Tensor | undefined;
 
-  /** Draws the initial weights from `random`, default `new Random(0)`. RangeError for an impossible configuration. */
-  constructor(input: ModelConfigInput, random: Random = new Random(0)) {
+  /** Draws the initial weights, `initial` (default `gpt2Weights`), from `random`, default `new Random(0)`. RangeError for an impossible configuration. */
+  constructor(
+    input: ModelConfigInput,
+    random: Random = new Random(0),
+    initial: InitialWeights = gpt2Weights(input.layers),
+  ) {
     super();
     const config = this.config = modelConfig(input);
     const { vocabSize, contextLength, layers, width, tiedHead, headBias } = config;
-    this.tokens = new Embedding(vocabSize, width, normal(), random);
+    this.tokens = new Embedding(vocabSize, width, initial.tokens, random);
     if (config.positions === "learned") {
-      this.positions = new Embedding(contextLength, width, normal(), random);
+      this.positions = new Embedding(contextLength, width, initial.positions, random);
     } else if (config.positions === "sinusoidal") {
       this.#fixedPositions = sinusoidalPositions(contextLength, width);
     }
     this.blocks = new ModuleList(
-      Array.from({ length: layers }, (_, layer) => new Block(config, layer, random)),
+      Array.from({ length: layers }, (_, layer) => new Block(config, layer, random, initial)),
     );
     this.finalNorm = config.normPlacement === "pre" ? makeNorm(config) : undefined;
     if (!tiedHead) {
-      this.head = new Linear(width, vocabSize, { bias: headBias, transposed: true, random });
+      const initialiser = initial.head;
+      this.head = new Linear(width, vocabSize, {
+        ...{ bias: headBias, transposed: true, random, initialiser },
+      });
     }
   }
 

@@ -12,6 +12,8 @@ export type Metrics =
     readonly step: number;
     /** In nats a token. */
     readonly loss: number;
+    /** Mean over the updates since the last line of this kind. */
+    readonly meanLoss?: number;
     readonly learningRate: number;
     /** Before the clip. */
     readonly gradientNorm: number;

@@ -19,8 +19,10 @@ export interface LoopOptions {
   heldOut?: BatchSource & { state: number };
   /** Steps between events of kind `validation`. Default 250. */
   evalEvery?: number;
-  /** Batches in an evaluation; the one after the last step takes 200 if that is more. Default 20. */
+  /** Batches in an evaluation. Default 20. */
   evalBatches?: number;
+  /** Batches in the evaluation after the last step. Default: 200, or `evalBatches` if that is more. */
+  finalBatches?: number;
   /** Steps between events of kind `sample`. Default 0. */
   sampleEvery?: number;
   /** Steps between events of kind `checkpoint`. Default 0. */
@@ -48,6 +50,8 @@ export interface LoggedFigures extends StepFigures {
   readonly kind: "figures";
   /** Updates done. */
   readonly step: number;
+  /** The mean training loss of the updates since the last event of this kind. */
+  readonly meanLoss: number;
   /** The rate of that update. */
   readonly learningRate: number;
   /** Training speed. */
@@ -60,8 +64,6 @@ export class DivergenceError extends Error {
   override name = "DivergenceError";
 }
 
-/** Batches in the evaluation after the last step, at least. */
-const FINAL_BATCHES = 200;
 /** Milliseconds after which the loop lets timers and signals through. */
 const BREATH = 100;
 
@@ -91,6 +93,7 @@ export async function* trainingLoop(
 ): AsyncGenerator<TrainingEvent, void, void> {
   const { steps, logEvery = 10, evalEvery = 250, evalBatches = 20, signal } = options;
   const { heldOut, sampleEvery = 0, checkpointEvery = 0 } = options;
+  const { finalBatches = Math.max(200, evalBatches) } = options;
   const watch = new Stopwatch(trainer);
   const due = (every: number) => every > 0 && trainer.stepsDone % every === 0;
   const validation = async (held: BatchSource & { state: number }, count: number) => {
@@ -122,7 +125,7 @@ export async function* trainingLoop(
     if (logEvery > 0) yield figures;
   }
   if (heldOut && !signal?.aborted) {
-    yield await validation(heldOut, Math.max(FINAL_BATCHES, evalBatches));
+    yield await validation(heldOut, finalBatches);
   }
 }
 
@@ -152,7 +155,8 @@ class Stopwatch {
     const tokensPerSecond = Math.round(tokens / this.#milliseconds * 1000);
     this.unread = this.#milliseconds = 0;
     const learningRate = options.schedule(step - 1);
-    return { kind: "figures", step, ...figures.at(-1)!, learningRate, tokensPerSecond };
+    const meanLoss = figures.reduce((sum, { loss }) => sum + loss, 0) / figures.length;
+    return { kind: "figures", step, ...figures.at(-1)!, meanLoss, learningRate, tokensPerSecond };
   }
 }
 

@@ -12,6 +12,7 @@ import { CharacterTokenizer } from "../../text/character_tokenizer.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import { WordTokenizer } from "../../text/word_tokenizer.ts";
 import { loadRunTokenizer } from "../../train/checkpoint.ts";
+import type { LoopOptions } from "../../train/loop.ts";
 import { stderr } from "../output.ts";
 import { followDownload } from "../progress.ts";
 import { userInput } from "../run.ts";
@@ -57,11 +58,14 @@ export async function loadTrainData(plan: Plan): Promise<TrainData> {
   if (corpus.notice) stderr.write(`${corpus.notice}\n`);
   checkHash(plan, corpus.sha256, corpus.source);
   const tokenizer = given ??
-    (plan.tokenizer === "word"
-      ? WordTokenizer.fromText(corpus.text, { unknown: "<unk>" })
-      : CharacterTokenizer.fromText(corpus.text));
+    await userInput(() => tokenizerOf(corpus.text, plan.tokenizer));
   const tokens = await userInput(() => tokenizer.encode(corpus.text));
   return { tokenizer, ...splitCorpus(tokens), source: corpus.name, hash: corpus.sha256 };
+}
+
+function tokenizerOf(text: string, kind: Plan["tokenizer"]): Tokenizer {
+  if (kind === "char") return CharacterTokenizer.fromText(text);
+  return WordTokenizer.fromText(text, { unknown: kind === "word" ? "<unk>" : undefined });
 }
 
 function checkHash({ folder, corpusHash }: Plan, hash: string, source: string): void {
@@ -73,8 +77,35 @@ function checkHash({ folder, corpusHash }: Plan, hash: string, source: string): 
   );
 }
 
-/** Batches to measure on, always the same. */
-export async function heldOut(
+/** What a run learns from and, where it measures, what on: the loop's options for that. */
+export interface TrainBatches {
+  /** What to learn from. */
+  batches: Batches;
+  /** What to measure on, always the same; in epochs the whole held-out part at the end, and as much of it as `evalBatches` in between. */
+  held?: Required<Pick<LoopOptions, "heldOut" | "evalBatches">> & Pick<LoopOptions, "finalBatches">;
+}
+
+/** Cuts both parts into batches as the plan's settings say. UserError for a text that is too short. */
+export async function trainBatches(
+  { settings, reports: { evalEvery, evalBatches } }: Plan,
+  data: TrainData,
+): Promise<TrainBatches> {
+  const { batch, context, seed, order, minimumBatches } = settings;
+  const windows = { batchSize: batch, contextLength: context, order };
+  const batches = await userInput(() =>
+    new Batches(data.train, { ...windows, seed, minimumBatches })
+  );
+  if (evalEvery === 0) return { batches };
+  const heldOut = await heldOutBatches(data, { ...windows, seed: seed ^ 1 });
+  if (order === "random") return { batches, held: { heldOut, evalBatches } };
+  const finalBatches = heldOut.batchesPerEpoch;
+  return {
+    batches,
+    held: { heldOut, evalBatches: Math.min(evalBatches, finalBatches), finalBatches },
+  };
+}
+
+async function heldOutBatches(
   { validation }: TrainData,
   windows: BatchesOptions,
 ): Promise<Batches> {

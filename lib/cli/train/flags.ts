@@ -23,10 +23,14 @@ export const trainFlags = {
       undefined,
       "a corpus's name, a text file, a URL, a folder of `deno task tokenize`, or -",
     ),
-    tokenizer: choice("char", "how the text is cut into tokens", { choices: ["char", "word"] }),
+    tokenizer: choice(
+      "char",
+      "what a token is: a character, or a word, with or without <unk> for the others",
+      { choices: ["char", "word", "words-only"] },
+    ),
   }),
   ...group("Model", {
-    preset: choice("baby", "settings to start from", { choices: ["baby", "small"] }),
+    preset: choice("baby", "settings to start from", { choices: ["baby", "small", "practical"] }),
     layers: whole("blocks"),
     heads: whole("attention heads; they divide the width"),
     width: whole("size of a token's vector"),

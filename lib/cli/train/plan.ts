@@ -7,7 +7,7 @@
  */
 import { UserError } from "../../errors.ts";
 import { holdsCheckpoint, loadRunConfig, loadRunState } from "../../train/checkpoint.ts";
-import { PRESETS, type TrainSettings } from "../../train/presets.ts";
+import { type PresetName, PRESETS, type TrainSettings } from "../../train/presets.ts";
 import type { TrainFlags } from "./flags.ts";
 
 const REPORTS = ["evalEvery", "evalBatches", "logEvery", "sampleEvery", "checkpointEvery"] as const;
@@ -28,7 +28,7 @@ export interface Plan {
   /** The corpus that the user named. */
   dataset?: string;
   /** How text is cut into tokens where no run's tokenizer is taken over. */
-  tokenizer: "char" | "word";
+  tokenizer: TrainFlags["tokenizer"];
   /** The run whose weights and tokenizer this one starts from. */
   initFrom?: string;
   /** Whether the folder holds the checkpoint to go on from, of `step` and `corpusHash`. */
@@ -39,10 +39,22 @@ export interface Plan {
   corpusHash?: string;
 }
 
+/** What a preset changes besides the settings. */
+const HABITS: Partial<Record<PresetName, Partial<TrainFlags>>> = {
+  practical: { tokenizer: "words-only", logEvery: 32, evalEvery: 160, checkpointEvery: 640 },
+};
+
+/** The flags, with the preset's habits where the user said nothing. */
+function withHabits(flags: TrainFlags, given: ReadonlySet<string>): TrainFlags {
+  const habits = Object.entries(HABITS[flags.preset] ?? {});
+  return { ...flags, ...Object.fromEntries(habits.filter(([name]) => !given.has(name))) };
+}
+
 /** Reads flags and, for --resume, the run's own settings; refuses to overwrite a run. */
-export async function planRun(flags: TrainFlags, given: ReadonlySet<string>): Promise<Plan> {
+export async function planRun(typed: TrainFlags, given: ReadonlySet<string>): Promise<Plan> {
+  const flags = withHabits(typed, given);
   const preset = PRESETS[flags.preset];
-  const names = Object.keys(preset) as (keyof TrainSettings)[];
+  const names = Object.keys(preset) as (keyof TrainSettings & keyof TrainFlags)[];
   const chosen = names.filter((name) => given.has(name)).map((name) => [name, flags[name]]);
   const folder = flags.out ?? freeFolder(`runs/${flags.preset}`, flags.resume);
   const reports = Object.fromEntries(REPORTS.map((name) => [name, flags[name]])) as Reports;
@@ -54,7 +66,8 @@ export async function planRun(flags: TrainFlags, given: ReadonlySet<string>): Pr
     }
     const settings: TrainSettings = { ...preset, ...Object.fromEntries(chosen) };
     if (!given.has("minLearningRate") && given.has("learningRate")) {
-      settings.minLearningRate = settings.learningRate / 10;
+      const share = preset.minLearningRate / preset.learningRate;
+      settings.minLearningRate = share * settings.learningRate;
     }
     const { preset: name, dataset, tokenizer, initFrom } = flags;
     if (initFrom) await takeShape(settings, initFrom, given);
