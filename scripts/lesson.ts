@@ -9,8 +9,11 @@ import { runScript, UserError } from "../lib/cli/run.ts";
 import type { LessonHeading, Level } from "../lib/cli/lesson/lesson.ts";
 import { tableLines } from "../lib/cli/lesson/page.ts";
 import { lesson as attention } from "./lessons/01_attention.ts";
+import { lesson as sequenceToSequence } from "./lessons/02_sequence_to_sequence.ts";
+import { lesson as queriesKeysValues } from "./lessons/03_queries_keys_values.ts";
+import { lesson as multiHead } from "./lessons/04_multi_head.ts";
 
-const LESSONS = [attention];
+const LESSONS = [attention, sequenceToSequence, queriesKeysValues, multiHead];
 const LEVELS: Level[] = ["beginner", "intermediate", "advanced"];
 
 const list = {

@@ -74,7 +74,7 @@ Deno.test("a lesson's text is wrapped, and its tables are aligned", () => {
   assert.ok(lines.every((line) => line.length <= 88));
   assert.deepEqual(lines.slice(-4), ["  weights = softmax(scores)", "end", "", "next"]);
   assert.deepEqual(tableLines([["a", 1, "x"], ["long", -0.5]]), [
-    "  a          1  x",
+    "  a      1.000  x",
     "  long  -0.500",
   ]);
 });

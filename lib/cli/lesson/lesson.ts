@@ -160,8 +160,11 @@ export class LessonPage {
         print("        not written yet: fill it in and run the lesson again");
         print("        (--answers shows an answer; the lesson goes on with that one)");
         break;
-      default:
-        print(`        ${outcome.kind}: ${outcome.message}${this.#place(outcome.error)}`);
+      case "wrong":
+        print(`        wrong: ${outcome.message}`);
+        break;
+      case "it threw":
+        print(`        it threw: ${outcome.message}${this.#place(outcome.error)}`);
     }
     return task.answer;
   }

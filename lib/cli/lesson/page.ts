@@ -51,28 +51,29 @@ function wrapped(words: readonly string[]): string[] {
 }
 
 /**
- * Rows in columns, two spaces apart and two from the edge: texts to the left, numbers to the right with three decimals unless whole.
+ * Rows in columns, two spaces apart and two from the edge: texts to the left, numbers to the right, with three decimals in a column where one
+ * is not whole.
  *
  * @example
  * ```ts
- * console.log(tableLines([["king", 1], ["pear", 0.25]])); // ["  king      1", "  pear  0.250"]
+ * console.log(tableLines([["king", 1], ["pear", 0.25]])); // ["  king  1.000", "  pear  0.250"]
  * ```
  */
 export function tableLines(rows: readonly (readonly (string | number)[])[]): string[] {
-  const texts = rows.map((row) => row.map((cell) => typeof cell === "number" ? shown(cell) : cell));
-  const columns = Math.max(...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, column) => {
-    return Math.max(...texts.map((row) => (row[column] ?? "").length));
-  });
-  const numeric = widths.map((_, column) => rows.some((row) => typeof row[column] === "number"));
-  return texts.map((row) => {
-    const cells = row.map((cell, column) => {
-      return numeric[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column]);
-    });
-    return `  ${cells.join("  ")}`.trimEnd();
+  const count = Math.max(...rows.map((row) => row.length));
+  const columns = Array.from({ length: count }, (_, at) => column(rows.map((row) => row[at])));
+  return rows.map((row, at) => {
+    return `  ${row.map((_, index) => columns[index][at]).join("  ")}`.trimEnd();
   });
 }
 
-function shown(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toFixed(3);
+/** The cells of one column, all of the same width. */
+function column(cells: readonly (string | number | undefined)[]): string[] {
+  const numbers = cells.filter((cell) => typeof cell === "number");
+  const decimals = numbers.every(Number.isInteger) ? 0 : 3;
+  const texts = cells.map((cell) => {
+    return typeof cell === "number" ? cell.toFixed(decimals) : cell ?? "";
+  });
+  const width = Math.max(...texts.map((text) => text.length));
+  return texts.map((text) => numbers.length > 0 ? text.padStart(width) : text.padEnd(width));
 }

@@ -22,7 +22,8 @@ export interface Task<Solution> {
 /** How a solution did in its test. */
 export type TaskOutcome =
   | { readonly kind: "right" | "not written yet" }
-  | { readonly kind: "it threw" | "wrong"; readonly message: string; readonly error: Error };
+  | { readonly kind: "wrong"; readonly message: string }
+  | { readonly kind: "it threw"; readonly message: string; readonly error: Error };
 
 /** What a stub throws that nobody has filled in. */
 export class NotWritten extends Error {
@@ -67,7 +68,7 @@ export async function checkTask<Solution>(
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     if (error instanceof NotWritten) return { kind: "not written yet" };
-    if (error instanceof WrongAnswer) return { kind: "wrong", message: error.message, error };
+    if (error instanceof WrongAnswer) return { kind: "wrong", message: error.message };
     return { kind: "it threw", message: `${error.name}: ${error.message}`, error };
   }
 }

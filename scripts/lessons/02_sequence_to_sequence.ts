@@ -1,0 +1,249 @@
+/**
+ * Lesson 2: attention between two sequences, with the dot product and with the additive score. Intermediate, two code tasks; about 25 minutes.
+ *
+ *     deno task lesson 2
+ *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/02_sequence_to_sequence.ts
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+
+import {
+  expectMatch,
+  Lesson,
+  notWritten,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
+import {
+  AdamW,
+  add,
+  AdditiveAttention,
+  concatenate,
+  dotProductAttention,
+  loadWordVectors,
+  log,
+  matmul,
+  mul,
+  normal,
+  Random,
+  reshape,
+  scope,
+  sum,
+  tanh,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
+
+/** What the additive score learns. */
+interface ScoreWeights {
+  /** W, [p,a]: brings the decoder's state to the width a. */
+  previous: Tensor;
+  /** U, [d,a]: brings a hidden state to the width a. */
+  hidden: Tensor;
+  /** v, [a,1]: turns the comparison into a number. */
+  vector: Tensor;
+}
+
+/** Code task 1: one step of a decoder, state [1,d], context [1,d], weight [2d,d] → the next state [1,d]. */
+function nextState(state: Tensor, context: Tensor, weight: Tensor): Tensor {
+  // The next state is tanh([state, context] · weight).
+  // concatenate([a, b], 1) puts two rows side by side; tanh and matmul do the rest.
+  return notWritten(state, context, weight, concatenate, matmul, tanh);
+}
+
+/** Code task 2: the additive score of each previous state [Tp,p] with each hidden state [Th,d], → [Tp,Th]. */
+function additiveScores(
+  hiddenStates: Tensor,
+  previousState: Tensor,
+  weights: ScoreWeights,
+): Tensor {
+  // score[i,j] = tanh(previousState[i] · W + hiddenStates[j] · U) · v
+  // 1. rows = previousState · W is [Tp,a], columns = hiddenStates · U is [Th,a].
+  // 2. Every row must meet every column: reshape(rows, [Tp,1,a]) and reshape(columns, [1,Th,a]), and add() repeats them as needed: [Tp,Th,a].
+  // 3. matmul(tanh(…), v) is [Tp,Th,1]; reshape it to [Tp,Th].
+  // The lengths are previousState.shape[0], hiddenStates.shape[0] and weights.vector.shape[0].
+  return notWritten(hiddenStates, previousState, weights, reshape, add);
+}
+
+export const lesson = new Lesson(
+  {
+    number: 2,
+    title: "Attention from one sequence to another",
+    level: "intermediate",
+    minutes: 25,
+    tasks: 2,
+    url: import.meta.url,
+  },
+  async (page) => {
+    const table = await loadWordVectors();
+
+    page.section("An encoder, a decoder, and a question between them");
+    page.say(`
+      To translate a sentence, the first neural translators read it word by word and kept one hidden state for each word (the encoder). Then they wrote
+      the translation word by word (the decoder). Attention was invented for what lies between: before each new word the decoder asks which of the
+      hidden states matter now. Each step has four parts:
+        1. score    compare the decoder's previous state with every hidden state
+        2. softmax  turn the scores into weights that sum to 1
+        3. context  mix the hidden states by those weights
+        4. next     make the decoder's next state from the previous one and the context
+    `);
+    const source = ["the", "king", "sold", "his", "house", "near", "the", "river"];
+    const hidden = table.lookup(source, { unit: true }).vectors;
+    const asked = ["prince", "building", "lake"];
+    const states = table.lookup(asked, { unit: true }).vectors;
+    // Unit vectors have small dot products; three times as long, the differences are easier to see.
+    const { weights, context } = dotProductAttention(mul(hidden, 3), mul(states, 3));
+    page.say(`
+      Here the "hidden states" are word vectors of a sentence, and the decoder's state is in turn a vector near to ${
+      asked.join(", ")
+    }. The score is
+      the dot product of lesson 1. Each state finds the word that it is about:
+    `);
+    const figure = attentionFigure(await weights.data(), {
+      queries: asked,
+      keys: source,
+      title: "Which word of the sentence the decoder attends to",
+    });
+    await page.save("dot-product", figure);
+
+    page.section("One step of the decoder");
+    const step = await page.task({
+      name: "nextState",
+      stub: nextState,
+      answer: nextStateAnswer,
+      test: async (nextState) => {
+        const weight = tensor([[1, 0], [0, 1], [0.5, 0], [0, -0.5]]);
+        const state = nextState(tensor([[0.2, 0.4]]), tensor([[0.6, 0.8]]), weight);
+        await expectMatch(state, [[0.4621, 0]]);
+      },
+    });
+    const random = new Random(2);
+    const width = table.width;
+    const weight = tensor(normal(0.1)([2 * width, width], random), { shape: [2 * width, width] });
+    const [state, mixed] = [rowOf(states, 0), rowOf(context, 0)];
+    const after = await step(await state, await mixed, weight).data();
+    page.say(`
+      The state for "${asked[0]}" and its context give the next state, which begins ${
+      [...after.slice(0, 5)].map((x) => x.toFixed(2)).join(", ")
+    }, …
+      In a trained translator the weights of this step are learned, and the next state asks the next question.
+    `);
+
+    page.section("A score that learns how to compare");
+    page.say(`
+      The dot product finds what is alike. But a decoder that writes German needs to know that "Hund" belongs to "dog", and their vectors need not be
+      alike at all. The additive score (Bahdanau and others, 2014, the first attention of all) asks a small network instead:
+        score = tanh(previousState · W + hiddenState · U) · v
+    `);
+    const scores = await page.task({
+      name: "additiveScores",
+      stub: additiveScores,
+      answer: additiveAnswer,
+      test: async (additiveScores) => {
+        const weights = {
+          previous: tensor([[1, 0], [0, 1], [1, 1]]),
+          hidden: tensor([[2, 0], [0, -1]]),
+          vector: tensor([[1], [3]]),
+        };
+        const hidden = tensor([[0, 0], [0.5, 0.5], [-1, 1]]);
+        const found = additiveScores(hidden, tensor([[0.1, 0.2, 0], [0, 0, 0.3]]), weights);
+        await expectMatch(found, [[0.6918, -0.0734, -2.9483], [1.1653, 0.2696, -2.7485]]);
+      },
+    });
+
+    const english = ["dog", "house", "water", "king", "moon", "fire", "tree", "snow"];
+    const german: Record<string, string> = {
+      dog: "Hund",
+      house: "Haus",
+      water: "Wasser",
+      king: "König",
+      moon: "Mond",
+      fire: "Feuer",
+      tree: "Baum",
+      snow: "Schnee",
+    };
+    const keys = table.lookup(english, { unit: true }).vectors;
+    const count = english.length;
+    // German words start with vectors of no meaning: chance alone.
+    const queries = tensor(normal(0.5)([count, 16], random), { shape: [count, 16] });
+    const layer = new AdditiveAttention(width, {
+      previousWidth: 16,
+      attentionWidth: 32,
+      initialiser: normal(0.3),
+      random,
+    });
+    const title = "Additive attention of German words to English ones";
+    const labels = { queries: english.map((word) => german[word]), keys: english };
+    const before = await layer.forward(keys, queries).weights.data();
+    await page.save(
+      "additive-untrained",
+      attentionFigure(before, { ...labels, title: `${title}, untrained` }),
+    );
+
+    // −ln of the weight on the right word, averaged: what training makes small.
+    const right = tensor(identity(count), { shape: [count, count] });
+    const optimiser = new AdamW(layer.parameters());
+    const losses: number[] = [];
+    for (let i = 0; i < 120; i++) {
+      const { value, gradients } = valueAndGrad(() => {
+        const { weights } = layer.forward(keys, queries);
+        return mul(sum(mul(log(weights), right)), -1 / count);
+      }, layer.parameters());
+      losses.push(await value.item());
+      optimiser.prepare(0.02);
+      scope(() => void optimiser.update(gradients));
+    }
+    page.say(`
+      The German words start with random vectors. ${losses.length} steps of training, each of which makes the weight on the right word a little larger,
+      take the loss from ${losses[0].toFixed(3)} (a guess among ${count} words: ln ${count} = ${
+      Math.log(count).toFixed(3)
+    }) to ${losses.at(-1)!.toFixed(3)}:
+    `);
+    const trained = layer.forward(keys, queries).weights;
+    await page.save(
+      "additive-trained",
+      attentionFigure(await trained.data(), { ...labels, title: `${title}, trained` }),
+    );
+    const { previous, hidden: hiddenLayer, vector } = layer;
+    const own = { previous: previous.weight, hidden: hiddenLayer.weight, vector };
+    const [first] = await scores(keys, queries, own).data();
+    page.say(`
+      The function of task 2 gives the trained layer's scores: ${german[english[0]]} with ${
+      english[0]
+    } has ${first.toFixed(2)}.
+      The dot product has nothing to learn and is one fast matrix product; the additive score costs a tanh for each pair. The transformer takes the
+      dot product and gives the learning to projections before it: queries, keys and values, in lesson 3.
+    `);
+  },
+);
+
+/** Row number `row` of a matrix, as a matrix of one row. */
+async function rowOf(x: Tensor, row: number): Promise<Tensor> {
+  const width = x.shape[1];
+  const values = await x.data();
+  return tensor(values.slice(row * width, (row + 1) * width), { shape: [1, width] });
+}
+
+function identity(size: number): Float32Array {
+  return Float32Array.from({ length: size * size }, (_, i) => i % (size + 1) === 0 ? 1 : 0);
+}
+
+// The answers. Try first.
+
+function nextStateAnswer(state: Tensor, context: Tensor, weight: Tensor): Tensor {
+  return tanh(matmul(concatenate([state, context], 1), weight));
+}
+
+function additiveAnswer(
+  hiddenStates: Tensor,
+  previousState: Tensor,
+  weights: ScoreWeights,
+): Tensor {
+  const [tp, th, a] = [previousState.shape[0], hiddenStates.shape[0], weights.vector.shape[0]];
+  const rows = reshape(matmul(previousState, weights.previous), [tp, 1, a]);
+  const columns = reshape(matmul(hiddenStates, weights.hidden), [1, th, a]);
+  return reshape(matmul(tanh(add(rows, columns)), weights.vector), [tp, th]);
+}
+
+if (import.meta.main) await lesson.run(Deno.args);

@@ -1,0 +1,223 @@
+/**
+ * Lesson 3: self-attention with queries, keys and values, scaled scores and masks. Intermediate, two code tasks; about 30 minutes.
+ *
+ *     deno task lesson 3
+ *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/03_queries_keys_values.ts
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+
+import {
+  expectMatch,
+  Lesson,
+  notWritten,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+import {
+  attentionFigure,
+  maskFigure,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
+import {
+  causalMask,
+  Linear,
+  loadWordVectors,
+  matmul,
+  mul,
+  normal,
+  paddingMask,
+  Random,
+  randomNormal,
+  type ScaledDotProduct,
+  scaledDotProductAttention,
+  softmax,
+  type Tensor,
+  tensor,
+  where,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
+
+/** Code task 1: the mask of a sequence of `time` tokens as rows of 0 and 1: 1 where the token of the row may see the token of the column. */
+function causal(time: number): number[][] {
+  // A token sees itself and those before it, never those after: row 0 is [1, 0, 0, …], the last row all 1.
+  // Array.from({ length: time }, (_, i) => …) makes an array of `time` elements.
+  return notWritten(time);
+}
+
+/** Code task 2: q [...,Tq,d], k [...,Tk,d], v [...,Tk,dv] and a mask of 0 and 1, [Tq,Tk] → output [...,Tq,dv] and weights [...,Tq,Tk]. */
+function maskedAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): ScaledDotProduct {
+  // 1. scores = q · kᵀ / √d: matmul(q, k, { transposeB: true }), then mul(…, 1 / Math.sqrt(d)); d is q.shape.at(-1)!.
+  // 2. A hidden key must get the weight 0, so its score becomes very small before the softmax:
+  //    where(mask, a, b) takes a where the mask is 1 and b where it is 0; b may be a number such as -1e30.
+  // 3. weights = softmax(…), output = weights · v.
+  return notWritten(q, k, v, mask, where, softmax);
+}
+
+export const lesson = new Lesson(
+  {
+    number: 3,
+    title: "Queries, keys, values and masks",
+    level: "intermediate",
+    minutes: 30,
+    tasks: 2,
+    url: import.meta.url,
+  },
+  async (page) => {
+    const table = await loadWordVectors();
+
+    page.section("A sentence attends to itself");
+    const given = table.embedSentence("I drink coke, but eat steak");
+    page.say(`
+      So far one sequence looked at another. In self-attention each word of a sentence looks at the words of the same sentence. First the sentence
+      becomes a tensor: embedSentence takes the punctuation away and looks the words up. Of "I drink coke, but eat steak" the small table of
+      this lesson knows only ${given.words.join(" and ")}; ${given.warning}.
+    `);
+    const sentence = table.embedSentence(
+      "People eat fish at night, but drive cars in the morning!",
+    );
+    const [, time, width] = sentence.vectors.shape;
+    page.say(`
+      It knows every word of "People eat fish at night, but drive cars in the morning!": ${sentence.vectors} is one sentence of ${time} words with ${width} numbers each.
+    `);
+
+    page.section("Three roles for each word");
+    page.say(`
+      A word has three jobs. As a query it asks ("which words tell me what I mean here?"), as a key it answers to such questions, and as a value it
+      hands over what it knows. One vector for all three would be a poor compromise, so each job has its own learned matrix:
+        q = x · Wq      k = x · Wk      v = x · Wv
+      A library is a good picture: you ask by a query, the catalogue answers by keys, and what you take home is the book, the value.
+    `);
+    const random = new Random(7);
+    const project = () => new Linear(width, 32, { bias: false, initialiser: normal(0.1), random });
+    const [q, k, v] = [project(), project(), project()].map((layer) =>
+      layer.forward(sentence.vectors)
+    );
+    page.table([["query", `${q}`], ["key", `${k}`], ["value", `${v}`]]);
+
+    page.section("Why the scores are divided by √d");
+    page.say(`
+      A dot product of two random vectors of d numbers is a sum of d random terms: it has the standard deviation √d. With large scores the softmax gives
+      all to one key, and its derivative is nearly 0, so that nothing can be learned. Dividing by √d keeps the scores the same size for any d.
+      The greatest of 64 weights, on average, for random queries and keys:
+    `);
+    const rows: (string | number)[][] = [[
+      "d",
+      "of scores: deviation",
+      "greatest weight",
+      "divided: deviation",
+      "greatest weight",
+    ]];
+    for (const d of [4, 64, 1024]) {
+      rows.push([String(d), ...await spread(d, 1), ...await spread(d, 1 / Math.sqrt(d))]);
+    }
+    page.table(rows);
+    const { weights } = scaledDotProductAttention(q, k, v);
+    await page.save(
+      "sentence",
+      attentionFigure(await weights.data(), {
+        queries: sentence.words,
+        title: "Self-attention with projections that nothing has trained",
+      }),
+    );
+    page.say(`
+      Nothing has been trained, so the picture has no meaning yet: each word hears every other. Training moves the three matrices.
+    `);
+
+    page.section("Masks");
+    page.say(`
+      A language model predicts the next word. While it trains it sees the whole sentence, so the words that come later must be hidden, or it would
+      copy them instead of learning to predict. A causal mask says which key each query may see.
+    `);
+    const makeMask = await page.task({
+      name: "causal",
+      stub: causal,
+      answer: causalAnswer,
+      test: async (causal) => {
+        await expectMatch(causal(1), [[1]]);
+        await expectMatch(causal(4), [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]]);
+      },
+    });
+    await page.save(
+      "mask",
+      maskFigure(makeMask(time), { queries: sentence.words, title: "The causal mask" }),
+    );
+    const attend = await page.task({
+      name: "maskedAttention",
+      stub: maskedAttention,
+      answer: maskedAnswer,
+      test: async (attend) => {
+        const x = tensor([[[0.6122652, 1.1225884, 1.1373317], [
+          -0.8127326,
+          -0.8904051,
+          0.1262315,
+        ]]]);
+        await expectMatch(attend(x, x, x, tensor([[1, 1], [1, 1]])), {
+          output: [[[0.5013704, 0.965935, 1.0586468], [-0.5792347, -0.5605592, 0.2919087]]],
+          weights: [[[0.9221789, 0.0778211], [0.1638584, 0.8361416]]],
+        });
+        await expectMatch(attend(x, x, x, tensor([[1, 0], [1, 1]])), {
+          output: [[[0.6122652, 1.1225883, 1.1373317], [-0.5792347, -0.5605592, 0.2919087]]],
+          weights: [[[1, 0], [0.1638584, 0.8361416]]],
+        });
+      },
+    });
+    const masked = attend(q, k, v, tensor(makeMask(time)));
+    await page.save(
+      "masked",
+      attentionFigure(await masked.weights.data(), {
+        queries: sentence.words,
+        title: "The same with the causal mask",
+      }),
+    );
+
+    page.section("Sentences of different lengths");
+    page.say(`
+      In a batch all sentences have the same length: shorter ones are filled up with padding, and padding must be hidden as well. Masks of 0 and 1
+      multiply: a key is seen where every mask says so. Here two sentences of 2 and 4 words, with the weights of the first:
+    `);
+    const x = randomNormal([2, 4, 8], tensor(Int32Array.of(1, 0)));
+    const both = mul(causalMask(4), paddingMask([2, 4], 4));
+    const padded = scaledDotProductAttention(x, x, x, { mask: both });
+    const values = await padded.weights.data();
+    page.table(
+      [0, 1, 2, 3].map((row) => [`word ${row + 1}`, ...values.slice(4 * row, 4 * row + 4)]),
+    );
+    const nothing = scaledDotProductAttention(x, x, x, { mask: paddingMask([0, 4], 4) });
+    const output = await nothing.output.data();
+    page.say(`
+      What of a sentence that is nothing but padding? A softmax over no keys at all would be 0/0. Folio gives zeros, so that no NaN spreads through the
+      batch: the greatest magnitude in its output is ${
+      Math.max(...output.slice(0, 32).map(Math.abs))
+    }.
+    `);
+  },
+);
+
+/** The standard deviation of scaled scores of random vectors, and the greatest of 64 weights on average. */
+async function spread(d: number, scale: number): Promise<[number, number]> {
+  const draw = (stream: number) => randomNormal([64, d], tensor(Int32Array.of(3, 0)), stream);
+  const scores = mul(matmul(draw(0), draw(1), { transposeB: true }), scale);
+  const values = Array.from(await scores.data());
+  const weights = await softmax(scores).data();
+  const square = values.reduce((sum, value) => sum + value * value, 0) / values.length;
+  let greatest = 0;
+  for (let row = 0; row < 64; row++) {
+    greatest += Math.max(...weights.slice(64 * row, 64 * row + 64));
+  }
+  return [Math.sqrt(square), greatest / 64];
+}
+
+// The answers. Try first.
+
+function causalAnswer(time: number): number[][] {
+  return Array.from(
+    { length: time },
+    (_, i) => Array.from({ length: time }, (_, j) => j <= i ? 1 : 0),
+  );
+}
+
+function maskedAnswer(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): ScaledDotProduct {
+  const scores = mul(matmul(q, k, { transposeB: true }), 1 / Math.sqrt(q.shape.at(-1)!));
+  const weights = softmax(where(mask, scores, -1e30));
+  return { output: matmul(weights, v), weights };
+}
+
+if (import.meta.main) await lesson.run(Deno.args);
