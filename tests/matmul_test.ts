@@ -4,19 +4,13 @@
  * @module
  */
 import assert from "node:assert/strict";
-import {
-  activations,
-  assertProduct,
-  floats,
-  type Form,
-  FORMS,
-  reference,
-} from "./matmul_reference.ts";
+import { assertProduct, floats, FORMS, reference } from "./matmul_reference.ts";
 import { ALL_DEVICES, forEachDevice, sharedDevice } from "./devices.ts";
+import { checkEpilogue } from "./matmul_epilogue_check.ts";
 import type { Device } from "../lib/device/device.ts";
 import { useDevice } from "../lib/device/open_device.ts";
 import { matmul } from "../lib/tensor/matmul.ts";
-import { type Activation, product, type ProductOptions } from "../lib/tensor/product.ts";
+import { product } from "../lib/tensor/product.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 
 const forEachProduct = (name: string, body: (device: Device) => Promise<void> | void) =>
@@ -84,57 +78,6 @@ for (const form of FORMS) {
         await checkEpilogue(form, m, n, k, activation);
       }
     }
-  });
-}
-
-async function checkEpilogue(form: Form, m: number, n: number, k: number, activation: Activation) {
-  const a = floats(m * k, 5), b = floats(k * n, 6), bias = floats(n, 7);
-  const residual = floats(m * n, 8), pre = floats(m * n, 9).map((x) => 3 * x);
-  const plain = reference(a, b, m, n, k, form);
-  const run = async (options: ProductOptions) => {
-    const c = product(tensor(a), tensor(b), { m, n, k }, [m, n], { ...form, ...options });
-    return await c.data();
-  };
-  const { value, derivative } = activations[activation];
-  const what = `${form.name} ${m},${n},${k} ${activation}`;
-  const saved = tensor(new Float32Array(m * n));
-  const all = await run({ bias: tensor(bias), residual: tensor(residual), activation, saved });
-  const before = plain.map((v, i) => v + bias[i % n]);
-  assertProduct(await saved.data(), before, k, `${what}, saved`);
-  assertProduct(all, before.map((v, i) => value(v) + residual[i]), k, `${what}, all`);
-  assertProduct(await run({ activation }), plain.map(value), k, what);
-  const sloped = await run({ derivative: { of: activation, at: tensor(pre) } });
-  assertProduct(sloped, plain.map((v, i) => v * derivative(pre[i])), k, `${what}, derivative`);
-  const added = await run({ residual: tensor(residual) });
-  assertProduct(added, plain.map((v, i) => v + residual[i]), k, `${what}, residual`);
-}
-
-/** Runs `body` as if the adapter were a GPU, whose kernels a software adapter does not choose by itself. */
-async function asHardware(device: Device, body: () => Promise<void>) {
-  const adapter = device as { isSoftware?: boolean };
-  const before = adapter.isSoftware;
-  adapter.isSoftware = false;
-  try {
-    await body();
-  } finally {
-    adapter.isSoftware = before;
-  }
-}
-
-for (const form of FORMS) {
-  forEachDevice(`matmul: ${form.name} with the kernels for hardware`, async (device) => {
-    if (device.kind === "cpu") return;
-    await asHardware(device, async () => {
-      for (
-        const [m, n, k] of [[64, 64, 16], [65, 63, 33], [5, 130, 17], [3, 70, 300], [1, 33, 7]]
-      ) {
-        await checkEpilogue(form, m, n, k, "gelu");
-      }
-      const [m, n, k] = [70, 40, 1024]; // cut into parts of k where both operands lie k by k
-      const a = floats(m * k, 1), b = floats(k * n, 2);
-      const c = product(tensor(a), tensor(b), { m, n, k }, [m, n], form);
-      assertProduct(await c.data(), reference(a, b, m, n, k, form), k, form.name);
-    });
   });
 }
 

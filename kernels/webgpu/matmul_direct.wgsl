@@ -1,11 +1,6 @@
 // The same product as matmul.wgsl without workgroup memory, which adapters made of software only copy around in.
 // A workgroup of 64 threads computes 64 by 64 of one C[b], a thread 8 by 8 of it: 8 rows, and every eighth column.
-// Sums are in f32, in the order of k.
-override TRANSPOSE_A: u32;
-override TRANSPOSE_B: u32;
-
-struct Scalars { m: u32, n: u32, k: u32, batch: u32, strideA: u32, strideB: u32, rows: u32, columns: u32, depth: u32 }
-@group(0) @binding(7) var<uniform> s: Scalars;
+// Sums are in f32, in the order of k. After matmul_tile.wgsl.
 
 fn finish_four(values: vec4<f32>, row: u32, at: u32, columns: vec4<u32>) {
   if (row >= s.m) { return; }

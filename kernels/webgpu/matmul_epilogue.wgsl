@@ -1,7 +1,8 @@
-// The buffers of a product, and what becomes of it before it is stored; put in front of each of the matmul kernels, after activations.wgsl.
+// The buffers of a product, and what becomes of it before it is stored; put in front of each of the matmul kernels, after activations.wgsl
+// and the alias `Operand`: f32, or vec4<f32> where a kernel reads four numbers at a time.
 // v = product + bias; saved = v; c = activation(v) * activation_backward'(pre) + residual, each part where its constant asks for it.
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<Operand>;
+@group(0) @binding(1) var<storage, read> b: array<Operand>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
 @group(0) @binding(4) var<storage, read> pre: array<f32>;

@@ -1,16 +1,13 @@
 // C = epilogue(A·op(B)) for up to four rows of A. A: [ROWS,k]; B: [k,n], or [n,k] with TRANSPOSE_B; C: [ROWS,n].
 // A workgroup computes 256 / SLICES columns; SLICES threads share a column, each with its part of k, so that neighbouring threads read
 // neighbouring numbers of B: SLICES is small where they stand along n, large where they stand along k.
-// Sums are in f32, first by slices, then over them.
+// Sums are in f32, first by slices, then over them: by workgroup memory or in subgroups, as the file in front says.
 override TRANSPOSE_B: u32;
 override ROWS: u32;
 override SLICES: u32;
 
 struct Scalars { n: u32, k: u32, share: u32 }
 @group(0) @binding(7) var<uniform> s: Scalars;
-
-// A sum for each of four rows, by thread.
-var<workgroup> sums: array<vec4<f32>, 256>;
 
 fn load_a(k: u32) -> vec4<f32> {
   var x = vec4(a[k], 0.0, 0.0, 0.0);
@@ -34,17 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       sum = fma(load_a(k), vec4(b[first + k * step]), sum);
     }
   }
-  if (SLICES > 1u) {
-    sums[lane] = sum;
-    let next = select(across, 1u, TRANSPOSE_B == 1u);
-    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (slice < half) {
-        sum += sums[lane + half * next];
-        sums[lane] = sum;
-      }
-    }
-  }
+  sum = sum_of_slices(sum, lane, slice);
   if (slice > 0u || column >= s.n) { return; }
   finish(sum.x, column, column);
   if (ROWS > 1u) { finish(sum.y, column, s.n + column); }

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Constants, Kernel, Scalars } from "./kernel.ts";
+import type { MatmulChoice } from "./matmul_choice.ts";
 import type { Recorder } from "./recorder.ts";
 
 /** A piece of device memory. Only the device that made it looks inside. */
@@ -51,6 +52,10 @@ export interface Device {
   readonly kind: "cpu" | "webgpu";
   /** Whether this is a GPU adapter made of software, such as llvmpipe. */
   readonly isSoftware?: boolean;
+  /** On WebGPU, which kernels matrix products take. */
+  readonly matmul?: MatmulChoice;
+  /** The least number of threads in a subgroup; undefined where kernels cannot use them. */
+  readonly subgroupSize?: number;
   /** The system BLAS that computes products, where the user asked for one. */
   readonly blas?: { readonly name: string };
   /** One line for the user: what this is and why it was chosen. */

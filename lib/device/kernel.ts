@@ -22,6 +22,8 @@ export type ScalarType = "u32" | "i32" | "f32";
 export interface WebGpuKernel {
   /** WGSL with an entry point `main`; see the module comment for the bindings. */
   readonly code: string;
+  /** What the adapter must have besides the usual: `shader-f16`, `subgroups`. Default none. */
+  readonly features?: readonly GPUFeatureName[];
   /** Workgroups to launch, one to three dimensions; a first dimension over 65,535 is folded into the second. */
   workgroups(scalars: Scalars, constants: Constants): readonly number[];
 }

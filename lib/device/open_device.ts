@@ -6,7 +6,8 @@
 import { UserError } from "../errors.ts";
 import { CpuDevice } from "./cpu/cpu_device.ts";
 import type { Device } from "./device.ts";
-import { isSoftware, WebGpuDevice } from "./webgpu/webgpu_device.ts";
+import { adapterClass } from "./webgpu/adapter_class.ts";
+import { WebGpuDevice } from "./webgpu/webgpu_device.ts";
 
 /** Which device to open. */
 export interface DeviceOptions {
@@ -61,7 +62,7 @@ async function choose({ device = "auto", ...cpu }: DeviceOptions): Promise<Devic
     );
   }
   if (!adapter) return new CpuDevice({ ...cpu, reason: "no WebGPU adapter was found" });
-  if (isSoftware(adapter)) {
+  if (adapterClass(adapter.info) === "software") {
     const reason = `the only WebGPU adapter, ${adapter.info.description}, is software`;
     return new CpuDevice({ ...cpu, reason });
   }

@@ -1,85 +1,48 @@
 /**
- * The launch behind every matrix product: its kernels, and their epilogue's options.
+ * The launch behind every matrix product: which kernel it takes, and its epilogue's options.
  *
  * Shapes are checked, and derivatives put together, in matmul.ts and feed_forward.ts.
  *
  * @module
  */
-import { matmul as cpu } from "../../kernels/cpu/matmul.ts";
-import { cutBlas, matmulBlas as blasCpu } from "../../kernels/cpu/matmul_blas.ts";
+import { cutBlas } from "../../kernels/cpu/matmul_blas.ts";
 import { cutMatmul } from "../../kernels/cpu/matmul_cut.ts";
-import { matmulRows as cpuRows, shareOfRows } from "../../kernels/cpu/matmul_rows.ts";
-import { matmulRowsSum } from "../../kernels/cpu/matmul_rows_sum.ts";
-import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
-import code from "../../kernels/webgpu/matmul.wgsl" with { type: "text" };
-import directCode from "../../kernels/webgpu/matmul_direct.wgsl" with { type: "text" };
-import epilogueCode from "../../kernels/webgpu/matmul_epilogue.wgsl" with { type: "text" };
-import rowsCode from "../../kernels/webgpu/matmul_rows.wgsl" with { type: "text" };
+import { shareOfRows } from "../../kernels/cpu/matmul_rows.ts";
 import type { Device } from "../device/device.ts";
 import type { Constants, Kernel } from "../device/kernel.ts";
+import { isLargeResult } from "../device/matmul_choice.ts";
 import type { Shape } from "../shape.ts";
 import { type Buffers, launch } from "./launch.ts";
+import { BLAS, ROWS, ROWS_SUM, TILES } from "./matmul_kernels.ts";
 import { sum } from "./reduce.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
-const BUFFERS = { reads: ["a", "b", "bias", "residual", "pre"], writes: ["c", "saved"] };
-
-const words = (...names: string[]) =>
-  Object.fromEntries(names.map((name) => [name, "u32" as const]));
-
-const TILED: Kernel = {
-  name: "matmul",
-  ...BUFFERS,
-  scalars: words("m", "n", "k", "batch", "strideA", "strideB", "rows", "columns", "depth"),
-  webgpu: {
-    code: activations + epilogueCode + code,
-    workgroups: ({ m, n, batch }) => [Math.ceil(n / 64), Math.ceil(m / 64), batch],
-  },
-  cpu,
-};
-
-/** For a CPU with a system BLAS. */
-const BLAS: Kernel = { ...TILED, name: "matmul_blas", webgpu: undefined, cpu: blasCpu };
-
-/** For adapters made of software. */
-const DIRECT: Kernel = {
-  ...TILED,
-  name: "matmul_direct",
-  webgpu: {
-    code: activations + epilogueCode + directCode,
-    workgroups: ({ m, n, batch }) => [Math.ceil(n / 64), Math.ceil(m / 64), batch],
-  },
-};
-
-const ROWS: Kernel = {
-  name: "matmul_rows",
-  ...BUFFERS,
-  scalars: words("n", "k", "share"),
-  webgpu: {
-    code: activations + epilogueCode + rowsCode,
-    workgroups: ({ n }, { SLICES }) => [Math.ceil(n * SLICES / 256)],
-  },
-  cpu: cpuRows,
-};
-
-/** Ends a product of few rows that was cut along k. */
-const ROWS_SUM: Kernel = {
-  name: "matmul_rows_sum",
-  reads: ["partial", "bias", "residual", "pre"],
-  writes: ["c", "saved"],
-  scalars: words("n", "parts"),
-  cpu: matmulRowsSum,
-};
-
-/** Up to this many rows of A the kernel `ROWS` is the fastest, which reads B once. */
+/** Up to this many rows of A the kernels `ROWS` are the fastest, which read B once. */
 function fewRows(device: Device, transposeB: boolean): number {
   return device.kind === "webgpu" || transposeB ? 4 : 2;
 }
 
-/** Threads that share a column in the kernel `ROWS`. */
-function slices(device: Device, transposeB: boolean): number {
-  if (device.kind === "cpu" || device.isSoftware) return 1;
-  return transposeB ? 32 : 8;
+/** The kernel for few rows, and how many threads share a column in it. */
+function rowsKernel(device: Device, transposeB: boolean): { kernel: Kernel; SLICES: number } {
+  const { workgroup, subgroup } = ROWS;
+  if (device.kind === "cpu" || device.isSoftware) return { kernel: workgroup, SLICES: 1 };
+  if (!transposeB) return { kernel: workgroup, SLICES: 8 };
+  return device.matmul?.rows === "subgroup" && device.subgroupSize
+    ? { kernel: subgroup, SLICES: Math.min(32, device.subgroupSize) }
+    : { kernel: workgroup, SLICES: 32 };
+}
+
+/** The kernel for more rows. */
+function tilesKernel(device: Device, sizes: Sizes, options: ProductOptions): Kernel {
+  const { matmul } = device;
+  if (!matmul) return device.blas ? BLAS : TILES.tiled;
+  const chosen = isLargeResult(sizes, options.batch) ? matmul.large : matmul.small;
+  return TILES[chosen === "registers" && !liesByFours(sizes, options) ? "tiled" : chosen];
+}
+
+/** Whether four neighbours can be read at a time: k, and both inner axes, are multiples of 4. */
+function liesByFours({ m, n, k }: Sizes, { transposeA, transposeB }: ProductOptions): boolean {
+  return k % 4 === 0 && (!transposeA || m % 4 === 0) && (transposeB || n % 4 === 0);
 }
 
 /** Workgroups that keep a GPU busy, and the least k that is worth one. */
@@ -188,8 +151,8 @@ export function product(
     productOfRows(buffers, sizes, transposeB, constants);
   } else {
     const cut = device.blas ? cutBlas(sizes) : cutMatmul({ ...sizes, batch }, transposeA);
-    const kernel = device.blas ? BLAS : device.isSoftware ? DIRECT : TILED;
     const scalars = { ...sizes, batch, strideA, strideB, ...cut };
+    const kernel = tilesKernel(device, sizes, options);
     launch(kernel, buffers, scalars, { ...constants, TRANSPOSE_A: transposeA ? 1 : 0 });
   }
   return c;
@@ -206,15 +169,16 @@ function productOfRows(
   const { device } = a;
   const share = transposeB ? shareOfRows(n, k) : shareOfRows(k, n);
   const fixed = { ...constants, ROWS: m };
-  const slicing = { ...fixed, SLICES: slices(device, transposeB) };
+  const { kernel, SLICES } = rowsKernel(device, transposeB);
+  const slicing = { ...fixed, SLICES };
   const parts = Math.ceil(k / share);
   if (transposeB || parts === 1 || device.kind === "webgpu") {
-    launch(ROWS, buffers, { n, k, share }, slicing);
+    launch(kernel, buffers, { n, k, share }, slicing);
     return;
   }
   const partial = empty([parts, m, n], "f32", device);
   const plain = Object.fromEntries(Object.keys(constants).map((name) => [name, 0]));
-  launch(ROWS, { a, b, c: partial }, { n, k, share }, { ...slicing, ...plain, PARTIAL: 1 });
+  launch(kernel, { a, b, c: partial }, { n, k, share }, { ...slicing, ...plain, PARTIAL: 1 });
   launch(ROWS_SUM, { ...ends, partial, c }, { n, parts }, fixed);
 }
 

@@ -21,7 +21,7 @@ export class Pipelines {
   readonly #made = new Map<string, Pipeline>();
   readonly #modules = new Map<string, GPUShaderModule>();
 
-  constructor(readonly gpu: GPUDevice) {}
+  constructor(readonly gpu: GPUDevice, readonly enablesSubgroups: boolean) {}
 
   /** The pipeline of this build of the kernel. TypeError when the kernel has no WGSL. */
   get(kernel: Kernel, constants: Constants): Pipeline {
@@ -49,14 +49,30 @@ export class Pipelines {
     if (!kernel.webgpu) {
       throw new TypeError(`${kernel.name}: it has no WebGPU kernel; run it with the device 'cpu'`);
     }
-    let module = this.#modules.get(kernel.webgpu.code);
+    const code = this.#directives(kernel.webgpu.features) + kernel.webgpu.code;
+    let module = this.#modules.get(code);
     if (!module) {
-      const { code } = kernel.webgpu;
       module = this.gpu.createShaderModule({ label: `${kernel.name}.wgsl`, code });
       this.#modules.set(code, module);
     }
     return module;
   }
+
+  #directives(features: readonly GPUFeatureName[] = []): string {
+    const names = features.map((feature) => feature === "shader-f16" ? "f16" : feature);
+    return names.filter((name) => name !== "subgroups" || this.enablesSubgroups)
+      .map((name) => `enable ${name};\n`).join("");
+  }
+}
+
+/**
+ * Whether `enable subgroups;` may stand in WGSL: Tint requires it where subgroups are used, naga has them without and takes it for an error.
+ */
+export async function acceptsEnableSubgroups(gpu: GPUDevice): Promise<boolean> {
+  if (!gpu.features.has("subgroups" as GPUFeatureName)) return false;
+  gpu.pushErrorScope("validation");
+  gpu.createShaderModule({ code: "enable subgroups;" });
+  return await gpu.popErrorScope() === null;
 }
 
 function layoutEntries(kernel: Kernel, writable: boolean[]): GPUBindGroupLayoutEntry[] {

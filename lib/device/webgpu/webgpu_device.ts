@@ -10,8 +10,10 @@
 import { UserError } from "../../errors.ts";
 import type { Allocation, Device, Launch, LoadedProgram, Range } from "../device.ts";
 import { encodeScalars } from "../kernel.ts";
+import type { MatmulChoice } from "../matmul_choice.ts";
 import type { Recorder } from "../recorder.ts";
-import { Pipelines } from "./pipelines.ts";
+import { adapterClass, MATMUL_CHOICES } from "./adapter_class.ts";
+import { acceptsEnableSubgroups, Pipelines } from "./pipelines.ts";
 
 interface Memory extends Allocation {
   readonly buffer: GPUBuffer;
@@ -28,16 +30,12 @@ const EAGER_SLOTS = 1024;
 /** Kernels bind at most this many storage buffers; every WebGPU adapter has at least 8. */
 const STORAGE_BUFFERS = 10;
 
-/** Whether an adapter is a program on the CPU, such as llvmpipe. */
-export function isSoftware(adapter: GPUAdapter): boolean {
-  const { isFallbackAdapter, description } = adapter.info;
-  return isFallbackAdapter || /llvmpipe|swiftshader|lavapipe|basic render/i.test(description);
-}
-
 /** Runs kernels as WGSL on a GPU adapter. */
 export class WebGpuDevice implements Device {
   readonly kind = "webgpu";
   readonly isSoftware: boolean;
+  readonly matmul: MatmulChoice;
+  readonly subgroupSize: number | undefined;
   recorder: Recorder | undefined;
   readonly #pipelines: Pipelines;
   readonly #uniforms: GPUBuffer;
@@ -53,9 +51,14 @@ export class WebGpuDevice implements Device {
     readonly gpu: GPUDevice,
     readonly adapter: GPUAdapter,
     readonly description: string,
+    enablesSubgroups: boolean,
   ) {
-    this.isSoftware = isSoftware(adapter);
-    this.#pipelines = new Pipelines(gpu);
+    const adapterKind = adapterClass(adapter.info);
+    this.isSoftware = adapterKind === "software";
+    this.matmul = MATMUL_CHOICES[adapterKind];
+    const hasSubgroups = gpu.features.has("subgroups" as GPUFeatureName);
+    this.subgroupSize = hasSubgroups ? adapter.info.subgroupMinSize : undefined;
+    this.#pipelines = new Pipelines(gpu, enablesSubgroups);
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     this.#uniforms = gpu.createBuffer({ size: UNIFORM_SLOT * EAGER_SLOTS, usage });
     const dummy = () => gpu.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE });
@@ -86,7 +89,8 @@ export class WebGpuDevice implements Device {
     });
     const { description, vendor, architecture } = adapter.info;
     const name = description || [vendor, architecture].filter(Boolean).join(" ") || "an adapter";
-    return new WebGpuDevice(gpu, adapter, `webgpu (${name})${reason ? `: ${reason}` : ""}`);
+    const line = `webgpu (${name})${reason ? `: ${reason}` : ""}`;
+    return new WebGpuDevice(gpu, adapter, line, await acceptsEnableSubgroups(gpu));
   }
 
   allocate(bytes: number): Memory {

@@ -1,0 +1,20 @@
+// The sum over the slices of a column for matmul_rows.wgsl, by workgroup memory: the thread of slice 0 gets it.
+
+// A sum for each of four rows, by thread.
+var<workgroup> sums: array<vec4<f32>, 256>;
+
+fn sum_of_slices(own: vec4<f32>, lane: u32, slice: u32) -> vec4<f32> {
+  var sum = own;
+  if (SLICES > 1u) {
+    sums[lane] = sum;
+    let next = select(256u / SLICES, 1u, TRANSPOSE_B == 1u);
+    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
+      workgroupBarrier();
+      if (slice < half) {
+        sum += sums[lane + half * next];
+        sums[lane] = sum;
+      }
+    }
+  }
+  return sum;
+}

@@ -1,0 +1,23 @@
+// What the kernels of tiles share: the sizes of a product, and the store of four neighbours. After matmul_epilogue.wgsl.
+override TRANSPOSE_A: u32;
+override TRANSPOSE_B: u32;
+
+struct Scalars { m: u32, n: u32, k: u32, batch: u32, strideA: u32, strideB: u32, rows: u32, columns: u32, depth: u32 }
+@group(0) @binding(7) var<uniform> s: Scalars;
+
+fn finish_row(values: vec4<f32>, batch: u32, row: u32, column: u32) {
+  if (row >= s.m) { return; }
+  let at = (batch * s.m + row) * s.n + column;
+  if (column < s.n) { finish(values.x, column, at); }
+  if (column + 1u < s.n) { finish(values.y, column + 1u, at + 1u); }
+  if (column + 2u < s.n) { finish(values.z, column + 2u, at + 2u); }
+  if (column + 3u < s.n) { finish(values.w, column + 3u, at + 3u); }
+}
+
+// sum[i] is row i of 4 by 4 sums.
+fn finish_square(sum: mat4x4<f32>, batch: u32, row: u32, column: u32) {
+  finish_row(sum[0], batch, row, column);
+  finish_row(sum[1], batch, row + 1u, column);
+  finish_row(sum[2], batch, row + 2u, column);
+  finish_row(sum[3], batch, row + 3u, column);
+}

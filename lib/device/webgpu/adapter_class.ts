@@ -1,0 +1,51 @@
+/**
+ * Classes of adapters, by what `GPUAdapterInfo` says, and the kernels that each takes for matrix products where nothing was measured.
+ *
+ * Measured choices are left to tuning.ts, what the kernels are to lib/tensor/matmul_kernels.ts.
+ *
+ * @module
+ */
+import type { MatmulChoice } from "../matmul_choice.ts";
+
+/** Kinds of adapters that want different kernels. */
+export type AdapterClass = "software" | "apple" | "integrated" | "discrete";
+
+/** The names of an adapter, as browsers and Deno fill them in. */
+export type AdapterNames = Pick<GPUAdapterInfo, "vendor" | "architecture" | "description">;
+
+/**
+ * What each class takes: a program on the CPU gains nothing from workgroup memory; Apple's caches serve as well as it; small GPUs have too few
+ * cores for tiles of 128.
+ * Source: the published figures of jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU kernels. Only `software` has been measured here.
+ */
+export const MATMUL_CHOICES: Readonly<Record<AdapterClass, MatmulChoice>> = {
+  software: { small: "direct", large: "direct", rows: "workgroup" },
+  apple: { small: "tiled", large: "registers", rows: "subgroup" },
+  integrated: { small: "tiled", large: "tiled", rows: "subgroup" },
+  discrete: { small: "tiled", large: "large", rows: "subgroup" },
+};
+
+/** PCI numbers of vendors in Deno, which gives no names. */
+const VENDORS: Readonly<Record<string, string>> = {
+  "4098": "amd",
+  "4203": "apple",
+  "4318": "nvidia",
+  "5045": "arm",
+  "20803": "qualcomm",
+  "32902": "intel",
+};
+
+/** The class of an adapter; one that nothing is known of counts as integrated, whose kernels ask for the least. */
+export function adapterClass(info: AdapterNames & { isFallbackAdapter?: boolean }): AdapterClass {
+  const { description } = info;
+  if (info.isFallbackAdapter || /llvmpipe|swiftshader|lavapipe|basic render/i.test(description)) {
+    return "software";
+  }
+  const vendor = VENDORS[info.vendor] ?? info.vendor.toLowerCase();
+  if (vendor === "apple" || /^apple\b/i.test(description)) return "apple";
+  if (vendor === "nvidia" || /nvidia|geforce|radeon (rx|pro)|\barc\b/i.test(description)) {
+    return "discrete";
+  }
+  const isIntegrated = /graphics|vega|raphael|renoir|cezanne|phoenix|apu/i.test(description);
+  return vendor === "amd" && !isIntegrated ? "discrete" : "integrated";
+}

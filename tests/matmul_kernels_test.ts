@@ -1,0 +1,110 @@
+/**
+ * The kernels between which a GPU has a choice, each against float64 on the adapter that is here, and the choice itself.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Device } from "../lib/device/device.ts";
+import { type MatmulChoice, TILE_KERNELS } from "../lib/device/matmul_choice.ts";
+import { adapterClass } from "../lib/device/webgpu/adapter_class.ts";
+import { product } from "../lib/tensor/product.ts";
+import { tensor } from "../lib/tensor/tensor.ts";
+import { forEachDevice } from "./devices.ts";
+import { checkEpilogue } from "./matmul_epilogue_check.ts";
+import { assertProduct, floats, FORMS, reference } from "./matmul_reference.ts";
+
+/** Runs `body` as if the device were a GPU that takes these kernels, which an adapter made of software does not choose by itself. */
+async function withChoice(device: Device, matmul: MatmulChoice, body: () => Promise<void>) {
+  const changed = device as { isSoftware?: boolean; matmul?: MatmulChoice };
+  const before = { isSoftware: changed.isSoftware, matmul: changed.matmul };
+  Object.assign(changed, { isSoftware: false, matmul });
+  try {
+    await body();
+  } finally {
+    Object.assign(changed, before);
+  }
+}
+
+/** Between them these read each operand in both ways; more forms would be more pipelines, which llvmpipe takes seconds to build. */
+const BOTH = FORMS.filter(({ transposeA, transposeB }) => transposeA === transposeB);
+
+for (const kernel of TILE_KERNELS) {
+  forEachDevice(`matmul: the kernel '${kernel}'`, async (device) => {
+    if (device.kind === "cpu") return;
+    const choice = { small: kernel, large: kernel, rows: "workgroup" } as const;
+    await withChoice(device, choice, async () => {
+      for (const form of BOTH) {
+        for (const [m, n, k] of [[64, 64, 16], [65, 63, 33], [132, 68, 20], [5, 200, 17]]) {
+          const a = floats(m * k, 1), b = floats(k * n, 2), residual = floats(m * n, 3);
+          const options = { ...form, activation: "relu", residual: tensor(residual) } as const;
+          const c = product(tensor(a), tensor(b), { m, n, k }, [m, n], options);
+          const expected = reference(a, b, m, n, k, form)
+            .map((sum, i) => Math.max(0, sum) + residual[i]);
+          assertProduct(await c.data(), expected, k, `${form.name} ${m},${n},${k}`);
+        }
+        await checkBatch(form.transposeA, form.transposeB);
+      }
+    });
+  });
+}
+
+forEachDevice("matmul: a long k cut into parts", async (device) => {
+  if (device.kind === "cpu") return;
+  await withChoice(device, { small: "tiled", large: "tiled", rows: "workgroup" }, async () => {
+    const [m, n, k] = [70, 40, 1024];
+    const a = floats(m * k, 1), b = floats(k * n, 2), form = { transposeA: true };
+    const c = product(tensor(a), tensor(b), { m, n, k }, [m, n], form);
+    const expected = reference(a, b, m, n, k, { transposeA: true, transposeB: false });
+    assertProduct(await c.data(), expected, k, "parts");
+  });
+});
+
+async function checkBatch(transposeA: boolean, transposeB: boolean) {
+  const [batch, m, n, k] = [3, 12, 20, 8];
+  const a = floats(batch * m * k, 3), b = floats(batch * k * n, 4);
+  const strides = { batch, strideA: m * k, strideB: k * n };
+  const options = { transposeA, transposeB, activation: "relu", ...strides } as const;
+  const residual = tensor(new Float32Array(batch * m * n));
+  const sizes = { m, n, k };
+  const c = await product(tensor(a), tensor(b), sizes, [batch, m, n], { ...options, residual })
+    .data();
+  for (let i = 0; i < batch; i++) {
+    const [ai, bi] = [a.subarray(i * m * k), b.subarray(i * k * n)];
+    const expected = reference(ai, bi, m, n, k, options).map((sum) => Math.max(0, sum));
+    assertProduct(c.subarray(i * m * n, (i + 1) * m * n), expected, k, `batch ${i}`);
+  }
+}
+
+forEachDevice("matmul: few rows, by workgroup memory and in subgroups", async (device) => {
+  if (device.kind === "cpu") return;
+  for (const rows of ["workgroup", "subgroup"] as const) {
+    await withChoice(device, { small: "tiled", large: "tiled", rows }, async () => {
+      for (const form of FORMS.filter(({ transposeA }) => !transposeA)) {
+        for (const [m, n, k] of [[1, 70, 300], [3, 33, 7]]) {
+          await checkEpilogue(form, m, n, k, "gelu");
+        }
+      }
+    });
+  }
+});
+
+Deno.test("adapters are told apart by what browsers and Deno say of them", () => {
+  const cases = [
+    ["65541", "llvmpipe (LLVM 15.0.6, 256 bits)", "software"],
+    ["4318", "NVIDIA GeForce RTX 4090", "discrete"],
+    ["nvidia", "", "discrete"],
+    ["4098", "AMD Radeon RX 7900 XTX (RADV NAVI31)", "discrete"],
+    ["4098", "AMD Radeon Graphics (RADV RENOIR)", "integrated"],
+    ["32902", "Intel(R) Arc(tm) A770 Graphics (DG2)", "discrete"],
+    ["32902", "Intel(R) UHD Graphics 770", "integrated"],
+    ["0", "Apple M2", "apple"],
+    ["apple", "", "apple"],
+    ["", "", "integrated"],
+  ];
+  for (const [vendor, description, expected] of cases) {
+    const found = adapterClass({ vendor, description, architecture: "" });
+    assert.equal(found, expected, `${vendor} ${description}`);
+  }
+  const fallback = { vendor: "", description: "", architecture: "", isFallbackAdapter: true };
+  assert.equal(adapterClass(fallback), "software");
+});
