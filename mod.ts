@@ -21,6 +21,7 @@
 export { openDevice, useDevice } from "./lib/device/open_device.ts";
 export type { DeviceOptions } from "./lib/device/open_device.ts";
 export type { Allocation, Device, Launch, LoadedProgram, Range } from "./lib/device/device.ts";
+export type { MatmulChoice, RowsKernel, TileKernel } from "./lib/device/matmul_choice.ts";
 export type { Entry, Recorder } from "./lib/device/recorder.ts";
 export type { Storage } from "./lib/device/storage.ts";
 
