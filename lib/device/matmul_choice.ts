@@ -10,14 +10,16 @@
  * Kernels that compute tiles: `direct`, 8 × 8 a thread with loads of one number; `registers`, 8 × 8 with loads of four, for sizes that 4 divides;
  * `tiled` and `large`, 64 × 64 and 128 × 128 a workgroup through workgroup memory.
  */
-export const TILE_KERNELS = ["direct", "registers", "tiled", "large"] as const;
-/** One of them. */
-export type TileKernel = typeof TILE_KERNELS[number];
+export type TileKernel = "direct" | "registers" | "tiled" | "large";
 
 /** How the threads that share a column of few rows' product add up: through workgroup memory, or in subgroups where the adapter has them. */
-export const ROWS_KERNELS = ["workgroup", "subgroup"] as const;
-/** One of them. */
-export type RowsKernel = typeof ROWS_KERNELS[number];
+export type RowsKernel = "workgroup" | "subgroup";
+
+/** All of the first. */
+export const TILE_KERNELS: readonly TileKernel[] = ["direct", "registers", "tiled", "large"];
+
+/** All of the second. */
+export const ROWS_KERNELS: readonly RowsKernel[] = ["workgroup", "subgroup"];
 
 /** What a device takes. */
 export interface MatmulChoice {
