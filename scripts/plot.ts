@@ -9,6 +9,7 @@ import { print } from "../lib/cli/output.ts";
 import { runScript, UserError, userInput } from "../lib/cli/run.ts";
 import { lossFigure, type LossRun } from "../lib/plot/loss.ts";
 import { readMetrics } from "../lib/plot/metrics.ts";
+import { practicalRuns } from "../lib/plot/practical.ts";
 
 const command = {
   name: "deno task plot",
@@ -23,9 +24,11 @@ const command = {
     logY: toggle(false, "logarithmic loss axis"),
     theme: choice("light", "colours", { choices: ["light", "dark"] }),
     title: text("Loss", "heading"),
+    practical: toggle(false, "the two runs that `--preset practical` repeats, beside"),
   },
   examples: [
     ["deno task plot runs/baby", "writes runs/baby/loss.svg"],
+    ["deno task plot runs/practical --practical", "beside the runs of 2024"],
     ["deno task plot runs/a runs/b --out compared.svg --smooth 20", "compares two runs"],
   ] as const,
 };
@@ -37,6 +40,7 @@ await runScript(command, async ({ flags, positionals }) => {
     throw new UserError(`--out ${out}: figures are SVG; give a name that ends in .svg`);
   }
   const runs = await Promise.all(folders.map((folder) => readRun(folder, folders)));
+  if (flags.practical) runs.unshift(...practicalRuns());
   const figure = await userInput(() => lossFigure(runs, flags));
   await figure.save(out);
   print(`wrote ${out}`);

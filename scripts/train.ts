@@ -139,7 +139,7 @@ await runScript(command, async ({ flags, given }) => {
   printSample("", await sample(300));
   const names = ["config.json", "model.safetensors", "tokenizer.json"];
   names.push("optimizer.safetensors", "run.json", "metrics.jsonl");
-  if (await drawLoss(plan.folder, metrics)) names.push("loss.svg");
+  if (await drawLoss(plan, metrics)) names.push("loss.svg");
   if (validationLoss !== undefined) console.log(`\nvalidation loss ${validationLoss.toFixed(4)}`);
   else console.log("");
   console.log(`wrote ${plan.folder}/${names.join(", ")}`);

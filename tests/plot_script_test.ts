@@ -38,6 +38,11 @@ Deno.test("steps repeated after a resume replace those before it", () => {
   assert.deepEqual(train, [{ step: 1, loss: 0 }, { step: 2, loss: 3 }, { step: 3, loss: 4 }]);
 });
 
+Deno.test("a mean over steps stands for the last step's loss", () => {
+  const { train } = readMetrics(`{"step":32,"loss":3,"meanLoss":3.5}\n{"step":33,"loss":2}\n`, "m");
+  assert.deepEqual(train, [{ step: 32, loss: 3.5 }, { step: 33, loss: 2 }]);
+});
+
 Deno.test("a null figure is NaN, and a last line that is cut off is left out", () => {
   const { train } = readMetrics(`{"step":1,"loss":null}\n{"step":2,"lo`, "m");
   assert.deepEqual(train, [{ step: 1, loss: NaN }]);
@@ -99,11 +104,15 @@ Deno.test("several runs, by URL, from a folder of their own", async () => {
     "--theme",
     "dark",
     "--log-y",
+    "--practical",
   ];
   const options = { permissions: PERMISSIONS, cwd: folder.path };
   const { code, stdout, stderr } = await runByUrl(tree, "scripts/plot.ts", args, options);
   assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "wrote two.svg\n", stderr: "" });
   const svg = await Deno.readTextFile(`${folder.path}/two.svg`);
+  for (const run of ["practical, 30 Aug 2024 train", "practical, 18 Aug 2024 train"]) {
+    assert(texts(svg).some((text) => text.startsWith(run)), run);
+  }
   for (const run of ["a/run", "b/run"]) assert(texts(svg).includes(`${run} validation 4.125`), run);
   assert(tree.requests.includes("lib/plot/loss.ts"));
 });

@@ -11,6 +11,7 @@ import {
 } from "../lib/nn/initial_weights.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { warmupDecay } from "../lib/optim/schedules.ts";
+import { practicalRuns } from "../lib/plot/practical.ts";
 import { Random } from "../lib/random.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { trainingLoop } from "../lib/train/loop.ts";
@@ -55,6 +56,24 @@ Deno.test("practical: param_count_default_llm", { ignore: golden === undefined }
   assert.deepEqual(countsByPart(model.namedParameters()), counts);
   assert.equal(model.parameterCount, total);
   assert.notEqual(smoke_test_total, total);
+});
+
+Deno.test("practical: training_loss_curves", { ignore: golden === undefined }, () => {
+  const curves = JSON.parse(golden!).training_loss_curves;
+  const runs = practicalRuns();
+  [curves.run_2024_08_30_commit_d856d77, curves.run_2024_08_18_commit_c614494].forEach((run, i) => {
+    assert.deepEqual(runs[i].train.map(({ loss }) => loss), run);
+    assert.equal(runs[i].train.length, 110);
+  });
+});
+
+Deno.test("the practical's runs: steps 1, 32, … 3488, and losses that fall from ln V + 1/2", () => {
+  for (const { train } of practicalRuns()) {
+    assert.deepEqual(train.slice(0, 3).map(({ step }) => step), [1, 32, 64]);
+    assert.equal(train.at(-1)!.step, 3488);
+    assert.ok(Math.abs(train[0].loss - Math.log(25670) - 0.5) < 0.1);
+    assert.ok(train[20].loss < 4.75 && train.at(-1)!.loss < 0.25);
+  }
 });
 
 Deno.test("initial weights have the deviations that their kind asks for", () => {

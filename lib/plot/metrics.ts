@@ -11,7 +11,8 @@ import type { LossRun } from "./loss.ts";
 export type Metrics = Required<Omit<LossRun, "label">>;
 
 /**
- * Reads `{"step", "loss", "learningRate", …}` and `{"step", "validationLoss"}` lines, in nats per token.
+ * Reads `{"step", "loss", "learningRate", …}` and `{"step", "validationLoss"}` lines, in nats per token. The training loss of a line is its
+ * `meanLoss`, over the steps since the line before, where it has one.
  *
  * A run that was resumed repeats steps: a step that comes again replaces all that followed it. A
  * figure may be null, as NaN is written in JSON. A last line that is cut off, of a run that is being
@@ -34,7 +35,8 @@ export function readMetrics(text: string, file: string): Metrics {
     const isCut = index === lines.length - 1 && !isJson(line);
     if (isCut) break;
     const { step, figure } = readLine(line, `${file} line ${index + 1}`);
-    addPoint(train, step, figure("loss"), (loss) => ({ step, loss }));
+    const own = figure("loss");
+    addPoint(train, step, figure("meanLoss") ?? own, (loss) => ({ step, loss }));
     addPoint(validation, step, figure("validationLoss"), (loss) => ({ step, loss }));
     addPoint(learningRate, step, figure("learningRate"), (rate) => ({ step, learningRate: rate }));
   }

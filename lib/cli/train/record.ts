@@ -32,13 +32,19 @@ export function elapsedBefore({ lines }: MetricsLog): number {
   return last?.elapsedSeconds ?? 0;
 }
 
-/** Draws loss.svg; without the plotting package (no network at the first use) it says so and gives false. */
-export async function drawLoss(folder: string, { path }: MetricsLog): Promise<boolean> {
+/** Draws loss.svg, for the preset `practical` beside the runs that it repeats; without the plotting package (no network at the first use) it says so and gives false. */
+export async function drawLoss(
+  { folder, preset }: Plan,
+  { path }: MetricsLog,
+): Promise<boolean> {
   try {
     const { lossFigure } = await import("../../plot/loss.ts");
     const { readMetrics } = await import("../../plot/metrics.ts");
     const { train, validation } = readMetrics(await Deno.readTextFile(path), path);
-    await lossFigure([{ label: "", train, validation }]).save(`${folder}/loss.svg`);
+    const { practicalRuns } = await import("../../plot/practical.ts");
+    const beside = preset === "practical" ? practicalRuns() : [];
+    const label = beside.length > 0 ? "this run" : "";
+    await lossFigure([...beside, { label, train, validation }]).save(`${folder}/loss.svg`);
     return true;
   } catch (error) {
     stderr.write(`loss.svg was not drawn: ${(error as Error).message.split("\n")[0]}\n`);
