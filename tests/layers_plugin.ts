@@ -36,7 +36,7 @@ const PARTS: readonly Part[] = [
   { at: "lib/text/", from: BESIDE },
   { at: "lib/data/", from: BESIDE },
   { at: "lib/hub/", from: [...NN, ...BESIDE, "lib/hub/"] },
-  { at: "lib/plot/", from: ["lib/*", "lib/plot/"] },
+  { at: "lib/plot/", from: ["lib/*", "lib/plot/", "data/"] },
   { at: "lib/cli/", from: ["lib/*", "lib/cli/"] },
   { at: "lib/cli/lesson/", from: [...TENSOR, "lib/plot/", "lib/cli/"] },
   { at: "lib/cli/train/", from: [...TRAIN, "lib/plot/", "lib/cli/"] },
