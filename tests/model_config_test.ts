@@ -12,6 +12,7 @@ Deno.test("modelConfig fills in GPT-2's defaults and keeps what is given", () =>
     normPlacement: "pre",
     normEpsilon: 1e-5,
     positions: "learned",
+    queryKeyValueBias: false,
     activation: "gelu_new",
     gated: false,
     bias: false,
