@@ -240,6 +240,7 @@ export { type Corpus, loadCorpus, type LoadCorpusOptions } from "./lib/data/load
 export type { RegisteredCorpus } from "./lib/data/corpora.ts";
 export type { FetchOptions } from "./lib/data/registered_corpus.ts";
 export type { ReadProgress } from "./lib/data/read_stream.ts";
+export { SMALL_LANGUAGE_WORDS, smallLanguage } from "./lib/data/small_language.ts";
 export { type Batch, Batches, type BatchesOptions } from "./lib/data/batches.ts";
 export { type CorpusSplit, splitCorpus, type TokenArray } from "./lib/data/split_corpus.ts";
 export {

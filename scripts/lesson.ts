@@ -12,8 +12,17 @@ import { lesson as attention } from "./lessons/01_attention.ts";
 import { lesson as sequenceToSequence } from "./lessons/02_sequence_to_sequence.ts";
 import { lesson as queriesKeysValues } from "./lessons/03_queries_keys_values.ts";
 import { lesson as multiHead } from "./lessons/04_multi_head.ts";
+import { lesson as tokensAndPositions } from "./lessons/05_tokens_and_positions.ts";
+import { lesson as decoder } from "./lessons/06_decoder.ts";
 
-const LESSONS = [attention, sequenceToSequence, queriesKeysValues, multiHead];
+const LESSONS = [
+  attention,
+  sequenceToSequence,
+  queriesKeysValues,
+  multiHead,
+  tokensAndPositions,
+  decoder,
+];
 const LEVELS: Level[] = ["beginner", "intermediate", "advanced"];
 
 const list = {

@@ -1,0 +1,224 @@
+/**
+ * Lesson 5: tokens, and where they stand. Beginner, two code tasks; about 30 minutes.
+ *
+ *     deno task lesson 5
+ *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/05_tokens_and_positions.ts
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+
+import {
+  expectMatch,
+  Lesson,
+  notWritten,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+import { positionsFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/positions.ts";
+import {
+  CharacterTokenizer,
+  loadWordVectors,
+  matmul,
+  rotary,
+  scaledDotProductAttention,
+  sinusoidalPositions,
+  smallLanguage,
+  type Tensor,
+  tensor,
+  type Tokenizer,
+  trainBytePair,
+  WordTokenizer,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
+
+/** Code task 1: the words of a text, each once, the most frequent first; equally frequent ones in alphabetical order. */
+function vocabulary(text: string): string[] {
+  // text.split(/\s+/) cuts at white space. Count each word in a Map, then sort the entries:
+  // by count, greater first, and where counts are equal by the word (a < b ? -1 : 1).
+  return notWritten(text);
+}
+
+/** Code task 2: the sinusoidal positions of `time` tokens, `width` numbers each, as rows. */
+function positions(time: number, width: number): number[][] {
+  // Row t, even column i:  sin(t / 10000^(i / width));  the column after it: cos of the same angle.
+  return notWritten(time, width);
+}
+
+export const lesson = new Lesson(
+  {
+    number: 5,
+    title: "Tokens and their positions",
+    level: "beginner",
+    minutes: 30,
+    tasks: 2,
+    url: import.meta.url,
+  },
+  async (page) => {
+    const text = smallLanguage(500, 1);
+    const sentence = "the queen likes the goat .";
+
+    page.section("From text to numbers");
+    page.say(`
+      A model reads a sequence of whole numbers, the ids of tokens. What a token is, is a choice. With words the sequences are short and the
+      vocabulary is long, and a word that was not in the corpus has no id. With characters it is the other way round. Byte pairs lie between:
+      starting from single bytes, the most frequent pair of neighbours becomes a new token, again and again, so that common words become one token
+      and rare ones a few, and nothing is unknown. GPT-2 does it like that. The corpus of this lesson is a small invented language:
+        ${text.split("\n")[0]}
+        ${text.split("\n")[1]}
+    `);
+    const makeVocabulary = await page.task({
+      name: "vocabulary",
+      stub: vocabulary,
+      answer: vocabularyAnswer,
+      test: async (vocabulary) => {
+        await expectMatch(vocabulary("b c b a"), ["b", "a", "c"]);
+        await expectMatch(vocabulary("to be or not to be"), ["be", "to", "not", "or"]);
+      },
+    });
+    const words = makeVocabulary(text.trim());
+    page.say(`
+      The corpus has ${words.length} words. The first ids go to the most frequent: ${
+      words.slice(0, 8).join(" ")
+    } …
+      The order must be the same each time, or a saved model would read other words.
+    `);
+    const tokenizers: [string, Tokenizer][] = [
+      ["characters", CharacterTokenizer.fromText(text)],
+      ["words", WordTokenizer.fromText(text, { padding: "<pad>", unknown: "<unk>" })],
+      ["byte pairs", trainBytePair(text, { vocabSize: 320, specialTokens: ["<|end|>"] })],
+    ];
+    page.say(`"${sentence}" in three ways:`);
+    page.table([
+      ["tokenizer", "vocabulary", "tokens", "the first ones, and their ids"],
+      ...tokenizers.map(([name, tokenizer]) => {
+        const ids = [...tokenizer.encode(sentence)];
+        const first = ids.slice(0, 7).map((id) => `${tokenizer.token(id)}=${id}`).join("  ");
+        return [name, String(tokenizer.vocabSize), String(ids.length), first];
+      }),
+    ]);
+    page.say("(Ġ is how the byte-pair vocabulary of GPT-2 writes a space.)");
+    const [, [, word], [, pairs]] = tokenizers;
+    const unknown = "the dragon likes the goat .";
+    page.say(`
+      A word that is not in the vocabulary: words give "${
+      word.decode(word.encode(unknown))
+    }", byte pairs give it back whole:
+      "${pairs.decode(pairs.encode(unknown))}", with ${
+      [...pairs.encode(" dragon")].length
+    } tokens for "dragon".
+    `);
+
+    page.section("Several sentences in one batch");
+    const ragged = [sentence, "the king works ."].map((line) => [...word.encode(line)]);
+    const longest = Math.max(...ragged.map((ids) => ids.length));
+    page.say(`
+      Sentences of a batch are filled up with padding, here id ${word.paddingId}, to the longest; a mask (or the lengths) says what is real:
+    `);
+    page.table(ragged.map((ids) => {
+      const padding = Array(longest - ids.length).fill(word.paddingId);
+      const mask = Array.from({ length: longest }, (_, i) => i < ids.length ? 1 : 0);
+      return [`ids ${[...ids, ...padding].join(" ")}`, `mask ${mask.join(" ")}`];
+    }));
+
+    page.section("Attention does not know the order");
+    const table = await loadWordVectors();
+    const outputs = await Promise.all(["people like dogs", "dogs like people"].map(async (line) => {
+      const { vectors } = table.embedSentence(line);
+      const { output } = scaledDotProductAttention(vectors, vectors, vectors);
+      return [...await output.data()].slice(table.width, table.width + 4);
+    }));
+    page.say(`
+      Attention is a weighted sum, and a sum does not care about order. The word "like" comes out the same in both of these sentences:
+    `);
+    page.table([["people like dogs", ...outputs[0]], ["dogs like people", ...outputs[1]]]);
+    page.say(`
+      So every token's vector gets a second one added, which says where it stands. Such position vectors should be different for each place, the same in
+      every sentence, of the same size for every place, and the step from one place to the next should look the same everywhere.
+    `);
+
+    page.section("Sine and cosine");
+    page.say(`
+      The first transformer used waves of many frequencies, like the hands of a clock: the first columns turn fast, the last ones slowly.
+        even column i:   sin(t / 10000^(i / width))
+        column after it: cos of the same angle
+    `);
+    const wave = await page.task({
+      name: "positions",
+      stub: positions,
+      answer: positionsAnswer,
+      test: async (positions) => {
+        await expectMatch(positions(2, 2), [[0, 1], [0.841471, 0.540302]]);
+        await expectMatch(positions(4, 8), [
+          [0, 1, 0, 1, 0, 1, 0, 1],
+          [0.841471, 0.540302, 0.099833, 0.995004, 0.01, 0.99995, 0.001, 1],
+          [0.909297, -0.416147, 0.198669, 0.980067, 0.019999, 0.9998, 0.002, 0.999998],
+          [0.14112, -0.989992, 0.29552, 0.955336, 0.029996, 0.99955, 0.003, 0.999996],
+        ]);
+      },
+    });
+    await page.save("positions-4x8", positionsFigure(wave(4, 8), { positions: 4, width: 8 }));
+    for (const [time, width] of [[50, 128], [1000, 768], [50, 10000]]) {
+      const values = await sinusoidalPositions(time, width).data();
+      const title = `Position encodings: ${time} positions, width ${width}`;
+      await page.save(
+        `positions-${time}x${width}`,
+        positionsFigure(values, { positions: time, width, title }),
+      );
+    }
+    page.say(`
+      Every row is another pattern. In 1000 × 768 the columns on the right hardly change: 10000 is so large that the slowest wave needs more than 60,000
+      tokens for one turn, so that no two places look alike. In 50 × 10000 nearly all columns stand still: that much width is wasted on 50 places.
+      The dot product of two places depends on their distance alone. For width 128:
+    `);
+    const p = sinusoidalPositions(64, 128);
+    const products = await matmul(p, p, { transposeB: true }).data();
+    page.table([
+      ["from place", "to itself", "1 on", "2 on", "5 on", "20 on"],
+      ...[0, 10, 40].map((
+        t,
+      ) => [String(t), ...[0, 1, 2, 5, 20].map((k) => products[64 * t + t + k])]),
+    ]);
+    try {
+      sinusoidalPositions(4, 7);
+    } catch (error) {
+      page.say(
+        `Sines and cosines come in pairs, so the width must be even: ${(error as Error).message}.`,
+      );
+    }
+
+    page.section("Two other ways");
+    page.say(`
+      GPT-2 learns its position vectors: a table with a row for each place, trained like the token table (positions: "learned"). It works as well, but
+      ends where the table ends. Modern models turn the queries and keys instead (rotary): place t turns each pair of numbers by an angle
+      proportional to t, so that a query and a key know how far apart they are, and nothing is added to the values. Here one query and one key at six
+      places each, after the turn; the scores are the same along each diagonal:
+    `);
+    await showRotary(page.table.bind(page));
+  },
+);
+
+/** The scores of one query and one key at six places each, turned by rotary positions. */
+async function showRotary(table: (rows: number[][]) => void): Promise<void> {
+  const repeated = (values: number[]) => tensor(Array(6).fill(values).flat(), { shape: [1, 6, 4] });
+  const turned = (x: Tensor) => rotary(x, { heads: 1, headSize: 4 });
+  const [q, k] = [repeated([1, 0.5, -0.5, 1]), repeated([0.5, 1, 0.5, 0.2])].map(turned);
+  const scores = await matmul(q, k, { transposeB: true }).data();
+  table(Array.from({ length: 6 }, (_, row) => [...scores.slice(6 * row, 6 * row + 6)]));
+}
+
+// The answers. Try first.
+
+function vocabularyAnswer(text: string): string[] {
+  const counts = new Map<string, number>();
+  for (const word of text.split(/\s+/)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const entries = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+  return entries.map(([word]) => word);
+}
+
+function positionsAnswer(time: number, width: number): number[][] {
+  return Array.from({ length: time }, (_, t) =>
+    Array.from({ length: width }, (_, i) => {
+      const angle = t / 10000 ** ((i - i % 2) / width);
+      return i % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
+    }));
+}
+
+if (import.meta.main) await lesson.run(Deno.args);
