@@ -32,6 +32,13 @@ export type { Shape } from "./lib/shape.ts";
 export { keep, scope } from "./lib/tensor/scope.ts";
 export { valueAndGrad } from "./lib/tensor/autograd.ts";
 export { checkpoint } from "./lib/tensor/checkpoint.ts";
+export {
+  int8Linear,
+  type Int8LinearOptions,
+  type Int8Matrix,
+  type Int8Options,
+  toInt8,
+} from "./lib/tensor/int8_linear.ts";
 export { compile } from "./lib/tensor/compile.ts";
 export type { Compiled, ProgramReport } from "./lib/tensor/compile.ts";
 
@@ -120,6 +127,7 @@ export { gather } from "./lib/tensor/gather.ts";
 
 // Layers and models
 export { GPT } from "./lib/nn/gpt.ts";
+export { quantize, type QuantizeOptions } from "./lib/nn/quantize.ts";
 export {
   type Activation,
   type ModelConfig,

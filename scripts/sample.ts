@@ -14,6 +14,7 @@ import {
   loadRunTokenizer,
   openDevice,
   openingTokens,
+  quantize,
   UserError,
 } from "../mod.ts";
 
@@ -31,6 +32,9 @@ const flags = {
   }),
   ...group("Where", {
     device: choice("auto", "what computes", { choices: ["auto", "webgpu", "cpu"] }),
+    weights: choice("f32", "how the weights are kept; int8 is faster and a little less exact", {
+      choices: ["f32", "int8"],
+    }),
     threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
   }),
 };
@@ -55,6 +59,7 @@ await runScript(command, async ({ flags, positionals: [run] }) => {
   if (ids.length === 0) throw new UserError("--prompt: it holds no token; give at least one");
   const device = await openDevice({ device: flags.device, threads: flags.threads });
   const model = await loadModel(run, { dropout: 0 });
+  if (flags.weights === "int8") await quantize(model);
   const stop = new AbortController();
   using _interrupt = onInterrupt(() => stop.abort());
   const topP = Math.max(flags.topP, Number.MIN_VALUE); // 0: only the likeliest

@@ -91,6 +91,7 @@ async function checkSample(folder: string): Promise<void> {
   const first = await write();
   assert.equal(await write("--no-stream", "--threads", "1"), first);
   assert.notEqual(await write("--seed", "1"), first);
+  await write("--weights", "int8");
 }
 
 Deno.test("Ctrl-C saves and says how to resume, and the resumed run goes on", async () => {

@@ -217,7 +217,7 @@ function stepThrough(
 }
 
 /** The sums of the lanes of four vectors, one in each lane. */
-function sumsOfFour(f: FunctionBuilder, [a, b, c, d]: V128[]): V128 {
+export function sumsOfFour(f: FunctionBuilder, [a, b, c, d]: V128[]): V128 {
   const left = f.v128(a.shuffle(b, 0, 4, 1, 5).add(a.shuffle(b, 2, 6, 3, 7)));
   const right = f.v128(c.shuffle(d, 0, 4, 1, 5).add(c.shuffle(d, 2, 6, 3, 7)));
   return f.v128(left.shuffle(right, 0, 1, 4, 5).add(left.shuffle(right, 2, 3, 6, 7)));

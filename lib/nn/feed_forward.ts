@@ -59,6 +59,7 @@ export class FeedForward extends Module {
       const inner = mul(gate.forward(x, { activation }), up.forward(x));
       return down.forward(inner, { residual });
     }
+    if (up.int8) return down.forward(up.forward(x, { activation }), { residual });
     return feedForward(x, up.weight, up.bias, down.weight, down.bias, { activation, residual });
   }
 }

@@ -8,8 +8,10 @@
 import { Random } from "../random.ts";
 import { checkpoint } from "../tensor/checkpoint.ts";
 import { concatenate } from "../tensor/concatenate.ts";
+import { crossEntropy } from "../tensor/cross_entropy.ts";
 import { embedding } from "../tensor/embedding.ts";
 import { linearCrossEntropy } from "../tensor/linear_cross_entropy.ts";
+import { int8Linear, type Int8Matrix } from "../tensor/int8_linear.ts";
 import { linear } from "../tensor/matmul.ts";
 import { reshape } from "../tensor/reshape.ts";
 import { scope } from "../tensor/scope.ts";
@@ -50,6 +52,8 @@ export class GPT extends Module {
   readonly finalNorm: LayerNorm | RMSNorm | undefined;
   /** The head, C → V; undefined where the token table serves as one. */
   readonly head: Linear | undefined;
+  /** The token table in 8 bits where it serves as the head; see `quantize`. */
+  int8Head: Int8Matrix | undefined;
   readonly #fixedPositions: Tensor | undefined;
 
   /** Draws the initial weights, `initial` (default `gpt2Weights`), from `random`, default `new Random(0)`. RangeError for an impossible configuration. */
@@ -116,6 +120,7 @@ export class GPT extends Module {
 
   /** The head: [..., C] → [..., V]. */
   logits(hidden: Tensor): Tensor {
+    if (this.int8Head) return int8Linear(hidden, this.int8Head);
     return this.head?.forward(hidden) ??
       linear(hidden, this.tokens.weight, undefined, { transposed: true });
   }
@@ -126,6 +131,7 @@ export class GPT extends Module {
     const rows = reshape(this.hidden(ids, context), [targets.size, width]);
     const weight = this.head?.weight ?? this.tokens.weight;
     const flat = targets.view([targets.size]);
+    if (this.int8Head ?? this.head?.int8) return crossEntropy(this.logits(rows), flat);
     return linearCrossEntropy(rows, weight, this.head?.bias, flat, { transposed: true });
   }
 

@@ -7,6 +7,7 @@
  */
 import { Random } from "../random.ts";
 import { embedding } from "../tensor/embedding.ts";
+import { int8Linear, type Int8Matrix } from "../tensor/int8_linear.ts";
 import { layerNorm } from "../tensor/layer_norm.ts";
 import { linear, type LinearOptions } from "../tensor/matmul.ts";
 import { rmsNorm } from "../tensor/rms_norm.ts";
@@ -34,6 +35,8 @@ export class Linear extends Module {
   readonly bias: Tensor | undefined;
   /** Whether the weight is kept as [outputs, inputs]. */
   readonly transposed: boolean;
+  /** The weight in 8 bits, which then stands in for it; see `quantize`. */
+  int8: Int8Matrix | undefined;
 
   /** Draws the weight from the options' initialiser and sets the bias to 0. */
   constructor(inputs: number, outputs: number, options: LinearLayerOptions = {}) {
@@ -50,6 +53,7 @@ export class Linear extends Module {
   }
   /** The layer's value; the activation and the residual are computed in the same kernel. */
   forward(x: Tensor, options: Omit<LinearOptions, "transposed"> = {}): Tensor {
+    if (this.int8) return int8Linear(x, this.int8, this.bias, options);
     return linear(x, this.weight, this.bias, { ...options, transposed: this.transposed });
   }
 }

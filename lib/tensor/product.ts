@@ -78,7 +78,9 @@ export const ACTIVATIONS: Readonly<Record<Activation, string>> = {
 };
 
 /** The number of an activation in the kernels. */
-const numberOf = (activation: Activation = "none") => Object.keys(ACTIVATIONS).indexOf(activation);
+export function numberOf(activation: Activation = "none"): number {
+  return Object.keys(ACTIVATIONS).indexOf(activation);
+}
 
 /** Throws a RangeError for an unknown activation. */
 export function expectActivation(operation: string, activation: Activation): void {

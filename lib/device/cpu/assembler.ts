@@ -524,6 +524,14 @@ export class V128 extends Expression {
   widenS16(half: "low" | "high"): V128 {
     return this.#one(half === "low" ? 0xa7 : 0xa8);
   }
+  /** i32x4 of this, then of `other`, as i16x8, saturating. */
+  narrowToS16(other: V128): V128 {
+    return this.#two(0x85, other);
+  }
+  /** i16x8 times i16x8, neighbours added: i32x4. */
+  dotS16(other: V128): V128 {
+    return this.#two(0xba, other);
+  }
   /** 1 when any bit is set. */
   anyTrue(): I32 {
     return new I32([...this.code, ...simd(0x53)]);

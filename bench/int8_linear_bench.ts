@@ -1,0 +1,30 @@
+/**
+ * Linear layers with weights in 8 bits, one row of x, in GPT-2's shapes: bandwidth is of the bytes of weights.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { Random } from "../lib/random.ts";
+import { compile } from "../lib/tensor/compile.ts";
+import { int8Linear, toInt8 } from "../lib/tensor/int8_linear.ts";
+import { tensor } from "../lib/tensor/tensor.ts";
+import { benchBandwidth } from "./bandwidth.ts";
+
+const random = new Random(1);
+const draw = (count: number) => Float32Array.from({ length: count }, () => random.uniform() - 0.5);
+
+for (const [k, n] of [[768, 2304], [3072, 768]]) {
+  const weights = draw(k * n), x = draw(k);
+  for (const group of [32, 64, 128]) {
+    const name = `1×${k}·${k}×${n}, 8 bits, groups of ${group}`;
+    await benchBandwidth(name, n * k * (group + 4) / group, async () => {
+      const matrix = toInt8(weights, [n, k], { group, transposed: true });
+      const input = tensor(x, { shape: [1, k] });
+      const program = compile(() => int8Linear(input, matrix));
+      const values = await program().data();
+      const exact = x.reduce((sum, value, i) => sum + value * weights[i], 0);
+      assert.ok(Math.abs(values[0] - exact) < 0.1, `${values[0]}, expected about ${exact}`);
+      return () => program();
+    });
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * How fast memory can be read: the roof of everything that reads more than the caches hold.
+ *
+ * @module
+ */
+import { V128 } from "../lib/device/cpu/assembler.ts";
+import type { Kernel } from "../lib/device/kernel.ts";
+import { compile } from "../lib/tensor/compile.ts";
+import { launch } from "../lib/tensor/launch.ts";
+import { empty, type Tensor } from "../lib/tensor/tensor.ts";
+
+const CHUNKS = 32, STREAMS = 4, UNROLL = 4;
+
+/** y[chunk] = four sums over a chunk of x, which is read by vectors in four streams side by side. x: [count] f32; whole rounds only. */
+const READ: Kernel = {
+  name: "stream_read",
+  reads: ["x"],
+  writes: ["y"],
+  scalars: { bytes: "u32" },
+  cpu: {
+    chunks: () => CHUNKS,
+    emit(k) {
+      const { f } = k;
+      const stream = f.i32(k.integer("bytes"));
+      const from = Array.from({ length: STREAMS }, () => f.i32());
+      from.forEach((at, i) => {
+        f.set(
+          at,
+          i > 0 ? from[i - 1].add(stream) : k.pointer("x").add(k.chunk.mul(STREAMS).mul(stream)),
+        );
+      });
+      const sums = from.map(() => f.v128(V128.of(0)));
+      const end = f.i32(from[0].add(stream));
+      f.while(from[0].ltU(end), () => {
+        for (let u = 0; u < UNROLL; u++) {
+          from.forEach((at, i) => f.set(sums[i], sums[i].add(at.loadV128(16 * u))));
+        }
+        for (const at of from) f.set(at, at.add(16 * UNROLL));
+      });
+      const sum = sums.reduce((a, b) => a.add(b));
+      f.storeV128(k.pointer("y").add(k.chunk.shl(4)), sum);
+    },
+  },
+};
+
+/** Bytes a second at which the CPU device reads the tensors, whose values are touched first: the best of `rounds`. */
+export function streamBandwidth(tensors: readonly Tensor[], rounds = 5): number {
+  const round = 16 * UNROLL;
+  const parts = tensors.map((x) => {
+    const bytes = Math.floor(4 * x.size / (CHUNKS * STREAMS * round)) * round;
+    return { x, bytes };
+  }).filter(({ bytes }) => bytes > 0);
+  const program = compile(() =>
+    parts.map(({ x, bytes }) => {
+      const y = empty([CHUNKS, 4], "f32", x.device);
+      launch(READ, { x, y }, { bytes });
+      return y;
+    })
+  );
+  const total = parts.reduce((sum, { bytes }) => sum + bytes * CHUNKS * STREAMS, 0);
+  let best = Infinity;
+  for (let i = 0; i <= rounds; i++) {
+    const before = performance.now();
+    program();
+    if (i > 0) best = Math.min(best, performance.now() - before);
+  }
+  program.dispose();
+  return total / best * 1000;
+}

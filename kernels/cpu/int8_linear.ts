@@ -1,0 +1,165 @@
+/**
+ * C = activation(A·Wᵀ + bias) + residual with W in 8 bits. A, residual, C: [m,…] f32; W: [n] rows of blocks, each a scale in f32 and GROUP signed
+ * bytes, a weight being scale · byte.
+ *
+ * A chunk takes `share` rows of W and all of A, ROWS rows at a time: these become 16-bit integers with a scale for each block (so a value is off by
+ * at most 2⁻¹⁶ of its block's largest), and each block's products are summed exactly, in 32-bit integers. A block's sum times the two scales is
+ * added in f32. Of the chunk's rows of W several streams are read side by side, as in matmul_rows.ts.
+ *
+ * @module
+ */
+import { F32, type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
+import { maxLane } from "./math.ts";
+import { epilogue } from "./matmul_epilogue.ts";
+import { sumsOfFour } from "./matmul_rows.ts";
+
+/** Columns that go through the epilogue at once. */
+const SIDE = 4;
+/** Streams of W times rows of A that are summed side by side. */
+const SUMS = 4;
+/** The largest 16-bit integer. */
+const LARGEST = 32767;
+
+/** Bytes of a block of W, and of one of A in scratch memory: its scale (filled up to 16 bytes), then 16-bit integers. */
+const weightBlock = (group: number) => 4 + group;
+const activationBlock = (group: number) => 16 + 2 * group;
+
+export const int8Linear: CpuKernel = {
+  chunks: ({ n, share }) => Math.ceil(n / share),
+  scratchBytes: ({ k }, { ROWS, GROUP }) =>
+    4 * GROUP + ROWS * Math.ceil(k / GROUP) * activationBlock(GROUP),
+  emit(k) {
+    const { f } = k;
+    const { ROWS, GROUP } = k.constants;
+    const [m, n, inner, share] = ["m", "n", "k", "share"].map((name) => k.integer(name));
+    const finish = epilogue(k);
+    const start = f.i32(k.chunk.mul(share));
+    const count = f.i32(n.sub(start));
+    f.set(count, count.minU(share));
+    const blocks = f.i32(inner.add(GROUP - 1).divU(GROUP));
+    const rowBytes = f.i32(blocks.mul(weightBlock(GROUP)));
+    const b = f.i32(k.pointer("b").add(start.mul(rowBytes)));
+    const aBytes = f.i32(inner.shl(2));
+    const a = f.i32(k.pointer("a"));
+    const scratch = f.i32(k.scratch.add(4 * GROUP));
+    const packed = Array.from({ length: ROWS }, () => f.i32());
+    f.for(0, m, ROWS, (row) => {
+      packed.forEach((to, r) => {
+        const bytes = blocks.mul(activationBlock(GROUP));
+        f.set(to, r === 0 ? scratch : packed[r - 1].add(bytes));
+        packRow(k, a, to, inner);
+        f.set(a, a.add(aBytes));
+      });
+      const end = (sums: V128[], column: I32, r: number, count: "four" | "one") => {
+        const at = f.i32(column.shl(2));
+        const offset = f.i32(row.add(r).mul(n).shl(2).add(at));
+        finish(sumsOfFour(f, sums), at, offset, count);
+      };
+      emitStreams(f, { packed, b, blocks, rowBytes, group: GROUP, start, count, end });
+    });
+  },
+};
+
+/** A row of A as blocks of 16-bit integers at `to`. */
+function packRow(k: KernelBuilder, a: I32, to: I32, count: I32): void {
+  const { f } = k;
+  const { GROUP } = k.constants;
+  const [from, at, left] = [f.i32(a), f.i32(to), f.i32(count)];
+  f.while(left.gtS(0), () => {
+    f.if(left.ltS(GROUP), () => { // the last block is filled up with zeros
+      for (let i = 0; i < GROUP; i += 4) f.storeV128(k.scratch, V128.of(0), 4 * i);
+      f.for(0, left, 1, (i) => {
+        f.storeF32(k.scratch.add(i.shl(2)), from.add(i.shl(2)).loadF32());
+      });
+      f.set(from, k.scratch);
+    });
+    packBlock(f, from, at, GROUP);
+    f.set(from, from.add(4 * GROUP));
+    f.set(at, at.add(activationBlock(GROUP)));
+    f.set(left, left.sub(GROUP));
+  });
+}
+
+function packBlock(f: FunctionBuilder, from: I32, to: I32, group: number): void {
+  const most = f.v128(V128.of(0));
+  for (let i = 0; i < group; i += 4) f.set(most, most.pmax(from.loadV128(4 * i).abs()));
+  const largest = f.f32(maxLane(f, most));
+  f.storeF32(to, largest.div(LARGEST));
+  const inverse = F32.select(largest.gt(0), F32.of(LARGEST).div(largest), 0);
+  const factor = f.v128(f.f32(inverse).splat());
+  const integers = (i: number) => from.loadV128(4 * i).mul(factor).nearest().toI();
+  for (let i = 0; i < group; i += 8) {
+    f.storeV128(to, integers(i).narrowToS16(integers(i + 4)), 16 + 2 * i);
+  }
+}
+
+interface Streams {
+  readonly packed: I32[];
+  readonly b: I32;
+  readonly blocks: I32;
+  readonly rowBytes: I32;
+  readonly group: number;
+  readonly start: I32;
+  readonly count: I32;
+  end(sums: V128[], column: I32, row: number, count: "four" | "one"): void;
+}
+
+/** The chunk's rows of W by the packed rows of A: equal parts of them side by side, then the rest one by one. */
+function emitStreams(f: FunctionBuilder, streams: Streams): void {
+  const { packed, b, rowBytes, start, count, end } = streams;
+  const width = Math.max(1, Math.floor(SUMS / packed.length));
+  const apart = f.i32(count.divU(SIDE * width).mul(SIDE));
+  const from = Array.from({ length: width }, () => f.i32());
+  from.forEach((row, i) => f.set(row, i === 0 ? b : from[i - 1].add(apart.mul(rowBytes))));
+  const column = f.i32(start);
+  f.for(0, apart, SIDE, () => {
+    const four = Array.from({ length: SIDE }, () => dots(f, from, streams));
+    from.forEach((_, i) =>
+      packed.forEach((_, r) => {
+        const sums = four.map((each) => each[i][r]);
+        end(sums, column.add(apart.mul(i)), r, "four");
+      })
+    );
+    f.set(column, column.add(SIDE));
+  });
+  const done = f.i32(apart.mul(width));
+  f.set(column, start.add(done));
+  f.for(done, count, 1, () => {
+    dots(f, [from[width - 1]], streams)[0].forEach((x, r) => end([x, x, x, x], column, r, "one"));
+    f.set(column, column.add(1));
+  });
+}
+
+/** For each of the rows of W at `rows`, which move on, its products with each packed row of A, four partial sums in each. */
+function dots(f: FunctionBuilder, rows: I32[], { packed, blocks, group }: Streams): V128[][] {
+  const sums = rows.map(() => packed.map(() => f.v128(V128.of(0))));
+  const exact = rows.map(() => packed.map(() => f.v128()));
+  const a = packed.map((row) => f.i32(row));
+  const left = f.i32(blocks);
+  const bytes = f.v128();
+  f.while(left, () => {
+    for (let i = 0; i < group; i += 8) {
+      const x = a.map((row) => f.v128(row.loadV128(16 + 2 * i)));
+      rows.forEach((row, j) => {
+        f.set(bytes, row.loadS8x8(4 + i));
+        x.forEach((values, r) => {
+          const product = bytes.dotS16(values);
+          f.set(exact[j][r], i === 0 ? product : exact[j][r].addI(product));
+        });
+      });
+    }
+    const scales = a.map((row) => f.v128(row.loadSplat()));
+    rows.forEach((row, j) => {
+      const scale = f.v128(row.loadSplat());
+      scales.forEach((other, r) => {
+        const factor = scale.mul(other);
+        f.set(sums[j][r], f.madd(exact[j][r].toF(), factor, sums[j][r]));
+      });
+      f.set(row, row.add(weightBlock(group)));
+    });
+    for (const row of a) f.set(row, row.add(activationBlock(group)));
+    f.set(left, left.sub(1));
+  });
+  return sums;
+}

@@ -1,0 +1,94 @@
+// C = activation(A·Wᵀ + bias) + residual with W in 8 bits. A: [m,k]; W: [n] rows of blocks, each a scale (the bits of an f32) and GROUP signed
+// bytes, four in a word, a weight being scale · byte; bias: [n]; residual, C: [m,n].
+// A workgroup computes 256 / SLICES columns for ROWS rows of A; SLICES threads share a column, each with every SLICES-th of its blocks. Sums are in
+// f32, first by blocks, then over the threads.
+override ROWS: u32;
+override GROUP: u32;
+override SLICES: u32;
+override BIAS: u32;
+override RESIDUAL: u32;
+override ACTIVATION: u32;
+
+struct Scalars { m: u32, n: u32, k: u32, share: u32 }
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<i32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> residual: array<f32>;
+@group(0) @binding(4) var<storage, read_write> c: array<f32>;
+@group(0) @binding(5) var<uniform> s: Scalars;
+
+// A sum for each of four rows, by thread.
+var<workgroup> sums: array<vec4<f32>, 256>;
+
+fn load_a(row: u32, k: u32) -> vec4<f32> {
+  if (k >= s.k) { return vec4(0.0); }
+  let at = row * s.k + k;
+  var x = vec4(a[at], 0.0, 0.0, 0.0);
+  if (ROWS > 1u) { x.y = a[at + s.k]; }
+  if (ROWS > 2u) { x.z = a[at + 2u * s.k]; }
+  if (ROWS > 3u) { x.w = a[at + 3u * s.k]; }
+  return x;
+}
+
+fn activate(v: f32) -> f32 {
+  switch ACTIVATION {
+    case 1u: { return gelu(v); }
+    case 2u: { return gelu_erf(v); }
+    case 3u: { return relu(v); }
+    case 4u: { return silu(v); }
+    default: { return v; }
+  }
+}
+
+fn finish(product: f32, row: u32, column: u32) {
+  var v = product;
+  if (BIAS == 1u) { v += bias[column]; }
+  v = activate(v);
+  let at = row * s.n + column;
+  if (RESIDUAL == 1u) { v += residual[at]; }
+  c[at] = v;
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let across = 256u / SLICES;
+  let stripes = (s.n + across - 1u) / across;
+  let tile = group.y * groups.x + group.x;
+  let row = tile / stripes * ROWS;
+  let column = tile % stripes * across + lane / SLICES;
+  let slice = lane % SLICES;
+  let blocks = (s.k + GROUP - 1u) / GROUP;
+  let words = GROUP / 4u + 1u;
+  let inside = column < s.n && row < s.m;
+  var sum = vec4(0.0);
+  if (inside) {
+    for (var block = slice; block < blocks; block += SLICES) {
+      let at = (column * blocks + block) * words;
+      var part = vec4(0.0);
+      for (var i = 0u; i < GROUP; i += 4u) {
+        let word = b[at + 1u + i / 4u];
+        let k = block * GROUP + i;
+        part = fma(load_a(row, k), vec4(f32(extractBits(word, 0u, 8u))), part);
+        part = fma(load_a(row, k + 1u), vec4(f32(extractBits(word, 8u, 8u))), part);
+        part = fma(load_a(row, k + 2u), vec4(f32(extractBits(word, 16u, 8u))), part);
+        part = fma(load_a(row, k + 3u), vec4(f32(extractBits(word, 24u, 8u))), part);
+      }
+      sum = fma(part, vec4(bitcast<f32>(b[at])), sum);
+    }
+  }
+  if (SLICES > 1u) {
+    sums[lane] = sum;
+    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
+      workgroupBarrier();
+      if (slice < half) {
+        sum += sums[lane + half];
+        sums[lane] = sum;
+      }
+    }
+  }
+  if (slice > 0u || !inside) { return; }
+  finish(sum.x, row, column);
+  if (ROWS > 1u) { finish(sum.y, row + 1u, column); }
+  if (ROWS > 2u) { finish(sum.z, row + 2u, column); }
+  if (ROWS > 3u) { finish(sum.w, row + 3u, column); }
+}

@@ -1,0 +1,106 @@
+/**
+ * A model with weights in 8 bits against the same model with the weights that those bits stand for, and what stays of its loss.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { Batches } from "../lib/data/batches.ts";
+import { Generator } from "../lib/generate/generator.ts";
+import type { ModelConfigInput } from "../lib/nn/config.ts";
+import { GPT } from "../lib/nn/gpt.ts";
+import { quantize } from "../lib/nn/quantize.ts";
+import { AdamW } from "../lib/optim/adamw.ts";
+import { Random } from "../lib/random.ts";
+import { tensor } from "../lib/tensor/tensor.ts";
+import { Trainer } from "../lib/train/trainer.ts";
+import { forEachDevice } from "./devices.ts";
+import { assertClose } from "./gradient_check.ts";
+
+const shape = { vocabSize: 29, contextLength: 16, layers: 2, heads: 2, width: 32 };
+const tokens = Uint16Array.from({ length: 2000 }, (_, i) => (i * i + (i >> 3)) % 29);
+const prompt = Int32Array.from({ length: 10 }, (_, i) => 3 * i % 29);
+
+const VARIANTS: Record<string, Partial<ModelConfigInput>> = {
+  "GPT-2": {},
+  "gated, with a head of its own": {
+    gated: true,
+    activation: "silu",
+    tiedHead: false,
+    headBias: true,
+    hidden: 40,
+    norm: "rms",
+    positions: "rotary",
+  },
+};
+
+/** A model whose linear weights are whole numbers of 1/128 from −127 to 127, with the largest in each row's only group: 8 bits hold them exactly. */
+function exactModel(config: Partial<ModelConfigInput>): GPT {
+  const model = new GPT({ ...shape, ...config });
+  const random = new Random(2);
+  for (const [name, parameter] of model.namedParameters()) {
+    if (parameter.shape.length < 2 || /wpe/.test(name)) continue;
+    const [rows, columns] = parameter.shape;
+    const transposed = /wte|lm_head/.test(name);
+    const values = Float32Array.from({ length: rows * columns }, (_, i) => {
+      const input = transposed ? i % columns : Math.floor(i / columns);
+      return (input === 0 ? 127 : random.integer(31) - 15) / 128 / 8;
+    });
+    parameter.write(values);
+  }
+  return model;
+}
+
+for (const [name, config] of Object.entries(VARIANTS)) {
+  forEachDevice(`weights that 8 bits hold exactly give the same logits: ${name}`, async () => {
+    const model = exactModel(config);
+    for (const length of [1, 10]) { // a token, and several
+      const ids = tensor(prompt.slice(0, length), { shape: [1, length] });
+      const before = await model.forward(ids).data();
+      const quantized = exactModel(config);
+      await quantize(quantized);
+      assertClose(await quantized.forward(ids).data(), before, 1e-3);
+      const targets = tensor(prompt.slice(0, length), { shape: [1, length] });
+      const losses = [model, quantized].map((each) => each.loss(ids, targets).item());
+      assertClose([await losses[1]], [await losses[0]], 1e-3);
+    }
+  });
+}
+
+forEachDevice("a trained model keeps its loss and its text, in less memory", async (device) => {
+  const model = new GPT({ ...shape, width: 64 });
+  const optimiser = new AdamW(model.parameters());
+  const trainer = new Trainer(model, optimiser, { batchSize: 4, schedule: () => 3e-3 });
+  const batches = new Batches(tokens, { batchSize: 4, contextLength: 16, seed: 3 });
+  for (let step = 0; step < 30; step++) trainer.step(batches);
+  const held = () => new Batches(tokens, { batchSize: 4, contextLength: 16, seed: 4 });
+  const before = await trainer.evaluate(held(), 2);
+  const likeliest = (of: GPT) =>
+    Array.fromAsync(new Generator(of).generate(prompt, { temperature: 0, maxNewTokens: 8 }));
+  const text = await likeliest(model);
+
+  const copy = new GPT({ ...shape, width: 64 });
+  const parameters = model.parameters();
+  for (const [i, parameter] of copy.parameters().entries()) {
+    parameter.write(await parameters[i].data());
+  }
+  const used = device.memory().used;
+  await quantize(copy);
+  const matrices = 2 * (64 * 192 + 64 * 64 + 2 * 64 * 256); // two blocks' weights
+  const head = 29 * (64 + 4);
+  assert.ok(device.memory().used < used - 4 * matrices + (matrices + head) * 1.2, "memory");
+  const evaluator = new Trainer(copy, optimiser, { batchSize: 4, schedule: () => 0 });
+  const after = await evaluator.evaluate(held(), 2);
+  assert.ok(Math.abs(after - before) < 0.01 * before, `loss ${before} became ${after}`);
+  assert.deepEqual(await likeliest(copy), text);
+});
+
+forEachDevice("a model in 8 bits says that it cannot be trained", async () => {
+  const model = new GPT(shape);
+  const optimiser = new AdamW(model.parameters());
+  const trainer = new Trainer(model, optimiser, { batchSize: 4, schedule: () => 0 });
+  await quantize(model);
+  const batches = new Batches(tokens, { batchSize: 4, contextLength: 16, seed: 3 });
+  assert.throws(() => trainer.step(batches), /no gradient/);
+  await assert.rejects(() => model.blocks.items[0].feedForward.up.weight.data(), /given back/);
+  await assert.rejects(() => quantize(new GPT(shape), { group: 8 }), /group/);
+});
