@@ -8,7 +8,7 @@ import { Random } from "../lib/random.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { int8Linear, toInt8 } from "../lib/tensor/int8_linear.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { benchBandwidth } from "./bandwidth.ts";
+import { benchEachDevice } from "./devices.ts";
 
 const random = new Random(1);
 const draw = (count: number) => Float32Array.from({ length: count }, () => random.uniform() - 0.5);
@@ -17,7 +17,7 @@ for (const [k, n] of [[768, 2304], [3072, 768]]) {
   const weights = draw(k * n), x = draw(k);
   for (const group of [32, 64, 128]) {
     const name = `1×${k}·${k}×${n}, 8 bits, groups of ${group}`;
-    await benchBandwidth(name, n * k * (group + 4) / group, async () => {
+    await benchEachDevice(name, { bytes: n * k * (group + 4) / group }, async () => {
       const matrix = toInt8(weights, [n, k], { group, transposed: true });
       const input = tensor(x, { shape: [1, k] });
       const program = compile(() => int8Linear(input, matrix));
