@@ -1,64 +1,51 @@
 /**
- * Tokens a second with the key-value cache, one sequence, the baby size: 60 tokens after a prompt of 4, on the CPU with one thread and with
- * two. They are checked against the model without a cache, then timed.
+ * Generation with the key-value cache, one sequence, on the CPU; the first tokens are checked against the model without a cache.
+ *
+ *     deno run -A bench/generate_bench.ts [--quick] [--seconds N]
+ *
+ * prints tokens a second, milliseconds a token, the share of the memory's bandwidth and peak memory of three models with one thread and with
+ * two, each in a process of its own, and writes generation.json. `deno bench` times the baby model alone.
  *
  * @module
  */
-import assert from "node:assert/strict";
-import { formatRate } from "../lib/cli/numbers.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../lib/device/open_device.ts";
-import { Generator } from "../lib/generate/generator.ts";
-import { GPT } from "../lib/nn/gpt.ts";
-import { argmax } from "../lib/tensor/argmax.ts";
-import { tensor } from "../lib/tensor/tensor.ts";
+import { runScript } from "../lib/cli/run.ts";
 import { PRESETS } from "../lib/train/presets.ts";
+import { prepareGeneration } from "./generation.ts";
+import { generationConfigurations, measureGeneration, SWEEP_FLAGS, writeResults } from "./sweep.ts";
 import { VOCABULARY } from "./training_step.ts";
 
-const PROMPT = [1, 2, 3, 4];
 const TOKENS = 60;
 
-async function generate(generator: Generator): Promise<number[]> {
-  const options = { maxNewTokens: TOKENS, temperature: 0 };
-  return await Array.fromAsync(generator.generate(PROMPT, options));
+const command = {
+  name: "deno run -A bench/generate_bench.ts",
+  summary: "Times generation with models of three sizes and writes generation.json.",
+  flags: SWEEP_FLAGS,
+};
+
+if (import.meta.main) {
+  await runScript(command, async ({ flags: { seconds, quick, out } }) => {
+    const generation = await measureGeneration(
+      generationConfigurations(quick),
+      quick ? 10 : seconds,
+    );
+    await writeResults(out, "generation.json", { generation });
+  });
+} else {
+  for (const threads of [1, 2]) await benchBaby(threads);
 }
 
-/** Each token must be the likeliest after all those before it. */
-async function check(model: GPT, generated: number[]): Promise<void> {
-  assert.equal(generated.length, TOKENS);
-  const ids = Int32Array.from([...PROMPT, ...generated]);
-  const logits = model.forward(tensor(ids, { shape: [1, ids.length] }));
-  const likeliest = await argmax(logits, { axis: -1 }).data();
-  const expected = likeliest.subarray(PROMPT.length - 1, ids.length - 1);
-  assert.deepEqual(generated, Array.from(expected));
-}
-
-/** The rate of the best of the runs within half a second. */
-async function bestRate(generator: Generator): Promise<number> {
-  let least = Infinity;
-  for (const start = performance.now(); performance.now() - start < 500;) {
-    const before = performance.now();
-    await generate(generator);
-    least = Math.min(least, performance.now() - before);
-  }
-  return TOKENS / least * 1000;
-}
-
-const { layers, heads, width, context: contextLength } = PRESETS.baby;
-for (const threads of [1, 2]) {
+async function benchBaby(threads: number): Promise<void> {
   const device = new CpuDevice({ threads });
   useDevice(device);
-  const model = new GPT({ vocabSize: VOCABULARY, contextLength, layers, heads, width });
-  const generator = new Generator(model);
-  await check(model, await generate(generator));
-  const name = `${TOKENS} tokens, ${device.description}`;
-  console.log(`${name}: ${formatRate(await bestRate(generator))} tokens/s`);
+  const { generate } = await prepareGeneration({ ...PRESETS.baby, vocabulary: VOCABULARY });
   Deno.bench({
-    name,
+    name: `${TOKENS} tokens, ${threads} thread${threads > 1 ? "s" : ""}`,
     group: "generate",
     async fn() {
       useDevice(device); // reading the prompt makes tensors
-      await generate(generator);
+      await generate(TOKENS);
     },
   });
 }

@@ -84,7 +84,8 @@ export async function measureRoofline(device: Device): Promise<Roofline> {
   return { operations: await measurePeak(device), bytes: await measureBandwidth(device) };
 }
 
-async function measureBandwidth(device: Device): Promise<number> {
+/** Bytes a second from and to memory that no cache holds, on the current device. */
+export async function measureBandwidth(device: Device): Promise<number> {
   const count = device.isSoftware ? 2 ** 22 : 2 ** 24;
   const x = full([count], 0.5);
   const [copying, reading] = [compile(() => copy(x)), compile(() => sum(x))];

@@ -1,43 +1,45 @@
 /**
- * A whole training step, forward, backward and update, on the CPU: the baby settings with one thread and with two, then other widths, and
- * other contexts with the same 768 tokens. Each step's first loss is checked before it is timed.
+ * A whole training step on the CPU, forward, backward and update; its first loss is checked before it is timed.
+ *
+ *     deno run -A bench/train_bench.ts [--quick] [--seconds N]
+ *
+ * prints tokens a second, milliseconds and peak memory over presets, widths, contexts and batches with one thread and with two, each in a
+ * process of its own, and writes training.json. `deno bench` times the baby step alone.
  *
  * @module
  */
-import { formatBytes } from "../lib/cli/numbers.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../lib/device/open_device.ts";
+import { runScript } from "../lib/cli/run.ts";
 import { PRESETS } from "../lib/train/presets.ts";
-import { prepareStep, type StepSizes } from "./training_step.ts";
+import { measureTraining, SWEEP_FLAGS, trainingConfigurations, writeResults } from "./sweep.ts";
+import { prepareStep } from "./training_step.ts";
 
-const { layers, heads, width, context, batch } = PRESETS.baby;
-const BABY: StepSizes = { layers, heads, width, context, batch };
+const command = {
+  name: "deno run -A bench/train_bench.ts",
+  summary: "Times training steps of many sizes and writes training.json.",
+  flags: SWEEP_FLAGS,
+};
 
-const devices = [1, 2].map((threads) => new CpuDevice({ threads }));
-for (const device of devices) console.log(device.description);
+if (import.meta.main) {
+  await runScript(command, async ({ flags: { seconds, quick, out } }) => {
+    const training = await measureTraining(trainingConfigurations(quick), quick ? 30 : seconds);
+    await writeResults(out, "training.json", { training });
+  });
+} else {
+  for (const threads of [1, 2]) await benchBaby(threads);
+}
 
-async function bench(group: string, device: CpuDevice, sizes: StepSizes): Promise<void> {
+async function benchBaby(threads: number): Promise<void> {
+  const device = new CpuDevice({ threads });
   useDevice(device);
-  const { trainer, run } = await prepareStep(sizes);
-  const { width, context, batch } = sizes;
-  const threads = device.threads === 1 ? "1 thread" : `${device.threads} threads`;
-  const name = `width ${width}, ${batch} × ${context} tokens, ${threads}`;
-  if (trainer.report) {
-    console.log(`${name}: ${formatBytes(trainer.report.bytes)} of the step's own memory`);
-  }
+  const { trainer, run } = await prepareStep(PRESETS.baby);
   Deno.bench({
-    name,
-    group,
+    name: `a baby step, ${threads} thread${threads > 1 ? "s" : ""}`,
+    group: "baby",
     async fn() {
       run();
       await trainer.figures();
     },
   });
-}
-
-for (const device of devices) await bench("baby", device, BABY);
-const both = devices[1];
-for (const width of [64, 256]) await bench("widths", both, { ...BABY, width });
-for (const context of [16, 128, 256]) {
-  await bench("contexts", both, { ...BABY, context, batch: 768 / context });
 }

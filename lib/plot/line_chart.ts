@@ -20,6 +20,8 @@ export interface Line {
   readonly text?: string;
   /** Dashed, with dots where its values were measured. */
   readonly dashed?: boolean;
+  /** Dots where its values were measured. */
+  readonly dots?: boolean;
   /** Pale and thin, for what stands behind another line. */
   readonly pale?: boolean;
 }
@@ -34,12 +36,18 @@ export interface ChartOptions {
   readonly marginRight: number;
   /** First and last step. */
   readonly steps: readonly [number, number];
+  /** Logarithmic step axis, in powers of 2. Default: false. */
+  readonly logX?: boolean;
+  /** Steps that get a tick. Default: round ones. */
+  readonly xTicks?: readonly number[];
   /** Name of the step axis. Default: none. */
   readonly xLabel?: string;
-  /** Name of the value axis. */
-  readonly yLabel: string;
+  /** Name of the value axis. Default: none. */
+  readonly yLabel?: string;
   /** Logarithmic value axis. Default: false. */
   readonly logY?: boolean;
+  /** How the value axis writes its numbers, as d3-format says it. Default: `"~g"`. */
+  readonly yFormat?: string;
   /** Start the value axis at 0. Default: false. */
   readonly zero?: boolean;
   /** About how many ticks the value axis has. Default: one for each 35 pixels. */
@@ -100,14 +108,22 @@ export function lineChart(
       marginRight,
       marginTop: MARGIN.top,
       marginBottom,
-      x: { domain: [...steps], label: xLabel ?? null, labelAnchor: "center", labelArrow: "none" },
+      x: {
+        ...(options.logX ? { type: "log", base: 2 } : {}),
+        domain: [...steps],
+        ticks: options.xTicks && [...options.xTicks],
+        tickFormat: options.xTicks && "d",
+        label: xLabel ?? null,
+        labelAnchor: "center",
+        labelArrow: "none",
+      },
       y: {
         type: logY ? "log" : "linear",
         domain,
         nice: !logY,
         ticks,
-        tickFormat: "~g",
-        label: options.yLabel,
+        tickFormat: options.yFormat ?? "~g",
+        label: options.yLabel ?? null,
       },
       marks: [
         plotter.Plot.gridY({ stroke: theme.grid, strokeOpacity: 1, ticks }),
@@ -125,13 +141,13 @@ export function lineChart(
   return { ...outer, markup: drawing.markup + endLabels(ends, area) };
 }
 
-function lineMarks({ Plot }: Plotter, { points, colour, dashed, pale }: Line): Mark[] {
+function lineMarks({ Plot }: Plotter, { points, colour, dashed, dots, pale }: Line): Mark[] {
   const channels = { x: "step", y: "value" };
   const style = pale ? { strokeOpacity: 0.25, strokeWidth: 1 } : {};
   const strokeDasharray = dashed ? "5,3" : undefined;
   const lines = { ...channels, stroke: colour, strokeDasharray, ...style };
   const marks: Mark[] = [Plot.line(thin(points, MAX_POINTS), lines)];
-  if (points.length === 1 || (dashed && points.length <= 60)) {
+  if (points.length === 1 || dots || (dashed && points.length <= 60)) {
     marks.push(Plot.dot(points, { ...channels, fill: colour, r: 2.2 }));
   }
   return marks;

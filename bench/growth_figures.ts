@@ -1,0 +1,132 @@
+/**
+ * How the cost of training grows, as figures: tokens a second against width, context and batch, and what attention and matrix products take
+ * of a token's time as the context grows, with the context at which both take the same.
+ *
+ * @module
+ */
+import { Figure, type FigureOptions } from "../lib/plot/figure.ts";
+import { labelMargin, type Line, lineChart } from "../lib/plot/line_chart.ts";
+import { element } from "../lib/plot/markup.ts";
+import type { Point } from "../lib/plot/series.ts";
+import type { Theme } from "../lib/plot/theme.ts";
+import type { Results, TrainingResult } from "./results.ts";
+
+const AXES = ["width", "context", "batch"] as const;
+const THREADS = ["1 thread", "2 threads"];
+const PANEL = { width: 190, height: 220 };
+/** Pixels between the axes' names and the notes. */
+const NOTE_GAP = 8;
+
+/** Tokens a second against width, context and batch, each with one thread and with two. */
+export function growthFigure(results: Results, options: FigureOptions = {}): Figure {
+  return new Figure((plotter, theme) => {
+    let [left, height] = [0, 0];
+    const panels = AXES.map((axis) => {
+      const measured = results.training.filter(({ group }) => group === axis);
+      const lines = THREADS.map((text, i) => ({
+        text,
+        colour: theme.series[i],
+        dots: true,
+        points: points(measured.filter(({ threads }) => threads === i + 1), axis, rate),
+      }));
+      const sizes = {
+        ...PANEL,
+        marginRight: labelMargin(lines),
+        xLabel: `${axis}, ${fixed(axis)}`,
+      };
+      const xTicks = lines[0].points.map(({ step }) => step);
+      const chart = lineChart(plotter, theme, lines, {
+        ...sizes,
+        ...{ xTicks, steps: ends(xTicks), logX: true, logY: true },
+        ...{ yLabel: left ? undefined : "tokens/s", yFormat: "~s", ticks: 4 },
+      });
+      const panel = element("g", { transform: `translate(${left},0)` }, chart.markup);
+      left += chart.width;
+      height = chart.height + NOTE_GAP;
+      return panel;
+    });
+    return { width: left, height, body: panels.join(""), notes: [machineNote(results)] };
+  }, { title: "Training, tokens a second", ...options });
+}
+
+/** Microseconds a token of attention, of matrix products and of the rest, against the context, and where the first two cross. */
+export function crossoverFigure(results: Results, options: FigureOptions = {}): Figure {
+  return new Figure((plotter, theme) => {
+    const threads = Math.max(...results.training.map(({ threads }) => threads));
+    const measured = results.training
+      .filter((each) => each.group === "context" && each.threads === threads);
+    const part = (name: keyof TrainingResult["split"]) =>
+      points(measured, "context", (each) => 1e3 * each.split[name] / tokens(each));
+    const [attention, products] = [part("attention"), part("products")];
+    const lines: Line[] = Object.entries({ attention, products, rest: part("rest") })
+      .map(([text, points], i) => ({ text, points, colour: theme.series[i], dots: true }));
+    const crossing = crossover(attention, products);
+    if (crossing !== undefined) lines.push(upright(crossing, lines, theme));
+    const xTicks = attention.map(({ step }) => step);
+    const chart = lineChart(plotter, theme, lines, {
+      width: 460,
+      height: 260,
+      marginRight: labelMargin(lines),
+      ...{ xTicks, steps: ends(xTicks), logX: true, logY: true },
+      xLabel: `context, ${fixed("context")}`,
+      yLabel: "µs a token",
+    });
+    const notes = [crossingNote(crossing, xTicks), `${threads} threads, ${machineNote(results)}`];
+    return { ...chart, height: chart.height + NOTE_GAP, body: chart.markup, notes };
+  }, { title: "Where a training step's time goes", ...options });
+}
+
+/**
+ * The step at which the first series reaches the second, between measured steps on straight lines through logarithms; undefined where it
+ * stays below.
+ */
+export function crossover(first: readonly Point[], second: readonly Point[]): number | undefined {
+  const ratio = first.map(({ value }, i) => Math.log(value / second[i].value));
+  const i = ratio.findIndex((value, i) => i > 0 && value >= 0 && ratio[i - 1] < 0);
+  if (i < 0) return undefined;
+  const share = ratio[i - 1] / (ratio[i - 1] - ratio[i]);
+  const [before, after] = [first[i - 1].step, first[i].step];
+  return before * (after / before) ** share;
+}
+
+function crossingNote(crossing: number | undefined, [first, ...rest]: number[]): string {
+  return crossing === undefined
+    ? `from ${first} to ${rest.at(-1)} attention and products do not cross`
+    : `beyond a context of about ${roundTo10(crossing)} attention takes longer than all products`;
+}
+
+/** A dashed line from the least value to the greatest. */
+function upright(step: number, lines: readonly Line[], theme: Theme): Line {
+  const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
+  const points = [Math.min(...values), Math.max(...values)].map((value) => ({ step, value }));
+  return { points, colour: theme.muted, dashed: true, text: `equal at ${roundTo10(step)}` };
+}
+
+function points(
+  results: readonly TrainingResult[],
+  axis: typeof AXES[number],
+  value: (result: TrainingResult) => number,
+): Point[] {
+  return results.map((result) => ({ step: result[axis], value: value(result) }))
+    .sort((a, b) => a.step - b.step);
+}
+
+const rate = ({ tokensPerSecond }: TrainingResult) => tokensPerSecond;
+const tokens = ({ batch, context }: TrainingResult) => batch * context;
+const ends = (steps: number[]): [number, number] => [steps[0], steps.at(-1)!];
+const roundTo10 = (value: number) => 10 * Math.round(value / 10);
+
+/** What stays the same along an axis. */
+function fixed(axis: typeof AXES[number]): string {
+  return {
+    width: "12 × 64 tokens",
+    context: "2,048 tokens of width 128",
+    batch: "of 64 tokens, width 128",
+  }[axis];
+}
+
+function machineNote({ machine, deno, date }: Results): string {
+  return `4 layers, heads of 32; ${machine.cpu}, ${machine.cores} cores, Deno ${deno}, ${
+    date.slice(0, 10)
+  }; least times`;
+}
