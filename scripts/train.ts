@@ -12,6 +12,7 @@ import { onInterrupt, runScript, userInput } from "../lib/cli/run.ts";
 import { printSample } from "../lib/cli/sample.ts";
 import { loadTrainData, trainBatches, type TrainData } from "../lib/cli/train/data.ts";
 import { trainFlags } from "../lib/cli/train/flags.ts";
+import { openLiveRun } from "../lib/cli/train/live.ts";
 import { memoryLine } from "../lib/cli/train/memory_line.ts";
 import { type Plan, planRun } from "../lib/cli/train/plan.ts";
 import { drawLoss, elapsedBefore, runState, shellWord } from "../lib/cli/train/record.ts";
@@ -49,14 +50,17 @@ const command = {
 await runScript(command, async ({ flags, given }) => {
   const plan = await planRun(flags, given);
   const { settings, reports } = plan;
+  await using live = await openLiveRun(flags, given);
+  if (live) console.log(`live     ${live.url}`);
   const data = await loadTrainData(plan);
   const { batches, held } = await trainBatches(plan, data);
   const device = await openDevice(flags);
   console.log(`device   ${device.description}`);
   const model = await makeModel(plan, data);
   const sizes = `${settings.layers} layers, ${settings.heads} heads, width ${settings.width}`;
-  console.log(`corpus   ${data.source}: ${data.train.length} + ${data.validation.length} tokens`);
-  console.log(`model    ${sizes}, context ${settings.context}, ${model.parameterCount} parameters`);
+  const corpusLine = `${data.source}: ${data.train.length} + ${data.validation.length} tokens`;
+  const modelLine = `${sizes}, context ${settings.context}, ${model.parameterCount} parameters`;
+  console.log(`corpus   ${corpusLine}\nmodel    ${modelLine}`);
   const { beta1, beta2, weightDecay, clip, seed, batch, context, accumulate } = settings;
   const decays = { beta1, beta2, weightDecay, clip };
   const optimiser = await userInput(() => new AdamW(model.parameters(), decays));
@@ -97,8 +101,13 @@ await runScript(command, async ({ flags, given }) => {
     for await (const token of generator.generate(openingTokens(data.tokenizer), choices)) {
       tokens.push(token);
     }
-    return data.tokenizer.decode(tokens);
+    const written = data.tokenizer.decode(tokens);
+    live?.sampled(trainer.stepsDone, written);
+    return written;
   };
+  const note = (line: string) => progress.note(line);
+  const lines = [device.description, corpusLine, modelLine];
+  live?.begin({ plan, data, model, past: metrics.lines, lines, sample, note });
 
   if (!plan.resume) await save(); // from here on the run can be resumed
   const started = performance.now() - 1000 * elapsedBefore(metrics);
@@ -124,19 +133,24 @@ await runScript(command, async ({ flags, given }) => {
         progress.report({ step, validationLoss });
       } else if (kind === "sample") progress.note(await sample(120));
       else await save();
+      await live?.take(event, progress.secondsLeft(step));
     }
   } catch (error) {
-    throw error instanceof DivergenceError ? diverged(error.message) : error;
+    if (!(error instanceof DivergenceError)) throw error;
+    await live?.end("failed", error.message);
+    throw diverged(error.message);
   }
   progress.finish();
   await save();
   if (interrupt.signal.aborted) {
+    await live?.end("stopped");
     const again = `deno task train --out ${shellWord(plan.folder)} --resume`;
     console.log(`\nstopped after step ${trainer.stepsDone}; continue with: ${again}`);
     return Deno.exit(130);
   }
   console.log("");
   printSample("", await sample(300));
+  await live?.end("finished");
   const names = ["config.json", "model.safetensors", "tokenizer.json"];
   names.push("optimizer.safetensors", "run.json", "metrics.jsonl");
   if (await drawLoss(plan, metrics)) names.push("loss.svg");

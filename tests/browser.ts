@@ -150,9 +150,9 @@ export class Page {
     return result.value;
   }
 
-  /** Waits until an expression is true; an error after 30 seconds. */
+  /** Waits until an expression is true; an error after a minute. */
   async until(expression: string): Promise<void> {
-    const end = performance.now() + 30_000;
+    const end = performance.now() + 60_000;
     while (!await this.evaluate(`Boolean(${expression})`).catch(() => false)) {
       if (performance.now() > end) throw new Error(`the page never came to ${expression}`);
       await new Promise((resolve) => setTimeout(resolve, 30));

@@ -113,13 +113,13 @@ Deno.test("live chart: a viewer that never reads holds up neither the others nor
   const weights = new Uint8Array(2_000_000); // twelve of them are more than a socket takes
   const steps = Array.from({ length: 12 }, (_, i) => i + 1);
   for (const step of steps) {
-    await new Promise((resolve) => setTimeout(resolve, 110)); // a message each
     chart.send({ kind: "attention", step, weights });
+    await new Promise((resolve) => setTimeout(resolve, 20)); // a message each
   }
   chart.send({ kind: "end", ending: "stopped" });
   await chart.close();
   const seen = (await events).filter(({ name }) => name === "attention");
-  assert.deepEqual(seen.map(({ data }) => data.step).slice(-2), [11, 12]);
+  assert.equal(seen.at(-1)!.data.step, 12);
   assert.equal((await events).at(-1)!.name, "end");
   assert.ok(dead);
 });

@@ -87,6 +87,14 @@ export class TrainingProgress {
     this.#line.finish();
   }
 
+  /** Seconds to go after `step` at the speed so far; undefined where that cannot be told, and at the end. */
+  secondsLeft(step: number): number | undefined {
+    const done = step - this.#firstStep;
+    if (done <= 0 || step >= this.#steps) return undefined;
+    const elapsed = (this.#line.now() - this.#start) / 1000;
+    return elapsed / done * (this.#steps - step);
+  }
+
   #draw(): void {
     const { step } = this.#latest;
     const parts = this.#parts(this.#latest);
@@ -99,16 +107,9 @@ export class TrainingProgress {
     if (loss !== undefined) parts.push(`loss ${formatLoss(loss)}`);
     if (validationLoss !== undefined) parts.push(`validation ${formatLoss(validationLoss)}`);
     if (tokensPerSecond !== undefined) parts.push(`${formatRate(tokensPerSecond)} tokens/s`);
-    const left = this.#secondsLeft(step);
+    const left = this.secondsLeft(step);
     if (left !== undefined) parts.push(`${formatDuration(left)} left`);
     return parts;
-  }
-
-  #secondsLeft(step: number): number | undefined {
-    const done = step - this.#firstStep;
-    if (done <= 0 || step >= this.#steps) return undefined;
-    const elapsed = (this.#line.now() - this.#start) / 1000;
-    return elapsed / done * (this.#steps - step);
   }
 }
 

@@ -8,8 +8,6 @@
 import { UserError } from "../../errors.ts";
 import type { Answer, LiveUpdate, Start } from "./messages.ts";
 
-/** Milliseconds between two messages to the server. */
-const PAUSE = 100;
 /** Milliseconds that viewers have at the end to be told of it. */
 const FAREWELL = 1000;
 
@@ -30,7 +28,7 @@ export class LiveChart {
   readonly #worker: Worker;
   readonly #viewers: Int32Array<SharedArrayBuffer>;
   #waiting: LiveUpdate[] = [];
-  #sent = -Infinity;
+  #flushing: ReturnType<typeof setTimeout> | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -63,12 +61,12 @@ export class LiveChart {
     return Atomics.load(this.#viewers, 0);
   }
 
-  /** Takes an update; the server is told at most ten times a second, and of all that has come in between. */
+  /** Takes an update; the server is told of all that has come when the caller next lets timers through. */
   send(update: LiveUpdate): void {
     const last = this.#waiting.at(-1);
     if (update.kind === "progress" && last?.kind === "progress") this.#waiting.pop();
     this.#waiting.push(update);
-    if (performance.now() - this.#sent >= PAUSE) this.#flush();
+    this.#flushing ??= setTimeout(() => this.#flush());
   }
 
   /** Tells what is left and ends; viewers have a second to read it, and keep the page as it is. */
@@ -90,7 +88,8 @@ export class LiveChart {
   #flush(): void {
     this.#worker.postMessage(this.#waiting);
     this.#waiting = [];
-    this.#sent = performance.now();
+    clearTimeout(this.#flushing);
+    this.#flushing = undefined;
   }
 }
 

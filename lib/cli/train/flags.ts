@@ -62,6 +62,11 @@ export const trainFlags = {
     logEvery: integer(10, "steps between log lines; 0 is off", { min: 0 }),
     sampleEvery: integer(0, "steps between samples; 0 is off", { min: 0 }),
     checkpointEvery: integer(250, "steps between checkpoints; 0: at the end only", { min: 0 }),
+    live: toggle(false, "show the run on a page of this machine while it trains"),
+    livePort: integer(8484, "port of that page on 127.0.0.1; 0 takes any free one", {
+      min: 0,
+      max: 65535,
+    }),
   }),
   ...group("Where", {
     device: choice("auto", "what computes", { choices: ["auto", "webgpu", "cpu"] }),

@@ -7,6 +7,8 @@ import { count, token } from "./format.js";
 import { html, svg } from "./svg.js";
 
 const NOTHING = "no weights yet";
+/** Characters of a token's label, at most. */
+const LONGEST = 10;
 
 /** Rows are queries, columns keys; colours follow the square root of the weight, so that small ones can be seen. */
 export class AttentionMap {
@@ -102,10 +104,10 @@ export class AttentionMap {
 
   #draw() {
     this.#describe();
-    if (!this.#weights) return this.svg.replaceChildren();
+    if (!this.#shape) return;
     const { tokens } = this.#shape;
-    const longest = Math.max(...tokens.map((text) => [...text].length));
-    const gutter = Math.min(90, longest * 7.5 + 6);
+    const longest = Math.min(LONGEST, Math.max(...tokens.map((text) => [...text].length)));
+    const gutter = longest * 6.4 + 8;
     const room = this.figure.clientWidth - 24 - gutter;
     const side = Math.max(9, Math.min(24, room / tokens.length));
     const size = gutter + 16 + side * tokens.length;
@@ -121,7 +123,9 @@ export class AttentionMap {
   #labels(text, index, longest) {
     const { side, left, top } = this.place;
     const style = { "font-size": Math.min(11, side + 1), dy: "0.32em" };
-    const shown = [...text].length > 10 ? [...text].slice(0, 9).join("") + "…" : text;
+    const shown = [...text].length > LONGEST
+      ? [...text].slice(0, LONGEST - 1).join("") + "…"
+      : text;
     const middle = (index + 0.5) * side;
     const above = longest === 1
       ? { x: left + middle, y: top - 8, "text-anchor": "middle" }
@@ -137,7 +141,8 @@ export class AttentionMap {
     const { length } = this.#shape.tokens;
     const colours = ramp();
     const { left, top } = this.place;
-    return Array.from(this.#map(layer, head), (weight, index) => {
+    const weights = this.#weights ? this.#map(layer, head) : new Uint8Array(length ** 2);
+    return Array.from(weights, (weight, index) => {
       const [row, column] = [Math.floor(index / length), index % length];
       const [red, green, blue] = colours(weight);
       return svg("rect", {
@@ -187,7 +192,7 @@ export class AttentionMap {
 
   #drawCell() {
     this.svg.querySelector(".cell-cursor")?.remove();
-    if (!this.#cell || !this.place) return;
+    if (!this.#cell || !this.#weights) return;
     const { side, left, top } = this.place;
     const { row, column } = this.#cell;
     const at = {

@@ -84,7 +84,9 @@ const HANDLERS = {
   end({ ending, reason }) {
     events.close();
     show("left", "–");
-    setStatus(ending, reason ?? ending);
+    setStatus(ending, ending);
+    if (reason) show("reason", reason);
+    part("reason").hidden = !reason;
     document.title = `${ending} · ${document.title}`;
   },
 };
