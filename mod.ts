@@ -153,8 +153,25 @@ export {
 export { dotProductAttention, type HiddenStateAttention } from "./lib/nn/dot_product_attention.ts";
 export { AdditiveAttention, type AdditiveAttentionOptions } from "./lib/nn/additive_attention.ts";
 export { causalMask, paddingMask } from "./lib/nn/masks.ts";
-export { FeedForward } from "./lib/nn/feed_forward.ts";
+export { FeedForward, type FeedForwardConfig } from "./lib/nn/feed_forward.ts";
 export { AddNorm } from "./lib/nn/add_norm.ts";
+export {
+  type EncodeOptions,
+  EncoderBlock,
+  type TransformerBlockOptions,
+} from "./lib/nn/encoder_block.ts";
+export {
+  type DecodeBlockOptions,
+  DecoderBlock,
+  type DecoderBlockOptions,
+} from "./lib/nn/decoder_block.ts";
+export {
+  type SequenceLengths,
+  Transformer,
+  type TransformerConfig,
+  type TransformerWeights,
+} from "./lib/nn/transformer.ts";
+export { type PaddedSequences, type PadOptions, padSequences } from "./lib/nn/padding.ts";
 export { sequenceLoss, type SequenceLossOptions } from "./lib/nn/sequence_loss.ts";
 export { Embedding, LayerNorm, Linear, type LinearLayerOptions, RMSNorm } from "./lib/nn/layers.ts";
 export {
@@ -233,6 +250,7 @@ export {
 } from "./lib/generate/generate.ts";
 export type { CertainToken, FinishReason } from "./lib/generate/continuation.ts";
 export { type GenerateOptions, Generator } from "./lib/generate/generator.ts";
+export { greedyDecode, type GreedyDecodeOptions } from "./lib/generate/greedy_decode.ts";
 export type { SamplingOptions } from "./lib/generate/options.ts";
 
 // Text and corpora

@@ -20,6 +20,12 @@ const KERNEL_NAMES: Record<Activation, NonNullable<LinearOptions["activation"]>>
   silu: "silu",
 };
 
+/** What a feed-forward needs to know; a model's configuration says it. */
+export type FeedForwardConfig = Pick<
+  ModelConfig,
+  "width" | "hidden" | "bias" | "gated" | "activation"
+>;
+
 /**
  * activation(x·W₁ + b₁)·W₂ + b₂, or gated (activation(x·W₁ + b₁) ⊙ (x·W₃ + b₃))·W₂ + b₂: [..., C] → [..., C], inner size
  * `config.hidden`. Source of the gate: Shazeer, arXiv 2002.05202.
@@ -32,11 +38,11 @@ export class FeedForward extends Module {
   /** hidden → C: W₂ and b₂. */
   readonly down: Linear;
 
-  /** Draws the initial weights from `random`. */
+  /** Draws the initial weights from `random`, by default as in a GPT-2 of one layer. */
   constructor(
-    readonly config: ModelConfig,
+    readonly config: FeedForwardConfig,
     random: Random,
-    { up, down }: InitialWeights = gpt2Weights(config.layers),
+    { up, down }: Pick<InitialWeights, "up" | "down"> = gpt2Weights(1),
   ) {
     super();
     const { width, hidden, bias, gated } = config;

@@ -1,0 +1,97 @@
+/**
+ * Greedy decoding with an encoder–decoder transformer: the likeliest token, again and again.
+ *
+ * What a GPT writes is generator.ts's and generate.ts's.
+ *
+ * @module
+ */
+import { padSequences } from "../nn/padding.ts";
+import type { Transformer } from "../nn/transformer.ts";
+import { argmax } from "../tensor/argmax.ts";
+import { compile } from "../tensor/compile.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { expectPrompt } from "./options.ts";
+
+/** Options of `greedyDecode`. */
+export interface GreedyDecodeOptions {
+  /** The id that every target begins with; it is not given back. */
+  startToken: number;
+  /** Ends a target; it is not given back. Default: none. */
+  endToken?: number;
+  /** Most tokens of a target. Default: the model's context length. */
+  maxNewTokens?: number;
+}
+
+/**
+ * For each source, a sequence of ids of any length, the target of the likeliest tokens. Sources are padded to one length, and the padding
+ * hidden, so each gets what it gets alone.
+ *
+ * The source is encoded once; the decoder then runs over all places for each token, at a cost that grows with the square of the length.
+ * RangeError for no source, an empty one, an id outside the vocabulary, or a length beyond the context.
+ *
+ * ```ts
+ * import { greedyDecode, openDevice, Transformer } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const sizes = { sourceVocabSize: 9, targetVocabSize: 7, contextLength: 8, layers: 1, heads: 2, width: 8 };
+ * const options = { startToken: 1, endToken: 2 };
+ * console.log(await greedyDecode(new Transformer(sizes), [[3, 4, 5], [6]], options));
+ * device.close();
+ * ```
+ */
+export async function greedyDecode(
+  model: Transformer,
+  sources: readonly ArrayLike<number>[],
+  options: GreedyDecodeOptions,
+): Promise<number[][]> {
+  const { contextLength } = model.config;
+  const { startToken, endToken, maxNewTokens = contextLength } = options;
+  expectPrompt([startToken], model.config.targetVocabSize);
+  for (const source of sources) expectPrompt(source, model.config.sourceVocabSize);
+  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1 || maxNewTokens > contextLength) {
+    throw new RangeError(
+      `greedyDecode: maxNewTokens must be a whole number from 1 to ${contextLength}, the context length; got ${maxNewTokens}`,
+    );
+  }
+  const { ids, lengths } = padSequences(sources);
+  const memory = scope(() => model.encode(ids, { sourceLengths: lengths }));
+  const target = padSequences(sources.map(() => [startToken]), { length: maxNewTokens }).ids;
+  const likeliest = compile((given: Tensor, encoded: Tensor) => {
+    const decoded = model.decode(given, encoded, { sourceLengths: lengths });
+    return argmax(model.head.forward(decoded), { axis: -1 });
+  });
+  try {
+    return await extend(
+      target,
+      sources.length,
+      { maxNewTokens, endToken },
+      () => likeliest(target, memory),
+    );
+  } finally {
+    likeliest.dispose();
+    for (const made of [ids, lengths, memory, target]) made.dispose();
+  }
+}
+
+/** Writes, place by place, the likeliest token of each row behind what it has, until all rows have ended or are full. */
+async function extend(
+  target: Tensor,
+  rows: number,
+  { maxNewTokens, endToken }: { maxNewTokens: number; endToken?: number },
+  likeliest: () => Tensor,
+): Promise<number[][]> {
+  const given = Int32Array.from(await target.data());
+  const written: number[][] = Array.from({ length: rows }, () => []);
+  const open = new Set(written.keys());
+  for (let place = 0; place < maxNewTokens && open.size > 0; place++) {
+    const tokens = await likeliest().data();
+    for (const row of open) {
+      const token = tokens[row * maxNewTokens + place];
+      if (token === endToken) open.delete(row);
+      else written[row].push(token);
+      if (place + 1 < maxNewTokens) given[row * maxNewTokens + place + 1] = token;
+    }
+    target.write(given);
+  }
+  return written;
+}
