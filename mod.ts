@@ -22,12 +22,21 @@ export { openDevice, useDevice } from "./lib/device/open_device.ts";
 export type { DeviceOptions } from "./lib/device/open_device.ts";
 export type { Allocation, Device, Launch, LoadedProgram, Range } from "./lib/device/device.ts";
 export type { MatmulChoice, RowsKernel, TileKernel } from "./lib/device/matmul_choice.ts";
+export { forgetTuning, keepTuning } from "./lib/device/webgpu/tuning.ts";
+export {
+  chooseKernels,
+  layerProducts,
+  type ProductTiming,
+  type TunedProduct,
+  tuneProducts,
+} from "./lib/tensor/tune_products.ts";
 export type { Entry, Recorder } from "./lib/device/recorder.ts";
 export type { Storage } from "./lib/device/storage.ts";
 
 // Tensors
 export { empty, full, ones, Tensor, tensor, zeros } from "./lib/tensor/tensor.ts";
 export type { DType, NestedArray, TensorData, TensorOptions } from "./lib/tensor/tensor.ts";
+export type { Sizes } from "./lib/tensor/product.ts";
 export type { Shape } from "./lib/shape.ts";
 export { keep, scope } from "./lib/tensor/scope.ts";
 export { valueAndGrad } from "./lib/tensor/autograd.ts";

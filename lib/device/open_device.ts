@@ -7,6 +7,7 @@ import { UserError } from "../errors.ts";
 import { CpuDevice } from "./cpu/cpu_device.ts";
 import type { Device } from "./device.ts";
 import { adapterClass } from "./webgpu/adapter_class.ts";
+import { readTuning } from "./webgpu/tuning.ts";
 import { WebGpuDevice } from "./webgpu/webgpu_device.ts";
 
 /** Which device to open. */
@@ -56,7 +57,7 @@ async function choose({ device = "auto", ...cpu }: DeviceOptions): Promise<Devic
   if (device === "cpu") return new CpuDevice({ ...cpu, reason: "as asked" });
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (device === "webgpu") {
-    if (adapter) return await WebGpuDevice.open(adapter, "as asked");
+    if (adapter) return await openAdapter(adapter, "as asked");
     throw new UserError(
       "device 'webgpu': no adapter was found. Install a Vulkan, Metal or D3D12 driver (Debian: mesa-vulkan-drivers), or use the device 'cpu'",
     );
@@ -66,5 +67,9 @@ async function choose({ device = "auto", ...cpu }: DeviceOptions): Promise<Devic
     const reason = `the only WebGPU adapter, ${adapter.info.description}, is software`;
     return new CpuDevice({ ...cpu, reason });
   }
-  return await WebGpuDevice.open(adapter, "a GPU was found");
+  return await openAdapter(adapter, "a GPU was found");
+}
+
+async function openAdapter(adapter: GPUAdapter, reason: string): Promise<Device> {
+  return await WebGpuDevice.open(adapter, { reason, tuned: await readTuning(adapter.info) });
 }

@@ -37,7 +37,8 @@ function tilesKernel(device: Device, sizes: Sizes, options: ProductOptions): Ker
   const { matmul } = device;
   if (!matmul) return device.blas ? BLAS : TILES.tiled;
   const chosen = isLargeResult(sizes, options.batch) ? matmul.large : matmul.small;
-  return TILES[chosen === "registers" && !liesByFours(sizes, options) ? "tiled" : chosen];
+  if (chosen !== "registers" || liesByFours(sizes, options)) return TILES[chosen];
+  return device.isSoftware ? TILES.direct : TILES.tiled;
 }
 
 /** Whether four neighbours can be read at a time: k, and both inner axes, are multiples of 4. */

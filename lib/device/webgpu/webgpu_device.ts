@@ -19,6 +19,14 @@ interface Memory extends Allocation {
   readonly buffer: GPUBuffer;
 }
 
+/** How to open an adapter. */
+export interface OpenOptions {
+  /** Why it was chosen, for the description. */
+  reason?: string;
+  /** Which kernels were the fastest on it, where that was measured. Default: those of its class. */
+  tuned?: MatmulChoice;
+}
+
 interface Dispatch {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
@@ -34,7 +42,7 @@ const STORAGE_BUFFERS = 10;
 export class WebGpuDevice implements Device {
   readonly kind = "webgpu";
   readonly isSoftware: boolean;
-  readonly matmul: MatmulChoice;
+  matmul: MatmulChoice;
   readonly subgroupSize: number | undefined;
   recorder: Recorder | undefined;
   readonly #pipelines: Pipelines;
@@ -51,11 +59,12 @@ export class WebGpuDevice implements Device {
     readonly gpu: GPUDevice,
     readonly adapter: GPUAdapter,
     readonly description: string,
+    tuned: MatmulChoice | undefined,
     enablesSubgroups: boolean,
   ) {
     const adapterKind = adapterClass(adapter.info);
     this.isSoftware = adapterKind === "software";
-    this.matmul = MATMUL_CHOICES[adapterKind];
+    this.matmul = tuned ?? MATMUL_CHOICES[adapterKind];
     const hasSubgroups = gpu.features.has("subgroups" as GPUFeatureName);
     this.subgroupSize = hasSubgroups ? adapter.info.subgroupMinSize : undefined;
     this.#pipelines = new Pipelines(gpu, enablesSubgroups);
@@ -69,8 +78,11 @@ export class WebGpuDevice implements Device {
     });
   }
 
-  /** Opens `adapter` with the largest buffers that it allows. `reason` goes into the description. */
-  static async open(adapter: GPUAdapter, reason?: string): Promise<WebGpuDevice> {
+  /** Opens `adapter` with the largest buffers that it allows. */
+  static async open(
+    adapter: GPUAdapter,
+    { reason, tuned }: OpenOptions = {},
+  ): Promise<WebGpuDevice> {
     const { limits } = adapter;
     const features = ["shader-f16", "subgroups", "timestamp-query"] as GPUFeatureName[];
     const gpu = await adapter.requestDevice({
@@ -89,8 +101,8 @@ export class WebGpuDevice implements Device {
     });
     const { description, vendor, architecture } = adapter.info;
     const name = description || [vendor, architecture].filter(Boolean).join(" ") || "an adapter";
-    const line = `webgpu (${name})${reason ? `: ${reason}` : ""}`;
-    return new WebGpuDevice(gpu, adapter, line, await acceptsEnableSubgroups(gpu));
+    const line = `webgpu (${name}${tuned ? ", tuned" : ""})${reason ? `: ${reason}` : ""}`;
+    return new WebGpuDevice(gpu, adapter, line, tuned, await acceptsEnableSubgroups(gpu));
   }
 
   allocate(bytes: number): Memory {

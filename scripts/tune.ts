@@ -1,0 +1,90 @@
+/**
+ * Measures which kernels are the fastest on the present GPU, and keeps the answer for every later run.
+ *
+ *     deno task tune
+ *
+ * @module
+ */
+import { choice, toggle } from "../lib/cli/flags.ts";
+import { print } from "../lib/cli/output.ts";
+import { runScript } from "../lib/cli/run.ts";
+import {
+  chooseKernels,
+  type Device,
+  forgetTuning,
+  keepTuning,
+  layerProducts,
+  openDevice,
+  type ProductTiming,
+  tuneProducts,
+} from "../mod.ts";
+
+const flags = {
+  forget: toggle(false, "drop what was measured on this GPU, and measure nothing"),
+  keep: toggle(true, "keep the answer; --no-keep only prints it"),
+  models: choice("auto", "whose products to measure: baby is width 128, all adds GPT-2's 124M", {
+    choices: ["auto", "baby", "all"],
+    shownDefault: "all, on a software adapter baby",
+  }),
+};
+
+const command = {
+  name: "deno task tune",
+  summary:
+    "Measures which kernels for matrix products are the fastest on this GPU, checks each result, and keeps the answer in the Web Cache, where every later run finds it.",
+  flags,
+  examples: [
+    ["deno task tune", "measure and keep"],
+    ["deno task tune --forget", "go back to the kernels of the GPU's class"],
+  ] as const,
+};
+
+/** 12 × 64 tokens, width 128. */
+const BABY = [
+  ...[[128, 384], [128, 512], [512, 128]].flatMap(([k, n]) => layerProducts(768, k, n)),
+  { m: 1, n: 512, k: 128, transposeB: true },
+];
+
+/** 8 × 1,024 tokens, width 768; one row is a token's, with the tied head. */
+const GPT2 = [
+  ...[[768, 2304], [768, 3072], [3072, 768]].flatMap(([k, n]) => layerProducts(8192, k, n)),
+  { m: 1, n: 50257, k: 768, transposeB: true },
+];
+
+await runScript(command, async ({ flags }) => {
+  const device = await openDevice({ device: "webgpu" });
+  print(`device   ${device.description}`);
+  if (flags.forget) {
+    print(await forgetTuning(device) ? "forgotten" : "nothing was kept for this GPU");
+  } else {
+    const all = flags.models === "all" || (flags.models === "auto" && !device.isSoftware);
+    await tune(device, all ? [...BABY, ...GPT2] : BABY, flags.keep);
+  }
+  device.close();
+});
+
+async function tune(device: Device, products: typeof BABY, keep: boolean): Promise<void> {
+  print(`${"product".padEnd(24)} form  ${"kernel".padEnd(10)} ${"ms".padStart(9)}  GFLOP/s`);
+  const timings: ProductTiming[] = [];
+  for await (const group of tuneProducts(device, products)) {
+    const least = Math.min(...group.map(({ milliseconds }) => milliseconds));
+    for (const timing of group) print(line(timing, timing.milliseconds === least));
+    timings.push(...group);
+  }
+  const chosen = chooseKernels(timings, device.matmul!);
+  print(`chosen   small ${chosen.small}, large ${chosen.large}, rows ${chosen.rows}`);
+  if (!keep) return;
+  await keepTuning(device, chosen);
+  print("kept     for this GPU; deno task tune --forget drops it");
+}
+
+function line({ product, kernel, milliseconds }: ProductTiming, isBest: boolean): string {
+  const { m, n, k, transposeA, transposeB } = product;
+  const sizes = `${m}×${k} · ${k}×${n}`.padEnd(24);
+  const form = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
+  const name = kernel.padEnd(10);
+  if (milliseconds === Infinity) return `${sizes} ${form}    ${name} wrong result, left out`;
+  const rate = (2 * m * n * k / milliseconds / 1e6).toPrecision(3);
+  const time = milliseconds.toPrecision(3).padStart(9);
+  return `${sizes} ${form}    ${name} ${time}  ${rate.padStart(7)}${isBest ? "  best" : ""}`;
+}
