@@ -6,7 +6,8 @@
  * @module
  */
 
-const NAMES = ["chromium", "chromium-headless-shell", "chromium-browser", "google-chrome"];
+/** The quickest first. */
+const NAMES = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 
 /** The browser's path; undefined where none is installed. FOLIO_CHROMIUM names one elsewhere. */
 export const CHROMIUM: string | undefined = Deno.env.get("FOLIO_CHROMIUM") ?? findChromium();

@@ -1,0 +1,143 @@
+/** The live chart's page in a headless Chromium: on a phone and on a desk, light and dark, while training runs and after. */
+import assert from "node:assert/strict";
+import { LiveChart } from "../lib/cli/live/live_chart.ts";
+import { Browser, CHROMIUM, type Page } from "./browser.ts";
+import { line } from "./command.ts";
+import { liveRun } from "./live_run.ts";
+
+const LONG = line("--steps 100000 --eval-every 20 --log-every 1 --checkpoint-every 0 --out run");
+const SCREENS = [
+  { width: 375, height: 800, dark: false },
+  { width: 375, height: 800, dark: true },
+  { width: 1280, height: 900, dark: false },
+  { width: 1280, height: 900, dark: true },
+];
+const REASON =
+  "no Chromium is installed: apt-get install chromium-headless-shell, or FOLIO_CHROMIUM=PATH";
+
+function browserTest(name: string, body: (browser: Browser) => Promise<void>): void {
+  Deno.test({
+    name: CHROMIUM ? name : `${name} (${REASON})`,
+    ignore: !CHROMIUM,
+    fn: async () => {
+      await using browser = await Browser.start(CHROMIUM!);
+      await body(browser);
+    },
+  });
+}
+
+const STEP = `parseInt(document.getElementById("step").textContent.replaceAll(",", ""))`;
+const READING = `document.querySelector("#attention .reading").textContent`;
+
+browserTest(
+  "the live page: shows a run on four screens, each its own head, and outlives it",
+  async (browser) => {
+    await using live = await liveRun(LONG);
+    const pages = await Promise.all(SCREENS.map((screen) => browser.open(live.url, screen)));
+    for (const page of pages) {
+      await page.until(`document.querySelectorAll("#loss-chart .second circle").length > 1`);
+      await page.until(`document.querySelector("pre").textContent.length > 20`);
+      await page.until(`${READING}.includes("after step")`);
+      await fitsAndIsNamed(page);
+    }
+    const colours = await Promise.all(
+      pages.map((page) => page.evaluate(`getComputedStyle(document.body).backgroundColor`)),
+    );
+    assert.equal(colours[0], colours[2]);
+    assert.equal(colours[1], colours[3]);
+    assert.notEqual(colours[0], colours[1]);
+
+    const [, , desk, other] = pages;
+    await choosesByKeyboard(desk);
+    assert.match(await other.evaluate(READING), /^layer 1, head 1,/);
+    await readsValues(desk);
+
+    for (const page of pages.slice(0, 2)) await page.close();
+    const step = await desk.evaluate(STEP);
+    await desk.until(`${STEP} > ${step + 50}`); // training goes on, and so does the page
+
+    live.child.kill("SIGINT");
+    await live.finished;
+    for (const page of [desk, other]) {
+      await page.until(`document.getElementById("status").textContent === "stopped"`);
+    }
+    await choosesByKeyboard(other); // the page needs nobody any more
+    for (const page of pages) assert.deepEqual(page.messages, []);
+  },
+);
+
+/** Nothing is wider than the screen, and whoever cannot see the page is told what is on it. */
+async function fitsAndIsNamed(page: Page): Promise<void> {
+  const { width, inner } = await page.evaluate(
+    `({ width: document.documentElement.scrollWidth, inner: innerWidth })`,
+  );
+  assert.ok(width <= inner, `${width} wide on ${inner}`);
+  const { nodes } = await page.send("Accessibility.getFullAXTree");
+  const names = (role: string): string[] =>
+    nodes.filter((node: { role?: { value: string }; ignored: boolean }) =>
+      !node.ignored && node.role?.value === role
+    ).map((node: { name?: { value: string } }) => node.name?.value ?? "");
+  assert.deepEqual(names("radio"), ["layer 1, head 1", "layer 1, head 2"]);
+  assert.deepEqual(names("progressbar"), ["Training"]);
+  const images = names("image").concat(names("img")).join("\n");
+  assert.match(images, /Loss over steps: training \d\.\d{4}, validation \d\.\d{4}/);
+  assert.match(images, /Learning rate over steps: [\d.e-]+/);
+  assert.match(images, /Speed over steps: [\d,]+/);
+  assert.match(images, /Attention of layer 1, head 1: rows are queries/);
+  const texts = await page.evaluate(
+    `[...document.querySelectorAll("#loss-chart text")].map((text) => text.textContent)`,
+  );
+  for (const label of ["nats per token", "step", "0"]) assert.ok(texts.includes(label), label);
+}
+
+/** Tab and the arrow keys lead to another head. */
+async function choosesByKeyboard(page: Page): Promise<void> {
+  await page.send("Page.bringToFront");
+  await page.evaluate(`document.querySelector("#attention svg").focus()`);
+  await page.press("Tab");
+  assert.equal(await page.evaluate(`document.activeElement.type`), "radio");
+  await page.press("ArrowRight");
+  await page.until(`${READING}.startsWith("layer 1, head 2,")`);
+}
+
+/** The pointer and the arrow keys read values of the chart and of the map. */
+async function readsValues(page: Page): Promise<void> {
+  const reading = `document.querySelector("#loss-chart .reading").textContent`;
+  const { left, top } = await page.evaluate(
+    `document.querySelector("#loss-chart svg").getBoundingClientRect().toJSON()`,
+  );
+  await page.pointAt(left + 200, top + 100);
+  await page.until(`/^step [\\d,]+ .*training \\d/.test(${reading})`);
+  await page.pointAt(1, 1);
+  await page.until(`/^training \\d/.test(${reading})`);
+  await page.evaluate(`document.querySelector("#loss-chart svg").focus()`);
+  await page.press("ArrowLeft");
+  await page.until(`/^step [\\d,]+ /.test(${reading})`);
+  await page.evaluate(`document.querySelector("#attention svg").focus()`);
+  await page.press("ArrowUp");
+  await page.until(`/\\(15\\) → .* \\(16\\): 0\\.00$/s.test(${READING})`);
+}
+
+browserTest(
+  "the live page: what a run is called and writes is text, never markup",
+  async (browser) => {
+    const chart = await LiveChart.open(0);
+    const hostile = `<img src="x" onerror="document.title='taken'"><b>bold</b>`;
+    const shape = { layers: 1, heads: 1, tokens: [hostile, "b"] };
+    const facts = { folder: hostile, lines: [hostile], steps: 9, firstStep: 0, ...shape };
+    chart.send({ kind: "run", run: facts });
+    chart.send({ kind: "sample", step: 1, text: hostile });
+    chart.send({ kind: "attention", step: 1, weights: Uint8Array.of(255, 0, 128, 127) });
+    const page = await browser.open(chart.url);
+    await page.until(`document.querySelector("pre").textContent === ${JSON.stringify(hostile)}`);
+    chart.send({ kind: "end", ending: "failed", reason: hostile });
+    await chart.close();
+    await page.until(`!document.getElementById("reason").hidden`);
+    assert.equal(await page.evaluate(`document.getElementById("folder").textContent`), hostile);
+    assert.equal(
+      await page.evaluate(`document.querySelectorAll("img, b:not(.reading b)").length`),
+      0,
+    );
+    assert.deepEqual(page.messages, []);
+  },
+);
