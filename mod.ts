@@ -293,6 +293,13 @@ export {
   writeTokenFile,
 } from "./lib/data/token_files.ts";
 
+// Published models
+export { type LoadOptions, loadPretrained, type Pretrained } from "./lib/hub/load_pretrained.ts";
+export { type Saved, savePretrained } from "./lib/hub/pretrained_files.ts";
+export type { Architecture, PretrainedConfig, TextEnds } from "./lib/hub/config.ts";
+export type { RepositoryOptions } from "./lib/hub/repository.ts";
+export type { WeightsProgress } from "./lib/hub/weight_files.ts";
+
 // Files and randomness
 export { loadWordVectors } from "./lib/hub/shipped_word_vectors.ts";
 export {

@@ -1,7 +1,7 @@
 /** Parameter names and layouts of GPT-2, GPT-Neo and Llama files, found and read in Folio's. */
 import assert from "node:assert/strict";
 import { bytesSource } from "../lib/hub/byte_source.ts";
-import { type Architecture, FORMATS } from "../lib/hub/config.ts";
+import { type Architecture, FORMATS, namesOf } from "../lib/hub/config.ts";
 import { fileSource } from "../lib/hub/file_source.ts";
 import { matchParameters } from "../lib/hub/names.ts";
 import { readParameters } from "../lib/hub/parameters.ts";
@@ -24,7 +24,9 @@ async function fileOf(
 }
 
 async function readAll(file: SafetensorsFile, shapes: Record<string, Shape>, of: Architecture) {
-  const read = await Array.fromAsync(readParameters(file, new Map(Object.entries(shapes)), of));
+  const read = await Array.fromAsync(
+    readParameters(file, new Map(Object.entries(shapes)), namesOf(of)),
+  );
   return Object.fromEntries(read.map(([name, data]) => [name, [...data]]));
 }
 
@@ -42,25 +44,25 @@ Deno.test("gpt2: a parameter is the tensor of its name, with or without the pref
 Deno.test("masks, frequencies and a tied head's weight are ignored; an untied head's is not", () => {
   const wte = "transformer.wte.weight";
   const extra = ["h.0.attn.bias", "transformer.h.1.attn.masked_bias", "lm_head.weight"];
-  assert.deepEqual([...matchParameters([wte], [wte, ...extra], "gpt2").keys()], [wte]);
+  assert.deepEqual([...matchParameters([wte], [wte, ...extra], namesOf("gpt2")).keys()], [wte]);
   const neo = ["transformer.h.0.attn.attention.bias", "transformer.h.0.attn.attention.masked_bias"];
-  matchParameters([wte], [wte, ...neo], "gpt_neo");
+  matchParameters([wte], [wte, ...neo], namesOf("gpt_neo"));
   const frequencies = "model.layers.0.self_attn.rotary_emb.inv_freq";
-  matchParameters([wte], ["model.embed_tokens.weight", frequencies], "llama");
-  const head = matchParameters([wte, "lm_head.weight"], [wte, "lm_head.weight"], "gpt2");
+  matchParameters([wte], ["model.embed_tokens.weight", frequencies], namesOf("llama"));
+  const head = matchParameters([wte, "lm_head.weight"], [wte, "lm_head.weight"], namesOf("gpt2"));
   assert.deepEqual(head.get("lm_head.weight"), { names: ["lm_head.weight"], transposed: false });
 });
 
 Deno.test("missing and unexpected tensors are named, the first five of each", () => {
   const parameters = Array.from({ length: 7 }, (_, i) => `transformer.h.${i}.ln_1.weight`);
-  assert.throws(() => matchParameters(parameters, ["a.weight", parameters[6]], "gpt2"), {
+  assert.throws(() => matchParameters(parameters, ["a.weight", parameters[6]], namesOf("gpt2")), {
     name: "SyntaxError",
     message: "weights do not fit the configuration (gpt2): missing: " +
       parameters.slice(0, 5).map((name) => `"${name}"`).join(", ") +
       ' and 1 more; not expected: "a.weight"',
   });
   const message = /missing: "lm_head.weight"; not expected: none/;
-  assert.throws(() => matchParameters(["lm_head.weight"], [], "gpt2"), { message });
+  assert.throws(() => matchParameters(["lm_head.weight"], [], namesOf("gpt2")), { message });
 });
 
 Deno.test("gpt_neo: query, key and value are turned and joined, without a bias", async () => {
@@ -213,7 +215,9 @@ Deno.test({
       for (const [name, shape] of block) shapes.set(`transformer.h.${i}.${name}`, shape);
     }
     let count = 0;
-    for await (const [, data] of readParameters(file, shapes, "gpt2")) count += data.length;
+    for await (const [, data] of readParameters(file, shapes, namesOf("gpt2"))) {
+      count += data.length;
+    }
     assert.equal(count, 61296);
     file.close();
   },

@@ -52,6 +52,7 @@ const USES_DENO = [
   /^lib\/cli\//,
   /^lib\/train\/checkpoint\w*\.ts$/,
   /^lib\/(data|hub)\/(\w+_)?files?(_\w+)?\.ts$/,
+  /^lib\/hub\/environment\.ts$/,
   /^lib\/device\/cpu\/blas\.ts$/,
 ];
 

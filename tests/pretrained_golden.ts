@@ -82,7 +82,7 @@ export function uniform(name: string, count: number): Float32Array<ArrayBuffer> 
 export function weight(name: string, count: number): Float32Array<ArrayBuffer> {
   const values = uniform(name, count);
   const isGain = name.endsWith("weight") && (name.includes("ln_") || /norm/i.test(name));
-  return isGain ? values.map((value) => 1 + value / 2) : values;
+  return isGain ? values.map((value) => 1 + Math.floor(64 * value) / 64) : values;
 }
 
 /** The model's `model.safetensors`, or the part of it that holds `names`, in a type in which its numbers are exact. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Generator } from "../lib/generate/generator.ts";
 import { bytesSource } from "../lib/hub/byte_source.ts";
-import { readModelConfig } from "../lib/hub/config.ts";
+import { namesOf, readModelConfig } from "../lib/hub/config.ts";
 import { readParameters } from "../lib/hub/parameters.ts";
 import { SafetensorsFile } from "../lib/hub/safetensors.ts";
 import { storedTensors } from "../lib/hub/stored_tensors.ts";
@@ -18,7 +18,7 @@ async function load(golden: DecoderGolden): Promise<GPT> {
   const parameters = model.namedParameters();
   const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
   const file = await SafetensorsFile.open(bytesSource(await weightFile(golden)));
-  for await (const [name, data] of readParameters(file, shapes, architecture)) {
+  for await (const [name, data] of readParameters(file, shapes, namesOf(architecture))) {
     parameters.get(name)!.write(data);
   }
   return model;

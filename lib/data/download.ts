@@ -67,14 +67,16 @@ export async function download(
 }
 
 /** Aborts when nothing has been heard for too long. */
-class Silence {
+export class Silence {
   readonly #controller = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
+  /** Listens from now on. */
   constructor(milliseconds: number) {
     this.expect(milliseconds);
   }
 
+  /** Aborted when nothing came in time. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -87,6 +89,7 @@ class Silence {
     }, milliseconds);
   }
 
+  /** Listens no longer. */
   end(): void {
     clearTimeout(this.#timer);
   }
@@ -98,12 +101,13 @@ function announcedLength({ headers }: Response): number | undefined {
   return length === null || headers.has("content-encoding") ? undefined : Number(length);
 }
 
-function statusOf({ status, statusText }: Response): string {
+/** A response's status in words. */
+export function statusOf({ status, statusText }: Response): string {
   return statusText === "" ? `${status}` : `${status} ${statusText}`;
 }
 
 /** What went wrong at bottom, without the address that fetch puts before it. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.cause instanceof Error) return reasonOf(error.cause);
   return error.message.replace(

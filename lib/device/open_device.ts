@@ -53,6 +53,17 @@ export function useDevice(device: Device): void {
   current = device;
 }
 
+/** Runs `f`, in which new tensors live on `device`; afterwards they live where they did before. */
+export function onDevice<T>(device: Device, f: () => T): T {
+  const before = current;
+  current = device;
+  try {
+    return f();
+  } finally {
+    current = before;
+  }
+}
+
 async function choose({ device = "auto", ...cpu }: DeviceOptions): Promise<Device> {
   if (device === "cpu") return new CpuDevice({ ...cpu, reason: "as asked" });
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });

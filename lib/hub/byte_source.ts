@@ -17,6 +17,14 @@ export interface ByteSource {
    * @throws {RangeError} where the range does not lie within the source
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Gives back what the source holds only to go on faster, such as a connection. Default: nothing. */
+  rest?(): void;
+  /**
+   * Reads what is left of the whole, where there is a hash to check it by.
+   *
+   * @throws {SyntaxError} where the bytes have another hash
+   */
+  verify?(): Promise<void>;
   /** Releases what the source holds. */
   close(): void;
 }

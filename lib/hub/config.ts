@@ -9,7 +9,7 @@
 import { type ModelConfig, modelConfig } from "../nn/config.ts";
 import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
 import { folio } from "./folio_format.ts";
-import type { Format } from "./format.ts";
+import type { ArchitectureNames, Format } from "./format.ts";
 import { gpt2 } from "./gpt2_format.ts";
 import { gptNeo } from "./gpt_neo_format.ts";
 import { llama, mistral, qwen2 } from "./llama_format.ts";
@@ -82,6 +82,11 @@ function readIds(fields: ConfigFields, name: string): number[] {
     }
   }
   return ids as number[];
+}
+
+/** An architecture's names of tensors. */
+export function namesOf(architecture: Architecture): ArchitectureNames {
+  return { name: architecture, source: FORMATS[architecture].source };
 }
 
 /** The architecture that a model is saved as: the first that computes exactly this model. */

@@ -27,6 +27,12 @@ export interface Format {
   source(parameter: string): ParameterSource;
 }
 
+/** An architecture's names of tensors: all that reading weights needs of it. */
+export interface ArchitectureNames extends Pick<Format, "source"> {
+  /** Of the architecture, for errors. */
+  readonly name: string;
+}
+
 /** Hugging Face's names of activations. The first of each kind is the one that is written. */
 export const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   gelu_new: "gelu_new",

@@ -7,8 +7,7 @@
  *
  * @module
  */
-import { type Architecture, FORMATS } from "./config.ts";
-import type { ParameterSource } from "./format.ts";
+import type { ArchitectureNames, ParameterSource } from "./format.ts";
 
 /** Tensors that a file may have and no parameter needs: masks and rotary frequencies. */
 const BUFFERS = /\.attn\.(attention\.)?(bias|masked_bias)$|\.rotary_emb\.inv_freq$/;
@@ -28,13 +27,13 @@ const PREFIX = /^(transformer|model)\./;
 export function matchParameters(
   parameters: Iterable<string>,
   available: Iterable<string>,
-  architecture: Architecture,
+  architecture: ArchitectureNames,
 ): Map<string, ParameterSource> {
   const unused = new Set(available);
   const missing: string[] = [];
   const result = new Map<string, ParameterSource>();
   for (const parameter of parameters) {
-    const { names, transposed } = FORMATS[architecture].source(parameter);
+    const { names, transposed } = architecture.source(parameter);
     const found = names.map((name) => {
       const bare = name.replace(PREFIX, "");
       const match = unused.has(name) ? name : unused.has(bare) ? bare : undefined;
@@ -48,7 +47,7 @@ export function matchParameters(
   const unexpected = [...unused].filter((name) => !BUFFERS.test(name));
   if (missing.length > 0 || unexpected.length > 0) {
     throw new SyntaxError(
-      `weights do not fit the configuration (${architecture}): ` +
+      `weights do not fit the configuration (${architecture.name}): ` +
         `${list("missing", missing)}; ${list("not expected", unexpected)}`,
     );
   }

@@ -5,8 +5,7 @@
  * @module
  */
 import { formatShape, sameShape, type Shape, size } from "../shape.ts";
-import type { Architecture } from "./config.ts";
-import type { ParameterSource } from "./format.ts";
+import type { ArchitectureNames, ParameterSource } from "./format.ts";
 import { matchParameters } from "./names.ts";
 import { assertFinite } from "./safetensors.ts";
 import type { TensorInfo } from "./safetensors_header.ts";
@@ -33,7 +32,7 @@ export interface TensorReader {
 export async function* readParameters(
   file: TensorReader,
   shapes: ReadonlyMap<string, Shape>,
-  architecture: Architecture,
+  architecture: ArchitectureNames,
 ): AsyncGenerator<[name: string, data: Float32Array<ArrayBuffer>]> {
   const sources = match(file, shapes, architecture);
   for (const [name, source] of sources) checkShapes(file, name, source, shapes.get(name)!);
@@ -55,7 +54,7 @@ export async function* readParameters(
   }
 }
 
-function match(file: TensorReader, shapes: ReadonlyMap<string, Shape>, of: Architecture) {
+function match(file: TensorReader, shapes: ReadonlyMap<string, Shape>, of: ArchitectureNames) {
   try {
     return matchParameters(shapes.keys(), file.tensors.keys(), of);
   } catch (cause) {

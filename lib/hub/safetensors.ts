@@ -121,6 +121,16 @@ export class SafetensorsFile {
     return this.#convert(name, () => decodeInt32(dtype, bytes));
   }
 
+  /** Gives back what the source holds only to go on faster. */
+  rest(): void {
+    this.#source.rest?.();
+  }
+
+  /** Checks the whole file by its hash, where its source knows one. SyntaxError where it is another. */
+  async verify(): Promise<void> {
+    await this.#source.verify?.();
+  }
+
   /** Closes the source. */
   close(): void {
     this.#source.close();

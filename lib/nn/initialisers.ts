@@ -5,7 +5,7 @@
  */
 import type { Random } from "../random.ts";
 import { type Shape, size } from "../shape.ts";
-import { type Tensor, tensor } from "../tensor/tensor.ts";
+import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
 
 /** Draws the values of a parameter of this shape. */
 export type Initialiser = (shape: Shape, random: Random) => Float32Array<ArrayBuffer>;
@@ -82,7 +82,20 @@ export function lecunNormal(): Initialiser {
   return varianceScaling();
 }
 
+let drawn = true;
+
+/** Runs `f`, in which parameters get memory but no values, because others will be written into them. */
+export function withoutInitialValues<T>(f: () => T): T {
+  const before = drawn;
+  drawn = false;
+  try {
+    return f();
+  } finally {
+    drawn = before;
+  }
+}
+
 /** A parameter with values drawn by `initialiser`. */
 export function parameter(shape: Shape, initialiser: Initialiser, random: Random): Tensor {
-  return tensor(initialiser(shape, random), { shape });
+  return drawn ? tensor(initialiser(shape, random), { shape }) : empty(shape);
 }

@@ -8,7 +8,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { readModelConfig, writeModelConfig } from "../hub/config.ts";
+import { namesOf, readModelConfig, writeModelConfig } from "../hub/config.ts";
 import { fileSource } from "../hub/file_source.ts";
 import { readParameters } from "../hub/parameters.ts";
 import {
@@ -114,7 +114,7 @@ export async function loadModel(
   const parameters = model.namedParameters();
   const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
   await withFile(folder, "model.safetensors", async (file) => {
-    for await (const [name, data] of readParameters(file, shapes, architecture)) {
+    for await (const [name, data] of readParameters(file, shapes, namesOf(architecture))) {
       parameters.get(name)!.write(data);
     }
   });

@@ -34,7 +34,7 @@ def name_hash(name):
 
 
 def uniform(name, count):
-    """Multiples of 2^-8 in [-0.5, 0.5): exact in float32, float16 and, below 2^8 steps, bfloat16."""
+    """Multiples of 2^-8 in [-0.5, 0.5): exact in float32, float16 and bfloat16, as gains from them are."""
     index = np.arange(count, dtype=np.uint64)
     words = mix((index * np.uint64(2654435761) + np.uint64(name_hash(name))) & M32)
     return (words >> np.uint64(24)).astype(np.float64) / 256 - 0.5
@@ -44,7 +44,7 @@ def weight(name, shape):
     values = uniform(name, int(np.prod(shape))).reshape(shape)
     norm = "ln_" in name or "norm" in name.lower()
     if norm and name.endswith("weight"):
-        values = 1 + values / 2
+        values = 1 + np.floor(64 * values) / 64
     return torch.tensor(values, dtype=torch.float64, requires_grad=True)
 
 

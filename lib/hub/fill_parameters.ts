@@ -1,0 +1,36 @@
+/**
+ * A model's weights from its files into its parameters, one after the other, so that the host holds about one at a time.
+ *
+ * @module
+ */
+import type { Module } from "../nn/module.ts";
+import type { ArchitectureNames } from "./format.ts";
+import { readParameters } from "./parameters.ts";
+import type { Repository } from "./repository.ts";
+import { openWeights, type WeightsOptions } from "./weight_files.ts";
+
+/**
+ * Fills every parameter of `model`.
+ *
+ * @throws {UserError} where there are no weights to be read
+ * @throws {SyntaxError} where names or shapes are not the model's
+ * @throws {RangeError} where a weight is NaN or infinite
+ */
+export async function fillParameters(
+  model: Module,
+  repository: Repository,
+  names: ArchitectureNames,
+  options: WeightsOptions,
+): Promise<void> {
+  const parameters = model.namedParameters();
+  const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
+  const weights = await openWeights(repository, options);
+  try {
+    for await (const [name, data] of readParameters(weights, shapes, names)) {
+      parameters.get(name)!.write(data);
+    }
+    await weights.verify();
+  } finally {
+    weights.close();
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * A model on a server: each file is asked for once, kept in the Web Cache, and fetched again only where it has changed.
+ *
+ * Where the server cannot be reached, what the cache holds is used.
+ *
+ * @module
+ */
+import { UnreachableError } from "../data/download.ts";
+import type { ByteSource } from "./byte_source.ts";
+import { BLOCK, cachedSource } from "./cached_source.ts";
+import type { HttpOptions } from "./http_request.ts";
+import { httpSource } from "./http_source.ts";
+import { type KeptFile, keptFile, rememberFile } from "./model_cache.ts";
+import { describeRemote } from "./remote_file.ts";
+import type { Repository } from "./repository.ts";
+
+/** How to get at a model on a server. */
+export interface HttpRepositoryOptions extends HttpOptions {
+  /** Its files never change: what is kept is not asked for again. Default false. */
+  readonly isFixed?: boolean;
+}
+
+/** The files below an address that ends with a slash. */
+export function httpRepository(
+  name: string,
+  folder: URL,
+  options: HttpRepositoryOptions = {},
+): Repository {
+  let isOffline = false;
+  const find = async (url: string): Promise<KeptFile | undefined> => {
+    const kept = await keptFile(url);
+    if (isOffline || options.isFixed && kept) return kept;
+    try {
+      const file = await describeRemote(url, options);
+      if (!file) return undefined;
+      const isSame = kept?.tag !== undefined && kept.tag === file.tag;
+      const known = { ...file, blockBytes: BLOCK, isVerified: isSame && kept.isVerified };
+      await rememberFile(known);
+      return known;
+    } catch (error) {
+      if (!kept || !(error instanceof UnreachableError)) throw error;
+      isOffline = true;
+      return kept;
+    }
+  };
+  return {
+    name,
+    async open(file): Promise<ByteSource | undefined> {
+      const found = await find(new URL(encodeURIComponent(file), folder).href);
+      return found && cachedSource(found, httpSource(found, options), found);
+    },
+  };
+}

@@ -1,0 +1,203 @@
+/**
+ * A file of an HTTP server as a ByteSource. Bytes come on one connection for as long as they are asked for in order; a
+ * connection that is cut is taken up again where it ended.
+ *
+ * Each answer must be of the size that the server named at first, and of the same version. Keeping what was read is
+ * cached_source.ts's.
+ *
+ * @module
+ */
+import { reasonOf, Silence, UnreachableError } from "../data/download.ts";
+import { UserError } from "../errors.ts";
+import { type ByteSource, checkRange } from "./byte_source.ts";
+import { contentRange, expectSuccess, type HttpOptions, request, TIMEOUT } from "./http_request.ts";
+import type { RemoteFile } from "./remote_file.ts";
+
+/** Failures in a row after which a file is given up. */
+const RETRIES = 5;
+/** Milliseconds before the second try; doubled for each further one. */
+const FIRST_PAUSE = 200;
+/** Bytes that are read and thrown away rather than asked for anew. */
+const WORTH_SKIPPING = 1 << 20;
+
+/** A ByteSource over a file that `describeRemote` has found. Nothing is asked for before the first read. */
+export function httpSource(file: RemoteFile, options: HttpOptions = {}): ByteSource {
+  return new HttpSource(file, options);
+}
+
+/** An answer that is being read. */
+interface Connection {
+  readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly silence: Silence;
+  /** Where in the file the next byte lies. */
+  position: number;
+  /** Bytes that came and were not yet asked for. */
+  rest: Uint8Array;
+}
+
+class HttpSource implements ByteSource {
+  readonly #file: RemoteFile;
+  readonly #options: HttpOptions;
+  #connection: Connection | undefined;
+  /** The tag of the answers themselves, which are another server's where the first redirects. */
+  #answerTag: string | undefined;
+
+  constructor(file: RemoteFile, options: HttpOptions) {
+    this.#file = file;
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#file.url;
+  }
+
+  get byteLength(): number {
+    return this.#file.byteLength;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    checkRange(this, offset, length);
+    const bytes = new Uint8Array(length);
+    for (let filled = 0, failures = 0; filled < length;) {
+      try {
+        const piece = await this.#next(offset + filled, length - filled);
+        bytes.set(piece, filled);
+        filled += piece.length;
+        failures = 0;
+      } catch (error) {
+        this.rest();
+        this.#expectWorthRetrying(error);
+        if (++failures > RETRIES) throw this.#unreachable(error, failures);
+        await pause(FIRST_PAUSE * 2 ** (failures - 1), this.#options.signal);
+      }
+    }
+    return bytes;
+  }
+
+  rest(): void {
+    this.#connection?.silence.end();
+    this.#connection?.reader.cancel().catch(() => {}); // it may have failed before
+    this.#connection = undefined;
+  }
+
+  close(): void {
+    this.rest();
+  }
+
+  /** At least one byte and at most `most` from `position` on. */
+  async #next(position: number, most: number): Promise<Uint8Array> {
+    const connection = await this.#at(position);
+    if (connection.rest.length === 0) await this.#receive(connection);
+    const piece = connection.rest.subarray(0, most);
+    connection.rest = connection.rest.subarray(piece.length);
+    connection.position += piece.length;
+    return piece;
+  }
+
+  async #receive(connection: Connection): Promise<void> {
+    const { timeout = TIMEOUT } = this.#options;
+    connection.silence.expect(3 * timeout);
+    const { value, done } = await connection.reader.read();
+    const { position } = connection;
+    if (done) throw new Error(`the connection ended after ${position} of ${this.byteLength} bytes`);
+    if (position + value.length > this.byteLength) {
+      throw new UserError(
+        `${this.name}: the server named ${this.byteLength} bytes and sends more; it cannot be trusted`,
+      );
+    }
+    connection.rest = value;
+  }
+
+  /** The connection whose next byte is the one at `position`. */
+  async #at(position: number): Promise<Connection> {
+    const open = this.#connection;
+    const ahead = open ? position - open.position : -1;
+    if (!open || ahead < 0 || ahead > WORTH_SKIPPING) {
+      this.rest();
+      this.#connection = await this.#connect(position);
+    }
+    const connection = this.#connection!;
+    while (connection.position < position) {
+      if (connection.rest.length === 0) await this.#receive(connection);
+      const skipped = Math.min(connection.rest.length, position - connection.position);
+      connection.rest = connection.rest.subarray(skipped);
+      connection.position += skipped;
+    }
+    return connection;
+  }
+
+  async #connect(position: number): Promise<Connection> {
+    const { timeout = TIMEOUT } = this.#options;
+    const silence = new Silence(timeout);
+    try {
+      const headers = { range: `bytes=${position}-` };
+      const response = await request(this.name, { headers }, this.#options, silence);
+      const start = await this.#startOf(response, position);
+      const reader = response.body!.getReader();
+      return { reader, silence, position: start, rest: new Uint8Array(0) };
+    } catch (error) {
+      silence.end();
+      throw error;
+    }
+  }
+
+  /** Where in the file the answer begins: at `position`, or at 0 from a server that knows no ranges. */
+  async #startOf(response: Response, position: number): Promise<number> {
+    const range = response.status === 206 ? contentRange(response) : undefined;
+    const length = response.headers.get("content-length");
+    const total = range?.total ?? (response.ok && length !== null ? Number(length) : undefined);
+    const tag = response.headers.get("etag") ?? undefined;
+    try {
+      if (response.status === 416) throw this.#changed("is shorter now");
+      expectSuccess(this.name, response);
+      if (response.status === 206 && range?.start !== position) {
+        throw this.#changed(`was asked from byte ${position} on and came from ${range?.start}`);
+      }
+      if (total !== undefined && total !== this.byteLength) {
+        throw this.#changed(`has ${total} bytes now`);
+      }
+      if (this.#answerTag !== undefined && tag !== this.#answerTag) {
+        throw this.#changed("has another version now");
+      }
+    } catch (error) {
+      await response.body?.cancel();
+      throw error;
+    }
+    this.#answerTag = tag;
+    return range ? position : 0;
+  }
+
+  #changed(how: string): UserError {
+    return new UserError(
+      `${this.name}: the file had ${this.byteLength} bytes when it was asked for and ${how}; try again`,
+    );
+  }
+
+  /** What the user or the server has decided is not tried again. */
+  #expectWorthRetrying(error: unknown): void {
+    const { signal } = this.#options;
+    if (signal?.aborted) throw signal.reason;
+    const isPassing = !(error instanceof UserError) ||
+      error instanceof UnreachableError && !/answers 4(?!08|29)/.test(error.reason);
+    if (!isPassing) throw error;
+  }
+
+  #unreachable(error: unknown, times: number): UnreachableError {
+    const reason = error instanceof UnreachableError ? error.reason : reasonOf(error);
+    return new UnreachableError("reading", this.name, `${reason} (tried ${times} times)`, error);
+  }
+}
+
+function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", end);
+      resolve();
+    }, milliseconds);
+    function end() {
+      clearTimeout(timer);
+      reject(signal!.reason);
+    }
+    signal?.addEventListener("abort", end);
+  });
+}

@@ -1,0 +1,116 @@
+/**
+ * The Web Cache of models: for each address what the server said of the file, and its blocks under the version that they are of.
+ *
+ * Nothing depends on it: where there is no cache, or it cannot be written, files are fetched again. `caches.delete("folio-models")`
+ * empties it.
+ *
+ * @module
+ */
+import type { RemoteFile } from "./remote_file.ts";
+
+const CACHE = "folio-models";
+/** More than any file has, so that an entry that lies cannot keep us deleting. */
+const MOST_BLOCKS = 1 << 20;
+
+/** What is remembered of a file. */
+export interface KeptFile extends RemoteFile {
+  /** Bytes of each block. */
+  readonly blockBytes: number;
+  /** Whether the whole was checked by its hash. */
+  readonly isVerified?: boolean;
+}
+
+/** A part of a file, with the hash of these bytes. */
+export interface Block {
+  /** The bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Their SHA-256. */
+  readonly sha256: string;
+}
+
+/** What was remembered of the file at an address. */
+export async function keptFile(url: string): Promise<KeptFile | undefined> {
+  return await quietly(async (cache) => {
+    const response = await cache.match(entry(url, "about"));
+    return response && readKept(url, await response.json());
+  });
+}
+
+/** Remembers a file; the blocks of an earlier version are thrown away. */
+export async function rememberFile(file: KeptFile): Promise<void> {
+  if (file.tag === undefined) return; // nothing would tell its versions apart
+  const before = await keptFile(file.url);
+  if (before && before.tag === file.tag && before.blockBytes === file.blockBytes) return;
+  if (before) await forget(before);
+  await write(file);
+}
+
+/** Notes that a file was checked by its hash. */
+export async function markVerified(file: RemoteFile): Promise<void> {
+  const kept = await keptFile(file.url);
+  if (kept && kept.tag === file.tag) await write({ ...kept, isVerified: true });
+}
+
+/** A block of this version of a file. */
+export async function keptBlock(file: RemoteFile, index: number): Promise<Block | undefined> {
+  if (file.tag === undefined) return undefined;
+  return await quietly(async (cache) => {
+    const response = await cache.match(entry(file.url, `block=${index}&tag=${file.tag}`));
+    const sha256 = response?.headers.get("x-sha256");
+    if (!response || !sha256) return undefined;
+    return { sha256, bytes: new Uint8Array(await response.arrayBuffer()) };
+  });
+}
+
+/** Keeps a block. */
+export async function keepBlock(file: RemoteFile, index: number, block: Block): Promise<void> {
+  if (file.tag === undefined) return;
+  const headers = { "x-sha256": block.sha256 };
+  await quietly((cache) =>
+    cache.put(
+      entry(file.url, `block=${index}&tag=${file.tag}`),
+      new Response(block.bytes, { headers }),
+    )
+  );
+}
+
+/** Throws away all that is kept of a file. */
+export async function forget(file: RemoteFile): Promise<void> {
+  const kept = await keptFile(file.url);
+  await quietly(async (cache) => {
+    await cache.delete(entry(file.url, "about"));
+    if (!kept) return;
+    const blocks = Math.min(MOST_BLOCKS, Math.ceil(kept.byteLength / kept.blockBytes));
+    for (let index = 0; index < blocks; index++) {
+      await cache.delete(entry(kept.url, `block=${index}&tag=${kept.tag}`));
+    }
+  });
+}
+
+async function write(file: KeptFile): Promise<void> {
+  await quietly((cache) => cache.put(entry(file.url, "about"), Response.json(file)));
+}
+
+function readKept(url: string, json: Record<string, unknown>): KeptFile | undefined {
+  const { byteLength, blockBytes, tag } = json;
+  const isWhole = [byteLength, blockBytes].every((n) => Number.isSafeInteger(n) && Number(n) >= 0);
+  if (!isWhole || !blockBytes || typeof tag !== "string") return undefined;
+  return { ...json as unknown as KeptFile, url };
+}
+
+/** The key of an entry: the file's address with a query of its own. */
+function entry(url: string, what: string): string {
+  const key = new URL(url);
+  key.searchParams.set("folio", what);
+  return key.href;
+}
+
+async function quietly<Result>(
+  use: (cache: Cache) => Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await use(await caches.open(CACHE));
+  } catch {
+    return undefined; // no cache here, a full disk, a folder that is read-only
+  }
+}

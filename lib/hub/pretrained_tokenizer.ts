@@ -1,0 +1,41 @@
+/**
+ * The tokenizer beside a model's weights, read and written.
+ *
+ * @module
+ */
+import { loadTokenizer } from "../text/load_tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { TextEnds } from "./config.ts";
+import { readText, type Repository } from "./repository.ts";
+
+/**
+ * The tokenizer of a model; undefined where it has no file of one.
+ *
+ * @throws {SyntaxError} where the file is malformed, or needs what Folio cannot do
+ */
+export async function readTokenizer(repository: Repository): Promise<Tokenizer | undefined> {
+  const json = await readText(repository, "tokenizer.json");
+  return json === undefined ? undefined : loadTokenizer(json);
+}
+
+/** The files by which `transformers`, and Folio, open a tokenizer: names and contents. */
+export function tokenizerFiles(
+  tokenizer: Tokenizer,
+  { beginToken, endTokens = [] }: Partial<TextEnds>,
+): [name: string, content: Uint8Array[]][] {
+  const token = (id: number | undefined) => id === undefined ? null : tokenizer.token(id);
+  const settings = {
+    tokenizer_class: "PreTrainedTokenizerFast",
+    bos_token: token(beginToken),
+    eos_token: token(endTokens[0]),
+    pad_token: token(tokenizer.paddingId),
+  };
+  return [
+    ["tokenizer.json", encode(JSON.stringify(tokenizer.toJSON()))],
+    ["tokenizer_config.json", encode(JSON.stringify(settings, undefined, 2) + "\n")],
+  ];
+}
+
+function encode(text: string): Uint8Array[] {
+  return [new TextEncoder().encode(text)];
+}

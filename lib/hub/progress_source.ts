@@ -1,0 +1,36 @@
+/**
+ * A ByteSource that tells how much was read, piece by piece, and can be stopped between two pieces.
+ *
+ * @module
+ */
+import { type ByteSource, checkRange } from "./byte_source.ts";
+
+const PIECE = 4 << 20;
+
+/** Reads `inner` in pieces of at most 4 MiB, and calls `onBytes` with the length of each. */
+export function progressSource(
+  inner: ByteSource,
+  onBytes: (bytes: number) => void,
+  signal?: AbortSignal,
+): ByteSource {
+  const source: ByteSource = {
+    name: inner.name,
+    byteLength: inner.byteLength,
+    async read(offset, length) {
+      checkRange(source, offset, length);
+      const bytes = new Uint8Array(length);
+      for (let filled = 0; filled < length;) {
+        signal?.throwIfAborted();
+        const piece = await inner.read(offset + filled, Math.min(PIECE, length - filled));
+        bytes.set(piece, filled);
+        filled += piece.length;
+        onBytes(piece.length);
+      }
+      return bytes;
+    },
+    rest: () => inner.rest?.(),
+    verify: async () => await inner.verify?.(),
+    close: () => inner.close(),
+  };
+  return source;
+}

@@ -1,0 +1,118 @@
+/**
+ * What a server says of a file before any of it is read: size, version, hash.
+ *
+ * @module
+ */
+import { Silence, UnreachableError } from "../data/download.ts";
+import {
+  contentRange,
+  expectSuccess,
+  type HttpOptions,
+  type HttpRequest,
+  request,
+  TIMEOUT,
+} from "./http_request.ts";
+
+/** A file on a server. */
+export interface RemoteFile {
+  /** Where it is asked for. */
+  readonly url: string;
+  /** Size in bytes. */
+  readonly byteLength: number;
+  /** The server's mark of this version of the file. */
+  readonly tag?: string;
+  /** SHA-256 in lower-case hexadecimal, where the server names it. */
+  readonly sha256?: string;
+}
+
+const REDIRECTS = 5;
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/**
+ * Asks for a file's size and version. Undefined where the server says that there is no such file.
+ *
+ * Hugging Face keeps large files elsewhere: the answer that says so names size and SHA-256 (`X-Linked-Size`, `X-Linked-ETag`), so
+ * redirects are looked at one by one where the platform lets us.
+ *
+ * @throws {UnreachableError} where no answer of use comes
+ * @throws {UserError} where the server wants a token, or another one
+ */
+export async function describeRemote(
+  url: string,
+  options: HttpOptions = {},
+): Promise<RemoteFile | undefined> {
+  for (let at = url, hops = 0; hops <= REDIRECTS; hops++) {
+    const response = await ask(at, { method: "HEAD", redirect: "manual" }, options);
+    const linked = readHeaders(url, response, "x-linked-size", "x-linked-etag");
+    if (linked) return linked;
+    if (response.type === "opaqueredirect") break;
+    const next = response.status >= 300 && response.status < 400
+      ? response.headers.get("location")
+      : null;
+    if (next === null) return await describe(url, response, options);
+    const target = new URL(next, at);
+    if (target.origin !== new URL(at).origin) break;
+    at = target.href;
+  }
+  return await describe(url, await ask(url, { method: "HEAD" }, options), options);
+}
+
+async function describe(
+  url: string,
+  response: Response,
+  options: HttpOptions,
+): Promise<RemoteFile | undefined> {
+  if (response.status === 404 || response.status === 410) return undefined;
+  const knowsNoHead = response.status === 405 || response.status === 501;
+  if (!knowsNoHead) {
+    expectSuccess(url, response);
+    const file = readHeaders(url, response, "content-length", "etag");
+    if (file) return file;
+  }
+  return await describeByFirstByte(url, options);
+}
+
+/** For a server that knows no HEAD, or names no length there. */
+async function describeByFirstByte(
+  url: string,
+  options: HttpOptions,
+): Promise<RemoteFile | undefined> {
+  const response = await ask(url, { headers: { range: "bytes=0-0" } }, options);
+  if (response.status === 404 || response.status === 410) return undefined;
+  expectSuccess(url, response);
+  const range = response.status === 206 ? contentRange(response) : undefined;
+  const file = range
+    ? { url, byteLength: range.total, ...tagOf(response, "etag") }
+    : readHeaders(url, response, "content-length", "etag");
+  if (!file) throw new UnreachableError("reading", url, "the server does not say how long it is");
+  return file;
+}
+
+async function ask(url: string, what: HttpRequest, options: HttpOptions): Promise<Response> {
+  const silence = new Silence(options.timeout ?? TIMEOUT);
+  try {
+    const response = await request(url, what, options, silence);
+    await response.body?.cancel();
+    return response;
+  } finally {
+    silence.end();
+  }
+}
+
+function readHeaders(
+  url: string,
+  response: Response,
+  sizeHeader: string,
+  tagHeader: string,
+): RemoteFile | undefined {
+  const size = response.headers.get(sizeHeader) ?? "";
+  if (!/^\d{1,15}$/.test(size)) return undefined;
+  return { url, byteLength: Number(size), ...tagOf(response, tagHeader) };
+}
+
+function tagOf({ headers }: Response, name: string): { tag?: string; sha256?: string } {
+  const tag = headers.get(name) ?? headers.get("last-modified");
+  if (tag === null) return {};
+  const bare = tag.replace(/^(W\/)?"(.*)"$/, "$2");
+  return name === "x-linked-etag" && SHA256.test(bare) ? { tag, sha256: bare } : { tag };
+}

@@ -1,0 +1,175 @@
+/**
+ * The weights of a model, in one file or in several: which files, and all of them as one list of tensors.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+import type { TensorReader } from "./parameters.ts";
+import { progressSource } from "./progress_source.ts";
+import { readText, type Repository } from "./repository.ts";
+import { SafetensorsFile } from "./safetensors.ts";
+import type { TensorInfo } from "./safetensors_header.ts";
+
+const SINGLE = "model.safetensors";
+const INDEX = `${SINGLE}.index.json`;
+const PICKLED = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+const SHARD = /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors$/;
+const MOST_SHARDS = 10_000;
+
+/** How much of the weights has been read, in bytes. */
+export interface WeightsProgress {
+  /** Read so far. */
+  readonly loaded: number;
+  /** To be read in all. */
+  readonly total: number;
+}
+
+/** How to read weights. */
+export interface WeightsOptions {
+  /** Called after each piece of at most 4 MiB. */
+  readonly onProgress?: (progress: WeightsProgress) => void;
+  /** Ends reading; its reason is thrown. */
+  readonly signal?: AbortSignal;
+}
+
+/** Open weights. */
+export interface Weights extends TensorReader {
+  /** Checks files by their hash, where one is known. SyntaxError where it is another. */
+  verify(): Promise<void>;
+  /** Closes the files. */
+  close(): void;
+}
+
+/**
+ * Opens `model.safetensors`, or the files that `model.safetensors.index.json` names, and reads their headers.
+ *
+ * @throws {UserError} where there is neither; where there is only a `pytorch_model.bin`, saying why it is not read
+ * @throws {SyntaxError} where an index or a header is malformed
+ */
+export async function openWeights(
+  repository: Repository,
+  options: WeightsOptions = {},
+): Promise<Weights> {
+  const single = await repository.open(SINGLE);
+  single?.close();
+  if (single) return await openFiles(repository, [SINGLE], options);
+  const index = await readText(repository, INDEX);
+  if (index !== undefined) return await openFiles(repository, readIndex(index), options);
+  for (const name of PICKLED) {
+    const pickled = await repository.open(name);
+    pickled?.close();
+    if (pickled) throw refusal(repository, name);
+  }
+  throw new UserError(`model ${repository.name}: it has no ${SINGLE} and no ${INDEX}`);
+}
+
+function refusal(repository: Repository, name: string): UserError {
+  return new UserError(
+    `model ${repository.name}: its weights are in ${name}, a Python pickle, which can run any program as it is read; ` +
+      `Folio reads ${SINGLE} only. Look for a revision that has it (on the hub often refs/pr/1), or convert the file where ` +
+      "you trust it: transformers' model.save_pretrained(folder, safe_serialization=True)",
+  );
+}
+
+/**
+ * The files that an index names, in order, each once.
+ *
+ * @throws {SyntaxError} where it is malformed, or names a file outside its folder
+ */
+export function readIndex(text: string): string[] {
+  const fail = (message: string, cause?: unknown) =>
+    new SyntaxError(`${INDEX}: ${message}`, { cause });
+  let index: { weight_map?: unknown };
+  try {
+    index = JSON.parse(text);
+  } catch (cause) {
+    throw fail(`not JSON: ${(cause as Error).message}`, cause);
+  }
+  const map = index?.weight_map;
+  if (typeof map !== "object" || map === null || Array.isArray(map)) {
+    throw fail('expected an object "weight_map" of tensors and files');
+  }
+  const files = new Set<unknown>(Object.values(map));
+  for (const file of files) {
+    if (typeof file === "string" && SHARD.test(file) && !file.includes("..")) continue;
+    throw fail(`expected names of safetensors files beside it, got ${JSON.stringify(file)}`);
+  }
+  if (files.size === 0 || files.size > MOST_SHARDS) {
+    throw fail(`expected 1 to ${MOST_SHARDS} files, got ${files.size}`);
+  }
+  return [...files as Set<string>].sort();
+}
+
+async function openFiles(
+  repository: Repository,
+  names: readonly string[],
+  { onProgress, signal }: WeightsOptions,
+): Promise<Weights> {
+  let loaded = 0;
+  let total = 0;
+  const count = (bytes: number) => {
+    loaded = Math.min(loaded + bytes, total);
+    onProgress?.({ loaded, total });
+  };
+  const files: SafetensorsFile[] = [];
+  try {
+    for (const name of names) {
+      const source = await repository.open(name);
+      if (!source) {
+        throw new UserError(`model ${repository.name}: ${INDEX} names ${name}, which is missing`);
+      }
+      total += source.byteLength;
+      try {
+        files.push(await SafetensorsFile.open(progressSource(source, count, signal)));
+      } catch (error) {
+        source.close();
+        throw error;
+      }
+      files.at(-1)!.rest();
+    }
+    return new WeightFiles(repository.name, files);
+  } catch (error) {
+    for (const file of files) file.close();
+    throw error;
+  }
+}
+
+class WeightFiles implements Weights {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly #owners = new Map<string, SafetensorsFile>();
+  readonly #files: readonly SafetensorsFile[];
+  #current: SafetensorsFile | undefined;
+
+  constructor(readonly model: string, files: readonly SafetensorsFile[]) {
+    this.#files = files;
+    const tensors = new Map<string, TensorInfo>();
+    for (const file of files) {
+      for (const [name, info] of file.tensors) {
+        const other = this.#owners.get(name);
+        if (other) throw new SyntaxError(`${file.name}: tensor ${name} is in ${other.name} too`);
+        this.#owners.set(name, file);
+        tensors.set(name, info);
+      }
+    }
+    this.tensors = tensors;
+  }
+
+  get name(): string {
+    return this.#files.length === 1 ? this.#files[0].name : `model ${this.model}`;
+  }
+
+  async float32(name: string): Promise<Float32Array<ArrayBuffer>> {
+    const file = this.#owners.get(name) ?? this.#files[0]; // which names what is missing
+    if (this.#current !== file) this.#current?.rest();
+    this.#current = file;
+    return await file.float32(name);
+  }
+
+  async verify(): Promise<void> {
+    for (const file of this.#files) await file.verify();
+  }
+
+  close(): void {
+    for (const file of this.#files) file.close();
+  }
+}
