@@ -14,6 +14,8 @@ import { lesson as queriesKeysValues } from "./lessons/03_queries_keys_values.ts
 import { lesson as multiHead } from "./lessons/04_multi_head.ts";
 import { lesson as tokensAndPositions } from "./lessons/05_tokens_and_positions.ts";
 import { lesson as decoder } from "./lessons/06_decoder.ts";
+import { lesson as training } from "./lessons/07_training.ts";
+import { lesson as generation } from "./lessons/09_generation.ts";
 
 const LESSONS = [
   attention,
@@ -22,6 +24,8 @@ const LESSONS = [
   multiHead,
   tokensAndPositions,
   decoder,
+  training,
+  generation,
 ];
 const LEVELS: Level[] = ["beginner", "intermediate", "advanced"];
 

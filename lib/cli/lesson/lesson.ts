@@ -12,9 +12,11 @@ import { choice, type Flags, type FlagValues, integer, text, toggle } from "../f
 import { print, stderr, stdout } from "../output.ts";
 import type { Parsed } from "../parse.ts";
 import { runScript, UserError } from "../run.ts";
+import { printSample } from "../sample.ts";
 import { paragraphs, tableLines } from "./page.ts";
 import { checkTask, type Task } from "./task.ts";
 
+export { choice, integer, number, text, toggle } from "../flags.ts";
 export { expectMatch } from "./expect.ts";
 export { notWritten } from "./task.ts";
 
@@ -124,6 +126,12 @@ export class LessonPage {
   /** Prints rows of texts and numbers in columns. Numbers have three decimals unless they are whole. */
   table(rows: readonly (readonly (string | number)[])[]): void {
     print("\n" + tableLines(rows).join("\n"));
+  }
+
+  /** Prints a prompt and what a model wrote after it, each in its colour. */
+  sample(prompt: string, continuation: string): void {
+    print("");
+    printSample(prompt, continuation);
   }
 
   /** Writes a figure as `NUMBER-NAME.svg` into the folder of figures and prints its path. */

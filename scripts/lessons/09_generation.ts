@@ -1,0 +1,219 @@
+/**
+ * Lesson 9: how a text is written with a trained model: greedy, sampled, and by beams. Intermediate, two code tasks; about 25 minutes.
+ *
+ *     deno task lesson 9
+ *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/09_generation.ts
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+
+import {
+  expectMatch,
+  integer,
+  Lesson,
+  notWritten,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+import {
+  AdamW,
+  Batches,
+  generate,
+  GPT,
+  smallLanguage,
+  Trainer,
+  trainingLoop,
+  warmupDecay,
+  WordTokenizer,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
+
+/** Code task 1: the probabilities of logits at a temperature above 0, softmax(logits / temperature). */
+function atTemperature(logits: number[], temperature: number): number[] {
+  // exp of each logit / temperature, divided by the sum of them all. (Taking the greatest logit away from all of them first changes
+  // nothing in the result, and keeps exp from overflowing.)
+  return notWritten(logits, temperature);
+}
+
+/** Code task 2: probabilities with only the likeliest kept, as few as sum to at least p, and these scaled to sum to 1; the rest 0. */
+function topP(probabilities: number[], p: number): number[] {
+  // Sort the indices by probability, the greatest first. Keep them one after another until their sum is at least p.
+  // Then divide the kept ones by that sum.
+  return notWritten(probabilities, p);
+}
+
+export const lesson = new Lesson(
+  {
+    number: 9,
+    title: "Writing: greedy, sampled, by beams",
+    level: "intermediate",
+    minutes: 25,
+    tasks: 2,
+    url: import.meta.url,
+    flags: { steps: integer(300, "updates of the model that writes", { min: 1 }) },
+  },
+  async (page, { steps }) => {
+    const { model, tokenizer, loss } = await trainSmallModel(steps);
+    page.say(`
+      A small model has just learned an invented language (${steps} steps, loss ${
+      loss.toFixed(3)
+    }). A model gives a probability to every word that
+      could come next. Writing means to choose one, to put it at the end of the text, and to ask again. All this lesson is about how to choose.
+    `);
+    const prompt = "the queen who";
+    const options = { tokenizer, maxNewTokens: 24 };
+    const end = tokenizer.id(".")!;
+
+    page.section("Greedy");
+    page.say(
+      "Always the likeliest word (temperature 0). The text is the same each time, and tends to repeat itself:",
+    );
+    const [greedy] = await generate(model, prompt, { ...options, temperature: 0 });
+    page.sample(prompt, greedy.text ?? "");
+
+    page.section("Sampling");
+    page.say(`
+      Or draw the word at random, each as often as its probability says. The temperature divides the logits before the softmax: below 1 the likely
+      words become likelier still, above 1 the unlikely ones get their chance, and in the end nonsense.
+    `);
+    const soften = await page.task({
+      name: "atTemperature",
+      stub: atTemperature,
+      answer: atTemperatureAnswer,
+      test: async (atTemperature) => {
+        await expectMatch(atTemperature([2, 1, 0], 1), [0.6652, 0.2447, 0.09]);
+        await expectMatch(atTemperature([2, 1, 0], 0.5), [0.8668, 0.1173, 0.0159]);
+        await expectMatch(atTemperature([1000, 1000], 2), [0.5, 0.5]);
+      },
+    });
+    page.table([
+      ["temperature", "of logits 2, 1, 0", "", ""],
+      ...[0.25, 1, 4].map((
+        temperature,
+      ) => [String(temperature), ...soften([2, 1, 0], temperature)]),
+    ]);
+    for (const temperature of [0.5, 1, 3]) {
+      const [{ text }] = await generate(model, prompt, { ...options, temperature, seed: 5 });
+      page.say(`temperature ${temperature}:`);
+      page.sample(prompt, text ?? "");
+    }
+    page.say(
+      "The seed decides the draw: the same seed gives the same text, another seed another one.",
+    );
+    const several = await generate(model, prompt, {
+      ...options,
+      seed: 8,
+      sequences: 3,
+      endToken: end,
+    });
+    for (const { text } of several) page.sample(prompt, text ?? "");
+
+    page.section("Cutting off the tail");
+    page.say(`
+      A thousand unlikely words are together likely enough that one of them comes up now and then, and spoils the text. Top-k keeps the k likeliest words.
+      Top-p keeps as few as sum to p: few where the model is sure, many where it is not.
+    `);
+    const cut = await page.task({
+      name: "topP",
+      stub: topP,
+      answer: topPAnswer,
+      test: async (topP) => {
+        await expectMatch(topP([0.1, 0.5, 0.4], 0.6), [0, 0.5556, 0.4444]);
+        await expectMatch(topP([0.7, 0.2, 0.1], 0.5), [1, 0, 0]);
+        await expectMatch(topP([0.25, 0.25, 0.5], 1), [0.25, 0.25, 0.5]);
+      },
+    });
+    page.table([
+      ["p", "of 0.5, 0.3, 0.15, 0.05", "", "", ""],
+      ...[0.5, 0.8, 1].map((p) => [String(p), ...cut([0.5, 0.3, 0.15, 0.05], p)]),
+    ]);
+    const [wild] = await generate(model, prompt, {
+      ...options,
+      temperature: 3,
+      topP: 0.6,
+      seed: 5,
+    });
+    page.say("Temperature 3 again, with top-p 0.6:");
+    page.sample(prompt, wild.text ?? "");
+
+    page.section("Beams");
+    page.say(`
+      Greedy choice is short-sighted: a likely word may lead to a place where nothing is likely. Beam search follows several texts at once and keeps
+      those that are likeliest as a whole. The number is Σ ln p, the logarithm of the text's probability:
+    `);
+    const first = await generate(model, prompt, {
+      ...options,
+      temperature: 0,
+      endToken: end,
+      scores: true,
+    });
+    const total = first[0].scores!.reduce((sum, score) => sum + score, 0);
+    const beams = await generate(model, prompt, {
+      ...options,
+      beams: 4,
+      sequences: 3,
+      lengthPenalty: 0,
+      endToken: end,
+    });
+    page.table([
+      ["greedy", total, first[0].text ?? ""],
+      ...beams.map(({ score, text }, i) => [`beam ${i + 1}`, score!, text ?? ""]),
+    ]);
+    page.say(`
+      (Greedy's number is without the full stop that ends it, the beams' with it.) Beams suit tasks with one right answer, such as translation. For stories
+      they are dull: the likeliest text is not the most interesting one, so people sample with a temperature near 0.8 and top-p near 0.9.
+    `);
+    page.say(`
+      Generation is fast because keys and values of the words so far are kept (a cache): each new word costs one step for one word, not for the text.
+    `);
+  },
+);
+
+/** A model of the small language, trained for some seconds. */
+async function trainSmallModel(steps: number) {
+  const text = smallLanguage(1000, 1);
+  const tokenizer = WordTokenizer.fromText(text);
+  const batches = new Batches(tokenizer.encode(text), {
+    batchSize: 16,
+    contextLength: 24,
+    seed: 1,
+  });
+  const model = new GPT({
+    vocabSize: tokenizer.vocabSize,
+    contextLength: 24,
+    layers: 2,
+    heads: 4,
+    width: 48,
+  });
+  const schedule = warmupDecay({ learningRate: 6e-3, warmupSteps: Math.ceil(steps / 20), steps });
+  const trainer = new Trainer(model, new AdamW(model.parameters(), { beta2: 0.99 }), {
+    batchSize: 16,
+    schedule,
+  });
+  let loss = NaN;
+  for await (const event of trainingLoop(trainer, batches, { steps, evalEvery: 0 })) {
+    if (event.kind === "figures") loss = event.meanLoss;
+  }
+  return { model, tokenizer, loss };
+}
+
+// The answers. Try first.
+
+function atTemperatureAnswer(logits: number[], temperature: number): number[] {
+  const greatest = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp((logit - greatest) / temperature));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}
+
+function topPAnswer(probabilities: number[], p: number): number[] {
+  const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
+  const kept = probabilities.map(() => 0);
+  let total = 0;
+  for (const index of order) {
+    if (total >= p) break;
+    kept[index] = probabilities[index];
+    total += probabilities[index];
+  }
+  return kept.map((probability) => probability / total);
+}
+
+if (import.meta.main) await lesson.run(Deno.args);
