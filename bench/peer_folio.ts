@@ -1,35 +1,70 @@
 /**
- * Folio's own side of peers.ts, a process of its own as each peer is: trains on a text and prints the time of a step.
+ * Folio's own side of peers.ts, a process of its own as each peer is: trains on a text, or generates, and prints the times.
  *
- *     deno run -A bench/peer_folio.ts TEXT LAYERS HEADS WIDTH CONTEXT BATCH STEPS THREADS
+ *     deno run -A bench/peer_folio.ts TEXT WORK
  *
- * As in the peers, a step draws its batch and ends when its loss has been read. The first 3 steps do not count.
+ * WORK is a `PeerWork` as JSON. As in the peers, a training step draws its batch and ends when its loss has been read, and the first 3 steps
+ * do not count; generation is greedy, with a cache, from random weights, and the best of three texts counts.
  *
  * @module
  */
 import { Batches } from "../lib/data/batches.ts";
 import { openDevice } from "../lib/device/open_device.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
-import { checkFirstLoss, makeTrainer } from "./training_step.ts";
+import { prepareGeneration } from "./generation.ts";
+import { summary } from "./results.ts";
+import { checkFirstLoss, makeTrainer, type StepSizes } from "./training_step.ts";
 
-const [file, ...numbers] = Deno.args;
-const [layers, heads, width, context, batch, steps, threads] = numbers.map(Number);
-const device = await openDevice({ device: "cpu", threads });
-const text = await Deno.readTextFile(file);
-const tokenizer = CharacterTokenizer.fromText(text);
-const trainer = makeTrainer({ layers, heads, width, context, batch }, tokenizer.vocabSize);
-const batches = new Batches(tokenizer.encode(text), { batchSize: batch, contextLength: context });
-
-const times: number[] = [];
-let loss = NaN;
-for (let step = 0; step < steps; step++) {
-  const start = performance.now();
-  trainer.step(batches);
-  [{ loss }] = await trainer.figures();
-  if (step === 0) checkFirstLoss(loss, tokenizer.vocabSize);
-  if (step >= 3) times.push(performance.now() - start);
+/** What a peer is asked to do. */
+export interface PeerWork extends StepSizes {
+  what: "train" | "generate";
+  /** Training steps, or tokens of a text. */
+  steps: number;
+  threads: number;
+  /** V of generation; a text's characters where it is 0. */
+  vocab: number;
+  /** Folio's own: a system BLAS. */
+  blas?: string;
 }
-times.sort((a, b) => a - b);
-const [least, median] = [times[0], times[times.length >> 1]].map((time) => time.toFixed(1));
-console.log(`folio: min ${least} median ${median} ms a step, loss ${loss.toFixed(3)}`);
-device.close();
+
+if (import.meta.main) {
+  const work: PeerWork = JSON.parse(Deno.args[1]);
+  const { threads, blas } = work;
+  const device = await openDevice({ device: "cpu", threads, blas });
+  if (blas !== undefined && !device.blas) throw new Error(device.description);
+  const tokenizer = CharacterTokenizer.fromText(await Deno.readTextFile(Deno.args[0]));
+  if (work.what === "generate") await generate(work, work.vocab || tokenizer.vocabSize);
+  else await train(work, tokenizer);
+  device.close();
+}
+
+async function train(work: PeerWork, tokenizer: CharacterTokenizer): Promise<void> {
+  const { batch: batchSize, context: contextLength, steps } = work;
+  const trainer = makeTrainer(work, tokenizer.vocabSize);
+  const ids = tokenizer.encode(await Deno.readTextFile(Deno.args[0]));
+  const batches = new Batches(ids, { batchSize, contextLength });
+  const times: number[] = [];
+  let loss = NaN;
+  for (let step = 0; step < steps; step++) {
+    const start = performance.now();
+    trainer.step(batches);
+    [{ loss }] = await trainer.figures();
+    if (step === 0) checkFirstLoss(loss, tokenizer.vocabSize);
+    if (step >= 3) times.push(performance.now() - start);
+  }
+  const { least, median } = summary(times);
+  console.log(
+    `folio: min ${least.toFixed(1)} median ${median.toFixed(1)} ms a step, loss ${loss.toFixed(3)}`,
+  );
+}
+
+async function generate(work: PeerWork, vocabulary: number): Promise<void> {
+  const { generate } = await prepareGeneration({ ...work, vocabulary });
+  const times: number[] = [];
+  for (let run = 0; run < 3; run++) {
+    const start = performance.now();
+    await generate(work.steps);
+    times.push((performance.now() - start) / work.steps);
+  }
+  console.log(`folio generate: ${summary(times).least.toFixed(3)} ms a token`);
+}

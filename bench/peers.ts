@@ -1,7 +1,8 @@
 /**
- * A training step of Folio beside the same step of other libraries, in turn, on one machine: prints minima, medians and ratios.
+ * A training step of Folio, or generation, beside the same work of other libraries, in turn, on one machine: prints minima, medians and
+ * ratios.
  *
- *     deno run -A bench/peers.ts PEERS_FOLDER TEXT
+ *     deno run -A bench/peers.ts PEERS_FOLDER TEXT [--size small6] [--what generate] [--blas auto]
  *
  * The folder may hold torch_gpt.py (PyTorch, run by /usr/bin/python3 without settings for OpenBLAS, so that it finds the best kernels by
  * itself) and jaxjs_gpt.ts (jax-js on WebAssembly). Give Tiny Shakespeare as the text, or another of 65 characters: jax-js's model has that
@@ -9,15 +10,17 @@
  *
  * @module
  */
-import { type FlagValues, integer } from "../lib/cli/flags.ts";
+import { choice, type FlagValues, integer, text, toggle } from "../lib/cli/flags.ts";
+import { formatRate } from "../lib/cli/numbers.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError } from "../lib/cli/run.ts";
+import type { PeerWork } from "./peer_folio.ts";
 
-/** Milliseconds of one process's steps, and its last loss. */
+/** Milliseconds of one process's steps or tokens, and its last loss. */
 interface Timing {
   least: number;
   median: number;
-  loss: number;
+  loss?: number;
 }
 
 /** A program to time: its file, how to run it, and how to read what it prints. */
@@ -28,20 +31,34 @@ interface Program {
   read(output: string): Timing;
 }
 
+const JAX = "jax-js, WebAssembly";
+
+/** Sizes by name, and how many training steps make a run. */
+const SIZES = {
+  baby: { layers: 4, heads: 4, width: 128, context: 64, batch: 12, vocab: 0, steps: 40 },
+  small6: { layers: 6, heads: 6, width: 384, context: 256, batch: 16, vocab: 0, steps: 8 },
+  gpt2: { layers: 12, heads: 12, width: 768, context: 1024, batch: 1, vocab: 50257, steps: 5 },
+};
+
+const size = { min: 1, shownDefault: "the size's" };
 const flags = {
+  what: choice("train", "what to time", { choices: ["train", "generate"] }),
+  size: choice("baby", "named sizes", { choices: ["baby", "small6", "gpt2"] }),
   rounds: integer(3, "times each program runs", { min: 1 }),
-  steps: integer(40, "steps in a run", { min: 10 }),
+  steps: integer(undefined, "steps or tokens in a run", { min: 5, shownDefault: "the size's; 60" }),
   threads: integer(navigator.hardwareConcurrency, "threads of Folio and PyTorch", { min: 1 }),
-  layers: integer(4, "blocks", { min: 1 }),
-  heads: integer(4, "attention heads", { min: 1 }),
-  width: integer(128, "size of a token's vector", { min: 1 }),
-  context: integer(64, "tokens in a sequence", { min: 1 }),
-  batch: integer(12, "sequences in a batch", { min: 1 }),
+  blas: text(undefined, "Folio with this system BLAS, too", { placeholder: "auto|PATH" }),
+  jax: toggle(true, "jax-js; --no-jax leaves it out"),
+  layers: integer(undefined, "blocks", size),
+  heads: integer(undefined, "attention heads", size),
+  width: integer(undefined, "size of a token's vector", size),
+  context: integer(undefined, "tokens in a sequence", size),
+  batch: integer(undefined, "sequences in a batch", size),
 };
 
 const command = {
   name: "deno run -A bench/peers.ts",
-  summary: "Times a training step of Folio and of its peers in turn.",
+  summary: "Times training or generation of Folio and of its peers in turn.",
   positionals: {
     name: "PEERS_FOLDER TEXT",
     meaning: "the peers' programs; a text",
@@ -52,7 +69,10 @@ const command = {
 };
 
 await runScript(command, async ({ flags, positionals: [folder, text] }) => {
-  const programs = await present(programsOf(folder, text, flags));
+  const work = workOf(flags);
+  if (work.what === "generate" && flags.jax) print("jax-js: left out, its program only trains");
+  const wanted = programsOf(folder, text, work, flags);
+  const programs = await present(wanted.filter(({ name }) => flags.jax || name !== JAX));
   const timings = programs.map((): Timing[] => []);
   for (let round = 1; round <= flags.rounds; round++) {
     for (const [i, program] of programs.entries()) {
@@ -60,37 +80,65 @@ await runScript(command, async ({ flags, positionals: [folder, text] }) => {
       if (timing) timings[i].push(timing);
     }
   }
-  table(programs, timings);
+  table(work, programs, timings);
 });
 
-function programsOf(folder: string, text: string, flags: FlagValues<typeof command.flags>) {
-  const { layers, heads, width, context, batch, steps, threads } = flags;
-  const sizes = [layers, heads, width, context, batch, steps].map(String);
+function workOf(flags: FlagValues<typeof command.flags>): PeerWork {
+  const { what, threads } = flags;
+  const named = SIZES[flags.size];
+  const { layers, heads, width, context, batch } = { ...named, ...given(flags) };
+  const steps = flags.steps ?? (what === "train" ? named.steps : Math.min(60, context - 4));
+  return { what, threads, layers, heads, width, context, batch, steps, vocab: named.vocab };
+}
+
+/** The flags that were given. */
+function given<Values extends object>(flags: Values): Partial<Values> {
+  return Object.fromEntries(
+    Object.entries(flags).filter(([, value]) => value !== undefined),
+  ) as Partial<Values>;
+}
+
+function programsOf(
+  folder: string,
+  text: string,
+  work: PeerWork,
+  { blas }: { blas?: string },
+): Program[] {
+  const { what, layers, heads, width, context, batch, steps, threads, vocab } = work;
   const own = new URL("peer_folio.ts", import.meta.url);
   const torch = `${folder}/torch_gpt.py`;
   const jax = `${folder}/jaxjs_gpt.ts`;
-  const named = Object.entries({ layers, heads, width, context, batch, steps, threads });
+  const sizes = { layers, heads, width, context, batch };
+  const generate = what === "generate";
+  const torchFlags = { ...sizes, threads, ...generate ? { generate: steps, vocab } : { steps } };
   const deno = [Deno.execPath(), "run", "-A"] as const;
-  return [
-    {
-      name: "Folio",
-      file: own.pathname,
-      command: [...deno, own.href, text, ...sizes, String(threads)],
-      read: readSummary,
-    },
-    {
-      name: "PyTorch",
-      file: torch,
-      command: ["/usr/bin/python3", torch, text, ...named.map(([key, n]) => `--${key}=${n}`)],
-      read: readSummary,
-    },
-    {
-      name: "jax-js, WebAssembly",
-      file: jax,
-      command: [...deno, "--no-config", jax, text, "wasm", ...sizes],
-      read: readJax,
-    },
-  ] satisfies Program[] as Program[];
+  const folio = (name: string, options: { blas?: string } = {}): Program => ({
+    name,
+    file: own.pathname,
+    command: [...deno, own.href, text, JSON.stringify({ ...work, ...options })],
+    read: generate ? readGeneration : readSummary,
+  });
+  const programs = [folio("Folio"), ...blas === undefined ? [] : [folio("Folio, BLAS", { blas })]];
+  programs.push({
+    name: "PyTorch",
+    file: torch,
+    command: [
+      ...["/usr/bin/python3", torch, text] as const,
+      ...Object.entries(torchFlags).map(([key, n]) => `--${key}=${n}`),
+    ],
+    read: generate ? readGeneration : readSummary,
+  });
+  if (generate) return programs;
+  programs.push({
+    name: JAX,
+    file: jax,
+    command: [
+      ...[...deno, "--no-config", jax, text, "wasm"] as const,
+      ...[...Object.values(sizes), steps].map(String),
+    ],
+    read: readJax,
+  });
+  return programs;
 }
 
 /** The programs whose file is there; each other is said in a line. */
@@ -115,7 +163,7 @@ async function time(program: Program): Promise<Timing | undefined> {
   const failed = result instanceof Error || !result.success;
   if (!failed) return program.read(new TextDecoder().decode(result.stdout));
   const reason = result instanceof Error ? result.message : errorLine(result.stderr);
-  if (program.name === "Folio") throw new UserError(`Folio's step failed: ${reason}`);
+  if (program.name.startsWith("Folio")) throw new UserError(`${program.name} failed: ${reason}`);
   print(`${program.name}: a run is left out, because it failed: ${reason}`);
 }
 
@@ -133,6 +181,13 @@ function readSummary(output: string): Timing {
   return { least, median, loss };
 }
 
+/** Reads `… generate: 1.29 ms a token`, the best of three runs. */
+function readGeneration(output: string): Timing {
+  const found = /generate: ([\d.]+) ms a token/.exec(output);
+  if (!found) throw new Error(`expected a line with the time of a token, got ${output}`);
+  return { least: Number(found[1]), median: Number(found[1]) };
+}
+
 /** Reads `wasm median 180.0 ms/step`; the minimum is that of the steps it prints, the third and every tenth. */
 function readJax(output: string): Timing {
   const median = Number(/median ([\d.]+) ms/.exec(output)?.[1]);
@@ -147,7 +202,7 @@ function readJax(output: string): Timing {
 }
 
 /** Prints a Markdown table; ratios above 1 are in Folio's favour. */
-function table(programs: Program[], timings: Timing[][]): void {
+function table(work: PeerWork, programs: Program[], timings: Timing[][]): void {
   const rows = programs.flatMap(({ name }, i) => {
     if (timings[i].length === 0) return [];
     const medians = timings[i].map(({ median }) => median).sort((a, b) => a - b);
@@ -155,13 +210,28 @@ function table(programs: Program[], timings: Timing[][]): void {
     const { loss } = timings[i].at(-1)!;
     return [{ name, least, median: medians[medians.length >> 1], loss }];
   });
+  const train = work.what === "train";
+  const tokens = train ? work.batch * work.context : 1;
+  const { layers, width, context, batch, threads } = work;
   print(
-    "| step of | minimum, ms | median, ms | minimum ÷ Folio's | median ÷ Folio's | last loss |",
+    `${layers} layers, width ${width}, context ${context}, ${
+      train ? `batch ${batch}` : `one sequence, ${work.steps} tokens`
+    }, threads: ${threads}`,
   );
-  print("| --- | --- | --- | --- | --- | --- |");
+  print(
+    `| ${
+      train ? "step" : "token"
+    } of | minimum, ms | median, ms | minimum ÷ Folio's | median ÷ Folio's | tokens/s at best |${
+      train ? " last loss |" : ""
+    }`,
+  );
+  print(`|${" --- |".repeat(train ? 7 : 6)}`);
+  const digits = train ? 1 : 3;
   for (const { name, least, median, loss } of rows) {
     const ratios = [least / rows[0].least, median / rows[0].median];
-    const cells = [least.toFixed(1), median.toFixed(1), ...ratios.map((ratio) => ratio.toFixed(2))];
-    print(`| ${[name, ...cells, loss.toFixed(3)].join(" | ")} |`);
+    const cells = [name, ...[least, median].map((time) => time.toFixed(digits))];
+    cells.push(...ratios.map((ratio) => ratio.toFixed(2)), formatRate(1e3 * tokens / least));
+    if (loss !== undefined) cells.push(loss.toFixed(3));
+    print(`| ${cells.join(" | ")} |`);
   }
 }
