@@ -227,6 +227,7 @@ export {
   trainingLoop,
 } from "./lib/train/loop.ts";
 export type { StepFigures } from "./lib/train/figures.ts";
+export { type Perplexity, perplexity, type PerplexityOptions } from "./lib/train/perplexity.ts";
 export {
   type ModelChoices,
   modelOf,
@@ -259,6 +260,11 @@ export {
 } from "./lib/generate/generate.ts";
 export type { CertainToken, FinishReason } from "./lib/generate/continuation.ts";
 export { type GenerateOptions, Generator } from "./lib/generate/generator.ts";
+export {
+  type NextToken,
+  topNextTokens,
+  type TopNextTokensOptions,
+} from "./lib/generate/top_next_tokens.ts";
 export { greedyDecode, type GreedyDecodeOptions } from "./lib/generate/greedy_decode.ts";
 export type { SamplingOptions } from "./lib/generate/options.ts";
 

@@ -2,6 +2,7 @@
  * The practical's language model: its size, how it starts, and that it learns its text by heart.
  */
 import assert from "node:assert/strict";
+import { useDevice } from "../lib/device/open_device.ts";
 import { Batches } from "../lib/data/batches.ts";
 import { splitCorpus } from "../lib/data/split_corpus.ts";
 import {
@@ -13,13 +14,16 @@ import { AdamW } from "../lib/optim/adamw.ts";
 import { warmupDecay } from "../lib/optim/schedules.ts";
 import { practicalRuns } from "../lib/plot/practical.ts";
 import { Random } from "../lib/random.ts";
+import { scope } from "../lib/tensor/scope.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { trainingLoop } from "../lib/train/loop.ts";
 import { modelOf, PRESETS } from "../lib/train/presets.ts";
 import { Trainer } from "../lib/train/trainer.ts";
-import { sharedDevice } from "./devices.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { forEachDevice, sharedDevice } from "./devices.ts";
 import { sharedText } from "./shared_text.ts";
+
+/** The model that the practical tries its code on. */
+const SMOKE = { ...PRESETS.practical, heads: 1, width: 16, context: 32, feedForwardFactor: 4 };
 
 const golden = sharedText("golden/practical.json");
 
@@ -55,8 +59,47 @@ Deno.test("practical: param_count_default_llm", { ignore: golden === undefined }
   const model = modelOf(PRESETS.practical, 25670);
   assert.deepEqual(countsByPart(model.namedParameters()), counts);
   assert.equal(model.parameterCount, total);
-  assert.notEqual(smoke_test_total, total);
+  assert.equal(modelOf(SMOKE, 25670).parameterCount, smoke_test_total);
 });
+
+Deno.test("practical: llm_smoke, shapes and size", { ignore: golden === undefined }, async () => {
+  useDevice(await sharedDevice("cpu-2"));
+  const { config, logits_shape, att_shape, X0 } = JSON.parse(golden!).llm_smoke;
+  const { d_m, num_heads, num_layers, widening_factor, vocab_size, B, T } = config;
+  const sizes = { width: d_m, heads: num_heads, layers: num_layers, context: T };
+  const settings = { ...PRESETS.practical, ...sizes, feedForwardFactor: widening_factor };
+  assert.deepEqual(settings, SMOKE);
+  const model = modelOf(settings, vocab_size);
+  const rows = Array.from(
+    { length: B },
+    (_, b) => X0.map((id: number) => (id + 97 * b) % vocab_size),
+  );
+  const ids = tensor(Int32Array.from(rows.flat()), { shape: [B, T] });
+  assert.deepEqual(model.attentionWeights(ids).shape, att_shape);
+  assert.deepEqual(scope(() => model.forward(ids)).shape, logits_shape);
+});
+
+forEachDevice(
+  "the practical's model looks back only, each row of its attention a distribution",
+  async () => {
+    const model = modelOf({ ...SMOKE, heads: 2, layers: 2 }, 50);
+    const ids = (last: number) => tensor(Int32Array.of(7, 3, 9, 1, 4, last), { shape: [1, 6] });
+    const weights = model.attentionWeights(ids(2));
+    assert.deepEqual(weights.shape, [1, 2, 2, 6, 6]);
+    const data = [...await weights.data()];
+    data.forEach((weight, n) => {
+      const [query, key] = [Math.floor(n / 6) % 6, n % 6];
+      assert.ok(key > query ? weight === 0 : weight > 0, `query ${query}, key ${key}: ${weight}`);
+    });
+    for (let row = 0; row < data.length; row += 6) {
+      const sum = data.slice(row, row + 6).reduce((a, b) => a + b, 0);
+      assert.ok(Math.abs(sum - 1) < 1e-6, `a row sums to ${sum}`);
+    }
+    const [one, other] = [await model.forward(ids(2)).data(), await model.forward(ids(8)).data()];
+    assert.deepEqual(one.subarray(0, 250), other.subarray(0, 250));
+    assert.notDeepEqual(one.subarray(250), other.subarray(250));
+  },
+);
 
 Deno.test("practical: training_loss_curves", { ignore: golden === undefined }, () => {
   const curves = JSON.parse(golden!).training_loss_curves;

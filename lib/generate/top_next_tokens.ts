@@ -1,0 +1,72 @@
+/**
+ * What a model thinks comes next: the likeliest tokens after a text, with their probabilities.
+ *
+ * Drawing one of them is generator.ts's; the bars are lib/plot/next_token.ts's.
+ *
+ * @module
+ */
+import { ForwardContext } from "../nn/context.ts";
+import type { GPT } from "../nn/gpt.ts";
+import { scope } from "../tensor/scope.ts";
+import { slice } from "../tensor/slice.ts";
+import { tensor } from "../tensor/tensor.ts";
+import { expectPrompt, expectWhole } from "./options.ts";
+
+/** Options of `topNextTokens`. */
+export interface TopNextTokensOptions {
+  /** How many tokens, the likeliest first; at most all are given. Default 10. */
+  k?: number;
+  /** Logits are divided by it: below 1 sharpens, above 1 flattens. Default 1. */
+  temperature?: number;
+}
+
+/** A token that may come next. */
+export interface NextToken {
+  /** Its id. */
+  readonly id: number;
+  /** softmax(logits / temperature) at the id, over the whole vocabulary. */
+  readonly probability: number;
+}
+
+/**
+ * The `k` likeliest tokens after `tokens`, the likeliest first; of equal ones the lower id. Of a text longer than the context its end counts.
+ *
+ * RangeError for no token, one outside the vocabulary, a `k` below 1 or a temperature not above 0.
+ *
+ * ```ts
+ * import { GPT, openDevice, topNextTokens } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const model = new GPT({ vocabSize: 8, contextLength: 16, layers: 1, heads: 2, width: 16 });
+ * console.log(await topNextTokens(model, [1, 2, 3], { k: 3, temperature: 0.5 })); // [{ id, probability }, …]
+ * device.close();
+ * ```
+ */
+export async function topNextTokens(
+  model: GPT,
+  tokens: ArrayLike<number>,
+  options: TopNextTokensOptions = {},
+): Promise<NextToken[]> {
+  const { k = 10, temperature = 1 } = options;
+  const { vocabSize, contextLength } = model.config;
+  expectPrompt(tokens, vocabSize);
+  expectWhole("k", k, 1);
+  if (!(temperature > 0 && Number.isFinite(temperature))) {
+    throw new RangeError(`topNextTokens: temperature must be above 0, got ${temperature}`);
+  }
+  const ids = Int32Array.from(Array.from(tokens).slice(-contextLength));
+  const { device } = model.tokens.weight;
+  const last = scope(() => {
+    const hidden = model.hidden(
+      tensor(ids, { shape: [1, ids.length], device }),
+      new ForwardContext(),
+    );
+    return model.logits(slice(hidden, { axis: 1, start: -1 }));
+  });
+  const logits = Array.from(await last.data());
+  last.dispose();
+  const largest = logits.reduce((most, logit) => Math.max(most, logit), -Infinity);
+  const powers = logits.map((logit) => Math.exp((logit - largest) / temperature));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  const probabilities = powers.map((power, id) => ({ id, probability: power / total }));
+  return probabilities.sort((a, b) => b.probability - a.probability).slice(0, k);
+}
