@@ -269,13 +269,24 @@ export { greedyDecode, type GreedyDecodeOptions } from "./lib/generate/greedy_de
 export type { SamplingOptions } from "./lib/generate/options.ts";
 
 // Text and corpora
-export type { DecodeOptions, Tokenizer, TokenStream } from "./lib/text/tokenizer.ts";
+export {
+  type DecodeOptions,
+  type EncodeTextOptions,
+  type Surroundings,
+  Tokenizer,
+  type TokenStream,
+} from "./lib/text/tokenizer.ts";
+export type { BatchOptions, EncodedBatch } from "./lib/text/encode_batch.ts";
 export type { AddedToken, TokenizerFile } from "./lib/text/tokenizer_file.ts";
 export { CharacterTokenizer } from "./lib/text/character_tokenizer.ts";
 export { WordTokenizer } from "./lib/text/word_tokenizer.ts";
 export { BytePairTokenizer } from "./lib/text/byte_pair_tokenizer.ts";
 export { type BytePairTrainingOptions, trainBytePair } from "./lib/text/byte_pair_training.ts";
 export { loadTokenizer } from "./lib/text/load_tokenizer.ts";
+export { openTokenizer, type TokenizerFiles } from "./lib/text/open_tokenizer.ts";
+export { PublishedTokenizer } from "./lib/text/published_tokenizer.ts";
+export { SentencePieceTokenizer } from "./lib/text/sentence_piece_tokenizer.ts";
+export { readTokenizer, saveTokenizer } from "./lib/data/tokenizer_files.ts";
 export { expressible, openingTokens } from "./lib/text/opening_tokens.ts";
 export { type Corpus, loadCorpus, type LoadCorpusOptions } from "./lib/data/load_corpus.ts";
 export type { RegisteredCorpus } from "./lib/data/corpora.ts";

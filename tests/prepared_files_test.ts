@@ -1,11 +1,6 @@
+import { readTokenizer, saveTokenizer } from "../lib/data/tokenizer_files.ts";
 import assert from "node:assert/strict";
-import {
-  isPreparedCorpus,
-  prepareCorpus,
-  readPreparedCorpus,
-  readTokenizer,
-  writeTokenizer,
-} from "../lib/data/prepared_files.ts";
+import { isPreparedCorpus, prepareCorpus, readPreparedCorpus } from "../lib/data/prepared_files.ts";
 import { UserError } from "../lib/errors.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { WordTokenizer } from "../lib/text/word_tokenizer.ts";
@@ -66,7 +61,7 @@ Deno.test("a missing file, another tokenizer and a malformed one are told apart"
   inFolder(async (folder) => {
     await assert.rejects(readPreparedCorpus(folder), /cannot read .*tokenizer\.json: no such file/);
     await prepareCorpus(TEXT, CharacterTokenizer.fromText(TEXT), folder);
-    await writeTokenizer(`${folder}/tokenizer.json`, CharacterTokenizer.fromText("abc"));
+    await saveTokenizer(CharacterTokenizer.fromText("abc"), folder);
     await assert.rejects(readPreparedCorpus(folder), /train\.bin: expected ids below 3/);
     await Deno.writeTextFile(`${folder}/tokenizer.json`, '{"model":');
     await assert.rejects(readTokenizer(`${folder}/tokenizer.json`), (error: Error) => {

@@ -1,19 +1,20 @@
 /**
- * A corpus that is tokenized once and for all: a folder with `train.bin`, `val.bin` and `tokenizer.json`.
+ * A corpus that is tokenized once and for all: a folder with `train.bin`, `val.bin` and the tokenizer.
  *
  * @module
  */
 
-import { attempt, type Chunks, writeFileAtomically, writeFilesAtomically } from "../files.ts";
-import { loadTokenizer } from "../text/load_tokenizer.ts";
+import { attempt, type Chunks, writeFilesAtomically } from "../files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { sha256 } from "./checked_text.ts";
 import { splitCorpus } from "./split_corpus.ts";
 import { readTokenFile, tokenBytes } from "./token_files.ts";
+import { readTokenizer, tokenizerContents } from "./tokenizer_files.ts";
 
 const TRAIN = "train.bin";
 const VALIDATION = "val.bin";
-const TOKENIZER = "tokenizer.json";
+/** What a tokenizer may be kept in. */
+const TOKENIZERS = ["tokenizer.json", "tokenizer.model"];
 
 /** Options of `prepareCorpus`. */
 export interface PrepareCorpusOptions {
@@ -55,7 +56,10 @@ export async function prepareCorpus(
   const files: [string, Chunks][] = [
     [`${folder}/${TRAIN}`, [tokenBytes(train, TRAIN)]],
     [`${folder}/${VALIDATION}`, [tokenBytes(validation, VALIDATION)]],
-    [`${folder}/${TOKENIZER}`, [tokenizerBytes(tokenizer)]],
+    ...tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [
+      `${folder}/${name}`,
+      [bytes],
+    ]),
   ];
   await attempt(`make folder ${folder}`, () => Deno.mkdir(folder, { recursive: true }));
   await writeFilesAtomically(...files);
@@ -88,7 +92,7 @@ export interface PreparedCorpus {
  * @throws {RangeError} where ids do not fit the tokenizer
  */
 export async function readPreparedCorpus(folder: string): Promise<PreparedCorpus> {
-  const tokenizer = await readTokenizer(`${folder}/${TOKENIZER}`);
+  const tokenizer = await readTokenizer(folder);
   const { vocabSize } = tokenizer;
   const train = await readTokenFile(`${folder}/${TRAIN}`, { vocabSize });
   const validation = await readTokenFile(`${folder}/${VALIDATION}`, { vocabSize });
@@ -101,36 +105,11 @@ export async function preparedFilesIn(folder: string): Promise<string[]> {
   const isThere = async (name: string) =>
     await Deno.lstat(`${folder}/${name}`).then(() => true, () => false);
   const there: string[] = [];
-  for (const name of [TRAIN, VALIDATION, TOKENIZER]) if (await isThere(name)) there.push(name);
+  for (const name of [TRAIN, VALIDATION, ...TOKENIZERS]) if (await isThere(name)) there.push(name);
   return there;
 }
 
 /** Whether a path is a folder that holds a `train.bin`. */
 export async function isPreparedCorpus(path: string): Promise<boolean> {
   return await Deno.stat(`${path}/${TRAIN}`).then(({ isFile }) => isFile, () => false);
-}
-
-/**
- * Reads a `tokenizer.json`.
- *
- * @throws {UserError} where there is none
- * @throws {SyntaxError} where it is malformed
- */
-export async function readTokenizer(path: string): Promise<Tokenizer> {
-  const json = await attempt(`read ${path}`, () => Deno.readTextFile(path));
-  try {
-    return loadTokenizer(json);
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new SyntaxError(`${path}: ${error.message}`);
-    throw error;
-  }
-}
-
-/** Writes a `tokenizer.json`, whole or not at all. */
-export async function writeTokenizer(path: string, tokenizer: Tokenizer): Promise<void> {
-  await writeFileAtomically(path, [tokenizerBytes(tokenizer)]);
-}
-
-function tokenizerBytes(tokenizer: Tokenizer): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(tokenizer.toJSON(), null, 1) + "\n");
 }

@@ -10,7 +10,7 @@ import { MergeTable } from "./byte_pair_merge.ts";
 import { splitForBytePairs } from "./byte_pair_split.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
-import type { DecodeOptions, Tokenizer, TokenStream } from "./tokenizer.ts";
+import { type DecodeOptions, Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { type AddedToken, commonParts, type TokenizerFile } from "./tokenizer_file.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
@@ -46,13 +46,13 @@ const CACHED_LENGTH = 64;
  * console.assert(tokenizer.decode(tokenizer.encode("hello 🙂")) === "hello 🙂");
  * ```
  */
-export class BytePairTokenizer implements Tokenizer {
+export class BytePairTokenizer extends Tokenizer {
   /** Always `"byte-pair"`. */
-  readonly kind = "byte-pair";
+  override readonly kind = "byte-pair";
   /** Tokens such as `<|endoftext|>` and their ids. */
-  readonly specialTokens: ReadonlyMap<string, number>;
+  override readonly specialTokens: ReadonlyMap<string, number>;
   /** The id of the padding token, if there is one. */
-  readonly paddingId: number | undefined;
+  override readonly paddingId: number | undefined;
   readonly #model: BytePairModel;
   readonly #vocabulary: Vocabulary;
   readonly #added: ReadonlyMap<string, number>;
@@ -68,6 +68,7 @@ export class BytePairTokenizer implements Tokenizer {
    *   merge joins or makes what is no token
    */
   constructor(model: BytePairModel) {
+    super();
     const added = model.addedTokens ?? [];
     this.#model = model;
     this.#vocabulary = new Vocabulary(model.tokens);
@@ -96,7 +97,7 @@ export class BytePairTokenizer implements Tokenizer {
   }
 
   /** V, the number of tokens, added ones included. */
-  get vocabSize(): number {
+  override get vocabSize(): number {
     return this.#vocabulary.size;
   }
 
@@ -105,7 +106,7 @@ export class BytePairTokenizer implements Tokenizer {
    *
    * @throws {RangeError} where a byte of the text is no token: never, where all 256 are
    */
-  encode(text: string): Uint32Array<ArrayBuffer> {
+  protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
     const ids = new GrowingIds();
     for (const part of splitSpecialTokens(text.toWellFormed(), this.#added)) {
       if (part.id !== undefined) {
@@ -121,7 +122,10 @@ export class BytePairTokenizer implements Tokenizer {
   }
 
   /** The bytes of the ids, read as UTF-8; what is no UTF-8 reads as U+FFFD. */
-  decode(ids: Iterable<number>, { skipSpecialTokens = false }: DecodeOptions = {}): string {
+  override decode(
+    ids: Iterable<number>,
+    { skipSpecialTokens = false }: DecodeOptions = {},
+  ): string {
     const parts: Uint8Array[] = [];
     let length = 0;
     for (const id of ids) {
@@ -140,7 +144,7 @@ export class BytePairTokenizer implements Tokenizer {
   }
 
   /** A character appears with the id that brings its last byte. */
-  stream({ skipSpecialTokens = false }: DecodeOptions = {}): TokenStream {
+  override stream({ skipSpecialTokens = false }: DecodeOptions = {}): TokenStream {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     return {
       push: (id) => {
@@ -153,17 +157,17 @@ export class BytePairTokenizer implements Tokenizer {
   }
 
   /** The token of an id, in GPT-2's alphabet of bytes: `Ġthe` for " the". */
-  token(id: number): string {
+  override token(id: number): string {
     return this.#vocabulary.token(id);
   }
 
   /** The id of a token in GPT-2's alphabet of bytes, or undefined. */
-  id(token: string): number | undefined {
+  override id(token: string): number | undefined {
     return this.#vocabulary.id(token);
   }
 
   /** A BPE model as GPT-2's own file has it. */
-  toJSON(): TokenizerFile {
+  override toJSON(): TokenizerFile {
     const { tokens, merges, addedTokens, addPrefixSpace = false } = this.#model;
     const byteLevel = { type: "ByteLevel", trim_offsets: true, use_regex: true };
     return {

@@ -6,7 +6,7 @@
 
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
-import type { DecodeOptions, Tokenizer, TokenStream } from "./tokenizer.ts";
+import { type DecodeOptions, Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { commonParts, type TokenizerFile } from "./tokenizer_file.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
@@ -32,13 +32,13 @@ export const CHARACTER_PATTERN = "[\\s\\S]";
  * console.assert(tokenizer.decode(tokenizer.encode("hole")) === "hole");
  * ```
  */
-export class CharacterTokenizer implements Tokenizer {
+export class CharacterTokenizer extends Tokenizer {
   /** Always `"characters"`. */
-  readonly kind = "characters";
+  override readonly kind = "characters";
   /** The padding token, unless it is a character. */
-  readonly specialTokens: ReadonlyMap<string, number>;
+  override readonly specialTokens: ReadonlyMap<string, number>;
   /** The id of the padding token, if there is one. */
-  readonly paddingId: number | undefined;
+  override readonly paddingId: number | undefined;
   readonly #vocabulary: Vocabulary;
   readonly #idOfCodePoint: Int32Array;
 
@@ -49,6 +49,7 @@ export class CharacterTokenizer implements Tokenizer {
    * @throws {RangeError} where one is no single code point, or occurs twice
    */
   constructor(characters: Iterable<string>, { padding }: CharacterTokenizerOptions = {}) {
+    super();
     const tokens = [...characters];
     const wrong = tokens.find((token) => !isCharacter(token));
     if (wrong !== undefined) {
@@ -80,7 +81,7 @@ export class CharacterTokenizer implements Tokenizer {
   }
 
   /** V, the number of characters and, where there is one, the padding token. */
-  get vocabSize(): number {
+  override get vocabSize(): number {
     return this.#vocabulary.size;
   }
 
@@ -89,7 +90,7 @@ export class CharacterTokenizer implements Tokenizer {
    *
    * @throws {RangeError} where a character is not in the vocabulary; the message names it
    */
-  encode(text: string): Uint32Array<ArrayBuffer> {
+  protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
     const ids = new GrowingIds();
     for (const part of splitSpecialTokens(text.toWellFormed(), this.specialTokens)) {
       if (part.id !== undefined) {
@@ -106,28 +107,31 @@ export class CharacterTokenizer implements Tokenizer {
   }
 
   /** The characters of the ids, joined. */
-  decode(ids: Iterable<number>, { skipSpecialTokens = false }: DecodeOptions = {}): string {
+  override decode(
+    ids: Iterable<number>,
+    { skipSpecialTokens = false }: DecodeOptions = {},
+  ): string {
     return this.#vocabulary.tokensOf(ids, skipSpecialTokens ? this.specialTokens : undefined)
       .join("");
   }
 
   /** Every id completes its character at once. */
-  stream(options?: DecodeOptions): TokenStream {
+  override stream(options?: DecodeOptions): TokenStream {
     return { push: (id) => this.decode([id], options), end: () => "" };
   }
 
   /** The character of an id. */
-  token(id: number): string {
+  override token(id: number): string {
     return this.#vocabulary.token(id);
   }
 
   /** The id of a character, or undefined. */
-  id(token: string): number | undefined {
+  override id(token: string): number | undefined {
     return this.#vocabulary.id(token);
   }
 
   /** A WordLevel model whose words are single characters. */
-  toJSON(): TokenizerFile {
+  override toJSON(): TokenizerFile {
     return {
       ...commonParts(this),
       pre_tokenizer: {

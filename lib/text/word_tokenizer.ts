@@ -10,7 +10,7 @@
 import { nearest } from "../nearest.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
-import type { DecodeOptions, Tokenizer, TokenStream } from "./tokenizer.ts";
+import { type DecodeOptions, Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { commonParts, type TokenizerFile } from "./tokenizer_file.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
@@ -41,13 +41,13 @@ const WORD = /\P{White_Space}+/gu;
  * console.assert(tokenizer.decode([2, 1]) === "to be");
  * ```
  */
-export class WordTokenizer implements Tokenizer {
+export class WordTokenizer extends Tokenizer {
   /** Always `"words"`. */
-  readonly kind = "words";
+  override readonly kind = "words";
   /** Padding and the unknown word, where there are any. */
-  readonly specialTokens: ReadonlyMap<string, number>;
+  override readonly specialTokens: ReadonlyMap<string, number>;
   /** The id of the padding token, if there is one. */
-  readonly paddingId: number | undefined;
+  override readonly paddingId: number | undefined;
   /** The id that every unknown word gets, if there is one. */
   readonly unknownId: number | undefined;
   readonly #vocabulary: Vocabulary;
@@ -60,6 +60,7 @@ export class WordTokenizer implements Tokenizer {
    * @throws {RangeError} where a word is empty, holds white space or occurs twice
    */
   constructor(words: Iterable<string>, { padding, unknown }: WordTokenizerOptions = {}) {
+    super();
     const given = [...words];
     const known = new Set(given);
     const special = [padding, unknown].filter((token) => token !== undefined);
@@ -97,7 +98,7 @@ export class WordTokenizer implements Tokenizer {
   }
 
   /** V, the number of words and special tokens. */
-  get vocabSize(): number {
+  override get vocabSize(): number {
     return this.#vocabulary.size;
   }
 
@@ -106,7 +107,7 @@ export class WordTokenizer implements Tokenizer {
    *
    * @throws {RangeError} where a word is unknown and the tokenizer has no token for that
    */
-  encode(text: string): Uint32Array<ArrayBuffer> {
+  protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
     const ids = new GrowingIds();
     for (const part of splitSpecialTokens(text.toWellFormed(), this.specialTokens)) {
       if (part.id !== undefined) {
@@ -123,13 +124,16 @@ export class WordTokenizer implements Tokenizer {
   }
 
   /** The words of the ids with one space between them. */
-  decode(ids: Iterable<number>, { skipSpecialTokens = false }: DecodeOptions = {}): string {
+  override decode(
+    ids: Iterable<number>,
+    { skipSpecialTokens = false }: DecodeOptions = {},
+  ): string {
     return this.#vocabulary.tokensOf(ids, skipSpecialTokens ? this.specialTokens : undefined)
       .join(" ");
   }
 
   /** Every id completes a word; the space goes before it, except before the first. */
-  stream(options?: DecodeOptions): TokenStream {
+  override stream(options?: DecodeOptions): TokenStream {
     let separator = "";
     return {
       push: (id) => {
@@ -144,17 +148,17 @@ export class WordTokenizer implements Tokenizer {
   }
 
   /** The word of an id. */
-  token(id: number): string {
+  override token(id: number): string {
     return this.#vocabulary.token(id);
   }
 
   /** The id of a word, or undefined. */
-  id(token: string): number | undefined {
+  override id(token: string): number | undefined {
     return this.#vocabulary.id(token);
   }
 
   /** A WordLevel model over words between white space. */
-  toJSON(): TokenizerFile {
+  override toJSON(): TokenizerFile {
     return {
       ...commonParts(this),
       pre_tokenizer: { type: "WhitespaceSplit" },

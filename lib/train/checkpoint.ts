@@ -1,7 +1,7 @@
 /**
  * A run's checkpoint: model, optimiser, tokenizer and state of one step, in files that others can read.
  *
- * `config.json` and `model.safetensors` are those of a Hugging Face model, `tokenizer.json` that of a tokenizer;
+ * `config.json` and `model.safetensors` are those of a Hugging Face model, `tokenizer.json` (or `tokenizer.model`) that of a tokenizer;
  * `optimizer.safetensors` holds `<parameter>.<state>` for each of Folio's parameters; `run.json` all else. How they are written so that a kill never mixes
  * two steps is in checkpoint_folder.ts.
  *
@@ -23,7 +23,7 @@ import { GPT } from "../nn/gpt.ts";
 import type { Optimiser } from "../optim/optimiser.ts";
 import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { loadTokenizer } from "../text/load_tokenizer.ts";
+import { readTokenizer, tokenizerContents } from "../data/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Chunks } from "../files.ts";
 import { type CheckpointFolder, checkpointPath } from "./checkpoint_folder.ts";
@@ -66,7 +66,7 @@ export async function saveCheckpoint(
   await folder.save([
     ["config.json", text(JSON.stringify(writeModelConfig(model.config), undefined, 2) + "\n")],
     ["model.safetensors", encodeSafetensors(parameters, metadata)],
-    ["tokenizer.json", text(JSON.stringify(tokenizer.toJSON()))],
+    ...tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [name, [bytes]]),
     ["optimizer.safetensors", encodeSafetensors(state, metadata)],
     ["run.json", text(JSON.stringify(run, undefined, 2) + "\n")],
   ]);
@@ -99,8 +99,10 @@ export async function loadRunState(folder: string): Promise<RunState> {
 
 /** Reads a run's tokenizer. UserError when it is missing or malformed. */
 export async function loadRunTokenizer(folder: string): Promise<Tokenizer> {
-  const json = await readText(folder, "tokenizer.json");
-  return await explain(`${folder}/tokenizer.json`, () => loadTokenizer(JSON.parse(json)));
+  const model = checkpointPath(folder, "tokenizer.model");
+  if (await isFile(model)) return await explain(folder, () => readTokenizer(model));
+  await readText(folder, "tokenizer.json"); // whose error says what a run is
+  return await explain(folder, () => readTokenizer(checkpointPath(folder, "tokenizer.json")));
 }
 
 /** Makes the model of a run, its weights read from the folder, with another dropout if one is given. UserError for what is missing, malformed or does not fit. */
@@ -174,6 +176,10 @@ function asStored(config: ModelConfig, [name, { shape, data }]: Parameter): Para
 
 function text(content: string): Chunks {
   return [new TextEncoder().encode(content)];
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
 }
 
 async function readText(folder: string, name: string): Promise<string> {

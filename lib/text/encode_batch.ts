@@ -1,0 +1,93 @@
+/**
+ * Texts of different lengths as rows: special tokens, truncation, padding and masks.
+ *
+ * How a text becomes ids is left to the tokenizers.
+ *
+ * @module
+ */
+
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** Options of `encodeBatch`. */
+export interface BatchOptions {
+  /** Put the special tokens of the model around each text. Default true. */
+  addSpecialTokens?: boolean;
+  /** Fill rows up to the longest one, or to `maxLength`; false leaves them as they are. Default false. */
+  padding?: "longest" | "max_length" | boolean;
+  /** Where the padding goes; generation wants it on the left. Default "right". */
+  paddingSide?: "left" | "right";
+  /** Cut rows to `maxLength`, special tokens counted and kept. Default false. */
+  truncation?: boolean;
+  /** The length to cut or fill to. Default: what the tokenizer's files say. */
+  maxLength?: number;
+}
+
+/** Rows of ids. */
+export interface EncodedBatch {
+  /** The ids of each text, in order; of one length where they were padded. */
+  readonly ids: Uint32Array<ArrayBuffer>[];
+  /** For each row, 1 where an id belongs to the text and 0 where it is padding. */
+  readonly attentionMask: Uint8Array<ArrayBuffer>[];
+}
+
+/** What {@linkcode Tokenizer.encodeBatch} does. Rows are padded with the padding token or, as is the custom for GPT models, the end token. */
+export function encodeRows(
+  tokenizer: Tokenizer,
+  texts: readonly string[],
+  options: BatchOptions,
+): EncodedBatch {
+  const { addSpecialTokens = true, padding = false, paddingSide = "right" } = options;
+  const { truncation = false, maxLength = tokenizer.maximumLength } = options;
+  if (
+    (truncation || padding === "max_length") && !(Number.isInteger(maxLength) && maxLength! > 0)
+  ) {
+    throw new RangeError(
+      `encodeBatch: ${
+        truncation ? "truncation" : "padding to max_length"
+      } needs maxLength, a whole number from 1; got ${maxLength}`,
+    );
+  }
+  const { before, after } = addSpecialTokens ? tokenizer.surroundings : { before: [], after: [] };
+  const special = before.length + after.length;
+  const most = truncation ? maxLength! - special : Infinity;
+  if (most < 0) {
+    throw new RangeError(
+      `encodeBatch: maxLength ${maxLength} does not hold the ${special} special tokens`,
+    );
+  }
+  const rows = texts.map((text) => {
+    const ids = tokenizer.encode(text);
+    return Uint32Array.from([...before, ...ids.subarray(0, Math.min(ids.length, most)), ...after]);
+  });
+  if (padding === false) return { ids: rows, attentionMask: rows.map((row) => ones(row.length)) };
+  const longest = rows.reduce((length, row) => Math.max(length, row.length), 0);
+  const length = padding === "max_length" ? Math.max(maxLength!, longest) : longest;
+  const left = paddingSide === "left";
+  return {
+    ids: rows.map((row) => row.length === length ? row : padded(tokenizer, row, length, left)),
+    attentionMask: rows.map((row) => {
+      const mask = new Uint8Array(length);
+      mask.set(ones(row.length), left ? length - row.length : 0);
+      return mask;
+    }),
+  };
+}
+
+function ones(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(length).fill(1);
+}
+
+function padded(
+  { paddingId, endId }: Tokenizer,
+  row: Uint32Array,
+  length: number,
+  left: boolean,
+): Uint32Array<ArrayBuffer> {
+  const fill = paddingId ?? endId;
+  if (fill === undefined) {
+    throw new RangeError("encodeBatch: the tokenizer has no padding token and no end token");
+  }
+  const ids = new Uint32Array(length).fill(fill);
+  ids.set(row, left ? length - row.length : 0);
+  return ids;
+}

@@ -1,0 +1,214 @@
+/**
+ * SentencePiece models: encoding by the package `sentencepiece-js`, which is SentencePiece itself as WebAssembly; vocabulary, special tokens and
+ * decoding by Folio's own reading of the file.
+ *
+ * The package is loaded when the first model is opened; this is the only module that names it.
+ *
+ * @module
+ */
+
+import {
+  malformedModel,
+  readSentencePieceModel,
+  type SentencePieceModel,
+} from "./sentence_piece_model.ts";
+import { type DecodeOptions, type Surroundings, Tokenizer, type TokenStream } from "./tokenizer.ts";
+import type { TokenizerFile } from "./tokenizer_file.ts";
+
+const PACKAGE = "npm:sentencepiece-js@1.1.0";
+const SPACE = "\u2581";
+
+/** A tokenizer of a `.model` file: unigram or byte pairs over pieces, `▁` for a space. */
+export class SentencePieceTokenizer extends Tokenizer {
+  /** Always `"sentencepiece"`. */
+  override readonly kind = "sentencepiece";
+  /** The model's control pieces, such as `<s>` and `</s>`; a text that spells them out is not one. */
+  override readonly specialTokens: ReadonlyMap<string, number>;
+  /** The id of `<pad>`, if the model has it. */
+  override readonly paddingId: number | undefined;
+  /** `<s>` before a text, where the model has it. */
+  override readonly surroundings: Surroundings;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #model: SentencePieceModel;
+  readonly #ids: ReadonlyMap<string, number>;
+  readonly #encoder: Encoder;
+
+  private constructor(bytes: Uint8Array<ArrayBuffer>, model: SentencePieceModel, encoder: Encoder) {
+    super();
+    this.#bytes = bytes;
+    this.#model = model;
+    this.#encoder = encoder;
+    this.#ids = new Map(model.pieces.map(({ text }, id) => [text, id]));
+    const control = model.pieces.flatMap(({ text, type }, id) =>
+      type === "control" ? [[text, id] as const] : []
+    );
+    this.specialTokens = new Map(control);
+    this.paddingId = model.paddingId;
+    const { beginId } = model;
+    this.surroundings = { before: beginId === undefined ? [] : [beginId], after: [] };
+  }
+
+  /**
+   * Opens the content of a `.model`.
+   *
+   * @throws {SyntaxError} where it is malformed
+   */
+  static async open(bytes: Uint8Array<ArrayBuffer>): Promise<SentencePieceTokenizer> {
+    const model = readSentencePieceModel(bytes);
+    return new SentencePieceTokenizer(bytes, model, await openEncoder(bytes));
+  }
+
+  /** V, the number of pieces. */
+  override get vocabSize(): number {
+    return this.#model.pieces.length;
+  }
+
+  /** The id of `</s>`, if the model has it. */
+  override get endId(): number | undefined {
+    return this.#model.endId;
+  }
+
+  /** The id of `<s>`, if the model has it. */
+  get beginId(): number | undefined {
+    return this.#model.beginId;
+  }
+
+  /** The id of what the pieces cannot express. */
+  get unknownId(): number {
+    return this.#model.unknownId;
+  }
+
+  /** Ids of the pieces, chosen as SentencePiece does. */
+  protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
+    return this.#encoder(text.toWellFormed());
+  }
+
+  /** Pieces joined, `▁` as a space; the one before the first piece is left out, as the encoder puts it there. */
+  override decode(ids: Iterable<number>, options?: DecodeOptions): string {
+    const stream = this.stream(options);
+    const pieces = Array.from(ids, (id) => stream.push(id));
+    return pieces.join("") + stream.end();
+  }
+
+  /** A byte piece appears with the last byte of its character. */
+  override stream({ skipSpecialTokens = false }: DecodeOptions = {}): TokenStream {
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    let first = this.#model.leadingSpace;
+    const { unknownText } = this.#model;
+    return {
+      push: (id) => {
+        const { text, type } = this.#piece(id);
+        if (type === "byte") {
+          first = false;
+          return decoder.decode(Uint8Array.of(Number(text.slice(1, 5))), { stream: true });
+        }
+        const pending = decoder.decode();
+        if (type === "control") return pending + (skipSpecialTokens ? "" : text);
+        const piece = type === "unknown" ? unknownText : text.replaceAll(SPACE, " ");
+        const start = first && text.startsWith(SPACE) ? 1 : 0;
+        first = false;
+        return pending + piece.slice(start);
+      },
+      end: () => decoder.decode(),
+    };
+  }
+
+  /** The piece of an id. */
+  override token(id: number): string {
+    return this.#piece(id).text;
+  }
+
+  /** The id of a piece, or undefined. */
+  override id(token: string): number | undefined {
+    return this.#ids.get(token);
+  }
+
+  /** The logarithm of a piece's probability, or minus its rank in a model of byte pairs. */
+  score(id: number): number {
+    return this.#piece(id).score;
+  }
+
+  /**
+   * A SentencePiece model has no `tokenizer.json`.
+   *
+   * @throws {TypeError} always: keep its file, which `files` gives
+   */
+  override toJSON(): TokenizerFile {
+    throw new TypeError("SentencePieceTokenizer: it is kept as tokenizer.model; use files()");
+  }
+
+  /** `tokenizer.model`, as it was read. */
+  override files(): Map<string, string | Uint8Array<ArrayBuffer>> {
+    return new Map([["tokenizer.model", this.#bytes]]);
+  }
+
+  #piece(id: number) {
+    const piece = this.#model.pieces[id];
+    if (piece) return piece;
+    throw new RangeError(`token: expected an id from 0 to ${this.vocabSize - 1}, got ${id}`);
+  }
+}
+
+type Encoder = (text: string) => Uint32Array<ArrayBuffer>;
+
+/** What is used of SentencePiece's own interface; each object lives in its memory until `delete`. */
+interface Native {
+  readonly FS: { writeFile(path: string, bytes: Uint8Array): void; unlink(path: string): void };
+  readonly StringView: new (text: string) => Owned & { getView(): Owned };
+  readonly SentencePieceProcessor: new () => Owned & {
+    Load(path: Owned): Owned & { ToString(): string };
+    EncodeAsIds(text: Owned): Owned & { size(): number; get(index: number): number };
+  };
+}
+
+interface Owned {
+  delete(): void;
+}
+
+/** A function that encodes by a model. Each model has an instance of its own, whose memory is collected with it. */
+async function openEncoder(bytes: Uint8Array): Promise<Encoder> {
+  const { SentencePieceProcessor } = (await import(PACKAGE)).default;
+  // The package's own `load` makes the instance, then reads a path; without one it throws there, and the bytes come from here.
+  const made = new SentencePieceProcessor();
+  await made.load(undefined).catch(() => {});
+  const native: Native = made.sentencepiece;
+  const processor = new native.SentencePieceProcessor();
+  native.FS.writeFile("model", bytes);
+  const reason = guarded("the model cannot be loaded", () =>
+    withView(native, "model", (view) => {
+      const status = processor.Load(view);
+      const text = status.ToString();
+      status.delete();
+      return text;
+    }));
+  native.FS.unlink("model");
+  if (reason !== "OK") throw malformedModel(reason);
+  return (text) =>
+    guarded("the text cannot be encoded", () =>
+      withView(native, text, (view) => {
+        const found = processor.EncodeAsIds(view);
+        const ids = Uint32Array.from({ length: found.size() }, (_, i) => found.get(i));
+        found.delete();
+        return ids;
+      }));
+}
+
+function withView<Result>(native: Native, text: string, use: (view: Owned) => Result): Result {
+  const string = new native.StringView(text);
+  const view = string.getView();
+  try {
+    return use(view);
+  } finally {
+    view.delete();
+    string.delete();
+  }
+}
+
+/** What goes wrong inside the package is the model's fault: it was given what the model says. */
+function guarded<Result>(attempted: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    throw malformedModel(`${attempted}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
