@@ -189,6 +189,10 @@ function guarded<Result>(attempted: string, action: () => Result): Result {
     return action();
   } catch (error) {
     if (error instanceof SyntaxError && error.message.startsWith("tokenizer.json: ")) throw error;
+    if (error instanceof RangeError) {
+      // The package passes the tokens of an unbroken stretch as arguments, of which there are so many at most.
+      throw new RangeError(`${attempted}: the text is too long without a break`, { cause: error });
+    }
     const { message } = error as Error;
     throw new SyntaxError(`tokenizer.json: ${attempted}: ${message}`, { cause: error });
   }
