@@ -69,8 +69,8 @@ export class CharacterTokenizer extends Tokenizer {
    * @throws {RangeError} where the text is empty
    */
   static fromText(text: string, options?: CharacterTokenizerOptions): CharacterTokenizer {
-    const characters = [...new Set(text.toWellFormed())];
-    characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
+    const codePoints = distinctCodePoints(text.toWellFormed());
+    const characters = codePoints.map((codePoint) => String.fromCodePoint(codePoint));
     return new CharacterTokenizer(characters, options);
   }
 
@@ -91,14 +91,17 @@ export class CharacterTokenizer extends Tokenizer {
    * @throws {RangeError} where a character is not in the vocabulary; the message names it
    */
   protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
-    const ids = new GrowingIds();
+    const ids = new GrowingIds(text.length);
     for (const part of splitSpecialTokens(text.toWellFormed(), this.specialTokens)) {
       if (part.id !== undefined) {
         ids.push(part.id);
         continue;
       }
-      for (const character of part.text) {
-        const id = this.#idOfCodePoint[character.codePointAt(0)!] ?? -1;
+      const { length } = part.text;
+      for (let i = 0; i < length; i++) {
+        const codePoint = part.text.codePointAt(i)!;
+        if (codePoint > 0xFFFF) i++; // two UTF-16 units
+        const id = this.#idOfCodePoint[codePoint] ?? -1;
         if (id < 0) throw this.#unknownCharacters(text);
         ids.push(id);
       }
@@ -162,6 +165,22 @@ function isCharacter(token: string): boolean {
   const codePoint = token.codePointAt(0);
   return codePoint !== undefined && token.isWellFormed() &&
     token.length === (codePoint > 0xFFFF ? 2 : 1);
+}
+
+/** The code points of a well-formed text, each once, in order. */
+function distinctCodePoints(text: string): number[] {
+  const seen = new Uint8Array(0x10000); // a set would take ten times as long
+  const beyond = new Set<number>();
+  for (let i = 0; i < text.length; i++) {
+    const codePoint = text.codePointAt(i)!;
+    if (codePoint <= 0xFFFF) seen[codePoint] = 1;
+    else {
+      beyond.add(codePoint);
+      i++; // two UTF-16 units
+    }
+  }
+  const basic = Array.from(seen.keys()).filter((codePoint) => seen[codePoint]);
+  return [...basic, ...[...beyond].sort((a, b) => a - b)];
 }
 
 function codePointTable(characters: readonly string[], firstId: number): Int32Array {

@@ -6,8 +6,13 @@
 
 /** Ids that are appended one by one and taken out as one array. */
 export class GrowingIds {
-  #ids = new Uint32Array(256);
+  #ids: Uint32Array<ArrayBuffer>;
   #length = 0;
+
+  /** Room for `capacity` ids at first, default 256. */
+  constructor(capacity = 256) {
+    this.#ids = new Uint32Array(Math.max(1, capacity));
+  }
 
   /** Appends an id. */
   push(id: number): void {
@@ -19,8 +24,8 @@ export class GrowingIds {
     this.#ids[this.#length++] = id;
   }
 
-  /** A copy of what was appended. */
+  /** What was appended; append nothing more. */
   toArray(): Uint32Array<ArrayBuffer> {
-    return this.#ids.slice(0, this.#length);
+    return this.#length === this.#ids.length ? this.#ids : this.#ids.slice(0, this.#length);
   }
 }
