@@ -17,8 +17,23 @@ export type I32Like = I32 | number;
 /** An f32 expression, or a number standing for a constant. */
 export type F32Like = F32 | number;
 
-/** Instructions in binary form. */
-export type Code = readonly number[];
+/** Instructions in binary form: bytes, and code within code, which is laid out flat when it is written. */
+export type Code = readonly (number | Code)[];
+
+/** The bytes of `code`, one after the other. */
+function flat(code: Code): number[] {
+  const bytes: number[] = [];
+  append(bytes, code);
+  return bytes;
+}
+
+/** Lays `code` out at the end of `bytes`. */
+function append(bytes: number[], code: Code): void {
+  for (const part of code) {
+    if (typeof part === "number") bytes.push(part);
+    else append(bytes, part);
+  }
+}
 
 const TYPE_BYTE: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
 
@@ -64,10 +79,10 @@ export class I32 extends Expression {
   readonly type = "i32";
   /** The constant `value`; both signed and unsigned notations are taken. */
   static of(value: I32Like): I32 {
-    return typeof value === "number" ? new I32([0x41, ...signed(value | 0)]) : value;
+    return typeof value === "number" ? new I32([0x41, signed(value | 0)]) : value;
   }
   #two(opcode: number, other: I32Like): I32 {
-    return new I32([...this.code, ...I32.of(other).code, opcode]);
+    return new I32([this.code, I32.of(other).code, opcode]);
   }
   /** this + other, modulo 2³². */
   add(other: I32Like): I32 {
@@ -115,7 +130,7 @@ export class I32 extends Expression {
   }
   /** 1 where this is 0. */
   eqz(): I32 {
-    return new I32([...this.code, 0x45]);
+    return new I32([this.code, 0x45]);
   }
   /** this = other. */
   eq(other: I32Like): I32 {
@@ -171,31 +186,31 @@ export class I32 extends Expression {
   }
   /** `condition ? yes : no`; both are evaluated. */
   static select(condition: I32, yes: I32Like, no: I32Like): I32 {
-    return new I32([...I32.of(yes).code, ...I32.of(no).code, ...condition.code, 0x1b]);
+    return new I32([I32.of(yes).code, I32.of(no).code, condition.code, 0x1b]);
   }
   /** The 64-bit unsigned product's high word, for Philox. */
   mulHighU(other: I32Like): I32 {
-    const wide = [...this.code, 0xad, ...I32.of(other).code, 0xad, 0x7e];
-    return new I32([...wide, 0x42, 32, 0x88, 0xa7]);
+    const wide = [this.code, 0xad, I32.of(other).code, 0xad, 0x7e];
+    return new I32([wide, 0x42, 32, 0x88, 0xa7]);
   }
   /** As a float, read as signed. */
   toF32(): F32 {
-    return new F32([...this.code, 0xb2]);
+    return new F32([this.code, 0xb2]);
   }
   /** As a float, read as unsigned. */
   toF32U(): F32 {
-    return new F32([...this.code, 0xb3]);
+    return new F32([this.code, 0xb3]);
   }
   /** The same 32 bits read as a float. */
   asF32(): F32 {
-    return new F32([...this.code, 0xbe]);
+    return new F32([this.code, 0xbe]);
   }
   /** Four copies, as i32x4. */
   splat(): V128 {
-    return new V128([...this.code, ...simd(0x11)]);
+    return new V128([this.code, simd(0x11)]);
   }
   #load(opcode: number, alignment: number, offset: number): Code {
-    return [...this.code, opcode, ...memoryArgument(alignment, offset)];
+    return [this.code, opcode, memoryArgument(alignment, offset)];
   }
   /** The word at this address plus `offset` bytes. */
   loadI32(offset = 0): I32 {
@@ -219,34 +234,34 @@ export class I32 extends Expression {
   }
   /** Sixteen bytes; the address need not be aligned. */
   loadV128(offset = 0): V128 {
-    return new V128([...this.code, ...simd(0x00), ...memoryArgument(2, offset)]);
+    return new V128([this.code, simd(0x00), memoryArgument(2, offset)]);
   }
   /** One float in all four lanes. */
   loadSplat(offset = 0): V128 {
-    return new V128([...this.code, ...simd(0x09), ...memoryArgument(2, offset)]);
+    return new V128([this.code, simd(0x09), memoryArgument(2, offset)]);
   }
   /** Eight signed bytes, widened to i16x8. */
   loadS8x8(offset = 0): V128 {
-    return new V128([...this.code, ...simd(0x01), ...memoryArgument(0, offset)]);
+    return new V128([this.code, simd(0x01), memoryArgument(0, offset)]);
   }
   /** The word at this address, read in one order by all threads. */
   atomicLoad(offset = 0): I32 {
-    return new I32([...this.code, 0xfe, 0x10, ...memoryArgument(2, offset)]);
+    return new I32([this.code, 0xfe, 0x10, memoryArgument(2, offset)]);
   }
   /** Adds at this address and gives the value from before. */
   atomicAdd(value: I32Like, offset = 0): I32 {
-    const operands = [...this.code, ...I32.of(value).code];
-    return new I32([...operands, 0xfe, 0x1e, ...memoryArgument(2, offset)]);
+    const operands = [this.code, I32.of(value).code];
+    return new I32([operands, 0xfe, 0x1e, memoryArgument(2, offset)]);
   }
   /** Sleeps while the word at this address holds `expected`, at most `nanoseconds` (−1: for ever). */
   atomicWait(expected: I32Like, nanoseconds = -1): I32 {
-    const operands = [...this.code, ...I32.of(expected).code, 0x42, ...signed(nanoseconds)];
-    return new I32([...operands, 0xfe, 0x01, ...memoryArgument(2, 0)]);
+    const operands = [this.code, I32.of(expected).code, 0x42, signed(nanoseconds)];
+    return new I32([operands, 0xfe, 0x01, memoryArgument(2, 0)]);
   }
   /** Wakes up to `count` sleepers at this address; gives how many were woken. */
   atomicNotify(count: I32Like): I32 {
-    const operands = [...this.code, ...I32.of(count).code];
-    return new I32([...operands, 0xfe, 0x00, ...memoryArgument(2, 0)]);
+    const operands = [this.code, I32.of(count).code];
+    return new I32([operands, 0xfe, 0x00, memoryArgument(2, 0)]);
   }
 }
 
@@ -259,13 +274,13 @@ export class F32 extends Expression {
     return typeof value === "number" ? new F32([0x43, ...floatBytes(value)]) : value;
   }
   #one(opcode: number): F32 {
-    return new F32([...this.code, opcode]);
+    return new F32([this.code, opcode]);
   }
   #two(opcode: number, other: F32Like): F32 {
-    return new F32([...this.code, ...F32.of(other).code, opcode]);
+    return new F32([this.code, F32.of(other).code, opcode]);
   }
   #compare(opcode: number, other: F32Like): I32 {
-    return new I32([...this.code, ...F32.of(other).code, opcode]);
+    return new I32([this.code, F32.of(other).code, opcode]);
   }
   /** this + other. */
   add(other: F32Like): F32 {
@@ -337,19 +352,19 @@ export class F32 extends Expression {
   }
   /** `condition ? yes : no`; both are evaluated. */
   static select(condition: I32, yes: F32Like, no: F32Like): F32 {
-    return new F32([...F32.of(yes).code, ...F32.of(no).code, ...condition.code, 0x1b]);
+    return new F32([F32.of(yes).code, F32.of(no).code, condition.code, 0x1b]);
   }
   /** Truncated towards zero, saturating; NaN gives 0. */
   toI32(): I32 {
-    return new I32([...this.code, 0xfc, 0x00]);
+    return new I32([this.code, 0xfc, 0x00]);
   }
   /** The same 32 bits read as an integer. */
   asI32(): I32 {
-    return new I32([...this.code, 0xbc]);
+    return new I32([this.code, 0xbc]);
   }
   /** Four copies. */
   splat(): V128 {
-    return new V128([...this.code, ...simd(0x13)]);
+    return new V128([this.code, simd(0x13)]);
   }
 }
 
@@ -363,18 +378,18 @@ export class V128 extends Expression {
   }
   /** Four float constants. */
   static lanes(a: number, b: number, c: number, d: number): V128 {
-    return new V128([...simd(0x0c), ...[a, b, c, d].flatMap(floatBytes)]);
+    return new V128([simd(0x0c), ...[a, b, c, d].flatMap(floatBytes)]);
   }
   /** The same integer in all four lanes. */
   static ofI(value: number): V128 {
     const bytes = new Uint8Array(new Int32Array([value, value, value, value]).buffer);
-    return new V128([...simd(0x0c), ...bytes]);
+    return new V128([simd(0x0c), ...bytes]);
   }
   #one(opcode: number): V128 {
-    return new V128([...this.code, ...simd(opcode)]);
+    return new V128([this.code, simd(opcode)]);
   }
   #two(opcode: number, other: V128): V128 {
-    return new V128([...this.code, ...other.code, ...simd(opcode)]);
+    return new V128([this.code, other.code, simd(opcode)]);
   }
   /** this + other. */
   add(other: V128): V128 {
@@ -470,7 +485,7 @@ export class V128 extends Expression {
   }
   /** Bits of `yes` where this mask is set, of `no` elsewhere. */
   bitSelect(yes: V128, no: V128): V128 {
-    return new V128([...yes.code, ...no.code, ...this.code, ...simd(0x52)]);
+    return new V128([yes.code, no.code, this.code, simd(0x52)]);
   }
   /** Integer sums, modulo 2³². */
   addI(other: V128): V128 {
@@ -502,15 +517,15 @@ export class V128 extends Expression {
   }
   /** Bits of each lane moved left. */
   shlI(bits: number): V128 {
-    return new V128([...this.code, ...I32.of(bits).code, ...simd(0xab)]);
+    return new V128([this.code, I32.of(bits).code, simd(0xab)]);
   }
   /** Bits of each lane moved right, the sign copied in. */
   shrSI(bits: number): V128 {
-    return new V128([...this.code, ...I32.of(bits).code, ...simd(0xac)]);
+    return new V128([this.code, I32.of(bits).code, simd(0xac)]);
   }
   /** Bits of each lane moved right, zeros moved in. */
   shrUI(bits: number): V128 {
-    return new V128([...this.code, ...I32.of(bits).code, ...simd(0xad)]);
+    return new V128([this.code, I32.of(bits).code, simd(0xad)]);
   }
   /** Floats truncated to i32x4, saturating. */
   toI(): V128 {
@@ -534,28 +549,28 @@ export class V128 extends Expression {
   }
   /** 1 when any bit is set. */
   anyTrue(): I32 {
-    return new I32([...this.code, ...simd(0x53)]);
+    return new I32([this.code, simd(0x53)]);
   }
   /** The float of lane 0–3. */
   lane(index: number): F32 {
-    return new F32([...this.code, ...simd(0x1f), index]);
+    return new F32([this.code, simd(0x1f), index]);
   }
   /** The integer of lane 0–3. */
   laneI(index: number): I32 {
-    return new I32([...this.code, ...simd(0x1b), index]);
+    return new I32([this.code, simd(0x1b), index]);
   }
   /** With one lane replaced by a float. */
   withLane(index: number, value: F32): V128 {
-    return new V128([...this.code, ...value.code, ...simd(0x20), index]);
+    return new V128([this.code, value.code, simd(0x20), index]);
   }
   /** With one lane replaced by an integer. */
   withLaneI(index: number, value: I32): V128 {
-    return new V128([...this.code, ...value.code, ...simd(0x1c), index]);
+    return new V128([this.code, value.code, simd(0x1c), index]);
   }
   /** Lanes picked from this (0–3) and `other` (4–7). */
   shuffle(other: V128, a: number, b: number, c: number, d: number): V128 {
     const bytes = [a, b, c, d].flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte));
-    return new V128([...this.code, ...other.code, ...simd(0x0d), ...bytes]);
+    return new V128([this.code, other.code, simd(0x0d), ...bytes]);
   }
 }
 
@@ -570,7 +585,7 @@ export interface FunctionHandle {
 }
 
 function localOf<T extends Expression>(type: ValueType, index: number): T {
-  const code = [0x20, ...unsigned(index)];
+  const code = [0x20, unsigned(index)];
   const made = type === "i32"
     ? new I32(code, index)
     : type === "f32"
@@ -608,7 +623,7 @@ export class FunctionBuilder {
   #local<T extends Expression>(type: ValueType, initial?: Expression): T {
     const index = this.parameters.length + this.#locals.length;
     this.#locals.push(type);
-    if (initial) this.#body.push(...initial.code, 0x21, ...unsigned(index));
+    if (initial) append(this.#body, [initial.code, 0x21, unsigned(index)]);
     return localOf<T>(type, index);
   }
   /** A new i32 local. */
@@ -632,7 +647,7 @@ export class FunctionBuilder {
     let local = this.#constants.get(key);
     if (!local) {
       this.#constants.set(key, local = this.#local<V128>("v128"));
-      this.#prologue.push(...value.code, 0x21, ...unsigned(local.local!));
+      append(this.#prologue, [value.code, 0x21, unsigned(local.local!)]);
     }
     return local;
   }
@@ -649,44 +664,44 @@ export class FunctionBuilder {
       : local.type === "i32"
       ? I32.of(value).code
       : F32.of(value).code;
-    this.#body.push(...code, 0x21, ...unsigned(local.local));
+    append(this.#body, [code, 0x21, unsigned(local.local)]);
   }
   /** `a·b + c` on four floats, fused where relaxed SIMD is there. */
   madd(a: V128, b: V128, c: V128): V128 {
     if (!this.module.relaxed) return a.mul(b).add(c);
-    return new V128([...a.code, ...b.code, ...c.code, ...simd(0x105)]);
+    return new V128([a.code, b.code, c.code, simd(0x105)]);
   }
   /** `c − a·b` on four floats, fused where relaxed SIMD is there. */
   nmadd(a: V128, b: V128, c: V128): V128 {
     if (!this.module.relaxed) return c.sub(a.mul(b));
-    return new V128([...a.code, ...b.code, ...c.code, ...simd(0x106)]);
+    return new V128([a.code, b.code, c.code, simd(0x106)]);
   }
   /** Writes a word at `address` plus `offset` bytes. */
   storeI32(address: I32, value: I32Like, offset = 0): void {
-    const operands = [...address.code, ...I32.of(value).code];
-    this.#body.push(...operands, 0x36, ...memoryArgument(2, offset));
+    const operands = [address.code, I32.of(value).code];
+    append(this.#body, [operands, 0x36, memoryArgument(2, offset)]);
   }
   /** Writes a float at `address` plus `offset` bytes. */
   storeF32(address: I32, value: F32Like, offset = 0): void {
-    const operands = [...address.code, ...F32.of(value).code];
-    this.#body.push(...operands, 0x38, ...memoryArgument(2, offset));
+    const operands = [address.code, F32.of(value).code];
+    append(this.#body, [operands, 0x38, memoryArgument(2, offset)]);
   }
   /** Writes sixteen bytes; the address need not be aligned. */
   storeV128(address: I32, value: V128, offset = 0): void {
-    this.#body.push(...address.code, ...value.code, ...simd(0x0b), ...memoryArgument(2, offset));
+    append(this.#body, [address.code, value.code, simd(0x0b), memoryArgument(2, offset)]);
   }
   /** Writes a word, seen by all threads in one order. */
   atomicStore(address: I32, value: I32Like, offset = 0): void {
-    const operands = [...address.code, ...I32.of(value).code];
-    this.#body.push(...operands, 0xfe, 0x17, ...memoryArgument(2, offset));
+    const operands = [address.code, I32.of(value).code];
+    append(this.#body, [operands, 0xfe, 0x17, memoryArgument(2, offset)]);
   }
   /** Evaluates and forgets. */
   drop(value: Expression): void {
-    this.#body.push(...value.code, 0x1a);
+    append(this.#body, [value.code, 0x1a]);
   }
   /** Runs `then` when the condition is not 0, `otherwise` when it is. */
   if(condition: I32, then: () => void, otherwise?: () => void): void {
-    this.#body.push(...condition.code, 0x04, 0x40);
+    append(this.#body, [condition.code, 0x04, 0x40]);
     then();
     if (otherwise) {
       this.#body.push(0x05);
@@ -696,7 +711,7 @@ export class FunctionBuilder {
   }
   /** Repeats `body` while the condition, evaluated before each round, is not 0. */
   while(condition: I32, body: () => void): void {
-    this.#body.push(0x02, 0x40, 0x03, 0x40, ...condition.code, 0x45, 0x0d, 1);
+    append(this.#body, [0x02, 0x40, 0x03, 0x40, condition.code, 0x45, 0x0d, 1]);
     body();
     this.#body.push(0x0c, 0, 0x0b, 0x0b);
   }
@@ -704,7 +719,7 @@ export class FunctionBuilder {
   doWhile(body: () => void, condition: () => I32): void {
     this.#body.push(0x03, 0x40);
     body();
-    this.#body.push(...condition().code, 0x0d, 0, 0x0b);
+    append(this.#body, [condition().code, 0x0d, 0, 0x0b]);
   }
   /** `for (i = from; i < to; i += step)`, signed; `to` should be a local or a constant. */
   for(from: I32Like, to: I32Like, step: I32Like, body: (i: I32) => void): void {
@@ -716,8 +731,8 @@ export class FunctionBuilder {
   }
   /** Calls a function without a result. */
   call(target: FunctionHandle, ...operands: Expression[]): void {
-    this.#body.push(...operands.flatMap((operand) => [...operand.code]));
-    this.#body.push(0x10, ...unsigned(target.index));
+    append(this.#body, operands.map((operand) => operand.code));
+    append(this.#body, [0x10, unsigned(target.index)]);
   }
   /** Calls a function that gives an f32. */
   callF32(target: FunctionHandle, ...operands: Expression[]): F32 {
@@ -729,42 +744,42 @@ export class FunctionBuilder {
   }
   /** Calls the function at `slot` of the module's imported table. */
   callIndirect(slot: I32, parameters: readonly ValueType[], ...operands: Expression[]): void {
-    this.#body.push(...operands.flatMap((operand) => [...operand.code]), ...slot.code);
-    this.#body.push(0x11, ...unsigned(this.module.typeIndex(parameters, undefined)), 0);
+    append(this.#body, [operands.map((operand) => operand.code), slot.code]);
+    append(this.#body, [0x11, unsigned(this.module.typeIndex(parameters, undefined)), 0]);
   }
   /** Leaves the function. */
   return(value?: Expression): void {
-    this.#body.push(...(value?.code ?? []), 0x0f);
+    append(this.#body, [value?.code ?? [], 0x0f]);
   }
   /** The function's body in binary form. */
-  encode(): number[] {
-    const locals = this.#locals.flatMap((type) => [1, TYPE_BYTE[type]]);
-    const body = [...unsigned(this.#locals.length), ...locals, ...this.#prologue, ...this.#body];
-    if (this.result) body.push(0x00); // a function with a result ends by `return`; what follows is unreachable
-    body.push(0x0b);
-    return [...unsigned(body.length), ...body];
+  encode(): Code {
+    const locals = this.#locals.map((type) => [1, TYPE_BYTE[type]]);
+    const body = [unsigned(locals.length), locals, this.#prologue, this.#body];
+    const end = this.result ? [0x00, 0x0b] : [0x0b]; // a function with a result ends by `return`; what follows is unreachable
+    return counted([body, end]);
   }
 }
 
-function callCode(target: FunctionHandle, operands: Expression[]): number[] {
-  return [
-    ...operands.flatMap((operand) => [...operand.code]),
-    0x10,
-    ...unsigned(target.index),
-  ];
+function callCode(target: FunctionHandle, operands: Expression[]): Code {
+  return [operands.map((operand) => operand.code), 0x10, unsigned(target.index)];
 }
 
-function section(id: number, content: number[]): number[] {
-  return [id, ...unsigned(content.length), ...content];
+/** The number of bytes, then the bytes. */
+function counted(content: Code): Code {
+  const bytes = flat(content);
+  return [unsigned(bytes.length), bytes];
 }
 
-function vector(items: number[][]): number[] {
-  return [...unsigned(items.length), ...items.flat()];
+function section(id: number, content: Code): Code {
+  return [id, counted(content)];
 }
 
-function name(text: string): number[] {
-  const bytes = new TextEncoder().encode(text);
-  return [...unsigned(bytes.length), ...bytes];
+function vector(items: Code): Code {
+  return [unsigned(items.length), items];
+}
+
+function name(text: string): Code {
+  return counted([...new TextEncoder().encode(text)]);
 }
 
 /** Options of a module. */
@@ -780,7 +795,7 @@ export class ModuleBuilder {
   /** Whether multiply-adds are fused. */
   readonly relaxed: boolean;
   readonly #table: boolean;
-  readonly #types: { key: string; code: number[] }[] = [];
+  readonly #types: { key: string; code: Code }[] = [];
   readonly #imports: { name: string; type: number }[] = [];
   readonly #functions: FunctionBuilder[] = [];
   readonly #exports: { name: string; index: number }[] = [];
@@ -798,7 +813,7 @@ export class ModuleBuilder {
     if (found >= 0) return found;
     const inputs = vector(parameters.map((type) => [TYPE_BYTE[type]]));
     const outputs = vector(result ? [[TYPE_BYTE[result]]] : []);
-    this.#types.push({ key, code: [0x60, ...inputs, ...outputs] });
+    this.#types.push({ key, code: [0x60, inputs, outputs] });
     return this.#types.length - 1;
   }
 
@@ -836,20 +851,21 @@ export class ModuleBuilder {
     const functionTypes = this.#functions.map((f) =>
       unsigned(this.typeIndex(f.parameters, f.result))
     );
-    const imports = [[...name("env"), ...name("memory"), 0x02, 0x03, 1, ...unsigned(65536)]];
+    const memory = [name("env"), name("memory"), 0x02, 0x03, 1, unsigned(65536)];
+    const imports: Code[] = [memory];
     for (const { name: text, type } of this.#imports) {
-      imports.push([...name("env"), ...name(text), 0x00, ...unsigned(type)]);
+      imports.push([name("env"), name(text), 0x00, unsigned(type)]);
     }
-    if (this.#table) imports.push([...name("env"), ...name("table"), 0x01, 0x70, 0x00, 0]);
-    const exports = this.#exports.map((e) => [...name(e.name), 0x00, ...unsigned(e.index)]);
-    return Uint8Array.from([
-      ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-      ...section(1, vector(this.#types.map((type) => type.code))),
-      ...section(2, vector(imports)),
-      ...section(3, vector(functionTypes)),
-      ...section(7, vector(exports)),
-      ...section(10, vector(this.#functions.map((f) => f.encode()))),
-    ]);
+    if (this.#table) imports.push([name("env"), name("table"), 0x01, 0x70, 0x00, 0]);
+    const exports = this.#exports.map((e) => [name(e.name), 0x00, unsigned(e.index)]);
+    return Uint8Array.from(flat([
+      [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      section(1, vector(this.#types.map((type) => type.code))),
+      section(2, vector(imports)),
+      section(3, vector(functionTypes)),
+      section(7, vector(exports)),
+      section(10, vector(this.#functions.map((f) => f.encode()))),
+    ]));
   }
 }
 
