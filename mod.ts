@@ -163,6 +163,13 @@ export { dotProductAttention, type HiddenStateAttention } from "./lib/nn/dot_pro
 export { AdditiveAttention, type AdditiveAttentionOptions } from "./lib/nn/additive_attention.ts";
 export { causalMask, paddingMask } from "./lib/nn/masks.ts";
 export { FeedForward, type FeedForwardConfig } from "./lib/nn/feed_forward.ts";
+export {
+  Encoder,
+  type EncoderConfig,
+  type EncoderInput,
+  SequenceClassifier,
+  type SequenceClassifierConfig,
+} from "./lib/nn/sequence_classifier.ts";
 export { AddNorm } from "./lib/nn/add_norm.ts";
 export {
   type EncodeOptions,
@@ -312,6 +319,15 @@ export {
 
 // Published models
 export { type LoadOptions, loadPretrained, type Pretrained } from "./lib/hub/load_pretrained.ts";
+export {
+  type Classification,
+  classify,
+  classifyIds,
+  loadClassifier,
+  type PretrainedClassifier,
+  type TextToIds,
+} from "./lib/hub/load_classifier.ts";
+export type { EncoderArchitecture, PretrainedClassifierConfig } from "./lib/hub/encoder_formats.ts";
 export { type Saved, savePretrained } from "./lib/hub/pretrained_files.ts";
 export type { Architecture, PretrainedConfig, TextEnds } from "./lib/hub/config.ts";
 export type { RepositoryOptions } from "./lib/hub/repository.ts";

@@ -56,7 +56,7 @@ export const FORMATS: Readonly<Record<Architecture, Format>> = {
  */
 export function readModelConfig(text: string): PretrainedConfig {
   const fields = parseConfig(text);
-  const format = fields.choice("model_type", FORMATS, "(none)");
+  const format = readFormat(fields);
   try {
     const config = modelConfig(format.read(fields));
     const architecture = fields.get("model_type") as Architecture;
@@ -65,6 +65,17 @@ export function readModelConfig(text: string): PretrainedConfig {
     if (!(cause instanceof RangeError)) throw cause;
     throw malformed(cause.message, cause);
   }
+}
+
+function readFormat(fields: ConfigFields): Format {
+  const type = fields.get("model_type");
+  if (type !== "bert" && type !== "distilbert") {
+    return fields.choice("model_type", FORMATS, "(none)");
+  }
+  const known = Object.keys(FORMATS).join(", ");
+  throw malformed(
+    `model_type: expected one of ${known}, got "${type}"; a classifier is loaded by loadClassifier`,
+  );
 }
 
 function readTextEnds(fields: ConfigFields): TextEnds {

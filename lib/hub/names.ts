@@ -9,8 +9,8 @@
  */
 import type { ArchitectureNames, ParameterSource } from "./format.ts";
 
-/** Tensors that a file may have and no parameter needs: masks and rotary frequencies. */
-const BUFFERS = /\.attn\.(attention\.)?(bias|masked_bias)$|\.rotary_emb\.inv_freq$/;
+/** Tensors that a file may have and no parameter needs: masks, rotary frequencies and the numbers of places. */
+const BUFFERS = /\.attn\.(attention\.)?(bias|masked_bias)$|\.rotary_emb\.inv_freq$|\.position_ids$/;
 
 /** The prefix that files of a model without its head leave out. */
 const PREFIX = /^(transformer|model)\./;

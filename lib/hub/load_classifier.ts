@@ -1,0 +1,138 @@
+/**
+ * A published classifier of sequences from a folder, an address or the hub, and what it says of texts.
+ *
+ * @module
+ */
+import { onDevice } from "../device/open_device.ts";
+import { padSequences } from "../nn/padding.ts";
+import { SequenceClassifier } from "../nn/sequence_classifier.ts";
+import { scope } from "../tensor/scope.ts";
+import { softmax } from "../tensor/softmax.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import {
+  encoderNamesOf,
+  type PretrainedClassifierConfig,
+  readClassifierConfig,
+} from "./encoder_formats.ts";
+import { checkedDevice, filledModel, type LoadOptions, readConfig } from "./load_pretrained.ts";
+import { readTokenizer } from "./pretrained_tokenizer.ts";
+import { openRepository } from "./repository.ts";
+
+/** A loaded classifier. */
+export interface PretrainedClassifier extends PretrainedClassifierConfig {
+  /** The model; its classes are named in `config.labels`. */
+  readonly model: SequenceClassifier;
+  /** Its tokenizer; undefined where there is none beside the weights. */
+  readonly tokenizer: Tokenizer | undefined;
+}
+
+/**
+ * Loads a BERT or DistilBERT with a head for classifying sequences, such as `distilbert/distilbert-base-uncased-finetuned-sst-2-english`. Where it is
+ * looked for, and what is thrown, is as for `loadPretrained`.
+ */
+export async function loadClassifier(
+  location: string | URL,
+  options: LoadOptions = {},
+): Promise<PretrainedClassifier> {
+  const repository = openRepository(location, options);
+  const device = checkedDevice(options);
+  const { architecture, config } = await readConfig(repository, readClassifierConfig);
+  const tokenizer = options.tokenizer === false ? undefined : await readTokenizer(repository);
+  const from = { repository, names: encoderNamesOf(architecture), device };
+  const model = await filledModel(() => new SequenceClassifier(config), from, options);
+  return { architecture, config, model, tokenizer };
+}
+
+/** What a classifier says of a text. */
+export interface Classification {
+  /** The likeliest class. */
+  readonly label: string;
+  /** Its probability. */
+  readonly probability: number;
+  /** The probability of each class, in the order of the config's labels. */
+  readonly probabilities: Readonly<Record<string, number>>;
+}
+
+/** What turns a text into ids: any `Tokenizer`. */
+export interface TextToIds {
+  /** Ids of a text with the tokens around it that the model was trained with, such as `[CLS]` and `[SEP]`. */
+  encode(text: string, options?: { addSpecialTokens?: boolean }): ArrayLike<number>;
+}
+
+/** Sequences that are classified at once. */
+const BATCH = 16;
+
+/**
+ * Classifies texts. One that is longer than the model's context is cut before its last token.
+ *
+ * RangeError for a text without a token.
+ */
+export async function classify(
+  model: SequenceClassifier,
+  tokenizer: TextToIds,
+  texts: readonly string[],
+): Promise<Classification[]> {
+  const { contextLength } = model.config;
+  const sequences = texts.map((text) => {
+    const ids = Array.from(tokenizer.encode(text, { addSpecialTokens: true }));
+    return ids.length > contextLength ? [...ids.slice(0, contextLength - 1), ids.at(-1)!] : ids;
+  });
+  return await classifyIds(model, sequences);
+}
+
+/** Classifies sequences of ids, special tokens and all. RangeError for one that is empty or too long, or an id outside the vocabulary. */
+export async function classifyIds(
+  model: SequenceClassifier,
+  sequences: readonly ArrayLike<number>[],
+): Promise<Classification[]> {
+  const { labels } = model.config;
+  sequences.forEach((sequence, i) => expectIds(model, sequence, i));
+  const results: Classification[] = [];
+  for (let first = 0; first < sequences.length; first += BATCH) {
+    const rows = await probabilities(model, sequences.slice(first, first + BATCH));
+    for (let at = 0; at < rows.length; at += labels.length) {
+      results.push(classification(labels, rows.subarray(at, at + labels.length)));
+    }
+  }
+  return results;
+}
+
+function expectIds(model: SequenceClassifier, sequence: ArrayLike<number>, row: number): void {
+  const { vocabSize, contextLength } = model.config;
+  if (sequence.length === 0 || sequence.length > contextLength) {
+    throw new RangeError(
+      `classify: expected 1 to ${contextLength} tokens, got ${sequence.length} in text ${row}`,
+    );
+  }
+  const wrong = Array.from(sequence).find((id) =>
+    !(Number.isInteger(id) && id >= 0 && id < vocabSize)
+  );
+  if (wrong === undefined) return;
+  throw new RangeError(
+    `classify: expected ids from 0 to ${vocabSize - 1}, got ${wrong} in text ${row}`,
+  );
+}
+
+/** [B,N], row by row. */
+async function probabilities(
+  model: SequenceClassifier,
+  sequences: readonly ArrayLike<number>[],
+): Promise<Float32Array> {
+  const { device } = model.classifier.weight;
+  const result = scope(() => {
+    const { ids, lengths } = onDevice(device, () => padSequences(sequences));
+    return softmax(model.forward(ids, { lengths }));
+  });
+  const rows = await result.data() as Float32Array;
+  result.dispose();
+  return rows;
+}
+
+function classification(labels: readonly string[], row: Float32Array): Classification {
+  const best = row.indexOf(Math.max(...row));
+  return {
+    label: labels[best],
+    probability: row[best],
+    probabilities: Object.fromEntries(labels.map((label, i) => [label, row[i]])),
+  };
+}

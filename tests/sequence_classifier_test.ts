@@ -1,0 +1,164 @@
+/** BERT and DistilBERT: hidden states, logits, loss and gradients are those of PyTorch; classes by name; what is refused. */
+import assert from "node:assert/strict";
+import { readClassifierConfig } from "../lib/hub/encoder_formats.ts";
+import { classify, classifyIds, loadClassifier } from "../lib/hub/load_classifier.ts";
+import { loadPretrained } from "../lib/hub/load_pretrained.ts";
+import type { SequenceClassifier } from "../lib/nn/sequence_classifier.ts";
+import { valueAndGrad } from "../lib/tensor/autograd.ts";
+import { tensor } from "../lib/tensor/tensor.ts";
+import { forEachDevice } from "./devices.ts";
+import { encoderNamesOf } from "../lib/hub/encoder_formats.ts";
+import { type EncoderGolden, ENCODERS, floats, uniform, weightFile } from "./pretrained_golden.ts";
+
+async function withModel(
+  golden: EncoderGolden,
+  body: (model: SequenceClassifier, folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(golden.config));
+    await Deno.writeFile(`${folder}/model.safetensors`, await weightFile(golden, { dtype: "F16" }));
+    const { model, architecture } = await loadClassifier(folder);
+    assert.equal(architecture, golden.config.model_type);
+    await body(model, folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function assertNear(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 1e-4) {
+  assert.equal(actual.length, expected.length);
+  for (let i = 0; i < expected.length; i++) {
+    const message = `element ${i} is ${actual[i]}, expected ${expected[i]}`;
+    assert.ok(Math.abs(actual[i] - expected[i]) < tolerance, message);
+  }
+}
+
+const integers = (rows: number[][]) =>
+  tensor(Int32Array.from(rows.flat()), { shape: [rows.length, rows[0].length] });
+
+/** The sequences without their padding. */
+const sequencesOf = ({ inputs, lengths }: EncoderGolden) =>
+  inputs.map((row, b) => row.slice(0, lengths[b]));
+
+for (const [name, golden] of Object.entries(ENCODERS)) {
+  forEachDevice(`${name}: hidden states, logits, loss and gradients are PyTorch's`, async () => {
+    await withModel(golden, async (model) => {
+      const { width } = model.config;
+      const input = {
+        lengths: tensor(Int32Array.from(golden.lengths)),
+        types: golden.config.model_type === "bert" ? integers(golden.types) : undefined,
+      };
+      const ids = integers(golden.inputs);
+      const hidden = await model.encoder.forward(ids, input).data();
+      const time = golden.inputs[0].length;
+      golden.lengths.forEach((length, b) => {
+        const row = [b * time * width, (b * time + length) * width] as const;
+        assertNear(hidden.subarray(...row), floats(golden.hidden).subarray(...row));
+      });
+      assertNear(await model.forward(ids, input).data(), floats(golden.logits));
+
+      const named = [...model.namedParameters()];
+      const { value, gradients } = valueAndGrad(
+        () => model.loss(ids, tensor(Int32Array.from(golden.labels)), input),
+        named.map(([, parameter]) => parameter),
+      );
+      assertNear([await value.item()], [golden.loss]);
+      const { source } = encoderNamesOf(golden.config.model_type as "bert");
+      for (const [i, [parameter, { shape }]] of named.entries()) {
+        const { names: [stored], transposed } = source(parameter);
+        const data = await gradients[i].data() as Float32Array;
+        const direction = uniform("direction", data.length);
+        const [norm, product] = golden.gradients[stored];
+        const [rows, columns] = shape;
+        // The direction is laid out as the file's tensor is.
+        const at = (j: number) => transposed ? j % columns * rows + Math.floor(j / columns) : j;
+        const along = data.reduce((sum, g, j) => sum + g * direction[at(j)], 0);
+        assertNear([Math.hypot(...data), along], [norm, product], 1e-4 * Math.max(norm, 0.1));
+      }
+      assert.equal(named.length, Object.keys(golden.shapes).length);
+    });
+  });
+
+  forEachDevice(
+    `${name}: a sequence in a batch gets what it gets alone, under its label`,
+    async () => {
+      await withModel(golden, async (model) => {
+        const sequences = sequencesOf(golden);
+        const many = Array.from({ length: 20 }, (_, i) => sequences[i % 3]);
+        const together = await classifyIds(model, many);
+        for (const [i, sequence] of sequences.entries()) {
+          const [alone] = await classifyIds(model, [sequence]);
+          assert.equal(together[i].label, alone.label);
+          assertNear(
+            Object.values(together[i].probabilities),
+            Object.values(alone.probabilities),
+            1e-5,
+          );
+          const { labels } = model.config;
+          assert.deepEqual(Object.keys(alone.probabilities), labels);
+          assertNear([Object.values(alone.probabilities).reduce((a, b) => a + b)], [1], 1e-5);
+          assert.equal(alone.probability, alone.probabilities[alone.label]);
+          assert.equal(alone.probability, Math.max(...Object.values(alone.probabilities)));
+        }
+      });
+    },
+  );
+}
+
+const { distilbert } = ENCODERS;
+
+forEachDevice(
+  "texts are classified with their special tokens, and cut before the last one",
+  async () => {
+    await withModel(distilbert, async (model) => {
+      const seen: unknown[] = [];
+      const tokenizer = {
+        encode(text: string, options?: object) {
+          seen.push(options);
+          return [1, ...Array.from(text, (c) => c.charCodeAt(0) - 90), 2];
+        },
+      };
+      const long = "a".repeat(40);
+      const results = await classify(model, tokenizer, ["abc", long]);
+      assert.deepEqual(seen, [{ addSpecialTokens: true }, { addSpecialTokens: true }]);
+      const expected = [[1, 7, 8, 9, 2], [1, ...Array(14).fill(7), 2]];
+      assert.deepEqual(results, await classifyIds(model, expected));
+      assert.ok(["NEGATIVE", "POSITIVE"].includes(results[0].label));
+      await assert.rejects(classifyIds(model, [[]]), /expected 1 to 16 tokens, got 0 in text 0/);
+      await assert.rejects(classifyIds(model, [[1], [61]]), /ids from 0 to 60, got 61 in text 1/);
+      await assert.rejects(classifyIds(model, [Array(17).fill(1)]), RangeError);
+      assert.deepEqual(await classifyIds(model, []), []);
+    });
+  },
+);
+
+forEachDevice("a language model is no classifier, nor the other way round", async () => {
+  await withModel(distilbert, async (_, folder) => {
+    await assert.rejects(
+      loadPretrained(folder),
+      /model_type: .*got "distilbert"; .*loadClassifier/,
+    );
+    await Deno.writeTextFile(`${folder}/config.json`, '{"model_type":"gpt2"}');
+    await assert.rejects(loadClassifier(folder), /model_type: .*got "gpt2"/);
+  });
+});
+
+Deno.test("a classifier's config.json is read, and refused where it is malformed", () => {
+  const read = (change: object) =>
+    readClassifierConfig(JSON.stringify({ ...distilbert.config, ...change })).config;
+  assert.deepEqual(read({}).labels, ["NEGATIVE", "POSITIVE"]);
+  assert.deepEqual(read({ id2label: null }).labels, ["LABEL_0", "LABEL_1"]);
+  assert.deepEqual(read({ id2label: null, num_labels: 3 }).labels.length, 3);
+  assert.deepEqual(read({ id2label: { "1": "b", "0": "a" } }).labels, ["a", "b"]);
+  const refused = (change: object, message: RegExp) =>
+    assert.throws(() => read(change), { name: "SyntaxError", message });
+  for (const id2label of [[], {}, ["a"], { "1": "a" }, { "0": 1 }, "a", { "0": "a", x: "b" }]) {
+    refused({ id2label }, /id2label: expected names/);
+  }
+  refused({ id2label: null, num_labels: 1e6 }, /num_labels/);
+  refused({ n_heads: 5 }, /5 heads do not divide the width 32/);
+  refused({ n_layers: 10001 }, /at most 10000/);
+  refused({ model_type: "bert", position_embedding_type: "relative_key" }, /relative_key/);
+  refused({ model_type: "bert", layer_norm_eps: 0 }, /above 0/);
+});
