@@ -15,7 +15,9 @@ import { lesson as multiHead } from "./lessons/04_multi_head.ts";
 import { lesson as tokensAndPositions } from "./lessons/05_tokens_and_positions.ts";
 import { lesson as decoder } from "./lessons/06_decoder.ts";
 import { lesson as training } from "./lessons/07_training.ts";
+import { lesson as lookingInside } from "./lessons/08_looking_inside.ts";
 import { lesson as generation } from "./lessons/09_generation.ts";
+import { lesson as encoderDecoder } from "./lessons/10_encoder_decoder.ts";
 
 const LESSONS = [
   attention,
@@ -25,7 +27,9 @@ const LESSONS = [
   tokensAndPositions,
   decoder,
   training,
+  lookingInside,
   generation,
+  encoderDecoder,
 ];
 const LEVELS: Level[] = ["beginner", "intermediate", "advanced"];
 

@@ -11,7 +11,9 @@ const LESSONS = [...Deno.readDirSync(folder)].map(({ name }) => name)
 /** Settings that make a lesson which trains a model quick. */
 const QUICK: Record<string, string[]> = {
   "07_training.ts": ["--steps", "20"],
+  "08_looking_inside.ts": ["--steps", "10"],
   "09_generation.ts": ["--steps", "10"],
+  "10_encoder_decoder.ts": ["--steps", "5"],
 };
 
 const permissions = ["--allow-read", "--allow-write"];

@@ -1,0 +1,245 @@
+/**
+ * Lesson 8: looking inside a trained model: perplexity, attention, embeddings, next words. Beginner, one code task; about 25 minutes.
+ *
+ *     deno task lesson 8
+ *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/08_looking_inside.ts
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+
+import {
+  expectMatch,
+  integer,
+  Lesson,
+  notWritten,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
+import { attentionGridFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention_grid.ts";
+import { embeddingFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/embedding.ts";
+import { nextTokenFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/next_token.ts";
+import { principalComponents } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/principal_components.ts";
+import { umap } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/umap.ts";
+import {
+  AdamW,
+  Batches,
+  GPT,
+  perplexity,
+  SMALL_LANGUAGE_WORDS,
+  smallLanguage,
+  tensor,
+  topNextTokens,
+  Trainer,
+  trainingLoop,
+  UserError,
+  warmupDecay,
+  WordTokenizer,
+  WordVectors,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
+
+/** The code task: the perplexity of a text, from the probability that the model gave to each word that came. */
+function perplexityOf(probabilities: number[]): number {
+  // exp(the mean of −ln p): Math.exp and Math.log.
+  return notWritten(probabilities);
+}
+
+export const lesson = new Lesson(
+  {
+    number: 8,
+    title: "Looking inside a trained model",
+    level: "beginner",
+    minutes: 25,
+    tasks: 1,
+    url: import.meta.url,
+    flags: { steps: integer(500, "updates of the model that is looked into", { min: 1 }) },
+  },
+  async (page, { steps }) => {
+    const { model, tokenizer, loss } = await trainSmallModel(steps);
+    const { layers, heads, width } = model.config;
+    page.say(`
+      A model of ${layers} layers and ${heads} heads has just learned an invented language (${steps} steps, loss ${
+      loss.toFixed(3)
+    }). In that language
+      the subject decides how a sentence ends: queens wear crowns, bakers sell bread, horses eat grass, whatever stands between. What has the model
+      made of it?
+    `);
+
+    page.section("How surprised is it?");
+    page.say(`
+      Perplexity is the loss in words that one can picture: a perplexity of 3 means that the model was as unsure, on average, as between 3 equally
+      likely words. It is measured on text that the model has not seen.
+    `);
+    const measure = await page.task({
+      name: "perplexityOf",
+      stub: perplexityOf,
+      answer: perplexityAnswer,
+      test: async (perplexityOf) => {
+        await expectMatch(perplexityOf([1, 1, 1]), 1, { what: "always sure and right" });
+        await expectMatch(perplexityOf([0.25, 0.25]), 4, { what: "a choice of four" });
+        await expectMatch(perplexityOf([0.5, 0.125]), 4);
+      },
+    });
+    const unseen = smallLanguage(100, 99);
+    const shuffled = unseen.trim().split(/\s+/).sort().join(" ");
+    const measured = await perplexity(model, tokenizer.encode(unseen));
+    page.table([
+      ["text", "perplexity"],
+      ["new sentences", measured.perplexity],
+      [
+        "their words in alphabetical order",
+        (await perplexity(model, tokenizer.encode(shuffled))).perplexity,
+      ],
+      [`a blind guess among ${tokenizer.vocabSize} words`, measure([1 / tokenizer.vocabSize])],
+    ]);
+
+    page.section("What does it look at?");
+    const sentence = "the queen who sees the horse near the castle wears a crown .";
+    const ids = tokenizer.encode(sentence);
+    const words = sentence.split(" ");
+    const time = words.length;
+    const weights = await model.attentionWeights(tensor(Int32Array.from(ids), { shape: [1, time] }))
+      .data();
+    await page.save(
+      "attention",
+      attentionGridFigure(weights, {
+        layers,
+        heads,
+        queries: time,
+        title: "Attention by layer and head",
+      }),
+    );
+    // The last word before the end of the sentence begins, and the subject that decides it.
+    const [query, key] = [words.indexOf("castle"), words.indexOf("queen")];
+    const map = (index: number) => weights.slice(index * time * time, (index + 1) * time * time);
+    const back = Array.from(
+      { length: layers * heads },
+      (_, index) => map(index)[query * time + key],
+    );
+    const best = back.indexOf(Math.max(...back));
+    const name = `layer ${Math.floor(best / heads) + 1}, head ${(best % heads) + 1}`;
+    await page.save(
+      "head",
+      attentionFigure(map(best), { queries: words, title: `Attention of ${name}` }),
+    );
+    page.say(`
+      After "castle" the model must know who the sentence is about. The head that looks back to "queen" most is ${name}: it gives her
+      ${(100 * back[best]).toFixed(0)}% of its attention, over ${
+      query - key - 1
+    } words that do not matter. Nobody told it to.
+    `);
+
+    page.section("Which words are alike to it?");
+    const tokens = Array.from({ length: tokenizer.vocabSize }, (_, id) => tokenizer.token(id));
+    const embeddings = await model.tokens.weight.data();
+    const vectors = new WordVectors(tokens, Float32Array.from(embeddings));
+    page.say(`
+      Each word is a vector of ${width} numbers that began at random. By now words that can stand in for each other lie near each other:
+    `);
+    page.table(["queen", "baker", "horse", "castle", "sees"].map((word) => [
+      word,
+      ...vectors.nearest(word, { count: 4 }).map((near) => near.word),
+    ]));
+    const groups = Object.entries(SMALL_LANGUAGE_WORDS);
+    const chosen = groups.flatMap(([group, members]) => members.map((label) => ({ label, group })));
+    const rows = chosen.flatMap(({ label }) => [...vectors.vector(label)]);
+    const points = (places: ArrayLike<number>) =>
+      chosen.map((point, i) => ({ ...point, x: places[2 * i], y: places[2 * i + 1] }));
+    const { projected, shares } = principalComponents(rows, { width });
+    await page.save(
+      "pca",
+      embeddingFigure(points(projected), {
+        title: "Embeddings, by their two principal components",
+      }),
+    );
+    page.say(`
+      A plane cannot show ${width} dimensions. The two principal components are the directions in which the vectors differ most; they hold
+      ${
+      (100 * (shares[0] + shares[1])).toFixed(0)
+    }% of the variance. UMAP bends the plane instead, so that neighbours stay neighbours; its distances from group
+      to group mean little.
+    `);
+    try {
+      const places = await umap(rows, { width, neighbours: 5, seed: 1 });
+      await page.save("umap", embeddingFigure(points(places), { title: "Embeddings, by UMAP" }));
+    } catch (error) {
+      // The package cannot be fetched; the lesson goes on without it.
+      if (!(error instanceof UserError)) throw error;
+      page.say(`UMAP is left out: ${error.message}.`);
+    }
+
+    page.section("What does it think comes next?");
+    const prompt = "the baker who hears the queen near the castle";
+    const topP = 0.9;
+    const table: (string | number)[][] = [[
+      "temperature",
+      "likeliest",
+      "",
+      "second",
+      "",
+      "third",
+      "",
+    ]];
+    for (const temperature of [0.5, 1, 2]) {
+      const next = await topNextTokens(model, tokenizer.encode(prompt), {
+        k: tokenizer.vocabSize,
+        temperature,
+      });
+      const bars = next.map(({ id, probability }) => ({ token: tokenizer.token(id), probability }));
+      const title = `After “${prompt}”, temperature ${temperature}`;
+      await page.save(`next-${temperature}`, nextTokenFigure(bars, { topP, count: 16, title }));
+      table.push([
+        String(temperature),
+        ...bars.slice(0, 3).flatMap(({ token, probability }) => [token, probability]),
+      ]);
+    }
+    page.table(table);
+    const next = await topNextTokens(model, tokenizer.encode(prompt), { k: tokenizer.vocabSize });
+    const together = (words: string[]) =>
+      next.filter(({ id }) => words.includes(tokenizer.token(id)))
+        .reduce((sum, { probability }) => sum + probability, 0);
+    page.say(`
+      The temperature sharpens or flattens the bars; top-p keeps the likeliest words that sum to ${topP}, those above the line. The subject is the baker,
+      though the queen stands nearer. At temperature 1 the words that a baker's sentence ends with (sells, works, counts) have together the
+      probability ${
+      together(["sells", "works", "counts"]).toFixed(2)
+    }, a queen's (wears, rules, sits) ${
+      together(["wears", "rules", "sits"]).toFixed(2)
+    }. Lesson 9 draws words from such bars.
+    `);
+  },
+);
+
+/** A model of the small language, trained for some seconds. */
+async function trainSmallModel(steps: number) {
+  const text = smallLanguage(1000, 1);
+  const tokenizer = WordTokenizer.fromText(text);
+  const batches = new Batches(tokenizer.encode(text), {
+    batchSize: 16,
+    contextLength: 24,
+    seed: 1,
+  });
+  const model = new GPT({
+    vocabSize: tokenizer.vocabSize,
+    contextLength: 24,
+    layers: 2,
+    heads: 4,
+    width: 48,
+  });
+  const schedule = warmupDecay({ learningRate: 6e-3, warmupSteps: Math.ceil(steps / 20), steps });
+  const optimiser = new AdamW(model.parameters(), { beta2: 0.99 });
+  const trainer = new Trainer(model, optimiser, { batchSize: 16, schedule });
+  let loss = NaN;
+  for await (const event of trainingLoop(trainer, batches, { steps, evalEvery: 0 })) {
+    if (event.kind === "figures") loss = event.meanLoss;
+  }
+  return { model, tokenizer, loss };
+}
+
+// The answer. Try first.
+
+function perplexityAnswer(probabilities: number[]): number {
+  const losses = probabilities.map((probability) => -Math.log(probability));
+  return Math.exp(losses.reduce((sum, loss) => sum + loss, 0) / losses.length);
+}
+
+if (import.meta.main) await lesson.run(Deno.args);
