@@ -32,6 +32,9 @@ const flags = {
   }),
   ...group("Where", {
     device: choice("auto", "what computes", { choices: ["auto", "webgpu", "cpu"] }),
+    precision: choice("f32", "of the operands of products; f16 is for WebGPU", {
+      choices: ["f32", "f16"],
+    }),
     weights: choice("f32", "how the weights are kept; int8 is faster and a little less exact", {
       choices: ["f32", "int8"],
     }),
@@ -57,7 +60,7 @@ await runScript(command, async ({ flags, positionals: [run] }) => {
     flags.prompt === undefined ? openingTokens(tokenizer) : tokenizer.encode(flags.prompt)
   );
   if (ids.length === 0) throw new UserError("--prompt: it holds no token; give at least one");
-  const device = await openDevice({ device: flags.device, threads: flags.threads });
+  const device = await openDevice(flags);
   const model = await loadModel(run, { dropout: 0 });
   if (flags.weights === "int8") await quantize(model);
   const stop = new AbortController();

@@ -47,5 +47,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     sum = step(sum, 15u, high, low);
     workgroupBarrier();
   }
-  finish_square(sum, batch, row + 4u * high, column + 4u * low);
+  finish_square(widen(sum), batch, row + 4u * high, column + 4u * low);
 }

@@ -51,8 +51,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
   let r = row + 4u * high;
   let c = column + 4u * low;
-  finish_square(sums.upper_near, batch, r, c);
-  finish_square(sums.upper_far, batch, r, c + 64u);
-  finish_square(sums.lower_near, batch, r + 64u, c);
-  finish_square(sums.lower_far, batch, r + 64u, c + 64u);
+  finish_square(widen(sums.upper_near), batch, r, c);
+  finish_square(widen(sums.upper_far), batch, r, c + 64u);
+  finish_square(widen(sums.lower_near), batch, r + 64u, c);
+  finish_square(widen(sums.lower_far), batch, r + 64u, c + 64u);
 }

@@ -1,5 +1,5 @@
-// How the kernels with slices of k in workgroup memory read op(A) and op(B), and add. After matmul_tile.wgsl; `Tile`, four numbers of a slice,
-// is vec4<f32>, or vec4<f16> where products are rounded to half precision.
+// How the kernels with slices of k in workgroup memory read op(A) and op(B), and add. After matmul_tile.wgsl, and
+// matmul_full.wgsl or matmul_half.wgsl, which say in what precision a slice is kept.
 
 // Four neighbours along the long side at one k. Beyond the edge of k they are 0; beyond the other edge the last one is repeated.
 fn load_a(start: u32, row: u32, at: u32) -> Tile {
@@ -7,7 +7,7 @@ fn load_a(start: u32, row: u32, at: u32) -> Tile {
   let r = min(vec4(row, row + 1u, row + 2u, row + 3u), vec4(s.m - 1u));
   var i = start + r * s.k + k;
   if (TRANSPOSE_A == 1u) { i = start + k * s.m + r; }
-  return Tile(select(vec4(0.0), vec4(a[i.x], a[i.y], a[i.z], a[i.w]), at < s.k));
+  return narrow_a(select(vec4(0.0), vec4(a[i.x], a[i.y], a[i.z], a[i.w]), at < s.k));
 }
 
 fn load_b(start: u32, column: u32, at: u32) -> Tile {
@@ -15,7 +15,7 @@ fn load_b(start: u32, column: u32, at: u32) -> Tile {
   let j = min(vec4(column, column + 1u, column + 2u, column + 3u), vec4(s.n - 1u));
   var i = start + k * s.n + j;
   if (TRANSPOSE_B == 1u) { i = start + j * s.k + k; }
-  return Tile(select(vec4(0.0), vec4(b[i.x], b[i.y], b[i.z], b[i.w]), at < s.k));
+  return narrow_b(select(vec4(0.0), vec4(b[i.x], b[i.y], b[i.z], b[i.w]), at < s.k));
 }
 
 // Adds a column of A times a row of B. sum[i] is row i of 4 by 4.

@@ -54,6 +54,8 @@ export interface Device {
   readonly isSoftware?: boolean;
   /** On WebGPU, which kernels matrix products take. */
   readonly matmul?: MatmulChoice;
+  /** Of the operands of the layers' products; sums, weights and everything else are f32. Default f32. */
+  readonly precision?: "f32" | "f16";
   /** The least number of threads in a subgroup; undefined where kernels cannot use them. */
   readonly subgroupSize?: number;
   /** The system BLAS that computes products, where the user asked for one. */

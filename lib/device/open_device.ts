@@ -7,6 +7,7 @@ import { UserError } from "../errors.ts";
 import { CpuDevice } from "./cpu/cpu_device.ts";
 import type { Device } from "./device.ts";
 import { adapterClass } from "./webgpu/adapter_class.ts";
+import { halfTrouble } from "./webgpu/half_check.ts";
 import { readTuning } from "./webgpu/tuning.ts";
 import { WebGpuDevice } from "./webgpu/webgpu_device.ts";
 
@@ -22,6 +23,11 @@ export interface DeviceOptions {
    * WebAssembly computes. Default: none.
    */
   blas?: string;
+  /**
+   * `f16` rounds the operands of the layers' products to half precision on WebGPU, forward and backward; sums, weights and all else stay f32.
+   * Where the adapter cannot do it well, and on the CPU, the description says why and products are in f32. Default `f32`.
+   */
+  precision?: "f32" | "f16";
 }
 
 let current: Device | undefined;
@@ -64,23 +70,38 @@ export function onDevice<T>(device: Device, f: () => T): T {
   }
 }
 
-async function choose({ device = "auto", ...cpu }: DeviceOptions): Promise<Device> {
-  if (device === "cpu") return new CpuDevice({ ...cpu, reason: "as asked" });
+async function choose(options: DeviceOptions): Promise<Device> {
+  const { device = "auto", precision = "f32", ...cpu } = options;
+  const openCpu = (reason: string) => {
+    const half = precision === "f16" ? "; products are in f32: half precision is for WebGPU" : "";
+    return new CpuDevice({ ...cpu, reason: reason + half });
+  };
+  if (device === "cpu") return openCpu("as asked");
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (device === "webgpu") {
-    if (adapter) return await openAdapter(adapter, "as asked");
+    if (adapter) return await openAdapter(adapter, "as asked", precision);
     throw new UserError(
       "device 'webgpu': no adapter was found. Install a Vulkan, Metal or D3D12 driver (Debian: mesa-vulkan-drivers), or use the device 'cpu'",
     );
   }
-  if (!adapter) return new CpuDevice({ ...cpu, reason: "no WebGPU adapter was found" });
+  if (!adapter) return openCpu("no WebGPU adapter was found");
   if (adapterClass(adapter.info) === "software") {
-    const reason = `the only WebGPU adapter, ${adapter.info.description}, is software`;
-    return new CpuDevice({ ...cpu, reason });
+    return openCpu(`the only WebGPU adapter, ${adapter.info.description}, is software`);
   }
-  return await openAdapter(adapter, "a GPU was found");
+  return await openAdapter(adapter, "a GPU was found", precision);
 }
 
-async function openAdapter(adapter: GPUAdapter, reason: string): Promise<Device> {
-  return await WebGpuDevice.open(adapter, { reason, tuned: await readTuning(adapter.info) });
+async function openAdapter(
+  adapter: GPUAdapter,
+  reason: string,
+  precision: "f32" | "f16",
+): Promise<Device> {
+  const tuned = await readTuning(adapter.info);
+  const device = await WebGpuDevice.open(adapter, { reason, tuned });
+  if (precision === "f16") {
+    const trouble = await halfTrouble(device);
+    if (!trouble) device.precision = "f16";
+    device.description += `; products are in ${trouble ? `f32: ${trouble}` : "f16, sums in f32"}`;
+  }
+  return device;
 }

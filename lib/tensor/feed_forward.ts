@@ -14,7 +14,7 @@ import {
   gradientOfWeight,
   linearSizes,
 } from "./matmul.ts";
-import { type Activation, expectActivation, product } from "./product.ts";
+import { type Activation, expectActivation, gradientScale, product } from "./product.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
 /** Options of `feedForward`. */
@@ -47,15 +47,16 @@ export function feedForward(
   const inner = [...outer, sizes1.n];
   const saves = activation !== "none" && needs.slice(0, 3).some(Boolean);
   const pre = saves ? empty(inner, "f32", x.device) : undefined;
-  const hidden = product(x, w1, sizes1, inner, { bias: b1, activation, saved: pre });
+  const hidden = product(x, w1, sizes1, inner, { bias: b1, activation, saved: pre, half: {} });
   const sizes2 = linearSizes("feedForward", hidden, w2, b2, false);
   const shape = [...outer, sizes2.n];
   expectShape("feedForward", "residual", residual, shape);
-  const y = product(hidden, w2, sizes2, shape, { bias: b2, residual });
+  const y = product(hidden, w2, sizes2, shape, { bias: b2, residual, half: {} });
   return differentiable(y, inputs, (dy, [gathered]) => {
     const dPre = needs.slice(0, 3).some(Boolean)
       ? product(dy, w2, { m: sizes2.m, n: sizes2.k, k: sizes2.n }, inner, {
         transposeB: true,
+        half: { scaleA: gradientScale(sizes2.m) },
         derivative: pre && { of: activation, at: pre },
       })
       : dy;

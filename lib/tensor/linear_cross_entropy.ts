@@ -112,7 +112,8 @@ function inParts(
     const range = { axis: 0, start, end: Math.min(m, start + rowsAtOnce({ m, n, k })) };
     const [rows, ids] = [slice(x, range), slice(targets, range)];
     const sizes = { m: ids.size, n, k };
-    const logits = product(rows, weight, sizes, [sizes.m, n], { transposeB: transposed, bias });
+    const options_ = { transposeB: transposed, bias, half: {} };
+    const logits = product(rows, weight, sizes, [sizes.m, n], options_);
     if (!needs.some(Boolean)) {
       losses.push(tokenLosses(logits, ids, options));
       continue;

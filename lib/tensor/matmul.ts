@@ -9,7 +9,14 @@ import { formatShape, sameShape, type Shape, size } from "../shape.ts";
 import { differentiable, isTracked } from "./autograd.ts";
 import { binary } from "./binary.ts";
 import { expectType } from "./launch.ts";
-import { type Activation, ACTIVATIONS, expectActivation, product, type Sizes } from "./product.ts";
+import {
+  type Activation,
+  ACTIVATIONS,
+  expectActivation,
+  gradientScale,
+  product,
+  type Sizes,
+} from "./product.ts";
 import { sum, sumTo } from "./reduce.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
@@ -133,7 +140,7 @@ export function linear(
   const needs = inputs.map(isTracked);
   const saves = activation !== "none" && needs.some(Boolean);
   const pre = saves ? empty(shape, "f32", x.device) : undefined;
-  const options_ = { transposeB: transposed, bias, activation, saved: pre, residual };
+  const options_ = { transposeB: transposed, bias, activation, saved: pre, residual, half: {} };
   const y = product(x, weight, sizes, shape, options_);
   return differentiable(y, inputs, (dy, [gathered]) => {
     const dPre = pre ? binary(ACTIVATIONS[activation], dy, pre) : dy;
@@ -192,7 +199,8 @@ export function gradientOfInput(
   transposed: boolean,
   gathered?: Tensor,
 ): Tensor {
-  const options = { transposeB: !transposed, residual: gathered };
+  const half = { scaleA: gradientScale(m) };
+  const options = { transposeB: !transposed, residual: gathered, half };
   return product(dPre, weight, { m, n: k, k: n }, x.shape, options);
 }
 
@@ -205,10 +213,10 @@ export function gradientOfWeight(
   transposed: boolean,
   gathered?: Tensor,
 ): Tensor {
-  const options = { transposeA: true, residual: gathered };
+  const [options, scale] = [{ transposeA: true, residual: gathered }, gradientScale(m)];
   return transposed
-    ? product(dPre, x, { m: n, n: k, k: m }, weight.shape, options)
-    : product(x, dPre, { m: k, n, k: m }, weight.shape, options);
+    ? product(dPre, x, { m: n, n: k, k: m }, weight.shape, { ...options, half: { scaleA: scale } })
+    : product(x, dPre, { m: k, n, k: m }, weight.shape, { ...options, half: { scaleB: scale } });
 }
 
 /** db: dPre summed over all rows. */

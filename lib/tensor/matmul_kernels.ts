@@ -11,6 +11,8 @@ import activations from "../../kernels/webgpu/activations.wgsl" with { type: "te
 import tiled from "../../kernels/webgpu/matmul.wgsl" with { type: "text" };
 import direct from "../../kernels/webgpu/matmul_direct.wgsl" with { type: "text" };
 import epilogue from "../../kernels/webgpu/matmul_epilogue.wgsl" with { type: "text" };
+import full from "../../kernels/webgpu/matmul_full.wgsl" with { type: "text" };
+import half from "../../kernels/webgpu/matmul_half.wgsl" with { type: "text" };
 import large from "../../kernels/webgpu/matmul_large.wgsl" with { type: "text" };
 import registers from "../../kernels/webgpu/matmul_registers.wgsl" with { type: "text" };
 import rows from "../../kernels/webgpu/matmul_rows.wgsl" with { type: "text" };
@@ -28,7 +30,6 @@ const words = (...names: string[]) =>
 
 const ONE = "alias Operand = f32;\n";
 const FOUR = "alias Operand = vec4<f32>;\n";
-const F32 = "alias Tile = vec4<f32>;\n";
 
 /** A workgroup for each square of the result. */
 const square = (side: number, code: string): WebGpuKernel => ({
@@ -48,8 +49,16 @@ const tiles = (name: string, webgpu: WebGpuKernel): Kernel => ({
 export const TILES: Readonly<Record<TileKernel, Kernel>> = {
   direct: tiles("matmul_direct", square(64, ONE + direct)),
   registers: tiles("matmul_registers", square(64, FOUR + registers)),
-  tiled: tiles("matmul", square(64, ONE + F32 + slices + tiled)),
-  large: tiles("matmul_large", square(128, ONE + F32 + slices + large)),
+  tiled: tiles("matmul", square(64, ONE + full + slices + tiled)),
+  large: tiles("matmul_large", square(128, ONE + full + slices + large)),
+};
+
+const inHalf = (webgpu: WebGpuKernel): WebGpuKernel => ({ ...webgpu, features: ["shader-f16"] });
+
+/** The kernels through workgroup memory, with operands rounded to half precision there. */
+export const HALF_TILES: Readonly<Record<"tiled" | "large", Kernel>> = {
+  tiled: tiles("matmul_half", inHalf(square(64, ONE + half + slices + tiled))),
+  large: tiles("matmul_large_half", inHalf(square(128, ONE + half + slices + large))),
 };
 
 /** For a CPU with a system BLAS. */

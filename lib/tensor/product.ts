@@ -13,7 +13,7 @@ import type { Constants, Kernel } from "../device/kernel.ts";
 import { isLargeResult } from "../device/matmul_choice.ts";
 import type { Shape } from "../shape.ts";
 import { type Buffers, launch } from "./launch.ts";
-import { BLAS, ROWS, ROWS_SUM, TILES } from "./matmul_kernels.ts";
+import { BLAS, HALF_TILES, ROWS, ROWS_SUM, TILES } from "./matmul_kernels.ts";
 import { sum } from "./reduce.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
@@ -37,8 +37,14 @@ function tilesKernel(device: Device, sizes: Sizes, options: ProductOptions): Ker
   const { matmul } = device;
   if (!matmul) return device.blas ? BLAS : TILES.tiled;
   const chosen = isLargeResult(sizes, options.batch) ? matmul.large : matmul.small;
+  if (takesHalf(device, options)) return HALF_TILES[chosen === "large" ? "large" : "tiled"];
   if (chosen !== "registers" || liesByFours(sizes, options)) return TILES[chosen];
   return device.isSoftware ? TILES.direct : TILES.tiled;
+}
+
+/** Whether the operands are rounded to half precision. */
+function takesHalf(device: Device, { half }: ProductOptions): boolean {
+  return device.precision === "f16" && half !== undefined;
 }
 
 /** Whether four neighbours can be read at a time: k, and both inner axes, are multiples of 4. */
@@ -54,7 +60,7 @@ const BUSY = { groups: 128, k: 128 };
  * 1 but for products without an epilogue of two operands that lie k by k.
  */
 function partsOfK(device: Device, { m, n, k }: Sizes, options: ProductOptions): number {
-  const { transposeA, transposeB, batch = 1, ...rest } = options;
+  const { transposeA, transposeB, batch = 1, half: _, ...rest } = options;
   const plain = Object.values(rest).every((value) => !value);
   if (device.kind === "cpu" || device.isSoftware || !plain) return 1;
   if (!transposeA || transposeB || batch > 1) return 1;
@@ -124,6 +130,24 @@ export interface ProductOptions {
   derivative?: { of: Activation; at: Tensor };
   /** [m,n], added last. */
   residual?: Tensor;
+  /** The product may be one of operands in half precision, where the device was opened so. Default: full precision. */
+  half?: HalfOperands;
+}
+
+/** What is multiplied into operands before they are rounded to half precision, and divided out of the result: powers of 2. Default 1. */
+export interface HalfOperands {
+  /** For a. */
+  scaleA?: number;
+  /** For b. */
+  scaleB?: number;
+}
+
+/**
+ * The scale of a gradient of the mean over so many rows: it makes each row's share of the order of 1, because below 6e-5 half precision has fewer
+ * than 11 bits.
+ */
+export function gradientScale(rows: number): number {
+  return 2 ** Math.round(Math.log2(rows));
 }
 
 /** One launch of the product's kernel, without a derivative: a new tensor of `shape`, which holds batch·m·n elements. */
@@ -135,7 +159,7 @@ export function product(
   options: ProductOptions = {},
 ): Tensor {
   const parts = partsOfK(a.device, sizes, options);
-  if (parts > 1) return partedProduct(a, b, sizes, shape, parts);
+  if (parts > 1) return partedProduct(a, b, sizes, shape, parts, options.half);
   const { batch = 1, strideA = 0, strideB = 0, bias, residual, saved, derivative } = options;
   const c = empty(shape, "f32", a.device);
   const buffers = { a, b, bias, residual, pre: derivative?.at, c, saved };
@@ -156,7 +180,10 @@ export function product(
     const cut = device.blas ? cutBlas(sizes) : cutMatmul({ ...sizes, batch }, transposeA);
     const scalars = { ...sizes, batch, strideA, strideB, ...cut };
     const kernel = tilesKernel(device, sizes, options);
-    launch(kernel, buffers, scalars, { ...constants, TRANSPOSE_A: transposeA ? 1 : 0 });
+    const { scaleA = 1, scaleB = 1 } = options.half ?? {};
+    const fixed: Constants = { ...constants, TRANSPOSE_A: transposeA ? 1 : 0 };
+    const half = takesHalf(device, options);
+    launch(kernel, buffers, scalars, half ? { ...fixed, SCALE_A: scaleA, SCALE_B: scaleB } : fixed);
   }
   return c;
 }
@@ -192,10 +219,11 @@ function partedProduct(
   { m, n, k }: Sizes,
   shape: Shape,
   parts: number,
+  half: HalfOperands | undefined,
 ): Tensor {
   const part = k / parts;
   const products = product(a, b, { m, n, k: part }, [parts, m, n], {
-    ...{ transposeA: true, batch: parts, strideA: part * m, strideB: part * n },
+    ...{ transposeA: true, batch: parts, strideA: part * m, strideB: part * n, half },
   });
   return sum(products, { axes: [0] }).view(shape);
 }

@@ -70,6 +70,9 @@ export const trainFlags = {
   }),
   ...group("Where", {
     device: choice("auto", "what computes", { choices: ["auto", "webgpu", "cpu"] }),
+    precision: choice("f32", "of the operands of products; f16 is for WebGPU", {
+      choices: ["f32", "f16"],
+    }),
     checkpointActivations: toggle(
       false,
       "keep less for the derivative and compute it again: less memory, more time, the same bits",

@@ -43,6 +43,7 @@ export class WebGpuDevice implements Device {
   readonly kind = "webgpu";
   readonly isSoftware: boolean;
   matmul: MatmulChoice;
+  precision: "f32" | "f16" = "f32";
   readonly subgroupSize: number | undefined;
   recorder: Recorder | undefined;
   readonly #pipelines: Pipelines;
@@ -58,7 +59,7 @@ export class WebGpuDevice implements Device {
   private constructor(
     readonly gpu: GPUDevice,
     readonly adapter: GPUAdapter,
-    readonly description: string,
+    public description: string,
     tuned: MatmulChoice | undefined,
     enablesSubgroups: boolean,
   ) {
