@@ -1,7 +1,7 @@
 /** The lessons as a learner runs them: unsolved, with answers, solved wrongly and rightly, by file and from a copy of a single file. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { runByFile, type ScriptResult, serveTree } from "./by_url.ts";
+import { runByFile, runByUrl, type ScriptResult, serveTree } from "./by_url.ts";
 
 const PUBLIC = "https://raw.githubusercontent.com/folio-deno/folio/main/";
 const folder = fileURLToPath(new URL("../scripts/lessons/", import.meta.url));
@@ -99,6 +99,27 @@ Deno.test("a copy of a single lesson, in an empty folder, runs by Folio's addres
     assert.match(right, /^ {8}right: it passes the test$/m);
     assert.match(right, /1 of 1 code tasks solved/);
     assert.ok(tree.requests.includes("data/word_vectors.txt"));
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
+});
+
+Deno.test("all lessons are there by URL, and run from an empty folder", async () => {
+  await using tree = serveTree();
+  const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
+  try {
+    await Deno.writeTextFile(
+      `${cwd}/map.json`,
+      JSON.stringify({ imports: { [PUBLIC]: tree.url } }),
+    );
+    const options = { permissions: [...permissions, "--import-map=map.json"], cwd };
+    const list = await runByUrl(tree, "scripts/lesson.ts", [], options);
+    assert.equal(list.code, 0, list.stderr);
+    for (const name of LESSONS) assert.ok(tree.requests.includes(`scripts/lessons/${name}`), name);
+    const args = ["--steps", "5", "--device", "cpu"];
+    const one = await runByUrl(tree, "scripts/lessons/08_looking_inside.ts", args, options);
+    assert.equal(one.code, 0, one.stderr);
+    assert.match(await Deno.readTextFile(`${cwd}/figures/08-umap.svg`), /^<svg/);
   } finally {
     await Deno.remove(cwd, { recursive: true });
   }
