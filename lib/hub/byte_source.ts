@@ -17,6 +17,12 @@ export interface ByteSource {
    * @throws {RangeError} where the range does not lie within the source
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * The bytes from `offset` on into memory of the caller's, as many as it holds. Default: by `read`.
+   *
+   * @throws {RangeError} where the range does not lie within the source
+   */
+  readInto?(offset: number, bytes: Uint8Array): Promise<void>;
   /** Gives back what the source holds only to go on faster, such as a connection. Default: nothing. */
   rest?(): void;
   /**
@@ -40,6 +46,16 @@ export function checkRange(source: ByteSource, offset: number, length: number): 
       `${source.name}: reading ${length} bytes from ${offset}: there are ${source.byteLength}`,
     );
   }
+}
+
+/** The bytes from `offset` on into memory that is there, as many as it holds. */
+export async function readInto(
+  source: ByteSource,
+  offset: number,
+  bytes: Uint8Array,
+): Promise<void> {
+  if (source.readInto) await source.readInto(offset, bytes);
+  else bytes.set(await source.read(offset, bytes.length));
 }
 
 /** A source over bytes in memory; what is read is a copy. */

@@ -51,15 +51,20 @@ class CachedSource implements ByteSource {
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     checkRange(this, offset, length);
     const bytes = new Uint8Array(length);
-    for (let filled = 0; filled < length;) {
+    await this.readInto(offset, bytes);
+    return bytes;
+  }
+
+  async readInto(offset: number, bytes: Uint8Array): Promise<void> {
+    checkRange(this, offset, bytes.length);
+    for (let filled = 0; filled < bytes.length;) {
       const at = offset + filled;
       const index = Math.floor(at / BLOCK);
       const block = await this.#block(index);
-      const piece = block.subarray(at - index * BLOCK, at - index * BLOCK + length - filled);
+      const piece = block.subarray(at - index * BLOCK, at - index * BLOCK + bytes.length - filled);
       bytes.set(piece, filled);
       filled += piece.length;
     }
-    return bytes;
   }
 
   async verify(): Promise<void> {

@@ -21,10 +21,16 @@ export function fileSource(path: string): ByteSource {
   const source: ByteSource = {
     name: path,
     byteLength: size,
-    read(offset, length) {
+    async read(offset, length) {
+      checkRange(source, offset, length);
+      const bytes = new Uint8Array(length);
+      await source.readInto!(offset, bytes);
+      return bytes;
+    },
+    readInto(offset, bytes) {
       return new Promise((resolve) => {
-        checkRange(source, offset, length);
-        resolve(readFully(file, path, offset, length));
+        checkRange(source, offset, bytes.length);
+        resolve(readFully(file, path, offset, bytes));
       });
     },
     close: () => file.close(),
@@ -42,15 +48,13 @@ function open(path: string): Deno.FsFile {
 }
 
 /** Synchronous, so that two reads that were started together cannot move each other's position. */
-function readFully(file: Deno.FsFile, path: string, offset: number, length: number) {
-  const bytes = new Uint8Array(length);
+function readFully(file: Deno.FsFile, path: string, offset: number, bytes: Uint8Array): void {
   file.seekSync(offset, Deno.SeekMode.Start);
-  for (let filled = 0; filled < length;) {
+  for (let filled = 0; filled < bytes.length;) {
     const count = file.readSync(bytes.subarray(filled));
     if (count === null) {
       throw new SyntaxError(`${path}: ended after ${offset + filled} bytes; it was cut short`);
     }
     filled += count;
   }
-  return bytes;
 }

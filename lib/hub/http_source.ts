@@ -58,9 +58,15 @@ class HttpSource implements ByteSource {
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     checkRange(this, offset, length);
     const bytes = new Uint8Array(length);
-    for (let filled = 0, failures = 0; filled < length;) {
+    await this.readInto(offset, bytes);
+    return bytes;
+  }
+
+  async readInto(offset: number, bytes: Uint8Array): Promise<void> {
+    checkRange(this, offset, bytes.length);
+    for (let filled = 0, failures = 0; filled < bytes.length;) {
       try {
-        const piece = await this.#next(offset + filled, length - filled);
+        const piece = await this.#next(offset + filled, bytes.length - filled);
         bytes.set(piece, filled);
         filled += piece.length;
         failures = 0;
@@ -71,7 +77,6 @@ class HttpSource implements ByteSource {
         await pause(FIRST_PAUSE * 2 ** (failures - 1), this.#options.signal);
       }
     }
-    return bytes;
   }
 
   rest(): void {

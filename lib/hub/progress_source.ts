@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ByteSource, checkRange } from "./byte_source.ts";
+import { type ByteSource, checkRange, readInto } from "./byte_source.ts";
 
 const PIECE = 4 << 20;
 
@@ -21,8 +21,8 @@ export function progressSource(
       const bytes = new Uint8Array(length);
       for (let filled = 0; filled < length;) {
         signal?.throwIfAborted();
-        const piece = await inner.read(offset + filled, Math.min(PIECE, length - filled));
-        bytes.set(piece, filled);
+        const piece = bytes.subarray(filled, filled + PIECE);
+        await readInto(inner, offset + filled, piece);
         filled += piece.length;
         onBytes(piece.length);
       }
