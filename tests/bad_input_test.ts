@@ -52,6 +52,16 @@ const MISTAKES: [script: string, args: string[], message: RegExp][] = [
     /at least 10 batches of 32×65 .* got 1\d\d\d /,
   ],
   ["train", line("--preset practical --dataset empty.txt"), /empty\.txt.*empty/],
+  [
+    "train",
+    line("--preset practical --dataset text.txt --context 8 --batch 4 --width 33 --heads 1"),
+    /sinusoidal pairs of 2 does not divide width 33/,
+  ],
+  [
+    "train",
+    line("--preset practical --dataset text.txt --context 8 --batch 4 --heads 3"),
+    /heads 3 does not divide width 128/,
+  ],
   ["train", line("--resume --out nothing"), /nothing: it holds no run\.json/],
   ["train", [...BASE, ...line("--init-from nothing")], /nothing: it holds no /],
   ["train", [...BASE, ...line("--out text.txt")], /text\.txt: there is a file of that name/],

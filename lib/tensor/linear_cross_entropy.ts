@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Device } from "../device/device.ts";
 import { differentiable, isTracked, withoutTape } from "./autograd.ts";
 import { add, mul } from "./binary.ts";
 import { concatenate } from "./concatenate.ts";
@@ -32,19 +33,20 @@ import type { Tensor } from "./tensor.ts";
 export interface LinearCrossEntropyOptions extends CrossEntropyOptions {
   /** The weight is [V, C], as in tied heads. Default false: [C, V]. */
   transposed?: boolean;
+  /** Rows whose logits are in memory at a time. Default: as many as make 32 MiB (128 on a GPU), a power of two, but 64 at least. */
+  rowsAtOnce?: number;
 }
 
-/** Most logits that are in memory at a time, 32 MiB of them; but 64 rows at least. */
-const MOST_LOGITS = 2 ** 23;
+/** Most logits in memory at a time: 32 MiB, or what a GPU binds at once by default, as it needs rows to be busy. */
+const MOST_LOGITS = { few: 2 ** 23, many: 2 ** 25 };
 const FEWEST_ROWS = 64;
 
 /**
  * crossEntropy(x·W + bias, targets), in nats, without ever holding all the logits: x f32 [N,C], weight [C,V] (or [V,C] with
  * `transposed`), bias [V], targets i32 [N] → [].
  *
- * Up to 2²³ logits it is the two operations one after the other. Beyond, it goes through the rows in parts: a part's logits become its
- * share of the gradients of x, W and bias at once and are then forgotten, so that nothing is computed twice and no more than 32 MiB of
- * logits are held (64 rows at least). Rows whose target is `ignore` count for nothing. TypeError when a shape or dtype does not fit.
+ * Where there are no more than `rowsAtOnce` rows it is the two operations one after the other. Otherwise it goes through the rows in parts: a
+ * part's logits become its share of the gradients of x, W and bias at once and are then forgotten, so that nothing is computed twice. Rows whose target is `ignore` count for nothing. TypeError when a shape or dtype does not fit.
  *
  * ```ts
  * import { linearCrossEntropy, openDevice, tensor } from "../../mod.ts";
@@ -70,13 +72,19 @@ export function linearCrossEntropy(
       `linearCrossEntropy: expected x [N,C] and targets [N]; got ${x} and ${targets}`,
     );
   }
-  if (sizes.m <= rowsAtOnce(sizes)) {
+  const { rowsAtOnce = defaultRows(sizes, x.device) } = options;
+  if (!Number.isInteger(rowsAtOnce) || rowsAtOnce < 1) {
+    throw new RangeError(
+      `linearCrossEntropy: rowsAtOnce must be a whole number from 1, got ${rowsAtOnce}`,
+    );
+  }
+  if (sizes.m <= rowsAtOnce) {
     return crossEntropy(linear(x, weight, bias, { transposed }), targets, options);
   }
   const inputs = [x, weight, bias];
   const needs = inputs.map(isTracked);
-  const whole = () =>
-    withoutTape(() => inParts({ x, weight, bias, targets }, sizes, needs, options));
+  const parts = { ...options, rowsAtOnce };
+  const whole = () => withoutTape(() => inParts({ x, weight, bias, targets }, sizes, needs, parts));
   const { loss, gradients } = x.device.recorder ? whole() : scope(whole);
   const { mean, scale } = meanLoss(loss, targets, sizes.n, options);
   return differentiable(mean, inputs, (gradient) => {
@@ -86,8 +94,13 @@ export function linearCrossEntropy(
 }
 
 /** A power of two, because products cut their inner axis into blocks of 256. */
-function rowsAtOnce({ n }: Sizes): number {
-  return Math.max(FEWEST_ROWS, 2 ** Math.floor(Math.log2(MOST_LOGITS / n)));
+function defaultRows({ n }: Sizes, { kind, isSoftware }: Device): number {
+  const most = kind === "webgpu" && !isSoftware ? MOST_LOGITS.many : MOST_LOGITS.few;
+  return Math.max(FEWEST_ROWS, 2 ** Math.floor(Math.log2(most / n)));
+}
+
+interface PartOptions extends LinearCrossEntropyOptions {
+  rowsAtOnce: number;
 }
 
 interface Inputs {
@@ -102,14 +115,13 @@ function inParts(
   { x, weight, bias, targets }: Inputs,
   { m, n, k }: Sizes,
   needs: readonly boolean[],
-  options: LinearCrossEntropyOptions,
+  { rowsAtOnce, transposed = false, ...options }: PartOptions,
 ): { loss: Tensor; gradients: (Tensor | undefined)[] } {
-  const { transposed = false } = options;
   const losses: Tensor[] = [];
   const inputGradients: Tensor[] = [];
   let ofWeight: Tensor | undefined, ofBias: Tensor | undefined;
-  for (let start = 0; start < m; start += rowsAtOnce({ m, n, k })) {
-    const range = { axis: 0, start, end: Math.min(m, start + rowsAtOnce({ m, n, k })) };
+  for (let start = 0; start < m; start += rowsAtOnce) {
+    const range = { axis: 0, start, end: Math.min(m, start + rowsAtOnce) };
     const [rows, ids] = [slice(x, range), slice(targets, range)];
     const sizes = { m: ids.size, n, k };
     const options_ = { transposeB: transposed, bias, half: {} };
