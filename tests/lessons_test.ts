@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { runByFile, runByUrl, type ScriptResult, serveTree } from "./by_url.ts";
+import { emptyRegistry } from "./npm_registry.ts";
 
 const PUBLIC = "https://raw.githubusercontent.com/folio-deno/folio/main/";
 const folder = fileURLToPath(new URL("../scripts/lessons/", import.meta.url));
@@ -120,6 +121,48 @@ Deno.test("all lessons are there by URL, and run from an empty folder", async ()
     const one = await runByUrl(tree, "scripts/lessons/08_looking_inside.ts", args, options);
     assert.equal(one.code, 0, one.stderr);
     assert.match(await Deno.readTextFile(`${cwd}/figures/08-umap.svg`), /^<svg/);
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
+});
+
+Deno.test("without the network a lesson goes on and says which figures it leaves out", async () => {
+  await using registry = await emptyRegistry();
+  const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
+  try {
+    const options = { permissions, cwd, env: registry.env };
+    const { code, stdout, stderr } = await runByFile(
+      "scripts/lessons/01_attention.ts",
+      [],
+      options,
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^figure {2}\S+01-words.svg is left out: .* needs the network$/m);
+    assert.match(stdout, /Try it/);
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
+});
+
+Deno.test("a lesson takes word vectors of one's own, and says what is wrong with a file", async () => {
+  const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
+  const run = async (content: string) => {
+    await Deno.writeTextFile(`${cwd}/own.txt`, content);
+    const args = ["--vectors", "own.txt", "--device", "cpu"];
+    return await runByFile("scripts/lessons/01_attention.ts", args, { permissions, cwd });
+  };
+  try {
+    const words = ["king", "queen", "royalty", "apple", "pear", "man", "woman"];
+    const rows = words.map((word, i) => `${word} ${Math.sin(i)} ${Math.cos(i)} ${i}`);
+    const own = await run(rows.join("\n"));
+    assert.equal(own.code, 0, own.stderr);
+    assert.match(own.stdout, /word\s+vectors:\s+food,\s+computers,\s+quokka/);
+    const short = await run(rows.slice(0, 5).join("\n"));
+    assert.deepEqual([short.code, short.stdout.includes("Words as vectors")], [2, true]);
+    assert.match(short.stderr, /error: --vectors own.txt: this lesson needs man, woman, too\n/);
+    const malformed = await run("king 1 2\nqueen 1 x\n");
+    assert.equal(malformed.code, 2);
+    assert.match(malformed.stderr, /error: WordVectors: line 2: expected a number, got "x"\n/);
   } finally {
     await Deno.remove(cwd, { recursive: true });
   }

@@ -12,6 +12,8 @@ import {
   expectMatch,
   Lesson,
   notWritten,
+  text,
+  userInput,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
 import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
 import {
@@ -21,6 +23,8 @@ import {
   softmax,
   type Tensor,
   tensor,
+  UserError,
+  WordVectors,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
 /**
@@ -46,15 +50,21 @@ export const lesson = new Lesson(
     minutes: 20,
     tasks: 1,
     url: import.meta.url,
+    flags: {
+      vectors: text(undefined, "other word vectors, as GloVe or word2vec write them", {
+        placeholder: "FILE",
+      }),
+    },
   },
-  async (page) => {
+  async (page, { vectors }) => {
     page.section("Words as vectors");
     page.say(`
       A network cannot read words; it reads numbers. So each word gets a list of numbers, a vector, and the vectors are chosen such that words which
       are used in similar ways get similar vectors. This lesson uses vectors of 100 numbers from GloVe, which learned them by counting which words
       stand near each other in six billion words of text.
     `);
-    const table = await loadWordVectors();
+    const table = await readVectors(vectors);
+    expectWords(table, vectors);
     const king = Array.from(table.vector("king"));
     page.say(`"king" begins ${king.slice(0, 6).map((x) => x.toFixed(2)).join(", ")}, …`);
     page.say(`
@@ -132,6 +142,22 @@ export const lesson = new Lesson(
     `);
   },
 );
+
+/** The table that ships, or the one of a file. */
+async function readVectors(file: string | undefined): Promise<WordVectors> {
+  if (file === undefined) return await loadWordVectors();
+  const content = await Deno.readTextFile(file);
+  return await userInput(() => WordVectors.fromText(content));
+}
+
+/** Another table must know the words that this lesson speaks of. */
+function expectWords(table: WordVectors, file: string | undefined): void {
+  const words = ["king", "queen", "royalty", "apple", "pear", "man", "woman"];
+  const missing = words.filter((word) => !table.has(word));
+  if (missing.length > 0) {
+    throw new UserError(`--vectors ${file}: this lesson needs ${missing.join(", ")}, too`);
+  }
+}
 
 // The answer. Try first.
 

@@ -12,6 +12,8 @@ import {
   expectMatch,
   Lesson,
   notWritten,
+  text,
+  userInput,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
 import {
   attentionFigure,
@@ -33,6 +35,7 @@ import {
   type Tensor,
   tensor,
   where,
+  WordVectors,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
 /** Code task 1: the mask of a sequence of `time` tokens as rows of 0 and 1: 1 where the token of the row may see the token of the column. */
@@ -59,23 +62,30 @@ export const lesson = new Lesson(
     minutes: 30,
     tasks: 2,
     url: import.meta.url,
+    flags: {
+      vectors: text(undefined, "other word vectors, as GloVe or word2vec write them", {
+        placeholder: "FILE",
+      }),
+    },
   },
-  async (page) => {
-    const table = await loadWordVectors();
+  async (page, { vectors }) => {
+    const table = await readVectors(vectors);
 
     page.section("A sentence attends to itself");
     const given = table.embedSentence("I drink coke, but eat steak");
     page.say(`
       So far one sequence looked at another. In self-attention each word of a sentence looks at the words of the same sentence. First the sentence
-      becomes a tensor: embedSentence takes the punctuation away and looks the words up. Of "I drink coke, but eat steak" the small table of
-      this lesson knows only ${given.words.join(" and ")}; ${given.warning}.
+      becomes a tensor: embedSentence takes the punctuation away and looks the words up. Of "I drink coke, but eat steak" the table has
+      ${given.words.join(", ")}${given.warning ? `; ${given.warning}` : ""}.
     `);
-    const sentence = table.embedSentence(
-      "People eat fish at night, but drive cars in the morning!",
-    );
+    const sentence = given.warning === undefined
+      ? given
+      : table.embedSentence("People eat fish at night, but drive cars in the morning!");
     const [, time, width] = sentence.vectors.shape;
     page.say(`
-      It knows every word of "People eat fish at night, but drive cars in the morning!": ${sentence.vectors} is one sentence of ${time} words with ${width} numbers each.
+      The sentence of this lesson is "${
+      sentence.words.join(" ")
+    }": ${sentence.vectors} is one sentence of ${time} words with ${width} numbers each.
     `);
 
     page.section("Three roles for each word");
@@ -203,6 +213,13 @@ async function spread(d: number, scale: number): Promise<[number, number]> {
     greatest += Math.max(...weights.slice(64 * row, 64 * row + 64));
   }
   return [Math.sqrt(square), greatest / 64];
+}
+
+/** The table that ships, or the one of a file. */
+async function readVectors(file: string | undefined): Promise<WordVectors> {
+  if (file === undefined) return await loadWordVectors();
+  const content = await Deno.readTextFile(file);
+  return await userInput(() => WordVectors.fromText(content));
 }
 
 // The answers. Try first.
