@@ -154,12 +154,22 @@ export function empty(
   return new Tensor(Storage.make(device, 4 * size(shape)), shape, dtype);
 }
 
+/** Elements that `full` writes at once: an optimiser's state can be large, and needs no such array on the host. */
+const PIECE = 65536;
+
 /** A tensor whose every element is `value`. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  const { dtype = "f32", device = currentDevice() } = options;
   const length = size(shape);
-  const dtype = options.dtype ?? "f32";
-  const array = dtype === "f32" ? new Float32Array(length) : new Int32Array(length);
-  return tensor(array.fill(value), { ...options, shape });
+  const made = new Tensor(Storage.persistent(device, 4 * length), shape, dtype);
+  const { allocation } = made.storage;
+  const count = Math.min(length, PIECE);
+  const piece = (dtype === "f32" ? new Float32Array(count) : new Int32Array(count)).fill(value);
+  for (let start = 0; start < length; start += count) {
+    const data = piece.subarray(0, length - start);
+    device.write({ allocation, byteOffset: 4 * start, bytes: data.byteLength }, data);
+  }
+  return made;
 }
 
 /** A tensor of zeros. */
