@@ -38,7 +38,7 @@ export function growthFigure(results: Results, options: FigureOptions = {}): Fig
       const chart = lineChart(plotter, theme, lines, {
         ...sizes,
         ...{ xTicks, steps: ends(xTicks), logX: true, logY: true },
-        ...{ yLabel: left ? undefined : "tokens/s", yFormat: "~s", ticks: 4 },
+        ...{ yLabel: left ? undefined : "tokens/s", yFormat: "~s", ticks: roundValues(lines) },
       });
       const panel = element("g", { transform: `translate(${left},0)` }, chart.markup);
       left += chart.width;
@@ -70,6 +70,7 @@ export function crossoverFigure(results: Results, options: FigureOptions = {}): 
       ...{ xTicks, steps: ends(xTicks), logX: true, logY: true },
       xLabel: `context, ${fixed("context")}`,
       yLabel: "µs a token",
+      ticks: roundValues(lines),
     });
     const notes = [crossingNote(crossing, xTicks), `${threads} threads, ${machineNote(results)}`];
     return { ...chart, height: chart.height + NOTE_GAP, body: chart.markup, notes };
@@ -100,6 +101,16 @@ function upright(step: number, lines: readonly Line[], theme: Theme): Line {
   const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
   const points = [Math.min(...values), Math.max(...values)].map((value) => ({ step, value }));
   return { points, colour: theme.muted, dashed: true, text: `equal at ${roundTo10(step)}` };
+}
+
+/** 1, 2, 3, 5 and 7 times powers of ten among the values of some lines. */
+function roundValues(lines: readonly Line[]): number[] {
+  const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
+  const [least, greatest] = [Math.min(...values), Math.max(...values)];
+  const [first, last] = [least, greatest].map((value) => Math.floor(Math.log10(value)));
+  return Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i))
+    .flatMap((power) => [1, 2, 3, 5, 7].map((digit) => digit * power))
+    .filter((tick) => tick >= least && tick <= greatest);
 }
 
 function points(

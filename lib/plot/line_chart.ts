@@ -39,7 +39,7 @@ export interface ChartOptions {
   /** Logarithmic step axis, in powers of 2. Default: false. */
   readonly logX?: boolean;
   /** Steps that get a tick. Default: round ones. */
-  readonly xTicks?: readonly number[];
+  readonly xTicks?: number[];
   /** Name of the step axis. Default: none. */
   readonly xLabel?: string;
   /** Name of the value axis. Default: none. */
@@ -50,8 +50,8 @@ export interface ChartOptions {
   readonly yFormat?: string;
   /** Start the value axis at 0. Default: false. */
   readonly zero?: boolean;
-  /** About how many ticks the value axis has. Default: one for each 35 pixels. */
-  readonly ticks?: number;
+  /** About how many ticks the value axis has, or the values that get one. Default: one for each 35 pixels. */
+  readonly ticks?: number | number[];
 }
 
 /** A drawn chart and the room it takes. */
@@ -111,7 +111,7 @@ export function lineChart(
       x: {
         ...(options.logX ? { type: "log", base: 2 } : {}),
         domain: [...steps],
-        ticks: options.xTicks && [...options.xTicks],
+        ticks: options.xTicks,
         tickFormat: options.xTicks && "d",
         label: xLabel ?? null,
         labelAnchor: "center",
