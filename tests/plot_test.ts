@@ -141,7 +141,7 @@ Deno.test("a learning rate has a strip of its own below the loss", async () => {
 
 Deno.test("attention weights are printed while they are few", async () => {
   const few = await attentionFigure(causal(12), { queries: tokens(12) }).toSVG();
-  assert.equal(texts(few).filter((text) => text === "0.00").length, 12 * 11 / 2);
+  assert.equal(texts(few).filter((text) => text === "0").length, 12 * 11 / 2 + 1); // and the bar
   const many = await attentionFigure(causal(13), { queries: tokens(13) }).toSVG();
   assert.equal(texts(many).filter((text) => text === "0.00").length, 0);
 });
@@ -214,6 +214,16 @@ Deno.test("top-p keeps the fewest tokens that reach it", async () => {
   }
   const names = texts(await nextTokenFigure(bars, { count: 2 }).toSVG());
   assert(names.includes("t1") && names.includes("t2") && !names.includes("t3"));
+  const four = await nextTokenFigure(bars, { topP: 0.7, temperatures: [0.5, 1, 4] }).toSVG();
+  // 0.4² = 0.16 of 0.3 is 0.533, with 0.3² 0.833; fourth roots of 0.4, 0.3, 0.2, 0.1 are nearly equal.
+  assert(texts(four).includes("top-p 0.7 keeps 2, 2, 3 tokens"), texts(four).join("\n"));
+  for (const text of ["temperature 0.5", "0.533", "0.400", "0.287"]) {
+    assert(texts(four).includes(text), text);
+  }
+  assert.equal(four.match(/stroke-dasharray/g)?.length, 3);
+  for (const temperature of [0, -1, NaN, Infinity]) {
+    assert.throws(() => nextTokenFigure(bars, { temperatures: [temperature] }), RangeError);
+  }
   assert.throws(() => nextTokenFigure([]), RangeError);
   assert.throws(() => nextTokenFigure([{ token: "a", probability: 1.1 }]), RangeError);
   assert.throws(() => nextTokenFigure(bars, { topP: 2 }), RangeError);
@@ -232,7 +242,7 @@ Deno.test("labels of points do not overlap; the ones without room are counted", 
     }
   }
   const hidden = 60 - labels.length;
-  assert(hidden > 0 && texts(svg).includes(`${hidden} labels without room left out`));
+  assert(hidden > 1 && texts(svg).includes(`${hidden} labels without room left out`));
   assert.throws(() => embeddingFigure([{ label: "a", x: NaN, y: 0 }]), RangeError);
 });
 

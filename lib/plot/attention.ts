@@ -28,7 +28,7 @@ const MAX_PRINTED = 144;
  * Draws attention weights as a heat map: rows are queries, columns are keys, colours run from 0 to the
  * greatest weight.
  *
- * Up to 144 weights are printed in their cells; more have colours that follow the square root, so that
+ * Up to 144 weights are printed in their cells, a weight of exactly 0 (of a hidden key) as 0; more have colours that follow the square root, so that
  * small ones can be seen. Beyond 72 tokens the axes count positions. Throws TypeError when the weights are not `[queries, keys]`.
  *
  * @example
@@ -50,7 +50,7 @@ export function attentionFigure(
     const scale = { ...ends, ramp: theme.sequential, power: isPrinted ? 1 : 0.5 };
     const map = { values, scale, ...titles };
     if (Math.max(queries.length, keys.length) > MAX_NAMED) return pixelMap(plotter, theme, map);
-    const print = (row: number, column: number) => values.at(row, column).toFixed(2);
+    const print = (row: number, column: number) => printed(values.at(row, column));
     const labelled = { ...map, ...axes(queries, keys), print: isPrinted ? print : undefined };
     return cellMap(plotter, theme, labelled);
   }, { ...options, title });
@@ -86,6 +86,10 @@ export function maskFigure(
       : cellMap(plotter, theme, { ...bare, ...axes(queries, keys) });
     return { ...content, notes };
   }, { ...options, title });
+}
+
+function printed(weight: number): string {
+  return weight === 0 ? "0" : weight.toFixed(2);
 }
 
 function axes(queries: readonly string[], keys: readonly string[]) {

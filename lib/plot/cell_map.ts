@@ -127,9 +127,10 @@ function marks(
   ];
 }
 
-/** Column labels lie flat where they fit, slant where the columns are wide enough, and stand otherwise. */
+/** Column labels lie flat where they fit or are one character, slant where the columns are wide enough, and stand otherwise. */
 function columnAngle(labels: readonly string[], cell: number, fontSize: number): number {
-  if (longest(labels, fontSize) <= cell - 4) return 0;
+  const single = labels.every((label) => [...label].length <= 1);
+  if (single || longest(labels, fontSize) <= cell - 4) return 0;
   return cell >= 22 ? -45 : -90;
 }
 

@@ -119,7 +119,7 @@ function drawPoints(
     width,
     height,
     body,
-    notes: hidden > 0 ? [`${hidden} labels without room left out`] : [],
+    notes: hidden > 0 ? [`${hidden} label${hidden === 1 ? "" : "s"} without room left out`] : [],
   };
 }
 

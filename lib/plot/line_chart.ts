@@ -50,7 +50,7 @@ export interface ChartOptions {
   readonly yFormat?: string;
   /** Start the value axis at 0. Default: false. */
   readonly zero?: boolean;
-  /** About how many ticks the value axis has, or the values that get one. Default: one for each 35 pixels. */
+  /** About how many ticks the value axis has, or the values that get one. Default: one for each 50 pixels. */
   readonly ticks?: number | number[];
 }
 
@@ -98,7 +98,7 @@ export function lineChart(
     width: MARGIN.left + width + marginRight,
     height: MARGIN.top + height + marginBottom,
   };
-  const ticks = options.ticks ?? Math.round(height / 35);
+  const ticks = options.ticks ?? Math.round(height / 50);
   const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
   const domain = extent(options.zero ? [0, ...values] : values, options.zero ? 1e-3 : 0.1);
   const drawing = plotter.draw(

@@ -24,30 +24,62 @@ export interface NextTokenOptions extends FigureOptions {
   topP?: number;
   /** How many tokens are shown, the most probable first. Default: 20. */
   count?: number;
+  /** Temperatures, above 0, at which all the tokens' probabilities are shown side by side. Default: as they are given. */
+  temperatures?: readonly number[];
 }
 
 const ROW = 20;
-const BARS = 360;
+/** Width of all bars, and room for a value right of them. */
+const BARS = { width: 360, narrowest: 130, value: 46 };
+const HEADING = 18;
 
 /**
  * Draws the most probable next tokens as bars, with a line below the last one that top-p sampling keeps:
  * the fewest tokens whose probabilities sum to at least `topP`.
  *
- * All tokens with their probabilities may be given; they need not be sorted. Throws RangeError when there are none, when a
- * probability is outside 0…1, or `topP` outside 0…1.
+ * At a temperature T a probability p becomes p^(1/T) / Σ p^(1/T), the softmax of logits divided by T. All tokens with their probabilities may
+ * be given, and for temperatures must be; they need not be sorted. Throws RangeError when there are none, when a
+ * probability is outside 0…1, `topP` outside 0…1, or a temperature not above 0.
  *
  * @example
  * ```ts
  * const tokens = [{ token: " be", probability: 0.7 }, { token: " do", probability: 0.3 }];
- * const figure = nextTokenFigure(tokens, { topP: 0.6 });
- * console.assert((await figure.toSVG()).includes("top-p 0.6 keeps 1 token"));
+ * const figure = nextTokenFigure(tokens, { topP: 0.6, temperatures: [0.5, 2] });
+ * console.assert((await figure.toSVG()).includes("top-p 0.6 keeps 1, 1 tokens"));
  * ```
  */
 export function nextTokenFigure(
   tokens: readonly TokenProbability[],
   options: NextTokenOptions = {},
 ): Figure {
-  const { topP, count = 20, title = "Next token" } = options;
+  const { topP, count = 20, title = "Next token", temperatures } = options;
+  check(tokens, options);
+  const sorted = tokens.toSorted((a, b) => b.probability - a.probability);
+  const panels = (temperatures ?? [1]).map((temperature) => {
+    const probabilities = atTemperature(sorted, temperature);
+    const kept = topP === undefined ? sorted.length : keptByTopP(probabilities, topP);
+    const heading = temperatures && `temperature ${temperature}`;
+    return { probabilities: probabilities.slice(0, count), kept, heading };
+  });
+  const kept = panels.map((panel) => panel.kept);
+  const notes: string[] = [];
+  if (topP !== undefined) {
+    notes.push(`top-p ${topP} keeps ${kept.join(", ")} token${kept.join() === "1" ? "" : "s"}`);
+    if (kept.some((kept) => kept < Math.min(count, sorted.length))) {
+      notes.push("the dashed line is the cut: what is below it is never sampled");
+    }
+  }
+  if (sorted.length > count) notes.push(`the ${count} most probable of ${sorted.length} tokens`);
+  return new Figure((plotter, theme) => {
+    const names = sorted.slice(0, count).map(({ token }) => visibleToken(token, 24));
+    return { ...drawPanels(plotter, theme, names, panels), notes };
+  }, { ...options, title });
+}
+
+function check(
+  tokens: readonly TokenProbability[],
+  { topP, temperatures = [] }: NextTokenOptions,
+): void {
   const inside = (value: number) => value >= 0 && value <= 1;
   const wrong = tokens.find(({ probability }) => !inside(probability));
   if (tokens.length === 0) throw new RangeError("nextTokenFigure: no tokens to draw");
@@ -60,79 +92,109 @@ export function nextTokenFigure(
   if (topP !== undefined && !inside(topP)) {
     throw new RangeError(`nextTokenFigure: topP is from 0 to 1, got ${topP}`);
   }
-  const sorted = tokens.toSorted((a, b) => b.probability - a.probability);
-  const kept = topP === undefined ? sorted.length : keptByTopP(sorted, topP);
-  const notes: string[] = [];
-  if (topP !== undefined) notes.push(`top-p ${topP} keeps ${kept} token${kept === 1 ? "" : "s"}`);
-  if (sorted.length > count) notes.push(`the ${count} most probable of ${sorted.length} tokens`);
-  return new Figure((plotter, theme) => {
-    return { ...drawBars(plotter, theme, sorted.slice(0, count), kept), notes };
-  }, { ...options, title });
+  const cold = temperatures.find((temperature) => !(temperature > 0 && temperature < Infinity));
+  if (cold !== undefined) {
+    throw new RangeError(`nextTokenFigure: temperatures are above 0, got ${cold}`);
+  }
 }
 
-/** The fewest of the sorted tokens whose probabilities sum to at least `topP`, and at least one. */
-function keptByTopP(sorted: readonly TokenProbability[], topP: number): number {
+/** p^(1/T) / Σ p^(1/T), computed from logarithms so that a low temperature does not underflow; 1 leaves them as they are. */
+function atTemperature(sorted: readonly TokenProbability[], temperature: number): number[] {
+  const probabilities = sorted.map(({ probability }) => probability);
+  if (temperature === 1) return probabilities;
+  const highest = Math.log(probabilities[0]);
+  const powers = probabilities.map((p) => Math.exp((Math.log(p) - highest) / temperature));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
+
+/** The fewest of the sorted probabilities that sum to at least `topP`, and at least one. */
+function keptByTopP(probabilities: readonly number[], topP: number): number {
   let sum = 0;
   // A sum of rounded probabilities may miss 1 by a little.
-  const index = sorted.findIndex(({ probability }) => (sum += probability) >= topP - 1e-6);
-  return index < 0 ? sorted.length : index + 1;
+  const index = probabilities.findIndex((probability) => (sum += probability) >= topP - 1e-6);
+  return index < 0 ? probabilities.length : index + 1;
 }
 
-function drawBars(
+/** The bars at one temperature. */
+interface Panel {
+  /** The probabilities shown, the greatest first. */
+  readonly probabilities: readonly number[];
+  /** Tokens that top-p sampling keeps, those not shown among them. */
+  readonly kept: number;
+  /** Text above the bars. */
+  readonly heading?: string;
+}
+
+/** Panels side by side, with the tokens' names at the left. */
+function drawPanels(
+  plotter: Plotter,
+  theme: Theme,
+  names: readonly string[],
+  panels: readonly Panel[],
+) {
+  const left = 8 + Math.max(...names.map((name) => textWidth(name, 11)));
+  const width = BARS.value + Math.max(BARS.narrowest, Math.floor(BARS.width / panels.length));
+  const top = panels[0].heading === undefined ? 0 : HEADING;
+  const labels = names.map((name, row) => {
+    const at = { x: left - 6, y: top + (row + 0.5) * ROW, dy: "0.32em", textAnchor: "end" };
+    return textElement(name, at);
+  });
+  const greatest = Math.max(...panels.map(({ probabilities }) => probabilities[0]));
+  const drawn = panels.map((panel, index) => {
+    const place = { left: left + index * width, top, width, greatest };
+    return drawPanel(plotter, theme, panel, place);
+  });
+  return {
+    width: left + panels.length * width,
+    height: top + names.length * ROW,
+    body: [...labels, ...drawn].join("\n"),
+  };
+}
+
+function drawPanel(
   { Plot, draw }: Plotter,
   theme: Theme,
-  tokens: readonly TokenProbability[],
-  kept: number,
-) {
-  const names = tokens.map(({ token }) => visibleToken(token, 24));
-  const left = 8 + Math.max(...names.map((name) => textWidth(name, 11)));
-  const [width, height] = [left + BARS + 52, tokens.length * ROW];
-  const bars = tokens.map(({ probability }, row) => {
+  { probabilities, kept, heading }: Panel,
+  place: { left: number; top: number; width: number; greatest: number },
+): string {
+  const { left, top, width, greatest } = place;
+  const height = probabilities.length * ROW;
+  const bars = probabilities.map((probability, row) => {
     return { row, probability, fill: row < kept ? theme.series[0] : theme.muted };
   });
-  const rows = {
-    type: "band" as const,
-    domain: bars.map(({ row }) => row),
-    axis: null,
-    padding: 0.2,
-  };
-  const drawing = draw({
-    width,
-    height,
-    marginLeft: left,
-    marginRight: 52,
-    marginTop: 0,
-    marginBottom: 0,
-    x: { domain: [0, Math.max(...bars.map(({ probability }) => probability)) || 1], axis: null },
-    y: rows,
-    color: { type: "identity" },
-    marks: [
-      Plot.barX(bars, { x: "probability", y: "row", fill: "fill" }),
-      Plot.text(bars, {
-        x: "probability",
-        y: "row",
-        text: ({ probability }) => probability.toFixed(3),
-        textAnchor: "start",
-        dx: 5,
-      }),
-      Plot.text(bars, {
-        y: "row",
-        text: ({ row }) => names[row],
-        frameAnchor: "left",
-        textAnchor: "end",
-        dx: -6,
-      }),
-    ],
-  });
-  if (kept >= tokens.length) return { width, height, body: drawing.markup };
-  const cut = { x1: 0, x2: width, y1: kept * ROW, y2: kept * ROW, stroke: theme.series[1] };
-  const line = element("line", { ...cut, strokeDasharray: "4,3" });
-  const name = {
-    x: width,
-    y: kept * ROW - 4,
-    textAnchor: "end",
-    fill: theme.series[1],
-    fontSize: 10,
-  };
-  return { width, height, body: drawing.markup + line + textElement("top-p cut", name) };
+  const drawing = draw(
+    {
+      width,
+      height,
+      marginLeft: 0,
+      marginRight: BARS.value,
+      marginTop: 0,
+      marginBottom: 0,
+      x: { domain: [0, greatest || 1], axis: null },
+      // Half of a gap at both ends, so that a row is as high as its label's.
+      y: {
+        ...{ type: "band", domain: bars.map(({ row }) => row), axis: null },
+        ...{ paddingInner: 0.2, paddingOuter: 0.1 },
+      },
+      color: { type: "identity" },
+      marks: [
+        Plot.barX(bars, { x: "probability", y: "row", fill: "fill" }),
+        Plot.text(bars, {
+          x: "probability",
+          y: "row",
+          text: ({ probability }) => probability.toFixed(3),
+          textAnchor: "start",
+          dx: 5,
+        }),
+      ],
+    },
+    left,
+    top,
+  );
+  const name = heading === undefined ? "" : textElement(heading, { x: left, y: 11, fontSize: 11 });
+  if (kept >= probabilities.length) return drawing.markup + name;
+  const [from, y] = [left - 4, top + kept * ROW];
+  const cut = { x1: from, x2: left + width - 8, y1: y, y2: y, stroke: theme.series[1] };
+  return drawing.markup + name + element("line", { ...cut, strokeDasharray: "4,3" });
 }

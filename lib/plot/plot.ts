@@ -49,6 +49,7 @@ interface SvgElement {
   setAttribute(name: string, value: string): void;
   querySelector(selector: string): SvgElement | null;
   remove(): void;
+  removeAttribute(name: string): void;
   scale(name: string): { apply(value: number): number };
 }
 
@@ -76,6 +77,7 @@ async function load(): Promise<Plotter> {
       const svg = Plot.plot({ ...options, document }) as unknown as SvgElement;
       // Plot's own style sheet is for web pages; the figure sets what is needed.
       svg.querySelector("style")?.remove();
+      svg.removeAttribute("font-family");
       svg.setAttribute("x", String(left));
       svg.setAttribute("y", String(top));
       svg.setAttribute("overflow", "visible");

@@ -18,23 +18,22 @@ export function finitePoints(points: readonly Point[]): Point[] {
 }
 
 /**
- * Exponential moving average over about `points` points: mₜ = m̂ₜ₋₁ + (vₜ − m̂ₜ₋₁)·a/(1 − (1 − a)ᵗ)
- * with a = 2/(points + 1), so that the first values are plain averages and nothing is drawn to zero.
+ * The mean over about `points` neighbours: each value and up to ⌊points / 2⌋ on both sides, fewer at the ends, so that the
+ * curve neither lags behind its series nor bends at the ends.
  *
  * @example
  * ```ts
- * const smooth = movingAverage([{ step: 0, value: 1 }, { step: 1, value: 3 }], 1e9);
- * console.assert(Math.abs(smooth[1].value - 2) < 1e-6);
+ * const series = [1, 3, 8].map((value, step) => ({ step, value }));
+ * console.assert(movingAverage(series, 3)[1].value === 4);
  * ```
  */
 export function movingAverage(series: readonly Point[], points: number): Point[] {
-  const rate = 2 / (points + 1);
-  let sum = 0;
-  let weight = 0;
-  return series.map(({ step, value }) => {
-    sum = (1 - rate) * sum + rate * value;
-    weight = (1 - rate) * weight + rate;
-    return { step, value: sum / weight };
+  const reach = Math.floor(points / 2);
+  const sums = [0];
+  for (const { value } of series) sums.push(sums.at(-1)! + value);
+  return series.map(({ step }, index) => {
+    const near = Math.min(reach, index, series.length - 1 - index);
+    return { step, value: (sums[index + near + 1] - sums[index - near]) / (2 * near + 1) };
   });
 }
 
