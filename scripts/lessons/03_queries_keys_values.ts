@@ -141,8 +141,10 @@ export const lesson = new Lesson(
       stub: causal,
       answer: causalAnswer,
       test: async (causal) => {
-        await expectMatch(causal(1), [[1]]);
-        await expectMatch(causal(4), [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]]);
+        await expectMatch(causal(1), [[1]], { what: "causal(1)" });
+        await expectMatch(causal(4), [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]], {
+          what: "causal(4)",
+        });
       },
     });
     await page.save(

@@ -69,7 +69,9 @@ export const lesson = new Lesson(
       stub: vocabulary,
       answer: vocabularyAnswer,
       test: async (vocabulary) => {
-        await expectMatch(vocabulary("b c b a"), ["b", "a", "c"]);
+        await expectMatch(vocabulary("b c b a"), ["b", "a", "c"], {
+          what: 'vocabulary("b c b a")',
+        });
         await expectMatch(vocabulary("to be or not to be"), ["be", "to", "not", "or"]);
       },
     });
@@ -145,13 +147,15 @@ export const lesson = new Lesson(
       stub: positions,
       answer: positionsAnswer,
       test: async (positions) => {
-        await expectMatch(positions(2, 2), [[0, 1], [0.841471, 0.540302]]);
+        await expectMatch(positions(2, 2), [[0, 1], [0.841471, 0.540302]], {
+          what: "positions(2, 2)",
+        });
         await expectMatch(positions(4, 8), [
           [0, 1, 0, 1, 0, 1, 0, 1],
           [0.841471, 0.540302, 0.099833, 0.995004, 0.01, 0.99995, 0.001, 1],
           [0.909297, -0.416147, 0.198669, 0.980067, 0.019999, 0.9998, 0.002, 0.999998],
           [0.14112, -0.989992, 0.29552, 0.955336, 0.029996, 0.99955, 0.003, 0.999996],
-        ]);
+        ], { what: "positions(4, 8)" });
       },
     });
     await page.save("positions-4x8", positionsFigure(wave(4, 8), { positions: 4, width: 8 }));

@@ -79,8 +79,12 @@ export const lesson = new Lesson(
       stub: atTemperature,
       answer: atTemperatureAnswer,
       test: async (atTemperature) => {
-        await expectMatch(atTemperature([2, 1, 0], 1), [0.6652, 0.2447, 0.09]);
-        await expectMatch(atTemperature([2, 1, 0], 0.5), [0.8668, 0.1173, 0.0159]);
+        await expectMatch(atTemperature([2, 1, 0], 1), [0.6652, 0.2447, 0.09], {
+          what: "logits 2, 1, 0 at temperature 1",
+        });
+        await expectMatch(atTemperature([2, 1, 0], 0.5), [0.8668, 0.1173, 0.0159], {
+          what: "logits 2, 1, 0 at temperature 0.5",
+        });
         await expectMatch(atTemperature([1000, 1000], 2), [0.5, 0.5]);
       },
     });
@@ -116,8 +120,12 @@ export const lesson = new Lesson(
       stub: topP,
       answer: topPAnswer,
       test: async (topP) => {
-        await expectMatch(topP([0.1, 0.5, 0.4], 0.6), [0, 0.5556, 0.4444]);
-        await expectMatch(topP([0.7, 0.2, 0.1], 0.5), [1, 0, 0]);
+        await expectMatch(topP([0.1, 0.5, 0.4], 0.6), [0, 0.5556, 0.4444], {
+          what: "topP([0.1, 0.5, 0.4], 0.6)",
+        });
+        await expectMatch(topP([0.7, 0.2, 0.1], 0.5), [1, 0, 0], {
+          what: "topP([0.7, 0.2, 0.1], 0.5)",
+        });
         await expectMatch(topP([0.25, 0.25, 0.5], 1), [0.25, 0.25, 0.5]);
       },
     });

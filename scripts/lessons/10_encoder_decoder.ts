@@ -98,7 +98,9 @@ export const lesson = new Lesson(
       stub: shifted,
       answer: shiftedAnswer,
       test: async (shifted) => {
-        await expectMatch(shifted([7, 8, 9]), { reads: [START, 7, 8, 9], says: [7, 8, 9, END] });
+        await expectMatch(shifted([7, 8, 9]), { reads: [START, 7, 8, 9], says: [7, 8, 9, END] }, {
+          what: "shifted([7, 8, 9])",
+        });
         await expectMatch(shifted([5]), { reads: [START, 5], says: [5, END] });
       },
     });
