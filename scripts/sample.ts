@@ -2,84 +2,123 @@
  * Writes text with a trained model.
  *
  *     deno task sample runs/baby --prompt "ROMEO:"
+ *     deno task sample --model openai-community/gpt2 --prompt "Once upon a time"
  *
  * @module
  */
-import { choice, group, integer, number, text, toggle } from "../lib/cli/flags.ts";
+import { choice, type FlagValues, group, integer, number, text, toggle } from "../lib/cli/flags.ts";
+import { choiceFlags, choiceOptions, deviceFlags } from "../lib/cli/generate/flags.ts";
+import { openModel } from "../lib/cli/generate/open_model.ts";
+import { print } from "../lib/cli/output.ts";
 import { onInterrupt, runScript, userInput } from "../lib/cli/run.ts";
 import { printSample, SamplePrinter } from "../lib/cli/sample.ts";
 import {
-  Generator,
-  loadModel,
-  loadRunTokenizer,
+  generate,
+  type Generated,
+  type GenerationOptions,
   openDevice,
   openingTokens,
-  quantize,
+  type Tokenizer,
   UserError,
 } from "../mod.ts";
 
 const flags = {
+  model: text(undefined, "folder, address or hub name of a model; may stand without --model", {
+    placeholder: "MODEL",
+    shownDefault: "",
+  }),
   ...group("Text", {
     prompt: text(undefined, "what the text begins with", { shownDefault: "a line's end" }),
     maxNewTokens: integer(300, "tokens to write", { min: 1 }),
+    minNewTokens: integer(0, "tokens before the text may end", { min: 0 }),
+    stop: text(undefined, "text that ends it, \\n for a line's end", { shownDefault: "" }),
+    sequences: integer(1, "texts to write", { min: 1, max: 64 }),
+    overflow: choice("slide", "at a full context: forget its first half, or stop", {
+      choices: ["slide", "stop"],
+    }),
+    scores: toggle(false, "show each token's log-probability"),
     stream: toggle(true, "show tokens as they come"),
   }),
-  ...group("Choice of tokens", {
-    temperature: number(0.8, "divides the logits; 0 takes the likeliest token", { min: 0 }),
-    topK: integer(200, "keep the k likeliest tokens; 0 keeps all", { min: 0 }),
-    topP: number(1, "keep the likeliest tokens that sum to this probability", { min: 0, max: 1 }),
-    seed: integer(1337, "same seed, same text", { min: 0, max: 2 ** 32 - 1 }),
-  }),
-  ...group("Where", {
-    device: choice("auto", "what computes", { choices: ["auto", "webgpu", "cpu"] }),
-    precision: choice("f32", "of the operands of products; f16 is for WebGPU", {
-      choices: ["f32", "f16"],
+  ...choiceFlags,
+  ...group("Beam search", {
+    beams: integer(1, "likeliest texts kept at each token; replaces the choice by chance", {
+      min: 1,
+      max: 64,
     }),
-    weights: choice("f32", "how the weights are kept; int8 is faster and a little less exact", {
-      choices: ["f32", "int8"],
-    }),
-    threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
+    lengthPenalty: number(1, "power of the length that a text's score is divided by"),
   }),
+  ...deviceFlags,
 };
 
 const command = {
   name: "deno task sample",
   summary: "Writes text with a trained model.",
   flags,
-  positionals: { name: "RUN", meaning: "folder of the run", min: 1, max: 1 },
+  positionals: { name: "MODEL", meaning: "folder of a run, or as --model", max: 1 },
   examples: [
     ['deno task sample runs/baby --prompt "ROMEO:"', "go on from a speaker's name"],
     ["deno task sample runs/baby --temperature 0", "always the likeliest character"],
+    ["deno task sample --model openai-community/gpt2 --beams 4", "a published model, beam search"],
   ] as const,
 };
 
-await runScript(command, async ({ flags, positionals: [run] }) => {
-  const { maxNewTokens, temperature, topK, seed } = flags;
-  const tokenizer = await loadRunTokenizer(run);
+await runScript(command, async ({ flags, positionals }) => {
+  const location = flags.model ?? positionals[0];
+  if (location === undefined || (flags.model !== undefined && positionals.length > 0)) {
+    throw new UserError("expected one model: the folder of a run, or --model; see --help");
+  }
+  const device = await openDevice(flags);
+  const { model, tokenizer, endTokens } = await openModel(location, flags);
   const ids = await userInput(() =>
-    flags.prompt === undefined ? openingTokens(tokenizer) : tokenizer.encode(flags.prompt)
+    flags.prompt === undefined
+      ? openingTokens(tokenizer)
+      : [...tokenizer.surroundings.before, ...tokenizer.encode(flags.prompt)]
   );
   if (ids.length === 0) throw new UserError("--prompt: it holds no token; give at least one");
-  const device = await openDevice(flags);
-  const model = await loadModel(run, { dropout: 0 });
-  if (flags.weights === "int8") await quantize(model);
+  const prompt = tokenizer.decode(ids, { skipSpecialTokens: true }); // as the model sees it
   const stop = new AbortController();
   using _interrupt = onInterrupt(() => stop.abort());
-  const topP = Math.max(flags.topP, Number.MIN_VALUE); // 0: only the likeliest
-  const options = { maxNewTokens, temperature, topK, topP, seed, signal: stop.signal };
-  const tokens = new Generator(model).generate(ids, options);
-  const prompt = tokenizer.decode(ids); // as the model sees it
-  const pieces = tokenizer.stream();
-  for (const id of ids) pieces.push(id); // so that the first new word gets its space
-  if (flags.stream) {
+  const options = {
+    ...textOptions(flags),
+    ...{ tokenizer, endToken: endTokens, signal: stop.signal },
+  };
+  const write = (onToken?: GenerationOptions["onToken"]) =>
+    userInput(() => generate(model, ids, { ...options, onToken }));
+  if (flags.stream && flags.sequences === 1 && flags.beams === 1) {
     const printer = new SamplePrinter(prompt);
-    for await (const token of tokens) printer.write(pieces.push(token));
-    printer.write(pieces.end());
+    let printed = 0;
+    const [generated] = await write(({ text }) => {
+      printer.write(text);
+      printed += text.length;
+    });
+    printer.write(generated.text!.slice(printed));
     printer.finish();
+    printScores(generated, tokenizer);
   } else {
-    let text = "";
-    for await (const token of tokens) text += pieces.push(token);
-    printSample(prompt, text + pieces.end());
+    for (const generated of await write()) {
+      if (flags.sequences > 1) print(`[${generated.sequence + 1} of ${flags.sequences}]`);
+      printSample(prompt, generated.text!);
+      printScores(generated, tokenizer);
+    }
   }
   device.close();
 });
+
+function textOptions(values: FlagValues<typeof flags>): GenerationOptions {
+  const { maxNewTokens, minNewTokens, sequences, scores, overflow, beams, lengthPenalty } = values;
+  const stop = values.stop?.replaceAll("\\n", "\n");
+  const shared = { maxNewTokens, minNewTokens, sequences, scores };
+  const { repetitionPenalty, noRepeatNgram, ...sampling } = choiceOptions(values);
+  const rules = { repetitionPenalty, noRepeatNgram };
+  return beams > 1
+    ? { ...shared, ...rules, stop, beams, lengthPenalty }
+    : { ...shared, ...rules, stop, ...sampling, overflow };
+}
+
+/** A line for each token: its log-probability and its spelling. */
+function printScores({ tokens, scores, score }: Generated, tokenizer: Tokenizer): void {
+  scores?.forEach((value, i) =>
+    print(`${value.toFixed(3).padStart(9)}  ${JSON.stringify(tokenizer.token(tokens[i]))}`)
+  );
+  if (scores && score !== undefined) print(`${score.toFixed(3).padStart(9)}  for each token`);
+}

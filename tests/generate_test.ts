@@ -3,6 +3,7 @@ import { generate, type GenerationOptions, type TokenEvent } from "../lib/genera
 import { Generator } from "../lib/generate/generator.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
+import { quantize } from "../lib/nn/quantize.ts";
 import { normal } from "../lib/nn/initialisers.ts";
 import { Random } from "../lib/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
@@ -57,6 +58,17 @@ forEachDevice("one prompt gives what Generator gives, also past the context", as
   assert.deepEqual(generated.tokens, tokens);
   assert.equal(generated.finishReason, "length");
   assert.equal(generated.text, undefined);
+});
+
+forEachDevice("weights that were replaced count in the next call", async () => {
+  const model = makeModel();
+  const options = { temperature: 0, maxNewTokens: 8, scores: true };
+  const [before] = await generate(model, [1, 2, 3], options);
+  await quantize(model);
+  const [after] = await generate(model, [1, 2, 3], options);
+  const [again] = await generate(model, [[1, 2, 3], [4]], options);
+  assert.notDeepEqual(after.scores, before.scores);
+  assert.deepEqual(again.tokens, after.tokens);
 });
 
 forEachDevice("left padding is left out by the mask", async () => {

@@ -62,6 +62,7 @@ const OWNED_PACKAGES: readonly (readonly [specifier: RegExp, owner: string])[] =
   [/^npm:umap-js\b/, "lib/plot/umap.ts"],
   [/^npm:@huggingface\/tokenizers\b/, "lib/text/published_tokenizer.ts"],
   [/^npm:sentencepiece-js\b/, "lib/text/sentence_piece_tokenizer.ts"],
+  [/^npm:@huggingface\/jinja\b/, "lib/text/chat_template.ts"],
   [/^npm:deno-std\b/, "lib/cli/parse.ts"],
 ];
 

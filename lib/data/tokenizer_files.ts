@@ -68,10 +68,14 @@ async function filesIn(folder: string): Promise<TokenizerFiles> {
 async function filesAt(path: string): Promise<TokenizerFiles> {
   if (path.endsWith(".model")) return { model: await readBytes(path) };
   const text = async (path: string) => new TextDecoder().decode(await readBytes(path));
-  const config = path.replace(/[^/]*$/, "tokenizer_config.json");
+  const beside = async (name: string) => {
+    const other = path.replace(/[^/]*$/, name);
+    return await exists(other) ? await text(other) : undefined;
+  };
   return {
     json: await text(path),
-    config: await exists(config) ? await text(config) : undefined,
+    config: await beside("tokenizer_config.json"),
+    template: await beside("chat_template.jinja"),
   };
 }
 

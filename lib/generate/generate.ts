@@ -23,7 +23,7 @@ import {
 } from "./options.ts";
 import { withSequences } from "./sequences_pool.ts";
 
-/** A prompt: token ids, or text where a `tokenizer` is given. */
+/** A prompt: token ids, or text where a `tokenizer` is given; what the tokenizer puts before a text is put before it. */
 export type Prompt = string | ArrayLike<number>;
 
 /** A token as it comes, and whose it is. */
@@ -138,7 +138,7 @@ function readPrompts(prompt: Prompt | readonly Prompt[], options: GenerationOpti
   return prompts.map((prompt, row) => {
     if (typeof prompt === "string") {
       if (!tokenizer) throw new TypeError("generate: a text as prompt needs the option tokenizer");
-      return [...tokenizer.encode(prompt)];
+      return [...tokenizer.surroundings.before, ...tokenizer.encode(prompt)];
     }
     const mask = attentionMask?.[row];
     if (mask && mask.length !== prompt.length) {

@@ -4,9 +4,10 @@
  * @module
  */
 import type { GPT } from "../nn/gpt.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { Sequences, type SequencesShape } from "./sequences.ts";
 
-const idle = new WeakMap<GPT, Sequences>();
+const idle = new WeakMap<GPT, { sequences: Sequences; parameters: readonly Tensor[] }>();
 
 /** Calls `body` with sequences of at least this shape; where they are left over from the last call, nothing is recorded anew. */
 export async function withSequences<Result>(
@@ -14,9 +15,14 @@ export async function withSequences<Result>(
   shape: SequencesShape,
   body: (sequences: Sequences) => Promise<Result>,
 ): Promise<Result> {
-  const kept = idle.get(model);
+  const last = idle.get(model);
   idle.delete(model); // another call at the same time makes its own
-  const fits = kept !== undefined && serves(kept.shape, shape);
+  const kept = last?.sequences;
+  // A program knows the tensors that it was recorded with: weights may have been replaced since, by 8-bit ones for example.
+  const parameters = [...model.parameters()];
+  const fits = kept !== undefined && serves(kept.shape, shape) &&
+    last!.parameters.length === parameters.length &&
+    last!.parameters.every((tensor, i) => tensor === parameters[i]);
   if (kept && !fits) kept.dispose();
   const sequences = fits
     ? kept
@@ -24,8 +30,8 @@ export async function withSequences<Result>(
   try {
     return await body(sequences);
   } finally {
-    idle.get(model)?.dispose();
-    idle.set(model, sequences);
+    idle.get(model)?.sequences.dispose();
+    idle.set(model, { sequences, parameters });
   }
 }
 

@@ -115,19 +115,34 @@ const LONGEST_TEXT = 100_000_000;
  * @throws {SyntaxError} where it is too long, or not UTF-8
  */
 export async function readText(repository: Repository, file: string): Promise<string | undefined> {
+  const bytes = await readWhole(repository, file, LONGEST_TEXT);
+  try {
+    return bytes && new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new SyntaxError(`${repository.name}: ${file}: it is not UTF-8`, { cause });
+  }
+}
+
+/**
+ * The bytes of a file; undefined where there is none of that name.
+ *
+ * @throws {SyntaxError} where they are more than `most`
+ */
+export async function readWhole(
+  repository: Repository,
+  file: string,
+  most: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const source = await repository.open(file);
   if (!source) return undefined;
   try {
-    if (source.byteLength > LONGEST_TEXT) {
+    if (source.byteLength > most) {
       throw new SyntaxError(
-        `${source.name}: expected at most ${LONGEST_TEXT} bytes of text, it has ${source.byteLength}`,
+        `${source.name}: expected at most ${most} bytes, it has ${source.byteLength}`,
       );
     }
-    const bytes = await source.read(0, source.byteLength);
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
-    throw new SyntaxError(`${source.name}: it is not UTF-8`, { cause });
+    return await source.read(0, source.byteLength);
   } finally {
     source.close();
   }

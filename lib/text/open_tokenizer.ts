@@ -17,12 +17,15 @@ export interface TokenizerFiles {
   json?: string;
   /** The text of `tokenizer_config.json`. */
   config?: string;
+  /** The text of `chat_template.jinja`, which goes before the template in the configuration. */
+  template?: string;
   /** The bytes of a SentencePiece `.model`; used where there is no `json`. */
   model?: Uint8Array<ArrayBuffer>;
 }
 
 /**
- * Opens a tokenizer: characters, words and byte pairs as GPT-2's by Folio's own, any other `tokenizer.json` by a package that is loaded then,
+ * Opens a tokenizer: characters, words and byte pairs as GPT-2's by Folio's own, any other
+ * `tokenizer.json`, and one with a chat template, by a package that is loaded then,
  * a SentencePiece `.model` by another.
  *
  * @throws {SyntaxError} where a file is malformed
@@ -36,23 +39,27 @@ export interface TokenizerFiles {
  * console.log(tokenizer.kind, tokenizer.vocabSize); // characters 4
  * ```
  */
-export async function openTokenizer({ json, config, model }: TokenizerFiles): Promise<Tokenizer> {
-  if (json !== undefined) return await fromJson(parsed(json, "tokenizer.json"), config);
+export async function openTokenizer(files: TokenizerFiles): Promise<Tokenizer> {
+  const { json, config = "{}", template, model } = files;
+  if (json !== undefined) {
+    const settings = parsed(config, "tokenizer_config.json");
+    const chat = template === undefined ? {} : { chat_template: template };
+    return await fromJson(parsed(json, "tokenizer.json"), { ...settings as object, ...chat });
+  }
   if (model !== undefined) return await SentencePieceTokenizer.open(model);
   throw new RangeError(
     "openTokenizer: expected tokenizer.json or a SentencePiece model, got neither",
   );
 }
 
-async function fromJson(file: unknown, config: string | undefined): Promise<Tokenizer> {
-  if (!addsSpecialTokens(file)) {
+async function fromJson(file: unknown, settings: object): Promise<Tokenizer> {
+  if (!addsSpecialTokens(file) && !("chat_template" in settings)) {
     try {
       return loadTokenizer(file);
     } catch (error) {
       if (!(error instanceof SyntaxError) || isOwn(file)) throw error;
     }
   }
-  const settings = config === undefined ? {} : parsed(config, "tokenizer_config.json");
   return await PublishedTokenizer.open(file, settings);
 }
 

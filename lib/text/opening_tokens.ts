@@ -6,7 +6,7 @@
 import type { Tokenizer } from "./tokenizer.ts";
 
 /**
- * One or more ids to generate from without a prompt: those of a line's end, and for a vocabulary that has none, the first
+ * One or more ids to generate from without a prompt: what the tokenizer puts before a text, or else those of a line's end, and for a vocabulary that has none, the first
  * id that is no special token.
  *
  * @example
@@ -17,6 +17,8 @@ import type { Tokenizer } from "./tokenizer.ts";
  * ```
  */
 export function openingTokens(tokenizer: Tokenizer): number[] {
+  const { before } = tokenizer.surroundings;
+  if (before.length > 0) return [...before];
   const lineEnd = expressible(tokenizer, "\n") ? tokenizer.encode("\n") : [];
   if (lineEnd.length > 0) return [...lineEnd];
   const special = new Set(tokenizer.specialTokens.values());

@@ -36,7 +36,7 @@ export class PublishedTokenizer extends Tokenizer {
   /** `model_max_length` of the configuration, where that is a length at all. */
   override readonly maximumLength: number | undefined;
   /** The `chat_template` of the configuration, if there is one. */
-  readonly chatTemplate: string | undefined;
+  override readonly chatTemplate: string | undefined;
   readonly #package: PackageTokenizer;
   readonly #file: Json;
   readonly #config: Json;
@@ -63,8 +63,7 @@ export class PublishedTokenizer extends Tokenizer {
     const length = config.model_max_length;
     // Models without a limit write 10^30.
     this.maximumLength = Number.isSafeInteger(length) ? length as number : undefined;
-    const template = config.chat_template;
-    this.chatTemplate = typeof template === "string" ? template : undefined;
+    this.chatTemplate = templateIn(config.chat_template);
     this.surroundings = this.#findSurroundings();
   }
 
@@ -91,6 +90,12 @@ export class PublishedTokenizer extends Tokenizer {
   /** The `eos_token` of the configuration. */
   override get endId(): number | undefined {
     return this.#named("eos_token") ?? super.endId;
+  }
+
+  /** The `bos_token` of the configuration. */
+  override get beginToken(): string | undefined {
+    const id = this.#named("bos_token");
+    return id === undefined ? undefined : this.token(id);
   }
 
   /** Ids as the file says; what it has no token for is left out, or its unknown token. */
@@ -196,6 +201,14 @@ function guarded<Result>(attempted: string, action: () => Result): Result {
     const { message } = error as Error;
     throw new SyntaxError(`tokenizer.json: ${attempted}: ${message}`, { cause: error });
   }
+}
+
+/** A template as it stands, or the one called "default" of several. */
+function templateIn(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  if (!Array.isArray(value)) return undefined;
+  const named = value.find((entry) => entry?.name === "default")?.template;
+  return typeof named === "string" ? named : undefined;
 }
 
 function largest(vocabulary: ReadonlyMap<string, number>): number {

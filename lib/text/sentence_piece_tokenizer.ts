@@ -68,6 +68,11 @@ export class SentencePieceTokenizer extends Tokenizer {
     return this.#model.endId;
   }
 
+  /** `<s>`, if the model has it. */
+  override get beginToken(): string | undefined {
+    return this.beginId === undefined ? undefined : this.token(this.beginId);
+  }
+
   /** The id of `<s>`, if the model has it. */
   get beginId(): number | undefined {
     return this.#model.beginId;

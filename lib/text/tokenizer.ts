@@ -54,6 +54,19 @@ export abstract class Tokenizer {
   /** The most tokens that the model behind it takes, where its files say so. */
   readonly maximumLength: number | undefined;
 
+  /** The Jinja template of conversations, where the files beside the tokenizer have one. */
+  readonly chatTemplate: string | undefined;
+
+  /** The token that begins a text, where there is one. */
+  get beginToken(): string | undefined {
+    return undefined;
+  }
+
+  /** The token that ends a text, where there is one. */
+  get endToken(): string | undefined {
+    return this.endId === undefined ? undefined : this.token(this.endId);
+  }
+
   /** The id that ends a text, such as that of `<|endoftext|>`, where there is one. */
   get endId(): number | undefined {
     return this.specialTokens.get("<|endoftext|>");

@@ -53,7 +53,9 @@ export async function runSample(
 ): Promise<string> {
   const { prompt, temperature = 0.6, topP = 0.9, maxNewTokens = 64, output } = options;
   const seed = options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
-  const ids = prompt === undefined ? openingTokens(tokenizer) : tokenizer.encode(prompt);
+  const ids = prompt === undefined
+    ? openingTokens(tokenizer)
+    : [...tokenizer.surroundings.before, ...tokenizer.encode(prompt)];
   const printer = new SamplePrinter(prompt ?? tokenizer.decode(ids), output);
   let printed = 0;
   const [{ text = "" }] = await generate(model, ids, {

@@ -1,0 +1,68 @@
+/**
+ * The model that a command is given: a run of `deno task train`, a folder in Hugging Face's format, an address or a name on the hub.
+ *
+ * @module
+ */
+
+import { UserError } from "../../errors.ts";
+import { loadPretrained } from "../../hub/load_pretrained.ts";
+import type { GPT } from "../../nn/gpt.ts";
+import { quantize } from "../../nn/quantize.ts";
+import type { Tokenizer } from "../../text/tokenizer.ts";
+import { holdsCheckpoint, loadModel, loadRunTokenizer } from "../../train/checkpoint.ts";
+import { userInput } from "../run.ts";
+
+/** A model to write with. */
+export interface OpenedModel {
+  /** The model, ready to generate. */
+  readonly model: GPT;
+  /** Its tokenizer. */
+  readonly tokenizer: Tokenizer;
+  /** What ends its texts: as its configuration says, or its tokenizer; none for a run's. */
+  readonly endTokens: readonly number[];
+}
+
+/** How to open a model. */
+export interface OpenModelOptions {
+  /** A branch, tag or commit of a model on the hub. */
+  readonly revision?: string;
+  /** How the weights are kept. */
+  readonly weights: "f32" | "int8";
+}
+
+/**
+ * Loads a model with its tokenizer.
+ *
+ * @throws {UserError} where there is none, a file is malformed, or the tokenizer is missing
+ */
+export async function openModel(
+  location: string,
+  { revision, weights }: OpenModelOptions,
+): Promise<OpenedModel> {
+  const opened = holdsCheckpoint(location)
+    ? await openRun(location)
+    : await openPretrained(location, revision);
+  if (weights === "int8") await quantize(opened.model);
+  return opened;
+}
+
+async function openRun(folder: string): Promise<OpenedModel> {
+  const tokenizer = await loadRunTokenizer(folder);
+  return { model: await loadModel(folder, { dropout: 0 }), tokenizer, endTokens: [] };
+}
+
+async function openPretrained(
+  location: string,
+  revision: string | undefined,
+): Promise<OpenedModel> {
+  const { model, tokenizer, endTokens } = await userInput(() =>
+    loadPretrained(location, { revision })
+  );
+  if (!tokenizer) {
+    throw new UserError(
+      `${location}: it has no tokenizer; put its tokenizer.json beside the weights`,
+    );
+  }
+  const own = tokenizer.endId === undefined ? [] : [tokenizer.endId];
+  return { model, tokenizer, endTokens: endTokens.length > 0 ? endTokens : own };
+}

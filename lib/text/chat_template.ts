@@ -1,0 +1,49 @@
+/**
+ * Conversations as the text that a model was trained on: the chat template of its tokenizer, a Jinja template.
+ *
+ * The package that fills templates in is loaded when the first one is used; this is the only module that names it.
+ *
+ * @module
+ */
+
+import type { Tokenizer } from "./tokenizer.ts";
+
+const PACKAGE = "npm:@huggingface/jinja@0.5.11";
+
+/** One turn of a conversation. */
+export interface ChatMessage {
+  /** Who speaks. */
+  readonly role: "system" | "user" | "assistant";
+  /** What is said. */
+  readonly content: string;
+}
+
+/**
+ * The text of a conversation up to where the model's next answer begins.
+ *
+ * @throws {RangeError} where the tokenizer has no chat template
+ * @throws {SyntaxError} where the template is malformed, or refuses the conversation
+ */
+export async function chatText(
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+): Promise<string> {
+  const { chatTemplate } = tokenizer;
+  if (chatTemplate === undefined) {
+    throw new RangeError(
+      "chatText: the tokenizer has no chat template, so it is no model for conversations",
+    );
+  }
+  const { Template } = await import(PACKAGE);
+  const { beginToken, endToken } = tokenizer;
+  try {
+    return new Template(chatTemplate).render({
+      messages,
+      add_generation_prompt: true,
+      ...(beginToken === undefined ? {} : { bos_token: beginToken }),
+      ...(endToken === undefined ? {} : { eos_token: endToken }),
+    });
+  } catch (error) {
+    throw new SyntaxError(`chat template: ${(error as Error).message}`, { cause: error });
+  }
+}

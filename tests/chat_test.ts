@@ -1,0 +1,111 @@
+/** Conversations: the template's text, and the command as a real process. */
+import assert from "node:assert/strict";
+import { Conversation } from "../lib/cli/generate/conversation.ts";
+import { savePretrained } from "../lib/hub/pretrained_files.ts";
+import { GPT } from "../lib/nn/gpt.ts";
+import { BYTE_TOKENS } from "../lib/text/byte_alphabet.ts";
+import { chatText } from "../lib/text/chat_template.ts";
+import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
+import { openTokenizer } from "../lib/text/open_tokenizer.ts";
+import { forEachDevice } from "./devices.ts";
+import { scratchFolder } from "./command.ts";
+import { fileURLToPath } from "node:url";
+
+const TEMPLATE =
+  "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+const SPECIAL = ["<|end|>", "<|user|>", "<|assistant|>", "<|system|>"];
+
+const files = {
+  json: JSON.stringify({
+    added_tokens: SPECIAL.map((content, i) => ({ id: 256 + i, content, special: true })),
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
+    decoder: { type: "ByteLevel" },
+    model: {
+      type: "BPE",
+      vocab: Object.fromEntries(BYTE_TOKENS.map((token, id) => [token, id])),
+      merges: [],
+    },
+  }),
+  config: JSON.stringify({ chat_template: TEMPLATE, eos_token: "<|end|>" }),
+};
+
+function makeModel(contextLength: number): GPT {
+  return new GPT({ vocabSize: 260, contextLength, layers: 1, heads: 2, width: 16 });
+}
+
+Deno.test("a conversation becomes the template's text, and one id for each special token", async () => {
+  const tokenizer = await openTokenizer(files);
+  const text = await chatText(tokenizer, [
+    { role: "system", content: "be kind" },
+    { role: "user", content: "hi" },
+  ]);
+  assert.equal(text, "<|system|>be kind<|end|><|user|>hi<|end|><|assistant|>");
+  const ids = [...tokenizer.encode(text)];
+  assert.deepEqual(ids.filter((id) => id >= 256), [259, 256, 257, 256, 258]);
+  assert.equal(tokenizer.endId, 256);
+  const other = await openTokenizer({ ...files, template: "{{ messages[0].content }}!" });
+  assert.equal(await chatText(other, [{ role: "user", content: "hi" }]), "hi!");
+});
+
+Deno.test("what has no template, or a broken one, is refused", async () => {
+  const plain = CharacterTokenizer.fromText("abc");
+  await assert.rejects(chatText(plain, []), /no chat template/);
+  const broken = await openTokenizer({ ...files, template: "{% for %}" });
+  await assert.rejects(chatText(broken, []), /^SyntaxError: chat template: /);
+});
+
+forEachDevice("turns are answered, streamed, and forgotten when they are too many", async () => {
+  const tokenizer = await openTokenizer(files);
+  const opened = { model: makeModel(64), tokenizer, endTokens: [256] };
+  const conversation = new Conversation(opened, { maxNewTokens: 8, seed: 3 });
+  for (let turn = 0; turn < 4; turn++) {
+    let written = "";
+    const answer = await conversation.say(`turn ${turn}`, (piece) => written += piece);
+    assert.equal(written, answer);
+  }
+  assert.ok(conversation.forgotten > 0);
+  await assert.rejects(conversation.say("x".repeat(80), () => {}), /does not fit.*holds 64/);
+  await conversation.say("again", () => {});
+  assert.throws(
+    () =>
+      new Conversation({ ...opened, tokenizer: CharacterTokenizer.fromText("a") }, {
+        maxNewTokens: 1,
+      }),
+    /no chat template.*deno task sample/,
+  );
+});
+
+/** A saved model with a chat template, and a command that talks to it. */
+async function talk(folder: string, input: string, ...args: string[]) {
+  const script = fileURLToPath(new URL("../scripts/chat.ts", import.meta.url));
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-read", "--no-lock", script, folder, "--device", "cpu", ...args],
+    env: { NO_COLOR: "1" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  const { code, stdout, stderr } = await child.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+forEachDevice("deno task chat answers each line until /quit", async ({ kind }) => {
+  if (kind !== "cpu") return;
+  await using folder = await scratchFolder();
+  const path = `${folder.path}/model`;
+  await savePretrained(path, { model: makeModel(64), endTokens: [256] });
+  await Deno.writeTextFile(`${path}/tokenizer.json`, files.json);
+  const without = await talk(path, "hi\n");
+  assert.equal(without.code, 2);
+  assert.match(without.err, /no chat template/);
+  await Deno.writeTextFile(`${path}/tokenizer_config.json`, files.config);
+  const args = ["--max-new-tokens", "6", "--seed", "4", "--top-k", "20"];
+  const first = await talk(path, "hi\n\nho\n/quit\nnever\n", ...args);
+  assert.equal(first.code, 0, first.err);
+  assert.ok(first.out.split("\n").length >= 3);
+  assert.deepEqual(await talk(path, "hi\n\nho\n", ...args), first);
+});
