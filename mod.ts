@@ -290,6 +290,7 @@ export { WordTokenizer } from "./lib/text/word_tokenizer.ts";
 export { BytePairTokenizer } from "./lib/text/byte_pair_tokenizer.ts";
 export { type BytePairTrainingOptions, trainBytePair } from "./lib/text/byte_pair_training.ts";
 export { loadTokenizer } from "./lib/text/load_tokenizer.ts";
+export { type ChatMessage, chatText } from "./lib/text/chat_template.ts";
 export { openTokenizer, type TokenizerFiles } from "./lib/text/open_tokenizer.ts";
 export { PublishedTokenizer } from "./lib/text/published_tokenizer.ts";
 export { SentencePieceTokenizer } from "./lib/text/sentence_piece_tokenizer.ts";

@@ -225,6 +225,9 @@ const broken: [string, Record<string, unknown>, RegExp][] = [
   ["a text that explodes", {
     normalizer: { type: "Sequence", normalizers: Array(40).fill(longer) },
   }, /at most 256 times/],
+  ["a long word for each space", {
+    pre_tokenizer: { type: "Metaspace", replacement: "x".repeat(5000) },
+  }, /at most 128 characters/],
   ["pieces of length 0", { pre_tokenizer: { type: "FixedLength", length: 0 } }, /from 1/],
   ["a merge of three", {
     model: { type: "BPE", vocab: { a: 0 }, merges: ["a b c"] },

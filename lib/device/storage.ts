@@ -56,6 +56,11 @@ export class Storage implements Range {
   /** For a part, the storage it was cut from: held so that the memory lives as long as its parts. */
   whole: Storage | undefined;
 
+  /** True once the memory was given back. */
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
   /** True until a recorded storage's plan is made. */
   get pending(): boolean {
     return this.#allocation === undefined && !this.#disposed;

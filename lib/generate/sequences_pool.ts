@@ -4,10 +4,9 @@
  * @module
  */
 import type { GPT } from "../nn/gpt.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import { Sequences, type SequencesShape } from "./sequences.ts";
 
-const idle = new WeakMap<GPT, { sequences: Sequences; parameters: readonly Tensor[] }>();
+const idle = new WeakMap<GPT, { sequences: Sequences; weights: readonly unknown[] }>();
 
 /** Calls `body` with sequences of at least this shape; where they are left over from the last call, nothing is recorded anew. */
 export async function withSequences<Result>(
@@ -19,10 +18,10 @@ export async function withSequences<Result>(
   idle.delete(model); // another call at the same time makes its own
   const kept = last?.sequences;
   // A program knows the tensors that it was recorded with: weights may have been replaced since, by 8-bit ones for example.
-  const parameters = [...model.parameters()];
+  const weights = weightsOf(model);
   const fits = kept !== undefined && serves(kept.shape, shape) &&
-    last!.parameters.length === parameters.length &&
-    last!.parameters.every((tensor, i) => tensor === parameters[i]);
+    last!.weights.length === weights.length &&
+    last!.weights.every((tensor, i) => tensor === weights[i]);
   if (kept && !fits) kept.dispose();
   const sequences = fits
     ? kept
@@ -31,8 +30,13 @@ export async function withSequences<Result>(
     return await body(sequences);
   } finally {
     idle.get(model)?.sequences.dispose();
-    idle.set(model, { sequences, parameters });
+    idle.set(model, { sequences, weights });
   }
+}
+
+/** What a recorded program of the model depends on: its parameters, those that were given up left out, and its 8-bit head. */
+function weightsOf(model: GPT): unknown[] {
+  return [model.int8Head, ...[...model.parameters()].filter(({ storage }) => !storage.disposed)];
 }
 
 function serves(kept: SequencesShape, wanted: SequencesShape): boolean {

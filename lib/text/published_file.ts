@@ -12,7 +12,7 @@ import { malformed, MAXIMUM_VOCABULARY, readObject } from "./tokenizer_file.ts";
 const DEPTH = 8, PARTS = 64;
 /** How much longer a text may become by the replacements of a file. */
 const GROWTH = 256;
-const LONGEST_TOKEN = 4096;
+const LONGEST_TOKEN = 4096, LONGEST_SETTING = 128;
 
 type Json = Record<string, unknown>;
 
@@ -139,6 +139,9 @@ function checkPart(value: unknown, name: string, depth: number): number {
   for (const [key, inner] of Object.entries(part)) {
     const at = `${name}.${key}`;
     if (key === "pattern") continue;
+    if (typeof inner === "string" && inner.length > LONGEST_SETTING && !key.endsWith("charsmap")) {
+      throw malformed(at, `a text of at most ${LONGEST_SETTING} characters`, inner);
+    }
     if (Array.isArray(inner)) {
       if (inner.length > PARTS) throw malformed(at, `at most ${PARTS} parts`, inner);
       for (const each of inner) {

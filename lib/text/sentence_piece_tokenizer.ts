@@ -170,25 +170,37 @@ interface Owned {
   delete(): void;
 }
 
-/** A function that encodes by a model. Each model has an instance of its own, whose memory is collected with it. */
+let shared: Promise<Native> | undefined;
+/** Gives a model's memory inside the package back when its encoder is collected. */
+const collected = new FinalizationRegistry<Owned>((processor) => {
+  try {
+    processor.delete();
+  } catch {
+    // The instance that it lived in has broken down.
+  }
+});
+
+/** A function that encodes by a model; one instance of the package serves all of them. */
 async function openEncoder(bytes: Uint8Array): Promise<Encoder> {
-  const { SentencePieceProcessor } = (await import(PACKAGE)).default;
-  // The package's own `load` makes the instance, then reads a path; without one it throws there, and the bytes come from here.
-  const made = new SentencePieceProcessor();
-  await made.load(undefined).catch(() => {});
-  const native: Native = made.sentencepiece;
+  const native = await (shared ??= instantiate());
   const processor = new native.SentencePieceProcessor();
   native.FS.writeFile("model", bytes);
-  const reason = guarded("the model cannot be loaded", () =>
-    withView(native, "model", (view) => {
-      const status = processor.Load(view);
-      const text = status.ToString();
-      status.delete();
-      return text;
-    }));
+  const reason = guarded(
+    "the model cannot be loaded",
+    () =>
+      withView(native, "model", (view) => {
+        const status = processor.Load(view);
+        const text = status.ToString();
+        status.delete();
+        return text;
+      }),
+  );
   native.FS.unlink("model");
-  if (reason !== "OK") throw malformedModel(reason);
-  return (text) =>
+  if (reason !== "OK") {
+    processor.delete();
+    throw malformedModel(reason);
+  }
+  const encode = (text: string) =>
     guarded("the text cannot be encoded", () =>
       withView(native, text, (view) => {
         const found = processor.EncodeAsIds(view);
@@ -196,6 +208,32 @@ async function openEncoder(bytes: Uint8Array): Promise<Encoder> {
         found.delete();
         return ids;
       }));
+  collected.register(encode, processor);
+  return encode;
+}
+
+/**
+ * An instance of the package. Its own `load` makes one, then reads a path: without one it throws there, and models come from here. The
+ * handlers of failures that it puts on the process are taken off again, because they are for programs that it is all of.
+ */
+async function instantiate(): Promise<Native> {
+  const { SentencePieceProcessor } = (await import(PACKAGE)).default;
+  const { process } = globalThis as { process?: Events };
+  const failures = ["uncaughtException", "unhandledRejection"];
+  const before = failures.map((name) => new Set(process?.listeners(name)));
+  const made = new SentencePieceProcessor();
+  await made.load(undefined).catch(() => {});
+  failures.forEach((name, i) => {
+    for (const listener of process?.listeners(name) ?? []) {
+      if (!before[i].has(listener)) process!.removeListener(name, listener);
+    }
+  });
+  return made.sentencepiece;
+}
+
+interface Events {
+  listeners(name: string): unknown[];
+  removeListener(name: string, listener: unknown): void;
 }
 
 function withView<Result>(native: Native, text: string, use: (view: Owned) => Result): Result {
@@ -214,6 +252,7 @@ function guarded<Result>(attempted: string, action: () => Result): Result {
   try {
     return action();
   } catch (error) {
+    shared = undefined; // it may be in no state to go on
     throw malformedModel(`${attempted}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
