@@ -45,7 +45,7 @@ async function benchBaby(threads: number): Promise<void> {
     group: "generate",
     async fn() {
       useDevice(device); // reading the prompt makes tensors
-      await generate(TOKENS);
+      await Array.fromAsync(generate(TOKENS));
     },
   });
 }

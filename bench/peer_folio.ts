@@ -63,7 +63,7 @@ async function generate(work: PeerWork, vocabulary: number): Promise<void> {
   const times: number[] = [];
   for (let run = 0; run < 3; run++) {
     const start = performance.now();
-    await generate(work.steps);
+    await Array.fromAsync(generate(work.steps));
     times.push((performance.now() - start) / work.steps);
   }
   console.log(`folio generate: ${summary(times).least.toFixed(3)} ms a token`);

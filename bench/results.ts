@@ -36,6 +36,7 @@ export interface TrainingResult extends TrainingConfiguration {
 /** A model to generate with, one sequence. */
 export interface GenerationConfiguration extends GenerationSizes {
   readonly name: string;
+  readonly weights: "f32" | "int8";
   readonly threads: number;
 }
 

@@ -16,6 +16,7 @@ import { launch } from "../lib/tensor/launch.ts";
 import { sum } from "../lib/tensor/reduce.ts";
 import { full, zeros } from "../lib/tensor/tensor.ts";
 import { bestSeconds } from "./best_seconds.ts";
+import { streamBandwidth } from "./stream.ts";
 
 /** What a device can do at most. */
 export interface Roofline {
@@ -84,8 +85,7 @@ export async function measureRoofline(device: Device): Promise<Roofline> {
   return { operations: await measurePeak(device), bytes: await measureBandwidth(device) };
 }
 
-/** Bytes a second from and to memory that no cache holds, on the current device. */
-export async function measureBandwidth(device: Device): Promise<number> {
+async function measureBandwidth(device: Device): Promise<number> {
   const count = device.isSoftware ? 2 ** 22 : 2 ** 24;
   const x = full([count], 0.5);
   const [copying, reading] = [compile(() => copy(x)), compile(() => sum(x))];
@@ -93,6 +93,7 @@ export async function measureBandwidth(device: Device): Promise<number> {
   const rates = [
     8 * count / await bestSeconds(device, () => copying()),
     4 * count / await bestSeconds(device, () => reading()),
+    device.kind === "cpu" ? streamBandwidth([x]) : 0,
   ];
   for (const program of [copying, reading]) program.dispose();
   x.dispose();

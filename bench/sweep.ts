@@ -7,7 +7,7 @@ import { formatBytes, formatRate } from "../lib/cli/numbers.ts";
 import { integer, text, toggle } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { UserError } from "../lib/cli/run.ts";
-import { PRESETS } from "../lib/train/presets.ts";
+import { PRESETS, type TrainSettings } from "../lib/train/presets.ts";
 import {
   type GenerationConfiguration,
   type GenerationResult,
@@ -34,6 +34,10 @@ const HEAD_SIZE = 32;
 /** Of a batch where contexts vary. */
 const TOKENS = 2048;
 
+function sizesOf({ layers, heads, width, context }: TrainSettings) {
+  return { layers, heads, width, context };
+}
+
 /** Training steps over presets, widths, contexts and batches, with one thread and with two. */
 export function trainingConfigurations(quick: boolean): TrainingConfiguration[] {
   const { baby, small } = PRESETS;
@@ -53,24 +57,24 @@ export function trainingConfigurations(quick: boolean): TrainingConfiguration[] 
   ];
   if (!quick) {
     // The preset's batch of 64 takes the better part of a minute a step.
-    const { layers, heads, width, context } = small;
-    cases.push({ group: "preset", layers, heads, width, context, batch: 4 });
+    cases.push({ group: "preset", ...sizesOf(small), batch: 4 });
   }
   return cases.flatMap((each) => THREADS.map((threads) => ({ ...each, threads })));
 }
 
-/** One sequence from models of the baby size, of `small`'s and of GPT-2's, with one thread and with two. */
+/** One sequence from models of the baby size, of `small`'s and of GPT-2's, also in 8 bits, with one thread and with two. */
 export function generationConfigurations(quick: boolean): GenerationConfiguration[] {
   const { baby, small } = PRESETS;
-  const sizes = [
-    { name: "baby", ...baby, vocabulary: VOCABULARY },
-    { name: "small", ...small, vocabulary: VOCABULARY },
-    { name: "GPT-2", layers: 12, heads: 12, width: 768, context: 1024, vocabulary: 50257 },
-  ];
-  return sizes.slice(0, quick ? 2 : 3).flatMap(
-    ({ name, layers, heads, width, context, vocabulary }) =>
-      THREADS.map((threads) => ({ name, layers, heads, width, context, vocabulary, threads })),
-  );
+  const gpt2 = { layers: 12, heads: 12, width: 768, context: 1024, vocabulary: 50257 };
+  const weights = "f32";
+  const models = [
+    { name: "baby", ...sizesOf(baby), vocabulary: VOCABULARY, weights },
+    { name: "small", ...sizesOf(small), vocabulary: VOCABULARY, weights },
+    { name: "GPT-2", ...gpt2, weights },
+    { name: "GPT-2", ...gpt2, weights: "int8" },
+  ] as const;
+  return models.slice(0, quick ? 2 : 4)
+    .flatMap((model) => THREADS.map((threads) => ({ ...model, threads })));
 }
 
 /** Measures training steps in about `seconds`, and prints a row of a Markdown table for each. */
@@ -99,14 +103,14 @@ export async function measureGeneration(
   seconds: number,
 ): Promise<GenerationResult[]> {
   head([
-    ...["model", "parameters", "threads", "tokens/s", "ms a token: least", "median"],
+    ...["model", "parameters", "weights", "threads", "tokens/s", "ms a token: least", "median"],
     ...["read a token", "GB/s", "of memory's", "device memory", "resident"],
   ]);
   const program = "measure_generation.ts";
   return await measureEach<GenerationResult>(program, configurations, seconds, (r) => {
     const rate = r.bytes * r.tokensPerSecond;
     return [
-      ...[r.name, formatRate(r.parameters), r.threads, formatRate(r.tokensPerSecond)],
+      ...[r.name, formatRate(r.parameters), r.weights, r.threads, formatRate(r.tokensPerSecond)],
       ...[r.milliseconds.least, r.milliseconds.median].map(milliseconds),
       ...[formatBytes(r.bytes), (rate / 1e9).toPrecision(3)],
       `${Math.round(100 * rate / r.bandwidth)} %`,
