@@ -170,32 +170,23 @@ export const lesson = new Lesson(
     page.section("What does it think comes next?");
     const prompt = "the baker who hears the queen near the castle";
     const topP = 0.9;
-    const table: (string | number)[][] = [[
-      "temperature",
-      "likeliest",
-      "",
-      "second",
-      "",
-      "third",
-      "",
-    ]];
-    for (const temperature of [0.5, 1, 2]) {
-      const next = await topNextTokens(model, tokenizer.encode(prompt), {
-        k: tokenizer.vocabSize,
-        temperature,
-      });
-      const bars = next.map(({ id, probability }) => ({ token: tokenizer.token(id), probability }));
-      const title = `After “${prompt}”, temperature ${temperature}`;
-      await page.save(`next-${temperature}`, nextTokenFigure(bars, { topP, count: 16, title }));
-      table.push([
-        String(temperature),
-        ...bars.slice(0, 3).flatMap(({ token, probability }) => [token, probability]),
-      ]);
-    }
-    page.table(table);
-    const next = await topNextTokens(model, tokenizer.encode(prompt), { k: tokenizer.vocabSize });
+    const given = tokenizer.encode(prompt);
+    const likeliest = async (temperature: number) => {
+      const top = await topNextTokens(model, given, { k: 3, temperature });
+      return top.flatMap(({ id, probability }) => [tokenizer.token(id), probability]);
+    };
+    const temperatures = [0.5, 1, 2];
+    const tops = await Promise.all(temperatures.map(likeliest));
+    page.table([
+      ["temperature", "likeliest", "", "second", "", "third", ""],
+      ...temperatures.map((temperature, i) => [String(temperature), ...tops[i]]),
+    ]);
+    const next = await topNextTokens(model, given, { k: tokenizer.vocabSize });
+    const bars = next.map(({ id, probability }) => ({ token: tokenizer.token(id), probability }));
+    const title = `After “${prompt}”`;
+    await page.save("next", nextTokenFigure(bars, { temperatures, topP, count: 16, title }));
     const together = (words: string[]) =>
-      next.filter(({ id }) => words.includes(tokenizer.token(id)))
+      bars.filter(({ token }) => words.includes(token))
         .reduce((sum, { probability }) => sum + probability, 0);
     page.say(`
       The temperature sharpens or flattens the bars; top-p keeps the likeliest words that sum to ${topP}, those above the line. The subject is the baker,
