@@ -48,7 +48,7 @@ export async function request(
     return await fetch(url, { method, headers: sent, redirect, signal: AbortSignal.any(signals) });
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
-    throw new UnreachableError("reading", url, reasonOf(error), error);
+    throw new UnreachableError("model file", url, reasonOf(error), error);
   }
 }
 
@@ -67,7 +67,7 @@ export function expectSuccess(url: string, response: Response): void {
         "accept the terms on the model's page",
     );
   }
-  throw new UnreachableError("reading", url, `the server answers ${statusOf(response)}`);
+  throw new UnreachableError("model file", url, `the server answers ${statusOf(response)}`);
 }
 
 /** Where an answer to a range begins and how long the whole is; undefined where it does not say. */

@@ -189,7 +189,7 @@ class HttpSource implements ByteSource {
 
   #unreachable(error: unknown, times: number): UnreachableError {
     const reason = error instanceof UnreachableError ? error.reason : reasonOf(error);
-    return new UnreachableError("reading", this.name, `${reason} (tried ${times} times)`, error);
+    return new UnreachableError("model file", this.name, `${reason} (tried ${times} times)`, error);
   }
 }
 

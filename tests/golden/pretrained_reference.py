@@ -4,6 +4,8 @@
 
 Weights are not stored: every number is a function of its tensor's name and its index (weight, below), which
 tests/pretrained_golden.ts computes as well. Arrays are float32 in base64. PyTorch is Debian's python3-torch.
+
+Two of the models are written as ONNX too, with their weights, as transformers.js reads them.
 """
 
 import base64
@@ -73,7 +75,8 @@ def attend(q, k, v, heads, kv_heads, scale, mask):
     size = width // heads
     split = lambda x, n: x.view(batch, time, n, size).transpose(1, 2)
     q, k, v = split(q, heads), split(k, kv_heads), split(v, kv_heads)
-    k, v = (x.repeat_interleave(heads // kv_heads, dim=1) for x in (k, v))
+    if kv_heads < heads:
+        k, v = (x.repeat_interleave(heads // kv_heads, dim=1) for x in (k, v))
     scores = (q @ k.transpose(-1, -2) * scale).masked_fill(~mask, -math.inf)
     return (torch.softmax(scores, -1) @ v).transpose(1, 2).reshape(batch, time, width)
 
@@ -309,12 +312,87 @@ def encoder(name, config, c, distil):
     })
 
 
+# --- ONNX ---
+
+
+class Graph(torch.nn.Module):
+    """A forward pass over weights, in float32."""
+
+    def __init__(self, shapes, forward):
+        super().__init__()
+        self.names = list(shapes)
+        for n, (name, shape) in enumerate(shapes.items()):
+            self.register_parameter(f"w{n}", torch.nn.Parameter(weight(name, shape).detach().float()))
+        self.run = forward
+
+    def forward(self, *inputs):
+        return self.run({name: getattr(self, f"w{n}") for n, name in enumerate(self.names)}, *inputs)
+
+
+def export(name, graph, inputs, outputs):
+    """inputs: of each name, an example and what its axes are called."""
+    axes = {k: {i: axis for i, axis in enumerate(v[1]) if axis} for k, v in (inputs | outputs).items()}
+    torch.onnx.export(
+        graph, tuple(v[0] for v in inputs.values()), str(FOLDER / f"{name}.onnx"), opset_version=14,
+        input_names=list(inputs), output_names=list(outputs), dynamic_axes=axes,
+    )
+
+
+def gpt2_cached(w, c, ids, attention_mask, *past):
+    """Logits [B,T,V], then each layer's keys and values [B,H,P+T,D], those of before in front."""
+    width, heads, (batch, time) = c["width"], c["heads"], ids.shape
+    size = width // heads
+    norm = lambda x, name: F.layer_norm(x, (width,), w[name + ".weight"], w[name + ".bias"], 1e-5)
+    before = past[0].shape[2]
+    i, j = torch.arange(time)[:, None] + before, torch.arange(before + time)[None, :]
+    mask = (j <= i)[None, None] & attention_mask[:, None, None, :].bool()
+    x = w["transformer.wte.weight"][ids] + w["transformer.wpe.weight"][torch.arange(time) + before]
+    present = []
+    for n in range(c["layers"]):
+        at = f"transformer.h.{n}."
+        y = norm(x, at + "ln_1")
+        parts = (y @ w[at + "attn.c_attn.weight"] + w[at + "attn.c_attn.bias"]).split(width, -1)
+        q, k, v = (part.view(batch, time, heads, size).transpose(1, 2) for part in parts)
+        k, v = torch.cat((past[2 * n], k), 2), torch.cat((past[2 * n + 1], v), 2)
+        present += [k, v]
+        scores = (q @ k.transpose(-1, -2) * size ** -0.5).masked_fill(~mask, -math.inf)
+        y = (torch.softmax(scores, -1) @ v).transpose(1, 2).reshape(batch, time, width)
+        x = x + y @ w[at + "attn.c_proj.weight"] + w[at + "attn.c_proj.bias"]
+        y = norm(x, at + "ln_2") @ w[at + "mlp.c_fc.weight"] + w[at + "mlp.c_fc.bias"]
+        x = x + gelu_new(y) @ w[at + "mlp.c_proj.weight"] + w[at + "mlp.c_proj.bias"]
+    return (norm(x, "transformer.ln_f") @ w["transformer.wte.weight"].T, *present)
+
+
+def export_gpt2(c):
+    graph = Graph(gpt_shapes(c, False), lambda w, *inputs: gpt2_cached(w, c, *inputs))
+    size = c["width"] // c["heads"]
+    cache = lambda length: torch.zeros(1, c["heads"], length, size)
+    names = [f"{n}.{part}" for n in range(c["layers"]) for part in ("key", "value")]
+    kept = {f"past_key_values.{name}": (cache(2), ("batch", None, "past")) for name in names}
+    made = {f"present.{name}": (cache(5), ("batch", None, "all")) for name in names}
+    ids = torch.ones(1, 3, dtype=torch.long)
+    export("gpt2", graph, {
+        "input_ids": (ids, ("batch", "time")),
+        "attention_mask": (torch.ones(1, 5, dtype=torch.long), ("batch", "all")),
+    } | kept, {"logits": (None, ("batch", "time"))} | made)
+
+
+def export_distilbert(c):
+    run = lambda w, ids, mask: bert_forward(w, c, ids, mask.bool(), None, True)[1]
+    ids = torch.ones(2, 3, dtype=torch.long)
+    export("distilbert", Graph(bert_shapes(c, True), run), {
+        "input_ids": (ids, ("batch", "time")),
+        "attention_mask": (ids, ("batch", "time")),
+    }, {"logits": (None, ("batch",))})
+
+
 def main():
     c = {"vocab": 61, "context": 80, "width": 32, "layers": 2, "heads": 4}
     decoder("gpt2", {
         "model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": 61, "n_positions": 80, "n_ctx": 80,
         "n_embd": 32, "n_layer": 2, "n_head": 4, "resid_pdrop": 0.0, "bos_token_id": 0, "eos_token_id": 0,
     }, c, gpt_shapes(c, False), lambda w, ids: gpt_forward(w, c, ids, False))
+    export_gpt2(c)
 
     n = c | {"layers": 4, "window": 5}
     decoder("gpt_neo", {
@@ -352,6 +430,7 @@ def main():
         "n_layers": 2, "n_heads": 4, "hidden_dim": 80, "activation": "gelu", "max_position_embeddings": 16,
         "pad_token_id": 0, "id2label": {"0": "NEGATIVE", "1": "POSITIVE"},
     }, d, True)
+    export_distilbert(d)
 
 
 main()
