@@ -82,6 +82,17 @@ Deno.test("a script fetches the flag parser before it starts, and nothing else",
   assert.equal(code, 2);
 });
 
+Deno.test("what runs transformers.js fetches none of it before a model is opened", async () => {
+  const ofScript = await packagesOf("scripts/pipeline.ts");
+  assert.ok(ofScript.every((name) => !name.includes("huggingface/transformers")), `${ofScript}`);
+  await using tree = serveTree();
+  await using registry = await emptyRegistry();
+  const { code, stdout } = await runByUrl(tree, "scripts/pipeline.ts", ["--help"], registry);
+  assert.equal(code, 0);
+  assert.match(stdout, /Usage: deno task transformers/);
+  assert.deepEqual([...new Set(registry.packages)], ["deno-std"]);
+});
+
 Deno.test("no module that mod.ts imports names a package", async () => {
   assert.deepEqual(await packagesOf("mod.ts"), []);
   assert.ok(

@@ -64,6 +64,7 @@ const OWNED_PACKAGES: readonly (readonly [specifier: RegExp, owner: string])[] =
   [/^npm:sentencepiece-js\b/, "lib/text/sentence_piece_tokenizer.ts"],
   [/^npm:@huggingface\/jinja\b/, "lib/text/chat_template.ts"],
   [/^npm:deno-std\b/, "lib/cli/parse.ts"],
+  [/^npm:@huggingface\/transformers\b/, "lib/cli/transformers_js.ts"],
 ];
 
 /** Where the project is published; a file that works alone imports from there, and deno.json maps it to the tree. */

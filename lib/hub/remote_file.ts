@@ -84,7 +84,9 @@ async function describeByFirstByte(
   const file = range
     ? { url, byteLength: range.total, ...tagOf(response, "etag") }
     : readHeaders(url, response, "content-length", "etag");
-  if (!file) throw new UnreachableError("model file", url, "the server does not say how long it is");
+  if (!file) {
+    throw new UnreachableError("model file", url, "the server does not say how long it is");
+  }
   return file;
 }
 

@@ -1,0 +1,89 @@
+/**
+ * transformers.js, loaded only when something asks for it: with its runtime it is about 490 MB.
+ *
+ * It is typed loosely, so that checking the project's types does not fetch it.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+
+/** The release that is loaded. */
+export const TRANSFORMERS_VERSION = "4.3.1";
+
+/** Not a literal in the import, so that nothing loads it before it runs. */
+const SPECIFIER: string = `npm:@huggingface/transformers@${TRANSFORMERS_VERSION}`;
+
+/** Turns ids into text. */
+interface PipelineTokenizer {
+  (text: string): { input_ids: { data: BigInt64Array } };
+  decode(ids: readonly number[], options: { skip_special_tokens: boolean }): string;
+}
+
+/** One of its pipelines: a model, a tokenizer, and what to do with them. */
+export interface Pipeline {
+  (input: string | readonly string[], options: Record<string, unknown>): Promise<unknown>;
+  /** The model's. */
+  readonly tokenizer: PipelineTokenizer;
+  /** Ends its sessions. */
+  dispose(): Promise<void>;
+}
+
+interface TransformersJs {
+  readonly env: Record<string, unknown>;
+  pipeline(task: string, model: string, options: Record<string, unknown>): Promise<Pipeline>;
+}
+
+/** Which model, and how to get at it. */
+export interface PipelineOptions {
+  /** A version of a model on the hub. */
+  readonly revision?: string;
+  /** Where models of the hub are kept. */
+  readonly cacheFolder: string;
+  /** The file of weights: `fp32` is `onnx/model.onnx`, others have a suffix of their own. */
+  readonly dtype: string;
+}
+
+/**
+ * Opens a pipeline over a local folder, or a model on the hub. It computes on the processor: the package's other devices do not work in Deno.
+ *
+ * @throws {UserError} in one line, where the package or the model cannot be had
+ */
+export async function openPipeline(
+  task: string,
+  model: string,
+  { revision, cacheFolder, dtype }: PipelineOptions,
+): Promise<Pipeline> {
+  const { env, pipeline } = await load();
+  const isLocal = isFolder(model);
+  const path = isLocal ? Deno.realPathSync(model) : model;
+  const slash = isLocal ? path.lastIndexOf("/") : -1;
+  if (isLocal) env.localModelPath = path.slice(0, slash + 1);
+  env.allowRemoteModels = !isLocal;
+  env.cacheDir = cacheFolder;
+  const endpoint = Deno.env.get("HF_ENDPOINT");
+  if (endpoint) env.remoteHost = `${endpoint.replace(/\/+$/, "")}/`;
+  const options = { device: "cpu", dtype, revision, local_files_only: isLocal };
+  try {
+    return await pipeline(task, path.slice(slash + 1), options);
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split("\n");
+    throw new UserError(`transformers.js: ${task} with ${model}: ${reason}`, { cause });
+  }
+}
+
+async function load(): Promise<TransformersJs> {
+  try {
+    return await import(SPECIFIER);
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split("\n");
+    throw new UserError(`${SPECIFIER} cannot be loaded: ${reason}`, { cause });
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
