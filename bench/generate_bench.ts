@@ -25,12 +25,12 @@ const command = {
 };
 
 if (import.meta.main) {
-  await runScript(command, async ({ flags: { seconds, quick, out } }) => {
+  await runScript(command, async ({ flags: { seconds, quick, out, again } }) => {
     const generation = await measureGeneration(
       generationConfigurations(quick),
       quick ? 10 : seconds,
     );
-    await writeResults(out, "generation.json", { generation });
+    await writeResults(out, "generation.json", { generation }, again);
   });
 } else {
   for (const threads of [1, 2]) await benchBaby(threads);

@@ -1,9 +1,10 @@
 /**
  * All measurements of training and generation in one run: results.json, and how the cost grows as SVG for light and for dark pages.
  *
- *     deno task bench:report [--quick] [--seconds N] [--out FOLDER]
+ *     deno task bench:report [--quick] [--seconds N] [--out FOLDER] [--again]
  *
- * `--from results.json` draws what was measured before.
+ * `--from results.json` draws what was measured before; `--again` measures once more and keeps the faster run of each configuration, which on a
+ * shared machine is the truer one.
  *
  * @module
  */
@@ -34,9 +35,9 @@ const command = {
   },
 };
 
-await runScript(command, async ({ flags: { from, out, quick, seconds } }) => {
+await runScript(command, async ({ flags: { from, out, quick, again, seconds } }) => {
   const results = from === undefined
-    ? await measure(out, quick, quick ? 40 : seconds)
+    ? await measure(out, quick, again, quick ? 40 : seconds)
     : await userInput(async () => JSON.parse(await Deno.readTextFile(from)) as Results);
   await Deno.mkdir(out, { recursive: true });
   for (const [name, figure] of Object.entries(FIGURES)) {
@@ -46,10 +47,15 @@ await runScript(command, async ({ flags: { from, out, quick, seconds } }) => {
   }
 });
 
-async function measure(out: string, quick: boolean, seconds: number): Promise<Results> {
+async function measure(
+  out: string,
+  quick: boolean,
+  again: boolean,
+  seconds: number,
+): Promise<Results> {
   const share = quick ? 10 : Math.min(GENERATION, seconds / 3);
   const training = await measureTraining(trainingConfigurations(quick), seconds - share);
   print();
   const generation = await measureGeneration(generationConfigurations(quick), share);
-  return await writeResults(out, "results.json", { training, generation });
+  return await writeResults(out, "results.json", { training, generation }, again);
 }

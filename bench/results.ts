@@ -72,6 +72,38 @@ export interface Machine {
   readonly system: string;
 }
 
+/**
+ * The faster of two measurements of each configuration, one of them made earlier: what shares the machine slows a part of each. The date is
+ * the later run's.
+ */
+export function faster(later: Results, earlier: Results): Results {
+  const training = later.training.map((result) => {
+    const key = keyOf(result);
+    const other = earlier.training.find((each) => keyOf(each) === key) ?? result;
+    const [a, b] = [result.split, other.split];
+    const split = total(a) <= total(b) ? a : b;
+    return { ...least(result, other), split };
+  });
+  const generation = later.generation.map((result) => {
+    const key = keyOf(result);
+    return least(result, earlier.generation.find((each) => keyOf(each) === key) ?? result);
+  });
+  return { ...later, training, generation };
+}
+
+/** What was measured, without the measurements. */
+function keyOf(result: TrainingResult | GenerationResult): string {
+  const names = ["group", "name", "weights", "layers", "width", "context", "batch", "threads"];
+  return JSON.stringify(result, names);
+}
+
+function least<Result extends { milliseconds: Milliseconds }>(a: Result, b: Result): Result {
+  return a.milliseconds.least <= b.milliseconds.least ? a : b;
+}
+
+const total = ({ attention, products, rest }: TrainingResult["split"]) =>
+  attention + products + rest;
+
 /** Describes this machine. */
 export async function thisMachine(): Promise<Machine> {
   const info = await Deno.readTextFile("/proc/cpuinfo").catch(() => "");
@@ -85,9 +117,9 @@ export async function thisMachine(): Promise<Machine> {
   };
 }
 
-/** Most memory that this process has held, in bytes; 0 where the system does not say. */
-export async function peakResident(): Promise<number> {
-  const status = await Deno.readTextFile("/proc/self/status").catch(() => "");
+/** Most memory that a process has held, by default this one, in bytes; 0 where the system does not say. */
+export async function peakResident(pid: number | "self" = "self"): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`).catch(() => "");
   return 1024 * Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0);
 }
 

@@ -9,6 +9,7 @@ import { print } from "../lib/cli/output.ts";
 import { UserError } from "../lib/cli/run.ts";
 import { PRESETS, type TrainSettings } from "../lib/train/presets.ts";
 import {
+  faster,
   type GenerationConfiguration,
   type GenerationResult,
   type Results,
@@ -22,6 +23,7 @@ import { VOCABULARY } from "./training_step.ts";
 export const SWEEP_FLAGS = {
   seconds: integer(180, "about how long the whole takes", { min: 1 }),
   quick: toggle(false, "few configurations, in about half a minute"),
+  again: toggle(false, "keep the faster of these results and those in the folder"),
   out: text("runs/bench", "folder of the results", { placeholder: "FOLDER" }),
 };
 
@@ -158,13 +160,18 @@ function head(columns: string[]): void {
   print(`|${" --- |".repeat(columns.length)}`);
 }
 
-/** Writes results, with the machine, Deno's version and the date, to a file in a folder that is made where it is missing. */
+/**
+ * Writes results, with the machine, Deno's version and the date, to a file in a folder that is made where it is missing. Where the file is
+ * there already and `again` is set, the faster of both measurements stays.
+ */
 export async function writeResults(
   folder: string,
   file: string,
   measured: Partial<Pick<Results, "training" | "generation">>,
+  again: boolean,
 ): Promise<Results> {
-  const results: Results = {
+  const path = `${folder}/${file}`;
+  const measuredNow: Results = {
     schema: 1,
     machine: await thisMachine(),
     deno: Deno.version.deno,
@@ -173,7 +180,9 @@ export async function writeResults(
     generation: [],
     ...measured,
   };
+  const earlier = again ? await Deno.readTextFile(path).catch(() => undefined) : undefined;
+  const results = earlier ? faster(measuredNow, JSON.parse(earlier)) : measuredNow;
   await Deno.mkdir(folder, { recursive: true });
-  await Deno.writeTextFile(`${folder}/${file}`, JSON.stringify(results, null, 1) + "\n");
+  await Deno.writeTextFile(path, JSON.stringify(results, null, 1) + "\n");
   return results;
 }

@@ -22,9 +22,9 @@ const command = {
 };
 
 if (import.meta.main) {
-  await runScript(command, async ({ flags: { seconds, quick, out } }) => {
+  await runScript(command, async ({ flags: { seconds, quick, out, again } }) => {
     const training = await measureTraining(trainingConfigurations(quick), quick ? 30 : seconds);
-    await writeResults(out, "training.json", { training });
+    await writeResults(out, "training.json", { training }, again);
   });
 } else {
   for (const threads of [1, 2]) await benchBaby(threads);

@@ -1,7 +1,7 @@
 /** The figures of bench/report.ts, from results made up so that the crossing is known. */
 import assert from "node:assert/strict";
 import { crossover, crossoverFigure, growthFigure } from "../bench/growth_figures.ts";
-import type { Results, TrainingResult } from "../bench/results.ts";
+import { faster, type Results, type TrainingResult } from "../bench/results.ts";
 import { trainingConfigurations } from "../bench/sweep.ts";
 import { assertWellFormed, texts } from "./svg.ts";
 
@@ -39,4 +39,13 @@ Deno.test("growthFigure labels both numbers of threads on each axis", async () =
   assertWellFormed(svg, "growth");
   assert.equal(texts(svg).filter((text) => text === "2 threads").length, 3);
   assert.ok(texts(svg).some((text) => text.includes("a processor")));
+});
+
+Deno.test("faster keeps the better run of each configuration, and the parts of the faster profile", () => {
+  const [first, ...others] = training;
+  const better = { ...first, milliseconds: { least: 5, median: 6 } };
+  const slowParts = { ...better, split: { attention: 900, products: 900, rest: 900 } };
+  const merged = faster({ ...results, training: [slowParts, ...others] }, results);
+  assert.deepEqual(merged.training, [better, ...others]);
+  assert.deepEqual(faster(results, { ...results, training: [better] }).training[0], better);
 });
