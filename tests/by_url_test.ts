@@ -5,7 +5,7 @@ import { runByFile, runByUrl, serveTree } from "./by_url.ts";
 import { scratchFolder, TINY } from "./command.ts";
 import { emptyRegistry } from "./npm_registry.ts";
 
-const SCRIPTS = ["train", "sample", "tokenize", "plot", "tune"];
+const SCRIPTS = ["train", "sample", "tokenize", "plot", "figures", "tune"];
 
 Deno.test("every script runs by URL", async () => {
   await using tree = serveTree();

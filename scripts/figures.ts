@@ -1,0 +1,129 @@
+/**
+ * Draws what a model has learnt: its attention, its vectors of tokens and what it expects next.
+ *
+ *     deno task figures runs/baby --text "First Citizen:"
+ *
+ * @module
+ */
+import { choice, integer, number, text } from "../lib/cli/flags.ts";
+import { print } from "../lib/cli/output.ts";
+import { runScript, UserError, userInput } from "../lib/cli/run.ts";
+import { attentionFigure } from "../lib/plot/attention.ts";
+import { attentionGridFigure } from "../lib/plot/attention_grid.ts";
+import { embeddingFigure } from "../lib/plot/embedding.ts";
+import { nextTokenFigure } from "../lib/plot/next_token.ts";
+import { principalComponents } from "../lib/plot/principal_components.ts";
+import {
+  Generator,
+  type GPT,
+  loadModel,
+  loadRunTokenizer,
+  openDevice,
+  openingTokens,
+  tensor,
+  type Tokenizer,
+  topNextTokens,
+} from "../mod.ts";
+
+const command = {
+  name: "deno task figures",
+  summary: "Draws what a model has learnt, as SVG files: heads.svg with the attention of every " +
+    "layer and head, attention.svg with one of them, embeddings.svg, next_token.svg.",
+  positionals: { name: "RUN", meaning: "folder of the run", min: 1, max: 1 },
+  flags: {
+    text: text(undefined, "what the model reads", { shownDefault: "48 tokens of its own" }),
+    layer: integer(1, "layer of attention.svg", { min: 1 }),
+    head: integer(1, "head of attention.svg", { min: 1 }),
+    topP: number(0.9, "share of the probability that top-p sampling keeps", { min: 0, max: 1 }),
+    out: text(undefined, "folder to write to", { placeholder: "DIR", shownDefault: "RUN" }),
+    theme: choice("light", "colours", { choices: ["light", "dark"] }),
+  },
+  examples: [
+    ['deno task figures runs/baby --text "to be or not"', "what it sees in these words"],
+    ["deno task figures runs/baby --layer 2 --head 3 --theme dark", "another head, on dark"],
+  ] as const,
+};
+
+/** Tokens that the model writes where no text is given. */
+const OWN_TOKENS = 48;
+/** Points in embeddings.svg, at most. */
+const MOST_POINTS = 200;
+const TEMPERATURES = [0.5, 1, 1.5];
+
+await runScript(command, async ({ flags, positionals: [run] }) => {
+  const { theme, topP, out = run } = flags;
+  const tokenizer = await loadRunTokenizer(run);
+  const device = await openDevice({ device: "cpu" });
+  const model = await loadModel(run, { dropout: 0 });
+  const { layers, heads, contextLength } = model.config;
+  if (flags.layer > layers || flags.head > heads) {
+    throw new UserError(
+      `${run}: its model has ${layers} layers of ${heads} heads; there is no layer ${flags.layer}, head ${flags.head}`,
+    );
+  }
+  const ids = await read(model, tokenizer, flags.text);
+  if (ids.length > contextLength) {
+    throw new UserError(`--text: the model reads ${contextLength} tokens; got ${ids.length}`);
+  }
+  const tokens = ids.map((id) => tokenizer.decode([id]));
+  const weights = await attention(model, ids);
+  const [layer, head] = [flags.layer - 1, flags.head - 1];
+  const size = ids.length ** 2;
+  const chosen = weights.subarray((layer * heads + head) * size).subarray(0, size);
+  const next = await topNextTokens(model, ids, { k: tokenizer.vocabSize });
+  const bars = next.map(({ id, probability }) => ({ token: tokenizer.decode([id]), probability }));
+  const title = `Attention of layer ${flags.layer}, head ${flags.head}`;
+  await Deno.mkdir(out, { recursive: true });
+  const figures = {
+    heads: attentionGridFigure(weights, { layers, heads, queries: ids.length, theme }),
+    attention: attentionFigure(chosen, { queries: tokens, title, theme }),
+    embeddings: await embeddings(model, tokenizer, theme),
+    next_token: nextTokenFigure(bars, { topP, temperatures: TEMPERATURES, count: 12, theme }),
+  };
+  for (const [name, figure] of Object.entries(figures)) {
+    await figure.save(`${out}/${name}.svg`);
+    print(`wrote ${out}/${name}.svg`);
+  }
+  device.close();
+});
+
+/** The text's tokens, or some that the model writes. */
+async function read(model: GPT, tokenizer: Tokenizer, text?: string): Promise<number[]> {
+  if (text !== undefined) {
+    const ids = Array.from(await userInput(() => tokenizer.encode(text)));
+    if (ids.length === 0) throw new UserError("--text: it holds no token; give at least one");
+    return ids;
+  }
+  const prompt = openingTokens(tokenizer);
+  const room = model.config.contextLength - prompt.length;
+  const options = { maxNewTokens: Math.max(1, Math.min(OWN_TOKENS, room)), temperature: 0.8 };
+  return [...prompt, ...await Array.fromAsync(new Generator(model).generate(prompt, options))];
+}
+
+/** Weights [layers, heads, tokens, tokens] of what is read. */
+async function attention(model: GPT, ids: readonly number[]): Promise<Float32Array> {
+  const read = tensor(Int32Array.from(ids), { shape: [1, ids.length] });
+  return await model.attentionWeights(read).data() as Float32Array;
+}
+
+/** The first tokens of the vocabulary, by the two principal components of their vectors. */
+async function embeddings(model: GPT, tokenizer: Tokenizer, theme: "light" | "dark") {
+  const { width } = model.config;
+  const count = Math.min(MOST_POINTS, tokenizer.vocabSize);
+  const vectors = (await model.tokens.weight.data()).slice(0, count * width);
+  const { projected, shares } = principalComponents(vectors, { width });
+  const points = Array.from({ length: count }, (_, id) => {
+    const label = tokenizer.decode([id]);
+    return { label, group: kind(label), x: projected[2 * id], y: projected[2 * id + 1] };
+  });
+  const share = (100 * (shares[0] + shares[1])).toFixed(0);
+  const title = `Vectors of tokens, two principal components (${share} % of the variance)`;
+  return embeddingFigure(points, { title, theme });
+}
+
+/** A group of tokens that one expects to find together. */
+function kind(token: string): string {
+  if (/^[aeiou]$/.test(token)) return "vowels";
+  if (/^\s*\p{Lu}/u.test(token)) return "capitals";
+  return /^\s*\p{L}/u.test(token) ? "small letters" : "other";
+}

@@ -1,0 +1,44 @@
+/** `deno task figures`: what it writes for a run, and what it refuses. */
+import assert from "node:assert/strict";
+import { line, run, scratchFolder, TINY } from "./command.ts";
+import { assertWellFormed, texts } from "./svg.ts";
+
+Deno.test("figures draws the attention, the vectors and the next tokens of a run", async () => {
+  await using folder = await scratchFolder();
+  const steps = line("--steps 3 --eval-every 0 --out run");
+  const trained = await run("train", ["--dataset", "text.txt", ...TINY, ...steps], folder.path);
+  assert.equal(trained.code, 0, trained.err);
+  const svg = async (path: string) => {
+    const text = await Deno.readTextFile(`${folder.path}/${path}`);
+    assertWellFormed(text, path);
+    return text;
+  };
+
+  const args = ["run", "--text", "the dog", ...line("--head 2 --theme dark --out figures")];
+  const { code, out, err } = await run("figures", args, folder.path);
+  assert.equal(code, 0, err);
+  const names = ["heads", "attention", "embeddings", "next_token"];
+  assert.equal(out, names.map((name) => `wrote figures/${name}.svg\n`).join(""));
+  const attention = texts(await svg("figures/attention.svg"));
+  assert.ok(attention.includes("Attention of layer 1, head 2"));
+  assert.equal(attention.filter((text) => text === "0").length, 7 * 6 / 2 + 1); // and the bar's end
+  assert.ok(texts(await svg("figures/heads.svg")).includes("head 2"));
+  assert.ok(texts(await svg("figures/embeddings.svg")).includes("vowels"));
+  const next = texts(await svg("figures/next_token.svg"));
+  for (const text of ["temperature 0.5", "temperature 1.5"]) assert.ok(next.includes(text));
+
+  assert.equal((await run("figures", ["run"], folder.path)).code, 0); // of the model's own words
+  await svg("run/attention.svg");
+  const refused: [string[], RegExp][] = [
+    [line("--layer 2"), /has 1 layers of 2 heads; there is no layer 2, head 1/],
+    [["--text", "the quick brown fox jumps"], /the model reads 16 tokens; got 25/],
+    [["--text", ""], /--text: it holds no token/],
+    [["--text", "Ω"], /Ω/],
+  ];
+  for (const [args, message] of refused) {
+    const { code, err } = await run("figures", ["run", ...args], folder.path);
+    assert.equal(code, 2, err);
+    assert.match(err, /^error: [^\n]*\n$/);
+    assert.match(err, message);
+  }
+});
