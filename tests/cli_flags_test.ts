@@ -16,6 +16,7 @@ const command = {
     learningRate: number(1e-3, "largest step size"),
     prompt: text(undefined, "text to go on from", { shownDefault: "a line feed" }),
     device: choice("auto", "where to compute", { choices: ["auto", "webgpu", "cpu"] }),
+    noRepeat: integer(0, "tokens that come once"),
     stream: toggle(false, "print as it comes"),
     plot: toggle(true, "draw the loss"),
   },
@@ -38,6 +39,7 @@ Deno.test("without arguments every flag has its default and none is given", asyn
   const { flags, given, positionals, help } = await parse();
   assert.deepEqual(flags, {
     maxSteps: 5,
+    noRepeat: 0,
     dropout: 0,
     learningRate: 1e-3,
     prompt: undefined,
@@ -90,6 +92,15 @@ Deno.test("switches are turned off by --no- and take only true or false", async 
   assert.equal((await parse("--stream", "runs/a")).flags.stream, true);
   assert.match(await mistake("--stream=0"), /--stream takes no value, received "0"/);
   assert.match(await mistake("--no-stream=true"), /write --stream or --no-stream/);
+});
+
+Deno.test("a flag with a value may be called no-something", async () => {
+  for (const args of [["--no-repeat", "3"], ["--no-repeat=3"]]) {
+    const { flags, given } = await parse(...args);
+    assert.equal(flags.noRepeat, 3);
+    assert.ok(given.has("noRepeat"));
+  }
+  assert.match(await mistake("--no-repeat", "x"), /--no-repeat expects a whole number/);
 });
 
 Deno.test("an unknown flag names the nearest real one", async () => {

@@ -92,6 +92,15 @@ async function checkSample(folder: string): Promise<void> {
   assert.equal(await write("--no-stream", "--threads", "1"), first);
   assert.notEqual(await write("--seed", "1"), first);
   await write("--weights", "int8");
+  const beams = line("--max-new-tokens 4 --beams 3 --sequences 2 --no-repeat-ngram 1 --scores");
+  const { code, out, err } = await run("sample", ["--model", "run", ...beams], folder);
+  assert.equal(code, 0, err);
+  const tokens = [...out.matchAll(/^ +-\d+\.\d{3} {2}(".*")$/gm)].map(([, token]) => token);
+  assert.equal(tokens.length, 8);
+  assert.equal(new Set(tokens.slice(0, 4)).size, 4);
+  assert.match(out, /^\[1 of 2\]$[^]*^\[2 of 2\]$/m);
+  const both = await run("sample", ["run", "--model", "run"], folder);
+  assert.deepEqual([both.code, both.err.includes("expected one model")], [2, true]);
 }
 
 Deno.test("Ctrl-C saves and says how to resume, and the resumed run goes on", async () => {

@@ -63,7 +63,7 @@ export async function parseArguments<Specification extends Flags>(
 async function split(flags: Flags, args: readonly string[]): Promise<RawArguments> {
   const byName = new Map(Object.entries(flags).map(([key, flag]) => [kebabCase(key), flag]));
   const names = [...byName.keys()];
-  const valued = names.filter((name) => takesValue(byName.get(name)!));
+  const valued = names.filter((name) => takesValue(byName.get(name)!)).map(rawName);
   const toggles = names.filter((name) => !takesValue(byName.get(name)!));
   const joined = joinValues(byName, args);
   const { parseArgs } = await loadParser();
@@ -100,12 +100,18 @@ function joinValues(byName: Map<string, Flag<unknown>>, args: readonly string[])
     const argument = args[index];
     const flag = flagOf(byName, argument);
     if (flag && takesValue(flag) && !argument.includes("=")) {
-      joined.push(`${argument}=${followingValue(argument, args.slice(0, end)[++index])}`);
+      const value = followingValue(argument, args.slice(0, end)[++index]);
+      joined.push(`--${rawName(argument.slice(2))}=${value}`);
     } else {
-      joined.push(argument);
+      joined.push(flag && takesValue(flag) ? `--${rawName(argument.slice(2))}` : argument);
     }
   }
   return [...joined, ...args.slice(end)];
+}
+
+/** A flag's name as the parser gets it, which takes every `--no-name` for a switch. */
+function rawName(name: string): string {
+  return name.startsWith("no-") ? `value-of-${name}` : name;
 }
 
 /** The flag of `--name`, `--name=value` or `--no-name`, checked; undefined for a positional argument. */
@@ -148,7 +154,7 @@ function followingValue(name: string, value: string | undefined): string {
 }
 
 function readFlag(flag: Flag<unknown>, name: string, raw: RawArguments): unknown {
-  const given = raw[name];
+  const given = raw[rawName(name)];
   if (given === undefined || typeof given === "boolean") return given;
   if (given.length === 0) return undefined;
   if (given.length > 1) {
