@@ -4,6 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { mul } from "../lib/tensor/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
@@ -105,6 +106,24 @@ forEachDevice("linear cross-entropy keeps one part's logits, not all", async (de
   const part = 4 * 128 * V;
   assert.ok(step.report!.bytes < 1.2 * part, `${step.report!.bytes} bytes, a part has ${part}`);
   step.dispose();
+});
+
+Deno.test("linear cross-entropy keeps one part's logits when it runs at once, too", () => {
+  const device = new CpuDevice({ threads: 1 });
+  const [N, V, C] = [40, 5000, 2];
+  const parameters = [[N, C], [C, V], [V]].map((shape) => zeros(shape, { device }));
+  const [x, W, b] = parameters;
+  const ids = zeros([N], { dtype: "i32", device });
+  const loss = () => linearCrossEntropy(x, W, b, ids, { rowsAtOnce: 8 });
+  const logits = 4 * 8 * V, ofWeight = 4 * C * V;
+  const before = device.memory().used;
+  loss().dispose();
+  assert.ok(device.memory().peak < before + 1.5 * logits, `${device.memory().peak}`);
+  const { gradients } = valueAndGrad(loss, parameters);
+  const most = before + 1.5 * logits + 6 * ofWeight;
+  assert.ok(device.memory().peak < most, `${device.memory().peak} bytes, expected below ${most}`);
+  assert.equal(gradients.length, 3);
+  device.close();
 });
 
 forEachDevice("linear cross-entropy: finite differences", async (device) => {

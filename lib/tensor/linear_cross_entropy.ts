@@ -46,7 +46,8 @@ const FEWEST_ROWS = 64;
  * `transposed`), bias [V], targets i32 [N] → [].
  *
  * Where there are no more than `rowsAtOnce` rows it is the two operations one after the other. Otherwise it goes through the rows in parts: a
- * part's logits become its share of the gradients of x, W and bias at once and are then forgotten, so that nothing is computed twice. Rows whose target is `ignore` count for nothing. TypeError when a shape or dtype does not fit.
+ * part's logits become its share of the gradients of x, W and bias at once and are then forgotten, so that nothing is computed twice. Rows
+ * whose target is `ignore` count for nothing. TypeError when a shape or dtype does not fit.
  *
  * ```ts
  * import { linearCrossEntropy, openDevice, tensor } from "../../mod.ts";
@@ -84,8 +85,9 @@ export function linearCrossEntropy(
   const inputs = [x, weight, bias];
   const needs = inputs.map(isTracked);
   const parts = { ...options, rowsAtOnce };
-  const whole = () => withoutTape(() => inParts({ x, weight, bias, targets }, sizes, needs, parts));
-  const { loss, gradients } = x.device.recorder ? whole() : scope(whole);
+  const { loss, gradients } = withoutTape(() =>
+    inParts({ x, weight, bias, targets }, sizes, needs, parts)
+  );
   const { mean, scale } = meanLoss(loss, targets, sizes.n, options);
   return differentiable(mean, inputs, (gradient) => {
     const factor = mul(gradient, scale);
@@ -110,34 +112,61 @@ interface Inputs {
   targets: Tensor;
 }
 
+/** Of some rows the losses and the gradient of x; of all rows up to them the gradients of W and the bias. */
+interface Part {
+  loss: Tensor;
+  ofInput?: Tensor;
+  ofWeight?: Tensor;
+  ofBias?: Tensor;
+}
+
 /** The rows' losses, [N], and what the derivative of their sum is for each of x, weight and bias that needs one. */
 function inParts(
-  { x, weight, bias, targets }: Inputs,
-  { m, n, k }: Sizes,
+  { x, targets, ...head }: Inputs,
+  sizes: Sizes,
   needs: readonly boolean[],
-  { rowsAtOnce, transposed = false, ...options }: PartOptions,
+  options: PartOptions,
 ): { loss: Tensor; gradients: (Tensor | undefined)[] } {
-  const losses: Tensor[] = [];
-  const inputGradients: Tensor[] = [];
-  let ofWeight: Tensor | undefined, ofBias: Tensor | undefined;
-  for (let start = 0; start < m; start += rowsAtOnce) {
-    const range = { axis: 0, start, end: Math.min(m, start + rowsAtOnce) };
-    const [rows, ids] = [slice(x, range), slice(targets, range)];
-    const sizes = { m: ids.size, n, k };
-    const options_ = { transposeB: transposed, bias, half: {} };
-    const logits = product(rows, weight, sizes, [sizes.m, n], options_);
-    if (!needs.some(Boolean)) {
-      losses.push(tokenLosses(logits, ids, options));
-      continue;
-    }
-    losses.push(tokenLossesInPlace(logits, ids, options));
-    if (needs[0]) inputGradients.push(gradientOfInput(logits, rows, weight, sizes, transposed));
-    if (needs[1]) ofWeight = gradientOfWeight(logits, rows, weight, sizes, transposed, ofWeight);
-    if (needs[2]) {
-      const part = gradientOfBias(logits, n);
-      ofBias = ofBias ? add(ofBias, part) : part;
+  const parts: Part[] = [];
+  for (let start = 0; start < sizes.m; start += options.rowsAtOnce) {
+    const range = { axis: 0, start, end: Math.min(sizes.m, start + options.rowsAtOnce) };
+    const before = parts.at(-1);
+    const compute = () => {
+      const rows = { x: slice(x, range), targets: slice(targets, range), ...head };
+      return onePart(rows, { ...sizes, m: rows.targets.size }, needs, options, before);
+    };
+    if (x.device.recorder) parts.push(compute());
+    else { // at once: the logits' memory goes back before the next part's is taken
+      parts.push(scope(compute));
+      for (const old of [before?.ofWeight, before?.ofBias]) old?.dispose();
     }
   }
-  const ofInput = needs[0] ? concatenate(inputGradients) : undefined;
-  return { loss: concatenate(losses), gradients: [ofInput, ofWeight, ofBias] };
+  const ofInput = needs[0] ? concatenate(parts.map((part) => part.ofInput!)) : undefined;
+  const { ofWeight, ofBias } = parts.at(-1)!;
+  return {
+    loss: concatenate(parts.map(({ loss }) => loss)),
+    gradients: [ofInput, ofWeight, ofBias],
+  };
+}
+
+function onePart(
+  { x, weight, bias, targets }: Inputs,
+  sizes: Sizes,
+  needs: readonly boolean[],
+  { transposed = false, ...options }: PartOptions,
+  before?: Part,
+): Part {
+  const head = { transposeB: transposed, bias, half: {} };
+  const logits = product(x, weight, sizes, [sizes.m, sizes.n], head);
+  if (!needs.some(Boolean)) return { loss: tokenLosses(logits, targets, options) };
+  const loss = tokenLossesInPlace(logits, targets, options);
+  const ofBias = needs[2] ? gradientOfBias(logits, sizes.n) : undefined;
+  return {
+    loss,
+    ofInput: needs[0] ? gradientOfInput(logits, x, weight, sizes, transposed) : undefined,
+    ofWeight: needs[1]
+      ? gradientOfWeight(logits, x, weight, sizes, transposed, before?.ofWeight)
+      : undefined,
+    ofBias: ofBias && before?.ofBias ? add(before.ofBias, ofBias) : ofBias,
+  };
 }
