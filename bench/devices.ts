@@ -1,7 +1,7 @@
 /**
  * Registers a bench for each device that is here, and prints its rate beside the device's own limits.
  *
- * The devices are the CPU with one thread and with all, and WebGPU where there is an adapter. Each prepares itself first, and checks its
+ * The devices are the CPU with one thread and with all, for products also with a system BLAS, and WebGPU where there is an adapter. Each prepares itself first, and checks its
  * result there. Waiting for a GPU costs Deno 10 ms, so there an iteration is several runs; its name says how many. A software adapter is
  * slow enough for one. Limits are measured once, in roofline.ts.
  *
@@ -26,6 +26,8 @@ export interface Work {
   operations?: number;
   /** Bytes read and written: for what is bound by memory. */
   bytes?: number;
+  /** True for products: a system BLAS makes one more device where it can be had. Default false. */
+  products?: boolean;
   /** False leaves out an adapter that is none of hardware: for what takes it minutes. Default true. */
   software?: boolean;
 }
@@ -36,6 +38,8 @@ async function openDevices(): Promise<BenchDevice[]> {
   const all = new CpuDevice();
   const opened: [string, Device][] = [["cpu, 1 thread", new CpuDevice({ threads: 1 })]];
   if (all.threads > 1) opened.push([`cpu, ${all.threads} threads`, all]);
+  const native = new CpuDevice({ blas: "auto" });
+  if (native.blas) opened.push([`cpu, ${native.threads} threads, ${native.blas.name}`, native]);
   const adapter = await navigator.gpu?.requestAdapter();
   if (adapter) opened.push(["webgpu", await WebGpuDevice.open(adapter)]);
   const measured: BenchDevice[] = [];
@@ -59,6 +63,7 @@ export async function benchEachDevice(
   prepare: () => Promise<() => void>,
 ): Promise<void> {
   for (const { name, device, roofline } of devices) {
+    if (device.blas && !work.products) continue;
     if (device.isSoftware && work.software === false) continue;
     useDevice(device);
     const run = await prepare();

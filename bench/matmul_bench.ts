@@ -56,7 +56,7 @@ async function bench(name: string, products: Product[], software = true): Promis
   const operations = products.reduce((sum, { m, n, k }) => sum + 2 * m * n * k, 0);
   const [{ m, n, k }] = products;
   // With one row each weight is read once and used once: bound by memory.
-  const work = m === 1 ? { bytes: 4 * n * k } : { operations, software };
+  const work = m === 1 ? { bytes: 4 * n * k } : { operations, software, products: true };
   await benchEachDevice(name, work, async () => {
     const runs: (() => Tensor)[] = [];
     for (const each of products) runs.push(await prepare(each));
