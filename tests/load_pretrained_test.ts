@@ -52,13 +52,17 @@ function onCpu(name: string, body: () => Promise<void>): void {
   });
 }
 
+async function writeFiles(folder: string, files: Files): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    await Deno.writeFile(`${folder}/${name}`, bytes);
+  }
+}
+
 async function withFolder(files: Files, body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
-    for (const [name, content] of Object.entries(files)) {
-      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-      await Deno.writeFile(`${folder}/${name}`, bytes);
-    }
+    await writeFiles(folder, files);
     await body(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -311,6 +315,23 @@ onCpu("a header that claims 100 MB is refused before it is read", async () => {
     name: "SyntaxError",
     message: /header length 100000001 is over the limit of 100000000 bytes/,
   });
+});
+
+onCpu("what ends a text is said by generation_config.json, where there is one", async () => {
+  const files = await filesOf(gpt2);
+  const ends = async (text: string) => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await writeFiles(folder, { ...files, "generation_config.json": text });
+      const { beginToken, endTokens } = await loadPretrained(folder);
+      return [beginToken, endTokens];
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  };
+  assert.deepEqual(await ends('{"eos_token_id":[3,4],"bos_token_id":2}'), [2, [3, 4]]);
+  assert.deepEqual(await ends("{}"), [0, [0]]);
+  await assert.rejects(ends('{"eos_token_id":"a"}'), /^SyntaxError: generation_config.json: eos/);
 });
 
 onCpu("loading ends by its signal, and gives the device's memory back", async () => {

@@ -67,6 +67,20 @@ export function readModelConfig(text: string): PretrainedConfig {
   }
 }
 
+/**
+ * The tokens around a text as a `generation_config.json` has them, untrusted: what generation goes by, where there is such a file.
+ *
+ * @throws {SyntaxError} where they are no token ids
+ */
+export function readGenerationConfig(text: string): TextEnds {
+  try {
+    return readTextEnds(parseConfig(text));
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new SyntaxError(message.replace(/^config/, "generation_config"), { cause });
+  }
+}
+
 function readFormat(fields: ConfigFields): Format {
   const type = fields.get("model_type");
   if (type !== "bert" && type !== "distilbert") {

@@ -10,7 +10,13 @@ import type { ByteSource } from "./byte_source.ts";
 import { BLOCK, cachedSource } from "./cached_source.ts";
 import type { HttpOptions } from "./http_request.ts";
 import { httpSource } from "./http_source.ts";
-import { type KeptFile, keptFile, rememberFile } from "./model_cache.ts";
+import {
+  isKnownMissing,
+  type KeptFile,
+  keptFile,
+  rememberFile,
+  rememberMissing,
+} from "./model_cache.ts";
 import { describeRemote } from "./remote_file.ts";
 import type { Repository } from "./repository.ts";
 
@@ -29,9 +35,10 @@ export function httpRepository(
   let isOffline = false;
   const find = async (url: string): Promise<KeptFile | undefined> => {
     const kept = await keptFile(url);
-    if (isOffline || options.isFixed && kept) return kept;
+    if (isOffline || options.isFixed && (kept || await isKnownMissing(url))) return kept;
     try {
       const file = await describeRemote(url, options);
+      if (!file && options.isFixed) await rememberMissing(url);
       if (!file) return undefined;
       const isSame = kept?.tag !== undefined && kept.tag === file.tag;
       const known = { ...file, blockBytes: BLOCK, isVerified: isSame && kept.isVerified };

@@ -11,12 +11,13 @@ import { GPT } from "../nn/gpt.ts";
 import { withoutInitialValues } from "../nn/initialisers.ts";
 import type { Module } from "../nn/module.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { namesOf, type PretrainedConfig, readModelConfig } from "./config.ts";
+import { namesOf, type PretrainedConfig, readGenerationConfig, readModelConfig } from "./config.ts";
 import { fillParameters } from "./fill_parameters.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { readTokenizer } from "./pretrained_tokenizer.ts";
 import {
   openRepository,
+  readText,
   type Repository,
   type RepositoryOptions,
   requireText,
@@ -70,12 +71,14 @@ export async function loadPretrained(
 ): Promise<Pretrained> {
   const repository = openRepository(location, options);
   const device = checkedDevice(options);
-  const pretrained = await readConfig(repository, readModelConfig);
-  const { architecture, config } = pretrained;
+  const { architecture, config, ...ends } = await readConfig(repository, readModelConfig);
+  const generation = await readText(repository, "generation_config.json");
+  const { endTokens, ...own } = generation === undefined ? ends : readGenerationConfig(generation);
   const tokenizer = options.tokenizer === false ? undefined : await readTokenizer(repository);
   const names = namesOf(architecture);
   const model = await filledModel(() => new GPT(config), { repository, names, device }, options);
-  return { ...pretrained, model, tokenizer };
+  const allEnds = { ...ends, ...own, endTokens: endTokens.length > 0 ? endTokens : ends.endTokens };
+  return { architecture, config, ...allEnds, model, tokenizer };
 }
 
 /** The device to load to. RangeError for a type that Folio does not compute in. */

@@ -51,6 +51,16 @@ export async function markVerified(file: RemoteFile): Promise<void> {
   if (kept && kept.tag === file.tag) await write({ ...kept, isVerified: true });
 }
 
+/** Whether it was noted that there is no file at an address. */
+export async function isKnownMissing(url: string): Promise<boolean> {
+  return await quietly(async (cache) => await cache.match(entry(url, "missing"))) !== undefined;
+}
+
+/** Notes that there is no file at an address where files never change. */
+export async function rememberMissing(url: string): Promise<void> {
+  await quietly((cache) => cache.put(entry(url, "missing"), new Response("")));
+}
+
 /** A block of this version of a file. */
 export async function keptBlock(file: RemoteFile, index: number): Promise<Block | undefined> {
   if (file.tag === undefined) return undefined;
