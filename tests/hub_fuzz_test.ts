@@ -11,7 +11,7 @@ import { readIndex } from "../lib/hub/weight_files.ts";
 import { Random } from "../lib/random.ts";
 import { DECODERS, ENCODERS, weightFile } from "./pretrained_golden.ts";
 
-const INPUTS = Number(Deno.env.get("FOLIO_FUZZ") ?? 3000);
+const INPUTS = Number(Deno.env.get("FOLIO_FUZZ") ?? 2000);
 
 /** What is put into files: values at the edges, and the pieces of JSON. */
 const PIECES = [
@@ -70,9 +70,9 @@ function altered(bytes: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
       keys = Object.keys(place);
       key = keys[below(keys.length)] ?? "0";
     }
+    const other = below(8) === 0 ? `${key}s` : key;
     if (below(6) === 0) delete place[key];
-    else {place[below(8) === 0 ? keys[below(keys.length)] + "s" : key] =
-        VALUES[below(VALUES.length)];}
+    else place[other] = structuredClone(VALUES[below(VALUES.length)]);
   }
   return new TextEncoder().encode(JSON.stringify(json));
 }
