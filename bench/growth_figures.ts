@@ -136,8 +136,9 @@ function fixed(axis: typeof AXES[number]): string {
   }[axis];
 }
 
-function machineNote({ machine, deno, date }: Results): string {
+function machineNote({ machine, deno, date, load }: Results): string {
+  const busy = load > machine.cores + 1 ? `; other programs ran (load ${load.toFixed(1)})` : "";
   return `4 layers, heads of 32; ${machine.cpu}, ${machine.cores} cores, Deno ${deno}, ${
     date.slice(0, 10)
-  }; least times`;
+  }; least times${busy}`;
 }

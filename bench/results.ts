@@ -61,6 +61,8 @@ export interface Results {
   readonly deno: string;
   /** ISO 8601. */
   readonly date: string;
+  /** Processes that wanted to run, averaged over the last minute of the measurement; 1 or 2 are its own. */
+  readonly load: number;
   readonly training: readonly TrainingResult[];
   readonly generation: readonly GenerationResult[];
 }

@@ -49,12 +49,12 @@ export function trainingConfigurations(quick: boolean): TrainingConfiguration[] 
   };
   const cases: Omit<TrainingConfiguration, "threads">[] = [
     { group: "preset", ...ofBaby() },
-    ...pick([64, 128, 256, 384, 512, 768], [64, 256])
+    ...pick([64, 128, 256, 384, 512, 768], [64, 128, 256])
       .map((width) => ({ group: "width", ...ofBaby({ ...baby, width }) }) as const),
-    ...pick([64, 128, 256, 512, 1024, 2048], [64, 512]).map((context) => {
+    ...pick([64, 128, 256, 512, 1024, 2048], [64, 256, 1024]).map((context) => {
       return { group: "context", ...ofBaby(), context, batch: TOKENS / context } as const;
     }),
-    ...pick([1, 2, 4, 8, 16, 32, 64], [1, 16])
+    ...pick([1, 2, 4, 8, 16, 32, 64], [1, 4, 16])
       .map((batch) => ({ group: "batch", ...ofBaby(), batch }) as const),
   ];
   if (!quick) {
@@ -176,6 +176,7 @@ export async function writeResults(
     machine: await thisMachine(),
     deno: Deno.version.deno,
     date: new Date().toISOString(),
+    load: Deno.loadavg()[0],
     training: [],
     generation: [],
     ...measured,

@@ -17,7 +17,7 @@ const training = trainingConfigurations(false).map((configuration): TrainingResu
 }));
 const machine = { cpu: "a processor", cores: 2, system: "none" };
 const results: Results = {
-  ...{ schema: 1, machine, deno: "2.9.6", date: "2026-11-24T00:00:00.000Z" },
+  ...{ schema: 1, machine, deno: "2.9.6", date: "2026-11-24T00:00:00.000Z", load: 9 },
   ...{ training, generation: [] },
 };
 
@@ -38,7 +38,7 @@ Deno.test("growthFigure labels both numbers of threads on each axis", async () =
   const svg = await growthFigure(results, { theme: "dark" }).toSVG();
   assertWellFormed(svg, "growth");
   assert.equal(texts(svg).filter((text) => text === "2 threads").length, 3);
-  assert.ok(texts(svg).some((text) => text.includes("a processor")));
+  assert.ok(texts(svg).some((text) => text.includes("a processor") && text.includes("load 9.0")));
 });
 
 Deno.test("faster keeps the better run of each configuration, and the parts of the faster profile", () => {
