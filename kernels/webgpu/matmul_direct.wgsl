@@ -1,88 +1,79 @@
-// The same product as matmul.wgsl without workgroup memory, which adapters made of software only copy around in.
-// A workgroup of 64 threads computes 64 by 64 of one C[b], a thread 8 by 8 of it: 8 rows, and every eighth column.
+// The same product as matmul.wgsl for adapters made of software, where a load takes as long as 60 additions and workgroup memory is no nearer than
+// the rest. A workgroup of 8 threads, one vector of llvmpipe's, computes 16 by 64 of one C[b], a thread 16 by 8 of it: every eighth column.
 // Sums are in f32, in the order of k. After matmul_tile.wgsl.
 
-fn finish_four(values: vec4<f32>, row: u32, at: u32, columns: vec4<u32>) {
-  if (row >= s.m) { return; }
-  if (columns.x < s.n) { finish(values.x, columns.x, at + columns.x); }
-  if (columns.y < s.n) { finish(values.y, columns.y, at + columns.y); }
-  if (columns.z < s.n) { finish(values.z, columns.z, at + columns.z); }
-  if (columns.w < s.n) { finish(values.w, columns.w, at + columns.w); }
+// [2i + j] has rows 4i … 4i + 3 and the columns of number 4j … 4j + 3. Storing from an array in a loop keeps the epilogue's code single.
+var<private> sums: array<mat4x4<f32>, 8>;
+
+fn add_outer(sum: mat4x4<f32>, x: vec4<f32>, y: vec4<f32>) -> mat4x4<f32> {
+  return mat4x4<f32>(
+    fma(vec4(x.x), y, sum[0]), fma(vec4(x.y), y, sum[1]), fma(vec4(x.z), y, sum[2]), fma(vec4(x.w), y, sum[3]),
+  );
 }
 
-@compute @workgroup_size(64)
+fn four_of_a(i: vec4<u32>) -> vec4<f32> { return vec4(a[i.x], a[i.y], a[i.z], a[i.w]); }
+fn four_of_b(i: vec4<u32>) -> vec4<f32> { return vec4(b[i.x], b[i.y], b[i.z], b[i.w]); }
+
+@compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = 64u * group.y + 8u * (lane / 8u);
-  let near = 64u * group.x + lane % 8u + vec4(0u, 8u, 16u, 24u);
-  let far = near + 32u;
-  if (row >= s.m || near.x >= s.n) { return; }
+  let row = 16u * group.y;
+  let column = 64u * group.x + lane;
   // Beyond the edges the last row and column are read again; the results are not stored.
-  let last = vec4(s.m - 1u);
   let scale_a = select(s.k, 1u, TRANSPOSE_A == 1u);
   let scale_b = select(1u, s.k, TRANSPOSE_B == 1u);
-  var i_top = group.z * s.strideA + min(row + vec4(0u, 1u, 2u, 3u), last) * scale_a;
-  var i_low = group.z * s.strideA + min(row + vec4(4u, 5u, 6u, 7u), last) * scale_a;
-  var i_near = group.z * s.strideB + min(near, vec4(s.n - 1u)) * scale_b;
-  var i_far = group.z * s.strideB + min(far, vec4(s.n - 1u)) * scale_b;
+  let start_a = group.z * s.strideA;
+  let start_b = group.z * s.strideB;
+  let first = vec4(0u, 1u, 2u, 3u);
+  var a0 = start_a + min(row + 0u + first, vec4(s.m - 1u)) * scale_a;
+  var a1 = start_a + min(row + 4u + first, vec4(s.m - 1u)) * scale_a;
+  var a2 = start_a + min(row + 8u + first, vec4(s.m - 1u)) * scale_a;
+  var a3 = start_a + min(row + 12u + first, vec4(s.m - 1u)) * scale_a;
+  var b0 = start_b + min(column + 0u + 8u * first, vec4(s.n - 1u)) * scale_b;
+  var b1 = start_b + min(column + 32u + 8u * first, vec4(s.n - 1u)) * scale_b;
   let step_a = select(1u, s.m, TRANSPOSE_A == 1u);
   let step_b = select(s.n, 1u, TRANSPOSE_B == 1u);
-  var near_0 = vec4(0.0);
-  var far_0 = vec4(0.0);
-  var near_1 = vec4(0.0);
-  var far_1 = vec4(0.0);
-  var near_2 = vec4(0.0);
-  var far_2 = vec4(0.0);
-  var near_3 = vec4(0.0);
-  var far_3 = vec4(0.0);
-  var near_4 = vec4(0.0);
-  var far_4 = vec4(0.0);
-  var near_5 = vec4(0.0);
-  var far_5 = vec4(0.0);
-  var near_6 = vec4(0.0);
-  var far_6 = vec4(0.0);
-  var near_7 = vec4(0.0);
-  var far_7 = vec4(0.0);
+  var s00 = mat4x4<f32>();
+  var s01 = mat4x4<f32>();
+  var s10 = mat4x4<f32>();
+  var s11 = mat4x4<f32>();
+  var s20 = mat4x4<f32>();
+  var s21 = mat4x4<f32>();
+  var s30 = mat4x4<f32>();
+  var s31 = mat4x4<f32>();
   for (var k = 0u; k < s.k; k++) {
-    let y = vec4(b[i_near.x], b[i_near.y], b[i_near.z], b[i_near.w]);
-    let z = vec4(b[i_far.x], b[i_far.y], b[i_far.z], b[i_far.w]);
-    let top = vec4(a[i_top.x], a[i_top.y], a[i_top.z], a[i_top.w]);
-    let low = vec4(a[i_low.x], a[i_low.y], a[i_low.z], a[i_low.w]);
-    near_0 = fma(vec4(top.x), y, near_0);
-    far_0 = fma(vec4(top.x), z, far_0);
-    near_1 = fma(vec4(top.y), y, near_1);
-    far_1 = fma(vec4(top.y), z, far_1);
-    near_2 = fma(vec4(top.z), y, near_2);
-    far_2 = fma(vec4(top.z), z, far_2);
-    near_3 = fma(vec4(top.w), y, near_3);
-    far_3 = fma(vec4(top.w), z, far_3);
-    near_4 = fma(vec4(low.x), y, near_4);
-    far_4 = fma(vec4(low.x), z, far_4);
-    near_5 = fma(vec4(low.y), y, near_5);
-    far_5 = fma(vec4(low.y), z, far_5);
-    near_6 = fma(vec4(low.z), y, near_6);
-    far_6 = fma(vec4(low.z), z, far_6);
-    near_7 = fma(vec4(low.w), y, near_7);
-    far_7 = fma(vec4(low.w), z, far_7);
-    i_top += step_a;
-    i_low += step_a;
-    i_near += step_b;
-    i_far += step_b;
+    let x0 = four_of_a(a0);
+    let x1 = four_of_a(a1);
+    let x2 = four_of_a(a2);
+    let x3 = four_of_a(a3);
+    let y0 = four_of_b(b0);
+    let y1 = four_of_b(b1);
+    s00 = add_outer(s00, x0, y0);
+    s01 = add_outer(s01, x0, y1);
+    s10 = add_outer(s10, x1, y0);
+    s11 = add_outer(s11, x1, y1);
+    s20 = add_outer(s20, x2, y0);
+    s21 = add_outer(s21, x2, y1);
+    s30 = add_outer(s30, x3, y0);
+    s31 = add_outer(s31, x3, y1);
+    a0 += step_a;
+    a1 += step_a;
+    a2 += step_a;
+    a3 += step_a;
+    b0 += step_b;
+    b1 += step_b;
   }
-  let at = (group.z * s.m + row) * s.n;
-  finish_four(near_0, row + 0u, at + 0u * s.n, near);
-  finish_four(far_0, row + 0u, at + 0u * s.n, far);
-  finish_four(near_1, row + 1u, at + 1u * s.n, near);
-  finish_four(far_1, row + 1u, at + 1u * s.n, far);
-  finish_four(near_2, row + 2u, at + 2u * s.n, near);
-  finish_four(far_2, row + 2u, at + 2u * s.n, far);
-  finish_four(near_3, row + 3u, at + 3u * s.n, near);
-  finish_four(far_3, row + 3u, at + 3u * s.n, far);
-  finish_four(near_4, row + 4u, at + 4u * s.n, near);
-  finish_four(far_4, row + 4u, at + 4u * s.n, far);
-  finish_four(near_5, row + 5u, at + 5u * s.n, near);
-  finish_four(far_5, row + 5u, at + 5u * s.n, far);
-  finish_four(near_6, row + 6u, at + 6u * s.n, near);
-  finish_four(far_6, row + 6u, at + 6u * s.n, far);
-  finish_four(near_7, row + 7u, at + 7u * s.n, near);
-  finish_four(far_7, row + 7u, at + 7u * s.n, far);
+  sums[0] = s00;
+  sums[1] = s01;
+  sums[2] = s10;
+  sums[3] = s11;
+  sums[4] = s20;
+  sums[5] = s21;
+  sums[6] = s30;
+  sums[7] = s31;
+  for (var i = 0u; i < 128u; i++) {
+    let r = row + i / 8u;
+    let c = column + 8u * (i % 8u);
+    let sum = sums[i / 32u * 2u + i % 8u / 4u][i / 8u % 4u][i % 4u];
+    if (r < s.m && c < s.n) { finish(sum, c, (group.z * s.m + r) * s.n + c); }
+  }
 }

@@ -31,10 +31,10 @@ const words = (...names: string[]) =>
 const ONE = "alias Operand = f32;\n";
 const FOUR = "alias Operand = vec4<f32>;\n";
 
-/** A workgroup for each square of the result. */
-const square = (side: number, code: string): WebGpuKernel => ({
+/** A workgroup for each part of the result with so many rows and columns. */
+const parts = (rows: number, columns: number, code: string): WebGpuKernel => ({
   code: activations + epilogue + tile + code,
-  workgroups: ({ m, n, batch }) => [Math.ceil(n / side), Math.ceil(m / side), batch],
+  workgroups: ({ m, n, batch }) => [Math.ceil(n / columns), Math.ceil(m / rows), batch],
 });
 
 const tiles = (name: string, webgpu: WebGpuKernel): Kernel => ({
@@ -47,18 +47,18 @@ const tiles = (name: string, webgpu: WebGpuKernel): Kernel => ({
 
 /** The kernels of tiles; the CPU's form, the same in all, is that of its own threads. */
 export const TILES: Readonly<Record<TileKernel, Kernel>> = {
-  direct: tiles("matmul_direct", square(64, ONE + direct)),
-  registers: tiles("matmul_registers", square(64, FOUR + registers)),
-  tiled: tiles("matmul", square(64, ONE + full + slices + tiled)),
-  large: tiles("matmul_large", square(128, ONE + full + slices + large)),
+  direct: tiles("matmul_direct", parts(16, 64, ONE + direct)),
+  registers: tiles("matmul_registers", parts(64, 64, FOUR + registers)),
+  tiled: tiles("matmul", parts(64, 64, ONE + full + slices + tiled)),
+  large: tiles("matmul_large", parts(128, 128, ONE + full + slices + large)),
 };
 
 const inHalf = (webgpu: WebGpuKernel): WebGpuKernel => ({ ...webgpu, features: ["shader-f16"] });
 
 /** The kernels through workgroup memory, with operands rounded to half precision there. */
 export const HALF_TILES: Readonly<Record<"tiled" | "large", Kernel>> = {
-  tiled: tiles("matmul_half", inHalf(square(64, ONE + half + slices + tiled))),
-  large: tiles("matmul_large_half", inHalf(square(128, ONE + half + slices + large))),
+  tiled: tiles("matmul_half", inHalf(parts(64, 64, ONE + half + slices + tiled))),
+  large: tiles("matmul_large_half", inHalf(parts(128, 128, ONE + half + slices + large))),
 };
 
 /** For a CPU with a system BLAS. */
