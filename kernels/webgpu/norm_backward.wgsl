@@ -25,20 +25,21 @@ struct Scalars { rows: u32, width: u32, group: u32 }
 // Σ g·x̂ and Σ g.
 var<workgroup> totals: array<vec2<f32>, 256>;
 
-fn normal(at: u32, row: u32) -> f32 {
-  var center = 0.0;
-  if (CENTERED == 1u) { center = mean[row]; }
-  return (x[at] - center) * rstd[row];
+fn center_of(row: u32) -> f32 {
+  if (CENTERED == 1u) { return mean[row]; }
+  return 0.0;
 }
 
 fn input_gradient(row: u32, thread: u32) {
   let lane = thread % LANES;
   let start = row * s.width;
   let end = select(0u, s.width, row < s.rows);
+  let center = center_of(row);
+  let scale = rstd[row];
   var sums = vec2<f32>();
   for (var j = lane; j < end; j += LANES) {
     let g = dy[start + j] * gain[j];
-    sums += vec2(g * normal(start + j, row), g);
+    sums += vec2(g * (x[start + j] - center) * scale, g);
   }
   totals[thread] = sums;
   workgroupBarrier();
@@ -50,7 +51,7 @@ fn input_gradient(row: u32, thread: u32) {
   if (CENTERED == 0u) { means.y = 0.0; }
   for (var j = lane; j < end; j += LANES) {
     let at = start + j;
-    var value = rstd[row] * (dy[at] * gain[j] - means.y - normal(at, row) * means.x);
+    var value = scale * (dy[at] * gain[j] - means.y - (x[at] - center) * scale * means.x);
     if (ADD == 1u) { value += gathered[at]; }
     dx[at] = value;
   }
@@ -66,8 +67,9 @@ fn parameter_gradients(first: u32, end: u32, block: u32, thread: u32) {
     var to_bias = 0.0;
     for (var row = first + offset; row < end; row += stride) {
       let at = row * s.width + j;
-      to_gain += dy[at] * normal(at, row);
-      to_bias += dy[at];
+      let gradient = dy[at];
+      to_gain += gradient * (x[at] - center_of(row)) * rstd[row];
+      to_bias += gradient;
     }
     dgain[part * s.width + j] = to_gain;
     if (BIAS == 1u) { dbias[part * s.width + j] = to_bias; }
