@@ -14,6 +14,7 @@ import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { sum } from "../lib/tensor/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
+import { transpose } from "../lib/tensor/transpose.ts";
 import { referenceAttention, testValues } from "../tests/attention_reference.ts";
 import { assertClose } from "../tests/gradient_check.ts";
 import { type AttentionSizes, checkFirstRows, checkValueGradient } from "./attention_checks.ts";
@@ -71,10 +72,12 @@ async function benchDecode({ batch, heads, time, headSize }: Sizes): Promise<voi
   const width = heads * headSize;
   const [keys, values] = [2, 3].map((seed) => testValues(batch * time * width, seed));
   const row = testValues(batch * 3 * width, 1);
-  const shape = [batch, time, width];
+  const shape = [batch, time, heads, headSize];
   const name = `decoding [${batch},${heads},${time},${headSize}]`;
   await benchEachDevice(name, { bytes: 8 * batch * time * width }, async () => {
-    const cache = { keys: tensor(keys, { shape }), values: tensor(values, { shape }) };
+    const byHead = (rows: Float32Array<ArrayBuffer>) =>
+      transpose(tensor(rows, { shape }), [0, 2, 1, 3]);
+    const cache = { keys: byHead(keys), values: byHead(values) };
     const packed = tensor(row, { shape: [batch, 1, 3 * width] });
     const position = tensor(new Int32Array([time - 1]));
     const run = compile(() => attentionDecode(packed, cache, position, { heads }));

@@ -30,7 +30,8 @@ for (const { batch: B, time: T, heads, keyValueHeads, D, window } of CASES) {
       ]);
       return tensor(parts.flat(), { shape: [B, to - from, stride] });
     };
-    const cache = { keys: zeros([B, T + 3, keyWidth]), values: zeros([B, T + 3, keyWidth]) };
+    const shape = [B, keyValueHeads, T + 3, D];
+    const cache = { keys: zeros(shape), values: zeros(shape) };
     const position = tensor(new Int32Array([0]));
     const prefilled = Math.floor(T / 2);
     if (prefilled > 0) cacheAppend(cache, rows(0, prefilled), position);
@@ -54,10 +55,16 @@ for (const [D, window] of [[64, undefined], [10, 300]] as const) {
     const keys = testValues(length * width, 1, 2);
     const values = testValues(length * width, 2);
     const q = testValues(width, 3, 2);
-    const cache = {
-      keys: tensor(keys, { shape: [1, length, width] }),
-      values: tensor(values, { shape: [1, length, width] }),
-    };
+    const shape = [1, heads, length, D];
+    const byHead = (rows: Float32Array) =>
+      tensor(
+        Float32Array.from(rows, (_, i) => {
+          const [head, place] = [Math.floor(i / (length * D)), Math.floor(i / D) % length];
+          return rows[place * width + head * D + i % D];
+        }),
+        { shape },
+      );
+    const cache = { keys: byHead(keys), values: byHead(values) };
     const position = tensor(new Int32Array([0]));
     for (const place of [0, 255, 256, 600, 899]) {
       position.write([place]);
@@ -73,7 +80,7 @@ for (const [D, window] of [[64, undefined], [10, 300]] as const) {
 }
 
 forEachDevice("tokens beyond the cache are left out", async () => {
-  const cache = { keys: zeros([1, 3, 1]), values: zeros([1, 3, 1]) };
+  const cache = { keys: zeros([1, 1, 3, 1]), values: zeros([1, 1, 3, 1]) };
   const packed = tensor([0, 1, 2, 0, 3, 4], { shape: [1, 2, 3] });
   cacheAppend(cache, packed, tensor(new Int32Array([2])));
   assert.deepEqual([...await cache.keys.data()], [0, 0, 1]);
@@ -81,7 +88,7 @@ forEachDevice("tokens beyond the cache are left out", async () => {
 });
 
 forEachDevice("a decoding step's shapes are checked", () => {
-  const cache = { keys: zeros([1, 3, 4]), values: zeros([1, 3, 4]) };
+  const cache = { keys: zeros([1, 2, 3, 2]), values: zeros([1, 2, 3, 2]) };
   const position = tensor(new Int32Array([0]));
   const decode = (shape: number[], heads: number) =>
     attentionDecode(empty(shape), cache, position, { heads });

@@ -1,7 +1,7 @@
 /**
  * Attention of one new token to the cache: softmax(scale·q·Kᵀ)·V over places position − window + 1 … position, position the new token's.
  *
- * packed: [B,1,stride], queries first; keys, values: [B,S,W], W = key-value heads · D; position: i32 [1], or [B] with `PER_ROW`. The places come in `parts` of
+ * packed: [B,1,stride], queries first; keys, values: [B,H / group,S,D]; position: i32 [1], or [B] with `PER_ROW`. The places come in `parts` of
  * `partLength`. With one part, output: [B,1,H·D] is the result; with more, partial: [B,H,parts,D+2] gets each part's unscaled sum over
  * values, its largest score and its sum of 2^(score − largest) (scores times log₂ e), for attention_combine.ts. A chunk computes every
  * `chunks`-th part of a head. Sums are in f32.
@@ -22,8 +22,10 @@ import { maxLane, sumLanes } from "./math.ts";
 
 /** Keys taken at once. */
 const KEYS = 4;
+/** Values read before the next ones: 4 KB for heads of 64. */
+const ROWS = 16;
 /** Columns of V summed in registers at once. */
-const COLUMNS = 16;
+const COLUMNS = 32;
 
 export const attentionDecode: CpuKernel = {
   chunks: ({ batch, heads, parts, length }, { HEAD_SIZE }) =>
@@ -32,8 +34,8 @@ export const attentionDecode: CpuKernel = {
   emit(k) {
     const { f } = k;
     const D = k.constants.HEAD_SIZE;
-    const names = ["heads", "group", "parts", "partLength", "stride", "width", "length", "window"];
-    const [heads, group, parts, partLength, stride, width, length, window] = names
+    const names = ["heads", "group", "parts", "partLength", "stride", "length", "window"];
+    const [heads, group, parts, partLength, stride, length, window] = names
       .map((name) => k.integer(name));
     const [packed, keys, values] = ["packed", "keys", "values"].map((name) => k.pointer(name));
     const target = k.pointer(k.constants.WHOLE ? "output" : "partial");
@@ -43,7 +45,7 @@ export const attentionDecode: CpuKernel = {
     const tiles = f.i32(k.integer("batch").mul(heads).mul(parts));
     const chunks = k.chunks;
     const scale = f.f32(k.float("scale").mul(Math.LOG2E));
-    const rowBytes = f.i32(width.shl(2));
+    const groups = f.i32(heads.divU(group));
     f.for(k.chunk, tiles, chunks, (tile) => {
       const part = f.i32(tile.remU(parts));
       const head = f.i32(tile.divU(parts).remU(heads));
@@ -59,10 +61,10 @@ export const attentionDecode: CpuKernel = {
       f.set(to, to.minS(end));
       const count = f.i32(to.sub(from));
       const query = f.i32(packed.add(batch.mul(stride).add(head.mul(D)).shl(2)));
-      const row = batch.mul(length).add(from).mul(width);
-      const offset = f.i32(row.add(head.divU(group).mul(D)).shl(2));
+      const stretch = batch.mul(groups).add(head.divU(group));
+      const offset = f.i32(stretch.mul(length).add(from).mul(4 * D));
       const result = f.i32(target.add(tile.mul(4 * (k.constants.WHOLE ? D : D + 2))));
-      const rows = { keys: f.i32(keys.add(offset)), values: f.i32(values.add(offset)), rowBytes };
+      const rows = { keys: f.i32(keys.add(offset)), values: f.i32(values.add(offset)) };
       emitPart(k, { count, query, result, scale, ...rows });
     });
   },
@@ -74,7 +76,6 @@ interface Part {
   readonly query: I32;
   readonly keys: I32;
   readonly values: I32;
-  readonly rowBytes: I32;
   readonly result: I32;
   readonly scale: F32;
 }
@@ -112,7 +113,7 @@ function emitPart(k: KernelBuilder, part: Part): void {
 function emitScores(k: KernelBuilder, part: Part, largest: F32): void {
   const { f } = k;
   const D = k.constants.HEAD_SIZE;
-  const { query, count, rowBytes } = part;
+  const { query, count } = part;
   const scale = f.v128(part.scale.splat());
   const most = f.v128(V128.of(LOWEST));
   const key = f.i32(part.keys);
@@ -121,7 +122,7 @@ function emitScores(k: KernelBuilder, part: Part, largest: F32): void {
     const rows = Array.from({ length: KEYS }, () => f.i32());
     rows.forEach((row, n) => {
       f.set(row, n === 0 ? key : rows[n - 1]);
-      if (n > 0) f.if(j.add(n).ltS(count), () => f.set(row, row.add(rowBytes)));
+      if (n > 0) f.if(j.add(n).ltS(count), () => f.set(row, row.add(4 * D)));
     });
     const sums = rows.map(() => f.v128(V128.of(0)));
     for (let d = 0; d + 4 <= D; d += 4) {
@@ -141,41 +142,51 @@ function emitScores(k: KernelBuilder, part: Part, largest: F32): void {
     f.set(scores, hidden.bitSelect(V128.of(-Infinity), scores.mul(scale)));
     f.storeV128(k.scratch.add(j.shl(2)), scores);
     f.set(most, most.pmax(scores));
-    f.set(key, rows[KEYS - 1].add(rowBytes));
+    f.set(key, rows[KEYS - 1].add(4 * D));
   });
   f.set(largest, maxLane(f, most));
 }
 
-/** result = factor · the sum of values, each times its weight in scratch memory. */
+/**
+ * result = factor · the sum of values, each times its weight in scratch memory. A few values at a time, whose columns are then summed in registers
+ * one group after the other: so memory is read in order.
+ */
 function emitValues(k: KernelBuilder, part: Part, factor: F32): void {
   const { f } = k;
   const D = k.constants.HEAD_SIZE;
   const { count, result } = part;
   const factors = f.v128(factor.splat());
-  const pass = (
-    load: (value: I32, i: number) => V128,
-    offsets: number[],
-    columns: "four" | "one",
-  ) => {
-    const sums = offsets.map(() => f.v128(V128.of(0)));
-    const value = f.i32(part.values);
-    const weight = f.i32(k.scratch);
-    f.for(0, count, 1, () => {
-      const p = f.v128(weight.loadSplat());
-      offsets.forEach((at, n) => f.set(sums[n], f.madd(p, load(value, at), sums[n])));
-      f.set(value, value.add(part.rowBytes));
-      f.set(weight, weight.add(4));
-    });
-    offsets.forEach((at, n) => {
-      const scaled = sums[n].mul(factors);
-      if (columns === "four") f.storeV128(result, scaled, at);
-      else f.storeF32(result, scaled.lane(0), at);
-    });
-  };
-  const offsets = Array.from({ length: Math.floor(D / 4) }, (_, i) => 16 * i);
-  for (let i = 0; i < offsets.length; i += COLUMNS / 4) {
-    pass((value, at) => value.loadV128(at), offsets.slice(i, i + COLUMNS / 4), "four");
-  }
+  const four = Array.from({ length: Math.floor(D / 4) }, (_, i) => 16 * i);
   const rest = Array.from({ length: D % 4 }, (_, i) => 4 * (D - D % 4 + i));
-  if (rest.length > 0) pass((value, at) => value.loadSplat(at), rest, "one");
+  const map = (from: (at: number, load: (p: I32) => V128) => V128) => {
+    for (const at of four) f.storeV128(result, from(at, (p) => p.loadV128(at)), at);
+    for (const at of rest) f.storeF32(result, from(at, (p) => p.loadSplat(at)).lane(0), at);
+  };
+  map(() => V128.of(0));
+  f.for(0, count, ROWS, (first) => {
+    const rows = f.i32(count.sub(first));
+    f.set(rows, rows.minS(ROWS));
+    const values = f.i32(part.values.add(first.mul(4 * D)));
+    const weights = f.i32(k.scratch.add(first.shl(2)));
+    const add = (offsets: number[], load: (p: I32, at: number) => V128) => {
+      const sums = offsets.map((at) => f.v128(load(result, at)));
+      const [value, weight] = [f.i32(values), f.i32(weights)];
+      f.for(0, rows, 1, () => {
+        const p = f.v128(weight.loadSplat());
+        offsets.forEach((at, n) => f.set(sums[n], f.madd(p, load(value, at), sums[n])));
+        f.set(value, value.add(4 * D));
+        f.set(weight, weight.add(4));
+      });
+      return sums;
+    };
+    for (let i = 0; i < four.length; i += COLUMNS / 4) {
+      const offsets = four.slice(i, i + COLUMNS / 4);
+      add(offsets, (p, at) => p.loadV128(at))
+        .forEach((sum, n) => f.storeV128(result, sum, offsets[n]));
+    }
+    if (rest.length === 0) return;
+    add(rest, (p, at) => p.loadSplat(at))
+      .forEach((sum, n) => f.storeF32(result, sum.lane(0), rest[n]));
+  });
+  map((_, load) => load(result).mul(factors));
 }

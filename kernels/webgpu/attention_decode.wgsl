@@ -1,6 +1,6 @@
 // Attention of one new token to the cache: softmax(scale·q·Kᵀ)·V over places position − window + 1 … position, the new token's.
 //
-// packed: [B,1,stride], queries first; keys, values: [B,length,width]; position: [1], or one for each sequence with PER_ROW. The places come in `parts` of `partLength`. With WHOLE there
+// packed: [B,1,stride], queries first; keys, values: [B,H / group,length,D]; position: [1], or one for each sequence with PER_ROW. The places come in `parts` of `partLength`. With WHOLE there
 // is one, and output: [B,1,H·D] is the result; else partial: [B,H,parts,D+2] gets each part's sum over values, its largest score and its sum of
 // 2^(score − largest), for attention_combine.wgsl. A workgroup computes one part of a head, 64 places at a time with a running
 // maximum: eight threads share a key, then each thread takes its columns (D ≤ 256). All sums are in f32.
@@ -9,7 +9,7 @@ override WHOLE: u32;
 override PER_ROW: u32;
 
 struct Scalars {
-  batch: u32, heads: u32, group: u32, parts: u32, partLength: u32, stride: u32, width: u32, length: u32, window: u32, scale: f32,
+  batch: u32, heads: u32, group: u32, parts: u32, partLength: u32, stride: u32, length: u32, window: u32, scale: f32,
 }
 @group(0) @binding(0) var<storage, read> packed: array<f32>;
 @group(0) @binding(1) var<storage, read> keys: array<f32>;
@@ -37,7 +37,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let end = min(u32(position[select(0u, batch, PER_ROW == 1u)]), s.length - 1u) + 1u;
   let start = max(part * s.partLength, end - min(end, s.window));
   let stop = min((part + 1u) * s.partLength, end);
-  let origin = head / s.group * HEAD_SIZE;
+  let origin = (batch * (s.heads / s.group) + head / s.group) * s.length;
   for (var d = lane; d < HEAD_SIZE; d += 64u) {
     query[d] = packed[batch * s.stride + head * HEAD_SIZE + d] * (s.scale * LOG2_E);
   }
@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var first = start; first < stop; first += 64u) {
     let here = min(64u, stop - first);
     for (var n = lane / 8u; n < here; n += 8u) {
-      let key = (batch * s.length + first + n) * s.width + origin;
+      let key = (origin + first + n) * HEAD_SIZE;
       var share = 0.0;
       for (var d = lane % 8u; d < HEAD_SIZE; d += 8u) { share += query[d] * keys[key + d]; }
       shares[n * 8u + lane % 8u] = share;
@@ -73,7 +73,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var n = 0u; n < here; n++) {
       let p = weights[n];
       total += p;
-      let value = (batch * s.length + first + n) * s.width + origin + lane;
+      let value = (origin + first + n) * HEAD_SIZE + lane;
       sums.x += p * values[value];
       if (HEAD_SIZE > 64u) { sums.y += p * values[value + 64u]; }
       if (HEAD_SIZE > 128u) { sums.z += p * values[value + 128u]; }

@@ -79,7 +79,7 @@ export class CausalSelfAttention extends Module {
       base: rotaryBase,
       scaling: rotaryScaling,
       position: cache?.position,
-      positions: cache?.layers[this.layer].keys.shape[1],
+      positions: cache?.layers[this.layer].keys.shape[2],
     });
   }
 }

@@ -163,7 +163,7 @@ export class GPT extends Module {
   /** An empty memory for generating `batch` sequences of at most `length` tokens. Default: the context length. */
   makeCache(batch: number, length: number = this.config.contextLength): Cache {
     const { layers, heads, keyValueHeads = heads, width } = this.config;
-    const shape = [batch, length, keyValueHeads * (width / heads)];
+    const shape = [batch, keyValueHeads, length, width / heads];
     const device = this.tokens.weight.device;
     return {
       layers: Array.from({ length: layers }, () => ({

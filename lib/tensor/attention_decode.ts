@@ -26,10 +26,14 @@ const APPEND: Kernel = {
     time: "u32",
     stride: "u32",
     offset: "u32",
-    width: "u32",
+    heads: "u32",
     length: "u32",
+    headSize: "u32",
   },
-  webgpu: { code: appendCode, workgroups: ({ rows, width }) => [Math.ceil(rows * width / 256)] },
+  webgpu: {
+    code: appendCode,
+    workgroups: ({ rows, heads, headSize }) => [Math.ceil(rows * heads * headSize / 256)],
+  },
   cpu: cpuAppend,
 };
 
@@ -44,7 +48,6 @@ const DECODE: Kernel = {
     parts: "u32",
     partLength: "u32",
     stride: "u32",
-    width: "u32",
     length: "u32",
     window: "u32",
     scale: "f32",
@@ -70,9 +73,9 @@ const PART = 256;
 
 /** Keys and values of the tokens so far, with room for S tokens. */
 export interface KeyValueCache {
-  /** f32 [B, S, key-value heads · D]. */
+  /** f32 [B, key-value heads, S, D]: what a head reads for a token lies in one piece. */
   readonly keys: Tensor;
-  /** f32 [B, S, key-value heads · D]. */
+  /** f32 [B, key-value heads, S, D]. */
   readonly values: Tensor;
 }
 
@@ -95,13 +98,14 @@ export interface AttentionDecodeOptions {
 export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tensor): void {
   const { keys, values } = cache;
   const [batch, time, stride] = packed.shape;
-  const [cacheBatch, length, width] = keys.shape;
+  const [cacheBatch, heads, length, headSize] = keys.shape;
+  const width = heads * headSize;
   if (packed.shape.length !== 3 || cacheBatch !== batch || stride <= 2 * width) {
     throw new TypeError(`cacheAppend: packed ${packed} does not fit a cache of ${keys}`);
   }
   const offset = stride - 2 * width;
   const rows = batch * time;
-  const scalars = { rows, time, stride, offset, width, length };
+  const scalars = { rows, time, stride, offset, heads, length, headSize };
   const constants = { PER_ROW: perRow("cacheAppend", position, batch) };
   launch(APPEND, { packed, position, keys, values }, scalars, constants);
 }
@@ -120,8 +124,12 @@ export function attentionDecode(
   const { heads, keyValueHeads = heads } = options;
   checkHeads("attentionDecode", { heads, keyValueHeads });
   const [batch, time, stride] = packed.shape;
-  const [, length, width] = cache.keys.shape;
-  const size = width / keyValueHeads;
+  const [, cacheHeads, length, size] = cache.keys.shape;
+  if (cacheHeads !== keyValueHeads) {
+    throw new TypeError(
+      `attentionDecode: expected a cache of ${keyValueHeads} heads, got ${cache.keys}`,
+    );
+  }
   if (time !== 1 || stride !== size * (heads + 2 * keyValueHeads)) {
     throw new TypeError(
       `attentionDecode: expected [B,1,${size * (heads + 2 * keyValueHeads)}], got ${packed}`,
@@ -136,7 +144,7 @@ export function attentionDecode(
   const partLength = length > 2 * PART ? PART : length;
   const parts = Math.ceil(length / partLength);
   const group = heads / keyValueHeads;
-  const sizes = { batch, heads, group, parts, partLength, stride, width, length };
+  const sizes = { batch, heads, group, parts, partLength, stride, length };
   const scalars = { ...sizes, window, scale };
   const { device } = packed;
   const output = empty([batch, 1, heads * size], "f32", device);
