@@ -20,6 +20,7 @@ export function command(
   args: readonly string[],
   folder: string,
   env: Record<string, string> = {},
+  stdin: "null" | "piped" = "null",
 ): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: [
@@ -33,7 +34,7 @@ export function command(
     ],
     cwd: folder,
     env: { NO_COLOR: "1", ...env },
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "piped",
   }).spawn();

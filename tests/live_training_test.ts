@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { runByUrl, serveTree } from "./by_url.ts";
 import { line, losses, run, scratchFolder, TINY } from "./command.ts";
 import { liveRun, startLive } from "./live_run.ts";
-import { type ServerEvent, serverEvents } from "./server_events.ts";
+import { openEvents, type ServerEvent, serverEvents } from "./server_events.ts";
 
 const LONG = line("--steps 100000 --eval-every 20 --log-every 1 --checkpoint-every 0 --out run");
 
@@ -44,15 +44,14 @@ Deno.test("train --live: a viewer sees curves, sample and attention; a late one 
 
   const late = await readUntil(url, has("validation"));
   const steps = pointsOf(late, "training").map(([step]) => step);
-  assert.deepEqual(steps, steps.map((_, index) => index + 1));
-  assert.ok(steps.length >= 20);
+  assert.ok(steps[0] === 1 && steps.length >= 20);
+  assert.ok(steps.every((step, index) => index === 0 || step > steps[index - 1]));
   for (const [, loss, rate, speed] of pointsOf(late, "training")) {
     assert.ok(loss > 0 && loss < 5 && rate > 0 && speed > 0);
   }
   assert.deepEqual(pointsOf(late, "validation").map(([step]) => step)[0], 20);
 
-  const rest = Array.fromAsync(serverEvents(`${url}events`));
-  await readUntil(url, has("training")); // the stream above is open by now
+  const rest = Array.fromAsync(await openEvents(`${url}events`));
   live.child.kill("SIGINT");
   const { code, out } = await live.finished;
   assert.equal(code, 130);
@@ -78,12 +77,14 @@ function checkAttention(base64: string, maps: number, size: number): void {
 
 Deno.test("train --live: viewers, even one that never reads, change no bit of the run, which ends as ever", async () => {
   const args = line("--steps 300 --eval-every 100 --log-every 1 --dropout 0.1 --out run");
-  await using live = await liveRun(args);
+  await using live = await liveRun(args, true);
   const { hostname, port } = new URL(live.url);
   using dead = await Deno.connect({ hostname, port: Number(port) });
   const asked = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
   await dead.write(new TextEncoder().encode(asked));
-  const viewers = [1, 2, 3].map(() => Array.fromAsync(serverEvents(`${live.url}events`)));
+  const open = () => openEvents(`${live.url}events`);
+  const viewers = (await Promise.all([open(), open(), open()])).map((it) => Array.fromAsync(it));
+  await live.go();
   const closed = await readUntil(live.url, has("training"));
   assert.ok(closed.length > 0);
   const { code, err } = await live.finished;
@@ -106,8 +107,11 @@ Deno.test("train --live: viewers, even one that never reads, change no bit of th
 Deno.test("train --live: a run that diverges says so on the page", async () => {
   await using live = await liveRun(
     line("--steps 100000 --log-every 1 --learning-rate 1e25 --warmup-steps 300 --clip 0"),
+    true,
   );
-  const events = await Array.fromAsync(serverEvents(`${live.url}events`));
+  const stream = await openEvents(`${live.url}events`);
+  await live.go();
+  const events = await Array.fromAsync(stream);
   const { ending, reason } = events.at(-1)!.data;
   assert.equal(ending, "failed");
   assert.match(reason, /became (NaN|Infinity) at step \d+/);
@@ -134,8 +138,11 @@ Deno.test("train --live: a resumed run shows what came before", async () => {
   const args = ["--dataset", "text.txt", ...TINY, ...line("--log-every 1 --out run")];
   const first = await run("train", [...args, ...line("--steps 30 --eval-every 10")], folder.path);
   assert.equal(first.code, 0, first.err);
-  const more = await startLive(folder.path, line("--resume --out run --steps 100000"));
-  const events = await readUntil(more.url, (events) => pointsOf(events, "training").length > 30);
+  await using more = await startLive(folder.path, line("--resume --out run --steps 100000"));
+  const events = await readUntil(more.url, (events) => {
+    const count = (name: string) => pointsOf(events, name).length;
+    return count("training") > 30 && count("validation") >= 3;
+  });
   assert.equal(events[0].data.firstStep, 30);
   const steps = pointsOf(events, "training").map(([step]) => step);
   assert.deepEqual(steps.slice(0, 31), Array.from({ length: 31 }, (_, i) => i + 1));

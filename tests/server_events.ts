@@ -13,9 +13,14 @@ export interface ServerEvent {
 
 /** The events of a stream until it ends; leaving the loop closes the connection. */
 export async function* serverEvents(url: string): AsyncGenerator<ServerEvent> {
+  yield* await openEvents(url);
+}
+
+/** Connects, and gives the events of the stream that is then open. */
+export async function openEvents(url: string): Promise<AsyncGenerator<ServerEvent>> {
   const { body, status } = await fetch(url);
   if (!body || status !== 200) throw new Error(`${url}: status ${status}`);
-  yield* parseEvents(body);
+  return parseEvents(body);
 }
 
 /** The events in the bytes of a stream. */

@@ -22,7 +22,7 @@ export interface RunFacts {
   readonly tokens: readonly string[];
 }
 
-/** Figures of an update: loss in nats a token, and training speed. */
+/** Figures after an update: loss in nats a token, where it can be had the mean since the point before, and training speed. */
 export type TrainingPoint = readonly [
   step: number,
   loss: number,
