@@ -258,13 +258,13 @@ export type { Chunks } from "./lib/files.ts";
 export { type Metrics, MetricsLog } from "./lib/train/checkpoint_metrics.ts";
 
 // Generation
-export {
-  generate,
-  type Generated,
-  type GenerationOptions,
-  type Prompt,
-  type TokenEvent,
-} from "./lib/generate/generate.ts";
+export { generate } from "./lib/generate/generate.ts";
+export type {
+  Generated,
+  GenerationOptions,
+  Prompt,
+  TokenEvent,
+} from "./lib/generate/generation.ts";
 export type { CertainToken, FinishReason } from "./lib/generate/continuation.ts";
 export { type GenerateOptions, Generator } from "./lib/generate/generator.ts";
 export {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { generate, type GenerationOptions, type TokenEvent } from "../lib/generate/generate.ts";
+import { generate } from "../lib/generate/generate.ts";
+import type { GenerationOptions, TokenEvent } from "../lib/generate/generation.ts";
 import { Generator } from "../lib/generate/generator.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import type { ModelConfigInput } from "../lib/nn/config.ts";

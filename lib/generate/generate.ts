@@ -1,93 +1,17 @@
 /**
  * `generate`: continuations of one prompt or of many at once, with every usual option.
  *
- * The sampled loop is in sequences.ts, beams in beam_search.ts, what ends a text in continuation.ts.
+ * Its options are in generation.ts, the sampled loop in sampled_texts.ts, beams in beam_search.ts, what ends a text in continuation.ts.
  *
  * @module
  */
 import type { GPT } from "../nn/gpt.ts";
-import type { Tokenizer, TokenStream } from "../text/tokenizer.ts";
 import { beamSearch } from "./beam_search.ts";
-import {
-  type CertainToken,
-  Continuation,
-  type Endings,
-  type FinishReason,
-} from "./continuation.ts";
-import {
-  expectPrompt,
-  expectRules,
-  expectSampling,
-  expectWhole,
-  type SamplingOptions,
-} from "./options.ts";
-import { withSequences } from "./sequences_pool.ts";
-
-/** A prompt: token ids, or text where a `tokenizer` is given; what the tokenizer puts before a text is put before it. */
-export type Prompt = string | ArrayLike<number>;
-
-/** A token as it comes, and whose it is. */
-export interface TokenEvent extends CertainToken {
-  /** Which prompt it continues, from 0. */
-  readonly prompt: number;
-  /** Which of the prompt's continuations it belongs to, from 0. */
-  readonly sequence: number;
-}
-
-/** Options of `generate`. */
-export interface GenerationOptions extends SamplingOptions {
-  /** Turns text prompts into ids and results into text. It is needed for prompts or `stop` given as text. */
-  tokenizer?: Tokenizer;
-  /** For a rectangular batch of ids: 0 where a prompt is padding, on the left or on the right; those ids are left out. */
-  attentionMask?: readonly ArrayLike<number>[];
-  /** End tokens are held back until there are so many tokens. Default 0. */
-  minNewTokens?: number;
-  /** Divides the positive and multiplies the negative logits of tokens that have come, in the prompt too; 1 is none. Default 1. */
-  repetitionPenalty?: number;
-  /** No run of so many tokens comes twice, the prompt counted; 0 lets any. Default 0. */
-  noRepeatNgram?: number;
-  /** What ends a text; it is cut off. A list holds strings and sequences of token ids. Default: none. */
-  stop?: string | readonly (string | readonly number[])[];
-  /** Ends a text and is not given back. Default: the tokenizer's, if it has one. */
-  endToken?: number | readonly number[];
-  /** Continuations of each prompt; with beams, the best of them. Default 1. */
-  sequences?: number;
-  /** Beams of a beam search, the likeliest continuations kept at each step; it takes no sampling option. Default 1: sampling. */
-  beams?: number;
-  /** With beams: a text's score is Σ log p / tokens^lengthPenalty. Default 1. */
-  lengthPenalty?: number;
-  /**
-   * With beams: true ends the search with as many ended texts as beams; false as soon as no running beam, as it is, could beat them;
-   * "never" as soon as none could at its best length. Default false.
-   */
-  earlyStopping?: boolean | "never";
-  /** Give the log-probability of each token, in nats, before any rule or filter. Default false. */
-  scores?: boolean;
-  /** Put the prompt before tokens and text. Default false. */
-  echo?: boolean;
-  /** What happens when the context is full: "slide" reads its last half again and goes on, "stop" ends the text. Beams stop. Default "slide". */
-  overflow?: "slide" | "stop";
-  /** Called for each token of the results in order, as soon as it is certain that no stop sequence begins with it. Not for the prompt. */
-  onToken?: (event: TokenEvent) => void;
-}
-
-/** A continuation. */
-export interface Generated {
-  /** Which prompt it continues, from 0. */
-  readonly prompt: number;
-  /** Which of the prompt's continuations it is, from 0. */
-  readonly sequence: number;
-  /** Its tokens, without the end token or stop sequence; the one that a stop string begins in is there. */
-  readonly tokens: number[];
-  /** Its text, without the stop string; undefined without a tokenizer. */
-  readonly text: string | undefined;
-  /** Why it ended. */
-  readonly finishReason: FinishReason;
-  /** The log-probability of each new token, with `scores`. */
-  readonly scores: number[] | undefined;
-  /** With beams: Σ log p of its tokens and its end token, over their number to the length penalty. */
-  readonly score: number | undefined;
-}
+import { Continuation, type Endings } from "./continuation.ts";
+import type { Generated, GenerationOptions, Prompt } from "./generation.ts";
+import { expectPrompt, expectRules, expectWhole } from "./options.ts";
+import { sampledTexts } from "./sampled_texts.ts";
+import { echoed, streamAfter } from "./texts.ts";
 
 /**
  * Continues prompts: token by token on the device, all prompts at once, in the order of the prompts and then of their sequences.
@@ -128,7 +52,7 @@ export async function generate(
   }
   return beams > 1
     ? await searched(model, prompts, endings, options)
-    : await sampled(model, prompts, endings, options);
+    : await sampledTexts(model, prompts, endings, options);
 }
 
 function readPrompts(prompt: Prompt | readonly Prompt[], options: GenerationOptions): number[][] {
@@ -163,98 +87,6 @@ function readEndings(options: GenerationOptions): Endings {
   }
   const ends = new Set(typeof endToken === "number" ? [endToken] : endToken);
   return { ends, stopStrings, stopTokens, most: maxNewTokens };
-}
-
-/** A stream of text that has seen the prompt. */
-function streamAfter(prompt: readonly number[], tokenizer: Tokenizer): TokenStream {
-  const stream = tokenizer.stream({ skipSpecialTokens: true });
-  for (const id of prompt) stream.push(id);
-  return stream;
-}
-
-async function sampled(
-  model: GPT,
-  prompts: readonly number[][],
-  endings: Endings,
-  options: GenerationOptions,
-): Promise<Generated[]> {
-  const { maxNewTokens = 200, temperature = 1, topK = 0, topP = 1, minP = 0, seed = 0 } = options;
-  const { sequences = 1, minNewTokens = 0, repetitionPenalty = 1, noRepeatNgram = 0 } = options;
-  expectSampling({ maxNewTokens, temperature, topK, topP, minP });
-  expectWhole("sequences", sequences, 1);
-  const ends = [...endings.ends];
-  const rules = repetitionPenalty !== 1 || noRepeatNgram > 0 ||
-    (minNewTokens > 0 && ends.length > 0);
-  const rowPrompts = prompts.flatMap((prompt) => Array.from({ length: sequences }, () => prompt));
-  const longest = Math.max(...prompts.map((prompt) => prompt.length));
-  const shape = {
-    rows: rowPrompts.length,
-    perPrompt: sequences,
-    history: rules ? longest + maxNewTokens : 0,
-    ends: rules ? ends.length : 0,
-    scores: options.scores ?? false,
-  };
-  const choice = { temperature, topK, topP, minP, seed, ends };
-  const place = (row: number) => ({
-    prompt: Math.floor(row / sequences),
-    sequence: row % sequences,
-  });
-  const report = (row: number, certain: readonly CertainToken[]) => {
-    for (const token of certain) options.onToken?.({ ...place(row), ...token });
-  };
-  const { tokenizer, signal, overflow } = options;
-  const continuations = rowPrompts.map((prompt) =>
-    new Continuation(endings, tokenizer && streamAfter(prompt, tokenizer))
-  );
-  const open = () => continuations.keys().filter((row) => !continuations[row].reason);
-  const finishAll = (reason: FinishReason) => {
-    for (const row of open()) report(row, continuations[row].finish(reason));
-  };
-  await withSequences(model, shape, async (rows) => {
-    rows.start(rowPrompts, {
-      ...choice,
-      repetitionPenalty,
-      noRepeatNgram,
-      minNewTokens,
-    });
-    for (let given = 0; given < maxNewTokens;) {
-      if (signal?.aborted) finishAll("aborted");
-      if (overflow === "stop") {
-        for (const row of open()) {
-          if (rows.isFull(row)) report(row, continuations[row].finish("context"));
-        }
-      }
-      if (open().next().done) return;
-      const { steps, tokens, scores } = await rows.next(maxNewTokens - given);
-      for (let i = 0; i < steps && !signal?.aborted; i++) {
-        for (const row of open()) {
-          const at = i * shape.rows + row;
-          report(row, continuations[row].push(tokens[at], scores?.[at]));
-          if (continuations[row].reason) rows.finish(row);
-        }
-      }
-      given += steps;
-    }
-    finishAll("aborted"); // the signal came with the last tokens
-  });
-  return continuations.map((continuation, row) => ({
-    ...place(row),
-    ...echoed(rowPrompts[row], continuation.tokens, continuation.text, options),
-    finishReason: continuation.reason!,
-    scores: options.scores ? continuation.scores : undefined,
-    score: undefined,
-  }));
-}
-
-function echoed(
-  prompt: readonly number[],
-  tokens: readonly number[],
-  text: string,
-  { echo, tokenizer }: GenerationOptions,
-): { tokens: number[]; text: string | undefined } {
-  if (!echo) return { tokens: [...tokens], text: tokenizer && text };
-  const before = tokenizer?.decode(prompt, { skipSpecialTokens: true });
-  return { tokens: [...prompt, ...tokens], text: tokenizer && before + text };
 }
 
 async function searched(

@@ -7,7 +7,8 @@
  */
 
 import { UserError } from "../../errors.ts";
-import { generate, type GenerationOptions } from "../../generate/generate.ts";
+import { generate } from "../../generate/generate.ts";
+import type { GenerationOptions } from "../../generate/generation.ts";
 import { type ChatMessage, chatText } from "../../text/chat_template.ts";
 import { userInput } from "../run.ts";
 import type { OpenedModel } from "./open_model.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GenerationOptions } from "../../generate/generate.ts";
+import type { GenerationOptions } from "../../generate/generation.ts";
 import { choice, type FlagValues, group, integer, number, text } from "../flags.ts";
 
 /** How tokens are chosen. */
