@@ -124,7 +124,7 @@ onCpu(
   async () => {
     const text = CharacterTokenizer.fromText("abc");
     const files = { ...await shardsOf(llama), "tokenizer.json": JSON.stringify(text) };
-    const server = serveModel(files);
+    await using server = serveModel(files);
     const url = server.url.slice(0, -1); // a final slash or none
     const seen: { loaded: number; total: number }[] = [];
     const first = await loadPretrained(url, {
@@ -137,7 +137,7 @@ onCpu(
     const gets = server.log.filter((line) => line.startsWith("GET")).length;
     await assertComputes((await loadPretrained(new URL(url), { tokenizer: false })).model, llama);
     assert.equal(server.log.filter((line) => line.startsWith("GET")).length, gets);
-    await server[Symbol.asyncDispose]();
+    await server.close();
     const third = await loadPretrained(url);
     await assertComputes(third.model, llama);
     assert.equal(third.tokenizer?.kind, "characters");

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { forget } from "../lib/hub/model_cache.ts";
 
 /** What it does wrong, or differently. */
 export interface Behaviour {
@@ -32,6 +33,8 @@ export interface ModelServer extends AsyncDisposable {
   readonly log: string[];
   /** The authorization headers that came. */
   readonly tokens: (string | null)[];
+  /** Ends it, and leaves what was kept of its files. */
+  close(): Promise<void>;
   /** May be changed while it runs. */
   behaviour: Behaviour;
 }
@@ -41,13 +44,15 @@ export function serveModel(
   files: Record<string, Uint8Array<ArrayBuffer> | string>,
   behaviour: Behaviour = {},
 ): ModelServer {
-  const prefix = `/${crypto.randomUUID()}/`; // the Web Cache outlives the test
+  const prefix = `/${crypto.randomUUID()}/`; // what the Web Cache holds of other servers is not of this one
+  const urls = new Set<string>();
   const log: string[] = [];
   const tokens: (string | null)[] = [];
   const options = { hostname: "127.0.0.1", port: 0, onListen: () => {}, onError: () => failed() };
   const server = Deno.serve(options, (request) => {
     const name = decodeURIComponent(new URL(request.url).pathname.slice(prefix.length));
     const range = request.headers.get("range");
+    urls.add(request.url);
     log.push(`${request.method} ${name}${range ? ` ${range}` : ""}`);
     tokens.push(request.headers.get("authorization"));
     return answer(request, name, files[name], model.behaviour);
@@ -57,7 +62,12 @@ export function serveModel(
     log,
     tokens,
     behaviour,
-    [Symbol.asyncDispose]: () => server.shutdown(),
+    close: () => server.shutdown(),
+    async [Symbol.asyncDispose]() {
+      await server.shutdown();
+      // The Web Cache outlives the process.
+      for (const url of urls) await forget({ url, byteLength: 0 });
+    },
   };
   return model;
 }

@@ -1,16 +1,14 @@
 /**
- * The Web Cache of models: for each address what the server said of the file, and its blocks under the version that they are of.
+ * The Web Cache of models: in one cache, for each address, what the server said of the file; in a cache for each version of a file its
+ * blocks, because only a whole cache that is deleted gives its room on the disk back.
  *
- * Nothing depends on it: where there is no cache, or it cannot be written, files are fetched again. `caches.delete("folio-models")`
- * empties it.
+ * Nothing depends on it: where there is no cache, or it cannot be written, files are fetched again.
  *
  * @module
  */
 import type { RemoteFile } from "./remote_file.ts";
 
-const CACHE = "folio-models";
-/** More than any file has, so that an entry that lies cannot keep us deleting. */
-const MOST_BLOCKS = 1 << 20;
+const INDEX = "folio-models";
 
 /** What is remembered of a file. */
 export interface KeptFile extends RemoteFile {
@@ -65,23 +63,19 @@ export async function rememberMissing(url: string): Promise<void> {
 export async function keptBlock(file: RemoteFile, index: number): Promise<Block | undefined> {
   if (file.tag === undefined) return undefined;
   return await quietly(async (cache) => {
-    const response = await cache.match(entry(file.url, `block=${index}&tag=${file.tag}`));
+    const response = await cache.match(entry(file.url, `block ${index}`));
     const sha256 = response?.headers.get("x-sha256");
     if (!response || !sha256) return undefined;
     return { sha256, bytes: new Uint8Array(await response.arrayBuffer()) };
-  });
+  }, blocksOf(file));
 }
 
 /** Keeps a block. */
 export async function keepBlock(file: RemoteFile, index: number, block: Block): Promise<void> {
   if (file.tag === undefined) return;
   const headers = { "x-sha256": block.sha256 };
-  await quietly((cache) =>
-    cache.put(
-      entry(file.url, `block=${index}&tag=${file.tag}`),
-      new Response(block.bytes, { headers }),
-    )
-  );
+  const response = new Response(block.bytes, { headers });
+  await quietly((cache) => cache.put(entry(file.url, `block ${index}`), response), blocksOf(file));
 }
 
 /** Throws away all that is kept of a file. */
@@ -89,11 +83,7 @@ export async function forget(file: RemoteFile): Promise<void> {
   const kept = await keptFile(file.url);
   await quietly(async (cache) => {
     await cache.delete(entry(file.url, "about"));
-    if (!kept) return;
-    const blocks = Math.min(MOST_BLOCKS, Math.ceil(kept.byteLength / kept.blockBytes));
-    for (let index = 0; index < blocks; index++) {
-      await cache.delete(entry(kept.url, `block=${index}&tag=${kept.tag}`));
-    }
+    if (kept) await caches.delete(blocksOf(kept));
   });
 }
 
@@ -115,11 +105,17 @@ function entry(url: string, what: string): string {
   return key.href;
 }
 
+/** The name of the cache of a version's blocks. */
+function blocksOf({ url, tag }: RemoteFile): string {
+  return `${INDEX} ${url} ${tag}`;
+}
+
 async function quietly<Result>(
   use: (cache: Cache) => Promise<Result>,
+  name: string = INDEX,
 ): Promise<Result | undefined> {
   try {
-    return await use(await caches.open(CACHE));
+    return await use(await caches.open(name));
   } catch {
     return undefined; // no cache here, a full disk, a folder that is read-only
   }
