@@ -252,3 +252,10 @@ Deno.test("a confusion matrix counts, and shows its accuracy", async () => {
   const note = "accuracy 80.0 % of 10 examples; colour: share of the true class";
   assert(texts(svg).includes(note));
 });
+
+Deno.test("a value axis that ends just above 10 writes 10 in full", async () => {
+  const train = [{ step: 1, loss: 10.67 }, { step: 9, loss: 0.2 }];
+  const svg = await lossFigure([{ label: "", train, validation: [] }]).toSVG();
+  assert.ok(texts(svg).includes("10"), texts(svg).join(" "));
+  assert.ok(!svg.includes("1e+1"));
+});

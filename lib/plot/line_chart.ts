@@ -46,7 +46,7 @@ export interface ChartOptions {
   readonly yLabel?: string;
   /** Logarithmic value axis. Default: false. */
   readonly logY?: boolean;
-  /** How the value axis writes its numbers, as d3-format says it. Default: `"~g"`. */
+  /** How the value axis writes its numbers, as d3-format says it. Default: `"~f"`, on a logarithmic axis `"~g"`. */
   readonly yFormat?: string;
   /** Start the value axis at 0. Default: false. */
   readonly zero?: boolean;
@@ -122,7 +122,8 @@ export function lineChart(
         domain,
         nice: !logY,
         ticks,
-        tickFormat: options.yFormat ?? "~g",
+        // With "g" a linear axis that ends between two ticks, as at 10.7, writes 10 as 1e+1.
+        tickFormat: options.yFormat ?? (logY ? "~g" : "~f"),
         label: options.yLabel ?? null,
       },
       marks: [
