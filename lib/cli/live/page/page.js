@@ -47,6 +47,8 @@ let latestLoss;
 const HANDLERS = {
   run(facts) {
     run = facts;
+    latestLoss = undefined;
+    for (const id of ["left", "loss", "validation", "rate", "speed"]) show(id, "–");
     for (const chart of charts) chart.clear();
     attention.begin(facts);
     show("folder", facts.folder);
