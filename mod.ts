@@ -319,7 +319,12 @@ export {
 } from "./lib/data/token_files.ts";
 
 // Published models
-export { type LoadOptions, loadPretrained, type Pretrained } from "./lib/hub/load_pretrained.ts";
+export {
+  type LoadModelOptions,
+  type LoadOptions,
+  loadPretrained,
+  type Pretrained,
+} from "./lib/hub/load_pretrained.ts";
 export {
   type Classification,
   classify,

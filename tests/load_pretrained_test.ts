@@ -334,6 +334,23 @@ onCpu("what ends a text is said by generation_config.json, where there is one", 
   await assert.rejects(ends('{"eos_token_id":"a"}'), /^SyntaxError: generation_config.json: eos/);
 });
 
+onCpu("a shorter context than the model's own, where its positions allow that", async () => {
+  await withFolder(await filesOf(llama), async (folder) => {
+    const { model, config } = await loadPretrained(folder, { contextLength: 24 });
+    assert.equal(config.contextLength, 24);
+    assert.ok(model.makeCache(1).layers[0].keys.shape.includes(24));
+    await assertComputes(model, llama);
+    await assert.rejects(
+      loadPretrained(folder, { contextLength: 81 }),
+      /the model's is 80; got 81/,
+    );
+    await assert.rejects(loadPretrained(folder, { contextLength: 0 }), RangeError);
+  });
+  await withFolder(await filesOf(gpt2), async (folder) => {
+    await assert.rejects(loadPretrained(folder, { contextLength: 8 }), /a learned table; got 8/);
+  });
+});
+
 onCpu("loading ends by its signal, and gives the device's memory back", async () => {
   const device = await sharedDevice("cpu-1");
   const files = await filesOf(gpt2);

@@ -7,6 +7,7 @@
  */
 import type { Device } from "../device/device.ts";
 import { currentDevice, onDevice } from "../device/open_device.ts";
+import { type ModelConfig, modelConfig } from "../nn/config.ts";
 import { GPT } from "../nn/gpt.ts";
 import { withoutInitialValues } from "../nn/initialisers.ts";
 import type { Module } from "../nn/module.ts";
@@ -34,6 +35,15 @@ export interface LoadOptions extends RepositoryOptions {
   readonly tokenizer?: boolean;
   /** Called while weights are read. */
   readonly onProgress?: (progress: WeightsProgress) => void;
+}
+
+/** How to load a language model. */
+export interface LoadModelOptions extends LoadOptions {
+  /**
+   * The longest sequence, where that is to be shorter than the model's own: the cache of generation takes memory in proportion. Not for learned
+   * positions, whose table is the model's.
+   */
+  readonly contextLength?: number;
 }
 
 /** A loaded language model. */
@@ -67,11 +77,12 @@ export interface Pretrained extends PretrainedConfig {
  */
 export async function loadPretrained(
   location: string | URL,
-  options: LoadOptions = {},
+  options: LoadModelOptions = {},
 ): Promise<Pretrained> {
   const repository = openRepository(location, options);
   const device = checkedDevice(options);
-  const { architecture, config, ...ends } = await readConfig(repository, readModelConfig);
+  const { architecture, config: whole, ...ends } = await readConfig(repository, readModelConfig);
+  const config = shortened(whole, options.contextLength);
   const generation = await readText(repository, "generation_config.json");
   const { endTokens, ...own } = generation === undefined ? ends : readGenerationConfig(generation);
   const tokenizer = options.tokenizer === false ? undefined : await readTokenizer(repository);
@@ -79,6 +90,17 @@ export async function loadPretrained(
   const model = await filledModel(() => new GPT(config), { repository, names, device }, options);
   const allEnds = { ...ends, ...own, endTokens: endTokens.length > 0 ? endTokens : ends.endTokens };
   return { architecture, config, ...allEnds, model, tokenizer };
+}
+
+function shortened(config: ModelConfig, contextLength: number | undefined): ModelConfig {
+  if (contextLength === undefined || contextLength === config.contextLength) return config;
+  if (config.positions === "learned" || contextLength > config.contextLength) {
+    throw new RangeError(
+      `loadPretrained: contextLength: the model's is ${config.contextLength}` +
+        `${config.positions === "learned" ? ", a learned table" : ""}; got ${contextLength}`,
+    );
+  }
+  return modelConfig({ ...config, contextLength });
 }
 
 /** The device to load to. RangeError for a type that Folio does not compute in. */

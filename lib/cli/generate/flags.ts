@@ -34,6 +34,14 @@ export const deviceFlags = group("Where", {
     choices: ["f32", "int8"],
   }),
   threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
+  context: integer(
+    undefined,
+    "tokens of a published model's context to use; fewer take less memory",
+    {
+      min: 1,
+      shownDefault: "all",
+    },
+  ),
   revision: text(undefined, "branch, tag or commit of a model on the hub", {
     shownDefault: "main",
   }),

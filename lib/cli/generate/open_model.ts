@@ -5,11 +5,13 @@
  */
 
 import { UserError } from "../../errors.ts";
+import { isFolder } from "../../hub/folder_files.ts";
 import { loadPretrained } from "../../hub/load_pretrained.ts";
 import type { GPT } from "../../nn/gpt.ts";
 import { quantize } from "../../nn/quantize.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import { holdsCheckpoint, loadModel, loadRunTokenizer } from "../../train/checkpoint.ts";
+import { followDownload } from "../progress.ts";
 import { userInput } from "../run.ts";
 
 /** A model to write with. */
@@ -26,6 +28,8 @@ export interface OpenedModel {
 export interface OpenModelOptions {
   /** A branch, tag or commit of a model on the hub. */
   readonly revision?: string;
+  /** Tokens of its context to use. */
+  readonly context?: number;
   /** How the weights are kept. */
   readonly weights: "f32" | "int8";
 }
@@ -37,27 +41,35 @@ export interface OpenModelOptions {
  */
 export async function openModel(
   location: string,
-  { revision, weights }: OpenModelOptions,
+  { weights, ...options }: OpenModelOptions,
 ): Promise<OpenedModel> {
   const opened = holdsCheckpoint(location)
-    ? await openRun(location)
-    : await openPretrained(location, revision);
+    ? await openRun(location, options)
+    : await openPretrained(location, options);
   if (weights === "int8") await quantize(opened.model);
   return opened;
 }
 
-async function openRun(folder: string): Promise<OpenedModel> {
+type Version = Omit<OpenModelOptions, "weights">;
+
+async function openRun(folder: string, { revision, context }: Version): Promise<OpenedModel> {
+  if (revision !== undefined || context !== undefined) {
+    throw new UserError(`${folder}: --revision and --context are for published models, not runs`);
+  }
   const tokenizer = await loadRunTokenizer(folder);
   return { model: await loadModel(folder, { dropout: 0 }), tokenizer, endTokens: [] };
 }
 
 async function openPretrained(
   location: string,
-  revision: string | undefined,
+  { revision, context }: Version,
 ): Promise<OpenedModel> {
+  const progress = isFolder(location) ? undefined : followDownload(location);
+  const { onProgress } = progress ?? {};
   const { model, tokenizer, endTokens } = await userInput(() =>
-    loadPretrained(location, { revision })
+    loadPretrained(location, { revision, contextLength: context, onProgress })
   );
+  progress?.finish();
   if (!tokenizer) {
     throw new UserError(
       `${location}: it has no tokenizer; put its tokenizer.json beside the weights`,
