@@ -138,7 +138,7 @@ function tally(f: FunctionBuilder, sum: FunctionHandle, row: Row, least: I32): F
   return f.f32(f.callF32(sum, row.logits, row.weights, row.width, least));
 }
 
-/** The largest key, from `least` up to the largest logit's, from which on the tally is still at least `wanted`. */
+/** A key, from `least` up to the largest logit's, from which on the tally is `wanted`; where there is none, the largest from which on it is more. */
 function threshold(
   f: FunctionBuilder,
   row: Row,
@@ -150,8 +150,10 @@ function threshold(
   f.while(low.ne(high), () => {
     const range = f.i32(high.sub(low));
     const middle = f.i32(low.add(range.shrU(1)).add(range.and(1)));
-    f.if(tally(f, sum, row, middle).ge(wanted), () => {
+    const found = tally(f, sum, row, middle);
+    f.if(found.ge(wanted), () => {
       f.set(low, middle);
+      f.if(found.eq(wanted), () => f.set(high, middle));
     }, () => f.set(high, middle.sub(1)));
   });
   return low;
