@@ -7,7 +7,8 @@ import { BYTE_TOKENS } from "../lib/text/byte_alphabet.ts";
 import { chatText } from "../lib/text/chat_template.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { openTokenizer } from "../lib/text/open_tokenizer.ts";
-import { forEachDevice } from "./devices.ts";
+import { useDevice } from "../lib/device/open_device.ts";
+import { forEachDevice, sharedDevice } from "./devices.ts";
 import { scratchFolder } from "./command.ts";
 import { fileURLToPath } from "node:url";
 
@@ -75,16 +76,21 @@ forEachDevice("turns are answered, streamed, and forgotten when they are too man
   );
 });
 
-/** A saved model with a chat template, and a command that talks to it. */
-async function talk(folder: string, input: string, ...args: string[]) {
+/** The command, talking to the model in a folder. */
+function start(folder: string, ...args: string[]) {
   const script = fileURLToPath(new URL("../scripts/chat.ts", import.meta.url));
-  const child = new Deno.Command(Deno.execPath(), {
+  return new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-read", "--no-lock", script, folder, "--device", "cpu", ...args],
     env: { NO_COLOR: "1" },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+}
+
+/** What the command writes for these lines. */
+async function talk(folder: string, input: string, ...args: string[]) {
+  const child = start(folder, ...args);
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(input));
   await writer.close();
@@ -108,4 +114,41 @@ forEachDevice("deno task chat answers each line until /quit", async ({ kind }) =
   assert.equal(first.code, 0, first.err);
   assert.ok(first.out.split("\n").length >= 3);
   assert.deepEqual(await talk(path, "hi\n\nho\n", ...args), first);
+});
+
+Deno.test("Ctrl-C cuts an answer off, and the conversation goes on", async () => {
+  await using folder = await scratchFolder();
+  const path = `${folder.path}/model`;
+  useDevice(await sharedDevice("cpu-1"));
+  await savePretrained(path, { model: makeModel(16384), endTokens: [256] });
+  await Deno.writeTextFile(`${path}/tokenizer.json`, files.json);
+  await Deno.writeTextFile(`${path}/tokenizer_config.json`, files.config);
+  const child = start(path, ..."--temperature 0 --max-new-tokens 16000".split(" "));
+  const writer = child.stdin.getWriter();
+  const reader = child.stdout.getReader();
+  const decoder = new TextDecoder();
+  const type = (text: string) => writer.write(new TextEncoder().encode(text));
+  /** What is written up to a line's end, or the first piece. */
+  const read = async (whole: boolean) => {
+    let text = "";
+    do {
+      const { value, done } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value, { stream: true });
+    } while (whole && !text.endsWith("\n"));
+    return text;
+  };
+  for (let turn = 0; turn < 2; turn++) {
+    await type("hi\n");
+    let answer = await read(false);
+    child.kill("SIGINT");
+    answer += answer.endsWith("\n") ? "" : await read(true);
+    assert.ok(answer.length > 1 && answer.length < 8000, `${answer.length}`);
+  }
+  await type("/quit\n");
+  await writer.close();
+  assert.equal(await read(true), "");
+  assert.equal((await child.status).code, 0);
+  await reader.cancel();
+  await child.stderr.cancel();
 });

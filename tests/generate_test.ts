@@ -192,6 +192,16 @@ forEachDevice("the signal ends all texts", async () => {
   }
 });
 
+forEachDevice("a timer comes through while tokens are made", async () => {
+  const model = makeModel();
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), 20);
+  const options = { signal: controller.signal, maxNewTokens: 1_000_000 };
+  const [{ finishReason }] = await generate(model, [1], options);
+  clearTimeout(timer);
+  assert.equal(finishReason, "aborted");
+});
+
 forEachDevice("what cannot be is refused", async () => {
   const model = makeModel();
   const refuses = (options: GenerationOptions, message: RegExp) =>

@@ -14,6 +14,7 @@ import { logSoftmax } from "../tensor/softmax.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { type TopK, topK } from "../tensor/top_k.ts";
 import { CacheRows } from "./cache_rows.ts";
+import { EventLoop } from "./event_loop.ts";
 
 /** Options of `beamSearch`, all of them given; their meaning is that of `generate`. */
 export interface BeamOptions {
@@ -173,6 +174,7 @@ class BeamRows {
   readonly #state: Tensor;
   readonly #ends: Tensor;
   readonly #picks: number;
+  readonly #events = new EventLoop();
   readonly #step;
   readonly #reorder;
 
@@ -262,6 +264,7 @@ class BeamRows {
 
   async #read({ values, indices }: TopK): Promise<Step> {
     const [v, i] = await Promise.all([values.data(), indices.data()]);
+    await this.#events.pause();
     return { values: v, indices: i, picks: this.#picks };
   }
 }

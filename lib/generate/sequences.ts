@@ -20,6 +20,7 @@ import { keep, scope } from "../tensor/scope.ts";
 import { slice } from "../tensor/slice.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { CacheRows } from "./cache_rows.ts";
+import { EventLoop } from "./event_loop.ts";
 
 const ADVANCE: Kernel = {
   name: "advance_generation",
@@ -82,6 +83,7 @@ export class Sequences {
   readonly #rules: LogitRules | undefined;
   readonly #step: Compiled<[], Tensor>;
   readonly #block: number;
+  readonly #events = new EventLoop();
   #seed = 0;
   #given = 0;
   /** All tokens of each row, its prompt included. */
@@ -140,6 +142,7 @@ export class Sequences {
     this.#state.write([this.#seed, this.#given]);
     const steps = this.#make(most);
     const [values, scores] = await Promise.all([this.#output.data(), this.#scores?.data()]);
+    await this.#events.pause();
     const { rows } = this.shape;
     const from = this.#given % this.#block * rows;
     const block = {
