@@ -71,6 +71,7 @@ export function forEachDevice(
         const open = await sharedDevice(device);
         useDevice(open);
         await body(open);
+        await open.finish(); // a driver may crash when the process ends while its device works
       },
     });
   }
