@@ -56,7 +56,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var r = part; r < ROWS; r += PARTS) {
     let row = first_row + r;
     if (row >= s.rows || column >= s.width) { continue; }
-    if (ZERO == 0u && (touched >> r & 1u) == 0u) { continue; }
+    if (ZERO == 0u && ((touched >> r) & 1u) == 0u) { continue; }
     let at = r * PARTS * COLUMNS + lane % COLUMNS;
     let sum = sums[at] + sums[at + COLUMNS] + sums[at + 2u * COLUMNS] + sums[at + 3u * COLUMNS];
     if (ZERO == 1u) { table[row * s.width + column] = sum; } else { table[row * s.width + column] += sum; }
