@@ -50,6 +50,22 @@ export async function openModel(
   return opened;
 }
 
+/** Whoever mistypes a folder should not read of the hub alone. */
+function fromHub(location: string, error: unknown): unknown {
+  if (!(error instanceof UserError) || location.includes(":")) return error;
+  return new UserError(`${location}: no such folder, and on the hub: ${error.message}`, {
+    cause: error,
+  });
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false; // a folder's error, or the hub's, says more
+  }
+}
+
 type Version = Omit<OpenModelOptions, "weights">;
 
 async function openRun(folder: string, { revision, context }: Version): Promise<OpenedModel> {
@@ -66,9 +82,14 @@ async function openPretrained(
 ): Promise<OpenedModel> {
   const progress = isFolder(location) ? undefined : followDownload(location);
   const { onProgress } = progress ?? {};
+  if (isFile(location)) {
+    throw new UserError(`${location}: it is a file; give the folder of a run or of a model`);
+  }
   const { model, tokenizer, endTokens } = await userInput(() =>
     loadPretrained(location, { revision, contextLength: context, onProgress })
-  );
+  ).catch((error) => {
+    throw progress ? fromHub(location, error) : error;
+  });
   progress?.finish();
   if (!tokenizer) {
     throw new UserError(
