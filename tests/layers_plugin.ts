@@ -38,7 +38,7 @@ const PARTS: readonly Part[] = [
   { at: "lib/hub/", from: [...NN, ...BESIDE, "lib/hub/"] },
   { at: "lib/plot/", from: ["lib/*", "lib/plot/", "data/"] },
   { at: "lib/cli/", from: ["lib/*", "lib/cli/"] },
-  { at: "lib/cli/lesson/", from: [...TENSOR, "lib/plot/", "lib/cli/"] },
+  { at: "lib/cli/lesson/", from: [...TENSOR, "lib/hub/", "lib/plot/", "lib/cli/"] },
   { at: "lib/cli/train/", from: [...TRAIN, "lib/plot/", "lib/cli/"] },
   { at: "lib/cli/generate/", from: [...TRAIN, "lib/cli/"] },
   // mod.ts is imported by browsers too, and lib/cli needs Deno as soon as it is loaded.

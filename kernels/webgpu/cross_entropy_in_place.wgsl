@@ -1,12 +1,10 @@
 // Row i of logits [rows, V]: loss = ln Σ exp(logits) − logits[target], then logits ← softmax(logits) − onehot(target); both 0 where the target
-// is ignored or out of range. A workgroup computes one row; sums are float32, 256 partial ones and a tree.
+// is ignored or out of range. A workgroup computes one row.
 struct Scalars { rows: u32, width: u32, ignore: i32 }
 @group(0) @binding(0) var<storage, read> targets: array<i32>;
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(3) var<uniform> s: Scalars;
-
-var<workgroup> partial: array<f32, 256>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -15,25 +13,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let base = min(row, s.rows - 1u) * s.width;
   let target_id = targets[min(row, s.rows - 1u)];
   let counts = target_id != s.ignore && u32(target_id) < s.width;
-  var largest = -3.4e38;
-  for (var i = lane; i < s.width; i += 256u) { largest = max(largest, logits[base + i]); }
-  partial[lane] = largest;
-  workgroupBarrier();
-  for (var step = 128u; step > 0u; step /= 2u) {
-    if (lane < step) { partial[lane] = max(partial[lane], partial[lane + step]); }
-    workgroupBarrier();
-  }
-  largest = partial[0];
-  workgroupBarrier();
-  var sum = 0.0;
-  for (var i = lane; i < s.width; i += 256u) { sum += exp(logits[base + i] - largest); }
-  partial[lane] = sum;
-  workgroupBarrier();
-  for (var step = 128u; step > 0u; step /= 2u) {
-    if (lane < step) { partial[lane] += partial[lane + step]; }
-    workgroupBarrier();
-  }
-  let total = largest + log(partial[0]);
+  let total = log_sum_exp(base, s.width, lane);
   if (lane == 0u && inside) {
     if (counts) { loss[row] = total - logits[base + u32(target_id)]; } else { loss[row] = 0.0; }
   }

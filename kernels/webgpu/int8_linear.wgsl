@@ -7,7 +7,6 @@ override GROUP: u32;
 override SLICES: u32;
 override BIAS: u32;
 override RESIDUAL: u32;
-override ACTIVATION: u32;
 
 struct Scalars { m: u32, n: u32, k: u32, share: u32 }
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -28,16 +27,6 @@ fn load_a(row: u32, k: u32) -> vec4<f32> {
   if (ROWS > 2u) { x.z = a[at + 2u * s.k]; }
   if (ROWS > 3u) { x.w = a[at + 3u * s.k]; }
   return x;
-}
-
-fn activate(v: f32) -> f32 {
-  switch ACTIVATION {
-    case 1u: { return gelu(v); }
-    case 2u: { return gelu_erf(v); }
-    case 3u: { return relu(v); }
-    case 4u: { return silu(v); }
-    default: { return v; }
-  }
 }
 
 fn finish(product: f32, row: u32, column: u32) {

@@ -1,4 +1,4 @@
-// The buffers of a product, and what becomes of it before it is stored; put in front of each of the matmul kernels, after activations.wgsl
+// The buffers of a product, and what becomes of it before it is stored; put in front of each of the matmul kernels, after activation_choice.wgsl
 // and the alias `Operand`: f32, or vec4<f32> where a kernel reads four numbers at a time.
 // v = product + bias; saved = v; c = activation(v) * activation_backward'(pre) + residual, each part where its constant asks for it.
 @group(0) @binding(0) var<storage, read> a: array<Operand>;
@@ -11,19 +11,8 @@
 
 override BIAS: u32;
 override RESIDUAL: u32;
-override ACTIVATION: u32;
 override SAVE: u32;
 override ACTIVATION_BACKWARD: u32;
-
-fn activate(v: f32) -> f32 {
-  switch ACTIVATION {
-    case 1u: { return gelu(v); }
-    case 2u: { return gelu_erf(v); }
-    case 3u: { return relu(v); }
-    case 4u: { return silu(v); }
-    default: { return v; }
-  }
-}
 
 fn slope(v: f32) -> f32 {
   switch ACTIVATION_BACKWARD {

@@ -58,6 +58,18 @@ export async function readInto(
   else bytes.set(await source.read(offset, bytes.length));
 }
 
+/** `read` for a source that reads into memory that is there. */
+export async function readNew(
+  source: ByteSource,
+  offset: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  checkRange(source, offset, length); // before memory is taken
+  const bytes = new Uint8Array(length);
+  await readInto(source, offset, bytes);
+  return bytes;
+}
+
 /** A source over bytes in memory; what is read is a copy. */
 export function bytesSource(bytes: Uint8Array, name = "bytes"): ByteSource {
   const source: ByteSource = {

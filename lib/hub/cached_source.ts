@@ -8,7 +8,7 @@
  * @module
  */
 import { sha256 } from "../data/checked_text.ts";
-import { type ByteSource, checkRange } from "./byte_source.ts";
+import { type ByteSource, checkRange, readNew } from "./byte_source.ts";
 import { forget, keepBlock, keptBlock, type KeptFile, markVerified } from "./model_cache.ts";
 import type { RemoteFile } from "./remote_file.ts";
 import { Sha256 } from "./sha256.ts";
@@ -48,11 +48,8 @@ class CachedSource implements ByteSource {
     return this.#file.byteLength;
   }
 
-  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-    checkRange(this, offset, length);
-    const bytes = new Uint8Array(length);
-    await this.readInto(offset, bytes);
-    return bytes;
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return readNew(this, offset, length);
   }
 
   async readInto(offset: number, bytes: Uint8Array): Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { type ByteSource, checkRange } from "./byte_source.ts";
+import { type ByteSource, checkRange, readNew } from "./byte_source.ts";
 
 /**
  * Opens a file for reading in any order. It stays open until `close()`.
@@ -21,12 +21,7 @@ export function fileSource(path: string): ByteSource {
   const source: ByteSource = {
     name: path,
     byteLength: size,
-    async read(offset, length) {
-      checkRange(source, offset, length);
-      const bytes = new Uint8Array(length);
-      await source.readInto!(offset, bytes);
-      return bytes;
-    },
+    read: (offset, length) => readNew(source, offset, length),
     readInto(offset, bytes) {
       return new Promise((resolve) => {
         checkRange(source, offset, bytes.length);

@@ -9,7 +9,7 @@
  */
 import { reasonOf, Silence, UnreachableError } from "../data/download.ts";
 import { UserError } from "../errors.ts";
-import { type ByteSource, checkRange } from "./byte_source.ts";
+import { type ByteSource, checkRange, readNew } from "./byte_source.ts";
 import { contentRange, expectSuccess, type HttpOptions, request, TIMEOUT } from "./http_request.ts";
 import type { RemoteFile } from "./remote_file.ts";
 
@@ -55,11 +55,8 @@ class HttpSource implements ByteSource {
     return this.#file.byteLength;
   }
 
-  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-    checkRange(this, offset, length);
-    const bytes = new Uint8Array(length);
-    await this.readInto(offset, bytes);
-    return bytes;
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return readNew(this, offset, length);
   }
 
   async readInto(offset: number, bytes: Uint8Array): Promise<void> {

@@ -9,6 +9,7 @@ import * as cpu from "../../kernels/cpu/cross_entropy.ts";
 import code from "../../kernels/webgpu/cross_entropy.wgsl" with { type: "text" };
 import backwardCode from "../../kernels/webgpu/cross_entropy_backward.wgsl" with { type: "text" };
 import inPlaceCode from "../../kernels/webgpu/cross_entropy_in_place.wgsl" with { type: "text" };
+import logSumExp from "../../kernels/webgpu/log_sum_exp.wgsl" with { type: "text" };
 import meanCode from "../../kernels/webgpu/cross_entropy_mean.wgsl" with { type: "text" };
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "./autograd.ts";
@@ -23,7 +24,7 @@ const ROWS: Kernel = {
   reads: ["logits", "targets"],
   writes: ["loss", "logSum"],
   scalars: ROW_SCALARS,
-  webgpu: { code, workgroups: ({ rows }) => [rows] },
+  webgpu: { code: logSumExp + code, workgroups: ({ rows }) => [rows] },
   cpu: cpu.crossEntropy,
 };
 
@@ -55,7 +56,7 @@ const IN_PLACE: Kernel = {
   updates: ["logits"],
   writes: ["loss"],
   scalars: ROW_SCALARS,
-  webgpu: { code: inPlaceCode, workgroups: ({ rows }) => [rows] },
+  webgpu: { code: logSumExp + inPlaceCode, workgroups: ({ rows }) => [rows] },
   cpu: cpu.crossEntropyInPlace,
 };
 

@@ -7,6 +7,7 @@
  */
 import { int8Linear as cpu } from "../../kernels/cpu/int8_linear.ts";
 import { shareOfRows } from "../../kernels/cpu/matmul_rows.ts";
+import activationChoice from "../../kernels/webgpu/activation_choice.wgsl" with { type: "text" };
 import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
 import code from "../../kernels/webgpu/int8_linear.wgsl" with { type: "text" };
 import type { Device } from "../device/device.ts";
@@ -24,7 +25,7 @@ const KERNEL: Kernel = {
   writes: ["c"],
   scalars: { m: "u32", n: "u32", k: "u32", share: "u32" },
   webgpu: {
-    code: activations + code,
+    code: activations + activationChoice + code,
     workgroups: ({ m, n }, { ROWS, SLICES }) => [
       Math.ceil(n * SLICES / 256) * Math.ceil(m / ROWS),
     ],

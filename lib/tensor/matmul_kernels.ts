@@ -7,6 +7,7 @@ import { matmul as cpu } from "../../kernels/cpu/matmul.ts";
 import { matmulBlas } from "../../kernels/cpu/matmul_blas.ts";
 import { matmulRows as cpuRows } from "../../kernels/cpu/matmul_rows.ts";
 import { matmulRowsSum } from "../../kernels/cpu/matmul_rows_sum.ts";
+import activationChoice from "../../kernels/webgpu/activation_choice.wgsl" with { type: "text" };
 import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
 import tiled from "../../kernels/webgpu/matmul.wgsl" with { type: "text" };
 import direct from "../../kernels/webgpu/matmul_direct.wgsl" with { type: "text" };
@@ -33,7 +34,7 @@ const FOUR = "alias Operand = vec4<f32>;\n";
 
 /** A workgroup for each part of the result with so many rows and columns. */
 const parts = (rows: number, columns: number, code: string): WebGpuKernel => ({
-  code: activations + epilogue + tile + code,
+  code: activations + activationChoice + epilogue + tile + code,
   workgroups: ({ m, n, batch }) => [Math.ceil(n / columns), Math.ceil(m / rows), batch],
 });
 
@@ -74,7 +75,7 @@ const fewRows = (name: string, sum: string, features: readonly GPUFeatureName[] 
   ...BUFFERS,
   scalars: words("n", "k", "share"),
   webgpu: {
-    code: activations + ONE + epilogue + rows + sum,
+    code: activations + activationChoice + ONE + epilogue + rows + sum,
     features,
     workgroups: ({ n }, { SLICES }) => [Math.ceil(n * SLICES / 256)],
   },

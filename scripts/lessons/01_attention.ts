@@ -12,19 +12,20 @@ import {
   expectMatch,
   Lesson,
   notWritten,
-  text,
-  userInput,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+import {
+  readVectors,
+  vectorsFlag,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/vectors.ts";
 import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
 import {
   type HiddenStateAttention,
-  loadWordVectors,
   matmul,
   softmax,
   type Tensor,
   tensor,
   UserError,
-  WordVectors,
+  type WordVectors,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
 /**
@@ -51,9 +52,7 @@ export const lesson = new Lesson(
     tasks: 1,
     url: import.meta.url,
     flags: {
-      vectors: text(undefined, "other word vectors, as GloVe or word2vec write them", {
-        placeholder: "FILE",
-      }),
+      vectors: vectorsFlag,
     },
   },
   async (page, { vectors }) => {
@@ -142,13 +141,6 @@ export const lesson = new Lesson(
     `);
   },
 );
-
-/** The table that ships, or the one of a file. */
-async function readVectors(file: string | undefined): Promise<WordVectors> {
-  if (file === undefined) return await loadWordVectors();
-  const content = await Deno.readTextFile(file);
-  return await userInput(() => WordVectors.fromText(content));
-}
 
 /** Another table must know the words that this lesson speaks of. */
 function expectWords(table: WordVectors, file: string | undefined): void {

@@ -12,9 +12,11 @@ import {
   expectMatch,
   Lesson,
   notWritten,
-  text,
-  userInput,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+import {
+  readVectors,
+  vectorsFlag,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/vectors.ts";
 import {
   attentionFigure,
   maskFigure,
@@ -22,7 +24,6 @@ import {
 import {
   causalMask,
   Linear,
-  loadWordVectors,
   matmul,
   mul,
   normal,
@@ -35,7 +36,6 @@ import {
   type Tensor,
   tensor,
   where,
-  WordVectors,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
 /** Code task 1: the mask of a sequence of `time` tokens as rows of 0 and 1: 1 where the token of the row may see the token of the column. */
@@ -63,9 +63,7 @@ export const lesson = new Lesson(
     tasks: 2,
     url: import.meta.url,
     flags: {
-      vectors: text(undefined, "other word vectors, as GloVe or word2vec write them", {
-        placeholder: "FILE",
-      }),
+      vectors: vectorsFlag,
     },
   },
   async (page, { vectors }) => {
@@ -215,13 +213,6 @@ async function spread(d: number, scale: number): Promise<[number, number]> {
     greatest += Math.max(...weights.slice(64 * row, 64 * row + 64));
   }
   return [Math.sqrt(square), greatest / 64];
-}
-
-/** The table that ships, or the one of a file. */
-async function readVectors(file: string | undefined): Promise<WordVectors> {
-  if (file === undefined) return await loadWordVectors();
-  const content = await Deno.readTextFile(file);
-  return await userInput(() => WordVectors.fromText(content));
 }
 
 // The answers. Try first.

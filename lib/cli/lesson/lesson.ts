@@ -17,7 +17,6 @@ import { paragraphs, tableLines } from "./page.ts";
 import { checkTask, type Task } from "./task.ts";
 
 export { choice, integer, number, text, toggle } from "../flags.ts";
-export { userInput } from "../run.ts";
 export { expectMatch } from "./expect.ts";
 export { notWritten } from "./task.ts";
 

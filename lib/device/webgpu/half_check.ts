@@ -3,6 +3,7 @@
  *
  * @module
  */
+import activationChoice from "../../../kernels/webgpu/activation_choice.wgsl" with { type: "text" };
 import activations from "../../../kernels/webgpu/activations.wgsl" with { type: "text" };
 import tiled from "../../../kernels/webgpu/matmul.wgsl" with { type: "text" };
 import epilogue from "../../../kernels/webgpu/matmul_epilogue.wgsl" with { type: "text" };
@@ -25,7 +26,16 @@ const KERNEL: Kernel = {
     ...{ rows: "u32", columns: "u32", depth: "u32" },
   },
   webgpu: {
-    code: ["alias Operand = f32;\n", activations, epilogue, tile, half, slices, tiled].join(""),
+    code: [
+      "alias Operand = f32;\n",
+      activations,
+      activationChoice,
+      epilogue,
+      tile,
+      half,
+      slices,
+      tiled,
+    ].join(""),
     features: ["shader-f16"],
     workgroups: () => [1],
   },
