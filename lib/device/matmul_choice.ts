@@ -7,8 +7,8 @@
  */
 
 /**
- * Kernels that compute tiles: `direct`, 8 × 8 a thread with loads of one number; `registers`, 8 × 8 with loads of four, for sizes that 4 divides;
- * `tiled` and `large`, 64 × 64 and 128 × 128 a workgroup through workgroup memory.
+ * Kernels that compute tiles: `registers`, 8 × 8 a thread, and `direct`, 8 × 16, read four numbers at a time, where 4 divides the sizes; `tiled` and
+ * `large`, 64 × 64 and 128 × 128 a workgroup, go through workgroup memory.
  */
 export type TileKernel = "direct" | "registers" | "tiled" | "large";
 

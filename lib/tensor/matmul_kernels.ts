@@ -12,6 +12,7 @@ import activations from "../../kernels/webgpu/activations.wgsl" with { type: "te
 import tiled from "../../kernels/webgpu/matmul.wgsl" with { type: "text" };
 import direct from "../../kernels/webgpu/matmul_direct.wgsl" with { type: "text" };
 import epilogue from "../../kernels/webgpu/matmul_epilogue.wgsl" with { type: "text" };
+import fours from "../../kernels/webgpu/matmul_fours.wgsl" with { type: "text" };
 import full from "../../kernels/webgpu/matmul_full.wgsl" with { type: "text" };
 import half from "../../kernels/webgpu/matmul_half.wgsl" with { type: "text" };
 import large from "../../kernels/webgpu/matmul_large.wgsl" with { type: "text" };
@@ -48,8 +49,8 @@ const tiles = (name: string, webgpu: WebGpuKernel): Kernel => ({
 
 /** The kernels of tiles; the CPU's form, the same in all, is that of its own threads. */
 export const TILES: Readonly<Record<TileKernel, Kernel>> = {
-  direct: tiles("matmul_direct", parts(16, 64, ONE + direct)),
-  registers: tiles("matmul_registers", parts(64, 64, FOUR + registers)),
+  direct: tiles("matmul_direct", parts(8, 128, FOUR + fours + direct)),
+  registers: tiles("matmul_registers", parts(64, 64, FOUR + fours + registers)),
   tiled: tiles("matmul", parts(64, 64, ONE + full + slices + tiled)),
   large: tiles("matmul_large", parts(128, 128, ONE + full + slices + large)),
 };

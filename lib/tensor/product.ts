@@ -38,8 +38,8 @@ function tilesKernel(device: Device, sizes: Sizes, options: ProductOptions): Ker
   if (!matmul) return device.blas ? BLAS : TILES.tiled;
   const chosen = isLargeResult(sizes, options.batch) ? matmul.large : matmul.small;
   if (takesHalf(device, options)) return HALF_TILES[chosen === "large" ? "large" : "tiled"];
-  if (chosen !== "registers" || liesByFours(sizes, options)) return TILES[chosen];
-  return device.isSoftware ? TILES.direct : TILES.tiled;
+  const readsFours = chosen === "registers" || chosen === "direct";
+  return readsFours && !liesByFours(sizes, options) ? TILES.tiled : TILES[chosen];
 }
 
 /** Whether the operands are rounded to half precision. */
