@@ -4,9 +4,9 @@
  *
  *     deno run -A bench/peers.ts PEERS_FOLDER TEXT [--size small6] [--what generate] [--blas auto]
  *
- * The folder may hold torch_gpt.py (PyTorch, run by /usr/bin/python3 without settings for OpenBLAS, so that it finds the best kernels by
- * itself) and jaxjs_gpt.ts (jax-js on WebAssembly). Give Tiny Shakespeare as the text, or another of 65 characters: jax-js's model has that
- * many tokens. Each round runs each program once, in a process of its own.
+ * The folder may hold torch_gpt.py (PyTorch, run by /usr/bin/python3) and jaxjs_gpt.ts (jax-js on WebAssembly). OpenBLAS chooses its kernels by
+ * itself, unless --core names them. Give Tiny Shakespeare as the text, or another of 65 characters: jax-js's model has that many tokens. Each
+ * round runs each program once, in a process of its own.
  *
  * @module
  */
@@ -48,6 +48,9 @@ const flags = {
   steps: integer(undefined, "steps or tokens in a run", { min: 5, shownDefault: "the size's; 60" }),
   threads: integer(navigator.hardwareConcurrency, "threads of Folio and PyTorch", { min: 1 }),
   blas: text(undefined, "Folio with this system BLAS, too", { placeholder: "auto|PATH" }),
+  core: text(undefined, "kernels of OpenBLAS, where it does not know the processor", {
+    placeholder: "SkylakeX|Haswell|…",
+  }),
   jax: toggle(true, "jax-js; --no-jax leaves it out"),
   layers: integer(undefined, "blocks", size),
   heads: integer(undefined, "attention heads", size),
@@ -76,7 +79,7 @@ await runScript(command, async ({ flags, positionals: [folder, text] }) => {
   const timings = programs.map((): Timing[] => []);
   for (let round = 1; round <= flags.rounds; round++) {
     for (const [i, program] of programs.entries()) {
-      const timing = await time(program);
+      const timing = await time(program, flags.core);
       if (timing) timings[i].push(timing);
     }
   }
@@ -153,10 +156,11 @@ async function present(programs: Program[]): Promise<Program[]> {
 }
 
 /** Runs a program once; undefined where it fails, which is said in a line. Folio itself must not fail. */
-async function time(program: Program): Promise<Timing | undefined> {
+async function time(program: Program, core?: string): Promise<Timing | undefined> {
   const [executable, ...args] = program.command;
   const env = Deno.env.toObject();
   for (const name of ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]) delete env[name];
+  if (core !== undefined) env.OPENBLAS_CORETYPE = core;
   env.NO_COLOR = "1";
   const process = new Deno.Command(executable, { args, env, clearEnv: true });
   const result = await process.output().catch((error: Error) => error);

@@ -49,7 +49,29 @@ Deno.test({
 Deno.test({
   name: "blas: the device says which library computes",
   ignore,
-  fn: () => assert.match(probe.description, /^cpu \((OpenBLAS|MKL|BLIS|Accelerate), WebAssembly /),
+  fn: () =>
+    assert.match(probe.description, /^cpu \((OpenBLAS for \w+|MKL|BLIS|Accelerate), WebAssembly /),
+});
+
+Deno.test({
+  name: "blas: where OpenBLAS takes its oldest kernels, the device line says what to set",
+  ignore: !probe.blas?.path.includes("openblas"),
+  fn: async () => {
+    const device = new URL("../lib/device/cpu/cpu_device.ts", import.meta.url);
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        "--no-lock",
+        `import { CpuDevice } from "${device}";
+        console.log(new CpuDevice({ threads: 1, blas: "auto" }).description)`,
+      ],
+      env: { OPENBLAS_CORETYPE: "Prescott" },
+    }).output();
+    assert.match(
+      new TextDecoder().decode(stdout),
+      /^cpu \(OpenBLAS for Prescott, .*: OpenBLAS does not know .* set OPENBLAS_CORETYPE to /,
+    );
+  },
 });
 
 Deno.test("blas: a library that is not there is told in the description, and WebAssembly computes", async () => {

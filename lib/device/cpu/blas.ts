@@ -21,6 +21,8 @@ export interface Blas {
   readonly path: string;
   /** What it calls itself, for the device's description. */
   readonly name: string;
+  /** What keeps it from being fast, and what to do. */
+  readonly advice?: string;
 }
 
 /** Where `auto` looks, in order. */
@@ -49,6 +51,9 @@ const SYMBOLS = {
   MKL_Set_Num_Threads: one,
   BLASSetThreading: one,
 } as const;
+
+/** What OpenBLAS calls the processors whose kernels it takes where it does not know the real one: they have 128-bit vectors. */
+const OLD_CORES = ["Prescott", "Generic"];
 
 /** CBLAS's numbers for row-major, as it is, and transposed. */
 const ROW_MAJOR = 101, AS_IT_IS = 111, TRANSPOSED = 112;
@@ -90,7 +95,7 @@ export function findBlas(
     }
     try {
       const sgemm = openBlas(path, memory);
-      if (isRight(sgemm, memory, scratch)) return { blas: { path, name: nameOf(path) }, sgemm };
+      if (isRight(sgemm, memory, scratch)) return { blas: describe(path), sgemm };
       reasons.push(`${path} computes a known product wrongly`);
     } catch (error) {
       reasons.push((error as Error).message.split("\n")[0]);
@@ -116,7 +121,24 @@ function isRight(sgemm: Sgemm, memory: WebAssembly.Memory, scratch: number): boo
   return view(c, m * n).every((value, i) => value === right[i]);
 }
 
-function nameOf(path: string): string {
+function describe(path: string): Blas {
   const known = ["OpenBLAS", "BLIS", "MKL", "Accelerate"];
-  return known.find((name) => path.toLowerCase().includes(name.toLowerCase())) ?? path;
+  const name = known.find((name) => path.toLowerCase().includes(name.toLowerCase())) ?? path;
+  const core = openBlasCore(path);
+  if (core === undefined) return { path, name };
+  const advice = OLD_CORES.includes(core)
+    ? `${name} does not know this processor; for faster products set OPENBLAS_CORETYPE to SkylakeX if it has AVX-512, to Haswell if it has AVX2`
+    : undefined;
+  return { path, name: `${name} for ${core}`, advice };
+}
+
+/** The processor whose kernels OpenBLAS takes; undefined for other libraries. */
+function openBlasCore(path: string): string | undefined {
+  const library = Deno.dlopen(path, {
+    openblas_get_corename: { parameters: [], result: "pointer", optional: true },
+  });
+  const name = library.symbols.openblas_get_corename?.();
+  const core = name ? new Deno.UnsafePointerView(name).getCString() : undefined;
+  library.close();
+  return core;
 }

@@ -64,8 +64,9 @@ export class CpuDevice implements Device {
     const simd = this.#relaxed ? "relaxed SIMD" : "SIMD";
     const count = `${threads} thread${threads > 1 ? "s" : ""}`;
     const parts = [...found ? [found.blas.name] : [], `WebAssembly ${simd}`, count].join(", ");
-    const reasons = [options.reason, library && "reason" in library ? library.reason : undefined];
-    this.description = [`cpu (${parts})`, ...reasons.filter((reason) => reason)].join(": ");
+    const trouble = library && "reason" in library ? library.reason : this.blas?.advice;
+    const reasons = [options.reason, trouble].filter((reason) => reason);
+    this.description = [`cpu (${parts})`, ...reasons].join(": ");
     this.#startWorkers();
   }
 
