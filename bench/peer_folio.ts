@@ -18,6 +18,7 @@ import { checkFirstLoss, makeTrainer, type StepSizes } from "./training_step.ts"
 /** What a peer is asked to do. */
 export interface PeerWork extends StepSizes {
   what: "train" | "generate";
+  device: "cpu" | "webgpu";
   /** Training steps, or tokens of a text. */
   steps: number;
   threads: number;
@@ -30,7 +31,7 @@ export interface PeerWork extends StepSizes {
 if (import.meta.main) {
   const work: PeerWork = JSON.parse(Deno.args[1]);
   const { threads, blas } = work;
-  const device = await openDevice({ device: "cpu", threads, blas });
+  const device = await openDevice({ device: work.device, threads, blas });
   if (blas !== undefined && !device.blas) throw new Error(device.description);
   const tokenizer = CharacterTokenizer.fromText(await Deno.readTextFile(Deno.args[0]));
   if (work.what === "generate") await generate(work, work.vocab || tokenizer.vocabSize);

@@ -2,9 +2,9 @@
  * A training step of Folio, or generation, beside the same work of other libraries, in turn, on one machine: prints minima, medians and
  * ratios.
  *
- *     deno run -A bench/peers.ts PEERS_FOLDER TEXT [--size small6] [--what generate] [--blas auto]
+ *     deno run -A bench/peers.ts PEERS_FOLDER TEXT [--size small6] [--what generate] [--blas auto] [--device webgpu]
  *
- * The folder may hold torch_gpt.py (PyTorch, run by /usr/bin/python3) and jaxjs_gpt.ts (jax-js on WebAssembly). OpenBLAS chooses its kernels by
+ * The folder may hold torch_gpt.py (PyTorch, run by /usr/bin/python3) and jaxjs_gpt.ts (jax-js). OpenBLAS chooses its kernels by
  * itself, unless --core names them. Give Tiny Shakespeare as the text, or another of 65 characters: jax-js's model has that many tokens. Each
  * round runs each program once, in a process of its own.
  *
@@ -31,7 +31,7 @@ interface Program {
   read(output: string): Timing;
 }
 
-const JAX = "jax-js, WebAssembly";
+const JAX = "jax-js";
 
 /** Sizes by name, and how many training steps make a run. */
 const SIZES = {
@@ -48,6 +48,9 @@ const flags = {
   steps: integer(undefined, "steps or tokens in a run", { min: 5, shownDefault: "the size's; 60" }),
   threads: integer(navigator.hardwareConcurrency, "threads of Folio and PyTorch", { min: 1 }),
   blas: text(undefined, "Folio with this system BLAS, too", { placeholder: "auto|PATH" }),
+  device: choice("cpu", "what computes; webgpu leaves PyTorch and the BLAS out", {
+    choices: ["cpu", "webgpu"],
+  }),
   core: text(undefined, "kernels of OpenBLAS, where it does not know the processor", {
     placeholder: "SkylakeX|Haswell|…",
   }),
@@ -87,11 +90,11 @@ await runScript(command, async ({ flags, positionals: [folder, text] }) => {
 });
 
 function workOf(flags: FlagValues<typeof command.flags>): PeerWork {
-  const { what, threads } = flags;
+  const { what, device, threads } = flags;
   const named = SIZES[flags.size];
   const { layers, heads, width, context, batch } = { ...named, ...given(flags) };
   const steps = flags.steps ?? (what === "train" ? named.steps : Math.min(60, context - 4));
-  return { what, threads, layers, heads, width, context, batch, steps, vocab: named.vocab };
+  return { what, device, threads, layers, heads, width, context, batch, steps, vocab: named.vocab };
 }
 
 /** The flags that were given. */
@@ -107,7 +110,7 @@ function programsOf(
   work: PeerWork,
   { blas }: { blas?: string },
 ): Program[] {
-  const { what, layers, heads, width, context, batch, steps, threads, vocab } = work;
+  const { what, device, layers, heads, width, context, batch, steps, threads, vocab } = work;
   const own = new URL("peer_folio.ts", import.meta.url);
   const torch = `${folder}/torch_gpt.py`;
   const jax = `${folder}/jaxjs_gpt.ts`;
@@ -121,22 +124,25 @@ function programsOf(
     command: [...deno, own.href, text, JSON.stringify({ ...work, ...options })],
     read: generate ? readGeneration : readSummary,
   });
-  const programs = [folio("Folio"), ...blas === undefined ? [] : [folio("Folio, BLAS", { blas })]];
-  programs.push({
-    name: "PyTorch",
-    file: torch,
-    command: [
-      ...["/usr/bin/python3", torch, text] as const,
-      ...Object.entries(torchFlags).map(([key, n]) => `--${key}=${n}`),
-    ],
-    read: generate ? readGeneration : readSummary,
-  });
+  const programs = [folio("Folio")];
+  if (blas !== undefined && device === "cpu") programs.push(folio("Folio, BLAS", { blas }));
+  if (device === "cpu") {
+    programs.push({
+      name: "PyTorch",
+      file: torch,
+      command: [
+        ...["/usr/bin/python3", torch, text] as const,
+        ...Object.entries(torchFlags).map(([key, n]) => `--${key}=${n}`),
+      ],
+      read: generate ? readGeneration : readSummary,
+    });
+  }
   if (generate) return programs;
   programs.push({
     name: JAX,
     file: jax,
     command: [
-      ...[...deno, "--no-config", jax, text, "wasm"] as const,
+      ...[...deno, "--no-config", jax, text, device === "cpu" ? "wasm" : device] as const,
       ...[...Object.values(sizes), steps].map(String),
     ],
     read: readJax,
@@ -216,11 +222,12 @@ function table(work: PeerWork, programs: Program[], timings: Timing[][]): void {
   });
   const train = work.what === "train";
   const tokens = train ? work.batch * work.context : 1;
-  const { layers, width, context, batch, threads } = work;
+  const { layers, width, context, batch } = work;
+  const where = work.device === "webgpu" ? "WebGPU" : `threads: ${work.threads}`;
   print(
     `${layers} layers, width ${width}, context ${context}, ${
       train ? `batch ${batch}` : `one sequence, ${work.steps} tokens`
-    }, threads: ${threads}`,
+    }, ${where}`,
   );
   print(
     `| ${
