@@ -1,5 +1,5 @@
 // Row i of logits [rows, V]: loss = ln Σ exp(logits) − logits[target], then logits ← softmax(logits) − onehot(target); both 0 where the target
-// is ignored or out of range. A workgroup computes one row.
+// is ignored or out of range. A workgroup computes 256/LANES rows with LANES threads each. After log_sum_exp.wgsl.
 struct Scalars { rows: u32, width: u32, ignore: i32 }
 @group(0) @binding(0) var<storage, read> targets: array<i32>;
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;
@@ -7,19 +7,20 @@ struct Scalars { rows: u32, width: u32, ignore: i32 }
 @group(0) @binding(3) var<uniform> s: Scalars;
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = group.y * groups.x + group.x;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let row = (group.y * groups.x + group.x) * (256u / LANES) + thread / LANES;
+  let lane = thread % LANES;
   let inside = row < s.rows;
   let base = min(row, s.rows - 1u) * s.width;
   let target_id = targets[min(row, s.rows - 1u)];
   let counts = target_id != s.ignore && u32(target_id) < s.width;
-  let total = log_sum_exp(base, s.width, lane);
+  let total = log_sum_exp(base, s.width, thread);
   if (lane == 0u && inside) {
     if (counts) { loss[row] = total - logits[base + u32(target_id)]; } else { loss[row] = 0.0; }
   }
   storageBarrier(); // the target's logit is read before it is overwritten
   if (!inside) { return; }
-  for (var i = lane; i < s.width; i += 256u) {
+  for (var i = lane; i < s.width; i += LANES) {
     let wanted = select(0.0, 1.0, i == u32(target_id));
     logits[base + i] = select(0.0, exp(logits[base + i] - total) - wanted, counts);
   }

@@ -1,26 +1,29 @@
-// ln Σ exp over the row of `logits` that begins at `base` and is `width` long, by a workgroup of 256 threads, all of which get it; put in front
-// of the kernels of cross-entropy, which declare `logits`. Sums are float32, 256 partial ones and a tree.
+// ln Σ exp over the row of `logits` that begins at `base` and is `width` long, by LANES neighbouring threads of a workgroup of 256, all of which
+// get it; put in front of the kernels of cross-entropy, which declare `logits`. Sums are float32, LANES partial ones and a tree.
+override LANES: u32;
+
 var<workgroup> partial: array<f32, 256>;
 
-fn log_sum_exp(base: u32, width: u32, lane: u32) -> f32 {
+fn log_sum_exp(base: u32, width: u32, thread: u32) -> f32 {
+  let lane = thread % LANES;
+  let first = thread - lane;
   var largest = -3.4e38;
-  for (var i = lane; i < width; i += 256u) { largest = max(largest, logits[base + i]); }
-  partial[lane] = largest;
+  for (var i = lane; i < width; i += LANES) { largest = max(largest, logits[base + i]); }
+  partial[thread] = largest;
   workgroupBarrier();
-  for (var step = 128u; step > 0u; step /= 2u) {
-    if (lane < step) { partial[lane] = max(partial[lane], partial[lane + step]); }
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) { partial[thread] = max(partial[thread], partial[thread + half]); }
     workgroupBarrier();
   }
-  largest = partial[0];
+  largest = partial[first];
   workgroupBarrier();
   var sum = 0.0;
-  for (var i = lane; i < width; i += 256u) { sum += exp(logits[base + i] - largest); }
-  partial[lane] = sum;
+  for (var i = lane; i < width; i += LANES) { sum += exp(logits[base + i] - largest); }
+  partial[thread] = sum;
   workgroupBarrier();
-  for (var step = 128u; step > 0u; step /= 2u) {
-    if (lane < step) { partial[lane] += partial[lane + step]; }
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) { partial[thread] += partial[thread + half]; }
     workgroupBarrier();
   }
-  return largest + log(partial[0]);
+  return largest + log(partial[first]);
 }
-

@@ -1,15 +1,16 @@
 // y = (x − mean)·rstd·gain + bias over rows, rstd = 1/√(variance + ε): layer norm; with CENTERED 0, mean is taken as 0: RMS norm.
 // x, y: [rows,width], gain, bias: [width], mean, rstd: [rows]. BIAS 0: no bias is added.
 // A workgroup computes 256/LANES rows with LANES threads each; the variance is the mean of (x − mean)², summed in f32 in a pass of its own.
+// After operand_one.wgsl or operand_four.wgsl.
 override CENTERED: u32;
 override BIAS: u32;
 override LANES: u32;
 
 struct Scalars { rows: u32, width: u32, group: u32, epsilon: f32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> gain: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Operand>;
+@group(0) @binding(1) var<storage, read> gain: array<Operand>;
+@group(0) @binding(2) var<storage, read> bias: array<Operand>;
+@group(0) @binding(3) var<storage, read_write> y: array<Operand>;
 @group(0) @binding(4) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(5) var<storage, read_write> rstd: array<f32>;
 @group(0) @binding(6) var<uniform> s: Scalars;
@@ -33,18 +34,19 @@ fn sum_row(value: f32, thread: u32) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let lane = thread % LANES;
   let row = (group.y * groups.x + group.x) * (256u / LANES) + thread / LANES;
-  let start = row * s.width;
-  let end = select(0u, s.width, row < s.rows);
+  let width = s.width / OPERAND_SIZE;
+  let start = row * width;
+  let end = select(0u, width, row < s.rows);
   var center = 0.0;
   if (CENTERED == 1u) {
     var sum = 0.0;
-    for (var j = lane; j < end; j += LANES) { sum += x[start + j]; }
+    for (var j = lane; j < end; j += LANES) { sum += sum_of(x[start + j]); }
     center = sum_row(sum, thread) / f32(s.width);
   }
   var squares = 0.0;
   for (var j = lane; j < end; j += LANES) {
     let v = x[start + j] - center;
-    squares += v * v;
+    squares += sum_of(v * v);
   }
   let variance = sum_row(squares, thread) / f32(s.width);
   let scale = 1.0 / sqrt(variance + s.epsilon);

@@ -3,23 +3,24 @@
 // means over the row and sums over all rows. dy, x, gathered, dx: [rows,width], gain: [width], mean, rstd: [rows], and the sums over some
 // rows in dgain, dbias: [parts,width]. CENTERED 0: mean and mean(g) are taken as 0. BIAS 0: no dbias. ADD 0: nothing is added.
 // A workgroup computes dx of `group` rows, 256/LANES at a time, and then goes down their columns, COLUMNS threads for neighbouring columns
-// and 256/COLUMNS for every so-manieth row, each with a part of its own. Sums in f32.
+// and PARTS for every so-manieth row, each with a part of its own. Sums in f32. After operand_one.wgsl or operand_four.wgsl.
 override CENTERED: u32;
 override BIAS: u32;
 override ADD: u32;
 override LANES: u32;
 override COLUMNS: u32;
+override PARTS: u32;
 
 struct Scalars { rows: u32, width: u32, group: u32 }
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> gain: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Operand>;
+@group(0) @binding(1) var<storage, read> x: array<Operand>;
+@group(0) @binding(2) var<storage, read> gain: array<Operand>;
 @group(0) @binding(3) var<storage, read> mean: array<f32>;
 @group(0) @binding(4) var<storage, read> rstd: array<f32>;
-@group(0) @binding(5) var<storage, read> gathered: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dx: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dgain: array<f32>;
-@group(0) @binding(8) var<storage, read_write> dbias: array<f32>;
+@group(0) @binding(5) var<storage, read> gathered: array<Operand>;
+@group(0) @binding(6) var<storage, read_write> dx: array<Operand>;
+@group(0) @binding(7) var<storage, read_write> dgain: array<Operand>;
+@group(0) @binding(8) var<storage, read_write> dbias: array<Operand>;
 @group(0) @binding(9) var<uniform> s: Scalars;
 
 // Σ g·x̂ and Σ g.
@@ -32,14 +33,15 @@ fn center_of(row: u32) -> f32 {
 
 fn input_gradient(row: u32, thread: u32) {
   let lane = thread % LANES;
-  let start = row * s.width;
-  let end = select(0u, s.width, row < s.rows);
+  let width = s.width / OPERAND_SIZE;
+  let start = row * width;
+  let end = select(0u, width, row < s.rows);
   let center = center_of(row);
   let scale = rstd[row];
   var sums = vec2<f32>();
   for (var j = lane; j < end; j += LANES) {
     let g = dy[start + j] * gain[j];
-    sums += vec2(g * (x[start + j] - center) * scale, g);
+    sums += vec2(sum_of(g * (x[start + j] - center)) * scale, sum_of(g));
   }
   totals[thread] = sums;
   workgroupBarrier();
@@ -59,20 +61,21 @@ fn input_gradient(row: u32, thread: u32) {
 }
 
 fn parameter_gradients(first: u32, end: u32, block: u32, thread: u32) {
-  let stride = 256u / COLUMNS;
+  let width = s.width / OPERAND_SIZE;
   let offset = thread / COLUMNS;
-  let part = block * stride + offset;
-  for (var j = thread % COLUMNS; j < s.width; j += COLUMNS) {
-    var to_gain = 0.0;
-    var to_bias = 0.0;
-    for (var row = first + offset; row < end; row += stride) {
-      let at = row * s.width + j;
+  if (offset >= PARTS) { return; }
+  let part = block * PARTS + offset;
+  for (var j = thread % COLUMNS; j < width; j += COLUMNS) {
+    var to_gain = Operand();
+    var to_bias = Operand();
+    for (var row = first + offset; row < end; row += PARTS) {
+      let at = row * width + j;
       let gradient = dy[at];
       to_gain += gradient * (x[at] - center_of(row)) * rstd[row];
       to_bias += gradient;
     }
-    dgain[part * s.width + j] = to_gain;
-    if (BIAS == 1u) { dbias[part * s.width + j] = to_bias; }
+    dgain[part * width + j] = to_gain;
+    if (BIAS == 1u) { dbias[part * width + j] = to_bias; }
   }
 }
 

@@ -15,6 +15,8 @@ import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "./autograd.ts";
 import { consume } from "./copy.ts";
 import { expectType, launch } from "./launch.ts";
+import { laneConstants } from "./reduce_run.ts";
+import { rowWorkgroups } from "./rows.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
 const ROW_SCALARS = { rows: "u32", width: "u32", ignore: "i32" } as const;
@@ -24,7 +26,7 @@ const ROWS: Kernel = {
   reads: ["logits", "targets"],
   writes: ["loss", "logSum"],
   scalars: ROW_SCALARS,
-  webgpu: { code: logSumExp + code, workgroups: ({ rows }) => [rows] },
+  webgpu: { code: logSumExp + code, workgroups: rowWorkgroups },
   cpu: cpu.crossEntropy,
 };
 
@@ -56,7 +58,7 @@ const IN_PLACE: Kernel = {
   updates: ["logits"],
   writes: ["loss"],
   scalars: ROW_SCALARS,
-  webgpu: { code: logSumExp + inPlaceCode, workgroups: ({ rows }) => [rows] },
+  webgpu: { code: logSumExp + inPlaceCode, workgroups: rowWorkgroups },
   cpu: cpu.crossEntropyInPlace,
 };
 
@@ -126,7 +128,8 @@ export function tokenLossesInPlace(
 ): Tensor {
   const [rows, width] = logits.shape;
   const loss = empty([rows], "f32", logits.device);
-  launch(IN_PLACE, { targets, logits, loss }, { rows, width, ignore });
+  const lanes = laneConstants(logits, width, 1);
+  launch(IN_PLACE, { targets, logits, loss }, { rows, width, ignore }, lanes);
   return loss;
 }
 
@@ -142,6 +145,6 @@ function rowLosses(logits: Tensor, targets: Tensor, { ignore = -100 }: CrossEntr
   const loss = empty([rows], "f32", logits.device);
   const logSum = empty([rows], "f32", logits.device);
   const scalars = { rows, width, ignore };
-  launch(ROWS, { logits, targets, loss, logSum }, scalars);
+  launch(ROWS, { logits, targets, loss, logSum }, scalars, laneConstants(logits, width, 1));
   return { loss, logSum, scalars };
 }

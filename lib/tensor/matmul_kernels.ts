@@ -21,6 +21,8 @@ import rows from "../../kernels/webgpu/matmul_rows.wgsl" with { type: "text" };
 import subgroupSum from "../../kernels/webgpu/matmul_rows_subgroup.wgsl" with { type: "text" };
 import workgroupSum from "../../kernels/webgpu/matmul_rows_workgroup.wgsl" with { type: "text" };
 import slices from "../../kernels/webgpu/matmul_slices.wgsl" with { type: "text" };
+import four from "../../kernels/webgpu/operand_four.wgsl" with { type: "text" };
+import one from "../../kernels/webgpu/operand_one.wgsl" with { type: "text" };
 import tile from "../../kernels/webgpu/matmul_tile.wgsl" with { type: "text" };
 import type { Kernel, WebGpuKernel } from "../device/kernel.ts";
 import type { RowsKernel, TileKernel } from "../device/matmul_choice.ts";
@@ -29,9 +31,6 @@ const BUFFERS = { reads: ["a", "b", "bias", "residual", "pre"], writes: ["c", "s
 
 const words = (...names: string[]) =>
   Object.fromEntries(names.map((name) => [name, "u32" as const]));
-
-const ONE = "alias Operand = f32;\n";
-const FOUR = "alias Operand = vec4<f32>;\n";
 
 /** A workgroup for each part of the result with so many rows and columns. */
 const parts = (rows: number, columns: number, code: string): WebGpuKernel => ({
@@ -49,18 +48,18 @@ const tiles = (name: string, webgpu: WebGpuKernel): Kernel => ({
 
 /** The kernels of tiles; the CPU's form, the same in all, is that of its own threads. */
 export const TILES: Readonly<Record<TileKernel, Kernel>> = {
-  direct: tiles("matmul_direct", parts(8, 128, FOUR + fours + direct)),
-  registers: tiles("matmul_registers", parts(64, 64, FOUR + fours + registers)),
-  tiled: tiles("matmul", parts(64, 64, ONE + full + slices + tiled)),
-  large: tiles("matmul_large", parts(128, 128, ONE + full + slices + large)),
+  direct: tiles("matmul_direct", parts(8, 128, four + fours + direct)),
+  registers: tiles("matmul_registers", parts(64, 64, four + fours + registers)),
+  tiled: tiles("matmul", parts(64, 64, one + full + slices + tiled)),
+  large: tiles("matmul_large", parts(128, 128, one + full + slices + large)),
 };
 
 const inHalf = (webgpu: WebGpuKernel): WebGpuKernel => ({ ...webgpu, features: ["shader-f16"] });
 
 /** The kernels through workgroup memory, with operands rounded to half precision there. */
 export const HALF_TILES: Readonly<Record<"tiled" | "large", Kernel>> = {
-  tiled: tiles("matmul_half", inHalf(parts(64, 64, ONE + half + slices + tiled))),
-  large: tiles("matmul_large_half", inHalf(parts(128, 128, ONE + half + slices + large))),
+  tiled: tiles("matmul_half", inHalf(parts(64, 64, one + half + slices + tiled))),
+  large: tiles("matmul_large_half", inHalf(parts(128, 128, one + half + slices + large))),
 };
 
 /** For a CPU with a system BLAS. */
@@ -76,7 +75,7 @@ const fewRows = (name: string, sum: string, features: readonly GPUFeatureName[] 
   ...BUFFERS,
   scalars: words("n", "k", "share"),
   webgpu: {
-    code: activations + activationChoice + ONE + epilogue + rows + sum,
+    code: activations + activationChoice + one + epilogue + rows + sum,
     features,
     workgroups: ({ n }, { SLICES }) => [Math.ceil(n * SLICES / 256)],
   },
