@@ -61,6 +61,7 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   const { rows, width } = scalars;
   const fours = x.device.kind === "webgpu" && width % 4 === 0;
   const { forward, backward } = fours ? FOUR : ONE;
+  const reads = fours ? width / 4 : width;
   for (const [name, tensor] of Object.entries({ gain, bias })) {
     if (!tensor) continue;
     expectType(operation, tensor, "f32");
@@ -75,10 +76,10 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   const constants = { CENTERED: centered ? 1 : 0, BIAS: bias ? 1 : 0 };
   const buffers = { x, gain, bias, y, mean, rstd };
   // Forward, a thread has four reads; backward, as many threads have a row that a workgroup's rows are done side by side.
-  const lanesForward = laneConstants(x, fours ? width / 4 : width, 1);
+  const lanesForward = laneConstants(x, reads, 1);
   launch(forward, buffers, { ...scalars, epsilon }, { ...constants, ...lanesForward });
   return differentiable(y, [x, gain, bias], (dy, [gathered]) => {
-    const { group, parts, columns } = cutBackward(x, rows, width);
+    const { group, parts, columns } = cutBackward(x, rows, reads);
     const dx = empty(x.shape, "f32", x.device);
     const dgain = empty([parts, width], "f32", x.device);
     const dbias = bias && empty([parts, width], "f32", x.device);
@@ -91,19 +92,18 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   }, { sums: [0] });
 }
 
-/** Rows of a chunk or workgroup, and how many parts of the parameters' gradients they leave. */
+/** Rows, each of so many reads, of a chunk or workgroup, and how many parts of the parameters' gradients they leave. */
 function cutBackward(
   x: Tensor,
   rows: number,
-  width: number,
+  reads: number,
 ): { group: number; parts: number; columns: Record<string, number> } {
   if (x.device.kind === "cpu") {
-    const group = Math.ceil(Math.max(8192 / width, rows / 64));
+    const group = Math.ceil(Math.max(8192 / reads, rows / 64));
     return { group, parts: Math.ceil(rows / group), columns: {} };
   }
   const group = Math.max(8, Math.ceil(rows / 256));
-  const columns = width % 4 === 0 ? width / 4 : width;
-  const COLUMNS = Math.min(256, 2 ** Math.ceil(Math.log2(columns)));
+  const COLUMNS = Math.min(256, 2 ** Math.ceil(Math.log2(reads)));
   const PARTS = Math.min(256 / COLUMNS, group >> 2);
   return { group, parts: Math.ceil(rows / group) * PARTS, columns: { COLUMNS, PARTS } };
 }

@@ -10,6 +10,7 @@ import epilogue from "../../../kernels/webgpu/matmul_epilogue.wgsl" with { type:
 import half from "../../../kernels/webgpu/matmul_half.wgsl" with { type: "text" };
 import slices from "../../../kernels/webgpu/matmul_slices.wgsl" with { type: "text" };
 import tile from "../../../kernels/webgpu/matmul_tile.wgsl" with { type: "text" };
+import one from "../../../kernels/webgpu/operand_one.wgsl" with { type: "text" };
 import { Random } from "../../random.ts";
 import type { Device } from "../device.ts";
 import type { Kernel } from "../kernel.ts";
@@ -27,7 +28,7 @@ const KERNEL: Kernel = {
   },
   webgpu: {
     code: [
-      "alias Operand = f32;\n",
+      one,
       activations,
       activationChoice,
       epilogue,
