@@ -29,25 +29,25 @@ export {
   type ProductTiming,
   type TunedProduct,
   tuneProducts,
-} from "./lib/tensor/tune_products.ts";
+} from "./lib/ops/tune_products.ts";
 export type { Entry, Recorder } from "./lib/device/recorder.ts";
 export type { Storage } from "./lib/device/storage.ts";
 
 // Tensors
 export { empty, full, ones, Tensor, tensor, zeros } from "./lib/tensor/tensor.ts";
 export type { DType, NestedArray, TensorData, TensorOptions } from "./lib/tensor/tensor.ts";
-export type { Sizes } from "./lib/tensor/product.ts";
+export type { Sizes } from "./lib/ops/product.ts";
 export type { Shape } from "./lib/shape.ts";
 export { keep, scope } from "./lib/tensor/scope.ts";
 export { valueAndGrad } from "./lib/tensor/autograd.ts";
-export { checkpoint } from "./lib/tensor/checkpoint.ts";
+export { checkpoint } from "./lib/tensor/recompute.ts";
 export {
   int8Linear,
   type Int8LinearOptions,
   type Int8Matrix,
   type Int8Options,
   toInt8,
-} from "./lib/tensor/int8_linear.ts";
+} from "./lib/ops/int8_linear.ts";
 export { compile } from "./lib/tensor/compile.ts";
 export type { Compiled, ProgramReport } from "./lib/tensor/compile.ts";
 
@@ -63,7 +63,7 @@ export {
   type Operand,
   sub,
   where,
-} from "./lib/tensor/binary.ts";
+} from "./lib/ops/binary.ts";
 export {
   abs,
   exp,
@@ -77,35 +77,35 @@ export {
   sqrt,
   square,
   tanh,
-} from "./lib/tensor/unary.ts";
-export { max, mean, type ReduceOptions, sum } from "./lib/tensor/reduce.ts";
-export { argmax, type ArgmaxOptions } from "./lib/tensor/argmax.ts";
-export { logSoftmax, softmax } from "./lib/tensor/softmax.ts";
-export { layerNorm } from "./lib/tensor/layer_norm.ts";
-export { rmsNorm } from "./lib/tensor/rms_norm.ts";
-export { linear, type LinearOptions, matmul, type MatmulOptions } from "./lib/tensor/matmul.ts";
-export type { Activation as ProductActivation } from "./lib/tensor/product.ts";
-export { feedForward, type FeedForwardOptions } from "./lib/tensor/feed_forward.ts";
+} from "./lib/ops/unary.ts";
+export { max, mean, type ReduceOptions, sum } from "./lib/ops/reduce.ts";
+export { argmax, type ArgmaxOptions } from "./lib/ops/argmax.ts";
+export { logSoftmax, softmax } from "./lib/ops/softmax.ts";
+export { layerNorm } from "./lib/ops/layer_norm.ts";
+export { rmsNorm } from "./lib/ops/rms_norm.ts";
+export { linear, type LinearOptions, matmul, type MatmulOptions } from "./lib/ops/matmul.ts";
+export type { Activation as ProductActivation } from "./lib/ops/product.ts";
+export { feedForward, type FeedForwardOptions } from "./lib/ops/feed_forward.ts";
 export {
   attention,
   type AttentionOptions,
   selfAttention,
   type SelfAttentionOptions,
-} from "./lib/tensor/attention.ts";
-export type { AttentionMask } from "./lib/tensor/attention_layout.ts";
-export { attentionWeights, selfAttentionWeights } from "./lib/tensor/attention_weights.ts";
-export type { KeyValueCache } from "./lib/tensor/attention_decode.ts";
-export { rotary, type RotaryOptions, type RotaryScaling } from "./lib/tensor/rotary.ts";
-export { embedding, type EmbeddingOptions } from "./lib/tensor/embedding.ts";
-export { crossEntropy, type CrossEntropyOptions, tokenLosses } from "./lib/tensor/cross_entropy.ts";
+} from "./lib/ops/attention.ts";
+export type { AttentionMask } from "./lib/ops/attention_layout.ts";
+export { attentionWeights, selfAttentionWeights } from "./lib/ops/attention_weights.ts";
+export type { KeyValueCache } from "./lib/ops/attention_decode.ts";
+export { rotary, type RotaryOptions, type RotaryScaling } from "./lib/ops/rotary.ts";
+export { embedding, type EmbeddingOptions } from "./lib/ops/embedding.ts";
+export { crossEntropy, type CrossEntropyOptions, tokenLosses } from "./lib/ops/cross_entropy.ts";
 export {
   linearCrossEntropy,
   type LinearCrossEntropyOptions,
-} from "./lib/tensor/linear_cross_entropy.ts";
-export { dropout } from "./lib/tensor/dropout.ts";
-export { randomNormal, randomUniform } from "./lib/tensor/random.ts";
-export { sampleToken } from "./lib/tensor/sample_token.ts";
-export { type TopK, topK } from "./lib/tensor/top_k.ts";
+} from "./lib/ops/linear_cross_entropy.ts";
+export { dropout } from "./lib/ops/dropout.ts";
+export { randomNormal, randomUniform } from "./lib/ops/random.ts";
+export { sampleToken } from "./lib/ops/sample_token.ts";
+export { type TopK, topK } from "./lib/ops/top_k.ts";
 export { customOp } from "./lib/tensor/custom_op.ts";
 export type { ByName, CustomOp, CustomOpDefinition } from "./lib/tensor/custom_op.ts";
 export type {
@@ -117,7 +117,7 @@ export type {
   ScalarType,
   WebGpuKernel,
 } from "./lib/device/kernel.ts";
-export { F32, FunctionBuilder, I32, ModuleBuilder, V128 } from "./lib/device/cpu/assembler.ts";
+export { F32, FunctionBuilder, I32, ModuleBuilder, V128 } from "./lib/wasm/assembler.ts";
 export type {
   Code,
   Expression,
@@ -126,13 +126,13 @@ export type {
   I32Like,
   ModuleOptions,
   ValueType,
-} from "./lib/device/cpu/assembler.ts";
+} from "./lib/wasm/assembler.ts";
 export { copy } from "./lib/tensor/copy.ts";
-export { reshape } from "./lib/tensor/reshape.ts";
-export { transpose } from "./lib/tensor/transpose.ts";
-export { slice, type SliceOptions } from "./lib/tensor/slice.ts";
-export { concatenate } from "./lib/tensor/concatenate.ts";
-export { gather } from "./lib/tensor/gather.ts";
+export { reshape } from "./lib/ops/reshape.ts";
+export { transpose } from "./lib/ops/transpose.ts";
+export { slice, type SliceOptions } from "./lib/ops/slice.ts";
+export { concatenate } from "./lib/ops/concatenate.ts";
+export { gather } from "./lib/ops/gather.ts";
 
 // Layers and models
 export { GPT } from "./lib/nn/gpt.ts";
@@ -199,7 +199,7 @@ export { Module, ModuleGroup, ModuleList, type Parts } from "./lib/nn/module.ts"
 export { sinusoidalPositions } from "./lib/nn/positions.ts";
 export {
   constant,
-  type Initialiser,
+  type Initializer,
   lecunNormal,
   normal,
   parameter,
@@ -207,12 +207,12 @@ export {
   uniform,
   varianceScaling,
   type VarianceScalingOptions,
-} from "./lib/nn/initialisers.ts";
+} from "./lib/nn/initializers.ts";
 
 // Training
 export { AdamW, type AdamWOptions } from "./lib/optim/adamw.ts";
 export { SGD, type SGDOptions } from "./lib/optim/sgd.ts";
-export { Optimiser } from "./lib/optim/optimiser.ts";
+export { Optimizer } from "./lib/optim/optimizer.ts";
 export type { FlatParameters, Place } from "./lib/optim/flat.ts";
 export {
   type Decay,
@@ -249,7 +249,7 @@ export {
   loadRunConfig,
   loadRunState,
   loadRunTokenizer,
-  restoreOptimiser,
+  restoreOptimizer,
   type RunState,
   saveCheckpoint,
 } from "./lib/train/checkpoint.ts";

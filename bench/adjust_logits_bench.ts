@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
-import { adjustLogits } from "../lib/tensor/adjust_logits.ts";
+import { adjustLogits } from "../lib/ops/adjust_logits.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";

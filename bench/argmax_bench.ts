@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
-import { argmax } from "../lib/tensor/argmax.ts";
+import { argmax } from "../lib/ops/argmax.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";

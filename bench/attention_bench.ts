@@ -7,16 +7,16 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { selfAttention } from "../lib/tensor/attention.ts";
-import { attentionDecode } from "../lib/tensor/attention_decode.ts";
-import { selfAttentionWeights } from "../lib/tensor/attention_weights.ts";
+import { selfAttention } from "../lib/ops/attention.ts";
+import { attentionDecode } from "../lib/ops/attention_decode.ts";
+import { selfAttentionWeights } from "../lib/ops/attention_weights.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { transpose } from "../lib/tensor/transpose.ts";
-import { referenceAttention, testValues } from "../tests/attention_reference.ts";
-import { assertClose } from "../tests/gradient_check.ts";
+import { transpose } from "../lib/ops/transpose.ts";
+import { referenceAttention, testValues } from "../tests/support/attention_reference.ts";
+import { assertClose } from "../tests/support/gradient_check.ts";
 import { type AttentionSizes, checkFirstRows, checkValueGradient } from "./attention_checks.ts";
 import { benchEachDevice } from "./devices.ts";
 

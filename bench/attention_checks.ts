@@ -4,8 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { referenceAttention } from "../tests/attention_reference.ts";
-import { assertClose } from "../tests/gradient_check.ts";
+import { referenceAttention } from "../tests/support/attention_reference.ts";
+import { assertClose } from "../tests/support/gradient_check.ts";
 
 /** Sizes of causal self-attention. */
 export interface AttentionSizes {

@@ -11,12 +11,12 @@ import { formatBytes, formatCount } from "../lib/cli/numbers.ts";
 import { print } from "../lib/cli/output.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../lib/device/open_device.ts";
-import { selfAttention } from "../lib/tensor/attention.ts";
+import { selfAttention } from "../lib/ops/attention.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { testValues } from "../tests/attention_reference.ts";
+import { testValues } from "../tests/support/attention_reference.ts";
 import { checkValueGradient } from "./attention_checks.ts";
 
 const [HEADS, HEAD_SIZE] = [8, 64];

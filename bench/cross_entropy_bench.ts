@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { crossEntropy } from "../lib/tensor/cross_entropy.ts";
+import { crossEntropy } from "../lib/ops/cross_entropy.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 

@@ -5,11 +5,15 @@
  */
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
-import { add, binary, mul } from "../lib/tensor/binary.ts";
+import { add, binary, mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { exp, gelu, log, silu, tanh } from "../lib/tensor/unary.ts";
-import { gelu as exactGelu, geluDerivative, silu as exactSilu } from "../tests/exact_math.ts";
+import { exp, gelu, log, silu, tanh } from "../lib/ops/unary.ts";
+import {
+  gelu as exactGelu,
+  geluDerivative,
+  silu as exactSilu,
+} from "../tests/support/exact_math.ts";
 import { benchEachDevice } from "./devices.ts";
 
 const [ROWS, WIDTH] = [768, 512];

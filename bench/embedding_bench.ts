@@ -7,8 +7,8 @@ import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { embedding } from "../lib/tensor/embedding.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { embedding } from "../lib/ops/embedding.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 

@@ -10,7 +10,7 @@ import { Generator } from "../lib/generate/generator.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { quantize } from "../lib/nn/quantize.ts";
 import { Random } from "../lib/random.ts";
-import { argmax } from "../lib/tensor/argmax.ts";
+import { argmax } from "../lib/ops/argmax.ts";
 import { scope } from "../lib/tensor/scope.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 

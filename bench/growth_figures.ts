@@ -25,7 +25,7 @@ export function growthFigure(results: Results, options: FigureOptions = {}): Fig
       const measured = results.training.filter(({ group }) => group === axis);
       const lines = THREADS.map((text, i) => ({
         text,
-        colour: theme.series[i],
+        color: theme.series[i],
         dots: true,
         points: points(measured.filter(({ threads }) => threads === i + 1), axis, rate),
       }));
@@ -59,7 +59,7 @@ export function crossoverFigure(results: Results, options: FigureOptions = {}): 
       points(measured, "context", (each) => 1e3 * each.split[name] / tokens(each));
     const [attention, products] = [part("attention"), part("products")];
     const lines: Line[] = Object.entries({ attention, products, rest: part("rest") })
-      .map(([text, points], i) => ({ text, points, colour: theme.series[i], dots: true }));
+      .map(([text, points], i) => ({ text, points, color: theme.series[i], dots: true }));
     const crossing = crossover(attention, products);
     if (crossing !== undefined) lines.push(upright(crossing, lines, theme));
     const xTicks = attention.map(({ step }) => step);
@@ -100,7 +100,7 @@ function crossingNote(crossing: number | undefined, [first, ...rest]: number[]):
 function upright(step: number, lines: readonly Line[], theme: Theme): Line {
   const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
   const points = [Math.min(...values), Math.max(...values)].map((value) => ({ step, value }));
-  return { points, colour: theme.muted, dashed: true, text: `equal at ${roundTo10(step)}` };
+  return { points, color: theme.muted, dashed: true, text: `equal at ${roundTo10(step)}` };
 }
 
 /** 1, 2, 3, 5 and 7 times powers of ten among the values of some lines. */

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { int8Linear, toInt8 } from "../lib/tensor/int8_linear.ts";
+import { int8Linear, toInt8 } from "../lib/ops/int8_linear.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 

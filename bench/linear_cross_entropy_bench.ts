@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { linearCrossEntropy } from "../lib/tensor/linear_cross_entropy.ts";
+import { linearCrossEntropy } from "../lib/ops/linear_cross_entropy.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 

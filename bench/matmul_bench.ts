@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { compile } from "../lib/tensor/compile.ts";
-import { product, type ProductOptions, type Sizes } from "../lib/tensor/product.ts";
+import { product, type ProductOptions, type Sizes } from "../lib/ops/product.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 

@@ -28,7 +28,7 @@ const { trainer, run } = await prepareStep(configuration);
 
 const times: number[] = [];
 const end = performance.now() + 1e3 * seconds;
-// The first step after the checked one still finds code that is being optimised.
+// The first step after the checked one still finds code that is being optimized.
 for (let step = 0; step < 3 || performance.now() < end; step++) {
   const start = performance.now();
   run();

@@ -6,12 +6,12 @@
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
+import { mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { layerNorm } from "../lib/tensor/layer_norm.ts";
-import { sum } from "../lib/tensor/reduce.ts";
-import { rmsNorm } from "../lib/tensor/rms_norm.ts";
-import { softmax } from "../lib/tensor/softmax.ts";
+import { layerNorm } from "../lib/ops/layer_norm.ts";
+import { sum } from "../lib/ops/reduce.ts";
+import { rmsNorm } from "../lib/ops/rms_norm.ts";
+import { softmax } from "../lib/ops/softmax.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 

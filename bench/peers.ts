@@ -211,7 +211,7 @@ function readJax(output: string): Timing {
   return { least: Math.min(median, ...counted), median, loss: steps.at(-1)![1] };
 }
 
-/** Prints a Markdown table; ratios above 1 are in Folio's favour. */
+/** Prints a Markdown table; ratios above 1 are in Folio's favor. */
 function table(work: PeerWork, programs: Program[], timings: Timing[][]): void {
   const rows = programs.flatMap(({ name }, i) => {
     if (timings[i].length === 0) return [];

@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { dropout } from "../lib/tensor/dropout.ts";
-import { randomNormal, randomUniform } from "../lib/tensor/random.ts";
+import { dropout } from "../lib/ops/dropout.ts";
+import { randomNormal, randomUniform } from "../lib/ops/random.ts";
 import { ones, tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 

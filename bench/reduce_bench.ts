@@ -6,9 +6,9 @@
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { sum } from "../lib/tensor/reduce.ts";
-import { spread } from "../lib/tensor/spread.ts";
-import { sumOfSquares } from "../lib/tensor/sum_of_squares.ts";
+import { sum } from "../lib/ops/reduce.ts";
+import { spread } from "../lib/ops/spread.ts";
+import { sumOfSquares } from "../lib/ops/sum_of_squares.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 

@@ -7,13 +7,13 @@
  */
 import assert from "node:assert/strict";
 import { defineTile, TILE } from "../kernels/cpu/matmul_tile.ts";
-import { I32 } from "../lib/device/cpu/assembler.ts";
+import { I32 } from "../lib/wasm/assembler.ts";
 import type { Device } from "../lib/device/device.ts";
 import type { Kernel } from "../lib/device/kernel.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { copy } from "../lib/tensor/copy.ts";
 import { launch } from "../lib/tensor/launch.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { full, zeros } from "../lib/tensor/tensor.ts";
 import { bestSeconds } from "./best_seconds.ts";
 import { streamBandwidth } from "./stream.ts";

@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
+import { mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { sum } from "../lib/tensor/reduce.ts";
-import { rotary } from "../lib/tensor/rotary.ts";
+import { sum } from "../lib/ops/reduce.ts";
+import { rotary } from "../lib/ops/rotary.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 

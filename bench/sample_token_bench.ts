@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { sampleToken } from "../lib/tensor/sample_token.ts";
+import { sampleToken } from "../lib/ops/sample_token.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 

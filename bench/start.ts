@@ -12,7 +12,7 @@ import { integer } from "../lib/cli/flags.ts";
 import { formatBytes } from "../lib/cli/numbers.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError } from "../lib/cli/run.ts";
-import { command as trainingCommand } from "../tests/command.ts";
+import { command as trainingCommand } from "../tests/support/command.ts";
 import { peakResident, summary } from "./results.ts";
 
 const command = {

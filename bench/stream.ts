@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { V128 } from "../lib/device/cpu/assembler.ts";
+import { V128 } from "../lib/wasm/assembler.ts";
 import type { Kernel } from "../lib/device/kernel.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { launch } from "../lib/tensor/launch.ts";

@@ -6,11 +6,11 @@
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { concatenate } from "../lib/tensor/concatenate.ts";
+import { concatenate } from "../lib/ops/concatenate.ts";
 import { copy } from "../lib/tensor/copy.ts";
-import { slice } from "../lib/tensor/slice.ts";
+import { slice } from "../lib/ops/slice.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { transpose } from "../lib/tensor/transpose.ts";
+import { transpose } from "../lib/ops/transpose.ts";
 import { benchEachDevice } from "./devices.ts";
 
 const [BATCH, TIME, HEADS, HEAD_SIZE] = [12, 64, 4, 32];

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { topK } from "../lib/tensor/top_k.ts";
+import { topK } from "../lib/ops/top_k.ts";
 import { benchEachDevice } from "./devices.ts";
 
 const [WIDTH, K] = [50257, 40];

@@ -30,13 +30,13 @@ function randomIds(count: number, seed: number): Int32Array {
   return Int32Array.from({ length: count }, () => random.integer(VOCABULARY));
 }
 
-/** A model and its trainer with the baby run's optimiser, at a constant rate. */
+/** A model and its trainer with the baby run's optimizer, at a constant rate. */
 export function makeTrainer(sizes: StepSizes, vocabSize: number): Trainer {
   const { layers, heads, width, context: contextLength, batch: batchSize } = sizes;
   const { learningRate, weightDecay, beta1, beta2, clip } = PRESETS.baby;
   const model = new GPT({ vocabSize, contextLength, layers, heads, width });
-  const optimiser = new AdamW(model.parameters(), { weightDecay, beta1, beta2, clip });
-  return new Trainer(model, optimiser, { batchSize, schedule: () => learningRate });
+  const optimizer = new AdamW(model.parameters(), { weightDecay, beta1, beta2, clip });
+  return new Trainer(model, optimizer, { batchSize, schedule: () => learningRate });
 }
 
 /** Throws unless a first loss is within 0.2 of ln V, which a model that knows nothing has. */

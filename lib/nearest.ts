@@ -8,7 +8,7 @@
 /**
  * The candidate with the smallest edit distance to `word`, or undefined when none is close.
  *
- * An edit is an inserted, deleted or replaced character, or two neighbours swapped (optimal string
+ * An edit is an inserted, deleted or replaced character, or two neighbors swapped (optimal string
  * alignment); case costs nothing. A candidate is close when at most a third of the longer word's
  * characters, rounded up, are edited, or when it starts with `word` (3 characters or more). The
  * first of several equally near candidates wins.
@@ -17,7 +17,7 @@
  * ```ts
  * console.assert(nearest("laeyrs", ["heads", "layers", "width"]) === "layers");
  * console.assert(nearest("tiny", ["moby-dick", "tiny-shakespeare"]) === "tiny-shakespeare");
- * console.assert(nearest("colour", ["heads", "layers"]) === undefined);
+ * console.assert(nearest("color", ["heads", "layers"]) === undefined);
  * ```
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {

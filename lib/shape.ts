@@ -68,7 +68,7 @@ export function broadcastShapes(a: Shape, b: Shape): number[] {
  *
  * @throws {RangeError} where axis is no integer in [-rank, rank)
  */
-export function normaliseAxis(axis: number, rank: number): number {
+export function normalizeAxis(axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
     const expected = rank === 0 ? "a scalar has no axes" : `expected ${-rank} to ${rank - 1}`;
     throw new RangeError(`axis ${axis} does not exist in a tensor of rank ${rank}: ${expected}`);

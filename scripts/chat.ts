@@ -10,7 +10,7 @@ import { Conversation } from "../lib/cli/generate/conversation.ts";
 import { choiceFlags, choiceOptions, deviceFlags } from "../lib/cli/generate/flags.ts";
 import { inputLines } from "../lib/cli/generate/lines.ts";
 import { openModel } from "../lib/cli/generate/open_model.ts";
-import { coloured, stderr, stdout, withoutControls } from "../lib/cli/output.ts";
+import { colored, stderr, stdout, withoutControls } from "../lib/cli/output.ts";
 import { onInterrupt, runScript } from "../lib/cli/run.ts";
 import { openDevice, UserError } from "../mod.ts";
 
@@ -57,7 +57,7 @@ async function answer(conversation: Conversation, line: string): Promise<void> {
   using _interrupt = onInterrupt(() => cut.abort());
   const { forgotten } = conversation;
   const write = (piece: string) => {
-    if (piece !== "") stdout.write(coloured(withoutControls(piece), "blue", stdout));
+    if (piece !== "") stdout.write(colored(withoutControls(piece), "blue", stdout));
   };
   try {
     await conversation.say(line, write, cut.signal);

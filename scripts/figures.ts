@@ -1,5 +1,5 @@
 /**
- * Draws what a model has learnt: its attention, its vectors of tokens and what it expects next.
+ * Draws what a model has learned: its attention, its vectors of tokens and what it expects next.
  *
  *     deno task figures runs/baby --text "First Citizen:"
  *
@@ -27,7 +27,7 @@ import {
 
 const command = {
   name: "deno task figures",
-  summary: "Draws what a model has learnt, as SVG files: heads.svg with the attention of every " +
+  summary: "Draws what a model has learned, as SVG files: heads.svg with the attention of every " +
     "layer and head, attention.svg with one of them, embeddings.svg, next_token.svg.",
   positionals: { name: "RUN", meaning: "folder of the run", min: 1, max: 1 },
   flags: {
@@ -36,7 +36,7 @@ const command = {
     head: integer(1, "head of attention.svg", { min: 1 }),
     topP: number(0.9, "share of the probability that top-p sampling keeps", { min: 0, max: 1 }),
     out: text(undefined, "folder to write to", { placeholder: "DIR", shownDefault: "RUN" }),
-    theme: choice("light", "colours", { choices: ["light", "dark"] }),
+    theme: choice("light", "colors", { choices: ["light", "dark"] }),
   },
   examples: [
     ['deno task figures runs/baby --text "to be or not"', "what it sees in these words"],

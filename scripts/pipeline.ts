@@ -71,7 +71,7 @@ await runScript(command, async ({ flags, positionals: [task, ...texts] }) => {
   const [pipeline, seconds] = await timed(load);
   print(`transformers.js ${TRANSFORMERS_VERSION}, cpu: ${model} in ${seconds}`);
   const device = await openDevice({ device: flags.device, threads: flags.threads });
-  const run = task === "text-generation" ? generate : analyse;
+  const run = task === "text-generation" ? generate : analyze;
   await run(pipeline, texts, { folioModel, revision, maxNewTokens: flags.maxNewTokens });
   device.close();
   await pipeline.dispose();
@@ -113,7 +113,7 @@ interface Label {
   readonly score: number;
 }
 
-async function analyse(
+async function analyze(
   pipeline: Pipeline,
   texts: readonly string[],
   { folioModel, revision }: RunOptions,

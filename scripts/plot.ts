@@ -22,7 +22,7 @@ const command = {
     }),
     smooth: integer(1, "points that training loss is averaged over", { min: 1 }),
     logY: toggle(false, "logarithmic loss axis"),
-    theme: choice("light", "colours", { choices: ["light", "dark"] }),
+    theme: choice("light", "colors", { choices: ["light", "dark"] }),
     title: text("Loss", "heading"),
     practical: toggle(false, "the two runs that `--preset practical` repeats, beside"),
   },

@@ -28,7 +28,7 @@ import {
   modelOf,
   openDevice,
   openingTokens,
-  restoreOptimiser,
+  restoreOptimizer,
   saveCheckpoint,
   Trainer,
   trainingLoop,
@@ -63,12 +63,12 @@ await runScript(command, async ({ flags, given }) => {
   console.log(`corpus   ${corpusLine}\nmodel    ${modelLine}`);
   const { beta1, beta2, weightDecay, clip, seed, batch, context, accumulate } = settings;
   const decays = { beta1, beta2, weightDecay, clip };
-  const optimiser = await userInput(() => new AdamW(model.parameters(), decays));
+  const optimizer = await userInput(() => new AdamW(model.parameters(), decays));
   using folder = await CheckpointFolder.open(plan.folder);
-  if (plan.resume) await restoreOptimiser(plan.folder, model, optimiser, plan.step);
+  if (plan.resume) await restoreOptimizer(plan.folder, model, optimizer, plan.step);
   const schedule = warmupDecay(settings);
   const { checkpointActivations } = flags;
-  const trainer = new Trainer(model, optimiser, {
+  const trainer = new Trainer(model, optimizer, {
     ...{ batchSize: batch, contextLength: context, accumulate, schedule, seed },
     checkpointActivations,
   });
@@ -87,7 +87,7 @@ await runScript(command, async ({ flags, given }) => {
     const step = trainer.stepsDone;
     const run = runState(plan, data, step, device.description);
     try {
-      await saveCheckpoint(folder, { model, optimiser, tokenizer: data.tokenizer, run });
+      await saveCheckpoint(folder, { model, optimizer, tokenizer: data.tokenizer, run });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw diverged(`after step ${step} the model cannot be saved: ${error.message}`);

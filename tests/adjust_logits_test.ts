@@ -1,9 +1,9 @@
 /** The rules before sampling against float64, written plainly. */
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
-import { adjustLogits } from "../lib/tensor/adjust_logits.ts";
+import { adjustLogits } from "../lib/ops/adjust_logits.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
+import { forEachDevice } from "./support/devices.ts";
 
 interface Rules {
   penalty: number;

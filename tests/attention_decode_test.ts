@@ -1,12 +1,12 @@
 /** Attention of one token to a cache against full attention and float64. */
 import assert from "node:assert/strict";
-import { selfAttention } from "../lib/tensor/attention.ts";
-import { attentionDecode, cacheAppend } from "../lib/tensor/attention_decode.ts";
+import { selfAttention } from "../lib/ops/attention.ts";
+import { attentionDecode, cacheAppend } from "../lib/ops/attention_decode.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { empty, tensor, zeros } from "../lib/tensor/tensor.ts";
-import { referenceAttention, testValues } from "./attention_reference.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { referenceAttention, testValues } from "./support/attention_reference.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 const CASES = [
   { batch: 1, time: 1, heads: 1, keyValueHeads: 1, D: 4 },

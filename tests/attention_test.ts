@@ -1,17 +1,21 @@
 /** Attention against float64, finite differences, and itself on one and two threads. */
 import assert from "node:assert/strict";
-import { attention, selfAttention } from "../lib/tensor/attention.ts";
+import { attention, selfAttention } from "../lib/ops/attention.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
+import { mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { scope } from "../lib/tensor/scope.ts";
 import { empty, type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { useDevice } from "../lib/device/open_device.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
-import { type AttentionCase, referenceAttention, testValues } from "./attention_reference.ts";
-import { forEachDevice, sharedDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
+import {
+  type AttentionCase,
+  referenceAttention,
+  testValues,
+} from "./support/attention_reference.ts";
+import { forEachDevice, sharedDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
 function attentionCase(
   [batch, heads, keyValueHeads]: number[],

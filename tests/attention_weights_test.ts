@@ -1,10 +1,14 @@
 /** The weights of attention against float64. */
 import assert from "node:assert/strict";
-import { attentionWeights, selfAttentionWeights } from "../lib/tensor/attention_weights.ts";
+import { attentionWeights, selfAttentionWeights } from "../lib/ops/attention_weights.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { type AttentionCase, referenceAttention, testValues } from "./attention_reference.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import {
+  type AttentionCase,
+  referenceAttention,
+  testValues,
+} from "./support/attention_reference.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 const SIZES = { batch: 2, heads: 4, keyValueHeads: 2, queries: 9, keys: 70, headSize: 5 };
 const CASES: Record<string, AttentionCase> = {

@@ -2,9 +2,17 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { CORPORA } from "../lib/data/corpora.ts";
-import { runByFile, serveTree } from "./by_url.ts";
-import { command, type Finished, finished, line, run, scratchFolder, TINY } from "./command.ts";
-import { canMount, smallDisk } from "./small_disk.ts";
+import { runByFile, serveTree } from "./support/by_url.ts";
+import {
+  command,
+  type Finished,
+  finished,
+  line,
+  run,
+  scratchFolder,
+  TINY,
+} from "./support/command.ts";
+import { canMount, smallDisk } from "./support/small_disk.ts";
 
 const BASE = ["--dataset", "text.txt", ...TINY];
 

@@ -16,12 +16,12 @@ import {
   type Operand,
   sub,
   where,
-} from "../lib/tensor/binary.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+} from "../lib/ops/binary.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
-import { floats } from "./matmul_reference.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
+import { floats } from "./support/matmul_reference.ts";
 
 const CASES: Record<string, {
   f: (a: Operand, b: Operand) => Tensor;

@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { AdamW, GPT, openDevice, Random, Trainer } from "../mod.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
-import { line, run, scratchFolder, TINY } from "./command.ts";
+import { line, run, scratchFolder, TINY } from "./support/command.ts";
 
 const probe = new CpuDevice({ threads: 1, blas: "auto" });
 probe.close();
@@ -21,8 +21,8 @@ async function losses(options: { threads: number; blas?: string }): Promise<numb
     { vocabSize: 61, contextLength: 64, layers: 2, heads: 2, width: 96, dropout: 0.1 },
     new Random(3),
   );
-  const optimiser = new AdamW(model.parameters(), { clip: 1 });
-  const trainer = new Trainer(model, optimiser, { batchSize: 8, schedule: () => 1e-2 });
+  const optimizer = new AdamW(model.parameters(), { clip: 1 });
+  const trainer = new Trainer(model, optimizer, { batchSize: 8, schedule: () => 1e-2 });
   const inputs = Int32Array.from({ length: 512 }, (_, i) => (i * i + 7 * i) % 61);
   for (let i = 0; i < 6; i++) trainer.step({ next: () => ({ inputs, targets: inputs }) });
   const figures = await trainer.figures();

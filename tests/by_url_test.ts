@@ -1,9 +1,9 @@
 /** Everything by URL: scripts from an empty folder, and a user's file that imports mod.ts alone. */
 import assert from "node:assert/strict";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { runByFile, runByUrl, serveTree } from "./by_url.ts";
-import { scratchFolder, TINY } from "./command.ts";
-import { emptyRegistry } from "./npm_registry.ts";
+import { runByFile, runByUrl, serveTree } from "./support/by_url.ts";
+import { scratchFolder, TINY } from "./support/command.ts";
+import { emptyRegistry } from "./support/npm_registry.ts";
 
 const SCRIPTS = ["train", "sample", "tokenize", "plot", "figures", "tune"];
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { splitForBytePairs } from "../lib/text/byte_pair_split.ts";
-import { HOSTILE_TEXTS } from "./hostile_texts.ts";
+import { HOSTILE_TEXTS } from "./support/hostile_texts.ts";
 
 // The rule as a regular expression, which cannot take long pieces but is plain to see.
 const RULE = new RegExp(

@@ -3,8 +3,8 @@ import { BYTE_TOKENS, bytesToCharacters, charactersToBytes } from "../lib/text/b
 import { BytePairTokenizer } from "../lib/text/byte_pair_tokenizer.ts";
 import { trainBytePair } from "../lib/text/byte_pair_training.ts";
 import { loadTokenizer } from "../lib/text/load_tokenizer.ts";
-import { HOSTILE_TEXTS } from "./hostile_texts.ts";
-import { sharedText } from "./shared_text.ts";
+import { HOSTILE_TEXTS } from "./support/hostile_texts.ts";
+import { sharedText } from "./support/shared_text.ts";
 
 const gpt2File = sharedText("golden/tokenizers/gpt2/tokenizer.json");
 const gpt2Encoded = sharedText("golden/tokenizers/gpt2_encoded_tokens.json");
@@ -57,7 +57,7 @@ Deno.test("every text round-trips; lone surrogates read as U+FFFD", () => {
   assert.equal(tokenizer.decode(tokenizer.encode("a\uD83Db\uDE00")), "a\uFFFDb\uFFFD");
 });
 
-Deno.test("special tokens are recognised, and left out on request", () => {
+Deno.test("special tokens are recognized, and left out on request", () => {
   const specialTokens = ["<|end|>", "<|end|>!"];
   const tokenizer = trainBytePair("aa", { vocabSize: 258, specialTokens });
   assert.deepEqual([...tokenizer.specialTokens.keys()], specialTokens);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { splitForBytePairs } from "../lib/text/byte_pair_split.ts";
 import { trainBytePair } from "../lib/text/byte_pair_training.ts";
-import { sharedText } from "./shared_text.ts";
+import { sharedText } from "./support/shared_text.ts";
 
 const corpus = sharedText("golden/bpe-training/corpus.en");
 const merges = sharedText("golden/bpe-training/train-bpe-reference-merges.txt");

@@ -8,8 +8,8 @@ import { chatText } from "../lib/text/chat_template.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { openTokenizer } from "../lib/text/open_tokenizer.ts";
 import { useDevice } from "../lib/device/open_device.ts";
-import { forEachDevice, sharedDevice } from "./devices.ts";
-import { scratchFolder } from "./command.ts";
+import { forEachDevice, sharedDevice } from "./support/devices.ts";
+import { scratchFolder } from "./support/command.ts";
 import { fileURLToPath } from "node:url";
 
 const TEMPLATE =

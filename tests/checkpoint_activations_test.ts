@@ -9,14 +9,14 @@ import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { add, mul } from "../lib/tensor/binary.ts";
-import { checkpoint } from "../lib/tensor/checkpoint.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { add, mul } from "../lib/ops/binary.ts";
+import { checkpoint } from "../lib/tensor/recompute.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { exp, tanh } from "../lib/tensor/unary.ts";
+import { exp, tanh } from "../lib/ops/unary.ts";
 import { Trainer, type TrainerOptions } from "../lib/train/trainer.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 forEachDevice("gradients through a checkpoint, of all that it was given", async () => {
   const [x, w, c] = [tensor([0.5, -1, 2]), tensor([1, 2, -0.5]), tensor([3, 1, 2])];
@@ -51,9 +51,9 @@ const tokens = Uint16Array.from({ length: 2000 }, (_, i) => (i * i + (i >> 3)) %
 
 async function train(config: Partial<ModelConfigInput>, options: Partial<TrainerOptions>) {
   const model = new GPT({ ...shape, ...config });
-  const optimiser = new AdamW(model.parameters(), { weightDecay: 0.1, clip: 1 });
+  const optimizer = new AdamW(model.parameters(), { weightDecay: 0.1, clip: 1 });
   const given = { batchSize: 4, schedule: () => 1e-2, seed: 5, ...options };
-  const trainer = new Trainer(model, optimiser, given);
+  const trainer = new Trainer(model, optimizer, given);
   const batches = new Batches(tokens, { batchSize: 4, contextLength: 32, seed: 3 });
   for (let step = 0; step < 5; step++) trainer.step(batches);
   const losses = (await trainer.figures()).map(({ loss, gradientNorm }) => [loss, gradientNorm]);

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { CheckpointFolder, checkpointPath } from "../lib/train/checkpoint_folder.ts";
-import { filesOfStep } from "./checkpoint_writer.ts";
+import { filesOfStep } from "./support/checkpoint_writer.ts";
 
-const writer = new URL("checkpoint_writer.ts", import.meta.url).pathname;
+const writer = new URL("support/checkpoint_writer.ts", import.meta.url).pathname;
 
 function startWriter(...args: (string | number)[]): Deno.ChildProcess {
   const permissions = ["--allow-read", "--allow-write", "--allow-run"];

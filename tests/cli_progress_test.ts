@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { coloured, withoutControls } from "../lib/cli/output.ts";
+import { colored, withoutControls } from "../lib/cli/output.ts";
 import { formatBytes, formatCount, formatDuration, formatRate } from "../lib/cli/numbers.ts";
 import { DownloadProgress, TrainingProgress } from "../lib/cli/progress.ts";
 import { printSample, SamplePrinter } from "../lib/cli/sample.ts";
-import { RecordedOutput } from "./recorded_output.ts";
+import { RecordedOutput } from "./support/recorded_output.ts";
 
 const figures = { loss: 1.8234, validationLoss: 1.9, tokensPerSecond: 84_123 };
 
@@ -107,7 +107,7 @@ Deno.test("a download shows bytes and rate on a terminal, two lines elsewhere", 
 });
 
 Deno.test("a sample is magenta then blue, or plain", () => {
-  const terminal = new RecordedOutput({ isTerminal: true, colour: true });
+  const terminal = new RecordedOutput({ isTerminal: true, color: true });
   printSample("To be", ", or\nnot", terminal);
   assert.equal(terminal.written, "\x1b[35mTo be\x1b[0m\x1b[34m, or\nnot\x1b[0m\n");
   const plain = new RecordedOutput();
@@ -125,7 +125,7 @@ Deno.test("a streamed sample reads as a whole one", () => {
 
 Deno.test("text of unknown origin cannot steer the terminal", () => {
   assert.equal(withoutControls("a\x1b[31mb\x07\r\n\tc\x9b"), "a�[31mb��\n\tc�");
-  assert.equal(coloured("x", "red", new RecordedOutput()), "x");
+  assert.equal(colored("x", "red", new RecordedOutput()), "x");
 });
 
 Deno.test("numbers are formatted for people", () => {

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { UserError } from "../lib/errors.ts";
 import { integer } from "../lib/cli/flags.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import { RecordedOutput } from "./recorded_output.ts";
+import { RecordedOutput } from "./support/recorded_output.ts";
 
 const command = { name: "demo", summary: "Shows.", flags: { steps: integer(1, "steps") } };
 

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { fileSource } from "../lib/hub/file_source.ts";
 import { SafetensorsFile } from "../lib/hub/safetensors.ts";
 import { holdsCheckpoint, loadRunState } from "../lib/train/checkpoint.ts";
-import { command, finished, line, losses, run, scratchFolder, TINY } from "./command.ts";
-import { golden } from "./golden.ts";
+import { command, finished, line, losses, run, scratchFolder, TINY } from "./support/command.ts";
+import { golden } from "./support/golden.ts";
 
 const BASE = ["--dataset", "text.txt", ...TINY, "--log-every", "1"];
 const QUIET = line("--eval-every 0 --log-every 1");
@@ -36,7 +36,7 @@ Deno.test("train writes a run that is a Hugging Face GPT-2, and sample and plot 
   const args = [...BASE, ...line("--steps 30 --eval-every 10 --out run")];
   const { code, out, err } = await run("train", args, folder.path);
   assert.equal(code, 0, err);
-  assert.match(out, /memory {3}.* parameters, .* gradients, .* optimiser, .* activations/);
+  assert.match(out, /memory {3}.* parameters, .* gradients, .* optimizer, .* activations/);
   assert.match(out, /step 30\/30 {2}validation \d/);
 
   const config = await json("config.json");

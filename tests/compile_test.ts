@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { add, mul } from "../lib/tensor/binary.ts";
+import { add, mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { consume, copy, store } from "../lib/tensor/copy.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { empty, type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
-import { exp } from "../lib/tensor/unary.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { exp } from "../lib/ops/unary.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 forEachDevice("a compiled function gives what the plain one gives, again and again", async () => {
   const f = (x: Tensor) => mul(exp(x), add(x, 1));

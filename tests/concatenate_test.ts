@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { size } from "../lib/shape.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
+import { mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { concatenate } from "../lib/tensor/concatenate.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { concatenate } from "../lib/ops/concatenate.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 for (
   const [shape, axis, lengths] of [

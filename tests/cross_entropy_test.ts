@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
+import { mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { crossEntropy, tokenLosses } from "../lib/tensor/cross_entropy.ts";
+import { crossEntropy, tokenLosses } from "../lib/ops/cross_entropy.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
 function reference(logits: Float32Array, targets: ArrayLike<number>, width: number, ignore = -100) {
   const losses: number[] = [];

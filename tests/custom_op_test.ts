@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import type { CpuKernel } from "../lib/device/kernel.ts";
-import { V128 } from "../lib/device/cpu/assembler.ts";
+import { V128 } from "../lib/wasm/assembler.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
+import { mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { customOp } from "../lib/tensor/custom_op.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
 const INDEX = `
 @compute @workgroup_size(256)

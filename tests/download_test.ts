@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { download, UnreachableError } from "../lib/data/download.ts";
 import { UserError } from "../lib/errors.ts";
-import { closedAddress, rawServer, serveFiles } from "./file_server.ts";
+import { closedAddress, rawServer, serveFiles } from "./support/file_server.ts";
 
 const reading = { what: "corpus x", limit: 1000 };
 
@@ -41,15 +41,15 @@ Deno.test("an announced length above the limit is refused before reading", async
 });
 
 Deno.test("a body without a length is cut off at the limit", async () => {
-  let cancelled = false;
+  let canceled = false;
   const endless = new ReadableStream<Uint8Array>({
     pull: (body) => body.enqueue(new Uint8Array(400)),
-    cancel: () => void (cancelled = true),
+    cancel: () => void (canceled = true),
   });
   await using server = serveFiles(() => new Response(endless));
   const error = await rejection(download(server.url, reading));
   assert.match(error.message, /expected at most 1000 bytes/);
-  while (!cancelled) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!canceled) await new Promise((resolve) => setTimeout(resolve, 5));
 });
 
 Deno.test("no server, or another status than 2xx, is unreachable", async () => {

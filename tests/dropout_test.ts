@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
+import { mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { dropout } from "../lib/tensor/dropout.ts";
-import { randomUniform } from "../lib/tensor/random.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { dropout } from "../lib/ops/dropout.ts";
+import { randomUniform } from "../lib/ops/random.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { ones, type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
 for (const [rate, count] of [[0.2, 100], [0.5, 8199], [0.9, 30]]) {
   forEachDevice(`dropout at ${rate} keeps where the uniform numbers say so`, async () => {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { add, mul } from "../lib/tensor/binary.ts";
+import { add, mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { embedding } from "../lib/tensor/embedding.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { embedding } from "../lib/ops/embedding.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 const CASES = [
   [5, 3, 2, 4, 4],

@@ -1,7 +1,7 @@
 /** `deno task figures`: what it writes for a run, and what it refuses. */
 import assert from "node:assert/strict";
-import { line, run, scratchFolder, TINY } from "./command.ts";
-import { assertWellFormed, texts } from "./svg.ts";
+import { line, run, scratchFolder, TINY } from "./support/command.ts";
+import { assertWellFormed, texts } from "./support/svg.ts";
 
 Deno.test("figures draws the attention, the vectors and the next tokens of a run", async () => {
   await using folder = await scratchFolder();

@@ -1,7 +1,7 @@
 /** One file, whole or not there: replaced, refused by the system, left by a dead writer. */
 import assert from "node:assert/strict";
 import { removeStaleTemporaries, writeFileAtomically } from "../lib/files.ts";
-import { canMount, smallDisk } from "./small_disk.ts";
+import { canMount, smallDisk } from "./support/small_disk.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const names = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { size } from "../lib/shape.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { add, mul } from "../lib/tensor/binary.ts";
+import { add, mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { gather } from "../lib/tensor/gather.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { gather } from "../lib/ops/gather.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
 for (
   const [leading, width, picks] of [

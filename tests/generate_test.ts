@@ -5,11 +5,11 @@ import { Generator } from "../lib/generate/generator.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { quantize } from "../lib/nn/quantize.ts";
-import { normal } from "../lib/nn/initialisers.ts";
+import { normal } from "../lib/nn/initializers.ts";
 import { Random } from "../lib/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
-import { forEachDevice } from "./devices.ts";
+import { forEachDevice } from "./support/devices.ts";
 
 /** A model with weights large enough that its likeliest tokens stand apart. */
 function makeModel(changes: Partial<ModelConfigInput> = {}): GPT {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { Generator } from "../lib/generate/generator.ts";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { GPT } from "../lib/nn/gpt.ts";
-import { normal } from "../lib/nn/initialisers.ts";
+import { normal } from "../lib/nn/initializers.ts";
 import { Random } from "../lib/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
+import { forEachDevice } from "./support/devices.ts";
 
 /** A model with weights large enough that its likeliest tokens stand apart. */
 function makeModel(changes: Partial<ModelConfigInput> = {}): GPT {

@@ -9,14 +9,14 @@ import { SafetensorsFile } from "../lib/hub/safetensors.ts";
 import { ForwardContext } from "../lib/nn/context.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { softmax } from "../lib/tensor/softmax.ts";
-import { embedding } from "../lib/tensor/embedding.ts";
+import { softmax } from "../lib/ops/softmax.ts";
+import { embedding } from "../lib/ops/embedding.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { gelu } from "../lib/tensor/unary.ts";
+import { gelu } from "../lib/ops/unary.ts";
 import { loadModel } from "../lib/train/checkpoint.ts";
 import { Trainer } from "../lib/train/trainer.ts";
-import { ALL_DEVICES, forEachDevice } from "./devices.ts";
-import { golden } from "./golden.ts";
+import { ALL_DEVICES, forEachDevice } from "./support/devices.ts";
+import { golden } from "./support/golden.ts";
 
 function furthest(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   assert.equal(actual.length, expected.length);
@@ -55,8 +55,8 @@ forEachDevice(
 
     const { beta1, beta2, epsilon } = expected.optimizer;
     const options = { beta1, beta2, epsilon, weightDecay: 0.1, clip: 1 };
-    const optimiser = new AdamW(model.parameters(), options);
-    const trainer = new Trainer(model, optimiser, { batchSize: batch, schedule: () => 1e-3 });
+    const optimizer = new AdamW(model.parameters(), options);
+    const trainer = new Trainer(model, optimizer, { batchSize: batch, schedule: () => 1e-3 });
     let next = 0;
     const next20 = {
       next: () => ({

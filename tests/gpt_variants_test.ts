@@ -3,17 +3,17 @@ import assert from "node:assert/strict";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { ForwardContext } from "../lib/nn/context.ts";
 import { GPT } from "../lib/nn/gpt.ts";
-import { normal } from "../lib/nn/initialisers.ts";
+import { normal } from "../lib/nn/initializers.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { embedding } from "../lib/tensor/embedding.ts";
+import { embedding } from "../lib/ops/embedding.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { loadModel, saveCheckpoint } from "../lib/train/checkpoint.ts";
 import { CheckpointFolder } from "../lib/train/checkpoint_folder.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 const VARIANTS: Record<string, Partial<ModelConfigInput>> = {
   "GPT-2": {},
@@ -79,9 +79,9 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
     const path = await Deno.makeTempDir();
     try {
       using folder = await CheckpointFolder.open(path);
-      const optimiser = new AdamW(model.parameters());
+      const optimizer = new AdamW(model.parameters());
       const tokenizer = CharacterTokenizer.fromText("abcdefghijk");
-      await saveCheckpoint(folder, { model, optimiser, tokenizer, run: { step: 0 } });
+      await saveCheckpoint(folder, { model, optimizer, tokenizer, run: { step: 0 } });
       const loaded = await loadModel(path);
       assert.deepEqual(loaded.config, model.config);
       assertClose(await loaded.forward(ids).data(), await model.forward(ids).data(), 0);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { crossover, crossoverFigure, growthFigure } from "../bench/growth_figures.ts";
 import { faster, type Results, type TrainingResult } from "../bench/results.ts";
 import { trainingConfigurations } from "../bench/sweep.ts";
-import { assertWellFormed, texts } from "./svg.ts";
+import { assertWellFormed, texts } from "./support/svg.ts";
 
 /** Attention takes context / 400 of the products' time. */
 const training = trainingConfigurations(false).map((configuration): TrainingResult => ({

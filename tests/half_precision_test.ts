@@ -6,17 +6,17 @@
 import assert from "node:assert/strict";
 import type { Device } from "../lib/device/device.ts";
 import { openDevice, useDevice } from "../lib/device/open_device.ts";
-import { halfTrouble } from "../lib/device/webgpu/half_check.ts";
+import { halfTrouble } from "../lib/ops/half_check.ts";
 import type { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
-import { feedForward } from "../lib/tensor/feed_forward.ts";
-import { linear } from "../lib/tensor/matmul.ts";
-import { gradientScale, type HalfOperands, product } from "../lib/tensor/product.ts";
-import { mean } from "../lib/tensor/reduce.ts";
+import { mul } from "../lib/ops/binary.ts";
+import { feedForward } from "../lib/ops/feed_forward.ts";
+import { linear } from "../lib/ops/matmul.ts";
+import { gradientScale, type HalfOperands, product } from "../lib/ops/product.ts";
+import { mean } from "../lib/ops/reduce.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertProduct, floats, FORMS, reference } from "./matmul_reference.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertProduct, floats, FORMS, reference } from "./support/matmul_reference.ts";
 
 const hasHalf = (device: Device): device is WebGpuDevice =>
   device.kind === "webgpu" && (device as WebGpuDevice).gpu.features.has("shader-f16");

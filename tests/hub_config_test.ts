@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { architectureOf, readModelConfig, writeModelConfig } from "../lib/hub/config.ts";
 import { modelConfig, type ModelConfigInput } from "../lib/nn/config.ts";
-import { golden } from "./golden.ts";
+import { golden } from "./support/golden.ts";
 
 const baby = { vocabSize: 65, contextLength: 64, layers: 4, heads: 4, width: 128 };
 const read = (json: unknown) => readModelConfig(JSON.stringify(json));

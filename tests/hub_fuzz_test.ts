@@ -9,7 +9,7 @@ import { readClassifierConfig } from "../lib/hub/encoder_formats.ts";
 import { readSafetensorsHeader } from "../lib/hub/safetensors_header.ts";
 import { readIndex } from "../lib/hub/weight_files.ts";
 import { Random } from "../lib/random.ts";
-import { DECODERS, ENCODERS, weightFile } from "./pretrained_golden.ts";
+import { DECODERS, ENCODERS, weightFile } from "./support/pretrained_golden.ts";
 
 const INPUTS = Number(Deno.env.get("FOLIO_FUZZ") ?? 2000);
 

@@ -7,7 +7,7 @@ import { matchParameters } from "../lib/hub/names.ts";
 import { readParameters } from "../lib/hub/parameters.ts";
 import { encodeSafetensors, SafetensorsFile } from "../lib/hub/safetensors.ts";
 import type { Shape } from "../lib/shape.ts";
-import { golden } from "./golden.ts";
+import { golden } from "./support/golden.ts";
 
 /** A file of tensors filled with 0, 1, 2, … (or with what is given). */
 async function fileOf(

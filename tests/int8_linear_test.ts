@@ -4,14 +4,14 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { int8Linear, type Int8Matrix, toInt8 } from "../lib/tensor/int8_linear.ts";
+import { int8Linear, type Int8Matrix, toInt8 } from "../lib/ops/int8_linear.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { tensor, zeros } from "../lib/tensor/tensor.ts";
 import type { Device } from "../lib/device/device.ts";
-import { forEachDevice } from "./devices.ts";
-import { gelu } from "./exact_math.ts";
-import { floats } from "./matmul_reference.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { gelu } from "./support/exact_math.ts";
+import { floats } from "./support/matmul_reference.ts";
 
 /** The weights that the blocks stand for, [outputs, inputs], in float64. */
 async function weightsOf({ blocks, outputs, inputs, group }: Int8Matrix): Promise<Float64Array> {

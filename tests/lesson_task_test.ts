@@ -1,12 +1,12 @@
 /** Code tasks: what is said of a right answer, a wrong one, one that throws and one that nobody wrote; and a lesson's layout. */
 import assert from "node:assert/strict";
-import { expectMatch, WrongAnswer } from "../lib/cli/lesson/expect.ts";
-import { paragraphs, tableLines } from "../lib/cli/lesson/page.ts";
-import { checkTask, notWritten } from "../lib/cli/lesson/task.ts";
+import { expectMatch, WrongAnswer } from "../lib/lesson/expect.ts";
+import { paragraphs, tableLines } from "../lib/lesson/page.ts";
+import { checkTask, notWritten } from "../lib/lesson/task.ts";
 import { useDevice } from "../lib/device/open_device.ts";
-import { matmul } from "../lib/tensor/matmul.ts";
+import { matmul } from "../lib/ops/matmul.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { sharedDevice } from "./devices.ts";
+import { sharedDevice } from "./support/devices.ts";
 
 useDevice(await sharedDevice("cpu-1"));
 

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { Flags } from "../lib/cli/flags.ts";
-import { type Lesson, LessonPage } from "../lib/cli/lesson/lesson.ts";
-import { checkTask, type Task, type TaskOutcome } from "../lib/cli/lesson/task.ts";
+import { type Lesson, LessonPage } from "../lib/lesson/lesson.ts";
+import { checkTask, type Task, type TaskOutcome } from "../lib/lesson/task.ts";
 import { useDevice } from "../lib/device/open_device.ts";
-import { runByFile, runByUrl, type ScriptResult, serveTree } from "./by_url.ts";
-import { sharedDevice } from "./devices.ts";
-import { emptyRegistry } from "./npm_registry.ts";
+import { runByFile, runByUrl, type ScriptResult, serveTree } from "./support/by_url.ts";
+import { sharedDevice } from "./support/devices.ts";
+import { emptyRegistry } from "./support/npm_registry.ts";
 
 const PUBLIC = "https://raw.githubusercontent.com/folio-deno/folio/main/";
 const folder = fileURLToPath(new URL("../scripts/lessons/", import.meta.url));

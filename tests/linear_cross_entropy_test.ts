@@ -6,14 +6,14 @@
 import assert from "node:assert/strict";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
+import { mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { crossEntropy } from "../lib/tensor/cross_entropy.ts";
-import { linearCrossEntropy } from "../lib/tensor/linear_cross_entropy.ts";
-import { linear } from "../lib/tensor/matmul.ts";
+import { crossEntropy } from "../lib/ops/cross_entropy.ts";
+import { linearCrossEntropy } from "../lib/ops/linear_cross_entropy.ts";
+import { linear } from "../lib/ops/matmul.ts";
 import { type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
 const wave = (length: number, start: number) =>
   Float32Array.from({ length }, (_, i) => Math.sin(1.3 * i + start));

@@ -4,16 +4,22 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { forEachDevice } from "./devices.ts";
-import { checkGradients } from "./gradient_check.ts";
-import { activations, assertProduct, floats, FORMS, reference } from "./matmul_reference.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { checkGradients } from "./support/gradient_check.ts";
+import {
+  activations,
+  assertProduct,
+  floats,
+  FORMS,
+  reference,
+} from "./support/matmul_reference.ts";
 import type { Device } from "../lib/device/device.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { add, mul } from "../lib/tensor/binary.ts";
-import { feedForward } from "../lib/tensor/feed_forward.ts";
-import { linear, matmul } from "../lib/tensor/matmul.ts";
-import type { Activation } from "../lib/tensor/product.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { add, mul } from "../lib/ops/binary.ts";
+import { feedForward } from "../lib/ops/feed_forward.ts";
+import { linear, matmul } from "../lib/ops/matmul.ts";
+import type { Activation } from "../lib/ops/product.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 
 const NN = { transposeA: false, transposeB: false };

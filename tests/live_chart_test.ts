@@ -5,7 +5,7 @@ import { History } from "../lib/cli/live/history.ts";
 import { LiveChart } from "../lib/cli/live/live_chart.ts";
 import type { RunFacts, TrainingPoint } from "../lib/cli/live/messages.ts";
 import { UserError } from "../lib/errors.ts";
-import { parseEvents, type ServerEvent, serverEvents } from "./server_events.ts";
+import { parseEvents, type ServerEvent, serverEvents } from "./support/server_events.ts";
 
 const RUN: RunFacts = {
   folder: "runs/<b>bold</b>",

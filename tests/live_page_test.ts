@@ -1,9 +1,9 @@
 /** The live chart's page in a headless Chromium: on a phone and on a desk, light and dark, while training runs and after. */
 import assert from "node:assert/strict";
 import { LiveChart } from "../lib/cli/live/live_chart.ts";
-import { Browser, CHROMIUM, type Page } from "./browser.ts";
-import { line } from "./command.ts";
-import { liveRun } from "./live_run.ts";
+import { Browser, CHROMIUM, type Page } from "./support/browser.ts";
+import { line } from "./support/command.ts";
+import { liveRun } from "./support/live_run.ts";
 
 const LONG = line("--steps 100000 --eval-every 20 --log-every 1 --checkpoint-every 0 --out run");
 const SCREENS = [
@@ -40,12 +40,12 @@ browserTest(
       await page.until(`${READING}.includes("after step")`);
       await fitsAndIsNamed(page);
     }
-    const colours = await Promise.all(
+    const colors = await Promise.all(
       pages.map((page) => page.evaluate(`getComputedStyle(document.body).backgroundColor`)),
     );
-    assert.equal(colours[0], colours[2]);
-    assert.equal(colours[1], colours[3]);
-    assert.notEqual(colours[0], colours[1]);
+    assert.equal(colors[0], colors[2]);
+    assert.equal(colors[1], colors[3]);
+    assert.notEqual(colors[0], colors[1]);
 
     const [, , desk, other] = pages;
     await choosesByKeyboard(desk);

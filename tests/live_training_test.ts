@@ -1,9 +1,9 @@
 /** `deno task train --live` as a real process, over real HTTP: what viewers see, and what they cannot disturb. */
 import assert from "node:assert/strict";
-import { runByUrl, serveTree } from "./by_url.ts";
-import { line, losses, run, scratchFolder, TINY } from "./command.ts";
-import { liveRun, startLive } from "./live_run.ts";
-import { openEvents, type ServerEvent, serverEvents } from "./server_events.ts";
+import { runByUrl, serveTree } from "./support/by_url.ts";
+import { line, losses, run, scratchFolder, TINY } from "./support/command.ts";
+import { liveRun, startLive } from "./support/live_run.ts";
+import { openEvents, type ServerEvent, serverEvents } from "./support/server_events.ts";
 
 const LONG = line("--steps 100000 --eval-every 20 --log-every 1 --checkpoint-every 0 --out run");
 

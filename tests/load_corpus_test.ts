@@ -3,14 +3,14 @@ import { CORPORA, DEFAULT_CORPUS, FALLBACK_CORPUS } from "../lib/data/corpora.ts
 import type { RegisteredCorpus } from "../lib/data/corpora.ts";
 import { loadCorpus } from "../lib/data/load_corpus.ts";
 import { UserError } from "../lib/errors.ts";
-import { closedAddress, rawServer, serveFiles } from "./file_server.ts";
+import { closedAddress, rawServer, serveFiles } from "./support/file_server.ts";
 
 const HELLO = "hello, world\n";
 const HELLO_SHA256 = "853ff93762a06ddbf722c4ebe9ddd66d8f63ddaea97f521c3ecc20da7c976020";
 const NEVER_FETCHED = "npm:@folio-test/none@0.0.0/none.txt";
 
 function registered(url: string, change: Partial<RegisteredCorpus> = {}): RegisteredCorpus {
-  const facts = { bytes: HELLO.length, sha256: HELLO_SHA256, licence: "none", description: "" };
+  const facts = { bytes: HELLO.length, sha256: HELLO_SHA256, license: "none", description: "" };
   return { url, ...facts, ...change };
 }
 
@@ -39,11 +39,11 @@ async function temporaryFile(content: string | Uint8Array<ArrayBuffer>): Promise
 }
 
 Deno.test("the registry holds facts that can be true", () => {
-  for (const [name, { url, bytes, sha256, licence }] of Object.entries(CORPORA)) {
+  for (const [name, { url, bytes, sha256, license }] of Object.entries(CORPORA)) {
     assert.match(name, /^[a-z-]+$/);
     assert.match(url, /^(https:|npm:@?[^@]+@\d+\.\d+\.\d+\/)/);
     assert.match(sha256, /^[0-9a-f]{64}$/);
-    assert.ok(Number.isInteger(bytes) && bytes > 0 && licence !== "");
+    assert.ok(Number.isInteger(bytes) && bytes > 0 && license !== "");
   }
   assert.equal(CORPORA[DEFAULT_CORPUS].bytes, 1115394);
   assert.ok(FALLBACK_CORPUS in CORPORA);

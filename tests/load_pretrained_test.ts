@@ -9,9 +9,9 @@ import { useDevice } from "../lib/device/open_device.ts";
 import type { GPT } from "../lib/nn/gpt.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
-import { sharedDevice } from "./devices.ts";
-import { serveModel } from "./model_server.ts";
-import { type DecoderGolden, DECODERS, floats, weightFile } from "./pretrained_golden.ts";
+import { sharedDevice } from "./support/devices.ts";
+import { serveModel } from "./support/model_server.ts";
+import { type DecoderGolden, DECODERS, floats, weightFile } from "./support/pretrained_golden.ts";
 
 const { gpt2, gpt_neo, llama } = DECODERS;
 type Files = Record<string, Uint8Array<ArrayBuffer> | string>;
@@ -146,7 +146,7 @@ onCpu(
 
 onCpu("a download that broke off goes on where it ended", async () => {
   await using server = serveModel(await filesOf(gpt_neo));
-  server.behaviour.cuts = [300, 7, 50_000];
+  server.behavior.cuts = [300, 7, 50_000];
   await assertComputes((await loadPretrained(server.url)).model, gpt_neo);
   const weights = server.log.filter((line) => line.startsWith("GET model"));
   assert.equal(weights.length, 3); // the first cut fell into config.json
@@ -183,7 +183,7 @@ onCpu(
     await withEnvironment({ HF_ENDPOINT: hub.url, HF_TOKEN: "wrong" }, async () => {
       await assert.rejects(load(), { name: "UserError", message: /answers 401.*HF_TOKEN/ });
       await assertComputes((await load({ token: "secret" })).model, gpt2);
-      hub.behaviour.storage!.sha256[weights] = "0".repeat(64);
+      hub.behavior.storage!.sha256[weights] = "0".repeat(64);
       await assert.rejects(load({ token: "secret" }), { name: "SyntaxError", message: /SHA-256/ });
     });
     await withEnvironment({ HF_ENDPOINT: "nonsense" }, async () => {

@@ -3,14 +3,14 @@
  */
 import assert from "node:assert/strict";
 import { topNextTokens } from "../lib/generate/top_next_tokens.ts";
-import { normal } from "../lib/nn/initialisers.ts";
+import { normal } from "../lib/nn/initializers.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { gpt2Weights } from "../lib/nn/initial_weights.ts";
 import { Random } from "../lib/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { perplexity } from "../lib/train/perplexity.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 const V = 11, T = 6;
 const TEXT = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2];

@@ -8,13 +8,13 @@
 import assert from "node:assert/strict";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import type { Device } from "../lib/device/device.ts";
-import type { FunctionBuilder, V128 } from "../lib/device/cpu/assembler.ts";
+import type { FunctionBuilder, V128 } from "../lib/wasm/assembler.ts";
 import type { Kernel } from "../lib/device/kernel.ts";
 import { launch } from "../lib/tensor/launch.ts";
 import { empty, tensor } from "../lib/tensor/tensor.ts";
 import * as math from "../kernels/cpu/math.ts";
 import { mapVectors } from "../kernels/cpu/rows.ts";
-import * as exact from "./exact_math.ts";
+import * as exact from "./support/exact_math.ts";
 
 type Emit = (f: FunctionBuilder, x: V128) => V128;
 

@@ -7,11 +7,11 @@ import assert from "node:assert/strict";
 import type { Device } from "../lib/device/device.ts";
 import { type MatmulChoice, TILE_KERNELS } from "../lib/device/matmul_choice.ts";
 import { adapterClass } from "../lib/device/webgpu/adapter_class.ts";
-import { product } from "../lib/tensor/product.ts";
+import { product } from "../lib/ops/product.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { checkEpilogue } from "./matmul_epilogue_check.ts";
-import { assertProduct, floats, FORMS, reference } from "./matmul_reference.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { checkEpilogue } from "./support/matmul_epilogue_check.ts";
+import { assertProduct, floats, FORMS, reference } from "./support/matmul_reference.ts";
 
 /** Runs `body` as if the device were a GPU that takes these kernels, which an adapter made of software does not choose by itself. */
 async function withChoice(device: Device, matmul: MatmulChoice, body: () => Promise<void>) {

@@ -4,13 +4,13 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { assertProduct, floats, FORMS, reference } from "./matmul_reference.ts";
-import { ALL_DEVICES, forEachDevice, sharedDevice } from "./devices.ts";
-import { checkEpilogue } from "./matmul_epilogue_check.ts";
+import { assertProduct, floats, FORMS, reference } from "./support/matmul_reference.ts";
+import { ALL_DEVICES, forEachDevice, sharedDevice } from "./support/devices.ts";
+import { checkEpilogue } from "./support/matmul_epilogue_check.ts";
 import type { Device } from "../lib/device/device.ts";
 import { useDevice } from "../lib/device/open_device.ts";
-import { matmul } from "../lib/tensor/matmul.ts";
-import { product } from "../lib/tensor/product.ts";
+import { matmul } from "../lib/ops/matmul.ts";
+import { product } from "../lib/ops/product.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 
 const forEachProduct = (name: string, body: (device: Device) => Promise<void> | void) =>

@@ -7,12 +7,12 @@ import assert from "node:assert/strict";
 import { GPT } from "../lib/nn/gpt.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { SGD } from "../lib/optim/sgd.ts";
-import { add, mul } from "../lib/tensor/binary.ts";
+import { add, mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { exp } from "../lib/tensor/unary.ts";
+import { exp } from "../lib/ops/unary.ts";
 import { type Tensor, zeros } from "../lib/tensor/tensor.ts";
 import { Trainer } from "../lib/train/trainer.ts";
-import { forEachDevice } from "./devices.ts";
+import { forEachDevice } from "./support/devices.ts";
 
 const shape = { vocabSize: 29, contextLength: 16, layers: 1, heads: 2, width: 32 };
 const ids = Int32Array.from({ length: 64 }, (_, i) => i % 29);
@@ -30,9 +30,9 @@ const PARAMETERS = [
 forEachDevice("parameters, gradients and moments are reported in bytes", async (device) => {
   const model = new GPT(shape);
   const before = device.memory().used;
-  const optimiser = new AdamW(model.parameters());
-  const trainer = new Trainer(model, optimiser, { batchSize: 4, schedule: () => 1e-3 });
-  const { parameters, gradients, optimiser: moments, activations } = trainer.memoryReport();
+  const optimizer = new AdamW(model.parameters());
+  const trainer = new Trainer(model, optimizer, { batchSize: 4, schedule: () => 1e-3 });
+  const { parameters, gradients, optimizer: moments, activations } = trainer.memoryReport();
   assert.deepEqual([parameters, gradients, moments], [4, 4, 8].map((n) => n * PARAMETERS));
   assert.equal(activations, 0, "nothing has run");
   // The parameters' old places are given back, so what is new is one buffer for each of gradient, m and v, and some kilobytes.
@@ -56,7 +56,7 @@ forEachDevice("plain SGD's state is one velocity a parameter", () => {
     batchSize: 1,
     schedule: () => 1,
   });
-  assert.equal(trainer.memoryReport().optimiser, 4 * PARAMETERS);
+  assert.equal(trainer.memoryReport().optimizer, 4 * PARAMETERS);
 });
 
 forEachDevice("a program's memory is that of the values that live at once", () => {

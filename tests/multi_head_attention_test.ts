@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { normal } from "../lib/nn/initialisers.ts";
+import { normal } from "../lib/nn/initializers.ts";
 import { MultiHeadAttention } from "../lib/nn/multi_head_attention.ts";
 import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { mul } from "../lib/ops/binary.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 const [B, TQ, TK, C, S, H] = [2, 3, 5, 8, 6, 2];
 const numbers = (shape: number[], seed: number) =>
@@ -27,7 +27,7 @@ async function project(x: Tensor, { weight, bias }: { weight: Tensor; bias?: Ten
 }
 
 forEachDevice("multi-head attention to another sequence, with padding", async () => {
-  const layer = new MultiHeadAttention(C, { heads: H, sourceWidth: S, initialiser: normal(0.5) });
+  const layer = new MultiHeadAttention(C, { heads: H, sourceWidth: S, initializer: normal(0.5) });
   const [x, source] = [numbers([B, TQ, C], 1), numbers([B, TK, S], 2)];
   const lengths = [5, 2];
   const options = { source, keyLengths: tensor(Int32Array.from(lengths)) };

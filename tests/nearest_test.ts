@@ -11,7 +11,7 @@ Deno.test("nearest corrects an insertion, a deletion, a replacement and a swap",
   assert.equal(nearest("alyers", FLAGS), "layers");
 });
 
-Deno.test("nearest counts a swap of neighbours as one edit", () => {
+Deno.test("nearest counts a swap of neighbors as one edit", () => {
   assert.equal(nearest("abdc", ["abxy", "abcd"]), "abcd");
   assert.equal(nearest("ab", ["ba"]), "ba");
 });

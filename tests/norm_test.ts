@@ -5,14 +5,14 @@
  */
 import assert from "node:assert/strict";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { add, mul } from "../lib/tensor/binary.ts";
-import { layerNorm } from "../lib/tensor/layer_norm.ts";
-import { sum } from "../lib/tensor/reduce.ts";
-import { rmsNorm } from "../lib/tensor/rms_norm.ts";
+import { add, mul } from "../lib/ops/binary.ts";
+import { layerNorm } from "../lib/ops/layer_norm.ts";
+import { sum } from "../lib/ops/reduce.ts";
+import { rmsNorm } from "../lib/ops/rms_norm.ts";
 import { ones, type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice, sharedDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
-import { floats } from "./matmul_reference.ts";
+import { forEachDevice, sharedDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
+import { floats } from "./support/matmul_reference.ts";
 
 interface Reference {
   y: Float64Array;

@@ -8,7 +8,7 @@ import { GPT } from "../lib/nn/gpt.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { stepsInFlight, trainingLoop } from "../lib/train/loop.ts";
 import { Trainer } from "../lib/train/trainer.ts";
-import { forEachDevice } from "./devices.ts";
+import { forEachDevice } from "./support/devices.ts";
 
 Deno.test("pace: two updates in flight, and more where they are short", () => {
   const cases = [[Infinity, 2], [2500, 2], [150, 2], [100, 3], [10, 30]];
@@ -18,8 +18,8 @@ Deno.test("pace: two updates in flight, and more where they are short", () => {
 forEachDevice("pace: every update is made, and a GPU is waited for in between", async (device) => {
   const shape = { vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 };
   const model = new GPT(shape);
-  const optimiser = new AdamW(model.parameters());
-  const trainer = new Trainer(model, optimiser, { batchSize: 2, schedule: () => 1e-2 });
+  const optimizer = new AdamW(model.parameters());
+  const trainer = new Trainer(model, optimizer, { batchSize: 2, schedule: () => 1e-2 });
   const step = trainer.step.bind(trainer);
   trainer.step = (batches) => {
     // On a GPU, long enough that only two may be in flight.

@@ -4,15 +4,15 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { add, mul } from "../lib/tensor/binary.ts";
+import { add, mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { consume, store } from "../lib/tensor/copy.ts";
-import { embedding } from "../lib/tensor/embedding.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { embedding } from "../lib/ops/embedding.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor, zeros } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 forEachDevice("a state consumed before it is stored keeps its old value", async () => {
   const [state, x] = [tensor([1, 2]), tensor([10, 20])];

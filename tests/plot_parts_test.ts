@@ -47,7 +47,7 @@ Deno.test("markup is escaped in attributes and in text", () => {
   assert.equal(escape("\ud800\x07é\n"), "��é\n");
 });
 
-Deno.test("a moving average keeps a straight line, and takes as many neighbours on both sides", () => {
+Deno.test("a moving average keeps a straight line, and takes as many neighbors on both sides", () => {
   const points = (values: number[]) => values.map((value, step) => ({ step, value }));
   const straight = points([1, 2, 3, 4, 5, 6]);
   assert.deepEqual(movingAverage(straight, 1), straight);
@@ -68,7 +68,7 @@ Deno.test("a thinned series keeps its ends and its extremes", () => {
   assert.equal(thin(series, 10_000), series);
 });
 
-Deno.test("a PNG holds the size and the colours that were given", async () => {
+Deno.test("a PNG holds the size and the colors that were given", async () => {
   const url = await pngDataUrl(3, 2, (x, y) => [x, y, 200]);
   const bytes = Uint8Array.fromBase64(url.slice("data:image/png;base64,".length));
   const view = new DataView(bytes.buffer);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readMetrics } from "../lib/plot/metrics.ts";
-import { runByFile, runByUrl, serveTree } from "./by_url.ts";
-import { assertWellFormed, texts } from "./svg.ts";
+import { runByFile, runByUrl, serveTree } from "./support/by_url.ts";
+import { assertWellFormed, texts } from "./support/svg.ts";
 
 const METRICS = [
   `{"step":1,"loss":4.25,"learningRate":0.001,"gradientNorm":1,"tokensPerSecond":9e4}`,

@@ -9,7 +9,7 @@ import { learningRateFigure } from "../lib/plot/learning_rate.ts";
 import { lossFigure } from "../lib/plot/loss.ts";
 import { nextTokenFigure } from "../lib/plot/next_token.ts";
 import { positionsFigure } from "../lib/plot/positions.ts";
-import { assertWellFormed, elements, texts } from "./svg.ts";
+import { assertWellFormed, elements, texts } from "./support/svg.ts";
 
 const NASTY = `<script>alert("1")</script> & 'x' ]]> \x00\x1b\ud800`;
 
@@ -249,7 +249,7 @@ Deno.test("labels of points do not overlap; the ones without room are counted", 
 Deno.test("a confusion matrix counts, and shows its accuracy", async () => {
   const svg = await confusionFigure([[8, 2], [0, 0]], { labels: ["ham", "spam"] }).toSVG();
   for (const text of ["8", "2", "ham", "spam"]) assert(texts(svg).includes(text), text);
-  const note = "accuracy 80.0 % of 10 examples; colour: share of the true class";
+  const note = "accuracy 80.0 % of 10 examples; color: share of the true class";
   assert(texts(svg).includes(note));
 });
 

@@ -1,6 +1,6 @@
 /** `deno task train --preset practical` as a real process, on small settings. */
 import assert from "node:assert/strict";
-import { line, run, scratchFolder } from "./command.ts";
+import { line, run, scratchFolder } from "./support/command.ts";
 
 const SMALL = line("--device cpu --context 8 --batch 4 --width 16 --heads 2 --dataset text.txt");
 

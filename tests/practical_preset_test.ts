@@ -19,8 +19,8 @@ import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { trainingLoop } from "../lib/train/loop.ts";
 import { modelOf, PRESETS } from "../lib/train/presets.ts";
 import { Trainer } from "../lib/train/trainer.ts";
-import { forEachDevice, sharedDevice } from "./devices.ts";
-import { sharedText } from "./shared_text.ts";
+import { forEachDevice, sharedDevice } from "./support/devices.ts";
+import { sharedText } from "./support/shared_text.ts";
 
 /** The model that the practical tries its code on. */
 const SMOKE = { ...PRESETS.practical, heads: 1, width: 16, context: 32, feedForwardFactor: 4 };
@@ -165,9 +165,9 @@ Deno.test("practical: it learns its text by heart while held-out loss rises", as
   const { train, validation } = splitCorpus(text);
   const settings = { ...PRESETS.practical, width: 64, context: contextLength, steps: 400 };
   const model = modelOf(settings, V);
-  const optimiser = new AdamW(model.parameters(), { ...settings });
+  const optimizer = new AdamW(model.parameters(), { ...settings });
   const schedule = warmupDecay(settings);
-  const trainer = new Trainer(model, optimiser, { batchSize, schedule });
+  const trainer = new Trainer(model, optimizer, { batchSize, schedule });
   const windows = { batchSize, contextLength, order: "epochs" } as const;
   const batches = new Batches(train, { ...windows, minimumBatches: 10 });
   const heldOut = new Batches(validation, windows);

@@ -11,12 +11,12 @@ import { sinusoidalPositions } from "../lib/nn/positions.ts";
 import { scaledDotProductAttention } from "../lib/nn/scaled_dot_product_attention.ts";
 import { sequenceLoss } from "../lib/nn/sequence_loss.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { mul } from "../lib/ops/binary.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { type NestedArray, type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
-import { sharedText } from "./shared_text.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
+import { sharedText } from "./support/shared_text.ts";
 
 const text = sharedText("golden/practical.json");
 const ABSENT = text === undefined;

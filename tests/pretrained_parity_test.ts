@@ -9,8 +9,14 @@ import { storedTensors } from "../lib/hub/stored_tensors.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { type DecoderGolden, DECODERS, floats, uniform, weightFile } from "./pretrained_golden.ts";
+import { forEachDevice } from "./support/devices.ts";
+import {
+  type DecoderGolden,
+  DECODERS,
+  floats,
+  uniform,
+  weightFile,
+} from "./support/pretrained_golden.ts";
 
 async function load(golden: DecoderGolden): Promise<GPT> {
   const { config, architecture } = readModelConfig(JSON.stringify(golden.config));

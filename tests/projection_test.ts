@@ -1,4 +1,4 @@
-/** Principal components against float64 power iteration, and UMAP by its neighbourhoods and its seed. */
+/** Principal components against float64 power iteration, and UMAP by its neighborhoods and its seed. */
 import assert from "node:assert/strict";
 import { type PrincipalComponents, principalComponents } from "../lib/plot/principal_components.ts";
 import { umap } from "../lib/plot/umap.ts";
@@ -91,7 +91,7 @@ Deno.test("umap keeps two clusters apart, and the same seed gives the same plane
     { length: 40 },
     (_, row) => Array.from({ length: 10 }, () => random.normal() + (row < 20 ? 0 : 12)),
   ).flat();
-  const options = { width: 10, neighbours: 8, seed: 4 };
+  const options = { width: 10, neighbors: 8, seed: 4 };
   const places = await umap(vectors, options);
   assert.deepEqual(places, await umap(vectors, options));
   assert.notDeepEqual(places, await umap(vectors, { ...options, seed: 5 }));

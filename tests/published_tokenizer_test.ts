@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { openTokenizer } from "../lib/text/open_tokenizer.ts";
 import { checkPublishedFile } from "../lib/text/published_file.ts";
 import type { Tokenizer } from "../lib/text/tokenizer.ts";
-import { golden } from "./golden.ts";
-import { HOSTILE_TEXTS } from "./hostile_texts.ts";
+import { golden } from "./support/golden.ts";
+import { HOSTILE_TEXTS } from "./support/hostile_texts.ts";
 
 /** A WordPiece file as BERT's, with these tokens at these ids. */
 function wordPiece(vocab: Record<string, number>, lowercase: boolean) {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { philox4x32, Random } from "../lib/random.ts";
-import { randomNormal, randomUniform } from "../lib/tensor/random.ts";
+import { randomNormal, randomUniform } from "../lib/ops/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 const SEED = 0x9a3c5f17;
 
-/** The uniform number at an index, by the mapping that lib/tensor/random.ts documents. */
+/** The uniform number at an index, by the mapping that lib/ops/random.ts documents. */
 function uniformAt(index: number, step: number, stream: number): number {
   const words = philox4x32([index >>> 2, 0, step, 0], [SEED, stream]);
   return (words[index & 3] >>> 8) * 2 ** -24;

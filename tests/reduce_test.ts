@@ -4,15 +4,15 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { argmax } from "../lib/tensor/argmax.ts";
+import { argmax } from "../lib/ops/argmax.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { max, mean, sum, sumTo } from "../lib/tensor/reduce.ts";
-import { sumOfSquares } from "../lib/tensor/sum_of_squares.ts";
+import { max, mean, sum, sumTo } from "../lib/ops/reduce.ts";
+import { sumOfSquares } from "../lib/ops/sum_of_squares.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 
-import { forEachDevice, sharedDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
-import { floats } from "./matmul_reference.ts";
+import { forEachDevice, sharedDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
+import { floats } from "./support/matmul_reference.ts";
 
 /** Folds the elements that share a place after `axes` are gone, in row order. */
 function reference<T>(

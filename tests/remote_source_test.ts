@@ -7,8 +7,8 @@ import { keptFile, rememberFile } from "../lib/hub/model_cache.ts";
 import { describeRemote, type RemoteFile } from "../lib/hub/remote_file.ts";
 import { Sha256 } from "../lib/hub/sha256.ts";
 import { UserError } from "../lib/errors.ts";
-import { closedAddress } from "./file_server.ts";
-import { serveModel } from "./model_server.ts";
+import { closedAddress } from "./support/file_server.ts";
+import { serveModel } from "./support/model_server.ts";
 
 function noise(length: number): Uint8Array<ArrayBuffer> {
   let state = 1;
@@ -62,7 +62,7 @@ Deno.test("bytes in order come on one connection, others on a new one", async ()
 Deno.test("a connection that is cut is taken up where it ended", async () => {
   await using server = serveModel({ f: DATA });
   const source = httpSource(await described(`${server.url}f`));
-  server.behaviour.cuts = [0, 1000, 2_000_000];
+  server.behavior.cuts = [0, 1000, 2_000_000];
   assert.deepEqual(await source.read(0, DATA.length), DATA);
   assert.deepEqual(server.log.slice(1), [
     "GET f bytes=0-",
@@ -75,12 +75,12 @@ Deno.test("a connection that is cut is taken up where it ended", async () => {
 
 Deno.test("servers without ranges, or without HEAD, serve all the same", async () => {
   await using server = serveModel({ f: DATA });
-  server.behaviour = { knowsNoHead: true };
+  server.behavior = { knowsNoHead: true };
   assert.equal((await described(`${server.url}f`)).byteLength, DATA.length);
-  server.behaviour = { knowsNoRanges: true };
+  server.behavior = { knowsNoRanges: true };
   const source = httpSource(await described(`${server.url}f`));
   assert.deepEqual(await source.read(100, 5), DATA.slice(100, 105));
-  server.behaviour.cuts = [50];
+  server.behavior.cuts = [50];
   assert.deepEqual(await source.read(0, 1000), DATA.slice(0, 1000));
   source.close();
 });
@@ -88,32 +88,32 @@ Deno.test("servers without ranges, or without HEAD, serve all the same", async (
 Deno.test("what does not stop failing is given up, and said so", async () => {
   await using server = serveModel({ f: "text" });
   const file = await described(`${server.url}f`);
-  server.behaviour.status = 404;
+  server.behavior.status = 404;
   await assert.rejects(httpSource(file).read(0, 4), UnreachableError);
   assert.equal(server.log.length, 2); // it is not asked again
-  server.behaviour.status = 401;
+  server.behavior.status = 401;
   await assert.rejects(httpSource(file).read(0, 4), /wants a token.*HF_TOKEN/);
   await assert.rejects(describeRemote(`${server.url}f`), /wants a token.*HF_TOKEN/);
-  server.behaviour.status = 500;
+  server.behavior.status = 500;
   const stop = new AbortController();
   const reading = httpSource(file, { signal: stop.signal }).read(0, 4);
   setTimeout(() => stop.abort(new Error("enough")), 500);
   await assert.rejects(reading, /^Error: enough$/);
   assert.ok(server.log.length > 5); // it was tried again until then
   await assert.rejects(describeRemote(closedAddress()), UnreachableError);
-  server.behaviour = {};
+  server.behavior = {};
   assert.equal(await describeRemote(`${server.url}g`), undefined);
 });
 
 Deno.test("a file that changes while it is read is refused", async () => {
   await using server = serveModel({ f: DATA });
   const file = await described(`${server.url}f`);
-  const changes = async (behaviour: typeof server.behaviour, message: RegExp) => {
-    server.behaviour = {};
+  const changes = async (behavior: typeof server.behavior, message: RegExp) => {
+    server.behavior = {};
     const source = httpSource(file);
     await source.read(0, 10);
     source.rest!();
-    server.behaviour = behaviour;
+    server.behavior = behavior;
     await assert.rejects(source.read(10, 10), (error: Error) => {
       assert.match(error.message, message);
       return error instanceof UserError && !(error instanceof UnreachableError);
@@ -126,7 +126,7 @@ Deno.test("a file that changes while it is read is refused", async () => {
 
 Deno.test("a server that sends more than it named is refused", async () => {
   await using server = serveModel({ f: DATA });
-  server.behaviour = { knowsNoRanges: true, cuts: [5000] }; // a stream names no length
+  server.behavior = { knowsNoRanges: true, cuts: [5000] }; // a stream names no length
   const file = { ...await described(`${server.url}f`), byteLength: 1000 };
   await assert.rejects(httpSource(file).read(0, 1000), /named 1000 bytes and sends more/);
 });

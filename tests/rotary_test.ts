@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { rotary } from "../lib/tensor/rotary.ts";
+import { rotary } from "../lib/ops/rotary.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
 const [B, T, HEADS, D, REST] = [2, 5, 3, 10, 6];
 const WIDTH = HEADS * D + REST;

@@ -3,16 +3,16 @@ import { runSample } from "../lib/cli/generate/run_sample.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { WordTokenizer } from "../lib/text/word_tokenizer.ts";
-import { forEachDevice } from "./devices.ts";
-import { RecordedOutput } from "./recorded_output.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { RecordedOutput } from "./support/recorded_output.ts";
 
 const shape = { contextLength: 16, layers: 1, heads: 2, width: 16 };
 
 forEachDevice("runSample prints the prompt once, then what it gives back", async () => {
   const tokenizer = CharacterTokenizer.fromText("to be or not");
   const model = new GPT({ vocabSize: tokenizer.vocabSize, ...shape });
-  const run = async (seed: number, colour = false) => {
-    const output = new RecordedOutput({ isTerminal: colour, colour });
+  const run = async (seed: number, color = false) => {
+    const output = new RecordedOutput({ isTerminal: color, color });
     const options = { prompt: "to be", seed, temperature: 1, maxNewTokens: 9, output };
     return { text: await runSample(model, tokenizer, options), written: output.written };
   };
@@ -21,9 +21,9 @@ forEachDevice("runSample prints the prompt once, then what it gives back", async
   assert.equal(plain.written, `to be${plain.text}\n`);
   assert.deepEqual(await run(1), plain);
   assert.notEqual((await run(2)).text, plain.text);
-  const coloured = await run(1, true);
-  assert.ok(coloured.written.startsWith("\x1b[35mto be\x1b[0m\x1b[34m"));
-  assert.equal(coloured.text, plain.text);
+  const colored = await run(1, true);
+  assert.ok(colored.written.startsWith("\x1b[35mto be\x1b[0m\x1b[34m"));
+  assert.equal(colored.text, plain.text);
 });
 
 forEachDevice("runSample puts a space between the prompt and the first new word", async () => {

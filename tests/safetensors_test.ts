@@ -10,7 +10,7 @@ import {
 } from "../lib/hub/safetensors.ts";
 import { decodeFloat32, type SafetensorsDtype } from "../lib/hub/safetensors_dtype.ts";
 import { readSafetensorsHeader } from "../lib/hub/safetensors_header.ts";
-import { golden } from "./golden.ts";
+import { golden } from "./support/golden.ts";
 
 type Entries = [string, SafetensorsEntry][];
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { philox4x32, Random } from "../lib/random.ts";
-import { sampleToken } from "../lib/tensor/sample_token.ts";
+import { sampleToken } from "../lib/ops/sample_token.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
+import { forEachDevice } from "./support/devices.ts";
 
 interface Settings {
   temperature: number;

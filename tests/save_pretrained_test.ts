@@ -7,8 +7,8 @@ import { SafetensorsFile } from "../lib/hub/safetensors.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { size } from "../lib/shape.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
-import { forEachDevice } from "./devices.ts";
-import { DECODERS, weight, weightFile } from "./pretrained_golden.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { DECODERS, weight, weightFile } from "./support/pretrained_golden.ts";
 
 async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();

@@ -3,9 +3,14 @@ import assert from "node:assert/strict";
 import { readSentencePieceModel } from "../lib/text/sentence_piece_model.ts";
 import { SentencePieceTokenizer } from "../lib/text/sentence_piece_tokenizer.ts";
 import { sha256 } from "../lib/data/checked_text.ts";
-import { golden } from "./golden.ts";
-import { HOSTILE_TEXTS } from "./hostile_texts.ts";
-import { message, type PieceField, sentencePieceFile, SMALL } from "./sentence_piece_file.ts";
+import { golden } from "./support/golden.ts";
+import { HOSTILE_TEXTS } from "./support/hostile_texts.ts";
+import {
+  message,
+  type PieceField,
+  sentencePieceFile,
+  SMALL,
+} from "./support/sentence_piece_file.ts";
 
 const BYTES: PieceField[] = Array.from(
   { length: 256 },

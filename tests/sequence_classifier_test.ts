@@ -6,9 +6,15 @@ import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import type { SequenceClassifier } from "../lib/nn/sequence_classifier.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
+import { forEachDevice } from "./support/devices.ts";
 import { encoderNamesOf } from "../lib/hub/encoder_formats.ts";
-import { type EncoderGolden, ENCODERS, floats, uniform, weightFile } from "./pretrained_golden.ts";
+import {
+  type EncoderGolden,
+  ENCODERS,
+  floats,
+  uniform,
+  weightFile,
+} from "./support/pretrained_golden.ts";
 
 async function withModel(
   golden: EncoderGolden,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import {
   broadcastShapes,
   formatShape,
-  normaliseAxis,
+  normalizeAxis,
   sameShape,
   size,
   strides,
@@ -38,10 +38,10 @@ Deno.test("broadcastShapes names both shapes and the axis that differs", () => {
   assert.throws(() => broadcastShapes([2, 3], [4, 3, 3]), { name: "TypeError", message });
 });
 
-Deno.test("normaliseAxis counts from the end and refuses what is not there", () => {
-  assert.deepEqual([-3, -1, 0, 2].map((axis) => normaliseAxis(axis, 3)), [0, 2, 0, 2]);
+Deno.test("normalizeAxis counts from the end and refuses what is not there", () => {
+  assert.deepEqual([-3, -1, 0, 2].map((axis) => normalizeAxis(axis, 3)), [0, 2, 0, 2]);
   const refused = (axis: number, rank: number, message: RegExp) =>
-    assert.throws(() => normaliseAxis(axis, rank), { name: "RangeError", message });
+    assert.throws(() => normalizeAxis(axis, rank), { name: "RangeError", message });
   refused(3, 3, /axis 3 .* rank 3: expected -3 to 2/);
   refused(-4, 3, /axis -4/);
   refused(0.5, 3, /axis 0.5/);

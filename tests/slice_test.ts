@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { size } from "../lib/shape.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { add, mul } from "../lib/tensor/binary.ts";
+import { add, mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { sum } from "../lib/tensor/reduce.ts";
-import { slice } from "../lib/tensor/slice.ts";
+import { sum } from "../lib/ops/reduce.ts";
+import { slice } from "../lib/ops/slice.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 /** The places in x that a slice takes. */
 function sources(shape: readonly number[], axis: number, start: number, end: number): number[] {

@@ -5,13 +5,13 @@
  */
 import assert from "node:assert/strict";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { mul } from "../lib/tensor/binary.ts";
-import { sum } from "../lib/tensor/reduce.ts";
-import { logSoftmax, softmax } from "../lib/tensor/softmax.ts";
+import { mul } from "../lib/ops/binary.ts";
+import { sum } from "../lib/ops/reduce.ts";
+import { logSoftmax, softmax } from "../lib/ops/softmax.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
-import { floats } from "./matmul_reference.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
+import { floats } from "./support/matmul_reference.ts";
 
 function reference(values: ArrayLike<number>, width: number, logarithm: boolean): number[] {
   const result: number[] = [];

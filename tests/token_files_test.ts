@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readTokenFile, writeTokenFile } from "../lib/data/token_files.ts";
 import { UserError } from "../lib/errors.ts";
-import { canMount, smallDisk } from "./small_disk.ts";
+import { canMount, smallDisk } from "./support/small_disk.ts";
 
 async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();

@@ -1,6 +1,6 @@
 /** A short run of fuzz_tokenizers.ts; the long one is a program. */
 import assert from "node:assert/strict";
-import { fuzzJson, fuzzModels } from "./fuzz_tokenizers.ts";
+import { fuzzJson, fuzzModels } from "./support/fuzz_tokenizers.ts";
 
 Deno.test("mutated tokenizer.json are opened or refused", async () => {
   const { opened, refused } = await fuzzJson(2000, 7);

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { topK } from "../lib/tensor/top_k.ts";
-import { forEachDevice } from "./devices.ts";
+import { topK } from "../lib/ops/top_k.ts";
+import { forEachDevice } from "./support/devices.ts";
 
 for (const [rows, width, k] of [[1, 1, 1], [3, 7, 7], [9, 130, 5], [2, 5000, 16]]) {
   forEachDevice(`the ${k} largest of ${rows} × ${width} are those of sorting`, async () => {

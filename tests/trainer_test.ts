@@ -7,16 +7,16 @@ import { AdamW } from "../lib/optim/adamw.ts";
 import { SGD } from "../lib/optim/sgd.ts";
 import { warmupDecay } from "../lib/optim/schedules.ts";
 import { Trainer, type TrainerOptions } from "../lib/train/trainer.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 const tokens = Uint16Array.from({ length: 2000 }, (_, i) => (i * i + (i >> 3)) % 29);
 const shape = { vocabSize: 29, contextLength: 16, layers: 2, heads: 2, width: 32 };
 
 function makeTrainer(options: Partial<TrainerOptions> = {}, dropout = 0): Trainer {
   const model = new GPT({ ...shape, dropout });
-  const optimiser = new AdamW(model.parameters(), { weightDecay: 0.1, clip: 1 });
-  return new Trainer(model, optimiser, { batchSize: 4, schedule: () => 1e-2, ...options });
+  const optimizer = new AdamW(model.parameters(), { weightDecay: 0.1, clip: 1 });
+  return new Trainer(model, optimizer, { batchSize: 4, schedule: () => 1e-2, ...options });
 }
 
 async function lossesOf(trainer: Trainer, steps: number, batchSize = 4): Promise<number[]> {
@@ -76,9 +76,9 @@ Deno.test("any number of threads gives the same bits", async () => {
 
 forEachDevice("momentum descends too", async () => {
   const model = new GPT(shape);
-  const optimiser = new SGD(model.parameters(), { momentum: 0.9, clip: 1 });
+  const optimizer = new SGD(model.parameters(), { momentum: 0.9, clip: 1 });
   const losses = await lossesOf(
-    new Trainer(model, optimiser, { batchSize: 4, schedule: () => 0.05 }),
+    new Trainer(model, optimizer, { batchSize: 4, schedule: () => 0.05 }),
     40,
   );
   assert.ok(losses[39] < losses[0] - 0.3, `${losses[0]} → ${losses[39]}`);

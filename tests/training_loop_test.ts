@@ -20,8 +20,8 @@ async function events(options: LoopOptions, schedule = () => 1e-2): Promise<stri
   const device = await openDevice({ device: "cpu", threads: 1 });
   try {
     const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
-    const optimiser = new AdamW(model.parameters());
-    const trainer = new Trainer(model, optimiser, { batchSize: 2, schedule });
+    const optimizer = new AdamW(model.parameters());
+    const trainer = new Trainer(model, optimizer, { batchSize: 2, schedule });
     const seen: string[] = [];
     for await (const event of trainingLoop(trainer, batches, options)) {
       if (event.kind !== "step") seen.push(`${event.kind} ${event.step}`);

@@ -15,15 +15,15 @@ import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
-import { forEachDevice, sharedDevice } from "./devices.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
+import { forEachDevice, sharedDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
 import {
   addNorm,
   attend,
   feedForward,
   type Matrix,
   readParameters,
-} from "./transformer_reference.ts";
+} from "./support/transformer_reference.ts";
 
 const [B, T, S, C, H] = [2, 4, 3, 8, 2];
 const LENGTHS = [3, 1];
@@ -180,14 +180,14 @@ async function learn(rule: (letters: number[]) => number[]): Promise<number> {
   const sizes = { sourceVocabSize: 9, targetVocabSize: 11, contextLength: PLACES };
   const shape = { layers: 1, heads: 4, width: 32, hidden: 64 };
   const model = new Transformer({ ...sizes, ...shape }, new Random(3));
-  const optimiser = new AdamW(model.parameters(), { weightDecay: 0, clip: 1 });
+  const optimizer = new AdamW(model.parameters(), { weightDecay: 0, clip: 1 });
   const holder = (...shape: number[]) => zeros(shape, { dtype: "i32" });
   const [source, sourceLengths] = [holder(ROWS, LONGEST), holder(ROWS)];
   const [target, next] = [holder(ROWS, PLACES), holder(ROWS, PLACES)];
   const step = compile(() => {
     const loss = () => model.loss(source, target, next, { sourceLengths });
     const { value, gradients } = valueAndGrad(loss, model.parameters());
-    optimiser.update(gradients);
+    optimizer.update(gradients);
     return value;
   });
   const steps = 300;
@@ -200,7 +200,7 @@ async function learn(rule: (letters: number[]) => number[]): Promise<number> {
     sourceLengths.write(pairs.map(({ letters }) => letters.length));
     target.write(fill(pairs.map(({ sounds }) => [START, ...sounds]), PLACES, 0));
     next.write(fill(pairs.map(({ sounds }) => [...sounds, END]), PLACES, -100));
-    optimiser.prepare(rate(i));
+    optimizer.prepare(rate(i));
     step();
   }
   const held = Array.from({ length: 100 }, pair);

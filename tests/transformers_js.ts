@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { DECODERS, ENCODERS, type Golden, weightFile } from "./pretrained_golden.ts";
+import { DECODERS, ENCODERS, type Golden, weightFile } from "./support/pretrained_golden.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const LETTERS = "abcdefghijklmnopqrstuvwxyz";

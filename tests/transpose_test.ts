@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { size, strides } from "../lib/shape.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { add, mul } from "../lib/tensor/binary.ts";
+import { add, mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
-import { transpose } from "../lib/tensor/transpose.ts";
-import { forEachDevice } from "./devices.ts";
-import { assertClose } from "./gradient_check.ts";
+import { transpose } from "../lib/ops/transpose.ts";
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
 
 /** For each element of the transposed tensor, its place in x. */
 function sources(shape: readonly number[], axes: readonly number[]): number[] {

@@ -11,11 +11,11 @@ import {
   layerProducts,
   type ProductTiming,
   tuneProducts,
-} from "../lib/tensor/tune_products.ts";
+} from "../lib/ops/tune_products.ts";
 import { VERSION } from "../lib/version.ts";
 import deno from "../deno.json" with { type: "json" };
-import { command, finished, run, scratchFolder } from "./command.ts";
-import { forEachDevice } from "./devices.ts";
+import { command, finished, run, scratchFolder } from "./support/command.ts";
+import { forEachDevice } from "./support/devices.ts";
 
 const BEFORE = { small: "tiled", large: "tiled", rows: "workgroup" } as const;
 

@@ -5,8 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { binary } from "../lib/tensor/binary.ts";
-import { sum } from "../lib/tensor/reduce.ts";
+import { binary } from "../lib/ops/binary.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { ones, type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import {
   abs,
@@ -21,10 +21,10 @@ import {
   sqrt,
   square,
   tanh,
-} from "../lib/tensor/unary.ts";
-import { forEachDevice } from "./devices.ts";
-import * as exact from "./exact_math.ts";
-import { assertClose, checkGradients } from "./gradient_check.ts";
+} from "../lib/ops/unary.ts";
+import { forEachDevice } from "./support/devices.ts";
+import * as exact from "./support/exact_math.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
 interface Case {
   f: (x: Tensor) => Tensor;

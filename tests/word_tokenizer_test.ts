@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { WordTokenizer } from "../lib/text/word_tokenizer.ts";
-import { shakespeare } from "./shared_text.ts";
+import { shakespeare } from "./support/shared_text.ts";
 
 const tokensOf = (tokenizer: WordTokenizer) =>
   Array.from({ length: tokenizer.vocabSize }, (_, id) => tokenizer.token(id));

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { loadWordVectors } from "../lib/hub/shipped_word_vectors.ts";
 import { WordVectors } from "../lib/hub/word_vectors.ts";
 import { dotProductAttention } from "../lib/nn/dot_product_attention.ts";
-import { sharedDevice } from "./devices.ts";
-import { sharedText } from "./shared_text.ts";
+import { sharedDevice } from "./support/devices.ts";
+import { sharedText } from "./support/shared_text.ts";
 import { useDevice } from "../lib/device/open_device.ts";
 
 useDevice(await sharedDevice("cpu-1"));

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { mapVectors } from "./rows.ts";
 

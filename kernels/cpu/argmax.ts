@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { foldRow, LARGEST } from "./fold.ts";
 

@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { F32, type FunctionBuilder, I32, V128 } from "../../lib/device/cpu/assembler.ts";
-import type { FunctionHandle } from "../../lib/device/cpu/assembler.ts";
+import { F32, type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
+import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import {
   BLOCK,

@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
-import type { FunctionHandle } from "../../lib/device/cpu/assembler.ts";
+import { type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
+import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel.ts";
 import { transposeSquare } from "./square.ts";
 

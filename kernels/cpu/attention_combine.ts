@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { F32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { F32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { LOWEST, powerOfTwo } from "./attention_blocks.ts";
 import { mapVectors } from "./rows.ts";

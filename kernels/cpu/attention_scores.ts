@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { V128 } from "../../lib/device/cpu/assembler.ts";
+import { V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { chunksOf, visibleRange } from "./attention_blocks.ts";
 import { sumLanes } from "./math.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { F32, type FunctionBuilder, I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { F32, type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { exp, log, maxLane, sumLanes } from "./math.ts";
 import { forVectors } from "./rows.ts";

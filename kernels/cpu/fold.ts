@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type F32, type FunctionBuilder, I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { type F32, type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import { maxLane, sumLanes } from "./math.ts";
 
 /** One of the numbers a row is folded into. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { I32 } from "../../lib/device/cpu/assembler.ts";
+import type { I32 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { forRows } from "./rows.ts";
 

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { F32, type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { maxLane } from "./math.ts";
 import { epilogue } from "./matmul_epilogue.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type FunctionBuilder, V128 } from "../../lib/device/cpu/assembler.ts";
+import { type FunctionBuilder, V128 } from "../../lib/wasm/assembler.ts";
 
 /** The same float in all lanes, kept in a local. */
 const c = (f: FunctionBuilder, value: number): V128 => f.constant(V128.of(value));

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type FunctionBuilder, type FunctionHandle, I32 } from "../../lib/device/cpu/assembler.ts";
+import { type FunctionBuilder, type FunctionHandle, I32 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 import { definePack } from "./matmul_pack.ts";

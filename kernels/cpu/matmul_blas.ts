@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { I32 } from "../../lib/device/cpu/assembler.ts";
+import { I32 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { Cut } from "./matmul_cut.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";

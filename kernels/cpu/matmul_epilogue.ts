@@ -6,8 +6,8 @@
  *
  * @module
  */
-import type { FunctionBuilder, I32, V128 } from "../../lib/device/cpu/assembler.ts";
-import { V128 as Vector } from "../../lib/device/cpu/assembler.ts";
+import type { FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
+import { V128 as Vector } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel.ts";
 import * as math from "./math.ts";
 

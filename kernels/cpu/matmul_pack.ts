@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { FunctionBuilder, FunctionHandle } from "../../lib/device/cpu/assembler.ts";
+import type { FunctionBuilder, FunctionHandle } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel.ts";
 import { transposeSquare } from "./square.ts";
 

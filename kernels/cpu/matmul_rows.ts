@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type FunctionBuilder, I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { type Epilogue, epilogue } from "./matmul_epilogue.ts";
 import { forVectors } from "./rows.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { I32 } from "../../lib/device/cpu/assembler.ts";
+import type { I32 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { epilogue } from "./matmul_epilogue.ts";
 import { forVectors } from "./rows.ts";

@@ -6,12 +6,7 @@
  *
  * @module
  */
-import {
-  type FunctionBuilder,
-  type FunctionHandle,
-  I32,
-  V128,
-} from "../../lib/device/cpu/assembler.ts";
+import { type FunctionBuilder, type FunctionHandle, I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel.ts";
 
 /** Rows and columns of a tile. */

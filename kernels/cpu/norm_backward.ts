@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { foldRow, sumOf } from "./fold.ts";
 import { reciprocal } from "./norm.ts";
@@ -81,7 +81,7 @@ interface Row {
   readonly dx: I32;
   readonly gathered: I32 | undefined;
   readonly rstd: V128;
-  /** mean(g·x̂), and where x is centred mean(g). */
+  /** mean(g·x̂), and where x is centered mean(g). */
   readonly means: readonly V128[];
   /** x̂ of x. */
   normal(x: V128): V128;

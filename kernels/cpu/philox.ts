@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { I32, V128 } from "../../lib/device/cpu/assembler.ts";
-import type { FunctionBuilder } from "../../lib/device/cpu/assembler.ts";
+import { I32, V128 } from "../../lib/wasm/assembler.ts";
+import type { FunctionBuilder } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel.ts";
 
 /** The four output words of four counters: `words[w]` holds word w of each. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type FunctionBuilder, V128 } from "../../lib/device/cpu/assembler.ts";
+import { type FunctionBuilder, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { log } from "./math.ts";
 import { CHUNK, forRandom, SCRATCH_BYTES, toUniform, type Words } from "./philox.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { I32, V128 } from "../../lib/device/cpu/assembler.ts";
+import type { I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { forVectors, mapVectors } from "./rows.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type FunctionBuilder, I32, type V128 } from "../../lib/device/cpu/assembler.ts";
+import { type FunctionBuilder, I32, type V128 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel.ts";
 
 /** Vectors that `mapVectors` computes in one round of its loop. */

@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/device/cpu/assembler.ts";
-import type { FunctionHandle } from "../../lib/device/cpu/assembler.ts";
+import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
+import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { exp, log, sumLanes } from "./math.ts";
 import { philox, toUniform } from "./philox.ts";

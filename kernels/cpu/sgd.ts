@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { F32, type I32, type V128 } from "../../lib/device/cpu/assembler.ts";
+import { F32, type I32, type V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { forVectors } from "./rows.ts";
 import { CHUNK } from "./unary.ts";

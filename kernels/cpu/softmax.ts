@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { F32, type I32 } from "../../lib/device/cpu/assembler.ts";
+import { F32, type I32 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { foldRow, LARGEST, sumOf } from "./fold.ts";
 import { exp, log } from "./math.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FunctionBuilder, V128 } from "../../lib/device/cpu/assembler.ts";
+import type { FunctionBuilder, V128 } from "../../lib/wasm/assembler.ts";
 
 /** Four rows of four lanes → four columns: lane j of row i becomes lane i of row j. The rows should be locals. */
 export function transposeSquare(

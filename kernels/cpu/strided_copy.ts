@@ -7,8 +7,8 @@
  *
  * @module
  */
-import type { I32 } from "../../lib/device/cpu/assembler.ts";
-import { V128 } from "../../lib/device/cpu/assembler.ts";
+import type { I32 } from "../../lib/wasm/assembler.ts";
+import { V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
 import { mapVectors } from "./rows.ts";
 import { transposeSquare } from "./square.ts";

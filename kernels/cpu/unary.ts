@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type FunctionBuilder, V128 } from "../../lib/device/cpu/assembler.ts";
+import { type FunctionBuilder, V128 } from "../../lib/wasm/assembler.ts";
 import * as math from "./math.ts";
 import { mapVectors } from "./rows.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";

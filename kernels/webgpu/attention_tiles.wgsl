@@ -11,7 +11,7 @@ struct Scalars {
 }
 
 const TILE = 32;
-// Vectors from row to row of a tile: one more than it holds, so that neighbouring rows lie in different banks.
+// Vectors from row to row of a tile: one more than it holds, so that neighboring rows lie in different banks.
 const PITCH = 9u;
 const LOG2_E = 1.4426950408889634;
 // Stands for the largest score of a row that has none yet.

@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let column = 64u * group.x;
   let low = lane % 16u;
   let high = lane / 16u;
-  // Neighbouring threads load neighbouring numbers: along k where k is the inner axis, along rows or columns where those are.
+  // Neighboring threads load neighboring numbers: along k where k is the inner axis, along rows or columns where those are.
   let k_a = select(low, high, TRANSPOSE_A == 1u);
   let row_a = select(high, low, TRANSPOSE_A == 1u);
   let k_b = select(high, low, TRANSPOSE_B == 1u);

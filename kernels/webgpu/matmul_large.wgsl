@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let start_b = batch * s.strideB;
   let row = 128u * group.y;
   let column = 128u * group.x;
-  // Neighbouring threads load neighbouring numbers: along k where k is the inner axis, along rows or columns where those are.
+  // Neighboring threads load neighboring numbers: along k where k is the inner axis, along rows or columns where those are.
   let k_a = select(lane % 8u, lane / 32u, TRANSPOSE_A == 1u);
   let row_a = select(lane / 8u, lane % 32u, TRANSPOSE_A == 1u);
   let k_b = select(lane / 32u, lane % 8u, TRANSPOSE_B == 1u);

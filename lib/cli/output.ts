@@ -1,6 +1,6 @@
 /**
  * Where commands write: standard output and standard error, with what is known of the terminal
- * behind them, and colours. What is written is left to others.
+ * behind them, and colors. What is written is left to others.
  *
  * @module
  */
@@ -9,8 +9,8 @@
 export interface Output {
   /** True for a terminal, where a line may be redrawn. */
   readonly isTerminal: boolean;
-  /** True where colours are shown: a terminal, and NO_COLOR is not set. */
-  readonly colour: boolean;
+  /** True where colors are shown: a terminal, and NO_COLOR is not set. */
+  readonly color: boolean;
   /** Width in characters; 80 where there is no terminal. */
   readonly columns: number;
   /** Writes text as it is. */
@@ -28,14 +28,14 @@ export function print(line = ""): void {
   stdout.write(line + "\n");
 }
 
-/** A colour of the terminal's own palette. */
-export type Colour = "red" | "blue" | "magenta";
+/** A color of the terminal's own palette. */
+export type Color = "red" | "blue" | "magenta";
 
-const COLOURS: Record<Colour, number> = { red: 31, blue: 34, magenta: 35 };
+const COLORS: Record<Color, number> = { red: 31, blue: 34, magenta: 35 };
 
-/** Text in a colour where the output shows colours, and as it is elsewhere. */
-export function coloured(text: string, colour: Colour, output: Output): string {
-  return output.colour ? `\x1b[${COLOURS[colour]}m${text}\x1b[0m` : text;
+/** Text in a color where the output shows colors, and as it is elsewhere. */
+export function colored(text: string, color: Color, output: Output): string {
+  return output.color ? `\x1b[${COLORS[color]}m${text}\x1b[0m` : text;
 }
 
 /**
@@ -53,7 +53,7 @@ function standardOutput(stream: typeof Deno.stdout): Output {
     get isTerminal() {
       return stream.isTerminal();
     },
-    get colour() {
+    get color() {
       return stream.isTerminal() && !Deno.noColor;
     },
     get columns() {

@@ -10,7 +10,7 @@
 
 import { UserError } from "../errors.ts";
 import type { Command, Flags } from "./flags.ts";
-import { coloured, type Output, stderr, stdout } from "./output.ts";
+import { colored, type Output, stderr, stdout } from "./output.ts";
 import { parseArguments, type Parsed } from "./parse.ts";
 
 export { UserError };
@@ -87,7 +87,7 @@ export async function userInput<Result>(action: () => Result | Promise<Result>):
 
 /**
  * Calls `callback` at the first Ctrl-C, so that a script can save its work; a second one ends the
- * process with exit code 130. Disposing of the result restores the usual behaviour.
+ * process with exit code 130. Disposing of the result restores the usual behavior.
  *
  * @example
  * ```ts ignore
@@ -113,7 +113,7 @@ async function showHelp(command: Command, output: Output): Promise<void> {
 
 /** Writes an error and returns the exit code that it stands for. */
 function report(error: unknown, output: Output): number {
-  const prefix = coloured("error:", "red", output);
+  const prefix = colored("error:", "red", output);
   if (error instanceof UserError || isSystemError(error)) {
     output.write(`${prefix} ${error.message.trim().replace(/\s*\n\s*/g, " ")}\n`);
     return 2;

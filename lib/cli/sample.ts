@@ -1,14 +1,14 @@
 /**
- * Shows text that a model wrote: the prompt in one colour, what followed in another.
+ * Shows text that a model wrote: the prompt in one color, what followed in another.
  *
  * @module
  */
 
-import { coloured, type Output, stdout, withoutControls } from "./output.ts";
+import { colored, type Output, stdout, withoutControls } from "./output.ts";
 
 /**
- * Prints a prompt in magenta and its continuation in blue, then resets the colour; plain text where
- * the output shows no colours.
+ * Prints a prompt in magenta and its continuation in blue, then resets the color; plain text where
+ * the output shows no colors.
  *
  * @example
  * ```ts
@@ -22,7 +22,7 @@ export function printSample(prompt: string, sample: string, output: Output = std
 }
 
 /**
- * Prints a sample piece by piece as it is generated, in the colours of {@linkcode printSample}.
+ * Prints a sample piece by piece as it is generated, in the colors of {@linkcode printSample}.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export class SamplePrinter {
     this.#output.write("\n");
   }
 
-  #print(text: string, colour: "magenta" | "blue"): void {
-    if (text) this.#output.write(coloured(withoutControls(text), colour, this.#output));
+  #print(text: string, color: "magenta" | "blue"): void {
+    if (text) this.#output.write(colored(withoutControls(text), color, this.#output));
   }
 }

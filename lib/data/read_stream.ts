@@ -29,7 +29,7 @@ export interface ReadStreamOptions {
 /**
  * All bytes of a stream.
  *
- * @throws {UserError} as soon as more than `limit` bytes have come; the stream is then cancelled
+ * @throws {UserError} as soon as more than `limit` bytes have come; the stream is then canceled
  */
 export async function readStream(
   stream: ReadableStream<Uint8Array>,

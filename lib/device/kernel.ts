@@ -8,8 +8,8 @@
  *
  * @module
  */
-import type { FunctionBuilder, I32, ModuleBuilder, ValueType } from "./cpu/assembler.ts";
-import type { F32, FunctionHandle } from "./cpu/assembler.ts";
+import type { FunctionBuilder, I32, ModuleBuilder, ValueType } from "../wasm/assembler.ts";
+import type { F32, FunctionHandle } from "../wasm/assembler.ts";
 
 /** Values fixed when a kernel is built; each set of values makes a kernel of its own. */
 export type Constants = Readonly<Record<string, number>>;

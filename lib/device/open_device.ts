@@ -7,7 +7,7 @@ import { UserError } from "../errors.ts";
 import { CpuDevice } from "./cpu/cpu_device.ts";
 import type { Device } from "./device.ts";
 import { adapterClass } from "./webgpu/adapter_class.ts";
-import { halfTrouble } from "./webgpu/half_check.ts";
+import { halfTrouble } from "../ops/half_check.ts";
 import { readTuning } from "./webgpu/tuning.ts";
 import { WebGpuDevice } from "./webgpu/webgpu_device.ts";
 

@@ -7,12 +7,12 @@
  * @module
  */
 import type { GPT } from "../nn/gpt.ts";
-import { adjustLogits } from "../tensor/adjust_logits.ts";
+import { adjustLogits } from "../ops/adjust_logits.ts";
 import { compile } from "../tensor/compile.ts";
 import { scope } from "../tensor/scope.ts";
-import { logSoftmax } from "../tensor/softmax.ts";
+import { logSoftmax } from "../ops/softmax.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { type TopK, topK } from "../tensor/top_k.ts";
+import { type TopK, topK } from "../ops/top_k.ts";
 import { CacheRows } from "./cache_rows.ts";
 import { EventLoop } from "./event_loop.ts";
 

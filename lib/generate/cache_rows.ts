@@ -9,9 +9,9 @@
 import { ForwardContext } from "../nn/context.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { copy, store } from "../tensor/copy.ts";
-import { embedding } from "../tensor/embedding.ts";
+import { embedding } from "../ops/embedding.ts";
 import { keep } from "../tensor/scope.ts";
-import { slice } from "../tensor/slice.ts";
+import { slice } from "../ops/slice.ts";
 import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 
 /** A row of a cache must start at a multiple of 64 elements to be a tensor of its own. */

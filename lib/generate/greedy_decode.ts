@@ -7,7 +7,7 @@
  */
 import { padSequences } from "../nn/padding.ts";
 import type { Transformer } from "../nn/transformer.ts";
-import { argmax } from "../tensor/argmax.ts";
+import { argmax } from "../ops/argmax.ts";
 import { compile } from "../tensor/compile.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";

@@ -8,7 +8,7 @@
 import { ForwardContext } from "../nn/context.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { scope } from "../tensor/scope.ts";
-import { slice } from "../tensor/slice.ts";
+import { slice } from "../ops/slice.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { expectPrompt, expectWhole } from "./options.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ModelConfig, ModelConfigInput } from "../nn/config.ts";
-import type { RotaryScaling } from "../tensor/rotary.ts";
+import type { RotaryScaling } from "../ops/rotary.ts";
 import { ConfigFields, unexpected } from "./config_fields.ts";
 import { type Format, readLayers } from "./format.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 import type { ModelConfig, ModelConfigInput } from "../nn/config.ts";
-import type { RotaryScaling } from "../tensor/rotary.ts";
+import type { RotaryScaling } from "../ops/rotary.ts";
 import { ConfigFields, unexpected } from "./config_fields.ts";
 import { ACTIVATIONS, type Format, hasWindow, type ParameterSource } from "./format.ts";
 import { readLayers, splitName } from "./format.ts";

@@ -7,7 +7,7 @@ import { onDevice } from "../device/open_device.ts";
 import { padSequences } from "../nn/padding.ts";
 import { SequenceClassifier } from "../nn/sequence_classifier.ts";
 import { scope } from "../tensor/scope.ts";
-import { softmax } from "../tensor/softmax.ts";
+import { softmax } from "../ops/softmax.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import {
   encoderNamesOf,

@@ -9,7 +9,7 @@ import type { Device } from "../device/device.ts";
 import { currentDevice, onDevice } from "../device/open_device.ts";
 import { type ModelConfig, modelConfig } from "../nn/config.ts";
 import { GPT } from "../nn/gpt.ts";
-import { withoutInitialValues } from "../nn/initialisers.ts";
+import { withoutInitialValues } from "../nn/initializers.ts";
 import type { Module } from "../nn/module.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { namesOf, type PretrainedConfig, readGenerationConfig, readModelConfig } from "./config.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatShape, sameShape } from "../shape.ts";
-import { add } from "../tensor/binary.ts";
+import { add } from "../ops/binary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { LayerNorm } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";

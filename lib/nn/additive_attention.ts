@@ -7,14 +7,14 @@
  */
 import { formatShape } from "../shape.ts";
 import { Random } from "../random.ts";
-import { add } from "../tensor/binary.ts";
-import { matmul } from "../tensor/matmul.ts";
-import { reshape } from "../tensor/reshape.ts";
-import { softmax } from "../tensor/softmax.ts";
+import { add } from "../ops/binary.ts";
+import { matmul } from "../ops/matmul.ts";
+import { reshape } from "../ops/reshape.ts";
+import { softmax } from "../ops/softmax.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { tanh } from "../tensor/unary.ts";
+import { tanh } from "../ops/unary.ts";
 import { expectSequences, type HiddenStateAttention } from "./dot_product_attention.ts";
-import { type Initialiser, normal, parameter } from "./initialisers.ts";
+import { type Initializer, normal, parameter } from "./initializers.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
@@ -25,7 +25,7 @@ export interface AdditiveAttentionOptions {
   /** a, the width in which the two are compared. Default: that of the hidden states. */
   attentionWidth?: number;
   /** Of the two projections and the vector. Default N(0, 0.02²). */
-  initialiser?: Initialiser;
+  initializer?: Initializer;
   /** Default: `new Random(0)`. */
   random?: Random;
 }
@@ -57,11 +57,11 @@ export class AdditiveAttention extends Module {
   constructor(hiddenWidth: number, options: AdditiveAttentionOptions = {}) {
     super();
     const { previousWidth = hiddenWidth, attentionWidth = hiddenWidth } = options;
-    const { initialiser = normal(), random = new Random(0) } = options;
-    const linear = { bias: false, initialiser, random };
+    const { initializer = normal(), random = new Random(0) } = options;
+    const linear = { bias: false, initializer, random };
     this.previous = new Linear(previousWidth, attentionWidth, linear);
     this.hidden = new Linear(hiddenWidth, attentionWidth, linear);
-    this.vector = parameter([attentionWidth, 1], initialiser, random);
+    this.vector = parameter([attentionWidth, 1], initializer, random);
   }
 
   /** `previous`, `hidden` and `vector`. */

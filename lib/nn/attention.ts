@@ -1,15 +1,15 @@
 /**
  * Causal multi-head self-attention as a layer, with a cache for generation.
  *
- * B batch, T time, C width, H heads, D head size. The kernels are in lib/tensor/attention.ts.
+ * B batch, T time, C width, H heads, D head size. The kernels are in lib/ops/attention.ts.
  *
  * @module
  */
 import type { Random } from "../random.ts";
-import { selfAttention } from "../tensor/attention.ts";
-import { attentionDecode, cacheAppend } from "../tensor/attention_decode.ts";
-import { selfAttentionWeights } from "../tensor/attention_weights.ts";
-import { rotary } from "../tensor/rotary.ts";
+import { selfAttention } from "../ops/attention.ts";
+import { attentionDecode, cacheAppend } from "../ops/attention_decode.ts";
+import { selfAttentionWeights } from "../ops/attention_weights.ts";
+import { rotary } from "../ops/rotary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Cache, ForwardContext } from "./context.ts";
@@ -34,7 +34,7 @@ export class CausalSelfAttention extends Module {
     super();
     const { width, heads, keyValueHeads = heads, bias, queryKeyValueBias } = config;
     const packed = width + 2 * keyValueHeads * (width / heads);
-    const [first, last] = [{ initialiser: queryKeyValue }, { initialiser: attentionProjection }];
+    const [first, last] = [{ initializer: queryKeyValue }, { initializer: attentionProjection }];
     this.queryKeyValue = new Linear(width, packed, { bias: queryKeyValueBias, random, ...first });
     this.projection = new Linear(width, width, { bias, random, ...last });
   }

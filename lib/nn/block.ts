@@ -4,7 +4,7 @@
  * @module
  */
 import type { Random } from "../random.ts";
-import { add } from "../tensor/binary.ts";
+import { add } from "../ops/binary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { CausalSelfAttention } from "./attention.ts";
 import type { ModelConfig } from "./config.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { RotaryScaling } from "../tensor/rotary.ts";
+import type { RotaryScaling } from "../ops/rotary.ts";
 
 const NORMS: Norm[] = ["layer", "rms"];
 const NORM_PLACEMENTS: NormPlacement[] = ["pre", "post"];
@@ -20,9 +20,9 @@ const SWITCHES = [
   "scaleAttention",
 ] as const satisfies (keyof ModelConfig)[];
 
-/** Normalisation: layer norm, or root-mean-square norm (no mean, no bias). */
+/** Normalization: layer norm, or root-mean-square norm (no mean, no bias). */
 export type Norm = "layer" | "rms";
-/** Where a block normalises: the input of each half, or the sum after each residual. */
+/** Where a block normalizes: the input of each half, or the sum after each residual. */
 export type NormPlacement = "pre" | "post";
 /** How a token's place enters: a learned table, fixed sines, or rotated queries and keys. */
 export type Positions = "learned" | "sinusoidal" | "rotary";

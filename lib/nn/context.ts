@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { KeyValueCache } from "../tensor/attention_decode.ts";
-import { dropout } from "../tensor/dropout.ts";
+import type { KeyValueCache } from "../ops/attention_decode.ts";
+import { dropout } from "../ops/dropout.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** The memory of generation: a cache for each layer and where the next token goes. */

@@ -7,8 +7,8 @@
  */
 import { formatShape, sameShape } from "../shape.ts";
 import { expectType } from "../tensor/launch.ts";
-import { matmul } from "../tensor/matmul.ts";
-import { softmax } from "../tensor/softmax.ts";
+import { matmul } from "../ops/matmul.ts";
+import { softmax } from "../ops/softmax.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** What attention to hidden states gives. */

@@ -10,7 +10,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { AddNorm } from "./add_norm.ts";
 import type { Activation } from "./config.ts";
 import { FeedForward } from "./feed_forward.ts";
-import { type Initialiser, varianceScaling } from "./initialisers.ts";
+import { type Initializer, varianceScaling } from "./initializers.ts";
 import { Module, type Parts } from "./module.ts";
 import { MultiHeadAttention } from "./multi_head_attention.ts";
 
@@ -25,7 +25,7 @@ export interface TransformerBlockOptions {
   /** Added to the norms' variance under the root. Default 1e-5. */
   epsilon?: number;
   /** Of all matrices. Default Glorot's uniform one, as in the source. */
-  initialiser?: Initialiser;
+  initializer?: Initializer;
   /** Default: `new Random(0)`. */
   random?: Random;
 }
@@ -40,19 +40,19 @@ export interface EncodeOptions {
 
 /** The options with their defaults. */
 export function blockOptions(
-  { initialiser, random = new Random(0), ...options }: TransformerBlockOptions,
-): TransformerBlockOptions & { initialiser: Initialiser; random: Random } {
+  { initializer, random = new Random(0), ...options }: TransformerBlockOptions,
+): TransformerBlockOptions & { initializer: Initializer; random: Random } {
   const glorot = varianceScaling({ mode: "fan_avg", distribution: "uniform" });
-  return { ...options, initialiser: initialiser ?? glorot, random };
+  return { ...options, initializer: initializer ?? glorot, random };
 }
 
 /** The feed-forward of a block of this width. */
 export function blockFeedForward(width: number, options: TransformerBlockOptions): FeedForward {
-  const { hidden = 4 * width, activation = "gelu_new", initialiser, random } = blockOptions(
+  const { hidden = 4 * width, activation = "gelu_new", initializer, random } = blockOptions(
     options,
   );
   const config = { width, hidden, activation, bias: true, gated: false };
-  return new FeedForward(config, random, { up: initialiser, down: initialiser });
+  return new FeedForward(config, random, { up: initializer, down: initializer });
 }
 
 /**

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Random } from "../random.ts";
-import { mul } from "../tensor/binary.ts";
-import { feedForward } from "../tensor/feed_forward.ts";
-import type { LinearOptions } from "../tensor/matmul.ts";
+import { mul } from "../ops/binary.ts";
+import { feedForward } from "../ops/feed_forward.ts";
+import type { LinearOptions } from "../ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Activation, ModelConfig } from "./config.ts";
 import { gpt2Weights, type InitialWeights } from "./initial_weights.ts";
@@ -46,10 +46,10 @@ export class FeedForward extends Module {
   ) {
     super();
     const { width, hidden, bias, gated } = config;
-    const first = { bias, random, initialiser: up };
+    const first = { bias, random, initializer: up };
     this.up = new Linear(width, hidden, first);
     this.gate = gated ? new Linear(width, hidden, first) : undefined;
-    this.down = new Linear(hidden, width, { bias, random, initialiser: down });
+    this.down = new Linear(hidden, width, { bias, random, initializer: down });
   }
 
   /** `c_fc`, `c_gate` where gated, and `c_proj`. */

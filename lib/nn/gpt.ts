@@ -6,14 +6,14 @@
  * @module
  */
 import { Random } from "../random.ts";
-import { checkpoint } from "../tensor/checkpoint.ts";
-import { concatenate } from "../tensor/concatenate.ts";
-import { crossEntropy } from "../tensor/cross_entropy.ts";
-import { embedding } from "../tensor/embedding.ts";
-import { linearCrossEntropy } from "../tensor/linear_cross_entropy.ts";
-import { int8Linear, type Int8Matrix } from "../tensor/int8_linear.ts";
-import { linear } from "../tensor/matmul.ts";
-import { reshape } from "../tensor/reshape.ts";
+import { checkpoint } from "../tensor/recompute.ts";
+import { concatenate } from "../ops/concatenate.ts";
+import { crossEntropy } from "../ops/cross_entropy.ts";
+import { embedding } from "../ops/embedding.ts";
+import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
+import { int8Linear, type Int8Matrix } from "../ops/int8_linear.ts";
+import { linear } from "../ops/matmul.ts";
+import { reshape } from "../ops/reshape.ts";
 import { scope } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { Block, makeNorm } from "./block.ts";
@@ -48,7 +48,7 @@ export class GPT extends Module {
   readonly positions: Embedding | undefined;
   /** The decoder blocks, first to last. */
   readonly blocks: ModuleList<Block>;
-  /** The norm before the head; undefined where blocks normalise after each residual. */
+  /** The norm before the head; undefined where blocks normalize after each residual. */
   readonly finalNorm: LayerNorm | RMSNorm | undefined;
   /** The head, C → V; undefined where the token table serves as one. */
   readonly head: Linear | undefined;
@@ -76,9 +76,9 @@ export class GPT extends Module {
     );
     this.finalNorm = config.normPlacement === "pre" ? makeNorm(config) : undefined;
     if (!tiedHead) {
-      const initialiser = initial.head;
+      const initializer = initial.head;
       this.head = new Linear(width, vocabSize, {
-        ...{ bias: headBias, transposed: true, random, initialiser },
+        ...{ bias: headBias, transposed: true, random, initializer },
       });
     }
   }

@@ -1,28 +1,28 @@
 /**
  * The initial weights of a decoder, kind by kind: GPT-2's, and those scaled by each product's width.
  *
- * Biases start at 0 and gains at 1 whatever is chosen here. The distributions are in initialisers.ts.
+ * Biases start at 0 and gains at 1 whatever is chosen here. The distributions are in initializers.ts.
  *
  * @module
  */
-import { type Initialiser, normal, varianceScaling } from "./initialisers.ts";
+import { type Initializer, normal, varianceScaling } from "./initializers.ts";
 
 /** How each kind of weight of a decoder is drawn. */
 export interface InitialWeights {
   /** The token table, [V,C]. */
-  readonly tokens: Initialiser;
+  readonly tokens: Initializer;
   /** The table of learned positions, [T,C]. */
-  readonly positions: Initialiser;
+  readonly positions: Initializer;
   /** Queries, keys and values, [C, …]. */
-  readonly queryKeyValue: Initialiser;
+  readonly queryKeyValue: Initializer;
   /** What attention ends with, [C,C]. */
-  readonly attentionProjection: Initialiser;
+  readonly attentionProjection: Initializer;
   /** What the feed-forward begins with, its gate too: [C,hidden]. */
-  readonly up: Initialiser;
+  readonly up: Initializer;
   /** What the feed-forward ends with, [hidden,C]. */
-  readonly down: Initialiser;
+  readonly down: Initializer;
   /** A head of its own, [V,C]. */
-  readonly head: Initialiser;
+  readonly head: Initializer;
 }
 
 /** N(0, 0.02²), and what ends a block's half divided by √(2·layers). Source: Radford et al. 2019, section 2.3. */
@@ -42,7 +42,7 @@ export function gpt2Weights(layers: number): InitialWeights {
 
 /**
  * Variances that fall with a product's inputs n, cut at two deviations: 0.5/n in attention, 0.25/n in the feed-forward, 1/n in the head
- * (LeCun's); the tables are N(0, 1/C). For blocks that normalise after each residual.
+ * (LeCun's); the tables are N(0, 1/C). For blocks that normalize after each residual.
  */
 export function varianceScaledWeights(): InitialWeights {
   const attention = varianceScaling({ scale: 0.5 });

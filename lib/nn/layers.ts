@@ -6,13 +6,13 @@
  * @module
  */
 import { Random } from "../random.ts";
-import { embedding } from "../tensor/embedding.ts";
-import { int8Linear, type Int8Matrix } from "../tensor/int8_linear.ts";
-import { layerNorm } from "../tensor/layer_norm.ts";
-import { linear, type LinearOptions } from "../tensor/matmul.ts";
-import { rmsNorm } from "../tensor/rms_norm.ts";
+import { embedding } from "../ops/embedding.ts";
+import { int8Linear, type Int8Matrix } from "../ops/int8_linear.ts";
+import { layerNorm } from "../ops/layer_norm.ts";
+import { linear, type LinearOptions } from "../ops/matmul.ts";
+import { rmsNorm } from "../ops/rms_norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { constant, type Initialiser, normal, parameter } from "./initialisers.ts";
+import { constant, type Initializer, normal, parameter } from "./initializers.ts";
 import { Module, type Parts } from "./module.ts";
 
 /** Options of `Linear`. */
@@ -22,7 +22,7 @@ export interface LinearLayerOptions {
   /** Keep the weight as [outputs, inputs] rather than [inputs, outputs]. Default false. */
   transposed?: boolean;
   /** Default N(0, 0.02²). The bias starts at 0. */
-  initialiser?: Initialiser;
+  initializer?: Initializer;
   /** Default: `new Random(0)`. */
   random?: Random;
 }
@@ -38,13 +38,13 @@ export class Linear extends Module {
   /** The weight in 8 bits, which then stands in for it; see `quantize`. */
   int8: Int8Matrix | undefined;
 
-  /** Draws the weight from the options' initialiser and sets the bias to 0. */
+  /** Draws the weight from the options' initializer and sets the bias to 0. */
   constructor(inputs: number, outputs: number, options: LinearLayerOptions = {}) {
     super();
-    const { bias = true, initialiser = normal(), random = new Random(0) } = options;
+    const { bias = true, initializer = normal(), random = new Random(0) } = options;
     this.transposed = options.transposed ?? false;
     const shape = this.transposed ? [outputs, inputs] : [inputs, outputs];
-    this.weight = parameter(shape, initialiser, random);
+    this.weight = parameter(shape, initializer, random);
     this.bias = bias ? parameter([outputs], constant(0), random) : undefined;
   }
   /** `weight` and, where there is one, `bias`. */
@@ -63,15 +63,15 @@ export class Embedding extends Module {
   /** The table, [rows, width]. */
   readonly weight: Tensor;
 
-  /** Draws the table from `random`, default `new Random(0)`, by `initialiser`, default N(0, 0.02²). */
+  /** Draws the table from `random`, default `new Random(0)`, by `initializer`, default N(0, 0.02²). */
   constructor(
     rows: number,
     width: number,
-    initialiser: Initialiser = normal(),
+    initializer: Initializer = normal(),
     random: Random = new Random(0),
   ) {
     super();
-    this.weight = parameter([rows, width], initialiser, random);
+    this.weight = parameter([rows, width], initializer, random);
   }
   /** `weight`. */
   override parts(): Parts {

@@ -6,10 +6,10 @@
  * @module
  */
 import { Random } from "../random.ts";
-import { attention } from "../tensor/attention.ts";
-import { attentionWeights } from "../tensor/attention_weights.ts";
+import { attention } from "../ops/attention.ts";
+import { attentionWeights } from "../ops/attention_weights.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Initialiser } from "./initialisers.ts";
+import type { Initializer } from "./initializers.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
@@ -22,7 +22,7 @@ export interface MultiHeadAttentionOptions {
   /** Biases in the four projections. Default true. */
   bias?: boolean;
   /** Of the four weights. Default N(0, 0.02²). */
-  initialiser?: Initialiser;
+  initializer?: Initializer;
   /** Default: `new Random(0)`. */
   random?: Random;
 }
@@ -66,12 +66,12 @@ export class MultiHeadAttention extends Module {
   /** RangeError when the heads do not divide the width. */
   constructor(width: number, options: MultiHeadAttentionOptions) {
     super();
-    const { heads, sourceWidth = width, bias, initialiser, random = new Random(0) } = options;
+    const { heads, sourceWidth = width, bias, initializer, random = new Random(0) } = options;
     if (!Number.isInteger(width / heads) || heads < 1) {
       throw new RangeError(`MultiHeadAttention: ${heads} heads do not divide the width ${width}`);
     }
     this.heads = heads;
-    const linear = { bias, initialiser, random };
+    const linear = { bias, initializer, random };
     this.query = new Linear(width, width, linear);
     this.key = new Linear(sourceWidth, width, linear);
     this.value = new Linear(sourceWidth, width, linear);

@@ -1,7 +1,7 @@
 /**
  * Fixed positions: the sinusoidal table.
  *
- * Learned positions are an `Embedding`, rotary ones an operation (lib/tensor/rotary.ts).
+ * Learned positions are an `Embedding`, rotary ones an operation (lib/ops/rotary.ts).
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
  * A model's weights in 8 bits, for generation and evaluation.
  *
- * How a matrix is rounded and multiplied is in lib/tensor/int8_linear.ts.
+ * How a matrix is rounded and multiplied is in lib/ops/int8_linear.ts.
  *
  * @module
  */
-import { type Int8Matrix, toInt8 } from "../tensor/int8_linear.ts";
+import { type Int8Matrix, toInt8 } from "../ops/int8_linear.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { GPT } from "./gpt.ts";
 import { Linear } from "./layers.ts";

@@ -1,15 +1,15 @@
 /**
  * Scaled dot-product attention, step by step, with its weights and any mask.
  *
- * It keeps all the weights in memory, so that they can be looked at; lib/tensor/attention.ts is the fused one that models train with.
+ * It keeps all the weights in memory, so that they can be looked at; lib/ops/attention.ts is the fused one that models train with.
  *
  * @module
  */
 import { formatShape, sameShape, type Shape } from "../shape.ts";
-import { mul, where } from "../tensor/binary.ts";
+import { mul, where } from "../ops/binary.ts";
 import { expectType } from "../tensor/launch.ts";
-import { matmul } from "../tensor/matmul.ts";
-import { softmax } from "../tensor/softmax.ts";
+import { matmul } from "../ops/matmul.ts";
+import { softmax } from "../ops/softmax.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** The score of a hidden key. Finite, because 0·∞ is NaN; its exponential beside any other score is 0. */

@@ -7,16 +7,16 @@
  */
 import { formatShape, sameShape } from "../shape.ts";
 import { Random } from "../random.ts";
-import { add } from "../tensor/binary.ts";
-import { crossEntropy } from "../tensor/cross_entropy.ts";
-import { embedding } from "../tensor/embedding.ts";
-import { reshape } from "../tensor/reshape.ts";
-import { slice } from "../tensor/slice.ts";
+import { add } from "../ops/binary.ts";
+import { crossEntropy } from "../ops/cross_entropy.ts";
+import { embedding } from "../ops/embedding.ts";
+import { reshape } from "../ops/reshape.ts";
+import { slice } from "../ops/slice.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { relu, tanh } from "../tensor/unary.ts";
+import { relu, tanh } from "../ops/unary.ts";
 import type { Activation } from "./config.ts";
 import { EncoderBlock } from "./encoder_block.ts";
-import { normal } from "./initialisers.ts";
+import { normal } from "./initializers.ts";
 import { Embedding, LayerNorm, Linear } from "./layers.ts";
 import { Module, ModuleList, type Parts } from "./module.ts";
 
@@ -86,7 +86,7 @@ export class Encoder extends Module {
       hidden,
       activation,
       epsilon: normEpsilon,
-      initialiser: normal(),
+      initializer: normal(),
       random,
     };
     this.blocks = new ModuleList(

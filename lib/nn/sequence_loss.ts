@@ -1,13 +1,13 @@
 /**
  * The loss of a batch of sequences, with targets on the host.
  *
- * A training step that is recorded and replayed needs its targets on the device: that is `crossEntropy`, lib/tensor/cross_entropy.ts.
+ * A training step that is recorded and replayed needs its targets on the device: that is `crossEntropy`, lib/ops/cross_entropy.ts.
  *
  * @module
  */
 import { formatShape, size } from "../shape.ts";
-import { crossEntropy } from "../tensor/cross_entropy.ts";
-import { reshape } from "../tensor/reshape.ts";
+import { crossEntropy } from "../ops/cross_entropy.ts";
+import { reshape } from "../ops/reshape.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 
 /** Options of `sequenceLoss`. */

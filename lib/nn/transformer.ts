@@ -6,16 +6,16 @@
  * @module
  */
 import { Random } from "../random.ts";
-import { concatenate } from "../tensor/concatenate.ts";
-import { embedding } from "../tensor/embedding.ts";
-import { linearCrossEntropy } from "../tensor/linear_cross_entropy.ts";
-import { reshape } from "../tensor/reshape.ts";
+import { concatenate } from "../ops/concatenate.ts";
+import { embedding } from "../ops/embedding.ts";
+import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
+import { reshape } from "../ops/reshape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Activation } from "./config.ts";
 import { DecoderBlock } from "./decoder_block.ts";
 import { EncoderBlock } from "./encoder_block.ts";
-import { lecunNormal, normal } from "./initialisers.ts";
+import { lecunNormal, normal } from "./initializers.ts";
 import { Embedding, Linear } from "./layers.ts";
 import { Module, ModuleList, type Parts } from "./module.ts";
 import { sinusoidalPositions } from "./positions.ts";
@@ -59,7 +59,7 @@ export interface TransformerWeights {
 }
 
 /**
- * Vaswani's transformer: blocks that normalise after each residual, sinusoidal positions, heads and tables of its own for each side.
+ * Vaswani's transformer: blocks that normalize after each residual, sinusoidal positions, heads and tables of its own for each side.
  *
  * Matrices start by Glorot's rule, tables as N(0, 1), the head as LeCun's normal. Source: arXiv 1706.03762.
  *
@@ -100,7 +100,7 @@ export class Transformer extends Module {
       new ModuleList(Array.from({ length: layers }, make));
     this.encoder = list(() => new EncoderBlock(width, options));
     this.decoder = list(() => new DecoderBlock(width, { ...options, crossAttention: true }));
-    this.head = new Linear(width, targetVocabSize, { initialiser: lecunNormal(), random });
+    this.head = new Linear(width, targetVocabSize, { initializer: lecunNormal(), random });
   }
 
   /** `source_tokens`, `target_tokens`, `encoder`, `decoder` and `head`. */

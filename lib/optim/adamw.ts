@@ -9,7 +9,7 @@ import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { Optimiser } from "./optimiser.ts";
+import { Optimizer } from "./optimizer.ts";
 
 const KERNEL: Kernel = {
   name: "adamw",
@@ -54,21 +54,21 @@ export interface AdamWOptions {
  * import { AdamW, compile, mul, openDevice, sum, tensor, valueAndGrad } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const x = tensor([1, -2]);
- * const optimiser = new AdamW([x]);
+ * const optimizer = new AdamW([x]);
  * const step = compile(() => {
  *   const { value, gradients } = valueAndGrad(() => sum(mul(x, x)), [x]);
- *   optimiser.update(gradients);
+ *   optimizer.update(gradients);
  *   return value;
  * });
  * for (let i = 0; i < 100; i++) {
- *   optimiser.prepare(0.1);
+ *   optimizer.prepare(0.1);
  *   step();
  * }
  * console.log(await x.data()); // near 0
  * device.close();
  * ```
  */
-export class AdamW extends Optimiser {
+export class AdamW extends Optimizer {
   /** The options, defaults filled in. */
   readonly options: Required<AdamWOptions>;
   readonly #m: Tensor;
@@ -76,7 +76,7 @@ export class AdamW extends Optimiser {
   readonly #hyper: Tensor;
 
   /**
-   * Moves the parameters into one buffer; make the optimiser before compiling what uses them. RangeError for a β outside [0, 1).
+   * Moves the parameters into one buffer; make the optimizer before compiling what uses them. RangeError for a β outside [0, 1).
    */
   constructor(parameters: readonly Tensor[], options: AdamWOptions = {}) {
     for (const name of ["beta1", "beta2"] as const) {

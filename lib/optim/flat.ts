@@ -20,7 +20,7 @@ export interface Place {
 
 /**
  * Moves parameters into one buffer, those of two and more axes first (they get weight decay), and gives each a place for its gradient.
- * Programs recorded before the move see the old memory: make the optimiser first, then compile.
+ * Programs recorded before the move see the old memory: make the optimizer first, then compile.
  */
 export class FlatParameters {
   /** All parameters, [size]. */
@@ -34,7 +34,7 @@ export class FlatParameters {
 
   /** Moves `parameters` together, their values kept. RangeError where there are none. */
   constructor(readonly parameters: readonly Tensor[]) {
-    if (parameters.length === 0) throw new RangeError("optimiser: there are no parameters");
+    if (parameters.length === 0) throw new RangeError("optimizer: there are no parameters");
     const matrices = parameters.filter((parameter) => parameter.shape.length >= 2);
     const vectors = parameters.filter((parameter) => parameter.shape.length < 2);
     const places: Place[] = [];

@@ -9,7 +9,7 @@ import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { Optimiser } from "./optimiser.ts";
+import { Optimizer } from "./optimizer.ts";
 
 const KERNEL: Kernel = {
   name: "sgd",
@@ -30,13 +30,13 @@ export interface SGDOptions {
 }
 
 /** velocity ← momentum·velocity + g, p ← p − rate·velocity. Source: Polyak 1964, in PyTorch's form. */
-export class SGD extends Optimiser {
+export class SGD extends Optimizer {
   /** The options, defaults filled in. */
   readonly options: Required<SGDOptions>;
   readonly #velocity: Tensor;
   readonly #hyper: Tensor;
 
-  /** Moves the parameters into one buffer; make the optimiser before compiling what uses them. */
+  /** Moves the parameters into one buffer; make the optimizer before compiling what uses them. */
   constructor(parameters: readonly Tensor[], options: SGDOptions = {}) {
     super(parameters);
     this.options = { momentum: 0, clip: 0, ...options };

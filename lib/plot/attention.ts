@@ -25,10 +25,10 @@ const MAX_NAMED = 72;
 const MAX_PRINTED = 144;
 
 /**
- * Draws attention weights as a heat map: rows are queries, columns are keys, colours run from 0 to the
+ * Draws attention weights as a heat map: rows are queries, columns are keys, colors run from 0 to the
  * greatest weight.
  *
- * Up to 144 weights are printed in their cells, a weight of exactly 0 (of a hidden key) as 0; more have colours that follow the square root, so that
+ * Up to 144 weights are printed in their cells, a weight of exactly 0 (of a hidden key) as 0; more have colors that follow the square root, so that
  * small ones can be seen. Beyond 72 tokens the axes count positions. Throws TypeError when the weights are not `[queries, keys]`.
  *
  * @example
@@ -51,8 +51,8 @@ export function attentionFigure(
     const map = { values, scale, ...titles };
     if (Math.max(queries.length, keys.length) > MAX_NAMED) return pixelMap(plotter, theme, map);
     const print = (row: number, column: number) => printed(values.at(row, column));
-    const labelled = { ...map, ...axes(queries, keys), print: isPrinted ? print : undefined };
-    return cellMap(plotter, theme, labelled);
+    const labeled = { ...map, ...axes(queries, keys), print: isPrinted ? print : undefined };
+    return cellMap(plotter, theme, labeled);
   }, { ...options, title });
 }
 

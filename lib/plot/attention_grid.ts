@@ -4,7 +4,7 @@
  * @module
  */
 
-import { colourBar, colourBarWidth, type ColourScale } from "./colour_scale.ts";
+import { colorBar, colorBarWidth, type ColorScale } from "./color_scale.ts";
 import { Figure, type FigureOptions } from "./figure.ts";
 import { element, textElement } from "./markup.ts";
 import { type Grid, grid, range } from "./matrix.ts";
@@ -28,7 +28,7 @@ const GAP = 8;
 
 /**
  * Draws attention weights [layers, heads, queries, keys] as a grid of small heat maps, a row for each
- * layer and a column for each head, all with the same colours from 0 to the greatest weight; they
+ * layer and a column for each head, all with the same colors from 0 to the greatest weight; they
  * follow the square root of the weight, so that small ones can be seen.
  *
  * `weights` holds them in row-major order, as a tensor's data. Throws TypeError when their number does not fit
@@ -61,9 +61,9 @@ export function attentionGridFigure(
     });
     const bar = { left: MARGIN.left + width + 8, top: MARGIN.top, height: Math.min(height, 240) };
     const body = [...await Promise.all(maps), ...headings(layers, heads, side, theme)];
-    body.push(colourBar(ramped, theme, { ...bar, height: Math.max(80, bar.height - GAP) }));
+    body.push(colorBar(ramped, theme, { ...bar, height: Math.max(80, bar.height - GAP) }));
     return {
-      width: bar.left + colourBarWidth(ramped),
+      width: bar.left + colorBarWidth(ramped),
       height: MARGIN.top + Math.max(height, 90),
       body: body.join("\n"),
       notes,
@@ -85,7 +85,7 @@ function place(
 
 async function smallMap(
   values: Grid,
-  scale: ColourScale,
+  scale: ColorScale,
   theme: Theme,
   { left, top, side }: { left: number; top: number; side: number },
 ): Promise<string> {

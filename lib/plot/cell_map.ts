@@ -1,10 +1,10 @@
 /**
- * A heat map of few cells, each row and column labelled: for tokens and classes.
+ * A heat map of few cells, each row and column labeled: for tokens and classes.
  *
  * @module
  */
 
-import { colourBar, colourBarWidth, colourOf, type ColourScale } from "./colour_scale.ts";
+import { colorBar, colorBarWidth, colorOf, type ColorScale } from "./color_scale.ts";
 import type { Content } from "./figure.ts";
 import { textWidth } from "./labels.ts";
 import { textElement } from "./markup.ts";
@@ -12,12 +12,12 @@ import type { Grid } from "./matrix.ts";
 import type { Mark, Plotter } from "./plot.ts";
 import { hex, inkOn, type Theme } from "./theme.ts";
 
-/** What a labelled heat map shows. */
+/** What a labeled heat map shows. */
 export interface CellMap {
   /** One value for each cell. */
   readonly values: Grid;
-  /** How values become colours. */
-  readonly scale: ColourScale;
+  /** How values become colors. */
+  readonly scale: ColorScale;
   /** One label for each row, from the top. */
   readonly rowLabels: readonly string[];
   /** One label for each column, from the left. */
@@ -28,7 +28,7 @@ export interface CellMap {
   readonly columnTitle: string;
   /** Text of a cell's value, printed where there is room. Default: nothing is printed. */
   readonly print?: (row: number, column: number) => string;
-  /** Leave out the bar that explains the colours. Default: false. */
+  /** Leave out the bar that explains the colors. Default: false. */
   readonly withoutBar?: boolean;
 }
 
@@ -40,7 +40,7 @@ function cellSize({ rows, columns }: Grid): number {
   return Math.max(12, Math.min(56, Math.floor(560 / Math.max(rows, columns))));
 }
 
-/** Draws the map, its row labels at the left, its column labels above, the colour bar at the right. */
+/** Draws the map, its row labels at the left, its column labels above, the color bar at the right. */
 export function cellMap(plotter: Plotter, theme: Theme, map: CellMap): Content {
   const { values, scale, rowLabels, columnLabels } = map;
   const cell = cellSize(values);
@@ -53,7 +53,7 @@ export function cellMap(plotter: Plotter, theme: Theme, map: CellMap): Content {
   const lean = rotate === -45 ? longest(columnLabels.slice(-1), fontSize) * Math.SQRT1_2 : 0;
   const barLeft = left + mapWidth + BAR_GAP;
   const bar = { left: barLeft, top, height: Math.max(80, Math.min(mapHeight, 240)) };
-  const barRight = map.withoutBar ? 0 : barLeft + colourBarWidth(scale);
+  const barRight = map.withoutBar ? 0 : barLeft + colorBarWidth(scale);
   const width = Math.max(left + mapWidth + Math.max(lean - cell / 2, 8), barRight);
   const height = Math.max(top + mapHeight, map.withoutBar ? 0 : bar.top + bar.height) + 8;
   const drawing = plotter.draw({
@@ -78,7 +78,7 @@ export function cellMap(plotter: Plotter, theme: Theme, map: CellMap): Content {
       textAnchor: "end",
       ...titles,
     }),
-    map.withoutBar ? "" : colourBar(scale, theme, bar),
+    map.withoutBar ? "" : colorBar(scale, theme, bar),
   ];
   return { width, height, body: body.join("\n") };
 }
@@ -91,12 +91,12 @@ function marks(
 ): Mark[] {
   const cells = indices(values.rows).flatMap((row) => {
     return indices(values.columns).map((column) => {
-      const colour = colourOf(values.at(row, column), scale, theme);
+      const color = colorOf(values.at(row, column), scale, theme);
       return {
         row,
         column,
-        fill: hex(colour),
-        ink: inkOn(colour),
+        fill: hex(color),
+        ink: inkOn(color),
         text: print?.(row, column) ?? "",
       };
     });

@@ -11,7 +11,7 @@ import { type Grid, grid, type Matrix } from "./matrix.ts";
 
 /**
  * Draws a confusion matrix: rows are the true classes, columns the predicted ones. Numbers count
- * examples, colours are the share of the row, so that rare classes show as well.
+ * examples, colors are the share of the row, so that rare classes show as well.
  *
  * `counts[i][j]` is the number of examples of class i that were taken for class j. Throws TypeError when it is
  * not `[classes, classes]`, RangeError when there is no class.
@@ -39,7 +39,7 @@ export function confusionFigure(
   const right = sum(classes.map((index) => count.at(index, index)));
   const accuracy = (100 * right / Math.max(1, sum(rowSums))).toFixed(1);
   const notes = [
-    `accuracy ${accuracy} % of ${sum(rowSums)} examples; colour: share of the true class`,
+    `accuracy ${accuracy} % of ${sum(rowSums)} examples; color: share of the true class`,
   ];
   return new Figure((plotter, theme) => {
     const content = cellMap(plotter, theme, {

@@ -10,7 +10,7 @@ import { element, textElement } from "./markup.ts";
 import type { Plotter } from "./plot.ts";
 import type { Theme } from "./theme.ts";
 
-/** A labelled point. */
+/** A labeled point. */
 export interface EmbeddingPoint {
   /** Text beside the point. */
   readonly label: string;
@@ -18,7 +18,7 @@ export interface EmbeddingPoint {
   readonly x: number;
   /** Second coordinate, upwards. */
   readonly y: number;
-  /** Points of one group share a colour, in order of appearance. Default: one group for all. */
+  /** Points of one group share a color, in order of appearance. Default: one group for all. */
   readonly group?: string;
 }
 
@@ -75,7 +75,7 @@ function drawPoints(
   { width = 640, height = 480 }: EmbeddingOptions,
 ) {
   const groups = [...new Set(points.map(({ group = "" }) => group))];
-  const colour = ({ group = "" }: EmbeddingPoint) => {
+  const color = ({ group = "" }: EmbeddingPoint) => {
     return theme.series[groups.indexOf(group) % theme.series.length];
   };
   const top = groups.length > 1 ? MARGIN + LINE : MARGIN;
@@ -91,7 +91,7 @@ function drawPoints(
     y: { axis: null },
     marks: [
       Plot.frame({ stroke: theme.grid }),
-      Plot.dot(points, { x: "x", y: "y", r: 2.6, fill: colour }),
+      Plot.dot(points, { x: "x", y: "y", r: 2.6, fill: color }),
     ],
     color: { type: "identity" },
   });
@@ -109,7 +109,7 @@ function drawPoints(
       x: box.left,
       y: box.top + LINE - 3,
       fontSize: FONT_SIZE,
-      fill: colour(points[index]),
+      fill: color(points[index]),
     };
     return textElement(texts[index], at);
   });
@@ -161,7 +161,7 @@ function overlap(a: Box, b: Box): boolean {
   return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 }
 
-/** The names of groups in their colours, in one row above the points. */
+/** The names of groups in their colors, in one row above the points. */
 function groupNames(groups: readonly string[], theme: Theme): string {
   if (groups.length < 2) return "";
   let left = MARGIN;

@@ -15,7 +15,7 @@ import { type Theme, type ThemeName, THEMES } from "./theme.ts";
 
 /** Options that all figures share. */
 export interface FigureOptions {
-  /** Colours for a light or a dark ground. Default: `"light"`. */
+  /** Colors for a light or a dark ground. Default: `"light"`. */
   theme?: ThemeName;
   /** Heading above the figure. Default: each figure's own. */
   title?: string;
@@ -33,7 +33,7 @@ export interface Content {
   readonly notes?: readonly string[];
 }
 
-/** Draws a figure's content in the colours of a theme. */
+/** Draws a figure's content in the colors of a theme. */
 export type Draw = (plotter: Plotter, theme: Theme) => Content | Promise<Content>;
 
 const TITLE_HEIGHT = 34;

@@ -43,7 +43,7 @@ export function visibleToken(token: string, length = 16): string {
 }
 
 /**
- * Moves positions apart until neighbours are `gap` from each other, as little as possible and within
+ * Moves positions apart until neighbors are `gap` from each other, as little as possible and within
  * `low`…`high`; the order is kept. Where the room is too small for that, the gap shrinks.
  *
  * @example
@@ -59,7 +59,7 @@ export function spread(
 ): number[] {
   const step = Math.min(gap, (high - low) / Math.max(1, positions.length - 1));
   const order = positions.map((_, index) => index).sort((a, b) => positions[a] - positions[b]);
-  // Neighbours that touch form a block, which lies where its members' wishes average.
+  // Neighbors that touch form a block, which lies where its members' wishes average.
   const blocks: { members: number[]; start: number }[] = [];
   for (const index of order) {
     let block = place([index]);

@@ -18,7 +18,7 @@ export interface LearningRateCurve {
 }
 
 /**
- * Draws learning rates over steps, each curve labelled at its end.
+ * Draws learning rates over steps, each curve labeled at its end.
  *
  * Throws RangeError when there is nothing to draw.
  *
@@ -41,7 +41,7 @@ export function learningRateFigure(
   if (series.length === 0) throw new RangeError("learningRateFigure: no finite rate to draw");
   return new Figure((plotter, theme) => {
     const lines = series.map((line, index) => {
-      return { ...line, colour: theme.series[index % theme.series.length] };
+      return { ...line, color: theme.series[index % theme.series.length] };
     });
     const frame = { width, height, marginRight: labelMargin(lines), steps: stepsOf(lines) };
     const axes = { xLabel: "step", yLabel: "learning rate", zero: true };

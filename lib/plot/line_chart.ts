@@ -1,5 +1,5 @@
 /**
- * Lines over steps, each labelled at its right-hand end; what they mean is left to the figures.
+ * Lines over steps, each labeled at its right-hand end; what they mean is left to the figures.
  *
  * @module
  */
@@ -14,8 +14,8 @@ import type { Theme } from "./theme.ts";
 export interface Line {
   /** Its points, in the order of their steps. */
   readonly points: readonly Point[];
-  /** Its colour, as SVG writes it. */
-  readonly colour: string;
+  /** Its color, as SVG writes it. */
+  readonly color: string;
   /** Label at its end. Default: none. */
   readonly text?: string;
   /** Dashed, with dots where its values were measured. */
@@ -134,22 +134,22 @@ export function lineChart(
     0,
     top,
   );
-  const ends = lines.filter(({ text }) => text).map(({ text = "", colour, points }) => {
+  const ends = lines.filter(({ text }) => text).map(({ text = "", color, points }) => {
     const { step, value } = points.at(-1)!;
-    return { text, colour, x: drawing.x(step), y: drawing.y(value) };
+    return { text, color, x: drawing.x(step), y: drawing.y(value) };
   });
   const area = { right: MARGIN.left + width, top: top + MARGIN.top, height };
   return { ...outer, markup: drawing.markup + endLabels(ends, area) };
 }
 
-function lineMarks({ Plot }: Plotter, { points, colour, dashed, dots, pale }: Line): Mark[] {
+function lineMarks({ Plot }: Plotter, { points, color, dashed, dots, pale }: Line): Mark[] {
   const channels = { x: "step", y: "value" };
   const style = pale ? { strokeOpacity: 0.25, strokeWidth: 1 } : {};
   const strokeDasharray = dashed ? "5,3" : undefined;
-  const lines = { ...channels, stroke: colour, strokeDasharray, ...style };
+  const lines = { ...channels, stroke: color, strokeDasharray, ...style };
   const marks: Mark[] = [Plot.line(thin(points, MAX_POINTS), lines)];
   if (points.length === 1 || dots || (dashed && points.length <= 60)) {
-    marks.push(Plot.dot(points, { ...channels, fill: colour, r: 2.2 }));
+    marks.push(Plot.dot(points, { ...channels, fill: color, r: 2.2 }));
   }
   return marks;
 }
@@ -157,7 +157,7 @@ function lineMarks({ Plot }: Plotter, { points, colour, dashed, dots, pale }: Li
 /** A label and the pixel where its line ends. */
 interface End {
   readonly text: string;
-  readonly colour: string;
+  readonly color: string;
   readonly x: number;
   readonly y: number;
 }
@@ -168,12 +168,12 @@ function endLabels(
   { right, top, height }: { right: number; top: number; height: number },
 ): string {
   const places = spread(ends.map(({ y }) => y), LABEL_HEIGHT, top, top + height);
-  return ends.map(({ text, colour, x, y }, index) => {
+  return ends.map(({ text, color, x, y }, index) => {
     const column = right + LABEL_GAP;
-    const stroke = { fill: "none", stroke: colour, strokeWidth: 0.75, strokeOpacity: 0.7 };
+    const stroke = { fill: "none", stroke: color, strokeWidth: 0.75, strokeOpacity: 0.7 };
     const across = { x1: x + 4, x2: right + 2, y1: y, y2: y, ...stroke, strokeDasharray: "1,4" };
     const aside = { x1: right + 3, x2: column - 3, y1: y, y2: places[index], ...stroke };
-    const at = { x: column, y: places[index], dy: "0.32em", fill: colour, fontSize: FONT_SIZE };
+    const at = { x: column, y: places[index], dy: "0.32em", fill: color, fontSize: FONT_SIZE };
     const isEarly = x < right - 3;
     return (isEarly ? element("line", across) : "") + element("line", aside) +
       textElement(text, at);

@@ -37,9 +37,9 @@ export interface LossOptions extends FigureOptions {
 
 /**
  * Draws training loss (solid) and validation loss (dashed, dotted where it was measured) of runs, each
- * line labelled at its end with its last value.
+ * line labeled at its end with its last value.
  *
- * A single run has one colour for each of the two, several have one colour each. Values that are not
+ * A single run has one color for each of the two, several have one color each. Values that are not
  * finite are left out and counted below the figure. Throws RangeError when no run has a loss to draw,
  * or when `smooth` is below 1.
  *
@@ -105,15 +105,15 @@ function drawLoss(
   runs: readonly RunSeries[],
   { width = 560, height = 320, logY, smooth = 1 }: LossOptions,
 ): Content {
-  const colour = (index: number) => theme.series[index % theme.series.length];
+  const color = (index: number) => theme.series[index % theme.series.length];
   const lines = runs.flatMap((run, index) => {
-    const validationColour = runs.length === 1 ? colour(1) : colour(index);
+    const validationColor = runs.length === 1 ? color(1) : color(index);
     return [
-      ...trainLines(run, colour(index), smooth),
-      ...lastValued(run, "validation", { colour: validationColour, dashed: true }),
+      ...trainLines(run, color(index), smooth),
+      ...lastValued(run, "validation", { color: validationColor, dashed: true }),
     ];
   });
-  const strips = runs.map(({ rates }, index) => ({ points: rates, colour: colour(index) }))
+  const strips = runs.map(({ rates }, index) => ({ points: rates, color: color(index) }))
     .filter(({ points }) => points.length > 0);
   const frame = { width, marginRight: labelMargin(lines), steps: stepsOf([...lines, ...strips]) };
   const labels = lines.filter(({ text }) => text).length;
@@ -138,17 +138,17 @@ function drawLoss(
   return { width: loss.width, height: loss.height + rates.height, body };
 }
 
-function trainLines(run: RunSeries, colour: string, smooth: number): Line[] {
-  if (smooth === 1) return lastValued(run, "train", { colour });
+function trainLines(run: RunSeries, color: string, smooth: number): Line[] {
+  if (smooth === 1) return lastValued(run, "train", { color });
   const smoothed = { ...run, train: movingAverage(run.train, smooth) };
-  return [{ points: run.train, colour, pale: true }, ...lastValued(smoothed, "train", { colour })];
+  return [{ points: run.train, color, pale: true }, ...lastValued(smoothed, "train", { color })];
 }
 
-/** A line labelled with the run, the kind of loss and the last value; none where there are no points. */
+/** A line labeled with the run, the kind of loss and the last value; none where there are no points. */
 function lastValued(
   run: RunSeries,
   kind: "train" | "validation",
-  style: { colour: string; dashed?: boolean },
+  style: { color: string; dashed?: boolean },
 ): Line[] {
   const last = run[kind].at(-1);
   if (!last) return [];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { colourBar, colourBarWidth, colourOf, type ColourScale } from "./colour_scale.ts";
+import { colorBar, colorBarWidth, colorOf, type ColorScale } from "./color_scale.ts";
 import type { Content } from "./figure.ts";
 import { element } from "./markup.ts";
 import type { Grid } from "./matrix.ts";
@@ -16,13 +16,13 @@ import type { Theme } from "./theme.ts";
 export interface PixelMap {
   /** One value for each cell. */
   readonly values: Grid;
-  /** How values become colours. */
-  readonly scale: ColourScale;
+  /** How values become colors. */
+  readonly scale: ColorScale;
   /** What the rows are. */
   readonly rowTitle: string;
   /** What the columns are. */
   readonly columnTitle: string;
-  /** Leave out the bar that explains the colours. Default: false. */
+  /** Leave out the bar that explains the colors. Default: false. */
   readonly withoutBar?: boolean;
 }
 
@@ -30,7 +30,7 @@ const MARGIN = { left: 56, top: 24, bottom: 40 };
 const BAR_GAP = 18;
 const LARGEST = { width: 640, height: 480 };
 
-/** Draws the map with row 0 at the top, a colour bar at the right. */
+/** Draws the map with row 0 at the top, a color bar at the right. */
 export async function pixelMap(plotter: Plotter, theme: Theme, map: PixelMap): Promise<Content> {
   const { values, scale, withoutBar = false } = map;
   const { width, height } = pictureSize(values);
@@ -59,9 +59,9 @@ export async function pixelMap(plotter: Plotter, theme: Theme, map: PixelMap): P
   const left = MARGIN.left + width + BAR_GAP;
   const bar = { left, top: MARGIN.top, height: Math.min(height, 240) };
   return {
-    width: withoutBar ? MARGIN.left + width + 12 : left + colourBarWidth(scale),
+    width: withoutBar ? MARGIN.left + width + 12 : left + colorBarWidth(scale),
     height: MARGIN.top + height + MARGIN.bottom,
-    body: [picture, axes.markup, withoutBar ? "" : colourBar(scale, theme, bar)].join("\n"),
+    body: [picture, axes.markup, withoutBar ? "" : colorBar(scale, theme, bar)].join("\n"),
   };
 }
 
@@ -71,7 +71,7 @@ export async function pixelMap(plotter: Plotter, theme: Theme, map: PixelMap): P
  */
 export async function mapImage(
   values: Grid,
-  scale: ColourScale,
+  scale: ColorScale,
   theme: Theme,
   { left, top, width, height }: { left: number; top: number; width: number; height: number },
   density = 1,
@@ -86,7 +86,7 @@ export async function mapImage(
         Math.ceil((x + 1) * values.columns / columns),
       ],
     });
-    return colourOf(mean, scale, theme);
+    return colorOf(mean, scale, theme);
   });
   const place = { x: left, y: top, width, height, preserveAspectRatio: "none" };
   return element("image", { ...place, href });

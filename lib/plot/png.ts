@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { Colour } from "./theme.ts";
+import type { Color } from "./theme.ts";
 
 /**
- * A PNG file of a picture, as a `data:` URL (PNG specification, third edition: 8-bit truecolour, no
+ * A PNG file of a picture, as a `data:` URL (PNG specification, third edition: 8-bit truecolor, no
  * filter).
  *
  * @example
@@ -20,17 +20,17 @@ import type { Colour } from "./theme.ts";
 export async function pngDataUrl(
   width: number,
   height: number,
-  colour: (x: number, y: number) => Colour,
+  color: (x: number, y: number) => Color,
 ): Promise<string> {
   const rows = new Uint8Array(height * (1 + 3 * width)); // each row starts with its filter, 0
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) rows.set(colour(x, y), y * (1 + 3 * width) + 1 + 3 * x);
+    for (let x = 0; x < width; x++) rows.set(color(x, y), y * (1 + 3 * width) + 1 + 3 * x);
   }
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
   view.setUint32(4, height);
-  header.set([8, 2], 8); // bits per channel, truecolour
+  header.set([8, 2], 8); // bits per channel, truecolor
   const parts = [
     new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
     chunk("IHDR", header),

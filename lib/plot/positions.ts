@@ -14,7 +14,7 @@ const MAX_NUMBERED = 32;
 
 /**
  * Draws position encodings [positions, width]: positions from the top, embedding indices from the left,
- * colours from −1 to 1, or to the greatest magnitude where that is more.
+ * colors from −1 to 1, or to the greatest magnitude where that is more.
  *
  * Throws TypeError when `encodings` does not have the given size, RangeError when that is empty.
  *

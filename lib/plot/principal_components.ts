@@ -1,7 +1,7 @@
 /**
  * Principal components: the directions in which vectors differ most, for figures of vectors of many dimensions.
  *
- * Exact, by the eigenvectors of the covariance, all in float64. Neighbourhoods rather than directions are kept by umap.ts.
+ * Exact, by the eigenvectors of the covariance, all in float64. Neighborhoods rather than directions are kept by umap.ts.
  *
  * @module
  */
@@ -51,9 +51,9 @@ export function principalComponents(
 ): PrincipalComponents {
   const { width, count = 2 } = options;
   const rows = checkedRows(vectors, width, count);
-  const { centred, mean } = centre(vectors, rows, width);
+  const { centered, mean } = center(vectors, rows, width);
   const dual = rows < width;
-  const matrix = dual ? products(centred, rows, width, true) : products(centred, rows, width);
+  const matrix = dual ? products(centered, rows, width, true) : products(centered, rows, width);
   const side = dual ? rows : width;
   const total = trace(matrix, side);
   const { values, vectors: eigenvectors } = symmetricEigen(matrix, side);
@@ -63,11 +63,11 @@ export function principalComponents(
   order.forEach((index, k) => {
     if (!(values[index] > NOTHING * total)) return;
     const eigenvector = eigenvectors.subarray(index * side, (index + 1) * side);
-    const direction = dual ? combine(eigenvector, centred, width) : eigenvector;
+    const direction = dual ? combine(eigenvector, centered, width) : eigenvector;
     components.set(pointed(direction), k * width);
     variances[k] = values[index] / (rows - 1);
   });
-  const projected = project(centred, components, { rows, width, count });
+  const projected = project(centered, components, { rows, width, count });
   const shares = variances.map((variance) => total > 0 ? variance * (rows - 1) / total : 0);
   return { projected, components, mean, variances, shares };
 }
@@ -90,18 +90,18 @@ function checkedRows(vectors: ArrayLike<number>, width: number, count: number): 
   return rows;
 }
 
-function centre(vectors: ArrayLike<number>, rows: number, width: number) {
-  const centred = Float64Array.from(vectors);
+function center(vectors: ArrayLike<number>, rows: number, width: number) {
+  const centered = Float64Array.from(vectors);
   const mean = new Float64Array(width);
-  centred.forEach((value, i) => {
+  centered.forEach((value, i) => {
     if (!Number.isFinite(value)) {
       const row = Math.floor(i / width);
       throw new RangeError(`principalComponents: vector ${row} holds ${value}`);
     }
     mean[i % width] += value / rows;
   });
-  centred.forEach((_, i) => centred[i] -= mean[i % width]);
-  return { centred, mean };
+  centered.forEach((_, i) => centered[i] -= mean[i % width]);
+  return { centered, mean };
 }
 
 /** XᵀX, [width,width]; or XXᵀ, [rows,rows], where `ofRows`. */

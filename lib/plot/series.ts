@@ -18,7 +18,7 @@ export function finitePoints(points: readonly Point[]): Point[] {
 }
 
 /**
- * The mean over about `points` neighbours: each value and up to ⌊points / 2⌋ on both sides, fewer at the ends, so that the
+ * The mean over about `points` neighbors: each value and up to ⌊points / 2⌋ on both sides, fewer at the ends, so that the
  * curve neither lags behind its series nor bends at the ends.
  *
  * @example

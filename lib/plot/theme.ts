@@ -1,16 +1,16 @@
 /**
- * Colours of figures on a light and on a dark ground, and ramps from a number to a colour.
+ * Colors of figures on a light and on a dark ground, and ramps from a number to a color.
  *
  * @module
  */
 
 /** Red, green and blue, each from 0 to 255. */
-export type Colour = readonly [red: number, green: number, blue: number];
+export type Color = readonly [red: number, green: number, blue: number];
 
-/** Colour of a number from 0 to 1; numbers outside are clamped. */
-export type Ramp = (value: number) => Colour;
+/** Color of a number from 0 to 1; numbers outside are clamped. */
+export type Ramp = (value: number) => Color;
 
-/** The colours of a figure. */
+/** The colors of a figure. */
 export interface Theme {
   /** The ground. */
   readonly background: string;
@@ -22,12 +22,12 @@ export interface Theme {
   readonly grid: string;
   /** Series, in order; from the ninth on they repeat. */
   readonly series: readonly string[];
-  /** From nothing, near the ground's colour, to most. */
+  /** From nothing, near the ground's color, to most. */
   readonly sequential: Ramp;
-  /** From least (blue) through the ground's colour to most (red). */
+  /** From least (blue) through the ground's color to most (red). */
   readonly diverging: Ramp;
   /** What cannot be shown: a value that is not finite. */
-  readonly missing: Colour;
+  readonly missing: Color;
 }
 
 /** Names of the themes. */
@@ -61,25 +61,25 @@ export const THEMES: Readonly<Record<ThemeName, Theme>> = {
   },
 };
 
-/** A colour as SVG writes it: `#rrggbb`. */
-export function hex(colour: Colour): string {
-  return "#" + colour.map((part) => Math.round(part).toString(16).padStart(2, "0")).join("");
+/** A color as SVG writes it: `#rrggbb`. */
+export function hex(color: Color): string {
+  return "#" + color.map((part) => Math.round(part).toString(16).padStart(2, "0")).join("");
 }
 
-/** Black or white, whichever reads better on a colour (its relative luminance, ITU-R BT.709). */
-export function inkOn([red, green, blue]: Colour): string {
+/** Black or white, whichever reads better on a color (its relative luminance, ITU-R BT.709). */
+export function inkOn([red, green, blue]: Color): string {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 140 ? "#111111" : "#ffffff";
 }
 
-/** A ramp through colours at equal distances. */
+/** A ramp through colors at equal distances. */
 function ramp(...stops: string[]): Ramp {
-  const colours = stops.map((stop) => {
-    return [1, 3, 5].map((at) => parseInt(stop.slice(at, at + 2), 16)) as unknown as Colour;
+  const colors = stops.map((stop) => {
+    return [1, 3, 5].map((at) => parseInt(stop.slice(at, at + 2), 16)) as unknown as Color;
   });
   return (value) => {
-    const place = Math.max(0, Math.min(1, value)) * (colours.length - 1);
-    const below = Math.min(Math.floor(place), colours.length - 2);
-    const [from, to] = [colours[below], colours[below + 1]];
+    const place = Math.max(0, Math.min(1, value)) * (colors.length - 1);
+    const below = Math.min(Math.floor(place), colors.length - 2);
+    const [from, to] = [colors[below], colors[below + 1]];
     const mix = (part: number) => from[part] + (to[part] - from[part]) * (place - below);
     return [mix(0), mix(1), mix(2)];
   };

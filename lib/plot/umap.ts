@@ -1,7 +1,7 @@
 /**
  * UMAP: vectors on a plane so that those near each other stay near, by the package `umap-js`.
  *
- * The only module that names the package; it is loaded at the first call. Directions rather than neighbourhoods are kept by
+ * The only module that names the package; it is loaded at the first call. Directions rather than neighborhoods are kept by
  * principal_components.ts.
  *
  * @module
@@ -19,8 +19,8 @@ const UMAP = "npm:umap-js@1.4.0";
 export interface UmapOptions {
   /** d, numbers in a vector. */
   width: number;
-  /** Neighbours that each vector is held near. Default 15, or all others where there are fewer. */
-  neighbours?: number;
+  /** Neighbors that each vector is held near. Default 15, or all others where there are fewer. */
+  neighbors?: number;
   /** The least distance between points of the plane. Default 0.1. */
   minimumDistance?: number;
   /** Same seed, same plane: a 32-bit number. Default 0. */
@@ -53,7 +53,7 @@ export async function umap(
   const random = new Random(seed);
   const map = new Umap({
     nComponents: 2,
-    nNeighbors: Math.min(options.neighbours ?? 15, rows - 1),
+    nNeighbors: Math.min(options.neighbors ?? 15, rows - 1),
     minDist: minimumDistance,
     random: () => random.uniform(),
   });

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { add } from "./binary.ts";
+import { add } from "../ops/binary.ts";
 import { full, type Tensor } from "./tensor.ts";
 
 /** The gradient of each input, or undefined where there is none. */

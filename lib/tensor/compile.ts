@@ -38,7 +38,7 @@ export interface Compiled<Inputs extends Tensor[], Result> {
  *
  * The first call records every kernel launch and runs the program; later calls copy their inputs into those of the first call
  * (nothing is copied where the same tensor is passed again) and replay. The results are the same tensors each time, overwritten by the
- * next call. Everything else that `f` closes over is read and updated where it is: parameters, optimiser state, scalars kept in tensors.
+ * next call. Everything else that `f` closes over is read and updated where it is: parameters, optimizer state, scalars kept in tensors.
  * JavaScript inside `f` runs once only, so a number that changes from call to call must be in a tensor.
  *
  * Throws TypeError when a later call's inputs differ in number, shape or dtype, and Error when `f` reads a value while it is recorded.

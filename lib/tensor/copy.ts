@@ -1,5 +1,5 @@
 /**
- * Copies, and the two wishes that a plan may fulfil without one: `consume` and `store`.
+ * Copies, and the two wishes that a plan may fulfill without one: `consume` and `store`.
  *
  * @module
  */

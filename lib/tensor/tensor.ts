@@ -154,7 +154,7 @@ export function empty(
   return new Tensor(Storage.make(device, 4 * size(shape)), shape, dtype);
 }
 
-/** Elements that `full` writes at once: an optimiser's state can be large, and needs no such array on the host. */
+/** Elements that `full` writes at once: an optimizer's state can be large, and needs no such array on the host. */
 const PIECE = 65536;
 
 /** A tensor whose every element is `value`. */

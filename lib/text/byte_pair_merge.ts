@@ -28,7 +28,7 @@ export class MergeTable {
   /**
    * Merges the tokens of one piece until no merge applies: n log n for n tokens.
    *
-   * Neighbours are linked by index, and a heap holds `rank · 2^32 + index of the left token`; an
+   * Neighbors are linked by index, and a heap holds `rank · 2^32 + index of the left token`; an
    * entry whose pair has changed since is passed over.
    *
    * @param tokens token ids of single bytes
@@ -52,7 +52,7 @@ export class MergeTable {
       if (ids[left] < 0 || rankAt(left) !== rank) continue;
       const right = next[left];
       ids[left] = this.#merged[rank];
-      ids[right] = -1; // taken up by its left neighbour
+      ids[right] = -1; // taken up by its left neighbor
       next[left] = next[right];
       if (next[left] < ids.length) previous[next[left]] = left;
       consider(previous[left]);

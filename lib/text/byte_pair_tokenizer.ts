@@ -1,5 +1,5 @@
 /**
- * Byte-level byte-pair encoding as GPT-2 does it: any text is bytes, and frequent neighbours are merged.
+ * Byte-level byte-pair encoding as GPT-2 does it: any text is bytes, and frequent neighbors are merged.
  * Which merges to make is learned in `byte_pair_training.ts` or read from a file.
  *
  * @module
@@ -20,7 +20,7 @@ export interface BytePairModel {
   tokens: readonly string[];
   /** Pairs of tokens to merge, the first one first. */
   merges: readonly (readonly [left: string, right: string])[];
-  /** Tokens recognised in the text before it is split; default none. */
+  /** Tokens recognized in the text before it is split; default none. */
   addedTokens?: readonly AddedToken[];
   /** One of the tokens, for padding; default none. */
   padding?: string;

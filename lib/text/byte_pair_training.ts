@@ -1,7 +1,7 @@
 /**
  * Learns the merges of a byte-level byte-pair tokenizer from a text.
  *
- * The pieces of the text are counted once. From then on an index says where each pair of neighbours
+ * The pieces of the text are counted once. From then on an index says where each pair of neighbors
  * occurs, so that a merge visits those places only, and a heap says which pair is the most frequent.
  *
  * @module
@@ -24,7 +24,7 @@ export interface BytePairTrainingOptions {
 
 /**
  * Trains a byte-level byte-pair tokenizer: starting from single bytes, the most frequent pair of
- * neighbouring tokens becomes a token, again and again, until there are `vocabSize` tokens or no
+ * neighboring tokens becomes a token, again and again, until there are `vocabSize` tokens or no
  * pair is left. Of equally frequent pairs the greater one wins, compared as bytes, left token first.
  *
  * Ids: special tokens, then the 256 bytes in the order of GPT-2, then the merges in order.
@@ -65,7 +65,7 @@ function countPieces(text: string, specialTokens: readonly string[]): Map<string
   return counts;
 }
 
-/** A pair of neighbouring tokens: how often it occurs and where. */
+/** A pair of neighboring tokens: how often it occurs and where. */
 interface Pair {
   left: number;
   right: number;

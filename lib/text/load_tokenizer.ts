@@ -98,7 +98,7 @@ function wordLevel(
   );
 }
 
-/** A WordLevel tokenizer recognises its padding and unknown token, and no other. */
+/** A WordLevel tokenizer recognizes its padding and unknown token, and no other. */
 function checkAdded(tokenizer: Tokenizer, added: readonly AddedToken[]): void {
   const other = added.find(({ content }) => !tokenizer.specialTokens.has(content));
   if (other !== undefined) {

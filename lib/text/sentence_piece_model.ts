@@ -2,7 +2,7 @@
  * What a SentencePiece `.model` says: its pieces, special ids and the settings that decoding needs.
  *
  * The file is a protocol buffer of the message ModelProto; read are the fields that are named below. Everything is checked, the table of
- * normalisation too, so that a program that trusts the file can be given it. Source: sentencepiece_model.proto of google/sentencepiece.
+ * normalization too, so that a program that trusts the file can be given it. Source: sentencepiece_model.proto of google/sentencepiece.
  *
  * @module
  */
@@ -58,7 +58,7 @@ export function malformedModel(what: string): SyntaxError {
 export function readSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
   const pieces: Piece[] = [];
   let trainer: Fields = new Map();
-  let normaliser: Fields = new Map();
+  let normalizer: Fields = new Map();
   for (const { number, value } of fieldsOf(bytes)) {
     if (number === 1) {
       if (pieces.length === MAXIMUM_VOCABULARY) {
@@ -66,15 +66,15 @@ export function readSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
       }
       pieces.push(readPiece(message(value, "a piece"), pieces.length));
     } else if (number === 2) trainer = message(value, "the trainer's settings");
-    else if (number === 3) normaliser = message(value, "the normaliser's settings");
-    else if (number === 5 && message(value, "the denormaliser's settings").has(2)) {
-      throw malformedModel("it has a table of denormalisation, which is not supported");
+    else if (number === 3) normalizer = message(value, "the normalizer's settings");
+    else if (number === 5 && message(value, "the denormalizer's settings").has(2)) {
+      throw malformedModel("it has a table of denormalization, which is not supported");
     }
   }
   checkPieces(pieces);
-  const table = normaliser.get(2);
-  if (table instanceof Uint8Array) checkNormalisation(table);
-  else if (table !== undefined) throw malformedModel("the normaliser's table is no bytes");
+  const table = normalizer.get(2);
+  if (table instanceof Uint8Array) checkNormalization(table);
+  else if (table !== undefined) throw malformedModel("the normalizer's table is no bytes");
   const type = MODEL_TYPES[integer(trainer, 3, 1) - 1];
   if (!type) throw malformedModel(`unknown model type ${integer(trainer, 3, 1)}`);
   const control = (field: number, name: string) => {
@@ -90,7 +90,7 @@ export function readSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
     endId: control(47, "</s>"),
     paddingId: control(48, "<pad>"),
     unknownText: string(trainer, 44, " \u2047 "),
-    leadingSpace: integer(normaliser, 3, 1) !== 0 || integer(normaliser, 4, 1) !== 0,
+    leadingSpace: integer(normalizer, 3, 1) !== 0 || integer(normalizer, 4, 1) !== 0,
   };
 }
 
@@ -122,21 +122,21 @@ function checkPieces(pieces: readonly Piece[]): void {
  * The table: the bytes of a double-array trie, whose number comes first, then the texts that its values point into. No step of a search may
  * leave the trie, no value the texts.
  */
-function checkNormalisation(table: Uint8Array): void {
+function checkNormalization(table: Uint8Array): void {
   if (table.length === 0) return;
-  if (table.length < 8) throw malformedModel("the normaliser's table is too short");
+  if (table.length < 8) throw malformedModel("the normalizer's table is too short");
   const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
   const size = view.getUint32(0, true);
   const texts = table.length - 4 - size;
   if (size < 1024 || size % 1024 !== 0 || texts < 1 || table[table.length - 1] !== 0) {
-    throw malformedModel("the normaliser's table has no sound size");
+    throw malformedModel("the normalizer's table has no sound size");
   }
   const units = size / 4;
   for (let i = 0; i < units; i++) {
     const unit = view.getUint32(4 + 4 * i, true);
     const next = (i ^ ((unit >>> 10) << ((unit & 512) >>> 6))) >>> 0;
     const sound = unit >>> 31 ? (unit & 0x7fffffff) < texts : (next | 255) < units;
-    if (!sound) throw malformedModel(`the normaliser's table points outside itself at ${i}`);
+    if (!sound) throw malformedModel(`the normalizer's table points outside itself at ${i}`);
   }
 }
 

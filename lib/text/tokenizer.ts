@@ -45,7 +45,7 @@ export abstract class Tokenizer {
   abstract readonly kind: "characters" | "words" | "byte-pair" | "published" | "sentencepiece";
   /** V, the number of ids, special tokens included. */
   abstract readonly vocabSize: number;
-  /** Tokens that stand for no text. All but SentencePiece's are recognised wherever the text spells them out; often empty. */
+  /** Tokens that stand for no text. All but SentencePiece's are recognized wherever the text spells them out; often empty. */
   abstract readonly specialTokens: ReadonlyMap<string, number>;
   /** The id that fills up short rows of a batch, where the tokenizer has one. */
   abstract readonly paddingId: number | undefined;

@@ -7,7 +7,7 @@
 
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** A token that the file recognises in the text before the model sees it. */
+/** A token that the file recognizes in the text before the model sees it. */
 export interface AddedToken {
   /** Its id. */
   id: number;
@@ -52,7 +52,7 @@ export interface TokenizerFile {
 /**
  * The parts of a file that are the same for every model.
  *
- * @param added the tokens recognised before the model; by default the special tokens
+ * @param added the tokens recognized before the model; by default the special tokens
  */
 export function commonParts(
   tokenizer: Tokenizer,

@@ -1,5 +1,5 @@
 /**
- * A run's checkpoint: model, optimiser, tokenizer and state of one step, in files that others can read.
+ * A run's checkpoint: model, optimizer, tokenizer and state of one step, in files that others can read.
  *
  * `config.json` and `model.safetensors` are those of a Hugging Face model, `tokenizer.json` (or `tokenizer.model`) that of a tokenizer;
  * `optimizer.safetensors` holds `<parameter>.<state>` for each of Folio's parameters; `run.json` all else. How they are written so that a kill never mixes
@@ -20,7 +20,7 @@ import {
 import { storedTensors } from "../hub/stored_tensors.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import { GPT } from "../nn/gpt.ts";
-import type { Optimiser } from "../optim/optimiser.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
 import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { readTokenizer, tokenizerContents } from "../data/tokenizer_files.ts";
@@ -40,8 +40,8 @@ export interface RunState {
 export interface Checkpoint {
   /** Weights and configuration. */
   readonly model: GPT;
-  /** The optimiser of the model's parameters, whose state is saved. */
-  readonly optimiser: Optimiser;
+  /** The optimizer of the model's parameters, whose state is saved. */
+  readonly optimizer: Optimizer;
   /** The tokenizer that the model's ids are of. */
   readonly tokenizer: Tokenizer;
   /** The step, and all else to be found again. */
@@ -51,18 +51,18 @@ export interface Checkpoint {
 /**
  * Saves everything as one: after a kill at any moment the folder holds this checkpoint whole or the one before.
  *
- * UserError where the disk is full or read-only; RangeError where a weight, or a number of the optimiser, is NaN or infinite, because nobody could
+ * UserError where the disk is full or read-only; RangeError where a weight, or a number of the optimizer, is NaN or infinite, because nobody could
  * go on from that: the checkpoint before is then as it was.
  */
 export async function saveCheckpoint(
   folder: CheckpointFolder,
-  { model, optimiser, tokenizer, run }: Checkpoint,
+  { model, optimizer, tokenizer, run }: Checkpoint,
 ): Promise<void> {
   const metadata = { format: "pt", step: String(run.step) };
   const parameters = (await entriesOf(model.namedParameters())).flatMap((parameter) =>
     asStored(model.config, parameter)
   );
-  const state = await entriesOf(optimiserTensors(model, optimiser));
+  const state = await entriesOf(optimizerTensors(model, optimizer));
   await folder.save([
     ["config.json", text(JSON.stringify(writeModelConfig(model.config), undefined, 2) + "\n")],
     ["model.safetensors", encodeSafetensors(parameters, metadata)],
@@ -123,11 +123,11 @@ export async function loadModel(
   return model;
 }
 
-/** Restores an optimiser's state and step from a run's folder. UserError for what is missing, malformed or does not fit. */
-export async function restoreOptimiser(
+/** Restores an optimizer's state and step from a run's folder. UserError for what is missing, malformed or does not fit. */
+export async function restoreOptimizer(
   folder: string,
   model: GPT,
-  optimiser: Optimiser,
+  optimizer: Optimizer,
   step: number,
 ): Promise<void> {
   await withFile(folder, "optimizer.safetensors", async (file) => {
@@ -136,7 +136,7 @@ export async function restoreOptimiser(
         `${file.name}: it is of step ${file.metadata.get("step")}, but run.json is of step ${step}`,
       );
     }
-    for (const [name, tensor] of optimiserTensors(model, optimiser)) {
+    for (const [name, tensor] of optimizerTensors(model, optimizer)) {
       const stored = file.tensors.get(name);
       if (!stored || !sameShape(stored.shape, tensor.shape)) {
         throw new SyntaxError(`${file.name}: expected ${name} as ${tensor}, got ${stored?.shape}`);
@@ -144,13 +144,13 @@ export async function restoreOptimiser(
       tensor.write(await file.float32(name));
     }
   });
-  optimiser.restore(step);
+  optimizer.restore(step);
 }
 
-function optimiserTensors(model: GPT, optimiser: Optimiser): Map<string, Tensor> {
+function optimizerTensors(model: GPT, optimizer: Optimizer): Map<string, Tensor> {
   const names = new Map([...model.namedParameters()].map(([name, tensor]) => [tensor, name]));
   const tensors = new Map<string, Tensor>();
-  for (const [state, parts] of optimiser.stateParts()) {
+  for (const [state, parts] of optimizer.stateParts()) {
     for (const [parameter, part] of parts) tensors.set(`${names.get(parameter)}.${state}`, part);
   }
   return tensors;

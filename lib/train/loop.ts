@@ -58,7 +58,7 @@ export interface LoggedFigures extends StepFigures {
   readonly tokensPerSecond: number;
 }
 
-/** The loss or the gradient became NaN or infinite: nothing learnt since the last checkpoint is of use. */
+/** The loss or the gradient became NaN or infinite: nothing learned since the last checkpoint is of use. */
 export class DivergenceError extends Error {
   /** The message names the figure and its step. */
   override name = "DivergenceError";
@@ -77,8 +77,8 @@ const BREATH = 100;
  * import { AdamW, GPT, openDevice, Trainer, trainingLoop } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
- * const optimiser = new AdamW(model.parameters());
- * const trainer = new Trainer(model, optimiser, { batchSize: 2, schedule: () => 1e-2 });
+ * const optimizer = new AdamW(model.parameters());
+ * const trainer = new Trainer(model, optimizer, { batchSize: 2, schedule: () => 1e-2 });
  * const batch = { inputs: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7), targets: Int32Array.of(1, 2, 3, 4, 5, 6, 7, 0) };
  * for await (const event of trainingLoop(trainer, { next: () => batch }, { steps: 50 })) {
  *   if (event.kind === "figures") console.log(event.step, event.loss);

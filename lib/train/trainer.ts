@@ -7,10 +7,10 @@
  */
 import { ForwardContext } from "../nn/context.ts";
 import type { GPT } from "../nn/gpt.ts";
-import type { Optimiser } from "../optim/optimiser.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import { valueAndGrad } from "../tensor/autograd.ts";
-import { add, mul } from "../tensor/binary.ts";
+import { add, mul } from "../ops/binary.ts";
 import { compile, type Compiled, type ProgramReport } from "../tensor/compile.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
@@ -44,8 +44,8 @@ export interface MemoryReport {
   readonly parameters: number;
   /** A gradient for each parameter. */
   readonly gradients: number;
-  /** What the optimiser keeps: two moments a parameter for AdamW. */
-  readonly optimiser: number;
+  /** What the optimizer keeps: two moments a parameter for AdamW. */
+  readonly optimizer: number;
   /** The memory that a step's intermediate results share, activations above all; 0 before the first step. */
   readonly activations: number;
   /** The same for the evaluation's program; 0 before the first evaluation. */
@@ -64,8 +64,8 @@ const RING = 256;
  * import { AdamW, GPT, openDevice, Trainer } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
- * const optimiser = new AdamW(model.parameters());
- * const trainer = new Trainer(model, optimiser, { batchSize: 2, schedule: () => 1e-2 });
+ * const optimizer = new AdamW(model.parameters());
+ * const trainer = new Trainer(model, optimizer, { batchSize: 2, schedule: () => 1e-2 });
  * const batch = { inputs: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7), targets: Int32Array.of(1, 2, 3, 4, 5, 6, 7, 0) };
  * for (let i = 0; i < 50; i++) trainer.step({ next: () => batch });
  * const figures = await trainer.figures();
@@ -84,7 +84,7 @@ export class Trainer {
   #evaluation: { inputs: Tensor; targets: Tensor; loss: Compiled<[], Tensor> } | undefined;
 
   /** RangeError when T exceeds the model's context length, or a count is no whole number from 1. */
-  constructor(readonly model: GPT, readonly optimiser: Optimiser, options: TrainerOptions) {
+  constructor(readonly model: GPT, readonly optimizer: Optimizer, options: TrainerOptions) {
     const { contextLength = model.config.contextLength, accumulate = 1, seed = 0 } = options;
     const { checkpointActivations = false } = options;
     this.options = { ...options, contextLength, accumulate, seed, checkpointActivations };
@@ -99,7 +99,7 @@ export class Trainer {
 
   /** Updates done so far. */
   get stepsDone(): number {
-    return this.optimiser.step;
+    return this.optimizer.step;
   }
 
   /** Launches and memory of the step's program; undefined before the first step. */
@@ -109,11 +109,11 @@ export class Trainer {
 
   /** What the device's memory is used for. A batch's ids and the figures, some kilobytes, are left out. */
   memoryReport(): MemoryReport {
-    const { parameters, gradients, state } = this.optimiser.bytes();
+    const { parameters, gradients, state } = this.optimizer.bytes();
     return {
       parameters,
       gradients,
-      optimiser: state,
+      optimizer: state,
       activations: this.report?.bytes ?? 0,
       evaluation: this.#evaluation?.loss.report?.bytes ?? 0,
       scratch: this.model.parameters()[0].device.memory().scratch,
@@ -137,7 +137,7 @@ export class Trainer {
       this.#targets[i].write(batch.targets);
     });
     this.#randomState.write([this.options.seed, step]);
-    this.optimiser.prepare(this.options.schedule(step));
+    this.optimizer.prepare(this.options.schedule(step));
     this.#program();
     this.#ring.noteRun();
   }
@@ -177,7 +177,7 @@ export class Trainer {
       value: add(sum.value, part.value),
       gradients: sum.gradients.map((gradient, i) => add(gradient, part.gradients[i])),
     }));
-    const norm = this.optimiser.update(total.gradients);
+    const norm = this.optimizer.update(total.gradients);
     this.#ring.record(total.value, norm);
     return total.value;
   }

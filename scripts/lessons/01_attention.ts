@@ -12,11 +12,11 @@ import {
   expectMatch,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
 import {
   readVectors,
   vectorsFlag,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/vectors.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/vectors.ts";
 import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
 import {
   type HiddenStateAttention,

@@ -12,7 +12,7 @@ import {
   expectMatch,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
 import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
 import {
   AdamW,
@@ -170,7 +170,7 @@ export const lesson = new Lesson(
     const layer = new AdditiveAttention(width, {
       previousWidth: 16,
       attentionWidth: 32,
-      initialiser: normal(0.3),
+      initializer: normal(0.3),
       random,
     });
     const title = "Additive attention of German words to English ones";
@@ -183,7 +183,7 @@ export const lesson = new Lesson(
 
     // −ln of the weight on the right word, averaged: what training makes small.
     const right = tensor(identity(count), { shape: [count, count] });
-    const optimiser = new AdamW(layer.parameters());
+    const optimizer = new AdamW(layer.parameters());
     const losses: number[] = [];
     for (let i = 0; i < 120; i++) {
       const { value, gradients } = valueAndGrad(() => {
@@ -191,8 +191,8 @@ export const lesson = new Lesson(
         return mul(sum(mul(log(weights), right)), -1 / count);
       }, layer.parameters());
       losses.push(await value.item());
-      optimiser.prepare(0.02);
-      scope(() => void optimiser.update(gradients));
+      optimizer.prepare(0.02);
+      scope(() => void optimizer.update(gradients));
     }
     page.say(`
       The German words start with random vectors. ${losses.length} steps of training, each of which makes the weight on the right word a little larger,

@@ -12,11 +12,11 @@ import {
   expectMatch,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
 import {
   readVectors,
   vectorsFlag,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/vectors.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/vectors.ts";
 import {
   attentionFigure,
   maskFigure,
@@ -91,10 +91,10 @@ export const lesson = new Lesson(
       A word has three jobs. As a query it asks ("which words tell me what I mean here?"), as a key it answers to such questions, and as a value it
       hands over what it knows. One vector for all three would be a poor compromise, so each job has its own learned matrix:
         q = x · Wq      k = x · Wk      v = x · Wv
-      A library is a good picture: you ask by a query, the catalogue answers by keys, and what you take home is the book, the value.
+      A library is a good picture: you ask by a query, the catalog answers by keys, and what you take home is the book, the value.
     `);
     const random = new Random(7);
-    const project = () => new Linear(width, 32, { bias: false, initialiser: normal(0.1), random });
+    const project = () => new Linear(width, 32, { bias: false, initializer: normal(0.1), random });
     const [q, k, v] = [project(), project(), project()].map((layer) =>
       layer.forward(sentence.vectors)
     );

@@ -12,7 +12,7 @@ import {
   expectMatch,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
 import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
 import { attentionGridFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention_grid.ts";
 import {
@@ -105,7 +105,7 @@ export const lesson = new Lesson(
     page.section("The layer");
     const layer = new MultiHeadAttention(table.width, {
       heads,
-      initialiser: normal(0.1),
+      initializer: normal(0.1),
       random: new Random(1),
     });
     const parameters = [...layer.namedParameters()].map((

@@ -12,7 +12,7 @@ import {
   expectMatch,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
 import { positionsFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/positions.ts";
 import {
   CharacterTokenizer,
@@ -59,7 +59,7 @@ export const lesson = new Lesson(
     page.say(`
       A model reads a sequence of whole numbers, the ids of tokens. What a token is, is a choice. With words the sequences are short and the
       vocabulary is long, and a word that was not in the corpus has no id. With characters it is the other way round. Byte pairs lie between:
-      starting from single bytes, the most frequent pair of neighbours becomes a new token, again and again, so that common words become one token
+      starting from single bytes, the most frequent pair of neighbors becomes a new token, again and again, so that common words become one token
       and rare ones a few, and nothing is unknown. GPT-2 does it like that. The corpus of this lesson is a small invented language:
         ${text.split("\n")[0]}
         ${text.split("\n")[1]}

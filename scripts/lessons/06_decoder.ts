@@ -14,7 +14,7 @@ import {
   expectMatch,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
 import { attentionGridFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention_grid.ts";
 import {
   add,
@@ -289,7 +289,7 @@ export const lesson = new Lesson(
       that the softmax goes to all or nothing nor so small that nothing comes through. Of [128, 256] matrices:
     `);
     page.table([
-      ["initialiser", "standard deviation", "greatest"],
+      ["initializer", "standard deviation", "greatest"],
       ...([
         ["normal(0.02), as in GPT-2", normal(0.02)],
         ["lecunNormal: 1/√inputs, cut at two deviations", lecunNormal()],
@@ -298,8 +298,8 @@ export const lesson = new Lesson(
           "varianceScaling, scale 2, fan_avg, uniform",
           varianceScaling({ scale: 2, mode: "fan_avg", distribution: "uniform" }),
         ],
-      ] as const).map(([name, initialiser]) => {
-        const values = initialiser([128, 256], new Random(1));
+      ] as const).map(([name, initializer]) => {
+        const values = initializer([128, 256], new Random(1));
         const square = values.reduce((sum, value) => sum + value * value, 0) / values.length;
         return [
           name,

@@ -1,5 +1,5 @@
 /**
- * Lesson 7: training a language model, and seeing whether it learns or memorises. Advanced, one code task; about 30 minutes.
+ * Lesson 7: training a language model, and seeing whether it learns or memorizes. Advanced, one code task; about 30 minutes.
  *
  *     deno task lesson 7
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/07_training.ts
@@ -15,7 +15,7 @@ import {
   integer,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
 import { lossFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/loss.ts";
 import {
   AdamW,
@@ -50,7 +50,7 @@ function sequenceLoss(logits: Tensor, targets: number[], padding: number): Tenso
 export const lesson = new Lesson(
   {
     number: 7,
-    title: "Training, and memorising",
+    title: "Training, and memorizing",
     level: "advanced",
     minutes: 30,
     tasks: 1,
@@ -141,8 +141,8 @@ export const lesson = new Lesson(
     } parameters. Each step: read a batch, compute the loss, compute for every parameter in which direction the
       loss falls, and go a little that way (Adam, learning rate ${learningRate}).
     `);
-    const optimiser = new AdamW(model.parameters(), { beta1, beta2, weightDecay: 0, clip: 0 });
-    const trainer = new Trainer(model, optimiser, {
+    const optimizer = new AdamW(model.parameters(), { beta1, beta2, weightDecay: 0, clip: 0 });
+    const trainer = new Trainer(model, optimizer, {
       batchSize: windows.batchSize,
       schedule: () => learningRate,
     });
@@ -187,7 +187,7 @@ export const lesson = new Lesson(
       }),
     );
 
-    page.section("Learning or memorising?");
+    page.section("Learning or memorizing?");
     page.say(`
       The grammar of this language draws its words at random, and its randomness comes to 0.76 nats a word: on sentences that it has not seen, no
       model can get lower. A training loss below that is learned by heart. That is where the two curves part: the held-out loss falls as long as the

@@ -13,7 +13,7 @@ import {
   integer,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
 import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
 import { attentionGridFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention_grid.ts";
 import { embeddingFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/embedding.ts";
@@ -155,11 +155,11 @@ export const lesson = new Lesson(
       A plane cannot show ${width} dimensions. The two principal components are the directions in which the vectors differ most; they hold
       ${
       (100 * (shares[0] + shares[1])).toFixed(0)
-    }% of the variance. UMAP bends the plane instead, so that neighbours stay neighbours; its distances from group
+    }% of the variance. UMAP bends the plane instead, so that neighbors stay neighbors; its distances from group
       to group mean little.
     `);
     try {
-      const places = await umap(rows, { width, neighbours: 5, seed: 1 });
+      const places = await umap(rows, { width, neighbors: 5, seed: 1 });
       await page.save("umap", embeddingFigure(points(places), { title: "Embeddings, by UMAP" }));
     } catch (error) {
       // The package cannot be fetched; the lesson goes on without it.
@@ -217,8 +217,8 @@ async function trainSmallModel(steps: number) {
     width: 48,
   });
   const schedule = warmupDecay({ learningRate: 6e-3, warmupSteps: Math.ceil(steps / 20), steps });
-  const optimiser = new AdamW(model.parameters(), { beta2: 0.99 });
-  const trainer = new Trainer(model, optimiser, { batchSize: 16, schedule });
+  const optimizer = new AdamW(model.parameters(), { beta2: 0.99 });
+  const trainer = new Trainer(model, optimizer, { batchSize: 16, schedule });
   let loss = NaN;
   for await (const event of trainingLoop(trainer, batches, { steps, evalEvery: 0 })) {
     if (event.kind === "figures") loss = event.meanLoss;

@@ -14,7 +14,7 @@ import {
   Lesson,
   type LessonPage,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/cli/lesson/lesson.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
 import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
 import {
   AdamW,
@@ -190,7 +190,7 @@ async function learn(
     width: 32,
     hidden: 64,
   });
-  const optimiser = new AdamW(model.parameters(), { weightDecay: 0, clip: 1 });
+  const optimizer = new AdamW(model.parameters(), { weightDecay: 0, clip: 1 });
   const ids = (...shape: number[]) => keep(zeros(shape, { dtype: "i32" }));
   const [source, sourceLengths] = [ids(batch, LONGEST), ids(batch)];
   const [target, next] = [ids(batch, places), ids(batch, places)];
@@ -198,7 +198,7 @@ async function learn(
   const step = compile(() => {
     const loss = () => model.loss(source, target, next, { sourceLengths });
     const { value, gradients } = valueAndGrad(loss, model.parameters());
-    optimiser.update(gradients);
+    optimizer.update(gradients);
     return value;
   });
   const random = new Random(1);
@@ -215,7 +215,7 @@ async function learn(
     target.write(fill(pairs.map(({ reads }) => reads), places, PAD));
     // −100 counts for nothing in the loss.
     next.write(fill(pairs.map(({ says }) => says), places, -100));
-    optimiser.prepare(schedule(i - 1));
+    optimizer.prepare(schedule(i - 1));
     const loss = step();
     if (i % Math.ceil(steps / 5) === 0 || i === steps) rows.push([String(i), await loss.item()]);
   }

@@ -3,7 +3,7 @@
     python3 tests/golden/pretrained_reference.py && deno fmt tests/golden
 
 Weights are not stored: every number is a function of its tensor's name and its index (weight, below), which
-tests/pretrained_golden.ts computes as well. Arrays are float32 in base64. PyTorch is Debian's python3-torch.
+tests/support/pretrained_golden.ts computes as well. Arrays are float32 in base64. PyTorch is Debian's python3-torch.
 
 Two of the models are written as ONNX too, with their weights, as transformers.js reads them.
 """

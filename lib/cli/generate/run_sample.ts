@@ -1,7 +1,7 @@
 /**
  * One call from a model and a prompt to text on the terminal.
  *
- * The colours are in lib/cli/sample.ts, generation in lib/generate.
+ * The colors are in lib/cli/sample.ts, generation in lib/generate.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export interface RunSampleOptions {
 }
 
 /**
- * Prints a prompt, once, and what the model writes after it, token by token, in the colours of
+ * Prints a prompt, once, and what the model writes after it, token by token, in the colors of
  * `printSample`; gives what the model wrote. It ends at the tokenizer's end token.
  *
  * @throws {RangeError} where an option is out of range or the prompt cannot be encoded

@@ -8,11 +8,11 @@ import { formatBytes } from "../numbers.ts";
 
 /** For example `memory   3.24 MB parameters, 3.24 MB gradients, …`, after a first step. */
 export function memoryLine(report: MemoryReport): string {
-  const { parameters, gradients, optimiser, activations, scratch } = report;
+  const { parameters, gradients, optimizer, activations, scratch } = report;
   const parts = [
     `${formatBytes(parameters)} parameters`,
     `${formatBytes(gradients)} gradients`,
-    `${formatBytes(optimiser)} optimiser`,
+    `${formatBytes(optimizer)} optimizer`,
     `${formatBytes(activations)} activations`,
   ];
   if (scratch > 0) parts.push(`${formatBytes(scratch)} scratch`);

@@ -12,7 +12,7 @@ import { KernelBuilder } from "../kernel.ts";
 import type { Recorder } from "../recorder.ts";
 import { Allocator, type Block } from "./allocator.ts";
 import { type Blas, findBlas } from "./blas.ts";
-import { FunctionBuilder, ModuleBuilder, relaxedSimdSupported } from "./assembler.ts";
+import { FunctionBuilder, ModuleBuilder, relaxedSimdSupported } from "../../wasm/assembler.ts";
 import { KernelTable } from "./kernel_table.ts";
 import { CONTROL, HEAP, locked, MAX_KERNELS, RECORD, schedulerModule } from "./scheduler.ts";
 

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type FunctionBuilder, I32, ModuleBuilder } from "./assembler.ts";
+import { type FunctionBuilder, I32, ModuleBuilder } from "../../wasm/assembler.ts";
 
 /** Byte addresses of the control words, each on a cache line of its own; the heap starts at `HEAP`. */
 export const CONTROL = {

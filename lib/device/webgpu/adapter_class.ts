@@ -1,7 +1,7 @@
 /**
  * Classes of adapters, by what `GPUAdapterInfo` says, and the kernels that each takes for matrix products where nothing was measured.
  *
- * Measured choices are left to tuning.ts, what the kernels are to lib/tensor/matmul_kernels.ts.
+ * Measured choices are left to tuning.ts, what the kernels are to lib/ops/matmul_kernels.ts.
  *
  * @module
  */

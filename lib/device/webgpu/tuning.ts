@@ -2,7 +2,7 @@
  * What was measured on an adapter, kept in the Web Cache under the adapter's names and the library's version.
  *
  * Nothing depends on it: where there is no cache, or the entry makes no sense, the table in adapter_class.ts holds. Measuring is left to
- * lib/tensor/tune_products.ts and scripts/tune.ts.
+ * lib/ops/tune_products.ts and scripts/tune.ts.
  *
  * @module
  */

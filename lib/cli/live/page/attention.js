@@ -10,7 +10,7 @@ const NOTHING = "no weights yet";
 /** Characters of a token's label, at most. */
 const LONGEST = 10;
 
-/** Rows are queries, columns keys; colours follow the square root of the weight, so that small ones can be seen. */
+/** Rows are queries, columns keys; colors follow the square root of the weight, so that small ones can be seen. */
 export class AttentionMap {
   #choice = { layer: 0, head: 0 };
   #cell;
@@ -52,10 +52,10 @@ export class AttentionMap {
 
   #drawAll() {
     if (!this.#weights) return;
-    const colours = ramp();
+    const colors = ramp();
     for (const picture of this.heads.querySelectorAll("canvas")) {
       const { layer, head } = picture.dataset;
-      paint(picture, this.#map(Number(layer), Number(head)), this.#shape.tokens.length, colours);
+      paint(picture, this.#map(Number(layer), Number(head)), this.#shape.tokens.length, colors);
     }
     this.#draw();
   }
@@ -139,12 +139,12 @@ export class AttentionMap {
   #cells(side) {
     const { layer, head } = this.#choice;
     const { length } = this.#shape.tokens;
-    const colours = ramp();
+    const colors = ramp();
     const { left, top } = this.place;
     const weights = this.#weights ? this.#map(layer, head) : new Uint8Array(length ** 2);
     return Array.from(weights, (weight, index) => {
       const [row, column] = [Math.floor(index / length), index % length];
-      const [red, green, blue] = colours(weight);
+      const [red, green, blue] = colors(weight);
       return svg("rect", {
         x: left + column * side,
         y: top + row * side,
@@ -227,7 +227,7 @@ export class AttentionMap {
   }
 }
 
-/** Colour of a byte, by the page's ramp for the present scheme. */
+/** Color of a byte, by the page's ramp for the present scheme. */
 function ramp() {
   const stops = getComputedStyle(document.documentElement).getPropertyValue("--ramp").split(",")
     .map((stop) => {
@@ -245,8 +245,8 @@ function ramp() {
 }
 
 /** One head's weights, a pixel each. */
-function paint(canvas, weights, size, colours) {
+function paint(canvas, weights, size, colors) {
   const image = new ImageData(size, size);
-  weights.forEach((weight, index) => image.data.set([...colours(weight), 255], 4 * index));
+  weights.forEach((weight, index) => image.data.set([...colors(weight), 255], 4 * index));
   canvas.getContext("2d").putImageData(image, 0, 0);
 }

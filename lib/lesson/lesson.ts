@@ -1,0 +1,205 @@
+/**
+ * Lessons: programs that explain, draw, and hold code tasks for the reader to solve.
+ *
+ * A lesson is one file that runs on its own, by path or by URL. The tasks' tests are in task.ts, layout of text in page.ts.
+ *
+ * @module
+ */
+import { openDevice } from "../device/open_device.ts";
+import type { Device } from "../device/device.ts";
+import type { Figure } from "../plot/figure.ts";
+import { choice, type Flags, type FlagValues, integer, text, toggle } from "../cli/flags.ts";
+import { print, stderr, stdout } from "../cli/output.ts";
+import type { Parsed } from "../cli/parse.ts";
+import { runScript, UserError } from "../cli/run.ts";
+import { printSample } from "../cli/sample.ts";
+import { paragraphs, tableLines } from "./page.ts";
+import { checkTask, type Task } from "./task.ts";
+
+export { choice, integer, number, text, toggle } from "../cli/flags.ts";
+export { expectMatch } from "./expect.ts";
+export { notWritten } from "./task.ts";
+
+/** For whom something is: new to it, has met it, or works with it. */
+export type Level = "beginner" | "intermediate" | "advanced";
+
+/** What a lesson says about itself. */
+export interface LessonHeading<Specification extends Flags> {
+  /** Its place in the order, from 1. */
+  readonly number: number;
+  /** Its title. */
+  readonly title: string;
+  /** For whom it is. */
+  readonly level: Level;
+  /** How long it takes to read and to try. */
+  readonly minutes: number;
+  /** How many code tasks it holds. */
+  readonly tasks: number;
+  /** The lesson's own address: `import.meta.url`. */
+  readonly url: string;
+  /** Flags of its own. Default: none. */
+  readonly flags?: Specification;
+}
+
+/** The flags that every lesson takes. */
+const LESSON_FLAGS = {
+  answers: toggle(false, "show the answers of the code tasks and go on with them"),
+  out: text("figures", "folder for the figures", { placeholder: "DIR" }),
+  device: choice("auto", "what computes", { choices: ["auto", "webgpu", "cpu"] }),
+  threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
+};
+
+/** A lesson's content: it says, draws and sets tasks by what it is given. */
+export type LessonBody<Specification extends Flags> = (
+  page: LessonPage,
+  flags: FlagValues<Specification>,
+) => Promise<void>;
+
+/**
+ * A lesson.
+ *
+ * @example
+ * ```ts ignore
+ * export const lesson = new Lesson(
+ *   { number: 1, title: "Doubling", level: "beginner", minutes: 1, tasks: 0, url: import.meta.url },
+ *   async (page) => page.say("Twice two is four."),
+ * );
+ * if (import.meta.main) await lesson.run(Deno.args);
+ * ```
+ */
+export class Lesson<Specification extends Flags = Record<never, never>> {
+  /** The lesson `body` under its heading. */
+  constructor(
+    readonly heading: LessonHeading<Specification>,
+    readonly body: LessonBody<Specification>,
+  ) {}
+
+  /** Runs the lesson as a command with the given arguments; a user's mistake ends the process with exit code 2. */
+  async run(args: readonly string[]): Promise<void> {
+    const { number, title, level, minutes, flags: own } = this.heading;
+    const command = {
+      name: `deno task lesson ${number}`,
+      summary: `${title}. Level: ${level}; ${duration(minutes)}.`,
+      flags: { ...LESSON_FLAGS, ...own } as typeof LESSON_FLAGS & Specification,
+    };
+    const main = async ({ flags }: Parsed<typeof command.flags>) => {
+      const { answers, out, device: kind, threads } = flags as FlagValues<typeof LESSON_FLAGS>;
+      const device = await openDevice({ device: kind, threads });
+      print(`Lesson ${number}: ${title}`);
+      print(`level   ${level}, ${duration(minutes)}`);
+      print(`device  ${device.description}`);
+      const page = new LessonPage(this.heading, device, { answers, out });
+      await this.body(page, flags as FlagValues<Specification>);
+      page.end();
+      device.close();
+    };
+    await runScript(command, main, { args, stdout, stderr, exit: Deno.exit });
+  }
+}
+
+/** Where a lesson speaks: text, tables, figures and tasks, in order. */
+export class LessonPage {
+  readonly #heading: LessonHeading<Flags>;
+  readonly #options: { readonly answers: boolean; readonly out: string };
+  readonly #solved: boolean[] = [];
+
+  /** The page of a lesson on an open device. */
+  constructor(
+    heading: LessonHeading<Flags>,
+    readonly device: Device,
+    options: { readonly answers: boolean; readonly out: string },
+  ) {
+    this.#heading = heading;
+    this.#options = options;
+  }
+
+  /** Prints a heading. */
+  section(title: string): void {
+    print(`\n${title}\n${"-".repeat(title.length)}`);
+  }
+
+  /** Prints text, wrapped; an empty line parts paragraphs, and lines that start with two spaces stay as they are. */
+  say(text: string): void {
+    print("\n" + paragraphs(text));
+  }
+
+  /** Prints rows of texts and numbers in columns. Numbers have three decimals unless they are whole. */
+  table(rows: readonly (readonly (string | number)[])[]): void {
+    print("\n" + tableLines(rows).join("\n"));
+  }
+
+  /** Prints a prompt and what a model wrote after it, each in its color. */
+  sample(prompt: string, continuation: string): void {
+    print("");
+    printSample(prompt, continuation);
+  }
+
+  /** Writes a figure as `NUMBER-NAME.svg` into the folder of figures and prints its path. */
+  async save(name: string, figure: Figure): Promise<void> {
+    const { out } = this.#options;
+    const path = `${out}/${String(this.#heading.number).padStart(2, "0")}-${name}.svg`;
+    try {
+      await figure.toSVG();
+    } catch (error) {
+      // Without the network the packages that draw cannot be fetched the first time; the lesson goes on.
+      if (!(error instanceof UserError)) throw error;
+      return print(`\nfigure  ${path} is left out: ${error.message}`);
+    }
+    await Deno.mkdir(out, { recursive: true });
+    await figure.save(path);
+    print(`\nfigure  ${path}`);
+  }
+
+  /**
+   * Tests the stub of a code task and says how it did; gives the stub where it is right, else the answer, so that the lesson can go on.
+   * With `--answers` the answer is shown, tested and given.
+   */
+  async task<Solution>(task: Task<Solution>): Promise<Solution> {
+    const { answers } = this.#options;
+    print(`\ntask    ${task.name}`);
+    if (answers) print(indented(String(task.answer)));
+    const outcome = await checkTask(answers ? task.answer : task.stub, task.test);
+    this.#solved.push(outcome.kind === "right");
+    switch (outcome.kind) {
+      case "right":
+        print(answers ? "        the answer passes the test" : "        right: it passes the test");
+        return answers ? task.answer : task.stub;
+      case "not written yet":
+        print("        not written yet: fill it in and run the lesson again");
+        print("        (--answers shows an answer; the lesson goes on with that one)");
+        break;
+      case "wrong":
+        print(`        wrong: ${outcome.message}`);
+        break;
+      case "it threw":
+        print(`        it threw: ${outcome.message}${this.#place(outcome.error)}`);
+    }
+    return task.answer;
+  }
+
+  /** Says how many tasks are solved. */
+  end(): void {
+    const solved = this.#solved.filter(Boolean).length;
+    const file = this.#heading.url.split("/").at(-1);
+    print("");
+    if (this.#solved.length > 0 && !this.#options.answers) {
+      print(`${solved} of ${this.#solved.length} code tasks solved; they stand in ${file}`);
+    }
+  }
+
+  /** The first line of the lesson that an error came from. */
+  #place({ stack = "" }: Error): string {
+    const { url } = this.#heading;
+    const at = stack.indexOf(`${url}:`);
+    const line = at < 0 ? "" : /^\d+/.exec(stack.slice(at + url.length + 1))?.[0];
+    return line ? ` (${url.split("/").at(-1)}, line ${line})` : "";
+  }
+}
+
+function duration(minutes: number): string {
+  return `about ${minutes} minutes`;
+}
+
+function indented(text: string): string {
+  return text.split("\n").map((line) => line && `        ${line}`).join("\n");
+}

@@ -1,0 +1,101 @@
+/**
+ * Initial values of parameters: functions from a shape and a random stream to numbers.
+ *
+ * @module
+ */
+import type { Random } from "../random.ts";
+import { type Shape, size } from "../shape.ts";
+import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
+
+/** Draws the values of a parameter of this shape. */
+export type Initializer = (shape: Shape, random: Random) => Float32Array<ArrayBuffer>;
+
+const fill = (shape: Shape, draw: () => number): Float32Array<ArrayBuffer> => {
+  const values = new Float32Array(size(shape));
+  for (let i = 0; i < values.length; i++) values[i] = draw();
+  return values;
+};
+
+/** Every value `value`. */
+export function constant(value: number): Initializer {
+  return (shape) => new Float32Array(size(shape)).fill(value);
+}
+
+/** N(0, deviation²). */
+export function normal(deviation = 0.02): Initializer {
+  return (shape, random) => fill(shape, () => deviation * random.normal());
+}
+
+/** N(0, 1) cut at ±2 and scaled by `deviation`: values beyond two deviations are drawn again. */
+export function truncatedNormal(deviation: number): Initializer {
+  return (shape, random) =>
+    fill(shape, () => {
+      for (;;) {
+        const value = random.normal();
+        if (Math.abs(value) <= 2) return deviation * value;
+      }
+    });
+}
+
+/** U(−limit, limit). */
+export function uniform(limit: number): Initializer {
+  return (shape, random) => fill(shape, () => limit * (2 * random.uniform() - 1));
+}
+
+/** The standard deviation of N(0, 1) cut at ±2. */
+const TRUNCATED_DEVIATION = 0.87962566103423978;
+
+/** Options of `varianceScaling`. */
+export interface VarianceScalingOptions {
+  /** Multiplies the variance. Default 1. */
+  scale?: number;
+  /** What the variance is divided by. Default `fan_in`. */
+  mode?: "fan_in" | "fan_out" | "fan_avg";
+  /** Default `truncated_normal`. */
+  distribution?: "normal" | "truncated_normal" | "uniform";
+}
+
+/**
+ * Variance `scale / n`, n the number of inputs, outputs or their mean, for weights [inputs, outputs].
+ * Source: Glorot & Bengio 2010; He et al. 2015. RangeError for a shape of fewer than two axes.
+ */
+export function varianceScaling(options: VarianceScalingOptions = {}): Initializer {
+  const { scale = 1, mode = "fan_in", distribution = "truncated_normal" } = options;
+  return (shape, random) => {
+    if (shape.length < 2) {
+      throw new RangeError(`varianceScaling: expected at least two axes, got ${shape.length}`);
+    }
+    const [inputs, outputs] = [size(shape.slice(0, -1)), shape[shape.length - 1]];
+    const fan = { fan_in: inputs, fan_out: outputs, fan_avg: (inputs + outputs) / 2 }[mode];
+    const deviation = Math.sqrt(scale / fan);
+    const draw = {
+      normal: () => normal(deviation),
+      truncated_normal: () => truncatedNormal(deviation / TRUNCATED_DEVIATION),
+      uniform: () => uniform(deviation * Math.sqrt(3)),
+    }[distribution]();
+    return draw(shape, random);
+  };
+}
+
+/** LeCun's normal: variance 1/inputs, cut at two deviations. Source: LeCun et al. 1998. */
+export function lecunNormal(): Initializer {
+  return varianceScaling();
+}
+
+let drawn = true;
+
+/** Runs `f`, in which parameters get memory but no values, because others will be written into them. */
+export function withoutInitialValues<T>(f: () => T): T {
+  const before = drawn;
+  drawn = false;
+  try {
+    return f();
+  } finally {
+    drawn = before;
+  }
+}
+
+/** A parameter with values drawn by `initializer`. */
+export function parameter(shape: Shape, initializer: Initializer, random: Random): Tensor {
+  return drawn ? tensor(initializer(shape, random), { shape }) : empty(shape);
+}

@@ -1,0 +1,56 @@
+/**
+ * What generation changes in the logits before a token is drawn: the repetition penalty, no repeated runs, no early end.
+ *
+ * Temperature and the filters by probability are in sample_token.ts.
+ *
+ * @module
+ */
+import { adjustLogits as cpu } from "../../kernels/cpu/adjust_logits.ts";
+import code from "../../kernels/webgpu/adjust_logits.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { launch } from "../tensor/launch.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "adjust_logits",
+  reads: ["logits", "history", "lengths", "penalty", "rules", "state", "ends"],
+  writes: ["adjusted"],
+  scalars: { rows: "u32", width: "u32", capacity: "u32", endCount: "u32" },
+  webgpu: { code, workgroups: ({ rows }) => [rows] },
+  cpu,
+};
+
+/** What `adjustLogits` goes by; all of it is on the device, so that one program serves every step. */
+export interface LogitRules {
+  /** i32 [B, capacity]: the tokens of each sequence, its prompt included; ids in [0, V). */
+  readonly history: Tensor;
+  /** i32 [B]: how many there are. */
+  readonly lengths: Tensor;
+  /** f32 [1]: divides the positive and multiplies the negative logits of tokens in the history; 1 leaves them. */
+  readonly penalty: Tensor;
+  /** i32 [2]: n, of which no run of tokens may come twice (0: any may), and the fewest tokens before an end. */
+  readonly rules: Tensor;
+  /** i32 [2]: the second is the number of tokens drawn so far. */
+  readonly state: Tensor;
+  /** i32 [E]: end tokens, which get −∞ while fewer than the fewest are drawn. */
+  readonly ends: Tensor;
+}
+
+/**
+ * logits f32 [B,V] → [B,V], changed in the order penalty, repeated runs, end tokens, as transformers does. No gradient flows.
+ * TypeError when the shapes do not fit. Source of the penalty: Keskar et al., arXiv 1909.05858, section 4.1.
+ */
+export function adjustLogits(logits: Tensor, by: LogitRules): Tensor {
+  const [rows, width] = logits.shape;
+  const { history, lengths, penalty, rules, state, ends } = by;
+  const [historyRows, capacity] = history.shape;
+  if (logits.shape.length !== 2 || historyRows !== rows || lengths.size !== rows) {
+    throw new TypeError(
+      `adjustLogits: expected logits [B,V], history [B,N] and lengths [B]; got ${logits}, ${history} and ${lengths}`,
+    );
+  }
+  const adjusted = empty(logits.shape, "f32", logits.device);
+  const buffers = { logits, history, lengths, penalty, rules, state, ends, adjusted };
+  launch(KERNEL, buffers, { rows, width, capacity, endCount: ends.size });
+  return adjusted;
+}

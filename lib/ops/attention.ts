@@ -1,0 +1,192 @@
+/**
+ * Attention without the T×T matrix: softmax(scale·Q·Kᵀ)·V for each head, with its derivative.
+ *
+ * The probabilities are never stored; the backward pass computes them again from each row's log-sum. The form that returns them is in
+ * attention_weights.ts, the step with a cache of keys and values in attention_decode.ts. A mask of arbitrary numbers is left to
+ * matmul and softmax.
+ * Source: Dao et al., arXiv 2205.14135; Dao, arXiv 2307.08691.
+ *
+ * @module
+ */
+import { attention as cpu } from "../../kernels/cpu/attention.ts";
+import { attentionBackward as cpuBackward } from "../../kernels/cpu/attention_backward.ts";
+import code from "../../kernels/webgpu/attention.wgsl" with { type: "text" };
+import keyValueCode from "../../kernels/webgpu/attention_backward_kv.wgsl" with { type: "text" };
+import queryCode from "../../kernels/webgpu/attention_backward_q.wgsl" with { type: "text" };
+import tilesCode from "../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
+import type { Kernel, Scalars } from "../device/kernel.ts";
+import {
+  type AttentionLayout,
+  type AttentionMask,
+  LAYOUT_SCALARS,
+  packedLayout,
+  separateLayout,
+} from "./attention_layout.ts";
+import { differentiable } from "../tensor/autograd.ts";
+import { launch } from "../tensor/launch.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+/** Rows of a workgroup's tile on WebGPU. */
+const TILE = 32;
+
+const KERNEL: Kernel = {
+  name: "attention",
+  reads: ["q", "k", "v", "lengths"],
+  writes: ["output", "logSum"],
+  scalars: LAYOUT_SCALARS,
+  webgpu: { code: tilesCode + code, workgroups: queryTiles },
+  cpu,
+};
+
+/** On the CPU one kernel computes all three derivatives. */
+const BACKWARD: Kernel = {
+  name: "attention_backward",
+  reads: ["q", "k", "v", "lengths", "output", "gradient", "logSum"],
+  writes: ["dq", "dk", "dv"],
+  scalars: LAYOUT_SCALARS,
+  cpu: cpuBackward,
+};
+
+/** On WebGPU one computes dQ … */
+const BACKWARD_Q: Kernel = {
+  name: "attention_backward_q",
+  reads: ["q", "k", "v", "lengths", "output", "gradient", "logSum"],
+  writes: ["dq", "delta"],
+  scalars: LAYOUT_SCALARS,
+  webgpu: { code: tilesCode + queryCode, workgroups: queryTiles },
+};
+
+/** … and another dK and dV, because floats cannot be added atomically. */
+const BACKWARD_KV: Kernel = {
+  name: "attention_backward_kv",
+  reads: ["q", "k", "v", "lengths", "gradient", "logSum", "delta"],
+  updates: ["dk"],
+  writes: ["dv"],
+  scalars: LAYOUT_SCALARS,
+  webgpu: {
+    code: tilesCode + keyValueCode,
+    workgroups: ({ batch, heads, group, keys }) => [batch * heads / group * Math.ceil(keys / TILE)],
+  },
+};
+
+function queryTiles({ batch, heads, queries }: Scalars): number[] {
+  return [batch * heads * Math.ceil(queries / TILE)];
+}
+
+/** Options of `selfAttention`. */
+export interface SelfAttentionOptions extends AttentionMask {
+  /** Query heads. */
+  heads: number;
+  /** Heads of keys and values; they divide `heads`, and neighboring query heads share one. Default `heads`. */
+  keyValueHeads?: number;
+  /** Default true. */
+  causal?: boolean;
+}
+
+/**
+ * softmax(scale·Q·Kᵀ)·V for each head, of packed rows qkv [B,T,(H + 2·Hkv)·D] = [q | k | v] → [B,T,H·D].
+ *
+ * Memory grows with T, not with its square. A row that sees no key gives zeros. TypeError when the shape does not fit the heads or D is over
+ * 128 on WebGPU, RangeError for a window below 1.
+ *
+ * ```ts
+ * import { openDevice, selfAttention, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const qkv = tensor([1, 0, 5, 0, 1, 7], { shape: [1, 2, 3] }); // two tokens, one head, D = 1
+ * console.log(await selfAttention(qkv, { heads: 1 }).data()); // [5, 6]
+ * device.close();
+ * ```
+ */
+export function selfAttention(qkv: Tensor, options: SelfAttentionOptions): Tensor {
+  const { heads, keyValueHeads = heads, causal = true } = options;
+  const mask = { ...options, causal };
+  const layout = packedLayout("selfAttention", qkv, { heads, keyValueHeads }, mask);
+  const tensors = { q: qkv, k: qkv, v: qkv, lengths: options.keyLengths };
+  const { output, logSum } = forward(tensors, layout);
+  return differentiable(output, [qkv], (gradient) => {
+    const dqkv = empty(qkv.shape, "f32", qkv.device);
+    const gradients = { dq: dqkv, dk: dqkv, dv: dqkv };
+    backward({ ...tensors, output, logSum, gradient }, gradients, layout);
+    return [dqkv];
+  });
+}
+
+/** Options of `attention`. */
+export interface AttentionOptions extends AttentionMask {
+  /** Query heads. */
+  heads: number;
+  /** Heads of keys and values; they divide `heads`, and neighboring query heads share one. Default `heads`. */
+  keyValueHeads?: number;
+  /** Default false. */
+  causal?: boolean;
+}
+
+/**
+ * softmax(scale·Q·Kᵀ)·V for each head: q [B,Tq,H·D] and k, v [B,Tk,Hkv·D] → [B,Tq,H·D].
+ *
+ * Memory grows with Tq + Tk, not with their product. A row that sees no key gives zeros. TypeError when the shapes do not fit the heads or D is
+ * over 128 on WebGPU, RangeError for a window below 1.
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
+  const { heads, keyValueHeads = heads } = options;
+  const layout = separateLayout("attention", { q, k, v }, { heads, keyValueHeads }, options);
+  const tensors = { q, k, v, lengths: options.keyLengths };
+  const { output, logSum } = forward(tensors, layout);
+  return differentiable(output, [q, k, v], (gradient) => {
+    const [dq, dk, dv] = [q, k, v].map((tensor) => empty(tensor.shape, "f32", tensor.device));
+    backward({ ...tensors, output, logSum, gradient }, { dq, dk, dv }, layout);
+    return [dq, dk, dv];
+  });
+}
+
+interface Inputs {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  readonly lengths?: Tensor;
+}
+
+interface Outputs {
+  /** [B,Tq,H·D] */
+  readonly output: Tensor;
+  /** log₂ of the sum of each row's 2^(score·log₂ e): [B,H,Tq]. */
+  readonly logSum: Tensor;
+}
+
+function constants(layout: AttentionLayout, lengths: Tensor | undefined) {
+  return { HEAD_SIZE: layout.headSize, HAS_LENGTHS: lengths ? 1 : 0 };
+}
+
+function forward(inputs: Inputs, layout: AttentionLayout): Outputs {
+  const { batch, heads, queries, headSize } = layout;
+  const { device } = inputs.q;
+  const output = empty([batch, queries, heads * headSize], "f32", device);
+  const logSum = empty([batch, heads, queries], "f32", device);
+  const buffers = { ...inputs, output, logSum };
+  launch(KERNEL, buffers, layout.scalars, constants(layout, inputs.lengths));
+  return { output, logSum };
+}
+
+function backward(
+  inputs: Inputs & Outputs & { readonly gradient: Tensor },
+  gradients: { readonly dq: Tensor; readonly dk: Tensor; readonly dv: Tensor },
+  layout: AttentionLayout,
+): void {
+  if (inputs.q.device.kind === "webgpu") return backwardInTwo(inputs, gradients, layout);
+  launch(BACKWARD, { ...inputs, ...gradients }, layout.scalars, constants(layout, inputs.lengths));
+}
+
+function backwardInTwo(
+  inputs: Inputs & Outputs & { readonly gradient: Tensor },
+  { dq, dk, dv }: { readonly dq: Tensor; readonly dk: Tensor; readonly dv: Tensor },
+  layout: AttentionLayout,
+): void {
+  const { q, k, v, lengths, output, gradient, logSum } = inputs;
+  const delta = empty(logSum.shape, "f32", q.device);
+  const fixed = constants(layout, lengths);
+  const rows = { q, k, v, lengths, gradient, logSum };
+  launch(BACKWARD_Q, { ...rows, output, dq, delta }, layout.scalars, fixed);
+  const PACKED = dk === dv ? 1 : 0;
+  const buffers = { ...rows, delta, dk, dv: PACKED ? undefined : dv };
+  launch(BACKWARD_KV, buffers, layout.scalars, { ...fixed, PACKED });
+}

@@ -1,0 +1,169 @@
+/**
+ * Attention of one new token to a cache of keys and values, for generation.
+ *
+ * Where the next token goes is a tensor, so that one compiled step serves every position. No gradient flows.
+ *
+ * @module
+ */
+import { attentionCombine } from "../../kernels/cpu/attention_combine.ts";
+import { attentionDecode as cpu } from "../../kernels/cpu/attention_decode.ts";
+import { cacheAppend as cpuAppend } from "../../kernels/cpu/cache_append.ts";
+import combineCode from "../../kernels/webgpu/attention_combine.wgsl" with { type: "text" };
+import code from "../../kernels/webgpu/attention_decode.wgsl" with { type: "text" };
+import appendCode from "../../kernels/webgpu/cache_append.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { checkHeads } from "./attention_layout.ts";
+import { launch } from "../tensor/launch.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const APPEND: Kernel = {
+  name: "cache_append",
+  reads: ["packed", "position"],
+  updates: ["keys", "values"],
+  writes: [],
+  scalars: {
+    rows: "u32",
+    time: "u32",
+    stride: "u32",
+    offset: "u32",
+    heads: "u32",
+    length: "u32",
+    headSize: "u32",
+  },
+  webgpu: {
+    code: appendCode,
+    workgroups: ({ rows, heads, headSize }) => [Math.ceil(rows * heads * headSize / 256)],
+  },
+  cpu: cpuAppend,
+};
+
+const DECODE: Kernel = {
+  name: "attention_decode",
+  reads: ["packed", "keys", "values", "position"],
+  writes: ["output", "partial"],
+  scalars: {
+    batch: "u32",
+    heads: "u32",
+    group: "u32",
+    parts: "u32",
+    partLength: "u32",
+    stride: "u32",
+    length: "u32",
+    window: "u32",
+    scale: "f32",
+  },
+  webgpu: { code, workgroups: ({ batch, heads, parts }) => [batch * heads * parts] },
+  cpu,
+};
+
+const COMBINE: Kernel = {
+  name: "attention_combine",
+  reads: ["partial"],
+  writes: ["output"],
+  scalars: { rows: "u32", parts: "u32" },
+  webgpu: {
+    code: combineCode,
+    workgroups: ({ rows }, { HEAD_SIZE }) => [Math.ceil(rows * HEAD_SIZE / 256)],
+  },
+  cpu: attentionCombine,
+};
+
+/** Places of a long cache that one chunk or workgroup takes; a cache of up to twice as many is not cut. */
+const PART = 256;
+
+/** Keys and values of the tokens so far, with room for S tokens. */
+export interface KeyValueCache {
+  /** f32 [B, key-value heads, S, D]: what a head reads for a token lies in one piece. */
+  readonly keys: Tensor;
+  /** f32 [B, key-value heads, S, D]. */
+  readonly values: Tensor;
+}
+
+/** Options of `attentionDecode`. */
+export interface AttentionDecodeOptions {
+  /** Query heads. */
+  heads: number;
+  /** Key and value heads; they divide `heads`. Default: `heads`. */
+  keyValueHeads?: number;
+  /** Places that the token looks back on, itself included. Default: all. */
+  window?: number;
+  /** Multiplies the scores. Default 1/√D. */
+  scale?: number;
+}
+
+/**
+ * Puts the keys and values of packed [B,T,(H + 2·Hkv)·D] = [q | k | v] into the cache at `position` (i32 [1], or [B] for each sequence its own) and after; tokens beyond the cache's S are left
+ * out. TypeError when the shapes do not fit.
+ */
+export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tensor): void {
+  const { keys, values } = cache;
+  const [batch, time, stride] = packed.shape;
+  const [cacheBatch, heads, length, headSize] = keys.shape;
+  const width = heads * headSize;
+  if (packed.shape.length !== 3 || cacheBatch !== batch || stride <= 2 * width) {
+    throw new TypeError(`cacheAppend: packed ${packed} does not fit a cache of ${keys}`);
+  }
+  const offset = stride - 2 * width;
+  const rows = batch * time;
+  const scalars = { rows, time, stride, offset, heads, length, headSize };
+  const constants = { PER_ROW: perRow("cacheAppend", position, batch) };
+  launch(APPEND, { packed, position, keys, values }, scalars, constants);
+}
+
+/**
+ * softmax(scale·q·Kᵀ)·V of one new token: packed [B,1,(H + 2·Hkv)·D] → [B,1,H·D]. Its keys and values are put into the cache at `position`, i32 [1]
+ * or [B], before. The work is cut by heads and, where the cache is long, by stretches of 256 places. TypeError when the shapes do not fit, or D
+ * exceeds 256 on WebGPU.
+ */
+export function attentionDecode(
+  packed: Tensor,
+  cache: KeyValueCache,
+  position: Tensor,
+  options: AttentionDecodeOptions,
+): Tensor {
+  const { heads, keyValueHeads = heads } = options;
+  checkHeads("attentionDecode", { heads, keyValueHeads });
+  const [batch, time, stride] = packed.shape;
+  const [, cacheHeads, length, size] = cache.keys.shape;
+  if (cacheHeads !== keyValueHeads) {
+    throw new TypeError(
+      `attentionDecode: expected a cache of ${keyValueHeads} heads, got ${cache.keys}`,
+    );
+  }
+  if (time !== 1 || stride !== size * (heads + 2 * keyValueHeads)) {
+    throw new TypeError(
+      `attentionDecode: expected [B,1,${size * (heads + 2 * keyValueHeads)}], got ${packed}`,
+    );
+  }
+  if (packed.device.kind === "webgpu" && size > 256) {
+    throw new TypeError(`attentionDecode: a head of ${size} is over 256, the most on WebGPU`);
+  }
+  cacheAppend(cache, packed, position);
+  const { window = length, scale = 1 / Math.sqrt(size) } = options;
+  const rows = batch * heads;
+  const partLength = length > 2 * PART ? PART : length;
+  const parts = Math.ceil(length / partLength);
+  const group = heads / keyValueHeads;
+  const sizes = { batch, heads, group, parts, partLength, stride, length };
+  const scalars = { ...sizes, window, scale };
+  const { device } = packed;
+  const output = empty([batch, 1, heads * size], "f32", device);
+  const buffers = { packed, ...cache, position };
+  const constants = { HEAD_SIZE: size, PER_ROW: perRow("attentionDecode", position, batch) };
+  if (parts === 1) {
+    launch(DECODE, { ...buffers, output }, scalars, { ...constants, WHOLE: 1 });
+    return output;
+  }
+  const partial = empty([batch, heads, parts, size + 2], "f32", device);
+  launch(DECODE, { ...buffers, partial }, scalars, { ...constants, WHOLE: 0 });
+  launch(COMBINE, { partial, output }, { rows, parts }, { HEAD_SIZE: size });
+  return output;
+}
+
+/** 1 where each sequence has a position of its own, 0 where one holds for all. */
+function perRow(operation: string, position: Tensor, batch: number): 0 | 1 {
+  if (position.size !== 1 && position.size !== batch) {
+    throw new TypeError(`${operation}: expected one position or ${batch}; got ${position}`);
+  }
+  return position.size === 1 ? 0 : 1;
+}

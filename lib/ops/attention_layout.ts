@@ -1,0 +1,177 @@
+/**
+ * Where attention's heads lie in its tensors and which keys a query sees: options checked and turned into the kernels' scalars.
+ *
+ * What is computed with them is left to attention.ts and the files beside it.
+ *
+ * @module
+ */
+import type { ScalarType } from "../device/kernel.ts";
+import { sameShape } from "../shape.ts";
+import { expectType } from "../tensor/launch.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Which keys a query sees. Query i of Tq stands at position p = i + Tk − Tq of the keys. */
+export interface AttentionMask {
+  /** Hide keys after p. */
+  causal?: boolean;
+  /** Hide keys at a distance from p of `window` or more; 1 leaves a query its own key. Default: no window. */
+  window?: number;
+  /** Hide the keys of batch b from keyLengths[b] on: i32 [B]. Default: none hidden. */
+  keyLengths?: Tensor;
+  /** Factor of the scores. Default 1/√D. */
+  scale?: number;
+}
+
+/** A matrix of rows in a tensor: the first element of a row, and elements from row to row. */
+interface Rows {
+  readonly offset: number;
+  readonly stride: number;
+}
+
+/** Everything about a call of attention but its tensors. */
+export interface AttentionLayout {
+  readonly batch: number;
+  readonly heads: number;
+  /** Query heads that share a head of keys and values. */
+  readonly group: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly headSize: number;
+  /** Scalars of every attention kernel. */
+  readonly scalars: Readonly<Record<string, number>>;
+}
+
+/** Types of a layout's scalars, for the kernels' descriptors. */
+export const LAYOUT_SCALARS: Readonly<Record<string, ScalarType>> = {
+  batch: "i32",
+  heads: "i32",
+  group: "i32",
+  queries: "i32",
+  keys: "i32",
+  behind: "i32",
+  ahead: "i32",
+  scale: "f32",
+  qOffset: "i32",
+  qStride: "i32",
+  kOffset: "i32",
+  kStride: "i32",
+  vOffset: "i32",
+  vStride: "i32",
+};
+
+/** Farther than any key. */
+const EVERYTHING = 2 ** 29;
+
+/** Heads of queries, and of keys and values; where they are fewer, neighboring query heads share one. */
+export interface HeadCounts {
+  readonly heads: number;
+  readonly keyValueHeads: number;
+}
+
+interface Sizes extends HeadCounts {
+  readonly batch: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly headSize: number;
+}
+
+/** The layout of packed rows [q | k | v] in qkv [B,T,(H + 2·Hkv)·D]. TypeError when the shape does not fit. */
+export function packedLayout(
+  operation: string,
+  qkv: Tensor,
+  counts: HeadCounts,
+  mask: AttentionMask,
+): AttentionLayout {
+  expectType(operation, qkv, "f32");
+  const { heads, keyValueHeads } = counts;
+  checkHeads(operation, counts);
+  const [batch, length, stride] = qkv.shape;
+  const parts = heads + 2 * keyValueHeads;
+  if (qkv.shape.length !== 3 || stride % parts !== 0) {
+    throw new TypeError(
+      `${operation}: expected rows of ${heads} query, ${keyValueHeads} key and ${keyValueHeads} value heads, [B,T,${parts}·D], got ${qkv}`,
+    );
+  }
+  const headSize = stride / parts;
+  const sizes = { batch, queries: length, keys: length, ...counts, headSize };
+  const [q, k, v] = [0, heads, heads + keyValueHeads]
+    .map((before) => ({ offset: before * headSize, stride }));
+  checkHeadSize(operation, qkv, headSize);
+  return layout(operation, sizes, { q, k, v }, mask);
+}
+
+/** The layout of q [B,Tq,H·D] and k, v [B,Tk,Hkv·D]. TypeError when a shape does not fit. */
+export function separateLayout(
+  operation: string,
+  tensors: { q: Tensor; k: Tensor; v: Tensor },
+  counts: HeadCounts,
+  mask: AttentionMask,
+): AttentionLayout {
+  const { q, k, v } = tensors;
+  for (const tensor of [q, k, v]) expectType(operation, tensor, "f32");
+  const { heads, keyValueHeads } = counts;
+  checkHeads(operation, counts);
+  const [batch, queries, width] = q.shape;
+  const [keyBatch, keys, keyWidth] = k.shape;
+  const headSize = width / heads;
+  if (
+    q.shape.length !== 3 || k.shape.length !== 3 || keyBatch !== batch || width % heads !== 0 ||
+    keyWidth !== keyValueHeads * headSize || !sameShape(k.shape, v.shape)
+  ) {
+    throw new TypeError(
+      `${operation}: expected q [B,Tq,${heads}·D] and k, v [B,Tk,${keyValueHeads}·D], got q ${q}, k ${k}, v ${v}`,
+    );
+  }
+  checkHeadSize(operation, q, headSize);
+  const sizes = { batch, queries, keys, ...counts, headSize };
+  const rows = (stride: number): Rows => ({ offset: 0, stride });
+  return layout(operation, sizes, { q: rows(width), k: rows(keyWidth), v: rows(keyWidth) }, mask);
+}
+
+/** TypeError unless the heads of keys and values divide those of queries. */
+export function checkHeads(operation: string, { heads, keyValueHeads }: HeadCounts): void {
+  const whole = [heads, keyValueHeads].every((count) => Number.isInteger(count) && count >= 1);
+  if (whole && heads % keyValueHeads === 0) return;
+  throw new TypeError(
+    `${operation}: keyValueHeads must divide heads, both whole numbers from 1; got ${heads} heads, ${keyValueHeads} keyValueHeads`,
+  );
+}
+
+const WEBGPU_HEAD_SIZE = 128;
+
+function checkHeadSize(operation: string, { device }: Tensor, headSize: number): void {
+  if (device.kind === "webgpu" && headSize > WEBGPU_HEAD_SIZE) {
+    throw new TypeError(
+      `${operation}: a head of ${headSize} is over ${WEBGPU_HEAD_SIZE}, the most on WebGPU; use more heads, or the device 'cpu'`,
+    );
+  }
+}
+
+function layout(
+  operation: string,
+  sizes: Sizes,
+  { q, k, v }: { q: Rows; k: Rows; v: Rows },
+  mask: AttentionMask,
+): AttentionLayout {
+  const { batch, queries, keys, heads, keyValueHeads, headSize } = sizes;
+  const { causal = false, window, keyLengths, scale = 1 / Math.sqrt(headSize) } = mask;
+  if (window !== undefined && !(Number.isInteger(window) && window >= 1)) {
+    throw new RangeError(`${operation}: window must be a whole number from 1; got ${window}`);
+  }
+  if (keyLengths) {
+    expectType(operation, keyLengths, "i32");
+    if (keyLengths.size !== batch) {
+      throw new TypeError(
+        `${operation}: expected keyLengths of ${batch} values, one a sequence, got ${keyLengths}`,
+      );
+    }
+  }
+  const reach = Math.min((window ?? Infinity) - 1, EVERYTHING);
+  const group = heads / keyValueHeads;
+  const scalars = {
+    ...{ batch, heads, group, queries, keys, behind: reach, ahead: causal ? 0 : reach, scale },
+    ...{ qOffset: q.offset, qStride: q.stride, kOffset: k.offset, kStride: k.stride },
+    ...{ vOffset: v.offset, vStride: v.stride },
+  };
+  return { batch, heads, group, queries, keys, headSize, scalars };
+}

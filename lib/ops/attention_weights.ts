@@ -1,0 +1,71 @@
+/**
+ * The weights of attention themselves, for figures and for looking inside: a softmax over masked scores, stored in full.
+ *
+ * What uses them without storing them is in attention.ts.
+ *
+ * @module
+ */
+import { attentionScores as cpu } from "../../kernels/cpu/attention_scores.ts";
+import code from "../../kernels/webgpu/attention_scores.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import type { AttentionOptions, SelfAttentionOptions } from "./attention.ts";
+import {
+  type AttentionLayout,
+  LAYOUT_SCALARS,
+  packedLayout,
+  separateLayout,
+} from "./attention_layout.ts";
+import { launch } from "../tensor/launch.ts";
+import { softmax } from "./softmax.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "attention_scores",
+  reads: ["q", "k", "lengths"],
+  writes: ["scores"],
+  scalars: LAYOUT_SCALARS,
+  webgpu: {
+    code,
+    workgroups: ({ batch, heads, queries, keys }) => [
+      Math.ceil(batch * heads * queries * keys / 256),
+    ],
+  },
+  cpu,
+};
+
+/**
+ * softmax(scale·Q·Kᵀ) for each head: q [B,Tq,H·D] and k [B,Tk,Hkv·D] → [B,H,Tq,Tk], rows queries, columns keys; hidden keys have weight 0,
+ * and so has all of a row that sees no key. No gradient flows. Throws as `attention` does.
+ */
+export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
+  const { heads, keyValueHeads = heads } = options;
+  const tensors = { q, k, v: k };
+  const layout = separateLayout("attentionWeights", tensors, { heads, keyValueHeads }, options);
+  return weights(q, k, layout, options.keyLengths);
+}
+
+/**
+ * The weights of `selfAttention`: packed rows qkv [B,T,(H + 2·Hkv)·D] → [B,H,T,T]. No gradient flows. Throws as `selfAttention` does.
+ *
+ * ```ts
+ * import { openDevice, selfAttentionWeights, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const qkv = tensor([1, 0, 5, 0, 1, 7], { shape: [1, 2, 3] }); // two tokens, one head, D = 1
+ * console.log(await selfAttentionWeights(qkv, { heads: 1 }).data()); // [1, 0, 0.5, 0.5]
+ * device.close();
+ * ```
+ */
+export function selfAttentionWeights(qkv: Tensor, options: SelfAttentionOptions): Tensor {
+  const { heads, keyValueHeads = heads, causal = true } = options;
+  const mask = { ...options, causal };
+  const layout = packedLayout("selfAttentionWeights", qkv, { heads, keyValueHeads }, mask);
+  return weights(qkv, qkv, layout, options.keyLengths);
+}
+
+function weights(q: Tensor, k: Tensor, layout: AttentionLayout, lengths?: Tensor): Tensor {
+  const { batch, heads, queries, keys, headSize } = layout;
+  const scores = empty([batch, heads, queries, keys], "f32", q.device);
+  const constants = { HEAD_SIZE: headSize, HAS_LENGTHS: lengths ? 1 : 0 };
+  launch(KERNEL, { q, k, lengths, scores }, layout.scalars, constants);
+  return softmax(scores);
+}

@@ -1,0 +1,60 @@
+/**
+ * Concatenate: tensors one after the other along an axis.
+ *
+ * @module
+ */
+import { normalizeAxis, sameShape, strides } from "../shape.ts";
+import { differentiable, isTracked } from "../tensor/autograd.ts";
+import { slice } from "./slice.ts";
+import { stridedCopy } from "./strided_copy.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+/**
+ * The tensors joined along `axis` (a negative one counts from the last; default 0). All f32 or all i32, and of one shape but for that
+ * axis; i32 gets no gradient. TypeError when there is no tensor or they do not fit, RangeError when the axis does not exist.
+ *
+ * ```ts
+ * import { concatenate, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * console.log(await concatenate([tensor([[1, 2]]), tensor([[3]])], -1).data()); // [1, 2, 3]
+ * device.close();
+ * ```
+ */
+export function concatenate(tensors: readonly Tensor[], axis = 0): Tensor {
+  if (tensors.length === 0) {
+    throw new TypeError("concatenate: expected at least one tensor, got none");
+  }
+  const [{ shape: first, dtype, device }] = tensors;
+  const at = normalizeAxis(axis, first.length);
+  const fits = (x: Tensor) =>
+    x.dtype === dtype && x.shape.length === first.length &&
+    sameShape(x.shape.with(at, 0), first.with(at, 0));
+  if (!tensors.every(fits)) {
+    throw new TypeError(
+      `concatenate: expected one dtype and one shape but for axis ${axis}, got ${
+        tensors.join(", ")
+      }`,
+    );
+  }
+  const starts: number[] = [];
+  const length = tensors.reduce((sum, x) => (starts.push(sum), sum + x.shape[at]), 0);
+  const shape = first.with(at, length);
+  const y = empty(shape, dtype, device);
+  const steps = strides(shape);
+  tensors.forEach((x, i) => {
+    const to = { tensor: y, steps, start: starts[i] * steps[at] };
+    stridedCopy(x.shape, { tensor: x, steps: strides(x.shape) }, to);
+  });
+  if (dtype === "i32") return y;
+  const tracked = tensors.map(isTracked);
+  return differentiable(
+    y,
+    tensors,
+    (dy) =>
+      tensors.map((x, i) =>
+        tracked[i]
+          ? slice(dy, { axis: at, start: starts[i], end: starts[i] + x.shape[at] })
+          : undefined
+      ),
+  );
+}

@@ -1,0 +1,150 @@
+/**
+ * Softmax cross-entropy on integer targets.
+ *
+ * No one-hot is made, and no second tensor of the logits' size: the derivative overwrites the logits where nobody reads them afterwards.
+ *
+ * @module
+ */
+import * as cpu from "../../kernels/cpu/cross_entropy.ts";
+import code from "../../kernels/webgpu/cross_entropy.wgsl" with { type: "text" };
+import backwardCode from "../../kernels/webgpu/cross_entropy_backward.wgsl" with { type: "text" };
+import inPlaceCode from "../../kernels/webgpu/cross_entropy_in_place.wgsl" with { type: "text" };
+import logSumExp from "../../kernels/webgpu/log_sum_exp.wgsl" with { type: "text" };
+import meanCode from "../../kernels/webgpu/cross_entropy_mean.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { differentiable } from "../tensor/autograd.ts";
+import { consume } from "../tensor/copy.ts";
+import { expectType, launch } from "../tensor/launch.ts";
+import { laneConstants } from "./reduce_run.ts";
+import { rowWorkgroups } from "./rows.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const ROW_SCALARS = { rows: "u32", width: "u32", ignore: "i32" } as const;
+
+const ROWS: Kernel = {
+  name: "cross_entropy",
+  reads: ["logits", "targets"],
+  writes: ["loss", "logSum"],
+  scalars: ROW_SCALARS,
+  webgpu: { code: logSumExp + code, workgroups: rowWorkgroups },
+  cpu: cpu.crossEntropy,
+};
+
+const MEAN: Kernel = {
+  name: "cross_entropy_mean",
+  reads: ["loss", "targets"],
+  writes: ["mean", "scale"],
+  scalars: { rows: "u32", width: "u32", ignore: "i32" },
+  webgpu: { code: meanCode, workgroups: () => [1] },
+  cpu: cpu.crossEntropyMean,
+};
+
+const BACKWARD: Kernel = {
+  name: "cross_entropy_backward",
+  reads: ["targets", "logSum", "gradient", "scale"],
+  updates: ["logits"],
+  writes: [],
+  scalars: ROW_SCALARS,
+  webgpu: {
+    code: backwardCode,
+    workgroups: ({ rows, width }) => [Math.ceil(rows * width / 256)],
+  },
+  cpu: cpu.crossEntropyBackward,
+};
+
+const IN_PLACE: Kernel = {
+  name: "cross_entropy_in_place",
+  reads: ["targets"],
+  updates: ["logits"],
+  writes: ["loss"],
+  scalars: ROW_SCALARS,
+  webgpu: { code: logSumExp + inPlaceCode, workgroups: rowWorkgroups },
+  cpu: cpu.crossEntropyInPlace,
+};
+
+/** Options of `crossEntropy`. */
+export interface CrossEntropyOptions {
+  /** The target that counts for nothing. Default −100. */
+  ignore?: number;
+}
+
+/**
+ * The mean over rows of ln Σⱼ exp(logits[i,j]) − logits[i, targets[i]], in nats: logits f32 [N,V], targets i32 [N] → [].
+ *
+ * Rows whose target is `ignore`, or out of range, count for nothing; when none is left the value and the gradient are 0.
+ * TypeError when the shapes do not fit.
+ *
+ * ```ts
+ * import { crossEntropy, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const logits = tensor([[0, 0], [0, 0]]);
+ * console.log(await crossEntropy(logits, tensor(new Int32Array([1, -100]))).item()); // ln 2 = 0.693
+ * device.close();
+ * ```
+ */
+export function crossEntropy(
+  logits: Tensor,
+  targets: Tensor,
+  options: CrossEntropyOptions = {},
+): Tensor {
+  const { loss, logSum, scalars } = rowLosses(logits, targets, options);
+  const { mean, scale } = meanLoss(loss, targets, logits.shape[1], options);
+  return differentiable(mean, [logits], (gradient) => {
+    const dLogits = consume(logits);
+    launch(BACKWARD, { targets, logSum, gradient, scale, logits: dLogits }, scalars);
+    return [dLogits];
+  });
+}
+
+/**
+ * Each row's cross-entropy: logits f32 [N,V], targets i32 [N] → [N], 0 where the target is ignored. No gradient flows: for evaluation.
+ */
+export function tokenLosses(
+  logits: Tensor,
+  targets: Tensor,
+  options: CrossEntropyOptions = {},
+): Tensor {
+  return rowLosses(logits, targets, options).loss;
+}
+
+/** The mean of the losses of rows that count, V wide, and the factor 1 / (their number, at least 1): [] each. */
+export function meanLoss(
+  loss: Tensor,
+  targets: Tensor,
+  width: number,
+  { ignore = -100 }: CrossEntropyOptions,
+): { mean: Tensor; scale: Tensor } {
+  const mean = empty([], "f32", loss.device);
+  const scale = empty([], "f32", loss.device);
+  launch(MEAN, { loss, targets, mean, scale }, { rows: loss.size, width, ignore });
+  return { mean, scale };
+}
+
+/** Each row's loss, [N], and softmax(logits) − onehot(target) in place of the logits, 0 in ignored rows. No gradient flows. */
+export function tokenLossesInPlace(
+  logits: Tensor,
+  targets: Tensor,
+  { ignore = -100 }: CrossEntropyOptions,
+): Tensor {
+  const [rows, width] = logits.shape;
+  const loss = empty([rows], "f32", logits.device);
+  const lanes = laneConstants(logits, width, 1);
+  launch(IN_PLACE, { targets, logits, loss }, { rows, width, ignore }, lanes);
+  return loss;
+}
+
+function rowLosses(logits: Tensor, targets: Tensor, { ignore = -100 }: CrossEntropyOptions) {
+  expectType("crossEntropy", logits, "f32");
+  expectType("crossEntropy", targets, "i32");
+  const [rows, width] = logits.shape;
+  if (logits.shape.length !== 2 || targets.shape.length !== 1 || targets.size !== rows) {
+    throw new TypeError(
+      `crossEntropy: expected logits [N,V] and targets [N]; got ${logits} and ${targets}`,
+    );
+  }
+  const loss = empty([rows], "f32", logits.device);
+  const logSum = empty([rows], "f32", logits.device);
+  const scalars = { rows, width, ignore };
+  launch(ROWS, { logits, targets, loss, logSum }, scalars, laneConstants(logits, width, 1));
+  return { loss, logSum, scalars };
+}

@@ -1,0 +1,52 @@
+/**
+ * Dropout, whose mask is computed again in the derivative instead of being stored.
+ *
+ * @module
+ */
+import { dropout as cpu } from "../../kernels/cpu/dropout.ts";
+import code from "../../kernels/webgpu/dropout.wgsl" with { type: "text" };
+import philox from "../../kernels/webgpu/philox.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { differentiable } from "../tensor/autograd.ts";
+import { expectType, launch } from "../tensor/launch.ts";
+import { expectRandomState } from "./random.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "dropout",
+  reads: ["x", "state"],
+  writes: ["y"],
+  scalars: { count: "u32", stream: "u32", rate: "f32", scale: "f32" },
+  webgpu: { code: philox + code, workgroups: ({ count }) => [Math.ceil(count / 1024)] },
+  cpu,
+};
+
+/**
+ * x[i]/(1 − rate) with chance 1 − rate, else 0: x f32 of any shape, state i32 [2] = [seed, step].
+ *
+ * Element i is kept where the i-th number of `randomUniform(x.shape, state, stream)` is at least `rate`; give each dropout of a step a
+ * stream of its own. The step must not change between the operation and its derivative. A rate of 0 gives x itself.
+ * RangeError for a rate outside [0, 1), TypeError for another state. Source: Srivastava et al., JMLR 15, 2014.
+ *
+ * ```ts
+ * import { dropout, ones, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const state = tensor(new Int32Array([1338, 0]));
+ * console.log(await dropout(ones([6]), 0.5, state).data()); // zeros and twos
+ * device.close();
+ * ```
+ */
+export function dropout(x: Tensor, rate: number, state: Tensor, stream = 0): Tensor {
+  expectType("dropout", x, "f32");
+  expectRandomState("dropout", state, stream);
+  if (!(rate >= 0 && rate < 1)) {
+    throw new RangeError(`dropout: the rate must be in [0, 1), got ${rate}`);
+  }
+  if (rate === 0) return x;
+  const mask = (values: Tensor) => {
+    const y = empty(x.shape, "f32", x.device);
+    launch(KERNEL, { x: values, state, y }, { count: x.size, stream, rate, scale: 1 / (1 - rate) });
+    return y;
+  };
+  return differentiable(mask(x), [x], (dy) => [mask(dy)]);
+}

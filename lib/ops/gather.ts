@@ -1,0 +1,76 @@
+/**
+ * Gather: elements of each row, picked by indices.
+ *
+ * @module
+ */
+import * as cpu from "../../kernels/cpu/gather.ts";
+import code from "../../kernels/webgpu/gather.wgsl" with { type: "text" };
+import backwardCode from "../../kernels/webgpu/gather_backward.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { sameShape } from "../shape.ts";
+import { differentiable } from "../tensor/autograd.ts";
+import { consume } from "../tensor/copy.ts";
+import { expectType, launch } from "../tensor/launch.ts";
+import { stridedCopy } from "./strided_copy.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "gather",
+  reads: ["x", "indices"],
+  writes: ["y"],
+  scalars: { rows: "u32", width: "u32", picks: "u32" },
+  webgpu: { code, workgroups: ({ rows, picks }) => [Math.ceil(rows * picks / 256)] },
+  cpu: cpu.gather,
+};
+
+const BACKWARD: Kernel = {
+  name: "gather_backward",
+  reads: ["dy", "indices"],
+  updates: ["dx"],
+  writes: [],
+  scalars: { rows: "u32", width: "u32", picks: "u32", group: "u32" },
+  webgpu: {
+    code: backwardCode,
+    workgroups: ({ rows, picks }) => [Math.ceil(rows * picks / 256)],
+  },
+  cpu: cpu.gatherBackward,
+};
+
+/** Picks that a chunk of the CPU should scatter at least. */
+const CHUNK = 16384;
+
+/**
+ * y[…,j] = x[…, indices[…,j]]: x f32 or i32 [...,V], indices i32 [...,n] with the same leading axes → [...,n]. i32 gets no gradient.
+ *
+ * An index outside the row counts as the nearest one inside; check indices on the host where they come from outside. The gradient is summed
+ * in the order of the indices; on WebGPU that takes n² comparisons a row. TypeError when a shape or dtype does not fit.
+ *
+ * ```ts
+ * import { gather, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const x = tensor([[1, 2, 3], [4, 5, 6]]);
+ * const indices = tensor(new Int32Array([2, 0]), { shape: [2, 1] });
+ * console.log(await gather(x, indices).data()); // [3, 4]
+ * device.close();
+ * ```
+ */
+export function gather(x: Tensor, indices: Tensor): Tensor {
+  expectType("gather", indices, "i32");
+  const [width, picks] = [x.shape.at(-1), indices.shape.at(-1)];
+  if (!width || picks === undefined || !sameShape(x.shape.with(-1, picks), indices.shape)) {
+    throw new TypeError(
+      `gather: expected x [...,V] and indices [...,n] with the same leading axes, got ${x} and ${indices}`,
+    );
+  }
+  const y = empty(indices.shape, x.dtype, x.device);
+  const scalars = { rows: x.size / width, width, picks };
+  launch(KERNEL, { x, indices, y }, scalars);
+  if (x.dtype === "i32") return y;
+  return differentiable(y, [x], (dy, [gathered]) => {
+    const dx = gathered ? consume(gathered) : empty(x.shape, "f32", x.device);
+    if (!gathered) stridedCopy([x.size], undefined, { tensor: dx, steps: [1] });
+    const group = Math.ceil(CHUNK / Math.max(1, picks));
+    launch(BACKWARD, { dy, indices, dx }, { ...scalars, group });
+    return [dx];
+  }, { sums: [0] });
+}

@@ -1,0 +1,163 @@
+/**
+ * Linear layers whose weights are kept in 8 bits, for generation and evaluation: a quarter of the memory, and of what a token must read.
+ *
+ * No gradient flows. Turning a whole model's weights is left to lib/nn/quantize.ts.
+ *
+ * @module
+ */
+import { int8Linear as cpu } from "../../kernels/cpu/int8_linear.ts";
+import { shareOfRows } from "../../kernels/cpu/matmul_rows.ts";
+import activationChoice from "../../kernels/webgpu/activation_choice.wgsl" with { type: "text" };
+import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
+import code from "../../kernels/webgpu/int8_linear.wgsl" with { type: "text" };
+import type { Device } from "../device/device.ts";
+import type { Kernel } from "../device/kernel.ts";
+import { formatShape } from "../shape.ts";
+import { isTracked } from "../tensor/autograd.ts";
+import { expectType, launch } from "../tensor/launch.ts";
+import { expectShape } from "./matmul.ts";
+import { type Activation, expectActivation, numberOf } from "./product.ts";
+import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "int8_linear",
+  reads: ["a", "b", "bias", "residual"],
+  writes: ["c"],
+  scalars: { m: "u32", n: "u32", k: "u32", share: "u32" },
+  webgpu: {
+    code: activations + activationChoice + code,
+    workgroups: ({ m, n }, { ROWS, SLICES }) => [
+      Math.ceil(n * SLICES / 256) * Math.ceil(m / ROWS),
+    ],
+  },
+  cpu,
+};
+
+/** The largest byte; −128 is not used, so that a weight and its negative are alike. */
+const LARGEST = 127;
+
+/** A weight matrix in 8 bits: outputs × inputs, each row in blocks of `group` bytes that share a scale. */
+export interface Int8Matrix {
+  /** i32 [outputs, blocks, 1 + group/4]: the bits of the scale, then the bytes. */
+  readonly blocks: Tensor;
+  /** N, rows. */
+  readonly outputs: number;
+  /** K, weights in a row; the last block is filled up with zeros. */
+  readonly inputs: number;
+  /** Weights that share a scale. */
+  readonly group: number;
+}
+
+/** Options of `toInt8`. */
+export interface Int8Options {
+  /** Weights that share a scale: a multiple of 16 up to 256. Smaller groups are more exact, at 4 bytes a scale. Default 64. */
+  group?: number;
+  /** The weights are [outputs, inputs] rather than [inputs, outputs]. Default false. */
+  transposed?: boolean;
+  /** Default: the device opened last. */
+  device?: Device;
+}
+
+/**
+ * Rounds a weight matrix to 8 bits: in each group w ≈ scale · q, with scale = max |w| / 127 and q the nearest whole number, so that
+ * |w − scale · q| ≤ scale / 2.
+ *
+ * RangeError for an impossible group, TypeError where `shape` has not two axes.
+ */
+export function toInt8(
+  weights: Float32Array,
+  shape: readonly number[],
+  options: Int8Options = {},
+): Int8Matrix {
+  const { group = 64, transposed = false, device } = options;
+  if (!Number.isInteger(group) || group % 16 !== 0 || group < 16 || group > 256) {
+    throw new RangeError(`toInt8: the group must be a multiple of 16 up to 256, got ${group}`);
+  }
+  if (shape.length !== 2 || shape[0] * shape[1] !== weights.length) {
+    throw new TypeError(
+      `toInt8: expected ${weights.length} weights in two axes, got ${formatShape(shape)}`,
+    );
+  }
+  const [outputs, inputs] = transposed ? shape : [shape[1], shape[0]];
+  const [rowStep, step] = transposed ? [inputs, 1] : [1, outputs];
+  const count = Math.ceil(inputs / group);
+  const words = new Int32Array(outputs * count * (1 + group / 4));
+  const bytes = new Int8Array(words.buffer), scales = new Float32Array(words.buffer);
+  for (let row = 0; row < outputs; row++) {
+    for (let block = 0; block < count; block++) {
+      const first = row * rowStep + block * group * step;
+      const end = first + Math.min(group, inputs - block * group) * step;
+      let largest = 0;
+      for (let i = first; i < end; i += step) largest = Math.max(largest, Math.abs(weights[i]));
+      const scale = Math.fround(largest / LARGEST);
+      const word = (row * count + block) * (1 + group / 4);
+      scales[word] = scale;
+      if (scale === 0) continue;
+      let at = 4 * word + 4;
+      for (let i = first; i < end; i += step) bytes[at++] = Math.round(weights[i] / scale);
+    }
+  }
+  const blocks = tensor(words, { shape: [outputs, count, 1 + group / 4], device });
+  return { blocks, outputs, inputs, group };
+}
+
+/** Options of `int8Linear`. */
+export interface Int8LinearOptions {
+  /** Applied to the product and bias. Default `none`. */
+  activation?: Activation;
+  /** Added after the activation; of the result's shape. */
+  residual?: Tensor;
+}
+
+/** Rows of x that are computed at once. */
+const rowsAtOnce = (m: number) => m % 4 === 0 ? 4 : m % 2 === 0 ? 2 : 1;
+
+/**
+ * activation(x·Wᵀ + bias) + residual with W in 8 bits: x [..., K] gives [..., N].
+ *
+ * On the CPU each group of x is rounded to 16 bits too, off by at most 2⁻¹⁶ of the group's largest value; products are then summed exactly within a
+ * group, and in f32 over the groups. On WebGPU all is f32. TypeError when a shape does not fit, or x awaits a gradient.
+ *
+ * ```ts
+ * import { int8Linear, openDevice, tensor, toInt8 } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const weight = toInt8(Float32Array.of(1, -0.5, 0.25, 1), [2, 2], { group: 16 });
+ * console.log(await int8Linear(tensor([[1, 2]]), weight).data()); // near [1.5, 1.5]
+ * device.close();
+ * ```
+ */
+export function int8Linear(
+  x: Tensor,
+  weight: Int8Matrix,
+  bias?: Tensor,
+  options: Int8LinearOptions = {},
+): Tensor {
+  const { activation = "none", residual } = options;
+  const { outputs: n, inputs: k, group } = weight;
+  expectActivation("int8Linear", activation);
+  expectType("int8Linear", x, "f32");
+  if (x.shape.at(-1) !== k || x.size === 0) {
+    throw new TypeError(
+      `int8Linear: inner sizes differ: ${formatShape(x.shape)} · [${n},${k}]ᵀ`,
+    );
+  }
+  if (isTracked(x)) {
+    throw new TypeError("int8Linear: weights in 8 bits have no gradient; train before quantizing");
+  }
+  const shape = [...x.shape.slice(0, -1), n];
+  expectShape("int8Linear", "bias", bias, [n]);
+  expectShape("int8Linear", "residual", residual, shape);
+  const m = x.size / k;
+  const c = empty(shape, "f32", x.device);
+  launch(KERNEL, { a: x, b: weight.blocks, bias, residual, c }, {
+    ...{ m, n, k, share: shareOfRows(n, k) },
+  }, {
+    ROWS: rowsAtOnce(m),
+    GROUP: group,
+    SLICES: x.device.kind === "cpu" || x.device.isSoftware ? 1 : 8,
+    BIAS: bias ? 1 : 0,
+    RESIDUAL: residual ? 1 : 0,
+    ACTIVATION: numberOf(activation),
+  });
+  return c;
+}

@@ -1,0 +1,24 @@
+/**
+ * Layer normalization over the last axis.
+ *
+ * @module
+ */
+import { norm } from "./norm.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/**
+ * (x − mean)/√(variance + epsilon)·gain + bias, mean and variance (biased) over the last axis. x: f32 [...,width], gain and bias: [width]; the
+ * result has x's shape. `epsilon` defaults to 1e-5. TypeError when the shapes do not fit.
+ *
+ * Source: Ba, Kiros & Hinton, arXiv 1607.06450.
+ *
+ * ```ts
+ * import { layerNorm, ones, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * console.log(await layerNorm(tensor([[1, 2, 3]]), ones([3])).data()); // [-1.22…, 0, 1.22…]
+ * device.close();
+ * ```
+ */
+export function layerNorm(x: Tensor, gain: Tensor, bias?: Tensor, epsilon = 1e-5): Tensor {
+  return norm("layerNorm", x, gain, { centered: true, bias, epsilon });
+}

@@ -1,0 +1,172 @@
+/**
+ * A model's head and its loss in one operation, for vocabularies whose logits are too many to keep.
+ *
+ * The loss alone is cross_entropy.ts, the product alone matmul.ts.
+ *
+ * @module
+ */
+import type { Device } from "../device/device.ts";
+import { differentiable, isTracked, withoutTape } from "../tensor/autograd.ts";
+import { add, mul } from "./binary.ts";
+import { concatenate } from "./concatenate.ts";
+import {
+  crossEntropy,
+  type CrossEntropyOptions,
+  meanLoss,
+  tokenLosses,
+  tokenLossesInPlace,
+} from "./cross_entropy.ts";
+import { expectType } from "../tensor/launch.ts";
+import {
+  gradientOfBias,
+  gradientOfInput,
+  gradientOfWeight,
+  linear,
+  linearSizes,
+} from "./matmul.ts";
+import { product, type Sizes } from "./product.ts";
+import { scope } from "../tensor/scope.ts";
+import { slice } from "./slice.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Options of `linearCrossEntropy`. */
+export interface LinearCrossEntropyOptions extends CrossEntropyOptions {
+  /** The weight is [V, C], as in tied heads. Default false: [C, V]. */
+  transposed?: boolean;
+  /** Rows whose logits are in memory at a time. Default: as many as make 32 MiB (128 on a GPU), a power of two, but 64 at least. */
+  rowsAtOnce?: number;
+}
+
+/** Most logits in memory at a time: 32 MiB, or what a GPU binds at once by default, as it needs rows to be busy. */
+const MOST_LOGITS = { few: 2 ** 23, many: 2 ** 25 };
+const FEWEST_ROWS = 64;
+
+/**
+ * crossEntropy(x·W + bias, targets), in nats, without ever holding all the logits: x f32 [N,C], weight [C,V] (or [V,C] with
+ * `transposed`), bias [V], targets i32 [N] → [].
+ *
+ * Where there are no more than `rowsAtOnce` rows it is the two operations one after the other. Otherwise it goes through the rows in parts: a
+ * part's logits become its share of the gradients of x, W and bias at once and are then forgotten, so that nothing is computed twice. Rows
+ * whose target is `ignore` count for nothing. TypeError when a shape or dtype does not fit.
+ *
+ * ```ts
+ * import { linearCrossEntropy, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const x = tensor([[1, 2]]), weight = tensor([[1, 0], [0, 0.5]]);
+ * const loss = linearCrossEntropy(x, weight, undefined, tensor(new Int32Array([1])));
+ * console.log(await loss.item()); // both logits are 1: ln 2 = 0.693
+ * device.close();
+ * ```
+ */
+export function linearCrossEntropy(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+  targets: Tensor,
+  options: LinearCrossEntropyOptions = {},
+): Tensor {
+  const { transposed = false } = options;
+  const sizes = linearSizes("linearCrossEntropy", x, weight, bias, transposed);
+  expectType("linearCrossEntropy", targets, "i32");
+  if (x.shape.length !== 2 || targets.shape.length !== 1 || targets.size !== sizes.m) {
+    throw new TypeError(
+      `linearCrossEntropy: expected x [N,C] and targets [N]; got ${x} and ${targets}`,
+    );
+  }
+  const { rowsAtOnce = defaultRows(sizes, x.device) } = options;
+  if (!Number.isInteger(rowsAtOnce) || rowsAtOnce < 1) {
+    throw new RangeError(
+      `linearCrossEntropy: rowsAtOnce must be a whole number from 1, got ${rowsAtOnce}`,
+    );
+  }
+  if (sizes.m <= rowsAtOnce) {
+    return crossEntropy(linear(x, weight, bias, { transposed }), targets, options);
+  }
+  const inputs = [x, weight, bias];
+  const needs = inputs.map(isTracked);
+  const parts = { ...options, rowsAtOnce };
+  const { loss, gradients } = withoutTape(() =>
+    inParts({ x, weight, bias, targets }, sizes, needs, parts)
+  );
+  const { mean, scale } = meanLoss(loss, targets, sizes.n, options);
+  return differentiable(mean, inputs, (gradient) => {
+    const factor = mul(gradient, scale);
+    return gradients.map((each) => each && mul(each, factor));
+  });
+}
+
+/** A power of two, because products cut their inner axis into blocks of 256. */
+function defaultRows({ n }: Sizes, { kind, isSoftware }: Device): number {
+  const most = kind === "webgpu" && !isSoftware ? MOST_LOGITS.many : MOST_LOGITS.few;
+  return Math.max(FEWEST_ROWS, 2 ** Math.floor(Math.log2(most / n)));
+}
+
+interface PartOptions extends LinearCrossEntropyOptions {
+  rowsAtOnce: number;
+}
+
+interface Inputs {
+  x: Tensor;
+  weight: Tensor;
+  bias: Tensor | undefined;
+  targets: Tensor;
+}
+
+/** Of some rows the losses and the gradient of x; of all rows up to them the gradients of W and the bias. */
+interface Part {
+  loss: Tensor;
+  ofInput?: Tensor;
+  ofWeight?: Tensor;
+  ofBias?: Tensor;
+}
+
+/** The rows' losses, [N], and what the derivative of their sum is for each of x, weight and bias that needs one. */
+function inParts(
+  { x, targets, ...head }: Inputs,
+  sizes: Sizes,
+  needs: readonly boolean[],
+  options: PartOptions,
+): { loss: Tensor; gradients: (Tensor | undefined)[] } {
+  const parts: Part[] = [];
+  for (let start = 0; start < sizes.m; start += options.rowsAtOnce) {
+    const range = { axis: 0, start, end: Math.min(sizes.m, start + options.rowsAtOnce) };
+    const before = parts.at(-1);
+    const compute = () => {
+      const rows = { x: slice(x, range), targets: slice(targets, range), ...head };
+      return onePart(rows, { ...sizes, m: rows.targets.size }, needs, options, before);
+    };
+    if (x.device.recorder) parts.push(compute());
+    else { // at once: the logits' memory goes back before the next part's is taken
+      parts.push(scope(compute));
+      for (const old of [before?.ofWeight, before?.ofBias]) old?.dispose();
+    }
+  }
+  const ofInput = needs[0] ? concatenate(parts.map((part) => part.ofInput!)) : undefined;
+  const { ofWeight, ofBias } = parts.at(-1)!;
+  return {
+    loss: concatenate(parts.map(({ loss }) => loss)),
+    gradients: [ofInput, ofWeight, ofBias],
+  };
+}
+
+function onePart(
+  { x, weight, bias, targets }: Inputs,
+  sizes: Sizes,
+  needs: readonly boolean[],
+  { transposed = false, ...options }: PartOptions,
+  before?: Part,
+): Part {
+  const head = { transposeB: transposed, bias, half: {} };
+  const logits = product(x, weight, sizes, [sizes.m, sizes.n], head);
+  if (!needs.some(Boolean)) return { loss: tokenLosses(logits, targets, options) };
+  const loss = tokenLossesInPlace(logits, targets, options);
+  const ofBias = needs[2] ? gradientOfBias(logits, sizes.n) : undefined;
+  return {
+    loss,
+    ofInput: needs[0] ? gradientOfInput(logits, x, weight, sizes, transposed) : undefined,
+    ofWeight: needs[1]
+      ? gradientOfWeight(logits, x, weight, sizes, transposed, before?.ofWeight)
+      : undefined,
+    ofBias: ofBias && before?.ofBias ? add(before.ofBias, ofBias) : ofBias,
+  };
+}

@@ -1,0 +1,109 @@
+/**
+ * The kernels behind layer norm and RMS norm, forward and backward.
+ *
+ * @module
+ */
+import { norm as cpu } from "../../kernels/cpu/norm.ts";
+import { normBackward as cpuBackward } from "../../kernels/cpu/norm_backward.ts";
+import code from "../../kernels/webgpu/norm.wgsl" with { type: "text" };
+import codeBackward from "../../kernels/webgpu/norm_backward.wgsl" with { type: "text" };
+import four from "../../kernels/webgpu/operand_four.wgsl" with { type: "text" };
+import one from "../../kernels/webgpu/operand_one.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { formatShape } from "../shape.ts";
+import { differentiable } from "../tensor/autograd.ts";
+import { expectType, launch } from "../tensor/launch.ts";
+import { laneConstants, reduceRun } from "./reduce_run.ts";
+import { cutRows, rowWorkgroups } from "./rows.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const forward = (name: string, operand: string): Kernel => ({
+  name,
+  reads: ["x", "gain", "bias"],
+  writes: ["y", "mean", "rstd"],
+  scalars: { rows: "u32", width: "u32", group: "u32", epsilon: "f32" },
+  webgpu: { code: operand + code, workgroups: rowWorkgroups },
+  cpu,
+});
+
+const backward = (name: string, operand: string): Kernel => ({
+  name,
+  reads: ["dy", "x", "gain", "mean", "rstd", "gathered"],
+  writes: ["dx", "dgain", "dbias"],
+  scalars: { rows: "u32", width: "u32", group: "u32" },
+  webgpu: {
+    code: operand + codeBackward,
+    workgroups: ({ rows, group }) => [Math.ceil(rows / group)],
+  },
+  cpu: cpuBackward,
+});
+
+/** Forward and backward that read one number at a time, or four on WebGPU. */
+const ONE = { forward: forward("norm", one), backward: backward("norm_backward", one) };
+const FOUR = {
+  forward: forward("norm_by_fours", four),
+  backward: backward("norm_backward_by_fours", four),
+};
+
+/** What tells the norms apart. */
+export interface NormOptions {
+  /** Whether the row's mean is taken off first. */
+  readonly centered: boolean;
+  readonly bias?: Tensor;
+  readonly epsilon: number;
+}
+
+/** The norm of each row with its derivative; see the functions that call it. */
+export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOptions): Tensor {
+  const { centered, bias, epsilon } = options;
+  expectType(operation, x, "f32");
+  const { scalars, lanes } = cutRows(operation, x);
+  const { rows, width } = scalars;
+  const fours = x.device.kind === "webgpu" && width % 4 === 0;
+  const { forward, backward } = fours ? FOUR : ONE;
+  const reads = fours ? width / 4 : width;
+  for (const [name, tensor] of Object.entries({ gain, bias })) {
+    if (!tensor) continue;
+    expectType(operation, tensor, "f32");
+    if (tensor.shape.length !== 1 || tensor.size !== width) {
+      const got = formatShape(tensor.shape);
+      throw new TypeError(`${operation}: expected a ${name} of [${width}] for ${x}, got ${got}`);
+    }
+  }
+  const y = empty(x.shape, "f32", x.device);
+  const mean = centered ? empty([rows], "f32", x.device) : undefined;
+  const rstd = empty([rows], "f32", x.device);
+  const constants = { CENTERED: centered ? 1 : 0, BIAS: bias ? 1 : 0 };
+  const buffers = { x, gain, bias, y, mean, rstd };
+  // Forward, a thread has four reads; backward, as many threads have a row that a workgroup's rows are done side by side.
+  const lanesForward = laneConstants(x, reads, 1);
+  launch(forward, buffers, { ...scalars, epsilon }, { ...constants, ...lanesForward });
+  return differentiable(y, [x, gain, bias], (dy, [gathered]) => {
+    const { group, parts, columns } = cutBackward(x, rows, reads);
+    const dx = empty(x.shape, "f32", x.device);
+    const dgain = empty([parts, width], "f32", x.device);
+    const dbias = bias && empty([parts, width], "f32", x.device);
+    const buffers = { dy, x, gain, mean, rstd, gathered, dx, dgain, dbias };
+    const ADD = gathered ? 1 : 0;
+    launch(backward, buffers, { rows, width, group }, { ...constants, ADD, ...lanes, ...columns });
+    const run = { outer: 1, length: parts, inner: width };
+    const total = (partial: Tensor) => reduceRun("sum", partial, run).view([width]);
+    return [dx, total(dgain), dbias && total(dbias)];
+  }, { sums: [0] });
+}
+
+/** Rows, each of so many reads, of a chunk or workgroup, and how many parts of the parameters' gradients they leave. */
+function cutBackward(
+  x: Tensor,
+  rows: number,
+  reads: number,
+): { group: number; parts: number; columns: Record<string, number> } {
+  if (x.device.kind === "cpu") {
+    const group = Math.ceil(Math.max(8192 / reads, rows / 64));
+    return { group, parts: Math.ceil(rows / group), columns: {} };
+  }
+  const group = Math.max(8, Math.ceil(rows / 256));
+  const COLUMNS = Math.min(256, 2 ** Math.ceil(Math.log2(reads)));
+  const PARTS = Math.min(256 / COLUMNS, group >> 2);
+  return { group, parts: Math.ceil(rows / group) * PARTS, columns: { COLUMNS, PARTS } };
+}

@@ -1,0 +1,76 @@
+/**
+ * Random tensors made on the device, uniform and normal.
+ *
+ * Element i depends on (seed, step, stream, i) alone: its words are Philox's for key [seed, stream] and counter [index >> 2, 0, step, 0],
+ * so that at step 0 the numbers are those of `Random(seed, stream)` in lib/random.ts. Seed and step are a tensor, the state, so that a
+ * replayed program draws anew when the step is written or advanced; the stream tells one draw of a step from another.
+ *
+ * @module
+ */
+import { random as cpu } from "../../kernels/cpu/random.ts";
+import philox from "../../kernels/webgpu/philox.wgsl" with { type: "text" };
+import code from "../../kernels/webgpu/random.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { formatShape, type Shape } from "../shape.ts";
+import { launch } from "../tensor/launch.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "random",
+  reads: ["state"],
+  writes: ["y"],
+  scalars: { count: "u32", stream: "u32" },
+  webgpu: {
+    code: philox + code,
+    workgroups: ({ count }, { NORMAL }) => [Math.ceil(count / (NORMAL ? 512 : 1024))],
+  },
+  cpu,
+};
+
+/** Throws unless `state` is a random state and `stream` a number of one. */
+export function expectRandomState(operation: string, state: Tensor, stream: number): void {
+  if (state.dtype !== "i32" || state.shape.length !== 1 || state.size < 2) {
+    throw new TypeError(`${operation}: expected a state i32 [2] = [seed, step], got ${state}`);
+  }
+  if (!Number.isInteger(stream) || stream < 0 || stream >= 2 ** 32) {
+    throw new RangeError(`${operation}: stream must be an integer in [0, 2^32), got ${stream}`);
+  }
+}
+
+/**
+ * Numbers uniform in [0, 1), multiples of 2⁻²⁴, the same bits on every device: f32 of `shape`, from the state i32 [2] = [seed, step].
+ * TypeError for another state, RangeError for a stream that is no 32-bit number.
+ *
+ * ```ts
+ * import { openDevice, randomUniform, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const state = tensor(new Int32Array([1337, 0]));
+ * console.log(await randomUniform([3], state).data()); // as new Random(1337).uniform(), three times
+ * device.close();
+ * ```
+ */
+export function randomUniform(shape: Shape, state: Tensor, stream = 0): Tensor {
+  return draw("randomUniform", shape, state, stream, 0);
+}
+
+/**
+ * Numbers from N(0, 1) by Box–Muller: f32 of `shape`, from the state i32 [2] = [seed, step]. Devices agree to 10⁻⁵.
+ * TypeError for another state, RangeError for a stream that is no 32-bit number.
+ */
+export function randomNormal(shape: Shape, state: Tensor, stream = 0): Tensor {
+  return draw("randomNormal", shape, state, stream, 1);
+}
+
+function draw(
+  operation: string,
+  shape: Shape,
+  state: Tensor,
+  stream: number,
+  NORMAL: number,
+): Tensor {
+  expectRandomState(operation, state, stream);
+  const y = empty(shape, "f32", state.device);
+  if (y.size > 2 ** 31) throw new RangeError(`${operation}: ${formatShape(shape)} is too large`);
+  launch(KERNEL, { state, y }, { count: y.size, stream }, { NORMAL });
+  return y;
+}

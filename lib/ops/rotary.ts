@@ -1,0 +1,138 @@
+/**
+ * Rotary positions: queries and keys turned by angles that grow with their place, so that their product knows the distance.
+ *
+ * @module
+ */
+import { rotary as cpu } from "../../kernels/cpu/rotary.ts";
+import code from "../../kernels/webgpu/rotary.wgsl" with { type: "text" };
+import type { Device } from "../device/device.ts";
+import type { Kernel } from "../device/kernel.ts";
+import { differentiable } from "../tensor/autograd.ts";
+import { expectType, launch } from "../tensor/launch.ts";
+import { keep } from "../tensor/scope.ts";
+import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "rotary",
+  reads: ["x", "cosine", "sine", "position"],
+  writes: ["y"],
+  scalars: {
+    rows: "u32",
+    time: "u32",
+    width: "u32",
+    heads: "u32",
+    half: "u32",
+    direction: "f32",
+  },
+  webgpu: { code, workgroups: ({ rows, width }) => [Math.ceil(rows * width / 2 / 256)] },
+  cpu,
+};
+
+/**
+ * Frequencies for a context longer than a model was first trained with: those that turn fewer than `lowFrequency` times within
+ * `originalLength` are divided by `factor`, those that turn more than `highFrequency` times are kept, those between are blended.
+ * Source: Llama 3.1's `rope_type: "llama3"`.
+ */
+export interface RotaryScaling {
+  /** Divides the slow frequencies, from 1. */
+  readonly factor: number;
+  /** Turns below which a frequency is slow. */
+  readonly lowFrequency: number;
+  /** Turns above which a frequency is fast. */
+  readonly highFrequency: number;
+  /** Tokens of the first training. */
+  readonly originalLength: number;
+}
+
+/** Options of `rotary`. */
+export interface RotaryOptions {
+  /** How many heads turn, from the first column on; what comes after them is copied. */
+  heads: number;
+  /** D, even. */
+  headSize: number;
+  /** Base of the frequencies. Default 10,000. */
+  base?: number;
+  /** Default: frequencies as they are. */
+  scaling?: RotaryScaling;
+  /** i32 [1], or [B] for x [B,T,W]: the place of each sequence's first row. Default 0. */
+  position?: Tensor;
+  /** Places that the table of angles covers. Default: the rows of x, or 4,096 with a `position`. */
+  positions?: number;
+}
+
+/**
+ * x [B,T,W] with the pairs (j, j + D/2) of each head turned by angle (position + t)·base^(−2j/D), W even.
+ * TypeError when D is odd or the heads do not fit. Source: Su et al., arXiv 2104.09864; the pairing is Llama's.
+ */
+export function rotary(x: Tensor, options: RotaryOptions): Tensor {
+  expectType("rotary", x, "f32");
+  const { heads, headSize, base = 10000, scaling, position } = options;
+  const width = x.shape[x.shape.length - 1];
+  const time = x.shape[x.shape.length - 2];
+  if (headSize % 2 !== 0 || width % 2 !== 0 || heads * headSize > width) {
+    throw new TypeError(
+      `rotary: expected an even head size and ${heads} × ${headSize} columns; got ${x}`,
+    );
+  }
+  const positions = options.positions ?? (position ? Math.max(4096, time) : time);
+  const tables = angleTables(x.device, positions, headSize / 2, { base, scaling });
+  const rows = x.size / width;
+  const turn = (input: Tensor, direction: 1 | -1) => {
+    const y = empty(x.shape, "f32", x.device);
+    const scalars = { rows, time, width, heads, half: headSize / 2, direction };
+    const constants = { OFFSET: !position ? 0 : position.size === 1 ? 1 : 2 };
+    launch(KERNEL, { x: input, ...tables, position, y }, scalars, constants);
+    return y;
+  };
+  return differentiable(turn(x, 1), [x], (dy) => [turn(dy, -1)]);
+}
+
+interface AngleTables {
+  readonly cosine: Tensor;
+  readonly sine: Tensor;
+}
+
+const made = new WeakMap<Device, Map<string, AngleTables>>();
+
+type Frequencies = Pick<RotaryOptions, "scaling"> & { base: number };
+
+function angleTables(
+  device: Device,
+  positions: number,
+  half: number,
+  frequencies: Frequencies,
+): AngleTables {
+  let tables = made.get(device);
+  if (!tables) made.set(device, tables = new Map());
+  const key = JSON.stringify([positions, half, frequencies]);
+  let table = tables.get(key);
+  if (!table) tables.set(key, table = makeTables(device, positions, half, frequencies));
+  return table;
+}
+
+function makeTables(
+  device: Device,
+  positions: number,
+  half: number,
+  { base, scaling }: Frequencies,
+): AngleTables {
+  const turns = Float64Array.from({ length: half }, (_, j) => scaled(base ** (-j / half), scaling));
+  const values = (f: (angle: number) => number) => {
+    const array = new Float32Array(positions * half);
+    for (let i = 0; i < array.length; i++) {
+      array[i] = f(Math.floor(i / half) * turns[i % half]);
+    }
+    return keep(tensor(array, { shape: [positions, half], device }));
+  };
+  return { cosine: values(Math.cos), sine: values(Math.sin) };
+}
+
+/** A frequency, in radians a token, as `scaling` has it. */
+function scaled(frequency: number, scaling: RotaryScaling | undefined): number {
+  if (!scaling) return frequency;
+  const { factor, lowFrequency, highFrequency, originalLength } = scaling;
+  const turns = originalLength * frequency / (2 * Math.PI);
+  const kept = (turns - lowFrequency) / (highFrequency - lowFrequency);
+  const share = Math.min(1, Math.max(0, kept));
+  return share * frequency + (1 - share) * frequency / factor;
+}

@@ -1,0 +1,27 @@
+/**
+ * How kernels that go over rows are cut: rows for a chunk on the CPU, threads for a row on WebGPU.
+ *
+ * @module
+ */
+import type { Constants, Scalars } from "../device/kernel.ts";
+import { laneConstants } from "./reduce_run.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Elements that a chunk should hold at least. */
+const CHUNK = 8192;
+
+/** The scalars `rows`, `width` (x's last axis) and `group`, and the constant `LANES`. TypeError when x has no axis. */
+export function cutRows(operation: string, x: Tensor): { scalars: Scalars; lanes: Constants } {
+  const width = x.shape.at(-1);
+  if (width === undefined) {
+    throw new TypeError(`${operation}: expected at least one axis, got ${x}`);
+  }
+  const rows = width === 0 ? 0 : x.size / width;
+  const group = Math.ceil(CHUNK / Math.max(1, width));
+  return { scalars: { rows, width, group }, lanes: laneConstants(x, width, 1) };
+}
+
+/** Workgroups of a kernel that computes 256/LANES rows in each. */
+export function rowWorkgroups({ rows }: Scalars, { LANES }: Constants): number[] {
+  return [Math.ceil(rows * LANES / 256)];
+}

@@ -1,0 +1,67 @@
+/**
+ * Drawing the next token from logits, on the device.
+ *
+ * The loop of generation is left to lib/generate.
+ *
+ * @module
+ */
+import { sampleToken as cpu } from "../../kernels/cpu/sample_token.ts";
+import philox from "../../kernels/webgpu/philox.wgsl" with { type: "text" };
+import code from "../../kernels/webgpu/sample_token.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { expectType, launch } from "../tensor/launch.ts";
+import { expectRandomState } from "./random.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "sample_token",
+  reads: ["logits", "settings", "state"],
+  writes: ["weights", "token"],
+  scalars: { rows: "u32", width: "u32", stream: "u32", period: "u32" },
+  webgpu: { code: philox + code, workgroups: ({ rows }) => [rows] },
+  cpu,
+};
+
+/**
+ * A token for each row: logits f32 [B,V], settings f32 [3] = [temperature, topK, topP] or [4] with minP, state i32 [2] = [seed, step] → i32 [B].
+ *
+ * A temperature of 0 takes the first of the largest logits. Otherwise, in this order: logits are divided by the temperature; those below
+ * the topK-th largest are dropped (topK 0 or from V on keeps all); a token is dropped where those likelier than it have at least topP of the
+ * probability that is left (topP 1 keeps all, 0 the likeliest); a token is dropped that has less than minP times the likeliest one's
+ * probability (minP 0 keeps all). Equal logits stay or go together. One is drawn in proportion to
+ * exp(logit/temperature), by the uniform number of the row's index in (seed, step, `stream`) as in `randomUniform`;
+ * the index starts again every `period` rows, default never.
+ * The filters are those of transformers. No gradient flows. TypeError for a shape or dtype that does not fit.
+ *
+ * ```ts
+ * import { openDevice, sampleToken, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const logits = tensor([[0, 5, 1], [2, 1, 0]]);
+ * const state = tensor(new Int32Array([1337, 0]));
+ * console.log(await sampleToken(logits, tensor([0, 0, 1]), state).data()); // [1, 0]
+ * device.close();
+ * ```
+ */
+export function sampleToken(
+  logits: Tensor,
+  settings: Tensor,
+  state: Tensor,
+  stream = 0,
+  period: number = Math.max(1, logits.shape[0]),
+): Tensor {
+  expectType("sampleToken", logits, "f32");
+  expectType("sampleToken", settings, "f32");
+  expectRandomState("sampleToken", state, stream);
+  const [rows, width] = logits.shape;
+  if (logits.shape.length !== 2 || width === 0 || (settings.size !== 3 && settings.size !== 4)) {
+    throw new TypeError(
+      `sampleToken: expected logits [B,V] and settings [3] = [temperature, topK, topP] or [4] with minP; got ${logits} and ${settings}`,
+    );
+  }
+  const weights = empty(logits.shape, "f32", logits.device);
+  const token = empty([rows], "i32", logits.device);
+  launch(KERNEL, { logits, settings, state, weights, token }, { rows, width, stream, period }, {
+    MIN_P: settings.size === 4 ? 1 : 0,
+  });
+  return token;
+}

@@ -1,0 +1,40 @@
+/**
+ * The adjoint of a reduction: each value goes back along the axis it was reduced over.
+ *
+ * Which axes that are is left to reduce.ts.
+ *
+ * @module
+ */
+import { spread as cpu } from "../../kernels/cpu/spread.ts";
+import code from "../../kernels/webgpu/spread.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { launch } from "../tensor/launch.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "spread",
+  reads: ["x", "index"],
+  writes: ["y"],
+  scalars: { count: "u32", length: "u32", inner: "u32", scale: "f32" },
+  webgpu: { code, workgroups: ({ count }) => [Math.ceil(count / 256)] },
+  cpu,
+};
+
+/** The middle one of three axes [outer,length,inner], the one to reduce over. */
+export interface Run {
+  readonly outer: number;
+  readonly length: number;
+  readonly inner: number;
+}
+
+/** y[o,j,i] = scale·x[o,i], or 0 where j ≠ index[o,i]. x: [outer,inner], y: [outer,length,inner]. No derivative. */
+export function spread(
+  x: Tensor,
+  { outer, length, inner }: Run,
+  { index, scale = 1 }: { index?: Tensor; scale?: number } = {},
+): Tensor {
+  const y = empty([outer, length, inner], "f32", x.device);
+  const constants = { INDEXED: index ? 1 : 0, COLUMNS: inner > 1 ? 1 : 0 };
+  launch(KERNEL, { x, index, y }, { count: y.size, length, inner, scale }, constants);
+  return y;
+}

@@ -1,0 +1,53 @@
+/**
+ * The largest elements of each row and where they are.
+ *
+ * @module
+ */
+import { topK as cpu } from "../../kernels/cpu/top_k.ts";
+import code from "../../kernels/webgpu/top_k.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { size } from "../shape.ts";
+import { expectType, launch } from "../tensor/launch.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "top_k",
+  reads: ["x"],
+  writes: ["values", "indices"],
+  scalars: { rows: "u32", width: "u32", k: "u32" },
+  webgpu: { code, workgroups: ({ rows }) => [rows] },
+  cpu,
+};
+
+/** The largest elements of rows. */
+export interface TopK {
+  /** f32 [..., k], largest first. */
+  readonly values: Tensor;
+  /** i32 [..., k]: where they are in their row. */
+  readonly indices: Tensor;
+}
+
+/**
+ * The k largest of each row of x, f32 [..., V], largest first and of equal ones the earlier first. With NaN in a row its result is some of its
+ * elements. No gradient flows. On WebGPU a row is read k times. RangeError unless 1 ≤ k ≤ V.
+ *
+ * ```ts
+ * import { openDevice, tensor, topK } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const { values, indices } = topK(tensor([[1, 5, 3, 5]]), 3);
+ * console.log(await values.data(), await indices.data()); // [5, 5, 3] [1, 3, 2]
+ * device.close();
+ * ```
+ */
+export function topK(x: Tensor, k: number): TopK {
+  expectType("topK", x, "f32");
+  const width = x.shape.at(-1) ?? 0;
+  if (!Number.isInteger(k) || k < 1 || k > width) {
+    throw new RangeError(`topK: k must be from 1 to the row's length, got ${k} for ${x}`);
+  }
+  const leading = x.shape.slice(0, -1);
+  const values = empty([...leading, k], "f32", x.device);
+  const indices = empty([...leading, k], "i32", x.device);
+  launch(KERNEL, { x, values, indices }, { rows: size(leading), width, k });
+  return { values, indices };
+}

@@ -1,0 +1,204 @@
+/**
+ * Measures the kernels that a GPU may take for matrix products, and chooses.
+ *
+ * Each result is checked before it is timed. Keeping the choice is left to lib/device/webgpu/tuning.ts, printing to scripts/tune.ts.
+ *
+ * @module
+ */
+import {
+  isLargeResult,
+  type MatmulChoice,
+  ROWS_KERNELS,
+  TILE_KERNELS,
+} from "../device/matmul_choice.ts";
+import type { Device } from "../device/device.ts";
+import { useDevice } from "../device/open_device.ts";
+import { WebGpuDevice } from "../device/webgpu/webgpu_device.ts";
+import { Random } from "../random.ts";
+import { compile, type Compiled } from "../tensor/compile.ts";
+import { product, type Sizes } from "./product.ts";
+import { type Tensor, tensor } from "../tensor/tensor.ts";
+
+/** A product to measure. */
+export interface TunedProduct extends Sizes {
+  /** a is [k,m]. */
+  readonly transposeA?: boolean;
+  /** b is [n,k]. */
+  readonly transposeB?: boolean;
+}
+
+/** What one kernel took for one product. */
+export interface ProductTiming {
+  /** What was computed. */
+  readonly product: TunedProduct;
+  /** The field of the choice that such a product goes by. */
+  readonly field: keyof MatmulChoice;
+  /** The kernel's name in the choice. */
+  readonly kernel: string;
+  /** Of the best run, launch included; Infinity where the result was wrong. */
+  readonly milliseconds: number;
+}
+
+/** A linear layer's product forward, that of its input's gradient and that of its weight's. */
+export function layerProducts(rows: number, inputs: number, outputs: number): TunedProduct[] {
+  return [
+    { m: rows, n: outputs, k: inputs },
+    { m: rows, n: inputs, k: outputs, transposeB: true },
+    { m: inputs, n: outputs, k: rows, transposeA: true },
+  ];
+}
+
+/** Rounds in which the kernels take turns. */
+const ROUNDS = 3;
+/** Milliseconds that the runs of one measurement should take together, so that the wait for the GPU counts little. */
+const SPAN = 60;
+
+/**
+ * Times each kernel of each product, and yields a product's timings together. The device becomes the current one; its own choice is put back
+ * afterwards. TypeError for another device than WebGPU.
+ */
+export async function* tuneProducts(
+  device: Device,
+  products: readonly TunedProduct[],
+): AsyncGenerator<ProductTiming[]> {
+  if (!(device instanceof WebGpuDevice)) {
+    throw new TypeError(`tuneProducts: expected a WebGPU device, got '${device.kind}'`);
+  }
+  useDevice(device);
+  const before = device.matmul;
+  try {
+    const wait = await waiting(device);
+    for (const product of products) yield await timings(device, product, wait);
+  } finally {
+    device.matmul = before;
+  }
+}
+
+/** For each field the kernel with the least time, each product counting the same; `before` where nothing was measured or nothing was right. */
+export function chooseKernels(
+  timings: readonly ProductTiming[],
+  before: MatmulChoice,
+): MatmulChoice {
+  const best = <Field extends keyof MatmulChoice>(
+    field: Field,
+    kernels: readonly MatmulChoice[Field][],
+  ) => {
+    const own = timings.filter((timing) => timing.field === field);
+    const cost = (kernel: string) =>
+      own.filter((timing) => timing.kernel === kernel)
+        .reduce((sum, { product, milliseconds }) => sum + milliseconds / leastOf(own, product), 0);
+    const measured = kernels.filter((kernel) => own.some((timing) => timing.kernel === kernel));
+    const [first] = measured.toSorted((a, b) => cost(a) - cost(b));
+    return first !== undefined && Number.isFinite(cost(first)) ? first : before[field];
+  };
+  return {
+    small: best("small", TILE_KERNELS),
+    large: best("large", TILE_KERNELS),
+    rows: best("rows", ROWS_KERNELS),
+  };
+}
+
+function leastOf(timings: readonly ProductTiming[], product: TunedProduct): number {
+  const own = timings.filter((timing) => timing.product === product);
+  return Math.min(...own.map(({ milliseconds }) => milliseconds));
+}
+
+async function timings(
+  device: WebGpuDevice,
+  product: TunedProduct,
+  wait: number,
+): Promise<ProductTiming[]> {
+  const field = product.m <= 4 ? "rows" : isLargeResult(product) ? "large" : "small";
+  const kernels = field !== "rows" ? TILE_KERNELS : device.subgroupSize ? ROWS_KERNELS : [];
+  const operands = makeOperands(product);
+  const candidates: Candidate[] = [];
+  for (const kernel of kernels) {
+    device.matmul = { ...device.matmul, [field]: kernel };
+    const program = compile(() => run(product, operands));
+    const isRight = checkResult(product, operands, await program().data());
+    const single = await timeOf(device, program, 1, wait);
+    const runs = Math.max(1, Math.min(200, Math.round(SPAN / single)));
+    candidates.push({ kernel, program, isRight, runs, least: Infinity });
+  }
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const each of candidates.filter(({ isRight }) => isRight)) {
+      each.least = Math.min(each.least, await timeOf(device, each.program, each.runs, wait));
+    }
+  }
+  for (const { program } of candidates) program.dispose();
+  [operands.a, operands.b].forEach((operand) => operand.dispose());
+  return candidates.map(({ kernel, least }) => ({ product, field, kernel, milliseconds: least }));
+}
+
+interface Candidate {
+  readonly kernel: string;
+  readonly program: Compiled<[], Tensor>;
+  readonly isRight: boolean;
+  /** Runs that fill a span. */
+  readonly runs: number;
+  /** Milliseconds of a run, in the best round. */
+  least: number;
+}
+
+interface Operands {
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly values: readonly [Float32Array, Float32Array];
+}
+
+function makeOperands({ m, n, k }: Sizes): Operands {
+  const random = new Random(1);
+  const draw = (count: number) =>
+    Float32Array.from({ length: count }, () => random.uniform() - 0.5);
+  const values = [draw(m * k), draw(k * n)] as const;
+  return { a: tensor(values[0]), b: tensor(values[1]), values };
+}
+
+function run({ m, n, k, ...form }: TunedProduct, { a, b }: Operands): Tensor {
+  return product(a, b, { m, n, k }, [m, n], form);
+}
+
+/** Elements of each result that are computed again in float64. */
+const CHECKED = 64;
+
+/** Whether elements drawn from the result, the last one among them, are those of a sum in float64. */
+function checkResult(
+  { m, n, k, transposeA, transposeB }: TunedProduct,
+  { values: [a, b] }: Operands,
+  c: ArrayLike<number>,
+): boolean {
+  const random = new Random(2);
+  const places = Array.from({ length: CHECKED }, () => random.integer(m * n));
+  return [...places, m * n - 1].every((place) => {
+    const [i, j] = [Math.floor(place / n), place % n];
+    let sum = 0;
+    for (let l = 0; l < k; l++) {
+      sum += a[transposeA ? l * m + i : i * k + l] * b[transposeB ? j * k + l : l * n + j];
+    }
+    return Math.abs(c[place] - sum) <= 2e-6 * (2 + Math.sqrt(k));
+  });
+}
+
+/** Milliseconds of one of so many runs. */
+async function timeOf(
+  device: WebGpuDevice,
+  program: () => unknown,
+  runs: number,
+  wait: number,
+): Promise<number> {
+  const start = performance.now();
+  for (let i = 0; i < runs; i++) program();
+  await device.finish();
+  return Math.max(1e-3, performance.now() - start - wait) / runs;
+}
+
+/** Milliseconds that waiting for an idle GPU takes. */
+async function waiting(device: WebGpuDevice): Promise<number> {
+  let least = Infinity;
+  for (let i = 0; i < 3; i++) {
+    const start = performance.now();
+    await device.finish();
+    least = Math.min(least, performance.now() - start);
+  }
+  return least;
+}

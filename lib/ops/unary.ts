@@ -1,0 +1,118 @@
+/**
+ * Elementwise functions of one tensor, each with its derivative under it.
+ *
+ * @module
+ */
+import { UNARY, unary as cpu } from "../../kernels/cpu/unary.ts";
+import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
+import code from "../../kernels/webgpu/unary.wgsl" with { type: "text" };
+import type { Kernel } from "../device/kernel.ts";
+import { differentiable } from "../tensor/autograd.ts";
+import { binary, div, mul } from "./binary.ts";
+import { expectType, launch } from "../tensor/launch.ts";
+import { empty, full, type Tensor } from "../tensor/tensor.ts";
+
+const KERNEL: Kernel = {
+  name: "unary",
+  reads: ["x"],
+  writes: ["y"],
+  scalars: { count: "u32" },
+  webgpu: {
+    code: activations + code,
+    workgroups: ({ count }) => [Math.ceil(count / 256)],
+  },
+  cpu,
+};
+
+function unary(operation: string, x: Tensor): Tensor {
+  expectType(operation, x, "f32");
+  const y = empty(x.shape, "f32", x.device);
+  const OP = Object.keys(UNARY).indexOf(operation);
+  launch(KERNEL, { x, y }, { count: x.size }, { OP });
+  return y;
+}
+
+/** −x, elementwise. */
+export function negate(x: Tensor): Tensor {
+  return differentiable(unary("negate", x), [x], (dy) => [negate(dy)]);
+}
+
+/** eˣ, elementwise, to 2 ulp. */
+export function exp(x: Tensor): Tensor {
+  const y = unary("exp", x);
+  return differentiable(y, [x], (dy) => [mul(dy, y)]);
+}
+
+/** The natural logarithm, elementwise: −∞ at 0, NaN below. */
+export function log(x: Tensor): Tensor {
+  return differentiable(unary("log", x), [x], (dy) => [div(dy, x)]);
+}
+
+/** tanh x, elementwise. */
+export function tanh(x: Tensor): Tensor {
+  const y = unary("tanh", x);
+  return differentiable(y, [x], (dy) => {
+    const one = full([], 1, { device: x.device });
+    return [mul(dy, binary("sub", one, unary("square", y)))];
+  });
+}
+
+/** √x, elementwise: NaN below 0. */
+export function sqrt(x: Tensor): Tensor {
+  const y = unary("sqrt", x);
+  return differentiable(y, [x], (dy) => {
+    const half = full([], 0.5, { device: x.device });
+    return [mul(mul(dy, half), unary("reciprocal", y))];
+  });
+}
+
+/** 1/√x, elementwise. Its derivative is −½·x^(−3/2). */
+export function rsqrt(x: Tensor): Tensor {
+  const y = unary("rsqrt", x);
+  return differentiable(y, [x], (dy) => {
+    const scale = full([], -0.5, { device: x.device });
+    return [mul(mul(dy, scale), div(y, x))];
+  });
+}
+
+/** |x|, elementwise; its derivative at 0 is taken as 0. */
+export function abs(x: Tensor): Tensor {
+  const zero = full([], 0, { device: x.device });
+  return differentiable(unary("abs", x), [x], (dy) => {
+    const sign = binary("sub", binary("greater", x, zero), binary("greater", zero, x));
+    return [mul(dy, sign)];
+  });
+}
+
+/** x², elementwise. */
+export function square(x: Tensor): Tensor {
+  const y = unary("square", x);
+  const two = full([], 2, { device: x.device });
+  return differentiable(y, [x], (dy) => [mul(mul(dy, two), x)]);
+}
+
+/** 1/(1 + e⁻ˣ), elementwise. */
+export function sigmoid(x: Tensor): Tensor {
+  const y = unary("sigmoid", x);
+  const one = full([], 1, { device: x.device });
+  return differentiable(y, [x], (dy) => [mul(dy, mul(y, binary("sub", one, y)))]);
+}
+
+/** max(x, 0), elementwise; its derivative at 0 is 0. */
+export function relu(x: Tensor): Tensor {
+  return differentiable(unary("relu", x), [x], (dy) => [binary("reluBackward", dy, x)]);
+}
+
+/** x·sigmoid(x), elementwise, also called swish. */
+export function silu(x: Tensor): Tensor {
+  return differentiable(unary("silu", x), [x], (dy) => [binary("siluBackward", dy, x)]);
+}
+
+/**
+ * The Gaussian error linear unit x·Φ(x), elementwise: by tanh, ½x(1 + tanh(√(2/π)(x + 0.044715x³))), as GPT-2 has it, or by erf.
+ * Source: Hendrycks & Gimpel, arXiv 1606.08415.
+ */
+export function gelu(x: Tensor, form: "tanh" | "erf" = "tanh"): Tensor {
+  const name = form === "tanh" ? "gelu" : "geluErf";
+  return differentiable(unary(name, x), [x], (dy) => [binary(`${name}Backward`, dy, x)]);
+}

@@ -1,0 +1,73 @@
+/**
+ * The scale from values to colors in heat maps, and the bar that explains it.
+ *
+ * @module
+ */
+
+import { textWidth } from "./labels.ts";
+import { element, textElement } from "./markup.ts";
+import { type Color, hex, type Ramp, type Theme } from "./theme.ts";
+
+/** A ramp, and the values of its ends. */
+export interface ColorScale {
+  /** Value at the ramp's start. */
+  readonly least: number;
+  /** Value at the ramp's end. */
+  readonly greatest: number;
+  /** Colors from one to the other. */
+  readonly ramp: Ramp;
+  /** The ramp follows this power of the distance from the least value; 0.5 spreads small ones. Default: 1. */
+  readonly power?: number;
+}
+
+/** Color of a value; what is not finite has the theme's color for missing values. */
+export function colorOf(value: number, scale: ColorScale, theme: Theme): Color {
+  const { least, greatest, ramp, power = 1 } = scale;
+  if (!Number.isFinite(value)) return theme.missing;
+  return ramp(greatest > least ? ((value - least) / (greatest - least)) ** power : 0.5);
+}
+
+const BAR_WIDTH = 12;
+const STRIPES = 48;
+
+/** Room that the bar takes with its numbers, in pixels. */
+export function colorBarWidth(scale: ColorScale): number {
+  const texts = ticks(scale).map(([, text]) => textWidth(text, 10));
+  return BAR_WIDTH + 8 + Math.max(...texts);
+}
+
+/** Draws the bar upright, the greatest value at the top. */
+export function colorBar(
+  scale: ColorScale,
+  theme: Theme,
+  { left, top, height }: { left: number; top: number; height: number },
+): string {
+  const stripe = height / STRIPES;
+  const stripes = Array.from({ length: STRIPES }, (_, index) => {
+    const fill = hex(scale.ramp(1 - (index + 0.5) / STRIPES));
+    // Half a pixel of overlap, against seams.
+    const size = { width: BAR_WIDTH, height: stripe + (index < STRIPES - 1 ? 0.5 : 0) };
+    return element("rect", { x: left, y: top + index * stripe, ...size, fill });
+  });
+  const marks = ticks(scale).map(([place, text]) => {
+    const y = top + (1 - place) * height;
+    const at = { x: left + BAR_WIDTH + 6, y, dy: "0.32em", fontSize: 10, fill: theme.ink };
+    const stroke = { stroke: theme.muted, x1: left + BAR_WIDTH, x2: left + BAR_WIDTH + 3 };
+    return element("line", { ...stroke, y1: y, y2: y }) + textElement(text, at);
+  });
+  const frame = { x: left, y: top, width: BAR_WIDTH, height, fill: "none", stroke: theme.muted };
+  return stripes.join("") + element("rect", { ...frame, strokeWidth: 0.5 }) + marks.join("");
+}
+
+/** Places from 0 to 1 along the scale, and what stands there. */
+function ticks({ least, greatest, power = 1 }: ColorScale): [place: number, text: string][] {
+  if (!(greatest > least)) return [[0.5, shortNumber(least)]];
+  const shares = power === 1 ? [0, 0.25, 0.5, 0.75, 1] : [0, 0.1, 0.25, 0.5, 1];
+  return shares.map((share) => {
+    return [share ** power, shortNumber(least + share * (greatest - least))];
+  });
+}
+
+function shortNumber(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,563 @@
+/**
+ * Typed WebAssembly expressions: `I32`, `F32` and `V128`, whose methods are the instructions.
+ *
+ * Nothing runs while they are built; statements, functions and modules are put together in assembler.ts.
+ * Source of the encodings: WebAssembly core specification 2.0 with the threads and relaxed-SIMD proposals.
+ *
+ * @module
+ */
+
+/** The value types that kernels use. */
+export type ValueType = "i32" | "f32" | "v128";
+
+/** An i32 expression, or a number standing for a constant. */
+export type I32Like = I32 | number;
+/** An f32 expression, or a number standing for a constant. */
+export type F32Like = F32 | number;
+
+/** Instructions in binary form: bytes, and code within code, which is laid out flat when it is written. */
+export type Code = readonly (number | Code)[];
+
+/** `value` as an unsigned LEB128 number. */
+export function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  do {
+    const low = value & 0x7f;
+    value = Math.floor(value / 128);
+    bytes.push(value > 0 ? low | 0x80 : low);
+  } while (value > 0);
+  return bytes;
+}
+
+/** `value` as a signed LEB128 number. */
+export function signed(value: number): number[] {
+  const bytes: number[] = [];
+  for (;;) {
+    const low = value & 0x7f;
+    value >>= 7;
+    const done = (value === 0 && !(low & 0x40)) || (value === -1 && (low & 0x40) !== 0);
+    bytes.push(done ? low : low | 0x80);
+    if (done) return bytes;
+  }
+}
+
+function floatBytes(value: number): number[] {
+  return [...new Uint8Array(new Float32Array([value]).buffer)];
+}
+
+/** The bytes of a vector instruction. */
+export const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
+/** What follows a load or store: the alignment as a power of two, and the offset. */
+export const memoryArgument = (
+  alignment: number,
+  offset: number,
+): number[] => [alignment, ...unsigned(offset)];
+
+/** An expression that leaves one value on the stack. `local` is set when it reads a local. */
+export abstract class Expression {
+  /** Of the instructions that leave the value; `local` is the index of the local they read. */
+  constructor(readonly code: Code, readonly local?: number) {}
+  /** Tells expressions apart. */
+  abstract readonly type: ValueType;
+}
+
+/** A 32-bit integer or address. Comparisons give 0 or 1. */
+export class I32 extends Expression {
+  /** Tells expressions apart. */
+  readonly type = "i32";
+  /** The constant `value`; both signed and unsigned notations are taken. */
+  static of(value: I32Like): I32 {
+    return typeof value === "number" ? new I32([0x41, signed(value | 0)]) : value;
+  }
+  #two(opcode: number, other: I32Like): I32 {
+    return new I32([this.code, I32.of(other).code, opcode]);
+  }
+  /** this + other, modulo 2³². */
+  add(other: I32Like): I32 {
+    return other === 0 ? this : this.#two(0x6a, other);
+  }
+  /** this − other, modulo 2³². */
+  sub(other: I32Like): I32 {
+    return this.#two(0x6b, other);
+  }
+  /** this · other, modulo 2³². */
+  mul(other: I32Like): I32 {
+    return other === 1 ? this : this.#two(0x6c, other);
+  }
+  /** The unsigned quotient; traps where `other` is 0. */
+  divU(other: I32Like): I32 {
+    return this.#two(0x6e, other);
+  }
+  /** The unsigned remainder; traps where `other` is 0. */
+  remU(other: I32Like): I32 {
+    return this.#two(0x70, other);
+  }
+  /** Bitwise and. */
+  and(other: I32Like): I32 {
+    return this.#two(0x71, other);
+  }
+  /** Bitwise or. */
+  or(other: I32Like): I32 {
+    return this.#two(0x72, other);
+  }
+  /** Bitwise exclusive or. */
+  xor(other: I32Like): I32 {
+    return this.#two(0x73, other);
+  }
+  /** Bits moved left by `other` modulo 32. */
+  shl(other: I32Like): I32 {
+    return this.#two(0x74, other);
+  }
+  /** Bits moved right, the sign copied in. */
+  shrS(other: I32Like): I32 {
+    return this.#two(0x75, other);
+  }
+  /** Bits moved right, zeros moved in. */
+  shrU(other: I32Like): I32 {
+    return this.#two(0x76, other);
+  }
+  /** 1 where this is 0. */
+  eqz(): I32 {
+    return new I32([this.code, 0x45]);
+  }
+  /** this = other. */
+  eq(other: I32Like): I32 {
+    return this.#two(0x46, other);
+  }
+  /** this ≠ other. */
+  ne(other: I32Like): I32 {
+    return this.#two(0x47, other);
+  }
+  /** this < other, signed. */
+  ltS(other: I32Like): I32 {
+    return this.#two(0x48, other);
+  }
+  /** this < other, unsigned. */
+  ltU(other: I32Like): I32 {
+    return this.#two(0x49, other);
+  }
+  /** this > other, signed. */
+  gtS(other: I32Like): I32 {
+    return this.#two(0x4a, other);
+  }
+  /** this > other, unsigned. */
+  gtU(other: I32Like): I32 {
+    return this.#two(0x4b, other);
+  }
+  /** this ≤ other, signed. */
+  leS(other: I32Like): I32 {
+    return this.#two(0x4c, other);
+  }
+  /** this ≤ other, unsigned. */
+  leU(other: I32Like): I32 {
+    return this.#two(0x4d, other);
+  }
+  /** this ≥ other, signed. */
+  geS(other: I32Like): I32 {
+    return this.#two(0x4e, other);
+  }
+  /** this ≥ other, unsigned. */
+  geU(other: I32Like): I32 {
+    return this.#two(0x4f, other);
+  }
+  /** The smaller of two unsigned values; both must be cheap to repeat (locals or constants). */
+  minU(other: I32Like): I32 {
+    return I32.select(this.ltU(other), this, other);
+  }
+  /** The larger of two signed values; both must be cheap to repeat (locals or constants). */
+  maxS(other: I32Like): I32 {
+    return I32.select(this.gtS(other), this, other);
+  }
+  /** The smaller of two signed values; both must be cheap to repeat (locals or constants). */
+  minS(other: I32Like): I32 {
+    return I32.select(this.ltS(other), this, other);
+  }
+  /** `condition ? yes : no`; both are evaluated. */
+  static select(condition: I32, yes: I32Like, no: I32Like): I32 {
+    return new I32([I32.of(yes).code, I32.of(no).code, condition.code, 0x1b]);
+  }
+  /** The 64-bit unsigned product's high word, for Philox. */
+  mulHighU(other: I32Like): I32 {
+    const wide = [this.code, 0xad, I32.of(other).code, 0xad, 0x7e];
+    return new I32([wide, 0x42, 32, 0x88, 0xa7]);
+  }
+  /** As a float, read as signed. */
+  toF32(): F32 {
+    return new F32([this.code, 0xb2]);
+  }
+  /** As a float, read as unsigned. */
+  toF32U(): F32 {
+    return new F32([this.code, 0xb3]);
+  }
+  /** The same 32 bits read as a float. */
+  asF32(): F32 {
+    return new F32([this.code, 0xbe]);
+  }
+  /** Four copies, as i32x4. */
+  splat(): V128 {
+    return new V128([this.code, simd(0x11)]);
+  }
+  #load(opcode: number, alignment: number, offset: number): Code {
+    return [this.code, opcode, memoryArgument(alignment, offset)];
+  }
+  /** The word at this address plus `offset` bytes. */
+  loadI32(offset = 0): I32 {
+    return new I32(this.#load(0x28, 2, offset));
+  }
+  /** The float at this address plus `offset` bytes. */
+  loadF32(offset = 0): F32 {
+    return new F32(this.#load(0x2a, 2, offset));
+  }
+  /** An unsigned byte. */
+  loadU8(offset = 0): I32 {
+    return new I32(this.#load(0x2d, 0, offset));
+  }
+  /** A signed byte. */
+  loadS8(offset = 0): I32 {
+    return new I32(this.#load(0x2c, 0, offset));
+  }
+  /** An unsigned 16-bit number. */
+  loadU16(offset = 0): I32 {
+    return new I32(this.#load(0x2f, 1, offset));
+  }
+  /** Sixteen bytes; the address need not be aligned. */
+  loadV128(offset = 0): V128 {
+    return new V128([this.code, simd(0x00), memoryArgument(2, offset)]);
+  }
+  /** One float in all four lanes. */
+  loadSplat(offset = 0): V128 {
+    return new V128([this.code, simd(0x09), memoryArgument(2, offset)]);
+  }
+  /** Eight signed bytes, widened to i16x8. */
+  loadS8x8(offset = 0): V128 {
+    return new V128([this.code, simd(0x01), memoryArgument(0, offset)]);
+  }
+  /** The word at this address, read in one order by all threads. */
+  atomicLoad(offset = 0): I32 {
+    return new I32([this.code, 0xfe, 0x10, memoryArgument(2, offset)]);
+  }
+  /** Adds at this address and gives the value from before. */
+  atomicAdd(value: I32Like, offset = 0): I32 {
+    const operands = [this.code, I32.of(value).code];
+    return new I32([operands, 0xfe, 0x1e, memoryArgument(2, offset)]);
+  }
+  /** Sleeps while the word at this address holds `expected`, at most `nanoseconds` (−1: for ever). */
+  atomicWait(expected: I32Like, nanoseconds = -1): I32 {
+    const operands = [this.code, I32.of(expected).code, 0x42, signed(nanoseconds)];
+    return new I32([operands, 0xfe, 0x01, memoryArgument(2, 0)]);
+  }
+  /** Wakes up to `count` sleepers at this address; gives how many were woken. */
+  atomicNotify(count: I32Like): I32 {
+    const operands = [this.code, I32.of(count).code];
+    return new I32([operands, 0xfe, 0x00, memoryArgument(2, 0)]);
+  }
+}
+
+/** A 32-bit float. Comparisons give an I32 of 0 or 1. */
+export class F32 extends Expression {
+  /** Tells expressions apart. */
+  readonly type = "f32";
+  /** The constant `value`. */
+  static of(value: F32Like): F32 {
+    return typeof value === "number" ? new F32([0x43, ...floatBytes(value)]) : value;
+  }
+  #one(opcode: number): F32 {
+    return new F32([this.code, opcode]);
+  }
+  #two(opcode: number, other: F32Like): F32 {
+    return new F32([this.code, F32.of(other).code, opcode]);
+  }
+  #compare(opcode: number, other: F32Like): I32 {
+    return new I32([this.code, F32.of(other).code, opcode]);
+  }
+  /** this + other. */
+  add(other: F32Like): F32 {
+    return this.#two(0x92, other);
+  }
+  /** this − other. */
+  sub(other: F32Like): F32 {
+    return this.#two(0x93, other);
+  }
+  /** this · other. */
+  mul(other: F32Like): F32 {
+    return this.#two(0x94, other);
+  }
+  /** this / other. */
+  div(other: F32Like): F32 {
+    return this.#two(0x95, other);
+  }
+  /** The smaller one; NaN where either is NaN. */
+  min(other: F32Like): F32 {
+    return this.#two(0x96, other);
+  }
+  /** The larger one; NaN where either is NaN. */
+  max(other: F32Like): F32 {
+    return this.#two(0x97, other);
+  }
+  /** |this|. */
+  abs(): F32 {
+    return this.#one(0x8b);
+  }
+  /** −this. */
+  neg(): F32 {
+    return this.#one(0x8c);
+  }
+  /** The largest whole number not above this. */
+  floor(): F32 {
+    return this.#one(0x8e);
+  }
+  /** The nearest whole number, halves to the even one. */
+  nearest(): F32 {
+    return this.#one(0x90);
+  }
+  /** √this. */
+  sqrt(): F32 {
+    return this.#one(0x91);
+  }
+  /** this = other. */
+  eq(other: F32Like): I32 {
+    return this.#compare(0x5b, other);
+  }
+  /** this ≠ other. */
+  ne(other: F32Like): I32 {
+    return this.#compare(0x5c, other);
+  }
+  /** this < other. */
+  lt(other: F32Like): I32 {
+    return this.#compare(0x5d, other);
+  }
+  /** this > other. */
+  gt(other: F32Like): I32 {
+    return this.#compare(0x5e, other);
+  }
+  /** this ≤ other. */
+  le(other: F32Like): I32 {
+    return this.#compare(0x5f, other);
+  }
+  /** this ≥ other. */
+  ge(other: F32Like): I32 {
+    return this.#compare(0x60, other);
+  }
+  /** `condition ? yes : no`; both are evaluated. */
+  static select(condition: I32, yes: F32Like, no: F32Like): F32 {
+    return new F32([F32.of(yes).code, F32.of(no).code, condition.code, 0x1b]);
+  }
+  /** Truncated towards zero, saturating; NaN gives 0. */
+  toI32(): I32 {
+    return new I32([this.code, 0xfc, 0x00]);
+  }
+  /** The same 32 bits read as an integer. */
+  asI32(): I32 {
+    return new I32([this.code, 0xbc]);
+  }
+  /** Four copies. */
+  splat(): V128 {
+    return new V128([this.code, simd(0x13)]);
+  }
+}
+
+/** Four lanes: of floats unless the method's name ends in `I` (i32x4). */
+export class V128 extends Expression {
+  /** Tells expressions apart. */
+  readonly type = "v128";
+  /** The same float in all four lanes. */
+  static of(value: number): V128 {
+    return V128.lanes(value, value, value, value);
+  }
+  /** Four float constants. */
+  static lanes(a: number, b: number, c: number, d: number): V128 {
+    return new V128([simd(0x0c), ...[a, b, c, d].flatMap(floatBytes)]);
+  }
+  /** The same integer in all four lanes. */
+  static ofI(value: number): V128 {
+    const bytes = new Uint8Array(new Int32Array([value, value, value, value]).buffer);
+    return new V128([simd(0x0c), ...bytes]);
+  }
+  #one(opcode: number): V128 {
+    return new V128([this.code, simd(opcode)]);
+  }
+  #two(opcode: number, other: V128): V128 {
+    return new V128([this.code, other.code, simd(opcode)]);
+  }
+  /** this + other. */
+  add(other: V128): V128 {
+    return this.#two(0xe4, other);
+  }
+  /** this − other. */
+  sub(other: V128): V128 {
+    return this.#two(0xe5, other);
+  }
+  /** this · other. */
+  mul(other: V128): V128 {
+    return this.#two(0xe6, other);
+  }
+  /** this / other. */
+  div(other: V128): V128 {
+    return this.#two(0xe7, other);
+  }
+  /** The smaller one; NaN where either is NaN. */
+  min(other: V128): V128 {
+    return this.#two(0xe8, other);
+  }
+  /** The larger one; NaN where either is NaN. */
+  max(other: V128): V128 {
+    return this.#two(0xe9, other);
+  }
+  /** `this < other ? other : this`, one instruction where `max` takes many; NaN in this stays. */
+  pmax(other: V128): V128 {
+    return this.#two(0xeb, other);
+  }
+  /** `other < this ? other : this`, one instruction where `min` takes many; NaN in this stays. */
+  pmin(other: V128): V128 {
+    return this.#two(0xea, other);
+  }
+  /** |this|. */
+  abs(): V128 {
+    return this.#one(0xe0);
+  }
+  /** −this. */
+  neg(): V128 {
+    return this.#one(0xe1);
+  }
+  /** √this. */
+  sqrt(): V128 {
+    return this.#one(0xe3);
+  }
+  /** The nearest whole numbers, halves to the even one. */
+  nearest(): V128 {
+    return this.#one(0x6a);
+  }
+  /** The largest whole numbers not above the lanes. */
+  floor(): V128 {
+    return this.#one(0x68);
+  }
+  /** All bits of a lane set where the comparison holds. */
+  eq(other: V128): V128 {
+    return this.#two(0x41, other);
+  }
+  /** See `eq`. */
+  ne(other: V128): V128 {
+    return this.#two(0x42, other);
+  }
+  /** See `eq`. */
+  lt(other: V128): V128 {
+    return this.#two(0x43, other);
+  }
+  /** See `eq`. */
+  gt(other: V128): V128 {
+    return this.#two(0x44, other);
+  }
+  /** See `eq`. */
+  le(other: V128): V128 {
+    return this.#two(0x45, other);
+  }
+  /** See `eq`. */
+  ge(other: V128): V128 {
+    return this.#two(0x46, other);
+  }
+  /** Bitwise and. */
+  and(other: V128): V128 {
+    return this.#two(0x4e, other);
+  }
+  /** `this & ~other`. */
+  andNot(other: V128): V128 {
+    return this.#two(0x4f, other);
+  }
+  /** Bitwise or. */
+  or(other: V128): V128 {
+    return this.#two(0x50, other);
+  }
+  /** Bitwise exclusive or. */
+  xor(other: V128): V128 {
+    return this.#two(0x51, other);
+  }
+  /** Bits of `yes` where this mask is set, of `no` elsewhere. */
+  bitSelect(yes: V128, no: V128): V128 {
+    return new V128([yes.code, no.code, this.code, simd(0x52)]);
+  }
+  /** Integer sums, modulo 2³². */
+  addI(other: V128): V128 {
+    return this.#two(0xae, other);
+  }
+  /** Integer differences, modulo 2³². */
+  subI(other: V128): V128 {
+    return this.#two(0xb1, other);
+  }
+  /** Integer products, modulo 2³². */
+  mulI(other: V128): V128 {
+    return this.#two(0xb5, other);
+  }
+  /** All bits of a lane set where the integers are equal. */
+  eqI(other: V128): V128 {
+    return this.#two(0x37, other);
+  }
+  /** All bits of a lane set where this < other, signed. */
+  ltSI(other: V128): V128 {
+    return this.#two(0x39, other);
+  }
+  /** All bits of a lane set where this > other, signed. */
+  gtSI(other: V128): V128 {
+    return this.#two(0x3b, other);
+  }
+  /** The 64-bit products of the low (or high) two lanes, unsigned. */
+  mulWideU(half: "low" | "high", other: V128): V128 {
+    return this.#two(half === "low" ? 0xde : 0xdf, other);
+  }
+  /** Bits of each lane moved left. */
+  shlI(bits: number): V128 {
+    return new V128([this.code, I32.of(bits).code, simd(0xab)]);
+  }
+  /** Bits of each lane moved right, the sign copied in. */
+  shrSI(bits: number): V128 {
+    return new V128([this.code, I32.of(bits).code, simd(0xac)]);
+  }
+  /** Bits of each lane moved right, zeros moved in. */
+  shrUI(bits: number): V128 {
+    return new V128([this.code, I32.of(bits).code, simd(0xad)]);
+  }
+  /** Floats truncated to i32x4, saturating. */
+  toI(): V128 {
+    return this.#one(0xf8);
+  }
+  /** i32x4 converted to floats. */
+  toF(): V128 {
+    return this.#one(0xfa);
+  }
+  /** The low (or high) four of i16x8, widened to i32x4. */
+  widenS16(half: "low" | "high"): V128 {
+    return this.#one(half === "low" ? 0xa7 : 0xa8);
+  }
+  /** i32x4 of this, then of `other`, as i16x8, saturating. */
+  narrowToS16(other: V128): V128 {
+    return this.#two(0x85, other);
+  }
+  /** i16x8 times i16x8, neighbors added: i32x4. */
+  dotS16(other: V128): V128 {
+    return this.#two(0xba, other);
+  }
+  /** 1 when any bit is set. */
+  anyTrue(): I32 {
+    return new I32([this.code, simd(0x53)]);
+  }
+  /** The float of lane 0–3. */
+  lane(index: number): F32 {
+    return new F32([this.code, simd(0x1f), index]);
+  }
+  /** The integer of lane 0–3. */
+  laneI(index: number): I32 {
+    return new I32([this.code, simd(0x1b), index]);
+  }
+  /** With one lane replaced by a float. */
+  withLane(index: number, value: F32): V128 {
+    return new V128([this.code, value.code, simd(0x20), index]);
+  }
+  /** With one lane replaced by an integer. */
+  withLaneI(index: number, value: I32): V128 {
+    return new V128([this.code, value.code, simd(0x1c), index]);
+  }
+  /** Lanes picked from this (0–3) and `other` (4–7). */
+  shuffle(other: V128, a: number, b: number, c: number, d: number): V128 {
+    const bytes = [a, b, c, d].flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte));
+    return new V128([this.code, other.code, simd(0x0d), ...bytes]);
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * A lint plugin that keeps the layers apart: which folder may import which, who may use the `Deno`
+ * namespace, and that the library neither prints nor exits.
+ *
+ * deno.json loads it, so `deno lint` reports a wrong arrow where it is drawn.
+ *
+ * @module
+ */
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** What modules of one part of the tree may import, as prefixes of paths from the root. */
+interface Part {
+  /** The part's own prefix; the longest one that fits a file counts. */
+  readonly at: string;
+  /** Prefixes of what it may import; `lib/*` stands for the modules directly in lib/. */
+  readonly from: readonly string[];
+}
+
+const DEVICE = ["lib/*", "lib/wasm/", "lib/device/"];
+const TENSOR = [...DEVICE, "kernels/", "lib/tensor/"];
+const OPS = [...TENSOR, "lib/ops/"];
+const NN = [...OPS, "lib/nn/", "lib/optim/"];
+const BESIDE = ["lib/*", "lib/text/", "lib/data/"];
+const TRAIN = [...NN, ...BESIDE, "lib/hub/", "lib/train/", "lib/generate/"];
+
+const PARTS: readonly Part[] = [
+  // Kernels know nothing of the library but the contract that they are written against.
+  { at: "kernels/", from: ["kernels/", "lib/wasm/assembler.ts", "lib/device/kernel.ts"] },
+  { at: "lib/", from: ["lib/*"] },
+  { at: "lib/wasm/", from: ["lib/*", "lib/wasm/"] },
+  { at: "lib/device/", from: DEVICE },
+  { at: "lib/tensor/", from: TENSOR },
+  { at: "lib/ops/", from: OPS },
+  { at: "lib/nn/", from: NN },
+  { at: "lib/optim/", from: NN },
+  { at: "lib/train/", from: TRAIN },
+  { at: "lib/generate/", from: TRAIN },
+  { at: "lib/text/", from: BESIDE },
+  { at: "lib/data/", from: BESIDE },
+  { at: "lib/hub/", from: [...NN, ...BESIDE, "lib/hub/"] },
+  { at: "lib/plot/", from: ["lib/*", "lib/plot/", "data/"] },
+  { at: "lib/cli/", from: ["lib/*", "lib/cli/"] },
+  { at: "lib/lesson/", from: [...OPS, "lib/hub/", "lib/plot/", "lib/cli/", "lib/lesson/"] },
+  { at: "lib/cli/train/", from: [...TRAIN, "lib/plot/", "lib/cli/"] },
+  { at: "lib/cli/generate/", from: [...TRAIN, "lib/cli/"] },
+  // mod.ts is imported by browsers too, and lib/cli needs Deno as soon as it is loaded.
+  { at: "mod.ts", from: [...TRAIN, "lib/plot/"] },
+  { at: "scripts/", from: ["mod.ts", "lib/plot/", "lib/cli/", "lib/lesson/", "scripts/"] },
+];
+
+/** Modules of lib/ that work on files or the terminal, and so may use the `Deno` namespace. */
+const USES_DENO = [
+  /^lib\/files\.ts$/,
+  /^lib\/(cli|lesson)\//,
+  /^lib\/train\/checkpoint\w*\.ts$/,
+  /^lib\/(data|hub)\/(\w+_)?files?(_\w+)?\.ts$/,
+  /^lib\/hub\/environment\.ts$/,
+  /^lib\/device\/cpu\/blas\.ts$/,
+];
+
+/** Packages that one module alone may name, because it alone decides when they are loaded. */
+const OWNED_PACKAGES: readonly (readonly [specifier: RegExp, owner: string])[] = [
+  [/^npm:(@observablehq\/plot|linkedom)\b/, "lib/plot/plot.ts"],
+  [/^npm:umap-js\b/, "lib/plot/umap.ts"],
+  [/^npm:@huggingface\/tokenizers\b/, "lib/text/published_tokenizer.ts"],
+  [/^npm:sentencepiece-js\b/, "lib/text/sentence_piece_tokenizer.ts"],
+  [/^npm:@huggingface\/jinja\b/, "lib/text/chat_template.ts"],
+  [/^npm:deno-std\b/, "lib/cli/parse.ts"],
+  [/^npm:@huggingface\/transformers\b/, "lib/cli/transformers_js.ts"],
+];
+
+/** Where the project is published; a file that works alone imports from there, and deno.json maps it to the tree. */
+const PUBLIC = "https://raw.githubusercontent.com/folio-deno/folio/main/";
+
+/** Why a module at `path` may not import `specifier`, or undefined where it may. */
+export function forbiddenImport(path: string, specifier: string): string | undefined {
+  const part = longestMatch(path);
+  if (!part) return undefined;
+  const published = specifier.startsWith(PUBLIC) ? specifier.slice(PUBLIC.length) : undefined;
+  if (published === undefined && /^(jsr|https?):/.test(specifier)) {
+    return `${specifier}: external packages are pinned npm: specifiers`;
+  }
+  if (specifier.startsWith("node:")) {
+    return /^(lib|kernels)\//.test(path)
+      ? `${path} runs in browsers, without ${specifier}`
+      : undefined;
+  }
+  if (published === undefined && !specifier.startsWith(".")) return undefined;
+  const target = published ?? new URL(specifier, new URL(path, "file:///")).pathname.slice(1);
+  if (part.from.some((prefix) => covers(prefix, target))) return undefined;
+  return `${part.at} may not import ${target}; it may import ${part.from.join(", ")}`;
+}
+
+function longestMatch(path: string): Part | undefined {
+  const parts = PARTS.filter(({ at }) => path.startsWith(at));
+  return parts.sort((a, b) => b.at.length - a.at.length)[0];
+}
+
+function covers(prefix: string, target: string): boolean {
+  if (prefix === "lib/*") return /^lib\/[^/]+$/.test(target);
+  return prefix.endsWith("/") ? target.startsWith(prefix) : target === prefix;
+}
+
+function pathOf({ filename }: Deno.lint.RuleContext): string {
+  const root = decodeURI(ROOT.pathname);
+  const path = filename.replaceAll("\\", "/");
+  return path.startsWith(root) ? path.slice(root.length) : path;
+}
+
+const imports: Deno.lint.Rule = {
+  create(context) {
+    const path = pathOf(context);
+    const check = (source: Deno.lint.Expression | null) => {
+      if (source?.type !== "Literal" || typeof source.value !== "string") return;
+      const message = forbiddenImport(path, source.value);
+      if (message) context.report({ node: source, message });
+    };
+    return {
+      ImportDeclaration: ({ source }) => check(source),
+      ImportExpression: ({ source }) => check(source),
+      ExportNamedDeclaration: ({ source }) => check(source),
+      ExportAllDeclaration: ({ source }) => check(source),
+    };
+  },
+};
+
+const packages: Deno.lint.Rule = {
+  create(context) {
+    const path = pathOf(context);
+    return {
+      Literal(node) {
+        if (typeof node.value !== "string" || path.startsWith("tests/")) return;
+        for (const [specifier, owner] of OWNED_PACKAGES) {
+          if (!specifier.test(node.value) || path === owner) continue;
+          context.report({ node, message: `only ${owner} may name ${node.value}` });
+        }
+      },
+    };
+  },
+};
+
+const edges: Deno.lint.Rule = {
+  create(context) {
+    const path = pathOf(context);
+    if (!/^(lib|kernels)\//.test(path) || /^lib\/(cli|lesson)\//.test(path)) return {};
+    return {
+      Identifier(node) {
+        // A property or a key of that name is no global.
+        const { parent } = node;
+        if (parent.type === "MemberExpression" && parent.property === node && !parent.computed) {
+          return;
+        }
+        if (parent.type === "Property" && parent.key === node && !parent.shorthand) return;
+        if (node.name === "console") {
+          context.report({ node, message: "lib/ never prints; return it to the caller" });
+        } else if (node.name === "Deno" && !USES_DENO.some((pattern) => pattern.test(path))) {
+          context.report({ node, message: "Deno is used at the edges of lib/ only" });
+        }
+      },
+      MemberExpression(node) {
+        const { object, property } = node;
+        const isExit = object.type === "Identifier" && object.name === "Deno" &&
+          property.type === "Identifier" && property.name === "exit";
+        if (isExit) context.report({ node, message: "lib/ never exits; throw instead" });
+      },
+    };
+  },
+};
+
+/** The plugin, as deno.json loads it. */
+export default {
+  name: "folio",
+  rules: { imports, packages, edges },
+} satisfies Deno.lint.Plugin;

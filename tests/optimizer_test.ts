@@ -1,0 +1,154 @@
+/**
+ * AdamW and SGD against a plain float64 reference, over several steps.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { AdamW } from "../lib/optim/adamw.ts";
+import type { Optimizer } from "../lib/optim/optimizer.ts";
+import { SGD } from "../lib/optim/sgd.ts";
+import { Random } from "../lib/random.ts";
+import { compile } from "../lib/tensor/compile.ts";
+import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
+import { forEachDevice, sharedDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
+
+/** A matrix that decays, a vector that does not, both of lengths that no vector width divides, and one over several chunks. */
+const SHAPES = [[3, 7], [13], [150, 67], [1]];
+const RATES = [1e-3, 2e-3, 5e-4, 1e-3, 1e-2];
+const length = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
+
+/** Steps' gradients, each step ten times smaller, so that a clip is on at first and off at last. */
+function gradientsOf(step: number): Float32Array<ArrayBuffer>[] {
+  const random = new Random(step + 1);
+  return SHAPES.map((shape) =>
+    Float32Array.from({ length: length(shape) }, () => random.normal() * 10 ** -step)
+  );
+}
+
+function initial(): Float32Array<ArrayBuffer>[] {
+  const random = new Random(0);
+  return SHAPES.map((shape) => Float32Array.from({ length: length(shape) }, () => random.normal()));
+}
+
+/** Updates one element of parameter `n`, whose state is two numbers. */
+type Rule = (
+  p: number,
+  g: number,
+  state: [number, number],
+  at: { step: number; rate: number; decays: boolean },
+) => number;
+
+/** Parameters after each step, and the norm of each step's gradients. */
+function reference(rule: Rule, clip: number): { parameters: Float64Array[][]; norms: number[] } {
+  const parameters = initial().map((values) => Float64Array.from(values));
+  const states = parameters.map((values) => Array.from(values, () => [0, 0] as [number, number]));
+  const after: Float64Array[][] = [];
+  const norms: number[] = [];
+  RATES.forEach((rate, i) => {
+    const gradients = gradientsOf(i);
+    const norm = Math.sqrt(gradients.flatMap((g) => [...g]).reduce((sum, g) => sum + g * g, 0));
+    const factor = clip > 0 ? Math.min(1, clip / norm) : 1;
+    parameters.forEach((values, n) => {
+      const decays = SHAPES[n].length > 1;
+      values.forEach((p, j) => {
+        const at = { step: i + 1, rate, decays };
+        values[j] = rule(p, gradients[n][j] * factor, states[n][j], at);
+      });
+    });
+    after.push(parameters.map((values) => values.slice()));
+    norms.push(norm);
+  });
+  return { parameters: after, norms };
+}
+
+/** PyTorch's AdamW. */
+function adamWRule(beta1: number, beta2: number, epsilon: number, weightDecay: number): Rule {
+  return (p, g, state, { step, rate, decays }) => {
+    const decayed = decays ? p * (1 - rate * weightDecay) : p;
+    state[0] = beta1 * state[0] + (1 - beta1) * g;
+    state[1] = beta2 * state[1] + (1 - beta2) * g * g;
+    const m = state[0] / (1 - beta1 ** step);
+    const v = state[1] / (1 - beta2 ** step);
+    return decayed - rate * m / (Math.sqrt(v) + epsilon);
+  };
+}
+
+/** PyTorch's SGD with momentum. */
+function sgdRule(momentum: number): Rule {
+  return (p, g, state, { rate }) => {
+    state[0] = momentum * state[0] + g;
+    return p - rate * state[0];
+  };
+}
+
+/** Runs all steps, eagerly or as a replayed program, and compares parameters and norms after each. */
+async function compare(
+  make: (parameters: Tensor[]) => Optimizer,
+  rule: Rule,
+  clip: number,
+  replay: boolean,
+): Promise<void> {
+  const parameters = initial().map((values, n) => tensor(values, { shape: SHAPES[n] }));
+  const gradients = parameters.map(({ shape }) =>
+    tensor(new Float32Array(length([...shape])), { shape })
+  );
+  const optimizer = make(parameters);
+  const update = () => optimizer.update(gradients);
+  const run = replay ? compile(update) : update;
+  const expected = reference(rule, clip);
+  for (const [i, rate] of RATES.entries()) {
+    gradientsOf(i).forEach((values, n) => gradients[n].write(values));
+    optimizer.prepare(rate);
+    const norm = await run().item();
+    assertClose([norm], [expected.norms[i]], 1e-6, "norm");
+    for (const [n, parameter] of parameters.entries()) {
+      assertClose(await parameter.data(), expected.parameters[i][n], 2e-6, `step ${i + 1}, ${n}`);
+    }
+  }
+  assert.equal(optimizer.step, RATES.length);
+}
+
+for (const replay of [false, true]) {
+  const how = replay ? "replayed" : "eager";
+  for (const clip of [0, 1]) {
+    forEachDevice(`AdamW with clip ${clip}, ${how}, against float64`, async () => {
+      const options = { beta1: 0.8, beta2: 0.95, epsilon: 1e-6, weightDecay: 0.1, clip };
+      const make = (parameters: Tensor[]) => new AdamW(parameters, options);
+      await compare(make, adamWRule(0.8, 0.95, 1e-6, 0.1), clip, replay);
+    });
+    forEachDevice(`SGD with momentum and clip ${clip}, ${how}, against float64`, async () => {
+      const make = (parameters: Tensor[]) => new SGD(parameters, { momentum: 0.9, clip });
+      await compare(make, sgdRule(0.9), clip, replay);
+    });
+  }
+}
+
+forEachDevice("AdamW and SGD with their defaults", async () => {
+  const adamW = (parameters: Tensor[]) => new AdamW(parameters);
+  await compare(adamW, adamWRule(0.9, 0.999, 1e-8, 0.01), 0, true);
+  await compare((parameters) => new SGD(parameters), sgdRule(0), 0, true);
+});
+
+Deno.test("AdamW gives the same bits with one thread and with two", async () => {
+  const bits = [];
+  for (const name of ["cpu-1", "cpu-2"] as const) {
+    const device = await sharedDevice(name);
+    const values = Float32Array.from({ length: 50_001 }, (_, i) => Math.sin(i));
+    const parameter = tensor(values, { shape: [3, 16667], device });
+    const gradient = tensor(values.map((x) => x * x - 0.5), { shape: [3, 16667], device });
+    const optimizer = new AdamW([parameter], { clip: 1, weightDecay: 0.1 });
+    for (let step = 0; step < 3; step++) {
+      optimizer.prepare(1e-2);
+      optimizer.update([gradient]);
+    }
+    bits.push(new Uint32Array((await parameter.data()).buffer));
+  }
+  assert.deepEqual(bits[0], bits[1]);
+});
+
+forEachDevice("an optimizer refuses a rate that is no number from 0", () => {
+  const optimizer = new SGD([tensor([1])]);
+  for (const rate of [-1, NaN]) assert.throws(() => optimizer.prepare(rate), RangeError);
+  assert.throws(() => new AdamW([]), /no parameters/);
+});

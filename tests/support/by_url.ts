@@ -1,0 +1,144 @@
+/**
+ * Serves the working tree on a free port of 127.0.0.1, so that tests can run scripts by URL from an
+ * empty folder. What a script prints and returns is left to the test that runs it.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+
+const ROOT = new URL("../../", import.meta.url);
+
+const CONTENT_TYPES: Record<string, string> = {
+  ts: "application/typescript",
+  js: "text/javascript",
+  json: "application/json",
+  wgsl: "text/plain",
+  txt: "text/plain",
+};
+
+/** A running server of the working tree. */
+export interface TreeServer extends AsyncDisposable {
+  /** Address of the tree's root, with a final slash. */
+  readonly url: string;
+  /** Host and port, as `--allow-import` and `--allow-net` take them. */
+  readonly host: string;
+  /** Paths asked for so far, in order, without the leading slash. */
+  readonly requests: readonly string[];
+}
+
+/** What a finished script left behind. */
+export interface ScriptResult {
+  /** Exit code. */
+  code: number;
+  /** All of standard output. */
+  stdout: string;
+  /** All of standard error. */
+  stderr: string;
+}
+
+async function answer(request: Request, requests: string[], folder: URL): Promise<Response> {
+  const path = new URL(request.url).pathname.slice(1);
+  requests.push(path);
+  // URL parsing has resolved every "..", so the path cannot leave the folder.
+  const type = CONTENT_TYPES[path.split(".").at(-1) ?? ""] ?? "application/octet-stream";
+  try {
+    const body = await Deno.readFile(new URL(path, folder));
+    return new Response(body, { headers: { "content-type": type } });
+  } catch {
+    return new Response("not found", { status: 404 });
+  }
+}
+
+/**
+ * Serves a folder, by default the working tree, on a free port of 127.0.0.1 until it is disposed of.
+ *
+ * ```ts ignore
+ * await using tree = serveTree();
+ * const result = await runByUrl(tree, "scripts/plot.ts", ["--help"]);
+ * ```
+ */
+export function serveTree(folder: URL = ROOT): TreeServer {
+  const requests: string[] = [];
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => answer(request, requests, folder),
+  );
+  const host = `127.0.0.1:${server.addr.port}`;
+  return {
+    url: `http://${host}/`,
+    host,
+    requests,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+/** Options of {@linkcode runByUrl}. */
+export interface RunOptions {
+  /** Permission flags; `--allow-import` of the tree's host is always added. Default: none. */
+  permissions?: string[];
+  /** Folder to run in. Default: a new empty one, removed afterwards. */
+  cwd?: string;
+  /** Further environment variables. */
+  env?: Record<string, string>;
+  /** Text given on standard input. Default: none. */
+  stdin?: string;
+}
+
+/** Runs one script by its URL in an empty folder, with no prompt and no color. */
+export async function runByUrl(
+  tree: TreeServer,
+  path: string,
+  args: string[] = [],
+  options: RunOptions = {},
+): Promise<ScriptResult> {
+  const { permissions = [], env = {} } = options;
+  const folder = options.cwd ?? await Deno.makeTempDir({ prefix: "folio-url-" });
+  // By file, the tree's own deno.json would be found above the folder; --no-config rules that out.
+  const flags = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock"];
+  try {
+    return await runDeno(
+      [...flags, `--allow-import=${tree.host}`, ...permissions, tree.url + path, ...args],
+      { cwd: folder, env, stdin: options.stdin },
+    );
+  } finally {
+    if (options.cwd === undefined) await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs a script of the working tree by its file path, with the tree's own settings. */
+export function runByFile(
+  path: string,
+  args: string[] = [],
+  options: RunOptions = {},
+): Promise<ScriptResult> {
+  const { permissions = [], env = {} } = options;
+  const script = fileURLToPath(new URL(path, ROOT));
+  return runDeno(["run", "--quiet", "--no-prompt", ...permissions, script, ...args], {
+    cwd: options.cwd ?? fileURLToPath(ROOT),
+    env,
+    stdin: options.stdin,
+  });
+}
+
+async function runDeno(
+  args: string[],
+  { cwd, env, stdin }: { cwd: string; env: Record<string, string>; stdin?: string },
+): Promise<ScriptResult> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args,
+    cwd,
+    env: { NO_COLOR: "1", ...env },
+    stdin: stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  if (stdin !== undefined) {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(stdin));
+    await writer.close();
+  }
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}

@@ -1,0 +1,239 @@
+/**
+ * Mutated `tokenizer.json` and `.model` files against their readers: each must be opened or refused with a SyntaxError or RangeError, in bounded time.
+ * What opens must encode and decode without anything worse.
+ *
+ *     deno run -A tests/support/fuzz_tokenizers.ts [COUNT] [SEED]
+ *
+ * @module
+ */
+import { openTokenizer } from "../../lib/text/open_tokenizer.ts";
+import { readSentencePieceModel } from "../../lib/text/sentence_piece_model.ts";
+import { SentencePieceTokenizer } from "../../lib/text/sentence_piece_tokenizer.ts";
+import type { Tokenizer } from "../../lib/text/tokenizer.ts";
+import { Random } from "../../lib/random.ts";
+import { sentencePieceFile, SMALL } from "./sentence_piece_file.ts";
+
+const TEXT = "to be, or not: I've 3 naïve 🙂 \0 <s> [CLS] words\n\n  x" + "ab ".repeat(50);
+
+/** What came of the inputs. */
+export interface FuzzReport {
+  opened: number;
+  refused: number;
+  /** The longest time for one input, in milliseconds. */
+  slowest: number;
+}
+
+/** Small files of every kind of model. */
+const FILES: readonly Record<string, unknown>[] = [
+  {
+    added_tokens: [{ id: 0, content: "[UNK]", special: true }, { id: 1, content: "[CLS]" }],
+    normalizer: { type: "BertNormalizer", lowercase: true, handle_chinese_chars: true },
+    pre_tokenizer: { type: "BertPreTokenizer" },
+    post_processor: { type: "BertProcessing", cls: ["[CLS]", 1], sep: ["[UNK]", 0] },
+    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
+    model: {
+      type: "WordPiece",
+      unk_token: "[UNK]",
+      continuing_subword_prefix: "##",
+      max_input_chars_per_word: 100,
+      vocab: { "[UNK]": 0, "[CLS]": 1, to: 2, be: 3, "##e": 4, a: 5, "##b": 6 },
+    },
+  },
+  {
+    added_tokens: [{ id: 6, content: "<s>", special: true, lstrip: true, normalized: false }],
+    normalizer: {
+      type: "Sequence",
+      normalizers: [{ type: "NFC" }, {
+        type: "Replace",
+        pattern: { Regex: " {2,}" },
+        content: " ",
+      }],
+    },
+    pre_tokenizer: {
+      type: "Sequence",
+      pretokenizers: [
+        {
+          type: "Split",
+          pattern: {
+            Regex: "(?i:'s|'t)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|\\s+(?!\\S)|\\s+",
+          },
+          behavior: "Isolated",
+          invert: false,
+        },
+        { type: "ByteLevel", add_prefix_space: false, use_regex: false },
+      ],
+    },
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: "<s>", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+      pair: [],
+      special_tokens: { "<s>": { id: "<s>", ids: [6], tokens: ["<s>"] } },
+    },
+    decoder: { type: "ByteLevel" },
+    model: {
+      type: "BPE",
+      vocab: { a: 0, b: 1, "Ġ": 2, t: 3, o: 4, ab: 5 },
+      merges: ["a b"],
+      byte_fallback: false,
+    },
+  },
+  {
+    added_tokens: [],
+    normalizer: { type: "Prepend", prepend: "\u2581" },
+    pre_tokenizer: { type: "Metaspace", replacement: "\u2581", prepend_scheme: "first" },
+    decoder: {
+      type: "Sequence",
+      decoders: [
+        { type: "Replace", pattern: { String: "\u2581" }, content: " " },
+        { type: "ByteFallback" },
+        { type: "Fuse" },
+        { type: "Strip", content: " ", start: 1, stop: 0 },
+      ],
+    },
+    model: { type: "Unigram", unk_id: 0, vocab: [["<unk>", 0], ["\u2581to", -1], ["b", -2]] },
+  },
+  {
+    added_tokens: [{ id: 0, content: "<unk>", special: true }],
+    padding: null,
+    pre_tokenizer: { type: "WhitespaceSplit" },
+    model: { type: "WordLevel", vocab: { "<unk>": 0, to: 1, be: 2 }, unk_token: "<unk>" },
+  },
+  {
+    pre_tokenizer: { type: "ByteLevel" },
+    model: { type: "BPE", vocab: { a: 0, b: 1, ab: 2 }, merges: ["a b"] },
+  },
+];
+
+const VALUES: readonly unknown[] = [
+  ...[
+    null,
+    true,
+    0,
+    -1,
+    1e9,
+    1.5,
+    "",
+    "a",
+    "\ud800",
+    "x".repeat(5000),
+    [],
+    {},
+    [[]],
+    "(a+)+$",
+    "[",
+  ],
+  ...[
+    "Sequence",
+    "Split",
+    "ByteLevel",
+    "Replace",
+    "Unigram",
+    "BPE",
+    "Digits",
+    "Punctuation",
+    "NFKC",
+  ],
+  ...["Precompiled", "Strip", "FixedLength", "CTC", "Metaspace", "RobertaProcessing", "BPEDecoder"],
+  Array.from({ length: 300 }, () => ({ type: "NFD" })),
+];
+
+/** A deep copy with a few values replaced, removed, doubled or moved. */
+function mutateJson(file: unknown, random: Random): unknown {
+  const copy = structuredClone(file);
+  for (let n = 1 + pick(random, 3); n > 0; n--) {
+    const nodes = containers(copy);
+    const node = nodes[pick(random, nodes.length)];
+    const keys = Object.keys(node);
+    const key = keys.length > 0 ? keys[pick(random, keys.length)] : "type";
+    const other = nodes[pick(random, nodes.length)];
+    const change = pick(random, 5);
+    if (change === 0) delete node[key];
+    else if (change === 1) node[key] = structuredClone(other);
+    else if (change === 2) node[`${key}x`] = node[key];
+    else node[key] = structuredClone(VALUES[pick(random, VALUES.length)]);
+  }
+  return copy;
+}
+
+function containers(value: unknown): Record<string, unknown>[] {
+  if (typeof value !== "object" || value === null) return [];
+  return [value as Record<string, unknown>, ...Object.values(value).flatMap(containers)];
+}
+
+/** A copy with bytes changed, removed, doubled or put in. */
+function mutateBytes(bytes: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
+  let copy = Uint8Array.from(bytes);
+  for (let n = 1 + pick(random, 4); n > 0; n--) {
+    const at = pick(random, copy.length + 1);
+    const length = 1 + pick(random, 8);
+    const change = pick(random, 4);
+    if (change === 0) copy[at] = pick(random, 256);
+    else if (change === 1) copy[at] ^= 1 << pick(random, 8);
+    else if (change === 2) {
+      copy = Uint8Array.of(...copy.subarray(0, at), ...copy.subarray(at + length));
+    } else copy = Uint8Array.of(...copy.subarray(0, at + length), ...copy.subarray(at));
+  }
+  return copy;
+}
+
+function pick(random: Random, count: number): number {
+  return Math.floor(random.uniform() * count);
+}
+
+async function run(
+  count: number,
+  open: () => Promise<Tokenizer | undefined>,
+): Promise<FuzzReport> {
+  const report = { opened: 0, refused: 0, slowest: 0 };
+  for (let i = 0; i < count; i++) {
+    const start = performance.now();
+    try {
+      const tokenizer = await open();
+      if (tokenizer) {
+        report.opened++;
+        tokenizer.decode(tokenizer.encode(TEXT, { addSpecialTokens: true }));
+      }
+    } catch (error) {
+      const expected = error instanceof SyntaxError || error instanceof RangeError;
+      // A stack that overflows is a RangeError too, and no refusal.
+      if (!expected || /call stack/.test(error.message)) throw error;
+      report.refused++;
+    }
+    report.slowest = Math.max(report.slowest, performance.now() - start);
+  }
+  return report;
+}
+
+/** Opens `count` mutated `tokenizer.json`, some changed as values, some as text. */
+export async function fuzzJson(count: number, seed: number): Promise<FuzzReport> {
+  const random = new Random(seed);
+  return await run(count, async () => {
+    const file = mutateJson(FILES[pick(random, FILES.length)], random);
+    const text = new TextEncoder().encode(JSON.stringify(file));
+    const bytes = pick(random, 4) === 0 ? mutateBytes(text, random) : text;
+    return await openTokenizer({ json: new TextDecoder().decode(bytes) });
+  });
+}
+
+/** Reads `count` mutated models; every `each`-th of those that are read is opened in full, which takes an instance of the package. */
+export async function fuzzModels(count: number, seed: number, each: number): Promise<FuzzReport> {
+  const random = new Random(seed);
+  const sound = sentencePieceFile(SMALL);
+  let read = 0;
+  return await run(count, async () => {
+    const bytes = mutateBytes(sound, random);
+    readSentencePieceModel(bytes);
+    return read++ % each === 0 ? await SentencePieceTokenizer.open(bytes) : undefined;
+  });
+}
+
+if (import.meta.main) {
+  const [count = 100_000, seed = 1] = Deno.args.map(Number);
+  for (const [name, fuzz] of [["tokenizer.json", fuzzJson], ["models", fuzzModels]] as const) {
+    const start = performance.now();
+    const report = await fuzz(count, seed, 50);
+    const seconds = Math.round((performance.now() - start) / 1000);
+    const { rss } = Deno.memoryUsage();
+    console.log(name, count, { ...report, seconds, residentMB: Math.round(rss / 1e6) });
+  }
+}

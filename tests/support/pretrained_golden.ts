@@ -1,0 +1,108 @@
+/**
+ * The small models of tests/golden: weights made from their names, as golden/pretrained_reference.py makes them, and what PyTorch
+ * computed with them.
+ *
+ * @module
+ */
+import { encodeSafetensors } from "../../lib/hub/safetensors.ts";
+import type { SafetensorsArray, SafetensorsDtype } from "../../lib/hub/safetensors_dtype.ts";
+import { size } from "../../lib/shape.ts";
+import bert from "../golden/bert.json" with { type: "json" };
+import distilbert from "../golden/distilbert.json" with { type: "json" };
+import gpt2 from "../golden/gpt2.json" with { type: "json" };
+import gptNeo from "../golden/gpt_neo.json" with { type: "json" };
+import llama from "../golden/llama.json" with { type: "json" };
+import llamaTied from "../golden/llama_tied.json" with { type: "json" };
+
+/** A model's files, and a batch with what comes out of it. */
+export interface Golden {
+  readonly config: Record<string, unknown>;
+  readonly shapes: Record<string, number[]>;
+  readonly inputs: number[][];
+  /** f32 in base64, as are all such strings here. */
+  readonly logits: string;
+  readonly loss: number;
+  /** Of each tensor's gradient: its norm, and its product with the values of "direction". */
+  readonly gradients: Record<string, number[]>;
+}
+
+/** A language model. */
+export interface DecoderGolden extends Golden {
+  readonly targets: number[][];
+  /** The 64 likeliest tokens, one after the other, after the first 8 of the first input. */
+  readonly greedy: number[];
+}
+
+/** A classifier. */
+export interface EncoderGolden extends Golden {
+  readonly types: number[][];
+  readonly lengths: number[];
+  readonly labels: number[];
+  readonly hidden: string;
+}
+
+export const DECODERS: Readonly<Record<string, DecoderGolden>> = {
+  gpt2: asDecoder(gpt2),
+  gpt_neo: asDecoder(gptNeo),
+  llama: asDecoder(llama),
+  llama_tied: asDecoder(llamaTied),
+};
+
+export const ENCODERS: Readonly<Record<string, EncoderGolden>> = {
+  bert: asEncoder(bert),
+  distilbert: asEncoder(distilbert),
+};
+
+function asDecoder(json: unknown): DecoderGolden {
+  return json as DecoderGolden;
+}
+
+function asEncoder(json: unknown): EncoderGolden {
+  return json as EncoderGolden;
+}
+
+/** The numbers of a base64 string. */
+export function floats(base64: string): Float32Array<ArrayBuffer> {
+  return new Float32Array(Uint8Array.fromBase64(base64).buffer);
+}
+
+/** The i-th of a name's numbers: a multiple of 2⁻⁸ in [−0.5, 0.5). */
+export function uniform(name: string, count: number): Float32Array<ArrayBuffer> {
+  let hash = 2166136261;
+  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 16777619);
+  return Float32Array.from({ length: count }, (_, i) => {
+    let x = Math.imul(i, 2654435761) + hash | 0;
+    x = Math.imul(x ^ x >>> 16, 0x85EBCA6B);
+    x = Math.imul(x ^ x >>> 13, 0xC2B2AE35);
+    return ((x ^ x >>> 16) >>> 24) / 256 - 0.5;
+  });
+}
+
+/** A tensor of the model. */
+export function weight(name: string, count: number): Float32Array<ArrayBuffer> {
+  const values = uniform(name, count);
+  const isGain = name.endsWith("weight") && (name.includes("ln_") || /norm/i.test(name));
+  return isGain ? values.map((value) => 1 + Math.floor(64 * value) / 64) : values;
+}
+
+/** The model's `model.safetensors`, or the part of it that holds `names`, in a type in which its numbers are exact. */
+export async function weightFile(
+  { shapes }: Golden,
+  { dtype = "F32", names = Object.keys(shapes) }: {
+    dtype?: "F32" | "F16" | "BF16";
+    names?: readonly string[];
+  } = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const entries = names.map((name) => {
+    const shape = shapes[name];
+    const data = stored(weight(name, size(shape)), dtype);
+    return [name, { shape, data, dtype: dtype as SafetensorsDtype }] as const;
+  });
+  return await new Blob([...encodeSafetensors(entries, { format: "pt" })]).bytes();
+}
+
+function stored(values: Float32Array<ArrayBuffer>, dtype: string): SafetensorsArray {
+  if (dtype === "F32") return values;
+  if (dtype === "F16") return new Uint16Array(new Float16Array(values).buffer);
+  return Uint16Array.from(new Uint32Array(values.buffer), (word) => word >>> 16);
+}
