@@ -1,5 +1,6 @@
 /**
- * The rules of generation on GPT-2's logits: the repetition penalty over 512 tokens, no run of three twice, no early end.
+ * The rules of generation on GPT-2's logits: the repetition penalty over 512 tokens, no run of
+ * three twice, no early end.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The place of the largest number: in rows of a character model's logits, of GPT-2's, and down columns.
+ * The place of the largest number: in rows of a character model's logits, of GPT-2's, and down
+ * columns.
  *
  * @module
  */

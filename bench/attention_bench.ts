@@ -1,8 +1,9 @@
 /**
- * Causal self-attention, forward and with its gradient, of a small model and of GPT-2, its weights, and one step of decoding.
+ * Causal self-attention, forward and with its gradient, of a small model and of GPT-2, its weights,
+ * and one step of decoding.
  *
- * The first rows are checked against float64, the gradient by what it sums to. A query counts for the keys it sees, two products forward
- * and five backward.
+ * The first rows are checked against float64, the gradient by what it sums to. A query counts for
+ * the keys it sees, two products forward and five backward.
  *
  * @module
  */

@@ -14,7 +14,10 @@ export interface AttentionSizes {
   readonly headSize: number;
 }
 
-/** A sum's gradient by v is the sum of the weights that a key gets; all weights of a head sum to the number of its queries. */
+/**
+ * A sum's gradient by v is the sum of the weights that a key gets; all weights of a head sum to the
+ * number of its queries.
+ */
 export function checkValueGradient(gradient: ArrayLike<number>, sizes: AttentionSizes): void {
   const { heads, time, headSize } = sizes;
   const width = heads * headSize;

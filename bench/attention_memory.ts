@@ -1,6 +1,6 @@
 /**
- * The memory that attention's derivative takes as the sequence grows: forward and backward of one sequence, 8 heads of 64, on a device of its
- * own for each length.
+ * The memory that attention's derivative takes as the sequence grows: forward and backward of one
+ * sequence, 8 heads of 64, on a device of its own for each length.
  *
  *     deno run -A bench/attention_memory.ts
  *

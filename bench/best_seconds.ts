@@ -6,8 +6,8 @@
 import type { Device } from "../lib/device/device.ts";
 
 /**
- * Seconds that `run` takes in the best of the rounds that fit in `seconds`, 0.2 by default. A round is long enough that starting it and
- * waiting for the device count little; there are at least two.
+ * Seconds that `run` takes in the best of the rounds that fit in `seconds`, 0.2 by default. A round
+ * is long enough that starting it and waiting for the device count little; there are at least two.
  */
 export async function bestSeconds(
   device: Device,

@@ -1,5 +1,6 @@
 /**
- * Softmax cross-entropy and its gradient: the batch of a small character model, and 128 tokens of GPT-2's vocabulary.
+ * Softmax cross-entropy and its gradient: the batch of a small character model, and 128 tokens of
+ * GPT-2's vocabulary.
  *
  * @module
  */

@@ -1,9 +1,11 @@
 /**
- * Registers a bench for each device that is here, and prints its rate beside the device's own limits.
+ * Registers a bench for each device that is here, and prints its rate beside the device's own
+ * limits.
  *
- * The devices are the CPU with one thread and with all, for products also with a system BLAS, and WebGPU where there is an adapter. Each prepares itself first, and checks its
- * result there. Waiting for a GPU costs Deno 10 ms, so there an iteration is several runs; its name says how many. A software adapter is
- * slow enough for one. Limits are measured once, in roofline.ts.
+ * The devices are the CPU with one thread and with all, for products also with a system BLAS, and
+ * WebGPU where there is an adapter. Each prepares itself first, and checks its result there.
+ * Waiting for a GPU costs Deno 10 ms, so there an iteration is several runs; its name says how
+ * many. A software adapter is slow enough for one. Limits are measured once, in roofline.ts.
  *
  * @module
  */
@@ -28,7 +30,9 @@ export interface Work {
   bytes?: number;
   /** True for products: a system BLAS makes one more device where it can be had. Default false. */
   products?: boolean;
-  /** False leaves out an adapter that is none of hardware: for what takes it minutes. Default true. */
+  /**
+   * False leaves out an adapter that is none of hardware: for what takes it minutes. Default true.
+   */
   software?: boolean;
 }
 
@@ -54,8 +58,9 @@ async function openDevices(): Promise<BenchDevice[]> {
 }
 
 /**
- * Registers a group of benches, one a device, and prints the rate of each. `prepare` finds the device open as the current one, checks the
- * result, and gives the function to time, which may return before the device is done.
+ * Registers a group of benches, one a device, and prints the rate of each. `prepare` finds the
+ * device open as the current one, checks the result, and gives the function to time, which may
+ * return before the device is done.
  */
 export async function benchEachDevice(
   group: string,
@@ -80,7 +85,10 @@ export async function benchEachDevice(
   }
 }
 
-/** `add [768,512], cpu, 1 thread: 142 µs, 33.2 GB/s (160 % of memory's 20.8)`; what caches hold comes faster than from memory. */
+/**
+ * `add [768,512], cpu, 1 thread: 142 µs, 33.2 GB/s (160 % of memory's 20.8)`; what caches hold
+ * comes faster than from memory.
+ */
 function rateLine(
   name: string,
   seconds: number,

@@ -1,5 +1,6 @@
 /**
- * Elementwise functions in the shapes of a small model's step: the feed-forward's activation, residual sums, broadcasting.
+ * Elementwise functions in the shapes of a small model's step: the feed-forward's activation,
+ * residual sums, broadcasting.
  *
  * @module
  */

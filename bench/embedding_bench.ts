@@ -1,5 +1,6 @@
 /**
- * Embedding with positions, and the scatter of its gradient: the batch of a small character model, and 1,024 tokens of GPT-2's vocabulary.
+ * Embedding with positions, and the scatter of its gradient: the batch of a small character model,
+ * and 1,024 tokens of GPT-2's vocabulary.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * One number picked from each row, and its gradient: the batch of a small character model, and 128 tokens of GPT-2's vocabulary.
+ * One number picked from each row, and its gradient: the batch of a small character model, and 128
+ * tokens of GPT-2's vocabulary.
  *
  * @module
  */

@@ -1,10 +1,12 @@
 /**
- * Generation with the key-value cache, one sequence, on the CPU; the first tokens are checked against the model without a cache.
+ * Generation with the key-value cache, one sequence, on the CPU; the first tokens are checked
+ * against the model without a cache.
  *
  *     deno run -A bench/generate_bench.ts [--quick] [--seconds N]
  *
- * prints tokens a second, milliseconds a token, the share of the memory's bandwidth and peak memory of three models with one thread and with
- * two, each in a process of its own, and writes generation.json. `deno bench` times the baby model alone.
+ * prints tokens a second, milliseconds a token, the share of the memory's bandwidth and peak memory
+ * of three models with one thread and with two, each in a process of its own, and writes
+ * generation.json. `deno bench` times the baby model alone.
  *
  * @module
  */

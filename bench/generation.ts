@@ -1,5 +1,6 @@
 /**
- * Greedy generation to be timed: a GPT and its generator on the current device, its first tokens checked against the model without a cache.
+ * Greedy generation to be timed: a GPT and its generator on the current device, its first tokens
+ * checked against the model without a cache.
  *
  * Timing is left to generate_bench.ts, measure_generation.ts and peer_folio.ts.
  *

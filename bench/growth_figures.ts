@@ -1,6 +1,7 @@
 /**
- * How the cost of training grows, as figures: tokens a second against width, context and batch, and what attention and matrix products take
- * of a token's time as the context grows, with the context at which both take the same.
+ * How the cost of training grows, as figures: tokens a second against width, context and batch, and
+ * what attention and matrix products take of a token's time as the context grows, with the context
+ * at which both take the same.
  *
  * @module
  */
@@ -49,7 +50,10 @@ export function growthFigure(results: Results, options: FigureOptions = {}): Fig
   }, { title: "Training, tokens a second", ...options });
 }
 
-/** Microseconds a token of attention, of matrix products and of the rest, against the context, and where the first two cross. */
+/**
+ * Microseconds a token of attention, of matrix products and of the rest, against the context, and
+ * where the first two cross.
+ */
 export function crossoverFigure(results: Results, options: FigureOptions = {}): Figure {
   return new Figure((plotter, theme) => {
     // What shares the machine disturbs one thread least.
@@ -78,8 +82,8 @@ export function crossoverFigure(results: Results, options: FigureOptions = {}): 
 }
 
 /**
- * The step at which the first series reaches the second, between measured steps on straight lines through logarithms; undefined where it
- * stays below.
+ * The step at which the first series reaches the second, between measured steps on straight lines
+ * through logarithms; undefined where it stays below.
  */
 export function crossover(first: readonly Point[], second: readonly Point[]): number | undefined {
   const ratio = first.map(({ value }, i) => Math.log(value / second[i].value));

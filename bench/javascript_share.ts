@@ -3,8 +3,9 @@
  *
  *     deno run -A bench/javascript_share.ts TEXT [--steps N] [--threads N]
  *
- * Steps of the baby model on batches of a text, figures read every 10 steps as the training loop does. The time inside the step's program is
- * taken around its `run`; what `run` itself spends before and after the kernels is found from a program of one empty launch.
+ * Steps of the baby model on batches of a text, figures read every 10 steps as the training loop
+ * does. The time inside the step's program is taken around its `run`; what `run` itself spends
+ * before and after the kernels is found from a program of one empty launch.
  *
  * @module
  */

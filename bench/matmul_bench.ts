@@ -1,5 +1,6 @@
 /**
- * Matrix products: squares in three forms, all products of a small model's training step, and decoding's single row.
+ * Matrix products: squares in three forms, all products of a small model's training step, and
+ * decoding's single row.
  *
  * The first and the last element of each are checked against float64.
  *

@@ -1,10 +1,12 @@
 /**
- * Measures generation with one model; generate_bench.ts runs it in a process of its own, so that peak memory is the model's.
+ * Measures generation with one model; generate_bench.ts runs it in a process of its own, so that
+ * peak memory is the model's.
  *
  *     deno run -A bench/measure_generation.ts CONFIGURATION SECONDS
  *
- * The first argument is a GenerationConfiguration and what is printed a GenerationResult, both as JSON. A token's time is that of a text after
- * its first token, which reads the prompt. The rate at which memory can be read is measured in turn with the texts.
+ * The first argument is a GenerationConfiguration and what is printed a GenerationResult, both as
+ * JSON. A token's time is that of a text after its first token, which reads the prompt. The rate at
+ * which memory can be read is measured in turn with the texts.
  *
  * @module
  */

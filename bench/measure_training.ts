@@ -1,10 +1,11 @@
 /**
- * Measures one training step; train_bench.ts runs it in a process of its own, so that peak memory is the step's.
+ * Measures one training step; train_bench.ts runs it in a process of its own, so that peak memory
+ * is the step's.
  *
  *     deno run -A bench/measure_training.ts CONFIGURATION SECONDS
  *
- * The first argument is a TrainingConfiguration and what is printed a TrainingResult, both as JSON. Memory is taken before the launches are
- * timed one by one.
+ * The first argument is a TrainingConfiguration and what is printed a TrainingResult, both as JSON.
+ * Memory is taken before the launches are timed one by one.
  *
  * @module
  */

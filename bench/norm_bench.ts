@@ -54,7 +54,8 @@ for (const [name, f] of Object.entries(FUNCTIONS)) {
     const { x, gain, bias } = await make();
     return compile(() => f(x, gain, bias));
   });
-  // The product and its sum, through which the gradient comes, are timed too: 4 tensors more are read or written.
+  // The product and its sum, through which the gradient comes, are timed too: 4 tensors more are
+  // read or written.
   await benchEachDevice(
     `${name} [${ROWS},${WIDTH}] and its gradient`,
     { bytes: 9 * bytes },

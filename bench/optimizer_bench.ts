@@ -17,8 +17,8 @@ const RATE = 1e-3;
 const COUNT = SHAPE[0] * SHAPE[1];
 
 /**
- * Each first step moves every parameter, 1, along its gradient, 0.5 before the clip, to `expected`. `tensors` of the parameters' size are
- * read and written.
+ * Each first step moves every parameter, 1, along its gradient, 0.5 before the clip, to `expected`.
+ * `tensors` of the parameters' size are read and written.
  */
 async function benchUpdate(
   name: string,
@@ -41,7 +41,8 @@ async function benchUpdate(
   );
 }
 
-// Beside the gradient, which is read for its norm and for the update, x and each moment are read and written.
+// Beside the gradient, which is read for its norm and for the update, x and each moment are read
+// and written.
 const clipped = 1 / Math.sqrt(COUNT);
 await benchUpdate("AdamW", 8, (x) => new AdamW([x], { clip: 1, weightDecay: 0 }), 1 - RATE);
 await benchUpdate("SGD", 6, (x) => new SGD([x], { clip: 1, momentum: 0.9 }), 1 - RATE * clipped);

@@ -1,10 +1,12 @@
 /**
- * Folio's own side of peers.ts, a process of its own as each peer is: trains on a text, or generates, and prints the times.
+ * Folio's own side of peers.ts, a process of its own as each peer is: trains on a text, or
+ * generates, and prints the times.
  *
  *     deno run -A bench/peer_folio.ts TEXT WORK
  *
- * WORK is a `PeerWork` as JSON. As in the peers, a training step draws its batch and ends when its loss has been read, and the first 3 steps
- * do not count; generation is greedy, with a cache, from random weights, and the best of three texts counts.
+ * WORK is a `PeerWork` as JSON. As in the peers, a training step draws its batch and ends when its
+ * loss has been read, and the first 3 steps do not count; generation is greedy, with a cache, from
+ * random weights, and the best of three texts counts.
  *
  * @module
  */

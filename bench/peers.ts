@@ -1,12 +1,13 @@
 /**
- * A training step of Folio, or generation, beside the same work of other libraries, in turn, on one machine: prints minima, medians and
- * ratios.
+ * A training step of Folio, or generation, beside the same work of other libraries, in turn, on one
+ * machine: prints minima, medians and ratios.
  *
  *     deno run -A bench/peers.ts PEERS_FOLDER TEXT [--size small6] [--what generate] [--blas auto] [--device webgpu]
  *
- * The folder may hold torch_gpt.py (PyTorch, run by /usr/bin/python3) and jaxjs_gpt.ts (jax-js). OpenBLAS chooses its kernels by
- * itself, unless --core names them. Give Tiny Shakespeare as the text, or another of 65 characters: jax-js's model has that many tokens. Each
- * round runs each program once, in a process of its own.
+ * The folder may hold torch_gpt.py (PyTorch, run by /usr/bin/python3) and jaxjs_gpt.ts (jax-js).
+ * OpenBLAS chooses its kernels by itself, unless --core names them. Give Tiny Shakespeare as the
+ * text, or another of 65 characters: jax-js's model has that many tokens. Each round runs each
+ * program once, in a process of its own.
  *
  * @module
  */
@@ -161,7 +162,10 @@ async function present(programs: Program[]): Promise<Program[]> {
   return found;
 }
 
-/** Runs a program once; undefined where it fails, which is said in a line. Folio itself must not fail. */
+/**
+ * Runs a program once; undefined where it fails, which is said in a line. Folio itself must not
+ * fail.
+ */
 async function time(program: Program, core?: string): Promise<Timing | undefined> {
   const [executable, ...args] = program.command;
   const env = Deno.env.toObject();
@@ -198,7 +202,10 @@ function readGeneration(output: string): Timing {
   return { least: Number(found[1]), median: Number(found[1]) };
 }
 
-/** Reads `wasm median 180.0 ms/step`; the minimum is that of the steps it prints, the third and every tenth. */
+/**
+ * Reads `wasm median 180.0 ms/step`; the minimum is that of the steps it prints, the third and
+ * every tenth.
+ */
 function readJax(output: string): Timing {
   const median = Number(/median ([\d.]+) ms/.exec(output)?.[1]);
   const steps = [...output.matchAll(/^(\d+) ([\d.]+) ([\d.]+)ms$/gm)].map((line) =>

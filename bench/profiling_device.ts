@@ -17,8 +17,8 @@ export class ProfilingDevice extends CpuDevice {
   }
 
   /**
-   * Milliseconds of each kernel in one run of the launches, by name. They run one by one, in order, on the values that they really meet; of
-   * `rounds` runs the least counts for each launch.
+   * Milliseconds of each kernel in one run of the launches, by name. They run one by one, in order,
+   * on the values that they really meet; of `rounds` runs the least counts for each launch.
    */
   profile(launches: readonly Launch<Range>[], rounds: number): Map<string, number> {
     const programs = launches.map((launch) => super.load([launch]));

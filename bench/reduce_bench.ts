@@ -1,5 +1,6 @@
 /**
- * Sums over the shapes of training: columns for bias gradients, rows, all elements, and the squares of a model's gradients.
+ * Sums over the shapes of training: columns for bias gradients, rows, all elements, and the squares
+ * of a model's gradients.
  *
  * @module
  */

@@ -1,10 +1,11 @@
 /**
- * All measurements of training and generation in one run: results.json, and how the cost grows as SVG for light and for dark pages.
+ * All measurements of training and generation in one run: results.json, and how the cost grows as
+ * SVG for light and for dark pages.
  *
  *     deno task bench:report [--quick] [--seconds N] [--out FOLDER] [--again]
  *
- * `--from results.json` draws what was measured before; `--again` measures once more and keeps the faster run of each configuration, which on a
- * shared machine is the truer one.
+ * `--from results.json` draws what was measured before; `--again` measures once more and keeps the
+ * faster run of each configuration, which on a shared machine is the truer one.
  *
  * @module
  */

@@ -27,9 +27,15 @@ export interface TrainingResult extends TrainingConfiguration {
   readonly steps: number;
   /** At the least time. */
   readonly tokensPerSecond: number;
-  /** Peaks in bytes: of the device's memory, and of the whole process (resident; 0 where the system does not say). */
+  /**
+   * Peaks in bytes: of the device's memory, and of the whole process (resident; 0 where the system
+   * does not say).
+   */
   readonly memory: { readonly device: number; readonly resident: number };
-  /** Milliseconds of a step's launches, each timed by itself: attention, matrix products, and all others. */
+  /**
+   * Milliseconds of a step's launches, each timed by itself: attention, matrix products, and all
+   * others.
+   */
   readonly split: { readonly attention: number; readonly products: number; readonly rest: number };
 }
 
@@ -47,7 +53,10 @@ export interface GenerationResult extends GenerationConfiguration {
   readonly milliseconds: Milliseconds;
   /** At the least time. */
   readonly tokensPerSecond: number;
-  /** Bytes of weights and cache that a token must read, and the bytes a second that come from memory. */
+  /**
+   * Bytes of weights and cache that a token must read, and the bytes a second that come from
+   * memory.
+   */
   readonly bytes: number;
   readonly bandwidth: number;
   readonly memory: { readonly device: number; readonly resident: number };
@@ -61,7 +70,10 @@ export interface Results {
   readonly deno: string;
   /** ISO 8601. */
   readonly date: string;
-  /** Processes that wanted to run, averaged over the last minute of the measurement; 1 or 2 are its own. */
+  /**
+   * Processes that wanted to run, averaged over the last minute of the measurement; 1 or 2 are its
+   * own.
+   */
   readonly load: number;
   readonly training: readonly TrainingResult[];
   readonly generation: readonly GenerationResult[];
@@ -75,8 +87,8 @@ export interface Machine {
 }
 
 /**
- * The faster of two measurements of each configuration, one of them made earlier: what shares the machine slows a part of each. The date is
- * the later run's.
+ * The faster of two measurements of each configuration, one of them made earlier: what shares the
+ * machine slows a part of each. The date is the later run's.
  */
 export function faster(later: Results, earlier: Results): Results {
   const training = later.training.map((result) => {
@@ -119,7 +131,10 @@ export async function thisMachine(): Promise<Machine> {
   };
 }
 
-/** Most memory that a process has held, by default this one, in bytes; 0 where the system does not say. */
+/**
+ * Most memory that a process has held, by default this one, in bytes; 0 where the system does not
+ * say.
+ */
 export async function peakResident(pid: number | "self" = "self"): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`).catch(() => "");
   return 1024 * Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0);

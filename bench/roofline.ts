@@ -1,5 +1,6 @@
 /**
- * The machine's own limits, measured beside what is compared with them: arithmetic in registers, and memory that no cache holds.
+ * The machine's own limits, measured beside what is compared with them: arithmetic in registers,
+ * and memory that no cache holds.
  *
  * What a kernel reaches of them is printed by rates.ts.
  *
@@ -20,9 +21,15 @@ import { streamBandwidth } from "./stream.ts";
 
 /** What a device can do at most. */
 export interface Roofline {
-  /** Multiplications and additions of f32 a second: the CPU's innermost product tile in its first cache, a GPU's `fma` in registers. */
+  /**
+   * Multiplications and additions of f32 a second: the CPU's innermost product tile in its first
+   * cache, a GPU's `fma` in registers.
+   */
   readonly operations: number;
-  /** Bytes a second from and to memory that no cache holds: read and written by a copy, or read by a sum, whichever is more. */
+  /**
+   * Bytes a second from and to memory that no cache holds: read and written by a copy, or read by a
+   * sum, whichever is more.
+   */
   readonly bytes: number;
 }
 

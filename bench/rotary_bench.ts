@@ -35,7 +35,8 @@ await benchEachDevice(`rotary [${SHAPE}]`, { bytes: 8 * COUNT }, async () => {
   return run;
 });
 
-// The product and its sum, through which the gradient comes, are timed too: 4 tensors more are read or written.
+// The product and its sum, through which the gradient comes, are timed too: 4 tensors more are read
+// or written.
 await benchEachDevice(`rotary [${SHAPE}] and its gradient`, { bytes: 32 * COUNT }, async () => {
   const [x, w] = [values, values].map((each) => tensor(each, { shape: SHAPE }));
   const run = compile(() => valueAndGrad(() => sum(mul(rotary(x, OPTIONS), w)), [x]));

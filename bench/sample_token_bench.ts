@@ -1,5 +1,6 @@
 /**
- * Drawing one token: from 65 characters, and from GPT-2's 50,257 tokens, greedily and with all filters.
+ * Drawing one token: from 65 characters, and from GPT-2's 50,257 tokens, greedily and with all
+ * filters.
  *
  * @module
  */

@@ -1,10 +1,11 @@
 /**
- * The start of training, from the command to its first step done, and the most memory that it holds, by default settings.
+ * The start of training, from the command to its first step done, and the most memory that it
+ * holds, by default settings.
  *
  *     deno run -A bench/start.ts TEXT [--runs N]
  *
- * Each run trains 20 steps, saves, samples and draws in a process of its own, into a temporary folder. Peak memory is read where the system
- * shows it (Linux).
+ * Each run trains 20 steps, saves, samples and draws in a process of its own, into a temporary
+ * folder. Peak memory is read where the system shows it (Linux).
  *
  * @module
  */

@@ -11,7 +11,10 @@ import { empty, type Tensor } from "../lib/tensor/tensor.ts";
 
 const CHUNKS = 32, STREAMS = 4, UNROLL = 4;
 
-/** y[chunk] = four sums over a chunk of x, which is read by vectors in four streams side by side. x: [count] f32; whole rounds only. */
+/**
+ * y[chunk] = four sums over a chunk of x, which is read by vectors in four streams side by side. x:
+ * [count] f32; whole rounds only.
+ */
 const READ: Kernel = {
   name: "stream_read",
   reads: ["x"],
@@ -43,7 +46,10 @@ const READ: Kernel = {
   },
 };
 
-/** Bytes a second at which the CPU device reads the tensors, whose values are touched first: the best of `rounds`. */
+/**
+ * Bytes a second at which the CPU device reads the tensors, whose values are touched first: the
+ * best of `rounds`.
+ */
 export function streamBandwidth(tensors: readonly Tensor[], rounds = 5): number {
   const round = 16 * UNROLL;
   const parts = tensors.map((x) => {

@@ -1,5 +1,6 @@
 /**
- * What only moves numbers: a copy, transposes, a slice of columns, and two halves side by side, in the shapes of a small model's step.
+ * What only moves numbers: a copy, transposes, a slice of columns, and two halves side by side, in
+ * the shapes of a small model's step.
  *
  * @module
  */

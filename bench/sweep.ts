@@ -64,7 +64,10 @@ export function trainingConfigurations(quick: boolean): TrainingConfiguration[] 
   return cases.flatMap((each) => THREADS.map((threads) => ({ ...each, threads })));
 }
 
-/** One sequence from models of the baby size, of `small`'s and of GPT-2's, also in 8 bits, with one thread and with two. */
+/**
+ * One sequence from models of the baby size, of `small`'s and of GPT-2's, also in 8 bits, with one
+ * thread and with two.
+ */
 export function generationConfigurations(quick: boolean): GenerationConfiguration[] {
   const { baby, small } = PRESETS;
   const gpt2 = { layers: 12, heads: 12, width: 768, context: 1024, vocabulary: 50257 };
@@ -161,8 +164,9 @@ function head(columns: string[]): void {
 }
 
 /**
- * Writes results, with the machine, Deno's version and the date, to a file in a folder that is made where it is missing. Where the file is
- * there already and `again` is set, the faster of both measurements stays.
+ * Writes results, with the machine, Deno's version and the date, to a file in a folder that is made
+ * where it is missing. Where the file is there already and `again` is set, the faster of both
+ * measurements stays.
  */
 export async function writeResults(
   folder: string,

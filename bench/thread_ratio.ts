@@ -1,5 +1,6 @@
 /**
- * What a second thread gives: steps on one thread and on two, in turn, and the ratio of their times.
+ * What a second thread gives: steps on one thread and on two, in turn, and the ratio of their
+ * times.
  *
  *     deno run -A bench/thread_ratio.ts [--seconds N] [--width N --context N --batch N --layers N]
  *

@@ -1,10 +1,12 @@
 /**
- * A whole training step on the CPU, forward, backward and update; its first loss is checked before it is timed.
+ * A whole training step on the CPU, forward, backward and update; its first loss is checked before
+ * it is timed.
  *
  *     deno run -A bench/train_bench.ts [--quick] [--seconds N]
  *
- * prints tokens a second, milliseconds and peak memory over presets, widths, contexts and batches with one thread and with two, each in a
- * process of its own, and writes training.json. `deno bench` times the baby step alone.
+ * prints tokens a second, milliseconds and peak memory over presets, widths, contexts and batches
+ * with one thread and with two, each in a process of its own, and writes training.json. `deno
+ * bench` times the baby step alone.
  *
  * @module
  */

@@ -1,12 +1,13 @@
 /**
- * The one error class of Folio's own: a mistake of the user, as distinct from a bug.
- * Everything else throws TypeError (shape, dtype), RangeError (a value) or SyntaxError (a malformed file).
+ * The one error class of Folio's own: a mistake of the user, as distinct from a bug. Everything
+ * else throws TypeError (shape, dtype), RangeError (a value) or SyntaxError (a malformed file).
  *
  * @module
  */
 
 /**
- * A mistake of the user that a script reports in one line, without a stack trace, ending with exit code 2.
+ * A mistake of the user that a script reports in one line, without a stack trace, ending with exit
+ * code 2.
  *
  * The message says what was attempted, what was expected, what came, and what to do.
  *

@@ -1,7 +1,8 @@
 /**
  * Files that are whole or not there: written under a temporary name, flushed to the disk, then
  * renamed; and the system's refusals as errors that a user understands. A folder whose files must
- * belong together after a kill is train/checkpoint_folder.ts's; what stands in them is the callers'.
+ * belong together after a kill is train/checkpoint_folder.ts's; what stands in them is the
+ * callers'.
  *
  * A temporary file is called `.NAME.<12 hex digits>.tmp`, stands in the folder of the file it will
  * become, and is locked for as long as its writer lives, so that what a killed writer left can be
@@ -139,9 +140,9 @@ async function removeUnlocked(path: string): Promise<boolean> {
 }
 
 /**
- * Runs a file operation and turns a refusal of the system, or of Deno for want of a permission, into
- * the user's error: `cannot` and what was attempted ("read train.bin"), the reason, and what to do
- * about it. Other errors pass through.
+ * Runs a file operation and turns a refusal of the system, or of Deno for want of a permission,
+ * into the user's error: `cannot` and what was attempted ("read train.bin"), the reason, and what
+ * to do about it. Other errors pass through.
  *
  * @throws {UserError} where the system refuses
  */

@@ -24,8 +24,8 @@ const ROUNDS = 10;
 const WORDS = 2 ** 32;
 
 /**
- * High 32 bits of the product of two unsigned 32-bit integers, as a signed one. The partial products of 16-bit halves stay below 2^32, so
- * engines keep everything in 32-bit registers.
+ * High 32 bits of the product of two unsigned 32-bit integers, as a signed one. The partial
+ * products of 16-bit halves stay below 2^32, so engines keep everything in 32-bit registers.
  */
 function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xFFFF, aHigh = a >>> 16, bLow = b & 0xFFFF, bHigh = b >>> 16;
@@ -37,8 +37,8 @@ function multiplyHigh(a: number, b: number): number {
 /**
  * Philox-4x32-10: four random 32-bit words for a 128-bit counter and a 64-bit key.
  *
- * Ten rounds of `[hi(M1·x2) ^ x1 ^ k0, lo(M1·x2), hi(M0·x0) ^ x3 ^ k1, lo(M0·x0)]`, the key growing by
- * a Weyl constant after each round. Source: Salmon et al., "Parallel Random Numbers: As Easy as
+ * Ten rounds of `[hi(M1·x2) ^ x1 ^ k0, lo(M1·x2), hi(M0·x0) ^ x3 ^ k1, lo(M0·x0)]`, the key growing
+ * by a Weyl constant after each round. Source: Salmon et al., "Parallel Random Numbers: As Easy as
  * 1, 2, 3", SC11 (Random123).
  *
  * @param counter four unsigned 32-bit integers, least significant first

@@ -1,10 +1,12 @@
 /**
- * Runs the same prompt through transformers.js and through Folio's own kernels, side by side, with times.
+ * Runs the same prompt through transformers.js and through Folio's own kernels, side by side, with
+ * times.
  *
  *     deno task transformers text-generation "Once upon a time"
  *     deno task transformers sentiment-analysis "I loved it." "I did not."
  *
- * transformers.js needs a model's ONNX files, Folio its safetensors. Both tokenize as transformers.js does.
+ * transformers.js needs a model's ONNX files, Folio its safetensors. Both tokenize as
+ * transformers.js does.
  *
  * @module
  */

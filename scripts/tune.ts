@@ -1,5 +1,6 @@
 /**
- * Measures which kernels are the fastest on the present GPU, and keeps the answer for every later run.
+ * Measures which kernels are the fastest on the present GPU, and keeps the answer for every later
+ * run.
  *
  *     deno task tune
  *

@@ -183,7 +183,8 @@ Deno.test("memory grows with the length, not with its square", async () => {
   scope(() => {
     valueAndGrad(() => sum(selfAttention(qkv, { heads: H, window: 64 })), [qkv]);
   });
-  // dqkv is 3, the output, its gradient and the sum's parts one each, all of T·H·D floats; the T×T matrix of one head alone would be 8.
+  // dqkv is 3, the output, its gradient and the sum's parts one each, all of T·H·D floats; the T×T
+  // matrix of one head alone would be 8.
   const peak = device.memory().peak - before;
   assert.ok(peak < 8 * 4 * T * H * D, `${peak} bytes`);
   device.close();

@@ -1,4 +1,7 @@
-/** Mistakes of the user, through the real commands: one clear line, exit code 2, and nothing overwritten. */
+/**
+ * Mistakes of the user, through the real commands: one clear line, exit code 2, and nothing
+ * overwritten.
+ */
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { CORPORA } from "../lib/data/corpora.ts";

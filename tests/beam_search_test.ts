@@ -18,7 +18,9 @@ function makeModel(contextLength = 16): GPT {
   return model;
 }
 
-/** Log-probabilities of what follows a prefix, in float64 from the model's logits without a cache. */
+/**
+ * Log-probabilities of what follows a prefix, in float64 from the model's logits without a cache.
+ */
 async function logProbabilities(model: GPT, prefix: number[]): Promise<number[]> {
   const ids = tensor(Int32Array.from(prefix), { shape: [1, prefix.length] });
   const row = [...(await model.forward(ids).data()).slice(-V)];

@@ -1,5 +1,6 @@
 /**
- * Products by a system BLAS: the numbers of WebAssembly's within rounding, the same bits on any number of threads, and one line where it cannot be had.
+ * Products by a system BLAS: the numbers of WebAssembly's within rounding, the same bits on any
+ * number of threads, and one line where it cannot be had.
  *
  * What single products give is in matmul_test.ts and linear_test.ts.
  *

@@ -10,7 +10,10 @@ const vocabulary = sharedText("golden/bpe-training/train-bpe-reference-vocab.jso
 const mergesOf = (text: string, count: number) =>
   trainBytePair(text, { vocabSize: 256 + count }).toJSON().model.merges!;
 
-/** The definition, word for word: count all pairs anew for each merge. ASCII texts without special tokens. */
+/**
+ * The definition, word for word: count all pairs anew for each merge. ASCII texts without special
+ * tokens.
+ */
 function mergesByRescanning(text: string, count: number): string[] {
   let pieces = [...splitForBytePairs(text)].map((piece) => [...piece]);
   const found: string[] = [];
@@ -50,7 +53,8 @@ Deno.test("the most frequent pair merges first, of equals the greater one", () =
 });
 
 Deno.test("pairs compare as bytes, a token before its continuation", () => {
-  // "a"+"b" makes "ab"; then ("a","c") against ("ab","c"), each twice: the longer left token is greater.
+  // "a"+"b" makes "ab"; then ("a","c") against ("ab","c"), each twice: the longer left token is
+  // greater.
   assert.deepEqual(mergesOf("ab.ab.ab.abc.abc.ac.ac", 2), ["a b", "ab c"]);
   // é is two bytes above ASCII.
   assert.deepEqual(mergesOf("é.zz.é.zz", 1), ["Ã ©"]);

@@ -1,4 +1,6 @@
-/** Writers killed with SIGKILL: before every single file operation of a save, and at random moments. */
+/**
+ * Writers killed with SIGKILL: before every single file operation of a save, and at random moments.
+ */
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { CheckpointFolder, checkpointPath } from "../lib/train/checkpoint_folder.ts";

@@ -9,7 +9,10 @@ import { golden } from "./support/golden.ts";
 const BASE = ["--dataset", "text.txt", ...TINY, "--log-every", "1"];
 const QUIET = line("--eval-every 0 --log-every 1");
 
-/** Shapes of a GPT-2 of one block, 32 wide, with 16 positions, in Hugging Face's names; V is the text's. */
+/**
+ * Shapes of a GPT-2 of one block, 32 wide, with 16 positions, in Hugging Face's names; V is the
+ * text's.
+ */
 const GPT2_SHAPES = (vocabSize: number) => ({
   "transformer.wte.weight": [vocabSize, 32],
   "transformer.wpe.weight": [16, 32],
@@ -232,7 +235,10 @@ function sorted<Value>(record: Record<string, Value>): [string, Value][] {
   return Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1);
 }
 
-/** Waits until the file that a command writes has `count` lines; an error where the command ends before. */
+/**
+ * Waits until the file that a command writes has `count` lines; an error where the command ends
+ * before.
+ */
 async function untilLine(child: Deno.ChildProcess, path: string, count: number): Promise<void> {
   let ended = false;
   child.status.then(() => ended = true);

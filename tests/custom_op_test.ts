@@ -17,7 +17,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let i = (group.y * groups.x + group.x) * 256u + lane;
   if (i >= scalars.count) { return; }`;
 
-/** y = x³ + shift, four elements at a time on the CPU; its derivative is made of the library's own operations. */
+/**
+ * y = x³ + shift, four elements at a time on the CPU; its derivative is made of the library's own
+ * operations.
+ */
 const cube = customOp({
   name: "cube",
   inputs: { x: "f32" },

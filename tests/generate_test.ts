@@ -28,7 +28,8 @@ for (const positions of ["learned", "rotary"] as const) {
   forEachDevice(
     `each prompt of a ragged batch gets what it gets alone (${positions})`,
     async () => {
-      // An odd context makes rows of the cache that are not aligned by themselves; 30 tokens go beyond it.
+      // An odd context makes rows of the cache that are not aligned by themselves; 30 tokens go
+      // beyond it.
       const model = makeModel({ positions, contextLength: 23 });
       for (
         const options of [

@@ -1,5 +1,6 @@
 /**
- * A GPT-2 computed with PyTorch: logits, every gradient, and twenty AdamW steps; and a trained model, activation by activation.
+ * A GPT-2 computed with PyTorch: logits, every gradient, and twenty AdamW steps; and a trained
+ * model, activation by activation.
  *
  * @module
  */

@@ -1,4 +1,7 @@
-/** Every kind of GPT: gradients by finite differences, training, and a save that loads to the same logits. */
+/**
+ * Every kind of GPT: gradients by finite differences, training, and a save that loads to the same
+ * logits.
+ */
 import assert from "node:assert/strict";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { ForwardContext } from "../lib/nn/context.ts";
@@ -109,7 +112,10 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
   );
 }
 
-/** Σ over keys of weights [2,4,8,8] times the values in packed rows [2,8,(4 + 2·Hkv)·4], head by head. */
+/**
+ * Σ over keys of weights [2,4,8,8] times the values in packed rows [2,8,(4 + 2·Hkv)·4], head by
+ * head.
+ */
 function mix(weights: ArrayLike<number>, packed: ArrayLike<number>, keyValueHeads: number) {
   const [row, first] = [(4 + 2 * keyValueHeads) * 4, (4 + keyValueHeads) * 4];
   return Float64Array.from({ length: 2 * 8 * 16 }, (_, index) => {

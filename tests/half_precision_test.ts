@@ -1,5 +1,6 @@
 /**
- * Products of operands in half precision: exact sums of rounded numbers, small gradients that survive, and a check that says why not.
+ * Products of operands in half precision: exact sums of rounded numbers, small gradients that
+ * survive, and a check that says why not.
  *
  * @module
  */

@@ -1,4 +1,6 @@
-/** config.json: what others wrote is read, what Folio writes comes back, and nothing else passes. */
+/**
+ * config.json: what others wrote is read, what Folio writes comes back, and nothing else passes.
+ */
 import assert from "node:assert/strict";
 import { architectureOf, readModelConfig, writeModelConfig } from "../lib/hub/config.ts";
 import { modelConfig, type ModelConfigInput } from "../lib/nn/config.ts";

@@ -1,5 +1,6 @@
 /**
- * Files of a model with random damage: each is read, or refused with a SyntaxError, in little time and memory.
+ * Files of a model with random damage: each is read, or refused with a SyntaxError, in little time
+ * and memory.
  *
  * `FOLIO_FUZZ=100000` sets the number of inputs of each kind; the default is quick.
  */
@@ -52,7 +53,10 @@ const VALUES: readonly unknown[] = [
   ...[[], {}, [[]], [[["global"], 1e9]], { "0": 1 }, { rope_type: "llama3" }, "__proto__", "../x"],
 ];
 
-/** The same JSON with one to three values exchanged, taken out, or put where none was; or damaged bytes where it is no JSON. */
+/**
+ * The same JSON with one to three values exchanged, taken out, or put where none was; or damaged
+ * bytes where it is no JSON.
+ */
 function altered(bytes: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
   const below = (n: number) => Math.floor(random.uniform() * n);
   let json;
@@ -77,7 +81,9 @@ function altered(bytes: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(JSON.stringify(json));
 }
 
-/** Gives a reader damaged copies of good files; at least one of each must be refused, and one read. */
+/**
+ * Gives a reader damaged copies of good files; at least one of each must be refused, and one read.
+ */
 function fuzz(name: string, good: () => Promise<Uint8Array[]>, read: (bytes: Uint8Array) => void) {
   Deno.test(`${name}: ${INPUTS} damaged files are read or refused`, async () => {
     const files = await good();

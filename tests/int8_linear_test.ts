@@ -1,5 +1,6 @@
 /**
- * Weights in 8 bits: the rounding's error, and products against float64 within the error that is stated.
+ * Weights in 8 bits: the rounding's error, and products against float64 within the error that is
+ * stated.
  *
  * @module
  */
@@ -45,7 +46,10 @@ forEachDevice("a weight is off by half a scale at most, in either layout", async
   }
 });
 
-/** [rows of x, outputs, inputs, group]: several chunks, rows that no number of streams divides, blocks that are not full. */
+/**
+ * [rows of x, outputs, inputs, group]: several chunks, rows that no number of streams divides,
+ * blocks that are not full.
+ */
 const SIZES = [
   [1, 1, 1, 16],
   [1, 37, 64, 64],

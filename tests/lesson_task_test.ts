@@ -1,4 +1,7 @@
-/** Code tasks: what is said of a right answer, a wrong one, one that throws and one that nobody wrote; and a lesson's layout. */
+/**
+ * Code tasks: what is said of a right answer, a wrong one, one that throws and one that nobody
+ * wrote; and a lesson's layout.
+ */
 import assert from "node:assert/strict";
 import { expectMatch, WrongAnswer } from "../lib/lesson/expect.ts";
 import { paragraphs, tableLines } from "../lib/lesson/page.ts";

@@ -1,4 +1,7 @@
-/** The lessons as a learner runs them: unsolved, with answers, solved wrongly and rightly, by file and from a copy of a single file. */
+/**
+ * The lessons as a learner runs them: unsolved, with answers, solved wrongly and rightly, by file
+ * and from a copy of a single file.
+ */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { Flags } from "../lib/cli/flags.ts";
@@ -74,7 +77,10 @@ for (const name of LESSONS) {
 
 const QUIET = { answers: false, out: "" };
 
-/** A page that shows nothing and tests each task with its answer, and with a function that gives undefined. */
+/**
+ * A page that shows nothing and tests each task with its answer, and with a function that gives
+ * undefined.
+ */
 class CheckingPage extends LessonPage {
   readonly outcomes: [task: string, answer: TaskOutcome, nothing: TaskOutcome][] = [];
   override section(): void {}

@@ -1,5 +1,6 @@
 /**
- * The head and its loss in one, in parts and whole: against float64, against the two operations apart, and finite differences.
+ * The head and its loss in one, in parts and whole: against float64, against the two operations
+ * apart, and finite differences.
  *
  * @module
  */

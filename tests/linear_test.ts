@@ -1,5 +1,6 @@
 /**
- * `matmul`, `linear` and `feedForward`: values against float64, gradients against finite differences.
+ * `matmul`, `linear` and `feedForward`: values against float64, gradients against finite
+ * differences.
  *
  * @module
  */
@@ -23,7 +24,10 @@ import { sum } from "../lib/ops/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 
 const NN = { transposeA: false, transposeB: false };
-/** Reading back is slow on WebGPU, and finite differences read much: there one activation stands for all. */
+/**
+ * Reading back is slow on WebGPU, and finite differences read much: there one activation stands for
+ * all.
+ */
 const someActivations = (device: Device) => device.kind === "cpu" ? ACTIVATIONS : ["gelu" as const];
 const ACTIVATIONS: Activation[] = ["none", "gelu", "gelu_erf", "relu", "silu"];
 

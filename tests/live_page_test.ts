@@ -1,4 +1,7 @@
-/** The live chart's page in a headless Chromium: on a phone and on a desk, light and dark, while training runs and after. */
+/**
+ * The live chart's page in a headless Chromium: on a phone and on a desk, light and dark, while
+ * training runs and after.
+ */
 import assert from "node:assert/strict";
 import { LiveChart } from "../lib/cli/live/live_chart.ts";
 import { Browser, CHROMIUM, type Page } from "./support/browser.ts";

@@ -1,4 +1,7 @@
-/** `deno task train --live` as a real process, over real HTTP: what viewers see, and what they cannot disturb. */
+/**
+ * `deno task train --live` as a real process, over real HTTP: what viewers see, and what they
+ * cannot disturb.
+ */
 import assert from "node:assert/strict";
 import { runByUrl, serveTree } from "./support/by_url.ts";
 import { line, losses, run, scratchFolder, TINY } from "./support/command.ts";

@@ -225,7 +225,9 @@ Deno.test("a file larger than a string can be is refused unread", async () => {
   await Deno.remove(path);
 });
 
-/** Runs a program in a process of its own, with nothing allowed but reading, and gives its output. */
+/**
+ * Runs a program in a process of its own, with nothing allowed but reading, and gives its output.
+ */
 async function run(program: string, input: string): Promise<string> {
   const lib = new URL("../lib/data/", import.meta.url).href;
   const child = new Deno.Command(Deno.execPath(), {

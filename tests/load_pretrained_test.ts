@@ -1,4 +1,7 @@
-/** loadPretrained: from folders, addresses and a hub, in every type and in parts; and what it refuses. */
+/**
+ * loadPretrained: from folders, addresses and a hub, in every type and in parts; and what it
+ * refuses.
+ */
 import assert from "node:assert/strict";
 import { UserError } from "../lib/errors.ts";
 import { type LoadOptions, loadPretrained } from "../lib/hub/load_pretrained.ts";

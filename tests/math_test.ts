@@ -1,5 +1,6 @@
 /**
- * The CPU's elementary functions against float64 over dense ranges, with and without fused multiply-add, and at their edges.
+ * The CPU's elementary functions against float64 over dense ranges, with and without fused
+ * multiply-add, and at their edges.
  *
  * The bounds are those that the comments of kernels/cpu/math.ts claim.
  *

@@ -1,5 +1,6 @@
 /**
- * The kernels between which a GPU has a choice, each against float64 on the adapter that is here, and the choice itself.
+ * The kernels between which a GPU has a choice, each against float64 on the adapter that is here,
+ * and the choice itself.
  *
  * @module
  */
@@ -13,7 +14,10 @@ import { forEachDevice } from "./support/devices.ts";
 import { checkEpilogue } from "./support/matmul_epilogue_check.ts";
 import { assertProduct, floats, FORMS, reference } from "./support/matmul_reference.ts";
 
-/** Runs `body` as if the device were a GPU that takes these kernels, which an adapter made of software does not choose by itself. */
+/**
+ * Runs `body` as if the device were a GPU that takes these kernels, which an adapter made of
+ * software does not choose by itself.
+ */
 async function withChoice(device: Device, matmul: MatmulChoice, body: () => Promise<void>) {
   const changed = device as { isSoftware?: boolean; matmul?: MatmulChoice };
   const before = { isSoftware: changed.isSoftware, matmul: changed.matmul };
@@ -25,7 +29,10 @@ async function withChoice(device: Device, matmul: MatmulChoice, body: () => Prom
   }
 }
 
-/** Between them these read each operand in both ways; more forms would be more pipelines, which llvmpipe takes seconds to build. */
+/**
+ * Between them these read each operand in both ways; more forms would be more pipelines, which
+ * llvmpipe takes seconds to build.
+ */
 const BOTH = FORMS.filter(({ transposeA, transposeB }) => transposeA === transposeB);
 
 /** Sizes that kernels read by fours in both forms, in none, and in one of the two. */

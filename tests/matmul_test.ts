@@ -1,5 +1,6 @@
 /**
- * Matrix products against float64: forms, odd sizes, epilogues, batches, errors; gradients are in linear_test.ts.
+ * Matrix products against float64: forms, odd sizes, epilogues, batches, errors; gradients are in
+ * linear_test.ts.
  *
  * @module
  */

@@ -35,7 +35,8 @@ forEachDevice("parameters, gradients and moments are reported in bytes", async (
   const { parameters, gradients, optimizer: moments, activations } = trainer.memoryReport();
   assert.deepEqual([parameters, gradients, moments], [4, 4, 8].map((n) => n * PARAMETERS));
   assert.equal(activations, 0, "nothing has run");
-  // The parameters' old places are given back, so what is new is one buffer for each of gradient, m and v, and some kilobytes.
+  // The parameters' old places are given back, so what is new is one buffer for each of gradient, m
+  // and v, and some kilobytes.
   const grown = device.memory().used - before;
   assert.ok(grown >= gradients + moments && grown < gradients + moments + 20_000, `${grown}`);
   trainer.step(batches);
@@ -60,7 +61,8 @@ forEachDevice("plain SGD's state is one velocity a parameter", () => {
 });
 
 forEachDevice("a program's memory is that of the values that live at once", () => {
-  // x² and eˣ meet in the sum, whose value is the result: 1,000 floats fill 4,096 bytes, and a launch's result never lies on its inputs.
+  // x² and eˣ meet in the sum, whose value is the result: 1,000 floats fill 4,096 bytes, and a
+  // launch's result never lies on its inputs.
   const program = compile((x: Tensor) => add(mul(x, x), exp(x)));
   program(zeros([1000]));
   assert.equal(program.report!.bytes, 3 * 4096);

@@ -1,5 +1,6 @@
 /**
- * Layer norm and RMS norm against float64, their gradients, and the gradient that is gathered on the way.
+ * Layer norm and RMS norm against float64, their gradients, and the gradient that is gathered on
+ * the way.
  *
  * @module
  */

@@ -13,7 +13,10 @@ import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice, sharedDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
 
-/** A matrix that decays, a vector that does not, both of lengths that no vector width divides, and one over several chunks. */
+/**
+ * A matrix that decays, a vector that does not, both of lengths that no vector width divides, and
+ * one over several chunks.
+ */
 const SHAPES = [[3, 7], [13], [150, 67], [1]];
 const RATES = [1e-3, 2e-3, 5e-4, 1e-3, 1e-2];
 const length = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
@@ -82,7 +85,9 @@ function sgdRule(momentum: number): Rule {
   };
 }
 
-/** Runs all steps, eagerly or as a replayed program, and compares parameters and norms after each. */
+/**
+ * Runs all steps, eagerly or as a replayed program, and compares parameters and norms after each.
+ */
 async function compare(
   make: (parameters: Tensor[]) => Optimizer,
   rule: Rule,

@@ -1,5 +1,6 @@
 /**
- * Moves in a recorded program give what eager copies give, whatever reads or writes the memory in between.
+ * Moves in a recorded program give what eager copies give, whatever reads or writes the memory in
+ * between.
  *
  * @module
  */

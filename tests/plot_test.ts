@@ -215,7 +215,8 @@ Deno.test("top-p keeps the fewest tokens that reach it", async () => {
   const names = texts(await nextTokenFigure(bars, { count: 2 }).toSVG());
   assert(names.includes("t1") && names.includes("t2") && !names.includes("t3"));
   const four = await nextTokenFigure(bars, { topP: 0.7, temperatures: [0.5, 1, 4] }).toSVG();
-  // 0.4² = 0.16 of 0.3 is 0.533, with 0.3² 0.833; fourth roots of 0.4, 0.3, 0.2, 0.1 are nearly equal.
+  // 0.4² = 0.16 of 0.3 is 0.533, with 0.3² 0.833; fourth roots of 0.4, 0.3, 0.2, 0.1 are nearly
+  // equal.
   assert(texts(four).includes("top-p 0.7 keeps 2, 2, 3 tokens"), texts(four).join("\n"));
   for (const text of ["temperature 0.5", "0.533", "0.400", "0.287"]) {
     assert(texts(four).includes(text), text);

@@ -1,5 +1,6 @@
 /**
- * The practical's attention, positions and loss: its own numbers where they are at hand, and small ones worked out here.
+ * The practical's attention, positions and loss: its own numbers where they are at hand, and small
+ * ones worked out here.
  */
 import assert from "node:assert/strict";
 import { AddNorm } from "../lib/nn/add_norm.ts";

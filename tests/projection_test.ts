@@ -1,4 +1,6 @@
-/** Principal components against float64 power iteration, and UMAP by its neighborhoods and its seed. */
+/**
+ * Principal components against float64 power iteration, and UMAP by its neighborhoods and its seed.
+ */
 import assert from "node:assert/strict";
 import { type PrincipalComponents, principalComponents } from "../lib/plot/principal_components.ts";
 import { umap } from "../lib/plot/umap.ts";
@@ -13,7 +15,9 @@ function cloud(rows: number, width: number): number[][] {
   });
 }
 
-/** The greatest eigenvalues of the covariance with their vectors, by power iteration and deflation. */
+/**
+ * The greatest eigenvalues of the covariance with their vectors, by power iteration and deflation.
+ */
 function oracle(rows: number[][], count: number): { value: number; vector: number[] }[] {
   const width = rows[0].length;
   const mean = rows[0].map((_, k) => rows.reduce((sum, row) => sum + row[k], 0) / rows.length);

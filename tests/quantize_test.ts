@@ -1,5 +1,6 @@
 /**
- * A model with weights in 8 bits against the same model with the weights that those bits stand for, and what stays of its loss.
+ * A model with weights in 8 bits against the same model with the weights that those bits stand for,
+ * and what stays of its loss.
  *
  * @module
  */
@@ -33,7 +34,10 @@ const VARIANTS: Record<string, Partial<ModelConfigInput>> = {
   },
 };
 
-/** A model whose linear weights are whole numbers of 1/128 from −127 to 127, with the largest in each row's only group: 8 bits hold them exactly. */
+/**
+ * A model whose linear weights are whole numbers of 1/128 from −127 to 127, with the largest in
+ * each row's only group: 8 bits hold them exactly.
+ */
 function exactModel(config: Partial<ModelConfigInput>): GPT {
   const model = new GPT({ ...shape, ...config });
   const random = new Random(2);

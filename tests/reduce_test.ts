@@ -1,5 +1,6 @@
 /**
- * Sums, means, maxima and their places over all kinds of axes, against float64 loops, and their gradients.
+ * Sums, means, maxima and their places over all kinds of axes, against float64 loops, and their
+ * gradients.
  *
  * @module
  */

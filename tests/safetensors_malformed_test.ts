@@ -1,4 +1,7 @@
-/** Safetensors as untrusted input: one case per way to be malformed, then mutated files by the thousand. */
+/**
+ * Safetensors as untrusted input: one case per way to be malformed, then mutated files by the
+ * thousand.
+ */
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { bytesSource } from "../lib/hub/byte_source.ts";
@@ -204,7 +207,9 @@ Deno.test("a header of 99 MB that is one long string or all space ends in an err
   assert.throws(() => parseSafetensorsHeader(long, 0), { name: "SyntaxError" });
 });
 
-/** One to four small changes to the header or its length: bits, bytes, cuts, doublings, odd tokens. */
+/**
+ * One to four small changes to the header or its length: bits, bytes, cuts, doublings, odd tokens.
+ */
 function mutate(original: Uint8Array, random: Random): Uint8Array {
   let bytes = new Uint8Array(original);
   const tokens = ["{", "}", "[", "]", ",", ":", '"', "-1", "1e9", "\\u0000", "null", "99999999999"];

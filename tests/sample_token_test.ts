@@ -11,7 +11,10 @@ interface Settings {
   minP?: number;
 }
 
-/** Probabilities after the filters, each by sorting, as transformers has them; equal logits stay together. */
+/**
+ * Probabilities after the filters, each by sorting, as transformers has them; equal logits stay
+ * together.
+ */
 function probabilities(
   row: Float32Array,
   { temperature, topK, topP, minP = 0 }: Settings,
@@ -85,7 +88,8 @@ for (const [rows, width] of [[1, 1], [33, 7], [200, 65], [9, 1300], [3, 50257]])
         const shares = probabilities(values.subarray(row * width, (row + 1) * width), settings);
         const expected = pick(shares, u);
         if (expected.token === tokens[row]) continue;
-        // Only where the number falls between two tokens, to float32's precision, may another one be drawn.
+        // Only where the number falls between two tokens, to float32's precision, may another one
+        // be drawn.
         assert.ok(
           expected.margin < 1e-5 && shares[tokens[row]] > 0,
           `${JSON.stringify(settings)} row ${row}: ${tokens[row]}`,

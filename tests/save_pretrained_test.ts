@@ -1,4 +1,7 @@
-/** savePretrained writes the names, shapes and numbers of the published formats, and only where it may. */
+/**
+ * savePretrained writes the names, shapes and numbers of the published formats, and only where it
+ * may.
+ */
 import assert from "node:assert/strict";
 import { fileSource } from "../lib/hub/file_source.ts";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";

@@ -1,4 +1,7 @@
-/** BERT and DistilBERT: hidden states, logits, loss and gradients are those of PyTorch; classes by name; what is refused. */
+/**
+ * BERT and DistilBERT: hidden states, logits, loss and gradients are those of PyTorch; classes by
+ * name; what is refused.
+ */
 import assert from "node:assert/strict";
 import { readClassifierConfig } from "../lib/hub/encoder_formats.ts";
 import { classify, classifyIds, loadClassifier } from "../lib/hub/load_classifier.ts";

@@ -1,5 +1,6 @@
 /**
- * The encoder–decoder transformer: its blocks against float64, what masks hide, and two small languages that it learns.
+ * The encoder–decoder transformer: its blocks against float64, what masks hide, and two small
+ * languages that it learns.
  */
 import assert from "node:assert/strict";
 import { useDevice } from "../lib/device/open_device.ts";

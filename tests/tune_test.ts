@@ -1,5 +1,6 @@
 /**
- * Tuning: what is measured is right and checked, the choice follows the times, and what is kept is found again or does no harm.
+ * Tuning: what is measured is right and checked, the choice follows the times, and what is kept is
+ * found again or does no harm.
  *
  * @module
  */

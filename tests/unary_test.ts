@@ -1,5 +1,6 @@
 /**
- * Elementwise functions of one tensor on every device against float64, their edges, and their gradients.
+ * Elementwise functions of one tensor on every device against float64, their edges, and their
+ * gradients.
  *
  * @module
  */

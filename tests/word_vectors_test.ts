@@ -1,4 +1,7 @@
-/** Word vectors: reading, looking up with unknown words named, cosines against float64, and the table that ships. */
+/**
+ * Word vectors: reading, looking up with unknown words named, cosines against float64, and the
+ * table that ships.
+ */
 import assert from "node:assert/strict";
 import { loadWordVectors } from "../lib/hub/shipped_word_vectors.ts";
 import { WordVectors } from "../lib/hub/word_vectors.ts";

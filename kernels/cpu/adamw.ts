@@ -1,9 +1,10 @@
 /**
  * AdamW over one flat buffer of parameters, with the clip of the global norm applied on the way.
  *
- * gradient, parameter, m, v: [count]; sumOfSquares: [1], ‖gradient‖²; hyper: [3], what changes from step to step:
- * rate/(1 − β₁ᵗ), √(1 − β₂ᵗ), 1 − rate·weightDecay. A chunk updates 8,192 elements.
- * Source: Loshchilov & Hutter, arXiv 1711.05101, in PyTorch's form: decay first, ε outside the root.
+ * gradient, parameter, m, v: [count]; sumOfSquares: [1], ‖gradient‖²; hyper: [3], what changes from
+ * step to step: rate/(1 − β₁ᵗ), √(1 − β₂ᵗ), 1 − rate·weightDecay. A chunk updates 8,192 elements.
+ * Source: Loshchilov & Hutter, arXiv 1711.05101, in PyTorch's form: decay first, ε outside the
+ * root.
  *
  * @module
  */

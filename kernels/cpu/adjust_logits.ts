@@ -1,9 +1,11 @@
 /**
- * adjusted = logits with, in this order: the logits of tokens in the history divided by the penalty where positive and multiplied by it where
- * negative; −∞ for each token that would repeat a run of n tokens of the history; −∞ for the end tokens while fewer than `least` are sampled.
+ * adjusted = logits with, in this order: the logits of tokens in the history divided by the penalty
+ * where positive and multiplied by it where negative; −∞ for each token that would repeat a run of
+ * n tokens of the history; −∞ for the end tokens while fewer than `least` are sampled.
  *
- * logits, adjusted: f32 [B,V]; history: i32 [B,capacity], of which lengths[b] are there; penalty: f32 [1]; rules: i32 [2] = [n, least];
- * state: i32 [2], the second the tokens sampled; ends: i32 [endCount]. A chunk computes one row.
+ * logits, adjusted: f32 [B,V]; history: i32 [B,capacity], of which lengths[b] are there; penalty:
+ * f32 [1]; rules: i32 [2] = [n, least]; state: i32 [2], the second the tokens sampled; ends: i32
+ * [endCount]. A chunk computes one row.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
- * Takes a sampled token for each sequence b: token[b] ← next[b], output[state[1] mod length, b] ← next[b], position[b] += tokens; at the end
- * state[1] += 1. One chunk.
+ * Takes a sampled token for each sequence b: token[b] ← next[b], output[state[1] mod length, b] ←
+ * next[b], position[b] += tokens; at the end state[1] += 1. One chunk.
  *
- * next, token, position: i32 [B]; state: i32 [2] = (seed, tokens sampled); output: i32 [length, B]. With `HISTORY`, history[b, lengths[b]] ← next[b] and
- * lengths[b] += 1; history: i32 [B, capacity], lengths: i32 [B]. With `SCORES`, scores[state[1] mod length, b] ← −loss[b]; loss: f32 [B].
+ * next, token, position: i32 [B]; state: i32 [2] = (seed, tokens sampled); output: i32 [length, B].
+ * With `HISTORY`, history[b, lengths[b]] ← next[b] and lengths[b] += 1; history: i32 [B, capacity],
+ * lengths: i32 [B]. With `SCORES`, scores[state[1] mod length, b] ← −loss[b]; loss: f32 [B].
  *
  * @module
  */

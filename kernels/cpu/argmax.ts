@@ -1,5 +1,6 @@
 /**
- * index[o,i] = the first j at which x[o,j,i] is largest. x: [outer,length,inner] f32, index: [outer,inner] i32; 0 where NaN is met.
+ * index[o,i] = the first j at which x[o,j,i] is largest. x: [outer,length,inner] f32, index:
+ * [outer,inner] i32; 0 where NaN is met.
  *
  * `COLUMNS` 0 stands for inner = 1. A chunk computes `group` outer positions.
  *
@@ -21,7 +22,9 @@ export const argmax: CpuKernel = {
   },
 };
 
-/** Finds the largest element, then its first place: four at a time, then one at a time from there. */
+/**
+ * Finds the largest element, then its first place: four at a time, then one at a time from there.
+ */
 function rowPosition(k: KernelBuilder): (o: I32) => void {
   const { f } = k;
   const [x, index, length] = [k.pointer("x"), k.pointer("index"), k.integer("length")];

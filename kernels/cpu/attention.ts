@@ -1,9 +1,11 @@
 /**
  * O = softmax(scale·Q·Kᵀ)·V for each head, and L = log₂ Σ 2^(scores·log₂ e), by online softmax.
  *
- * q: rows of `queries`, k and v: rows of `keys`, each head D columns at an offset and a row stride of its own. output: [B,Tq,H·D],
- * logSum: [B,H,Tq]. A query at position p = i + keys − queries sees keys p − behind … p + ahead, below lengths[b] where lengths are given; one
- * that sees none gets zeros. A chunk computes blocks of 64 queries of one head, every `chunks`-th, the longest first. Sums are in f32.
+ * q: rows of `queries`, k and v: rows of `keys`, each head D columns at an offset and a row stride
+ * of its own. output: [B,Tq,H·D], logSum: [B,H,Tq]. A query at position p = i + keys − queries sees
+ * keys p − behind … p + ahead, below lengths[b] where lengths are given; one that sees none gets
+ * zeros. A chunk computes blocks of 64 queries of one head, every `chunks`-th, the longest first.
+ * Sums are in f32.
  *
  * @module
  */
@@ -69,7 +71,10 @@ export const attention: CpuKernel = {
   },
 };
 
-/** Scratch memory: queries, results and transposed keys of a block, packed keys or values, four rows of scores, and each row's maximum and sum. */
+/**
+ * Scratch memory: queries, results and transposed keys of a block, packed keys or values, four rows
+ * of scores, and each row's maximum and sum.
+ */
 interface Areas {
   readonly query: I32;
   readonly output: I32;
@@ -203,8 +208,9 @@ function emitBlock(
 }
 
 /**
- * Turns four rows of scores into 2^(score − maximum), updates each row's maximum and sum, and rescales its output where the maximum rose:
- * f(scores, output, largest, from, to, position, behind, ahead, end).
+ * Turns four rows of scores into 2^(score − maximum), updates each row's maximum and sum, and
+ * rescales its output where the maximum rose: f(scores, output, largest, from, to, position,
+ * behind, ahead, end).
  */
 function defineSoftmax(k: KernelBuilder, width: number): FunctionHandle {
   return k.define(Array(9).fill("i32"), undefined, (f) => {
@@ -250,7 +256,10 @@ function defineSoftmax(k: KernelBuilder, width: number): FunctionHandle {
   });
 }
 
-/** Divides each row by its sum and stores it with its log-sum: f(output, largest, target, stride, logSum, count). */
+/**
+ * Divides each row by its sum and stores it with its log-sum: f(output, largest, target, stride,
+ * logSum, count).
+ */
 function defineFinish(k: KernelBuilder, width: number): FunctionHandle {
   return k.define(Array(6).fill("i32"), undefined, (f) => {
     const [output, largest, target, stride, logSum, count] = [0, 1, 2, 3, 4, 5]

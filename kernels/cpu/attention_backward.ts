@@ -1,9 +1,12 @@
 /**
- * The derivatives of attention: P = 2^(S·log₂ e − L), dV = Pᵀ·dO, dS = P∘(dO·Vᵀ − rowsum(dO∘O)), dQ = scale·dS·K, dK = scale·dSᵀ·Q.
+ * The derivatives of attention: P = 2^(S·log₂ e − L), dV = Pᵀ·dO, dS = P∘(dO·Vᵀ − rowsum(dO∘O)), dQ
+ * = scale·dS·K, dK = scale·dSᵀ·Q.
  *
- * Tensors are laid out as in attention.ts: gradient and output like its output, dq, dk and dv like q, k and v. A chunk computes all three
- * derivatives of one head of keys in one batch, every `chunks`-th, going over blocks of 64 keys and, for each, over the 64-query blocks
- * of the heads in its group; that takes five products a block, where two kernels (as on WebGPU) take seven. Sums are in f32.
+ * Tensors are laid out as in attention.ts: gradient and output like its output, dq, dk and dv like
+ * q, k and v. A chunk computes all three derivatives of one head of keys in one batch, every
+ * `chunks`-th, going over blocks of 64 keys and, for each, over the 64-query blocks of the heads in
+ * its group; that takes five products a block, where two kernels (as on WebGPU) take seven. Sums
+ * are in f32.
  *
  * @module
  */
@@ -323,7 +326,10 @@ function panelsBetween(
   return { from, to };
 }
 
-/** Turns four rows of scores into P and of dP into dS: f(p, ds, statistics, from, to, position, behind, ahead, end). */
+/**
+ * Turns four rows of scores into P and of dP into dS: f(p, ds, statistics, from, to, position,
+ * behind, ahead, end).
+ */
 function defineProbabilities(k: KernelBuilder): FunctionHandle {
   return k.define(Array(9).fill("i32"), undefined, (f) => {
     const [p, ds, statistics, from, to] = [0, 1, 2, 3, 4].map((i) => f.i32Parameter(i));

@@ -1,8 +1,10 @@
 /**
- * What the attention kernels are put together from: packed blocks in scratch memory, products of panels of four rows, masks, 2ˣ.
+ * What the attention kernels are put together from: packed blocks in scratch memory, products of
+ * panels of four rows, masks, 2ˣ.
  *
- * A block is 64 rows of one head. Packed, its rows are `paddedSize(D)` floats wide and filled up with zeros, so that no product has a
- * remainder to treat. Which keys a query sees is a range (see `visibleRange`), so every mask is a comparison with its ends.
+ * A block is 64 rows of one head. Packed, its rows are `paddedSize(D)` floats wide and filled up
+ * with zeros, so that no product has a remainder to treat. Which keys a query sees is a range (see
+ * `visibleRange`), so every mask is a comparison with its ends.
  *
  * @module
  */
@@ -15,7 +17,10 @@ import { transposeSquare } from "./square.ts";
 export const BLOCK = 64;
 /** Rows in a panel. */
 export const PANEL = 4;
-/** Stands for the largest score of a row that has none yet: finite, so that differences stay numbers. */
+/**
+ * Stands for the largest score of a row that has none yet: finite, so that differences stay
+ * numbers.
+ */
 export const LOWEST = -1e30;
 
 /** D rounded up to whole pairs of vectors: floats in a packed row. */
@@ -52,8 +57,9 @@ export interface PanelStrides {
 }
 
 /**
- * Defines C = A·B, or C += A·B with `accumulate`, for four rows: f(a, b, c, columnBytes, terms), where A is [4, terms], B [terms, columns]
- * and C [4, columns]. Columns come in eights, terms in fours.
+ * Defines C = A·B, or C += A·B with `accumulate`, for four rows: f(a, b, c, columnBytes, terms),
+ * where A is [4, terms], B [terms, columns] and C [4, columns]. Columns come in eights, terms in
+ * fours.
  */
 export function definePanel(
   k: KernelBuilder,
@@ -90,7 +96,10 @@ export function definePanel(
   });
 }
 
-/** Four rows and four terms of A from four vectors; the element (row, term) comes as a vector of copies. */
+/**
+ * Four rows and four terms of A from four vectors; the element (row, term) comes as a vector of
+ * copies.
+ */
 function loadFactors(
   f: FunctionBuilder,
   a: I32,
@@ -107,8 +116,9 @@ function loadFactors(
 }
 
 /**
- * Defines the copy of `count` rows of D floats into packed rows, times `factor`: f(source, stride, count, target, factor). `stride` is
- * in bytes; rows up to the next multiple of eight are filled with zeros.
+ * Defines the copy of `count` rows of D floats into packed rows, times `factor`: f(source, stride,
+ * count, target, factor). `stride` is in bytes; rows up to the next multiple of eight are filled
+ * with zeros.
  */
 export function definePack(k: KernelBuilder, headSize: number): FunctionHandle {
   const width = paddedSize(headSize);
@@ -152,7 +162,10 @@ export function copyRow(
   }
 }
 
-/** Defines the transpose of packed rows [rows, D] into [D, BLOCK]: f(source, rows, target). Rows come in eights. */
+/**
+ * Defines the transpose of packed rows [rows, D] into [D, BLOCK]: f(source, rows, target). Rows
+ * come in eights.
+ */
 export function defineTranspose(k: KernelBuilder, headSize: number): FunctionHandle {
   const width = paddedSize(headSize);
   return k.define(["i32", "i32", "i32"], undefined, (f) => {
@@ -170,8 +183,8 @@ export function defineTranspose(k: KernelBuilder, headSize: number): FunctionHan
 }
 
 /**
- * The keys that the query at position p of the keys sees: max(0, p − behind) … min(end, p + ahead + 1) − 1. Positions may be relative to
- * any key, if `start` and `end` are too.
+ * The keys that the query at position p of the keys sees: max(0, p − behind) … min(end, p + ahead +
+ * 1) − 1. Positions may be relative to any key, if `start` and `end` are too.
  */
 export function visibleRange(
   f: FunctionBuilder,
@@ -200,8 +213,9 @@ export function forAddresses(
 }
 
 /**
- * Sets the scores of a panel's rows in columns from … to − 1 that lie outside each row's low … high − 1 to −∞; `ranges` come in the order of
- * the rows, ends never falling. `from` and `to` are multiples of four.
+ * Sets the scores of a panel's rows in columns from … to − 1 that lie outside each row's low … high
+ * − 1 to −∞; `ranges` come in the order of the rows, ends never falling. `from` and `to` are
+ * multiples of four.
  */
 export function maskPanel(
   f: FunctionBuilder,
@@ -245,8 +259,9 @@ export function acrossRows(
 }
 
 /**
- * 2ˣ for x ≤ 1, to 2 ulp; 0 below −126, NaN for NaN. Its constants become locals here: call it before the loop.
- * x = n + r with |r| ≤ ½, 2^r by a polynomial of degree 6 (interpolated at Chebyshev's points), n added to the exponent.
+ * 2ˣ for x ≤ 1, to 2 ulp; 0 below −126, NaN for NaN. Its constants become locals here: call it
+ * before the loop. x = n + r with |r| ≤ ½, 2^r by a polynomial of degree 6 (interpolated at
+ * Chebyshev's points), n added to the exponent.
  */
 export function powerOfTwo(f: FunctionBuilder): (x: V128) => V128 {
   const constant = (value: number) => f.v128(V128.of(value));

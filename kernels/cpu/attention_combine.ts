@@ -1,7 +1,9 @@
 /**
- * Puts the parts of attention_decode.ts together: output[b,h] = Σ 2^(mₚ − m)·sumsₚ / Σ 2^(mₚ − m)·lₚ, m the largest mₚ.
+ * Puts the parts of attention_decode.ts together: output[b,h] = Σ 2^(mₚ − m)·sumsₚ / Σ 2^(mₚ −
+ * m)·lₚ, m the largest mₚ.
  *
- * partial: [B,H,parts,D+2], each part's sums over values, largest score m and sum l; output: [B,1,H·D]. One chunk.
+ * partial: [B,H,parts,D+2], each part's sums over values, largest score m and sum l; output:
+ * [B,1,H·D]. One chunk.
  *
  * @module
  */

@@ -1,10 +1,12 @@
 /**
- * Attention of one new token to the cache: softmax(scale·q·Kᵀ)·V over places position − window + 1 … position, position the new token's.
+ * Attention of one new token to the cache: softmax(scale·q·Kᵀ)·V over places position − window + 1
+ * … position, position the new token's.
  *
- * packed: [B,1,stride], queries first; keys, values: [B,H / group,S,D]; position: i32 [1], or [B] with `PER_ROW`. The places come in `parts` of
- * `partLength`. With one part, output: [B,1,H·D] is the result; with more, partial: [B,H,parts,D+2] gets each part's unscaled sum over
- * values, its largest score and its sum of 2^(score − largest) (scores times log₂ e), for attention_combine.ts. A chunk computes every
- * `chunks`-th part of a head. Sums are in f32.
+ * packed: [B,1,stride], queries first; keys, values: [B,H / group,S,D]; position: i32 [1], or [B]
+ * with `PER_ROW`. The places come in `parts` of `partLength`. With one part, output: [B,1,H·D] is
+ * the result; with more, partial: [B,H,parts,D+2] gets each part's unscaled sum over values, its
+ * largest score and its sum of 2^(score − largest) (scores times log₂ e), for attention_combine.ts.
+ * A chunk computes every `chunks`-th part of a head. Sums are in f32.
  *
  * @module
  */
@@ -148,8 +150,9 @@ function emitScores(k: KernelBuilder, part: Part, largest: F32): void {
 }
 
 /**
- * result = factor · the sum of values, each times its weight in scratch memory. A few values at a time, whose columns are then summed in registers
- * one group after the other: so memory is read in order.
+ * result = factor · the sum of values, each times its weight in scratch memory. A few values at a
+ * time, whose columns are then summed in registers one group after the other: so memory is read in
+ * order.
  */
 function emitValues(k: KernelBuilder, part: Part, factor: F32): void {
   const { f } = k;

@@ -1,7 +1,8 @@
 /**
  * scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group] where the query sees the key, −∞ elsewhere.
  *
- * q, k and the mask as in attention.ts; scores: [B,H,Tq,Tk]. A chunk computes every `chunks`-th row. Sums are in f32.
+ * q, k and the mask as in attention.ts; scores: [B,H,Tq,Tk]. A chunk computes every `chunks`-th
+ * row. Sums are in f32.
  *
  * @module
  */

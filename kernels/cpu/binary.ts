@@ -1,9 +1,11 @@
 /**
  * c = op(a, b), elementwise with broadcasting. a, b, c: f32.
  *
- * `BROADCAST` 0: all three are [count], and a chunk computes 8,192 elements. `BROADCAST` 1: c is [d0,d1,d2,d3] with a stride of a and of b
- * for each axis (0 where it is stretched), `A_STEP` and `B_STEP` are the last axis's strides (0 or 1), and a chunk computes the rows
- * whose number leaves its own modulo the number of chunks. `OP` is an index into `BINARY`; binary.wgsl numbers its cases alike.
+ * `BROADCAST` 0: all three are [count], and a chunk computes 8,192 elements. `BROADCAST` 1: c is
+ * [d0,d1,d2,d3] with a stride of a and of b for each axis (0 where it is stretched), `A_STEP` and
+ * `B_STEP` are the last axis's strides (0 or 1), and a chunk computes the rows whose number leaves
+ * its own modulo the number of chunks. `OP` is an index into `BINARY`; binary.wgsl numbers its
+ * cases alike.
  *
  * @module
  */
@@ -18,7 +20,10 @@ type Vector = (f: FunctionBuilder, a: V128, b: V128) => V128;
 const one = V128.of(1);
 const flag = (mask: V128) => mask.and(one);
 
-/** The functions of two variables, in the order of their numbers. `…Backward(dy, x)` is dy times the derivative at x. */
+/**
+ * The functions of two variables, in the order of their numbers. `…Backward(dy, x)` is dy times the
+ * derivative at x.
+ */
 export const BINARY: Readonly<Record<string, Vector>> = {
   add: (_, a, b) => a.add(b),
   sub: (_, a, b) => a.sub(b),

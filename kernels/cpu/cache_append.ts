@@ -1,8 +1,9 @@
 /**
- * keys[b, h, position + t] and values[b, h, position + t] ← head h's columns of packed[b, t] from `offset` on; rows beyond S are left out.
+ * keys[b, h, position + t] and values[b, h, position + t] ← head h's columns of packed[b, t] from
+ * `offset` on; rows beyond S are left out.
  *
- * packed: [B,T,stride], queries first, then keys, then values; keys, values: [B,H,S,D], H key-value heads; position: i32 [1], or [B] with
- * `PER_ROW`. A chunk copies every `chunks`-th row.
+ * packed: [B,T,stride], queries first, then keys, then values; keys, values: [B,H,S,D], H key-value
+ * heads; position: i32 [1], or [B] with `PER_ROW`. A chunk copies every `chunks`-th row.
  *
  * @module
  */

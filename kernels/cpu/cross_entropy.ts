@@ -1,7 +1,9 @@
 /**
- * Softmax cross-entropy on integer targets, in kernels for a loss for each row, their mean, the derivative in place, and loss and derivative in one.
+ * Softmax cross-entropy on integer targets, in kernels for a loss for each row, their mean, the
+ * derivative in place, and loss and derivative in one.
  *
- * logits: [rows, V] f32; targets: i32 [rows], `ignore` counts for nothing; loss, logSum: [rows]. Sums are float32 in four lanes.
+ * logits: [rows, V] f32; targets: i32 [rows], `ignore` counts for nothing; loss, logSum: [rows].
+ * Sums are float32 in four lanes.
  *
  * @module
  */
@@ -14,7 +16,10 @@ import { forVectors } from "./rows.ts";
 const chunks: CpuKernel["chunks"] = ({ rows, width }) =>
   Math.max(1, Math.min(rows, Math.ceil(rows * width / 16384)));
 
-/** Row i: logSum = ln Σ exp(logits), loss = logSum − logits[target], or 0 where the target is ignored or out of range. */
+/**
+ * Row i: logSum = ln Σ exp(logits), loss = logSum − logits[target], or 0 where the target is
+ * ignored or out of range.
+ */
 export const crossEntropy: CpuKernel = {
   chunks,
   emit(k) {
@@ -98,7 +103,10 @@ export const crossEntropyBackward: CpuKernel = {
   },
 };
 
-/** Loss and derivative in one: loss as above; logits ← softmax(logits) − onehot(target), 0 in ignored rows. One exponential an element. */
+/**
+ * Loss and derivative in one: loss as above; logits ← softmax(logits) − onehot(target), 0 in
+ * ignored rows. One exponential an element.
+ */
 export const crossEntropyInPlace: CpuKernel = {
   chunks,
   emit(k) {
@@ -155,7 +163,10 @@ function largestOf(f: FunctionBuilder, logits: I32, width: I32): F32 {
   return f.f32(maxLane(f, most));
 }
 
-/** Visits a chunk's rows; an ignored row's target is −1, which is out of range as an unsigned number. */
+/**
+ * Visits a chunk's rows; an ignored row's target is −1, which is out of range as an unsigned
+ * number.
+ */
 function rowsOf(k: KernelBuilder) {
   const { f } = k;
   const [logits, targets] = [k.pointer("logits"), k.pointer("targets")];

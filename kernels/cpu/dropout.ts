@@ -1,6 +1,6 @@
 /**
- * y[i] = x[i]·scale where the uniform number of index i is at least `rate`, else 0. x, y: [count] f32; state: i32 [2] = [seed, step].
- * A chunk computes 8,192 elements.
+ * y[i] = x[i]·scale where the uniform number of index i is at least `rate`, else 0. x, y: [count]
+ * f32; state: i32 [2] = [seed, step]. A chunk computes 8,192 elements.
  *
  * @module
  */

@@ -1,9 +1,11 @@
 /**
- * Embedding: rows of a table picked by ids, with a row of positions added, and the scatter of their gradient back into the table.
+ * Embedding: rows of a table picked by ids, with a row of positions added, and the scatter of their
+ * gradient back into the table.
  *
- * table: [rows, width]; ids: i32 [count], clamped into the table; positions: [time…, width]; offset: i32 [1], or one for each sequence of
- * `time` rows where `OFFSET` is 2. In the scatter a chunk owns 16
- * columns of the whole table and walks the ids in order, so that sums have one order and no two chunks meet.
+ * table: [rows, width]; ids: i32 [count], clamped into the table; positions: [time…, width];
+ * offset: i32 [1], or one for each sequence of `time` rows where `OFFSET` is 2. In the scatter a
+ * chunk owns 16 columns of the whole table and walks the ids in order, so that sums have one order
+ * and no two chunks meet.
  *
  * @module
  */
@@ -14,7 +16,10 @@ import { forVectors, mapVectors } from "./rows.ts";
 /** Columns of a scatter's chunk. */
 const COLUMNS = 16;
 
-/** y[i] = table[ids[i]] + positions[offset + i mod time]. y: [count, width]. A chunk computes a share of the rows. */
+/**
+ * y[i] = table[ids[i]] + positions[offset + i mod time]. y: [count, width]. A chunk computes a
+ * share of the rows.
+ */
 export const embedding: CpuKernel = {
   chunks: ({ count, width }) => Math.max(1, Math.min(count, Math.ceil(count * width / 16384))),
   emit(k) {
@@ -72,7 +77,10 @@ export const embeddingBackward: CpuKernel = {
   },
 };
 
-/** positions[offset + t] += Σ over the batch of dy[b, t]; places beyond the sequence are set to 0. A chunk owns a share of the places. */
+/**
+ * positions[offset + t] += Σ over the batch of dy[b, t]; places beyond the sequence are set to 0. A
+ * chunk owns a share of the places.
+ */
 export const positionsBackward: CpuKernel = {
   chunks: ({ places, width }) => Math.max(1, Math.min(places, Math.ceil(places * width / 2048))),
   emit(k) {

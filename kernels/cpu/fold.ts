@@ -1,8 +1,9 @@
 /**
- * Folding contiguous floats into one number: sums and maxima over rows, several at once over the same elements.
+ * Folding contiguous floats into one number: sums and maxima over rows, several at once over the
+ * same elements.
  *
- * Each fold keeps several vectors of running values, so that no addition waits for the one before it; the order depends on the
- * count alone.
+ * Each fold keeps several vectors of running values, so that no addition waits for the one before
+ * it; the order depends on the count alone.
  *
  * @module
  */
@@ -45,7 +46,8 @@ export interface FoldOptions {
 }
 
 /**
- * Folds `count` elements read at each of `pointers`; gives a local for each fold. `count` is a local or a constant.
+ * Folds `count` elements read at each of `pointers`; gives a local for each fold. `count` is a
+ * local or a constant.
  */
 export function foldRow(
   f: FunctionBuilder,

@@ -1,6 +1,6 @@
 /**
- * y[r,j] = x[r, indices[r,j]] and its adjoint. x, dx: [rows, width], 32-bit words; indices: i32 [rows, picks], clamped into the row;
- * y, dy: [rows, picks].
+ * y[r,j] = x[r, indices[r,j]] and its adjoint. x, dx: [rows, width], 32-bit words; indices: i32
+ * [rows, picks], clamped into the row; y, dy: [rows, picks].
  *
  * @module
  */

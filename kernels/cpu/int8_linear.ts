@@ -1,10 +1,12 @@
 /**
- * C = activation(A·Wᵀ + bias) + residual with W in 8 bits. A, residual, C: [m,…] f32; W: [n] rows of blocks, each a scale in f32 and GROUP signed
- * bytes, a weight being scale · byte.
+ * C = activation(A·Wᵀ + bias) + residual with W in 8 bits. A, residual, C: [m,…] f32; W: [n] rows
+ * of blocks, each a scale in f32 and GROUP signed bytes, a weight being scale · byte.
  *
- * A chunk takes `share` rows of W and all of A, ROWS rows at a time: these become 16-bit integers with a scale for each block (so a value is off by
- * at most 2⁻¹⁶ of its block's largest), and each block's products are summed exactly, in 32-bit integers. A block's sum times the two scales is
- * added in f32. Of the chunk's rows of W several streams are read side by side, as in matmul_rows.ts.
+ * A chunk takes `share` rows of W and all of A, ROWS rows at a time: these become 16-bit integers
+ * with a scale for each block (so a value is off by at most 2⁻¹⁶ of its block's largest), and each
+ * block's products are summed exactly, in 32-bit integers. A block's sum times the two scales is
+ * added in f32. Of the chunk's rows of W several streams are read side by side, as in
+ * matmul_rows.ts.
  *
  * @module
  */
@@ -21,7 +23,10 @@ const SUMS = 4;
 /** The largest 16-bit integer. */
 const LARGEST = 32767;
 
-/** Bytes of a block of W, and of one of A in scratch memory: its scale (filled up to 16 bytes), then 16-bit integers. */
+/**
+ * Bytes of a block of W, and of one of A in scratch memory: its scale (filled up to 16 bytes), then
+ * 16-bit integers.
+ */
 const weightBlock = (group: number) => 4 + group;
 const activationBlock = (group: number) => 16 + 2 * group;
 
@@ -105,7 +110,10 @@ interface Streams {
   end(sums: V128[], column: I32, row: number, count: "four" | "one"): void;
 }
 
-/** The chunk's rows of W by the packed rows of A: equal parts of them side by side, then the rest one by one. */
+/**
+ * The chunk's rows of W by the packed rows of A: equal parts of them side by side, then the rest
+ * one by one.
+ */
 function emitStreams(f: FunctionBuilder, streams: Streams): void {
   const { packed, b, rowBytes, start, count, end } = streams;
   const width = Math.max(1, Math.floor(SUMS / packed.length));
@@ -131,7 +139,10 @@ function emitStreams(f: FunctionBuilder, streams: Streams): void {
   });
 }
 
-/** For each of the rows of W at `rows`, which move on, its products with each packed row of A, four partial sums in each. */
+/**
+ * For each of the rows of W at `rows`, which move on, its products with each packed row of A, four
+ * partial sums in each.
+ */
 function dots(f: FunctionBuilder, rows: I32[], { packed, blocks, group }: Streams): V128[][] {
   const sums = rows.map(() => packed.map(() => f.v128(V128.of(0))));
   const exact = rows.map(() => packed.map(() => f.v128()));

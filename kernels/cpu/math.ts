@@ -1,8 +1,10 @@
 /**
- * Elementary functions on four floats, and their scalar tails: exp, log, tanh, erf, GELU and their derivatives.
+ * Elementary functions on four floats, and their scalar tails: exp, log, tanh, erf, GELU and their
+ * derivatives.
  *
- * Each is a polynomial or rational approximation after range reduction; its largest error, measured against float64 over its range
- * in tests/math_test.ts, stands in its comment. Inputs of NaN give NaN.
+ * Each is a polynomial or rational approximation after range reduction; its largest error, measured
+ * against float64 over its range in tests/math_test.ts, stands in its comment. Inputs of NaN give
+ * NaN.
  *
  * @module
  */
@@ -29,13 +31,16 @@ const EXPONENTIAL = [
   0.0013814540107379939,
 ];
 
-/** Added to a float below 2²², it leaves the nearest integer plus 126 in the low bits: 1.5·2²³ + 126. */
+/**
+ * Added to a float below 2²², it leaves the nearest integer plus 126 in the low bits: 1.5·2²³ +
+ * 126.
+ */
 const ROUNDER = 12582912 + 126;
 
 /**
- * eˣ, to 1.6 ulp, 1 where |x| ≤ 1; below −87 it gives 0 and above 88.73 infinity.
- * x = n·ln 2 + r with |r| ≤ ½·ln 2, e^r by a polynomial of degree 6, and 2ⁿ⁻¹ by the exponent's bits, doubled so that n = 128
- * overflows where it should.
+ * eˣ, to 1.6 ulp, 1 where |x| ≤ 1; below −87 it gives 0 and above 88.73 infinity. x = n·ln 2 + r
+ * with |r| ≤ ½·ln 2, e^r by a polynomial of degree 6, and 2ⁿ⁻¹ by the exponent's bits, doubled so
+ * that n = 128 overflows where it should.
  */
 export function exp(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input.pmax(c(f, -87.33)).pmin(c(f, 89)));
@@ -79,7 +84,8 @@ export function log(f: FunctionBuilder, input: V128): V128 {
 }
 
 /**
- * tanh x, to 1.6 ulp: for |x| < 0.55 by an odd polynomial of degree 9 (minimax fit), beyond by 1 − 2/(1 + e^2|x|), which ends in ±1.
+ * tanh x, to 1.6 ulp: for |x| < 0.55 by an odd polynomial of degree 9 (minimax fit), beyond by 1 −
+ * 2/(1 + e^2|x|), which ends in ±1.
  */
 export function tanh(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input);
@@ -96,7 +102,9 @@ export function tanh(f: FunctionBuilder, input: V128): V128 {
   return size.lt(c(f, 0.55)).bitSelect(near, far).or(x.and(c(f, -0)));
 }
 
-/** erf x, to 6·10⁻⁷ absolute (the formula itself to 1.5·10⁻⁷). Source: Abramowitz & Stegun 7.1.26. */
+/**
+ * erf x, to 6·10⁻⁷ absolute (the formula itself to 1.5·10⁻⁷). Source: Abramowitz & Stegun 7.1.26.
+ */
 export function erf(f: FunctionBuilder, input: V128): V128 {
   return erfAndBell(f, input)[0];
 }
@@ -122,8 +130,8 @@ const GELU_SCALE = Math.sqrt(2 / Math.PI);
 const GELU_CUBE = 0.044715;
 
 /**
- * GELU by tanh: ½x·(1 + tanh u) = x·sigmoid(2u), u = √(2/π)·(x + 0.044715x³), to 1.5·10⁻⁷·max(1, |x|). x < −10 is taken as −10, where it
- * is −10⁻³⁷.
+ * GELU by tanh: ½x·(1 + tanh u) = x·sigmoid(2u), u = √(2/π)·(x + 0.044715x³), to 1.5·10⁻⁷·max(1,
+ * |x|). x < −10 is taken as −10, where it is −10⁻³⁷.
  */
 export function gelu(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input.pmax(c(f, -10)));
@@ -141,8 +149,9 @@ export function geluDerivative(f: FunctionBuilder, input: V128): V128 {
 }
 
 /**
- * e^−2u for |x| ≤ 10, as 2^t with |t| ≤ 126: t is rounded once, which costs up to 2⁻¹⁸ relative where e^−2u is far from 1 and counts little,
- * and spares the two-part ln 2 and the limits of `exp`. 2^t by a polynomial of degree 6, that of `exp`.
+ * e^−2u for |x| ≤ 10, as 2^t with |t| ≤ 126: t is rounded once, which costs up to 2⁻¹⁸ relative
+ * where e^−2u is far from 1 and counts little, and spares the two-part ln 2 and the limits of
+ * `exp`. 2^t by a polynomial of degree 6, that of `exp`.
  */
 function geluPower(f: FunctionBuilder, x: V128): V128 {
   const scale = -2 * GELU_SCALE * Math.LOG2E;

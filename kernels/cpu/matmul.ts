@@ -1,8 +1,10 @@
 /**
- * C[b] = epilogue(op(A[b])·op(B[b])). A: [m,k], or [k,m] with TRANSPOSE_A; B: [k,n], or [n,k] with TRANSPOSE_B; C: [batch,m,n]; all f32.
+ * C[b] = epilogue(op(A[b])·op(B[b])). A: [m,k], or [k,m] with TRANSPOSE_A; B: [k,n], or [n,k] with
+ * TRANSPOSE_B; C: [batch,m,n]; all f32.
  *
- * A chunk computes a block of `rows` by `columns` of one C[b]: it packs `depth` rows of its columns of B at a time and runs tiles of 6
- * rows by 8 columns over them (matmul_tile.ts). Sums are in f32, in the order of k. The blocks' sizes come from matmul_cut.ts.
+ * A chunk computes a block of `rows` by `columns` of one C[b]: it packs `depth` rows of its columns
+ * of B at a time and runs tiles of 6 rows by 8 columns over them (matmul_tile.ts). Sums are in f32,
+ * in the order of k. The blocks' sizes come from matmul_cut.ts.
  *
  * @module
  */
@@ -91,7 +93,10 @@ interface RowOfTiles {
   scratch: I32;
 }
 
-/** Six rows of A (or what is left of them) by all panels; a tile that reaches beyond the block goes by way of the scratch memory. */
+/**
+ * Six rows of A (or what is left of them) by all panels; a tile that reaches beyond the block goes
+ * by way of the scratch memory.
+ */
 function emitRowOfTiles(
   f: FunctionBuilder,
   { tile, edgeTile }: { tile: FunctionHandle; edgeTile: FunctionHandle },
@@ -114,7 +119,10 @@ function emitRowOfTiles(
   });
 }
 
-/** Defines `edgeTile(tile, c, cStep, rows, columns, add)`: the part of a tile that lies inside C goes there. */
+/**
+ * Defines `edgeTile(tile, c, cStep, rows, columns, add)`: the part of a tile that lies inside C
+ * goes there.
+ */
 function defineEdgeTile(k: KernelBuilder): FunctionHandle {
   return k.define(Array(6).fill("i32"), undefined, (f) => {
     const [tile, c, cStep, rows, columns, add] = [0, 1, 2, 3, 4, 5].map((i) => f.i32Parameter(i));

@@ -1,7 +1,8 @@
 /**
  * C[b] = epilogue(op(A[b])·op(B[b])), as in matmul.ts, the product by a system BLAS's `sgemm`.
  *
- * A chunk computes a block of `rows` by `columns` of one C[b] with one call, then the epilogue where it asks for one. Sums are in the library's order.
+ * A chunk computes a block of `rows` by `columns` of one C[b] with one call, then the epilogue
+ * where it asks for one. Sums are in the library's order.
  *
  * @module
  */
@@ -12,9 +13,15 @@ import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 
 /** Arguments of the imported `sgemm`. */
 const ARGUMENTS = 11;
-/** A block takes at least about this many multiply-adds, a tenth of a millisecond, so that the call costs nothing beside it. */
+/**
+ * A block takes at least about this many multiply-adds, a tenth of a millisecond, so that the call
+ * costs nothing beside it.
+ */
 const WORK = 6e6;
-/** Most blocks, and their least size: the library packs its operands anew for each, and is slower on small ones. */
+/**
+ * Most blocks, and their least size: the library packs its operands anew for each, and is slower on
+ * small ones.
+ */
 const MOST_BLOCKS = 16;
 const LEAST = { rows: 192, columns: 256 };
 
@@ -36,7 +43,10 @@ export const matmulBlas: CpuKernel = {
   },
 };
 
-/** The blocks of a product. They depend on the sizes only, so that any number of threads gives the same bits. */
+/**
+ * The blocks of a product. They depend on the sizes only, so that any number of threads gives the
+ * same bits.
+ */
 export function cutBlas({ m, n, k }: Record<"m" | "n" | "k", number>): Cut {
   const count = Math.min(MOST_BLOCKS, Math.max(1, Math.round(m * n * k / WORK)));
   const down = Math.min(count, Math.ceil(m / LEAST.rows));

@@ -1,7 +1,8 @@
 /**
  * The block of C that a chunk of a product computes, and the epilogue over its finished rows.
  *
- * A product [m,k]·[k,n] is cut into blocks of `rows` by `columns`, for each member of the batch; what fills a block is left to matmul.ts and matmul_blas.ts.
+ * A product [m,k]·[k,n] is cut into blocks of `rows` by `columns`, for each member of the batch;
+ * what fills a block is left to matmul.ts and matmul_blas.ts.
  *
  * @module
  */
@@ -17,7 +18,9 @@ export function blocks({ m, n, batch, rows, columns }: Scalars): number {
 
 /** A chunk's block; all are locals. */
 export interface Block {
-  /** Where the block's rows of A, its columns of B and the block itself start, as byte addresses. */
+  /**
+   * Where the block's rows of A, its columns of B and the block itself start, as byte addresses.
+   */
   readonly a: I32;
   readonly b: I32;
   readonly c: I32;
@@ -29,7 +32,10 @@ export interface Block {
   readonly width: I32;
 }
 
-/** The block of C that is this chunk's: where it and its parts of A and B start, its first column, its height and width. */
+/**
+ * The block of C that is this chunk's: where it and its parts of A and B start, its first column,
+ * its height and width.
+ */
 export function blockOf(k: KernelBuilder): Block {
   const { f } = k;
   const [m, n, rows, columns] = ["m", "n", "rows", "columns"].map((name) => k.integer(name));
@@ -51,7 +57,10 @@ export function blockOf(k: KernelBuilder): Block {
   return { a, b, c: start("c", m.mul(n), row.mul(n).add(column)), column, height, width };
 }
 
-/** Emits the epilogue over finished rows of the block; undefined where there is nothing to do. Call it before any loop. */
+/**
+ * Emits the epilogue over finished rows of the block; undefined where there is nothing to do. Call
+ * it before any loop.
+ */
 export function finishRows(
   k: KernelBuilder,
   { column, width }: { column: I32; width: I32 },

@@ -1,8 +1,9 @@
 /**
- * How a product is cut into chunks on the CPU: the size of a chunk's block of C, and how much of k is packed at a time.
+ * How a product is cut into chunks on the CPU: the size of a chunk's block of C, and how much of k
+ * is packed at a time.
  *
- * The choice depends on the sizes only, never on the number of threads: it is the one with the least estimated time, summed over
- * machines of 1, 2, 4 and 8 threads.
+ * The choice depends on the sizes only, never on the number of threads: it is the one with the
+ * least estimated time, summed over machines of 1, 2, 4 and 8 threads.
  *
  * @module
  */
@@ -25,7 +26,10 @@ const MOST_PACKED = 256 * 1024;
 /** Most blocks along each axis that are tried. */
 const MOST_BLOCKS = 16;
 
-/** Cycles, measured roughly: for each step of k of a tile, of a row of tiles and of a packed panel; for each tile, chunk and barrier. */
+/**
+ * Cycles, measured roughly: for each step of k of a tile, of a row of tiles and of a packed panel;
+ * for each tile, chunk and barrier.
+ */
 const CYCLES = { step: 6.5, row: 1.5, panel: 4, tile: 50, chunk: 400, barrier: 4000 };
 
 const THREADS = [1, 2, 4, 8];
@@ -58,7 +62,10 @@ export function cutMatmul(
   return best;
 }
 
-/** Sizes of a block, whole tiles, that cut `length` into 1, 2, … blocks; for long axes also larger numbers of them. */
+/**
+ * Sizes of a block, whole tiles, that cut `length` into 1, 2, … blocks; for long axes also larger
+ * numbers of them.
+ */
 function sizes(length: number, tile: number): number[] {
   const tiles = Math.ceil(length / tile);
   const counts = Array.from({ length: Math.min(MOST_BLOCKS, tiles) }, (_, i) => i + 1);

@@ -1,8 +1,9 @@
 /**
- * What becomes of a product before it is stored: bias, activation, an activation's derivative, residual.
+ * What becomes of a product before it is stored: bias, activation, an activation's derivative,
+ * residual.
  *
- * v = product + bias; saved = v; c = activation(v)·activationBackward'(pre) + residual, each part where its constant asks for it.
- * bias: [n]; saved, pre, residual, c: [batch,m,n].
+ * v = product + bias; saved = v; c = activation(v)·activationBackward'(pre) + residual, each part
+ * where its constant asks for it. bias: [n]; saved, pre, residual, c: [batch,m,n].
  *
  * @module
  */
@@ -31,8 +32,8 @@ const DERIVATIVES: readonly (Map | undefined)[] = [
 ];
 
 /**
- * Emits the end of some products: `product` holds four of them, or one in its first lane; `column` and `offset` are locals with the byte
- * offsets in a row and in C.
+ * Emits the end of some products: `product` holds four of them, or one in its first lane; `column`
+ * and `offset` are locals with the byte offsets in a row and in C.
  */
 export type Epilogue = (product: V128, column: I32, offset: I32, count: "four" | "one") => void;
 

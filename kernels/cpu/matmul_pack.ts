@@ -1,5 +1,6 @@
 /**
- * Packing: a block of B as panels of 8 columns, each [depth, 8], and a block of a transposed A as panels of 6, in a thread's scratch.
+ * Packing: a block of B as panels of 8 columns, each [depth, 8], and a block of a transposed A as
+ * panels of 6, in a thread's scratch.
  *
  * Columns of the last panel beyond the block are left as they are: what they give is never stored.
  *
@@ -10,10 +11,12 @@ import type { KernelBuilder } from "../../lib/device/kernel.ts";
 import { transposeSquare } from "./square.ts";
 
 /**
- * Defines `pack(x, xStep, depth, columns, panels, panelBytes)`: steps and sizes in bytes but for depth and columns, which count.
+ * Defines `pack(x, xStep, depth, columns, panels, panelBytes)`: steps and sizes in bytes but for
+ * depth and columns, which count.
  *
- * `x` points at the block's first element: x is [k, columns] with `xStep` from one k to the next, or with `transposed` [columns, k] with
- * `xStep` from one column to the next. A panel has `width` columns, 6 or 8; 8 where x is transposed.
+ * `x` points at the block's first element: x is [k, columns] with `xStep` from one k to the next,
+ * or with `transposed` [columns, k] with `xStep` from one column to the next. A panel has `width`
+ * columns, 6 or 8; 8 where x is transposed.
  */
 export function definePack(k: KernelBuilder, width: 6 | 8, transposed: boolean): FunctionHandle {
   const emit = transposed ? emitTransposed : (f: FunctionBuilder) => emitCopy(f, width);

@@ -1,9 +1,11 @@
 /**
- * C = epilogue(A·op(B)) for the few rows of A that decoding has. A: [ROWS,k]; B: [k,n], or [n,k] with TRANSPOSE_B; C: [ROWS,n]; all f32.
+ * C = epilogue(A·op(B)) for the few rows of A that decoding has. A: [ROWS,k]; B: [k,n], or [n,k]
+ * with TRANSPOSE_B; C: [ROWS,n]; all f32.
  *
- * B is read once, in the order in which it lies in memory, and its reading is what takes the time: a chunk reads `share` rows of it. With
- * TRANSPOSE_B those give as many columns of C. Without, they are as many terms of every sum; where there are several chunks, C is the partial
- * sums [chunks,ROWS,n], without an epilogue, for matmul_rows_sum.ts. Sums are in f32.
+ * B is read once, in the order in which it lies in memory, and its reading is what takes the time:
+ * a chunk reads `share` rows of it. With TRANSPOSE_B those give as many columns of C. Without, they
+ * are as many terms of every sum; where there are several chunks, C is the partial sums
+ * [chunks,ROWS,n], without an epilogue, for matmul_rows_sum.ts. Sums are in f32.
  *
  * @module
  */
@@ -14,7 +16,9 @@ import { forVectors } from "./rows.ts";
 
 /** Values of A that stay in registers. */
 const KEPT = 8;
-/** Columns of C that are gathered before the next ones: 12 KB of the first cache for each row of A. */
+/**
+ * Columns of C that are gathered before the next ones: 12 KB of the first cache for each row of A.
+ */
 const STRIPE = 3072;
 /** Columns that go through the epilogue at once with TRANSPOSE_B. */
 const SIDE = 4;
@@ -23,7 +27,10 @@ const UNROLL = 4;
 /** Fewest numbers of B in a chunk, and most chunks. */
 const LEAST = 65536, MOST = 16;
 
-/** Rows of B in a chunk: 16 chunks, or fewer where one would read less than 256 KB. `rows` of B have `length` numbers each. */
+/**
+ * Rows of B in a chunk: 16 chunks, or fewer where one would read less than 256 KB. `rows` of B have
+ * `length` numbers each.
+ */
 export function shareOfRows(rows: number, length: number): number {
   const most = Math.min(MOST, Math.max(1, Math.floor(rows * length / LEAST)));
   return Math.min(rows, 8 * Math.ceil(rows / most / 8));
@@ -48,8 +55,9 @@ export const matmulRows: CpuKernel = {
 const rowsOf = (k: KernelBuilder) => Array.from({ length: k.constants.ROWS }, (_, row) => row);
 
 /**
- * C gathers `count` rows of B from `start` on, each times its value of A: eight at a time (four where A has two rows), one from each eighth of
- * them, so that eight streams come from memory side by side.
+ * C gathers `count` rows of B from `start` on, each times its value of A: eight at a time (four
+ * where A has two rows), one from each eighth of them, so that eight streams come from memory side
+ * by side.
  */
 function emitSums(k: KernelBuilder, finish: Epilogue | undefined, start: I32, count: I32): void {
   const { f } = k;
@@ -135,8 +143,9 @@ function gather(f: FunctionBuilder, { a, b, bStep, c, width, apart, streams }: G
 }
 
 /**
- * Each element of C is a row of A times a row of B: `count` rows of B from `start` on. Their quarters are read side by side, four streams from
- * memory, and of each quarter four rows one after the other, whose products then stand side by side.
+ * Each element of C is a row of A times a row of B: `count` rows of B from `start` on. Their
+ * quarters are read side by side, four streams from memory, and of each quarter four rows one after
+ * the other, whose products then stand side by side.
  */
 function emitDots(k: KernelBuilder, finish: Epilogue, start: I32, count: I32): void {
   const { f } = k;
@@ -170,7 +179,10 @@ function emitDots(k: KernelBuilder, finish: Epilogue, start: I32, count: I32): v
   });
 }
 
-/** For each of the rows of B at `b`, which move on, its products with each row of A, four partial sums in each. */
+/**
+ * For each of the rows of B at `b`, which move on, its products with each row of A, four partial
+ * sums in each.
+ */
 function dots(f: FunctionBuilder, a: I32[], b: I32[], step: I32): V128[][] {
   const sums = b.map(() => a.map(() => f.v128(V128.of(0))));
   const [left, right] = [a.map((row) => f.i32(row)), b.map((row) => f.i32(row))];
@@ -194,8 +206,9 @@ function dots(f: FunctionBuilder, a: I32[], b: I32[], step: I32): V128[][] {
 }
 
 /**
- * Calls `vector(offset)` for each whole vector of `bytes`, then `one()` for each number left; the pointers step along. Several vectors at a time
- * share the pointers' steps, and V8 checks bounds with one instruction where offsets are shared.
+ * Calls `vector(offset)` for each whole vector of `bytes`, then `one()` for each number left; the
+ * pointers step along. Several vectors at a time share the pointers' steps, and V8 checks bounds
+ * with one instruction where offsets are shared.
  */
 function stepThrough(
   f: FunctionBuilder,

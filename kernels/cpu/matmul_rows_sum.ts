@@ -1,7 +1,9 @@
 /**
- * C = epilogue(Σ over parts of partial): the end of a product of few rows whose sums were cut along k (matmul_rows.ts).
+ * C = epilogue(Σ over parts of partial): the end of a product of few rows whose sums were cut along
+ * k (matmul_rows.ts).
  *
- * partial: [parts,size] f32, size = ROWS·n; C: [ROWS,n]. A chunk sums 1,024 columns of a row, part after part in f32.
+ * partial: [parts,size] f32, size = ROWS·n; C: [ROWS,n]. A chunk sums 1,024 columns of a row, part
+ * after part in f32.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
  * The innermost product: 6 rows of A by a packed panel of 8 columns of B.
  *
- * Twelve sums of four floats stay in registers. Deno checks the bounds of every load with an instruction or two for each different
- * offset, so offsets are shared: six row pointers step through k together, or one pointer moves on at each load.
+ * Twelve sums of four floats stay in registers. Deno checks the bounds of every load with an
+ * instruction or two for each different offset, so offsets are shared: six row pointers step
+ * through k together, or one pointer moves on at each load.
  *
  * @module
  */
@@ -18,7 +19,8 @@ const UNROLL = 8;
 /**
  * Defines `tile(a, aStep, lastRow, panel, depth, c, cStep, add)`: C (+)= A·panel, steps in bytes.
  *
- * A is read where it is, `aStep` from row to row, rows beyond `lastRow` repeating it; or, with `packed`, from a panel [depth, 6].
+ * A is read where it is, `aStep` from row to row, rows beyond `lastRow` repeating it; or, with
+ * `packed`, from a panel [depth, 6].
  */
 export function defineTile(k: KernelBuilder, packed: boolean): FunctionHandle {
   return k.define(Array(8).fill("i32"), undefined, (f) => {

@@ -1,8 +1,10 @@
 /**
- * y = (x − mean)·rstd·gain + bias over rows, rstd = 1/√(variance + ε): layer norm; with `CENTERED` 0, mean is taken as 0: RMS norm.
- * x, y: [rows,width], gain, bias: [width], mean, rstd: [rows] f32. `BIAS` 0: no bias is added.
+ * y = (x − mean)·rstd·gain + bias over rows, rstd = 1/√(variance + ε): layer norm; with `CENTERED`
+ * 0, mean is taken as 0: RMS norm. x, y: [rows,width], gain, bias: [width], mean, rstd: [rows] f32.
+ * `BIAS` 0: no bias is added.
  *
- * The variance is the mean of (x − mean)², summed in f32 in a pass of its own. A chunk computes `group` rows.
+ * The variance is the mean of (x − mean)², summed in f32 in a pass of its own. A chunk computes
+ * `group` rows.
  *
  * @module
  */

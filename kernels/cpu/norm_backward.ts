@@ -3,11 +3,12 @@
  *
  *     dx = rstd·(g − mean(g) − x̂·mean(g·x̂)) + gathered,  dgain = Σ dy·x̂,  dbias = Σ dy,
  *
- * means over the row and sums over all rows. dy, x, gathered, dx: [rows,width], gain: [width], mean, rstd: [rows], and the sums over the
- * rows of each chunk in dgain, dbias: [chunks,width] f32. `CENTERED` 0: mean and mean(g) are taken as 0. `BIAS` 0: no dbias.
- * `ADD` 0: nothing is added.
+ * means over the row and sums over all rows. dy, x, gathered, dx: [rows,width], gain: [width],
+ * mean, rstd: [rows], and the sums over the rows of each chunk in dgain, dbias: [chunks,width] f32.
+ * `CENTERED` 0: mean and mean(g) are taken as 0. `BIAS` 0: no dbias. `ADD` 0: nothing is added.
  *
- * A chunk computes `group` rows, a few at a time so that dgain and dbias are loaded and stored seldom; sums in f32.
+ * A chunk computes `group` rows, a few at a time so that dgain and dbias are loaded and stored
+ * seldom; sums in f32.
  *
  * @module
  */

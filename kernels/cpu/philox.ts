@@ -1,8 +1,9 @@
 /**
  * Philox-4x32-10 on four counters at once, and a walk over the random words of a chunk.
  *
- * The numbers are those of lib/random.ts: key [seed, stream], counter [index >> 2, 0, step, 0]. The kernel names a buffer `state`,
- * i32 [2] = [seed, step], and a scalar `stream`. What becomes of the words is left to the kernels.
+ * The numbers are those of lib/random.ts: key [seed, stream], counter [index >> 2, 0, step, 0]. The
+ * kernel names a buffer `state`, i32 [2] = [seed, step], and a scalar `stream`. What becomes of the
+ * words is left to the kernels.
  *
  * @module
  */
@@ -59,8 +60,9 @@ export const CHUNK = 8192;
 export const SCRATCH_BYTES = 64;
 
 /**
- * Walks the chunk's elements with random values beside them: `draw` makes the values of four counters, in order, four to a vector; `body`
- * gets a byte offset from the tensor's start and four values, `tail` an offset and one value. Scalar `count`: all elements.
+ * Walks the chunk's elements with random values beside them: `draw` makes the values of four
+ * counters, in order, four to a vector; `body` gets a byte offset from the tensor's start and four
+ * values, `tail` an offset and one value. Scalar `count`: all elements.
  */
 export function forRandom(
   k: KernelBuilder,

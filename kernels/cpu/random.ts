@@ -1,8 +1,9 @@
 /**
- * y = uniform or normal random numbers. y: [count] f32; state: i32 [2] = [seed, step]. A chunk computes 8,192 elements.
+ * y = uniform or normal random numbers. y: [count] f32; state: i32 [2] = [seed, step]. A chunk
+ * computes 8,192 elements.
  *
- * `NORMAL` 0: element i is the uniform number of index i. 1: it is √(−2 ln(1 − u))·cos(2πv), u and v the uniform numbers of indices
- * 2i and 2i + 1.
+ * `NORMAL` 0: element i is the uniform number of index i. 1: it is √(−2 ln(1 − u))·cos(2πv), u and
+ * v the uniform numbers of indices 2i and 2i + 1.
  *
  * @module
  */
@@ -41,7 +42,10 @@ function boxMuller(f: FunctionBuilder, u: V128, v: V128): V128 {
   return radius.mul(cosineOfTurns(f, v));
 }
 
-/** cos(2πv) for v in [0, 1): v less the nearest quarter turn, then a polynomial. Source: Cephes' sinf and cosf. */
+/**
+ * cos(2πv) for v in [0, 1): v less the nearest quarter turn, then a polynomial. Source: Cephes'
+ * sinf and cosf.
+ */
 function cosineOfTurns(f: FunctionBuilder, turns: V128): V128 {
   const v = f.v128(turns);
   const quarter = f.v128(v.mul(c(4)).nearest());

@@ -1,5 +1,6 @@
 /**
- * Writes a step's figures into a ring on the device: ring[2·(counter mod length)] = (loss, norm), counter += 1. One chunk.
+ * Writes a step's figures into a ring on the device: ring[2·(counter mod length)] = (loss, norm),
+ * counter += 1. One chunk.
  *
  * loss, norm: [1] f32; counter: i32 [1]; ring: [length, 2].
  *

@@ -1,9 +1,11 @@
 /**
- * y[o,p,i] = scale · Σⱼ x[o,j,i], or maxⱼ, with j over the p-th segment of the axis. x: [outer,length,inner], y: [outer,parts,inner] f32.
+ * y[o,p,i] = scale · Σⱼ x[o,j,i], or maxⱼ, with j over the p-th segment of the axis. x:
+ * [outer,length,inner], y: [outer,parts,inner] f32.
  *
- * An item is one output (`COLUMNS` 0, where inner = 1) or a block of neighboring columns (`COLUMNS` 1); a chunk computes `group` items.
- * Sums are kept in f32: a row in 16 running sums, a column in steps of four rows added pairwise. `OP` is an index into `REDUCTIONS`;
- * reduce.wgsl numbers its cases alike.
+ * An item is one output (`COLUMNS` 0, where inner = 1) or a block of neighboring columns (`COLUMNS`
+ * 1); a chunk computes `group` items. Sums are kept in f32: a row in 16 running sums, a column in
+ * steps of four rows added pairwise. `OP` is an index into `REDUCTIONS`; reduce.wgsl numbers its
+ * cases alike.
  *
  * @module
  */

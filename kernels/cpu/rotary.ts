@@ -1,8 +1,9 @@
 /**
- * Rotary positions: each pair (x[j], x[j + D/2]) of a head turns by its angle; the other columns are copied.
+ * Rotary positions: each pair (x[j], x[j + D/2]) of a head turns by its angle; the other columns
+ * are copied.
  *
- * x, y: [rows, width]; cosine, sine: [positions, D/2], the angles' tables; position: i32 [1], or one for each sequence
- * of `time` rows where `OFFSET` is 2. A chunk computes a share of the rows.
+ * x, y: [rows, width]; cosine, sine: [positions, D/2], the angles' tables; position: i32 [1], or
+ * one for each sequence of `time` rows where `OFFSET` is 2. A chunk computes a share of the rows.
  *
  * @module
  */

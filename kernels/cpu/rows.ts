@@ -1,5 +1,6 @@
 /**
- * Walking contiguous floats four at a time, the rest one at a time: shared by the kernels that go over rows.
+ * Walking contiguous floats four at a time, the rest one at a time: shared by the kernels that go
+ * over rows.
  *
  * @module
  */
@@ -9,7 +10,10 @@ import type { KernelBuilder } from "../../lib/device/kernel.ts";
 /** Vectors that `mapVectors` computes in one round of its loop. */
 const UNROLL = 2;
 
-/** Calls `body(row)` for the rows of this chunk: `group` of the `rows` that the kernel's scalars name. */
+/**
+ * Calls `body(row)` for the rows of this chunk: `group` of the `rows` that the kernel's scalars
+ * name.
+ */
 export function forRows(k: KernelBuilder, body: (row: I32) => void): void {
   const { f } = k;
   const [rows, group] = [k.integer("rows"), k.integer("group")];
@@ -19,8 +23,8 @@ export function forRows(k: KernelBuilder, body: (row: I32) => void): void {
 }
 
 /**
- * Calls `body(i)` with byte offsets i = 0, 16, … while four whole floats are left of `count`, then `tail(i)` with i in steps of 4.
- * `count` is a local or a constant.
+ * Calls `body(i)` with byte offsets i = 0, 16, … while four whole floats are left of `count`, then
+ * `tail(i)` with i in steps of 4. `count` is a local or a constant.
  */
 export function forVectors(
   f: FunctionBuilder,
@@ -42,8 +46,9 @@ export function forVectors(
 }
 
 /**
- * output = map(inputs), elementwise: `UNROLL` vectors at a time, then one, then single floats, for which the same vector function is computed
- * and its first lane kept. `count` is a local or a constant.
+ * output = map(inputs), elementwise: `UNROLL` vectors at a time, then one, then single floats, for
+ * which the same vector function is computed and its first lane kept. `count` is a local or a
+ * constant.
  */
 export function mapVectors(
   f: FunctionBuilder,

@@ -1,9 +1,11 @@
 /**
- * token[b] = a column of row b, drawn by its probability. logits, weights: [B,V] f32; settings: f32 [3] = [temperature, topK, topP] and, with
- * `MIN_P`, minP; state: i32 [2] = [seed, step]; token: i32 [B]. A chunk draws for one row; sums are float32, 1,024 elements in four
- * lanes, then block after block.
+ * token[b] = a column of row b, drawn by its probability. logits, weights: [B,V] f32; settings: f32
+ * [3] = [temperature, topK, topP] and, with `MIN_P`, minP; state: i32 [2] = [seed, step]; token:
+ * i32 [B]. A chunk draws for one row; sums are float32, 1,024 elements in four lanes, then block
+ * after block.
  *
- * Floats are compared as integers that stand in the same order, so that a threshold is found by halving its range 32 times.
+ * Floats are compared as integers that stand in the same order, so that a threshold is found by
+ * halving its range 32 times.
  *
  * @module
  */
@@ -106,7 +108,10 @@ function weigh(f: FunctionBuilder, row: Row, temperature: F32): void {
   );
 }
 
-/** A function of (logits, weights, width, least): Σ of the weights, or of ones, of the logits whose key is at least `least`. */
+/**
+ * A function of (logits, weights, width, least): Σ of the weights, or of ones, of the logits whose
+ * key is at least `least`.
+ */
 function defineTally(k: KernelBuilder, weighted: boolean): FunctionHandle {
   return k.define(["i32", "i32", "i32", "i32"], "f32", (f) => {
     const [logits, weights, width, least] = [0, 1, 2, 3].map((i) => f.i32Parameter(i));
@@ -138,7 +143,10 @@ function tally(f: FunctionBuilder, sum: FunctionHandle, row: Row, least: I32): F
   return f.f32(f.callF32(sum, row.logits, row.weights, row.width, least));
 }
 
-/** A key, from `least` up to the largest logit's, from which on the tally is `wanted`; where there is none, the largest from which on it is more. */
+/**
+ * A key, from `least` up to the largest logit's, from which on the tally is `wanted`; where there
+ * is none, the largest from which on it is more.
+ */
 function threshold(
   f: FunctionBuilder,
   row: Row,
@@ -159,7 +167,10 @@ function threshold(
   return low;
 }
 
-/** Raises `least` to the key of the smallest logit whose weight is still minP: the largest weight is 1. */
+/**
+ * Raises `least` to the key of the smallest logit whose weight is still minP: the largest weight is
+ * 1.
+ */
 function keepProbable(
   f: FunctionBuilder,
   { largest }: Row,
@@ -190,7 +201,10 @@ function uniform(k: KernelBuilder): F32 {
   return f.f32(toUniform(picked).lane(0));
 }
 
-/** The first column at which the running sum of the kept weights exceeds `target`, which is less than their sum. */
+/**
+ * The first column at which the running sum of the kept weights exceeds `target`, which is less
+ * than their sum.
+ */
 function drawn(f: FunctionBuilder, mass: FunctionHandle, row: Row, least: I32, target: F32): I32 {
   const { logits, weights, width } = row;
   const [start, elements, before, next] = [f.i32(0), f.i32(0), f.f32(0), f.f32(0)];
@@ -203,7 +217,8 @@ function drawn(f: FunctionBuilder, mass: FunctionHandle, row: Row, least: I32, t
     const [from, weighed] = [f.i32(logits.add(offset)), f.i32(weights.add(offset))];
     f.set(next, before.add(f.callF32(mass, from, weighed, elements, least)));
   });
-  // Rounding may leave the sum one by one below the sum by lanes: then it is the block's last kept column.
+  // Rounding may leave the sum one by one below the sum by lanes: then it is the block's last kept
+  // column.
   const [column, end, chosen] = [f.i32(start), f.i32(start.add(elements)), f.i32(0)];
   f.while(column.ltU(end).and(before.le(target)), () => {
     const at = f.i32(column.shl(2));

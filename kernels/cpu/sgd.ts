@@ -1,8 +1,10 @@
 /**
- * Gradient descent with momentum over one flat buffer, with the clip of the global norm applied on the way.
+ * Gradient descent with momentum over one flat buffer, with the clip of the global norm applied on
+ * the way.
  *
- * gradient, parameter, velocity: [count]; sumOfSquares: [1]; hyper: [1], the learning rate. velocity ← momentum·velocity + gradient,
- * parameter ← parameter − rate·velocity. A chunk updates 8,192 elements.
+ * gradient, parameter, velocity: [count]; sumOfSquares: [1]; hyper: [1], the learning rate.
+ * velocity ← momentum·velocity + gradient, parameter ← parameter − rate·velocity. A chunk updates
+ * 8,192 elements.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
- * y = softmax(x) over rows: e^(x−m) / Σ e^(x−m), m the row's largest element; with `LOG`, its logarithm x − m − ln Σ e^(x−m). x, y: [rows,width] f32.
+ * y = softmax(x) over rows: e^(x−m) / Σ e^(x−m), m the row's largest element; with `LOG`, its
+ * logarithm x − m − ln Σ e^(x−m). x, y: [rows,width] f32.
  *
- * Elements of −∞ count as absent; a row of nothing else gives 0, or −∞ with `LOG`. Three passes over a row in cache, sums in f32.
- * A chunk computes `group` rows.
+ * Elements of −∞ count as absent; a row of nothing else gives 0, or −∞ with `LOG`. Three passes
+ * over a row in cache, sums in f32. A chunk computes `group` rows.
  *
  * @module
  */

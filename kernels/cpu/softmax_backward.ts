@@ -1,5 +1,6 @@
 /**
- * dx = y·(dy − Σ dy·y) over rows, the derivative of softmax; with `LOG`, dx = dy − e^y·Σ dy, that of its logarithm. dy, y, dx: [rows,width] f32.
+ * dx = y·(dy − Σ dy·y) over rows, the derivative of softmax; with `LOG`, dx = dy − e^y·Σ dy, that
+ * of its logarithm. dy, y, dx: [rows,width] f32.
  *
  * Two passes over a row in cache, sums in f32. A chunk computes `group` rows.
  *

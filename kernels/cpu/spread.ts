@@ -1,6 +1,7 @@
 /**
- * y[o,j,i] = scale · x[o,i], with `INDEXED` only where j = index[o,i] and 0 elsewhere. x: [outer,inner] f32, index: [outer,inner] i32,
- * y: [outer,length,inner] f32. A chunk writes 16,384 neighboring elements of y.
+ * y[o,j,i] = scale · x[o,i], with `INDEXED` only where j = index[o,i] and 0 elsewhere. x:
+ * [outer,inner] f32, index: [outer,inner] i32, y: [outer,length,inner] f32. A chunk writes 16,384
+ * neighboring elements of y.
  *
  * `COLUMNS` 0 stands for inner = 1.
  *
@@ -35,7 +36,9 @@ export const spread: CpuKernel = {
   },
 };
 
-/** Writes `elements` of y at `to`, which start `skipped` elements into a run of neighboring ones. */
+/**
+ * Writes `elements` of y at `to`, which start `skipped` elements into a run of neighboring ones.
+ */
 type Run = (row: I32, skipped: I32, elements: I32, to: I32) => void;
 
 /** Row o of y holds one value. */

@@ -5,7 +5,10 @@
  */
 import type { FunctionBuilder, V128 } from "../../lib/wasm/assembler.ts";
 
-/** Four rows of four lanes → four columns: lane j of row i becomes lane i of row j. The rows should be locals. */
+/**
+ * Four rows of four lanes → four columns: lane j of row i becomes lane i of row j. The rows should
+ * be locals.
+ */
 export function transposeSquare(
   f: FunctionBuilder,
   [a, b, c, d]: readonly V128[],

@@ -1,9 +1,11 @@
 /**
- * y[yStart + Σ iₐ·yₐ] ← x[xStart + Σ iₐ·xₐ] for all i in a box of up to six axes, axis 0 the innermost. x, y: 32-bit words.
+ * y[yStart + Σ iₐ·yₐ] ← x[xStart + Σ iₐ·xₐ] for all i in a box of up to six axes, axis 0 the
+ * innermost. x, y: 32-bit words.
  *
- * Scalars: `n0…n5` lengths, `x0…x5` and `y0…y5` steps in words. `OP` 0 copies, 1 adds (f32), 2 writes zeros and reads no x. `RANK`: axes in
- * use. `UNIT` 1: x0 = y0 = 1. `TILE` 1: x1 = y0 = 1, a transposition. An item is a block of `block` words of axis 0 (of 16 rows of axis 1 in
- * a transposition); a chunk does `group` of the `items`.
+ * Scalars: `n0…n5` lengths, `x0…x5` and `y0…y5` steps in words. `OP` 0 copies, 1 adds (f32), 2
+ * writes zeros and reads no x. `RANK`: axes in use. `UNIT` 1: x0 = y0 = 1. `TILE` 1: x1 = y0 = 1, a
+ * transposition. An item is a block of `block` words of axis 0 (of 16 rows of axis 1 in a
+ * transposition); a chunk does `group` of the `items`.
  *
  * @module
  */
@@ -45,7 +47,10 @@ function blocked({ f }: KernelBuilder, { length, x, y }: Axis, block: I32 | numb
   return { length: blocks, x: f.i32(x.mul(block)), y: f.i32(y.mul(block)) };
 }
 
-/** Calls `body` for this chunk's items, a walk over a box of `axes`: with the addresses in x and y and the index along each axis. */
+/**
+ * Calls `body` for this chunk's items, a walk over a box of `axes`: with the addresses in x and y
+ * and the index along each axis.
+ */
 function forItems(
   k: KernelBuilder,
   axes: readonly Axis[],
@@ -123,7 +128,10 @@ function storeWord({ f, constants }: KernelBuilder, from: I32, to: I32): void {
   else f.storeI32(to, STRIDED_COPY[constants.OP] === "copy" ? from.loadI32() : 0);
 }
 
-/** An item is `BAND` rows, along axis 1, of a block of columns, along axis 0: squares of four by four, and the rest word by word. */
+/**
+ * An item is `BAND` rows, along axis 1, of a block of columns, along axis 0: squares of four by
+ * four, and the rest word by word.
+ */
 function emitTiles(k: KernelBuilder): void {
   const { f } = k;
   const block = k.integer("block");

@@ -1,7 +1,9 @@
 /**
- * The k largest of each row, largest first, of equal ones the earlier first. x: [rows, width]; values: f32, indices: i32, [rows, k].
+ * The k largest of each row, largest first, of equal ones the earlier first. x: [rows, width];
+ * values: f32, indices: i32, [rows, k].
  *
- * A chunk computes one row: four elements at a time are passed over while none exceeds the k-th so far.
+ * A chunk computes one row: four elements at a time are passed over while none exceeds the k-th so
+ * far.
  *
  * @module
  */

@@ -1,4 +1,5 @@
-// The activation that a product applies on its way out, by its number; put in front of the kernels of products, after activations.wgsl.
+// The activation that a product applies on its way out, by its number; put in front of the kernels
+// of products, after activations.wgsl.
 override ACTIVATION: u32;
 
 fn activate(v: f32) -> f32 {

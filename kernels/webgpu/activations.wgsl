@@ -1,7 +1,9 @@
-// Activations and their derivatives, put in front of the kernels that need them: unary, binary and the products.
+// Activations and their derivatives, put in front of the kernels that need them: unary, binary and
+// the products.
 const SQRT_2_OVER_PI = 0.7978845608028654;
 
-// ½v·(1 + tanh u) = v·sigmoid(2u), u = √(2/π)·(v + 0.044715v³). Below −10 it is 0; written so that NaN stays.
+// ½v·(1 + tanh u) = v·sigmoid(2u), u = √(2/π)·(v + 0.044715v³). Below −10 it is 0; written so that
+// NaN stays.
 fn gelu(v: f32) -> f32 {
   let w = select(v, -10.0, v < -10.0);
   return w / (1.0 + exp(-2.0 * SQRT_2_OVER_PI * (w + 0.044715 * w * w * w)));

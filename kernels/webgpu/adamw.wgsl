@@ -1,5 +1,6 @@
-// AdamW over one flat buffer of parameters, with the clip of the global norm applied on the way; see kernels/cpu/adamw.ts.
-// gradient, parameter, m, v: [count]; sum_of_squares: [1]; hyper: [3] = rate/(1 − β₁ᵗ), √(1 − β₂ᵗ), 1 − rate·weightDecay. A thread updates one element.
+// AdamW over one flat buffer of parameters, with the clip of the global norm applied on the way;
+// see kernels/cpu/adamw.ts. gradient, parameter, m, v: [count]; sum_of_squares: [1]; hyper: [3] =
+// rate/(1 − β₁ᵗ), √(1 − β₂ᵗ), 1 − rate·weightDecay. A thread updates one element.
 struct Scalars {
   count: u32, decayed: u32, beta1: f32, beta2: f32, rest1: f32, rest2: f32, epsilon: f32, clip: f32,
 }

@@ -1,7 +1,8 @@
-// adjusted = logits with, in this order: the logits of tokens in the history divided by the penalty where positive and multiplied by it where
-// negative; −∞ for each token that would repeat a run of n tokens of the history; −∞ for the end tokens while fewer than `least` are sampled.
-// logits, adjusted: [rows, width]; history: [rows, capacity], lengths[b] of them there; rules: [n, least]; state: the second is the tokens sampled; ends: [endCount].
-// A workgroup computes one row.
+// adjusted = logits with, in this order: the logits of tokens in the history divided by the penalty
+// where positive and multiplied by it where negative; −∞ for each token that would repeat a run of
+// n tokens of the history; −∞ for the end tokens while fewer than `least` are sampled. logits,
+// adjusted: [rows, width]; history: [rows, capacity], lengths[b] of them there; rules: [n, least];
+// state: the second is the tokens sampled; ends: [endCount]. A workgroup computes one row.
 struct Scalars { rows: u32, width: u32, capacity: u32, endCount: u32 }
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> history: array<i32>;

@@ -1,6 +1,8 @@
-// For each sequence b: token[b] ← next[b], output[state[1] mod length, b] ← next[b], position[b] += tokens; at the end state[1] += 1.
-// next, token, position: [rows]; state: [2]; output: [length, rows]. With HISTORY, history[b, lengths[b]] ← next[b] and lengths[b] += 1; history: [rows, capacity].
-// With SCORES, scores[state[1] mod length, b] ← −loss[b]. One workgroup, a thread takes every 64th sequence.
+// For each sequence b: token[b] ← next[b], output[state[1] mod length, b] ← next[b], position[b] +=
+// tokens; at the end state[1] += 1. next, token, position: [rows]; state: [2]; output: [length,
+// rows]. With HISTORY, history[b, lengths[b]] ← next[b] and lengths[b] += 1; history: [rows,
+// capacity]. With SCORES, scores[state[1] mod length, b] ← −loss[b]. One workgroup, a thread takes
+// every 64th sequence.
 override HISTORY: u32;
 override SCORES: u32;
 

@@ -1,5 +1,6 @@
-// index[o,i] = the first j at which x[o,j,i] is largest. x: [outer,length,inner], index: [outer,inner].
-// A workgroup computes 256/LANES outputs with LANES threads each, laid out as in reduce.wgsl.
+// index[o,i] = the first j at which x[o,j,i] is largest. x: [outer,length,inner], index:
+// [outer,inner]. A workgroup computes 256/LANES outputs with LANES threads each, laid out as in
+// reduce.wgsl.
 override COLUMNS: u32;
 override LANES: u32;
 

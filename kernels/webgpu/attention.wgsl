@@ -1,8 +1,10 @@
-// O = softmax(scale·Q·Kᵀ)·V for each head, and L = log₂ Σ 2^(scores·log₂ e), by online softmax. After attention_tiles.wgsl.
+// O = softmax(scale·Q·Kᵀ)·V for each head, and L = log₂ Σ 2^(scores·log₂ e), by online softmax.
+// After attention_tiles.wgsl.
 //
-// q: rows of `queries`, k and v: rows of `keys`, each head D columns at an offset and a row stride of its own. output: [B,Tq,H·D],
-// logSum: [B,H,Tq]. A query at position p = i + keys − queries sees keys p − behind … p + ahead, below lengths[b] where lengths are given; one
-// that sees none gets zeros. A workgroup computes 32 queries of one head, over tiles of 32 keys.
+// q: rows of `queries`, k and v: rows of `keys`, each head D columns at an offset and a row stride
+// of its own. output: [B,Tq,H·D], logSum: [B,H,Tq]. A query at position p = i + keys − queries sees
+// keys p − behind … p + ahead, below lengths[b] where lengths are given; one that sees none gets
+// zeros. A workgroup computes 32 queries of one head, over tiles of 32 keys.
 @group(0) @binding(0) var<storage, read> q: array<f32>;
 @group(0) @binding(1) var<storage, read> k: array<f32>;
 @group(0) @binding(2) var<storage, read> v: array<f32>;

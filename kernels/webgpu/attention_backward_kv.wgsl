@@ -1,7 +1,9 @@
-// dV = Pᵀ·dO and dK = scale·dSᵀ·Q, where dS = P∘(dO·Vᵀ − δ) and P = 2^(S·log₂ e − L) is computed again. After attention_tiles.wgsl.
+// dV = Pᵀ·dO and dK = scale·dSᵀ·Q, where dS = P∘(dO·Vᵀ − δ) and P = 2^(S·log₂ e − L) is computed
+// again. After attention_tiles.wgsl.
 //
-// Tensors are laid out as in attention.wgsl: gradient like its output, dk and dv like k and v; logSum, delta: [B,H,Tq], L and δ. With
-// PACKED, dk's tensor holds dv as well. A workgroup computes 32 keys of one head of keys, over tiles of 32 queries of each head in its group.
+// Tensors are laid out as in attention.wgsl: gradient like its output, dk and dv like k and v;
+// logSum, delta: [B,H,Tq], L and δ. With PACKED, dk's tensor holds dv as well. A workgroup computes
+// 32 keys of one head of keys, over tiles of 32 queries of each head in its group.
 override PACKED: u32;
 
 @group(0) @binding(0) var<storage, read> q: array<f32>;

@@ -1,7 +1,9 @@
-// dS = P∘(dO·Vᵀ − δ) and dQ = scale·dS·K, where P = 2^(S·log₂ e − L) is computed again and δ = rowsum(dO∘O). After attention_tiles.wgsl.
+// dS = P∘(dO·Vᵀ − δ) and dQ = scale·dS·K, where P = 2^(S·log₂ e − L) is computed again and δ =
+// rowsum(dO∘O). After attention_tiles.wgsl.
 //
-// Tensors are laid out as in attention.wgsl: gradient and output like its output, dq like q. delta: [B,H,Tq] gets δ for
-// attention_backward_kv.wgsl. A workgroup computes 32 queries of one head, over tiles of 32 keys.
+// Tensors are laid out as in attention.wgsl: gradient and output like its output, dq like q. delta:
+// [B,H,Tq] gets δ for attention_backward_kv.wgsl. A workgroup computes 32 queries of one head, over
+// tiles of 32 keys.
 @group(0) @binding(0) var<storage, read> q: array<f32>;
 @group(0) @binding(1) var<storage, read> k: array<f32>;
 @group(0) @binding(2) var<storage, read> v: array<f32>;

@@ -1,5 +1,6 @@
-// Puts the parts of attention_decode.wgsl together: output[b,h] = Σ 2^(mₚ − m)·sumsₚ / Σ 2^(mₚ − m)·lₚ, m the largest mₚ.
-// partial: [B,H,parts,D+2], each part's sums over values, largest score m and sum l; output: [B,1,H·D]. A thread computes one element.
+// Puts the parts of attention_decode.wgsl together: output[b,h] = Σ 2^(mₚ − m)·sumsₚ / Σ 2^(mₚ −
+// m)·lₚ, m the largest mₚ. partial: [B,H,parts,D+2], each part's sums over values, largest score m
+// and sum l; output: [B,1,H·D]. A thread computes one element.
 override HEAD_SIZE: u32;
 
 struct Scalars { rows: u32, parts: u32 }

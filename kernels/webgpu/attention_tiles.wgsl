@@ -1,7 +1,9 @@
-// Put before each attention kernel that works on tiles: its scalars, its workgroup memory, and products of tiles of 32 by 32.
+// Put before each attention kernel that works on tiles: its scalars, its workgroup memory, and
+// products of tiles of 32 by 32.
 //
-// A workgroup is 8 by 8 threads; thread (row, column) owns the rows row + 8i and the columns 4·column … 4·column + 3 of a product, i from
-// 0 to 3, in a matrix of four rows. A head's D columns are taken in slices of 32; beyond D a slice holds zeros. All sums are in f32.
+// A workgroup is 8 by 8 threads; thread (row, column) owns the rows row + 8i and the columns
+// 4·column … 4·column + 3 of a product, i from 0 to 3, in a matrix of four rows. A head's D columns
+// are taken in slices of 32; beyond D a slice holds zeros. All sums are in f32.
 override HEAD_SIZE: u32;
 override HAS_LENGTHS: u32;
 
@@ -11,7 +13,8 @@ struct Scalars {
 }
 
 const TILE = 32;
-// Vectors from row to row of a tile: one more than it holds, so that neighboring rows lie in different banks.
+// Vectors from row to row of a tile: one more than it holds, so that neighboring rows lie in
+// different banks.
 const PITCH = 9u;
 const LOG2_E = 1.4426950408889634;
 // Stands for the largest score of a row that has none yet.
@@ -34,7 +37,8 @@ fn slices() -> i32 { return i32((HEAD_SIZE + 31u) / 32u); }
 // Columns of the head from this thread's four of a slice on: 4 or more where all four are there.
 fn columns_left(slice: i32) -> i32 { return i32(HEAD_SIZE) - 32 * slice - 4 * i32(column); }
 
-// Where a row of the right-hand side of `add_scores` is kept, so that the threads of a row read from different banks.
+// Where a row of the right-hand side of `add_scores` is kept, so that the threads of a row read
+// from different banks.
 fn spread(n: u32) -> u32 { return (n % 4u) * 8u + n / 4u; }
 
 // scores += left·rightᵀ over one slice, the rows of the right-hand side kept at `spread`.
@@ -105,7 +109,8 @@ fn sum_of_row(own: vec4f) -> vec4f {
   return result;
 }
 
-// Whether the query at a position sees keys 'first' … 'first' + 3, 'limit' being the end of the keys.
+// Whether the query at a position sees keys 'first' … 'first' + 3, 'limit' being the end of the
+// keys.
 fn sees(position: i32, first: i32, behind: i32, ahead: i32, limit: i32) -> vec4<bool> {
   let keys = vec4i(first, first + 1, first + 2, first + 3);
   let low = vec4i(max(position - behind, 0));

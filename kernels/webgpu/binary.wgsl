@@ -1,5 +1,5 @@
-// c = op(a, b), elementwise with broadcasting. c: [d0,d1,d2,d3] of count elements; a and b by a stride for each axis, 0 where stretched.
-// A thread computes one element. After activations.wgsl.
+// c = op(a, b), elementwise with broadcasting. c: [d0,d1,d2,d3] of count elements; a and b by a
+// stride for each axis, 0 where stretched. A thread computes one element. After activations.wgsl.
 override OP: u32;
 override BROADCAST: u32;
 override A_STEP: u32;

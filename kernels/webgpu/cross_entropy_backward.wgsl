@@ -1,4 +1,5 @@
-// logits ← (softmax(logits) − onehot(target))·gradient·scale, 0 in ignored rows. logits: [rows, V]. A thread computes one element.
+// logits ← (softmax(logits) − onehot(target))·gradient·scale, 0 in ignored rows. logits: [rows, V].
+// A thread computes one element.
 struct Scalars { rows: u32, width: u32, ignore: i32 }
 @group(0) @binding(0) var<storage, read> targets: array<i32>;
 @group(0) @binding(1) var<storage, read> log_sum: array<f32>;

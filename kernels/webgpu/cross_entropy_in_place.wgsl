@@ -1,5 +1,6 @@
-// Row i of logits [rows, V]: loss = ln Σ exp(logits) − logits[target], then logits ← softmax(logits) − onehot(target); both 0 where the target
-// is ignored or out of range. A workgroup computes 256/LANES rows with LANES threads each. After log_sum_exp.wgsl.
+// Row i of logits [rows, V]: loss = ln Σ exp(logits) − logits[target], then logits ←
+// softmax(logits) − onehot(target); both 0 where the target is ignored or out of range. A workgroup
+// computes 256/LANES rows with LANES threads each. After log_sum_exp.wgsl.
 struct Scalars { rows: u32, width: u32, ignore: i32 }
 @group(0) @binding(0) var<storage, read> targets: array<i32>;
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;

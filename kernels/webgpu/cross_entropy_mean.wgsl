@@ -1,4 +1,5 @@
-// mean = Σ loss / max(1, n) and scale = 1 / max(1, n), n the targets that count. loss, targets: [rows]. One workgroup.
+// mean = Σ loss / max(1, n) and scale = 1 / max(1, n), n the targets that count. loss, targets:
+// [rows]. One workgroup.
 struct Scalars { rows: u32, width: u32, ignore: i32 }
 @group(0) @binding(0) var<storage, read> loss: array<f32>;
 @group(0) @binding(1) var<storage, read> targets: array<i32>;

@@ -1,5 +1,5 @@
-// y[i] = x[i]·scale where the uniform number of index i is at least `rate`, else 0. x, y: [count]; state: [seed, step]. Needs philox.wgsl.
-// A thread computes the four elements of one counter.
+// y[i] = x[i]·scale where the uniform number of index i is at least `rate`, else 0. x, y: [count];
+// state: [seed, step]. Needs philox.wgsl. A thread computes the four elements of one counter.
 struct Scalars { count: u32, stream: u32, rate: f32, scale: f32 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> state: array<u32>;

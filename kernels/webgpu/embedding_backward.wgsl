@@ -1,6 +1,7 @@
-// table[r] (+)= Σ over i with ids[i] = r of dy[i]. table: [rows, width]; ids: [count]; dy: [count, width].
-// A workgroup owns ROWS rows and 64 columns. It marks, 1,024 ids at a time, those that fall into its rows; then a thread walks the marks of a
-// quarter of them for its column, in order, and at the end the four quarters' float32 sums are added in order.
+// table[r] (+)= Σ over i with ids[i] = r of dy[i]. table: [rows, width]; ids: [count]; dy: [count,
+// width]. A workgroup owns ROWS rows and 64 columns. It marks, 1,024 ids at a time, those that fall
+// into its rows; then a thread walks the marks of a quarter of them for its column, in order, and
+// at the end the four quarters' float32 sums are added in order.
 override ROWS: u32;
 override ZERO: u32;
 
@@ -14,7 +15,8 @@ struct Scalars { rows: u32, width: u32, count: u32 }
 @group(0) @binding(2) var<storage, read_write> table: array<f32>;
 @group(0) @binding(3) var<uniform> s: Scalars;
 
-// A bit for each id of the tile, the row it falls into, and a bit for each row that any id fell into.
+// A bit for each id of the tile, the row it falls into, and a bit for each row that any id fell
+// into.
 var<workgroup> marks: array<atomic<u32>, 32>;
 var<workgroup> row_of: array<u32, TILE>;
 var<workgroup> used: atomic<u32>;

@@ -1,5 +1,5 @@
-// y[r,j] = x[r, indices[r,j]]. x: [rows, width], 32-bit words; indices: [rows, picks], clamped into the row; y: [rows, picks].
-// A thread computes one element.
+// y[r,j] = x[r, indices[r,j]]. x: [rows, width], 32-bit words; indices: [rows, picks], clamped into
+// the row; y: [rows, picks]. A thread computes one element.
 struct Scalars { rows: u32, width: u32, picks: u32 }
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> indices: array<i32>;

@@ -1,5 +1,6 @@
-// dx[r, indices[r,j]] += dy[r,j], in the order of j. dx: [rows, width]; indices: [rows, picks], clamped into the row; dy: [rows, picks].
-// A thread has one index; the first of those that are equal in a row adds for all of them, so no two threads meet.
+// dx[r, indices[r,j]] += dy[r,j], in the order of j. dx: [rows, width]; indices: [rows, picks],
+// clamped into the row; dy: [rows, picks]. A thread has one index; the first of those that are
+// equal in a row adds for all of them, so no two threads meet.
 struct Scalars { rows: u32, width: u32, picks: u32, group: u32 }
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> indices: array<i32>;

@@ -1,7 +1,8 @@
-// C = activation(A·Wᵀ + bias) + residual with W in 8 bits. A: [m,k]; W: [n] rows of blocks, each a scale (the bits of an f32) and GROUP signed
-// bytes, four in a word, a weight being scale · byte; bias: [n]; residual, C: [m,n].
-// A workgroup computes 256 / SLICES columns for ROWS rows of A; SLICES threads share a column, each with every SLICES-th of its blocks. Sums are in
-// f32, first by blocks, then over the threads.
+// C = activation(A·Wᵀ + bias) + residual with W in 8 bits. A: [m,k]; W: [n] rows of blocks, each a
+// scale (the bits of an f32) and GROUP signed bytes, four in a word, a weight being scale · byte;
+// bias: [n]; residual, C: [m,n]. A workgroup computes 256 / SLICES columns for ROWS rows of A;
+// SLICES threads share a column, each with every SLICES-th of its blocks. Sums are in f32, first by
+// blocks, then over the threads.
 override ROWS: u32;
 override GROUP: u32;
 override SLICES: u32;

@@ -1,6 +1,7 @@
-// C[b] = epilogue(op(A[b])·op(B[b])). A: [m,k], or [k,m] with TRANSPOSE_A; B: [k,n], or [n,k] with TRANSPOSE_B; C: [batch,m,n].
-// A workgroup computes 64 by 64 of one C[b], a thread 4 by 4 of it, over slices of 16 of k in workgroup memory (8 KB).
-// Sums are in f32, in the order of k. After matmul_slices.wgsl.
+// C[b] = epilogue(op(A[b])·op(B[b])). A: [m,k], or [k,m] with TRANSPOSE_A; B: [k,n], or [n,k] with
+// TRANSPOSE_B; C: [batch,m,n]. A workgroup computes 64 by 64 of one C[b], a thread 4 by 4 of it,
+// over slices of 16 of k in workgroup memory (8 KB). Sums are in f32, in the order of k. After
+// matmul_slices.wgsl.
 
 // [16 of k][16 groups of 4 rows], and of 4 columns.
 var<workgroup> slice_a: array<Tile, 256>;
@@ -19,7 +20,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let column = 64u * group.x;
   let low = lane % 16u;
   let high = lane / 16u;
-  // Neighboring threads load neighboring numbers: along k where k is the inner axis, along rows or columns where those are.
+  // Neighboring threads load neighboring numbers: along k where k is the inner axis, along rows or
+  // columns where those are.
   let k_a = select(low, high, TRANSPOSE_A == 1u);
   let row_a = select(high, low, TRANSPOSE_A == 1u);
   let k_b = select(high, low, TRANSPOSE_B == 1u);

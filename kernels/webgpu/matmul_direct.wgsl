@@ -1,8 +1,10 @@
-// The same product as matmul.wgsl for adapters made of software, where loads take most of the time and workgroup memory is no nearer than the rest.
-// A workgroup of 8 threads, one vector of llvmpipe's, computes 8 by 128 of one C[b], a thread all 8 rows and 4 columns four times, 32 apart.
-// Sums are in f32, in the order of k. After matmul_fours.wgsl.
+// The same product as matmul.wgsl for adapters made of software, where loads take most of the time
+// and workgroup memory is no nearer than the rest. A workgroup of 8 threads, one vector of
+// llvmpipe's, computes 8 by 128 of one C[b], a thread all 8 rows and 4 columns four times, 32
+// apart. Sums are in f32, in the order of k. After matmul_fours.wgsl.
 
-// [4i + j] has rows 4i … 4i + 3 and columns 32j … 32j + 3. Storing from an array in a loop keeps the epilogue's code single.
+// [4i + j] has rows 4i … 4i + 3 and columns 32j … 32j + 3. Storing from an array in a loop keeps
+// the epilogue's code single.
 var<private> sums: array<mat4x4<f32>, 8>;
 
 @compute @workgroup_size(8)

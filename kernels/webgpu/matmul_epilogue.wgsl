@@ -1,6 +1,7 @@
-// The buffers of a product, and what becomes of it before it is stored; put in front of each of the matmul kernels, after activation_choice.wgsl
-// and operand_one.wgsl, or operand_four.wgsl where a kernel reads four numbers at a time.
-// v = product + bias; saved = v; c = activation(v) * activation_backward'(pre) + residual, each part where its constant asks for it.
+// The buffers of a product, and what becomes of it before it is stored; put in front of each of the
+// matmul kernels, after activation_choice.wgsl and operand_one.wgsl, or operand_four.wgsl where a
+// kernel reads four numbers at a time. v = product + bias; saved = v; c = activation(v) *
+// activation_backward'(pre) + residual, each part where its constant asks for it.
 @group(0) @binding(0) var<storage, read> a: array<Operand>;
 @group(0) @binding(1) var<storage, read> b: array<Operand>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;

@@ -1,7 +1,9 @@
-// What the kernels share that read op(A) and op(B) from memory four numbers at a time: `Operand` is vec4<f32>, and k, the inner axis of A and that
-// of B are multiples of 4. Put in front of them, after matmul_tile.wgsl.
+// What the kernels share that read op(A) and op(B) from memory four numbers at a time: `Operand` is
+// vec4<f32>, and k, the inner axis of A and that of B are multiples of 4. Put in front of them,
+// after matmul_tile.wgsl.
 
-// [i] is row i of four of op(A), at k … k + 3. Beyond the edge the last rows are read again; their results are not stored.
+// [i] is row i of four of op(A), at k … k + 3. Beyond the edge the last rows are read again; their
+// results are not stored.
 fn rows_of_a(start: u32, row: u32, k: u32) -> mat4x4<f32> {
   if (TRANSPOSE_A == 1u) {
     let i = (start + k * s.m + min(row, s.m - 4u)) / 4u;

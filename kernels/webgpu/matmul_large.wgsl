@@ -1,6 +1,7 @@
-// The same product as matmul.wgsl for large results: a workgroup computes 128 by 128 of one C[b], a thread 8 by 8 of it, over slices of 8 of k in
-// workgroup memory (8 KB). A thread's 8 rows are 4 and the 4 that lie 64 further, its columns likewise.
-// Sums are in f32, in the order of k. After matmul_slices.wgsl.
+// The same product as matmul.wgsl for large results: a workgroup computes 128 by 128 of one C[b], a
+// thread 8 by 8 of it, over slices of 8 of k in workgroup memory (8 KB). A thread's 8 rows are 4
+// and the 4 that lie 64 further, its columns likewise. Sums are in f32, in the order of k. After
+// matmul_slices.wgsl.
 
 // [8 of k][32 groups of 4 rows], and of 4 columns.
 var<workgroup> slice_a: array<Tile, 256>;
@@ -27,7 +28,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let start_b = batch * s.strideB;
   let row = 128u * group.y;
   let column = 128u * group.x;
-  // Neighboring threads load neighboring numbers: along k where k is the inner axis, along rows or columns where those are.
+  // Neighboring threads load neighboring numbers: along k where k is the inner axis, along rows or
+  // columns where those are.
   let k_a = select(lane % 8u, lane / 32u, TRANSPOSE_A == 1u);
   let row_a = select(lane / 8u, lane % 32u, TRANSPOSE_A == 1u);
   let k_b = select(lane / 32u, lane % 8u, TRANSPOSE_B == 1u);

@@ -1,5 +1,6 @@
-// The same product as matmul.wgsl without workgroup memory, for GPUs whose caches serve as well. A workgroup of 64 threads computes 64 by 64 of one
-// C[b], a thread 8 by 8 of it: 8 rows, and 4 columns twice, 32 apart. Sums are in f32, in the order of k. After matmul_fours.wgsl.
+// The same product as matmul.wgsl without workgroup memory, for GPUs whose caches serve as well. A
+// workgroup of 64 threads computes 64 by 64 of one C[b], a thread 8 by 8 of it: 8 rows, and 4
+// columns twice, 32 apart. Sums are in f32, in the order of k. After matmul_fours.wgsl.
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let batch = group.z;

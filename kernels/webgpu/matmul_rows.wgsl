@@ -1,7 +1,8 @@
-// C = epilogue(A·op(B)) for up to four rows of A. A: [ROWS,k]; B: [k,n], or [n,k] with TRANSPOSE_B; C: [ROWS,n].
-// A workgroup computes 256 / SLICES columns; SLICES threads share a column, each with its part of k, so that neighboring threads read
-// neighboring numbers of B: SLICES is small where they stand along n, large where they stand along k.
-// Sums are in f32, first by slices, then over them: by workgroup memory or in subgroups, as the file in front says.
+// C = epilogue(A·op(B)) for up to four rows of A. A: [ROWS,k]; B: [k,n], or [n,k] with TRANSPOSE_B;
+// C: [ROWS,n]. A workgroup computes 256 / SLICES columns; SLICES threads share a column, each with
+// its part of k, so that neighboring threads read neighboring numbers of B: SLICES is small where
+// they stand along n, large where they stand along k. Sums are in f32, first by slices, then over
+// them: by workgroup memory or in subgroups, as the file in front says.
 override TRANSPOSE_B: u32;
 override ROWS: u32;
 override SLICES: u32;

@@ -1,4 +1,5 @@
-// The sum over the slices of a column for matmul_rows.wgsl, by workgroup memory: the thread of slice 0 gets it.
+// The sum over the slices of a column for matmul_rows.wgsl, by workgroup memory: the thread of
+// slice 0 gets it.
 
 // A sum for each of four rows, by thread.
 var<workgroup> sums: array<vec4<f32>, 256>;

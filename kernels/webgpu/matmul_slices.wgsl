@@ -1,7 +1,9 @@
-// How the kernels with slices of k in workgroup memory read op(A) and op(B), and add. After matmul_tile.wgsl, and
-// matmul_full.wgsl or matmul_half.wgsl, which say in what precision a slice is kept.
+// How the kernels with slices of k in workgroup memory read op(A) and op(B), and add. After
+// matmul_tile.wgsl, and matmul_full.wgsl or matmul_half.wgsl, which say in what precision a slice
+// is kept.
 
-// Four neighbors along the long side at one k. Beyond the edge of k they are 0; beyond the other edge the last one is repeated.
+// Four neighbors along the long side at one k. Beyond the edge of k they are 0; beyond the other
+// edge the last one is repeated.
 fn load_a(start: u32, row: u32, at: u32) -> Tile {
   let k = min(at, s.k - 1u);
   let r = min(vec4(row, row + 1u, row + 2u, row + 3u), vec4(s.m - 1u));

@@ -1,4 +1,5 @@
-// What the kernels of tiles share: the sizes of a product, and the store of four neighbors. After matmul_epilogue.wgsl.
+// What the kernels of tiles share: the sizes of a product, and the store of four neighbors. After
+// matmul_epilogue.wgsl.
 override TRANSPOSE_A: u32;
 override TRANSPOSE_B: u32;
 

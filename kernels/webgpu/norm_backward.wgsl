@@ -1,9 +1,11 @@
 // The derivative of norm.wgsl: with x̂ = (x − mean)·rstd and g = dy·gain,
 //   dx = rstd·(g − mean(g) − x̂·mean(g·x̂)) + gathered,  dgain = Σ dy·x̂,  dbias = Σ dy,
-// means over the row and sums over all rows. dy, x, gathered, dx: [rows,width], gain: [width], mean, rstd: [rows], and the sums over some
-// rows in dgain, dbias: [parts,width]. CENTERED 0: mean and mean(g) are taken as 0. BIAS 0: no dbias. ADD 0: nothing is added.
-// A workgroup computes dx of `group` rows, 256/LANES at a time, and then goes down their columns, COLUMNS threads for neighboring columns
-// and PARTS for every so-manieth row, each with a part of its own. Sums in f32. After operand_one.wgsl or operand_four.wgsl.
+// means over the row and sums over all rows. dy, x, gathered, dx: [rows,width], gain: [width],
+// mean, rstd: [rows], and the sums over some rows in dgain, dbias: [parts,width]. CENTERED 0: mean
+// and mean(g) are taken as 0. BIAS 0: no dbias. ADD 0: nothing is added. A workgroup computes dx of
+// `group` rows, 256/LANES at a time, and then goes down their columns, COLUMNS threads for
+// neighboring columns and PARTS for every so-manieth row, each with a part of its own. Sums in f32.
+// After operand_one.wgsl or operand_four.wgsl.
 override CENTERED: u32;
 override BIAS: u32;
 override ADD: u32;

@@ -1,5 +1,5 @@
-// Philox-4x32-10: the words of counter [block, 0, step, 0] under key [seed, stream], as in lib/random.ts. Put before kernels that draw.
-// Source: Salmon et al., SC11.
+// Philox-4x32-10: the words of counter [block, 0, step, 0] under key [seed, stream], as in
+// lib/random.ts. Put before kernels that draw. Source: Salmon et al., SC11.
 
 // The high word of a 64-bit product, by 16-bit halves.
 fn multiply_high(a: u32, b: u32) -> u32 {

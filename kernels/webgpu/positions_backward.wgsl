@@ -1,5 +1,5 @@
-// table[t] = Σ over the batch of dy[b, t], 0 in places beyond the sequence. table: [places, width]; dy: [count, width], count = B·time.
-// A thread computes one element.
+// table[t] = Σ over the batch of dy[b, t], 0 in places beyond the sequence. table: [places, width];
+// dy: [count, width], count = B·time. A thread computes one element.
 struct Scalars { places: u32, time: u32, count: u32, width: u32 }
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> table: array<f32>;

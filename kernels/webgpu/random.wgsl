@@ -1,5 +1,6 @@
-// y = uniform or normal random numbers. y: [count]; state: [seed, step]. Needs philox.wgsl. A thread computes the four uniform numbers, or
-// the two normal ones, of one counter. Logarithm and cosine are polynomials: WGSL promises too little of its own near 0.
+// y = uniform or normal random numbers. y: [count]; state: [seed, step]. Needs philox.wgsl. A
+// thread computes the four uniform numbers, or the two normal ones, of one counter. Logarithm and
+// cosine are polynomials: WGSL promises too little of its own near 0.
 override NORMAL: u32;
 
 struct Scalars { count: u32, stream: u32 }
@@ -20,7 +21,8 @@ fn logarithm(x: vec2<f32>) -> vec2<f32> {
   return e * 0.693359375 + (r + (tail - 0.5 * r * r));
 }
 
-// cos(2πv) for v in [0, 1): v less the nearest quarter turn, then a polynomial. Source: Cephes' sinf and cosf.
+// cos(2πv) for v in [0, 1): v less the nearest quarter turn, then a polynomial. Source: Cephes'
+// sinf and cosf.
 fn cosine_of_turns(v: vec2<f32>) -> vec2<f32> {
   let quarter = round(v * 4.0);
   let angle = (v - quarter * 0.25) * 6.283185307179586;

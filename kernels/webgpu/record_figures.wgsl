@@ -1,4 +1,5 @@
-// ring[counter mod length] = (loss, norm), counter += 1. loss, norm, counter: [1]; ring: [length, 2]. One thread.
+// ring[counter mod length] = (loss, norm), counter += 1. loss, norm, counter: [1]; ring: [length,
+// 2]. One thread.
 struct Scalars { length: u32 }
 @group(0) @binding(0) var<storage, read> loss: array<f32>;
 @group(0) @binding(1) var<storage, read> norm: array<f32>;

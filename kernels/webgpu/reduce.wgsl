@@ -1,6 +1,8 @@
-// y[o,p,i] = scale · Σⱼ x[o,j,i], or maxⱼ, with j over the p-th segment of the axis. x: [outer,length,inner], y: [outer,parts,inner].
-// A workgroup computes 256/LANES outputs with LANES threads each: neighboring threads share an output where inner = 1 (COLUMNS 0) and
-// have neighboring outputs otherwise, so that they read neighboring elements. Four running f32 values a thread, then a tree.
+// y[o,p,i] = scale · Σⱼ x[o,j,i], or maxⱼ, with j over the p-th segment of the axis. x:
+// [outer,length,inner], y: [outer,parts,inner]. A workgroup computes 256/LANES outputs with LANES
+// threads each: neighboring threads share an output where inner = 1 (COLUMNS 0) and have
+// neighboring outputs otherwise, so that they read neighboring elements. Four running f32 values a
+// thread, then a tree.
 override OP: u32; // 0 sum, 1 sum of squares, 2 max
 override COLUMNS: u32;
 override LANES: u32;

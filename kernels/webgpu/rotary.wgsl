@@ -1,6 +1,8 @@
-// Rotary positions: each pair (x[j], x[j + D/2]) of a head turns by the angle of its place t and its j; the other columns are copied.
-// x, y: [rows, width], rows = B·T; the first heads·D columns turn. cosine, sine: [positions, D/2]; position: added to t, one for all when OFFSET is 1, one for each sequence when it is 2. direction −1 turns back, for the derivative.
-// A thread computes one pair of a head, or one pair of columns to copy.
+// Rotary positions: each pair (x[j], x[j + D/2]) of a head turns by the angle of its place t and
+// its j; the other columns are copied. x, y: [rows, width], rows = B·T; the first heads·D columns
+// turn. cosine, sine: [positions, D/2]; position: added to t, one for all when OFFSET is 1, one for
+// each sequence when it is 2. direction −1 turns back, for the derivative. A thread computes one
+// pair of a head, or one pair of columns to copy.
 override OFFSET: u32;
 
 struct Scalars { rows: u32, time: u32, width: u32, heads: u32, half: u32, direction: f32 }

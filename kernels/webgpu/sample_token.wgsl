@@ -1,6 +1,7 @@
-// token[b] = a column of row b, drawn by its probability. logits, weights: [rows, width]; settings: [temperature, topK, topP] and, with MIN_P, minP;
-// state: [seed, step]. Needs philox.wgsl. A workgroup draws for one row; sums are float32, 256 partial ones and a tree.
-// Floats are compared as integers that stand in the same order: a threshold is found two bits at a time.
+// token[b] = a column of row b, drawn by its probability. logits, weights: [rows, width]; settings:
+// [temperature, topK, topP] and, with MIN_P, minP; state: [seed, step]. Needs philox.wgsl. A
+// workgroup draws for one row; sums are float32, 256 partial ones and a tree. Floats are compared
+// as integers that stand in the same order: a threshold is found two bits at a time.
 override MIN_P: u32;
 
 struct Scalars { rows: u32, width: u32, stream: u32, period: u32 }
@@ -65,7 +66,8 @@ fn threshold(wanted: f32, weighted: bool, base: u32, lane: u32) -> u32 {
   return least;
 }
 
-// The first column at which the running sum of the kept weights exceeds its share `uniform_number`; parts.x: the sums of 256 segments.
+// The first column at which the running sum of the kept weights exceeds its share `uniform_number`;
+// parts.x: the sums of 256 segments.
 fn draw(least: u32, uniform_number: f32, segment: u32, base: u32) -> u32 {
   var total = 0.0;
   for (var i = 0u; i < 256u; i++) { total += sums[i].x; }

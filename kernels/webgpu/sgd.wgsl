@@ -1,4 +1,5 @@
-// Gradient descent with momentum over one flat buffer, with the clip of the global norm; see kernels/cpu/sgd.ts. A thread updates one element.
+// Gradient descent with momentum over one flat buffer, with the clip of the global norm; see
+// kernels/cpu/sgd.ts. A thread updates one element.
 struct Scalars { count: u32, momentum: f32, clip: f32 }
 @group(0) @binding(0) var<storage, read> gradient: array<f32>;
 @group(0) @binding(1) var<storage, read> hyper: array<f32>;

@@ -1,6 +1,7 @@
-// y = softmax(x) over rows: e^(x−m) / Σ e^(x−m), m the row's largest element; with LOG, x − m − ln Σ e^(x−m). x, y: [rows,width].
-// Elements of −∞ count as absent; a row of nothing else gives 0, or −∞ with LOG. A workgroup computes 256/LANES rows with LANES threads
-// each; m and the sum (f32) are found in one pass that rescales the sum when a larger element comes.
+// y = softmax(x) over rows: e^(x−m) / Σ e^(x−m), m the row's largest element; with LOG, x − m − ln
+// Σ e^(x−m). x, y: [rows,width]. Elements of −∞ count as absent; a row of nothing else gives 0, or
+// −∞ with LOG. A workgroup computes 256/LANES rows with LANES threads each; m and the sum (f32) are
+// found in one pass that rescales the sum when a larger element comes.
 override LOG: u32;
 override LANES: u32;
 

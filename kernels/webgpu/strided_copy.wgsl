@@ -1,6 +1,7 @@
-// y[yStart + Σ i·y] ← x[xStart + Σ i·x] for all i in a box of up to six axes, axis 0 the innermost. x, y: 32-bit words.
-// OP 0 copies, 1 adds (f32), 2 writes zeros. RANK: axes in use. A thread does one word, axis 0 running fastest. With TILE (x1 = y0 = 1, a
-// transposition) a workgroup does 32 × 32 words of axes 1 and 0 through workgroup memory, so that both sides go over neighbors.
+// y[yStart + Σ i·y] ← x[xStart + Σ i·x] for all i in a box of up to six axes, axis 0 the innermost.
+// x, y: 32-bit words. OP 0 copies, 1 adds (f32), 2 writes zeros. RANK: axes in use. A thread does
+// one word, axis 0 running fastest. With TILE (x1 = y0 = 1, a transposition) a workgroup does 32 ×
+// 32 words of axes 1 and 0 through workgroup memory, so that both sides go over neighbors.
 override OP: u32;
 override RANK: u32;
 override TILE: u32;

@@ -1,5 +1,6 @@
-// The k largest of each row, largest first, of equal ones the earlier first. x: [rows, width]; values, indices: [rows, k].
-// A workgroup computes one row in k rounds, each a maximum over what comes after the last one found. Floats are compared as integers in the same order.
+// The k largest of each row, largest first, of equal ones the earlier first. x: [rows, width];
+// values, indices: [rows, k]. A workgroup computes one row in k rounds, each a maximum over what
+// comes after the last one found. Floats are compared as integers in the same order.
 struct Scalars { rows: u32, width: u32, k: u32 }
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read_write> values: array<u32>;

@@ -29,7 +29,8 @@ export function formatRate(rate: number): string {
 }
 
 /**
- * A number of bytes to three figures: `1115394` → `1.12 MB`; units kB, MB, GB, TB (powers of 1,000).
+ * A number of bytes to three figures: `1115394` → `1.12 MB`; units kB, MB, GB, TB (powers of
+ * 1,000).
  *
  * @example
  * ```ts

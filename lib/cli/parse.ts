@@ -114,7 +114,10 @@ function rawName(name: string): string {
   return name.startsWith("no-") ? `value-of-${name}` : name;
 }
 
-/** The flag of `--name`, `--name=value` or `--no-name`, checked; undefined for a positional argument. */
+/**
+ * The flag of `--name`, `--name=value` or `--no-name`, checked; undefined for a positional
+ * argument.
+ */
 function flagOf(byName: Map<string, Flag<unknown>>, argument: string): Flag<unknown> | undefined {
   if (!argument.startsWith("-") || argument === "-") return undefined;
   const [, dashes, name, value] = /^(--?)([^=]*)(?:=(.*))?$/s.exec(argument)!;

@@ -32,8 +32,8 @@ export interface TrainingFigures {
 /**
  * Shows how far training is, with losses, speed and time left.
  *
- * On a terminal the bar follows {@linkcode advance} and {@linkcode report}; elsewhere each report is
- * one line.
+ * On a terminal the bar follows {@linkcode advance} and {@linkcode report}; elsewhere each report
+ * is one line.
  *
  * @example
  * ```ts
@@ -87,7 +87,10 @@ export class TrainingProgress {
     this.#line.finish();
   }
 
-  /** Seconds to go after `step` at the speed so far; undefined where that cannot be told, and at the end. */
+  /**
+   * Seconds to go after `step` at the speed so far; undefined where that cannot be told, and at the
+   * end.
+   */
   secondsLeft(step: number): number | undefined {
     const done = step - this.#firstStep;
     if (done <= 0 || step >= this.#steps) return undefined;
@@ -114,8 +117,8 @@ export class TrainingProgress {
 }
 
 /**
- * Shows how much of a download has come. Elsewhere than on a terminal it is one line at the start and
- * one at the end.
+ * Shows how much of a download has come. Elsewhere than on a terminal it is one line at the start
+ * and one at the end.
  *
  * @example
  * ```ts
@@ -173,7 +176,10 @@ export class DownloadProgress {
 /** A file on a disk is read within this many milliseconds, and needs no bar. */
 const PATIENCE = 200;
 
-/** Follows a download that may be none: what takes long enough to wonder is shown by a `DownloadProgress`. */
+/**
+ * Follows a download that may be none: what takes long enough to wonder is shown by a
+ * `DownloadProgress`.
+ */
 export function followDownload(
   name: string,
 ): { onProgress(progress: { loaded: number; total?: number }): void; finish(): void } {

@@ -1,9 +1,9 @@
 /**
- * Runs a script's main function: reads its arguments, shows help, and turns errors into one line and
- * an exit code.
+ * Runs a script's main function: reads its arguments, shows help, and turns errors into one line
+ * and an exit code.
  *
- * Exit codes: 0 done, 1 a bug (its stack is shown), 2 a user's mistake, 130 interrupted twice, 141 the reader of
- * the output has left.
+ * Exit codes: 0 done, 1 a bug (its stack is shown), 2 a user's mistake, 130 interrupted twice, 141
+ * the reader of the output has left.
  *
  * @module
  */
@@ -33,9 +33,9 @@ const thisProcess: Host = { args: Deno.args, stdout, stderr, exit: Deno.exit };
  * Reads the command line, calls `main`, and ends the process if anything goes wrong.
  *
  * `--help` prints the help and does not call `main`. A UserError and a failure of the operating
- * system (no such file, no permission, disk full) end as one line `error: …` and exit code 2; a pipe
- * closed by its reader ends silently with exit code 141; every other error is a bug, shown with its
- * stack, exit code 1.
+ * system (no such file, no permission, disk full) end as one line `error: …` and exit code 2; a
+ * pipe closed by its reader ends silently with exit code 141; every other error is a bug, shown
+ * with its stack, exit code 1.
  *
  * @example
  * ```ts
@@ -63,11 +63,11 @@ export async function runScript<Specification extends Flags>(
 }
 
 /**
- * Calls `action` with what the user gave, and turns what the library throws for a bad shape, value or file
- * (TypeError, RangeError, SyntaxError) into a UserError; everything else passes through.
+ * Calls `action` with what the user gave, and turns what the library throws for a bad shape, value
+ * or file (TypeError, RangeError, SyntaxError) into a UserError; everything else passes through.
  *
- * Wrap only the call that checks the user's input, because a bug inside would look like a mistake of
- * the user.
+ * Wrap only the call that checks the user's input, because a bug inside would look like a mistake
+ * of the user.
  *
  * @example
  * ```ts
@@ -123,7 +123,9 @@ function report(error: unknown, output: Output): number {
   return 1;
 }
 
-/** True for what Deno throws when the operating system, or a missing permission, refuses something. */
+/**
+ * True for what Deno throws when the operating system, or a missing permission, refuses something.
+ */
 function isSystemError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const { code } = error as Error & { code?: unknown };

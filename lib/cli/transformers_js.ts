@@ -44,7 +44,8 @@ export interface PipelineOptions {
 }
 
 /**
- * Opens a pipeline over a local folder, or a model on the hub. It computes on the processor: the package's other devices do not work in Deno.
+ * Opens a pipeline over a local folder, or a model on the hub. It computes on the processor: the
+ * package's other devices do not work in Deno.
  *
  * @throws {UserError} in one line, where the package or the model cannot be had
  */

@@ -25,9 +25,9 @@ export interface BatchesOptions {
   /** An integer in [0, 2^32); default 1337. */
   seed?: number;
   /**
-   * `"random"` (default): windows begin anywhere, drawn with replacement, as in nanoGPT. `"epochs"`: the
-   * corpus is cut into rows of T + 1 tokens, and each epoch takes all rows, newly shuffled, except
-   * those too few for a last batch.
+   * `"random"` (default): windows begin anywhere, drawn with replacement, as in nanoGPT.
+   * `"epochs"`: the corpus is cut into rows of T + 1 tokens, and each epoch takes all rows, newly
+   * shuffled, except those too few for a last batch.
    */
   order?: "random" | "epochs";
   /** Refuse a corpus that holds fewer batches of separate rows than this; default 0. */

@@ -1,6 +1,6 @@
 /**
- * The corpora that have a name: where each lies, how to recognize it, and its license. Fetching them
- * is left to `registered_corpus.ts`.
+ * The corpora that have a name: where each lies, how to recognize it, and its license. Fetching
+ * them is left to `registered_corpus.ts`.
  *
  * @module
  */

@@ -24,7 +24,10 @@ export class UnreachableError extends UserError {
 export interface DownloadOptions extends ReadStreamOptions {
   /** Ends the download; its reason is thrown. */
   signal?: AbortSignal;
-  /** Milliseconds until the first byte must have come, and three times as many between later ones; default 5000. */
+  /**
+   * Milliseconds until the first byte must have come, and three times as many between later ones;
+   * default 5000.
+   */
   timeout?: number;
 }
 
@@ -32,8 +35,8 @@ export interface DownloadOptions extends ReadStreamOptions {
  * The bytes at an `http:` or `https:` address.
  *
  * @throws {UnreachableError} where there is no connection, no answer in time, or no status 2xx
- * @throws {UserError} where the file is larger than the limit: by its announced length before anything
- *   is read, or by what comes
+ * @throws {UserError} where the file is larger than the limit: by its announced length before
+ *   anything is read, or by what comes
  */
 export async function download(
   url: string,

@@ -44,8 +44,8 @@ export interface LoadCorpusOptions extends FetchOptions {
  *
  * @param given a name of the registry, a path, a `file:`, `http:` or `https:` address, or `-` for
  *   standard input; default Tiny Shakespeare. `./NAME` is a file even where `NAME` is registered.
- * @throws {UserError} where a corpus that was named cannot be had, has another hash than registered, is
- *   over 500 MB, is no UTF-8, or holds no text
+ * @throws {UserError} where a corpus that was named cannot be had, has another hash than
+ *   registered, is over 500 MB, is no UTF-8, or holds no text
  *
  * @example
  * ```ts

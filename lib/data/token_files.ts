@@ -1,5 +1,6 @@
 /**
- * Token files as nanoGPT writes them: ids as unsigned 16-bit integers, little-endian, and nothing else.
+ * Token files as nanoGPT writes them: ids as unsigned 16-bit integers, little-endian, and nothing
+ * else.
  *
  * @module
  */

@@ -14,8 +14,8 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 const MAXIMUM_BYTES = 256_000_000;
 
 /**
- * Reads a tokenizer from a folder (its `tokenizer.json`, with `tokenizer_config.json` where there is one, or its SentencePiece model, `tokenizer.model` or
- * `spiece.model`), or from one such file.
+ * Reads a tokenizer from a folder (its `tokenizer.json`, with `tokenizer_config.json` where there
+ * is one, or its SentencePiece model, `tokenizer.model` or `spiece.model`), or from one such file.
  *
  * @throws {UserError} where there is none
  * @throws {SyntaxError} where a file is malformed or too large

@@ -1,8 +1,9 @@
 /**
- * The contract of a device: memory, launches run at once, and lists of launches loaded once and run many times.
+ * The contract of a device: memory, launches run at once, and lists of launches loaded once and run
+ * many times.
  *
- * The two devices are lib/device/cpu and lib/device/webgpu; recording and memory planning are left to program.ts,
- * shapes and derivatives to lib/tensor.
+ * The two devices are lib/device/cpu and lib/device/webgpu; recording and memory planning are left
+ * to program.ts, shapes and derivatives to lib/tensor.
  *
  * @module
  */
@@ -26,7 +27,10 @@ export interface Range {
   readonly bytes: number;
 }
 
-/** A kernel with everything it needs to run; a buffer that this build of the kernel never touches is undefined. */
+/**
+ * A kernel with everything it needs to run; a buffer that this build of the kernel never touches is
+ * undefined.
+ */
 export interface Launch<Buffer> {
   /** What runs. */
   readonly kernel: Kernel;
@@ -54,7 +58,10 @@ export interface Device {
   readonly isSoftware?: boolean;
   /** On WebGPU, which kernels matrix products take. */
   readonly matmul?: MatmulChoice;
-  /** Of the operands of the layers' products; sums, weights and everything else are f32. Default f32. */
+  /**
+   * Of the operands of the layers' products; sums, weights and everything else are f32. Default
+   * f32.
+   */
   readonly precision?: "f32" | "f16";
   /** The least number of threads in a subgroup; undefined where kernels cannot use them. */
   readonly subgroupSize?: number;
@@ -68,7 +75,10 @@ export interface Device {
   allocate(bytes: number): Allocation;
   /** Gives memory back; its content is undefined from then on. */
   release(allocation: Allocation): void;
-  /** Copies from the host; the data may be changed as soon as this returns. Whole words: length and offset are multiples of 4 bytes. */
+  /**
+   * Copies from the host; the data may be changed as soon as this returns. Whole words: length and
+   * offset are multiples of 4 bytes.
+   */
   write(target: Range, data: ArrayBufferView): void;
   /** Copies to the host, after everything launched before. */
   read(source: Range): Promise<ArrayBuffer>;
@@ -76,9 +86,15 @@ export interface Device {
   launch(launch: Launch<Range>): void;
   /** Makes a list of launches ready to be run again and again, in order; nothing runs yet. */
   load(launches: readonly Launch<Range>[]): LoadedProgram;
-  /** Resolves when everything launched so far has run; rejects with the first error that a launch caused. */
+  /**
+   * Resolves when everything launched so far has run; rejects with the first error that a launch
+   * caused.
+   */
   finish(): Promise<void>;
-  /** Memory in use, in bytes, the most there has been, and what of it is the kernels' scratch memory. */
+  /**
+   * Memory in use, in bytes, the most there has been, and what of it is the kernels' scratch
+   * memory.
+   */
   memory(): { used: number; peak: number; scratch: number };
   /** Ends threads and gives memory back; the device is of no use afterwards. */
   close(): void;

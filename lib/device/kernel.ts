@@ -1,10 +1,12 @@
 /**
- * What a kernel is: one operation's WGSL and CPU form behind one list of buffers, scalars and constants.
+ * What a kernel is: one operation's WGSL and CPU form behind one list of buffers, scalars and
+ * constants.
  *
- * Buffers are bound in the order reads, updates, writes; scalars follow as one block of 32-bit words. On WebGPU that is
- * bindings 0, 1, … and a uniform struct at the next binding; on the CPU a block of pointers and words, the number of chunks behind them, whose address the
- * kernel gets. Constants are known when a kernel is built: `override` constants in WGSL, plain numbers while the CPU
- * kernel is emitted. Which kernels there are is left to lib/tensor.
+ * Buffers are bound in the order reads, updates, writes; scalars follow as one block of 32-bit
+ * words. On WebGPU that is bindings 0, 1, … and a uniform struct at the next binding; on the CPU a
+ * block of pointers and words, the number of chunks behind them, whose address the kernel gets.
+ * Constants are known when a kernel is built: `override` constants in WGSL, plain numbers while the
+ * CPU kernel is emitted. Which kernels there are is left to lib/tensor.
  *
  * @module
  */
@@ -24,13 +26,18 @@ export interface WebGpuKernel {
   readonly code: string;
   /** What the adapter must have besides the usual: `shader-f16`, `subgroups`. Default none. */
   readonly features?: readonly GPUFeatureName[];
-  /** Workgroups to launch, one to three dimensions; a first dimension over 65,535 is folded into the second. */
+  /**
+   * Workgroups to launch, one to three dimensions; a first dimension over 65,535 is folded into the
+   * second.
+   */
   workgroups(scalars: Scalars, constants: Constants): readonly number[];
 }
 
 /** The CPU form of a kernel. */
 export interface CpuKernel {
-  /** Writes the function that computes chunk `k.chunk`. Chunks run in any order and on any thread. */
+  /**
+   * Writes the function that computes chunk `k.chunk`. Chunks run in any order and on any thread.
+   */
   emit(k: KernelBuilder): void;
   /** How many chunks the work is cut into. It must not depend on the number of threads. */
   chunks(scalars: Scalars, constants: Constants): number;
@@ -84,8 +91,9 @@ export function kernelKey(kernel: Kernel, constants: Constants): string {
 }
 
 /**
- * The builder a CPU kernel writes itself with: statements and expressions come from `k.f`, buffers and scalars by name.
- * Each read of a scalar or a pointer makes a local once, at the place of its first use: read them before loops.
+ * The builder a CPU kernel writes itself with: statements and expressions come from `k.f`, buffers
+ * and scalars by name. Each read of a scalar or a pointer makes a local once, at the place of its
+ * first use: read them before loops.
  */
 export class KernelBuilder {
   readonly #loaded = new Map<string, I32 | F32>();

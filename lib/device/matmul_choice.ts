@@ -1,18 +1,23 @@
 /**
  * The kernels between which a GPU has a choice for matrix products.
  *
- * What a kind of adapter takes is in webgpu/adapter_class.ts, what was measured in webgpu/tuning.ts, the kernels in lib/tensor.
+ * What a kind of adapter takes is in webgpu/adapter_class.ts, what was measured in
+ * webgpu/tuning.ts, the kernels in lib/tensor.
  *
  * @module
  */
 
 /**
- * Kernels that compute tiles: `registers`, 8 × 8 a thread, and `direct`, 8 × 16, read four numbers at a time, where 4 divides the sizes; `tiled` and
- * `large`, 64 × 64 and 128 × 128 a workgroup, go through workgroup memory.
+ * Kernels that compute tiles: `registers`, 8 × 8 a thread, and `direct`, 8 × 16, read four numbers
+ * at a time, where 4 divides the sizes; `tiled` and `large`, 64 × 64 and 128 × 128 a workgroup, go
+ * through workgroup memory.
  */
 export type TileKernel = "direct" | "registers" | "tiled" | "large";
 
-/** How the threads that share a column of few rows' product add up: through workgroup memory, or in subgroups where the adapter has them. */
+/**
+ * How the threads that share a column of few rows' product add up: through workgroup memory, or in
+ * subgroups where the adapter has them.
+ */
 export type RowsKernel = "workgroup" | "subgroup";
 
 /** All of the first. */

@@ -18,14 +18,16 @@ export interface DeviceOptions {
   /** Threads of the CPU device, 1–64. Default: all cores. */
   threads?: number;
   /**
-   * Products on the CPU by a system BLAS: `auto` looks for MKL, OpenBLAS, BLIS and Accelerate, anything else is a library's name or path. It needs
-   * `--allow-ffi`, runs outside WebAssembly's sandbox, and sums in an order of its own; where it cannot be had, the description says why and
+   * Products on the CPU by a system BLAS: `auto` looks for MKL, OpenBLAS, BLIS and Accelerate,
+   * anything else is a library's name or path. It needs `--allow-ffi`, runs outside WebAssembly's
+   * sandbox, and sums in an order of its own; where it cannot be had, the description says why and
    * WebAssembly computes. Default: none.
    */
   blas?: string;
   /**
-   * `f16` rounds the operands of the layers' products to half precision on WebGPU, forward and backward; sums, weights and all else stay f32.
-   * Where the adapter cannot do it well, and on the CPU, the description says why and products are in f32. Default `f32`.
+   * `f16` rounds the operands of the layers' products to half precision on WebGPU, forward and
+   * backward; sums, weights and all else stay f32. Where the adapter cannot do it well, and on the
+   * CPU, the description says why and products are in f32. Default `f32`.
    */
   precision?: "f32" | "f16";
 }
@@ -35,7 +37,8 @@ let current: Device | undefined;
 /**
  * Opens a device and makes it the one that new tensors live on.
  *
- * Throws a UserError when `webgpu` is asked for and no adapter is there, RangeError for a number of threads out of range.
+ * Throws a UserError when `webgpu` is asked for and no adapter is there, RangeError for a number of
+ * threads out of range.
  *
  * ```ts
  * import { openDevice, tensor } from "../../mod.ts";

@@ -1,9 +1,10 @@
 /**
- * The memory plan of a recorded program: which launches are needed, and which storages share memory.
+ * The memory plan of a recorded program: which launches are needed, and which storages share
+ * memory.
  *
- * A storage lives from the launch that first writes it to the last that touches it; storages whose lives do not meet share a
- * slot. Moves become renamings where nothing else reads the source afterwards.
- * Running the list is left to the device.
+ * A storage lives from the launch that first writes it to the last that touches it; storages whose
+ * lives do not meet share a slot. Moves become renamings where nothing else reads the source
+ * afterwards. Running the list is left to the device.
  *
  * @module
  */
@@ -43,7 +44,9 @@ function usesOf(launch: Launch<Storage>): Uses {
   };
 }
 
-/** Makes the plan, allocates its memory on the device, and gives every recorded storage its place. */
+/**
+ * Makes the plan, allocates its memory on the device, and gives every recorded storage its place.
+ */
 export function plan(device: Device, recorder: Recorder, outputs: ReadonlySet<Storage>): Plan {
   const root = new Map<Storage, Storage>();
   const find = (storage: Storage): Storage => {
@@ -91,7 +94,9 @@ function resolveMoves(
     }
   });
   const launches: Launch<Storage>[] = [];
-  /** Whether anything from entry `first` to before `last` reads `to`'s allocation or writes `to`. */
+  /**
+   * Whether anything from entry `first` to before `last` reads `to`'s allocation or writes `to`.
+   */
   const touched = (to: Storage, first: number, last: number): boolean =>
     entries.slice(first, last).some((entry) => {
       const { reads, writes } = usesOf(launchOf(entry));
@@ -148,7 +153,10 @@ interface Life {
   last: number;
 }
 
-/** The largest storages choose their slots first, so that a small one never takes a large slot that a large one needs. Source: Pisarchyk & Lee, arXiv 2001.03288. */
+/**
+ * The largest storages choose their slots first, so that a small one never takes a large slot that
+ * a large one needs. Source: Pisarchyk & Lee, arXiv 2001.03288.
+ */
 function assignSlots(
   launches: readonly Launch<Storage>[],
   outputs: ReadonlySet<Storage>,

@@ -8,7 +8,10 @@
 import type { Launch } from "./device.ts";
 import type { Storage } from "./storage.ts";
 
-/** A launch, or the wish that `from`'s value be in `to`, by renaming where that is safe and by `copy` where it is not. */
+/**
+ * A launch, or the wish that `from`'s value be in `to`, by renaming where that is safe and by
+ * `copy` where it is not.
+ */
 export type Entry =
   | { readonly kind: "launch"; readonly launch: Launch<Storage> }
   | {
@@ -36,7 +39,10 @@ export class Recorder {
   launch(launch: Launch<Storage>): void {
     this.entries.push({ kind: "launch", launch });
   }
-  /** Takes note of the wish that `from`'s value be in `to`; `copy` is the launch that fulfils it where renaming cannot. */
+  /**
+   * Takes note of the wish that `from`'s value be in `to`; `copy` is the launch that fulfils it
+   * where renaming cannot.
+   */
   move(from: Storage, to: Storage, copy: Launch<Storage>): void {
     this.entries.push({ kind: "move", from, to, copy });
   }

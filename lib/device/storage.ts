@@ -1,8 +1,8 @@
 /**
  * Storage: the memory behind a tensor, which while a program is recorded may have no place yet.
  *
- * Eager tensors get memory at once and give it back when they are disposed of or collected; recorded ones get theirs from
- * the program's plan. Shapes are left to lib/tensor.
+ * Eager tensors get memory at once and give it back when they are disposed of or collected;
+ * recorded ones get theirs from the program's plan. Shapes are left to lib/tensor.
  *
  * @module
  */
@@ -53,7 +53,9 @@ export class Storage implements Range {
     part.whole = this;
     return part;
   }
-  /** For a part, the storage it was cut from: held so that the memory lives as long as its parts. */
+  /**
+   * For a part, the storage it was cut from: held so that the memory lives as long as its parts.
+   */
   whole: Storage | undefined;
 
   /** True once the memory was given back. */
@@ -66,7 +68,10 @@ export class Storage implements Range {
     return this.#allocation === undefined && !this.#disposed;
   }
 
-  /** Where the bytes are. Error when they are given back, or belong to a program still being recorded. */
+  /**
+   * Where the bytes are. Error when they are given back, or belong to a program still being
+   * recorded.
+   */
   get allocation(): Allocation {
     if (this.#disposed) {
       throw new Error("tensor: its memory was given back (dispose or scope); keep it or copy it");

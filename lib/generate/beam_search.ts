@@ -1,8 +1,9 @@
 /**
  * Beam search: of all continuations by one token, the likeliest are kept at each step.
  *
- * The model's cache, the log-probabilities and the largest of them are on the device; which beams live on is decided here, from 2·beams numbers a beam.
- * Source of the bookkeeping: what transformers documents of its beam search (2·beams candidates, length penalty, early stopping).
+ * The model's cache, the log-probabilities and the largest of them are on the device; which beams
+ * live on is decided here, from 2·beams numbers a beam. Source of the bookkeeping: what
+ * transformers documents of its beam search (2·beams candidates, length penalty, early stopping).
  *
  * @module
  */
@@ -35,7 +36,9 @@ export interface FoundBeam {
   readonly tokens: number[];
   /** The log-probability of each, after the rules. */
   readonly scores: number[];
-  /** Σ of the log-probabilities, the end token's too, over the number of them to the length penalty. */
+  /**
+   * Σ of the log-probabilities, the end token's too, over the number of them to the length penalty.
+   */
   readonly score: number;
   readonly finishReason: "end" | "length" | "context" | "aborted";
 }
@@ -55,7 +58,10 @@ interface Candidate {
   readonly sum: number;
 }
 
-/** The best continuations of one prompt, best first, at most `beams` of them. The prompt is shorter than the context. */
+/**
+ * The best continuations of one prompt, best first, at most `beams` of them. The prompt is shorter
+ * than the context.
+ */
 export async function beamSearch(
   model: GPT,
   prompt: readonly number[],
@@ -89,7 +95,9 @@ interface Step {
   readonly picks: number;
 }
 
-/** The beams to go on with, each remembering which one it came from; those that end are put aside. */
+/**
+ * The beams to go on with, each remembering which one it came from; those that end are put aside.
+ */
 function select(
   beams: readonly Beam[],
   { values, indices, picks }: Step,

@@ -1,6 +1,6 @@
 /**
- * A model and the key-value cache of several sequences, each at a place of its own: reading prompts, decoding one token for all, copying and
- * reordering rows.
+ * A model and the key-value cache of several sequences, each at a place of its own: reading
+ * prompts, decoding one token for all, copying and reordering rows.
  *
  * How tokens are chosen is left to sequences.ts and beam_search.ts.
  *
@@ -52,7 +52,10 @@ export class CacheRows {
     return this.#logits(ids, new ForwardContext({ cache: { layers, position: this.#start } }));
   }
 
-  /** Puts the rows' tokens at their positions, which the caller moves on, and gives the logits [B,V] of what follows. */
+  /**
+   * Puts the rows' tokens at their positions, which the caller moves on, and gives the logits [B,V]
+   * of what follows.
+   */
   decode(): Tensor {
     const cache = { layers: this.#layers, position: this.position };
     return this.#logits(this.token, new ForwardContext({ cache }));

@@ -1,13 +1,16 @@
 /**
  * One continuation while it grows: what ends it, and which of its tokens and text are certain.
  *
- * A token that may be the beginning of a stop sequence, or whose text may be that of a stop string, is held back until that is decided.
+ * A token that may be the beginning of a stop sequence, or whose text may be that of a stop string,
+ * is held back until that is decided.
  *
  * @module
  */
 import type { TokenStream } from "../text/tokenizer.ts";
 
-/** Why a text ended: enough tokens, an end token, a stop sequence, the context's end, or the signal. */
+/**
+ * Why a text ended: enough tokens, an end token, a stop sequence, the context's end, or the signal.
+ */
 export type FinishReason = "length" | "end" | "stop" | "context" | "aborted";
 
 /** A token that belongs to the result for certain, and the text that it completes. */

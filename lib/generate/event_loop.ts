@@ -1,5 +1,6 @@
 /**
- * Room for events while tokens are made: on the CPU every read is ready at once, so that without a pause no signal or timer would come through.
+ * Room for events while tokens are made: on the CPU every read is ready at once, so that without a
+ * pause no signal or timer would come through.
  *
  * @module
  */

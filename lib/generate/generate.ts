@@ -1,7 +1,8 @@
 /**
  * `generate`: continuations of one prompt or of many at once, with every usual option.
  *
- * Its options are in generation.ts, the sampled loop in sampled_texts.ts, beams in beam_search.ts, what ends a text in continuation.ts.
+ * Its options are in generation.ts, the sampled loop in sampled_texts.ts, beams in beam_search.ts,
+ * what ends a text in continuation.ts.
  *
  * @module
  */
@@ -14,12 +15,15 @@ import { sampledTexts } from "./sampled_texts.ts";
 import { echoed, streamAfter } from "./texts.ts";
 
 /**
- * Continues prompts: token by token on the device, all prompts at once, in the order of the prompts and then of their sequences.
+ * Continues prompts: token by token on the device, all prompts at once, in the order of the prompts
+ * and then of their sequences.
  *
- * Rules come in this order: repetition penalty, repeated runs, end tokens held back, temperature, topK, topP, minP. Each prompt of a batch has its
- * own place in the cache, so that it gets what it gets alone; sequence i draws the same random numbers for every prompt, and sequence 0 those of
- * a single one. RangeError for an option out of range, a prompt without tokens or with unknown ones, and, where the text stops at the
- * context's end, one that fills it; TypeError for text without a tokenizer.
+ * Rules come in this order: repetition penalty, repeated runs, end tokens held back, temperature,
+ * topK, topP, minP. Each prompt of a batch has its own place in the cache, so that it gets what it
+ * gets alone; sequence i draws the same random numbers for every prompt, and sequence 0 those of a
+ * single one. RangeError for an option out of range, a prompt without tokens or with unknown ones,
+ * and, where the text stops at the context's end, one that fills it; TypeError for text without a
+ * tokenizer.
  *
  * ```ts
  * import { generate, GPT, openDevice } from "../../mod.ts";

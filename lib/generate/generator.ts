@@ -16,7 +16,8 @@ export interface GenerateOptions extends SamplingOptions {
 }
 
 /**
- * Generates from one model, one sequence at a time; it keeps the cache and the program between calls.
+ * Generates from one model, one sequence at a time; it keeps the cache and the program between
+ * calls.
  *
  * When the context is full, the last half of it is read again and generation goes on from there.
  *
@@ -32,14 +33,18 @@ export interface GenerateOptions extends SamplingOptions {
 export class Generator {
   readonly #sequences: Sequences;
 
-  /** Makes a cache of the model's context length for one sequence; the program is recorded at the first token. */
+  /**
+   * Makes a cache of the model's context length for one sequence; the program is recorded at the
+   * first token.
+   */
   constructor(readonly model: GPT) {
     const shape = { rows: 1, perPrompt: 1, history: 0, ends: 0, scores: false };
     this.#sequences = new Sequences(model, shape);
   }
 
   /**
-   * Yields the tokens after `prompt` one by one. RangeError for an empty prompt, an id outside the vocabulary, or an option out of range.
+   * Yields the tokens after `prompt` one by one. RangeError for an empty prompt, an id outside the
+   * vocabulary, or an option out of range.
    */
   async *generate(
     prompt: ArrayLike<number>,

@@ -24,11 +24,12 @@ export interface GreedyDecodeOptions {
 }
 
 /**
- * For each source, a sequence of ids of any length, the target of the likeliest tokens. Sources are padded to one length, and the padding
- * hidden, so each gets what it gets alone.
+ * For each source, a sequence of ids of any length, the target of the likeliest tokens. Sources are
+ * padded to one length, and the padding hidden, so each gets what it gets alone.
  *
- * The source is encoded once; the decoder then runs over all places for each token, at a cost that grows with the square of the length.
- * RangeError for no source, an empty one, an id outside the vocabulary, or a length beyond the context.
+ * The source is encoded once; the decoder then runs over all places for each token, at a cost that
+ * grows with the square of the length. RangeError for no source, an empty one, an id outside the
+ * vocabulary, or a length beyond the context.
  *
  * ```ts
  * import { greedyDecode, openDevice, Transformer } from "../../mod.ts";
@@ -73,7 +74,10 @@ export async function greedyDecode(
   }
 }
 
-/** Writes, place by place, the likeliest token of each row behind what it has, until all rows have ended or are full. */
+/**
+ * Writes, place by place, the likeliest token of each row behind what it has, until all rows have
+ * ended or are full.
+ */
 async function extend(
   target: Tensor,
   rows: number,

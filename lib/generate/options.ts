@@ -8,13 +8,18 @@
 export interface SamplingOptions {
   /** Tokens to generate, from 1. Default 200. */
   maxNewTokens?: number;
-  /** Divides the logits: 0 takes the likeliest token, 1 leaves the model's distribution. Default 1. */
+  /**
+   * Divides the logits: 0 takes the likeliest token, 1 leaves the model's distribution. Default 1.
+   */
   temperature?: number;
   /** Keep the k likeliest tokens; 0 keeps all. Default 0. */
   topK?: number;
   /** Keep the fewest likeliest tokens whose probabilities sum to this; 1 keeps all. Default 1. */
   topP?: number;
-  /** Keep the tokens with at least this times the likeliest one's probability; 0 keeps all. Default 0. */
+  /**
+   * Keep the tokens with at least this times the likeliest one's probability; 0 keeps all. Default
+   * 0.
+   */
   minP?: number;
   /** Same seed, same tokens: a 32-bit number. Default 0. */
   seed?: number;

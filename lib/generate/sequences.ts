@@ -1,8 +1,9 @@
 /**
- * Sequences that grow together: prompts go through the model once, then one replayed program gives each sequence a token at a time.
+ * Sequences that grow together: prompts go through the model once, then one replayed program gives
+ * each sequence a token at a time.
  *
- * Keys, values and the history stay on the device, sampling happens there too, and tokens are read in blocks. What ends a sequence is left to
- * the callers.
+ * Keys, values and the history stay on the device, sampling happens there too, and tokens are read
+ * in blocks. What ends a sequence is left to the callers.
  *
  * @module
  */
@@ -32,7 +33,10 @@ const ADVANCE: Kernel = {
   cpu,
 };
 
-/** Most tokens of a row read back at once: reading takes over 10 ms on WebGPU and nothing on the CPU. */
+/**
+ * Most tokens of a row read back at once: reading takes over 10 ms on WebGPU and nothing on the
+ * CPU.
+ */
 const BLOCK = { cpu: 1, webgpu: 16 } as const;
 
 /** What a program of sequences is built for; other values make another program. */
@@ -127,7 +131,9 @@ export class Sequences {
     if (this.#rules) this.#writeRules(this.#rules, choice);
   }
 
-  /** Whether a row's next token needs more than the context: some of its tokens are then read again. */
+  /**
+   * Whether a row's next token needs more than the context: some of its tokens are then read again.
+   */
   isFull(row: number): boolean {
     return this.#cached[row] === this.model.config.contextLength;
   }
@@ -179,7 +185,9 @@ export class Sequences {
     return steps;
   }
 
-  /** Puts the prompts' last tokens into the empty cache, each prompt once, and chooses what follows. */
+  /**
+   * Puts the prompts' last tokens into the empty cache, each prompt once, and chooses what follows.
+   */
   #readPrompts(): void {
     const { contextLength } = this.model.config;
     const { rows, perPrompt } = this.shape;
@@ -199,12 +207,15 @@ export class Sequences {
     this.#setCached(this.#tokens.map((tokens) => Math.min(tokens.length, contextLength)));
   }
 
-  /** Where the context is full, reads the last half of it again; the other rows go on by one token. */
+  /**
+   * Where the context is full, reads the last half of it again; the other rows go on by one token.
+   */
   #readAgain(): void {
     const { contextLength } = this.model.config;
     const kept = Math.ceil(contextLength / 2);
     const full = this.#cached.map((_, row) => this.isFull(row));
-    // A full row has no place for its token: it goes to the first one, which is read again or not needed.
+    // A full row has no place for its token: it goes to the first one, which is read again or not
+    // needed.
     this.#cache.position.write(this.#cached.map((cached, row) => full[row] ? 0 : cached));
     scope(() => {
       const others = full.every((isFull) => isFull) ? undefined : this.#cache.decode();

@@ -1,5 +1,6 @@
 /**
- * The last program of sequences that a model was used with, kept for the next call of the same shape.
+ * The last program of sequences that a model was used with, kept for the next call of the same
+ * shape.
  *
  * @module
  */
@@ -8,7 +9,10 @@ import { Sequences, type SequencesShape } from "./sequences.ts";
 
 const idle = new WeakMap<GPT, { sequences: Sequences; weights: readonly unknown[] }>();
 
-/** Calls `body` with sequences of at least this shape; where they are left over from the last call, nothing is recorded anew. */
+/**
+ * Calls `body` with sequences of at least this shape; where they are left over from the last call,
+ * nothing is recorded anew.
+ */
 export async function withSequences<Result>(
   model: GPT,
   shape: SequencesShape,
@@ -17,7 +21,8 @@ export async function withSequences<Result>(
   const last = idle.get(model);
   idle.delete(model); // another call at the same time makes its own
   const kept = last?.sequences;
-  // A program knows the tensors that it was recorded with: weights may have been replaced since, by 8-bit ones for example.
+  // A program knows the tensors that it was recorded with: weights may have been replaced since, by
+  // 8-bit ones for example.
   const weights = weightsOf(model);
   const fits = kept !== undefined && serves(kept.shape, shape) &&
     last!.weights.length === weights.length &&
@@ -34,7 +39,10 @@ export async function withSequences<Result>(
   }
 }
 
-/** What a recorded program of the model depends on: its parameters, those that were given up left out, and its 8-bit head. */
+/**
+ * What a recorded program of the model depends on: its parameters, those that were given up left
+ * out, and its 8-bit head.
+ */
 function weightsOf(model: GPT): unknown[] {
   return [model.int8Head, ...[...model.parameters()].filter(({ storage }) => !storage.disposed)];
 }

@@ -29,7 +29,8 @@ export interface NextToken {
 }
 
 /**
- * The `k` likeliest tokens after `tokens`, the likeliest first; of equal ones the lower id. Of a text longer than the context its end counts.
+ * The `k` likeliest tokens after `tokens`, the likeliest first; of equal ones the lower id. Of a
+ * text longer than the context its end counts.
  *
  * RangeError for no token, one outside the vocabulary, a `k` below 1 or a temperature not above 0.
  *

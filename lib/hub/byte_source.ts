@@ -18,12 +18,15 @@ export interface ByteSource {
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * The bytes from `offset` on into memory of the caller's, as many as it holds. Default: by `read`.
+   * The bytes from `offset` on into memory of the caller's, as many as it holds. Default: by
+   * `read`.
    *
    * @throws {RangeError} where the range does not lie within the source
    */
   readInto?(offset: number, bytes: Uint8Array): Promise<void>;
-  /** Gives back what the source holds only to go on faster, such as a connection. Default: nothing. */
+  /**
+   * Gives back what the source holds only to go on faster, such as a connection. Default: nothing.
+   */
   rest?(): void;
   /**
    * Reads what is left of the whole, where there is a hash to check it by.

@@ -1,9 +1,10 @@
 /**
- * A remote file that is read in blocks, each kept in the Web Cache as it comes: what was read once is not fetched again, in this
- * process or in a later one, nor after a download that broke off.
+ * A remote file that is read in blocks, each kept in the Web Cache as it comes: what was read once
+ * is not fetched again, in this process or in a later one, nor after a download that broke off.
  *
- * A block is kept with its own SHA-256, so that one that was damaged is fetched again; where the server names the SHA-256 of the
- * whole file, that is checked when all has been read. Without a Web Cache everything works, and nothing is kept.
+ * A block is kept with its own SHA-256, so that one that was damaged is fetched again; where the
+ * server names the SHA-256 of the whole file, that is checked when all has been read. Without a Web
+ * Cache everything works, and nothing is kept.
  *
  * @module
  */
@@ -16,7 +17,10 @@ import { Sha256 } from "./sha256.ts";
 /** Bytes of a block. */
 export const BLOCK = 4 << 20;
 
-/** Reads `inner`, the file itself, through the cache. `isVerified`: the whole was checked by its hash before. */
+/**
+ * Reads `inner`, the file itself, through the cache. `isVerified`: the whole was checked by its
+ * hash before.
+ */
 export function cachedSource(
   file: RemoteFile,
   inner: ByteSource,

@@ -1,8 +1,9 @@
 /**
- * `config.json` and Folio's ModelConfig: read for GPT-2, GPT-Neo, Llama, Mistral and Qwen2, and written as the first of them that
- * computes exactly the model. Any other is written with `"model_type": "folio"`, so that every saved model can be read again.
- * The fields of each architecture, and its names of parameters, are in gpt2_format.ts and the files beside it; encoders are in
- * encoder_config.ts.
+ * `config.json` and Folio's ModelConfig: read for GPT-2, GPT-Neo, Llama, Mistral and Qwen2, and
+ * written as the first of them that computes exactly the model. Any other is written with
+ * `"model_type": "folio"`, so that every saved model can be read again. The fields of each
+ * architecture, and its names of parameters, are in gpt2_format.ts and the files beside it;
+ * encoders are in encoder_config.ts.
  *
  * @module
  */
@@ -33,7 +34,9 @@ export interface TextEnds {
   readonly endTokens: readonly number[];
 }
 
-/** What is known of each architecture. The first that expresses a model is the one it is saved as. */
+/**
+ * What is known of each architecture. The first that expresses a model is the one it is saved as.
+ */
 export const FORMATS: Readonly<Record<Architecture, Format>> = {
   gpt2,
   gpt_neo: gptNeo,
@@ -68,7 +71,8 @@ export function readModelConfig(text: string): PretrainedConfig {
 }
 
 /**
- * The tokens around a text as a `generation_config.json` has them, untrusted: what generation goes by, where there is such a file.
+ * The tokens around a text as a `generation_config.json` has them, untrusted: what generation goes
+ * by, where there is such a file.
  *
  * @throws {SyntaxError} where they are no token ids
  */
@@ -121,8 +125,8 @@ export function architectureOf(config: ModelConfig): Architecture {
 }
 
 /**
- * The object to be written as `config.json`, in the fields of `architectureOf(config)`. `readModelConfig` reads it back as an equal
- * configuration.
+ * The object to be written as `config.json`, in the fields of `architectureOf(config)`.
+ * `readModelConfig` reads it back as an equal configuration.
  *
  * @param ends ids of special tokens; null by default
  */

@@ -1,7 +1,9 @@
 /**
- * The files of BERT and DistilBERT with a head for classifying sequences: `config.json`, and names and layouts of weights.
+ * The files of BERT and DistilBERT with a head for classifying sequences: `config.json`, and names
+ * and layouts of weights.
  *
- * Source: `BertConfig` and `DistilBertConfig` of github.com/huggingface/transformers, whose defaults stand here.
+ * Source: `BertConfig` and `DistilBertConfig` of github.com/huggingface/transformers, whose
+ * defaults stand here.
  *
  * @module
  */
@@ -134,7 +136,10 @@ export function readClassifierConfig(text: string): PretrainedClassifierConfig {
 
 const MOST_LABELS = 100_000;
 
-/** `id2label`, whose keys are 0, 1, …; without it as many as `num_labels`, two by default, named as transformers does. */
+/**
+ * `id2label`, whose keys are 0, 1, …; without it as many as `num_labels`, two by default, named as
+ * transformers does.
+ */
 function readLabels(fields: ConfigFields): string[] {
   const table = fields.get("id2label");
   if (table === undefined) {

@@ -1,5 +1,6 @@
 /**
- * A model's weights from its files into its parameters, one after the other, so that the host holds about one at a time.
+ * A model's weights from its files into its parameters, one after the other, so that the host holds
+ * about one at a time.
  *
  * @module
  */

@@ -6,7 +6,10 @@
 import { fileSource } from "./file_source.ts";
 import type { Repository } from "./repository.ts";
 
-/** Whether there is a folder at a path. What looks like a path and is none counts as one, so that the error names it. */
+/**
+ * Whether there is a folder at a path. What looks like a path and is none counts as one, so that
+ * the error names it.
+ */
 export function isFolder(path: string): boolean {
   if (typeof Deno === "undefined") return false; // a browser
   if (/^[.~]?\.?[/\\]|^[A-Za-z]:[/\\]|^\.\.?$/.test(path)) return true;

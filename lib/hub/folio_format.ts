@@ -1,5 +1,6 @@
 /**
- * Folio's own files, for models that no published architecture expresses: ModelConfig's field names, GPT-2's names of weights.
+ * Folio's own files, for models that no published architecture expresses: ModelConfig's field
+ * names, GPT-2's names of weights.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What Folio must know of an architecture's files to read and write them: an object for each, in gpt2_format.ts and
- * the files beside it.
+ * What Folio must know of an architecture's files to read and write them: an object for each, in
+ * gpt2_format.ts and the files beside it.
  *
  * @module
  */
@@ -17,7 +17,10 @@ export interface ParameterSource {
 
 /** An architecture's `config.json`, and its names and layouts of weights. */
 export interface Format {
-  /** Reads the fields of a `config.json`. SyntaxError, or modelConfig's RangeError, for what Folio cannot do. */
+  /**
+   * Reads the fields of a `config.json`. SyntaxError, or modelConfig's RangeError, for what Folio
+   * cannot do.
+   */
   read(fields: ConfigFields): ModelConfigInput;
   /** Whether the architecture computes exactly this model. */
   expresses(config: ModelConfig): boolean;
@@ -63,7 +66,10 @@ export function hasWindow({ window }: ModelConfig): boolean {
   return window?.some((tokens) => tokens !== undefined) ?? false;
 }
 
-/** `transformer.h.3.mlp.c_fc.weight` in parts: 3, `mlp.c_fc` and `weight`; no layer for what is outside the blocks. */
+/**
+ * `transformer.h.3.mlp.c_fc.weight` in parts: 3, `mlp.c_fc` and `weight`; no layer for what is
+ * outside the blocks.
+ */
 export function splitName(name: string): { layer?: string; module: string; kind: string } {
   const dot = name.lastIndexOf(".");
   const [module, kind] = [name.slice(0, dot), name.slice(dot + 1)];

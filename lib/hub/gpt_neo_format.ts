@@ -1,5 +1,6 @@
 /**
- * GPT-Neo's files: global and local attention in turn, scores not scaled, query, key and value apart and without a bias.
+ * GPT-Neo's files: global and local attention in turn, scores not scaled, query, key and value
+ * apart and without a bias.
  *
  * Source: `GPTNeoConfig` of github.com/huggingface/transformers, whose defaults stand here.
  *
@@ -86,7 +87,9 @@ function windowsOf({ window = [] }: ModelConfig): Set<number> {
   return new Set(window.filter((tokens) => tokens !== undefined));
 }
 
-/** `[[["global", "local"], 12]]`: the pattern, and how often it comes; together one type a layer. */
+/**
+ * `[[["global", "local"], 12]]`: the pattern, and how often it comes; together one type a layer.
+ */
 function readAttentionTypes(fields: ConfigFields, layers: number): (number | undefined)[] {
   const window = fields.wholeNumber("window_size", DEFAULT_WINDOW);
   const value = fields.get("attention_types") ?? [[["global", "local"], layers / 2]];

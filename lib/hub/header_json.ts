@@ -1,7 +1,7 @@
 /**
- * A reader for the little JSON of a safetensors header: objects, strings and lists of whole numbers,
- * nothing else. Unlike JSON.parse it sees duplicate keys, sees `1.0` and `1e3` as they are written,
- * and builds nothing that the caller did not ask for.
+ * A reader for the little JSON of a safetensors header: objects, strings and lists of whole
+ * numbers, nothing else. Unlike JSON.parse it sees duplicate keys, sees `1.0` and `1e3` as they are
+ * written, and builds nothing that the caller did not ask for.
  *
  * @module
  */

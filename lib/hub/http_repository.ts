@@ -1,5 +1,6 @@
 /**
- * A model on a server: each file is asked for once, kept in the Web Cache, and fetched again only where it has changed.
+ * A model on a server: each file is asked for once, kept in the Web Cache, and fetched again only
+ * where it has changed.
  *
  * Where the server cannot be reached, what the cache holds is used.
  *

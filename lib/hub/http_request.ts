@@ -12,7 +12,10 @@ export interface HttpOptions {
   readonly token?: string;
   /** Ends reading; its reason is thrown. */
   readonly signal?: AbortSignal;
-  /** Milliseconds until an answer must have come, and three times as many between pieces; default 10,000. */
+  /**
+   * Milliseconds until an answer must have come, and three times as many between pieces; default
+   * 10,000.
+   */
   readonly timeout?: number;
 }
 
@@ -32,7 +35,8 @@ export const TIMEOUT = 10_000;
 /**
  * Asks, and waits for the head of the answer, whatever its status.
  *
- * @param silence ends the request, and the reading of its body, when it has heard nothing for too long
+ * @param silence ends the request, and the reading of its body, when it has heard nothing for too
+ *   long
  * @throws {UnreachableError} where no answer came
  */
 export async function request(

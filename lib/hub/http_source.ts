@@ -1,9 +1,9 @@
 /**
- * A file of an HTTP server as a ByteSource. Bytes come on one connection for as long as they are asked for in order; a
- * connection that is cut is taken up again where it ended.
+ * A file of an HTTP server as a ByteSource. Bytes come on one connection for as long as they are
+ * asked for in order; a connection that is cut is taken up again where it ended.
  *
- * Each answer must be of the size that the server named at first, and of the same version. Keeping what was read is
- * cached_source.ts's.
+ * Each answer must be of the size that the server named at first, and of the same version. Keeping
+ * what was read is cached_source.ts's.
  *
  * @module
  */
@@ -20,7 +20,10 @@ const FIRST_PAUSE = 200;
 /** Bytes that are read and thrown away rather than asked for anew. */
 const WORTH_SKIPPING = 1 << 20;
 
-/** A ByteSource over a file that `describeRemote` has found. Nothing is asked for before the first read. */
+/**
+ * A ByteSource over a file that `describeRemote` has found. Nothing is asked for before the first
+ * read.
+ */
 export function httpSource(file: RemoteFile, options: HttpOptions = {}): ByteSource {
   return new HttpSource(file, options);
 }
@@ -143,7 +146,9 @@ class HttpSource implements ByteSource {
     }
   }
 
-  /** Where in the file the answer begins: at `position`, or at 0 from a server that knows no ranges. */
+  /**
+   * Where in the file the answer begins: at `position`, or at 0 from a server that knows no ranges.
+   */
   async #startOf(response: Response, position: number): Promise<number> {
     const range = response.status === 206 ? contentRange(response) : undefined;
     const length = response.headers.get("content-length");

@@ -1,7 +1,8 @@
 /**
  * The Llama family's files: Llama, Mistral (a window) and Qwen2 (biases of query, key and value).
  *
- * Source: `LlamaConfig`, `MistralConfig` and `Qwen2Config` of github.com/huggingface/transformers, whose defaults stand here.
+ * Source: `LlamaConfig`, `MistralConfig` and `Qwen2Config` of github.com/huggingface/transformers,
+ * whose defaults stand here.
  *
  * @module
  */
@@ -48,7 +49,10 @@ export const llama: Format = {
   source,
 };
 
-/** `"model_type": "mistral"`: a Llama whose every layer looks back on `sliding_window` tokens; none where the file has null. */
+/**
+ * `"model_type": "mistral"`: a Llama whose every layer looks back on `sliding_window` tokens; none
+ * where the file has null.
+ */
 export const mistral: Format = {
   read(fields) {
     const input = readCommon(fields, 131072, 1e-6);

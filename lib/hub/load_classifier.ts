@@ -1,5 +1,6 @@
 /**
- * A published classifier of sequences from a folder, an address or the hub, and what it says of texts.
+ * A published classifier of sequences from a folder, an address or the hub, and what it says of
+ * texts.
  *
  * @module
  */
@@ -27,8 +28,9 @@ export interface PretrainedClassifier extends PretrainedClassifierConfig {
 }
 
 /**
- * Loads a BERT or DistilBERT with a head for classifying sequences, such as `distilbert/distilbert-base-uncased-finetuned-sst-2-english`. Where it is
- * looked for, and what is thrown, is as for `loadPretrained`.
+ * Loads a BERT or DistilBERT with a head for classifying sequences, such as
+ * `distilbert/distilbert-base-uncased-finetuned-sst-2-english`. Where it is looked for, and what is
+ * thrown, is as for `loadPretrained`.
  */
 export async function loadClassifier(
   location: string | URL,
@@ -55,7 +57,10 @@ export interface Classification {
 
 /** What turns a text into ids: any `Tokenizer`. */
 export interface TextToIds {
-  /** Ids of a text with the tokens around it that the model was trained with, such as `[CLS]` and `[SEP]`. */
+  /**
+   * Ids of a text with the tokens around it that the model was trained with, such as `[CLS]` and
+   * `[SEP]`.
+   */
   encode(text: string, options?: { addSpecialTokens?: boolean }): ArrayLike<number>;
 }
 
@@ -80,7 +85,10 @@ export async function classify(
   return await classifyIds(model, sequences);
 }
 
-/** Classifies sequences of ids, special tokens and all. RangeError for one that is empty or too long, or an id outside the vocabulary. */
+/**
+ * Classifies sequences of ids, special tokens and all. RangeError for one that is empty or too
+ * long, or an id outside the vocabulary.
+ */
 export async function classifyIds(
   model: SequenceClassifier,
   sequences: readonly ArrayLike<number>[],

@@ -40,8 +40,8 @@ export interface LoadOptions extends RepositoryOptions {
 /** How to load a language model. */
 export interface LoadModelOptions extends LoadOptions {
   /**
-   * The longest sequence, where that is to be shorter than the model's own: the cache of generation takes memory in proportion. Not for learned
-   * positions, whose table is the model's.
+   * The longest sequence, where that is to be shorter than the model's own: the cache of generation
+   * takes memory in proportion. Not for learned positions, whose table is the model's.
    */
   readonly contextLength?: number;
 }
@@ -55,14 +55,18 @@ export interface Pretrained extends PretrainedConfig {
 }
 
 /**
- * Loads a GPT-2, GPT-Neo, Llama, Mistral or Qwen2 in Hugging Face's format, or a model that Folio saved, from a folder, the `file:`, `http:` or `https:`
- * address of one, or by its name on the hub (`openai-community/gpt2`).
+ * Loads a GPT-2, GPT-Neo, Llama, Mistral or Qwen2 in Hugging Face's format, or a model that Folio
+ * saved, from a folder, the `file:`, `http:` or `https:` address of one, or by its name on the hub
+ * (`openai-community/gpt2`).
  *
- * Weights are safetensors, in one file or several. They come tensor by tensor; what came over a network is kept in the Web Cache, and a download
- * that broke off goes on where it ended. `HF_ENDPOINT` names another hub, `HF_TOKEN` is sent to it, both where the process may read them.
+ * Weights are safetensors, in one file or several. They come tensor by tensor; what came over a
+ * network is kept in the Web Cache, and a download that broke off goes on where it ended.
+ * `HF_ENDPOINT` names another hub, `HF_TOKEN` is sent to it, both where the process may read them.
  *
- * @throws {UserError} where the model or one of its files cannot be had, or its weights are a Python pickle
- * @throws {SyntaxError} where a file is malformed or does not fit the configuration; missing and unexpected tensors are listed
+ * @throws {UserError} where the model or one of its files cannot be had, or its weights are a
+ *   Python pickle
+ * @throws {SyntaxError} where a file is malformed or does not fit the configuration; missing and
+ *   unexpected tensors are listed
  * @throws {RangeError} where a weight is NaN or infinite, or an option is out of range
  *
  * ```ts

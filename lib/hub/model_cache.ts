@@ -1,6 +1,7 @@
 /**
- * The Web Cache of models: in one cache, for each address, what the server said of the file; in a cache for each version of a file its
- * blocks, because only a whole cache that is deleted gives its room on the disk back.
+ * The Web Cache of models: in one cache, for each address, what the server said of the file; in a
+ * cache for each version of a file its blocks, because only a whole cache that is deleted gives its
+ * room on the disk back.
  *
  * Nothing depends on it: where there is no cache, or it cannot be written, files are fetched again.
  *

@@ -2,14 +2,17 @@
  * Which tensors of a file make up each of Folio's parameters. Folio's names are those of a Hugging
  * Face GPT-2 (`transformer.h.0.attn.c_attn.weight`, weights [inputs, outputs]), so for GPT-2 a
  * parameter is the tensor of its own name; GPT-Neo and Llama have other names, keep weights as
- * [outputs, inputs], and query, key and value apart. Each architecture's names are in its format's file; reading the data is
- * parameters.ts's.
+ * [outputs, inputs], and query, key and value apart. Each architecture's names are in its format's
+ * file; reading the data is parameters.ts's.
  *
  * @module
  */
 import type { ArchitectureNames, ParameterSource } from "./format.ts";
 
-/** Tensors that a file may have and no parameter needs: masks, rotary frequencies and the numbers of places. */
+/**
+ * Tensors that a file may have and no parameter needs: masks, rotary frequencies and the numbers of
+ * places.
+ */
 const BUFFERS = /\.attn\.(attention\.)?(bias|masked_bias)$|\.rotary_emb\.inv_freq$|\.position_ids$/;
 
 /** The prefix that files of a model without its head leave out. */

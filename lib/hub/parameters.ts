@@ -1,6 +1,7 @@
 /**
- * A model's parameters read from safetensors files, in Folio's layouts and checked against the shapes that the configuration
- * calls for. Names are matched by names.ts; what the numbers are put into is left to the callers, the other way to stored_tensors.ts.
+ * A model's parameters read from safetensors files, in Folio's layouts and checked against the
+ * shapes that the configuration calls for. Names are matched by names.ts; what the numbers are put
+ * into is left to the callers, the other way to stored_tensors.ts.
  *
  * @module
  */
@@ -21,8 +22,9 @@ export interface TensorReader {
 }
 
 /**
- * Yields each parameter's name and float32 data. The file is read from its start to its end, so that it can come over a network; a
- * parameter of several tensors comes with the last of them. All names and shapes are checked before the first is read.
+ * Yields each parameter's name and float32 data. The file is read from its start to its end, so
+ * that it can come over a network; a parameter of several tensors comes with the last of them. All
+ * names and shapes are checked before the first is read.
  *
  * @param shapes Folio's parameter names and shapes, as the model has them
  * @throws {SyntaxError} where names or shapes are not those of the configuration
@@ -113,7 +115,10 @@ function copyInto(matrix: Float32Array, { rows, columns }: Size, target: Columns
   }
 }
 
-/** Side of the squares in which a matrix is turned, so that both sides of the copy stay in the cache. */
+/**
+ * Side of the squares in which a matrix is turned, so that both sides of the copy stay in the
+ * cache.
+ */
 const SQUARE = 32;
 
 /** Puts the matrix's transpose, [columns, rows], into columns of a larger one. */

@@ -1,6 +1,6 @@
 /**
- * A model written as Hugging Face's `transformers` opens it: `config.json`, `generation_config.json`, `model.safetensors` and the
- * tokenizer's files.
+ * A model written as Hugging Face's `transformers` opens it: `config.json`,
+ * `generation_config.json`, `model.safetensors` and the tokenizer's files.
  *
  * @module
  */
@@ -27,10 +27,12 @@ export interface Saved extends Partial<TextEnds> {
 }
 
 /**
- * Saves a model to a folder, which is made where it is missing, under the names and in the layouts of the architecture that computes it:
- * GPT-2, GPT-Neo, Llama, Mistral, Qwen2, or Folio's own for what none of them expresses. Weights are f32.
+ * Saves a model to a folder, which is made where it is missing, under the names and in the layouts
+ * of the architecture that computes it: GPT-2, GPT-Neo, Llama, Mistral, Qwen2, or Folio's own for
+ * what none of them expresses. Weights are f32.
  *
- * @throws {UserError} where the folder holds files of these names that this function did not write, or cannot be written
+ * @throws {UserError} where the folder holds files of these names that this function did not write,
+ *   or cannot be written
  * @throws {RangeError} where a weight is NaN or infinite
  *
  * ```ts

@@ -31,8 +31,9 @@ const SHA256 = /^[0-9a-f]{64}$/;
 /**
  * Asks for a file's size and version. Undefined where the server says that there is no such file.
  *
- * Hugging Face keeps large files elsewhere: the answer that says so names size and SHA-256 (`X-Linked-Size`, `X-Linked-ETag`), so
- * redirects are looked at one by one where the platform lets us.
+ * Hugging Face keeps large files elsewhere: the answer that says so names size and SHA-256
+ * (`X-Linked-Size`, `X-Linked-ETag`), so redirects are looked at one by one where the platform lets
+ * us.
  *
  * @throws {UnreachableError} where no answer of use comes
  * @throws {UserError} where the server wants a token, or another one

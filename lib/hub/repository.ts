@@ -1,5 +1,6 @@
 /**
- * Where the files of a model lie: a folder, an address, or a name on the hub. What is read of them is the callers'.
+ * Where the files of a model lie: a folder, an address, or a name on the hub. What is read of them
+ * is the callers'.
  *
  * @module
  */
@@ -21,7 +22,10 @@ export interface Repository {
 export interface RepositoryOptions {
   /** A branch, tag or commit of a model on the hub. Default `main`. */
   readonly revision?: string;
-  /** Sent to the hub, or to the server that was named. Default: `HF_TOKEN` for the hub, where the process may read it. */
+  /**
+   * Sent to the hub, or to the server that was named. Default: `HF_TOKEN` for the hub, where the
+   * process may read it.
+   */
   readonly token?: string;
   /** Ends loading; its reason is thrown. */
   readonly signal?: AbortSignal;
@@ -35,8 +39,9 @@ const HUB = "https://huggingface.co";
 const PART = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?$/;
 
 /**
- * Finds the files of a model by a path, a `file:`, `http:` or `https:` address of the folder that holds them, or a name on the hub,
- * `owner/name` or `name`. A folder of that name goes before the hub. The hub is `HF_ENDPOINT`, where that is set, or huggingface.co.
+ * Finds the files of a model by a path, a `file:`, `http:` or `https:` address of the folder that
+ * holds them, or a name on the hub, `owner/name` or `name`. A folder of that name goes before the
+ * hub. The hub is `HF_ENDPOINT`, where that is set, or huggingface.co.
  *
  * @throws {UserError} where it is none of these
  * @throws {RangeError} where a revision is given for what is not on the hub, or is no revision

@@ -30,7 +30,9 @@ export interface SafetensorsEntry {
   readonly shape: Shape;
   /** The elements. */
   readonly data: SafetensorsArray;
-  /** Written as this type, the bytes as they are: F16, BF16 or BOOL for an array without its own. */
+  /**
+   * Written as this type, the bytes as they are: F16, BF16 or BOOL for an array without its own.
+   */
   readonly dtype?: SafetensorsDtype;
 }
 
@@ -126,7 +128,9 @@ export class SafetensorsFile {
     this.#source.rest?.();
   }
 
-  /** Checks the whole file by its hash, where its source knows one. SyntaxError where it is another. */
+  /**
+   * Checks the whole file by its hash, where its source knows one. SyntaxError where it is another.
+   */
   async verify(): Promise<void> {
     await this.#source.verify?.();
   }

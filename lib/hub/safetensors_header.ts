@@ -2,10 +2,10 @@
  * The header of a safetensors file, read as untrusted input: nothing is allocated by a number that
  * the file states before that number is checked against the file's own size.
  *
- * The format: 8 bytes of header length N (u64, little-endian), N bytes of UTF-8 JSON
- * `{"name": {"dtype", "shape", "data_offsets": [begin, end]}, …, "__metadata__": {string: string}}`,
- * padded with spaces, then the data. The ranges must cover the data with no hole and no overlap.
- * Data need not be aligned: files from before the padding rule are about. The JSON itself is read by
+ * The format: 8 bytes of header length N (u64, little-endian), N bytes of UTF-8 JSON `{"name":
+ * {"dtype", "shape", "data_offsets": [begin, end]}, …, "__metadata__": {string: string}}`, padded
+ * with spaces, then the data. The ranges must cover the data with no hole and no overlap. Data need
+ * not be aligned: files from before the padding rule are about. The JSON itself is read by
  * header_json.ts. Source: github.com/huggingface/safetensors.
  *
  * @module
@@ -162,7 +162,10 @@ function byteLength(shape: Shape, dtype: SafetensorsDtype): number | undefined {
   return bytes;
 }
 
-/** The ranges must follow one another from 0 to the end of the data; gives the tensors in that order. */
+/**
+ * The ranges must follow one another from 0 to the end of the data; gives the tensors in that
+ * order.
+ */
 function checkCover(
   tensors: ReadonlyMap<string, TensorInfo>,
   dataBytes: number,

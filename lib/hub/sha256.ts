@@ -6,7 +6,10 @@
  * @module
  */
 
-/** The first 32 bits of the fractional parts of the cube roots of the first 64 primes, and of the square roots of the first 8. */
+/**
+ * The first 32 bits of the fractional parts of the cube roots of the first 64 primes, and of the
+ * square roots of the first 8.
+ */
 const [ROUNDS, START] = constants();
 
 function constants(): [Int32Array, Int32Array] {

@@ -1,7 +1,8 @@
 /**
  * The table of word vectors that ships in data/: its compact form, unpacked when it is asked for.
  *
- * The form: a line `words width`, then on each line a word, a scale, and `width` signed bytes in base64; a value is its byte times the scale.
+ * The form: a line `words width`, then on each line a word, a scale, and `width` signed bytes in
+ * base64; a value is its byte times the scale.
  *
  * @module
  */
@@ -13,7 +14,8 @@ const TABLE = new URL("../../data/word_vectors.txt", import.meta.url).href;
 let loading: Promise<WordVectors> | undefined;
 
 /**
- * The 4,002 word vectors that ship: frequent English words in lower case, of width 100, from GloVe 6B (PDDL 1.0), rounded to 8 bits a value.
+ * The 4,002 word vectors that ship: frequent English words in lower case, of width 100, from GloVe
+ * 6B (PDDL 1.0), rounded to 8 bits a value.
  *
  * ```ts
  * import { loadWordVectors, openDevice } from "../../mod.ts";

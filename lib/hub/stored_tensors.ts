@@ -1,6 +1,7 @@
 /**
- * A parameter as the tensors that an architecture's files hold: joined ones cut apart, in the file's names and layouts. The inverse
- * of what parameters.ts reads; writing the file is safetensors.ts's.
+ * A parameter as the tensors that an architecture's files hold: joined ones cut apart, in the
+ * file's names and layouts. The inverse of what parameters.ts reads; writing the file is
+ * safetensors.ts's.
  *
  * @module
  */
@@ -33,7 +34,8 @@ export function storedShapes(
 }
 
 /**
- * The tensors that a parameter is stored as, in memory of their own unless there is one and it lies as the parameter does.
+ * The tensors that a parameter is stored as, in memory of their own unless there is one and it lies
+ * as the parameter does.
  *
  * @param config the model's, whose heads say where queries, keys and values part
  * @param parameter Folio's name, shape and numbers

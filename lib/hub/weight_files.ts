@@ -1,5 +1,6 @@
 /**
- * The weights of a model, in one file or in several: which files, and all of them as one list of tensors.
+ * The weights of a model, in one file or in several: which files, and all of them as one list of
+ * tensors.
  *
  * @module
  */
@@ -41,9 +42,11 @@ export interface Weights extends TensorReader {
 }
 
 /**
- * Opens `model.safetensors`, or the files that `model.safetensors.index.json` names, and reads their headers.
+ * Opens `model.safetensors`, or the files that `model.safetensors.index.json` names, and reads
+ * their headers.
  *
- * @throws {UserError} where there is neither; where there is only a `pytorch_model.bin`, saying why it is not read
+ * @throws {UserError} where there is neither; where there is only a `pytorch_model.bin`, saying why
+ *   it is not read
  * @throws {SyntaxError} where an index or a header is malformed
  */
 export async function openWeights(

@@ -1,7 +1,8 @@
 /**
  * Word vectors: a vector for each word of a table, and what can be asked of them.
  *
- * The text formats of GloVe and word2vec are read here; the table that ships is unpacked in shipped_word_vectors.ts.
+ * The text formats of GloVe and word2vec are read here; the table that ships is unpacked in
+ * shipped_word_vectors.ts.
  *
  * @module
  */
@@ -42,7 +43,8 @@ export interface NearestOptions {
 /**
  * A table of word vectors.
  *
- * A word that is not there as it stands is looked for in lower case, because most tables hold nothing else.
+ * A word that is not there as it stands is looked for in lower case, because most tables hold
+ * nothing else.
  *
  * ```ts
  * import { openDevice, WordVectors } from "../../mod.ts";
@@ -63,7 +65,8 @@ export class WordVectors {
   /**
    * From words and `values`, [words·d] row after row.
    *
-   * TypeError when the values do not make a row for each word; RangeError for no words, a word given twice, or a value that is not finite.
+   * TypeError when the values do not make a row for each word; RangeError for no words, a word
+   * given twice, or a value that is not finite.
    */
   constructor(readonly words: readonly string[], readonly values: Float32Array<ArrayBuffer>) {
     this.width = values.length / words.length;
@@ -83,10 +86,12 @@ export class WordVectors {
   }
 
   /**
-   * Reads the text format of GloVe, `word number … number` on each line, or of word2vec, which has a first line `words width`.
+   * Reads the text format of GloVe, `word number … number` on each line, or of word2vec, which has
+   * a first line `words width`.
    *
-   * A word may hold spaces: the numbers are the last ones of a line. SyntaxError, with the line, for another number of values than the
-   * first line's or one that is no number; RangeError for a word that stands there twice.
+   * A word may hold spaces: the numbers are the last ones of a line. SyntaxError, with the line,
+   * for another number of values than the first line's or one that is no number; RangeError for a
+   * word that stands there twice.
    */
   static fromText(text: string): WordVectors {
     const lines = text.split("\n");
@@ -103,7 +108,8 @@ export class WordVectors {
     }
     const words: string[] = [];
     if (width < 1) throw new SyntaxError("WordVectors: line 1: expected a word and numbers");
-    // The text holds at least two characters for each value, so a false width cannot ask for more memory than that.
+    // The text holds at least two characters for each value, so a false width cannot ask for more
+    // memory than that.
     if (rows.length * width * 2 > text.length) {
       throw new SyntaxError(`WordVectors: too short for ${rows.length} words of width ${width}`);
     }
@@ -130,7 +136,10 @@ export class WordVectors {
     return tensor(this.values, { shape: [this.words.length, this.width] });
   }
 
-  /** The vectors of `words` as one tensor; unknown words are named in the result. RangeError when no word is known. */
+  /**
+   * The vectors of `words` as one tensor; unknown words are named in the result. RangeError when no
+   * word is known.
+   */
   lookup(words: readonly string[], { unit = false }: LookupOptions = {}): WordLookup {
     const known = words.filter((word) => this.has(word));
     const unknown = words.filter((word) => !this.has(word));
@@ -151,8 +160,8 @@ export class WordVectors {
   }
 
   /**
-   * The words of a sentence as a batch of one: `vectors` is f32 [1,T,d]. Punctuation is removed, except within a word (`don't`).
-   * RangeError when no word is known.
+   * The words of a sentence as a batch of one: `vectors` is f32 [1,T,d]. Punctuation is removed,
+   * except within a word (`don't`). RangeError when no word is known.
    */
   embedSentence(sentence: string, options: LookupOptions = {}): WordLookup {
     const words = sentence.match(/[\p{L}\p{M}\p{N}]+(?:['’-][\p{L}\p{M}\p{N}]+)*/gu) ?? [];
@@ -160,7 +169,9 @@ export class WordVectors {
     return { ...found, vectors: found.vectors.view([1, ...found.vectors.shape]) };
   }
 
-  /** The cosine of two words' vectors, a·b/(|a||b|), from −1 to 1. RangeError for an unknown word. */
+  /**
+   * The cosine of two words' vectors, a·b/(|a||b|), from −1 to 1. RangeError for an unknown word.
+   */
   similarity(a: string, b: string): number {
     const [i, j] = [this.#expect(a) * this.width, this.#expect(b) * this.width];
     let sum = 0;
@@ -168,15 +179,19 @@ export class WordVectors {
     return sum;
   }
 
-  /** The words whose vectors have the greatest cosine with that of `word`, which is left out. RangeError for an unknown word. */
+  /**
+   * The words whose vectors have the greatest cosine with that of `word`, which is left out.
+   * RangeError for an unknown word.
+   */
   nearest(word: string, options: NearestOptions = {}): SimilarWord[] {
     const index = this.#expect(word);
     return this.#closest(this.vector(word), new Set([index]), options);
   }
 
   /**
-   * Words for "`a` is to `b` as `c` is to …": those nearest to b − a + c of unit vectors, without the three themselves. RangeError for an
-   * unknown word. Source: Mikolov et al., NAACL 2013, "Linguistic regularities in continuous space word representations".
+   * Words for "`a` is to `b` as `c` is to …": those nearest to b − a + c of unit vectors, without
+   * the three themselves. RangeError for an unknown word. Source: Mikolov et al., NAACL 2013,
+   * "Linguistic regularities in continuous space word representations".
    */
   analogy(a: string, b: string, c: string, options: NearestOptions = {}): SimilarWord[] {
     const [i, j, k] = [a, b, c].map((word) => this.#expect(word));

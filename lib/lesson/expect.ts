@@ -6,7 +6,10 @@
 import { sameShape, type Shape, size } from "../shape.ts";
 import { type NestedArray, Tensor } from "../tensor/tensor.ts";
 
-/** What an answer should be: a number, nested arrays as a tensor or array holds them, text, true or false, or an object of those. */
+/**
+ * What an answer should be: a number, nested arrays as a tensor or array holds them, text, true or
+ * false, or an object of those.
+ */
 export type Expected =
   | string
   | boolean
@@ -32,9 +35,11 @@ export interface MatchOptions {
 const MOST_SHOWN = 24;
 
 /**
- * Throws a {@linkcode WrongAnswer}, `WHAT: expected …, got …`, unless `actual` matches: the same shape, and numbers within the tolerance.
+ * Throws a {@linkcode WrongAnswer}, `WHAT: expected …, got …`, unless `actual` matches: the same
+ * shape, and numbers within the tolerance.
  *
- * Tensors, typed arrays and nested arrays are compared as nested arrays; of an object the expected fields alone are looked at.
+ * Tensors, typed arrays and nested arrays are compared as nested arrays; of an object the expected
+ * fields alone are looked at.
  *
  * @example
  * ```ts
@@ -99,7 +104,10 @@ function isNumbers(value: unknown): value is NestedArray {
   return Array.isArray(value) && value.length > 0 && typeof value.flat(Infinity)[0] === "number";
 }
 
-/** A number, typed array or nested array of numbers, flattened; undefined for anything else or rows of unequal length. */
+/**
+ * A number, typed array or nested array of numbers, flattened; undefined for anything else or rows
+ * of unequal length.
+ */
 function flat(value: unknown): Flat | undefined {
   if (typeof value === "number") return { shape: [], values: [value] };
   if (ArrayBuffer.isView(value)) {

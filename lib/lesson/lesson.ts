@@ -1,7 +1,8 @@
 /**
  * Lessons: programs that explain, draw, and hold code tasks for the reader to solve.
  *
- * A lesson is one file that runs on its own, by path or by URL. The tasks' tests are in task.ts, layout of text in page.ts.
+ * A lesson is one file that runs on its own, by path or by URL. The tasks' tests are in task.ts,
+ * layout of text in page.ts.
  *
  * @module
  */
@@ -74,7 +75,10 @@ export class Lesson<Specification extends Flags = Record<never, never>> {
     readonly body: LessonBody<Specification>,
   ) {}
 
-  /** Runs the lesson as a command with the given arguments; a user's mistake ends the process with exit code 2. */
+  /**
+   * Runs the lesson as a command with the given arguments; a user's mistake ends the process with
+   * exit code 2.
+   */
   async run(args: readonly string[]): Promise<void> {
     const { number, title, level, minutes, flags: own } = this.heading;
     const command = {
@@ -118,12 +122,17 @@ export class LessonPage {
     print(`\n${title}\n${"-".repeat(title.length)}`);
   }
 
-  /** Prints text, wrapped; an empty line parts paragraphs, and lines that start with two spaces stay as they are. */
+  /**
+   * Prints text, wrapped; an empty line parts paragraphs, and lines that start with two spaces stay
+   * as they are.
+   */
   say(text: string): void {
     print("\n" + paragraphs(text));
   }
 
-  /** Prints rows of texts and numbers in columns. Numbers have three decimals unless they are whole. */
+  /**
+   * Prints rows of texts and numbers in columns. Numbers have three decimals unless they are whole.
+   */
   table(rows: readonly (readonly (string | number)[])[]): void {
     print("\n" + tableLines(rows).join("\n"));
   }
@@ -141,7 +150,8 @@ export class LessonPage {
     try {
       await figure.toSVG();
     } catch (error) {
-      // Without the network the packages that draw cannot be fetched the first time; the lesson goes on.
+      // Without the network the packages that draw cannot be fetched the first time; the lesson
+      // goes on.
       if (!(error instanceof UserError)) throw error;
       return print(`\nfigure  ${path} is left out: ${error.message}`);
     }
@@ -151,8 +161,8 @@ export class LessonPage {
   }
 
   /**
-   * Tests the stub of a code task and says how it did; gives the stub where it is right, else the answer, so that the lesson can go on.
-   * With `--answers` the answer is shown, tested and given.
+   * Tests the stub of a code task and says how it did; gives the stub where it is right, else the
+   * answer, so that the lesson can go on. With `--answers` the answer is shown, tested and given.
    */
   async task<Solution>(task: Task<Solution>): Promise<Solution> {
     const { answers } = this.#options;

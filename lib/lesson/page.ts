@@ -8,7 +8,8 @@
 const WIDTH = 88;
 
 /**
- * Text with its common indent removed and its paragraphs wrapped; lines that still start with two spaces stay as they are.
+ * Text with its common indent removed and its paragraphs wrapped; lines that still start with two
+ * spaces stay as they are.
  *
  * @example
  * ```ts
@@ -51,8 +52,8 @@ function wrapped(words: readonly string[]): string[] {
 }
 
 /**
- * Rows in columns, two spaces apart and two from the edge: texts to the left, numbers to the right, with three decimals in a column where one
- * is not whole.
+ * Rows in columns, two spaces apart and two from the edge: texts to the left, numbers to the right,
+ * with three decimals in a column where one is not whole.
  *
  * @example
  * ```ts

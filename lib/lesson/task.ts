@@ -32,7 +32,8 @@ export class NotWritten extends Error {
 }
 
 /**
- * The body of a stub: marks it as not written yet. Its arguments are ignored: those of the stub may stand there, so that no variable of it is unused.
+ * The body of a stub: marks it as not written yet. Its arguments are ignored: those of the stub may
+ * stand there, so that no variable of it is unused.
  *
  * @example
  * ```ts
@@ -47,7 +48,8 @@ export function notWritten(..._unused: unknown[]): never {
 }
 
 /**
- * Runs a task's test on a solution and tells apart a stub that is not written yet, one that throws, and one that is wrong.
+ * Runs a task's test on a solution and tells apart a stub that is not written yet, one that throws,
+ * and one that is wrong.
  *
  * @example
  * ```ts

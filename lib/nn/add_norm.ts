@@ -10,8 +10,8 @@ import { LayerNorm } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
 /**
- * layerNorm(x + processed): [...,width] twice → [...,width]. x is what went into a layer, `processed` what came out of it.
- * Source: Vaswani et al., arXiv 1706.03762, section 3.1.
+ * layerNorm(x + processed): [...,width] twice → [...,width]. x is what went into a layer,
+ * `processed` what came out of it. Source: Vaswani et al., arXiv 1706.03762, section 3.1.
  *
  * ```ts
  * import { AddNorm, openDevice, tensor } from "../../mod.ts";
@@ -25,7 +25,9 @@ export class AddNorm extends Module {
   /** The norm of the sum. */
   readonly norm: LayerNorm;
 
-  /** For a last axis of `width`; `epsilon`, default 1e-5, is added to the variance under the root. */
+  /**
+   * For a last axis of `width`; `epsilon`, default 1e-5, is added to the variance under the root.
+   */
   constructor(width: number, epsilon = 1e-5) {
     super();
     this.norm = new LayerNorm(width, epsilon);

@@ -31,8 +31,9 @@ export interface AdditiveAttentionOptions {
 }
 
 /**
- * scoreᵢⱼ = tanh(previousStateᵢ·W + hiddenStatesⱼ·U)·v, weights = softmax(score), context = weights·hiddenStates: hiddenStates f32 [...,Th,d],
- * previousState [...,Tp,p] with the same leading axes, or none.
+ * scoreᵢⱼ = tanh(previousStateᵢ·W + hiddenStatesⱼ·U)·v, weights = softmax(score), context =
+ * weights·hiddenStates: hiddenStates f32 [...,Th,d], previousState [...,Tp,p] with the same leading
+ * axes, or none.
  *
  * Source: Bahdanau et al., arXiv 1409.0473, section 3.1 and appendix A.1.2.
  *
@@ -69,7 +70,10 @@ export class AdditiveAttention extends Module {
     return { previous: this.previous, hidden: this.hidden, vector: this.vector };
   }
 
-  /** What each previous state pays to each hidden state, and what it gets. TypeError when shapes or dtypes do not fit. */
+  /**
+   * What each previous state pays to each hidden state, and what it gets. TypeError when shapes or
+   * dtypes do not fit.
+   */
   forward(hiddenStates: Tensor, previousState: Tensor): HiddenStateAttention {
     expectSequences("AdditiveAttention", hiddenStates, previousState);
     expectWidth("hiddenStates", hiddenStates, this.hidden);

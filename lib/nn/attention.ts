@@ -24,7 +24,10 @@ export class CausalSelfAttention extends Module {
   /** The output projection, C → C. */
   readonly projection: Linear;
 
-  /** The attention of block number `layer`, counted from 0, which picks its window; weights are drawn from `random`. */
+  /**
+   * The attention of block number `layer`, counted from 0, which picks its window; weights are
+   * drawn from `random`.
+   */
   constructor(
     readonly config: ModelConfig,
     readonly layer: number,

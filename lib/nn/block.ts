@@ -19,7 +19,10 @@ export function makeNorm({ norm, width, normEpsilon }: ModelConfig): LayerNorm |
   return norm === "layer" ? new LayerNorm(width, normEpsilon) : new RMSNorm(width, normEpsilon);
 }
 
-/** pre: x + attention(norm(x)), then x + feedForward(norm(x)); post: norm(x + attention(x)), then norm(x + feedForward(x)). */
+/**
+ * pre: x + attention(norm(x)), then x + feedForward(norm(x)); post: norm(x + attention(x)), then
+ * norm(x + feedForward(x)).
+ */
 export class Block extends Module {
   /** The attention's norm. */
   readonly norm1: LayerNorm | RMSNorm;

@@ -20,10 +20,11 @@ export class ForwardContext {
   #dropouts: number;
 
   /**
-   * `randomState` is the device's random state; with it, and a rate above 0, dropout is applied, as in training.
-   * `cache` is filled, or continued, by attention. `firstDropout` numbers the first dropout, so that two passes of one step differ.
-   * `attentionWeights` is given the weights of each layer, [B,H,T,T], the first layer's first; not with a cache.
-   * With `checkpointActivations` a block keeps only its input for the derivative, and computes the rest again there.
+   * `randomState` is the device's random state; with it, and a rate above 0, dropout is applied, as
+   * in training. `cache` is filled, or continued, by attention. `firstDropout` numbers the first
+   * dropout, so that two passes of one step differ. `attentionWeights` is given the weights of each
+   * layer, [B,H,T,T], the first layer's first; not with a cache. With `checkpointActivations` a
+   * block keeps only its input for the derivative, and computes the rest again there.
    */
   constructor(
     readonly options: {
@@ -42,7 +43,10 @@ export class ForwardContext {
     return new ForwardContext({ ...this.options, firstDropout: this.#dropouts });
   }
 
-  /** Drops elements with chance `rate` while training; each call of a pass has a random stream of its own. */
+  /**
+   * Drops elements with chance `rate` while training; each call of a pass has a random stream of
+   * its own.
+   */
   dropout(x: Tensor, rate: number): Tensor {
     const { randomState } = this.options;
     if (!randomState || rate === 0) return x;

@@ -1,5 +1,6 @@
 /**
- * The decoder block: causal self-attention, attention to an encoder's output where there is one, and a feed-forward, each followed by add & norm.
+ * The decoder block: causal self-attention, attention to an encoder's output where there is one,
+ * and a feed-forward, each followed by add & norm.
  *
  * B batch, T time of the decoder, S time of the encoder, C width, H heads.
  *
@@ -24,7 +25,10 @@ export interface DecodeBlockOptions {
   memory?: Tensor;
   /** i32 [B]: hide the memory of sequence b from memoryLengths[b] on. Default: none. */
   memoryLengths?: Tensor;
-  /** i32 [B]: hide the places of sequence b from lengths[b] on. Default: none; what stands after a token is hidden from it in any case. */
+  /**
+   * i32 [B]: hide the places of sequence b from lengths[b] on. Default: none; what stands after a
+   * token is hidden from it in any case.
+   */
   lengths?: Tensor;
   /** Is given the weights of self-attention, [B,H,T,T]. */
   weights?: Tensor[];
@@ -33,8 +37,8 @@ export interface DecodeBlockOptions {
 }
 
 /**
- * norm(x + attention(x)), with cross-attention norm(x + attention(x, memory)), then norm(x + feedForward(x)): [B,T,C] → [B,T,C], each token
- * looking at itself and those before it.
+ * norm(x + attention(x)), with cross-attention norm(x + attention(x, memory)), then norm(x +
+ * feedForward(x)): [B,T,C] → [B,T,C], each token looking at itself and those before it.
  *
  * Source: Vaswani et al., arXiv 1706.03762, section 3.1.
  *
@@ -74,13 +78,19 @@ export class DecoderBlock extends Module {
     this.norm2 = new AddNorm(width, whole.epsilon);
   }
 
-  /** `attention`, `norm1`, `crossAttention` and `crossNorm` where there are any, `feedForward` and `norm2`. */
+  /**
+   * `attention`, `norm1`, `crossAttention` and `crossNorm` where there are any, `feedForward` and
+   * `norm2`.
+   */
   override parts(): Parts {
     const { attention, norm1, crossAttention, crossNorm, feedForward, norm2 } = this;
     return { attention, norm1, crossAttention, crossNorm, feedForward, norm2 };
   }
 
-  /** [B,T,C] → [B,T,C]. TypeError where a memory is missing, or given to a block without cross-attention. */
+  /**
+   * [B,T,C] → [B,T,C]. TypeError where a memory is missing, or given to a block without
+   * cross-attention.
+   */
   forward(x: Tensor, options: DecodeBlockOptions = {}): Tensor {
     const mask = { causal: true, keyLengths: options.lengths };
     options.weights?.push(this.attention.weights(x, mask));

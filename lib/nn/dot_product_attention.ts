@@ -1,7 +1,8 @@
 /**
  * Dot-product attention of a decoder's states to an encoder's.
  *
- * The additive score, which learns how to compare, is in additive_attention.ts; queries, keys and values in scaled_dot_product_attention.ts.
+ * The additive score, which learns how to compare, is in additive_attention.ts; queries, keys and
+ * values in scaled_dot_product_attention.ts.
  *
  * @module
  */
@@ -20,8 +21,9 @@ export interface HiddenStateAttention {
 }
 
 /**
- * weights = softmax(previousState·hiddenStatesᵀ), context = weights·hiddenStates: hiddenStates f32 [...,Th,d], previousState [...,Tp,d] with
- * the same leading axes, or none. TypeError when shapes or dtypes do not fit. Source: Luong et al., arXiv 1508.04025, section 3.1.
+ * weights = softmax(previousState·hiddenStatesᵀ), context = weights·hiddenStates: hiddenStates f32
+ * [...,Th,d], previousState [...,Tp,d] with the same leading axes, or none. TypeError when shapes
+ * or dtypes do not fit. Source: Luong et al., arXiv 1508.04025, section 3.1.
  *
  * ```ts
  * import { dotProductAttention, openDevice, tensor } from "../../mod.ts";

@@ -1,7 +1,9 @@
 /**
- * The encoder block: self-attention in both directions and a feed-forward, each followed by add & norm.
+ * The encoder block: self-attention in both directions and a feed-forward, each followed by add &
+ * norm.
  *
- * B batch, S time, C width, H heads. The decoder's is decoder_block.ts; a GPT's own, with packed projections and a cache, block.ts.
+ * B batch, S time, C width, H heads. The decoder's is decoder_block.ts; a GPT's own, with packed
+ * projections and a cache, block.ts.
  *
  * @module
  */
@@ -56,7 +58,8 @@ export function blockFeedForward(width: number, options: TransformerBlockOptions
 }
 
 /**
- * norm(x + attention(x)), then norm(x + feedForward(x)): [B,S,C] → [B,S,C], each token looking at all that are no padding.
+ * norm(x + attention(x)), then norm(x + feedForward(x)): [B,S,C] → [B,S,C], each token looking at
+ * all that are no padding.
  *
  * A block's output at padding means nothing. Source: Vaswani et al., arXiv 1706.03762, section 3.1.
  *

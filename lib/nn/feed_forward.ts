@@ -27,8 +27,8 @@ export type FeedForwardConfig = Pick<
 >;
 
 /**
- * activation(x·W₁ + b₁)·W₂ + b₂, or gated (activation(x·W₁ + b₁) ⊙ (x·W₃ + b₃))·W₂ + b₂: [..., C] → [..., C], inner size
- * `config.hidden`. Source of the gate: Shazeer, arXiv 2002.05202.
+ * activation(x·W₁ + b₁)·W₂ + b₂, or gated (activation(x·W₁ + b₁) ⊙ (x·W₃ + b₃))·W₂ + b₂: [..., C] →
+ * [..., C], inner size `config.hidden`. Source of the gate: Shazeer, arXiv 2002.05202.
  */
 export class FeedForward extends Module {
   /** C → hidden: W₁ and b₁, or W₃ and b₃ where gated. */

@@ -1,7 +1,8 @@
 /**
  * The GPT family: token and position embeddings, blocks, a final norm and a head.
  *
- * B batch, T time, C width, V vocabulary. Training is left to lib/train, sampling to lib/generate, files to lib/hub.
+ * B batch, T time, C width, V vocabulary. Training is left to lib/train, sampling to lib/generate,
+ * files to lib/hub.
  *
  * @module
  */
@@ -27,8 +28,9 @@ import { sinusoidalPositions } from "./positions.ts";
 /**
  * A decoder-only transformer.
  *
- * Weights start as GPT-2's do, unless others are given: N(0, 0.02²), residual projections divided by √(2·layers), biases 0, gains 1.
- * Parameter names and layouts are those of a Hugging Face GPT-2. Source: Radford et al. 2019.
+ * Weights start as GPT-2's do, unless others are given: N(0, 0.02²), residual projections divided
+ * by √(2·layers), biases 0, gains 1. Parameter names and layouts are those of a Hugging Face GPT-2.
+ * Source: Radford et al. 2019.
  *
  * ```ts
  * import { GPT, openDevice, tensor } from "../../mod.ts";
@@ -56,7 +58,10 @@ export class GPT extends Module {
   int8Head: Int8Matrix | undefined;
   readonly #fixedPositions: Tensor | undefined;
 
-  /** Draws the initial weights, `initial` (default `gpt2Weights`), from `random`, default `new Random(0)`. RangeError for an impossible configuration. */
+  /**
+   * Draws the initial weights, `initial` (default `gpt2Weights`), from `random`, default `new
+   * Random(0)`. RangeError for an impossible configuration.
+   */
   constructor(
     input: ModelConfigInput,
     random: Random = new Random(0),
@@ -125,7 +130,10 @@ export class GPT extends Module {
       linear(hidden, this.tokens.weight, undefined, { transposed: true });
   }
 
-  /** The mean cross-entropy, in nats, of predicting `targets` i32 [B,T] after `ids` i32 [B,T]; targets of −100 count for nothing. */
+  /**
+   * The mean cross-entropy, in nats, of predicting `targets` i32 [B,T] after `ids` i32 [B,T];
+   * targets of −100 count for nothing.
+   */
   loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const { width } = this.config;
     const rows = reshape(this.hidden(ids, context), [targets.size, width]);
@@ -136,8 +144,8 @@ export class GPT extends Module {
   }
 
   /**
-   * ids i32 [B,T] → the weights of attention [B,L,H,T,T]: of each layer and head, rows queries, columns keys. No gradient flows. RangeError as for
-   * `forward`.
+   * ids i32 [B,T] → the weights of attention [B,L,H,T,T]: of each layer and head, rows queries,
+   * columns keys. No gradient flows. RangeError as for `forward`.
    *
    * ```ts
    * import { GPT, openDevice, tensor } from "../../mod.ts";
@@ -160,7 +168,10 @@ export class GPT extends Module {
     });
   }
 
-  /** An empty memory for generating `batch` sequences of at most `length` tokens. Default: the context length. */
+  /**
+   * An empty memory for generating `batch` sequences of at most `length` tokens. Default: the
+   * context length.
+   */
   makeCache(batch: number, length: number = this.config.contextLength): Cache {
     const { layers, heads, keyValueHeads = heads, width } = this.config;
     const shape = [batch, keyValueHeads, length, width / heads];
@@ -175,7 +186,10 @@ export class GPT extends Module {
   }
 }
 
-/** The block's value, whose intermediate ones are computed again, dropout and all, in the derivative. */
+/**
+ * The block's value, whose intermediate ones are computed again, dropout and all, in the
+ * derivative.
+ */
 function twice(block: Block, x: Tensor, context: ForwardContext): Tensor {
   const passes = [context, context.fork()];
   return checkpoint(() => block.forward(x, passes.shift()!), [x, ...block.parameters()]);

@@ -1,7 +1,9 @@
 /**
- * The initial weights of a decoder, kind by kind: GPT-2's, and those scaled by each product's width.
+ * The initial weights of a decoder, kind by kind: GPT-2's, and those scaled by each product's
+ * width.
  *
- * Biases start at 0 and gains at 1 whatever is chosen here. The distributions are in initializers.ts.
+ * Biases start at 0 and gains at 1 whatever is chosen here. The distributions are in
+ * initializers.ts.
  *
  * @module
  */
@@ -25,7 +27,10 @@ export interface InitialWeights {
   readonly head: Initializer;
 }
 
-/** N(0, 0.02²), and what ends a block's half divided by √(2·layers). Source: Radford et al. 2019, section 2.3. */
+/**
+ * N(0, 0.02²), and what ends a block's half divided by √(2·layers). Source: Radford et al. 2019,
+ * section 2.3.
+ */
 export function gpt2Weights(layers: number): InitialWeights {
   const plain = normal();
   const residual = normal(0.02 / Math.sqrt(2 * layers));
@@ -41,8 +46,9 @@ export function gpt2Weights(layers: number): InitialWeights {
 }
 
 /**
- * Variances that fall with a product's inputs n, cut at two deviations: 0.5/n in attention, 0.25/n in the feed-forward, 1/n in the head
- * (LeCun's); the tables are N(0, 1/C). For blocks that normalize after each residual.
+ * Variances that fall with a product's inputs n, cut at two deviations: 0.5/n in attention, 0.25/n
+ * in the feed-forward, 1/n in the head (LeCun's); the tables are N(0, 1/C). For blocks that
+ * normalize after each residual.
  */
 export function varianceScaledWeights(): InitialWeights {
   const attention = varianceScaling({ scale: 0.5 });

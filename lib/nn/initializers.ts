@@ -56,8 +56,9 @@ export interface VarianceScalingOptions {
 }
 
 /**
- * Variance `scale / n`, n the number of inputs, outputs or their mean, for weights [inputs, outputs].
- * Source: Glorot & Bengio 2010; He et al. 2015. RangeError for a shape of fewer than two axes.
+ * Variance `scale / n`, n the number of inputs, outputs or their mean, for weights [inputs,
+ * outputs]. Source: Glorot & Bengio 2010; He et al. 2015. RangeError for a shape of fewer than two
+ * axes.
  */
 export function varianceScaling(options: VarianceScalingOptions = {}): Initializer {
   const { scale = 1, mode = "fan_in", distribution = "truncated_normal" } = options;
@@ -84,7 +85,9 @@ export function lecunNormal(): Initializer {
 
 let drawn = true;
 
-/** Runs `f`, in which parameters get memory but no values, because others will be written into them. */
+/**
+ * Runs `f`, in which parameters get memory but no values, because others will be written into them.
+ */
 export function withoutInitialValues<T>(f: () => T): T {
   const before = drawn;
   drawn = false;

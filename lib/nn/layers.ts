@@ -63,7 +63,9 @@ export class Embedding extends Module {
   /** The table, [rows, width]. */
   readonly weight: Tensor;
 
-  /** Draws the table from `random`, default `new Random(0)`, by `initializer`, default N(0, 0.02²). */
+  /**
+   * Draws the table from `random`, default `new Random(0)`, by `initializer`, default N(0, 0.02²).
+   */
   constructor(
     rows: number,
     width: number,
@@ -90,7 +92,9 @@ export class LayerNorm extends Module {
   /** The bias, [width]; starts at 0. */
   readonly bias: Tensor;
 
-  /** For a last axis of `width`; `epsilon`, default 1e-5, is added to the variance under the root. */
+  /**
+   * For a last axis of `width`; `epsilon`, default 1e-5, is added to the variance under the root.
+   */
   constructor(width: number, readonly epsilon = 1e-5) {
     super();
     const random = new Random(0);
@@ -107,12 +111,17 @@ export class LayerNorm extends Module {
   }
 }
 
-/** Root-mean-square norm over the last axis, with gain. Source: Zhang & Sennrich, arXiv 1910.07467. */
+/**
+ * Root-mean-square norm over the last axis, with gain. Source: Zhang & Sennrich, arXiv 1910.07467.
+ */
 export class RMSNorm extends Module {
   /** The gain, [width]; starts at 1. */
   readonly weight: Tensor;
 
-  /** For a last axis of `width`; `epsilon`, default 1e-5, is added to the mean square under the root. */
+  /**
+   * For a last axis of `width`; `epsilon`, default 1e-5, is added to the mean square under the
+   * root.
+   */
   constructor(width: number, readonly epsilon = 1e-5) {
     super();
     this.weight = parameter([width], constant(1), new Random(0));

@@ -1,14 +1,16 @@
 /**
  * Attention masks: 1 where a query may see a key, 0 where it may not.
  *
- * Masks multiply to their intersection. Who applies one is `scaledDotProductAttention`; the fused attention of a GPT needs none in memory.
+ * Masks multiply to their intersection. Who applies one is `scaledDotProductAttention`; the fused
+ * attention of a GPT needs none in memory.
  *
  * @module
  */
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 
 /**
- * mask[i,j] = 1 where j ≤ i, else 0: f32 [T,T], a token sees itself and those before it. RangeError unless T is a whole number ≥ 1.
+ * mask[i,j] = 1 where j ≤ i, else 0: f32 [T,T], a token sees itself and those before it. RangeError
+ * unless T is a whole number ≥ 1.
  *
  * ```ts
  * import { causalMask, openDevice } from "../../mod.ts";
@@ -25,9 +27,11 @@ export function causalMask(time: number): Tensor {
 }
 
 /**
- * mask[b,0,j] = 1 where j < lengths[b], else 0: f32 [B,1,T], every query sees a sequence's tokens and not its padding.
+ * mask[b,0,j] = 1 where j < lengths[b], else 0: f32 [B,1,T], every query sees a sequence's tokens
+ * and not its padding.
  *
- * For scores with heads, [B,H,Tq,T], take its `view([B, 1, 1, T])`. RangeError for a length outside 0..T, or unless T is a whole number ≥ 1.
+ * For scores with heads, [B,H,Tq,T], take its `view([B, 1, 1, T])`. RangeError for a length outside
+ * 0..T, or unless T is a whole number ≥ 1.
  *
  * ```ts
  * import { causalMask, mul, openDevice, paddingMask } from "../../mod.ts";

@@ -1,13 +1,16 @@
 /**
  * Module: named parameters, gathered through the parts that a layer names.
  *
- * What a layer computes is its own `forward`; reading and writing files is left to lib/hub and lib/train.
+ * What a layer computes is its own `forward`; reading and writing files is left to lib/hub and
+ * lib/train.
  *
  * @module
  */
 import { Tensor } from "../tensor/tensor.ts";
 
-/** What a module consists of: its own parameters and other modules, by the names that its files use. */
+/**
+ * What a module consists of: its own parameters and other modules, by the names that its files use.
+ */
 export type Parts = Readonly<Record<string, Tensor | Module | undefined>>;
 
 /** A layer or a model with parameters. */
@@ -15,7 +18,10 @@ export abstract class Module {
   /** The parameters and modules this one consists of; undefined parts are left out. */
   abstract parts(): Parts;
 
-  /** Every parameter once, by its full name, in order of definition: `transformer.h.0.attn.c_attn.weight`. */
+  /**
+   * Every parameter once, by its full name, in order of definition:
+   * `transformer.h.0.attn.c_attn.weight`.
+   */
   namedParameters(): Map<string, Tensor> {
     const named = new Map<string, Tensor>();
     const seen = new Set<Tensor>();

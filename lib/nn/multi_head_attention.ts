@@ -1,7 +1,8 @@
 /**
  * Multi-head attention of one sequence to another, or to itself.
  *
- * B batch, T time, C width, H heads, D = C/H. A GPT's own attention, with packed projections and a cache, is in attention.ts.
+ * B batch, T time, C width, H heads, D = C/H. A GPT's own attention, with packed projections and a
+ * cache, is in attention.ts.
  *
  * @module
  */
@@ -38,9 +39,11 @@ export interface AttendOptions {
 }
 
 /**
- * Concat(head₁ … head_H)·W_o with headᵢ = softmax(QᵢKᵢᵀ/√D)·Vᵢ, Q = x·W_q, K = source·W_k, V = source·W_v: [B,Tq,C] → [B,Tq,C].
+ * Concat(head₁ … head_H)·W_o with headᵢ = softmax(QᵢKᵢᵀ/√D)·Vᵢ, Q = x·W_q, K = source·W_k, V =
+ * source·W_v: [B,Tq,C] → [B,Tq,C].
  *
- * A query that sees no key gets zeros before the last projection. Source: Vaswani et al., arXiv 1706.03762, section 3.2.2.
+ * A query that sees no key gets zeros before the last projection. Source: Vaswani et al., arXiv
+ * 1706.03762, section 3.2.2.
  *
  * ```ts
  * import { MultiHeadAttention, openDevice, zeros } from "../../mod.ts";

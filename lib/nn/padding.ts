@@ -1,7 +1,8 @@
 /**
  * Sequences of different lengths as one batch.
  *
- * Texts are padded by tokenizers (lib/text); this is for ids. What hides padding is attention's `lengths`, or `paddingMask` of masks.ts.
+ * Texts are padded by tokenizers (lib/text); this is for ids. What hides padding is attention's
+ * `lengths`, or `paddingMask` of masks.ts.
  *
  * @module
  */

@@ -8,8 +8,9 @@
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 
 /**
- * The table [T, C] with sin(t / 10000^(i/C)) in even columns i and cos of the same angle in the column after each.
- * RangeError for an odd C. Source: Vaswani et al., arXiv 1706.03762, section 3.5.
+ * The table [T, C] with sin(t / 10000^(i/C)) in even columns i and cos of the same angle in the
+ * column after each. RangeError for an odd C. Source: Vaswani et al., arXiv 1706.03762, section
+ * 3.5.
  *
  * ```ts
  * import { openDevice, sinusoidalPositions } from "../../mod.ts";

@@ -18,11 +18,12 @@ export interface QuantizeOptions {
 }
 
 /**
- * Puts the weights of every linear layer and of the head into 8 bits, and gives their float32 memory back: a token reads about a quarter of the
- * bytes. Biases, norms and the embedding tables stay as they are.
+ * Puts the weights of every linear layer and of the head into 8 bits, and gives their float32
+ * memory back: a token reads about a quarter of the bytes. Biases, norms and the embedding tables
+ * stay as they are.
  *
- * From then on the model generates and is evaluated; it can neither be trained nor saved. Make generators and trainers afterwards. RangeError
- * for an impossible group.
+ * From then on the model generates and is evaluated; it can neither be trained nor saved. Make
+ * generators and trainers afterwards. RangeError for an impossible group.
  *
  * ```ts
  * import { Generator, GPT, openDevice, quantize } from "../../mod.ts";

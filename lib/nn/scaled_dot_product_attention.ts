@@ -1,7 +1,8 @@
 /**
  * Scaled dot-product attention, step by step, with its weights and any mask.
  *
- * It keeps all the weights in memory, so that they can be looked at; lib/ops/attention.ts is the fused one that models train with.
+ * It keeps all the weights in memory, so that they can be looked at; lib/ops/attention.ts is the
+ * fused one that models train with.
  *
  * @module
  */
@@ -12,12 +13,18 @@ import { matmul } from "../ops/matmul.ts";
 import { softmax } from "../ops/softmax.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** The score of a hidden key. Finite, because 0·∞ is NaN; its exponential beside any other score is 0. */
+/**
+ * The score of a hidden key. Finite, because 0·∞ is NaN; its exponential beside any other score is
+ * 0.
+ */
 const HIDDEN = -1e30;
 
 /** Options of `scaledDotProductAttention`. */
 export interface ScaledDotProductOptions {
-  /** f32, 1 where a query sees a key and 0 where not; it broadcasts to [...,Tq,Tk]. Default: all is seen. */
+  /**
+   * f32, 1 where a query sees a key and 0 where not; it broadcasts to [...,Tq,Tk]. Default: all is
+   * seen.
+   */
   mask?: Tensor;
 }
 
@@ -25,15 +32,19 @@ export interface ScaledDotProductOptions {
 export interface ScaledDotProduct {
   /** The values, weighed: [...,Tq,dv]. */
   output: Tensor;
-  /** What each query pays to each key: [...,Tq,Tk]; a row sums to 1, or to 0 where its query sees nothing. */
+  /**
+   * What each query pays to each key: [...,Tq,Tk]; a row sums to 1, or to 0 where its query sees
+   * nothing.
+   */
   weights: Tensor;
 }
 
 /**
- * weights = softmax(q·kᵀ/√d), output = weights·v: q f32 [...,Tq,d], k [...,Tk,d], v [...,Tk,dv] with the same leading axes, any number of them.
+ * weights = softmax(q·kᵀ/√d), output = weights·v: q f32 [...,Tq,d], k [...,Tk,d], v [...,Tk,dv]
+ * with the same leading axes, any number of them.
  *
- * Where the mask is 0 the weight is 0; a query that sees no key gets zeros. TypeError when shapes or dtypes do not fit.
- * Source: Vaswani et al., arXiv 1706.03762, section 3.2.1.
+ * Where the mask is 0 the weight is 0; a query that sees no key gets zeros. TypeError when shapes
+ * or dtypes do not fit. Source: Vaswani et al., arXiv 1706.03762, section 3.2.1.
  *
  * ```ts
  * import { causalMask, openDevice, scaledDotProductAttention, tensor } from "../../mod.ts";

@@ -38,7 +38,10 @@ export interface EncoderConfig {
   readonly activation: Activation;
   /** Added to the variance under the root. */
   readonly normEpsilon: number;
-  /** Kinds of tokens, such as those of a first and a second sentence; 0 where they are not told apart, as in DistilBERT. */
+  /**
+   * Kinds of tokens, such as those of a first and a second sentence; 0 where they are not told
+   * apart, as in DistilBERT.
+   */
   readonly tokenTypes: number;
 }
 
@@ -52,13 +55,19 @@ export interface SequenceClassifierConfig extends EncoderConfig {
 
 /** What is known of a batch besides its ids. */
 export interface EncoderInput {
-  /** i32 [B]: what stands in sequence b from lengths[b] on is padding and is hidden. Default: nothing is. */
+  /**
+   * i32 [B]: what stands in sequence b from lengths[b] on is padding and is hidden. Default:
+   * nothing is.
+   */
   readonly lengths?: Tensor;
   /** i32 [B,T], the kind of each token. Default: 0 for all. */
   readonly types?: Tensor;
 }
 
-/** norm(token + place + kind), then blocks that look in both directions: ids i32 [B,T] → [B,T,C]. Source: Devlin et al., arXiv 1810.04805. */
+/**
+ * norm(token + place + kind), then blocks that look in both directions: ids i32 [B,T] → [B,T,C].
+ * Source: Devlin et al., arXiv 1810.04805.
+ */
 export class Encoder extends Module {
   /** The token table, [V,C]. */
   readonly tokens: Embedding;
@@ -71,7 +80,10 @@ export class Encoder extends Module {
   /** First to last. */
   readonly blocks: ModuleList<EncoderBlock>;
 
-  /** Draws weights N(0, 0.02²) from `random`, default `new Random(0)`. RangeError when the heads do not divide the width. */
+  /**
+   * Draws weights N(0, 0.02²) from `random`, default `new Random(0)`. RangeError when the heads do
+   * not divide the width.
+   */
   constructor(readonly config: EncoderConfig, random: Random = new Random(0)) {
     super();
     const { vocabSize, contextLength, width, layers, tokenTypes, normEpsilon } = config;
@@ -100,7 +112,10 @@ export class Encoder extends Module {
     return { tokens, positions, token_types: tokenTypes, norm, blocks };
   }
 
-  /** ids i32 [B,T] → [B,T,C]; what it gives at padding means nothing. RangeError beyond the context length, TypeError for types that do not fit. */
+  /**
+   * ids i32 [B,T] → [B,T,C]; what it gives at padding means nothing. RangeError beyond the context
+   * length, TypeError for types that do not fit.
+   */
   forward(ids: Tensor, { lengths, types }: EncoderInput = {}): Tensor {
     const { contextLength } = this.config;
     if (ids.shape.length !== 2 || ids.shape[1] > contextLength) {
@@ -129,7 +144,8 @@ export class Encoder extends Module {
 /**
  * An encoder whose first token says which class a sequence is of: ids i32 [B,T] → logits [B,N].
  *
- * The head is dense, tanh or ReLU, dense. Source: Devlin et al., arXiv 1810.04805; Sanh et al., arXiv 1910.01108.
+ * The head is dense, tanh or ReLU, dense. Source: Devlin et al., arXiv 1810.04805; Sanh et al.,
+ * arXiv 1910.01108.
  *
  * ```ts
  * import { openDevice, padSequences, SequenceClassifier } from "../../mod.ts";
@@ -151,7 +167,10 @@ export class SequenceClassifier extends Module {
   /** C → N. */
   readonly classifier: Linear;
 
-  /** Draws weights N(0, 0.02²) from `random`, default `new Random(0)`. RangeError when the heads do not divide the width. */
+  /**
+   * Draws weights N(0, 0.02²) from `random`, default `new Random(0)`. RangeError when the heads do
+   * not divide the width.
+   */
   constructor(readonly config: SequenceClassifierConfig, random: Random = new Random(0)) {
     super();
     const { width, labels } = config;

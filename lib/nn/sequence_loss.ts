@@ -1,7 +1,8 @@
 /**
  * The loss of a batch of sequences, with targets on the host.
  *
- * A training step that is recorded and replayed needs its targets on the device: that is `crossEntropy`, lib/ops/cross_entropy.ts.
+ * A training step that is recorded and replayed needs its targets on the device: that is
+ * `crossEntropy`, lib/ops/cross_entropy.ts.
  *
  * @module
  */
@@ -17,10 +18,12 @@ export interface SequenceLossOptions {
 }
 
 /**
- * The mean over targets that are not padding of ln Σⱼ exp(logits[…,j]) − logits[…, target], in nats: logits f32 [...,T,V] → [].
+ * The mean over targets that are not padding of ln Σⱼ exp(logits[…,j]) − logits[…, target], in
+ * nats: logits f32 [...,T,V] → [].
  *
- * `targets` are the ids of all sequences, one after the other, as many as the logits have rows. TypeError when they are not;
- * RangeError when all are padding, or for one that is neither padding nor an id below V.
+ * `targets` are the ids of all sequences, one after the other, as many as the logits have rows.
+ * TypeError when they are not; RangeError when all are padding, or for one that is neither padding
+ * nor an id below V.
  *
  * ```ts
  * import { openDevice, sequenceLoss, tensor } from "../../mod.ts";

@@ -1,7 +1,8 @@
 /**
  * The encoder–decoder transformer, which reads one sequence and writes another.
  *
- * B batch, S time of the source, T time of the target, C width, V vocabulary. Decoder-only models are gpt.ts; decoding is lib/generate's.
+ * B batch, S time of the source, T time of the target, C width, V vocabulary. Decoder-only models
+ * are gpt.ts; decoding is lib/generate's.
  *
  * @module
  */
@@ -40,7 +41,10 @@ export interface TransformerConfig {
   activation?: Activation;
 }
 
-/** Paddings of a batch, i32 [B] each: what stands from there on in a sequence is hidden. Default: nothing is. */
+/**
+ * Paddings of a batch, i32 [B] each: what stands from there on in a sequence is hidden. Default:
+ * nothing is.
+ */
 export interface SequenceLengths {
   /** Lengths of the sources. */
   sourceLengths?: Tensor;
@@ -59,9 +63,11 @@ export interface TransformerWeights {
 }
 
 /**
- * Vaswani's transformer: blocks that normalize after each residual, sinusoidal positions, heads and tables of its own for each side.
+ * Vaswani's transformer: blocks that normalize after each residual, sinusoidal positions, heads and
+ * tables of its own for each side.
  *
- * Matrices start by Glorot's rule, tables as N(0, 1), the head as LeCun's normal. Source: arXiv 1706.03762.
+ * Matrices start by Glorot's rule, tables as N(0, 1), the head as LeCun's normal. Source: arXiv
+ * 1706.03762.
  *
  * ```ts
  * import { openDevice, tensor, Transformer } from "../../mod.ts";
@@ -87,7 +93,10 @@ export class Transformer extends Module {
   readonly head: Linear;
   readonly #positions: Tensor;
 
-  /** Draws weights from `random`, default `new Random(0)`. RangeError for an odd width, or heads that do not divide it. */
+  /**
+   * Draws weights from `random`, default `new Random(0)`. RangeError for an odd width, or heads
+   * that do not divide it.
+   */
   constructor(readonly config: TransformerConfig, random: Random = new Random(0)) {
     super();
     const { sourceVocabSize, targetVocabSize, contextLength, layers, width, heads } = config;
@@ -109,13 +118,19 @@ export class Transformer extends Module {
     return { source_tokens: sourceTokens, target_tokens: targetTokens, encoder, decoder, head };
   }
 
-  /** source i32 [B,S], target i32 [B,T] → logits [B,T,V] of the token after each one of the target. RangeError beyond the context length. */
+  /**
+   * source i32 [B,S], target i32 [B,T] → logits [B,T,V] of the token after each one of the target.
+   * RangeError beyond the context length.
+   */
   forward(source: Tensor, target: Tensor, lengths: SequenceLengths = {}): Tensor {
     const memory = this.encode(source, lengths);
     return this.head.forward(this.decode(target, memory, lengths));
   }
 
-  /** source i32 [B,S] → [B,S,C], what the decoder looks at. `weights` is given each block's, [B,H,S,S]. */
+  /**
+   * source i32 [B,S] → [B,S,C], what the decoder looks at. `weights` is given each block's,
+   * [B,H,S,S].
+   */
   encode(source: Tensor, { sourceLengths }: SequenceLengths = {}, weights?: Tensor[]): Tensor {
     let x = this.#embed("source", this.sourceTokens, source);
     for (const block of this.encoder.items) {
@@ -124,7 +139,10 @@ export class Transformer extends Module {
     return x;
   }
 
-  /** target i32 [B,T] and the encoder's value [B,S,C] → [B,T,C], before the head. `weights` and `crossWeights` are given each block's. */
+  /**
+   * target i32 [B,T] and the encoder's value [B,S,C] → [B,T,C], before the head. `weights` and
+   * `crossWeights` are given each block's.
+   */
   decode(
     target: Tensor,
     memory: Tensor,
@@ -139,7 +157,10 @@ export class Transformer extends Module {
     return x;
   }
 
-  /** The mean cross-entropy, in nats, of `next` i32 [B,T] after `target` i32 [B,T]; ids of −100 in `next` count for nothing. */
+  /**
+   * The mean cross-entropy, in nats, of `next` i32 [B,T] after `target` i32 [B,T]; ids of −100 in
+   * `next` count for nothing.
+   */
   loss(source: Tensor, target: Tensor, next: Tensor, lengths: SequenceLengths = {}): Tensor {
     const decoded = this.decode(target, this.encode(source, lengths), lengths);
     const rows = reshape(decoded, [next.size, this.config.width]);

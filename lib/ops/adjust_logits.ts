@@ -1,5 +1,6 @@
 /**
- * What generation changes in the logits before a token is drawn: the repetition penalty, no repeated runs, no early end.
+ * What generation changes in the logits before a token is drawn: the repetition penalty, no
+ * repeated runs, no early end.
  *
  * Temperature and the filters by probability are in sample_token.ts.
  *
@@ -20,15 +21,23 @@ const KERNEL: Kernel = {
   cpu,
 };
 
-/** What `adjustLogits` goes by; all of it is on the device, so that one program serves every step. */
+/**
+ * What `adjustLogits` goes by; all of it is on the device, so that one program serves every step.
+ */
 export interface LogitRules {
   /** i32 [B, capacity]: the tokens of each sequence, its prompt included; ids in [0, V). */
   readonly history: Tensor;
   /** i32 [B]: how many there are. */
   readonly lengths: Tensor;
-  /** f32 [1]: divides the positive and multiplies the negative logits of tokens in the history; 1 leaves them. */
+  /**
+   * f32 [1]: divides the positive and multiplies the negative logits of tokens in the history; 1
+   * leaves them.
+   */
   readonly penalty: Tensor;
-  /** i32 [2]: n, of which no run of tokens may come twice (0: any may), and the fewest tokens before an end. */
+  /**
+   * i32 [2]: n, of which no run of tokens may come twice (0: any may), and the fewest tokens before
+   * an end.
+   */
   readonly rules: Tensor;
   /** i32 [2]: the second is the number of tokens drawn so far. */
   readonly state: Tensor;
@@ -37,8 +46,9 @@ export interface LogitRules {
 }
 
 /**
- * logits f32 [B,V] → [B,V], changed in the order penalty, repeated runs, end tokens, as transformers does. No gradient flows.
- * TypeError when the shapes do not fit. Source of the penalty: Keskar et al., arXiv 1909.05858, section 4.1.
+ * logits f32 [B,V] → [B,V], changed in the order penalty, repeated runs, end tokens, as
+ * transformers does. No gradient flows. TypeError when the shapes do not fit. Source of the
+ * penalty: Keskar et al., arXiv 1909.05858, section 4.1.
  */
 export function adjustLogits(logits: Tensor, by: LogitRules): Tensor {
   const [rows, width] = logits.shape;

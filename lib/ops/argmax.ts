@@ -27,7 +27,10 @@ const KERNEL: Kernel = {
 /** Elements that a chunk of the CPU should read at least. */
 const CHUNK = 16384;
 
-/** The first j with the largest x[o,j,i]. x: [outer,length,inner] f32 in any shape; the result: [outer,inner] i32. */
+/**
+ * The first j with the largest x[o,j,i]. x: [outer,length,inner] f32 in any shape; the result:
+ * [outer,inner] i32.
+ */
 export function argmaxRun(x: Tensor, { outer, length, inner }: Run): Tensor {
   const index = empty([outer, inner], "i32", x.device);
   const group = Math.ceil(CHUNK / Math.max(1, length * inner));
@@ -38,15 +41,18 @@ export function argmaxRun(x: Tensor, { outer, length, inner }: Run): Tensor {
 
 /** Options of `argmax`. */
 export interface ArgmaxOptions {
-  /** The axis to look along; a negative one counts from the last. Default: all elements as one row. */
+  /**
+   * The axis to look along; a negative one counts from the last. Default: all elements as one row.
+   */
   axis?: number;
   /** Whether the axis stays, with length 1. Default: false. */
   keepDimensions?: boolean;
 }
 
 /**
- * The position of the largest element along an axis, the first where several are equal. x: f32 of any shape; the result is i32 and lacks the
- * axis. With NaN among the elements the result is some position. No gradient flows.
+ * The position of the largest element along an axis, the first where several are equal. x: f32 of
+ * any shape; the result is i32 and lacks the axis. With NaN among the elements the result is some
+ * position. No gradient flows.
  *
  * RangeError when the axis does not exist or has length 0.
  *

@@ -1,10 +1,10 @@
 /**
  * Attention without the T×T matrix: softmax(scale·Q·Kᵀ)·V for each head, with its derivative.
  *
- * The probabilities are never stored; the backward pass computes them again from each row's log-sum. The form that returns them is in
- * attention_weights.ts, the step with a cache of keys and values in attention_decode.ts. A mask of arbitrary numbers is left to
- * matmul and softmax.
- * Source: Dao et al., arXiv 2205.14135; Dao, arXiv 2307.08691.
+ * The probabilities are never stored; the backward pass computes them again from each row's
+ * log-sum. The form that returns them is in attention_weights.ts, the step with a cache of keys and
+ * values in attention_decode.ts. A mask of arbitrary numbers is left to matmul and softmax. Source:
+ * Dao et al., arXiv 2205.14135; Dao, arXiv 2307.08691.
  *
  * @module
  */
@@ -77,17 +77,21 @@ function queryTiles({ batch, heads, queries }: Scalars): number[] {
 export interface SelfAttentionOptions extends AttentionMask {
   /** Query heads. */
   heads: number;
-  /** Heads of keys and values; they divide `heads`, and neighboring query heads share one. Default `heads`. */
+  /**
+   * Heads of keys and values; they divide `heads`, and neighboring query heads share one. Default
+   * `heads`.
+   */
   keyValueHeads?: number;
   /** Default true. */
   causal?: boolean;
 }
 
 /**
- * softmax(scale·Q·Kᵀ)·V for each head, of packed rows qkv [B,T,(H + 2·Hkv)·D] = [q | k | v] → [B,T,H·D].
+ * softmax(scale·Q·Kᵀ)·V for each head, of packed rows qkv [B,T,(H + 2·Hkv)·D] = [q | k | v] →
+ * [B,T,H·D].
  *
- * Memory grows with T, not with its square. A row that sees no key gives zeros. TypeError when the shape does not fit the heads or D is over
- * 128 on WebGPU, RangeError for a window below 1.
+ * Memory grows with T, not with its square. A row that sees no key gives zeros. TypeError when the
+ * shape does not fit the heads or D is over 128 on WebGPU, RangeError for a window below 1.
  *
  * ```ts
  * import { openDevice, selfAttention, tensor } from "../../mod.ts";
@@ -115,7 +119,10 @@ export function selfAttention(qkv: Tensor, options: SelfAttentionOptions): Tenso
 export interface AttentionOptions extends AttentionMask {
   /** Query heads. */
   heads: number;
-  /** Heads of keys and values; they divide `heads`, and neighboring query heads share one. Default `heads`. */
+  /**
+   * Heads of keys and values; they divide `heads`, and neighboring query heads share one. Default
+   * `heads`.
+   */
   keyValueHeads?: number;
   /** Default false. */
   causal?: boolean;
@@ -124,8 +131,8 @@ export interface AttentionOptions extends AttentionMask {
 /**
  * softmax(scale·Q·Kᵀ)·V for each head: q [B,Tq,H·D] and k, v [B,Tk,Hkv·D] → [B,Tq,H·D].
  *
- * Memory grows with Tq + Tk, not with their product. A row that sees no key gives zeros. TypeError when the shapes do not fit the heads or D is
- * over 128 on WebGPU, RangeError for a window below 1.
+ * Memory grows with Tq + Tk, not with their product. A row that sees no key gives zeros. TypeError
+ * when the shapes do not fit the heads or D is over 128 on WebGPU, RangeError for a window below 1.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
   const { heads, keyValueHeads = heads } = options;

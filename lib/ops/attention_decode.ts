@@ -1,7 +1,8 @@
 /**
  * Attention of one new token to a cache of keys and values, for generation.
  *
- * Where the next token goes is a tensor, so that one compiled step serves every position. No gradient flows.
+ * Where the next token goes is a tensor, so that one compiled step serves every position. No
+ * gradient flows.
  *
  * @module
  */
@@ -68,7 +69,10 @@ const COMBINE: Kernel = {
   cpu: attentionCombine,
 };
 
-/** Places of a long cache that one chunk or workgroup takes; a cache of up to twice as many is not cut. */
+/**
+ * Places of a long cache that one chunk or workgroup takes; a cache of up to twice as many is not
+ * cut.
+ */
 const PART = 256;
 
 /** Keys and values of the tokens so far, with room for S tokens. */
@@ -92,8 +96,9 @@ export interface AttentionDecodeOptions {
 }
 
 /**
- * Puts the keys and values of packed [B,T,(H + 2·Hkv)·D] = [q | k | v] into the cache at `position` (i32 [1], or [B] for each sequence its own) and after; tokens beyond the cache's S are left
- * out. TypeError when the shapes do not fit.
+ * Puts the keys and values of packed [B,T,(H + 2·Hkv)·D] = [q | k | v] into the cache at `position`
+ * (i32 [1], or [B] for each sequence its own) and after; tokens beyond the cache's S are left out.
+ * TypeError when the shapes do not fit.
  */
 export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tensor): void {
   const { keys, values } = cache;
@@ -111,9 +116,10 @@ export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tens
 }
 
 /**
- * softmax(scale·q·Kᵀ)·V of one new token: packed [B,1,(H + 2·Hkv)·D] → [B,1,H·D]. Its keys and values are put into the cache at `position`, i32 [1]
- * or [B], before. The work is cut by heads and, where the cache is long, by stretches of 256 places. TypeError when the shapes do not fit, or D
- * exceeds 256 on WebGPU.
+ * softmax(scale·q·Kᵀ)·V of one new token: packed [B,1,(H + 2·Hkv)·D] → [B,1,H·D]. Its keys and
+ * values are put into the cache at `position`, i32 [1] or [B], before. The work is cut by heads
+ * and, where the cache is long, by stretches of 256 places. TypeError when the shapes do not fit,
+ * or D exceeds 256 on WebGPU.
  */
 export function attentionDecode(
   packed: Tensor,

@@ -1,5 +1,6 @@
 /**
- * Where attention's heads lie in its tensors and which keys a query sees: options checked and turned into the kernels' scalars.
+ * Where attention's heads lie in its tensors and which keys a query sees: options checked and
+ * turned into the kernels' scalars.
  *
  * What is computed with them is left to attention.ts and the files beside it.
  *
@@ -14,7 +15,10 @@ import type { Tensor } from "../tensor/tensor.ts";
 export interface AttentionMask {
   /** Hide keys after p. */
   causal?: boolean;
-  /** Hide keys at a distance from p of `window` or more; 1 leaves a query its own key. Default: no window. */
+  /**
+   * Hide keys at a distance from p of `window` or more; 1 leaves a query its own key. Default: no
+   * window.
+   */
   window?: number;
   /** Hide the keys of batch b from keyLengths[b] on: i32 [B]. Default: none hidden. */
   keyLengths?: Tensor;
@@ -62,7 +66,10 @@ export const LAYOUT_SCALARS: Readonly<Record<string, ScalarType>> = {
 /** Farther than any key. */
 const EVERYTHING = 2 ** 29;
 
-/** Heads of queries, and of keys and values; where they are fewer, neighboring query heads share one. */
+/**
+ * Heads of queries, and of keys and values; where they are fewer, neighboring query heads share
+ * one.
+ */
 export interface HeadCounts {
   readonly heads: number;
   readonly keyValueHeads: number;
@@ -75,7 +82,10 @@ interface Sizes extends HeadCounts {
   readonly headSize: number;
 }
 
-/** The layout of packed rows [q | k | v] in qkv [B,T,(H + 2·Hkv)·D]. TypeError when the shape does not fit. */
+/**
+ * The layout of packed rows [q | k | v] in qkv [B,T,(H + 2·Hkv)·D]. TypeError when the shape does
+ * not fit.
+ */
 export function packedLayout(
   operation: string,
   qkv: Tensor,

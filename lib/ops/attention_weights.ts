@@ -1,5 +1,6 @@
 /**
- * The weights of attention themselves, for figures and for looking inside: a softmax over masked scores, stored in full.
+ * The weights of attention themselves, for figures and for looking inside: a softmax over masked
+ * scores, stored in full.
  *
  * What uses them without storing them is in attention.ts.
  *
@@ -34,8 +35,9 @@ const KERNEL: Kernel = {
 };
 
 /**
- * softmax(scale·Q·Kᵀ) for each head: q [B,Tq,H·D] and k [B,Tk,Hkv·D] → [B,H,Tq,Tk], rows queries, columns keys; hidden keys have weight 0,
- * and so has all of a row that sees no key. No gradient flows. Throws as `attention` does.
+ * softmax(scale·Q·Kᵀ) for each head: q [B,Tq,H·D] and k [B,Tk,Hkv·D] → [B,H,Tq,Tk], rows queries,
+ * columns keys; hidden keys have weight 0, and so has all of a row that sees no key. No gradient
+ * flows. Throws as `attention` does.
  */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
   const { heads, keyValueHeads = heads } = options;
@@ -45,7 +47,8 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
 }
 
 /**
- * The weights of `selfAttention`: packed rows qkv [B,T,(H + 2·Hkv)·D] → [B,H,T,T]. No gradient flows. Throws as `selfAttention` does.
+ * The weights of `selfAttention`: packed rows qkv [B,T,(H + 2·Hkv)·D] → [B,H,T,T]. No gradient
+ * flows. Throws as `selfAttention` does.
  *
  * ```ts
  * import { openDevice, selfAttentionWeights, tensor } from "../../mod.ts";

@@ -1,8 +1,8 @@
 /**
  * Elementwise functions of two tensors with broadcasting, each with its derivative under it.
  *
- * Shapes broadcast as in NumPy: aligned at the last axis, a length of 1 stretches. At most four axes may remain after neighbors that
- * stretch alike are joined.
+ * Shapes broadcast as in NumPy: aligned at the last axis, a length of 1 stretches. At most four
+ * axes may remain after neighbors that stretch alike are joined.
  *
  * @module
  */
@@ -63,7 +63,10 @@ export function binary(operation: string, a: Tensor, b: Tensor): Tensor {
   return c;
 }
 
-/** Axes of the result with each operand's stride, neighbors joined where both operands go on without a gap. */
+/**
+ * Axes of the result with each operand's stride, neighbors joined where both operands go on without
+ * a gap.
+ */
 function joinAxes(shape: Shape, a: Shape, b: Shape): { length: number; a: number; b: number }[] {
   const step = (operand: Shape) => {
     const missing = shape.length - operand.length;
@@ -161,7 +164,10 @@ export function equal(left: Operand, right: Operand): Tensor {
   return binary("equal", ...operands(left, right));
 }
 
-/** `yes` where the condition is not 0, else `no`, elementwise; the condition is 0 or 1 and gets no gradient. */
+/**
+ * `yes` where the condition is not 0, else `no`, elementwise; the condition is 0 or 1 and gets no
+ * gradient.
+ */
 export function where(condition: Tensor, yes: Operand, no: Operand): Tensor {
   return add(mul(condition, yes), mul(sub(1, condition), no));
 }

@@ -10,8 +10,9 @@ import { stridedCopy } from "./strided_copy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
 /**
- * The tensors joined along `axis` (a negative one counts from the last; default 0). All f32 or all i32, and of one shape but for that
- * axis; i32 gets no gradient. TypeError when there is no tensor or they do not fit, RangeError when the axis does not exist.
+ * The tensors joined along `axis` (a negative one counts from the last; default 0). All f32 or all
+ * i32, and of one shape but for that axis; i32 gets no gradient. TypeError when there is no tensor
+ * or they do not fit, RangeError when the axis does not exist.
  *
  * ```ts
  * import { concatenate, openDevice, tensor } from "../../mod.ts";

@@ -1,7 +1,8 @@
 /**
  * Softmax cross-entropy on integer targets.
  *
- * No one-hot is made, and no second tensor of the logits' size: the derivative overwrites the logits where nobody reads them afterwards.
+ * No one-hot is made, and no second tensor of the logits' size: the derivative overwrites the
+ * logits where nobody reads them afterwards.
  *
  * @module
  */
@@ -69,10 +70,11 @@ export interface CrossEntropyOptions {
 }
 
 /**
- * The mean over rows of ln Σⱼ exp(logits[i,j]) − logits[i, targets[i]], in nats: logits f32 [N,V], targets i32 [N] → [].
+ * The mean over rows of ln Σⱼ exp(logits[i,j]) − logits[i, targets[i]], in nats: logits f32 [N,V],
+ * targets i32 [N] → [].
  *
- * Rows whose target is `ignore`, or out of range, count for nothing; when none is left the value and the gradient are 0.
- * TypeError when the shapes do not fit.
+ * Rows whose target is `ignore`, or out of range, count for nothing; when none is left the value
+ * and the gradient are 0. TypeError when the shapes do not fit.
  *
  * ```ts
  * import { crossEntropy, openDevice, tensor } from "../../mod.ts";
@@ -97,7 +99,8 @@ export function crossEntropy(
 }
 
 /**
- * Each row's cross-entropy: logits f32 [N,V], targets i32 [N] → [N], 0 where the target is ignored. No gradient flows: for evaluation.
+ * Each row's cross-entropy: logits f32 [N,V], targets i32 [N] → [N], 0 where the target is ignored.
+ * No gradient flows: for evaluation.
  */
 export function tokenLosses(
   logits: Tensor,
@@ -107,7 +110,10 @@ export function tokenLosses(
   return rowLosses(logits, targets, options).loss;
 }
 
-/** The mean of the losses of rows that count, V wide, and the factor 1 / (their number, at least 1): [] each. */
+/**
+ * The mean of the losses of rows that count, V wide, and the factor 1 / (their number, at least 1):
+ * [] each.
+ */
 export function meanLoss(
   loss: Tensor,
   targets: Tensor,
@@ -120,7 +126,10 @@ export function meanLoss(
   return { mean, scale };
 }
 
-/** Each row's loss, [N], and softmax(logits) − onehot(target) in place of the logits, 0 in ignored rows. No gradient flows. */
+/**
+ * Each row's loss, [N], and softmax(logits) − onehot(target) in place of the logits, 0 in ignored
+ * rows. No gradient flows.
+ */
 export function tokenLossesInPlace(
   logits: Tensor,
   targets: Tensor,

@@ -57,15 +57,19 @@ const POSITIONS_BACKWARD: Kernel = {
 export interface EmbeddingOptions {
   /** [places, C]: row t is added to the t-th token of each sequence; ids are then [..., T]. */
   positions?: Tensor;
-  /** i32 [1], or [B] for ids [B,T]: the place of each sequence's first token. Default 0. It is for generation: `positions` then gets no gradient. */
+  /**
+   * i32 [1], or [B] for ids [B,T]: the place of each sequence's first token. Default 0. It is for
+   * generation: `positions` then gets no gradient.
+   */
   offset?: Tensor;
 }
 
 /**
  * table[ids] (+ positions[offset + t]): table f32 [V,C], ids i32 [...] → [...,C].
  *
- * An id outside the table counts as the nearest one inside; check ids on the host where they come from outside. The gradient is summed in the
- * order of the ids. TypeError when a shape or dtype does not fit.
+ * An id outside the table counts as the nearest one inside; check ids on the host where they come
+ * from outside. The gradient is summed in the order of the ids. TypeError when a shape or dtype
+ * does not fit.
  */
 export function embedding(table: Tensor, ids: Tensor, options: EmbeddingOptions = {}): Tensor {
   const { positions, offset } = options;

@@ -1,8 +1,9 @@
 /**
  * The feed-forward block: two linear layers with an activation between them.
  *
- * As one operation its backward pass multiplies by the activation's derivative while it stores dY·W2ᵀ, which spares a launch and a
- * tensor. The gated form of Llama is put together from `linear`s.
+ * As one operation its backward pass multiplies by the activation's derivative while it stores
+ * dY·W2ᵀ, which spares a launch and a tensor. The gated form of Llama is put together from
+ * `linear`s.
  *
  * @module
  */
@@ -26,7 +27,8 @@ export interface FeedForwardOptions {
 }
 
 /**
- * activation(x·W1 + b1)·W2 + b2 + residual, in two launches: x [..., K], w1 [K, F], b1 [F], w2 [F, N] and b2 [N] give [..., N].
+ * activation(x·W1 + b1)·W2 + b2 + residual, in two launches: x [..., K], w1 [K, F], b1 [F], w2 [F,
+ * N] and b2 [N] give [..., N].
  *
  * TypeError when a shape does not fit; RangeError for an unknown activation or an empty axis.
  */

@@ -1,5 +1,6 @@
 /**
- * Whether an adapter's half precision is fit for use: a product with rounded operands, computed by it, beside the same in float64.
+ * Whether an adapter's half precision is fit for use: a product with rounded operands, computed by
+ * it, beside the same in float64.
  *
  * @module
  */
@@ -83,7 +84,10 @@ async function computed(device: Device, a: Float32Array, b: Float32Array): Promi
   return new Float32Array(values);
 }
 
-/** Errors relative to an element, or to the root of the mean square, √k, where the element is smaller. */
+/**
+ * Errors relative to an element, or to the root of the mean square, √k, where the element is
+ * smaller.
+ */
 function errors(
   c: Float32Array,
   a: Float32Array,

@@ -1,5 +1,6 @@
 /**
- * Linear layers whose weights are kept in 8 bits, for generation and evaluation: a quarter of the memory, and of what a token must read.
+ * Linear layers whose weights are kept in 8 bits, for generation and evaluation: a quarter of the
+ * memory, and of what a token must read.
  *
  * No gradient flows. Turning a whole model's weights is left to lib/nn/quantize.ts.
  *
@@ -36,7 +37,10 @@ const KERNEL: Kernel = {
 /** The largest byte; −128 is not used, so that a weight and its negative are alike. */
 const LARGEST = 127;
 
-/** A weight matrix in 8 bits: outputs × inputs, each row in blocks of `group` bytes that share a scale. */
+/**
+ * A weight matrix in 8 bits: outputs × inputs, each row in blocks of `group` bytes that share a
+ * scale.
+ */
 export interface Int8Matrix {
   /** i32 [outputs, blocks, 1 + group/4]: the bits of the scale, then the bytes. */
   readonly blocks: Tensor;
@@ -50,7 +54,10 @@ export interface Int8Matrix {
 
 /** Options of `toInt8`. */
 export interface Int8Options {
-  /** Weights that share a scale: a multiple of 16 up to 256. Smaller groups are more exact, at 4 bytes a scale. Default 64. */
+  /**
+   * Weights that share a scale: a multiple of 16 up to 256. Smaller groups are more exact, at 4
+   * bytes a scale. Default 64.
+   */
   group?: number;
   /** The weights are [outputs, inputs] rather than [inputs, outputs]. Default false. */
   transposed?: boolean;
@@ -59,7 +66,8 @@ export interface Int8Options {
 }
 
 /**
- * Rounds a weight matrix to 8 bits: in each group w ≈ scale · q, with scale = max |w| / 127 and q the nearest whole number, so that
+ * Rounds a weight matrix to 8 bits: in each group w ≈ scale · q, with scale = max |w| / 127 and q
+ * the nearest whole number, so that
  * |w − scale · q| ≤ scale / 2.
  *
  * RangeError for an impossible group, TypeError where `shape` has not two axes.
@@ -115,8 +123,9 @@ const rowsAtOnce = (m: number) => m % 4 === 0 ? 4 : m % 2 === 0 ? 2 : 1;
 /**
  * activation(x·Wᵀ + bias) + residual with W in 8 bits: x [..., K] gives [..., N].
  *
- * On the CPU each group of x is rounded to 16 bits too, off by at most 2⁻¹⁶ of the group's largest value; products are then summed exactly within a
- * group, and in f32 over the groups. On WebGPU all is f32. TypeError when a shape does not fit, or x awaits a gradient.
+ * On the CPU each group of x is rounded to 16 bits too, off by at most 2⁻¹⁶ of the group's largest
+ * value; products are then summed exactly within a group, and in f32 over the groups. On WebGPU all
+ * is f32. TypeError when a shape does not fit, or x awaits a gradient.
  *
  * ```ts
  * import { int8Linear, openDevice, tensor, toInt8 } from "../../mod.ts";

@@ -33,21 +33,28 @@ import type { Tensor } from "../tensor/tensor.ts";
 export interface LinearCrossEntropyOptions extends CrossEntropyOptions {
   /** The weight is [V, C], as in tied heads. Default false: [C, V]. */
   transposed?: boolean;
-  /** Rows whose logits are in memory at a time. Default: as many as make 32 MiB (128 on a GPU), a power of two, but 64 at least. */
+  /**
+   * Rows whose logits are in memory at a time. Default: as many as make 32 MiB (128 on a GPU), a
+   * power of two, but 64 at least.
+   */
   rowsAtOnce?: number;
 }
 
-/** Most logits in memory at a time: 32 MiB, or what a GPU binds at once by default, as it needs rows to be busy. */
+/**
+ * Most logits in memory at a time: 32 MiB, or what a GPU binds at once by default, as it needs rows
+ * to be busy.
+ */
 const MOST_LOGITS = { few: 2 ** 23, many: 2 ** 25 };
 const FEWEST_ROWS = 64;
 
 /**
- * crossEntropy(x·W + bias, targets), in nats, without ever holding all the logits: x f32 [N,C], weight [C,V] (or [V,C] with
- * `transposed`), bias [V], targets i32 [N] → [].
+ * crossEntropy(x·W + bias, targets), in nats, without ever holding all the logits: x f32 [N,C],
+ * weight [C,V] (or [V,C] with `transposed`), bias [V], targets i32 [N] → [].
  *
- * Where there are no more than `rowsAtOnce` rows it is the two operations one after the other. Otherwise it goes through the rows in parts: a
- * part's logits become its share of the gradients of x, W and bias at once and are then forgotten, so that nothing is computed twice. Rows
- * whose target is `ignore` count for nothing. TypeError when a shape or dtype does not fit.
+ * Where there are no more than `rowsAtOnce` rows it is the two operations one after the other.
+ * Otherwise it goes through the rows in parts: a part's logits become its share of the gradients of
+ * x, W and bias at once and are then forgotten, so that nothing is computed twice. Rows whose
+ * target is `ignore` count for nothing. TypeError when a shape or dtype does not fit.
  *
  * ```ts
  * import { linearCrossEntropy, openDevice, tensor } from "../../mod.ts";
@@ -112,7 +119,10 @@ interface Inputs {
   targets: Tensor;
 }
 
-/** Of some rows the losses and the gradient of x; of all rows up to them the gradients of W and the bias. */
+/**
+ * Of some rows the losses and the gradient of x; of all rows up to them the gradients of W and the
+ * bias.
+ */
 interface Part {
   loss: Tensor;
   ofInput?: Tensor;
@@ -120,7 +130,10 @@ interface Part {
   ofBias?: Tensor;
 }
 
-/** The rows' losses, [N], and what the derivative of their sum is for each of x, weight and bias that needs one. */
+/**
+ * The rows' losses, [N], and what the derivative of their sum is for each of x, weight and bias
+ * that needs one.
+ */
 function inParts(
   { x, targets, ...head }: Inputs,
   sizes: Sizes,

@@ -1,7 +1,8 @@
 /**
  * Matrix products: `matmul`, and `linear` with bias, activation and residual in the same launch.
  *
- * Two linear layers with an activation between them are in feed_forward.ts, attention's products in attention.ts.
+ * Two linear layers with an activation between them are in feed_forward.ts, attention's products in
+ * attention.ts.
  *
  * @module
  */
@@ -29,10 +30,12 @@ export interface MatmulOptions {
 }
 
 /**
- * The matrix product op(a)·op(b) over the last two axes: a [..., M, K] and b [..., K, N] give [..., M, N].
+ * The matrix product op(a)·op(b) over the last two axes: a [..., M, K] and b [..., K, N] give [...,
+ * M, N].
  *
- * The leading axes of a and b are the same, or one of them has rank 2 and is shared by the whole batch. Sums are in f32.
- * TypeError when ranks, leading axes or inner sizes do not fit or an operand holds no floats; RangeError when an axis is empty.
+ * The leading axes of a and b are the same, or one of them has rank 2 and is shared by the whole
+ * batch. Sums are in f32. TypeError when ranks, leading axes or inner sizes do not fit or an
+ * operand holds no floats; RangeError when an axis is empty.
  *
  * ```ts
  * import { matmul, openDevice, tensor } from "../../mod.ts";
@@ -113,7 +116,8 @@ export interface LinearOptions {
 }
 
 /**
- * activation(x·W + bias) + residual, in one launch: x [..., K] and weight [K, N] (or [N, K] with `transposed`) give [..., N].
+ * activation(x·W + bias) + residual, in one launch: x [..., K] and weight [K, N] (or [N, K] with
+ * `transposed`) give [..., N].
  *
  * TypeError when a shape does not fit; RangeError for an unknown activation or an empty axis.
  *
@@ -153,7 +157,10 @@ export function linear(
   }, { sums: [0] });
 }
 
-/** The sizes of x·W: m rows (all axes of x but the last), n outputs, k inputs. TypeError when x, weight and bias do not fit, RangeError when one is empty. */
+/**
+ * The sizes of x·W: m rows (all axes of x but the last), n outputs, k inputs. TypeError when x,
+ * weight and bias do not fit, RangeError when one is empty.
+ */
 export function linearSizes(
   operation: string,
   x: Tensor,

@@ -75,7 +75,8 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   const rstd = empty([rows], "f32", x.device);
   const constants = { CENTERED: centered ? 1 : 0, BIAS: bias ? 1 : 0 };
   const buffers = { x, gain, bias, y, mean, rstd };
-  // Forward, a thread has four reads; backward, as many threads have a row that a workgroup's rows are done side by side.
+  // Forward, a thread has four reads; backward, as many threads have a row that a workgroup's rows
+  // are done side by side.
   const lanesForward = laneConstants(x, reads, 1);
   launch(forward, buffers, { ...scalars, epsilon }, { ...constants, ...lanesForward });
   return differentiable(y, [x, gain, bias], (dy, [gathered]) => {
@@ -92,7 +93,10 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   }, { sums: [0] });
 }
 
-/** Rows, each of so many reads, of a chunk or workgroup, and how many parts of the parameters' gradients they leave. */
+/**
+ * Rows, each of so many reads, of a chunk or workgroup, and how many parts of the parameters'
+ * gradients they leave.
+ */
 function cutBackward(
   x: Tensor,
   rows: number,

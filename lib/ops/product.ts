@@ -56,8 +56,9 @@ function liesByFours({ m, n, k }: Sizes, { transposeA, transposeB }: ProductOpti
 const BUSY = { groups: 128, k: 128 };
 
 /**
- * Into how many parts k is cut, so that a product with a small result and a long k, such as a weight's gradient, gives a GPU enough to do.
- * 1 but for products without an epilogue of two operands that lie k by k.
+ * Into how many parts k is cut, so that a product with a small result and a long k, such as a
+ * weight's gradient, gives a GPU enough to do. 1 but for products without an epilogue of two
+ * operands that lie k by k.
  */
 function partsOfK(device: Device, { m, n, k }: Sizes, options: ProductOptions): number {
   const { transposeA, transposeB, batch = 1, half: _, ...rest } = options;
@@ -72,7 +73,10 @@ function partsOfK(device: Device, { m, n, k }: Sizes, options: ProductOptions): 
   return parts;
 }
 
-/** The activations that a product can apply on its way out. `gelu` is the tanh form, `gelu_erf` the exact one. */
+/**
+ * The activations that a product can apply on its way out. `gelu` is the tanh form, `gelu_erf` the
+ * exact one.
+ */
 export type Activation = "none" | "gelu" | "gelu_erf" | "relu" | "silu";
 
 /** In the order of the kernels' numbers, with the elementwise kernel of each derivative. */
@@ -130,11 +134,17 @@ export interface ProductOptions {
   derivative?: { of: Activation; at: Tensor };
   /** [m,n], added last. */
   residual?: Tensor;
-  /** The product may be one of operands in half precision, where the device was opened so. Default: full precision. */
+  /**
+   * The product may be one of operands in half precision, where the device was opened so. Default:
+   * full precision.
+   */
   half?: HalfOperands;
 }
 
-/** What is multiplied into operands before they are rounded to half precision, and divided out of the result: powers of 2. Default 1. */
+/**
+ * What is multiplied into operands before they are rounded to half precision, and divided out of
+ * the result: powers of 2. Default 1.
+ */
 export interface HalfOperands {
   /** For a. */
   scaleA?: number;
@@ -143,14 +153,17 @@ export interface HalfOperands {
 }
 
 /**
- * The scale of a gradient of the mean over so many rows: it makes each row's share of the order of 1, because below 6e-5 half precision has fewer
- * than 11 bits.
+ * The scale of a gradient of the mean over so many rows: it makes each row's share of the order of
+ * 1, because below 6e-5 half precision has fewer than 11 bits.
  */
 export function gradientScale(rows: number): number {
   return 2 ** Math.round(Math.log2(rows));
 }
 
-/** One launch of the product's kernel, without a derivative: a new tensor of `shape`, which holds batch·m·n elements. */
+/**
+ * One launch of the product's kernel, without a derivative: a new tensor of `shape`, which holds
+ * batch·m·n elements.
+ */
 export function product(
   a: Tensor,
   b: Tensor,
@@ -188,7 +201,10 @@ export function product(
   return c;
 }
 
-/** The product of a few rows; on the CPU a large one with B as [k,n] is cut along k, so that B is read as it lies. */
+/**
+ * The product of a few rows; on the CPU a large one with B as [k,n] is cut along k, so that B is
+ * read as it lies.
+ */
 function productOfRows(
   buffers: Buffers & { a: Tensor; c: Tensor },
   { m, n, k }: Sizes,

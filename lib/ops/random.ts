@@ -1,9 +1,11 @@
 /**
  * Random tensors made on the device, uniform and normal.
  *
- * Element i depends on (seed, step, stream, i) alone: its words are Philox's for key [seed, stream] and counter [index >> 2, 0, step, 0],
- * so that at step 0 the numbers are those of `Random(seed, stream)` in lib/random.ts. Seed and step are a tensor, the state, so that a
- * replayed program draws anew when the step is written or advanced; the stream tells one draw of a step from another.
+ * Element i depends on (seed, step, stream, i) alone: its words are Philox's for key [seed, stream]
+ * and counter [index >> 2, 0, step, 0], so that at step 0 the numbers are those of `Random(seed,
+ * stream)` in lib/random.ts. Seed and step are a tensor, the state, so that a replayed program
+ * draws anew when the step is written or advanced; the stream tells one draw of a step from
+ * another.
  *
  * @module
  */
@@ -38,8 +40,9 @@ export function expectRandomState(operation: string, state: Tensor, stream: numb
 }
 
 /**
- * Numbers uniform in [0, 1), multiples of 2⁻²⁴, the same bits on every device: f32 of `shape`, from the state i32 [2] = [seed, step].
- * TypeError for another state, RangeError for a stream that is no 32-bit number.
+ * Numbers uniform in [0, 1), multiples of 2⁻²⁴, the same bits on every device: f32 of `shape`, from
+ * the state i32 [2] = [seed, step]. TypeError for another state, RangeError for a stream that is no
+ * 32-bit number.
  *
  * ```ts
  * import { openDevice, randomUniform, tensor } from "../../mod.ts";
@@ -54,8 +57,9 @@ export function randomUniform(shape: Shape, state: Tensor, stream = 0): Tensor {
 }
 
 /**
- * Numbers from N(0, 1) by Box–Muller: f32 of `shape`, from the state i32 [2] = [seed, step]. Devices agree to 10⁻⁵.
- * TypeError for another state, RangeError for a stream that is no 32-bit number.
+ * Numbers from N(0, 1) by Box–Muller: f32 of `shape`, from the state i32 [2] = [seed, step].
+ * Devices agree to 10⁻⁵. TypeError for another state, RangeError for a stream that is no 32-bit
+ * number.
  */
 export function randomNormal(shape: Shape, state: Tensor, stream = 0): Tensor {
   return draw("randomNormal", shape, state, stream, 1);

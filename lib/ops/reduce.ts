@@ -1,7 +1,9 @@
 /**
- * Sums, means and maxima over axes, each with its derivative under it, and `sumTo`, the adjoint of broadcasting.
+ * Sums, means and maxima over axes, each with its derivative under it, and `sumTo`, the adjoint of
+ * broadcasting.
  *
- * Axes are joined and taken in runs of neighbors, the last run first; one run is left to reduce_run.ts.
+ * Axes are joined and taken in runs of neighbors, the last run first; one run is left to
+ * reduce_run.ts.
  *
  * @module
  */
@@ -22,7 +24,8 @@ export interface ReduceOptions {
 }
 
 /**
- * Σ x over `axes`. f32 of any shape; the result lacks these axes. RangeError when an axis does not exist.
+ * Σ x over `axes`. f32 of any shape; the result lacks these axes. RangeError when an axis does not
+ * exist.
  *
  * ```ts
  * import { openDevice, sum, tensor } from "../../mod.ts";
@@ -36,7 +39,10 @@ export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
   return sumScaled("sum", x, options, () => 1);
 }
 
-/** The mean of x over `axes`: Σ x / n. f32 of any shape; the result lacks these axes. RangeError when an axis does not exist. */
+/**
+ * The mean of x over `axes`: Σ x / n. f32 of any shape; the result lacks these axes. RangeError
+ * when an axis does not exist.
+ */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   return sumScaled("mean", x, options, (count) => 1 / count);
 }
@@ -59,8 +65,9 @@ function sumScaled(
 }
 
 /**
- * The largest element over `axes`; its gradient goes to the first one in row order. f32 of any shape; the result lacks these axes.
- * With NaN among the elements the result is not defined. RangeError when an axis does not exist.
+ * The largest element over `axes`; its gradient goes to the first one in row order. f32 of any
+ * shape; the result lacks these axes. With NaN among the elements the result is not defined.
+ * RangeError when an axis does not exist.
  */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { runs, shape } = prepare("max", x, options);
@@ -80,8 +87,8 @@ export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
 }
 
 /**
- * Sums x down to `shape`, over the axes that broadcasting `shape` to x's would stretch; x itself when the shapes agree.
- * TypeError when `shape` does not broadcast to x's shape.
+ * Sums x down to `shape`, over the axes that broadcasting `shape` to x's would stretch; x itself
+ * when the shapes agree. TypeError when `shape` does not broadcast to x's shape.
  */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
@@ -111,7 +118,10 @@ function prepare(
   return { runs: joinRuns(x.shape, reduced), shape, count };
 }
 
-/** The runs of neighboring reduced axes, the last first, each as it stands when those after it are gone. */
+/**
+ * The runs of neighboring reduced axes, the last first, each as it stands when those after it are
+ * gone.
+ */
 function joinRuns(shape: Shape, reduced: ReadonlySet<number>): Run[] {
   const groups: { length: number; reduced: boolean }[] = [];
   shape.forEach((length, i) => {

@@ -1,8 +1,10 @@
 /**
- * One reduction over the middle of three axes, in one stage or in two: how the work is cut on each device.
+ * One reduction over the middle of three axes, in one stage or in two: how the work is cut on each
+ * device.
  *
- * Two fixed stages (partial results of segments, then their total) where one would leave threads idle; the cut depends on the shape and
- * the kind of device, never on the number of threads. Axes and derivatives are left to reduce.ts.
+ * Two fixed stages (partial results of segments, then their total) where one would leave threads
+ * idle; the cut depends on the shape and the kind of device, never on the number of threads. Axes
+ * and derivatives are left to reduce.ts.
  *
  * @module
  */
@@ -29,7 +31,10 @@ const KERNEL: Kernel = {
 /** What is computed of the elements. */
 export type Reduction = "sum" | "sumOfSquares" | "max";
 
-/** y[o,i] = scale·reduction over j of x[o,j,i]. x: [outer,length,inner] in any shape, y: [outer,inner]. No derivative. */
+/**
+ * y[o,i] = scale·reduction over j of x[o,j,i]. x: [outer,length,inner] in any shape, y:
+ * [outer,inner]. No derivative.
+ */
 export function reduceRun(reduction: Reduction, x: Tensor, run: Run, scale = 1): Tensor {
   const { outer, length, inner } = run;
   const parts = (x.device.kind === "cpu" ? cpuParts : webGpuParts)(run);
@@ -61,7 +66,10 @@ function reduceParts(
 
 /** Elements that a chunk of the CPU should read at least, and most chunks that are of use. */
 const CHUNK = 16384, MOST_CHUNKS = 64;
-/** Columns of a chunk: enough to read memory in long stretches, few enough to stay in the nearest cache while the rows go by. */
+/**
+ * Columns of a chunk: enough to read memory in long stretches, few enough to stay in the nearest
+ * cache while the rows go by.
+ */
 const FEWEST_COLUMNS = 256, MOST_COLUMNS = 2048;
 
 function cpuChunks(elements: number): number {
@@ -71,7 +79,8 @@ function cpuChunks(elements: number): number {
 function cpuParts({ outer, length, inner }: Run): number {
   const items = outer * Math.ceil(inner / MOST_COLUMNS);
   if (items >= 8) return 1;
-  // A long sum is cut into chunks whatever their number: each part is added in one thread's running sums.
+  // A long sum is cut into chunks whatever their number: each part is added in one thread's running
+  // sums.
   const chunks = inner === 1
     ? Math.ceil(length / CHUNK)
     : cpuChunks(outer * length * inner) / items;
@@ -93,7 +102,10 @@ export function laneConstants(x: Tensor, segment: number, inner: number): Consta
   return x.device.kind === "webgpu" ? { LANES: webGpuLanes(segment, inner) } : {};
 }
 
-/** Threads for an output: as many as have four elements each; for columns at most 8, so that 32 neighbors read together. */
+/**
+ * Threads for an output: as many as have four elements each; for columns at most 8, so that 32
+ * neighbors read together.
+ */
 function webGpuLanes(segment: number, inner: number): number {
   const most = inner === 1 ? 256 : Math.max(8, 256 / powerOfTwo(inner));
   return Math.min(most, powerOfTwo(Math.max(1, segment / 4)));

@@ -1,5 +1,6 @@
 /**
- * Rotary positions: queries and keys turned by angles that grow with their place, so that their product knows the distance.
+ * Rotary positions: queries and keys turned by angles that grow with their place, so that their
+ * product knows the distance.
  *
  * @module
  */
@@ -29,9 +30,10 @@ const KERNEL: Kernel = {
 };
 
 /**
- * Frequencies for a context longer than a model was first trained with: those that turn fewer than `lowFrequency` times within
- * `originalLength` are divided by `factor`, those that turn more than `highFrequency` times are kept, those between are blended.
- * Source: Llama 3.1's `rope_type: "llama3"`.
+ * Frequencies for a context longer than a model was first trained with: those that turn fewer than
+ * `lowFrequency` times within `originalLength` are divided by `factor`, those that turn more than
+ * `highFrequency` times are kept, those between are blended. Source: Llama 3.1's `rope_type:
+ * "llama3"`.
  */
 export interface RotaryScaling {
   /** Divides the slow frequencies, from 1. */
@@ -61,8 +63,9 @@ export interface RotaryOptions {
 }
 
 /**
- * x [B,T,W] with the pairs (j, j + D/2) of each head turned by angle (position + t)·base^(−2j/D), W even.
- * TypeError when D is odd or the heads do not fit. Source: Su et al., arXiv 2104.09864; the pairing is Llama's.
+ * x [B,T,W] with the pairs (j, j + D/2) of each head turned by angle (position + t)·base^(−2j/D), W
+ * even. TypeError when D is odd or the heads do not fit. Source: Su et al., arXiv 2104.09864; the
+ * pairing is Llama's.
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   expectType("rotary", x, "f32");

@@ -10,7 +10,10 @@ import type { Tensor } from "../tensor/tensor.ts";
 /** Elements that a chunk should hold at least. */
 const CHUNK = 8192;
 
-/** The scalars `rows`, `width` (x's last axis) and `group`, and the constant `LANES`. TypeError when x has no axis. */
+/**
+ * The scalars `rows`, `width` (x's last axis) and `group`, and the constant `LANES`. TypeError when
+ * x has no axis.
+ */
 export function cutRows(operation: string, x: Tensor): { scalars: Scalars; lanes: Constants } {
   const width = x.shape.at(-1);
   if (width === undefined) {

@@ -15,15 +15,19 @@ export interface SliceOptions {
   axis: number;
   /** The first index that is taken; a negative one counts from the end. Default 0. */
   start?: number;
-  /** The index after the last one that is taken; a negative one counts from the end. Default: the axis's length. */
+  /**
+   * The index after the last one that is taken; a negative one counts from the end. Default: the
+   * axis's length.
+   */
   end?: number;
 }
 
 /**
- * The elements of x whose index along `axis` is in [start, end): a copy. f32 or i32 of any shape; i32 gets no gradient.
+ * The elements of x whose index along `axis` is in [start, end): a copy. f32 or i32 of any shape;
+ * i32 gets no gradient.
  *
- * Where several slices of one tensor get gradients, each is added into one tensor of x's shape. RangeError when the axis does not exist or
- * the range does not lie inside it.
+ * Where several slices of one tensor get gradients, each is added into one tensor of x's shape.
+ * RangeError when the axis does not exist or the range does not lie inside it.
  *
  * ```ts
  * import { openDevice, slice, tensor } from "../../mod.ts";

@@ -34,7 +34,8 @@ const BACKWARD: Kernel = {
 };
 
 /**
- * eˣ / Σ eˣ over the last axis. x: f32 [...,width]; the result has its shape. Elements of −∞ give 0, a row of nothing else gives zeros.
+ * eˣ / Σ eˣ over the last axis. x: f32 [...,width]; the result has its shape. Elements of −∞ give
+ * 0, a row of nothing else gives zeros.
  *
  * TypeError when x has no axis or is not f32.
  *
@@ -50,7 +51,8 @@ export function softmax(x: Tensor): Tensor {
 }
 
 /**
- * ln softmax(x) = x − ln Σ eˣ over the last axis. x: f32 [...,width]; the result has its shape. Elements of −∞ stay so.
+ * ln softmax(x) = x − ln Σ eˣ over the last axis. x: f32 [...,width]; the result has its shape.
+ * Elements of −∞ stay so.
  *
  * TypeError when x has no axis or is not f32.
  */

@@ -27,7 +27,10 @@ export interface Run {
   readonly inner: number;
 }
 
-/** y[o,j,i] = scale·x[o,i], or 0 where j ≠ index[o,i]. x: [outer,inner], y: [outer,length,inner]. No derivative. */
+/**
+ * y[o,j,i] = scale·x[o,i], or 0 where j ≠ index[o,i]. x: [outer,inner], y: [outer,length,inner]. No
+ * derivative.
+ */
 export function spread(
   x: Tensor,
   { outer, length, inner }: Run,

@@ -1,7 +1,9 @@
 /**
- * One box of elements, read and written with a step for each axis: what transpose, slice and concatenate are made of.
+ * One box of elements, read and written with a step for each axis: what transpose, slice and
+ * concatenate are made of.
  *
- * It orders and joins the axes so that neighbors are written together; derivatives are left to these operations.
+ * It orders and joins the axes so that neighbors are written together; derivatives are left to
+ * these operations.
  *
  * @module
  */
@@ -34,7 +36,10 @@ const KERNEL: Kernel = {
   cpu,
 };
 
-/** One side of a copy: the place of the element (0, 0, …), and how far apart neighbors along each axis are, in elements. */
+/**
+ * One side of a copy: the place of the element (0, 0, …), and how far apart neighbors along each
+ * axis are, in elements.
+ */
 export interface Side {
   readonly tensor: Tensor;
   readonly steps: readonly number[];
@@ -49,8 +54,9 @@ interface Axis {
 }
 
 /**
- * Copies a box of `shape` from one place to another, adds it (f32) onto what is there, or, without `from`, writes zeros.
- * TypeError when more than six axes are left after those that go on without a gap are joined. No derivative.
+ * Copies a box of `shape` from one place to another, adds it (f32) onto what is there, or, without
+ * `from`, writes zeros. TypeError when more than six axes are left after those that go on without a
+ * gap are joined. No derivative.
  */
 export function stridedCopy(
   shape: Shape,
@@ -87,7 +93,10 @@ export function stridedCopy(
   launch(KERNEL, { x: from?.tensor, y: to.tensor }, scalars, constants);
 }
 
-/** The axes, innermost first in y, neighbors joined; then, in a transposition, the one that is innermost in x comes second. */
+/**
+ * The axes, innermost first in y, neighbors joined; then, in a transposition, the one that is
+ * innermost in x comes second.
+ */
 function orderAxes(all: readonly Axis[]): Axis[] {
   const axes: Axis[] = [];
   for (const axis of all.filter(({ length }) => length > 1).sort((a, b) => a.y - b.y)) {
@@ -104,7 +113,10 @@ function orderAxes(all: readonly Axis[]): Axis[] {
 
 /** From this length of both sides on a transposition goes by squares. */
 const SMALLEST_SIDE = 8;
-/** Words that a chunk of the CPU should copy at least, and the columns of an item in a transposition. */
+/**
+ * Words that a chunk of the CPU should copy at least, and the columns of an item in a
+ * transposition.
+ */
 const CHUNK = 16384, COLUMNS = 1024;
 
 /** Cuts the box into items and chunks for the CPU. `rows` is 0 unless it is a transposition. */

@@ -10,8 +10,8 @@ import { reduceRun } from "./reduce_run.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * Σ x² over all elements, f32 of any shape; the result is [1]. Summed in f32 in two fixed stages, so that the result is the same for any number of
- * threads.
+ * Σ x² over all elements, f32 of any shape; the result is [1]. Summed in f32 in two fixed stages,
+ * so that the result is the same for any number of threads.
  */
 export function sumOfSquares(x: Tensor): Tensor {
   expectType("sumOfSquares", x, "f32");

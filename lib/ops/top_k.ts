@@ -28,8 +28,9 @@ export interface TopK {
 }
 
 /**
- * The k largest of each row of x, f32 [..., V], largest first and of equal ones the earlier first. With NaN in a row its result is some of its
- * elements. No gradient flows. On WebGPU a row is read k times. RangeError unless 1 ≤ k ≤ V.
+ * The k largest of each row of x, f32 [..., V], largest first and of equal ones the earlier first.
+ * With NaN in a row its result is some of its elements. No gradient flows. On WebGPU a row is read
+ * k times. RangeError unless 1 ≤ k ≤ V.
  *
  * ```ts
  * import { openDevice, tensor, topK } from "../../mod.ts";

@@ -9,10 +9,11 @@ import { stridedCopy } from "./strided_copy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
 /**
- * x with its axes in the order `axes`, as NumPy has it: y's axis i is x's axis `axes[i]`. f32 or i32; i32 gets no gradient.
+ * x with its axes in the order `axes`, as NumPy has it: y's axis i is x's axis `axes[i]`. f32 or
+ * i32; i32 gets no gradient.
  *
- * `axes` names each axis once, negative ones counted from the last; the default turns the order round. Nothing is copied where only axes of
- * length 1 move. TypeError for another list.
+ * `axes` names each axis once, negative ones counted from the last; the default turns the order
+ * round. Nothing is copied where only axes of length 1 move. TypeError for another list.
  *
  * ```ts
  * import { openDevice, tensor, transpose } from "../../mod.ts";

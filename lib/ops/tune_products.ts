@@ -1,7 +1,8 @@
 /**
  * Measures the kernels that a GPU may take for matrix products, and chooses.
  *
- * Each result is checked before it is timed. Keeping the choice is left to lib/device/webgpu/tuning.ts, printing to scripts/tune.ts.
+ * Each result is checked before it is timed. Keeping the choice is left to
+ * lib/device/webgpu/tuning.ts, printing to scripts/tune.ts.
  *
  * @module
  */
@@ -50,12 +51,15 @@ export function layerProducts(rows: number, inputs: number, outputs: number): Tu
 
 /** Rounds in which the kernels take turns. */
 const ROUNDS = 3;
-/** Milliseconds that the runs of one measurement should take together, so that the wait for the GPU counts little. */
+/**
+ * Milliseconds that the runs of one measurement should take together, so that the wait for the GPU
+ * counts little.
+ */
 const SPAN = 60;
 
 /**
- * Times each kernel of each product, and yields a product's timings together. The device becomes the current one; its own choice is put back
- * afterwards. TypeError for another device than WebGPU.
+ * Times each kernel of each product, and yields a product's timings together. The device becomes
+ * the current one; its own choice is put back afterwards. TypeError for another device than WebGPU.
  */
 export async function* tuneProducts(
   device: Device,
@@ -74,7 +78,10 @@ export async function* tuneProducts(
   }
 }
 
-/** For each field the kernel with the least time, each product counting the same; `before` where nothing was measured or nothing was right. */
+/**
+ * For each field the kernel with the least time, each product counting the same; `before` where
+ * nothing was measured or nothing was right.
+ */
 export function chooseKernels(
   timings: readonly ProductTiming[],
   before: MatmulChoice,
@@ -161,7 +168,9 @@ function run({ m, n, k, ...form }: TunedProduct, { a, b }: Operands): Tensor {
 /** Elements of each result that are computed again in float64. */
 const CHECKED = 64;
 
-/** Whether elements drawn from the result, the last one among them, are those of a sum in float64. */
+/**
+ * Whether elements drawn from the result, the last one among them, are those of a sum in float64.
+ */
 function checkResult(
   { m, n, k, transposeA, transposeB }: TunedProduct,
   { values: [a, b] }: Operands,

@@ -109,8 +109,8 @@ export function silu(x: Tensor): Tensor {
 }
 
 /**
- * The Gaussian error linear unit x·Φ(x), elementwise: by tanh, ½x(1 + tanh(√(2/π)(x + 0.044715x³))), as GPT-2 has it, or by erf.
- * Source: Hendrycks & Gimpel, arXiv 1606.08415.
+ * The Gaussian error linear unit x·Φ(x), elementwise: by tanh, ½x(1 + tanh(√(2/π)(x +
+ * 0.044715x³))), as GPT-2 has it, or by erf. Source: Hendrycks & Gimpel, arXiv 1606.08415.
  */
 export function gelu(x: Tensor, form: "tanh" | "erf" = "tanh"): Tensor {
   const name = form === "tanh" ? "gelu" : "geluErf";

@@ -40,7 +40,10 @@ export interface AdamWOptions {
   epsilon?: number;
   /** Decay of parameters with two and more axes, times the learning rate. Default 0.01. */
   weightDecay?: number;
-  /** Gradients whose norm over all parameters exceeds this are scaled down to it; 0 is off. Default 0. */
+  /**
+   * Gradients whose norm over all parameters exceeds this are scaled down to it; 0 is off. Default
+   * 0.
+   */
   clip?: number;
 }
 
@@ -76,7 +79,8 @@ export class AdamW extends Optimizer {
   readonly #hyper: Tensor;
 
   /**
-   * Moves the parameters into one buffer; make the optimizer before compiling what uses them. RangeError for a β outside [0, 1).
+   * Moves the parameters into one buffer; make the optimizer before compiling what uses them.
+   * RangeError for a β outside [0, 1).
    */
   constructor(parameters: readonly Tensor[], options: AdamWOptions = {}) {
     for (const name of ["beta1", "beta2"] as const) {
@@ -98,7 +102,10 @@ export class AdamW extends Optimizer {
     return new Map([["m", this.#m], ["v", this.#v]]);
   }
 
-  /** Writes the step size corrected for the bias of m, the root of v's correction, and the decay's factor. */
+  /**
+   * Writes the step size corrected for the bias of m, the root of v's correction, and the decay's
+   * factor.
+   */
   protected override writeHyper(rate: number, step: number): void {
     const { beta1, beta2, weightDecay } = this.options;
     const stepSize = rate / (1 - beta1 ** step);

@@ -7,7 +7,10 @@ import { store } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 
-/** Elements between two parameters' starts are a multiple of this: device memory is bound at multiples of 256 bytes. */
+/**
+ * Elements between two parameters' starts are a multiple of this: device memory is bound at
+ * multiples of 256 bytes.
+ */
 const ALIGNMENT = 64;
 
 /** Where one parameter lies in the flat buffers. */
@@ -19,8 +22,9 @@ export interface Place {
 }
 
 /**
- * Moves parameters into one buffer, those of two and more axes first (they get weight decay), and gives each a place for its gradient.
- * Programs recorded before the move see the old memory: make the optimizer first, then compile.
+ * Moves parameters into one buffer, those of two and more axes first (they get weight decay), and
+ * gives each a place for its gradient. Programs recorded before the move see the old memory: make
+ * the optimizer first, then compile.
  */
 export class FlatParameters {
   /** All parameters, [size]. */

@@ -1,5 +1,6 @@
 /**
- * What every optimizer is: one update of all parameters from their gradients, and a state that can be saved.
+ * What every optimizer is: one update of all parameters from their gradients, and a state that can
+ * be saved.
  *
  * @module
  */
@@ -25,8 +26,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * Sets what changes from step to step, on the host, and counts one step: call it before each run of the program that holds `update`.
-   * RangeError for a learning rate that is not a number from 0.
+   * Sets what changes from step to step, on the host, and counts one step: call it before each run
+   * of the program that holds `update`. RangeError for a learning rate that is not a number from 0.
    */
   prepare(learningRate: number): void {
     if (!(learningRate >= 0)) {
@@ -38,7 +39,9 @@ export abstract class Optimizer {
     this.writeHyper(learningRate, this.#step);
   }
 
-  /** Updates every parameter; returns ‖gradients‖, the norm over all of them before any clip, []. */
+  /**
+   * Updates every parameter; returns ‖gradients‖, the norm over all of them before any clip, [].
+   */
   update(gradients: readonly Tensor[]): Tensor {
     this.flat.gather(gradients);
     const squares = sumOfSquares(this.flat.gradient).view([]);
@@ -49,7 +52,10 @@ export abstract class Optimizer {
   /** The state besides the parameters, each a flat buffer, by name. */
   abstract state(): Map<string, Tensor>;
 
-  /** The same, cut up: for each state's name, the part that belongs to each parameter. Write into the parts to restore them. */
+  /**
+   * The same, cut up: for each state's name, the part that belongs to each parameter. Write into
+   * the parts to restore them.
+   */
   stateParts(): Map<string, Map<Tensor, Tensor>> {
     const cut = (flat: Tensor) =>
       this.flat.places.map(({ parameter, start }) =>
@@ -64,7 +70,10 @@ export abstract class Optimizer {
     return { parameters: 4 * this.flat.size, gradients: 4 * this.flat.size, state };
   }
 
-  /** Continues from a saved step; the tensors of `state()` are written by the caller. RangeError for no whole number. */
+  /**
+   * Continues from a saved step; the tensors of `state()` are written by the caller. RangeError for
+   * no whole number.
+   */
   restore(step: number): void {
     if (!Number.isSafeInteger(step) || step < 0) {
       throw new RangeError(`optimizer: the step must be a whole number from 0, got ${step}`);
@@ -72,8 +81,14 @@ export abstract class Optimizer {
     this.#step = step;
   }
 
-  /** Writes what the kernel needs of the learning rate and of the step, counted from 1, to the device. */
+  /**
+   * Writes what the kernel needs of the learning rate and of the step, counted from 1, to the
+   * device.
+   */
   protected abstract writeHyper(learningRate: number, step: number): void;
-  /** Launches the update of all parameters; `squares`, [], is the sum of the gradients' squares, for the clip. */
+  /**
+   * Launches the update of all parameters; `squares`, [], is the sum of the gradients' squares, for
+   * the clip.
+   */
   protected abstract launchUpdate(squares: Tensor): void;
 }

@@ -25,8 +25,9 @@ export interface ScheduleOptions {
 }
 
 /**
- * The rate rises as learningRate·(step + 1)/(warmupSteps + 1), then falls to `minLearningRate`: along half a cosine, in a straight line,
- * or not at all. Source: nanoGPT; Loshchilov & Hutter, arXiv 1608.03983.
+ * The rate rises as learningRate·(step + 1)/(warmupSteps + 1), then falls to `minLearningRate`:
+ * along half a cosine, in a straight line, or not at all. Source: nanoGPT; Loshchilov & Hutter,
+ * arXiv 1608.03983.
  *
  * ```ts
  * import { warmupDecay } from "../../mod.ts";

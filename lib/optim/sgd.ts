@@ -25,11 +25,16 @@ const KERNEL: Kernel = {
 export interface SGDOptions {
   /** Share of the last step's velocity that is kept. Default 0. */
   momentum?: number;
-  /** Gradients whose norm over all parameters exceeds this are scaled down to it; 0 is off. Default 0. */
+  /**
+   * Gradients whose norm over all parameters exceeds this are scaled down to it; 0 is off. Default
+   * 0.
+   */
   clip?: number;
 }
 
-/** velocity ← momentum·velocity + g, p ← p − rate·velocity. Source: Polyak 1964, in PyTorch's form. */
+/**
+ * velocity ← momentum·velocity + g, p ← p − rate·velocity. Source: Polyak 1964, in PyTorch's form.
+ */
 export class SGD extends Optimizer {
   /** The options, defaults filled in. */
   readonly options: Required<SGDOptions>;

@@ -25,11 +25,12 @@ const MAX_NAMED = 72;
 const MAX_PRINTED = 144;
 
 /**
- * Draws attention weights as a heat map: rows are queries, columns are keys, colors run from 0 to the
- * greatest weight.
+ * Draws attention weights as a heat map: rows are queries, columns are keys, colors run from 0 to
+ * the greatest weight.
  *
- * Up to 144 weights are printed in their cells, a weight of exactly 0 (of a hidden key) as 0; more have colors that follow the square root, so that
- * small ones can be seen. Beyond 72 tokens the axes count positions. Throws TypeError when the weights are not `[queries, keys]`.
+ * Up to 144 weights are printed in their cells, a weight of exactly 0 (of a hidden key) as 0; more
+ * have colors that follow the square root, so that small ones can be seen. Beyond 72 tokens the
+ * axes count positions. Throws TypeError when the weights are not `[queries, keys]`.
  *
  * @example
  * ```ts
@@ -57,7 +58,8 @@ export function attentionFigure(
 }
 
 /**
- * Draws an attention mask: a cell is filled where the query of its row may attend to the key of its column.
+ * Draws an attention mask: a cell is filled where the query of its row may attend to the key of its
+ * column.
  *
  * The mask holds true or 1 where attention is allowed, false or 0 where it is not. Throws TypeError
  * when it is not `[queries, keys]`.

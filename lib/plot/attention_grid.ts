@@ -27,12 +27,12 @@ const MARGIN = { left: 64, top: 20 };
 const GAP = 8;
 
 /**
- * Draws attention weights [layers, heads, queries, keys] as a grid of small heat maps, a row for each
- * layer and a column for each head, all with the same colors from 0 to the greatest weight; they
- * follow the square root of the weight, so that small ones can be seen.
+ * Draws attention weights [layers, heads, queries, keys] as a grid of small heat maps, a row for
+ * each layer and a column for each head, all with the same colors from 0 to the greatest weight;
+ * they follow the square root of the weight, so that small ones can be seen.
  *
- * `weights` holds them in row-major order, as a tensor's data. Throws TypeError when their number does not fit
- * the shape, RangeError when it is empty.
+ * `weights` holds them in row-major order, as a tensor's data. Throws TypeError when their number
+ * does not fit the shape, RangeError when it is empty.
  *
  * @example
  * ```ts

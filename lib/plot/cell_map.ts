@@ -40,7 +40,9 @@ function cellSize({ rows, columns }: Grid): number {
   return Math.max(12, Math.min(56, Math.floor(560 / Math.max(rows, columns))));
 }
 
-/** Draws the map, its row labels at the left, its column labels above, the color bar at the right. */
+/**
+ * Draws the map, its row labels at the left, its column labels above, the color bar at the right.
+ */
 export function cellMap(plotter: Plotter, theme: Theme, map: CellMap): Content {
   const { values, scale, rowLabels, columnLabels } = map;
   const cell = cellSize(values);
@@ -127,7 +129,10 @@ function marks(
   ];
 }
 
-/** Column labels lie flat where they fit or are one character, slant where the columns are wide enough, and stand otherwise. */
+/**
+ * Column labels lie flat where they fit or are one character, slant where the columns are wide
+ * enough, and stand otherwise.
+ */
 function columnAngle(labels: readonly string[], cell: number, fontSize: number): number {
   const single = labels.every((label) => [...label].length <= 1);
   if (single || longest(labels, fontSize) <= cell - 4) return 0;

@@ -16,7 +16,10 @@ export interface ColorScale {
   readonly greatest: number;
   /** Colors from one to the other. */
   readonly ramp: Ramp;
-  /** The ramp follows this power of the distance from the least value; 0.5 spreads small ones. Default: 1. */
+  /**
+   * The ramp follows this power of the distance from the least value; 0.5 spreads small ones.
+   * Default: 1.
+   */
   readonly power?: number;
 }
 

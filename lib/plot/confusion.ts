@@ -13,8 +13,8 @@ import { type Grid, grid, type Matrix } from "./matrix.ts";
  * Draws a confusion matrix: rows are the true classes, columns the predicted ones. Numbers count
  * examples, colors are the share of the row, so that rare classes show as well.
  *
- * `counts[i][j]` is the number of examples of class i that were taken for class j. Throws TypeError when it is
- * not `[classes, classes]`, RangeError when there is no class.
+ * `counts[i][j]` is the number of examples of class i that were taken for class j. Throws TypeError
+ * when it is not `[classes, classes]`, RangeError when there is no class.
  *
  * @example
  * ```ts

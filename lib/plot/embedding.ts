@@ -43,8 +43,8 @@ interface Box {
 }
 
 /**
- * Draws points with their labels beside them. A label that has no room on any side of its point is left
- * out, and the number of those is noted; where there are groups, they are named above.
+ * Draws points with their labels beside them. A label that has no room on any side of its point is
+ * left out, and the number of those is noted; where there are groups, they are named above.
  *
  * Throws RangeError when no point has finite coordinates.
  *

@@ -1,8 +1,8 @@
 /**
  * A figure: SVG text made when it is asked for, saved to a file or shown in a notebook.
  *
- * This module gives every figure its ground, font, title and notes; the content comes from the other modules of
- * lib/plot.
+ * This module gives every figure its ground, font, title and notes; the content comes from the
+ * other modules of lib/plot.
  *
  * @module
  */

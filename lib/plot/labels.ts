@@ -1,5 +1,6 @@
 /**
- * Text in figures: how wide it is, how a token is made visible, and how labels keep out of each other's way.
+ * Text in figures: how wide it is, how a token is made visible, and how labels keep out of each
+ * other's way.
  *
  * @module
  */
@@ -8,8 +9,8 @@
 export const FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif";
 
 /**
- * Width of text in pixels, estimated on the generous side because the font is the viewer's; East Asian
- * characters count double.
+ * Width of text in pixels, estimated on the generous side because the font is the viewer's; East
+ * Asian characters count double.
  */
 export function textWidth(text: string, fontSize: number): number {
   let width = 0;
@@ -24,8 +25,8 @@ export function shorten(text: string, length: number): string {
 }
 
 /**
- * A token as it can be seen: spaces at its ends as `␣`, line feeds as `↵`, tabs as `⇥`, other controls as
- * `�`, an empty one as `∅`; long ones are cut.
+ * A token as it can be seen: spaces at its ends as `␣`, line feeds as `↵`, tabs as `⇥`, other
+ * controls as `�`, an empty one as `∅`; long ones are cut.
  *
  * @example
  * ```ts

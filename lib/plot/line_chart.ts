@@ -46,11 +46,17 @@ export interface ChartOptions {
   readonly yLabel?: string;
   /** Logarithmic value axis. Default: false. */
   readonly logY?: boolean;
-  /** How the value axis writes its numbers, as d3-format says it. Default: `"~f"`, on a logarithmic axis `"~g"`. */
+  /**
+   * How the value axis writes its numbers, as d3-format says it. Default: `"~f"`, on a logarithmic
+   * axis `"~g"`.
+   */
   readonly yFormat?: string;
   /** Start the value axis at 0. Default: false. */
   readonly zero?: boolean;
-  /** About how many ticks the value axis has, or the values that get one. Default: one for each 50 pixels. */
+  /**
+   * About how many ticks the value axis has, or the values that get one. Default: one for each 50
+   * pixels.
+   */
   readonly ticks?: number | number[];
 }
 

@@ -36,12 +36,12 @@ export interface LossOptions extends FigureOptions {
 }
 
 /**
- * Draws training loss (solid) and validation loss (dashed, dotted where it was measured) of runs, each
- * line labeled at its end with its last value.
+ * Draws training loss (solid) and validation loss (dashed, dotted where it was measured) of runs,
+ * each line labeled at its end with its last value.
  *
  * A single run has one color for each of the two, several have one color each. Values that are not
- * finite are left out and counted below the figure. Throws RangeError when no run has a loss to draw,
- * or when `smooth` is below 1.
+ * finite are left out and counted below the figure. Throws RangeError when no run has a loss to
+ * draw, or when `smooth` is below 1.
  *
  * @example
  * ```ts
@@ -144,7 +144,9 @@ function trainLines(run: RunSeries, color: string, smooth: number): Line[] {
   return [{ points: run.train, color, pale: true }, ...lastValued(smoothed, "train", { color })];
 }
 
-/** A line labeled with the run, the kind of loss and the last value; none where there are no points. */
+/**
+ * A line labeled with the run, the kind of loss and the last value; none where there are no points.
+ */
 function lastValued(
   run: RunSeries,
   kind: "train" | "validation",

@@ -33,8 +33,8 @@ export function textElement(text: string, attributes: Attributes): string {
 }
 
 /**
- * Text as it may stand in XML, between tags or in an attribute; a character that XML does not allow at
- * all becomes `�`.
+ * Text as it may stand in XML, between tags or in an attribute; a character that XML does not allow
+ * at all becomes `�`.
  *
  * @example
  * ```ts

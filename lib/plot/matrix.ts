@@ -4,7 +4,9 @@
  * @module
  */
 
-/** A matrix: an array of rows, or all values row after row in one array (such as a tensor's data). */
+/**
+ * A matrix: an array of rows, or all values row after row in one array (such as a tensor's data).
+ */
 export type Matrix = readonly ArrayLike<number | boolean>[] | ArrayLike<number | boolean>;
 
 /** A matrix of known size. */

@@ -11,13 +11,14 @@ import type { LossRun } from "./loss.ts";
 export type Metrics = Required<Omit<LossRun, "label">>;
 
 /**
- * Reads `{"step", "loss", "learningRate", …}` and `{"step", "validationLoss"}` lines, in nats per token. The training loss of a line is its
- * `meanLoss`, over the steps since the line before, where it has one.
+ * Reads `{"step", "loss", "learningRate", …}` and `{"step", "validationLoss"}` lines, in nats per
+ * token. The training loss of a line is its `meanLoss`, over the steps since the line before, where
+ * it has one.
  *
  * A run that was resumed repeats steps: a step that comes again replaces all that followed it. A
- * figure may be null, as NaN is written in JSON. A last line that is cut off, of a run that is being
- * written, is left out. Unknown keys are ignored. Throws SyntaxError, naming `file` and the line, for anything
- * else.
+ * figure may be null, as NaN is written in JSON. A last line that is cut off, of a run that is
+ * being written, is left out. Unknown keys are ignored. Throws SyntaxError, naming `file` and the
+ * line, for anything else.
  *
  * @example
  * ```ts

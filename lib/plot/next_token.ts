@@ -24,7 +24,10 @@ export interface NextTokenOptions extends FigureOptions {
   topP?: number;
   /** How many tokens are shown, the most probable first. Default: 20. */
   count?: number;
-  /** Temperatures, above 0, at which all the tokens' probabilities are shown side by side. Default: as they are given. */
+  /**
+   * Temperatures, above 0, at which all the tokens' probabilities are shown side by side. Default:
+   * as they are given.
+   */
   temperatures?: readonly number[];
 }
 
@@ -34,12 +37,13 @@ const BARS = { width: 360, narrowest: 130, value: 46 };
 const HEADING = 18;
 
 /**
- * Draws the most probable next tokens as bars, with a line below the last one that top-p sampling keeps:
- * the fewest tokens whose probabilities sum to at least `topP`.
+ * Draws the most probable next tokens as bars, with a line below the last one that top-p sampling
+ * keeps: the fewest tokens whose probabilities sum to at least `topP`.
  *
- * At a temperature T a probability p becomes p^(1/T) / Σ p^(1/T), the softmax of logits divided by T. All tokens with their probabilities may
- * be given, and for temperatures must be; they need not be sorted. Throws RangeError when there are none, when a
- * probability is outside 0…1, `topP` outside 0…1, or a temperature not above 0.
+ * At a temperature T a probability p becomes p^(1/T) / Σ p^(1/T), the softmax of logits divided by
+ * T. All tokens with their probabilities may be given, and for temperatures must be; they need not
+ * be sorted. Throws RangeError when there are none, when a probability is outside 0…1, `topP`
+ * outside 0…1, or a temperature not above 0.
  *
  * @example
  * ```ts
@@ -98,7 +102,10 @@ function check(
   }
 }
 
-/** p^(1/T) / Σ p^(1/T), computed from logarithms so that a low temperature does not underflow; 1 leaves them as they are. */
+/**
+ * p^(1/T) / Σ p^(1/T), computed from logarithms so that a low temperature does not underflow; 1
+ * leaves them as they are.
+ */
 function atTemperature(sorted: readonly TokenProbability[], temperature: number): number[] {
   const probabilities = sorted.map(({ probability }) => probability);
   if (temperature === 1) return probabilities;

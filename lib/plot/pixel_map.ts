@@ -66,8 +66,8 @@ export async function pixelMap(plotter: Plotter, theme: Theme, map: PixelMap): P
 }
 
 /**
- * A matrix as an `<image>`: cells enlarged without blur, or averaged where there are more of them than
- * pixels, of which there are `density` to a unit of length.
+ * A matrix as an `<image>`: cells enlarged without blur, or averaged where there are more of them
+ * than pixels, of which there are `density` to a unit of length.
  */
 export async function mapImage(
   values: Grid,
@@ -92,7 +92,10 @@ export async function mapImage(
   return element("image", { ...place, href });
 }
 
-/** Pixels for a number of cells: the same for each cell, so that no edge is blurred, or fewer than cells. */
+/**
+ * Pixels for a number of cells: the same for each cell, so that no edge is blurred, or fewer than
+ * cells.
+ */
 function pixels(cells: number, length: number): number {
   return cells > length ? Math.round(length) : cells * Math.ceil(length / cells);
 }

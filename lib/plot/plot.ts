@@ -1,10 +1,10 @@
 /**
- * Loads Observable Plot and a DOM for it, and draws plots as SVG text. The only module that names either package;
- * what is drawn is left to the figures.
+ * Loads Observable Plot and a DOM for it, and draws plots as SVG text. The only module that names
+ * either package; what is drawn is left to the figures.
  *
- * The packages (15 MB on disk with all that they need) are downloaded and loaded when the first figure
- * is drawn. The specifiers stand in variables because Deno downloads what it finds in an import at
- * start, whether or not that import is ever reached.
+ * The packages (15 MB on disk with all that they need) are downloaded and loaded when the first
+ * figure is drawn. The specifiers stand in variables because Deno downloads what it finds in an
+ * import at start, whether or not that import is ever reached.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Pictures with one byte each of red, green and blue as PNG data, for heat maps with too many cells to draw one by
- * one. Compression is the web platform's own.
+ * Pictures with one byte each of red, green and blue as PNG data, for heat maps with too many cells
+ * to draw one by one. Compression is the web platform's own.
  *
  * @module
  */

@@ -13,8 +13,8 @@ import { pixelMap } from "./pixel_map.ts";
 const MAX_NUMBERED = 32;
 
 /**
- * Draws position encodings [positions, width]: positions from the top, embedding indices from the left,
- * colors from −1 to 1, or to the greatest magnitude where that is more.
+ * Draws position encodings [positions, width]: positions from the top, embedding indices from the
+ * left, colors from −1 to 1, or to the greatest magnitude where that is more.
  *
  * Throws TypeError when `encodings` does not have the given size, RangeError when that is empty.
  *

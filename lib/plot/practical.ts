@@ -1,5 +1,6 @@
 /**
- * The two training runs of the practical that Folio grew out of, to draw beside a run of the preset of that name.
+ * The two training runs of the practical that Folio grew out of, to draw beside a run of the preset
+ * of that name.
  *
  * @module
  */
@@ -7,8 +8,8 @@ import practical from "../../data/practical_losses.json" with { type: "json" };
 import type { LossRun } from "./loss.ts";
 
 /**
- * Training loss of both runs in nats a token: at step 1, then the mean of every 32 steps up to step 3,488. Their loss on held-out text was not
- * measured.
+ * Training loss of both runs in nats a token: at step 1, then the mean of every 32 steps up to step
+ * 3,488. Their loss on held-out text was not measured.
  *
  * @example
  * ```ts

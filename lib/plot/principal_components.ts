@@ -1,7 +1,9 @@
 /**
- * Principal components: the directions in which vectors differ most, for figures of vectors of many dimensions.
+ * Principal components: the directions in which vectors differ most, for figures of vectors of many
+ * dimensions.
  *
- * Exact, by the eigenvectors of the covariance, all in float64. Neighborhoods rather than directions are kept by umap.ts.
+ * Exact, by the eigenvectors of the covariance, all in float64. Neighborhoods rather than
+ * directions are kept by umap.ts.
  *
  * @module
  */
@@ -18,7 +20,10 @@ export interface PrincipalComponentsOptions {
 export interface PrincipalComponents {
   /** [n,k]: each vector, less the mean, along each component. */
   readonly projected: Float64Array;
-  /** [k,d]: orthonormal directions, that of the greatest variance first; zeros where no variance is left. */
+  /**
+   * [k,d]: orthonormal directions, that of the greatest variance first; zeros where no variance is
+   * left.
+   */
   readonly components: Float64Array;
   /** [d]: the mean vector. */
   readonly mean: Float64Array;
@@ -34,10 +39,11 @@ const NOTHING = 1e-12;
 /**
  * The principal components of `vectors`, [n·d] row after row, such as a tensor's data.
  *
- * The eigenvectors, by Jacobi's rotations, of the covariance [d,d], or of the products [n,n] where there are fewer vectors than dimensions:
- * about 10·min(n,d)³ multiplications, a second for 300. A component points where its greatest coordinate is positive.
- * TypeError when the vectors do not make rows, RangeError for fewer than two rows, a count above min(n,d) or a value that is not finite.
- * Source: Pearson 1901; Golub & Van Loan, "Matrix Computations", section 8.5.
+ * The eigenvectors, by Jacobi's rotations, of the covariance [d,d], or of the products [n,n] where
+ * there are fewer vectors than dimensions: about 10·min(n,d)³ multiplications, a second for 300. A
+ * component points where its greatest coordinate is positive. TypeError when the vectors do not
+ * make rows, RangeError for fewer than two rows, a count above min(n,d) or a value that is not
+ * finite. Source: Pearson 1901; Golub & Van Loan, "Matrix Computations", section 8.5.
  *
  * @example
  * ```ts
@@ -125,7 +131,10 @@ function trace(matrix: Float64Array, side: number): number {
   return sum;
 }
 
-/** Eigenvalues of a symmetric matrix, which is overwritten, and eigenvectors as rows; by cyclic Jacobi rotations. */
+/**
+ * Eigenvalues of a symmetric matrix, which is overwritten, and eigenvectors as rows; by cyclic
+ * Jacobi rotations.
+ */
 function symmetricEigen(matrix: Float64Array, side: number) {
   const vectors = new Float64Array(side * side);
   for (let i = 0; i < side; i++) vectors[i * side + i] = 1;

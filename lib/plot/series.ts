@@ -18,8 +18,8 @@ export function finitePoints(points: readonly Point[]): Point[] {
 }
 
 /**
- * The mean over about `points` neighbors: each value and up to ⌊points / 2⌋ on both sides, fewer at the ends, so that the
- * curve neither lags behind its series nor bends at the ends.
+ * The mean over about `points` neighbors: each value and up to ⌊points / 2⌋ on both sides, fewer at
+ * the ends, so that the curve neither lags behind its series nor bends at the ends.
  *
  * @example
  * ```ts

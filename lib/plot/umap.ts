@@ -1,8 +1,8 @@
 /**
  * UMAP: vectors on a plane so that those near each other stay near, by the package `umap-js`.
  *
- * The only module that names the package; it is loaded at the first call. Directions rather than neighborhoods are kept by
- * principal_components.ts.
+ * The only module that names the package; it is loaded at the first call. Directions rather than
+ * neighborhoods are kept by principal_components.ts.
  *
  * @module
  */
@@ -30,8 +30,8 @@ export interface UmapOptions {
 /**
  * A place on the plane, [n,2], for each of `vectors`, [n·d] row after row, such as a tensor's data.
  *
- * TypeError when the vectors do not make rows; RangeError for fewer than three; UserError when the package cannot be fetched.
- * Source: McInnes et al., arXiv 1802.03426.
+ * TypeError when the vectors do not make rows; RangeError for fewer than three; UserError when the
+ * package cannot be fetched. Source: McInnes et al., arXiv 1802.03426.
  *
  * @example
  * ```ts

@@ -1,8 +1,9 @@
 /**
  * Reverse-mode differentiation over a tape.
  *
- * While `valueAndGrad` runs a function, each operation puts itself on the tape with a function from the gradient of its result to
- * those of its inputs; the tape is then walked backwards. Each derivative stands directly under its operation.
+ * While `valueAndGrad` runs a function, each operation puts itself on the tape with a function from
+ * the gradient of its result to those of its inputs; the tape is then walked backwards. Each
+ * derivative stands directly under its operation.
  *
  * @module
  */
@@ -34,8 +35,8 @@ export function isTracked(tensor: Tensor | undefined): boolean {
 /** Options of `differentiable`. */
 export interface DifferentiableOptions {
   /**
-   * Inputs whose returned gradient already includes `gathered`, what later operations have sent there: a kernel that adds it on the
-   * way spares a launch.
+   * Inputs whose returned gradient already includes `gathered`, what later operations have sent
+   * there: a kernel that adds it on the way spares a launch.
    */
   sums?: readonly number[];
 }
@@ -55,8 +56,8 @@ export function differentiable(
 }
 
 /**
- * Runs `f`, a function of tensors that gives one number, and returns its value and its gradient with respect to each of
- * `parameters`: ∂f/∂p, of p's shape, zeros where f does not depend on p.
+ * Runs `f`, a function of tensors that gives one number, and returns its value and its gradient
+ * with respect to each of `parameters`: ∂f/∂p, of p's shape, zeros where f does not depend on p.
  *
  * TypeError when f's result has more than one element.
  *
@@ -85,7 +86,10 @@ export function valueAndGrad(
   return { value, gradients: whole };
 }
 
-/** Runs `f` on a tape of its own, and walks it back from the gradient that `seed` gives for f's result. */
+/**
+ * Runs `f` on a tape of its own, and walks it back from the gradient that `seed` gives for f's
+ * result.
+ */
 export function backpropagate(
   f: () => Tensor,
   parameters: readonly Tensor[],

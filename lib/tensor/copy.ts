@@ -27,8 +27,8 @@ export function copy(x: Tensor): Tensor {
 }
 
 /**
- * A tensor with x's value that a kernel may overwrite. In a compiled function it is x's own memory where nothing reads x afterwards,
- * else a copy.
+ * A tensor with x's value that a kernel may overwrite. In a compiled function it is x's own memory
+ * where nothing reads x afterwards, else a copy.
  */
 export function consume(x: Tensor): Tensor {
   if (!x.device.recorder) return copy(x);
@@ -38,8 +38,8 @@ export function consume(x: Tensor): Tensor {
 }
 
 /**
- * Puts the value of `from` into `to`, which outlives the program. In a compiled function `from` is computed right there where that is
- * safe, else copied. TypeError when sizes or dtypes differ.
+ * Puts the value of `from` into `to`, which outlives the program. In a compiled function `from` is
+ * computed right there where that is safe, else copied. TypeError when sizes or dtypes differ.
  */
 export function store(from: Tensor, to: Tensor): void {
   if (from.size !== to.size || from.dtype !== to.dtype) {

@@ -1,5 +1,6 @@
 /**
- * Operations that a user's own file adds: a kernel in WGSL, in WebAssembly or in both, and its derivative.
+ * Operations that a user's own file adds: a kernel in WGSL, in WebAssembly or in both, and its
+ * derivative.
  *
  * @module
  */
@@ -21,24 +22,36 @@ export interface CustomOpDefinition<
   readonly name: string;
   /** The dtype of each input. Their order is that of the bindings. */
   readonly inputs: Inputs;
-  /** Numbers given at each call. `count`, a u32 with the number of the result's elements, is always there before them. */
+  /**
+   * Numbers given at each call. `count`, a u32 with the number of the result's elements, is always
+   * there before them.
+   */
   readonly scalars?: Scalars;
   /** The result's shape. Default: that of the first input. */
   readonly shape?: (shapes: ByName<Inputs, Shape>, scalars: ByName<Scalars, number>) => Shape;
   /** The result's dtype. Default f32. */
   readonly dtype?: DType;
   /**
-   * WGSL with an entry point `main`, without declarations of its buffers and scalars: there is a storage array for each input by its name, one
-   * to write called `output`, and a uniform struct `scalars`.
+   * WGSL with an entry point `main`, without declarations of its buffers and scalars: there is a
+   * storage array for each input by its name, one to write called `output`, and a uniform struct
+   * `scalars`.
    */
   readonly wgsl?: string;
-  /** Workgroups to launch; more than 65,535 in the first dimension are folded into the second. Default: ⌈count / 256⌉. */
+  /**
+   * Workgroups to launch; more than 65,535 in the first dimension are folded into the second.
+   * Default: ⌈count / 256⌉.
+   */
   readonly workgroups?: (
     scalars: ByName<Scalars, number> & { readonly count: number },
   ) => readonly number[];
-  /** The same as a function that writes WebAssembly; it finds inputs, `output` and scalars by name. */
+  /**
+   * The same as a function that writes WebAssembly; it finds inputs, `output` and scalars by name.
+   */
   readonly cpu?: CpuKernel;
-  /** From the gradient of the result to those of the f32 inputs, by name; an input left out gets none. */
+  /**
+   * From the gradient of the result to those of the f32 inputs, by name; an input left out gets
+   * none.
+   */
   readonly backward?: (
     gradient: Tensor,
     call: {
@@ -58,10 +71,12 @@ export type CustomOp<
 let made = 0;
 
 /**
- * Makes an operation from kernels of one's own. It is recorded by `compile` and differentiated like those of the library.
+ * Makes an operation from kernels of one's own. It is recorded by `compile` and differentiated like
+ * those of the library.
  *
- * A device without its kernel refuses a call with a TypeError, as do inputs and scalars that were not declared, and a derivative that is
- * asked for without `backward`. A call with the same definition is the same kernel: make the operation once, not at each use.
+ * A device without its kernel refuses a call with a TypeError, as do inputs and scalars that were
+ * not declared, and a derivative that is asked for without `backward`. A call with the same
+ * definition is the same kernel: make the operation once, not at each use.
  *
  * ```ts
  * import { customOp, openDevice, sum, tensor, valueAndGrad } from "../../mod.ts";

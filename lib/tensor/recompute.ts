@@ -1,5 +1,6 @@
 /**
- * Checkpointing: a part of a function is computed a second time in the derivative instead of keeping its intermediate values.
+ * Checkpointing: a part of a function is computed a second time in the derivative instead of
+ * keeping its intermediate values.
  *
  * @module
  */
@@ -7,10 +8,12 @@ import { backpropagate, differentiable, isTracked, withoutTape } from "./autogra
 import type { Tensor } from "./tensor.ts";
 
 /**
- * f(), of which nothing but the result is kept for the derivative, where f runs again: memory for time.
+ * f(), of which nothing but the result is kept for the derivative, where f runs again: memory for
+ * time.
  *
- * `inputs` are all the tensors that gradients flow to from f. Its second run must compute what the first did, so random numbers must come
- * from the same state and streams; then values and gradients have the same bits as without. Source: Chen et al., arXiv 1604.06174.
+ * `inputs` are all the tensors that gradients flow to from f. Its second run must compute what the
+ * first did, so random numbers must come from the same state and streams; then values and gradients
+ * have the same bits as without. Source: Chen et al., arXiv 1604.06174.
  *
  * ```ts
  * import { checkpoint, exp, mul, openDevice, sum, tensor, valueAndGrad } from "../../mod.ts";

@@ -19,8 +19,9 @@ export function keep(tensor: Tensor): Tensor {
 }
 
 /**
- * Runs `body` and gives back the memory of every tensor made in it, except those in its result (a tensor, or arrays and plain
- * objects of tensors). `body` is not asynchronous: read values after the scope.
+ * Runs `body` and gives back the memory of every tensor made in it, except those in its result (a
+ * tensor, or arrays and plain objects of tensors). `body` is not asynchronous: read values after
+ * the scope.
  */
 export function scope<T>(body: () => T): T {
   const outer = open;

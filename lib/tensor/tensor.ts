@@ -1,8 +1,8 @@
 /**
  * Tensor: a shape over device memory. Making tensors, writing and reading them.
  *
- * A tensor is always contiguous, row by row. What can be computed is in the files beside this one, an operation in each;
- * derivatives are recorded by autograd.ts.
+ * A tensor is always contiguous, row by row. What can be computed is in the files beside this one,
+ * an operation in each; derivatives are recorded by autograd.ts.
  *
  * @module
  */
@@ -31,7 +31,10 @@ export interface TensorOptions {
 
 /** Numbers on a device, in a shape. */
 export class Tensor {
-  /** Wraps memory that holds size(shape) elements, row by row; to make a tensor from numbers, call `tensor`. */
+  /**
+   * Wraps memory that holds size(shape) elements, row by row; to make a tensor from numbers, call
+   * `tensor`.
+   */
   constructor(readonly storage: Storage, readonly shape: Shape, readonly dtype: DType = "f32") {
     noteCreated(this);
   }
@@ -74,7 +77,10 @@ export class Tensor {
   view(shape: Shape): Tensor {
     return new Tensor(this.storage, shape, this.dtype);
   }
-  /** `shape` of the elements from `start` on, which 64 divides; the memory is shared. RangeError when it does not fit. */
+  /**
+   * `shape` of the elements from `start` on, which 64 divides; the memory is shared. RangeError
+   * when it does not fit.
+   */
   part(start: number, shape: Shape): Tensor {
     return new Tensor(this.storage.part(4 * start, 4 * size(shape)), shape, this.dtype);
   }
@@ -96,7 +102,8 @@ function toIntegers(values: ArrayLike<number>): Int32Array {
 }
 
 /**
- * Makes a tensor from numbers. TypeError when the values do not fill the shape, or rows differ in length.
+ * Makes a tensor from numbers. TypeError when the values do not fill the shape, or rows differ in
+ * length.
  *
  * ```ts
  * import { openDevice, tensor } from "../../mod.ts";
@@ -154,7 +161,10 @@ export function empty(
   return new Tensor(Storage.make(device, 4 * size(shape)), shape, dtype);
 }
 
-/** Elements that `full` writes at once: an optimizer's state can be large, and needs no such array on the host. */
+/**
+ * Elements that `full` writes at once: an optimizer's state can be large, and needs no such array
+ * on the host.
+ */
 const PIECE = 65536;
 
 /** A tensor whose every element is `value`. */

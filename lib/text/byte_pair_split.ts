@@ -11,14 +11,14 @@ const SPACE = 0x20, APOSTROPHE = 0x27;
 const CONTRACTION = /'(?:[stmd]|re|ve|ll)/y;
 
 /**
- * The pieces of a text, which joined are the text: an English contraction's ending; letters, numerals
- * or other signs with at most one space before them; or white space, of which the last character is
- * left to what follows.
+ * The pieces of a text, which joined are the text: an English contraction's ending; letters,
+ * numerals or other signs with at most one space before them; or white space, of which the last
+ * character is left to what follows.
  *
- * The rule is the regular expression `'(?:[stmd]|re|ve|ll)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
- * with `\s` as Unicode's White_Space, done by hand because a RegExp overflows its stack on some
- * millions of letters without a space.
- * Source: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019 (GPT-2).
+ * The rule is the regular expression `'(?:[stmd]|re|ve|ll)| ?\p{L}+| ?\p{N}+|
+ * ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+` with `\s` as Unicode's White_Space, done by hand because a
+ * RegExp overflows its stack on some millions of letters without a space. Source: Radford et al.,
+ * "Language Models are Unsupervised Multitask Learners", 2019 (GPT-2).
  */
 export function* splitForBytePairs(text: string): Generator<string> {
   for (let start = 0; start < text.length;) {

@@ -1,6 +1,6 @@
 /**
- * Byte-level byte-pair encoding as GPT-2 does it: any text is bytes, and frequent neighbors are merged.
- * Which merges to make is learned in `byte_pair_training.ts` or read from a file.
+ * Byte-level byte-pair encoding as GPT-2 does it: any text is bytes, and frequent neighbors are
+ * merged. Which merges to make is learned in `byte_pair_training.ts` or read from a file.
  *
  * @module
  */
@@ -64,8 +64,8 @@ export class BytePairTokenizer extends Tokenizer {
   /**
    * Checks the model and looks up its merges.
    *
-   * @throws {RangeError} where a token occurs twice or is not written in GPT-2's alphabet, or where a
-   *   merge joins or makes what is no token
+   * @throws {RangeError} where a token occurs twice or is not written in GPT-2's alphabet, or where
+   *   a merge joins or makes what is no token
    */
   constructor(model: BytePairModel) {
     super();

@@ -2,7 +2,8 @@
  * Learns the merges of a byte-level byte-pair tokenizer from a text.
  *
  * The pieces of the text are counted once. From then on an index says where each pair of neighbors
- * occurs, so that a merge visits those places only, and a heap says which pair is the most frequent.
+ * occurs, so that a merge visits those places only, and a heap says which pair is the most
+ * frequent.
  *
  * @module
  */
@@ -18,14 +19,18 @@ import { splitSpecialTokens } from "./special_tokens.ts";
 export interface BytePairTrainingOptions {
   /** V, the most tokens wanted: special tokens, 256 bytes and merges. */
   vocabSize: number;
-  /** Tokens such as `"<|endoftext|>"`, which get the first ids and are no part of the text; default none. */
+  /**
+   * Tokens such as `"<|endoftext|>"`, which get the first ids and are no part of the text; default
+   * none.
+   */
   specialTokens?: readonly string[];
 }
 
 /**
  * Trains a byte-level byte-pair tokenizer: starting from single bytes, the most frequent pair of
  * neighboring tokens becomes a token, again and again, until there are `vocabSize` tokens or no
- * pair is left. Of equally frequent pairs the greater one wins, compared as bytes, left token first.
+ * pair is left. Of equally frequent pairs the greater one wins, compared as bytes, left token
+ * first.
  *
  * Ids: special tokens, then the 256 bytes in the order of GPT-2, then the merges in order.
  *
@@ -78,8 +83,9 @@ const BOUNDARY = -1; // between pieces: nothing merges across it
 const TAKEN = -2; // the place belongs to the token on its left
 
 /**
- * The text while it is being merged; token ids here are 0–255 for bytes, then one for each merge. No two
- * merges make the same token, because bytes between two ends of tokens are always merged alike.
+ * The text while it is being merged; token ids here are 0–255 for bytes, then one for each merge.
+ * No two merges make the same token, because bytes between two ends of tokens are always merged
+ * alike.
  */
 class Training {
   /** The merges so far, as ids of this class. */
@@ -196,7 +202,10 @@ class Training {
     if (pair !== undefined) pair.count -= this.#weights[place];
   }
 
-  /** Puts new pairs on the heap. A pair arises only with its newer token: later its count can but fall. */
+  /**
+   * Puts new pairs on the heap. A pair arises only with its newer token: later its count can but
+   * fall.
+   */
   #offerFrom(index: number): void {
     for (const pair of this.#pairs.slice(index)) {
       if (pair.count > 0) this.#heap.push({ pair, count: pair.count });

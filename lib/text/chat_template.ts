@@ -1,7 +1,9 @@
 /**
- * Conversations as the text that a model was trained on: the chat template of its tokenizer, a Jinja template.
+ * Conversations as the text that a model was trained on: the chat template of its tokenizer, a
+ * Jinja template.
  *
- * The package that fills templates in is loaded when the first one is used; this is the only module that names it.
+ * The package that fills templates in is loaded when the first one is used; this is the only module
+ * that names it.
  *
  * @module
  */

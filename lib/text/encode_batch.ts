@@ -12,7 +12,10 @@ import type { Tokenizer } from "./tokenizer.ts";
 export interface BatchOptions {
   /** Put the special tokens of the model around each text. Default true. */
   addSpecialTokens?: boolean;
-  /** Fill rows up to the longest one, or to `maxLength`; false leaves them as they are. Default false. */
+  /**
+   * Fill rows up to the longest one, or to `maxLength`; false leaves them as they are. Default
+   * false.
+   */
   padding?: "longest" | "max_length" | boolean;
   /** Where the padding goes; generation wants it on the left. Default "right". */
   paddingSide?: "left" | "right";
@@ -30,7 +33,10 @@ export interface EncodedBatch {
   readonly attentionMask: Uint8Array<ArrayBuffer>[];
 }
 
-/** What {@linkcode Tokenizer.encodeBatch} does. Rows are padded with the padding token or, as is the custom for GPT models, the end token. */
+/**
+ * What {@linkcode Tokenizer.encodeBatch} does. Rows are padded with the padding token or, as is the
+ * custom for GPT models, the end token.
+ */
 export function encodeRows(
   tokenizer: Tokenizer,
   texts: readonly string[],

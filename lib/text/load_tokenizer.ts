@@ -20,9 +20,9 @@ import {
 import { WordTokenizer } from "./word_tokenizer.ts";
 
 /**
- * The tokenizer that a `tokenizer.json` describes, by its content: WordLevel over single characters, WordLevel
- * over words between white space, or byte-level BPE as GPT-2's. Special tokens that a post-processor would
- * add around a text are not added.
+ * The tokenizer that a `tokenizer.json` describes, by its content: WordLevel over single
+ * characters, WordLevel over words between white space, or byte-level BPE as GPT-2's. Special
+ * tokens that a post-processor would add around a text are not added.
  *
  * @param json the file's text, or what `JSON.parse` made of it
  * @throws {SyntaxError} where the file is malformed, or needs a part that is not supported

@@ -63,13 +63,17 @@ async function fromJson(file: unknown, settings: object): Promise<Tokenizer> {
   return await PublishedTokenizer.open(file, settings);
 }
 
-/** Whether the file's post-processor puts tokens around a text, which Folio's own tokenizers do not. */
+/**
+ * Whether the file's post-processor puts tokens around a text, which Folio's own tokenizers do not.
+ */
 function addsSpecialTokens(file: unknown): boolean {
   const { post_processor } = (file ?? {}) as { post_processor?: { type?: unknown } | null };
   return Boolean(post_processor) && post_processor!.type !== "ByteLevel";
 }
 
-/** Whether a file is of a kind that Folio reads itself, so that its own reason for refusing counts. */
+/**
+ * Whether a file is of a kind that Folio reads itself, so that its own reason for refusing counts.
+ */
 function isOwn(file: unknown): boolean {
   const { model, normalizer, pre_tokenizer } = (file ?? {}) as Record<string, unknown>;
   const type = (model as { type?: unknown } | null)?.type;

@@ -6,8 +6,8 @@
 import type { Tokenizer } from "./tokenizer.ts";
 
 /**
- * One or more ids to generate from without a prompt: what the tokenizer puts before a text, or else those of a line's end, and for a vocabulary that has none, the first
- * id that is no special token.
+ * One or more ids to generate from without a prompt: what the tokenizer puts before a text, or else
+ * those of a line's end, and for a vocabulary that has none, the first id that is no special token.
  *
  * @example
  * ```ts

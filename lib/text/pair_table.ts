@@ -1,6 +1,7 @@
 /**
- * A hash table from pairs of token ids to a number: the inner loop of byte-pair encoding and training.
- * A `Map` needs one key a pair, and a key above 2^31 costs an allocation; this takes two integers.
+ * A hash table from pairs of token ids to a number: the inner loop of byte-pair encoding and
+ * training. A `Map` needs one key a pair, and a key above 2^31 costs an allocation; this takes two
+ * integers.
  *
  * @module
  */

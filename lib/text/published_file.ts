@@ -1,5 +1,6 @@
 /**
- * Checks of a `tokenizer.json` before a package reads it: whatever could make that hang or take memory without bound is refused.
+ * Checks of a `tokenizer.json` before a package reads it: whatever could make that hang or take
+ * memory without bound is refused.
  *
  * What the parts mean is left to the package.
  *
@@ -17,8 +18,8 @@ const LONGEST_TOKEN = 4096, LONGEST_SETTING = 128;
 type Json = Record<string, unknown>;
 
 /**
- * A file whose vocabulary has ids of its own for all tokens, whose patterns cannot run away, and whose replacements let no text grow without
- * bound; a copy, with the parts that may be missing.
+ * A file whose vocabulary has ids of its own for all tokens, whose patterns cannot run away, and
+ * whose replacements let no text grow without bound; a copy, with the parts that may be missing.
  *
  * @throws {SyntaxError} for any other
  */

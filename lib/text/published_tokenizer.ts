@@ -1,8 +1,8 @@
 /**
  * The `tokenizer.json` of any published model, read by the package `@huggingface/tokenizers`.
  *
- * The package is loaded when the first such file is opened; this is the only module that names it. Files that Folio's own tokenizers read do
- * not come here (open_tokenizer.ts).
+ * The package is loaded when the first such file is opened; this is the only module that names it.
+ * Files that Folio's own tokenizers read do not come here (open_tokenizer.ts).
  *
  * @module
  */
@@ -23,7 +23,10 @@ interface PackageTokenizer {
   decode(ids: readonly number[]): string;
 }
 
-/** A tokenizer of any kind that `tokenizer.json` can describe: WordPiece, Unigram, BPE with its own patterns. */
+/**
+ * A tokenizer of any kind that `tokenizer.json` can describe: WordPiece, Unigram, BPE with its own
+ * patterns.
+ */
 export class PublishedTokenizer extends Tokenizer {
   /** Always `"published"`. */
   override readonly kind = "published";
@@ -106,7 +109,10 @@ export class PublishedTokenizer extends Tokenizer {
     return Uint32Array.from(ids);
   }
 
-  /** Tokens joined as the file's decoder does; spaces before punctuation are cleaned up where the configuration does not say otherwise. */
+  /**
+   * Tokens joined as the file's decoder does; spaces before punctuation are cleaned up where the
+   * configuration does not say otherwise.
+   */
   override decode(
     ids: Iterable<number>,
     { skipSpecialTokens = false }: DecodeOptions = {},
@@ -117,9 +123,13 @@ export class PublishedTokenizer extends Tokenizer {
     return kept.length === 0 ? "" : guarded("decode", () => this.#package.decode(kept));
   }
 
-  /** What a new id adds to the text of those before it; a clean-up that reaches back over several tokens is left to `decode`. */
+  /**
+   * What a new id adds to the text of those before it; a clean-up that reaches back over several
+   * tokens is left to `decode`.
+   */
   override stream(options?: DecodeOptions): TokenStream {
-    // Text depends on the tokens before, so those since the last but one complete piece are decoded again.
+    // Text depends on the tokens before, so those since the last but one complete piece are decoded
+    // again.
     let ids: number[] = [];
     let known = 0;
     const added = () => {
@@ -195,7 +205,8 @@ function guarded<Result>(attempted: string, action: () => Result): Result {
   } catch (error) {
     if (error instanceof SyntaxError && error.message.startsWith("tokenizer.json: ")) throw error;
     if (error instanceof RangeError) {
-      // The package passes the tokens of an unbroken stretch as arguments, of which there are so many at most.
+      // The package passes the tokens of an unbroken stretch as arguments, of which there are so
+      // many at most.
       throw new RangeError(`${attempted}: the text is too long without a break`, { cause: error });
     }
     const { message } = error as Error;

@@ -1,8 +1,9 @@
 /**
  * What a SentencePiece `.model` says: its pieces, special ids and the settings that decoding needs.
  *
- * The file is a protocol buffer of the message ModelProto; read are the fields that are named below. Everything is checked, the table of
- * normalization too, so that a program that trusts the file can be given it. Source: sentencepiece_model.proto of google/sentencepiece.
+ * The file is a protocol buffer of the message ModelProto; read are the fields that are named
+ * below. Everything is checked, the table of normalization too, so that a program that trusts the
+ * file can be given it. Source: sentencepiece_model.proto of google/sentencepiece.
  *
  * @module
  */
@@ -119,8 +120,8 @@ function checkPieces(pieces: readonly Piece[]): void {
 }
 
 /**
- * The table: the bytes of a double-array trie, whose number comes first, then the texts that its values point into. No step of a search may
- * leave the trie, no value the texts.
+ * The table: the bytes of a double-array trie, whose number comes first, then the texts that its
+ * values point into. No step of a search may leave the trie, no value the texts.
  */
 function checkNormalization(table: Uint8Array): void {
   if (table.length === 0) return;
@@ -156,7 +157,10 @@ function message(value: Value, what: string): Fields {
   return fields;
 }
 
-/** The fields of a message in order; varints as numbers (only their low 32 bits), 32-bit values as four bytes. */
+/**
+ * The fields of a message in order; varints as numbers (only their low 32 bits), 32-bit values as
+ * four bytes.
+ */
 function* fieldsOf(bytes: Uint8Array): Generator<Field> {
   let at = 0;
   const take = (length: number) => {

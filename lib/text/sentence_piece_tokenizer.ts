@@ -1,6 +1,6 @@
 /**
- * SentencePiece models: encoding by the package `sentencepiece-js`, which is SentencePiece itself as WebAssembly; vocabulary, special tokens and
- * decoding by Folio's own reading of the file.
+ * SentencePiece models: encoding by the package `sentencepiece-js`, which is SentencePiece itself
+ * as WebAssembly; vocabulary, special tokens and decoding by Folio's own reading of the file.
  *
  * The package is loaded when the first model is opened; this is the only module that names it.
  *
@@ -22,7 +22,9 @@ const SPACE = "\u2581";
 export class SentencePieceTokenizer extends Tokenizer {
   /** Always `"sentencepiece"`. */
   override readonly kind = "sentencepiece";
-  /** The model's control pieces, such as `<s>` and `</s>`; a text that spells them out is not one. */
+  /**
+   * The model's control pieces, such as `<s>` and `</s>`; a text that spells them out is not one.
+   */
   override readonly specialTokens: ReadonlyMap<string, number>;
   /** The id of `<pad>`, if the model has it. */
   override readonly paddingId: number | undefined;
@@ -88,7 +90,10 @@ export class SentencePieceTokenizer extends Tokenizer {
     return this.#encoder(text.toWellFormed());
   }
 
-  /** Pieces joined, `▁` as a space; the one before the first piece is left out, as the encoder puts it there. */
+  /**
+   * Pieces joined, `▁` as a space; the one before the first piece is left out, as the encoder puts
+   * it there.
+   */
   override decode(ids: Iterable<number>, options?: DecodeOptions): string {
     const stream = this.stream(options);
     const pieces = Array.from(ids, (id) => stream.push(id));
@@ -156,7 +161,9 @@ export class SentencePieceTokenizer extends Tokenizer {
 
 type Encoder = (text: string) => Uint32Array<ArrayBuffer>;
 
-/** What is used of SentencePiece's own interface; each object lives in its memory until `delete`. */
+/**
+ * What is used of SentencePiece's own interface; each object lives in its memory until `delete`.
+ */
 interface Native {
   readonly FS: { writeFile(path: string, bytes: Uint8Array): void; unlink(path: string): void };
   readonly StringView: new (text: string) => Owned & { getView(): Owned };
@@ -213,8 +220,9 @@ async function openEncoder(bytes: Uint8Array): Promise<Encoder> {
 }
 
 /**
- * An instance of the package. Its own `load` makes one, then reads a path: without one it throws there, and models come from here. The
- * handlers of failures that it puts on the process are taken off again, because they are for programs that it is all of.
+ * An instance of the package. Its own `load` makes one, then reads a path: without one it throws
+ * there, and models come from here. The handlers of failures that it puts on the process are taken
+ * off again, because they are for programs that it is all of.
  */
 async function instantiate(): Promise<Native> {
   const { SentencePieceProcessor } = (await import(PACKAGE)).default;

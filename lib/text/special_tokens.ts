@@ -8,7 +8,8 @@
 export type TextPart = { text: string; id?: undefined } | { text: string; id: number };
 
 /**
- * Cuts a text at its special tokens: the leftmost first, and of those that start together the longest.
+ * Cuts a text at its special tokens: the leftmost first, and of those that start together the
+ * longest.
  *
  * @param text any text
  * @param specialTokens spelling → id

@@ -3,7 +3,8 @@
  * of files are left to the modules beside this one.
  *
  * Text is a JavaScript string. A lone surrogate, which no UTF-8 file can hold, reads as U+FFFD, as
- * it does in `TextEncoder`; every other text a byte-pair tokenizer decodes exactly as it was encoded.
+ * it does in `TextEncoder`; every other text a byte-pair tokenizer decodes exactly as it was
+ * encoded.
  *
  * @module
  */
@@ -13,7 +14,10 @@ import type { TokenizerFile } from "./tokenizer_file.ts";
 
 /** Which tokens `encode` puts around a text. */
 export interface EncodeTextOptions {
-  /** Put the special tokens around the text that the model was trained with, such as `[CLS]` and `[SEP]`; default false. */
+  /**
+   * Put the special tokens around the text that the model was trained with, such as `[CLS]` and
+   * `[SEP]`; default false.
+   */
   addSpecialTokens?: boolean;
 }
 
@@ -45,7 +49,10 @@ export abstract class Tokenizer {
   abstract readonly kind: "characters" | "words" | "byte-pair" | "published" | "sentencepiece";
   /** V, the number of ids, special tokens included. */
   abstract readonly vocabSize: number;
-  /** Tokens that stand for no text. All but SentencePiece's are recognized wherever the text spells them out; often empty. */
+  /**
+   * Tokens that stand for no text. All but SentencePiece's are recognized wherever the text spells
+   * them out; often empty.
+   */
   abstract readonly specialTokens: ReadonlyMap<string, number>;
   /** The id that fills up short rows of a batch, where the tokenizer has one. */
   abstract readonly paddingId: number | undefined;

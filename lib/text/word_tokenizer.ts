@@ -16,9 +16,13 @@ import { Vocabulary } from "./vocabulary.ts";
 
 /** Options of a `WordTokenizer`. */
 export interface WordTokenizerOptions {
-  /** The token of padding, such as `"<pad>"`, with an id of its own before the words; default none. */
+  /**
+   * The token of padding, such as `"<pad>"`, with an id of its own before the words; default none.
+   */
   padding?: string;
-  /** The token of unknown words, such as `"<unk>"`, with an id of its own; default none: an error. */
+  /**
+   * The token of unknown words, such as `"<unk>"`, with an id of its own; default none: an error.
+   */
   unknown?: string;
 }
 
@@ -55,8 +59,8 @@ export class WordTokenizer extends Tokenizer {
   /**
    * Numbers words.
    *
-   * @param words texts without white space; ids follow this order. Special tokens that are not among
-   *   them go before them: first padding, then the unknown word.
+   * @param words texts without white space; ids follow this order. Special tokens that are not
+   *   among them go before them: first padding, then the unknown word.
    * @throws {RangeError} where a word is empty, holds white space or occurs twice
    */
   constructor(words: Iterable<string>, { padding, unknown }: WordTokenizerOptions = {}) {

@@ -1,8 +1,10 @@
 /**
- * A run's checkpoint: model, optimizer, tokenizer and state of one step, in files that others can read.
+ * A run's checkpoint: model, optimizer, tokenizer and state of one step, in files that others can
+ * read.
  *
- * `config.json` and `model.safetensors` are those of a Hugging Face model, `tokenizer.json` (or `tokenizer.model`) that of a tokenizer;
- * `optimizer.safetensors` holds `<parameter>.<state>` for each of Folio's parameters; `run.json` all else. How they are written so that a kill never mixes
+ * `config.json` and `model.safetensors` are those of a Hugging Face model, `tokenizer.json` (or
+ * `tokenizer.model`) that of a tokenizer; `optimizer.safetensors` holds `<parameter>.<state>` for
+ * each of Folio's parameters; `run.json` all else. How they are written so that a kill never mixes
  * two steps is in checkpoint_folder.ts.
  *
  * @module
@@ -49,10 +51,12 @@ export interface Checkpoint {
 }
 
 /**
- * Saves everything as one: after a kill at any moment the folder holds this checkpoint whole or the one before.
+ * Saves everything as one: after a kill at any moment the folder holds this checkpoint whole or the
+ * one before.
  *
- * UserError where the disk is full or read-only; RangeError where a weight, or a number of the optimizer, is NaN or infinite, because nobody could
- * go on from that: the checkpoint before is then as it was.
+ * UserError where the disk is full or read-only; RangeError where a weight, or a number of the
+ * optimizer, is NaN or infinite, because nobody could go on from that: the checkpoint before is
+ * then as it was.
  */
 export async function saveCheckpoint(
   folder: CheckpointFolder,
@@ -72,7 +76,10 @@ export async function saveCheckpoint(
   ]);
 }
 
-/** Whether a folder holds a whole checkpoint, be it one that a killed writer had completed and not put in place. */
+/**
+ * Whether a folder holds a whole checkpoint, be it one that a killed writer had completed and not
+ * put in place.
+ */
 export function holdsCheckpoint(folder: string): boolean {
   try {
     return Deno.statSync(checkpointPath(folder, "run.json")).isFile;
@@ -81,7 +88,9 @@ export function holdsCheckpoint(folder: string): boolean {
   }
 }
 
-/** Reads a run's configuration. UserError for a folder without one, or with one that is malformed. */
+/**
+ * Reads a run's configuration. UserError for a folder without one, or with one that is malformed.
+ */
 export async function loadRunConfig(folder: string): Promise<ModelConfig> {
   const json = await readText(folder, "config.json");
   return await explain(folder, () => readModelConfig(json).config);
@@ -105,7 +114,10 @@ export async function loadRunTokenizer(folder: string): Promise<Tokenizer> {
   return await explain(folder, () => readTokenizer(checkpointPath(folder, "tokenizer.json")));
 }
 
-/** Makes the model of a run, its weights read from the folder, with another dropout if one is given. UserError for what is missing, malformed or does not fit. */
+/**
+ * Makes the model of a run, its weights read from the folder, with another dropout if one is given.
+ * UserError for what is missing, malformed or does not fit.
+ */
 export async function loadModel(
   folder: string,
   changes: { readonly dropout?: number } = {},
@@ -123,7 +135,10 @@ export async function loadModel(
   return model;
 }
 
-/** Restores an optimizer's state and step from a run's folder. UserError for what is missing, malformed or does not fit. */
+/**
+ * Restores an optimizer's state and step from a run's folder. UserError for what is missing,
+ * malformed or does not fit.
+ */
 export async function restoreOptimizer(
   folder: string,
   model: GPT,
@@ -168,7 +183,9 @@ async function entriesOf(tensors: Map<string, Tensor>): Promise<Parameter[]> {
   return await Promise.all(reads);
 }
 
-/** A parameter under the names, and in the layouts, of the architecture that `config.json` names. */
+/**
+ * A parameter under the names, and in the layouts, of the architecture that `config.json` names.
+ */
 function asStored(config: ModelConfig, [name, { shape, data }]: Parameter): Parameter[] {
   const parameter = { name, shape, data: data as Float32Array<ArrayBuffer> };
   return storedTensors(config, parameter).map(({ name, ...entry }) => [name, entry]);
@@ -208,7 +225,10 @@ async function withFile(
   });
 }
 
-/** Runs `body`; what a malformed file makes it throw becomes a UserError that names the folder or the file. */
+/**
+ * Runs `body`; what a malformed file makes it throw becomes a UserError that names the folder or
+ * the file.
+ */
 async function explain<T>(folder: string, body: () => T | Promise<T>): Promise<T> {
   try {
     return await body();

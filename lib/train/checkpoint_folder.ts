@@ -16,7 +16,8 @@
  * is saved. One process at a time writes: `.lock` is locked for as long as it lives, and the system
  * gives the lock back when it dies, however it dies.
  *
- * What the files are called and hold is left to the caller, who does well to put the step into each.
+ * What the files are called and hold is left to the caller, who does well to put the step into
+ * each.
  *
  * @module
  */

@@ -30,8 +30,8 @@ export class MetricsLog {
   private constructor(readonly path: string, readonly lines: Metrics[]) {}
 
   /**
-   * Opens the file of a run that has done `step` updates: lines of later steps, and what a kill left of a last one, are dropped, because a resumed
-   * run writes them again.
+   * Opens the file of a run that has done `step` updates: lines of later steps, and what a kill
+   * left of a last one, are dropped, because a resumed run writes them again.
    */
   static async open(path: string, step: number): Promise<MetricsLog> {
     const text = await Deno.readTextFile(path).catch((error) => {

@@ -1,5 +1,6 @@
 /**
- * A step's figures, kept in a ring on the device and read many at a time, because reading is dear on WebGPU.
+ * A step's figures, kept in a ring on the device and read many at a time, because reading is dear
+ * on WebGPU.
  *
  * @module
  */

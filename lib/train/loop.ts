@@ -1,8 +1,8 @@
 /**
  * The training loop: steps, and between them whatever is due, as a stream of events.
  *
- * It trains, measures and looks after divergence; what an event leads to (a log line, a checkpoint, a sample) is left to its reader, who is
- * waited for.
+ * It trains, measures and looks after divergence; what an event leads to (a log line, a checkpoint,
+ * a sample) is left to its reader, who is waited for.
  *
  * @module
  */
@@ -21,7 +21,9 @@ export interface LoopOptions {
   evalEvery?: number;
   /** Batches in an evaluation. Default 20. */
   evalBatches?: number;
-  /** Batches in the evaluation after the last step. Default: 200, or `evalBatches` if that is more. */
+  /**
+   * Batches in the evaluation after the last step. Default: 200, or `evalBatches` if that is more.
+   */
   finalBatches?: number;
   /** Steps between events of kind `sample`. Default 0. */
   sampleEvery?: number;
@@ -35,7 +37,10 @@ export interface LoopOptions {
 export type TrainingEvent =
   /** An update was made. */
   | { readonly kind: "step"; readonly step: number }
-  /** What the last update came to; the speed is the mean since the last event of this kind, without all that is not training. */
+  /**
+   * What the last update came to; the speed is the mean since the last event of this kind, without
+   * all that is not training.
+   */
   | LoggedFigures
   /** The mean loss on held-out batches, in nats a token. */
   | { readonly kind: "validation"; readonly step: number; readonly validationLoss: number }
@@ -58,7 +63,10 @@ export interface LoggedFigures extends StepFigures {
   readonly tokensPerSecond: number;
 }
 
-/** The loss or the gradient became NaN or infinite: nothing learned since the last checkpoint is of use. */
+/**
+ * The loss or the gradient became NaN or infinite: nothing learned since the last checkpoint is of
+ * use.
+ */
 export class DivergenceError extends Error {
   /** The message names the figure and its step. */
   override name = "DivergenceError";
@@ -68,10 +76,12 @@ export class DivergenceError extends Error {
 const BREATH = 100;
 
 /**
- * Trains until `steps` updates are done or the signal aborts, and tells of what happens and what is due.
+ * Trains until `steps` updates are done or the signal aborts, and tells of what happens and what is
+ * due.
  *
- * A checkpoint is not announced for the last step: save when the loop has ended. Throws a `DivergenceError` when a step's loss or gradient norm is
- * no longer finite, at the latest before the next checkpoint.
+ * A checkpoint is not announced for the last step: save when the loop has ended. Throws a
+ * `DivergenceError` when a step's loss or gradient norm is no longer finite, at the latest before
+ * the next checkpoint.
  *
  * ```ts
  * import { AdamW, GPT, openDevice, Trainer, trainingLoop } from "../../mod.ts";
@@ -132,7 +142,10 @@ export async function* trainingLoop(
 /** Milliseconds of work that a GPU is given ahead; waiting for it costs Deno 10 ms. */
 const AHEAD = 300;
 
-/** How many updates of so many milliseconds a GPU is given before it is waited for: two, and more where they are short. */
+/**
+ * How many updates of so many milliseconds a GPU is given before it is waited for: two, and more
+ * where they are short.
+ */
 export function stepsInFlight(milliseconds: number): number {
   return Math.max(2, Math.floor(AHEAD / milliseconds));
 }

@@ -12,8 +12,9 @@ import { zeros } from "../tensor/tensor.ts";
 /** Options of `perplexity`. */
 export interface PerplexityOptions {
   /**
-   * Tokens from the beginning of one window to that of the next, at most the context length, which is the default: every token is
-   * foretold once, from what its window shows before it. Smaller strides show each token more, and take longer.
+   * Tokens from the beginning of one window to that of the next, at most the context length, which
+   * is the default: every token is foretold once, from what its window shows before it. Smaller
+   * strides show each token more, and take longer.
    */
   stride?: number;
   /** Windows computed at once. Default 8. */
@@ -34,10 +35,11 @@ export interface Perplexity {
 const IGNORED = -100;
 
 /**
- * exp of the mean of −ln p(tokens[i] | what stands before it in its window), i from 1 on. No dropout.
+ * exp of the mean of −ln p(tokens[i] | what stands before it in its window), i from 1 on. No
+ * dropout.
  *
- * RangeError for fewer than two tokens, one outside the vocabulary, or an option out of range. Source of the windows:
- * Hugging Face, "Perplexity of fixed-length models".
+ * RangeError for fewer than two tokens, one outside the vocabulary, or an option out of range.
+ * Source of the windows: Hugging Face, "Perplexity of fixed-length models".
  *
  * ```ts
  * import { GPT, openDevice, perplexity } from "../../mod.ts";
@@ -85,7 +87,10 @@ export async function perplexity(
   return { perplexity: Math.exp(loss), loss, tokens: tokens.length - 1 };
 }
 
-/** Windows as rows; targets that an earlier window had, and those beyond the text, count for nothing. */
+/**
+ * Windows as rows; targets that an earlier window had, and those beyond the text, count for
+ * nothing.
+ */
 function fillRows(
   tokens: ArrayLike<number>,
   windows: readonly number[],

@@ -89,8 +89,9 @@ const BABY: TrainSettings = {
 export type PresetName = "baby" | "small" | "practical";
 
 /**
- * `baby`: nanoGPT's settings for characters on a laptop, minutes on a CPU; `small`: its settings for a GPU; `practical`: one post-norm
- * block over whole words that passes over its text some forty times and learns it by heart, as its loss on held-out text shows.
+ * `baby`: nanoGPT's settings for characters on a laptop, minutes on a CPU; `small`: its settings
+ * for a GPU; `practical`: one post-norm block over whole words that passes over its text some forty
+ * times and learns it by heart, as its loss on held-out text shows.
  */
 export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
   baby: BABY,
@@ -129,7 +130,8 @@ export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
 };
 
 /**
- * A new model of these settings, its weights drawn with their seed. RangeError where the settings describe none.
+ * A new model of these settings, its weights drawn with their seed. RangeError where the settings
+ * describe none.
  *
  * ```ts
  * import { modelOf, openDevice, PRESETS } from "../../mod.ts";

@@ -18,7 +18,10 @@ import { FigureRing, type StepFigures } from "./figures.ts";
 
 /** Where batches come from: each call gives the next one. */
 export interface BatchSource {
-  /** The next batch, both [B·T]: token ids for the model to read, and the id that follows each of them. */
+  /**
+   * The next batch, both [B·T]: token ids for the model to read, and the id that follows each of
+   * them.
+   */
   next(): { readonly inputs: Int32Array; readonly targets: Int32Array };
 }
 
@@ -34,7 +37,10 @@ export interface TrainerOptions {
   schedule: Schedule;
   /** Seed of dropout, a 32-bit number. Default 0. */
   seed?: number;
-  /** Keep only each block's input for the derivative and compute the rest again there: less memory, about a third more time, the same bits. Default false. */
+  /**
+   * Keep only each block's input for the derivative and compute the rest again there: less memory,
+   * about a third more time, the same bits. Default false.
+   */
   checkpointActivations?: boolean;
 }
 
@@ -46,11 +52,17 @@ export interface MemoryReport {
   readonly gradients: number;
   /** What the optimizer keeps: two moments a parameter for AdamW. */
   readonly optimizer: number;
-  /** The memory that a step's intermediate results share, activations above all; 0 before the first step. */
+  /**
+   * The memory that a step's intermediate results share, activations above all; 0 before the first
+   * step.
+   */
   readonly activations: number;
   /** The same for the evaluation's program; 0 before the first evaluation. */
   readonly evaluation: number;
-  /** Working memory of the device's kernels, all threads' together; it grows to what the largest launch so far needs. */
+  /**
+   * Working memory of the device's kernels, all threads' together; it grows to what the largest
+   * launch so far needs.
+   */
   readonly scratch: number;
 }
 
@@ -107,7 +119,10 @@ export class Trainer {
     return this.#program.report;
   }
 
-  /** What the device's memory is used for. A batch's ids and the figures, some kilobytes, are left out. */
+  /**
+   * What the device's memory is used for. A batch's ids and the figures, some kilobytes, are left
+   * out.
+   */
   memoryReport(): MemoryReport {
     const { parameters, gradients, state } = this.optimizer.bytes();
     return {

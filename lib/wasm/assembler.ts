@@ -1,9 +1,10 @@
 /**
- * A small assembler for WebAssembly: locals, loops and functions over typed expressions, which become module bytes.
+ * A small assembler for WebAssembly: locals, loops and functions over typed expressions, which
+ * become module bytes.
  *
- * A `FunctionBuilder` strings statements together; a `ModuleBuilder` turns functions into the bytes of a module that
- * imports the shared memory. The expressions are in expressions.ts; what a kernel computes is left to kernels/cpu, when
- * it runs to the scheduler.
+ * A `FunctionBuilder` strings statements together; a `ModuleBuilder` turns functions into the bytes
+ * of a module that imports the shared memory. The expressions are in expressions.ts; what a kernel
+ * computes is left to kernels/cpu, when it runs to the scheduler.
  *
  * @module
  */
@@ -105,8 +106,8 @@ export class FunctionBuilder {
     return this.#local<V128>("v128", initial);
   }
   /**
-   * A constant kept in a local from the function's start on. V8 makes a vector constant anew at each use, with three instructions,
-   * so one that is used in a loop is better kept.
+   * A constant kept in a local from the function's start on. V8 makes a vector constant anew at
+   * each use, with three instructions, so one that is used in a loop is better kept.
    */
   constant(value: V128): V128 {
     const key = value.code.join();
@@ -181,7 +182,9 @@ export class FunctionBuilder {
     body();
     this.#body.push(0x0c, 0, 0x0b, 0x0b);
   }
-  /** Runs `body` at least once, and again while the condition, evaluated after each round, is not 0. */
+  /**
+   * Runs `body` at least once, and again while the condition, evaluated after each round, is not 0.
+   */
   doWhile(body: () => void, condition: () => I32): void {
     this.#body.push(0x03, 0x40);
     body();
@@ -283,7 +286,10 @@ export class ModuleBuilder {
     return this.#types.length - 1;
   }
 
-  /** Imports the function `env.name`; before any function is added, because imports are counted first. */
+  /**
+   * Imports the function `env.name`; before any function is added, because imports are counted
+   * first.
+   */
   import(name: string, parameters: readonly ValueType[], result?: ValueType): FunctionHandle {
     if (this.#functions.length > 0) {
       throw new TypeError("assembler: import before adding functions");
@@ -292,7 +298,9 @@ export class ModuleBuilder {
     return { index: this.#imports.length - 1, parameters, result };
   }
 
-  /** Adds a function; `body` writes its statements. With `exported` it is visible from JavaScript. */
+  /**
+   * Adds a function; `body` writes its statements. With `exported` it is visible from JavaScript.
+   */
   function(
     parameters: readonly ValueType[],
     result: ValueType | undefined,

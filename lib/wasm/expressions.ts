@@ -1,8 +1,9 @@
 /**
  * Typed WebAssembly expressions: `I32`, `F32` and `V128`, whose methods are the instructions.
  *
- * Nothing runs while they are built; statements, functions and modules are put together in assembler.ts.
- * Source of the encodings: WebAssembly core specification 2.0 with the threads and relaxed-SIMD proposals.
+ * Nothing runs while they are built; statements, functions and modules are put together in
+ * assembler.ts. Source of the encodings: WebAssembly core specification 2.0 with the threads and
+ * relaxed-SIMD proposals.
  *
  * @module
  */
@@ -15,7 +16,10 @@ export type I32Like = I32 | number;
 /** An f32 expression, or a number standing for a constant. */
 export type F32Like = F32 | number;
 
-/** Instructions in binary form: bytes, and code within code, which is laid out flat when it is written. */
+/**
+ * Instructions in binary form: bytes, and code within code, which is laid out flat when it is
+ * written.
+ */
 export type Code = readonly (number | Code)[];
 
 /** `value` as an unsigned LEB128 number. */
@@ -241,7 +245,9 @@ export class I32 extends Expression {
     const operands = [this.code, I32.of(value).code];
     return new I32([operands, 0xfe, 0x1e, memoryArgument(2, offset)]);
   }
-  /** Sleeps while the word at this address holds `expected`, at most `nanoseconds` (−1: for ever). */
+  /**
+   * Sleeps while the word at this address holds `expected`, at most `nanoseconds` (−1: for ever).
+   */
   atomicWait(expected: I32Like, nanoseconds = -1): I32 {
     const operands = [this.code, I32.of(expected).code, 0x42, signed(nanoseconds)];
     return new I32([operands, 0xfe, 0x01, memoryArgument(2, 0)]);

@@ -1,5 +1,6 @@
 /**
- * Lesson 1: attention as a dot product between word vectors. Beginner, with one code task for the intermediate; about 20 minutes.
+ * Lesson 1: attention as a dot product between word vectors. Beginner, with one code task for the
+ * intermediate; about 20 minutes.
  *
  *     deno task lesson 1
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/01_attention.ts
@@ -35,8 +36,8 @@ import {
  * @param previousState [Tp,d]: the vectors that attend
  */
 function dotProductAttention(hiddenStates: Tensor, previousState: Tensor): HiddenStateAttention {
-  // 1. scores [Tp,Th]: the dot product of each previous state with each hidden state. A matrix product gives them all at once:
-  //    matmul(a, b, { transposeB: true }) is a · bᵀ.
+  // 1. scores [Tp,Th]: the dot product of each previous state with each hidden state. A matrix
+  //    product gives them all at once: matmul(a, b, { transposeB: true }) is a · bᵀ.
   // 2. weights [Tp,Th]: softmax(scores) makes each row positive, with the sum 1.
   // 3. context [Tp,d]: the hidden states, weighed: matmul(weights, …).
   // Then: return { weights, context };

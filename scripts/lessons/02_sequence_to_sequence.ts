@@ -1,5 +1,6 @@
 /**
- * Lesson 2: attention between two sequences, with the dot product and with the additive score. Intermediate, two code tasks; about 25 minutes.
+ * Lesson 2: attention between two sequences, with the dot product and with the additive score.
+ * Intermediate, two code tasks; about 25 minutes.
  *
  *     deno task lesson 2
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/02_sequence_to_sequence.ts
@@ -45,14 +46,20 @@ interface ScoreWeights {
   vector: Tensor;
 }
 
-/** Code task 1: one step of a decoder, state [1,d], context [1,d], weight [2d,d] → the next state [1,d]. */
+/**
+ * Code task 1: one step of a decoder, state [1,d], context [1,d], weight [2d,d] → the next state
+ * [1,d].
+ */
 function nextState(state: Tensor, context: Tensor, weight: Tensor): Tensor {
   // The next state is tanh([state, context] · weight).
   // concatenate([a, b], 1) puts two rows side by side; tanh and matmul do the rest.
   return notWritten(state, context, weight, concatenate, matmul, tanh);
 }
 
-/** Code task 2: the additive score of each previous state [Tp,p] with each hidden state [Th,d], → [Tp,Th]. */
+/**
+ * Code task 2: the additive score of each previous state [Tp,p] with each hidden state [Th,d], →
+ * [Tp,Th].
+ */
 function additiveScores(
   hiddenStates: Tensor,
   previousState: Tensor,
@@ -60,7 +67,8 @@ function additiveScores(
 ): Tensor {
   // score[i,j] = tanh(previousState[i] · W + hiddenStates[j] · U) · v
   // 1. rows = previousState · W is [Tp,a], columns = hiddenStates · U is [Th,a].
-  // 2. Every row must meet every column: reshape(rows, [Tp,1,a]) and reshape(columns, [1,Th,a]), and add() repeats them as needed: [Tp,Th,a].
+  // 2. Every row must meet every column: reshape(rows, [Tp,1,a]) and reshape(columns, [1,Th,a]),
+  //    and add() repeats them as needed: [Tp,Th,a].
   // 3. matmul(tanh(…), v) is [Tp,Th,1]; reshape it to [Tp,Th].
   // The lengths are previousState.shape[0], hiddenStates.shape[0] and weights.vector.shape[0].
   return notWritten(hiddenStates, previousState, weights, reshape, add);

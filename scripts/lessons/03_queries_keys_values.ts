@@ -1,5 +1,6 @@
 /**
- * Lesson 3: self-attention with queries, keys and values, scaled scores and masks. Intermediate, two code tasks; about 30 minutes.
+ * Lesson 3: self-attention with queries, keys and values, scaled scores and masks. Intermediate,
+ * two code tasks; about 30 minutes.
  *
  *     deno task lesson 3
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/03_queries_keys_values.ts
@@ -38,18 +39,26 @@ import {
   where,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
-/** Code task 1: the mask of a sequence of `time` tokens as rows of 0 and 1: 1 where the token of the row may see the token of the column. */
+/**
+ * Code task 1: the mask of a sequence of `time` tokens as rows of 0 and 1: 1 where the token of the
+ * row may see the token of the column.
+ */
 function causal(time: number): number[][] {
-  // A token sees itself and those before it, never those after: row 0 is [1, 0, 0, …], the last row all 1.
-  // Array.from({ length: time }, (_, i) => …) makes an array of `time` elements.
+  // A token sees itself and those before it, never those after: row 0 is [1, 0, 0, …], the last row
+  // all 1. Array.from({ length: time }, (_, i) => …) makes an array of `time` elements.
   return notWritten(time);
 }
 
-/** Code task 2: q [...,Tq,d], k [...,Tk,d], v [...,Tk,dv] and a mask of 0 and 1, [Tq,Tk] → output [...,Tq,dv] and weights [...,Tq,Tk]. */
+/**
+ * Code task 2: q [...,Tq,d], k [...,Tk,d], v [...,Tk,dv] and a mask of 0 and 1, [Tq,Tk] → output
+ * [...,Tq,dv] and weights [...,Tq,Tk].
+ */
 function maskedAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): ScaledDotProduct {
-  // 1. scores = q · kᵀ / √d: matmul(q, k, { transposeB: true }), then mul(…, 1 / Math.sqrt(d)); d is q.shape.at(-1)!.
+  // 1. scores = q · kᵀ / √d: matmul(q, k, { transposeB: true }), then mul(…, 1 / Math.sqrt(d)); d
+  //    is q.shape.at(-1)!.
   // 2. A hidden key must get the weight 0, so its score becomes very small before the softmax:
-  //    where(mask, a, b) takes a where the mask is 1 and b where it is 0; b may be a number such as -1e30.
+  //    where(mask, a, b) takes a where the mask is 1 and b where it is 0; b may be a number such as
+  //    -1e30.
   // 3. weights = softmax(…), output = weights · v.
   return notWritten(q, k, v, mask, where, softmax);
 }
@@ -201,7 +210,10 @@ export const lesson = new Lesson(
   },
 );
 
-/** The standard deviation of scaled scores of random vectors, and the greatest of 64 weights on average. */
+/**
+ * The standard deviation of scaled scores of random vectors, and the greatest of 64 weights on
+ * average.
+ */
 async function spread(d: number, scale: number): Promise<[number, number]> {
   const draw = (stream: number) => randomNormal([64, d], tensor(Int32Array.of(3, 0)), stream);
   const scores = mul(matmul(draw(0), draw(1), { transposeB: true }), scale);

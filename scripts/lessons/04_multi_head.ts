@@ -28,11 +28,16 @@ import {
   transpose,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
-/** The code task: q [Tq,C], k and v [Tk,C], `heads` of them → output [Tq,C] before the last projection, and weights [heads,Tq,Tk]. */
+/**
+ * The code task: q [Tq,C], k and v [Tk,C], `heads` of them → output [Tq,C] before the last
+ * projection, and weights [heads,Tq,Tk].
+ */
 function multiHead(q: Tensor, k: Tensor, v: Tensor, heads: number): ScaledDotProduct {
   // 1. Cut each row into `heads` pieces of D = C / heads numbers: reshape(q, [Tq, heads, D]).
-  // 2. Each head needs its own matrix: transpose(…, [1, 0, 2]) makes [heads, Tq, D]. The same for k and v.
-  // 3. scaledDotProductAttention(q, k, v) works on all heads at once and gives { output, weights }; output is [heads,Tq,D].
+  // 2. Each head needs its own matrix: transpose(…, [1, 0, 2]) makes [heads, Tq, D]. The same for k
+  //    and v.
+  // 3. scaledDotProductAttention(q, k, v) works on all heads at once and gives { output, weights };
+  //    output is [heads,Tq,D].
   // 4. Back: transpose the output to [Tq, heads, D], and reshape it to [Tq, C].
   return notWritten(q, k, v, heads, reshape, transpose, scaledDotProductAttention);
 }

@@ -29,7 +29,10 @@ import {
   WordTokenizer,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
-/** Code task 1: the words of a text, each once, the most frequent first; equally frequent ones in alphabetical order. */
+/**
+ * Code task 1: the words of a text, each once, the most frequent first; equally frequent ones in
+ * alphabetical order.
+ */
 function vocabulary(text: string): string[] {
   // text.split(/\s+/) cuts at white space. Count each word in a Map, then sort the entries:
   // by count, greater first, and where counts are equal by the word (a < b ? -1 : 1).

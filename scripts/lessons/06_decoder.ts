@@ -1,5 +1,6 @@
 /**
- * Lesson 6: the decoder, from a feed-forward block to a whole language model. Intermediate, four code tasks; about 45 minutes.
+ * Lesson 6: the decoder, from a feed-forward block to a whole language model. Intermediate, four
+ * code tasks; about 45 minutes.
  *
  *     deno task lesson 6
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/06_decoder.ts
@@ -83,7 +84,10 @@ function feedForward(x: Tensor, up: Dense, down: Dense): Tensor {
   return notWritten(x, up, down, linear, gelu);
 }
 
-/** Code task 2: the sum of what went into a layer and what came out of it, normed: [...,C] twice → [...,C]. */
+/**
+ * Code task 2: the sum of what went into a layer and what came out of it, normed: [...,C] twice →
+ * [...,C].
+ */
 function addNorm(x: Tensor, processed: Tensor, norm: NormWeights): Tensor {
   // add(a, b) and layerNorm(x, gain, bias).
   return notWritten(x, processed, norm, add, layerNorm);
@@ -97,10 +101,14 @@ function decoderBlock(x: Tensor, block: BlockWeights, heads: number, parts: Part
   return notWritten(x, block, heads, parts);
 }
 
-/** Code task 4: ids [B,T] → logits [B,T,V] and all weights [B,L,H,T,T]. `block` is the decoder block of task 3. */
+/**
+ * Code task 4: ids [B,T] → logits [B,T,V] and all weights [B,L,H,T,T]. `block` is the decoder block
+ * of task 3.
+ */
 function languageModel(ids: Tensor, model: ModelWeights, block: BlockFunction): ModelResult {
   // 1. x = embedding(model.tokens, ids, { positions: model.positions })
-  // 2. For each of model.blocks: { output, weights } = block(x, …, model.heads); the output is the next block's x.
+  // 2. For each of model.blocks: { output, weights } = block(x, …, model.heads); the output is the
+  //    next block's x.
   // 3. logits = linear(x, model.head.weight, model.head.bias)
   // 4. Each block's weights are [B,H,T,T]: reshape them to [B,1,H,T,T] and concatenate(list, 1).
   return notWritten(ids, model, block, embedding, reshape, concatenate);
@@ -121,7 +129,10 @@ interface ModelResult {
   weights: Tensor;
 }
 
-/** Causal multi-head self-attention, as in lesson 4: x [B,T,C] → output [B,T,C] and weights [B,H,T,T]. */
+/**
+ * Causal multi-head self-attention, as in lesson 4: x [B,T,C] → output [B,T,C] and weights
+ * [B,H,T,T].
+ */
 function selfAttention(x: Tensor, block: BlockWeights, heads: number): BlockResult {
   const [q, k, v] = [block.query, block.key, block.value].map(({ weight, bias }) =>
     linear(x, weight, bias)

@@ -1,10 +1,12 @@
 /**
- * Lesson 7: training a language model, and seeing whether it learns or memorizes. Advanced, one code task; about 30 minutes.
+ * Lesson 7: training a language model, and seeing whether it learns or memorizes. Advanced, one
+ * code task; about 30 minutes.
  *
  *     deno task lesson 7
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/07_training.ts
  *
- * The run in this lesson takes seconds. The practical's full run, on all of Shakespeare, is `deno task train --preset practical`.
+ * The run in this lesson takes seconds. The practical's full run, on all of Shakespeare, is `deno
+ * task train --preset practical`.
  *
  * @module
  */
@@ -36,11 +38,14 @@ import {
   WordTokenizer,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
-/** The code task: logits [T,V] and the id that should come at each of the T places → the mean loss, in nats, as a tensor of one number. */
+/**
+ * The code task: logits [T,V] and the id that should come at each of the T places → the mean loss,
+ * in nats, as a tensor of one number.
+ */
 function sequenceLoss(logits: Tensor, targets: number[], padding: number): Tensor {
   // 1. log-probabilities [T,V]: logSoftmax(logits).
-  // 2. Of each row the one at its target: gather(x, indices) picks along the last axis, with indices i32 [T,1]:
-  //    tensor(Int32Array.from(targets), { shape: [targets.length, 1] }).
+  // 2. Of each row the one at its target: gather(x, indices) picks along the last axis, with
+  //    indices i32 [T,1]: tensor(Int32Array.from(targets), { shape: [targets.length, 1] }).
   // 3. Where the target is the padding it must not count: multiply by a mask [T,1] of 0 and 1.
   // 4. The loss is −(the sum) / (how many count): mul(sum(…), -1 / count).
   // Throw a RangeError when nothing counts, or the loss would be 0/0.

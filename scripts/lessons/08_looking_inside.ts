@@ -1,5 +1,6 @@
 /**
- * Lesson 8: looking inside a trained model: perplexity, attention, embeddings, next words. Beginner, one code task; about 25 minutes.
+ * Lesson 8: looking inside a trained model: perplexity, attention, embeddings, next words.
+ * Beginner, one code task; about 25 minutes.
  *
  *     deno task lesson 8
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/08_looking_inside.ts
@@ -37,7 +38,10 @@ import {
   WordVectors,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
-/** The code task: the perplexity of a text, from the probability that the model gave to each word that came. */
+/**
+ * The code task: the perplexity of a text, from the probability that the model gave to each word
+ * that came.
+ */
 function perplexityOf(probabilities: number[]): number {
   // exp(the mean of −ln p): Math.exp and Math.log.
   return notWritten(probabilities);

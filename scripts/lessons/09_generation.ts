@@ -1,5 +1,6 @@
 /**
- * Lesson 9: how a text is written with a trained model: greedy, sampled, and by beams. Intermediate, two code tasks; about 25 minutes.
+ * Lesson 9: how a text is written with a trained model: greedy, sampled, and by beams.
+ * Intermediate, two code tasks; about 25 minutes.
  *
  *     deno task lesson 9
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/09_generation.ts
@@ -26,17 +27,22 @@ import {
   WordTokenizer,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
-/** Code task 1: the probabilities of logits at a temperature above 0, softmax(logits / temperature). */
+/**
+ * Code task 1: the probabilities of logits at a temperature above 0, softmax(logits / temperature).
+ */
 function atTemperature(logits: number[], temperature: number): number[] {
-  // exp of each logit / temperature, divided by the sum of them all. (Taking the greatest logit away from all of them first changes
-  // nothing in the result, and keeps exp from overflowing.)
+  // exp of each logit / temperature, divided by the sum of them all. (Taking the greatest logit
+  // away from all of them first changes nothing in the result, and keeps exp from overflowing.)
   return notWritten(logits, temperature);
 }
 
-/** Code task 2: probabilities with only the likeliest kept, as few as sum to at least p, and these scaled to sum to 1; the rest 0. */
+/**
+ * Code task 2: probabilities with only the likeliest kept, as few as sum to at least p, and these
+ * scaled to sum to 1; the rest 0.
+ */
 function topP(probabilities: number[], p: number): number[] {
-  // Sort the indices by probability, the greatest first. Keep them one after another until their sum is at least p.
-  // Then divide the kept ones by that sum.
+  // Sort the indices by probability, the greatest first. Keep them one after another until their
+  // sum is at least p. Then divide the kept ones by that sum.
   return notWritten(probabilities, p);
 }
 

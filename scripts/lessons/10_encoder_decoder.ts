@@ -1,5 +1,6 @@
 /**
- * Lesson 10: an encoder and a decoder learn to reverse words and to write them in Greek letters. Advanced, two code tasks; about 30 minutes.
+ * Lesson 10: an encoder and a decoder learn to reverse words and to write them in Greek letters.
+ * Advanced, two code tasks; about 30 minutes.
  *
  *     deno task lesson 10
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/10_encoder_decoder.ts
@@ -33,19 +34,27 @@ import {
 /** Ids that stand for no letter: padding, the start of a target, its end. */
 const [PAD, START, END] = [0, 1, 2];
 
-/** Code task 1: what the decoder reads and what it should say at each place, for a target such as [7, 8, 9]. */
+/**
+ * Code task 1: what the decoder reads and what it should say at each place, for a target such as
+ * [7, 8, 9].
+ */
 function shifted(target: number[]): { reads: number[]; says: number[] } {
-  // It reads START and then the target; it should say the target and then END. Both have one id more than the target.
+  // It reads START and then the target; it should say the target and then END. Both have one id
+  // more than the target.
   return notWritten(target);
 }
 
-/** Code task 2: writes a target id by id. `scores(target)` gives a score to each id that may come after `target`, which begins with START. */
+/**
+ * Code task 2: writes a target id by id. `scores(target)` gives a score to each id that may come
+ * after `target`, which begins with START.
+ */
 async function writeGreedily(
   scores: (target: number[]) => Promise<number[]>,
   most: number,
 ): Promise<number[]> {
-  // Begin with [START]. Again and again: take the id with the greatest score; stop if it is END, else put it at the end of the target.
-  // Stop after `most` ids, too. Give the ids without START and END.
+  // Begin with [START]. Again and again: take the id with the greatest score; stop if it is END,
+  // else put it at the end of the target. Stop after `most` ids, too. Give the ids without START
+  // and END.
   return await notWritten(scores, most);
 }
 

@@ -70,7 +70,10 @@ const OWNED_PACKAGES: readonly (readonly [specifier: RegExp, owner: string])[] =
   [/^npm:@huggingface\/transformers\b/, "lib/cli/transformers_js.ts"],
 ];
 
-/** Where the project is published; a file that works alone imports from there, and deno.json maps it to the tree. */
+/**
+ * Where the project is published; a file that works alone imports from there, and deno.json maps it
+ * to the tree.
+ */
 const PUBLIC = "https://raw.githubusercontent.com/folio-deno/folio/main/";
 
 /** Why a module at `path` may not import `specifier`, or undefined where it may. */

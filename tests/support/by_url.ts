@@ -51,7 +51,8 @@ async function answer(request: Request, requests: string[], folder: URL): Promis
 }
 
 /**
- * Serves a folder, by default the working tree, on a free port of 127.0.0.1 until it is disposed of.
+ * Serves a folder, by default the working tree, on a free port of 127.0.0.1 until it is disposed
+ * of.
  *
  * ```ts ignore
  * await using tree = serveTree();

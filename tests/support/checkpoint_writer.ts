@@ -15,7 +15,9 @@ export function filesOfStep(step: number): [string, Uint8Array[]][] {
   ];
 }
 
-/** Makes the process kill itself when it is about to make its `count`-th file operation from now. */
+/**
+ * Makes the process kill itself when it is about to make its `count`-th file operation from now.
+ */
 function dieBefore(count: number): void {
   const counted = <This, Args extends unknown[], Result>(
     operation: (this: This, ...args: Args) => Result,

@@ -40,7 +40,9 @@ export function command(
   }).spawn();
 }
 
-/** Waits for a command. Lines of graphics drivers are left out of what it wrote to standard error. */
+/**
+ * Waits for a command. Lines of graphics drivers are left out of what it wrote to standard error.
+ */
 export async function finished(child: Deno.ChildProcess): Promise<Finished> {
   const { code, stdout, stderr } = await child.output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

@@ -1,5 +1,6 @@
 /**
- * Runs a test on every device: the CPU with one thread and with two, and WebGPU where there is an adapter.
+ * Runs a test on every device: the CPU with one thread and with two, and WebGPU where there is an
+ * adapter.
  *
  * With FOLIO_REQUIRE_WEBGPU=1 a missing adapter fails instead of being reported as ignored.
  *
@@ -17,7 +18,9 @@ if (!adapter && Deno.env.get("FOLIO_REQUIRE_WEBGPU") === "1") {
 
 const opened = new Map<string, Promise<Device>>();
 
-/** A device of the tests: the CPU with one thread, with two, with two and a system BLAS, or WebGPU. */
+/**
+ * A device of the tests: the CPU with one thread, with two, with two and a system BLAS, or WebGPU.
+ */
 export type DeviceName = "cpu-1" | "cpu-2" | "cpu-blas" | "webgpu";
 
 /** The device called `name`, opened once for the whole test process. */
@@ -54,7 +57,10 @@ function isHere(name: DeviceName): boolean {
   return name !== "cpu-blas" || hasBlas;
 }
 
-/** Registers a test for each device; `body` finds the device open as the current one. With `ignore` it is reported as ignored. */
+/**
+ * Registers a test for each device; `body` finds the device open as the current one. With `ignore`
+ * it is reported as ignored.
+ */
 export function forEachDevice(
   name: string,
   body: (device: Device) => Promise<void> | void,

@@ -1,6 +1,7 @@
 /**
- * Mutated `tokenizer.json` and `.model` files against their readers: each must be opened or refused with a SyntaxError or RangeError, in bounded time.
- * What opens must encode and decode without anything worse.
+ * Mutated `tokenizer.json` and `.model` files against their readers: each must be opened or refused
+ * with a SyntaxError or RangeError, in bounded time. What opens must encode and decode without
+ * anything worse.
  *
  *     deno run -A tests/support/fuzz_tokenizers.ts [COUNT] [SEED]
  *
@@ -215,7 +216,10 @@ export async function fuzzJson(count: number, seed: number): Promise<FuzzReport>
   });
 }
 
-/** Reads `count` mutated models; every `each`-th of those that are read is opened in full, which takes an instance of the package. */
+/**
+ * Reads `count` mutated models; every `each`-th of those that are read is opened in full, which
+ * takes an instance of the package.
+ */
 export async function fuzzModels(count: number, seed: number, each: number): Promise<FuzzReport> {
   const random = new Random(seed);
   const sound = sentencePieceFile(SMALL);

@@ -9,7 +9,10 @@ import { mul } from "../../lib/ops/binary.ts";
 import { sum } from "../../lib/ops/reduce.ts";
 import { type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 
-/** Asserts |actual − expected| ≤ tolerance·(1 + |expected|), element by element; names the worst one. */
+/**
+ * Asserts |actual − expected| ≤ tolerance·(1 + |expected|), element by element; names the worst
+ * one.
+ */
 export function assertClose(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
@@ -32,8 +35,9 @@ export function assertClose(
 }
 
 /**
- * Compares the gradients of Σ w·f(inputs), w fixed weights, with central differences over every element of every input.
- * The inputs are Float32Arrays with shapes; `f` gets tensors of them. Keep the inputs small: two evaluations an element.
+ * Compares the gradients of Σ w·f(inputs), w fixed weights, with central differences over every
+ * element of every input. The inputs are Float32Arrays with shapes; `f` gets tensors of them. Keep
+ * the inputs small: two evaluations an element.
  */
 export async function checkGradients(
   f: (...inputs: Tensor[]) => Tensor,

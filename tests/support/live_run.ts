@@ -18,8 +18,8 @@ export interface LiveCommand extends AsyncDisposable {
 }
 
 /**
- * Starts `train` on the scratch folder's text with a page on a free port, and waits until that is there. With `held` the text is
- * what `go` passes on, so that nothing is trained before.
+ * Starts `train` on the scratch folder's text with a page on a free port, and waits until that is
+ * there. With `held` the text is what `go` passes on, so that nothing is trained before.
  */
 export async function startLive(
   folder: string,

@@ -1,5 +1,6 @@
 /**
- * A server of a model's files on 127.0.0.1, with ranges and versions, that can be told to misbehave.
+ * A server of a model's files on 127.0.0.1, with ranges and versions, that can be told to
+ * misbehave.
  *
  * @module
  */

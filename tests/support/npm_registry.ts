@@ -1,6 +1,6 @@
 /**
- * A package registry that holds nothing and notes what it is asked for, to see which packages a program
- * fetches into an empty cache.
+ * A package registry that holds nothing and notes what it is asked for, to see which packages a
+ * program fetches into an empty cache.
  *
  * @module
  */

@@ -1,4 +1,6 @@
-/** Writes SentencePiece `.model` files for tests: a message of fields as the protocol buffer has it. */
+/**
+ * Writes SentencePiece `.model` files for tests: a message of fields as the protocol buffer has it.
+ */
 
 /** A field: its number and what it holds; numbers are varints, `float` ones four bytes. */
 export type Field = readonly [

@@ -1,6 +1,6 @@
 /**
- * Texts that are too large to ship: they lie in `../shared` beside the checkout. Tests that need one say
- * `ignore: text === undefined`.
+ * Texts that are too large to ship: they lie in `../shared` beside the checkout. Tests that need
+ * one say `ignore: text === undefined`.
  *
  * @module
  */

@@ -1,4 +1,7 @@
-/** A small file system of its own for tests of full disks and read-only folders; needs the right to mount. */
+/**
+ * A small file system of its own for tests of full disks and read-only folders; needs the right to
+ * mount.
+ */
 
 /** A mounted tmpfs; the mount is undone at the end of the scope that holds it. */
 export interface SmallDisk extends Disposable {

@@ -1,4 +1,6 @@
-/** Reads the SVG that lib/plot writes, for tests: is it well-formed, and which text stands where. */
+/**
+ * Reads the SVG that lib/plot writes, for tests: is it well-formed, and which text stands where.
+ */
 
 import assert from "node:assert/strict";
 

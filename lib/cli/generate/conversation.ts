@@ -1,5 +1,6 @@
 /**
- * A conversation with a model: turns, the text that its chat template makes of them, and answers as they come.
+ * A conversation with a model: turns, the text that its chat template makes of them, and answers as
+ * they come.
  *
  * Reading lines and keys is left to the command.
  *
@@ -43,7 +44,8 @@ export class Conversation {
   }
 
   /**
-   * Says something and gives the answer; `write` gets it piece by piece. An answer that the signal cuts off counts as far as it came.
+   * Says something and gives the answer; `write` gets it piece by piece. An answer that the signal
+   * cuts off counts as far as it came.
    *
    * @throws {UserError} where the turn alone does not fit into the context
    */

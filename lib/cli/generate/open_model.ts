@@ -1,5 +1,6 @@
 /**
- * The model that a command is given: a run of `deno task train`, a folder in Hugging Face's format, an address or a name on the hub.
+ * The model that a command is given: a run of `deno task train`, a folder in Hugging Face's format,
+ * an address or a name on the hub.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Answers a request to the live chart: the page's files and the stream of events, to this machine alone.
+ * Answers a request to the live chart: the page's files and the stream of events, to this machine
+ * alone.
  *
  * @module
  */
@@ -9,7 +10,10 @@ import type { Feed } from "./feed.ts";
 /** Pages that may be open at once. */
 export const MAX_VIEWERS = 64;
 
-/** Sent with everything: the page runs its own files only, nobody may frame or embed it, and nothing is kept. */
+/**
+ * Sent with everything: the page runs its own files only, nobody may frame or embed it, and nothing
+ * is kept.
+ */
 const HEADERS = {
   "cache-control": "no-store, no-transform",
   "content-security-policy":
@@ -22,8 +26,9 @@ const HEADERS = {
 };
 
 /**
- * The answer to a request: 200 with a file or the events, 403 for a host that is not this machine (a page elsewhere whose name was pointed here), 404,
- * 405 for all but GET, 503 beyond {@linkcode MAX_VIEWERS}.
+ * The answer to a request: 200 with a file or the events, 403 for a host that is not this machine
+ * (a page elsewhere whose name was pointed here), 404, 405 for all but GET, 503 beyond {@linkcode
+ * MAX_VIEWERS}.
  */
 export function answer(request: Request, feed: Feed): Response {
   if (!isLocal(request.headers.get("host"))) {

@@ -1,16 +1,19 @@
 /**
  * What is known of the run, as streams of server-sent events, one for each viewer.
  *
- * A viewer is a place in the history, not a queue: it is told all that is new since its last message whenever it has room for one, so a slow viewer
- * gets fewer and larger messages, a dead one costs nothing, and a late one starts with all there is.
- * Source of the format: the HTML standard, section 9.2, Server-sent events.
+ * A viewer is a place in the history, not a queue: it is told all that is new since its last
+ * message whenever it has room for one, so a slow viewer gets fewer and larger messages, a dead one
+ * costs nothing, and a late one starts with all there is. Source of the format: the HTML standard,
+ * section 9.2, Server-sent events.
  *
  * @module
  */
 import { History } from "./history.ts";
 import type { LiveUpdate, TrainingPoint, ValidationPoint } from "./messages.ts";
 
-/** Milliseconds without news after which a comment is sent, so that a dead connection is noticed. */
+/**
+ * Milliseconds without news after which a comment is sent, so that a dead connection is noticed.
+ */
 const HEARTBEAT = 15_000;
 
 /** A message of which only the latest counts. */

@@ -4,7 +4,10 @@
  * @module
  */
 
-/** Points in the order of their steps, at most `limit` of them: where more come, every second old one goes. */
+/**
+ * Points in the order of their steps, at most `limit` of them: where more come, every second old
+ * one goes.
+ */
 export class History<Point extends readonly [step: number, ...rest: number[]]> {
   #points: Point[] = [];
 

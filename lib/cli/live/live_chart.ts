@@ -1,7 +1,9 @@
 /**
- * A run's live chart as the training side sees it: updates go in, and a page on 127.0.0.1 shows them.
+ * A run's live chart as the training side sees it: updates go in, and a page on 127.0.0.1 shows
+ * them.
  *
- * The page is served by a thread of its own (worker.ts). Nothing here waits for a viewer, and nothing that happens to the server reaches training.
+ * The page is served by a thread of its own (worker.ts). Nothing here waits for a viewer, and
+ * nothing that happens to the server reaches training.
  *
  * @module
  */
@@ -41,7 +43,10 @@ export class LiveChart {
     this.#viewers = viewers;
   }
 
-  /** Starts to serve on a port of 127.0.0.1; 0 takes any free one. UserError where the port cannot be had. */
+  /**
+   * Starts to serve on a port of 127.0.0.1; 0 takes any free one. UserError where the port cannot
+   * be had.
+   */
   static async open(port: number): Promise<LiveChart> {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const viewers = new Int32Array(new SharedArrayBuffer(4));
@@ -61,7 +66,10 @@ export class LiveChart {
     return Atomics.load(this.#viewers, 0);
   }
 
-  /** Takes an update; the server is told of all that has come when the caller next lets timers through. */
+  /**
+   * Takes an update; the server is told of all that has come when the caller next lets timers
+   * through.
+   */
   send(update: LiveUpdate): void {
     const last = this.#waiting.at(-1);
     if (update.kind === "progress" && last?.kind === "progress") this.#waiting.pop();
@@ -93,7 +101,9 @@ export class LiveChart {
   }
 }
 
-/** The server's next answer; undefined where its thread has failed, which is no reason to fail here. */
+/**
+ * The server's next answer; undefined where its thread has failed, which is no reason to fail here.
+ */
 function nextAnswer(worker: Worker): Promise<Answer | undefined> {
   return new Promise((resolve) => {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => resolve(data);

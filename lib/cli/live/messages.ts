@@ -22,7 +22,10 @@ export interface RunFacts {
   readonly tokens: readonly string[];
 }
 
-/** Figures after an update: loss in nats a token, where it can be had the mean since the point before, and training speed. */
+/**
+ * Figures after an update: loss in nats a token, where it can be had the mean since the point
+ * before, and training speed.
+ */
 export type TrainingPoint = readonly [
   step: number,
   loss: number,
@@ -36,7 +39,10 @@ export type ValidationPoint = readonly [step: number, loss: number];
 /** How a run ended. */
 export type Ending = "finished" | "stopped" | "failed";
 
-/** Something new about the run. Only the latest `run`, `progress`, `sample` and `attention` counts; points add up. */
+/**
+ * Something new about the run. Only the latest `run`, `progress`, `sample` and `attention` counts;
+ * points add up.
+ */
 export type LiveUpdate =
   | { readonly kind: "run"; readonly run: RunFacts }
   | { readonly kind: "training"; readonly points: readonly TrainingPoint[] }

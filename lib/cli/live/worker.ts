@@ -1,5 +1,6 @@
 /**
- * The thread that serves the live chart, so that neither training waits for a viewer nor a viewer for training.
+ * The thread that serves the live chart, so that neither training waits for a viewer nor a viewer
+ * for training.
  *
  * Its first message says where to listen; each later one is a batch of updates, or `close`.
  *

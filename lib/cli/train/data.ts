@@ -81,11 +81,16 @@ function checkHash({ folder, corpusHash }: Plan, hash: string, source: string): 
 export interface TrainBatches {
   /** What to learn from. */
   batches: Batches;
-  /** What to measure on, always the same; in epochs the whole held-out part at the end, and as much of it as `evalBatches` in between. */
+  /**
+   * What to measure on, always the same; in epochs the whole held-out part at the end, and as much
+   * of it as `evalBatches` in between.
+   */
   held?: Required<Pick<LoopOptions, "heldOut" | "evalBatches">> & Pick<LoopOptions, "finalBatches">;
 }
 
-/** Cuts both parts into batches as the plan's settings say. UserError for a text that is too short. */
+/**
+ * Cuts both parts into batches as the plan's settings say. UserError for a text that is too short.
+ */
 export async function trainBatches(
   { settings, reports: { evalEvery, evalBatches } }: Plan,
   data: TrainData,

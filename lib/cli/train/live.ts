@@ -1,5 +1,6 @@
 /**
- * A training run on the live chart: its events as updates, and now and then a look at the model, for viewers only.
+ * A training run on the live chart: its events as updates, and now and then a look at the model,
+ * for viewers only.
  *
  * The page and its server are in lib/cli/live.
  *
@@ -19,7 +20,10 @@ import type { Plan } from "./plan.ts";
 const SHOWN_TOKENS = 32;
 /** Tokens of a sample. */
 const SAMPLE_TOKENS = 160;
-/** A look is due after so many milliseconds, and after so many times what the last one took: two kinds take a fiftieth of the time together. */
+/**
+ * A look is due after so many milliseconds, and after so many times what the last one took: two
+ * kinds take a fiftieth of the time together.
+ */
 const PACE = { milliseconds: 2000, times: 100 };
 
 /** What is trained, and on what. */
@@ -40,7 +44,10 @@ export interface LiveSource {
   readonly note: (line: string) => void;
 }
 
-/** Opens the live chart if the flags ask for it, before anything else is done. UserError where the port cannot be had. */
+/**
+ * Opens the live chart if the flags ask for it, before anything else is done. UserError where the
+ * port cannot be had.
+ */
 export async function openLiveRun(
   flags: TrainFlags,
   given: ReadonlySet<string>,
@@ -49,7 +56,10 @@ export async function openLiveRun(
   return new LiveRun(await LiveChart.open(flags.livePort));
 }
 
-/** Shows a run. Looking costs at most a fiftieth of the time, nothing while no page is open, and never fails. */
+/**
+ * Shows a run. Looking costs at most a fiftieth of the time, nothing while no page is open, and
+ * never fails.
+ */
 export class LiveRun implements AsyncDisposable {
   #source: LiveSource | undefined;
   #passage: ArrayLike<number> = [];
@@ -143,7 +153,9 @@ class Look {
     return performance.now() >= this.#next;
   }
 
-  /** Looks; where that fails, says so and is never due again, because training goes on without it. */
+  /**
+   * Looks; where that fails, says so and is never due again, because training goes on without it.
+   */
   async take(step: number, note: (line: string) => void): Promise<void> {
     const before = performance.now();
     try {

@@ -1,5 +1,6 @@
 /**
- * Plans a run of `deno task train`: its folder, and settings from the preset, the flags and, for `--resume` or `--init-from`, another run.
+ * Plans a run of `deno task train`: its folder, and settings from the preset, the flags and, for
+ * `--resume` or `--init-from`, another run.
  *
  * Nothing is written here; what is wrong is refused before anything starts.
  *
@@ -118,7 +119,9 @@ export async function planRun(typed: TrainFlags, given: ReadonlySet<string>): Pr
   };
 }
 
-/** Puts the shape of another run's model into the settings; a flag that says otherwise is refused. */
+/**
+ * Puts the shape of another run's model into the settings; a flag that says otherwise is refused.
+ */
 async function takeShape(
   settings: TrainSettings,
   source: string,

@@ -1,5 +1,6 @@
 /**
- * What a run of `deno task train` leaves in its folder besides the checkpoint: what run.json says of it, elapsed time, loss.svg.
+ * What a run of `deno task train` leaves in its folder besides the checkpoint: what run.json says
+ * of it, elapsed time, loss.svg.
  *
  * @module
  */
@@ -32,7 +33,10 @@ export function elapsedBefore({ lines }: MetricsLog): number {
   return last?.elapsedSeconds ?? 0;
 }
 
-/** Draws loss.svg, for the preset `practical` beside the runs that it repeats; without the plotting package (no network at the first use) it says so and gives false. */
+/**
+ * Draws loss.svg, for the preset `practical` beside the runs that it repeats; without the plotting
+ * package (no network at the first use) it says so and gives false.
+ */
 export async function drawLoss(
   { folder, preset }: Plan,
   { path }: MetricsLog,

@@ -1,5 +1,6 @@
 /**
- * The heap in the CPU device's shared memory: best fit over free blocks, neighbors joined when they are freed.
+ * The heap in the CPU device's shared memory: best fit over free blocks, neighbors joined when they
+ * are freed.
  *
  * @module
  */

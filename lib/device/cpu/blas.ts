@@ -1,13 +1,19 @@
 /**
- * A system BLAS on the CPU device's memory: OpenBLAS, BLIS, MKL or Accelerate, called through `Deno.dlopen` without a copy.
+ * A system BLAS on the CPU device's memory: OpenBLAS, BLIS, MKL or Accelerate, called through
+ * `Deno.dlopen` without a copy.
  *
- * Each thread opens the library for itself and calls `cblas_sgemm`, which is told to use one thread, on a slice of the product. Slices are cut in
- * kernels/cpu/matmul_blas.ts. What is loaded is machine code outside the sandbox: it needs `--allow-ffi`, and is used only when the user asks for it.
+ * Each thread opens the library for itself and calls `cblas_sgemm`, which is told to use one
+ * thread, on a slice of the product. Slices are cut in kernels/cpu/matmul_blas.ts. What is loaded
+ * is machine code outside the sandbox: it needs `--allow-ffi`, and is used only when the user asks
+ * for it.
  *
  * @module
  */
 
-/** Row-major C[m,n] = op(A)·op(B), f32: `transpose` flags of A and B, m, n, k, then byte address and row length of A, B and C. */
+/**
+ * Row-major C[m,n] = op(A)·op(B), f32: `transpose` flags of A and B, m, n, k, then byte address and
+ * row length of A, B and C.
+ */
 export type Sgemm = (
   ...arguments_: [
     ...[transposeA: number, transposeB: number, m: number, n: number, k: number],
@@ -52,7 +58,10 @@ const SYMBOLS = {
   BLASSetThreading: one,
 } as const;
 
-/** What OpenBLAS calls the processors whose kernels it takes where it does not know the real one: they have 128-bit vectors. */
+/**
+ * What OpenBLAS calls the processors whose kernels it takes where it does not know the real one:
+ * they have 128-bit vectors.
+ */
 const OLD_CORES = ["Prescott", "Generic"];
 
 /** CBLAS's numbers for row-major, as it is, and transposed. */
@@ -61,7 +70,8 @@ const ROW_MAJOR = 101, AS_IT_IS = 111, TRANSPOSED = 112;
 const SINGLE_THREADED = 1;
 
 /**
- * Opens the library for the calling thread, over `memory`. Error where it cannot be opened or has no `cblas_sgemm`.
+ * Opens the library for the calling thread, over `memory`. Error where it cannot be opened or has
+ * no `cblas_sgemm`.
  */
 export function openBlas(path: string, memory: WebAssembly.Memory): Sgemm {
   const { symbols } = Deno.dlopen(path, SYMBOLS);
@@ -80,7 +90,10 @@ export function openBlas(path: string, memory: WebAssembly.Memory): Sgemm {
   };
 }
 
-/** The first library that opens and computes rightly, tried on `memory` at `scratch` (256 bytes), or why there is none. */
+/**
+ * The first library that opens and computes rightly, tried on `memory` at `scratch` (256 bytes), or
+ * why there is none.
+ */
 export function findBlas(
   choice: string,
   memory: WebAssembly.Memory,

@@ -1,8 +1,9 @@
 /**
  * The CPU device: WebAssembly SIMD kernels on all cores over one shared memory.
  *
- * It emits kernels at their first use, lays programs out as records for the scheduler, and wakes the workers. The main thread is
- * thread 0 and works like the others. A launch of one chunk runs on the main thread alone, so small tensors pay for no threads.
+ * It emits kernels at their first use, lays programs out as records for the scheduler, and wakes
+ * the workers. The main thread is thread 0 and works like the others. A launch of one chunk runs on
+ * the main thread alone, so small tensors pay for no threads.
  *
  * @module
  */
@@ -22,7 +23,10 @@ export interface CpuOptions {
   threads?: number;
   /** Use fused multiply-add. Default: where the engine has it. */
   relaxedSimd?: boolean;
-  /** Products by a system BLAS: `auto` or a library's name or path; where it cannot be had, the description says why. Default: none. */
+  /**
+   * Products by a system BLAS: `auto` or a library's name or path; where it cannot be had, the
+   * description says why. Default: none.
+   */
   blas?: string;
   /** Why this device was chosen, for its description. */
   reason?: string;
@@ -142,7 +146,10 @@ export class CpuDevice implements Device {
     return found;
   }
 
-  /** Runs a list of records; `alone` when no launch has work for a second thread: then the workers are left asleep. */
+  /**
+   * Runs a list of records; `alone` when no launch has work for a second thread: then the workers
+   * are left asleep.
+   */
   #run(program: number, length: number, alone: boolean): void {
     if (length === 0) return;
     if (!alone) this.#startWorkers();
@@ -157,7 +164,10 @@ export class CpuDevice implements Device {
     this.#table.walk(0);
   }
 
-  /** Starts the workers that are not there; until one has joined, and if it never does, the other threads do its share. */
+  /**
+   * Starts the workers that are not there; until one has joined, and if it never does, the other
+   * threads do its share.
+   */
   #startWorkers(): void {
     const words = new Int32Array(this.#memory.buffer, 0, 1024);
     for (let thread = 1; thread < this.threads; thread++) {

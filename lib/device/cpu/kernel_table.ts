@@ -1,5 +1,6 @@
 /**
- * One thread's view of the kernels: the scheduler's instance and the function table it calls through.
+ * One thread's view of the kernels: the scheduler's instance and the function table it calls
+ * through.
  *
  * Every thread holds the same kernels in the same slots, read from the directory in shared memory.
  *
@@ -34,7 +35,8 @@ export class KernelTable {
   loadListed(): void {
     const words = new Uint32Array(this.memory.buffer, 0, 16384); // addresses go beyond 2^31
     const listed = Atomics.load(words, CONTROL.kernels / 4);
-    // Another thread may have grown the memory, which this thread's view of it need not show yet; growing by nothing brings it up to date.
+    // Another thread may have grown the memory, which this thread's view of it need not show yet;
+    // growing by nothing brings it up to date.
     if (listed > this.#table.length) this.memory.grow(0);
     for (let i = this.#table.length; i < listed; i++) {
       const at = CONTROL.directory / 4 + 2 * i;

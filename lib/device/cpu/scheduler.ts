@@ -1,16 +1,20 @@
 /**
  * The scheduler: the WebAssembly loop in which every thread walks the same list of launches.
  *
- * A program is a block of records, one a launch; threads claim chunks of a record with one atomic add, then meet at a barrier and
- * go on together. A worker takes part from the first program that starts after it has joined, so nothing waits for one that starts slowly
- * or cannot start at all. Waiting threads spin briefly, then sleep. Which chunk a thread takes changes nothing in the result, because a
- * chunk's work never depends on who does it. Loading kernels into the function table is left to cpu_device.ts and worker.ts.
+ * A program is a block of records, one a launch; threads claim chunks of a record with one atomic
+ * add, then meet at a barrier and go on together. A worker takes part from the first program that
+ * starts after it has joined, so nothing waits for one that starts slowly or cannot start at all.
+ * Waiting threads spin briefly, then sleep. Which chunk a thread takes changes nothing in the
+ * result, because a chunk's work never depends on who does it. Loading kernels into the function
+ * table is left to cpu_device.ts and worker.ts.
  *
  * @module
  */
 import { type FunctionBuilder, I32, ModuleBuilder } from "../../wasm/assembler.ts";
 
-/** Byte addresses of the control words, each on a cache line of its own; the heap starts at `HEAP`. */
+/**
+ * Byte addresses of the control words, each on a cache line of its own; the heap starts at `HEAP`.
+ */
 export const CONTROL = {
   /** Counts the programs that were started; a parked worker waits for it to change. */
   epoch: 64,
@@ -45,11 +49,18 @@ export const MAX_KERNELS = (HEAP - CONTROL.directory) / 8;
 /** A launch's record: claimed chunks, chunks, function slot, parameter block. */
 export const RECORD = { claimed: 0, chunks: 4, slot: 8, block: 12, bytes: 64 } as const;
 
-/** Rounds a thread spins before it sleeps: about 50 µs, longer than the launches of a small model. */
+/**
+ * Rounds a thread spins before it sleeps: about 50 µs, longer than the launches of a small model.
+ */
 const SPINS = 20_000;
-/** A sleeper looks up every 0.2 s, in nanoseconds: an engine can end a thread only while it runs. */
+/**
+ * A sleeper looks up every 0.2 s, in nanoseconds: an engine can end a thread only while it runs.
+ */
 const NAP = 200_000_000;
-/** How long a worker stays when nothing runs, in nanoseconds; an idle one would keep a finished script from ending. */
+/**
+ * How long a worker stays when nothing runs, in nanoseconds; an idle one would keep a finished
+ * script from ending.
+ */
 const IDLE = 300_000_000;
 
 /** The bytes of the scheduler's module: `walk(thread)` and `park(epoch)`. */

@@ -1,8 +1,9 @@
 /**
- * A worker thread of the CPU device: loads the kernels that the shared memory lists, walks programs, parks in between, and
- * retires when nothing has run for a while.
+ * A worker thread of the CPU device: loads the kernels that the shared memory lists, walks
+ * programs, parks in between, and retires when nothing has run for a while.
  *
- * It takes one message, its memory and number; from then on everything reaches it through the shared memory.
+ * It takes one message, its memory and number; from then on everything reaches it through the
+ * shared memory.
  *
  * @module
  */
@@ -44,7 +45,10 @@ scope.onmessage = ({ data: { memory, scheduler, thread, blas } }) => {
   scope.close();
 };
 
-/** Leaves the device if nothing was started since `seen`; a program that starts later starts a new worker. */
+/**
+ * Leaves the device if nothing was started since `seen`; a program that starts later starts a new
+ * worker.
+ */
 function retires(words: Int32Array, seen: number, thread: number): boolean {
   return locked(words, () => {
     if (Atomics.load(words, CONTROL.epoch / 4) !== seen) return false;

@@ -1,5 +1,6 @@
 /**
- * Classes of adapters, by what `GPUAdapterInfo` says, and the kernels that each takes for matrix products where nothing was measured.
+ * Classes of adapters, by what `GPUAdapterInfo` says, and the kernels that each takes for matrix
+ * products where nothing was measured.
  *
  * Measured choices are left to tuning.ts, what the kernels are to lib/ops/matmul_kernels.ts.
  *
@@ -14,9 +15,10 @@ export type AdapterClass = "software" | "apple" | "integrated" | "discrete";
 export type AdapterNames = Pick<GPUAdapterInfo, "vendor" | "architecture" | "description">;
 
 /**
- * What each class takes: a program on the CPU gains nothing from workgroup memory; Apple's caches serve as well as it; small GPUs have too few
- * cores for tiles of 128.
- * Source: the published figures of jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU kernels. Only `software` has been measured here.
+ * What each class takes: a program on the CPU gains nothing from workgroup memory; Apple's caches
+ * serve as well as it; small GPUs have too few cores for tiles of 128. Source: the published
+ * figures of jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU kernels. Only `software` has been
+ * measured here.
  */
 export const MATMUL_CHOICES: Readonly<Record<AdapterClass, MatmulChoice>> = {
   software: { small: "direct", large: "direct", rows: "workgroup" },
@@ -35,7 +37,10 @@ const VENDORS: Readonly<Record<string, string>> = {
   "32902": "intel",
 };
 
-/** The class of an adapter; one that nothing is known of counts as integrated, whose kernels ask for the least. */
+/**
+ * The class of an adapter; one that nothing is known of counts as integrated, whose kernels ask for
+ * the least.
+ */
 export function adapterClass(info: AdapterNames & { isFallbackAdapter?: boolean }): AdapterClass {
   const { description } = info;
   if (info.isFallbackAdapter || /llvmpipe|swiftshader|lavapipe|basic render/i.test(description)) {

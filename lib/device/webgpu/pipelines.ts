@@ -1,8 +1,8 @@
 /**
  * Pipelines, one for each kernel and set of constants, made at first use and kept.
  *
- * The bind-group layout comes from the kernel's own lists of buffers, so that a buffer which one build of a kernel leaves
- * untouched still has its binding.
+ * The bind-group layout comes from the kernel's own lists of buffers, so that a buffer which one
+ * build of a kernel leaves untouched still has its binding.
  *
  * @module
  */
@@ -66,7 +66,8 @@ export class Pipelines {
 }
 
 /**
- * Whether `enable subgroups;` may stand in WGSL: Tint requires it where subgroups are used, naga has them without and takes it for an error.
+ * Whether `enable subgroups;` may stand in WGSL: Tint requires it where subgroups are used, naga
+ * has them without and takes it for an error.
  */
 export async function acceptsEnableSubgroups(gpu: GPUDevice): Promise<boolean> {
   if (!gpu.features.has("subgroups" as GPUFeatureName)) return false;

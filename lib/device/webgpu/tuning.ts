@@ -1,8 +1,9 @@
 /**
- * What was measured on an adapter, kept in the Web Cache under the adapter's names and the library's version.
+ * What was measured on an adapter, kept in the Web Cache under the adapter's names and the
+ * library's version.
  *
- * Nothing depends on it: where there is no cache, or the entry makes no sense, the table in adapter_class.ts holds. Measuring is left to
- * lib/ops/tune_products.ts and scripts/tune.ts.
+ * Nothing depends on it: where there is no cache, or the entry makes no sense, the table in
+ * adapter_class.ts holds. Measuring is left to lib/ops/tune_products.ts and scripts/tune.ts.
  *
  * @module
  */
@@ -25,13 +26,19 @@ export async function readTuning(adapter: AdapterNames): Promise<MatmulChoice | 
   }
 }
 
-/** Keeps a choice for a device's adapter; the next `openDevice` takes it. TypeError for another device than WebGPU, Error where the Web Cache cannot be written. */
+/**
+ * Keeps a choice for a device's adapter; the next `openDevice` takes it. TypeError for another
+ * device than WebGPU, Error where the Web Cache cannot be written.
+ */
 export async function keepTuning(device: Device, choice: MatmulChoice): Promise<void> {
   const cache = await caches.open(CACHE);
   await cache.put(addressOf(adapterOf(device)), new Response(JSON.stringify(choice)));
 }
 
-/** Forgets what was measured on a device's adapter; true where there was something. TypeError for another device than WebGPU. */
+/**
+ * Forgets what was measured on a device's adapter; true where there was something. TypeError for
+ * another device than WebGPU.
+ */
 export async function forgetTuning(device: Device): Promise<boolean> {
   const cache = await caches.open(CACHE);
   return await cache.delete(addressOf(adapterOf(device)));

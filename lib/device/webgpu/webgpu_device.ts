@@ -1,9 +1,9 @@
 /**
  * The WebGPU device: WGSL kernels on the GPU, through nothing but the web platform's own interface.
  *
- * Eager launches gather in one open pass that is submitted when a value is read or written; a loaded program holds pipelines,
- * bind groups and one uniform buffer made beforehand, so that a run is one encoder, one pass, one submit.
- * Choosing between devices is left to open_device.ts.
+ * Eager launches gather in one open pass that is submitted when a value is read or written; a
+ * loaded program holds pipelines, bind groups and one uniform buffer made beforehand, so that a run
+ * is one encoder, one pass, one submit. Choosing between devices is left to open_device.ts.
  *
  * @module
  */
