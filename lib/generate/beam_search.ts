@@ -14,8 +14,8 @@ import { scope } from "../tensor/scope.ts";
 import { logSoftmax } from "../ops/softmax.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { type TopK, topK } from "../ops/top_k.ts";
+import { yieldToEvents } from "../yield_to_events.ts";
 import { CacheRows } from "./cache_rows.ts";
-import { EventLoop } from "./event_loop.ts";
 
 /** Options of `beamSearch`, all of them given; their meaning is that of `generate`. */
 export interface BeamOptions {
@@ -182,7 +182,6 @@ class BeamRows {
   readonly #state: Tensor;
   readonly #ends: Tensor;
   readonly #picks: number;
-  readonly #events = new EventLoop();
   readonly #step;
   readonly #reorder;
 
@@ -272,7 +271,7 @@ class BeamRows {
 
   async #read({ values, indices }: TopK): Promise<Step> {
     const [v, i] = await Promise.all([values.data(), indices.data()]);
-    await this.#events.pause();
+    await yieldToEvents();
     return { values: v, indices: i, picks: this.#picks };
   }
 }

@@ -20,8 +20,8 @@ import { sampleToken } from "../ops/sample_token.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { slice } from "../ops/slice.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { yieldToEvents } from "../yield_to_events.ts";
 import { CacheRows } from "./cache_rows.ts";
-import { EventLoop } from "./event_loop.ts";
 
 const ADVANCE: Kernel = {
   name: "advance_generation",
@@ -87,7 +87,6 @@ export class Sequences {
   readonly #rules: LogitRules | undefined;
   readonly #step: Compiled<[], Tensor>;
   readonly #block: number;
-  readonly #events = new EventLoop();
   #seed = 0;
   #given = 0;
   /** All tokens of each row, its prompt included. */
@@ -148,7 +147,7 @@ export class Sequences {
     this.#state.write([this.#seed, this.#given]);
     const steps = this.#make(most);
     const [values, scores] = await Promise.all([this.#output.data(), this.#scores?.data()]);
-    await this.#events.pause();
+    await yieldToEvents();
     const { rows } = this.shape;
     const from = this.#given % this.#block * rows;
     const block = {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { yieldToEvents } from "../yield_to_events.ts";
 import type { StepFigures } from "./figures.ts";
 import type { BatchSource, Trainer } from "./trainer.ts";
 
@@ -72,9 +73,6 @@ export class DivergenceError extends Error {
   override name = "DivergenceError";
 }
 
-/** Milliseconds after which the loop lets timers and signals through. */
-const BREATH = 100;
-
 /**
  * Trains until `steps` updates are done or the signal aborts, and tells of what happens and what is
  * due.
@@ -111,7 +109,6 @@ export async function* trainingLoop(
     const validationLoss = await trainer.evaluate(held, count);
     return { kind: "validation", step: trainer.stepsDone, validationLoss } as const;
   };
-  let rested = performance.now();
   while (trainer.stepsDone < steps && !signal?.aborted) {
     await watch.step(batches);
     const step = trainer.stepsDone;
@@ -125,10 +122,7 @@ export async function* trainingLoop(
     if (heldOut && due(evalEvery) && !last) yield await validation(heldOut, evalBatches);
     if (due(sampleEvery)) yield { kind: "sample", step };
     if (checkpoint) yield { kind: "checkpoint", step };
-    if (performance.now() - rested > BREATH) {
-      await new Promise((resolve) => setTimeout(resolve)); // lets Ctrl-C through
-      rested = performance.now();
-    }
+    await yieldToEvents();
   }
   if (watch.unread > 0) { // interrupted
     const figures = await watch.figures();
