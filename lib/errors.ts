@@ -1,6 +1,7 @@
 /**
- * The one error class of Folio's own: a mistake of the user, as distinct from a bug. Everything
- * else throws TypeError (shape, dtype), RangeError (a value) or SyntaxError (a malformed file).
+ * Errors: the one error class of Folio, for a user's mistake, and what messages call a value.
+ * Everything else throws TypeError (shape, dtype, kind), RangeError (a value) or SyntaxError (a
+ * malformed file). Unknown options are refused by options.ts.
  *
  * @module
  */
@@ -9,7 +10,7 @@
  * A mistake of the user that a script reports in one line, without a stack trace, ending with exit
  * code 2.
  *
- * The message says what was attempted, what was expected, what came, and what to do.
+ * The message says what was attempted, what was expected, what was found, and what to do.
  *
  * @example
  * ```ts
@@ -20,4 +21,35 @@
 export class UserError extends Error {
   /** Always `"UserError"`, so that the class survives being passed between workers. */
   override readonly name = "UserError";
+}
+
+/** Characters of a string that a message shows. */
+const SHOWN = 40;
+
+/**
+ * A value in a few words, for messages of the form `expected X, got Y`.
+ *
+ * @example
+ * ```ts
+ * console.assert(describe([1, 2, 3]) === "an array of 3");
+ * console.assert(describe(Promise.resolve(1)) === "a promise; await it first");
+ * ```
+ */
+export function describe(value: unknown): string {
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > SHOWN ? `${value.slice(0, SHOWN)}…` : value);
+  }
+  if (typeof value === "function") return value.name ? `the function ${value.name}` : "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  const name = value.constructor?.name ?? "Object";
+  if (ArrayBuffer.isView(value) && "length" in value) return `${article(name)} of ${value.length}`;
+  if ("then" in value && typeof value.then === "function") return "a promise; await it first";
+  if (name === "Object") return `an object with ${Object.keys(value).join(", ") || "no keys"}`;
+  if (value.toString !== Object.prototype.toString) return `${article(name)} ${value}`;
+  return article(name);
+}
+
+function article(name: string): string {
+  return `${/^[AEIOU]/i.test(name) ? "an" : "a"} ${name}`;
 }

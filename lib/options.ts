@@ -1,0 +1,146 @@
+/**
+ * Options objects: an unknown key is an error that names the nearest real one, because `deno run`
+ * checks no types and a mistyped option would be ignored.
+ *
+ * `nearest.ts` measures the distance between words; `errors.ts` says what a value is.
+ *
+ * @module
+ */
+import { describe } from "./errors.ts";
+import { nearest } from "./nearest.ts";
+
+/**
+ * The names of all options of type `Options`, as keys of an object whose values are not read, such
+ * as their defaults. TypeScript refuses a missing name and an extra one.
+ */
+export type OptionNames<Options> = Readonly<Record<keyof Options, unknown>>;
+
+/**
+ * What other libraries call an option, lower case without `_` and `-`, and Folio's names for it.
+ * The first that the operation has is suggested.
+ */
+const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
+  axes: ["axis"],
+  batch: ["batchSize"],
+  blocksize: ["contextLength"],
+  ctxlen: ["contextLength"],
+  dim: ["axis", "width"],
+  dims: ["axis"],
+  dmodel: ["width"],
+  doearlystopping: ["earlyStopping"],
+  dropoutp: ["dropout"],
+  embeddim: ["width"],
+  eps: ["epsilon", "normEpsilon"],
+  ffndim: ["hidden"],
+  gradclip: ["clip"],
+  hiddensize: ["width"],
+  intermediatesize: ["hidden"],
+  iscausal: ["causal"],
+  keepdim: ["keepDimensions"],
+  keepdims: ["keepDimensions"],
+  kvheads: ["keyValueHeads"],
+  learningrate: ["schedule"],
+  lr: ["learningRate", "schedule"],
+  maxgradnorm: ["clip"],
+  maxiters: ["steps"],
+  maxlen: ["maxNewTokens", "contextLength"],
+  maxlength: ["maxNewTokens", "contextLength"],
+  maxsteps: ["steps"],
+  maxtokens: ["maxNewTokens"],
+  minlr: ["minLearningRate"],
+  nctx: ["contextLength"],
+  nembd: ["width"],
+  nhead: ["heads"],
+  nheads: ["heads"],
+  nlayer: ["layers"],
+  nlayers: ["layers"],
+  norepeatngramsize: ["noRepeatNgram"],
+  npositions: ["contextLength"],
+  numattentionheads: ["heads"],
+  numbeams: ["beams"],
+  numheads: ["heads"],
+  numhiddenlayers: ["layers"],
+  numkeyvalueheads: ["keyValueHeads"],
+  numlayers: ["layers"],
+  numreturnsequences: ["samples"],
+  numsteps: ["steps"],
+  seqlen: ["contextLength"],
+  stopsequences: ["stop"],
+  stopstrings: ["stop"],
+  temp: ["temperature"],
+  totalsteps: ["steps"],
+  warmup: ["warmupSteps"],
+  warmupiters: ["warmupSteps"],
+  wd: ["weightDecay"],
+};
+
+/**
+ * Checks that `given` is an options object with no key but `known`.
+ *
+ * @param operation What the message begins with: the public name of a function or class.
+ * @param given The options as the caller wrote them.
+ * @param known Every option's name, such as `{ axis: true, keepDimensions: true }`.
+ * @param hints What to do instead, for names that are expected here but belong elsewhere.
+ * @throws {TypeError} if `given` is no object of options, or holds an unknown key
+ *
+ * ```ts
+ * import { checkOptions } from "./options.ts";
+ * const known = { axis: true, keepDimensions: true };
+ * checkOptions("sum", { axis: 0 }, known);
+ * try {
+ *   checkOptions("sum", { keepdims: true } as object, known);
+ * } catch (error) {
+ *   console.log(`${error}`); // TypeError: sum: unknown option 'keepdims'; did you mean 'keepDimensions'?
+ * }
+ * ```
+ */
+export function checkOptions<Options extends object>(
+  operation: string,
+  given: Options,
+  known: OptionNames<Options>,
+  hints: Readonly<Record<string, string>> = {},
+): void {
+  if (!isOptions(given)) {
+    const names = Object.keys(known).join(", ");
+    throw new TypeError(
+      `${operation}: expected an object of options (${names}), got ${describe(given)}`,
+    );
+  }
+  for (const name in given) {
+    if (!Object.hasOwn(known, name)) throw unknownOption(operation, name, known, hints);
+  }
+}
+
+/** Whether a value is an object literal, not an array, a promise, a tensor or another instance. */
+function isOptions(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function unknownOption(
+  operation: string,
+  name: string,
+  known: object,
+  hints: Readonly<Record<string, string>>,
+): TypeError {
+  const names = Object.keys(known);
+  const meant = meantOption(name, [...names, ...Object.keys(hints)]);
+  const advice = meant === undefined
+    ? names.length === 0 ? "it has no options" : `its options are ${names.join(", ")}`
+    : hints[meant] ?? `did you mean '${meant}'?`;
+  return new TypeError(`${operation}: unknown option '${name}'; ${advice}`);
+}
+
+/** The name that a mistyped or foreign one stands for, or undefined if none is near. */
+function meantOption(name: string, names: readonly string[]): string | undefined {
+  const letters = lettersOf(name);
+  const same = names.find((candidate) => lettersOf(candidate) === letters);
+  const synonyms = Object.hasOwn(SYNONYMS, letters) ? SYNONYMS[letters] : [];
+  return same ?? synonyms.find((synonym) => names.includes(synonym)) ?? nearest(name, names);
+}
+
+/** A name without case, underscores and hyphens: `max_new_tokens` is `maxNewTokens`. */
+function lettersOf(name: string): string {
+  return name.toLowerCase().replace(/[_-]/g, "");
+}
