@@ -112,11 +112,11 @@ export type {
   Constants,
   CpuKernel,
   Kernel,
-  KernelBuilder,
   Scalars,
   ScalarType,
   WebGpuKernel,
 } from "./lib/device/kernel.ts";
+export type { KernelBuilder } from "./lib/device/kernel_builder.ts";
 export { F32, FunctionBuilder, I32, ModuleBuilder, V128 } from "./lib/wasm/assembler.ts";
 export type {
   Code,

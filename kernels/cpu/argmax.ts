@@ -7,7 +7,8 @@
  * @module
  */
 import { I32, V128 } from "../../lib/wasm/assembler.ts";
-import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
+import type { CpuKernel } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { foldRow, LARGEST } from "./fold.ts";
 
 export const argmax: CpuKernel = {

@@ -10,7 +10,7 @@
  */
 import { type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
-import type { KernelBuilder } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { transposeSquare } from "./square.ts";
 
 /** Queries, and keys, in a block. */

@@ -5,7 +5,8 @@
  * @module
  */
 import type { I32 } from "../../lib/wasm/assembler.ts";
-import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
+import type { CpuKernel } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { forRows } from "./rows.ts";
 
 /** Elements of y in a chunk. */

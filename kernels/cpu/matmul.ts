@@ -9,7 +9,8 @@
  * @module
  */
 import { type FunctionBuilder, type FunctionHandle, I32 } from "../../lib/wasm/assembler.ts";
-import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
+import type { CpuKernel } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 import { definePack } from "./matmul_pack.ts";
 import { defineTile, TILE } from "./matmul_tile.ts";

@@ -7,7 +7,8 @@
  * @module
  */
 import type { I32 } from "../../lib/wasm/assembler.ts";
-import type { KernelBuilder, Scalars } from "../../lib/device/kernel.ts";
+import type { Scalars } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { epilogue } from "./matmul_epilogue.ts";
 import { forVectors } from "./rows.ts";
 

@@ -9,7 +9,7 @@
  */
 import type { FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import { V128 as Vector } from "../../lib/wasm/assembler.ts";
-import type { KernelBuilder } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import * as math from "./math.ts";
 
 type Map = (f: FunctionBuilder, x: V128) => V128;

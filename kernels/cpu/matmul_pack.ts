@@ -7,7 +7,7 @@
  * @module
  */
 import type { FunctionBuilder, FunctionHandle } from "../../lib/wasm/assembler.ts";
-import type { KernelBuilder } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { transposeSquare } from "./square.ts";
 
 /**

@@ -8,7 +8,7 @@
  * @module
  */
 import { type FunctionBuilder, type FunctionHandle, I32, V128 } from "../../lib/wasm/assembler.ts";
-import type { KernelBuilder } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 
 /** Rows and columns of a tile. */
 export const TILE = { rows: 6, columns: 8 } as const;

@@ -13,7 +13,8 @@
  * @module
  */
 import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
-import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
+import type { CpuKernel } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { foldRow, sumOf } from "./fold.ts";
 import { reciprocal } from "./norm.ts";
 import { forVectors } from "./rows.ts";

@@ -9,7 +9,7 @@
  */
 import { I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { FunctionBuilder } from "../../lib/wasm/assembler.ts";
-import type { KernelBuilder } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 
 /** The four output words of four counters: `words[w]` holds word w of each. */
 export type Words = readonly [V128, V128, V128, V128];

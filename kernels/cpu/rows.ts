@@ -5,7 +5,7 @@
  * @module
  */
 import { type FunctionBuilder, I32, type V128 } from "../../lib/wasm/assembler.ts";
-import type { KernelBuilder } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 
 /** Vectors that `mapVectors` computes in one round of its loop. */
 const UNROLL = 2;

@@ -8,7 +8,8 @@
  * @module
  */
 import { type I32, V128 } from "../../lib/wasm/assembler.ts";
-import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
+import type { CpuKernel } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { forVectors } from "./rows.ts";
 
 const CHUNK = 16384;

@@ -11,7 +11,8 @@
  */
 import type { I32 } from "../../lib/wasm/assembler.ts";
 import { V128 } from "../../lib/wasm/assembler.ts";
-import type { CpuKernel, KernelBuilder } from "../../lib/device/kernel.ts";
+import type { CpuKernel } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { mapVectors } from "./rows.ts";
 import { transposeSquare } from "./square.ts";
 

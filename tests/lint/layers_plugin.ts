@@ -26,7 +26,15 @@ const TRAIN = [...NN, ...BESIDE, "lib/hub/", "lib/train/", "lib/generate/"];
 
 const PARTS: readonly Part[] = [
   // Kernels know nothing of the library but the contract that they are written against.
-  { at: "kernels/", from: ["kernels/", "lib/wasm/assembler.ts", "lib/device/kernel.ts"] },
+  {
+    at: "kernels/",
+    from: [
+      "kernels/",
+      "lib/wasm/assembler.ts",
+      "lib/device/kernel.ts",
+      "lib/device/kernel_builder.ts",
+    ],
+  },
   { at: "lib/", from: ["lib/*"] },
   { at: "lib/wasm/", from: ["lib/*", "lib/wasm/"] },
   { at: "lib/device/", from: DEVICE },

@@ -9,7 +9,7 @@
  */
 import type { Allocation, Device, Launch, LoadedProgram, Range } from "../device.ts";
 import { type Constants, encodeScalars, type Kernel, kernelKey } from "../kernel.ts";
-import { KernelBuilder } from "../kernel.ts";
+import { KernelBuilder } from "../kernel_builder.ts";
 import type { Recorder } from "../recorder.ts";
 import { Allocator, type Block } from "./allocator.ts";
 import { type Blas, findBlas } from "./blas.ts";
