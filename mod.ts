@@ -18,8 +18,9 @@
  */
 
 // Devices
-export { openDevice, useDevice } from "./lib/device/open_device.ts";
-export type { DeviceOptions } from "./lib/device/open_device.ts";
+export { openDevice } from "./lib/ops/open_device.ts";
+export { useDevice } from "./lib/device/current_device.ts";
+export type { DeviceOptions } from "./lib/device/choose_device.ts";
 export type { Allocation, Device, Launch, LoadedProgram, Range } from "./lib/device/device.ts";
 export type { MatmulChoice, RowsKernel, TileKernel } from "./lib/device/matmul_choice.ts";
 export { forgetTuning, keepTuning } from "./lib/device/webgpu/tuning.ts";

@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { formatBytes, formatCount } from "../lib/cli/numbers.ts";
 import { print } from "../lib/cli/output.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { selfAttention } from "../lib/ops/attention.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";

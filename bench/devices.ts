@@ -11,7 +11,7 @@
  */
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import type { Device } from "../lib/device/device.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
 import { bestSeconds } from "./best_seconds.ts";
 import { measureRoofline, type Roofline } from "./roofline.ts";

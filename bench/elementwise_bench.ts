@@ -6,7 +6,8 @@
  */
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
-import { add, binary, mul } from "../lib/ops/binary.ts";
+import { add, mul } from "../lib/ops/binary.ts";
+import { binary } from "../lib/tensor/elementwise.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { exp, gelu, log, silu, tanh } from "../lib/ops/unary.ts";

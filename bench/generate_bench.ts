@@ -11,7 +11,7 @@
  * @module
  */
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { runScript } from "../lib/cli/run.ts";
 import { PRESETS } from "../lib/train/presets.ts";
 import { prepareGeneration } from "./generation.ts";

@@ -15,7 +15,7 @@ import { runScript } from "../lib/cli/run.ts";
 import { Batches } from "../lib/data/batches.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import type { Launch, LoadedProgram, Range } from "../lib/device/device.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { PRESETS } from "../lib/train/presets.ts";
 import { bestSeconds } from "./best_seconds.ts";

@@ -11,7 +11,7 @@
  * @module
  */
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { zeros } from "../lib/tensor/tensor.ts";
 import { bytesOfWeights, prepareGeneration } from "./generation.ts";
 import {

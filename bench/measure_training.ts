@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { ProfilingDevice } from "./profiling_device.ts";
 import {
   peakResident,

@@ -11,7 +11,7 @@
  * @module
  */
 import { Batches } from "../lib/data/batches.ts";
-import { openDevice } from "../lib/device/open_device.ts";
+import { openDevice } from "../lib/ops/open_device.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { prepareGeneration } from "./generation.ts";
 import { summary } from "./results.ts";

@@ -10,7 +10,7 @@ import { integer } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript } from "../lib/cli/run.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { PRESETS } from "../lib/train/presets.ts";
 import { summary } from "./results.ts";
 import { prepareStep } from "./training_step.ts";

@@ -7,7 +7,7 @@ import { compile } from "../lib/tensor/compile.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { scope } from "../lib/tensor/scope.ts";
 import { empty, type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import {
   type AttentionCase,

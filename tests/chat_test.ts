@@ -7,7 +7,7 @@ import { BYTE_TOKENS } from "../lib/text/byte_alphabet.ts";
 import { chatText } from "../lib/text/chat_template.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { openTokenizer } from "../lib/text/open_tokenizer.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { forEachDevice, sharedDevice } from "./support/devices.ts";
 import { scratchFolder } from "./support/command.ts";
 import { fileURLToPath } from "node:url";

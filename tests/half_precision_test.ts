@@ -6,8 +6,9 @@
  */
 import assert from "node:assert/strict";
 import type { Device } from "../lib/device/device.ts";
-import { openDevice, useDevice } from "../lib/device/open_device.ts";
-import { halfTrouble } from "../lib/ops/half_check.ts";
+import { openDevice } from "../lib/ops/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
+import { checkHalfPrecision } from "../lib/ops/check_half_precision.ts";
 import type { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { mul } from "../lib/ops/binary.ts";
@@ -104,10 +105,10 @@ forEachDevice(
 forEachDevice("half precision: an adapter is checked, and trouble is said", async (device) => {
   if (device.kind === "cpu") return;
   const gpu = device as WebGpuDevice;
-  if (hasHalf(device)) assert.equal(await halfTrouble(device), undefined);
+  if (hasHalf(device)) assert.equal(await checkHalfPrecision(device), undefined);
   const features = new Set<string>();
   const without = { gpu: { features } } as unknown as WebGpuDevice;
-  assert.equal(await halfTrouble(without), "the adapter has no shader-f16");
+  assert.equal(await checkHalfPrecision(without), "the adapter has no shader-f16");
   features.add("shader-f16");
   const broken = Object.create(gpu, {
     gpu: { value: { features } },
@@ -115,7 +116,7 @@ forEachDevice("half precision: an adapter is checked, and trouble is said", asyn
     ...{ launch: { value: () => {} }, release: { value: () => {} } },
     read: { value: () => Promise.resolve(new ArrayBuffer(4 * 64 * 64)) },
   });
-  assert.match(await halfTrouble(broken) ?? "", /off by .* % in the mean/);
+  assert.match(await checkHalfPrecision(broken) ?? "", /off by .* % in the mean/);
 });
 
 Deno.test("half precision: the CPU says that it is not for it", async () => {

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { expectMatch, WrongAnswer } from "../lib/lesson/expect.ts";
 import { paragraphs, tableLines } from "../lib/lesson/page.ts";
 import { checkTask, notWritten } from "../lib/lesson/task.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { matmul } from "../lib/ops/matmul.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { sharedDevice } from "./support/devices.ts";

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Flags } from "../lib/cli/flags.ts";
 import { type Lesson, LessonPage } from "../lib/lesson/lesson.ts";
 import { checkTask, type Task, type TaskOutcome } from "../lib/lesson/task.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { runByFile, runByUrl, type ScriptResult, serveTree } from "./support/by_url.ts";
 import { sharedDevice } from "./support/devices.ts";
 import { emptyRegistry } from "./support/npm_registry.ts";

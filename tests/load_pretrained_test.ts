@@ -8,7 +8,7 @@ import { type LoadOptions, loadPretrained } from "../lib/hub/load_pretrained.ts"
 import { MAX_HEADER_BYTES } from "../lib/hub/safetensors_header.ts";
 import { Sha256 } from "../lib/hub/sha256.ts";
 import { readIndex } from "../lib/hub/weight_files.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import type { GPT } from "../lib/nn/gpt.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";

@@ -9,7 +9,7 @@ import { assertProduct, floats, FORMS, reference } from "./support/matmul_refere
 import { ALL_DEVICES, forEachDevice, sharedDevice } from "./support/devices.ts";
 import { checkEpilogue } from "./support/matmul_epilogue_check.ts";
 import type { Device } from "../lib/device/device.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { matmul } from "../lib/ops/matmul.ts";
 import { product } from "../lib/ops/product.ts";
 import { tensor } from "../lib/tensor/tensor.ts";

@@ -2,7 +2,7 @@
  * The practical's language model: its size, how it starts, and that it learns its text by heart.
  */
 import assert from "node:assert/strict";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { Batches } from "../lib/data/batches.ts";
 import { splitCorpus } from "../lib/data/split_corpus.ts";
 import {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Batches } from "../lib/data/batches.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { SGD } from "../lib/optim/sgd.ts";

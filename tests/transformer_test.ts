@@ -3,7 +3,7 @@
  * languages that it learns.
  */
 import assert from "node:assert/strict";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { greedyDecode } from "../lib/generate/greedy_decode.ts";
 import { DecoderBlock } from "../lib/nn/decoder_block.ts";
 import { EncoderBlock } from "../lib/nn/encoder_block.ts";

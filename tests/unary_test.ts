@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { binary } from "../lib/ops/binary.ts";
+import { binary } from "../lib/tensor/elementwise.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { ones, type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import {

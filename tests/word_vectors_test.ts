@@ -8,7 +8,7 @@ import { WordVectors } from "../lib/hub/word_vectors.ts";
 import { dotProductAttention } from "../lib/nn/dot_product_attention.ts";
 import { sharedDevice } from "./support/devices.ts";
 import { sharedText } from "./support/shared_text.ts";
-import { useDevice } from "../lib/device/open_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 
 useDevice(await sharedDevice("cpu-1"));
 

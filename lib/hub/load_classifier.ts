@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { onDevice } from "../device/open_device.ts";
+import { onDevice } from "../device/current_device.ts";
 import { padSequences } from "../nn/padding.ts";
 import { SequenceClassifier } from "../nn/sequence_classifier.ts";
 import { scope } from "../tensor/scope.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Device } from "../device/device.ts";
-import { currentDevice, onDevice } from "../device/open_device.ts";
+import { currentDevice, onDevice } from "../device/current_device.ts";
 import { type ModelConfig, modelConfig } from "../nn/config.ts";
 import { GPT } from "../nn/gpt.ts";
 import { withoutInitialValues } from "../nn/initializers.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { openDevice } from "../device/open_device.ts";
+import { openDevice } from "../ops/open_device.ts";
 import type { Device } from "../device/device.ts";
 import type { Figure } from "../plot/figure.ts";
 import { choice, type Flags, type FlagValues, integer, text, toggle } from "../cli/flags.ts";

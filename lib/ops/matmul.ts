@@ -8,7 +8,7 @@
  */
 import { formatShape, sameShape, type Shape, size } from "../shape.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";
-import { binary } from "./binary.ts";
+import { binary } from "../tensor/elementwise.ts";
 import { expectType } from "../tensor/launch.ts";
 import {
   type Activation,

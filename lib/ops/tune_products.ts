@@ -13,7 +13,7 @@ import {
   TILE_KERNELS,
 } from "../device/matmul_choice.ts";
 import type { Device } from "../device/device.ts";
-import { useDevice } from "../device/open_device.ts";
+import { useDevice } from "../device/current_device.ts";
 import { WebGpuDevice } from "../device/webgpu/webgpu_device.ts";
 import { Random } from "../random.ts";
 import { compile, type Compiled } from "../tensor/compile.ts";

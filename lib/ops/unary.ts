@@ -3,34 +3,10 @@
  *
  * @module
  */
-import { UNARY, unary as cpu } from "../../kernels/cpu/unary.ts";
-import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
-import code from "../../kernels/webgpu/unary.wgsl" with { type: "text" };
-import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "../tensor/autograd.ts";
-import { binary, div, mul } from "./binary.ts";
-import { expectType, launch } from "../tensor/launch.ts";
-import { empty, full, type Tensor } from "../tensor/tensor.ts";
-
-const KERNEL: Kernel = {
-  name: "unary",
-  reads: ["x"],
-  writes: ["y"],
-  scalars: { count: "u32" },
-  webgpu: {
-    code: activations + code,
-    workgroups: ({ count }) => [Math.ceil(count / 256)],
-  },
-  cpu,
-};
-
-function unary(operation: string, x: Tensor): Tensor {
-  expectType(operation, x, "f32");
-  const y = empty(x.shape, "f32", x.device);
-  const OP = Object.keys(UNARY).indexOf(operation);
-  launch(KERNEL, { x, y }, { count: x.size }, { OP });
-  return y;
-}
+import { binary, unary } from "../tensor/elementwise.ts";
+import { div, mul } from "./binary.ts";
+import { full, type Tensor } from "../tensor/tensor.ts";
 
 /** −x, elementwise. */
 export function negate(x: Tensor): Tensor {

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { add } from "../ops/binary.ts";
+import { binary } from "./elementwise.ts";
 import { full, type Tensor } from "./tensor.ts";
 
 /** The gradient of each input, or undefined where there is none. */
@@ -129,6 +129,6 @@ function propagate(node: Node, gathered: Map<Tensor, Tensor>, tracked: Set<Tenso
     const own = gradients[i];
     if (!own || !tracked.has(input)) return;
     const before = node.sums.has(i) ? undefined : gathered.get(input);
-    gathered.set(input, before ? add(before, own) : own);
+    gathered.set(input, before ? binary("add", before, own) : own);
   });
 }

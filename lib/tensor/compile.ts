@@ -7,7 +7,7 @@
  * @module
  */
 import type { Device, LoadedProgram } from "../device/device.ts";
-import { currentDevice } from "../device/open_device.ts";
+import { currentDevice } from "../device/current_device.ts";
 import { type Plan, plan } from "../device/plan.ts";
 import { Recorder } from "../device/recorder.ts";
 import { sameShape } from "../shape.ts";

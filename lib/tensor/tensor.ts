@@ -7,7 +7,7 @@
  * @module
  */
 import type { Device } from "../device/device.ts";
-import { currentDevice } from "../device/open_device.ts";
+import { currentDevice } from "../device/current_device.ts";
 import { Storage } from "../device/storage.ts";
 import { formatShape, type Shape, size } from "../shape.ts";
 import { noteCreated } from "./scope.ts";

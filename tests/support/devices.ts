@@ -8,7 +8,7 @@
  */
 import type { Device } from "../../lib/device/device.ts";
 import { CpuDevice } from "../../lib/device/cpu/cpu_device.ts";
-import { useDevice } from "../../lib/device/open_device.ts";
+import { useDevice } from "../../lib/device/current_device.ts";
 import { WebGpuDevice } from "../../lib/device/webgpu/webgpu_device.ts";
 
 const adapter = await navigator.gpu?.requestAdapter();

@@ -3,7 +3,7 @@
  *
  * Eager launches gather in one open pass that is submitted when a value is read or written; a
  * loaded program holds pipelines, bind groups and one uniform buffer made beforehand, so that a run
- * is one encoder, one pass, one submit. Choosing between devices is left to open_device.ts.
+ * is one encoder, one pass, one submit. See ../choose_device.ts for the choice of a device.
  *
  * @module
  */

@@ -1,49 +1,18 @@
 /**
- * Whether an adapter's half precision is fit for use: a product with rounded operands, computed by
- * it, beside the same in float64.
+ * Checks that an adapter's half precision is accurate enough: a product of rounded operands, computed
+ * by the adapter, is compared with the same in float64.
  *
  * @module
  */
-import activationChoice from "../../kernels/webgpu/activation_choice.wgsl" with { type: "text" };
-import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
-import tiled from "../../kernels/webgpu/matmul.wgsl" with { type: "text" };
-import epilogue from "../../kernels/webgpu/matmul_epilogue.wgsl" with { type: "text" };
-import half from "../../kernels/webgpu/matmul_half.wgsl" with { type: "text" };
-import slices from "../../kernels/webgpu/matmul_slices.wgsl" with { type: "text" };
-import tile from "../../kernels/webgpu/matmul_tile.wgsl" with { type: "text" };
-import one from "../../kernels/webgpu/operand_one.wgsl" with { type: "text" };
 import { Random } from "../random.ts";
 import type { Device } from "../device/device.ts";
-import type { Kernel } from "../device/kernel.ts";
+import { HALF_TILES } from "./matmul_kernels.ts";
 
+/** The product of one workgroup. */
 const SIZES = { m: 64, n: 64, k: 512 };
 
-/** The product of one workgroup, without an epilogue. */
-const KERNEL: Kernel = {
-  name: "half_check",
-  reads: ["a", "b", "bias", "residual", "pre"],
-  writes: ["c", "saved"],
-  scalars: {
-    ...{ m: "u32", n: "u32", k: "u32", batch: "u32", strideA: "u32", strideB: "u32" },
-    ...{ rows: "u32", columns: "u32", depth: "u32" },
-  },
-  webgpu: {
-    code: [
-      one,
-      activations,
-      activationChoice,
-      epilogue,
-      tile,
-      half,
-      slices,
-      tiled,
-    ].join(""),
-    features: ["shader-f16"],
-    workgroups: () => [1],
-  },
-};
-
 const UNUSED = { batch: 1, strideA: 0, strideB: 0, rows: 0, columns: 0, depth: 0 };
+/** Without an epilogue. */
 const PLAIN = {
   ...{ TRANSPOSE_A: 0, TRANSPOSE_B: 0, BIAS: 0, RESIDUAL: 0, SAVE: 0 },
   ...{ ACTIVATION: 0, ACTIVATION_BACKWARD: 0, SCALE_A: 1, SCALE_B: 1024 },
@@ -52,8 +21,8 @@ const PLAIN = {
 /** Relative errors that half precision may have, of the mean and at worst. */
 const ALLOWED = { mean: 0.005, most: 0.05 };
 
-/** Undefined where half precision is fit for use, else why it is not, in a few words. */
-export async function halfTrouble(
+/** Undefined if half precision is accurate enough, otherwise why it is not, in a few words. */
+export async function checkHalfPrecision(
   device: Device & { gpu: GPUDevice },
 ): Promise<string | undefined> {
   if (!device.gpu.features.has("shader-f16")) return "the adapter has no shader-f16";
@@ -78,7 +47,8 @@ async function computed(device: Device, a: Float32Array, b: Float32Array): Promi
   device.write(left, a);
   device.write(right, b);
   const buffers = [left, right, undefined, undefined, undefined, result, undefined];
-  device.launch({ kernel: KERNEL, constants: PLAIN, scalars: { ...SIZES, ...UNUSED }, buffers });
+  const kernel = HALF_TILES.tiled;
+  device.launch({ kernel, constants: PLAIN, scalars: { ...SIZES, ...UNUSED }, buffers });
   const values = await device.read(result);
   for (const { allocation } of ranges) device.release(allocation);
   return new Float32Array(values);

@@ -1,5 +1,8 @@
 /**
- * Choosing and opening a device.
+ * Choosing a device and opening it.
+ *
+ * See lib/ops/open_device.ts for the public `openDevice`, current_device.ts for the device that new
+ * tensors are on.
  *
  * @module
  */
@@ -7,7 +10,6 @@ import { UserError } from "../errors.ts";
 import { CpuDevice } from "./cpu/cpu_device.ts";
 import type { Device } from "./device.ts";
 import { adapterClass } from "./webgpu/adapter_class.ts";
-import { halfTrouble } from "../ops/half_check.ts";
 import { readTuning } from "./webgpu/tuning.ts";
 import { WebGpuDevice } from "./webgpu/webgpu_device.ts";
 
@@ -32,57 +34,38 @@ export interface DeviceOptions {
   precision?: "f32" | "f16";
 }
 
-let current: Device | undefined;
+/**
+ * Checks that an adapter's half precision is accurate enough: undefined if it is, otherwise why not,
+ * in a few words. It needs the kernels of the products, which lib/ops owns.
+ */
+export type HalfPrecisionCheck = (device: WebGpuDevice) => Promise<string | undefined>;
 
 /**
- * Opens a device and makes it the one that new tensors live on.
+ * Opens the device that `options` ask for, in half precision only if `checkHalfPrecision` finds
+ * nothing wrong with it.
  *
- * Throws a UserError when `webgpu` is asked for and no adapter is there, RangeError for a number of
- * threads out of range.
- *
- * ```ts
- * import { openDevice, tensor } from "../../mod.ts";
- * const device = await openDevice({ device: "cpu", threads: 1 });
- * console.log(device.description, await tensor([1, 2, 3]).data());
- * device.close();
- * ```
+ * @throws {UserError} if `webgpu` is required and there is no adapter
+ * @throws {RangeError} if the number of threads is out of range
  */
-export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  return current = await choose(options);
-}
-
-/** The device that new tensors live on: the one opened last. Error when none is open. */
-export function currentDevice(): Device {
-  if (!current) throw new Error("no device is open: call `await openDevice()` first");
-  return current;
-}
-
-/** Makes an open device the one that new tensors live on. */
-export function useDevice(device: Device): void {
-  current = device;
-}
-
-/** Runs `f`, in which new tensors live on `device`; afterwards they live where they did before. */
-export function onDevice<T>(device: Device, f: () => T): T {
-  const before = current;
-  current = device;
-  try {
-    return f();
-  } finally {
-    current = before;
-  }
-}
-
-async function choose(options: DeviceOptions): Promise<Device> {
+export async function chooseDevice(
+  options: DeviceOptions,
+  checkHalfPrecision: HalfPrecisionCheck,
+): Promise<Device> {
   const { device = "auto", precision = "f32", ...cpu } = options;
   const openCpu = (reason: string) => {
     const half = precision === "f16" ? "; products are in f32: half precision is for WebGPU" : "";
     return new CpuDevice({ ...cpu, reason: reason + half });
   };
+  const openAdapter = async (adapter: GPUAdapter, reason: string) => {
+    const tuned = await readTuning(adapter.info);
+    const device = await WebGpuDevice.open(adapter, { reason, tuned });
+    if (precision === "f16") useHalfPrecision(device, await checkHalfPrecision(device));
+    return device;
+  };
   if (device === "cpu") return openCpu("as asked");
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (device === "webgpu") {
-    if (adapter) return await openAdapter(adapter, "as asked", precision);
+    if (adapter) return await openAdapter(adapter, "as asked");
     throw new UserError(
       "device 'webgpu': no adapter was found. Install a Vulkan, Metal or D3D12 driver (Debian: mesa-vulkan-drivers), or use the device 'cpu'",
     );
@@ -91,20 +74,11 @@ async function choose(options: DeviceOptions): Promise<Device> {
   if (adapterClass(adapter.info) === "software") {
     return openCpu(`the only WebGPU adapter, ${adapter.info.description}, is software`);
   }
-  return await openAdapter(adapter, "a GPU was found", precision);
+  return await openAdapter(adapter, "a GPU was found");
 }
 
-async function openAdapter(
-  adapter: GPUAdapter,
-  reason: string,
-  precision: "f32" | "f16",
-): Promise<Device> {
-  const tuned = await readTuning(adapter.info);
-  const device = await WebGpuDevice.open(adapter, { reason, tuned });
-  if (precision === "f16") {
-    const trouble = await halfTrouble(device);
-    if (!trouble) device.precision = "f16";
-    device.description += `; products are in ${trouble ? `f32: ${trouble}` : "f16, sums in f32"}`;
-  }
-  return device;
+/** Turns half precision on unless there is `trouble` with it, and adds either to the description. */
+function useHalfPrecision(device: WebGpuDevice, trouble: string | undefined): void {
+  if (!trouble) device.precision = "f16";
+  device.description += `; products are in ${trouble ? `f32: ${trouble}` : "f16, sums in f32"}`;
 }

@@ -1,0 +1,32 @@
+/**
+ * The current device: the one that new tensors are on unless they name another.
+ *
+ * See choose_device.ts for opening one.
+ *
+ * @module
+ */
+import type { Device } from "./device.ts";
+
+let current: Device | undefined;
+
+/** The device that new tensors are on: the one opened or used last. Error if none is open. */
+export function currentDevice(): Device {
+  if (!current) throw new Error("no device is open: call `await openDevice()` first");
+  return current;
+}
+
+/** Makes an open device the current one. */
+export function useDevice(device: Device): void {
+  current = device;
+}
+
+/** Runs `f` with `device` as the current one; afterwards the current device is what it was. */
+export function onDevice<T>(device: Device, f: () => T): T {
+  const before = current;
+  current = device;
+  try {
+    return f();
+  } finally {
+    current = before;
+  }
+}
