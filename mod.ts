@@ -21,23 +21,11 @@
 export { openDevice } from "./lib/ops/open_device.ts";
 export { useDevice } from "./lib/device/current_device.ts";
 export type { DeviceOptions } from "./lib/device/choose_device.ts";
-export type { Allocation, Device, Launch, LoadedProgram, Range } from "./lib/device/device.ts";
-export type { MatmulChoice, RowsKernel, TileKernel } from "./lib/device/matmul_choice.ts";
-export { forgetTuning, keepTuning } from "./lib/device/webgpu/tuning.ts";
-export {
-  chooseKernels,
-  layerProducts,
-  type ProductTiming,
-  type TunedProduct,
-  tuneProducts,
-} from "./lib/ops/tune_products.ts";
-export type { Entry, Recorder } from "./lib/device/recorder.ts";
-export type { Storage } from "./lib/device/storage.ts";
+export type { Device } from "./lib/device/device.ts";
 
 // Tensors
 export { empty, full, ones, Tensor, tensor, zeros } from "./lib/tensor/tensor.ts";
 export type { DType, NestedArray, TensorData, TensorOptions } from "./lib/tensor/tensor.ts";
-export type { Sizes } from "./lib/ops/product.ts";
 export type { Shape } from "./lib/shape.ts";
 export { keep, scope } from "./lib/tensor/scope.ts";
 export { valueAndGrad } from "./lib/tensor/autograd.ts";
@@ -108,26 +96,6 @@ export { randomNormal, randomUniform } from "./lib/ops/random.ts";
 export { sampleToken } from "./lib/ops/sample_token.ts";
 export { type TopK, topK } from "./lib/ops/top_k.ts";
 export { customOp } from "./lib/tensor/custom_op.ts";
-export type { ByName, CustomOp, CustomOpDefinition } from "./lib/tensor/custom_op.ts";
-export type {
-  Constants,
-  CpuKernel,
-  Kernel,
-  Scalars,
-  ScalarType,
-  WebGpuKernel,
-} from "./lib/device/kernel.ts";
-export type { KernelBuilder } from "./lib/device/kernel_builder.ts";
-export { F32, FunctionBuilder, I32, ModuleBuilder, V128 } from "./lib/wasm/assembler.ts";
-export type {
-  Code,
-  Expression,
-  F32Like,
-  FunctionHandle,
-  I32Like,
-  ModuleOptions,
-  ValueType,
-} from "./lib/wasm/assembler.ts";
 export { copy } from "./lib/tensor/copy.ts";
 export { reshape } from "./lib/ops/reshape.ts";
 export { transpose } from "./lib/ops/transpose.ts";
@@ -160,8 +128,6 @@ export {
   scaledDotProductAttention,
   type ScaledDotProductOptions,
 } from "./lib/nn/scaled_dot_product_attention.ts";
-export { dotProductAttention, type HiddenStateAttention } from "./lib/nn/dot_product_attention.ts";
-export { AdditiveAttention, type AdditiveAttentionOptions } from "./lib/nn/additive_attention.ts";
 export { causalMask, paddingMask } from "./lib/nn/masks.ts";
 export { FeedForward, type FeedForwardConfig } from "./lib/nn/feed_forward.ts";
 export {
@@ -214,7 +180,6 @@ export {
 export { AdamW, type AdamWOptions } from "./lib/optim/adamw.ts";
 export { SGD, type SGDOptions } from "./lib/optim/sgd.ts";
 export { Optimizer } from "./lib/optim/optimizer.ts";
-export type { FlatParameters, Place } from "./lib/optim/flat.ts";
 export {
   type Decay,
   type Schedule,
@@ -293,15 +258,12 @@ export { type BytePairTrainingOptions, trainBytePair } from "./lib/text/byte_pai
 export { loadTokenizer } from "./lib/text/load_tokenizer.ts";
 export { type ChatMessage, chatText } from "./lib/text/chat_template.ts";
 export { openTokenizer, type TokenizerFiles } from "./lib/text/open_tokenizer.ts";
-export { PublishedTokenizer } from "./lib/text/published_tokenizer.ts";
-export { SentencePieceTokenizer } from "./lib/text/sentence_piece_tokenizer.ts";
 export { readTokenizer, saveTokenizer } from "./lib/data/tokenizer_files.ts";
 export { expressible, openingTokens } from "./lib/text/opening_tokens.ts";
 export { type Corpus, loadCorpus, type LoadCorpusOptions } from "./lib/data/load_corpus.ts";
 export type { RegisteredCorpus } from "./lib/data/corpora.ts";
 export type { FetchOptions } from "./lib/data/registered_corpus.ts";
 export type { ReadProgress } from "./lib/data/read_stream.ts";
-export { SMALL_LANGUAGE_WORDS, smallLanguage } from "./lib/data/small_language.ts";
 export { type Batch, Batches, type BatchesOptions } from "./lib/data/batches.ts";
 export { type CorpusSplit, splitCorpus, type TokenArray } from "./lib/data/split_corpus.ts";
 export {
@@ -356,5 +318,5 @@ export {
 } from "./lib/hub/safetensors.ts";
 export type { SafetensorsArray, SafetensorsDtype } from "./lib/hub/safetensors_dtype.ts";
 export type { TensorInfo } from "./lib/hub/safetensors_header.ts";
-export { philox4x32, Random } from "./lib/random.ts";
+export { Random } from "./lib/random.ts";
 export { UserError } from "./lib/errors.ts";

@@ -8,11 +8,13 @@
 import { choice, integer, number, text } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError, userInput } from "../lib/cli/run.ts";
-import { attentionFigure } from "../lib/plot/attention.ts";
-import { attentionGridFigure } from "../lib/plot/attention_grid.ts";
-import { embeddingFigure } from "../lib/plot/embedding.ts";
-import { nextTokenFigure } from "../lib/plot/next_token.ts";
-import { principalComponents } from "../lib/plot/principal_components.ts";
+import {
+  attentionFigure,
+  attentionGridFigure,
+  embeddingFigure,
+  nextTokenFigure,
+  principalComponents,
+} from "../lib/plot/mod.ts";
 import {
   Generator,
   type GPT,

@@ -6,8 +6,7 @@
 import { choice } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError } from "../lib/cli/run.ts";
-import type { LessonHeading, Level } from "../lib/lesson/lesson.ts";
-import { tableLines } from "../lib/lesson/page.ts";
+import { type LessonHeading, type Level, tableLines } from "../lib/lesson/mod.ts";
 import { lesson as attention } from "./lessons/01_attention.ts";
 import { lesson as sequenceToSequence } from "./lessons/02_sequence_to_sequence.ts";
 import { lesson as queriesKeysValues } from "./lessons/03_queries_keys_values.ts";

@@ -7,9 +7,7 @@
 import { choice, integer, text, toggle } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError, userInput } from "../lib/cli/run.ts";
-import { lossFigure, type LossRun } from "../lib/plot/loss.ts";
-import { readMetrics } from "../lib/plot/metrics.ts";
-import { practicalRuns } from "../lib/plot/practical.ts";
+import { lossFigure, type LossRun, practicalRuns, readMetrics } from "../lib/plot/mod.ts";
 
 const command = {
   name: "deno task plot",

@@ -11,14 +11,13 @@ import { print } from "../lib/cli/output.ts";
 import { runScript } from "../lib/cli/run.ts";
 import {
   chooseKernels,
-  type Device,
   forgetTuning,
   keepTuning,
   layerProducts,
-  openDevice,
   type ProductTiming,
   tuneProducts,
-} from "../mod.ts";
+} from "../lib/kernel/mod.ts";
+import { type Device, openDevice } from "../mod.ts";
 
 const flags = {
   forget: toggle(false, "drop what was measured on this GPU, and measure nothing"),

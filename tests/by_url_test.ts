@@ -65,6 +65,69 @@ Deno.test("a file of twenty lines that imports mod.ts by URL trains a model and 
   assert.deepEqual(registry.packages, []);
 });
 
+/** What a user's file does with each entry of deno.json's `exports`, and what it prints then. */
+const BY_ENTRY: Record<string, { program: (url: string) => string; printed: string }> = {
+  ".": {
+    program: (url) =>
+      `import { openDevice, sum, tensor } from "${url}";
+      const device = await openDevice({ device: "cpu", threads: 1 });
+      console.log(await sum(tensor([1, 2])).item());
+      device.close();`,
+    printed: "3\n",
+  },
+  "./kernel": {
+    program: (url) =>
+      `import { customOp } from "${url}";
+      import { openDevice, tensor } from "${new URL("../../mod.ts", url)}";
+      const device = await openDevice({ device: "cpu", threads: 1 });
+      const emit = (k) => {
+        const [x, output] = [k.pointer("x"), k.pointer("output")];
+        k.f.for(0, k.f.i32(k.integer("count").shl(2)), 4, (i) => {
+          k.f.storeF32(output.add(i), x.add(i).loadF32().mul(2));
+        });
+      };
+      const twice = customOp({ name: "twice", inputs: { x: "f32" }, cpu: { chunks: () => 1, emit } });
+      console.log((await twice({ x: tensor([1, 2]) }).data()).join());
+      device.close();`,
+    printed: "2,4\n",
+  },
+  "./plot": {
+    program: (url) =>
+      `import { Figure, lossFigure, principalComponents } from "${url}";
+      const figure = lossFigure([{ label: "run", train: [{ step: 0, loss: 1 }], validation: [] }]);
+      const { shares } = principalComponents([0, 0, 1, 1], { width: 2, count: 1 });
+      console.log(figure instanceof Figure, shares[0].toFixed(2));`,
+    printed: "true 1.00\n",
+  },
+  "./lesson": {
+    program: (url) =>
+      `import { expectMatch, Lesson, tableLines } from "${url}";
+      await expectMatch([1, 2], [1, 2]);
+      console.log(typeof Lesson, tableLines([["a", 1]]).join());`,
+    printed: "function   a  1\n",
+  },
+};
+
+Deno.test("every entry of deno.json is usable by URL from an empty folder", async () => {
+  const { default: { exports } } = await import("../deno.json", { with: { type: "json" } });
+  assert.deepEqual(Object.keys(exports), Object.keys(BY_ENTRY));
+  await using tree = serveTree();
+  for (const [name, path] of Object.entries(exports)) {
+    const { program, printed } = BY_ENTRY[name];
+    await using registry = await emptyRegistry();
+    await using folder = await scratchFolder();
+    await Deno.writeTextFile(`${folder.path}/mine.js`, program(new URL(path, tree.url).href));
+    await using user = serveTree(pathToFileURL(`${folder.path}/`));
+    const permissions = [`--allow-import=${user.host},${tree.host}`];
+    const { env } = registry;
+    const { code, stdout, stderr } = await runByUrl(user, "mine.js", [], { permissions, env });
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, printed);
+    // Observable Plot waits for a figure; a lesson is a command and takes the parser of flags.
+    assert.deepEqual(registry.packages.filter((name) => name !== "deno-std"), [], name);
+  }
+});
+
 Deno.test("a script fetches the flag parser before it starts, and nothing else", async () => {
   await using tree = serveTree();
   for (const script of SCRIPTS) {

@@ -1,6 +1,6 @@
 /** The small language: the same seed gives the same text, and every end fits its subject. */
 import assert from "node:assert/strict";
-import { SMALL_LANGUAGE_WORDS, smallLanguage } from "../lib/data/small_language.ts";
+import { SMALL_LANGUAGE_WORDS, smallLanguage } from "../lib/lesson/small_language.ts";
 
 Deno.test("the small language is drawn by its seed, and its sentences end as their subject bids", () => {
   const text = smallLanguage(600, 3);

@@ -69,22 +69,48 @@ export interface Device {
   readonly blas?: { readonly name: string };
   /** One line for the user: what this is and why it was chosen. */
   readonly description: string;
-  /** While a program is recorded, launches go here instead of running. */
+  /**
+   * While a program is recorded, launches go here instead of running.
+   *
+   * @internal
+   */
   recorder: Recorder | undefined;
-  /** New memory; its content is undefined. RangeError when there is not enough. */
+  /**
+   * New memory; its content is undefined. RangeError when there is not enough.
+   *
+   * @internal
+   */
   allocate(bytes: number): Allocation;
-  /** Gives memory back; its content is undefined from then on. */
+  /**
+   * Gives memory back; its content is undefined from then on.
+   *
+   * @internal
+   */
   release(allocation: Allocation): void;
   /**
    * Copies from the host; the data may be changed as soon as this returns. Whole words: length and
    * offset are multiples of 4 bytes.
+   *
+   * @internal
    */
   write(target: Range, data: ArrayBufferView): void;
-  /** Copies to the host, after everything launched before. */
+  /**
+   * Copies to the host, after everything launched before.
+   *
+   * @internal
+   */
   read(source: Range): Promise<ArrayBuffer>;
-  /** Runs one kernel after everything launched before. */
+  /**
+   * Runs one kernel after everything launched before.
+   *
+   * @internal
+   */
   launch(launch: Launch<Range>): void;
-  /** Makes a list of launches ready to be run again and again, in order; nothing runs yet. */
+  /**
+   * Makes a list of launches ready to be run again and again, in order; nothing runs yet.
+   *
+   * @internal
+   */
   load(launches: readonly Launch<Range>[]): LoadedProgram;
   /**
    * Resolves when everything launched so far has run; rejects with the first error that a launch

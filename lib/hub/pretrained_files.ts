@@ -9,6 +9,7 @@ import { UserError } from "../errors.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { size } from "../shape.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { VERSION } from "../version.ts";
 import { type TextEnds, writeModelConfig } from "./config.ts";
 import { tokenizerFiles } from "./pretrained_tokenizer.ts";
 import { assertFinite, encodeSafetensorsHeader } from "./safetensors.ts";
@@ -16,7 +17,6 @@ import { storedShapes, storedTensors } from "./stored_tensors.ts";
 
 /** In `config.json`: says that Folio wrote the folder, and so may write it again. */
 const MARK = "folio_version";
-const VERSION = "0.1.0";
 
 /** What is saved. A loaded model can be given as it is. */
 export interface Saved extends Partial<TextEnds> {

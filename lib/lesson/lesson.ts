@@ -17,10 +17,6 @@ import { printSample } from "../cli/sample.ts";
 import { paragraphs, tableLines } from "./page.ts";
 import { checkTask, type Task } from "./task.ts";
 
-export { choice, integer, number, text, toggle } from "../cli/flags.ts";
-export { expectMatch } from "./expect.ts";
-export { notWritten } from "./task.ts";
-
 /** For whom something is: new to it, has met it, or works with it. */
 export type Level = "beginner" | "intermediate" | "advanced";
 

@@ -5,16 +5,24 @@
  */
 import { loadWordVectors } from "../hub/shipped_word_vectors.ts";
 import { WordVectors } from "../hub/word_vectors.ts";
-import { text } from "../cli/flags.ts";
+import { type Flag, text } from "../cli/flags.ts";
 import { userInput } from "../cli/run.ts";
 
 /** `--vectors FILE`. */
-export const vectorsFlag = text(undefined, "other word vectors, as GloVe or word2vec write them", {
-  placeholder: "FILE",
-});
+export const vectorsFlag: Flag<string | undefined> = text(
+  undefined,
+  "other word vectors, as GloVe or word2vec write them",
+  {
+    placeholder: "FILE",
+  },
+);
 
-/** The table that ships, or the one of a file. UserError for one that is malformed. */
-export async function readVectors(file: string | undefined): Promise<WordVectors> {
+/**
+ * The table that ships, or that of a file.
+ *
+ * @throws {UserError} if the file cannot be read or is malformed
+ */
+export async function loadVectors(file: string | undefined): Promise<WordVectors> {
   if (file === undefined) return await loadWordVectors();
   const content = await Deno.readTextFile(file);
   return await userInput(() => WordVectors.fromText(content));

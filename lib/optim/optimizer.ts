@@ -11,7 +11,11 @@ import { FlatParameters } from "./flat.ts";
 
 /** An optimizer over a fixed list of parameters. */
 export abstract class Optimizer {
-  /** Parameters and gradients, a flat buffer each. */
+  /**
+   * Parameters and gradients, a flat buffer each.
+   *
+   * @internal
+   */
   protected readonly flat: FlatParameters;
   #step = 0;
 

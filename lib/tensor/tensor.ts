@@ -35,7 +35,12 @@ export class Tensor {
    * Wraps memory that holds size(shape) elements, row by row; to make a tensor from numbers, call
    * `tensor`.
    */
-  constructor(readonly storage: Storage, readonly shape: Shape, readonly dtype: DType = "f32") {
+  constructor(
+    /** @internal */
+    readonly storage: Storage,
+    readonly shape: Shape,
+    readonly dtype: DType = "f32",
+  ) {
     noteCreated(this);
   }
   /** The device that the values are on. */

@@ -11,16 +11,14 @@
 
 import {
   expectMatch,
-  Lesson,
-  notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
-import {
-  readVectors,
-  vectorsFlag,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/vectors.ts";
-import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
-import {
   type HiddenStateAttention,
+  Lesson,
+  loadVectors,
+  notWritten,
+  vectorsFlag,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
+import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
+import {
   matmul,
   softmax,
   type Tensor,
@@ -63,7 +61,7 @@ export const lesson = new Lesson(
       are used in similar ways get similar vectors. This lesson uses vectors of 100 numbers from GloVe, which learned them by counting which words
       stand near each other in six billion words of text.
     `);
-    const table = await readVectors(vectors);
+    const table = await loadVectors(vectors);
     expectWords(table, vectors);
     const king = Array.from(table.vector("king"));
     page.say(`"king" begins ${king.slice(0, 6).map((x) => x.toFixed(2)).join(", ")}, …`);

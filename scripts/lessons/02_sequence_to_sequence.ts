@@ -10,17 +10,17 @@
 // deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
 
 import {
+  AdditiveAttention,
+  dotProductAttention,
   expectMatch,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
-import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
+import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   AdamW,
   add,
-  AdditiveAttention,
   concatenate,
-  dotProductAttention,
   loadWordVectors,
   log,
   matmul,

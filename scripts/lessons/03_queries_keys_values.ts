@@ -12,16 +12,14 @@
 import {
   expectMatch,
   Lesson,
+  loadVectors,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
-import {
-  readVectors,
   vectorsFlag,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/vectors.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
 import {
   attentionFigure,
   maskFigure,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   causalMask,
   Linear,
@@ -76,7 +74,7 @@ export const lesson = new Lesson(
     },
   },
   async (page, { vectors }) => {
-    const table = await readVectors(vectors);
+    const table = await loadVectors(vectors);
 
     page.section("A sentence attends to itself");
     const given = table.embedSentence("I drink coke, but eat steak");

@@ -12,9 +12,11 @@ import {
   expectMatch,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
-import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
-import { attentionGridFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention_grid.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
+import {
+  attentionFigure,
+  attentionGridFigure,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   loadWordVectors,
   MultiHeadAttention,

@@ -12,8 +12,9 @@ import {
   expectMatch,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
-import { positionsFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/positions.ts";
+  smallLanguage,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
+import { positionsFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   CharacterTokenizer,
   loadWordVectors,
@@ -21,7 +22,6 @@ import {
   rotary,
   scaledDotProductAttention,
   sinusoidalPositions,
-  smallLanguage,
   type Tensor,
   tensor,
   type Tokenizer,

@@ -15,8 +15,8 @@ import {
   expectMatch,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
-import { attentionGridFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention_grid.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
+import { attentionGridFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   add,
   attention,

@@ -17,8 +17,9 @@ import {
   integer,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
-import { lossFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/loss.ts";
+  smallLanguage,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
+import { lossFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   AdamW,
   Batches,
@@ -28,7 +29,6 @@ import {
   logSoftmax,
   mul,
   PRESETS,
-  smallLanguage,
   splitCorpus,
   sum,
   type Tensor,

@@ -14,20 +14,22 @@ import {
   integer,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
-import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
-import { attentionGridFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention_grid.ts";
-import { embeddingFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/embedding.ts";
-import { nextTokenFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/next_token.ts";
-import { principalComponents } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/principal_components.ts";
-import { umap } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/umap.ts";
+  SMALL_LANGUAGE_WORDS,
+  smallLanguage,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
+import {
+  attentionFigure,
+  attentionGridFigure,
+  embeddingFigure,
+  nextTokenFigure,
+  principalComponents,
+  umap,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   AdamW,
   Batches,
   GPT,
   perplexity,
-  SMALL_LANGUAGE_WORDS,
-  smallLanguage,
   tensor,
   topNextTokens,
   Trainer,

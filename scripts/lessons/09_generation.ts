@@ -14,13 +14,13 @@ import {
   integer,
   Lesson,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
+  smallLanguage,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
 import {
   AdamW,
   Batches,
   generate,
   GPT,
-  smallLanguage,
   Trainer,
   trainingLoop,
   warmupDecay,

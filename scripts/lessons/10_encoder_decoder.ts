@@ -15,8 +15,8 @@ import {
   Lesson,
   type LessonPage,
   notWritten,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/lesson.ts";
-import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/attention.ts";
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
+import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   AdamW,
   compile,

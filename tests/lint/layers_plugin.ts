@@ -24,6 +24,9 @@ const NN = [...OPS, "lib/nn/", "lib/optim/"];
 const BESIDE = ["lib/*", "lib/text/", "lib/data/"];
 const TRAIN = [...NN, ...BESIDE, "lib/hub/", "lib/train/", "lib/generate/"];
 
+/** The entry points besides mod.ts, which deno.json exports. */
+const ENTRIES = ["lib/kernel/mod.ts", "lib/plot/mod.ts", "lib/lesson/mod.ts"];
+
 const PARTS: readonly Part[] = [
   // Kernels know nothing of the library but the contract that they are written against.
   {
@@ -49,12 +52,13 @@ const PARTS: readonly Part[] = [
   { at: "lib/hub/", from: [...NN, ...BESIDE, "lib/hub/"] },
   { at: "lib/plot/", from: ["lib/*", "lib/plot/", "data/"] },
   { at: "lib/cli/", from: ["lib/*", "lib/cli/"] },
-  { at: "lib/lesson/", from: [...OPS, "lib/hub/", "lib/plot/", "lib/cli/", "lib/lesson/"] },
+  { at: "lib/lesson/", from: [...NN, "lib/hub/", "lib/plot/", "lib/cli/", "lib/lesson/"] },
   { at: "lib/cli/train/", from: [...TRAIN, "lib/plot/", "lib/cli/"] },
   { at: "lib/cli/generate/", from: [...TRAIN, "lib/cli/"] },
   // mod.ts is imported by browsers too, and lib/cli needs Deno as soon as it is loaded.
-  { at: "mod.ts", from: [...TRAIN, "lib/plot/"] },
-  { at: "scripts/", from: ["mod.ts", "lib/plot/", "lib/cli/", "lib/lesson/", "scripts/"] },
+  { at: "mod.ts", from: TRAIN },
+  { at: "lib/kernel/", from: OPS },
+  { at: "scripts/", from: ["mod.ts", ...ENTRIES, "lib/cli/", "scripts/"] },
 ];
 
 /** Modules of lib/ that work on files or the terminal, and so may use the `Deno` namespace. */

@@ -1,0 +1,70 @@
+/**
+ * What a kernel's author needs: `customOp`, the builder of CPU kernels with its expressions, and
+ * the measuring that chooses between the library's own kernels for matrix products.
+ *
+ * A kernel in WGSL is text and needs `customOp` alone, which ../../mod.ts exports too. A kernel for
+ * the CPU is a function that writes WebAssembly through a `KernelBuilder`. The library's own kernels
+ * are in kernels/, one operation per file.
+ *
+ * ```ts
+ * import { customOp, type F32, type KernelBuilder } from "./mod.ts";
+ * import { openDevice, tensor } from "../../mod.ts";
+ *
+ * const cube = (x: F32): F32 => x.mul(x).mul(x);
+ * const cubed = customOp({
+ *   name: "cubed",
+ *   inputs: { x: "f32" },
+ *   cpu: {
+ *     chunks: () => 1,
+ *     emit(k: KernelBuilder) {
+ *       const [x, output] = [k.pointer("x"), k.pointer("output")];
+ *       k.f.for(0, k.f.i32(k.integer("count").shl(2)), 4, (i) => {
+ *         k.f.storeF32(output.add(i), cube(k.f.f32(x.add(i).loadF32())));
+ *       });
+ *     },
+ *   },
+ * });
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * console.log(await cubed({ x: tensor([1, 2, 3]) }).data()); // [ 1, 8, 27 ]
+ * device.close();
+ * ```
+ *
+ * @module
+ */
+
+// Operations of a user's own
+export { customOp } from "../tensor/custom_op.ts";
+export type { ByName, CustomOp, CustomOpDefinition } from "../tensor/custom_op.ts";
+export type {
+  Constants,
+  CpuKernel,
+  Kernel,
+  Scalars,
+  ScalarType,
+  WebGpuKernel,
+} from "../device/kernel.ts";
+
+// The WebAssembly of CPU kernels
+export { KernelBuilder } from "../device/kernel_builder.ts";
+export { F32, FunctionBuilder, I32, ModuleBuilder, V128 } from "../wasm/assembler.ts";
+export type {
+  Code,
+  Expression,
+  F32Like,
+  FunctionHandle,
+  I32Like,
+  ModuleOptions,
+  ValueType,
+} from "../wasm/assembler.ts";
+
+// Choosing kernels for matrix products by measuring them
+export type { MatmulChoice, RowsKernel, TileKernel } from "../device/matmul_choice.ts";
+export { forgetTuning, keepTuning } from "../device/webgpu/tuning.ts";
+export {
+  chooseKernels,
+  layerProducts,
+  type ProductTiming,
+  type TunedProduct,
+  tuneProducts,
+} from "../ops/tune_products.ts";
+export type { Sizes } from "../ops/product.ts";

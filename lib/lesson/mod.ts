@@ -1,0 +1,48 @@
+/**
+ * What a lesson imports besides ../../mod.ts and ../plot/mod.ts: the lesson itself with its page
+ * and flags, code tasks with their tests, and what exists for teaching alone.
+ *
+ * This module needs Deno: a lesson is a program for the terminal.
+ *
+ * ```ts ignore
+ * import { expectMatch, Lesson, notWritten } from "./mod.ts";
+ *
+ * function double(x: number): number {
+ *   return notWritten(x); // the reader replaces this line
+ * }
+ *
+ * export const lesson = new Lesson(
+ *   { number: 1, title: "Doubling", level: "beginner", minutes: 1, tasks: 1, url: import.meta.url },
+ *   async (page) => {
+ *     page.say("Write a function that doubles a number.");
+ *     await page.task({
+ *       name: "double",
+ *       stub: double,
+ *       answer: (x) => 2 * x,
+ *       test: async (solution) => await expectMatch(solution(2), 4),
+ *     });
+ *   },
+ * );
+ * if (import.meta.main) await lesson.run(Deno.args);
+ * ```
+ *
+ * @module
+ */
+
+// A lesson and its page
+export { Lesson, type LessonBody, type LessonHeading, LessonPage, type Level } from "./lesson.ts";
+export { tableLines } from "./page.ts";
+export { choice, integer, number, text, toggle } from "../cli/flags.ts";
+export type { Flag, Flags, FlagValues, NumberOptions, ShownOptions } from "../cli/flags.ts";
+
+// Code tasks
+export { checkTask, NotWritten, notWritten, type Task, type TaskOutcome } from "./task.ts";
+export { type Expected, expectMatch, type MatchOptions, WrongAnswer } from "./expect.ts";
+
+// Words and texts to learn from
+export { loadVectors, vectorsFlag } from "./vectors.ts";
+export { SMALL_LANGUAGE_WORDS, smallLanguage } from "./small_language.ts";
+
+// Attention as it was first written
+export { dotProductAttention, type HiddenStateAttention } from "../nn/dot_product_attention.ts";
+export { AdditiveAttention, type AdditiveAttentionOptions } from "../nn/additive_attention.ts";
