@@ -27,7 +27,7 @@ export type { Device } from "./lib/device/device.ts";
 export { empty, full, ones, Tensor, tensor, zeros } from "./lib/tensor/tensor.ts";
 export type { DType, NestedArray, TensorData, TensorOptions } from "./lib/tensor/tensor.ts";
 export type { Shape } from "./lib/shape.ts";
-export { keep, scope } from "./lib/tensor/scope.ts";
+export { keep, scope, type Scoped } from "./lib/tensor/scope.ts";
 export { valueAndGrad } from "./lib/tensor/autograd.ts";
 export { checkpoint } from "./lib/tensor/recompute.ts";
 export {
@@ -299,7 +299,7 @@ export {
 export type { EncoderArchitecture, PretrainedClassifierConfig } from "./lib/hub/encoder_formats.ts";
 export { type Saved, savePretrained } from "./lib/hub/pretrained_files.ts";
 export type { Architecture, PretrainedConfig, TextEnds } from "./lib/hub/config.ts";
-export type { RepositoryOptions } from "./lib/hub/repository.ts";
+export type { RepositoryOptions } from "./lib/hub/open_repository.ts";
 export type { WeightsProgress } from "./lib/hub/weight_files.ts";
 
 // Files and randomness

@@ -4,7 +4,8 @@
  * @module
  */
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
-import type { Launch, LoadedProgram, Range } from "../lib/device/device.ts";
+import type { LoadedProgram } from "../lib/device/device.ts";
+import type { Launch, Range } from "../lib/device/launch.ts";
 
 /** A CPU device that remembers the programs that it loaded. */
 export class ProfilingDevice extends CpuDevice {

@@ -1,46 +1,15 @@
 /**
- * The contract of a device: memory, launches run at once, and lists of launches loaded once and run
- * many times.
+ * The contract of a device: memory, launches that run immediately, and lists of launches that are
+ * loaded once and run many times.
  *
- * The two devices are lib/device/cpu and lib/device/webgpu; recording and memory planning are left
- * to program.ts, shapes and derivatives to lib/tensor.
+ * The two devices are lib/device/cpu and lib/device/webgpu. See recorder.ts for recording, plan.ts
+ * for memory planning, lib/tensor for shapes and derivatives.
  *
  * @module
  */
-import type { Constants, Kernel, Scalars } from "./kernel.ts";
+import type { Allocation, Launch, Range } from "./launch.ts";
 import type { MatmulChoice } from "./matmul_choice.ts";
 import type { Recorder } from "./recorder.ts";
-
-/** A piece of device memory. Only the device that made it looks inside. */
-export interface Allocation {
-  /** Bytes that may be used, at least those asked for. */
-  readonly bytes: number;
-}
-
-/** A range of an allocation. Offsets are multiples of 256 bytes. */
-export interface Range {
-  /** The memory that the range lies in. */
-  readonly allocation: Allocation;
-  /** Bytes from the allocation's start to the range's, a multiple of 256. */
-  readonly byteOffset: number;
-  /** Length in bytes. */
-  readonly bytes: number;
-}
-
-/**
- * A kernel with everything it needs to run; a buffer that this build of the kernel never touches is
- * undefined.
- */
-export interface Launch<Buffer> {
-  /** What runs. */
-  readonly kernel: Kernel;
-  /** Numbers that the kernel is built for, by name; each set of them is a build of its own. */
-  readonly constants: Constants;
-  /** Numbers of this launch, by the names of the kernel's `scalars`. */
-  readonly scalars: Scalars;
-  /** In binding order: reads, updates, writes. */
-  readonly buffers: readonly (Buffer | undefined)[];
-}
 
 /** A list of launches ready to run again and again. */
 export interface LoadedProgram {

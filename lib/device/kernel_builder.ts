@@ -14,7 +14,18 @@ import type {
   ModuleBuilder,
   ValueType,
 } from "../wasm/assembler.ts";
-import { bufferNames, type Constants, type Kernel } from "./kernel.ts";
+
+/** The kernel that is being built. */
+export interface KernelBuild {
+  /** Its name, for errors. */
+  readonly name: string;
+  /** The names of its buffers, in binding order. */
+  readonly buffers: readonly string[];
+  /** The names of its scalars, in the order of the block. */
+  readonly scalars: readonly string[];
+  /** The values that this build is for, by name. */
+  readonly constants: Readonly<Record<string, number>>;
+}
 
 /**
  * The builder a CPU kernel writes itself with: statements and expressions come from `k.f`, buffers
@@ -24,13 +35,17 @@ import { bufferNames, type Constants, type Kernel } from "./kernel.ts";
 export class KernelBuilder {
   readonly #loaded = new Map<string, I32 | F32>();
 
-  /** Writes `kernel`, with `constants`, as the function `f` of `module`. */
+  /** Writes `kernel` as the function `f` of `module`. */
   constructor(
-    readonly kernel: Kernel,
-    readonly constants: Constants,
+    readonly kernel: KernelBuild,
     readonly module: ModuleBuilder,
     readonly f: FunctionBuilder,
   ) {}
+
+  /** The values that this build is for, by name. */
+  get constants(): Readonly<Record<string, number>> {
+    return this.kernel.constants;
+  }
 
   /** The chunk to compute, 0 … chunks − 1. */
   get chunk(): I32 {
@@ -38,8 +53,8 @@ export class KernelBuilder {
   }
   /** How many chunks the work is cut into. */
   get chunks(): I32 {
-    const { kernel } = this;
-    const index = bufferNames(kernel).length + Object.keys(kernel.scalars).length;
+    const { buffers, scalars } = this.kernel;
+    const index = buffers.length + scalars.length;
     return this.#once(
       "chunks of the launch",
       () => this.f.i32(this.#block.loadI32(4 * index)),
@@ -51,7 +66,7 @@ export class KernelBuilder {
   }
   /** The address of the buffer `name`. */
   pointer(name: string): I32 {
-    const index = bufferNames(this.kernel).indexOf(name);
+    const index = this.kernel.buffers.indexOf(name);
     if (index < 0) throw new TypeError(`${this.kernel.name}: no buffer is called '${name}'`);
     return this.#once(name, () => this.f.i32(this.#block.loadI32(4 * index))) as I32;
   }
@@ -80,9 +95,9 @@ export class KernelBuilder {
     return this.f.i32Parameter(0);
   }
   #offset(name: string): number {
-    const index = Object.keys(this.kernel.scalars).indexOf(name);
+    const index = this.kernel.scalars.indexOf(name);
     if (index < 0) throw new TypeError(`${this.kernel.name}: no scalar is called '${name}'`);
-    return 4 * (bufferNames(this.kernel).length + index);
+    return 4 * (this.kernel.buffers.length + index);
   }
   #once(name: string, load: () => I32 | F32): I32 | F32 {
     let local = this.#loaded.get(name);

@@ -3,14 +3,14 @@
  * memory.
  *
  * A storage lives from the launch that first writes it to the last that touches it; storages whose
- * lives do not meet share a slot. Moves become renamings where nothing else reads the source
- * afterwards. Running the list is left to the device.
+ * lifetimes do not overlap share a slot. Moves become renamings if nothing else reads the source
+ * afterwards. The device runs the list.
  *
  * @module
  */
-import type { Allocation, Device, Launch, Range } from "./device.ts";
+import type { Device } from "./device.ts";
+import type { Allocation, Launch, Placeable, Range } from "./launch.ts";
 import type { Entry, Recorder } from "./recorder.ts";
-import type { Storage } from "./storage.ts";
 
 /** A planned program: launches with places, and the memory that it holds. */
 export interface Plan {
@@ -22,12 +22,12 @@ export interface Plan {
 }
 
 interface Uses {
-  readonly reads: Storage[];
-  readonly writes: Storage[];
+  readonly reads: Placeable[];
+  readonly writes: Placeable[];
 }
 
-const present = (buffers: readonly (Storage | undefined)[]) =>
-  buffers.filter((buffer): buffer is Storage => buffer !== undefined);
+const present = (buffers: readonly (Placeable | undefined)[]) =>
+  buffers.filter((buffer): buffer is Placeable => buffer !== undefined);
 
 const launchOf = (entry: Entry) => entry.kind === "launch" ? entry.launch : entry.copy;
 
@@ -35,7 +35,7 @@ const overlap = (a: Range, b: Range) =>
   a.allocation === b.allocation && a.byteOffset < b.byteOffset + b.bytes &&
   b.byteOffset < a.byteOffset + a.bytes;
 
-function usesOf(launch: Launch<Storage>): Uses {
+function usesOf(launch: Launch<Placeable>): Uses {
   const { reads, updates = [] } = launch.kernel;
   const written = reads.length;
   return {
@@ -47,9 +47,9 @@ function usesOf(launch: Launch<Storage>): Uses {
 /**
  * Makes the plan, allocates its memory on the device, and gives every recorded storage its place.
  */
-export function plan(device: Device, recorder: Recorder, outputs: ReadonlySet<Storage>): Plan {
-  const root = new Map<Storage, Storage>();
-  const find = (storage: Storage): Storage => {
+export function plan(device: Device, recorder: Recorder, outputs: ReadonlySet<Placeable>): Plan {
+  const root = new Map<Placeable, Placeable>();
+  const find = (storage: Placeable): Placeable => {
     const next = root.get(storage);
     return next ? find(next) : storage;
   };
@@ -75,14 +75,14 @@ export function plan(device: Device, recorder: Recorder, outputs: ReadonlySet<St
 /** Turns each move into a renaming (`root`), a fixed place (`fixed`) or a copy. */
 function resolveMoves(
   entries: readonly Entry[],
-  outputs: ReadonlySet<Storage>,
-  root: Map<Storage, Storage>,
-  find: (storage: Storage) => Storage,
-): { launches: Launch<Storage>[]; fixed: Map<Storage, Range> } {
-  const fixed = new Map<Storage, Range>();
-  const firstWrite = new Map<Storage, number>();
-  const lastUse = new Map<Storage, number>();
-  const isRead = new Set<Storage>();
+  outputs: ReadonlySet<Placeable>,
+  root: Map<Placeable, Placeable>,
+  find: (storage: Placeable) => Placeable,
+): { launches: Launch<Placeable>[]; fixed: Map<Placeable, Range> } {
+  const fixed = new Map<Placeable, Range>();
+  const firstWrite = new Map<Placeable, number>();
+  const lastUse = new Map<Placeable, number>();
+  const isRead = new Set<Placeable>();
   entries.forEach((entry, i) => {
     const { reads, writes } = usesOf(launchOf(entry));
     for (const storage of [...reads, ...writes]) lastUse.set(storage, i);
@@ -93,11 +93,11 @@ function resolveMoves(
       }
     }
   });
-  const launches: Launch<Storage>[] = [];
+  const launches: Launch<Placeable>[] = [];
   /**
    * Whether anything from entry `first` to before `last` reads `to`'s allocation or writes `to`.
    */
-  const touched = (to: Storage, first: number, last: number): boolean =>
+  const touched = (to: Placeable, first: number, last: number): boolean =>
     entries.slice(first, last).some((entry) => {
       const { reads, writes } = usesOf(launchOf(entry));
       return reads.some((s) => !s.pending && s.allocation === to.allocation) ||
@@ -124,12 +124,12 @@ function resolveMoves(
 
 /** The launches whose results reach an output or memory that outlives the program. */
 function liveLaunches(
-  launches: readonly Launch<Storage>[],
-  results: readonly Storage[],
-  find: (storage: Storage) => Storage,
-): Launch<Storage>[] {
+  launches: readonly Launch<Placeable>[],
+  results: readonly Placeable[],
+  find: (storage: Placeable) => Placeable,
+): Launch<Placeable>[] {
   const needed = new Set(results.map(find));
-  const live: Launch<Storage>[] = [];
+  const live: Launch<Placeable>[] = [];
   for (const launch of [...launches].reverse()) {
     const { reads, writes } = usesOf(launch);
     if (!writes.some((s) => !s.pending || needed.has(find(s)))) continue;
@@ -139,7 +139,7 @@ function liveLaunches(
   return live.reverse();
 }
 
-/** A piece of memory for storages whose lives do not meet. */
+/** Memory for storages whose lifetimes do not overlap. */
 interface Slot {
   readonly bytes: number;
   bytesUnshared: number;
@@ -148,7 +148,7 @@ interface Slot {
 
 /** The first and the last launch that touch a storage. */
 interface Life {
-  readonly storage: Storage;
+  readonly storage: Placeable;
   readonly first: number;
   last: number;
 }
@@ -158,10 +158,10 @@ interface Life {
  * a large one needs. Source: Pisarchyk & Lee, arXiv 2001.03288.
  */
 function assignSlots(
-  launches: readonly Launch<Storage>[],
-  outputs: ReadonlySet<Storage>,
-  fixed: ReadonlyMap<Storage, Range>,
-  find: (storage: Storage) => Storage,
+  launches: readonly Launch<Placeable>[],
+  outputs: ReadonlySet<Placeable>,
+  fixed: ReadonlyMap<Placeable, Range>,
+  find: (storage: Placeable) => Placeable,
 ): Slot[] {
   const slots: Slot[] = [];
   const lives = livesOf(launches, outputs, find).filter(({ storage }) =>
@@ -181,11 +181,11 @@ function assignSlots(
 
 /** The life of every storage; an output's never ends, as it is read between two runs. */
 function livesOf(
-  launches: readonly Launch<Storage>[],
-  outputs: ReadonlySet<Storage>,
-  find: (storage: Storage) => Storage,
+  launches: readonly Launch<Placeable>[],
+  outputs: ReadonlySet<Placeable>,
+  find: (storage: Placeable) => Placeable,
 ): Life[] {
-  const lives = new Map<Storage, Life>();
+  const lives = new Map<Placeable, Life>();
   launches.forEach((launch, i) => {
     for (const storage of present(launch.buffers).map(find)) {
       const life = lives.get(storage);

@@ -1,19 +1,20 @@
 /**
- * Storage: the memory behind a tensor, which while a program is recorded may have no place yet.
+ * Storage: the memory behind a tensor, which may have no place yet while a program is recorded.
  *
- * Eager tensors get memory at once and give it back when they are disposed of or collected;
- * recorded ones get theirs from the program's plan. Shapes are left to lib/tensor.
+ * Eager tensors get memory immediately and release it when they are disposed of or collected;
+ * recorded ones get theirs from the program's plan. See lib/tensor for shapes.
  *
  * @module
  */
-import type { Allocation, Device, Range } from "./device.ts";
+import type { Device } from "./device.ts";
+import type { Allocation, Placeable, Range } from "./launch.ts";
 
 const released = new FinalizationRegistry<{ device: Device; allocation: Allocation }>(
   ({ device, allocation }) => device.release(allocation),
 );
 
 /** Bytes on a device. */
-export class Storage implements Range {
+export class Storage implements Placeable {
   #allocation: Allocation | undefined;
   #owned = false;
   #disposed = false;
@@ -24,12 +25,9 @@ export class Storage implements Range {
     this.#byteOffset = byteOffset;
   }
 
-  /** New memory, or, while the device records, a place that the program's plan will give. */
+  /** New memory, or, while the device records, a place that the program's plan will assign. */
   static make(device: Device, bytes: number): Storage {
-    if (!device.recorder) return Storage.persistent(device, bytes);
-    const storage = new Storage(device, bytes);
-    device.recorder.track(storage);
-    return storage;
+    return device.recorder ? new Storage(device, bytes) : Storage.persistent(device, bytes);
   }
 
   /** New memory, now, whether or not the device records: for parameters, constants and state. */
@@ -41,7 +39,7 @@ export class Storage implements Range {
     return storage;
   }
 
-  /** A part of this storage; `byteOffset` is a multiple of 256. The part keeps the whole alive. */
+  /** A slice of this storage; `byteOffset` is a multiple of 256. The slice keeps the whole alive. */
   part(byteOffset: number, bytes: number): Storage {
     if (byteOffset % 256 !== 0 || byteOffset + bytes > this.bytes) {
       throw new RangeError(
@@ -53,25 +51,20 @@ export class Storage implements Range {
     part.whole = this;
     return part;
   }
-  /**
-   * For a part, the storage it was cut from: held so that the memory lives as long as its parts.
-   */
+  /** For a slice, the storage that it is part of: held so that the memory lives as long as its slices. */
   whole: Storage | undefined;
 
-  /** True once the memory was given back. */
+  /** True once the memory has been released. */
   get disposed(): boolean {
     return this.#disposed;
   }
 
-  /** True until a recorded storage's plan is made. */
+  /** True until the recorded program's plan has given the storage its place. */
   get pending(): boolean {
     return this.#allocation === undefined && !this.#disposed;
   }
 
-  /**
-   * Where the bytes are. Error when they are given back, or belong to a program still being
-   * recorded.
-   */
+  /** Where the bytes are. Error if they were released, or belong to a program still being recorded. */
   get allocation(): Allocation {
     if (this.#disposed) {
       throw new Error("tensor: its memory was given back (dispose or scope); keep it or copy it");
@@ -89,7 +82,7 @@ export class Storage implements Range {
     return this.#byteOffset;
   }
 
-  /** Gives a recorded storage its place, or moves a persistent one (its old memory goes back). */
+  /** Gives a recorded storage its place, or moves a persistent one (its old memory is released). */
   place(range: Range): void {
     if (this.#owned) this.dispose();
     this.#disposed = this.#owned = false;
@@ -98,7 +91,7 @@ export class Storage implements Range {
     this.whole = range instanceof Storage ? range : undefined;
   }
 
-  /** Gives the memory back now. */
+  /** Releases the memory now. */
   dispose(): void {
     if (this.#owned && this.#allocation && !this.#disposed) {
       released.unregister(this);

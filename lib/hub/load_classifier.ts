@@ -17,7 +17,7 @@ import {
 } from "./encoder_formats.ts";
 import { checkedDevice, filledModel, type LoadOptions, readConfig } from "./load_pretrained.ts";
 import { readTokenizer } from "./pretrained_tokenizer.ts";
-import { openRepository } from "./repository.ts";
+import { openRepository } from "./open_repository.ts";
 
 /** A loaded classifier. */
 export interface PretrainedClassifier extends PretrainedClassifierConfig {

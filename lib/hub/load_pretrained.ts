@@ -16,13 +16,8 @@ import { namesOf, type PretrainedConfig, readGenerationConfig, readModelConfig }
 import { fillParameters } from "./fill_parameters.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { readTokenizer } from "./pretrained_tokenizer.ts";
-import {
-  openRepository,
-  readText,
-  type Repository,
-  type RepositoryOptions,
-  requireText,
-} from "./repository.ts";
+import { openRepository, type RepositoryOptions } from "./open_repository.ts";
+import { readText, type Repository, requireText } from "./repository.ts";
 import type { WeightsProgress } from "./weight_files.ts";
 
 /** How to load a model. */

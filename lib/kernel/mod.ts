@@ -45,7 +45,7 @@ export type {
 } from "../device/kernel.ts";
 
 // The WebAssembly of CPU kernels
-export { KernelBuilder } from "../device/kernel_builder.ts";
+export { type KernelBuild, KernelBuilder } from "../device/kernel_builder.ts";
 export { F32, FunctionBuilder, I32, ModuleBuilder, V128 } from "../wasm/assembler.ts";
 export type {
   Code,

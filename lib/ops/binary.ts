@@ -7,10 +7,9 @@
  * @module
  */
 import { differentiable } from "../tensor/autograd.ts";
-import { binary } from "../tensor/elementwise.ts";
+import { binary, unary } from "../tensor/elementwise.ts";
 import { sumTo } from "./reduce.ts";
 import { full, type Tensor } from "../tensor/tensor.ts";
-import { negate, square } from "./unary.ts";
 
 /** A tensor, or a number standing for a scalar on the other operand's device. */
 export type Operand = Tensor | number;
@@ -38,7 +37,7 @@ export function sub(left: Operand, right: Operand): Tensor {
   return differentiable(
     binary("sub", a, b),
     [a, b],
-    (dc) => [sumTo(dc, a.shape), sumTo(negate(dc), b.shape)],
+    (dc) => [sumTo(dc, a.shape), sumTo(unary("negate", dc), b.shape)],
   );
 }
 
@@ -56,7 +55,7 @@ export function mul(left: Operand, right: Operand): Tensor {
 export function div(left: Operand, right: Operand): Tensor {
   const [a, b] = operands(left, right);
   return differentiable(binary("div", a, b), [a, b], (dc) => {
-    const db = negate(div(mul(dc, a), square(b)));
+    const db = unary("negate", div(mul(dc, a), unary("square", b)));
     return [sumTo(div(dc, b), a.shape), sumTo(db, b.shape)];
   });
 }

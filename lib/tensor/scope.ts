@@ -3,17 +3,32 @@
  *
  * @module
  */
-import type { Tensor } from "./tensor.ts";
+import type { Storage } from "../device/storage.ts";
+import type { Shape } from "../shape.ts";
 
-let open: Set<Tensor> | undefined;
+/** What a scope needs to know of a tensor. */
+export interface Scoped {
+  /**
+   * The memory behind it, which views share.
+   *
+   * @internal
+   */
+  readonly storage: Storage;
+  /** The lengths of its axes. */
+  readonly shape: Shape;
+  /** Releases the memory. */
+  dispose(): void;
+}
+
+let open: Set<Scoped> | undefined;
 
 /** Called by every new tensor. */
-export function noteCreated(tensor: Tensor): void {
+export function noteCreated(tensor: Scoped): void {
   open?.add(tensor);
 }
 
 /** Takes a tensor out of the open scope, so that it outlives it: for parameters and other state. */
-export function keep(tensor: Tensor): Tensor {
+export function keep<T extends Scoped>(tensor: T): T {
   open?.delete(tensor);
   return tensor;
 }
@@ -25,7 +40,7 @@ export function keep(tensor: Tensor): Tensor {
  */
 export function scope<T>(body: () => T): T {
   const outer = open;
-  const made = open = new Set();
+  const made = open = new Set<Scoped>();
   try {
     const result = body();
     const kept = new Set(tensorsIn(result));
@@ -41,9 +56,9 @@ export function scope<T>(body: () => T): T {
 }
 
 /** All tensors in a value: itself, or in arrays and plain objects, however deep. */
-export function tensorsIn(value: unknown): Tensor[] {
+export function tensorsIn(value: unknown): Scoped[] {
   if (typeof value !== "object" || value === null) return [];
-  if ("storage" in value && "shape" in value) return [value as Tensor];
+  if ("storage" in value && "shape" in value) return [value as Scoped];
   if (Array.isArray(value)) return value.flatMap(tensorsIn);
   if (Object.getPrototypeOf(value) !== Object.prototype) return [];
   return Object.values(value).flatMap(tensorsIn);

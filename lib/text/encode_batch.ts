@@ -6,7 +6,19 @@
  * @module
  */
 
-import type { Tokenizer } from "./tokenizer.ts";
+/** What making rows needs of a tokenizer. */
+export interface RowEncoder {
+  /** The ids that go before and after a text. */
+  readonly surroundings: { readonly before: readonly number[]; readonly after: readonly number[] };
+  /** The id that fills up short rows. */
+  readonly paddingId: number | undefined;
+  /** The id that ends a text, used if there is no padding id. */
+  readonly endId: number | undefined;
+  /** The maximum number of tokens of the model. */
+  readonly maximumLength: number | undefined;
+  /** The ids of a text. */
+  encode(text: string): Uint32Array<ArrayBuffer>;
+}
 
 /** Options of `encodeBatch`. */
 export interface BatchOptions {
@@ -34,11 +46,11 @@ export interface EncodedBatch {
 }
 
 /**
- * What {@linkcode Tokenizer.encodeBatch} does. Rows are padded with the padding token or, as is the
+ * What `Tokenizer.encodeBatch` does. Rows are padded with the padding token or, as is the
  * custom for GPT models, the end token.
  */
 export function encodeRows(
-  tokenizer: Tokenizer,
+  tokenizer: RowEncoder,
   texts: readonly string[],
   options: BatchOptions,
 ): EncodedBatch {
@@ -84,7 +96,7 @@ function ones(length: number): Uint8Array<ArrayBuffer> {
 }
 
 function padded(
-  { paddingId, endId }: Tokenizer,
+  { paddingId, endId }: RowEncoder,
   row: Uint32Array,
   length: number,
   left: boolean,

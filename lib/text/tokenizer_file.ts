@@ -5,8 +5,6 @@
  * @module
  */
 
-import type { Tokenizer } from "./tokenizer.ts";
-
 /** A token that the file recognizes in the text before the model sees it. */
 export interface AddedToken {
   /** Its id. */
@@ -49,13 +47,23 @@ export interface TokenizerFile {
   };
 }
 
+/** What the common parts of a file need of a tokenizer. */
+export interface TokenSpellings {
+  /** Tokens that stand for no text, by spelling. */
+  readonly specialTokens: ReadonlyMap<string, number>;
+  /** The id that fills up short rows. */
+  readonly paddingId: number | undefined;
+  /** The token of an id. */
+  token(id: number): string;
+}
+
 /**
  * The parts of a file that are the same for every model.
  *
  * @param added the tokens recognized before the model; by default the special tokens
  */
 export function commonParts(
-  tokenizer: Tokenizer,
+  tokenizer: TokenSpellings,
   added: Iterable<AddedToken> = Array.from(
     tokenizer.specialTokens,
     ([content, id]) => ({ id, content, special: true }),

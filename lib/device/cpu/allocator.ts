@@ -5,7 +5,7 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import type { Allocation } from "../device.ts";
+import type { Allocation } from "../launch.ts";
 
 /** A block of the shared memory, aligned to 64 bytes. */
 export interface Block extends Allocation {

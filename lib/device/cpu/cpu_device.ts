@@ -7,8 +7,9 @@
  *
  * @module
  */
-import type { Allocation, Device, Launch, LoadedProgram, Range } from "../device.ts";
-import { type Constants, encodeScalars, type Kernel, kernelKey } from "../kernel.ts";
+import type { Device, LoadedProgram } from "../device.ts";
+import type { Allocation, Launch, Range } from "../launch.ts";
+import { bufferNames, type Constants, encodeScalars, type Kernel, kernelKey } from "../kernel.ts";
 import { KernelBuilder } from "../kernel_builder.ts";
 import type { Recorder } from "../recorder.ts";
 import { Allocator, type Block } from "./allocator.ts";
@@ -223,7 +224,13 @@ export class CpuDevice implements Device {
   #emit(kernel: Kernel, constants: Constants): Uint8Array {
     const module = new ModuleBuilder({ relaxed: this.#relaxed });
     const f = new FunctionBuilder(module, ["i32", "i32", "i32"]);
-    kernel.cpu!.emit(new KernelBuilder(kernel, constants, module, f));
+    const build = {
+      name: kernel.name,
+      buffers: bufferNames(kernel),
+      scalars: Object.keys(kernel.scalars),
+      constants,
+    };
+    kernel.cpu!.emit(new KernelBuilder(build, module, f));
     module.add(f, "kernel");
     return module.encode();
   }

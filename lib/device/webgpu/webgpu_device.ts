@@ -8,7 +8,8 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import type { Allocation, Device, Launch, LoadedProgram, Range } from "../device.ts";
+import type { Device, LoadedProgram } from "../device.ts";
+import type { Allocation, Launch, Range } from "../launch.ts";
 import { encodeScalars } from "../kernel.ts";
 import type { MatmulChoice } from "../matmul_choice.ts";
 import type { Recorder } from "../recorder.ts";

@@ -1,0 +1,105 @@
+/**
+ * Finds the files of a model: in a folder, at an address, or by a name on the hub.
+ *
+ * See repository.ts for reading them.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+import { environmentVariable } from "./environment.ts";
+import { folderRepository, isFolder } from "./folder_files.ts";
+import { httpRepository } from "./http_repository.ts";
+import type { Repository } from "./repository.ts";
+
+/** Which version of a model, and how to get at it. */
+export interface RepositoryOptions {
+  /** A branch, tag or commit of a model on the hub. Default `main`. */
+  readonly revision?: string;
+  /**
+   * Sent to the hub, or to the server that was named. Default: `HF_TOKEN` for the hub, where the
+   * process may read it.
+   */
+  readonly token?: string;
+  /** Ends loading; its reason is thrown. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds until a server must have answered; default 10,000. */
+  readonly timeout?: number;
+}
+
+const HUB = "https://huggingface.co";
+
+/** A part of a hub name: what Hugging Face permits. */
+const PART = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?$/;
+
+/**
+ * Finds the files of a model by a path, a `file:`, `http:` or `https:` address of the folder that
+ * holds them, or a name on the hub, `owner/name` or `name`. A folder of that name goes before the
+ * hub. The hub is `HF_ENDPOINT`, where that is set, or huggingface.co.
+ *
+ * @throws {UserError} where it is none of these
+ * @throws {RangeError} where a revision is given for what is not on the hub, or is no revision
+ */
+export function openRepository(
+  location: string | URL,
+  options: RepositoryOptions = {},
+): Repository {
+  const address = addressOf(location);
+  if (address) {
+    expectNoRevision(options, address.href);
+    if (address.protocol === "file:") return folderRepository(address);
+    return httpRepository(`${location}`, asFolder(address), options);
+  }
+  const name = `${location}`;
+  if (isFolder(name)) {
+    expectNoRevision(options, name);
+    return folderRepository(name);
+  }
+  return hubRepository(name, options);
+}
+
+function addressOf(location: string | URL): URL | undefined {
+  if (typeof location === "string" && !/^[a-z][a-z0-9+.-]+:/i.test(location)) return undefined;
+  const address = new URL(location);
+  if (["file:", "http:", "https:"].includes(address.protocol)) return address;
+  throw new UserError(
+    `model ${location}: expected a folder, a file:, http: or https: address, or a name on the hub`,
+  );
+}
+
+function asFolder(address: URL): URL {
+  const folder = new URL(address);
+  folder.search = folder.hash = "";
+  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
+  return folder;
+}
+
+function hubRepository(name: string, options: RepositoryOptions): Repository {
+  const { revision = "main", token = environmentVariable("HF_TOKEN") } = options;
+  const parts = name.split("/");
+  if (parts.length > 2 || !parts.every((part) => PART.test(part))) {
+    throw new UserError(
+      `model ${name}: there is no such folder, and it is no name on the hub, which is like owner/name`,
+    );
+  }
+  if (!/^[\w.][\w./-]*$/.test(revision) || revision.includes("..")) {
+    throw new RangeError(`model ${name}: ${JSON.stringify(revision)} is no revision`);
+  }
+  const hub = endpoint();
+  const folder = new URL(`${hub}/${name}/resolve/${encodeURIComponent(revision)}/`);
+  return httpRepository(name, folder, {
+    ...options,
+    token,
+    isFixed: /^[0-9a-f]{40}$/.test(revision),
+  });
+}
+
+function endpoint(): string {
+  const hub = environmentVariable("HF_ENDPOINT") ?? HUB;
+  if (/^https?:\/\/[^/]/.test(hub) && URL.canParse(hub)) return hub.replace(/\/+$/, "");
+  throw new UserError(`HF_ENDPOINT: expected an http: or https: address, got ${hub}`);
+}
+
+function expectNoRevision({ revision }: RepositoryOptions, location: string): void {
+  if (revision === undefined) return;
+  throw new RangeError(`model ${location}: a revision is for models on the hub, got ${revision}`);
+}
