@@ -25,7 +25,8 @@ export type { Device } from "./lib/device/device.ts";
 
 // Tensors
 export { empty, full, ones, Tensor, tensor, zeros } from "./lib/tensor/tensor.ts";
-export type { DType, NestedArray, TensorData, TensorOptions } from "./lib/tensor/tensor.ts";
+export type { DType, ShapedTensorOptions, TensorData, TensorOptions } from "./lib/tensor/tensor.ts";
+export type { NestedArray } from "./lib/tensor/nested_array.ts";
 export type { Shape } from "./lib/shape.ts";
 export { keep, scope, type Scoped } from "./lib/tensor/scope.ts";
 export { valueAndGrad } from "./lib/tensor/autograd.ts";

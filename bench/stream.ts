@@ -58,7 +58,7 @@ export function streamBandwidth(tensors: readonly Tensor[], rounds = 5): number 
   }).filter(({ bytes }) => bytes > 0);
   const program = compile(() =>
     parts.map(({ x, bytes }) => {
-      const y = empty([CHUNKS, 4], "f32", x.device);
+      const y = empty([CHUNKS, 4], { device: x.device });
       launch(READ, { x, y }, { bytes });
       return y;
     })

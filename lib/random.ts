@@ -11,10 +11,12 @@
  *     normal  = sqrt(-2 · ln(1 - uniform(index))) · cos(2π · uniform(index + 1))
  *
  * Element i of a uniform tensor takes index i, element i of a normal tensor takes 2i and 2i + 1.
- * Who uses which stream is left to the callers; kernels that fill tensors live with the devices.
+ * Callers choose the stream; lib/ops/random.ts fills tensors.
  *
  * @module
  */
+
+import { describe } from "./errors.ts";
 
 const MULTIPLIER_0 = 0xD2511F53 | 0;
 const MULTIPLIER_1 = 0xCD9E8D57 | 0;
@@ -57,7 +59,7 @@ export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>): 
   return block;
 }
 
-/** `philox4x32` into a block that is there already. */
+/** `philox4x32` into an existing block. */
 function philoxInto(
   block: Uint32Array,
   c0: number,
@@ -85,9 +87,16 @@ function philoxInto(
   block[3] = x3;
 }
 
-function checkWord(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 0 || value >= WORDS) {
-    throw new RangeError(`Random: ${name} must be an integer in [0, 2^32), got ${value}`);
+/**
+ * Checks a seed, or another word of a key.
+ *
+ * @throws {RangeError} if it is no integer in [0, 2^32)
+ */
+export function expectSeed(operation: string, seed: number, name = "seed"): void {
+  if (!Number.isInteger(seed) || seed < 0 || seed >= WORDS) {
+    throw new RangeError(
+      `${operation}: ${name} must be an integer in [0, 2^32), got ${describe(seed)}`,
+    );
   }
 }
 
@@ -117,11 +126,11 @@ export class Random {
   /**
    * Starts at index 0.
    *
-   * @throws {RangeError} where seed or stream is no integer in [0, 2^32)
+   * @throws {RangeError} if seed or stream is no integer in [0, 2^32)
    */
   constructor(seed: number, stream = 0) {
-    checkWord("seed", seed);
-    checkWord("stream", stream);
+    expectSeed("Random", seed);
+    expectSeed("Random", stream, "stream");
     this.seed = seed;
     this.stream = stream;
   }
@@ -156,7 +165,7 @@ export class Random {
 
   /**
    * A number from N(0, 1), at most 5.77 in magnitude: Box–Muller, `sqrt(-2 ln(1 - u)) · cos(2π v)`.
-   * Uses two indices; the sine half is given up, so that nothing but the index is state.
+   * Uses two indices; the sine half is dropped, so that nothing but the index is state.
    */
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
@@ -165,9 +174,9 @@ export class Random {
 
   /**
    * An integer in [0, n), each equally likely. Uses one index, and one more for each word refused
-   * because it lies in the incomplete last multiple of n (fewer than one in two; rare for small n).
+   * because it is in the incomplete last multiple of n (fewer than one in two; rare for small n).
    *
-   * @throws {RangeError} where n is no integer in [1, 2^32]
+   * @throws {RangeError} if n is no integer in [1, 2^32]
    */
   integer(n: number): number {
     if (!Number.isInteger(n) || n < 1 || n > WORDS) {

@@ -1,9 +1,11 @@
 /**
  * Shapes: the sizes of a tensor's axes, outermost first, and the arithmetic on them.
- * Storage, dtypes and the operations themselves are left to the tensor layer.
+ * See lib/tensor for storage and dtypes, lib/ops for the operations.
  *
  * @module
  */
+
+import { describe } from "./errors.ts";
 
 /** Sizes of the axes, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
@@ -31,6 +33,50 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(",")}]`;
 }
 
+/**
+ * Checks that `shape` is a list of sizes.
+ *
+ * @throws {TypeError} if it is no array of whole numbers from 0
+ */
+export function expectShape(operation: string, shape: Shape): void {
+  if (!Array.isArray(shape)) {
+    throw new TypeError(`${operation}: expected a shape such as [2, 3], got ${describe(shape)}`);
+  }
+  for (const length of shape) {
+    if (Number.isSafeInteger(length) && length >= 0) continue;
+    throw new TypeError(
+      `${operation}: expected a shape of whole numbers from 0, got ${formatShape(shape)}`,
+    );
+  }
+}
+
+/**
+ * The shape that `x` gets under `shape`, in which one length may be −1: the one that is left.
+ *
+ * @throws {TypeError} if the sizes differ, or more than one length is −1
+ *
+ * ```ts
+ * import { resolveShape } from "./shape.ts";
+ * console.log(resolveShape("reshape", { shape: [2, 6] }, [3, -1])); // [ 3, 4 ]
+ * ```
+ */
+export function resolveShape(operation: string, x: { shape: Shape }, shape: Shape): Shape {
+  const open = Array.isArray(shape) ? shape.indexOf(-1) : -1;
+  const elements = size(x.shape);
+  const resolved = open < 0 ? shape : shape.with(open, elements / size(shape.toSpliced(open, 1)));
+  if (open >= 0 && !Number.isSafeInteger(resolved[open])) throw unfilled();
+  expectShape(operation, resolved);
+  if (size(resolved) !== elements) throw unfilled();
+  return resolved;
+
+  function unfilled(): TypeError {
+    return new TypeError(
+      `${operation}: ${formatShape(x.shape)} has ${elements} elements, which do not fill ` +
+        formatShape(shape),
+    );
+  }
+}
+
 /** Whether two shapes have the same axes of the same sizes. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((length, axis) => length === b[axis]);
@@ -40,7 +86,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
  * The shape that two operands broadcast to: aligned at the last axis, a size of 1 stretches to the
  * other's size and a missing axis counts as 1, as in NumPy.
  *
- * @throws {TypeError} naming both shapes where two sizes differ and neither is 1
+ * @throws {TypeError} naming both shapes, if two sizes differ and neither is 1
  *
  * ```ts
  * import { broadcastShapes } from "./shape.ts";
@@ -66,7 +112,7 @@ export function broadcastShapes(a: Shape, b: Shape): number[] {
 /**
  * An axis counted from the front: -1 is the last, -rank the first.
  *
- * @throws {RangeError} where axis is no integer in [-rank, rank)
+ * @throws {RangeError} if axis is no integer in [-rank, rank)
  */
 export function normalizeAxis(axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {

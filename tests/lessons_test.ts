@@ -55,7 +55,10 @@ for (const name of LESSONS) {
     assert.equal(stdout.match(/^ {8}not written yet/gm)?.length ?? 0, tasks, stdout);
     const head = await Deno.readTextFile(folder + name);
     assert.equal(tasks, Number(/tasks: (\d+)/.exec(head)![1]));
-    assert.match(head, /^\/\*\*\n \* Lesson \d+: [^@]*(Beginner|Intermediate|Advanced)[^@]* minutes/);
+    assert.match(
+      head,
+      /^\/\*\*\n \* Lesson \d+: [^@]*(Beginner|Intermediate|Advanced)[^@]* minutes/,
+    );
   });
 
   Deno.test(`lesson ${name}: its answers are right, and an answer of nothing is wrong`, async () => {

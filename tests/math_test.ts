@@ -33,7 +33,7 @@ function run(device: Device, name: string, emit: Emit, x: Float32Array): Promise
       },
     },
   };
-  const y = empty([x.length], "f32", device);
+  const y = empty([x.length], { device });
   launch(kernel, { x: tensor(x, { device }), y }, { count: x.length });
   return y.data() as Promise<Float32Array>;
 }

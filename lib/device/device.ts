@@ -70,6 +70,12 @@ export interface Device {
    */
   read(source: Range): Promise<ArrayBuffer>;
   /**
+   * The same without waiting, if the host can read the device's memory.
+   *
+   * @internal
+   */
+  peek?(source: Range): ArrayBuffer;
+  /**
    * Runs one kernel after everything launched before.
    *
    * @internal

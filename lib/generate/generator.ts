@@ -52,7 +52,7 @@ export class Generator {
   ): AsyncGenerator<number, void> {
     const { maxNewTokens = 200, temperature = 1, topK = 0, topP = 1, minP = 0, seed = 0 } = options;
     expectPrompt(prompt, this.model.config.vocabSize);
-    expectSampling({ maxNewTokens, temperature, topK, topP, minP });
+    expectSampling({ maxNewTokens, temperature, topK, topP, minP, seed });
     const rules = { repetitionPenalty: 1, noRepeatNgram: 0, minNewTokens: 0, ends: [] };
     const choice = { temperature, topK, topP, minP, seed, ...rules };
     this.#sequences.start([Array.from(prompt)], choice);

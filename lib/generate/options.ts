@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { expectSeed } from "../random.ts";
 
 /** How one token is chosen. */
 export interface SamplingOptions {
@@ -21,7 +22,7 @@ export interface SamplingOptions {
    * 0.
    */
   minP?: number;
-  /** Same seed, same tokens: a 32-bit number. Default 0. */
+  /** Same seed, same tokens: an integer in [0, 2^32). Default 0. */
   seed?: number;
   /** Ends the text after the tokens so far. */
   signal?: AbortSignal;
@@ -48,8 +49,9 @@ export function expectPrompt(prompt: ArrayLike<number>, vocabSize: number): void
 }
 
 /** RangeError for a sampling option out of range. */
-export function expectSampling(options: Required<Omit<SamplingOptions, "signal" | "seed">>): void {
-  const { maxNewTokens, temperature, topK, topP, minP } = options;
+export function expectSampling(options: Required<Omit<SamplingOptions, "signal">>): void {
+  const { maxNewTokens, temperature, topK, topP, minP, seed } = options;
+  expectSeed("generate", seed);
   expectWhole("maxNewTokens", maxNewTokens, 1);
   expectWhole("topK", topK, 0);
   if (!(temperature >= 0)) {

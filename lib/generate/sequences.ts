@@ -144,7 +144,7 @@ export class Sequences {
 
   /** Gives every row at least one token and at most `most`. */
   async next(most: number): Promise<TokenBlock> {
-    this.#state.write([this.#seed, this.#given]);
+    this.#state.write([this.#seed | 0, this.#given]);
     const steps = this.#make(most);
     const [values, scores] = await Promise.all([this.#output.data(), this.#scores?.data()]);
     await yieldToEvents();

@@ -4,7 +4,8 @@
  * @module
  */
 import { sameShape, type Shape, size } from "../shape.ts";
-import { type NestedArray, Tensor } from "../tensor/tensor.ts";
+import type { NestedArray } from "../tensor/nested_array.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /**
  * What an answer should be: a number, nested arrays as a tensor or array holds them, text, true or

@@ -59,7 +59,7 @@ export function adjustLogits(logits: Tensor, by: LogitRules): Tensor {
       `adjustLogits: expected logits [B,V], history [B,N] and lengths [B]; got ${logits}, ${history} and ${lengths}`,
     );
   }
-  const adjusted = empty(logits.shape, "f32", logits.device);
+  const adjusted = empty(logits.shape, { device: logits.device });
   const buffers = { logits, history, lengths, penalty, rules, state, ends, adjusted };
   launch(KERNEL, buffers, { rows, width, capacity, endCount: ends.size });
   return adjusted;

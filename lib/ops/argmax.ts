@@ -32,7 +32,7 @@ const CHUNK = 16384;
  * [outer,inner] i32.
  */
 export function argmaxRun(x: Tensor, { outer, length, inner }: Run): Tensor {
-  const index = empty([outer, inner], "i32", x.device);
+  const index = empty([outer, inner], { dtype: "i32", device: x.device });
   const group = Math.ceil(CHUNK / Math.max(1, length * inner));
   const constants = { COLUMNS: inner > 1 ? 1 : 0, ...laneConstants(x, length, inner) };
   launch(KERNEL, { x, index }, { outer, length, inner, group }, constants);

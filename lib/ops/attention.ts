@@ -108,7 +108,7 @@ export function selfAttention(qkv: Tensor, options: SelfAttentionOptions): Tenso
   const tensors = { q: qkv, k: qkv, v: qkv, lengths: options.keyLengths };
   const { output, logSum } = forward(tensors, layout);
   return differentiable(output, [qkv], (gradient) => {
-    const dqkv = empty(qkv.shape, "f32", qkv.device);
+    const dqkv = empty(qkv.shape, { device: qkv.device });
     const gradients = { dq: dqkv, dk: dqkv, dv: dqkv };
     backward({ ...tensors, output, logSum, gradient }, gradients, layout);
     return [dqkv];
@@ -140,7 +140,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   const tensors = { q, k, v, lengths: options.keyLengths };
   const { output, logSum } = forward(tensors, layout);
   return differentiable(output, [q, k, v], (gradient) => {
-    const [dq, dk, dv] = [q, k, v].map((tensor) => empty(tensor.shape, "f32", tensor.device));
+    const [dq, dk, dv] = [q, k, v].map((tensor) => empty(tensor.shape, { device: tensor.device }));
     backward({ ...tensors, output, logSum, gradient }, { dq, dk, dv }, layout);
     return [dq, dk, dv];
   });
@@ -167,8 +167,8 @@ function constants(layout: AttentionLayout, lengths: Tensor | undefined) {
 function forward(inputs: Inputs, layout: AttentionLayout): Outputs {
   const { batch, heads, queries, headSize } = layout;
   const { device } = inputs.q;
-  const output = empty([batch, queries, heads * headSize], "f32", device);
-  const logSum = empty([batch, heads, queries], "f32", device);
+  const output = empty([batch, queries, heads * headSize], { device });
+  const logSum = empty([batch, heads, queries], { device });
   const buffers = { ...inputs, output, logSum };
   launch(KERNEL, buffers, layout.scalars, constants(layout, inputs.lengths));
   return { output, logSum };
@@ -189,7 +189,7 @@ function backwardInTwo(
   layout: AttentionLayout,
 ): void {
   const { q, k, v, lengths, output, gradient, logSum } = inputs;
-  const delta = empty(logSum.shape, "f32", q.device);
+  const delta = empty(logSum.shape, { device: q.device });
   const fixed = constants(layout, lengths);
   const rows = { q, k, v, lengths, gradient, logSum };
   launch(BACKWARD_Q, { ...rows, output, dq, delta }, layout.scalars, fixed);

@@ -153,14 +153,14 @@ export function attentionDecode(
   const sizes = { batch, heads, group, parts, partLength, stride, length };
   const scalars = { ...sizes, window, scale };
   const { device } = packed;
-  const output = empty([batch, 1, heads * size], "f32", device);
+  const output = empty([batch, 1, heads * size], { device });
   const buffers = { packed, ...cache, position };
   const constants = { HEAD_SIZE: size, PER_ROW: perRow("attentionDecode", position, batch) };
   if (parts === 1) {
     launch(DECODE, { ...buffers, output }, scalars, { ...constants, WHOLE: 1 });
     return output;
   }
-  const partial = empty([batch, heads, parts, size + 2], "f32", device);
+  const partial = empty([batch, heads, parts, size + 2], { device });
   launch(DECODE, { ...buffers, partial }, scalars, { ...constants, WHOLE: 0 });
   launch(COMBINE, { partial, output }, { rows, parts }, { HEAD_SIZE: size });
   return output;

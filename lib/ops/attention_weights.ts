@@ -67,7 +67,7 @@ export function selfAttentionWeights(qkv: Tensor, options: SelfAttentionOptions)
 
 function weights(q: Tensor, k: Tensor, layout: AttentionLayout, lengths?: Tensor): Tensor {
   const { batch, heads, queries, keys, headSize } = layout;
-  const scores = empty([batch, heads, queries, keys], "f32", q.device);
+  const scores = empty([batch, heads, queries, keys], { device: q.device });
   const constants = { HEAD_SIZE: headSize, HAS_LENGTHS: lengths ? 1 : 0 };
   launch(KERNEL, { q, k, lengths, scores }, layout.scalars, constants);
   return softmax(scores);

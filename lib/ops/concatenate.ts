@@ -40,7 +40,7 @@ export function concatenate(tensors: readonly Tensor[], axis = 0): Tensor {
   const starts: number[] = [];
   const length = tensors.reduce((sum, x) => (starts.push(sum), sum + x.shape[at]), 0);
   const shape = first.with(at, length);
-  const y = empty(shape, dtype, device);
+  const y = empty(shape, { dtype, device });
   const steps = strides(shape);
   tensors.forEach((x, i) => {
     const to = { tensor: y, steps, start: starts[i] * steps[at] };

@@ -120,8 +120,8 @@ export function meanLoss(
   width: number,
   { ignore = -100 }: CrossEntropyOptions,
 ): { mean: Tensor; scale: Tensor } {
-  const mean = empty([], "f32", loss.device);
-  const scale = empty([], "f32", loss.device);
+  const mean = empty([], { device: loss.device });
+  const scale = empty([], { device: loss.device });
   launch(MEAN, { loss, targets, mean, scale }, { rows: loss.size, width, ignore });
   return { mean, scale };
 }
@@ -136,7 +136,7 @@ export function tokenLossesInPlace(
   { ignore = -100 }: CrossEntropyOptions,
 ): Tensor {
   const [rows, width] = logits.shape;
-  const loss = empty([rows], "f32", logits.device);
+  const loss = empty([rows], { device: logits.device });
   const lanes = laneConstants(logits, width, 1);
   launch(IN_PLACE, { targets, logits, loss }, { rows, width, ignore }, lanes);
   return loss;
@@ -151,8 +151,8 @@ function rowLosses(logits: Tensor, targets: Tensor, { ignore = -100 }: CrossEntr
       `crossEntropy: expected logits [N,V] and targets [N]; got ${logits} and ${targets}`,
     );
   }
-  const loss = empty([rows], "f32", logits.device);
-  const logSum = empty([rows], "f32", logits.device);
+  const loss = empty([rows], { device: logits.device });
+  const logSum = empty([rows], { device: logits.device });
   const scalars = { rows, width, ignore };
   launch(ROWS, { logits, targets, loss, logSum }, scalars, laneConstants(logits, width, 1));
   return { loss, logSum, scalars };

@@ -45,7 +45,7 @@ export function dropout(x: Tensor, rate: number, state: Tensor, stream = 0): Ten
   }
   if (rate === 0) return x;
   const mask = (values: Tensor) => {
-    const y = empty(x.shape, "f32", x.device);
+    const y = empty(x.shape, { device: x.device });
     launch(KERNEL, { x: values, state, y }, { count: x.size, stream, rate, scale: 1 / (1 - rate) });
     return y;
   };

@@ -90,7 +90,7 @@ export function embedding(table: Tensor, ids: Tensor, options: EmbeddingOptions 
       `embedding: expected one offset, or one for each row of ${ids}; got ${offset}`,
     );
   }
-  const y = empty([...ids.shape, width], "f32", table.device);
+  const y = empty([...ids.shape, width], { device: table.device });
   const sizes = { rows, width, count: ids.size };
   const constants = {
     POSITIONS: positions ? 1 : 0,
@@ -114,7 +114,7 @@ function tableGradient(
   gathered: Tensor | undefined,
 ): Tensor {
   const [rows, width] = table.shape;
-  const sum = gathered ? consume(gathered) : empty(table.shape, "f32", table.device);
+  const sum = gathered ? consume(gathered) : empty(table.shape, { device: table.device });
   // Each workgroup of the scatter looks at all ids: with a long table it owns more rows.
   const constants = { ZERO: gathered ? 0 : 1, ROWS: rows > 1024 ? 8 : 1 };
   launch(BACKWARD, { dy, ids, table: sum }, { rows, width, count: ids.size }, constants);
@@ -123,7 +123,7 @@ function tableGradient(
 
 function positionsGradient(dy: Tensor, positions: Tensor, time: number): Tensor {
   const [places, width] = positions.shape;
-  const table = empty(positions.shape, "f32", dy.device);
+  const table = empty(positions.shape, { device: dy.device });
   const scalars = { places, time, count: dy.size / width, width };
   launch(POSITIONS_BACKWARD, { dy, table }, scalars);
   return table;

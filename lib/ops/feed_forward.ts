@@ -48,7 +48,7 @@ export function feedForward(
   const outer = x.shape.slice(0, -1);
   const inner = [...outer, sizes1.n];
   const saves = activation !== "none" && needs.slice(0, 3).some(Boolean);
-  const pre = saves ? empty(inner, "f32", x.device) : undefined;
+  const pre = saves ? empty(inner, { device: x.device }) : undefined;
   const hidden = product(x, w1, sizes1, inner, { bias: b1, activation, saved: pre, half: {} });
   const sizes2 = linearSizes("feedForward", hidden, w2, b2, false);
   const shape = [...outer, sizes2.n];

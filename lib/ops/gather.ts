@@ -64,12 +64,12 @@ export function gather(x: Tensor, indices: Tensor): Tensor {
       `gather: expected x [...,V] and indices [...,n] with the same leading axes, got ${x} and ${indices}`,
     );
   }
-  const y = empty(indices.shape, x.dtype, x.device);
+  const y = empty(indices.shape, { dtype: x.dtype, device: x.device });
   const scalars = { rows: x.size / width, width, picks };
   launch(KERNEL, { x, indices, y }, scalars);
   if (x.dtype === "i32") return y;
   return differentiable(y, [x], (dy, [gathered]) => {
-    const dx = gathered ? consume(gathered) : empty(x.shape, "f32", x.device);
+    const dx = gathered ? consume(gathered) : empty(x.shape, { device: x.device });
     if (!gathered) stridedCopy([x.size], undefined, { tensor: dx, steps: [1] });
     const group = Math.ceil(CHUNK / Math.max(1, picks));
     launch(BACKWARD, { dy, indices, dx }, { ...scalars, group });

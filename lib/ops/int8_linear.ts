@@ -157,7 +157,7 @@ export function int8Linear(
   expectShape("int8Linear", "bias", bias, [n]);
   expectShape("int8Linear", "residual", residual, shape);
   const m = x.size / k;
-  const c = empty(shape, "f32", x.device);
+  const c = empty(shape, { device: x.device });
   launch(KERNEL, { a: x, b: weight.blocks, bias, residual, c }, {
     ...{ m, n, k, share: shareOfRows(n, k) },
   }, {

@@ -78,7 +78,7 @@ function plainMatmul(a: Tensor, b: Tensor, transposeA: boolean, transposeB: bool
   const [left, right] = [formatShape(a.shape), formatShape(b.shape)];
   const notation = `${left}${transposeA ? "ᵀ" : ""} · ${right}${transposeB ? "ᵀ" : ""}`;
   if (a.shape.length < 2 || b.shape.length < 2) {
-    throw new TypeError(`matmul: both operands need two axes or more: ${notation}; use view`);
+    throw new TypeError(`matmul: both operands need two axes or more: ${notation}; use reshape`);
   }
   const [m, k] = matrix(a.shape, transposeA);
   const [inner, n] = matrix(b.shape, transposeB);
@@ -143,7 +143,7 @@ export function linear(
   const inputs = [x, weight, bias, residual];
   const needs = inputs.map(isTracked);
   const saves = activation !== "none" && needs.some(Boolean);
-  const pre = saves ? empty(shape, "f32", x.device) : undefined;
+  const pre = saves ? empty(shape, { device: x.device }) : undefined;
   const options_ = { transposeB: transposed, bias, activation, saved: pre, residual, half: {} };
   const y = product(x, weight, sizes, shape, options_);
   return differentiable(y, inputs, (dy, [gathered]) => {

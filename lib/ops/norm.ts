@@ -70,9 +70,9 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
       throw new TypeError(`${operation}: expected a ${name} of [${width}] for ${x}, got ${got}`);
     }
   }
-  const y = empty(x.shape, "f32", x.device);
-  const mean = centered ? empty([rows], "f32", x.device) : undefined;
-  const rstd = empty([rows], "f32", x.device);
+  const y = empty(x.shape, { device: x.device });
+  const mean = centered ? empty([rows], { device: x.device }) : undefined;
+  const rstd = empty([rows], { device: x.device });
   const constants = { CENTERED: centered ? 1 : 0, BIAS: bias ? 1 : 0 };
   const buffers = { x, gain, bias, y, mean, rstd };
   // Forward, a thread has four reads; backward, as many threads have a row that a workgroup's rows
@@ -81,9 +81,9 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   launch(forward, buffers, { ...scalars, epsilon }, { ...constants, ...lanesForward });
   return differentiable(y, [x, gain, bias], (dy, [gathered]) => {
     const { group, parts, columns } = cutBackward(x, rows, reads);
-    const dx = empty(x.shape, "f32", x.device);
-    const dgain = empty([parts, width], "f32", x.device);
-    const dbias = bias && empty([parts, width], "f32", x.device);
+    const dx = empty(x.shape, { device: x.device });
+    const dgain = empty([parts, width], { device: x.device });
+    const dbias = bias && empty([parts, width], { device: x.device });
     const buffers = { dy, x, gain, mean, rstd, gathered, dx, dgain, dbias };
     const ADD = gathered ? 1 : 0;
     launch(backward, buffers, { rows, width, group }, { ...constants, ADD, ...lanes, ...columns });

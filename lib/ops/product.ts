@@ -174,7 +174,7 @@ export function product(
   const parts = partsOfK(a.device, sizes, options);
   if (parts > 1) return partedProduct(a, b, sizes, shape, parts, options.half);
   const { batch = 1, strideA = 0, strideB = 0, bias, residual, saved, derivative } = options;
-  const c = empty(shape, "f32", a.device);
+  const c = empty(shape, { device: a.device });
   const buffers = { a, b, bias, residual, pre: derivative?.at, c, saved };
   const constants = {
     TRANSPOSE_B: options.transposeB ? 1 : 0,
@@ -222,7 +222,7 @@ function productOfRows(
     launch(kernel, buffers, { n, k, share }, slicing);
     return;
   }
-  const partial = empty([parts, m, n], "f32", device);
+  const partial = empty([parts, m, n], { device });
   const plain = Object.fromEntries(Object.keys(constants).map((name) => [name, 0]));
   launch(kernel, { a, b, c: partial }, { n, k, share }, { ...slicing, ...plain, PARTIAL: 1 });
   launch(ROWS_SUM, { ...ends, partial, c }, { n, parts }, fixed);

@@ -73,7 +73,7 @@ function draw(
   NORMAL: number,
 ): Tensor {
   expectRandomState(operation, state, stream);
-  const y = empty(shape, "f32", state.device);
+  const y = empty(shape, { device: state.device });
   if (y.size > 2 ** 31) throw new RangeError(`${operation}: ${formatShape(shape)} is too large`);
   launch(KERNEL, { state, y }, { count: y.size, stream }, { NORMAL });
   return y;

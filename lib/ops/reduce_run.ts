@@ -54,7 +54,7 @@ function reduceParts(
   scale: number,
 ): Tensor {
   const parts = Math.max(1, Math.ceil(length / segment));
-  const y = empty([outer, parts, inner], "f32", x.device);
+  const y = empty([outer, parts, inner], { device: x.device });
   const OP = Object.keys(REDUCTIONS).indexOf(reduction);
   const COLUMNS = inner > 1 ? 1 : 0;
   const lanes = laneConstants(x, segment, inner);

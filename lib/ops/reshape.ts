@@ -1,23 +1,28 @@
 /**
- * Reshape: the same memory under another shape.
+ * Reshape: the same memory under another shape, as `view` has it, with a derivative.
  *
  * @module
  */
-import { formatShape, type Shape, size } from "../shape.ts";
+import { resolveShape, type Shape } from "../shape.ts";
 import { differentiable } from "../tensor/autograd.ts";
+import { expectTensor } from "../tensor/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * x with another shape of the same size; one length may be −1, for what is left. Nothing is copied.
- * TypeError when the sizes differ.
+ * x with another shape of the same size; one length may be −1, for what is left. f32 or i32;
+ * nothing is copied.
+ *
+ * TypeError if the sizes differ.
+ *
+ * ```ts
+ * import { openDevice, reshape, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * console.log(reshape(tensor([1, 2, 3, 4]), [2, -1])); // f32 [2,2] on cpu: [[1, 2], [3, 4]]
+ * device.close();
+ * ```
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  const known = size(shape.filter((length) => length !== -1));
-  const resolved = shape.map((length) => length === -1 ? x.size / known : length);
-  if (size(resolved) !== x.size || resolved.some((length) => !Number.isInteger(length))) {
-    throw new TypeError(
-      `reshape: ${x} has ${x.size} elements, which do not fill ${formatShape(shape)}`,
-    );
-  }
-  return differentiable(x.view(resolved), [x], (dy) => [dy.view(x.shape)]);
+  expectTensor("reshape", x);
+  const y = x.view(resolveShape("reshape", x, shape));
+  return differentiable(y, [x], (dy) => [dy.view(x.shape)]);
 }

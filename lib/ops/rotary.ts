@@ -81,7 +81,7 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   const tables = angleTables(x.device, positions, headSize / 2, { base, scaling });
   const rows = x.size / width;
   const turn = (input: Tensor, direction: 1 | -1) => {
-    const y = empty(x.shape, "f32", x.device);
+    const y = empty(x.shape, { device: x.device });
     const scalars = { rows, time, width, heads, half: headSize / 2, direction };
     const constants = { OFFSET: !position ? 0 : position.size === 1 ? 1 : 2 };
     launch(KERNEL, { x: input, ...tables, position, y }, scalars, constants);

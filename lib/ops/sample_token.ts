@@ -61,8 +61,8 @@ export function sampleToken(
       `sampleToken: expected logits [B,V] and settings [3] = [temperature, topK, topP] or [4] with minP; got ${logits} and ${settings}`,
     );
   }
-  const weights = empty(logits.shape, "f32", logits.device);
-  const token = empty([rows], "i32", logits.device);
+  const weights = empty(logits.shape, { device: logits.device });
+  const token = empty([rows], { dtype: "i32", device: logits.device });
   launch(KERNEL, { logits, settings, state, weights, token }, { rows, width, stream, period }, {
     MIN_P: settings.size === 4 ? 1 : 0,
   });

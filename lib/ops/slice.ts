@@ -56,11 +56,11 @@ export function slice(x: Tensor, { axis, start = 0, end }: SliceOptions): Tensor
   if (sameShape(shape, x.shape)) return x;
   const steps = strides(x.shape);
   const place = first * steps[at];
-  const y = empty(shape, x.dtype, x.device);
+  const y = empty(shape, { dtype: x.dtype, device: x.device });
   stridedCopy(shape, { tensor: x, steps, start: place }, { tensor: y, steps: strides(shape) });
   if (x.dtype === "i32") return y;
   return differentiable(y, [x], (dy, [gathered]) => {
-    const dx = gathered ? consume(gathered) : empty(x.shape, "f32", x.device);
+    const dx = gathered ? consume(gathered) : empty(x.shape, { device: x.device });
     if (!gathered) stridedCopy([size(x.shape)], undefined, { tensor: dx, steps: [1] });
     const from = { tensor: dy, steps: strides(shape) };
     stridedCopy(shape, from, { tensor: dx, steps, start: place }, gathered ? "add" : "copy");

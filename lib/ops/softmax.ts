@@ -63,10 +63,10 @@ export function logSoftmax(x: Tensor): Tensor {
 function rowSoftmax(operation: string, x: Tensor, LOG: number): Tensor {
   expectType(operation, x, "f32");
   const { scalars, lanes } = cutRows(operation, x);
-  const y = empty(x.shape, "f32", x.device);
+  const y = empty(x.shape, { device: x.device });
   launch(FORWARD, { x, y }, scalars, { LOG, ...lanes });
   return differentiable(y, [x], (dy) => {
-    const dx = empty(x.shape, "f32", x.device);
+    const dx = empty(x.shape, { device: x.device });
     launch(BACKWARD, { dy, y, dx }, scalars, { LOG, ...lanes });
     return [dx];
   });

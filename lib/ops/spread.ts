@@ -36,7 +36,7 @@ export function spread(
   { outer, length, inner }: Run,
   { index, scale = 1 }: { index?: Tensor; scale?: number } = {},
 ): Tensor {
-  const y = empty([outer, length, inner], "f32", x.device);
+  const y = empty([outer, length, inner], { device: x.device });
   const constants = { INDEXED: index ? 1 : 0, COLUMNS: inner > 1 ? 1 : 0 };
   launch(KERNEL, { x, index, y }, { count: y.size, length, inner, scale }, constants);
   return y;

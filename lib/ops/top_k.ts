@@ -47,8 +47,8 @@ export function topK(x: Tensor, k: number): TopK {
     throw new RangeError(`topK: k must be from 1 to the row's length, got ${k} for ${x}`);
   }
   const leading = x.shape.slice(0, -1);
-  const values = empty([...leading, k], "f32", x.device);
-  const indices = empty([...leading, k], "i32", x.device);
+  const values = empty([...leading, k], { device: x.device });
+  const indices = empty([...leading, k], { dtype: "i32", device: x.device });
   launch(KERNEL, { x, values, indices }, { rows: size(leading), width, k });
   return { values, indices };
 }

@@ -43,7 +43,7 @@ function permute(x: Tensor, order: readonly number[]): Tensor {
   const shape = order.map((axis) => x.shape[axis]);
   const moved = order.filter((axis) => x.shape[axis] !== 1);
   if (moved.every((axis, i) => i === 0 || axis > moved[i - 1])) return x.view(shape);
-  const y = empty(shape, x.dtype, x.device);
+  const y = empty(shape, { dtype: x.dtype, device: x.device });
   const steps = strides(x.shape);
   const from = { tensor: x, steps: order.map((axis) => steps[axis]) };
   stridedCopy(shape, from, { tensor: y, steps: strides(shape) });

@@ -21,7 +21,7 @@ const KERNEL: Kernel = {
 
 /** The same values in memory of their own. */
 export function copy(x: Tensor): Tensor {
-  const y = empty(x.shape, x.dtype, x.device);
+  const y = empty(x.shape, { dtype: x.dtype, device: x.device });
   launch(KERNEL, { x, y }, { count: x.size });
   return differentiable(y, [x], (dy) => [dy]);
 }
@@ -32,7 +32,7 @@ export function copy(x: Tensor): Tensor {
  */
 export function consume(x: Tensor): Tensor {
   if (!x.device.recorder) return copy(x);
-  const y = empty(x.shape, x.dtype, x.device);
+  const y = empty(x.shape, { dtype: x.dtype, device: x.device });
   move(x, y);
   return y;
 }

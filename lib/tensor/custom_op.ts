@@ -155,7 +155,7 @@ export function customOp<
     const shapes = Object.fromEntries(names.map((input) => [input, inputs[input].shape]));
     const result = shape?.(shapes as ByName<Inputs, Shape>, scalars) ?? inputs[names[0]].shape;
     const tensors = names.map((input) => inputs[input]);
-    const output = empty(result, dtype, deviceOf(name, tensors));
+    const output = empty(result, { dtype, device: deviceOf(name, tensors) });
     launch(kernel, { ...inputs, output }, { ...scalars, count: output.size });
     return differentiable(output, tensors, (gradient) => {
       if (!backward) {

@@ -31,7 +31,7 @@ const UNARY_KERNEL: Kernel = {
 /** `op(x)` without a derivative; `operation` is a key of the kernels' table. */
 export function unary(operation: string, x: Tensor): Tensor {
   expectType(operation, x, "f32");
-  const y = empty(x.shape, "f32", x.device);
+  const y = empty(x.shape, { device: x.device });
   const OP = Object.keys(UNARY).indexOf(operation);
   launch(UNARY_KERNEL, { x, y }, { count: x.size }, { OP });
   return y;
@@ -57,7 +57,7 @@ export function binary(operation: string, a: Tensor, b: Tensor): Tensor {
   expectType(operation, a, "f32");
   expectType(operation, b, "f32");
   const shape = broadcastShapes(a.shape, b.shape);
-  const c = empty(shape, "f32", a.device);
+  const c = empty(shape, { device: a.device });
   const OP = Object.keys(BINARY).indexOf(operation);
   const same = sameShape(a.shape, b.shape);
   const axes = same ? [{ length: c.size, a: 1, b: 1 }] : joinAxes(shape, a.shape, b.shape);

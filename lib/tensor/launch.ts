@@ -5,7 +5,8 @@
  */
 import type { Device } from "../device/device.ts";
 import { bufferNames, type Constants, type Kernel, type Scalars } from "../device/kernel.ts";
-import type { Tensor } from "./tensor.ts";
+import { describe } from "../errors.ts";
+import { type DType, Tensor } from "./tensor.ts";
 
 /** Buffers of a kernel by name; those that this build of it leaves untouched are left out. */
 export type Buffers = Readonly<Record<string, Tensor | undefined>>;
@@ -34,8 +35,15 @@ export function deviceOf(operation: string, tensors: readonly (Tensor | undefine
   return [...devices][0];
 }
 
-/** Throws a TypeError unless the tensor holds `dtype`. */
-export function expectType(operation: string, tensor: Tensor, dtype: "f32" | "i32"): void {
+/** Throws a TypeError unless `value` is a tensor. */
+export function expectTensor(operation: string, value: unknown): asserts value is Tensor {
+  if (value instanceof Tensor) return;
+  throw new TypeError(`${operation}: expected a tensor, got ${describe(value)}`);
+}
+
+/** Throws a TypeError unless `tensor` is one and holds `dtype`. */
+export function expectType(operation: string, tensor: Tensor, dtype: DType): void {
+  expectTensor(operation, tensor);
   if (tensor.dtype !== dtype) {
     throw new TypeError(`${operation}: expected ${dtype} values, got ${tensor}`);
   }

@@ -1,33 +1,41 @@
 /**
  * Tensor: a shape over device memory. Making tensors, writing and reading them.
  *
- * A tensor is always contiguous, row by row. What can be computed is in the files beside this one,
- * an operation in each; derivatives are recorded by autograd.ts.
+ * A tensor is always contiguous, row by row. See lib/ops for what can be computed, one operation a
+ * file, autograd.ts for derivatives, and nested_array.ts for arrays on the host.
  *
  * @module
  */
 import type { Device } from "../device/device.ts";
 import { currentDevice } from "../device/current_device.ts";
 import { Storage } from "../device/storage.ts";
-import { formatShape, type Shape, size } from "../shape.ts";
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
+import { expectShape, formatShape, resolveShape, type Shape, size } from "../shape.ts";
+import { flatten, formatNested, nest, type NestedArray, nestedShape } from "./nested_array.ts";
 import { noteCreated } from "./scope.ts";
 
 /** The element types: 32-bit floats, and 32-bit signed integers for ids and indices. */
 export type DType = "f32" | "i32";
-/** Nested arrays of numbers, all of the same length at each level. */
-export type NestedArray = number | readonly NestedArray[];
 /** The values of a tensor on the host. */
 export type TensorData = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
-/** Options for making a tensor. */
+/** What a new tensor is made of and where. */
 export interface TensorOptions {
-  /** Default: one dimension for a flat array, the nesting for nested ones. */
-  shape?: Shape;
-  /** Default: `i32` for an Int32Array, else `f32`. */
+  /** Default: `i32` for an Int32Array, otherwise `f32`. */
   dtype?: DType;
   /** Default: the device opened last. */
   device?: Device;
 }
+
+/** Options of `tensor`. */
+export interface ShapedTensorOptions extends TensorOptions {
+  /** Default: one dimension for a flat array, the nesting for nested ones. */
+  shape?: Shape;
+}
+
+/** Values that `console.log` shows nested, and the first ones it shows of a larger tensor. */
+const SHOWN = { nested: 24, flat: 8 };
 
 /** Numbers on a device, in a shape. */
 export class Tensor {
@@ -58,38 +66,49 @@ export class Tensor {
         "tensor: a value cannot be read inside a compiled function, which is recorded once and replayed; return the tensor and read it outside",
       );
     }
-    const { allocation, byteOffset } = this.storage;
-    const bytes = await this.device.read({ allocation, byteOffset, bytes: 4 * this.size });
-    return this.dtype === "f32" ? new Float32Array(bytes) : new Int32Array(bytes);
+    return this.#typed(await this.device.read(this.#range(this.size)));
   }
-  /** The value of a tensor of one element. TypeError when it has more. */
+  /** The value of a tensor of one element. TypeError if it has more. */
   async item(): Promise<number> {
     if (this.size !== 1) {
       throw new TypeError(`item: expected one element, got ${this}; use data()`);
     }
     return (await this.data())[0];
   }
-  /** Replaces the values, row by row. TypeError when the count differs. */
-  write(values: ArrayLike<number>): void {
-    if (values.length !== this.size) {
-      throw new TypeError(`write: expected ${this.size} values for ${this}, got ${values.length}`);
-    }
-    const typed = this.dtype === "f32" ? toFloats(values) : toIntegers(values);
-    const { allocation, byteOffset } = this.storage;
-    this.device.write({ allocation, byteOffset, bytes: typed.byteLength }, typed);
-  }
-  /** The same memory under another shape of the same size. Free. */
-  view(shape: Shape): Tensor {
-    return new Tensor(this.storage, shape, this.dtype);
+  /**
+   * Copies the values to the host as arrays nested as the shape says: `number[][]` for two axes, a
+   * number for a scalar. `Values` is the caller's statement of that type.
+   */
+  async toArray<Values extends NestedArray = NestedArray>(): Promise<Values> {
+    return nest(await this.data(), this.shape) as Values;
   }
   /**
-   * `shape` of the elements from `start` on, which 64 divides; the memory is shared. RangeError
-   * when it does not fit.
+   * Replaces the values, row by row. TypeError if the count differs, RangeError if a value for an
+   * i32 tensor is no 32-bit integer.
+   */
+  write(values: ArrayLike<number>): void {
+    if (values?.length !== this.size) {
+      const given = typeof values?.length === "number" ? values.length : describe(values);
+      throw new TypeError(`write: expected ${this.size} values for ${this}, got ${given}`);
+    }
+    const typed = this.dtype === "f32" ? toFloats(values) : toIntegers(values);
+    this.device.write(this.#range(this.size), typed);
+  }
+  /**
+   * The same memory under another shape of the same size; one length may be −1, for what is left.
+   * Free, and no gradient flows: see `reshape`. TypeError if the sizes differ.
+   */
+  view(shape: Shape): Tensor {
+    return new Tensor(this.storage, resolveShape("view", this, shape), this.dtype);
+  }
+  /**
+   * `shape` of the elements from `start` on, which 64 divides; the memory is shared. RangeError if
+   * it does not fit.
    */
   part(start: number, shape: Shape): Tensor {
     return new Tensor(this.storage.part(4 * start, 4 * size(shape)), shape, this.dtype);
   }
-  /** Gives the memory back now rather than when the tensor is collected. */
+  /** Frees the memory now rather than when the tensor is collected. */
   dispose(): void {
     this.storage.dispose();
   }
@@ -97,37 +116,84 @@ export class Tensor {
   toString(): string {
     return `${this.dtype} ${formatShape(this.shape)}`;
   }
+  /** For `console.log`: dtype, shape, device and, on the CPU, the first values. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `${this} on ${this.device.kind}: ${this.#shownValues()}`;
+  }
+
+  #shownValues(): string {
+    if (this.storage.disposed) return "its memory was freed";
+    if (this.storage.pending) return "no values yet, it belongs to a function being compiled";
+    const nested = this.size <= SHOWN.nested;
+    const bytes = this.device.peek?.(this.#range(nested ? this.size : SHOWN.flat));
+    if (!bytes) return "read its values with await tensor.data()";
+    const values = this.#typed(bytes);
+    if (nested) return formatNested(nest(values, this.shape));
+    return `${[...values].map(formatNested).join(", ")}, …`;
+  }
+
+  /** Where the first `count` elements are. */
+  #range(count: number) {
+    const { allocation, byteOffset } = this.storage;
+    return { allocation, byteOffset, bytes: 4 * count };
+  }
+
+  #typed(bytes: ArrayBuffer): TensorData {
+    return this.dtype === "f32" ? new Float32Array(bytes) : new Int32Array(bytes);
+  }
 }
 
 function toFloats(values: ArrayLike<number>): Float32Array {
   return values instanceof Float32Array ? values : Float32Array.from(values);
 }
+
 function toIntegers(values: ArrayLike<number>): Int32Array {
-  return values instanceof Int32Array ? values : Int32Array.from(values);
+  if (values instanceof Int32Array) return values;
+  const integers = Int32Array.from(values);
+  const wrong = integers.findIndex((integer, i) => integer !== values[i]);
+  if (wrong < 0) return integers;
+  throw new RangeError(
+    `tensor: expected 32-bit integers for i32, got ${describe(values[wrong])} at index ${wrong}`,
+  );
+}
+
+const OPTIONS = { dtype: true, device: true };
+
+/** Throws a TypeError for options that a tensor does not have, or a dtype that there is not. */
+function checkTensorOptions(operation: string, options: TensorOptions): void {
+  checkOptions(operation, options, OPTIONS);
+  checkDType(operation, options.dtype);
+}
+
+function checkDType(operation: string, dtype: DType = "f32"): void {
+  if (dtype === "f32" || dtype === "i32") return;
+  throw new TypeError(
+    `${operation}: expected the dtype 'f32' (floats) or 'i32' (integers), got ${describe(dtype)}`,
+  );
 }
 
 /**
- * Makes a tensor from numbers. TypeError when the values do not fill the shape, or rows differ in
- * length.
+ * Makes a tensor from numbers: nested arrays, a flat or typed array, or one number.
+ *
+ * TypeError if the values do not fill the shape, rows differ in length or an element is no number;
+ * RangeError if a value for `i32` is no 32-bit integer.
  *
  * ```ts
  * import { openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * console.log(`${tensor([[1, 2, 3], [4, 5, 6]])}`); // f32 [2,3]
+ * console.log(tensor([[1, 2, 3], [4, 5, 6]])); // f32 [2,3] on cpu: [[1, 2, 3], [4, 5, 6]]
  * device.close();
  * ```
  */
 export function tensor(
   values: NestedArray | Float32Array | Int32Array | ArrayLike<number>,
-  options: TensorOptions = {},
+  options: ShapedTensorOptions = {},
 ): Tensor {
-  const nested = Array.isArray(values) && Array.isArray(values[0]);
-  const flat = typeof values === "number"
-    ? [values]
-    : nested
-    ? flatten(values as NestedArray[])
-    : values as ArrayLike<number>;
+  checkOptions("tensor", options, { shape: true, ...OPTIONS });
+  checkDType("tensor", options.dtype);
+  const flat = flatValues(values);
   const shape = options.shape ?? nestedShape(values);
+  expectShape("tensor", shape);
   const dtype = options.dtype ?? (values instanceof Int32Array ? "i32" : "f32");
   if (size(shape) !== flat.length) {
     throw new TypeError(
@@ -140,59 +206,62 @@ export function tensor(
   return made;
 }
 
-function nestedShape(values: unknown): number[] {
-  if (typeof values === "number") return [];
-  const { length } = values as ArrayLike<unknown>;
-  const first = (values as ArrayLike<unknown>)[0];
-  return Array.isArray(first) ? [length, ...nestedShape(first)] : [length];
-}
-
-function flatten(rows: NestedArray[]): number[] {
-  const lengths = new Set(rows.map((row) => Array.isArray(row) ? row.length : -1));
-  if (lengths.size > 1) {
-    throw new TypeError(`tensor: rows differ in length: ${[...lengths].join(", ")}`);
-  }
-  return rows.flatMap((row) =>
-    typeof row === "number" ? [row] : flatten([...row as NestedArray[]])
-  );
+function flatValues(values: unknown): ArrayLike<number> {
+  if (typeof values === "number") return [values];
+  if (Array.isArray(values)) return flatten(values);
+  const typed = ArrayBuffer.isView(values) && "length" in values;
+  if (typed) return values as unknown as ArrayLike<number>;
+  throw new TypeError(`tensor: expected numbers in an array, got ${describe(values)}`);
 }
 
 /** A tensor for a kernel to write in full: its values are undefined until then. */
-export function empty(
-  shape: Shape,
-  dtype: DType = "f32",
-  device: Device = currentDevice(),
-): Tensor {
+export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
+  checkTensorOptions("empty", options);
+  expectShape("empty", shape);
+  const { dtype, device = currentDevice() } = options;
   return new Tensor(Storage.make(device, 4 * size(shape)), shape, dtype);
 }
 
 /**
- * Elements that `full` writes at once: an optimizer's state can be large, and needs no such array
- * on the host.
+ * Elements that `full` writes at a time: an optimizer's state can be large, and needs no array of
+ * its size on the host.
  */
-const PIECE = 65536;
+const CHUNK = 65536;
 
-/** A tensor whose every element is `value`. */
+/**
+ * A tensor whose every element is `value`. TypeError if `value` is no number, RangeError if it is
+ * no 32-bit integer for `i32`.
+ */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  const { dtype = "f32", device = currentDevice() } = options;
-  const length = size(shape);
-  const made = new Tensor(Storage.persistent(device, 4 * length), shape, dtype);
-  const { allocation } = made.storage;
-  const count = Math.min(length, PIECE);
-  const piece = (dtype === "f32" ? new Float32Array(count) : new Int32Array(count)).fill(value);
-  for (let start = 0; start < length; start += count) {
-    const data = piece.subarray(0, length - start);
-    device.write({ allocation, byteOffset: 4 * start, bytes: data.byteLength }, data);
-  }
-  return made;
+  return filled("full", shape, value, options);
 }
 
 /** A tensor of zeros. */
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
-  return full(shape, 0, options);
+  return filled("zeros", shape, 0, options);
 }
 
 /** A tensor of ones. */
 export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
-  return full(shape, 1, options);
+  return filled("ones", shape, 1, options);
+}
+
+function filled(operation: string, shape: Shape, value: number, options: TensorOptions): Tensor {
+  checkTensorOptions(operation, options);
+  expectShape(operation, shape);
+  if (typeof value !== "number") {
+    throw new TypeError(`${operation}: expected a number to fill with, got ${describe(value)}`);
+  }
+  const { dtype = "f32", device = currentDevice() } = options;
+  const length = size(shape);
+  const made = new Tensor(Storage.persistent(device, 4 * length), shape, dtype);
+  const { allocation } = made.storage;
+  const count = Math.min(length, CHUNK);
+  const numbers = new Array<number>(count).fill(value);
+  const chunk = dtype === "f32" ? toFloats(numbers) : toIntegers(numbers);
+  for (let start = 0; start < length; start += count) {
+    const data = chunk.subarray(0, length - start);
+    device.write({ allocation, byteOffset: 4 * start, bytes: data.byteLength }, data);
+  }
+  return made;
 }

@@ -14,6 +14,7 @@ import { add, mul } from "../ops/binary.ts";
 import { compile, type Compiled, type ProgramReport } from "../tensor/compile.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { expectSeed } from "../random.ts";
 import { FigureRing, type StepFigures } from "./figures.ts";
 
 /** Where batches come from: each call gives the next one. */
@@ -35,7 +36,7 @@ export interface TrainerOptions {
   accumulate?: number;
   /** The learning rate of each step, counted from 0. */
   schedule: Schedule;
-  /** Seed of dropout, a 32-bit number. Default 0. */
+  /** Seed of dropout, an integer in [0, 2^32). Default 0. */
   seed?: number;
   /**
    * Keep only each block's input for the derivative and compute the rest again there: less memory,
@@ -99,6 +100,7 @@ export class Trainer {
   constructor(readonly model: GPT, readonly optimizer: Optimizer, options: TrainerOptions) {
     const { contextLength = model.config.contextLength, accumulate = 1, seed = 0 } = options;
     const { checkpointActivations = false } = options;
+    expectSeed("Trainer", seed);
     this.options = { ...options, contextLength, accumulate, seed, checkpointActivations };
     this.#check();
     const device = model.parameters()[0].device;
@@ -151,7 +153,7 @@ export class Trainer {
       inputs.write(batch.inputs);
       this.#targets[i].write(batch.targets);
     });
-    this.#randomState.write([this.options.seed, step]);
+    this.#randomState.write([this.options.seed | 0, step]);
     this.optimizer.prepare(this.options.schedule(step));
     this.#program();
     this.#ring.noteRun();

@@ -38,6 +38,7 @@ import {
   slice,
   type Tensor,
   tensor,
+  transpose,
   truncatedNormal,
   varianceScaling,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
@@ -174,7 +175,7 @@ export const lesson = new Lesson(
       // Larger numbers than at the start of training, so that a mistake shows.
       parameter.write(normal(0.5)(parameter.shape, new Random(parameter.size)));
     }
-    const weights = await takeApart(small);
+    const weights = takeApart(small);
     const [first] = small.blocks.items;
     const x = randomNormal([2, 5, 8], tensor(Int32Array.of(1, 0)));
 
@@ -194,7 +195,7 @@ export const lesson = new Lesson(
         const y = feedForward(tensor([[1, 0.5], [-2, 0]]), up, down);
         await expectMatch(y, [[1.3412, -0.6543], [0.2958, 1.2958]]);
         const { up: a, down: b } = weights.blocks[0];
-        await expectMatch(feedForward(x, a, b), await nested(first.feedForward.forward(x)));
+        await expectMatch(feedForward(x, a, b), await first.feedForward.forward(x).toArray());
       },
     });
 
@@ -226,7 +227,7 @@ export const lesson = new Lesson(
       answer: decoderBlockAnswer,
       test: async (decoderBlock) => {
         const made = decoderBlock(x, weights.blocks[0], weights.heads, parts);
-        const expected = await nested(first.forward(x, new ForwardContext()));
+        const expected = await first.forward(x, new ForwardContext()).toArray();
         await expectMatch(made, { output: expected });
         await expectLowerTriangular(made.weights, [2, 2, 5, 5]);
       },
@@ -245,7 +246,7 @@ export const lesson = new Lesson(
       test: async (languageModel) => {
         const ids = tensor(Int32Array.of(1, 4, 0, 10, 2, 7, 7, 3), { shape: [2, 4] });
         const made = languageModel(ids, weights, bound);
-        await expectMatch(made, { logits: await nested(small.forward(ids)) });
+        await expectMatch(made, { logits: await small.forward(ids).toArray() });
         await expectLowerTriangular(made.weights, [2, 2, 2, 4, 4]);
       },
     });
@@ -265,7 +266,7 @@ export const lesson = new Lesson(
         parameter.write(lecunNormal()(parameter.shape, new Random(parameter.size)));
       }
     }
-    const { logits, weights: all } = model(ids, await takeApart(larger), bound);
+    const { logits, weights: all } = model(ids, takeApart(larger), bound);
     page.say(`
       A model of 3 layers and 4 heads, untrained, gives ${logits} for 24 tokens, and attention weights ${all}: [batch, layers, heads, queries, keys].
       In every map the upper right half is empty, because no token sees those after it:
@@ -323,9 +324,9 @@ export const lesson = new Lesson(
 );
 
 /** The weights of a model of the library in the form of this lesson. */
-async function takeApart(model: GPT): Promise<ModelWeights> {
+function takeApart(model: GPT): ModelWeights {
   const { width, heads, contextLength } = model.config;
-  const head = { weight: await transposed(model.head!.weight), bias: model.head!.bias! };
+  const head = { weight: transpose(model.head!.weight), bias: model.head!.bias! };
   const positions = sinusoidalPositions(contextLength, width);
   return {
     heads,
@@ -365,31 +366,11 @@ function blockWeights({ attention, norm1, norm2, feedForward }: Block): BlockWei
   };
 }
 
-async function transposed(x: Tensor): Promise<Tensor> {
-  const [rows, columns] = x.shape;
-  const values = await x.data();
-  const turned = Float32Array.from(
-    { length: x.size },
-    (_, i) => values[(i % rows) * columns + Math.floor(i / rows)],
-  );
-  return tensor(turned, { shape: [columns, rows] });
-}
-
-/** The values of a tensor as nested arrays, for comparison. */
-async function nested(x: Tensor): Promise<number[][]> {
-  const cut = (values: number[], [length, ...rest]: readonly number[]): unknown => {
-    if (rest.length === 0) return values;
-    const step = values.length / length;
-    return Array.from({ length }, (_, i) => cut(values.slice(i * step, (i + 1) * step), rest));
-  };
-  return cut([...await x.data()], x.shape) as number[][];
-}
-
 /** That weights have a shape, that their rows sum to 1, and that no query sees a later key. */
 async function expectLowerTriangular(weights: Tensor, shape: number[]): Promise<void> {
   await expectMatch({ shape: weights?.shape }, { shape }, { what: "weights" });
   const time = shape.at(-1)!;
-  const rows = await nested(weights.view([weights.size / time, time]));
+  const rows = await weights.view([-1, time]).toArray<number[][]>();
   for (const [row, values] of rows.entries()) {
     const what = `row ${row % time} of the weights`;
     await expectMatch(values.reduce((a, b) => a + b), 1, { what: `the sum of ${what}` });

@@ -86,9 +86,12 @@ export class CpuDevice implements Device {
     new Uint8Array(this.#memory.buffer).set(bytes, pointerOf(target));
   }
   read(source: Range): Promise<ArrayBuffer> {
+    return Promise.resolve(this.peek(source));
+  }
+  peek(source: Range): ArrayBuffer {
     const copy = new Uint8Array(source.bytes);
     copy.set(new Uint8Array(this.#memory.buffer, pointerOf(source), source.bytes));
-    return Promise.resolve(copy.buffer);
+    return copy.buffer;
   }
 
   launch(launch: Launch<Range>): void {
