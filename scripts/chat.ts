@@ -5,26 +5,27 @@
  *
  * @module
  */
+import { deviceOptions } from "../lib/cli/device_flags.ts";
 import { integer, text } from "../lib/cli/flags.ts";
-import { Conversation } from "../lib/cli/generate/conversation.ts";
-import { choiceFlags, choiceOptions, deviceFlags } from "../lib/cli/generate/flags.ts";
-import { inputLines } from "../lib/cli/generate/lines.ts";
-import { openModel } from "../lib/cli/generate/open_model.ts";
 import { colored, stderr, stdout, withoutControls } from "../lib/cli/output.ts";
-import { onInterrupt, runScript } from "../lib/cli/run.ts";
+import { Interrupt, runScript } from "../lib/cli/run.ts";
 import { openDevice, UserError } from "../mod.ts";
+import { Conversation } from "./chat/conversation.ts";
+import { inputLines } from "./chat/input_lines.ts";
+import { modelFlags, samplingFlags, samplingOptions } from "./generation/flags.ts";
+import { openModel } from "./generation/open_model.ts";
 
 const flags = {
-  system: text(undefined, "said to the model before everything else", { shownDefault: "" }),
-  maxNewTokens: integer(512, "most tokens of an answer", { min: 1 }),
-  ...choiceFlags,
-  ...deviceFlags,
+  system: text(undefined, "instruction that precedes all turns", { shownDefault: "" }),
+  maxNewTokens: integer(512, "maximum number of tokens of an answer", { min: 1 }),
+  ...samplingFlags,
+  ...modelFlags,
 };
 
 const command = {
   name: "deno task chat",
-  summary:
-    "Talks to a model whose tokenizer has a chat template. Ctrl-C cuts an answer off; /quit, or Ctrl-C at the prompt, ends.",
+  summary: "Talks to a model whose tokenizer has a chat template. Ctrl-C cuts an answer off; " +
+    "/quit, or Ctrl-C at the prompt, ends.",
   flags,
   positionals: { name: "MODEL", meaning: "folder, address or hub name", min: 1, max: 1 },
   examples: [
@@ -34,33 +35,30 @@ const command = {
 };
 
 await runScript(command, async ({ flags, positionals: [location] }) => {
-  const device = await openDevice(flags);
+  const device = await openDevice(deviceOptions(flags));
   const opened = await openModel(location, flags);
   const { system, maxNewTokens } = flags;
-  const conversation = new Conversation(opened, {
-    ...choiceOptions(flags),
-    ...{ system, maxNewTokens },
-  });
-  const ask = () => stdout.isTerminal && stdout.write("> ");
-  ask();
+  const options = { ...samplingOptions(flags), system, maxNewTokens };
+  const conversation = new Conversation(opened, options);
+  const showPrompt = () => stdout.isTerminal && stdout.write("> ");
+  showPrompt();
   for await (const line of inputLines()) {
     if (line.trim() === "/quit") break;
     if (line.trim() !== "") await answer(conversation, line);
-    ask();
+    showPrompt();
   }
   device.close();
 });
 
-/** Shows the answer to a line; what cannot be answered is said, and the conversation goes on. */
+/** Prints the answer to a line, or why there is none; the conversation continues either way. */
 async function answer(conversation: Conversation, line: string): Promise<void> {
-  const cut = new AbortController();
-  using _interrupt = onInterrupt(() => cut.abort());
+  using interrupt = new Interrupt();
   const { forgotten } = conversation;
   const write = (piece: string) => {
     if (piece !== "") stdout.write(colored(withoutControls(piece), "blue", stdout));
   };
   try {
-    await conversation.say(line, write, cut.signal);
+    await conversation.say(line, write, interrupt.signal);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     stderr.write(`${error.message}\n`);

@@ -6,12 +6,11 @@
  *
  * @module
  */
+import { deviceOptions } from "../lib/cli/device_flags.ts";
 import { choice, type FlagValues, group, integer, number, text, toggle } from "../lib/cli/flags.ts";
-import { choiceFlags, choiceOptions, deviceFlags } from "../lib/cli/generate/flags.ts";
-import { openModel } from "../lib/cli/generate/open_model.ts";
 import { print } from "../lib/cli/output.ts";
-import { onInterrupt, runScript, userInput } from "../lib/cli/run.ts";
-import { printSample, SamplePrinter } from "../lib/cli/sample.ts";
+import { printSample, SamplePrinter } from "../lib/cli/print_sample.ts";
+import { Interrupt, runScript, userInput } from "../lib/cli/run.ts";
 import {
   generate,
   type Generated,
@@ -21,34 +20,41 @@ import {
   type Tokenizer,
   UserError,
 } from "../mod.ts";
+import { modelFlags, samplingFlags, samplingOptions } from "./generation/flags.ts";
+import { openModel } from "./generation/open_model.ts";
+import { streamText } from "./generation/stream_text.ts";
 
 const flags = {
-  model: text(undefined, "folder, address or hub name of a model; may stand without --model", {
+  model: text(undefined, "folder, address or hub name of a model; --model may be left out", {
     placeholder: "MODEL",
     shownDefault: "",
   }),
   ...group("Text", {
-    prompt: text(undefined, "what the text begins with", { shownDefault: "a line's end" }),
-    maxNewTokens: integer(300, "tokens to write", { min: 1 }),
-    minNewTokens: integer(0, "tokens before the text may end", { min: 0 }),
-    stop: text(undefined, "text that ends it, \\n for a line's end", { shownDefault: "" }),
-    sequences: integer(1, "texts to write", { min: 1, max: 64 }),
-    overflow: choice("slide", "at a full context: forget its first half, or stop", {
+    prompt: text(undefined, "what the text begins with", { shownDefault: "a line feed" }),
+    maxNewTokens: integer(300, "maximum number of tokens to write", { min: 1 }),
+    minNewTokens: integer(0, "minimum number of tokens: end tokens are suppressed before", {
+      min: 0,
+    }),
+    stop: text(undefined, "text that ends it; \\n is a line feed", { shownDefault: "" }),
+    sequences: integer(1, "number of texts to write", { min: 1, max: 64 }),
+    overflow: choice("slide", "at a full context, forget its first half (slide) or stop", {
       choices: ["slide", "stop"],
     }),
-    scores: toggle(false, "show each token's log-probability"),
-    stream: toggle(true, "show tokens as they come"),
+    scores: toggle(false, "show the log-probability of each token"),
+    stream: toggle(true, "show tokens as they are generated"),
   }),
-  ...choiceFlags,
+  ...samplingFlags,
   ...group("Beam search", {
-    beams: integer(1, "likeliest texts kept at each token; replaces the choice by chance", {
+    beams: integer(1, "number of beams; above 1, beam search replaces sampling", {
       min: 1,
       max: 64,
     }),
-    lengthPenalty: number(1, "power of the length that a text's score is divided by"),
+    lengthPenalty: number(1, "divides a text's score by its length to this power"),
   }),
-  ...deviceFlags,
+  ...modelFlags,
 };
+
+type SampleFlags = FlagValues<typeof flags>;
 
 const command = {
   name: "deno task sample",
@@ -56,47 +62,33 @@ const command = {
   flags,
   positionals: { name: "MODEL", meaning: "folder of a run, or as --model", max: 1 },
   examples: [
-    ['deno task sample runs/baby --prompt "ROMEO:"', "go on from a speaker's name"],
-    ["deno task sample runs/baby --temperature 0", "always the likeliest character"],
+    ['deno task sample runs/baby --prompt "ROMEO:"', "continue a speaker's name"],
+    ["deno task sample runs/baby --temperature 0", "always the most likely character"],
     ["deno task sample --model openai-community/gpt2 --beams 4", "a published model, beam search"],
   ] as const,
 };
 
 await runScript(command, async ({ flags, positionals }) => {
-  const location = flags.model ?? positionals[0];
-  if (location === undefined || (flags.model !== undefined && positionals.length > 0)) {
-    throw new UserError("expected one model: the folder of a run, or --model; see --help");
-  }
-  const device = await openDevice(flags);
+  const location = modelLocation(flags, positionals);
+  const device = await openDevice(deviceOptions(flags));
   const { model, tokenizer, endTokens } = await openModel(location, flags);
-  const ids = await userInput(() =>
-    flags.prompt === undefined
-      ? openingTokens(tokenizer)
-      : [...tokenizer.surroundings.before, ...tokenizer.encode(flags.prompt)]
-  );
-  if (ids.length === 0) throw new UserError("--prompt: it holds no token; give at least one");
+  const ids = await promptTokens(flags, tokenizer);
   const prompt = tokenizer.decode(ids, { skipSpecialTokens: true }); // as the model sees it
-  const stop = new AbortController();
-  using _interrupt = onInterrupt(() => stop.abort());
-  const options = {
-    ...textOptions(flags),
-    ...{ tokenizer, endToken: endTokens, signal: stop.signal },
-  };
-  const write = (onToken?: GenerationOptions["onToken"]) =>
-    userInput(() => generate(model, ids, { ...options, onToken }));
+  using interrupt = new Interrupt();
+  const { signal } = interrupt;
+  const options = { ...textOptions(flags), tokenizer, endToken: endTokens, signal };
   if (flags.stream && flags.sequences === 1 && flags.beams === 1) {
     const printer = new SamplePrinter(prompt);
-    let printed = 0;
-    const [generated] = await write(({ text }) => {
-      printer.write(text);
-      printed += text.length;
-    });
-    printer.write(generated.text!.slice(printed));
+    const write = (piece: string) => printer.write(piece);
+    const generated = await userInput(() => streamText(model, ids, { ...options, write }));
     printer.finish();
     printScores(generated, tokenizer);
   } else {
-    for (const generated of await write()) {
-      if (flags.sequences > 1) print(`[${generated.sequence + 1} of ${flags.sequences}]`);
+    const { sequences } = flags;
+    for (
+      const generated of await userInput(() => generate(model, ids, { ...options, sequences }))
+    ) {
+      if (sequences > 1) print(`[${generated.sequence + 1} of ${sequences}]`);
       printSample(prompt, generated.text!);
       printScores(generated, tokenizer);
     }
@@ -104,15 +96,28 @@ await runScript(command, async ({ flags, positionals }) => {
   device.close();
 });
 
-function textOptions(values: FlagValues<typeof flags>): GenerationOptions {
-  const { maxNewTokens, minNewTokens, sequences, scores, overflow, beams, lengthPenalty } = values;
-  const stop = values.stop?.replaceAll("\\n", "\n");
-  const shared = { maxNewTokens, minNewTokens, sequences, scores };
-  const { repetitionPenalty, noRepeatNgram, ...sampling } = choiceOptions(values);
-  const rules = { repetitionPenalty, noRepeatNgram };
-  return beams > 1
-    ? { ...shared, ...rules, stop, beams, lengthPenalty }
-    : { ...shared, ...rules, stop, ...sampling, overflow };
+function modelLocation({ model }: SampleFlags, positionals: readonly string[]): string {
+  const locations = model === undefined ? positionals : [model, ...positionals];
+  if (locations.length === 1) return locations[0];
+  throw new UserError("expected one model: the folder of a run, or --model; see --help");
+}
+
+/** The ids of the prompt, or of what a text of this tokenizer begins with. */
+async function promptTokens({ prompt }: SampleFlags, tokenizer: Tokenizer): Promise<number[]> {
+  if (prompt === undefined) return openingTokens(tokenizer);
+  const ids = await userInput(() => tokenizer.encode(prompt));
+  const all = [...tokenizer.surroundings.before, ...ids];
+  if (all.length === 0) throw new UserError("--prompt: it holds no token; give at least one");
+  return all;
+}
+
+/** The options of `generate`: rules for all texts, and those of beam search or of sampling. */
+function textOptions(flags: SampleFlags): GenerationOptions {
+  const { maxNewTokens, minNewTokens, scores, overflow, beams, lengthPenalty } = flags;
+  const { repetitionPenalty, noRepeatNgram, ...sampling } = samplingOptions(flags);
+  const stop = flags.stop?.replaceAll("\\n", "\n");
+  const rules = { maxNewTokens, minNewTokens, scores, stop, repetitionPenalty, noRepeatNgram };
+  return beams > 1 ? { ...rules, beams, lengthPenalty } : { ...rules, ...sampling, overflow };
 }
 
 /** A line for each token: its log-probability and its spelling. */

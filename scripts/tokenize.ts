@@ -8,7 +8,7 @@
 import { choice, type FlagValues, integer, text } from "../lib/cli/flags.ts";
 import { formatCount, formatRate } from "../lib/cli/numbers.ts";
 import { print, stderr } from "../lib/cli/output.ts";
-import { followDownload } from "../lib/cli/progress.ts";
+import { withDownloadProgress } from "../lib/cli/progress.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import {
   CharacterTokenizer,
@@ -60,9 +60,10 @@ await runScript(command, async ({ flags }) => {
   if (flags.vocabSize !== undefined && flags.tokenizer === "char") {
     throw new UserError("--vocab-size is for bpe and word; char takes every character of the text");
   }
-  const download = followDownload(dataset ?? "corpus");
-  const corpus = await loadCorpus(dataset, download);
-  download.finish();
+  const corpus = await withDownloadProgress(
+    dataset ?? "corpus",
+    (onProgress) => loadCorpus(dataset, { onProgress }),
+  );
   if (corpus.notice) stderr.write(`${corpus.notice}\n`);
   const tokenizer = await userInput(() => makeTokenizer(corpus.text, flags));
   const counts = await userInput(() => prepareCorpus(corpus.text, tokenizer, out));

@@ -7,34 +7,27 @@
  *
  * @module
  */
-import { TrainingProgress } from "../lib/cli/progress.ts";
-import { onInterrupt, runScript, userInput } from "../lib/cli/run.ts";
-import { printSample } from "../lib/cli/sample.ts";
-import { loadTrainData, trainBatches, type TrainData } from "../lib/cli/train/data.ts";
-import { trainFlags } from "../lib/cli/train/flags.ts";
-import { openLiveRun } from "../lib/cli/train/live.ts";
-import { memoryLine } from "../lib/cli/train/memory_line.ts";
-import { type Plan, planRun } from "../lib/cli/train/plan.ts";
-import { drawLoss, elapsedBefore, runState, shellWord } from "../lib/cli/train/record.ts";
+import { deviceOptions } from "../lib/cli/device_flags.ts";
+import { print } from "../lib/cli/output.ts";
+import { Interrupt, runScript, userInput } from "../lib/cli/run.ts";
 import {
   AdamW,
   CheckpointFolder,
-  DivergenceError,
-  expressible,
-  Generator,
   type GPT,
   loadModel,
-  MetricsLog,
   modelOf,
   openDevice,
-  openingTokens,
   restoreOptimizer,
-  saveCheckpoint,
   Trainer,
   trainingLoop,
   UserError,
   warmupDecay,
 } from "../mod.ts";
+import { loadTrainData, trainBatches, type TrainData } from "./train/data.ts";
+import { trainFlags } from "./train/flags.ts";
+import { openLiveRun } from "./train/live.ts";
+import { type Plan, planRun } from "./train/plan.ts";
+import { Run } from "./train/run.ts";
 
 const command = {
   name: "deno task train",
@@ -49,116 +42,50 @@ const command = {
 
 await runScript(command, async ({ flags, given }) => {
   const plan = await planRun(flags, given);
-  const { settings, reports } = plan;
   await using live = await openLiveRun(flags, given);
-  if (live) console.log(`live     ${live.url}`);
+  if (live) print(`live     ${live.url}`);
   const data = await loadTrainData(plan);
   const { batches, held } = await trainBatches(plan, data);
-  const device = await openDevice(flags);
-  console.log(`device   ${device.description}`);
+  const device = await openDevice({ ...deviceOptions(flags), blas: flags.blas });
+  print(`device   ${device.description}`);
+
   const model = await makeModel(plan, data);
-  const sizes = `${settings.layers} layers, ${settings.heads} heads, width ${settings.width}`;
-  const corpusLine = `${data.source}: ${data.train.length} + ${data.validation.length} tokens`;
-  const modelLine = `${sizes}, context ${settings.context}, ${model.parameterCount} parameters`;
-  console.log(`corpus   ${corpusLine}\nmodel    ${modelLine}`);
-  const { beta1, beta2, weightDecay, clip, seed, batch, context, accumulate } = settings;
-  const decays = { beta1, beta2, weightDecay, clip };
-  const optimizer = await userInput(() => new AdamW(model.parameters(), decays));
+  const { settings, reports } = plan;
+  const { beta1, beta2, weightDecay, clip } = settings;
+  const optimizer = await userInput(() =>
+    new AdamW(model.parameters(), { beta1, beta2, weightDecay, clip })
+  );
   using folder = await CheckpointFolder.open(plan.folder);
   if (plan.resume) await restoreOptimizer(plan.folder, model, optimizer, plan.step);
-  const schedule = warmupDecay(settings);
-  const { checkpointActivations } = flags;
   const trainer = new Trainer(model, optimizer, {
-    ...{ batchSize: batch, contextLength: context, accumulate, schedule, seed },
-    checkpointActivations,
+    batchSize: settings.batch,
+    contextLength: settings.context,
+    accumulate: settings.accumulate,
+    schedule: warmupDecay(settings),
+    seed: settings.seed,
+    checkpointActivations: flags.checkpointActivations,
   });
-  batches.state = plan.step * accumulate;
-  const metrics = await MetricsLog.open(`${plan.folder}/metrics.jsonl`, plan.step);
-  const progress = new TrainingProgress(settings.steps, { firstStep: plan.step });
-  const generator = new Generator(model);
 
-  let saved = plan.step;
-  const diverged = (what: string) =>
-    new UserError(
-      `training: ${what}; the checkpoint of step ${saved} in ${plan.folder} is untouched. ` +
-        "Try a lower --learning-rate, or a --clip above 0",
-    );
-  const save = async () => {
-    const step = trainer.stepsDone;
-    const run = runState(plan, data, step, device.description);
-    try {
-      await saveCheckpoint(folder, { model, optimizer, tokenizer: data.tokenizer, run });
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw diverged(`after step ${step} the model cannot be saved: ${error.message}`);
-    }
-    saved = step;
-  };
-  const sample = async (length: number) => {
-    const topK = Math.min(200, data.tokenizer.vocabSize);
-    const choices = { maxNewTokens: length, temperature: 0.8, topK, seed };
-    const tokens: number[] = [];
-    for await (const token of generator.generate(openingTokens(data.tokenizer), choices)) {
-      tokens.push(token);
-    }
-    const written = data.tokenizer.decode(tokens);
-    live?.sampled(trainer.stepsDone, written);
-    return written;
-  };
-  const note = (line: string) => progress.note(line);
-  const lines = [device.description, corpusLine, modelLine];
-  live?.begin({ plan, data, model, past: metrics.lines, lines, sample, note });
-
-  if (!plan.resume) await save(); // from here on the run can be resumed
-  const started = performance.now() - 1000 * elapsedBefore(metrics);
-  const interrupt = new AbortController();
-  using _interrupt = onInterrupt(() => interrupt.abort());
-  const loop = { steps: settings.steps, ...reports, ...held, signal: interrupt.signal };
-  let validationLoss: number | undefined;
+  const run = await Run.begin({ plan, data, device, trainer, folder, live });
+  using interrupt = new Interrupt();
+  const { signal } = interrupt;
+  const loop = trainingLoop(trainer, batches, {
+    steps: settings.steps,
+    ...reports,
+    ...held,
+    signal,
+  });
   try {
-    for await (const event of trainingLoop(trainer, batches, loop)) {
-      const { kind, step } = event;
-      if (kind === "step") {
-        if (step === plan.step + 1) progress.note(memoryLine(trainer.memoryReport()));
-        progress.advance(step);
-      } else if (kind === "figures") {
-        const { loss, meanLoss, gradientNorm, learningRate, tokensPerSecond } = event;
-        const elapsedSeconds = +((performance.now() - started) / 1000).toFixed(3);
-        const speed = { tokensPerSecond, elapsedSeconds };
-        await metrics.append({ step, loss, meanLoss, gradientNorm, learningRate, ...speed });
-        progress.report({ step, loss, tokensPerSecond });
-      } else if (kind === "validation") {
-        validationLoss = event.validationLoss;
-        await metrics.append({ step, validationLoss });
-        progress.report({ step, validationLoss });
-      } else if (kind === "sample") progress.note(await sample(120));
-      else await save();
-      await live?.take(event, progress.secondsLeft(step));
-    }
+    for await (const event of loop) await run.handle(event);
   } catch (error) {
-    if (!(error instanceof DivergenceError)) throw error;
-    await live?.end("failed", error.message);
-    throw diverged(error.message);
+    throw await run.failure(error);
   }
-  progress.finish();
-  await save();
-  if (interrupt.signal.aborted) {
-    await live?.end("stopped");
-    const again = `deno task train --out ${shellWord(plan.folder)} --resume`;
-    console.log(`\nstopped after step ${trainer.stepsDone}; continue with: ${again}`);
+  await run.end();
+  if (signal.aborted) {
+    await run.reportStop();
     return Deno.exit(130);
   }
-  console.log("");
-  printSample("", await sample(300));
-  await live?.end("finished");
-  const names = ["config.json", "model.safetensors", "tokenizer.json"];
-  names.push("optimizer.safetensors", "run.json", "metrics.jsonl");
-  if (await drawLoss(plan, metrics)) names.push("loss.svg");
-  if (validationLoss !== undefined) console.log(`\nvalidation loss ${validationLoss.toFixed(4)}`);
-  else console.log("");
-  console.log(`wrote ${plan.folder}/${names.join(", ")}`);
-  const prompt = expressible(data.tokenizer, "ROMEO:") ? ' --prompt "ROMEO:"' : "";
-  console.log(`try   deno task sample ${shellWord(plan.folder)}${prompt}`);
+  await run.reportResult();
   device.close();
 });
 
@@ -168,14 +95,11 @@ async function makeModel(
   { tokenizer }: TrainData,
 ): Promise<GPT> {
   const source = resume ? folder : initFrom;
-  if (source) {
-    const model = await loadModel(source, { dropout: settings.dropout });
-    if (model.config.vocabSize !== tokenizer.vocabSize) {
-      throw new UserError(
-        `${source}: its model has ${model.config.vocabSize} tokens, the tokenizer ${tokenizer.vocabSize}`,
-      );
-    }
-    return model;
-  }
-  return await userInput(() => modelOf(settings, tokenizer.vocabSize));
+  if (!source) return await userInput(() => modelOf(settings, tokenizer.vocabSize));
+  const model = await loadModel(source, { dropout: settings.dropout });
+  const { vocabSize } = model.config;
+  if (vocabSize === tokenizer.vocabSize) return model;
+  throw new UserError(
+    `${source}: its model has ${vocabSize} tokens, the tokenizer ${tokenizer.vocabSize}`,
+  );
 }

@@ -131,7 +131,7 @@ Deno.test("a folder that holds a run is neither overwritten nor resumed with oth
   const before = await content(folder.path);
   const resume = (flags: string) =>
     run("train", line(`--resume --out run --device cpu ${flags}`), folder.path);
-  refused(await run("train", args, folder.path), /run holds a run already/);
+  refused(await run("train", args, folder.path), /run already holds a run/);
   refused(await resume("--width 64"), /has width 32.*cannot take 64/);
   refused(await resume("--tokenizer word"), /has tokenizer char.*cannot take word/);
   refused(await resume("--steps 3"), /has done 4 steps/);

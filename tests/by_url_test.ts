@@ -146,11 +146,11 @@ Deno.test("a script fetches the flag parser before it starts, and nothing else",
 });
 
 Deno.test("what runs transformers.js fetches none of it before a model is opened", async () => {
-  const ofScript = await packagesOf("scripts/pipeline.ts");
+  const ofScript = await packagesOf("scripts/transformers.ts");
   assert.ok(ofScript.every((name) => !name.includes("huggingface/transformers")), `${ofScript}`);
   await using tree = serveTree();
   await using registry = await emptyRegistry();
-  const { code, stdout } = await runByUrl(tree, "scripts/pipeline.ts", ["--help"], registry);
+  const { code, stdout } = await runByUrl(tree, "scripts/transformers.ts", ["--help"], registry);
   assert.equal(code, 0);
   assert.match(stdout, /Usage: deno task transformers/);
   assert.deepEqual([...new Set(registry.packages)], ["deno-std"]);

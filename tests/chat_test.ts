@@ -1,6 +1,6 @@
 /** Conversations: the template's text, and the command as a real process. */
 import assert from "node:assert/strict";
-import { Conversation } from "../lib/cli/generate/conversation.ts";
+import { Conversation } from "../scripts/chat/conversation.ts";
 import { savePretrained } from "../lib/hub/pretrained_files.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { BYTE_TOKENS } from "../lib/text/byte_alphabet.ts";

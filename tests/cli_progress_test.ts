@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { colored, withoutControls } from "../lib/cli/output.ts";
 import { formatBytes, formatCount, formatDuration, formatRate } from "../lib/cli/numbers.ts";
 import { DownloadProgress, TrainingProgress } from "../lib/cli/progress.ts";
-import { printSample, SamplePrinter } from "../lib/cli/sample.ts";
+import { printSample, SamplePrinter } from "../lib/cli/print_sample.ts";
 import { RecordedOutput } from "./support/recorded_output.ts";
 
 const figures = { loss: 1.8234, validationLoss: 1.9, tokensPerSecond: 84_123 };

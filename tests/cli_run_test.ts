@@ -88,12 +88,12 @@ Deno.test("userInput turns what the library throws for bad input into a user's m
 });
 
 Deno.test({
-  name: "the first Ctrl-C calls back, the second ends with exit code 130",
+  name: "the first Ctrl-C aborts a signal, the second ends with exit code 130",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const child = spawn(`
-      import { onInterrupt } from RUN_MODULE;
-      onInterrupt(() => console.log("saving"));
+      import { Interrupt } from RUN_MODULE;
+      new Interrupt().signal.addEventListener("abort", () => console.log("saving"));
       console.log("ready");
       setTimeout(() => Deno.exit(9), 60_000);
     `);
@@ -109,10 +109,10 @@ Deno.test({
   },
 });
 
-Deno.test("a disposed interrupt handler no longer calls back", async () => {
+Deno.test("a disposed Interrupt no longer listens", async () => {
   const child = spawn(`
-    import { onInterrupt } from RUN_MODULE;
-    { using _ = onInterrupt(() => console.log("saving")); }
+    import { Interrupt } from RUN_MODULE;
+    { using interrupt = new Interrupt(); }
     console.log("done");
   `);
   const { code, stdout } = await child.output();

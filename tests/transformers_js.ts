@@ -1,5 +1,5 @@
 /**
- * scripts/pipeline.ts with transformers.js itself, which is fetched for it: 490 MB. So this is a
+ * scripts/transformers.ts with transformers.js itself, which is fetched for it: 490 MB. So this is a
  * task of its own, `deno task test:transformers`, and no file of `deno task test`.
  *
  * The models are those of tests/golden, as ONNX for transformers.js and as safetensors for Folio.

@@ -173,24 +173,33 @@ export class DownloadProgress {
   }
 }
 
-/** A file on a disk is read within this many milliseconds, and needs no bar. */
+/** A local file is usually read within this many milliseconds, and needs no bar. */
 const PATIENCE = 200;
 
 /**
- * Follows a download that may be none: what takes long enough to wonder is shown by a
- * `DownloadProgress`.
+ * Calls `load` with a callback for its progress, and shows the progress of a load that takes
+ * longer than a local file.
+ *
+ * @example
+ * ```ts
+ * const text = await withDownloadProgress("a text", async (onProgress) => {
+ *   onProgress({ loaded: 5, total: 5 });
+ *   return "to be";
+ * });
+ * console.assert(text === "to be");
+ * ```
  */
-export function followDownload(
+export async function withDownloadProgress<Result>(
   name: string,
-): { onProgress(progress: { loaded: number; total?: number }): void; finish(): void } {
-  const started = performance.now();
+  load: (onProgress: (progress: { loaded: number; total?: number }) => void) => Promise<Result>,
+): Promise<Result> {
+  const start = performance.now();
   let shown: DownloadProgress | undefined;
-  return {
-    onProgress({ loaded, total }) {
-      if (performance.now() - started < PATIENCE) return;
-      shown ??= new DownloadProgress(name, total);
-      shown.update(loaded);
-    },
-    finish: () => shown?.finish(),
-  };
+  const result = await load(({ loaded, total }) => {
+    if (performance.now() - start < PATIENCE) return;
+    shown ??= new DownloadProgress(name, total);
+    shown.update(loaded);
+  });
+  shown?.finish();
+  return result;
 }

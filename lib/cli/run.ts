@@ -86,24 +86,38 @@ export async function userInput<Result>(action: () => Result | Promise<Result>):
 }
 
 /**
- * Calls `callback` at the first Ctrl-C, so that a script can save its work; a second one ends the
- * process with exit code 130. Disposing of the result restores the usual behavior.
+ * Turns the first Ctrl-C into an aborted signal, so that a script can save its work; a second one
+ * ends the process with exit code 130. Disposing restores the usual behavior.
  *
  * @example
  * ```ts ignore
- * const stop = new AbortController();
- * using _ = onInterrupt(() => stop.abort());
+ * using interrupt = new Interrupt();
+ * for await (const event of trainingLoop(trainer, batches, { steps, signal: interrupt.signal })) {
+ *   console.log(event.kind);
+ * }
  * ```
  */
-export function onInterrupt(callback: () => void): Disposable {
-  let interrupted = false;
-  const listener = () => {
-    if (interrupted) Deno.exit(130);
-    interrupted = true;
-    callback();
+export class Interrupt implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #listener = () => {
+    if (this.signal.aborted) Deno.exit(130);
+    this.#controller.abort();
   };
-  Deno.addSignalListener("SIGINT", listener);
-  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGINT", listener) };
+
+  /** Listens for Ctrl-C from now on. */
+  constructor() {
+    Deno.addSignalListener("SIGINT", this.#listener);
+  }
+
+  /** Aborted by the first Ctrl-C. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Stops listening. */
+  [Symbol.dispose](): void {
+    Deno.removeSignalListener("SIGINT", this.#listener);
+  }
 }
 
 async function showHelp(command: Command, output: Output): Promise<void> {

@@ -13,7 +13,7 @@ import { choice, type Flags, type FlagValues, integer, text, toggle } from "../c
 import { print, stderr, stdout } from "../cli/output.ts";
 import type { Parsed } from "../cli/parse.ts";
 import { runScript, UserError } from "../cli/run.ts";
-import { printSample } from "../cli/sample.ts";
+import { printSample } from "../cli/print_sample.ts";
 import { paragraphs, tableLines } from "./page.ts";
 import { checkTask, type Task } from "./task.ts";
 

@@ -53,8 +53,6 @@ const PARTS: readonly Part[] = [
   { at: "lib/plot/", from: ["lib/*", "lib/plot/", "data/"] },
   { at: "lib/cli/", from: ["lib/*", "lib/cli/"] },
   { at: "lib/lesson/", from: [...NN, "lib/hub/", "lib/plot/", "lib/cli/", "lib/lesson/"] },
-  { at: "lib/cli/train/", from: [...TRAIN, "lib/plot/", "lib/cli/"] },
-  { at: "lib/cli/generate/", from: [...TRAIN, "lib/cli/"] },
   // mod.ts is imported by browsers too, and lib/cli needs Deno as soon as it is loaded.
   { at: "mod.ts", from: TRAIN },
   { at: "lib/kernel/", from: OPS },
@@ -79,7 +77,7 @@ const OWNED_PACKAGES: readonly (readonly [specifier: RegExp, owner: string])[] =
   [/^npm:sentencepiece-js\b/, "lib/text/sentence_piece_tokenizer.ts"],
   [/^npm:@huggingface\/jinja\b/, "lib/text/chat_template.ts"],
   [/^npm:deno-std\b/, "lib/cli/parse.ts"],
-  [/^npm:@huggingface\/transformers\b/, "lib/cli/transformers_js.ts"],
+  [/^npm:@huggingface\/transformers\b/, "scripts/transformers/transformers_js.ts"],
 ];
 
 /**

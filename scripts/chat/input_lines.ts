@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The lines of standard input, without their ends; the last may lack one. */
+/** The lines of standard input, without their line ends; the last may lack one. */
 export async function* inputLines(
   input: ReadableStream<Uint8Array<ArrayBuffer>> = Deno.stdin.readable,
 ): AsyncGenerator<string, void> {

@@ -1,11 +1,11 @@
 /**
  * transformers.js, loaded only when something asks for it: with its runtime it is about 490 MB.
  *
- * It is typed loosely, so that checking the project's types does not fetch it.
+ * It is typed loosely, so that type-checking this project does not download it.
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { UserError } from "../../mod.ts";
 
 /** The release that is loaded. */
 export const TRANSFORMERS_VERSION = "4.3.1";
@@ -22,7 +22,7 @@ interface PipelineTokenizer {
 /** One of its pipelines: a model, a tokenizer, and what to do with them. */
 export interface Pipeline {
   (input: string | readonly string[], options: Record<string, unknown>): Promise<unknown>;
-  /** The model's. */
+  /** The model's tokenizer. */
   readonly tokenizer: PipelineTokenizer;
   /** Ends its sessions. */
   dispose(): Promise<void>;
@@ -33,21 +33,21 @@ interface TransformersJs {
   pipeline(task: string, model: string, options: Record<string, unknown>): Promise<Pipeline>;
 }
 
-/** Which model, and how to get at it. */
+/** Which files of a model to load, and where to cache them. */
 export interface PipelineOptions {
-  /** A version of a model on the hub. */
+  /** Branch, tag or commit of a model on the hub. */
   readonly revision?: string;
-  /** Where models of the hub are kept. */
+  /** Where models of the hub are cached. */
   readonly cacheFolder: string;
-  /** The file of weights: `fp32` is `onnx/model.onnx`, others have a suffix of their own. */
+  /** Which weights: `fp32` is `onnx/model.onnx`, the names of others have a suffix. */
   readonly dtype: string;
 }
 
 /**
- * Opens a pipeline over a local folder, or a model on the hub. It computes on the processor: the
+ * Opens a pipeline over a local folder, or a model on the hub. It computes on the CPU: the
  * package's other devices do not work in Deno.
  *
- * @throws {UserError} in one line, where the package or the model cannot be had
+ * @throws {UserError} in one line, if the package or the model cannot be loaded
  */
 export async function openPipeline(
   task: string,

@@ -1,20 +1,18 @@
 /**
- * Runs the same prompt through transformers.js and through Folio's own kernels, side by side, with
- * times.
+ * Runs the same text through transformers.js and through Folio, and shows both results and times.
  *
  *     deno task transformers text-generation "Once upon a time"
  *     deno task transformers sentiment-analysis "I loved it." "I did not."
  *
- * transformers.js needs a model's ONNX files, Folio its safetensors. Both tokenize as
- * transformers.js does.
+ * transformers.js reads a model's ONNX files, Folio its safetensors. Both use the tokenizer of
+ * transformers.js.
  *
  * @module
  */
 import { choice, group, integer, text } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
-import { followDownload } from "../lib/cli/progress.ts";
+import { withDownloadProgress } from "../lib/cli/progress.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import { openPipeline, type Pipeline, TRANSFORMERS_VERSION } from "../lib/cli/transformers_js.ts";
 import {
   classifyIds,
   Generator,
@@ -23,8 +21,13 @@ import {
   openDevice,
   UserError,
 } from "../mod.ts";
+import {
+  openPipeline,
+  type Pipeline,
+  TRANSFORMERS_VERSION,
+} from "./transformers/transformers_js.ts";
 
-/** What each side loads where the user names no model: the same weights in two formats. */
+/** What each side loads if the user names no model: the same weights in two formats. */
 const DEFAULTS = {
   "text-generation": { onnx: "Xenova/gpt2", own: "openai-community/gpt2" },
   "sentiment-analysis": {
@@ -36,28 +39,45 @@ type Task = keyof typeof DEFAULTS;
 
 const flags = {
   ...group("Models", {
-    model: text(undefined, "folder or name on the hub", { shownDefault: "one for the task" }),
-    folioModel: text(undefined, "the same for Folio", { shownDefault: "--model, if given" }),
-    revision: text(undefined, "version of the models on the hub"),
+    model: text(undefined, "folder, or name on the hub, of the ONNX model", {
+      shownDefault: "one for the task",
+    }),
+    folioModel: text(undefined, "folder, address or hub name of the same model for Folio", {
+      shownDefault: "--model, if given",
+    }),
+    revision: text(undefined, "branch, tag or commit of the models on the hub", {
+      shownDefault: "main",
+    }),
     dtype: choice("fp32", "transformers.js's weights", {
       choices: ["fp32", "fp16", "q8", "int8", "uint8", "q4"],
     }),
-    cache: text(".cache/transformers", "where transformers.js keeps what it fetched"),
+    cache: text(".cache/transformers", "where transformers.js caches its downloads", {
+      placeholder: "DIR",
+    }),
   }),
   ...group("Run", {
-    maxNewTokens: integer(50, "tokens to write, for text-generation", { min: 1 }),
+    maxNewTokens: integer(50, "maximum number of tokens to write, for text-generation", { min: 1 }),
     device: choice("cpu", "where Folio computes", { choices: ["auto", "webgpu", "cpu"] }),
-    threads: integer(undefined, "Folio's CPU threads. Default: all cores", { min: 1, max: 64 }),
+    threads: integer(undefined, "Folio's CPU threads", {
+      min: 1,
+      max: 64,
+      shownDefault: "all cores",
+    }),
   }),
 };
 
 const command = {
   name: "deno task transformers",
-  summary: "Runs transformers.js and Folio on the same text.",
+  summary: "Runs transformers.js (downloads 490 MB on first use) and Folio on the same text.",
   flags,
-  positionals: { name: "TASK TEXT", meaning: "task, and the texts", min: 2, max: 1000 },
+  positionals: {
+    name: "TASK TEXT",
+    meaning: "text-generation or sentiment-analysis, and the texts",
+    min: 2,
+    max: 1000,
+  },
   examples: [
-    ['deno task transformers text-generation "Once upon a time"', "the likeliest continuation"],
+    ['deno task transformers text-generation "Once upon a time"', "the most likely continuation"],
     ['deno task transformers sentiment-analysis "I loved it."', "a label and its probability"],
   ] as const,
 };
@@ -73,22 +93,22 @@ await runScript(command, async ({ flags, positionals: [task, ...texts] }) => {
   const [pipeline, seconds] = await timed(load);
   print(`transformers.js ${TRANSFORMERS_VERSION}, cpu: ${model} in ${seconds}`);
   const device = await openDevice({ device: flags.device, threads: flags.threads });
-  const run = task === "text-generation" ? generate : analyze;
-  await run(pipeline, texts, { folioModel, revision, maxNewTokens: flags.maxNewTokens });
+  const compare = task === "text-generation" ? compareTexts : compareLabels;
+  await compare(pipeline, texts, { folioModel, revision, maxNewTokens: flags.maxNewTokens });
   device.close();
   await pipeline.dispose();
 });
 
-interface RunOptions {
+interface CompareOptions {
   readonly folioModel: string;
   readonly revision: string | undefined;
   readonly maxNewTokens: number;
 }
 
-async function generate(
+async function compareTexts(
   pipeline: Pipeline,
   prompts: readonly string[],
-  { folioModel, revision, maxNewTokens }: RunOptions,
+  { folioModel, revision, maxNewTokens }: CompareOptions,
 ): Promise<void> {
   const { model, endTokens } = await loadOwn(folioModel, revision, loadPretrained);
   const generator = new Generator(model);
@@ -104,7 +124,7 @@ async function generate(
       for await (const token of generator.generate(ids, greedy)) ids.push(token);
       return pipeline.tokenizer.decode(ids, { skip_special_tokens: true });
     };
-    const results = [await twice("transformers.js", theirs), await twice("Folio", ours)];
+    const results = [await timedTwice("transformers.js", theirs), await timedTwice("Folio", ours)];
     results.forEach((result) => print(result));
     print(results[0] === results[1] ? "the same text" : "the texts differ");
   }
@@ -115,10 +135,10 @@ interface Label {
   readonly score: number;
 }
 
-async function analyze(
+async function compareLabels(
   pipeline: Pipeline,
   texts: readonly string[],
-  { folioModel, revision }: RunOptions,
+  { folioModel, revision }: CompareOptions,
 ): Promise<void> {
   const { model } = await loadOwn(folioModel, revision, loadClassifier);
   const theirs = async () => {
@@ -131,7 +151,8 @@ async function analyze(
     );
     return await userInput(() => classifyIds(model, sequences));
   };
-  const [their, our] = [await twice("transformers.js", theirs), await twice("Folio", ours)];
+  const their = await timedTwice("transformers.js", theirs);
+  const our = await timedTwice("Folio", ours);
   texts.forEach((text, i) => {
     const { label, score } = their[i];
     print(`${text}`);
@@ -140,22 +161,24 @@ async function analyze(
   });
 }
 
-/** Loads Folio's side, with a progress bar, and says how long it took. */
+/** Loads Folio's model, with a progress bar, and prints how long it took. */
 async function loadOwn<Loaded>(
   model: string,
   revision: string | undefined,
   load: (model: string, options: object) => Promise<Loaded>,
 ): Promise<Loaded> {
-  const progress = followDownload(model);
-  const options = { revision, tokenizer: false, onProgress: progress.onProgress };
-  const [loaded, seconds] = await timed(() => userInput(() => load(model, options)));
-  progress.finish();
+  const [loaded, seconds] = await timed(() =>
+    withDownloadProgress(
+      model,
+      (onProgress) => userInput(() => load(model, { revision, tokenizer: false, onProgress })),
+    )
+  );
   print(`Folio: ${model} in ${seconds}`);
   return loaded;
 }
 
-/** Runs something once to warm it up and once for the clock. */
-async function twice<Result>(name: string, run: () => Promise<Result>): Promise<Result> {
+/** Runs something once to warm it up and once to time it. */
+async function timedTwice<Result>(name: string, run: () => Promise<Result>): Promise<Result> {
   await run();
   const [result, seconds] = await timed(run);
   print(`${name}: ${seconds}`);

@@ -7,8 +7,8 @@
 import { colored, type Output, stdout, withoutControls } from "./output.ts";
 
 /**
- * Prints a prompt in magenta and its continuation in blue, then resets the color; plain text where
- * the output shows no colors.
+ * Prints a prompt in magenta and its continuation in blue, then resets the color; plain text if the
+ * output shows no colors.
  *
  * @example
  * ```ts

@@ -1,28 +1,31 @@
 /**
- * A training run on the live chart: its events as updates, and now and then a look at the model,
- * for viewers only.
+ * A training run on the live page: its events as updates and, only while somebody watches, samples
+ * and attention of the model.
  *
  * The page and its server are in lib/cli/live.
  *
  * @module
  */
-import type { GPT } from "../../nn/gpt.ts";
-import { tensor } from "../../tensor/tensor.ts";
-import type { Metrics } from "../../train/checkpoint_metrics.ts";
-import type { LoggedFigures, TrainingEvent } from "../../train/loop.ts";
-import { LiveChart } from "../live/live_chart.ts";
-import type { Ending } from "../live/messages.ts";
+import { LiveChart } from "../../lib/cli/live/live_chart.ts";
+import type { Ending } from "../../lib/cli/live/messages.ts";
+import {
+  type GPT,
+  type LoggedFigures,
+  type Metrics,
+  tensor,
+  type TrainingEvent,
+} from "../../mod.ts";
 import type { TrainData } from "./data.ts";
 import type { TrainFlags } from "./flags.ts";
 import type { Plan } from "./plan.ts";
 
-/** Tokens that attention is shown on, at most. */
+/** Maximum number of tokens that attention is shown on. */
 const SHOWN_TOKENS = 32;
 /** Tokens of a sample. */
 const SAMPLE_TOKENS = 160;
 /**
- * A look is due after so many milliseconds, and after so many times what the last one took: two
- * kinds take a fiftieth of the time together.
+ * The next snapshot waits at least `milliseconds`, and `times` the duration of the last one: the
+ * two kinds together cost at most 2 % of the time.
  */
 const PACE = { milliseconds: 2000, times: 100 };
 
@@ -30,23 +33,24 @@ const PACE = { milliseconds: 2000, times: 100 };
 export interface LiveSource {
   /** Folder and settings. */
   readonly plan: Plan;
-  /** The corpus, whose held-out part gives the passage that attention is shown on. */
+  /** The corpus; attention is shown on the start of its held-out part. */
   readonly data: TrainData;
   /** The model as it is now. */
   readonly model: GPT;
-  /** What a run that is resumed has measured before. */
+  /** What a resumed run has measured before. */
   readonly past: readonly Metrics[];
   /** Lines that describe the run. */
   readonly lines: readonly string[];
-  /** Lets the model write so many tokens, and calls `sampled`. */
+  /** Generates a text of `tokens` tokens, and calls `sampled`. */
   readonly sample: (tokens: number) => Promise<string>;
   /** Prints a line. */
   readonly note: (line: string) => void;
 }
 
 /**
- * Opens the live chart if the flags ask for it, before anything else is done. UserError where the
- * port cannot be had.
+ * Opens the live page if the flags ask for it, before anything else is done.
+ *
+ * @throws {UserError} if the port cannot be opened
  */
 export async function openLiveRun(
   flags: TrainFlags,
@@ -57,14 +61,14 @@ export async function openLiveRun(
 }
 
 /**
- * Shows a run. Looking costs at most a fiftieth of the time, nothing while no page is open, and
- * never fails.
+ * Shows a run. Snapshots cost at most 2 % of the time, nothing while no page is open, and never
+ * fail the run.
  */
 export class LiveRun implements AsyncDisposable {
   #source: LiveSource | undefined;
   #passage: ArrayLike<number> = [];
-  readonly #sampling = new Look("sample", () => this.#source!.sample(SAMPLE_TOKENS));
-  readonly #attention = new Look("attention", (step) => this.#showAttention(step));
+  readonly #sample = new Snapshot("sample", () => this.#source!.sample(SAMPLE_TOKENS));
+  readonly #attention = new Snapshot("attention", (step) => this.#showAttention(step));
   #ended = false;
 
   /** Shows on a chart that is open. */
@@ -75,7 +79,7 @@ export class LiveRun implements AsyncDisposable {
     return this.chart.url;
   }
 
-  /** Tells what is trained, and what was measured before. */
+  /** Sends what is trained, and what was measured before. */
   begin(source: LiveSource): void {
     const { plan: { folder, step, settings: { steps } }, data, model, past, lines } = source;
     const { layers, heads, contextLength } = model.config;
@@ -85,17 +89,17 @@ export class LiveRun implements AsyncDisposable {
     const tokens = Array.from(this.#passage, (id) => data.tokenizer.decode([id]));
     const shape = { layers, heads, tokens };
     this.chart.send({ kind: "run", run: { folder, lines, steps, firstStep: step, ...shape } });
-    for (const line of past) this.#send(line);
+    for (const line of past) this.#sendFigures(line);
   }
 
-  /** Takes an event of the loop, and looks at the model where that is due. */
-  async take(event: TrainingEvent, secondsLeft: number | undefined): Promise<void> {
+  /** Sends an event of the training loop, and takes the snapshots that are due. */
+  async handle(event: TrainingEvent, secondsLeft: number | undefined): Promise<void> {
     const { kind, step } = event;
     if (kind === "step") this.chart.send({ kind: "progress", step, secondsLeft });
-    else if (kind === "figures" || kind === "validation") this.#send(event);
+    else if (kind === "figures" || kind === "validation") this.#sendFigures(event);
     if (this.chart.viewers === 0) return;
-    for (const look of [this.#sampling, this.#attention]) {
-      if (look.isDue) await look.take(step, this.#source!.note);
+    for (const snapshot of [this.#sample, this.#attention]) {
+      if (snapshot.isDue) await snapshot.take(step, this.#source!.note);
     }
   }
 
@@ -104,7 +108,7 @@ export class LiveRun implements AsyncDisposable {
     this.chart.send({ kind: "sample", step, text });
   }
 
-  /** Says how the run ended, and closes; the page stays as it is. */
+  /** Sends how the run ended, and closes; open pages stay as they are. */
   async end(ending: Ending, reason?: string): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
@@ -116,12 +120,12 @@ export class LiveRun implements AsyncDisposable {
     await this.chart.close();
   }
 
-  /** Ends a run that did not say how. */
+  /** Ends a run that did not say how it ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end("failed");
   }
 
-  #send(line: Metrics | LoggedFigures): void {
+  #sendFigures(line: Metrics | LoggedFigures): void {
     const { step } = line;
     if ("validationLoss" in line) {
       return this.chart.send({ kind: "validation", points: [[step, line.validationLoss]] });
@@ -143,26 +147,27 @@ export class LiveRun implements AsyncDisposable {
   }
 }
 
-/** Something that is done now and then, not more often than it is cheap. */
-class Look {
+/** A periodic look at the model that limits itself to a small share of the time. */
+class Snapshot {
   #next = -Infinity;
 
-  constructor(readonly name: string, readonly look: (step: number) => Promise<unknown>) {}
+  constructor(readonly name: string, readonly show: (step: number) => Promise<unknown>) {}
 
   get isDue(): boolean {
     return performance.now() >= this.#next;
   }
 
   /**
-   * Looks; where that fails, says so and is never due again, because training goes on without it.
+   * Shows the model after `step` updates. A failure is reported once, and the snapshot is never due
+   * again, because training continues without it.
    */
   async take(step: number, note: (line: string) => void): Promise<void> {
     const before = performance.now();
     try {
-      await this.look(step);
+      await this.show(step);
     } catch (error) {
       this.#next = Infinity;
-      return note(`the live chart shows no ${this.name}: ${(error as Error).message}`);
+      return note(`the live page shows no ${this.name}: ${(error as Error).message}`);
     }
     const after = performance.now();
     this.#next = after + Math.max(PACE.milliseconds, PACE.times * (after - before));

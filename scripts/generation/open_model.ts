@@ -1,0 +1,98 @@
+/**
+ * The model that a command writes with: a run of `deno task train`, a folder in Hugging Face's
+ * format, an address, or a name on the hub.
+ *
+ * @module
+ */
+import { withDownloadProgress } from "../../lib/cli/progress.ts";
+import { userInput } from "../../lib/cli/run.ts";
+import {
+  type GPT,
+  holdsCheckpoint,
+  loadModel,
+  type LoadModelOptions,
+  loadPretrained,
+  loadRunTokenizer,
+  quantize,
+  type Tokenizer,
+  UserError,
+} from "../../mod.ts";
+
+/** A model to write with. */
+export interface OpenedModel {
+  /** The model, ready to generate. */
+  readonly model: GPT;
+  /** Its tokenizer. */
+  readonly tokenizer: Tokenizer;
+  /** Tokens that end its texts, from its configuration or its tokenizer; a run has none. */
+  readonly endTokens: readonly number[];
+}
+
+/** How to open a model. */
+export interface OpenModelOptions {
+  /** Branch, tag or commit of a model on the hub. */
+  readonly revision?: string;
+  /** Number of tokens of its context to use. */
+  readonly context?: number;
+  /** How the weights are stored. */
+  readonly weights: "f32" | "int8";
+}
+
+/**
+ * Loads a model with its tokenizer.
+ *
+ * @throws {UserError} if there is none, a file is malformed, or the tokenizer is missing
+ */
+export async function openModel(
+  location: string,
+  { weights, ...options }: OpenModelOptions,
+): Promise<OpenedModel> {
+  const opened = holdsCheckpoint(location)
+    ? await openRun(location, options)
+    : await openPretrained(location, options);
+  if (weights === "int8") await quantize(opened.model);
+  return opened;
+}
+
+type Version = Omit<OpenModelOptions, "weights">;
+
+async function openRun(folder: string, { revision, context }: Version): Promise<OpenedModel> {
+  if (revision !== undefined || context !== undefined) {
+    throw new UserError(`${folder}: --revision and --context are for published models, not runs`);
+  }
+  const tokenizer = await loadRunTokenizer(folder);
+  return { model: await loadModel(folder, { dropout: 0 }), tokenizer, endTokens: [] };
+}
+
+async function openPretrained(
+  location: string,
+  { revision, context }: Version,
+): Promise<OpenedModel> {
+  const info = await Deno.stat(location).catch(() => undefined); // the load's error says more
+  if (info?.isFile) {
+    throw new UserError(`${location}: it is a file; give the folder of a run or of a model`);
+  }
+  const load = (onProgress?: LoadModelOptions["onProgress"]) =>
+    userInput(() => loadPretrained(location, { revision, contextLength: context, onProgress }));
+  const { model, tokenizer, endTokens } = info
+    ? await load()
+    : await withDownloadProgress(location, load).catch((error) => {
+      throw fromHub(location, error);
+    });
+  if (!tokenizer) {
+    throw new UserError(
+      `${location}: it has no tokenizer; put its tokenizer.json beside the weights`,
+    );
+  }
+  const own = tokenizer.endId === undefined ? [] : [tokenizer.endId];
+  return { model, tokenizer, endTokens: endTokens.length > 0 ? endTokens : own };
+}
+
+/** An error of the hub, preceded by the other reading of a name: a folder that does not exist. */
+function fromHub(location: string, error: unknown): unknown {
+  const isHubName = /^\w[\w.-]*(\/[\w.-]+)*$/.test(location);
+  if (!(error instanceof UserError) || !isHubName) return error;
+  return new UserError(`${location}: no such folder, and on the hub: ${error.message}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,66 @@
+/**
+ * One call from a model and a prompt to text on the terminal.
+ *
+ * See lib/cli/print_sample.ts for the colors, and lib/generate for generation.
+ *
+ * @module
+ */
+import type { Output } from "../../lib/cli/output.ts";
+import { SamplePrinter } from "../../lib/cli/print_sample.ts";
+import { type GPT, openingTokens, type Tokenizer } from "../../mod.ts";
+import { streamText } from "./stream_text.ts";
+
+/** Options of `runSample`. */
+export interface RunSampleOptions {
+  /** What the text begins with. Default: a line feed, if the tokenizer has one. */
+  prompt?: string;
+  /** Same seed, same text. Default: a random one. */
+  seed?: number;
+  /** Divides the logits; 0 takes the most likely token. Default 0.6. */
+  temperature?: number;
+  /** Keep the fewest most likely tokens whose probabilities sum to this. Default 0.9. */
+  topP?: number;
+  /** Maximum number of tokens to write. Default 64. */
+  maxNewTokens?: number;
+  /** Where to print. Default: standard output. */
+  output?: Output;
+}
+
+/**
+ * Prints a prompt, once, and what the model writes after it, token by token, in the colors of
+ * `printSample`; returns what the model wrote. It ends at the tokenizer's end token.
+ *
+ * @throws {RangeError} if an option is out of range or the prompt cannot be encoded
+ *
+ * @example
+ * ```ts
+ * import { CharacterTokenizer, GPT, openDevice } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const tokenizer = CharacterTokenizer.fromText("to be or not");
+ * const shape = { contextLength: 16, layers: 1, heads: 2, width: 16 };
+ * const model = new GPT({ vocabSize: tokenizer.vocabSize, ...shape });
+ * await runSample(model, tokenizer, { prompt: "to be", seed: 7, maxNewTokens: 8 });
+ * device.close();
+ * ```
+ */
+export async function runSample(
+  model: GPT,
+  tokenizer: Tokenizer,
+  options: RunSampleOptions = {},
+): Promise<string> {
+  const { temperature = 0.6, topP = 0.9, maxNewTokens = 64, output } = options;
+  const seed = options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
+  const prompt = options.prompt ?? openingTokens(tokenizer);
+  const shown = typeof prompt === "string" ? prompt : tokenizer.decode(prompt);
+  const printer = new SamplePrinter(shown, output);
+  const { text = "" } = await streamText(model, prompt, {
+    tokenizer,
+    seed,
+    temperature,
+    topP,
+    maxNewTokens,
+    write: (piece) => printer.write(piece),
+  });
+  printer.finish();
+  return text;
+}

@@ -1,0 +1,152 @@
+/**
+ * The tokens that a run of `deno task train` learns from, and those it is measured on.
+ *
+ * @module
+ */
+import { stderr } from "../../lib/cli/output.ts";
+import { withDownloadProgress } from "../../lib/cli/progress.ts";
+import { userInput } from "../../lib/cli/run.ts";
+import {
+  Batches,
+  type BatchesOptions,
+  CharacterTokenizer,
+  isPreparedCorpus,
+  loadCorpus,
+  loadRunTokenizer,
+  type LoopOptions,
+  readPreparedCorpus,
+  splitCorpus,
+  type Tokenizer,
+  UserError,
+  WordTokenizer,
+} from "../../mod.ts";
+import type { Plan } from "./plan.ts";
+
+/** A corpus as tokens. */
+export interface TrainData {
+  /** The tokenizer of the ids. */
+  readonly tokenizer: Tokenizer;
+  /** Tokens to learn from. */
+  readonly train: Uint16Array | Uint32Array;
+  /** Held-out tokens, to measure on. */
+  readonly validation: Uint16Array | Uint32Array;
+  /** The corpus, as a user would name it. */
+  readonly source: string;
+  /** SHA-256 of the text. */
+  readonly hash: string;
+}
+
+/**
+ * Reads the plan's corpus and encodes it.
+ *
+ * @throws {UserError} if it cannot be read, or is not the corpus of the run to continue
+ */
+export async function loadTrainData(plan: Plan): Promise<TrainData> {
+  const tokenizerFolder = plan.resume ? plan.folder : plan.initFrom;
+  const tokenizer = tokenizerFolder ? await loadRunTokenizer(tokenizerFolder) : undefined;
+  const { dataset } = plan;
+  return dataset !== undefined && await isPreparedCorpus(dataset)
+    ? await loadPrepared(dataset, plan, tokenizer)
+    : await loadText(dataset, plan, tokenizer);
+}
+
+/** Reads a folder of `deno task tokenize`. */
+async function loadPrepared(
+  folder: string,
+  plan: Plan,
+  tokenizer: Tokenizer | undefined,
+): Promise<TrainData> {
+  const { sha256, ...prepared } = await userInput(() => readPreparedCorpus(folder));
+  expectCorpus(plan, sha256, folder);
+  if (tokenizer && !isSameTokenizer(tokenizer, prepared.tokenizer)) {
+    throw new UserError(
+      `${folder}: its tokenizer is not that of ${plan.initFrom ?? plan.folder}; ` +
+        "tokens would mean something else",
+    );
+  }
+  return { ...prepared, source: folder, hash: sha256 };
+}
+
+/** Reads a text and encodes it, with a new tokenizer unless one is passed. */
+async function loadText(
+  dataset: string | undefined,
+  plan: Plan,
+  runTokenizer: Tokenizer | undefined,
+): Promise<TrainData> {
+  const corpus = await withDownloadProgress(
+    dataset ?? "corpus",
+    (onProgress) => loadCorpus(dataset, { onProgress }),
+  );
+  if (corpus.notice) stderr.write(`${corpus.notice}\n`);
+  expectCorpus(plan, corpus.sha256, corpus.source);
+  const { text } = corpus;
+  const tokenizer = runTokenizer ?? await userInput(() => makeTokenizer(text, plan.tokenizer));
+  const tokens = await userInput(() => tokenizer.encode(text));
+  return { tokenizer, ...splitCorpus(tokens), source: corpus.name, hash: corpus.sha256 };
+}
+
+function makeTokenizer(text: string, kind: Plan["tokenizer"]): Tokenizer {
+  if (kind === "char") return CharacterTokenizer.fromText(text);
+  return WordTokenizer.fromText(text, { unknown: kind === "word" ? "<unk>" : undefined });
+}
+
+function isSameTokenizer(one: Tokenizer, other: Tokenizer): boolean {
+  return JSON.stringify(one.toJSON()) === JSON.stringify(other.toJSON());
+}
+
+/** Refuses another text than the one that a resumed run was trained on. */
+function expectCorpus({ folder, corpusHash }: Plan, hash: string, source: string): void {
+  if (corpusHash === undefined || corpusHash === hash) return;
+  throw new UserError(
+    `${folder}: it was trained on another text (SHA-256 ${corpusHash.slice(0, 12)}…) than ` +
+      `${source} holds now; give that text with --dataset`,
+  );
+}
+
+/** What a run learns from and, if it evaluates, what it is measured on. */
+export interface TrainBatches {
+  /** Batches to learn from, starting after those that the run has seen. */
+  readonly batches: Batches;
+  /**
+   * Options of the loop: batches to measure on, always the same. In epochs the last evaluation
+   * covers the whole held-out part, and those before it at most `evalBatches` of its batches.
+   */
+  readonly held?: HeldOut;
+}
+
+type HeldOut =
+  & Required<Pick<LoopOptions, "heldOut" | "evalBatches">>
+  & Pick<LoopOptions, "finalBatches">;
+
+/**
+ * Cuts both parts of a corpus into batches as the plan's settings say.
+ *
+ * @throws {UserError} if the text is too short
+ */
+export async function trainBatches(plan: Plan, data: TrainData): Promise<TrainBatches> {
+  const { settings, reports: { evalEvery, evalBatches } } = plan;
+  const { batch, context, seed, order, minimumBatches, accumulate } = settings;
+  const windows = { batchSize: batch, contextLength: context, order };
+  const batches = await userInput(() =>
+    new Batches(data.train, { ...windows, seed, minimumBatches })
+  );
+  batches.state = plan.step * accumulate;
+  if (evalEvery === 0) return { batches };
+  const heldOut = await heldOutBatches(data, { ...windows, seed: seed ^ 1 });
+  if (order === "random") return { batches, held: { heldOut, evalBatches } };
+  const finalBatches = heldOut.batchesPerEpoch;
+  const held = { heldOut, evalBatches: Math.min(evalBatches, finalBatches), finalBatches };
+  return { batches, held };
+}
+
+async function heldOutBatches(
+  { validation }: TrainData,
+  windows: BatchesOptions,
+): Promise<Batches> {
+  try {
+    return await userInput(() => new Batches(validation, windows));
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new UserError(`the held-out part: ${message}; or --eval-every 0`, { cause });
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The flags of `deno task train`. See plan.ts for what a run makes of them.
+ *
+ * @module
+ */
+import { deviceFlags } from "../../lib/cli/device_flags.ts";
+import {
+  choice,
+  type FlagValues,
+  group,
+  integer,
+  number,
+  text,
+  toggle,
+} from "../../lib/cli/flags.ts";
+
+const shownDefault = "the preset's";
+const positiveInteger = (meaning: string) => integer(undefined, meaning, { min: 1, shownDefault });
+const count = (meaning: string) => integer(undefined, meaning, { min: 0, shownDefault });
+const fraction = (meaning: string) => number(undefined, meaning, { min: 0, max: 1, shownDefault });
+const nonNegative = (meaning: string) => number(undefined, meaning, { min: 0, shownDefault });
+
+/** Every flag of `deno task train`, by groups. */
+export const trainFlags = {
+  ...group("Corpus", {
+    dataset: text(
+      undefined,
+      "corpus name, text file, URL, folder written by `deno task tokenize`, or - for standard input",
+      { shownDefault: "tiny-shakespeare" },
+    ),
+    tokenizer: choice(
+      "char",
+      "what a token is: a character, a word (<unk> replaces words that are not in the text), or " +
+        "a word without <unk>",
+      { choices: ["char", "word", "words-only"] },
+    ),
+  }),
+  ...group("Model", {
+    preset: choice("baby", "settings to start from", { choices: ["baby", "small", "practical"] }),
+    layers: positiveInteger("transformer blocks"),
+    heads: positiveInteger("attention heads of a block; must divide the width"),
+    width: positiveInteger("size of a token's vector"),
+    context: positiveInteger("context length: tokens the model sees at once"),
+    dropout: fraction("probability of dropping an activation"),
+    initFrom: text(undefined, "start from the weights and the tokenizer of this run", {
+      placeholder: "DIR",
+    }),
+  }),
+  ...group("Training", {
+    batch: positiveInteger("sequences per batch"),
+    steps: positiveInteger("optimizer updates"),
+    accumulate: positiveInteger("batches per update (gradient accumulation)"),
+    learningRate: nonNegative("learning rate after the warm-up"),
+    minLearningRate: nonNegative("learning rate at the last step"),
+    warmupSteps: count("steps in which the learning rate rises from 0"),
+    weightDecay: nonNegative("weight decay of matrices"),
+    beta1: fraction("AdamW's beta1"),
+    beta2: fraction("AdamW's beta2"),
+    clip: nonNegative("maximum gradient norm; 0 disables clipping"),
+    seed: integer(undefined, "seed of weights, batches and dropout; same seed, same run", {
+      min: 0,
+      max: 2 ** 32 - 1,
+      shownDefault,
+    }),
+  }),
+  ...group("Reports", {
+    evalEvery: integer(250, "steps between evaluations; 0 for none", { min: 0 }),
+    evalBatches: integer(20, "batches per evaluation", { min: 1 }),
+    logEvery: integer(10, "steps between log lines; 0 for none", { min: 0 }),
+    sampleEvery: integer(0, "steps between samples of text; 0 for none", { min: 0 }),
+    checkpointEvery: integer(250, "steps between checkpoints; 0 saves at the end only", { min: 0 }),
+    live: toggle(false, "serve a live page of the run on this machine"),
+    livePort: integer(8484, "port of that page on 127.0.0.1; 0 takes any free port", {
+      min: 0,
+      max: 65535,
+    }),
+  }),
+  ...group("Device", {
+    ...deviceFlags,
+    checkpointActivations: toggle(
+      false,
+      "recompute activations in the backward pass: less memory, more time, the same bits",
+    ),
+    blas: text(undefined, "matrix products on the CPU by a system BLAS; needs --allow-ffi", {
+      placeholder: "auto|PATH",
+    }),
+  }),
+  ...group("Run", {
+    out: text(undefined, "folder of the run", {
+      placeholder: "DIR",
+      shownDefault: "the first free of runs/PRESET, runs/PRESET-2, …",
+    }),
+    resume: toggle(false, "continue the run in --out"),
+  }),
+};
+
+/** The values of the flags. */
+export type TrainFlags = FlagValues<typeof trainFlags>;
+
+/** The flags that say how often a run reports; `--resume` may change them. */
+export const REPORT_FLAGS = [
+  "evalEvery",
+  "evalBatches",
+  "logEvery",
+  "sampleEvery",
+  "checkpointEvery",
+] as const;
+
+/** How often a run reports, in steps. */
+export type Reports = Pick<TrainFlags, typeof REPORT_FLAGS[number]>;

@@ -1,0 +1,208 @@
+/**
+ * A run of `deno task train` while it trains: its log, its progress bar, its checkpoints and its
+ * samples. The training itself is in scripts/train.ts.
+ *
+ * @module
+ */
+import { print } from "../../lib/cli/output.ts";
+import { printSample } from "../../lib/cli/print_sample.ts";
+import { TrainingProgress } from "../../lib/cli/progress.ts";
+import {
+  type CheckpointFolder,
+  type Device,
+  DivergenceError,
+  expressible,
+  Generator,
+  type LoggedFigures,
+  MetricsLog,
+  openingTokens,
+  saveCheckpoint,
+  type Trainer,
+  type TrainingEvent,
+  UserError,
+} from "../../mod.ts";
+import type { TrainData } from "./data.ts";
+import type { LiveRun } from "./live.ts";
+import type { Plan } from "./plan.ts";
+import { drawLoss, memoryLine, runRecord } from "./record.ts";
+
+/** Tokens of a sample while training, and of the one at the end. */
+const SAMPLE_TOKENS = { training: 120, end: 300 };
+
+/** The parts of a run. */
+export interface RunParts {
+  /** Folder and settings. */
+  readonly plan: Plan;
+  /** The corpus. */
+  readonly data: TrainData;
+  /** What computes. */
+  readonly device: Device;
+  /** Model, optimizer and training step. */
+  readonly trainer: Trainer;
+  /** The run's folder, locked. */
+  readonly folder: CheckpointFolder;
+  /** The live page, if there is one. */
+  readonly live: LiveRun | undefined;
+}
+
+/** Records what happens while a model is trained. */
+export class Run {
+  readonly #parts: RunParts;
+  readonly #metrics: MetricsLog;
+  readonly #progress: TrainingProgress;
+  readonly #generator: Generator;
+  /** When the run would have started, had it never stopped, in milliseconds. */
+  readonly #startedAt: number;
+  /** The step of the checkpoint in the folder. */
+  #savedStep: number;
+  #validationLoss: number | undefined;
+
+  private constructor(parts: RunParts, metrics: MetricsLog) {
+    const { plan: { step, settings }, trainer } = parts;
+    this.#parts = parts;
+    this.#metrics = metrics;
+    this.#progress = new TrainingProgress(settings.steps, { firstStep: step });
+    this.#generator = new Generator(trainer.model);
+    this.#startedAt = performance.now() - 1000 * elapsedSeconds(metrics);
+    this.#savedStep = step;
+  }
+
+  /** Describes the run, and saves a new one, so that it can be resumed from its first moment. */
+  static async begin(parts: RunParts): Promise<Run> {
+    const { plan } = parts;
+    const run = new Run(parts, await MetricsLog.open(`${plan.folder}/metrics.jsonl`, plan.step));
+    run.#describe();
+    if (!plan.resume) await run.#save();
+    return run;
+  }
+
+  /** Records an event of the training loop, or does what it announces. */
+  async handle(event: TrainingEvent): Promise<void> {
+    const { kind, step } = event;
+    if (kind === "step") this.#advance(step);
+    else if (kind === "figures") await this.#logFigures(event);
+    else if (kind === "validation") await this.#logValidation(step, event.validationLoss);
+    else if (kind === "sample") this.#progress.note(await this.sample(SAMPLE_TOKENS.training));
+    else await this.#save();
+    await this.#parts.live?.handle(event, this.#progress.secondsLeft(step));
+  }
+
+  /** Generates a text of `length` tokens. */
+  async sample(length: number): Promise<string> {
+    const { data: { tokenizer }, plan: { settings: { seed } }, trainer, live } = this.#parts;
+    const topK = Math.min(200, tokenizer.vocabSize);
+    const options = { maxNewTokens: length, temperature: 0.8, topK, seed };
+    const prompt = openingTokens(tokenizer);
+    const tokens = await Array.fromAsync(this.#generator.generate(prompt, options));
+    const text = tokenizer.decode(tokens);
+    live?.sampled(trainer.stepsDone, text);
+    return text;
+  }
+
+  /** Ends the progress bar and saves the last step. */
+  async end(): Promise<void> {
+    this.#progress.finish();
+    await this.#save();
+  }
+
+  /** Says how to continue a run that was interrupted. */
+  async reportStop(): Promise<void> {
+    const { plan, trainer, live } = this.#parts;
+    await live?.end("stopped");
+    const resume = `deno task train --out ${shellWord(plan.folder)} --resume`;
+    print(`\nstopped after step ${trainer.stepsDone}; continue with: ${resume}`);
+  }
+
+  /** Shows a sample, the validation loss and the files of a finished run. */
+  async reportResult(): Promise<void> {
+    const { plan: { folder, preset }, data, live } = this.#parts;
+    print();
+    printSample("", await this.sample(SAMPLE_TOKENS.end));
+    await live?.end("finished");
+    const names = ["config.json", "model.safetensors", "tokenizer.json"];
+    names.push("optimizer.safetensors", "run.json", "metrics.jsonl");
+    if (await drawLoss(folder, preset)) names.push("loss.svg");
+    const loss = this.#validationLoss;
+    print(loss === undefined ? "" : `\nvalidation loss ${loss.toFixed(4)}`);
+    print(`wrote ${folder}/${names.join(", ")}`);
+    const prompt = expressible(data.tokenizer, "ROMEO:") ? ' --prompt "ROMEO:"' : "";
+    print(`try   deno task sample ${shellWord(folder)}${prompt}`);
+  }
+
+  /** The error to report for one that ended the loop; divergence becomes advice. */
+  async failure(error: unknown): Promise<unknown> {
+    if (!(error instanceof DivergenceError)) return error;
+    await this.#parts.live?.end("failed", error.message);
+    return this.#diverged(error.message);
+  }
+
+  #describe(): void {
+    const { plan, data, device, trainer: { model }, live } = this.#parts;
+    const { layers, heads, width, context } = plan.settings;
+    const corpus = `${data.source}: ${data.train.length} + ${data.validation.length} tokens`;
+    const shape = `${layers} layers, ${heads} heads, width ${width}, context ${context}, ` +
+      `${model.parameterCount} parameters`;
+    print(`corpus   ${corpus}\nmodel    ${shape}`);
+    live?.begin({
+      plan,
+      data,
+      model,
+      past: this.#metrics.lines,
+      lines: [device.description, corpus, shape],
+      sample: (tokens) => this.sample(tokens),
+      note: (line) => this.#progress.note(line),
+    });
+  }
+
+  #advance(step: number): void {
+    const { plan, trainer } = this.#parts;
+    if (step === plan.step + 1) this.#progress.note(memoryLine(trainer.memoryReport()));
+    this.#progress.advance(step);
+  }
+
+  async #logFigures(figures: LoggedFigures): Promise<void> {
+    const { step, loss, meanLoss, gradientNorm, learningRate, tokensPerSecond } = figures;
+    const elapsedSeconds = +((performance.now() - this.#startedAt) / 1000).toFixed(3);
+    const speed = { tokensPerSecond, elapsedSeconds };
+    await this.#metrics.append({ step, loss, meanLoss, gradientNorm, learningRate, ...speed });
+    this.#progress.report({ step, loss, tokensPerSecond });
+  }
+
+  async #logValidation(step: number, validationLoss: number): Promise<void> {
+    this.#validationLoss = validationLoss;
+    await this.#metrics.append({ step, validationLoss });
+    this.#progress.report({ step, validationLoss });
+  }
+
+  async #save(): Promise<void> {
+    const { plan, data, device, folder, trainer } = this.#parts;
+    const { model, optimizer, stepsDone: step } = trainer;
+    const facts = { step, corpusHash: data.hash, device: device.description };
+    const run = runRecord(plan, facts);
+    try {
+      await saveCheckpoint(folder, { model, optimizer, tokenizer: data.tokenizer, run });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw this.#diverged(`after step ${step} the model cannot be saved: ${error.message}`);
+    }
+    this.#savedStep = step;
+  }
+
+  #diverged(what: string): UserError {
+    return new UserError(
+      `training: ${what}; the checkpoint of step ${this.#savedStep} in ` +
+        `${this.#parts.plan.folder} is untouched. ` +
+        "Try a lower --learning-rate, or a --clip above 0",
+    );
+  }
+}
+
+/** Seconds of training before this one, by the metrics of a resumed run. */
+function elapsedSeconds({ lines }: MetricsLog): number {
+  return lines.findLast((line) => "elapsedSeconds" in line)?.elapsedSeconds ?? 0;
+}
+
+/** A path as a shell reads it. */
+function shellWord(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
