@@ -39,7 +39,7 @@ class StopwatchDevice extends CpuDevice {
   /** Milliseconds of a program whose only launch does nothing. */
   async emptyRun(): Promise<number> {
     const kernel = {
-      ...{ name: "nothing", reads: [], writes: [], scalars: {} },
+      ...{ name: "nothing", reads: {}, scalars: {} },
       cpu: { chunks: () => 1, emit: () => {} },
     };
     const program = super.load([{ kernel, constants: {}, scalars: {}, buffers: [] }]);

@@ -47,8 +47,8 @@ const each = (count: number, line: (i: number) => string) =>
 /** y[i] is a sum of ones multiplied by ones on the CPU, and a half that stays one on WebGPU. */
 const PEAK: Kernel = {
   name: "roofline_peak",
-  reads: ["x"],
-  writes: ["y"],
+  reads: { x: "f32" },
+  writes: { y: "f32" },
   scalars: { repeats: "u32" },
   cpu: {
     chunks: ({ repeats }) => repeats,
@@ -69,20 +69,15 @@ const PEAK: Kernel = {
   },
   webgpu: {
     code: `
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-struct Scalars { repeats: u32 }
-@group(0) @binding(2) var<uniform> scalars: Scalars;
-@compute @workgroup_size(${LANES})
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let half = vec4f(x[id.x % 64u]);
+fn each_thread(i: u32) {
+  let half = vec4f(x[i % 64u]);
 ${each(SUMS, (i) => `  var s${i} = half + half;`)}
-  for (var i = 0u; i < scalars.repeats; i++) {
+  for (var n = 0u; n < s.repeats; n++) {
 ${each(SUMS * UNROLLED, (i) => `    s${i % SUMS} = fma(s${i % SUMS}, half, half);`)}
   }
-  y[id.x] = (${Array.from({ length: SUMS }, (_, i) => `s${i}.x`).join(" + ")}) / ${SUMS}.0;
+  y[i] = (${Array.from({ length: SUMS }, (_, i) => `s${i}.x`).join(" + ")}) / ${SUMS}.0;
 }`,
-    workgroups: () => [WORKGROUPS],
+    threads: () => WORKGROUPS * LANES,
   },
 };
 const WORKGROUPS = 1024;

@@ -17,8 +17,8 @@ const CHUNKS = 32, STREAMS = 4, UNROLL = 4;
  */
 const READ: Kernel = {
   name: "stream_read",
-  reads: ["x"],
-  writes: ["y"],
+  reads: { x: "f32" },
+  writes: { y: "f32" },
   scalars: { bytes: "u32" },
   cpu: {
     chunks: () => CHUNKS,

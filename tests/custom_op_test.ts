@@ -10,12 +10,11 @@ import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
-const INDEX = `
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
-  if (i >= scalars.count) { return; }`;
+/** WGSL of an operation that computes `value` for each element. */
+const wgslOf = (value: string) => `
+fn each_thread(i: u32) {
+  if (i < s.count) { output[i] = ${value}; }
+}`;
 
 /**
  * y = x³ + shift, four elements at a time on the CPU; its derivative is made of the library's own
@@ -25,7 +24,7 @@ const cube = customOp({
   name: "cube",
   inputs: { x: "f32" },
   scalars: { shift: "f32" },
-  wgsl: `${INDEX} output[i] = x[i] * x[i] * x[i] + scalars.shift; }`,
+  wgsl: wgslOf("x[i] * x[i] * x[i] + s.shift"),
   cpu: {
     chunks: ({ count }) => Math.ceil(count / 4096),
     emit(k) {
@@ -62,8 +61,12 @@ const pick = customOp({
   inputs: { x: "f32", ids: "i32" },
   scalars: { first: "i32", unused: "f32" },
   shape: ({ ids }) => [...ids, 1],
-  wgsl: `${INDEX} output[i] = x[ids[i] + scalars.first]; }`,
-  workgroups: ({ count }) => [Math.ceil(count / 256)],
+  wgsl: `
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < s.count) { output[id.x] = x[ids[id.x] + s.first]; }
+}`,
+  grid: ({ count }) => [Math.ceil(count / 64)],
   cpu: pickKernel,
 });
 
@@ -101,7 +104,7 @@ forEachDevice("two custom operations may have one name", async () => {
     customOp({
       name: "constant",
       inputs: { x: "f32" },
-      wgsl: `${INDEX} output[i] = ${value}.0 + 0.0 * x[i]; }`,
+      wgsl: wgslOf(`${value}.0 + 0.0 * x[i]`),
       cpu: {
         chunks: () => 1,
         emit: (k) => k.f.storeF32(k.pointer("output"), V128.of(value).lane(0)),
@@ -115,7 +118,7 @@ forEachDevice("two custom operations may have one name", async () => {
 forEachDevice("a custom operation names what is missing", async (device) => {
   const x = tensor([1, 2]);
   const other = device.kind === "cpu"
-    ? customOp({ name: "lonely", inputs: { x: "f32" }, wgsl: `${INDEX} output[i] = 1.0; }` })
+    ? customOp({ name: "lonely", inputs: { x: "f32" }, wgsl: wgslOf("1.0") })
     : customOp({ name: "lonely", inputs: { x: "f32" }, cpu: pickKernel });
   assert.throws(() => other({ x }), /lonely.*has no (CPU|WebGPU) kernel.*device '(webgpu|cpu)'/);
   assert.throws(
@@ -132,7 +135,7 @@ forEachDevice("a custom operation names what is missing", async (device) => {
   const broken = customOp({
     name: "broken",
     inputs: { x: "f32" },
-    wgsl: `${INDEX} output[i] = x[i]; }`,
+    wgsl: wgslOf("x[i]"),
     cpu: { chunks: () => 0, emit() {} },
     backward: () => ({ x: tensor([1, 2, 3]) }),
   });
@@ -141,7 +144,7 @@ forEachDevice("a custom operation names what is missing", async (device) => {
   const mistyped = customOp({
     name: "mistyped",
     inputs: { x: "f32" },
-    wgsl: `${INDEX} outptu[i] = 1.0; }`,
+    wgsl: wgslOf("outptu[i]"),
   });
   await assert.rejects(() => mistyped({ x }).data(), /mistyped[^]*outptu/);
   // The invalid pipeline is reported once more when it is set.
@@ -152,7 +155,10 @@ Deno.test("customOp refuses an impossible definition", () => {
   const inputs = { x: "f32" } as const;
   assert.throws(() => customOp({ name: "none", inputs }), /give 'wgsl' or 'cpu'/);
   assert.throws(() => customOp({ name: "none", inputs: {}, wgsl: "…" }), /at least one input/);
-  assert.throws(() => customOp({ name: "none", inputs: { output: "f32" }, wgsl: "…" }), /'output'/);
+  for (const word of ["output", "s", "main", "each_thread"]) {
+    const inputs = { [word]: "f32" as const };
+    assert.throws(() => customOp({ name: "none", inputs, wgsl: "…" }), new RegExp(`'${word}'`));
+  }
   const scalars = { count: "u32" } as const;
   assert.throws(() => customOp({ name: "none", inputs, scalars, wgsl: "…" }), /'count'/);
 });

@@ -22,8 +22,8 @@ type Emit = (f: FunctionBuilder, x: V128) => V128;
 function run(device: Device, name: string, emit: Emit, x: Float32Array): Promise<Float32Array> {
   const kernel: Kernel = {
     name: `probe_${name}`,
-    reads: ["x"],
-    writes: ["y"],
+    reads: { x: "f32" },
+    writes: { y: "f32" },
     scalars: { count: "u32" },
     cpu: {
       chunks: () => 1,

@@ -3,23 +3,11 @@
 // n tokens of the history; −∞ for the end tokens while fewer than `least` are sampled. logits,
 // adjusted: [rows, width]; history: [rows, capacity], lengths[b] of them there; rules: [n, least];
 // state: the second is the tokens sampled; ends: [endCount]. A workgroup computes one row.
-struct Scalars { rows: u32, width: u32, capacity: u32, endCount: u32 }
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> history: array<i32>;
-@group(0) @binding(2) var<storage, read> lengths: array<i32>;
-@group(0) @binding(3) var<storage, read> penalty: array<f32>;
-@group(0) @binding(4) var<storage, read> rules: array<i32>;
-@group(0) @binding(5) var<storage, read> state: array<i32>;
-@group(0) @binding(6) var<storage, read> ends: array<i32>;
-@group(0) @binding(7) var<storage, read_write> adjusted: array<u32>;
-@group(0) @binding(8) var<uniform> s: Scalars;
 
 // −∞, written as bits: a shader may take infinite floats for impossible.
 const FORBIDDEN = 0xff800000u;
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = group.y * groups.x + group.x;
+fn each_workgroup(row: u32, lane: u32) {
   if (row >= s.rows) { return; }
   let base = row * s.width;
   let first = row * s.capacity;

@@ -4,20 +4,14 @@
 override COLUMNS: u32;
 override LANES: u32;
 
-struct Scalars { outer: u32, length: u32, inner: u32, group: u32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> index: array<i32>;
-@group(0) @binding(2) var<uniform> s: Scalars;
-
 var<workgroup> values: array<f32, 256>;
 var<workgroup> places: array<u32, 256>;
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+fn each_workgroup(group: u32, thread: u32) {
   let slots = 256u / LANES;
   let slot = select(thread / LANES, thread % slots, COLUMNS == 1u);
   let lane = select(thread % LANES, thread / slots, COLUMNS == 1u);
-  let output = (group.y * groups.x + group.x) * slots + slot;
+  let output = group * slots + slot;
   if (output < s.outer * s.inner) {
     let base = (output / s.inner) * s.length * s.inner + output % s.inner;
     // A thread whose lane is beyond the axis stands in with the first element.

@@ -5,13 +5,6 @@
 // of its own. output: [B,Tq,H·D], logSum: [B,H,Tq]. A query at position p = i + keys − queries sees
 // keys p − behind … p + ahead, below lengths[b] where lengths are given; one that sees none gets
 // zeros. A workgroup computes 32 queries of one head, over tiles of 32 keys.
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read> lengths: array<i32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
-@group(0) @binding(5) var<storage, read_write> logSum: array<f32>;
-@group(0) @binding(6) var<uniform> s: Scalars;
 
 fn q4(at: i32, count: i32) -> vec4f {
   if (count <= 0) { return vec4f(); }
@@ -78,10 +71,9 @@ fn store_slice(sums: mat4x4f, factor: vec4f, h: Head, slice: i32) {
   store_row(sums[3] * factor.w, h, row + 24u, slice);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn each_workgroup(group: u32, lane: u32) {
   place(lane);
-  let index = i32(group.y * groups.x + group.x);
+  let index = i32(group);
   let blocks = (s.queries + TILE - 1) / TILE;
   if (index >= blocks * s.heads * s.batch) { return; }
   let headIndex = index / blocks;

@@ -6,17 +6,6 @@
 // 32 keys of one head of keys, over tiles of 32 queries of each head in its group.
 override PACKED: u32;
 
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read> lengths: array<i32>;
-@group(0) @binding(4) var<storage, read> gradient: array<f32>;
-@group(0) @binding(5) var<storage, read> logSum: array<f32>;
-@group(0) @binding(6) var<storage, read> delta: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dk: array<f32>;
-@group(0) @binding(8) var<storage, read_write> dv: array<f32>;
-@group(0) @binding(9) var<uniform> s: Scalars;
-
 fn q4(at: i32, count: i32) -> vec4f {
   if (count <= 0) { return vec4f(); }
   if (HEAD_SIZE % 4u == 0u || count >= 4) { return vec4f(q[at], q[at + 1], q[at + 2], q[at + 3]); }
@@ -133,10 +122,9 @@ fn seen_by(key: i32, tile: i32, limit: i32) -> vec4<bool> {
   return inside & (vec4i(key) >= position - s.behind) & (vec4i(key) <= position + s.ahead);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn each_workgroup(group: u32, lane: u32) {
   place(lane);
-  let index = i32(group.y * groups.x + group.x);
+  let index = i32(group);
   let blocks = (s.keys + TILE - 1) / TILE;
   let keyHeads = s.heads / s.group;
   if (index >= blocks * keyHeads * s.batch) { return; }

@@ -4,16 +4,6 @@
 // Tensors are laid out as in attention.wgsl: gradient and output like its output, dq like q. delta:
 // [B,H,Tq] gets δ for attention_backward_kv.wgsl. A workgroup computes 32 queries of one head, over
 // tiles of 32 keys.
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read> lengths: array<i32>;
-@group(0) @binding(4) var<storage, read> output: array<f32>;
-@group(0) @binding(5) var<storage, read> gradient: array<f32>;
-@group(0) @binding(6) var<storage, read> logSum: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dq: array<f32>;
-@group(0) @binding(8) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(9) var<uniform> s: Scalars;
 
 fn q4(at: i32, count: i32) -> vec4f {
   if (count <= 0) { return vec4f(); }
@@ -128,10 +118,9 @@ fn score_gradient(scores: vec4f, dp: vec4f, sum: f32, own: f32, seen: vec4<bool>
   return select(vec4f(), exp2(scores * (s.scale * LOG2_E) - sum) * (dp - own), seen);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn each_workgroup(group: u32, lane: u32) {
   place(lane);
-  let index = i32(group.y * groups.x + group.x);
+  let index = i32(group);
   let blocks = (s.queries + TILE - 1) / TILE;
   if (index >= blocks * s.heads * s.batch) { return; }
   let headIndex = index / blocks;

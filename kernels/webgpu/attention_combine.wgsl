@@ -3,14 +3,7 @@
 // and sum l; output: [B,1,H·D]. A thread computes one element.
 override HEAD_SIZE: u32;
 
-struct Scalars { rows: u32, parts: u32 }
-@group(0) @binding(0) var<storage, read> partial: array<f32>;
-@group(0) @binding(1) var<storage, read_write> output: array<f32>;
-@group(0) @binding(2) var<uniform> s: Scalars;
-
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
+fn each_thread(i: u32) {
   if (i >= s.rows * HEAD_SIZE) { return; }
   let pitch = HEAD_SIZE + 2u;
   let first = i / HEAD_SIZE * s.parts * pitch;

@@ -11,17 +11,6 @@ override HEAD_SIZE: u32;
 override WHOLE: u32;
 override PER_ROW: u32;
 
-struct Scalars {
-  batch: u32, heads: u32, group: u32, parts: u32, partLength: u32, stride: u32, length: u32, window: u32, scale: f32,
-}
-@group(0) @binding(0) var<storage, read> packed: array<f32>;
-@group(0) @binding(1) var<storage, read> keys: array<f32>;
-@group(0) @binding(2) var<storage, read> values: array<f32>;
-@group(0) @binding(3) var<storage, read> position: array<i32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
-@group(0) @binding(5) var<storage, read_write> partial: array<f32>;
-@group(0) @binding(6) var<uniform> s: Scalars;
-
 const LOG2_E = 1.4426950408889634;
 // Stands for the largest score before there is one.
 const LOWEST = -1e30;
@@ -30,9 +19,7 @@ var<workgroup> query: array<f32, 256>;
 var<workgroup> shares: array<f32, 512>;
 var<workgroup> weights: array<f32, 64>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let index = group.y * groups.x + group.x;
+fn each_workgroup(index: u32, lane: u32) {
   if (index >= s.batch * s.heads * s.parts) { return; }
   let part = index % s.parts;
   let head = index / s.parts % s.heads;

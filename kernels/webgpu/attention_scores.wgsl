@@ -4,19 +4,8 @@
 override HEAD_SIZE: u32;
 override HAS_LENGTHS: u32;
 
-struct Scalars {
-  batch: i32, heads: i32, group: i32, queries: i32, keys: i32, behind: i32, ahead: i32, scale: f32,
-  qOffset: i32, qStride: i32, kOffset: i32, kStride: i32, vOffset: i32, vStride: i32,
-}
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> lengths: array<i32>;
-@group(0) @binding(3) var<storage, read_write> scores: array<f32>;
-@group(0) @binding(4) var<uniform> s: Scalars;
-
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let index = i32((group.y * groups.x + group.x) * 256u + lane);
+fn each_thread(thread: u32) {
+  let index = i32(thread);
   if (index >= s.batch * s.heads * s.queries * s.keys) { return; }
   let j = index % s.keys;
   let i = index / s.keys % s.queries;

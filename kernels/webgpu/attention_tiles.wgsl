@@ -7,11 +7,6 @@
 override HEAD_SIZE: u32;
 override HAS_LENGTHS: u32;
 
-struct Scalars {
-  batch: i32, heads: i32, group: i32, queries: i32, keys: i32, behind: i32, ahead: i32, scale: f32,
-  qOffset: i32, qStride: i32, kOffset: i32, kStride: i32, vOffset: i32, vStride: i32,
-}
-
 const TILE = 32;
 // Vectors from row to row of a tile: one more than it holds, so that neighboring rows lie in
 // different banks.

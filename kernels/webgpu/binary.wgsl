@@ -5,15 +5,6 @@ override BROADCAST: u32;
 override A_STEP: u32;
 override B_STEP: u32;
 
-struct Scalars {
-  count: u32, d1: u32, d2: u32, d3: u32,
-  a0: u32, a1: u32, a2: u32, b0: u32, b1: u32, b2: u32,
-}
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> c: array<f32>;
-@group(0) @binding(3) var<uniform> s: Scalars;
-
 fn apply(u: f32, v: f32) -> f32 {
   switch OP {
     case 0u: { return u + v; }
@@ -32,9 +23,7 @@ fn apply(u: f32, v: f32) -> f32 {
   }
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
+fn each_thread(i: u32) {
   if (i >= s.count) { return; }
   if (BROADCAST == 0u) {
     c[i] = apply(a[i], b[i]);

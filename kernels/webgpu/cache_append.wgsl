@@ -4,16 +4,7 @@
 // element of each.
 override PER_ROW: u32;
 
-struct Scalars { rows: u32, time: u32, stride: u32, offset: u32, heads: u32, length: u32, headSize: u32 }
-@group(0) @binding(0) var<storage, read> packed: array<f32>;
-@group(0) @binding(1) var<storage, read> position: array<i32>;
-@group(0) @binding(2) var<storage, read_write> keys: array<f32>;
-@group(0) @binding(3) var<storage, read_write> values: array<f32>;
-@group(0) @binding(4) var<uniform> s: Scalars;
-
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
+fn each_thread(i: u32) {
   let width = s.heads * s.headSize;
   if (i >= s.rows * width) { return; }
   let row = i / width;

@@ -1,15 +1,9 @@
 // Row i of logits [rows, V]: loss = ln Σ exp(logits) − logits[target], then logits ←
 // softmax(logits) − onehot(target); both 0 where the target is ignored or out of range. A workgroup
 // computes 256/LANES rows with LANES threads each. After log_sum_exp.wgsl.
-struct Scalars { rows: u32, width: u32, ignore: i32 }
-@group(0) @binding(0) var<storage, read> targets: array<i32>;
-@group(0) @binding(1) var<storage, read_write> logits: array<f32>;
-@group(0) @binding(2) var<storage, read_write> loss: array<f32>;
-@group(0) @binding(3) var<uniform> s: Scalars;
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-  let row = (group.y * groups.x + group.x) * (256u / LANES) + thread / LANES;
+fn each_workgroup(group: u32, thread: u32) {
+  let row = group * (256u / LANES) + thread / LANES;
   let lane = thread % LANES;
   let inside = row < s.rows;
   let base = min(row, s.rows - 1u) * s.width;

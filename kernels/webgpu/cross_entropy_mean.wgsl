@@ -1,17 +1,10 @@
 // mean = Σ loss / max(1, n) and scale = 1 / max(1, n), n the targets that count. loss, targets:
 // [rows]. One workgroup.
-struct Scalars { rows: u32, width: u32, ignore: i32 }
-@group(0) @binding(0) var<storage, read> loss: array<f32>;
-@group(0) @binding(1) var<storage, read> targets: array<i32>;
-@group(0) @binding(2) var<storage, read_write> mean: array<f32>;
-@group(0) @binding(3) var<storage, read_write> scale: array<f32>;
-@group(0) @binding(4) var<uniform> s: Scalars;
 
 var<workgroup> sums: array<f32, 256>;
 var<workgroup> counts: array<u32, 256>;
 
-@compute @workgroup_size(256)
-fn main(@builtin(local_invocation_index) lane: u32) {
+fn each_workgroup(group: u32, lane: u32) {
   var sum = 0.0;
   var count = 0u;
   for (var i = lane; i < s.rows; i += 256u) {

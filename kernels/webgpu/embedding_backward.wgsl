@@ -9,12 +9,6 @@ const COLUMNS = 64u;
 const PARTS = 4u;
 const TILE = 1024u;
 
-struct Scalars { rows: u32, width: u32, count: u32 }
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> ids: array<i32>;
-@group(0) @binding(2) var<storage, read_write> table: array<f32>;
-@group(0) @binding(3) var<uniform> s: Scalars;
-
 // A bit for each id of the tile, the row it falls into, and a bit for each row that any id fell
 // into.
 var<workgroup> marks: array<atomic<u32>, 32>;
@@ -22,10 +16,8 @@ var<workgroup> row_of: array<u32, TILE>;
 var<workgroup> used: atomic<u32>;
 var<workgroup> sums: array<f32, ROWS * PARTS * COLUMNS>;
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn each_workgroup(number: u32, lane: u32) {
   let blocks = (s.width + COLUMNS - 1u) / COLUMNS;
-  let number = group.y * groups.x + group.x;
   let first_row = number / blocks * ROWS;
   let column = number % blocks * COLUMNS + lane % COLUMNS;
   let part = lane / COLUMNS;

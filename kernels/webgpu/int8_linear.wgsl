@@ -9,14 +9,6 @@ override SLICES: u32;
 override BIAS: u32;
 override RESIDUAL: u32;
 
-struct Scalars { m: u32, n: u32, k: u32, share: u32 }
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<i32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read> residual: array<f32>;
-@group(0) @binding(4) var<storage, read_write> c: array<f32>;
-@group(0) @binding(5) var<uniform> s: Scalars;
-
 // A sum for each of four rows, by thread.
 var<workgroup> sums: array<vec4<f32>, 256>;
 
@@ -39,11 +31,9 @@ fn finish(product: f32, row: u32, column: u32) {
   c[at] = v;
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn each_workgroup(tile: u32, lane: u32) {
   let across = 256u / SLICES;
   let stripes = (s.n + across - 1u) / across;
-  let tile = group.y * groups.x + group.x;
   let row = tile / stripes * ROWS;
   let column = tile % stripes * across + lane / SLICES;
   let slice = lane % SLICES;

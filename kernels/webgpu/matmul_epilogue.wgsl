@@ -2,13 +2,6 @@
 // matmul kernels, after activation_choice.wgsl and operand_one.wgsl, or operand_four.wgsl where a
 // kernel reads four numbers at a time. v = product + bias; saved = v; c = activation(v) *
 // activation_backward'(pre) + residual, each part where its constant asks for it.
-@group(0) @binding(0) var<storage, read> a: array<Operand>;
-@group(0) @binding(1) var<storage, read> b: array<Operand>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read> residual: array<f32>;
-@group(0) @binding(4) var<storage, read> pre: array<f32>;
-@group(0) @binding(5) var<storage, read_write> c: array<f32>;
-@group(0) @binding(6) var<storage, read_write> saved: array<f32>;
 
 override BIAS: u32;
 override RESIDUAL: u32;

@@ -7,9 +7,6 @@ override TRANSPOSE_B: u32;
 override ROWS: u32;
 override SLICES: u32;
 
-struct Scalars { n: u32, k: u32, share: u32 }
-@group(0) @binding(7) var<uniform> s: Scalars;
-
 fn load_a(k: u32) -> vec4<f32> {
   var x = vec4(a[k], 0.0, 0.0, 0.0);
   if (ROWS > 1u) { x.y = a[s.k + k]; }
@@ -18,12 +15,11 @@ fn load_a(k: u32) -> vec4<f32> {
   return x;
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn each_workgroup(group: u32, lane: u32) {
   let across = 256u / SLICES;
   let slice = select(lane / across, lane % SLICES, TRANSPOSE_B == 1u);
   let place = select(lane % across, lane / SLICES, TRANSPOSE_B == 1u);
-  let column = (group.y * groups.x + group.x) * across + place;
+  let column = group * across + place;
   var sum = vec4(0.0);
   if (column < s.n) {
     let first = select(column, column * s.k, TRANSPOSE_B == 1u);

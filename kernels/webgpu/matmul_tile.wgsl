@@ -3,9 +3,6 @@
 override TRANSPOSE_A: u32;
 override TRANSPOSE_B: u32;
 
-struct Scalars { m: u32, n: u32, k: u32, batch: u32, strideA: u32, strideB: u32, rows: u32, columns: u32, depth: u32 }
-@group(0) @binding(7) var<uniform> s: Scalars;
-
 fn finish_row(values: vec4<f32>, batch: u32, row: u32, column: u32) {
   if (row >= s.m) { return; }
   let at = (batch * s.m + row) * s.n + column;

@@ -7,15 +7,6 @@ override CENTERED: u32;
 override BIAS: u32;
 override LANES: u32;
 
-struct Scalars { rows: u32, width: u32, group: u32, epsilon: f32 }
-@group(0) @binding(0) var<storage, read> x: array<Operand>;
-@group(0) @binding(1) var<storage, read> gain: array<Operand>;
-@group(0) @binding(2) var<storage, read> bias: array<Operand>;
-@group(0) @binding(3) var<storage, read_write> y: array<Operand>;
-@group(0) @binding(4) var<storage, read_write> mean: array<f32>;
-@group(0) @binding(5) var<storage, read_write> rstd: array<f32>;
-@group(0) @binding(6) var<uniform> s: Scalars;
-
 var<workgroup> total: array<f32, 256>;
 
 // The sum over the threads of a row; every thread of the workgroup takes part.
@@ -31,10 +22,9 @@ fn sum_row(value: f32, thread: u32) -> f32 {
   return sum;
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+fn each_workgroup(group: u32, thread: u32) {
   let lane = thread % LANES;
-  let row = (group.y * groups.x + group.x) * (256u / LANES) + thread / LANES;
+  let row = group * (256u / LANES) + thread / LANES;
   let width = s.width / OPERAND_SIZE;
   let start = row * width;
   let end = select(0u, width, row < s.rows);

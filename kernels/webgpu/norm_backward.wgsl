@@ -13,18 +13,6 @@ override LANES: u32;
 override COLUMNS: u32;
 override PARTS: u32;
 
-struct Scalars { rows: u32, width: u32, group: u32 }
-@group(0) @binding(0) var<storage, read> dy: array<Operand>;
-@group(0) @binding(1) var<storage, read> x: array<Operand>;
-@group(0) @binding(2) var<storage, read> gain: array<Operand>;
-@group(0) @binding(3) var<storage, read> mean: array<f32>;
-@group(0) @binding(4) var<storage, read> rstd: array<f32>;
-@group(0) @binding(5) var<storage, read> gathered: array<Operand>;
-@group(0) @binding(6) var<storage, read_write> dx: array<Operand>;
-@group(0) @binding(7) var<storage, read_write> dgain: array<Operand>;
-@group(0) @binding(8) var<storage, read_write> dbias: array<Operand>;
-@group(0) @binding(9) var<uniform> s: Scalars;
-
 // Σ g·x̂ and Σ g.
 var<workgroup> totals: array<vec2<f32>, 256>;
 
@@ -81,9 +69,7 @@ fn parameter_gradients(first: u32, end: u32, block: u32, thread: u32) {
   }
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-  let block = group.y * groups.x + group.x;
+fn each_workgroup(block: u32, thread: u32) {
   let first = block * s.group;
   let slots = 256u / LANES;
   for (var r = 0u; r < s.group; r += slots) {

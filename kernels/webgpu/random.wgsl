@@ -3,11 +3,6 @@
 // cosine are polynomials: WGSL promises too little of its own near 0.
 override NORMAL: u32;
 
-struct Scalars { count: u32, stream: u32 }
-@group(0) @binding(0) var<storage, read> state: array<u32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(0) @binding(2) var<uniform> s: Scalars;
-
 // ln x for normal x. Source: Cephes' logf.
 fn logarithm(x: vec2<f32>) -> vec2<f32> {
   let bits = bitcast<vec2<u32>>(x);
@@ -35,9 +30,7 @@ fn cosine_of_turns(v: vec2<f32>) -> vec2<f32> {
   return select(value, -value, ((q + 1u) & vec2<u32>(2u)) == vec2<u32>(2u));
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let block = (group.y * groups.x + group.x) * 256u + lane;
+fn each_thread(block: u32) {
   let u = to_uniform(philox(block, state[1], state[0], s.stream));
   if (NORMAL == 1u) {
     let values = sqrt(max(-2.0 * logarithm(1.0 - u.xz), vec2<f32>(0.0))) * cosine_of_turns(u.yw);

@@ -7,15 +7,6 @@ override OP: u32; // 0 sum, 1 sum of squares, 2 max
 override COLUMNS: u32;
 override LANES: u32;
 
-struct Scalars {
-  outputs: u32, length: u32, inner: u32, parts: u32, segment: u32,
-  items: u32, group: u32, blocks: u32, block: u32,
-  scale: f32,
-}
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(0) @binding(2) var<uniform> s: Scalars;
-
 var<workgroup> running: array<f32, 256>;
 
 fn merge(a: f32, b: f32) -> f32 {
@@ -29,12 +20,11 @@ fn step(a: f32, at: u32) -> f32 {
   return merge(a, v);
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+fn each_workgroup(group: u32, thread: u32) {
   let slots = 256u / LANES;
   let slot = select(thread / LANES, thread % slots, COLUMNS == 1u);
   let lane = select(thread % LANES, thread / slots, COLUMNS == 1u);
-  let output = (group.y * groups.x + group.x) * slots + slot;
+  let output = group * slots + slot;
   if (output < s.outputs) {
     let row = output / s.inner;
     let start = (row % s.parts) * s.segment;

@@ -5,17 +5,7 @@
 // pair of a head, or one pair of columns to copy.
 override OFFSET: u32;
 
-struct Scalars { rows: u32, time: u32, width: u32, heads: u32, half: u32, direction: f32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> cosine: array<f32>;
-@group(0) @binding(2) var<storage, read> sine: array<f32>;
-@group(0) @binding(3) var<storage, read> position: array<i32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@group(0) @binding(5) var<uniform> s: Scalars;
-
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
+fn each_thread(i: u32) {
   let pairs = s.width / 2u;
   if (i >= s.rows * pairs) { return; }
   let row = i / pairs;

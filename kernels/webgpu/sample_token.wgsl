@@ -4,14 +4,6 @@
 // as integers that stand in the same order: a threshold is found two bits at a time.
 override MIN_P: u32;
 
-struct Scalars { rows: u32, width: u32, stream: u32, period: u32 }
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> settings: array<f32>;
-@group(0) @binding(2) var<storage, read> state: array<u32>;
-@group(0) @binding(3) var<storage, read_write> weights: array<f32>;
-@group(0) @binding(4) var<storage, read_write> token: array<i32>;
-@group(0) @binding(5) var<uniform> s: Scalars;
-
 var<workgroup> integers: array<u32, 256>;
 var<workgroup> sums: array<vec3<f32>, 256>;
 
@@ -89,9 +81,7 @@ fn draw(least: u32, uniform_number: f32, segment: u32, base: u32) -> u32 {
   return chosen;
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = group.y * groups.x + group.x;
+fn each_workgroup(row: u32, lane: u32) {
   if (row >= s.rows) { return; }
   let base = row * s.width;
   var most = 0u;

@@ -5,21 +5,15 @@
 override LOG: u32;
 override LANES: u32;
 
-struct Scalars { rows: u32, width: u32, group: u32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(0) @binding(2) var<uniform> s: Scalars;
-
 const LOWEST = -3.4028234e38;
 var<workgroup> largest: array<f32, 256>;
 var<workgroup> total: array<f32, 256>;
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+fn each_workgroup(group: u32, thread: u32) {
   let slots = 256u / LANES;
   let first = thread / LANES * LANES;
   let lane = thread - first;
-  let row = (group.y * groups.x + group.x) * slots + thread / LANES;
+  let row = group * slots + thread / LANES;
   let start = row * s.width;
   var m = LOWEST;
   var sum = 0.0;

@@ -4,20 +4,13 @@
 override LOG: u32;
 override LANES: u32;
 
-struct Scalars { rows: u32, width: u32, group: u32 }
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> y: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
-@group(0) @binding(3) var<uniform> s: Scalars;
-
 var<workgroup> total: array<f32, 256>;
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+fn each_workgroup(group: u32, thread: u32) {
   let slots = 256u / LANES;
   let first = thread / LANES * LANES;
   let lane = thread - first;
-  let row = (group.y * groups.x + group.x) * slots + thread / LANES;
+  let row = group * slots + thread / LANES;
   let start = row * s.width;
   var sum = 0.0;
   if (row < s.rows) {

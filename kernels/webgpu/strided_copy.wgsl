@@ -7,16 +7,6 @@ override RANK: u32;
 override TILE: u32;
 override UNIT: u32;
 
-struct Scalars {
-  count: u32, items: u32, group: u32, block: u32, xStart: u32, yStart: u32,
-  n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, n5: u32,
-  x0: u32, x1: u32, x2: u32, x3: u32, x4: u32, x5: u32,
-  y0: u32, y1: u32, y2: u32, y3: u32, y4: u32, y5: u32,
-}
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> y: array<u32>;
-@group(0) @binding(2) var<uniform> s: Scalars;
-
 const SIDE = 32u;
 var<workgroup> tile: array<u32, 1056>; // rows of 33, so that a column touches every bank
 
@@ -56,9 +46,7 @@ fn put_tile(number: u32, lane: u32) {
   }
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let number = group.y * groups.x + group.x;
+fn each_workgroup(number: u32, lane: u32) {
   if (TILE == 1u) {
     put_tile(number, lane);
     return;

@@ -1,11 +1,6 @@
 // The k largest of each row, largest first, of equal ones the earlier first. x: [rows, width];
 // values, indices: [rows, k]. A workgroup computes one row in k rounds, each a maximum over what
 // comes after the last one found. Floats are compared as integers in the same order.
-struct Scalars { rows: u32, width: u32, k: u32 }
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> values: array<u32>;
-@group(0) @binding(2) var<storage, read_write> indices: array<u32>;
-@group(0) @binding(3) var<uniform> s: Scalars;
 
 var<workgroup> keys: array<u32, 256>;
 var<workgroup> places: array<u32, 256>;
@@ -16,9 +11,7 @@ fn key_of(bits: u32) -> u32 {
   return bits ^ select(0x80000000u, 0xffffffffu, (bits >> 31u) == 1u);
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = group.y * groups.x + group.x;
+fn each_workgroup(row: u32, lane: u32) {
   if (row >= s.rows) { return; }
   let base = row * s.width;
   var last_key = 0xffffffffu;

@@ -2,11 +2,6 @@
 // After activations.wgsl.
 override OP: u32;
 
-struct Scalars { count: u32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(0) @binding(2) var<uniform> s: Scalars;
-
 // A polynomial near 0, where 1 − 2/(1 + e^2|v|) loses digits; some drivers' own tanh overflows.
 fn accurate_tanh(v: f32) -> f32 {
   let q = v * v;
@@ -36,8 +31,6 @@ fn apply(v: f32) -> f32 {
   }
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
+fn each_thread(i: u32) {
   if (i < s.count) { y[i] = apply(x[i]); }
 }

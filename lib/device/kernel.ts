@@ -3,10 +3,11 @@
  * constants.
  *
  * Buffers are bound in the order reads, updates, writes; scalars follow as one block of 32-bit
- * words. On WebGPU that is bindings 0, 1, … and a uniform struct at the next binding; on the CPU a
- * block of pointers and words, the number of chunks behind them, whose address the kernel gets.
+ * words. On WebGPU that is bindings 0, 1, … and a uniform struct `s` at the next binding, declared by
+ * webgpu/wgsl_module.ts; on the CPU a block of pointers and words, the number of chunks behind them,
+ * whose address the kernel gets.
  * Constants are known when a kernel is built: `override` constants in WGSL, plain numbers while the
- * CPU kernel is emitted. Which kernels there are is left to lib/tensor.
+ * CPU kernel is emitted. The kernels themselves are defined beside their operations, in lib/ops.
  *
  * @module
  */
@@ -19,17 +20,45 @@ export type Scalars = Readonly<Record<string, number>>;
 /** How a scalar's 32 bits are read. */
 export type ScalarType = "u32" | "i32" | "f32";
 
-/** The WebGPU form of a kernel. */
-export interface WebGpuKernel {
-  /** WGSL with an entry point `main`; see the module comment for the bindings. */
-  readonly code: string;
-  /** What the adapter must have besides the usual: `shader-f16`, `subgroups`. Default none. */
-  readonly features?: readonly GPUFeatureName[];
+/** Element type of a buffer, as WGSL declares it; `vec4f` for vectorized loads of four floats. */
+export type ElementType = ScalarType | "vec4f";
+/** Buffers by name, in the order of their bindings. */
+export type Buffers = Readonly<Record<string, ElementType>>;
+
+/**
+ * The WebGPU form of a kernel: WGSL without bindings and scalars, which wgsl_module.ts declares, and
+ * the size of a launch, which says what the code defines.
+ */
+export type WebGpuKernel =
+  & {
+    /** WGSL that finds buffers by their names and scalars as fields of the uniform `s`. */
+    readonly code: string;
+    /** What the adapter must have besides the usual: `shader-f16`, `subgroups`. Default none. */
+    readonly features?: readonly GPUFeatureName[];
+  }
+  & (EachThread | EachWorkgroup | Grid);
+
+/** Code that defines `fn each_thread(i: u32)`. */
+export interface EachThread {
+  /** Threads to launch, rounded up to whole workgroups of 256: `i` can exceed the last one. */
+  threads(scalars: Scalars, constants: Constants): number;
+}
+
+/** Code that defines `fn each_workgroup(index: u32, lane: u32)`, which every thread calls. */
+export interface EachWorkgroup {
   /**
-   * Workgroups to launch, one to three dimensions; a first dimension over 65,535 is folded into the
-   * second.
+   * Workgroups to launch; more than 65,535 are folded into a second dimension and rounded up, so
+   * that `index` can exceed the last one.
    */
-  workgroups(scalars: Scalars, constants: Constants): readonly number[];
+  workgroups(scalars: Scalars, constants: Constants): number;
+  /** Threads of a workgroup. Default 256. */
+  readonly workgroupSize?: number;
+}
+
+/** Code that has its own entry point `main`. */
+export interface Grid {
+  /** Workgroups to launch in one to three dimensions. */
+  grid(scalars: Scalars, constants: Constants): readonly number[];
 }
 
 /** The CPU form of a kernel. */
@@ -49,11 +78,11 @@ export interface Kernel {
   /** snake_case, the name of its files. */
   readonly name: string;
   /** Buffers that are only read. */
-  readonly reads: readonly string[];
-  /** Buffers that are read and written in place. */
-  readonly updates?: readonly string[];
-  /** Buffers that are written in full. */
-  readonly writes: readonly string[];
+  readonly reads: Buffers;
+  /** Buffers that are read and written in place. Default none. */
+  readonly updates?: Buffers;
+  /** Buffers that are written in full. Default none. */
+  readonly writes?: Buffers;
   /** How each scalar's bits are read, in the order of the block. */
   readonly scalars: Readonly<Record<string, ScalarType>>;
   /** Without it the kernel runs on the CPU only. */
@@ -64,7 +93,7 @@ export interface Kernel {
 
 /** All buffer names of a kernel in binding order: reads, updates, writes. */
 export function bufferNames(kernel: Kernel): string[] {
-  return [...kernel.reads, ...(kernel.updates ?? []), ...kernel.writes];
+  return Object.keys({ ...kernel.reads, ...kernel.updates, ...kernel.writes });
 }
 
 /** The scalar block's words, in the order the kernel names them. */

@@ -31,16 +31,19 @@ const present = (buffers: readonly (Placeable | undefined)[]) =>
 
 const launchOf = (entry: Entry) => entry.kind === "launch" ? entry.launch : entry.copy;
 
+/** How many of a launch's first buffers are only read. */
+const readCount = ({ kernel }: Launch<Placeable>) => Object.keys(kernel.reads).length;
+
 const overlap = (a: Range, b: Range) =>
   a.allocation === b.allocation && a.byteOffset < b.byteOffset + b.bytes &&
   b.byteOffset < a.byteOffset + a.bytes;
 
 function usesOf(launch: Launch<Placeable>): Uses {
-  const { reads, updates = [] } = launch.kernel;
-  const written = reads.length;
+  const reads = readCount(launch);
+  const updates = Object.keys(launch.kernel.updates ?? {}).length;
   return {
-    reads: present(launch.buffers.slice(0, reads.length + updates.length)),
-    writes: present(launch.buffers.slice(written)),
+    reads: present(launch.buffers.slice(0, reads + updates)),
+    writes: present(launch.buffers.slice(reads)),
   };
 }
 
@@ -88,7 +91,7 @@ function resolveMoves(
     for (const storage of [...reads, ...writes]) lastUse.set(storage, i);
     for (const storage of writes) if (!firstWrite.has(storage)) firstWrite.set(storage, i);
     if (entry.kind === "launch") {
-      for (const storage of entry.launch.buffers.slice(0, entry.launch.kernel.reads.length)) {
+      for (const storage of entry.launch.buffers.slice(0, readCount(entry.launch))) {
         if (storage) isRead.add(storage);
       }
     }

@@ -8,7 +8,7 @@
  * @module
  */
 import { advanceGeneration as cpu } from "../../kernels/cpu/advance_generation.ts";
-import code from "../../kernels/webgpu/advance_generation.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { adjustLogits, type LogitRules } from "../ops/adjust_logits.ts";
@@ -25,11 +25,18 @@ import { CacheRows } from "./cache_rows.ts";
 
 const ADVANCE: Kernel = {
   name: "advance_generation",
-  reads: ["next", "loss"],
-  updates: ["token", "position", "state", "output", "history", "lengths", "scores"],
-  writes: [],
+  reads: { next: "i32", loss: "f32" },
+  updates: {
+    token: "i32",
+    position: "i32",
+    state: "i32",
+    output: "i32",
+    history: "i32",
+    lengths: "i32",
+    scores: "f32",
+  },
   scalars: { length: "u32", tokens: "u32", rows: "u32", capacity: "u32" },
-  webgpu: { code, workgroups: () => [1] },
+  webgpu: { code: wgsl("advance_generation"), workgroups: () => 1 },
   cpu,
 };
 

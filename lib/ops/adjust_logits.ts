@@ -7,17 +7,25 @@
  * @module
  */
 import { adjustLogits as cpu } from "../../kernels/cpu/adjust_logits.ts";
-import code from "../../kernels/webgpu/adjust_logits.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "adjust_logits",
-  reads: ["logits", "history", "lengths", "penalty", "rules", "state", "ends"],
-  writes: ["adjusted"],
+  reads: {
+    logits: "f32",
+    history: "i32",
+    lengths: "i32",
+    penalty: "f32",
+    rules: "i32",
+    state: "i32",
+    ends: "i32",
+  },
+  writes: { adjusted: "u32" },
   scalars: { rows: "u32", width: "u32", capacity: "u32", endCount: "u32" },
-  webgpu: { code, workgroups: ({ rows }) => [rows] },
+  webgpu: { code: wgsl("adjust_logits"), workgroups: ({ rows }) => rows },
   cpu,
 };
 

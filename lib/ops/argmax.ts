@@ -4,7 +4,7 @@
  * @module
  */
 import { argmax as cpu } from "../../kernels/cpu/argmax.ts";
-import code from "../../kernels/webgpu/argmax.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { normalizeAxis, size } from "../shape.ts";
 import { expectType, launch } from "../tensor/launch.ts";
@@ -14,12 +14,12 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "argmax",
-  reads: ["x"],
-  writes: ["index"],
+  reads: { x: "f32" },
+  writes: { index: "i32" },
   scalars: { outer: "u32", length: "u32", inner: "u32", group: "u32" },
   webgpu: {
-    code,
-    workgroups: ({ outer, inner }, { LANES }) => [Math.ceil(outer * inner * LANES / 256)],
+    code: wgsl("argmax"),
+    workgroups: ({ outer, inner }, { LANES }) => Math.ceil(outer * inner * LANES / 256),
   },
   cpu,
 };

@@ -10,10 +10,7 @@
  */
 import { attention as cpu } from "../../kernels/cpu/attention.ts";
 import { attentionBackward as cpuBackward } from "../../kernels/cpu/attention_backward.ts";
-import code from "../../kernels/webgpu/attention.wgsl" with { type: "text" };
-import keyValueCode from "../../kernels/webgpu/attention_backward_kv.wgsl" with { type: "text" };
-import queryCode from "../../kernels/webgpu/attention_backward_q.wgsl" with { type: "text" };
-import tilesCode from "../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel, Scalars } from "../device/kernel.ts";
 import {
   type AttentionLayout,
@@ -29,20 +26,23 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 /** Rows of a workgroup's tile on WebGPU. */
 const TILE = 32;
 
+const READS = { q: "f32", k: "f32", v: "f32", lengths: "i32" } as const;
+const BACKWARD_READS = { ...READS, output: "f32", gradient: "f32", logSum: "f32" } as const;
+
 const KERNEL: Kernel = {
   name: "attention",
-  reads: ["q", "k", "v", "lengths"],
-  writes: ["output", "logSum"],
+  reads: READS,
+  writes: { output: "f32", logSum: "f32" },
   scalars: LAYOUT_SCALARS,
-  webgpu: { code: tilesCode + code, workgroups: queryTiles },
+  webgpu: { code: wgsl("attention"), workgroupSize: 64, workgroups: queryTiles },
   cpu,
 };
 
 /** On the CPU one kernel computes all three derivatives. */
 const BACKWARD: Kernel = {
   name: "attention_backward",
-  reads: ["q", "k", "v", "lengths", "output", "gradient", "logSum"],
-  writes: ["dq", "dk", "dv"],
+  reads: BACKWARD_READS,
+  writes: { dq: "f32", dk: "f32", dv: "f32" },
   scalars: LAYOUT_SCALARS,
   cpu: cpuBackward,
 };
@@ -50,27 +50,28 @@ const BACKWARD: Kernel = {
 /** On WebGPU one computes dQ … */
 const BACKWARD_Q: Kernel = {
   name: "attention_backward_q",
-  reads: ["q", "k", "v", "lengths", "output", "gradient", "logSum"],
-  writes: ["dq", "delta"],
+  reads: BACKWARD_READS,
+  writes: { dq: "f32", delta: "f32" },
   scalars: LAYOUT_SCALARS,
-  webgpu: { code: tilesCode + queryCode, workgroups: queryTiles },
+  webgpu: { code: wgsl("attention_backward_q"), workgroupSize: 64, workgroups: queryTiles },
 };
 
 /** … and another dK and dV, because floats cannot be added atomically. */
 const BACKWARD_KV: Kernel = {
   name: "attention_backward_kv",
-  reads: ["q", "k", "v", "lengths", "gradient", "logSum", "delta"],
-  updates: ["dk"],
-  writes: ["dv"],
+  reads: { ...READS, gradient: "f32", logSum: "f32", delta: "f32" },
+  updates: { dk: "f32" },
+  writes: { dv: "f32" },
   scalars: LAYOUT_SCALARS,
   webgpu: {
-    code: tilesCode + keyValueCode,
-    workgroups: ({ batch, heads, group, keys }) => [batch * heads / group * Math.ceil(keys / TILE)],
+    code: wgsl("attention_backward_kv"),
+    workgroupSize: 64,
+    workgroups: ({ batch, heads, group, keys }) => batch * heads / group * Math.ceil(keys / TILE),
   },
 };
 
-function queryTiles({ batch, heads, queries }: Scalars): number[] {
-  return [batch * heads * Math.ceil(queries / TILE)];
+function queryTiles({ batch, heads, queries }: Scalars): number {
+  return batch * heads * Math.ceil(queries / TILE);
 }
 
 /** Options of `selfAttention`. */

@@ -9,9 +9,7 @@
 import { attentionCombine } from "../../kernels/cpu/attention_combine.ts";
 import { attentionDecode as cpu } from "../../kernels/cpu/attention_decode.ts";
 import { cacheAppend as cpuAppend } from "../../kernels/cpu/cache_append.ts";
-import combineCode from "../../kernels/webgpu/attention_combine.wgsl" with { type: "text" };
-import code from "../../kernels/webgpu/attention_decode.wgsl" with { type: "text" };
-import appendCode from "../../kernels/webgpu/cache_append.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { checkHeads } from "./attention_layout.ts";
 import { launch } from "../tensor/launch.ts";
@@ -19,9 +17,8 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const APPEND: Kernel = {
   name: "cache_append",
-  reads: ["packed", "position"],
-  updates: ["keys", "values"],
-  writes: [],
+  reads: { packed: "f32", position: "i32" },
+  updates: { keys: "f32", values: "f32" },
   scalars: {
     rows: "u32",
     time: "u32",
@@ -32,16 +29,16 @@ const APPEND: Kernel = {
     headSize: "u32",
   },
   webgpu: {
-    code: appendCode,
-    workgroups: ({ rows, heads, headSize }) => [Math.ceil(rows * heads * headSize / 256)],
+    code: wgsl("cache_append"),
+    threads: ({ rows, heads, headSize }) => rows * heads * headSize,
   },
   cpu: cpuAppend,
 };
 
 const DECODE: Kernel = {
   name: "attention_decode",
-  reads: ["packed", "keys", "values", "position"],
-  writes: ["output", "partial"],
+  reads: { packed: "f32", keys: "f32", values: "f32", position: "i32" },
+  writes: { output: "f32", partial: "f32" },
   scalars: {
     batch: "u32",
     heads: "u32",
@@ -53,18 +50,22 @@ const DECODE: Kernel = {
     window: "u32",
     scale: "f32",
   },
-  webgpu: { code, workgroups: ({ batch, heads, parts }) => [batch * heads * parts] },
+  webgpu: {
+    code: wgsl("attention_decode"),
+    workgroupSize: 64,
+    workgroups: ({ batch, heads, parts }) => batch * heads * parts,
+  },
   cpu,
 };
 
 const COMBINE: Kernel = {
   name: "attention_combine",
-  reads: ["partial"],
-  writes: ["output"],
+  reads: { partial: "f32" },
+  writes: { output: "f32" },
   scalars: { rows: "u32", parts: "u32" },
   webgpu: {
-    code: combineCode,
-    workgroups: ({ rows }, { HEAD_SIZE }) => [Math.ceil(rows * HEAD_SIZE / 256)],
+    code: wgsl("attention_combine"),
+    threads: ({ rows }, { HEAD_SIZE }) => rows * HEAD_SIZE,
   },
   cpu: attentionCombine,
 };

@@ -7,7 +7,7 @@
  * @module
  */
 import { attentionScores as cpu } from "../../kernels/cpu/attention_scores.ts";
-import code from "../../kernels/webgpu/attention_scores.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import type { AttentionOptions, SelfAttentionOptions } from "./attention.ts";
 import {
@@ -22,14 +22,12 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "attention_scores",
-  reads: ["q", "k", "lengths"],
-  writes: ["scores"],
+  reads: { q: "f32", k: "f32", lengths: "i32" },
+  writes: { scores: "f32" },
   scalars: LAYOUT_SCALARS,
   webgpu: {
-    code,
-    workgroups: ({ batch, heads, queries, keys }) => [
-      Math.ceil(batch * heads * queries * keys / 256),
-    ],
+    code: wgsl("attention_scores"),
+    threads: ({ batch, heads, queries, keys }) => batch * heads * queries * keys,
   },
   cpu,
 };

@@ -7,11 +7,7 @@
  * @module
  */
 import * as cpu from "../../kernels/cpu/cross_entropy.ts";
-import code from "../../kernels/webgpu/cross_entropy.wgsl" with { type: "text" };
-import backwardCode from "../../kernels/webgpu/cross_entropy_backward.wgsl" with { type: "text" };
-import inPlaceCode from "../../kernels/webgpu/cross_entropy_in_place.wgsl" with { type: "text" };
-import logSumExp from "../../kernels/webgpu/log_sum_exp.wgsl" with { type: "text" };
-import meanCode from "../../kernels/webgpu/cross_entropy_mean.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { consume } from "../tensor/copy.ts";
@@ -24,42 +20,41 @@ const ROW_SCALARS = { rows: "u32", width: "u32", ignore: "i32" } as const;
 
 const ROWS: Kernel = {
   name: "cross_entropy",
-  reads: ["logits", "targets"],
-  writes: ["loss", "logSum"],
+  reads: { logits: "f32", targets: "i32" },
+  writes: { loss: "f32", logSum: "f32" },
   scalars: ROW_SCALARS,
-  webgpu: { code: logSumExp + code, workgroups: rowWorkgroups },
+  webgpu: { code: wgsl("cross_entropy"), workgroups: rowWorkgroups },
   cpu: cpu.crossEntropy,
 };
 
 const MEAN: Kernel = {
   name: "cross_entropy_mean",
-  reads: ["loss", "targets"],
-  writes: ["mean", "scale"],
+  reads: { loss: "f32", targets: "i32" },
+  writes: { mean: "f32", scale: "f32" },
   scalars: { rows: "u32", width: "u32", ignore: "i32" },
-  webgpu: { code: meanCode, workgroups: () => [1] },
+  webgpu: { code: wgsl("cross_entropy_mean"), workgroups: () => 1 },
   cpu: cpu.crossEntropyMean,
 };
 
 const BACKWARD: Kernel = {
   name: "cross_entropy_backward",
-  reads: ["targets", "logSum", "gradient", "scale"],
-  updates: ["logits"],
-  writes: [],
+  reads: { targets: "i32", logSum: "f32", gradient: "f32", scale: "f32" },
+  updates: { logits: "f32" },
   scalars: ROW_SCALARS,
   webgpu: {
-    code: backwardCode,
-    workgroups: ({ rows, width }) => [Math.ceil(rows * width / 256)],
+    code: wgsl("cross_entropy_backward"),
+    threads: ({ rows, width }) => rows * width,
   },
   cpu: cpu.crossEntropyBackward,
 };
 
 const IN_PLACE: Kernel = {
   name: "cross_entropy_in_place",
-  reads: ["targets"],
-  updates: ["logits"],
-  writes: ["loss"],
+  reads: { targets: "i32" },
+  updates: { logits: "f32" },
+  writes: { loss: "f32" },
   scalars: ROW_SCALARS,
-  webgpu: { code: logSumExp + inPlaceCode, workgroups: rowWorkgroups },
+  webgpu: { code: wgsl("cross_entropy_in_place"), workgroups: rowWorkgroups },
   cpu: cpu.crossEntropyInPlace,
 };
 

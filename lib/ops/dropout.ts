@@ -4,8 +4,7 @@
  * @module
  */
 import { dropout as cpu } from "../../kernels/cpu/dropout.ts";
-import code from "../../kernels/webgpu/dropout.wgsl" with { type: "text" };
-import philox from "../../kernels/webgpu/philox.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { expectType, launch } from "../tensor/launch.ts";
@@ -14,10 +13,10 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "dropout",
-  reads: ["x", "state"],
-  writes: ["y"],
+  reads: { x: "f32", state: "u32" },
+  writes: { y: "f32" },
   scalars: { count: "u32", stream: "u32", rate: "f32", scale: "f32" },
-  webgpu: { code: philox + code, workgroups: ({ count }) => [Math.ceil(count / 1024)] },
+  webgpu: { code: wgsl("dropout"), threads: ({ count }) => count / 4 },
   cpu,
 };
 

@@ -4,9 +4,7 @@
  * @module
  */
 import * as cpu from "../../kernels/cpu/embedding.ts";
-import code from "../../kernels/webgpu/embedding.wgsl" with { type: "text" };
-import backwardCode from "../../kernels/webgpu/embedding_backward.wgsl" with { type: "text" };
-import positionsCode from "../../kernels/webgpu/positions_backward.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";
 import { consume } from "../tensor/copy.ts";
@@ -15,10 +13,10 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "embedding",
-  reads: ["table", "ids", "positions", "offset"],
-  writes: ["y"],
+  reads: { table: "f32", ids: "i32", positions: "f32", offset: "i32" },
+  writes: { y: "f32" },
   scalars: { rows: "u32", width: "u32", count: "u32", time: "u32" },
-  webgpu: { code, workgroups: ({ count, width }) => [Math.ceil(count * width / 256)] },
+  webgpu: { code: wgsl("embedding"), threads: ({ count, width }) => count * width },
   cpu: cpu.embedding,
 };
 
@@ -27,28 +25,27 @@ const BACKWARD_COLUMNS = 64;
 
 const BACKWARD: Kernel = {
   name: "embedding_backward",
-  reads: ["dy", "ids"],
-  updates: ["table"],
-  writes: [],
+  reads: { dy: "f32", ids: "i32" },
+  updates: { table: "f32" },
   scalars: { rows: "u32", width: "u32", count: "u32" },
   webgpu: {
-    code: backwardCode,
+    code: wgsl("embedding_backward"),
     workgroups: (
       { rows, width },
       { ROWS },
-    ) => [Math.ceil(rows / ROWS) * Math.ceil(width / BACKWARD_COLUMNS)],
+    ) => Math.ceil(rows / ROWS) * Math.ceil(width / BACKWARD_COLUMNS),
   },
   cpu: cpu.embeddingBackward,
 };
 
 const POSITIONS_BACKWARD: Kernel = {
   name: "positions_backward",
-  reads: ["dy"],
-  writes: ["table"],
+  reads: { dy: "f32" },
+  writes: { table: "f32" },
   scalars: { places: "u32", time: "u32", count: "u32", width: "u32" },
   webgpu: {
-    code: positionsCode,
-    workgroups: ({ places, width }) => [Math.ceil(places * width / 256)],
+    code: wgsl("positions_backward"),
+    threads: ({ places, width }) => places * width,
   },
   cpu: cpu.positionsBackward,
 };

@@ -4,8 +4,7 @@
  * @module
  */
 import * as cpu from "../../kernels/cpu/gather.ts";
-import code from "../../kernels/webgpu/gather.wgsl" with { type: "text" };
-import backwardCode from "../../kernels/webgpu/gather_backward.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { sameShape } from "../shape.ts";
 import { differentiable } from "../tensor/autograd.ts";
@@ -16,22 +15,21 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "gather",
-  reads: ["x", "indices"],
-  writes: ["y"],
+  reads: { x: "u32", indices: "i32" },
+  writes: { y: "u32" },
   scalars: { rows: "u32", width: "u32", picks: "u32" },
-  webgpu: { code, workgroups: ({ rows, picks }) => [Math.ceil(rows * picks / 256)] },
+  webgpu: { code: wgsl("gather"), threads: ({ rows, picks }) => rows * picks },
   cpu: cpu.gather,
 };
 
 const BACKWARD: Kernel = {
   name: "gather_backward",
-  reads: ["dy", "indices"],
-  updates: ["dx"],
-  writes: [],
+  reads: { dy: "f32", indices: "i32" },
+  updates: { dx: "f32" },
   scalars: { rows: "u32", width: "u32", picks: "u32", group: "u32" },
   webgpu: {
-    code: backwardCode,
-    workgroups: ({ rows, picks }) => [Math.ceil(rows * picks / 256)],
+    code: wgsl("gather_backward"),
+    threads: ({ rows, picks }) => rows * picks,
   },
   cpu: cpu.gatherBackward,
 };

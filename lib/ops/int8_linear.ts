@@ -8,9 +8,7 @@
  */
 import { int8Linear as cpu } from "../../kernels/cpu/int8_linear.ts";
 import { shareOfRows } from "../../kernels/cpu/matmul_rows.ts";
-import activationChoice from "../../kernels/webgpu/activation_choice.wgsl" with { type: "text" };
-import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
-import code from "../../kernels/webgpu/int8_linear.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Device } from "../device/device.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { formatShape } from "../shape.ts";
@@ -22,14 +20,12 @@ import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "int8_linear",
-  reads: ["a", "b", "bias", "residual"],
-  writes: ["c"],
+  reads: { a: "f32", b: "i32", bias: "f32", residual: "f32" },
+  writes: { c: "f32" },
   scalars: { m: "u32", n: "u32", k: "u32", share: "u32" },
   webgpu: {
-    code: activations + activationChoice + code,
-    workgroups: ({ m, n }, { ROWS, SLICES }) => [
-      Math.ceil(n * SLICES / 256) * Math.ceil(m / ROWS),
-    ],
+    code: wgsl("int8_linear"),
+    workgroups: ({ m, n }, { ROWS, SLICES }) => Math.ceil(n * SLICES / 256) * Math.ceil(m / ROWS),
   },
   cpu,
 };

@@ -5,10 +5,7 @@
  */
 import { norm as cpu } from "../../kernels/cpu/norm.ts";
 import { normBackward as cpuBackward } from "../../kernels/cpu/norm_backward.ts";
-import code from "../../kernels/webgpu/norm.wgsl" with { type: "text" };
-import codeBackward from "../../kernels/webgpu/norm_backward.wgsl" with { type: "text" };
-import four from "../../kernels/webgpu/operand_four.wgsl" with { type: "text" };
-import one from "../../kernels/webgpu/operand_one.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { formatShape } from "../shape.ts";
 import { differentiable } from "../tensor/autograd.ts";
@@ -17,32 +14,41 @@ import { laneConstants, reduceRun } from "./reduce_run.ts";
 import { cutRows, rowWorkgroups } from "./rows.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
-const forward = (name: string, operand: string): Kernel => ({
+/** How many floats of a row a thread reads at a time on WebGPU. */
+interface Width {
+  readonly element: "f32" | "vec4f";
+  readonly source: "operand_one" | "operand_four";
+}
+
+const forward = (name: string, { element, source }: Width): Kernel => ({
   name,
-  reads: ["x", "gain", "bias"],
-  writes: ["y", "mean", "rstd"],
+  reads: { x: element, gain: element, bias: element },
+  writes: { y: element, mean: "f32", rstd: "f32" },
   scalars: { rows: "u32", width: "u32", group: "u32", epsilon: "f32" },
-  webgpu: { code: operand + code, workgroups: rowWorkgroups },
+  webgpu: { code: wgsl("norm", source), workgroups: rowWorkgroups },
   cpu,
 });
 
-const backward = (name: string, operand: string): Kernel => ({
+const backward = (name: string, { element, source }: Width): Kernel => ({
   name,
-  reads: ["dy", "x", "gain", "mean", "rstd", "gathered"],
-  writes: ["dx", "dgain", "dbias"],
+  reads: { dy: element, x: element, gain: element, mean: "f32", rstd: "f32", gathered: element },
+  writes: { dx: element, dgain: element, dbias: element },
   scalars: { rows: "u32", width: "u32", group: "u32" },
   webgpu: {
-    code: operand + codeBackward,
-    workgroups: ({ rows, group }) => [Math.ceil(rows / group)],
+    code: wgsl("norm_backward", source),
+    workgroups: ({ rows, group }) => Math.ceil(rows / group),
   },
   cpu: cpuBackward,
 });
 
+const SCALAR: Width = { element: "f32", source: "operand_one" };
+const VECTOR: Width = { element: "vec4f", source: "operand_four" };
+
 /** Forward and backward that read one number at a time, or four on WebGPU. */
-const ONE = { forward: forward("norm", one), backward: backward("norm_backward", one) };
+const ONE = { forward: forward("norm", SCALAR), backward: backward("norm_backward", SCALAR) };
 const FOUR = {
-  forward: forward("norm_by_fours", four),
-  backward: backward("norm_backward_by_fours", four),
+  forward: forward("norm_by_fours", VECTOR),
+  backward: backward("norm_backward_by_fours", VECTOR),
 };
 
 /** What tells the norms apart. */

@@ -10,8 +10,7 @@
  * @module
  */
 import { random as cpu } from "../../kernels/cpu/random.ts";
-import philox from "../../kernels/webgpu/philox.wgsl" with { type: "text" };
-import code from "../../kernels/webgpu/random.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { launch } from "../tensor/launch.ts";
@@ -19,12 +18,12 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "random",
-  reads: ["state"],
-  writes: ["y"],
+  reads: { state: "u32" },
+  writes: { y: "f32" },
   scalars: { count: "u32", stream: "u32" },
   webgpu: {
-    code: philox + code,
-    workgroups: ({ count }, { NORMAL }) => [Math.ceil(count / (NORMAL ? 512 : 1024))],
+    code: wgsl("random"),
+    threads: ({ count }, { NORMAL }) => count / (NORMAL ? 2 : 4),
   },
   cpu,
 };

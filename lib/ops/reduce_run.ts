@@ -9,7 +9,7 @@
  * @module
  */
 import { reduce as cpu, REDUCTIONS } from "../../kernels/cpu/reduce.ts";
-import code from "../../kernels/webgpu/reduce.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Constants, Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import type { Run } from "./spread.ts";
@@ -17,14 +17,17 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "reduce",
-  reads: ["x"],
-  writes: ["y"],
+  reads: { x: "f32" },
+  writes: { y: "f32" },
   scalars: {
     ...{ outputs: "u32", length: "u32", inner: "u32", parts: "u32", segment: "u32" },
     ...{ items: "u32", group: "u32", blocks: "u32", block: "u32" },
     scale: "f32",
   },
-  webgpu: { code, workgroups: ({ outputs }, { LANES }) => [Math.ceil(outputs * LANES / 256)] },
+  webgpu: {
+    code: wgsl("reduce"),
+    workgroups: ({ outputs }, { LANES }) => Math.ceil(outputs * LANES / 256),
+  },
   cpu,
 };
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { rotary as cpu } from "../../kernels/cpu/rotary.ts";
-import code from "../../kernels/webgpu/rotary.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Device } from "../device/device.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "../tensor/autograd.ts";
@@ -15,8 +15,8 @@ import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "rotary",
-  reads: ["x", "cosine", "sine", "position"],
-  writes: ["y"],
+  reads: { x: "f32", cosine: "f32", sine: "f32", position: "i32" },
+  writes: { y: "f32" },
   scalars: {
     rows: "u32",
     time: "u32",
@@ -25,7 +25,7 @@ const KERNEL: Kernel = {
     half: "u32",
     direction: "f32",
   },
-  webgpu: { code, workgroups: ({ rows, width }) => [Math.ceil(rows * width / 2 / 256)] },
+  webgpu: { code: wgsl("rotary"), threads: ({ rows, width }) => rows * width / 2 },
   cpu,
 };
 

@@ -25,6 +25,6 @@ export function cutRows(operation: string, x: Tensor): { scalars: Scalars; lanes
 }
 
 /** Workgroups of a kernel that computes 256/LANES rows in each. */
-export function rowWorkgroups({ rows }: Scalars, { LANES }: Constants): number[] {
-  return [Math.ceil(rows * LANES / 256)];
+export function rowWorkgroups({ rows }: Scalars, { LANES }: Constants): number {
+  return Math.ceil(rows * LANES / 256);
 }

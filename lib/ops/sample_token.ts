@@ -6,8 +6,7 @@
  * @module
  */
 import { sampleToken as cpu } from "../../kernels/cpu/sample_token.ts";
-import philox from "../../kernels/webgpu/philox.wgsl" with { type: "text" };
-import code from "../../kernels/webgpu/sample_token.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { expectType, launch } from "../tensor/launch.ts";
 import { expectRandomState } from "./random.ts";
@@ -15,10 +14,10 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "sample_token",
-  reads: ["logits", "settings", "state"],
-  writes: ["weights", "token"],
+  reads: { logits: "f32", settings: "f32", state: "u32" },
+  writes: { weights: "f32", token: "i32" },
   scalars: { rows: "u32", width: "u32", stream: "u32", period: "u32" },
-  webgpu: { code: philox + code, workgroups: ({ rows }) => [rows] },
+  webgpu: { code: wgsl("sample_token"), workgroups: ({ rows }) => rows },
   cpu,
 };
 

@@ -7,8 +7,7 @@
  */
 import { softmax as cpu } from "../../kernels/cpu/softmax.ts";
 import { softmaxBackward as cpuBackward } from "../../kernels/cpu/softmax_backward.ts";
-import code from "../../kernels/webgpu/softmax.wgsl" with { type: "text" };
-import codeBackward from "../../kernels/webgpu/softmax_backward.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { expectType, launch } from "../tensor/launch.ts";
@@ -17,19 +16,19 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const FORWARD: Kernel = {
   name: "softmax",
-  reads: ["x"],
-  writes: ["y"],
+  reads: { x: "f32" },
+  writes: { y: "f32" },
   scalars: { rows: "u32", width: "u32", group: "u32" },
-  webgpu: { code, workgroups: rowWorkgroups },
+  webgpu: { code: wgsl("softmax"), workgroups: rowWorkgroups },
   cpu,
 };
 
 const BACKWARD: Kernel = {
   name: "softmax_backward",
-  reads: ["dy", "y"],
-  writes: ["dx"],
+  reads: { dy: "f32", y: "f32" },
+  writes: { dx: "f32" },
   scalars: { rows: "u32", width: "u32", group: "u32" },
-  webgpu: { code: codeBackward, workgroups: rowWorkgroups },
+  webgpu: { code: wgsl("softmax_backward"), workgroups: rowWorkgroups },
   cpu: cpuBackward,
 };
 

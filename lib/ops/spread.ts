@@ -6,17 +6,17 @@
  * @module
  */
 import { spread as cpu } from "../../kernels/cpu/spread.ts";
-import code from "../../kernels/webgpu/spread.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "spread",
-  reads: ["x", "index"],
-  writes: ["y"],
+  reads: { x: "f32", index: "i32" },
+  writes: { y: "f32" },
   scalars: { count: "u32", length: "u32", inner: "u32", scale: "f32" },
-  webgpu: { code, workgroups: ({ count }) => [Math.ceil(count / 256)] },
+  webgpu: { code: wgsl("spread"), threads: ({ count }) => count },
   cpu,
 };
 

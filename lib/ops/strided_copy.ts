@@ -8,7 +8,7 @@
  * @module
  */
 import { BAND, STRIDED_COPY, stridedCopy as cpu } from "../../kernels/cpu/strided_copy.ts";
-import code from "../../kernels/webgpu/strided_copy.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { formatShape, type Shape, size } from "../shape.ts";
 import { launch } from "../tensor/launch.ts";
@@ -22,15 +22,14 @@ const NAMES = [
 
 const KERNEL: Kernel = {
   name: "strided_copy",
-  reads: ["x"],
-  updates: ["y"],
-  writes: [],
+  reads: { x: "u32" },
+  updates: { y: "u32" },
   scalars: Object.fromEntries(NAMES.map((name) => [name, "u32"])),
   webgpu: {
-    code,
+    code: wgsl("strided_copy"),
     workgroups({ count, n0, n1 }, { TILE }) {
-      if (!TILE) return [Math.ceil(count / 256)];
-      return [count / (n0 * n1) * Math.ceil(n0 / 32) * Math.ceil(n1 / 32)];
+      if (!TILE) return Math.ceil(count / 256);
+      return count / (n0 * n1) * Math.ceil(n0 / 32) * Math.ceil(n1 / 32);
     },
   },
   cpu,

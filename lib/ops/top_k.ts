@@ -4,7 +4,7 @@
  * @module
  */
 import { topK as cpu } from "../../kernels/cpu/top_k.ts";
-import code from "../../kernels/webgpu/top_k.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { size } from "../shape.ts";
 import { expectType, launch } from "../tensor/launch.ts";
@@ -12,10 +12,10 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "top_k",
-  reads: ["x"],
-  writes: ["values", "indices"],
+  reads: { x: "u32" },
+  writes: { values: "u32", indices: "u32" },
   scalars: { rows: "u32", width: "u32", k: "u32" },
-  webgpu: { code, workgroups: ({ rows }) => [rows] },
+  webgpu: { code: wgsl("top_k"), workgroups: ({ rows }) => rows },
   cpu,
 };
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { adamW as cpu } from "../../kernels/cpu/adamw.ts";
-import code from "../../kernels/webgpu/adamw.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
@@ -13,9 +13,8 @@ import { Optimizer } from "./optimizer.ts";
 
 const KERNEL: Kernel = {
   name: "adamw",
-  reads: ["gradient", "hyper", "sumOfSquares"],
-  updates: ["parameter", "m", "v"],
-  writes: [],
+  reads: { gradient: "f32", hyper: "f32", sumOfSquares: "f32" },
+  updates: { parameter: "f32", m: "f32", v: "f32" },
   scalars: {
     count: "u32",
     decayed: "u32",
@@ -26,7 +25,7 @@ const KERNEL: Kernel = {
     epsilon: "f32",
     clip: "f32",
   },
-  webgpu: { code, workgroups: ({ count }) => [Math.ceil(count / 256)] },
+  webgpu: { code: wgsl("adamw"), threads: ({ count }) => count },
   cpu,
 };
 

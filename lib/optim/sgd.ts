@@ -4,7 +4,7 @@
  * @module
  */
 import { sgd as cpu } from "../../kernels/cpu/sgd.ts";
-import code from "../../kernels/webgpu/sgd.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
@@ -13,11 +13,10 @@ import { Optimizer } from "./optimizer.ts";
 
 const KERNEL: Kernel = {
   name: "sgd",
-  reads: ["gradient", "hyper", "sumOfSquares"],
-  updates: ["parameter", "velocity"],
-  writes: [],
+  reads: { gradient: "f32", hyper: "f32", sumOfSquares: "f32" },
+  updates: { parameter: "f32", velocity: "f32" },
   scalars: { count: "u32", momentum: "f32", clip: "f32" },
-  webgpu: { code, workgroups: ({ count }) => [Math.ceil(count / 256)] },
+  webgpu: { code: wgsl("sgd"), threads: ({ count }) => count },
   cpu,
 };
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { copy as cpu } from "../../kernels/cpu/copy.ts";
-import code from "../../kernels/webgpu/copy.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "./autograd.ts";
 import { launch } from "./launch.ts";
@@ -12,10 +12,10 @@ import { empty, type Tensor } from "./tensor.ts";
 
 const KERNEL: Kernel = {
   name: "copy",
-  reads: ["x"],
-  writes: ["y"],
+  reads: { x: "u32" },
+  writes: { y: "u32" },
   scalars: { count: "u32" },
-  webgpu: { code, workgroups: ({ count }) => [Math.ceil(count / 256)] },
+  webgpu: { code: wgsl("copy"), threads: ({ count }) => count },
   cpu,
 };
 

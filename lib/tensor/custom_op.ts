@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { CpuKernel, Kernel, ScalarType } from "../device/kernel.ts";
+import type { CpuKernel, Kernel, ScalarType, WebGpuKernel } from "../device/kernel.ts";
 import { formatShape, sameShape, type Shape } from "../shape.ts";
 import { differentiable } from "./autograd.ts";
 import { deviceOf, expectType, launch } from "./launch.ts";
@@ -32,16 +32,17 @@ export interface CustomOpDefinition<
   /** The result's dtype. Default f32. */
   readonly dtype?: DType;
   /**
-   * WGSL with an entry point `main`, without declarations of its buffers and scalars: there is a
-   * storage array for each input by its name, one to write called `output`, and a uniform struct
-   * `scalars`.
+   * WGSL that defines `fn each_thread(i: u32)`, without declarations of its buffers and scalars:
+   * there is a storage array for each input by its name, one to write called `output`, and a
+   * uniform struct `s` of the scalars. `i` goes from 0 to `count` − 1 and, because workgroups have
+   * 256 threads, can exceed it.
    */
   readonly wgsl?: string;
   /**
-   * Workgroups to launch; more than 65,535 in the first dimension are folded into the second.
-   * Default: ⌈count / 256⌉.
+   * Workgroups to launch in one to three dimensions, for WGSL with its own entry point `main`
+   * instead of `each_thread`. More than 65,535 in the first dimension are folded into the second.
    */
-  readonly workgroups?: (
+  readonly grid?: (
     scalars: ByName<Scalars, number> & { readonly count: number },
   ) => readonly number[];
   /**
@@ -83,12 +84,9 @@ let made = 0;
  *
  * // Leaky ReLU: y = x where x > 0, else slope·x. `threshold` is its derivative: dy where x > 0, else slope·dy.
  * const wgsl = (value: string) => `
- *   @compute @workgroup_size(256)
- *   fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
- *           @builtin(local_invocation_index) lane: u32) {
- *     let i = (group.y * groups.x + group.x) * 256u + lane;
- *     if (i >= scalars.count) { return; }
- *     output[i] = ${value} * select(scalars.slope, 1.0, x[i] > 0.0);
+ *   fn each_thread(i: u32) {
+ *     if (i >= s.count) { return; }
+ *     output[i] = ${value} * select(s.slope, 1.0, x[i] > 0.0);
  *   }`;
  * const leakyBackward = customOp({
  *   name: "leaky_relu_backward",
@@ -174,43 +172,34 @@ function kernelOf<
   Inputs extends Readonly<Record<string, DType>>,
   Scalars extends Readonly<Record<string, ScalarType>>,
 >(definition: CustomOpDefinition<Inputs, Scalars>): Kernel {
-  const { name, inputs, wgsl, cpu, workgroups } = definition;
-  const reads = Object.keys(inputs);
+  const { name, inputs, wgsl, cpu, grid } = definition;
   const scalars = { count: "u32", ...definition.scalars } as const;
   if (!wgsl && !cpu) throw new TypeError(`customOp: ${name} needs a kernel; give 'wgsl' or 'cpu'`);
-  if (reads.length === 0) throw new TypeError(`customOp: ${name} needs at least one input`);
-  const taken = ["output", "scalars", "main"].find((word) => word in inputs);
+  if (Object.keys(inputs).length === 0) {
+    throw new TypeError(`customOp: ${name} needs at least one input`);
+  }
+  const taken = ["output", "s", "main", "each_thread"].find((word) => word in inputs);
   if (taken) throw new TypeError(`customOp: ${name} cannot call an input '${taken}'`);
   if (definition.scalars && "count" in definition.scalars) {
     throw new TypeError(`customOp: ${name} has a scalar 'count' without naming it`);
   }
-  const webgpu = wgsl === undefined ? undefined : {
-    code: declarations(inputs, definition.dtype ?? "f32", scalars) + wgsl,
-    workgroups: workgroups
-      ? (given: Readonly<Record<string, number>>) =>
-        workgroups(given as ByName<Scalars, number> & { readonly count: number })
-      : ({ count }: Readonly<Record<string, number>>) => [Math.ceil(count / 256)],
-  };
   // A number tells two operations of one name apart: devices keep built kernels by name.
-  return { name: `${name}#${++made}`, reads, writes: ["output"], scalars, webgpu, cpu };
+  return {
+    name: `${name}#${++made}`,
+    reads: inputs,
+    writes: { output: definition.dtype ?? "f32" },
+    scalars,
+    webgpu: wgsl === undefined ? undefined : webgpuKernel(wgsl, grid),
+    cpu,
+  };
 }
 
-/** The bindings in WGSL. */
-function declarations(
-  inputs: Readonly<Record<string, DType>>,
-  dtype: DType,
-  scalars: Readonly<Record<string, ScalarType>>,
-): string {
-  const fields = Object.entries(scalars).map(([name, type]) => `${name}: ${type}`);
-  const names = Object.keys(inputs);
-  return [
-    ...names.map((name, i) =>
-      `@group(0) @binding(${i}) var<storage, read> ${name}: array<${inputs[name]}>;`
-    ),
-    `@group(0) @binding(${names.length}) var<storage, read_write> output: array<${dtype}>;`,
-    `struct Scalars { ${fields.join(", ")} }`,
-    `@group(0) @binding(${names.length + 1}) var<uniform> scalars: Scalars;`,
-  ].join("\n") + "\n";
+function webgpuKernel<Scalars>(
+  code: string,
+  grid: ((scalars: Scalars & { readonly count: number }) => readonly number[]) | undefined,
+): WebGpuKernel {
+  if (!grid) return { code, threads: ({ count }) => count };
+  return { code, grid: (given) => grid(given as Scalars & { readonly count: number }) };
 }
 
 function expectNames(name: string, what: string, given: string[], expected: string[]): void {

@@ -8,9 +8,7 @@
  */
 import { BINARY, binary as cpuBinary } from "../../kernels/cpu/binary.ts";
 import { UNARY, unary as cpuUnary } from "../../kernels/cpu/unary.ts";
-import activations from "../../kernels/webgpu/activations.wgsl" with { type: "text" };
-import binaryCode from "../../kernels/webgpu/binary.wgsl" with { type: "text" };
-import unaryCode from "../../kernels/webgpu/unary.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { broadcastShapes, formatShape, sameShape, type Shape, size, strides } from "../shape.ts";
 import { expectType, launch } from "./launch.ts";
@@ -18,12 +16,12 @@ import { empty, type Tensor } from "./tensor.ts";
 
 const UNARY_KERNEL: Kernel = {
   name: "unary",
-  reads: ["x"],
-  writes: ["y"],
+  reads: { x: "f32" },
+  writes: { y: "f32" },
   scalars: { count: "u32" },
   webgpu: {
-    code: activations + unaryCode,
-    workgroups: ({ count }) => [Math.ceil(count / 256)],
+    code: wgsl("unary"),
+    threads: ({ count }) => count,
   },
   cpu: cpuUnary,
 };
@@ -39,15 +37,15 @@ export function unary(operation: string, x: Tensor): Tensor {
 
 const BINARY_KERNEL: Kernel = {
   name: "binary",
-  reads: ["a", "b"],
-  writes: ["c"],
+  reads: { a: "f32", b: "f32" },
+  writes: { c: "f32" },
   scalars: Object.fromEntries(
     ["count", "d1", "d2", "d3", "a0", "a1", "a2", "b0", "b1", "b2"]
       .map((name) => [name, "u32"]),
   ),
   webgpu: {
-    code: activations + binaryCode,
-    workgroups: ({ count }) => [Math.ceil(count / 256)],
+    code: wgsl("binary"),
+    threads: ({ count }) => count,
   },
   cpu: cpuBinary,
 };

@@ -5,7 +5,7 @@
  * @module
  */
 import { recordFigures as cpu } from "../../kernels/cpu/record_figures.ts";
-import code from "../../kernels/webgpu/record_figures.wgsl" with { type: "text" };
+import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Device } from "../device/device.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
@@ -14,11 +14,10 @@ import { type Tensor, zeros } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "record_figures",
-  reads: ["loss", "norm"],
-  updates: ["counter", "ring"],
-  writes: [],
+  reads: { loss: "f32", norm: "f32" },
+  updates: { counter: "u32", ring: "f32" },
   scalars: { length: "u32" },
-  webgpu: { code, workgroups: () => [1] },
+  webgpu: { code: wgsl("record_figures"), threads: () => 1 },
   cpu,
 };
 

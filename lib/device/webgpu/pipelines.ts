@@ -1,19 +1,18 @@
 /**
- * Pipelines, one for each kernel and set of constants, made at first use and kept.
+ * Pipelines, one for each kernel, set of constants and set of buffers, made at first use and kept.
  *
- * The bind-group layout comes from the kernel's own lists of buffers, so that a buffer which one
- * build of a kernel leaves untouched still has its binding.
+ * The bind-group layout follows from the kernel's descriptor, as its WGSL declarations do
+ * (wgsl_module.ts). A buffer that a launch leaves out has no binding.
  *
  * @module
  */
 import { bufferNames, type Constants, type Kernel, kernelKey } from "../kernel.ts";
+import { wgslModule } from "./wgsl_module.ts";
 
 /** A pipeline with what it takes to make its bind groups. */
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
-  /** For each binding, whether the kernel writes it. */
-  readonly writable: readonly boolean[];
 }
 
 /** The pipelines of one GPU device. */
@@ -23,33 +22,37 @@ export class Pipelines {
 
   constructor(readonly gpu: GPUDevice, readonly enablesSubgroups: boolean) {}
 
-  /** The pipeline of this build of the kernel. TypeError when the kernel has no WGSL. */
-  get(kernel: Kernel, constants: Constants): Pipeline {
-    const key = kernelKey(kernel, constants);
+  /**
+   * The pipeline of this build of the kernel, with the buffers that are `present` by their place in
+   * its descriptor. TypeError if the kernel has no WGSL.
+   */
+  get(kernel: Kernel, constants: Constants, present: readonly boolean[]): Pipeline {
+    const absent = bufferNames(kernel).filter((_, i) => !present[i]);
+    const key = [kernelKey(kernel, constants), ...absent].join(",-");
     let pipeline = this.#made.get(key);
-    if (!pipeline) this.#made.set(key, pipeline = this.#make(kernel, constants, key));
+    if (!pipeline) {
+      this.#made.set(key, pipeline = this.#make(kernel, constants, present));
+    }
     return pipeline;
   }
 
-  #make(kernel: Kernel, constants: Constants, label: string): Pipeline {
-    const writable = bufferNames(kernel).map((_, i) => i >= kernel.reads.length);
-    const layout = this.gpu.createBindGroupLayout({
-      label,
-      entries: layoutEntries(kernel, writable),
-    });
+  #make(kernel: Kernel, constants: Constants, present: readonly boolean[]): Pipeline {
+    const label = kernelKey(kernel, constants);
+    const entries = layoutEntries(kernel, present);
+    const layout = this.gpu.createBindGroupLayout({ label, entries });
     const pipeline = this.gpu.createComputePipeline({
       label,
       layout: this.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module: this.#module(kernel), entryPoint: "main", constants },
+      compute: { module: this.#module(kernel, present), entryPoint: "main", constants },
     });
-    return { pipeline, layout, writable };
+    return { pipeline, layout };
   }
 
-  #module(kernel: Kernel): GPUShaderModule {
+  #module(kernel: Kernel, present: readonly boolean[]): GPUShaderModule {
     if (!kernel.webgpu) {
       throw new TypeError(`${kernel.name}: it has no WebGPU kernel; run it with the device 'cpu'`);
     }
-    const code = this.#directives(kernel.webgpu.features) + kernel.webgpu.code;
+    const code = this.#directives(kernel.webgpu.features) + wgslModule(kernel, present);
     let module = this.#modules.get(code);
     if (!module) {
       module = this.gpu.createShaderModule({ label: `${kernel.name}.wgsl`, code });
@@ -76,15 +79,14 @@ export async function acceptsEnableSubgroups(gpu: GPUDevice): Promise<boolean> {
   return await gpu.popErrorScope() === null;
 }
 
-function layoutEntries(kernel: Kernel, writable: boolean[]): GPUBindGroupLayoutEntry[] {
-  const entries: GPUBindGroupLayoutEntry[] = writable.map((write, binding) => ({
-    binding,
-    visibility: GPUShaderStage.COMPUTE,
-    buffer: { type: write ? "storage" : "read-only-storage" },
-  }));
-  if (Object.keys(kernel.scalars).length > 0) {
-    const buffer = { type: "uniform" as const };
-    entries.push({ binding: writable.length, visibility: GPUShaderStage.COMPUTE, buffer });
-  }
+function layoutEntries(kernel: Kernel, present: readonly boolean[]): GPUBindGroupLayoutEntry[] {
+  const entry = (binding: number, type: GPUBufferBindingType): GPUBindGroupLayoutEntry => (
+    { binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } }
+  );
+  const reads = Object.keys(kernel.reads).length;
+  const entries = present.flatMap((isPresent, i) =>
+    isPresent ? [entry(i, i < reads ? "read-only-storage" : "storage")] : []
+  );
+  if (Object.keys(kernel.scalars).length > 0) entries.push(entry(present.length, "uniform"));
   return entries;
 }

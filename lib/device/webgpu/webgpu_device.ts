@@ -14,6 +14,7 @@ import { encodeScalars } from "../kernel.ts";
 import type { MatmulChoice } from "../matmul_choice.ts";
 import type { Recorder } from "../recorder.ts";
 import { adapterClass, MATMUL_CHOICES } from "./adapter_class.ts";
+import { dispatchSize } from "./dispatch_size.ts";
 import { acceptsEnableSubgroups, Pipelines } from "./pipelines.ts";
 
 interface Memory extends Allocation {
@@ -49,7 +50,6 @@ export class WebGpuDevice implements Device {
   recorder: Recorder | undefined;
   readonly #pipelines: Pipelines;
   readonly #uniforms: GPUBuffer;
-  readonly #dummies: { read: GPUBuffer; write: GPUBuffer };
   #nextSlot = 0;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
@@ -72,8 +72,6 @@ export class WebGpuDevice implements Device {
     this.#pipelines = new Pipelines(gpu, enablesSubgroups);
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     this.#uniforms = gpu.createBuffer({ size: UNIFORM_SLOT * EAGER_SLOTS, usage });
-    const dummy = () => gpu.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE });
-    this.#dummies = { read: dummy(), write: dummy() };
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.#error ??= (event as GPUUncapturedErrorEvent).error.message;
@@ -205,15 +203,13 @@ export class WebGpuDevice implements Device {
 
   #prepare(launch: Launch<Range>, uniforms: GPUBuffer, offset: number): Dispatch {
     const { kernel, constants, scalars, buffers } = launch;
-    const { pipeline, layout, writable } = this.#pipelines.get(kernel, constants);
-    const entries: GPUBindGroupEntry[] = buffers.map((range, binding) => {
-      if (!range) {
-        const dummy = writable[binding] ? this.#dummies.write : this.#dummies.read;
-        return { binding, resource: { buffer: dummy } };
-      }
+    const present = buffers.map((range) => range !== undefined);
+    const { pipeline, layout } = this.#pipelines.get(kernel, constants, present);
+    const entries = buffers.flatMap((range, binding): GPUBindGroupEntry[] => {
+      if (!range) return [];
       const { buffer } = range.allocation as Memory;
       const size = Math.ceil(Math.max(range.bytes, 4) / 16) * 16;
-      return { binding, resource: { buffer, offset: range.byteOffset, size } };
+      return [{ binding, resource: { buffer, offset: range.byteOffset, size } }];
     });
     const size = 4 * Object.keys(kernel.scalars).length;
     if (size > 0) {
@@ -221,8 +217,7 @@ export class WebGpuDevice implements Device {
       entries.push({ binding: buffers.length, resource });
     }
     const bindGroup = this.gpu.createBindGroup({ layout, entries });
-    const workgroups = foldWorkgroups(kernel.webgpu!.workgroups(scalars, constants));
-    return { pipeline, bindGroup, workgroups };
+    return { pipeline, bindGroup, workgroups: dispatchSize(kernel.webgpu!, scalars, constants) };
   }
 
   #submitEager(): void {
@@ -244,12 +239,4 @@ function encode(pass: GPUComputePassEncoder, { pipeline, bindGroup, workgroups }
   pass.setPipeline(pipeline);
   pass.setBindGroup(0, bindGroup);
   pass.dispatchWorkgroups(...workgroups);
-}
-
-const LIMIT = 65535;
-
-function foldWorkgroups([x, y = 1, z = 1]: readonly number[]): [number, number, number] {
-  if (x <= LIMIT) return [x, y, z];
-  if (y !== 1) throw new RangeError(`webgpu: too many workgroups: ${x} × ${y}`);
-  return [LIMIT, Math.ceil(x / LIMIT), z];
 }

@@ -1,0 +1,135 @@
+/**
+ * The WGSL sources, each with those that it requires.
+ *
+ * Bindings, scalars and entry points are not in the sources: lib/device/webgpu/wgsl_module.ts makes
+ * them from a kernel's descriptor.
+ *
+ * @module
+ */
+import activationChoice from "./activation_choice.wgsl" with { type: "text" };
+import activations from "./activations.wgsl" with { type: "text" };
+import adamw from "./adamw.wgsl" with { type: "text" };
+import adjustLogits from "./adjust_logits.wgsl" with { type: "text" };
+import advanceGeneration from "./advance_generation.wgsl" with { type: "text" };
+import argmax from "./argmax.wgsl" with { type: "text" };
+import attention from "./attention.wgsl" with { type: "text" };
+import attentionBackwardKv from "./attention_backward_kv.wgsl" with { type: "text" };
+import attentionBackwardQ from "./attention_backward_q.wgsl" with { type: "text" };
+import attentionCombine from "./attention_combine.wgsl" with { type: "text" };
+import attentionDecode from "./attention_decode.wgsl" with { type: "text" };
+import attentionScores from "./attention_scores.wgsl" with { type: "text" };
+import attentionTiles from "./attention_tiles.wgsl" with { type: "text" };
+import binary from "./binary.wgsl" with { type: "text" };
+import cacheAppend from "./cache_append.wgsl" with { type: "text" };
+import copy from "./copy.wgsl" with { type: "text" };
+import crossEntropy from "./cross_entropy.wgsl" with { type: "text" };
+import crossEntropyBackward from "./cross_entropy_backward.wgsl" with { type: "text" };
+import crossEntropyInPlace from "./cross_entropy_in_place.wgsl" with { type: "text" };
+import crossEntropyMean from "./cross_entropy_mean.wgsl" with { type: "text" };
+import dropout from "./dropout.wgsl" with { type: "text" };
+import embedding from "./embedding.wgsl" with { type: "text" };
+import embeddingBackward from "./embedding_backward.wgsl" with { type: "text" };
+import gather from "./gather.wgsl" with { type: "text" };
+import gatherBackward from "./gather_backward.wgsl" with { type: "text" };
+import int8Linear from "./int8_linear.wgsl" with { type: "text" };
+import logSumExp from "./log_sum_exp.wgsl" with { type: "text" };
+import matmul from "./matmul.wgsl" with { type: "text" };
+import matmulDirect from "./matmul_direct.wgsl" with { type: "text" };
+import matmulEpilogue from "./matmul_epilogue.wgsl" with { type: "text" };
+import matmulFours from "./matmul_fours.wgsl" with { type: "text" };
+import matmulFull from "./matmul_full.wgsl" with { type: "text" };
+import matmulHalf from "./matmul_half.wgsl" with { type: "text" };
+import matmulLarge from "./matmul_large.wgsl" with { type: "text" };
+import matmulRegisters from "./matmul_registers.wgsl" with { type: "text" };
+import matmulRows from "./matmul_rows.wgsl" with { type: "text" };
+import matmulRowsSubgroup from "./matmul_rows_subgroup.wgsl" with { type: "text" };
+import matmulRowsWorkgroup from "./matmul_rows_workgroup.wgsl" with { type: "text" };
+import matmulSlices from "./matmul_slices.wgsl" with { type: "text" };
+import matmulTile from "./matmul_tile.wgsl" with { type: "text" };
+import norm from "./norm.wgsl" with { type: "text" };
+import normBackward from "./norm_backward.wgsl" with { type: "text" };
+import operandFour from "./operand_four.wgsl" with { type: "text" };
+import operandOne from "./operand_one.wgsl" with { type: "text" };
+import philox from "./philox.wgsl" with { type: "text" };
+import positionsBackward from "./positions_backward.wgsl" with { type: "text" };
+import random from "./random.wgsl" with { type: "text" };
+import recordFigures from "./record_figures.wgsl" with { type: "text" };
+import reduce from "./reduce.wgsl" with { type: "text" };
+import rotary from "./rotary.wgsl" with { type: "text" };
+import sampleToken from "./sample_token.wgsl" with { type: "text" };
+import sgd from "./sgd.wgsl" with { type: "text" };
+import softmax from "./softmax.wgsl" with { type: "text" };
+import softmaxBackward from "./softmax_backward.wgsl" with { type: "text" };
+import spread from "./spread.wgsl" with { type: "text" };
+import stridedCopy from "./strided_copy.wgsl" with { type: "text" };
+import topK from "./top_k.wgsl" with { type: "text" };
+import unary from "./unary.wgsl" with { type: "text" };
+import { sourceJoiner } from "./join_sources.ts";
+
+/**
+ * The WGSL of a kernel: the named sources with all that they require. The first name is the
+ * kernel's, further ones decide choices.
+ */
+export const wgsl = sourceJoiner({
+  activation_choice: { text: activationChoice, requires: ["activations"] },
+  activations: { text: activations },
+  adamw: { text: adamw },
+  adjust_logits: { text: adjustLogits },
+  advance_generation: { text: advanceGeneration },
+  argmax: { text: argmax },
+  attention: { text: attention, requires: ["attention_tiles"] },
+  attention_backward_kv: { text: attentionBackwardKv, requires: ["attention_tiles"] },
+  attention_backward_q: { text: attentionBackwardQ, requires: ["attention_tiles"] },
+  attention_combine: { text: attentionCombine },
+  attention_decode: { text: attentionDecode },
+  attention_scores: { text: attentionScores },
+  attention_tiles: { text: attentionTiles },
+  binary: { text: binary, requires: ["activations"] },
+  cache_append: { text: cacheAppend },
+  copy: { text: copy },
+  cross_entropy: { text: crossEntropy, requires: ["log_sum_exp"] },
+  cross_entropy_backward: { text: crossEntropyBackward },
+  cross_entropy_in_place: { text: crossEntropyInPlace, requires: ["log_sum_exp"] },
+  cross_entropy_mean: { text: crossEntropyMean },
+  dropout: { text: dropout, requires: ["philox"] },
+  embedding: { text: embedding },
+  embedding_backward: { text: embeddingBackward },
+  gather: { text: gather },
+  gather_backward: { text: gatherBackward },
+  int8_linear: { text: int8Linear, requires: ["activation_choice"] },
+  log_sum_exp: { text: logSumExp },
+  matmul: { text: matmul, requires: ["matmul_slices"] },
+  matmul_direct: { text: matmulDirect, requires: ["matmul_fours"] },
+  matmul_epilogue: { text: matmulEpilogue, requires: ["activation_choice"] },
+  matmul_fours: { text: matmulFours, requires: ["matmul_tile"] },
+  matmul_full: { text: matmulFull },
+  matmul_half: { text: matmulHalf },
+  matmul_large: { text: matmulLarge, requires: ["matmul_slices"] },
+  matmul_registers: { text: matmulRegisters, requires: ["matmul_fours"] },
+  matmul_rows: {
+    text: matmulRows,
+    requires: ["matmul_epilogue", ["matmul_rows_workgroup", "matmul_rows_subgroup"]],
+  },
+  matmul_rows_subgroup: { text: matmulRowsSubgroup },
+  matmul_rows_workgroup: { text: matmulRowsWorkgroup },
+  matmul_slices: { text: matmulSlices, requires: ["matmul_tile", ["matmul_full", "matmul_half"]] },
+  matmul_tile: { text: matmulTile, requires: ["matmul_epilogue"] },
+  norm: { text: norm, requires: [["operand_one", "operand_four"]] },
+  norm_backward: { text: normBackward, requires: [["operand_one", "operand_four"]] },
+  operand_four: { text: operandFour },
+  operand_one: { text: operandOne },
+  philox: { text: philox },
+  positions_backward: { text: positionsBackward },
+  random: { text: random, requires: ["philox"] },
+  record_figures: { text: recordFigures },
+  reduce: { text: reduce },
+  rotary: { text: rotary },
+  sample_token: { text: sampleToken, requires: ["philox"] },
+  sgd: { text: sgd },
+  softmax: { text: softmax },
+  softmax_backward: { text: softmaxBackward },
+  spread: { text: spread },
+  strided_copy: { text: stridedCopy },
+  top_k: { text: topK },
+  unary: { text: unary, requires: ["activations"] },
+});
