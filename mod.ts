@@ -52,8 +52,8 @@ export {
   mul,
   type Operand,
   sub,
-  where,
 } from "./lib/ops/binary.ts";
+export { where } from "./lib/ops/where.ts";
 export {
   abs,
   exp,

@@ -93,14 +93,14 @@ export function sameShape(a: Shape, b: Shape): boolean {
  * console.log(broadcastShapes([4, 1, 3], [5, 1])); // [ 4, 5, 3 ]
  * ```
  */
-export function broadcastShapes(a: Shape, b: Shape): number[] {
+export function broadcastShapes(a: Shape, b: Shape, operation = "broadcastShapes"): number[] {
   const rank = Math.max(a.length, b.length);
   const result = new Array<number>(rank);
   for (let fromEnd = 1; fromEnd <= rank; fromEnd++) {
     const left = a[a.length - fromEnd] ?? 1, right = b[b.length - fromEnd] ?? 1;
     if (left !== right && left !== 1 && right !== 1) {
       throw new TypeError(
-        `shapes ${formatShape(a)} and ${formatShape(b)} do not broadcast: ` +
+        `${operation}: shapes ${formatShape(a)} and ${formatShape(b)} do not broadcast: ` +
           `sizes ${left} and ${right} on axis -${fromEnd} differ and neither is 1`,
       );
     }

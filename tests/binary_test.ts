@@ -15,7 +15,6 @@ import {
   mul,
   type Operand,
   sub,
-  where,
 } from "../lib/ops/binary.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
@@ -104,15 +103,6 @@ forEachDevice("a number stands for a scalar", async () => {
   assertClose(await sub(1, x).data(), [0, -1, -3]);
   assertClose(await div(x, 2).data(), [0.5, 1, 2]);
   assertClose(await maximum(x, 2).data(), [2, 2, 4]);
-});
-
-forEachDevice("where picks, and only the picked one gets the gradient", async () => {
-  const [yes, no] = [tensor([1, 2, 3]), tensor([10, 20, 30])];
-  const condition = greater(tensor([1, 0, 1]), 0);
-  assertClose(await where(condition, yes, no).data(), [1, 20, 3]);
-  const { gradients } = valueAndGrad(() => sum(where(condition, yes, no)), [yes, no]);
-  assertClose(await gradients[0].data(), [1, 0, 1]);
-  assertClose(await gradients[1].data(), [0, 1, 0]);
 });
 
 for (const name of ["add", "sub", "mul", "div", "maximum", "minimum"]) {

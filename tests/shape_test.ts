@@ -34,7 +34,7 @@ Deno.test("broadcastShapes aligns at the last axis and stretches ones", () => {
 
 Deno.test("broadcastShapes names both shapes and the axis that differs", () => {
   const message =
-    "shapes [2,3] and [4,3,3] do not broadcast: sizes 2 and 3 on axis -2 differ and neither is 1";
+    "broadcastShapes: shapes [2,3] and [4,3,3] do not broadcast: sizes 2 and 3 on axis -2 differ and neither is 1";
   assert.throws(() => broadcastShapes([2, 3], [4, 3, 3]), { name: "TypeError", message });
 });
 

@@ -46,45 +46,69 @@ export const binary: CpuKernel = {
     BROADCAST ? Math.min(count / d3, Math.ceil(count / CHUNK)) : Math.ceil(count / CHUNK),
   emit(k) {
     const op = Object.values(BINARY)[k.constants.OP];
-    if (k.constants.BROADCAST) emitRows(k, op);
-    else emitContiguous(k, op);
+    emitElementwise(k, { inputs: ["a", "b"], output: "c" }, (a, b) => op(k.f, a, b));
   },
 };
 
-function emitContiguous(k: KernelBuilder, op: Vector): void {
+/** The names of a kernel's buffers; an input `a` has the strides `a0`, `a1`, `a2` and `A_STEP`. */
+interface Operands {
+  readonly inputs: readonly string[];
+  readonly output: string;
+}
+
+/** output = map(inputs), elementwise with broadcasting, as lib/tensor/broadcast.ts lays it out. */
+export function emitElementwise(
+  k: KernelBuilder,
+  operands: Operands,
+  map: (...values: V128[]) => V128,
+): void {
+  if (k.constants.BROADCAST) emitRows(k, operands, map);
+  else emitContiguous(k, operands, map);
+}
+
+function emitContiguous(
+  k: KernelBuilder,
+  { inputs, output }: Operands,
+  map: (...values: V128[]) => V128,
+): void {
   const { f } = k;
   const start = f.i32(k.chunk.mul(CHUNK));
   const left = f.i32(k.integer("count").sub(start));
   const count = f.i32(left.minU(CHUNK));
   const offset = f.i32(start.shl(2));
-  const [a, b, c] = ["a", "b", "c"].map((name) => f.i32(k.pointer(name).add(offset)));
-  mapVectors(f, count, [a, b], c, (x, y) => op(f, x, y));
+  const at = (name: string) => f.i32(k.pointer(name).add(offset));
+  mapVectors(f, count, inputs.map(at), at(output), map);
 }
 
-function emitRows(k: KernelBuilder, op: Vector): void {
+function emitRows(
+  k: KernelBuilder,
+  { inputs, output }: Operands,
+  map: (...values: V128[]) => V128,
+): void {
   const { f } = k;
-  const [aBase, bBase, cBase] = ["a", "b", "c"].map((name) => k.pointer(name));
   const [d1, d2, d3] = ["d1", "d2", "d3"].map((name) => k.integer(name));
-  const [a0, a1, a2] = ["a0", "a1", "a2"].map((name) => k.integer(name));
-  const [b0, b1, b2] = ["b0", "b1", "b2"].map((name) => k.integer(name));
+  const sources = inputs.map((name) => ({
+    base: k.pointer(name),
+    strides: [0, 1, 2].map((axis) => k.integer(`${name}${axis}`)),
+    step: k.constants[`${name.toUpperCase()}_STEP`],
+  }));
+  const target = k.pointer(output);
   const rows = f.i32(k.integer("count").divU(d3));
-  const [aStep, bStep] = [k.constants.A_STEP, k.constants.B_STEP];
-  const at = (base: I32, i0: I32, i1: I32, i2: I32, s0: I32, s1: I32, s2: I32) =>
-    f.i32(base.add(i0.mul(s0).add(i1.mul(s1)).add(i2.mul(s2)).shl(2)));
   f.for(k.chunk, rows, k.chunks, (row) => {
     const i2 = f.i32(row.remU(d2));
     const outer = f.i32(row.divU(d2));
     const i1 = f.i32(outer.remU(d1));
     const i0 = f.i32(outer.divU(d1));
-    const a = at(aBase, i0, i1, i2, a0, a1, a2);
-    const b = at(bBase, i0, i1, i2, b0, b1, b2);
-    const c = f.i32(cBase.add(row.mul(d3).shl(2)));
-    const vector = (p: I32, step: number, i: I32) => step ? p.add(i).loadV128() : p.loadSplat();
-    const scalar = (p: I32, step: number, i: I32) => (step ? p.add(i) : p).loadSplat();
+    const starts = sources.map(({ base, strides: [s0, s1, s2] }) =>
+      f.i32(base.add(i0.mul(s0).add(i1.mul(s1)).add(i2.mul(s2)).shl(2)))
+    );
+    const to = f.i32(target.add(row.mul(d3).shl(2)));
+    const values = (i: I32, load: (at: I32) => V128) =>
+      sources.map(({ step }, n) => step ? load(starts[n].add(i)) : starts[n].loadSplat());
     forVectors(f, d3, (i) => {
-      f.storeV128(c.add(i), op(f, vector(a, aStep, i), vector(b, bStep, i)));
+      f.storeV128(to.add(i), map(...values(i, (at) => at.loadV128())));
     }, (i) => {
-      f.storeF32(c.add(i), op(f, scalar(a, aStep, i), scalar(b, bStep, i)).lane(0));
+      f.storeF32(to.add(i), map(...values(i, (at) => at.loadSplat())).lane(0));
     });
   });
 }

@@ -64,6 +64,7 @@ import spread from "./spread.wgsl" with { type: "text" };
 import stridedCopy from "./strided_copy.wgsl" with { type: "text" };
 import topK from "./top_k.wgsl" with { type: "text" };
 import unary from "./unary.wgsl" with { type: "text" };
+import where from "./where.wgsl" with { type: "text" };
 import { sourceJoiner } from "./join_sources.ts";
 
 /**
@@ -132,4 +133,5 @@ export const wgsl = sourceJoiner({
   strided_copy: { text: stridedCopy },
   top_k: { text: topK },
   unary: { text: unary, requires: ["activations"] },
+  where: { text: where },
 });

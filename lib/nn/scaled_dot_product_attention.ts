@@ -7,17 +7,12 @@
  * @module
  */
 import { formatShape, sameShape, type Shape } from "../shape.ts";
-import { mul, where } from "../ops/binary.ts";
+import { mul } from "../ops/binary.ts";
 import { expectType } from "../tensor/launch.ts";
 import { matmul } from "../ops/matmul.ts";
 import { softmax } from "../ops/softmax.ts";
+import { where } from "../ops/where.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-
-/**
- * The score of a hidden key. Finite, because 0·∞ is NaN; its exponential beside any other score is
- * 0.
- */
-const HIDDEN = -1e30;
 
 /** Options of `scaledDotProductAttention`. */
 export interface ScaledDotProductOptions {
@@ -66,8 +61,7 @@ export function scaledDotProductAttention(
   expectFitting(q, k, v);
   const scores = mul(matmul(q, k, { transposeB: true }), 1 / Math.sqrt(q.shape.at(-1)!));
   if (mask) expectMask(mask, scores.shape);
-  // A row of nothing but hidden keys comes out of the softmax uniform; the product makes it zeros.
-  const weights = mask ? mul(softmax(where(mask, scores, HIDDEN)), mask) : softmax(scores);
+  const weights = softmax(mask ? where(mask, scores, -Infinity) : scores);
   return { output: matmul(weights, v), weights };
 }
 

@@ -92,11 +92,3 @@ export function greater(left: Operand, right: Operand): Tensor {
 export function equal(left: Operand, right: Operand): Tensor {
   return binary("equal", ...operands(left, right));
 }
-
-/**
- * `yes` where the condition is not 0, else `no`, elementwise; the condition is 0 or 1 and gets no
- * gradient.
- */
-export function where(condition: Tensor, yes: Operand, no: Operand): Tensor {
-  return add(mul(condition, yes), mul(sub(1, condition), no));
-}

@@ -26,13 +26,21 @@ export function launch(
   else device.launch(made);
 }
 
-/** The one device of some tensors. */
+/** The one device of some tensors. TypeError if they are on different ones. */
 export function deviceOf(operation: string, tensors: readonly (Tensor | undefined)[]): Device {
-  const devices = new Set(tensors.flatMap((tensor) => tensor ? [tensor.device] : []));
-  if (devices.size !== 1) {
-    throw new TypeError(`${operation}: its tensors live on ${devices.size} devices; expected one`);
+  let device: Device | undefined;
+  for (const tensor of tensors) {
+    if (!tensor || tensor.device === device) continue;
+    if (!device) device = tensor.device;
+    else {
+      throw new TypeError(
+        `${operation}: its tensors are on different devices, ${device.kind} and ${tensor.device.kind}; ` +
+          "copy one over: tensor(await x.data(), { shape: x.shape, device })",
+      );
+    }
   }
-  return [...devices][0];
+  if (!device) throw new TypeError(`${operation}: expected at least one tensor, got none`);
+  return device;
 }
 
 /** Throws a TypeError unless `value` is a tensor. */

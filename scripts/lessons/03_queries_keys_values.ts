@@ -56,7 +56,7 @@ function maskedAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): ScaledD
   //    is q.shape.at(-1)!.
   // 2. A hidden key must get the weight 0, so its score becomes very small before the softmax:
   //    where(mask, a, b) takes a where the mask is 1 and b where it is 0; b may be a number such as
-  //    -1e30.
+  //    -Infinity.
   // 3. weights = softmax(…), output = weights · v.
   return notWritten(q, k, v, mask, where, softmax);
 }
@@ -236,7 +236,7 @@ function causalAnswer(time: number): number[][] {
 
 function maskedAnswer(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): ScaledDotProduct {
   const scores = mul(matmul(q, k, { transposeB: true }), 1 / Math.sqrt(q.shape.at(-1)!));
-  const weights = softmax(where(mask, scores, -1e30));
+  const weights = softmax(where(mask, scores, -Infinity));
   return { output: matmul(weights, v), weights };
 }
 
