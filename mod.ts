@@ -30,7 +30,7 @@ export type { NestedArray } from "./lib/tensor/nested_array.ts";
 export type { Shape } from "./lib/shape.ts";
 export { keep, scope, type Scoped } from "./lib/tensor/scope.ts";
 export { valueAndGrad } from "./lib/tensor/autograd.ts";
-export { recompute } from "./lib/tensor/recompute.ts";
+export { checkpoint } from "./lib/tensor/recompute.ts";
 export {
   int8Linear,
   type Int8LinearOptions,
@@ -54,27 +54,14 @@ export {
   sub,
 } from "./lib/ops/binary.ts";
 export { where } from "./lib/ops/where.ts";
-export {
-  abs,
-  exp,
-  gelu,
-  log,
-  negate,
-  relu,
-  rsqrt,
-  sigmoid,
-  silu,
-  sqrt,
-  square,
-  tanh,
-} from "./lib/ops/unary.ts";
+export { abs, exp, log, negate, rsqrt, sigmoid, sqrt, square, tanh } from "./lib/ops/unary.ts";
+export { activate, type Activation, gelu, geluTanh, relu, silu } from "./lib/ops/activation.ts";
 export { max, mean, type ReduceOptions, sum } from "./lib/ops/reduce.ts";
 export { argmax, type ArgmaxOptions } from "./lib/ops/argmax.ts";
 export { logSoftmax, softmax } from "./lib/ops/softmax.ts";
 export { layerNorm } from "./lib/ops/layer_norm.ts";
 export { rmsNorm } from "./lib/ops/rms_norm.ts";
 export { linear, type LinearOptions, matmul, type MatmulOptions } from "./lib/ops/matmul.ts";
-export type { Activation as ProductActivation } from "./lib/ops/product.ts";
 export { feedForward, type FeedForwardOptions } from "./lib/ops/feed_forward.ts";
 export {
   attention,
@@ -108,36 +95,46 @@ export { gather } from "./lib/ops/gather.ts";
 export { GPT } from "./lib/nn/gpt.ts";
 export { quantize, type QuantizeOptions } from "./lib/nn/quantize.ts";
 export {
-  type Activation,
-  type BlockConfig,
-  blockConfig,
-  type BlockConfigInput,
+  type ModelConfig,
+  modelConfig,
+  type ModelConfigInput,
   type Norm,
   type NormPlacement,
   type Positions,
-} from "./lib/nn/block_config.ts";
-export { type ModelConfig, modelConfig, type ModelConfigInput } from "./lib/nn/config.ts";
+} from "./lib/nn/config.ts";
+export { type Cache, ForwardContext } from "./lib/nn/context.ts";
+export { Block } from "./lib/nn/block.ts";
+export { CausalSelfAttention } from "./lib/nn/attention.ts";
 export {
-  type Cache,
-  ForwardContext,
-  type ForwardOptions,
-  type LayerCache,
-} from "./lib/nn/context.ts";
-export { Block, type BlockInput, type BlockOptions } from "./lib/nn/block.ts";
-export { type AttendOptions, Attention, type AttentionLayerOptions } from "./lib/nn/attention.ts";
+  type AttendOptions,
+  MultiHeadAttention,
+  type MultiHeadAttentionOptions,
+} from "./lib/nn/multi_head_attention.ts";
 export {
   type ScaledDotProduct,
   scaledDotProductAttention,
   type ScaledDotProductOptions,
 } from "./lib/nn/scaled_dot_product_attention.ts";
 export { causalMask, paddingMask } from "./lib/nn/masks.ts";
+export { FeedForward, type FeedForwardConfig } from "./lib/nn/feed_forward.ts";
 export {
-  FeedForward,
-  type FeedForwardConfig,
-  type FeedForwardLayerOptions,
-} from "./lib/nn/feed_forward.ts";
-export { Encoder, type EncoderConfig, type EncoderInput } from "./lib/nn/encoder.ts";
-export { SequenceClassifier, type SequenceClassifierConfig } from "./lib/nn/sequence_classifier.ts";
+  Encoder,
+  type EncoderConfig,
+  type EncoderInput,
+  SequenceClassifier,
+  type SequenceClassifierConfig,
+} from "./lib/nn/sequence_classifier.ts";
+export { AddNorm } from "./lib/nn/add_norm.ts";
+export {
+  type EncodeOptions,
+  EncoderBlock,
+  type TransformerBlockOptions,
+} from "./lib/nn/encoder_block.ts";
+export {
+  type DecodeBlockOptions,
+  DecoderBlock,
+  type DecoderBlockOptions,
+} from "./lib/nn/decoder_block.ts";
 export {
   type SequenceLengths,
   Transformer,
@@ -146,19 +143,10 @@ export {
 } from "./lib/nn/transformer.ts";
 export { type PaddedSequences, type PadOptions, padSequences } from "./lib/nn/padding.ts";
 export { sequenceLoss, type SequenceLossOptions } from "./lib/nn/sequence_loss.ts";
+export { Embedding, LayerNorm, Linear, type LinearLayerOptions, RMSNorm } from "./lib/nn/layers.ts";
 export {
-  Embedding,
-  LayerNorm,
-  Linear,
-  type LinearLayerOptions,
-  type NormLayer,
-  RMSNorm,
-} from "./lib/nn/layers.ts";
-export {
-  type BlockWeights,
   gpt2Weights,
   type InitialWeights,
-  sameWeights,
   varianceScaledWeights,
 } from "./lib/nn/initial_weights.ts";
 export { Module, ModuleGroup, ModuleList, type Parts } from "./lib/nn/module.ts";

@@ -7,13 +7,14 @@
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { add, mul } from "../lib/ops/binary.ts";
-import { binary } from "../lib/tensor/elementwise.ts";
+import { activationBackward } from "../lib/tensor/elementwise.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { exp, gelu, log, silu, tanh } from "../lib/ops/unary.ts";
+import { geluTanh, silu } from "../lib/ops/activation.ts";
+import { exp, log, tanh } from "../lib/ops/unary.ts";
 import {
-  gelu as exactGelu,
-  geluDerivative,
+  geluTanh as exactGelu,
+  geluTanhDerivative,
   silu as exactSilu,
 } from "../tests/support/exact_math.ts";
 import { benchEachDevice } from "./devices.ts";
@@ -38,10 +39,10 @@ const CASES: Record<string, Case> = {
   log: { f: log, exact: Math.log, tensors: 2 },
   tanh: { f: tanh, exact: Math.tanh, tensors: 2 },
   silu: { f: silu, exact: exactSilu, tensors: 2 },
-  gelu: { f: (x) => gelu(x), exact: exactGelu, tensors: 2 },
-  "gelu's gradient": {
-    f: (x, y) => binary("geluBackward", y, x),
-    exact: (x, y) => y * geluDerivative(x),
+  geluTanh: { f: geluTanh, exact: exactGelu, tensors: 2 },
+  "geluTanh's gradient": {
+    f: (x, y) => activationBackward("gelu_tanh", y, x),
+    exact: (x, y) => y * geluTanhDerivative(x),
     tensors: 3,
   },
 };

@@ -7,12 +7,13 @@
 import assert from "node:assert/strict";
 import { fileSource } from "../lib/hub/file_source.ts";
 import { SafetensorsFile } from "../lib/hub/safetensors.ts";
+import { ForwardContext } from "../lib/nn/context.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { softmax } from "../lib/ops/softmax.ts";
 import { embedding } from "../lib/ops/embedding.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { gelu } from "../lib/ops/unary.ts";
+import { geluTanh } from "../lib/ops/activation.ts";
 import { loadModel } from "../lib/train/checkpoint.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { ALL_DEVICES, forEachDevice } from "./support/devices.ts";
@@ -36,7 +37,7 @@ forEachDevice(
     const folder = `${golden}/gpt2-tiny`;
     const expected = JSON.parse(await Deno.readTextFile(`${folder}/expected.json`));
     const file = await SafetensorsFile.open(fileSource(`${folder}/expected.safetensors`));
-    const model = await loadModel(folder, { dropout: 0, attentionDropout: 0 });
+    const model = await loadModel(folder, { dropout: 0 });
     const [batch, time] = [4, 32];
     const x = tensor(ids(expected.inputs[0]), { shape: [batch, time] });
     const y = tensor(ids(expected.targets[0]), { shape: [batch, time] });
@@ -79,7 +80,8 @@ forEachDevice("gpt-nano-sort: every activation of a trained model", async () => 
   const expected = JSON.parse(await Deno.readTextFile(`${folder}/intermediates.json`));
   const values = ({ data }: { data: string }) =>
     new Float32Array(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
-  const model = await loadModel(folder, { dropout: 0, attentionDropout: 0 });
+  const model = await loadModel(folder, { dropout: 0 });
+  const context = new ForwardContext();
   const check = async (name: string, actual: Tensor, reference: { data: string }) => {
     const error = furthest(await actual.data(), values(reference));
     assert.ok(error < 1e-4, `${name}: ${error}`);
@@ -92,22 +94,22 @@ forEachDevice("gpt-nano-sort: every activation of a trained model", async () => 
   const { attention, norm1, norm2, feedForward } = model.blocks.items[0];
   const ln1 = norm1.forward(hidden);
   await check("ln1", ln1, expected.ln1);
-  await check("qkv", attention.queryKeyValue!.forward(ln1), expected.qkv);
-  const attended = attention.attend(ln1);
+  await check("qkv", attention.queryKeyValue.forward(ln1), expected.qkv);
+  const attended = attention.attend(ln1, context);
   await check("y", attended, expected.y);
   await check("yProj", attention.projection.forward(attended), expected.yProj);
-  const residual = attention.forward(ln1, { residual: hidden });
+  const residual = attention.forward(ln1, context, hidden);
   await check("attnResid", residual, expected.attnResid);
   const ln2 = norm2.forward(residual);
   await check("ln2", ln2, expected.ln2);
   const { up, down } = feedForward;
   const inner = up.forward(ln2);
   await check("fc", inner, expected.fc);
-  await check("gelu", gelu(inner), expected.gelu);
-  await check("mlp", down.forward(gelu(inner)), expected.mlp);
+  await check("gelu", geluTanh(inner), expected.gelu);
+  await check("mlp", down.forward(geluTanh(inner)), expected.mlp);
   await check("mlpResid", feedForward.forward(ln2, residual), expected.mlpResid);
   for (const [layer, block] of model.blocks.items.entries()) {
-    hidden = block.forward(hidden);
+    hidden = block.forward(hidden, context);
     await check(`block ${layer}`, hidden, expected[`block${layer}`]);
   }
   const normed = model.finalNorm!.forward(hidden);

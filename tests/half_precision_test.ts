@@ -82,7 +82,7 @@ forEachDevice(
     const down = make([32, 24], 4);
     const results = async () => {
       const loss = () => {
-        const hidden = feedForward(x, up, undefined, down, undefined, { activation: "gelu" });
+        const hidden = feedForward(x, up, undefined, down, undefined, { activation: "gelu_tanh" });
         const logits = linear(hidden, head, undefined, { transposed: true });
         return mean(mul(logits, logits));
       };

@@ -11,7 +11,7 @@ import { sum } from "../lib/ops/reduce.ts";
 import { tensor, zeros } from "../lib/tensor/tensor.ts";
 import type { Device } from "../lib/device/device.ts";
 import { forEachDevice } from "./support/devices.ts";
-import { gelu } from "./support/exact_math.ts";
+import { geluTanh } from "./support/exact_math.ts";
 import { floats } from "./support/matmul_reference.ts";
 
 /** The weights that the blocks stand for, [outputs, inputs], in float64. */
@@ -82,7 +82,7 @@ async function checkProduct(device: Device, [m, n, k, group]: number[], more: bo
   const weight = toInt8(floats(n * k, 2), [n, k], { group, transposed: true });
   const bias = floats(n, 3), residual = floats(m * n, 4);
   const options = more
-    ? { activation: "gelu" as const, residual: tensor(residual, { shape: [m, n] }) }
+    ? { activation: "gelu_tanh" as const, residual: tensor(residual, { shape: [m, n] }) }
     : {};
   const y = int8Linear(
     tensor(x, { shape: [m, k] }),
@@ -108,7 +108,7 @@ async function checkProduct(device: Device, [m, n, k, group]: number[], more: bo
       }
       if (device.kind === "cpu") error += 2 ** -16 * largest * sizes;
     }
-    const expected = more ? gelu(exact + bias[column]) + residual[i] : exact;
+    const expected = more ? geluTanh(exact + bias[column]) + residual[i] : exact;
     const allowed = 1.2 * error + 1e-5;
     assert.ok(
       Math.abs(values[i] - expected) <= allowed,

@@ -10,6 +10,7 @@ import { ALL_DEVICES, forEachDevice, sharedDevice } from "./support/devices.ts";
 import { checkEpilogue } from "./support/matmul_epilogue_check.ts";
 import type { Device } from "../lib/device/device.ts";
 import { useDevice } from "../lib/device/current_device.ts";
+import { ACTIVATION_NAMES } from "../lib/ops/activation.ts";
 import { matmul } from "../lib/ops/matmul.ts";
 import { product } from "../lib/ops/product.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
@@ -74,8 +75,8 @@ for (const form of FORMS) {
     const few = [[1, 9, 5], [1, 1101, 200], [2, 1101, 200]]; // the long ones are cut along k
     for (const [m, n, k] of [...few, [13, 21, 10], [3, 66, 7], [7, 3, 64], [70, 66, 34]]) {
       // The epilogue is the same code for every form.
-      const others = form.name === "NN" ? ["none", "gelu_erf", "relu", "silu"] as const : [];
-      for (const activation of ["gelu", ...others] as const) {
+      const others = form.name === "NN" ? [undefined, "gelu", "relu", "silu"] as const : [];
+      for (const activation of ["gelu_tanh", ...others] as const) {
         await checkEpilogue(form, m, n, k, activation);
       }
     }
@@ -116,7 +117,7 @@ forEachProduct("matmul: infinities and NaN stay where they belong", async () => 
 
 forEachProduct("matmul: NaN passes through every activation", async () => {
   const a = tensor([NaN, 1, 2, -3], { shape: [2, 2] }), b = tensor([1, 0, 0, 1], { shape: [2, 2] });
-  for (const activation of ["none", "gelu", "gelu_erf", "relu", "silu"] as const) {
+  for (const activation of [undefined, ...ACTIVATION_NAMES]) {
     const c = await product(a, b, { m: 2, n: 2, k: 2 }, [2, 2], { activation }).data();
     assert.deepEqual([...c].map(Number.isNaN), [true, true, false, false], `${activation}: ${c}`);
   }
@@ -133,7 +134,7 @@ Deno.test({
       const results: Float32Array[] = [];
       for (const name of ["cpu-1", "cpu-2"] as const) {
         useDevice(await sharedDevice(name));
-        const options = { ...form, bias: tensor(bias), activation: "gelu" as const };
+        const options = { ...form, bias: tensor(bias), activation: "gelu_tanh" as const };
         const c = product(tensor(a), tensor(b), { m, n, k }, [m, n], options);
         results.push(await c.data() as Float32Array);
       }

@@ -1,52 +1,26 @@
 /**
- * c = op(a, b), elementwise with broadcasting. a, b, c: f32.
+ * c = apply(a, b), elementwise with broadcasting. a, b, c: f32.
  *
  * `BROADCAST` 0: all three are [count], and a chunk computes 8,192 elements. `BROADCAST` 1: c is
  * [d0,d1,d2,d3] with a stride of a and of b for each axis (0 where it is stretched), `A_STEP` and
  * `B_STEP` are the last axis's strides (0 or 1), and a chunk computes the rows whose number leaves
- * its own modulo the number of chunks. `OP` is an index into `BINARY`; binary.wgsl numbers its
- * cases alike.
+ * its own modulo the number of chunks. `apply` is a function of the build, such as those in
+ * ../elementwise.ts.
  *
  * @module
  */
-import { type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
+import type { I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
-import * as math from "./math.ts";
 import { forVectors, mapVectors } from "./rows.ts";
 import { CHUNK } from "./unary.ts";
-
-type Vector = (f: FunctionBuilder, a: V128, b: V128) => V128;
-
-const one = V128.of(1);
-const flag = (mask: V128) => mask.and(one);
-
-/**
- * The functions of two variables, in the order of their numbers. `…Backward(dy, x)` is dy times the
- * derivative at x.
- */
-export const BINARY: Readonly<Record<string, Vector>> = {
-  add: (_, a, b) => a.add(b),
-  sub: (_, a, b) => a.sub(b),
-  mul: (_, a, b) => a.mul(b),
-  div: (_, a, b) => a.div(b),
-  maximum: (_, a, b) => a.max(b),
-  minimum: (_, a, b) => a.min(b),
-  greater: (_, a, b) => flag(a.gt(b)),
-  greaterEqual: (_, a, b) => flag(a.ge(b)),
-  equal: (_, a, b) => flag(a.eq(b)),
-  geluBackward: (f, dy, x) => dy.mul(math.geluDerivative(f, x)),
-  geluErfBackward: (f, dy, x) => dy.mul(math.geluErfDerivative(f, x)),
-  reluBackward: (_, dy, x) => dy.and(x.gt(V128.of(0))),
-  siluBackward: (f, dy, x) => dy.mul(math.siluDerivative(f, x)),
-};
 
 export const binary: CpuKernel = {
   chunks: ({ count, d3 }, { BROADCAST }) =>
     BROADCAST ? Math.min(count / d3, Math.ceil(count / CHUNK)) : Math.ceil(count / CHUNK),
   emit(k) {
-    const op = Object.values(BINARY)[k.constants.OP];
-    emitElementwise(k, { inputs: ["a", "b"], output: "c" }, (a, b) => op(k.f, a, b));
+    const { f, functions: { apply } } = k;
+    emitElementwise(k, { inputs: ["a", "b"], output: "c" }, (a, b) => apply.cpu(f, a, b));
   },
 };
 

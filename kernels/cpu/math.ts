@@ -133,14 +133,14 @@ const GELU_CUBE = 0.044715;
  * GELU by tanh: ½x·(1 + tanh u) = x·sigmoid(2u), u = √(2/π)·(x + 0.044715x³), to 1.5·10⁻⁷·max(1,
  * |x|). x < −10 is taken as −10, where it is −10⁻³⁷.
  */
-export function gelu(f: FunctionBuilder, input: V128): V128 {
+export function geluTanh(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input.pmax(c(f, -10)));
   const e = geluPower(f, f.v128(x.pmin(c(f, 10))));
   return x.div(e.add(c(f, 1)));
 }
 
 /** The derivative of GELU by tanh: s + x·s·(1 − s)·2u′, s = sigmoid(2u), to 2.5·10⁻⁷ absolute. */
-export function geluDerivative(f: FunctionBuilder, input: V128): V128 {
+export function geluTanhDerivative(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input.pmax(c(f, -10)).pmin(c(f, 10)));
   const e = f.v128(geluPower(f, x));
   const s = f.v128(c(f, 1).div(e.add(c(f, 1))));
@@ -162,15 +162,15 @@ function geluPower(f: FunctionBuilder, x: V128): V128 {
   return p.mul(rounded.shlI(23));
 }
 
-/** GELU by erf: ½x·(1 + erf(x/√2)), to 2·10⁻⁷·max(1, |x|). */
-export function geluErf(f: FunctionBuilder, input: V128): V128 {
+/** GELU, exact: ½x·(1 + erf(x/√2)), to 2·10⁻⁷·max(1, |x|). */
+export function gelu(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input);
   const half = f.v128(x.mul(c(f, 0.5)));
   return f.madd(half, erf(f, x.mul(c(f, Math.SQRT1_2))), half);
 }
 
-/** The derivative of GELU by erf: Φ(x) + x·φ(x), to 4·10⁻⁷ absolute. */
-export function geluErfDerivative(f: FunctionBuilder, input: V128): V128 {
+/** The derivative of exact GELU: Φ(x) + x·φ(x), to 4·10⁻⁷ absolute. */
+export function geluDerivative(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input);
   const [value, bell] = erfAndBell(f, x.mul(c(f, Math.SQRT1_2)));
   const cumulative = f.v128(f.madd(value, c(f, 0.5), c(f, 0.5)));
@@ -193,6 +193,12 @@ export function siluDerivative(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input);
   const s = f.v128(sigmoid(f, x));
   return s.mul(f.madd(x, c(f, 1).sub(s), c(f, 1)));
+}
+
+/** x². */
+export function square(f: FunctionBuilder, input: V128): V128 {
+  const x = f.v128(input);
+  return x.mul(x);
 }
 
 /** The sum of the four lanes. */

@@ -9,7 +9,7 @@
 import type { I32 } from "../../lib/wasm/assembler.ts";
 import type { Scalars } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
-import { epilogue } from "./matmul_epilogue.ts";
+import { epilogue, hasEpilogue } from "./matmul_epilogue.ts";
 import { forVectors } from "./rows.ts";
 
 /** How many blocks there are. */
@@ -67,8 +67,7 @@ export function finishRows(
   { column, width }: { column: I32; width: I32 },
 ): ((c: I32, rows: I32) => void) | undefined {
   const { f } = k;
-  const { BIAS, RESIDUAL, ACTIVATION, SAVE, ACTIVATION_BACKWARD } = k.constants;
-  if (!(BIAS || RESIDUAL || ACTIVATION || SAVE || ACTIVATION_BACKWARD)) return undefined;
+  if (!hasEpilogue(k)) return undefined;
   const finish = epilogue(k);
   const start = k.pointer("c");
   const cStep = f.i32(k.integer("n").shl(2));

@@ -1,10 +1,9 @@
 /**
- * Rotary positions: each pair (x[j], x[j + R/2]) of a head's first R columns is rotated by its
- * angle; all other columns are copied.
+ * Rotary positions: each pair (x[j], x[j + D/2]) of a head turns by its angle; the other columns
+ * are copied.
  *
- * x, y: [rows, width]; headPairs = D/2, half = R/2; cosine, sine: [positions, R/2], the angles'
- * tables; position: i32 [1], or one for each sequence of `time` rows if `OFFSET` is 2. A chunk
- * computes a share of the rows.
+ * x, y: [rows, width]; cosine, sine: [positions, D/2], the angles' tables; position: i32 [1], or
+ * one for each sequence of `time` rows where `OFFSET` is 2. A chunk computes a share of the rows.
  *
  * @module
  */
@@ -18,20 +17,13 @@ export const rotary: CpuKernel = {
     const { f } = k;
     const [x, y, cosine, sine, position] = ["x", "y", "cosine", "sine", "position"]
       .map((name) => k.pointer(name));
-    const [rows, time, width, heads, headPairs, half] = [
-      "rows",
-      "time",
-      "width",
-      "heads",
-      "headPairs",
-      "half",
-    ].map((name) => k.integer(name));
+    const [rows, time, width, heads, half] = ["rows", "time", "width", "heads", "half"]
+      .map((name) => k.integer(name));
     const direction = f.v128(k.float("direction").splat());
     const first = f.i32(k.constants.OFFSET ? position.loadI32() : 0);
     const rowBytes = f.i32(width.shl(2));
     const halfBytes = f.i32(half.shl(2));
-    const restOfHead = f.i32(headPairs.sub(half).shl(1));
-    const restOfRow = f.i32(width.sub(heads.mul(headPairs).shl(1)));
+    const rest = f.i32(width.sub(heads.mul(half).shl(1)));
     const turn = (
       from: I32,
       to: I32,
@@ -76,11 +68,8 @@ export const rotary: CpuKernel = {
         });
         f.set(from, from.add(halfBytes.shl(1)));
         f.set(to, to.add(halfBytes.shl(1)));
-        mapVectors(f, restOfHead, [from], to, (v) => v);
-        f.set(from, from.add(restOfHead.shl(2)));
-        f.set(to, to.add(restOfHead.shl(2)));
       });
-      mapVectors(f, restOfRow, [from], to, (v) => v);
+      mapVectors(f, rest, [from], to, (v) => v);
     });
   },
 };

@@ -1,27 +1,9 @@
-// c = op(a, b), elementwise with broadcasting. c: [d0,d1,d2,d3] of count elements; a and b by a
-// stride for each axis, 0 where stretched. A thread computes one element. After activations.wgsl.
-override OP: u32;
+// c = apply(a, b), elementwise with broadcasting. c: [d0,d1,d2,d3] of count elements; a and b by a
+// stride for each axis, 0 if stretched. A thread computes one element. `apply` is a function of the
+// build, which may call those of math.wgsl.
 override BROADCAST: u32;
 override A_STEP: u32;
 override B_STEP: u32;
-
-fn apply(u: f32, v: f32) -> f32 {
-  switch OP {
-    case 0u: { return u + v; }
-    case 1u: { return u - v; }
-    case 2u: { return u * v; }
-    case 3u: { return u / v; }
-    case 4u: { return max(u, v); }
-    case 5u: { return min(u, v); }
-    case 6u: { return select(0.0, 1.0, u > v); }
-    case 7u: { return select(0.0, 1.0, u >= v); }
-    case 8u: { return select(0.0, 1.0, u == v); }
-    case 9u: { return u * gelu_derivative(v); }
-    case 10u: { return u * gelu_erf_derivative(v); }
-    case 11u: { return select(0.0, u, v > 0.0); }
-    default: { return u * silu_derivative(v); }
-  }
-}
 
 fn each_thread(i: u32) {
   if (i >= s.count) { return; }

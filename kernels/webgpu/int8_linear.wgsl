@@ -8,6 +8,7 @@ override GROUP: u32;
 override SLICES: u32;
 override BIAS: u32;
 override RESIDUAL: u32;
+override ACTIVATE: u32;
 
 // A sum for each of four rows, by thread.
 var<workgroup> sums: array<vec4<f32>, 256>;
@@ -25,7 +26,7 @@ fn load_a(row: u32, k: u32) -> vec4<f32> {
 fn finish(product: f32, row: u32, column: u32) {
   var v = product;
   if (BIAS == 1u) { v += bias[column]; }
-  v = activate(v);
+  if (ACTIVATE == 1u) { v = activate(v); }
   let at = row * s.n + column;
   if (RESIDUAL == 1u) { v += residual[at]; }
   c[at] = v;

@@ -6,8 +6,6 @@
  *
  * @module
  */
-import activationChoice from "./activation_choice.wgsl" with { type: "text" };
-import activations from "./activations.wgsl" with { type: "text" };
 import adamw from "./adamw.wgsl" with { type: "text" };
 import adjustLogits from "./adjust_logits.wgsl" with { type: "text" };
 import advanceGeneration from "./advance_generation.wgsl" with { type: "text" };
@@ -33,6 +31,7 @@ import gather from "./gather.wgsl" with { type: "text" };
 import gatherBackward from "./gather_backward.wgsl" with { type: "text" };
 import int8Linear from "./int8_linear.wgsl" with { type: "text" };
 import logSumExp from "./log_sum_exp.wgsl" with { type: "text" };
+import math from "./math.wgsl" with { type: "text" };
 import matmul from "./matmul.wgsl" with { type: "text" };
 import matmulDirect from "./matmul_direct.wgsl" with { type: "text" };
 import matmulEpilogue from "./matmul_epilogue.wgsl" with { type: "text" };
@@ -72,8 +71,6 @@ import { sourceJoiner } from "./join_sources.ts";
  * kernel's, further ones decide choices.
  */
 export const wgsl = sourceJoiner({
-  activation_choice: { text: activationChoice, requires: ["activations"] },
-  activations: { text: activations },
   adamw: { text: adamw },
   adjust_logits: { text: adjustLogits },
   advance_generation: { text: advanceGeneration },
@@ -85,7 +82,7 @@ export const wgsl = sourceJoiner({
   attention_decode: { text: attentionDecode },
   attention_scores: { text: attentionScores },
   attention_tiles: { text: attentionTiles },
-  binary: { text: binary, requires: ["activations"] },
+  binary: { text: binary, requires: ["math"] },
   cache_append: { text: cacheAppend },
   copy: { text: copy },
   cross_entropy: { text: crossEntropy, requires: ["log_sum_exp"] },
@@ -97,11 +94,12 @@ export const wgsl = sourceJoiner({
   embedding_backward: { text: embeddingBackward },
   gather: { text: gather },
   gather_backward: { text: gatherBackward },
-  int8_linear: { text: int8Linear, requires: ["activation_choice"] },
+  int8_linear: { text: int8Linear, requires: ["math"] },
   log_sum_exp: { text: logSumExp },
+  math: { text: math },
   matmul: { text: matmul, requires: ["matmul_slices"] },
   matmul_direct: { text: matmulDirect, requires: ["matmul_fours"] },
-  matmul_epilogue: { text: matmulEpilogue, requires: ["activation_choice"] },
+  matmul_epilogue: { text: matmulEpilogue, requires: ["math"] },
   matmul_fours: { text: matmulFours, requires: ["matmul_tile"] },
   matmul_full: { text: matmulFull },
   matmul_half: { text: matmulHalf },
@@ -132,6 +130,6 @@ export const wgsl = sourceJoiner({
   spread: { text: spread },
   strided_copy: { text: stridedCopy },
   top_k: { text: topK },
-  unary: { text: unary, requires: ["activations"] },
+  unary: { text: unary, requires: ["math"] },
   where: { text: where },
 });

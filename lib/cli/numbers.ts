@@ -1,5 +1,5 @@
 /**
- * Numbers in readable form: counts, bytes, durations, losses.
+ * Numbers as people read them: counts, bytes, durations, losses.
  *
  * @module
  */

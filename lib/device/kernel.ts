@@ -7,11 +7,12 @@
  * webgpu/wgsl_module.ts; on the CPU a block of pointers and words, the number of chunks behind them,
  * whose address the kernel gets.
  * Constants are known when a kernel is built: `override` constants in WGSL, plain numbers while the
- * CPU kernel is emitted. The kernels themselves are defined beside their operations, in lib/ops.
+ * CPU kernel is emitted. So are functions (kernel_function.ts), which the kernel calls by name. The kernels themselves are defined beside their operations, in lib/ops.
  *
  * @module
  */
 import type { KernelBuilder } from "./kernel_builder.ts";
+import type { KernelFunctions } from "./kernel_function.ts";
 
 /** Values fixed when a kernel is built; each set of values makes a kernel of its own. */
 export type Constants = Readonly<Record<string, number>>;
@@ -85,6 +86,8 @@ export interface Kernel {
   readonly writes?: Buffers;
   /** How each scalar's bits are read, in the order of the block. */
   readonly scalars: Readonly<Record<string, ScalarType>>;
+  /** Functions that its forms call by these names; others make another build. Default none. */
+  readonly functions?: KernelFunctions;
   /** Without it the kernel runs on the CPU only. */
   readonly webgpu?: WebGpuKernel;
   /** Without it the kernel runs on WebGPU only. */
@@ -112,8 +115,9 @@ export function encodeScalars(kernel: Kernel, scalars: Scalars): Uint32Array<Arr
   return words;
 }
 
-/** A key that tells two builds of a kernel apart. */
-export function kernelKey(kernel: Kernel, constants: Constants): string {
-  const names = Object.keys(constants).sort();
-  return kernel.name + names.map((name) => `,${name}=${constants[name]}`).join("");
+/** A key that tells two builds of a kernel apart, such as `unary,apply=exp(x)`. */
+export function kernelKey({ name, functions = {} }: Kernel, constants: Constants): string {
+  const bodies = Object.entries(functions).map(([name, { wgsl }]) => `${name}=${wgsl}`);
+  const values = Object.keys(constants).map((name) => `${name}=${constants[name]}`);
+  return [name, ...bodies.sort(), ...values.sort()].join(",");
 }

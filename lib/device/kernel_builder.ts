@@ -14,6 +14,7 @@ import type {
   ModuleBuilder,
   ValueType,
 } from "../wasm/assembler.ts";
+import type { KernelFunctions } from "./kernel_function.ts";
 
 /** The kernel that is being built. */
 export interface KernelBuild {
@@ -25,6 +26,8 @@ export interface KernelBuild {
   readonly scalars: readonly string[];
   /** The values that this build is for, by name. */
   readonly constants: Readonly<Record<string, number>>;
+  /** The functions that this build is for, by the names that the kernel calls them by. */
+  readonly functions: KernelFunctions;
 }
 
 /**
@@ -45,6 +48,10 @@ export class KernelBuilder {
   /** The values that this build is for, by name. */
   get constants(): Readonly<Record<string, number>> {
     return this.kernel.constants;
+  }
+  /** The functions that this build is for, by the names that the kernel calls them by. */
+  get functions(): KernelFunctions {
+    return this.kernel.functions;
   }
 
   /** The chunk to compute, 0 … chunks − 1. */

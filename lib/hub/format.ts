@@ -1,16 +1,16 @@
 /**
- * What Folio needs to know of an architecture's files to read and write them. Each architecture is
- * such an object: see gpt2_format.ts and the files beside it.
+ * What Folio must know of an architecture's files to read and write them: an object for each, in
+ * gpt2_format.ts and the files beside it.
  *
  * @module
  */
-import type { Activation } from "../nn/block_config.ts";
+import type { Activation } from "../ops/activation.ts";
 import type { ModelConfig, ModelConfigInput } from "../nn/config.ts";
 import { type ConfigFields, unexpected } from "./config_fields.ts";
 
 /** The tensors that make one parameter. */
 export interface ParameterSource {
-  /** Names in the file. Several are joined on the last axis, in this order. */
+  /** Names in the file. Several are put side by side on the last axis, in this order. */
   readonly names: readonly string[];
   /** Whether each is stored [outputs, inputs] and the parameter is [inputs, outputs]. */
   readonly transposed: boolean;
@@ -23,51 +23,59 @@ export interface Format {
    * cannot do.
    */
   read(fields: ConfigFields): ModelConfigInput;
-  /**
-   * The fields of a `config.json`, except those of special tokens. What the architecture has no
-   * field for is left out: a model that `read` does not restore is not saved in this format.
-   */
+  /** Whether the architecture computes exactly this model. */
+  expresses(config: ModelConfig): boolean;
+  /** The fields of a `config.json`, those of special tokens excepted. */
   write(config: ModelConfig): Record<string, unknown>;
-  /** The tensors of the file that make the parameter of this name. */
+  /** Where a parameter of Folio's name comes from. */
   source(parameter: string): ParameterSource;
 }
 
-/** An architecture's names of tensors: what reading weights needs of it. */
+/** An architecture's names of tensors: all that reading weights needs of it. */
 export interface ArchitectureNames extends Pick<Format, "source"> {
-  /** The architecture's name, for errors. */
+  /** Of the architecture, for errors. */
   readonly name: string;
 }
 
-/** Hugging Face's names of activations. The first of each kind is the one that is written. */
+/** Activations by Hugging Face's names. The first name of each activation is the one written. */
 export const ACTIVATIONS: Readonly<Record<string, Activation>> = {
-  gelu_new: "gelu_new",
-  gelu_fast: "gelu_new",
-  gelu_pytorch_tanh: "gelu_new",
+  gelu_new: "gelu_tanh",
+  gelu_fast: "gelu_tanh",
+  gelu_pytorch_tanh: "gelu_tanh",
   gelu: "gelu",
+  gelu_python: "gelu",
   relu: "relu",
   silu: "silu",
   swish: "silu",
 };
 
+/** Hugging Face's name of an activation; undefined if it has none. */
+export function activationName(activation: Activation): string | undefined {
+  return Object.keys(ACTIVATIONS).find((name) => ACTIVATIONS[name] === activation);
+}
+
 const MAX_LAYERS = 10_000;
 
-/** The number of layers, checked before anything is made for each of them. */
-export function readLayers(fields: ConfigFields, name: string, fallback: number): number {
-  const layers = fields.wholeNumber(name, fallback);
+/** The number of layers, which is checked before anything is made for each. */
+export function readLayers(fields: ConfigFields, name: string, otherwise: number): number {
+  const layers = fields.wholeNumber(name, otherwise);
   if (layers > MAX_LAYERS) throw unexpected(name, `at most ${MAX_LAYERS} layers`, layers);
   return layers;
 }
 
-/** The probability of a dropout. SyntaxError unless it is in [0, 1). */
-export function readDropout(fields: ConfigFields, name: string, fallback: number): number {
-  const rate = fields.number(name, fallback);
-  if (!(rate >= 0 && rate < 1)) throw unexpected(name, "a probability in [0, 1)", rate);
-  return rate;
+/** Whether every head has keys and values of its own. */
+export function hasEqualHeads({ heads, keyValueHeads = heads }: ModelConfig): boolean {
+  return keyValueHeads === heads;
+}
+
+/** Whether a layer looks back on fewer tokens than there are. */
+export function hasWindow({ window }: ModelConfig): boolean {
+  return window?.some((tokens) => tokens !== undefined) ?? false;
 }
 
 /**
- * The parts of `transformer.h.3.mlp.c_fc.weight`: 3, `mlp.c_fc` and `weight`; no layer for
- * parameters outside the blocks.
+ * `transformer.h.3.mlp.c_fc.weight` in parts: 3, `mlp.c_fc` and `weight`; no layer for what is
+ * outside the blocks.
  */
 export function splitName(name: string): { layer?: string; module: string; kind: string } {
   const dot = name.lastIndexOf(".");

@@ -1,11 +1,18 @@
 /**
- * GPT-2's files. Folio's own parameter names and layouts follow them.
+ * GPT-2's files. Its names and layouts are Folio's own.
  *
- * Source: `GPT2Config` of github.com/huggingface/transformers, whose defaults are used here.
+ * Source: `GPT2Config` of github.com/huggingface/transformers, whose defaults stand here.
  *
  * @module
  */
-import { ACTIVATIONS, type Format, readDropout, readLayers } from "./format.ts";
+import {
+  activationName,
+  ACTIVATIONS,
+  type Format,
+  hasEqualHeads,
+  hasWindow,
+  readLayers,
+} from "./format.ts";
 
 /** `"model_type": "gpt2"`. */
 export const gpt2: Format = {
@@ -22,12 +29,15 @@ export const gpt2: Format = {
       normEpsilon: fields.number("layer_norm_epsilon", 1e-5),
       activation: fields.choice("activation_function", ACTIVATIONS, "gelu_new"),
       tiedHead: fields.boolean("tie_word_embeddings", true),
-      dropout: readDropout(fields, "resid_pdrop", 0.1),
-      embeddingDropout: readDropout(fields, "embd_pdrop", 0.1),
-      attentionDropout: readDropout(fields, "attn_pdrop", 0.1),
+      dropout: fields.number("resid_pdrop", 0.1),
       scaleAttention: fields.boolean("scale_attn_weights", true),
     };
   },
+
+  expresses: (config) =>
+    config.norm === "layer" && config.normPlacement === "pre" && config.positions === "learned" &&
+    config.bias && config.queryKeyValueBias && !config.gated && !config.headBias &&
+    hasEqualHeads(config) && !hasWindow(config),
 
   write: (config) => ({
     architectures: ["GPT2LMHeadModel"],
@@ -39,10 +49,10 @@ export const gpt2: Format = {
     n_layer: config.layers,
     n_head: config.heads,
     n_inner: config.hidden === 4 * config.width ? null : config.hidden,
-    activation_function: config.activation,
+    activation_function: activationName(config.activation),
     resid_pdrop: config.dropout,
-    embd_pdrop: config.embeddingDropout ?? config.dropout,
-    attn_pdrop: config.attentionDropout ?? 0,
+    embd_pdrop: config.dropout,
+    attn_pdrop: 0,
     layer_norm_epsilon: config.normEpsilon,
     scale_attn_weights: config.scaleAttention,
     tie_word_embeddings: config.tiedHead,

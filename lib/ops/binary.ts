@@ -71,7 +71,7 @@ export function minimum(left: Operand, right: Operand): Tensor {
 }
 
 function pick(
-  operation: string,
+  operation: "maximum" | "minimum",
   left: Operand,
   right: Operand,
   takesA: (a: Tensor, b: Tensor) => Tensor,

@@ -6,6 +6,7 @@
  */
 import { Random } from "../random.ts";
 import type { Device } from "../device/device.ts";
+import { buildEpilogue } from "./epilogue.ts";
 import { HALF_TILES } from "./matmul_kernels.ts";
 
 /** The product of one workgroup. */
@@ -13,10 +14,8 @@ const SIZES = { m: 64, n: 64, k: 512 };
 
 const UNUSED = { batch: 1, strideA: 0, strideB: 0, rows: 0, columns: 0, depth: 0 };
 /** Without an epilogue. */
-const PLAIN = {
-  ...{ TRANSPOSE_A: 0, TRANSPOSE_B: 0, BIAS: 0, RESIDUAL: 0, SAVE: 0 },
-  ...{ ACTIVATION: 0, ACTIVATION_BACKWARD: 0, SCALE_A: 1, SCALE_B: 1024 },
-};
+const PLAIN = buildEpilogue({});
+const CONSTANTS = { ...PLAIN.constants, TRANSPOSE_A: 0, TRANSPOSE_B: 0, SCALE_A: 1, SCALE_B: 1024 };
 
 /** Relative errors that half precision may have, of the mean and at worst. */
 const ALLOWED = { mean: 0.005, most: 0.05 };
@@ -47,8 +46,8 @@ async function computed(device: Device, a: Float32Array, b: Float32Array): Promi
   device.write(left, a);
   device.write(right, b);
   const buffers = [left, right, undefined, undefined, undefined, result, undefined];
-  const kernel = HALF_TILES.tiled;
-  device.launch({ kernel, constants: PLAIN, scalars: { ...SIZES, ...UNUSED }, buffers });
+  const kernel = { ...HALF_TILES.tiled, functions: PLAIN.functions };
+  device.launch({ kernel, constants: CONSTANTS, scalars: { ...SIZES, ...UNUSED }, buffers });
   const values = await device.read(result);
   for (const { allocation } of ranges) device.release(allocation);
   return new Float32Array(values);

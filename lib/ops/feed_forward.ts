@@ -15,12 +15,13 @@ import {
   gradientOfWeight,
   linearSizes,
 } from "./matmul.ts";
-import { type Activation, expectActivation, gradientScale, product } from "./product.ts";
+import { type Activation, expectActivation } from "./activation.ts";
+import { gradientScale, product } from "./product.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
 /** Options of `feedForward`. */
 export interface FeedForwardOptions {
-  /** Between the two layers. Default `gelu`. */
+  /** Between the two layers. Default `gelu_tanh`. */
   activation?: Activation;
   /** Added to the result; of the result's shape. */
   residual?: Tensor;
@@ -40,14 +41,14 @@ export function feedForward(
   b2: Tensor | undefined,
   options: FeedForwardOptions = {},
 ): Tensor {
-  const { activation = "gelu", residual } = options;
+  const { activation = "gelu_tanh", residual } = options;
   expectActivation("feedForward", activation);
   const inputs = [x, w1, b1, w2, b2, residual];
   const needs = inputs.map(isTracked);
   const sizes1 = linearSizes("feedForward", x, w1, b1, false);
   const outer = x.shape.slice(0, -1);
   const inner = [...outer, sizes1.n];
-  const saves = activation !== "none" && needs.slice(0, 3).some(Boolean);
+  const saves = needs.slice(0, 3).some(Boolean);
   const pre = saves ? empty(inner, { device: x.device }) : undefined;
   const hidden = product(x, w1, sizes1, inner, { bias: b1, activation, saved: pre, half: {} });
   const sizes2 = linearSizes("feedForward", hidden, w2, b2, false);

@@ -15,7 +15,8 @@ import { formatShape } from "../shape.ts";
 import { isTracked } from "../tensor/autograd.ts";
 import { expectType, launch } from "../tensor/launch.ts";
 import { expectShape } from "./matmul.ts";
-import { type Activation, expectActivation, numberOf } from "./product.ts";
+import { type Activation, expectActivation } from "./activation.ts";
+import { buildEpilogue } from "./epilogue.ts";
 import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
@@ -107,7 +108,7 @@ export function toInt8(
 
 /** Options of `int8Linear`. */
 export interface Int8LinearOptions {
-  /** Applied to the product and bias. Default `none`. */
+  /** Applied to the product and bias. Default: none. */
   activation?: Activation;
   /** Added after the activation; of the result's shape. */
   residual?: Tensor;
@@ -137,7 +138,7 @@ export function int8Linear(
   bias?: Tensor,
   options: Int8LinearOptions = {},
 ): Tensor {
-  const { activation = "none", residual } = options;
+  const { activation, residual } = options;
   const { outputs: n, inputs: k, group } = weight;
   expectActivation("int8Linear", activation);
   expectType("int8Linear", x, "f32");
@@ -154,15 +155,20 @@ export function int8Linear(
   expectShape("int8Linear", "residual", residual, shape);
   const m = x.size / k;
   const c = empty(shape, { device: x.device });
-  launch(KERNEL, { a: x, b: weight.blocks, bias, residual, c }, {
-    ...{ m, n, k, share: shareOfRows(n, k) },
-  }, {
-    ROWS: rowsAtOnce(m),
-    GROUP: group,
-    SLICES: x.device.kind === "cpu" || x.device.isSoftware ? 1 : 8,
-    BIAS: bias ? 1 : 0,
-    RESIDUAL: residual ? 1 : 0,
-    ACTIVATION: numberOf(activation),
-  });
+  const { buffers, constants, functions } = buildEpilogue({ bias, activation, residual });
+  const { BIAS, RESIDUAL, ACTIVATE } = constants;
+  launch(
+    { ...KERNEL, functions },
+    { a: x, b: weight.blocks, c, ...buffers },
+    { m, n, k, share: shareOfRows(n, k) },
+    {
+      ROWS: rowsAtOnce(m),
+      GROUP: group,
+      SLICES: x.device.kind === "cpu" || x.device.isSoftware ? 1 : 8,
+      BIAS,
+      RESIDUAL,
+      ACTIVATE,
+    },
+  );
   return c;
 }

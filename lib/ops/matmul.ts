@@ -8,16 +8,10 @@
  */
 import { formatShape, sameShape, type Shape, size } from "../shape.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";
-import { binary } from "../tensor/elementwise.ts";
+import { activationBackward } from "../tensor/elementwise.ts";
 import { expectType } from "../tensor/launch.ts";
-import {
-  type Activation,
-  ACTIVATIONS,
-  expectActivation,
-  gradientScale,
-  product,
-  type Sizes,
-} from "./product.ts";
+import { type Activation, expectActivation } from "./activation.ts";
+import { gradientScale, product, type Sizes } from "./product.ts";
 import { sum, sumTo } from "./reduce.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
@@ -107,7 +101,7 @@ function matrix(shape: Shape, transpose: boolean): [number, number] {
 
 /** Options of `linear`. */
 export interface LinearOptions {
-  /** Applied to the product and bias. Default `none`. */
+  /** Applied to the product and bias. Default: none. */
   activation?: Activation;
   /** Added after the activation; of the result's shape. */
   residual?: Tensor;
@@ -135,19 +129,19 @@ export function linear(
   bias?: Tensor,
   options: LinearOptions = {},
 ): Tensor {
-  const { activation = "none", residual, transposed = false } = options;
+  const { activation, residual, transposed = false } = options;
   expectActivation("linear", activation);
   const sizes = linearSizes("linear", x, weight, bias, transposed);
   const shape = [...x.shape.slice(0, -1), sizes.n];
   expectShape("linear", "residual", residual, shape);
   const inputs = [x, weight, bias, residual];
   const needs = inputs.map(isTracked);
-  const saves = activation !== "none" && needs.some(Boolean);
+  const saves = activation && needs.some(Boolean);
   const pre = saves ? empty(shape, { device: x.device }) : undefined;
   const options_ = { transposeB: transposed, bias, activation, saved: pre, residual, half: {} };
   const y = product(x, weight, sizes, shape, options_);
   return differentiable(y, inputs, (dy, [gathered]) => {
-    const dPre = pre ? binary(ACTIVATIONS[activation], dy, pre) : dy;
+    const dPre = activation && pre ? activationBackward(activation, dy, pre) : dy;
     return [
       needs[0] ? gradientOfInput(dPre, x, weight, sizes, transposed, gathered) : undefined,
       needs[1] ? gradientOfWeight(dPre, x, weight, sizes, transposed) : undefined,

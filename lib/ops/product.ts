@@ -14,6 +14,7 @@ import { isLargeResult } from "../device/matmul_choice.ts";
 import type { Shape } from "../shape.ts";
 import { type Buffers, launch } from "../tensor/launch.ts";
 import { BLAS, HALF_TILES, ROWS, ROWS_SUM, TILES } from "./matmul_kernels.ts";
+import { buildEpilogue, type Epilogue, type EpilogueBuild } from "./epilogue.ts";
 import { sum } from "./reduce.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
@@ -73,35 +74,6 @@ function partsOfK(device: Device, { m, n, k }: Sizes, options: ProductOptions): 
   return parts;
 }
 
-/**
- * The activations that a product can apply on its way out. `gelu` is the tanh form, `gelu_erf` the
- * exact one.
- */
-export type Activation = "none" | "gelu" | "gelu_erf" | "relu" | "silu";
-
-/** In the order of the kernels' numbers, with the elementwise kernel of each derivative. */
-export const ACTIVATIONS: Readonly<Record<Activation, string>> = {
-  none: "",
-  gelu: "geluBackward",
-  gelu_erf: "geluErfBackward",
-  relu: "reluBackward",
-  silu: "siluBackward",
-};
-
-/** The number of an activation in the kernels. */
-export function numberOf(activation: Activation = "none"): number {
-  return Object.keys(ACTIVATIONS).indexOf(activation);
-}
-
-/** Throws a RangeError for an unknown activation. */
-export function expectActivation(operation: string, activation: Activation): void {
-  if (activation in ACTIVATIONS) return;
-  const known = Object.keys(ACTIVATIONS).join(", ");
-  throw new RangeError(
-    `${operation}: unknown activation '${activation}'; expected one of ${known}`,
-  );
-}
-
 /** Sizes of a product: [m,k]·[k,n]. */
 export interface Sizes {
   /** Rows of the result. */
@@ -113,7 +85,7 @@ export interface Sizes {
 }
 
 /** What a product does besides multiplying; tensors called [m,n] have the result's size. */
-export interface ProductOptions {
+export interface ProductOptions extends Epilogue {
   /** a is [k,m]. */
   transposeA?: boolean;
   /** b is [n,k]. */
@@ -124,16 +96,6 @@ export interface ProductOptions {
   strideA?: number;
   /** Elements from one b of the batch to the next; 0 shares it. Default 0. */
   strideB?: number;
-  /** [n], added to each row. */
-  bias?: Tensor;
-  /** Applied after the bias. Default `none`. */
-  activation?: Activation;
-  /** Receives product + bias, before the activation: [m,n]. */
-  saved?: Tensor;
-  /** Multiplies by the derivative of `of` at `at`: [m,n]. */
-  derivative?: { of: Activation; at: Tensor };
-  /** [m,n], added last. */
-  residual?: Tensor;
   /**
    * The product may be one of operands in half precision, where the device was opened so. Default:
    * full precision.
@@ -173,26 +135,21 @@ export function product(
 ): Tensor {
   const parts = partsOfK(a.device, sizes, options);
   if (parts > 1) return partedProduct(a, b, sizes, shape, parts, options.half);
-  const { batch = 1, strideA = 0, strideB = 0, bias, residual, saved, derivative } = options;
+  const { batch = 1, strideA = 0, strideB = 0 } = options;
+  const epilogue = buildEpilogue(options);
+  const { functions } = epilogue;
   const c = empty(shape, { device: a.device });
-  const buffers = { a, b, bias, residual, pre: derivative?.at, c, saved };
-  const constants = {
-    TRANSPOSE_B: options.transposeB ? 1 : 0,
-    BIAS: bias ? 1 : 0,
-    RESIDUAL: residual ? 1 : 0,
-    ACTIVATION: numberOf(options.activation),
-    SAVE: saved ? 1 : 0,
-    ACTIVATION_BACKWARD: numberOf(derivative?.of),
-  };
+  const buffers = { a, b, c, ...epilogue.buffers };
+  const constants = { TRANSPOSE_B: options.transposeB ? 1 : 0, ...epilogue.constants };
   const { m } = sizes;
   const { transposeA = false, transposeB = false } = options;
   const { device } = a;
   if (m <= fewRows(device, transposeB) && batch === 1 && !transposeA) {
-    productOfRows(buffers, sizes, transposeB, constants);
+    productOfRows(buffers, sizes, transposeB, { ...epilogue, constants });
   } else {
     const cut = device.blas ? cutBlas(sizes) : cutMatmul({ ...sizes, batch }, transposeA);
     const scalars = { ...sizes, batch, strideA, strideB, ...cut };
-    const kernel = tilesKernel(device, sizes, options);
+    const kernel = { ...tilesKernel(device, sizes, options), functions };
     const { scaleA = 1, scaleB = 1 } = options.half ?? {};
     const fixed: Constants = { ...constants, TRANSPOSE_A: transposeA ? 1 : 0 };
     const half = takesHalf(device, options);
@@ -209,7 +166,7 @@ function productOfRows(
   buffers: Buffers & { a: Tensor; c: Tensor },
   { m, n, k }: Sizes,
   transposeB: boolean,
-  constants: Constants,
+  { constants, functions }: EpilogueBuild,
 ): void {
   const { a, b, c, ...ends } = buffers;
   const { device } = a;
@@ -219,13 +176,13 @@ function productOfRows(
   const slicing = { ...fixed, SLICES };
   const parts = Math.ceil(k / share);
   if (transposeB || parts === 1 || device.kind === "webgpu") {
-    launch(kernel, buffers, { n, k, share }, slicing);
+    launch({ ...kernel, functions }, buffers, { n, k, share }, slicing);
     return;
   }
   const partial = empty([parts, m, n], { device });
   const plain = Object.fromEntries(Object.keys(constants).map((name) => [name, 0]));
   launch(kernel, { a, b, c: partial }, { n, k, share }, { ...slicing, ...plain, PARTIAL: 1 });
-  launch(ROWS_SUM, { ...ends, partial, c }, { n, parts }, fixed);
+  launch({ ...ROWS_SUM, functions }, { ...ends, partial, c }, { n, parts }, fixed);
 }
 
 /** Aᵀ·B as the sum of products over parts of k, which are a batch of their own. */

@@ -1,9 +1,10 @@
 /**
- * Reshape: `Tensor.view` as a function.
+ * Reshape: the same memory under another shape, as `view` has it, with a derivative.
  *
  * @module
  */
 import { resolveShape, type Shape } from "../shape.ts";
+import { differentiable } from "../tensor/autograd.ts";
 import { expectTensor } from "../tensor/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -22,5 +23,6 @@ import type { Tensor } from "../tensor/tensor.ts";
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   expectTensor("reshape", x);
-  return x.view(resolveShape("reshape", x, shape));
+  const y = x.view(resolveShape("reshape", x, shape));
+  return differentiable(y, [x], (dy) => [dy.view(x.shape)]);
 }

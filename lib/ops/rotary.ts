@@ -1,6 +1,6 @@
 /**
- * Rotary positions (RoPE): queries and keys rotated by angles that grow with their position, so
- * that their product depends on the distance.
+ * Rotary positions: queries and keys turned by angles that grow with their place, so that their
+ * product knows the distance.
  *
  * @module
  */
@@ -22,7 +22,6 @@ const KERNEL: Kernel = {
     time: "u32",
     width: "u32",
     heads: "u32",
-    headPairs: "u32",
     half: "u32",
     direction: "f32",
   },
@@ -49,30 +48,28 @@ export interface RotaryScaling {
 
 /** Options of `rotary`. */
 export interface RotaryOptions {
-  /** Number of heads to rotate, from the first column on; the columns after them are copied. */
+  /** How many heads turn, from the first column on; what comes after them is copied. */
   heads: number;
   /** D, even. */
   headSize: number;
-  /** R, columns of each head to rotate, from its first on; even. Default: D. */
-  dimensions?: number;
   /** Base of the frequencies. Default 10,000. */
   base?: number;
-  /** Default: none. */
+  /** Default: frequencies as they are. */
   scaling?: RotaryScaling;
-  /** i32 [1], or [B] for x [B,T,W]: the position of each sequence's first row. Default 0. */
+  /** i32 [1], or [B] for x [B,T,W]: the place of each sequence's first row. Default 0. */
   position?: Tensor;
-  /** Positions in the table of angles. Default: the rows of x, or 4,096 with a `position`. */
+  /** Places that the table of angles covers. Default: the rows of x, or 4,096 with a `position`. */
   positions?: number;
 }
 
 /**
- * x [B,T,W] with the pairs (j, j + R/2) of each head rotated by the angle (position +
- * t)·base^(−2j/R), W even. TypeError if D or R is odd or the heads do not fit. Source: Su et al.,
- * arXiv 2104.09864; the pairing is Llama's.
+ * x [B,T,W] with the pairs (j, j + D/2) of each head turned by angle (position + t)·base^(−2j/D), W
+ * even. TypeError when D is odd or the heads do not fit. Source: Su et al., arXiv 2104.09864; the
+ * pairing is Llama's.
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   expectType("rotary", x, "f32");
-  const { heads, headSize, dimensions = headSize, base = 10000, scaling, position } = options;
+  const { heads, headSize, base = 10000, scaling, position } = options;
   const width = x.shape[x.shape.length - 1];
   const time = x.shape[x.shape.length - 2];
   if (headSize % 2 !== 0 || width % 2 !== 0 || heads * headSize > width) {
@@ -80,18 +77,12 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
       `rotary: expected an even head size and ${heads} × ${headSize} columns; got ${x}`,
     );
   }
-  if (dimensions % 2 !== 0 || dimensions < 2 || dimensions > headSize) {
-    throw new TypeError(
-      `rotary: expected an even number of dimensions from 2 to ${headSize}; got ${dimensions}`,
-    );
-  }
-  const half = dimensions / 2;
   const positions = options.positions ?? (position ? Math.max(4096, time) : time);
-  const tables = angleTables(x.device, positions, half, { base, scaling });
+  const tables = angleTables(x.device, positions, headSize / 2, { base, scaling });
   const rows = x.size / width;
   const turn = (input: Tensor, direction: 1 | -1) => {
     const y = empty(x.shape, { device: x.device });
-    const scalars = { rows, time, width, heads, headPairs: headSize / 2, half, direction };
+    const scalars = { rows, time, width, heads, half: headSize / 2, direction };
     const constants = { OFFSET: !position ? 0 : position.size === 1 ? 1 : 2 };
     launch(KERNEL, { x: input, ...tables, position, y }, scalars, constants);
     return y;

@@ -1,5 +1,6 @@
 /**
- * Elementwise functions of one tensor, each with its derivative under it.
+ * Elementwise functions of one tensor, each with its derivative under it. See activation.ts for those
+ * that layers apply.
  *
  * @module
  */
@@ -72,23 +73,4 @@ export function sigmoid(x: Tensor): Tensor {
   const y = unary("sigmoid", x);
   const one = full([], 1, { device: x.device });
   return differentiable(y, [x], (dy) => [mul(dy, mul(y, binary("sub", one, y)))]);
-}
-
-/** max(x, 0), elementwise; its derivative at 0 is 0. */
-export function relu(x: Tensor): Tensor {
-  return differentiable(unary("relu", x), [x], (dy) => [binary("reluBackward", dy, x)]);
-}
-
-/** x·sigmoid(x), elementwise, also called swish. */
-export function silu(x: Tensor): Tensor {
-  return differentiable(unary("silu", x), [x], (dy) => [binary("siluBackward", dy, x)]);
-}
-
-/**
- * The Gaussian error linear unit x·Φ(x), elementwise: by tanh, ½x(1 + tanh(√(2/π)(x +
- * 0.044715x³))), as GPT-2 has it, or by erf. Source: Hendrycks & Gimpel, arXiv 1606.08415.
- */
-export function gelu(x: Tensor, form: "tanh" | "erf" = "tanh"): Tensor {
-  const name = form === "tanh" ? "gelu" : "geluErf";
-  return differentiable(unary(name, x), [x], (dy) => [binary(`${name}Backward`, dy, x)]);
 }

@@ -6,10 +6,19 @@
  *
  * @module
  */
-import { BINARY, binary as cpuBinary } from "../../kernels/cpu/binary.ts";
-import { UNARY, unary as cpuUnary } from "../../kernels/cpu/unary.ts";
+import { binary as cpuBinary } from "../../kernels/cpu/binary.ts";
+import { unary as cpuUnary } from "../../kernels/cpu/unary.ts";
+import {
+  type Activation,
+  backwardFunction,
+  type BINARY,
+  binaryFunction,
+  type UNARY,
+  unaryFunction,
+} from "../../kernels/elementwise.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
+import type { KernelFunction } from "../device/kernel_function.ts";
 import { broadcast, broadcastScalars } from "./broadcast.ts";
 import { expectType, launch } from "./launch.ts";
 import { empty, type Tensor } from "./tensor.ts";
@@ -26,12 +35,12 @@ const UNARY_KERNEL: Kernel = {
   cpu: cpuUnary,
 };
 
-/** `op(x)` without a derivative; `operation` is a key of the kernels' table. */
-export function unary(operation: string, x: Tensor): Tensor {
-  expectType(operation, x, "f32");
+/** The function `name` of each element of x, without a derivative. */
+export function unary(name: keyof typeof UNARY, x: Tensor): Tensor {
+  expectType(name, x, "f32");
   const y = empty(x.shape, { device: x.device });
-  const OP = Object.keys(UNARY).indexOf(operation);
-  launch(UNARY_KERNEL, { x, y }, { count: x.size }, { OP });
+  const kernel = { ...UNARY_KERNEL, functions: { apply: unaryFunction(name) } };
+  launch(kernel, { x, y }, { count: x.size });
   return y;
 }
 
@@ -47,13 +56,21 @@ const BINARY_KERNEL: Kernel = {
   cpu: cpuBinary,
 };
 
-/** `op(a, b)` without a derivative; `operation` is a key of the kernels' table. */
-export function binary(operation: string, a: Tensor, b: Tensor): Tensor {
+/** The function `name` of a and b, elementwise with broadcasting, without a derivative. */
+export function binary(name: keyof typeof BINARY, a: Tensor, b: Tensor): Tensor {
+  return applyBinary(name, binaryFunction(name), a, b);
+}
+
+/** dy times the derivative of the activation `name` at x, elementwise. */
+export function activationBackward(name: Activation, dy: Tensor, x: Tensor): Tensor {
+  return applyBinary(`gradient of ${name}`, backwardFunction(name), dy, x);
+}
+
+function applyBinary(operation: string, apply: KernelFunction, a: Tensor, b: Tensor): Tensor {
   expectType(operation, a, "f32");
   expectType(operation, b, "f32");
   const { shape, scalars, constants } = broadcast(operation, { a, b });
   const c = empty(shape, { device: a.device });
-  const OP = Object.keys(BINARY).indexOf(operation);
-  launch(BINARY_KERNEL, { a, b, c }, scalars, { OP, ...constants });
+  launch({ ...BINARY_KERNEL, functions: { apply } }, { a, b, c }, scalars, constants);
   return c;
 }

@@ -115,12 +115,12 @@ export async function loadRunTokenizer(folder: string): Promise<Tokenizer> {
 }
 
 /**
- * Makes the model of a run, its weights read from the folder, with other dropout rates if given.
+ * Makes the model of a run, its weights read from the folder, with another dropout if one is given.
  * UserError for what is missing, malformed or does not fit.
  */
 export async function loadModel(
   folder: string,
-  changes: Partial<Pick<ModelConfig, "dropout" | "attentionDropout">> = {},
+  changes: { readonly dropout?: number } = {},
 ): Promise<GPT> {
   const json = await readText(folder, "config.json");
   const { config, architecture } = await explain(folder, () => readModelConfig(json));

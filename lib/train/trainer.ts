@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { hasDropout } from "../nn/config.ts";
 import { ForwardContext } from "../nn/context.ts";
 import type { GPT } from "../nn/gpt.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
@@ -43,7 +42,7 @@ export interface TrainerOptions {
    * Keep only each block's input for the derivative and compute the rest again there: less memory,
    * about a third more time, the same bits. Default false.
    */
-  recomputeActivations?: boolean;
+  checkpointActivations?: boolean;
 }
 
 /** Bytes on the device that training takes. */
@@ -100,9 +99,9 @@ export class Trainer {
   /** RangeError when T exceeds the model's context length, or a count is no whole number from 1. */
   constructor(readonly model: GPT, readonly optimizer: Optimizer, options: TrainerOptions) {
     const { contextLength = model.config.contextLength, accumulate = 1, seed = 0 } = options;
-    const { recomputeActivations = false } = options;
+    const { checkpointActivations = false } = options;
     expectSeed("Trainer", seed);
-    this.options = { ...options, contextLength, accumulate, seed, recomputeActivations };
+    this.options = { ...options, contextLength, accumulate, seed, checkpointActivations };
     this.#check();
     const device = model.parameters()[0].device;
     this.#inputs = Array.from({ length: accumulate }, () => this.#ids());
@@ -180,11 +179,11 @@ export class Trainer {
 
   #recordStep(): Tensor {
     const parameters = this.model.parameters();
-    const { accumulate, recomputeActivations } = this.options;
+    const { accumulate, checkpointActivations } = this.options;
     const parts = this.#inputs.map((inputs, i) => {
-      const randomState = hasDropout(this.model.config) ? this.#randomState : undefined;
+      const randomState = this.model.config.dropout > 0 ? this.#randomState : undefined;
       const firstDropout = i << 16;
-      const context = new ForwardContext({ randomState, firstDropout, recomputeActivations });
+      const context = new ForwardContext({ randomState, firstDropout, checkpointActivations });
       const loss = () => {
         const value = this.model.loss(inputs, this.#targets[i], context);
         return accumulate > 1 ? mul(value, 1 / accumulate) : value;

@@ -24,7 +24,8 @@ import {
   type Block,
   concatenate,
   embedding,
-  gelu,
+  ForwardContext,
+  geluTanh,
   GPT,
   layerNorm,
   lecunNormal,
@@ -80,8 +81,8 @@ interface ModelWeights {
 
 /** Code task 1: x [...,C] → [...,C], by way of the wider F. */
 function feedForward(x: Tensor, up: Dense, down: Dense): Tensor {
-  // linear(x, weight, bias) is x · weight + bias. First up, then gelu(…), then down.
-  return notWritten(x, up, down, linear, gelu);
+  // linear(x, weight, bias) is x · weight + bias. First up, then geluTanh(…), then down.
+  return notWritten(x, up, down, linear, geluTanh);
 }
 
 /**
@@ -182,7 +183,7 @@ export const lesson = new Lesson(
     page.say(`
       Two linear layers with a bend between them: out to a wider vector, GELU, and back. GELU is a smooth gate: large numbers pass, negative ones
       become nearly 0. Without the bend the two layers would be worth no more than one.
-        feedForward(x) = gelu(x · W₁ + b₁) · W₂ + b₂
+        feedForward(x) = geluTanh(x · W₁ + b₁) · W₂ + b₂
     `);
     const feed = await page.task({
       name: "feedForward",
@@ -226,7 +227,7 @@ export const lesson = new Lesson(
       answer: decoderBlockAnswer,
       test: async (decoderBlock) => {
         const made = decoderBlock(x, weights.blocks[0], weights.heads, parts);
-        const expected = await first.forward(x).toArray();
+        const expected = await first.forward(x, new ForwardContext()).toArray();
         await expectMatch(made, { output: expected });
         await expectLowerTriangular(made.weights, [2, 2, 5, 5]);
       },
@@ -337,7 +338,7 @@ function takeApart(model: GPT): ModelWeights {
 }
 
 function blockWeights({ attention, norm1, norm2, feedForward }: Block): BlockWeights {
-  const { weight, bias } = attention.queryKeyValue!;
+  const { weight, bias } = attention.queryKeyValue;
   const width = weight.shape[0];
   // The library keeps [query | key | value] in one matrix.
   const [query, key, value] = [0, 1, 2].map((part) => {
@@ -383,7 +384,7 @@ async function expectLowerTriangular(weights: Tensor, shape: number[]): Promise<
 // The answers. Try first.
 
 function feedForwardAnswer(x: Tensor, up: Dense, down: Dense): Tensor {
-  const inner = gelu(linear(x, up.weight, up.bias));
+  const inner = geluTanh(linear(x, up.weight, up.bias));
   return linear(inner, down.weight, down.bias);
 }
 

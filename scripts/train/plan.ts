@@ -38,15 +38,14 @@ const PRESET_DEFAULTS: Partial<Record<PresetName, Partial<TrainFlags>>> = {
 };
 
 /**
- * Plans a new run or, with `--resume` or `--continue`, the rest of one.
+ * Plans a new run, or the continuation of one with `--resume`.
  *
  * @throws {UserError} if a new run would overwrite one, or a flag contradicts the run to continue
  */
 export async function planRun(typed: TrainFlags, given: Given): Promise<Plan> {
   const flags = { ...typed, ...withoutGiven(PRESET_DEFAULTS[typed.preset] ?? {}, given) };
-  const inUse = flags.resume || flags.continue;
-  const folder = flags.out ?? defaultFolder(`runs/${flags.preset}`, inUse);
-  return flags.resume || (flags.continue && holdsCheckpoint(folder))
+  const folder = flags.out ?? defaultFolder(`runs/${flags.preset}`, flags.resume);
+  return flags.resume
     ? resumedPlan(folder, flags, given, await loadRunRecord(folder))
     : await newPlan(folder, flags, given);
 }
@@ -140,12 +139,12 @@ async function takeModelShape(
   settings.context = Math.min(settings.context, config.contextLength);
 }
 
-/** The first free folder of base, base-2, …, or the last one in use. */
-function defaultFolder(base: string, inUse: boolean): string {
+/** The first free folder of base, base-2, …; to resume, the last one in use. */
+function defaultFolder(base: string, resume: boolean): string {
   let path = base;
   for (let i = 2; holdsCheckpoint(path); i++) {
     const next = `${base}-${i}`;
-    if (inUse && !holdsCheckpoint(next)) return path;
+    if (resume && !holdsCheckpoint(next)) return path;
     path = next;
   }
   return path;

@@ -36,6 +36,7 @@ const PARTS: readonly Part[] = [
       "lib/wasm/assembler.ts",
       "lib/device/kernel.ts",
       "lib/device/kernel_builder.ts",
+      "lib/device/kernel_function.ts",
     ],
   },
   { at: "lib/", from: ["lib/*"] },

@@ -35,24 +35,24 @@ export function siluDerivative(x: number): number {
 const SCALE = Math.sqrt(2 / Math.PI);
 
 /** ½x·(1 + tanh(√(2/π)·(x + 0.044715x³))). */
-export function gelu(x: number): number {
+export function geluTanh(x: number): number {
   return x * sigmoid(2 * SCALE * (x + 0.044715 * x ** 3));
 }
 
-/** The derivative of `gelu`. */
-export function geluDerivative(x: number): number {
+/** The derivative of `geluTanh`. */
+export function geluTanhDerivative(x: number): number {
   const u = 2 * SCALE * (x + 0.044715 * x ** 3);
   const slope = 2 * SCALE * (1 + 3 * 0.044715 * x * x);
   return sigmoid(u) + x * sigmoid(u) * sigmoid(-u) * slope;
 }
 
 /** ½x·(1 + erf(x/√2)). */
-export function geluErf(x: number): number {
+export function gelu(x: number): number {
   return 0.5 * x * (1 + erf(x / Math.SQRT2));
 }
 
-/** The derivative of `geluErf`. */
-export function geluErfDerivative(x: number): number {
+/** The derivative of `gelu`. */
+export function geluDerivative(x: number): number {
   const density = Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
   return 0.5 * (1 + erf(x / Math.SQRT2)) + x * density;
 }

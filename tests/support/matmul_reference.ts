@@ -84,7 +84,7 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 /** Each activation with its derivative. */
 export const activations = {
   none: { value: (x: number) => x, derivative: (_: number) => 1 },
-  gelu: {
+  gelu_tanh: {
     value: (x: number) => 0.5 * x * (1 + Math.tanh(inner(x))),
     derivative: (x: number) => {
       const t = Math.tanh(inner(x));
@@ -92,7 +92,7 @@ export const activations = {
       return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope;
     },
   },
-  gelu_erf: {
+  gelu: {
     value: (x: number) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
     derivative: (x: number) =>
       0.5 * (1 + erf(x / Math.SQRT2)) + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI),

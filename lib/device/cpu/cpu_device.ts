@@ -232,6 +232,7 @@ export class CpuDevice implements Device {
       buffers: bufferNames(kernel),
       scalars: Object.keys(kernel.scalars),
       constants,
+      functions: kernel.functions ?? {},
     };
     kernel.cpu!.emit(new KernelBuilder(build, module, f));
     module.add(f, "kernel");

@@ -1,6 +1,6 @@
 /**
  * A kernel's complete WGSL: its code between the parts that its descriptor determines, which are the
- * bindings, the uniform of scalars and the entry point.
+ * bindings, the uniform of scalars, the functions of the build and the entry point.
  *
  * Buffers keep the number of their place in the descriptor; the scalars follow as `s`. A buffer
  * that a launch leaves out is not bound. It is declared as a constant or private array instead, so
@@ -20,7 +20,11 @@ export const WORKGROUP_SIZE = 256;
  * `override` follows its caller.
  */
 export function wgslModule(kernel: Kernel, present: readonly boolean[]): string {
-  const declarations = [...bufferDeclarations(kernel, present), ...scalarDeclarations(kernel)];
+  const declarations = [
+    ...bufferDeclarations(kernel, present),
+    ...scalarDeclarations(kernel),
+    ...functionDeclarations(kernel),
+  ];
   return [...declarations, kernel.webgpu?.code, ...entryPoint(kernel.webgpu)].join("\n");
 }
 
@@ -48,6 +52,13 @@ function scalarDeclarations(kernel: Kernel): string[] {
     `struct Scalars { ${fields.join(", ")} }`,
     `@group(0) @binding(${bufferNames(kernel).length}) var<uniform> s: Scalars;`,
   ];
+}
+
+function functionDeclarations({ functions = {} }: Kernel): string[] {
+  return Object.entries(functions).map(([name, { parameters, wgsl }]) => {
+    const typed = parameters.map((parameter) => `${parameter}: f32`).join(", ");
+    return `fn ${name}(${typed}) -> f32 { return ${wgsl}; }`;
+  });
 }
 
 /** `main`, with the folded index of the thread or the workgroup; none if the code has its own. */

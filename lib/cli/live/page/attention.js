@@ -7,13 +7,10 @@ import { count, token } from "./format.js";
 import { html, svg } from "./svg.js";
 
 const NOTHING = "no weights yet";
-/** Maximum number of characters of a token's label. */
-const MAX_LABEL = 10;
+/** Characters of a token's label, at most. */
+const LONGEST = 10;
 
-/**
- * Rows are queries, columns keys; colors follow the square root of the weight, which makes small
- * weights visible.
- */
+/** Rows are queries, columns keys; colors follow the square root of the weight, so that small ones can be seen. */
 export class AttentionMap {
   #choice = { layer: 0, head: 0 };
   #cell;
@@ -34,7 +31,7 @@ export class AttentionMap {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#drawAll());
   }
 
-  /** Sets what a map shows; keeps the chosen layer and head if the model has them. */
+  /** Sets what a map shows; the choice of layer and head stays where the model has it. */
   begin({ layers, heads, tokens }) {
     const shape = { layers, heads, tokens: tokens.map(token) };
     if (JSON.stringify(shape) === JSON.stringify(this.#shape)) return;
@@ -70,7 +67,7 @@ export class AttentionMap {
     return this.#weights.subarray((layer * heads + head) * size).subarray(0, size);
   }
 
-  /** A radio button for each head, which arrow keys and screen readers can use. */
+  /** A radio button for each head, so that arrow keys and screen readers know what to do. */
   #makeHeads() {
     const { layers, heads, tokens } = this.#shape;
     this.heads.style.gridTemplateColumns = `auto repeat(${heads}, minmax(18px, 56px))`;
@@ -109,12 +106,12 @@ export class AttentionMap {
     this.#describe();
     if (!this.#shape) return;
     const { tokens } = this.#shape;
-    const longest = Math.min(MAX_LABEL, Math.max(...tokens.map((text) => [...text].length)));
+    const longest = Math.min(LONGEST, Math.max(...tokens.map((text) => [...text].length)));
     const gutter = longest * 6.4 + 8;
     const room = this.figure.clientWidth - 24 - gutter;
     const side = Math.max(9, Math.min(24, room / tokens.length));
     const size = gutter + 16 + side * tokens.length;
-    this.grid = { side, left: gutter, top: gutter + 16 };
+    this.place = { side, left: gutter, top: gutter + 16 };
     this.svg.setAttribute("width", gutter + side * tokens.length);
     this.svg.setAttribute("height", size);
     const labels = tokens.flatMap((text, index) => this.#labels(text, index, longest));
@@ -124,10 +121,10 @@ export class AttentionMap {
   }
 
   #labels(text, index, longest) {
-    const { side, left, top } = this.grid;
+    const { side, left, top } = this.place;
     const style = { "font-size": Math.min(11, side + 1), dy: "0.32em" };
-    const shown = [...text].length > MAX_LABEL
-      ? [...text].slice(0, MAX_LABEL - 1).join("") + "…"
+    const shown = [...text].length > LONGEST
+      ? [...text].slice(0, LONGEST - 1).join("") + "…"
       : text;
     const middle = (index + 0.5) * side;
     const above = longest === 1
@@ -143,7 +140,7 @@ export class AttentionMap {
     const { layer, head } = this.#choice;
     const { length } = this.#shape.tokens;
     const colors = ramp();
-    const { left, top } = this.grid;
+    const { left, top } = this.place;
     const weights = this.#weights ? this.#map(layer, head) : new Uint8Array(length ** 2);
     return Array.from(weights, (weight, index) => {
       const [row, column] = [Math.floor(index / length), index % length];
@@ -160,9 +157,9 @@ export class AttentionMap {
 
   #listen() {
     const point = ({ clientX, clientY }) => {
-      if (!this.grid) return;
+      if (!this.place) return;
       const box = this.svg.getBoundingClientRect();
-      const { side, left, top } = this.grid;
+      const { side, left, top } = this.place;
       const cell = {
         row: Math.floor((clientY - box.top - top) / side),
         column: Math.floor((clientX - box.left - left) / side),
@@ -186,9 +183,9 @@ export class AttentionMap {
     });
   }
 
-  #moveTo(cell, announce = false) {
+  #moveTo(cell, aloud = false) {
     this.#cell = cell;
-    this.reading.setAttribute("aria-live", announce ? "polite" : "off");
+    this.reading.setAttribute("aria-live", aloud ? "polite" : "off");
     this.#describe();
     this.#drawCell();
   }
@@ -196,7 +193,7 @@ export class AttentionMap {
   #drawCell() {
     this.svg.querySelector(".cell-cursor")?.remove();
     if (!this.#cell || !this.#weights) return;
-    const { side, left, top } = this.grid;
+    const { side, left, top } = this.place;
     const { row, column } = this.#cell;
     const at = {
       x: left + column * side - 1,
@@ -207,7 +204,7 @@ export class AttentionMap {
     this.svg.append(svg("rect", { class: "cell-cursor", ...at }));
   }
 
-  /** Writes the weight at the cursor, or the map's name. */
+  /** Writes the weight at the cursor, or which map it is. */
   #describe() {
     const { layer, head } = this.#choice;
     const name = `layer ${layer + 1}, head ${head + 1}`;
@@ -230,7 +227,7 @@ export class AttentionMap {
   }
 }
 
-/** Color of a byte, by the page's ramp for the current color scheme. */
+/** Color of a byte, by the page's ramp for the present scheme. */
 function ramp() {
   const stops = getComputedStyle(document.documentElement).getPropertyValue("--ramp").split(",")
     .map((stop) => {
@@ -238,16 +235,16 @@ function ramp() {
       return [number >> 16, number >> 8 & 255, number & 255];
     });
   const table = Array.from({ length: 256 }, (_, byte) => {
-    const position = Math.sqrt(byte / 255) * (stops.length - 1);
-    const below = Math.min(Math.floor(position), stops.length - 2);
-    return stops[below].map((from, channel) =>
-      Math.round(from + (stops[below + 1][channel] - from) * (position - below))
+    const place = Math.sqrt(byte / 255) * (stops.length - 1);
+    const below = Math.min(Math.floor(place), stops.length - 2);
+    return stops[below].map((from, part) =>
+      Math.round(from + (stops[below + 1][part] - from) * (place - below))
     );
   });
   return (byte) => table[byte];
 }
 
-/** Paints one head's weights, one pixel each. */
+/** One head's weights, a pixel each. */
 function paint(canvas, weights, size, colors) {
   const image = new ImageData(size, size);
   weights.forEach((weight, index) => image.data.set([...colors(weight), 255], 4 * index));

@@ -1,6 +1,5 @@
 /**
- * A line chart over steps, in SVG: axes, one or two curves, and the values under the pointer or,
- * with the arrow keys, under a cursor.
+ * A line chart over steps, drawn by hand: axes, one or two curves, and the values under the pointer or, with the arrow keys, under a cursor.
  *
  * @module
  */
@@ -8,12 +7,9 @@ import { count, short, ticks } from "./format.js";
 import { html, svg } from "./svg.js";
 
 const MARGIN = { left: 46, right: 10, top: 24, bottom: 34 };
-/** Maximum number of points of a curve; beyond that, every second one is dropped. */
+/** Points kept of a curve; where more come, every second old one goes. */
 const MAX_POINTS = 4000;
-/**
- * From this number of points on, a noisy curve is drawn as its mean over this share of it, in front
- * of the raw curve, which is pale.
- */
+/** Points from which a noisy curve is drawn smooth, over this share of it, with the raw one pale behind. */
 const SMOOTH = { from: 40, share: 1 / 25 };
 
 /** A figure with its heading, the values at a step, and the drawing. */
@@ -22,10 +18,7 @@ export class LineChart {
   #cursor;
   #plot;
 
-  /**
-   * `curves`: name, class (`first`, `second`), whether it is noisy, whether it is measured rarely and
-   * so has dots; `format` writes a value.
-   */
+  /** `curves`: name, class (`first`, `second`), whether it is noisy, whether it is measured seldom and so has dots; `format` writes a value. */
   constructor(figure, { title, yLabel, height, zero = false, curves, format, axis = short }) {
     Object.assign(this, { title, yLabel, height, zero, format, axis });
     this.curves = curves.map((curve) => ({ ...curve, points: [] }));
@@ -37,7 +30,7 @@ export class LineChart {
     new ResizeObserver(() => this.#change()).observe(figure);
   }
 
-  /** Removes all points. */
+  /** Forgets all points. */
   clear() {
     for (const curve of this.curves) curve.points = [];
     this.#change();
@@ -55,7 +48,7 @@ export class LineChart {
     this.#change();
   }
 
-  /** Draws once at the next frame, however much has changed. */
+  /** Draws at the next frame, once however much has changed. */
   #change() {
     if (this.#drawn) return;
     this.#drawn = true;
@@ -123,8 +116,8 @@ export class LineChart {
 
   #pointAt(clientX) {
     if (!this.#plot) return;
-    const pointer = clientX - this.svg.getBoundingClientRect().left;
-    const distance = (step) => Math.abs(this.#plot.x(step) - pointer);
+    const place = clientX - this.svg.getBoundingClientRect().left;
+    const distance = (step) => Math.abs(this.#plot.x(step) - place);
     const steps = this.#steps();
     this.#moveTo(
       steps.reduce((best, step) => distance(step) < distance(best) ? step : best, steps[0]),
@@ -137,9 +130,9 @@ export class LineChart {
     return [...new Set(steps)].sort((a, b) => a - b);
   }
 
-  #moveTo(step, announce = false) {
+  #moveTo(step, aloud = false) {
     this.#cursor = step;
-    this.reading.setAttribute("aria-live", announce ? "polite" : "off");
+    this.reading.setAttribute("aria-live", aloud ? "polite" : "off");
     this.#drawCursor();
   }
 
@@ -148,11 +141,11 @@ export class LineChart {
     this.#describe();
     if (this.#cursor === undefined || !this.#plot) return;
     const { x, top, bottom } = this.#plot;
-    const left = x(this.#cursor);
-    this.svg.append(svg("line", { class: "cursor", x1: left, x2: left, y1: top, y2: bottom }));
+    const place = x(this.#cursor);
+    this.svg.append(svg("line", { class: "cursor", x1: place, x2: place, y1: top, y2: bottom }));
   }
 
-  /** Writes the values at the cursor, or the latest values. */
+  /** Writes the values at the cursor, or the latest ones. */
   #describe() {
     const at = this.#cursor ?? Infinity;
     const parts = this.curves.flatMap(({ name, className, points }) => {
@@ -174,8 +167,8 @@ export class LineChart {
 
 function drawCurve({ className, noisy, dotted, points }, { x, y }) {
   const line = (shown, attributes = {}) => {
-    const vertices = shown.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`);
-    return svg("path", { d: vertices.length > 0 ? `M${vertices.join("L")}` : "", ...attributes });
+    const places = shown.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`);
+    return svg("path", { d: places.length > 0 ? `M${places.join("L")}` : "", ...attributes });
   };
   const dots = dotted || points.length === 1 ? points.slice(-60) : [];
   const circles = dots.map(([step, value]) => svg("circle", { cx: x(step), cy: y(value), r: 2.5 }));
@@ -189,10 +182,7 @@ function drawCurve({ className, noisy, dotted, points }, { x, y }) {
   return svg("g", { class: className }, ...lines, ...circles);
 }
 
-/**
- * The mean over each point and up to `reach` points on both sides, fewer at the ends; centered, so
- * that the curve does not lag.
- */
+/** The mean over each point and up to `reach` on both sides, fewer at the ends, so that the curve does not lag. */
 function average(points, reach) {
   const sums = [0];
   for (const [, value] of points) sums.push(sums.at(-1) + value);
@@ -202,7 +192,7 @@ function average(points, reach) {
   });
 }
 
-/** Minimum and maximum with some room; from 0 if `zero`. */
+/** Least and greatest value with some room; from 0 where `zero`. */
 function extent(values, zero) {
   let low = zero ? 0 : Infinity;
   let high = -Infinity;

@@ -1,5 +1,5 @@
 /**
- * The live page: receives the run's events and passes them to the charts and tiles.
+ * The live chart's page: listens to the run's events and passes them to what shows them.
  *
  * @module
  */

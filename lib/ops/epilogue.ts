@@ -1,0 +1,56 @@
+/**
+ * The epilogue of a matrix product: what is done to it before it is stored, in the same launch.
+ *
+ * See gemm.ts and int8_linear.ts for the products, kernels/cpu/matmul_epilogue.ts and
+ * kernels/webgpu/matmul_epilogue.wgsl for the code.
+ *
+ * @module
+ */
+import { type Activation, epilogueFunctions } from "../../kernels/elementwise.ts";
+import type { Constants } from "../device/kernel.ts";
+import type { KernelFunctions } from "../device/kernel_function.ts";
+import type { Buffers } from "../tensor/launch.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** What is done to a product [m,n], in this order; nothing by default. */
+export interface Epilogue {
+  /** f32 [n], added to each row. */
+  bias?: Tensor;
+  /** f32 [m,n], receives product + bias, before the activation. */
+  saved?: Tensor;
+  /** Applied after the bias. */
+  activation?: Activation;
+  /** Multiplies by the derivative of `of` at `at`, f32 [m,n]. */
+  derivative?: { of: Activation; at: Tensor };
+  /** f32 [m,n], added last. */
+  residual?: Tensor;
+}
+
+/** An epilogue in the terms of a kernel. */
+export interface EpilogueBuild {
+  readonly buffers: Buffers;
+  readonly constants: Constants;
+  readonly functions: KernelFunctions;
+}
+
+/** The buffers, constants and functions of a build with this epilogue. */
+export function buildEpilogue(epilogue: Epilogue): EpilogueBuild {
+  const { bias, saved, activation, derivative, residual } = epilogue;
+  return {
+    buffers: { bias, residual, saved, pre: derivative?.at },
+    constants: {
+      BIAS: bias ? 1 : 0,
+      RESIDUAL: residual ? 1 : 0,
+      SAVE: saved ? 1 : 0,
+      ACTIVATE: activation ? 1 : 0,
+      BACKWARD: derivative ? 1 : 0,
+    },
+    functions: epilogueFunctions(activation, derivative?.of),
+  };
+}
+
+/** Whether the epilogue does anything. */
+export function hasEpilogue(epilogue: Epilogue): boolean {
+  const { bias, saved, activation, derivative, residual } = epilogue;
+  return [bias, saved, activation, derivative, residual].some((each) => each !== undefined);
+}
