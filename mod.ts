@@ -198,11 +198,9 @@ export {
 export {
   type Checkpoint,
   holdsCheckpoint,
-  loadModel,
-  loadRunConfig,
+  loadOptimizerState,
   loadRunState,
-  loadRunTokenizer,
-  restoreOptimizer,
+  type OptimizerToRestore,
   type RunState,
   saveCheckpoint,
 } from "./lib/train/checkpoint.ts";
@@ -242,10 +240,10 @@ export { CharacterTokenizer } from "./lib/text/character_tokenizer.ts";
 export { WordTokenizer } from "./lib/text/word_tokenizer.ts";
 export { BytePairTokenizer } from "./lib/text/byte_pair_tokenizer.ts";
 export { type BytePairTrainingOptions, trainBytePair } from "./lib/text/byte_pair_training.ts";
-export { loadTokenizer } from "./lib/text/load_tokenizer.ts";
 export { type ChatMessage, chatText } from "./lib/text/chat_template.ts";
-export { openTokenizer, type TokenizerFiles } from "./lib/text/open_tokenizer.ts";
-export { readTokenizer, saveTokenizer } from "./lib/data/tokenizer_files.ts";
+export { parseTokenizer, type ParseTokenizerOptions } from "./lib/text/parse_tokenizer.ts";
+export { loadTokenizer } from "./lib/hub/load_tokenizer.ts";
+export { saveTokenizer } from "./lib/hub/tokenizer_files.ts";
 export { expressible, openingTokens } from "./lib/text/opening_tokens.ts";
 export { type Corpus, loadCorpus, type LoadCorpusOptions } from "./lib/data/load_corpus.ts";
 export type { RegisteredCorpus } from "./lib/data/corpora.ts";
@@ -254,25 +252,22 @@ export type { ReadProgress } from "./lib/data/read_stream.ts";
 export { type Batch, Batches, type BatchesOptions } from "./lib/data/batches.ts";
 export { type CorpusSplit, splitCorpus, type TokenArray } from "./lib/data/split_corpus.ts";
 export {
+  type CorpusToPrepare,
   isPreparedCorpus,
+  loadPreparedCorpus,
   prepareCorpus,
-  type PrepareCorpusOptions,
   type PreparedCorpus,
   type PreparedCounts,
   preparedFilesIn,
-  readPreparedCorpus,
 } from "./lib/data/prepared_files.ts";
-export {
-  readTokenFile,
-  type ReadTokenFileOptions,
-  writeTokenFile,
-} from "./lib/data/token_files.ts";
+export { loadTokenFile, type LoadTokenFileOptions, saveTokenFile } from "./lib/data/token_files.ts";
 
 // Published models
 export {
-  type LoadModelOptions,
+  loadModelConfig,
   type LoadOptions,
   loadPretrained,
+  type LoadPretrainedOptions,
   type Pretrained,
 } from "./lib/hub/load_pretrained.ts";
 export {
@@ -284,7 +279,7 @@ export {
   type TextToIds,
 } from "./lib/hub/load_classifier.ts";
 export type { EncoderArchitecture, PretrainedClassifierConfig } from "./lib/hub/encoder_formats.ts";
-export { type Saved, savePretrained } from "./lib/hub/pretrained_files.ts";
+export { type PretrainedToSave, savePretrained } from "./lib/hub/pretrained_files.ts";
 export type { Architecture, PretrainedConfig, TextEnds } from "./lib/hub/config.ts";
 export type { RepositoryOptions } from "./lib/hub/open_repository.ts";
 export type { WeightsProgress } from "./lib/hub/weight_files.ts";

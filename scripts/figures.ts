@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { expectFolder } from "../lib/cli/expect_folder.ts";
 import { choice, integer, number, text } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError, userInput } from "../lib/cli/run.ts";
@@ -18,8 +19,7 @@ import {
 import {
   Generator,
   type GPT,
-  loadModel,
-  loadRunTokenizer,
+  loadPretrained,
   openDevice,
   openingTokens,
   tensor,
@@ -54,9 +54,10 @@ const TEMPERATURES = [0.5, 1, 1.5];
 
 await runScript(command, async ({ flags, positionals: [run] }) => {
   const { theme, topP, out = run } = flags;
-  const tokenizer = await loadRunTokenizer(run);
+  await expectFolder(run);
   const device = await openDevice({ device: "cpu" });
-  const model = await loadModel(run, { dropout: 0 });
+  const { model, tokenizer } = await userInput(() => loadPretrained(run));
+  if (!tokenizer) throw new UserError(`${run}: it has no tokenizer.json; give the folder of a run`);
   const { layers, heads, contextLength } = model.config;
   if (flags.layer > layers || flags.head > heads) {
     throw new UserError(

@@ -7,7 +7,7 @@
 import { choice, integer, text, toggle } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError, userInput } from "../lib/cli/run.ts";
-import { lossFigure, type LossRun, practicalRuns, readMetrics } from "../lib/plot/mod.ts";
+import { lossFigure, type LossRun, parseMetrics, practicalRuns } from "../lib/plot/mod.ts";
 
 const command = {
   name: "deno task plot",
@@ -50,7 +50,10 @@ async function readRun(folder: string, folders: readonly string[]): Promise<Loss
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new UserError(`${folder}: no metrics.jsonl there; give the folder of a training run`);
   });
-  return { label: runLabel(folder, folders), ...await userInput(() => readMetrics(metrics, file)) };
+  return {
+    label: runLabel(folder, folders),
+    ...await userInput(() => parseMetrics(metrics, file)),
+  };
 }
 
 /** The folder's own name, or its whole path where several folders have that name. */

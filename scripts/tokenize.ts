@@ -66,7 +66,7 @@ await runScript(command, async ({ flags }) => {
   );
   if (corpus.notice) stderr.write(`${corpus.notice}\n`);
   const tokenizer = await userInput(() => makeTokenizer(corpus.text, flags));
-  const counts = await userInput(() => prepareCorpus(corpus.text, tokenizer, out));
+  const counts = await userInput(() => prepareCorpus(out, { text: corpus.text, tokenizer }));
   const tokens = counts.trainTokens + counts.validationTokens;
   const rate = formatRate(tokens / counts.encodeMilliseconds * 1000);
   print(`corpus      ${corpus.name}, ${formatCount(corpus.bytes)} bytes`);

@@ -14,10 +14,10 @@ import {
   AdamW,
   CheckpointFolder,
   type GPT,
-  loadModel,
+  loadOptimizerState,
+  loadPretrained,
   modelOf,
   openDevice,
-  restoreOptimizer,
   Trainer,
   trainingLoop,
   UserError,
@@ -56,7 +56,7 @@ await runScript(command, async ({ flags, given }) => {
     new AdamW(model.parameters(), { beta1, beta2, weightDecay, clip })
   );
   using folder = await CheckpointFolder.open(plan.folder);
-  if (plan.resume) await restoreOptimizer(plan.folder, model, optimizer, plan.step);
+  if (plan.resume) await loadOptimizerState(plan.folder, { model, optimizer });
   const trainer = new Trainer(model, optimizer, {
     batchSize: settings.batch,
     contextLength: settings.context,
@@ -96,7 +96,8 @@ async function makeModel(
 ): Promise<GPT> {
   const source = resume ? folder : initFrom;
   if (!source) return await userInput(() => modelOf(settings, tokenizer.vocabSize));
-  const model = await loadModel(source, { dropout: settings.dropout });
+  const { dropout } = settings;
+  const { model } = await userInput(() => loadPretrained(source, { dropout, tokenizer: false }));
   const { vocabSize } = model.config;
   if (vocabSize === tokenizer.vocabSize) return model;
   throw new UserError(

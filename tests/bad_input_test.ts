@@ -74,7 +74,7 @@ const MISTAKES: [script: string, args: string[], message: RegExp][] = [
     /heads 3 does not divide width 128/,
   ],
   ["train", line("--resume --out nothing"), /nothing: it holds no run\.json/],
-  ["train", [...BASE, ...line("--init-from nothing")], /nothing: it holds no /],
+  ["train", [...BASE, ...line("--init-from nothing")], /nothing: there is no such folder/],
   ["train", [...BASE, ...line("--out text.txt")], /text\.txt: there is a file of that name/],
   ["tokenize", line("--dataset no.txt"), /no\.txt: no such file/],
   ["tokenize", line("--dataset text.txt --vocab-size 9"), /--vocab-size is for bpe and word/],

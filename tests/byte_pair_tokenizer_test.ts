@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { BYTE_TOKENS, bytesToCharacters, charactersToBytes } from "../lib/text/byte_alphabet.ts";
 import { BytePairTokenizer } from "../lib/text/byte_pair_tokenizer.ts";
 import { trainBytePair } from "../lib/text/byte_pair_training.ts";
-import { loadTokenizer } from "../lib/text/load_tokenizer.ts";
+import { parseTokenizer } from "../lib/text/parse_tokenizer.ts";
 import { HOSTILE_TEXTS } from "./support/hostile_texts.ts";
 import { sharedText } from "./support/shared_text.ts";
 
@@ -114,8 +114,8 @@ Deno.test("a megabyte without a space is encoded as its parts are", () => {
 Deno.test({
   name: "GPT-2's tokenizer gives the reference ids of a long text",
   ignore: gpt2File === undefined || gpt2Encoded === undefined,
-  fn() {
-    const tokenizer = loadTokenizer(gpt2File);
+  async fn() {
+    const tokenizer = await parseTokenizer(gpt2File!);
     const { text, decoded_text, bpe_tokens, token_ids } = JSON.parse(gpt2Encoded!);
     const ids = tokenizer.encode(text);
     assert.deepEqual([...ids], token_ids);
@@ -132,8 +132,8 @@ Deno.test({
 Deno.test({
   name: "GPT-2's tokenizer gives the practical's ids",
   ignore: gpt2File === undefined || practical === undefined,
-  fn() {
-    const tokenizer = loadTokenizer(gpt2File);
+  async fn() {
+    const tokenizer = await parseTokenizer(gpt2File!);
     const { cases } = JSON.parse(practical!).tokenizers.gpt2_bpe;
     for (const [text, ids] of Object.entries(cases)) {
       assert.deepEqual([...tokenizer.encode(text)], ids, text);

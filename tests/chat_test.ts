@@ -6,7 +6,7 @@ import { GPT } from "../lib/nn/gpt.ts";
 import { BYTE_TOKENS } from "../lib/text/byte_alphabet.ts";
 import { chatText } from "../lib/text/chat_template.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
-import { openTokenizer } from "../lib/text/open_tokenizer.ts";
+import { parseTokenizer } from "../lib/text/parse_tokenizer.ts";
 import { useDevice } from "../lib/device/current_device.ts";
 import { forEachDevice, sharedDevice } from "./support/devices.ts";
 import { scratchFolder } from "./support/command.ts";
@@ -35,7 +35,7 @@ function makeModel(contextLength: number): GPT {
 }
 
 Deno.test("a conversation becomes the template's text, and one id for each special token", async () => {
-  const tokenizer = await openTokenizer(files);
+  const tokenizer = await parseTokenizer(files.json, { config: files.config });
   const text = await chatText(tokenizer, [
     { role: "system", content: "be kind" },
     { role: "user", content: "hi" },
@@ -44,19 +44,25 @@ Deno.test("a conversation becomes the template's text, and one id for each speci
   const ids = [...tokenizer.encode(text)];
   assert.deepEqual(ids.filter((id) => id >= 256), [259, 256, 257, 256, 258]);
   assert.equal(tokenizer.endId, 256);
-  const other = await openTokenizer({ ...files, template: "{{ messages[0].content }}!" });
+  const other = await parseTokenizer(files.json, {
+    config: files.config,
+    chatTemplate: "{{ messages[0].content }}!",
+  });
   assert.equal(await chatText(other, [{ role: "user", content: "hi" }]), "hi!");
 });
 
 Deno.test("what has no template, or a broken one, is refused", async () => {
   const plain = CharacterTokenizer.fromText("abc");
   await assert.rejects(chatText(plain, []), /no chat template/);
-  const broken = await openTokenizer({ ...files, template: "{% for %}" });
+  const broken = await parseTokenizer(files.json, {
+    config: files.config,
+    chatTemplate: "{% for %}",
+  });
   await assert.rejects(chatText(broken, []), /^SyntaxError: chat template: /);
 });
 
 forEachDevice("turns are answered, streamed, and forgotten when they are too many", async () => {
-  const tokenizer = await openTokenizer(files);
+  const tokenizer = await parseTokenizer(files.json, { config: files.config });
   const opened = { model: makeModel(64), tokenizer, endTokens: [256] };
   const conversation = new Conversation(opened, { maxNewTokens: 8, seed: 3 });
   for (let turn = 0; turn < 4; turn++) {

@@ -1,6 +1,7 @@
 /** Several files that change together: saving, recovery, the lock, and refusals of the system. */
 import assert from "node:assert/strict";
-import { CheckpointFolder, checkpointPath } from "../lib/train/checkpoint_folder.ts";
+import { checkpointPath } from "../lib/hub/folder_files.ts";
+import { CheckpointFolder } from "../lib/train/checkpoint_folder.ts";
 import { canMount, smallDisk } from "./support/small_disk.ts";
 
 type Files = [string, Uint8Array[]][];

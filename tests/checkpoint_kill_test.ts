@@ -3,7 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
-import { CheckpointFolder, checkpointPath } from "../lib/train/checkpoint_folder.ts";
+import { checkpointPath } from "../lib/hub/folder_files.ts";
+import { CheckpointFolder } from "../lib/train/checkpoint_folder.ts";
 import { filesOfStep } from "./support/checkpoint_writer.ts";
 
 const writer = new URL("support/checkpoint_writer.ts", import.meta.url).pathname;

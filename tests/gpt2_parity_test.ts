@@ -14,7 +14,7 @@ import { softmax } from "../lib/ops/softmax.ts";
 import { embedding } from "../lib/ops/embedding.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { geluTanh } from "../lib/ops/activation.ts";
-import { loadModel } from "../lib/train/checkpoint.ts";
+import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { ALL_DEVICES, forEachDevice } from "./support/devices.ts";
 import { golden } from "./support/golden.ts";
@@ -37,7 +37,7 @@ forEachDevice(
     const folder = `${golden}/gpt2-tiny`;
     const expected = JSON.parse(await Deno.readTextFile(`${folder}/expected.json`));
     const file = await SafetensorsFile.open(fileSource(`${folder}/expected.safetensors`));
-    const model = await loadModel(folder, { dropout: 0 });
+    const { model } = await loadPretrained(folder, { dropout: 0 });
     const [batch, time] = [4, 32];
     const x = tensor(ids(expected.inputs[0]), { shape: [batch, time] });
     const y = tensor(ids(expected.targets[0]), { shape: [batch, time] });
@@ -80,7 +80,7 @@ forEachDevice("gpt-nano-sort: every activation of a trained model", async () => 
   const expected = JSON.parse(await Deno.readTextFile(`${folder}/intermediates.json`));
   const values = ({ data }: { data: string }) =>
     new Float32Array(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
-  const model = await loadModel(folder, { dropout: 0 });
+  const { model } = await loadPretrained(folder, { dropout: 0 });
   const context = new ForwardContext();
   const check = async (name: string, actual: Tensor, reference: { data: string }) => {
     const error = furthest(await actual.data(), values(reference));

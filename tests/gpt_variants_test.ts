@@ -13,7 +13,8 @@ import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { embedding } from "../lib/ops/embedding.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
-import { loadModel, saveCheckpoint } from "../lib/train/checkpoint.ts";
+import { loadPretrained } from "../lib/hub/load_pretrained.ts";
+import { saveCheckpoint } from "../lib/train/checkpoint.ts";
 import { CheckpointFolder } from "../lib/train/checkpoint_folder.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
@@ -85,7 +86,7 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
       const optimizer = new AdamW(model.parameters());
       const tokenizer = CharacterTokenizer.fromText("abcdefghijk");
       await saveCheckpoint(folder, { model, optimizer, tokenizer, run: { step: 0 } });
-      const loaded = await loadModel(path);
+      const { model: loaded } = await loadPretrained(path);
       assert.deepEqual(loaded.config, model.config);
       assertClose(await loaded.forward(ids).data(), await model.forward(ids).data(), 0);
     } finally {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readMetrics } from "../lib/plot/metrics.ts";
+import { parseMetrics } from "../lib/plot/metrics.ts";
 import { runByFile, runByUrl, serveTree } from "./support/by_url.ts";
 import { assertWellFormed, texts } from "./support/svg.ts";
 
@@ -25,7 +25,7 @@ async function runFolders(
 }
 
 Deno.test("metrics lines become series", () => {
-  assert.deepEqual(readMetrics(METRICS, "m"), {
+  assert.deepEqual(parseMetrics(METRICS, "m"), {
     train: [{ step: 1, loss: 4.25 }, { step: 2, loss: 4 }],
     validation: [{ step: 2, loss: 4.125 }],
     learningRate: [{ step: 1, learningRate: 0.001 }, { step: 2, learningRate: 0.0005 }],
@@ -34,17 +34,20 @@ Deno.test("metrics lines become series", () => {
 
 Deno.test("steps repeated after a resume replace those before it", () => {
   const lines = [1, 2, 3, 2, 3].map((step, index) => JSON.stringify({ step, loss: index }));
-  const { train } = readMetrics(lines.join("\n") + "\n", "m");
+  const { train } = parseMetrics(lines.join("\n") + "\n", "m");
   assert.deepEqual(train, [{ step: 1, loss: 0 }, { step: 2, loss: 3 }, { step: 3, loss: 4 }]);
 });
 
 Deno.test("a mean over steps stands for the last step's loss", () => {
-  const { train } = readMetrics(`{"step":32,"loss":3,"meanLoss":3.5}\n{"step":33,"loss":2}\n`, "m");
+  const { train } = parseMetrics(
+    `{"step":32,"loss":3,"meanLoss":3.5}\n{"step":33,"loss":2}\n`,
+    "m",
+  );
   assert.deepEqual(train, [{ step: 32, loss: 3.5 }, { step: 33, loss: 2 }]);
 });
 
 Deno.test("a null figure is NaN, and a last line that is cut off is left out", () => {
-  const { train } = readMetrics(`{"step":1,"loss":null}\n{"step":2,"lo`, "m");
+  const { train } = parseMetrics(`{"step":1,"loss":null}\n{"step":2,"lo`, "m");
   assert.deepEqual(train, [{ step: 1, loss: NaN }]);
 });
 
@@ -66,7 +69,7 @@ Deno.test("a malformed line is named by its number", () => {
     ["x".repeat(100), new RegExp(`got ${"x".repeat(40)}…$`)],
   ];
   for (const [line, message] of lines) {
-    const read = () => readMetrics(`{"step":1,"loss":2}\n${line}\n`, "m");
+    const read = () => parseMetrics(`{"step":1,"loss":2}\n${line}\n`, "m");
     assert.throws(
       read,
       (error) => error instanceof SyntaxError && message.test(error.message),

@@ -1,6 +1,7 @@
-import { readTokenizer, saveTokenizer } from "../lib/data/tokenizer_files.ts";
+import { loadTokenizer } from "../lib/hub/load_tokenizer.ts";
+import { saveTokenizer } from "../lib/hub/tokenizer_files.ts";
 import assert from "node:assert/strict";
-import { isPreparedCorpus, prepareCorpus, readPreparedCorpus } from "../lib/data/prepared_files.ts";
+import { isPreparedCorpus, loadPreparedCorpus, prepareCorpus } from "../lib/data/prepared_files.ts";
 import { UserError } from "../lib/errors.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { WordTokenizer } from "../lib/text/word_tokenizer.ts";
@@ -21,7 +22,7 @@ Deno.test("a prepared corpus comes back as it was", () =>
     const folder = `${parent}/a/b`;
     const tokenizer = CharacterTokenizer.fromText(TEXT);
     assert.equal(await isPreparedCorpus(folder), false);
-    const counts = await prepareCorpus(TEXT, tokenizer, folder, { validationFraction: 0.2 });
+    const counts = await prepareCorpus(folder, { text: TEXT, tokenizer, validationFraction: 0.2 });
     assert.equal(counts.trainTokens, 20);
     assert.equal(counts.validationTokens, 5);
     assert.equal(counts.vocabSize, tokenizer.vocabSize);
@@ -32,7 +33,7 @@ Deno.test("a prepared corpus comes back as it was", () =>
       `${folder}/tokenizer.json`,
     ]);
     assert.equal(await isPreparedCorpus(folder), true);
-    const read = await readPreparedCorpus(folder);
+    const read = await loadPreparedCorpus(folder);
     assert.equal(read.tokenizer.decode(read.train), TEXT.slice(0, 20));
     assert.equal(read.tokenizer.decode(read.validation), TEXT.slice(20));
     assert.deepEqual(read.tokenizer.toJSON(), tokenizer.toJSON());
@@ -40,44 +41,47 @@ Deno.test("a prepared corpus comes back as it was", () =>
 
 Deno.test("a text that cannot be encoded, or needs over 16 bits, leaves the folder alone", () =>
   inFolder(async (folder) => {
-    await prepareCorpus(TEXT, CharacterTokenizer.fromText(TEXT), folder);
-    const before = await readPreparedCorpus(folder);
-    await assert.rejects(prepareCorpus("?!", before.tokenizer, folder), /no "\?" \(U\+003F\) "!"/);
+    await prepareCorpus(folder, { text: TEXT, tokenizer: CharacterTokenizer.fromText(TEXT) });
+    const before = await loadPreparedCorpus(folder);
+    await assert.rejects(
+      prepareCorpus(folder, { text: "?!", tokenizer: before.tokenizer }),
+      /no "\?" \(U\+003F\) "!"/,
+    );
     const many = Array.from({ length: 70_000 }, (_, index) => `w${index}`).join(" ");
     await assert.rejects(
-      prepareCorpus(many, WordTokenizer.fromText(many), folder),
+      prepareCorpus(folder, { text: many, tokenizer: WordTokenizer.fromText(many) }),
       /train\.bin: expected ids from 0 to 65535/,
     );
     await assert.rejects(
-      prepareCorpus(TEXT, before.tokenizer, folder, { validationFraction: 1 }),
+      prepareCorpus(folder, { text: TEXT, tokenizer: before.tokenizer, validationFraction: 1 }),
       RangeError,
     );
-    const after = await readPreparedCorpus(folder);
+    const after = await loadPreparedCorpus(folder);
     assert.deepEqual(after.train, before.train);
     assert.deepEqual(after.tokenizer.toJSON(), before.tokenizer.toJSON());
   }));
 
 Deno.test("a missing file, another tokenizer and a malformed one are told apart", () =>
   inFolder(async (folder) => {
-    await assert.rejects(readPreparedCorpus(folder), /cannot read .*tokenizer\.json: no such file/);
-    await prepareCorpus(TEXT, CharacterTokenizer.fromText(TEXT), folder);
-    await saveTokenizer(CharacterTokenizer.fromText("abc"), folder);
-    await assert.rejects(readPreparedCorpus(folder), /train\.bin: expected ids below 3/);
+    await assert.rejects(loadPreparedCorpus(folder), /it holds no tokenizer\.json/);
+    await prepareCorpus(folder, { text: TEXT, tokenizer: CharacterTokenizer.fromText(TEXT) });
+    await saveTokenizer(folder, CharacterTokenizer.fromText("abc"));
+    await assert.rejects(loadPreparedCorpus(folder), /train\.bin: expected ids below 3/);
     await Deno.writeTextFile(`${folder}/tokenizer.json`, '{"model":');
-    await assert.rejects(readTokenizer(`${folder}/tokenizer.json`), (error: Error) => {
+    await assert.rejects(loadTokenizer(`${folder}/tokenizer.json`), (error: Error) => {
       assert.ok(error instanceof SyntaxError);
-      assert.ok(error.message.startsWith(`${folder}/tokenizer.json: `), error.message);
+      assert.ok(error.message.startsWith(`${folder}: tokenizer.json: `), error.message);
       assert.match(error.message, /not JSON/);
       return true;
     });
     await Deno.remove(`${folder}/tokenizer.json`);
-    await assert.rejects(readPreparedCorpus(folder), UserError);
+    await assert.rejects(loadPreparedCorpus(folder), UserError);
   }));
 
 Deno.test("a folder that cannot be made is the user's mistake", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "");
     const tokenizer = CharacterTokenizer.fromText(TEXT);
-    await assert.rejects(prepareCorpus(TEXT, tokenizer, `${folder}/file`), UserError);
-    await assert.rejects(prepareCorpus(TEXT, tokenizer, `${folder}/file/in`), UserError);
+    await assert.rejects(prepareCorpus(`${folder}/file`, { text: TEXT, tokenizer }), UserError);
+    await assert.rejects(prepareCorpus(`${folder}/file/in`, { text: TEXT, tokenizer }), UserError);
   }));

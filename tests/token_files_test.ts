@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readTokenFile, writeTokenFile } from "../lib/data/token_files.ts";
+import { loadTokenFile, saveTokenFile } from "../lib/data/token_files.ts";
 import { UserError } from "../lib/errors.ts";
 import { canMount, smallDisk } from "./support/small_disk.ts";
 
@@ -18,43 +18,43 @@ Deno.test("tokens are little-endian 16-bit integers and come back", () =>
   inFolder(async (folder) => {
     const path = `${folder}/train.bin`;
     for (const tokens of [Uint32Array.of(1, 258, 65535), Int32Array.of(1, 258, 65535)]) {
-      await writeTokenFile(path, tokens);
+      await saveTokenFile(path, tokens);
       assert.deepEqual([...await Deno.readFile(path)], [1, 0, 2, 1, 255, 255]);
-      assert.deepEqual(await readTokenFile(path), Uint16Array.of(1, 258, 65535));
+      assert.deepEqual(await loadTokenFile(path), Uint16Array.of(1, 258, 65535));
     }
-    await writeTokenFile(path, new Uint16Array(0));
-    assert.equal((await readTokenFile(path)).length, 0);
+    await saveTokenFile(path, new Uint16Array(0));
+    assert.equal((await loadTokenFile(path)).length, 0);
     assert.deepEqual(namesIn(folder), ["train.bin"]);
   }));
 
 Deno.test("ids that 16 bits do not hold are refused before anything is written", () =>
   inFolder(async (folder) => {
     const path = `${folder}/train.bin`;
-    await writeTokenFile(path, Uint16Array.of(7));
+    await saveTokenFile(path, Uint16Array.of(7));
     await assert.rejects(
-      writeTokenFile(path, Uint32Array.of(1, 70000, 65536)),
+      saveTokenFile(path, Uint32Array.of(1, 70000, 65536)),
       new RangeError(
         `${path}: expected ids from 0 to 65535 (16 bits), got 70000; ` +
           "use a tokenizer with a smaller vocabulary",
       ),
     );
-    await assert.rejects(writeTokenFile(path, Int32Array.of(3, -2)), /got -2; use/);
-    assert.deepEqual([...await readTokenFile(path)], [7]);
+    await assert.rejects(saveTokenFile(path, Int32Array.of(3, -2)), /got -2; use/);
+    assert.deepEqual([...await loadTokenFile(path)], [7]);
   }));
 
 Deno.test("a file of odd length, or with ids beyond the vocabulary, is refused", () =>
   inFolder(async (folder) => {
     const path = `${folder}/train.bin`;
     await Deno.writeFile(path, new Uint8Array(5));
-    await assert.rejects(readTokenFile(path), (error: Error) => {
+    await assert.rejects(loadTokenFile(path), (error: Error) => {
       assert.ok(error instanceof SyntaxError);
       assert.match(error.message, /train\.bin: expected 16-bit tokens, got an odd number.*, 5;/);
       return true;
     });
-    await writeTokenFile(path, Uint16Array.of(64, 65, 3));
-    assert.equal((await readTokenFile(path, { vocabSize: 66 })).length, 3);
+    await saveTokenFile(path, Uint16Array.of(64, 65, 3));
+    assert.equal((await loadTokenFile(path, { vocabSize: 66 })).length, 3);
     await assert.rejects(
-      readTokenFile(path, { vocabSize: 65 }),
+      loadTokenFile(path, { vocabSize: 65 }),
       /expected ids below 65, the size of the vocabulary, got 65 at token 1;/,
     );
   }));
@@ -63,15 +63,15 @@ Deno.test("what the system refuses is the user's mistake", () =>
   inFolder(async (folder) => {
     const missing = `${folder}/none/train.bin`;
     await assert.rejects(
-      readTokenFile(missing),
+      loadTokenFile(missing),
       new UserError(`cannot read ${missing}: no such file or folder`),
     );
     await assert.rejects(
-      writeTokenFile(missing, Uint16Array.of(1)),
+      saveTokenFile(missing, Uint16Array.of(1)),
       new UserError(`cannot write ${missing}: no such file or folder`),
     );
-    await assert.rejects(readTokenFile(folder), UserError);
-    await assert.rejects(writeTokenFile(folder, Uint16Array.of(1)), UserError);
+    await assert.rejects(loadTokenFile(folder), UserError);
+    await assert.rejects(saveTokenFile(folder, Uint16Array.of(1)), UserError);
   }));
 
 Deno.test({
@@ -80,12 +80,12 @@ Deno.test({
   async fn() {
     using disk = smallDisk(64 * 1024);
     const path = `${disk.path}/train.bin`;
-    await writeTokenFile(path, Uint16Array.of(1, 2));
-    await assert.rejects(writeTokenFile(path, new Uint16Array(100_000)), /cannot write .*No space/);
-    assert.deepEqual([...await readTokenFile(path)], [1, 2]);
+    await saveTokenFile(path, Uint16Array.of(1, 2));
+    await assert.rejects(saveTokenFile(path, new Uint16Array(100_000)), /cannot write .*No space/);
+    assert.deepEqual([...await loadTokenFile(path)], [1, 2]);
     assert.deepEqual(namesIn(disk.path), ["train.bin"]);
     disk.makeReadOnly();
-    await assert.rejects(writeTokenFile(path, Uint16Array.of(3)), UserError);
-    assert.deepEqual([...await readTokenFile(path)], [1, 2]);
+    await assert.rejects(saveTokenFile(path, Uint16Array.of(3)), UserError);
+    assert.deepEqual([...await loadTokenFile(path)], [1, 2]);
   },
 });

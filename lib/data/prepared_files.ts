@@ -2,24 +2,32 @@
  * A corpus that is tokenized once and for all: a folder with `train.bin`, `val.bin` and the
  * tokenizer.
  *
+ * token_files.ts has the format of the two, split_corpus.ts the way in which the text is split.
+ *
  * @module
  */
 
+import { describe, UserError } from "../errors.ts";
 import { attempt, type Chunks, writeFilesAtomically } from "../files.ts";
+import { checkOptions } from "../options.ts";
+import { localPath } from "../place.ts";
+import { expectTokenizer } from "../text/expect_tokenizer.ts";
+import { TOKENIZER_FILES, tokenizerContents, tokenizerIn } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { sha256 } from "./checked_text.ts";
 import { splitCorpus } from "./split_corpus.ts";
-import { readTokenFile, tokenBytes } from "./token_files.ts";
-import { readTokenizer, tokenizerContents } from "./tokenizer_files.ts";
+import { loadTokenFile, tokenBytes } from "./token_files.ts";
 
 const TRAIN = "train.bin";
 const VALIDATION = "val.bin";
-/** What a tokenizer may be kept in. */
-const TOKENIZERS = ["tokenizer.json", "tokenizer.model"];
 
-/** Options of `prepareCorpus`. */
-export interface PrepareCorpusOptions {
-  /** The part of the tokens set aside, from the end, in [0, 1); default 0.1. */
+/** What `prepareCorpus` prepares. */
+export interface CorpusToPrepare {
+  /** The corpus. */
+  text: string;
+  /** What encodes it. */
+  tokenizer: Tokenizer;
+  /** The fraction of the tokens that is set aside for validation, from the end, in [0, 1); default 0.1. */
   validationFraction?: number;
 }
 
@@ -38,31 +46,48 @@ export interface PreparedCounts {
 }
 
 /**
- * Encodes a text and writes it into a folder, which is made where there is none. Everything is
- * checked before anything is written, and files of an earlier time are replaced together.
+ * Encodes a text and saves `train.bin`, `val.bin` and the tokenizer to a folder, which is made if it
+ * is missing. Everything is checked before anything is written, and files of an earlier call are
+ * replaced together. `loadPreparedCorpus` reads them back.
  *
- * @throws {RangeError} where the tokenizer cannot encode the text, or makes ids above 65,535
- * @throws {UserError} where a file cannot be written
+ * @throws {RangeError} if the tokenizer cannot encode the text, or makes ids above 65,535
+ * @throws {UserError} if a file cannot be written
+ * @throws {TypeError} if an argument is of another kind, or an option is unknown
+ *
+ * ```ts
+ * import { CharacterTokenizer, loadPreparedCorpus, prepareCorpus } from "../../mod.ts";
+ * const text = "to be or not to be";
+ * const folder = await Deno.makeTempDir();
+ * const tokenizer = CharacterTokenizer.fromText(text);
+ * console.log((await prepareCorpus(folder, { text, tokenizer })).trainTokens); // 16
+ * console.log((await loadPreparedCorpus(folder)).validation.length); // 2
+ * ```
  */
 export async function prepareCorpus(
-  text: string,
-  tokenizer: Tokenizer,
-  folder: string,
-  { validationFraction }: PrepareCorpusOptions = {},
+  folder: string | URL,
+  corpus: CorpusToPrepare,
 ): Promise<PreparedCounts> {
+  const path = localPath("prepareCorpus", folder);
+  const known = { text: true, tokenizer: true, validationFraction: 0.1 };
+  checkOptions("prepareCorpus", corpus, known);
+  const { text, tokenizer, validationFraction } = corpus;
+  expectTokenizer("prepareCorpus", tokenizer);
+  if (typeof text !== "string") {
+    throw new TypeError(`prepareCorpus: expected a text, got ${describe(text)}`);
+  }
   const start = performance.now();
   const tokens = tokenizer.encode(text);
   const encodeMilliseconds = performance.now() - start;
   const { train, validation } = splitCorpus(tokens, validationFraction);
   const files: [string, Chunks][] = [
-    [`${folder}/${TRAIN}`, [tokenBytes(train, TRAIN)]],
-    [`${folder}/${VALIDATION}`, [tokenBytes(validation, VALIDATION)]],
+    [`${path}/${TRAIN}`, [tokenBytes(train, TRAIN)]],
+    [`${path}/${VALIDATION}`, [tokenBytes(validation, VALIDATION)]],
     ...tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [
-      `${folder}/${name}`,
+      `${path}/${name}`,
       [bytes],
     ]),
   ];
-  await attempt(`make folder ${folder}`, () => Deno.mkdir(folder, { recursive: true }));
+  await attempt(`make folder ${path}`, () => Deno.mkdir(path, { recursive: true }));
   await writeFilesAtomically(...files);
   return {
     trainTokens: train.length,
@@ -73,7 +98,7 @@ export async function prepareCorpus(
   };
 }
 
-/** A corpus as `readPreparedCorpus` finds it. */
+/** A corpus as `loadPreparedCorpus` finds it. */
 export interface PreparedCorpus {
   /** [n] token ids to learn from. */
   train: Uint16Array<ArrayBuffer>;
@@ -86,30 +111,52 @@ export interface PreparedCorpus {
 }
 
 /**
- * Reads back what `prepareCorpus` wrote.
+ * Loads what `prepareCorpus` saved.
  *
- * @throws {UserError} where a file is missing
- * @throws {SyntaxError} where a file is malformed
- * @throws {RangeError} where ids do not fit the tokenizer
+ * @throws {UserError} if a file is missing
+ * @throws {SyntaxError} if a file is malformed
+ * @throws {RangeError} if there are ids outside the tokenizer's vocabulary
+ * @throws {TypeError} if `folder` is neither a path nor a `file:` address
  */
-export async function readPreparedCorpus(folder: string): Promise<PreparedCorpus> {
-  const tokenizer = await readTokenizer(folder);
+export async function loadPreparedCorpus(folder: string | URL): Promise<PreparedCorpus> {
+  const path = localPath("loadPreparedCorpus", folder);
+  const tokenizer = await tokenizerOf(path);
   const { vocabSize } = tokenizer;
-  const train = await readTokenFile(`${folder}/${TRAIN}`, { vocabSize });
-  const validation = await readTokenFile(`${folder}/${VALIDATION}`, { vocabSize });
+  const train = await loadTokenFile(`${path}/${TRAIN}`, { vocabSize });
+  const validation = await loadTokenFile(`${path}/${VALIDATION}`, { vocabSize });
   const bytes = await new Blob([train, validation]).arrayBuffer();
   return { train, validation, tokenizer, sha256: await sha256(new Uint8Array(bytes)) };
 }
 
+async function tokenizerOf(folder: string): Promise<Tokenizer> {
+  const read = (name: string) =>
+    Deno.readFile(`${folder}/${name}`).catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    });
+  try {
+    const tokenizer = await attempt(`read the tokenizer of ${folder}`, () => tokenizerIn(read));
+    if (tokenizer) return tokenizer;
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new SyntaxError(`${folder}: ${cause.message}`, { cause });
+  }
+  throw new UserError(
+    `${folder}: it holds no tokenizer.json; prepareCorpus writes one beside ${TRAIN}`,
+  );
+}
+
 /**
- * Which of the files that `prepareCorpus` writes are in a folder already; none where there is no
+ * Which of the files that `prepareCorpus` writes are in a folder already; none if there is no
  * folder.
  */
 export async function preparedFilesIn(folder: string): Promise<string[]> {
   const isThere = async (name: string) =>
     await Deno.lstat(`${folder}/${name}`).then(() => true, () => false);
   const there: string[] = [];
-  for (const name of [TRAIN, VALIDATION, ...TOKENIZERS]) if (await isThere(name)) there.push(name);
+  for (const name of [TRAIN, VALIDATION, ...TOKENIZER_FILES]) {
+    if (await isThere(name)) there.push(name);
+  }
   return there;
 }
 

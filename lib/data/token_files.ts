@@ -5,28 +5,43 @@
  * @module
  */
 
+import { describe } from "../errors.ts";
 import { attempt, writeFileAtomically } from "../files.ts";
+import { checkOptions } from "../options.ts";
+import { localPath } from "../place.ts";
 import type { TokenArray } from "./split_corpus.ts";
 
 /** The largest id that a token file can hold. */
 export const LARGEST_TOKEN = 0xFFFF;
 
 /**
- * Writes token ids to a file, whole or not at all.
+ * Saves token ids, `tokens` [n] from 0 to 65,535, to a file: all or nothing.
  *
- * @param tokens [n] ids from 0 to 65,535
- * @throws {RangeError} where an id is larger, or negative
- * @throws {UserError} where the file cannot be written; an older one then stays as it was
+ * @throws {RangeError} if an id is larger, or negative
+ * @throws {UserError} if the file cannot be written; an older one then stays as it was
+ * @throws {TypeError} if `file` is neither a path nor a `file:` address, or `tokens` no typed array
+ *
+ * ```ts
+ * import { loadTokenFile, saveTokenFile } from "../../mod.ts";
+ * const path = `${await Deno.makeTempDir()}/train.bin`;
+ * await saveTokenFile(path, Uint16Array.of(1, 2, 3));
+ * console.log([...await loadTokenFile(path)]); // [ 1, 2, 3 ]
+ * ```
  */
-export async function writeTokenFile(path: string, tokens: TokenArray): Promise<void> {
+export async function saveTokenFile(file: string | URL, tokens: TokenArray): Promise<void> {
+  const path = localPath("saveTokenFile", file);
+  if (!ArrayBuffer.isView(tokens)) {
+    throw new TypeError(
+      `saveTokenFile: expected ids in a typed array, got ${describe(tokens)}`,
+    );
+  }
   await writeFileAtomically(path, [tokenBytes(tokens, path)]);
 }
 
 /**
- * The content of a token file.
+ * The content of a token file that will be called `path` in errors.
  *
- * @param path what the file will be called, for errors
- * @throws {RangeError} where an id is above 65,535, or negative
+ * @throws {RangeError} if an id is above 65,535, or negative
  */
 export function tokenBytes(tokens: TokenArray, path: string): Uint8Array<ArrayBuffer> {
   let largest = 0;
@@ -50,23 +65,26 @@ export function tokenBytes(tokens: TokenArray, path: string): Uint8Array<ArrayBu
 }
 
 /** What a token file must fit. */
-export interface ReadTokenFileOptions {
+export interface LoadTokenFileOptions {
   /** V: every id must be below it; default any id. */
   vocabSize?: number;
 }
 
 /**
- * Reads a token file.
+ * Loads a token file: its ids, [n].
  *
- * @returns [n] token ids
- * @throws {UserError} where there is no such file, or it may not be read
- * @throws {SyntaxError} where its length in bytes is odd
- * @throws {RangeError} where an id is not below `vocabSize`
+ * @throws {UserError} if there is no such file, or it cannot be read
+ * @throws {SyntaxError} if its length in bytes is odd
+ * @throws {RangeError} if an id is not below `vocabSize`
+ * @throws {TypeError} if `file` is neither a path nor a `file:` address, or an option is unknown
  */
-export async function readTokenFile(
-  path: string,
-  { vocabSize = LARGEST_TOKEN + 1 }: ReadTokenFileOptions = {},
+export async function loadTokenFile(
+  file: string | URL,
+  options: LoadTokenFileOptions = {},
 ): Promise<Uint16Array<ArrayBuffer>> {
+  const path = localPath("loadTokenFile", file);
+  checkOptions("loadTokenFile", options, { vocabSize: true });
+  const { vocabSize = LARGEST_TOKEN + 1 } = options;
   const bytes = await attempt(`read ${path}`, () => Deno.readFile(path));
   if (bytes.length % 2 === 1) {
     throw new SyntaxError(

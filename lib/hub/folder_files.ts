@@ -1,18 +1,24 @@
 /**
- * A model in a local folder.
+ * A model in a local folder, such as the folder of a run.
  *
  * @module
  */
+import { filePath } from "../place.ts";
 import { fileSource } from "./file_source.ts";
 import type { Repository } from "./repository.ts";
 
 /**
- * Whether there is a folder at a path. What looks like a path and is none counts as one, so that
- * the error names it.
+ * Whether a place is a folder of this machine. What looks like a path but is none counts as one, so
+ * that the error names it.
  */
-export function isFolder(path: string): boolean {
+export function isFolder(place: string): boolean {
   if (typeof Deno === "undefined") return false; // a browser
-  if (/^[.~]?\.?[/\\]|^[A-Za-z]:[/\\]|^\.\.?$/.test(path)) return true;
+  return /^[.~]?\.?[/\\]|^[A-Za-z]:[/\\]|^\.\.?$/.test(place) || folderExists(place);
+}
+
+/** Whether there is a folder at a path. */
+export function folderExists(path: string): boolean {
+  if (typeof Deno === "undefined") return false; // a browser
   try {
     return Deno.statSync(path).isDirectory;
   } catch {
@@ -20,13 +26,26 @@ export function isFolder(path: string): boolean {
   }
 }
 
-/** The files in a folder. */
+/** Within a run's folder, a completed checkpoint whose files are not in place yet. */
+export const COMMITTED = ".checkpoint";
+
+/**
+ * Where a file of a folder's newest complete checkpoint is now: in `.checkpoint/` while its writer,
+ * or a kill, has it there between completing it and putting it in place, otherwise in the folder
+ * itself. See train/checkpoint_folder.ts.
+ */
+export function checkpointPath(folder: string, name: string): string {
+  const committed = `${folder}/${COMMITTED}/${name}`;
+  return exists(committed) ? committed : `${folder}/${name}`;
+}
+
+/** The files in a folder; those of a run are the ones of its newest complete checkpoint. */
 export function folderRepository(folder: string | URL): Repository {
-  const base = typeof folder === "string" ? folder : pathOf(folder);
+  const base = typeof folder === "string" ? folder : filePath(folder);
   return {
     name: base,
     open(file) {
-      const path = `${base.replace(/[/\\]+$/, "")}/${file}`;
+      const path = checkpointPath(base.replace(/[/\\]+$/, ""), file);
       return new Promise((resolve) => resolve(exists(path) ? fileSource(path) : undefined));
     },
   };
@@ -42,9 +61,4 @@ function exists(path: string): boolean {
     }
     throw error;
   }
-}
-
-function pathOf({ pathname }: URL): string {
-  const path = decodeURIComponent(pathname);
-  return Deno.build.os === "windows" ? path.slice(1) : path;
 }

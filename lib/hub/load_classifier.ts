@@ -1,6 +1,7 @@
 /**
- * A published classifier of sequences from a folder, an address or the hub, and what it says of
- * texts.
+ * A published classifier of sequences from a folder, an address or the hub, and its predictions.
+ *
+ * encoder_formats.ts reads its configuration; see load_pretrained.ts for language models.
  *
  * @module
  */
@@ -9,45 +10,64 @@ import { padSequences } from "../nn/padding.ts";
 import { SequenceClassifier } from "../nn/sequence_classifier.ts";
 import { scope } from "../tensor/scope.ts";
 import { softmax } from "../ops/softmax.ts";
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
+import { expectPlace } from "../place.ts";
+import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import {
   encoderNamesOf,
   type PretrainedClassifierConfig,
   readClassifierConfig,
 } from "./encoder_formats.ts";
-import { checkedDevice, filledModel, type LoadOptions, readConfig } from "./load_pretrained.ts";
-import { readTokenizer } from "./pretrained_tokenizer.ts";
+import {
+  checkedDevice,
+  filledModel,
+  LOAD_OPTIONS,
+  type LoadOptions,
+  readConfig,
+} from "./load_pretrained.ts";
+import { tokenizerOf } from "./load_tokenizer.ts";
 import { openRepository } from "./open_repository.ts";
 
 /** A loaded classifier. */
 export interface PretrainedClassifier extends PretrainedClassifierConfig {
   /** The model; its classes are named in `config.labels`. */
   readonly model: SequenceClassifier;
-  /** Its tokenizer; undefined where there is none beside the weights. */
+  /** Its tokenizer; undefined if there is none beside the weights. */
   readonly tokenizer: Tokenizer | undefined;
 }
 
 /**
  * Loads a BERT or DistilBERT with a head for classifying sequences, such as
- * `distilbert/distilbert-base-uncased-finetuned-sst-2-english`. Where it is looked for, and what is
- * thrown, is as for `loadPretrained`.
+ * `distilbert/distilbert-base-uncased-finetuned-sst-2-english`. Places and errors are those of
+ * `loadPretrained`.
+ *
+ * ```ts ignore
+ * const { model, tokenizer } = await loadClassifier(
+ *   "distilbert/distilbert-base-uncased-finetuned-sst-2-english",
+ * );
+ * const [{ label, probability }] = await classify(model, tokenizer!, ["I loved it."]);
+ * ```
  */
 export async function loadClassifier(
-  location: string | URL,
+  place: string | URL,
   options: LoadOptions = {},
 ): Promise<PretrainedClassifier> {
-  const repository = openRepository(location, options);
+  expectPlace("loadClassifier", place, "a path, an address or a name on the hub");
+  checkOptions("loadClassifier", options, LOAD_OPTIONS);
+  const repository = openRepository(place, options);
   const device = checkedDevice(options);
   const { architecture, config } = await readConfig(repository, readClassifierConfig);
-  const tokenizer = options.tokenizer === false ? undefined : await readTokenizer(repository);
+  const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
   const from = { repository, names: encoderNamesOf(architecture), device };
   const model = await filledModel(() => new SequenceClassifier(config), from, options);
   return { architecture, config, model, tokenizer };
 }
 
-/** What a classifier says of a text. */
+/** A classifier's prediction for a text. */
 export interface Classification {
-  /** The likeliest class. */
+  /** The most probable class. */
   readonly label: string;
   /** Its probability. */
   readonly probability: number;
@@ -64,19 +84,25 @@ export interface TextToIds {
   encode(text: string, options?: { addSpecialTokens?: boolean }): ArrayLike<number>;
 }
 
-/** Sequences that are classified at once. */
+/** Sequences that are classified together. */
 const BATCH = 16;
 
 /**
- * Classifies texts. One that is longer than the model's context is cut before its last token.
+ * Classifies texts: softmax of the model's logits. A text that is longer than the model's context is
+ * cut before its last token.
  *
- * RangeError for a text without a token.
+ * @throws {RangeError} if a text has no token
+ * @throws {TypeError} if `tokenizer` is none, or `texts` is no list of texts
  */
 export async function classify(
   model: SequenceClassifier,
   tokenizer: TextToIds,
   texts: readonly string[],
 ): Promise<Classification[]> {
+  expectTokenizer("classify", tokenizer);
+  if (!Array.isArray(texts)) {
+    throw new TypeError(`classify: expected a list of texts, got ${describe(texts)}`);
+  }
   const { contextLength } = model.config;
   const sequences = texts.map((text) => {
     const ids = Array.from(tokenizer.encode(text, { addSpecialTokens: true }));
@@ -86,8 +112,10 @@ export async function classify(
 }
 
 /**
- * Classifies sequences of ids, special tokens and all. RangeError for one that is empty or too
- * long, or an id outside the vocabulary.
+ * Classifies sequences of ids, their special tokens included.
+ *
+ * @throws {RangeError} if a sequence is empty or longer than the model's context, or holds an id
+ *   outside the vocabulary
  */
 export async function classifyIds(
   model: SequenceClassifier,

@@ -1,7 +1,8 @@
 /**
- * A published language model from a folder, an address or the hub, its weights on the device.
+ * A language model from a folder, an address or the hub, its weights on the device: a published one,
+ * one that `savePretrained` saved, or a run of training.
  *
- * Where files lie is repository.ts's, what they hold config.ts's and weight_files.ts's.
+ * open_repository.ts finds the files, config.ts and weight_files.ts read them.
  *
  * @module
  */
@@ -11,12 +12,14 @@ import { type ModelConfig, modelConfig } from "../nn/config.ts";
 import { GPT } from "../nn/gpt.ts";
 import { withoutInitialValues } from "../nn/initializers.ts";
 import type { Module } from "../nn/module.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { expectPlace } from "../place.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { namesOf, type PretrainedConfig, readGenerationConfig, readModelConfig } from "./config.ts";
 import { fillParameters } from "./fill_parameters.ts";
 import type { ArchitectureNames } from "./format.ts";
-import { readTokenizer } from "./pretrained_tokenizer.ts";
-import { openRepository, type RepositoryOptions } from "./open_repository.ts";
+import { tokenizerOf } from "./load_tokenizer.ts";
+import { openRepository, REPOSITORY_OPTIONS, type RepositoryOptions } from "./open_repository.ts";
 import { readText, type Repository, requireText } from "./repository.ts";
 import type { WeightsProgress } from "./weight_files.ts";
 
@@ -32,77 +35,125 @@ export interface LoadOptions extends RepositoryOptions {
   readonly onProgress?: (progress: WeightsProgress) => void;
 }
 
+/** The names of these options, for the functions that take them. */
+export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
+  ...REPOSITORY_OPTIONS,
+  dtype: "f32",
+  device: undefined,
+  tokenizer: true,
+  onProgress: undefined,
+};
+
 /** How to load a language model. */
-export interface LoadModelOptions extends LoadOptions {
+export interface LoadPretrainedOptions extends LoadOptions {
   /**
-   * The longest sequence, where that is to be shorter than the model's own: the cache of generation
+   * The longest sequence, if that is to be shorter than the model's own: the cache of generation
    * takes memory in proportion. Not for learned positions, whose table is the model's.
    */
   readonly contextLength?: number;
+  /** The chance of dropping an activation in training, from 0 to 1. Default: the model's own. */
+  readonly dropout?: number;
 }
 
 /** A loaded language model. */
 export interface Pretrained extends PretrainedConfig {
   /** The model. */
   readonly model: GPT;
-  /** Its tokenizer; undefined where there is none beside the weights. */
+  /** Its tokenizer; undefined if there is none beside the weights. */
   readonly tokenizer: Tokenizer | undefined;
 }
 
+const PLACES = "a path, an address or a name on the hub";
+
 /**
- * Loads a GPT-2, GPT-Neo, Llama, Mistral or Qwen2 in Hugging Face's format, or a model that Folio
- * saved, from a folder, the `file:`, `http:` or `https:` address of one, or by its name on the hub
- * (`openai-community/gpt2`).
+ * Loads a GPT-2, GPT-Neo, Llama, Mistral or Qwen2 in Hugging Face's format, a model that
+ * `savePretrained` saved, or a run of training, from a folder, the `file:`, `http:` or `https:`
+ * address of one, or by its name on the hub (`openai-community/gpt2`).
  *
- * Weights are safetensors, in one file or several. They come tensor by tensor; what came over a
- * network is kept in the Web Cache, and a download that broke off goes on where it ended.
- * `HF_ENDPOINT` names another hub, `HF_TOKEN` is sent to it, both where the process may read them.
+ * Weights are safetensors, in one file or several, and are read tensor by tensor. Downloads are kept
+ * in the Web Cache; one that was interrupted resumes. `HF_ENDPOINT` names another hub, `HF_TOKEN` is
+ * sent to it, both if the process may read them. The folder of a run holds one checkpoint, also
+ * while another is being saved.
  *
- * @throws {UserError} where the model or one of its files cannot be had, or its weights are a
+ * @throws {UserError} if the model or one of its files cannot be reached, or its weights are a
  *   Python pickle
- * @throws {SyntaxError} where a file is malformed or does not fit the configuration; missing and
+ * @throws {SyntaxError} if a file is malformed or does not match the configuration; missing and
  *   unexpected tensors are listed
- * @throws {RangeError} where a weight is NaN or infinite, or an option is out of range
+ * @throws {RangeError} if a weight is NaN or infinite, or an option is out of range
+ * @throws {TypeError} if `place` is neither a string nor a URL, or an option is unknown
  *
  * ```ts
  * import { GPT, loadPretrained, openDevice, savePretrained } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const folder = await Deno.makeTempDir();
- * await savePretrained(folder, { model: new GPT({ vocabSize: 65, contextLength: 32, layers: 1, heads: 2, width: 16 }) });
+ * await savePretrained(folder, new GPT({ vocabSize: 65, contextLength: 32, layers: 1, heads: 2, width: 16 }));
  * const { model, architecture } = await loadPretrained(folder);
  * console.log(architecture, model.parameterCount); // gpt2 4848
  * device.close();
  * ```
  */
 export async function loadPretrained(
-  location: string | URL,
-  options: LoadModelOptions = {},
+  place: string | URL,
+  options: LoadPretrainedOptions = {},
 ): Promise<Pretrained> {
-  const repository = openRepository(location, options);
+  expectPlace("loadPretrained", place, PLACES);
+  const known = { ...LOAD_OPTIONS, contextLength: undefined, dropout: undefined };
+  checkOptions("loadPretrained", options, known);
+  const repository = openRepository(place, options);
   const device = checkedDevice(options);
   const { architecture, config: whole, ...ends } = await readConfig(repository, readModelConfig);
-  const config = shortened(whole, options.contextLength);
+  const config = changed(whole, options);
   const generation = await readText(repository, "generation_config.json");
   const { endTokens, ...own } = generation === undefined ? ends : readGenerationConfig(generation);
-  const tokenizer = options.tokenizer === false ? undefined : await readTokenizer(repository);
+  const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
   const names = namesOf(architecture);
   const model = await filledModel(() => new GPT(config), { repository, names, device }, options);
   const allEnds = { ...ends, ...own, endTokens: endTokens.length > 0 ? endTokens : ends.endTokens };
   return { architecture, config, ...allEnds, model, tokenizer };
 }
 
-function shortened(config: ModelConfig, contextLength: number | undefined): ModelConfig {
-  if (contextLength === undefined || contextLength === config.contextLength) return config;
-  if (config.positions === "learned" || contextLength > config.contextLength) {
+/**
+ * Loads what a model's `config.json` says, without its weights. Places and errors are those of
+ * `loadPretrained`.
+ *
+ * ```ts
+ * import { GPT, loadModelConfig, openDevice, savePretrained } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const folder = await Deno.makeTempDir();
+ * await savePretrained(folder, new GPT({ vocabSize: 65, contextLength: 32, layers: 1, heads: 2, width: 16 }));
+ * console.log((await loadModelConfig(folder)).config.width); // 16
+ * device.close();
+ * ```
+ */
+export async function loadModelConfig(
+  place: string | URL,
+  options: RepositoryOptions = {},
+): Promise<PretrainedConfig> {
+  expectPlace("loadModelConfig", place, PLACES);
+  checkOptions("loadModelConfig", options, REPOSITORY_OPTIONS);
+  return await readConfig(openRepository(place, options), readModelConfig);
+}
+
+/** The configuration with the changes that the options ask for. */
+function changed(
+  config: ModelConfig,
+  { contextLength = config.contextLength, dropout = config.dropout }: LoadPretrainedOptions,
+): ModelConfig {
+  const isLearned = config.positions === "learned" && contextLength !== config.contextLength;
+  if (isLearned || contextLength > config.contextLength) {
     throw new RangeError(
       `loadPretrained: contextLength: the model's is ${config.contextLength}` +
         `${config.positions === "learned" ? ", a learned table" : ""}; got ${contextLength}`,
     );
   }
-  return modelConfig({ ...config, contextLength });
+  return modelConfig({ ...config, contextLength, dropout });
 }
 
-/** The device to load to. RangeError for a type that Folio does not compute in. */
+/**
+ * The device to load to.
+ *
+ * @throws {RangeError} if the type is not one that Folio computes in
+ */
 export function checkedDevice({ dtype = "f32", device = currentDevice() }: LoadOptions): Device {
   if (dtype === "f32") return device;
   throw new RangeError(`loadPretrained: dtype: expected f32, the type computed in, got ${dtype}`);
@@ -122,7 +173,7 @@ export async function readConfig<Config>(
   }
 }
 
-/** Makes a model on the device and fills it; its memory is given back where that fails. */
+/** Makes a model on the device and fills it; its memory is released if that fails. */
 export async function filledModel<Model extends Module>(
   make: () => Model,
   from: { repository: Repository; names: ArchitectureNames; device: Device },

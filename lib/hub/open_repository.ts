@@ -6,6 +6,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
+import type { OptionNames } from "../options.ts";
 import { environmentVariable } from "./environment.ts";
 import { folderRepository, isFolder } from "./folder_files.ts";
 import { httpRepository } from "./http_repository.ts";
@@ -25,6 +26,14 @@ export interface RepositoryOptions {
   /** Milliseconds until a server must have answered; default 10,000. */
   readonly timeout?: number;
 }
+
+/** The names of these options, for the functions that take them. */
+export const REPOSITORY_OPTIONS: OptionNames<RepositoryOptions> = {
+  revision: "main",
+  token: "HF_TOKEN",
+  signal: undefined,
+  timeout: 10_000,
+};
 
 const HUB = "https://huggingface.co";
 

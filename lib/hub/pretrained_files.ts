@@ -5,35 +5,52 @@
  * @module
  */
 import { attempt, type Chunks, writeFileAtomically } from "../files.ts";
-import { UserError } from "../errors.ts";
-import type { GPT } from "../nn/gpt.ts";
+import { describe, UserError } from "../errors.ts";
+import { GPT } from "../nn/gpt.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { localPath } from "../place.ts";
 import { size } from "../shape.ts";
+import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { VERSION } from "../version.ts";
-import { type TextEnds, writeModelConfig } from "./config.ts";
-import { tokenizerFiles } from "./pretrained_tokenizer.ts";
+import { type PretrainedConfig, writeModelConfig } from "./config.ts";
 import { assertFinite, encodeSafetensorsHeader } from "./safetensors.ts";
 import { storedShapes, storedTensors } from "./stored_tensors.ts";
+import { pretrainedTokenizerFiles } from "./tokenizer_files.ts";
 
 /** In `config.json`: says that Folio wrote the folder, and so may write it again. */
 const MARK = "folio_version";
 
-/** What is saved. A loaded model can be given as it is. */
-export interface Saved extends Partial<TextEnds> {
+/**
+ * What to save. What `loadPretrained` returns can be passed as it is: `config` and `architecture`
+ * are those of the model, and not read.
+ */
+export interface PretrainedToSave extends Partial<PretrainedConfig> {
   /** Weights and configuration. */
   readonly model: GPT;
-  /** The tokenizer that the model's ids are of. */
+  /** The tokenizer of the model's ids. Default: none is saved. */
   readonly tokenizer?: Tokenizer;
 }
 
+/** The names of these options. */
+const KNOWN: OptionNames<PretrainedToSave> = {
+  model: true,
+  tokenizer: true,
+  beginToken: true,
+  endTokens: true,
+  config: true,
+  architecture: true,
+};
+
 /**
- * Saves a model to a folder, which is made where it is missing, under the names and in the layouts
- * of the architecture that computes it: GPT-2, GPT-Neo, Llama, Mistral, Qwen2, or Folio's own for
- * what none of them expresses. Weights are f32.
+ * Saves a model to a folder, which is made if it is missing, under the names and in the layouts of
+ * the architecture that computes it: GPT-2, GPT-Neo, Llama, Mistral, Qwen2, or Folio's own for what
+ * none of them expresses. Weights are f32. `loadPretrained` reads the folder back.
  *
- * @throws {UserError} where the folder holds files of these names that this function did not write,
+ * @throws {UserError} if the folder holds files of these names that this function did not write,
  *   or cannot be written
- * @throws {RangeError} where a weight is NaN or infinite
+ * @throws {RangeError} if a weight is NaN or infinite
+ * @throws {TypeError} if the first argument is no path, the second no model, or a name is unknown
  *
  * ```ts
  * import { GPT, openDevice, savePretrained } from "../../mod.ts";
@@ -45,13 +62,31 @@ export interface Saved extends Partial<TextEnds> {
  * device.close();
  * ```
  */
-export async function savePretrained(folder: string | URL, saved: Saved): Promise<void> {
-  const path = folder instanceof URL ? pathOf(folder) : folder.replace(/(?<=.)[/\\]+$/, "");
+export async function savePretrained(
+  folder: string | URL,
+  model: GPT | PretrainedToSave,
+): Promise<void> {
+  const path = localPath("savePretrained", folder);
+  await save(path, toSave(model));
+}
+
+function toSave(given: GPT | PretrainedToSave): PretrainedToSave {
+  if (given instanceof GPT) return { model: given };
+  checkOptions("savePretrained", given, KNOWN);
+  const { model, tokenizer } = given;
+  if (!(model instanceof GPT)) {
+    throw new TypeError(`savePretrained: expected a GPT as model, got ${describe(model)}`);
+  }
+  if (tokenizer !== undefined) expectTokenizer("savePretrained", tokenizer);
+  return given;
+}
+
+async function save(path: string, saved: PretrainedToSave): Promise<void> {
   const { model, tokenizer } = saved;
   const config = { ...writeModelConfig(model.config, saved), [MARK]: VERSION };
   const files: [name: string, content: Chunks][] = [
     ["model.safetensors", weights(model)],
-    ...tokenizer ? tokenizerFiles(tokenizer, saved) : [],
+    ...tokenizer ? pretrainedTokenizerFiles(tokenizer, saved) : [],
     ["generation_config.json", json(generationConfig(saved))],
     ["config.json", json(config)],
   ];
@@ -60,7 +95,9 @@ export async function savePretrained(folder: string | URL, saved: Saved): Promis
   for (const [name, content] of files) await writeFileAtomically(`${path}/${name}`, content);
 }
 
-function generationConfig({ beginToken, endTokens = [] }: Saved): Record<string, unknown> {
+function generationConfig(
+  { beginToken, endTokens = [] }: PretrainedToSave,
+): Record<string, unknown> {
   return {
     _from_model_config: true,
     ...(beginToken === undefined ? {} : { bos_token_id: beginToken }),
@@ -91,7 +128,7 @@ function json(content: unknown): Chunks {
   return [new TextEncoder().encode(JSON.stringify(content, undefined, 2) + "\n")];
 }
 
-/** Throws where one of the files is there already, unless this function wrote it. */
+/** Throws if one of the files is there already, unless this function wrote it. */
 function expectOwn(folder: string, names: readonly string[]): void {
   const foreign = names.find((name) => exists(`${folder}/${name}`));
   if (foreign === undefined || isOwn(folder)) return;
@@ -117,9 +154,4 @@ function isOwn(folder: string): boolean {
   } catch {
     return false;
   }
-}
-
-function pathOf(folder: URL): string {
-  if (folder.protocol === "file:") return decodeURIComponent(folder.pathname).replace(/\/$/, "");
-  throw new UserError(`saving a model in ${folder}: expected a folder`);
 }

@@ -36,8 +36,13 @@
 export { customOp } from "../tensor/custom_op.ts";
 export type { ByName, CustomOp, CustomOpDefinition } from "../tensor/custom_op.ts";
 export type {
+  Buffers,
   Constants,
   CpuKernel,
+  EachThread,
+  EachWorkgroup,
+  ElementType,
+  Grid,
   Kernel,
   Scalars,
   ScalarType,

@@ -8,7 +8,7 @@
 import type { LossRun } from "./loss.ts";
 
 /** The series of a metrics file, by what was measured. */
-export type Metrics = Required<Omit<LossRun, "label">>;
+export type LossSeries = Required<Omit<LossRun, "label">>;
 
 /**
  * Reads `{"step", "loss", "learningRate", …}` and `{"step", "validationLoss"}` lines, in nats per
@@ -22,14 +22,14 @@ export type Metrics = Required<Omit<LossRun, "label">>;
  *
  * @example
  * ```ts
- * const { train } = readMetrics('{"step":1,"loss":4.2,"learningRate":0.001}\n', "metrics.jsonl");
+ * const { train } = parseMetrics('{"step":1,"loss":4.2,"learningRate":0.001}\n', "metrics.jsonl");
  * console.assert(train[0].loss === 4.2);
  * ```
  */
-export function readMetrics(text: string, file: string): Metrics {
-  const train: Metrics["train"][number][] = [];
-  const validation: Metrics["validation"][number][] = [];
-  const learningRate: Metrics["learningRate"][number][] = [];
+export function parseMetrics(text: string, file: string): LossSeries {
+  const train: LossSeries["train"][number][] = [];
+  const validation: LossSeries["validation"][number][] = [];
+  const learningRate: LossSeries["learningRate"][number][] = [];
   const lines = text.split("\n");
   for (const [index, line] of lines.entries()) {
     if (line.trim() === "") continue;

@@ -25,7 +25,7 @@ export type { ThemeName } from "./theme.ts";
 export { lossFigure, type LossOptions, type LossRun } from "./loss.ts";
 export { learningRateFigure } from "./learning_rate.ts";
 export type { LearningRateCurve } from "./learning_rate.ts";
-export { type Metrics, readMetrics } from "./metrics.ts";
+export { type LossSeries, parseMetrics } from "./metrics.ts";
 export { practicalRuns } from "./practical.ts";
 
 // Attention and positions

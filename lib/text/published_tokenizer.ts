@@ -2,7 +2,7 @@
  * The `tokenizer.json` of any published model, read by the package `@huggingface/tokenizers`.
  *
  * The package is loaded when the first such file is opened; this is the only module that names it.
- * Files that Folio's own tokenizers read do not come here (open_tokenizer.ts).
+ * Files that Folio's own tokenizers read do not come here (parse_tokenizer.ts).
  *
  * @module
  */

@@ -158,6 +158,6 @@ export abstract class Tokenizer {
   abstract token(id: number): string;
   /** The id of a token as the vocabulary spells it, or undefined. */
   abstract id(token: string): number | undefined;
-  /** The content of a Hugging Face `tokenizer.json`; `openTokenizer` reads it back. */
+  /** The content of a Hugging Face `tokenizer.json`; `parseTokenizer` reads it back. */
   abstract toJSON(): TokenizerFile;
 }

@@ -1,6 +1,6 @@
 /**
  * The parts of a Hugging Face `tokenizer.json` that Folio writes and reads, and the checks that a
- * file from anywhere must pass. Which tokenizer a file makes is left to `load_tokenizer.ts`.
+ * file from anywhere must pass. `own_tokenizer.ts` makes the tokenizer of it.
  *
  * @module
  */

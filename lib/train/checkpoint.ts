@@ -2,17 +2,18 @@
  * A run's checkpoint: model, optimizer, tokenizer and state of one step, in files that others can
  * read.
  *
- * `config.json` and `model.safetensors` are those of a Hugging Face model, `tokenizer.json` (or
- * `tokenizer.model`) that of a tokenizer; `optimizer.safetensors` holds `<parameter>.<state>` for
- * each of Folio's parameters; `run.json` all else. How they are written so that a kill never mixes
- * two steps is in checkpoint_folder.ts.
+ * `config.json`, `model.safetensors` and `tokenizer.json` (or `tokenizer.model`) are those of a
+ * Hugging Face model, so `loadPretrained` loads a run; `optimizer.safetensors` holds
+ * `<parameter>.<state>` for each of Folio's parameters; `run.json` everything else. See
+ * checkpoint_folder.ts for how they are written so that a kill never mixes two steps.
  *
  * @module
  */
 import { UserError } from "../errors.ts";
-import { namesOf, readModelConfig, writeModelConfig } from "../hub/config.ts";
+import type { Chunks } from "../files.ts";
+import { writeModelConfig } from "../hub/config.ts";
 import { fileSource } from "../hub/file_source.ts";
-import { readParameters } from "../hub/parameters.ts";
+import { checkpointPath } from "../hub/folder_files.ts";
 import {
   assertFinite,
   encodeSafetensors,
@@ -21,14 +22,16 @@ import {
 } from "../hub/safetensors.ts";
 import { storedTensors } from "../hub/stored_tensors.ts";
 import type { ModelConfig } from "../nn/config.ts";
-import { GPT } from "../nn/gpt.ts";
+import type { GPT } from "../nn/gpt.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { localPath } from "../place.ts";
 import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { readTokenizer, tokenizerContents } from "../data/tokenizer_files.ts";
+import { expectTokenizer } from "../text/expect_tokenizer.ts";
+import { tokenizerContents } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import type { Chunks } from "../files.ts";
-import { type CheckpointFolder, checkpointPath } from "./checkpoint_folder.ts";
+import { CheckpointFolder } from "./checkpoint_folder.ts";
 
 /** What `run.json` holds: the step, and whatever the caller wants to find again. */
 export interface RunState {
@@ -46,22 +49,52 @@ export interface Checkpoint {
   readonly optimizer: Optimizer;
   /** The tokenizer that the model's ids are of. */
   readonly tokenizer: Tokenizer;
-  /** The step, and all else to be found again. */
-  readonly run: RunState;
+  /** The step, and anything else to keep in `run.json`. Default: the optimizer's step alone. */
+  readonly run?: RunState;
 }
 
+/** The names of a checkpoint's parts. */
+const KNOWN: OptionNames<Checkpoint> = { model: true, optimizer: true, tokenizer: true, run: true };
+
 /**
- * Saves everything as one: after a kill at any moment the folder holds this checkpoint whole or the
- * one before.
+ * Saves everything together: after a kill at any moment the folder holds this checkpoint whole, or
+ * the one before. `loadPretrained` reads its model and tokenizer back, `loadRunState` and
+ * `loadOptimizerState` the rest.
  *
- * UserError where the disk is full or read-only; RangeError where a weight, or a number of the
- * optimizer, is NaN or infinite, because nobody could go on from that: the checkpoint before is
- * then as it was.
+ * `folder` is a path, a `file:` address, or a `CheckpointFolder`, which locks the folder for a whole
+ * run; a path is locked while this checkpoint is saved.
+ *
+ * @throws {UserError} if the disk is full or read-only, or another process writes to the folder
+ * @throws {RangeError} if a weight, or a number of the optimizer, is NaN or infinite, because
+ *   nothing could continue from that; the checkpoint before stays as it was
+ * @throws {TypeError} if an argument is of another kind, or a name is unknown
+ *
+ * ```ts
+ * import { AdamW, CharacterTokenizer, GPT, loadPretrained, openDevice, saveCheckpoint } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const tokenizer = CharacterTokenizer.fromText("to be");
+ * const { vocabSize } = tokenizer;
+ * const model = new GPT({ vocabSize, contextLength: 8, layers: 1, heads: 1, width: 8 });
+ * const optimizer = new AdamW(model.parameters());
+ * const folder = await Deno.makeTempDir();
+ * await saveCheckpoint(folder, { model, optimizer, tokenizer });
+ * console.log((await loadPretrained(folder)).tokenizer?.vocabSize); // 5
+ * device.close();
+ * ```
  */
 export async function saveCheckpoint(
-  folder: CheckpointFolder,
-  { model, optimizer, tokenizer, run }: Checkpoint,
+  folder: string | URL | CheckpointFolder,
+  checkpoint: Checkpoint,
 ): Promise<void> {
+  if (folder instanceof CheckpointFolder) return await save(folder, checkpoint);
+  using opened = await CheckpointFolder.open(localPath("saveCheckpoint", folder));
+  await save(opened, checkpoint);
+}
+
+async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<void> {
+  checkOptions("saveCheckpoint", checkpoint, KNOWN);
+  const { model, optimizer, tokenizer, run = { step: optimizer.step } } = checkpoint;
+  expectTokenizer("saveCheckpoint", tokenizer);
   const metadata = { format: "pt", step: String(run.step) };
   const parameters = (await entriesOf(model.namedParameters())).flatMap((parameter) =>
     asStored(model.config, parameter)
@@ -77,7 +110,7 @@ export async function saveCheckpoint(
 }
 
 /**
- * Whether a folder holds a whole checkpoint, be it one that a killed writer had completed and not
+ * Whether a folder holds a whole checkpoint, also one that a killed writer had completed and not
  * put in place.
  */
 export function holdsCheckpoint(folder: string): boolean {
@@ -89,66 +122,49 @@ export function holdsCheckpoint(folder: string): boolean {
 }
 
 /**
- * Reads a run's configuration. UserError for a folder without one, or with one that is malformed.
+ * Loads what `run.json` of a run's folder holds.
+ *
+ * @throws {UserError} if it is missing or malformed
+ * @throws {TypeError} if `folder` is neither a path nor a `file:` address
  */
-export async function loadRunConfig(folder: string): Promise<ModelConfig> {
-  const json = await readText(folder, "config.json");
-  return await explain(folder, () => readModelConfig(json).config);
-}
-
-/** Reads `run.json`. UserError when it is missing or malformed. */
-export async function loadRunState(folder: string): Promise<RunState> {
-  const json = await readText(folder, "run.json");
-  const run = await explain(`${folder}/run.json`, () => JSON.parse(json));
+export async function loadRunState(folder: string | URL): Promise<RunState> {
+  const path = localPath("loadRunState", folder);
+  const json = await readText(path, "run.json");
+  const run = await explain(`${path}/run.json`, () => JSON.parse(json));
   if (!Number.isSafeInteger(run?.step) || run.step < 0) {
-    throw new UserError(`${folder}/run.json: expected a whole number as "step", got ${run?.step}`);
+    throw new UserError(`${path}/run.json: expected a whole number as "step", got ${run?.step}`);
   }
   return run;
 }
 
-/** Reads a run's tokenizer. UserError when it is missing or malformed. */
-export async function loadRunTokenizer(folder: string): Promise<Tokenizer> {
-  const model = checkpointPath(folder, "tokenizer.model");
-  if (await isFile(model)) return await explain(folder, () => readTokenizer(model));
-  await readText(folder, "tokenizer.json"); // whose error says what a run is
-  return await explain(folder, () => readTokenizer(checkpointPath(folder, "tokenizer.json")));
+/** Whose state `loadOptimizerState` restores. */
+export interface OptimizerToRestore {
+  /** The model of the run, as `loadPretrained` loads it. */
+  readonly model: GPT;
+  /** The optimizer of the model's parameters. */
+  readonly optimizer: Optimizer;
 }
 
 /**
- * Makes the model of a run, its weights read from the folder, with another dropout if one is given.
- * UserError for what is missing, malformed or does not fit.
+ * Loads an optimizer's state and step from a run's folder into `optimizer`, so that training
+ * continues with the same bits as one that was never stopped.
+ *
+ * @throws {UserError} if a file is missing, malformed, or does not match the model
+ * @throws {TypeError} if `folder` is neither a path nor a `file:` address, or a name is unknown
  */
-export async function loadModel(
-  folder: string,
-  changes: { readonly dropout?: number } = {},
-): Promise<GPT> {
-  const json = await readText(folder, "config.json");
-  const { config, architecture } = await explain(folder, () => readModelConfig(json));
-  const model = await explain(folder, () => new GPT({ ...config, ...changes }));
-  const parameters = model.namedParameters();
-  const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
-  await withFile(folder, "model.safetensors", async (file) => {
-    for await (const [name, data] of readParameters(file, shapes, namesOf(architecture))) {
-      parameters.get(name)!.write(data);
-    }
-  });
-  return model;
-}
-
-/**
- * Restores an optimizer's state and step from a run's folder. UserError for what is missing,
- * malformed or does not fit.
- */
-export async function restoreOptimizer(
-  folder: string,
-  model: GPT,
-  optimizer: Optimizer,
-  step: number,
+export async function loadOptimizerState(
+  folder: string | URL,
+  into: OptimizerToRestore,
 ): Promise<void> {
-  await withFile(folder, "optimizer.safetensors", async (file) => {
-    if (Number(file.metadata.get("step")) !== step) {
+  const path = localPath("loadOptimizerState", folder);
+  checkOptions("loadOptimizerState", into, { model: true, optimizer: true });
+  const { model, optimizer } = into;
+  const { step } = await loadRunState(path);
+  await withFile(path, "optimizer.safetensors", async (file) => {
+    const own = file.metadata.get("step");
+    if (Number(own) !== step) {
       throw new SyntaxError(
-        `${file.name}: it is of step ${file.metadata.get("step")}, but run.json is of step ${step}`,
+        `${file.name}: it belongs to step ${own}, but run.json to step ${step}`,
       );
     }
     for (const [name, tensor] of optimizerTensors(model, optimizer)) {
@@ -193,10 +209,6 @@ function asStored(config: ModelConfig, [name, { shape, data }]: Parameter): Para
 
 function text(content: string): Chunks {
   return [new TextEncoder().encode(content)];
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
 }
 
 async function readText(folder: string, name: string): Promise<string> {

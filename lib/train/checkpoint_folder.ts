@@ -29,16 +29,17 @@ import {
   syncFolder,
   writeDurably,
 } from "../files.ts";
+import { COMMITTED } from "../hub/folder_files.ts";
+import { localPath } from "../place.ts";
 
 const STAGING = ".checkpoint.tmp";
-const COMMITTED = ".checkpoint";
 const LOCK = ".lock";
 
 /**
  * A folder that this process alone may write checkpoints into.
  *
- * @example
  * ```ts
+ * import { checkpointPath } from "../hub/folder_files.ts";
  * const path = await Deno.makeTempDir();
  * using folder = await CheckpointFolder.open(path);
  * const text = (value: string) => [new TextEncoder().encode(value)];
@@ -58,12 +59,14 @@ export class CheckpointFolder {
   }
 
   /**
-   * Makes the folder where it is not there, locks it, and brings it in order: a checkpoint that a
-   * killed writer had completed is put in place, all that it had not is removed.
+   * Makes the folder if it is missing, locks it, and brings it in order: a checkpoint that a killed
+   * writer had completed is put in place, an incomplete one is removed.
    *
-   * @throws {UserError} where the folder cannot be written, or another process is writing in it
+   * @throws {UserError} if the folder cannot be written, or another process is writing in it
+   * @throws {TypeError} if `place` is neither a path nor a `file:` address
    */
-  static async open(path: string): Promise<CheckpointFolder> {
+  static async open(place: string | URL): Promise<CheckpointFolder> {
+    const path = localPath("CheckpointFolder.open", place);
     const action = `open the run folder ${path}`;
     await attempt(action, () => Deno.mkdir(path, { recursive: true }));
     const options = { write: true, create: true };
@@ -150,20 +153,6 @@ export class CheckpointFolder {
     }
     await syncFolder(this.path);
     await remove(committed);
-  }
-}
-
-/**
- * Where a file of the newest complete checkpoint is now: in `.checkpoint/` where its writer was
- * killed, or is, between completing it and putting it in place, and in the folder itself otherwise.
- */
-export function checkpointPath(folder: string, name: string): string {
-  const committed = `${folder}/${COMMITTED}/${name}`;
-  try {
-    Deno.statSync(committed);
-    return committed;
-  } catch {
-    return `${folder}/${name}`;
   }
 }
 

@@ -9,10 +9,8 @@ import { userInput } from "../../lib/cli/run.ts";
 import {
   type GPT,
   holdsCheckpoint,
-  loadModel,
-  type LoadModelOptions,
   loadPretrained,
-  loadRunTokenizer,
+  type LoadPretrainedOptions,
   quantize,
   type Tokenizer,
   UserError,
@@ -60,8 +58,8 @@ async function openRun(folder: string, { revision, context }: Version): Promise<
   if (revision !== undefined || context !== undefined) {
     throw new UserError(`${folder}: --revision and --context are for published models, not runs`);
   }
-  const tokenizer = await loadRunTokenizer(folder);
-  return { model: await loadModel(folder, { dropout: 0 }), tokenizer, endTokens: [] };
+  const { model, tokenizer } = await userInput(() => loadPretrained(folder));
+  return { model, tokenizer: expectTokenizer(folder, tokenizer), endTokens: [] };
 }
 
 async function openPretrained(
@@ -72,20 +70,23 @@ async function openPretrained(
   if (info?.isFile) {
     throw new UserError(`${location}: it is a file; give the folder of a run or of a model`);
   }
-  const load = (onProgress?: LoadModelOptions["onProgress"]) =>
+  const load = (onProgress?: LoadPretrainedOptions["onProgress"]) =>
     userInput(() => loadPretrained(location, { revision, contextLength: context, onProgress }));
-  const { model, tokenizer, endTokens } = info
+  const { model, endTokens, ...beside } = info
     ? await load()
     : await withDownloadProgress(location, load).catch((error) => {
       throw fromHub(location, error);
     });
-  if (!tokenizer) {
-    throw new UserError(
-      `${location}: it has no tokenizer; put its tokenizer.json beside the weights`,
-    );
-  }
+  const tokenizer = expectTokenizer(location, beside.tokenizer);
   const own = tokenizer.endId === undefined ? [] : [tokenizer.endId];
   return { model, tokenizer, endTokens: endTokens.length > 0 ? endTokens : own };
+}
+
+function expectTokenizer(location: string, tokenizer: Tokenizer | undefined): Tokenizer {
+  if (tokenizer) return tokenizer;
+  throw new UserError(
+    `${location}: it has no tokenizer; put its tokenizer.json beside the weights`,
+  );
 }
 
 /** An error of the hub, preceded by the other reading of a name: a folder that does not exist. */

@@ -12,9 +12,9 @@ import {
   CharacterTokenizer,
   isPreparedCorpus,
   loadCorpus,
-  loadRunTokenizer,
+  loadPreparedCorpus,
+  loadTokenizer,
   type LoopOptions,
-  readPreparedCorpus,
   splitCorpus,
   type Tokenizer,
   UserError,
@@ -42,8 +42,8 @@ export interface TrainData {
  * @throws {UserError} if it cannot be read, or is not the corpus of the run to continue
  */
 export async function loadTrainData(plan: Plan): Promise<TrainData> {
-  const tokenizerFolder = plan.resume ? plan.folder : plan.initFrom;
-  const tokenizer = tokenizerFolder ? await loadRunTokenizer(tokenizerFolder) : undefined;
+  const run = plan.resume ? plan.folder : plan.initFrom;
+  const tokenizer = run ? await userInput(() => loadTokenizer(run)) : undefined;
   const { dataset } = plan;
   return dataset !== undefined && await isPreparedCorpus(dataset)
     ? await loadPrepared(dataset, plan, tokenizer)
@@ -56,7 +56,7 @@ async function loadPrepared(
   plan: Plan,
   tokenizer: Tokenizer | undefined,
 ): Promise<TrainData> {
-  const { sha256, ...prepared } = await userInput(() => readPreparedCorpus(folder));
+  const { sha256, ...prepared } = await userInput(() => loadPreparedCorpus(folder));
   expectCorpus(plan, sha256, folder);
   if (tokenizer && !isSameTokenizer(tokenizer, prepared.tokenizer)) {
     throw new UserError(

@@ -6,9 +6,11 @@
  *
  * @module
  */
+import { expectFolder } from "../../lib/cli/expect_folder.ts";
+import { userInput } from "../../lib/cli/run.ts";
 import {
   holdsCheckpoint,
-  loadRunConfig,
+  loadModelConfig,
   type PresetName,
   PRESETS,
   type TrainSettings,
@@ -120,7 +122,8 @@ async function takeModelShape(
   source: string,
   given: Given,
 ): Promise<void> {
-  const config = await loadRunConfig(source);
+  await expectFolder(source, `--init-from ${source}`);
+  const { config } = await userInput(() => loadModelConfig(source));
   for (const name of ["layers", "heads", "width"] as const) {
     if (given.has(name) && settings[name] !== config[name]) {
       throw new UserError(

@@ -88,8 +88,8 @@ export function memoryLine(report: MemoryReport): string {
 export async function drawLoss(folder: string, preset: string): Promise<boolean> {
   const path = `${folder}/metrics.jsonl`;
   try {
-    const { lossFigure, practicalRuns, readMetrics } = await import("../../lib/plot/mod.ts");
-    const { train, validation } = readMetrics(await Deno.readTextFile(path), path);
+    const { lossFigure, practicalRuns, parseMetrics } = await import("../../lib/plot/mod.ts");
+    const { train, validation } = parseMetrics(await Deno.readTextFile(path), path);
     const others = preset === "practical" ? practicalRuns() : [];
     const label = others.length > 0 ? "this run" : "";
     await lossFigure([...others, { label, train, validation }]).save(`${folder}/loss.svg`);

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { openTokenizer } from "../../lib/text/open_tokenizer.ts";
+import { parseTokenizer } from "../../lib/text/parse_tokenizer.ts";
 import { readSentencePieceModel } from "../../lib/text/sentence_piece_model.ts";
 import { SentencePieceTokenizer } from "../../lib/text/sentence_piece_tokenizer.ts";
 import type { Tokenizer } from "../../lib/text/tokenizer.ts";
@@ -212,7 +212,7 @@ export async function fuzzJson(count: number, seed: number): Promise<FuzzReport>
     const file = mutateJson(FILES[pick(random, FILES.length)], random);
     const text = new TextEncoder().encode(JSON.stringify(file));
     const bytes = pick(random, 4) === 0 ? mutateBytes(text, random) : text;
-    return await openTokenizer({ json: new TextDecoder().decode(bytes) });
+    return await parseTokenizer(new TextDecoder().decode(bytes));
   });
 }
 

@@ -1,6 +1,7 @@
 /**
- * Makes a tokenizer from the content of a Hugging Face `tokenizer.json`. The file may come from
- * anywhere: whatever Folio cannot do exactly as the file says is refused.
+ * Folio's own tokenizers from the content of a Hugging Face `tokenizer.json`. The file may be from
+ * anywhere: it is refused if Folio cannot do exactly what it says. See parse_tokenizer.ts for all
+ * other files.
  *
  * @module
  */
@@ -20,23 +21,22 @@ import {
 import { WordTokenizer } from "./word_tokenizer.ts";
 
 /**
- * The tokenizer that a `tokenizer.json` describes, by its content: WordLevel over single
- * characters, WordLevel over words between white space, or byte-level BPE as GPT-2's. Special
- * tokens that a post-processor would add around a text are not added.
+ * The tokenizer that the content of a `tokenizer.json` describes: WordLevel over single characters,
+ * WordLevel over words between white space, or byte-level BPE as GPT-2's. Special tokens that a
+ * post-processor would add around a text are not added.
  *
- * @param json the file's text, or what `JSON.parse` made of it
- * @throws {SyntaxError} where the file is malformed, or needs a part that is not supported
+ * `json` is what `JSON.parse` makes of the file.
  *
- * @example
+ * @throws {SyntaxError} if the file is malformed, or needs a part that is not supported
+ *
  * ```ts
  * import { CharacterTokenizer } from "./character_tokenizer.ts";
- * const saved = JSON.stringify(CharacterTokenizer.fromText("hello"));
- * const tokenizer = loadTokenizer(saved);
+ * const tokenizer = parseOwnTokenizer(CharacterTokenizer.fromText("hello").toJSON());
  * console.log(tokenizer.kind, tokenizer.vocabSize); // characters 4
  * ```
  */
-export function loadTokenizer(json: unknown): Tokenizer {
-  const file = readObject(typeof json === "string" ? parse(json) : json, "the file");
+export function parseOwnTokenizer(json: unknown): Tokenizer {
+  const file = readObject(json, "the file");
   if (file.normalizer !== undefined && file.normalizer !== null) {
     throw malformed("normalizer", "null (others are not supported)", file.normalizer);
   }
@@ -58,14 +58,6 @@ export function loadTokenizer(json: unknown): Tokenizer {
 }
 
 type Json = Record<string, unknown>;
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`tokenizer.json: not JSON: ${(error as Error).message}`);
-  }
-}
 
 function wordLevel(
   file: Json,

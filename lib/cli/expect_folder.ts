@@ -1,0 +1,16 @@
+/**
+ * Checks that an argument names a folder, before it is looked for anywhere else.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+
+/**
+ * Checks that there is a folder at `path`; `label` names the argument in the message.
+ *
+ * @throws {UserError} if there is none
+ */
+export async function expectFolder(path: string, label = path): Promise<void> {
+  const isFolder = await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
+  if (!isFolder) throw new UserError(`${label}: there is no such folder; give the folder of a run`);
+}

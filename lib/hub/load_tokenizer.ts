@@ -1,0 +1,75 @@
+/**
+ * A tokenizer from a folder, a file, an address or the hub.
+ *
+ * open_repository.ts finds the files, lib/text reads what they hold; see tokenizer_files.ts for saving.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+import { checkOptions } from "../options.ts";
+import { expectPlace } from "../place.ts";
+import { LARGEST_TOKENIZER_FILE, tokenizerIn } from "../text/tokenizer_files.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { folderExists } from "./folder_files.ts";
+import { openRepository, REPOSITORY_OPTIONS, type RepositoryOptions } from "./open_repository.ts";
+import { readWhole, type Repository } from "./repository.ts";
+
+/**
+ * Loads a tokenizer: from the folder of a run, of a model or of a prepared corpus, from the `file:`,
+ * `http:` or `https:` address of one, or by a model's name on the hub. A path or an address may also
+ * name the file itself, a `tokenizer.json` or a SentencePiece `.model`.
+ *
+ * A `tokenizer.json` is read with `tokenizer_config.json` and `chat_template.jinja` if they are
+ * beside it; SentencePiece's `tokenizer.model` is read if there is no `tokenizer.json`.
+ *
+ * @throws {UserError} if there is no such place, or no tokenizer in it
+ * @throws {SyntaxError} if a file is malformed, or larger than 256 MB
+ * @throws {TypeError} if `place` is neither a string nor a URL, or an option is unknown
+ *
+ * ```ts
+ * import { CharacterTokenizer, loadTokenizer, saveTokenizer } from "../../mod.ts";
+ * const folder = await Deno.makeTempDir();
+ * await saveTokenizer(folder, CharacterTokenizer.fromText("hello"));
+ * console.log((await loadTokenizer(folder)).vocabSize); // 4
+ * ```
+ */
+export async function loadTokenizer(
+  place: string | URL,
+  options: RepositoryOptions = {},
+): Promise<Tokenizer> {
+  expectPlace("loadTokenizer", place, "a path, an address or a name on the hub");
+  checkOptions("loadTokenizer", options, REPOSITORY_OPTIONS);
+  const [folder, file] = parted(`${place}`);
+  const repository = openRepository(folder, options);
+  const tokenizer = await tokenizerOf(repository, file);
+  if (tokenizer) return tokenizer;
+  throw new UserError(
+    `tokenizer ${repository.name}: it has ${file ? `no ${file}` : "no tokenizer.json"}; ` +
+      "give the folder of a run, of a model or of a prepared corpus, or a tokenizer's own file",
+  );
+}
+
+/**
+ * The tokenizer of a model; undefined if it has none. `file` is its only file, if one was named.
+ *
+ * @throws {SyntaxError} if a file is malformed
+ */
+export async function tokenizerOf(
+  repository: Repository,
+  file?: string,
+): Promise<Tokenizer | undefined> {
+  const read = (name: string) => readWhole(repository, name, LARGEST_TOKENIZER_FILE);
+  try {
+    return await tokenizerIn(read, file === undefined ? undefined : [file]);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError) || cause.message.startsWith(repository.name)) throw cause;
+    throw new SyntaxError(`${repository.name}: ${cause.message}`, { cause });
+  }
+}
+
+/** The folder, and the file if the place names one. */
+function parted(place: string): [folder: string, file: string | undefined] {
+  if (folderExists(place)) return [place, undefined];
+  const [, folder, file] = /^(?:(.*)[/\\])?([^/\\]+\.(?:json|model))$/i.exec(place) ?? [];
+  return file === undefined ? [place, undefined] : [folder === "" ? "/" : folder ?? ".", file];
+}

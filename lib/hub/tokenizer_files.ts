@@ -1,0 +1,64 @@
+/**
+ * A tokenizer written to a folder: alone, or beside a model as `transformers` opens it.
+ *
+ * See load_tokenizer.ts for reading it back.
+ *
+ * @module
+ */
+import { attempt, type Chunks, writeFilesAtomically } from "../files.ts";
+import { localPath } from "../place.ts";
+import { expectTokenizer } from "../text/expect_tokenizer.ts";
+import { tokenizerContents } from "../text/tokenizer_files.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { TextEnds } from "./config.ts";
+
+/**
+ * Saves a tokenizer's files to a folder, which is made if it is missing, and returns their paths:
+ * all files or none. `loadTokenizer` reads them back.
+ *
+ * @throws {UserError} if one cannot be written
+ * @throws {TypeError} if the folder is no path, or `tokenizer` no tokenizer
+ *
+ * ```ts
+ * import { saveTokenizer, WordTokenizer } from "../../mod.ts";
+ * const folder = await Deno.makeTempDir();
+ * const [path] = await saveTokenizer(folder, WordTokenizer.fromText("to be or not to be"));
+ * console.log(path === `${folder}/tokenizer.json`); // true
+ * ```
+ */
+export async function saveTokenizer(
+  folder: string | URL,
+  tokenizer: Tokenizer,
+): Promise<string[]> {
+  const path = localPath("saveTokenizer", folder);
+  expectTokenizer("saveTokenizer", tokenizer);
+  const files = tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [
+    `${path}/${name}`,
+    [bytes],
+  ]);
+  await attempt(`make folder ${path}`, () => Deno.mkdir(path, { recursive: true }));
+  await writeFilesAtomically(...files);
+  return files.map(([path]) => path);
+}
+
+/** The files by which `transformers`, and Folio, open a model's tokenizer: names and contents. */
+export function pretrainedTokenizerFiles(
+  tokenizer: Tokenizer,
+  { beginToken, endTokens = [] }: Partial<TextEnds>,
+): [name: string, content: Chunks][] {
+  const files = tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [
+    name,
+    [bytes],
+  ]);
+  // What was read from several files, or from SentencePiece's, is written to the same ones.
+  if (files.length > 1 || files[0][0] !== "tokenizer.json") return files;
+  const token = (id: number | undefined) => id === undefined ? null : tokenizer.token(id);
+  const settings = {
+    tokenizer_class: "PreTrainedTokenizerFast",
+    bos_token: token(beginToken),
+    eos_token: token(endTokens[0]),
+    pad_token: token(tokenizer.paddingId),
+  };
+  const config = new TextEncoder().encode(JSON.stringify(settings, undefined, 2) + "\n");
+  return [...files, ["tokenizer_config.json", [config]]];
+}

@@ -1,0 +1,105 @@
+/**
+ * A tokenizer from the content of its file.
+ *
+ * tokenizer_files.ts says which of a folder's files describe one; `loadTokenizer` of lib/hub reads
+ * them from a place.
+ *
+ * @module
+ */
+
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
+import { parseOwnTokenizer } from "./own_tokenizer.ts";
+import { PublishedTokenizer } from "./published_tokenizer.ts";
+import { SentencePieceTokenizer } from "./sentence_piece_tokenizer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** What the files beside a `tokenizer.json` say. */
+export interface ParseTokenizerOptions {
+  /** The text of `tokenizer_config.json`, or what `JSON.parse` makes of it. Default: none. */
+  config?: string | object;
+  /** The text of `chat_template.jinja`. Default: the configuration's `chat_template`. */
+  chatTemplate?: string;
+}
+
+/**
+ * The tokenizer that the content of a file describes: the text of a Hugging Face `tokenizer.json`,
+ * what `JSON.parse` makes of it, or the bytes of a SentencePiece `.model`.
+ *
+ * Folio computes characters, words and byte pairs as GPT-2's itself. A package that is downloaded
+ * at its first use computes every other `tokenizer.json`, one with a chat template among them, and
+ * another package SentencePiece, for which there are no options.
+ *
+ * @throws {SyntaxError} if the content, or that of an option, is malformed
+ * @throws {TypeError} if `content` is no text, object or bytes, or an option is unknown
+ *
+ * ```ts
+ * import { CharacterTokenizer, parseTokenizer } from "../../mod.ts";
+ * const saved = JSON.stringify(CharacterTokenizer.fromText("hello"));
+ * const tokenizer = await parseTokenizer(saved);
+ * console.log(tokenizer.kind, tokenizer.vocabSize); // characters 4
+ * ```
+ */
+export async function parseTokenizer(
+  content: string | object | Uint8Array<ArrayBuffer>,
+  options: ParseTokenizerOptions = {},
+): Promise<Tokenizer> {
+  checkOptions("parseTokenizer", options, { config: true, chatTemplate: true });
+  expectContent(content);
+  if (content instanceof Uint8Array) return await SentencePieceTokenizer.open(content);
+  const file = parsed(content, "tokenizer.json");
+  const config = parsed(options.config ?? {}, "tokenizer_config.json");
+  const { chatTemplate } = options;
+  const settings = chatTemplate === undefined
+    ? config as object
+    : { ...config as object, chat_template: chatTemplate };
+  if (!addsSpecialTokens(file) && !("chat_template" in settings)) {
+    try {
+      return parseOwnTokenizer(file);
+    } catch (error) {
+      if (!(error instanceof SyntaxError) || isOwn(file)) throw error;
+    }
+  }
+  return await PublishedTokenizer.open(file, settings);
+}
+
+function expectContent(content: unknown): void {
+  if (typeof content === "string") return;
+  if (typeof content === "object" && content !== null && !(content instanceof Promise)) return;
+  throw new TypeError(
+    "parseTokenizer: expected the text of a tokenizer.json, its object, or the bytes of a " +
+      `SentencePiece model, got ${describe(content)}`,
+  );
+}
+
+/**
+ * Whether the file's post-processor puts tokens around a text, which Folio's own tokenizers do not.
+ */
+function addsSpecialTokens(file: unknown): boolean {
+  const { post_processor } = (file ?? {}) as { post_processor?: { type?: unknown } | null };
+  return Boolean(post_processor) && post_processor!.type !== "ByteLevel";
+}
+
+/**
+ * Whether a file is of a kind that Folio reads itself, so that its own reason for refusing counts.
+ */
+function isOwn(file: unknown): boolean {
+  const { model, normalizer, pre_tokenizer } = (file ?? {}) as Record<string, unknown>;
+  const type = (model as { type?: unknown } | null)?.type;
+  const splitter = pre_tokenizer as { type?: unknown; use_regex?: unknown } | null;
+  return type === undefined ||
+    (type === "BPE" && !normalizer && splitter?.type === "ByteLevel" &&
+      splitter.use_regex !== false && !(model as { ignore_merges?: unknown }).ignore_merges);
+}
+
+function parsed(content: string | object, name: string): unknown {
+  if (typeof content !== "string") return content;
+  try {
+    return JSON.parse(content);
+  } catch (error) {
+    const advice = name === "tokenizer.json" && !/^\s*[{[]/.test(content)
+      ? "; loadTokenizer reads a path or an address"
+      : "";
+    throw new SyntaxError(`${name}: not JSON: ${(error as Error).message}${advice}`);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Which files of a folder describe a tokenizer, to read them and to write them.
+ *
+ * parse_tokenizer.ts reads their content; where the folder is, and how its files are reached, the
+ * callers know: lib/hub for models, lib/data for prepared corpora.
+ *
+ * @module
+ */
+
+import { parseTokenizer } from "./parse_tokenizer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** What may hold a tokenizer, in the order in which they are looked for. */
+export const TOKENIZER_FILES: readonly string[] = [
+  "tokenizer.json",
+  "tokenizer.model",
+  "spiece.model",
+  "sentencepiece.bpe.model",
+];
+
+/** The most bytes that one of these files may have. */
+export const LARGEST_TOKENIZER_FILE = 256_000_000;
+
+/** Reads a file of a folder by its name; undefined if there is none. */
+export type ReadFile = (name: string) => Promise<Uint8Array<ArrayBuffer> | undefined>;
+
+/**
+ * The tokenizer of a folder, from the first of `names` that it holds; undefined if it holds none.
+ *
+ * @throws {SyntaxError} if a file is malformed
+ */
+export async function tokenizerIn(
+  read: ReadFile,
+  names: readonly string[] = TOKENIZER_FILES,
+): Promise<Tokenizer | undefined> {
+  for (const name of names) {
+    const bytes = await read(name);
+    if (bytes === undefined) continue;
+    if (name.endsWith(".model")) return await parseTokenizer(bytes);
+    const config = await read("tokenizer_config.json");
+    const chatTemplate = await read("chat_template.jinja");
+    return await parseTokenizer(text(bytes, name), {
+      config: config && text(config, "tokenizer_config.json"),
+      chatTemplate: chatTemplate && text(chatTemplate, "chat_template.jinja"),
+    });
+  }
+  return undefined;
+}
+
+/** A tokenizer's files as bytes, by name. */
+export function tokenizerContents(
+  tokenizer: Tokenizer,
+): [name: string, bytes: Uint8Array<ArrayBuffer>][] {
+  return Array.from(tokenizer.files(), ([name, content]) => [
+    name,
+    typeof content === "string" ? new TextEncoder().encode(content) : content,
+  ]);
+}
+
+function text(bytes: Uint8Array, name: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new SyntaxError(`${name}: it is not UTF-8`, { cause });
+  }
+}
