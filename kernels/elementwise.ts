@@ -2,7 +2,7 @@
  * The elementwise functions: one row each, in WGSL and in WebAssembly, and the activations with their
  * derivatives.
  *
- * WGSL expressions may call what webgpu/activations.wgsl defines; cpu/math.ts has the same functions
+ * WGSL expressions may call what webgpu/math.wgsl defines; cpu/math.ts has the same functions
  * in WebAssembly. The kernels that apply a function of the table are unary and binary; the matrix
  * products apply an activation before they store. See lib/ops/activation.ts, unary.ts and binary.ts
  * for the functions of tensors.
@@ -28,7 +28,7 @@ interface BinaryRow {
 }
 
 /** An activation: a function of one float, and what its gradient becomes on the way back. */
-interface ActivationRow extends UnaryRow {
+export interface ActivationRow extends UnaryRow {
   /** `dy` times the derivative at `x`. */
   readonly wgslBackward: string;
   readonly cpuBackward: (f: FunctionBuilder, dy: V128, x: V128) => V128;
@@ -37,8 +37,11 @@ interface ActivationRow extends UnaryRow {
 /** 0 in every lane. */
 const zero = (f: FunctionBuilder) => f.constant(V128.of(0));
 
-/** The non-linearities that a layer can apply. */
-export const ACTIVATIONS = {
+/** The non-linearities that a layer can apply, by name. */
+export type Activation = "gelu" | "gelu_tanh" | "relu" | "silu";
+
+/** The rows of the activations. */
+export const ACTIVATIONS: Readonly<Record<Activation, ActivationRow>> = {
   /** x·Φ(x). */
   gelu: {
     wgsl: "gelu(x)",
@@ -67,13 +70,10 @@ export const ACTIVATIONS = {
     cpu: math.silu,
     cpuBackward: (f, dy, x) => dy.mul(math.siluDerivative(f, x)),
   },
-} as const satisfies Readonly<Record<string, ActivationRow>>;
-
-/** An activation by its name. */
-export type Activation = keyof typeof ACTIVATIONS;
+};
 
 /** The functions of one variable. */
-export const UNARY = {
+const UNARY = {
   negate: { wgsl: "-x", cpu: (_, x) => x.neg() },
   exp: { wgsl: "exp(x)", cpu: math.exp },
   log: { wgsl: "log(x)", cpu: math.log },
@@ -85,13 +85,16 @@ export const UNARY = {
   square: { wgsl: "x * x", cpu: math.square },
   reciprocal: { wgsl: "1.0 / x", cpu: (_, x) => V128.of(1).div(x) },
   ...ACTIVATIONS,
-} as const satisfies Readonly<Record<string, UnaryRow>>;
+} satisfies Readonly<Record<string, UnaryRow>>;
+
+/** The name of a function of one variable. */
+export type UnaryName = keyof typeof UNARY;
 
 /** 1 where the mask is set, otherwise 0. */
 const flag = (mask: V128) => mask.and(V128.of(1));
 
 /** The functions of two variables. */
-export const BINARY = {
+const BINARY = {
   add: { wgsl: "a + b", cpu: (_, a, b) => a.add(b) },
   sub: { wgsl: "a - b", cpu: (_, a, b) => a.sub(b) },
   mul: { wgsl: "a * b", cpu: (_, a, b) => a.mul(b) },
@@ -101,16 +104,19 @@ export const BINARY = {
   greater: { wgsl: "select(0.0, 1.0, a > b)", cpu: (_, a, b) => flag(a.gt(b)) },
   greaterEqual: { wgsl: "select(0.0, 1.0, a >= b)", cpu: (_, a, b) => flag(a.ge(b)) },
   equal: { wgsl: "select(0.0, 1.0, a == b)", cpu: (_, a, b) => flag(a.eq(b)) },
-} as const satisfies Readonly<Record<string, BinaryRow>>;
+} satisfies Readonly<Record<string, BinaryRow>>;
+
+/** The name of a function of two variables. */
+export type BinaryName = keyof typeof BINARY;
 
 /** The function `name` of one variable, for a kernel that calls it with one argument. */
-export function unaryFunction(name: keyof typeof UNARY): KernelFunction {
+export function unaryFunction(name: UnaryName): KernelFunction {
   const { wgsl, cpu } = UNARY[name];
   return { parameters: ["x"], wgsl, cpu };
 }
 
 /** The function `name` of two variables, for a kernel that calls it with two arguments. */
-export function binaryFunction(name: keyof typeof BINARY): KernelFunction {
+export function binaryFunction(name: BinaryName): KernelFunction {
   const { wgsl, cpu } = BINARY[name];
   return { parameters: ["a", "b"], wgsl, cpu };
 }

@@ -48,6 +48,7 @@ export type {
   ScalarType,
   WebGpuKernel,
 } from "../device/kernel.ts";
+export type { KernelFunction, KernelFunctions } from "../device/kernel_function.ts";
 
 // The WebAssembly of CPU kernels
 export { type KernelBuild, KernelBuilder } from "../device/kernel_builder.ts";

@@ -11,10 +11,10 @@ import { unary as cpuUnary } from "../../kernels/cpu/unary.ts";
 import {
   type Activation,
   backwardFunction,
-  type BINARY,
   binaryFunction,
-  type UNARY,
+  type BinaryName,
   unaryFunction,
+  type UnaryName,
 } from "../../kernels/elementwise.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
@@ -36,7 +36,7 @@ const UNARY_KERNEL: Kernel = {
 };
 
 /** The function `name` of each element of x, without a derivative. */
-export function unary(name: keyof typeof UNARY, x: Tensor): Tensor {
+export function unary(name: UnaryName, x: Tensor): Tensor {
   expectType(name, x, "f32");
   const y = empty(x.shape, { device: x.device });
   const kernel = { ...UNARY_KERNEL, functions: { apply: unaryFunction(name) } };
@@ -57,7 +57,7 @@ const BINARY_KERNEL: Kernel = {
 };
 
 /** The function `name` of a and b, elementwise with broadcasting, without a derivative. */
-export function binary(name: keyof typeof BINARY, a: Tensor, b: Tensor): Tensor {
+export function binary(name: BinaryName, a: Tensor, b: Tensor): Tensor {
   return applyBinary(name, binaryFunction(name), a, b);
 }
 
