@@ -63,13 +63,8 @@ export { layerNorm } from "./lib/ops/layer_norm.ts";
 export { rmsNorm } from "./lib/ops/rms_norm.ts";
 export { linear, type LinearOptions, matmul, type MatmulOptions } from "./lib/ops/matmul.ts";
 export { feedForward, type FeedForwardOptions } from "./lib/ops/feed_forward.ts";
-export {
-  attention,
-  type AttentionOptions,
-  selfAttention,
-  type SelfAttentionOptions,
-} from "./lib/ops/attention.ts";
-export type { AttentionMask } from "./lib/ops/attention_layout.ts";
+export { attention, selfAttention } from "./lib/ops/attention.ts";
+export type { AttentionMask, AttentionOptions } from "./lib/ops/attention_layout.ts";
 export { attentionWeights, selfAttentionWeights } from "./lib/ops/attention_weights.ts";
 export type { KeyValueCache } from "./lib/ops/attention_decode.ts";
 export { rotary, type RotaryOptions, type RotaryScaling } from "./lib/ops/rotary.ts";

@@ -35,14 +35,14 @@ async function benchTraining(sizes: Sizes, software: boolean): Promise<void> {
   const name = `attention [${batch},${heads},${time},${headSize}]`;
   await benchEachDevice(name, { operations: 2 * product, software }, async () => {
     const qkv = make();
-    const run = compile(() => selfAttention(qkv, { heads }));
+    const run = compile(() => selfAttention(qkv, { heads, causal: true }));
     checkFirstRows(values, await run().data(), sizes);
     return run;
   });
   const work = { operations: 7 * product, software };
   await benchEachDevice(`${name} and its gradient`, work, async () => {
     const qkv = make();
-    const loss = () => sum(selfAttention(qkv, { heads }));
+    const loss = () => sum(selfAttention(qkv, { heads, causal: true }));
     const run = compile(() => valueAndGrad(loss, [qkv]).gradients);
     checkValueGradient(await run()[0].data(), sizes);
     return run;
@@ -57,7 +57,7 @@ async function benchWeights({ batch, heads, time, headSize }: Sizes): Promise<vo
   // The scores are written, and read and written by the softmax.
   await benchEachDevice(name, { bytes: 12 * count }, async () => {
     const qkv = tensor(testValues(batch * time * 3 * heads * headSize, 1), { shape });
-    const run = compile(() => selfAttentionWeights(qkv, { heads }));
+    const run = compile(() => selfAttentionWeights(qkv, { heads, causal: true }));
     const weights = await run().data();
     for (let row = 0; row < count; row += time) {
       let total = 0;

@@ -29,7 +29,9 @@ for (const time of [1024, 2048, 4096]) {
   const device = new CpuDevice();
   useDevice(device);
   const qkv = tensor(testValues(time * 3 * WIDTH, 1), { shape: [1, time, 3 * WIDTH] });
-  const step = compile(() => valueAndGrad(() => sum(selfAttention(qkv, { heads: HEADS })), [qkv]));
+  const step = compile(() =>
+    valueAndGrad(() => sum(selfAttention(qkv, { heads: HEADS, causal: true })), [qkv])
+  );
   const start = performance.now();
   const { gradients } = step();
   const milliseconds = performance.now() - start;

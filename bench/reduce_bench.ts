@@ -30,7 +30,7 @@ function total(values: Float32Array, start: number, count: number, step: number)
 const columns = (shape: [number, number]): Case => ({
   name: `sum [${shape}] down the columns`,
   shape,
-  f: (x) => sum(x, { axes: [0] }),
+  f: (x) => sum(x, { axis: 0 }),
   first: (values) => total(values, 0, shape[0], shape[1]),
 });
 
@@ -40,7 +40,7 @@ const CASES: Case[] = [
   {
     name: "sum [768,384] along the rows",
     shape: [768, 384],
-    f: (x) => sum(x, { axes: [1] }),
+    f: (x) => sum(x, { axis: 1 }),
     first: (values) => total(values, 0, 384, 1),
   },
   {

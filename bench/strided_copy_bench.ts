@@ -53,7 +53,7 @@ const CASES: Record<string, Case> = {
   },
   "twice side by side": {
     shape: [ROWS, WIDTH],
-    f: (x) => concatenate([x, x], 1),
+    f: (x) => concatenate([x, x], { axis: 1 }),
     source: (i) => Math.floor(i / (2 * WIDTH)) * WIDTH + i % WIDTH,
     share: 2,
   },

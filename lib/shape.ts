@@ -90,10 +90,10 @@ export function sameShape(a: Shape, b: Shape): boolean {
  *
  * ```ts
  * import { broadcastShapes } from "./shape.ts";
- * console.log(broadcastShapes([4, 1, 3], [5, 1])); // [ 4, 5, 3 ]
+ * console.log(broadcastShapes("add", [4, 1, 3], [5, 1])); // [ 4, 5, 3 ]
  * ```
  */
-export function broadcastShapes(a: Shape, b: Shape, operation = "broadcastShapes"): number[] {
+export function broadcastShapes(operation: string, a: Shape, b: Shape): number[] {
   const rank = Math.max(a.length, b.length);
   const result = new Array<number>(rank);
   for (let fromEnd = 1; fromEnd <= rank; fromEnd++) {
@@ -114,10 +114,14 @@ export function broadcastShapes(a: Shape, b: Shape, operation = "broadcastShapes
  *
  * @throws {RangeError} if axis is no integer in [-rank, rank)
  */
-export function normalizeAxis(axis: number, rank: number): number {
+export function normalizeAxis(operation: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
     const expected = rank === 0 ? "a scalar has no axes" : `expected ${-rank} to ${rank - 1}`;
-    throw new RangeError(`axis ${axis} does not exist in a tensor of rank ${rank}: ${expected}`);
+    throw new RangeError(
+      `${operation}: axis ${
+        describe(axis)
+      } does not exist in a tensor of rank ${rank}: ${expected}`,
+    );
   }
   return axis < 0 ? axis + rank : axis;
 }

@@ -23,7 +23,7 @@ for (const { batch: B, time: T, heads, keyValueHeads, D, window } of CASES) {
     const values = testValues(B * T * stride, 1, 2);
     const options = { heads, keyValueHeads, window };
     const packed = tensor(values, { shape: [B, T, stride] });
-    const full = await selfAttention(packed, options).data();
+    const full = await selfAttention(packed, { ...options, causal: true }).data();
     const rows = (from: number, to: number) => {
       const parts = Array.from({ length: B }, (_, b) => [
         ...values.subarray((b * T + from) * stride, (b * T + to) * stride),

@@ -60,7 +60,9 @@ function caseTensors(c: AttentionCase) {
   const [q, gradient] = [values.q, values.gradient].map((data) => tensor(data, { shape }));
   const [k, v] = [values.k, values.v].map((data) => tensor(data, { shape: keyShape }));
   const keyLengths = c.lengths && tensor(Int32Array.from(c.lengths));
-  return { values, q, k, v, gradient, options: { ...c, keyLengths } };
+  const { causal, window, scale } = c;
+  const options = { heads, keyValueHeads, causal, window, scale, keyLengths };
+  return { values, q, k, v, gradient, options };
 }
 
 /** The value, and the gradients of Σ gradient·value. */
@@ -125,7 +127,7 @@ forEachDevice("a compiled step gives the same attention and gradient", async () 
   const [B, T, H, D] = [2, 33, 2, 16];
   const qkv = tensor(testValues(B * T * 3 * H * D, 5), { shape: [B, T, 3 * H * D] });
   const step = (x: Tensor) =>
-    valueAndGrad(() => sum(mul(selfAttention(x, { heads: H }), 2)), [x]).gradients;
+    valueAndGrad(() => sum(mul(selfAttention(x, { heads: H, causal: true }), 2)), [x]).gradients;
   const [expected] = step(qkv);
   const compiled = compile(step);
   compiled(qkv);
@@ -137,7 +139,10 @@ forEachDevice("a compiled step gives the same attention and gradient", async () 
 forEachDevice("NaN in a query stays in its row", async () => {
   const values = testValues(3 * 12, 3);
   values[12] = NaN; // the first column of token 1's query
-  const output = await selfAttention(tensor(values, { shape: [1, 3, 12] }), { heads: 1 }).data();
+  const output = await selfAttention(tensor(values, { shape: [1, 3, 12] }), {
+    heads: 1,
+    causal: true,
+  }).data();
   const rows = [0, 1, 2].map((row) =>
     [...output.subarray(4 * row, 4 * row + 4)].some(Number.isNaN)
   );
@@ -146,7 +151,18 @@ forEachDevice("NaN in a query stays in its row", async () => {
 
 forEachDevice("large scores do not overflow", async () => {
   const qkv = tensor([200, 200, 1, 200, 100, 2], { shape: [1, 2, 3] });
-  assertClose(await selfAttention(qkv, { heads: 1 }).data(), [1, 1]);
+  assertClose(await selfAttention(qkv, { heads: 1, causal: true }).data(), [1, 1]);
+});
+
+forEachDevice("attention sees every key unless it is causal, packed or not", async () => {
+  const qkv = tensor([1, 0, 5, 0, 1, 7], { shape: [1, 2, 3] });
+  const [q, k, v] = [[1, 0], [0, 1], [5, 7]].map((part) => tensor(part, { shape: [1, 2, 1] }));
+  for (const causal of [undefined, false, true]) {
+    const options = { heads: 1, causal };
+    const packed = await selfAttention(qkv, options).data();
+    assert.deepEqual(packed, await attention(q, k, v, options).data());
+    assertClose(packed, causal ? [5, 6] : [(5 + 7 * Math.E) / (1 + Math.E), 6], 1e-6);
+  }
 });
 
 Deno.test("one and two threads give the same bits", async () => {
@@ -156,7 +172,7 @@ Deno.test("one and two threads give the same bits", async () => {
     useDevice(await sharedDevice(name));
     const qkv = tensor(testValues(B * T * 3 * H * D, 1), { shape: [B, T, 3 * H * D] });
     const gradient = tensor(testValues(B * T * H * D, 2), { shape: [B, T, H * D] });
-    results.push(await run(() => selfAttention(qkv, { heads: H }), gradient, [qkv]));
+    results.push(await run(() => selfAttention(qkv, { heads: H, causal: true }), gradient, [qkv]));
   }
   assert.deepEqual(results[0], results[1]);
 });
@@ -181,7 +197,7 @@ Deno.test("memory grows with the length, not with its square", async () => {
   const qkv = tensor(testValues(T * 3 * H * D, 1, 0.1), { shape: [1, T, 3 * H * D] });
   const before = device.memory().used;
   scope(() => {
-    valueAndGrad(() => sum(selfAttention(qkv, { heads: H, window: 64 })), [qkv]);
+    valueAndGrad(() => sum(selfAttention(qkv, { heads: H, causal: true, window: 64 })), [qkv]);
   });
   // dqkv is 3, the output, its gradient and the sum's parts one each, all of T·H·D floats; the T×T
   // matrix of one head alone would be 8.

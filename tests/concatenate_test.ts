@@ -33,14 +33,14 @@ for (
       });
     }
     const tensors = parts.map((part, n) => tensor(part, { shape: shape.with(at, lengths[n]) }));
-    const y = concatenate(tensors, axis);
+    const y = concatenate(tensors, { axis });
     assert.deepEqual(y.shape, shape.with(at, total));
     assertClose(await y.data(), expected, 0);
     const ids = tensors.map((x) => tensor(new Int32Array(x.size).fill(x.size), { shape: x.shape }));
-    assert.equal(concatenate(ids, axis).dtype, "i32");
+    assert.equal(concatenate(ids, { axis }).dtype, "i32");
     // With weights equal to the values, each part's gradient is the part itself.
     const w = tensor(expected, { shape: y.shape });
-    const loss = () => sum(mul(concatenate(tensors, axis), w));
+    const loss = () => sum(mul(concatenate(tensors, { axis }), w));
     const { gradients } = compile(() => valueAndGrad(loss, tensors))();
     for (const [n, gradient] of gradients.entries()) {
       assertClose(await gradient.data(), parts[n], 0, `gradient of part ${n}`);
@@ -63,5 +63,5 @@ forEachDevice("concatenate refuses what does not fit", () => {
   assert.throws(() => concatenate([x, tensor([[1, 2, 3]])]), TypeError);
   assert.throws(() => concatenate([x, tensor([1, 2])]), TypeError);
   assert.throws(() => concatenate([x, tensor([[1, 2]], { dtype: "i32" })]), TypeError);
-  assert.throws(() => concatenate([x], 2), RangeError);
+  assert.throws(() => concatenate([x], { axis: 2 }), RangeError);
 });

@@ -52,7 +52,7 @@ forEachDevice("cross-entropy: finite differences, and rows all ignored", async (
   await checkGradients((x) => crossEntropy(x, targets), [{ values, shape: [2, 3] }]);
   const none = tensor(new Int32Array([7, 7]));
   const logits = tensor(values, { shape: [2, 3] });
-  const { value, gradients } = valueAndGrad(() => crossEntropy(logits, none, { ignore: 7 }), [
+  const { value, gradients } = valueAndGrad(() => crossEntropy(logits, none, { ignoreIndex: 7 }), [
     logits,
   ]);
   assert.equal(await value.item(), 0);

@@ -87,9 +87,9 @@ forEachDevice(
       tensor(wave(V * C, 3), { shape: [C, V] }),
     ];
     const ids = tensor(Int32Array.from({ length: N }, (_, n) => n));
-    const apart = (w: Tensor) => crossEntropy(linear(x, w), ids, { ignore: 12 });
+    const apart = (w: Tensor) => crossEntropy(linear(x, w), ids, { ignoreIndex: 12 });
     const whole = (w: Tensor) =>
-      linearCrossEntropy(x, w, undefined, ids, { ignore: 12, rowsAtOnce: 4 });
+      linearCrossEntropy(x, w, undefined, ids, { ignoreIndex: 12, rowsAtOnce: 4 });
     const [one, other] = [apart, whole].map((f) => valueAndGrad(() => f(W), [W]));
     assertClose([await other.value.item()], [await one.value.item()], 1e-6);
     assertClose(await other.gradients[0].data(), await one.gradients[0].data(), 1e-6);

@@ -24,6 +24,9 @@ const text = sharedText("golden/practical.json");
 const ABSENT = text === undefined;
 const PRACTICAL = ABSENT ? {} : JSON.parse(text);
 
+/** The practical's sequences are filled up with 0. */
+const PADDING = { ignoreIndex: 0 };
+
 /** Asserts the shape and |actual − expected| ≤ tolerance of every element. */
 async function assertMatches(actual: Tensor, expected: NestedArray, tolerance = 1e-5) {
   const values = await actual.data();
@@ -107,7 +110,7 @@ forEachDevice(
     for (let j = 0; j < V; j++) logits[j] = logits[2 * V + j] = Math.sin(j);
     logits[V + target] = x;
     const targets = Int32Array.from(golden.targets.flat());
-    const loss = sequenceLoss(tensor(logits, { shape: [1, 3, V] }), targets);
+    const loss = sequenceLoss(tensor(logits, { shape: [1, 3, V] }), targets, PADDING);
     await assertMatches(loss, golden.loss_rec);
     await assertMatches(loss, golden.loss_expected_notebook);
   },
@@ -118,7 +121,7 @@ forEachDevice("practical: sequence_loss_2022", async () => {
   const golden = PRACTICAL.sequence_loss_2022;
   const row = golden.X_0_1;
   const logits = tensor([[row.toReversed(), row, row.toReversed()]]);
-  const loss = sequenceLoss(logits, Int32Array.from(golden.targets.flat()));
+  const loss = sequenceLoss(logits, Int32Array.from(golden.targets.flat()), PADDING);
   await assertMatches(loss, golden.loss_rec);
   await assertMatches(loss, golden.loss_expected_notebook);
 }, ABSENT);
@@ -360,25 +363,25 @@ forEachDevice(
     const ln3 = Math.log(3);
     const logits = tensor([[[0, ln3], [0, 0]], [[5, -5], [ln3, 0]]]);
     const targets = Int32Array.of(1, 0, -1, 1);
-    const loss = () => sequenceLoss(logits, targets, { padding: -1 });
+    const loss = () => sequenceLoss(logits, targets, { ignoreIndex: -1 });
     const expected = (Math.log(4 / 3) + Math.log(2) + Math.log(4)) / 3;
     const { value, gradients: [gradient] } = valueAndGrad(loss, [logits]);
     await assertMatches(value, expected);
     const rows = [[0.25, -0.25], [-0.5, 0.5], [0, 0], [0.75, -0.75]];
     await assertMatches(gradient, rows.map((row) => row.map((each) => each / 3)));
-    await assertMatches(sequenceLoss(logits, Int32Array.of(1, 0, 0, 0)), Math.log(4 / 3));
+    await assertMatches(sequenceLoss(logits, Int32Array.of(1, 0, 0, 0), PADDING), Math.log(4 / 3));
   },
 );
 
 forEachDevice("sequence loss refuses a batch of padding, and ids that do not exist", () => {
   const logits = zeros([1, 3, 5]);
-  assert.throws(() => sequenceLoss(logits, new Int32Array(3)), {
+  assert.throws(() => sequenceLoss(logits, new Int32Array(3), PADDING), {
     name: "RangeError",
-    message: "sequenceLoss: all 3 targets are the padding 0; leave such a batch out",
+    message: "sequenceLoss: all 3 targets are 0, which is ignored; leave such a batch out",
   });
-  assert.throws(() => sequenceLoss(logits, Int32Array.of(1, 5, 0)), {
+  assert.throws(() => sequenceLoss(logits, Int32Array.of(1, 5, 0), PADDING), {
     name: "RangeError",
-    message: "sequenceLoss: expected targets from 0 to 4, or the padding 0, got 5 at 1",
+    message: "sequenceLoss: expected targets from 0 to 4, or 0 to ignore, got 5 at 1",
   });
   assert.throws(() => sequenceLoss(logits, Int32Array.of(1, 2)), {
     name: "TypeError",

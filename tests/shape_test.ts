@@ -26,22 +26,22 @@ Deno.test("formatShape and sameShape", () => {
 });
 
 Deno.test("broadcastShapes aligns at the last axis and stretches ones", () => {
-  assert.deepEqual(broadcastShapes([4, 1, 3], [5, 1]), [4, 5, 3]);
-  assert.deepEqual(broadcastShapes([], [2, 2]), [2, 2]);
-  assert.deepEqual(broadcastShapes([7], [7]), [7]);
-  assert.deepEqual(broadcastShapes([1], [0]), [0]);
+  assert.deepEqual(broadcastShapes("add", [4, 1, 3], [5, 1]), [4, 5, 3]);
+  assert.deepEqual(broadcastShapes("add", [], [2, 2]), [2, 2]);
+  assert.deepEqual(broadcastShapes("add", [7], [7]), [7]);
+  assert.deepEqual(broadcastShapes("add", [1], [0]), [0]);
 });
 
 Deno.test("broadcastShapes names both shapes and the axis that differs", () => {
   const message =
-    "broadcastShapes: shapes [2,3] and [4,3,3] do not broadcast: sizes 2 and 3 on axis -2 differ and neither is 1";
-  assert.throws(() => broadcastShapes([2, 3], [4, 3, 3]), { name: "TypeError", message });
+    "add: shapes [2,3] and [4,3,3] do not broadcast: sizes 2 and 3 on axis -2 differ and neither is 1";
+  assert.throws(() => broadcastShapes("add", [2, 3], [4, 3, 3]), { name: "TypeError", message });
 });
 
 Deno.test("normalizeAxis counts from the end and refuses what is not there", () => {
-  assert.deepEqual([-3, -1, 0, 2].map((axis) => normalizeAxis(axis, 3)), [0, 2, 0, 2]);
+  assert.deepEqual([-3, -1, 0, 2].map((axis) => normalizeAxis("sum", axis, 3)), [0, 2, 0, 2]);
   const refused = (axis: number, rank: number, message: RegExp) =>
-    assert.throws(() => normalizeAxis(axis, rank), { name: "RangeError", message });
+    assert.throws(() => normalizeAxis("sum", axis, rank), { name: "RangeError", message });
   refused(3, 3, /axis 3 .* rank 3: expected -3 to 2/);
   refused(-4, 3, /axis -4/);
   refused(0.5, 3, /axis 0.5/);

@@ -8,6 +8,7 @@ import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { mul } from "../lib/ops/binary.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { logSoftmax, softmax } from "../lib/ops/softmax.ts";
+import { transpose } from "../lib/ops/transpose.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose, checkGradients } from "./support/gradient_check.ts";
@@ -71,8 +72,8 @@ for (const shape of SHAPES) {
 
 forEachDevice("softmax by finite differences", async () => {
   const values = [0.3, -1.2, 2, 0.1, 0, -0.4];
-  await checkGradients(softmax, [{ values, shape: [2, 3] }]);
-  await checkGradients(logSoftmax, [{ values, shape: [2, 3] }]);
+  await checkGradients((x) => softmax(x), [{ values, shape: [2, 3] }]);
+  await checkGradients((x) => logSoftmax(x), [{ values, shape: [2, 3] }]);
 });
 
 forEachDevice("softmax far from zero and with absent elements", async () => {
@@ -97,6 +98,21 @@ forEachDevice("a row of nothing but −Infinity gives zeros, and so does its gra
 });
 
 forEachDevice("softmax says what is wrong", () => {
-  assert.throws(() => softmax(tensor(1)), /softmax: expected at least one axis, got f32 \[\]/);
+  assert.throws(() => softmax(tensor(1)), /softmax: axis -1 does not exist in a tensor of rank 0/);
   assert.throws(() => logSoftmax(tensor(Int32Array.of(1))), /logSoftmax: expected f32/);
+});
+
+forEachDevice("softmax over another axis is that of the transposed tensor", async () => {
+  const x = tensor(floats(2 * 3 * 5, 4), { shape: [2, 3, 5] });
+  const back: Record<number, number[]> = { 0: [2, 1, 0], 1: [0, 2, 1], 2: [0, 1, 2] };
+  for (const f of [softmax, logSoftmax]) {
+    for (const axis of [0, 1, 2]) {
+      const order = back[axis];
+      const expected = await transpose(f(transpose(x, order)), order).data();
+      assert.deepEqual(await f(x, { axis }).data(), expected);
+      assert.deepEqual(await f(x, { axis: axis - 3 }).data(), expected);
+    }
+    await checkGradients((x) => f(x, { axis: 0 }), [{ values: [1, 2, 0, -1], shape: [2, 2] }]);
+    assert.throws(() => f(x, { axis: 3 }), /axis 3 does not exist/);
+  }
 });

@@ -164,7 +164,7 @@ export class GPT extends Module {
         const [batch, ...shape] = weights.shape;
         return weights.view([batch, 1, ...shape]);
       });
-      return concatenate(layers, 1);
+      return concatenate(layers, { axis: 1 });
     });
   }
 

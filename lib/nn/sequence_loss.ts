@@ -6,30 +6,31 @@
  *
  * @module
  */
+import { checkOptions } from "../options.ts";
 import { formatShape, size } from "../shape.ts";
-import { crossEntropy } from "../ops/cross_entropy.ts";
+import { crossEntropy, IGNORED } from "../ops/cross_entropy.ts";
 import { reshape } from "../ops/reshape.ts";
+import { expectType } from "../tensor/launch.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 
 /** Options of `sequenceLoss`. */
 export interface SequenceLossOptions {
-  /** The target that counts for nothing. Default 0. */
-  padding?: number;
+  /** The target whose rows are ignored, such as the padding's id. Default −100. */
+  ignoreIndex?: number;
 }
 
 /**
- * The mean over targets that are not padding of ln Σⱼ exp(logits[…,j]) − logits[…, target], in
- * nats: logits f32 [...,T,V] → [].
+ * The mean over targets that are not ignored of ln Σⱼ exp(logits[…,j]) − logits[…, target], in nats:
+ * logits f32 [...,T,V] → [].
  *
- * `targets` are the ids of all sequences, one after the other, as many as the logits have rows.
- * TypeError when they are not; RangeError when all are padding, or for one that is neither padding
- * nor an id below V.
+ * `targets` are the ids of all sequences, row after row, as many as the logits have rows. TypeError
+ * if they are not; RangeError if all are ignored, or one is neither ignored nor an id below V.
  *
  * ```ts
  * import { openDevice, sequenceLoss, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const logits = tensor([[[0, 0], [0, 9]]]);
- * console.log(await sequenceLoss(logits, Int32Array.of(1, 0)).item()); // ln 2 = 0.693
+ * console.log(await sequenceLoss(logits, Int32Array.of(1, 0), { ignoreIndex: 0 }).item()); // ln 2 = 0.693
  * device.close();
  * ```
  */
@@ -38,7 +39,11 @@ export function sequenceLoss(
   targets: Int32Array,
   options: SequenceLossOptions = {},
 ): Tensor {
-  const { padding = 0 } = options;
+  expectType("sequenceLoss", logits, "f32");
+  checkOptions("sequenceLoss", options, { ignoreIndex: true }, {
+    padding: "name the padding's id by ignoreIndex",
+  });
+  const { ignoreIndex = IGNORED } = options;
   const vocabulary = logits.shape.at(-1) ?? 0;
   const rows = size(logits.shape.slice(0, -1));
   if (logits.shape.length < 1 || targets.length !== rows) {
@@ -48,19 +53,19 @@ export function sequenceLoss(
       }, got ${targets.length}`,
     );
   }
-  const wrong = targets.findIndex((id) => id !== padding && (id < 0 || id >= vocabulary));
+  const wrong = targets.findIndex((id) => id !== ignoreIndex && (id < 0 || id >= vocabulary));
   if (wrong !== -1) {
     throw new RangeError(
-      `sequenceLoss: expected targets from 0 to ${vocabulary - 1}, or the padding ${padding}, got ${
-        targets[wrong]
-      } at ${wrong}`,
+      `sequenceLoss: expected targets from 0 to ${
+        vocabulary - 1
+      }, or ${ignoreIndex} to ignore, got ${targets[wrong]} at ${wrong}`,
     );
   }
-  if (targets.every((id) => id === padding)) {
+  if (targets.every((id) => id === ignoreIndex)) {
     throw new RangeError(
-      `sequenceLoss: all ${rows} targets are the padding ${padding}; leave such a batch out`,
+      `sequenceLoss: all ${rows} targets are ${ignoreIndex}, which is ignored; leave such a batch out`,
     );
   }
   const ids = tensor(targets, { device: logits.device });
-  return crossEntropy(reshape(logits, [rows, vocabulary]), ids, { ignore: padding });
+  return crossEntropy(reshape(logits, [rows, vocabulary]), ids, { ignoreIndex });
 }

@@ -195,5 +195,5 @@ export class Transformer extends Module {
 /** Tensors [B,…] of each layer as one, [B,L,…]. */
 function byLayer(layers: readonly Tensor[]): Tensor {
   const rows = layers.map((x) => x.view([x.shape[0], 1, ...x.shape.slice(1)]));
-  return concatenate(rows, 1);
+  return concatenate(rows, { axis: 1 });
 }

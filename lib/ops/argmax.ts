@@ -6,6 +6,7 @@
 import { argmax as cpu } from "../../kernels/cpu/argmax.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
+import { checkOptions } from "../options.ts";
 import { normalizeAxis, size } from "../shape.ts";
 import { expectType, launch } from "../tensor/launch.ts";
 import { laneConstants } from "./reduce_run.ts";
@@ -50,11 +51,11 @@ export interface ArgmaxOptions {
 }
 
 /**
- * The position of the largest element along an axis, the first where several are equal. x: f32 of
+ * The position of the largest element along an axis, the first if several are equal. x: f32 of
  * any shape; the result is i32 and lacks the axis. With NaN among the elements the result is some
  * position. No gradient flows.
  *
- * RangeError when the axis does not exist or has length 0.
+ * RangeError if the axis does not exist or has length 0.
  *
  * ```ts
  * import { argmax, openDevice, tensor } from "../../mod.ts";
@@ -65,12 +66,13 @@ export interface ArgmaxOptions {
  */
 export function argmax(x: Tensor, options: ArgmaxOptions = {}): Tensor {
   expectType("argmax", x, "f32");
+  checkOptions("argmax", options, { axis: true, keepDimensions: true });
   const { axis, keepDimensions = false } = options;
   if (axis === undefined) {
     const shape = keepDimensions ? x.shape.map(() => 1) : [];
     return argmaxRun(x, nonEmpty(x, { outer: 1, length: x.size, inner: 1 })).view(shape);
   }
-  const at = normalizeAxis(axis, x.shape.length);
+  const at = normalizeAxis("argmax", axis, x.shape.length);
   const [before, after] = [x.shape.slice(0, at), x.shape.slice(at + 1)];
   const run = nonEmpty(x, { outer: size(before), length: x.shape[at], inner: size(after) });
   return argmaxRun(x, run).view([...before, ...(keepDimensions ? [1] : []), ...after]);

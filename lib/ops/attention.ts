@@ -14,7 +14,7 @@ import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel, Scalars } from "../device/kernel.ts";
 import {
   type AttentionLayout,
-  type AttentionMask,
+  type AttentionOptions,
   LAYOUT_SCALARS,
   packedLayout,
   separateLayout,
@@ -74,19 +74,6 @@ function queryTiles({ batch, heads, queries }: Scalars): number {
   return batch * heads * Math.ceil(queries / TILE);
 }
 
-/** Options of `selfAttention`. */
-export interface SelfAttentionOptions extends AttentionMask {
-  /** Query heads. */
-  heads: number;
-  /**
-   * Heads of keys and values; they divide `heads`, and neighboring query heads share one. Default
-   * `heads`.
-   */
-  keyValueHeads?: number;
-  /** Default true. */
-  causal?: boolean;
-}
-
 /**
  * softmax(scale·Q·Kᵀ)·V for each head, of packed rows qkv [B,T,(H + 2·Hkv)·D] = [q | k | v] →
  * [B,T,H·D].
@@ -98,14 +85,12 @@ export interface SelfAttentionOptions extends AttentionMask {
  * import { openDevice, selfAttention, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const qkv = tensor([1, 0, 5, 0, 1, 7], { shape: [1, 2, 3] }); // two tokens, one head, D = 1
- * console.log(await selfAttention(qkv, { heads: 1 }).data()); // [5, 6]
+ * console.log(await selfAttention(qkv, { heads: 1, causal: true }).data()); // [5, 6]
  * device.close();
  * ```
  */
-export function selfAttention(qkv: Tensor, options: SelfAttentionOptions): Tensor {
-  const { heads, keyValueHeads = heads, causal = true } = options;
-  const mask = { ...options, causal };
-  const layout = packedLayout("selfAttention", qkv, { heads, keyValueHeads }, mask);
+export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
+  const layout = packedLayout("selfAttention", qkv, options);
   const tensors = { q: qkv, k: qkv, v: qkv, lengths: options.keyLengths };
   const { output, logSum } = forward(tensors, layout);
   return differentiable(output, [qkv], (gradient) => {
@@ -116,19 +101,6 @@ export function selfAttention(qkv: Tensor, options: SelfAttentionOptions): Tenso
   });
 }
 
-/** Options of `attention`. */
-export interface AttentionOptions extends AttentionMask {
-  /** Query heads. */
-  heads: number;
-  /**
-   * Heads of keys and values; they divide `heads`, and neighboring query heads share one. Default
-   * `heads`.
-   */
-  keyValueHeads?: number;
-  /** Default false. */
-  causal?: boolean;
-}
-
 /**
  * softmax(scale·Q·Kᵀ)·V for each head: q [B,Tq,H·D] and k, v [B,Tk,Hkv·D] → [B,Tq,H·D].
  *
@@ -136,8 +108,7 @@ export interface AttentionOptions extends AttentionMask {
  * when the shapes do not fit the heads or D is over 128 on WebGPU, RangeError for a window below 1.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
-  const { heads, keyValueHeads = heads } = options;
-  const layout = separateLayout("attention", { q, k, v }, { heads, keyValueHeads }, options);
+  const layout = separateLayout("attention", { q, k, v }, options);
   const tensors = { q, k, v, lengths: options.keyLengths };
   const { output, logSum } = forward(tensors, layout);
   return differentiable(output, [q, k, v], (gradient) => {

@@ -7,13 +7,14 @@
  * @module
  */
 import type { ScalarType } from "../device/kernel.ts";
+import { checkOptions } from "../options.ts";
 import { sameShape } from "../shape.ts";
 import { expectType } from "../tensor/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Which keys a query sees. Query i of Tq stands at position p = i + Tk − Tq of the keys. */
+/** Which keys a query sees. Query i of Tq is at position p = i + Tk − Tq of the keys. */
 export interface AttentionMask {
-  /** Hide keys after p. */
+  /** Hide keys after p. Default false. */
   causal?: boolean;
   /**
    * Hide keys at a distance from p of `window` or more; 1 leaves a query its own key. Default: no
@@ -25,6 +26,25 @@ export interface AttentionMask {
   /** Factor of the scores. Default 1/√D. */
   scale?: number;
 }
+
+/** Options of `attention`, `selfAttention` and their weights. */
+export interface AttentionOptions extends AttentionMask {
+  /** Number of query heads. */
+  heads: number;
+  /**
+   * Number of key/value heads (grouped-query attention), which must divide `heads`. Default `heads`.
+   */
+  keyValueHeads?: number;
+}
+
+const OPTIONS = {
+  heads: true,
+  keyValueHeads: true,
+  causal: true,
+  window: true,
+  keyLengths: true,
+  scale: true,
+};
 
 /** A matrix of rows in a tensor: the first element of a row, and elements from row to row. */
 interface Rows {
@@ -66,10 +86,7 @@ export const LAYOUT_SCALARS: Readonly<Record<string, ScalarType>> = {
 /** Farther than any key. */
 const EVERYTHING = 2 ** 29;
 
-/**
- * Heads of queries, and of keys and values; where they are fewer, neighboring query heads share
- * one.
- */
+/** Numbers of query heads and of key/value heads; neighboring query heads share one of fewer. */
 export interface HeadCounts {
   readonly heads: number;
   readonly keyValueHeads: number;
@@ -83,18 +100,16 @@ interface Sizes extends HeadCounts {
 }
 
 /**
- * The layout of packed rows [q | k | v] in qkv [B,T,(H + 2·Hkv)·D]. TypeError when the shape does
- * not fit.
+ * The layout of packed rows [q | k | v] in qkv [B,T,(H + 2·Hkv)·D]. TypeError if the shape or an
+ * option does not fit.
  */
 export function packedLayout(
   operation: string,
   qkv: Tensor,
-  counts: HeadCounts,
-  mask: AttentionMask,
+  options: AttentionOptions,
 ): AttentionLayout {
   expectType(operation, qkv, "f32");
-  const { heads, keyValueHeads } = counts;
-  checkHeads(operation, counts);
+  const { heads, keyValueHeads } = headCounts(operation, options);
   const [batch, length, stride] = qkv.shape;
   const parts = heads + 2 * keyValueHeads;
   if (qkv.shape.length !== 3 || stride % parts !== 0) {
@@ -103,24 +118,24 @@ export function packedLayout(
     );
   }
   const headSize = stride / parts;
-  const sizes = { batch, queries: length, keys: length, ...counts, headSize };
+  const sizes = { batch, queries: length, keys: length, heads, keyValueHeads, headSize };
   const [q, k, v] = [0, heads, heads + keyValueHeads]
     .map((before) => ({ offset: before * headSize, stride }));
   checkHeadSize(operation, qkv, headSize);
-  return layout(operation, sizes, { q, k, v }, mask);
+  return layout(operation, sizes, { q, k, v }, options);
 }
 
-/** The layout of q [B,Tq,H·D] and k, v [B,Tk,Hkv·D]. TypeError when a shape does not fit. */
+/**
+ * The layout of q [B,Tq,H·D] and k, v [B,Tk,Hkv·D]. TypeError if a shape or an option does not fit.
+ */
 export function separateLayout(
   operation: string,
   tensors: { q: Tensor; k: Tensor; v: Tensor },
-  counts: HeadCounts,
-  mask: AttentionMask,
+  options: AttentionOptions,
 ): AttentionLayout {
   const { q, k, v } = tensors;
   for (const tensor of [q, k, v]) expectType(operation, tensor, "f32");
-  const { heads, keyValueHeads } = counts;
-  checkHeads(operation, counts);
+  const { heads, keyValueHeads } = headCounts(operation, options);
   const [batch, queries, width] = q.shape;
   const [keyBatch, keys, keyWidth] = k.shape;
   const headSize = width / heads;
@@ -133,9 +148,21 @@ export function separateLayout(
     );
   }
   checkHeadSize(operation, q, headSize);
-  const sizes = { batch, queries, keys, ...counts, headSize };
+  const sizes = { batch, queries, keys, heads, keyValueHeads, headSize };
   const rows = (stride: number): Rows => ({ offset: 0, stride });
-  return layout(operation, sizes, { q: rows(width), k: rows(keyWidth), v: rows(keyWidth) }, mask);
+  return layout(
+    operation,
+    sizes,
+    { q: rows(width), k: rows(keyWidth), v: rows(keyWidth) },
+    options,
+  );
+}
+
+function headCounts(operation: string, options: AttentionOptions): HeadCounts {
+  checkOptions(operation, options, OPTIONS);
+  const { heads, keyValueHeads = heads } = options;
+  checkHeads(operation, { heads, keyValueHeads });
+  return { heads, keyValueHeads };
 }
 
 /** TypeError unless the heads of keys and values divide those of queries. */

@@ -9,9 +9,9 @@
 import { attentionScores as cpu } from "../../kernels/cpu/attention_scores.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
-import type { AttentionOptions, SelfAttentionOptions } from "./attention.ts";
 import {
   type AttentionLayout,
+  type AttentionOptions,
   LAYOUT_SCALARS,
   packedLayout,
   separateLayout,
@@ -38,9 +38,7 @@ const KERNEL: Kernel = {
  * flows. Throws as `attention` does.
  */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
-  const { heads, keyValueHeads = heads } = options;
-  const tensors = { q, k, v: k };
-  const layout = separateLayout("attentionWeights", tensors, { heads, keyValueHeads }, options);
+  const layout = separateLayout("attentionWeights", { q, k, v: k }, options);
   return weights(q, k, layout, options.keyLengths);
 }
 
@@ -52,14 +50,12 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
  * import { openDevice, selfAttentionWeights, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const qkv = tensor([1, 0, 5, 0, 1, 7], { shape: [1, 2, 3] }); // two tokens, one head, D = 1
- * console.log(await selfAttentionWeights(qkv, { heads: 1 }).data()); // [1, 0, 0.5, 0.5]
+ * console.log(await selfAttentionWeights(qkv, { heads: 1, causal: true }).data()); // [1, 0, 0.5, 0.5]
  * device.close();
  * ```
  */
-export function selfAttentionWeights(qkv: Tensor, options: SelfAttentionOptions): Tensor {
-  const { heads, keyValueHeads = heads, causal = true } = options;
-  const mask = { ...options, causal };
-  const layout = packedLayout("selfAttentionWeights", qkv, { heads, keyValueHeads }, mask);
+export function selfAttentionWeights(qkv: Tensor, options: AttentionOptions): Tensor {
+  const layout = packedLayout("selfAttentionWeights", qkv, options);
   return weights(qkv, qkv, layout, options.keyLengths);
 }
 

@@ -1,32 +1,47 @@
 /**
- * Concatenate: tensors one after the other along an axis.
+ * Concatenate: tensors joined along an axis.
  *
  * @module
  */
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
 import { normalizeAxis, sameShape, strides } from "../shape.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";
+import { expectTensor } from "../tensor/launch.ts";
 import { slice } from "./slice.ts";
 import { stridedCopy } from "./strided_copy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
+/** Options of `concatenate`. */
+export interface ConcatenateOptions {
+  /** The axis to join along; a negative one counts from the last. Default 0. */
+  axis?: number;
+}
+
 /**
- * The tensors joined along `axis` (a negative one counts from the last; default 0). All f32 or all
- * i32, and of one shape but for that axis; i32 gets no gradient. TypeError when there is no tensor
- * or they do not fit, RangeError when the axis does not exist.
+ * The tensors joined along an axis. All f32 or all i32, and of one shape but for that axis; i32 gets
+ * no gradient.
+ *
+ * TypeError if there is no tensor or they do not fit, RangeError if the axis does not exist.
  *
  * ```ts
  * import { concatenate, openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * console.log(await concatenate([tensor([[1, 2]]), tensor([[3]])], -1).data()); // [1, 2, 3]
+ * console.log(await concatenate([tensor([[1, 2]]), tensor([[3]])], { axis: -1 }).data()); // [1, 2, 3]
  * device.close();
  * ```
  */
-export function concatenate(tensors: readonly Tensor[], axis = 0): Tensor {
-  if (tensors.length === 0) {
-    throw new TypeError("concatenate: expected at least one tensor, got none");
+export function concatenate(tensors: readonly Tensor[], options: ConcatenateOptions = {}): Tensor {
+  checkOptions("concatenate", options, { axis: true });
+  if (!Array.isArray(tensors) || tensors.length === 0) {
+    throw new TypeError(
+      `concatenate: expected an array of at least one tensor, got ${describe(tensors)}`,
+    );
   }
+  for (const each of tensors) expectTensor("concatenate", each);
+  const { axis = 0 } = options;
   const [{ shape: first, dtype, device }] = tensors;
-  const at = normalizeAxis(axis, first.length);
+  const at = normalizeAxis("concatenate", axis, first.length);
   const fits = (x: Tensor) =>
     x.dtype === dtype && x.shape.length === first.length &&
     sameShape(x.shape.with(at, 0), first.with(at, 0));

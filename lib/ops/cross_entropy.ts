@@ -9,6 +9,7 @@
 import * as cpu from "../../kernels/cpu/cross_entropy.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
+import { checkOptions } from "../options.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { consume } from "../tensor/copy.ts";
 import { expectType, launch } from "../tensor/launch.ts";
@@ -60,16 +61,20 @@ const IN_PLACE: Kernel = {
 
 /** Options of `crossEntropy`. */
 export interface CrossEntropyOptions {
-  /** The target that counts for nothing. Default −100. */
-  ignore?: number;
+  /** The target whose rows are ignored, such as the padding's id. Default −100. */
+  ignoreIndex?: number;
 }
+
+/** The default of `ignoreIndex`: no id of a vocabulary. */
+export const IGNORED = -100;
 
 /**
  * The mean over rows of ln Σⱼ exp(logits[i,j]) − logits[i, targets[i]], in nats: logits f32 [N,V],
  * targets i32 [N] → [].
  *
- * Rows whose target is `ignore`, or out of range, count for nothing; when none is left the value
- * and the gradient are 0. TypeError when the shapes do not fit.
+ * Rows whose target is `ignoreIndex` are ignored; if none is left the value and the gradient are 0.
+ * A target outside [0, V) is ignored, too: targets on a device are not read, so check ids on the
+ * host, as `Batches` and `sequenceLoss` do. TypeError if the shapes do not fit.
  *
  * ```ts
  * import { crossEntropy, openDevice, tensor } from "../../mod.ts";
@@ -84,7 +89,7 @@ export function crossEntropy(
   targets: Tensor,
   options: CrossEntropyOptions = {},
 ): Tensor {
-  const { loss, logSum, scalars } = rowLosses(logits, targets, options);
+  const { loss, logSum, scalars } = rowLosses("crossEntropy", logits, targets, options);
   const { mean, scale } = meanLoss(loss, targets, logits.shape[1], options);
   return differentiable(mean, [logits], (gradient) => {
     const dLogits = consume(logits);
@@ -94,7 +99,7 @@ export function crossEntropy(
 }
 
 /**
- * Each row's cross-entropy: logits f32 [N,V], targets i32 [N] → [N], 0 where the target is ignored.
+ * Each row's cross-entropy: logits f32 [N,V], targets i32 [N] → [N], 0 if the target is ignored.
  * No gradient flows: for evaluation.
  */
 export function tokenLosses(
@@ -102,7 +107,7 @@ export function tokenLosses(
   targets: Tensor,
   options: CrossEntropyOptions = {},
 ): Tensor {
-  return rowLosses(logits, targets, options).loss;
+  return rowLosses("tokenLosses", logits, targets, options).loss;
 }
 
 /**
@@ -113,7 +118,7 @@ export function meanLoss(
   loss: Tensor,
   targets: Tensor,
   width: number,
-  { ignore = -100 }: CrossEntropyOptions,
+  { ignoreIndex: ignore = IGNORED }: CrossEntropyOptions,
 ): { mean: Tensor; scale: Tensor } {
   const mean = empty([], { device: loss.device });
   const scale = empty([], { device: loss.device });
@@ -128,7 +133,7 @@ export function meanLoss(
 export function tokenLossesInPlace(
   logits: Tensor,
   targets: Tensor,
-  { ignore = -100 }: CrossEntropyOptions,
+  { ignoreIndex: ignore = IGNORED }: CrossEntropyOptions,
 ): Tensor {
   const [rows, width] = logits.shape;
   const loss = empty([rows], { device: logits.device });
@@ -137,13 +142,20 @@ export function tokenLossesInPlace(
   return loss;
 }
 
-function rowLosses(logits: Tensor, targets: Tensor, { ignore = -100 }: CrossEntropyOptions) {
-  expectType("crossEntropy", logits, "f32");
-  expectType("crossEntropy", targets, "i32");
+function rowLosses(
+  operation: string,
+  logits: Tensor,
+  targets: Tensor,
+  options: CrossEntropyOptions,
+) {
+  expectType(operation, logits, "f32");
+  expectType(operation, targets, "i32");
+  checkOptions(operation, options, { ignoreIndex: true });
+  const { ignoreIndex: ignore = IGNORED } = options;
   const [rows, width] = logits.shape;
   if (logits.shape.length !== 2 || targets.shape.length !== 1 || targets.size !== rows) {
     throw new TypeError(
-      `crossEntropy: expected logits [N,V] and targets [N]; got ${logits} and ${targets}`,
+      `${operation}: expected logits [N,V] and targets [N]; got ${logits} and ${targets}`,
     );
   }
   const loss = empty([rows], { device: logits.device });

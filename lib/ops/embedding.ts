@@ -6,6 +6,7 @@
 import * as cpu from "../../kernels/cpu/embedding.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
+import { checkOptions } from "../options.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";
 import { consume } from "../tensor/copy.ts";
 import { expectType, launch } from "../tensor/launch.ts";
@@ -64,11 +65,12 @@ export interface EmbeddingOptions {
 /**
  * table[ids] (+ positions[offset + t]): table f32 [V,C], ids i32 [...] → [...,C].
  *
- * An id outside the table counts as the nearest one inside; check ids on the host where they come
- * from outside. The gradient is summed in the order of the ids. TypeError when a shape or dtype
- * does not fit.
+ * An id outside the table counts as the nearest one inside: ids on a device are not read, so check
+ * them on the host, as `Batches` and `GPT` do. The gradient is summed in the order of the ids.
+ * TypeError if a shape or dtype does not fit.
  */
 export function embedding(table: Tensor, ids: Tensor, options: EmbeddingOptions = {}): Tensor {
+  checkOptions("embedding", options, { positions: true, offset: true });
   const { positions, offset } = options;
   expectType("embedding", table, "f32");
   expectType("embedding", ids, "i32");

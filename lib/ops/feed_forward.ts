@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { checkOptions } from "../options.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";
 import {
   expectShape,
@@ -41,6 +42,7 @@ export function feedForward(
   b2: Tensor | undefined,
   options: FeedForwardOptions = {},
 ): Tensor {
+  checkOptions("feedForward", options, { activation: true, residual: true });
   const { activation = "gelu_tanh", residual } = options;
   expectActivation("feedForward", activation);
   const inputs = [x, w1, b1, w2, b2, residual];

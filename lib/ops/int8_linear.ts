@@ -12,6 +12,7 @@ import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Device } from "../device/device.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { formatShape } from "../shape.ts";
+import { checkOptions } from "../options.ts";
 import { isTracked } from "../tensor/autograd.ts";
 import { expectType, launch } from "../tensor/launch.ts";
 import { expectShape } from "./matmul.ts";
@@ -74,6 +75,7 @@ export function toInt8(
   shape: readonly number[],
   options: Int8Options = {},
 ): Int8Matrix {
+  checkOptions("toInt8", options, { group: true, transposed: true, device: true });
   const { group = 64, transposed = false, device } = options;
   if (!Number.isInteger(group) || group % 16 !== 0 || group < 16 || group > 256) {
     throw new RangeError(`toInt8: the group must be a multiple of 16 up to 256, got ${group}`);
@@ -138,6 +140,7 @@ export function int8Linear(
   bias?: Tensor,
   options: Int8LinearOptions = {},
 ): Tensor {
+  checkOptions("int8Linear", options, { activation: true, residual: true });
   const { activation, residual } = options;
   const { outputs: n, inputs: k, group } = weight;
   expectActivation("int8Linear", activation);

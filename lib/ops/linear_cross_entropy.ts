@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { checkOptions } from "../options.ts";
 import type { Device } from "../device/device.ts";
 import { differentiable, isTracked, withoutTape } from "../tensor/autograd.ts";
 import { add, mul } from "./binary.ts";
@@ -54,7 +55,7 @@ const FEWEST_ROWS = 64;
  * Where there are no more than `rowsAtOnce` rows it is the two operations one after the other.
  * Otherwise it goes through the rows in parts: a part's logits become its share of the gradients of
  * x, W and bias at once and are then forgotten, so that nothing is computed twice. Rows whose
- * target is `ignore` count for nothing. TypeError when a shape or dtype does not fit.
+ * target is `ignoreIndex` are ignored. TypeError if a shape or dtype does not fit.
  *
  * ```ts
  * import { linearCrossEntropy, openDevice, tensor } from "../../mod.ts";
@@ -72,7 +73,9 @@ export function linearCrossEntropy(
   targets: Tensor,
   options: LinearCrossEntropyOptions = {},
 ): Tensor {
-  const { transposed = false } = options;
+  const names = { ignoreIndex: true, transposed: true, rowsAtOnce: true };
+  checkOptions("linearCrossEntropy", options, names);
+  const { transposed = false, ignoreIndex } = options;
   const sizes = linearSizes("linearCrossEntropy", x, weight, bias, transposed);
   expectType("linearCrossEntropy", targets, "i32");
   if (x.shape.length !== 2 || targets.shape.length !== 1 || targets.size !== sizes.m) {
@@ -87,7 +90,7 @@ export function linearCrossEntropy(
     );
   }
   if (sizes.m <= rowsAtOnce) {
-    return crossEntropy(linear(x, weight, bias, { transposed }), targets, options);
+    return crossEntropy(linear(x, weight, bias, { transposed }), targets, { ignoreIndex });
   }
   const inputs = [x, weight, bias];
   const needs = inputs.map(isTracked);
@@ -166,13 +169,13 @@ function onePart(
   { x, weight, bias, targets }: Inputs,
   sizes: Sizes,
   needs: readonly boolean[],
-  { transposed = false, ...options }: PartOptions,
+  { transposed = false, ignoreIndex }: PartOptions,
   before?: Part,
 ): Part {
   const head = { transposeB: transposed, bias, half: {} };
   const logits = product(x, weight, sizes, [sizes.m, sizes.n], head);
-  if (!needs.some(Boolean)) return { loss: tokenLosses(logits, targets, options) };
-  const loss = tokenLossesInPlace(logits, targets, options);
+  if (!needs.some(Boolean)) return { loss: tokenLosses(logits, targets, { ignoreIndex }) };
+  const loss = tokenLossesInPlace(logits, targets, { ignoreIndex });
   const ofBias = needs[2] ? gradientOfBias(logits, sizes.n) : undefined;
   return {
     loss,

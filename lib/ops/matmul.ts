@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { checkOptions } from "../options.ts";
 import { formatShape, sameShape, type Shape, size } from "../shape.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";
 import { activationBackward } from "../tensor/elementwise.ts";
@@ -40,6 +41,7 @@ export interface MatmulOptions {
  * ```
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  checkOptions("matmul", options, { transposeA: true, transposeB: true });
   const { transposeA = false, transposeB = false } = options;
   const c = plainMatmul(a, b, transposeA, transposeB);
   const [needsA, needsB] = [isTracked(a), isTracked(b)];
@@ -129,6 +131,7 @@ export function linear(
   bias?: Tensor,
   options: LinearOptions = {},
 ): Tensor {
+  checkOptions("linear", options, { activation: true, residual: true, transposed: true });
   const { activation, residual, transposed = false } = options;
   expectActivation("linear", activation);
   const sizes = linearSizes("linear", x, weight, bias, transposed);
@@ -222,5 +225,5 @@ export function gradientOfWeight(
 
 /** db: dPre summed over all rows. */
 export function gradientOfBias(dPre: Tensor, n: number): Tensor {
-  return sum(dPre.view([dPre.size / n, n]), { axes: [0] });
+  return sum(dPre.view([dPre.size / n, n]), { axis: 0 });
 }

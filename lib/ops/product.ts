@@ -198,5 +198,5 @@ function partedProduct(
   const products = product(a, b, { m, n, k: part }, [parts, m, n], {
     ...{ transposeA: true, batch: parts, strideA: part * m, strideB: part * n, half },
   });
-  return sum(products, { axes: [0] }).view(shape);
+  return sum(products, { axis: 0 }).view(shape);
 }

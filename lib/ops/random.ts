@@ -12,9 +12,11 @@
 import { random as cpu } from "../../kernels/cpu/random.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
+import { describe } from "../errors.ts";
+import { expectSeed } from "../random.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { launch } from "../tensor/launch.ts";
-import { empty, type Tensor } from "../tensor/tensor.ts";
+import { empty, Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "random",
@@ -30,18 +32,21 @@ const KERNEL: Kernel = {
 
 /** Throws unless `state` is a random state and `stream` a number of one. */
 export function expectRandomState(operation: string, state: Tensor, stream: number): void {
-  if (state.dtype !== "i32" || state.shape.length !== 1 || state.size < 2) {
-    throw new TypeError(`${operation}: expected a state i32 [2] = [seed, step], got ${state}`);
+  const fits = state instanceof Tensor && state.dtype === "i32" && state.shape.length === 1 &&
+    state.size >= 2;
+  if (!fits) {
+    throw new TypeError(
+      `${operation}: expected a state i32 [2] = [seed, step], got ${describe(state)}; ` +
+        "make one with tensor(Int32Array.of(seed, 0))",
+    );
   }
-  if (!Number.isInteger(stream) || stream < 0 || stream >= 2 ** 32) {
-    throw new RangeError(`${operation}: stream must be an integer in [0, 2^32), got ${stream}`);
-  }
+  expectSeed(operation, stream, "stream");
 }
 
 /**
  * Numbers uniform in [0, 1), multiples of 2⁻²⁴, the same bits on every device: f32 of `shape`, from
  * the state i32 [2] = [seed, step]. TypeError for another state, RangeError for a stream that is no
- * 32-bit number.
+ * integer in [0, 2^32).
  *
  * ```ts
  * import { openDevice, randomUniform, tensor } from "../../mod.ts";
@@ -57,8 +62,8 @@ export function randomUniform(shape: Shape, state: Tensor, stream = 0): Tensor {
 
 /**
  * Numbers from N(0, 1) by Box–Muller: f32 of `shape`, from the state i32 [2] = [seed, step].
- * Devices agree to 10⁻⁵. TypeError for another state, RangeError for a stream that is no 32-bit
- * number.
+ * Devices agree to 10⁻⁵. TypeError for another state, RangeError for a stream that is no integer in
+ * [0, 2^32).
  */
 export function randomNormal(shape: Shape, state: Tensor, stream = 0): Tensor {
   return draw("randomNormal", shape, state, stream, 1);

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { checkOptions } from "../options.ts";
 import { formatShape, normalizeAxis, sameShape, type Shape } from "../shape.ts";
 import { argmaxRun } from "./argmax.ts";
 import { differentiable } from "../tensor/autograd.ts";
@@ -17,21 +18,21 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 /** Options of the reductions. */
 export interface ReduceOptions {
-  /** Axes to reduce over; negative ones count from the last. Default: all. */
-  axes?: readonly number[];
+  /** The axis, or axes, to reduce over; negative ones count from the last. Default: all. */
+  axis?: number | readonly number[];
   /** Whether reduced axes stay, with length 1. Default: false. */
   keepDimensions?: boolean;
 }
 
 /**
- * Σ x over `axes`. f32 of any shape; the result lacks these axes. RangeError when an axis does not
- * exist.
+ * Σ x over an axis, several or all. f32 of any shape; the result lacks these axes. RangeError if an
+ * axis does not exist.
  *
  * ```ts
  * import { openDevice, sum, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const x = tensor([[1, 2, 3], [4, 5, 6]]);
- * console.log(await sum(x).item(), await sum(x, { axes: [0] }).data()); // 21 [5, 7, 9]
+ * console.log(await sum(x).item(), await sum(x, { axis: 0 }).data()); // 21 [5, 7, 9]
  * device.close();
  * ```
  */
@@ -40,8 +41,8 @@ export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
 }
 
 /**
- * The mean of x over `axes`: Σ x / n. f32 of any shape; the result lacks these axes. RangeError
- * when an axis does not exist.
+ * The mean of x over an axis, several or all: Σ x / n. f32 of any shape; the result lacks these
+ * axes. RangeError if an axis does not exist.
  */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   return sumScaled("mean", x, options, (count) => 1 / count);
@@ -65,9 +66,9 @@ function sumScaled(
 }
 
 /**
- * The largest element over `axes`; its gradient goes to the first one in row order. f32 of any
+ * The largest element over an axis, several or all; its gradient goes to the first one in row order. f32 of any
  * shape; the result lacks these axes. With NaN among the elements the result is not defined.
- * RangeError when an axis does not exist.
+ * RangeError if an axis does not exist.
  */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { runs, shape } = prepare("max", x, options);
@@ -98,18 +99,20 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
     throw new TypeError(`sumTo: ${formatShape(shape)} does not broadcast to ${x}`);
   }
   const axes = lengths.flatMap((length, i) => length === x.shape[i] ? [] : [i]);
-  const y = sum(x, { axes, keepDimensions: true });
+  const y = sum(x, { axis: axes, keepDimensions: true });
   return differentiable(y.view(shape), [y], (dy) => [dy.view(y.shape)]);
 }
 
 function prepare(
   operation: string,
   x: Tensor,
-  { axes, keepDimensions = false }: ReduceOptions,
+  options: ReduceOptions,
 ): { runs: Run[]; shape: number[]; count: number } {
   expectType(operation, x, "f32");
-  const rank = x.shape.length;
-  const reduced = new Set(axes ? axes.map((axis) => normalizeAxis(axis, rank)) : x.shape.keys());
+  checkOptions(operation, options, { axis: true, keepDimensions: true });
+  const { axis = [...x.shape.keys()], keepDimensions = false } = options;
+  const axes = typeof axis === "number" ? [axis] : axis;
+  const reduced = new Set(axes.map((each) => normalizeAxis(operation, each, x.shape.length)));
   const shape = x.shape.flatMap((length, i) => {
     if (!reduced.has(i)) return [length];
     return keepDimensions ? [1] : [];

@@ -8,6 +8,7 @@ import { rotary as cpu } from "../../kernels/cpu/rotary.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Device } from "../device/device.ts";
 import type { Kernel } from "../device/kernel.ts";
+import { checkOptions } from "../options.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { expectType, launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
@@ -62,6 +63,15 @@ export interface RotaryOptions {
   positions?: number;
 }
 
+const OPTIONS = {
+  heads: true,
+  headSize: true,
+  base: true,
+  scaling: true,
+  position: true,
+  positions: true,
+};
+
 /**
  * x [B,T,W] with the pairs (j, j + D/2) of each head turned by angle (position + t)·base^(−2j/D), W
  * even. TypeError when D is odd or the heads do not fit. Source: Su et al., arXiv 2104.09864; the
@@ -69,9 +79,9 @@ export interface RotaryOptions {
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   expectType("rotary", x, "f32");
+  checkOptions("rotary", options, OPTIONS);
   const { heads, headSize, base = 10000, scaling, position } = options;
-  const width = x.shape[x.shape.length - 1];
-  const time = x.shape[x.shape.length - 2];
+  const [time, width] = x.shape.slice(-2);
   if (headSize % 2 !== 0 || width % 2 !== 0 || heads * headSize > width) {
     throw new TypeError(
       `rotary: expected an even head size and ${heads} × ${headSize} columns; got ${x}`,

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { checkOptions } from "../options.ts";
 import { normalizeAxis, sameShape, size, strides } from "../shape.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { consume } from "../tensor/copy.ts";
+import { expectTensor } from "../tensor/launch.ts";
 import { stridedCopy } from "./strided_copy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
@@ -26,8 +28,8 @@ export interface SliceOptions {
  * The elements of x whose index along `axis` is in [start, end): a copy. f32 or i32 of any shape;
  * i32 gets no gradient.
  *
- * Where several slices of one tensor get gradients, each is added into one tensor of x's shape.
- * RangeError when the axis does not exist or the range does not lie inside it.
+ * If several slices of one tensor get gradients, each is added into one tensor of x's shape.
+ * RangeError if the axis does not exist or does not contain the range.
  *
  * ```ts
  * import { openDevice, slice, tensor } from "../../mod.ts";
@@ -37,8 +39,11 @@ export interface SliceOptions {
  * device.close();
  * ```
  */
-export function slice(x: Tensor, { axis, start = 0, end }: SliceOptions): Tensor {
-  const at = normalizeAxis(axis, x.shape.length);
+export function slice(x: Tensor, options: SliceOptions): Tensor {
+  expectTensor("slice", x);
+  checkOptions("slice", options, { axis: true, start: true, end: true });
+  const { axis, start = 0, end } = options;
+  const at = normalizeAxis("slice", axis, x.shape.length);
   const length = x.shape[at];
   const fromFront = (index: number) => index < 0 ? index + length : index;
   const [first, after] = [fromFront(start), fromFront(end ?? length)];

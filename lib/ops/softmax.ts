@@ -1,5 +1,5 @@
 /**
- * Softmax and its logarithm over the last axis, each with its derivative under it.
+ * Softmax and its logarithm over an axis, each with its derivative under it.
  *
  * Cross-entropy on integer targets, which needs neither, is in cross_entropy.ts.
  *
@@ -9,8 +9,10 @@ import { softmax as cpu } from "../../kernels/cpu/softmax.ts";
 import { softmaxBackward as cpuBackward } from "../../kernels/cpu/softmax_backward.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
+import { checkOptions } from "../options.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { expectType, launch } from "../tensor/launch.ts";
+import { overLastAxis } from "./last_axis.ts";
 import { cutRows, rowWorkgroups } from "./rows.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
@@ -32,11 +34,20 @@ const BACKWARD: Kernel = {
   cpu: cpuBackward,
 };
 
+/** Options of `softmax` and `logSoftmax`. */
+export interface SoftmaxOptions {
+  /**
+   * The axis to normalize over; a negative one counts from the last. Default −1; any other axis is
+   * moved to the end and back, which takes two copies.
+   */
+  axis?: number;
+}
+
 /**
- * eˣ / Σ eˣ over the last axis. x: f32 [...,width]; the result has its shape. Elements of −∞ give
- * 0, a row of nothing else gives zeros.
+ * eˣ / Σ eˣ over an axis. x: f32 of any shape; the result has its shape. Elements of −∞ give 0, a
+ * row of nothing else gives zeros.
  *
- * TypeError when x has no axis or is not f32.
+ * TypeError if x is not f32, RangeError if the axis does not exist.
  *
  * ```ts
  * import { openDevice, softmax, tensor } from "../../mod.ts";
@@ -45,22 +56,28 @@ const BACKWARD: Kernel = {
  * device.close();
  * ```
  */
-export function softmax(x: Tensor): Tensor {
-  return rowSoftmax("softmax", x, 0);
+export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
+  return alongAxis("softmax", x, options, 0);
 }
 
 /**
- * ln softmax(x) = x − ln Σ eˣ over the last axis. x: f32 [...,width]; the result has its shape.
- * Elements of −∞ stay so.
+ * ln softmax(x) = x − ln Σ eˣ over an axis. x: f32 of any shape; the result has its shape. Elements
+ * of −∞ stay so.
  *
- * TypeError when x has no axis or is not f32.
+ * TypeError if x is not f32, RangeError if the axis does not exist.
  */
-export function logSoftmax(x: Tensor): Tensor {
-  return rowSoftmax("logSoftmax", x, 1);
+export function logSoftmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
+  return alongAxis("logSoftmax", x, options, 1);
+}
+
+function alongAxis(operation: string, x: Tensor, options: SoftmaxOptions, LOG: number): Tensor {
+  expectType(operation, x, "f32");
+  checkOptions(operation, options, { axis: true });
+  const { axis = -1 } = options;
+  return overLastAxis(operation, x, axis, (rows) => rowSoftmax(operation, rows, LOG));
 }
 
 function rowSoftmax(operation: string, x: Tensor, LOG: number): Tensor {
-  expectType(operation, x, "f32");
   const { scalars, lanes } = cutRows(operation, x);
   const y = empty(x.shape, { device: x.device });
   launch(FORWARD, { x, y }, scalars, { LOG, ...lanes });

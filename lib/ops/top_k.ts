@@ -6,7 +6,9 @@
 import { topK as cpu } from "../../kernels/cpu/top_k.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
-import { size } from "../shape.ts";
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
+import { normalizeAxis, size } from "../shape.ts";
 import { expectType, launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
@@ -27,10 +29,16 @@ export interface TopK {
   readonly indices: Tensor;
 }
 
+/** Options of `topK`. */
+export interface TopKOptions {
+  /** The axis to look along; only the last one, −1, can be. Default −1. */
+  axis?: number;
+}
+
 /**
  * The k largest of each row of x, f32 [..., V], largest first and of equal ones the earlier first.
  * With NaN in a row its result is some of its elements. No gradient flows. On WebGPU a row is read
- * k times. RangeError unless 1 ≤ k ≤ V.
+ * k times. RangeError unless 1 ≤ k ≤ V and the axis is the last.
  *
  * ```ts
  * import { openDevice, tensor, topK } from "../../mod.ts";
@@ -40,11 +48,16 @@ export interface TopK {
  * device.close();
  * ```
  */
-export function topK(x: Tensor, k: number): TopK {
+export function topK(x: Tensor, k: number, options: TopKOptions = {}): TopK {
   expectType("topK", x, "f32");
+  checkOptions("topK", options, { axis: true });
+  const { axis = -1 } = options;
+  if (normalizeAxis("topK", axis, x.shape.length) !== x.shape.length - 1) {
+    throw new RangeError(`topK: expected the last axis of ${x}, got ${axis}; transpose it first`);
+  }
   const width = x.shape.at(-1) ?? 0;
   if (!Number.isInteger(k) || k < 1 || k > width) {
-    throw new RangeError(`topK: k must be from 1 to the row's length, got ${k} for ${x}`);
+    throw new RangeError(`topK: k must be from 1 to the row's length, got ${describe(k)} for ${x}`);
   }
   const leading = x.shape.slice(0, -1);
   const values = empty([...leading, k], { device: x.device });

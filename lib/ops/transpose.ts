@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { formatShape, normalizeAxis, strides } from "../shape.ts";
 import { differentiable } from "../tensor/autograd.ts";
+import { expectTensor } from "../tensor/launch.ts";
 import { stridedCopy } from "./strided_copy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
@@ -12,8 +14,8 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
  * x with its axes in the order `axes`, as NumPy has it: y's axis i is x's axis `axes[i]`. f32 or
  * i32; i32 gets no gradient.
  *
- * `axes` names each axis once, negative ones counted from the last; the default turns the order
- * round. Nothing is copied where only axes of length 1 move. TypeError for another list.
+ * `axes` names each axis once, negative ones counted from the last; the default reverses
+ * the order. Nothing is copied if only axes of length 1 move. TypeError for another list.
  *
  * ```ts
  * import { openDevice, tensor, transpose } from "../../mod.ts";
@@ -24,9 +26,15 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
  */
 export function transpose(
   x: Tensor,
-  axes: readonly number[] = x.shape.keys().toArray().reverse(),
+  axes: readonly number[] = x?.shape?.map((_, axis) => axis).reverse(),
 ): Tensor {
-  const order = axes.map((axis) => normalizeAxis(axis, x.shape.length));
+  expectTensor("transpose", x);
+  if (!Array.isArray(axes)) {
+    throw new TypeError(
+      `transpose: expected a list of all axes such as [1, 0], got ${describe(axes)}`,
+    );
+  }
+  const order = axes.map((axis) => normalizeAxis("transpose", axis, x.shape.length));
   if (order.length !== x.shape.length || new Set(order).size !== order.length) {
     throw new TypeError(
       `transpose: expected each of the ${x.shape.length} axes of ${x} once, got ${

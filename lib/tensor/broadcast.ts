@@ -43,7 +43,7 @@ export function broadcast(
   const tensors = Object.values(operands);
   deviceOf(operation, tensors);
   const shapes = tensors.map(({ shape }) => shape);
-  const shape = shapes.reduce<number[]>((all, each) => broadcastShapes(all, each, operation), []);
+  const shape = shapes.reduce<number[]>((all, each) => broadcastShapes(operation, all, each), []);
   const same = shapes.every((each) => sameShape(each, shape));
   const axes = same
     ? [{ length: size(shape), steps: shapes.map(() => 1) }]

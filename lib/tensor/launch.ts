@@ -46,13 +46,16 @@ export function deviceOf(operation: string, tensors: readonly (Tensor | undefine
 /** Throws a TypeError unless `value` is a tensor. */
 export function expectTensor(operation: string, value: unknown): asserts value is Tensor {
   if (value instanceof Tensor) return;
-  throw new TypeError(`${operation}: expected a tensor, got ${describe(value)}`);
+  const numbers = Array.isArray(value) || ArrayBuffer.isView(value);
+  const advice = numbers ? "; make one with tensor(values)" : "";
+  throw new TypeError(`${operation}: expected a tensor, got ${describe(value)}${advice}`);
 }
 
 /** Throws a TypeError unless `tensor` is one and holds `dtype`. */
 export function expectType(operation: string, tensor: Tensor, dtype: DType): void {
   expectTensor(operation, tensor);
   if (tensor.dtype !== dtype) {
-    throw new TypeError(`${operation}: expected ${dtype} values, got ${tensor}`);
+    const advice = dtype === "i32" ? '; make it with the option dtype: "i32"' : "";
+    throw new TypeError(`${operation}: expected ${dtype} values, got ${tensor}${advice}`);
   }
 }

@@ -52,7 +52,7 @@ interface ScoreWeights {
  */
 function nextState(state: Tensor, context: Tensor, weight: Tensor): Tensor {
   // The next state is tanh([state, context] · weight).
-  // concatenate([a, b], 1) puts two rows side by side; tanh and matmul do the rest.
+  // concatenate([a, b], { axis: 1 }) puts two rows side by side; tanh and matmul do the rest.
   return notWritten(state, context, weight, concatenate, matmul, tanh);
 }
 
@@ -240,7 +240,7 @@ function identity(size: number): Float32Array {
 // The answers. Try first.
 
 function nextStateAnswer(state: Tensor, context: Tensor, weight: Tensor): Tensor {
-  return tanh(matmul(concatenate([state, context], 1), weight));
+  return tanh(matmul(concatenate([state, context], { axis: 1 }), weight));
 }
 
 function additiveAnswer(

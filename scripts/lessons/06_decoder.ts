@@ -111,7 +111,7 @@ function languageModel(ids: Tensor, model: ModelWeights, block: BlockFunction): 
   // 2. For each of model.blocks: { output, weights } = block(x, …, model.heads); the output is the
   //    next block's x.
   // 3. logits = linear(x, model.head.weight, model.head.bias)
-  // 4. Each block's weights are [B,H,T,T]: reshape them to [B,1,H,T,T] and concatenate(list, 1).
+  // 4. Each block's weights are [B,H,T,T]: reshape them to [B,1,H,T,T] and concatenate(list, { axis: 1 }).
   return notWritten(ids, model, block, embedding, reshape, concatenate);
 }
 
@@ -413,7 +413,10 @@ function languageModelAnswer(ids: Tensor, model: ModelWeights, block: BlockFunct
     all.push(reshape(weights, [batch, 1, heads, queries, keys]));
     x = output;
   }
-  return { logits: linear(x, model.head.weight, model.head.bias), weights: concatenate(all, 1) };
+  return {
+    logits: linear(x, model.head.weight, model.head.bias),
+    weights: concatenate(all, { axis: 1 }),
+  };
 }
 
 if (import.meta.main) await lesson.run(Deno.args);
