@@ -37,8 +37,8 @@ const input = (seed: number, ...shape: number[]) => ({
   shape,
 });
 
-for (const form of FORMS) {
-  forEachDevice(`matmul: gradients of ${form.name}`, async (device) => {
+for (const { name, ...form } of FORMS) {
+  forEachDevice(`matmul: gradients of ${name}`, async (device) => {
     const a = form.transposeA ? [4, 3] : [3, 4], b = form.transposeB ? [5, 4] : [4, 5];
     const f = (x: Parameters<typeof matmul>[0], y: typeof x) => matmul(x, y, form);
     await checkGradients(f, [input(1, ...a), input(2, ...b)]);

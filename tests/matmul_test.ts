@@ -25,8 +25,8 @@ const TRIPLES = SIZES.flatMap((m, i) =>
   [[5, 7], [7, 11], [11, 5]].map(([p, q]) => [m, SIZES[(i * p + q) % 12], SIZES[(i * q + p) % 12]])
 );
 
-for (const form of FORMS) {
-  forEachProduct(`matmul: ${form.name} at odd sizes`, async () => {
+for (const { name, ...form } of FORMS) {
+  forEachProduct(`matmul: ${name} at odd sizes`, async () => {
     for (const [m, n, k] of TRIPLES) {
       const a = floats(m * k, 1), b = floats(k * n, 2);
       const c = matmul(
@@ -39,12 +39,12 @@ for (const form of FORMS) {
         await c.data(),
         reference(a, b, m, n, k, form),
         k,
-        `${form.name} ${m},${n},${k}`,
+        `${name} ${m},${n},${k}`,
       );
     }
   });
 
-  forEachProduct(`matmul: ${form.name} at sizes that no tile divides`, async () => {
+  forEachProduct(`matmul: ${name} at sizes that no tile divides`, async () => {
     for (
       const [m, n, k] of [
         [257, 131, 519],
@@ -66,18 +66,18 @@ for (const form of FORMS) {
         await c.data(),
         reference(a, b, m, n, k, form),
         k,
-        `${form.name} ${m},${n},${k}`,
+        `${name} ${m},${n},${k}`,
       );
     }
   });
 
-  forEachProduct(`matmul: epilogues of ${form.name}`, async () => {
+  forEachProduct(`matmul: epilogues of ${name}`, async () => {
     const few = [[1, 9, 5], [1, 1101, 200], [2, 1101, 200]]; // the long ones are cut along k
     for (const [m, n, k] of [...few, [13, 21, 10], [3, 66, 7], [7, 3, 64], [70, 66, 34]]) {
       // The epilogue is the same code for every form.
-      const others = form.name === "NN" ? [undefined, "gelu", "relu", "silu"] as const : [];
+      const others = name === "NN" ? [undefined, "gelu", "relu", "silu"] as const : [];
       for (const activation of ["gelu_tanh", ...others] as const) {
-        await checkEpilogue(form, m, n, k, activation);
+        await checkEpilogue({ name, ...form }, m, n, k, activation);
       }
     }
   });
@@ -86,7 +86,7 @@ for (const form of FORMS) {
 forEachProduct("matmul: batches, and operands shared by a batch", async () => {
   const [m, n, k] = [9, 11, 13];
   const a = floats(6 * m * k, 1), b = floats(6 * k * n, 2);
-  for (const form of FORMS) {
+  for (const { name, ...form } of FORMS) {
     const aShape = form.transposeA ? [k, m] : [m, k], bShape = form.transposeB ? [n, k] : [k, n];
     for (const [batchA, batchB] of [[true, true], [true, false], [false, true]]) {
       const c = matmul(
@@ -100,7 +100,7 @@ forEachProduct("matmul: batches, and operands shared by a batch", async () => {
         const [ai, bi] = [a.subarray(ia * m * k), b.subarray(ib * k * n)];
         return [...reference(ai, bi, m, n, k, form)];
       });
-      assertProduct(await c.data(), expected.flat(), k, `${form.name} ${batchA} ${batchB}`);
+      assertProduct(await c.data(), expected.flat(), k, `${name} ${batchA} ${batchB}`);
     }
   }
 });
