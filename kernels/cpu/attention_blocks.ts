@@ -1,26 +1,31 @@
 /**
- * What the attention kernels are put together from: packed blocks in scratch memory, products of
- * panels of four rows, masks, 2ˣ.
+ * Building blocks of the attention kernels: packed blocks in scratch memory, products of panels of
+ * four rows, masks, 2ˣ.
  *
- * A block is 64 rows of one head. Packed, its rows are `paddedSize(D)` floats wide and filled up
- * with zeros, so that no product has a remainder to treat. Which keys a query sees is a range (see
- * `visibleRange`), so every mask is a comparison with its ends.
+ * A block is 64 rows of one head. Packed, its rows are `paddedSize(D)` floats wide, padded with
+ * zeros, so that no product has a remainder. The keys that a query sees are a range
+ * (attention_tensors.ts), so every mask is a comparison with its ends.
  *
  * @module
  */
-import { type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
-import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
+import {
+  type FunctionBuilder,
+  type FunctionHandle,
+  type I32,
+  type ParametersOf,
+  V128,
+} from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
+import { type Mask, visibleRange } from "./attention_tensors.ts";
 import { transposeSquare } from "./square.ts";
 
 /** Queries, and keys, in a block. */
 export const BLOCK = 64;
 /** Rows in a panel. */
 export const PANEL = 4;
-/**
- * Stands for the largest score of a row that has none yet: finite, so that differences stay
- * numbers.
- */
+/** The rows of a panel. */
+export const ROWS = [0, 1, 2, 3] as const;
+/** The maximum of a row that has no score yet: finite, so that differences stay numbers. */
 export const LOWEST = -1e30;
 
 /** D rounded up to whole pairs of vectors: floats in a packed row. */
@@ -33,7 +38,7 @@ export function roundUp(value: I32, step: number): I32 {
   return value.add(step - 1).and(-step);
 }
 
-/** Hands out the thread's scratch memory, in whole cache lines. */
+/** Divides the thread's scratch memory into areas, in whole cache lines. */
 export function scratchAreas(k: KernelBuilder): { take(floats: number): I32 } {
   let offset = 0;
   return {
@@ -56,22 +61,27 @@ export interface PanelStrides {
   readonly cRow: number;
 }
 
-/**
- * Defines C = A·B, or C += A·B with `accumulate`, for four rows: f(a, b, c, columnBytes, terms),
- * where A is [4, terms], B [terms, columns] and C [4, columns]. Columns come in eights, terms in
- * fours.
- */
+const PRODUCT = {
+  /** A [4, terms], B [terms, columns] and C [4, columns]. */
+  a: "i32",
+  b: "i32",
+  c: "i32",
+  /** Bytes of a row of C, a multiple of 32. */
+  columnBytes: "i32",
+  /** A multiple of four. */
+  terms: "i32",
+} as const;
+
+/** Defines C = A·B, or C += A·B with `accumulate`, for four rows. */
 export function definePanel(
   k: KernelBuilder,
   { aRow, aStep, bRow, cRow }: PanelStrides,
   accumulate: boolean,
-): FunctionHandle {
-  return k.define(["i32", "i32", "i32", "i32", "i32"], undefined, (f) => {
-    const [a, b, c, columnBytes, terms] = [0, 1, 2, 3, 4].map((i) => f.i32Parameter(i));
-    const rows = Array.from({ length: PANEL }, (_, row) => row);
+): FunctionHandle<typeof PRODUCT, undefined> {
+  return k.define(PRODUCT, (f, { a, b, c, columnBytes, terms }) => {
     f.for(0, columnBytes, 32, (column) => {
       const target = f.i32(c.add(column));
-      const sums = rows.map((row) =>
+      const sums = ROWS.map((row) =>
         [0, 16].map((half) => f.v128(accumulate ? target.loadV128(row * cRow + half) : V128.of(0)))
       );
       const [pa, pb] = [f.i32(a), f.i32(b.add(column))];
@@ -79,7 +89,7 @@ export function definePanel(
         const factors = loadFactors(f, pa, aRow, aStep);
         for (let term = 0; term < 4; term++) {
           const pair = [0, 16].map((half) => f.v128(pb.loadV128(term * bRow + half)));
-          for (const row of rows) {
+          for (const row of ROWS) {
             const factor = f.v128(factors(row, term));
             pair.forEach((values, half) => {
               f.set(sums[row][half], f.madd(factor, values, sums[row][half]));
@@ -89,17 +99,14 @@ export function definePanel(
         f.set(pa, pa.add(4 * aStep));
         f.set(pb, pb.add(4 * bRow));
       });
-      for (const row of rows) {
+      for (const row of ROWS) {
         [0, 16].forEach((at, half) => f.storeV128(target, sums[row][half], row * cRow + at));
       }
     });
   });
 }
 
-/**
- * Four rows and four terms of A from four vectors; the element (row, term) comes as a vector of
- * copies.
- */
+/** Four rows and four terms of A from four vectors: the element (row, term) in all lanes. */
 function loadFactors(
   f: FunctionBuilder,
   a: I32,
@@ -108,35 +115,40 @@ function loadFactors(
 ): (row: number, term: number) => V128 {
   const alongRows = aRow === 4;
   const step = alongRows ? aStep : aRow;
-  const vectors = [0, 1, 2, 3].map((i) => f.v128(a.loadV128(i * step)));
+  const vectors = ROWS.map((i) => f.v128(a.loadV128(i * step)));
   return (row, term) => {
     const [vector, lane] = alongRows ? [vectors[term], row] : [vectors[row], term];
-    return vector.shuffle(vector, lane, lane, lane, lane);
+    return allLanes(vector, lane);
   };
 }
 
+/** One lane of a vector in all lanes. */
+export function allLanes(vector: V128, lane: number): V128 {
+  return vector.shuffle(vector, lane, lane, lane, lane);
+}
+
+const PACK = { source: "i32", stride: "i32", count: "i32", target: "i32", factor: "f32" } as const;
+
 /**
- * Defines the copy of `count` rows of D floats into packed rows, times `factor`: f(source, stride,
- * count, target, factor). `stride` is in bytes; rows up to the next multiple of eight are filled
- * with zeros.
+ * Defines the copy of `count` rows of D floats, `stride` bytes apart, into packed rows, times
+ * `factor`; rows up to the next multiple of eight are zeros.
  */
-export function definePack(k: KernelBuilder, headSize: number): FunctionHandle {
+export function definePack(
+  k: KernelBuilder,
+  headSize: number,
+): FunctionHandle<typeof PACK, undefined> {
   const width = paddedSize(headSize);
-  return k.define(["i32", "i32", "i32", "i32", "f32"], undefined, (f) => {
-    const [source, stride, count, target] = [0, 1, 2, 3].map((i) => f.i32Parameter(i));
-    const factor = f.v128(f.f32Parameter(4).splat());
-    const to = f.i32(target);
-    const from = f.i32(source);
+  return k.define(PACK, (f, { source, stride, count, target, factor }) => {
+    const factors = f.v128(factor.splat());
     f.for(0, count, 1, () => {
-      if (width > headSize) fillZero(f, to.add(4 * width - 32), 8);
-      copyRow(f, from, to, headSize, factor);
-      f.set(from, from.add(stride));
-      f.set(to, to.add(4 * width));
+      if (width > headSize) fillZero(f, target.add(4 * width - 32), 8);
+      copyRow(f, source, target, headSize, factors);
+      f.set(source, source.add(stride));
+      f.set(target, target.add(4 * width));
     });
-    const end = f.i32(roundUp(count, 8));
-    f.for(count, end, 1, () => {
-      fillZero(f, to, width);
-      f.set(to, to.add(4 * width));
+    f.for(count, roundUp(count, 8), 1, () => {
+      fillZero(f, target, width);
+      f.set(target, target.add(4 * width));
     });
   });
 }
@@ -162,40 +174,25 @@ export function copyRow(
   }
 }
 
-/**
- * Defines the transpose of packed rows [rows, D] into [D, BLOCK]: f(source, rows, target). Rows
- * come in eights.
- */
-export function defineTranspose(k: KernelBuilder, headSize: number): FunctionHandle {
+const TRANSPOSE = { source: "i32", rows: "i32", target: "i32" } as const;
+
+/** Defines the transpose of packed rows [rows, D], `rows` a multiple of eight, into [D, BLOCK]. */
+export function defineTranspose(
+  k: KernelBuilder,
+  headSize: number,
+): FunctionHandle<typeof TRANSPOSE, undefined> {
   const width = paddedSize(headSize);
-  return k.define(["i32", "i32", "i32"], undefined, (f) => {
-    const [source, rows, target] = [0, 1, 2].map((i) => f.i32Parameter(i));
+  return k.define(TRANSPOSE, (f, { source, rows, target }) => {
     f.for(0, rows, 4, (row) => {
       const from = f.i32(source.add(row.mul(4 * width)));
-      const to = f.i32(target.add(row.shl(2)));
+      const to = f.i32(target.at(row));
       for (let d = 0; d < width; d += 4) {
-        const square = [0, 1, 2, 3].map((i) => f.v128(from.loadV128(4 * (i * width + d))));
+        const square = ROWS.map((i) => f.v128(from.loadV128(4 * (i * width + d))));
         const columns = transposeSquare(f, square);
         columns.forEach((column, i) => f.storeV128(to, column, 4 * BLOCK * (d + i)));
       }
     });
   });
-}
-
-/**
- * The keys that the query at position p of the keys sees: max(0, p − behind) … min(end, p + ahead +
- * 1) − 1. Positions may be relative to any key, if `start` and `end` are too.
- */
-export function visibleRange(
-  f: FunctionBuilder,
-  position: I32,
-  { behind, ahead, start, end }: { behind: I32; ahead: I32; start: I32; end: I32 },
-): { low: I32; high: I32 } {
-  const low = f.i32(position.sub(behind));
-  const high = f.i32(position.add(ahead).add(1));
-  f.set(low, low.maxS(start));
-  f.set(high, high.minS(end));
-  return { low, high };
 }
 
 /** `for (address = first; address < stop; address += 16)`, unsigned. */
@@ -212,38 +209,68 @@ export function forAddresses(
   });
 }
 
+/** Columns from … to − 1 of a panel's scores, multiples of four, and the panel's mask. */
+export const MASKED_COLUMNS = {
+  from: "i32",
+  to: "i32",
+  position: "i32",
+  behind: "i32",
+  ahead: "i32",
+  end: "i32",
+} as const;
+
+/** `MASKED_COLUMNS` inside a function. */
+export type MaskedColumns = ParametersOf<typeof MASKED_COLUMNS>;
+
 /**
- * Sets the scores of a panel's rows in columns from … to − 1 that lie outside each row's low … high
- * − 1 to −∞; `ranges` come in the order of the rows, ends never falling. `from` and `to` are
- * multiples of four.
+ * Calls `body` if a panel's queries see any key, with the columns that they see, rounded out to
+ * whole pairs of vectors, and the mask: operands of a function with `MASKED_COLUMNS`.
+ */
+export function ifVisible(
+  f: FunctionBuilder,
+  { position, behind, ahead, end }: Mask,
+  body: (columns: MaskedColumns) => void,
+): void {
+  const mask = { position, behind, ahead, end };
+  const { low, high } = visibleRange(f, mask, PANEL);
+  f.if(low.ltS(high), () => {
+    body({ ...mask, from: f.i32(low.and(-8)), to: f.i32(roundUp(high, 8)) });
+  });
+}
+
+/**
+ * Sets the hidden scores of a panel's rows to −∞; returns the first row's addresses of the first
+ * column and of the one after the last.
  */
 export function maskPanel(
   f: FunctionBuilder,
   scores: I32,
-  columns: { from: I32; to: I32 },
-  ranges: readonly { low: I32; high: I32 }[],
-): void {
-  const lanes = V128.lanes(0, 1, 2, 3);
-  const bounds = (values: I32[]) => values.map((value) => f.v128(value.toF32().splat()));
-  const hide = (column: I32, hides: (lane: V128, row: number) => V128) => {
-    const lane = f.v128(column.toF32().splat().add(lanes));
-    const at = f.i32(scores.add(column.shl(2)));
-    for (let row = 0; row < PANEL; row++) {
-      const hidden = hides(lane, row).bitSelect(V128.of(-Infinity), at.loadV128(row * 4 * BLOCK));
-      f.storeV128(at, hidden, row * 4 * BLOCK);
-    }
-  };
-  const before = f.i32(ranges[PANEL - 1].low.minS(columns.to));
-  f.if(columns.from.ltS(before), () => {
-    const lows = bounds(ranges.map(({ low }) => low));
-    f.for(columns.from, before, 4, (column) => hide(column, (lane, row) => lane.lt(lows[row])));
+  { from, to, ...mask }: MaskedColumns,
+): { first: I32; stop: I32 } {
+  const ranges = ROWS.map((row) =>
+    visibleRange(f, { ...mask, position: f.i32(mask.position.add(row)) })
+  );
+  const hide = (columns: { from: I32; to: I32 }, hides: (lane: V128, row: number) => V128) =>
+    f.for(columns.from, columns.to, 4, (column) => {
+      const lane = f.v128(column.toF32().splat().add(V128.lanes(0, 1, 2, 3)));
+      const at = f.i32(scores.at(column));
+      for (const row of ROWS) {
+        const hidden = hides(lane, row).bitSelect(V128.of(-Infinity), at.loadV128(row * 4 * BLOCK));
+        f.storeV128(at, hidden, row * 4 * BLOCK);
+      }
+    });
+  const splats = (values: I32[]) => values.map((value) => f.v128(value.toF32().splat()));
+  const before = f.min(ranges[PANEL - 1].low, to);
+  f.if(from.ltS(before), () => {
+    const lows = splats(ranges.map(({ low }) => low));
+    hide({ from, to: before }, (lane, row) => lane.lt(lows[row]));
   });
-  const after = f.i32(ranges[0].high.and(-4));
-  f.set(after, after.maxS(columns.from));
-  f.if(after.ltS(columns.to), () => {
-    const highs = bounds(ranges.map(({ high }) => high));
-    f.for(after, columns.to, 4, (column) => hide(column, (lane, row) => lane.ge(highs[row])));
+  const after = f.max(ranges[0].high.and(-4), from);
+  f.if(after.ltS(to), () => {
+    const highs = splats(ranges.map(({ high }) => high));
+    hide({ from: after, to }, (lane, row) => lane.ge(highs[row]));
   });
+  return { first: f.i32(scores.at(from)), stop: f.i32(scores.at(to)) };
 }
 
 /** One lane for each of four vectors: its four lanes reduced by `combine`. */
@@ -259,37 +286,34 @@ export function acrossRows(
 }
 
 /**
- * 2ˣ for x ≤ 1, to 2 ulp; 0 below −126, NaN for NaN. Its constants become locals here: call it
- * before the loop. x = n + r with |r| ≤ ½, 2^r by a polynomial of degree 6 (interpolated at
- * Chebyshev's points), n added to the exponent.
+ * 2ˣ for x ≤ 1, to 2 ulp; 0 below −126, NaN for NaN. x = n + r with |r| ≤ ½, 2^r by a polynomial of
+ * degree 6 (interpolated at Chebyshev points), n added to the exponent.
  */
-export function powerOfTwo(f: FunctionBuilder): (x: V128) => V128 {
-  const constant = (value: number) => f.v128(V128.of(value));
-  const rounding = constant(1.5 * 2 ** 23);
-  const smallest = constant(-126);
-  const coefficients = [
-    1.5461444895632573e-4,
-    1.3400428177416093e-3,
-    9.61805667853236e-3,
-    5.550327226670846e-2,
-    0.2402265092228873,
-    0.6931472067028324,
-    1,
-  ].map(constant);
-  return (input) => {
-    const x = f.v128(input);
-    const clamped = f.v128(x.pmax(smallest));
-    const shifted = f.v128(clamped.add(rounding));
-    const r = f.v128(clamped.sub(shifted.sub(rounding)));
-    const p = coefficients.reduce((sum, coefficient) => f.madd(sum, r, coefficient));
-    return p.addI(shifted.shlI(23)).andNot(x.lt(smallest));
-  };
+export function powerOfTwo(f: FunctionBuilder, input: V128): V128 {
+  const constant = (value: number) => f.constant(V128.of(value));
+  const [rounding, smallest] = [constant(1.5 * 2 ** 23), constant(-126)];
+  const x = f.v128(input);
+  const clamped = f.v128(x.pmax(smallest));
+  const shifted = f.v128(clamped.add(rounding));
+  const r = f.v128(clamped.sub(shifted.sub(rounding)));
+  const p = POWER_OF_TWO.map(constant).reduce((sum, coefficient) => f.madd(sum, r, coefficient));
+  return p.addI(shifted.shlI(23)).andNot(x.lt(smallest));
 }
 
-/** Multiply-adds that are worth a chunk of their own: about ten microseconds. */
+const POWER_OF_TWO = [
+  1.5461444895632573e-4,
+  1.3400428177416093e-3,
+  9.61805667853236e-3,
+  5.550327226670846e-2,
+  0.2402265092228873,
+  0.6931472067028324,
+  1,
+];
+
+/** Multiply-adds that are worth a separate chunk: about ten microseconds. */
 const CHUNK_WORK = 1 << 17;
 
-/** Into how many chunks to cut `tiles` pieces of `work` multiply-adds in all. */
+/** Into how many chunks to divide `tiles` that have `work` multiply-adds together. */
 export function chunksOf(tiles: number, work: number): number {
   return Math.max(1, Math.min(tiles, Math.floor(work / CHUNK_WORK)));
 }

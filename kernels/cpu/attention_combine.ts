@@ -1,9 +1,9 @@
 /**
- * Puts the parts of attention_decode.ts together: output[b,h] = Σ 2^(mₚ − m)·sumsₚ / Σ 2^(mₚ −
+ * Combines the parts of attention_decode.ts (split-K): output[b,h] = Σ 2^(mₚ − m)·sumsₚ / Σ 2^(mₚ −
  * m)·lₚ, m the largest mₚ.
  *
- * partial: [B,H,parts,D+2], each part's sums over values, largest score m and sum l; output:
- * [B,1,H·D]. One chunk.
+ * partial: [B,H,parts,D+2] f32, each part's sums over values, largest score m and sum l; output:
+ * [B,1,H·D] f32. One chunk. Sums are in f32.
  *
  * @module
  */
@@ -18,9 +18,8 @@ export const attentionCombine: CpuKernel = {
     const { f } = k;
     const D = k.constants.HEAD_SIZE;
     const bytes = 4 * (D + 2);
-    const [partial, output] = [f.i32(k.pointer("partial")), f.i32(k.pointer("output"))];
-    const [rows, parts] = [k.integer("rows"), k.integer("parts")];
-    const power = powerOfTwo(f);
+    const [partial, output] = ["partial", "output"].map((name) => f.i32(k.pointer(name)));
+    const { rows, parts } = k.integers("rows", "parts");
     f.for(0, rows, 1, () => {
       const end = f.i32(partial.add(parts.mul(bytes)));
       const part = f.i32(partial);
@@ -33,7 +32,7 @@ export const attentionCombine: CpuKernel = {
       const sum = f.f32(0);
       f.set(part, partial);
       f.while(part.ltU(end), () => {
-        const weight = f.v128(power(part.loadF32(4 * D).sub(largest).splat()));
+        const weight = f.v128(powerOfTwo(f, part.loadF32(4 * D).sub(largest).splat()));
         f.set(sum, part.loadF32(4 * (D + 1)).mul(weight.lane(0)).add(sum));
         mapVectors(f, D, [part, output], output, (own, before) => f.madd(own, weight, before));
         f.set(part, part.add(bytes));
@@ -41,7 +40,7 @@ export const attentionCombine: CpuKernel = {
       const factor = f.v128(F32.of(1).div(sum).splat());
       mapVectors(f, D, [output], output, (value) => value.mul(factor));
       f.set(partial, end);
-      f.set(output, output.add(4 * D));
+      f.set(output, output.at(D));
     });
   },
 };

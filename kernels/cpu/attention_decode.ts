@@ -1,12 +1,13 @@
 /**
- * Attention of one new token to the cache: softmax(scale·q·Kᵀ)·V over places position − window + 1
- * … position, position the new token's.
+ * Attention of one new token to the KV cache: softmax(scale·q·Kᵀ)·V over the cache positions
+ * position − window + 1 … position, the new token's.
  *
- * packed: [B,1,stride], queries first; keys, values: [B,H / group,S,D]; position: i32 [1], or [B]
- * with `PER_ROW`. The places come in `parts` of `partLength`. With one part, output: [B,1,H·D] is
- * the result; with more, partial: [B,H,parts,D+2] gets each part's unscaled sum over values, its
- * largest score and its sum of 2^(score − largest) (scores times log₂ e), for attention_combine.ts.
- * A chunk computes every `chunks`-th part of a head. Sums are in f32.
+ * packed: [B,1,stride], queries first; keys, values: [B,H / group,S,D]; all f32; position: i32 [1],
+ * or [B] with `PER_ROW`. The cache is divided into `parts` of `partLength` positions (split-K). With
+ * `WHOLE`, one part, output: [B,1,H·D] is the result; otherwise partial: [B,H,parts,D+2] receives
+ * each part's unscaled sum over values, its largest score and its sum of 2^(score − largest) (scores
+ * times log₂ e), for attention_combine.ts. A chunk computes every `chunks`-th part of a head. Sums
+ * are in f32.
  *
  * @module
  */
@@ -22,12 +23,13 @@ import {
   roundUp,
 } from "./attention_blocks.ts";
 import { maxLane, sumLanes } from "./math.ts";
+import { four, type Lanes, one } from "./rows.ts";
 
-/** Keys taken at once. */
+/** Keys whose scores are computed together. */
 const KEYS = 4;
 /** Values read before the next ones: 4 KB for heads of 64. */
 const ROWS = 16;
-/** Columns of V summed in registers at once. */
+/** Columns of V summed in registers together. */
 const COLUMNS = 32;
 
 export const attentionDecode: CpuKernel = {
@@ -36,51 +38,41 @@ export const attentionDecode: CpuKernel = {
   scratchBytes: ({ partLength }) => 4 * partLength + 64,
   emit(k) {
     const { f } = k;
-    const D = k.constants.HEAD_SIZE;
-    const names = ["heads", "group", "parts", "partLength", "stride", "length", "window"];
-    const [heads, group, parts, partLength, stride, length, window] = names
-      .map((name) => k.integer(name));
-    const [packed, keys, values] = ["packed", "keys", "values"].map((name) => k.pointer(name));
-    const target = k.pointer(k.constants.WHOLE ? "output" : "partial");
-    const positions = k.pointer("position");
-    const last = f.i32(length.sub(1));
-    const zero = f.i32(0);
-    const tiles = f.i32(k.integer("batch").mul(heads).mul(parts));
-    const chunks = k.chunks;
-    const scale = f.f32(k.float("scale").mul(Math.LOG2E));
+    const { HEAD_SIZE: D, WHOLE, PER_ROW } = k.constants;
+    const { batch, heads, group, parts } = k.integers("batch", "heads", "group", "parts");
+    const { partLength, stride, length, window } = k
+      .integers("partLength", "stride", "length", "window");
+    const { packed, keys, values, position } = k.pointers("packed", "keys", "values", "position");
+    const target = k.pointer(WHOLE ? "output" : "partial");
     const groups = f.i32(heads.divU(group));
-    f.for(k.chunk, tiles, chunks, (tile) => {
-      const part = f.i32(tile.remU(parts));
-      const head = f.i32(tile.divU(parts).remU(heads));
-      const batch = f.i32(tile.divU(parts).divU(heads));
-      const place = f.i32(positions.add(k.constants.PER_ROW ? batch.shl(2) : zero).loadI32());
-      f.set(place, place.minS(last));
-      const first = f.i32(place.add(1).sub(window));
-      f.set(first, first.maxS(zero));
-      const from = f.i32(part.mul(partLength));
-      const to = f.i32(from.add(partLength));
-      const end = f.i32(place.add(1));
-      f.set(from, from.maxS(first));
-      f.set(to, to.minS(end));
-      const count = f.i32(to.sub(from));
-      const query = f.i32(packed.add(batch.mul(stride).add(head.mul(D)).shl(2)));
-      const stretch = batch.mul(groups).add(head.divU(group));
-      const offset = f.i32(stretch.mul(length).add(from).mul(4 * D));
-      const result = f.i32(target.add(tile.mul(4 * (k.constants.WHOLE ? D : D + 2))));
-      const rows = { keys: f.i32(keys.add(offset)), values: f.i32(values.add(offset)) };
-      emitPart(k, { count, query, result, scale, ...rows });
+    f.for(k.chunk, batch.mul(heads).mul(parts), k.chunks, (tile) => {
+      const [b, head, part] = f.unravel(tile, heads, parts);
+      const last = f.min(position.at(PER_ROW ? b : 0).loadI32(), length.sub(1));
+      const end = f.i32(last.add(1));
+      const first = f.max(end.sub(window), 0);
+      const start = f.i32(part.mul(partLength));
+      const from = f.max(start, first);
+      const to = f.min(start.add(partLength), end);
+      const keyHead = b.mul(groups).add(head.divU(group));
+      const offset = f.i32(keyHead.mul(length).add(from).mul(4 * D));
+      emitPart(k, {
+        count: f.i32(to.sub(from)),
+        query: f.i32(packed.at(b.mul(stride).add(head.mul(D)))),
+        keys: f.i32(keys.add(offset)),
+        values: f.i32(values.add(offset)),
+        result: f.i32(target.add(tile.mul(4 * (WHOLE ? D : D + 2)))),
+      });
     });
   },
 };
 
 interface Part {
-  /** Keys, at least one to have a result. */
+  /** How many keys; none if not positive. */
   readonly count: I32;
   readonly query: I32;
   readonly keys: I32;
   readonly values: I32;
   readonly result: I32;
-  readonly scale: F32;
 }
 
 function emitPart(k: KernelBuilder, part: Part): void {
@@ -91,13 +83,12 @@ function emitPart(k: KernelBuilder, part: Part): void {
   const sum = f.f32(0);
   f.if(count.gtS(0), () => {
     const scores = k.scratch;
-    const end = f.i32(scores.add(roundUp(count, KEYS).shl(2)));
+    const end = f.i32(scores.at(roundUp(count, KEYS)));
     emitScores(k, part, largest);
-    const power = powerOfTwo(f);
-    const most = f.v128(largest.splat());
+    const shift = f.v128(largest.splat());
     const sums = f.v128(V128.of(0));
     forAddresses(f, scores, end, (at) => {
-      const p = f.v128(power(at.loadV128().sub(most)));
+      const p = f.v128(powerOfTwo(f, at.loadV128().sub(shift)));
       f.storeV128(at, p);
       f.set(sums, sums.add(p));
     });
@@ -112,21 +103,21 @@ function emitPart(k: KernelBuilder, part: Part): void {
   }
 }
 
-/** scale·q·Kᵀ into scratch memory, −∞ up to the next four, and the largest. */
+/** scale·q·Kᵀ·log₂ e into scratch memory, −∞ up to a multiple of four, and the largest. */
 function emitScores(k: KernelBuilder, part: Part, largest: F32): void {
   const { f } = k;
   const D = k.constants.HEAD_SIZE;
   const { query, count } = part;
-  const scale = f.v128(part.scale.splat());
-  const most = f.v128(V128.of(LOWEST));
+  const scale = f.constant(k.float("scale").mul(Math.LOG2E).splat());
+  const maxima = f.v128(V128.of(LOWEST));
   const key = f.i32(part.keys);
   f.for(0, count, KEYS, (j) => {
-    // Beyond the last key the last is read again, and its score hidden.
-    const rows = Array.from({ length: KEYS }, () => f.i32());
-    rows.forEach((row, n) => {
-      f.set(row, n === 0 ? key : rows[n - 1]);
-      if (n > 0) f.if(j.add(n).ltS(count), () => f.set(row, row.add(4 * D)));
-    });
+    const rows = [f.i32(key)];
+    for (let n = 1; n < KEYS; n++) { // beyond the last key it is read again, and its score hidden
+      const row = f.i32(rows[n - 1]);
+      f.if(j.add(n).ltS(count), () => f.set(row, row.add(4 * D)));
+      rows.push(row);
+    }
     const sums = rows.map(() => f.v128(V128.of(0)));
     for (let d = 0; d + 4 <= D; d += 4) {
       const q = f.v128(query.loadV128(4 * d));
@@ -143,54 +134,69 @@ function emitScores(k: KernelBuilder, part: Part, largest: F32): void {
     const lanes = j.toF32().splat().add(V128.lanes(0, 1, 2, 3));
     const hidden = lanes.ge(count.toF32().splat());
     f.set(scores, hidden.bitSelect(V128.of(-Infinity), scores.mul(scale)));
-    f.storeV128(k.scratch.add(j.shl(2)), scores);
-    f.set(most, most.pmax(scores));
+    f.storeV128(k.scratch.at(j), scores);
+    f.set(maxima, maxima.pmax(scores));
     f.set(key, rows[KEYS - 1].add(4 * D));
   });
-  f.set(largest, maxLane(f, most));
+  f.set(largest, maxLane(f, maxima));
 }
 
 /**
- * result = factor · the sum of values, each times its weight in scratch memory. A few values at a
- * time, whose columns are then summed in registers one group after the other: so memory is read in
- * order.
+ * result = factor · the sum of values, each times its weight in scratch memory: a few values at a
+ * time, whose columns are then summed in registers one group after the other, so that memory is
+ * read in order.
  */
 function emitValues(k: KernelBuilder, part: Part, factor: F32): void {
   const { f } = k;
-  const D = k.constants.HEAD_SIZE;
   const { count, result } = part;
   const factors = f.v128(factor.splat());
-  const four = Array.from({ length: Math.floor(D / 4) }, (_, i) => 16 * i);
-  const rest = Array.from({ length: D % 4 }, (_, i) => 4 * (D - D % 4 + i));
-  const map = (from: (at: number, load: (p: I32) => V128) => V128) => {
-    for (const at of four) f.storeV128(result, from(at, (p) => p.loadV128(at)), at);
-    for (const at of rest) f.storeF32(result, from(at, (p) => p.loadSplat(at)).lane(0), at);
+  const groups = columnGroups(k);
+  const map = (value: (at: number, lanes: Lanes) => V128) => {
+    for (const { offsets, lanes } of groups) {
+      for (const at of offsets) lanes.store(result, value(at, lanes), at);
+    }
   };
   map(() => V128.of(0));
   f.for(0, count, ROWS, (first) => {
-    const rows = f.i32(count.sub(first));
-    f.set(rows, rows.minS(ROWS));
-    const values = f.i32(part.values.add(first.mul(4 * D)));
-    const weights = f.i32(k.scratch.add(first.shl(2)));
-    const add = (offsets: number[], load: (p: I32, at: number) => V128) => {
-      const sums = offsets.map((at) => f.v128(load(result, at)));
-      const [value, weight] = [f.i32(values), f.i32(weights)];
-      f.for(0, rows, 1, () => {
-        const p = f.v128(weight.loadSplat());
-        offsets.forEach((at, n) => f.set(sums[n], f.madd(p, load(value, at), sums[n])));
-        f.set(value, value.add(4 * D));
-        f.set(weight, weight.add(4));
-      });
-      return sums;
-    };
-    for (let i = 0; i < four.length; i += COLUMNS / 4) {
-      const offsets = four.slice(i, i + COLUMNS / 4);
-      add(offsets, (p, at) => p.loadV128(at))
-        .forEach((sum, n) => f.storeV128(result, sum, offsets[n]));
-    }
-    if (rest.length === 0) return;
-    add(rest, (p, at) => p.loadSplat(at))
-      .forEach((sum, n) => f.storeF32(result, sum.lane(0), rest[n]));
+    const rows = f.min(count.sub(first), ROWS);
+    const values = f.i32(part.values.add(first.mul(4 * k.constants.HEAD_SIZE)));
+    const weights = f.i32(k.scratch.at(first));
+    for (const group of groups) addValues(k, group, { rows, values, weights, result });
   });
-  map((_, load) => load(result).mul(factors));
+  map((at, { load }) => load(result, at).mul(factors));
+}
+
+/** Columns that are summed in registers together: their offsets, and how they are read. */
+interface ColumnGroup {
+  readonly offsets: readonly number[];
+  readonly lanes: Lanes;
+}
+
+/** The columns of a head in groups: vectors, then what is left. */
+function columnGroups({ f, constants: { HEAD_SIZE } }: KernelBuilder): ColumnGroup[] {
+  const rest = HEAD_SIZE % 4;
+  const vectors = Array.from({ length: (HEAD_SIZE - rest) / 4 }, (_, i) => 16 * i);
+  const groups: ColumnGroup[] = [];
+  for (let i = 0; i < vectors.length; i += COLUMNS / 4) {
+    groups.push({ offsets: vectors.slice(i, i + COLUMNS / 4), lanes: four(f) });
+  }
+  const floats = Array.from({ length: rest }, (_, i) => 4 * (HEAD_SIZE - rest + i));
+  return rest === 0 ? groups : [...groups, { offsets: floats, lanes: one(f) }];
+}
+
+/** result += the columns of `rows` values, each times its weight. */
+function addValues(
+  { f, constants }: KernelBuilder,
+  { offsets, lanes: { load, store } }: ColumnGroup,
+  { rows, values, weights, result }: Record<"rows" | "values" | "weights" | "result", I32>,
+): void {
+  const sums = offsets.map((at) => f.v128(load(result, at)));
+  const [value, weight] = [f.i32(values), f.i32(weights)];
+  f.for(0, rows, 1, () => {
+    const p = f.v128(weight.loadSplat());
+    offsets.forEach((at, n) => f.set(sums[n], f.madd(p, load(value, at), sums[n])));
+    f.set(value, value.add(4 * constants.HEAD_SIZE));
+    f.set(weight, weight.add(4));
+  });
+  sums.forEach((sum, n) => store(result, sum, offsets[n]));
 }

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { I32, V128 } from "../../lib/wasm/assembler.ts";
+import type { V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { forVectors, mapVectors } from "./rows.ts";
@@ -46,11 +46,8 @@ function emitContiguous(
   map: (...values: V128[]) => V128,
 ): void {
   const { f } = k;
-  const start = f.i32(k.chunk.mul(CHUNK));
-  const left = f.i32(k.integer("count").sub(start));
-  const count = f.i32(left.minU(CHUNK));
-  const offset = f.i32(start.shl(2));
-  const at = (name: string) => f.i32(k.pointer(name).add(offset));
+  const { start, count } = k.share(k.integer("count"), CHUNK);
+  const at = (name: string) => f.i32(k.pointer(name).at(start));
   mapVectors(f, count, inputs.map(at), at(output), map);
 }
 
@@ -60,7 +57,7 @@ function emitRows(
   map: (...values: V128[]) => V128,
 ): void {
   const { f } = k;
-  const [d1, d2, d3] = ["d1", "d2", "d3"].map((name) => k.integer(name));
+  const { d1, d2, d3 } = k.integers("d1", "d2", "d3");
   const sources = inputs.map((name) => ({
     base: k.pointer(name),
     strides: [0, 1, 2].map((axis) => k.integer(`${name}${axis}`)),
@@ -69,20 +66,16 @@ function emitRows(
   const target = k.pointer(output);
   const rows = f.i32(k.integer("count").divU(d3));
   f.for(k.chunk, rows, k.chunks, (row) => {
-    const i2 = f.i32(row.remU(d2));
-    const outer = f.i32(row.divU(d2));
-    const i1 = f.i32(outer.remU(d1));
-    const i0 = f.i32(outer.divU(d1));
+    const [i0, i1, i2] = f.unravel(row, d1, d2);
     const starts = sources.map(({ base, strides: [s0, s1, s2] }) =>
-      f.i32(base.add(i0.mul(s0).add(i1.mul(s1)).add(i2.mul(s2)).shl(2)))
+      f.i32(base.at(i0.mul(s0).add(i1.mul(s1)).add(i2.mul(s2))))
     );
-    const to = f.i32(target.add(row.mul(d3).shl(2)));
-    const values = (i: I32, load: (at: I32) => V128) =>
-      sources.map(({ step }, n) => step ? load(starts[n].add(i)) : starts[n].loadSplat());
-    forVectors(f, d3, (i) => {
-      f.storeV128(to.add(i), map(...values(i, (at) => at.loadV128())));
-    }, (i) => {
-      f.storeF32(to.add(i), map(...values(i, (at) => at.loadSplat())).lane(0));
+    const to = f.i32(target.at(row.mul(d3)));
+    forVectors(f, d3, (i, { load, store }) => {
+      const values = sources.map(({ step }, n) =>
+        step ? load(starts[n].add(i)) : starts[n].loadSplat()
+      );
+      store(to.add(i), map(...values));
     });
   });
 }

@@ -12,11 +12,8 @@ export const copy: CpuKernel = {
   chunks: ({ count }) => Math.ceil(count / CHUNK),
   emit(k) {
     const { f } = k;
-    const start = f.i32(k.chunk.mul(CHUNK));
-    const left = f.i32(k.integer("count").sub(start));
-    const count = f.i32(left.minU(CHUNK));
-    const x = f.i32(k.pointer("x").add(start.shl(2)));
-    const y = f.i32(k.pointer("y").add(start.shl(2)));
+    const { start, count } = k.share(k.integer("count"), CHUNK);
+    const [x, y] = ["x", "y"].map((name) => f.i32(k.pointer(name).at(start)));
     mapVectors(f, count, [x], y, (value) => value);
   },
 };

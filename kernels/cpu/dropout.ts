@@ -1,5 +1,5 @@
 /**
- * y[i] = x[i]·scale where the uniform number of index i is at least `rate`, else 0. x, y: [count]
+ * y[i] = x[i]·scale if the uniform number of index i is at least `rate`, otherwise 0. x, y: [count]
  * f32; state: i32 [2] = [seed, step]. A chunk computes 8,192 elements.
  *
  * @module
@@ -13,15 +13,14 @@ export const dropout: CpuKernel = {
   scratchBytes: () => SCRATCH_BYTES,
   emit(k) {
     const { f } = k;
-    const [x, y] = [k.pointer("x"), k.pointer("y")];
+    const { x, y } = k.pointers("x", "y");
     const rate = f.v128(k.float("rate").splat());
     const scale = f.v128(k.float("scale").splat());
-    forRandom(
-      k,
-      (words) => transposeSquare(f, words).map((vector) => toUniform(vector).ge(rate).and(scale)),
-      4,
-      (at, factors) => f.storeV128(y.add(at), x.add(at).loadV128().mul(factors)),
-      (at, factor) => f.storeF32(y.add(at), x.add(at).loadF32().mul(factor.loadF32())),
-    );
+    forRandom(k, {
+      draw: (words) =>
+        transposeSquare(f, words).map((vector) => toUniform(vector).ge(rate).and(scale)),
+      vectors: 4,
+      body: (at, factors, { load, store }) => store(y.add(at), load(x.add(at)).mul(factors)),
+    });
   },
 };

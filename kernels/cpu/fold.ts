@@ -1,16 +1,17 @@
 /**
- * Folding contiguous floats into one number: sums and maxima over rows, several at once over the
+ * Reduces contiguous floats to one number: sums and maxima over rows, several together over the
  * same elements.
  *
  * Each fold keeps several vectors of running values, so that no addition waits for the one before
- * it; the order depends on the count alone.
+ * it; the order depends on the count only.
  *
  * @module
  */
 import { type F32, type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import { maxLane, sumLanes } from "./math.ts";
+import { four, type Lanes, one } from "./rows.ts";
 
-/** One of the numbers a row is folded into. */
+/** One of the numbers that a row is reduced to. */
 export interface Fold {
   /** What a running value starts from. */
   readonly initial: number;
@@ -39,16 +40,13 @@ export const LARGEST: Fold = {
 export interface FoldOptions {
   /** Running vectors a fold has. Default: 4. */
   unroll?: number;
-  /** What the folds see instead of the elements. */
+  /** What the folds receive instead of the elements. Default: the elements. */
   map?: (...values: V128[]) => V128[];
-  /** Where the first of the mapped values is stored, element by element. */
+  /** The address at which the first of the mapped values is stored, element by element. */
   output?: I32;
 }
 
-/**
- * Folds `count` elements read at each of `pointers`; gives a local for each fold. `count` is a
- * local or a constant.
- */
+/** Folds `count` elements read at each of `pointers`; returns a local for each fold. */
 export function foldRow(
   f: FunctionBuilder,
   count: I32 | number,
@@ -60,19 +58,17 @@ export function foldRow(
     Array.from({ length: unroll }, () => f.v128(V128.of(initial)))
   );
   const rest = folds.map(({ initial }) => f.v128(V128.of(initial)));
-  const bytes = f.i32(I32.of(count).shl(2));
+  const bytes = f.i32(I32.of(count).inBytes());
   const unrolled = f.i32(bytes.and(-16 * unroll));
   const whole = f.i32(bytes.and(-16));
   const i = f.i32(0);
-  const step = (into: (n: number) => V128, load: (p: I32) => V128): V128[] => {
-    const mapped = map(...pointers.map((p) => f.v128(load(p)))).map((value) => f.v128(value));
-    folds.forEach((fold, n) => f.set(into(n), fold.step(f, into(n), ...mapped)));
-    return mapped;
+  const step = (into: readonly V128[], { load, store }: Lanes, offset = 0) => {
+    const values = pointers.map((p) => f.v128(load(p.add(i), offset)));
+    const mapped = map(...values).map((value) => f.v128(value));
+    folds.forEach((fold, n) => f.set(into[n], fold.step(f, into[n], ...mapped)));
+    if (output) store(output.add(i), mapped[0], offset);
   };
-  const stepFour = (u: number) => {
-    const [first] = step((n) => running[n][u], (p) => p.add(i).loadV128(16 * u));
-    if (output) f.storeV128(output.add(i), first, 16 * u);
-  };
+  const stepFour = (u: number) => step(running.map((vectors) => vectors[u]), four(f), 16 * u);
   f.while(i.ltU(unrolled), () => {
     for (let u = 0; u < unroll; u++) stepFour(u);
     f.set(i, i.add(16 * unroll));
@@ -82,8 +78,7 @@ export function foldRow(
     f.set(i, i.add(16));
   });
   f.while(i.ltU(bytes), () => {
-    const [first] = step((n) => rest[n], (p) => p.add(i).loadSplat());
-    if (output) f.storeF32(output.add(i), first.lane(0));
+    step(rest, one(f));
     f.set(i, i.add(4));
   });
   return folds.map((fold, n) => {

@@ -16,54 +16,42 @@ export const gather: CpuKernel = {
   chunks: ({ rows, picks }) => Math.ceil(rows * picks / CHUNK),
   emit(k) {
     const { f } = k;
-    const [x, indices, y] = ["x", "indices", "y"].map((name) => k.pointer(name));
-    const [rows, width, picks] = ["rows", "width", "picks"].map((name) => k.integer(name));
-    const last = f.i32(width.sub(1));
-    const count = f.i32(rows.mul(picks));
-    const start = f.i32(k.chunk.mul(CHUNK));
-    const end = f.i32(start.add(CHUNK));
-    f.set(end, end.minU(count));
-    const row = f.i32(start.divU(picks));
-    const column = f.i32(start.sub(row.mul(picks)));
-    const from = f.i32(x.add(row.mul(width).shl(2)));
+    const { x, y } = k.pointers("x", "y");
+    const { rows, width, picks } = k.integers("rows", "width", "picks");
+    const { start, end } = k.share(f.i32(rows.mul(picks)), CHUNK);
+    const [row, column] = f.unravel(start, picks);
+    const from = f.i32(x.at(row.mul(width)));
     f.for(start, end, 1, (i) => {
-      const at = f.i32(i.shl(2));
-      const index = clamped(k, indices.add(at), last);
-      f.storeI32(y.add(at), from.add(index.shl(2)).loadI32());
+      f.storeI32(y.at(i), from.at(clampedIndex(k, i)).loadI32());
       f.set(column, column.add(1));
       f.if(column.eq(picks), () => {
         f.set(column, 0);
-        f.set(from, from.add(width.shl(2)));
+        f.set(from, from.at(width));
       });
     });
   },
 };
 
-/** dx[r, indices[r,j]] += dy[r,j], in the order of j. A chunk owns `group` rows. */
+/** dx[r, indices[r,j]] += dy[r,j], f32, in the order of j. A chunk owns `group` rows. */
 export const gatherBackward: CpuKernel = {
   chunks: ({ rows, group }) => Math.ceil(rows / group),
   emit(k) {
     const { f } = k;
-    const [dy, indices, dx] = ["dy", "indices", "dx"].map((name) => k.pointer(name));
-    const [width, picks] = [k.integer("width"), k.integer("picks")];
-    const last = f.i32(width.sub(1));
+    const { dy, dx } = k.pointers("dy", "dx");
+    const { width, picks } = k.integers("width", "picks");
     forRows(k, (row) => {
       const start = f.i32(row.mul(picks));
-      const end = f.i32(start.add(picks));
-      const to = f.i32(dx.add(row.mul(width).shl(2)));
-      f.for(start, end, 1, (i) => {
-        const at = f.i32(i.shl(2));
-        const place = f.i32(to.add(clamped(k, indices.add(at), last).shl(2)));
-        f.storeF32(place, place.loadF32().add(dy.add(at).loadF32()));
+      const to = f.i32(dx.at(row.mul(width)));
+      f.for(start, start.add(picks), 1, (i) => {
+        const place = f.i32(to.at(clampedIndex(k, i)));
+        f.storeF32(place, place.loadF32().add(dy.at(i).loadF32()));
       });
     });
   },
 };
 
-/** The index at an address, taken as the nearest one in 0 … last. */
-function clamped({ f }: KernelBuilder, address: I32, last: I32): I32 {
-  const index = f.i32(address.loadI32());
-  f.set(index, index.maxS(0));
-  f.set(index, index.minS(last));
-  return index;
+/** Element i of `indices`, clamped into the row. */
+function clampedIndex(k: KernelBuilder, i: I32): I32 {
+  const last = k.f.constant(k.integer("width").sub(1));
+  return k.f.clamp(k.pointer("indices").at(i).loadI32(), 0, last);
 }

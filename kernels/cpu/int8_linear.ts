@@ -1,31 +1,33 @@
 /**
- * C = activation(A·Wᵀ + bias) + residual with W in 8 bits. A, residual, C: [m,…] f32; W: [n] rows
- * of blocks, each a scale in f32 and GROUP signed bytes, a weight being scale · byte.
+ * Linear layer with 8-bit weights: C = activation(A·Wᵀ + bias) + residual. A, residual, C: [m,…]
+ * f32; bias: [n] f32; W: [n] rows of blocks, each a scale in f32 and GROUP signed bytes, a weight
+ * being scale · byte.
  *
- * A chunk takes `share` rows of W and all of A, ROWS rows at a time: these become 16-bit integers
- * with a scale for each block (so a value is off by at most 2⁻¹⁶ of its block's largest), and each
- * block's products are summed exactly, in 32-bit integers. A block's sum times the two scales is
- * added in f32. Of the chunk's rows of W several streams are read side by side, as in
- * matmul_rows.ts.
+ * A chunk computes `share` columns of C, from as many rows of W and all of A, ROWS rows at a time:
+ * these become 16-bit integers with a scale for each block (so a value is off by at most 2⁻¹⁶ of
+ * its block's largest), and each block's products are summed exactly, in 32-bit integers. A block's
+ * sum times the two scales is added in f32. Several streams of the chunk's rows of W are read
+ * together, as in matmul_rows.ts.
  *
  * @module
  */
 import { F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
-import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
+import type { KernelBuilder, Share } from "../../lib/device/kernel_builder.ts";
 import { maxLane } from "./math.ts";
 import { epilogue } from "./matmul_epilogue.ts";
-import { sumsOfFour } from "./matmul_rows.ts";
+import { spaced, sumsOfFour } from "./matmul_rows.ts";
+import type { Lanes } from "./rows.ts";
 
-/** Columns that go through the epilogue at once. */
+/** Columns that go through the epilogue together. */
 const SIDE = 4;
-/** Streams of W times rows of A that are summed side by side. */
+/** Streams of W times rows of A that are summed together. */
 const SUMS = 4;
 /** The largest 16-bit integer. */
 const LARGEST = 32767;
 
 /**
- * Bytes of a block of W, and of one of A in scratch memory: its scale (filled up to 16 bytes), then
+ * Bytes of a block of W, and of one of A in scratch memory: its scale (padded to 16 bytes), then
  * 16-bit integers.
  */
 const weightBlock = (group: number) => 4 + group;
@@ -38,31 +40,26 @@ export const int8Linear: CpuKernel = {
   emit(k) {
     const { f } = k;
     const { ROWS, GROUP } = k.constants;
-    const [m, n, inner, share] = ["m", "n", "k", "share"].map((name) => k.integer(name));
+    const { m, n, k: inner } = k.integers("m", "n", "k");
     const finish = epilogue(k);
-    const start = f.i32(k.chunk.mul(share));
-    const count = f.i32(n.sub(start));
-    f.set(count, count.minU(share));
+    const share = k.share(n, k.integer("share"));
     const blocks = f.i32(inner.add(GROUP - 1).divU(GROUP));
     const rowBytes = f.i32(blocks.mul(weightBlock(GROUP)));
-    const b = f.i32(k.pointer("b").add(start.mul(rowBytes)));
-    const aBytes = f.i32(inner.shl(2));
+    const b = f.i32(k.pointer("b").add(share.start.mul(rowBytes)));
     const a = f.i32(k.pointer("a"));
-    const scratch = f.i32(k.scratch.add(4 * GROUP));
-    const packed = Array.from({ length: ROWS }, () => f.i32());
+    const packedBytes = blocks.mul(activationBlock(GROUP));
     f.for(0, m, ROWS, (row) => {
-      packed.forEach((to, r) => {
-        const bytes = blocks.mul(activationBlock(GROUP));
-        f.set(to, r === 0 ? scratch : packed[r - 1].add(bytes));
+      const packed = spaced(f, ROWS, k.scratch.add(4 * GROUP), packedBytes);
+      for (const to of packed) {
         packRow(k, a, to, inner);
-        f.set(a, a.add(aBytes));
-      });
-      const end = (sums: V128[], column: I32, r: number, count: "four" | "one") => {
-        const at = f.i32(column.shl(2));
-        const offset = f.i32(row.add(r).mul(n).shl(2).add(at));
+        f.set(a, a.at(inner));
+      }
+      const end = (sums: V128[], column: I32, r: number, count: Lanes["count"]) => {
+        const at = f.i32(column.inBytes());
+        const offset = f.i32(row.add(r).mul(n).inBytes().add(at));
         finish(sumsOfFour(f, sums), at, offset, count);
       };
-      emitStreams(f, { packed, b, blocks, rowBytes, group: GROUP, start, count, end });
+      emitStreams(f, { packed, b, blocks, rowBytes, group: GROUP, share, end });
     });
   },
 };
@@ -73,10 +70,10 @@ function packRow(k: KernelBuilder, a: I32, to: I32, count: I32): void {
   const { GROUP } = k.constants;
   const [from, at, left] = [f.i32(a), f.i32(to), f.i32(count)];
   f.while(left.gtS(0), () => {
-    f.if(left.ltS(GROUP), () => { // the last block is filled up with zeros
+    f.if(left.ltS(GROUP), () => { // the last block is padded with zeros
       for (let i = 0; i < GROUP; i += 4) f.storeV128(k.scratch, V128.of(0), 4 * i);
       f.for(0, left, 1, (i) => {
-        f.storeF32(k.scratch.add(i.shl(2)), from.add(i.shl(2)).loadF32());
+        f.storeF32(k.scratch.at(i), from.at(i).loadF32());
       });
       f.set(from, k.scratch);
     });
@@ -88,9 +85,9 @@ function packRow(k: KernelBuilder, a: I32, to: I32, count: I32): void {
 }
 
 function packBlock(f: FunctionBuilder, from: I32, to: I32, group: number): void {
-  const most = f.v128(V128.of(0));
-  for (let i = 0; i < group; i += 4) f.set(most, most.pmax(from.loadV128(4 * i).abs()));
-  const largest = f.f32(maxLane(f, most));
+  const sizes = f.v128(V128.of(0));
+  for (let i = 0; i < group; i += 4) f.set(sizes, sizes.pmax(from.loadV128(4 * i).abs()));
+  const largest = f.f32(maxLane(f, sizes));
   f.storeF32(to, largest.div(LARGEST));
   const inverse = F32.select(largest.gt(0), F32.of(LARGEST).div(largest), 0);
   const factor = f.v128(f.f32(inverse).splat());
@@ -106,28 +103,27 @@ interface Streams {
   readonly blocks: I32;
   readonly rowBytes: I32;
   readonly group: number;
-  readonly start: I32;
-  readonly count: I32;
-  end(sums: V128[], column: I32, row: number, count: "four" | "one"): void;
+  /** The chunk's rows of W. */
+  readonly share: Share;
+  /** Finishes the sums of one column, or of the four from it on. */
+  end(sums: V128[], column: I32, row: number, count: Lanes["count"]): void;
 }
 
 /**
- * The chunk's rows of W by the packed rows of A: equal parts of them side by side, then the rest
- * one by one.
+ * The chunk's rows of W by the packed rows of A: equal parts of them together, then the rest one by
+ * one.
  */
 function emitStreams(f: FunctionBuilder, streams: Streams): void {
-  const { packed, b, rowBytes, start, count, end } = streams;
+  const { packed, b, rowBytes, share: { start, count }, end } = streams;
   const width = Math.max(1, Math.floor(SUMS / packed.length));
   const apart = f.i32(count.divU(SIDE * width).mul(SIDE));
-  const from = Array.from({ length: width }, () => f.i32());
-  from.forEach((row, i) => f.set(row, i === 0 ? b : from[i - 1].add(apart.mul(rowBytes))));
+  const from = spaced(f, width, b, apart.mul(rowBytes));
   const column = f.i32(start);
   f.for(0, apart, SIDE, () => {
-    const four = Array.from({ length: SIDE }, () => dots(f, from, streams));
+    const sums = Array.from({ length: SIDE }, () => dots(f, from, streams));
     from.forEach((_, i) =>
       packed.forEach((_, r) => {
-        const sums = four.map((each) => each[i][r]);
-        end(sums, column.add(apart.mul(i)), r, "four");
+        end(sums.map((each) => each[i][r]), column.add(apart.mul(i)), r, "four");
       })
     );
     f.set(column, column.add(SIDE));
@@ -141,8 +137,8 @@ function emitStreams(f: FunctionBuilder, streams: Streams): void {
 }
 
 /**
- * For each of the rows of W at `rows`, which move on, its products with each packed row of A, four
- * partial sums in each.
+ * The products of each row of W at `rows`, which advance, with each packed row of A, four partial
+ * sums in each.
  */
 function dots(f: FunctionBuilder, rows: I32[], { packed, blocks, group }: Streams): V128[][] {
   const sums = rows.map(() => packed.map(() => f.v128(V128.of(0))));

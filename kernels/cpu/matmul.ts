@@ -1,28 +1,28 @@
 /**
- * C[b] = epilogue(op(A[b])·op(B[b])). A: [m,k], or [k,m] with TRANSPOSE_A; B: [k,n], or [n,k] with
- * TRANSPOSE_B; C: [batch,m,n]; all f32.
+ * Batched GEMM: C[b] = epilogue(op(A[b])·op(B[b])). A: [m,k], or [k,m] with TRANSPOSE_A; B: [k,n],
+ * or [n,k] with TRANSPOSE_B; C: [batch,m,n]; all f32.
  *
  * A chunk computes a block of `rows` by `columns` of one C[b]: it packs `depth` rows of its columns
  * of B at a time and runs tiles of 6 rows by 8 columns over them (matmul_tile.ts). Sums are in f32,
- * in the order of k. The blocks' sizes come from matmul_cut.ts.
+ * in the order of k. matmul_cut.ts chooses the block sizes.
  *
  * @module
  */
-import { type FunctionBuilder, type FunctionHandle, I32 } from "../../lib/wasm/assembler.ts";
+import type { FunctionBuilder, I32 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 import { definePack } from "./matmul_pack.ts";
-import { defineTile, TILE } from "./matmul_tile.ts";
+import { defineTile, TILE, type Tile } from "./matmul_tile.ts";
 
-/** Scratch: one tile, then the panels of A (where it is transposed) and of B. */
+/** Scratch: one tile, then the panels of A (if it is transposed) and of B. */
 const EDGE_TILE = 4 * TILE.rows * TILE.columns;
-/** Panels start a cache line further apart than they are long, to lie in different sets. */
+/** Panels are padded by a cache line so that they map to different cache sets. */
 const PANEL_GAP = 64;
 
 const panelBytes = (width: number, depth: number) => 4 * width * depth + PANEL_GAP;
 
-/** The product in tiles. */
+/** The matmul in tiles. */
 export const matmul: CpuKernel = {
   chunks: blocks,
   scratchBytes({ rows, columns, depth }, { TRANSPOSE_A }) {
@@ -30,50 +30,49 @@ export const matmul: CpuKernel = {
     return EDGE_TILE + ofA + Math.ceil(columns / TILE.columns) * panelBytes(TILE.columns, depth);
   },
   emit(k) {
-    const { f } = k;
+    const { f, scratch } = k;
     const { TRANSPOSE_A, TRANSPOSE_B } = k.constants;
-    const [m, n, inner, rows, depth] = ["m", "n", "k", "rows", "depth"].map((name) =>
-      k.integer(name)
-    );
+    const { m, n, k: inner, rows, depth } = k.integers("m", "n", "k", "rows", "depth");
     const packA = TRANSPOSE_A ? definePack(k, TILE.rows, false) : undefined;
     const packB = definePack(k, TILE.columns, TRANSPOSE_B === 1);
     const functions = { tile: defineTile(k, TRANSPOSE_A === 1), edgeTile: defineEdgeTile(k) };
     const block = blockOf(k);
     const finish = finishRows(k, block);
-    const aPanels = f.i32(k.scratch.add(EDGE_TILE));
-    const bPanels = f.i32(aPanels);
+    const aPanels = f.i32(scratch.add(EDGE_TILE));
     const aPanelBytes = f.i32(depth.mul(4 * TILE.rows).add(PANEL_GAP));
+    const aPanelCount = packA ? rows.add(TILE.rows - 1).divU(TILE.rows) : 0;
+    const bPanels = f.i32(aPanels.add(aPanelBytes.mul(aPanelCount)));
     const bPanelBytes = f.i32(depth.mul(4 * TILE.columns).add(PANEL_GAP));
-    if (packA) {
-      f.set(bPanels, aPanels.add(rows.add(TILE.rows - 1).divU(TILE.rows).mul(aPanelBytes)));
-    }
-    const aStep = f.i32((TRANSPOSE_A ? m : inner).shl(2));
-    const bStep = f.i32((TRANSPOSE_B ? inner : n).shl(2));
-    const cStep = f.i32(n.shl(2));
-    const { a, b, c } = block;
+    const aStep = f.i32((TRANSPOSE_A ? m : inner).inBytes());
+    const bStep = f.i32((TRANSPOSE_B ? inner : n).inBytes());
+    const cStep = f.i32(n.inBytes());
     const nextA = f.i32(packA ? aPanelBytes : aStep.mul(TILE.rows));
     f.for(0, inner, depth, (k0) => {
-      const here = f.i32(inner.sub(k0));
-      f.set(here, here.minU(depth));
+      const here = f.minU(inner.sub(k0), depth);
       const add = f.i32(k0.ne(0));
-      const bAt = b.add(TRANSPOSE_B ? k0.shl(2) : k0.mul(bStep));
-      f.call(packB, bAt, bStep, here, block.width, bPanels, bPanelBytes);
-      const aAt = f.i32(a.add(TRANSPOSE_A ? k0.mul(aStep) : k0.shl(2)));
+      f.call(packB, {
+        x: block.b.add(TRANSPOSE_B ? k0.inBytes() : k0.mul(bStep)),
+        xStep: bStep,
+        depth: here,
+        columns: block.width,
+        panels: bPanels,
+        panelBytes: bPanelBytes,
+      });
+      const a = f.i32(block.a.add(TRANSPOSE_A ? k0.mul(aStep) : k0.inBytes()));
       if (packA) {
-        f.call(packA, aAt, aStep, here, block.height, aPanels, aPanelBytes);
-        f.set(aAt, aPanels);
+        const target = { columns: block.height, panels: aPanels, panelBytes: aPanelBytes };
+        f.call(packA, { x: a, xStep: aStep, depth: here, ...target });
+        f.set(a, aPanels);
       }
-      const cAt = f.i32(c);
+      const c = f.i32(block.c);
       const left = f.i32(block.height);
       f.while(left.gtS(0), () => {
-        const height = f.i32(left.minS(TILE.rows));
-        emitRowOfTiles(f, functions, {
-          ...{ a: aAt, aStep, panels: bPanels, panelBytes: bPanelBytes, depth: here },
-          ...{ c: cAt, cStep, add, height, width: block.width, scratch: k.scratch },
-        });
-        if (finish) f.if(k0.add(here).eq(inner), () => finish(cAt, height));
-        f.set(aAt, aAt.add(nextA));
-        f.set(cAt, cAt.add(cStep.mul(TILE.rows)));
+        const height = f.min(left, TILE.rows);
+        const tiles = { a, aStep, panels: bPanels, panelBytes: bPanelBytes, depth: here, c, cStep };
+        emitRowOfTiles(f, functions, { ...tiles, add, height, width: block.width, scratch });
+        if (finish) f.if(k0.add(here).eq(inner), () => finish(c, height));
+        f.set(a, a.add(nextA));
+        f.set(c, c.add(cStep.mul(TILE.rows)));
         f.set(left, left.sub(TILE.rows));
       });
     });
@@ -95,24 +94,25 @@ interface RowOfTiles {
 }
 
 /**
- * Six rows of A (or what is left of them) by all panels; a tile that reaches beyond the block goes
- * by way of the scratch memory.
+ * Six rows of A (or those left) by all panels; a tile that reaches beyond the block is computed in
+ * scratch memory first.
  */
 function emitRowOfTiles(
   f: FunctionBuilder,
-  { tile, edgeTile }: { tile: FunctionHandle; edgeTile: FunctionHandle },
+  { tile, edgeTile }: { tile: Tile; edgeTile: ReturnType<typeof defineEdgeTile> },
   { a, aStep, panels, panelBytes, depth, c, cStep, add, height, width, scratch }: RowOfTiles,
 ): void {
   const lastRow = f.i32(height.sub(1));
   const panel = f.i32(panels);
   const to = f.i32(c);
   const left = f.i32(width);
+  const factors = { a, aStep, lastRow, panel, depth };
   f.while(left.gtS(0), () => {
     const whole = left.geS(TILE.columns).and(height.eq(TILE.rows));
-    f.if(whole, () => f.call(tile, a, aStep, lastRow, panel, depth, to, cStep, add), () => {
-      const tileStep = I32.of(4 * TILE.columns);
-      f.call(tile, a, aStep, lastRow, panel, depth, scratch, tileStep, I32.of(0));
-      f.call(edgeTile, scratch, to, cStep, height, left.minS(TILE.columns), add);
+    f.if(whole, () => f.call(tile, { ...factors, c: to, cStep, add }), () => {
+      f.call(tile, { ...factors, c: scratch, cStep: 4 * TILE.columns, add: 0 });
+      const columns = f.min(left, TILE.columns);
+      f.call(edgeTile, { tile: scratch, c: to, cStep, rows: height, columns, add });
     });
     f.set(panel, panel.add(panelBytes));
     f.set(to, to.add(4 * TILE.columns));
@@ -120,17 +120,21 @@ function emitRowOfTiles(
   });
 }
 
-/**
- * Defines `edgeTile(tile, c, cStep, rows, columns, add)`: the part of a tile that lies inside C
- * goes there.
- */
-function defineEdgeTile(k: KernelBuilder): FunctionHandle {
-  return k.define(Array(6).fill("i32"), undefined, (f) => {
-    const [tile, c, cStep, rows, columns, add] = [0, 1, 2, 3, 4, 5].map((i) => f.i32Parameter(i));
+/** Defines the copy of the part of a tile that is inside C; `add` not 0: it is added to C. */
+function defineEdgeTile(k: KernelBuilder) {
+  const parameters = {
+    tile: "i32",
+    c: "i32",
+    cStep: "i32",
+    rows: "i32",
+    columns: "i32",
+    add: "i32",
+  } as const;
+  return k.define(parameters, (f, { tile, c, cStep, rows, columns, add }) => {
     f.for(0, rows, 1, () => {
       f.for(0, columns, 1, (column) => {
-        const from = tile.add(column.shl(2)).loadF32();
-        const to = f.i32(c.add(column.shl(2)));
+        const from = tile.at(column).loadF32();
+        const to = f.i32(c.at(column));
         f.if(
           add,
           () => f.storeF32(to, to.loadF32().add(from)),

@@ -1,56 +1,78 @@
 /**
- * C[b] = epilogue(op(A[b])·op(B[b])), as in matmul.ts, the product by a system BLAS's `sgemm`.
+ * Batched GEMM by a system BLAS's `sgemm`: C[b] = epilogue(op(A[b])·op(B[b])), shapes as in
+ * matmul.ts.
  *
- * A chunk computes a block of `rows` by `columns` of one C[b] with one call, then the epilogue
- * where it asks for one. Sums are in the library's order.
+ * A chunk computes a block of `rows` by `columns` of one C[b] with one call, then its epilogue.
+ * Sums are in the library's order.
  *
  * @module
  */
-import { I32 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { Cut } from "./matmul_cut.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 
-/** Arguments of the imported `sgemm`. */
-const ARGUMENTS = 11;
+/** C[m,n] = op(A)·op(B), with the bytes' addresses and the row lengths of A, B and C. */
+const SGEMM = {
+  transposeA: "i32",
+  transposeB: "i32",
+  m: "i32",
+  n: "i32",
+  k: "i32",
+  a: "i32",
+  lda: "i32",
+  b: "i32",
+  ldb: "i32",
+  c: "i32",
+  ldc: "i32",
+} as const;
 /**
- * A block takes at least about this many multiply-adds, a tenth of a millisecond, so that the call
- * costs nothing beside it.
+ * A block has at least about this many multiply-adds, a tenth of a millisecond, so that the cost of
+ * the call is negligible.
  */
 const WORK = 6e6;
 /**
- * Most blocks, and their least size: the library packs its operands anew for each, and is slower on
- * small ones.
+ * At most this many blocks, of at least this size: the library packs its operands again for each,
+ * and is slower on small ones.
  */
-const MOST_BLOCKS = 16;
-const LEAST = { rows: 192, columns: 256 };
+const MAX_BLOCKS = 16;
+const MIN_BLOCK = { rows: 192, columns: 256 };
 
-/** The product by the library. */
+/** The matmul by the library. */
 export const matmulBlas: CpuKernel = {
   chunks: blocks,
   emit(k) {
     const { f } = k;
-    const sgemm = k.import("sgemm", Array(ARGUMENTS).fill("i32"));
+    const sgemm = k.import("sgemm", SGEMM);
     const { TRANSPOSE_A, TRANSPOSE_B } = k.constants;
-    const [m, n, inner] = ["m", "n", "k"].map((name) => k.integer(name));
+    const { m, n, k: inner } = k.integers("m", "n", "k");
     const block = blockOf(k);
     const finish = finishRows(k, block);
     const { a, b, c, height, width } = block;
-    const [lda, ldb] = [TRANSPOSE_A ? m : inner, TRANSPOSE_B ? inner : n];
-    const transposes = [I32.of(TRANSPOSE_A), I32.of(TRANSPOSE_B)];
-    f.call(sgemm, ...transposes, height, width, inner, a, lda, b, ldb, c, n);
+    f.call(sgemm, {
+      transposeA: TRANSPOSE_A,
+      transposeB: TRANSPOSE_B,
+      m: height,
+      n: width,
+      k: inner,
+      a,
+      lda: TRANSPOSE_A ? m : inner,
+      b,
+      ldb: TRANSPOSE_B ? inner : n,
+      c,
+      ldc: n,
+    });
     finish?.(c, height);
   },
 };
 
 /**
- * The blocks of a product. They depend on the sizes only, so that any number of threads gives the
- * same bits.
+ * Block sizes for a product. They depend on its sizes only, so that the bits are the same for any
+ * number of threads.
  */
 export function cutBlas({ m, n, k }: Record<"m" | "n" | "k", number>): Cut {
-  const count = Math.min(MOST_BLOCKS, Math.max(1, Math.round(m * n * k / WORK)));
-  const down = Math.min(count, Math.ceil(m / LEAST.rows));
-  const across = Math.min(Math.ceil(count / down), Math.ceil(n / LEAST.columns));
+  const count = Math.min(MAX_BLOCKS, Math.max(1, Math.round(m * n * k / WORK)));
+  const down = Math.min(count, Math.ceil(m / MIN_BLOCK.rows));
+  const across = Math.min(Math.ceil(count / down), Math.ceil(n / MIN_BLOCK.columns));
   const size = (length: number, parts: number) => Math.ceil(length / parts / 16) * 16;
   return { rows: size(m, down), columns: size(n, across), depth: k };
 }

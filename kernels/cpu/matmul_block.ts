@@ -1,8 +1,8 @@
 /**
- * The block of C that a chunk of a product computes, and the epilogue over its finished rows.
+ * The block of C that a chunk of a matmul computes, and the epilogue over its finished rows.
  *
- * A product [m,k]·[k,n] is cut into blocks of `rows` by `columns`, for each member of the batch;
- * what fills a block is left to matmul.ts and matmul_blas.ts.
+ * A product [m,k]·[k,n] is divided into blocks of `rows` by `columns`, for each member of the
+ * batch; matmul.ts and matmul_blas.ts compute a block.
  *
  * @module
  */
@@ -19,9 +19,7 @@ export function blocks({ m, n, batch, rows, columns }: Scalars): number {
 
 /** A chunk's block; all are locals. */
 export interface Block {
-  /**
-   * Where the block's rows of A, its columns of B and the block itself start, as byte addresses.
-   */
+  /** Addresses of the block's rows of A, of its columns of B, and of the block itself. */
   readonly a: I32;
   readonly b: I32;
   readonly c: I32;
@@ -33,35 +31,27 @@ export interface Block {
   readonly width: I32;
 }
 
-/**
- * The block of C that is this chunk's: where it and its parts of A and B start, its first column,
- * its height and width.
- */
+/** The block of C that this chunk computes. */
 export function blockOf(k: KernelBuilder): Block {
   const { f } = k;
-  const [m, n, rows, columns] = ["m", "n", "rows", "columns"].map((name) => k.integer(name));
+  const { m, n, k: inner, rows, columns } = k.integers("m", "n", "k", "rows", "columns");
+  const { strideA, strideB } = k.integers("strideA", "strideB");
   const across = f.i32(n.add(columns).sub(1).divU(columns));
   const down = f.i32(m.add(rows).sub(1).divU(rows));
-  const stripe = f.i32(k.chunk.divU(across));
-  const column = f.i32(k.chunk.remU(across).mul(columns));
-  const row = f.i32(stripe.remU(down).mul(rows));
-  const batch = f.i32(stripe.divU(down));
-  const [height, width] = [f.i32(m.sub(row)), f.i32(n.sub(column))];
-  f.set(height, height.minU(rows));
-  f.set(width, width.minU(columns));
+  const [batch, blockRow, blockColumn] = f.unravel(k.chunk, down, across);
+  const column = f.i32(blockColumn.mul(columns));
+  const row = f.i32(blockRow.mul(rows));
+  const height = f.minU(m.sub(row), rows);
+  const width = f.minU(n.sub(column), columns);
   const start = (name: string, stride: I32, first: I32) =>
-    f.i32(k.pointer(name).add(batch.mul(stride).add(first).shl(2)));
+    f.i32(k.pointer(name).at(batch.mul(stride).add(first)));
   const { TRANSPOSE_A, TRANSPOSE_B } = k.constants;
-  const inner = k.integer("k");
-  const a = start("a", k.integer("strideA"), TRANSPOSE_A ? row : row.mul(inner));
-  const b = start("b", k.integer("strideB"), TRANSPOSE_B ? column.mul(inner) : column);
+  const a = start("a", strideA, TRANSPOSE_A ? row : row.mul(inner));
+  const b = start("b", strideB, TRANSPOSE_B ? column.mul(inner) : column);
   return { a, b, c: start("c", m.mul(n), row.mul(n).add(column)), column, height, width };
 }
 
-/**
- * Emits the epilogue over finished rows of the block; undefined where there is nothing to do. Call
- * it before any loop.
- */
+/** Emits the epilogue over finished rows of the block; undefined if there is nothing to do. */
 export function finishRows(
   k: KernelBuilder,
   { column, width }: { column: I32; width: I32 },
@@ -70,17 +60,15 @@ export function finishRows(
   if (!hasEpilogue(k)) return undefined;
   const finish = epilogue(k);
   const start = k.pointer("c");
-  const cStep = f.i32(k.integer("n").shl(2));
-  const first = f.i32(column.shl(2));
+  const cStep = f.i32(k.integer("n").inBytes());
+  const first = f.i32(column.inBytes());
   return (c, rows) => {
     const at = f.i32(c.sub(start));
     f.for(0, rows, 1, () => {
-      const end = (count: "four" | "one") => (i: I32) => {
+      forVectors(f, width, (i, { load, count }) => {
         const offset = f.i32(at.add(i));
-        const from = start.add(offset);
-        finish(count === "four" ? from.loadV128() : from.loadSplat(), first.add(i), offset, count);
-      };
-      forVectors(f, width, end("four"), end("one"));
+        finish(load(start.add(offset)), first.add(i), offset, count);
+      });
       f.set(at, at.add(cStep));
     });
   };

@@ -1,9 +1,9 @@
 /**
- * How a product is cut into chunks on the CPU: the size of a chunk's block of C, and how much of k
- * is packed at a time.
+ * Blocking of a matmul on the CPU: the size of a chunk's block of C, and how much of k is packed at
+ * a time.
  *
- * The choice depends on the sizes only, never on the number of threads: it is the one with the
- * least estimated time, summed over machines of 1, 2, 4 and 8 threads.
+ * It depends on the sizes only, never on the number of threads: it is the blocking with the least
+ * estimated time, summed over machines of 1, 2, 4 and 8 threads.
  *
  * @module
  */
@@ -19,12 +19,12 @@ export interface Cut {
   depth: number;
 }
 
-/** Most of k in a panel: a panel of B (12 KB) and six rows of A (9 KB) fit the first cache. */
-const MOST_DEPTH = 256;
-/** Most bytes of packed B, for half of a second cache of 512 KB. */
-const MOST_PACKED = 256 * 1024;
+/** Most of k in a panel: a panel of B (8 KB) and six rows of A (6 KB) fit the L1 cache. */
+const MAX_DEPTH = 256;
+/** Most bytes of packed B: half of an L2 cache of 512 KB. */
+const MAX_PACKED = 256 * 1024;
 /** Most blocks along each axis that are tried. */
-const MOST_BLOCKS = 16;
+const MAX_BLOCKS = 16;
 
 /**
  * Cycles, measured roughly: for each step of k of a tile, of a row of tiles and of a packed panel;
@@ -34,20 +34,20 @@ const CYCLES = { step: 6.5, row: 1.5, panel: 4, tile: 50, chunk: 400, barrier: 4
 
 const THREADS = [1, 2, 4, 8];
 
-/** The best cut of [m,k]·[k,n] for a batch. */
+/** The best blocking of [m,k]·[k,n] for a batch. */
 export function cutMatmul(
   { m, n, k, batch }: Record<"m" | "n" | "k" | "batch", number>,
   transposeA: boolean,
 ): Cut {
-  const blocks = Math.ceil(k / MOST_DEPTH);
+  const blocks = Math.ceil(k / MAX_DEPTH);
   const depth = Math.ceil(k / blocks / 8) * 8;
   let best: Cut = { rows: m, columns: n, depth };
   let least = Infinity;
   for (const columns of sizes(n, TILE.columns)) {
-    if (4 * columns * depth > MOST_PACKED) continue;
+    if (4 * columns * depth > MAX_PACKED) continue;
     const across = columns / TILE.columns;
     for (const rows of sizes(m, TILE.rows)) {
-      if (transposeA && 4 * rows * depth > MOST_PACKED) continue;
+      if (transposeA && 4 * rows * depth > MAX_PACKED) continue;
       const down = rows / TILE.rows;
       const step = across * down * CYCLES.step + across * CYCLES.panel +
         down * (transposeA ? CYCLES.panel : CYCLES.row);
@@ -63,12 +63,12 @@ export function cutMatmul(
 }
 
 /**
- * Sizes of a block, whole tiles, that cut `length` into 1, 2, … blocks; for long axes also larger
- * numbers of them.
+ * Sizes of a block, whole tiles, that divide `length` into 1, 2, … blocks; for long axes also into
+ * larger numbers of them.
  */
 function sizes(length: number, tile: number): number[] {
   const tiles = Math.ceil(length / tile);
-  const counts = Array.from({ length: Math.min(MOST_BLOCKS, tiles) }, (_, i) => i + 1);
-  for (let count = 2 * MOST_BLOCKS; count < tiles; count *= 2) counts.push(count);
+  const counts = Array.from({ length: Math.min(MAX_BLOCKS, tiles) }, (_, i) => i + 1);
+  for (let count = 2 * MAX_BLOCKS; count < tiles; count *= 2) counts.push(count);
   return [...new Set(counts.map((count) => tile * Math.ceil(tiles / count)))];
 }

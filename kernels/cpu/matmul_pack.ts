@@ -1,45 +1,59 @@
 /**
- * Packing: a block of B as panels of 8 columns, each [depth, 8], and a block of a transposed A as
- * panels of 6, in a thread's scratch.
+ * Packing of a matmul's operands into a thread's scratch memory: a block of B as panels of 8
+ * columns, each [depth, 8], and a block of a transposed A as panels of 6.
  *
- * Columns of the last panel beyond the block are left as they are: what they give is never stored.
+ * Columns of the last panel beyond the block are not written: their products are never stored.
  *
  * @module
  */
-import type { FunctionBuilder, FunctionHandle } from "../../lib/wasm/assembler.ts";
+import type { FunctionBuilder, FunctionHandle, ParametersOf } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { transposeSquare } from "./square.ts";
 
+const PARAMETERS = {
+  /** The block's first element. */
+  x: "i32",
+  /** Bytes from one k to the next, or from one column to the next if x is transposed. */
+  xStep: "i32",
+  /** Steps of k, and columns, to pack. */
+  depth: "i32",
+  columns: "i32",
+  /** The first panel, and the bytes from one to the next. */
+  panels: "i32",
+  panelBytes: "i32",
+} as const;
+
+type Locals = ParametersOf<typeof PARAMETERS>;
+
 /**
- * Defines `pack(x, xStep, depth, columns, panels, panelBytes)`: steps and sizes in bytes but for
- * depth and columns, which count.
- *
- * `x` points at the block's first element: x is [k, columns] with `xStep` from one k to the next,
- * or with `transposed` [columns, k] with `xStep` from one column to the next. A panel has `width`
- * columns, 6 or 8; 8 where x is transposed.
+ * Defines the packing of x, [k, columns] or with `transposed` [columns, k], into panels of `width`
+ * columns: 6 or 8, 8 if x is transposed.
  */
-export function definePack(k: KernelBuilder, width: 6 | 8, transposed: boolean): FunctionHandle {
-  const emit = transposed ? emitTransposed : (f: FunctionBuilder) => emitCopy(f, width);
-  return k.define(Array(6).fill("i32"), undefined, emit);
+export function definePack(
+  k: KernelBuilder,
+  width: 6 | 8,
+  transposed: boolean,
+): FunctionHandle<typeof PARAMETERS, undefined> {
+  return k.define(PARAMETERS, (f, locals) => {
+    if (transposed) emitTransposed(f, locals);
+    else emitCopy(f, width, locals);
+  });
 }
 
-const parameters = (f: FunctionBuilder) => [0, 1, 2, 3, 4, 5].map((i) => f.i32Parameter(i));
-
-/** Rows copied side by side, so that several reads from memory are on their way at once. */
+/** Rows copied together, so that several reads from memory are in flight. */
 const TOGETHER = 4;
 
-function emitCopy(f: FunctionBuilder, width: 6 | 8): void {
-  const [x, xStep, depth, columns, panels, panelBytes] = parameters(f);
+function emitCopy(f: FunctionBuilder, width: 6 | 8, locals: Locals): void {
+  const { x, xStep, depth, columns, panels, panelBytes } = locals;
   const wholeBytes = f.i32(columns.divU(width).mul(4 * width));
-  const bytes = f.i32(columns.shl(2));
+  const bytes = f.i32(columns.inBytes());
   const copyRows = (count: number) => {
-    const rows = Array.from({ length: count }, () => f.i32());
-    f.set(rows[0], x);
-    for (let i = 1; i < count; i++) f.set(rows[i], rows[i - 1].add(xStep));
+    const rows = [f.i32(x)];
+    for (let i = 1; i < count; i++) rows.push(f.i32(rows[i - 1].add(xStep)));
     const to = f.i32(panels);
     const end = f.i32(x.add(wholeBytes));
     const two = [f.v128(), f.v128()];
-    const second = 4 * (width - 4); // the second vector of a row overlaps the first where the width is 6
+    const second = 4 * (width - 4); // if the width is 6, a row's second vector overlaps its first
     f.while(rows[0].ltU(end), () => {
       rows.forEach((row, i) => {
         f.set(two[0], row.loadV128());
@@ -61,23 +75,19 @@ function emitCopy(f: FunctionBuilder, width: 6 | 8): void {
     f.set(x, x.add(xStep.mul(count)));
     f.set(panels, panels.add(4 * width * count));
   };
-  f.for(0, f.i32(depth.divU(TOGETHER)), 1, () => copyRows(TOGETHER));
-  f.for(0, f.i32(depth.remU(TOGETHER)), 1, () => copyRows(1));
+  f.for(0, depth.divU(TOGETHER), 1, () => copyRows(TOGETHER));
+  f.for(0, depth.remU(TOGETHER), 1, () => copyRows(1));
 }
 
-function emitTransposed(f: FunctionBuilder): void {
-  const [x, xStep, depth, columns, panels, panelBytes] = parameters(f);
+function emitTransposed(f: FunctionBuilder, locals: Locals): void {
+  const { x, xStep, depth, columns, panels, panelBytes } = locals;
   const left = f.i32(columns);
-  const lastStep = f.i32(xStep.mul(columns.sub(1)).add(x)); // the last column: others repeat it
+  const lastColumn = f.i32(xStep.mul(columns.sub(1)).add(x)); // those beyond it repeat it
   f.while(left.gtS(0), () => {
-    const column = Array.from({ length: 8 }, () => f.i32());
-    f.set(column[0], x);
-    for (let j = 1; j < 8; j++) {
-      f.set(column[j], column[j - 1].add(xStep));
-      f.set(column[j], column[j].minU(lastStep));
-    }
+    const column = [f.i32(x)];
+    for (let j = 1; j < 8; j++) column.push(f.minU(column[j - 1].add(xStep), lastColumn));
     const to = f.i32(panels);
-    const end = f.i32(panels.add(depth.and(-4).shl(5)));
+    const end = f.i32(panels.add(depth.and(-4).mul(32)));
     const advance = (count: number) => {
       for (const pointer of column) f.set(pointer, pointer.add(4 * count));
       f.set(to, to.add(32 * count));
@@ -89,12 +99,12 @@ function emitTransposed(f: FunctionBuilder): void {
       }
       advance(4);
     });
-    f.set(end, panels.add(depth.shl(5)));
+    f.set(end, panels.add(depth.mul(32)));
     f.while(to.ltU(end), () => {
       column.forEach((pointer, j) => f.storeF32(to, pointer.loadF32(), 4 * j));
       advance(1);
     });
-    f.set(x, x.add(xStep.shl(3)));
+    f.set(x, x.add(xStep.mul(8)));
     f.set(panels, panels.add(panelBytes));
     f.set(left, left.sub(8));
   });

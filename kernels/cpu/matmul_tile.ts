@@ -1,13 +1,14 @@
 /**
- * The innermost product: 6 rows of A by a packed panel of 8 columns of B.
+ * The micro-kernel of the matmul: 6 rows of A by a packed panel of 8 columns of B.
  *
- * Twelve sums of four floats stay in registers. Deno checks the bounds of every load with an
- * instruction or two for each different offset, so offsets are shared: six row pointers step
- * through k together, or one pointer moves on at each load.
+ * Twelve sums of four floats stay in registers. Deno checks the bounds of every load with one or
+ * two instructions for each different offset, so offsets are shared: six row pointers step through
+ * k together, or one pointer advances at each load.
  *
  * @module
  */
-import { type FunctionBuilder, type FunctionHandle, I32, V128 } from "../../lib/wasm/assembler.ts";
+import { type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
+import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 
 /** Rows and columns of a tile. */
@@ -16,18 +17,28 @@ export const TILE = { rows: 6, columns: 8 } as const;
 /** Steps of k without a branch between them. */
 const UNROLL = 8;
 
-/**
- * Defines `tile(a, aStep, lastRow, panel, depth, c, cStep, add)`: C (+)= A·panel, steps in bytes.
- *
- * A is read where it is, `aStep` from row to row, rows beyond `lastRow` repeating it; or, with
- * `packed`, from a panel [depth, 6].
- */
-export function defineTile(k: KernelBuilder, packed: boolean): FunctionHandle {
-  return k.define(Array(8).fill("i32"), undefined, (f) => {
-    const [a, aStep, lastRow, panel, depth, c, cStep, add] = Array.from(
-      { length: 8 },
-      (_, i) => f.i32Parameter(i),
-    );
+const PARAMETERS = {
+  /** Six rows of A, `aStep` bytes apart, or a packed panel [depth, 6]. */
+  a: "i32",
+  aStep: "i32",
+  /** Rows beyond this one repeat it. */
+  lastRow: "i32",
+  /** A packed panel of B, [depth, 8]. */
+  panel: "i32",
+  depth: "i32",
+  /** Six rows of C, `cStep` bytes apart. */
+  c: "i32",
+  cStep: "i32",
+  /** Not 0: C += A·panel; 0: C = A·panel. */
+  add: "i32",
+} as const;
+
+/** The function that `defineTile` defines. */
+export type Tile = FunctionHandle<typeof PARAMETERS, undefined>;
+
+/** Defines C (+)= A·panel; A is a packed panel if `packed`, otherwise rows in place. */
+export function defineTile(k: KernelBuilder, packed: boolean): Tile {
+  return k.define(PARAMETERS, (f, { a, aStep, lastRow, panel, depth, c, cStep, add }) => {
     const sums = Array.from({ length: 12 }, () => f.v128(V128.of(0)));
     f.if(add, () => eachSum(f, c, cStep, (at, offset, i) => f.set(sums[i], at.loadV128(offset))));
     const rows = packed ? [] : rowPointers(f, a, aStep, lastRow);
@@ -48,12 +59,12 @@ export function defineTile(k: KernelBuilder, packed: boolean): FunctionHandle {
       f.set(panel, panel.add(32 * count));
       for (const row of rows) f.set(row, row.add(4 * count));
     };
-    const end = f.i32(panel.add(depth.and(-UNROLL).shl(5)));
+    const end = f.i32(panel.add(depth.and(-UNROLL).mul(32)));
     f.while(panel.ltU(end), () => {
       for (let u = 0; u < UNROLL; u++) step(u);
       advance(UNROLL);
     });
-    f.set(end, panel.add(depth.and(UNROLL - 1).shl(5)));
+    f.set(end, panel.add(depth.and(UNROLL - 1).mul(32)));
     f.while(panel.ltU(end), () => {
       step(0);
       advance(1);
@@ -71,7 +82,7 @@ function rowPointers(f: FunctionBuilder, a: I32, aStep: I32, lastRow: I32): I32[
   return rows;
 }
 
-/** Calls `body` with the place of each of the twelve sums. */
+/** Calls `body` with the address (plus an offset) of each of the twelve sums. */
 function eachSum(
   f: FunctionBuilder,
   c: I32,

@@ -3,7 +3,7 @@
  * 0, mean is taken as 0: RMS norm. x, y: [rows,width], gain, bias: [width], mean, rstd: [rows] f32.
  * `BIAS` 0: no bias is added.
  *
- * The variance is the mean of (x − mean)², summed in f32 in a pass of its own. A chunk computes
+ * The variance is the mean of (x − mean)², summed in f32 in a separate pass. A chunk computes
  * `group` rows.
  *
  * @module
@@ -21,13 +21,13 @@ export const norm: CpuKernel = {
   emit(k) {
     const { f } = k;
     const { CENTERED, BIAS } = k.constants;
-    const [x, y, gain, rstd] = ["x", "y", "gain", "rstd"].map((name) => k.pointer(name));
+    const { x, y, gain, rstd } = k.pointers("x", "y", "gain", "rstd");
     const [width, epsilon] = [k.integer("width"), k.float("epsilon")];
     const mean = CENTERED ? k.pointer("mean") : undefined;
     const parameters = BIAS ? [gain, k.pointer("bias")] : [gain];
     const share = reciprocal(f, width);
     forRows(k, (row) => {
-      const offset = f.i32(row.mul(width).shl(2));
+      const offset = f.i32(row.mul(width).inBytes());
       const [from, to] = [f.i32(x.add(offset)), f.i32(y.add(offset))];
       const center = mean && f.f32(foldRow(f, width, [from], [SUM])[0].mul(share));
       const centers = center && f.v128(center.splat());
@@ -40,8 +40,8 @@ export const norm: CpuKernel = {
         const normal = centered(value).mul(scales);
         return bias ? f.madd(normal, gain, bias) : normal.mul(gain);
       });
-      if (mean) f.storeF32(mean.add(row.shl(2)), center!);
-      f.storeF32(rstd.add(row.shl(2)), scale);
+      if (mean) f.storeF32(mean.at(row), center!);
+      f.storeF32(rstd.at(row), scale);
     });
   },
 };

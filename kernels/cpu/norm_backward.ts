@@ -5,10 +5,10 @@
  *
  * means over the row and sums over all rows. dy, x, gathered, dx: [rows,width], gain: [width],
  * mean, rstd: [rows], and the sums over the rows of each chunk in dgain, dbias: [chunks,width] f32.
- * `CENTERED` 0: mean and mean(g) are taken as 0. `BIAS` 0: no dbias. `ADD` 0: nothing is added.
+ * `CENTERED` 0: mean and mean(g) are taken as 0. `BIAS` 0: no dbias. `ADD` 0: no `gathered`.
  *
- * A chunk computes `group` rows, a few at a time so that dgain and dbias are loaded and stored
- * seldom; sums in f32.
+ * A chunk computes `group` rows, two at a time so that dgain and dbias are loaded and stored half
+ * as often; sums are in f32.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { foldRow, sumOf } from "./fold.ts";
 import { reciprocal } from "./norm.ts";
-import { forVectors } from "./rows.ts";
+import { forVectors, mapVectors } from "./rows.ts";
 
 const SUM = sumOf((_, running, _normal, g) => running.add(g));
 const DOT = sumOf((f, running, normal, g) => f.madd(g, normal, running));
@@ -29,16 +29,9 @@ export const normBackward: CpuKernel = {
   chunks: ({ rows, group }) => Math.ceil(rows / group),
   emit(k) {
     const { f } = k;
-    const [rows, group] = [k.integer("rows"), k.integer("group")];
     const shared = sharedBy(k);
-    for (const to of shared.sums) {
-      forVectors(f, shared.width, (i) => f.storeV128(to.add(i), V128.of(0)), (i) => {
-        f.storeF32(to.add(i), 0);
-      });
-    }
-    const row = f.i32(k.chunk.mul(group));
-    const next = f.i32(row.add(group));
-    const end = f.i32(next.minU(rows));
+    for (const to of shared.sums) mapVectors(f, shared.width, [], to, () => V128.of(0));
+    const { start: row, end } = k.share(k.integer("rows"), k.integer("group"));
     const together = (count: number) => {
       const at = Array.from({ length: count }, (_, r) => emitMeans(f, shared, f.i32(row.add(r))));
       emitRows(f, shared, at);
@@ -67,14 +60,13 @@ interface Shared {
 function sharedBy(k: KernelBuilder): Shared {
   const { f } = k;
   const { CENTERED, BIAS, ADD } = k.constants;
-  const [dy, x, gain, dx, rstd] = ["dy", "x", "gain", "dx", "rstd"].map((name) => k.pointer(name));
+  const buffers = k.pointers("dy", "x", "gain", "dx", "rstd");
   const mean = CENTERED ? k.pointer("mean") : undefined;
   const gathered = ADD ? k.pointer("gathered") : undefined;
   const width = k.integer("width");
-  const part = f.i32(k.chunk.mul(width).shl(2));
   const names = BIAS ? ["dgain", "dbias"] : ["dgain"];
-  const sums = names.map((name) => f.i32(k.pointer(name).add(part)));
-  return { dy, x, gain, dx, rstd, mean, gathered, width, share: reciprocal(f, width), sums };
+  const sums = names.map((name) => f.i32(k.pointer(name).at(k.chunk.mul(width))));
+  return { ...buffers, mean, gathered, width, share: reciprocal(f, width), sums };
 }
 
 interface Row {
@@ -83,7 +75,7 @@ interface Row {
   readonly dx: I32;
   readonly gathered: I32 | undefined;
   readonly rstd: V128;
-  /** mean(g·x̂), and where x is centered mean(g). */
+  /** mean(g·x̂) and, if x is centered, mean(g). */
   readonly means: readonly V128[];
   /** x̂ of x. */
   normal(x: V128): V128;
@@ -92,9 +84,9 @@ interface Row {
 /** The first pass over a row. */
 function emitMeans(f: FunctionBuilder, shared: Shared, row: I32): Row {
   const { width, gain, share } = shared;
-  const offset = f.i32(row.mul(width).shl(2));
+  const offset = f.i32(row.mul(width).inBytes());
   const at = (pointer: I32) => f.i32(pointer.add(offset));
-  const splat = (pointer: I32) => f.v128(pointer.add(row.shl(2)).loadSplat());
+  const splat = (pointer: I32) => f.v128(pointer.at(row).loadSplat());
   const [dy, x, dx] = [at(shared.dy), at(shared.x), at(shared.dx)];
   const rstd = splat(shared.rstd);
   const mean = shared.mean && splat(shared.mean);
@@ -110,7 +102,9 @@ function emitMeans(f: FunctionBuilder, shared: Shared, row: I32): Row {
 /** The second pass over some rows: dx, and what they add to dgain and dbias. */
 function emitRows(f: FunctionBuilder, { gain, width, sums }: Shared, rows: readonly Row[]): void {
   const [dgain, dbias] = sums;
-  const column = (load: (p: I32) => V128, store: (p: I32, value: V128) => void) => {
+  forVectors(f, width, (i, lanes) => {
+    const load = (p: I32) => lanes.load(p.add(i));
+    const store = (p: I32, value: V128) => lanes.store(p.add(i), value);
     const gains = f.v128(load(gain));
     const toGain = f.v128(load(dgain));
     const toBias = dbias && f.v128(load(dbias));
@@ -125,11 +119,5 @@ function emitRows(f: FunctionBuilder, { gain, width, sums }: Shared, rows: reado
     }
     store(dgain, toGain);
     if (toBias) store(dbias, toBias);
-  };
-  forVectors(
-    f,
-    width,
-    (i) => column((p) => p.add(i).loadV128(), (p, value) => f.storeV128(p.add(i), value)),
-    (i) => column((p) => p.add(i).loadSplat(), (p, value) => f.storeF32(p.add(i), value.lane(0))),
-  );
+  });
 }

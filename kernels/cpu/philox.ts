@@ -1,15 +1,15 @@
 /**
- * Philox-4x32-10 on four counters at once, and a walk over the random words of a chunk.
+ * Philox-4x32-10 on four counters together, and a loop over the random words of a chunk.
  *
  * The numbers are those of lib/random.ts: key [seed, stream], counter [index >> 2, 0, step, 0]. The
- * kernel names a buffer `state`, i32 [2] = [seed, step], and a scalar `stream`. What becomes of the
- * words is left to the kernels.
+ * kernel has a buffer `state`, i32 [2] = [seed, step], and a scalar `stream`. random.ts and
+ * dropout.ts turn the words into values.
  *
  * @module
  */
-import { I32, V128 } from "../../lib/wasm/assembler.ts";
-import type { FunctionBuilder } from "../../lib/wasm/assembler.ts";
+import { type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
+import { four, type Lanes, one } from "./rows.ts";
 
 /** The four output words of four counters: `words[w]` holds word w of each. */
 export type Words = readonly [V128, V128, V128, V128];
@@ -59,38 +59,34 @@ export const CHUNK = 8192;
 /** Scratch memory that `forRandom` needs. */
 export const SCRATCH_BYTES = 64;
 
-/**
- * Walks the chunk's elements with random values beside them: `draw` makes the values of four
- * counters, in order, four to a vector; `body` gets a byte offset from the tensor's start and four
- * values, `tail` an offset and one value. Scalar `count`: all elements.
- */
-export function forRandom(
-  k: KernelBuilder,
-  draw: (words: Words) => readonly V128[],
-  vectors: 2 | 4,
-  body: (byteOffset: I32, values: V128) => void,
-  tail: (byteOffset: I32, value: I32) => void,
-): void {
-  const { f } = k;
-  const count = k.integer("count");
+/** What `forRandom` does with the random words. */
+export interface RandomLoop {
+  /** The random values of four counters, in order, four to a vector. */
+  draw(words: Words): readonly V128[];
+  /** Vectors that `draw` returns. */
+  readonly vectors: 2 | 4;
+  /** Uses the values at a byte offset from the tensor's start. */
+  body(byteOffset: I32, values: V128, lanes: Lanes): void;
+}
+
+/** Loops over the chunk's elements, of `count` (a scalar), with random values for each. */
+export function forRandom(k: KernelBuilder, { draw, vectors, body }: RandomLoop): void {
+  const { f, scratch } = k;
   const state = k.pointer("state");
   const key = [f.i32(state.loadI32()), k.integer("stream")] as const;
   const step = f.i32(state.loadI32(4));
-  const start = f.i32(k.chunk.mul(CHUNK));
-  const after = f.i32(start.add(CHUNK));
-  const end = f.i32(after.minU(count));
+  const { start, end } = k.share(k.integer("count"), CHUNK);
   const block = f.i32(start.divU(vectors));
-  const scratch = k.scratch;
   f.for(start, end, 4 * vectors, (i) => {
     const values = draw(philox(f, block, step, key)).map((value) => f.v128(value));
     f.set(block, block.add(4));
     const left = f.i32(end.sub(i));
-    const at = f.i32(i.shl(2));
+    const at = f.i32(i.inBytes());
     f.if(left.geU(4 * vectors), () => {
-      values.forEach((value, n) => body(at.add(16 * n), value));
+      values.forEach((value, n) => body(at.add(16 * n), value, four(f)));
     }, () => {
       values.forEach((value, n) => f.storeV128(scratch, value, 16 * n));
-      f.for(0, left, 1, (n) => tail(at.add(n.shl(2)), scratch.add(n.shl(2))));
+      f.for(0, left, 1, (n) => body(at.at(n), scratch.at(n).loadSplat(), one(f)));
     });
   });
 }

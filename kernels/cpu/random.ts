@@ -2,8 +2,8 @@
  * y = uniform or normal random numbers. y: [count] f32; state: i32 [2] = [seed, step]. A chunk
  * computes 8,192 elements.
  *
- * `NORMAL` 0: element i is the uniform number of index i. 1: it is √(−2 ln(1 − u))·cos(2πv), u and
- * v the uniform numbers of indices 2i and 2i + 1.
+ * `NORMAL` 0: element i is the uniform number of index i. `NORMAL` 1: it is √(−2 ln(1 − u))·cos(2πv)
+ * (Box–Muller), u and v the uniform numbers of indices 2i and 2i + 1.
  *
  * @module
  */
@@ -22,11 +22,12 @@ export const random: CpuKernel = {
     const { f } = k;
     const y = k.pointer("y");
     const normal = k.constants.NORMAL === 1;
-    const draw = (words: Words) =>
-      normal ? normals(f, words) : transposeSquare(f, words).map((vector) => toUniform(vector));
-    forRandom(k, draw, normal ? 2 : 4, (at, values) => {
-      f.storeV128(y.add(at), values);
-    }, (at, value) => f.storeF32(y.add(at), value.loadF32()));
+    forRandom(k, {
+      draw: (words) =>
+        normal ? normals(f, words) : transposeSquare(f, words).map((vector) => toUniform(vector)),
+      vectors: normal ? 2 : 4,
+      body: (at, values, { store }) => store(y.add(at), values),
+    });
   },
 };
 
@@ -43,7 +44,7 @@ function boxMuller(f: FunctionBuilder, u: V128, v: V128): V128 {
 }
 
 /**
- * cos(2πv) for v in [0, 1): v less the nearest quarter turn, then a polynomial. Source: Cephes'
+ * cos(2πv) for v in [0, 1): v minus the nearest quarter turn, then a polynomial. Source: Cephes'
  * sinf and cosf.
  */
 function cosineOfTurns(f: FunctionBuilder, turns: V128): V128 {

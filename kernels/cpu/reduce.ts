@@ -2,10 +2,9 @@
  * y[o,p,i] = scale · Σⱼ x[o,j,i], or maxⱼ, with j over the p-th segment of the axis. x:
  * [outer,length,inner], y: [outer,parts,inner] f32.
  *
- * An item is one output (`COLUMNS` 0, where inner = 1) or a block of neighboring columns (`COLUMNS`
- * 1); a chunk computes `group` items. Sums are kept in f32: a row in 16 running sums, a column in
- * steps of four rows added pairwise. `OP` is an index into `REDUCTIONS`; reduce.wgsl numbers its
- * cases alike.
+ * An item is one output (`COLUMNS` 0: inner = 1) or a block of neighboring columns (`COLUMNS` 1); a
+ * chunk computes `group` items. Sums are in f32: a row in 16 running sums, a column in steps of
+ * four rows added pairwise. `OP` is an index into `REDUCTIONS`; reduce.wgsl numbers its cases alike.
  *
  * @module
  */
@@ -22,7 +21,7 @@ export const REDUCTIONS: Readonly<Record<string, Fold>> = {
   max: LARGEST,
 };
 
-/** Rows that are added at once in a column sum. */
+/** Rows that are added together in a column sum. */
 const ROWS = 4;
 
 export const reduce: CpuKernel = {
@@ -33,30 +32,27 @@ export const reduce: CpuKernel = {
     if (k.constants.COLUMNS && fold === REDUCTIONS.sumOfSquares) {
       throw new TypeError("reduce: squares are summed along rows only");
     }
-    const [x, y] = ["x", "y"].map((name) => k.pointer(name));
-    const [length, inner, parts] = ["length", "inner", "parts"].map((name) => k.integer(name));
-    const [segment, blocks, block] = ["segment", "blocks", "block"].map((name) => k.integer(name));
-    const [items, group] = [k.integer("items"), k.integer("group")];
+    const { x, y } = k.pointers("x", "y");
+    const { length, inner, parts } = k.integers("length", "inner", "parts");
+    const { segment, blocks, block } = k.integers("segment", "blocks", "block");
     const scale = k.float("scale");
-    const first = f.i32(k.chunk.mul(group));
-    const end = f.i32(first.add(group));
-    f.for(first, f.i32(end.minU(items)), 1, (item) => {
-      const output = f.i32(item.divU(blocks));
-      const start = f.i32(output.remU(parts).mul(segment));
-      const left = f.i32(length.sub(start));
-      const rows = f.i32(left.minU(segment));
-      const row = output.divU(parts).mul(length).add(start);
+    const { start, end } = k.share(k.integer("items"), k.integer("group"));
+    f.for(start, end, 1, (item) => {
+      const [output, columnBlock] = f.unravel(item, blocks);
+      const [outer, part] = f.unravel(output, parts);
+      const first = f.i32(part.mul(segment));
+      const rows = f.minU(length.sub(first), segment);
+      const row = outer.mul(length).add(first);
       if (!k.constants.COLUMNS) {
-        const [value] = foldRow(f, rows, [f.i32(x.add(row.shl(2)))], [fold]);
-        f.storeF32(y.add(output.shl(2)), value.mul(scale));
+        const [value] = foldRow(f, rows, [f.i32(x.at(row))], [fold]);
+        f.storeF32(y.at(output), value.mul(scale));
         return;
       }
-      const column = f.i32(item.remU(blocks).mul(block));
-      const right = f.i32(inner.sub(column));
-      const columns = f.i32(right.minU(block));
-      const at = (base: I32, row: I32) => f.i32(base.add(row.mul(inner).add(column).shl(2)));
+      const column = f.i32(columnBlock.mul(block));
+      const columns = f.minU(inner.sub(column), block);
+      const at = (base: I32, row: I32) => f.i32(base.at(row.mul(inner).add(column)));
       const [from, to] = [at(x, row), at(y, output)];
-      emitColumns(k, fold, { x: from, y: to, rows, columns, stride: f.i32(inner.shl(2)) });
+      emitColumns(k, fold, { x: from, y: to, rows, columns, stride: f.i32(inner.inBytes()) });
       const scales = f.v128(scale.splat());
       mapVectors(f, columns, [to], to, (value) => value.mul(scales));
     });
@@ -72,17 +68,14 @@ interface Columns {
   readonly stride: I32;
 }
 
-/** Runs over the rows, a few at a time, and gathers them in y, which stays in the nearest cache. */
+/** Accumulates the rows in y, which stays in the first-level cache, four at a time. */
 function emitColumns(k: KernelBuilder, fold: Fold, { x, y, rows, columns, stride }: Columns): void {
   const { f } = k;
   const add = (y: V128, values: readonly V128[]) => fold.merge(y, pairwise(values, fold.merge));
   const gather = (at: readonly I32[]) =>
-    forVectors(f, columns, (i) => {
+    forVectors(f, columns, (i, { load, store }) => {
       const to = f.i32(y.add(i));
-      f.storeV128(to, add(to.loadV128(), at.map((p) => p.add(i).loadV128())));
-    }, (i) => {
-      const to = f.i32(y.add(i));
-      f.storeF32(to, add(to.loadSplat(), at.map((p) => p.add(i).loadSplat())).lane(0));
+      store(to, add(load(to), at.map((p) => load(p.add(i)))));
     });
   mapVectors(f, columns, [], y, () => V128.of(fold.initial));
   const row = f.i32(x);

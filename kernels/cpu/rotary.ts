@@ -1,13 +1,14 @@
 /**
- * Rotary positions: each pair (x[j], x[j + D/2]) of a head turns by its angle; the other columns
- * are copied.
+ * Rotary position embedding (RoPE): each pair (x[j], x[j + D/2]) of a head is rotated by its angle;
+ * columns beyond the heads' pairs are copied.
  *
- * x, y: [rows, width]; cosine, sine: [positions, D/2], the angles' tables; position: i32 [1], or
- * one for each sequence of `time` rows where `OFFSET` is 2. A chunk computes a share of the rows.
+ * x, y: [rows, width]; cosine, sine: [positions, D/2], tables of the angles; all f32; position: i32
+ * [1], or one for each sequence of `time` rows if `OFFSET` is 2. `direction`: 1, or −1 for the
+ * inverse. A chunk computes every `chunks`-th row.
  *
  * @module
  */
-import type { I32, V128 } from "../../lib/wasm/assembler.ts";
+import type { F32, FunctionBuilder, I32 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { forVectors, mapVectors } from "./rows.ts";
 
@@ -15,61 +16,46 @@ export const rotary: CpuKernel = {
   chunks: ({ rows, width }) => Math.max(1, Math.min(rows, Math.ceil(rows * width / 16384))),
   emit(k) {
     const { f } = k;
-    const [x, y, cosine, sine, position] = ["x", "y", "cosine", "sine", "position"]
-      .map((name) => k.pointer(name));
-    const [rows, time, width, heads, half] = ["rows", "time", "width", "heads", "half"]
-      .map((name) => k.integer(name));
-    const direction = f.v128(k.float("direction").splat());
-    const first = f.i32(k.constants.OFFSET ? position.loadI32() : 0);
-    const rowBytes = f.i32(width.shl(2));
-    const halfBytes = f.i32(half.shl(2));
-    const rest = f.i32(width.sub(heads.mul(half).shl(1)));
-    const turn = (
-      from: I32,
-      to: I32,
-      c: V128,
-      d: V128,
-      store: (at: I32, v: V128) => void,
-      load: (at: I32) => V128,
-    ) => {
-      const u = f.v128(load(from));
-      const v = f.v128(load(from.add(halfBytes)));
-      const s = f.v128(d.mul(direction));
-      const cos = f.v128(c);
-      store(to, f.nmadd(v, s, u.mul(cos)));
-      store(to.add(halfBytes), f.madd(u, s, v.mul(cos)));
-    };
+    const { OFFSET } = k.constants;
+    const { x, y, cosine, sine, position } = k.pointers("x", "y", "cosine", "sine", "position");
+    const { rows, time, width, heads, half } = k.integers("rows", "time", "width", "heads", "half");
+    const direction = k.float("direction");
+    const rest = f.i32(width.sub(heads.mul(half).mul(2)));
     f.for(k.chunk, rows, k.chunks, (row) => {
-      if (k.constants.OFFSET === 2) f.set(first, position.add(row.divU(time).shl(2)).loadI32());
-      const angles = f.i32(row.remU(time).add(first).mul(halfBytes));
-      const c = f.i32(cosine.add(angles));
-      const d = f.i32(sine.add(angles));
-      const from = f.i32(x.add(row.mul(rowBytes)));
-      const to = f.i32(y.add(row.mul(rowBytes)));
+      const [sequence, t] = f.unravel(row, time);
+      if (OFFSET) f.set(t, t.add(position.at(OFFSET === 2 ? sequence : 0).loadI32()));
+      const angles = f.i32(t.mul(half));
+      const [cosines, sines] = [cosine, sine].map((table) => f.i32(table.at(angles)));
+      const [from, to] = [x, y].map((base) => f.i32(base.at(row.mul(width))));
       f.for(0, heads, 1, () => {
-        forVectors(f, half, (i) => {
-          turn(
-            from.add(i),
-            to.add(i),
-            c.add(i).loadV128(),
-            d.add(i).loadV128(),
-            (at, v) => f.storeV128(at, v),
-            (at) => at.loadV128(),
-          );
-        }, (i) => {
-          turn(
-            from.add(i),
-            to.add(i),
-            c.add(i).loadSplat(),
-            d.add(i).loadSplat(),
-            (at, v) => f.storeF32(at, v.lane(0)),
-            (at) => at.loadSplat(),
-          );
-        });
-        f.set(from, from.add(halfBytes.shl(1)));
-        f.set(to, to.add(halfBytes.shl(1)));
+        rotate(f, { from, to, cosines, sines, half, direction });
+        for (const pointer of [from, to]) f.set(pointer, pointer.at(half.mul(2)));
       });
       mapVectors(f, rest, [from], to, (v) => v);
     });
   },
 };
+
+interface Head {
+  readonly from: I32;
+  readonly to: I32;
+  readonly cosines: I32;
+  readonly sines: I32;
+  readonly half: I32;
+  readonly direction: F32;
+}
+
+/** The pairs of one head: (u, v) → (u·cos − v·sin, v·cos + u·sin). */
+function rotate(f: FunctionBuilder, head: Head): void {
+  const { from, to, cosines, sines, half } = head;
+  const direction = f.constant(head.direction.splat());
+  const [fromHigh, toHigh] = [from, to].map((low) => f.i32(low.at(half)));
+  forVectors(f, half, (i, { load, store }) => {
+    const u = f.v128(load(from.add(i)));
+    const v = f.v128(load(fromHigh.add(i)));
+    const sin = f.v128(load(sines.add(i)).mul(direction));
+    const cos = f.v128(load(cosines.add(i)));
+    store(to.add(i), f.nmadd(v, sin, u.mul(cos)));
+    store(toHigh.add(i), f.madd(u, sin, v.mul(cos)));
+  });
+}

@@ -1,11 +1,12 @@
 /**
- * Walking contiguous floats four at a time, the rest one at a time: shared by the kernels that go
- * over rows.
+ * Loops over contiguous floats, vectorized: four floats (one vector) at a time, then the rest one
+ * by one.
  *
  * @module
  */
-import { type FunctionBuilder, I32, type V128 } from "../../lib/wasm/assembler.ts";
+import { type F32, type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
+import { sumLanes } from "./math.ts";
 
 /** Vectors that `mapVectors` computes in one round of its loop. */
 const UNROLL = 2;
@@ -15,40 +16,62 @@ const UNROLL = 2;
  * name.
  */
 export function forRows(k: KernelBuilder, body: (row: I32) => void): void {
-  const { f } = k;
-  const [rows, group] = [k.integer("rows"), k.integer("group")];
-  const first = f.i32(k.chunk.mul(group));
-  const end = f.i32(first.add(group));
-  f.for(first, f.i32(end.minU(rows)), 1, body);
+  const { start, end } = k.share(k.integer("rows"), k.integer("group"));
+  k.f.for(start, end, 1, body);
+}
+
+/** How a loop reads and writes floats: four, or one, which is then in every lane. */
+export interface Lanes {
+  readonly count: "four" | "one";
+  /** The floats at an address plus `offset` bytes. */
+  load(address: I32, offset?: number): V128;
+  /** Stores four floats, or the first lane. */
+  store(address: I32, value: V128, offset?: number): void;
+}
+
+/** Four floats at a time. */
+export function four(f: FunctionBuilder): Lanes {
+  return {
+    count: "four",
+    load: (address, offset) => address.loadV128(offset),
+    store: (address, value, offset) => f.storeV128(address, value, offset),
+  };
+}
+
+/** One float at a time. */
+export function one(f: FunctionBuilder): Lanes {
+  return {
+    count: "one",
+    load: (address, offset) => address.loadSplat(offset),
+    store: (address, value, offset) => f.storeF32(address, value.lane(0), offset),
+  };
 }
 
 /**
- * Calls `body(i)` with byte offsets i = 0, 16, … while four whole floats are left of `count`, then
- * `tail(i)` with i in steps of 4. `count` is a local or a constant.
+ * Calls `body` with byte offsets 0, 16, … while four whole floats are left of `count`, then with
+ * offsets in steps of 4, and with what reads and writes as many.
  */
 export function forVectors(
   f: FunctionBuilder,
   count: I32 | number,
-  body: (byteOffset: I32) => void,
-  tail: (byteOffset: I32) => void,
+  body: (byteOffset: I32, lanes: Lanes) => void,
 ): void {
-  const bytes = f.i32(I32.of(count).shl(2));
+  const bytes = f.i32(I32.of(count).inBytes());
   const whole = f.i32(bytes.and(-16));
   const i = f.i32(0);
   f.while(i.ltU(whole), () => {
-    body(i);
+    body(i, four(f));
     f.set(i, i.add(16));
   });
   f.while(i.ltU(bytes), () => {
-    tail(i);
+    body(i, one(f));
     f.set(i, i.add(4));
   });
 }
 
 /**
  * output = map(inputs), elementwise: `UNROLL` vectors at a time, then one, then single floats, for
- * which the same vector function is computed and its first lane kept. `count` is a local or a
- * constant.
+ * which the same vector function is computed and its first lane stored.
  */
 export function mapVectors(
   f: FunctionBuilder,
@@ -57,24 +80,39 @@ export function mapVectors(
   output: I32,
   map: (...values: V128[]) => V128,
 ): void {
-  const bytes = f.i32(I32.of(count).shl(2));
+  const bytes = f.i32(I32.of(count).inBytes());
   const unrolled = f.i32(bytes.and(-16 * UNROLL));
   const whole = f.i32(bytes.and(-16));
   const i = f.i32(0);
-  const vector = (offset: number) => {
-    const value = map(...inputs.map((p) => p.add(i).loadV128(offset)));
-    f.storeV128(output.add(i), value, offset);
-  };
+  const step = ({ load, store }: Lanes, offset = 0) =>
+    store(output.add(i), map(...inputs.map((p) => load(p.add(i), offset))), offset);
   f.while(i.ltU(unrolled), () => {
-    for (let u = 0; u < UNROLL; u++) vector(16 * u);
+    for (let u = 0; u < UNROLL; u++) step(four(f), 16 * u);
     f.set(i, i.add(16 * UNROLL));
   });
   f.while(i.ltU(whole), () => {
-    vector(0);
+    step(four(f));
     f.set(i, i.add(16));
   });
   f.while(i.ltU(bytes), () => {
-    f.storeF32(output.add(i), map(...inputs.map((p) => p.add(i).loadSplat())).lane(0));
+    step(one(f));
     f.set(i, i.add(4));
   });
+}
+
+/**
+ * The sum of `term` over `count` elements, in four lanes and then the rest; `term` receives byte
+ * offsets as the body of `forVectors` does.
+ */
+export function sumVectors(
+  f: FunctionBuilder,
+  count: I32 | number,
+  term: (byteOffset: I32, lanes: Lanes) => V128,
+): F32 {
+  const sums = { four: f.v128(V128.of(0)), one: f.v128(V128.of(0)) };
+  forVectors(f, count, (i, lanes) => {
+    const sum = sums[lanes.count];
+    f.set(sum, sum.add(term(i, lanes)));
+  });
+  return f.f32(sumLanes(f, sums.four).add(sums.one.lane(0)));
 }

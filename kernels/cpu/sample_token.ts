@@ -1,21 +1,23 @@
 /**
- * token[b] = a column of row b, drawn by its probability. logits, weights: [B,V] f32; settings: f32
- * [3] = [temperature, topK, topP] and, with `MIN_P`, minP; state: i32 [2] = [seed, step]; token:
- * i32 [B]. A chunk draws for one row; sums are float32, 1,024 elements in four lanes, then block
- * after block.
+ * token[b] = a column of row b, sampled by its probability softmax(logits/temperature) among the
+ * topK largest, the smallest set with probability topP (nucleus), and those with at least minP
+ * times the largest probability; the first largest column if temperature ≤ 0.
  *
- * Floats are compared as integers that stand in the same order, so that a threshold is found by
- * halving its range 32 times.
+ * logits, weights: [B,V] f32; settings: f32 [3] = [temperature, topK, topP] and, with `MIN_P`,
+ * minP; state: i32 [2] = [seed, step]; token: i32 [B]. A chunk samples for one row; sums are in
+ * f32, 1,024 elements in four lanes, then block after block.
+ *
+ * Floats are compared as integers of the same order, so that a threshold is found by halving its
+ * range 32 times.
  *
  * @module
  */
 import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
-import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { exp, log, sumLanes } from "./math.ts";
 import { philox, toUniform } from "./philox.ts";
-import { forVectors } from "./rows.ts";
+import { forVectors, type Lanes, sumVectors } from "./rows.ts";
 
 const BLOCK = 1024;
 
@@ -24,34 +26,27 @@ export const sampleToken: CpuKernel = {
   emit(k) {
     const { f } = k;
     const width = k.integer("width");
-    const token = f.i32(k.pointer("token").add(k.chunk.shl(2)));
+    const token = f.i32(k.pointer("token").at(k.chunk));
     const settings = k.pointer("settings");
     const [temperature, topK, topP] = [0, 4, 8].map((at) => f.f32(settings.loadF32(at)));
-    const start = f.i32(k.chunk.mul(width).shl(2));
-    const row: Row = {
-      logits: f.i32(k.pointer("logits").add(start)),
-      weights: f.i32(k.pointer("weights").add(start)),
-      width,
-      largest: f.i32(),
-    };
-    f.set(row.largest, largestKey(f, row));
-    f.if(temperature.le(0), () => {
-      f.storeI32(token, firstOf(f, row));
-    }, () => {
+    const start = f.i32(k.chunk.mul(width));
+    const [logits, weights] = ["logits", "weights"].map((name) => f.i32(k.pointer(name).at(start)));
+    const row: Row = { logits, weights, width, largest: largestKey(f, logits, width) };
+    f.if(temperature.le(0), () => f.storeI32(token, firstOf(f, row)), () => {
       weigh(f, row, temperature);
-      const sums = { count: defineTally(k, false), mass: defineTally(k, true) };
+      const [count, mass] = [defineTally(k, false), defineTally(k, true)];
+      const massAbove = (least: I32) => tallyOf(f, mass, row, least);
       const least = f.i32(-0x80000000);
       f.if(topK.ge(1).and(topK.lt(width.toF32())), () => {
-        f.set(least, threshold(f, row, least, f.f32(topK.floor()), sums.count));
+        f.set(least, threshold(f, row, least, { wanted: f.f32(topK.floor()), tally: count }));
       });
       f.if(topP.lt(1), () => {
-        const wanted = f.f32(tally(f, sums.mass, row, least).mul(topP));
-        f.set(least, threshold(f, row, least, wanted, sums.mass));
+        const wanted = f.f32(massAbove(least).mul(topP));
+        f.set(least, threshold(f, row, least, { wanted, tally: mass }));
       });
-      if (k.constants.MIN_P) keepProbable(f, row, temperature, settings, least);
-      const total = tally(f, sums.mass, row, least);
-      const target = f.f32(uniform(k).mul(total));
-      f.storeI32(token, drawn(f, sums.mass, row, least, target));
+      if (k.constants.MIN_P) keepProbable(f, row, temperature, { settings, least });
+      const target = f.f32(uniform(k).mul(massAbove(least)));
+      f.storeI32(token, drawn(f, row, least, { target, tally: mass }));
     });
   },
 };
@@ -71,21 +66,14 @@ const keyAt = (f: FunctionBuilder, address: I32) => {
   return bits.xor(bits.shrS(31).shrU(1));
 };
 
-function largestKey(f: FunctionBuilder, { logits, width }: Row): I32 {
-  const most = f.v128(V128.ofI(-0x80000000));
-  const take = (x: V128) => {
-    const key = f.v128(keys(x));
-    f.set(most, key.gtSI(most).bitSelect(key, most));
-  };
-  forVectors(
-    f,
-    width,
-    (i) => take(logits.add(i).loadV128()),
-    (i) => take(logits.add(i).loadSplat()),
-  );
-  const [a, b, c, d] = [0, 1, 2, 3].map((lane) => f.i32(most.laneI(lane)));
-  const [ab, cd] = [f.i32(a.maxS(b)), f.i32(c.maxS(d))];
-  return ab.maxS(cd);
+function largestKey(f: FunctionBuilder, logits: I32, width: I32): I32 {
+  const largest = f.v128(V128.ofI(-0x80000000));
+  forVectors(f, width, (i, { load }) => {
+    const key = f.v128(keys(load(logits.add(i))));
+    f.set(largest, key.gtSI(largest).bitSelect(key, largest));
+  });
+  const [a, b, c, d] = [0, 1, 2, 3].map((lane) => largest.laneI(lane));
+  return f.max(f.max(a, b), f.max(c, d));
 }
 
 /** The first column that holds the largest logit. */
@@ -98,68 +86,55 @@ function firstOf(f: FunctionBuilder, { logits, largest }: Row): I32 {
 /** weights = exp((logits − largest)/temperature). */
 function weigh(f: FunctionBuilder, row: Row, temperature: F32): void {
   const { logits, weights, width, largest } = row;
-  const most = f.v128(keys(largest.splat()));
+  const shift = f.v128(keys(largest.splat()));
   const divisor = f.v128(temperature.splat());
-  const weight = (x: V128) => exp(f, x.sub(most).div(divisor));
-  forVectors(
-    f,
-    width,
-    (i) => f.storeV128(weights.add(i), weight(logits.add(i).loadV128())),
-    (i) => f.storeF32(weights.add(i), weight(logits.add(i).loadSplat()).lane(0)),
-  );
-}
-
-/**
- * A function of (logits, weights, width, least): Σ of the weights, or of ones, of the logits whose
- * key is at least `least`.
- */
-function defineTally(k: KernelBuilder, weighted: boolean): FunctionHandle {
-  return k.define(["i32", "i32", "i32", "i32"], "f32", (f) => {
-    const [logits, weights, width, least] = [0, 1, 2, 3].map((i) => f.i32Parameter(i));
-    const above = f.v128(least.splat());
-    const sum = f.f32(0);
-    const [part, tail] = [f.v128(), f.v128()];
-    f.for(0, width, BLOCK, (start) => {
-      const left = f.i32(width.sub(start));
-      const elements = f.i32(left.minU(BLOCK));
-      const offset = f.i32(start.shl(2));
-      const [from, weighed] = [f.i32(logits.add(offset)), f.i32(weights.add(offset))];
-      const kept = (load: (p: I32) => V128) =>
-        (weighted ? load(weighed) : V128.of(1)).andNot(above.gtSI(keys(f.v128(load(from)))));
-      f.set(part, V128.of(0));
-      f.set(tail, V128.of(0));
-      forVectors(
-        f,
-        elements,
-        (i) => f.set(part, part.add(kept((p) => p.add(i).loadV128()))),
-        (i) => f.set(tail, tail.add(kept((p) => p.add(i).loadSplat()))),
-      );
-      f.set(sum, sum.add(sumLanes(f, part).add(tail.lane(0))));
-    });
-    f.return(sum);
+  forVectors(f, width, (i, { load, store }) => {
+    store(weights.add(i), exp(f, load(logits.add(i)).sub(shift).div(divisor)));
   });
 }
 
-function tally(f: FunctionBuilder, sum: FunctionHandle, row: Row, least: I32): F32 {
-  return f.f32(f.callF32(sum, row.logits, row.weights, row.width, least));
+/** A function of a row and a key. */
+type Tally = ReturnType<typeof defineTally>;
+
+/** Σ of the weights, or of ones, of the logits whose key is at least `least`. */
+function defineTally(k: KernelBuilder, weighted: boolean) {
+  const parameters = { logits: "i32", weights: "i32", width: "i32", least: "i32" } as const;
+  return k.define(parameters, (f, { logits, weights, width, least }) => {
+    const above = f.v128(least.splat());
+    const sum = f.f32(0);
+    f.for(0, width, BLOCK, (start) => {
+      const count = f.minU(width.sub(start), BLOCK);
+      const [from, weighed] = [f.i32(logits.at(start)), f.i32(weights.at(start))];
+      const kept = (i: I32, { load }: Lanes) => {
+        const weight = weighted ? load(weighed.add(i)) : V128.of(1);
+        return weight.andNot(above.gtSI(keys(f.v128(load(from.add(i))))));
+      };
+      f.set(sum, sum.add(sumVectors(f, count, kept)));
+    });
+    return sum;
+  });
+}
+
+function tallyOf(f: FunctionBuilder, tally: Tally, row: Row, least: I32): F32 {
+  const { logits, weights, width } = row;
+  return f.f32(f.call(tally, { logits, weights, width, least }));
 }
 
 /**
- * A key, from `least` up to the largest logit's, from which on the tally is `wanted`; where there
- * is none, the largest from which on it is more.
+ * A key from `least` to the largest logit's whose tally is `wanted`; if there is none, the largest
+ * key whose tally is more.
  */
 function threshold(
   f: FunctionBuilder,
   row: Row,
   least: I32,
-  wanted: F32,
-  sum: FunctionHandle,
+  { wanted, tally }: { wanted: F32; tally: Tally },
 ): I32 {
   const [low, high] = [f.i32(least), f.i32(row.largest)];
   f.while(low.ne(high), () => {
     const range = f.i32(high.sub(low));
     const middle = f.i32(low.add(range.shrU(1)).add(range.and(1)));
-    const found = tally(f, sum, row, middle);
+    const found = tallyOf(f, tally, row, middle);
     f.if(found.ge(wanted), () => {
       f.set(low, middle);
       f.if(found.eq(wanted), () => f.set(high, middle));
@@ -169,27 +144,25 @@ function threshold(
 }
 
 /**
- * Raises `least` to the key of the smallest logit whose weight is still minP: the largest weight is
- * 1.
+ * Raises `least` to the key of the smallest logit whose weight is at least minP: the largest weight
+ * is 1.
  */
 function keepProbable(
   f: FunctionBuilder,
   { largest }: Row,
   temperature: F32,
-  settings: I32,
-  least: I32,
+  { settings, least }: { settings: I32; least: I32 },
 ): void {
   const minP = f.f32(settings.loadF32(12));
   f.if(minP.gt(0), () => {
-    const most = f.v128(keys(largest.splat()));
-    const lowest = f.v128(most.add(temperature.splat().mul(log(f, minP.splat()))));
-    const key = f.i32(keys(lowest).laneI(0));
-    f.set(key, key.minS(largest));
-    f.set(least, least.maxS(key));
+    const shift = f.v128(keys(largest.splat()));
+    const lowest = f.v128(shift.add(temperature.splat().mul(log(f, minP.splat()))));
+    const key = f.min(keys(lowest).laneI(0), largest);
+    f.set(least, f.max(least, key));
   });
 }
 
-/** The uniform number of this row's index, which starts again every `period` rows. */
+/** The uniform number of this row's index modulo `period`. */
 function uniform(k: KernelBuilder): F32 {
   const { f } = k;
   const state = k.pointer("state");
@@ -206,25 +179,26 @@ function uniform(k: KernelBuilder): F32 {
  * The first column at which the running sum of the kept weights exceeds `target`, which is less
  * than their sum.
  */
-function drawn(f: FunctionBuilder, mass: FunctionHandle, row: Row, least: I32, target: F32): I32 {
-  const { logits, weights, width } = row;
-  const [start, elements, before, next] = [f.i32(0), f.i32(0), f.f32(0), f.f32(0)];
-  f.while(next.le(target).and(start.add(elements).ltU(width)), () => {
-    f.set(start, start.add(elements));
+function drawn(
+  f: FunctionBuilder,
+  { logits, weights, width }: Row,
+  least: I32,
+  { target, tally }: { target: F32; tally: Tally },
+): I32 {
+  const [start, count, before, next] = [f.i32(0), f.i32(0), f.f32(0), f.f32(0)];
+  f.while(next.le(target).and(start.add(count).ltU(width)), () => {
+    f.set(start, start.add(count));
     f.set(before, next);
-    f.set(elements, width.sub(start));
-    f.set(elements, elements.minU(BLOCK));
-    const offset = f.i32(start.shl(2));
-    const [from, weighed] = [f.i32(logits.add(offset)), f.i32(weights.add(offset))];
-    f.set(next, before.add(f.callF32(mass, from, weighed, elements, least)));
+    f.set(count, f.minU(width.sub(start), BLOCK));
+    const block = { logits: logits.at(start), weights: weights.at(start), width: count, least };
+    f.set(next, before.add(f.call(tally, block)));
   });
-  // Rounding may leave the sum one by one below the sum by lanes: then it is the block's last kept
-  // column.
-  const [column, end, chosen] = [f.i32(start), f.i32(start.add(elements)), f.i32(0)];
+  // By rounding, the sum one by one may stay below the sum by lanes: then it is the block's last
+  // kept column.
+  const [column, end, chosen] = [f.i32(start), f.i32(start.add(count)), f.i32(0)];
   f.while(column.ltU(end).and(before.le(target)), () => {
-    const at = f.i32(column.shl(2));
-    const weight = f.f32(weights.add(at).loadF32());
-    f.if(weight.gt(0).and(keyAt(f, f.i32(logits.add(at))).geS(least)), () => {
+    const weight = f.f32(weights.at(column).loadF32());
+    f.if(weight.gt(0).and(keyAt(f, logits.at(column)).geS(least)), () => {
       f.set(chosen, column);
       f.set(before, before.add(weight));
     });

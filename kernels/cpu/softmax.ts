@@ -2,7 +2,7 @@
  * y = softmax(x) over rows: e^(x−m) / Σ e^(x−m), m the row's largest element; with `LOG`, its
  * logarithm x − m − ln Σ e^(x−m). x, y: [rows,width] f32.
  *
- * Elements of −∞ count as absent; a row of nothing else gives 0, or −∞ with `LOG`. Three passes
+ * Elements of −∞ count as absent; a row of nothing else becomes 0, or −∞ with `LOG`. Three passes
  * over a row in cache, sums in f32. A chunk computes `group` rows.
  *
  * @module
@@ -19,9 +19,10 @@ export const softmax: CpuKernel = {
   chunks: ({ rows, group }) => Math.ceil(rows / group),
   emit(k) {
     const { f } = k;
-    const [x, y, width] = [k.pointer("x"), k.pointer("y"), k.integer("width")];
+    const { x, y } = k.pointers("x", "y");
+    const width = k.integer("width");
     forRows(k, (row) => {
-      const offset = f.i32(row.mul(width).shl(2));
+      const offset = f.i32(row.mul(width).inBytes());
       const [from, to] = [f.i32(x.add(offset)), f.i32(y.add(offset))];
       const [largest] = foldRow(f, width, [from], [LARGEST]);
       const absent = largest.eq(-Infinity);

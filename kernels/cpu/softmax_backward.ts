@@ -18,10 +18,10 @@ export const softmaxBackward: CpuKernel = {
   chunks: ({ rows, group }) => Math.ceil(rows / group),
   emit(k) {
     const { f } = k;
-    const [dy, y, dx] = ["dy", "y", "dx"].map((name) => k.pointer(name));
+    const { dy, y, dx } = k.pointers("dy", "y", "dx");
     const width = k.integer("width");
     forRows(k, (row) => {
-      const offset = f.i32(row.mul(width).shl(2));
+      const offset = f.i32(row.mul(width).inBytes());
       const [dyRow, yRow, dxRow] = [dy, y, dx].map((p) => f.i32(p.add(offset)));
       const [total] = k.constants.LOG
         ? foldRow(f, width, [dyRow], [SUM])

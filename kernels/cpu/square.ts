@@ -1,5 +1,5 @@
 /**
- * A square of four vectors, transposed.
+ * The transpose of a square of four vectors, in registers.
  *
  * @module
  */

@@ -1,16 +1,15 @@
 /**
  * y[yStart + Σ iₐ·yₐ] ← x[xStart + Σ iₐ·xₐ] for all i in a box of up to six axes, axis 0 the
- * innermost. x, y: 32-bit words.
+ * innermost: slices, concatenation, transposition. x, y: 32-bit words.
  *
  * Scalars: `n0…n5` lengths, `x0…x5` and `y0…y5` steps in words. `OP` 0 copies, 1 adds (f32), 2
  * writes zeros and reads no x. `RANK`: axes in use. `UNIT` 1: x0 = y0 = 1. `TILE` 1: x1 = y0 = 1, a
  * transposition. An item is a block of `block` words of axis 0 (of 16 rows of axis 1 in a
- * transposition); a chunk does `group` of the `items`.
+ * transposition); a chunk computes `group` of the `items`.
  *
  * @module
  */
-import type { I32 } from "../../lib/wasm/assembler.ts";
-import { V128 } from "../../lib/wasm/assembler.ts";
+import { type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { mapVectors } from "./rows.ts";
@@ -38,19 +37,19 @@ interface Axis {
 
 function axis(k: KernelBuilder, n: number): Axis {
   const { f } = k;
-  const [x, y] = [f.i32(k.integer(`x${n}`).shl(2)), f.i32(k.integer(`y${n}`).shl(2))];
+  const [x, y] = [f.i32(k.integer(`x${n}`).inBytes()), f.i32(k.integer(`y${n}`).inBytes())];
   return { length: k.integer(`n${n}`), x, y };
 }
 
-/** The axis cut into blocks, the last one perhaps shorter. */
+/** The axis divided into blocks, the last one perhaps shorter. */
 function blocked({ f }: KernelBuilder, { length, x, y }: Axis, block: I32 | number): Axis {
   const blocks = f.i32(length.add(block).sub(1).divU(block));
   return { length: blocks, x: f.i32(x.mul(block)), y: f.i32(y.mul(block)) };
 }
 
 /**
- * Calls `body` for this chunk's items, a walk over a box of `axes`: with the addresses in x and y
- * and the index along each axis.
+ * Calls `body` for this chunk's items, a range of a box of `axes` (innermost first), with the
+ * addresses in x and y and the index along each axis.
  */
 function forItems(
   k: KernelBuilder,
@@ -58,18 +57,14 @@ function forItems(
   body: (from: I32, to: I32, indices: readonly I32[]) => void,
 ): void {
   const { f } = k;
-  const from = f.i32(k.pointer("x").add(k.integer("xStart").shl(2)));
-  const to = f.i32(k.pointer("y").add(k.integer("yStart").shl(2)));
-  const first = f.i32(k.chunk.mul(k.integer("group")));
-  const end = f.i32(first.add(k.integer("group")));
-  f.set(end, end.minU(k.integer("items")));
-  const rest = f.i32(first);
-  const indices = axes.map(({ length, x, y }, i) => {
-    const index = f.i32(i < axes.length - 1 ? rest.remU(length) : rest);
-    f.set(rest, rest.divU(length));
-    f.set(from, from.add(index.mul(x)));
-    f.set(to, to.add(index.mul(y)));
-    return index;
+  const from = f.i32(k.pointer("x").at(k.integer("xStart")));
+  const to = f.i32(k.pointer("y").at(k.integer("yStart")));
+  const { start, end } = k.share(k.integer("items"), k.integer("group"));
+  const lengths = axes.slice(0, -1).map(({ length }) => length);
+  const indices = f.unravel(start, ...lengths.toReversed()).toReversed();
+  axes.forEach(({ x, y }, i) => {
+    f.set(from, from.add(indices[i].mul(x)));
+    f.set(to, to.add(indices[i].mul(y)));
   });
   const advance = (i: number) => {
     const { length, x, y } = axes[i];
@@ -84,7 +79,7 @@ function forItems(
       advance(i + 1);
     });
   };
-  f.for(first, end, 1, () => {
+  f.for(start, end, 1, () => {
     body(from, to, indices);
     advance(0);
   });
@@ -96,10 +91,9 @@ function axesFrom(k: KernelBuilder, first: number): Axis[] {
   return axes;
 }
 
-/** How much of a block is left of the axis. */
+/** How much of the block `index` is within the axis. */
 function within({ f }: KernelBuilder, length: I32, index: I32, block: I32 | number): I32 {
-  const left = f.i32(length.sub(index.mul(block)));
-  return f.i32(left.minU(block));
+  return f.minU(length.sub(index.mul(block)), block);
 }
 
 /** An item is a block of a row along axis 0. */
@@ -143,20 +137,19 @@ function emitTiles(k: KernelBuilder): void {
     const height = within(k, row.length, bandIndex, BAND);
     const [wholeColumns, wholeRows] = [f.i32(width.and(-4)), f.i32(height.and(-4))];
     const place = (r: I32, c: I32) => [
-      f.i32(from.add(c.mul(column.x)).add(r.shl(2))),
-      f.i32(to.add(r.mul(row.y)).add(c.shl(2))),
+      f.i32(from.add(c.mul(column.x)).at(r)),
+      f.i32(to.add(r.mul(row.y)).at(c)),
     ];
     const word = (r: I32, c: I32) => {
       const [a, b] = place(r, c);
       storeWord(k, a, b);
     };
     f.for(0, wholeColumns, 4, (c) => {
-      const after = f.i32(c.add(4));
       f.for(0, wholeRows, 4, (r) => {
         const [a, b] = place(r, c);
         storeSquare(k, { from: a, xStep: column.x, to: b, yStep: row.y });
       });
-      f.for(wholeRows, height, 1, (r) => f.for(c, after, 1, (one) => word(r, one)));
+      f.for(wholeRows, height, 1, (r) => f.for(c, c.add(4), 1, (one) => word(r, one)));
     });
     f.for(wholeColumns, width, 1, (c) => f.for(0, height, 1, (r) => word(r, c)));
   });

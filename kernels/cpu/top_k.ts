@@ -1,9 +1,8 @@
 /**
- * The k largest of each row, largest first, of equal ones the earlier first. x: [rows, width];
- * values: f32, indices: i32, [rows, k].
+ * The k largest elements of each row, largest first; of equal ones the earlier first. x: [rows,
+ * width] f32; values: f32, indices: i32, [rows, k].
  *
- * A chunk computes one row: four elements at a time are passed over while none exceeds the k-th so
- * far.
+ * A chunk computes one row: four elements at a time are skipped if none exceeds the k-th so far.
  *
  * @module
  */
@@ -14,18 +13,15 @@ export const topK: CpuKernel = {
   chunks: ({ rows }) => rows,
   emit(k) {
     const { f } = k;
-    const [width, most] = [k.integer("width"), k.integer("k")];
-    const x = f.i32(k.pointer("x").add(k.chunk.mul(width).shl(2)));
-    const place = f.i32(k.chunk.mul(most).shl(2));
-    const values = f.i32(k.pointer("values").add(place));
-    const indices = f.i32(k.pointer("indices").add(place));
-    const last = f.i32(values.add(most.sub(1).shl(2)));
+    const { width, k: count } = k.integers("width", "k");
+    const x = f.i32(k.pointer("x").at(k.chunk.mul(width)));
+    const [values, indices] = ["values", "indices"]
+      .map((name) => f.i32(k.pointer(name).at(k.chunk.mul(count))));
+    const last = f.i32(values.at(count.sub(1)));
     const insert = (j: I32) => {
-      const value = f.f32(x.add(j.shl(2)).loadF32());
-      f.if(j.ltU(most).or(value.gt(last.loadF32())), () => {
-        const at = f.i32(most.sub(1));
-        f.set(at, at.minU(j));
-        f.set(at, at.shl(2));
+      const value = f.f32(x.at(j).loadF32());
+      f.if(j.ltU(count).or(value.gt(last.loadF32())), () => {
+        const at = f.i32(f.minU(count.sub(1), j).inBytes());
         const before = f.i32(values.add(at));
         f.while(at.gtS(0).and(before.sub(4).loadF32().lt(value)), () => {
           f.storeF32(before, before.sub(4).loadF32());
@@ -39,12 +35,11 @@ export const topK: CpuKernel = {
     };
     const j = f.i32(0);
     f.while(j.ltU(width), () => {
-      const four = f.i32(j.geU(most).and(j.add(4).leU(width)));
-      const none = f.i32(0);
-      f.if(four, () => {
-        f.set(none, x.add(j.shl(2)).loadV128().gt(last.loadSplat()).anyTrue().eqz());
+      const skip = f.i32(0);
+      f.if(j.geU(count).and(j.add(4).leU(width)), () => {
+        f.set(skip, x.at(j).loadV128().gt(last.loadSplat()).anyTrue().eqz());
       });
-      f.if(none, () => f.set(j, j.add(4)), () => {
+      f.if(skip, () => f.set(j, j.add(4)), () => {
         insert(j);
         f.set(j, j.add(1));
       });

@@ -15,12 +15,8 @@ export const unary: CpuKernel = {
   chunks: ({ count }) => Math.ceil(count / CHUNK),
   emit(k) {
     const { f } = k;
-    const start = f.i32(k.chunk.mul(CHUNK));
-    const left = f.i32(k.integer("count").sub(start));
-    const count = f.i32(left.minU(CHUNK));
-    const offset = f.i32(start.shl(2));
-    const x = f.i32(k.pointer("x").add(offset));
-    const y = f.i32(k.pointer("y").add(offset));
+    const { start, count } = k.share(k.integer("count"), CHUNK);
+    const [x, y] = ["x", "y"].map((name) => f.i32(k.pointer(name).at(start)));
     const { apply } = k.functions;
     mapVectors(f, count, [x], y, (value) => apply.cpu(f, value));
   },

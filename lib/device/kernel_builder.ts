@@ -2,28 +2,35 @@
  * The builder that a CPU kernel writes itself with: its buffers and scalars by name, the chunk to
  * compute, and the functions of its module.
  *
- * kernel.ts describes kernels; lib/wasm has the expressions and statements.
+ * kernel.ts describes kernels; lib/wasm has the expressions and statements; lib/device/cpu runs
+ * what is emitted.
  *
  * @module
  */
-import type {
-  F32,
-  FunctionBuilder,
-  FunctionHandle,
-  I32,
+import {
+  type Expression,
+  type F32,
+  type FunctionBuilder,
+  type FunctionHandle,
+  type I32,
+  type I32Like,
   ModuleBuilder,
-  ValueType,
+  type ModuleOptions,
+  type ParametersOf,
+  type ParameterTypes,
+  type TypeOf,
+  type ValueType,
 } from "../wasm/assembler.ts";
 import type { KernelFunctions } from "./kernel_function.ts";
 
-/** The kernel that is being built. */
+/** The kernel that is built. */
 export interface KernelBuild {
   /** Its name, for errors. */
   readonly name: string;
   /** The names of its buffers, in binding order. */
   readonly buffers: readonly string[];
-  /** The names of its scalars, in the order of the block. */
-  readonly scalars: readonly string[];
+  /** The type of each scalar by name, in the order of the block. */
+  readonly scalars: Readonly<Record<string, "u32" | "i32" | "f32">>;
   /** The values that this build is for, by name. */
   readonly constants: Readonly<Record<string, number>>;
   /** The functions that this build is for, by the names that the kernel calls them by. */
@@ -31,84 +38,161 @@ export interface KernelBuild {
 }
 
 /**
- * The builder a CPU kernel writes itself with: statements and expressions come from `k.f`, buffers
- * and scalars by name. Each read of a scalar or a pointer makes a local once, at the place of its
- * first use: read them before loops.
+ * Parameters of the function that a CPU kernel's module exports as `kernel`: the address of the
+ * launch's pointers and scalars, the chunk, and the address of the thread's scratch memory.
+ */
+export const KERNEL_PARAMETERS = { block: "i32", chunk: "i32", scratch: "i32" } as const;
+
+/** The bytes of a kernel's module; `emit` writes its function. */
+export function emitKernel(
+  kernel: KernelBuild,
+  emit: (k: KernelBuilder) => void,
+  options: ModuleOptions,
+): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder(options);
+  const entry = module.define(KERNEL_PARAMETERS, (f, launch) => {
+    emit(new KernelBuilder(kernel, { module, f, ...launch }));
+  });
+  module.export("kernel", entry);
+  return module.encode();
+}
+
+/** What a `KernelBuilder` writes to: the module, its main function, and that one's parameters. */
+export interface KernelFunction extends ParametersOf<typeof KERNEL_PARAMETERS> {
+  readonly module: ModuleBuilder;
+  readonly f: FunctionBuilder;
+}
+
+/** A chunk's share of a range of items. */
+export interface Share {
+  /** The first item. */
+  readonly start: I32;
+  /** The one after the last. */
+  readonly end: I32;
+  /** How many there are. */
+  readonly count: I32;
+}
+
+/**
+ * Writes one build of a kernel: statements come from `k.f`, buffers and scalars by name. They are
+ * loaded when the kernel's function starts, wherever they are named; a function made by `define`
+ * receives them as parameters.
  */
 export class KernelBuilder {
-  readonly #loaded = new Map<string, I32 | F32>();
-
-  /** Writes `kernel` as the function `f` of `module`. */
-  constructor(
-    readonly kernel: KernelBuild,
-    readonly module: ModuleBuilder,
-    readonly f: FunctionBuilder,
-  ) {}
-
+  /** The statements of the kernel's own function. */
+  readonly f: FunctionBuilder;
   /** The values that this build is for, by name. */
-  get constants(): Readonly<Record<string, number>> {
-    return this.kernel.constants;
+  readonly constants: Readonly<Record<string, number>>;
+  readonly #target: KernelFunction;
+  #defining = false;
+
+  /** Writes `kernel` to `target`. */
+  constructor(readonly kernel: KernelBuild, target: KernelFunction) {
+    this.f = target.f;
+    this.constants = kernel.constants;
+    this.#target = target;
   }
+
   /** The functions that this build is for, by the names that the kernel calls them by. */
   get functions(): KernelFunctions {
     return this.kernel.functions;
   }
-
   /** The chunk to compute, 0 … chunks − 1. */
   get chunk(): I32 {
-    return this.f.i32Parameter(1);
+    return this.#own("the chunk").chunk;
   }
-  /** How many chunks the work is cut into. */
+  /** How many chunks the work is divided into. */
   get chunks(): I32 {
     const { buffers, scalars } = this.kernel;
-    const index = buffers.length + scalars.length;
-    return this.#once(
-      "chunks of the launch",
-      () => this.f.i32(this.#block.loadI32(4 * index)),
-    ) as I32;
+    const index = buffers.length + Object.keys(scalars).length;
+    return this.f.constant(this.#own("the chunks").block.loadI32(4 * index));
   }
   /** The address of this thread's scratch memory, aligned to 64 bytes. */
   get scratch(): I32 {
-    return this.f.i32Parameter(2);
+    return this.#own("scratch memory").scratch;
   }
   /** The address of the buffer `name`. */
   pointer(name: string): I32 {
     const index = this.kernel.buffers.indexOf(name);
     if (index < 0) throw new TypeError(`${this.kernel.name}: no buffer is called '${name}'`);
-    return this.#once(name, () => this.f.i32(this.#block.loadI32(4 * index))) as I32;
+    return this.f.constant(this.#own(`'${name}'`).block.loadI32(4 * index));
   }
-  /** The integer scalar `name`. */
+  /** The addresses of buffers, by name. */
+  pointers<Name extends string>(...names: Name[]): Record<Name, I32> {
+    return byName(names, (name) => this.pointer(name));
+  }
+  /** The scalar `name`, a u32 or i32. */
   integer(name: string): I32 {
-    return this.#once(name, () => this.f.i32(this.#block.loadI32(this.#offset(name)))) as I32;
+    return this.f.constant(this.#own(`'${name}'`).block.loadI32(this.#offset(name, "integer")));
   }
-  /** The float scalar `name`. */
+  /** Scalars of type u32 or i32, by name. */
+  integers<Name extends string>(...names: Name[]): Record<Name, I32> {
+    return byName(names, (name) => this.integer(name));
+  }
+  /** The scalar `name`, an f32. */
   float(name: string): F32 {
-    return this.#once(name, () => this.f.f32(this.#block.loadF32(this.#offset(name)))) as F32;
+    return this.f.constant(this.#own(`'${name}'`).block.loadF32(this.#offset(name, "float")));
   }
-  /** A function that the device gives, such as a system library's; before any `define`. */
-  import(name: string, parameters: readonly ValueType[], result?: ValueType): FunctionHandle {
-    return this.module.import(name, parameters, result);
+  /** Scalars of type f32, by name. */
+  floats<Name extends string>(...names: Name[]): Record<Name, F32> {
+    return byName(names, (name) => this.float(name));
   }
-  /** Another function of the same module, for the kernel to call; define it before its use. */
-  define(
-    parameters: readonly ValueType[],
-    result: ValueType | undefined,
-    body: (f: FunctionBuilder) => void,
-  ): FunctionHandle {
-    return this.module.function(parameters, result, body);
+  /**
+   * This chunk's share of `total` items, `size` to a chunk: the kernel's `chunks` is
+   * ⌈total / size⌉.
+   */
+  share(total: I32, size: I32Like): Share {
+    const start = this.f.i32(this.chunk.mul(size));
+    const end = this.f.minU(start.add(size), total);
+    return { start, end, count: this.f.i32(end.sub(start)) };
+  }
+  /** A function that the device provides, such as a system library's; before any `define`. */
+  import<const Types extends ParameterTypes, Result extends ValueType | undefined = undefined>(
+    name: string,
+    parameters: Types,
+    result?: Result,
+  ): FunctionHandle<Types, Result> {
+    return this.#target.module.import(name, parameters, result);
+  }
+  /**
+   * Another function of the kernel's module, for `f.call`: `body` writes its statements, receives
+   * its parameters by name, and returns its result, if it has one.
+   */
+  define<const Types extends ParameterTypes, Value extends Expression | void>(
+    parameters: Types,
+    body: (f: FunctionBuilder, parameters: ParametersOf<Types>) => Value,
+  ): FunctionHandle<Types, TypeOf<Value>> {
+    return this.#target.module.define(parameters, (f, locals) => {
+      this.#defining = true;
+      const value = body(f, locals);
+      this.#defining = false;
+      return value;
+    });
   }
 
-  get #block(): I32 {
-    return this.f.i32Parameter(0);
+  /** What the kernel's own function receives; `what` is read of it. */
+  #own(what: string): KernelFunction {
+    if (!this.#defining) return this.#target;
+    throw new TypeError(
+      `${this.kernel.name}: a defined function cannot read ${what}; pass it as a parameter`,
+    );
   }
-  #offset(name: string): number {
-    const index = this.kernel.scalars.indexOf(name);
-    if (index < 0) throw new TypeError(`${this.kernel.name}: no scalar is called '${name}'`);
-    return 4 * (this.kernel.buffers.length + index);
+  #offset(name: string, read: "integer" | "float"): number {
+    const { name: kernel, buffers, scalars } = this.kernel;
+    const index = Object.keys(scalars).indexOf(name);
+    if (index < 0) throw new TypeError(`${kernel}: no scalar is called '${name}'`);
+    const isFloat = scalars[name] === "f32";
+    if (isFloat !== (read === "float")) {
+      const method = isFloat ? "float" : "integer";
+      throw new TypeError(`${kernel}: '${name}' is of type ${scalars[name]}; use ${method}()`);
+    }
+    return 4 * (buffers.length + index);
   }
-  #once(name: string, load: () => I32 | F32): I32 | F32 {
-    let local = this.#loaded.get(name);
-    if (!local) this.#loaded.set(name, local = load());
-    return local;
-  }
+}
+
+function byName<Name extends string, Value>(
+  names: readonly Name[],
+  read: (name: Name) => Value,
+): Record<Name, Value> {
+  return Object.fromEntries(names.map((name) => [name, read(name)])) as Record<Name, Value>;
 }

@@ -1,77 +1,44 @@
 /**
  * Typed WebAssembly expressions: `I32`, `F32` and `V128`, whose methods are the instructions.
  *
- * Nothing runs while they are built; statements, functions and modules are put together in
- * assembler.ts. Source of the encodings: WebAssembly core specification 2.0 with the threads and
- * relaxed-SIMD proposals.
+ * Nothing runs while they are built; function_builder.ts makes statements of them. Source of the
+ * opcodes: WebAssembly core specification 2.0 with the threads and relaxed-SIMD proposals.
  *
  * @module
  */
+import { type Code, floatBytes, memoryArgument, signed, simd } from "./encoding.ts";
 
 /** The value types that kernels use. */
 export type ValueType = "i32" | "f32" | "v128";
 
-/** An i32 expression, or a number standing for a constant. */
+/** An i32 expression, or a number for a constant. */
 export type I32Like = I32 | number;
-/** An f32 expression, or a number standing for a constant. */
+/** An f32 expression, or a number for a constant. */
 export type F32Like = F32 | number;
 
-/**
- * Instructions in binary form: bytes, and code within code, which is laid out flat when it is
- * written.
- */
-export type Code = readonly (number | Code)[];
-
-/** `value` as an unsigned LEB128 number. */
-export function unsigned(value: number): number[] {
-  const bytes: number[] = [];
-  do {
-    const low = value & 0x7f;
-    value = Math.floor(value / 128);
-    bytes.push(value > 0 ? low | 0x80 : low);
-  } while (value > 0);
-  return bytes;
-}
-
-/** `value` as a signed LEB128 number. */
-export function signed(value: number): number[] {
-  const bytes: number[] = [];
-  for (;;) {
-    const low = value & 0x7f;
-    value >>= 7;
-    const done = (value === 0 && !(low & 0x40)) || (value === -1 && (low & 0x40) !== 0);
-    bytes.push(done ? low : low | 0x80);
-    if (done) return bytes;
-  }
-}
-
-function floatBytes(value: number): number[] {
-  return [...new Uint8Array(new Float32Array([value]).buffer)];
-}
-
-/** The bytes of a vector instruction. */
-export const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
-/** What follows a load or store: the alignment as a power of two, and the offset. */
-export const memoryArgument = (
-  alignment: number,
-  offset: number,
-): number[] => [alignment, ...unsigned(offset)];
-
-/** An expression that leaves one value on the stack. `local` is set when it reads a local. */
+/** An expression that leaves one value on the stack. */
 export abstract class Expression {
-  /** Of the instructions that leave the value; `local` is the index of the local they read. */
+  /** The instructions that leave the value; `local` is the local's index if they read one local. */
   constructor(readonly code: Code, readonly local?: number) {}
-  /** Tells expressions apart. */
+  /** The value's type. */
   abstract readonly type: ValueType;
 }
 
 /** A 32-bit integer or address. Comparisons give 0 or 1. */
 export class I32 extends Expression {
-  /** Tells expressions apart. */
+  /** The value's type. */
   readonly type = "i32";
-  /** The constant `value`; both signed and unsigned notations are taken. */
+  /**
+   * The constant `value`, signed or unsigned.
+   *
+   * @throws {RangeError} if `value` is not a whole number of 32 bits
+   */
   static of(value: I32Like): I32 {
-    return typeof value === "number" ? new I32([0x41, signed(value | 0)]) : value;
+    if (typeof value !== "number") return value;
+    if (!Number.isInteger(value) || value < -(2 ** 31) || value >= 2 ** 32) {
+      throw new RangeError(`assembler: an i32 must be a whole number of 32 bits; got ${value}`);
+    }
+    return new I32([0x41, signed(value | 0)]);
   }
   #two(opcode: number, other: I32Like): I32 {
     return new I32([this.code, I32.of(other).code, opcode]);
@@ -88,11 +55,11 @@ export class I32 extends Expression {
   mul(other: I32Like): I32 {
     return other === 1 ? this : this.#two(0x6c, other);
   }
-  /** The unsigned quotient; traps where `other` is 0. */
+  /** The unsigned quotient; traps if `other` is 0. */
   divU(other: I32Like): I32 {
     return this.#two(0x6e, other);
   }
-  /** The unsigned remainder; traps where `other` is 0. */
+  /** The unsigned remainder; traps if `other` is 0. */
   remU(other: I32Like): I32 {
     return this.#two(0x70, other);
   }
@@ -120,7 +87,7 @@ export class I32 extends Expression {
   shrU(other: I32Like): I32 {
     return this.#two(0x76, other);
   }
-  /** 1 where this is 0. */
+  /** 1 if this is 0. */
   eqz(): I32 {
     return new I32([this.code, 0x45]);
   }
@@ -164,26 +131,17 @@ export class I32 extends Expression {
   geU(other: I32Like): I32 {
     return this.#two(0x4f, other);
   }
-  /** The smaller of two unsigned values; both must be cheap to repeat (locals or constants). */
-  minU(other: I32Like): I32 {
-    return I32.select(this.ltU(other), this, other);
-  }
-  /** The larger of two signed values; both must be cheap to repeat (locals or constants). */
-  maxS(other: I32Like): I32 {
-    return I32.select(this.gtS(other), this, other);
-  }
-  /** The smaller of two signed values; both must be cheap to repeat (locals or constants). */
-  minS(other: I32Like): I32 {
-    return I32.select(this.ltS(other), this, other);
-  }
   /** `condition ? yes : no`; both are evaluated. */
   static select(condition: I32, yes: I32Like, no: I32Like): I32 {
     return new I32([I32.of(yes).code, I32.of(no).code, condition.code, 0x1b]);
   }
-  /** The 64-bit unsigned product's high word, for Philox. */
-  mulHighU(other: I32Like): I32 {
-    const wide = [this.code, 0xad, I32.of(other).code, 0xad, 0x7e];
-    return new I32([wide, 0x42, 32, 0x88, 0xa7]);
+  /** The bytes of this many 32-bit elements: 4·this. */
+  inBytes(): I32 {
+    return this.shl(2);
+  }
+  /** The address of 32-bit element `index` of the array at this address: this + 4·index. */
+  at(index: I32Like): I32 {
+    return this.add(typeof index === "number" ? 4 * index : index.inBytes());
   }
   /** As a float, read as signed. */
   toF32(): F32 {
@@ -236,23 +194,23 @@ export class I32 extends Expression {
   loadS8x8(offset = 0): V128 {
     return new V128([this.code, simd(0x01), memoryArgument(0, offset)]);
   }
-  /** The word at this address, read in one order by all threads. */
+  /** The word at this address; all threads see such reads in one order. */
   atomicLoad(offset = 0): I32 {
     return new I32([this.code, 0xfe, 0x10, memoryArgument(2, offset)]);
   }
-  /** Adds at this address and gives the value from before. */
+  /** Adds at this address; its value is the one from before. */
   atomicAdd(value: I32Like, offset = 0): I32 {
     const operands = [this.code, I32.of(value).code];
     return new I32([operands, 0xfe, 0x1e, memoryArgument(2, offset)]);
   }
   /**
-   * Sleeps while the word at this address holds `expected`, at most `nanoseconds` (−1: for ever).
+   * Sleeps while the word at this address is `expected`, at most `nanoseconds` (−1: forever).
    */
   atomicWait(expected: I32Like, nanoseconds = -1): I32 {
     const operands = [this.code, I32.of(expected).code, 0x42, signed(nanoseconds)];
     return new I32([operands, 0xfe, 0x01, memoryArgument(2, 0)]);
   }
-  /** Wakes up to `count` sleepers at this address; gives how many were woken. */
+  /** Wakes up to `count` sleepers at this address; its value is how many were woken. */
   atomicNotify(count: I32Like): I32 {
     const operands = [this.code, I32.of(count).code];
     return new I32([operands, 0xfe, 0x00, memoryArgument(2, 0)]);
@@ -261,7 +219,7 @@ export class I32 extends Expression {
 
 /** A 32-bit float. Comparisons give an I32 of 0 or 1. */
 export class F32 extends Expression {
-  /** Tells expressions apart. */
+  /** The value's type. */
   readonly type = "f32";
   /** The constant `value`. */
   static of(value: F32Like): F32 {
@@ -292,11 +250,11 @@ export class F32 extends Expression {
   div(other: F32Like): F32 {
     return this.#two(0x95, other);
   }
-  /** The smaller one; NaN where either is NaN. */
+  /** The smaller one; NaN if either is NaN. */
   min(other: F32Like): F32 {
     return this.#two(0x96, other);
   }
-  /** The larger one; NaN where either is NaN. */
+  /** The larger one; NaN if either is NaN. */
   max(other: F32Like): F32 {
     return this.#two(0x97, other);
   }
@@ -308,11 +266,11 @@ export class F32 extends Expression {
   neg(): F32 {
     return this.#one(0x8c);
   }
-  /** The largest whole number not above this. */
+  /** The largest integer not above this. */
   floor(): F32 {
     return this.#one(0x8e);
   }
-  /** The nearest whole number, halves to the even one. */
+  /** Rounded to the nearest integer, ties to even. */
   nearest(): F32 {
     return this.#one(0x90);
   }
@@ -348,7 +306,7 @@ export class F32 extends Expression {
   static select(condition: I32, yes: F32Like, no: F32Like): F32 {
     return new F32([F32.of(yes).code, F32.of(no).code, condition.code, 0x1b]);
   }
-  /** Truncated towards zero, saturating; NaN gives 0. */
+  /** Truncated toward zero, saturating; NaN becomes 0. */
   toI32(): I32 {
     return new I32([this.code, 0xfc, 0x00]);
   }
@@ -364,7 +322,7 @@ export class F32 extends Expression {
 
 /** Four lanes: of floats unless the method's name ends in `I` (i32x4). */
 export class V128 extends Expression {
-  /** Tells expressions apart. */
+  /** The value's type. */
   readonly type = "v128";
   /** The same float in all four lanes. */
   static of(value: number): V128 {
@@ -401,19 +359,19 @@ export class V128 extends Expression {
   div(other: V128): V128 {
     return this.#two(0xe7, other);
   }
-  /** The smaller one; NaN where either is NaN. */
+  /** The smaller one; NaN if either is NaN. */
   min(other: V128): V128 {
     return this.#two(0xe8, other);
   }
-  /** The larger one; NaN where either is NaN. */
+  /** The larger one; NaN if either is NaN. */
   max(other: V128): V128 {
     return this.#two(0xe9, other);
   }
-  /** `this < other ? other : this`, one instruction where `max` takes many; NaN in this stays. */
+  /** `this < other ? other : this`, one instruction instead of many for `max`; NaN in this stays. */
   pmax(other: V128): V128 {
     return this.#two(0xeb, other);
   }
-  /** `other < this ? other : this`, one instruction where `min` takes many; NaN in this stays. */
+  /** `other < this ? other : this`, one instruction instead of many for `min`; NaN in this stays. */
   pmin(other: V128): V128 {
     return this.#two(0xea, other);
   }
@@ -429,15 +387,15 @@ export class V128 extends Expression {
   sqrt(): V128 {
     return this.#one(0xe3);
   }
-  /** The nearest whole numbers, halves to the even one. */
+  /** Rounded to the nearest integers, ties to even. */
   nearest(): V128 {
     return this.#one(0x6a);
   }
-  /** The largest whole numbers not above the lanes. */
+  /** The largest integers not above the lanes. */
   floor(): V128 {
     return this.#one(0x68);
   }
-  /** All bits of a lane set where the comparison holds. */
+  /** A mask: all bits of each lane for which the comparison holds. */
   eq(other: V128): V128 {
     return this.#two(0x41, other);
   }
@@ -477,7 +435,7 @@ export class V128 extends Expression {
   xor(other: V128): V128 {
     return this.#two(0x51, other);
   }
-  /** Bits of `yes` where this mask is set, of `no` elsewhere. */
+  /** The bits of `yes` that this mask selects, and the others of `no`. */
   bitSelect(yes: V128, no: V128): V128 {
     return new V128([yes.code, no.code, this.code, simd(0x52)]);
   }
@@ -493,15 +451,15 @@ export class V128 extends Expression {
   mulI(other: V128): V128 {
     return this.#two(0xb5, other);
   }
-  /** All bits of a lane set where the integers are equal. */
+  /** A mask: all bits of each lane whose integers are equal. */
   eqI(other: V128): V128 {
     return this.#two(0x37, other);
   }
-  /** All bits of a lane set where this < other, signed. */
+  /** A mask: all bits of each lane with this < other, signed. */
   ltSI(other: V128): V128 {
     return this.#two(0x39, other);
   }
-  /** All bits of a lane set where this > other, signed. */
+  /** A mask: all bits of each lane with this > other, signed. */
   gtSI(other: V128): V128 {
     return this.#two(0x3b, other);
   }
@@ -541,7 +499,7 @@ export class V128 extends Expression {
   dotS16(other: V128): V128 {
     return this.#two(0xba, other);
   }
-  /** 1 when any bit is set. */
+  /** 1 if any bit is set. */
   anyTrue(): I32 {
     return new I32([this.code, simd(0x53)]);
   }

@@ -10,11 +10,11 @@
 import type { Device, LoadedProgram } from "../device.ts";
 import type { Allocation, Launch, Range } from "../launch.ts";
 import { bufferNames, type Constants, encodeScalars, type Kernel, kernelKey } from "../kernel.ts";
-import { KernelBuilder } from "../kernel_builder.ts";
+import { emitKernel } from "../kernel_builder.ts";
 import type { Recorder } from "../recorder.ts";
 import { Allocator, type Block } from "./allocator.ts";
 import { type Blas, findBlas } from "./blas.ts";
-import { FunctionBuilder, ModuleBuilder, relaxedSimdSupported } from "../../wasm/assembler.ts";
+import { relaxedSimdSupported } from "../../wasm/assembler.ts";
 import { KernelTable } from "./kernel_table.ts";
 import { CONTROL, HEAP, locked, MAX_KERNELS, RECORD, schedulerModule } from "./scheduler.ts";
 
@@ -225,18 +225,9 @@ export class CpuDevice implements Device {
   }
 
   #emit(kernel: Kernel, constants: Constants): Uint8Array {
-    const module = new ModuleBuilder({ relaxed: this.#relaxed });
-    const f = new FunctionBuilder(module, ["i32", "i32", "i32"]);
-    const build = {
-      name: kernel.name,
-      buffers: bufferNames(kernel),
-      scalars: Object.keys(kernel.scalars),
-      constants,
-      functions: kernel.functions ?? {},
-    };
-    kernel.cpu!.emit(new KernelBuilder(build, module, f));
-    module.add(f, "kernel");
-    return module.encode();
+    const { name, scalars, functions = {} } = kernel;
+    const build = { name, buffers: bufferNames(kernel), scalars, constants, functions };
+    return emitKernel(build, (k) => kernel.cpu!.emit(k), { relaxed: this.#relaxed });
   }
 
   #list(bytes: Uint8Array): number {

@@ -11,6 +11,7 @@
  * @module
  */
 import { type FunctionBuilder, I32, ModuleBuilder } from "../../wasm/assembler.ts";
+import { KERNEL_PARAMETERS } from "../kernel_builder.ts";
 
 /**
  * Byte addresses of the control words, each on a cache line of its own; the heap starts at `HEAP`.
@@ -66,9 +67,8 @@ const IDLE = 300_000_000;
 /** The bytes of the scheduler's module: `walk(thread)` and `park(epoch)`. */
 export function schedulerModule(): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder({ table: true });
-  const word = (address: number) => I32.of(address);
-  module.function(["i32"], undefined, (f) => emitWalk(f, word), "walk");
-  module.function(["i32"], undefined, (f) => emitPark(f, word(CONTROL.epoch)), "park");
+  module.export("walk", module.define({ thread: "i32" }, (f, { thread }) => emitWalk(f, thread)));
+  module.export("park", module.define({ seen: "i32" }, (f, { seen }) => emitPark(f, seen)));
   return module.encode();
 }
 
@@ -82,9 +82,12 @@ export function locked<T>(words: Int32Array, body: () => T): T {
   }
 }
 
+/** A control word's address. */
+const word = (address: number) => I32.of(address);
+
 /** Waits until the epoch is no longer the one given, or for `IDLE` at most. */
-function emitPark(f: FunctionBuilder, epoch: I32): void {
-  const seen = f.i32Parameter(0);
+function emitPark(f: FunctionBuilder, seen: I32): void {
+  const epoch = word(CONTROL.epoch);
   const spins = f.i32(SPINS);
   f.while(spins, () => {
     f.if(epoch.atomicLoad().ne(seen), () => f.return());
@@ -95,19 +98,18 @@ function emitPark(f: FunctionBuilder, epoch: I32): void {
 
 /** Waits until the word at `address` is no longer `seen`. */
 function spinThenSleep(f: FunctionBuilder, address: number, seen: I32, sleepers: number): void {
-  const word = I32.of(address);
+  const waited = word(address);
   const spins = f.i32(SPINS);
-  f.while(word.atomicLoad().eq(seen), () => {
+  f.while(waited.atomicLoad().eq(seen), () => {
     f.if(spins.eqz(), () => {
-      f.drop(I32.of(sleepers).atomicAdd(1));
-      f.drop(word.atomicWait(seen, NAP));
-      f.drop(I32.of(sleepers).atomicAdd(-1));
+      f.drop(word(sleepers).atomicAdd(1));
+      f.drop(waited.atomicWait(seen, NAP));
+      f.drop(word(sleepers).atomicAdd(-1));
     }, () => f.set(spins, spins.sub(1)));
   });
 }
 
-function emitWalk(f: FunctionBuilder, word: (address: number) => I32): void {
-  const thread = f.i32Parameter(0);
+function emitWalk(f: FunctionBuilder, thread: I32): void {
   const record = f.i32(word(CONTROL.program).loadI32());
   const left = f.i32(word(CONTROL.programLength).loadI32());
   const threads = f.i32(word(CONTROL.threads).loadI32());
@@ -121,7 +123,7 @@ function emitWalk(f: FunctionBuilder, word: (address: number) => I32): void {
     f.while(chunk.ltU(chunks), () => {
       const block = record.loadI32(RECORD.block);
       const slot = record.loadI32(RECORD.slot);
-      f.callIndirect(slot, ["i32", "i32", "i32"], block, chunk, scratch);
+      f.callIndirect(slot, KERNEL_PARAMETERS, { block, chunk, scratch });
       f.set(chunk, record.atomicAdd(1, RECORD.claimed));
     });
     f.set(round, word(CONTROL.round).atomicLoad());

@@ -1,0 +1,84 @@
+/**
+ * The binary form of WebAssembly: numbers, vectors and sections as bytes.
+ *
+ * expressions.ts encodes instructions with it, module_builder.ts modules. Source: WebAssembly core
+ * specification 2.0, chapter 5.
+ *
+ * @module
+ */
+
+/** Bytes, and code within code, which is flattened when it is written. */
+export type Code = readonly (number | Code)[];
+
+/** `value` as an unsigned LEB128 number. */
+export function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  do {
+    const low = value & 0x7f;
+    value = Math.floor(value / 128);
+    bytes.push(value > 0 ? low | 0x80 : low);
+  } while (value > 0);
+  return bytes;
+}
+
+/** `value` as a signed LEB128 number. */
+export function signed(value: number): number[] {
+  const bytes: number[] = [];
+  for (;;) {
+    const low = value & 0x7f;
+    value >>= 7;
+    const done = (value === 0 && !(low & 0x40)) || (value === -1 && (low & 0x40) !== 0);
+    bytes.push(done ? low : low | 0x80);
+    if (done) return bytes;
+  }
+}
+
+/** The four bytes of an f32. */
+export function floatBytes(value: number): number[] {
+  return [...new Uint8Array(new Float32Array([value]).buffer)];
+}
+
+/** The bytes of a vector instruction. */
+export const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
+
+/** What follows a load or store: the alignment as a power of two, and the offset. */
+export const memoryArgument = (
+  alignment: number,
+  offset: number,
+): number[] => [alignment, ...unsigned(offset)];
+
+/** Appends the bytes of `code` to `bytes`. */
+export function append(bytes: number[], code: Code): void {
+  for (const part of code) {
+    if (typeof part === "number") bytes.push(part);
+    else append(bytes, part);
+  }
+}
+
+/** The bytes of `code`. */
+export function flat(code: Code): number[] {
+  const bytes: number[] = [];
+  append(bytes, code);
+  return bytes;
+}
+
+/** The number of bytes, then the bytes. */
+export function counted(content: Code): Code {
+  const bytes = flat(content);
+  return [unsigned(bytes.length), bytes];
+}
+
+/** The number of items, then the items. */
+export function vector(items: Code): Code {
+  return [unsigned(items.length), items];
+}
+
+/** A section of a module. */
+export function section(id: number, content: Code): Code {
+  return [id, counted(content)];
+}
+
+/** A name in UTF-8. */
+export function name(text: string): Code {
+  return counted([...new TextEncoder().encode(text)]);
+}
