@@ -8,7 +8,6 @@
  */
 import assert from "node:assert/strict";
 import { defineTile, TILE } from "../kernels/cpu/matmul_tile.ts";
-import { I32 } from "../lib/wasm/assembler.ts";
 import type { Device } from "../lib/device/device.ts";
 import type { Kernel } from "../lib/device/kernel.ts";
 import { compile } from "../lib/tensor/compile.ts";
@@ -58,11 +57,18 @@ const PEAK: Kernel = {
       const tile = defineTile(k, false);
       const a = k.pointer("x");
       const panel = f.i32(a.add(4 * TILE.rows * DEPTH));
-      const y = f.i32(k.pointer("y").add(k.chunk.shl(2)));
-      const [aStep, cStep] = [4 * DEPTH, 4 * TILE.columns].map((bytes) => I32.of(bytes));
-      const [last, depth, first] = [TILE.rows - 1, DEPTH, 0].map((value) => I32.of(value));
+      const y = f.i32(k.pointer("y").at(k.chunk));
       f.for(0, REPEATS, 1, () => {
-        f.call(tile, a, aStep, last, panel, depth, k.scratch, cStep, first);
+        f.call(tile, {
+          a,
+          aStep: 4 * DEPTH,
+          lastRow: TILE.rows - 1,
+          panel,
+          depth: DEPTH,
+          c: k.scratch,
+          cStep: 4 * TILE.columns,
+          add: 0,
+        });
       });
       f.storeF32(y, k.scratch.loadF32());
     },

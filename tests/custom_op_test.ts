@@ -30,13 +30,11 @@ const cube = customOp({
     emit(k) {
       const { f } = k;
       const shift = f.v128(k.float("shift").splat());
-      const start = f.i32(k.chunk.mul(4096));
-      const left = f.i32(k.integer("count").sub(start));
-      const offset = f.i32(start.shl(2));
-      const [x, y] = [f.i32(k.pointer("x").add(offset)), f.i32(k.pointer("output").add(offset))];
+      const { start, end } = k.share(k.integer("count"), 4096);
+      const { x, output } = k.pointers("x", "output");
       const value = (v: V128) => v.mul(v).mul(v).add(shift);
-      f.for(0, f.i32(left.minU(4096).shl(2)), 4, (i) => {
-        f.storeF32(y.add(i), value(x.add(i).loadSplat()).lane(0));
+      f.for(start, end, 1, (i) => {
+        f.storeF32(output.at(i), value(x.at(i).loadSplat()).lane(0));
       });
     },
   },
@@ -48,11 +46,10 @@ const pickKernel: CpuKernel = {
   chunks: () => 1,
   emit(k) {
     const { f } = k;
-    const [x, ids, y] = [k.pointer("x"), k.pointer("ids"), k.pointer("output")];
-    const first = k.integer("first");
+    const { x, ids, output } = k.pointers("x", "ids", "output");
     f.for(0, k.integer("count"), 1, (i) => {
-      const id = ids.add(i.shl(2)).loadI32().add(first);
-      f.storeF32(y.add(i.shl(2)), x.add(id.shl(2)).loadF32());
+      const id = ids.at(i).loadI32().add(k.integer("first"));
+      f.storeF32(output.at(i), x.at(id).loadF32());
     });
   },
 };

@@ -15,7 +15,7 @@
 import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
-import { exp, log, sumLanes } from "./math.ts";
+import { exp, log } from "./math.ts";
 import { philox, toUniform } from "./philox.ts";
 import { forVectors, type Lanes, sumVectors } from "./rows.ts";
 

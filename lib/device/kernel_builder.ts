@@ -37,10 +37,7 @@ export interface KernelBuild {
   readonly functions: KernelFunctions;
 }
 
-/**
- * Parameters of the function that a CPU kernel's module exports as `kernel`: the address of the
- * launch's pointers and scalars, the chunk, and the address of the thread's scratch memory.
- */
+/** Parameters of the function that a CPU kernel's module exports as `kernel`. */
 export const KERNEL_PARAMETERS = { block: "i32", chunk: "i32", scratch: "i32" } as const;
 
 /** The bytes of a kernel's module; `emit` writes its function. */
@@ -58,9 +55,17 @@ export function emitKernel(
 }
 
 /** What a `KernelBuilder` writes to: the module, its main function, and that one's parameters. */
-export interface KernelFunction extends ParametersOf<typeof KERNEL_PARAMETERS> {
+export interface KernelFunction {
+  /** The kernel's module. */
   readonly module: ModuleBuilder;
+  /** The function that the module exports as `kernel`. */
   readonly f: FunctionBuilder;
+  /** The address of the launch's pointers and scalars. */
+  readonly block: I32;
+  /** The chunk. */
+  readonly chunk: I32;
+  /** The address of the thread's scratch memory. */
+  readonly scratch: I32;
 }
 
 /** A chunk's share of a range of items. */

@@ -17,9 +17,9 @@
  *   cpu: {
  *     chunks: () => 1,
  *     emit(k: KernelBuilder) {
- *       const [x, output] = [k.pointer("x"), k.pointer("output")];
- *       k.f.for(0, k.f.i32(k.integer("count").shl(2)), 4, (i) => {
- *         k.f.storeF32(output.add(i), cube(k.f.f32(x.add(i).loadF32())));
+ *       const { x, output } = k.pointers("x", "output");
+ *       k.f.for(0, k.integer("count"), 1, (i) => {
+ *         k.f.storeF32(output.at(i), cube(k.f.f32(x.at(i).loadF32())));
  *       });
  *     },
  *   },
@@ -51,15 +51,30 @@ export type {
 export type { KernelFunction, KernelFunctions } from "../device/kernel_function.ts";
 
 // The WebAssembly of CPU kernels
-export { type KernelBuild, KernelBuilder } from "../device/kernel_builder.ts";
-export { F32, FunctionBuilder, I32, ModuleBuilder, V128 } from "../wasm/assembler.ts";
+export type {
+  KernelBuild,
+  KernelBuilder,
+  KernelFunction,
+  Share,
+} from "../device/kernel_builder.ts";
+export { F32, I32, V128 } from "../wasm/assembler.ts";
 export type {
   Code,
   Expression,
+  ExpressionsByType,
   F32Like,
+  FunctionBuilder,
+  FunctionContext,
   FunctionHandle,
   I32Like,
+  ModuleBuilder,
   ModuleOptions,
+  OperandsByType,
+  OperandsOf,
+  ParametersOf,
+  ParameterTypes,
+  ResultOf,
+  TypeOf,
   ValueType,
 } from "../wasm/assembler.ts";
 

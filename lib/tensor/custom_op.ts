@@ -97,12 +97,11 @@ let made = 0;
  *     chunks: () => 1,
  *     emit(k) {
  *       const { f } = k;
- *       const [x, dy, output] = [k.pointer("x"), k.pointer("dy"), k.pointer("output")];
- *       const slope = k.float("slope");
- *       f.for(0, f.i32(k.integer("count").shl(2)), 4, (i) => {
- *         const gradient = f.f32(dy.add(i).loadF32());
- *         f.if(x.add(i).loadF32().le(0), () => f.set(gradient, gradient.mul(slope)));
- *         f.storeF32(output.add(i), gradient);
+ *       const { x, dy, output } = k.pointers("x", "dy", "output");
+ *       f.for(0, k.integer("count"), 1, (i) => {
+ *         const gradient = f.f32(dy.at(i).loadF32());
+ *         f.if(x.at(i).loadF32().le(0), () => f.set(gradient, gradient.mul(k.float("slope"))));
+ *         f.storeF32(output.at(i), gradient);
  *       });
  *     },
  *   },
@@ -116,14 +115,12 @@ let made = 0;
  *     chunks: ({ count }) => Math.ceil(count / 8192), // cut so that threads can share the work
  *     emit(k) {
  *       const { f } = k;
- *       const [x, output, slope] = [k.pointer("x"), k.pointer("output"), k.float("slope")];
- *       const start = f.i32(k.chunk.mul(8192));
- *       const left = f.i32(k.integer("count").sub(start));
- *       const end = f.i32(start.add(left.minU(8192)).shl(2));
- *       f.for(start.shl(2), end, 4, (i) => {
- *         const value = f.f32(x.add(i).loadF32());
- *         f.if(value.le(0), () => f.set(value, value.mul(slope)));
- *         f.storeF32(output.add(i), value);
+ *       const { x, output } = k.pointers("x", "output");
+ *       const { start, end } = k.share(k.integer("count"), 8192);
+ *       f.for(start, end, 1, (i) => {
+ *         const value = f.f32(x.at(i).loadF32());
+ *         f.if(value.le(0), () => f.set(value, value.mul(k.float("slope"))));
+ *         f.storeF32(output.at(i), value);
  *       });
  *     },
  *   },

@@ -10,12 +10,14 @@ import { type Code, unsigned } from "./encoding.ts";
 import { F32, I32, V128 } from "./expressions.ts";
 import type { Expression, F32Like, I32Like, ValueType } from "./expressions.ts";
 
-interface Expressions {
+/** The expression of each value type. */
+export interface ExpressionsByType {
   readonly i32: I32;
   readonly f32: F32;
   readonly v128: V128;
 }
-interface Operands {
+/** What may be passed for a parameter of each value type. */
+export interface OperandsByType {
   readonly i32: I32Like;
   readonly f32: F32Like;
   readonly v128: V128;
@@ -26,17 +28,17 @@ export type ParameterTypes = Readonly<Record<string, ValueType>>;
 
 /** The parameters inside the function: a local for each, by name. */
 export type ParametersOf<Types extends ParameterTypes> = {
-  readonly [Name in keyof Types]: Expressions[Types[Name]];
+  readonly [Name in keyof Types]: ExpressionsByType[Types[Name]];
 };
 
 /** The operands of a call, by name: an expression of the parameter's type, or a number. */
 export type OperandsOf<Types extends ParameterTypes> = {
-  readonly [Name in keyof Types]: Operands[Types[Name]];
+  readonly [Name in keyof Types]: OperandsByType[Types[Name]];
 };
 
 /** What a call with the result type `Result` returns: an expression, or nothing. */
 export type ResultOf<Result extends ValueType | undefined> = Result extends ValueType
-  ? Expressions[Result]
+  ? ExpressionsByType[Result]
   : void;
 
 /** The value type of the expression `Value`; undefined for void. */
@@ -49,6 +51,7 @@ export interface FunctionHandle<
 > {
   /** Its number in the module. */
   readonly index: number;
+  /** The type of each parameter, by name. */
   readonly parameters: Types;
   /** The result's type; undefined if there is none. */
   readonly result: Result;
@@ -61,8 +64,8 @@ export function expressionOf<Type extends ValueType>(
   type: Type,
   code: Code,
   local?: number,
-): Expressions[Type] {
-  return new CLASSES[type](code, local) as Expressions[Type];
+): ExpressionsByType[Type] {
+  return new CLASSES[type](code, local) as ExpressionsByType[Type];
 }
 
 /** The parameters as locals. */
@@ -72,7 +75,10 @@ export function parametersOf<Types extends ParameterTypes>(types: Types): Parame
 }
 
 /** The local `index` as an expression. */
-export function localOf<Type extends ValueType>(type: Type, index: number): Expressions[Type] {
+export function localOf<Type extends ValueType>(
+  type: Type,
+  index: number,
+): ExpressionsByType[Type] {
   return expressionOf(type, [0x20, unsigned(index)], index);
 }
 
