@@ -6,6 +6,7 @@ const BUILD = {
   buffers: ["x", "y"],
   scalars: { count: "u32", offset: "i32", scale: "f32" },
   constants: { CHUNK: 4 },
+  functions: {},
 } as const;
 
 /** The block of a launch: two pointers, three scalars, the number of chunks. */

@@ -55,7 +55,7 @@ export function emitKernel(
 }
 
 /** What a `KernelBuilder` writes to: the module, its main function, and that one's parameters. */
-export interface KernelFunction {
+export interface KernelTarget {
   /** The kernel's module. */
   readonly module: ModuleBuilder;
   /** The function that the module exports as `kernel`. */
@@ -88,11 +88,11 @@ export class KernelBuilder {
   readonly f: FunctionBuilder;
   /** The values that this build is for, by name. */
   readonly constants: Readonly<Record<string, number>>;
-  readonly #target: KernelFunction;
+  readonly #target: KernelTarget;
   #defining = false;
 
   /** Writes `kernel` to `target`. */
-  constructor(readonly kernel: KernelBuild, target: KernelFunction) {
+  constructor(readonly kernel: KernelBuild, target: KernelTarget) {
     this.f = target.f;
     this.constants = kernel.constants;
     this.#target = target;
@@ -176,7 +176,7 @@ export class KernelBuilder {
   }
 
   /** What the kernel's own function receives; `what` is read of it. */
-  #own(what: string): KernelFunction {
+  #own(what: string): KernelTarget {
     if (!this.#defining) return this.#target;
     throw new TypeError(
       `${this.kernel.name}: a defined function cannot read ${what}; pass it as a parameter`,

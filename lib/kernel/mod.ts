@@ -51,12 +51,7 @@ export type {
 export type { KernelFunction, KernelFunctions } from "../device/kernel_function.ts";
 
 // The WebAssembly of CPU kernels
-export type {
-  KernelBuild,
-  KernelBuilder,
-  KernelFunction,
-  Share,
-} from "../device/kernel_builder.ts";
+export type { KernelBuild, KernelBuilder, KernelTarget, Share } from "../device/kernel_builder.ts";
 export { F32, I32, V128 } from "../wasm/assembler.ts";
 export type {
   Code,

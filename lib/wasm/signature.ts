@@ -11,17 +11,13 @@ import { F32, I32, V128 } from "./expressions.ts";
 import type { Expression, F32Like, I32Like, ValueType } from "./expressions.ts";
 
 /** The expression of each value type. */
-export interface ExpressionsByType {
-  readonly i32: I32;
-  readonly f32: F32;
-  readonly v128: V128;
-}
+export type ExpressionsByType = { readonly i32: I32; readonly f32: F32; readonly v128: V128 };
 /** What may be passed for a parameter of each value type. */
-export interface OperandsByType {
+export type OperandsByType = {
   readonly i32: I32Like;
   readonly f32: F32Like;
   readonly v128: V128;
-}
+};
 
 /** A function's parameters in order: the type of each, by name. */
 export type ParameterTypes = Readonly<Record<string, ValueType>>;
