@@ -30,7 +30,7 @@ export type { NestedArray } from "./lib/tensor/nested_array.ts";
 export type { Shape } from "./lib/shape.ts";
 export { keep, scope, type Scoped } from "./lib/tensor/scope.ts";
 export { valueAndGrad } from "./lib/tensor/autograd.ts";
-export { checkpoint } from "./lib/tensor/recompute.ts";
+export { recompute } from "./lib/tensor/recompute.ts";
 export {
   int8Linear,
   type Int8LinearOptions,

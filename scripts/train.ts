@@ -63,7 +63,7 @@ await runScript(command, async ({ flags, given }) => {
     accumulate: settings.accumulate,
     schedule: warmupDecay(settings),
     seed: settings.seed,
-    checkpointActivations: flags.checkpointActivations,
+    recomputeActivations: flags.recomputeActivations,
   });
 
   const run = await Run.begin({ plan, data, device, trainer, folder, live });

@@ -140,7 +140,7 @@ Deno.test("stopped after step 50 and resumed on other threads and with checkpoin
   await finished(child);
   const { step } = await loadRunState(`${folder.path}/cut`);
   assert.ok(step >= 50 && step < 300, `killed too late to test anything: step ${step}`);
-  const rest = line("--resume --out cut --threads 2 --device cpu --checkpoint-activations");
+  const rest = line("--resume --out cut --threads 2 --device cpu --recompute-activations");
   const { code, err } = await run("train", rest, folder.path);
   assert.equal(code, 0, err);
   assert.deepEqual(await losses(`${folder.path}/cut`), await losses(`${folder.path}/whole`));

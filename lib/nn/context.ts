@@ -23,7 +23,7 @@ export class ForwardContext {
    * `randomState` is the device's random state; with it, and a rate above 0, dropout is applied, as
    * in training. `cache` is filled, or continued, by attention. `firstDropout` numbers the first
    * dropout, so that two passes of one step differ. `attentionWeights` is given the weights of each
-   * layer, [B,H,T,T], the first layer's first; not with a cache. With `checkpointActivations` a
+   * layer, [B,H,T,T], the first layer's first; not with a cache. With `recomputeActivations` a
    * block keeps only its input for the derivative, and computes the rest again there.
    */
   constructor(
@@ -31,7 +31,7 @@ export class ForwardContext {
       readonly randomState?: Tensor;
       readonly cache?: Cache;
       readonly firstDropout?: number;
-      readonly checkpointActivations?: boolean;
+      readonly recomputeActivations?: boolean;
       readonly attentionWeights?: Tensor[];
     } = {},
   ) {

@@ -7,7 +7,7 @@
  * @module
  */
 import { Random } from "../random.ts";
-import { checkpoint } from "../tensor/recompute.ts";
+import { recompute } from "../tensor/recompute.ts";
 import { concatenate } from "../ops/concatenate.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { embedding } from "../ops/embedding.ts";
@@ -116,9 +116,9 @@ export class GPT extends Module {
     const positions = this.positions?.weight ?? this.#fixedPositions;
     const offset = context.options.cache?.position;
     let x = context.dropout(embedding(this.tokens.weight, ids, { positions, offset }), dropout);
-    const { checkpointActivations } = context.options;
+    const { recomputeActivations } = context.options;
     for (const block of this.blocks.items) {
-      x = checkpointActivations ? twice(block, x, context) : block.forward(x, context);
+      x = recomputeActivations ? twice(block, x, context) : block.forward(x, context);
     }
     return this.finalNorm?.forward(x) ?? x;
   }
@@ -192,5 +192,5 @@ export class GPT extends Module {
  */
 function twice(block: Block, x: Tensor, context: ForwardContext): Tensor {
   const passes = [context, context.fork()];
-  return checkpoint(() => block.forward(x, passes.shift()!), [x, ...block.parameters()]);
+  return recompute(() => block.forward(x, passes.shift()!), [x, ...block.parameters()]);
 }

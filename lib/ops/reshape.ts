@@ -1,10 +1,9 @@
 /**
- * Reshape: the same memory under another shape, as `view` has it, with a derivative.
+ * Reshape: `Tensor.view` as a function.
  *
  * @module
  */
 import { resolveShape, type Shape } from "../shape.ts";
-import { differentiable } from "../tensor/autograd.ts";
 import { expectTensor } from "../tensor/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -23,6 +22,5 @@ import type { Tensor } from "../tensor/tensor.ts";
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   expectTensor("reshape", x);
-  const y = x.view(resolveShape("reshape", x, shape));
-  return differentiable(y, [x], (dy) => [dy.view(x.shape)]);
+  return x.view(resolveShape("reshape", x, shape));
 }

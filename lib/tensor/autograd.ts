@@ -1,82 +1,53 @@
 /**
  * Reverse-mode differentiation over a tape.
  *
- * While `valueAndGrad` runs a function, each operation puts itself on the tape with a function from
- * the gradient of its result to those of its inputs; the tape is then walked backwards. Each
- * derivative stands directly under its operation.
+ * While `valueAndGrad` runs a function, each operation puts itself on the tape (tape.ts) with a
+ * function from the gradient of its result to those of its inputs; the tape is then walked
+ * backwards. Each derivative is written directly under its operation.
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { binary } from "./elementwise.ts";
+import { expectTensor } from "./launch.ts";
+import { type Gradients, type Node, type Tape, withoutTape, withTape } from "./tape.ts";
 import { full, type Tensor } from "./tensor.ts";
 
-/** The gradient of each input, or undefined where there is none. */
-export type Gradients = readonly (Tensor | undefined)[];
-
-interface Node {
-  readonly output: Tensor;
-  readonly inputs: readonly Tensor[];
-  readonly backward: (gradient: Tensor, gathered: Gradients) => Gradients;
-  readonly sums: ReadonlySet<number>;
-}
-
-interface Tape {
-  readonly nodes: Node[];
-  readonly tracked: Set<Tensor>;
-}
-
-let tape: Tape | undefined;
-
-/** Whether a gradient will flow to this tensor: for an operation that can spare itself work. */
-export function isTracked(tensor: Tensor | undefined): boolean {
-  return tensor !== undefined && tape !== undefined && tape.tracked.has(tensor);
-}
-
-/** Options of `differentiable`. */
-export interface DifferentiableOptions {
-  /**
-   * Inputs whose returned gradient already includes `gathered`, what later operations have sent
-   * there: a kernel that adds it on the way spares a launch.
-   */
-  sums?: readonly number[];
-}
-
-/** Puts an operation on the tape, if one is running and an input is tracked; returns `output`. */
-export function differentiable(
-  output: Tensor,
-  inputs: readonly (Tensor | undefined)[],
-  backward: (gradient: Tensor, gathered: Gradients) => Gradients,
-  options: DifferentiableOptions = {},
-): Tensor {
-  if (!tape || !inputs.some(isTracked)) return output;
-  tape.tracked.add(output);
-  const sums = new Set(options.sums ?? []);
-  tape.nodes.push({ output, inputs: inputs as readonly Tensor[], backward, sums });
-  return output;
-}
+export { differentiable, type Gradients, isTracked, withoutTape } from "./tape.ts";
 
 /**
  * Runs `f`, a function of tensors that gives one number, and returns its value and its gradient
- * with respect to each of `parameters`: ∂f/∂p, of p's shape, zeros where f does not depend on p.
+ * with respect to each of `parameters`: ∂f/∂p, of p's shape, zeros if f does not depend on p.
  *
- * TypeError when f's result has more than one element.
+ * `f` receives the parameters in their order; it may also close over them.
+ *
+ * TypeError if f's result is no tensor of one element, or `parameters` no array of tensors.
  *
  * ```ts
  * import { mul, openDevice, sum, tensor, valueAndGrad } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * const x = tensor([1, 2, 3]);
- * const { value, gradients: [dx] } = valueAndGrad(() => sum(mul(x, x)), [x]);
- * console.log(await value.item(), await dx.data()); // 14 [2, 4, 6]
+ * const { value, gradients: [dx] } = valueAndGrad((x) => sum(mul(x, x)), [tensor([1, 2, 3])]);
+ * console.log(value, dx); // f32 [] on cpu: 14 f32 [3] on cpu: [2, 4, 6]
  * device.close();
  * ```
  */
 export function valueAndGrad(
-  f: () => Tensor,
+  f: (...parameters: Tensor[]) => Tensor,
   parameters: readonly Tensor[],
 ): { value: Tensor; gradients: Tensor[] } {
-  const { value, gradients } = backpropagate(f, parameters, (value) => {
+  if (typeof f !== "function" || !Array.isArray(parameters)) {
+    throw new TypeError(
+      "valueAndGrad: expected a function of tensors and an array of them; got " +
+        `${describe(f)} and ${describe(parameters)}`,
+    );
+  }
+  parameters.forEach((parameter, i) => expectTensor(`valueAndGrad: parameter ${i}`, parameter));
+  const { value, gradients } = backpropagate(() => f(...parameters), parameters, (value) => {
+    expectTensor("valueAndGrad: the function's result", value);
     if (value.size !== 1) {
-      throw new TypeError(`valueAndGrad: expected a function that gives one number, got ${value}`);
+      throw new TypeError(
+        `valueAndGrad: expected a function that gives one number, got ${value}; take its sum or mean`,
+      );
     }
     return full(value.shape, 1, { device: value.device });
   });
@@ -87,8 +58,7 @@ export function valueAndGrad(
 }
 
 /**
- * Runs `f` on a tape of its own, and walks it back from the gradient that `seed` gives for f's
- * result.
+ * Runs `f` on its own tape, and walks it back from the gradient that `seed` gives for f's result.
  */
 export function backpropagate(
   f: () => Tensor,
@@ -103,21 +73,6 @@ export function backpropagate(
     for (const node of mine.nodes.reverse()) propagate(node, gathered, mine.tracked);
   });
   return { value, gradients: parameters.map((parameter) => gathered.get(parameter)) };
-}
-
-/** Runs `f` while no operation puts itself on a tape. */
-export function withoutTape<T>(f: () => T): T {
-  return withTape(undefined, f);
-}
-
-function withTape<T>(given: Tape | undefined, f: () => T): T {
-  const outer = tape;
-  tape = given;
-  try {
-    return f();
-  } finally {
-    tape = outer;
-  }
 }
 
 function propagate(node: Node, gathered: Map<Tensor, Tensor>, tracked: Set<Tensor>): void {

@@ -1,6 +1,8 @@
 /**
- * Checkpointing: a part of a function is computed a second time in the derivative instead of
- * keeping its intermediate values.
+ * Recomputation of activations: a part of a function is computed a second time in the derivative
+ * instead of keeping its intermediate values (gradient checkpointing).
+ *
+ * Saved runs, which are called checkpoints, are in lib/train/checkpoint.ts.
  *
  * @module
  */
@@ -8,23 +10,21 @@ import { backpropagate, differentiable, isTracked, withoutTape } from "./autogra
 import type { Tensor } from "./tensor.ts";
 
 /**
- * f(), of which nothing but the result is kept for the derivative, where f runs again: memory for
- * time.
+ * f(), of which only the result is kept for the derivative, where f runs again: memory for time.
  *
  * `inputs` are all the tensors that gradients flow to from f. Its second run must compute what the
- * first did, so random numbers must come from the same state and streams; then values and gradients
- * have the same bits as without. Source: Chen et al., arXiv 1604.06174.
+ * first did, so random numbers must use the same state and streams; then values and gradients have
+ * the same bits as without. Source: Chen et al., arXiv 1604.06174.
  *
  * ```ts
- * import { checkpoint, exp, mul, openDevice, sum, tensor, valueAndGrad } from "../../mod.ts";
+ * import { exp, mul, openDevice, recompute, sum, type Tensor, tensor, valueAndGrad } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * const x = tensor([0, 1]);
- * const f = () => sum(checkpoint(() => mul(exp(x), exp(x)), [x]));
- * console.log(await valueAndGrad(f, [x]).gradients[0].data()); // [2, 14.77…]
+ * const f = (x: Tensor) => sum(recompute(() => mul(exp(x), exp(x)), [x]));
+ * console.log(await valueAndGrad(f, [tensor([0, 1])]).gradients[0].data()); // [2, 14.77…]
  * device.close();
  * ```
  */
-export function checkpoint(f: () => Tensor, inputs: readonly Tensor[]): Tensor {
+export function recompute(f: () => Tensor, inputs: readonly Tensor[]): Tensor {
   const tracked = inputs.filter(isTracked);
   if (tracked.length === 0) return f();
   const output = withoutTape(f);

@@ -14,6 +14,7 @@ import { checkOptions } from "../options.ts";
 import { expectShape, formatShape, resolveShape, type Shape, size } from "../shape.ts";
 import { flatten, formatNested, nest, type NestedArray, nestedShape } from "./nested_array.ts";
 import { noteCreated } from "./scope.ts";
+import { differentiable } from "./tape.ts";
 
 /** The element types: 32-bit floats, and 32-bit signed integers for ids and indices. */
 export type DType = "f32" | "i32";
@@ -96,10 +97,11 @@ export class Tensor {
   }
   /**
    * The same memory under another shape of the same size; one length may be −1, for what is left.
-   * Free, and no gradient flows: see `reshape`. TypeError if the sizes differ.
+   * Free; gradients flow back in this shape. TypeError if the sizes differ.
    */
   view(shape: Shape): Tensor {
-    return new Tensor(this.storage, resolveShape("view", this, shape), this.dtype);
+    const x = new Tensor(this.storage, resolveShape("view", this, shape), this.dtype);
+    return differentiable(x, [this], (dx) => [dx.view(this.shape)]);
   }
   /**
    * `shape` of the elements from `start` on, which 64 divides; the memory is shared. RangeError if

@@ -42,7 +42,7 @@ export interface TrainerOptions {
    * Keep only each block's input for the derivative and compute the rest again there: less memory,
    * about a third more time, the same bits. Default false.
    */
-  checkpointActivations?: boolean;
+  recomputeActivations?: boolean;
 }
 
 /** Bytes on the device that training takes. */
@@ -99,9 +99,9 @@ export class Trainer {
   /** RangeError when T exceeds the model's context length, or a count is no whole number from 1. */
   constructor(readonly model: GPT, readonly optimizer: Optimizer, options: TrainerOptions) {
     const { contextLength = model.config.contextLength, accumulate = 1, seed = 0 } = options;
-    const { checkpointActivations = false } = options;
+    const { recomputeActivations = false } = options;
     expectSeed("Trainer", seed);
-    this.options = { ...options, contextLength, accumulate, seed, checkpointActivations };
+    this.options = { ...options, contextLength, accumulate, seed, recomputeActivations };
     this.#check();
     const device = model.parameters()[0].device;
     this.#inputs = Array.from({ length: accumulate }, () => this.#ids());
@@ -179,11 +179,11 @@ export class Trainer {
 
   #recordStep(): Tensor {
     const parameters = this.model.parameters();
-    const { accumulate, checkpointActivations } = this.options;
+    const { accumulate, recomputeActivations } = this.options;
     const parts = this.#inputs.map((inputs, i) => {
       const randomState = this.model.config.dropout > 0 ? this.#randomState : undefined;
       const firstDropout = i << 16;
-      const context = new ForwardContext({ randomState, firstDropout, checkpointActivations });
+      const context = new ForwardContext({ randomState, firstDropout, recomputeActivations });
       const loss = () => {
         const value = this.model.loss(inputs, this.#targets[i], context);
         return accumulate > 1 ? mul(value, 1 / accumulate) : value;

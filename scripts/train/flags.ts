@@ -77,7 +77,7 @@ export const trainFlags = {
   }),
   ...group("Device", {
     ...deviceFlags,
-    checkpointActivations: toggle(
+    recomputeActivations: toggle(
       false,
       "recompute activations in the backward pass: less memory, more time, the same bits",
     ),

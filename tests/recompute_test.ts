@@ -1,5 +1,5 @@
 /**
- * Activation checkpointing: the same bits as without, in less memory.
+ * Recomputing activations: the same bits as without, in less memory.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { GPT } from "../lib/nn/gpt.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { add, mul } from "../lib/ops/binary.ts";
-import { checkpoint } from "../lib/tensor/recompute.ts";
+import { recompute } from "../lib/tensor/recompute.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { exp, tanh } from "../lib/ops/unary.ts";
@@ -18,14 +18,14 @@ import { Trainer, type TrainerOptions } from "../lib/train/trainer.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
 
-forEachDevice("gradients through a checkpoint, of all that it was given", async () => {
+forEachDevice("gradients through a recomputed part, of all that it was given", async () => {
   const [x, w, c] = [tensor([0.5, -1, 2]), tensor([1, 2, -0.5]), tensor([3, 1, 2])];
   let runs = 0;
   const inner = () => {
     runs++;
     return mul(tanh(mul(x, w)), exp(add(x, c)));
   };
-  const loss = (whole: boolean) => sum(mul(whole ? inner() : checkpoint(inner, [x, w, c]), x));
+  const loss = (whole: boolean) => sum(mul(whole ? inner() : recompute(inner, [x, w, c]), x));
   const expected = valueAndGrad(() => loss(true), [x, w]);
   assert.equal(runs, 1);
   const { value, gradients } = valueAndGrad(() => loss(false), [x, w]);
@@ -38,12 +38,12 @@ forEachDevice("gradients through a checkpoint, of all that it was given", async 
 
 forEachDevice("a checkpoint within another, and one that no gradient passes", async () => {
   const [x, w] = [tensor([0.5, -1]), tensor([1, 2])];
-  const inner = () => checkpoint(() => mul(exp(x), w), [x, w]);
-  const outer = () => checkpoint(() => tanh(inner()), [x, w]);
+  const inner = () => recompute(() => mul(exp(x), w), [x, w]);
+  const outer = () => recompute(() => tanh(inner()), [x, w]);
   const plain = valueAndGrad(() => sum(tanh(mul(exp(x), w))), [x]).gradients[0];
   const nested = valueAndGrad(() => sum(outer()), [x]).gradients[0];
   assertClose(await nested.data(), await plain.data(), 1e-6);
-  assertClose(await checkpoint(() => exp(x), [x]).data(), [Math.exp(0.5), Math.exp(-1)], 1e-6);
+  assertClose(await recompute(() => exp(x), [x]).data(), [Math.exp(0.5), Math.exp(-1)], 1e-6);
 });
 
 const shape = { vocabSize: 29, contextLength: 32, layers: 4, heads: 2, width: 32 };
@@ -74,7 +74,7 @@ const VARIANTS: [string, Partial<ModelConfigInput>, Partial<TrainerOptions>][] =
 for (const [name, config, options] of VARIANTS) {
   forEachDevice(`checkpointing gives the same bits in less memory: ${name}`, async () => {
     const whole = await train(config, options);
-    const again = await train(config, { ...options, checkpointActivations: true });
+    const again = await train(config, { ...options, recomputeActivations: true });
     assert.deepEqual(again.losses, whole.losses);
     const [less, more] = [again.memory.activations, whole.memory.activations];
     assert.ok(less < 0.75 * more, `${less} of ${more} bytes`);
@@ -85,7 +85,7 @@ forEachDevice("what grows with the layers is one value a layer", () => {
   const bytes = (layers: number) => {
     const model = new GPT({ ...shape, layers });
     const trainer = new Trainer(model, new AdamW(model.parameters()), {
-      ...{ batchSize: 4, schedule: () => 0, checkpointActivations: true },
+      ...{ batchSize: 4, schedule: () => 0, recomputeActivations: true },
     });
     trainer.step(new Batches(tokens, { batchSize: 4, contextLength: 32, seed: 3 }));
     return trainer.report!.bytes;

@@ -1,0 +1,44 @@
+/** `valueAndGrad`: its two ways of naming parameters, and what it refuses. */
+import assert from "node:assert/strict";
+import { add, mul } from "../lib/ops/binary.ts";
+import { sum } from "../lib/ops/reduce.ts";
+import { valueAndGrad } from "../lib/tensor/autograd.ts";
+import { tensor } from "../lib/tensor/tensor.ts";
+import { forEachDevice } from "./support/devices.ts";
+
+forEachDevice("the function receives the parameters, or closes over them", async () => {
+  const [a, b] = [tensor([1, 2]), tensor([3, 4])];
+  const closed = valueAndGrad(() => sum(mul(a, mul(b, b))), [a, b]);
+  const passed = valueAndGrad((x, y) => sum(mul(x, mul(y, y))), [a, b]);
+  for (const { value, gradients } of [closed, passed]) {
+    assert.equal(await value.item(), 41);
+    assert.deepEqual(await gradients[0].toArray(), [9, 16]);
+    assert.deepEqual(await gradients[1].toArray(), [6, 16]);
+  }
+});
+
+forEachDevice("a parameter that the result does not depend on gets zeros", async () => {
+  const [a, b] = [tensor([1, 2]), tensor([[3, 4]])];
+  const { gradients } = valueAndGrad((x) => sum(x), [a, b]);
+  assert.deepEqual(await gradients[1].toArray(), [[0, 0]]);
+});
+
+forEachDevice("a function or parameters of another kind are refused in one line", () => {
+  const x = tensor([1, 2]);
+  // deno-lint-ignore no-explicit-any
+  const guess = valueAndGrad as any;
+  const refused = (run: () => unknown, message: string) => assert.throws(run, { message });
+  refused(
+    () => guess(() => sum(x), x),
+    "valueAndGrad: expected a function of tensors and an array of them; got a function and a Tensor f32 [2]",
+  );
+  refused(() => guess(() => sum(x), [1]), "valueAndGrad: parameter 0: expected a tensor, got 1");
+  refused(
+    () => guess(() => add(x, 1), [x]),
+    "valueAndGrad: expected a function that gives one number, got f32 [2]; take its sum or mean",
+  );
+  refused(
+    () => guess(() => sum(x).item(), [x]),
+    "valueAndGrad: the function's result: expected a tensor, got a promise; await it first",
+  );
+});
