@@ -27,7 +27,12 @@ const command = {
   summary: "Talks to a model whose tokenizer has a chat template. Ctrl-C cuts an answer off; " +
     "/quit, or Ctrl-C at the prompt, ends.",
   flags,
-  positionals: { name: "MODEL", meaning: "folder, address or hub name", min: 1, max: 1 },
+  positionals: {
+    name: "MODEL",
+    meaning: "folder of a model, address, or name on the hub",
+    min: 1,
+    max: 1,
+  },
   examples: [
     ["deno task chat ./model --temperature 0.6", "a model in a folder"],
     ['deno task chat ./model --system "Answer in verse."', "with an instruction for all turns"],

@@ -1,5 +1,5 @@
 /**
- * Draws what a model has learned: its attention, its vectors of tokens and what it expects next.
+ * Draws what a model has learned: attention, token embeddings and the predicted next tokens.
  *
  *     deno task figures runs/baby --text "First Citizen:"
  *
@@ -30,26 +30,35 @@ import {
 const command = {
   name: "deno task figures",
   summary: "Draws what a model has learned, as SVG files: heads.svg with the attention of every " +
-    "layer and head, attention.svg with one of them, embeddings.svg, next_token.svg.",
-  positionals: { name: "RUN", meaning: "folder of the run", min: 1, max: 1 },
+    "layer and head, attention.svg with one head, embeddings.svg with the token embeddings on a " +
+    "plane, next_token.svg with the predicted next tokens.",
+  positionals: { name: "RUN", meaning: "folder of a run or of a model", min: 1, max: 1 },
   flags: {
-    text: text(undefined, "what the model reads", { shownDefault: "48 tokens of its own" }),
+    text: text(undefined, "text for the model to read", {
+      shownDefault: "48 tokens that it generates",
+    }),
     layer: integer(1, "layer of attention.svg", { min: 1 }),
     head: integer(1, "head of attention.svg", { min: 1 }),
-    topP: number(0.9, "share of the probability that top-p sampling keeps", { min: 0, max: 1 }),
+    topP: number(0.9, "probability that top-p sampling keeps, marked in next_token.svg", {
+      min: 0,
+      max: 1,
+    }),
     out: text(undefined, "folder to write to", { placeholder: "DIR", shownDefault: "RUN" }),
     theme: choice("light", "colors", { choices: ["light", "dark"] }),
   },
   examples: [
-    ['deno task figures runs/baby --text "to be or not"', "what it sees in these words"],
-    ["deno task figures runs/baby --layer 2 --head 3 --theme dark", "another head, on dark"],
+    ['deno task figures runs/baby --text "to be or not"', "attention and prediction for this text"],
+    [
+      "deno task figures runs/baby --layer 2 --head 3 --theme dark",
+      "another head, on a dark background",
+    ],
   ] as const,
 };
 
-/** Tokens that the model writes where no text is given. */
-const OWN_TOKENS = 48;
-/** Points in embeddings.svg, at most. */
-const MOST_POINTS = 200;
+/** Number of tokens that the model generates if no text is given. */
+const GENERATED_TOKENS = 48;
+/** Maximum number of points in embeddings.svg. */
+const MAX_POINTS = 200;
 const TEMPERATURES = [0.5, 1, 1.5];
 
 await runScript(command, async ({ flags, positionals: [run] }) => {
@@ -90,7 +99,7 @@ await runScript(command, async ({ flags, positionals: [run] }) => {
   device.close();
 });
 
-/** The text's tokens, or some that the model writes. */
+/** The tokens of the text, or some that the model generates. */
 async function read(model: GPT, tokenizer: Tokenizer, text?: string): Promise<number[]> {
   if (text !== undefined) {
     const ids = Array.from(await userInput(() => tokenizer.encode(text)));
@@ -99,20 +108,20 @@ async function read(model: GPT, tokenizer: Tokenizer, text?: string): Promise<nu
   }
   const prompt = openingTokens(tokenizer);
   const room = model.config.contextLength - prompt.length;
-  const options = { maxNewTokens: Math.max(1, Math.min(OWN_TOKENS, room)), temperature: 0.8 };
+  const options = { maxNewTokens: Math.max(1, Math.min(GENERATED_TOKENS, room)), temperature: 0.8 };
   return [...prompt, ...await Array.fromAsync(new Generator(model).generate(prompt, options))];
 }
 
-/** Weights [layers, heads, tokens, tokens] of what is read. */
+/** Attention weights [layers, heads, tokens, tokens] for these tokens. */
 async function attention(model: GPT, ids: readonly number[]): Promise<Float32Array> {
   const read = tensor(Int32Array.from(ids), { shape: [1, ids.length] });
   return await model.attentionWeights(read).data() as Float32Array;
 }
 
-/** The first tokens of the vocabulary, by the two principal components of their vectors. */
+/** The embeddings of the first tokens of the vocabulary, by their two principal components. */
 async function embeddings(model: GPT, tokenizer: Tokenizer, theme: "light" | "dark") {
   const { width } = model.config;
-  const count = Math.min(MOST_POINTS, tokenizer.vocabSize);
+  const count = Math.min(MAX_POINTS, tokenizer.vocabSize);
   const vectors = (await model.tokens.weight.data()).slice(0, count * width);
   const { projected, shares } = principalComponents(vectors, { width });
   const points = Array.from({ length: count }, (_, id) => {
@@ -120,13 +129,13 @@ async function embeddings(model: GPT, tokenizer: Tokenizer, theme: "light" | "da
     return { label, group: kind(label), x: projected[2 * id], y: projected[2 * id + 1] };
   });
   const share = (100 * (shares[0] + shares[1])).toFixed(0);
-  const title = `Vectors of tokens, two principal components (${share} % of the variance)`;
+  const title = `Token embeddings, two principal components (${share} % of the variance)`;
   return embeddingFigure(points, { title, theme });
 }
 
-/** A group of tokens that one expects to find together. */
+/** A group of tokens that are expected to be close to each other. */
 function kind(token: string): string {
   if (/^[aeiou]$/.test(token)) return "vowels";
   if (/^\s*\p{Lu}/u.test(token)) return "capitals";
-  return /^\s*\p{L}/u.test(token) ? "small letters" : "other";
+  return /^\s*\p{L}/u.test(token) ? "lower-case letters" : "other";
 }

@@ -11,22 +11,22 @@ import { lossFigure, type LossRun, parseMetrics, practicalRuns } from "../lib/pl
 
 const command = {
   name: "deno task plot",
-  summary: "Draws training and validation loss of runs on one axis, as an SVG file.",
+  summary: "Draws the training and validation loss of one or more runs as an SVG file.",
   positionals: { name: "RUN", meaning: "folder of a run, with its metrics.jsonl", min: 1 },
   flags: {
     out: text(undefined, "file to write", {
       placeholder: "FILE.svg",
       shownDefault: "RUN/loss.svg, or loss.svg here for several runs",
     }),
-    smooth: integer(1, "points that training loss is averaged over", { min: 1 }),
+    smooth: integer(1, "average training loss over this many points", { min: 1 }),
     logY: toggle(false, "logarithmic loss axis"),
     theme: choice("light", "colors", { choices: ["light", "dark"] }),
     title: text("Loss", "heading"),
-    practical: toggle(false, "the two runs that `--preset practical` repeats, beside"),
+    practical: toggle(false, "also draw the two runs of 2024 that `--preset practical` repeats"),
   },
   examples: [
     ["deno task plot runs/baby", "writes runs/baby/loss.svg"],
-    ["deno task plot runs/practical --practical", "beside the runs of 2024"],
+    ["deno task plot runs/practical --practical", "with the runs of 2024"],
     ["deno task plot runs/a runs/b --out compared.svg --smooth 20", "compares two runs"],
   ] as const,
 };
@@ -48,7 +48,7 @@ async function readRun(folder: string, folders: readonly string[]): Promise<Loss
   const file = `${folder}/metrics.jsonl`;
   const metrics = await Deno.readTextFile(file).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new UserError(`${folder}: no metrics.jsonl there; give the folder of a training run`);
+    throw new UserError(`${folder}: it holds no metrics.jsonl; give the folder of a training run`);
   });
   return {
     label: runLabel(folder, folders),
@@ -56,7 +56,7 @@ async function readRun(folder: string, folders: readonly string[]): Promise<Loss
   };
 }
 
-/** The folder's own name, or its whole path where several folders have that name. */
+/** The folder's name, or its whole path if several folders have that name. */
 function runLabel(folder: string, folders: readonly string[]): string {
   const name = (path: string) => path.split(/[/\\]/).at(-1)!;
   const isShared = folders.filter((other) => name(other) === name(folder)).length > 1;

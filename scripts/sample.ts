@@ -25,10 +25,7 @@ import { openModel } from "./generation/open_model.ts";
 import { streamText } from "./generation/stream_text.ts";
 
 const flags = {
-  model: text(undefined, "folder, address or hub name of a model; --model may be left out", {
-    placeholder: "MODEL",
-    shownDefault: "",
-  }),
+  model: text(undefined, "the same as MODEL alone", { placeholder: "MODEL", shownDefault: "" }),
   ...group("Text", {
     prompt: text(undefined, "what the text begins with", { shownDefault: "a line feed" }),
     maxNewTokens: integer(300, "maximum number of tokens to write", { min: 1 }),
@@ -60,7 +57,11 @@ const command = {
   name: "deno task sample",
   summary: "Writes text with a trained model.",
   flags,
-  positionals: { name: "MODEL", meaning: "folder of a run, or as --model", max: 1 },
+  positionals: {
+    name: "MODEL",
+    meaning: "folder of a run or a model, address, or name on the hub",
+    max: 1,
+  },
   examples: [
     ['deno task sample runs/baby --prompt "ROMEO:"', "continue a speaker's name"],
     ["deno task sample runs/baby --temperature 0", "always the most likely character"],

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { choice, type FlagValues, integer, text } from "../lib/cli/flags.ts";
+import { choice, type FlagValues, integer, text, toggle } from "../lib/cli/flags.ts";
 import { formatCount, formatRate } from "../lib/cli/numbers.ts";
 import { print, stderr } from "../lib/cli/output.ts";
 import { withDownloadProgress } from "../lib/cli/progress.ts";
@@ -13,8 +13,10 @@ import { runScript, userInput } from "../lib/cli/run.ts";
 import {
   CharacterTokenizer,
   loadCorpus,
+  loadPreparedCorpus,
   prepareCorpus,
   preparedFilesIn,
+  splitCorpus,
   type Tokenizer,
   trainBytePair,
   UserError,
@@ -22,18 +24,19 @@ import {
 } from "../mod.ts";
 
 const flags = {
-  dataset: text(undefined, "a corpus's name, a text file, a URL, or -", {
+  dataset: text(undefined, "corpus name, text file, URL, or - for standard input", {
     shownDefault: "tiny-shakespeare",
   }),
-  tokenizer: choice("char", "how the text is cut into tokens", {
+  tokenizer: choice("char", "what a token is: a character, a word, or a byte pair", {
     choices: ["char", "word", "bpe"],
   }),
-  vocabSize: integer(undefined, "tokens of a bpe or word vocabulary", {
+  vocabSize: integer(undefined, "size of the vocabulary, for bpe and word", {
     min: 2,
     max: 65536,
     shownDefault: "4096 for bpe, every word for word",
   }),
   out: text("runs/tokens", "folder to write to", { placeholder: "DIR" }),
+  keep: toggle(false, "if --out already holds these tokens, leave them as they are"),
 };
 
 const command = {
@@ -49,12 +52,11 @@ const command = {
 
 await runScript(command, async ({ flags }) => {
   const { dataset, out } = flags;
-  const there = await preparedFilesIn(out);
-  if (there.length > 0) {
+  const existing = await preparedFilesIn(out);
+  if (existing.length > 0 && !flags.keep) {
     throw new UserError(
-      `${out} holds ${
-        there.join(", ")
-      } already; name another folder with --out, or remove it first`,
+      `${out} already holds ${existing.join(", ")}; ` +
+        "name another folder with --out, or remove it first",
     );
   }
   if (flags.vocabSize !== undefined && flags.tokenizer === "char") {
@@ -66,6 +68,10 @@ await runScript(command, async ({ flags }) => {
   );
   if (corpus.notice) stderr.write(`${corpus.notice}\n`);
   const tokenizer = await userInput(() => makeTokenizer(corpus.text, flags));
+  if (existing.length > 0) {
+    await expectSameTokens(out, corpus.text, tokenizer);
+    return print(`kept        ${out}: it already holds these tokens`);
+  }
   const counts = await userInput(() => prepareCorpus(out, { text: corpus.text, tokenizer }));
   const tokens = counts.trainTokens + counts.validationTokens;
   const rate = formatRate(tokens / counts.encodeMilliseconds * 1000);
@@ -74,6 +80,23 @@ await runScript(command, async ({ flags }) => {
   print(`vocabulary  ${counts.vocabSize}, ${flags.tokenizer}, ${rate} tokens/s`);
   print(`wrote       ${counts.files.join(", ")}`);
 });
+
+/** Refuses a folder whose files are not those of this text and tokenizer. */
+async function expectSameTokens(folder: string, text: string, tokenizer: Tokenizer): Promise<void> {
+  const found = await userInput(() => loadPreparedCorpus(folder));
+  const { train, validation } = splitCorpus(await userInput(() => tokenizer.encode(text)));
+  const isSame = JSON.stringify(found.tokenizer.toJSON()) === JSON.stringify(tokenizer.toJSON()) &&
+    isEqual(found.train, train) && isEqual(found.validation, validation);
+  if (isSame) return;
+  throw new UserError(
+    `--keep: ${folder} holds tokens of another text or tokenizer; ` +
+      "name another folder with --out, or remove it first",
+  );
+}
+
+function isEqual(one: ArrayLike<number>, other: ArrayLike<number>): boolean {
+  return one.length === other.length && Array.prototype.every.call(one, (id, i) => id === other[i]);
+}
 
 function makeTokenizer(
   text: string,

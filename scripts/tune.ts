@@ -1,6 +1,5 @@
 /**
- * Measures which kernels are the fastest on the present GPU, and keeps the answer for every later
- * run.
+ * Measures which matmul kernels are the fastest on this GPU, and stores the choice for later runs.
  *
  *     deno task tune
  *
@@ -20,32 +19,32 @@ import {
 import { type Device, openDevice } from "../mod.ts";
 
 const flags = {
-  forget: toggle(false, "drop what was measured on this GPU, and measure nothing"),
-  keep: toggle(true, "keep the answer; --no-keep only prints it"),
-  models: choice("auto", "whose products to measure: baby is width 128, all adds GPT-2's 124M", {
+  forget: toggle(false, "delete the choice stored for this GPU, and measure nothing"),
+  keep: toggle(true, "store the choice; --no-keep only prints it"),
+  models: choice("auto", "model sizes to measure: baby (width 128), or all: also GPT-2 124M", {
     choices: ["auto", "baby", "all"],
-    shownDefault: "all, on a software adapter baby",
+    shownDefault: "all; baby on a software adapter",
   }),
 };
 
 const command = {
   name: "deno task tune",
-  summary:
-    "Measures which kernels for matrix products are the fastest on this GPU, checks each result, and keeps the answer in the Web Cache, where every later run finds it.",
+  summary: "Measures which matmul kernels are the fastest on this GPU, checks each result, and " +
+    "stores the choice in the Web Cache for every later run.",
   flags,
   examples: [
-    ["deno task tune", "measure and keep"],
-    ["deno task tune --forget", "go back to the kernels of the GPU's class"],
+    ["deno task tune", "measure, and store the choice"],
+    ["deno task tune --forget", "return to the default kernels"],
   ] as const,
 };
 
-/** 12 × 64 tokens, width 128. */
+/** The products of the preset `baby`: 12 × 64 tokens, width 128. */
 const BABY = [
   ...[[128, 384], [128, 512], [512, 128]].flatMap(([k, n]) => layerProducts(768, k, n)),
   { m: 1, n: 512, k: 128, transposeB: true },
 ];
 
-/** 8 × 1,024 tokens, width 768; one row is a token's, with the tied head. */
+/** Those of GPT-2 124M: 8 × 1,024 tokens, width 768; one row is a generated token's logits. */
 const GPT2 = [
   ...[[768, 2304], [768, 3072], [3072, 768]].flatMap(([k, n]) => layerProducts(8192, k, n)),
   { m: 1, n: 50257, k: 768, transposeB: true },
@@ -55,7 +54,8 @@ await runScript(command, async ({ flags }) => {
   const device = await openDevice({ device: "webgpu" });
   print(`device   ${device.description}`);
   if (flags.forget) {
-    print(await forgetTuning(device) ? "forgotten" : "nothing was kept for this GPU");
+    const deleted = await forgetTuning(device);
+    print(deleted ? "stored choice deleted" : "no choice is stored for this GPU");
   } else {
     const all = flags.models === "all" || (flags.models === "auto" && !device.isSoftware);
     await tune(device, all ? [...BABY, ...GPT2] : BABY, flags.keep);
@@ -67,15 +67,15 @@ async function tune(device: Device, products: typeof BABY, keep: boolean): Promi
   print(`${"product".padEnd(24)} form  ${"kernel".padEnd(10)} ${"ms".padStart(9)}  GFLOP/s`);
   const timings: ProductTiming[] = [];
   for await (const group of tuneProducts(device, products)) {
-    const least = Math.min(...group.map(({ milliseconds }) => milliseconds));
-    for (const timing of group) print(line(timing, timing.milliseconds === least));
+    const best = Math.min(...group.map(({ milliseconds }) => milliseconds));
+    for (const timing of group) print(line(timing, timing.milliseconds === best));
     timings.push(...group);
   }
   const chosen = chooseKernels(timings, device.matmul!);
   print(`chosen   small ${chosen.small}, large ${chosen.large}, rows ${chosen.rows}`);
   if (!keep) return;
   await keepTuning(device, chosen);
-  print("kept     for this GPU; deno task tune --forget drops it");
+  print("stored   for this GPU; deno task tune --forget deletes it");
 }
 
 function line({ product, kernel, milliseconds }: ProductTiming, isBest: boolean): string {
@@ -83,7 +83,7 @@ function line({ product, kernel, milliseconds }: ProductTiming, isBest: boolean)
   const sizes = `${m}×${k} · ${k}×${n}`.padEnd(24);
   const form = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
   const name = kernel.padEnd(10);
-  if (milliseconds === Infinity) return `${sizes} ${form}    ${name} wrong result, left out`;
+  if (milliseconds === Infinity) return `${sizes} ${form}    ${name} wrong result, not chosen`;
   const rate = (2 * m * n * k / milliseconds / 1e6).toPrecision(3);
   const time = milliseconds.toPrecision(3).padStart(9);
   return `${sizes} ${form}    ${name} ${time}  ${rate.padStart(7)}${isBest ? "  best" : ""}`;

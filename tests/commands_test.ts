@@ -158,7 +158,7 @@ Deno.test("killed at ten random moments, a run goes on each time and ends with t
   for (let i = 0; i < 10; i++) {
     const child = command("train", holdsCheckpoint(path) ? resume : endless, folder.path);
     // The first kills fall into the start, the others into the steps.
-    if (i >= 4) await untilLine(child, `${path}/metrics.jsonl`, before + 1);
+    if (i >= 4) await untilSaved(child, path, before + 1);
     await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 300));
     child.kill("SIGKILL");
     assert.equal((await finished(child)).err, "");
@@ -201,6 +201,35 @@ Deno.test("tokenize writes a corpus that train takes, and a run starts from anot
   assert.ok(first < losses_[0] - 0.2, `${losses_[0]}, then ${first} with the trained weights`);
 });
 
+/** The flags of a step of `deno task pipeline`. */
+async function pipelineFlags(step: string): Promise<string[]> {
+  const { tasks } = JSON.parse(
+    await Deno.readTextFile(new URL("../deno.json", import.meta.url)),
+  );
+  return line(tasks[`pipeline:${step}`].command.split(/ scripts\/\w+\.ts /)[1]);
+}
+
+Deno.test("the pipeline, started again, keeps its tokens, continues its run and leaves a finished one", async () => {
+  await using folder = await scratchFolder();
+  const tokenize = [...await pipelineFlags("tokenize"), "--dataset", "text.txt"];
+  const train = [...await pipelineFlags("train"), ...TINY];
+  const read = (name: string) => Deno.readFile(`${folder.path}/runs/pipeline/${name}`);
+  const step = async (script: string, args: string[]) => {
+    const { code, out, err } = await run(script, args, folder.path);
+    assert.equal(code, 0, err);
+    return out;
+  };
+  await step("tokenize", tokenize);
+  await step("train", [...train, "--steps", "6"]);
+  const names = ["tokens/train.bin", "model.safetensors", "metrics.jsonl"];
+  const before = await Promise.all(names.map(read));
+  assert.match(await step("tokenize", tokenize), /^kept +runs\/pipeline\/tokens: /);
+  assert.match(await step("train", [...train, "--steps", "6"]), /validation loss \d/);
+  assert.deepEqual(await Promise.all(names.map(read)), before);
+  await step("train", [...train, "--steps", "9"]);
+  assert.equal((await loadRunState(`${folder.path}/runs/pipeline`)).step, 9);
+});
+
 Deno.test("texts without a line's end, and words, are sampled without a prompt", async () => {
   await using folder = await scratchFolder();
   const text = await Deno.readTextFile(`${folder.path}/text.txt`);
@@ -235,17 +264,27 @@ function sorted<Value>(record: Record<string, Value>): [string, Value][] {
   return Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1);
 }
 
-/**
- * Waits until the file that a command writes has `count` lines; an error where the command ends
- * before.
- */
+/** Waits until the file that a command writes has `count` lines. */
 async function untilLine(child: Deno.ChildProcess, path: string, count: number): Promise<void> {
+  await untilTrue(child, async () => {
+    const text = await Deno.readTextFile(path).catch(() => "");
+    return text.split("\n").length > count;
+  });
+}
+
+/** Waits until the run that a command trains has a checkpoint of `step` or later. */
+async function untilSaved(child: Deno.ChildProcess, run: string, step: number): Promise<void> {
+  await untilTrue(child, () => loadRunState(run).then((saved) => saved.step >= step, () => false));
+}
+
+async function untilTrue(
+  child: Deno.ChildProcess,
+  condition: () => Promise<boolean>,
+): Promise<void> {
   let ended = false;
   child.status.then(() => ended = true);
-  while (!ended) {
-    const text = await Deno.readTextFile(path).catch(() => "");
-    if (text.split("\n").length > count) return;
+  while (!await condition()) {
+    if (ended) throw new Error("the command ended too early");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  throw new Error(`the command ended before ${path} had ${count} lines`);
 }

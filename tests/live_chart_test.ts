@@ -81,6 +81,34 @@ Deno.test("live feed: viewers are told what is new to each of them, once", async
   assert.equal(feed.viewers, 0);
 });
 
+Deno.test("live feed: a viewer that waits many times leaves no listener behind", async () => {
+  const { addEventListener, removeEventListener } = AbortSignal.prototype;
+  let [waits, listeners] = [0, 0];
+  AbortSignal.prototype.addEventListener = function (...args: [string, EventListener]) {
+    waits++;
+    listeners++;
+    return addEventListener.apply(this, args);
+  };
+  AbortSignal.prototype.removeEventListener = function (...args: [string, EventListener]) {
+    listeners--;
+    return removeEventListener.apply(this, args);
+  };
+  try {
+    const feed = new Feed();
+    const reader = feed.open().getReader();
+    for (let step = 1; step <= 20; step++) {
+      const read = reader.read();
+      await new Promise((resolve) => setTimeout(resolve)); // the viewer waits by now
+      feed.update([{ kind: "progress", step }]);
+      await read;
+    }
+    await reader.cancel();
+    assert.deepEqual({ waits, listeners }, { waits: 20, listeners: 0 });
+  } finally {
+    Object.assign(AbortSignal.prototype, { addEventListener, removeEventListener });
+  }
+});
+
 Deno.test("live chart: updates reach every viewer, and the streams end with the run", async () => {
   const chart = await LiveChart.open(0);
   assert.match(chart.url, /^http:\/\/127\.0\.0\.1:\d+\/$/);

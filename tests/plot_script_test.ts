@@ -124,7 +124,10 @@ Deno.test("bad input is one line, exit code 2, and writes nothing", async () => 
   await using folder = await runFolders({ bad: "{}\n", empty: "", good: METRICS });
   const cases: [string[], RegExp][] = [
     [[], /needs RUN/],
-    [["missing"], /^error: missing: no metrics.jsonl there; give the folder of a training run\n$/],
+    [
+      ["missing"],
+      /^error: missing: it holds no metrics.jsonl; give the folder of a training run\n$/,
+    ],
     [["bad"], /^error: bad\/metrics.jsonl line 1: expected "step" to be a count, got nothing\n$/],
     [["empty"], /^error: lossFigure: no loss to draw in 1 runs with 0 values\n$/],
     [["good", "--out", "x.png"], /^error: --out x.png: figures are SVG/],

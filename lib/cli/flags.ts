@@ -1,15 +1,15 @@
 /**
  * What a command accepts: flags with typed defaults, positional arguments, examples.
  *
- * This module only describes; reading a command line is left to parse.ts, and `--help` to help.ts.
- * A flag's camelCase key is its name: `learningRate` is written `--learning-rate`.
+ * This module only describes: parse.ts reads a command line, help.ts prints `--help`. A flag's
+ * camelCase key is its name: `learningRate` is written `--learning-rate`.
  *
  * @module
  */
 
 /** One flag: its default, what it means, and how its text is read. */
 export interface Flag<Value> {
-  /** Value when the flag is not given. */
+  /** Value if the flag is not given. */
   readonly default: Value;
   /** One line for `--help`. */
   readonly meaning: string;
@@ -17,13 +17,13 @@ export interface Flag<Value> {
   readonly placeholder?: string;
   /** What a valid value is, for error messages: "an integer of at least 1". */
   readonly expected: string;
-  /** The default as `--help` shows it, where the value itself would not tell; `""` shows none. */
+  /** The default as `--help` shows it, if the value itself does not say it; `""` shows none. */
   readonly shownDefault?: string;
   /** Heading under which `--help` lists the flag. */
   readonly group?: string;
   /** The values that a choice allows. */
   readonly choices?: readonly string[];
-  /** Reads the text of a value; undefined when it is not what {@linkcode expected} says. */
+  /** Reads the text of a value; undefined if it is not what {@linkcode expected} says. */
   read(text: string): Value | undefined;
 }
 
@@ -39,21 +39,21 @@ export type FlagValues<Specification extends Flags> = {
   [Key in keyof Specification]: Specification[Key] extends Flag<infer Value> ? Value : never;
 };
 
-/** The arguments that are no flags. */
+/** The arguments that are not flags. */
 export interface Positionals {
   /** Their name in the usage line, in capitals. */
   readonly name: string;
   /** One line for `--help`. */
   readonly meaning: string;
-  /** How many there must be. Default: 0. */
+  /** Minimum number. Default: 0. */
   readonly min?: number;
-  /** How many there may be. Default: no limit. */
+  /** Maximum number. Default: no limit. */
   readonly max?: number;
 }
 
 /** A command line, described. */
 export interface Command<Specification extends Flags = Flags> {
-  /** How it is started, without flags: `deno task train`. */
+  /** The command line that starts it, without flags: `deno task train`. */
   readonly name: string;
   /** What it does, in a sentence or two. */
   readonly summary: string;
@@ -118,7 +118,7 @@ export function integer<Default extends number | undefined>(
   return { placeholder: "N", ...options, default: value, meaning, expected, read };
 }
 
-/** A flag that takes one of a few words. */
+/** A flag that takes one of the listed words. */
 export function choice<const Choice extends string>(
   value: NoInfer<Choice>,
   meaning: string,

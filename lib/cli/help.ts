@@ -1,5 +1,5 @@
 /**
- * The text of `--help`, made from the same description that reads the command line.
+ * The text of `--help`, made from the same description that parse.ts reads the command line with.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const HELP: Flag<boolean> = {
 const MEANING_COLUMN = 30;
 
 /**
- * What a command does, how it is called, its flags with their defaults, and examples.
+ * What a command does, how to call it, its flags with their defaults, and examples.
  *
  * `columns` is the width to wrap at; lines are at least 60 and at most 100 characters wide.
  */

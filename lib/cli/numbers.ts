@@ -1,5 +1,5 @@
 /**
- * Numbers as people read them: counts, bytes, durations, losses.
+ * Numbers in readable form: counts, bytes, durations, losses.
  *
  * @module
  */

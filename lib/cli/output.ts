@@ -1,17 +1,17 @@
 /**
- * Where commands write: standard output and standard error, with what is known of the terminal
- * behind them, and colors. What is written is left to others.
+ * Where commands write: standard output and standard error, what the terminal behind them can
+ * show, and colors.
  *
  * @module
  */
 
-/** Something that text is written to. Tests give their own. */
+/** Something that text is written to. Tests pass their own. */
 export interface Output {
   /** True for a terminal, where a line may be redrawn. */
   readonly isTerminal: boolean;
-  /** True where colors are shown: a terminal, and NO_COLOR is not set. */
+  /** True if colors are shown: on a terminal, unless NO_COLOR is set. */
   readonly color: boolean;
-  /** Width in characters; 80 where there is no terminal. */
+  /** Width in characters; 80 without a terminal. */
   readonly columns: number;
   /** Writes text as it is. */
   write(text: string): void;
@@ -23,7 +23,11 @@ export const stdout: Output = standardOutput(Deno.stdout);
 /** Standard error. */
 export const stderr: Output = standardOutput(Deno.stderr);
 
-/** Writes a line to standard output. Throws `Deno.errors.BrokenPipe` when its reader has left. */
+/**
+ * Writes a line to standard output.
+ *
+ * @throws {Deno.errors.BrokenPipe} if its reader has closed it
+ */
 export function print(line = ""): void {
   stdout.write(line + "\n");
 }
@@ -33,14 +37,14 @@ export type Color = "red" | "blue" | "magenta";
 
 const COLORS: Record<Color, number> = { red: 31, blue: 34, magenta: 35 };
 
-/** Text in a color where the output shows colors, and as it is elsewhere. */
+/** Text in a color if the output shows colors, otherwise as it is. */
 export function colored(text: string, color: Color, output: Output): string {
   return output.color ? `\x1b[${COLORS[color]}m${text}\x1b[0m` : text;
 }
 
 /**
  * Text in which control characters other than tab and line feed are replaced by `�`, so that text
- * of unknown origin cannot steer the terminal.
+ * of unknown origin cannot control the terminal.
  */
 export function withoutControls(text: string): string {
   // deno-lint-ignore no-control-regex
@@ -68,7 +72,7 @@ function standardOutput(stream: typeof Deno.stdout): Output {
 
 function terminalColumns(): number {
   try {
-    // A terminal that does not know its size says 0.
+    // A terminal that does not know its size reports 0.
     return Deno.consoleSize().columns || 80;
   } catch {
     return 80;

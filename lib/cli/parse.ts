@@ -1,8 +1,8 @@
 /**
  * Reads a command line into typed values, and names every mistake in it.
  *
- * The splitting is done by the standard library's parser, to which this module gives types and the
- * strictness it lacks; what the flags are is left to flags.ts.
+ * The standard library's parser splits the arguments; this module adds types and strict checks.
+ * See flags.ts for how flags are described.
  *
  * @module
  */
@@ -17,21 +17,23 @@ export interface Parsed<Specification extends Flags> {
   readonly flags: FlagValues<Specification>;
   /** Keys of the flags that were written on the command line. */
   readonly given: ReadonlySet<keyof Specification>;
-  /** The arguments that are no flags, in order. */
+  /** The arguments that are not flags, in order. */
   readonly positionals: readonly string[];
-  /** True when `--help` or `-h` was asked for; then nothing else has been read. */
+  /** True for `--help` or `-h`; then nothing else was read. */
   readonly help: boolean;
 }
 
-/** What the standard library's parser gives for the options used here. */
+/** What the standard library's parser returns for the options used here. */
 type RawArguments = { _: string[] } & Record<string, string[] | boolean | undefined>;
 
 /**
  * Reads command-line arguments.
  *
  * A value may follow its flag as the next argument or after `=`; everything after a bare `--` is
- * positional. Throws UserError when a flag is unknown (and names the nearest one), lacks its value,
- * is repeated or out of range, and when there are too few or too many positional arguments.
+ * positional.
+ *
+ * @throws {UserError} if a flag is unknown (naming the nearest one), lacks its value, is repeated or
+ *   out of range, or if there are too few or too many positional arguments
  *
  * @example
  * ```ts
@@ -90,8 +92,8 @@ async function loadParser() {
 }
 
 /**
- * Writes each flag and its value as one argument, `--name=value`, because the parser takes neither
- * `""`, `-`, nor `-1` for the value of the flag before it; checks the names on the way.
+ * Writes each flag and its value as one argument, `--name=value`, because the parser does not read
+ * `""`, `-` or `-1` as the value of the flag before it; checks the names on the way.
  */
 function joinValues(byName: Map<string, Flag<unknown>>, args: readonly string[]): string[] {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
@@ -109,7 +111,7 @@ function joinValues(byName: Map<string, Flag<unknown>>, args: readonly string[])
   return [...joined, ...args.slice(end)];
 }
 
-/** A flag's name as the parser gets it, which takes every `--no-name` for a switch. */
+/** A flag's name as the parser receives it: the parser reads every `--no-name` as a switch. */
 function rawName(name: string): string {
   return name.startsWith("no-") ? `value-of-${name}` : name;
 }
@@ -162,7 +164,7 @@ function readFlag(flag: Flag<unknown>, name: string, raw: RawArguments): unknown
   if (given.length === 0) return undefined;
   if (given.length > 1) {
     throw new UserError(
-      `--${name} is given ${given.length} times (${given.join(", ")}); once is enough`,
+      `--${name} is given ${given.length} times (${given.join(", ")}); give it once`,
     );
   }
   const value = flag.read(given[0]);

@@ -1,6 +1,6 @@
 /**
  * Progress of a training run and of a download: a bar redrawn in place on a terminal, plain lines
- * elsewhere. The figures come from the caller; nothing is measured here but the time left.
+ * elsewhere. The caller passes the figures; only the time left is measured here.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import { formatBytes, formatCount, formatDuration, formatLoss, formatRate } from
 import { type Output, stderr, stdout, withoutControls } from "./output.ts";
 import { fit, StatusLine } from "./status_line.ts";
 
-/** Where progress is written, and by which clock. */
+/** Where progress is written, and which clock measures it. */
 export interface ProgressOptions {
   /** Where to write. Default: standard output for training, standard error for downloads. */
   output?: Output;
-  /** Milliseconds from any fixed moment. Default: `performance.now`. */
+  /** Milliseconds since any fixed moment. Default: `performance.now`. */
   now?: () => number;
 }
 
-/** What a run knows of itself at a step; absent figures keep their last value on the bar. */
+/** Figures of a run at a step; absent ones keep their last value on the bar. */
 export interface TrainingFigures {
   /** Steps done. */
   step: number;
@@ -52,7 +52,7 @@ export class TrainingProgress {
   readonly #start: number;
   #latest: TrainingFigures;
 
-  /** `steps` is the whole run; a resumed one gives the steps done before as `firstStep`. */
+  /** `steps` counts the whole run; a resumed run passes the steps done before as `firstStep`. */
   constructor(steps: number, options: ProgressOptions & { firstStep?: number } = {}) {
     const { output = stdout, now = () => performance.now(), firstStep = 0 } = options;
     this.#steps = steps;
@@ -75,7 +75,7 @@ export class TrainingProgress {
     if (this.#line.isDue) this.#draw();
   }
 
-  /** Prints a lasting line, on a terminal above the bar. */
+  /** Prints a permanent line, on a terminal above the bar. */
   note(line: string): void {
     this.#line.above(line);
   }
@@ -88,7 +88,7 @@ export class TrainingProgress {
   }
 
   /**
-   * Seconds to go after `step` at the speed so far; undefined where that cannot be told, and at the
+   * Seconds to go after `step` at the speed so far; undefined while the speed is unknown, and at the
    * end.
    */
   secondsLeft(step: number): number | undefined {
@@ -117,7 +117,7 @@ export class TrainingProgress {
 }
 
 /**
- * Shows how much of a download has come. Elsewhere than on a terminal it is one line at the start
+ * Shows how much of a download has arrived: a bar on a terminal, otherwise one line at the start
  * and one at the end.
  *
  * @example
@@ -134,7 +134,7 @@ export class DownloadProgress {
   readonly #start: number;
   #bytes = 0;
 
-  /** `totalBytes` is undefined where the server does not say. */
+  /** `totalBytes` is undefined if the server does not say it. */
   constructor(name: string, totalBytes: number | undefined, options: ProgressOptions = {}) {
     const { output = stderr, now = () => performance.now() } = options;
     this.#name = withoutControls(name);
@@ -145,13 +145,13 @@ export class DownloadProgress {
     if (!output.isTerminal) this.#line.above(`fetching ${this.#name}${size}`);
   }
 
-  /** Tells how many bytes have come so far. */
+  /** Sets how many bytes have arrived so far. */
   update(bytes: number): void {
     this.#bytes = bytes;
     if (this.#line.output.isTerminal && this.#line.isDue) this.#draw();
   }
 
-  /** Ends the bar with what has come in all. */
+  /** Ends the bar with the total. */
   finish(): void {
     const seconds = (this.#line.now() - this.#start) / 1000;
     const total = `${formatCount(this.#bytes)} bytes in ${formatDuration(seconds)}`;

@@ -3,7 +3,7 @@
  * and an exit code.
  *
  * Exit codes: 0 done, 1 a bug (its stack is shown), 2 a user's mistake, 130 interrupted twice, 141
- * the reader of the output has left.
+ * the reader of the output has closed it.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import { parseArguments, type Parsed } from "./parse.ts";
 
 export { UserError };
 
-/** What a script is given by the process around it. Tests give their own. */
+/** What a script receives from the process around it. Tests pass their own. */
 export interface Host {
   /** Command-line arguments. */
   readonly args: readonly string[];
-  /** Where results go. */
+  /** Where results are written. */
   readonly stdout: Output;
-  /** Where errors go. */
+  /** Where errors are written. */
   readonly stderr: Output;
   /** Ends the process. */
   exit(code: number): void;
@@ -33,9 +33,9 @@ const thisProcess: Host = { args: Deno.args, stdout, stderr, exit: Deno.exit };
  * Reads the command line, calls `main`, and ends the process if anything goes wrong.
  *
  * `--help` prints the help and does not call `main`. A UserError and a failure of the operating
- * system (no such file, no permission, disk full) end as one line `error: …` and exit code 2; a
- * pipe closed by its reader ends silently with exit code 141; every other error is a bug, shown
- * with its stack, exit code 1.
+ * system (no such file, no permission, disk full) become one line `error: …` and exit code 2; a
+ * pipe closed by its reader becomes a silent exit code 141; every other error is a bug, shown with
+ * its stack, exit code 1.
  *
  * @example
  * ```ts
@@ -63,11 +63,11 @@ export async function runScript<Specification extends Flags>(
 }
 
 /**
- * Calls `action` with what the user gave, and turns what the library throws for a bad shape, value
- * or file (TypeError, RangeError, SyntaxError) into a UserError; everything else passes through.
+ * Calls `action` on input from the user, and turns what the library throws for a bad shape, value or
+ * file (TypeError, RangeError, SyntaxError) into a UserError; everything else passes through.
  *
- * Wrap only the call that checks the user's input, because a bug inside would look like a mistake
- * of the user.
+ * Wrap only the call that checks the user's input: a bug inside would look like a mistake of the
+ * user.
  *
  * @example
  * ```ts
@@ -125,7 +125,7 @@ async function showHelp(command: Command, output: Output): Promise<void> {
   output.write(helpText(command, output.columns));
 }
 
-/** Writes an error and returns the exit code that it stands for. */
+/** Writes an error and returns its exit code. */
 function report(error: unknown, output: Output): number {
   const prefix = colored("error:", "red", output);
   if (error instanceof UserError || isSystemError(error)) {
@@ -138,7 +138,7 @@ function report(error: unknown, output: Output): number {
 }
 
 /**
- * True for what Deno throws when the operating system, or a missing permission, refuses something.
+ * True for what Deno throws if the operating system, or a missing permission, refuses something.
  */
 function isSystemError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;

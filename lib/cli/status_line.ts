@@ -1,6 +1,6 @@
 /**
- * One line at the foot of a terminal that is redrawn in place, with lasting lines printed above it.
- * What the line says is left to progress.ts.
+ * One line at the bottom of a terminal that is redrawn in place, with permanent lines printed above
+ * it. See progress.ts for its content.
  *
  * @module
  */
@@ -19,28 +19,28 @@ export class StatusLine {
   #lastDraw = -Infinity;
   #shown = "";
 
-  /** `now` gives milliseconds. */
+  /** `now` returns milliseconds. */
   constructor(readonly output: Output, readonly now: () => number) {}
 
-  /** True when enough time has passed that {@linkcode draw} should be called. */
+  /** True if enough time has passed for the next {@linkcode draw}. */
   get isDue(): boolean {
     return this.now() - this.#lastDraw >= REDRAW_INTERVAL;
   }
 
-  /** Replaces the line; the caller has kept it within the width. */
+  /** Replaces the line, which must fit the width. */
   draw(line: string): void {
     this.#lastDraw = this.now();
     this.#shown = line;
     this.output.write(CLEAR_LINE + line);
   }
 
-  /** Prints a lasting line above. */
+  /** Prints a permanent line above. */
   above(line: string): void {
     const clear = this.#shown ? CLEAR_LINE : "";
     this.output.write(`${clear}${line}\n${this.#shown}`);
   }
 
-  /** Leaves the line where it is and goes on below it; `last` replaces what it says. */
+  /** Leaves the line in place and continues below it; `last` replaces its content. */
   finish(last?: string): void {
     if (last !== undefined) this.draw(last);
     if (this.#shown) this.output.write("\n");
@@ -49,9 +49,9 @@ export class StatusLine {
 }
 
 /**
- * Joins the parts of a line and fills what is left of the width with a bar; where the width is too
- * small, the bar goes first, then the last parts. One column stays free, since some terminals wrap
- * at the last.
+ * Joins the parts of a line and fills the rest of the width with a bar; if the width is too small,
+ * the bar is dropped first, then the last parts. One column stays free, since some terminals wrap at
+ * the last.
  */
 export function fit(parts: string[], fraction: number | undefined, columns: number): string {
   const width = Math.max(1, columns - 1);

@@ -13,12 +13,18 @@ import {
   text,
   toggle,
 } from "../../lib/cli/flags.ts";
+import { PRESETS } from "../../mod.ts";
 
-const shownDefault = "the preset's";
-const positiveInteger = (meaning: string) => integer(undefined, meaning, { min: 1, shownDefault });
-const count = (meaning: string) => integer(undefined, meaning, { min: 0, shownDefault });
-const fraction = (meaning: string) => number(undefined, meaning, { min: 0, max: 1, shownDefault });
-const nonNegative = (meaning: string) => number(undefined, meaning, { min: 0, shownDefault });
+/** The flags below override settings of the preset; `--help` shows those of `baby`. */
+const { baby } = PRESETS;
+const positiveInteger = (value: number, meaning: string) =>
+  integer(undefined, meaning, { min: 1, shownDefault: String(value) });
+const count = (value: number, meaning: string) =>
+  integer(undefined, meaning, { min: 0, shownDefault: String(value) });
+const fraction = (value: number, meaning: string) =>
+  number(undefined, meaning, { min: 0, max: 1, shownDefault: String(value) });
+const nonNegative = (value: number, meaning: string) =>
+  number(undefined, meaning, { min: 0, shownDefault: String(value) });
 
 /** Every flag of `deno task train`, by groups. */
 export const trainFlags = {
@@ -30,37 +36,44 @@ export const trainFlags = {
     ),
     tokenizer: choice(
       "char",
-      "what a token is: a character, a word (<unk> replaces words that are not in the text), or " +
-        "a word without <unk>",
+      "tokens: characters (char), words and <unk> (word), or words without <unk> (words-only)",
       { choices: ["char", "word", "words-only"] },
     ),
   }),
   ...group("Model", {
-    preset: choice("baby", "settings to start from", { choices: ["baby", "small", "practical"] }),
-    layers: positiveInteger("transformer blocks"),
-    heads: positiveInteger("attention heads of a block; must divide the width"),
-    width: positiveInteger("size of a token's vector"),
-    context: positiveInteger("context length: tokens the model sees at once"),
-    dropout: fraction("probability of dropping an activation"),
+    preset: choice(
+      "baby",
+      "settings to start from: baby (minutes on a CPU), small (for a GPU), practical (a model of " +
+        "words); the defaults shown below are those of baby",
+      { choices: ["baby", "small", "practical"] },
+    ),
+    layers: positiveInteger(baby.layers, "transformer blocks"),
+    heads: positiveInteger(baby.heads, "attention heads per block; must divide the width"),
+    width: positiveInteger(baby.width, "size of a token's vector"),
+    context: positiveInteger(baby.context, "context length: tokens that the model sees at once"),
+    dropout: fraction(baby.dropout, "probability of dropping an activation"),
     initFrom: text(undefined, "start from the weights and the tokenizer of this run", {
       placeholder: "DIR",
     }),
   }),
   ...group("Training", {
-    batch: positiveInteger("sequences per batch"),
-    steps: positiveInteger("optimizer updates"),
-    accumulate: positiveInteger("batches per update (gradient accumulation)"),
-    learningRate: nonNegative("learning rate after the warm-up"),
-    minLearningRate: nonNegative("learning rate at the last step"),
-    warmupSteps: count("steps in which the learning rate rises from 0"),
-    weightDecay: nonNegative("weight decay of matrices"),
-    beta1: fraction("AdamW's beta1"),
-    beta2: fraction("AdamW's beta2"),
-    clip: nonNegative("maximum gradient norm; 0 disables clipping"),
+    batch: positiveInteger(baby.batch, "sequences per batch"),
+    steps: positiveInteger(baby.steps, "optimizer updates"),
+    accumulate: positiveInteger(baby.accumulate, "batches per update (gradient accumulation)"),
+    learningRate: nonNegative(baby.learningRate, "learning rate after the warm-up"),
+    minLearningRate: nonNegative(
+      baby.minLearningRate,
+      "learning rate at the last step; with --learning-rate alone, the same share of it",
+    ),
+    warmupSteps: count(baby.warmupSteps, "steps in which the learning rate rises from 0"),
+    weightDecay: nonNegative(baby.weightDecay, "AdamW's weight decay, of matrices only"),
+    beta1: fraction(baby.beta1, "AdamW's beta1"),
+    beta2: fraction(baby.beta2, "AdamW's beta2"),
+    clip: nonNegative(baby.clip, "maximum gradient norm; 0 disables clipping"),
     seed: integer(undefined, "seed of weights, batches and dropout; same seed, same run", {
       min: 0,
       max: 2 ** 32 - 1,
-      shownDefault,
+      shownDefault: String(baby.seed),
     }),
   }),
   ...group("Reports", {
@@ -91,6 +104,7 @@ export const trainFlags = {
       shownDefault: "the first free of runs/PRESET, runs/PRESET-2, …",
     }),
     resume: toggle(false, "continue the run in --out"),
+    continue: toggle(false, "continue the run in --out, or start one if there is none"),
   }),
 };
 

@@ -40,14 +40,15 @@ const PRESET_DEFAULTS: Partial<Record<PresetName, Partial<TrainFlags>>> = {
 };
 
 /**
- * Plans a new run, or the continuation of one with `--resume`.
+ * Plans a new run or, with `--resume` or `--continue`, the rest of one.
  *
  * @throws {UserError} if a new run would overwrite one, or a flag contradicts the run to continue
  */
 export async function planRun(typed: TrainFlags, given: Given): Promise<Plan> {
   const flags = { ...typed, ...withoutGiven(PRESET_DEFAULTS[typed.preset] ?? {}, given) };
-  const folder = flags.out ?? defaultFolder(`runs/${flags.preset}`, flags.resume);
-  return flags.resume
+  const inUse = flags.resume || flags.continue;
+  const folder = flags.out ?? defaultFolder(`runs/${flags.preset}`, inUse);
+  return flags.resume || (flags.continue && holdsCheckpoint(folder))
     ? resumedPlan(folder, flags, given, await loadRunRecord(folder))
     : await newPlan(folder, flags, given);
 }
@@ -142,12 +143,12 @@ async function takeModelShape(
   settings.context = Math.min(settings.context, config.contextLength);
 }
 
-/** The first free folder of base, base-2, …; to resume, the last one in use. */
-function defaultFolder(base: string, resume: boolean): string {
+/** The first free folder of base, base-2, …, or the last one in use. */
+function defaultFolder(base: string, inUse: boolean): string {
   let path = base;
   for (let i = 2; holdsCheckpoint(path); i++) {
     const next = `${base}-${i}`;
-    if (resume && !holdsCheckpoint(next)) return path;
+    if (inUse && !holdsCheckpoint(next)) return path;
     path = next;
   }
   return path;

@@ -170,7 +170,10 @@ export class Run {
 
   async #logValidation(step: number, validationLoss: number): Promise<void> {
     this.#validationLoss = validationLoss;
-    await this.#metrics.append({ step, validationLoss });
+    const { lines } = this.#metrics;
+    const isLogged = lines.some((line) => "validationLoss" in line && line.step === step);
+    // A finished run that is resumed is only evaluated again.
+    if (!isLogged) await this.#metrics.append({ step, validationLoss });
     this.#progress.report({ step, validationLoss });
   }
 

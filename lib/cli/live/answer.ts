@@ -1,5 +1,5 @@
 /**
- * Answers a request to the live chart: the page's files and the stream of events, to this machine
+ * Answers a request to the live page's server: the page's files and the stream of events, to this machine
  * alone.
  *
  * @module
@@ -11,8 +11,8 @@ import type { Feed } from "./feed.ts";
 export const MAX_VIEWERS = 64;
 
 /**
- * Sent with everything: the page runs its own files only, nobody may frame or embed it, and nothing
- * is kept.
+ * Sent with every answer: the page runs its own files only, nobody may frame or embed it, and
+ * nothing is cached.
  */
 const HEADERS = {
   "cache-control": "no-store, no-transform",
@@ -26,9 +26,9 @@ const HEADERS = {
 };
 
 /**
- * The answer to a request: 200 with a file or the events, 403 for a host that is not this machine
- * (a page elsewhere whose name was pointed here), 404, 405 for all but GET, 503 beyond {@linkcode
- * MAX_VIEWERS}.
+ * The answer to a request: 200 with a file or the events; 403 for a host name that is not this
+ * machine's (DNS rebinding); 404; 405 for methods other than GET; 503 beyond
+ * {@linkcode MAX_VIEWERS}.
  */
 export function answer(request: Request, feed: Feed): Response {
   if (!isLocal(request.headers.get("host"))) {
@@ -49,7 +49,7 @@ function events(feed: Feed): Response {
   });
 }
 
-/** Any port passes, for those who reach this machine through a tunnel. */
+/** Any port passes, because a tunnel to this machine may use another one. */
 function isLocal(host: string | null): boolean {
   return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i.test(host ?? "");
 }

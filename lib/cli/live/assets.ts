@@ -1,5 +1,5 @@
 /**
- * The page's files, as text, by the paths under which they are served.
+ * The page's files, as text, by the paths that they are served under.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import script from "./page/page.js" with { type: "text" };
 import style from "./page/page.css" with { type: "text" };
 import svg from "./page/svg.js" with { type: "text" };
 
-/** A file as it is sent. */
+/** A file to serve. */
 export interface Asset {
   /** Its content. */
   readonly text: string;

@@ -1,35 +1,33 @@
 /**
- * What is known of the run, as streams of server-sent events, one for each viewer.
+ * The state of a run as streams of server-sent events, one for each viewer.
  *
- * A viewer is a place in the history, not a queue: it is told all that is new since its last
- * message whenever it has room for one, so a slow viewer gets fewer and larger messages, a dead one
- * costs nothing, and a late one starts with all there is. Source of the format: the HTML standard,
- * section 9.2, Server-sent events.
+ * A viewer is a position in the history, not a queue: whenever it has room for a message it receives
+ * everything that is new since its last one. So a slow viewer receives fewer and larger messages, a
+ * dead one costs nothing, and a late one starts with the whole history. Source of the format: the
+ * HTML standard, section 9.2, Server-sent events.
  *
  * @module
  */
 import { History } from "./history.ts";
 import type { LiveUpdate, TrainingPoint, ValidationPoint } from "./messages.ts";
 
-/**
- * Milliseconds without news after which a comment is sent, so that a dead connection is noticed.
- */
+/** Milliseconds without news after which a comment is sent, to detect dead connections. */
 const HEARTBEAT = 15_000;
 
-/** A message of which only the latest counts. */
+/** The latest message of a kind, which replaces those before it. */
 interface Latest {
   readonly version: number;
   readonly event: string;
 }
 
-/** How far a viewer has been told. */
-interface Place {
+/** How much a viewer has received. */
+interface Position {
   version: number;
   trainingStep: number;
   validationStep: number;
 }
 
-/** The state of a run, and the streams of those who watch it. */
+/** The state of a run, and the streams of its viewers. */
 export class Feed {
   readonly #latest = new Map<LiveUpdate["kind"], Latest>();
   readonly #training = new History<TrainingPoint>();
@@ -39,7 +37,7 @@ export class Feed {
   #end: string | undefined;
   #viewers = 0;
 
-  /** `onViewers` is told how many viewers there are, whenever that changes. */
+  /** `onViewers` receives the number of viewers whenever it changes. */
   constructor(readonly onViewers: (viewers: number) => void = () => {}) {}
 
   /** Viewers whose streams are open. */
@@ -47,9 +45,9 @@ export class Feed {
     return this.#viewers;
   }
 
-  /** Takes in what is new, and wakes the viewers once. */
+  /** Adds updates, and wakes the viewers once. */
   update(updates: readonly LiveUpdate[]): void {
-    for (const update of updates) this.#take(update);
+    for (const update of updates) this.#add(update);
     this.#news.resolve();
     this.#news = Promise.withResolvers<void>();
   }
@@ -57,16 +55,16 @@ export class Feed {
   /** A new viewer's stream; it ends after the run's `end`. */
   open(): ReadableStream<Uint8Array> {
     const encoder = new TextEncoder();
-    const place: Place = { version: 0, trainingStep: -1, validationStep: -1 };
+    const position: Position = { version: 0, trainingStep: -1, validationStep: -1 };
     const left = new AbortController();
     this.#count(1);
     return new ReadableStream({
       pull: async (controller) => {
-        let text = this.#since(place);
+        let text = this.#since(position);
         if (text === "" && this.#end === undefined) {
           await this.#wait(left.signal);
           if (left.signal.aborted) return;
-          text = this.#since(place) || ": nothing new\n\n";
+          text = this.#since(position) || ": nothing new\n\n";
         }
         controller.enqueue(encoder.encode(text + (this.#end ?? "")));
         if (this.#end === undefined) return;
@@ -80,7 +78,7 @@ export class Feed {
     }, { highWaterMark: 0 });
   }
 
-  #take(update: LiveUpdate): void {
+  #add(update: LiveUpdate): void {
     if (update.kind === "training") {
       for (const point of update.points) this.#training.add(point);
     } else if (update.kind === "validation") {
@@ -92,25 +90,27 @@ export class Feed {
     }
   }
 
-  /** The events that a viewer has not been told, as text; its place moves on. */
-  #since(place: Place): string {
-    const training = this.#training.after(place.trainingStep);
-    const validation = this.#validation.after(place.validationStep);
-    const latest = [...this.#latest.values()].filter(({ version }) => version > place.version);
+  /** The events that a viewer has not received, as text; advances its position. */
+  #since(position: Position): string {
+    const training = this.#training.after(position.trainingStep);
+    const validation = this.#validation.after(position.validationStep);
+    const latest = [...this.#latest.values()].filter(({ version }) => version > position.version);
     const events = latest.sort((a, b) => a.version - b.version).map(({ event }) => event);
     if (training.length > 0) events.push(eventText("training", training));
     if (validation.length > 0) events.push(eventText("validation", validation));
-    place.version = this.#version;
-    place.trainingStep = training.at(-1)?.[0] ?? place.trainingStep;
-    place.validationStep = validation.at(-1)?.[0] ?? place.validationStep;
+    position.version = this.#version;
+    position.trainingStep = training.at(-1)?.[0] ?? position.trainingStep;
+    position.validationStep = validation.at(-1)?.[0] ?? position.validationStep;
     return events.join("");
   }
 
   async #wait(left: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, HEARTBEAT);
-    left.addEventListener("abort", () => resolve());
+    const wake = () => resolve();
+    const timer = setTimeout(wake, HEARTBEAT);
+    left.addEventListener("abort", wake);
     await Promise.race([promise, this.#news.promise]);
+    left.removeEventListener("abort", wake); // a viewer of a long run waits many times
     clearTimeout(timer);
   }
 
@@ -127,7 +127,7 @@ function eventOf(update: LiveUpdate): string {
   return eventText(kind, { ...data, weights: data.weights.toBase64() });
 }
 
-/** JSON has no line feeds, so one `data` line holds it. */
+/** JSON holds no line feeds, so one `data` line is enough. */
 function eventText(name: string, data: unknown): string {
   return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }

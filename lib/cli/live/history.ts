@@ -5,13 +5,13 @@
  */
 
 /**
- * Points in the order of their steps, at most `limit` of them: where more come, every second old
- * one goes.
+ * Points in the order of their steps, at most `limit` of them: beyond that, every second one is
+ * dropped.
  */
 export class History<Point extends readonly [step: number, ...rest: number[]]> {
   #points: Point[] = [];
 
-  /** RangeError for a limit below 2. */
+  /** @throws {RangeError} if the limit is below 2 */
   constructor(readonly limit = 4000) {
     if (!(limit >= 2)) throw new RangeError(`History: the limit must be at least 2, got ${limit}`);
   }

@@ -1,17 +1,17 @@
 /**
- * A run's live chart as the training side sees it: updates go in, and a page on 127.0.0.1 shows
+ * A run's live page as the training side sees it: it sends updates, and a page on 127.0.0.1 shows
  * them.
  *
- * The page is served by a thread of its own (worker.ts). Nothing here waits for a viewer, and
- * nothing that happens to the server reaches training.
+ * A separate thread serves the page (worker.ts). Nothing here waits for a viewer, and a failing
+ * server cannot disturb training.
  *
  * @module
  */
 import { UserError } from "../../errors.ts";
 import type { Answer, LiveUpdate, Start } from "./messages.ts";
 
-/** Milliseconds that viewers have at the end to be told of it. */
-const FAREWELL = 1000;
+/** Milliseconds to wait at the end for viewers to receive the last updates. */
+const CLOSE_TIMEOUT = 1000;
 
 /**
  * Serves a page with a run's curves, sample and attention.
@@ -29,14 +29,14 @@ const FAREWELL = 1000;
 export class LiveChart {
   readonly #worker: Worker;
   readonly #viewers: Int32Array<SharedArrayBuffer>;
-  #waiting: LiveUpdate[] = [];
+  #pending: LiveUpdate[] = [];
   #flushing: ReturnType<typeof setTimeout> | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(
     worker: Worker,
     viewers: Int32Array<SharedArrayBuffer>,
-    /** Where the page is. */
+    /** The page's address. */
     readonly url: string,
   ) {
     this.#worker = worker;
@@ -44,8 +44,9 @@ export class LiveChart {
   }
 
   /**
-   * Starts to serve on a port of 127.0.0.1; 0 takes any free one. UserError where the port cannot
-   * be had.
+   * Starts to serve on a port of 127.0.0.1; 0 takes any free one.
+   *
+   * @throws {UserError} if the port cannot be opened
    */
   static async open(port: number): Promise<LiveChart> {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
@@ -61,23 +62,22 @@ export class LiveChart {
     throw new UserError(refusal(port, answer));
   }
 
-  /** Pages that are open; what costs time to find out is worth finding out for them only. */
+  /** Number of open pages; updates that take time to compute can be skipped if there are none. */
   get viewers(): number {
     return Atomics.load(this.#viewers, 0);
   }
 
   /**
-   * Takes an update; the server is told of all that has come when the caller next lets timers
-   * through.
+   * Queues an update; the queue is sent to the server when the caller next yields to the event loop.
    */
   send(update: LiveUpdate): void {
-    const last = this.#waiting.at(-1);
-    if (update.kind === "progress" && last?.kind === "progress") this.#waiting.pop();
-    this.#waiting.push(update);
+    const last = this.#pending.at(-1);
+    if (update.kind === "progress" && last?.kind === "progress") this.#pending.pop();
+    this.#pending.push(update);
     this.#flushing ??= setTimeout(() => this.#flush());
   }
 
-  /** Tells what is left and ends; viewers have a second to read it, and keep the page as it is. */
+  /** Sends what is queued and ends; viewers have a second to receive it, and keep their page. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -87,22 +87,22 @@ export class LiveChart {
     const closed = nextAnswer(this.#worker);
     this.#worker.postMessage("close");
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, FAREWELL);
+    const timer = setTimeout(resolve, CLOSE_TIMEOUT);
     await Promise.race([closed, promise]);
     clearTimeout(timer);
     this.#worker.terminate();
   }
 
   #flush(): void {
-    this.#worker.postMessage(this.#waiting);
-    this.#waiting = [];
+    this.#worker.postMessage(this.#pending);
+    this.#pending = [];
     clearTimeout(this.#flushing);
     this.#flushing = undefined;
   }
 }
 
 /**
- * The server's next answer; undefined where its thread has failed, which is no reason to fail here.
+ * The server's next answer; undefined if its thread failed, which must not fail training.
  */
 function nextAnswer(worker: Worker): Promise<Answer | undefined> {
   return new Promise((resolve) => {
@@ -115,8 +115,8 @@ function nextAnswer(worker: Worker): Promise<Answer | undefined> {
 }
 
 function refusal(port: number, answer: Answer | undefined): string {
-  const place = `the live chart cannot be served on port ${port} of 127.0.0.1`;
-  if (answer?.kind !== "refused") return `${place}: its thread did not start`;
-  if (answer.name !== "AddrInUse") return `${place}: ${answer.message}`;
-  return `${place}: it is in use; name another with --live-port, or 0 for any free one`;
+  const failure = `the live page cannot be served on port ${port} of 127.0.0.1`;
+  if (answer?.kind !== "refused") return `${failure}: its thread did not start`;
+  if (answer.name !== "AddrInUse") return `${failure}: ${answer.message}`;
+  return `${failure}: it is in use; choose another with --live-port, or 0 for any free port`;
 }

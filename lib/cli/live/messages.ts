@@ -1,30 +1,30 @@
 /**
- * What the training side tells the live chart's server, and what the page is told in turn.
+ * The messages from the training side to the live page's server, and from there to the page.
  *
  * @module
  */
 
-/** Facts of a run that do not change while it trains. */
+/** Facts about a run that do not change while it trains. */
 export interface RunFacts {
-  /** Where the run is kept. */
+  /** Where the run is stored. */
   readonly folder: string;
-  /** Lines that describe the run: what computes, the corpus, the model. */
+  /** Lines that describe the run: device, corpus, model. */
   readonly lines: readonly string[];
-  /** Updates in all. */
+  /** Updates in total. */
   readonly steps: number;
-  /** Updates done before this run, by one that it resumes. */
+  /** Updates done before by the run that this one resumes. */
   readonly firstStep: number;
-  /** L, blocks of the model. */
+  /** L, the model's number of blocks. */
   readonly layers: number;
-  /** H, attention heads of a block. */
+  /** H, the number of attention heads per block. */
   readonly heads: number;
   /** The T tokens that attention is shown on. */
   readonly tokens: readonly string[];
 }
 
 /**
- * Figures after an update: loss in nats a token, where it can be had the mean since the point
- * before, and training speed.
+ * Figures after an update: loss in nats per token (the mean since the previous point, if it is
+ * known), learning rate, and training speed.
  */
 export type TrainingPoint = readonly [
   step: number,
@@ -33,21 +33,21 @@ export type TrainingPoint = readonly [
   tokensPerSecond: number,
 ];
 
-/** The loss on held-out text after `step` updates, in nats a token. */
+/** The loss on held-out text after `step` updates, in nats per token. */
 export type ValidationPoint = readonly [step: number, loss: number];
 
 /** How a run ended. */
 export type Ending = "finished" | "stopped" | "failed";
 
 /**
- * Something new about the run. Only the latest `run`, `progress`, `sample` and `attention` counts;
- * points add up.
+ * News of the run. A `run`, `progress`, `sample` or `attention` replaces the one before it; points
+ * are added to those before them.
  */
 export type LiveUpdate =
   | { readonly kind: "run"; readonly run: RunFacts }
   | { readonly kind: "training"; readonly points: readonly TrainingPoint[] }
   | { readonly kind: "validation"; readonly points: readonly ValidationPoint[] }
-  /** Updates done, and seconds to go as far as they can be told. */
+  /** Updates done, and seconds to go if they are known. */
   | { readonly kind: "progress"; readonly step: number; readonly secondsLeft?: number }
   /** Text that the model wrote. */
   | { readonly kind: "sample"; readonly step: number; readonly text: string }
@@ -55,7 +55,7 @@ export type LiveUpdate =
   | { readonly kind: "attention"; readonly step: number; readonly weights: Uint8Array }
   | { readonly kind: "end"; readonly ending: Ending; readonly reason?: string };
 
-/** What the server is started with. */
+/** The first message to the server. */
 export interface Start {
   /** The port to listen on; 0 takes any free one. */
   readonly port: number;
@@ -63,7 +63,7 @@ export interface Start {
   readonly viewers: Int32Array<SharedArrayBuffer>;
 }
 
-/** What the server answers: that it listens, why it cannot, and that it has closed. */
+/** The server's answers: it listens, it cannot listen, it has closed. */
 export type Answer =
   | { readonly kind: "listening"; readonly port: number }
   | { readonly kind: "refused"; readonly name: string; readonly message: string }

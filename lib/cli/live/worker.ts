@@ -1,8 +1,8 @@
 /**
- * The thread that serves the live chart, so that neither training waits for a viewer nor a viewer
- * for training.
+ * The thread that serves the live page, so that training does not wait for viewers, nor viewers for
+ * training.
  *
- * Its first message says where to listen; each later one is a batch of updates, or `close`.
+ * Its first message holds the port to listen on; each later one is a list of updates, or `close`.
  *
  * @module
  */
@@ -31,7 +31,7 @@ scope.onmessage = ({ data: { port, viewers } }) => {
   }
   scope.onmessage = async ({ data }: MessageEvent<unknown>) => {
     if (data !== "close") return feed.update(data as LiveUpdate[]);
-    await server.shutdown(); // the streams end by themselves once their viewers were told the end
+    await server.shutdown(); // waits for the streams, which end once their viewers have the end
     scope.postMessage({ kind: "closed" });
   };
   scope.postMessage({ kind: "listening", port: server.addr.port });

@@ -7,10 +7,13 @@ import { count, token } from "./format.js";
 import { html, svg } from "./svg.js";
 
 const NOTHING = "no weights yet";
-/** Characters of a token's label, at most. */
-const LONGEST = 10;
+/** Maximum number of characters of a token's label. */
+const MAX_LABEL = 10;
 
-/** Rows are queries, columns keys; colors follow the square root of the weight, so that small ones can be seen. */
+/**
+ * Rows are queries, columns keys; colors follow the square root of the weight, which makes small
+ * weights visible.
+ */
 export class AttentionMap {
   #choice = { layer: 0, head: 0 };
   #cell;
@@ -31,7 +34,7 @@ export class AttentionMap {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#drawAll());
   }
 
-  /** Sets what a map shows; the choice of layer and head stays where the model has it. */
+  /** Sets what a map shows; keeps the chosen layer and head if the model has them. */
   begin({ layers, heads, tokens }) {
     const shape = { layers, heads, tokens: tokens.map(token) };
     if (JSON.stringify(shape) === JSON.stringify(this.#shape)) return;
@@ -67,7 +70,7 @@ export class AttentionMap {
     return this.#weights.subarray((layer * heads + head) * size).subarray(0, size);
   }
 
-  /** A radio button for each head, so that arrow keys and screen readers know what to do. */
+  /** A radio button for each head, which arrow keys and screen readers can use. */
   #makeHeads() {
     const { layers, heads, tokens } = this.#shape;
     this.heads.style.gridTemplateColumns = `auto repeat(${heads}, minmax(18px, 56px))`;
@@ -106,12 +109,12 @@ export class AttentionMap {
     this.#describe();
     if (!this.#shape) return;
     const { tokens } = this.#shape;
-    const longest = Math.min(LONGEST, Math.max(...tokens.map((text) => [...text].length)));
+    const longest = Math.min(MAX_LABEL, Math.max(...tokens.map((text) => [...text].length)));
     const gutter = longest * 6.4 + 8;
     const room = this.figure.clientWidth - 24 - gutter;
     const side = Math.max(9, Math.min(24, room / tokens.length));
     const size = gutter + 16 + side * tokens.length;
-    this.place = { side, left: gutter, top: gutter + 16 };
+    this.grid = { side, left: gutter, top: gutter + 16 };
     this.svg.setAttribute("width", gutter + side * tokens.length);
     this.svg.setAttribute("height", size);
     const labels = tokens.flatMap((text, index) => this.#labels(text, index, longest));
@@ -121,10 +124,10 @@ export class AttentionMap {
   }
 
   #labels(text, index, longest) {
-    const { side, left, top } = this.place;
+    const { side, left, top } = this.grid;
     const style = { "font-size": Math.min(11, side + 1), dy: "0.32em" };
-    const shown = [...text].length > LONGEST
-      ? [...text].slice(0, LONGEST - 1).join("") + "…"
+    const shown = [...text].length > MAX_LABEL
+      ? [...text].slice(0, MAX_LABEL - 1).join("") + "…"
       : text;
     const middle = (index + 0.5) * side;
     const above = longest === 1
@@ -140,7 +143,7 @@ export class AttentionMap {
     const { layer, head } = this.#choice;
     const { length } = this.#shape.tokens;
     const colors = ramp();
-    const { left, top } = this.place;
+    const { left, top } = this.grid;
     const weights = this.#weights ? this.#map(layer, head) : new Uint8Array(length ** 2);
     return Array.from(weights, (weight, index) => {
       const [row, column] = [Math.floor(index / length), index % length];
@@ -157,9 +160,9 @@ export class AttentionMap {
 
   #listen() {
     const point = ({ clientX, clientY }) => {
-      if (!this.place) return;
+      if (!this.grid) return;
       const box = this.svg.getBoundingClientRect();
-      const { side, left, top } = this.place;
+      const { side, left, top } = this.grid;
       const cell = {
         row: Math.floor((clientY - box.top - top) / side),
         column: Math.floor((clientX - box.left - left) / side),
@@ -183,9 +186,9 @@ export class AttentionMap {
     });
   }
 
-  #moveTo(cell, aloud = false) {
+  #moveTo(cell, announce = false) {
     this.#cell = cell;
-    this.reading.setAttribute("aria-live", aloud ? "polite" : "off");
+    this.reading.setAttribute("aria-live", announce ? "polite" : "off");
     this.#describe();
     this.#drawCell();
   }
@@ -193,7 +196,7 @@ export class AttentionMap {
   #drawCell() {
     this.svg.querySelector(".cell-cursor")?.remove();
     if (!this.#cell || !this.#weights) return;
-    const { side, left, top } = this.place;
+    const { side, left, top } = this.grid;
     const { row, column } = this.#cell;
     const at = {
       x: left + column * side - 1,
@@ -204,7 +207,7 @@ export class AttentionMap {
     this.svg.append(svg("rect", { class: "cell-cursor", ...at }));
   }
 
-  /** Writes the weight at the cursor, or which map it is. */
+  /** Writes the weight at the cursor, or the map's name. */
   #describe() {
     const { layer, head } = this.#choice;
     const name = `layer ${layer + 1}, head ${head + 1}`;
@@ -227,7 +230,7 @@ export class AttentionMap {
   }
 }
 
-/** Color of a byte, by the page's ramp for the present scheme. */
+/** Color of a byte, by the page's ramp for the current color scheme. */
 function ramp() {
   const stops = getComputedStyle(document.documentElement).getPropertyValue("--ramp").split(",")
     .map((stop) => {
@@ -235,16 +238,16 @@ function ramp() {
       return [number >> 16, number >> 8 & 255, number & 255];
     });
   const table = Array.from({ length: 256 }, (_, byte) => {
-    const place = Math.sqrt(byte / 255) * (stops.length - 1);
-    const below = Math.min(Math.floor(place), stops.length - 2);
-    return stops[below].map((from, part) =>
-      Math.round(from + (stops[below + 1][part] - from) * (place - below))
+    const position = Math.sqrt(byte / 255) * (stops.length - 1);
+    const below = Math.min(Math.floor(position), stops.length - 2);
+    return stops[below].map((from, channel) =>
+      Math.round(from + (stops[below + 1][channel] - from) * (position - below))
     );
   });
   return (byte) => table[byte];
 }
 
-/** One head's weights, a pixel each. */
+/** Paints one head's weights, one pixel each. */
 function paint(canvas, weights, size, colors) {
   const image = new ImageData(size, size);
   weights.forEach((weight, index) => image.data.set([...colors(weight), 255], 4 * index));

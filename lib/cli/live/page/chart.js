@@ -1,5 +1,6 @@
 /**
- * A line chart over steps, drawn by hand: axes, one or two curves, and the values under the pointer or, with the arrow keys, under a cursor.
+ * A line chart over steps, in SVG: axes, one or two curves, and the values under the pointer or,
+ * with the arrow keys, under a cursor.
  *
  * @module
  */
@@ -7,9 +8,12 @@ import { count, short, ticks } from "./format.js";
 import { html, svg } from "./svg.js";
 
 const MARGIN = { left: 46, right: 10, top: 24, bottom: 34 };
-/** Points kept of a curve; where more come, every second old one goes. */
+/** Maximum number of points of a curve; beyond that, every second one is dropped. */
 const MAX_POINTS = 4000;
-/** Points from which a noisy curve is drawn smooth, over this share of it, with the raw one pale behind. */
+/**
+ * From this number of points on, a noisy curve is drawn as its mean over this share of it, in front
+ * of the raw curve, which is pale.
+ */
 const SMOOTH = { from: 40, share: 1 / 25 };
 
 /** A figure with its heading, the values at a step, and the drawing. */
@@ -18,7 +22,10 @@ export class LineChart {
   #cursor;
   #plot;
 
-  /** `curves`: name, class (`first`, `second`), whether it is noisy, whether it is measured seldom and so has dots; `format` writes a value. */
+  /**
+   * `curves`: name, class (`first`, `second`), whether it is noisy, whether it is measured rarely and
+   * so has dots; `format` writes a value.
+   */
   constructor(figure, { title, yLabel, height, zero = false, curves, format, axis = short }) {
     Object.assign(this, { title, yLabel, height, zero, format, axis });
     this.curves = curves.map((curve) => ({ ...curve, points: [] }));
@@ -30,7 +37,7 @@ export class LineChart {
     new ResizeObserver(() => this.#change()).observe(figure);
   }
 
-  /** Forgets all points. */
+  /** Removes all points. */
   clear() {
     for (const curve of this.curves) curve.points = [];
     this.#change();
@@ -48,7 +55,7 @@ export class LineChart {
     this.#change();
   }
 
-  /** Draws at the next frame, once however much has changed. */
+  /** Draws once at the next frame, however much has changed. */
   #change() {
     if (this.#drawn) return;
     this.#drawn = true;
@@ -116,8 +123,8 @@ export class LineChart {
 
   #pointAt(clientX) {
     if (!this.#plot) return;
-    const place = clientX - this.svg.getBoundingClientRect().left;
-    const distance = (step) => Math.abs(this.#plot.x(step) - place);
+    const pointer = clientX - this.svg.getBoundingClientRect().left;
+    const distance = (step) => Math.abs(this.#plot.x(step) - pointer);
     const steps = this.#steps();
     this.#moveTo(
       steps.reduce((best, step) => distance(step) < distance(best) ? step : best, steps[0]),
@@ -130,9 +137,9 @@ export class LineChart {
     return [...new Set(steps)].sort((a, b) => a - b);
   }
 
-  #moveTo(step, aloud = false) {
+  #moveTo(step, announce = false) {
     this.#cursor = step;
-    this.reading.setAttribute("aria-live", aloud ? "polite" : "off");
+    this.reading.setAttribute("aria-live", announce ? "polite" : "off");
     this.#drawCursor();
   }
 
@@ -141,11 +148,11 @@ export class LineChart {
     this.#describe();
     if (this.#cursor === undefined || !this.#plot) return;
     const { x, top, bottom } = this.#plot;
-    const place = x(this.#cursor);
-    this.svg.append(svg("line", { class: "cursor", x1: place, x2: place, y1: top, y2: bottom }));
+    const left = x(this.#cursor);
+    this.svg.append(svg("line", { class: "cursor", x1: left, x2: left, y1: top, y2: bottom }));
   }
 
-  /** Writes the values at the cursor, or the latest ones. */
+  /** Writes the values at the cursor, or the latest values. */
   #describe() {
     const at = this.#cursor ?? Infinity;
     const parts = this.curves.flatMap(({ name, className, points }) => {
@@ -167,8 +174,8 @@ export class LineChart {
 
 function drawCurve({ className, noisy, dotted, points }, { x, y }) {
   const line = (shown, attributes = {}) => {
-    const places = shown.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`);
-    return svg("path", { d: places.length > 0 ? `M${places.join("L")}` : "", ...attributes });
+    const vertices = shown.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`);
+    return svg("path", { d: vertices.length > 0 ? `M${vertices.join("L")}` : "", ...attributes });
   };
   const dots = dotted || points.length === 1 ? points.slice(-60) : [];
   const circles = dots.map(([step, value]) => svg("circle", { cx: x(step), cy: y(value), r: 2.5 }));
@@ -182,7 +189,10 @@ function drawCurve({ className, noisy, dotted, points }, { x, y }) {
   return svg("g", { class: className }, ...lines, ...circles);
 }
 
-/** The mean over each point and up to `reach` on both sides, fewer at the ends, so that the curve does not lag. */
+/**
+ * The mean over each point and up to `reach` points on both sides, fewer at the ends; centered, so
+ * that the curve does not lag.
+ */
 function average(points, reach) {
   const sums = [0];
   for (const [, value] of points) sums.push(sums.at(-1) + value);
@@ -192,7 +202,7 @@ function average(points, reach) {
   });
 }
 
-/** Least and greatest value with some room; from 0 where `zero`. */
+/** Minimum and maximum with some room; from 0 if `zero`. */
 function extent(values, zero) {
   let low = zero ? 0 : Infinity;
   let high = -Infinity;

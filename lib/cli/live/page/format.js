@@ -1,5 +1,5 @@
 /**
- * Numbers as people read them, and the round numbers of an axis.
+ * Numbers in readable form, and the round numbers of an axis.
  *
  * @module
  */
@@ -37,9 +37,12 @@ export function duration(seconds) {
   return `${Math.floor(whole / 3600)} h ${two(Math.floor(whole / 60) % 60)} min`;
 }
 
-/** Round numbers from `low` to `high`, about `wanted` of them: multiples of 1, 2 or 5 times a power of ten. */
-export function ticks(low, high, wanted) {
-  const rough = (high - low) / Math.max(1, wanted);
+/**
+ * Round numbers from `low` to `high`, about `target` of them: multiples of 1, 2 or 5 times a power of
+ * ten.
+ */
+export function ticks(low, high, target) {
+  const rough = (high - low) / Math.max(1, target);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
   const first = Math.ceil(low / step - 1e-9);
@@ -47,7 +50,7 @@ export function ticks(low, high, wanted) {
   return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
 }
 
-/** A token as it can be seen: spaces at its ends, line feeds and tabs have signs. */
+/** A token in visible form: spaces at its ends, line feeds and tabs become signs. */
 export function token(text) {
   if (text === "") return "∅";
   return text.replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length))

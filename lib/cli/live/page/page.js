@@ -1,5 +1,5 @@
 /**
- * The live chart's page: listens to the run's events and passes them to what shows them.
+ * The live page: receives the run's events and passes them to the charts and tiles.
  *
  * @module
  */

@@ -1,12 +1,12 @@
 /**
- * SVG elements, made one by one: text becomes text, never markup.
+ * SVG and HTML elements: text becomes text, never markup.
  *
  * @module
  */
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 
-/** An element with attributes, its content either text or further elements. */
+/** An SVG element with attributes; its content is text or further elements. */
 export function svg(name, attributes = {}, ...content) {
   const element = document.createElementNS(NAMESPACE, name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -14,7 +14,7 @@ export function svg(name, attributes = {}, ...content) {
   return element;
 }
 
-/** The same in HTML; an attribute `class` or `for` is written as such. */
+/** The same for HTML; attributes have their HTML names, such as `class` and `for`. */
 export function html(name, attributes = {}, ...content) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
