@@ -1,9 +1,10 @@
 /**
- * Runs a lesson of the practical, or lists them: `deno task lesson 3`, `deno task lessons`.
+ * Runs one of the lessons, or lists them: `deno task lesson 3`, `deno task lessons`.
  *
  * @module
  */
 import { choice } from "../lib/cli/flags.ts";
+import { formatItems } from "../lib/cli/numbers.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError } from "../lib/cli/run.ts";
 import { type LessonHeading, type Level, tableLines } from "../lib/lesson/mod.ts";
@@ -34,8 +35,8 @@ const LEVELS: Level[] = ["beginner", "intermediate", "advanced"];
 
 const list = {
   name: "deno task lessons",
-  summary:
-    "Lists the lessons of the practical; `deno task lesson NUMBER` runs one, and takes --answers, --out and --help.",
+  summary: "Lists the lessons, from a dot product to a language model. `deno task lesson NUMBER` " +
+    "runs one, and takes --answers, --out and --help.",
   flags: {
     level: choice("advanced", "show the path to follow", { choices: LEVELS, shownDefault: "" }),
   },
@@ -43,16 +44,16 @@ const list = {
   examples: [
     ["deno task lesson 1", "run lesson 1"],
     ["deno task lesson 1 --answers", "with its code tasks answered"],
-    ["deno task lessons --level beginner", "the path for someone to whom all this is new"],
+    ["deno task lessons --level beginner", "the path for a beginner"],
   ] as const,
 };
 
-/** What the list says below, for a level. */
+/** How someone of a level should use the lessons. */
 const ADVICE: Record<Level, string> = {
   beginner:
-    "Read the beginner's lessons in full and look at the figures of the others; leave the code tasks, and come back to them.",
+    "Read the beginner's lessons in full and look at the figures of the others; come back to the code tasks later.",
   intermediate:
-    "Go through all lessons in order and solve the tasks of those for beginners and intermediates; --answers helps where you are stuck.",
+    "Go through all lessons in order and solve the tasks of those for beginners and intermediates; --answers helps if you are stuck.",
   advanced: "Go through all lessons and solve every code task before you look at its answer.",
 };
 
@@ -75,8 +76,8 @@ else {
 /** A lesson's line in the list. */
 function row(heading: LessonHeading<Record<never, never>>, level: Level | undefined) {
   const { number, title, minutes, tasks } = heading;
-  const count = tasks === 1 ? "1 code task" : `${tasks} code tasks`;
-  const about = [String(number).padStart(2), title, heading.level, `${minutes} min`, count];
+  const size = [`${minutes} min`, formatItems(tasks, "code task")];
+  const about = [String(number).padStart(2), title, heading.level, ...size];
   return level ? [...about, advice(heading, level)] : about;
 }
 

@@ -126,5 +126,5 @@ function printScores({ tokens, scores, score }: Generated, tokenizer: Tokenizer)
   scores?.forEach((value, i) =>
     print(`${value.toFixed(3).padStart(9)}  ${JSON.stringify(tokenizer.token(tokens[i]))}`)
   );
-  if (scores && score !== undefined) print(`${score.toFixed(3).padStart(9)}  for each token`);
+  if (scores && score !== undefined) print(`${score.toFixed(3).padStart(9)}  score of the text`);
 }

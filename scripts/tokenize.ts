@@ -6,7 +6,7 @@
  * @module
  */
 import { choice, type FlagValues, integer, text, toggle } from "../lib/cli/flags.ts";
-import { formatCount, formatRate } from "../lib/cli/numbers.ts";
+import { formatCount, formatItems, formatRate } from "../lib/cli/numbers.ts";
 import { print, stderr } from "../lib/cli/output.ts";
 import { withDownloadProgress } from "../lib/cli/progress.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
@@ -76,8 +76,11 @@ await runScript(command, async ({ flags }) => {
   const tokens = counts.trainTokens + counts.validationTokens;
   const rate = formatRate(tokens / counts.encodeMilliseconds * 1000);
   print(`corpus      ${corpus.name}, ${formatCount(corpus.bytes)} bytes`);
-  print(`tokens      ${counts.trainTokens} to train on, ${counts.validationTokens} held out`);
-  print(`vocabulary  ${counts.vocabSize}, ${flags.tokenizer}, ${rate} tokens/s`);
+  print(
+    `tokens      ${formatCount(counts.trainTokens)} to train on, ` +
+      `${formatCount(counts.validationTokens)} held out; encoded at ${rate} tokens/s`,
+  );
+  print(`vocabulary  ${formatItems(counts.vocabSize, "token")} (${flags.tokenizer})`);
   print(`wrote       ${counts.files.join(", ")}`);
 });
 

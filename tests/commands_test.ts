@@ -1,5 +1,6 @@
 /** The commands as real processes: train, resume, signals, sample, tokenize, plot. */
 import assert from "node:assert/strict";
+import { formatCount } from "../lib/cli/numbers.ts";
 import { fileSource } from "../lib/hub/file_source.ts";
 import { SafetensorsFile } from "../lib/hub/safetensors.ts";
 import { holdsCheckpoint, loadRunState } from "../lib/train/checkpoint.ts";
@@ -185,9 +186,9 @@ Deno.test("tokenize writes a corpus that train takes, and a run starts from anot
     const args = ["--dataset", "text.txt", "--tokenizer", tokenizer, ...size, "--out", tokenizer];
     const { code, out, err } = await run("tokenize", args, folder.path);
     assert.equal(code, 0, err);
-    assert.match(out, /vocabulary {2}\d+, \w+, [\d.]+[kM]? tokens\/s/);
+    assert.match(out, /held out; encoded at [\d.]+[kM]? tokens\/s\nvocabulary {2}\d+ tokens/);
     const tokens = (await Deno.stat(`${folder.path}/${tokenizer}/train.bin`)).size / 2;
-    assert.match(out, new RegExp(`${tokens} to train on`));
+    assert.match(out, new RegExp(`${formatCount(tokens)} to train on`));
   }
   const args = ["--dataset", "bpe", ...TINY, ...line("--steps 30 --out run")];
   const { code, err } = await run("train", args, folder.path);

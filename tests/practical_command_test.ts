@@ -37,7 +37,10 @@ Deno.test("the preset practical: words alone, its own model, the whole held-out 
   for (const label of ["this run train", "this run validation", "practical, 30 Aug 2024"]) {
     assert.ok(svg.includes(label), label);
   }
-  assert.match(out, /corpus {3}text\.txt: \d+ \+ \d+ tokens/);
+  assert.match(
+    out,
+    /corpus {3}text\.txt: [\d,]+ tokens to train on, [\d,]+ held out\nmodel {4}1 layer, 2 heads/,
+  );
 
   const more = await run("train", line("--resume --out run --steps 36 --device cpu"), folder.path);
   assert.equal(more.code, 0, more.err);

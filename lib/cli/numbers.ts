@@ -17,6 +17,18 @@ export function formatCount(count: number): string {
 }
 
 /**
+ * A count with its noun, in the plural unless it is 1: `1 layer`, `4 layers`.
+ *
+ * @example
+ * ```ts
+ * console.assert(formatItems(1, "layer") === "1 layer" && formatItems(4, "head") === "4 heads");
+ * ```
+ */
+export function formatItems(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/**
  * A count to three figures, for rates: `84123` → `84.1k`; units k, M, G (powers of 1,000).
  *
  * @example

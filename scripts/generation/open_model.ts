@@ -66,9 +66,12 @@ async function openPretrained(
   location: string,
   { revision, context }: Version,
 ): Promise<OpenedModel> {
-  const info = await Deno.stat(location).catch(() => undefined); // the load's error says more
+  const info = await Deno.stat(location).catch(() => undefined);
   if (info?.isFile) {
     throw new UserError(`${location}: it is a file; give the folder of a run or of a model`);
+  }
+  if (!info && /^([.~/\\]|[A-Za-z]:[/\\])/.test(location)) {
+    throw new UserError(`${location}: no such folder`);
   }
   const load = (onProgress?: LoadPretrainedOptions["onProgress"]) =>
     userInput(() => loadPretrained(location, { revision, contextLength: context, onProgress }));
@@ -91,8 +94,7 @@ function expectTokenizer(location: string, tokenizer: Tokenizer | undefined): To
 
 /** An error of the hub, preceded by the other reading of a name: a folder that does not exist. */
 function fromHub(location: string, error: unknown): unknown {
-  const isHubName = /^\w[\w.-]*(\/[\w.-]+)*$/.test(location);
-  if (!(error instanceof UserError) || !isHubName) return error;
+  if (!(error instanceof UserError) || location.includes(":")) return error;
   return new UserError(`${location}: no such folder, and on the hub: ${error.message}`, {
     cause: error,
   });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { formatCount, formatItems } from "../../lib/cli/numbers.ts";
 import { print } from "../../lib/cli/output.ts";
 import { printSample } from "../../lib/cli/print_sample.ts";
 import { TrainingProgress } from "../../lib/cli/progress.ts";
@@ -139,9 +140,10 @@ export class Run {
   #describe(): void {
     const { plan, data, device, trainer: { model }, live } = this.#parts;
     const { layers, heads, width, context } = plan.settings;
-    const corpus = `${data.source}: ${data.train.length} + ${data.validation.length} tokens`;
-    const shape = `${layers} layers, ${heads} heads, width ${width}, context ${context}, ` +
-      `${model.parameterCount} parameters`;
+    const corpus = `${data.source}: ${formatCount(data.train.length)} tokens to train on, ` +
+      `${formatCount(data.validation.length)} held out`;
+    const shape = `${formatItems(layers, "layer")}, ${formatItems(heads, "head")}, ` +
+      `width ${width}, context ${context}, ${formatItems(model.parameterCount, "parameter")}`;
     print(`corpus   ${corpus}\nmodel    ${shape}`);
     live?.begin({
       plan,
