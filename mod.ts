@@ -90,46 +90,35 @@ export { gather } from "./lib/ops/gather.ts";
 export { GPT } from "./lib/nn/gpt.ts";
 export { quantize, type QuantizeOptions } from "./lib/nn/quantize.ts";
 export {
-  type ModelConfig,
-  modelConfig,
-  type ModelConfigInput,
+  type BlockConfig,
+  blockConfig,
+  type BlockConfigInput,
   type Norm,
   type NormPlacement,
   type Positions,
-} from "./lib/nn/config.ts";
-export { type Cache, ForwardContext } from "./lib/nn/context.ts";
-export { Block } from "./lib/nn/block.ts";
-export { CausalSelfAttention } from "./lib/nn/attention.ts";
+} from "./lib/nn/block_config.ts";
+export { type ModelConfig, modelConfig, type ModelConfigInput } from "./lib/nn/config.ts";
 export {
-  type AttendOptions,
-  MultiHeadAttention,
-  type MultiHeadAttentionOptions,
-} from "./lib/nn/multi_head_attention.ts";
+  type Cache,
+  ForwardContext,
+  type ForwardOptions,
+  type LayerCache,
+} from "./lib/nn/context.ts";
+export { Block, type BlockInput, type BlockOptions } from "./lib/nn/block.ts";
+export { type AttendOptions, Attention, type AttentionLayerOptions } from "./lib/nn/attention.ts";
 export {
   type ScaledDotProduct,
   scaledDotProductAttention,
   type ScaledDotProductOptions,
 } from "./lib/nn/scaled_dot_product_attention.ts";
 export { causalMask, paddingMask } from "./lib/nn/masks.ts";
-export { FeedForward, type FeedForwardConfig } from "./lib/nn/feed_forward.ts";
 export {
-  Encoder,
-  type EncoderConfig,
-  type EncoderInput,
-  SequenceClassifier,
-  type SequenceClassifierConfig,
-} from "./lib/nn/sequence_classifier.ts";
-export { AddNorm } from "./lib/nn/add_norm.ts";
-export {
-  type EncodeOptions,
-  EncoderBlock,
-  type TransformerBlockOptions,
-} from "./lib/nn/encoder_block.ts";
-export {
-  type DecodeBlockOptions,
-  DecoderBlock,
-  type DecoderBlockOptions,
-} from "./lib/nn/decoder_block.ts";
+  FeedForward,
+  type FeedForwardConfig,
+  type FeedForwardLayerOptions,
+} from "./lib/nn/feed_forward.ts";
+export { Encoder, type EncoderConfig, type EncoderInput } from "./lib/nn/encoder.ts";
+export { SequenceClassifier, type SequenceClassifierConfig } from "./lib/nn/sequence_classifier.ts";
 export {
   type SequenceLengths,
   Transformer,
@@ -138,10 +127,19 @@ export {
 } from "./lib/nn/transformer.ts";
 export { type PaddedSequences, type PadOptions, padSequences } from "./lib/nn/padding.ts";
 export { sequenceLoss, type SequenceLossOptions } from "./lib/nn/sequence_loss.ts";
-export { Embedding, LayerNorm, Linear, type LinearLayerOptions, RMSNorm } from "./lib/nn/layers.ts";
 export {
+  Embedding,
+  LayerNorm,
+  Linear,
+  type LinearLayerOptions,
+  type NormLayer,
+  RMSNorm,
+} from "./lib/nn/layers.ts";
+export {
+  type BlockWeights,
   gpt2Weights,
   type InitialWeights,
+  sameWeights,
   varianceScaledWeights,
 } from "./lib/nn/initial_weights.ts";
 export { Module, ModuleGroup, ModuleList, type Parts } from "./lib/nn/module.ts";

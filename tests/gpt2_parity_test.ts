@@ -7,7 +7,6 @@
 import assert from "node:assert/strict";
 import { fileSource } from "../lib/hub/file_source.ts";
 import { SafetensorsFile } from "../lib/hub/safetensors.ts";
-import { ForwardContext } from "../lib/nn/context.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { softmax } from "../lib/ops/softmax.ts";
@@ -81,7 +80,6 @@ forEachDevice("gpt-nano-sort: every activation of a trained model", async () => 
   const values = ({ data }: { data: string }) =>
     new Float32Array(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
   const { model } = await loadPretrained(folder, { dropout: 0 });
-  const context = new ForwardContext();
   const check = async (name: string, actual: Tensor, reference: { data: string }) => {
     const error = furthest(await actual.data(), values(reference));
     assert.ok(error < 1e-4, `${name}: ${error}`);
@@ -94,11 +92,11 @@ forEachDevice("gpt-nano-sort: every activation of a trained model", async () => 
   const { attention, norm1, norm2, feedForward } = model.blocks.items[0];
   const ln1 = norm1.forward(hidden);
   await check("ln1", ln1, expected.ln1);
-  await check("qkv", attention.queryKeyValue.forward(ln1), expected.qkv);
-  const attended = attention.attend(ln1, context);
+  await check("qkv", attention.queryKeyValue!.forward(ln1), expected.qkv);
+  const attended = attention.attend(ln1);
   await check("y", attended, expected.y);
   await check("yProj", attention.projection.forward(attended), expected.yProj);
-  const residual = attention.forward(ln1, context, hidden);
+  const residual = attention.forward(ln1, { residual: hidden });
   await check("attnResid", residual, expected.attnResid);
   const ln2 = norm2.forward(residual);
   await check("ln2", ln2, expected.ln2);
@@ -109,7 +107,7 @@ forEachDevice("gpt-nano-sort: every activation of a trained model", async () => 
   await check("mlp", down.forward(geluTanh(inner)), expected.mlp);
   await check("mlpResid", feedForward.forward(ln2, residual), expected.mlpResid);
   for (const [layer, block] of model.blocks.items.entries()) {
-    hidden = block.forward(hidden, context);
+    hidden = block.forward(hidden);
     await check(`block ${layer}`, hidden, expected[`block${layer}`]);
   }
   const normed = model.finalNorm!.forward(hidden);

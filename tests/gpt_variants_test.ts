@@ -4,7 +4,6 @@
  */
 import assert from "node:assert/strict";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
-import { ForwardContext } from "../lib/nn/context.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { normal } from "../lib/nn/initializers.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
@@ -102,10 +101,10 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
       const model = makeModel(changes);
       const x = tensor(normal(1)([2 * 8 * 16], new Random(5)), { shape: [2, 8, 16] });
       for (const { attention } of model.blocks.items) {
-        const attentionWeights: Tensor[] = [];
-        const attended = attention.attend(x, new ForwardContext({ attentionWeights }));
-        const weights = await attentionWeights[0].data();
-        const packed = await attention.queryKeyValue.forward(x).data();
+        const pushed: Tensor[] = [];
+        const attended = attention.attend(x, { weights: pushed });
+        const weights = await pushed[0].data();
+        const packed = await attention.queryKeyValue!.forward(x).data();
         const { keyValueHeads = 4 } = model.config;
         assertClose(await attended.data(), mix(weights, packed, keyValueHeads), 1e-5, "attended");
       }
@@ -147,11 +146,9 @@ forEachDevice(
     }
     // The second sequence's first layer is that layer's attention to its own normed input.
     const [block] = model.blocks.items;
-    const context = new ForwardContext({ attentionWeights: [] });
     const second = tensor(IDS.slice(8), { shape: [1, 8] });
     const x = embedding(model.tokens.weight, second, { positions: model.positions!.weight });
-    block.attention.attend(block.norm1.forward(x), context);
-    const [first] = context.options.attentionWeights!;
+    const first = block.attention.weights(block.norm1.forward(x));
     assertClose(weights.slice(512, 768), await first.data(), 1e-6, "second sequence, first layer");
   },
 );

@@ -20,6 +20,10 @@ Deno.test("modelConfig fills in GPT-2's defaults and keeps what is given", () =>
     headBias: false,
     dropout: 0,
     scaleAttention: true,
+    queryKeyNorm: false,
+    attentionProjectionBias: false,
+    parallelResidual: false,
+    sharedNorm: false,
   });
   assert.equal(modelConfig({ ...baby, positions: "rotary" }).rotaryBase, 10000);
   const window = [undefined, 32, undefined, 32];
@@ -44,10 +48,10 @@ const refused: [Record<string, unknown>, RegExp][] = [
   [{ keyValueHeads: 0 }, /keyValueHeads .* got 0/],
   [{ keyValueHeads: 3 }, /keyValueHeads 3 does not divide heads 4/],
   [{ norm: "batch" }, /norm must be one of layer, rms, got batch/],
-  [{ normPlacement: "mid" }, /normPlacement must be one of pre, post, got mid/],
+  [{ normPlacement: "mid" }, /normPlacement must be one of pre, post, sandwich, got mid/],
   [{ positions: "alibi" }, /positions must be one of learned, sinusoidal, rotary, got alibi/],
   [{ activation: "tanh" }, /activation must be one of gelu, gelu_tanh, relu, silu, got tanh/],
-  [{ headBias: true }, /headBias is for a head of its own, got tiedHead true/],
+  [{ headBias: true }, /headBias needs an untied head, got tiedHead true/],
   [{ bias: 1 }, /bias must be true or false, got 1/],
   [{ positions: "sinusoidal", width: 127, heads: 1 }, /2 does not divide width 127/],
   [{ positions: "rotary", width: 12 }, /2 does not divide head size 3/],

@@ -8,16 +8,16 @@ const [B, T, HEADS, D, REST] = [2, 5, 3, 10, 6];
 const WIDTH = HEADS * D + REST;
 const values = Array.from({ length: B * T * WIDTH }, (_, i) => Math.sin(i * 0.37));
 
-function reference(first: number, base: number): number[] {
+function reference(first: number, base: number, R = D): number[] {
   const y = [...values];
   for (let row = 0; row < B * T; row++) {
-    for (let pair = 0; pair < HEADS * D / 2; pair++) {
-      const j = pair % (D / 2);
-      const at = row * WIDTH + Math.floor(pair / (D / 2)) * D + j;
-      const angle = (first + row % T) * base ** (-2 * j / D);
-      const [u, v] = [values[at], values[at + D / 2]];
+    for (let pair = 0; pair < HEADS * R / 2; pair++) {
+      const j = pair % (R / 2);
+      const at = row * WIDTH + Math.floor(pair / (R / 2)) * D + j;
+      const angle = (first + row % T) * base ** (-2 * j / R);
+      const [u, v] = [values[at], values[at + R / 2]];
       y[at] = u * Math.cos(angle) - v * Math.sin(angle);
-      y[at + D / 2] = v * Math.cos(angle) + u * Math.sin(angle);
+      y[at + R / 2] = v * Math.cos(angle) + u * Math.sin(angle);
     }
   }
   return y;
@@ -32,6 +32,16 @@ forEachDevice("rotary turns heads and copies the rest", async () => {
   assertClose(await moved.data(), reference(7, 500), 1e-6);
 });
 
+forEachDevice("rotary turns the first columns of each head and copies the others", async () => {
+  const x = tensor(values, { shape: [B, T, WIDTH] });
+  for (const dimensions of [2, 8]) {
+    const y = rotary(x, { heads: HEADS, headSize: D, dimensions });
+    assertClose(await y.data(), reference(0, 10000, dimensions), 1e-6);
+  }
+  const some = { values: values.slice(0, 42), shape: [1, 3, 14] };
+  await checkGradients((x) => rotary(x, { heads: 2, headSize: 6, dimensions: 4 }), [some]);
+});
+
 forEachDevice("rotary's derivative turns back", async () => {
   const shape = [1, 3, 14];
   const some = values.slice(0, 42);
@@ -41,4 +51,7 @@ forEachDevice("rotary's derivative turns back", async () => {
 forEachDevice("rotary refuses an odd head size", () => {
   const x = tensor(values, { shape: [B, T, WIDTH] });
   assert.throws(() => rotary(x, { heads: 2, headSize: 5 }), TypeError);
+  for (const dimensions of [0, 3, 12]) {
+    assert.throws(() => rotary(x, { heads: 2, headSize: 10, dimensions }), /from 2 to 10; got/);
+  }
 });

@@ -166,7 +166,7 @@ Deno.test("a classifier's config.json is read, and refused where it is malformed
     refused({ id2label }, /id2label: expected names/);
   }
   refused({ id2label: null, num_labels: 1e6 }, /num_labels/);
-  refused({ n_heads: 5 }, /5 heads do not divide the width 32/);
+  refused({ n_heads: 5 }, /heads 5 does not divide width 32/);
   refused({ n_layers: 10001 }, /at most 10000/);
   refused({ model_type: "bert", position_embedding_type: "relative_key" }, /relative_key/);
   refused({ model_type: "bert", layer_norm_eps: 0 }, /above 0/);

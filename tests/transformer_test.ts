@@ -5,8 +5,9 @@
 import assert from "node:assert/strict";
 import { useDevice } from "../lib/device/current_device.ts";
 import { greedyDecode } from "../lib/generate/greedy_decode.ts";
-import { DecoderBlock } from "../lib/nn/decoder_block.ts";
-import { EncoderBlock } from "../lib/nn/encoder_block.ts";
+import { Block } from "../lib/nn/block.ts";
+import type { BlockConfigInput } from "../lib/nn/block_config.ts";
+import { ForwardContext } from "../lib/nn/context.ts";
 import type { Module } from "../lib/nn/module.ts";
 import { padSequences } from "../lib/nn/padding.ts";
 import { Transformer } from "../lib/nn/transformer.ts";
@@ -28,6 +29,9 @@ import {
 
 const [B, T, S, C, H] = [2, 4, 3, 8, 2];
 const LENGTHS = [3, 1];
+
+/** A post-norm block, as in Vaswani et al. */
+const POST: Omit<BlockConfigInput, "width"> = { heads: H, hidden: 12, normPlacement: "post" };
 
 const values = (rows: number, start: number): Matrix =>
   Array.from(
@@ -58,7 +62,7 @@ async function assertRows(actual: Tensor, expected: Matrix[], rows: readonly num
 }
 
 forEachDevice("an encoder block against float64, padding hidden", async () => {
-  const block = new EncoderBlock(C, { heads: H, hidden: 12, epsilon: 1e-3 });
+  const block = new Block({ ...POST, width: C, normEpsilon: 1e-3 });
   stir(block);
   const p = await readParameters(block);
   const x = batch(S, 1);
@@ -69,14 +73,18 @@ forEachDevice("an encoder block against float64, padding hidden", async () => {
   });
   const weights: Tensor[] = [];
   const lengths = tensor(Int32Array.from(LENGTHS));
-  await assertRows(block.forward(tensor(x), { lengths, weights }), expected, LENGTHS);
+  const context = new ForwardContext({ attentionWeights: weights });
+  await assertRows(block.forward(tensor(x), { lengths }, context), expected, LENGTHS);
   assert.deepEqual(weights.map(({ shape }) => shape), [[B, H, S, S]]);
   assert.deepEqual([...(await weights[0].data()).subarray(18, 21)], [1, 0, 0]);
 });
 
 forEachDevice("a decoder block against float64, with and without a memory", async () => {
   for (const crossAttention of [false, true]) {
-    const block = new DecoderBlock(C, { heads: H, hidden: 12, epsilon: 1e-3, crossAttention });
+    const block = new Block({ ...POST, width: C, normEpsilon: 1e-3 }, {
+      causal: true,
+      crossAttention,
+    });
     stir(block);
     const p = await readParameters(block);
     const [x, source] = [batch(T, 1), batch(S, 7)];
@@ -89,22 +97,24 @@ forEachDevice("a decoder block against float64, with and without a memory", asyn
       }
       return addNorm(p, "norm2", y, feedForward(p, "feedForward", y), 1e-3);
     });
-    const [weights, crossWeights]: Tensor[][] = [[], []];
-    const look = crossAttention
-      ? { memory: tensor(source), memoryLengths: tensor(Int32Array.from(LENGTHS)), crossWeights }
+    const [attentionWeights, crossAttentionWeights]: Tensor[][] = [[], []];
+    const context = new ForwardContext({ attentionWeights, crossAttentionWeights });
+    const input = crossAttention
+      ? { memory: tensor(source), memoryLengths: tensor(Int32Array.from(LENGTHS)) }
       : {};
-    await assertRows(block.forward(tensor(x), { ...look, weights }), expected, [T, T]);
-    const own = await weights[0].data();
+    await assertRows(block.forward(tensor(x), input, context), expected, [T, T]);
+    const own = await attentionWeights[0].data();
     own.forEach((weight, n) => {
       const [i, j] = [Math.floor(n / T) % T, n % T];
       assert.ok(j > i ? weight === 0 : weight > 0, `query ${i}, key ${j}: ${weight}`);
     });
-    assert.deepEqual(crossWeights.map(({ shape }) => shape), crossAttention ? [[B, H, T, S]] : []);
+    const crossShapes = crossAttentionWeights.map(({ shape }) => shape);
+    assert.deepEqual(crossShapes, crossAttention ? [[B, H, T, S]] : []);
   }
 });
 
 forEachDevice("the gradient of a decoder block reaches its input and its memory", async () => {
-  const block = new DecoderBlock(4, { heads: 2, hidden: 4, crossAttention: true });
+  const block = new Block({ ...POST, width: 4, hidden: 4 }, { causal: true, crossAttention: true });
   stir(block);
   const input = (rows: number, start: number) => ({
     values: values(rows, start).flat().slice(0, 4 * rows),
@@ -255,14 +265,14 @@ forEachDevice("a transformer refuses what cannot be", async () => {
     assert.throws(call, { name, message });
   const make = (sizes: object) => () => new Transformer({ ...SMALL, width: 8, ...sizes });
   throws(make({ width: 7, heads: 1 }), "RangeError", /the width must be even, got 7/);
-  throws(make({ heads: 3 }), "RangeError", /3 heads do not divide the width 8/);
+  throws(make({ heads: 3 }), "RangeError", /heads 3 does not divide width 8/);
   throws(() => padSequences([[], []]), "RangeError", /2 empty ones: a batch of only padding/);
   throws(() => padSequences([[1, 2]], { length: 1 }), "RangeError", /at most 1 tokens, got 2/);
   const model = make({})();
   const long = zeros([1, 7], { dtype: "i32" });
   throws(() => model.encode(long), "RangeError", /source ids \[B,T\] with T of at most 6/);
   const [plain, cross] = [false, true].map((crossAttention) =>
-    new DecoderBlock(8, { heads: 2, crossAttention })
+    new Block({ width: 8, heads: 2 }, { crossAttention })
   );
   const x = zeros([1, 2, 8]);
   throws(() => cross.forward(x), "TypeError", /has cross-attention, and as memory it got none/);

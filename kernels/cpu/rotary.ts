@@ -1,10 +1,10 @@
 /**
- * Rotary position embedding (RoPE): each pair (x[j], x[j + D/2]) of a head is rotated by its angle;
- * columns beyond the heads' pairs are copied.
+ * Rotary position embedding (RoPE): each pair (x[j], x[j + R/2]) of a head's first R columns is
+ * rotated by its angle; all other columns are copied.
  *
- * x, y: [rows, width]; cosine, sine: [positions, D/2], tables of the angles; all f32; position: i32
- * [1], or one for each sequence of `time` rows if `OFFSET` is 2. `direction`: 1, or −1 for the
- * inverse. A chunk computes every `chunks`-th row.
+ * x, y: [rows, width]; headPairs: D/2, half: R/2; cosine, sine: [positions, R/2], tables of the
+ * angles; all f32; position: i32 [1], or one for each sequence of `time` rows if `OFFSET` is 2.
+ * `direction`: 1, or −1 for the inverse. A chunk computes every `chunks`-th row.
  *
  * @module
  */
@@ -18,9 +18,11 @@ export const rotary: CpuKernel = {
     const { f } = k;
     const { OFFSET } = k.constants;
     const { x, y, cosine, sine, position } = k.pointers("x", "y", "cosine", "sine", "position");
-    const { rows, time, width, heads, half } = k.integers("rows", "time", "width", "heads", "half");
+    const { rows, time, width } = k.integers("rows", "time", "width");
+    const { heads, headPairs, half } = k.integers("heads", "headPairs", "half");
     const direction = k.float("direction");
-    const rest = f.i32(width.sub(heads.mul(half).mul(2)));
+    const restOfHead = f.i32(headPairs.sub(half).mul(2));
+    const restOfRow = f.i32(width.sub(heads.mul(headPairs).mul(2)));
     f.for(k.chunk, rows, k.chunks, (row) => {
       const [sequence, t] = f.unravel(row, time);
       if (OFFSET) f.set(t, t.add(position.at(OFFSET === 2 ? sequence : 0).loadI32()));
@@ -30,8 +32,10 @@ export const rotary: CpuKernel = {
       f.for(0, heads, 1, () => {
         rotate(f, { from, to, cosines, sines, half, direction });
         for (const pointer of [from, to]) f.set(pointer, pointer.at(half.mul(2)));
+        mapVectors(f, restOfHead, [from], to, (v) => v);
+        for (const pointer of [from, to]) f.set(pointer, pointer.at(restOfHead));
       });
-      mapVectors(f, rest, [from], to, (v) => v);
+      mapVectors(f, restOfRow, [from], to, (v) => v);
     });
   },
 };

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { headSizeOf } from "../nn/block_config.ts";
 import { ForwardContext } from "../nn/context.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { copy, store } from "../tensor/copy.ts";
@@ -28,10 +29,10 @@ export class CacheRows {
 
   /** An empty cache of the model's context length for `rows` sequences. */
   constructor(readonly model: GPT, readonly rows: number) {
-    const { contextLength, heads, keyValueHeads = heads, width } = model.config;
+    const { contextLength, heads, keyValueHeads = heads } = model.config;
     const { device } = model.tokens.weight;
     let length = contextLength;
-    const elements = keyValueHeads * (width / heads);
+    const elements = keyValueHeads * headSizeOf(model.config);
     if (rows > 1) { while (length * elements % ALIGNMENT !== 0) length++; }
     const { layers, position } = model.makeCache(rows, length);
     this.#layers = layers;

@@ -3,12 +3,12 @@
  * written as the first of them that computes exactly the model. Any other is written with
  * `"model_type": "folio"`, so that every saved model can be read again. The fields of each
  * architecture, and its names of parameters, are in gpt2_format.ts and the files beside it;
- * encoders are in encoder_config.ts.
+ * encoders are in encoder_formats.ts.
  *
  * @module
  */
 import { type ModelConfig, modelConfig } from "../nn/config.ts";
-import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
+import { ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
 import { folio } from "./folio_format.ts";
 import type { ArchitectureNames, Format } from "./format.ts";
 import { gpt2 } from "./gpt2_format.ts";
@@ -34,9 +34,7 @@ export interface TextEnds {
   readonly endTokens: readonly number[];
 }
 
-/**
- * What is known of each architecture. The first that expresses a model is the one it is saved as.
- */
+/** Each architecture's format. A model is saved in the first that can express it. */
 export const FORMATS: Readonly<Record<Architecture, Format>> = {
   gpt2,
   gpt_neo: gptNeo,
@@ -118,10 +116,32 @@ export function namesOf(architecture: Architecture): ArchitectureNames {
   return { name: architecture, source: FORMATS[architecture].source };
 }
 
-/** The architecture that a model is saved as: the first that computes exactly this model. */
+/**
+ * The architecture that a model is saved as: the first whose `config.json` is read back as exactly
+ * this model.
+ */
 export function architectureOf(config: ModelConfig): Architecture {
   const architectures = Object.keys(FORMATS) as Architecture[];
-  return architectures.find((architecture) => FORMATS[architecture].expresses(config))!;
+  return architectures.find((architecture) => expresses(FORMATS[architecture], config)) ?? "folio";
+}
+
+function expresses(format: Format, config: ModelConfig): boolean {
+  try {
+    const again = modelConfig(format.read(new ConfigFields(format.write(config))));
+    return ordered(again) === ordered(modelConfig(config));
+  } catch (cause) {
+    if (cause instanceof RangeError || cause instanceof SyntaxError) return false;
+    throw cause;
+  }
+}
+
+/** JSON with the keys of every object in alphabetical order. */
+function ordered(value: object): string {
+  const isObject = (part: unknown) => part instanceof Object && !Array.isArray(part);
+  return JSON.stringify(
+    value,
+    (_, part) => isObject(part) ? Object.fromEntries(Object.entries(part).sort()) : part,
+  );
 }
 
 /**

@@ -3,10 +3,11 @@
  * and layouts of weights.
  *
  * Source: `BertConfig` and `DistilBertConfig` of github.com/huggingface/transformers, whose
- * defaults stand here.
+ * defaults are used here.
  *
  * @module
  */
+import { BLOCK_OPTIONS, blockConfig, pickFields } from "../nn/block_config.ts";
 import type { SequenceClassifierConfig } from "../nn/sequence_classifier.ts";
 import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
 import {
@@ -14,13 +15,14 @@ import {
   type ArchitectureNames,
   type Format,
   type ParameterSource,
+  readDropout,
   readLayers,
 } from "./format.ts";
 
-/** Whose names and layouts a classifier's file has. */
+/** The architecture whose names and layouts a classifier's file has. */
 export type EncoderArchitecture = "bert" | "distilbert";
 
-/** What a classifier's `config.json` says. */
+/** The contents of a classifier's `config.json`. */
 export interface PretrainedClassifierConfig {
   /** The file's `model_type`. */
   readonly architecture: EncoderArchitecture;
@@ -68,6 +70,7 @@ const EMBEDDINGS: BlockNames = {
 const bert: EncoderFormat = {
   read(fields) {
     fields.only("position_embedding_type", "absolute");
+    const dropout = readDropout(fields, "hidden_dropout_prob", 0.1);
     return {
       vocabSize: fields.wholeNumber("vocab_size", 30522),
       contextLength: fields.wholeNumber("max_position_embeddings", 512),
@@ -78,6 +81,9 @@ const bert: EncoderFormat = {
       activation: fields.choice("hidden_act", ACTIVATIONS, "gelu"),
       normEpsilon: fields.number("layer_norm_eps", 1e-12),
       tokenTypes: fields.wholeNumber("type_vocab_size", 2),
+      dropout,
+      attentionDropout: readDropout(fields, "attention_probs_dropout_prob", 0.1),
+      classifierDropout: readDropout(fields, "classifier_dropout", dropout),
       poolerActivation: "tanh",
       labels: readLabels(fields),
     };
@@ -96,6 +102,10 @@ const distilbert: EncoderFormat = {
     activation: fields.choice("activation", ACTIVATIONS, "gelu"),
     normEpsilon: 1e-12,
     tokenTypes: 0,
+    dropout: readDropout(fields, "dropout", 0.1),
+    attentionOutputDropout: 0,
+    attentionDropout: readDropout(fields, "attention_dropout", 0.1),
+    classifierDropout: readDropout(fields, "seq_classif_dropout", 0.2),
     poolerActivation: "relu",
     labels: readLabels(fields),
   }),
@@ -125,26 +135,25 @@ export function readClassifierConfig(text: string): PretrainedClassifierConfig {
   const fields = parseConfig(text);
   const format = fields.choice("model_type", FORMATS, "(none)");
   const config = format.read(fields);
-  if (config.width % config.heads !== 0) {
-    throw malformed(`${config.heads} heads do not divide the width ${config.width}`);
-  }
-  if (!(config.normEpsilon > 0)) {
-    throw unexpected("layer_norm_eps", "a number above 0", config.normEpsilon);
+  try {
+    blockConfig(pickFields(config, BLOCK_OPTIONS));
+  } catch (cause) {
+    throw malformed((cause as Error).message, cause);
   }
   return { architecture: fields.get("model_type") as EncoderArchitecture, config };
 }
 
-const MOST_LABELS = 100_000;
+const MAX_LABELS = 100_000;
 
 /**
- * `id2label`, whose keys are 0, 1, …; without it as many as `num_labels`, two by default, named as
- * transformers does.
+ * `id2label`, whose keys are 0, 1, …; without it `num_labels` names, two by default, as
+ * transformers makes them.
  */
 function readLabels(fields: ConfigFields): string[] {
   const table = fields.get("id2label");
   if (table === undefined) {
     const count = fields.wholeNumber("num_labels", 2);
-    if (count > MOST_LABELS) throw unexpected("num_labels", `at most ${MOST_LABELS}`, count);
+    if (count > MAX_LABELS) throw unexpected("num_labels", `at most ${MAX_LABELS}`, count);
     return Array.from({ length: count }, (_, i) => `LABEL_${i}`);
   }
   const labels = typeof table === "object" ? table as Record<string, unknown> : {};

@@ -1,48 +1,25 @@
 /**
- * Folio's own files, for models that no published architecture expresses: ModelConfig's field
+ * Folio's own files, for models that no published architecture can express: ModelConfig's field
  * names, GPT-2's names of weights.
  *
  * @module
  */
-import type { ModelConfig, ModelConfigInput } from "../nn/config.ts";
+import { MODEL_OPTIONS, type ModelConfigInput } from "../nn/config.ts";
 import type { RotaryScaling } from "../ops/rotary.ts";
 import { ConfigFields, unexpected } from "./config_fields.ts";
 import { type Format, readLayers } from "./format.ts";
 
-const FIELDS = [
-  "vocabSize",
-  "contextLength",
-  "layers",
-  "heads",
-  "keyValueHeads",
-  "width",
-  "hidden",
-  "norm",
-  "normPlacement",
-  "normEpsilon",
-  "positions",
-  "rotaryBase",
-  "activation",
-  "gated",
-  "bias",
-  "queryKeyValueBias",
-  "tiedHead",
-  "headBias",
-  "dropout",
-  "scaleAttention",
-] as const satisfies (keyof ModelConfig)[];
-
 /** `"model_type": "folio"`. */
 export const folio: Format = {
-  /** The types are checked by modelConfig, all but those of the window and the scaling. */
+  /** `modelConfig` checks the types, except `window` and `rotaryScaling`. */
   read(fields) {
     readLayers(fields, "layers", 1);
-    const input = Object.fromEntries(FIELDS.map((name) => [name, fields.get(name)]));
+    const names = Object.keys(MODEL_OPTIONS);
+    const input = Object.fromEntries(names.map((name) => [name, fields.get(name)]));
     const rotaryScaling = readScaling(fields);
     const window = readWindow(fields);
     return { ...input, rotaryScaling, window } as unknown as ModelConfigInput;
   },
-  expresses: () => true,
   write: (config) => ({ model_type: "folio", ...config }),
   source: (name) => ({ names: [name], transposed: false }),
 };

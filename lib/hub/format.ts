@@ -1,16 +1,16 @@
 /**
- * What Folio must know of an architecture's files to read and write them: an object for each, in
- * gpt2_format.ts and the files beside it.
+ * What Folio needs to know of an architecture's files to read and write them. Each architecture is
+ * such an object: see gpt2_format.ts and the files beside it.
  *
  * @module
  */
-import type { Activation } from "../ops/activation.ts";
 import type { ModelConfig, ModelConfigInput } from "../nn/config.ts";
+import type { Activation } from "../ops/activation.ts";
 import { type ConfigFields, unexpected } from "./config_fields.ts";
 
 /** The tensors that make one parameter. */
 export interface ParameterSource {
-  /** Names in the file. Several are put side by side on the last axis, in this order. */
+  /** Names in the file. Several are joined on the last axis, in this order. */
   readonly names: readonly string[];
   /** Whether each is stored [outputs, inputs] and the parameter is [inputs, outputs]. */
   readonly transposed: boolean;
@@ -23,17 +23,18 @@ export interface Format {
    * cannot do.
    */
   read(fields: ConfigFields): ModelConfigInput;
-  /** Whether the architecture computes exactly this model. */
-  expresses(config: ModelConfig): boolean;
-  /** The fields of a `config.json`, those of special tokens excepted. */
+  /**
+   * The fields of a `config.json`, except those of special tokens. What the architecture has no
+   * field for is left out: a model that `read` does not restore is not saved in this format.
+   */
   write(config: ModelConfig): Record<string, unknown>;
-  /** Where a parameter of Folio's name comes from. */
+  /** The tensors of the file that make the parameter of this name. */
   source(parameter: string): ParameterSource;
 }
 
-/** An architecture's names of tensors: all that reading weights needs of it. */
+/** An architecture's names of tensors: what reading weights needs of it. */
 export interface ArchitectureNames extends Pick<Format, "source"> {
-  /** Of the architecture, for errors. */
+  /** The architecture's name, for errors. */
   readonly name: string;
 }
 
@@ -56,26 +57,23 @@ export function activationName(activation: Activation): string | undefined {
 
 const MAX_LAYERS = 10_000;
 
-/** The number of layers, which is checked before anything is made for each. */
-export function readLayers(fields: ConfigFields, name: string, otherwise: number): number {
-  const layers = fields.wholeNumber(name, otherwise);
+/** The number of layers, checked before anything is made for each of them. */
+export function readLayers(fields: ConfigFields, name: string, fallback: number): number {
+  const layers = fields.wholeNumber(name, fallback);
   if (layers > MAX_LAYERS) throw unexpected(name, `at most ${MAX_LAYERS} layers`, layers);
   return layers;
 }
 
-/** Whether every head has keys and values of its own. */
-export function hasEqualHeads({ heads, keyValueHeads = heads }: ModelConfig): boolean {
-  return keyValueHeads === heads;
-}
-
-/** Whether a layer looks back on fewer tokens than there are. */
-export function hasWindow({ window }: ModelConfig): boolean {
-  return window?.some((tokens) => tokens !== undefined) ?? false;
+/** The probability of a dropout. SyntaxError unless it is in [0, 1). */
+export function readDropout(fields: ConfigFields, name: string, fallback: number): number {
+  const rate = fields.number(name, fallback);
+  if (!(rate >= 0 && rate < 1)) throw unexpected(name, "a probability in [0, 1)", rate);
+  return rate;
 }
 
 /**
- * `transformer.h.3.mlp.c_fc.weight` in parts: 3, `mlp.c_fc` and `weight`; no layer for what is
- * outside the blocks.
+ * The parts of `transformer.h.3.mlp.c_fc.weight`: 3, `mlp.c_fc` and `weight`; no layer for
+ * parameters outside the blocks.
  */
 export function splitName(name: string): { layer?: string; module: string; kind: string } {
   const dot = name.lastIndexOf(".");

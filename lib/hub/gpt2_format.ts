@@ -1,18 +1,11 @@
 /**
- * GPT-2's files. Its names and layouts are Folio's own.
+ * GPT-2's files. Folio's own parameter names and layouts follow them.
  *
- * Source: `GPT2Config` of github.com/huggingface/transformers, whose defaults stand here.
+ * Source: `GPT2Config` of github.com/huggingface/transformers, whose defaults are used here.
  *
  * @module
  */
-import {
-  activationName,
-  ACTIVATIONS,
-  type Format,
-  hasEqualHeads,
-  hasWindow,
-  readLayers,
-} from "./format.ts";
+import { activationName, ACTIVATIONS, type Format, readDropout, readLayers } from "./format.ts";
 
 /** `"model_type": "gpt2"`. */
 export const gpt2: Format = {
@@ -29,15 +22,12 @@ export const gpt2: Format = {
       normEpsilon: fields.number("layer_norm_epsilon", 1e-5),
       activation: fields.choice("activation_function", ACTIVATIONS, "gelu_new"),
       tiedHead: fields.boolean("tie_word_embeddings", true),
-      dropout: fields.number("resid_pdrop", 0.1),
+      dropout: readDropout(fields, "resid_pdrop", 0.1),
+      embeddingDropout: readDropout(fields, "embd_pdrop", 0.1),
+      attentionDropout: readDropout(fields, "attn_pdrop", 0.1),
       scaleAttention: fields.boolean("scale_attn_weights", true),
     };
   },
-
-  expresses: (config) =>
-    config.norm === "layer" && config.normPlacement === "pre" && config.positions === "learned" &&
-    config.bias && config.queryKeyValueBias && !config.gated && !config.headBias &&
-    hasEqualHeads(config) && !hasWindow(config),
 
   write: (config) => ({
     architectures: ["GPT2LMHeadModel"],
@@ -51,8 +41,8 @@ export const gpt2: Format = {
     n_inner: config.hidden === 4 * config.width ? null : config.hidden,
     activation_function: activationName(config.activation),
     resid_pdrop: config.dropout,
-    embd_pdrop: config.dropout,
-    attn_pdrop: 0,
+    embd_pdrop: config.embeddingDropout ?? config.dropout,
+    attn_pdrop: config.attentionDropout ?? 0,
     layer_norm_epsilon: config.normEpsilon,
     scale_attn_weights: config.scaleAttention,
     tie_word_embeddings: config.tiedHead,

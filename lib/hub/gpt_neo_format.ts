@@ -1,18 +1,17 @@
 /**
- * GPT-Neo's files: global and local attention in turn, scores not scaled, query, key and value
- * apart and without a bias.
+ * GPT-Neo's files: alternating global and local attention, scores not scaled, separate query, key
+ * and value without a bias.
  *
- * Source: `GPTNeoConfig` of github.com/huggingface/transformers, whose defaults stand here.
+ * Source: `GPTNeoConfig` of github.com/huggingface/transformers, whose defaults are used here.
  *
  * @module
  */
-import type { ModelConfig } from "../nn/config.ts";
 import { type ConfigFields, unexpected } from "./config_fields.ts";
 import {
   activationName,
   ACTIVATIONS,
   type Format,
-  hasEqualHeads,
+  readDropout,
   readLayers,
   splitName,
 } from "./format.ts";
@@ -42,23 +41,20 @@ export const gptNeo: Format = {
       activation: fields.choice("activation_function", ACTIVATIONS, "gelu_new"),
       queryKeyValueBias: false,
       tiedHead: fields.boolean("tie_word_embeddings", true),
-      dropout: fields.number("resid_dropout", 0),
+      dropout: readDropout(fields, "resid_dropout", 0),
+      embeddingDropout: readDropout(fields, "embed_dropout", 0),
+      attentionDropout: readDropout(fields, "attention_dropout", 0),
       scaleAttention: false,
       window: readAttentionTypes(fields, layers),
     };
   },
-
-  expresses: (config) =>
-    config.norm === "layer" && config.normPlacement === "pre" && config.positions === "learned" &&
-    config.bias && !config.queryKeyValueBias && !config.gated && !config.headBias &&
-    !config.scaleAttention && hasEqualHeads(config) && windowsOf(config).size <= 1,
 
   write(config) {
     const types = Array.from(
       { length: config.layers },
       (_, layer) => config.window?.[layer] === undefined ? "global" : "local",
     );
-    const [window = DEFAULT_WINDOW] = windowsOf(config);
+    const window = config.window?.find((tokens) => tokens !== undefined) ?? DEFAULT_WINDOW;
     return {
       architectures: ["GPTNeoForCausalLM"],
       model_type: "gpt_neo",
@@ -72,8 +68,8 @@ export const gptNeo: Format = {
       window_size: window,
       activation_function: activationName(config.activation),
       resid_dropout: config.dropout,
-      embed_dropout: config.dropout,
-      attention_dropout: 0,
+      embed_dropout: config.embeddingDropout ?? config.dropout,
+      attention_dropout: config.attentionDropout ?? 0,
       layer_norm_epsilon: config.normEpsilon,
       tie_word_embeddings: config.tiedHead,
     };
@@ -90,12 +86,8 @@ export const gptNeo: Format = {
   },
 };
 
-function windowsOf({ window = [] }: ModelConfig): Set<number> {
-  return new Set(window.filter((tokens) => tokens !== undefined));
-}
-
 /**
- * `[[["global", "local"], 12]]`: the pattern, and how often it comes; together one type a layer.
+ * `[[["global", "local"], 12]]`: a pattern and its number of repetitions; one type per layer.
  */
 function readAttentionTypes(fields: ConfigFields, layers: number): (number | undefined)[] {
   const window = fields.wholeNumber("window_size", DEFAULT_WINDOW);
@@ -118,7 +110,7 @@ function readAttentionTypes(fields: ConfigFields, layers: number): (number | und
   return result;
 }
 
-/** The shortest pattern that these types repeat, and how often. */
+/** The shortest pattern that these types repeat, and its number of repetitions. */
 function repeated(types: readonly string[]): [string[], number][] {
   const period = types.findIndex((_, i) =>
     i > 0 && types.length % i === 0 && types.every((type, j) => type === types[j % i])

@@ -2,10 +2,11 @@
  * The Llama family's files: Llama, Mistral (a window) and Qwen2 (biases of query, key and value).
  *
  * Source: `LlamaConfig`, `MistralConfig` and `Qwen2Config` of github.com/huggingface/transformers,
- * whose defaults stand here.
+ * whose defaults are used here.
  *
  * @module
  */
+import { headSizeOf } from "../nn/block_config.ts";
 import type { ModelConfig, ModelConfigInput } from "../nn/config.ts";
 import type { RotaryScaling } from "../ops/rotary.ts";
 import { ConfigFields, unexpected } from "./config_fields.ts";
@@ -13,10 +14,11 @@ import {
   activationName,
   ACTIVATIONS,
   type Format,
-  hasWindow,
   type ParameterSource,
+  readDropout,
+  readLayers,
+  splitName,
 } from "./format.ts";
-import { readLayers, splitName } from "./format.ts";
 
 /** Folio's linear layers within a block → the file's. */
 const LINEAR: Readonly<Record<string, readonly string[]>> = {
@@ -40,24 +42,27 @@ const OUTSIDE: Readonly<Record<string, string>> = {
 /** `"model_type": "llama"`. */
 export const llama: Format = {
   read(fields) {
-    const bias = fields.boolean("attention_bias", false);
-    fields.only("mlp_bias", bias);
-    return { ...readCommon(fields, 2048, 1e-6), bias };
+    const attentionBias = fields.boolean("attention_bias", false);
+    return {
+      ...readCommon(fields, 2048, 1e-6),
+      bias: fields.boolean("mlp_bias", false),
+      queryKeyValueBias: attentionBias,
+      attentionProjectionBias: attentionBias,
+    };
   },
-  expresses: (config) => isCommon(config) && sameBias(config) && !hasWindow(config),
   write: (config) => ({
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",
     ...writeCommon(config),
-    attention_bias: config.bias,
+    attention_bias: config.queryKeyValueBias,
     mlp_bias: config.bias,
   }),
   source,
 };
 
 /**
- * `"model_type": "mistral"`: a Llama whose every layer looks back on `sliding_window` tokens; none
- * where the file has null.
+ * `"model_type": "mistral"`: a Llama with a window of `sliding_window` tokens in every layer; no
+ * window if the file has null.
  */
 export const mistral: Format = {
   read(fields) {
@@ -66,14 +71,11 @@ export const mistral: Format = {
     const windows = window === undefined ? undefined : Array(input.layers).fill(window);
     return { ...input, bias: false, window: windows };
   },
-  expresses: (config) =>
-    isCommon(config) && sameBias(config) && !config.bias && hasWindow(config) &&
-    new Set(config.window).size === 1,
   write: (config) => ({
     architectures: ["MistralForCausalLM"],
     model_type: "mistral",
     ...writeCommon(config),
-    sliding_window: config.window![0],
+    sliding_window: config.window?.[0] ?? null,
   }),
   source,
 };
@@ -84,8 +86,6 @@ export const qwen2: Format = {
     fields.only("use_sliding_window", false);
     return { ...readCommon(fields, 32768, 1e-6), bias: false, queryKeyValueBias: true };
   },
-  expresses: (config) =>
-    isCommon(config) && !config.bias && config.queryKeyValueBias && !hasWindow(config),
   write: (config) => ({
     architectures: ["Qwen2ForCausalLM"],
     model_type: "qwen2",
@@ -95,19 +95,16 @@ export const qwen2: Format = {
   source,
 };
 
-const sameBias = ({ bias, queryKeyValueBias }: ModelConfig) => bias === queryKeyValueBias;
-
 function readCommon(fields: ConfigFields, contextLength: number, epsilon: number) {
   const heads = fields.wholeNumber("num_attention_heads", 32);
-  const width = fields.wholeNumber("hidden_size", 4096);
-  fields.only("head_dim", width / heads);
   return {
     vocabSize: fields.wholeNumber("vocab_size", 32000),
     contextLength: fields.wholeNumber("max_position_embeddings", contextLength),
     layers: readLayers(fields, "num_hidden_layers", 32),
     heads,
     keyValueHeads: fields.wholeNumber("num_key_value_heads", heads),
-    width,
+    width: fields.wholeNumber("hidden_size", 4096),
+    headSize: fields.wholeNumber("head_dim", undefined),
     hidden: fields.wholeNumber("intermediate_size", 11008),
     norm: "rms",
     normEpsilon: fields.number("rms_norm_eps", epsilon),
@@ -116,11 +113,12 @@ function readCommon(fields: ConfigFields, contextLength: number, epsilon: number
     activation: fields.choice("hidden_act", ACTIVATIONS, "silu"),
     gated: true,
     tiedHead: fields.boolean("tie_word_embeddings", false),
-    dropout: fields.number("resid_dropout", 0),
+    dropout: readDropout(fields, "resid_dropout", 0),
+    attentionDropout: readDropout(fields, "attention_dropout", 0),
   } satisfies ModelConfigInput;
 }
 
-/** Old files have `rope_theta` beside `rope_scaling`, new ones both in `rope_parameters`. */
+/** Old files have `rope_theta` and `rope_scaling`, new ones both in `rope_parameters`. */
 function readRotary(fields: ConfigFields): { rotaryBase: number; rotaryScaling?: RotaryScaling } {
   let rotaryBase = fields.number("rope_theta", 10000);
   let rotaryScaling: RotaryScaling | undefined;
@@ -147,11 +145,6 @@ function readScaling(rope: ConfigFields): RotaryScaling | undefined {
   };
 }
 
-function isCommon(config: ModelConfig): boolean {
-  return config.norm === "rms" && config.normPlacement === "pre" && config.positions === "rotary" &&
-    config.gated && config.scaleAttention && !config.headBias;
-}
-
 function writeCommon(config: ModelConfig): Record<string, unknown> {
   const scaling = config.rotaryScaling;
   return {
@@ -162,6 +155,7 @@ function writeCommon(config: ModelConfig): Record<string, unknown> {
     num_hidden_layers: config.layers,
     num_attention_heads: config.heads,
     num_key_value_heads: config.keyValueHeads ?? config.heads,
+    head_dim: headSizeOf(config),
     hidden_act: activationName(config.activation),
     rms_norm_eps: config.normEpsilon,
     rope_theta: config.rotaryBase,
@@ -175,6 +169,7 @@ function writeCommon(config: ModelConfig): Record<string, unknown> {
       }
       : null,
     tie_word_embeddings: config.tiedHead,
+    attention_dropout: config.attentionDropout ?? 0,
     ...(config.dropout > 0 ? { resid_dropout: config.dropout } : {}),
   };
 }

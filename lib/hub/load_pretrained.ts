@@ -51,7 +51,7 @@ export interface LoadPretrainedOptions extends LoadOptions {
    * takes memory in proportion. Not for learned positions, whose table is the model's.
    */
   readonly contextLength?: number;
-  /** The chance of dropping an activation in training, from 0 to 1. Default: the model's own. */
+  /** `dropout` of the model's configuration instead of all its own rates, in [0, 1). */
   readonly dropout?: number;
 }
 
@@ -137,7 +137,7 @@ export async function loadModelConfig(
 /** The configuration with the changes that the options ask for. */
 function changed(
   config: ModelConfig,
-  { contextLength = config.contextLength, dropout = config.dropout }: LoadPretrainedOptions,
+  { contextLength = config.contextLength, dropout }: LoadPretrainedOptions,
 ): ModelConfig {
   const isLearned = config.positions === "learned" && contextLength !== config.contextLength;
   if (isLearned || contextLength > config.contextLength) {
@@ -146,7 +146,9 @@ function changed(
         `${config.positions === "learned" ? ", a learned table" : ""}; got ${contextLength}`,
     );
   }
-  return modelConfig({ ...config, contextLength, dropout });
+  if (dropout === undefined) return modelConfig({ ...config, contextLength });
+  const own = { embeddingDropout: undefined, attentionOutputDropout: undefined };
+  return modelConfig({ ...config, contextLength, dropout, ...own, attentionDropout: undefined });
 }
 
 /**

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { headSizeOf } from "../nn/block_config.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import type { Shape } from "../shape.ts";
 import { type Architecture, architectureOf, FORMATS } from "./config.ts";
@@ -62,9 +63,8 @@ export function storedTensors(
 /** Columns of each tensor that makes up a parameter of `columns`: queries, keys, values. */
 function partWidths(names: readonly string[], columns: number, config: ModelConfig): number[] {
   if (names.length === 1) return [columns];
-  const { width, heads, keyValueHeads = heads } = config;
-  const keyWidth = keyValueHeads * (width / heads);
-  return [width, keyWidth, keyWidth];
+  const { heads, keyValueHeads = heads } = config;
+  return [heads, keyValueHeads, keyValueHeads].map((count) => count * headSizeOf(config));
 }
 
 interface Part {

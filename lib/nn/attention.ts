@@ -1,88 +1,258 @@
 /**
- * Causal multi-head self-attention as a layer, with a cache for generation.
+ * Multi-head attention as a layer: to the own sequence or to another one, causal or not, with
+ * grouped key and value heads, rotary positions, a window and a key-value cache.
  *
- * B batch, T time, C width, H heads, D head size. The kernels are in lib/ops/attention.ts.
+ * B batch, T time of the queries, S time of the keys, C width, H query heads, Hkv key and value
+ * heads, D head size. The kernels are in lib/ops/attention.ts and the files beside it.
  *
  * @module
  */
-import type { Random } from "../random.ts";
-import { selfAttention } from "../ops/attention.ts";
+import { Random } from "../random.ts";
+import { attention, selfAttention } from "../ops/attention.ts";
 import { attentionDecode, cacheAppend } from "../ops/attention_decode.ts";
-import { selfAttentionWeights } from "../ops/attention_weights.ts";
+import { attentionWeights, selfAttentionWeights } from "../ops/attention_weights.ts";
+import { concatenate } from "../ops/concatenate.ts";
+import { reshape } from "../ops/reshape.ts";
 import { rotary } from "../ops/rotary.ts";
+import { slice } from "../ops/slice.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ModelConfig } from "./config.ts";
-import type { Cache, ForwardContext } from "./context.ts";
-import { gpt2Weights, type InitialWeights } from "./initial_weights.ts";
-import { Linear } from "./layers.ts";
+import {
+  type BlockConfig,
+  blockConfig,
+  type BlockConfigInput,
+  headSizeOf,
+} from "./block_config.ts";
+import { ForwardContext, type LayerCache } from "./context.ts";
+import { type BlockWeights, sameWeights } from "./initial_weights.ts";
+import { normal } from "./initializers.ts";
+import { Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
-/** Self-attention: [B,T,C] → [B,T,C], each token looking at itself and those before it. */
-export class CausalSelfAttention extends Module {
-  /** [query | key | value] in one product: C → (H + 2·key-value heads)·D. */
-  readonly queryKeyValue: Linear;
-  /** The output projection, C → C. */
-  readonly projection: Linear;
-
+/** What distinguishes an `Attention` from others of the same configuration. */
+export interface AttentionLayerOptions {
+  /** Each query sees its own position and those before it. Default: false. */
+  causal?: boolean;
   /**
-   * The attention of block number `layer`, counted from 0, which picks its window; weights are
-   * drawn from `random`.
+   * One product makes queries, keys and values, as in GPT-2; for self-attention only. Default:
+   * false.
    */
-  constructor(
-    readonly config: ModelConfig,
-    readonly layer: number,
-    random: Random,
-    { queryKeyValue, attentionProjection }: InitialWeights = gpt2Weights(config.layers),
-  ) {
+  packed?: boolean;
+  /** Positions that each query sees, its own included (sliding window). Default: all. */
+  window?: number;
+  /** Width of the sequence that keys and values are made from. Default: the width. */
+  sourceWidth?: number;
+  /** How the matrices are drawn. Default: N(0, 0.02²). */
+  initial?: Pick<BlockWeights, "queryKeyValue" | "attentionProjection">;
+  /** Where they are drawn from. Default: `new Random(0)`. */
+  random?: Random;
+}
+
+/** What holds for one call of an `Attention`. */
+export interface AttendOptions {
+  /** What keys and values are made from, [B,S,sourceWidth]. Default: the queries' own sequence. */
+  source?: Tensor;
+  /** i32 [B]: hide the keys of sequence b from keyLengths[b] on, its padding. Default: none. */
+  keyLengths?: Tensor;
+  /** Keys and values of earlier tokens; those of `x` are appended. Default: none. */
+  cache?: LayerCache;
+  /** Added to the result in the output projection's kernel. Default: none. */
+  residual?: Tensor;
+  /** Receives the weights of this call, [B,H,T,S]; not with a cache. */
+  weights?: Tensor[];
+}
+
+/** Rows of queries, keys and values, each [B,T,heads·D], or of all three side by side. */
+type Rows = readonly [packed: Tensor] | readonly [q: Tensor, k: Tensor, v: Tensor];
+
+/**
+ * Concat(head₁ … head_H)·W_o with headᵢ = softmax(QᵢKᵢᵀ/√D)·Vᵢ, Q = x·W_q, K = source·W_k, V =
+ * source·W_v: [B,T,C] → [B,T,C].
+ *
+ * With rotary positions the queries and keys of self-attention are rotated; with `queryKeyNorm`
+ * those of each head are normalized before. A query that sees no key gets zeros before the last
+ * projection. Source: Vaswani et al., arXiv 1706.03762, section 3.2.2.
+ *
+ * ```ts
+ * import { Attention, openDevice, zeros } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const layer = new Attention({ width: 8, heads: 2 });
+ * const [x, source] = [zeros([1, 3, 8]), zeros([1, 5, 8])];
+ * console.log(`${layer.forward(x, { source })} ${layer.weights(x, { source })}`); // f32 [1,3,8] f32 [1,2,3,5]
+ * device.close();
+ * ```
+ */
+export class Attention extends Module {
+  /** The configuration, defaults filled in. */
+  readonly config: BlockConfig;
+  /** [query | key | value] in one product, C → (H + 2·Hkv)·D; undefined unless `packed`. */
+  readonly queryKeyValue: Linear | undefined;
+  /** x·W_q + b_q, C → H·D; undefined if `packed`. */
+  readonly query: Linear | undefined;
+  /** source·W_k + b_k, sourceWidth → Hkv·D; undefined if `packed`. */
+  readonly key: Linear | undefined;
+  /** source·W_v + b_v, sourceWidth → Hkv·D; undefined if `packed`. */
+  readonly value: Linear | undefined;
+  /** The norm of each head's queries, [D]; undefined without `queryKeyNorm`. */
+  readonly queryNorm: NormLayer | undefined;
+  /** The norm of each head's keys, [D]; undefined without `queryKeyNorm`. */
+  readonly keyNorm: NormLayer | undefined;
+  /** The output projection, H·D → C. */
+  readonly projection: Linear;
+  readonly #causal: boolean;
+  readonly #window: number | undefined;
+
+  /** RangeError for an impossible configuration, such as heads that do not divide the width. */
+  constructor(config: BlockConfigInput, options: AttentionLayerOptions = {}) {
     super();
-    const { width, heads, keyValueHeads = heads, bias, queryKeyValueBias } = config;
-    const packed = width + 2 * keyValueHeads * (width / heads);
-    const [first, last] = [{ initializer: queryKeyValue }, { initializer: attentionProjection }];
-    this.queryKeyValue = new Linear(width, packed, { bias: queryKeyValueBias, random, ...first });
-    this.projection = new Linear(width, width, { bias, random, ...last });
+    this.config = blockConfig(config);
+    const { width, heads, keyValueHeads = heads, queryKeyValueBias } = this.config;
+    const { packed = false, sourceWidth = width, random = new Random(0) } = options;
+    const { initial = sameWeights(normal()) } = options;
+    const headSize = headSizeOf(this.config);
+    const [queries, keys] = [heads * headSize, keyValueHeads * headSize];
+    const first = { bias: queryKeyValueBias, random, initializer: initial.queryKeyValue };
+    if (packed) this.queryKeyValue = new Linear(width, queries + 2 * keys, first);
+    else {
+      this.query = new Linear(width, queries, first);
+      this.key = new Linear(sourceWidth, keys, first);
+      this.value = new Linear(sourceWidth, keys, first);
+    }
+    const { attentionProjectionBias: bias, queryKeyNorm } = this.config;
+    this.projection = new Linear(queries, width, {
+      bias,
+      random,
+      initializer: initial.attentionProjection,
+    });
+    if (queryKeyNorm) {
+      this.queryNorm = makeNorm(this.config, headSize);
+      this.keyNorm = makeNorm(this.config, headSize);
+    }
+    this.#causal = options.causal ?? false;
+    this.#window = options.window;
   }
 
-  /** `c_attn` and `c_proj`. */
+  /** The projections, and the norms of queries and keys if there are any. */
   override parts(): Parts {
-    return { c_attn: this.queryKeyValue, c_proj: this.projection };
+    const { queryKeyValue, query, key, value, projection, queryNorm, keyNorm } = this;
+    return { queryKeyValue, query, key, value, projection, queryNorm, keyNorm };
   }
 
-  /** The attended values before the output projection. */
-  attend(x: Tensor, context: ForwardContext): Tensor {
-    const { heads, keyValueHeads, window, scaleAttention, width } = this.config;
-    const options = {
+  /** x [B,T,C] → [B,T,C]. */
+  forward(
+    x: Tensor,
+    options: AttendOptions = {},
+    context: ForwardContext = new ForwardContext(),
+  ): Tensor {
+    const { residual } = options;
+    return this.projection.forward(this.attend(x, options, context), { residual });
+  }
+
+  /** The attended values before the output projection: x [B,T,C] → [B,T,H·D]. */
+  attend(
+    x: Tensor,
+    options: AttendOptions = {},
+    context: ForwardContext = new ForwardContext(),
+  ): Tensor {
+    this.#expectNoDropout(context);
+    const rows = this.#rows(x, options);
+    const { cache, weights } = options;
+    weights?.push(this.#weigh(rows, options));
+    if (!cache) return this.#mix(rows, options);
+    const packed = rows.length === 1 ? rows[0] : concatenate([...rows], { axis: 2 });
+    if (x.shape[1] === 1) return attentionDecode(packed, cache, cache.position, this.#heads());
+    cacheAppend(cache, packed, cache.position);
+    return this.#mix(rows, options);
+  }
+
+  /** The probabilities that `forward` weighs values with: [B,H,T,S]. No gradient flows. */
+  weights(x: Tensor, options: AttendOptions = {}): Tensor {
+    return this.#weigh(this.#rows(x, options), options);
+  }
+
+  /** softmax(scale·Q·Kᵀ)·V of each head. */
+  #mix(rows: Rows, { keyLengths }: AttendOptions): Tensor {
+    const options = { ...this.#heads(), causal: this.#causal, keyLengths };
+    return rows.length === 1 ? selfAttention(rows[0], options) : attention(...rows, options);
+  }
+
+  /** softmax(scale·Q·Kᵀ) of each head. */
+  #weigh(rows: Rows, { keyLengths }: AttendOptions): Tensor {
+    const options = { ...this.#heads(), causal: this.#causal, keyLengths };
+    if (rows.length === 1) return selfAttentionWeights(rows[0], options);
+    return attentionWeights(rows[0], rows[1], options);
+  }
+
+  #heads() {
+    const { heads, keyValueHeads, scaleAttention } = this.config;
+    const scale = scaleAttention ? 1 / Math.sqrt(headSizeOf(this.config)) : 1;
+    return { heads, keyValueHeads, window: this.#window, scale };
+  }
+
+  /** Queries, keys and values, normalized and rotated if the configuration says so. */
+  #rows(x: Tensor, { source, cache }: AttendOptions): Rows {
+    const { heads, keyValueHeads = heads, positions } = this.config;
+    const rows = this.#normalized(this.#project(x, source));
+    if (positions !== "rotary" || source) return rows;
+    const turn = (rows: Tensor, heads: number) => this.#rotated(rows, heads, cache);
+    if (rows.length === 1) return [turn(rows[0], heads + keyValueHeads)];
+    const [q, k, v] = rows;
+    return [turn(q, heads), turn(k, keyValueHeads), v];
+  }
+
+  #project(x: Tensor, source: Tensor | undefined): Rows {
+    const { queryKeyValue, query, key, value } = this;
+    if (!queryKeyValue) {
+      const from = source ?? x;
+      return [query!.forward(x), key!.forward(from), value!.forward(from)];
+    }
+    if (source) throw new TypeError("Attention: a packed layer has no source, got a source");
+    return [queryKeyValue.forward(x)];
+  }
+
+  #normalized(rows: Rows): Rows {
+    const { queryNorm, keyNorm } = this;
+    if (!queryNorm || !keyNorm) return rows;
+    const [q, k, v] = rows.length === 1 ? this.#apart(rows[0]) : rows;
+    return [normHeads(q, queryNorm), normHeads(k, keyNorm), v];
+  }
+
+  /** [q | k | v] as three tensors. */
+  #apart(packed: Tensor): [Tensor, Tensor, Tensor] {
+    const { heads, keyValueHeads = heads } = this.config;
+    const headSize = headSizeOf(this.config);
+    const [start, end] = [heads * headSize, (heads + keyValueHeads) * headSize];
+    return [
+      slice(packed, { axis: 2, end: start }),
+      slice(packed, { axis: 2, start, end }),
+      slice(packed, { axis: 2, start: end }),
+    ];
+  }
+
+  #rotated(rows: Tensor, heads: number, cache: LayerCache | undefined): Tensor {
+    const { rotaryBase, rotaryDimensions, rotaryScaling } = this.config;
+    return rotary(rows, {
       heads,
-      keyValueHeads,
-      causal: true,
-      window: window?.[this.layer],
-      scale: scaleAttention ? 1 / Math.sqrt(width / heads) : 1,
-    };
-    const { cache, attentionWeights } = context.options;
-    const packed = this.#positioned(this.queryKeyValue.forward(x), cache);
-    attentionWeights?.push(selfAttentionWeights(packed, options));
-    if (!cache) return selfAttention(packed, options);
-    const layerCache = cache.layers[this.layer];
-    const [, time] = x.shape;
-    if (time === 1) return attentionDecode(packed, layerCache, cache.position, options);
-    cacheAppend(layerCache, packed, cache.position);
-    return selfAttention(packed, options);
-  }
-
-  /** The layer's value; `residual` is added in the projection's kernel. */
-  forward(x: Tensor, context: ForwardContext, residual?: Tensor): Tensor {
-    return this.projection.forward(this.attend(x, context), { residual });
-  }
-
-  #positioned(packed: Tensor, cache: Cache | undefined): Tensor {
-    const { heads, keyValueHeads = heads, width, rotaryBase, rotaryScaling } = this.config;
-    if (this.config.positions !== "rotary") return packed;
-    return rotary(packed, {
-      heads: heads + keyValueHeads,
-      headSize: width / heads,
+      headSize: headSizeOf(this.config),
+      dimensions: rotaryDimensions,
       base: rotaryBase,
       scaling: rotaryScaling,
       position: cache?.position,
-      positions: cache?.layers[this.layer].keys.shape[2],
+      positions: cache?.keys.shape[2],
     });
   }
+
+  /** RangeError if the pass would drop probabilities, which the fused kernels cannot. */
+  #expectNoDropout(context: ForwardContext): void {
+    const { attentionDropout = 0 } = this.config;
+    if (!context.drops(attentionDropout)) return;
+    throw new RangeError(
+      `Attention: expected attentionDropout 0 in training, because the kernels drop no probabilities; got ${attentionDropout}`,
+    );
+  }
+}
+
+/** The norm of each head: rows [B,T,heads·D] → [B,T,heads·D]. */
+function normHeads(rows: Tensor, norm: NormLayer): Tensor {
+  const [size] = norm.weight.shape;
+  return reshape(norm.forward(reshape(rows, [rows.size / size, size])), rows.shape);
 }

@@ -1,79 +1,213 @@
 /**
- * The decoder block: attention and feed-forward, each with a residual and a norm before or after.
+ * The transformer block: self-attention, attention to another sequence if there is one, and a
+ * feed-forward, each with a norm and a residual.
+ *
+ * B batch, T time, S time of the memory, C width. GPT, Encoder and Transformer are made of it.
  *
  * @module
  */
-import type { Random } from "../random.ts";
+import { Random } from "../random.ts";
 import { add } from "../ops/binary.ts";
+import { concatenate } from "../ops/concatenate.ts";
+import { recompute } from "../tensor/recompute.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { CausalSelfAttention } from "./attention.ts";
-import type { ModelConfig } from "./config.ts";
-import type { ForwardContext } from "./context.ts";
+import { Attention, type AttentionLayerOptions } from "./attention.ts";
+import { type BlockConfig, blockConfig, type BlockConfigInput } from "./block_config.ts";
+import { ForwardContext, type LayerCache } from "./context.ts";
 import { FeedForward } from "./feed_forward.ts";
-import { gpt2Weights, type InitialWeights } from "./initial_weights.ts";
-import { LayerNorm, RMSNorm } from "./layers.ts";
+import { type BlockWeights, sameWeights } from "./initial_weights.ts";
+import { normal } from "./initializers.ts";
+import { makeNorm, type NormLayer } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
-/** The norm that the configuration asks for. */
-export function makeNorm({ norm, width, normEpsilon }: ModelConfig): LayerNorm | RMSNorm {
-  return norm === "layer" ? new LayerNorm(width, normEpsilon) : new RMSNorm(width, normEpsilon);
+/** What distinguishes a `Block` from others of the same configuration. */
+export interface BlockOptions extends Omit<AttentionLayerOptions, "sourceWidth"> {
+  /** Attend to another sequence, the memory, too. Default: false. */
+  crossAttention?: boolean;
+  /** How the matrices are drawn. Default: N(0, 0.02²). */
+  initial?: BlockWeights;
+}
+
+/** What holds for one call of a `Block`. */
+export interface BlockInput {
+  /** i32 [B]: hide the positions of sequence b from lengths[b] on, its padding. Default: none. */
+  lengths?: Tensor;
+  /** The other sequence, [B,S,C]: required with cross-attention, and only then. */
+  memory?: Tensor;
+  /** i32 [B]: hide the memory of sequence b from memoryLengths[b] on. Default: none. */
+  memoryLengths?: Tensor;
+  /** Keys and values of earlier tokens. Default: none. */
+  cache?: LayerCache;
+}
+
+/** A layer with its norms and its dropout. */
+interface Half {
+  /** The layer's value; `residual` is added in its last kernel. */
+  readonly layer: (input: Tensor, residual?: Tensor) => Tensor;
+  readonly norm: NormLayer;
+  readonly outputNorm: NormLayer | undefined;
+  readonly dropout: number;
 }
 
 /**
- * pre: x + attention(norm(x)), then x + feedForward(norm(x)); post: norm(x + attention(x)), then
- * norm(x + feedForward(x)).
+ * For each half f (self-attention, cross-attention, feed-forward): x + f(norm(x)), norm(x + f(x))
+ * or x + norm′(f(norm(x))) by `normPlacement`; with `parallelResidual` x + attention(norm(x)) +
+ * feedForward(norm′(x)): [B,T,C] → [B,T,C].
+ *
+ * Its output at padding is undefined. Source: Vaswani et al., arXiv 1706.03762, section 3.1; Xiong
+ * et al., arXiv 2002.04745 (pre-norm).
+ *
+ * ```ts
+ * import { Block, openDevice, zeros } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const block = new Block({ width: 8, heads: 2 }, { causal: true, crossAttention: true });
+ * console.log(`${block.forward(zeros([1, 3, 8]), { memory: zeros([1, 5, 8]) })}`); // f32 [1,3,8]
+ * device.close();
+ * ```
  */
 export class Block extends Module {
-  /** The attention's norm. */
-  readonly norm1: LayerNorm | RMSNorm;
-  /** Tokens look at those before them. */
-  readonly attention: CausalSelfAttention;
-  /** The feed-forward's norm. */
-  readonly norm2: LayerNorm | RMSNorm;
-  /** Each token for itself. */
+  /** The configuration, defaults filled in. */
+  readonly config: BlockConfig;
+  /** The self-attention's norm. */
+  readonly norm1: NormLayer;
+  /** Tokens attend to each other. */
+  readonly attention: Attention;
+  /** The norm of what self-attention adds; undefined unless `sandwich`. */
+  readonly outputNorm1: NormLayer | undefined;
+  /** The cross-attention's norm; undefined without cross-attention. */
+  readonly crossNorm: NormLayer | undefined;
+  /** Tokens attend to the memory; undefined without cross-attention. */
+  readonly crossAttention: Attention | undefined;
+  /** The norm of what cross-attention adds; undefined unless `sandwich`. */
+  readonly crossOutputNorm: NormLayer | undefined;
+  /** The feed-forward's norm; `norm1` itself with a shared norm. */
+  readonly norm2: NormLayer;
+  /** Each token by itself. */
   readonly feedForward: FeedForward;
+  /** The norm of what the feed-forward adds; undefined unless `sandwich`. */
+  readonly outputNorm2: NormLayer | undefined;
 
-  /** Block number `layer`, counted from 0, with initial weights drawn from `random`. */
-  constructor(
-    readonly config: ModelConfig,
-    layer: number,
-    random: Random,
-    initial: InitialWeights = gpt2Weights(config.layers),
-  ) {
+  /** RangeError for an impossible configuration, such as heads that do not divide the width. */
+  constructor(input: BlockConfigInput, options: BlockOptions = {}) {
     super();
+    const config = this.config = blockConfig(input);
+    const { crossAttention = false, random = new Random(0), ...rest } = options;
+    const { initial = sameWeights(normal()) } = options;
+    if (crossAttention && config.parallelResidual) {
+      throw new RangeError("Block: parallelResidual has no cross-attention, got both");
+    }
+    const outputNorm = () => config.normPlacement === "sandwich" ? makeNorm(config) : undefined;
     this.norm1 = makeNorm(config);
-    this.attention = new CausalSelfAttention(config, layer, random, initial);
-    this.norm2 = makeNorm(config);
-    this.feedForward = new FeedForward(config, random, initial);
+    this.attention = new Attention(config, { ...rest, initial, random });
+    this.outputNorm1 = outputNorm();
+    if (crossAttention) {
+      this.crossNorm = makeNorm(config);
+      this.crossAttention = new Attention(config, { initial, random });
+      this.crossOutputNorm = outputNorm();
+    }
+    this.norm2 = config.sharedNorm ? this.norm1 : makeNorm(config);
+    this.feedForward = new FeedForward(config, { random, initial });
+    this.outputNorm2 = outputNorm();
   }
 
-  /** `ln_1`, `attn`, `ln_2` and `mlp`. */
+  /** The layers, each with its norms. */
   override parts(): Parts {
-    return { ln_1: this.norm1, attn: this.attention, ln_2: this.norm2, mlp: this.feedForward };
+    return {
+      attention: this.attention,
+      "norm1.norm": this.norm1,
+      outputNorm1: this.outputNorm1,
+      crossAttention: this.crossAttention,
+      "crossNorm.norm": this.crossNorm,
+      crossOutputNorm: this.crossOutputNorm,
+      feedForward: this.feedForward,
+      "norm2.norm": this.norm2,
+      outputNorm2: this.outputNorm2,
+    };
   }
 
-  /** [B,T,C] → [B,T,C]. */
-  forward(x: Tensor, context: ForwardContext): Tensor {
-    const pre = this.config.normPlacement === "pre";
-    const attend = (input: Tensor, residual?: Tensor) =>
-      this.attention.forward(input, context, residual);
-    const feed = (input: Tensor, residual?: Tensor) => this.feedForward.forward(input, residual);
-    const afterAttention = this.#half(x, pre, this.norm1, attend, context);
-    return this.#half(afterAttention, pre, this.norm2, feed, context);
-  }
-
-  #half(
+  /**
+   * x [B,T,C] → [B,T,C]. TypeError if a memory is missing, or given to a block without
+   * cross-attention.
+   */
+  forward(
     x: Tensor,
-    pre: boolean,
-    norm: LayerNorm | RMSNorm,
-    layer: (input: Tensor, residual?: Tensor) => Tensor,
-    context: ForwardContext,
+    input: BlockInput = {},
+    context: ForwardContext = new ForwardContext(),
   ): Tensor {
-    const input = pre ? norm.forward(x) : x;
-    const drops = context.options.randomState !== undefined && this.config.dropout > 0;
-    const sum = drops
-      ? add(x, context.dropout(layer(input), this.config.dropout))
-      : layer(input, x);
-    return pre ? sum : norm.forward(sum);
+    const { memory } = input;
+    if ((this.crossAttention === undefined) !== (memory === undefined)) {
+      const [has, got] = [this.crossAttention ? "cross-" : "no cross-", memory ?? "none"];
+      throw new TypeError(`Block: it has ${has}attention, and as memory it got ${got}`);
+    }
+    if (!context.options.recomputeActivations) return this.#compute(x, input, context);
+    const passes = [context, context.fork()];
+    const inputs = [x, ...(memory ? [memory] : []), ...this.parameters()];
+    return recompute(() => this.#compute(x, input, passes.shift()!), inputs);
   }
+
+  #compute(x: Tensor, input: BlockInput, context: ForwardContext): Tensor {
+    const { attend, cross, feed } = this.#halves(input, context);
+    if (this.config.parallelResidual) {
+      const normed = attend.norm.forward(x);
+      const other = this.config.sharedNorm ? normed : feed.norm.forward(x);
+      return addLayer(addLayer(x, normed, attend, context), other, feed, context);
+    }
+    const attended = this.#apply(x, attend, context);
+    const crossed = cross ? this.#apply(attended, cross, context) : attended;
+    return this.#apply(crossed, feed, context);
+  }
+
+  #apply(x: Tensor, half: Half, context: ForwardContext): Tensor {
+    const { norm } = half;
+    if (this.config.normPlacement === "post") return norm.forward(addLayer(x, x, half, context));
+    return addLayer(x, norm.forward(x), half, context);
+  }
+
+  #halves(input: BlockInput, context: ForwardContext) {
+    const { attention, feedForward, norm1, norm2, outputNorm1, outputNorm2 } = this;
+    const { dropout, attentionOutputDropout = dropout } = this.config;
+    const { lengths: keyLengths, cache } = input;
+    const options = { keyLengths, cache, weights: context.options.attentionWeights };
+    const attend: Half = {
+      layer: (x, residual) => attention.forward(x, { ...options, residual }, context),
+      norm: norm1,
+      outputNorm: outputNorm1,
+      dropout: attentionOutputDropout,
+    };
+    const feed: Half = {
+      layer: (x, residual) => feedForward.forward(x, residual),
+      norm: norm2,
+      outputNorm: outputNorm2,
+      dropout,
+    };
+    return { attend, cross: this.#cross(input, context), feed };
+  }
+
+  #cross({ memory, memoryLengths }: BlockInput, context: ForwardContext): Half | undefined {
+    const { crossAttention, crossNorm, crossOutputNorm } = this;
+    if (!crossAttention || !crossNorm) return undefined;
+    const { dropout, attentionOutputDropout = dropout } = this.config;
+    const weights = context.options.crossAttentionWeights;
+    const options = { source: memory, keyLengths: memoryLengths, weights };
+    return {
+      layer: (x, residual) => crossAttention.forward(x, { ...options, residual }, context),
+      norm: crossNorm,
+      outputNorm: crossOutputNorm,
+      dropout: attentionOutputDropout,
+    };
+  }
+}
+
+/** x + dropout(norm(layer(input))), the sum in the layer's own kernel if nothing is between. */
+function addLayer(x: Tensor, input: Tensor, half: Half, context: ForwardContext): Tensor {
+  const { layer, outputNorm, dropout } = half;
+  if (!outputNorm && !context.drops(dropout)) return layer(input, x);
+  const value = layer(input);
+  return add(x, context.dropout(outputNorm?.forward(value) ?? value, dropout));
+}
+
+/** Tensors [B,…], one for each block, as one: [B,L,…]. */
+export function byLayer(tensors: readonly Tensor[]): Tensor {
+  const rows = tensors.map((x) => x.view([x.shape[0], 1, ...x.shape.slice(1)]));
+  return concatenate(rows, { axis: 1 });
 }

@@ -1,5 +1,6 @@
 /**
- * What a forward pass knows besides its input: whether it trains, and the memory of generation.
+ * What a forward pass knows besides its inputs: whether it trains, the key-value cache of
+ * generation, and who collects attention's weights.
  *
  * @module
  */
@@ -11,45 +12,70 @@ import type { Tensor } from "../tensor/tensor.ts";
 export interface Cache {
   /** Keys and values of each layer, first layer first. */
   readonly layers: readonly KeyValueCache[];
-  /** How many tokens the caches hold: i32 [1] for all sequences, or [B] for each its own. */
+  /** Tokens that the caches hold: i32 [1] for all sequences, or [B], one for each. */
   readonly position: Tensor;
 }
 
-/** What holds for one forward pass through a model. */
+/** One layer's part of a `Cache`. */
+export interface LayerCache extends KeyValueCache {
+  /** As `Cache.position`. */
+  readonly position: Tensor;
+}
+
+/** Options of a `ForwardContext`. */
+export interface ForwardOptions {
+  /** The device's random state, i32 [2]: dropout is applied, as in training. Default: no dropout. */
+  readonly randomState?: Tensor;
+  /** The number of the first dropout's random stream, so that two passes of a step differ. */
+  readonly firstDropout?: number;
+  /** Attention fills this cache, or continues it. Default: none. */
+  readonly cache?: Cache;
+  /**
+   * Keep only each block's input for the derivative and compute the rest again there (activation
+   * checkpointing). Default: false.
+   */
+  readonly recomputeActivations?: boolean;
+  /**
+   * Receives the weights of each layer's self-attention, [B,H,T,T], the first layer's first; not
+   * with a cache.
+   */
+  readonly attentionWeights?: Tensor[];
+  /** Receives the weights of each layer's cross-attention, [B,H,T,S]. */
+  readonly crossAttentionWeights?: Tensor[];
+}
+
+/** The state of one forward pass through a model. */
 export class ForwardContext {
   #dropouts: number;
 
-  /**
-   * `randomState` is the device's random state; with it, and a rate above 0, dropout is applied, as
-   * in training. `cache` is filled, or continued, by attention. `firstDropout` numbers the first
-   * dropout, so that two passes of one step differ. `attentionWeights` is given the weights of each
-   * layer, [B,H,T,T], the first layer's first; not with a cache. With `recomputeActivations` a
-   * block keeps only its input for the derivative, and computes the rest again there.
-   */
-  constructor(
-    readonly options: {
-      readonly randomState?: Tensor;
-      readonly cache?: Cache;
-      readonly firstDropout?: number;
-      readonly recomputeActivations?: boolean;
-      readonly attentionWeights?: Tensor[];
-    } = {},
-  ) {
+  /** A pass with these options; by default an evaluation without a cache. */
+  constructor(readonly options: ForwardOptions = {}) {
     this.#dropouts = options.firstDropout ?? 0;
   }
 
-  /** A context that goes on from here as this one would, for a part of the pass that runs twice. */
+  /** A context that continues from here as this one would, for a part of the pass that runs twice. */
   fork(): ForwardContext {
     return new ForwardContext({ ...this.options, firstDropout: this.#dropouts });
   }
 
+  /** Whether an activation with this dropout rate loses elements: the pass trains and rate > 0. */
+  drops(rate: number): boolean {
+    return this.options.randomState !== undefined && rate > 0;
+  }
+
   /**
-   * Drops elements with chance `rate` while training; each call of a pass has a random stream of
-   * its own.
+   * Drops elements with probability `rate` in training; each call of a pass has its own random
+   * stream.
    */
   dropout(x: Tensor, rate: number): Tensor {
     const { randomState } = this.options;
     if (!randomState || rate === 0) return x;
     return dropout(x, rate, randomState, this.#dropouts++);
+  }
+
+  /** The cache of layer number `layer`, counted from 0; undefined without a cache. */
+  cacheOf(layer: number): LayerCache | undefined {
+    const { cache } = this.options;
+    return cache && { ...cache.layers[layer], position: cache.position };
   }
 }

@@ -3,48 +3,54 @@
  *
  * @module
  */
-import type { Random } from "../random.ts";
+import { Random } from "../random.ts";
 import { mul } from "../ops/binary.ts";
 import { feedForward } from "../ops/feed_forward.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ModelConfig } from "./config.ts";
-import { gpt2Weights, type InitialWeights } from "./initial_weights.ts";
+import type { BlockConfig } from "./block_config.ts";
+import { type BlockWeights, sameWeights } from "./initial_weights.ts";
+import { normal } from "./initializers.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
-/** What a feed-forward needs to know; a model's configuration says it. */
+/** What a feed-forward depends on, a part of a block's configuration. */
 export type FeedForwardConfig = Pick<
-  ModelConfig,
+  BlockConfig,
   "width" | "hidden" | "bias" | "gated" | "activation"
 >;
+
+/** Options of a `FeedForward`. */
+export interface FeedForwardLayerOptions {
+  /** How the matrices are drawn. Default: N(0, 0.02²). */
+  initial?: Pick<BlockWeights, "up" | "down">;
+  /** Where they are drawn from. Default: `new Random(0)`. */
+  random?: Random;
+}
 
 /**
  * activation(x·W₁ + b₁)·W₂ + b₂, or gated (activation(x·W₁ + b₁) ⊙ (x·W₃ + b₃))·W₂ + b₂: [..., C] →
  * [..., C], inner size `config.hidden`. Source of the gate: Shazeer, arXiv 2002.05202.
  */
 export class FeedForward extends Module {
-  /** C → hidden: W₁ and b₁, or W₃ and b₃ where gated. */
+  /** C → hidden: W₁ and b₁, or W₃ and b₃ if gated. */
   readonly up: Linear;
-  /** C → hidden: W₁ and b₁ of the gate; undefined where not gated. */
+  /** C → hidden: W₁ and b₁ of the gate; undefined unless gated. */
   readonly gate: Linear | undefined;
   /** hidden → C: W₂ and b₂. */
   readonly down: Linear;
 
-  /** Draws the initial weights from `random`, by default as in a GPT-2 of one layer. */
-  constructor(
-    readonly config: FeedForwardConfig,
-    random: Random,
-    { up, down }: Pick<InitialWeights, "up" | "down"> = gpt2Weights(1),
-  ) {
+  /** Draws N(0, 0.02²) from `new Random(0)` unless the options say otherwise. */
+  constructor(readonly config: FeedForwardConfig, options: FeedForwardLayerOptions = {}) {
     super();
     const { width, hidden, bias, gated } = config;
+    const { random = new Random(0), initial: { up, down } = sameWeights(normal()) } = options;
     const first = { bias, random, initializer: up };
     this.up = new Linear(width, hidden, first);
     this.gate = gated ? new Linear(width, hidden, first) : undefined;
     this.down = new Linear(hidden, width, { bias, random, initializer: down });
   }
 
-  /** `c_fc`, `c_gate` where gated, and `c_proj`. */
+  /** `c_fc`, `c_gate` if gated, and `c_proj`. */
   override parts(): Parts {
     return { c_fc: this.up, c_gate: this.gate, c_proj: this.down };
   }

@@ -1,14 +1,12 @@
 /**
  * The GPT family: token and position embeddings, blocks, a final norm and a head.
  *
- * B batch, T time, C width, V vocabulary. Training is left to lib/train, sampling to lib/generate,
- * files to lib/hub.
+ * B batch, T time, C width, V vocabulary. See lib/train for training, lib/generate for sampling and
+ * lib/hub for files.
  *
  * @module
  */
 import { Random } from "../random.ts";
-import { recompute } from "../tensor/recompute.ts";
-import { concatenate } from "../ops/concatenate.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { embedding } from "../ops/embedding.ts";
 import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
@@ -17,11 +15,12 @@ import { linear } from "../ops/matmul.ts";
 import { reshape } from "../ops/reshape.ts";
 import { scope } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { Block, makeNorm } from "./block.ts";
+import { Block, byLayer } from "./block.ts";
+import { BLOCK_OPTIONS, type BlockConfigInput, headSizeOf, pickFields } from "./block_config.ts";
 import { type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
 import { type Cache, ForwardContext } from "./context.ts";
 import { gpt2Weights, type InitialWeights } from "./initial_weights.ts";
-import { Embedding, type LayerNorm, Linear, type RMSNorm } from "./layers.ts";
+import { Embedding, Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleGroup, ModuleList, type Parts } from "./module.ts";
 import { sinusoidalPositions } from "./positions.ts";
 
@@ -44,17 +43,17 @@ import { sinusoidalPositions } from "./positions.ts";
 export class GPT extends Module {
   /** Every choice that the model was built from, defaults filled in. */
   readonly config: ModelConfig;
-  /** The token table, [V,C]; the head too where `config.tiedHead`. */
+  /** The token table, [V,C]; also the head if `config.tiedHead`. */
   readonly tokens: Embedding;
   /** The position table, [contextLength, C]; undefined unless positions are learned. */
   readonly positions: Embedding | undefined;
   /** The decoder blocks, first to last. */
   readonly blocks: ModuleList<Block>;
-  /** The norm before the head; undefined where blocks normalize after each residual. */
-  readonly finalNorm: LayerNorm | RMSNorm | undefined;
-  /** The head, C → V; undefined where the token table serves as one. */
+  /** The norm before the head; undefined with post-norm. */
+  readonly finalNorm: NormLayer | undefined;
+  /** The untied head, C → V; undefined if the token table serves as the head. */
   readonly head: Linear | undefined;
-  /** The token table in 8 bits where it serves as the head; see `quantize`. */
+  /** The token table in 8 bits if it serves as the head; see `quantize`. */
   int8Head: Int8Matrix | undefined;
   readonly #fixedPositions: Tensor | undefined;
 
@@ -76,24 +75,30 @@ export class GPT extends Module {
     } else if (config.positions === "sinusoidal") {
       this.#fixedPositions = sinusoidalPositions(contextLength, width);
     }
+    const blocks = pickFields<BlockConfigInput>(config, BLOCK_OPTIONS);
     this.blocks = new ModuleList(
-      Array.from({ length: layers }, (_, layer) => new Block(config, layer, random, initial)),
+      Array.from({ length: layers }, (_, layer) => {
+        const window = config.window?.[layer];
+        return new Block(blocks, { causal: true, packed: true, window, random, initial });
+      }),
     );
-    this.finalNorm = config.normPlacement === "pre" ? makeNorm(config) : undefined;
+    this.finalNorm = config.normPlacement === "post" ? undefined : makeNorm(config);
     if (!tiedHead) {
-      const initializer = initial.head;
       this.head = new Linear(width, vocabSize, {
-        ...{ bias: headBias, transposed: true, random, initializer },
+        bias: headBias,
+        transposed: true,
+        random,
+        initializer: initial.head,
       });
     }
   }
 
-  /** `transformer.wte`, `.wpe`, `.h`, `.ln_f` and, where the head is its own, `lm_head`. */
+  /** `transformer.wte`, `.wpe`, `.h`, `.ln_f` and, if the head is untied, `lm_head`. */
   override parts(): Parts {
     const transformer = new ModuleGroup({
       wte: this.tokens,
       wpe: this.positions,
-      h: this.blocks,
+      h: new ModuleList(this.blocks.items.map(gpt2Parts)),
       ln_f: this.finalNorm,
     });
     return { transformer, lm_head: this.head };
@@ -104,9 +109,9 @@ export class GPT extends Module {
     return this.logits(this.hidden(ids, context));
   }
 
-  /** ids i32 [B,T] → the last block's normed value [B,T,C]. */
-  hidden(ids: Tensor, context: ForwardContext): Tensor {
-    const { contextLength, dropout } = this.config;
+  /** ids i32 [B,T] → the last block's normalized value [B,T,C]. */
+  hidden(ids: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
+    const { contextLength, dropout, embeddingDropout = dropout } = this.config;
     const time = ids.shape[1];
     if (ids.shape.length !== 2 || time > contextLength) {
       throw new RangeError(
@@ -115,10 +120,10 @@ export class GPT extends Module {
     }
     const positions = this.positions?.weight ?? this.#fixedPositions;
     const offset = context.options.cache?.position;
-    let x = context.dropout(embedding(this.tokens.weight, ids, { positions, offset }), dropout);
-    const { recomputeActivations } = context.options;
-    for (const block of this.blocks.items) {
-      x = recomputeActivations ? twice(block, x, context) : block.forward(x, context);
+    const embedded = embedding(this.tokens.weight, ids, { positions, offset });
+    let x = context.dropout(embedded, embeddingDropout);
+    for (const [layer, block] of this.blocks.items.entries()) {
+      x = block.forward(x, { cache: context.cacheOf(layer) }, context);
     }
     return this.finalNorm?.forward(x) ?? x;
   }
@@ -132,7 +137,7 @@ export class GPT extends Module {
 
   /**
    * The mean cross-entropy, in nats, of predicting `targets` i32 [B,T] after `ids` i32 [B,T];
-   * targets of −100 count for nothing.
+   * targets of −100 are ignored.
    */
   loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const { width } = this.config;
@@ -160,11 +165,7 @@ export class GPT extends Module {
     return scope(() => {
       const attentionWeights: Tensor[] = [];
       this.hidden(ids, new ForwardContext({ attentionWeights }));
-      const layers = attentionWeights.map((weights) => {
-        const [batch, ...shape] = weights.shape;
-        return weights.view([batch, 1, ...shape]);
-      });
-      return concatenate(layers, { axis: 1 });
+      return byLayer(attentionWeights);
     });
   }
 
@@ -173,8 +174,8 @@ export class GPT extends Module {
    * context length.
    */
   makeCache(batch: number, length: number = this.config.contextLength): Cache {
-    const { layers, heads, keyValueHeads = heads, width } = this.config;
-    const shape = [batch, keyValueHeads, length, width / heads];
+    const { layers, heads, keyValueHeads = heads } = this.config;
+    const shape = [batch, keyValueHeads, length, headSizeOf(this.config)];
     const device = this.tokens.weight.device;
     return {
       layers: Array.from({ length: layers }, () => ({
@@ -186,11 +187,21 @@ export class GPT extends Module {
   }
 }
 
-/**
- * The block's value, whose intermediate ones are computed again, dropout and all, in the
- * derivative.
- */
-function twice(block: Block, x: Tensor, context: ForwardContext): Tensor {
-  const passes = [context, context.fork()];
-  return recompute(() => block.forward(x, passes.shift()!), [x, ...block.parameters()]);
+/** A block's parts by the names of GPT-2's files, in their order. */
+function gpt2Parts(block: Block): ModuleGroup {
+  const { norm1, attention, outputNorm1, norm2, feedForward, outputNorm2 } = block;
+  const { queryKeyValue, projection, queryNorm, keyNorm } = attention;
+  return new ModuleGroup({
+    ln_1: norm1,
+    attn: new ModuleGroup({
+      c_attn: queryKeyValue,
+      c_proj: projection,
+      q_norm: queryNorm,
+      k_norm: keyNorm,
+    }),
+    ln_1_out: outputNorm1,
+    ln_2: norm2,
+    mlp: feedForward,
+    ln_2_out: outputNorm2,
+  });
 }

@@ -1,35 +1,48 @@
 /**
- * The initial weights of a decoder, kind by kind: GPT-2's, and those scaled by each product's
- * width.
+ * The initial weights of a transformer, kind by kind: GPT-2's, those scaled by each product's
+ * width, and one distribution for all.
  *
- * Biases start at 0 and gains at 1 whatever is chosen here. The distributions are in
- * initializers.ts.
+ * Biases start at 0 and gains at 1 in any case. See initializers.ts for the distributions.
  *
  * @module
  */
 import { type Initializer, normal, varianceScaling } from "./initializers.ts";
 
-/** How each kind of weight of a decoder is drawn. */
-export interface InitialWeights {
+/** How the matrices of a block are drawn. */
+export interface BlockWeights {
+  /** Queries, keys and values, [C, …]. */
+  readonly queryKeyValue: Initializer;
+  /** Attention's output projection, [H·D,C]. */
+  readonly attentionProjection: Initializer;
+  /** The feed-forward's first matrix and its gate, [C,hidden]. */
+  readonly up: Initializer;
+  /** The feed-forward's last matrix, [hidden,C]. */
+  readonly down: Initializer;
+}
+
+/** How the matrices of a decoder are drawn. */
+export interface InitialWeights extends BlockWeights {
   /** The token table, [V,C]. */
   readonly tokens: Initializer;
   /** The table of learned positions, [T,C]. */
   readonly positions: Initializer;
-  /** Queries, keys and values, [C, …]. */
-  readonly queryKeyValue: Initializer;
-  /** What attention ends with, [C,C]. */
-  readonly attentionProjection: Initializer;
-  /** What the feed-forward begins with, its gate too: [C,hidden]. */
-  readonly up: Initializer;
-  /** What the feed-forward ends with, [hidden,C]. */
-  readonly down: Initializer;
-  /** A head of its own, [V,C]. */
+  /** An untied head, [V,C]. */
   readonly head: Initializer;
 }
 
+/** Every matrix of a block drawn by the same initializer. */
+export function sameWeights(initializer: Initializer): BlockWeights {
+  return {
+    queryKeyValue: initializer,
+    attentionProjection: initializer,
+    up: initializer,
+    down: initializer,
+  };
+}
+
 /**
- * N(0, 0.02²), and what ends a block's half divided by √(2·layers). Source: Radford et al. 2019,
- * section 2.3.
+ * N(0, 0.02²), and the projections into the residual stream divided by √(2·layers). Source: Radford
+ * et al. 2019, section 2.3.
  */
 export function gpt2Weights(layers: number): InitialWeights {
   const plain = normal();
@@ -47,8 +60,7 @@ export function gpt2Weights(layers: number): InitialWeights {
 
 /**
  * Variances that fall with a product's inputs n, cut at two deviations: 0.5/n in attention, 0.25/n
- * in the feed-forward, 1/n in the head (LeCun's); the tables are N(0, 1/C). For blocks that
- * normalize after each residual.
+ * in the feed-forward, 1/n in the head (LeCun's); the tables are N(0, 1/C). For post-norm blocks.
  */
 export function varianceScaledWeights(): InitialWeights {
   const attention = varianceScaling({ scale: 0.5 });

@@ -1,7 +1,7 @@
 /**
  * The plain layers: Linear, Embedding, LayerNorm, RMSNorm.
  *
- * B batch, T time, C width. What they compute is in lib/tensor.
+ * See lib/ops for the operations that compute them.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import { layerNorm } from "../ops/layer_norm.ts";
 import { linear, type LinearOptions } from "../ops/matmul.ts";
 import { rmsNorm } from "../ops/rms_norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { BlockConfig } from "./block_config.ts";
 import { constant, type Initializer, normal, parameter } from "./initializers.ts";
 import { Module, type Parts } from "./module.ts";
 
@@ -19,7 +20,7 @@ import { Module, type Parts } from "./module.ts";
 export interface LinearLayerOptions {
   /** Add a bias. Default true. */
   bias?: boolean;
-  /** Keep the weight as [outputs, inputs] rather than [inputs, outputs]. Default false. */
+  /** Store the weight as [outputs, inputs] rather than [inputs, outputs]. Default false. */
   transposed?: boolean;
   /** Default N(0, 0.02²). The bias starts at 0. */
   initializer?: Initializer;
@@ -29,13 +30,13 @@ export interface LinearLayerOptions {
 
 /** y = activation(x·W + b) + residual: [..., inputs] → [..., outputs]. */
 export class Linear extends Module {
-  /** W, [inputs, outputs], or [outputs, inputs] where `transposed`. */
+  /** W, [inputs, outputs], or [outputs, inputs] if `transposed`. */
   readonly weight: Tensor;
   /** b, [outputs]; undefined without a bias. */
   readonly bias: Tensor | undefined;
-  /** Whether the weight is kept as [outputs, inputs]. */
+  /** Whether the weight is stored as [outputs, inputs]. */
   readonly transposed: boolean;
-  /** The weight in 8 bits, which then stands in for it; see `quantize`. */
+  /** The weight in 8 bits, which replaces it; see `quantize`. */
   int8: Int8Matrix | undefined;
 
   /** Draws the weight from the options' initializer and sets the bias to 0. */
@@ -47,7 +48,7 @@ export class Linear extends Module {
     this.weight = parameter(shape, initializer, random);
     this.bias = bias ? parameter([outputs], constant(0), random) : undefined;
   }
-  /** `weight` and, where there is one, `bias`. */
+  /** `weight` and, if there is one, `bias`. */
   override parts(): Parts {
     return { weight: this.weight, bias: this.bias };
   }
@@ -79,7 +80,7 @@ export class Embedding extends Module {
   override parts(): Parts {
     return { weight: this.weight };
   }
-  /** The rows that `ids`, i32 [...], name: [..., width]. */
+  /** The table's rows of `ids`, i32 [...]: [..., width]. */
   forward(ids: Tensor): Tensor {
     return embedding(this.weight, ids);
   }
@@ -134,4 +135,15 @@ export class RMSNorm extends Module {
   forward(x: Tensor): Tensor {
     return rmsNorm(x, this.weight, this.epsilon);
   }
+}
+
+/** A norm of either kind. */
+export type NormLayer = LayerNorm | RMSNorm;
+
+/** The norm of a configuration, over a last axis of `size`, by default the width. */
+export function makeNorm(
+  { norm, normEpsilon, width }: Pick<BlockConfig, "norm" | "normEpsilon" | "width">,
+  size: number = width,
+): NormLayer {
+  return norm === "layer" ? new LayerNorm(size, normEpsilon) : new RMSNorm(size, normEpsilon);
 }

@@ -1,28 +1,32 @@
 /**
  * The encoder–decoder transformer, which reads one sequence and writes another.
  *
- * B batch, S time of the source, T time of the target, C width, V vocabulary. Decoder-only models
- * are gpt.ts; decoding is lib/generate's.
+ * B batch, S time of the source, T time of the target, C width, V vocabulary. See gpt.ts for
+ * decoder-only models, lib/generate for decoding.
  *
  * @module
  */
 import { Random } from "../random.ts";
-import { concatenate } from "../ops/concatenate.ts";
 import { embedding } from "../ops/embedding.ts";
 import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
 import { reshape } from "../ops/reshape.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Activation } from "../ops/activation.ts";
-import { DecoderBlock } from "./decoder_block.ts";
-import { EncoderBlock } from "./encoder_block.ts";
-import { lecunNormal, normal } from "./initializers.ts";
-import { Embedding, Linear } from "./layers.ts";
+import { Block, byLayer } from "./block.ts";
+import { BLOCK_OPTIONS, blockConfig, type BlockConfigInput, pickFields } from "./block_config.ts";
+import { ForwardContext } from "./context.ts";
+import { sameWeights } from "./initial_weights.ts";
+import { lecunNormal, normal, varianceScaling } from "./initializers.ts";
+import { Embedding, Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleList, type Parts } from "./module.ts";
 import { sinusoidalPositions } from "./positions.ts";
 
-/** Sizes and choices of a `Transformer`. */
-export interface TransformerConfig {
+/**
+ * Sizes and choices of a `Transformer`: those of its blocks, post-norm by default, and its own. Its
+ * positions are sinusoidal.
+ */
+export interface TransformerConfig extends Omit<BlockConfigInput, "positions"> {
   /** Ids of the source's tokens. */
   sourceVocabSize: number;
   /** V, ids of the target's tokens. */
@@ -31,40 +35,45 @@ export interface TransformerConfig {
   contextLength: number;
   /** Blocks of the encoder, and as many of the decoder. */
   layers: number;
-  /** H; it divides the width. */
-  heads: number;
-  /** C, even. */
-  width: number;
-  /** The feed-forwards' inner size. Default 4 · width. */
-  hidden?: number;
-  /** Default `gelu_tanh`. */
-  activation?: Activation;
+  /** Dropout of the embeddings. Default: `dropout`. */
+  embeddingDropout?: number;
 }
 
+const { positions: _, ...SHARED } = BLOCK_OPTIONS;
+
+const OPTIONS: OptionNames<TransformerConfig> = {
+  sourceVocabSize: true,
+  targetVocabSize: true,
+  contextLength: true,
+  layers: true,
+  ...SHARED,
+  embeddingDropout: true,
+};
+
 /**
- * Paddings of a batch, i32 [B] each: what stands from there on in a sequence is hidden. Default:
- * nothing is.
+ * Lengths of a batch's sequences, i32 [B] each: the positions after them, padding, are hidden.
+ * Default: none.
  */
 export interface SequenceLengths {
   /** Lengths of the sources. */
   sourceLengths?: Tensor;
-  /** Lengths of the targets; a loss needs none, as padding comes last and is no target. */
+  /** Lengths of the targets; a loss needs none, because padding is last and no target. */
   targetLengths?: Tensor;
 }
 
-/** What each query pays to each key in all layers and heads; rows are queries. */
+/** How much attention each query pays to each key, by layer and head; rows are queries. */
 export interface TransformerWeights {
-  /** Of the encoder, [B,L,H,S,S]. */
+  /** The encoder's, [B,L,H,S,S]. */
   readonly encoder: Tensor;
-  /** Of the decoder's self-attention, [B,L,H,T,T]. */
+  /** The decoder's self-attention, [B,L,H,T,T]. */
   readonly decoder: Tensor;
-  /** Of the decoder's attention to the source, [B,L,H,T,S]. */
+  /** The decoder's attention to the source, [B,L,H,T,S]. */
   readonly cross: Tensor;
 }
 
 /**
- * Vaswani's transformer: blocks that normalize after each residual, sinusoidal positions, heads and
- * tables of its own for each side.
+ * Vaswani's transformer: post-norm blocks, sinusoidal positions, separate embedding tables for
+ * source and target.
  *
  * Matrices start by Glorot's rule, tables as N(0, 1), the head as LeCun's normal. Source: arXiv
  * 1706.03762.
@@ -85,84 +94,108 @@ export class Transformer extends Module {
   readonly sourceTokens: Embedding;
   /** The target's token table, [V,C]. */
   readonly targetTokens: Embedding;
-  /** First to last. */
-  readonly encoder: ModuleList<EncoderBlock>;
-  /** First to last. */
-  readonly decoder: ModuleList<DecoderBlock>;
+  /** The encoder's blocks, first to last. */
+  readonly encoder: ModuleList<Block>;
+  /** The norm of what the encoder gives; undefined with post-norm. */
+  readonly encoderNorm: NormLayer | undefined;
+  /** The decoder's blocks, first to last. */
+  readonly decoder: ModuleList<Block>;
+  /** The norm before the head; undefined with post-norm. */
+  readonly decoderNorm: NormLayer | undefined;
   /** C → V. */
   readonly head: Linear;
   readonly #positions: Tensor;
 
   /**
-   * Draws weights from `random`, default `new Random(0)`. RangeError for an odd width, or heads
-   * that do not divide it.
+   * Draws weights from `random`, default `new Random(0)`. RangeError for an impossible
+   * configuration, such as an odd width or heads that do not divide it.
    */
   constructor(readonly config: TransformerConfig, random: Random = new Random(0)) {
     super();
-    const { sourceVocabSize, targetVocabSize, contextLength, layers, width, heads } = config;
-    const { hidden, activation } = config;
+    checkOptions("Transformer", config, OPTIONS);
+    const { sourceVocabSize, targetVocabSize, contextLength, layers, width } = config;
     this.#positions = sinusoidalPositions(contextLength, width);
     this.sourceTokens = new Embedding(sourceVocabSize, width, normal(1), random);
     this.targetTokens = new Embedding(targetVocabSize, width, normal(1), random);
-    const options = { heads, hidden, activation, random };
-    const list = <M extends Module>(make: () => M) =>
-      new ModuleList(Array.from({ length: layers }, make));
-    this.encoder = list(() => new EncoderBlock(width, options));
-    this.decoder = list(() => new DecoderBlock(width, { ...options, crossAttention: true }));
+    const fields = pickFields<BlockConfigInput>(config, SHARED);
+    const shared = blockConfig(fields, { normPlacement: "post" });
+    const glorot = varianceScaling({ mode: "fan_avg", distribution: "uniform" });
+    const options = { random, initial: sameWeights(glorot) };
+    const list = (make: () => Block) => new ModuleList(Array.from({ length: layers }, make));
+    this.encoder = list(() => new Block(shared, options));
+    this.decoder = list(() =>
+      new Block(shared, { ...options, causal: true, crossAttention: true })
+    );
+    if (shared.normPlacement !== "post") {
+      this.encoderNorm = makeNorm(shared);
+      this.decoderNorm = makeNorm(shared);
+    }
     this.head = new Linear(width, targetVocabSize, { initializer: lecunNormal(), random });
   }
 
-  /** `source_tokens`, `target_tokens`, `encoder`, `decoder` and `head`. */
+  /** The tables, the blocks, their norms if there are any, and the head. */
   override parts(): Parts {
-    const { sourceTokens, targetTokens, encoder, decoder, head } = this;
-    return { source_tokens: sourceTokens, target_tokens: targetTokens, encoder, decoder, head };
+    return {
+      source_tokens: this.sourceTokens,
+      target_tokens: this.targetTokens,
+      encoder: this.encoder,
+      encoder_norm: this.encoderNorm,
+      decoder: this.decoder,
+      decoder_norm: this.decoderNorm,
+      head: this.head,
+    };
   }
 
   /**
    * source i32 [B,S], target i32 [B,T] → logits [B,T,V] of the token after each one of the target.
    * RangeError beyond the context length.
    */
-  forward(source: Tensor, target: Tensor, lengths: SequenceLengths = {}): Tensor {
-    const memory = this.encode(source, lengths);
-    return this.head.forward(this.decode(target, memory, lengths));
+  forward(
+    source: Tensor,
+    target: Tensor,
+    lengths: SequenceLengths = {},
+    context: ForwardContext = new ForwardContext(),
+  ): Tensor {
+    const memory = this.encode(source, lengths, context);
+    return this.head.forward(this.decode(target, memory, lengths, context));
   }
 
-  /**
-   * source i32 [B,S] → [B,S,C], what the decoder looks at. `weights` is given each block's,
-   * [B,H,S,S].
-   */
-  encode(source: Tensor, { sourceLengths }: SequenceLengths = {}, weights?: Tensor[]): Tensor {
-    let x = this.#embed("source", this.sourceTokens, source);
-    for (const block of this.encoder.items) {
-      x = block.forward(x, { lengths: sourceLengths, weights });
-    }
-    return x;
+  /** source i32 [B,S] → [B,S,C], the memory that the decoder attends to. */
+  encode(
+    source: Tensor,
+    { sourceLengths: lengths }: SequenceLengths = {},
+    context: ForwardContext = new ForwardContext(),
+  ): Tensor {
+    let x = this.#embed("source", this.sourceTokens, source, context);
+    for (const block of this.encoder.items) x = block.forward(x, { lengths }, context);
+    return this.encoderNorm?.forward(x) ?? x;
   }
 
-  /**
-   * target i32 [B,T] and the encoder's value [B,S,C] → [B,T,C], before the head. `weights` and
-   * `crossWeights` are given each block's.
-   */
+  /** target i32 [B,T] and the encoder's value [B,S,C] → [B,T,C], before the head. */
   decode(
     target: Tensor,
     memory: Tensor,
     { sourceLengths, targetLengths }: SequenceLengths = {},
-    { weights, crossWeights }: { weights?: Tensor[]; crossWeights?: Tensor[] } = {},
+    context: ForwardContext = new ForwardContext(),
   ): Tensor {
-    let x = this.#embed("target", this.targetTokens, target);
-    const masks = { memory, memoryLengths: sourceLengths, lengths: targetLengths };
-    for (const block of this.decoder.items) {
-      x = block.forward(x, { ...masks, weights, crossWeights });
-    }
-    return x;
+    let x = this.#embed("target", this.targetTokens, target, context);
+    const input = { lengths: targetLengths, memory, memoryLengths: sourceLengths };
+    for (const block of this.decoder.items) x = block.forward(x, input, context);
+    return this.decoderNorm?.forward(x) ?? x;
   }
 
   /**
    * The mean cross-entropy, in nats, of `next` i32 [B,T] after `target` i32 [B,T]; ids of −100 in
-   * `next` count for nothing.
+   * `next` are ignored.
    */
-  loss(source: Tensor, target: Tensor, next: Tensor, lengths: SequenceLengths = {}): Tensor {
-    const decoded = this.decode(target, this.encode(source, lengths), lengths);
+  loss(
+    source: Tensor,
+    target: Tensor,
+    next: Tensor,
+    lengths: SequenceLengths = {},
+    context: ForwardContext = new ForwardContext(),
+  ): Tensor {
+    const decoded = this.decode(target, this.encode(source, lengths, context), lengths, context);
     const rows = reshape(decoded, [next.size, this.config.width]);
     return linearCrossEntropy(rows, this.head.weight, this.head.bias, next.view([next.size]));
   }
@@ -175,25 +208,22 @@ export class Transformer extends Module {
   ): TransformerWeights {
     return scope(() => {
       const [encoder, decoder, cross]: Tensor[][] = [[], [], []];
-      const memory = this.encode(source, lengths, encoder);
-      this.decode(target, memory, lengths, { weights: decoder, crossWeights: cross });
+      const reading = new ForwardContext({ attentionWeights: encoder });
+      const memory = this.encode(source, lengths, reading);
+      const writing = { attentionWeights: decoder, crossAttentionWeights: cross };
+      this.decode(target, memory, lengths, new ForwardContext(writing));
       return { encoder: byLayer(encoder), decoder: byLayer(decoder), cross: byLayer(cross) };
     });
   }
 
-  #embed(name: string, table: Embedding, ids: Tensor): Tensor {
-    const { contextLength } = this.config;
+  #embed(name: string, table: Embedding, ids: Tensor, context: ForwardContext): Tensor {
+    const { contextLength, dropout = 0, embeddingDropout = dropout } = this.config;
     if (ids.shape.length !== 2 || ids.shape[1] > contextLength) {
       throw new RangeError(
         `Transformer: expected ${name} ids [B,T] with T of at most ${contextLength}, the context length; got ${ids}`,
       );
     }
-    return embedding(table.weight, ids, { positions: this.#positions });
+    const embedded = embedding(table.weight, ids, { positions: this.#positions });
+    return context.dropout(embedded, embeddingDropout);
   }
-}
-
-/** Tensors [B,…] of each layer as one, [B,L,…]. */
-function byLayer(layers: readonly Tensor[]): Tensor {
-  const rows = layers.map((x) => x.view([x.shape[0], 1, ...x.shape.slice(1)]));
-  return concatenate(rows, { axis: 1 });
 }

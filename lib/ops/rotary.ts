@@ -1,6 +1,6 @@
 /**
- * Rotary positions: queries and keys turned by angles that grow with their place, so that their
- * product knows the distance.
+ * Rotary positions (RoPE): queries and keys rotated by angles that grow with their position, so
+ * that their product depends on the distance.
  *
  * @module
  */
@@ -23,6 +23,7 @@ const KERNEL: Kernel = {
     time: "u32",
     width: "u32",
     heads: "u32",
+    headPairs: "u32",
     half: "u32",
     direction: "f32",
   },
@@ -49,23 +50,26 @@ export interface RotaryScaling {
 
 /** Options of `rotary`. */
 export interface RotaryOptions {
-  /** How many heads turn, from the first column on; what comes after them is copied. */
+  /** Number of heads to rotate, from the first column on; the columns after them are copied. */
   heads: number;
   /** D, even. */
   headSize: number;
+  /** R, columns of each head to rotate, from its first on; even. Default: D. */
+  dimensions?: number;
   /** Base of the frequencies. Default 10,000. */
   base?: number;
-  /** Default: frequencies as they are. */
+  /** Default: none. */
   scaling?: RotaryScaling;
-  /** i32 [1], or [B] for x [B,T,W]: the place of each sequence's first row. Default 0. */
+  /** i32 [1], or [B] for x [B,T,W]: the position of each sequence's first row. Default 0. */
   position?: Tensor;
-  /** Places that the table of angles covers. Default: the rows of x, or 4,096 with a `position`. */
+  /** Positions in the table of angles. Default: the rows of x, or 4,096 with a `position`. */
   positions?: number;
 }
 
 const OPTIONS = {
   heads: true,
   headSize: true,
+  dimensions: true,
   base: true,
   scaling: true,
   position: true,
@@ -73,26 +77,32 @@ const OPTIONS = {
 };
 
 /**
- * x [B,T,W] with the pairs (j, j + D/2) of each head turned by angle (position + t)·base^(−2j/D), W
- * even. TypeError when D is odd or the heads do not fit. Source: Su et al., arXiv 2104.09864; the
- * pairing is Llama's.
+ * x [B,T,W] with the pairs (j, j + R/2) of each head rotated by the angle (position +
+ * t)·base^(−2j/R), W even. TypeError if D or R is odd or the heads do not fit. Source: Su et al.,
+ * arXiv 2104.09864; the pairing is Llama's.
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   expectType("rotary", x, "f32");
   checkOptions("rotary", options, OPTIONS);
-  const { heads, headSize, base = 10000, scaling, position } = options;
+  const { heads, headSize, dimensions = headSize, base = 10000, scaling, position } = options;
   const [time, width] = x.shape.slice(-2);
   if (headSize % 2 !== 0 || width % 2 !== 0 || heads * headSize > width) {
     throw new TypeError(
       `rotary: expected an even head size and ${heads} × ${headSize} columns; got ${x}`,
     );
   }
+  if (dimensions % 2 !== 0 || dimensions < 2 || dimensions > headSize) {
+    throw new TypeError(
+      `rotary: expected an even number of dimensions from 2 to ${headSize}; got ${dimensions}`,
+    );
+  }
+  const half = dimensions / 2;
   const positions = options.positions ?? (position ? Math.max(4096, time) : time);
-  const tables = angleTables(x.device, positions, headSize / 2, { base, scaling });
+  const tables = angleTables(x.device, positions, half, { base, scaling });
   const rows = x.size / width;
   const turn = (input: Tensor, direction: 1 | -1) => {
     const y = empty(x.shape, { device: x.device });
-    const scalars = { rows, time, width, heads, half: headSize / 2, direction };
+    const scalars = { rows, time, width, heads, headPairs: headSize / 2, half, direction };
     const constants = { OFFSET: !position ? 0 : position.size === 1 ? 1 : 2 };
     launch(KERNEL, { x: input, ...tables, position, y }, scalars, constants);
     return y;

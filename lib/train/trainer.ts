@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { hasDropout } from "../nn/config.ts";
 import { ForwardContext } from "../nn/context.ts";
 import type { GPT } from "../nn/gpt.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
@@ -181,7 +182,7 @@ export class Trainer {
     const parameters = this.model.parameters();
     const { accumulate, recomputeActivations } = this.options;
     const parts = this.#inputs.map((inputs, i) => {
-      const randomState = this.model.config.dropout > 0 ? this.#randomState : undefined;
+      const randomState = hasDropout(this.model.config) ? this.#randomState : undefined;
       const firstDropout = i << 16;
       const context = new ForwardContext({ randomState, firstDropout, recomputeActivations });
       const loss = () => {

@@ -18,11 +18,12 @@ import {
   attentionGridFigure,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
+  Attention,
   loadWordVectors,
-  MultiHeadAttention,
   normal,
   Random,
   reshape,
+  sameWeights,
   type ScaledDotProduct,
   scaledDotProductAttention,
   type Tensor,
@@ -110,16 +111,15 @@ export const lesson = new Lesson(
     `);
 
     page.section("The layer");
-    const layer = new MultiHeadAttention(table.width, {
-      heads,
-      initializer: normal(0.1),
+    const layer = new Attention({ width: table.width, heads }, {
+      initial: sameWeights(normal(0.1)),
       random: new Random(1),
     });
     const parameters = [...layer.namedParameters()].map((
       [name, { shape, size }],
     ) => [name, `[${shape}]`, String(size)]);
     page.say(
-      `MultiHeadAttention holds the four projections, ${layer.parameterCount} numbers for a width of ${table.width}:`,
+      `Attention holds the four projections, ${layer.parameterCount} numbers for a width of ${table.width}:`,
     );
     page.table(parameters);
     const source = table.embedSentence("old people live near water").vectors;
@@ -131,7 +131,7 @@ export const lesson = new Lesson(
     }: [batch, heads, queries, keys].
     `);
     try {
-      new MultiHeadAttention(table.width, { heads: 3 });
+      new Attention({ width: table.width, heads: 3 });
     } catch (error) {
       page.say(`Heads must divide the width. With 3 heads you get: ${(error as Error).message}.`);
     }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { Attention } from "../lib/nn/attention.ts";
+import { sameWeights } from "../lib/nn/initial_weights.ts";
 import { normal } from "../lib/nn/initializers.ts";
-import { MultiHeadAttention } from "../lib/nn/multi_head_attention.ts";
 import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { mul } from "../lib/ops/binary.ts";
@@ -27,14 +28,17 @@ async function project(x: Tensor, { weight, bias }: { weight: Tensor; bias?: Ten
 }
 
 forEachDevice("multi-head attention to another sequence, with padding", async () => {
-  const layer = new MultiHeadAttention(C, { heads: H, sourceWidth: S, initializer: normal(0.5) });
+  const layer = new Attention({ width: C, heads: H }, {
+    sourceWidth: S,
+    initial: sameWeights(normal(0.5)),
+  });
   const [x, source] = [numbers([B, TQ, C], 1), numbers([B, TK, S], 2)];
   const lengths = [5, 2];
   const options = { source, keyLengths: tensor(Int32Array.from(lengths)) };
   const [q, k, v] = [
-    await project(x, layer.query),
-    await project(source, layer.key),
-    await project(source, layer.value),
+    await project(x, layer.query!),
+    await project(source, layer.key!),
+    await project(source, layer.value!),
   ];
   const D = C / H;
   const weights = new Array(B * H * TQ * TK).fill(0);
@@ -72,5 +76,5 @@ forEachDevice("multi-head attention to another sequence, with padding", async ()
 });
 
 forEachDevice("multi-head attention refuses heads that do not divide", () => {
-  assert.throws(() => new MultiHeadAttention(8, { heads: 3 }), /3 heads do not divide the width 8/);
+  assert.throws(() => new Attention({ width: 8, heads: 3 }), /heads 3 does not divide width 8/);
 });

@@ -1,0 +1,304 @@
+/**
+ * The choices that the blocks of a transformer share: sizes, norms, positions, biases, residuals
+ * and dropout, with their defaults and checks.
+ *
+ * `Block` and `Attention` are built from them. See config.ts for the rest of a language model's
+ * configuration, sequence_classifier.ts and transformer.ts for those of encoders and of
+ * encoder–decoders.
+ *
+ * @module
+ */
+import { type Activation, ACTIVATION_NAMES } from "../ops/activation.ts";
+import type { RotaryScaling } from "../ops/rotary.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+
+/** Normalization: layer norm, or root-mean-square norm (no mean, no bias). */
+export type Norm = "layer" | "rms";
+/**
+ * Where the halves f of a block normalize: `pre` is x + f(norm(x)), `post` is norm(x + f(x)),
+ * `sandwich` is x + norm′(f(norm(x))), as in Gemma 2.
+ */
+export type NormPlacement = "pre" | "post" | "sandwich";
+/** How a token's position enters: a learned table, fixed sines, or rotated queries and keys. */
+export type Positions = "learned" | "sinusoidal" | "rotary";
+
+/** What the blocks of a transformer have in common. */
+export interface BlockConfig {
+  /** C, the size of a token's vector. */
+  width: number;
+  /** H, query heads of each attention; divides `width` unless there is a `headSize`. */
+  heads: number;
+  /** Key and value heads (grouped-query attention); divides `heads`. Default: `heads`. */
+  keyValueHeads?: number;
+  /** D, the size of a head. Default: width / heads. */
+  headSize?: number;
+  /** The feed-forward's inner size. Default: 4 · width. */
+  hidden: number;
+  /** Default: `"layer"`. */
+  norm: Norm;
+  /** Default: `"pre"` in a decoder, `"post"` in an encoder and an encoder–decoder. */
+  normPlacement: NormPlacement;
+  /** Added to the variance under the root. Default: 1e-5. */
+  normEpsilon: number;
+  /** A norm of each head's query and key, before rotary positions, as in Qwen3. Default: false. */
+  queryKeyNorm: boolean;
+  /** Default: `"learned"`. */
+  positions: Positions;
+  /** Base of the rotary frequencies. Default with rotary positions: 10000; otherwise absent. */
+  rotaryBase?: number;
+  /** Columns of each head that rotary positions turn, from the first on; even. Default: all. */
+  rotaryDimensions?: number;
+  /** Slower rotary frequencies for a longer context, as of Llama 3.1. Default: none. */
+  rotaryScaling?: RotaryScaling;
+  /** Divide attention scores by the root of the head size. Default: true. */
+  scaleAttention: boolean;
+  /** The feed-forward's non-linearity. Default: `"gelu_tanh"`. */
+  activation: Activation;
+  /** Feed-forward `activation(x·gate) ⊙ (x·up)` instead of `activation(x·up)`. Default: false. */
+  gated: boolean;
+  /** Biases in attention and feed-forward. Default: true. */
+  bias: boolean;
+  /** Biases of queries, keys and values. Default: `bias`. */
+  queryKeyValueBias: boolean;
+  /** Bias of attention's output projection. Default: `bias`. */
+  attentionProjectionBias: boolean;
+  /**
+   * x + attention(norm(x)) + feedForward(norm′(x)), as in GPT-NeoX, instead of one half after the
+   * other; pre-norm only. Default: false.
+   */
+  parallelResidual: boolean;
+  /** With `parallelResidual`, norm′ is norm, as in GPT-J. Default: false. */
+  sharedNorm: boolean;
+  /**
+   * Probability of dropping, in training, an element of what attention and the feed-forward add to
+   * the residual stream, and of the embeddings; in [0, 1). Default: 0.
+   */
+  dropout: number;
+  /** Dropout of what attention adds. Default: `dropout`. */
+  attentionOutputDropout?: number;
+  /** Dropout of attention's probabilities. Default: 0. */
+  attentionDropout?: number;
+}
+
+/** A block's sizes; everything else has a default. */
+export type BlockConfigInput = Pick<BlockConfig, "width" | "heads"> & Partial<BlockConfig>;
+
+/** Every field of a `BlockConfig`. */
+export const BLOCK_OPTIONS: OptionNames<BlockConfig> = {
+  width: true,
+  heads: true,
+  keyValueHeads: true,
+  headSize: true,
+  hidden: true,
+  norm: true,
+  normPlacement: true,
+  normEpsilon: true,
+  queryKeyNorm: true,
+  positions: true,
+  rotaryBase: true,
+  rotaryDimensions: true,
+  rotaryScaling: true,
+  scaleAttention: true,
+  activation: true,
+  gated: true,
+  bias: true,
+  queryKeyValueBias: true,
+  attentionProjectionBias: true,
+  parallelResidual: true,
+  sharedNorm: true,
+  dropout: true,
+  attentionOutputDropout: true,
+  attentionDropout: true,
+};
+
+const CHOICES = {
+  norm: ["layer", "rms"] satisfies Norm[],
+  normPlacement: ["pre", "post", "sandwich"] satisfies NormPlacement[],
+  positions: ["learned", "sinusoidal", "rotary"] satisfies Positions[],
+  activation: ACTIVATION_NAMES,
+} as const;
+
+const SWITCHES = [
+  "queryKeyNorm",
+  "scaleAttention",
+  "gated",
+  "bias",
+  "queryKeyValueBias",
+  "attentionProjectionBias",
+  "parallelResidual",
+  "sharedNorm",
+] as const satisfies (keyof BlockConfig)[];
+
+const DROPOUTS = ["dropout", "attentionOutputDropout", "attentionDropout"] as const;
+
+/**
+ * Fills in the defaults and checks every field. Optional fields that equal their default are left
+ * out.
+ *
+ * @throws {TypeError} if a field is unknown, naming the nearest real one
+ * @throws {RangeError} if a value is impossible, naming the field and its value
+ *
+ * ```ts
+ * import { blockConfig } from "./block_config.ts";
+ * console.log(blockConfig({ width: 128, heads: 4 }).hidden); // 512
+ * ```
+ */
+export function blockConfig(
+  input: BlockConfigInput,
+  defaults: Pick<Partial<BlockConfig>, "normPlacement"> = {},
+): BlockConfig {
+  checkOptions("model", input, BLOCK_OPTIONS);
+  const config: BlockConfig = {
+    hidden: 4 * input.width,
+    norm: "layer",
+    normPlacement: "pre",
+    normEpsilon: 1e-5,
+    queryKeyNorm: false,
+    positions: "learned",
+    scaleAttention: true,
+    activation: "gelu_tanh",
+    gated: false,
+    bias: true,
+    queryKeyValueBias: input.bias ?? true,
+    attentionProjectionBias: input.bias ?? true,
+    parallelResidual: false,
+    sharedNorm: false,
+    dropout: 0,
+    ...defaults,
+    ...(input.positions === "rotary" ? { rotaryBase: 10000 } : {}),
+    ...dropUndefined(input),
+  };
+  checkSizes(config);
+  checkChoices(config);
+  checkPositions(config);
+  checkNumbers(config);
+  return withoutDefaults(config);
+}
+
+/** The fields of `config` that are keys of `names`. */
+export function pickFields<Picked>(config: object, names: object): Picked {
+  const fields = Object.entries(config).filter(([name]) => Object.hasOwn(names, name));
+  return Object.fromEntries(fields) as Picked;
+}
+
+/** D, the size of a head. */
+export function headSizeOf({ headSize, width, heads }: BlockConfigInput): number {
+  return headSize ?? width / heads;
+}
+
+/** Without the fields that are undefined: such a field means its default. */
+export function dropUndefined<Input extends object>(input: Input): Input {
+  const given = Object.entries(input).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Input;
+}
+
+/** RangeError unless `value` is a whole number from 1. */
+export function expectWholeNumber(name: string, value: unknown): void {
+  if (!Number.isSafeInteger(value) || (value as number) < 1) {
+    throw new RangeError(`model: ${name} must be a whole number from 1, got ${value}`);
+  }
+}
+
+/** RangeError unless `value` is in [0, 1); undefined passes. */
+export function expectProbability(name: string, value: unknown): void {
+  if (value === undefined || typeof value === "number" && value >= 0 && value < 1) return;
+  throw new RangeError(`model: ${name} must be in [0, 1), got ${value}`);
+}
+
+/** RangeError unless `value` is true or false. */
+export function expectBoolean(name: string, value: unknown): void {
+  if (typeof value === "boolean") return;
+  throw new RangeError(`model: ${name} must be true or false, got ${value}`);
+}
+
+function expectDivides(part: string, parts: number, whole: string, size: number): void {
+  if (size % parts !== 0) {
+    throw new RangeError(
+      `model: ${part} ${parts} does not divide ${whole} ${size}: ` +
+        `${size} / ${parts} = ${+(size / parts).toFixed(3)}, expected a whole number`,
+    );
+  }
+}
+
+function checkSizes(config: BlockConfig): void {
+  const { width, heads, keyValueHeads, headSize } = config;
+  for (const name of ["heads", "width", "hidden"] as const) expectWholeNumber(name, config[name]);
+  if (headSize === undefined) expectDivides("heads", heads, "width", width);
+  else expectWholeNumber("headSize", headSize);
+  if (keyValueHeads === undefined) return;
+  expectWholeNumber("keyValueHeads", keyValueHeads);
+  expectDivides("keyValueHeads", keyValueHeads, "heads", heads);
+}
+
+function checkChoices(config: BlockConfig): void {
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    const value = config[name as keyof typeof CHOICES];
+    if ((choices as readonly string[]).includes(value)) continue;
+    throw new RangeError(`model: ${name} must be one of ${choices.join(", ")}, got ${value}`);
+  }
+  for (const name of SWITCHES) expectBoolean(name, config[name]);
+  const { parallelResidual, sharedNorm, normPlacement } = config;
+  if (parallelResidual && normPlacement !== "pre") {
+    throw new RangeError(`model: parallelResidual needs normPlacement pre, got ${normPlacement}`);
+  }
+  if (sharedNorm && !parallelResidual) {
+    throw new RangeError("model: sharedNorm needs parallelResidual, got parallelResidual false");
+  }
+}
+
+function checkPositions(config: BlockConfig): void {
+  const { positions, width, rotaryBase, rotaryDimensions, rotaryScaling } = config;
+  const headSize = headSizeOf(config);
+  if (positions === "sinusoidal") expectDivides("sinusoidal pairs of", 2, "width", width);
+  if (positions === "rotary") expectDivides("rotary pairs of", 2, "head size", headSize);
+  for (const name of ["rotaryBase", "rotaryDimensions", "rotaryScaling"] as const) {
+    if (config[name] === undefined || positions === "rotary") continue;
+    throw new RangeError(`model: ${name} is for rotary positions, got positions ${positions}`);
+  }
+  if (rotaryScaling) checkScaling(rotaryScaling);
+  if (rotaryBase !== undefined && !(Number.isFinite(rotaryBase) && rotaryBase > 1)) {
+    throw new RangeError(`model: rotaryBase must be a number above 1, got ${rotaryBase}`);
+  }
+  if (rotaryDimensions === undefined) return;
+  const even = Number.isSafeInteger(rotaryDimensions) && rotaryDimensions % 2 === 0;
+  if (!even || rotaryDimensions < 2 || rotaryDimensions > headSize) {
+    throw new RangeError(
+      `model: rotaryDimensions must be an even number from 2 to the head size ${headSize}, got ${rotaryDimensions}`,
+    );
+  }
+}
+
+function checkScaling(scaling: RotaryScaling): void {
+  const { factor, lowFrequency, highFrequency, originalLength } = scaling;
+  const finite = [factor, lowFrequency, highFrequency, originalLength].every(Number.isFinite);
+  if (finite && factor >= 1 && lowFrequency > 0 && highFrequency > lowFrequency) {
+    if (originalLength >= 1) return;
+  }
+  throw new RangeError(
+    "model: rotaryScaling needs a factor from 1, 0 < lowFrequency < highFrequency and an " +
+      `originalLength from 1, got ${JSON.stringify(scaling)}`,
+  );
+}
+
+function checkNumbers(config: BlockConfig): void {
+  const { normEpsilon } = config;
+  if (!Number.isFinite(normEpsilon) || normEpsilon <= 0) {
+    throw new RangeError(`model: normEpsilon must be a number above 0, got ${normEpsilon}`);
+  }
+  for (const name of DROPOUTS) expectProbability(name, config[name]);
+}
+
+function withoutDefaults(config: BlockConfig): BlockConfig {
+  const { width, heads, dropout } = config;
+  const defaults: Partial<BlockConfig> = {
+    keyValueHeads: heads,
+    headSize: width / heads,
+    rotaryDimensions: headSizeOf(config),
+    attentionOutputDropout: dropout,
+    attentionDropout: 0,
+  };
+  const fields = Object.entries(config).filter(([name, value]) =>
+    value !== defaults[name as keyof BlockConfig]
+  );
+  return Object.fromEntries(fields) as unknown as BlockConfig;
+}
