@@ -186,7 +186,7 @@ Deno.test("a call through the table takes operands by name", () => {
 Deno.test("a call with a missing, an unknown or a mistyped operand is a TypeError", () => {
   const module = new ModuleBuilder();
   const define = module.define({ source: "i32", factor: "f32", lanes: "v128" }, () => {});
-  const untyped = define as unknown as FunctionHandle;
+  const untyped = define as unknown as FunctionHandle<ParameterTypes>;
   module.define({ x: "f32" }, (f, { x }) => {
     const call = (operands: Record<string, unknown>) => () =>
       f.call(untyped, operands as OperandsOf<ParameterTypes>);

@@ -66,6 +66,14 @@ const around: [number, number][] = [[-12, 12], [-1, 1], [-1e-3, 1e-3]];
 const CASES: Case[] = [
   { name: "exp", emit: math.exp, exact: Math.exp, ranges: exponent, bound: 1.6, unit: "ulp" },
   {
+    name: "exp2",
+    emit: math.exp2,
+    exact: (x) => 2 ** x,
+    ranges: [[-125.9, 1], [-1, 1], [-1e-3, 1e-3]],
+    bound: 2,
+    unit: "ulp",
+  },
+  {
     name: "log",
     emit: math.log,
     exact: Math.log,
@@ -170,6 +178,9 @@ for (const [kind, device] of Object.entries(devices)) {
     const e = await values("exp", math.exp);
     assert.deepEqual(e.slice(0, 7), [1, 1, Infinity, 0, NaN, 1, 1]);
     assert.deepEqual(e.slice(8), [Infinity, 0]);
+    const powers = await values("exp2", math.exp2);
+    assert.deepEqual([...powers.slice(0, 2), ...powers.slice(3, 8)], [1, 1, 0, NaN, 1, 1, 2]);
+    assert.equal(powers[9], 0);
     const logarithms = await values("log", math.log);
     assert.deepEqual(logarithms.slice(0, 5), [-Infinity, -Infinity, Infinity, NaN, NaN]);
     assert.ok(Math.abs(logarithms[5] - Math.log(tiny)) < 2e-5);

@@ -24,17 +24,14 @@ import {
   defineTranspose,
   fillZero,
   forAddresses,
-  ifVisible,
   LOWEST,
-  MASKED_COLUMNS,
-  maskPanel,
   paddedSize,
   PANEL,
-  powerOfTwo,
   roundUp,
   ROWS,
   scratchAreas,
 } from "./attention_blocks.ts";
+import { ifVisible, MASKED_COLUMNS, maskPanel, visibleRange } from "./attention_mask.ts";
 import {
   type AttentionTensors,
   attentionTensors,
@@ -42,9 +39,8 @@ import {
   type HeadRows,
   headRows,
   keyLimit,
-  visibleRange,
 } from "./attention_tensors.ts";
-import { log } from "./math.ts";
+import { exp2, log } from "./math.ts";
 
 export const attention: CpuKernel = {
   chunks: ({ batch, heads, queries, keys }, { HEAD_SIZE }) =>
@@ -194,10 +190,10 @@ function emitKeyBlock(k: KernelBuilder, t: KeyBlock, run: Functions): void {
 function defineSoftmax(k: KernelBuilder, width: number) {
   const parameters = { scores: "i32", sums: "i32", statistics: "i32", ...MASKED_COLUMNS } as const;
   return k.define(parameters, (f, { scores, sums: output, statistics, ...columns }) => {
-    const { first, stop } = maskPanel(f, scores, columns);
+    const forScores = maskPanel(f, scores, columns);
     const before = f.v128(statistics.loadV128());
     const largest = ROWS.map((row) => f.v128(allLanes(before, row)));
-    forAddresses(f, first, stop, (at) => {
+    forScores((at) => {
       for (const row of ROWS) {
         f.set(largest[row], largest[row].pmax(at.loadV128(4 * BLOCK * row)));
       }
@@ -205,16 +201,16 @@ function defineSoftmax(k: KernelBuilder, width: number) {
     const after = f.v128(acrossRows(f, largest, (a, b) => a.pmax(b)));
     const maxima = ROWS.map((row) => f.v128(allLanes(after, row)));
     const sums = ROWS.map(() => f.v128(V128.of(0)));
-    forAddresses(f, first, stop, (at) => {
+    forScores((at) => {
       for (const row of ROWS) {
-        const p = f.v128(powerOfTwo(f, at.loadV128(4 * BLOCK * row).sub(maxima[row])));
+        const p = f.v128(exp2(f, at.loadV128(4 * BLOCK * row).sub(maxima[row])));
         f.storeV128(at, p, 4 * BLOCK * row);
         f.set(sums[row], sums[row].add(p));
       }
     });
     const total = f.v128(statistics.loadV128(4 * BLOCK));
     f.if(before.lt(after).anyTrue(), () => {
-      const factors = f.v128(powerOfTwo(f, before.sub(after)));
+      const factors = f.v128(exp2(f, before.sub(after)));
       f.set(total, total.mul(factors));
       for (const row of ROWS) {
         const factor = f.v128(allLanes(factors, row));

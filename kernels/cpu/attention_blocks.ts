@@ -1,10 +1,9 @@
 /**
- * Building blocks of the attention kernels: packed blocks in scratch memory, products of panels of
- * four rows, masks, 2ˣ.
+ * Building blocks of the attention kernels: packed blocks in scratch memory, and products of panels
+ * of four rows.
  *
  * A block is 64 rows of one head. Packed, its rows are `paddedSize(D)` floats wide, padded with
- * zeros, so that no product has a remainder. The keys that a query sees are a range
- * (attention_tensors.ts), so every mask is a comparison with its ends.
+ * zeros, so that no product has a remainder. attention_mask.ts hides scores.
  *
  * @module
  */
@@ -12,11 +11,9 @@ import {
   type FunctionBuilder,
   type FunctionHandle,
   type I32,
-  type ParametersOf,
   V128,
 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
-import { type Mask, visibleRange } from "./attention_tensors.ts";
 import { transposeSquare } from "./square.ts";
 
 /** Queries, and keys, in a block. */
@@ -77,7 +74,7 @@ export function definePanel(
   k: KernelBuilder,
   { aRow, aStep, bRow, cRow }: PanelStrides,
   accumulate: boolean,
-): FunctionHandle<typeof PRODUCT, undefined> {
+): FunctionHandle<typeof PRODUCT> {
   return k.define(PRODUCT, (f, { a, b, c, columnBytes, terms }) => {
     f.for(0, columnBytes, 32, (column) => {
       const target = f.i32(c.add(column));
@@ -136,7 +133,7 @@ const PACK = { source: "i32", stride: "i32", count: "i32", target: "i32", factor
 export function definePack(
   k: KernelBuilder,
   headSize: number,
-): FunctionHandle<typeof PACK, undefined> {
+): FunctionHandle<typeof PACK> {
   const width = paddedSize(headSize);
   return k.define(PACK, (f, { source, stride, count, target, factor }) => {
     const factors = f.v128(factor.splat());
@@ -180,7 +177,7 @@ const TRANSPOSE = { source: "i32", rows: "i32", target: "i32" } as const;
 export function defineTranspose(
   k: KernelBuilder,
   headSize: number,
-): FunctionHandle<typeof TRANSPOSE, undefined> {
+): FunctionHandle<typeof TRANSPOSE> {
   const width = paddedSize(headSize);
   return k.define(TRANSPOSE, (f, { source, rows, target }) => {
     f.for(0, rows, 4, (row) => {
@@ -209,70 +206,6 @@ export function forAddresses(
   });
 }
 
-/** Columns from … to − 1 of a panel's scores, multiples of four, and the panel's mask. */
-export const MASKED_COLUMNS = {
-  from: "i32",
-  to: "i32",
-  position: "i32",
-  behind: "i32",
-  ahead: "i32",
-  end: "i32",
-} as const;
-
-/** `MASKED_COLUMNS` inside a function. */
-export type MaskedColumns = ParametersOf<typeof MASKED_COLUMNS>;
-
-/**
- * Calls `body` if a panel's queries see any key, with the columns that they see, rounded out to
- * whole pairs of vectors, and the mask: operands of a function with `MASKED_COLUMNS`.
- */
-export function ifVisible(
-  f: FunctionBuilder,
-  { position, behind, ahead, end }: Mask,
-  body: (columns: MaskedColumns) => void,
-): void {
-  const mask = { position, behind, ahead, end };
-  const { low, high } = visibleRange(f, mask, PANEL);
-  f.if(low.ltS(high), () => {
-    body({ ...mask, from: f.i32(low.and(-8)), to: f.i32(roundUp(high, 8)) });
-  });
-}
-
-/**
- * Sets the hidden scores of a panel's rows to −∞; returns the first row's addresses of the first
- * column and of the one after the last.
- */
-export function maskPanel(
-  f: FunctionBuilder,
-  scores: I32,
-  { from, to, ...mask }: MaskedColumns,
-): { first: I32; stop: I32 } {
-  const ranges = ROWS.map((row) =>
-    visibleRange(f, { ...mask, position: f.i32(mask.position.add(row)) })
-  );
-  const hide = (columns: { from: I32; to: I32 }, hides: (lane: V128, row: number) => V128) =>
-    f.for(columns.from, columns.to, 4, (column) => {
-      const lane = f.v128(column.toF32().splat().add(V128.lanes(0, 1, 2, 3)));
-      const at = f.i32(scores.at(column));
-      for (const row of ROWS) {
-        const hidden = hides(lane, row).bitSelect(V128.of(-Infinity), at.loadV128(row * 4 * BLOCK));
-        f.storeV128(at, hidden, row * 4 * BLOCK);
-      }
-    });
-  const splats = (values: I32[]) => values.map((value) => f.v128(value.toF32().splat()));
-  const before = f.min(ranges[PANEL - 1].low, to);
-  f.if(from.ltS(before), () => {
-    const lows = splats(ranges.map(({ low }) => low));
-    hide({ from, to: before }, (lane, row) => lane.lt(lows[row]));
-  });
-  const after = f.max(ranges[0].high.and(-4), from);
-  f.if(after.ltS(to), () => {
-    const highs = splats(ranges.map(({ high }) => high));
-    hide({ from: after, to }, (lane, row) => lane.ge(highs[row]));
-  });
-  return { first: f.i32(scores.at(from)), stop: f.i32(scores.at(to)) };
-}
-
 /** One lane for each of four vectors: its four lanes reduced by `combine`. */
 export function acrossRows(
   f: FunctionBuilder,
@@ -284,31 +217,6 @@ export function acrossRows(
   const [ab, cd] = [pair(a, b), pair(c, d)]; // a b a b, c d c d
   return combine(ab.shuffle(cd, 0, 1, 4, 5), ab.shuffle(cd, 2, 3, 6, 7));
 }
-
-/**
- * 2ˣ for x ≤ 1, to 2 ulp; 0 below −126, NaN for NaN. x = n + r with |r| ≤ ½, 2^r by a polynomial of
- * degree 6 (interpolated at Chebyshev points), n added to the exponent.
- */
-export function powerOfTwo(f: FunctionBuilder, input: V128): V128 {
-  const constant = (value: number) => f.constant(V128.of(value));
-  const [rounding, smallest] = [constant(1.5 * 2 ** 23), constant(-126)];
-  const x = f.v128(input);
-  const clamped = f.v128(x.pmax(smallest));
-  const shifted = f.v128(clamped.add(rounding));
-  const r = f.v128(clamped.sub(shifted.sub(rounding)));
-  const p = POWER_OF_TWO.map(constant).reduce((sum, coefficient) => f.madd(sum, r, coefficient));
-  return p.addI(shifted.shlI(23)).andNot(x.lt(smallest));
-}
-
-const POWER_OF_TWO = [
-  1.5461444895632573e-4,
-  1.3400428177416093e-3,
-  9.61805667853236e-3,
-  5.550327226670846e-2,
-  0.2402265092228873,
-  0.6931472067028324,
-  1,
-];
 
 /** Multiply-adds that are worth a separate chunk: about ten microseconds. */
 const CHUNK_WORK = 1 << 17;

@@ -9,7 +9,8 @@
  */
 import { F32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
-import { LOWEST, powerOfTwo } from "./attention_blocks.ts";
+import { LOWEST } from "./attention_blocks.ts";
+import { exp2 } from "./math.ts";
 import { mapVectors } from "./rows.ts";
 
 export const attentionCombine: CpuKernel = {
@@ -32,7 +33,7 @@ export const attentionCombine: CpuKernel = {
       const sum = f.f32(0);
       f.set(part, partial);
       f.while(part.ltU(end), () => {
-        const weight = f.v128(powerOfTwo(f, part.loadF32(4 * D).sub(largest).splat()));
+        const weight = f.v128(exp2(f, part.loadF32(4 * D).sub(largest).splat()));
         f.set(sum, part.loadF32(4 * (D + 1)).mul(weight.lane(0)).add(sum));
         mapVectors(f, D, [part, output], output, (own, before) => f.madd(own, weight, before));
         f.set(part, part.add(bytes));

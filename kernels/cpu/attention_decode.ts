@@ -14,15 +14,8 @@
 import { F32, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
-import {
-  acrossRows,
-  chunksOf,
-  forAddresses,
-  LOWEST,
-  powerOfTwo,
-  roundUp,
-} from "./attention_blocks.ts";
-import { maxLane, sumLanes } from "./math.ts";
+import { acrossRows, chunksOf, forAddresses, LOWEST, roundUp } from "./attention_blocks.ts";
+import { exp2, maxLane, sumLanes } from "./math.ts";
 import { four, type Lanes, one } from "./rows.ts";
 
 /** Keys whose scores are computed together. */
@@ -88,7 +81,7 @@ function emitPart(k: KernelBuilder, part: Part): void {
     const shift = f.v128(largest.splat());
     const sums = f.v128(V128.of(0));
     forAddresses(f, scores, end, (at) => {
-      const p = f.v128(powerOfTwo(f, at.loadV128().sub(shift)));
+      const p = f.v128(exp2(f, at.loadV128().sub(shift)));
       f.storeV128(at, p);
       f.set(sums, sums.add(p));
     });

@@ -9,7 +9,8 @@
 import { V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { chunksOf } from "./attention_blocks.ts";
-import { attentionTensors, headAt, keyLimit, visibleRange } from "./attention_tensors.ts";
+import { visibleRange } from "./attention_mask.ts";
+import { attentionTensors, headAt, keyLimit } from "./attention_tensors.ts";
 import { sumLanes } from "./math.ts";
 import { forVectors } from "./rows.ts";
 

@@ -1,6 +1,5 @@
 /**
- * Tensors and scalars that the attention kernels share: rows of q, k, v and of their gradients, and
- * which keys a query sees.
+ * Tensors and scalars that the attention kernels share: rows of q, k, v and of their gradients.
  *
  * @module
  */
@@ -65,27 +64,4 @@ export function keyLimit(
   batch: I32,
 ): I32 {
   return lengths ? f.min(lengths.at(batch).loadI32(), keys) : keys;
-}
-
-/** Which keys are hidden from queries, relative to any of the keys. */
-export interface Mask {
-  /** The first query's position. */
-  readonly position: I32;
-  readonly behind: I32;
-  readonly ahead: I32;
-  /** The key after the last that counts. */
-  readonly end: I32;
-}
-
-/**
- * The keys that `rows` queries see, or some of them: a query at position p sees max(0, p − behind)
- * … min(end, p + ahead + 1) − 1.
- */
-export function visibleRange(
-  f: FunctionBuilder,
-  { position, behind, ahead, end }: Mask,
-  rows: I32 | number = 1,
-): { low: I32; high: I32 } {
-  const low = f.max(position.sub(behind), 0);
-  return { low, high: f.min(position.add(ahead).add(rows), end) };
 }

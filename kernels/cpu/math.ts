@@ -1,10 +1,9 @@
 /**
- * Elementary functions on four floats, and their scalar tails: exp, log, tanh, erf, GELU and their
- * derivatives.
+ * Elementary functions on four floats: exp, exp2, log, tanh, erf, GELU and their derivatives, and
+ * reductions of four lanes.
  *
- * Each is a polynomial or rational approximation after range reduction; its largest error, measured
- * against float64 over its range in tests/math_test.ts, stands in its comment. Inputs of NaN give
- * NaN.
+ * Each is a polynomial or rational approximation after range reduction. Its comment states its
+ * largest error, which tests/math_test.ts measures against float64 over its range. NaN yields NaN.
  *
  * @module
  */
@@ -38,9 +37,9 @@ const EXPONENTIAL = [
 const ROUNDER = 12582912 + 126;
 
 /**
- * eˣ, to 1.6 ulp, 1 where |x| ≤ 1; below −87 it gives 0 and above 88.73 infinity. x = n·ln 2 + r
+ * eˣ, to 1.6 ulp, 1 ulp if |x| ≤ 1; 0 below −87, infinity above 88.73. x = n·ln 2 + r
  * with |r| ≤ ½·ln 2, e^r by a polynomial of degree 6, and 2ⁿ⁻¹ by the exponent's bits, doubled so
- * that n = 128 overflows where it should.
+ * that n = 128 overflows when it should.
  */
 export function exp(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input.pmax(c(f, -87.33)).pmin(c(f, 89)));
@@ -52,7 +51,34 @@ export function exp(f: FunctionBuilder, input: V128): V128 {
   return scaled.add(scaled);
 }
 
-/** ln x, to 1 ulp, subnormals too; 0 gives −infinity, x < 0 NaN, infinity infinity. */
+/** 2^r for |r| ≤ ½, interpolated at Chebyshev points; from the highest power down. */
+const POWER_OF_TWO = [
+  1.5461444895632573e-4,
+  1.3400428177416093e-3,
+  9.61805667853236e-3,
+  5.550327226670846e-2,
+  0.2402265092228873,
+  0.6931472067028324,
+  1,
+];
+
+/**
+ * 2ˣ for x ≤ 1, to 2 ulp; 0 below −126. x = n + r with |r| ≤ ½, 2^r by a polynomial of degree 6, n
+ * added to the exponent.
+ */
+export function exp2(f: FunctionBuilder, input: V128): V128 {
+  const rounder = c(f, 1.5 * 2 ** 23);
+  const smallest = c(f, -126);
+  const x = f.v128(input);
+  const clamped = f.v128(x.pmax(smallest));
+  const shifted = f.v128(clamped.add(rounder));
+  const r = f.v128(clamped.sub(shifted.sub(rounder)));
+  const [highest, ...others] = POWER_OF_TWO.map((a) => c(f, a));
+  const p = others.reduce((sum, a) => f.madd(sum, r, a), highest);
+  return p.addI(shifted.shlI(23)).andNot(x.lt(smallest));
+}
+
+/** ln x, to 1 ulp, also of subnormals; −infinity for 0, NaN for x < 0, infinity for infinity. */
 export function log(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input);
   const tiny = f.v128(x.lt(c(f, 1.17549435e-38)));
@@ -131,7 +157,7 @@ const GELU_CUBE = 0.044715;
 
 /**
  * GELU by tanh: ½x·(1 + tanh u) = x·sigmoid(2u), u = √(2/π)·(x + 0.044715x³), to 1.5·10⁻⁷·max(1,
- * |x|). x < −10 is taken as −10, where it is −10⁻³⁷.
+ * |x|). x < −10 is taken as −10, whose value is −10⁻³⁷.
  */
 export function geluTanh(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input.pmax(c(f, -10)));
@@ -150,8 +176,8 @@ export function geluTanhDerivative(f: FunctionBuilder, input: V128): V128 {
 
 /**
  * e^−2u for |x| ≤ 10, as 2^t with |t| ≤ 126: t is rounded once, which costs up to 2⁻¹⁸ relative
- * where e^−2u is far from 1 and counts little, and spares the two-part ln 2 and the limits of
- * `exp`. 2^t by a polynomial of degree 6, that of `exp`.
+ * when e^−2u is far from 1 and counts little, and saves the two-part ln 2 and the limits of `exp`.
+ * 2^t by a polynomial of degree 6, that of `exp`.
  */
 function geluPower(f: FunctionBuilder, x: V128): V128 {
   const scale = -2 * GELU_SCALE * Math.LOG2E;
@@ -177,12 +203,12 @@ export function geluDerivative(f: FunctionBuilder, input: V128): V128 {
   return f.madd(x, bell.mul(c(f, 1 / Math.sqrt(2 * Math.PI))), cumulative);
 }
 
-/** The logistic function 1/(1 + e⁻ˣ), to 2.5 ulp where |x| ≤ 86; below it ends in 0. */
+/** The logistic function 1/(1 + e⁻ˣ), to 2.5 ulp if |x| ≤ 86; it saturates at 0 below. */
 export function sigmoid(f: FunctionBuilder, input: V128): V128 {
   return c(f, 1).div(exp(f, input.neg()).add(c(f, 1)));
 }
 
-/** x·sigmoid(x), to 3 ulp where |x| ≤ 86; NaN at −∞. */
+/** x·sigmoid(x), to 3 ulp if |x| ≤ 86; NaN at −∞. */
 export function silu(f: FunctionBuilder, input: V128): V128 {
   const x = f.v128(input);
   return x.mul(sigmoid(f, x));

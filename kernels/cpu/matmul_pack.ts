@@ -33,7 +33,7 @@ export function definePack(
   k: KernelBuilder,
   width: 6 | 8,
   transposed: boolean,
-): FunctionHandle<typeof PARAMETERS, undefined> {
+): FunctionHandle<typeof PARAMETERS> {
   return k.define(PARAMETERS, (f, locals) => {
     if (transposed) emitTransposed(f, locals);
     else emitCopy(f, width, locals);

@@ -34,7 +34,7 @@ const PARAMETERS = {
 } as const;
 
 /** The function that `defineTile` defines. */
-export type Tile = FunctionHandle<typeof PARAMETERS, undefined>;
+export type Tile = FunctionHandle<typeof PARAMETERS>;
 
 /** Defines C (+)= A·panel; A is a packed panel if `packed`, otherwise rows in place. */
 export function defineTile(k: KernelBuilder, packed: boolean): Tile {

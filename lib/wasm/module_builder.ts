@@ -85,7 +85,7 @@ export class ModuleBuilder implements FunctionContext {
   }
 
   /** Makes a function visible to JavaScript as `name`. */
-  export(name: string, { index }: FunctionHandle): void {
+  export(name: string, { index }: { readonly index: number }): void {
     this.#exports.push({ name, index });
   }
 

@@ -42,8 +42,8 @@ export type TypeOf<Value> = Value extends Expression ? Value["type"] : undefined
 
 /** A function of the module under construction. */
 export interface FunctionHandle<
-  Types extends ParameterTypes = ParameterTypes,
-  Result extends ValueType | undefined = ValueType | undefined,
+  Types extends ParameterTypes,
+  Result extends ValueType | undefined = undefined,
 > {
   /** Its number in the module. */
   readonly index: number;
