@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { Attention } from "../lib/nn/attention.ts";
+import type { BlockConfigInput } from "../lib/nn/block_config.ts";
+import { ForwardContext } from "../lib/nn/context.ts";
 import { sameWeights } from "../lib/nn/initial_weights.ts";
 import { normal } from "../lib/nn/initializers.ts";
 import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { mul } from "../lib/ops/binary.ts";
+import { concatenate } from "../lib/ops/concatenate.ts";
 import { sum } from "../lib/ops/reduce.ts";
-import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
+import { slice } from "../lib/ops/slice.ts";
+import { type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
 
@@ -77,4 +81,62 @@ forEachDevice("multi-head attention to another sequence, with padding", async ()
 
 forEachDevice("multi-head attention refuses heads that do not divide", () => {
   assert.throws(() => new Attention({ width: 8, heads: 3 }), /heads 3 does not divide width 8/);
+});
+
+const CHOICES: Record<string, Partial<BlockConfigInput>> = {
+  "plain": {},
+  "grouped heads of a free size": { keyValueHeads: 1, headSize: 6 },
+  "rotary, norms of queries and keys": { positions: "rotary", queryKeyNorm: true, norm: "rms" },
+};
+for (const [name, choices] of Object.entries(CHOICES)) {
+  forEachDevice(`packed projections compute what separate ones do: ${name}`, async () => {
+    const config = { width: C, heads: H, ...choices };
+    const options = { causal: true, window: 3, initial: sameWeights(normal(0.5)) };
+    const packed = new Attention(config, { ...options, packed: true });
+    const separate = new Attention(config, options);
+    const parts = [separate.query!, separate.key!, separate.value!];
+    const weights = await concatenate(parts.map(({ weight }) => weight), { axis: 1 }).data();
+    packed.queryKeyValue!.weight.write(weights as Float32Array);
+    packed.projection.weight.write(await separate.projection.weight.data() as Float32Array);
+    const x = numbers([B, TK, C], 3);
+    const keyLengths = tensor(Int32Array.of(5, 2));
+    const expected = await packed.forward(x, { keyLengths }).data();
+    assertClose(await separate.forward(x, { keyLengths }).data(), expected, 1e-5);
+    assertClose(
+      await separate.weights(x, { keyLengths }).data(),
+      await packed.weights(x, { keyLengths }).data(),
+      1e-5,
+    );
+    const { keyValueHeads = H, headSize = C / H } = choices;
+    const shape = [B, keyValueHeads, TK, headSize];
+    const position = zeros([1], { dtype: "i32" });
+    const cache = { keys: zeros(shape), values: zeros(shape), position };
+    const start = await separate.forward(slice(x, { axis: 1, end: 4 }), { cache }).data();
+    position.write([4]);
+    const last = await separate.forward(slice(x, { axis: 1, start: 4 }), { cache }).data();
+    const all = await packed.forward(x).data();
+    for (let b = 0; b < B; b++) {
+      const row = all.subarray(b * TK * C, (b + 1) * TK * C);
+      assertClose(start.subarray(b * 4 * C, (b + 1) * 4 * C), row.subarray(0, 4 * C), 1e-5);
+      assertClose(last.subarray(b * C, (b + 1) * C), row.subarray(4 * C), 1e-5);
+    }
+  });
+}
+
+forEachDevice("attention refuses what cannot be", () => {
+  const x = zeros([1, 2, 8]);
+  const packed = new Attention({ width: 8, heads: 2 }, { packed: true });
+  assert.throws(() => packed.forward(x, { source: x }), {
+    name: "TypeError",
+    message: /packed layer has no source/,
+  });
+  const dropping = new Attention({ width: 8, heads: 2, attentionDropout: 0.1 });
+  const training = new ForwardContext({ randomState: tensor(new Int32Array(2)) });
+  assert.throws(() => dropping.forward(x, {}, training), {
+    name: "RangeError",
+    message: /expected attentionDropout 0 in training, .* got 0.1/,
+  });
+  assert.equal(`${dropping.forward(x)}`, "f32 [1,2,8]");
+  const mistyped = { width: 8, heads: 2, windows: 3 } as BlockConfigInput;
+  assert.throws(() => new Attention(mistyped), /unknown option 'windows'/);
 });

@@ -1,9 +1,10 @@
 /**
- * Every kind of GPT: gradients by finite differences, training, and a save that loads to the same
- * logits.
+ * Every kind of GPT: logits against float64, in one pass and with a cache; gradients by finite
+ * differences; and a save that loads to the same logits.
  */
 import assert from "node:assert/strict";
-import type { ModelConfigInput } from "../lib/nn/config.ts";
+import type { ModelConfig, ModelConfigInput } from "../lib/nn/config.ts";
+import { ForwardContext } from "../lib/nn/context.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { normal } from "../lib/nn/initializers.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
@@ -16,7 +17,9 @@ import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { saveCheckpoint } from "../lib/train/checkpoint.ts";
 import { CheckpointFolder } from "../lib/train/checkpoint_folder.ts";
 import { forEachDevice } from "./support/devices.ts";
+import { gptLogits } from "./support/gpt_reference.ts";
 import { assertClose } from "./support/gradient_check.ts";
+import { readParameters } from "./support/transformer_reference.ts";
 
 const VARIANTS: Record<string, Partial<ModelConfigInput>> = {
   "GPT-2": {},
@@ -41,6 +44,32 @@ const VARIANTS: Record<string, Partial<ModelConfigInput>> = {
     scaleAttention: false,
   },
   "ReLU": { activation: "relu" },
+  "GPT-J-like: parallel residual with one norm, rotary on half of a head, no attention bias": {
+    parallelResidual: true,
+    sharedNorm: true,
+    positions: "rotary",
+    rotaryDimensions: 2,
+    queryKeyValueBias: false,
+    attentionProjectionBias: false,
+    tiedHead: false,
+    headBias: true,
+  },
+  "GPT-NeoX-like: parallel residual with two norms, rotary": {
+    parallelResidual: true,
+    positions: "rotary",
+  },
+  "Qwen3-like: norms of queries and keys, a free head size, grouped queries": {
+    norm: "rms",
+    positions: "rotary",
+    activation: "silu",
+    gated: true,
+    bias: false,
+    keyValueHeads: 2,
+    headSize: 6,
+    queryKeyNorm: true,
+  },
+  "layer norms of queries and keys, a window": { queryKeyNorm: true, window: [undefined, 3] },
+  "Gemma-2-like: a norm before and after each half": { norm: "rms", normPlacement: "sandwich" },
 };
 
 const IDS = Int32Array.from({ length: 16 }, (_, i) => (i * 5) % 11);
@@ -54,6 +83,16 @@ function makeModel(changes: Partial<ModelConfigInput>): GPT {
     if (parameter.shape.length === 2) parameter.write(normal(0.2)(parameter.shape, random));
   }
   return model;
+}
+
+/** Makes gains and biases differ from 1 and 0. */
+async function stirVectors(model: GPT): Promise<void> {
+  const random = new Random(11);
+  for (const parameter of model.parameters()) {
+    if (parameter.shape.length !== 1) continue;
+    const values = await parameter.data();
+    parameter.write(Float32Array.from(values, (value) => value + random.normal() / 10));
+  }
 }
 
 for (const [name, changes] of Object.entries(VARIANTS)) {
@@ -95,6 +134,33 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
 }
 
 for (const [name, changes] of Object.entries(VARIANTS)) {
+  forEachDevice(`${name}: logits are those of float64, in one pass and with a cache`, async () => {
+    const model = makeModel(changes);
+    await stirVectors(model);
+    const parameters = await readParameters(model);
+    const expected = [IDS.slice(0, 8), IDS.slice(8)]
+      .flatMap((row) => gptLogits(model.config, parameters, [...row])).flat();
+    const whole = model.forward(tensor(IDS, { shape: [2, 8] }));
+    assertClose(await whole.data(), expected, 2e-5, "in one pass");
+    const cache = model.makeCache(2);
+    const places: number[][] = [];
+    for (const [start, end] of [[0, 5], [5, 6], [6, 7], [7, 8]]) {
+      cache.position.write([start]);
+      const ids = [0, 8].flatMap((first) => [...IDS.slice(first + start, first + end)]);
+      const read = tensor(Int32Array.from(ids), { shape: [2, end - start] });
+      const logits = await model.forward(read, new ForwardContext({ cache })).data();
+      for (let row = 0; row < 2; row++) {
+        for (let t = start; t < end; t++) {
+          const at = (row * (end - start) + t - start) * 11;
+          places[row * 8 + t] = [...logits.subarray(at, at + 11)];
+        }
+      }
+    }
+    assertClose(places.flat(), expected, 2e-5, "with a cache");
+  });
+}
+
+for (const [name, changes] of Object.entries(VARIANTS)) {
   forEachDevice(
     `${name}: the weights of attention are those that its values are mixed with`,
     async () => {
@@ -105,26 +171,27 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
         const attended = attention.attend(x, { weights: pushed });
         const weights = await pushed[0].data();
         const packed = await attention.queryKeyValue!.forward(x).data();
-        const { keyValueHeads = 4 } = model.config;
-        assertClose(await attended.data(), mix(weights, packed, keyValueHeads), 1e-5, "attended");
+        assertClose(await attended.data(), mix(weights, packed, model.config), 1e-5, "attended");
       }
     },
   );
 }
 
 /**
- * Σ over keys of weights [2,4,8,8] times the values in packed rows [2,8,(4 + 2·Hkv)·4], head by
+ * Σ over keys of weights [2,4,8,8] times the values in packed rows [2,8,(4 + 2·Hkv)·D], head by
  * head.
  */
-function mix(weights: ArrayLike<number>, packed: ArrayLike<number>, keyValueHeads: number) {
-  const [row, first] = [(4 + 2 * keyValueHeads) * 4, (4 + keyValueHeads) * 4];
-  return Float64Array.from({ length: 2 * 8 * 16 }, (_, index) => {
-    const [batch, query, head] = [index >> 7, (index >> 4) % 8, (index >> 2) % 4];
-    const value = first + Math.floor(head * keyValueHeads / 4) * 4 + index % 4;
+function mix(weights: ArrayLike<number>, packed: ArrayLike<number>, config: ModelConfig) {
+  const { keyValueHeads = 4, headSize = 4 } = config;
+  const [row, first] = [(4 + 2 * keyValueHeads) * headSize, (4 + keyValueHeads) * headSize];
+  return Float64Array.from({ length: 2 * 8 * 4 * headSize }, (_, index) => {
+    const head = Math.floor(index / headSize) % 4;
+    const query = Math.floor(index / headSize / 4);
+    const value = first + Math.floor(head * keyValueHeads / 4) * headSize + index % headSize;
     let sum = 0;
     for (let key = 0; key < 8; key++) {
-      const weight = weights[((batch * 4 + head) * 8 + query) * 8 + key];
-      sum += weight * packed[(batch * 8 + key) * row + value];
+      const weight = weights[((query >> 3) * 4 + head) * 64 + query % 8 * 8 + key];
+      sum += weight * packed[((query >> 3) * 8 + key) * row + value];
     }
     return sum;
   });

@@ -1,5 +1,6 @@
 /** Model descriptions: defaults, and an error for every field that cannot be. */
 import assert from "node:assert/strict";
+import { headSizeOf } from "../lib/nn/block_config.ts";
 import { modelConfig, type ModelConfigInput } from "../lib/nn/config.ts";
 
 const baby = { vocabSize: 65, contextLength: 64, layers: 4, heads: 4, width: 128 };
@@ -60,6 +61,16 @@ const refused: [Record<string, unknown>, RegExp][] = [
   [{ normEpsilon: 0 }, /normEpsilon must be a number above 0, got 0/],
   [{ dropout: 1 }, /dropout must be in \[0, 1\), got 1/],
   [{ dropout: NaN }, /dropout .* got NaN/],
+  [{ headSize: 0 }, /headSize must be a whole number from 1, got 0/],
+  [{ headSize: 5, positions: "rotary" }, /2 does not divide head size 5/],
+  [{ positions: "rotary", rotaryDimensions: 3 }, /from 2 to the head size 32, got 3/],
+  [{ positions: "rotary", rotaryDimensions: 34 }, /from 2 to the head size 32, got 34/],
+  [{ rotaryDimensions: 8 }, /rotaryDimensions is for rotary positions, got positions learned/],
+  [{ parallelResidual: true, normPlacement: "post" }, /needs normPlacement pre, got post/],
+  [{ sharedNorm: true }, /sharedNorm needs parallelResidual/],
+  [{ queryKeyNorm: 1 }, /queryKeyNorm must be true or false, got 1/],
+  [{ attentionDropout: 1 }, /attentionDropout must be in \[0, 1\), got 1/],
+  [{ embeddingDropout: -1 }, /embeddingDropout must be in \[0, 1\), got -1/],
   [{ window: [1, 2] }, /one entry for each of 4 layers, got 2/],
   [{ window: [1, 2, 0, undefined] }, /window\[2\] must be a whole number from 1, got 0/],
 ];
@@ -70,3 +81,24 @@ for (const [change, message] of refused) {
     assert.throws(() => modelConfig(input), { name: "RangeError", message });
   });
 }
+
+Deno.test("modelConfig refuses unknown fields, naming the nearest", () => {
+  const refused = (change: object, message: RegExp) =>
+    assert.throws(() => modelConfig({ ...baby, ...change }), { name: "TypeError", message });
+  refused({ nLayer: 3 }, /^model: unknown option 'nLayer'; did you mean 'layers'\?/);
+  refused({ n_kv_heads: 2 }, /unknown option 'n_kv_heads'/);
+  refused({ causal: true }, /unknown option 'causal'/);
+});
+
+Deno.test("modelConfig leaves out what equals its default, so that a change reaches it", () => {
+  const given = { keyValueHeads: 4, headSize: 32, window: Array(4).fill(undefined) };
+  const rates = { dropout: 0.2, embeddingDropout: 0.2, attentionOutputDropout: 0.2 };
+  const config = modelConfig({ ...baby, ...given, ...rates, attentionDropout: 0 });
+  assert.deepEqual(config, modelConfig({ ...baby, dropout: 0.2 }));
+  const wide = modelConfig({ ...config, width: 256 });
+  assert.equal(headSizeOf(wide), 64);
+});
+
+Deno.test("a head size frees heads from the width", () => {
+  assert.equal(modelConfig({ ...baby, heads: 3, headSize: 20 }).headSize, 20);
+});

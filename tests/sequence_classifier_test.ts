@@ -6,11 +6,13 @@ import assert from "node:assert/strict";
 import { readClassifierConfig } from "../lib/hub/encoder_formats.ts";
 import { classify, classifyIds, loadClassifier } from "../lib/hub/load_classifier.ts";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
-import type { SequenceClassifier } from "../lib/nn/sequence_classifier.ts";
+import { Encoder } from "../lib/nn/encoder.ts";
+import { SequenceClassifier } from "../lib/nn/sequence_classifier.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { encoderNamesOf } from "../lib/hub/encoder_formats.ts";
+import { countingContext } from "./support/dropout_rates.ts";
 import {
   type EncoderGolden,
   ENCODERS,
@@ -115,7 +117,54 @@ for (const [name, golden] of Object.entries(ENCODERS)) {
   );
 }
 
-const { distilbert } = ENCODERS;
+const { bert, distilbert } = ENCODERS;
+
+/** The rates of dropout in a training pass, in order. */
+function dropoutRates(golden: EncoderGolden, change: object = {}): number[] {
+  const text = JSON.stringify({ ...golden.config, ...change });
+  const { config } = readClassifierConfig(text);
+  const model = new SequenceClassifier({ ...config, layers: 2, attentionDropout: 0 });
+  const { context, rates } = countingContext();
+  model.loss(integers(golden.inputs), tensor(Int32Array.from(golden.labels)), {}, context);
+  return rates;
+}
+
+forEachDevice("dropout is where transformers has it, at the rates of config.json", () => {
+  // Embeddings, then attention's and the feed-forward's outputs in two layers, then the head.
+  assert.deepEqual(dropoutRates(bert, { hidden_dropout_prob: 0.2 }), new Array(6).fill(0.2));
+  const classifier = { hidden_dropout_prob: 0.1, classifier_dropout: 0.3 };
+  assert.deepEqual(dropoutRates(bert, classifier), [...new Array(5).fill(0.1), 0.3]);
+  assert.deepEqual(dropoutRates(bert, { hidden_dropout_prob: 0 }), []);
+  // DistilBERT drops nothing of what attention adds.
+  const rates = { dropout: 0.1, seq_classif_dropout: 0.3 };
+  assert.deepEqual(dropoutRates(distilbert, rates), [0.1, 0.1, 0.1, 0.3]);
+  const read = (golden: EncoderGolden, change: object) =>
+    readClassifierConfig(JSON.stringify({ ...golden.config, ...change })).config;
+  assert.equal(read(bert, { attention_probs_dropout_prob: 0.4 }).attentionDropout, 0.4);
+  assert.equal(read(distilbert, { attention_dropout: 0.4 }).attentionDropout, 0.4);
+  const message = /hidden_dropout_prob: expected a probability in \[0, 1\), got 1/;
+  assert.throws(() => read(bert, { hidden_dropout_prob: 1 }), { name: "SyntaxError", message });
+});
+
+forEachDevice(
+  "a pre-norm encoder with rotary positions hides padding and ends with a norm",
+  async () => {
+    const sizes = { vocabSize: 9, contextLength: 8, layers: 2, heads: 2, width: 8 };
+    const choices = { normPlacement: "pre", positions: "rotary", norm: "rms" } as const;
+    const encoder = new Encoder({ ...sizes, ...choices });
+    assert.equal(encoder.positions, undefined);
+    for (const parameter of encoder.parameters()) {
+      if (parameter.shape.length === 2) parameter.write(uniform("weights", parameter.size));
+    }
+    const encode = (ids: number[][], lengths: number[]) =>
+      encoder.forward(integers(ids), { lengths: tensor(Int32Array.from(lengths)) }).data();
+    const [short, padded] = [await encode([[1, 2, 3]], [3]), await encode([[1, 2, 3, 4, 5]], [3])];
+    assertNear(padded.subarray(0, 24), short, 1e-6);
+    const turned = await encode([[2, 1, 3]], [3]);
+    assert.ok(Math.abs(turned[16] - short[16]) > 1e-6, "the order of tokens makes no difference");
+    assertNear([Math.hypot(...short.subarray(0, 8))], [Math.sqrt(8)], 1e-3);
+  },
+);
 
 forEachDevice(
   "texts are classified with their special tokens, and cut before the last one",

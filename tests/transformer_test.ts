@@ -18,6 +18,7 @@ import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
 import { forEachDevice, sharedDevice } from "./support/devices.ts";
+import { countingContext } from "./support/dropout_rates.ts";
 import { assertClose, checkGradients } from "./support/gradient_check.ts";
 import {
   addNorm,
@@ -113,6 +114,25 @@ forEachDevice("a decoder block against float64, with and without a memory", asyn
   }
 });
 
+forEachDevice("a pre-norm block with a memory against float64", async () => {
+  const config = { ...POST, width: C, normEpsilon: 1e-3, normPlacement: "pre" } as const;
+  const block = new Block(config, { causal: true, crossAttention: true });
+  stir(block);
+  const p = await readParameters(block);
+  const [x, source] = [batch(T, 1), batch(S, 7)];
+  const plus = (a: Matrix, b: Matrix) => a.map((row, i) => row.map((value, j) => value + b[i][j]));
+  const norm = (name: string, rows: Matrix) =>
+    addNorm(p, name, rows, rows.map((row) => row.map(() => 0)), 1e-3);
+  const expected = x.map((rows, b) => {
+    const first = norm("norm1", rows);
+    const own = plus(rows, attend(p, "attention", first, first, H, (i, j) => j <= i));
+    const second = norm("crossNorm", own);
+    const crossed = plus(own, attend(p, "crossAttention", second, source[b], H, () => true));
+    return plus(crossed, feedForward(p, "feedForward", norm("norm2", crossed)));
+  });
+  await assertRows(block.forward(tensor(x), { memory: tensor(source) }), expected, [T, T]);
+});
+
 forEachDevice("the gradient of a decoder block reaches its input and its memory", async () => {
   const block = new Block({ ...POST, width: 4, hidden: 4 }, { causal: true, crossAttention: true });
   stir(block);
@@ -143,6 +163,27 @@ forEachDevice("a transformer sees neither the target's future nor padding", asyn
   const source = await logits([[1, 3, 3, 4], [5, 6, 7, 8]], [[1, 2, 3], [4, 5, 6]]);
   assert.notDeepEqual(source.subarray(0, 7), base.subarray(0, 7));
   assert.deepEqual(source.subarray(21), base.subarray(21));
+});
+
+forEachDevice("a pre-norm transformer ends each side with a norm", async () => {
+  const model = new Transformer({ ...SMALL, width: 8, normPlacement: "pre" }, new Random(4));
+  const memory = await model.encode(ids([[1, 2, 3]])).data();
+  for (let row = 0; row < memory.length; row += 8) {
+    const values = [...memory.subarray(row, row + 8)];
+    assertClose([values.reduce((a, b) => a + b), Math.hypot(...values) ** 2], [0, 8], 1e-3);
+  }
+  const names = [...model.namedParameters().keys()];
+  assert.ok(names.includes("encoder_norm.weight") && names.includes("decoder_norm.bias"));
+  assert.equal(`${model.forward(ids([[1, 2, 3]]), ids([[1, 2]]))}`, "f32 [1,2,7]");
+});
+
+forEachDevice("a transformer's dropout: embeddings, then every layer's output", () => {
+  const model = new Transformer({ ...SMALL, width: 8, dropout: 0.1, embeddingDropout: 0.2 });
+  const [source, target] = [ids([[1, 2, 3]]), ids([[1, 2]])];
+  const { context, rates } = countingContext();
+  model.forward(source, target, {}, context);
+  const [encoder, decoder] = [new Array(4).fill(0.1), new Array(6).fill(0.1)];
+  assert.deepEqual(rates, [0.2, ...encoder, 0.2, ...decoder]);
 });
 
 forEachDevice("a transformer's weights by layer and head, each row a distribution", async () => {

@@ -1,0 +1,19 @@
+/**
+ * A training pass that notes its dropouts.
+ *
+ * @module
+ */
+import { ForwardContext } from "../../lib/nn/context.ts";
+import { type Tensor, tensor } from "../../lib/tensor/tensor.ts";
+
+/** A context with a random state, and the rates above 0 that were asked of it, in order. */
+export function countingContext(): { context: ForwardContext; rates: number[] } {
+  const rates: number[] = [];
+  class Counting extends ForwardContext {
+    override dropout(x: Tensor, rate: number): Tensor {
+      if (rate > 0) rates.push(rate);
+      return super.dropout(x, rate);
+    }
+  }
+  return { context: new Counting({ randomState: tensor(new Int32Array([7, 0])) }), rates };
+}
