@@ -13,6 +13,7 @@ const CASES = [
   { batch: 2, time: 9, heads: 3, keyValueHeads: 3, D: 16 },
   { batch: 1, time: 70, heads: 2, keyValueHeads: 2, D: 33 },
   { batch: 2, time: 20, heads: 4, keyValueHeads: 2, D: 8, window: 5 },
+  { batch: 1, time: 5, heads: 2, keyValueHeads: 1, D: 256 },
 ];
 
 for (const { batch: B, time: T, heads, keyValueHeads, D, window } of CASES) {
@@ -87,7 +88,7 @@ forEachDevice("tokens beyond the cache are left out", async () => {
   assert.deepEqual([...await cache.values.data()], [0, 0, 2]);
 });
 
-forEachDevice("a decoding step's shapes are checked", () => {
+forEachDevice("a decoding step's shapes are checked", (device) => {
   const cache = { keys: zeros([1, 2, 3, 2]), values: zeros([1, 2, 3, 2]) };
   const position = tensor(new Int32Array([0]));
   const decode = (shape: number[], heads: number) =>
@@ -96,4 +97,10 @@ forEachDevice("a decoding step's shapes are checked", () => {
   assert.throws(() => decode([1, 1, 11], 2), TypeError);
   assert.throws(() => decode([1, 1, 12], 0), TypeError);
   assert.throws(() => cacheAppend(cache, empty([2, 1, 12]), position), TypeError);
+  if (device.kind !== "webgpu") return;
+  const large = { keys: zeros([1, 1, 3, 257]), values: zeros([1, 1, 3, 257]) };
+  assert.throws(
+    () => attentionDecode(empty([1, 1, 771]), large, position, { heads: 1 }),
+    /attentionDecode: expected heads of at most 256 on WebGPU, got 257/,
+  );
 });

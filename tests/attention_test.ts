@@ -32,6 +32,10 @@ const CASES: Record<string, AttentionCase> = {
   "causal, T = 129": attentionCase([1, 2, 2], [129, 129, 64], { causal: true }),
   "odd head size": attentionCase([1, 3, 3], [37, 37, 33], { causal: true }),
   "wide head": attentionCase([1, 1, 1], [40, 40, 128], { causal: true }),
+  "a head beyond 128": attentionCase([2, 2, 1], [33, 33, 129], { causal: true }),
+  "a head of 160": attentionCase([1, 2, 1], [40, 40, 160], { causal: true, window: 30 }),
+  "a head of 192": attentionCase([2, 1, 1], [5, 70, 192], { lengths: [70, 37] }),
+  "a head of 256": attentionCase([1, 2, 2], [65, 65, 256], { causal: true }),
   "every key": attentionCase([2, 1, 1], [64, 64, 16]),
   "causal window": attentionCase([1, 2, 2], [129, 129, 16], { causal: true, window: 40 }),
   "window of one": attentionCase([1, 2, 2], [9, 9, 4], { causal: true, window: 1 }),
@@ -82,12 +86,14 @@ for (const [name, c] of Object.entries(CASES)) {
   });
 }
 
-for (const [heads, keyValueHeads, window] of [[2, 2, undefined], [4, 2, undefined], [2, 1, 9]]) {
+for (
+  const [heads, keyValueHeads, D, window] of [[2, 2, 16], [4, 2, 16], [2, 1, 16, 9], [2, 1, 200]]
+) {
   forEachDevice(
-    `selfAttention of packed rows is attention of their parts (${heads}, ${keyValueHeads} heads, window ${window})`,
+    `selfAttention of packed rows is attention of their parts (${heads}, ${keyValueHeads} heads of ${D}, window ${window})`,
     async () => {
-      const [B, T, D] = [2, 35, 16];
-      const widths = [heads!, keyValueHeads!, keyValueHeads!].map((count) => count * D);
+      const [B, T] = [2, 35];
+      const widths = [heads, keyValueHeads, keyValueHeads].map((count) => count * D);
       const stride = widths[0] + 2 * widths[1];
       const packed = testValues(B * T * stride, 5);
       const qkv = tensor(packed, { shape: [B, T, stride] });
@@ -100,7 +106,7 @@ for (const [heads, keyValueHeads, window] of [[2, 2, undefined], [4, 2, undefine
       };
       const parts = [0, 1, 2].map((i) => tensor(part(packed, i), { shape: [B, T, widths[i]] }));
       const gradient = tensor(testValues(B * T * widths[0], 6), { shape: [B, T, widths[0]] });
-      const options = { heads: heads!, keyValueHeads, window, causal: true };
+      const options = { heads: heads, keyValueHeads, window, causal: true };
       const [value, dqkv] = await run(() => selfAttention(qkv, options), gradient, [qkv]);
       const [q, k, v] = parts;
       const expected = await run(() => attention(q, k, v, options), gradient, parts);
@@ -220,5 +226,8 @@ forEachDevice("mistakes are named", (device) => {
   assert.throws(() => attention(q, k, q, { heads: 2, keyValueHeads: 1 }), TypeError);
   assert.throws(() => attention(q, q, q, { heads: 4, keyValueHeads: 3 }), /must divide heads/);
   if (device.kind !== "webgpu") return;
-  assert.throws(() => selfAttention(empty([1, 1, 387]), { heads: 1 }), /a head of 129 is over 128/);
+  assert.throws(
+    () => selfAttention(empty([1, 1, 3 * 257]), { heads: 1 }),
+    /selfAttention: expected heads of at most 256 on WebGPU, got 257; use more heads/,
+  );
 });

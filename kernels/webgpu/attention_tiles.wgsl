@@ -1,14 +1,18 @@
-// Put before each attention kernel that works on tiles: its scalars, its workgroup memory, and
-// products of tiles of 32 by 32.
+// What the attention kernels on tiles share: the head of a workgroup and where its rows are, workgroup
+// memory, and products of tiles of 32 by 32. Their scalars are those of lib/ops/attention_layout.ts.
 //
 // A workgroup is 8 by 8 threads; thread (row, column) owns the rows row + 8i and the columns
 // 4·column … 4·column + 3 of a product, i from 0 to 3, in a matrix of four rows. A head's D columns
-// are taken in slices of 32; beyond D a slice holds zeros. All sums are in f32.
+// are processed in slices of 32; beyond D a slice holds zeros. A workgroup keeps four slices of its
+// result in registers, so a head of more than 128 columns takes several workgroups, each of which
+// computes all scores. All sums are in f32.
 override HEAD_SIZE: u32;
 override HAS_LENGTHS: u32;
 
 const TILE = 32;
-// Vectors from row to row of a tile: one more than it holds, so that neighboring rows lie in
+// Slices of the result that a workgroup keeps.
+const SLICES = 4;
+// Vectors from row to row of a tile: one more than it holds, so that neighboring rows are in
 // different banks.
 const PITCH = 9u;
 const LOG2_E = 1.4426950408889634;
@@ -22,15 +26,65 @@ var<workgroup> exchanged: array<vec4f, 64>;
 var<private> row: u32;
 var<private> column: u32;
 
-fn place(lane: u32) {
+// The head of a workgroup, the first of its 32 rows, the end of the keys that may be seen, and the
+// first of its slices.
+struct Head { batch: i32, head: i32, keyHead: i32, first: i32, limit: i32, slice: i32 }
+
+fn place_thread(lane: u32) {
   row = lane / 8u;
   column = lane % 8u;
 }
 
 fn slices() -> i32 { return i32((HEAD_SIZE + 31u) / 32u); }
 
-// Columns of the head from this thread's four of a slice on: 4 or more where all four are there.
+// The work of workgroup `index` where each of s.batch sequences has `heads` heads of `rows` rows.
+// `batch` is beyond the last for workgroups that only fill up a dimension.
+fn head_of(index: u32, heads: i32, rows: i32) -> Head {
+  let parts = (slices() + SLICES - 1) / SLICES;
+  let blocks = (rows + TILE - 1) / TILE;
+  let block = i32(index) / parts;
+  var h: Head;
+  h.batch = block / blocks / heads;
+  h.head = block / blocks % heads;
+  h.keyHead = h.head / s.group;
+  h.first = block % blocks * TILE;
+  h.limit = s.keys;
+  if (HAS_LENGTHS == 1u) { h.limit = min(s.keys, lengths[h.batch]); }
+  h.slice = i32(index) % parts * SLICES;
+  return h;
+}
+
+// Whether the head has the slice n after the workgroup's first.
+fn has_slice(h: Head, n: i32) -> bool { return h.slice + n < slices(); }
+
+// Columns of the head from this thread's four of a slice on: 4 or more if all four exist.
 fn columns_left(slice: i32) -> i32 { return i32(HEAD_SIZE) - 32 * slice - 4 * i32(column); }
+
+// Where this thread's four columns of a slice are: in row i of the queries, of the keys, of the
+// values, and of the result and its gradient.
+fn query_at(h: Head, i: i32, slice: i32) -> i32 {
+  return s.qOffset + (h.batch * s.queries + i) * s.qStride + column_at(h.head, slice);
+}
+fn key_at(h: Head, i: i32, slice: i32) -> i32 {
+  return s.kOffset + (h.batch * s.keys + i) * s.kStride + column_at(h.keyHead, slice);
+}
+fn value_at(h: Head, i: i32, slice: i32) -> i32 {
+  return s.vOffset + (h.batch * s.keys + i) * s.vStride + column_at(h.keyHead, slice);
+}
+fn result_at(h: Head, i: i32, slice: i32) -> i32 {
+  return (h.batch * s.queries + i) * s.heads * i32(HEAD_SIZE) + column_at(h.head, slice);
+}
+fn column_at(head: i32, slice: i32) -> i32 {
+  return head * i32(HEAD_SIZE) + 32 * slice + 4 * i32(column);
+}
+
+// Whether queries at positions see keys, elementwise.
+fn sees(position: vec4i, key: vec4i, limit: i32) -> vec4<bool> {
+  return (key >= position - s.behind) & (key <= position + s.ahead) & (key < vec4i(limit));
+}
+
+// The place of query i among the keys: the last query is the last key.
+fn position_of(i: i32) -> i32 { return i + s.keys - s.queries; }
 
 // Where a row of the right-hand side of `add_scores` is kept, so that the threads of a row read
 // from different banks.
@@ -85,7 +139,7 @@ fn add_values(sums: ptr<function, mat4x4f>) {
   }
 }
 
-// The largest, or the sum, over the eight threads of a row, of a value for each of its four rows.
+// The maximum, or the sum, over the eight threads of a row, of a value for each of its four rows.
 fn largest_of_row(own: vec4f) -> vec4f {
   exchanged[row * 8u + column] = own;
   workgroupBarrier();
@@ -104,11 +158,7 @@ fn sum_of_row(own: vec4f) -> vec4f {
   return result;
 }
 
-// Whether the query at a position sees keys 'first' … 'first' + 3, 'limit' being the end of the
-// keys.
-fn sees(position: i32, first: i32, behind: i32, ahead: i32, limit: i32) -> vec4<bool> {
-  let keys = vec4i(first, first + 1, first + 2, first + 3);
-  let low = vec4i(max(position - behind, 0));
-  let high = vec4i(min(position + ahead + 1, limit));
-  return (keys >= low) & (keys < high);
+// Row i times factor i.
+fn scale_rows(rows: mat4x4f, factor: vec4f) -> mat4x4f {
+  return mat4x4f(rows[0] * factor.x, rows[1] * factor.y, rows[2] * factor.z, rows[3] * factor.w);
 }

@@ -29,40 +29,35 @@ export type Sources<Name extends string = string> = Readonly<Record<Name, Source
 export function sourceJoiner<Name extends string>(
   sources: Sources<Name>,
 ): (...names: Name[]) => string {
-  const names = Object.keys(sources) as Name[];
-  for (const name of names) {
-    for (const required of (sources[name].requires ?? []).flat() as Name[]) {
-      if (sources[required]) continue;
-      throw new TypeError(`wgsl: ${name} requires ${required}, and there is no such source`);
-    }
-  }
-  for (const name of names) inOrder(sources, [name]);
-  return (...named) => {
-    const order = inOrder(sources, named);
-    for (const name of order) expectChoices(sources, name, named);
+  const all = Object.keys(sources) as Name[];
+  inOrder(sources, all, () => true);
+  return (...names) => {
+    const order = inOrder(sources, names, (option) => names.includes(option));
+    for (const name of order) expectChoices(sources, name, names);
     return order.map((name) => sources[name].text).join("\n");
   };
 }
 
-/** The names and all that they require, each after what it requires. */
-function inOrder<Name extends string>(sources: Sources<Name>, named: readonly Name[]): Name[] {
+/** `names` and all that they require, each after what it requires; of a choice, what is chosen. */
+function inOrder<Name extends string>(
+  sources: Sources<Name>,
+  names: readonly Name[],
+  isChosen: (option: Name) => boolean,
+): Name[] {
   const done = new Set<Name>();
   const visit = (name: Name, path: readonly Name[]) => {
     if (done.has(name)) return;
-    if (!sources[name]) throw new TypeError(`wgsl: there is no source ${name}`);
+    if (!sources[name]) throw new TypeError(`wgsl: no source ${[...path, name].join(" → ")}`);
     if (path.includes(name)) {
       throw new TypeError(`wgsl: a circle of requirements: ${[...path, name].join(" → ")}`);
     }
     for (const required of sources[name].requires ?? []) {
-      // Of a choice, those that are named.
-      const chosen = typeof required === "string"
-        ? [required as Name]
-        : (required as readonly Name[]).filter((option) => named.includes(option));
-      for (const next of chosen) visit(next, [...path, name]);
+      const next = typeof required === "string" ? [required] : required.filter(isChosen);
+      for (const source of next) visit(source, [...path, name]);
     }
     done.add(name);
   };
-  for (const name of named) visit(name, []);
+  for (const name of names) visit(name, []);
   return [...done];
 }
 
@@ -73,11 +68,10 @@ function expectChoices<Name extends string>(
 ): void {
   for (const required of sources[name].requires ?? []) {
     if (typeof required === "string") continue;
-    const options = required as readonly Name[];
-    const chosen = options.filter((option) => named.includes(option));
+    const chosen = required.filter((option) => named.includes(option));
     if (chosen.length === 1) continue;
     throw new TypeError(
-      `wgsl: ${name} requires one of ${options.join(", ")}, got ${chosen.join(", ") || "none"}`,
+      `wgsl: ${name} requires one of ${required.join(", ")}; got ${chosen.join(", ") || "none"}`,
     );
   }
 }

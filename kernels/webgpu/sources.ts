@@ -15,7 +15,9 @@ import attentionBackwardKv from "./attention_backward_kv.wgsl" with { type: "tex
 import attentionBackwardQ from "./attention_backward_q.wgsl" with { type: "text" };
 import attentionCombine from "./attention_combine.wgsl" with { type: "text" };
 import attentionDecode from "./attention_decode.wgsl" with { type: "text" };
+import attentionRows from "./attention_rows.wgsl" with { type: "text" };
 import attentionScores from "./attention_scores.wgsl" with { type: "text" };
+import attentionStore from "./attention_store.wgsl" with { type: "text" };
 import attentionTiles from "./attention_tiles.wgsl" with { type: "text" };
 import binary from "./binary.wgsl" with { type: "text" };
 import cacheAppend from "./cache_append.wgsl" with { type: "text" };
@@ -66,6 +68,19 @@ import unary from "./unary.wgsl" with { type: "text" };
 import where from "./where.wgsl" with { type: "text" };
 import { sourceJoiner } from "./join_sources.ts";
 
+/** A copy of the functions in attention_rows.wgsl or attention_store.wgsl for one buffer. */
+const attentionCopy = (text: string, names: Readonly<Record<string, string>>) => ({
+  text: text.replace(/NAME|BUFFER|PLACE|LIMIT/g, (word) => names[word]),
+});
+
+const rows = (NAME: string, PLACE: string, LIMIT: string) =>
+  attentionCopy(attentionRows, { NAME, PLACE, LIMIT });
+const store = (NAME: string, PLACE: string, LIMIT: string, BUFFER = NAME) =>
+  attentionCopy(attentionStore, { NAME, PLACE, LIMIT, BUFFER });
+
+/** What each attention kernel on tiles requires. */
+const ATTENTION = ["attention_tiles", "q_rows", "k_rows", "v_rows"] as const;
+
 /**
  * The WGSL of a kernel: the named sources with all that they require. The first name is the
  * kernel's, further ones decide choices.
@@ -75,9 +90,15 @@ export const wgsl = sourceJoiner({
   adjust_logits: { text: adjustLogits },
   advance_generation: { text: advanceGeneration },
   argmax: { text: argmax },
-  attention: { text: attention, requires: ["attention_tiles"] },
-  attention_backward_kv: { text: attentionBackwardKv, requires: ["attention_tiles"] },
-  attention_backward_q: { text: attentionBackwardQ, requires: ["attention_tiles"] },
+  attention: { text: attention, requires: [...ATTENTION, "store_output"] },
+  attention_backward_kv: {
+    text: attentionBackwardKv,
+    requires: [...ATTENTION, "gradient_rows", "store_dk", ["store_dv", "store_packed_dv"]],
+  },
+  attention_backward_q: {
+    text: attentionBackwardQ,
+    requires: [...ATTENTION, "gradient_rows", "output_rows", "store_dq"],
+  },
   attention_combine: { text: attentionCombine },
   attention_decode: { text: attentionDecode },
   attention_scores: { text: attentionScores },
@@ -132,4 +153,14 @@ export const wgsl = sourceJoiner({
   top_k: { text: topK },
   unary: { text: unary, requires: ["math"] },
   where: { text: where },
+  q_rows: rows("q", "query", "s.queries"),
+  k_rows: rows("k", "key", "h.limit"),
+  v_rows: rows("v", "value", "h.limit"),
+  gradient_rows: rows("gradient", "result", "s.queries"),
+  output_rows: rows("output", "result", "s.queries"),
+  store_output: store("output", "result", "s.queries"),
+  store_dq: store("dq", "query", "s.queries"),
+  store_dk: store("dk", "key", "s.keys"),
+  store_dv: store("dv", "value", "s.keys"),
+  store_packed_dv: store("dv", "value", "s.keys", "dk"),
 });

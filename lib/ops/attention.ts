@@ -11,7 +11,7 @@
 import { attention as cpu } from "../../kernels/cpu/attention.ts";
 import { attentionBackward as cpuBackward } from "../../kernels/cpu/attention_backward.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
-import type { Kernel, Scalars } from "../device/kernel.ts";
+import type { Kernel, Scalars, WebGpuKernel } from "../device/kernel.ts";
 import {
   type AttentionLayout,
   type AttentionOptions,
@@ -23,18 +23,37 @@ import { differentiable } from "../tensor/autograd.ts";
 import { launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
-/** Rows of a workgroup's tile on WebGPU. */
-const TILE = 32;
-
 const READS = { q: "f32", k: "f32", v: "f32", lengths: "i32" } as const;
 const BACKWARD_READS = { ...READS, output: "f32", gradient: "f32", logSum: "f32" } as const;
+
+/** Rows of a workgroup's tile, and columns of a result that it keeps, as in attention_tiles.wgsl. */
+const TILE = { rows: 32, columns: 128 };
+
+/** The WebGPU form of a kernel whose workgroups compute tiles of `rows` for each of `heads`. */
+const tiles = (
+  code: string,
+  sizes: (scalars: Scalars) => { heads: number; rows: number },
+): WebGpuKernel => ({
+  code,
+  workgroupSize: 64,
+  workgroups(scalars, { HEAD_SIZE }) {
+    const { heads, rows } = sizes(scalars);
+    const blocks = Math.ceil(rows / TILE.rows) * Math.ceil(HEAD_SIZE / TILE.columns);
+    return scalars.batch * heads * blocks;
+  },
+});
+
+const queryTiles = (code: string) =>
+  tiles(code, ({ heads, queries }) => ({ heads, rows: queries }));
+const keyTiles = (code: string) =>
+  tiles(code, ({ heads, group, keys }) => ({ heads: heads / group, rows: keys }));
 
 const KERNEL: Kernel = {
   name: "attention",
   reads: READS,
   writes: { output: "f32", logSum: "f32" },
   scalars: LAYOUT_SCALARS,
-  webgpu: { code: wgsl("attention"), workgroupSize: 64, workgroups: queryTiles },
+  webgpu: queryTiles(wgsl("attention")),
   cpu,
 };
 
@@ -53,33 +72,33 @@ const BACKWARD_Q: Kernel = {
   reads: BACKWARD_READS,
   writes: { dq: "f32", delta: "f32" },
   scalars: LAYOUT_SCALARS,
-  webgpu: { code: wgsl("attention_backward_q"), workgroupSize: 64, workgroups: queryTiles },
+  webgpu: queryTiles(wgsl("attention_backward_q")),
 };
 
 /** … and another dK and dV, because floats cannot be added atomically. */
 const BACKWARD_KV: Kernel = {
   name: "attention_backward_kv",
   reads: { ...READS, gradient: "f32", logSum: "f32", delta: "f32" },
-  updates: { dk: "f32" },
-  writes: { dv: "f32" },
+  writes: { dk: "f32", dv: "f32" },
   scalars: LAYOUT_SCALARS,
-  webgpu: {
-    code: wgsl("attention_backward_kv"),
-    workgroupSize: 64,
-    workgroups: ({ batch, heads, group, keys }) => batch * heads / group * Math.ceil(keys / TILE),
-  },
+  webgpu: keyTiles(wgsl("attention_backward_kv", "store_dv")),
 };
 
-function queryTiles({ batch, heads, queries }: Scalars): number {
-  return batch * heads * Math.ceil(queries / TILE);
-}
+/** The same if dQ, dK and dV are parts of one tensor, `dk`. */
+const BACKWARD_PACKED_KV: Kernel = {
+  ...BACKWARD_KV,
+  name: "attention_backward_packed_kv",
+  updates: { dk: "f32" },
+  writes: {},
+  webgpu: keyTiles(wgsl("attention_backward_kv", "store_packed_dv")),
+};
 
 /**
  * softmax(scale·Q·Kᵀ)·V for each head, of packed rows qkv [B,T,(H + 2·Hkv)·D] = [q | k | v] →
  * [B,T,H·D].
  *
  * Memory grows with T, not with its square. A row that sees no key gives zeros. TypeError when the
- * shape does not fit the heads or D is over 128 on WebGPU, RangeError for a window below 1.
+ * shape does not fit the heads or D is over 256 on WebGPU, RangeError for a window below 1.
  *
  * ```ts
  * import { openDevice, selfAttention, tensor } from "../../mod.ts";
@@ -105,7 +124,7 @@ export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
  * softmax(scale·Q·Kᵀ)·V for each head: q [B,Tq,H·D] and k, v [B,Tk,Hkv·D] → [B,Tq,H·D].
  *
  * Memory grows with Tq + Tk, not with their product. A row that sees no key gives zeros. TypeError
- * when the shapes do not fit the heads or D is over 128 on WebGPU, RangeError for a window below 1.
+ * when the shapes do not fit the heads or D is over 256 on WebGPU, RangeError for a window below 1.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
   const layout = separateLayout("attention", { q, k, v }, options);
@@ -165,7 +184,6 @@ function backwardInTwo(
   const fixed = constants(layout, lengths);
   const rows = { q, k, v, lengths, gradient, logSum };
   launch(BACKWARD_Q, { ...rows, output, dq, delta }, layout.scalars, fixed);
-  const PACKED = dk === dv ? 1 : 0;
-  const buffers = { ...rows, delta, dk, dv: PACKED ? undefined : dv };
-  launch(BACKWARD_KV, buffers, layout.scalars, { ...fixed, PACKED });
+  const kernel = dk === dv ? BACKWARD_PACKED_KV : BACKWARD_KV;
+  launch(kernel, { ...rows, delta, dk, dv }, layout.scalars, fixed);
 }

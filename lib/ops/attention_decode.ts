@@ -11,7 +11,7 @@ import { attentionDecode as cpu } from "../../kernels/cpu/attention_decode.ts";
 import { cacheAppend as cpuAppend } from "../../kernels/cpu/cache_append.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
-import { checkHeads } from "./attention_layout.ts";
+import { checkHeads, checkHeadSize } from "./attention_layout.ts";
 import { launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
@@ -142,9 +142,7 @@ export function attentionDecode(
       `attentionDecode: expected [B,1,${size * (heads + 2 * keyValueHeads)}], got ${packed}`,
     );
   }
-  if (packed.device.kind === "webgpu" && size > 256) {
-    throw new TypeError(`attentionDecode: a head of ${size} is over 256, the most on WebGPU`);
-  }
+  checkHeadSize("attentionDecode", packed, size);
   cacheAppend(cache, packed, position);
   const { window = length, scale = 1 / Math.sqrt(size) } = options;
   const rows = batch * heads;

@@ -174,12 +174,14 @@ export function checkHeads(operation: string, { heads, keyValueHeads }: HeadCoun
   );
 }
 
-const WEBGPU_HEAD_SIZE = 128;
+/** The largest head whose query and sums fit a workgroup of attention_decode.wgsl. */
+const WEBGPU_HEAD_SIZE = 256;
 
-function checkHeadSize(operation: string, { device }: Tensor, headSize: number): void {
+/** TypeError if heads are too large for the attention kernels of the device. */
+export function checkHeadSize(operation: string, { device }: Tensor, headSize: number): void {
   if (device.kind === "webgpu" && headSize > WEBGPU_HEAD_SIZE) {
     throw new TypeError(
-      `${operation}: a head of ${headSize} is over ${WEBGPU_HEAD_SIZE}, the most on WebGPU; use more heads, or the device 'cpu'`,
+      `${operation}: expected heads of at most ${WEBGPU_HEAD_SIZE} on WebGPU, got ${headSize}; use more heads, or the device 'cpu'`,
     );
   }
 }
