@@ -26,6 +26,7 @@ const TRAIN = [...NN, ...BESIDE, "lib/hub/", "lib/train/", "lib/generate/"];
 
 /** The entry points besides mod.ts, which deno.json exports. */
 const ENTRIES = ["lib/kernel/mod.ts", "lib/plot/mod.ts", "lib/lesson/mod.ts"];
+const SCRIPT = ["mod.ts", ...ENTRIES, "lib/cli/"];
 
 const PARTS: readonly Part[] = [
   // Kernels know nothing of the library but the contract that they are written against.
@@ -57,7 +58,14 @@ const PARTS: readonly Part[] = [
   // mod.ts is imported by browsers too, and lib/cli needs Deno as soon as it is loaded.
   { at: "mod.ts", from: TRAIN },
   { at: "lib/kernel/", from: OPS },
-  { at: "scripts/", from: ["mod.ts", ...ENTRIES, "lib/cli/", "scripts/"] },
+  // A script and its own parts; what two scripts share is scripts/generation/.
+  { at: "scripts/", from: SCRIPT },
+  { at: "scripts/train", from: [...SCRIPT, "scripts/train/"] },
+  { at: "scripts/generation/", from: [...SCRIPT, "scripts/generation/"] },
+  { at: "scripts/sample", from: [...SCRIPT, "scripts/generation/"] },
+  { at: "scripts/chat", from: [...SCRIPT, "scripts/chat/", "scripts/generation/"] },
+  { at: "scripts/transformers", from: [...SCRIPT, "scripts/transformers/"] },
+  { at: "scripts/lesson", from: [...SCRIPT, "scripts/lessons/"] },
 ];
 
 /** Modules of lib/ that work on files or the terminal, and so may use the `Deno` namespace. */
