@@ -11,6 +11,12 @@
 import { type Activation, ACTIVATION_NAMES } from "../ops/activation.ts";
 import type { RotaryScaling } from "../ops/rotary.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
+import {
+  expectBoolean,
+  expectDivides,
+  expectProbability,
+  expectWholeNumber,
+} from "./config_checks.ts";
 
 /** Normalization: layer norm, or root-mean-square norm (no mean, no bias). */
 export type Norm = "layer" | "rms";
@@ -83,53 +89,46 @@ export interface BlockConfig {
 /** A block's sizes; everything else has a default. */
 export type BlockConfigInput = Pick<BlockConfig, "width" | "heads"> & Partial<BlockConfig>;
 
-/** Every field of a `BlockConfig`. */
-export const BLOCK_OPTIONS: OptionNames<BlockConfig> = {
-  width: true,
-  heads: true,
-  keyValueHeads: true,
-  headSize: true,
-  hidden: true,
-  norm: true,
-  normPlacement: true,
-  normEpsilon: true,
-  queryKeyNorm: true,
-  positions: true,
-  rotaryBase: true,
-  rotaryDimensions: true,
-  rotaryScaling: true,
+/**
+ * Every field of a `BlockConfig` with its default; undefined for those that have none, or one that
+ * depends on other fields.
+ */
+const DEFAULTS = {
+  width: undefined,
+  heads: undefined,
+  keyValueHeads: undefined,
+  headSize: undefined,
+  hidden: undefined,
+  norm: "layer",
+  normPlacement: "pre",
+  normEpsilon: 1e-5,
+  queryKeyNorm: false,
+  positions: "learned",
+  rotaryBase: undefined,
+  rotaryDimensions: undefined,
+  rotaryScaling: undefined,
   scaleAttention: true,
-  activation: true,
-  gated: true,
+  activation: "gelu_tanh",
+  gated: false,
   bias: true,
   queryKeyValueBias: true,
   attentionProjectionBias: true,
-  parallelResidual: true,
-  sharedNorm: true,
-  dropout: true,
-  attentionOutputDropout: true,
-  attentionDropout: true,
-};
+  parallelResidual: false,
+  sharedNorm: false,
+  dropout: 0,
+  attentionOutputDropout: undefined,
+  attentionDropout: undefined,
+} as const satisfies OptionNames<BlockConfig>;
+
+/** Every field of a `BlockConfig`, as a key. */
+export const BLOCK_OPTIONS: OptionNames<BlockConfig> = DEFAULTS;
 
 const CHOICES = {
   norm: ["layer", "rms"] satisfies Norm[],
   normPlacement: ["pre", "post", "sandwich"] satisfies NormPlacement[],
   positions: ["learned", "sinusoidal", "rotary"] satisfies Positions[],
   activation: ACTIVATION_NAMES,
-} as const;
-
-const SWITCHES = [
-  "queryKeyNorm",
-  "scaleAttention",
-  "gated",
-  "bias",
-  "queryKeyValueBias",
-  "attentionProjectionBias",
-  "parallelResidual",
-  "sharedNorm",
-] as const satisfies (keyof BlockConfig)[];
-
-const DROPOUTS = ["dropout", "attentionOutputDropout", "attentionDropout"] as const;
+};
 
 /**
  * Fills in the defaults and checks every field. Optional fields that equal their default are left
@@ -148,24 +147,14 @@ export function blockConfig(
   defaults: Pick<Partial<BlockConfig>, "normPlacement"> = {},
 ): BlockConfig {
   checkOptions("model", input, BLOCK_OPTIONS);
+  const { bias = true, positions } = input;
   const config: BlockConfig = {
+    ...DEFAULTS,
     hidden: 4 * input.width,
-    norm: "layer",
-    normPlacement: "pre",
-    normEpsilon: 1e-5,
-    queryKeyNorm: false,
-    positions: "learned",
-    scaleAttention: true,
-    activation: "gelu_tanh",
-    gated: false,
-    bias: true,
-    queryKeyValueBias: input.bias ?? true,
-    attentionProjectionBias: input.bias ?? true,
-    parallelResidual: false,
-    sharedNorm: false,
-    dropout: 0,
+    queryKeyValueBias: bias,
+    attentionProjectionBias: bias,
+    rotaryBase: positions === "rotary" ? 10000 : undefined,
     ...defaults,
-    ...(input.positions === "rotary" ? { rotaryBase: 10000 } : {}),
     ...dropUndefined(input),
   };
   checkSizes(config);
@@ -192,34 +181,6 @@ export function dropUndefined<Input extends object>(input: Input): Input {
   return Object.fromEntries(given) as Input;
 }
 
-/** RangeError unless `value` is a whole number from 1. */
-export function expectWholeNumber(name: string, value: unknown): void {
-  if (!Number.isSafeInteger(value) || (value as number) < 1) {
-    throw new RangeError(`model: ${name} must be a whole number from 1, got ${value}`);
-  }
-}
-
-/** RangeError unless `value` is in [0, 1); undefined passes. */
-export function expectProbability(name: string, value: unknown): void {
-  if (value === undefined || typeof value === "number" && value >= 0 && value < 1) return;
-  throw new RangeError(`model: ${name} must be in [0, 1), got ${value}`);
-}
-
-/** RangeError unless `value` is true or false. */
-export function expectBoolean(name: string, value: unknown): void {
-  if (typeof value === "boolean") return;
-  throw new RangeError(`model: ${name} must be true or false, got ${value}`);
-}
-
-function expectDivides(part: string, parts: number, whole: string, size: number): void {
-  if (size % parts !== 0) {
-    throw new RangeError(
-      `model: ${part} ${parts} does not divide ${whole} ${size}: ` +
-        `${size} / ${parts} = ${+(size / parts).toFixed(3)}, expected a whole number`,
-    );
-  }
-}
-
 function checkSizes(config: BlockConfig): void {
   const { width, heads, keyValueHeads, headSize } = config;
   for (const name of ["heads", "width", "hidden"] as const) expectWholeNumber(name, config[name]);
@@ -236,7 +197,9 @@ function checkChoices(config: BlockConfig): void {
     if ((choices as readonly string[]).includes(value)) continue;
     throw new RangeError(`model: ${name} must be one of ${choices.join(", ")}, got ${value}`);
   }
-  for (const name of SWITCHES) expectBoolean(name, config[name]);
+  for (const [name, value] of Object.entries(DEFAULTS)) {
+    if (typeof value === "boolean") expectBoolean(name, config[name as keyof BlockConfig]);
+  }
   const { parallelResidual, sharedNorm, normPlacement } = config;
   if (parallelResidual && normPlacement !== "pre") {
     throw new RangeError(`model: parallelResidual needs normPlacement pre, got ${normPlacement}`);
@@ -281,13 +244,15 @@ function checkScaling(scaling: RotaryScaling): void {
 }
 
 function checkNumbers(config: BlockConfig): void {
-  const { normEpsilon } = config;
+  const { normEpsilon, dropout, attentionOutputDropout, attentionDropout } = config;
   if (!Number.isFinite(normEpsilon) || normEpsilon <= 0) {
     throw new RangeError(`model: normEpsilon must be a number above 0, got ${normEpsilon}`);
   }
-  for (const name of DROPOUTS) expectProbability(name, config[name]);
+  const rates = { dropout, attentionOutputDropout, attentionDropout };
+  for (const [name, rate] of Object.entries(rates)) expectProbability(name, rate);
 }
 
+/** Without the optional fields that are undefined or equal their default. */
 function withoutDefaults(config: BlockConfig): BlockConfig {
   const { width, heads, dropout } = config;
   const defaults: Partial<BlockConfig> = {
@@ -298,7 +263,7 @@ function withoutDefaults(config: BlockConfig): BlockConfig {
     attentionDropout: 0,
   };
   const fields = Object.entries(config).filter(([name, value]) =>
-    value !== defaults[name as keyof BlockConfig]
+    value !== undefined && value !== defaults[name as keyof BlockConfig]
   );
   return Object.fromEntries(fields) as unknown as BlockConfig;
 }

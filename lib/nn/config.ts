@@ -14,11 +14,9 @@ import {
   blockConfig,
   type BlockConfigInput,
   dropUndefined,
-  expectBoolean,
-  expectProbability,
-  expectWholeNumber,
   pickFields,
 } from "./block_config.ts";
+import { expectBoolean, expectProbability, expectWholeNumber } from "./config_checks.ts";
 
 /** A decoder-only transformer, complete: every field that a model depends on. */
 export interface ModelConfig extends BlockConfig {

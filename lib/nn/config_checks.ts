@@ -1,0 +1,36 @@
+/**
+ * Checks of a configuration's values, with an error that names the field.
+ *
+ * See block_config.ts and config.ts for the fields.
+ *
+ * @module
+ */
+
+/** RangeError unless `value` is a whole number from 1. */
+export function expectWholeNumber(name: string, value: unknown): void {
+  if (!Number.isSafeInteger(value) || (value as number) < 1) {
+    throw new RangeError(`model: ${name} must be a whole number from 1, got ${value}`);
+  }
+}
+
+/** RangeError unless `value` is in [0, 1); undefined passes. */
+export function expectProbability(name: string, value: unknown): void {
+  if (value === undefined || typeof value === "number" && value >= 0 && value < 1) return;
+  throw new RangeError(`model: ${name} must be in [0, 1), got ${value}`);
+}
+
+/** RangeError unless `value` is true or false. */
+export function expectBoolean(name: string, value: unknown): void {
+  if (typeof value === "boolean") return;
+  throw new RangeError(`model: ${name} must be true or false, got ${value}`);
+}
+
+/** RangeError unless `parts` divides `size`. */
+export function expectDivides(part: string, parts: number, whole: string, size: number): void {
+  if (size % parts !== 0) {
+    throw new RangeError(
+      `model: ${part} ${parts} does not divide ${whole} ${size}: ` +
+        `${size} / ${parts} = ${+(size / parts).toFixed(3)}, expected a whole number`,
+    );
+  }
+}
