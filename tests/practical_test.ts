@@ -3,9 +3,9 @@
  * ones worked out here.
  */
 import assert from "node:assert/strict";
-import { AdditiveAttention } from "../lib/nn/additive_attention.ts";
+import { AdditiveAttention } from "../lib/lesson/additive_attention.ts";
 import { Attention } from "../lib/nn/attention.ts";
-import { dotProductAttention } from "../lib/nn/dot_product_attention.ts";
+import { dotProductAttention } from "../lib/lesson/dot_product_attention.ts";
 import { LayerNorm } from "../lib/nn/layers.ts";
 import { causalMask, paddingMask } from "../lib/nn/masks.ts";
 import { sinusoidalPositions } from "../lib/nn/positions.ts";

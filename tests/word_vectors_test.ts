@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { loadWordVectors } from "../lib/hub/load_word_vectors.ts";
 import { parseWordVectors } from "../lib/hub/parse_word_vectors.ts";
 import { WordVectors } from "../lib/hub/word_vectors.ts";
-import { dotProductAttention } from "../lib/nn/dot_product_attention.ts";
+import { dotProductAttention } from "../lib/lesson/dot_product_attention.ts";
 import { sharedDevice } from "./support/devices.ts";
 import { sharedText } from "./support/shared_text.ts";
 import { useDevice } from "../lib/device/current_device.ts";

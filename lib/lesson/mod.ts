@@ -44,5 +44,5 @@ export { loadVectors, vectorsFlag } from "./vectors.ts";
 export { SMALL_LANGUAGE_WORDS, smallLanguage } from "./small_language.ts";
 
 // Attention as it was first written
-export { dotProductAttention, type HiddenStateAttention } from "../nn/dot_product_attention.ts";
-export { AdditiveAttention, type AdditiveAttentionOptions } from "../nn/additive_attention.ts";
+export { dotProductAttention, type HiddenStateAttention } from "./dot_product_attention.ts";
+export { AdditiveAttention, type AdditiveAttentionOptions } from "./additive_attention.ts";

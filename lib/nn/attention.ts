@@ -15,6 +15,7 @@ import { concatenate } from "../ops/concatenate.ts";
 import { reshape } from "../ops/reshape.ts";
 import { rotary } from "../ops/rotary.ts";
 import { slice } from "../ops/slice.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
   type BlockConfig,
@@ -61,6 +62,23 @@ export interface AttendOptions {
   weights?: Tensor[];
 }
 
+const LAYER_OPTIONS: OptionNames<AttentionLayerOptions> = {
+  causal: true,
+  packed: true,
+  window: true,
+  sourceWidth: true,
+  initial: true,
+  random: true,
+};
+
+const ATTEND_OPTIONS: OptionNames<AttendOptions> = {
+  source: true,
+  keyLengths: true,
+  cache: true,
+  residual: true,
+  weights: true,
+};
+
 /** Rows of queries, keys and values, each [B,T,heads·D], or of all three side by side. */
 type Rows = readonly [packed: Tensor] | readonly [q: Tensor, k: Tensor, v: Tensor];
 
@@ -104,6 +122,7 @@ export class Attention extends Module {
   /** RangeError for an impossible configuration, such as heads that do not divide the width. */
   constructor(config: BlockConfigInput, options: AttentionLayerOptions = {}) {
     super();
+    checkOptions("Attention", options, LAYER_OPTIONS);
     this.config = blockConfig(config);
     const { width, heads, keyValueHeads = heads, queryKeyValueBias } = this.config;
     const { packed = false, sourceWidth = width, random = new Random(0) } = options;
@@ -153,6 +172,7 @@ export class Attention extends Module {
     options: AttendOptions = {},
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
+    checkOptions("Attention", options, ATTEND_OPTIONS);
     this.#expectNoDropout(context);
     const rows = this.#rows(x, options);
     const { cache, weights } = options;

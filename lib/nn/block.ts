@@ -9,6 +9,7 @@
 import { Random } from "../random.ts";
 import { add } from "../ops/binary.ts";
 import { concatenate } from "../ops/concatenate.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import { recompute } from "../tensor/recompute.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Attention, type AttentionLayerOptions } from "./attention.ts";
@@ -39,6 +40,22 @@ export interface BlockInput {
   /** Keys and values of earlier tokens. Default: none. */
   cache?: LayerCache;
 }
+
+const OPTIONS: OptionNames<BlockOptions> = {
+  causal: true,
+  packed: true,
+  window: true,
+  crossAttention: true,
+  initial: true,
+  random: true,
+};
+
+const INPUT: OptionNames<BlockInput> = {
+  lengths: true,
+  memory: true,
+  memoryLengths: true,
+  cache: true,
+};
 
 /** A layer with its norms and its dropout. */
 interface Half {
@@ -90,6 +107,7 @@ export class Block extends Module {
   /** RangeError for an impossible configuration, such as heads that do not divide the width. */
   constructor(input: BlockConfigInput, options: BlockOptions = {}) {
     super();
+    checkOptions("Block", options, OPTIONS);
     const config = this.config = blockConfig(input);
     const { crossAttention = false, random = new Random(0), ...rest } = options;
     const { initial = sameWeights(normal()) } = options;
@@ -134,6 +152,7 @@ export class Block extends Module {
     input: BlockInput = {},
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
+    checkOptions("Block", input, INPUT);
     const { memory } = input;
     if ((this.crossAttention === undefined) !== (memory === undefined)) {
       const [has, got] = [this.crossAttention ? "cross-" : "no cross-", memory ?? "none"];

@@ -6,6 +6,7 @@
  */
 import type { KeyValueCache } from "../ops/attention_decode.ts";
 import { dropout } from "../ops/dropout.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** The memory of generation: a cache for each layer and where the next token goes. */
@@ -44,12 +45,22 @@ export interface ForwardOptions {
   readonly crossAttentionWeights?: Tensor[];
 }
 
+const OPTIONS: OptionNames<ForwardOptions> = {
+  randomState: true,
+  firstDropout: true,
+  cache: true,
+  recomputeActivations: true,
+  attentionWeights: true,
+  crossAttentionWeights: true,
+};
+
 /** The state of one forward pass through a model. */
 export class ForwardContext {
   #dropouts: number;
 
   /** A pass with these options; by default an evaluation without a cache. */
   constructor(readonly options: ForwardOptions = {}) {
+    checkOptions("ForwardContext", options, OPTIONS);
     this.#dropouts = options.firstDropout ?? 0;
   }
 

@@ -14,6 +14,7 @@ import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { Block } from "./block.ts";
 import { BLOCK_OPTIONS, blockConfig, type BlockConfigInput, pickFields } from "./block_config.ts";
 import { ForwardContext } from "./context.ts";
+import { expectIds } from "./expect_ids.ts";
 import { normal } from "./initializers.ts";
 import { Embedding, LayerNorm, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleList, type Parts } from "./module.ts";
@@ -111,11 +112,7 @@ export class Encoder extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     const { contextLength, dropout = 0, embeddingDropout = dropout } = this.config;
-    if (ids.shape.length !== 2 || ids.shape[1] > contextLength) {
-      throw new RangeError(
-        `Encoder: expected ids [B,T] with T of at most ${contextLength}, the context length; got ${ids}`,
-      );
-    }
+    expectIds("Encoder", ids, contextLength);
     const positions = this.positions?.weight ?? this.#fixedPositions;
     const tokens = embedding(this.tokens.weight, ids, { positions });
     const typed = this.#types(ids, types);

@@ -6,6 +6,7 @@
 import { Random } from "../random.ts";
 import { mul } from "../ops/binary.ts";
 import { feedForward } from "../ops/feed_forward.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BlockConfig } from "./block_config.ts";
 import { type BlockWeights, sameWeights } from "./initial_weights.ts";
@@ -42,6 +43,7 @@ export class FeedForward extends Module {
   /** Draws N(0, 0.02²) from `new Random(0)` unless the options say otherwise. */
   constructor(readonly config: FeedForwardConfig, options: FeedForwardLayerOptions = {}) {
     super();
+    checkOptions("FeedForward", options, { initial: true, random: true });
     const { width, hidden, bias, gated } = config;
     const { random = new Random(0), initial: { up, down } = sameWeights(normal()) } = options;
     const first = { bias, random, initializer: up };

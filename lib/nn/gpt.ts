@@ -19,6 +19,7 @@ import { Block, byLayer } from "./block.ts";
 import { BLOCK_OPTIONS, type BlockConfigInput, headSizeOf, pickFields } from "./block_config.ts";
 import { type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
 import { type Cache, ForwardContext } from "./context.ts";
+import { expectIds } from "./expect_ids.ts";
 import { gpt2Weights, type InitialWeights } from "./initial_weights.ts";
 import { Embedding, Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleGroup, ModuleList, type Parts } from "./module.ts";
@@ -112,12 +113,7 @@ export class GPT extends Module {
   /** ids i32 [B,T] → the last block's normalized value [B,T,C]. */
   hidden(ids: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const { contextLength, dropout, embeddingDropout = dropout } = this.config;
-    const time = ids.shape[1];
-    if (ids.shape.length !== 2 || time > contextLength) {
-      throw new RangeError(
-        `GPT: expected ids [B,T] with T of at most ${contextLength}, the context length; got ${ids}`,
-      );
-    }
+    expectIds("GPT", ids, contextLength);
     const positions = this.positions?.weight ?? this.#fixedPositions;
     const offset = context.options.cache?.position;
     const embedded = embedding(this.tokens.weight, ids, { positions, offset });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkOptions } from "../options.ts";
 import type { Random } from "../random.ts";
 import { type Shape, size } from "../shape.ts";
 import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
@@ -49,7 +50,7 @@ const TRUNCATED_DEVIATION = 0.87962566103423978;
 export interface VarianceScalingOptions {
   /** Multiplies the variance. Default 1. */
   scale?: number;
-  /** What the variance is divided by. Default `fan_in`. */
+  /** The number that divides the variance. Default `fan_in`. */
   mode?: "fan_in" | "fan_out" | "fan_avg";
   /** Default `truncated_normal`. */
   distribution?: "normal" | "truncated_normal" | "uniform";
@@ -61,6 +62,7 @@ export interface VarianceScalingOptions {
  * axes.
  */
 export function varianceScaling(options: VarianceScalingOptions = {}): Initializer {
+  checkOptions("varianceScaling", options, { scale: true, mode: true, distribution: true });
   const { scale = 1, mode = "fan_in", distribution = "truncated_normal" } = options;
   return (shape, random) => {
     if (shape.length < 2) {
@@ -86,7 +88,7 @@ export function lecunNormal(): Initializer {
 let drawn = true;
 
 /**
- * Runs `f`, in which parameters get memory but no values, because others will be written into them.
+ * Runs `f`, in which parameters get memory but no values: their values will be written later.
  */
 export function withoutInitialValues<T>(f: () => T): T {
   const before = drawn;

@@ -11,6 +11,7 @@ import { int8Linear, type Int8Matrix } from "../ops/int8_linear.ts";
 import { layerNorm } from "../ops/layer_norm.ts";
 import { linear, type LinearOptions } from "../ops/matmul.ts";
 import { rmsNorm } from "../ops/rms_norm.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BlockConfig } from "./block_config.ts";
 import { constant, type Initializer, normal, parameter } from "./initializers.ts";
@@ -28,6 +29,13 @@ export interface LinearLayerOptions {
   random?: Random;
 }
 
+const LINEAR_OPTIONS: OptionNames<LinearLayerOptions> = {
+  bias: true,
+  transposed: true,
+  initializer: true,
+  random: true,
+};
+
 /** y = activation(x·W + b) + residual: [..., inputs] → [..., outputs]. */
 export class Linear extends Module {
   /** W, [inputs, outputs], or [outputs, inputs] if `transposed`. */
@@ -42,6 +50,7 @@ export class Linear extends Module {
   /** Draws the weight from the options' initializer and sets the bias to 0. */
   constructor(inputs: number, outputs: number, options: LinearLayerOptions = {}) {
     super();
+    checkOptions("Linear", options, LINEAR_OPTIONS);
     const { bias = true, initializer = normal(), random = new Random(0) } = options;
     this.transposed = options.transposed ?? false;
     const shape = this.transposed ? [outputs, inputs] : [inputs, outputs];

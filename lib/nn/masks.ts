@@ -1,16 +1,16 @@
 /**
- * Attention masks: 1 where a query may see a key, 0 where it may not.
+ * Attention masks: 1 if a query may see a key, 0 if not.
  *
- * Masks multiply to their intersection. Who applies one is `scaledDotProductAttention`; the fused
- * attention of a GPT needs none in memory.
+ * Multiply masks to intersect them. `scaledDotProductAttention` applies them; the fused attention of
+ * models stores none.
  *
  * @module
  */
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 
 /**
- * mask[i,j] = 1 where j ≤ i, else 0: f32 [T,T], a token sees itself and those before it. RangeError
- * unless T is a whole number ≥ 1.
+ * mask[i,j] = 1 if j ≤ i, otherwise 0: f32 [T,T], a token sees itself and those before it.
+ * RangeError unless T is a whole number ≥ 1.
  *
  * ```ts
  * import { causalMask, openDevice } from "../../mod.ts";
@@ -27,7 +27,7 @@ export function causalMask(time: number): Tensor {
 }
 
 /**
- * mask[b,0,j] = 1 where j < lengths[b], else 0: f32 [B,1,T], every query sees a sequence's tokens
+ * mask[b,0,j] = 1 if j < lengths[b], otherwise 0: f32 [B,1,T], every query sees a sequence's tokens
  * and not its padding.
  *
  * For scores with heads, [B,H,Tq,T], take its `view([B, 1, 1, T])`. RangeError for a length outside

@@ -1,15 +1,14 @@
 /**
  * Module: named parameters, gathered through the parts that a layer names.
  *
- * What a layer computes is its own `forward`; reading and writing files is left to lib/hub and
- * lib/train.
+ * Each layer has its own `forward`. See lib/hub and lib/train for reading and writing files.
  *
  * @module
  */
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
- * What a module consists of: its own parameters and other modules, by the names that its files use.
+ * The parts of a module: its own parameters and other modules, by the names that its files use.
  */
 export type Parts = Readonly<Record<string, Tensor | Module | undefined>>;
 

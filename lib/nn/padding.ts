@@ -1,22 +1,23 @@
 /**
  * Sequences of different lengths as one batch.
  *
- * Texts are padded by tokenizers (lib/text); this is for ids. What hides padding is attention's
- * `lengths`, or `paddingMask` of masks.ts.
+ * This is for ids; tokenizers (lib/text) pad texts. Padding is hidden by a model's `lengths`, or by
+ * `paddingMask` of masks.ts.
  *
  * @module
  */
+import { checkOptions } from "../options.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 
 /** Options of `padSequences`. */
 export interface PadOptions {
-  /** The id that fills up. Default 0. */
+  /** The id of the padding. Default 0. */
   padding?: number;
   /** T. Default: the longest sequence's length. */
   length?: number;
 }
 
-/** A batch of sequences, and how much of each row is one. */
+/** A batch of sequences and their lengths. */
 export interface PaddedSequences {
   /** i32 [B,T]. */
   readonly ids: Tensor;
@@ -25,9 +26,9 @@ export interface PaddedSequences {
 }
 
 /**
- * Puts sequences into the rows of one tensor, each filled up at its end.
+ * Puts sequences into the rows of one tensor, each padded at its end.
  *
- * RangeError where there is no sequence, all are empty, or one is longer than `length`.
+ * RangeError if there is no sequence, all are empty, or one is longer than `length`.
  *
  * ```ts
  * import { openDevice, padSequences } from "../../mod.ts";
@@ -41,6 +42,7 @@ export function padSequences(
   sequences: readonly ArrayLike<number>[],
   options: PadOptions = {},
 ): PaddedSequences {
+  checkOptions("padSequences", options, { padding: true, length: true });
   const lengths = Int32Array.from(sequences, ({ length }) => length);
   const longest = Math.max(0, ...lengths);
   const { padding = 0, length = longest } = options;

@@ -1,11 +1,12 @@
 /**
  * A model's weights in 8 bits, for generation and evaluation.
  *
- * How a matrix is rounded and multiplied is in lib/ops/int8_linear.ts.
+ * See lib/ops/int8_linear.ts for how a matrix is rounded and multiplied.
  *
  * @module
  */
 import { type Int8Matrix, toInt8 } from "../ops/int8_linear.ts";
+import { checkOptions } from "../options.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { GPT } from "./gpt.ts";
 import { Linear } from "./layers.ts";
@@ -18,12 +19,12 @@ export interface QuantizeOptions {
 }
 
 /**
- * Puts the weights of every linear layer and of the head into 8 bits, and gives their float32
- * memory back: a token reads about a quarter of the bytes. Biases, norms and the embedding tables
- * stay as they are.
+ * Rounds the weights of every linear layer and of the head to 8 bits and frees their float32
+ * memory: a token reads about a quarter of the bytes. Biases, norms and the embedding tables stay
+ * as they are.
  *
- * From then on the model generates and is evaluated; it can neither be trained nor saved. Make
- * generators and trainers afterwards. RangeError for an impossible group.
+ * Afterwards the model can generate and be evaluated, but neither trained nor saved. Make
+ * generators and trainers after it. RangeError for an impossible group.
  *
  * ```ts
  * import { Generator, GPT, openDevice, quantize } from "../../mod.ts";
@@ -34,7 +35,9 @@ export interface QuantizeOptions {
  * device.close();
  * ```
  */
-export async function quantize(model: GPT, { group = 64 }: QuantizeOptions = {}): Promise<void> {
+export async function quantize(model: GPT, options: QuantizeOptions = {}): Promise<void> {
+  checkOptions("quantize", options, { group: true });
+  const { group = 64 } = options;
   for (const linear of linearLayers(model)) {
     linear.int8 = await rounded(linear.weight, linear.transposed, group);
     linear.weight.dispose();

@@ -1,13 +1,14 @@
 /**
  * Scaled dot-product attention, step by step, with its weights and any mask.
  *
- * It keeps all the weights in memory, so that they can be looked at; lib/ops/attention.ts is the
- * fused one that models train with.
+ * It stores all the weights, so that they can be inspected; models train with the fused operation
+ * of lib/ops/attention.ts (flash attention).
  *
  * @module
  */
 import { formatShape, sameShape, type Shape } from "../shape.ts";
 import { mul } from "../ops/binary.ts";
+import { checkOptions } from "../options.ts";
 import { expectType } from "../tensor/launch.ts";
 import { matmul } from "../ops/matmul.ts";
 import { softmax } from "../ops/softmax.ts";
@@ -17,19 +18,19 @@ import type { Tensor } from "../tensor/tensor.ts";
 /** Options of `scaledDotProductAttention`. */
 export interface ScaledDotProductOptions {
   /**
-   * f32, 1 where a query sees a key and 0 where not; it broadcasts to [...,Tq,Tk]. Default: all is
+   * f32, 1 if a query sees a key and 0 if not; it broadcasts to [...,Tq,Tk]. Default: every key is
    * seen.
    */
   mask?: Tensor;
 }
 
-/** What `scaledDotProductAttention` gives. */
+/** The result of `scaledDotProductAttention`. */
 export interface ScaledDotProduct {
-  /** The values, weighed: [...,Tq,dv]. */
+  /** The weighted sums of values, [...,Tq,dv]. */
   output: Tensor;
   /**
-   * What each query pays to each key: [...,Tq,Tk]; a row sums to 1, or to 0 where its query sees
-   * nothing.
+   * How much attention each query pays to each key, [...,Tq,Tk]; a row sums to 1, or to 0 if its
+   * query sees no key.
    */
   weights: Tensor;
 }
@@ -38,8 +39,8 @@ export interface ScaledDotProduct {
  * weights = softmax(q·kᵀ/√d), output = weights·v: q f32 [...,Tq,d], k [...,Tk,d], v [...,Tk,dv]
  * with the same leading axes, any number of them.
  *
- * Where the mask is 0 the weight is 0; a query that sees no key gets zeros. TypeError when shapes
- * or dtypes do not fit. Source: Vaswani et al., arXiv 1706.03762, section 3.2.1.
+ * A weight is 0 if its mask is 0; a query that sees no key gets zeros. TypeError if shapes or dtypes
+ * do not fit. Source: Vaswani et al., arXiv 1706.03762, section 3.2.1.
  *
  * ```ts
  * import { causalMask, openDevice, scaledDotProductAttention, tensor } from "../../mod.ts";
@@ -57,6 +58,7 @@ export function scaledDotProductAttention(
   v: Tensor,
   options: ScaledDotProductOptions = {},
 ): ScaledDotProduct {
+  checkOptions("scaledDotProductAttention", options, { mask: true });
   const { mask } = options;
   expectFitting(q, k, v);
   const scores = mul(matmul(q, k, { transposeB: true }), 1 / Math.sqrt(q.shape.at(-1)!));

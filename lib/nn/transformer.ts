@@ -16,6 +16,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Block, byLayer } from "./block.ts";
 import { BLOCK_OPTIONS, blockConfig, type BlockConfigInput, pickFields } from "./block_config.ts";
 import { ForwardContext } from "./context.ts";
+import { expectIds } from "./expect_ids.ts";
 import { sameWeights } from "./initial_weights.ts";
 import { lecunNormal, normal, varianceScaling } from "./initializers.ts";
 import { Embedding, Linear, makeNorm, type NormLayer } from "./layers.ts";
@@ -218,11 +219,7 @@ export class Transformer extends Module {
 
   #embed(name: string, table: Embedding, ids: Tensor, context: ForwardContext): Tensor {
     const { contextLength, dropout = 0, embeddingDropout = dropout } = this.config;
-    if (ids.shape.length !== 2 || ids.shape[1] > contextLength) {
-      throw new RangeError(
-        `Transformer: expected ${name} ids [B,T] with T of at most ${contextLength}, the context length; got ${ids}`,
-      );
-    }
+    expectIds("Transformer", ids, contextLength, `${name} ids`);
     const embedded = embedding(table.weight, ids, { positions: this.#positions });
     return context.dropout(embedded, embeddingDropout);
   }

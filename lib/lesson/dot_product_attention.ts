@@ -1,8 +1,8 @@
 /**
  * Dot-product attention of a decoder's states to an encoder's.
  *
- * The additive score, which learns how to compare, is in additive_attention.ts; queries, keys and
- * values in scaled_dot_product_attention.ts.
+ * See additive_attention.ts for a score that learns how to compare, and
+ * ../nn/scaled_dot_product_attention.ts for queries, keys and values.
  *
  * @module
  */
@@ -12,18 +12,18 @@ import { matmul } from "../ops/matmul.ts";
 import { softmax } from "../ops/softmax.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** What attention to hidden states gives. */
+/** The result of attention to hidden states. */
 export interface HiddenStateAttention {
-  /** What each previous state pays to each hidden state: [...,Tp,Th]; a row sums to 1. */
+  /** How much attention each previous state pays to each hidden state, [...,Tp,Th]; rows sum to 1. */
   weights: Tensor;
-  /** The hidden states, weighed: [...,Tp,d]. */
+  /** The weighted sums of hidden states, [...,Tp,d]. */
   context: Tensor;
 }
 
 /**
  * weights = softmax(previousState·hiddenStatesᵀ), context = weights·hiddenStates: hiddenStates f32
- * [...,Th,d], previousState [...,Tp,d] with the same leading axes, or none. TypeError when shapes
- * or dtypes do not fit. Source: Luong et al., arXiv 1508.04025, section 3.1.
+ * [...,Th,d], previousState [...,Tp,d] with the same leading axes, or none. TypeError if shapes or
+ * dtypes do not fit. Source: Luong et al., arXiv 1508.04025, section 3.1.
  *
  * ```ts
  * import { dotProductAttention, openDevice, tensor } from "../../mod.ts";

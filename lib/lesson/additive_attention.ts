@@ -1,7 +1,7 @@
 /**
  * Additive attention: a small network compares a decoder's states with an encoder's.
  *
- * The dot product as the score is in dot_product_attention.ts.
+ * See dot_product_attention.ts for the dot product as the score.
  *
  * @module
  */
@@ -14,17 +14,17 @@ import { softmax } from "../ops/softmax.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { tanh } from "../ops/unary.ts";
 import { expectSequences, type HiddenStateAttention } from "./dot_product_attention.ts";
-import { type Initializer, normal, parameter } from "./initializers.ts";
-import { Linear } from "./layers.ts";
-import { Module, type Parts } from "./module.ts";
+import { type Initializer, normal, parameter } from "../nn/initializers.ts";
+import { Linear } from "../nn/layers.ts";
+import { Module, type Parts } from "../nn/module.ts";
 
 /** Options of `AdditiveAttention`. */
 export interface AdditiveAttentionOptions {
-  /** Width of the previous states. Default: that of the hidden states. */
+  /** p, the width of the previous states. Default: that of the hidden states. */
   previousWidth?: number;
   /** a, the width in which the two are compared. Default: that of the hidden states. */
   attentionWidth?: number;
-  /** Of the two projections and the vector. Default N(0, 0.02²). */
+  /** Draws the two projections and the vector. Default N(0, 0.02²). */
   initializer?: Initializer;
   /** Default: `new Random(0)`. */
   random?: Random;
@@ -71,8 +71,8 @@ export class AdditiveAttention extends Module {
   }
 
   /**
-   * What each previous state pays to each hidden state, and what it gets. TypeError when shapes or
-   * dtypes do not fit.
+   * How much attention each previous state pays to each hidden state, and the weighted sums.
+   * TypeError if shapes or dtypes do not fit.
    */
   forward(hiddenStates: Tensor, previousState: Tensor): HiddenStateAttention {
     expectSequences("AdditiveAttention", hiddenStates, previousState);
