@@ -68,12 +68,13 @@ export async function benchEachDevice(
   prepare: () => Promise<() => void>,
 ): Promise<void> {
   for (const { name, device, roofline } of devices) {
-    if (device.blas && !work.products) continue;
-    if (device.isSoftware && work.software === false) continue;
+    if (device instanceof CpuDevice && device.blas && !work.products) continue;
+    const isSoftware = device.kind === "webgpu" && !device.traits.manyCores;
+    if (isSoftware && work.software === false) continue;
     useDevice(device);
     const run = await prepare();
     console.log(rateLine(`${group}, ${name}`, await bestSeconds(device, run), work, roofline));
-    const runs = device.kind === "cpu" || device.isSoftware ? 1 : 20;
+    const runs = device.traits.manyCores ? 20 : 1;
     Deno.bench({
       name: `${group}, ${name}${runs > 1 ? ` × ${runs}` : ""}`,
       group,

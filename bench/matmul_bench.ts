@@ -8,12 +8,12 @@
  */
 import assert from "node:assert/strict";
 import { compile } from "../lib/tensor/compile.ts";
-import { product, type ProductOptions, type Sizes } from "../lib/ops/product.ts";
+import { gemm, type GemmOptions, type GemmSizes } from "../lib/ops/gemm.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 
-interface Product extends Sizes {
-  options?: ProductOptions;
+interface Product extends GemmSizes {
+  options?: GemmOptions;
 }
 
 /** Numbers in [−½, ½) without a pattern that matters. */
@@ -36,7 +36,7 @@ const FORMS = {
 /** The operands of a product; the first and the last element of its result are checked. */
 async function prepare({ m, n, k, options = {} }: Product): Promise<() => Tensor> {
   const a = draw(m * k), b = draw(k * n);
-  const run = () => product(a, b, { m, n, k }, [m, n], options);
+  const run = () => gemm(a, b, { m, n, k }, [m, n], options);
   const c = await run().data();
   const [x, y] = [await a.data(), await b.data()];
   for (const [i, j] of [[0, 0], [m - 1, n - 1]]) {

@@ -11,6 +11,7 @@
  * @module
  */
 import { Batches } from "../lib/data/batches.ts";
+import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { openDevice } from "../lib/ops/open_device.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { prepareGeneration } from "./generation.ts";
@@ -34,7 +35,9 @@ if (import.meta.main) {
   const work: PeerWork = JSON.parse(Deno.args[1]);
   const { threads, blas } = work;
   const device = await openDevice({ device: work.device, threads, blas });
-  if (blas !== undefined && !device.blas) throw new Error(device.description);
+  if (blas !== undefined && !(device instanceof CpuDevice && device.blas)) {
+    throw new Error(device.description);
+  }
   const tokenizer = CharacterTokenizer.fromText(await Deno.readTextFile(Deno.args[0]));
   if (work.what === "generate") await generate(work, work.vocab || tokenizer.vocabSize);
   else await train(work, tokenizer);

@@ -94,7 +94,8 @@ export async function measureRoofline(device: Device): Promise<Roofline> {
 }
 
 async function measureBandwidth(device: Device): Promise<number> {
-  const count = device.isSoftware ? 2 ** 22 : 2 ** 24;
+  const isSoftware = device.kind === "webgpu" && !device.traits.manyCores;
+  const count = isSoftware ? 2 ** 22 : 2 ** 24;
   const x = full([count], 0.5);
   const [copying, reading] = [compile(() => copy(x)), compile(() => sum(x))];
   assert.equal(await reading().item(), count / 2);
@@ -110,7 +111,7 @@ async function measureBandwidth(device: Device): Promise<number> {
 
 async function measurePeak(device: Device): Promise<number> {
   const isCpu = device.kind === "cpu";
-  const repeats = isCpu ? 64 : device.isSoftware ? 4 : 256;
+  const repeats = isCpu ? 64 : device.traits.manyCores ? 256 : 4;
   const each = isCpu
     ? 2 * TILE.rows * TILE.columns * DEPTH * REPEATS
     : 8 * SUMS * UNROLLED * WORKGROUPS * LANES;

@@ -11,6 +11,7 @@ import { runScript } from "../lib/cli/run.ts";
 import {
   chooseKernels,
   forgetTuning,
+  gemmKernelsOf,
   keepTuning,
   layerProducts,
   type ProductTiming,
@@ -57,7 +58,7 @@ await runScript(command, async ({ flags }) => {
     const deleted = await forgetTuning(device);
     print(deleted ? "stored choice deleted" : "no choice is stored for this GPU");
   } else {
-    const all = flags.models === "all" || (flags.models === "auto" && !device.isSoftware);
+    const all = flags.models === "all" || (flags.models === "auto" && device.traits.manyCores);
     await tune(device, all ? [...BABY, ...GPT2] : BABY, flags.keep);
   }
   device.close();
@@ -71,8 +72,8 @@ async function tune(device: Device, products: typeof BABY, keep: boolean): Promi
     for (const timing of group) print(line(timing, timing.milliseconds === best));
     timings.push(...group);
   }
-  const chosen = chooseKernels(timings, device.matmul!);
-  print(`chosen   small ${chosen.small}, large ${chosen.large}, rows ${chosen.rows}`);
+  const chosen = chooseKernels(timings, gemmKernelsOf(device));
+  print(`chosen   small ${chosen.small}, large ${chosen.large}, GEMV ${chosen.gemv}`);
   if (!keep) return;
   await keepTuning(device, chosen);
   print("stored   for this GPU; deno task tune --forget deletes it");

@@ -101,6 +101,6 @@ forEachDevice("a decoding step's shapes are checked", (device) => {
   const large = { keys: zeros([1, 1, 3, 257]), values: zeros([1, 1, 3, 257]) };
   assert.throws(
     () => attentionDecode(empty([1, 1, 771]), large, position, { heads: 1 }),
-    /attentionDecode: expected heads of at most 256 on WebGPU, got 257/,
+    /attentionDecode: expected heads of at most 256 on webgpu, got 257/,
   );
 });

@@ -228,6 +228,6 @@ forEachDevice("mistakes are named", (device) => {
   if (device.kind !== "webgpu") return;
   assert.throws(
     () => selfAttention(empty([1, 1, 3 * 257]), { heads: 1 }),
-    /selfAttention: expected heads of at most 256 on WebGPU, got 257; use more heads/,
+    /selfAttention: expected heads of at most 256 on webgpu, got 257; use more heads/,
   );
 });

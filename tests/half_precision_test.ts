@@ -7,14 +7,13 @@
 import assert from "node:assert/strict";
 import type { Device } from "../lib/device/device.ts";
 import { openDevice } from "../lib/ops/open_device.ts";
-import { useDevice } from "../lib/device/current_device.ts";
 import { checkHalfPrecision } from "../lib/ops/check_half_precision.ts";
 import type { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { mul } from "../lib/ops/binary.ts";
 import { feedForward } from "../lib/ops/feed_forward.ts";
 import { linear } from "../lib/ops/matmul.ts";
-import { gradientScale, type HalfOperands, product } from "../lib/ops/product.ts";
+import { gemm, gradientScale, type Rounding } from "../lib/ops/gemm.ts";
 import { mean } from "../lib/ops/reduce.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
@@ -25,12 +24,12 @@ const hasHalf = (device: Device): device is WebGpuDevice =>
 
 /** Runs `body` while the device's products are in half precision, by kernels of this size. */
 async function inHalf(device: WebGpuDevice, kernel: "tiled" | "large", body: () => Promise<void>) {
-  const { matmul } = device;
-  Object.assign(device, { precision: "f16", matmul: { ...matmul, small: kernel } });
+  const { gemmKernels } = device;
+  Object.assign(device, { precision: "f16", gemmKernels: { ...gemmKernels, small: kernel } });
   try {
     await body();
   } finally {
-    Object.assign(device, { precision: "f32", matmul });
+    Object.assign(device, { precision: "f32", gemmKernels });
   }
 }
 
@@ -40,15 +39,15 @@ const rounded = (values: Float32Array, scale: number) =>
 for (const kernel of ["tiled", "large"] as const) {
   forEachDevice(`half precision: '${kernel}' adds rounded operands in float32`, async (device) => {
     if (!hasHalf(device)) return;
-    const half: Required<HalfOperands> = { scaleA: 4, scaleB: 1024 };
+    const rounding: Required<Rounding> = { scaleA: 4, scaleB: 1024 };
     await inHalf(device, kernel, async () => {
       for (const form of FORMS.filter(({ transposeA, transposeB }) => transposeA === transposeB)) {
         const [m, n, k] = [70, 33, 300];
         const a = floats(m * k, 1), b = floats(k * n, 2);
-        const c = product(tensor(a), tensor(b), { m, n, k }, [m, n], { ...form, half });
+        const c = gemm(tensor(a), tensor(b), { m, n, k }, [m, n], { ...form, rounding });
         const expected = reference(rounded(a, 4), rounded(b, 1024), m, n, k, form);
         assertProduct(await c.data(), expected, k, `${kernel} ${form.name}`);
-        const full = await product(tensor(a), tensor(b), { m, n, k }, [m, n], form).data();
+        const full = await gemm(tensor(a), tensor(b), { m, n, k }, [m, n], form).data();
         assertProduct(full, reference(a, b, m, n, k, form), k, "not asked for");
       }
     });
@@ -60,9 +59,9 @@ forEachDevice("half precision: small gradients survive by their scale", async (d
   const [m, n, k] = [64, 16, 512];
   const a = floats(m * k, 1), b = floats(k * n, 2).map((value) => 1e-7 * value);
   const exact = reference(a, b, m, n, k, { transposeA: true, transposeB: false });
-  const error = async (half: HalfOperands) => {
-    const options = { transposeA: true, half };
-    const c = await product(tensor(a), tensor(b), { m, n, k }, [m, n], options).data();
+  const error = async (rounding: Rounding) => {
+    const options = { transposeA: true, rounding };
+    const c = await gemm(tensor(a), tensor(b), { m, n, k }, [m, n], options).data();
     const size = Math.sqrt(exact.reduce((sum, x) => sum + x * x, 0));
     return Math.sqrt(exact.reduce((sum, x, i) => sum + (x - c[i]) ** 2, 0)) / size;
   };
@@ -122,7 +121,5 @@ forEachDevice("half precision: an adapter is checked, and trouble is said", asyn
 Deno.test("half precision: the CPU says that it is not for it", async () => {
   const device = await openDevice({ device: "cpu", threads: 1, precision: "f16" });
   assert.match(device.description, /as asked; products are in f32: half precision is for WebGPU$/);
-  useDevice(device);
-  assert.equal(device.precision, undefined);
   device.close();
 });

@@ -6,9 +6,10 @@
  */
 import assert from "node:assert/strict";
 import type { Device } from "../lib/device/device.ts";
-import { type MatmulChoice, TILE_KERNELS } from "../lib/device/matmul_choice.ts";
+import { type GemmKernels, TILE_KERNELS } from "../lib/device/webgpu/gemm_choice.ts";
+import type { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
 import { adapterClass } from "../lib/device/webgpu/adapter_class.ts";
-import { product } from "../lib/ops/product.ts";
+import { gemm } from "../lib/ops/gemm.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { checkEpilogue } from "./support/matmul_epilogue_check.ts";
@@ -18,14 +19,13 @@ import { assertProduct, floats, FORMS, reference } from "./support/matmul_refere
  * Runs `body` as if the device were a GPU that takes these kernels, which an adapter made of
  * software does not choose by itself.
  */
-async function withChoice(device: Device, matmul: MatmulChoice, body: () => Promise<void>) {
-  const changed = device as { isSoftware?: boolean; matmul?: MatmulChoice };
-  const before = { isSoftware: changed.isSoftware, matmul: changed.matmul };
-  Object.assign(changed, { isSoftware: false, matmul });
+async function withKernels(device: Device, gemmKernels: GemmKernels, body: () => Promise<void>) {
+  const { gemmKernels: before, traits } = device as WebGpuDevice;
+  Object.assign(device, { gemmKernels, traits: { ...traits, manyCores: true } });
   try {
     await body();
   } finally {
-    Object.assign(changed, before);
+    Object.assign(device, { gemmKernels: before, traits });
   }
 }
 
@@ -43,13 +43,13 @@ const EITHER = [[5, 200, 20], [131, 68, 20], [132, 67, 20]];
 for (const kernel of TILE_KERNELS) {
   forEachDevice(`matmul: the kernel '${kernel}'`, async (device) => {
     if (device.kind === "cpu") return;
-    const choice = { small: kernel, large: kernel, rows: "workgroup" } as const;
-    await withChoice(device, choice, async () => {
+    const choice = { small: kernel, large: kernel, gemv: "workgroup" } as const;
+    await withKernels(device, choice, async () => {
       for (const form of BOTH) {
         for (const [m, n, k] of [...WHOLE, ...ODD, ...EITHER]) {
           const a = floats(m * k, 1), b = floats(k * n, 2), residual = floats(m * n, 3);
           const options = { ...form, activation: "relu", residual: tensor(residual) } as const;
-          const c = product(tensor(a), tensor(b), { m, n, k }, [m, n], options);
+          const c = gemm(tensor(a), tensor(b), { m, n, k }, [m, n], options);
           const expected = reference(a, b, m, n, k, form)
             .map((sum, i) => Math.max(0, sum) + residual[i]);
           assertProduct(await c.data(), expected, k, `${form.name} ${m},${n},${k}`);
@@ -62,10 +62,10 @@ for (const kernel of TILE_KERNELS) {
 
 forEachDevice("matmul: a long k cut into parts", async (device) => {
   if (device.kind === "cpu") return;
-  await withChoice(device, { small: "tiled", large: "tiled", rows: "workgroup" }, async () => {
+  await withKernels(device, { small: "tiled", large: "tiled", gemv: "workgroup" }, async () => {
     const [m, n, k] = [70, 40, 1024];
     const a = floats(m * k, 1), b = floats(k * n, 2), form = { transposeA: true };
-    const c = product(tensor(a), tensor(b), { m, n, k }, [m, n], form);
+    const c = gemm(tensor(a), tensor(b), { m, n, k }, [m, n], form);
     const expected = reference(a, b, m, n, k, { transposeA: true, transposeB: false });
     assertProduct(await c.data(), expected, k, "parts");
   });
@@ -78,7 +78,7 @@ async function checkBatch(transposeA: boolean, transposeB: boolean) {
   const options = { transposeA, transposeB, activation: "relu", ...strides } as const;
   const residual = tensor(new Float32Array(batch * m * n));
   const sizes = { m, n, k };
-  const c = await product(tensor(a), tensor(b), sizes, [batch, m, n], { ...options, residual })
+  const c = await gemm(tensor(a), tensor(b), sizes, [batch, m, n], { ...options, residual })
     .data();
   for (let i = 0; i < batch; i++) {
     const [ai, bi] = [a.subarray(i * m * k), b.subarray(i * k * n)];
@@ -89,8 +89,8 @@ async function checkBatch(transposeA: boolean, transposeB: boolean) {
 
 forEachDevice("matmul: few rows, by workgroup memory and in subgroups", async (device) => {
   if (device.kind === "cpu") return;
-  for (const rows of ["workgroup", "subgroup"] as const) {
-    await withChoice(device, { small: "tiled", large: "tiled", rows }, async () => {
+  for (const gemv of ["workgroup", "subgroup"] as const) {
+    await withKernels(device, { small: "tiled", large: "tiled", gemv }, async () => {
       for (const form of FORMS.filter(({ transposeA }) => !transposeA)) {
         for (const [m, n, k] of [[1, 70, 300], [3, 33, 7]]) {
           await checkEpilogue(form, m, n, k, "gelu_tanh");

@@ -12,7 +12,7 @@ import type { Device } from "../lib/device/device.ts";
 import { useDevice } from "../lib/device/current_device.ts";
 import { ACTIVATION_NAMES } from "../lib/ops/activation.ts";
 import { matmul } from "../lib/ops/matmul.ts";
-import { product } from "../lib/ops/product.ts";
+import { gemm } from "../lib/ops/gemm.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 
 const forEachProduct = (name: string, body: (device: Device) => Promise<void> | void) =>
@@ -61,7 +61,7 @@ for (const { name, ...form } of FORMS) {
     ) {
       const a = floats(m * k, 3), b = floats(k * n, 4);
       const sizes = { m, n, k };
-      const c = product(tensor(a), tensor(b), sizes, [m, n], form);
+      const c = gemm(tensor(a), tensor(b), sizes, [m, n], form);
       assertProduct(
         await c.data(),
         reference(a, b, m, n, k, form),
@@ -118,7 +118,7 @@ forEachProduct("matmul: infinities and NaN stay where they belong", async () => 
 forEachProduct("matmul: NaN passes through every activation", async () => {
   const a = tensor([NaN, 1, 2, -3], { shape: [2, 2] }), b = tensor([1, 0, 0, 1], { shape: [2, 2] });
   for (const activation of [undefined, ...ACTIVATION_NAMES]) {
-    const c = await product(a, b, { m: 2, n: 2, k: 2 }, [2, 2], { activation }).data();
+    const c = await gemm(a, b, { m: 2, n: 2, k: 2 }, [2, 2], { activation }).data();
     assert.deepEqual([...c].map(Number.isNaN), [true, true, false, false], `${activation}: ${c}`);
   }
 });
@@ -135,7 +135,7 @@ Deno.test({
       for (const name of ["cpu-1", "cpu-2"] as const) {
         useDevice(await sharedDevice(name));
         const options = { ...form, bias: tensor(bias), activation: "gelu_tanh" as const };
-        const c = product(tensor(a), tensor(b), { m, n, k }, [m, n], options);
+        const c = gemm(tensor(a), tensor(b), { m, n, k }, [m, n], options);
         results.push(await c.data() as Float32Array);
       }
       assert.deepEqual(results[0], results[1], form.name);

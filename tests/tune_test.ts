@@ -9,6 +9,7 @@ import { addressOf, forgetTuning, keepTuning, readTuning } from "../lib/device/w
 import { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
 import {
   chooseKernels,
+  gemmKernelsOf,
   layerProducts,
   type ProductTiming,
   tuneProducts,
@@ -18,7 +19,7 @@ import deno from "../deno.json" with { type: "json" };
 import { command, finished, run, scratchFolder } from "./support/command.ts";
 import { forEachDevice } from "./support/devices.ts";
 
-const BEFORE = { small: "tiled", large: "tiled", rows: "workgroup" } as const;
+const BEFORE = { small: "tiled", large: "tiled", gemv: "workgroup" } as const;
 
 Deno.test("tuning: the kernel with the least time over all products, each counting the same", () => {
   const [short, long] = [{ m: 64, n: 64, k: 8 }, { m: 64, n: 64, k: 800 }];
@@ -44,7 +45,7 @@ forEachDevice("tuning: each kernel of each product is timed, and none is wrong",
     await assert.rejects(async () => await tuneProducts(device, []).next(), TypeError);
     return;
   }
-  const before = device.matmul;
+  const before = gemmKernelsOf(device);
   const products = layerProducts(32, 16, 8);
   const seen: string[] = [];
   for await (const group of tuneProducts(device, products)) {
@@ -55,7 +56,7 @@ forEachDevice("tuning: each kernel of each product is timed, and none is wrong",
   }
   assert.equal(new Set(seen).size, 8); // four kernels of products with 32 rows and with 16
   assert.equal(seen.length, 12);
-  assert.equal(device.matmul, before);
+  assert.equal(gemmKernelsOf(device), before);
 });
 
 Deno.test("tuning: what is kept for an adapter is found again, and nonsense is not", async () => {
@@ -63,12 +64,12 @@ Deno.test("tuning: what is kept for an adapter is found again, and nonsense is n
   // A device's adapter is all that these functions look at.
   const device = Object.create(WebGpuDevice.prototype, { adapter: { value: { info } } });
   assert.equal(await readTuning(info), undefined);
-  const choice = { small: "direct", large: "large", rows: "subgroup" } as const;
+  const choice = { small: "direct", large: "large", gemv: "subgroup" } as const;
   await keepTuning(device, choice);
   assert.deepEqual(await readTuning(info), choice);
   assert.equal(await readTuning({ ...info, vendor: "other" }), undefined);
   const cache = await caches.open("folio-tuning");
-  for (const entry of ["", "{", "null", "[]", '{"small":"direct","large":"x","rows":"subgroup"}']) {
+  for (const entry of ["", "{", "null", "[]", '{"small":"direct","large":"x","gemv":"subgroup"}']) {
     await cache.put(addressOf(info), new Response(entry));
     assert.equal(await readTuning(info), undefined, entry);
   }

@@ -14,6 +14,7 @@
 import { F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder, Share } from "../../lib/device/kernel_builder.ts";
+import { rowsOfChunk } from "../../lib/device/kernel_chunks.ts";
 import { maxLane } from "./math.ts";
 import { epilogue } from "./matmul_epilogue.ts";
 import { spaced, sumsOfFour } from "./matmul_rows.ts";
@@ -34,6 +35,7 @@ const weightBlock = (group: number) => 4 + group;
 const activationBlock = (group: number) => 16 + 2 * group;
 
 export const int8Linear: CpuKernel = {
+  tiling: { sizes: ["share"], choose: ({ n, k }) => ({ share: rowsOfChunk(n, k) }) },
   chunks: ({ n, share }) => Math.ceil(n / share),
   scratchBytes: ({ k }, { ROWS, GROUP }) =>
     4 * GROUP + ROWS * Math.ceil(k / GROUP) * activationBlock(GROUP),

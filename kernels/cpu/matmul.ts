@@ -4,7 +4,7 @@
  *
  * A chunk computes a block of `rows` by `columns` of one C[b]: it packs `depth` rows of its columns
  * of B at a time and runs tiles of 6 rows by 8 columns over them (matmul_tile.ts). Sums are in f32,
- * in the order of k. matmul_cut.ts chooses the block sizes.
+ * in the order of k. matmul_tiling.ts chooses the block sizes.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 import { definePack } from "./matmul_pack.ts";
+import { BLOCK_SIZES, tileMatmul } from "./matmul_tiling.ts";
 import { defineTile, TILE, type Tile } from "./matmul_tile.ts";
 
 /** Scratch: one tile, then the panels of A (if it is transposed) and of B. */
@@ -24,6 +25,7 @@ const panelBytes = (width: number, depth: number) => 4 * width * depth + PANEL_G
 
 /** The matmul in tiles. */
 export const matmul: CpuKernel = {
+  tiling: { sizes: BLOCK_SIZES, choose: tileMatmul },
   chunks: blocks,
   scratchBytes({ rows, columns, depth }, { TRANSPOSE_A }) {
     const ofA = TRANSPOSE_A ? Math.ceil(rows / TILE.rows) * panelBytes(TILE.rows, depth) : 0;

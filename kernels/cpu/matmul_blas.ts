@@ -7,8 +7,8 @@
  *
  * @module
  */
-import type { CpuKernel } from "../../lib/device/kernel.ts";
-import type { Cut } from "./matmul_cut.ts";
+import type { CpuKernel, Scalars } from "../../lib/device/kernel.ts";
+import { BLOCK_SIZES, type MatmulTiling } from "./matmul_tiling.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 
 /** C[m,n] = op(A)·op(B), with the bytes' addresses and the row lengths of A, B and C. */
@@ -39,6 +39,7 @@ const MIN_BLOCK = { rows: 192, columns: 256 };
 
 /** The matmul by the library. */
 export const matmulBlas: CpuKernel = {
+  tiling: { sizes: BLOCK_SIZES, choose: tileBlas },
   chunks: blocks,
   emit(k) {
     const { f } = k;
@@ -69,7 +70,7 @@ export const matmulBlas: CpuKernel = {
  * Block sizes for a product. They depend on its sizes only, so that the bits are the same for any
  * number of threads.
  */
-export function cutBlas({ m, n, k }: Record<"m" | "n" | "k", number>): Cut {
+function tileBlas({ m, n, k }: Scalars): MatmulTiling {
   const count = Math.min(MAX_BLOCKS, Math.max(1, Math.round(m * n * k / WORK)));
   const down = Math.min(count, Math.ceil(m / MIN_BLOCK.rows));
   const across = Math.min(Math.ceil(count / down), Math.ceil(n / MIN_BLOCK.columns));

@@ -4,7 +4,7 @@
  *
  * B is read once, in the order of memory, and reading it is what takes the time: a chunk reads
  * `share` rows of it. With TRANSPOSE_B they are as many columns of C. Without, they are as many
- * terms of every sum (split-K); with several chunks, C is then the partial sums [chunks,ROWS,n],
+ * terms of every sum (split-K); with several `parts`, C is then the partial sums [parts,ROWS,n],
  * without an epilogue, for matmul_rows_sum.ts. Sums are in f32.
  *
  * @module
@@ -12,6 +12,7 @@
 import { type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder, Share } from "../../lib/device/kernel_builder.ts";
+import { rowsOfChunk, rowsOfPart } from "../../lib/device/kernel_chunks.ts";
 import { type Epilogue, epilogue } from "./matmul_epilogue.ts";
 import { forVectors, four, type Lanes, one } from "./rows.ts";
 
@@ -23,20 +24,14 @@ const STRIPE = 3072;
 const SIDE = 4;
 /** Vectors without a branch between them. */
 const UNROLL = 4;
-/** Fewest numbers of B in a chunk, and most chunks. */
-const MIN_SHARE = 65536, MAX_CHUNKS = 16;
-
-/**
- * Rows of B in a chunk: 16 chunks, or fewer if one would read less than 256 KB. `rows` of B have
- * `length` numbers each.
- */
-export function shareOfRows(rows: number, length: number): number {
-  const chunks = Math.min(MAX_CHUNKS, Math.max(1, Math.floor(rows * length / MIN_SHARE)));
-  return Math.min(rows, 8 * Math.ceil(rows / chunks / 8));
-}
-
 /** The matmul of a few rows. */
 export const matmulRows: CpuKernel = {
+  tiling: {
+    sizes: ["share"],
+    choose: ({ n, k, parts }, { TRANSPOSE_B }) => ({
+      share: TRANSPOSE_B ? rowsOfChunk(n, k) : rowsOfPart(k, parts),
+    }),
+  },
   chunks: ({ n, k, share }, { TRANSPOSE_B }) => Math.ceil((TRANSPOSE_B ? n : k) / share),
   emit(k) {
     const { TRANSPOSE_B, PARTIAL } = k.constants;

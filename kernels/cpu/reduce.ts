@@ -9,7 +9,7 @@
  * @module
  */
 import { type I32, V128 } from "../../lib/wasm/assembler.ts";
-import type { CpuKernel } from "../../lib/device/kernel.ts";
+import type { CpuKernel, Scalars } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { type Fold, foldRow, LARGEST, sumOf } from "./fold.ts";
 import { forVectors, mapVectors } from "./rows.ts";
@@ -21,10 +21,37 @@ export const REDUCTIONS: Readonly<Record<string, Fold>> = {
   max: LARGEST,
 };
 
+/** Elements that a chunk should read at least, and the most chunks that are of use. */
+export const CHUNK = 16384;
+const MAX_CHUNKS = 64;
+/**
+ * Columns of a chunk: enough to read memory in long stretches, few enough to stay in the L1 cache
+ * while the rows pass.
+ */
+const MIN_COLUMNS = 256;
+export const MAX_COLUMNS = 2048;
+
+/** How many chunks these elements are worth. */
+export function chunksOf(elements: number): number {
+  return Math.min(MAX_CHUNKS, Math.ceil(elements / CHUNK));
+}
+
+/** Blocks of columns, and how many items (an output or a block of columns) make a chunk. */
+function tileColumns({ outputs, segment, inner }: Scalars): Scalars {
+  const rows = inner === 0 ? 0 : outputs / inner;
+  const chunks = Math.max(1, chunksOf(rows * segment * inner));
+  const share = Math.ceil(inner * Math.min(1, rows / chunks) / 64) * 64;
+  const block = Math.min(inner, MAX_COLUMNS, Math.max(MIN_COLUMNS, share));
+  const blocks = Math.ceil(inner / block);
+  const items = rows * blocks;
+  return { items, group: Math.max(1, Math.ceil(items / chunks)), blocks, block };
+}
+
 /** Rows that are added together in a column sum. */
 const ROWS = 4;
 
 export const reduce: CpuKernel = {
+  tiling: { sizes: ["items", "group", "blocks", "block"], choose: tileColumns },
   chunks: ({ items, group }) => Math.ceil(items / group),
   emit(k) {
     const { f } = k;

@@ -7,35 +7,41 @@
  *
  * @module
  */
+import type { GemmPlan, GemmRequest } from "./gemm.ts";
+import type { KernelForms } from "./kernel.ts";
 import type { Allocation, Launch, Range } from "./launch.ts";
-import type { MatmulChoice } from "./matmul_choice.ts";
 import type { Recorder } from "./recorder.ts";
 
 /** A list of launches ready to run again and again. */
 export interface LoadedProgram {
   /** Runs, or submits, the whole list in order. */
   run(): void;
-  /** Gives its memory back. */
+  /** Releases its memory. */
   dispose(): void;
+}
+
+/** What launches depend on besides sizes: how a device runs kernels best, and its limits. */
+export interface DeviceTraits {
+  /** Threads of a workgroup, which can share a sum; 1 if a chunk of the work has one thread. */
+  readonly workgroupThreads: number;
+  /** Whether kernels are faster with vectorized (vec4) loads of their own, for which sizes must fit. */
+  readonly vec4Loads: boolean;
+  /** Whether thousands of threads are needed to keep it busy, as on a GPU that is no software. */
+  readonly manyCores: boolean;
+  /** Whether launches return before they have run, so that callers wait for them now and then. */
+  readonly isAsynchronous: boolean;
+  /** The largest head of attention. */
+  readonly maxHeadSize: number;
+  /** Tokens to generate between two reads: reading takes over 10 ms on a GPU. */
+  readonly tokensPerRead: number;
 }
 
 /** What runs kernels. */
 export interface Device {
-  /** Which of the two devices this is: WebAssembly threads or a GPU. */
-  readonly kind: "cpu" | "webgpu";
-  /** Whether this is a GPU adapter made of software, such as llvmpipe. */
-  readonly isSoftware?: boolean;
-  /** On WebGPU, which kernels matrix products take. */
-  readonly matmul?: MatmulChoice;
-  /**
-   * Of the operands of the layers' products; sums, weights and everything else are f32. Default
-   * f32.
-   */
-  readonly precision?: "f32" | "f16";
-  /** The least number of threads in a subgroup; undefined where kernels cannot use them. */
-  readonly subgroupSize?: number;
-  /** The system BLAS that computes products, where the user asked for one. */
-  readonly blas?: { readonly name: string };
+  /** Which kind of device this is: the key of its form in a kernel. */
+  readonly kind: keyof KernelForms;
+  /** What launches depend on. */
+  readonly traits: DeviceTraits;
   /** One line for the user: what this is and why it was chosen. */
   readonly description: string;
   /**
@@ -45,13 +51,19 @@ export interface Device {
    */
   recorder: Recorder | undefined;
   /**
-   * New memory; its content is undefined. RangeError when there is not enough.
+   * How this device computes a matrix product.
+   *
+   * @internal
+   */
+  chooseGemm(request: GemmRequest): GemmPlan;
+  /**
+   * New memory; its content is undefined. RangeError if there is not enough.
    *
    * @internal
    */
   allocate(bytes: number): Allocation;
   /**
-   * Gives memory back; its content is undefined from then on.
+   * Releases memory; its content is undefined from then on.
    *
    * @internal
    */
@@ -92,11 +104,8 @@ export interface Device {
    * caused.
    */
   finish(): Promise<void>;
-  /**
-   * Memory in use, in bytes, the most there has been, and what of it is the kernels' scratch
-   * memory.
-   */
+  /** Memory in use, its peak, and the part that is the kernels' scratch memory, in bytes. */
   memory(): { used: number; peak: number; scratch: number };
-  /** Ends threads and gives memory back; the device is of no use afterwards. */
+  /** Ends threads and releases all memory; the device must not be used afterwards. */
   close(): void;
 }

@@ -68,14 +68,32 @@ export interface CpuKernel {
    * Writes the function that computes chunk `k.chunk`. Chunks run in any order and on any thread.
    */
   emit(k: KernelBuilder): void;
-  /** How many chunks the work is cut into. It must not depend on the number of threads. */
+  /** The sizes of its blocks, if the form chooses any. */
+  readonly tiling?: Tiling;
+  /** Number of chunks that the work is divided into. It must not depend on the number of threads. */
   chunks(scalars: Scalars, constants: Constants): number;
   /** Bytes of scratch memory that a thread needs while it runs a chunk. Default 0. */
   scratchBytes?(scalars: Scalars, constants: Constants): number;
 }
 
+/** Sizes of the blocks that a CPU kernel divides its work into. */
+export interface Tiling {
+  /** Their names; the kernel reads them like its scalars, as integers. */
+  readonly sizes: readonly string[];
+  /** The sizes for a launch. They must not depend on the number of threads. */
+  choose(scalars: Scalars, constants: Constants): Scalars;
+}
+
+/** The forms of a kernel, one for each kind of device; a kernel runs where it has a form. */
+export interface KernelForms {
+  /** WebAssembly. */
+  readonly cpu?: CpuKernel;
+  /** WGSL. */
+  readonly webgpu?: WebGpuKernel;
+}
+
 /** One operation as the devices know it. */
-export interface Kernel {
+export interface Kernel extends KernelForms {
   /** snake_case, the name of its files. */
   readonly name: string;
   /** Buffers that are only read. */
@@ -88,10 +106,6 @@ export interface Kernel {
   readonly scalars: Readonly<Record<string, ScalarType>>;
   /** Functions that its forms call by these names; others make another build. Default none. */
   readonly functions?: KernelFunctions;
-  /** Without it the kernel runs on the CPU only. */
-  readonly webgpu?: WebGpuKernel;
-  /** Without it the kernel runs on WebGPU only. */
-  readonly cpu?: CpuKernel;
 }
 
 /** All buffer names of a kernel in binding order: reads, updates, writes. */

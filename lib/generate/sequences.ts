@@ -40,12 +40,6 @@ const ADVANCE: Kernel = {
   cpu,
 };
 
-/**
- * Most tokens of a row read back at once: reading takes over 10 ms on WebGPU and nothing on the
- * CPU.
- */
-const BLOCK = { cpu: 1, webgpu: 16 } as const;
-
 /** What a program of sequences is built for; other values make another program. */
 export interface SequencesShape {
   /** B, the sequences. */
@@ -108,7 +102,7 @@ export class Sequences {
     const { device } = model.tokens.weight;
     const integers = (shape: number[]) => keep(zeros(shape, { dtype: "i32", device }));
     const floats = (shape: number[]) => keep(zeros(shape, { device }));
-    this.#block = BLOCK[device.kind];
+    this.#block = device.traits.tokensPerRead;
     this.#cache = new CacheRows(model, rows);
     this.#settings = floats([4]);
     this.#state = integers([2]);

@@ -44,8 +44,10 @@ export type {
   ElementType,
   Grid,
   Kernel,
+  KernelForms,
   Scalars,
   ScalarType,
+  Tiling,
   WebGpuKernel,
 } from "../device/kernel.ts";
 export type { KernelFunction, KernelFunctions } from "../device/kernel_function.ts";
@@ -74,13 +76,14 @@ export type {
 } from "../wasm/assembler.ts";
 
 // Choosing kernels for matrix products by measuring them
-export type { MatmulChoice, RowsKernel, TileKernel } from "../device/matmul_choice.ts";
+export type { GemmSizes, GemvKernel, TileKernel } from "../device/gemm.ts";
+export type { GemmKernels } from "../device/webgpu/gemm_choice.ts";
 export { forgetTuning, keepTuning } from "../device/webgpu/tuning.ts";
 export {
   chooseKernels,
+  gemmKernelsOf,
   layerProducts,
   type ProductTiming,
   type TunedProduct,
   tuneProducts,
 } from "../ops/tune_products.ts";
-export type { Sizes } from "../ops/product.ts";

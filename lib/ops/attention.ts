@@ -170,7 +170,7 @@ function backward(
   gradients: { readonly dq: Tensor; readonly dk: Tensor; readonly dv: Tensor },
   layout: AttentionLayout,
 ): void {
-  if (inputs.q.device.kind === "webgpu") return backwardInTwo(inputs, gradients, layout);
+  if (!BACKWARD[inputs.q.device.kind]) return backwardInTwo(inputs, gradients, layout);
   launch(BACKWARD, { ...inputs, ...gradients }, layout.scalars, constants(layout, inputs.lengths));
 }
 

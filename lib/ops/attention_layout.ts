@@ -174,14 +174,12 @@ export function checkHeads(operation: string, { heads, keyValueHeads }: HeadCoun
   );
 }
 
-/** The largest head whose query and sums fit a workgroup of attention_decode.wgsl. */
-const WEBGPU_HEAD_SIZE = 256;
-
 /** TypeError if heads are too large for the attention kernels of the device. */
 export function checkHeadSize(operation: string, { device }: Tensor, headSize: number): void {
-  if (device.kind === "webgpu" && headSize > WEBGPU_HEAD_SIZE) {
+  const { kind, traits: { maxHeadSize } } = device;
+  if (headSize > maxHeadSize) {
     throw new TypeError(
-      `${operation}: expected heads of at most ${WEBGPU_HEAD_SIZE} on WebGPU, got ${headSize}; use more heads, or the device 'cpu'`,
+      `${operation}: expected heads of at most ${maxHeadSize} on ${kind}, got ${headSize}; use more heads, or the device 'cpu'`,
     );
   }
 }

@@ -7,12 +7,12 @@
 import { Random } from "../random.ts";
 import type { Device } from "../device/device.ts";
 import { buildEpilogue } from "./epilogue.ts";
-import { HALF_TILES } from "./matmul_kernels.ts";
+import { TILES } from "./matmul_kernels.ts";
 
 /** The product of one workgroup. */
 const SIZES = { m: 64, n: 64, k: 512 };
 
-const UNUSED = { batch: 1, strideA: 0, strideB: 0, rows: 0, columns: 0, depth: 0 };
+const UNUSED = { batch: 1, strideA: 0, strideB: 0 };
 /** Without an epilogue. */
 const PLAIN = buildEpilogue({});
 const CONSTANTS = { ...PLAIN.constants, TRANSPOSE_A: 0, TRANSPOSE_B: 0, SCALE_A: 1, SCALE_B: 1024 };
@@ -46,7 +46,7 @@ async function computed(device: Device, a: Float32Array, b: Float32Array): Promi
   device.write(left, a);
   device.write(right, b);
   const buffers = [left, right, undefined, undefined, undefined, result, undefined];
-  const kernel = { ...HALF_TILES.tiled, functions: PLAIN.functions };
+  const kernel = { ...TILES.tiled_half, functions: PLAIN.functions };
   device.launch({ kernel, constants: CONSTANTS, scalars: { ...SIZES, ...UNUSED }, buffers });
   const values = await device.read(result);
   for (const { allocation } of ranges) device.release(allocation);

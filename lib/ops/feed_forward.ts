@@ -17,7 +17,7 @@ import {
   linearSizes,
 } from "./matmul.ts";
 import { type Activation, expectActivation } from "./activation.ts";
-import { gradientScale, product } from "./product.ts";
+import { gemm, gradientScale } from "./gemm.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
 /** Options of `feedForward`. */
@@ -52,16 +52,16 @@ export function feedForward(
   const inner = [...outer, sizes1.n];
   const saves = needs.slice(0, 3).some(Boolean);
   const pre = saves ? empty(inner, { device: x.device }) : undefined;
-  const hidden = product(x, w1, sizes1, inner, { bias: b1, activation, saved: pre, half: {} });
+  const hidden = gemm(x, w1, sizes1, inner, { bias: b1, activation, saved: pre, rounding: {} });
   const sizes2 = linearSizes("feedForward", hidden, w2, b2, false);
   const shape = [...outer, sizes2.n];
   expectShape("feedForward", "residual", residual, shape);
-  const y = product(hidden, w2, sizes2, shape, { bias: b2, residual, half: {} });
+  const y = gemm(hidden, w2, sizes2, shape, { bias: b2, residual, rounding: {} });
   return differentiable(y, inputs, (dy, [gathered]) => {
     const dPre = needs.slice(0, 3).some(Boolean)
-      ? product(dy, w2, { m: sizes2.m, n: sizes2.k, k: sizes2.n }, inner, {
+      ? gemm(dy, w2, { m: sizes2.m, n: sizes2.k, k: sizes2.n }, inner, {
         transposeB: true,
-        half: { scaleA: gradientScale(sizes2.m) },
+        rounding: { scaleA: gradientScale(sizes2.m) },
         derivative: pre && { of: activation, at: pre },
       })
       : dy;

@@ -7,7 +7,6 @@
  * @module
  */
 import { int8Linear as cpu } from "../../kernels/cpu/int8_linear.ts";
-import { shareOfRows } from "../../kernels/cpu/matmul_rows.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Device } from "../device/device.ts";
 import type { Kernel } from "../device/kernel.ts";
@@ -24,7 +23,7 @@ const KERNEL: Kernel = {
   name: "int8_linear",
   reads: { a: "f32", b: "i32", bias: "f32", residual: "f32" },
   writes: { c: "f32" },
-  scalars: { m: "u32", n: "u32", k: "u32", share: "u32" },
+  scalars: { m: "u32", n: "u32", k: "u32" },
   webgpu: {
     code: wgsl("int8_linear"),
     workgroups: ({ m, n }, { ROWS, SLICES }) => Math.ceil(n * SLICES / 256) * Math.ceil(m / ROWS),
@@ -163,11 +162,11 @@ export function int8Linear(
   launch(
     { ...KERNEL, functions },
     { a: x, b: weight.blocks, c, ...buffers },
-    { m, n, k, share: shareOfRows(n, k) },
+    { m, n, k },
     {
       ROWS: rowsAtOnce(m),
       GROUP: group,
-      SLICES: x.device.kind === "cpu" || x.device.isSoftware ? 1 : 8,
+      SLICES: x.device.traits.manyCores ? 8 : 1,
       BIAS,
       RESIDUAL,
       ACTIVATE,

@@ -6,7 +6,7 @@
  * @module
  */
 import { checkOptions } from "../options.ts";
-import type { Device } from "../device/device.ts";
+import type { DeviceTraits } from "../device/device.ts";
 import { differentiable, isTracked, withoutTape } from "../tensor/autograd.ts";
 import { add, mul } from "./binary.ts";
 import { concatenate } from "./concatenate.ts";
@@ -25,7 +25,7 @@ import {
   linear,
   linearSizes,
 } from "./matmul.ts";
-import { product, type Sizes } from "./product.ts";
+import { gemm, type GemmSizes } from "./gemm.ts";
 import { scope } from "../tensor/scope.ts";
 import { slice } from "./slice.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -42,8 +42,8 @@ export interface LinearCrossEntropyOptions extends CrossEntropyOptions {
 }
 
 /**
- * Most logits in memory at a time: 32 MiB, or what a GPU binds at once by default, as it needs rows
- * to be busy.
+ * Most logits in memory at a time: 32 MiB, or the default limit of a GPU binding, because a GPU needs
+ * many rows to be busy.
  */
 const MOST_LOGITS = { few: 2 ** 23, many: 2 ** 25 };
 const FEWEST_ROWS = 64;
@@ -83,7 +83,7 @@ export function linearCrossEntropy(
       `linearCrossEntropy: expected x [N,C] and targets [N]; got ${x} and ${targets}`,
     );
   }
-  const { rowsAtOnce = defaultRows(sizes, x.device) } = options;
+  const { rowsAtOnce = defaultRows(sizes, x.device.traits) } = options;
   if (!Number.isInteger(rowsAtOnce) || rowsAtOnce < 1) {
     throw new RangeError(
       `linearCrossEntropy: rowsAtOnce must be a whole number from 1, got ${rowsAtOnce}`,
@@ -106,8 +106,8 @@ export function linearCrossEntropy(
 }
 
 /** A power of two, because products cut their inner axis into blocks of 256. */
-function defaultRows({ n }: Sizes, { kind, isSoftware }: Device): number {
-  const most = kind === "webgpu" && !isSoftware ? MOST_LOGITS.many : MOST_LOGITS.few;
+function defaultRows({ n }: GemmSizes, { manyCores }: DeviceTraits): number {
+  const most = manyCores ? MOST_LOGITS.many : MOST_LOGITS.few;
   return Math.max(FEWEST_ROWS, 2 ** Math.floor(Math.log2(most / n)));
 }
 
@@ -139,7 +139,7 @@ interface Part {
  */
 function inParts(
   { x, targets, ...head }: Inputs,
-  sizes: Sizes,
+  sizes: GemmSizes,
   needs: readonly boolean[],
   options: PartOptions,
 ): { loss: Tensor; gradients: (Tensor | undefined)[] } {
@@ -167,13 +167,13 @@ function inParts(
 
 function onePart(
   { x, weight, bias, targets }: Inputs,
-  sizes: Sizes,
+  sizes: GemmSizes,
   needs: readonly boolean[],
   { transposed = false, ignoreIndex }: PartOptions,
   before?: Part,
 ): Part {
-  const head = { transposeB: transposed, bias, half: {} };
-  const logits = product(x, weight, sizes, [sizes.m, sizes.n], head);
+  const head = { transposeB: transposed, bias, rounding: {} };
+  const logits = gemm(x, weight, sizes, [sizes.m, sizes.n], head);
   if (!needs.some(Boolean)) return { loss: tokenLosses(logits, targets, { ignoreIndex }) };
   const loss = tokenLossesInPlace(logits, targets, { ignoreIndex });
   const ofBias = needs[2] ? gradientOfBias(logits, sizes.n) : undefined;

@@ -12,7 +12,7 @@ import { differentiable, isTracked } from "../tensor/autograd.ts";
 import { activationBackward } from "../tensor/elementwise.ts";
 import { expectType } from "../tensor/launch.ts";
 import { type Activation, expectActivation } from "./activation.ts";
-import { gradientScale, product, type Sizes } from "./product.ts";
+import { gemm, type GemmSizes, gradientScale } from "./gemm.ts";
 import { sum, sumTo } from "./reduce.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
@@ -88,9 +88,9 @@ function plainMatmul(a: Tensor, b: Tensor, transposeA: boolean, transposeB: bool
   }
   const shape = [...(outerA.length > 0 ? outerA : outerB), m, n];
   if (outerB.length === 0 && !transposeA) {
-    return product(a, b, { m: a.size / k, n, k }, shape, { transposeB });
+    return gemm(a, b, { m: a.size / k, n, k }, shape, { transposeB });
   }
-  return product(a, b, { m, n, k }, shape, {
+  return gemm(a, b, { m, n, k }, shape, {
     ...{ transposeA, transposeB, batch: size(shape) / (m * n) },
     ...{ strideA: outerA.length > 0 ? m * k : 0, strideB: outerB.length > 0 ? k * n : 0 },
   });
@@ -141,8 +141,8 @@ export function linear(
   const needs = inputs.map(isTracked);
   const saves = activation && needs.some(Boolean);
   const pre = saves ? empty(shape, { device: x.device }) : undefined;
-  const options_ = { transposeB: transposed, bias, activation, saved: pre, residual, half: {} };
-  const y = product(x, weight, sizes, shape, options_);
+  const options_ = { transposeB: transposed, bias, activation, saved: pre, residual, rounding: {} };
+  const y = gemm(x, weight, sizes, shape, options_);
   return differentiable(y, inputs, (dy, [gathered]) => {
     const dPre = activation && pre ? activationBackward(activation, dy, pre) : dy;
     return [
@@ -164,7 +164,7 @@ export function linearSizes(
   weight: Tensor,
   bias: Tensor | undefined,
   transposed: boolean,
-): Sizes {
+): GemmSizes {
   for (const each of [x, weight, bias]) if (each) expectType(operation, each, "f32");
   const notation = `${formatShape(x.shape)} · ${formatShape(weight.shape)}${transposed ? "ᵀ" : ""}`;
   if (x.shape.length < 1 || weight.shape.length !== 2) {
@@ -199,13 +199,13 @@ export function gradientOfInput(
   dPre: Tensor,
   x: Tensor,
   weight: Tensor,
-  { m, n, k }: Sizes,
+  { m, n, k }: GemmSizes,
   transposed: boolean,
   gathered?: Tensor,
 ): Tensor {
-  const half = { scaleA: gradientScale(m) };
-  const options = { transposeB: !transposed, residual: gathered, half };
-  return product(dPre, weight, { m, n: k, k: n }, x.shape, options);
+  const rounding = { scaleA: gradientScale(m) };
+  const options = { transposeB: !transposed, residual: gathered, rounding };
+  return gemm(dPre, weight, { m, n: k, k: n }, x.shape, options);
 }
 
 /** dW = Xᵀ·dPre, in the weight's layout, plus what was gathered for it already. */
@@ -213,14 +213,14 @@ export function gradientOfWeight(
   dPre: Tensor,
   x: Tensor,
   weight: Tensor,
-  { m, n, k }: Sizes,
+  { m, n, k }: GemmSizes,
   transposed: boolean,
   gathered?: Tensor,
 ): Tensor {
   const [options, scale] = [{ transposeA: true, residual: gathered }, gradientScale(m)];
   return transposed
-    ? product(dPre, x, { m: n, n: k, k: m }, weight.shape, { ...options, half: { scaleA: scale } })
-    : product(x, dPre, { m: k, n, k: m }, weight.shape, { ...options, half: { scaleB: scale } });
+    ? gemm(dPre, x, { m: n, n: k, k: m }, weight.shape, { ...options, rounding: { scaleA: scale } })
+    : gemm(x, dPre, { m: k, n, k: m }, weight.shape, { ...options, rounding: { scaleB: scale } });
 }
 
 /** db: dPre summed over all rows. */

@@ -1,5 +1,5 @@
 /**
- * The kernels of matrix products, by name. Which of them a product takes is left to product.ts.
+ * The kernels of matrix products, by the names by which a device chooses them (lib/device/gemm.ts).
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { matmulRows as cpuRows } from "../../kernels/cpu/matmul_rows.ts";
 import { matmulRowsSum } from "../../kernels/cpu/matmul_rows_sum.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { ElementType, Kernel, WebGpuKernel } from "../device/kernel.ts";
-import type { RowsKernel, TileKernel } from "../device/matmul_choice.ts";
+import type { GemvKernel, TilesKernel } from "../device/gemm.ts";
 
 const EPILOGUE = { bias: "f32", residual: "f32", pre: "f32" } as const;
 
@@ -31,13 +31,12 @@ const blocks = (rows: number, columns: number, code: string): WebGpuKernel => ({
 const tiles = (name: string, webgpu: WebGpuKernel, element: ElementType = "f32"): Kernel => ({
   name,
   ...buffers(element),
-  scalars: words("m", "n", "k", "batch", "strideA", "strideB", "rows", "columns", "depth"),
+  scalars: words("m", "n", "k", "batch", "strideA", "strideB"),
   webgpu,
   cpu,
 });
 
-/** The kernels of tiles; the CPU's form, the same in all, is that of its own threads. */
-export const TILES: Readonly<Record<TileKernel, Kernel>> = {
+const full = {
   direct: tiles("matmul_direct", blocks(8, 128, wgsl("matmul_direct")), "vec4f"),
   registers: tiles("matmul_registers", blocks(64, 64, wgsl("matmul_registers")), "vec4f"),
   tiled: tiles("matmul", blocks(64, 64, wgsl("matmul", "matmul_full"))),
@@ -46,28 +45,28 @@ export const TILES: Readonly<Record<TileKernel, Kernel>> = {
 
 const inHalf = (webgpu: WebGpuKernel): WebGpuKernel => ({ ...webgpu, features: ["shader-f16"] });
 
-/** The kernels through workgroup memory, with operands rounded to half precision there. */
-export const HALF_TILES: Readonly<Record<"tiled" | "large", Kernel>> = {
-  tiled: tiles("matmul_half", inHalf(blocks(64, 64, wgsl("matmul", "matmul_half")))),
-  large: tiles("matmul_large_half", inHalf(blocks(128, 128, wgsl("matmul_large", "matmul_half")))),
+/**
+ * The kernels that compute tiles: on WebGPU in full precision, or through workgroup memory with
+ * operands rounded to half precision; on the CPU one, or that of a system BLAS.
+ */
+export const TILES: Readonly<Record<TilesKernel, Kernel>> = {
+  ...full,
+  tiled_half: tiles("matmul_half", inHalf(blocks(64, 64, wgsl("matmul", "matmul_half")))),
+  large_half: tiles(
+    "matmul_large_half",
+    inHalf(blocks(128, 128, wgsl("matmul_large", "matmul_half"))),
+  ),
+  blas: { ...full.tiled, name: "matmul_blas", webgpu: undefined, cpu: matmulBlas },
 };
 
-/** For a CPU with a system BLAS. */
-export const BLAS: Kernel = {
-  ...TILES.tiled,
-  name: "matmul_blas",
-  webgpu: undefined,
-  cpu: matmulBlas,
-};
-
-const fewRows = (
+const gemv = (
   name: string,
   sum: "matmul_rows_workgroup" | "matmul_rows_subgroup",
   features: readonly GPUFeatureName[] = [],
 ): Kernel => ({
   name,
   ...buffers("f32"),
-  scalars: words("n", "k", "share"),
+  scalars: words("n", "k", "parts"),
   webgpu: {
     code: wgsl("matmul_rows", sum),
     features,
@@ -76,14 +75,14 @@ const fewRows = (
   cpu: cpuRows,
 });
 
-/** The kernels for few rows of A, which read B once. */
-export const ROWS: Readonly<Record<RowsKernel, Kernel>> = {
-  workgroup: fewRows("matmul_rows", "matmul_rows_workgroup"),
-  subgroup: fewRows("matmul_rows_subgroup", "matmul_rows_subgroup", ["subgroups"]),
+/** The kernels for few rows of A (GEMV), which read B once. */
+export const GEMV: Readonly<Record<GemvKernel, Kernel>> = {
+  workgroup: gemv("matmul_rows", "matmul_rows_workgroup"),
+  subgroup: gemv("matmul_rows_subgroup", "matmul_rows_subgroup", ["subgroups"]),
 };
 
-/** Ends a product of few rows that was cut along k. */
-export const ROWS_SUM: Kernel = {
+/** Sums the parts of a product of few rows whose k was divided (split-K), with the epilogue. */
+export const GEMV_SUM: Kernel = {
   name: "matmul_rows_sum",
   reads: { partial: "f32", ...EPILOGUE },
   writes: { c: "f32", saved: "f32" },

@@ -65,7 +65,7 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   expectType(operation, x, "f32");
   const { scalars, lanes } = cutRows(operation, x);
   const { rows, width } = scalars;
-  const fours = x.device.kind === "webgpu" && width % 4 === 0;
+  const fours = x.device.traits.vec4Loads && width % 4 === 0;
   const { forward, backward } = fours ? FOUR : ONE;
   const reads = fours ? width / 4 : width;
   for (const [name, tensor] of Object.entries({ gain, bias })) {
@@ -108,12 +108,13 @@ function cutBackward(
   rows: number,
   reads: number,
 ): { group: number; parts: number; columns: Record<string, number> } {
-  if (x.device.kind === "cpu") {
+  const { workgroupThreads } = x.device.traits;
+  if (workgroupThreads === 1) {
     const group = Math.ceil(Math.max(8192 / reads, rows / 64));
     return { group, parts: Math.ceil(rows / group), columns: {} };
   }
   const group = Math.max(8, Math.ceil(rows / 256));
-  const COLUMNS = Math.min(256, 2 ** Math.ceil(Math.log2(reads)));
-  const PARTS = Math.min(256 / COLUMNS, group >> 2);
+  const COLUMNS = Math.min(workgroupThreads, 2 ** Math.ceil(Math.log2(reads)));
+  const PARTS = Math.min(workgroupThreads / COLUMNS, group >> 2);
   return { group, parts: Math.ceil(rows / group) * PARTS, columns: { COLUMNS, PARTS } };
 }

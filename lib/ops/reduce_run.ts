@@ -1,14 +1,19 @@
 /**
- * One reduction over the middle of three axes, in one stage or in two: how the work is cut on each
- * device.
+ * One reduction over the middle of three axes, in one stage or in two.
  *
- * Two fixed stages (partial results of segments, then their total) where one would leave threads
- * idle; the cut depends on the shape and the kind of device, never on the number of threads. Axes
- * and derivatives are left to reduce.ts.
+ * Two stages (partial results of segments, then their total) if one would leave threads idle; the
+ * segments depend on the shape and the device's traits, never on the number of threads. See reduce.ts
+ * for axes and derivatives.
  *
  * @module
  */
-import { reduce as cpu, REDUCTIONS } from "../../kernels/cpu/reduce.ts";
+import {
+  CHUNK,
+  chunksOf,
+  MAX_COLUMNS,
+  reduce as cpu,
+  REDUCTIONS,
+} from "../../kernels/cpu/reduce.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Constants, Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
@@ -20,8 +25,11 @@ const KERNEL: Kernel = {
   reads: { x: "f32" },
   writes: { y: "f32" },
   scalars: {
-    ...{ outputs: "u32", length: "u32", inner: "u32", parts: "u32", segment: "u32" },
-    ...{ items: "u32", group: "u32", blocks: "u32", block: "u32" },
+    outputs: "u32",
+    length: "u32",
+    inner: "u32",
+    parts: "u32",
+    segment: "u32",
     scale: "f32",
   },
   webgpu: {
@@ -40,7 +48,10 @@ export type Reduction = "sum" | "sumOfSquares" | "max";
  */
 export function reduceRun(reduction: Reduction, x: Tensor, run: Run, scale = 1): Tensor {
   const { outer, length, inner } = run;
-  const parts = (x.device.kind === "cpu" ? cpuParts : webGpuParts)(run);
+  const { workgroupThreads } = x.device.traits;
+  const parts = workgroupThreads === 1
+    ? segmentsOfChunks(run)
+    : segmentsOfWorkgroups(run, workgroupThreads);
   if (parts === 1) return reduceParts(reduction, x, run, length, scale);
   const segment = Math.ceil(length / parts / 4) * 4;
   const partial = reduceParts(reduction, x, run, segment, 1);
@@ -61,68 +72,44 @@ function reduceParts(
   const OP = Object.keys(REDUCTIONS).indexOf(reduction);
   const COLUMNS = inner > 1 ? 1 : 0;
   const lanes = laneConstants(x, segment, inner);
-  const cut = cpuCut(outer * parts, segment, inner);
-  const scalars = { outputs: y.size, length, inner, parts, segment, ...cut, scale };
+  const scalars = { outputs: y.size, length, inner, parts, segment, scale };
   launch(KERNEL, { x, y }, scalars, { OP, COLUMNS, ...lanes });
   return y;
 }
 
-/** Elements that a chunk of the CPU should read at least, and most chunks that are of use. */
-const CHUNK = 16384, MOST_CHUNKS = 64;
-/**
- * Columns of a chunk: enough to read memory in long stretches, few enough to stay in the nearest
- * cache while the rows go by.
- */
-const FEWEST_COLUMNS = 256, MOST_COLUMNS = 2048;
-
-function cpuChunks(elements: number): number {
-  return Math.min(MOST_CHUNKS, Math.ceil(elements / CHUNK));
-}
-
-function cpuParts({ outer, length, inner }: Run): number {
-  const items = outer * Math.ceil(inner / MOST_COLUMNS);
+/** Segments for a device whose chunks have one thread. */
+function segmentsOfChunks({ outer, length, inner }: Run): number {
+  const items = outer * Math.ceil(inner / MAX_COLUMNS);
   if (items >= 8) return 1;
-  // A long sum is cut into chunks whatever their number: each part is added in one thread's running
-  // sums.
-  const chunks = inner === 1
-    ? Math.ceil(length / CHUNK)
-    : cpuChunks(outer * length * inner) / items;
+  // A long sum is divided into chunks whatever their number: each segment is added in one thread's
+  // running sums.
+  const chunks = inner === 1 ? Math.ceil(length / CHUNK) : chunksOf(outer * length * inner) / items;
   return Math.max(1, Math.ceil(Math.min(length / 16, chunks)));
 }
 
-/** Blocks of columns, and how many (row, block) items make a chunk. */
-function cpuCut(rows: number, segment: number, inner: number): Record<string, number> {
-  const chunks = Math.max(1, cpuChunks(rows * segment * inner));
-  const share = Math.ceil(inner * Math.min(1, rows / chunks) / 64) * 64;
-  const block = Math.min(inner, MOST_COLUMNS, Math.max(FEWEST_COLUMNS, share));
-  const blocks = Math.ceil(inner / block);
-  const items = rows * blocks;
-  return { items, group: Math.max(1, Math.ceil(items / chunks)), blocks, block };
+/** Segments for a device whose workgroups have several threads. */
+function segmentsOfWorkgroups({ outer, length, inner }: Run, threads: number): number {
+  const lanes = lanesOf(threads, length, inner);
+  const workgroups = Math.ceil(outer * inner * lanes / threads);
+  const rounds = length / lanes;
+  if (workgroups >= 256 || rounds <= 64) return 1;
+  return Math.ceil(Math.min(256 / workgroups, rounds / 16));
 }
 
-/** The constant `LANES`, which only WebGPU's kernel has. */
+/** The constant `LANES`: how many threads share an output of x, each sum over `segment` elements. */
 export function laneConstants(x: Tensor, segment: number, inner: number): Constants {
-  return x.device.kind === "webgpu" ? { LANES: webGpuLanes(segment, inner) } : {};
+  return { LANES: lanesOf(x.device.traits.workgroupThreads, segment, inner) };
 }
 
 /**
  * Threads for an output: as many as have four elements each; for columns at most 8, so that 32
- * neighbors read together.
+ * neighbors read together (coalesced).
  */
-function webGpuLanes(segment: number, inner: number): number {
-  const most = inner === 1 ? 256 : Math.max(8, 256 / powerOfTwo(inner));
-  return Math.min(most, powerOfTwo(Math.max(1, segment / 4)));
+function lanesOf(threads: number, segment: number, inner: number): number {
+  const most = inner === 1 ? threads : Math.max(8, threads / powerOfTwo(inner));
+  return Math.min(threads, most, powerOfTwo(Math.max(1, segment / 4)));
 }
 
 function powerOfTwo(atLeast: number): number {
   return 2 ** Math.ceil(Math.log2(atLeast));
-}
-
-function webGpuParts(run: Run): number {
-  const { outer, length, inner } = run;
-  const lanes = webGpuLanes(length, inner);
-  const workgroups = Math.ceil(outer * inner * lanes / 256);
-  const rounds = length / lanes;
-  if (workgroups >= 256 || rounds <= 64) return 1;
-  return Math.ceil(Math.min(256 / workgroups, rounds / 16));
 }

@@ -7,21 +7,21 @@
  * @module
  */
 import {
+  type GemmKernels,
+  GEMV_KERNELS,
   isLargeResult,
-  type MatmulChoice,
-  ROWS_KERNELS,
   TILE_KERNELS,
-} from "../device/matmul_choice.ts";
+} from "../device/webgpu/gemm_choice.ts";
 import type { Device } from "../device/device.ts";
 import { useDevice } from "../device/current_device.ts";
 import { WebGpuDevice } from "../device/webgpu/webgpu_device.ts";
 import { Random } from "../random.ts";
 import { compile, type Compiled } from "../tensor/compile.ts";
-import { product, type Sizes } from "./product.ts";
+import { gemm, type GemmSizes } from "./gemm.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 
 /** A product to measure. */
-export interface TunedProduct extends Sizes {
+export interface TunedProduct extends GemmSizes {
   /** a is [k,m]. */
   readonly transposeA?: boolean;
   /** b is [n,k]. */
@@ -33,7 +33,7 @@ export interface ProductTiming {
   /** What was computed. */
   readonly product: TunedProduct;
   /** The field of the choice that such a product goes by. */
-  readonly field: keyof MatmulChoice;
+  readonly field: keyof GemmKernels;
   /** The kernel's name in the choice. */
   readonly kernel: string;
   /** Of the best run, launch included; Infinity where the result was wrong. */
@@ -65,17 +65,29 @@ export async function* tuneProducts(
   device: Device,
   products: readonly TunedProduct[],
 ): AsyncGenerator<ProductTiming[]> {
-  if (!(device instanceof WebGpuDevice)) {
-    throw new TypeError(`tuneProducts: expected a WebGPU device, got '${device.kind}'`);
-  }
-  useDevice(device);
-  const before = device.matmul;
+  const gpu = expectWebGpu(device);
+  useDevice(gpu);
+  const before = gpu.gemmKernels;
   try {
-    const wait = await waiting(device);
-    for (const product of products) yield await timings(device, product, wait);
+    const wait = await waiting(gpu);
+    for (const product of products) yield await timings(gpu, product, wait);
   } finally {
-    device.matmul = before;
+    gpu.gemmKernels = before;
   }
+}
+
+/**
+ * The kernels that a device takes now.
+ *
+ * @throws {TypeError} if the device is not WebGPU
+ */
+export function gemmKernelsOf(device: Device): GemmKernels {
+  return expectWebGpu(device).gemmKernels;
+}
+
+function expectWebGpu(device: Device): WebGpuDevice {
+  if (device instanceof WebGpuDevice) return device;
+  throw new TypeError(`tuneProducts: expected a WebGPU device, got '${device.kind}'`);
 }
 
 /**
@@ -84,11 +96,11 @@ export async function* tuneProducts(
  */
 export function chooseKernels(
   timings: readonly ProductTiming[],
-  before: MatmulChoice,
-): MatmulChoice {
-  const best = <Field extends keyof MatmulChoice>(
+  before: GemmKernels,
+): GemmKernels {
+  const best = <Field extends keyof GemmKernels>(
     field: Field,
-    kernels: readonly MatmulChoice[Field][],
+    kernels: readonly GemmKernels[Field][],
   ) => {
     const own = timings.filter((timing) => timing.field === field);
     const cost = (kernel: string) =>
@@ -101,7 +113,7 @@ export function chooseKernels(
   return {
     small: best("small", TILE_KERNELS),
     large: best("large", TILE_KERNELS),
-    rows: best("rows", ROWS_KERNELS),
+    gemv: best("gemv", GEMV_KERNELS),
   };
 }
 
@@ -115,12 +127,12 @@ async function timings(
   product: TunedProduct,
   wait: number,
 ): Promise<ProductTiming[]> {
-  const field = product.m <= 4 ? "rows" : isLargeResult(product) ? "large" : "small";
-  const kernels = field !== "rows" ? TILE_KERNELS : device.subgroupSize ? ROWS_KERNELS : [];
+  const field = product.m <= 4 ? "gemv" : isLargeResult(product) ? "large" : "small";
+  const kernels = field !== "gemv" ? TILE_KERNELS : device.subgroupSize ? GEMV_KERNELS : [];
   const operands = makeOperands(product);
   const candidates: Candidate[] = [];
   for (const kernel of kernels) {
-    device.matmul = { ...device.matmul, [field]: kernel };
+    device.gemmKernels = { ...device.gemmKernels, [field]: kernel };
     const program = compile(() => run(product, operands));
     const isRight = checkResult(product, operands, await program().data());
     const single = await timeOf(device, program, 1, wait);
@@ -153,7 +165,7 @@ interface Operands {
   readonly values: readonly [Float32Array, Float32Array];
 }
 
-function makeOperands({ m, n, k }: Sizes): Operands {
+function makeOperands({ m, n, k }: GemmSizes): Operands {
   const random = new Random(1);
   const draw = (count: number) =>
     Float32Array.from({ length: count }, () => random.uniform() - 0.5);
@@ -162,7 +174,7 @@ function makeOperands({ m, n, k }: Sizes): Operands {
 }
 
 function run({ m, n, k, ...form }: TunedProduct, { a, b }: Operands): Tensor {
-  return product(a, b, { m, n, k }, [m, n], form);
+  return gemm(a, b, { m, n, k }, [m, n], form);
 }
 
 /** Elements of each result that are computed again in float64. */

@@ -4,9 +4,7 @@
  * @module
  */
 
-import { describe } from "../errors.ts";
-import { checkOptions, type OptionNames } from "../options.ts";
-import { type Content, Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
+import { type Content, Figure, type FigureOptions } from "./figure.ts";
 import { shorten } from "./labels.ts";
 import { LABEL_HEIGHT, labelMargin, type Line, lineChart, stepsOf } from "./line_chart.ts";
 import type { Plotter } from "./plot.ts";
@@ -15,13 +13,13 @@ import type { Theme } from "./theme.ts";
 
 /** Losses of one run, in nats per token. */
 export interface LossRun {
-  /** Name of the run. Default: none, for a single run. */
-  readonly label?: string;
-  /** Training loss, such as `await trainer.figures()`. */
+  /** Name of the run. */
+  readonly label: string;
+  /** Training loss. */
   readonly train: readonly { step: number; loss: number }[];
-  /** Loss on held-out text. Default: none. */
-  readonly validation?: readonly { step: number; loss: number }[];
-  /** Learning rate, drawn in a strip below. Default: none, and no strip if no run has it. */
+  /** Loss on held-out text. */
+  readonly validation: readonly { step: number; loss: number }[];
+  /** Learning rate, drawn in a strip below where a run has it. */
   readonly learningRate?: readonly { step: number; learningRate: number }[];
 }
 
@@ -33,28 +31,19 @@ export interface LossOptions extends FigureOptions {
   height?: number;
   /** Logarithmic loss axis. Default: false. */
   logY?: boolean;
-  /** Number of points that training loss is averaged over, the raw one drawn pale. Default: 1. */
+  /** Points that training loss is averaged over, the raw one drawn pale. Default: 1, as it is. */
   smooth?: number;
 }
-
-const OPTIONS: OptionNames<LossOptions> = {
-  ...FIGURE_OPTIONS,
-  width: 560,
-  height: 320,
-  logY: false,
-  smooth: 1,
-};
 
 /**
  * Draws training loss (solid) and validation loss (dashed, dotted where it was measured) of runs,
  * each line labeled at its end with its last value.
  *
  * A single run has one color for each of the two, several have one color each. Values that are not
- * finite are omitted and counted below the figure.
+ * finite are left out and counted below the figure. Throws RangeError when no run has a loss to
+ * draw, or when `smooth` is below 1.
  *
- * @throws {RangeError} if no run has a loss to draw, or `smooth` is below 1
- * @throws {TypeError} if `runs` is no list of runs, or an option is unknown
- *
+ * @example
  * ```ts
  * const figure = lossFigure([{
  *   label: "baby",
@@ -65,8 +54,6 @@ const OPTIONS: OptionNames<LossOptions> = {
  * ```
  */
 export function lossFigure(runs: readonly LossRun[], options: LossOptions = {}): Figure {
-  checkOptions("lossFigure", options, OPTIONS);
-  expectRuns(runs);
   const { smooth = 1, title = "Loss" } = options;
   if (!(smooth >= 1)) throw new RangeError(`lossFigure: smooth must be at least 1, got ${smooth}`);
   const series = runs.map((run) => runSeries(run, options));
@@ -75,7 +62,7 @@ export function lossFigure(runs: readonly LossRun[], options: LossOptions = {}):
     0,
   );
   const given = runs.reduce(
-    (sum, { train, validation = [] }) => sum + train.length + validation.length,
+    (sum, { train, validation }) => sum + train.length + validation.length,
     0,
   );
   if (drawn === 0) {
@@ -88,14 +75,6 @@ export function lossFigure(runs: readonly LossRun[], options: LossOptions = {}):
   }, { ...options, title });
 }
 
-function expectRuns(runs: unknown): void {
-  const wrong = Array.isArray(runs) ? runs.find((run) => !Array.isArray(run?.train)) : runs;
-  if (wrong === undefined) return;
-  throw new TypeError(
-    `lossFigure: expected a list of runs { label, train, validation }, got ${describe(wrong)}`,
-  );
-}
-
 /** What can be drawn of a run. */
 interface RunSeries {
   readonly label: string;
@@ -105,7 +84,7 @@ interface RunSeries {
 }
 
 function runSeries(run: LossRun, { logY = false }: LossOptions): RunSeries {
-  const losses = (points: LossRun["train"] = []) => {
+  const losses = (points: LossRun["train"]) => {
     return finitePoints(points.map(({ step, loss }) => ({ step, value: loss })))
       .filter(({ value }) => !logY || value > 0);
   };
@@ -113,7 +92,7 @@ function runSeries(run: LossRun, { logY = false }: LossOptions): RunSeries {
     return { step, value: learningRate };
   });
   return {
-    label: shorten(run.label ?? "", 28),
+    label: shorten(run.label, 28),
     train: losses(run.train),
     validation: losses(run.validation),
     rates: finitePoints(rates),
@@ -166,7 +145,7 @@ function trainLines(run: RunSeries, color: string, smooth: number): Line[] {
 }
 
 /**
- * A line labeled with the run, the kind of loss and the last value; none if there are no points.
+ * A line labeled with the run, the kind of loss and the last value; none where there are no points.
  */
 function lastValued(
   run: RunSeries,

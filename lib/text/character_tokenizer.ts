@@ -4,11 +4,9 @@
  * @module
  */
 
-import { checkOptions } from "../options.ts";
-import { expectText, expectTokens } from "./expect_text.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
-import { Tokenizer, type TokenStream } from "./tokenizer.ts";
+import { type DecodeOptions, Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { commonParts, type TokenizerFile } from "./tokenizer_file.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
@@ -21,15 +19,13 @@ export interface CharacterTokenizerOptions {
   padding?: string;
 }
 
-/** The names of these options. */
-const OPTIONS = { padding: "none" };
-
 /** The pattern by which other readers of the file split a text into characters. */
 export const CHARACTER_PATTERN = "[\\s\\S]";
 
 /**
  * One id for each code point of a corpus, in the order of the code points.
  *
+ * @example
  * ```ts
  * const tokenizer = CharacterTokenizer.fromText("hello");
  * console.log(tokenizer.vocabSize, [...tokenizer.encode("hole")]); // 4 [ 1, 3, 2, 0 ]
@@ -47,20 +43,14 @@ export class CharacterTokenizer extends Tokenizer {
   readonly #idOfCodePoint: Int32Array;
 
   /**
-   * Numbers characters, single code points, in the order given; `fromText` makes the tokenizer of a
-   * text.
+   * Numbers characters.
    *
-   * @throws {RangeError} if one is no single code point, or occurs twice
-   * @throws {TypeError} if `characters` is a text or no list, or an option is unknown
+   * @param characters single code points; ids follow this order
+   * @throws {RangeError} where one is no single code point, or occurs twice
    */
-  constructor(
-    characters: Iterable<string> & object,
-    options: CharacterTokenizerOptions = {},
-  ) {
+  constructor(characters: Iterable<string>, { padding }: CharacterTokenizerOptions = {}) {
     super();
-    checkOptions("CharacterTokenizer", options, OPTIONS);
-    const { padding } = options;
-    const tokens = [...expectTokens("CharacterTokenizer", "characters", characters)];
+    const tokens = [...characters];
     const wrong = tokens.find((token) => !isCharacter(token));
     if (wrong !== undefined) {
       const shown = JSON.stringify(wrong);
@@ -76,12 +66,9 @@ export class CharacterTokenizer extends Tokenizer {
   /**
    * The characters of a corpus, sorted by code point.
    *
-   * @throws {RangeError} if the text is empty
-   * @throws {TypeError} if `text` is no string, or an option is unknown
+   * @throws {RangeError} where the text is empty
    */
-  static fromText(text: string, options: CharacterTokenizerOptions = {}): CharacterTokenizer {
-    expectText("CharacterTokenizer.fromText", text);
-    checkOptions("CharacterTokenizer.fromText", options, OPTIONS);
+  static fromText(text: string, options?: CharacterTokenizerOptions): CharacterTokenizer {
     const codePoints = distinctCodePoints(text.toWellFormed());
     const characters = codePoints.map((codePoint) => String.fromCodePoint(codePoint));
     return new CharacterTokenizer(characters, options);
@@ -93,7 +80,7 @@ export class CharacterTokenizer extends Tokenizer {
     return new CharacterTokenizer(characters, { padding: "\0" });
   }
 
-  /** V, the number of characters and, if there is one, the padding token. */
+  /** V, the number of characters and, where there is one, the padding token. */
   override get vocabSize(): number {
     return this.#vocabulary.size;
   }
@@ -101,7 +88,7 @@ export class CharacterTokenizer extends Tokenizer {
   /**
    * One id for each character.
    *
-   * @throws {RangeError} if a character is not in the vocabulary; the message names it
+   * @throws {RangeError} where a character is not in the vocabulary; the message names it
    */
   protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
     const ids = new GrowingIds(text.length);
@@ -123,14 +110,17 @@ export class CharacterTokenizer extends Tokenizer {
   }
 
   /** The characters of the ids, joined. */
-  protected override decodeIds(ids: Iterable<number>, skipSpecialTokens: boolean): string {
+  override decode(
+    ids: Iterable<number>,
+    { skipSpecialTokens = false }: DecodeOptions = {},
+  ): string {
     return this.#vocabulary.tokensOf(ids, skipSpecialTokens ? this.specialTokens : undefined)
       .join("");
   }
 
-  /** Every id is a whole character. */
-  protected override streamIds(skipSpecialTokens: boolean): TokenStream {
-    return { push: (id) => this.decodeIds([id], skipSpecialTokens), end: () => "" };
+  /** Every id completes its character at once. */
+  override stream(options?: DecodeOptions): TokenStream {
+    return { push: (id) => this.decode([id], options), end: () => "" };
   }
 
   /** The character of an id. */

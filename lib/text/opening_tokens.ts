@@ -1,18 +1,15 @@
 /**
- * What a text begins with if there is no prompt.
+ * What a text begins with where nobody gave a prompt.
  *
  * @module
  */
-import { expectTokenizer } from "./expect_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /**
- * One or more ids to generate from without a prompt: what the tokenizer puts before a text,
- * otherwise those of a line's end, and for a vocabulary without one, the first id that is no special
- * token.
+ * One or more ids to generate from without a prompt: what the tokenizer puts before a text, or else
+ * those of a line's end, and for a vocabulary that has none, the first id that is no special token.
  *
- * @throws {TypeError} if `tokenizer` is none
- *
+ * @example
  * ```ts
  * import { CharacterTokenizer } from "../../mod.ts";
  * const tokenizer = CharacterTokenizer.fromText("one\ntwo");
@@ -20,7 +17,6 @@ import type { Tokenizer } from "./tokenizer.ts";
  * ```
  */
 export function openingTokens(tokenizer: Tokenizer): number[] {
-  expectTokenizer("openingTokens", tokenizer);
   const { before } = tokenizer.surroundings;
   if (before.length > 0) return [...before];
   const lineEnd = expressible(tokenizer, "\n") ? tokenizer.encode("\n") : [];
@@ -31,13 +27,8 @@ export function openingTokens(tokenizer: Tokenizer): number[] {
   return [id];
 }
 
-/**
- * Whether a tokenizer can encode a text.
- *
- * @throws {TypeError} if `tokenizer` is none
- */
+/** Whether a tokenizer can encode a text. */
 export function expressible(tokenizer: Tokenizer, text: string): boolean {
-  expectTokenizer("expressible", tokenizer);
   try {
     tokenizer.encode(text);
     return true;

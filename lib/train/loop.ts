@@ -133,13 +133,10 @@ export async function* trainingLoop(
   }
 }
 
-/** Milliseconds of work that a GPU is given ahead; waiting for it costs Deno 10 ms. */
+/** Milliseconds of work to queue on a GPU; waiting for it costs Deno 10 ms. */
 const AHEAD = 300;
 
-/**
- * How many updates of so many milliseconds a GPU is given before it is waited for: two, and more
- * where they are short.
- */
+/** How many updates to queue on a GPU before waiting: two, or more if each takes few milliseconds. */
 export function stepsInFlight(milliseconds: number): number {
   return Math.max(2, Math.floor(AHEAD / milliseconds));
 }
@@ -158,7 +155,7 @@ class Stopwatch {
   async step(batches: BatchSource): Promise<void> {
     const before = performance.now();
     const { device } = this.trainer.model.parameters()[0];
-    if (device.kind === "webgpu" && ++this.#inFlight > stepsInFlight(this.#perStep)) {
+    if (device.traits.isAsynchronous && ++this.#inFlight > stepsInFlight(this.#perStep)) {
       await device.finish();
       this.#inFlight = 1;
     }

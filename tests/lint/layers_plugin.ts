@@ -37,6 +37,7 @@ const PARTS: readonly Part[] = [
       "lib/wasm/assembler.ts",
       "lib/device/kernel.ts",
       "lib/device/kernel_builder.ts",
+      "lib/device/kernel_chunks.ts",
       "lib/device/kernel_function.ts",
     ],
   },

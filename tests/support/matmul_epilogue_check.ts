@@ -4,7 +4,7 @@
  * @module
  */
 import type { Activation } from "../../lib/ops/activation.ts";
-import { product, type ProductOptions } from "../../lib/ops/product.ts";
+import { gemm, type GemmOptions } from "../../lib/ops/gemm.ts";
 import { tensor } from "../../lib/tensor/tensor.ts";
 import { activations, assertProduct, floats, type Form, reference } from "./matmul_reference.ts";
 
@@ -22,8 +22,8 @@ export async function checkEpilogue(
   const a = floats(m * k, 5), b = floats(k * n, 6), bias = floats(n, 7);
   const residual = floats(m * n, 8), pre = floats(m * n, 9).map((x) => 3 * x);
   const plain = reference(a, b, m, n, k, form);
-  const run = async (options: ProductOptions) => {
-    const c = product(tensor(a), tensor(b), { m, n, k }, [m, n], { ...form, ...options });
+  const run = async (options: GemmOptions) => {
+    const c = gemm(tensor(a), tensor(b), { m, n, k }, [m, n], { ...form, ...options });
     return await c.data();
   };
   const { value, derivative } = activations[activation ?? "none"];

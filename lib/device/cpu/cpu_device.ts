@@ -7,7 +7,8 @@
  *
  * @module
  */
-import type { Device, LoadedProgram } from "../device.ts";
+import type { Device, DeviceTraits, LoadedProgram } from "../device.ts";
+import type { GemmPlan, GemmRequest } from "../gemm.ts";
 import type { Allocation, Launch, Range } from "../launch.ts";
 import { bufferNames, type Constants, encodeScalars, type Kernel, kernelKey } from "../kernel.ts";
 import { emitKernel } from "../kernel_builder.ts";
@@ -15,6 +16,7 @@ import type { Recorder } from "../recorder.ts";
 import { Allocator, type Block } from "./allocator.ts";
 import { type Blas, findBlas } from "./blas.ts";
 import { relaxedSimdSupported } from "../../wasm/assembler.ts";
+import { chooseCpuGemm } from "./gemm_choice.ts";
 import { KernelTable } from "./kernel_table.ts";
 import { CONTROL, HEAP, locked, MAX_KERNELS, RECORD, schedulerModule } from "./scheduler.ts";
 
@@ -35,9 +37,19 @@ export interface CpuOptions {
 
 const MAX_THREADS = 64;
 
+const TRAITS: DeviceTraits = {
+  workgroupThreads: 1,
+  vec4Loads: false, // its kernels are vectorized for any size
+  manyCores: false,
+  isAsynchronous: false,
+  maxHeadSize: Infinity,
+  tokensPerRead: 1,
+};
+
 /** Runs kernels as WebAssembly, on `threads` threads. */
 export class CpuDevice implements Device {
   readonly kind = "cpu";
+  readonly traits: DeviceTraits = TRAITS;
   readonly description: string;
   readonly threads: number;
   readonly blas: Blas | undefined;
@@ -73,6 +85,10 @@ export class CpuDevice implements Device {
     const reasons = [options.reason, trouble].filter((reason) => reason);
     this.description = [`cpu (${parts})`, ...reasons].join(": ");
     this.#startWorkers();
+  }
+
+  chooseGemm(request: GemmRequest): GemmPlan {
+    return chooseCpuGemm(request, this.blas !== undefined);
   }
 
   allocate(bytes: number): Allocation {
@@ -203,13 +219,16 @@ export class CpuDevice implements Device {
     if (!cpu) {
       throw new TypeError(`${kernel.name}: it has no CPU kernel; run it with the device 'webgpu'`);
     }
-    this.#reserveScratch(cpu.scratchBytes?.(scalars, constants) ?? 0);
-    const scalarWords = encodeScalars(kernel, scalars);
-    const chunks = cpu.chunks(scalars, constants);
-    const words = new Uint32Array(buffers.length + scalarWords.length + 1);
-    buffers.forEach((buffer, i) => words[i] = buffer ? pointerOf(buffer) : 0);
-    words.set(scalarWords, buffers.length);
-    words[words.length - 1] = chunks;
+    const sizes = cpu.tiling?.choose(scalars, constants) ?? {};
+    const all = { ...scalars, ...sizes };
+    this.#reserveScratch(cpu.scratchBytes?.(all, constants) ?? 0);
+    const chunks = cpu.chunks(all, constants);
+    const words = Uint32Array.from([
+      ...buffers.map((buffer) => buffer ? pointerOf(buffer) : 0),
+      ...encodeScalars(kernel, scalars),
+      ...(cpu.tiling?.sizes ?? []).map((name) => sizes[name]),
+      chunks,
+    ]);
     return { slot: this.#slot(kernel, constants), words, chunks };
   }
 
@@ -225,9 +244,12 @@ export class CpuDevice implements Device {
   }
 
   #emit(kernel: Kernel, constants: Constants): Uint8Array {
-    const { name, scalars, functions = {} } = kernel;
+    const { name, functions = {} } = kernel;
+    const cpu = kernel.cpu!;
+    const sizes = (cpu.tiling?.sizes ?? []).map((size) => [size, "u32"] as const);
+    const scalars = { ...kernel.scalars, ...Object.fromEntries(sizes) };
     const build = { name, buffers: bufferNames(kernel), scalars, constants, functions };
-    return emitKernel(build, (k) => kernel.cpu!.emit(k), { relaxed: this.#relaxed });
+    return emitKernel(build, (k) => cpu.emit(k), { relaxed: this.#relaxed });
   }
 
   #list(bytes: Uint8Array): number {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { MatmulChoice } from "../matmul_choice.ts";
+import type { GemmKernels } from "./gemm_choice.ts";
 
 /** Kinds of adapters that want different kernels. */
 export type AdapterClass = "software" | "apple" | "integrated" | "discrete";
@@ -20,11 +20,11 @@ export type AdapterNames = Pick<GPUAdapterInfo, "vendor" | "architecture" | "des
  * figures of jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU kernels. Only `software` has been
  * measured here.
  */
-export const MATMUL_CHOICES: Readonly<Record<AdapterClass, MatmulChoice>> = {
-  software: { small: "direct", large: "direct", rows: "workgroup" },
-  apple: { small: "tiled", large: "registers", rows: "subgroup" },
-  integrated: { small: "tiled", large: "tiled", rows: "subgroup" },
-  discrete: { small: "tiled", large: "large", rows: "subgroup" },
+export const GEMM_KERNELS: Readonly<Record<AdapterClass, GemmKernels>> = {
+  software: { small: "direct", large: "direct", gemv: "workgroup" },
+  apple: { small: "tiled", large: "registers", gemv: "subgroup" },
+  integrated: { small: "tiled", large: "tiled", gemv: "subgroup" },
+  discrete: { small: "tiled", large: "large", gemv: "subgroup" },
 };
 
 /** PCI numbers of vendors in Deno, which gives no names. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { VERSION } from "../../version.ts";
-import { type MatmulChoice, ROWS_KERNELS, TILE_KERNELS } from "../matmul_choice.ts";
+import { type GemmKernels, GEMV_KERNELS, TILE_KERNELS } from "./gemm_choice.ts";
 import type { Device } from "../device.ts";
 import type { AdapterNames } from "./adapter_class.ts";
 import { WebGpuDevice } from "./webgpu_device.ts";
@@ -16,7 +16,7 @@ import { WebGpuDevice } from "./webgpu_device.ts";
 const CACHE = "folio-tuning";
 
 /** The choice kept for an adapter; undefined where there is none, or it cannot be read. */
-export async function readTuning(adapter: AdapterNames): Promise<MatmulChoice | undefined> {
+export async function readTuning(adapter: AdapterNames): Promise<GemmKernels | undefined> {
   try {
     if (!await caches.has(CACHE)) return undefined;
     const response = await (await caches.open(CACHE)).match(addressOf(adapter));
@@ -30,7 +30,7 @@ export async function readTuning(adapter: AdapterNames): Promise<MatmulChoice | 
  * Keeps a choice for a device's adapter; the next `openDevice` takes it. TypeError for another
  * device than WebGPU, Error where the Web Cache cannot be written.
  */
-export async function keepTuning(device: Device, choice: MatmulChoice): Promise<void> {
+export async function keepTuning(device: Device, choice: GemmKernels): Promise<void> {
   const cache = await caches.open(CACHE);
   await cache.put(addressOf(adapterOf(device)), new Response(JSON.stringify(choice)));
 }
@@ -55,8 +55,8 @@ export function addressOf({ vendor, architecture, description }: AdapterNames): 
   return `https://tuning.invalid/${names.join("/")}`;
 }
 
-function checked(value: Partial<MatmulChoice> | null): MatmulChoice | undefined {
-  const { small, large, rows } = value ?? {};
+function checked(value: Partial<GemmKernels> | null): GemmKernels | undefined {
+  const { small, large, gemv } = value ?? {};
   if (!TILE_KERNELS.includes(small!) || !TILE_KERNELS.includes(large!)) return undefined;
-  return ROWS_KERNELS.includes(rows!) ? { small: small!, large: large!, rows: rows! } : undefined;
+  return GEMV_KERNELS.includes(gemv!) ? { small: small!, large: large!, gemv: gemv! } : undefined;
 }

@@ -8,12 +8,13 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import type { Device, LoadedProgram } from "../device.ts";
+import type { Device, DeviceTraits, LoadedProgram } from "../device.ts";
+import type { GemmPlan, GemmRequest } from "../gemm.ts";
 import type { Allocation, Launch, Range } from "../launch.ts";
 import { encodeScalars } from "../kernel.ts";
-import type { MatmulChoice } from "../matmul_choice.ts";
 import type { Recorder } from "../recorder.ts";
-import { adapterClass, MATMUL_CHOICES } from "./adapter_class.ts";
+import { adapterClass, GEMM_KERNELS } from "./adapter_class.ts";
+import { chooseWebGpuGemm, type GemmKernels } from "./gemm_choice.ts";
 import { dispatchSize } from "./dispatch_size.ts";
 import { acceptsEnableSubgroups, Pipelines } from "./pipelines.ts";
 
@@ -26,7 +27,7 @@ export interface OpenOptions {
   /** Why it was chosen, for the description. */
   reason?: string;
   /** Which kernels were the fastest on it, where that was measured. Default: those of its class. */
-  tuned?: MatmulChoice;
+  tuned?: GemmKernels;
 }
 
 interface Dispatch {
@@ -40,12 +41,23 @@ const EAGER_SLOTS = 1024;
 /** Kernels bind at most this many storage buffers; every WebGPU adapter has at least 8. */
 const STORAGE_BUFFERS = 10;
 
+const TRAITS: Omit<DeviceTraits, "manyCores"> = {
+  workgroupThreads: 256,
+  vec4Loads: true,
+  isAsynchronous: true,
+  maxHeadSize: 256, // its query and sums fit a workgroup of attention_decode.wgsl
+  tokensPerRead: 16,
+};
+
 /** Runs kernels as WGSL on a GPU adapter. */
 export class WebGpuDevice implements Device {
   readonly kind = "webgpu";
-  readonly isSoftware: boolean;
-  matmul: MatmulChoice;
+  readonly traits: DeviceTraits;
+  /** The kernels that matrix products take. */
+  gemmKernels: GemmKernels;
+  /** Precision of the operands of the layers' products; sums and everything else are f32. */
   precision: "f32" | "f16" = "f32";
+  /** Fewest threads of a subgroup; undefined if kernels cannot use subgroups. */
   readonly subgroupSize: number | undefined;
   recorder: Recorder | undefined;
   readonly #pipelines: Pipelines;
@@ -61,12 +73,12 @@ export class WebGpuDevice implements Device {
     readonly gpu: GPUDevice,
     readonly adapter: GPUAdapter,
     public description: string,
-    tuned: MatmulChoice | undefined,
+    tuned: GemmKernels | undefined,
     enablesSubgroups: boolean,
   ) {
     const adapterKind = adapterClass(adapter.info);
-    this.isSoftware = adapterKind === "software";
-    this.matmul = tuned ?? MATMUL_CHOICES[adapterKind];
+    this.traits = { ...TRAITS, manyCores: adapterKind !== "software" };
+    this.gemmKernels = tuned ?? GEMM_KERNELS[adapterKind];
     const hasSubgroups = gpu.features.has("subgroups" as GPUFeatureName);
     this.subgroupSize = hasSubgroups ? adapter.info.subgroupMinSize : undefined;
     this.#pipelines = new Pipelines(gpu, enablesSubgroups);
@@ -103,6 +115,10 @@ export class WebGpuDevice implements Device {
     const name = description || [vendor, architecture].filter(Boolean).join(" ") || "an adapter";
     const line = `webgpu (${name}${tuned ? ", tuned" : ""})${reason ? `: ${reason}` : ""}`;
     return new WebGpuDevice(gpu, adapter, line, tuned, await acceptsEnableSubgroups(gpu));
+  }
+
+  chooseGemm(request: GemmRequest): GemmPlan {
+    return chooseWebGpuGemm(this, request);
   }
 
   allocate(bytes: number): Memory {

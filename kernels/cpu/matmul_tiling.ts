@@ -7,17 +7,18 @@
  *
  * @module
  */
+import type { Constants, Scalars } from "../../lib/device/kernel.ts";
 import { TILE } from "./matmul_tile.ts";
 
-/** Sizes of the blocks, as the kernel's scalars. */
-export interface Cut {
+/** Sizes of the blocks. */
+export type MatmulTiling = {
   /** Rows of a chunk's block of C. */
   rows: number;
   /** Columns of it. */
   columns: number;
   /** Steps of k that are packed at a time. */
   depth: number;
-}
+};
 
 /** Most of k in a panel: a panel of B (8 KB) and six rows of A (6 KB) fit the L1 cache. */
 const MAX_DEPTH = 256;
@@ -34,23 +35,26 @@ const CYCLES = { step: 6.5, row: 1.5, panel: 4, tile: 50, chunk: 400, barrier: 4
 
 const THREADS = [1, 2, 4, 8];
 
-/** The best blocking of [m,k]·[k,n] for a batch. */
-export function cutMatmul(
-  { m, n, k, batch }: Record<"m" | "n" | "k" | "batch", number>,
-  transposeA: boolean,
-): Cut {
+/** The names of the sizes, which the kernels read. */
+export const BLOCK_SIZES: readonly string[] = ["rows", "columns", "depth"];
+
+/** The best blocking of a batch of products [m,k]·[k,n]. */
+export function tileMatmul(
+  { m, n, k, batch }: Scalars,
+  { TRANSPOSE_A }: Constants,
+): MatmulTiling {
   const blocks = Math.ceil(k / MAX_DEPTH);
   const depth = Math.ceil(k / blocks / 8) * 8;
-  let best: Cut = { rows: m, columns: n, depth };
+  let best: MatmulTiling = { rows: m, columns: n, depth };
   let least = Infinity;
   for (const columns of sizes(n, TILE.columns)) {
     if (4 * columns * depth > MAX_PACKED) continue;
     const across = columns / TILE.columns;
     for (const rows of sizes(m, TILE.rows)) {
-      if (transposeA && 4 * rows * depth > MAX_PACKED) continue;
+      if (TRANSPOSE_A && 4 * rows * depth > MAX_PACKED) continue;
       const down = rows / TILE.rows;
       const step = across * down * CYCLES.step + across * CYCLES.panel +
-        down * (transposeA ? CYCLES.panel : CYCLES.row);
+        down * (TRANSPOSE_A ? CYCLES.panel : CYCLES.row);
       const cycles = k * step + blocks * across * down * CYCLES.tile + CYCLES.chunk;
       const chunks = batch * Math.ceil(m / rows) * Math.ceil(n / columns);
       const barrier = chunks > 1 ? CYCLES.barrier : 0;

@@ -1,0 +1,98 @@
+/**
+ * How a GPU computes a matrix product: which kernel it takes, and when it splits k.
+ *
+ * See adapter_class.ts for the kernels of a class of adapters, tuning.ts for measured ones.
+ *
+ * @module
+ */
+import type { DeviceTraits } from "../device.ts";
+import type { GemmPlan, GemmRequest, GemmSizes, GemvKernel, TileKernel } from "../gemm.ts";
+
+/** All kernels that compute tiles. */
+export const TILE_KERNELS: readonly TileKernel[] = ["direct", "registers", "tiled", "large"];
+
+/** All kernels for few rows. */
+export const GEMV_KERNELS: readonly GemvKernel[] = ["workgroup", "subgroup"];
+
+/** The kernels that an adapter takes. */
+export interface GemmKernels {
+  /** For results that tiles of 128 × 128 would give too few workgroups. */
+  readonly small: TileKernel;
+  /** For larger results. */
+  readonly large: TileKernel;
+  /** For up to four rows, if B is [n,k]. */
+  readonly gemv: GemvKernel;
+}
+
+/** What the choice depends on besides the request. */
+export interface GemmAdapter {
+  /** The kernels that it takes. */
+  readonly gemmKernels: GemmKernels;
+  /** Precision of the operands of products that may be rounded. */
+  readonly precision: "f32" | "f16";
+  /** Fewest threads of a subgroup; undefined if kernels cannot use subgroups. */
+  readonly subgroupSize: number | undefined;
+  /** Its traits. */
+  readonly traits: Pick<DeviceTraits, "manyCores">;
+}
+
+/** Up to this many rows of A the GEMV kernels are the fastest. */
+const FEW_ROWS = 4;
+
+/** The plan for a product. */
+export function chooseWebGpuGemm(adapter: GemmAdapter, request: GemmRequest): GemmPlan {
+  const { m, batch, transposeA } = request;
+  if (m <= FEW_ROWS && batch === 1 && !transposeA) return gemvPlan(adapter, request);
+  const { gemmKernels: { small, large }, precision } = adapter;
+  const kernel = isLargeResult(request, batch) ? large : small;
+  const splitK = adapter.traits.manyCores ? partsOfK(request) : 1;
+  if (precision === "f16" && request.mayRound) {
+    const half = kernel === "large" ? "large_half" : "tiled_half";
+    return { form: "tiles", kernel: half, rounds: true, splitK };
+  }
+  const needsVec4 = kernel === "registers" || kernel === "direct";
+  const fits = !needsVec4 || isVec4Aligned(request);
+  return { form: "tiles", kernel: fits ? kernel : "tiled", rounds: false, splitK };
+}
+
+function gemvPlan(adapter: GemmAdapter, { transposeB }: GemmRequest): GemmPlan {
+  const { gemmKernels, subgroupSize, traits } = adapter;
+  const plan = { form: "gemv", kernel: "workgroup", splitK: 1 } as const;
+  if (!traits.manyCores) return { ...plan, slices: 1 };
+  // Threads that share a column read along k, which is contiguous in B only as [n,k].
+  if (!transposeB) return { ...plan, slices: 8 };
+  return gemmKernels.gemv === "subgroup" && subgroupSize
+    ? { ...plan, kernel: "subgroup", slices: Math.min(32, subgroupSize) }
+    : { ...plan, slices: 32 };
+}
+
+/** Whether k, and the inner axes of A and B, are multiples of 4, as vectorized (vec4) loads need. */
+function isVec4Aligned({ m, n, k, transposeA, transposeB }: GemmRequest): boolean {
+  return k % 4 === 0 && (!transposeA || m % 4 === 0) && (transposeB || n % 4 === 0);
+}
+
+/** Workgroups that keep a GPU busy, and the smallest k that is worth one. */
+const BUSY = { groups: 128, k: 128 };
+
+/**
+ * Split-K: into how many parts k is divided, so that a product with a small result and a long k, such
+ * as a weight's gradient, gives a GPU enough to do. Only without an epilogue, and if both operands
+ * are stored k-major; otherwise 1.
+ */
+function partsOfK({ m, n, k, batch, transposeA, transposeB, hasEpilogue }: GemmRequest): number {
+  if (hasEpilogue || !transposeA || transposeB || batch > 1) return 1;
+  const groups = Math.ceil(m / 64) * Math.ceil(n / 64);
+  let parts = 1;
+  while (groups * parts < BUSY.groups && k % (2 * parts) === 0 && k / (2 * parts) >= BUSY.k) {
+    parts *= 2;
+  }
+  return parts;
+}
+
+/** Workgroups of 128 × 128 from which a result counts as large. */
+const LARGE = 64;
+
+/** Whether the result of a batch of products is large. */
+export function isLargeResult({ m, n }: Pick<GemmSizes, "m" | "n">, batch = 1): boolean {
+  return Math.ceil(m / 128) * Math.ceil(n / 128) * batch >= LARGE;
+}
