@@ -13,7 +13,7 @@ import { expectTensor } from "./launch.ts";
 import { type Gradients, type Node, type Tape, withoutTape, withTape } from "./tape.ts";
 import { full, type Tensor } from "./tensor.ts";
 
-export { differentiable, type Gradients, isTracked, withoutTape } from "./tape.ts";
+export { differentiable, isTracked, withoutTape } from "./tape.ts";
 
 /**
  * Runs `f`, a function of tensors that gives one number, and returns its value and its gradient
@@ -64,8 +64,8 @@ export function backpropagate(
   f: () => Tensor,
   parameters: readonly Tensor[],
   seed: (value: Tensor) => Tensor,
-): { value: Tensor; gradients: Gradients } {
-  const mine: Tape = { nodes: [], tracked: new Set(parameters) };
+): { value: Tensor; gradients: Gradients<Tensor> } {
+  const mine: Tape<Tensor> = { nodes: [], tracked: new Set(parameters) };
   const value = withTape(mine, f);
   const gathered = new Map<Tensor, Tensor>();
   withoutTape(() => {
@@ -75,7 +75,11 @@ export function backpropagate(
   return { value, gradients: parameters.map((parameter) => gathered.get(parameter)) };
 }
 
-function propagate(node: Node, gathered: Map<Tensor, Tensor>, tracked: Set<Tensor>): void {
+function propagate(
+  node: Node<Tensor>,
+  gathered: Map<Tensor, Tensor>,
+  tracked: Set<Tensor>,
+): void {
   const gradient = gathered.get(node.output);
   if (!gradient) return;
   gathered.delete(node.output);

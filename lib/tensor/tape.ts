@@ -2,33 +2,33 @@
  * The tape: what operations write down while a function is differentiated.
  *
  * `valueAndGrad` in autograd.ts puts a tape on and walks it back. An operation calls
- * `differentiable` with the function from the gradient of its result to those of its inputs.
+ * `differentiable` with the function from the gradient of its result to those of its inputs. What is
+ * on the tape is of any type `T`, which for Folio is Tensor: tensor.ts itself puts views on it.
  *
  * @module
  */
-import type { Tensor } from "./tensor.ts";
 
 /** The gradient of each input, or undefined if there is none. */
-export type Gradients = readonly (Tensor | undefined)[];
+export type Gradients<T> = readonly (T | undefined)[];
 
 /** An operation on the tape. */
-export interface Node {
-  readonly output: Tensor;
-  readonly inputs: readonly Tensor[];
-  readonly backward: (gradient: Tensor, gathered: Gradients) => Gradients;
+export interface Node<T> {
+  readonly output: T;
+  readonly inputs: readonly T[];
   readonly sums: ReadonlySet<number>;
+  backward(gradient: T, gathered: Gradients<T>): Gradients<T>;
 }
 
 /** The operations of one function in the order of their calls, and all tensors that get gradients. */
-export interface Tape {
-  readonly nodes: Node[];
-  readonly tracked: Set<Tensor>;
+export interface Tape<T> {
+  readonly nodes: Node<T>[];
+  readonly tracked: Set<T>;
 }
 
-let tape: Tape | undefined;
+let tape: Tape<object> | undefined;
 
 /** Whether a gradient will flow to this tensor; an operation can skip work otherwise. */
-export function isTracked(tensor: Tensor | undefined): boolean {
+export function isTracked(tensor: object | undefined): boolean {
   return tensor !== undefined && tape !== undefined && tape.tracked.has(tensor);
 }
 
@@ -42,16 +42,16 @@ export interface DifferentiableOptions {
 }
 
 /** Puts an operation on the tape, if one is running and an input is tracked; returns `output`. */
-export function differentiable(
-  output: Tensor,
-  inputs: readonly (Tensor | undefined)[],
-  backward: (gradient: Tensor, gathered: Gradients) => Gradients,
+export function differentiable<T extends object>(
+  output: T,
+  inputs: readonly (T | undefined)[],
+  backward: (gradient: T, gathered: Gradients<T>) => Gradients<T>,
   options: DifferentiableOptions = {},
-): Tensor {
+): T {
   if (!tape || !inputs.some(isTracked)) return output;
   tape.tracked.add(output);
   const sums = new Set(options.sums ?? []);
-  tape.nodes.push({ output, inputs: inputs as readonly Tensor[], backward, sums });
+  tape.nodes.push({ output, inputs: inputs as readonly T[], backward, sums });
   return output;
 }
 
@@ -61,7 +61,7 @@ export function withoutTape<T>(f: () => T): T {
 }
 
 /** Runs `f` with another tape, or none. */
-export function withTape<T>(own: Tape | undefined, f: () => T): T {
+export function withTape<Result>(own: Tape<object> | undefined, f: () => Result): Result {
   const outer = tape;
   tape = own;
   try {

@@ -1,6 +1,7 @@
 /**
  * A lint plugin that keeps the layers apart: which folder may import which, who may use the `Deno`
- * namespace, and that the library neither prints nor exits.
+ * namespace, that only lib/device knows the kinds of devices, and that the library neither prints
+ * nor exits.
  *
  * deno.json loads it, so `deno lint` reports a wrong arrow where it is drawn.
  *
@@ -191,8 +192,24 @@ const edges: Deno.lint.Rule = {
   },
 };
 
+const kinds: Deno.lint.Rule = {
+  create(context) {
+    const path = pathOf(context);
+    if (!/^(lib|scripts)\//.test(path) || path.startsWith("lib/device/")) return {};
+    const isKind = ({ type, value }: { type: string; value?: unknown }) =>
+      type === "Literal" && (value === "cpu" || value === "webgpu");
+    return {
+      BinaryExpression(node) {
+        if (!/^[!=]==?$/.test(node.operator)) return;
+        if (![node.left, node.right].some((side) => isKind(side as { type: string }))) return;
+        context.report({ node, message: "branch on a device's traits, not on its kind" });
+      },
+    };
+  },
+};
+
 /** The plugin, as deno.json loads it. */
 export default {
   name: "folio",
-  rules: { imports, packages, edges },
+  rules: { imports, packages, edges, kinds },
 } satisfies Deno.lint.Plugin;

@@ -122,3 +122,16 @@ Deno.test("the library neither prints nor exits", () => {
   assert.deepEqual(checkpoint.sort(), [["folio/edges", "Deno.exit"], ["folio/edges", "console"]]);
   assert.deepEqual(lint("lib/cli/run.ts", source), []);
 });
+
+Deno.test("only lib/device branches on the kind of a device", () => {
+  const source = `const slices = device.kind === "webgpu" ? 8 : 1; const is = "cpu" !== kind;`;
+  const expected = [`device.kind === "webgpu"`, `"cpu" !== kind`].map((text) => {
+    return ["folio/kinds", text];
+  });
+  for (const path of ["lib/ops/x.ts", "lib/train/loop.ts", "scripts/tune.ts"]) {
+    assert.deepEqual(lint(path, source), expected, path);
+  }
+  for (const path of ["lib/device/x.ts", "tests/x_test.ts", "bench/devices.ts"]) {
+    assert.deepEqual(lint(path, source), [], path);
+  }
+});
