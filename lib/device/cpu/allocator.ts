@@ -1,6 +1,6 @@
 /**
- * The heap in the CPU device's shared memory: best fit over free blocks, neighbors joined when they
- * are freed.
+ * The heap in the CPU device's shared memory: best fit over the free blocks; neighbors are joined
+ * when they are freed.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const ALIGNMENT = 64;
 const PAGE = 65536;
 const LIMIT_PAGES = 65536;
 
-/** Hands out blocks of a growing WebAssembly memory. */
+/** Allocates blocks in a growing WebAssembly memory. */
 export class Allocator {
   #free: { pointer: number; bytes: number }[] = [];
   #used = 0;
@@ -35,7 +35,11 @@ export class Allocator {
     return this.#peak;
   }
 
-  /** A block of at least `bytes`. RangeError when the 4 GiB of a 32-bit memory are used up. */
+  /**
+   * Allocates a block of at least `bytes`.
+   *
+   * @throws {UserError} if the 4 GiB of a 32-bit memory are used up
+   */
   allocate(bytes: number): Block {
     const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
     let best = -1;
@@ -55,7 +59,7 @@ export class Allocator {
     return { pointer, bytes: size };
   }
 
-  /** Gives a block back. */
+  /** Frees a block. */
   release(block: Block): void {
     this.#used -= block.bytes;
     let at = this.#free.findIndex((free) => free.pointer > block.pointer);

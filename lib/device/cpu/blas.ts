@@ -2,10 +2,9 @@
  * A system BLAS on the CPU device's memory: OpenBLAS, BLIS, MKL or Accelerate, called through
  * `Deno.dlopen` without a copy.
  *
- * Each thread opens the library for itself and calls `cblas_sgemm`, which is told to use one
- * thread, on a slice of the product. Slices are cut in kernels/cpu/matmul_blas.ts. What is loaded
- * is machine code outside the sandbox: it needs `--allow-ffi`, and is used only when the user asks
- * for it.
+ * Each thread opens the library separately and calls `cblas_sgemm`, configured for one thread, on
+ * its blocks of the product (kernels/cpu/matmul_blas.ts). The library is machine code outside the
+ * sandbox: it needs `--allow-ffi`, and is used only at the user's request.
  *
  * @module
  */
@@ -21,17 +20,17 @@ export type Sgemm = (
   ]
 ) => void;
 
-/** A library that was found and gave right results. */
+/** A library that was found and computes correctly. */
 export interface Blas {
   /** The name or path that it was opened by. */
   readonly path: string;
-  /** What it calls itself, for the device's description. */
+  /** Its name, for the device's description. */
   readonly name: string;
-  /** What keeps it from being fast, and what to do. */
+  /** Why it is slow, and what to do; undefined if nothing is known. */
   readonly advice?: string;
 }
 
-/** Where `auto` looks, in order. */
+/** The libraries that `auto` tries, in order. */
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
   linux: ["libmkl_rt.so.2", "libopenblas.so.0", "libopenblas.so", "libblis.so.4", "libblis.so"],
   darwin: [
@@ -59,19 +58,20 @@ const SYMBOLS = {
 } as const;
 
 /**
- * What OpenBLAS calls the processors whose kernels it takes where it does not know the real one:
- * they have 128-bit vectors.
+ * The processors, by OpenBLAS's names, whose kernels it uses if it does not know the real one: they
+ * have 128-bit vectors.
  */
 const OLD_CORES = ["Prescott", "Generic"];
 
-/** CBLAS's numbers for row-major, as it is, and transposed. */
-const ROW_MAJOR = 101, AS_IT_IS = 111, TRANSPOSED = 112;
+/** CBLAS's numbers for row-major order and for an operand that is not, or is, transposed. */
+const ROW_MAJOR = 101, NOT_TRANSPOSED = 111, TRANSPOSED = 112;
 /** Accelerate's number for one thread. */
 const SINGLE_THREADED = 1;
 
 /**
- * Opens the library for the calling thread, over `memory`. Error where it cannot be opened or has
- * no `cblas_sgemm`.
+ * Opens the library for the calling thread, over `memory`.
+ *
+ * @throws {Error} if it cannot be opened or has no `cblas_sgemm`
  */
 export function openBlas(path: string, memory: WebAssembly.Memory): Sgemm {
   const { symbols } = Deno.dlopen(path, SYMBOLS);
@@ -84,15 +84,15 @@ export function openBlas(path: string, memory: WebAssembly.Memory): Sgemm {
   const bytes = new Uint8Array(memory.buffer, 0, 1) as Uint8Array<ArrayBuffer>;
   const base = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
   const at = (address: number) => BigInt(base + (address >>> 0));
-  const flag = (transpose: number) => transpose ? TRANSPOSED : AS_IT_IS;
+  const flag = (transpose: number) => transpose ? TRANSPOSED : NOT_TRANSPOSED;
   return (ta, tb, m, n, k, a, lda, b, ldb, c, ldc) => {
     sgemm(ROW_MAJOR, flag(ta), flag(tb), m, n, k, 1, at(a), lda, at(b), ldb, 0, at(c), ldc);
   };
 }
 
 /**
- * The first library that opens and computes rightly, tried on `memory` at `scratch` (256 bytes), or
- * why there is none.
+ * The first library that opens and computes correctly, tried on `memory` at `scratch` (256 bytes),
+ * or why there is none.
  */
 export function findBlas(
   choice: string,
@@ -108,8 +108,8 @@ export function findBlas(
     }
     try {
       const sgemm = openBlas(path, memory);
-      if (isRight(sgemm, memory, scratch)) return { blas: describe(path), sgemm };
-      reasons.push(`${path} computes a known product wrongly`);
+      if (isCorrect(sgemm, memory, scratch)) return { blas: describe(path), sgemm };
+      reasons.push(`${path} computes a known product incorrectly`);
     } catch (error) {
       reasons.push((error as Error).message.split("\n")[0]);
     }
@@ -121,8 +121,8 @@ export function findBlas(
   };
 }
 
-/** Tries Aᵀ·Bᵀ with whole numbers: [2,3]ᵀ… as [3,2]·[2,4], all strides different. */
-function isRight(sgemm: Sgemm, memory: WebAssembly.Memory, scratch: number): boolean {
+/** Computes Aᵀ·Bᵀ of integers, [3,2]·[2,4], with all strides different. */
+function isCorrect(sgemm: Sgemm, memory: WebAssembly.Memory, scratch: number): boolean {
   const [m, n, k] = [3, 4, 2];
   const [a, b, c] = [scratch, scratch + 64, scratch + 128];
   const view = (at: number, length: number) => new Float32Array(memory.buffer, at, length);
@@ -130,8 +130,8 @@ function isRight(sgemm: Sgemm, memory: WebAssembly.Memory, scratch: number): boo
   view(b, n * k).set([1, -1, 2, 0, 3, 5, 7, 1]);
   view(c, m * n).fill(NaN);
   sgemm(1, 1, m, n, k, a, m, b, k, c, n);
-  const right = [-3, 2, 23, 11, -3, 4, 31, 19, -3, 6, 39, 27];
-  return view(c, m * n).every((value, i) => value === right[i]);
+  const expected = [-3, 2, 23, 11, -3, 4, 31, 19, -3, 6, 39, 27];
+  return view(c, m * n).every((value, i) => value === expected[i]);
 }
 
 function describe(path: string): Blas {
@@ -145,7 +145,7 @@ function describe(path: string): Blas {
   return { path, name: `${name} for ${core}`, advice };
 }
 
-/** The processor whose kernels OpenBLAS takes; undefined for other libraries. */
+/** The processor whose kernels OpenBLAS uses; undefined for other libraries. */
 function openBlasCore(path: string): string | undefined {
   const library = Deno.dlopen(path, {
     openblas_get_corename: { parameters: [], result: "pointer", optional: true },

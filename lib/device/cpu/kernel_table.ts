@@ -1,8 +1,8 @@
 /**
- * One thread's view of the kernels: the scheduler's instance and the function table it calls
- * through.
+ * One thread's kernels: its instance of the scheduler, and the function table that the scheduler
+ * calls them through.
  *
- * Every thread holds the same kernels in the same slots, read from the directory in shared memory.
+ * Every thread has the same kernels in the same slots, read from the directory in shared memory.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import { CONTROL } from "./scheduler.ts";
 type Walk = (thread: number) => void;
 type KernelFunction = (block: number, chunk: number, scratch: number) => void;
 
-/** Instantiates kernels and walks programs on the thread that made it. */
+/** Instantiates kernels and runs programs on the thread that constructed it. */
 export class KernelTable {
   readonly #table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
-  /** Runs the program that the control words name, as one of its threads. */
+  /** Runs the program that the control words describe, as one of its threads. */
   readonly walk: Walk;
-  /** Waits until the epoch is no longer the one given, at most a moment. */
+  /** Waits until the epoch is no longer `epoch`, at most 0.3 s. */
   readonly park: (epoch: number) => void;
 
   /** `sgemm` is for kernels that import it. */
@@ -31,12 +31,12 @@ export class KernelTable {
     this.park = park as (epoch: number) => void;
   }
 
-  /** Loads the kernels that were listed since the last call. */
+  /** Instantiates the kernels that were listed since the last call. */
   loadListed(): void {
     const words = new Uint32Array(this.memory.buffer, 0, 16384); // addresses go beyond 2^31
     const listed = Atomics.load(words, CONTROL.kernels / 4);
-    // Another thread may have grown the memory, which this thread's view of it need not show yet;
-    // growing by nothing brings it up to date.
+    // If another thread has grown the memory, this thread's view may be stale; growing by nothing
+    // refreshes it.
     if (listed > this.#table.length) this.memory.grow(0);
     for (let i = this.#table.length; i < listed; i++) {
       const at = CONTROL.directory / 4 + 2 * i;

@@ -1,32 +1,29 @@
 /**
- * The scheduler: the WebAssembly loop in which every thread walks the same list of launches.
+ * The scheduler: the WebAssembly loop in which all threads run the same list of launches.
  *
- * A program is a block of records, one a launch; threads claim chunks of a record with one atomic
- * add, then meet at a barrier and go on together. A worker takes part from the first program that
+ * A program is a block of records, one per launch; threads claim chunks of a record with one atomic
+ * add, then wait for each other at a barrier. A worker takes part from the first program that
  * starts after it has joined, so nothing waits for one that starts slowly or cannot start at all.
- * Waiting threads spin briefly, then sleep. Which chunk a thread takes changes nothing in the
- * result, because a chunk's work never depends on who does it. Loading kernels into the function
- * table is left to cpu_device.ts and worker.ts.
+ * Waiting threads spin briefly, then sleep. The result does not depend on which thread claims a
+ * chunk. kernel_table.ts fills the function table.
  *
  * @module
  */
 import { type FunctionBuilder, I32, ModuleBuilder } from "../../wasm/assembler.ts";
 import { KERNEL_PARAMETERS } from "../kernel_builder.ts";
 
-/**
- * Byte addresses of the control words, each on a cache line of its own; the heap starts at `HEAP`.
- */
+/** Byte addresses of the control words, in separate cache lines; the heap starts at `HEAP`. */
 export const CONTROL = {
   /** Counts the programs that were started; a parked worker waits for it to change. */
   epoch: 64,
-  /** The address and the number of records of the program that runs. */
+  /** The address and the number of records of the running program. */
   program: 128,
   programLength: 132,
-  /** Threads that reached the barrier, the barrier's round, and the threads that sleep at it. */
+  /** Threads at the barrier, the barrier's round, and the threads that sleep at it. */
   arrived: 192,
   round: 256,
   sleepers: 320,
-  /** How many threads walk the list. */
+  /** How many threads run the program. */
   threads: 384,
   /** Scratch memory: address, and bytes for each thread. */
   scratch: 448,
@@ -42,24 +39,26 @@ export const CONTROL = {
   directory: 4096,
 } as const;
 
-/** Where the heap starts. */
+/** The address at which the heap starts. */
 export const HEAP = 65536;
-/** Most kernels the directory can hold. */
+/** How many kernels the directory has room for. */
 export const MAX_KERNELS = (HEAP - CONTROL.directory) / 8;
 
 /** A launch's record: claimed chunks, chunks, function slot, parameter block. */
 export const RECORD = { claimed: 0, chunks: 4, slot: 8, block: 12, bytes: 64 } as const;
 
 /**
- * Rounds a thread spins before it sleeps: about 50 µs, longer than the launches of a small model.
+ * Rounds that a thread spins before it sleeps: about 50 µs, longer than the launches of a small
+ * model.
  */
 const SPINS = 20_000;
 /**
- * A sleeper looks up every 0.2 s, in nanoseconds: an engine can end a thread only while it runs.
+ * Nanoseconds after which a sleeper checks again, 0.2 s: an engine can end a thread only while it
+ * runs.
  */
 const NAP = 200_000_000;
 /**
- * How long a worker stays when nothing runs, in nanoseconds; an idle one would keep a finished
+ * Nanoseconds after which a worker without work retires, 0.3 s: an idle one would keep a finished
  * script from ending.
  */
 const IDLE = 300_000_000;
@@ -85,7 +84,7 @@ export function locked<T>(words: Int32Array, body: () => T): T {
 /** A control word's address. */
 const word = (address: number) => I32.of(address);
 
-/** Waits until the epoch is no longer the one given, or for `IDLE` at most. */
+/** Waits until the epoch is no longer `seen`, at most `IDLE`. */
 function emitPark(f: FunctionBuilder, seen: I32): void {
   const epoch = word(CONTROL.epoch);
   const spins = f.i32(SPINS);

@@ -1,8 +1,8 @@
 /**
- * A worker thread of the CPU device: loads the kernels that the shared memory lists, walks
- * programs, parks in between, and retires when nothing has run for a while.
+ * A worker thread of the CPU device: instantiates the kernels that the shared memory lists, runs
+ * programs, parks between them, and retires after 0.3 s without one.
  *
- * It takes one message, its memory and number; from then on everything reaches it through the
+ * It receives one message, with its memory and number; everything else reaches it through the
  * shared memory.
  *
  * @module
@@ -15,7 +15,7 @@ interface Start {
   memory: WebAssembly.Memory;
   scheduler: Uint8Array<ArrayBuffer>;
   thread: number;
-  /** The system BLAS that kernels may call. */
+  /** The path of the system BLAS that kernels may call. */
   blas?: string;
 }
 
@@ -46,7 +46,7 @@ scope.onmessage = ({ data: { memory, scheduler, thread, blas } }) => {
 };
 
 /**
- * Leaves the device if nothing was started since `seen`; a program that starts later starts a new
+ * Leaves the device if no program was started since the epoch `seen`; a later one starts a new
  * worker.
  */
 function retires(words: Int32Array, seen: number, thread: number): boolean {
