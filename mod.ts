@@ -242,8 +242,14 @@ export { type Corpus, loadCorpus, type LoadCorpusOptions } from "./lib/data/load
 export type { RegisteredCorpus } from "./lib/data/corpora.ts";
 export type { FetchOptions } from "./lib/data/registered_corpus.ts";
 export type { ReadProgress } from "./lib/data/read_stream.ts";
+export { type LabeledFormat, type LabeledTexts, parseLabeledTexts } from "./lib/data/labeled.ts";
 export { type Batch, Batches, type BatchesOptions } from "./lib/data/batches.ts";
-export { type CorpusSplit, splitCorpus, type TokenArray } from "./lib/data/split_corpus.ts";
+export {
+  type CorpusSplit,
+  splitCorpus,
+  type SplitCorpusOptions,
+  type TokenArray,
+} from "./lib/data/split_corpus.ts";
 export {
   type CorpusToPrepare,
   isPreparedCorpus,
@@ -278,7 +284,8 @@ export type { RepositoryOptions } from "./lib/hub/open_repository.ts";
 export type { WeightsProgress } from "./lib/hub/weight_files.ts";
 
 // Files and randomness
-export { loadWordVectors } from "./lib/hub/shipped_word_vectors.ts";
+export { loadWordVectors } from "./lib/hub/load_word_vectors.ts";
+export { parseWordVectors } from "./lib/hub/parse_word_vectors.ts";
 export {
   type LookupOptions,
   type NearestOptions,

@@ -51,5 +51,5 @@ export function describe(value: unknown): string {
 }
 
 function article(name: string): string {
-  return `${/^[AEIOU]/i.test(name) ? "an" : "a"} ${name}`;
+  return `${/^(?!Uint)[AEIOU]/i.test(name) ? "an" : "a"} ${name}`;
 }

@@ -39,7 +39,8 @@ await runScript(command, async ({ flags, positionals }) => {
   }
   const runs = await Promise.all(folders.map((folder) => readRun(folder, folders)));
   if (flags.practical) runs.unshift(...practicalRuns());
-  const figure = await userInput(() => lossFigure(runs, flags));
+  const { smooth, logY, theme, title } = flags;
+  const figure = await userInput(() => lossFigure(runs, { smooth, logY, theme, title }));
   await figure.save(out);
   print(`wrote ${out}`);
 });

@@ -132,8 +132,8 @@ Deno.test("the split is nanoGPT's, without a copy", () => {
   assert.equal(validation[0], 895);
   assert.equal(train.buffer, tokens.buffer);
   assert.equal(splitCorpus(new Int32Array(1115394)).train.length, 1003854);
-  assert.equal(splitCorpus(tokens, 0).validation.length, 0);
+  assert.equal(splitCorpus(tokens, { validationFraction: 0 }).validation.length, 0);
   for (const fraction of [-0.1, 1, NaN]) {
-    assert.throws(() => splitCorpus(tokens, fraction), RangeError);
+    assert.throws(() => splitCorpus(tokens, { validationFraction: fraction }), RangeError);
   }
 });

@@ -150,7 +150,7 @@ forEachDevice("a text ends at the context where that is wanted", async () => {
   await assert.rejects(generate(model, long, { beams: 2 }), /no room in a context of 24/);
 });
 
-const tokenizer = new CharacterTokenizer("abcdefghijklmnopqrstuvw");
+const tokenizer = new CharacterTokenizer([..."abcdefghijklmnopqrstuvw"]);
 
 forEachDevice("text in, text out, cut at stop strings, streamed in order", async () => {
   const model = makeModel();

@@ -139,7 +139,7 @@ Deno.test("a copy of a single lesson, in an empty folder, runs by Folio's addres
       await solved("return { weights: hiddenStates, context: previousState };"),
     );
     assert.match(wrong, /^ {8}wrong: weights: expected \[\[0.9568, 0.0432\], .*, got \[\[0.18/m);
-    assert.match(wrong, /0 of 1 code tasks solved; they stand in mine.ts/);
+    assert.match(wrong, /0 of 1 code tasks solved; they are in mine.ts/);
     const throwing = await run(
       await solved("return dotProductAnswer(previousState, matmul(hiddenStates, tensor([[1]])));"),
     );

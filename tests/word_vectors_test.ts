@@ -3,7 +3,8 @@
  * table that ships.
  */
 import assert from "node:assert/strict";
-import { loadWordVectors } from "../lib/hub/shipped_word_vectors.ts";
+import { loadWordVectors } from "../lib/hub/load_word_vectors.ts";
+import { parseWordVectors } from "../lib/hub/parse_word_vectors.ts";
 import { WordVectors } from "../lib/hub/word_vectors.ts";
 import { dotProductAttention } from "../lib/lesson/dot_product_attention.ts";
 import { sharedDevice } from "./support/devices.ts";
@@ -15,14 +16,14 @@ useDevice(await sharedDevice("cpu-1"));
 const GLOVE = "king 1 0.5 0\nqueen 0.9 0.6 0.1\nNew York 0 -1 2\npear -1 2 1e-1\n";
 
 Deno.test("word vectors: GloVe's and word2vec's text give the same table", () => {
-  const table = WordVectors.fromText(GLOVE);
+  const table = parseWordVectors(GLOVE);
   assert.deepEqual(table.words, ["king", "queen", "New York", "pear"]);
   assert.deepEqual([...table.vector("New York")], [0, -1, 2]);
   // word2vec's own program ends each line with a space.
-  const word2vec = WordVectors.fromText("4 3\n" + GLOVE.replaceAll("\n", " \n"));
+  const word2vec = parseWordVectors("4 3\n" + GLOVE.replaceAll("\n", " \n"));
   assert.deepEqual(word2vec.words, table.words);
   assert.deepEqual(word2vec.values, table.values);
-  assert.deepEqual(WordVectors.fromText(GLOVE.replaceAll("\n", "\r\n")).values, table.values);
+  assert.deepEqual(parseWordVectors(GLOVE.replaceAll("\n", "\r\n")).values, table.values);
 });
 
 Deno.test("word vectors: a malformed text is refused with its line", () => {
@@ -36,10 +37,10 @@ Deno.test("word vectors: a malformed text is refused with its line", () => {
     ["a 1 2\n\nb 1 2\n", SyntaxError, /line 2/],
     ["3 2\na 1 2\nb 1 2\n", SyntaxError, /the first line says 3 words, got 2/],
     ["1 999999999\na 1 2\n", SyntaxError, /too short/],
-    ["a 1 2\na 1 2\n", RangeError, /"a" stands twice, as word 1 and 2/],
+    ["a 1 2\na 1 2\n", RangeError, /"a" occurs twice, as word 1 and 2/],
   ];
   for (const [text, kind, message] of cases) {
-    assert.throws(() => WordVectors.fromText(text), (error: Error) => {
+    assert.throws(() => parseWordVectors(text), (error: Error) => {
       assert.ok(error instanceof kind, `${JSON.stringify(text)}: ${error}`);
       assert.match(error.message, message);
       return true;
@@ -50,7 +51,7 @@ Deno.test("word vectors: a malformed text is refused with its line", () => {
 });
 
 Deno.test("word vectors: unknown words are named, never dropped in silence", async () => {
-  const table = WordVectors.fromText(GLOVE);
+  const table = parseWordVectors(GLOVE);
   const found = table.lookup(["King", "plum", "pear", "fig"]);
   assert.deepEqual(found.words, ["King", "pear"]);
   assert.deepEqual(found.unknown, ["plum", "fig"]);
@@ -69,7 +70,7 @@ Deno.test("word vectors: unknown words are named, never dropped in silence", asy
 });
 
 Deno.test("word vectors: a sentence loses its punctuation and keeps its words", () => {
-  const table = WordVectors.fromText("i 1 2\ndon't 3 4\neat 5 6\nnaïve 1 1\n");
+  const table = parseWordVectors("i 1 2\ndon't 3 4\neat 5 6\nnaïve 1 1\n");
   const { words, vectors, unknown } = table.embedSentence("“I don't eat,” – naïve? plums!");
   assert.deepEqual(words, ["I", "don't", "eat", "naïve"]);
   assert.deepEqual(unknown, ["plums"]);
@@ -77,7 +78,7 @@ Deno.test("word vectors: a sentence loses its punctuation and keeps its words", 
 });
 
 Deno.test("word vectors: similarity, nearest and analogy follow the cosine", async () => {
-  const table = WordVectors.fromText(GLOVE);
+  const table = parseWordVectors(GLOVE);
   const cosine = (a: string, b: string) => {
     const [x, y] = [a, b].map((word) => Array.from(table.vector(word)));
     const dot = x.reduce((sum, value, k) => sum + value * y[k], 0);
@@ -89,14 +90,14 @@ Deno.test("word vectors: similarity, nearest and analogy follow the cosine", asy
   const nearest = table.nearest("king", { count: 2 });
   assert.deepEqual(nearest.map(({ word }) => word), ["queen", "pear"]);
   assert.ok(Math.abs(nearest[0].similarity - cosine("king", "queen")) < 1e-6);
-  const plane = WordVectors.fromText("man 1 0\nking 1 1\nwoman 2 0\nqueen 2 1\npear 0 -1\n");
+  const plane = parseWordVectors("man 1 0\nking 1 1\nwoman 2 0\nqueen 2 1\npear 0 -1\n");
   assert.equal(plane.analogy("man", "king", "woman")[0].word, "queen");
   const unit = await table.lookup(["pear"], { unit: true }).vectors.data();
   assert.ok(Math.abs(Math.hypot(...unit) - 1) < 1e-6);
 });
 
 Deno.test("word vectors: a word of zeros is similar to nothing", () => {
-  const table = WordVectors.fromText("nil 0 0\none 1 0\n");
+  const table = parseWordVectors("nil 0 0\none 1 0\n");
   assert.equal(table.similarity("nil", "one"), 0);
 });
 
@@ -119,7 +120,7 @@ Deno.test({
   name: "word vectors: the table that ships is GloVe's within 8 bits a value",
   ignore: glove === undefined,
   async fn() {
-    const [exact, shipped] = [WordVectors.fromText(glove!), await loadWordVectors()];
+    const [exact, shipped] = [parseWordVectors(glove!), await loadWordVectors()];
     assert.deepEqual(shipped.words, exact.words);
     for (let row = 0; row < exact.words.length; row++) {
       const part = [100 * row, 100 * row + 100] as const;

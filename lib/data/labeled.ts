@@ -1,11 +1,13 @@
 /**
- * Reads data sets for text classification. Getting the files is left to the caller.
+ * Labeled texts, for text classification, from the content of a data set's file.
  *
  * @module
  */
 
+import { describe } from "../errors.ts";
+
 /** Texts with a label each. */
-export interface Labeled {
+export interface LabeledTexts {
   /** [n] texts. */
   texts: string[];
   /** [n] indices into `labelNames`. */
@@ -25,21 +27,23 @@ const FORMATS: Readonly<
 };
 
 /**
- * One labeled text for each line that is not empty.
+ * One labeled text for each line of `text` that is not empty.
  *
- * @param text the content of the file
- * @throws {SyntaxError} where a line has no known label or no text, or there is no line
- * @throws {RangeError} where the format is unknown
+ * @throws {SyntaxError} if a line has no known label or no text, or there is no line
+ * @throws {RangeError} if the format is unknown
+ * @throws {TypeError} if `text` is no string
  *
- * @example
  * ```ts
- * const { texts, labels } = readLabeled("ham\tOk lar\nspam\tFree entry\n", "sms");
+ * const { texts, labels } = parseLabeledTexts("ham\tOk lar\nspam\tFree entry\n", "sms");
  * console.log(texts, [...labels]); // [ "Ok lar", "Free entry" ] [ 0, 1 ]
  * ```
  */
-export function readLabeled(text: string, format: LabeledFormat): Labeled {
+export function parseLabeledTexts(text: string, format: LabeledFormat): LabeledTexts {
   if (!Object.hasOwn(FORMATS, format)) {
-    throw new RangeError(`readLabeled: expected format sms or sst2, got ${format}`);
+    throw new RangeError(`parseLabeledTexts: expected format sms or sst2, got ${format}`);
+  }
+  if (typeof text !== "string") {
+    throw new TypeError(`parseLabeledTexts: expected a text, got ${describe(text)}`);
   }
   const { separator, codes, labelNames } = FORMATS[format];
   const texts: string[] = [];
@@ -52,13 +56,13 @@ export function readLabeled(text: string, format: LabeledFormat): Labeled {
     if (label < 0 || content === "") {
       const shown = JSON.stringify(line.slice(0, 40));
       throw new SyntaxError(
-        `readLabeled: line ${index + 1}: expected ${codes.join(" or ")}, ` +
+        `parseLabeledTexts: line ${index + 1}: expected ${codes.join(" or ")}, ` +
           `${JSON.stringify(separator)} and a text, got ${shown}`,
       );
     }
     texts.push(content);
     labels.push(label);
   });
-  if (texts.length === 0) throw new SyntaxError("readLabeled: expected lines, got none");
+  if (texts.length === 0) throw new SyntaxError("parseLabeledTexts: expected lines, got none");
   return { texts, labels: Int32Array.from(labels), labelNames };
 }

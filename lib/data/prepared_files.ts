@@ -78,7 +78,7 @@ export async function prepareCorpus(
   const start = performance.now();
   const tokens = tokenizer.encode(text);
   const encodeMilliseconds = performance.now() - start;
-  const { train, validation } = splitCorpus(tokens, validationFraction);
+  const { train, validation } = splitCorpus(tokens, { validationFraction });
   const files: [string, Chunks][] = [
     [`${path}/${TRAIN}`, [tokenBytes(train, TRAIN)]],
     [`${path}/${VALIDATION}`, [tokenBytes(validation, VALIDATION)]],

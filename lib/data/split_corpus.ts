@@ -4,6 +4,9 @@
  * @module
  */
 
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
+
 /** Token ids in a typed array. */
 export type TokenArray = Uint16Array | Uint32Array | Int32Array;
 
@@ -15,23 +18,37 @@ export interface CorpusSplit<Tokens extends TokenArray> {
   validation: Tokens;
 }
 
+/** Options of `splitCorpus`. */
+export interface SplitCorpusOptions {
+  /** The fraction of the tokens that is set aside, from the end, in [0, 1); default 0.1. */
+  validationFraction?: number;
+}
+
 /**
- * Cuts n tokens after the first `floor(n · (1 − validationFraction))`, as nanoGPT does.
+ * Cuts token ids, `tokens` [n], after the first `floor(n · (1 − validationFraction))`, as nanoGPT
+ * does.
  *
- * @param tokens [n] token ids
- * @param validationFraction in [0, 1); default 0.1
- * @throws {RangeError} where the fraction is out of range
+ * @throws {RangeError} if the fraction is out of range
+ * @throws {TypeError} if `tokens` is no typed array, or an option is unknown
  *
- * @example
  * ```ts
- * const { train, validation } = splitCorpus(Uint16Array.of(1, 2, 3, 4), 0.25);
+ * const tokens = Uint16Array.of(1, 2, 3, 4);
+ * const { train, validation } = splitCorpus(tokens, { validationFraction: 0.25 });
  * console.log([...train], [...validation]); // [ 1, 2, 3 ] [ 4 ]
  * ```
  */
 export function splitCorpus<Tokens extends TokenArray>(
   tokens: Tokens,
-  validationFraction = 0.1,
+  options: SplitCorpusOptions = {},
 ): CorpusSplit<Tokens> {
+  checkOptions("splitCorpus", options, { validationFraction: 0.1 });
+  if (!ArrayBuffer.isView(tokens)) {
+    const advice = typeof tokens === "string" ? "; encode the text first" : "";
+    throw new TypeError(
+      `splitCorpus: expected ids in a typed array, got ${describe(tokens)}${advice}`,
+    );
+  }
+  const { validationFraction = 0.1 } = options;
   if (!(validationFraction >= 0 && validationFraction < 1)) {
     throw new RangeError(
       `splitCorpus: expected a validation fraction in [0, 1), got ${validationFraction}`,

@@ -1,5 +1,5 @@
 /**
- * The table of word vectors that ships in data/: its compact form, unpacked when it is asked for.
+ * The table of word vectors that ships in data/: its compact form, unpacked at its first use.
  *
  * The form: a line `words width`, then on each line a word, a scale, and `width` signed bytes in
  * base64; a value is its byte times the scale.
@@ -8,24 +8,13 @@
  */
 import { WordVectors } from "./word_vectors.ts";
 
-// In a variable, because Deno would fetch the 600 kB of a literal address at every start.
+// In a variable: Deno would fetch the 600 kB of a literal address at every start.
 const TABLE = new URL("../../data/word_vectors.txt", import.meta.url).href;
 
 let loading: Promise<WordVectors> | undefined;
 
-/**
- * The 4,002 word vectors that ship: frequent English words in lower case, of width 100, from GloVe
- * 6B (PDDL 1.0), rounded to 8 bits a value.
- *
- * ```ts
- * import { loadWordVectors, openDevice } from "../../mod.ts";
- * const device = await openDevice({ device: "cpu", threads: 1 });
- * const vectors = await loadWordVectors();
- * console.log(vectors.analogy("man", "king", "woman", { count: 1 })[0].word); // queen
- * device.close();
- * ```
- */
-export function loadWordVectors(): Promise<WordVectors> {
+/** The 4,002 word vectors that ship; see `loadWordVectors`. */
+export function shippedWordVectors(): Promise<WordVectors> {
   loading ??= import(TABLE, { with: { type: "text" } }).then((module) => unpack(module.default));
   return loading;
 }

@@ -1,22 +1,25 @@
 /**
- * Word vectors: a vector for each word of a table, and what can be asked of them.
+ * Word vectors: a vector for each word of a table, with look-up, similarity, nearest words and
+ * analogies.
  *
- * The text formats of GloVe and word2vec are read here; the table that ships is unpacked in
- * shipped_word_vectors.ts.
+ * parse_word_vectors.ts reads the text formats of GloVe and word2vec, load_word_vectors.ts files and
+ * the table that ships.
  *
  * @module
  */
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 
 /** The vectors of the words that a table knows, and the words that it does not. */
 export interface WordLookup {
-  /** The known words, as they were given and in that order. */
+  /** The known words, as given and in that order. */
   readonly words: readonly string[];
   /** The words that the table lacks, in the order given. */
   readonly unknown: readonly string[];
   /** f32 [n,d], a row for each known word. */
   readonly vectors: Tensor;
-  /** One line that names the unknown words; undefined where there are none. */
+  /** One line that names the unknown words; undefined if there are none. */
   readonly warning?: string;
 }
 
@@ -36,20 +39,20 @@ export interface SimilarWord {
 
 /** Options of `WordVectors.nearest` and `WordVectors.analogy`. */
 export interface NearestOptions {
-  /** How many words to give. Default 10. */
+  /** Number of words to return. Default 10. */
   count?: number;
 }
 
 /**
  * A table of word vectors.
  *
- * A word that is not there as it stands is looked for in lower case, because most tables hold
- * nothing else.
+ * A word that is not in the table is looked for in lower case, because most tables hold nothing
+ * else.
  *
  * ```ts
- * import { openDevice, WordVectors } from "../../mod.ts";
+ * import { openDevice, parseWordVectors } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * const table = WordVectors.fromText("king 1 0.5\nqueen 1 0.4\npear -1 2\n");
+ * const table = parseWordVectors("king 1 0.5\nqueen 1 0.4\npear -1 2\n");
  * console.log(table.nearest("king", { count: 1 })); // [ { word: "queen", similarity: 0.997 } ]
  * const { vectors, warning } = table.lookup(["King", "pear", "plum"]);
  * console.log(`${vectors}`, warning); // f32 [2,2] "not in the table of word vectors: plum"
@@ -63,12 +66,19 @@ export class WordVectors {
   readonly #unit: Float32Array;
 
   /**
-   * From words and `values`, [words·d] row after row.
+   * From words and `values`, [words·d] row by row.
    *
-   * TypeError when the values do not make a row for each word; RangeError for no words, a word
-   * given twice, or a value that is not finite.
+   * @throws {TypeError} if the values do not make a row for each word
+   * @throws {RangeError} if there is no word, one is given twice, or a value is not finite
    */
   constructor(readonly words: readonly string[], readonly values: Float32Array<ArrayBuffer>) {
+    if (!Array.isArray(words) || !(values instanceof Float32Array)) {
+      const got = `${describe(words)} and ${describe(values)}`;
+      throw new TypeError(
+        `WordVectors: expected words and a Float32Array of their values, got ${got}; ` +
+          "parseWordVectors reads a text, loadWordVectors a place",
+      );
+    }
     this.width = values.length / words.length;
     if (words.length === 0) throw new RangeError("WordVectors: expected words, got none");
     if (!Number.isInteger(this.width) || this.width < 1) {
@@ -85,47 +95,16 @@ export class WordVectors {
     this.#unit = unitRows(values, this.width);
   }
 
-  /**
-   * Reads the text format of GloVe, `word number … number` on each line, or of word2vec, which has
-   * a first line `words width`.
-   *
-   * A word may hold spaces: the numbers are the last ones of a line. SyntaxError, with the line,
-   * for another number of values than the first line's or one that is no number; RangeError for a
-   * word that stands there twice.
-   */
-  static fromText(text: string): WordVectors {
-    const lines = text.split("\n");
-    while (lines.at(-1)?.trim() === "") lines.pop();
-    const header = /^(\d+) (\d+)\s*$/.exec(lines[0] ?? "");
-    const rows = header ? lines.slice(1) : lines;
-    const first = header ? 1 : 0;
-    if (rows.length === 0) throw new SyntaxError("WordVectors: expected words, got none");
-    const width = header ? Number(header[2]) : rows[0].trimEnd().split(" ").length - 1;
-    if (header && Number(header[1]) !== rows.length) {
-      throw new SyntaxError(
-        `WordVectors: the first line says ${header[1]} words, got ${rows.length}`,
-      );
-    }
-    const words: string[] = [];
-    if (width < 1) throw new SyntaxError("WordVectors: line 1: expected a word and numbers");
-    // The text holds at least two characters for each value, so a false width cannot ask for more
-    // memory than that.
-    if (rows.length * width * 2 > text.length) {
-      throw new SyntaxError(`WordVectors: too short for ${rows.length} words of width ${width}`);
-    }
-    const values = new Float32Array(rows.length * width);
-    rows.forEach((line, index) => {
-      words.push(readRow(line, values.subarray(index * width, (index + 1) * width), index + first));
-    });
-    return new WordVectors(words, values);
-  }
-
-  /** Whether the table knows a word, as it stands or in lower case. */
+  /** Whether the table has a word, as given or in lower case. */
   has(word: string): boolean {
     return this.#find(word) !== undefined;
   }
 
-  /** The vector of a word, [d]. RangeError, which names the word, when the table lacks it. */
+  /**
+   * The vector of a word, [d].
+   *
+   * @throws {RangeError} if the table lacks the word
+   */
   vector(word: string): Float32Array<ArrayBuffer> {
     const index = this.#expect(word);
     return this.values.slice(index * this.width, (index + 1) * this.width);
@@ -137,10 +116,18 @@ export class WordVectors {
   }
 
   /**
-   * The vectors of `words` as one tensor; unknown words are named in the result. RangeError when no
-   * word is known.
+   * The vectors of `words` as one tensor; unknown words are named in the result.
+   *
+   * @throws {RangeError} if no word is known
+   * @throws {TypeError} if `words` is no list, or an option is unknown
    */
-  lookup(words: readonly string[], { unit = false }: LookupOptions = {}): WordLookup {
+  lookup(words: readonly string[], options: LookupOptions = {}): WordLookup {
+    checkOptions("lookup", options, { unit: false });
+    if (!Array.isArray(words)) {
+      const advice = typeof words === "string" ? "; embedSentence takes a sentence" : "";
+      throw new TypeError(`lookup: expected a list of words, got ${describe(words)}${advice}`);
+    }
+    const { unit = false } = options;
     const known = words.filter((word) => this.has(word));
     const unknown = words.filter((word) => !this.has(word));
     const warning = unknown.length > 0
@@ -161,7 +148,10 @@ export class WordVectors {
 
   /**
    * The words of a sentence as a batch of one: `vectors` is f32 [1,T,d]. Punctuation is removed,
-   * except within a word (`don't`). RangeError when no word is known.
+   * except within a word (`don't`).
+   *
+   * @throws {RangeError} if no word is known
+   * @throws {TypeError} if an option is unknown
    */
   embedSentence(sentence: string, options: LookupOptions = {}): WordLookup {
     const words = sentence.match(/[\p{L}\p{M}\p{N}]+(?:['’-][\p{L}\p{M}\p{N}]+)*/gu) ?? [];
@@ -170,7 +160,9 @@ export class WordVectors {
   }
 
   /**
-   * The cosine of two words' vectors, a·b/(|a||b|), from −1 to 1. RangeError for an unknown word.
+   * The cosine of two words' vectors, a·b/(|a||b|), from −1 to 1.
+   *
+   * @throws {RangeError} if the table lacks a word
    */
   similarity(a: string, b: string): number {
     const [i, j] = [this.#expect(a) * this.width, this.#expect(b) * this.width];
@@ -181,19 +173,26 @@ export class WordVectors {
 
   /**
    * The words whose vectors have the greatest cosine with that of `word`, which is left out.
-   * RangeError for an unknown word.
+   *
+   * @throws {RangeError} if the table lacks the word
+   * @throws {TypeError} if an option is unknown
    */
   nearest(word: string, options: NearestOptions = {}): SimilarWord[] {
+    checkOptions("nearest", options, { count: 10 });
     const index = this.#expect(word);
     return this.#closest(this.vector(word), new Set([index]), options);
   }
 
   /**
    * Words for "`a` is to `b` as `c` is to …": those nearest to b − a + c of unit vectors, without
-   * the three themselves. RangeError for an unknown word. Source: Mikolov et al., NAACL 2013,
-   * "Linguistic regularities in continuous space word representations".
+   * the three themselves. Source: Mikolov et al., NAACL 2013, "Linguistic regularities in continuous
+   * space word representations".
+   *
+   * @throws {RangeError} if the table lacks a word
+   * @throws {TypeError} if an option is unknown
    */
   analogy(a: string, b: string, c: string, options: NearestOptions = {}): SimilarWord[] {
+    checkOptions("analogy", options, { count: 10 });
     const [i, j, k] = [a, b, c].map((word) => this.#expect(word));
     const at = (index: number, column: number) => this.#unit[index * this.width + column];
     const target = Float32Array.from({ length: this.width }, (_, column) => {
@@ -236,39 +235,13 @@ export class WordVectors {
   }
 }
 
-/** Reads the numbers at the end of a line into `values` and gives the word before them. */
-function readRow(line: string, values: Float32Array, index: number): string {
-  const parts = line.trimEnd().split(" ");
-  const numbers = parts.splice(Math.max(parts.length - values.length, 0));
-  const word = parts.join(" ");
-  if (word === "" || numbers.length !== values.length) {
-    throw new SyntaxError(
-      `WordVectors: line ${index + 1}: expected a word and ${values.length} numbers, got ${
-        JSON.stringify(line.slice(0, 40))
-      }`,
-    );
-  }
-  numbers.forEach((text, column) => {
-    const value = text === "" ? NaN : Number(text);
-    if (!Number.isFinite(value)) {
-      throw new SyntaxError(
-        `WordVectors: line ${index + 1}: expected a number, got ${
-          JSON.stringify(text.slice(0, 40))
-        }`,
-      );
-    }
-    values[column] = value;
-  });
-  return word;
-}
-
 function indexWords(words: readonly string[]): Map<string, number> {
   const indices = new Map<string, number>();
   words.forEach((word, index) => {
     const before = indices.get(word);
     if (before !== undefined) {
       throw new RangeError(
-        `WordVectors: "${word}" stands twice, as word ${before + 1} and ${index + 1}`,
+        `WordVectors: "${word}" occurs twice, as word ${before + 1} and ${index + 1}`,
       );
     }
     indices.set(word, index);

@@ -1,8 +1,9 @@
 /**
- * Compares what a learner's code gives with what it should give, and says both where they differ.
+ * Compares what a learner's code returns with what is expected, and shows both if they differ.
  *
  * @module
  */
+import { checkOptions } from "../options.ts";
 import { sameShape, type Shape, size } from "../shape.ts";
 import type { NestedArray } from "../tensor/nested_array.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -32,17 +33,18 @@ export interface MatchOptions {
   what?: string;
 }
 
-/** Numbers that a message shows in full. */
+/** Number of values up to which a message shows them all. */
 const MOST_SHOWN = 24;
 
 /**
- * Throws a {@linkcode WrongAnswer}, `WHAT: expected …, got …`, unless `actual` matches: the same
- * shape, and numbers within the tolerance.
+ * Checks that `actual` matches: the same shape, and numbers within the tolerance.
  *
- * Tensors, typed arrays and nested arrays are compared as nested arrays; of an object the expected
- * fields alone are looked at.
+ * Tensors, typed arrays and nested arrays are compared as nested arrays; of an object only the
+ * expected fields are compared.
  *
- * @example
+ * @throws {WrongAnswer} `WHAT: expected …, got …`, if it does not match
+ * @throws {TypeError} if an option is unknown
+ *
  * ```ts
  * await expectMatch([[0.5, 0.5]], [[0.5, 0.5]], { what: "weights" });
  * await expectMatch({ sum: 3, parts: [1, 2] }, { sum: 3 });
@@ -53,6 +55,7 @@ export async function expectMatch(
   expected: Expected,
   options: MatchOptions = {},
 ): Promise<void> {
+  checkOptions("expectMatch", options, { tolerance: 1e-4, what: "the result" });
   const { tolerance = 1e-4, what = "the result" } = options;
   const wrong = (wanted: string, got: string) =>
     new WrongAnswer(`${what}: expected ${wanted}, got ${got}`);
@@ -158,7 +161,7 @@ function rounded(value: number): string {
   return String(Number(value.toFixed(4)));
 }
 
-/** The indices of the element number `at`. */
+/** The indices of element number `at`. */
 function indices(shape: Shape, at: number): number[] {
   return shape.map((length, axis) => Math.floor(at / size(shape.slice(axis + 1))) % length);
 }

@@ -1,8 +1,8 @@
 /**
  * Lessons: programs that explain, draw, and hold code tasks for the reader to solve.
  *
- * A lesson is one file that runs on its own, by path or by URL. The tasks' tests are in task.ts,
- * layout of text in page.ts.
+ * A lesson is one file that runs on its own, by path or by URL, and imports mod.ts beside this one.
+ * task.ts runs the tasks' tests, page.ts lays out text.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { printSample } from "../cli/print_sample.ts";
 import { paragraphs, tableLines } from "./page.ts";
 import { checkTask, type Task } from "./task.ts";
 
-/** For whom something is: new to it, has met it, or works with it. */
+/** The reader of a lesson: new to its subject, familiar with it, or working with it. */
 export type Level = "beginner" | "intermediate" | "advanced";
 
 /** What a lesson says about itself. */
@@ -34,19 +34,19 @@ export interface LessonHeading<Specification extends Flags> {
   readonly tasks: number;
   /** The lesson's own address: `import.meta.url`. */
   readonly url: string;
-  /** Flags of its own. Default: none. */
+  /** Further flags. Default: none. */
   readonly flags?: Specification;
 }
 
-/** The flags that every lesson takes. */
+/** The flags of every lesson. */
 const LESSON_FLAGS = {
-  answers: toggle(false, "show the answers of the code tasks and go on with them"),
+  answers: toggle(false, "show the answers of the code tasks and continue with them"),
   out: text("figures", "folder for the figures", { placeholder: "DIR" }),
   device: choice("auto", "what computes", { choices: ["auto", "webgpu", "cpu"] }),
   threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
 };
 
-/** A lesson's content: it says, draws and sets tasks by what it is given. */
+/** A lesson's content: it prints, draws and sets tasks through the page that it receives. */
 export type LessonBody<Specification extends Flags> = (
   page: LessonPage,
   flags: FlagValues<Specification>,
@@ -55,7 +55,6 @@ export type LessonBody<Specification extends Flags> = (
 /**
  * A lesson.
  *
- * @example
  * ```ts ignore
  * export const lesson = new Lesson(
  *   { number: 1, title: "Doubling", level: "beginner", minutes: 1, tasks: 0, url: import.meta.url },
@@ -97,7 +96,7 @@ export class Lesson<Specification extends Flags = Record<never, never>> {
   }
 }
 
-/** Where a lesson speaks: text, tables, figures and tasks, in order. */
+/** What a lesson prints and draws on: text, tables, figures and tasks, in order. */
 export class LessonPage {
   readonly #heading: LessonHeading<Flags>;
   readonly #options: { readonly answers: boolean; readonly out: string };
@@ -119,8 +118,8 @@ export class LessonPage {
   }
 
   /**
-   * Prints text, wrapped; an empty line parts paragraphs, and lines that start with two spaces stay
-   * as they are.
+   * Prints text, wrapped; an empty line separates paragraphs, and lines that start with two spaces
+   * stay as they are.
    */
   say(text: string): void {
     print("\n" + paragraphs(text));
@@ -133,7 +132,7 @@ export class LessonPage {
     print("\n" + tableLines(rows).join("\n"));
   }
 
-  /** Prints a prompt and what a model wrote after it, each in its color. */
+  /** Prints a prompt and a model's continuation of it, each in its color. */
   sample(prompt: string, continuation: string): void {
     print("");
     printSample(prompt, continuation);
@@ -146,8 +145,7 @@ export class LessonPage {
     try {
       await figure.toSVG();
     } catch (error) {
-      // Without the network the packages that draw cannot be fetched the first time; the lesson
-      // goes on.
+      // Without the network the packages that draw cannot be downloaded; the lesson continues.
       if (!(error instanceof UserError)) throw error;
       return print(`\nfigure  ${path} is left out: ${error.message}`);
     }
@@ -157,8 +155,9 @@ export class LessonPage {
   }
 
   /**
-   * Tests the stub of a code task and says how it did; gives the stub where it is right, else the
-   * answer, so that the lesson can go on. With `--answers` the answer is shown, tested and given.
+   * Tests the stub of a code task and prints the outcome; returns the stub if it is right, otherwise
+   * the answer, so that the lesson can continue. With `--answers` the answer is shown, tested and
+   * returned.
    */
   async task<Solution>(task: Task<Solution>): Promise<Solution> {
     const { answers } = this.#options;
@@ -172,7 +171,7 @@ export class LessonPage {
         return answers ? task.answer : task.stub;
       case "not written yet":
         print("        not written yet: fill it in and run the lesson again");
-        print("        (--answers shows an answer; the lesson goes on with that one)");
+        print("        (--answers shows an answer; the lesson continues with that one)");
         break;
       case "wrong":
         print(`        wrong: ${outcome.message}`);
@@ -183,13 +182,13 @@ export class LessonPage {
     return task.answer;
   }
 
-  /** Says how many tasks are solved. */
+  /** Prints how many tasks are solved. */
   end(): void {
     const solved = this.#solved.filter(Boolean).length;
     const file = this.#heading.url.split("/").at(-1);
     print("");
     if (this.#solved.length > 0 && !this.#options.answers) {
-      print(`${solved} of ${this.#solved.length} code tasks solved; they stand in ${file}`);
+      print(`${solved} of ${this.#solved.length} code tasks solved; they are in ${file}`);
     }
   }
 

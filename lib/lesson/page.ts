@@ -11,7 +11,6 @@ const WIDTH = 88;
  * Text with its common indent removed and its paragraphs wrapped; lines that still start with two
  * spaces stay as they are.
  *
- * @example
  * ```ts
  * console.log(paragraphs("one\n  two\nthree\n\nfour")); // "one\n  two\nthree\n\nfour"
  * ```
@@ -53,9 +52,8 @@ function wrapped(words: readonly string[]): string[] {
 
 /**
  * Rows in columns, two spaces apart and two from the edge: texts to the left, numbers to the right,
- * with three decimals in a column where one is not whole.
+ * with three decimals in a column if one of them is not whole.
  *
- * @example
  * ```ts
  * console.log(tableLines([["king", 1], ["pear", 0.25]])); // ["  king  1.000", "  pear  0.250"]
  * ```

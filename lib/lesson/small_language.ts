@@ -1,9 +1,9 @@
 /**
  * A small language for lessons and tests: sentences made by a grammar, so that a model learns them
- * in seconds and one can see what it learned.
+ * in seconds and it is visible what it learned.
  *
- * Who the subject is decides how a sentence ends, however much stands between: queens wear crowns,
- * bakers sell bread, horses eat grass. A model that predicts the end must look back to the subject.
+ * The subject determines the ending, however far apart they are: queens wear crowns, bakers sell
+ * bread, horses eat grass. A model that predicts the ending must look back to the subject.
  *
  * @module
  */
@@ -28,7 +28,7 @@ const KINDS = {
 const SEEN = ["sees", "hears", "likes"];
 const PLACES = ["in the garden", "near the castle", "on the hill", "at the market"];
 
-/** Words that the small language is about, by kind: for figures of what a model makes of them. */
+/** Words of the small language, by kind: for figures of a model's vectors of them. */
 export const SMALL_LANGUAGE_WORDS: Readonly<Record<string, readonly string[]>> = {
   royal: KINDS.royal.subjects,
   worker: KINDS.worker.subjects,
@@ -41,9 +41,8 @@ export const SMALL_LANGUAGE_WORDS: Readonly<Record<string, readonly string[]>> =
  * `sentences` lines such as `the queen who sees the horse near the castle wears a crown .`, drawn
  * with `seed`, a 32-bit number; default 0.
  *
- * RangeError unless `sentences` is a whole number from 1.
+ * @throws {RangeError} if `sentences` is no whole number from 1
  *
- * @example
  * ```ts
  * console.log(smallLanguage(3, 1));
  * console.assert(smallLanguage(3, 1) === smallLanguage(3, 1));

@@ -1,7 +1,7 @@
 /**
- * Code tasks: a stub that a learner fills in, a test that says how it went, and an answer.
+ * Code tasks: a stub that a learner fills in, a test of it, and an answer.
  *
- * How a lesson shows the outcome is left to lesson.ts, the comparison of numbers to expect.ts.
+ * lesson.ts shows the outcome, expect.ts compares numbers.
  *
  * @module
  */
@@ -9,33 +9,34 @@ import { WrongAnswer } from "./expect.ts";
 
 /** A code task of a lesson. */
 export interface Task<Solution> {
-  /** What is to be written, in a word or a few: the function's name. */
+  /** What is to be written, in a few words: the function's name. */
   readonly name: string;
-  /** Where the learner writes; as it comes, it calls {@linkcode notWritten}. */
+  /** Where the learner writes; at first it calls {@linkcode notWritten}. */
   readonly stub: Solution;
   /** A solution. */
   readonly answer: Solution;
-  /** Calls the solution and compares what it gives, with `expectMatch`. */
+  /** Calls the solution and compares what it returns, with `expectMatch`. */
   readonly test: (solution: Solution) => void | Promise<void>;
 }
 
-/** How a solution did in its test. */
+/** The outcome of a solution's test. */
 export type TaskOutcome =
   | { readonly kind: "right" | "not written yet" }
   | { readonly kind: "wrong"; readonly message: string }
   | { readonly kind: "it threw"; readonly message: string; readonly error: Error };
 
-/** What a stub throws that nobody has filled in. */
+/** What a stub throws that is not written yet. */
 export class NotWritten extends Error {
   /** Always `"NotWritten"`. */
   override readonly name = "NotWritten";
 }
 
 /**
- * The body of a stub: marks it as not written yet. Its arguments are ignored: those of the stub may
- * stand there, so that no variable of it is unused.
+ * The body of a stub: marks it as not written yet. Its arguments are ignored: pass those of the stub,
+ * so that none of its variables is unused.
  *
- * @example
+ * @throws {NotWritten} always
+ *
  * ```ts
  * function double(x: number): number {
  *   return notWritten(x); // replace this line
@@ -48,10 +49,9 @@ export function notWritten(..._unused: unknown[]): never {
 }
 
 /**
- * Runs a task's test on a solution and tells apart a stub that is not written yet, one that throws,
- * and one that is wrong.
+ * Runs a task's test on a solution and distinguishes a stub that is not written yet, one that
+ * throws, and one that is wrong.
  *
- * @example
  * ```ts
  * import { expectMatch } from "./expect.ts";
  * const test = async (double: (x: number) => number) => await expectMatch(double(2), 4);

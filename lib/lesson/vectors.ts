@@ -3,18 +3,16 @@
  *
  * @module
  */
-import { loadWordVectors } from "../hub/shipped_word_vectors.ts";
-import { WordVectors } from "../hub/word_vectors.ts";
 import { type Flag, text } from "../cli/flags.ts";
 import { userInput } from "../cli/run.ts";
+import { loadWordVectors } from "../hub/load_word_vectors.ts";
+import type { WordVectors } from "../hub/word_vectors.ts";
 
 /** `--vectors FILE`. */
 export const vectorsFlag: Flag<string | undefined> = text(
   undefined,
   "other word vectors, as GloVe or word2vec write them",
-  {
-    placeholder: "FILE",
-  },
+  { placeholder: "FILE" },
 );
 
 /**
@@ -23,7 +21,5 @@ export const vectorsFlag: Flag<string | undefined> = text(
  * @throws {UserError} if the file cannot be read or is malformed
  */
 export async function loadVectors(file: string | undefined): Promise<WordVectors> {
-  if (file === undefined) return await loadWordVectors();
-  const content = await Deno.readTextFile(file);
-  return await userInput(() => WordVectors.fromText(content));
+  return await userInput(() => loadWordVectors(file));
 }

@@ -4,35 +4,41 @@
  * @module
  */
 
+import { checkOptions } from "../options.ts";
 import { cellMap } from "./cell_map.ts";
-import { Figure, type FigureOptions } from "./figure.ts";
+import { expectList } from "./expect_list.ts";
+import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { visibleToken } from "./labels.ts";
 import { type Grid, grid, type Matrix, range } from "./matrix.ts";
 import { pixelMap } from "./pixel_map.ts";
 
-/** What the rows and columns of a figure of attention are. */
-export interface AttentionLabels {
+/** Options of {@linkcode attentionFigure} and {@linkcode maskFigure}. */
+export interface AttentionFigureOptions extends FigureOptions {
   /** Tokens that attend, one for each row. */
   readonly queries: readonly string[];
   /** Tokens that are attended to, one for each column. Default: the queries. */
   readonly keys?: readonly string[];
 }
 
-/** Tokens on an axis beyond which they are numbered instead of named. */
+const OPTIONS = { ...FIGURE_OPTIONS, queries: true, keys: "the queries" };
+
+/** Number of tokens on an axis beyond which they are numbered instead of named. */
 const MAX_NAMED = 72;
 
-/** Weights up to which they are printed. */
+/** Number of weights up to which they are printed. */
 const MAX_PRINTED = 144;
 
 /**
  * Draws attention weights as a heat map: rows are queries, columns are keys, colors run from 0 to
  * the greatest weight.
  *
- * Up to 144 weights are printed in their cells, a weight of exactly 0 (of a hidden key) as 0; more
- * have colors that follow the square root, so that small ones can be seen. Beyond 72 tokens the
- * axes count positions. Throws TypeError when the weights are not `[queries, keys]`.
+ * Up to 144 weights are printed in their cells, a weight of exactly 0 (of a hidden key) as 0; with
+ * more, colors follow the square root, so that small weights are visible. Beyond 72 tokens the
+ * axes count positions.
  *
- * @example
+ * @throws {TypeError} if the weights are not `[queries, keys]`, or an option is unknown
+ * @throws {RangeError} if there are no tokens
+ *
  * ```ts
  * const figure = attentionFigure([[1, 0], [0.25, 0.75]], { queries: ["I", " drink"] });
  * console.assert((await figure.toSVG()).includes(">0.75<"));
@@ -40,8 +46,11 @@ const MAX_PRINTED = 144;
  */
 export function attentionFigure(
   weights: Matrix,
-  { queries, keys = queries, title = "Attention", ...options }: AttentionLabels & FigureOptions,
+  options: AttentionFigureOptions,
 ): Figure {
+  checkOptions("attentionFigure", options, OPTIONS);
+  const { queries, keys = queries, title = "Attention" } = options;
+  expectTokens("attentionFigure", queries, keys);
   const values = grid("attentionFigure", weights, queries.length, keys.length);
   const [least, greatest] = range(values);
   const ends = { least: Math.min(0, least), greatest };
@@ -58,13 +67,14 @@ export function attentionFigure(
 }
 
 /**
- * Draws an attention mask: a cell is filled where the query of its row may attend to the key of its
+ * Draws an attention mask: a cell is filled if the query of its row may attend to the key of its
  * column.
  *
- * The mask holds true or 1 where attention is allowed, false or 0 where it is not. Throws TypeError
- * when it is not `[queries, keys]`.
+ * The mask holds true or 1 if attention is allowed, otherwise false or 0.
  *
- * @example
+ * @throws {TypeError} if the mask is not `[queries, keys]`, or an option is unknown
+ * @throws {RangeError} if there are no tokens
+ *
  * ```ts
  * const figure = maskFigure([[1, 0], [1, 1]], { queries: ["to", "be"] });
  * console.assert((await figure.toSVG()).includes("may attend"));
@@ -72,10 +82,11 @@ export function attentionFigure(
  */
 export function maskFigure(
   mask: Matrix,
-  { queries, keys = queries, title = "Attention mask", ...options }:
-    & AttentionLabels
-    & FigureOptions,
+  options: AttentionFigureOptions,
 ): Figure {
+  checkOptions("maskFigure", options, OPTIONS);
+  const { queries, keys = queries, title = "Attention mask" } = options;
+  expectTokens("maskFigure", queries, keys);
   const given = grid("maskFigure", mask, queries.length, keys.length);
   const values: Grid = { ...given, at: (row, column) => given.at(row, column) ? 1 : 0 };
   const titles = { rowTitle: "queries", columnTitle: "keys" };
@@ -88,6 +99,11 @@ export function maskFigure(
       : cellMap(plotter, theme, { ...bare, ...axes(queries, keys) });
     return { ...content, notes };
   }, { ...options, title });
+}
+
+function expectTokens(figure: string, queries: unknown, keys: unknown): void {
+  expectList(figure, "tokens as queries", queries);
+  expectList(figure, "tokens as keys", keys);
 }
 
 function printed(weight: number): string {

@@ -1,27 +1,37 @@
 /**
- * The attention of every head of every layer, side by side.
+ * The attention of every head of every layer, in one grid.
  *
  * @module
  */
 
+import { checkOptions, type OptionNames } from "../options.ts";
+
 import { colorBar, colorBarWidth, type ColorScale } from "./color_scale.ts";
-import { Figure, type FigureOptions } from "./figure.ts";
+import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { element, textElement } from "./markup.ts";
 import { type Grid, grid, range } from "./matrix.ts";
 import { mapImage } from "./pixel_map.ts";
 import type { Theme } from "./theme.ts";
 
-/** Sizes of the weights that {@linkcode attentionGridFigure} takes. */
-export interface AttentionGridShape {
-  /** Layers, one row of maps each. */
+/** Options of {@linkcode attentionGridFigure}: the sizes of the weights, too. */
+export interface AttentionGridOptions extends FigureOptions {
+  /** Number of layers, one row of maps each. */
   readonly layers: number;
-  /** Heads of a layer, one map each. */
+  /** Number of heads of a layer, one map each. */
   readonly heads: number;
-  /** Rows of a map. */
+  /** Number of queries, the rows of a map. */
   readonly queries: number;
-  /** Columns of a map. Default: as many as queries. */
+  /** Number of keys, the columns of a map. Default: the number of queries. */
   readonly keys?: number;
 }
+
+const OPTIONS: OptionNames<AttentionGridOptions> = {
+  ...FIGURE_OPTIONS,
+  layers: true,
+  heads: true,
+  queries: true,
+  keys: "queries",
+};
 
 const MARGIN = { left: 64, top: 20 };
 const GAP = 8;
@@ -29,12 +39,13 @@ const GAP = 8;
 /**
  * Draws attention weights [layers, heads, queries, keys] as a grid of small heat maps, a row for
  * each layer and a column for each head, all with the same colors from 0 to the greatest weight;
- * they follow the square root of the weight, so that small ones can be seen.
+ * they follow the square root of the weight, so that small ones are visible.
  *
- * `weights` holds them in row-major order, as a tensor's data. Throws TypeError when their number
- * does not fit the shape, RangeError when it is empty.
+ * `weights` are in row-major order, as a tensor's data.
  *
- * @example
+ * @throws {TypeError} if the number of weights is not that of the shape, or an option is unknown
+ * @throws {RangeError} if the shape is empty
+ *
  * ```ts
  * const weights = new Float32Array(2 * 4 * 8 * 8).fill(1 / 8);
  * const figure = attentionGridFigure(weights, { layers: 2, heads: 4, queries: 8 });
@@ -43,8 +54,9 @@ const GAP = 8;
  */
 export function attentionGridFigure(
   weights: ArrayLike<number>,
-  options: AttentionGridShape & FigureOptions,
+  options: AttentionGridOptions,
 ): Figure {
+  checkOptions("attentionGridFigure", options, OPTIONS);
   const { layers, heads, queries, keys = queries, title = "Attention by layer and head" } = options;
   const all = grid("attentionGridFigure", weights, layers * heads * queries, keys);
   const scale = { least: Math.min(0, range(all)[0]), greatest: range(all)[1] };

@@ -4,19 +4,28 @@
  * @module
  */
 
+import { checkOptions } from "../options.ts";
 import { cellMap } from "./cell_map.ts";
-import { Figure, type FigureOptions } from "./figure.ts";
+import { expectList } from "./expect_list.ts";
+import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { shorten } from "./labels.ts";
 import { type Grid, grid, type Matrix } from "./matrix.ts";
 
+/** Options of {@linkcode confusionFigure}. */
+export interface ConfusionOptions extends FigureOptions {
+  /** The names of the classes, in the order of the rows. */
+  readonly labels: readonly string[];
+}
+
 /**
  * Draws a confusion matrix: rows are the true classes, columns the predicted ones. Numbers count
- * examples, colors are the share of the row, so that rare classes show as well.
+ * examples, colors are the fraction of the row, so that rare classes are visible, too.
  *
- * `counts[i][j]` is the number of examples of class i that were taken for class j. Throws TypeError
- * when it is not `[classes, classes]`, RangeError when there is no class.
+ * `counts[i][j]` is the number of examples of class i that were predicted as class j.
  *
- * @example
+ * @throws {TypeError} if the counts are not `[classes, classes]`, or an option is unknown
+ * @throws {RangeError} if there is no class
+ *
  * ```ts
  * const figure = confusionFigure([[90, 2], [5, 31]], { labels: ["ham", "spam"] });
  * console.assert((await figure.toSVG()).includes("accuracy 94.5 % of 128 examples"));
@@ -24,10 +33,11 @@ import { type Grid, grid, type Matrix } from "./matrix.ts";
  */
 export function confusionFigure(
   counts: Matrix,
-  { labels, title = "Confusion matrix", ...options }:
-    & { labels: readonly string[] }
-    & FigureOptions,
+  options: ConfusionOptions,
 ): Figure {
+  checkOptions("confusionFigure", options, { ...FIGURE_OPTIONS, labels: true });
+  const { labels, title = "Confusion matrix" } = options;
+  expectList("confusionFigure", "class names as labels", labels);
   const count = grid("confusionFigure", counts, labels.length, labels.length);
   const classes = labels.map((_, index) => index);
   const rowSums = classes.map((row) => sum(classes.map((column) => count.at(row, column))));

@@ -4,7 +4,9 @@
  * @module
  */
 
-import { Figure, type FigureOptions } from "./figure.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { expectList } from "./expect_list.ts";
+import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { textWidth, visibleToken } from "./labels.ts";
 import { element, textElement } from "./markup.ts";
 import type { Plotter } from "./plot.ts";
@@ -30,6 +32,8 @@ export interface EmbeddingOptions extends FigureOptions {
   height?: number;
 }
 
+const OPTIONS: OptionNames<EmbeddingOptions> = { ...FIGURE_OPTIONS, width: 640, height: 480 };
+
 const MARGIN = 28;
 const FONT_SIZE = 11;
 const LINE = 12;
@@ -44,11 +48,11 @@ interface Box {
 
 /**
  * Draws points with their labels beside them. A label that has no room on any side of its point is
- * left out, and the number of those is noted; where there are groups, they are named above.
+ * omitted, and a note counts those; groups, if there are any, are named above.
  *
- * Throws RangeError when no point has finite coordinates.
+ * @throws {RangeError} if no point has finite coordinates
+ * @throws {TypeError} if `points` is no list, or an option is unknown
  *
- * @example
  * ```ts
  * const points = [{ label: "king", x: 1, y: 2 }, { label: "queen", x: 1.1, y: 2.2 }];
  * console.assert((await embeddingFigure(points).toSVG()).includes("queen"));
@@ -58,6 +62,8 @@ export function embeddingFigure(
   points: readonly EmbeddingPoint[],
   options: EmbeddingOptions = {},
 ): Figure {
+  checkOptions("embeddingFigure", options, OPTIONS);
+  expectList("embeddingFigure", "{ label, x, y }", points);
   const { title = "Embeddings" } = options;
   const drawable = points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
   if (drawable.length === 0) {
@@ -123,7 +129,7 @@ function drawPoints(
   };
 }
 
-/** A free place for each label beside its point, or undefined where every side is taken. */
+/** A free place for each label beside its point, or undefined if every side is taken. */
 function placeLabels(
   points: readonly { x: number; y: number }[],
   texts: readonly string[],

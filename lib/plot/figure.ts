@@ -1,13 +1,16 @@
 /**
- * A figure: SVG text made when it is asked for, saved to a file or shown in a notebook.
+ * A figure: SVG text that is made when it is read, saved to a file, or shown in a notebook.
  *
- * This module gives every figure its ground, font, title and notes; the content comes from the
- * other modules of lib/plot.
+ * Every figure's background, font, title and notes are drawn here; the modules beside this one draw
+ * the content, one kind of figure each.
  *
  * @module
  */
 
+import { describe } from "../errors.ts";
 import { writeFileAtomically } from "../files.ts";
+import type { OptionNames } from "../options.ts";
+import { localPath } from "../place.ts";
 import { FONT, textWidth } from "./labels.ts";
 import { element, escape, onlyXmlCharacters, textElement } from "./markup.ts";
 import { loadPlotter, type Plotter } from "./plot.ts";
@@ -15,11 +18,17 @@ import { type Theme, type ThemeName, THEMES } from "./theme.ts";
 
 /** Options that all figures share. */
 export interface FigureOptions {
-  /** Colors for a light or a dark ground. Default: `"light"`. */
+  /** Colors for a light or a dark background. Default: `"light"`. */
   theme?: ThemeName;
   /** Heading above the figure. Default: each figure's own. */
   title?: string;
 }
+
+/** The names of these options, for the functions that take them. */
+export const FIGURE_OPTIONS: OptionNames<FigureOptions> = {
+  theme: "light",
+  title: "each figure's own",
+};
 
 /** What a figure shows, without its frame. */
 export interface Content {
@@ -41,23 +50,40 @@ const NOTE_HEIGHT = 16;
 const PADDING = 12;
 
 /**
- * A figure that is drawn when its SVG is asked for; Observable Plot is loaded then.
+ * A figure that is drawn at `toSVG` or `save`; Observable Plot is loaded then.
  *
  * In a Jupyter notebook with Deno's kernel a cell that ends in a figure shows it.
+ *
+ * ```ts
+ * import { lossFigure } from "./mod.ts";
+ * const figure = lossFigure([{ label: "a", train: [{ step: 0, loss: 4.2 }] }]);
+ * console.assert((await figure.toSVG()).startsWith("<svg"));
+ * ```
  */
 export class Figure {
   readonly #draw: Draw;
   readonly #theme: Theme;
   readonly #title: string;
 
-  /** Figures are usually made by functions such as `lossFigure`. */
+  /**
+   * Functions such as `lossFigure` make figures.
+   *
+   * @internal
+   */
   constructor(draw: Draw, { theme = "light", title = "" }: FigureOptions = {}) {
+    if (!Object.hasOwn(THEMES, theme)) {
+      throw new RangeError(`figure: expected the theme light or dark, got ${describe(theme)}`);
+    }
     this.#draw = draw;
     this.#theme = THEMES[theme];
     this.#title = title;
   }
 
-  /** The figure as a whole SVG document. */
+  /**
+   * The figure as a whole SVG document.
+   *
+   * @throws {UserError} if the packages that draw cannot be loaded
+   */
   async toSVG(): Promise<string> {
     const { width, height, body, notes = [] } = await this.#draw(await loadPlotter(), this.#theme);
     const top = PADDING + (this.#title ? TITLE_HEIGHT : 0);
@@ -90,10 +116,14 @@ export class Figure {
   }
 
   /**
-   * Writes the SVG to a file, which is whole or not there. Throws a UserError when the folder is
-   * missing or cannot be written.
+   * Saves the SVG to a file, a path or a `file:` address: all of it or nothing.
+   *
+   * @throws {UserError} if the folder is missing or cannot be written, or the packages that draw
+   *   cannot be loaded
+   * @throws {TypeError} if `file` is neither a path nor a `file:` address
    */
-  async save(path: string): Promise<void> {
+  async save(file: string | URL): Promise<void> {
+    const path = localPath("save", file);
     await writeFileAtomically(path, [new TextEncoder().encode(await this.toSVG())]);
   }
 

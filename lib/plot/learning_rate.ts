@@ -4,25 +4,37 @@
  * @module
  */
 
-import { Figure, type FigureOptions } from "./figure.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { expectList } from "./expect_list.ts";
+import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { shorten } from "./labels.ts";
 import { labelMargin, lineChart, stepsOf } from "./line_chart.ts";
 import { finitePoints } from "./series.ts";
 
 /** A schedule by name. */
 export interface LearningRateCurve {
-  /** Name of the schedule; may be empty where there is only one. */
-  readonly label: string;
-  /** Learning rate at each step, from step 0; a value that is not finite is left out. */
+  /** Name of the schedule. Default: none, for a single curve. */
+  readonly label?: string;
+  /** Learning rate at each step, from step 0; a value that is not finite is omitted. */
   readonly rates: ArrayLike<number>;
 }
+
+/** Options of {@linkcode learningRateFigure}. */
+export interface LearningRateOptions extends FigureOptions {
+  /** Width between the axes in pixels. Default: 560. */
+  width?: number;
+  /** Height between the axes in pixels. Default: 240. */
+  height?: number;
+}
+
+const OPTIONS: OptionNames<LearningRateOptions> = { ...FIGURE_OPTIONS, width: 560, height: 240 };
 
 /**
  * Draws learning rates over steps, each curve labeled at its end.
  *
- * Throws RangeError when there is nothing to draw.
+ * @throws {RangeError} if there is nothing to draw
+ * @throws {TypeError} if `curves` is no list, or an option is unknown
  *
- * @example
  * ```ts
  * const rates = Float32Array.from({ length: 100 }, (_, step) => 1e-3 * (1 - step / 100));
  * const figure = learningRateFigure([{ label: "linear", rates }]);
@@ -31,10 +43,12 @@ export interface LearningRateCurve {
  */
 export function learningRateFigure(
   curves: readonly LearningRateCurve[],
-  options: FigureOptions & { width?: number; height?: number } = {},
+  options: LearningRateOptions = {},
 ): Figure {
+  checkOptions("learningRateFigure", options, OPTIONS);
+  expectList("learningRateFigure", "{ label, rates }", curves);
   const { title = "Learning rate", width = 560, height = 240 } = options;
-  const series = curves.map(({ label, rates }) => {
+  const series = curves.map(({ label = "", rates }) => {
     const points = Array.from(rates, (value, step) => ({ step, value }));
     return { text: shorten(label, 28), points: finitePoints(points) };
   }).filter(({ points }) => points.length > 0);

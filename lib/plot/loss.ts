@@ -4,7 +4,9 @@
  * @module
  */
 
-import { type Content, Figure, type FigureOptions } from "./figure.ts";
+import { describe } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { type Content, Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { shorten } from "./labels.ts";
 import { LABEL_HEIGHT, labelMargin, type Line, lineChart, stepsOf } from "./line_chart.ts";
 import type { Plotter } from "./plot.ts";
@@ -13,13 +15,13 @@ import type { Theme } from "./theme.ts";
 
 /** Losses of one run, in nats per token. */
 export interface LossRun {
-  /** Name of the run. */
-  readonly label: string;
-  /** Training loss. */
+  /** Name of the run. Default: none, for a single run. */
+  readonly label?: string;
+  /** Training loss, such as `await trainer.figures()`. */
   readonly train: readonly { step: number; loss: number }[];
-  /** Loss on held-out text. */
-  readonly validation: readonly { step: number; loss: number }[];
-  /** Learning rate, drawn in a strip below where a run has it. */
+  /** Loss on held-out text. Default: none. */
+  readonly validation?: readonly { step: number; loss: number }[];
+  /** Learning rate, drawn in a strip below. Default: none, and no strip if no run has it. */
   readonly learningRate?: readonly { step: number; learningRate: number }[];
 }
 
@@ -31,19 +33,28 @@ export interface LossOptions extends FigureOptions {
   height?: number;
   /** Logarithmic loss axis. Default: false. */
   logY?: boolean;
-  /** Points that training loss is averaged over, the raw one drawn pale. Default: 1, as it is. */
+  /** Number of points that training loss is averaged over, the raw one drawn pale. Default: 1. */
   smooth?: number;
 }
+
+const OPTIONS: OptionNames<LossOptions> = {
+  ...FIGURE_OPTIONS,
+  width: 560,
+  height: 320,
+  logY: false,
+  smooth: 1,
+};
 
 /**
  * Draws training loss (solid) and validation loss (dashed, dotted where it was measured) of runs,
  * each line labeled at its end with its last value.
  *
  * A single run has one color for each of the two, several have one color each. Values that are not
- * finite are left out and counted below the figure. Throws RangeError when no run has a loss to
- * draw, or when `smooth` is below 1.
+ * finite are omitted and counted below the figure.
  *
- * @example
+ * @throws {RangeError} if no run has a loss to draw, or `smooth` is below 1
+ * @throws {TypeError} if `runs` is no list of runs, or an option is unknown
+ *
  * ```ts
  * const figure = lossFigure([{
  *   label: "baby",
@@ -54,6 +65,8 @@ export interface LossOptions extends FigureOptions {
  * ```
  */
 export function lossFigure(runs: readonly LossRun[], options: LossOptions = {}): Figure {
+  checkOptions("lossFigure", options, OPTIONS);
+  expectRuns(runs);
   const { smooth = 1, title = "Loss" } = options;
   if (!(smooth >= 1)) throw new RangeError(`lossFigure: smooth must be at least 1, got ${smooth}`);
   const series = runs.map((run) => runSeries(run, options));
@@ -62,7 +75,7 @@ export function lossFigure(runs: readonly LossRun[], options: LossOptions = {}):
     0,
   );
   const given = runs.reduce(
-    (sum, { train, validation }) => sum + train.length + validation.length,
+    (sum, { train, validation = [] }) => sum + train.length + validation.length,
     0,
   );
   if (drawn === 0) {
@@ -75,6 +88,14 @@ export function lossFigure(runs: readonly LossRun[], options: LossOptions = {}):
   }, { ...options, title });
 }
 
+function expectRuns(runs: unknown): void {
+  const wrong = Array.isArray(runs) ? runs.find((run) => !Array.isArray(run?.train)) : runs;
+  if (wrong === undefined) return;
+  throw new TypeError(
+    `lossFigure: expected a list of runs { label, train, validation }, got ${describe(wrong)}`,
+  );
+}
+
 /** What can be drawn of a run. */
 interface RunSeries {
   readonly label: string;
@@ -84,7 +105,7 @@ interface RunSeries {
 }
 
 function runSeries(run: LossRun, { logY = false }: LossOptions): RunSeries {
-  const losses = (points: LossRun["train"]) => {
+  const losses = (points: LossRun["train"] = []) => {
     return finitePoints(points.map(({ step, loss }) => ({ step, value: loss })))
       .filter(({ value }) => !logY || value > 0);
   };
@@ -92,7 +113,7 @@ function runSeries(run: LossRun, { logY = false }: LossOptions): RunSeries {
     return { step, value: learningRate };
   });
   return {
-    label: shorten(run.label, 28),
+    label: shorten(run.label ?? "", 28),
     train: losses(run.train),
     validation: losses(run.validation),
     rates: finitePoints(rates),
@@ -145,7 +166,7 @@ function trainLines(run: RunSeries, color: string, smooth: number): Line[] {
 }
 
 /**
- * A line labeled with the run, the kind of loss and the last value; none where there are no points.
+ * A line labeled with the run, the kind of loss and the last value; none if there are no points.
  */
 function lastValued(
   run: RunSeries,

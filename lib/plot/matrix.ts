@@ -4,8 +4,10 @@
  * @module
  */
 
+import { describe } from "../errors.ts";
+
 /**
- * A matrix: an array of rows, or all values row after row in one array (such as a tensor's data).
+ * A matrix: an array of rows, or all values row by row in one array, such as a tensor's data.
  */
 export type Matrix = readonly ArrayLike<number | boolean>[] | ArrayLike<number | boolean>;
 
@@ -20,20 +22,29 @@ export interface Grid {
 }
 
 /**
- * Reads a matrix of a given size.
+ * Reads a matrix of a given size; `name` is for the errors.
  *
- * `name` is for the errors: TypeError when the matrix has another shape than `[rows, columns]`,
- * RangeError when that is empty.
+ * @throws {TypeError} if the matrix has another shape than `[rows, columns]`, or is none
+ * @throws {RangeError} if that shape is empty
  *
- * @example
  * ```ts
  * console.assert(grid("weights", [1, 2, 3, 4, 5, 6], 2, 3).at(1, 0) === 4);
  * console.assert(grid("weights", [[1, 2, 3], [4, 5, 6]], 2, 3).at(1, 0) === 4);
  * ```
  */
 export function grid(name: string, matrix: Matrix, rows: number, columns: number): Grid {
+  if (!Number.isInteger(rows) || !Number.isInteger(columns)) {
+    throw new TypeError(
+      `${name}: expected whole numbers of rows and columns, got ${rows} and ${columns}`,
+    );
+  }
   if (rows === 0 || columns === 0) throw new RangeError(`${name}: nothing to draw`);
   const expected = `${name}: expected ${rows} rows of ${columns} values`;
+  if (!Array.isArray(matrix) && !ArrayBuffer.isView(matrix)) {
+    const isTensor = typeof (matrix as { data?: unknown } | null)?.data === "function";
+    const advice = isTensor ? "; pass await tensor.data()" : "";
+    throw new TypeError(`${expected}, got ${describe(matrix)}${advice}`);
+  }
   if (typeof matrix[0] === "object") {
     const nested = matrix as readonly ArrayLike<number>[];
     const wrong = nested.findIndex((row) => row.length !== columns);
@@ -48,7 +59,7 @@ export function grid(name: string, matrix: Matrix, rows: number, columns: number
   return { rows, columns, at: (row, column) => Number(flat[row * columns + column]) };
 }
 
-/** Least and greatest finite value; 0 and 1 where there is none. */
+/** Least and greatest finite value; 0 and 1 if there is none. */
 export function range({ rows, columns, at }: Grid): [least: number, greatest: number] {
   let [least, greatest] = [Infinity, -Infinity];
   for (let row = 0; row < rows; row++) {

@@ -1,9 +1,10 @@
 /**
- * The metrics of a run, one JSON object a line, as series to draw. Reading the file is left to the
- * caller.
+ * The metrics of a run, one JSON object a line, as series to draw. See loss.ts for drawing them.
  *
  * @module
  */
+
+import { describe } from "../errors.ts";
 
 import type { LossRun } from "./loss.ts";
 
@@ -11,22 +12,27 @@ import type { LossRun } from "./loss.ts";
 export type LossSeries = Required<Omit<LossRun, "label">>;
 
 /**
- * Reads `{"step", "loss", "learningRate", …}` and `{"step", "validationLoss"}` lines, in nats per
- * token. The training loss of a line is its `meanLoss`, over the steps since the line before, where
- * it has one.
+ * Reads the content of a `metrics.jsonl`: `{"step", "loss", "learningRate", …}` and
+ * `{"step", "validationLoss"}` lines, in nats per token. The training loss of a line is its
+ * `meanLoss`, over the steps since the line before, if it has one. `file` is the name in errors;
+ * default `metrics.jsonl`.
  *
- * A run that was resumed repeats steps: a step that comes again replaces all that followed it. A
- * figure may be null, as NaN is written in JSON. A last line that is cut off, of a run that is
- * being written, is left out. Unknown keys are ignored. Throws SyntaxError, naming `file` and the
- * line, for anything else.
+ * A run that was resumed repeats steps: a repeated step replaces everything after it. A figure may
+ * be null, as NaN is written in JSON. An incomplete last line, of a run that is being written, is
+ * omitted. Unknown keys are ignored.
  *
- * @example
+ * @throws {SyntaxError} naming the file and the line, if a line is anything else
+ * @throws {TypeError} if `text` is no string
+ *
  * ```ts
  * const { train } = parseMetrics('{"step":1,"loss":4.2,"learningRate":0.001}\n', "metrics.jsonl");
  * console.assert(train[0].loss === 4.2);
  * ```
  */
-export function parseMetrics(text: string, file: string): LossSeries {
+export function parseMetrics(text: string, file = "metrics.jsonl"): LossSeries {
+  if (typeof text !== "string") {
+    throw new TypeError(`parseMetrics: expected a text, got ${describe(text)}`);
+  }
   const train: LossSeries["train"][number][] = [];
   const validation: LossSeries["validation"][number][] = [];
   const learningRate: LossSeries["learningRate"][number][] = [];
@@ -44,7 +50,7 @@ export function parseMetrics(text: string, file: string): LossSeries {
   return { train, validation, learningRate };
 }
 
-/** Adds a point where there is a value, in place of those from its step on. */
+/** Adds a point if there is a value, instead of those from its step on. */
 function addPoint<Point extends { step: number }>(
   series: Point[],
   step: number,

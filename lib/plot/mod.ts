@@ -3,13 +3,13 @@
  * projections that put vectors on a plane.
  *
  * A figure's function takes the data first and its options second, and returns a {@linkcode Figure},
- * which is drawn when its SVG is asked for. Observable Plot and its DOM (15 MB) are downloaded then,
- * once; importing this module downloads nothing. What is drawn is computed by ../../mod.ts.
+ * which is drawn at `toSVG` or `save`. Observable Plot and its DOM (15 MB) are downloaded then, once;
+ * importing this module downloads nothing. ../../mod.ts computes what is drawn.
  *
  * ```ts
  * import { lossFigure } from "./mod.ts";
  * const train = [{ step: 0, loss: 4.2 }, { step: 100, loss: 2.5 }, { step: 200, loss: 2.2 }];
- * const figure = lossFigure([{ label: "baby", train, validation: [] }], { title: "First run" });
+ * const figure = lossFigure([{ label: "baby", train }], { title: "First run" });
  * await figure.save(`${await Deno.makeTempDir()}/loss.svg`);
  * ```
  *
@@ -24,18 +24,18 @@ export type { ThemeName } from "./theme.ts";
 // Training
 export { lossFigure, type LossOptions, type LossRun } from "./loss.ts";
 export { learningRateFigure } from "./learning_rate.ts";
-export type { LearningRateCurve } from "./learning_rate.ts";
+export type { LearningRateCurve, LearningRateOptions } from "./learning_rate.ts";
 export { type LossSeries, parseMetrics } from "./metrics.ts";
 export { practicalRuns } from "./practical.ts";
 
 // Attention and positions
-export { attentionFigure, type AttentionLabels, maskFigure } from "./attention.ts";
-export { attentionGridFigure, type AttentionGridShape } from "./attention_grid.ts";
-export { positionsFigure } from "./positions.ts";
+export { attentionFigure, type AttentionFigureOptions, maskFigure } from "./attention.ts";
+export { attentionGridFigure, type AttentionGridOptions } from "./attention_grid.ts";
+export { positionsFigure, type PositionsOptions } from "./positions.ts";
 
 // Predictions
 export { nextTokenFigure, type NextTokenOptions, type TokenProbability } from "./next_token.ts";
-export { confusionFigure } from "./confusion.ts";
+export { confusionFigure, type ConfusionOptions } from "./confusion.ts";
 
 // Vectors on a plane
 export { embeddingFigure, type EmbeddingOptions, type EmbeddingPoint } from "./embedding.ts";

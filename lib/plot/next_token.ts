@@ -4,7 +4,9 @@
  * @module
  */
 
-import { Figure, type FigureOptions } from "./figure.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { expectList } from "./expect_list.ts";
+import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { textWidth, visibleToken } from "./labels.ts";
 import { element, textElement } from "./markup.ts";
 import type { Plotter } from "./plot.ts";
@@ -20,16 +22,23 @@ export interface TokenProbability {
 
 /** Options of {@linkcode nextTokenFigure}. */
 export interface NextTokenOptions extends FigureOptions {
-  /** Share of the probability that top-p sampling keeps, from 0 to 1. Default: no cut is drawn. */
+  /** Probability that top-p sampling keeps, from 0 to 1. Default: no cut is drawn. */
   topP?: number;
-  /** How many tokens are shown, the most probable first. Default: 20. */
+  /** Number of tokens shown, the most probable first. Default: 20. */
   count?: number;
   /**
-   * Temperatures, above 0, at which all the tokens' probabilities are shown side by side. Default:
-   * as they are given.
+   * Temperatures, above 0, with one panel of probabilities each. Default: one panel, of the
+   * probabilities as given.
    */
   temperatures?: readonly number[];
 }
+
+const OPTIONS: OptionNames<NextTokenOptions> = {
+  ...FIGURE_OPTIONS,
+  topP: "no cut",
+  count: 20,
+  temperatures: "one panel",
+};
 
 const ROW = 20;
 /** Width of all bars, and room for a value right of them. */
@@ -41,11 +50,12 @@ const HEADING = 18;
  * keeps: the fewest tokens whose probabilities sum to at least `topP`.
  *
  * At a temperature T a probability p becomes p^(1/T) / Σ p^(1/T), the softmax of logits divided by
- * T. All tokens with their probabilities may be given, and for temperatures must be; they need not
- * be sorted. Throws RangeError when there are none, when a probability is outside 0…1, `topP`
- * outside 0…1, or a temperature not above 0.
+ * T: for temperatures, pass all tokens with their probabilities. They need not be sorted.
  *
- * @example
+ * @throws {RangeError} if there are no tokens, a probability or `topP` is outside 0…1, or a
+ *   temperature is not above 0
+ * @throws {TypeError} if `tokens` is no list, or an option is unknown
+ *
  * ```ts
  * const tokens = [{ token: " be", probability: 0.7 }, { token: " do", probability: 0.3 }];
  * const figure = nextTokenFigure(tokens, { topP: 0.6, temperatures: [0.5, 2] });
@@ -56,6 +66,8 @@ export function nextTokenFigure(
   tokens: readonly TokenProbability[],
   options: NextTokenOptions = {},
 ): Figure {
+  checkOptions("nextTokenFigure", options, OPTIONS);
+  expectList("nextTokenFigure", "{ token, probability }", tokens);
   const { topP, count = 20, title = "Next token", temperatures } = options;
   check(tokens, options);
   const sorted = tokens.toSorted((a, b) => b.probability - a.probability);
@@ -181,8 +193,11 @@ function drawPanel(
       x: { domain: [0, greatest || 1], axis: null },
       // Half of a gap at both ends, so that a row is as high as its label's.
       y: {
-        ...{ type: "band", domain: bars.map(({ row }) => row), axis: null },
-        ...{ paddingInner: 0.2, paddingOuter: 0.1 },
+        type: "band",
+        domain: bars.map(({ row }) => row),
+        axis: null,
+        paddingInner: 0.2,
+        paddingOuter: 0.1,
       },
       color: { type: "identity" },
       marks: [

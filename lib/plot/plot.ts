@@ -1,10 +1,10 @@
 /**
  * Loads Observable Plot and a DOM for it, and draws plots as SVG text. The only module that names
- * either package; what is drawn is left to the figures.
+ * either package; the figures beside it say what is drawn.
  *
- * The packages (15 MB on disk with all that they need) are downloaded and loaded when the first
- * figure is drawn. The specifiers stand in variables because Deno downloads what it finds in an
- * import at start, whether or not that import is ever reached.
+ * The packages (15 MB on disk with their dependencies) are downloaded and loaded when the first
+ * figure is drawn. The specifiers are in variables because Deno downloads what it finds in an import
+ * at start, whether or not that import is ever reached.
  *
  * @module
  */
@@ -25,9 +25,9 @@ export type PlotOptions = PlotModule.PlotOptions;
 /** One mark of a plot. */
 export type Mark = PlotModule.Markish;
 
-/** A plot as SVG text, and where its values lie. */
+/** A plot as SVG text, and the pixels of its values. */
 export interface Drawing {
-  /** An `<svg>` element without a namespace of its own, to stand inside another. */
+  /** An `<svg>` element without a namespace, to be put inside another. */
   readonly markup: string;
   /** Pixel of a value on the x scale, from the drawing's left edge. */
   x(value: number): number;
@@ -55,7 +55,11 @@ interface SvgElement {
 
 let loading: Promise<Plotter> | undefined;
 
-/** Loads the packages at the first call; a failed load (UserError) is tried again at the next. */
+/**
+ * Loads the packages at the first call; a failed load is tried again at the next.
+ *
+ * @throws {UserError} if they cannot be downloaded
+ */
 export function loadPlotter(): Promise<Plotter> {
   loading ??= load().catch((cause) => {
     loading = undefined;

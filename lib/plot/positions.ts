@@ -4,21 +4,32 @@
  * @module
  */
 
+import { checkOptions, type OptionNames } from "../options.ts";
 import { cellMap } from "./cell_map.ts";
-import { Figure, type FigureOptions } from "./figure.ts";
+import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { grid, type Matrix, range } from "./matrix.ts";
 import { pixelMap } from "./pixel_map.ts";
 
-/** Positions, or width, up to which every one has its number. */
+/** Options of {@linkcode positionsFigure}: the size of the encodings, too. */
+export interface PositionsOptions extends FigureOptions {
+  /** Number of positions, the rows. */
+  readonly positions: number;
+  /** Size of an embedding, the columns. */
+  readonly width: number;
+}
+
+const OPTIONS: OptionNames<PositionsOptions> = { ...FIGURE_OPTIONS, positions: true, width: true };
+
+/** Number of rows or columns up to which each is numbered. */
 const MAX_NUMBERED = 32;
 
 /**
  * Draws position encodings [positions, width]: positions from the top, embedding indices from the
- * left, colors from −1 to 1, or to the greatest magnitude where that is more.
+ * left, colors from −1 to 1, or to the greatest magnitude if that is more.
  *
- * Throws TypeError when `encodings` does not have the given size, RangeError when that is empty.
+ * @throws {TypeError} if `encodings` does not have that size, or an option is unknown
+ * @throws {RangeError} if the size is empty
  *
- * @example
  * ```ts
  * const encodings = Array.from({ length: 4 }, (_, position) => [Math.sin(position), Math.cos(position)]);
  * const figure = positionsFigure(encodings, { positions: 4, width: 2 });
@@ -27,10 +38,10 @@ const MAX_NUMBERED = 32;
  */
 export function positionsFigure(
   encodings: Matrix,
-  { positions, width, title = "Position encodings", ...options }:
-    & { positions: number; width: number }
-    & FigureOptions,
+  options: PositionsOptions,
 ): Figure {
+  checkOptions("positionsFigure", options, OPTIONS);
+  const { positions, width, title = "Position encodings" } = options;
   const values = grid("positionsFigure", encodings, positions, width);
   const greatest = Math.max(1, ...range(values).map(Math.abs));
   return new Figure((plotter, theme) => {

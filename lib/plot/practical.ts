@@ -1,6 +1,6 @@
 /**
- * The two training runs of the practical that Folio grew out of, to draw beside a run of the preset
- * of that name.
+ * The two training runs of the practical that Folio grew out of, the Deep Learning Indaba's "LLMs
+ * for everyone" of 2024, to draw with a run of the preset of that name.
  *
  * @module
  */
@@ -8,10 +8,9 @@ import practical from "../../data/practical_losses.json" with { type: "json" };
 import type { LossRun } from "./loss.ts";
 
 /**
- * Training loss of both runs in nats a token: at step 1, then the mean of every 32 steps up to step
- * 3,488. Their loss on held-out text was not measured.
+ * Training loss of both runs in nats per token: at step 1, then the mean of every 32 steps up to
+ * step 3,488. Their loss on held-out text was not measured.
  *
- * @example
  * ```ts
  * console.log(practicalRuns()[0].train.at(-1)); // { step: 3488, loss: 0.194 }
  * ```
@@ -20,6 +19,6 @@ export function practicalRuns(): LossRun[] {
   const { stepsPerPoint, runs } = practical;
   return runs.map(({ label, losses }) => {
     const train = losses.map((loss, i) => ({ step: Math.max(1, stepsPerPoint * i), loss }));
-    return { label, train, validation: [] };
+    return { label, train };
   });
 }

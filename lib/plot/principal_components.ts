@@ -1,27 +1,30 @@
 /**
- * Principal components: the directions in which vectors differ most, for figures of vectors of many
- * dimensions.
+ * Principal components (PCA): the directions in which vectors differ most, for figures of vectors of
+ * many dimensions.
  *
- * Exact, by the eigenvectors of the covariance, all in float64. Neighborhoods rather than
- * directions are kept by umap.ts.
+ * Exact, by the eigenvectors of the covariance, all in float64. See umap.ts for a projection that
+ * preserves neighborhoods instead of directions.
  *
  * @module
  */
 
-/** Vectors, and how many directions are wanted. */
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
+
+/** Options of {@linkcode principalComponents}. */
 export interface PrincipalComponentsOptions {
-  /** d, numbers in a vector. */
+  /** d, the size of a vector. */
   width: number;
-  /** k, how many components. Default 2. */
+  /** k, the number of components. Default 2. */
   count?: number;
 }
 
-/** What {@linkcode principalComponents} gives. */
+/** What {@linkcode principalComponents} returns. */
 export interface PrincipalComponents {
   /** [n,k]: each vector, less the mean, along each component. */
   readonly projected: Float64Array;
   /**
-   * [k,d]: orthonormal directions, that of the greatest variance first; zeros where no variance is
+   * [k,d]: orthonormal directions, that of the greatest variance first; zeros if no variance is
    * left.
    */
   readonly components: Float64Array;
@@ -29,23 +32,25 @@ export interface PrincipalComponents {
   readonly mean: Float64Array;
   /** [k]: the variance along each component, with n − 1 in the denominator. */
   readonly variances: Float64Array;
-  /** [k]: each variance as a share of the sum over all d directions. */
+  /** [k]: each variance as a fraction of the sum over all d directions. */
   readonly shares: Float64Array;
 }
 
-/** A variance below this share of the greatest is rounding. */
+/** A variance below this fraction of the total is rounding. */
 const NOTHING = 1e-12;
 
 /**
- * The principal components of `vectors`, [n·d] row after row, such as a tensor's data.
+ * The principal components of `vectors`, [n·d] row by row, such as a tensor's data.
  *
- * The eigenvectors, by Jacobi's rotations, of the covariance [d,d], or of the products [n,n] where
+ * The eigenvectors, by Jacobi's rotations, of the covariance [d,d], or of the products [n,n] if
  * there are fewer vectors than dimensions: about 10·min(n,d)³ multiplications, a second for 300. A
- * component points where its greatest coordinate is positive. TypeError when the vectors do not
- * make rows, RangeError for fewer than two rows, a count above min(n,d) or a value that is not
- * finite. Source: Pearson 1901; Golub & Van Loan, "Matrix Computations", section 8.5.
+ * component points so that its greatest coordinate is positive. Source: Pearson 1901; Golub & Van
+ * Loan, "Matrix Computations", section 8.5.
  *
- * @example
+ * @throws {TypeError} if the vectors are no rows of `width`, or an option is unknown
+ * @throws {RangeError} if there are fewer than two rows, `count` is above min(n,d), or a value is
+ *   not finite
+ *
  * ```ts
  * const { projected, shares } = principalComponents([0, 0, 1, 2, 2, 4], { width: 2, count: 1 });
  * console.log(projected, shares); // [-2.24, 0, 2.24] [1]
@@ -55,6 +60,7 @@ export function principalComponents(
   vectors: ArrayLike<number>,
   options: PrincipalComponentsOptions,
 ): PrincipalComponents {
+  checkOptions("principalComponents", options, { width: true, count: 2 });
   const { width, count = 2 } = options;
   const rows = checkedRows(vectors, width, count);
   const { centered, mean } = center(vectors, rows, width);
@@ -79,7 +85,13 @@ export function principalComponents(
 }
 
 function checkedRows(vectors: ArrayLike<number>, width: number, count: number): number {
-  const rows = vectors.length / width;
+  const rows = vectors?.length / width;
+  if (Number.isNaN(rows)) {
+    throw new TypeError(
+      `principalComponents: expected numbers and their width, got ${describe(vectors)} and ` +
+        `${describe(width)}`,
+    );
+  }
   if (!Number.isInteger(rows) || !(width >= 1)) {
     throw new TypeError(
       `principalComponents: ${vectors.length} values do not make rows of width ${width}`,
@@ -110,7 +122,7 @@ function center(vectors: ArrayLike<number>, rows: number, width: number) {
   return { centered, mean };
 }
 
-/** XᵀX, [width,width]; or XXᵀ, [rows,rows], where `ofRows`. */
+/** XᵀX, [width,width]; or XXᵀ, [rows,rows], if `ofRows`. */
 function products(x: Float64Array, rows: number, width: number, ofRows = false): Float64Array {
   const [side, inner] = ofRows ? [rows, width] : [width, rows];
   const [step, stride] = ofRows ? [width, 1] : [1, width];

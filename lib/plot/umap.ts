@@ -1,15 +1,16 @@
 /**
- * UMAP: vectors on a plane so that those near each other stay near, by the package `umap-js`.
+ * UMAP: vectors on a plane so that near ones stay near, by the package `umap-js`.
  *
- * The only module that names the package; it is loaded at the first call. Directions rather than
- * neighborhoods are kept by principal_components.ts.
+ * The only module that names the package; it is loaded at the first call. See
+ * principal_components.ts for a projection that preserves directions instead of neighborhoods.
  *
  * @module
  */
 
 // deno-lint-ignore no-import-prefix -- the types alone, which cost nothing when running
 import type * as UmapModule from "npm:umap-js@1.4.0";
-import { UserError } from "../errors.ts";
+import { describe, UserError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import { Random } from "../random.ts";
 
 // In a variable, because Deno downloads what it finds in an import at start.
@@ -17,9 +18,9 @@ const UMAP = "npm:umap-js@1.4.0";
 
 /** Options of {@linkcode umap}. */
 export interface UmapOptions {
-  /** d, numbers in a vector. */
+  /** d, the size of a vector. */
   width: number;
-  /** Neighbors that each vector is held near. Default 15, or all others where there are fewer. */
+  /** Number of neighbors that each vector stays near. Default 15, or all others if fewer. */
   neighbors?: number;
   /** The least distance between points of the plane. Default 0.1. */
   minimumDistance?: number;
@@ -27,24 +28,38 @@ export interface UmapOptions {
   seed?: number;
 }
 
+const OPTIONS: OptionNames<UmapOptions> = {
+  width: true,
+  neighbors: 15,
+  minimumDistance: 0.1,
+  seed: 0,
+};
+
 /**
- * A place on the plane, [n,2], for each of `vectors`, [n·d] row after row, such as a tensor's data.
+ * A point of the plane, [n,2], for each of `vectors`, [n·d] row by row, such as a tensor's data.
+ * Source: McInnes et al., arXiv 1802.03426.
  *
- * TypeError when the vectors do not make rows; RangeError for fewer than three; UserError when the
- * package cannot be fetched. Source: McInnes et al., arXiv 1802.03426.
+ * @throws {TypeError} if the vectors are no rows of `width`, or an option is unknown
+ * @throws {RangeError} if there are fewer than three vectors
+ * @throws {UserError} if the package cannot be downloaded
  *
- * @example
  * ```ts
  * const vectors = Array.from({ length: 60 }, (_, i) => i < 30 ? Math.sin(i) : 9 + Math.cos(i));
- * console.log((await umap(vectors, { width: 2 })).length); // 60: a place for each of 30 vectors
+ * console.log((await umap(vectors, { width: 2 })).length); // 60: a point for each of 30 vectors
  * ```
  */
 export async function umap(
   vectors: ArrayLike<number>,
   options: UmapOptions,
 ): Promise<Float64Array> {
+  checkOptions("umap", options, OPTIONS);
   const { width, minimumDistance = 0.1, seed = 0 } = options;
-  const rows = vectors.length / width;
+  const rows = vectors?.length / width;
+  if (Number.isNaN(rows)) {
+    throw new TypeError(
+      `umap: expected numbers and their width, got ${describe(vectors)} and ${describe(width)}`,
+    );
+  }
   if (!Number.isInteger(rows) || !(width >= 1)) {
     throw new TypeError(`umap: ${vectors.length} values do not make rows of width ${width}`);
   }

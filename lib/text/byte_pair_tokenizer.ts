@@ -1,6 +1,6 @@
 /**
- * Byte-level byte-pair encoding as GPT-2 does it: any text is bytes, and frequent neighbors are
- * merged. Which merges to make is learned in `byte_pair_training.ts` or read from a file.
+ * Byte-level byte-pair encoding (BPE) as in GPT-2: any text is bytes, and frequent neighbors are
+ * merged. `byte_pair_training.ts` learns the merges, parse_tokenizer.ts reads them from a file.
  *
  * @module
  */
@@ -8,9 +8,11 @@
 import { BYTE_TOKENS, charactersToBytes } from "./byte_alphabet.ts";
 import { MergeTable } from "./byte_pair_merge.ts";
 import { splitForBytePairs } from "./byte_pair_split.ts";
+import { describe } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
-import { type DecodeOptions, Tokenizer, type TokenStream } from "./tokenizer.ts";
+import { Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { type AddedToken, commonParts, type TokenizerFile } from "./tokenizer_file.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
@@ -28,14 +30,22 @@ export interface BytePairModel {
   addPrefixSpace?: boolean;
 }
 
+/** The names of a model's parts. */
+const PARTS: OptionNames<BytePairModel> = {
+  tokens: true,
+  merges: true,
+  addedTokens: "none",
+  padding: "none",
+  addPrefixSpace: false,
+};
+
 const CACHED_PIECES = 2 ** 16;
 const CACHED_LENGTH = 64;
 
 /**
- * A byte-level byte-pair tokenizer. Where all 256 bytes are tokens, as in GPT-2, it encodes every
+ * A byte-level byte-pair tokenizer. If all 256 bytes are tokens, as in GPT-2, it encodes every
  * text, and `decode(encode(text))` is the text (with U+FFFD for lone surrogates).
  *
- * @example
  * ```ts
  * import { BYTE_TOKENS } from "./byte_alphabet.ts";
  * const tokenizer = new BytePairTokenizer({
@@ -62,13 +72,15 @@ export class BytePairTokenizer extends Tokenizer {
   readonly #cache = new Map<string, readonly number[]>();
 
   /**
-   * Checks the model and looks up its merges.
+   * Checks the model and looks up its merges; `trainBytePair` learns one from a text.
    *
-   * @throws {RangeError} where a token occurs twice or is not written in GPT-2's alphabet, or where
-   *   a merge joins or makes what is no token
+   * @throws {RangeError} if a token occurs twice or is not written in GPT-2's alphabet, or if a
+   *   merge joins or makes what is no token
+   * @throws {TypeError} if `model` is no object of tokens and merges
    */
   constructor(model: BytePairModel) {
     super();
+    expectModel(model);
     const added = model.addedTokens ?? [];
     this.#model = model;
     this.#vocabulary = new Vocabulary(model.tokens);
@@ -104,7 +116,7 @@ export class BytePairTokenizer extends Tokenizer {
   /**
    * Bytes, merged in the order of the merges within each piece of the text.
    *
-   * @throws {RangeError} where a byte of the text is no token: never, where all 256 are
+   * @throws {RangeError} if a byte of the text is no token: never, if all 256 are
    */
   protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
     const ids = new GrowingIds();
@@ -122,10 +134,7 @@ export class BytePairTokenizer extends Tokenizer {
   }
 
   /** The bytes of the ids, read as UTF-8; what is no UTF-8 reads as U+FFFD. */
-  override decode(
-    ids: Iterable<number>,
-    { skipSpecialTokens = false }: DecodeOptions = {},
-  ): string {
+  protected override decodeIds(ids: Iterable<number>, skipSpecialTokens: boolean): string {
     const parts: Uint8Array[] = [];
     let length = 0;
     for (const id of ids) {
@@ -144,7 +153,7 @@ export class BytePairTokenizer extends Tokenizer {
   }
 
   /** A character appears with the id that brings its last byte. */
-  override stream({ skipSpecialTokens = false }: DecodeOptions = {}): TokenStream {
+  protected override streamIds(skipSpecialTokens: boolean): TokenStream {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     return {
       push: (id) => {
@@ -223,6 +232,22 @@ export class BytePairTokenizer extends Tokenizer {
     if (bytes !== undefined) return bytes;
     throw new RangeError(
       `BytePairTokenizer: token ${JSON.stringify(token)} is not in GPT-2's alphabet of bytes`,
+    );
+  }
+}
+
+function expectModel(model: BytePairModel): void {
+  if (typeof model === "string") {
+    throw new TypeError(
+      `BytePairTokenizer: expected { tokens, merges }, got ${describe(model)}; ` +
+        "use trainBytePair(text, { vocabSize })",
+    );
+  }
+  checkOptions("BytePairTokenizer", model, PARTS);
+  for (const name of ["tokens", "merges"] as const) {
+    if (Array.isArray(model[name])) continue;
+    throw new TypeError(
+      `BytePairTokenizer: expected a list of ${name}, got ${describe(model[name])}`,
     );
   }
 }

@@ -8,19 +8,21 @@
  * @module
  */
 
+import { checkOptions } from "../options.ts";
 import { BYTE_TOKENS, bytesToCharacters } from "./byte_alphabet.ts";
 import { splitForBytePairs } from "./byte_pair_split.ts";
 import { BytePairTokenizer } from "./byte_pair_tokenizer.ts";
+import { expectText } from "./expect_text.ts";
 import { Heap } from "./heap.ts";
 import { PairTable } from "./pair_table.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
 
 /** Options of `trainBytePair`. */
 export interface BytePairTrainingOptions {
-  /** V, the most tokens wanted: special tokens, 256 bytes and merges. */
+  /** The maximum of V: special tokens, 256 bytes and merges. */
   vocabSize: number;
   /**
-   * Tokens such as `"<|endoftext|>"`, which get the first ids and are no part of the text; default
+   * Tokens such as `"<|endoftext|>"`, which have the first ids and are no part of the text; default
    * none.
    */
   specialTokens?: readonly string[];
@@ -34,9 +36,9 @@ export interface BytePairTrainingOptions {
  *
  * Ids: special tokens, then the 256 bytes in the order of GPT-2, then the merges in order.
  *
- * @throws {RangeError} where `vocabSize` does not hold the special tokens and 256 bytes
+ * @throws {RangeError} if `vocabSize` does not hold the special tokens and 256 bytes
+ * @throws {TypeError} if `text` is no string, or an option is unknown
  *
- * @example
  * ```ts
  * const tokenizer = trainBytePair("low low low lower lowest", { vocabSize: 259 });
  * console.log(tokenizer.toJSON().model.merges); // [ "o w", "l ow", "Ġ low" ]
@@ -44,8 +46,11 @@ export interface BytePairTrainingOptions {
  */
 export function trainBytePair(
   text: string,
-  { vocabSize, specialTokens = [] }: BytePairTrainingOptions,
+  options: BytePairTrainingOptions,
 ): BytePairTokenizer {
+  expectText("trainBytePair", text);
+  checkOptions("trainBytePair", options, { vocabSize: true, specialTokens: "none" });
+  const { vocabSize, specialTokens = [] } = options;
   const smallest = specialTokens.length + BYTE_TOKENS.length;
   if (!Number.isInteger(vocabSize) || vocabSize < smallest) {
     throw new RangeError(

@@ -4,9 +4,11 @@
  * @module
  */
 
+import { checkOptions } from "../options.ts";
+import { expectText, expectTokens } from "./expect_text.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
-import { type DecodeOptions, Tokenizer, type TokenStream } from "./tokenizer.ts";
+import { Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { commonParts, type TokenizerFile } from "./tokenizer_file.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
@@ -19,13 +21,15 @@ export interface CharacterTokenizerOptions {
   padding?: string;
 }
 
+/** The names of these options. */
+const OPTIONS = { padding: "none" };
+
 /** The pattern by which other readers of the file split a text into characters. */
 export const CHARACTER_PATTERN = "[\\s\\S]";
 
 /**
  * One id for each code point of a corpus, in the order of the code points.
  *
- * @example
  * ```ts
  * const tokenizer = CharacterTokenizer.fromText("hello");
  * console.log(tokenizer.vocabSize, [...tokenizer.encode("hole")]); // 4 [ 1, 3, 2, 0 ]
@@ -43,14 +47,20 @@ export class CharacterTokenizer extends Tokenizer {
   readonly #idOfCodePoint: Int32Array;
 
   /**
-   * Numbers characters.
+   * Numbers characters, single code points, in the order given; `fromText` makes the tokenizer of a
+   * text.
    *
-   * @param characters single code points; ids follow this order
-   * @throws {RangeError} where one is no single code point, or occurs twice
+   * @throws {RangeError} if one is no single code point, or occurs twice
+   * @throws {TypeError} if `characters` is a text or no list, or an option is unknown
    */
-  constructor(characters: Iterable<string>, { padding }: CharacterTokenizerOptions = {}) {
+  constructor(
+    characters: Iterable<string> & object,
+    options: CharacterTokenizerOptions = {},
+  ) {
     super();
-    const tokens = [...characters];
+    checkOptions("CharacterTokenizer", options, OPTIONS);
+    const { padding } = options;
+    const tokens = [...expectTokens("CharacterTokenizer", "characters", characters)];
     const wrong = tokens.find((token) => !isCharacter(token));
     if (wrong !== undefined) {
       const shown = JSON.stringify(wrong);
@@ -66,9 +76,12 @@ export class CharacterTokenizer extends Tokenizer {
   /**
    * The characters of a corpus, sorted by code point.
    *
-   * @throws {RangeError} where the text is empty
+   * @throws {RangeError} if the text is empty
+   * @throws {TypeError} if `text` is no string, or an option is unknown
    */
-  static fromText(text: string, options?: CharacterTokenizerOptions): CharacterTokenizer {
+  static fromText(text: string, options: CharacterTokenizerOptions = {}): CharacterTokenizer {
+    expectText("CharacterTokenizer.fromText", text);
+    checkOptions("CharacterTokenizer.fromText", options, OPTIONS);
     const codePoints = distinctCodePoints(text.toWellFormed());
     const characters = codePoints.map((codePoint) => String.fromCodePoint(codePoint));
     return new CharacterTokenizer(characters, options);
@@ -80,7 +93,7 @@ export class CharacterTokenizer extends Tokenizer {
     return new CharacterTokenizer(characters, { padding: "\0" });
   }
 
-  /** V, the number of characters and, where there is one, the padding token. */
+  /** V, the number of characters and, if there is one, the padding token. */
   override get vocabSize(): number {
     return this.#vocabulary.size;
   }
@@ -88,7 +101,7 @@ export class CharacterTokenizer extends Tokenizer {
   /**
    * One id for each character.
    *
-   * @throws {RangeError} where a character is not in the vocabulary; the message names it
+   * @throws {RangeError} if a character is not in the vocabulary; the message names it
    */
   protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
     const ids = new GrowingIds(text.length);
@@ -110,17 +123,14 @@ export class CharacterTokenizer extends Tokenizer {
   }
 
   /** The characters of the ids, joined. */
-  override decode(
-    ids: Iterable<number>,
-    { skipSpecialTokens = false }: DecodeOptions = {},
-  ): string {
+  protected override decodeIds(ids: Iterable<number>, skipSpecialTokens: boolean): string {
     return this.#vocabulary.tokensOf(ids, skipSpecialTokens ? this.specialTokens : undefined)
       .join("");
   }
 
-  /** Every id completes its character at once. */
-  override stream(options?: DecodeOptions): TokenStream {
-    return { push: (id) => this.decode([id], options), end: () => "" };
+  /** Every id is a whole character. */
+  protected override streamIds(skipSpecialTokens: boolean): TokenStream {
+    return { push: (id) => this.decodeIds([id], skipSpecialTokens), end: () => "" };
   }
 
   /** The character of an id. */

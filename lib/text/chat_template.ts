@@ -2,34 +2,43 @@
  * Conversations as the text that a model was trained on: the chat template of its tokenizer, a
  * Jinja template.
  *
- * The package that fills templates in is loaded when the first one is used; this is the only module
+ * The package that renders templates is loaded when the first one is used; this is the only module
  * that names it.
  *
  * @module
  */
 
+import { describe } from "../errors.ts";
+import { expectTokenizer } from "./expect_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 const PACKAGE = "npm:@huggingface/jinja@0.5.11";
 
 /** One turn of a conversation. */
 export interface ChatMessage {
-  /** Who speaks. */
+  /** The speaker. */
   readonly role: "system" | "user" | "assistant";
-  /** What is said. */
+  /** The text. */
   readonly content: string;
 }
 
 /**
  * The text of a conversation up to where the model's next answer begins.
  *
- * @throws {RangeError} where the tokenizer has no chat template
- * @throws {SyntaxError} where the template is malformed, or refuses the conversation
+ * @throws {RangeError} if the tokenizer has no chat template
+ * @throws {SyntaxError} if the template is malformed, or refuses the conversation
+ * @throws {TypeError} if `tokenizer` is none, or `messages` no list
  */
 export async function chatText(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
 ): Promise<string> {
+  expectTokenizer("chatText", tokenizer);
+  if (!Array.isArray(messages)) {
+    throw new TypeError(
+      `chatText: expected a list of { role, content }, got ${describe(messages)}`,
+    );
+  }
   const { chatTemplate } = tokenizer;
   if (chatTemplate === undefined) {
     throw new RangeError(

@@ -1,16 +1,18 @@
 /**
- * Texts of different lengths as rows: special tokens, truncation, padding and masks.
- *
- * How a text becomes ids is left to the tokenizers.
+ * Texts of different lengths as rows: special tokens, truncation, padding and masks. The tokenizers
+ * encode each text.
  *
  * @module
  */
+
+import { describe } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 
 /** What making rows needs of a tokenizer. */
 export interface RowEncoder {
   /** The ids that go before and after a text. */
   readonly surroundings: { readonly before: readonly number[]; readonly after: readonly number[] };
-  /** The id that fills up short rows. */
+  /** The id that pads short rows. */
   readonly paddingId: number | undefined;
   /** The id that ends a text, used if there is no padding id. */
   readonly endId: number | undefined;
@@ -25,35 +27,47 @@ export interface BatchOptions {
   /** Put the special tokens of the model around each text. Default true. */
   addSpecialTokens?: boolean;
   /**
-   * Fill rows up to the longest one, or to `maxLength`; false leaves them as they are. Default
-   * false.
+   * Pad rows to the longest one, or to `maxLength`; false leaves them as they are. Default false.
    */
   padding?: "longest" | "max_length" | boolean;
-  /** Where the padding goes; generation wants it on the left. Default "right". */
+  /** The side of the padding; generation needs it on the left. Default "right". */
   paddingSide?: "left" | "right";
-  /** Cut rows to `maxLength`, special tokens counted and kept. Default false. */
+  /** Cut rows to `maxLength` tokens, special ones included and kept. Default false. */
   truncation?: boolean;
-  /** The length to cut or fill to. Default: what the tokenizer's files say. */
+  /** The length to cut or pad to. Default: what the tokenizer's files say. */
   maxLength?: number;
 }
 
+/** The names of these options, with their defaults. */
+const OPTIONS: OptionNames<BatchOptions> = {
+  addSpecialTokens: true,
+  padding: false,
+  paddingSide: "right",
+  truncation: false,
+  maxLength: "what the tokenizer's files say",
+};
+
 /** Rows of ids. */
 export interface EncodedBatch {
-  /** The ids of each text, in order; of one length where they were padded. */
+  /** The ids of each text, in order; all of one length if they were padded. */
   readonly ids: Uint32Array<ArrayBuffer>[];
-  /** For each row, 1 where an id belongs to the text and 0 where it is padding. */
+  /** For each row, 1 for an id of the text and 0 for padding. */
   readonly attentionMask: Uint8Array<ArrayBuffer>[];
 }
 
 /**
- * What `Tokenizer.encodeBatch` does. Rows are padded with the padding token or, as is the
- * custom for GPT models, the end token.
+ * Computes `Tokenizer.encodeBatch`. Rows are padded with the padding token or, as is usual for GPT
+ * models, the end token.
  */
 export function encodeRows(
   tokenizer: RowEncoder,
   texts: readonly string[],
   options: BatchOptions,
 ): EncodedBatch {
+  checkOptions("encodeBatch", options, OPTIONS);
+  if (!Array.isArray(texts)) {
+    throw new TypeError(`encodeBatch: expected a list of texts, got ${describe(texts)}`);
+  }
   const { addSpecialTokens = true, padding = false, paddingSide = "right" } = options;
   const { truncation = false, maxLength = tokenizer.maximumLength } = options;
   if (

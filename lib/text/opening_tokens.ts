@@ -1,15 +1,18 @@
 /**
- * What a text begins with where nobody gave a prompt.
+ * What a text begins with if there is no prompt.
  *
  * @module
  */
+import { expectTokenizer } from "./expect_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /**
- * One or more ids to generate from without a prompt: what the tokenizer puts before a text, or else
- * those of a line's end, and for a vocabulary that has none, the first id that is no special token.
+ * One or more ids to generate from without a prompt: what the tokenizer puts before a text,
+ * otherwise those of a line's end, and for a vocabulary without one, the first id that is no special
+ * token.
  *
- * @example
+ * @throws {TypeError} if `tokenizer` is none
+ *
  * ```ts
  * import { CharacterTokenizer } from "../../mod.ts";
  * const tokenizer = CharacterTokenizer.fromText("one\ntwo");
@@ -17,6 +20,7 @@ import type { Tokenizer } from "./tokenizer.ts";
  * ```
  */
 export function openingTokens(tokenizer: Tokenizer): number[] {
+  expectTokenizer("openingTokens", tokenizer);
   const { before } = tokenizer.surroundings;
   if (before.length > 0) return [...before];
   const lineEnd = expressible(tokenizer, "\n") ? tokenizer.encode("\n") : [];
@@ -27,8 +31,13 @@ export function openingTokens(tokenizer: Tokenizer): number[] {
   return [id];
 }
 
-/** Whether a tokenizer can encode a text. */
+/**
+ * Whether a tokenizer can encode a text.
+ *
+ * @throws {TypeError} if `tokenizer` is none
+ */
 export function expressible(tokenizer: Tokenizer, text: string): boolean {
+  expectTokenizer("expressible", tokenizer);
   try {
     tokenizer.encode(text);
     return true;

@@ -8,7 +8,7 @@
  */
 
 import { checkPublishedFile } from "./published_file.ts";
-import { type DecodeOptions, type Surroundings, Tokenizer, type TokenStream } from "./tokenizer.ts";
+import { type Surroundings, Tokenizer, type TokenStream } from "./tokenizer.ts";
 import type { TokenizerFile } from "./tokenizer_file.ts";
 
 const PACKAGE = "npm:@huggingface/tokenizers@0.2.0";
@@ -113,10 +113,7 @@ export class PublishedTokenizer extends Tokenizer {
    * Tokens joined as the file's decoder does; spaces before punctuation are cleaned up where the
    * configuration does not say otherwise.
    */
-  override decode(
-    ids: Iterable<number>,
-    { skipSpecialTokens = false }: DecodeOptions = {},
-  ): string {
+  protected override decodeIds(ids: Iterable<number>, skipSpecialTokens: boolean): string {
     const special = new Set(this.specialTokens.values());
     const all = Array.from(ids, (id) => (this.token(id), id));
     const kept = skipSpecialTokens ? all.filter((id) => !special.has(id)) : all;
@@ -127,14 +124,14 @@ export class PublishedTokenizer extends Tokenizer {
    * What a new id adds to the text of those before it; a clean-up that reaches back over several
    * tokens is left to `decode`.
    */
-  override stream(options?: DecodeOptions): TokenStream {
+  protected override streamIds(skipSpecialTokens: boolean): TokenStream {
     // Text depends on the tokens before, so those since the last but one complete piece are decoded
     // again.
     let ids: number[] = [];
     let known = 0;
     const added = () => {
-      const before = known === 0 ? "" : this.decode(ids.slice(0, known), options);
-      return this.decode(ids, options).slice(before.length);
+      const before = known === 0 ? "" : this.decodeIds(ids.slice(0, known), skipSpecialTokens);
+      return this.decodeIds(ids, skipSpecialTokens).slice(before.length);
     };
     return {
       push: (id) => {

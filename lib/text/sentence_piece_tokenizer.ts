@@ -12,7 +12,7 @@ import {
   readSentencePieceModel,
   type SentencePieceModel,
 } from "./sentence_piece_model.ts";
-import { type DecodeOptions, type Surroundings, Tokenizer, type TokenStream } from "./tokenizer.ts";
+import { type Surroundings, Tokenizer, type TokenStream } from "./tokenizer.ts";
 import type { TokenizerFile } from "./tokenizer_file.ts";
 
 const PACKAGE = "npm:sentencepiece-js@1.1.0";
@@ -94,14 +94,14 @@ export class SentencePieceTokenizer extends Tokenizer {
    * Pieces joined, `▁` as a space; the one before the first piece is left out, as the encoder puts
    * it there.
    */
-  override decode(ids: Iterable<number>, options?: DecodeOptions): string {
-    const stream = this.stream(options);
+  protected override decodeIds(ids: Iterable<number>, skipSpecialTokens: boolean): string {
+    const stream = this.streamIds(skipSpecialTokens);
     const pieces = Array.from(ids, (id) => stream.push(id));
     return pieces.join("") + stream.end();
   }
 
   /** A byte piece appears with the last byte of its character. */
-  override stream({ skipSpecialTokens = false }: DecodeOptions = {}): TokenStream {
+  protected override streamIds(skipSpecialTokens: boolean): TokenStream {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     let first = this.#model.leadingSpace;
     const { unknownText } = this.#model;

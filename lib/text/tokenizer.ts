@@ -1,14 +1,15 @@
 /**
- * What every tokenizer can do, whatever its model. The models themselves, training and the reading
- * of files are left to the modules beside this one.
+ * What every tokenizer can do, whatever its model. Each model has a file beside this one; see
+ * byte_pair_training.ts for training and parse_tokenizer.ts for files.
  *
  * Text is a JavaScript string. A lone surrogate, which no UTF-8 file can hold, reads as U+FFFD, as
- * it does in `TextEncoder`; every other text a byte-pair tokenizer decodes exactly as it was
- * encoded.
+ * in `TextEncoder`; a byte-pair tokenizer decodes every other text exactly as it was encoded.
  *
  * @module
  */
 
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
 import { type BatchOptions, type EncodedBatch, encodeRows } from "./encode_batch.ts";
 import type { TokenizerFile } from "./tokenizer_file.ts";
 
@@ -50,45 +51,45 @@ export abstract class Tokenizer {
   /** V, the number of ids, special tokens included. */
   abstract readonly vocabSize: number;
   /**
-   * Tokens that stand for no text. All but SentencePiece's are recognized wherever the text spells
-   * them out; often empty.
+   * Tokens that are no text, such as `<|endoftext|>`; often none. All but SentencePiece's are
+   * recognized wherever the text spells them out.
    */
   abstract readonly specialTokens: ReadonlyMap<string, number>;
-  /** The id that fills up short rows of a batch, where the tokenizer has one. */
+  /** The id that pads short rows of a batch; undefined if there is none. */
   abstract readonly paddingId: number | undefined;
-  /** What a text gets around it with `addSpecialTokens`; nothing, by default. */
+  /** The ids that `addSpecialTokens` puts around a text; by default none. */
   readonly surroundings: Surroundings = { before: [], after: [] };
-  /** The most tokens that the model behind it takes, where its files say so. */
+  /** The maximum number of tokens of its model; undefined if its files do not say. */
   readonly maximumLength: number | undefined;
 
-  /** The Jinja template of conversations, where the files beside the tokenizer have one. */
+  /** The Jinja template of conversations; undefined if its files have none. */
   readonly chatTemplate: string | undefined;
 
-  /** The token that begins a text, where there is one. */
+  /** The token that begins a text; undefined if there is none. */
   get beginToken(): string | undefined {
     return undefined;
   }
 
-  /** The token that ends a text, where there is one. */
+  /** The token that ends a text; undefined if there is none. */
   get endToken(): string | undefined {
     return this.endId === undefined ? undefined : this.token(this.endId);
   }
 
-  /** The id that ends a text, such as that of `<|endoftext|>`, where there is one. */
+  /** The id that ends a text, such as that of `<|endoftext|>`; undefined if there is none. */
   get endId(): number | undefined {
     return this.specialTokens.get("<|endoftext|>");
   }
 
   /**
-   * Text to ids.
+   * Text to ids, [n].
    *
-   * @throws {RangeError} where the text holds something that the vocabulary cannot express
+   * @throws {RangeError} if the text holds something that the vocabulary cannot express
+   * @throws {TypeError} if `text` is no string, or an option is unknown
    */
-  encode(
-    text: string,
-    { addSpecialTokens = false }: EncodeTextOptions = {},
-  ): Uint32Array<ArrayBuffer> {
-    const ids = this.encodeText(text);
+  encode(text: string, options: EncodeTextOptions = {}): Uint32Array<ArrayBuffer> {
+    checkOptions("encode", options, { addSpecialTokens: false });
+    const { addSpecialTokens = false } = options;
+    const ids = this.encodeText(expectText(text));
     const { before, after } = this.surroundings;
     if (!addSpecialTokens || before.length + after.length === 0) return ids;
     return Uint32Array.from([...before, ...ids, ...after]);
@@ -96,10 +97,11 @@ export abstract class Tokenizer {
 
   /**
    * Several texts to rows of ids with their masks: special tokens around each, cut to a length and
-   * filled up to one as the options say.
+   * padded to one as the options say.
    *
-   * @throws {RangeError} where a text cannot be expressed, or an option needs a length or a padding
-   *   token that nobody gave
+   * @throws {RangeError} if a text cannot be expressed, or an option needs a length or a padding
+   *   token that there is not
+   * @throws {TypeError} if `texts` is no list of strings, or an option is unknown
    */
   encodeBatch(texts: readonly string[], options: BatchOptions = {}): EncodedBatch {
     return encodeRows(this, texts, options);
@@ -113,7 +115,7 @@ export abstract class Tokenizer {
   /**
    * The tokens of ids, as the vocabulary spells them.
    *
-   * @throws {RangeError} where an id is no integer in [0, vocabSize)
+   * @throws {RangeError} if an id is no integer in [0, vocabSize)
    */
   tokensOf(ids: Iterable<number>): string[] {
     return Array.from(ids, (id) => this.token(id));
@@ -122,7 +124,7 @@ export abstract class Tokenizer {
   /**
    * The ids of tokens as the vocabulary spells them.
    *
-   * @throws {RangeError} where one is no token
+   * @throws {RangeError} if one is no token
    */
   idsOf(tokens: Iterable<string>): Uint32Array<ArrayBuffer> {
     return Uint32Array.from(tokens, (token) => {
@@ -133,31 +135,64 @@ export abstract class Tokenizer {
   }
 
   /**
-   * What to write to a folder, by file name, so that the tokenizer can be opened again: by default
+   * The files that describe the tokenizer, by name, as `loadTokenizer` reads them: by default
    * `tokenizer.json`.
    */
   files(): Map<string, string | Uint8Array<ArrayBuffer>> {
     return new Map([["tokenizer.json", JSON.stringify(this.toJSON())]]);
   }
 
-  /** The ids of the text alone: what a tokenizer of its own must give. */
-  protected abstract encodeText(text: string): Uint32Array<ArrayBuffer>;
   /**
    * Ids to text.
    *
-   * @throws {RangeError} where an id is no integer in [0, vocabSize)
+   * @throws {RangeError} if an id is no integer in [0, vocabSize)
+   * @throws {TypeError} if `ids` is no list of numbers, or an option is unknown
    */
-  abstract decode(ids: Iterable<number>, options?: DecodeOptions): string;
-  /** Decodes piece by piece: the pieces joined are `decode` of all ids. */
-  abstract stream(options?: DecodeOptions): TokenStream;
+  decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
+    return this.decodeIds(expectIds(ids), skips("decode", options));
+  }
+
+  /**
+   * Decodes id by id: the pieces joined are `decode` of all ids.
+   *
+   * @throws {TypeError} if an option is unknown
+   */
+  stream(options: DecodeOptions = {}): TokenStream {
+    return this.streamIds(skips("stream", options));
+  }
+
+  /** Computes `encode` without special tokens around the text. */
+  protected abstract encodeText(text: string): Uint32Array<ArrayBuffer>;
+  /** Computes `decode`. */
+  protected abstract decodeIds(ids: Iterable<number>, skipSpecialTokens: boolean): string;
+  /** Makes what `stream` returns. */
+  protected abstract streamIds(skipSpecialTokens: boolean): TokenStream;
   /**
    * The token of an id as the vocabulary spells it: byte-pair tokens in GPT-2's alphabet of bytes.
    *
-   * @throws {RangeError} where the id is no integer in [0, vocabSize)
+   * @throws {RangeError} if the id is no integer in [0, vocabSize)
    */
   abstract token(id: number): string;
   /** The id of a token as the vocabulary spells it, or undefined. */
   abstract id(token: string): number | undefined;
   /** The content of a Hugging Face `tokenizer.json`; `parseTokenizer` reads it back. */
   abstract toJSON(): TokenizerFile;
+}
+
+function skips(operation: string, options: DecodeOptions): boolean {
+  checkOptions(operation, options, { skipSpecialTokens: false });
+  return options.skipSpecialTokens ?? false;
+}
+
+function expectText(text: unknown): string {
+  if (typeof text === "string") return text;
+  const advice = Array.isArray(text) ? "; encodeBatch takes several" : "";
+  throw new TypeError(`encode: expected a text, got ${describe(text)}${advice}`);
+}
+
+function expectIds(ids: unknown): Iterable<number> {
+  if (typeof ids === "object" && ids !== null && Symbol.iterator in ids) {
+    return ids as Iterable<number>;
+  }
+  throw new TypeError(`decode: expected a list of ids, got ${describe(ids)}`);
 }

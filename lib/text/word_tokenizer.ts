@@ -8,37 +8,42 @@
  */
 
 import { nearest } from "../nearest.ts";
+import { checkOptions } from "../options.ts";
+import { expectText, expectTokens } from "./expect_text.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
-import { type DecodeOptions, Tokenizer, type TokenStream } from "./tokenizer.ts";
+import { Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { commonParts, type TokenizerFile } from "./tokenizer_file.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
 /** Options of a `WordTokenizer`. */
 export interface WordTokenizerOptions {
   /**
-   * The token of padding, such as `"<pad>"`, with an id of its own before the words; default none.
+   * The token of padding, such as `"<pad>"`, with its own id before the words; default none.
    */
   padding?: string;
   /**
-   * The token of unknown words, such as `"<unk>"`, with an id of its own; default none: an error.
+   * The token of unknown words, such as `"<unk>"`, with its own id; default none: an unknown word
+   * is an error.
    */
   unknown?: string;
 }
 
 /** Options of `WordTokenizer.fromText`. */
 export interface WordVocabularyOptions extends WordTokenizerOptions {
-  /** Keep the most frequent words, so many that V is at most this; needs `unknown`. Default all. */
+  /** The maximum of V: the most frequent words are kept; needs `unknown`. Default: all words. */
   vocabSize?: number;
 }
+
+/** The names of these options. */
+const OPTIONS = { padding: "none", unknown: "none" };
 
 const WORD = /\P{White_Space}+/gu;
 
 /**
  * One id for each word of a corpus, the most frequent first; words that occur equally often are in
- * the order of their code units. Padding and the unknown word, where wanted, come first.
+ * the order of their code units. Padding and the unknown word, if there are any, are first.
  *
- * @example
  * ```ts
  * const tokenizer = WordTokenizer.fromText("to be or not to be", { unknown: "<unk>" });
  * console.log([...tokenizer.encode("to be is to do")]); // [ 2, 1, 0, 2, 0 ]
@@ -48,24 +53,26 @@ const WORD = /\P{White_Space}+/gu;
 export class WordTokenizer extends Tokenizer {
   /** Always `"words"`. */
   override readonly kind = "words";
-  /** Padding and the unknown word, where there are any. */
+  /** Padding and the unknown word, if there are any. */
   override readonly specialTokens: ReadonlyMap<string, number>;
   /** The id of the padding token, if there is one. */
   override readonly paddingId: number | undefined;
-  /** The id that every unknown word gets, if there is one. */
+  /** The id of every unknown word, if there is one. */
   readonly unknownId: number | undefined;
   readonly #vocabulary: Vocabulary;
 
   /**
-   * Numbers words.
+   * Numbers words, texts without white space, in the order given; `fromText` makes the tokenizer of
+   * a text. Special tokens that are not among the words are first: padding, then the unknown word.
    *
-   * @param words texts without white space; ids follow this order. Special tokens that are not
-   *   among them go before them: first padding, then the unknown word.
-   * @throws {RangeError} where a word is empty, holds white space or occurs twice
+   * @throws {RangeError} if a word is empty, holds white space or occurs twice
+   * @throws {TypeError} if `words` is a text or no list, or an option is unknown
    */
-  constructor(words: Iterable<string>, { padding, unknown }: WordTokenizerOptions = {}) {
+  constructor(words: Iterable<string> & object, options: WordTokenizerOptions = {}) {
     super();
-    const given = [...words];
+    checkOptions("WordTokenizer", options, OPTIONS);
+    const { padding, unknown } = options;
+    const given = [...expectTokens("WordTokenizer", "words", words)];
     const known = new Set(given);
     const special = [padding, unknown].filter((token) => token !== undefined);
     const tokens = [...special.filter((token) => !known.has(token)), ...given];
@@ -83,12 +90,13 @@ export class WordTokenizer extends Tokenizer {
   /**
    * The words of a corpus.
    *
-   * @throws {RangeError} where the text holds no word, or `vocabSize` is given without `unknown`
+   * @throws {RangeError} if the text holds no word, or `vocabSize` is given without `unknown`
+   * @throws {TypeError} if `text` is no string, or an option is unknown
    */
-  static fromText(
-    text: string,
-    { vocabSize, ...options }: WordVocabularyOptions = {},
-  ): WordTokenizer {
+  static fromText(text: string, given: WordVocabularyOptions = {}): WordTokenizer {
+    expectText("WordTokenizer.fromText", text);
+    checkOptions("WordTokenizer.fromText", given, { ...OPTIONS, vocabSize: "all" });
+    const { vocabSize, ...options } = given;
     const special = new Set(
       [options.padding, options.unknown].filter((token) => token !== undefined),
     );
@@ -109,7 +117,7 @@ export class WordTokenizer extends Tokenizer {
   /**
    * One id for each word.
    *
-   * @throws {RangeError} where a word is unknown and the tokenizer has no token for that
+   * @throws {RangeError} if a word is unknown and the tokenizer has no token for that
    */
   protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
     const ids = new GrowingIds();
@@ -128,20 +136,17 @@ export class WordTokenizer extends Tokenizer {
   }
 
   /** The words of the ids with one space between them. */
-  override decode(
-    ids: Iterable<number>,
-    { skipSpecialTokens = false }: DecodeOptions = {},
-  ): string {
+  protected override decodeIds(ids: Iterable<number>, skipSpecialTokens: boolean): string {
     return this.#vocabulary.tokensOf(ids, skipSpecialTokens ? this.specialTokens : undefined)
       .join(" ");
   }
 
   /** Every id completes a word; the space goes before it, except before the first. */
-  override stream(options?: DecodeOptions): TokenStream {
+  protected override streamIds(skipSpecialTokens: boolean): TokenStream {
     let separator = "";
     return {
       push: (id) => {
-        const word = this.decode([id], options);
+        const word = this.decodeIds([id], skipSpecialTokens);
         if (word === "") return "";
         const piece = separator + word;
         separator = " ";

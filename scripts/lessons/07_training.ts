@@ -69,7 +69,9 @@ export const lesson = new Lesson(
     page.section("What is learned from");
     const text = smallLanguage(sentences, 1);
     const tokenizer = WordTokenizer.fromText(text, { unknown: "<unk>" });
-    const { train, validation } = splitCorpus(tokenizer.encode(text), 0.2);
+    const { train, validation } = splitCorpus(tokenizer.encode(text), {
+      validationFraction: 0.2,
+    });
     page.say(`
       The corpus is ${sentences} sentences of a small invented language: ${train.length} words to learn from, and ${validation.length} held out, which
       the model never trains on. The vocabulary has ${tokenizer.vocabSize} words. From each text two rows are cut: what the model reads, and
