@@ -5,6 +5,10 @@
  *     deno task train --dataset book.txt --steps 500 --out runs/book
  *     deno task train --out runs/book --resume
  *
+ * A step of the trainer is a forward pass, a backward pass and an update. The loop makes the steps
+ * and says what is due (a log line, an evaluation, a sample, a checkpoint); the run does it. The
+ * parts are in scripts/train/.
+ *
  * @module
  */
 import { deviceOptions } from "../lib/cli/device_flags.ts";
@@ -49,19 +53,20 @@ await runScript(command, async ({ flags, given }) => {
   const device = await openDevice({ ...deviceOptions(flags), blas: flags.blas });
   print(`device   ${device.description}`);
 
-  const model = await makeModel(plan, data);
   const { settings, reports } = plan;
   const { beta1, beta2, weightDecay, clip } = settings;
+  const model = await makeModel(plan, data);
   const optimizer = await userInput(() =>
     new AdamW(model.parameters(), { beta1, beta2, weightDecay, clip })
   );
   using folder = await CheckpointFolder.open(plan.folder);
   if (plan.resume) await loadOptimizerState(plan.folder, { model, optimizer });
+  const { learningRate, minLearningRate, warmupSteps, steps } = settings;
   const trainer = new Trainer(model, optimizer, {
     batchSize: settings.batch,
     contextLength: settings.context,
     accumulate: settings.accumulate,
-    schedule: warmupDecay(settings),
+    schedule: warmupDecay({ learningRate, minLearningRate, warmupSteps, steps }),
     seed: settings.seed,
     recomputeActivations: flags.recomputeActivations,
   });
@@ -69,12 +74,7 @@ await runScript(command, async ({ flags, given }) => {
   const run = await Run.begin({ plan, data, device, trainer, folder, live });
   using interrupt = new Interrupt();
   const { signal } = interrupt;
-  const loop = trainingLoop(trainer, batches, {
-    steps: settings.steps,
-    ...reports,
-    ...held,
-    signal,
-  });
+  const loop = trainingLoop(trainer, batches, { steps, ...reports, ...held, signal });
   try {
     for await (const event of loop) await run.handle(event);
   } catch (error) {

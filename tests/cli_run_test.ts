@@ -7,7 +7,7 @@ import { RecordedOutput } from "./support/recorded_output.ts";
 
 const command = { name: "demo", summary: "Shows.", flags: { steps: integer(1, "steps") } };
 
-/** Runs a main function under a recorded host; the code is undefined where exit was not called. */
+/** Runs a main function under a recorded host; the code is undefined if exit was not called. */
 async function run(main: () => void | Promise<void>, args: string[] = []) {
   const [stdout, stderr] = [new RecordedOutput(), new RecordedOutput()];
   let code: number | undefined;
@@ -15,7 +15,7 @@ async function run(main: () => void | Promise<void>, args: string[] = []) {
   return { code, stdout: stdout.written, stderr: stderr.written };
 }
 
-/** Starts a program that imports lib/cli/run.ts, in a process of its own. */
+/** Starts a program that imports lib/cli/run.ts, in a separate process. */
 function spawn(source: string): Deno.ChildProcess {
   const runModule = new URL("../lib/cli/run.ts", import.meta.url).href;
   const code = source.replaceAll("RUN_MODULE", JSON.stringify(runModule));
@@ -120,7 +120,7 @@ Deno.test("a disposed Interrupt no longer listens", async () => {
   assert.equal(new TextDecoder().decode(stdout), "done\n");
 });
 
-Deno.test("a script whose reader leaves ends without a word", async () => {
+Deno.test("a script whose reader leaves ends silently", async () => {
   const child = spawn(`
     import { runScript } from RUN_MODULE;
     import { print } from ${JSON.stringify(new URL("../lib/cli/output.ts", import.meta.url).href)};

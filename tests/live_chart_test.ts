@@ -1,4 +1,4 @@
-/** The live chart's server: what a viewer is told, early, late or slow, and what it refuses. */
+/** The live page's server: what a viewer receives, early, late or slow, and what it refuses. */
 import assert from "node:assert/strict";
 import { Feed } from "../lib/cli/live/feed.ts";
 import { History } from "../lib/cli/live/history.ts";
@@ -35,7 +35,7 @@ Deno.test("live history: its length is bounded, the newest points are all there,
   assert.throws(() => new History(1), RangeError);
 });
 
-Deno.test("live feed: a late viewer gets all there is, the latest of what is replaced, the end last", async () => {
+Deno.test("live feed: a late viewer receives the whole history, the latest of what is replaced, the end last", async () => {
   const feed = new Feed();
   feed.update([{ kind: "run", run: RUN }, { kind: "progress", step: 1 }]);
   for (let step = 1; step <= 50; step++) {
@@ -54,7 +54,7 @@ Deno.test("live feed: a late viewer gets all there is, the latest of what is rep
   assert.equal(feed.viewers, 0);
 });
 
-Deno.test("live feed: viewers are told what is new to each of them, once", async () => {
+Deno.test("live feed: each viewer receives what is new to it, once", async () => {
   const feed = new Feed();
   const told = async (reader: ReadableStreamDefaultReader<Uint8Array>) => {
     const { value } = await reader.read();
@@ -132,7 +132,7 @@ Deno.test("live chart: updates reach every viewer, and the streams end with the 
   await chart.close(); // a second time does nothing
 });
 
-Deno.test("live chart: a viewer that never reads holds up neither the others nor the end", async () => {
+Deno.test("live chart: a viewer that never reads delays neither the others nor the end", async () => {
   const chart = await LiveChart.open(0);
   chart.send({ kind: "run", run: RUN });
   using dead = await request(chart, "GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
@@ -165,7 +165,7 @@ Deno.test("live chart: a page that is closed is forgotten", async () => {
   await chart.close();
 });
 
-Deno.test("live chart: it answers GET alone, to this machine's own names alone, and serves its own files alone", async () => {
+Deno.test("live chart: it answers only GET, only to this machine's names, and serves only its own files", async () => {
   const chart = await LiveChart.open(0);
   const status = async (head: string) => {
     using connection = await request(chart, `${head}\r\nConnection: close\r\n\r\n`);
@@ -208,7 +208,7 @@ Deno.test("live chart: the page needs no other server, and may not be framed", a
   await chart.close();
 });
 
-Deno.test("live chart: a port that cannot be had is the user's error", async () => {
+Deno.test("live chart: a port that cannot be opened is a user's error", async () => {
   const chart = await LiveChart.open(0);
   const port = Number(new URL(chart.url).port);
   await assert.rejects(LiveChart.open(port), (error) => {

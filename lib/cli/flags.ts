@@ -33,7 +33,7 @@ export interface Flag<Value> {
 export type Flags = Record<string, Flag<any>>;
 
 /**
- * The values of flags, by the same keys: `{ steps: integer(200, "…") }` gives `{ steps: number }`.
+ * The values of flags, by the same keys: `{ steps: integer(200, "…") }` has `{ steps: number }`.
  */
 export type FlagValues<Specification extends Flags> = {
   [Key in keyof Specification]: Specification[Key] extends Flag<infer Value> ? Value : never;

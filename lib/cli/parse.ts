@@ -152,7 +152,7 @@ function unknownFlag(written: string, byName: Map<string, Flag<unknown>>): UserE
 function followingValue(name: string, value: string | undefined): string {
   if (value === undefined) throw new UserError(`${name} needs a value, and none follows it`);
   if (/^--?[A-Za-z]/.test(value)) {
-    const hint = `to give that as the value, write ${name}=${value}`;
+    const hint = `to pass that as the value, write ${name}=${value}`;
     throw new UserError(`${name} needs a value, but ${value} follows it; ${hint}`);
   }
   return value;

@@ -17,7 +17,7 @@ export interface ProgressOptions {
   now?: () => number;
 }
 
-/** Figures of a run at a step; absent ones keep their last value on the bar. */
+/** Figures of a run at a step; the bar keeps showing the last value of absent ones. */
 export interface TrainingFigures {
   /** Steps done. */
   step: number;

@@ -1,5 +1,5 @@
 /**
- * transformers.js, loaded only when something asks for it: with its runtime it is about 490 MB.
+ * transformers.js, loaded only when a pipeline is opened: with its runtime it is about 490 MB.
  *
  * It is typed loosely, so that type-checking this project does not download it.
  *
