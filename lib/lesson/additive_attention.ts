@@ -38,7 +38,8 @@ export interface AdditiveAttentionOptions {
  * Source: Bahdanau et al., arXiv 1409.0473, section 3.1 and appendix A.1.2.
  *
  * ```ts
- * import { AdditiveAttention, openDevice, zeros } from "../../mod.ts";
+ * import { openDevice, zeros } from "../../mod.ts";
+ * import { AdditiveAttention } from "./mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const layer = new AdditiveAttention(4, { previousWidth: 6, attentionWidth: 3 });
  * const { weights, context } = layer.forward(zeros([2, 4]), zeros([1, 6]));

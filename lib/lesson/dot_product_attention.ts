@@ -26,7 +26,8 @@ export interface HiddenStateAttention {
  * dtypes do not fit. Source: Luong et al., arXiv 1508.04025, section 3.1.
  *
  * ```ts
- * import { dotProductAttention, openDevice, tensor } from "../../mod.ts";
+ * import { openDevice, tensor } from "../../mod.ts";
+ * import { dotProductAttention } from "./mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const { weights, context } = dotProductAttention(tensor([[1, 0], [0, 1]]), tensor([[2, 0]]));
  * console.log(await weights.data(), `${context}`); // [0.88, 0.12] f32 [1,2]
