@@ -7,7 +7,7 @@
  * const text = "to be or not to be ".repeat(50);
  * const tokenizer = CharacterTokenizer.fromText(text);
  * const model = new GPT({ vocabSize: tokenizer.vocabSize, contextLength: 16, layers: 1, heads: 2, width: 32 });
- * const trainer = new Trainer(model, new AdamW(model.parameters()), { batchSize: 4, schedule: () => 1e-2 });
+ * const trainer = new Trainer(model, new AdamW(model.parameters()), { learningRate: 1e-2 });
  * const batches = new Batches(tokenizer.encode(text), { batchSize: 4, contextLength: 16, seed: 1 });
  * for (let step = 0; step < 20; step++) trainer.step(batches);
  * console.log((await trainer.figures()).at(-1)?.loss);
@@ -166,12 +166,8 @@ export {
   type ScheduleOptions,
   warmupDecay,
 } from "./lib/optim/schedules.ts";
-export {
-  type BatchSource,
-  type MemoryReport,
-  Trainer,
-  type TrainerOptions,
-} from "./lib/train/trainer.ts";
+export type { BatchSource } from "./lib/train/device_batch.ts";
+export { type MemoryReport, Trainer, type TrainerOptions } from "./lib/train/trainer.ts";
 export {
   DivergenceError,
   type LoggedFigures,

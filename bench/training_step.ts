@@ -32,11 +32,11 @@ function randomIds(count: number, seed: number): Int32Array {
 
 /** A model and its trainer with the baby run's optimizer, at a constant rate. */
 export function makeTrainer(sizes: StepSizes, vocabSize: number): Trainer {
-  const { layers, heads, width, context: contextLength, batch: batchSize } = sizes;
+  const { layers, heads, width, context: contextLength } = sizes;
   const { learningRate, weightDecay, beta1, beta2, clip } = PRESETS.baby;
   const model = new GPT({ vocabSize, contextLength, layers, heads, width });
   const optimizer = new AdamW(model.parameters(), { weightDecay, beta1, beta2, clip });
-  return new Trainer(model, optimizer, { batchSize, schedule: () => learningRate });
+  return new Trainer(model, optimizer, { learningRate });
 }
 
 /** Throws unless a first loss is within 0.2 of ln V, which a model that knows nothing has. */
@@ -50,9 +50,10 @@ export function checkFirstLoss(loss: number, vocabSize: number): void {
 /** A trainer fed with random tokens, and its step; one is done, and its loss checked. */
 export async function prepareStep(sizes: StepSizes): Promise<{ trainer: Trainer; run(): void }> {
   const trainer = makeTrainer(sizes, VOCABULARY);
-  const tokens = sizes.batch * sizes.context;
+  const { batch: batchSize, context: contextLength } = sizes;
+  const tokens = batchSize * contextLength;
   const batch = { inputs: randomIds(tokens, 1), targets: randomIds(tokens, 2) };
-  const run = () => trainer.step({ next: () => batch });
+  const run = () => trainer.step({ batchSize, contextLength, next: () => batch });
   run();
   checkFirstLoss((await trainer.figures())[0].loss, VOCABULARY);
   return { trainer, run };

@@ -63,10 +63,8 @@ await runScript(command, async ({ flags, given }) => {
   if (plan.resume) await loadOptimizerState(plan.folder, { model, optimizer });
   const { learningRate, minLearningRate, warmupSteps, steps } = settings;
   const trainer = new Trainer(model, optimizer, {
-    batchSize: settings.batch,
-    contextLength: settings.context,
     accumulate: settings.accumulate,
-    schedule: warmupDecay({ learningRate, minLearningRate, warmupSteps, steps }),
+    learningRate: warmupDecay({ learningRate, minLearningRate, warmupSteps, steps }),
     seed: settings.seed,
     recomputeActivations: flags.recomputeActivations,
   });

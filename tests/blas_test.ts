@@ -23,9 +23,10 @@ async function losses(options: { threads: number; blas?: string }): Promise<numb
     new Random(3),
   );
   const optimizer = new AdamW(model.parameters(), { clip: 1 });
-  const trainer = new Trainer(model, optimizer, { batchSize: 8, schedule: () => 1e-2 });
+  const trainer = new Trainer(model, optimizer, { learningRate: 1e-2 });
   const inputs = Int32Array.from({ length: 512 }, (_, i) => (i * i + 7 * i) % 61);
-  for (let i = 0; i < 6; i++) trainer.step({ next: () => ({ inputs, targets: inputs }) });
+  const batches = { batchSize: 8, contextLength: 64, next: () => ({ inputs, targets: inputs }) };
+  for (let i = 0; i < 6; i++) trainer.step(batches);
   const figures = await trainer.figures();
   device.close();
   return figures.flatMap(({ loss, gradientNorm }) => [loss, gradientNorm]);

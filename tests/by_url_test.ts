@@ -35,7 +35,7 @@ const text = "to be or not to be that is the question ".repeat(40);
 const tokenizer = CharacterTokenizer.fromText(text);
 const shape = { vocabSize: tokenizer.vocabSize, contextLength: 16, layers: 1, heads: 2, width: 32 };
 const model = new GPT(shape);
-const trainer = new Trainer(model, new AdamW(model.parameters()), { batchSize: 8, schedule: () => 1e-2 });
+const trainer = new Trainer(model, new AdamW(model.parameters()), { learningRate: 1e-2 });
 const batches = new Batches(tokenizer.encode(text), { batchSize: 8, contextLength: 16 });
 for (let step = 0; step < 100; step++) trainer.step(batches);
 const figures = await trainer.figures();

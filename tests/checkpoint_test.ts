@@ -26,7 +26,7 @@ function start() {
 
 function training(model: GPT, optimizer: AdamW) {
   const schedule = () => 1e-2;
-  const trainer = new Trainer(model, optimizer, { batchSize: 2, contextLength: 8, schedule });
+  const trainer = new Trainer(model, optimizer, { learningRate: schedule });
   const windows = { batchSize: 2, contextLength: 8, seed: 1 };
   return { trainer, batches: new Batches(tokenizer.encode(TEXT), windows) };
 }

@@ -56,9 +56,11 @@ forEachDevice(
     const { beta1, beta2, epsilon } = expected.optimizer;
     const options = { beta1, beta2, epsilon, weightDecay: 0.1, clip: 1 };
     const optimizer = new AdamW(model.parameters(), options);
-    const trainer = new Trainer(model, optimizer, { batchSize: batch, schedule: () => 1e-3 });
+    const trainer = new Trainer(model, optimizer, { learningRate: 1e-3 });
     let next = 0;
     const next20 = {
+      batchSize: batch,
+      contextLength: time,
       next: () => ({
         inputs: ids(expected.inputs[next]),
         targets: ids(expected.targets[next++]),

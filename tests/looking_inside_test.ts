@@ -104,7 +104,7 @@ forEachDevice("looking inside refuses what cannot be", async () => {
   const model = made();
   const cases: [Promise<unknown>, RegExp][] = [
     [perplexity(model, [1]), /perplexity: expected at least two tokens, got 1/],
-    [perplexity(model, [1, 11]), /perplexity: expected ids from 0 to 10, got 11/],
+    [perplexity(model, [1, 11]), /perplexity: expected token ids from 0 to 10, got 11/],
     [perplexity(model, TEXT, { stride: 7 }), /stride must be a whole number from 1 to 6, got 7/],
     [perplexity(model, TEXT, { batchSize: 0 }), /batchSize must be a whole number/],
     [topNextTokens(model, []), /the prompt is empty/],

@@ -16,7 +16,7 @@ import { forEachDevice } from "./support/devices.ts";
 
 const shape = { vocabSize: 29, contextLength: 16, layers: 1, heads: 2, width: 32 };
 const ids = Int32Array.from({ length: 64 }, (_, i) => i % 29);
-const batches = { next: () => ({ inputs: ids, targets: ids }) };
+const batches = { batchSize: 4, contextLength: 16, next: () => ({ inputs: ids, targets: ids }) };
 
 /** Of that model, in numbers: each parameter filled up to a multiple of 64. */
 const PARAMETERS = [
@@ -31,7 +31,7 @@ forEachDevice("parameters, gradients and moments are reported in bytes", async (
   const model = new GPT(shape);
   const before = device.memory().used;
   const optimizer = new AdamW(model.parameters());
-  const trainer = new Trainer(model, optimizer, { batchSize: 4, schedule: () => 1e-3 });
+  const trainer = new Trainer(model, optimizer, { learningRate: 1e-3 });
   const { parameters, gradients, optimizer: moments, activations } = trainer.memoryReport();
   assert.deepEqual([parameters, gradients, moments], [4, 4, 8].map((n) => n * PARAMETERS));
   assert.equal(activations, 0, "nothing has run");
@@ -53,10 +53,7 @@ forEachDevice("parameters, gradients and moments are reported in bytes", async (
 
 forEachDevice("plain SGD's state is one velocity a parameter", () => {
   const model = new GPT(shape);
-  const trainer = new Trainer(model, new SGD(model.parameters()), {
-    batchSize: 1,
-    schedule: () => 1,
-  });
+  const trainer = new Trainer(model, new SGD(model.parameters()), { learningRate: 1 });
   assert.equal(trainer.memoryReport().optimizer, 4 * PARAMETERS);
 });
 

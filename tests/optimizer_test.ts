@@ -111,7 +111,7 @@ async function compare(
       assertClose(await parameter.data(), expected.parameters[i][n], 2e-6, `step ${i + 1}, ${n}`);
     }
   }
-  assert.equal(optimizer.step, RATES.length);
+  assert.equal(optimizer.stepsDone, RATES.length);
 }
 
 for (const replay of [false, true]) {

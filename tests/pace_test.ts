@@ -19,7 +19,7 @@ forEachDevice("pace: every update is made, and a GPU is waited for in between", 
   const shape = { vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 };
   const model = new GPT(shape);
   const optimizer = new AdamW(model.parameters());
-  const trainer = new Trainer(model, optimizer, { batchSize: 2, schedule: () => 1e-2 });
+  const trainer = new Trainer(model, optimizer, { learningRate: 1e-2 });
   const step = trainer.step.bind(trainer);
   trainer.step = (batches) => {
     // On a GPU, long enough that only two may be in flight.
@@ -32,7 +32,7 @@ forEachDevice("pace: every update is made, and a GPU is waited for in between", 
   device.finish = () => (waits++, finish.call(device));
   try {
     const ids = Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7);
-    const batches = { next: () => ({ inputs: ids, targets: ids }) };
+    const batches = { batchSize: 2, contextLength: 4, next: () => ({ inputs: ids, targets: ids }) };
     for await (const event of trainingLoop(trainer, batches, { steps: 6, logEvery: 0 })) {
       if (event.kind === "step") steps++;
     }

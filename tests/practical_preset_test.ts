@@ -167,7 +167,7 @@ Deno.test("practical: it learns its text by heart while held-out loss rises", as
   const model = modelOf(settings, V);
   const optimizer = new AdamW(model.parameters(), { ...settings });
   const schedule = warmupDecay(settings);
-  const trainer = new Trainer(model, optimizer, { batchSize, schedule });
+  const trainer = new Trainer(model, optimizer, { learningRate: schedule });
   const windows = { batchSize, contextLength, order: "epochs" } as const;
   const batches = new Batches(train, { ...windows, minimumBatches: 10 });
   const heldOut = new Batches(validation, windows);

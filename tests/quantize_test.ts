@@ -73,7 +73,7 @@ for (const [name, config] of Object.entries(VARIANTS)) {
 forEachDevice("a trained model keeps its loss and its text, in less memory", async (device) => {
   const model = new GPT({ ...shape, width: 64 });
   const optimizer = new AdamW(model.parameters());
-  const trainer = new Trainer(model, optimizer, { batchSize: 4, schedule: () => 3e-3 });
+  const trainer = new Trainer(model, optimizer, { learningRate: 3e-3 });
   const batches = new Batches(tokens, { batchSize: 4, contextLength: 16, seed: 3 });
   for (let step = 0; step < 30; step++) trainer.step(batches);
   const held = () => new Batches(tokens, { batchSize: 4, contextLength: 16, seed: 4 });
@@ -92,7 +92,7 @@ forEachDevice("a trained model keeps its loss and its text, in less memory", asy
   const matrices = 2 * (64 * 192 + 64 * 64 + 2 * 64 * 256); // two blocks' weights
   const head = 29 * (64 + 4);
   assert.ok(device.memory().used < used - 4 * matrices + (matrices + head) * 1.2, "memory");
-  const evaluator = new Trainer(copy, optimizer, { batchSize: 4, schedule: () => 0 });
+  const evaluator = new Trainer(copy, optimizer, { learningRate: 0 });
   const after = await evaluator.evaluate(held(), 2);
   assert.ok(Math.abs(after - before) < 0.01 * before, `loss ${before} became ${after}`);
   assert.deepEqual(await likeliest(copy), text);
@@ -101,7 +101,7 @@ forEachDevice("a trained model keeps its loss and its text, in less memory", asy
 forEachDevice("a model in 8 bits says that it cannot be trained", async () => {
   const model = new GPT(shape);
   const optimizer = new AdamW(model.parameters());
-  const trainer = new Trainer(model, optimizer, { batchSize: 4, schedule: () => 0 });
+  const trainer = new Trainer(model, optimizer, { learningRate: 0 });
   await quantize(model);
   const batches = new Batches(tokens, { batchSize: 4, contextLength: 16, seed: 3 });
   assert.throws(() => trainer.step(batches), /no gradient/);

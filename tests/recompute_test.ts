@@ -52,7 +52,7 @@ const tokens = Uint16Array.from({ length: 2000 }, (_, i) => (i * i + (i >> 3)) %
 async function train(config: Partial<ModelConfigInput>, options: Partial<TrainerOptions>) {
   const model = new GPT({ ...shape, ...config });
   const optimizer = new AdamW(model.parameters(), { weightDecay: 0.1, clip: 1 });
-  const given = { batchSize: 4, schedule: () => 1e-2, seed: 5, ...options };
+  const given = { learningRate: 1e-2, seed: 5, ...options };
   const trainer = new Trainer(model, optimizer, given);
   const batches = new Batches(tokens, { batchSize: 4, contextLength: 32, seed: 3 });
   for (let step = 0; step < 5; step++) trainer.step(batches);
@@ -85,7 +85,7 @@ forEachDevice("what grows with the layers is one value a layer", () => {
   const bytes = (layers: number) => {
     const model = new GPT({ ...shape, layers });
     const trainer = new Trainer(model, new AdamW(model.parameters()), {
-      ...{ batchSize: 4, schedule: () => 0, recomputeActivations: true },
+      ...{ learningRate: 0, recomputeActivations: true },
     });
     trainer.step(new Batches(tokens, { batchSize: 4, contextLength: 32, seed: 3 }));
     return trainer.report!.bytes;

@@ -14,14 +14,14 @@ const batch = {
   inputs: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7),
   targets: Int32Array.of(1, 2, 3, 4, 5, 6, 7, 0),
 };
-const batches = { next: () => batch, state: 0 };
+const batches = { batchSize: 2, contextLength: 4, next: () => batch, state: 0 };
 
 async function events(options: LoopOptions, schedule = () => 1e-2): Promise<string[]> {
   const device = await openDevice({ device: "cpu", threads: 1 });
   try {
     const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
     const optimizer = new AdamW(model.parameters());
-    const trainer = new Trainer(model, optimizer, { batchSize: 2, schedule });
+    const trainer = new Trainer(model, optimizer, { learningRate: schedule });
     const seen: string[] = [];
     for await (const event of trainingLoop(trainer, batches, options)) {
       if (event.kind !== "step") seen.push(`${event.kind} ${event.step}`);

@@ -5,7 +5,9 @@
  * @module
  */
 
-import { philox4x32 } from "../random.ts";
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
+import { expectSeed, philox4x32 } from "../random.ts";
 import type { TokenArray } from "./split_corpus.ts";
 
 /** What a model reads and what it should say: targets are the inputs one token later. */
@@ -22,7 +24,7 @@ export interface BatchesOptions {
   batchSize: number;
   /** T, inputs in a window. */
   contextLength: number;
-  /** An integer in [0, 2^32); default 1337. */
+  /** An integer in [0, 2^32). Default 1337. */
   seed?: number;
   /**
    * `"random"` (default): windows begin anywhere, drawn with replacement, as in nanoGPT.
@@ -30,9 +32,17 @@ export interface BatchesOptions {
    * shuffled, except those too few for a last batch.
    */
   order?: "random" | "epochs";
-  /** Refuse a corpus that holds fewer batches of separate rows than this; default 0. */
+  /** Refuse a corpus that holds fewer batches of separate rows than this. Default 0. */
   minimumBatches?: number;
 }
+
+const OPTIONS = {
+  batchSize: true,
+  contextLength: true,
+  seed: true,
+  order: true,
+  minimumBatches: true,
+};
 
 // Words that set the draws below apart from every other use of the same seed; see lib/random.ts,
 // whose sequences leave the counter's last word 0.
@@ -54,11 +64,13 @@ const WORDS = 2 ** 32;
  * ```
  */
 export class Batches {
+  /** B, windows in a batch. */
+  readonly batchSize: number;
+  /** T, inputs in a window. */
+  readonly contextLength: number;
   /** How many batches of separate rows of T + 1 tokens the corpus holds: an epoch. */
   readonly batchesPerEpoch: number;
   readonly #tokens: TokenArray;
-  readonly #batchSize: number;
-  readonly #contextLength: number;
   readonly #seed: number;
   readonly #order: "random" | "epochs";
   #state = 0;
@@ -67,37 +79,22 @@ export class Batches {
   /**
    * Starts at batch 0.
    *
+   * The ids are not checked here, where no vocabulary is known: a `Trainer` checks each batch.
+   *
    * @param tokens [n] token ids, of which n ≥ T + 1
-   * @throws {RangeError} where the corpus is shorter than a window, or than `minimumBatches` (in
-   *   epochs: one batch), or an option is out of range
+   * @throws {RangeError} if the corpus is shorter than a window, or than `minimumBatches` (in epochs:
+   *   one batch), or an option is out of range
+   * @throws {TypeError} if `tokens` is no array, or an option is unknown
    */
-  constructor(tokens: TokenArray, options: BatchesOptions) {
-    const { batchSize, contextLength, seed = 1337, order = "random", minimumBatches = 0 } = options;
-    checkInteger("batchSize", batchSize, 1);
-    checkInteger("contextLength", contextLength, 1);
-    checkInteger("seed", seed, 0);
-    if (tokens.length < contextLength + 1) {
-      throw new RangeError(
-        `Batches: a context of ${contextLength} needs ${
-          contextLength + 1
-        } tokens, the corpus has ` +
-          `${tokens.length}: choose a shorter context or a longer corpus`,
-      );
-    }
+  constructor(tokens: TokenArray | readonly number[], options: BatchesOptions) {
+    const { batchSize, contextLength, seed, order, minimumBatches } = checked(options);
+    this.#tokens = tokenArray(tokens);
     this.batchesPerEpoch = Math.floor(tokens.length / (batchSize * (contextLength + 1)));
-    const fewest = Math.max(minimumBatches, order === "epochs" ? 1 : 0);
-    if (this.batchesPerEpoch < fewest) {
-      throw new RangeError(
-        `Batches: expected a corpus of at least ${fewest} batches of ${batchSize}×` +
-          `${contextLength + 1} tokens, got ${tokens.length} tokens, which make ` +
-          `${this.batchesPerEpoch}: choose smaller batches, a shorter context or a longer corpus`,
-      );
-    }
-    this.#tokens = tokens;
-    this.#batchSize = batchSize;
-    this.#contextLength = contextLength;
+    this.batchSize = batchSize;
+    this.contextLength = contextLength;
     this.#seed = seed;
     this.#order = order;
+    this.#expectTokens(Math.max(minimumBatches, order === "epochs" ? 1 : 0));
   }
 
   /** The number of the next batch, from 0; set it to continue from there. */
@@ -112,12 +109,12 @@ export class Batches {
     this.#state = batch;
   }
 
-  /** The next batch, in arrays of its own. */
+  /** The next batch, in new arrays. */
   next(): Batch {
-    const length = this.#contextLength;
-    const inputs = new Int32Array(this.#batchSize * length);
-    const targets = new Int32Array(this.#batchSize * length);
-    for (let row = 0; row < this.#batchSize; row++) {
+    const length = this.contextLength;
+    const inputs = new Int32Array(this.batchSize * length);
+    const targets = new Int32Array(this.batchSize * length);
+    for (let row = 0; row < this.batchSize; row++) {
       const start = this.#order === "random"
         ? this.#randomStart(this.#state, row)
         : this.#rowStart(this.#state, row);
@@ -128,21 +125,39 @@ export class Batches {
     return { inputs, targets };
   }
 
+  /** RangeError unless the corpus holds a window, and `fewest` batches. */
+  #expectTokens(fewest: number): void {
+    const [{ length }, rowLength] = [this.#tokens, this.contextLength + 1];
+    if (length < rowLength) {
+      throw new RangeError(
+        `Batches: a context of ${this.contextLength} needs ${rowLength} tokens, the corpus has ` +
+          `${length}: choose a shorter context or a longer corpus`,
+      );
+    }
+    if (this.batchesPerEpoch < fewest) {
+      throw new RangeError(
+        `Batches: expected a corpus of at least ${fewest} batches of ${this.batchSize}×` +
+          `${rowLength} tokens, got ${length} tokens, which make ${this.batchesPerEpoch}: ` +
+          "choose smaller batches, a shorter context or a longer corpus",
+      );
+    }
+  }
+
   #randomStart(batch: number, row: number): number {
-    const starts = this.#tokens.length - this.#contextLength;
+    const starts = this.#tokens.length - this.contextLength;
     return this.#draw(starts, [batch % WORDS, Math.floor(batch / WORDS), row, WINDOW]);
   }
 
   #rowStart(batch: number, row: number): number {
     const epoch = Math.floor(batch / this.batchesPerEpoch);
     if (this.#rows?.epoch !== epoch) this.#rows = { epoch, order: this.#shuffledRows(epoch) };
-    const place = (batch % this.batchesPerEpoch) * this.#batchSize + row;
-    return this.#rows.order[place] * (this.#contextLength + 1);
+    const place = (batch % this.batchesPerEpoch) * this.batchSize + row;
+    return this.#rows.order[place] * (this.contextLength + 1);
   }
 
   /** All rows in random order (Fisher–Yates). */
   #shuffledRows(epoch: number): Uint32Array {
-    const rows = Math.floor(this.#tokens.length / (this.#contextLength + 1));
+    const rows = Math.floor(this.#tokens.length / (this.contextLength + 1));
     const order = Uint32Array.from({ length: rows }, (_, row) => row);
     for (let last = rows - 1; last > 0; last--) {
       const other = this.#draw(last + 1, [last, epoch % WORDS, 0, SHUFFLE]);
@@ -159,8 +174,34 @@ export class Batches {
   }
 }
 
+/** The options, defaults filled in. */
+function checked(options: BatchesOptions): Required<BatchesOptions> {
+  checkOptions("Batches", options, OPTIONS);
+  const { batchSize, contextLength, seed = 1337, order = "random", minimumBatches = 0 } = options;
+  checkInteger("batchSize", batchSize, 1);
+  checkInteger("contextLength", contextLength, 1);
+  checkInteger("minimumBatches", minimumBatches, 0);
+  expectSeed("Batches", seed);
+  if (order !== "random" && order !== "epochs") {
+    throw new RangeError(
+      `Batches: expected the order "random" or "epochs", got ${describe(order)}`,
+    );
+  }
+  return { batchSize, contextLength, seed, order, minimumBatches };
+}
+
+/** Token ids as a typed array, of which windows are cut without a copy. */
+function tokenArray(tokens: TokenArray | readonly number[]): TokenArray {
+  if (ArrayBuffer.isView(tokens) && "subarray" in tokens) return tokens;
+  if (Array.isArray(tokens)) return Int32Array.from(tokens);
+  const advice = typeof tokens === "string" ? "; encode it with a tokenizer" : "";
+  throw new TypeError(`Batches: expected token ids, got ${describe(tokens)}${advice}`);
+}
+
 function checkInteger(name: string, value: number, least: number): void {
   if (!Number.isInteger(value) || value < least || value >= WORDS) {
-    throw new RangeError(`Batches: ${name} must be an integer in [${least}, 2^32), got ${value}`);
+    throw new RangeError(
+      `Batches: ${name} must be an integer in [${least}, 2^32), got ${describe(value)}`,
+    );
   }
 }

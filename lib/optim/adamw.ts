@@ -5,11 +5,13 @@
  */
 import { adamW as cpu } from "../../kernels/cpu/adamw.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { Optimizer } from "./optimizer.ts";
+import { expectNumbers, Optimizer, RATE_HINT } from "./optimizer.ts";
 
 const KERNEL: Kernel = {
   name: "adamw",
@@ -46,6 +48,8 @@ export interface AdamWOptions {
   clip?: number;
 }
 
+const OPTIONS = { beta1: true, beta2: true, epsilon: true, weightDecay: true, clip: true };
+
 /**
  * AdamW, in PyTorch's form: p ← p·(1 − rate·decay), m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g²,
  * p ← p − rate/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε). Vectors (biases, gains) do not decay.
@@ -79,18 +83,19 @@ export class AdamW extends Optimizer {
 
   /**
    * Moves the parameters into one buffer; make the optimizer before compiling what uses them.
-   * RangeError for a β outside [0, 1).
+   * RangeError for a β outside [0, 1), or another option below 0; TypeError for an unknown one.
    */
   constructor(parameters: readonly Tensor[], options: AdamWOptions = {}) {
-    for (const name of ["beta1", "beta2"] as const) {
-      const { [name]: beta = 0 } = options;
+    checkOptions("AdamW", options, OPTIONS, RATE_HINT);
+    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, clip = 0 } = options;
+    for (const [name, beta] of Object.entries({ beta1, beta2 })) {
       if (!(beta >= 0 && beta < 1)) {
-        throw new RangeError(`AdamW: ${name} must be in [0, 1), got ${beta}`);
+        throw new RangeError(`AdamW: ${name} must be in [0, 1), got ${describe(beta)}`);
       }
     }
+    expectNumbers("AdamW", { epsilon, weightDecay, clip });
     super(parameters);
-    const defaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, clip: 0 };
-    this.options = { ...defaults, ...options };
+    this.options = { beta1, beta2, epsilon, weightDecay, clip };
     this.#m = this.flat.state();
     this.#v = this.flat.state();
     this.#hyper = keep(zeros([3], { device: parameters[0].device }));

@@ -4,6 +4,8 @@
  * @module
  */
 import { store } from "../tensor/copy.ts";
+import { describe } from "../errors.ts";
+import { expectType } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 
@@ -13,7 +15,7 @@ import { type Tensor, zeros } from "../tensor/tensor.ts";
  */
 const ALIGNMENT = 64;
 
-/** Where one parameter lies in the flat buffers. */
+/** The place of one parameter in the flat buffers. */
 export interface Place {
   /** The parameter, a view of its place. */
   readonly parameter: Tensor;
@@ -31,14 +33,17 @@ export class FlatParameters {
   readonly parameter: Tensor;
   /** All gradients, [size], filled by `gather`. */
   readonly gradient: Tensor;
-  /** How many elements from the start on belong to parameters of two and more axes. */
+  /** How many elements, from the start, belong to parameters of two and more axes. */
   readonly decayed: number;
-  /** Where each parameter lies, in the buffers' order. */
+  /** The place of each parameter, in the buffers' order. */
   readonly places: readonly Place[];
 
-  /** Moves `parameters` together, their values kept. RangeError where there are none. */
-  constructor(readonly parameters: readonly Tensor[]) {
-    if (parameters.length === 0) throw new RangeError("optimizer: there are no parameters");
+  /**
+   * Moves `parameters` of the optimizer called `owner` together, their values kept. TypeError for
+   * anything but an array of f32 tensors, RangeError for an empty one.
+   */
+  constructor(owner: string, readonly parameters: readonly Tensor[]) {
+    expectParameters(owner, parameters);
     const matrices = parameters.filter((parameter) => parameter.shape.length >= 2);
     const vectors = parameters.filter((parameter) => parameter.shape.length < 2);
     const places: Place[] = [];
@@ -81,4 +86,16 @@ export class FlatParameters {
   #buffer(length: number): Tensor {
     return keep(zeros([length], { device: this.parameters[0].device }));
   }
+}
+
+function expectParameters(owner: string, parameters: readonly Tensor[]): void {
+  if (!Array.isArray(parameters)) {
+    throw new TypeError(
+      `${owner}: expected an array of tensors, such as model.parameters(), got ${
+        describe(parameters)
+      }`,
+    );
+  }
+  if (parameters.length === 0) throw new RangeError(`${owner}: there are no parameters`);
+  for (const parameter of parameters) expectType(owner, parameter, "f32");
 }

@@ -1,13 +1,27 @@
 /**
  * What every optimizer is: one update of all parameters from their gradients, and a state that can
- * be saved.
+ * be saved. See adamw.ts and sgd.ts.
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { sumOfSquares } from "../ops/sum_of_squares.ts";
 import { sqrt } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { FlatParameters } from "./flat.ts";
+
+/** What to do instead of passing an optimizer the learning rate as an option. */
+export const RATE_HINT: Readonly<Record<string, string>> = {
+  learningRate: "the rate is an argument of step and prepare, and an option of Trainer",
+};
+
+/** RangeError unless the options are finite numbers from 0. */
+export function expectNumbers(owner: string, options: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value >= 0 && value < Infinity) continue;
+    throw new RangeError(`${owner}: ${name} must be a number from 0, got ${describe(value)}`);
+  }
+}
 
 /** An optimizer over a fixed list of parameters. */
 export abstract class Optimizer {
@@ -17,36 +31,68 @@ export abstract class Optimizer {
    * @internal
    */
   protected readonly flat: FlatParameters;
-  #step = 0;
+  #stepsDone = 0;
 
-  /** Moves the parameters into one buffer; make the optimizer before compiling what uses them. */
+  /**
+   * Moves the parameters into one buffer; make the optimizer before compiling what uses them.
+   * TypeError for anything but an array of tensors, RangeError for an empty one.
+   */
   constructor(parameters: readonly Tensor[]) {
-    this.flat = new FlatParameters(parameters);
+    this.flat = new FlatParameters(new.target.name, parameters);
   }
 
   /** How many updates there have been. */
-  get step(): number {
-    return this.#step;
+  get stepsDone(): number {
+    return this.#stepsDone;
+  }
+
+  /**
+   * One update of every parameter, outside a compiled function: `prepare`, then `update`. Returns
+   * ‖gradients‖, []. Error while a program is recorded, which would keep the rate of its first run.
+   *
+   * ```ts
+   * import { openDevice, SGD, square, sum, tensor, valueAndGrad } from "../../mod.ts";
+   * const device = await openDevice({ device: "cpu", threads: 1 });
+   * const x = tensor([1, -2]);
+   * const optimizer = new SGD([x]);
+   * const { gradients } = valueAndGrad((x) => sum(square(x)), [x]);
+   * optimizer.step(gradients, 0.25);
+   * console.log(x); // f32 [2] on cpu: [0.5, -1]
+   * device.close();
+   * ```
+   */
+  step(gradients: readonly Tensor[], learningRate: number): Tensor {
+    this.#expectGradients(gradients);
+    if (gradients[0].device.recorder) {
+      throw new Error(
+        `${this.#name}.step: call prepare(rate) before the compiled function and update(gradients) in it`,
+      );
+    }
+    this.prepare(learningRate);
+    return this.update(gradients);
   }
 
   /**
    * Sets what changes from step to step, on the host, and counts one step: call it before each run
-   * of the program that holds `update`. RangeError for a learning rate that is not a number from 0.
+   * of the program that contains `update`. RangeError for a learning rate that is not a finite
+   * number from 0.
    */
   prepare(learningRate: number): void {
-    if (!(learningRate >= 0)) {
+    if (!(learningRate >= 0 && learningRate < Infinity)) {
       throw new RangeError(
-        `optimizer: the learning rate must be a number from 0, got ${learningRate}`,
+        `${this.#name}: the learning rate must be a number from 0, got ${describe(learningRate)}`,
       );
     }
-    this.#step++;
-    this.writeHyper(learningRate, this.#step);
+    this.#stepsDone++;
+    this.writeHyper(learningRate, this.#stepsDone);
   }
 
   /**
-   * Updates every parameter; returns ‖gradients‖, the norm over all of them before any clip, [].
+   * Updates every parameter from its gradient, in the parameters' order; returns ‖gradients‖, the
+   * norm over all of them before any clip, []. TypeError if they do not fit the parameters.
    */
   update(gradients: readonly Tensor[]): Tensor {
+    this.#expectGradients(gradients);
     this.flat.gather(gradients);
     const squares = sumOfSquares(this.flat.gradient).view([]);
     this.launchUpdate(squares);
@@ -57,8 +103,8 @@ export abstract class Optimizer {
   abstract state(): Map<string, Tensor>;
 
   /**
-   * The same, cut up: for each state's name, the part that belongs to each parameter. Write into
-   * the parts to restore them.
+   * The same state by parameter: for each state's name, the part that belongs to each parameter.
+   * Write into the parts to restore them.
    */
   stateParts(): Map<string, Map<Tensor, Tensor>> {
     const cut = (flat: Tensor) =>
@@ -75,14 +121,29 @@ export abstract class Optimizer {
   }
 
   /**
-   * Continues from a saved step; the tensors of `state()` are written by the caller. RangeError for
-   * no whole number.
+   * Continues from a saved step; the caller writes the tensors of `state()`. RangeError unless it is
+   * a whole number.
    */
   restore(step: number): void {
     if (!Number.isSafeInteger(step) || step < 0) {
-      throw new RangeError(`optimizer: the step must be a whole number from 0, got ${step}`);
+      throw new RangeError(
+        `${this.#name}: the step must be a whole number from 0, got ${describe(step)}`,
+      );
     }
-    this.#step = step;
+    this.#stepsDone = step;
+  }
+
+  get #name(): string {
+    return this.constructor.name;
+  }
+
+  #expectGradients(gradients: readonly Tensor[]): void {
+    const { parameters } = this.flat;
+    if (Array.isArray(gradients) && gradients.length === parameters.length) return;
+    throw new TypeError(
+      `${this.#name}: expected ${parameters.length} gradients, as valueAndGrad gives them, got ` +
+        describe(gradients),
+    );
   }
 
   /**

@@ -3,6 +3,9 @@
  *
  * @module
  */
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
+import { expectNumbers } from "./optimizer.ts";
 
 /** The learning rate at a step, counted from 0. */
 export type Schedule = (step: number) => number;
@@ -24,10 +27,19 @@ export interface ScheduleOptions {
   decay?: Decay;
 }
 
+const OPTIONS = {
+  learningRate: true,
+  minLearningRate: true,
+  warmupSteps: true,
+  steps: true,
+  decay: true,
+};
+const DECAYS = ["cosine", "linear", "constant"];
+
 /**
  * The rate rises as learningRate·(step + 1)/(warmupSteps + 1), then falls to `minLearningRate`:
- * along half a cosine, in a straight line, or not at all. Source: nanoGPT; Loshchilov & Hutter,
- * arXiv 1608.03983.
+ * along half a cosine, in a straight line, or not at all. RangeError for an option out of range.
+ * Source: nanoGPT; Loshchilov & Hutter, arXiv 1608.03983.
  *
  * ```ts
  * import { warmupDecay } from "../../mod.ts";
@@ -36,8 +48,15 @@ export interface ScheduleOptions {
  * ```
  */
 export function warmupDecay(options: ScheduleOptions): Schedule {
+  checkOptions("warmupDecay", options, OPTIONS);
   const { learningRate, minLearningRate = learningRate / 10, warmupSteps = 0, steps } = options;
   const { decay = "cosine" } = options;
+  expectNumbers("warmupDecay", { learningRate, minLearningRate, warmupSteps, steps });
+  if (!DECAYS.includes(decay)) {
+    throw new RangeError(
+      `warmupDecay: decay must be one of ${DECAYS.join(", ")}, got ${describe(decay)}`,
+    );
+  }
   const span = Math.max(1, steps - 1 - warmupSteps);
   return (step) => {
     if (step < warmupSteps) return learningRate * (step + 1) / (warmupSteps + 1);

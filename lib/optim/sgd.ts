@@ -5,11 +5,12 @@
  */
 import { sgd as cpu } from "../../kernels/cpu/sgd.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { checkOptions } from "../options.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { Optimizer } from "./optimizer.ts";
+import { expectNumbers, Optimizer, RATE_HINT } from "./optimizer.ts";
 
 const KERNEL: Kernel = {
   name: "sgd",
@@ -40,10 +41,16 @@ export class SGD extends Optimizer {
   readonly #velocity: Tensor;
   readonly #hyper: Tensor;
 
-  /** Moves the parameters into one buffer; make the optimizer before compiling what uses them. */
+  /**
+   * Moves the parameters into one buffer; make the optimizer before compiling what uses them.
+   * RangeError for an option below 0, TypeError for an unknown one.
+   */
   constructor(parameters: readonly Tensor[], options: SGDOptions = {}) {
+    checkOptions("SGD", options, { momentum: true, clip: true }, RATE_HINT);
+    const { momentum = 0, clip = 0 } = options;
+    expectNumbers("SGD", { momentum, clip });
     super(parameters);
-    this.options = { momentum: 0, clip: 0, ...options };
+    this.options = { momentum, clip };
     this.#velocity = this.flat.state();
     this.#hyper = keep(zeros([1], { device: parameters[0].device }));
   }

@@ -93,7 +93,7 @@ export async function saveCheckpoint(
 
 async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<void> {
   checkOptions("saveCheckpoint", checkpoint, KNOWN);
-  const { model, optimizer, tokenizer, run = { step: optimizer.step } } = checkpoint;
+  const { model, optimizer, tokenizer, run = { step: optimizer.stepsDone } } = checkpoint;
   expectTokenizer("saveCheckpoint", tokenizer);
   const metadata = { format: "pt", step: String(run.step) };
   const parameters = (await entriesOf(model.namedParameters())).flatMap((parameter) =>

@@ -1,18 +1,21 @@
 /**
  * The training loop: steps, and between them whatever is due, as a stream of events.
  *
- * It trains, measures and looks after divergence; what an event leads to (a log line, a checkpoint,
- * a sample) is left to its reader, who is waited for.
+ * It trains, measures and detects divergence. Its reader decides what an event leads to (a log line,
+ * a checkpoint, a sample); the loop waits for it.
  *
  * @module
  */
 import { yieldToEvents } from "../yield_to_events.ts";
 import type { StepFigures } from "./figures.ts";
-import type { BatchSource, Trainer } from "./trainer.ts";
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
+import { type BatchSource, expectBatchSource } from "./device_batch.ts";
+import type { Trainer } from "./trainer.ts";
 
-/** How far to train, and how often what is due, in steps; 0 is never. */
+/** How far to train, and how often an event is due, in steps; 0 is never. */
 export interface LoopOptions {
-  /** Updates in all, those of a resumed run's past among them. */
+  /** Updates in total, including those of a resumed run's past. */
   steps: number;
   /** Steps between events of kind `figures`. Default 10. */
   logEvery?: number;
@@ -34,13 +37,24 @@ export interface LoopOptions {
   signal?: AbortSignal;
 }
 
+/** The options that are numbers, each with its smallest value. */
+const LEAST = {
+  steps: 0,
+  logEvery: 0,
+  evalEvery: 0,
+  evalBatches: 1,
+  finalBatches: 1,
+  sampleEvery: 0,
+  checkpointEvery: 0,
+};
+
 /** Something that happened, or is due, after `step` updates. */
 export type TrainingEvent =
   /** An update was made. */
   | { readonly kind: "step"; readonly step: number }
   /**
-   * What the last update came to; the speed is the mean since the last event of this kind, without
-   * all that is not training.
+   * The loss of the last update; the speed is the mean since the last event of this kind, counting
+   * only the time of training.
    */
   | LoggedFigures
   /** The mean loss on held-out batches, in nats a token. */
@@ -52,7 +66,7 @@ export type TrainingEvent =
 
 /** The figures of the last update. */
 export interface LoggedFigures extends StepFigures {
-  /** What tells it from other events. */
+  /** Distinguishes it from other events. */
   readonly kind: "figures";
   /** Updates done. */
   readonly step: number;
@@ -64,31 +78,29 @@ export interface LoggedFigures extends StepFigures {
   readonly tokensPerSecond: number;
 }
 
-/**
- * The loss or the gradient became NaN or infinite: nothing learned since the last checkpoint is of
- * use.
- */
+/** The loss or the gradient became NaN or infinite: everything since the last checkpoint is lost. */
 export class DivergenceError extends Error {
   /** The message names the figure and its step. */
   override name = "DivergenceError";
 }
 
 /**
- * Trains until `steps` updates are done or the signal aborts, and tells of what happens and what is
- * due.
+ * Trains until `steps` updates are done or the signal aborts, and yields an event for whatever
+ * happens or is due.
  *
- * A checkpoint is not announced for the last step: save when the loop has ended. Throws a
- * `DivergenceError` when a step's loss or gradient norm is no longer finite, at the latest before
- * the next checkpoint.
+ * The last step has no event for a checkpoint: save when the loop has ended. `DivergenceError` if a
+ * step's loss or gradient norm is no longer finite, at the latest before the next checkpoint;
+ * RangeError for an option out of range, TypeError for an unknown one.
  *
  * ```ts
- * import { AdamW, GPT, openDevice, Trainer, trainingLoop } from "../../mod.ts";
+ * import { AdamW, Batches, GPT, openDevice, Trainer, trainingLoop } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
  * const optimizer = new AdamW(model.parameters());
- * const trainer = new Trainer(model, optimizer, { batchSize: 2, schedule: () => 1e-2 });
- * const batch = { inputs: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7), targets: Int32Array.of(1, 2, 3, 4, 5, 6, 7, 0) };
- * for await (const event of trainingLoop(trainer, { next: () => batch }, { steps: 50 })) {
+ * const trainer = new Trainer(model, optimizer, { learningRate: 1e-2 });
+ * const tokens = Array.from({ length: 100 }, (_, i) => i % 8);
+ * const batches = new Batches(tokens, { batchSize: 2, contextLength: 4 });
+ * for await (const event of trainingLoop(trainer, batches, { steps: 50 })) {
  *   if (event.kind === "figures") console.log(event.step, event.loss);
  * }
  * device.close();
@@ -99,6 +111,7 @@ export async function* trainingLoop(
   batches: BatchSource,
   options: LoopOptions,
 ): AsyncGenerator<TrainingEvent, void, void> {
+  checkLoop(options);
   const { steps, logEvery = 10, evalEvery = 250, evalBatches = 20, signal } = options;
   const { heldOut, sampleEvery = 0, checkpointEvery = 0 } = options;
   const { finalBatches = Math.max(200, evalBatches) } = options;
@@ -133,6 +146,18 @@ export async function* trainingLoop(
   }
 }
 
+function checkLoop(options: LoopOptions): void {
+  checkOptions("trainingLoop", options, { ...LEAST, heldOut: true, signal: true });
+  for (const name of Object.keys(LEAST) as (keyof typeof LEAST)[]) {
+    const { [name]: value = name === "steps" ? NaN : LEAST[name] } = options;
+    if (Number.isSafeInteger(value) && value >= LEAST[name]) continue;
+    throw new RangeError(
+      `trainingLoop: ${name} must be a whole number from ${LEAST[name]}, got ${describe(value)}`,
+    );
+  }
+  if (options.heldOut) expectBatchSource("trainingLoop: heldOut", options.heldOut);
+}
+
 /** Milliseconds of work to queue on a GPU; waiting for it costs Deno 10 ms. */
 const AHEAD = 300;
 
@@ -164,19 +189,18 @@ class Stopwatch {
     this.unread++;
   }
 
-  /** The last update's figures; DivergenceError where one since the last call is not finite. */
+  /** The last update's figures; DivergenceError if one since the last call is not finite. */
   async figures(): Promise<LoggedFigures> {
-    const { options, stepsDone: step } = this.trainer;
+    const { tokensPerStep, stepsDone: step } = this.trainer;
     const before = performance.now();
     const figures = await this.trainer.figures();
     this.#milliseconds += performance.now() - before;
     expectFinite(figures, step - figures.length + 1);
-    const tokens = this.unread * options.batchSize * options.contextLength * options.accumulate;
-    const tokensPerSecond = Math.round(tokens / this.#milliseconds * 1000);
+    const tokensPerSecond = Math.round(this.unread * tokensPerStep / this.#milliseconds * 1000);
     this.#perStep = this.#milliseconds / this.unread;
     this.#inFlight = 0;
     this.unread = this.#milliseconds = 0;
-    const learningRate = options.schedule(step - 1);
+    const learningRate = this.trainer.learningRateAt(step - 1);
     const meanLoss = figures.reduce((sum, { loss }) => sum + loss, 0) / figures.length;
     return { kind: "figures", step, ...figures.at(-1)!, meanLoss, learningRate, tokensPerSecond };
   }

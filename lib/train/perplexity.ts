@@ -1,42 +1,43 @@
 /**
- * Perplexity: how well a model foretells a text.
+ * Perplexity: how well a model predicts a text.
  *
- * Loss on random batches while training is trainer.ts's `evaluate`.
+ * See trainer.ts, `evaluate`, for the loss on random batches while training.
  *
  * @module
  */
+import { describe } from "../errors.ts";
+import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
+import { IGNORED } from "../ops/cross_entropy.ts";
+import { checkOptions } from "../options.ts";
 import { compile } from "../tensor/compile.ts";
 import { zeros } from "../tensor/tensor.ts";
+import { expectIds } from "../token_ids.ts";
 
 /** Options of `perplexity`. */
 export interface PerplexityOptions {
   /**
    * Tokens from the beginning of one window to that of the next, at most the context length, which
-   * is the default: every token is foretold once, from what its window shows before it. Smaller
-   * strides show each token more, and take longer.
+   * is the default: each token is predicted once, from the tokens before it in its window. A smaller
+   * stride gives each token more context, and takes longer.
    */
   stride?: number;
-  /** Windows computed at once. Default 8. */
+  /** Windows computed together. Default 8. */
   batchSize?: number;
 }
 
-/** How well a text was foretold. */
+/** How well a model predicts a text. */
 export interface Perplexity {
   /** exp(loss): the number of equally likely tokens that would surprise as much. */
   readonly perplexity: number;
-  /** The mean of −ln p(token) over the tokens that were foretold, in nats. */
+  /** The mean of −ln p(token) over the predicted tokens, in nats. */
   readonly loss: number;
-  /** How many tokens were foretold: all but the first. */
+  /** How many tokens were predicted: all but the first. */
   readonly tokens: number;
 }
 
-/** The target that counts for nothing. */
-const IGNORED = -100;
-
 /**
- * exp of the mean of −ln p(tokens[i] | what stands before it in its window), i from 1 on. No
- * dropout.
+ * exp of the mean of −ln p(tokens[i] | the tokens before it in its window), i from 1 on. No dropout.
  *
  * RangeError for fewer than two tokens, one outside the vocabulary, or an option out of range.
  * Source of the windows: Hugging Face, "Perplexity of fixed-length models".
@@ -54,14 +55,19 @@ export async function perplexity(
   tokens: ArrayLike<number>,
   options: PerplexityOptions = {},
 ): Promise<Perplexity> {
+  expectModel("perplexity", model);
+  checkOptions("perplexity", options, { stride: true, batchSize: true });
   const { vocabSize, contextLength } = model.config;
+  expectIds("perplexity", tokens, vocabSize);
+  if (tokens.length < 2) {
+    throw new RangeError(`perplexity: expected at least two tokens, got ${tokens.length}`);
+  }
   const time = Math.min(contextLength, tokens.length - 1);
   const { stride = time, batchSize = 8 } = options;
-  expectTokens(tokens, vocabSize);
   for (const [name, value, most] of [["stride", stride, time], ["batchSize", batchSize, 4096]]) {
     if (Number.isInteger(value) && Number(value) >= 1 && value <= most) continue;
     throw new RangeError(
-      `perplexity: ${name} must be a whole number from 1 to ${most}, got ${value}`,
+      `perplexity: ${name} must be a whole number from 1 to ${most}, got ${describe(value)}`,
     );
   }
   const starts = [0];
@@ -87,10 +93,7 @@ export async function perplexity(
   return { perplexity: Math.exp(loss), loss, tokens: tokens.length - 1 };
 }
 
-/**
- * Windows as rows; targets that an earlier window had, and those beyond the text, count for
- * nothing.
- */
+/** Windows as rows; targets that an earlier window had, and those beyond the text, are ignored. */
 function fillRows(
   tokens: ArrayLike<number>,
   windows: readonly number[],
@@ -109,15 +112,4 @@ function fillRows(
     }
   });
   return { inputs, targets, counted };
-}
-
-function expectTokens(tokens: ArrayLike<number>, vocabSize: number): void {
-  if (tokens.length < 2) {
-    throw new RangeError(`perplexity: expected at least two tokens, got ${tokens.length}`);
-  }
-  const wrong = Array.from(tokens).find((id) =>
-    !(Number.isInteger(id) && id >= 0 && id < vocabSize)
-  );
-  if (wrong === undefined) return;
-  throw new RangeError(`perplexity: expected ids from 0 to ${vocabSize - 1}, got ${wrong}`);
 }

@@ -1,42 +1,33 @@
 /**
  * The training step and evaluation, each compiled into one program.
  *
- * Loops, logs and files are left to scripts and checkpoint.ts.
+ * See loop.ts for a whole run, checkpoint.ts for files, device_batch.ts for batches.
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { hasDropout } from "../nn/config.ts";
 import { ForwardContext } from "../nn/context.ts";
+import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
-import type { Optimizer } from "../optim/optimizer.ts";
+import { Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
+import { checkOptions } from "../options.ts";
 import { valueAndGrad } from "../tensor/autograd.ts";
 import { add, mul } from "../ops/binary.ts";
 import { compile, type Compiled, type ProgramReport } from "../tensor/compile.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { expectSeed } from "../random.ts";
+import { type BatchSource, DeviceBatch, expectBatchSource } from "./device_batch.ts";
 import { FigureRing, type StepFigures } from "./figures.ts";
-
-/** Where batches come from: each call gives the next one. */
-export interface BatchSource {
-  /**
-   * The next batch, both [B·T]: token ids for the model to read, and the id that follows each of
-   * them.
-   */
-  next(): { readonly inputs: Int32Array; readonly targets: Int32Array };
-}
 
 /** Options of a `Trainer`. */
 export interface TrainerOptions {
-  /** B, sequences in a batch. */
-  batchSize: number;
-  /** T, tokens in a sequence. Default: the model's context length. */
-  contextLength?: number;
+  /** The learning rate: one for all steps, or a function of the step, counted from 0. */
+  learningRate: number | Schedule;
   /** Batches whose gradients make one update. Default 1. */
   accumulate?: number;
-  /** The learning rate of each step, counted from 0. */
-  schedule: Schedule;
   /** Seed of dropout, an integer in [0, 2^32). Default 0. */
   seed?: number;
   /**
@@ -45,6 +36,11 @@ export interface TrainerOptions {
    */
   recomputeActivations?: boolean;
 }
+
+const OPTIONS = { learningRate: true, accumulate: true, seed: true, recomputeActivations: true };
+
+const BATCH_HINT = "the batches say it: new Batches(tokens, { batchSize, contextLength })";
+const HINTS = { batchSize: BATCH_HINT, contextLength: BATCH_HINT };
 
 /** Bytes on the device that training takes. */
 export interface MemoryReport {
@@ -74,14 +70,17 @@ const RING = 256;
 /**
  * Trains a model: each `step` draws batches and runs one program, forward, backward and update.
  *
+ * The first step decides the batches' shape, for which the program is made.
+ *
  * ```ts
- * import { AdamW, GPT, openDevice, Trainer } from "../../mod.ts";
+ * import { AdamW, Batches, GPT, openDevice, Trainer } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
  * const optimizer = new AdamW(model.parameters());
- * const trainer = new Trainer(model, optimizer, { batchSize: 2, schedule: () => 1e-2 });
- * const batch = { inputs: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7), targets: Int32Array.of(1, 2, 3, 4, 5, 6, 7, 0) };
- * for (let i = 0; i < 50; i++) trainer.step({ next: () => batch });
+ * const trainer = new Trainer(model, optimizer, { learningRate: 1e-2 });
+ * const tokens = Array.from({ length: 100 }, (_, i) => i % 8);
+ * const batches = new Batches(tokens, { batchSize: 2, contextLength: 4 });
+ * for (let i = 0; i < 50; i++) trainer.step(batches);
  * const figures = await trainer.figures();
  * console.log(figures[0].loss, figures[49].loss); // 2.08, then near 0
  * device.close();
@@ -90,23 +89,25 @@ const RING = 256;
 export class Trainer {
   /** The options, defaults filled in. */
   readonly options: Required<TrainerOptions>;
-  readonly #inputs: Tensor[];
-  readonly #targets: Tensor[];
+  /** The first step's batches, as many as make an update. */
+  readonly #batches: DeviceBatch[] = [];
   readonly #randomState: Tensor;
   readonly #ring: FigureRing;
   readonly #program: Compiled<[], Tensor>;
-  #evaluation: { inputs: Tensor; targets: Tensor; loss: Compiled<[], Tensor> } | undefined;
+  #evaluation: { batch: DeviceBatch; loss: Compiled<[], Tensor> } | undefined;
 
-  /** RangeError when T exceeds the model's context length, or a count is no whole number from 1. */
+  /** TypeError for another model or optimizer, RangeError for an option out of range. */
   constructor(readonly model: GPT, readonly optimizer: Optimizer, options: TrainerOptions) {
-    const { contextLength = model.config.contextLength, accumulate = 1, seed = 0 } = options;
-    const { recomputeActivations = false } = options;
-    expectSeed("Trainer", seed);
-    this.options = { ...options, contextLength, accumulate, seed, recomputeActivations };
-    this.#check();
-    const device = model.parameters()[0].device;
-    this.#inputs = Array.from({ length: accumulate }, () => this.#ids());
-    this.#targets = Array.from({ length: accumulate }, () => this.#ids());
+    expectModel("Trainer", model);
+    if (!(optimizer instanceof Optimizer)) {
+      throw new TypeError(
+        `Trainer: expected an optimizer such as new AdamW(model.parameters()), got ${
+          describe(optimizer)
+        }`,
+      );
+    }
+    this.options = checked(options);
+    const { device } = model.parameters()[0];
     this.#randomState = keep(zeros([2], { dtype: "i32", device }));
     this.#ring = new FigureRing(RING, device);
     this.#program = compile(() => this.#recordStep());
@@ -114,7 +115,18 @@ export class Trainer {
 
   /** Updates done so far. */
   get stepsDone(): number {
-    return this.optimizer.step;
+    return this.optimizer.stepsDone;
+  }
+
+  /** Tokens that one update reads; 0 before the first step. */
+  get tokensPerStep(): number {
+    return this.#batches.reduce((sum, { inputs }) => sum + inputs.size, 0);
+  }
+
+  /** The learning rate of a step, counted from 0. */
+  learningRateAt(step: number): number {
+    const { learningRate } = this.options;
+    return typeof learningRate === "number" ? learningRate : learningRate(step);
   }
 
   /** Launches and memory of the step's program; undefined before the first step. */
@@ -123,8 +135,7 @@ export class Trainer {
   }
 
   /**
-   * What the device's memory is used for. A batch's ids and the figures, some kilobytes, are left
-   * out.
+   * What the device's memory is used for, except a batch's ids and the figures, some kilobytes.
    */
   memoryReport(): MemoryReport {
     const { parameters, gradients, state } = this.optimizer.bytes();
@@ -143,36 +154,44 @@ export class Trainer {
     return this.#ring.isFull;
   }
 
-  /** Draws batches and makes one update. Error when 256 steps' figures were left unread. */
+  /**
+   * Draws batches and makes one update. Returns nothing, so that a GPU is not waited for: `figures`
+   * reads the losses.
+   *
+   * Error if 256 steps' figures were left unread; RangeError for batches of another shape than the
+   * first, or an id outside the model's vocabulary.
+   */
   step(batches: BatchSource): void {
     if (this.#ring.isFull) {
-      throw new Error(`trainer: ${RING} steps were not read; call figures() in time`);
+      throw new Error(`Trainer: ${RING} steps were not read; call figures() in time`);
     }
+    this.#expectBatches(batches);
+    for (const batch of this.#batches) batch.write(batches);
     const step = this.stepsDone;
-    this.#inputs.forEach((inputs, i) => {
-      const batch = batches.next();
-      inputs.write(batch.inputs);
-      this.#targets[i].write(batch.targets);
-    });
     this.#randomState.write([this.options.seed | 0, step]);
-    this.optimizer.prepare(this.options.schedule(step));
+    this.optimizer.prepare(this.learningRateAt(step));
     this.#program();
     this.#ring.noteRun();
   }
 
-  /** The figures of the steps since the last call, oldest first. */
+  /** The loss and gradient norm of each step since the last call, oldest first. */
   figures(): Promise<StepFigures[]> {
     return this.#ring.read();
   }
 
-  /** The mean loss over `count` batches, without dropout and without an update. */
-  async evaluate(batches: BatchSource, count: number): Promise<number> {
-    const { inputs, targets, loss } = this.#evaluation ??= this.#makeEvaluation();
+  /**
+   * The mean loss over the next `count` batches, in nats a token, without dropout and without an
+   * update. RangeError as for `step`, or for a count below 1.
+   */
+  async evaluate(batches: BatchSource, count = 20): Promise<number> {
+    expectBatchSource("Trainer.evaluate", batches);
+    if (!Number.isSafeInteger(count) || count < 1) {
+      throw new RangeError(`Trainer.evaluate: expected a count from 1, got ${describe(count)}`);
+    }
+    const { batch, loss } = this.#evaluationOf(batches);
     let sum = 0;
     for (let i = 0; i < count; i++) {
-      const batch = batches.next();
-      inputs.write(batch.inputs);
-      targets.write(batch.targets);
+      batch.write(batches);
       sum += await loss().item();
     }
     return sum / count;
@@ -181,12 +200,12 @@ export class Trainer {
   #recordStep(): Tensor {
     const parameters = this.model.parameters();
     const { accumulate, recomputeActivations } = this.options;
-    const parts = this.#inputs.map((inputs, i) => {
+    const parts = this.#batches.map(({ inputs, targets }, i) => {
       const randomState = hasDropout(this.model.config) ? this.#randomState : undefined;
       const firstDropout = i << 16;
       const context = new ForwardContext({ randomState, firstDropout, recomputeActivations });
       const loss = () => {
-        const value = this.model.loss(inputs, this.#targets[i], context);
+        const value = this.model.loss(inputs, targets, context);
         return accumulate > 1 ? mul(value, 1 / accumulate) : value;
       };
       return valueAndGrad(loss, parameters);
@@ -200,29 +219,50 @@ export class Trainer {
     return total.value;
   }
 
-  #makeEvaluation() {
-    const [inputs, targets] = [this.#ids(), this.#ids()];
-    return { inputs, targets, loss: compile(() => this.model.loss(inputs, targets)) };
-  }
-
-  #ids(): Tensor {
-    const { batchSize, contextLength } = this.options;
-    const { device } = this.model.parameters()[0];
-    return keep(zeros([batchSize, contextLength], { dtype: "i32", device }));
-  }
-
-  #check(): void {
-    for (const name of ["batchSize", "contextLength", "accumulate"] as const) {
-      const value = this.options[name];
-      if (!Number.isSafeInteger(value) || value < 1) {
-        throw new RangeError(`trainer: ${name} must be a whole number from 1, got ${value}`);
+  /** Takes the shape of the first step's batches, and expects it of all others. */
+  #expectBatches(batches: BatchSource): void {
+    expectBatchSource("Trainer.step", batches);
+    const [first] = this.#batches;
+    if (!first) {
+      for (let i = 0; i < this.options.accumulate; i++) {
+        this.#batches.push(new DeviceBatch(this.model, batches));
       }
-    }
-    const { contextLength } = this.options;
-    if (contextLength > this.model.config.contextLength) {
+    } else if (!first.fits(batches)) {
       throw new RangeError(
-        `trainer: the context ${contextLength} exceeds the model's, ${this.model.config.contextLength}`,
+        `Trainer: expected batches of ${
+          first.inputs.shape.join(" × ")
+        }, as in the first step, got ` +
+          `${batches.batchSize} × ${batches.contextLength}; make another Trainer for them`,
       );
     }
   }
+
+  /** The program for batches of this shape. */
+  #evaluationOf(batches: BatchSource) {
+    if (this.#evaluation?.batch.fits(batches)) return this.#evaluation;
+    this.#evaluation?.loss.dispose();
+    this.#evaluation?.batch.dispose();
+    const batch = new DeviceBatch(this.model, batches);
+    const loss = compile(() => this.model.loss(batch.inputs, batch.targets));
+    return this.#evaluation = { batch, loss };
+  }
+}
+
+/** The options, defaults filled in. */
+function checked(options: TrainerOptions): Required<TrainerOptions> {
+  checkOptions("Trainer", options, OPTIONS, HINTS);
+  const { learningRate, accumulate = 1, seed = 0, recomputeActivations = false } = options;
+  if (typeof learningRate !== "number" && typeof learningRate !== "function") {
+    throw new TypeError(
+      "Trainer: expected the option learningRate, a number or a function of the step such as " +
+        `warmupDecay gives, got ${describe(learningRate)}`,
+    );
+  }
+  if (!Number.isSafeInteger(accumulate) || accumulate < 1) {
+    throw new RangeError(
+      `Trainer: accumulate must be a whole number from 1, got ${describe(accumulate)}`,
+    );
+  }
+  expectSeed("Trainer", seed);
+  return { learningRate, accumulate, seed, recomputeActivations };
 }

@@ -149,10 +149,7 @@ export const lesson = new Lesson(
       loss falls, and go a little that way (Adam, learning rate ${learningRate}).
     `);
     const optimizer = new AdamW(model.parameters(), { beta1, beta2, weightDecay: 0, clip: 0 });
-    const trainer = new Trainer(model, optimizer, {
-      batchSize: windows.batchSize,
-      schedule: () => learningRate,
-    });
+    const trainer = new Trainer(model, optimizer, { learningRate });
     const curve: { step: number; loss: number }[] = [];
     const heldOut: { step: number; loss: number }[] = [];
     let speed = 0; // words a second, lately

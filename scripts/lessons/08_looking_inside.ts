@@ -224,7 +224,7 @@ async function trainSmallModel(steps: number) {
   });
   const schedule = warmupDecay({ learningRate: 6e-3, warmupSteps: Math.ceil(steps / 20), steps });
   const optimizer = new AdamW(model.parameters(), { beta2: 0.99 });
-  const trainer = new Trainer(model, optimizer, { batchSize: 16, schedule });
+  const trainer = new Trainer(model, optimizer, { learningRate: schedule });
   let loss = NaN;
   for await (const event of trainingLoop(trainer, batches, { steps, evalEvery: 0 })) {
     if (event.kind === "figures") loss = event.meanLoss;

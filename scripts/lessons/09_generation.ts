@@ -199,8 +199,7 @@ async function trainSmallModel(steps: number) {
   });
   const schedule = warmupDecay({ learningRate: 6e-3, warmupSteps: Math.ceil(steps / 20), steps });
   const trainer = new Trainer(model, new AdamW(model.parameters(), { beta2: 0.99 }), {
-    batchSize: 16,
-    schedule,
+    learningRate: schedule,
   });
   let loss = NaN;
   for await (const event of trainingLoop(trainer, batches, { steps, evalEvery: 0 })) {

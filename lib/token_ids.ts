@@ -1,0 +1,40 @@
+/**
+ * Token ids on the host, checked where they first meet it: on a device an id outside the vocabulary
+ * would be taken as another one, or its loss as 0.
+ *
+ * @module
+ */
+import { describe } from "./errors.ts";
+
+/**
+ * Checks that `ids` are whole numbers from 0 to `vocabSize` − 1.
+ *
+ * @param operation What the message begins with.
+ * @param ignored A number that is let through, such as the target that a loss ignores.
+ * @throws {TypeError} if `ids` is no array of numbers
+ * @throws {RangeError} if an id is outside the vocabulary
+ *
+ * ```ts
+ * import { expectIds } from "./token_ids.ts";
+ * expectIds("generate", [0, 5, 64], 65);
+ * ```
+ */
+export function expectIds(
+  operation: string,
+  ids: ArrayLike<number>,
+  vocabSize: number,
+  ignored?: number,
+): void {
+  if (typeof ids !== "object" || typeof ids?.length !== "number") {
+    const advice = typeof ids === "string" ? "; encode it with the model's tokenizer" : "";
+    throw new TypeError(`${operation}: expected token ids, got ${describe(ids)}${advice}`);
+  }
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i];
+    if ((id >= 0 && id < vocabSize && Number.isInteger(id)) || id === ignored) continue;
+    throw new RangeError(
+      `${operation}: expected token ids from 0 to ${vocabSize - 1}, got ${describe(id)} at index ` +
+        `${i}; use the tokenizer that the model was made for`,
+    );
+  }
+}

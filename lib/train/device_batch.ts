@@ -1,0 +1,93 @@
+/**
+ * Where batches come from, and their token ids on the device, checked on the way.
+ *
+ * @module
+ */
+import { describe } from "../errors.ts";
+import type { GPT } from "../nn/gpt.ts";
+import { IGNORED } from "../ops/cross_entropy.ts";
+import { keep } from "../tensor/scope.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { expectIds } from "../token_ids.ts";
+
+/** Where batches come from, such as `Batches`: each call gives the next one. */
+export interface BatchSource {
+  /** B, sequences in a batch. */
+  readonly batchSize: number;
+  /** T, tokens in a sequence. */
+  readonly contextLength: number;
+  /**
+   * The next batch, both [B·T], row after row: token ids for the model to read, and the id that
+   * follows each of them, or −100 for one to ignore.
+   */
+  next(): { readonly inputs: Int32Array; readonly targets: Int32Array };
+}
+
+/** One batch of a source in tensors that each next batch is written into. */
+export class DeviceBatch {
+  /** i32 [B,T]. */
+  readonly inputs: Tensor;
+  /** i32 [B,T]. */
+  readonly targets: Tensor;
+  readonly #vocabSize: number;
+
+  /**
+   * Room for a batch of this source.
+   *
+   * @throws {TypeError} if it is no source of batches
+   * @throws {RangeError} if its sizes are no whole numbers from 1, or T exceeds the model's context
+   */
+  constructor(model: GPT, { batchSize, contextLength }: BatchSource) {
+    const most = model.config.contextLength;
+    for (const [name, value] of Object.entries({ batchSize, contextLength })) {
+      if (Number.isSafeInteger(value) && value >= 1) continue;
+      throw new RangeError(
+        `Trainer: expected batches with a ${name} from 1, got ${describe(value)}`,
+      );
+    }
+    if (contextLength > most) {
+      throw new RangeError(
+        `Trainer: the batches' context of ${contextLength} exceeds the model's, ${most}`,
+      );
+    }
+    const { device } = model.parameters()[0];
+    const ids = () => keep(zeros([batchSize, contextLength], { dtype: "i32", device }));
+    this.inputs = ids();
+    this.targets = ids();
+    this.#vocabSize = model.config.vocabSize;
+  }
+
+  /** Whether a source's batches have this shape. */
+  fits({ batchSize, contextLength }: BatchSource): boolean {
+    const [rows, time] = this.inputs.shape;
+    return batchSize === rows && contextLength === time;
+  }
+
+  /**
+   * Writes the source's next batch.
+   *
+   * @throws {RangeError} if an id is outside the model's vocabulary
+   */
+  write(batches: BatchSource): void {
+    const { inputs, targets } = batches.next();
+    expectIds("Trainer: inputs", inputs, this.#vocabSize);
+    expectIds("Trainer: targets", targets, this.#vocabSize, IGNORED);
+    this.inputs.write(inputs);
+    this.targets.write(targets);
+  }
+
+  /** Frees the memory. */
+  dispose(): void {
+    this.inputs.dispose();
+    this.targets.dispose();
+  }
+}
+
+/** Throws a TypeError unless `batches` is a source of batches. */
+export function expectBatchSource(operation: string, batches: BatchSource): void {
+  if (typeof batches === "object" && typeof batches?.next === "function") return;
+  throw new TypeError(
+    `${operation}: expected batches, such as new Batches(tokens, { batchSize, contextLength }), ` +
+      `got ${describe(batches)}`,
+  );
+}
