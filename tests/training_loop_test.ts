@@ -66,3 +66,26 @@ Deno.test("training loop: a loss that is not finite is told with its step, befor
       ),
   );
 });
+
+Deno.test("training loop: an option out of range or unknown is refused in one line", async () => {
+  // deno-lint-ignore no-explicit-any
+  const guess = (options: any) => events(options);
+  const refused: [options: object, message: string][] = [
+    [{}, "trainingLoop: steps must be a whole number from 0, got NaN"],
+    [{ steps: 2.5 }, "trainingLoop: steps must be a whole number from 0, got 2.5"],
+    [{ steps: 2, logEvery: -1 }, "trainingLoop: logEvery must be a whole number from 0, got -1"],
+    [
+      { steps: 2, evalBatches: 0 },
+      "trainingLoop: evalBatches must be a whole number from 1, got 0",
+    ],
+    [{ maxSteps: 2 }, "trainingLoop: unknown option 'maxSteps'; did you mean 'steps'?"],
+    [
+      { steps: 2, heldOut: batch },
+      "trainingLoop: heldOut: expected batches, such as new Batches(tokens, { batchSize, " +
+      "contextLength }), got an object with inputs, targets",
+    ],
+  ];
+  for (const [options, message] of refused) {
+    await assert.rejects(() => guess(options), { message });
+  }
+});
