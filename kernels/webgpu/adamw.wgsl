@@ -1,6 +1,9 @@
-// AdamW over one flat buffer of parameters, with the clip of the global norm applied on the way;
-// see kernels/cpu/adamw.ts. gradient, parameter, m, v: [count]; sumOfSquares: [1]; hyper: [3] =
-// rate/(1 − β₁ᵗ), √(1 − β₂ᵗ), 1 − rate·weightDecay. A thread updates one element.
+// AdamW over one flat buffer: m ← β₁·m + rest1·g, v ← β₂·v + rest2·g², p ← p·decay − hyper[0]·m /
+// (√v / hyper[1] + ε), with restᵢ = 1 − βᵢ and g the gradient, scaled down if its norm exceeds
+// `clip`. The first `decayed` parameters have decay hyper[2], the others 1.
+//
+// gradient, parameter (p), m, v: [count]; sumOfSquares: [1], that of all gradients; hyper: [3] =
+// rate/(1 − β₁ᵗ), √(1 − β₂ᵗ), 1 − rate·weightDecay. A thread updates one element in f32.
 
 fn each_thread(i: u32) {
   if (i >= s.count) { return; }

@@ -1,8 +1,10 @@
-// adjusted = logits with, in this order: the logits of tokens in the history divided by the penalty
-// where positive and multiplied by it where negative; −∞ for each token that would repeat a run of
-// n tokens of the history; −∞ for the end tokens while fewer than `least` are sampled. logits,
-// adjusted: [rows, width]; history: [rows, capacity], lengths[b] of them there; rules: [n, least];
-// state: the second is the tokens sampled; ends: [endCount]. A workgroup computes one row.
+// adjusted = logits after three rules, in this order: the logits of tokens in the history are
+// divided by the penalty if positive and multiplied by it if negative; each token that would repeat
+// an n-gram of the history gets −∞; the end tokens get −∞ until `min` tokens are sampled.
+//
+// logits, adjusted: [rows, width]; history: [rows, capacity], of which lengths[b] tokens are set in
+// row b; penalty: [1]; rules: [2] = [n, min]; state: [2], the second is the number of tokens
+// sampled; ends: [endCount]. A workgroup computes one row.
 
 // −∞, written as bits: a shader may take infinite floats for impossible.
 const FORBIDDEN = 0xff800000u;
@@ -12,7 +14,9 @@ fn each_workgroup(row: u32, lane: u32) {
   let base = row * s.width;
   let first = row * s.capacity;
   let length = min(u32(lengths[row]), s.capacity);
-  for (var i = lane; i < s.width; i += 256u) { adjusted[base + i] = bitcast<u32>(logits[base + i]); }
+  for (var i = lane; i < s.width; i += 256u) {
+    adjusted[base + i] = bitcast<u32>(logits[base + i]);
+  }
   storageBarrier();
   if (penalty[0] != 1.0) {
     for (var i = lane; i < length; i += 256u) {
@@ -25,8 +29,9 @@ fn each_workgroup(row: u32, lane: u32) {
   if (rules[0] > 0) {
     let known = u32(rules[0]) - 1u;
     for (var i = lane; i + known < length; i += 256u) {
+      let last = first + length - known;
       var equal = 0u;
-      while (equal < known && history[first + i + equal] == history[first + length - known + equal]) { equal++; }
+      while (equal < known && history[first + i + equal] == history[last + equal]) { equal++; }
       if (equal == known) { adjusted[base + u32(history[first + i + known])] = FORBIDDEN; }
     }
   }

@@ -1,8 +1,9 @@
-// For each sequence b: token[b] ← next[b], output[state[1] mod length, b] ← next[b], position[b] +=
-// tokens; at the end state[1] += 1. next, token, position: [rows]; state: [2]; output: [length,
-// rows]. With HISTORY, history[b, lengths[b]] ← next[b] and lengths[b] += 1; history: [rows,
-// capacity]. With SCORES, scores[state[1] mod length, b] ← −loss[b]. One workgroup, a thread takes
-// every 256th sequence.
+// Stores the next token of each sequence b: token[b] ← next[b], output[state[1] mod length, b] ←
+// next[b], position[b] += tokens; then state[1] += 1. With HISTORY, also history[b, lengths[b]] ←
+// next[b] and lengths[b] += 1; with SCORES, scores[state[1] mod length, b] ← −loss[b].
+//
+// next, loss, token, position, lengths: [rows]; state: [2]; output, scores: [length, rows];
+// history: [rows, capacity]. One workgroup, whose threads take every 256th sequence.
 override HISTORY: u32;
 override SCORES: u32;
 

@@ -1,5 +1,5 @@
 // index[o,i] = the first j at which x[o,j,i] is largest. x: [outer,length,inner], index:
-// [outer,inner]. A workgroup computes 256/LANES outputs with LANES threads each, laid out as in
+// [outer,inner]. A workgroup computes 256/LANES outputs with LANES threads each, arranged as in
 // reduce.wgsl.
 override COLUMNS: u32;
 override LANES: u32;
@@ -14,7 +14,7 @@ fn each_workgroup(group: u32, thread: u32) {
   let output = group * slots + slot;
   if (output < s.outer * s.inner) {
     let base = (output / s.inner) * s.length * s.inner + output % s.inner;
-    // A thread whose lane is beyond the axis stands in with the first element.
+    // A thread whose lane is beyond the axis takes the first element.
     var place = select(0u, lane, lane < s.length);
     var value = x[base + place * s.inner];
     for (var j = lane + LANES; j < s.length; j += LANES) {

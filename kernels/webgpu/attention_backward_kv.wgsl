@@ -1,8 +1,9 @@
-// dV = Pᵀ·dO and dK = scale·dSᵀ·Q, where dS = P∘(dO·Vᵀ − δ) and P = 2^(S·log₂ e − L) is recomputed.
+// dV = Pᵀ·dO and dK = scale·dSᵀ·Q, with dS = P∘(dO·Vᵀ − δ) and P = 2^(S·log₂ e − L), which is
+// recomputed.
 //
-// Tensors are laid out as in attention.wgsl: gradient (dO) like its output, dk and dv like k and v,
-// or both in dk if the tensor is packed; logSum and delta: [B,H,Tq], L and δ. A workgroup of 64
-// threads computes 32 keys of one head of keys, over tiles of 32 queries of each head in its group.
+// Tensors are laid out as in attention.wgsl: gradient (dO) like its output, dk and dv like k and v;
+// a packed dk holds dv, too. logSum (L), delta (δ): [B,H,Tq]. A workgroup of 64 threads computes 32
+// keys of one key head, over tiles of 32 queries of each query head in its group. Sums in f32.
 
 // scores += K·Qᵀ over one slice.
 fn add_score_slice(scores: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32) {
@@ -39,7 +40,8 @@ fn each_workgroup(index: u32, lane: u32) {
   h.keyHead = h.head;
   let shift = position_of(0);
   let start = max(h.first - shift - s.ahead, 0) / TILE * TILE;
-  let stop = select(0, min(s.queries, min(h.first + TILE, h.limit) - shift + s.behind), h.first < h.limit);
+  let last = min(h.first + TILE, h.limit) - shift + s.behind;
+  let stop = select(0, min(s.queries, last), h.first < h.limit);
 
   var k0 = mat4x4f();
   var k1 = mat4x4f();

@@ -1,9 +1,9 @@
-// dS = P∘(dO·Vᵀ − δ) and dQ = scale·dS·K, where P = 2^(S·log₂ e − L) is recomputed and
-// δ = rowsum(dO∘O).
+// dS = P∘(dO·Vᵀ − δ) and dQ = scale·dS·K, with P = 2^(S·log₂ e − L), which is recomputed, and δ =
+// rowsum(dO∘O).
 //
 // Tensors are laid out as in attention.wgsl: gradient (dO) and output like its output, dq like q.
 // delta: [B,H,Tq] receives δ for attention_backward_kv.wgsl. A workgroup of 64 threads computes 32
-// queries of one head, over tiles of 32 keys.
+// queries of one head, over tiles of 32 keys. Sums in f32.
 
 // scores += Q·Kᵀ over one slice.
 fn add_score_slice(scores: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32) {

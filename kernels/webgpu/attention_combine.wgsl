@@ -1,6 +1,7 @@
-// Puts the parts of attention_decode.wgsl together: output[b,h] = Σ 2^(mₚ − m)·sumsₚ / Σ 2^(mₚ −
-// m)·lₚ, m the largest mₚ. partial: [B,H,parts,D+2], each part's sums over values, largest score m
-// and sum l; output: [B,1,H·D]. A thread computes one element.
+// Combines the partial results of attention_decode.wgsl (flash decoding): output[b,h] = Σₚ 2^(mₚ −
+// m)·sumsₚ / Σₚ 2^(mₚ − m)·lₚ, m the largest mₚ. partial: [B,H,parts,D+2], the sums over values,
+// the maximum m and the sum l of each part; output: [B,1,H·D]. A thread computes one element in
+// f32.
 override HEAD_SIZE: u32;
 
 fn each_thread(i: u32) {
@@ -8,7 +9,9 @@ fn each_thread(i: u32) {
   let pitch = HEAD_SIZE + 2u;
   let first = i / HEAD_SIZE * s.parts * pitch;
   var largest = -1e30;
-  for (var part = 0u; part < s.parts; part++) { largest = max(largest, partial[first + part * pitch + HEAD_SIZE]); }
+  for (var part = 0u; part < s.parts; part++) {
+    largest = max(largest, partial[first + part * pitch + HEAD_SIZE]);
+  }
   var value = 0.0;
   var total = 0.0;
   for (var part = 0u; part < s.parts; part++) {

@@ -1,12 +1,13 @@
-// Attention of one new token to the cache: softmax(scale·q·Kᵀ)·V over places position − window + 1
-// … position, the new token's.
+// Attention of one new token to the cache: softmax(scale·q·Kᵀ)·V over cache positions position −
+// window + 1 … position, the new token's.
 //
-// packed: [B,1,stride], queries first; keys, values: [B,H / group,length,D]; position: [1], or one
-// for each sequence with PER_ROW. The places come in `parts` of `partLength`. With WHOLE there is
-// one, and output: [B,1,H·D] is the result; else partial: [B,H,parts,D+2] gets each part's sum over
-// values, its largest score and its sum of 2^(score − largest), for attention_combine.wgsl. A
-// workgroup computes one part of a head, 64 places at a time with a running maximum: eight threads
-// share a key, then each thread takes its columns (D ≤ 256). All sums are in f32.
+// packed: [B,1,stride], queries first; keys, values: [B,H / group,length,D]; position: [1], or [B]
+// with PER_ROW. The cache is split into `parts` of `partLength` positions (flash decoding). With
+// WHOLE there is one part, and output: [B,1,H·D] is the result; otherwise partial: [B,H,parts,D+2]
+// receives each part's sum over values, its maximum score and its sum of 2^(score − maximum), for
+// attention_combine.wgsl. A workgroup of 64 threads computes one part of a head by online softmax,
+// 64 positions at a time: eight threads share a key, then each thread takes up to four columns (D ≤
+// 256). Sums in f32.
 override HEAD_SIZE: u32;
 override WHOLE: u32;
 override PER_ROW: u32;

@@ -1,4 +1,4 @@
-// Rows of the buffer NAME for the attention kernels on tiles; sources.ts writes a copy for each
+// Reads of the buffer NAME by the attention kernels on tiles; sources.ts makes a copy for each
 // buffer. Row i of a head starts at PLACE_at and exists below LIMIT.
 
 // This thread's four columns of row i in a slice; zeros beyond the rows or the head.
@@ -9,7 +9,9 @@ fn NAME_row(h: Head, i: i32, slice: i32) -> vec4f {
   if (HEAD_SIZE % 4u == 0u || count >= 4) {
     return vec4f(NAME[at], NAME[at + 1], NAME[at + 2], NAME[at + 3]);
   }
-  return vec4f(NAME[at], select(0.0, NAME[at + 1], count > 1), select(0.0, NAME[at + 2], count > 2), 0.0);
+  let second = select(0.0, NAME[at + 1], count > 1);
+  let third = select(0.0, NAME[at + 2], count > 2);
+  return vec4f(NAME[at], second, third, 0.0);
 }
 
 // left ← the 32 rows of the workgroup, one slice.

@@ -1,6 +1,5 @@
-// scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group] where the query sees the key, −∞ elsewhere. q, k
-// and the mask as in attention.wgsl; scores: [B,H,Tq,Tk]. A thread computes one score, its sum in
-// f32.
+// scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group] if the query sees the key, otherwise −∞. q, k and
+// the mask as in attention.wgsl; scores: [B,H,Tq,Tk]. A thread computes one score, summed in f32.
 override HEAD_SIZE: u32;
 override HAS_LENGTHS: u32;
 

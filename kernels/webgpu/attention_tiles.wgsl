@@ -1,11 +1,12 @@
-// What the attention kernels on tiles share: the head of a workgroup and where its rows are, workgroup
-// memory, and products of tiles of 32 by 32. Their scalars are those of lib/ops/attention_layout.ts.
+// Shared by the attention kernels on tiles: the head of a workgroup and the places of its rows,
+// workgroup memory, and products of tiles of 32 by 32. The scalars are those of
+// lib/ops/attention_layout.ts.
 //
 // A workgroup is 8 by 8 threads; thread (row, column) owns the rows row + 8i and the columns
 // 4·column … 4·column + 3 of a product, i from 0 to 3, in a matrix of four rows. A head's D columns
 // are processed in slices of 32; beyond D a slice holds zeros. A workgroup keeps four slices of its
 // result in registers, so a head of more than 128 columns takes several workgroups, each of which
-// computes all scores. All sums are in f32.
+// computes all scores. Sums in f32.
 override HEAD_SIZE: u32;
 override HAS_LENGTHS: u32;
 

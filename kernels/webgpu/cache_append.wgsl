@@ -1,7 +1,7 @@
-// keys[b, h, position + t] and values[b, h, position + t] ← head h's columns of packed[b, t] from
-// offset on; rows beyond S are left out. packed: [B, time, stride]; keys, values: [B, heads,
-// length, headSize]; position: [1], or one for each sequence with PER_ROW. A thread copies one
-// element of each.
+// keys[b, h, position + t] and values[b, h, position + t] ← head h's columns of packed[b, t], which
+// start at `offset` with the keys; tokens beyond the cache are left out. packed: [B, time, stride];
+// keys, values: [B, heads, length, headSize]; position: [1], or [B] with PER_ROW. A thread copies
+// one element of each.
 override PER_ROW: u32;
 
 fn each_thread(i: u32) {

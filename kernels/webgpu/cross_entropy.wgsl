@@ -1,6 +1,6 @@
-// Row i of logits [rows, V]: logSum = ln Σ exp(logits), loss = logSum − logits[target], or 0 where
-// the target is ignored or out of range. A workgroup computes 256/LANES rows with LANES threads
-// each. After log_sum_exp.wgsl.
+// Row i of logits [rows, V]: logSum = ln Σ exp(logits), loss = logSum − logits[target], or 0 if the
+// target is ignored or out of range. targets, loss, logSum: [rows]. A workgroup computes 256/LANES
+// rows with LANES threads each. Sums in f32.
 
 fn each_workgroup(group: u32, thread: u32) {
   let row = group * (256u / LANES) + thread / LANES;

@@ -1,5 +1,5 @@
-// logits ← (softmax(logits) − onehot(target))·gradient·scale, 0 in ignored rows. logits: [rows, V].
-// A thread computes one element.
+// logits ← (softmax(logits) − onehot(target))·gradient·scale, 0 in ignored rows. logits: [rows, V];
+// targets, logSum: [rows]; gradient, scale: [1]. A thread computes one element in f32.
 
 fn each_thread(i: u32) {
   if (i >= s.rows * s.width) { return; }

@@ -1,6 +1,6 @@
 // Row i of logits [rows, V]: loss = ln Σ exp(logits) − logits[target], then logits ←
-// softmax(logits) − onehot(target); both 0 where the target is ignored or out of range. A workgroup
-// computes 256/LANES rows with LANES threads each. After log_sum_exp.wgsl.
+// softmax(logits) − onehot(target); both are 0 if the target is ignored or out of range. targets,
+// loss: [rows]. A workgroup computes 256/LANES rows with LANES threads each. Sums in f32.
 
 fn each_workgroup(group: u32, thread: u32) {
   let row = group * (256u / LANES) + thread / LANES;

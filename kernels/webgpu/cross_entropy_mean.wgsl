@@ -1,5 +1,5 @@
-// mean = Σ loss / max(1, n) and scale = 1 / max(1, n), n the targets that count. loss, targets:
-// [rows]. One workgroup.
+// mean = Σ loss / max(1, n) and scale = 1 / max(1, n), n the number of targets that count. loss,
+// targets: [rows]; mean, scale: [1]. One workgroup; 256 partial sums in f32, then a tree.
 
 var<workgroup> sums: array<f32, 256>;
 var<workgroup> counts: array<u32, 256>;

@@ -1,6 +1,6 @@
-// y[i] = table[ids[i]] + positions[offset + i mod time]; OFFSET: 0 no offset, 1 one for all, 2 one
-// for each sequence of `time` rows. table: [rows, width]; ids: [count], clamped into the table; y:
-// [count, width]. A thread computes one element.
+// y[i] = table[ids[i]] + positions[offset + i mod time]. table: [rows, width]; ids: [count],
+// clamped into the table; positions: [places, width], added with POSITIONS; offset: [1] with OFFSET
+// 1, [count / time] with OFFSET 2, none with 0; y: [count, width]. A thread computes one element.
 override POSITIONS: u32;
 override OFFSET: u32;
 

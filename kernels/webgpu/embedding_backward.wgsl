@@ -1,7 +1,9 @@
-// table[r] (+)= Σ over i with ids[i] = r of dy[i]. table: [rows, width]; ids: [count]; dy: [count,
-// width]. A workgroup owns ROWS rows and 64 columns. It marks, 1,024 ids at a time, those that fall
-// into its rows; then a thread walks the marks of a quarter of them for its column, in order, and
-// at the end the four quarters' float32 sums are added in order.
+// table[r] (+)= Σ of dy[i] over all i with ids[i] = r, a deterministic scatter. table: [rows,
+// width], overwritten with ZERO; ids: [count]; dy: [count, width].
+//
+// A workgroup owns ROWS rows and 64 columns. It marks, 1,024 ids at a time, those that belong to
+// its rows; then each thread adds the marked rows of a quarter of them in its column, in order. At
+// the end the f32 sums of the four quarters are added in order.
 override ROWS: u32;
 override ZERO: u32;
 
@@ -40,7 +42,8 @@ fn each_workgroup(number: u32, lane: u32) {
         while (left != 0u) {
           let i = word * 32u + countTrailingZeros(left);
           left &= left - 1u;
-          sums[(row_of[i] * PARTS + part) * COLUMNS + lane % COLUMNS] += dy[(start + i) * s.width + column];
+          let to = (row_of[i] * PARTS + part) * COLUMNS + lane % COLUMNS;
+          sums[to] += dy[(start + i) * s.width + column];
         }
       }
     }
@@ -53,6 +56,7 @@ fn each_workgroup(number: u32, lane: u32) {
     if (ZERO == 0u && ((touched >> r) & 1u) == 0u) { continue; }
     let at = r * PARTS * COLUMNS + lane % COLUMNS;
     let sum = sums[at] + sums[at + COLUMNS] + sums[at + 2u * COLUMNS] + sums[at + 3u * COLUMNS];
-    if (ZERO == 1u) { table[row * s.width + column] = sum; } else { table[row * s.width + column] += sum; }
+    let to = row * s.width + column;
+    if (ZERO == 1u) { table[to] = sum; } else { table[to] += sum; }
   }
 }

@@ -1,6 +1,6 @@
 // dx[r, indices[r,j]] += dy[r,j], in the order of j. dx: [rows, width]; indices: [rows, picks],
-// clamped into the row; dy: [rows, picks]. A thread has one index; the first of those that are
-// equal in a row adds for all of them, so no two threads meet.
+// clamped into the row; dy: [rows, picks]. A thread has one index; the first of the equal ones in a
+// row adds for all of them in f32, so no two threads write one element.
 
 fn index_at(i: u32) -> u32 {
   return u32(clamp(indices[i], 0, i32(s.width) - 1));

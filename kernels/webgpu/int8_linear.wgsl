@@ -1,8 +1,8 @@
-// C = activation(A·Wᵀ + bias) + residual with W in 8 bits. A: [m,k]; W: [n] rows of blocks, each a
-// scale (the bits of an f32) and GROUP signed bytes, four in a word, a weight being scale · byte;
-// bias: [n]; residual, C: [m,n]. A workgroup computes 256 / SLICES columns for ROWS rows of A;
-// SLICES threads share a column, each with every SLICES-th of its blocks. Sums are in f32, first by
-// blocks, then over the threads.
+// C = activation(A·Wᵀ + bias) + residual with W in 8 bits. a: [m,k]; b: n rows of W in blocks, each
+// a scale (the bits of an f32) and GROUP signed bytes, four to a word; a weight is scale · byte.
+// bias: [n]; residual, c: [m,n]. A workgroup computes 256 / SLICES columns of ROWS rows of A;
+// SLICES threads share a column, each with every SLICES-th of its blocks. Sums in f32, first over a
+// block, then over a thread's blocks, then over the threads.
 override ROWS: u32;
 override GROUP: u32;
 override SLICES: u32;
@@ -11,9 +11,9 @@ override RESIDUAL: u32;
 override ACTIVATE: u32;
 
 // A sum for each of four rows, by thread.
-var<workgroup> sums: array<vec4<f32>, 256>;
+var<workgroup> sums: array<vec4f, 256>;
 
-fn load_a(row: u32, k: u32) -> vec4<f32> {
+fn load_a(row: u32, k: u32) -> vec4f {
   if (k >= s.k) { return vec4(0.0); }
   let at = row * s.k + k;
   var x = vec4(a[at], 0.0, 0.0, 0.0);

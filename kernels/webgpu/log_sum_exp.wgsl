@@ -1,6 +1,6 @@
-// ln Σ exp over the row of `logits` that begins at `base` and is `width` long, by LANES neighboring
-// threads of a workgroup of 256, all of which get it; put in front of the kernels of cross-entropy,
-// which declare `logits`. Sums are float32, LANES partial ones and a tree.
+// ln Σ exp over the `width` elements of `logits` from `base` on, by LANES neighboring threads of a
+// workgroup of 256, all of which receive it. For kernels with a buffer `logits`. LANES partial sums
+// in f32, then a tree.
 override LANES: u32;
 
 var<workgroup> partial: array<f32, 256>;

@@ -1,18 +1,18 @@
-// C[b] = epilogue(op(A[b])·op(B[b])). A: [m,k], or [k,m] with TRANSPOSE_A; B: [k,n], or [n,k] with
-// TRANSPOSE_B; C: [batch,m,n]. A workgroup computes 64 by 64 of one C[b], a thread 4 by 4 of it,
-// over slices of 16 of k in workgroup memory (8 KB). Sums are in f32, in the order of k. After
-// matmul_slices.wgsl.
+// GEMM: C[b] = epilogue(op(A[b])·op(B[b])). a: [batch,m,k], or [batch,k,m] with TRANSPOSE_A; b:
+// [batch,k,n], or [batch,n,k] with TRANSPOSE_B; c: [batch,m,n]. A workgroup computes 64 by 64 of
+// one C[b], a thread 4 by 4 of it, over slices of 16 of k in workgroup memory (8 KB). Sums in f32,
+// in the order of k.
 
 // [16 of k][16 groups of 4 rows], and of 4 columns.
 var<workgroup> slice_a: array<Tile, 256>;
 var<workgroup> slice_b: array<Tile, 256>;
 
-fn step(sum: mat4x4<f32>, k: u32, row: u32, column: u32) -> mat4x4<f32> {
+fn step(sum: mat4x4f, k: u32, row: u32, column: u32) -> mat4x4f {
   return add_outer(sum, slice_a[16u * k + row], slice_b[16u * k + column]);
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let batch = group.z;
   let start_a = batch * s.strideA;
   let start_b = batch * s.strideB;
@@ -20,13 +20,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let column = 64u * group.x;
   let low = lane % 16u;
   let high = lane / 16u;
-  // Neighboring threads load neighboring numbers: along k where k is the inner axis, along rows or
-  // columns where those are.
+  // Neighboring threads load neighboring numbers (coalesced): along k if k is the inner axis,
+  // otherwise along rows or columns.
   let k_a = select(low, high, TRANSPOSE_A == 1u);
   let row_a = select(high, low, TRANSPOSE_A == 1u);
   let k_b = select(high, low, TRANSPOSE_B == 1u);
   let column_b = select(low, high, TRANSPOSE_B == 1u);
-  var sum = mat4x4<f32>();
+  var sum = mat4x4f();
   for (var k = 0u; k < s.k; k += 16u) {
     slice_a[16u * k_a + row_a] = load_a(start_a, row + 4u * row_a, k + k_a);
     slice_b[16u * k_b + column_b] = load_b(start_b, column + 4u * column_b, k + k_b);

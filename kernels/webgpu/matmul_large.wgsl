@@ -1,14 +1,13 @@
-// The same product as matmul.wgsl for large results: a workgroup computes 128 by 128 of one C[b], a
-// thread 8 by 8 of it, over slices of 8 of k in workgroup memory (8 KB). A thread's 8 rows are 4
-// and the 4 that lie 64 further, its columns likewise. Sums are in f32, in the order of k. After
-// matmul_slices.wgsl.
+// The same GEMM as matmul.wgsl for large results: a workgroup computes 128 by 128 of one C[b], a
+// thread 8 by 8 of it, over slices of 8 of k in workgroup memory (8 KB). A thread's rows are 4 and
+// the 4 that are 64 further on, its columns likewise. Sums in f32, in the order of k.
 
 // [8 of k][32 groups of 4 rows], and of 4 columns.
 var<workgroup> slice_a: array<Tile, 256>;
 var<workgroup> slice_b: array<Tile, 256>;
 
 // A thread's squares of 4 by 4: the upper and lower rows, in the near and far columns.
-struct Sums { upper_near: mat4x4<f32>, upper_far: mat4x4<f32>, lower_near: mat4x4<f32>, lower_far: mat4x4<f32> }
+struct Sums { upper_near: mat4x4f, upper_far: mat4x4f, lower_near: mat4x4f, lower_far: mat4x4f }
 
 fn step(sums: Sums, k: u32, row: u32, column: u32) -> Sums {
   let upper = slice_a[32u * k + row];
@@ -22,14 +21,14 @@ fn step(sums: Sums, k: u32, row: u32, column: u32) -> Sums {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let batch = group.z;
   let start_a = batch * s.strideA;
   let start_b = batch * s.strideB;
   let row = 128u * group.y;
   let column = 128u * group.x;
-  // Neighboring threads load neighboring numbers: along k where k is the inner axis, along rows or
-  // columns where those are.
+  // Neighboring threads load neighboring numbers (coalesced): along k if k is the inner axis,
+  // otherwise along rows or columns.
   let k_a = select(lane % 8u, lane / 32u, TRANSPOSE_A == 1u);
   let row_a = select(lane / 8u, lane % 32u, TRANSPOSE_A == 1u);
   let k_b = select(lane / 32u, lane % 8u, TRANSPOSE_B == 1u);

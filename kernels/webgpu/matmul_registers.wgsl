@@ -1,18 +1,18 @@
-// The same product as matmul.wgsl without workgroup memory, for GPUs whose caches serve as well. A
-// workgroup of 64 threads computes 64 by 64 of one C[b], a thread 8 by 8 of it: 8 rows, and 4
-// columns twice, 32 apart. Sums are in f32, in the order of k. After matmul_fours.wgsl.
+// The same GEMM as matmul.wgsl without workgroup memory, for GPUs whose caches serve as well. A
+// workgroup of 64 threads computes 64 by 64 of one C[b], a thread 8 by 8 of it: 8 rows, and twice 4
+// columns, 32 apart. Sums in f32, in the order of k.
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let batch = group.z;
   let start_a = batch * s.strideA;
   let start_b = batch * s.strideB;
   let row = 64u * group.y + 8u * (lane / 8u);
   let column = 64u * group.x + 4u * (lane % 8u);
   if (row >= s.m || column >= s.n) { return; }
-  var upper_near = mat4x4<f32>();
-  var upper_far = mat4x4<f32>();
-  var lower_near = mat4x4<f32>();
-  var lower_far = mat4x4<f32>();
+  var upper_near = mat4x4f();
+  var upper_far = mat4x4f();
+  var lower_near = mat4x4f();
+  var lower_far = mat4x4f();
   for (var k = 0u; k < s.k; k += 4u) {
     let upper = rows_of_a(start_a, row, k);
     let lower = rows_of_a(start_a, row + 4u, k);

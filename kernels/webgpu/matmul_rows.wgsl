@@ -1,13 +1,14 @@
-// C = epilogue(A·op(B)) for up to four rows of A. A: [ROWS,k]; B: [k,n], or [n,k] with TRANSPOSE_B;
-// C: [ROWS,n]. A workgroup computes 256 / SLICES columns; SLICES threads share a column, each with
-// its part of k, so that neighboring threads read neighboring numbers of B: SLICES is small where
-// they stand along n, large where they stand along k. Sums are in f32, first by slices, then over
-// them: by workgroup memory or in subgroups, as the file in front says.
+// Skinny GEMM (GEMV for one row): C = epilogue(A·op(B)) for up to four rows of A. a: [ROWS,k]; b:
+// [k,n], or [n,k] with TRANSPOSE_B; c: [ROWS,n]. A workgroup computes 256 / SLICES columns; SLICES
+// threads share a column, each with every SLICES-th of k, so that neighboring threads read
+// neighboring numbers of B (coalesced): SLICES is small if B's inner axis is n, large if it is k.
+// Sums in f32, first over a thread's part of k, then over the SLICES threads, by
+// matmul_rows_workgroup.wgsl or matmul_rows_subgroup.wgsl.
 override TRANSPOSE_B: u32;
 override ROWS: u32;
 override SLICES: u32;
 
-fn load_a(k: u32) -> vec4<f32> {
+fn load_a(k: u32) -> vec4f {
   var x = vec4(a[k], 0.0, 0.0, 0.0);
   if (ROWS > 1u) { x.y = a[s.k + k]; }
   if (ROWS > 2u) { x.z = a[2u * s.k + k]; }

@@ -1,7 +1,6 @@
-// The sum over the slices of a column for matmul_rows.wgsl, in subgroups: every thread of the
-// column gets it. The slices must be neighbors (TRANSPOSE_B) and no more of them than a subgroup
-// has threads.
-fn sum_of_slices(own: vec4<f32>, lane: u32, slice: u32) -> vec4<f32> {
+// The sum over the threads of a column for matmul_rows.wgsl, by subgroup shuffles: all of them
+// receive it. They must be neighbors (TRANSPOSE_B) and at most as many as a subgroup has threads.
+fn sum_of_slices(own: vec4f, lane: u32, slice: u32) -> vec4f {
   var sum = own;
   for (var half = SLICES / 2u; half > 0u; half /= 2u) { sum += subgroupShuffleXor(sum, half); }
   return sum;

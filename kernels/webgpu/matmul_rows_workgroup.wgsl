@@ -1,10 +1,10 @@
-// The sum over the slices of a column for matmul_rows.wgsl, by workgroup memory: the thread of
-// slice 0 gets it.
+// The sum over the threads of a column for matmul_rows.wgsl, by workgroup memory: the thread of
+// slice 0 receives it.
 
 // A sum for each of four rows, by thread.
-var<workgroup> sums: array<vec4<f32>, 256>;
+var<workgroup> sums: array<vec4f, 256>;
 
-fn sum_of_slices(own: vec4<f32>, lane: u32, slice: u32) -> vec4<f32> {
+fn sum_of_slices(own: vec4f, lane: u32, slice: u32) -> vec4f {
   var sum = own;
   if (SLICES > 1u) {
     sums[lane] = sum;

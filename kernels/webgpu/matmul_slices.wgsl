@@ -1,6 +1,5 @@
-// How the kernels with slices of k in workgroup memory read op(A) and op(B), and add. After
-// matmul_tile.wgsl, and matmul_full.wgsl or matmul_half.wgsl, which say in what precision a slice
-// is kept.
+// How the GEMM kernels with slices of k in workgroup memory read op(A) and op(B), and add.
+// matmul_full.wgsl or matmul_half.wgsl defines `Tile`, the precision of a slice.
 
 // Four neighbors along the long side at one k. Beyond the edge of k they are 0; beyond the other
 // edge the last one is repeated.
@@ -21,10 +20,11 @@ fn load_b(start: u32, column: u32, at: u32) -> Tile {
 }
 
 // Adds a column of A times a row of B. sum[i] is row i of 4 by 4.
-fn add_outer(sum: mat4x4<f32>, column: Tile, row: Tile) -> mat4x4<f32> {
-  let x = vec4<f32>(column);
-  let y = vec4<f32>(row);
-  return mat4x4<f32>(
-    fma(vec4(x.x), y, sum[0]), fma(vec4(x.y), y, sum[1]), fma(vec4(x.z), y, sum[2]), fma(vec4(x.w), y, sum[3]),
+fn add_outer(sum: mat4x4f, column: Tile, row: Tile) -> mat4x4f {
+  let x = vec4f(column);
+  let y = vec4f(row);
+  return mat4x4f(
+    fma(vec4(x.x), y, sum[0]), fma(vec4(x.y), y, sum[1]),
+    fma(vec4(x.z), y, sum[2]), fma(vec4(x.w), y, sum[3]),
   );
 }

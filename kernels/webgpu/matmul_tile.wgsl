@@ -1,9 +1,9 @@
-// What the kernels of tiles share: the sizes of a product, and the store of four neighbors. After
-// matmul_epilogue.wgsl.
+// Shared by the GEMM kernels on tiles: the constants of a product, and the store of four neighbors
+// and of a square of 4 by 4.
 override TRANSPOSE_A: u32;
 override TRANSPOSE_B: u32;
 
-fn finish_row(values: vec4<f32>, batch: u32, row: u32, column: u32) {
+fn finish_row(values: vec4f, batch: u32, row: u32, column: u32) {
   if (row >= s.m) { return; }
   let at = (batch * s.m + row) * s.n + column;
   if (column < s.n) { finish(values.x, column, at); }
@@ -13,7 +13,7 @@ fn finish_row(values: vec4<f32>, batch: u32, row: u32, column: u32) {
 }
 
 // sum[i] is row i of 4 by 4 sums.
-fn finish_square(sum: mat4x4<f32>, batch: u32, row: u32, column: u32) {
+fn finish_square(sum: mat4x4f, batch: u32, row: u32, column: u32) {
   finish_row(sum[0], batch, row, column);
   finish_row(sum[1], batch, row + 1u, column);
   finish_row(sum[2], batch, row + 2u, column);

@@ -1,8 +1,7 @@
-// y = (x − mean)·rstd·gain + bias over rows, rstd = 1/√(variance + ε): layer norm; with CENTERED 0,
-// mean is taken as 0: RMS norm. x, y: [rows,width], gain, bias: [width], mean, rstd: [rows]. BIAS
-// 0: no bias is added. A workgroup computes 256/LANES rows with LANES threads each; the variance is
-// the mean of (x − mean)², summed in f32 in a pass of its own. After operand_one.wgsl or
-// operand_four.wgsl.
+// y = (x − mean)·rstd·gain + bias over rows, rstd = 1/√(variance + ε): layer norm. With CENTERED 0
+// the mean is 0: RMS norm. With BIAS 0 no bias is added. x, y: [rows,width], gain, bias: [width],
+// mean, rstd: [rows]. A workgroup computes 256/LANES rows with LANES threads each. The variance is
+// the mean of (x − mean)², summed in f32 in a separate pass.
 override CENTERED: u32;
 override BIAS: u32;
 override LANES: u32;

@@ -1,11 +1,12 @@
 // The derivative of norm.wgsl: with x̂ = (x − mean)·rstd and g = dy·gain,
 //   dx = rstd·(g − mean(g) − x̂·mean(g·x̂)) + gathered,  dgain = Σ dy·x̂,  dbias = Σ dy,
-// means over the row and sums over all rows. dy, x, gathered, dx: [rows,width], gain: [width],
-// mean, rstd: [rows], and the sums over some rows in dgain, dbias: [parts,width]. CENTERED 0: mean
-// and mean(g) are taken as 0. BIAS 0: no dbias. ADD 0: nothing is added. A workgroup computes dx of
-// `group` rows, 256/LANES at a time, and then goes down their columns, COLUMNS threads for
-// neighboring columns and PARTS for every so-manieth row, each with a part of its own. Sums in f32.
-// After operand_one.wgsl or operand_four.wgsl.
+// means over the row and sums over all rows. With CENTERED 0 mean and mean(g) are 0, with BIAS 0
+// there is no dbias, with ADD 0 `gathered` is not added.
+//
+// dy, x, gathered, dx: [rows,width], gain: [width], mean, rstd: [rows]; dgain, dbias:
+// [parts,width], partial sums over some of the rows. A workgroup computes dx of `group` rows,
+// 256/LANES at a time, and then the partial sums of their columns: COLUMNS threads for neighboring
+// columns, and PARTS of them for every PARTS-th row, each with its own sum. Sums in f32.
 override CENTERED: u32;
 override BIAS: u32;
 override ADD: u32;
@@ -14,7 +15,7 @@ override COLUMNS: u32;
 override PARTS: u32;
 
 // Σ g·x̂ and Σ g.
-var<workgroup> totals: array<vec2<f32>, 256>;
+var<workgroup> totals: array<vec2f, 256>;
 
 fn center_of(row: u32) -> f32 {
   if (CENTERED == 1u) { return mean[row]; }
@@ -28,7 +29,7 @@ fn input_gradient(row: u32, thread: u32) {
   let end = select(0u, width, row < s.rows);
   let center = center_of(row);
   let scale = rstd[row];
-  var sums = vec2<f32>();
+  var sums = vec2f();
   for (var j = lane; j < end; j += LANES) {
     let g = dy[start + j] * gain[j];
     sums += vec2(sum_of(g * (x[start + j] - center)) * scale, sum_of(g));

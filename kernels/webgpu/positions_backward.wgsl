@@ -1,5 +1,5 @@
-// table[t] = Σ over the batch of dy[b, t], 0 in places beyond the sequence. table: [places, width];
-// dy: [count, width], count = B·time. A thread computes one element.
+// table[t] = Σ of dy[b, t] over the batch, 0 in places beyond the sequence. table: [places, width];
+// dy: [count, width], count = B·time. A thread computes one element, summed in f32.
 
 fn each_thread(i: u32) {
   if (i >= s.places * s.width) { return; }

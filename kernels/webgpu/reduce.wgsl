@@ -1,8 +1,8 @@
-// y[o,p,i] = scale · Σⱼ x[o,j,i], or maxⱼ, with j over the p-th segment of the axis. x:
+// y[o,p,i] = scale · Σⱼ x[o,j,i], Σⱼ x², or maxⱼ, with j over the p-th segment of the axis. x:
 // [outer,length,inner], y: [outer,parts,inner]. A workgroup computes 256/LANES outputs with LANES
-// threads each: neighboring threads share an output where inner = 1 (COLUMNS 0) and have
-// neighboring outputs otherwise, so that they read neighboring elements. Four running f32 values a
-// thread, then a tree.
+// threads each: neighboring threads share an output if inner = 1 (COLUMNS 0) and have neighboring
+// outputs otherwise, so that their reads are coalesced. Each thread keeps four partial sums in f32,
+// which a tree combines.
 override OP: u32; // 0 sum, 1 sum of squares, 2 max
 override COLUMNS: u32;
 override LANES: u32;
@@ -30,7 +30,7 @@ fn each_workgroup(group: u32, thread: u32) {
     let start = (row % s.parts) * s.segment;
     let end = min(s.length, start + s.segment);
     let base = (row / s.parts) * s.length * s.inner + output % s.inner;
-    // A maximum may take the first element as often as it likes.
+    // A maximum may count the first element repeatedly.
     var a = 0.0;
     if (OP == 2u) { a = x[base + start * s.inner]; }
     var b = a;

@@ -1,9 +1,8 @@
-// Rotary positions: each pair (x[j], x[j + R/2]) of a head's first R columns is rotated by the
-// angle of its position t and its j; all other columns are copied. x, y: [rows, width], rows = B·T;
-// the first heads·D columns are heads. headPairs = D/2, half = R/2. cosine, sine: [positions, R/2];
-// position: added to t, one for all if OFFSET is 1, one for each sequence if it is 2. direction −1
-// rotates back, for the derivative. A thread computes one pair to rotate, or one pair of columns to
-// copy.
+// Rotary positions: each pair (x[j], x[j + D/2]) of a head is rotated by the angle of its position
+// t and of j; the other columns are copied. x, y: [rows, width], rows = B·T; the first heads·D
+// columns are rotated. cosine, sine: [positions, D/2]; position is added to t: [1] with OFFSET 1,
+// [B] with OFFSET 2. direction −1 rotates back, for the derivative. A thread computes one pair of a
+// head, or copies one pair of columns.
 override OFFSET: u32;
 
 fn each_thread(i: u32) {

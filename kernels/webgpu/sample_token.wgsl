@@ -1,11 +1,11 @@
 // token[b] = a column of row b, drawn by its probability. logits, weights: [rows, width]; settings:
-// [temperature, topK, topP] and, with MIN_P, minP; state: [seed, step]. Needs philox.wgsl. A
-// workgroup draws for one row; sums are float32, 256 partial ones and a tree. Floats are compared
-// as integers that stand in the same order: a threshold is found two bits at a time.
+// [temperature, topK, topP] and, with MIN_P, minP; state: [seed, step]; token: [rows]. A workgroup
+// draws for one row; 256 partial sums in f32, then a tree. Floats are compared as integers of the
+// same order, so that a threshold is found two bits at a time.
 override MIN_P: u32;
 
 var<workgroup> integers: array<u32, 256>;
-var<workgroup> sums: array<vec3<f32>, 256>;
+var<workgroup> sums: array<vec3f, 256>;
 
 fn key_of(x: f32) -> u32 {
   let bits = bitcast<u32>(x);
@@ -29,11 +29,11 @@ fn largest(value: u32, lane: u32) -> u32 {
 }
 
 // For each key of `least`: Σ of the weights, or of ones, of the logits whose key is at least that.
-fn tally(least: vec3<u32>, weighted: bool, base: u32, lane: u32) -> vec3<f32> {
-  var sum = vec3<f32>(0.0);
+fn tally(least: vec3u, weighted: bool, base: u32, lane: u32) -> vec3f {
+  var sum = vec3f(0.0);
   for (var i = lane; i < s.width; i += 256u) {
-    let kept = vec3<u32>(key_of(logits[base + i])) >= least;
-    sum += select(vec3<f32>(0.0), vec3<f32>(select(1.0, weights[base + i], weighted)), kept);
+    let kept = vec3u(key_of(logits[base + i])) >= least;
+    sum += select(vec3f(0.0), vec3f(select(1.0, weights[base + i], weighted)), kept);
   }
   sums[lane] = sum;
   workgroupBarrier();
@@ -51,9 +51,11 @@ fn threshold(wanted: f32, weighted: bool, base: u32, lane: u32) -> u32 {
   var least = 0u;
   for (var round = 0u; round < 16u; round++) {
     let shift = 30u - 2u * round;
-    let tried = vec3<u32>(least) | (vec3<u32>(1u, 2u, 3u) << vec3<u32>(shift));
-    let reached = tally(tried, weighted, base, lane) >= vec3<f32>(wanted);
-    if (reached.z) { least = tried.z; } else if (reached.y) { least = tried.y; } else if (reached.x) { least = tried.x; }
+    let tried = vec3u(least) | (vec3u(1u, 2u, 3u) << vec3u(shift));
+    let reached = tally(tried, weighted, base, lane) >= vec3f(wanted);
+    if (reached.z) { least = tried.z; }
+    else if (reached.y) { least = tried.y; }
+    else if (reached.x) { least = tried.x; }
   }
   return least;
 }
@@ -106,7 +108,7 @@ fn each_workgroup(row: u32, lane: u32) {
   var least = 0u;
   if (top_k >= 1.0 && top_k < f32(s.width)) { least = threshold(top_k, false, base, lane); }
   if (top_p < 1.0) {
-    let wanted = top_p * tally(vec3<u32>(least), true, base, lane).x;
+    let wanted = top_p * tally(vec3u(least), true, base, lane).x;
     least = min(threshold(wanted, true, base, lane), most);
   }
   // weight ≥ minP: the largest weight is 1.
@@ -119,7 +121,7 @@ fn each_workgroup(row: u32, lane: u32) {
   for (var i = lane * segment; i < min((lane + 1u) * segment, s.width); i++) {
     if (key_of(logits[base + i]) >= least) { sum += weights[base + i]; }
   }
-  sums[lane] = vec3<f32>(sum);
+  sums[lane] = vec3f(sum);
   workgroupBarrier();
   if (lane == 0u) {
     let index = row % s.period;

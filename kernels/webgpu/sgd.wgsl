@@ -1,5 +1,7 @@
-// Gradient descent with momentum over one flat buffer, with the clip of the global norm; see
-// kernels/cpu/sgd.ts. A thread updates one element.
+// SGD with momentum over one flat buffer: velocity ← momentum·velocity + g, parameter ← parameter −
+// hyper[0]·velocity, with g the gradient, scaled down if its norm exceeds `clip`. gradient,
+// parameter, velocity: [count]; hyper: [1], the learning rate; sumOfSquares: [1], that of all
+// gradients. A thread updates one element in f32.
 
 fn each_thread(i: u32) {
   if (i >= s.count) { return; }

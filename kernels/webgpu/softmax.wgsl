@@ -1,7 +1,7 @@
-// y = softmax(x) over rows: e^(x−m) / Σ e^(x−m), m the row's largest element; with LOG, x − m − ln
-// Σ e^(x−m). x, y: [rows,width]. Elements of −∞ count as absent; a row of nothing else gives 0, or
-// −∞ with LOG. A workgroup computes 256/LANES rows with LANES threads each; m and the sum (f32) are
-// found in one pass that rescales the sum when a larger element comes.
+// y = softmax(x) over rows: e^(x−m) / Σ e^(x−m), m the row's maximum; with LOG, x − m − ln Σ
+// e^(x−m). x, y: [rows,width]. Elements of −∞ count as absent; a row of nothing else gives 0, or −∞
+// with LOG. A workgroup computes 256/LANES rows with LANES threads each; m and the f32 sum are
+// found in one pass that rescales the sum when the maximum rises (online softmax).
 override LOG: u32;
 override LANES: u32;
 
@@ -35,7 +35,8 @@ fn each_workgroup(group: u32, thread: u32) {
     if (lane < half) {
       let other = thread + half;
       let both = max(largest[thread], largest[other]);
-      total[thread] = total[thread] * exp(largest[thread] - both) + total[other] * exp(largest[other] - both);
+      let own = total[thread] * exp(largest[thread] - both);
+      total[thread] = own + total[other] * exp(largest[other] - both);
       largest[thread] = both;
     }
     workgroupBarrier();

@@ -1,6 +1,6 @@
 // dx = y·(dy − Σ dy·y) over rows, the derivative of softmax; with LOG, dx = dy − e^y·Σ dy, that of
 // its logarithm. dy, y, dx: [rows,width]. A workgroup computes 256/LANES rows with LANES threads
-// each; sums in f32.
+// each. Sums in f32.
 override LOG: u32;
 override LANES: u32;
 

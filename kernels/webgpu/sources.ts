@@ -37,7 +37,6 @@ import math from "./math.wgsl" with { type: "text" };
 import matmul from "./matmul.wgsl" with { type: "text" };
 import matmulDirect from "./matmul_direct.wgsl" with { type: "text" };
 import matmulEpilogue from "./matmul_epilogue.wgsl" with { type: "text" };
-import matmulFours from "./matmul_fours.wgsl" with { type: "text" };
 import matmulFull from "./matmul_full.wgsl" with { type: "text" };
 import matmulHalf from "./matmul_half.wgsl" with { type: "text" };
 import matmulLarge from "./matmul_large.wgsl" with { type: "text" };
@@ -47,10 +46,11 @@ import matmulRowsSubgroup from "./matmul_rows_subgroup.wgsl" with { type: "text"
 import matmulRowsWorkgroup from "./matmul_rows_workgroup.wgsl" with { type: "text" };
 import matmulSlices from "./matmul_slices.wgsl" with { type: "text" };
 import matmulTile from "./matmul_tile.wgsl" with { type: "text" };
+import matmulVec4 from "./matmul_vec4.wgsl" with { type: "text" };
 import norm from "./norm.wgsl" with { type: "text" };
 import normBackward from "./norm_backward.wgsl" with { type: "text" };
-import operandFour from "./operand_four.wgsl" with { type: "text" };
-import operandOne from "./operand_one.wgsl" with { type: "text" };
+import operandScalar from "./operand_scalar.wgsl" with { type: "text" };
+import operandVec4 from "./operand_vec4.wgsl" with { type: "text" };
 import philox from "./philox.wgsl" with { type: "text" };
 import positionsBackward from "./positions_backward.wgsl" with { type: "text" };
 import random from "./random.wgsl" with { type: "text" };
@@ -119,13 +119,13 @@ export const wgsl = sourceJoiner({
   log_sum_exp: { text: logSumExp },
   math: { text: math },
   matmul: { text: matmul, requires: ["matmul_slices"] },
-  matmul_direct: { text: matmulDirect, requires: ["matmul_fours"] },
+  matmul_direct: { text: matmulDirect, requires: ["matmul_vec4"] },
   matmul_epilogue: { text: matmulEpilogue, requires: ["math"] },
-  matmul_fours: { text: matmulFours, requires: ["matmul_tile"] },
+  matmul_vec4: { text: matmulVec4, requires: ["matmul_tile"] },
   matmul_full: { text: matmulFull },
   matmul_half: { text: matmulHalf },
   matmul_large: { text: matmulLarge, requires: ["matmul_slices"] },
-  matmul_registers: { text: matmulRegisters, requires: ["matmul_fours"] },
+  matmul_registers: { text: matmulRegisters, requires: ["matmul_vec4"] },
   matmul_rows: {
     text: matmulRows,
     requires: ["matmul_epilogue", ["matmul_rows_workgroup", "matmul_rows_subgroup"]],
@@ -134,10 +134,10 @@ export const wgsl = sourceJoiner({
   matmul_rows_workgroup: { text: matmulRowsWorkgroup },
   matmul_slices: { text: matmulSlices, requires: ["matmul_tile", ["matmul_full", "matmul_half"]] },
   matmul_tile: { text: matmulTile, requires: ["matmul_epilogue"] },
-  norm: { text: norm, requires: [["operand_one", "operand_four"]] },
-  norm_backward: { text: normBackward, requires: [["operand_one", "operand_four"]] },
-  operand_four: { text: operandFour },
-  operand_one: { text: operandOne },
+  norm: { text: norm, requires: [["operand_scalar", "operand_vec4"]] },
+  norm_backward: { text: normBackward, requires: [["operand_scalar", "operand_vec4"]] },
+  operand_vec4: { text: operandVec4 },
+  operand_scalar: { text: operandScalar },
   philox: { text: philox },
   positions_backward: { text: positionsBackward },
   random: { text: random, requires: ["philox"] },

@@ -1,6 +1,6 @@
-// y[o,j,i] = scale · x[o,i], with INDEXED only where j = index[o,i] and 0 elsewhere. x, index:
-// [outer,inner], y: [outer,length,inner]. A thread computes one element. COLUMNS 0 stands for inner
-// = 1; both forms are computed alike here.
+// y[o,j,i] = scale · x[o,i]; with INDEXED only at j = index[o,i], and 0 elsewhere. x, index:
+// [outer,inner], y: [outer,length,inner]. A thread computes one element. COLUMNS is for the CPU;
+// both of its forms are the same here.
 override INDEXED: u32;
 override COLUMNS: u32;
 

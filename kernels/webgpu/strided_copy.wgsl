@@ -1,7 +1,7 @@
 // y[yStart + Σ i·y] ← x[xStart + Σ i·x] for all i in a box of up to six axes, axis 0 the innermost.
 // x, y: 32-bit words. OP 0 copies, 1 adds (f32), 2 writes zeros. RANK: axes in use. A thread does
-// one word, axis 0 running fastest. With TILE (x1 = y0 = 1, a transposition) a workgroup does 32 ×
-// 32 words of axes 1 and 0 through workgroup memory, so that both sides go over neighbors.
+// one word, along axis 0 first. With TILE (x1 = y0 = 1, a transposition) a workgroup does 32 × 32
+// words of axes 1 and 0 through workgroup memory, so that both reads and writes are coalesced.
 override OP: u32;
 override RANK: u32;
 override TILE: u32;
@@ -11,18 +11,22 @@ const SIDE = 32u;
 var<workgroup> tile: array<u32, 1056>; // rows of 33, so that a column touches every bank
 
 // The places in x and y of a position in the box of the axes from 2 on.
-fn plane_at(position: u32) -> vec2<u32> {
+fn plane_at(position: u32) -> vec2u {
   var rest = position;
-  var at = vec2<u32>(s.xStart, s.yStart);
-  if (RANK > 2u) { at += (rest % s.n2) * vec2<u32>(s.x2, s.y2); rest /= s.n2; }
-  if (RANK > 3u) { at += (rest % s.n3) * vec2<u32>(s.x3, s.y3); rest /= s.n3; }
-  if (RANK > 4u) { at += (rest % s.n4) * vec2<u32>(s.x4, s.y4); rest /= s.n4; }
-  if (RANK > 5u) { at += rest * vec2<u32>(s.x5, s.y5); }
+  var at = vec2u(s.xStart, s.yStart);
+  if (RANK > 2u) { at += (rest % s.n2) * vec2u(s.x2, s.y2); rest /= s.n2; }
+  if (RANK > 3u) { at += (rest % s.n3) * vec2u(s.x3, s.y3); rest /= s.n3; }
+  if (RANK > 4u) { at += (rest % s.n4) * vec2u(s.x4, s.y4); rest /= s.n4; }
+  if (RANK > 5u) { at += rest * vec2u(s.x5, s.y5); }
   return at;
 }
 
 fn put(place: u32, word: u32) {
-  if (OP == 1u) { y[place] = bitcast<u32>(bitcast<f32>(y[place]) + bitcast<f32>(word)); } else { y[place] = word; }
+  if (OP != 1u) {
+    y[place] = word;
+    return;
+  }
+  y[place] = bitcast<u32>(bitcast<f32>(y[place]) + bitcast<f32>(word));
 }
 
 fn put_tile(number: u32, lane: u32) {
@@ -54,7 +58,7 @@ fn each_workgroup(number: u32, lane: u32) {
   let i = number * 256u + lane;
   if (i >= s.count) { return; }
   let row = i / s.n0;
-  let at = plane_at(row / s.n1) + (i % s.n0) * vec2<u32>(s.x0, s.y0) + (row % s.n1) * vec2<u32>(s.x1, s.y1);
+  let at = plane_at(row / s.n1) + (i % s.n0) * vec2u(s.x0, s.y0) + (row % s.n1) * vec2u(s.x1, s.y1);
   var word = 0u;
   if (OP != 2u) { word = x[at.x]; }
   put(at.y, word);

@@ -1,6 +1,6 @@
-// The k largest of each row, largest first, of equal ones the earlier first. x: [rows, width];
+// The k largest elements of each row, largest first, equal ones in their order. x: [rows, width];
 // values, indices: [rows, k]. A workgroup computes one row in k rounds, each a maximum over what
-// comes after the last one found. Floats are compared as integers in the same order.
+// follows the last one found. Floats are compared as integers of the same order.
 
 var<workgroup> keys: array<u32, 256>;
 var<workgroup> places: array<u32, 256>;
@@ -34,7 +34,8 @@ fn each_workgroup(row: u32, lane: u32) {
       if (lane < half) {
         let other = lane + half;
         let there = places[other] != 0xffffffffu;
-        let better = keys[other] > keys[lane] || (keys[other] == keys[lane] && places[other] < places[lane]);
+        let tie = keys[other] == keys[lane] && places[other] < places[lane];
+        let better = keys[other] > keys[lane] || tie;
         if (there && (places[lane] == 0xffffffffu || better)) {
           keys[lane] = keys[other];
           places[lane] = places[other];

@@ -14,13 +14,13 @@ import { laneConstants, reduceRun } from "./reduce_run.ts";
 import { cutRows, rowWorkgroups } from "./rows.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
-/** How many floats of a row a thread reads at a time on WebGPU. */
-interface Width {
+/** How WebGPU reads a row: one float at a time, or four by vectorized (vec4) loads. */
+interface Operand {
   readonly element: "f32" | "vec4f";
-  readonly source: "operand_one" | "operand_four";
+  readonly source: "operand_scalar" | "operand_vec4";
 }
 
-const forward = (name: string, { element, source }: Width): Kernel => ({
+const forward = (name: string, { element, source }: Operand): Kernel => ({
   name,
   reads: { x: element, gain: element, bias: element },
   writes: { y: element, mean: "f32", rstd: "f32" },
@@ -29,7 +29,7 @@ const forward = (name: string, { element, source }: Width): Kernel => ({
   cpu,
 });
 
-const backward = (name: string, { element, source }: Width): Kernel => ({
+const backward = (name: string, { element, source }: Operand): Kernel => ({
   name,
   reads: { dy: element, x: element, gain: element, mean: "f32", rstd: "f32", gathered: element },
   writes: { dx: element, dgain: element, dbias: element },
@@ -41,14 +41,14 @@ const backward = (name: string, { element, source }: Width): Kernel => ({
   cpu: cpuBackward,
 });
 
-const SCALAR: Width = { element: "f32", source: "operand_one" };
-const VECTOR: Width = { element: "vec4f", source: "operand_four" };
+const ONE: Operand = { element: "f32", source: "operand_scalar" };
+const FOUR: Operand = { element: "vec4f", source: "operand_vec4" };
 
-/** Forward and backward that read one number at a time, or four on WebGPU. */
-const ONE = { forward: forward("norm", SCALAR), backward: backward("norm_backward", SCALAR) };
-const FOUR = {
-  forward: forward("norm_by_fours", VECTOR),
-  backward: backward("norm_backward_by_fours", VECTOR),
+/** The kernels that read one float at a time, and on WebGPU those that read four. */
+const SCALAR = { forward: forward("norm", ONE), backward: backward("norm_backward", ONE) };
+const VEC4 = {
+  forward: forward("norm_vec4", FOUR),
+  backward: backward("norm_backward_vec4", FOUR),
 };
 
 /** What tells the norms apart. */
@@ -65,9 +65,9 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   expectType(operation, x, "f32");
   const { scalars, lanes } = cutRows(operation, x);
   const { rows, width } = scalars;
-  const fours = x.device.traits.vec4Loads && width % 4 === 0;
-  const { forward, backward } = fours ? FOUR : ONE;
-  const reads = fours ? width / 4 : width;
+  const isVec4 = x.device.traits.vec4Loads && width % 4 === 0;
+  const { forward, backward } = isVec4 ? VEC4 : SCALAR;
+  const reads = isVec4 ? width / 4 : width;
   for (const [name, tensor] of Object.entries({ gain, bias })) {
     if (!tensor) continue;
     expectType(operation, tensor, "f32");
