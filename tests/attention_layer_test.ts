@@ -130,6 +130,12 @@ forEachDevice("attention refuses what cannot be", () => {
     name: "TypeError",
     message: /packed layer has no source/,
   });
+  const [keys, position] = [zeros([1, 2, 4, 4]), zeros([1], { dtype: "i32" })];
+  const both = new Attention({ width: 8, heads: 2 });
+  assert.throws(() => both.forward(x, { cache: { keys, values: keys, position } }), {
+    name: "TypeError",
+    message: /a cache is for causal self-attention only/,
+  });
   const dropping = new Attention({ width: 8, heads: 2, attentionDropout: 0.1 });
   const training = new ForwardContext({ randomState: tensor(new Int32Array(2)) });
   assert.throws(() => dropping.forward(x, {}, training), {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { loadModelConfig, loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { loadTokenizer } from "../lib/hub/load_tokenizer.ts";
+import { hasDropout } from "../lib/nn/config.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
@@ -19,7 +20,12 @@ const tokenizer = CharacterTokenizer.fromText(TEXT);
 
 function start() {
   const shape = { contextLength: 8, layers: 1, heads: 2, width: 8 };
-  const model = new GPT({ vocabSize: tokenizer.vocabSize, dropout: 0.1, ...shape });
+  const model = new GPT({
+    vocabSize: tokenizer.vocabSize,
+    dropout: 0.1,
+    embeddingDropout: 0.2,
+    ...shape,
+  });
   const optimizer = new AdamW(model.parameters());
   return { model, optimizer, ...training(model, optimizer) };
 }
@@ -47,6 +53,7 @@ forEachDevice(
     const loaded = await loadPretrained(folder, { dropout: 0 });
     assert.deepEqual(await logits(loaded.model), await logits(model));
     assert.equal(loaded.config.dropout, 0);
+    assert.equal(hasDropout(loaded.config), false);
     assert.equal((await loadModelConfig(folder)).config.dropout, 0.1);
     assert.deepEqual(loaded.tokenizer?.toJSON(), tokenizer.toJSON());
     assert.deepEqual((await loadTokenizer(folder)).toJSON(), tokenizer.toJSON());

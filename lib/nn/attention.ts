@@ -174,8 +174,11 @@ export class Attention extends Module {
   ): Tensor {
     checkOptions("Attention", options, ATTEND_OPTIONS);
     this.#expectNoDropout(context);
+    const { cache, source, weights } = options;
+    if (cache && (source || !this.#causal)) {
+      throw new TypeError("Attention: a cache is for causal self-attention only, got a cache");
+    }
     const rows = this.#rows(x, options);
-    const { cache, weights } = options;
     weights?.push(this.#weigh(rows, options));
     if (!cache) return this.#mix(rows, options);
     const packed = rows.length === 1 ? rows[0] : concatenate([...rows], { axis: 2 });
