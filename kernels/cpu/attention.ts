@@ -2,11 +2,11 @@
  * Flash attention: O = softmax(scale·Q·Kᵀ)·V for each head, and L = log₂ Σ 2^(scores·log₂ e), by
  * online softmax.
  *
- * q: rows of `queries`, k and v: rows of `keys`, each with H (k and v: H / group) heads of D columns
- * at an offset and a row stride; output: [B,Tq,H·D], logSum: [B,H,Tq]; all f32; lengths: i32 [B]. A
- * query at position p = i + keys − queries sees keys p − behind … p + ahead, below lengths[b] if
- * lengths are given; one that sees none gets zeros. A chunk computes blocks of 64 queries of one
- * head, every `chunks`-th, the longest first. Sums are in f32.
+ * q: rows of `queries`, k and v: rows of `keys`, each with H (k and v: H / group) heads of D
+ * columns at an offset and a row stride; output: [B,Tq,H·D], logSum: [B,H,Tq]; all f32; lengths:
+ * i32 [B]. A query at position p = i + keys − queries sees keys p − behind … p + ahead, below
+ * lengths[b] if lengths are given; one that sees none gets zeros. A chunk computes blocks of 64
+ * queries of one head, every `chunks`-th, the longest first. Sums are in f32.
  *
  * @module
  */

@@ -2,11 +2,11 @@
  * The derivatives of attention: P = 2^(S·log₂ e − L), dV = Pᵀ·dO, dS = P∘(dO·Vᵀ − rowsum(dO∘O)), dQ
  * = scale·dS·K, dK = scale·dSᵀ·Q.
  *
- * Shapes as in attention.ts: gradient (dO) and output (O) [B,Tq,H·D], dq, dk and dv like q, k and v,
- * logSum (L) [B,H,Tq]; all f32. A chunk computes all three derivatives of one head of keys in one
- * batch, every `chunks`-th, in blocks of 64 keys and, for each, the 64-query blocks of the heads in
- * its group; that takes five products a block, where two kernels (as on WebGPU) take seven. Sums
- * are in f32.
+ * Shapes as in attention.ts: gradient (dO) and output (O) [B,Tq,H·D], dq, dk and dv like q, k and
+ * v, logSum (L) [B,H,Tq]; all f32. A chunk computes all three derivatives of one head of keys in
+ * one batch, every `chunks`-th, in blocks of 64 keys and, for each, the 64-query blocks of the
+ * heads in its group; that takes five products a block, where two kernels (as on WebGPU) take
+ * seven. Sums are in f32.
  *
  * @module
  */

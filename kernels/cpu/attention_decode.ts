@@ -3,11 +3,11 @@
  * position − window + 1 … position, the new token's.
  *
  * packed: [B,1,stride], queries first; keys, values: [B,H / group,S,D]; all f32; position: i32 [1],
- * or [B] with `PER_ROW`. The cache is divided into `parts` of `partLength` positions (split-K). With
- * `WHOLE`, one part, output: [B,1,H·D] is the result; otherwise partial: [B,H,parts,D+2] receives
- * each part's unscaled sum over values, its largest score and its sum of 2^(score − largest) (scores
- * times log₂ e), for attention_combine.ts. A chunk computes every `chunks`-th part of a head. Sums
- * are in f32.
+ * or [B] with `PER_ROW`. The cache is divided into `parts` of `partLength` positions (split-K).
+ * With `WHOLE`, one part, output: [B,1,H·D] is the result; otherwise partial: [B,H,parts,D+2]
+ * receives each part's unscaled sum over values, its largest score and its sum of 2^(score −
+ * largest) (scores times log₂ e), for attention_combine.ts. A chunk computes every `chunks`-th part
+ * of a head. Sums are in f32.
  *
  * @module
  */

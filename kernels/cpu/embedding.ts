@@ -96,6 +96,5 @@ export const positionsBackward: CpuKernel = {
 /** ids[i], clamped into the table. */
 function clampedId(k: KernelBuilder, i: I32): I32 {
   const { f } = k;
-  const last = f.constant(k.integer("rows").sub(1));
-  return f.clamp(k.pointer("ids").at(i).loadI32(), 0, last);
+  return f.clamp(k.pointer("ids").at(i).loadI32(), 0, k.integer("rows").sub(1));
 }

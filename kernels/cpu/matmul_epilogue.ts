@@ -1,8 +1,8 @@
 /**
  * The epilogue of a product: bias, activation, an activation's gradient, residual.
  *
- * v = product + bias; saved = v; c = backward(activate(v), pre) + residual, each part if its constant
- * is 1. bias: [n]; saved, pre, residual, c: [batch,m,n].
+ * v = product + bias; saved = v; c = backward(activate(v), pre) + residual, each part if its
+ * constant is 1. bias: [n]; saved, pre, residual, c: [batch,m,n].
  *
  * @module
  */

@@ -2,8 +2,8 @@
  * y = uniform or normal random numbers. y: [count] f32; state: i32 [2] = [seed, step]. A chunk
  * computes 8,192 elements.
  *
- * `NORMAL` 0: element i is the uniform number of index i. `NORMAL` 1: it is √(−2 ln(1 − u))·cos(2πv)
- * (Box–Muller), u and v the uniform numbers of indices 2i and 2i + 1.
+ * `NORMAL` 0: element i is the uniform number of index i. `NORMAL` 1 (Box–Muller): it is
+ * √(−2 ln(1 − u))·cos(2πv), u and v the uniform numbers of indices 2i and 2i + 1.
  *
  * @module
  */

@@ -4,7 +4,8 @@
  *
  * An item is one output (`COLUMNS` 0: inner = 1) or a block of neighboring columns (`COLUMNS` 1); a
  * chunk computes `group` items. Sums are in f32: a row in 16 running sums, a column in steps of
- * four rows added pairwise. `OP` is an index into `REDUCTIONS`; reduce.wgsl numbers its cases alike.
+ * four rows added pairwise. `OP` is an index into `REDUCTIONS`; reduce.wgsl numbers its cases
+ * alike.
  *
  * @module
  */

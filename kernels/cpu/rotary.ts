@@ -21,6 +21,7 @@ export const rotary: CpuKernel = {
     const { rows, time, width } = k.integers("rows", "time", "width");
     const { heads, headPairs, half } = k.integers("heads", "headPairs", "half");
     const direction = k.float("direction");
+    const rotatedBytes = f.i32(half.mul(8));
     const restOfHead = f.i32(headPairs.sub(half).mul(2));
     const restOfRow = f.i32(width.sub(heads.mul(headPairs).mul(2)));
     f.for(k.chunk, rows, k.chunks, (row) => {
@@ -31,7 +32,7 @@ export const rotary: CpuKernel = {
       const [from, to] = [x, y].map((base) => f.i32(base.at(row.mul(width))));
       f.for(0, heads, 1, () => {
         rotate(f, { from, to, cosines, sines, half, direction });
-        for (const pointer of [from, to]) f.set(pointer, pointer.at(half.mul(2)));
+        for (const pointer of [from, to]) f.set(pointer, pointer.add(rotatedBytes));
         mapVectors(f, restOfHead, [from], to, (v) => v);
         for (const pointer of [from, to]) f.set(pointer, pointer.at(restOfHead));
       });
@@ -53,13 +54,13 @@ interface Head {
 function rotate(f: FunctionBuilder, head: Head): void {
   const { from, to, cosines, sines, half } = head;
   const direction = f.constant(head.direction.splat());
-  const [fromHigh, toHigh] = [from, to].map((low) => f.i32(low.at(half)));
+  const halfBytes = f.constant(half.inBytes());
   forVectors(f, half, (i, { load, store }) => {
     const u = f.v128(load(from.add(i)));
-    const v = f.v128(load(fromHigh.add(i)));
+    const v = f.v128(load(from.add(i).add(halfBytes)));
     const sin = f.v128(load(sines.add(i)).mul(direction));
     const cos = f.v128(load(cosines.add(i)));
     store(to.add(i), f.nmadd(v, sin, u.mul(cos)));
-    store(toHigh.add(i), f.madd(u, sin, v.mul(cos)));
+    store(to.add(i).add(halfBytes), f.madd(u, sin, v.mul(cos)));
   });
 }

@@ -367,11 +367,15 @@ export class V128 extends Expression {
   max(other: V128): V128 {
     return this.#two(0xe9, other);
   }
-  /** `this < other ? other : this`, one instruction instead of many for `max`; NaN in this stays. */
+  /**
+   * `this < other ? other : this`, one instruction instead of many for `max`; NaN in this stays.
+   */
   pmax(other: V128): V128 {
     return this.#two(0xeb, other);
   }
-  /** `other < this ? other : this`, one instruction instead of many for `min`; NaN in this stays. */
+  /**
+   * `other < this ? other : this`, one instruction instead of many for `min`; NaN in this stays.
+   */
   pmin(other: V128): V128 {
     return this.#two(0xea, other);
   }

@@ -1,8 +1,8 @@
 /**
  * Signatures of functions: parameters with names and types, and what a call passes for them.
  *
- * TypeScript checks names and types of every call; because `deno run` checks no types, `operandCode`
- * checks them again when the call is emitted.
+ * TypeScript checks names and types of every call; because `deno run` checks no types,
+ * `operandCode` checks them again when the call is emitted.
  *
  * @module
  */

@@ -87,7 +87,8 @@ export class Allocator {
       this.memory.grow(pages);
     } catch {
       throw new UserError(
-        `cpu: no memory left for ${bytes} bytes; ${this.#used} are in use and the limit is 4 GiB. Use a smaller batch, context or model`,
+        `cpu: no memory left for ${bytes} bytes; ${this.#used} are in use and the limit is 4 GiB. ` +
+          "Use a smaller batch, context or model",
       );
     }
     const grown = pages * PAGE;

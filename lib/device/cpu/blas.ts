@@ -47,7 +47,8 @@ const SYMBOLS = {
   cblas_sgemm: {
     parameters: [
       ...[word, word, word, word, word, word, "f32"] as const, // order, transposes, m, n, k, alpha
-      ...[address, word, address, word, "f32", address, word] as const, // a, lda, b, ldb, beta, c, ldc
+      ...[address, word, address, word] as const, // a, lda, b, ldb
+      ...["f32", address, word] as const, // beta, c, ldc
     ],
     result: "void",
   },
@@ -140,7 +141,8 @@ function describe(path: string): Blas {
   const core = openBlasCore(path);
   if (core === undefined) return { path, name };
   const advice = OLD_CORES.includes(core)
-    ? `${name} does not know this processor; for faster products set OPENBLAS_CORETYPE to SkylakeX if it has AVX-512, to Haswell if it has AVX2`
+    ? `${name} does not know this processor; for faster products set OPENBLAS_CORETYPE to ` +
+      "SkylakeX if it has AVX-512, to Haswell if it has AVX2"
     : undefined;
   return { path, name: `${name} for ${core}`, advice };
 }
