@@ -1,18 +1,17 @@
 /**
  * Files that are whole or not there: written under a temporary name, flushed to the disk, then
- * renamed; and the system's refusals as errors that a user understands. A folder whose files must
- * belong together after a kill is train/checkpoint_folder.ts's; what stands in them is the
- * callers'.
+ * renamed; and the system's refusals as errors that a user understands. See
+ * train/checkpoint_folder.ts for a folder whose files must belong together after a kill.
  *
- * A temporary file is called `.NAME.<12 hex digits>.tmp`, stands in the folder of the file it will
- * become, and is locked for as long as its writer lives, so that what a killed writer left can be
- * told from what a live one is writing.
+ * A temporary file is called `.NAME.<12 hex digits>.tmp`, is in the folder of the file it will
+ * become, and is locked for as long as its writer lives, which distinguishes the file of a live
+ * writer from what a killed one left.
  *
  * @module
  */
 import { UserError } from "./errors.ts";
 
-/** The content of a file, in pieces that are written one after the other. */
+/** The content of a file, in chunks that are written sequentially. */
 export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
@@ -33,14 +32,13 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Replaces the file at `path`, or makes it: whoever opens it, now or after a crash at any moment,
- * sees all of the old content or all of the new.
+ * Replaces the file at `path`, or makes it: a reader, now or after a crash at any moment, sees all
+ * of the old content or all of the new.
  *
- * @throws {UserError} naming the path and the reason where the system refuses (full disk, read-only
+ * @throws {UserError} naming the path and the reason, if the system refuses (full disk, read-only
  * folder, no permission); the old file is as it was and the temporary file is gone. An error from
  * `chunks` itself passes through unchanged, with the same guarantee.
  *
- * @example
  * ```ts
  * const path = `${await Deno.makeTempDir()}/run.json`;
  * await writeFileAtomically(path, [new TextEncoder().encode('{"step":7}')]);
@@ -87,10 +85,10 @@ export async function writeFilesAtomically(
 }
 
 /**
- * Writes the chunks to an open file and waits until they are on the disk.
+ * Writes the chunks to an open file and waits until they are on the disk; `path` names the file in
+ * errors.
  *
- * @param path what to call the file in errors
- * @throws {UserError} naming the path and the reason where the system refuses
+ * @throws {UserError} naming the path and the reason, if the system refuses
  */
 export async function writeDurably(file: Deno.FsFile, chunks: Chunks, path: string): Promise<void> {
   for await (const chunk of chunks) {
@@ -104,7 +102,7 @@ export async function writeDurably(file: Deno.FsFile, chunks: Chunks, path: stri
 }
 
 /**
- * Waits until the folder's own entries (renames, new files) are on the disk, where the system can:
+ * Waits until the folder's own entries (renames, new files) are on the disk, if the system can:
  * Windows has no such call and needs none.
  */
 export async function syncFolder(folder: string): Promise<void> {
@@ -114,9 +112,8 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Removes the temporary files in a folder whose writer is dead: those that nobody has locked.
- *
- * @returns the names that were removed
+ * Removes the temporary files in a folder whose writer is dead, those without a lock, and returns
+ * their names.
  */
 export async function removeStaleTemporaries(folder: string): Promise<string[]> {
   const removed: string[] = [];
@@ -140,11 +137,11 @@ async function removeUnlocked(path: string): Promise<boolean> {
 }
 
 /**
- * Runs a file operation and turns a refusal of the system, or of Deno for want of a permission,
+ * Runs a file operation and turns a refusal of the system, or of Deno for a missing permission,
  * into the user's error: `cannot` and what was attempted ("read train.bin"), the reason, and what
  * to do about it. Other errors pass through.
  *
- * @throws {UserError} where the system refuses
+ * @throws {UserError} if the system refuses
  */
 export async function attempt<T>(attempted: string, operation: () => Promise<T>): Promise<T> {
   try {
@@ -158,7 +155,7 @@ export async function attempt<T>(attempted: string, operation: () => Promise<T>)
   }
 }
 
-/** Whether the operating system, or Deno for want of a permission, refused. */
+/** Whether the operating system, or Deno for a missing permission, refused. */
 function isSystemError(error: unknown): error is Error & { code?: string } {
   return error instanceof Error && ("code" in error || error instanceof Deno.errors.NotCapable);
 }

@@ -210,7 +210,10 @@ Deno.test("a lesson takes word vectors of one's own, and says what is wrong with
     assert.match(short.stderr, /error: --vectors own.txt: this lesson needs man, woman, too\n/);
     const malformed = await run("king 1 2\nqueen 1 x\n");
     assert.equal(malformed.code, 2);
-    assert.match(malformed.stderr, /error: WordVectors: line 2: expected a number, got "x"\n/);
+    assert.match(
+      malformed.stderr,
+      /error: word vectors own\.txt: line 2: expected a number, got "x"\n/,
+    );
   } finally {
     await Deno.remove(cwd, { recursive: true });
   }

@@ -92,8 +92,8 @@ Deno.test("what does not stop failing is given up, and said so", async () => {
   await assert.rejects(httpSource(file).read(0, 4), UnreachableError);
   assert.equal(server.log.length, 2); // it is not asked again
   server.behavior.status = 401;
-  await assert.rejects(httpSource(file).read(0, 4), /wants a token.*HF_TOKEN/);
-  await assert.rejects(describeRemote(`${server.url}f`), /wants a token.*HF_TOKEN/);
+  await assert.rejects(httpSource(file).read(0, 4), /requires a token.*HF_TOKEN/);
+  await assert.rejects(describeRemote(`${server.url}f`), /requires a token.*HF_TOKEN/);
   server.behavior.status = 500;
   const stop = new AbortController();
   const reading = httpSource(file, { signal: stop.signal }).read(0, 4);

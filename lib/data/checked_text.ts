@@ -1,12 +1,12 @@
 /**
- * From the bytes of a corpus to its text, with the checks every source must pass.
+ * The text of a corpus from its bytes, with the checks that every source must pass.
  *
  * @module
  */
 
 import { UserError } from "../errors.ts";
 
-/** The most bytes a corpus may have: its text must fit into one JavaScript string. */
+/** The maximum size of a corpus in bytes: its text must fit into one JavaScript string. */
 export const MAXIMUM_CORPUS_BYTES = 500_000_000;
 
 /** The SHA-256 of bytes, in lower-case hexadecimal. */
@@ -16,10 +16,10 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 }
 
 /**
- * The text of bytes in UTF-8, without a byte-order mark.
+ * The text of bytes in UTF-8, without a byte-order mark. `what` names them in errors: "corpus
+ * notes.txt".
  *
- * @param what what the bytes are, for errors: "corpus notes.txt"
- * @throws {UserError} where they are no UTF-8, or nothing but white space
+ * @throws {UserError} if they are no UTF-8, or nothing but white space
  */
 export function textOf(bytes: Uint8Array<ArrayBuffer>, what: string): string {
   let text: string;

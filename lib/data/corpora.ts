@@ -1,11 +1,11 @@
 /**
- * The corpora that have a name: where each lies, how to recognize it, and its license. Fetching
- * them is left to `registered_corpus.ts`.
+ * The corpora that have a name: the address, hash and license of each. `registered_corpus.ts`
+ * downloads them.
  *
  * @module
  */
 
-/** Where a named corpus comes from, and what must arrive. */
+/** The address of a named corpus, and what must be received from it. */
 export interface RegisteredCorpus {
   /** What it is, in a few words. */
   readonly description: string;
@@ -45,8 +45,8 @@ export const CORPORA: Readonly<Record<string, RegisteredCorpus>> = {
   },
 };
 
-/** The corpus of a user who named none. */
+/** The corpus if none is named. */
 export const DEFAULT_CORPUS = "tiny-shakespeare";
 
-/** What stands in for the default corpus where the network cannot be reached. */
+/** The corpus used instead of the default if the network cannot be reached. */
 export const FALLBACK_CORPUS = "moby-dick";

@@ -1,6 +1,6 @@
 /**
  * Keeps downloaded corpora in the Web Cache, which outlives the process. Nothing depends on it:
- * where there is no cache, or it cannot be written, a corpus is downloaded again.
+ * if there is no cache, or it cannot be written, a corpus is downloaded again.
  *
  * @module
  */

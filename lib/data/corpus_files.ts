@@ -9,7 +9,7 @@ import { attempt } from "../files.ts";
 import { MAXIMUM_CORPUS_BYTES } from "./checked_text.ts";
 import { type ReadProgress, readStream, tooLarge } from "./read_stream.ts";
 
-/** Bytes and where they came from. */
+/** Bytes and their path. */
 export interface LocalBytes {
   /** The content. */
   bytes: Uint8Array<ArrayBuffer>;
@@ -18,9 +18,9 @@ export interface LocalBytes {
 }
 
 /**
- * Reads a file, or whatever has a path, such as a named pipe.
+ * Reads a file, or anything else that has a path, such as a named pipe.
  *
- * @throws {UserError} where there is none, it is a folder, too large, or may not be read
+ * @throws {UserError} if there is none, it is a folder, too large, or cannot be read
  */
 export async function readCorpusFile(
   path: string | URL,
@@ -47,7 +47,7 @@ export async function readCorpusFile(
 /**
  * Reads standard input to its end.
  *
- * @throws {UserError} where it is too large
+ * @throws {UserError} if it is too large
  */
 export async function readStandardInput(
   onProgress?: (progress: ReadProgress) => void,

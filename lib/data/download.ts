@@ -1,6 +1,6 @@
 /**
- * Downloads one file over HTTP, with progress, a limit and a watch on silence.
- * What the bytes must be, and whether they are kept, is left to the callers.
+ * Downloads one file over HTTP, with progress, a size limit and a time limit between chunks.
+ * registered_corpus.ts checks and keeps what was downloaded.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface DownloadOptions extends ReadStreamOptions {
   /** Ends the download; its reason is thrown. */
   signal?: AbortSignal;
   /**
-   * Milliseconds until the first byte must have come, and three times as many between later ones;
+   * Milliseconds until the first byte must arrive, and three times as many between later ones;
    * default 5000.
    */
   timeout?: number;
@@ -34,9 +34,9 @@ export interface DownloadOptions extends ReadStreamOptions {
 /**
  * The bytes at an `http:` or `https:` address.
  *
- * @throws {UnreachableError} where there is no connection, no answer in time, or no status 2xx
- * @throws {UserError} where the file is larger than the limit: by its announced length before
- *   anything is read, or by what comes
+ * @throws {UnreachableError} if there is no connection, no answer in time, or no status 2xx
+ * @throws {UserError} if the file is larger than the limit: by its announced length before
+ *   anything is read, or by the bytes received
  */
 export async function download(
   url: string,
@@ -69,22 +69,22 @@ export async function download(
   }
 }
 
-/** Aborts when nothing has been heard for too long. */
+/** Aborts if no data arrives for too long. */
 export class Silence {
   readonly #controller = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Listens from now on. */
+  /** Starts the timeout. */
   constructor(milliseconds: number) {
     this.expect(milliseconds);
   }
 
-  /** Aborted when nothing came in time. */
+  /** Aborted if nothing arrived in time. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Something was heard: the next sign of life is expected within so many milliseconds. */
+  /** Data arrived: restarts the timeout, at `milliseconds`. */
   expect(milliseconds: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
@@ -92,7 +92,7 @@ export class Silence {
     }, milliseconds);
   }
 
-  /** Listens no longer. */
+  /** Stops the timeout. */
   end(): void {
     clearTimeout(this.#timer);
   }
@@ -109,7 +109,7 @@ export function statusOf({ status, statusText }: Response): string {
   return statusText === "" ? `${status}` : `${status} ${statusText}`;
 }
 
-/** What went wrong at bottom, without the address that fetch puts before it. */
+/** The innermost reason of an error, without the address that fetch puts before it. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.cause instanceof Error) return reasonOf(error.cause);

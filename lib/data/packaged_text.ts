@@ -1,16 +1,15 @@
 /**
- * Texts that come as files of npm packages. This is the only module that loads them, and it does so
- * when asked: the address is no literal, because Deno fetches every package that an `import()`
- * names literally as soon as a program starts.
+ * Texts that are files of npm packages. This is the only module that loads them, at their first
+ * use: the address is no literal, because Deno downloads every package that an `import()` names
+ * literally when a program starts.
  *
  * @module
  */
 
 /**
- * The bytes of a text file of an npm package.
+ * The bytes of a text file of an npm package, `npm:NAME@VERSION/PATH`.
  *
- * @param url `npm:NAME@VERSION/PATH`
- * @throws {TypeError} from the runtime, where the package cannot be had
+ * @throws {TypeError} from the runtime, if the package cannot be downloaded
  */
 export async function importPackagedText(url: string): Promise<Uint8Array<ArrayBuffer>> {
   const [packageUrl] = url.match(/^npm:(?:@[^/]+\/)?[^/]+/)!;

@@ -106,7 +106,7 @@ export interface PreparedCorpus {
   validation: Uint16Array<ArrayBuffer>;
   /** Whose ids they are. */
   tokenizer: Tokenizer;
-  /** The SHA-256 of `train.bin` and `val.bin`, one after the other, in lower-case hexadecimal. */
+  /** The SHA-256 of `train.bin` and `val.bin`, concatenated, in lower-case hexadecimal. */
   sha256: string;
 }
 

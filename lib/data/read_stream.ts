@@ -6,7 +6,7 @@
 
 import { UserError } from "../errors.ts";
 
-/** How much has been read; `total` where it is known beforehand. Both in bytes. */
+/** How much has been read; `total` if it is known beforehand. Both in bytes. */
 export interface ReadProgress {
   /** Bytes read so far. */
   loaded: number;
@@ -18,18 +18,18 @@ export interface ReadProgress {
 export interface ReadStreamOptions {
   /** What is being read, for errors: "corpus notes.txt". */
   what: string;
-  /** The most bytes accepted. */
+  /** The maximum number of bytes. */
   limit: number;
   /** Bytes expected in all, if known; passed on to `onProgress`. */
   total?: number;
-  /** Called after each piece. */
+  /** Called after each chunk. */
   onProgress?: (progress: ReadProgress) => void;
 }
 
 /**
  * All bytes of a stream.
  *
- * @throws {UserError} as soon as more than `limit` bytes have come; the stream is then canceled
+ * @throws {UserError} as soon as more than `limit` bytes are read; the stream is then canceled
  */
 export async function readStream(
   stream: ReadableStream<Uint8Array>,

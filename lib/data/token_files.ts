@@ -1,6 +1,5 @@
 /**
- * Token files as nanoGPT writes them: ids as unsigned 16-bit integers, little-endian, and nothing
- * else.
+ * Token files as nanoGPT writes them: only ids, as unsigned 16-bit little-endian integers.
  *
  * @module
  */

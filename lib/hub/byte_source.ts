@@ -1,6 +1,6 @@
 /**
- * Random access to bytes, wherever they lie: what the readers of file formats ask of a source.
- * Files are in file_source.ts.
+ * Random access to bytes, wherever they are stored: what the readers of file formats read from.
+ * See file_source.ts for files, http_source.ts for servers.
  *
  * @module
  */
@@ -14,24 +14,24 @@ export interface ByteSource {
   /**
    * `length` bytes from `offset`, in memory that the caller owns.
    *
-   * @throws {RangeError} where the range does not lie within the source
+   * @throws {RangeError} if the range is not within the source
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * The bytes from `offset` on into memory of the caller's, as many as it holds. Default: by
+   * Reads the bytes from `offset` on into the caller's buffer, as many as it holds. Default: by
    * `read`.
    *
-   * @throws {RangeError} where the range does not lie within the source
+   * @throws {RangeError} if the range is not within the source
    */
   readInto?(offset: number, bytes: Uint8Array): Promise<void>;
   /**
-   * Gives back what the source holds only to go on faster, such as a connection. Default: nothing.
+   * Releases what the source holds only to continue faster, such as a connection. Default: nothing.
    */
   rest?(): void;
   /**
-   * Reads what is left of the whole, where there is a hash to check it by.
+   * Reads the rest of the source, if there is a hash to check it by.
    *
-   * @throws {SyntaxError} where the bytes have another hash
+   * @throws {SyntaxError} if the bytes have another hash
    */
   verify?(): Promise<void>;
   /** Releases what the source holds. */
@@ -39,7 +39,7 @@ export interface ByteSource {
 }
 
 /**
- * Throws where [offset, offset + length) does not lie within the source.
+ * Checks that [offset, offset + length) is within the source.
  *
  * @throws {RangeError} naming the range and the source's size
  */
@@ -51,7 +51,7 @@ export function checkRange(source: ByteSource, offset: number, length: number): 
   }
 }
 
-/** The bytes from `offset` on into memory that is there, as many as it holds. */
+/** Reads the bytes from `offset` on into an existing buffer, as many as it holds. */
 export async function readInto(
   source: ByteSource,
   offset: number,
@@ -61,13 +61,13 @@ export async function readInto(
   else bytes.set(await source.read(offset, bytes.length));
 }
 
-/** `read` for a source that reads into memory that is there. */
+/** `read` for a source that reads into an existing buffer. */
 export async function readNew(
   source: ByteSource,
   offset: number,
   length: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  checkRange(source, offset, length); // before memory is taken
+  checkRange(source, offset, length); // before memory is allocated
   const bytes = new Uint8Array(length);
   await readInto(source, offset, bytes);
   return bytes;

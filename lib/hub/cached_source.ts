@@ -1,10 +1,10 @@
 /**
- * A remote file that is read in blocks, each kept in the Web Cache as it comes: what was read once
- * is not fetched again, in this process or in a later one, nor after a download that broke off.
+ * A remote file that is read in blocks, each stored in the Web Cache when it arrives: a block is
+ * downloaded once, for this process and later ones, also if a download is interrupted.
  *
- * A block is kept with its own SHA-256, so that one that was damaged is fetched again; where the
- * server names the SHA-256 of the whole file, that is checked when all has been read. Without a Web
- * Cache everything works, and nothing is kept.
+ * A block is stored with its own SHA-256, so that a damaged one is downloaded again; if the server
+ * names the SHA-256 of the whole file, that is checked when all of it has been read. Without a Web
+ * Cache everything works, and nothing is stored.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { Sha256 } from "./sha256.ts";
 export const BLOCK = 4 << 20;
 
 /**
- * Reads `inner`, the file itself, through the cache. `isVerified`: the whole was checked by its
+ * Reads `inner`, the file itself, through the cache. `isVerified`: the whole file was checked by its
  * hash before.
  */
 export function cachedSource(
@@ -32,9 +32,9 @@ export function cachedSource(
 class CachedSource implements ByteSource {
   readonly #file: RemoteFile;
   readonly #inner: ByteSource;
-  /** Of the blocks so far, in order; undefined where there is nothing to check. */
+  /** The hash of the blocks so far, in order; undefined if there is nothing to check. */
   #hash: Sha256 | undefined;
-  /** Blocks that the hash has taken. */
+  /** Number of blocks hashed so far. */
   #hashed = 0;
   #latest: { index: number; bytes: Uint8Array } | undefined;
 
@@ -92,7 +92,7 @@ class CachedSource implements ByteSource {
     this.#inner.close();
   }
 
-  /** A block; where there is a hash to check, those that were left out before it too. */
+  /** A block; if there is a hash to check, the unread blocks before it are read first. */
   async #block(index: number): Promise<Uint8Array> {
     if (this.#latest?.index === index) return this.#latest.bytes;
     while (this.#hash && this.#hashed < index) await this.#take(this.#hashed);

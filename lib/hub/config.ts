@@ -15,7 +15,7 @@ import { gpt2 } from "./gpt2_format.ts";
 import { gptNeo } from "./gpt_neo_format.ts";
 import { llama, mistral, qwen2 } from "./llama_format.ts";
 
-/** Whose names and layouts a model's file has. */
+/** The architecture whose names and layouts a model's file has. */
 export type Architecture = "gpt2" | "gpt_neo" | "llama" | "mistral" | "qwen2" | "folio";
 
 /** What a `config.json` says. */
@@ -28,9 +28,9 @@ export interface PretrainedConfig extends TextEnds {
 
 /** Ids of the tokens around a text. */
 export interface TextEnds {
-  /** Begins a text; absent where the file names none. */
+  /** Begins a text; absent if the file names none. */
   readonly beginToken?: number;
-  /** End a text; empty where the file names none. */
+  /** End a text; empty if the file names none. */
   readonly endTokens: readonly number[];
 }
 
@@ -49,7 +49,6 @@ export const FORMATS: Readonly<Record<Architecture, Format>> = {
  *
  * @throws {SyntaxError} naming the field, what was expected and what came
  *
- * @example
  * ```ts
  * const { config } = readModelConfig('{"model_type":"gpt2","n_embd":48,"n_head":3,"vocab_size":65}');
  * console.log(config.width, config.heads, config.layers); // 48 3 12
@@ -69,10 +68,10 @@ export function readModelConfig(text: string): PretrainedConfig {
 }
 
 /**
- * The tokens around a text as a `generation_config.json` has them, untrusted: what generation goes
- * by, where there is such a file.
+ * The tokens around a text as a `generation_config.json` names them, untrusted: generation uses
+ * these, if there is such a file.
  *
- * @throws {SyntaxError} where they are no token ids
+ * @throws {SyntaxError} if they are no token ids
  */
 export function readGenerationConfig(text: string): TextEnds {
   try {
@@ -146,9 +145,8 @@ function ordered(value: object): string {
 
 /**
  * The object to be written as `config.json`, in the fields of `architectureOf(config)`.
- * `readModelConfig` reads it back as an equal configuration.
- *
- * @param ends ids of special tokens; null by default
+ * `readModelConfig` reads it back as an equal configuration. Ids of special tokens are null by
+ * default.
  */
 export function writeModelConfig(
   config: ModelConfig,

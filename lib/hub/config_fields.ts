@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Whole numbers above this are refused: no model comes near, and it keeps arithmetic exact. */
+/** Whole numbers above this are refused: no model needs them, and arithmetic stays exact. */
 const MAX_WHOLE_NUMBER = 2 ** 31 - 1;
 
 /** The fields of one JSON object. */
@@ -13,9 +13,9 @@ export class ConfigFields {
   readonly #fields: Record<string, unknown>;
 
   /**
-   * Over a parsed file.
+   * The fields of a parsed file.
    *
-   * @throws {SyntaxError} where it is no object
+   * @throws {SyntaxError} if it is no object
    */
   constructor(json: unknown) {
     if (typeof json !== "object" || json === null || Array.isArray(json)) {
@@ -24,23 +24,23 @@ export class ConfigFields {
     this.#fields = json as Record<string, unknown>;
   }
 
-  /** The field as it is, undefined where it is absent or null. */
+  /** The field's value; undefined if it is absent or null. */
   get(name: string): unknown {
     return Object.hasOwn(this.#fields, name) ? this.#fields[name] ?? undefined : undefined;
   }
 
   /**
-   * A whole number from `minimum` (default 1) to 2^31 - 1; `otherwise` where it is absent.
+   * A whole number from `minimum` (default 1) to 2^31 - 1; `fallback` if it is absent.
    *
-   * @throws {SyntaxError} naming the field and what came
+   * @throws {SyntaxError} naming the field and its value, if it is anything else
    */
   wholeNumber<Default extends number | undefined>(
     name: string,
-    otherwise: Default,
+    fallback: Default,
     minimum = 1,
   ): number | Default {
     const value = this.get(name);
-    if (value === undefined) return otherwise;
+    if (value === undefined) return fallback;
     if (
       !Number.isInteger(value) || (value as number) < minimum ||
       (value as number) > MAX_WHOLE_NUMBER
@@ -50,35 +50,55 @@ export class ConfigFields {
     return value as number;
   }
 
-  /** A number; `otherwise` where it is absent. SyntaxError where it is something else. */
-  number(name: string, otherwise: number): number {
-    const value = this.get(name) ?? otherwise;
+  /**
+   * A number; `fallback` if it is absent.
+   *
+   * @throws {SyntaxError} if it is anything else
+   */
+  number(name: string, fallback: number): number {
+    const value = this.get(name) ?? fallback;
     if (typeof value !== "number") throw unexpected(name, "a number", value);
     return value;
   }
 
-  /** True or false; `otherwise` where it is absent. SyntaxError where it is something else. */
-  boolean(name: string, otherwise: boolean): boolean {
-    const value = this.get(name) ?? otherwise;
+  /**
+   * True or false; `fallback` if it is absent.
+   *
+   * @throws {SyntaxError} if it is anything else
+   */
+  boolean(name: string, fallback: boolean): boolean {
+    const value = this.get(name) ?? fallback;
     if (typeof value !== "boolean") throw unexpected(name, "true or false", value);
     return value;
   }
 
-  /** The entry of a table that the field names; SyntaxError where there is none. */
-  choice<Value>(name: string, table: Readonly<Record<string, Value>>, otherwise: string): Value {
-    const key = this.get(name) ?? otherwise;
+  /**
+   * The entry of a table that the field names; `fallback` names it if the field is absent.
+   *
+   * @throws {SyntaxError} if there is none
+   */
+  choice<Value>(name: string, table: Readonly<Record<string, Value>>, fallback: string): Value {
+    const key = this.get(name) ?? fallback;
     if (typeof key === "string" && Object.hasOwn(table, key)) return table[key];
     throw unexpected(name, `one of ${Object.keys(table).join(", ")}`, key);
   }
 
-  /** Throws SyntaxError where the field has another value than the only one that Folio can do. */
+  /**
+   * Checks that the field is absent or has the one value that Folio supports.
+   *
+   * @throws {SyntaxError} if it has another value
+   */
   only(name: string, supported: unknown): void {
     const value = this.get(name);
     if (value !== undefined && value !== supported) throw unexpected(name, show(supported), value);
   }
 }
 
-/** The fields of a `config.json`'s text. SyntaxError where it is no JSON object. */
+/**
+ * The fields of a `config.json`'s text.
+ *
+ * @throws {SyntaxError} if it is no JSON object
+ */
 export function parseConfig(text: string): ConfigFields {
   let json: unknown;
   try {

@@ -1,12 +1,12 @@
 /**
- * What the process was told about the hub: `HF_ENDPOINT` and `HF_TOKEN`. A variable that Deno's
- * permissions keep from the process is as if it were not set; nobody is asked for it.
+ * The environment's settings of the hub: `HF_ENDPOINT` and `HF_TOKEN`. A variable that Deno's
+ * permissions hide counts as not set; there is no prompt for it.
  *
  * @module
  */
 
 /**
- * The value of a variable of the environment; undefined where it is unset, empty, or not to be
+ * The value of a variable of the environment; undefined if it is unset, empty, or not to be
  * read.
  */
 export function environmentVariable(variable: string): string | undefined {

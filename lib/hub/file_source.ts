@@ -9,7 +9,7 @@ import { type ByteSource, checkRange, readNew } from "./byte_source.ts";
 /**
  * Opens a file for reading in any order. It stays open until `close()`.
  *
- * @throws {UserError} naming the path where it cannot be opened or is no file
+ * @throws {UserError} naming the path, if it cannot be opened or is no file
  */
 export function fileSource(path: string): ByteSource {
   const file = open(path);
@@ -42,7 +42,7 @@ function open(path: string): Deno.FsFile {
   }
 }
 
-/** Synchronous, so that two reads that were started together cannot move each other's position. */
+/** Synchronous, so that two concurrent reads cannot move each other's position. */
 function readFully(file: Deno.FsFile, path: string, offset: number, bytes: Uint8Array): void {
   file.seekSync(offset, Deno.SeekMode.Start);
   for (let filled = 0; filled < bytes.length;) {

@@ -1,6 +1,6 @@
 /**
- * A model's weights from its files into its parameters, one after the other, so that the host holds
- * about one at a time.
+ * A model's weights from its files into its parameters, sequentially, so that the host holds about
+ * one at a time.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import { openWeights, type WeightsOptions } from "./weight_files.ts";
 /**
  * Fills every parameter of `model`.
  *
- * @throws {UserError} where there are no weights to be read
- * @throws {SyntaxError} where names or shapes are not the model's
- * @throws {RangeError} where a weight is NaN or infinite
+ * @throws {UserError} if there are no weights to read
+ * @throws {SyntaxError} if names or shapes are not the model's
+ * @throws {RangeError} if a weight is NaN or infinite
  */
 export async function fillParameters(
   model: Module,

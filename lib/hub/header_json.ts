@@ -8,7 +8,7 @@
 
 const QUOTE = 0x22, BACKSLASH = 0x5C;
 
-/** Reads a header's text from front to back; a method throws SyntaxError where the text differs. */
+/** Reads a header's text from front to back; a method throws a SyntaxError if the text differs. */
 export class HeaderJson {
   readonly #text: string;
   #at = 0;

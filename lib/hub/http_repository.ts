@@ -1,8 +1,8 @@
 /**
- * A model on a server: each file is asked for once, kept in the Web Cache, and fetched again only
- * where it has changed.
+ * A model on a server: each file is downloaded once, kept in the Web Cache, and downloaded again only
+ * if it has changed.
  *
- * Where the server cannot be reached, what the cache holds is used.
+ * If the server cannot be reached, the files in the cache are used.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import type { Repository } from "./repository.ts";
 
 /** How to get at a model on a server. */
 export interface HttpRepositoryOptions extends HttpOptions {
-  /** Its files never change: what is kept is not asked for again. Default false. */
+  /** Its files never change: cached ones are not requested again. Default false. */
   readonly isFixed?: boolean;
 }
 

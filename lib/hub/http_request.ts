@@ -13,13 +13,13 @@ export interface HttpOptions {
   /** Ends reading; its reason is thrown. */
   readonly signal?: AbortSignal;
   /**
-   * Milliseconds until an answer must have come, and three times as many between pieces; default
-   * 10,000.
+   * Milliseconds until the server must have answered, and three times as many between two chunks;
+   * default 10,000.
    */
   readonly timeout?: number;
 }
 
-/** What is asked, besides the address. */
+/** What is requested, besides the address. */
 export interface HttpRequest {
   /** Default: GET. */
   readonly method?: "GET" | "HEAD";
@@ -29,15 +29,14 @@ export interface HttpRequest {
   readonly redirect?: "manual" | "follow";
 }
 
-/** The time limit where the options name none. */
+/** The default time limit. */
 export const TIMEOUT = 10_000;
 
 /**
- * Asks, and waits for the head of the answer, whatever its status.
+ * Sends a request and waits for the head of the answer, whatever its status. `silence` aborts the
+ * request, and the reading of its body, if the server is silent for too long.
  *
- * @param silence ends the request, and the reading of its body, when it has heard nothing for too
- *   long
- * @throws {UnreachableError} where no answer came
+ * @throws {UnreachableError} if there is no answer
  */
 export async function request(
   url: string,
@@ -46,7 +45,7 @@ export async function request(
   silence: Silence,
 ): Promise<Response> {
   const sent: Record<string, string> = { "accept-encoding": "identity", ...headers };
-  if (token) sent.authorization = `Bearer ${token}`; // fetch drops it where a redirect leads elsewhere
+  if (token) sent.authorization = `Bearer ${token}`; // fetch drops it if a redirect leads to another server
   const signals = [silence.signal, ...signal ? [signal] : []];
   try {
     return await fetch(url, { method, headers: sent, redirect, signal: AbortSignal.any(signals) });
@@ -57,16 +56,16 @@ export async function request(
 }
 
 /**
- * Passes where the status is 2xx.
+ * Checks that the status is 2xx.
  *
  * @throws {UserError} for 401 and 403, saying how to give a token
- * @throws {UnreachableError} for all else
+ * @throws {UnreachableError} for every other status
  */
 export function expectSuccess(url: string, response: Response): void {
   if (response.ok) return;
   if (response.status === 401 || response.status === 403) {
     throw new UserError(
-      `${url}: the server answers ${response.status}: there is no such model, or it wants a token ` +
+      `${url}: the server answers ${response.status}: there is no such model, or it requires a token ` +
         "or your consent to its terms; set HF_TOKEN, allow it with --allow-env=HF_TOKEN, and " +
         "accept the terms on the model's page",
     );
@@ -74,7 +73,7 @@ export function expectSuccess(url: string, response: Response): void {
   throw new UnreachableError("model file", url, `the server answers ${statusOf(response)}`);
 }
 
-/** Where an answer to a range begins and how long the whole is; undefined where it does not say. */
+/** The start of an answer to a range, and the length of the whole; undefined if it does not say. */
 export function contentRange({ headers }: Response): { start: number; total: number } | undefined {
   const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "");
   return match ? { start: Number(match[1]), total: Number(match[2]) } : undefined;

@@ -1,9 +1,9 @@
 /**
- * A file of an HTTP server as a ByteSource. Bytes come on one connection for as long as they are
- * asked for in order; a connection that is cut is taken up again where it ended.
+ * A file of an HTTP server as a ByteSource. Reads in order share one connection; an interrupted
+ * connection is resumed at the byte where it ended.
  *
- * Each answer must be of the size that the server named at first, and of the same version. Keeping
- * what was read is cached_source.ts's.
+ * Each answer must have the size that the server named first, and the same version. See
+ * cached_source.ts for keeping what was read.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import { type ByteSource, checkRange, readNew } from "./byte_source.ts";
 import { contentRange, expectSuccess, type HttpOptions, request, TIMEOUT } from "./http_request.ts";
 import type { RemoteFile } from "./remote_file.ts";
 
-/** Failures in a row after which a file is given up. */
+/** Consecutive failures after which reading fails. */
 const RETRIES = 5;
 /** Milliseconds before the second try; doubled for each further one. */
 const FIRST_PAUSE = 200;
-/** Bytes that are read and thrown away rather than asked for anew. */
+/** Number of bytes up to which reading and discarding is preferred to a new request. */
 const WORTH_SKIPPING = 1 << 20;
 
 /**
- * A ByteSource over a file that `describeRemote` has found. Nothing is asked for before the first
+ * A ByteSource over a file that `describeRemote` has found. Nothing is requested before the first
  * read.
  */
 export function httpSource(file: RemoteFile, options: HttpOptions = {}): ByteSource {
@@ -32,9 +32,9 @@ export function httpSource(file: RemoteFile, options: HttpOptions = {}): ByteSou
 interface Connection {
   readonly reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly silence: Silence;
-  /** Where in the file the next byte lies. */
+  /** Offset of the next byte in the file. */
   position: number;
-  /** Bytes that came and were not yet asked for. */
+  /** Bytes that were received and not read yet. */
   rest: Uint8Array;
 }
 
@@ -42,7 +42,7 @@ class HttpSource implements ByteSource {
   readonly #file: RemoteFile;
   readonly #options: HttpOptions;
   #connection: Connection | undefined;
-  /** The tag of the answers themselves, which are another server's where the first redirects. */
+  /** The tag of the answers themselves, which are another server's if the first redirects. */
   #answerTag: string | undefined;
 
   constructor(file: RemoteFile, options: HttpOptions) {
@@ -158,7 +158,7 @@ class HttpSource implements ByteSource {
       if (response.status === 416) throw this.#changed("is shorter now");
       expectSuccess(this.name, response);
       if (response.status === 206 && range?.start !== position) {
-        throw this.#changed(`was asked from byte ${position} on and came from ${range?.start}`);
+        throw this.#changed(`was requested from byte ${position} on and sent from ${range?.start}`);
       }
       if (total !== undefined && total !== this.byteLength) {
         throw this.#changed(`has ${total} bytes now`);
@@ -176,7 +176,7 @@ class HttpSource implements ByteSource {
 
   #changed(how: string): UserError {
     return new UserError(
-      `${this.name}: the file had ${this.byteLength} bytes when it was asked for and ${how}; try again`,
+      `${this.name}: the file had ${this.byteLength} bytes when it was found and ${how}; try again`,
     );
   }
 

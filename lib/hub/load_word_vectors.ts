@@ -29,5 +29,11 @@ import type { WordVectors } from "./word_vectors.ts";
 export async function loadWordVectors(place?: string | URL): Promise<WordVectors> {
   if (place === undefined) return await shippedWordVectors();
   expectPlace("loadWordVectors", place);
-  return parseWordVectors(await textAt(place, "word vectors"));
+  const text = await textAt(place, "word vectors");
+  try {
+    return parseWordVectors(text);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new SyntaxError(message.replace(/^\w+/, `word vectors ${place}`), { cause });
+  }
 }

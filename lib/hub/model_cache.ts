@@ -3,7 +3,7 @@
  * cache for each version of a file its blocks, because only a whole cache that is deleted gives its
  * room on the disk back.
  *
- * Nothing depends on it: where there is no cache, or it cannot be written, files are fetched again.
+ * Nothing depends on it: if there is no cache, or it cannot be written, files are downloaded again.
  *
  * @module
  */
@@ -35,9 +35,9 @@ export async function keptFile(url: string): Promise<KeptFile | undefined> {
   });
 }
 
-/** Remembers a file; the blocks of an earlier version are thrown away. */
+/** Remembers a file; the blocks of an earlier version are removed. */
 export async function rememberFile(file: KeptFile): Promise<void> {
-  if (file.tag === undefined) return; // nothing would tell its versions apart
+  if (file.tag === undefined) return; // nothing would distinguish its versions
   const before = await keptFile(file.url);
   if (before && before.tag === file.tag && before.blockBytes === file.blockBytes) return;
   if (before) await forget(before);
@@ -55,7 +55,7 @@ export async function isKnownMissing(url: string): Promise<boolean> {
   return await quietly(async (cache) => await cache.match(entry(url, "missing"))) !== undefined;
 }
 
-/** Notes that there is no file at an address where files never change. */
+/** Notes that there is no file at an address whose files never change. */
 export async function rememberMissing(url: string): Promise<void> {
   await quietly((cache) => cache.put(entry(url, "missing"), new Response("")));
 }
@@ -99,7 +99,7 @@ function readKept(url: string, json: Record<string, unknown>): KeptFile | undefi
   return { ...json as unknown as KeptFile, url };
 }
 
-/** The key of an entry: the file's address with a query of its own. */
+/** The key of an entry: the file's address with its own query. */
 function entry(url: string, what: string): string {
   const key = new URL(url);
   key.searchParams.set("folio", what);

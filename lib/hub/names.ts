@@ -1,31 +1,29 @@
 /**
  * Which tensors of a file make up each of Folio's parameters. Folio's names are those of a Hugging
  * Face GPT-2 (`transformer.h.0.attn.c_attn.weight`, weights [inputs, outputs]), so for GPT-2 a
- * parameter is the tensor of its own name; GPT-Neo and Llama have other names, keep weights as
- * [outputs, inputs], and query, key and value apart. Each architecture's names are in its format's
- * file; reading the data is parameters.ts's.
+ * parameter is the tensor of the same name; GPT-Neo and Llama have other names, weights
+ * [outputs, inputs], and separate queries, keys and values. Each architecture's names are in its
+ * format's file; parameters.ts reads the data.
  *
  * @module
  */
 import type { ArchitectureNames, ParameterSource } from "./format.ts";
 
 /**
- * Tensors that a file may have and no parameter needs: masks, rotary frequencies and the numbers of
- * places.
+ * Tensors that a file may have and no parameter needs: masks, rotary frequencies and position ids.
  */
 const BUFFERS = /\.attn\.(attention\.)?(bias|masked_bias)$|\.rotary_emb\.inv_freq$|\.position_ids$/;
 
-/** The prefix that files of a model without its head leave out. */
+/** The prefix that files of a model without its head omit. */
 const PREFIX = /^(transformer|model)\./;
 
 /**
  * Finds every parameter's tensors among a file's names. Names without the prefix `transformer.` or
- * `model.` are accepted; masks, rotary frequencies, and the head's weight where the model's head is
- * tied are ignored.
+ * `model.` are accepted; masks, rotary frequencies, and the head's weight if the model's head is tied
+ * are ignored.
  *
- * @param parameters Folio's names, as the model lists them
- * @param available the file's names
- * @throws {SyntaxError} naming tensors that are missing and tensors that no parameter takes
+ * @throws {SyntaxError} naming tensors that are missing and tensors that no parameter takes, if there
+ *   are any
  */
 export function matchParameters(
   parameters: Iterable<string>,

@@ -12,13 +12,13 @@ import { folderRepository, isFolder } from "./folder_files.ts";
 import { httpRepository } from "./http_repository.ts";
 import type { Repository } from "./repository.ts";
 
-/** Which version of a model, and how to get at it. */
+/** Which version of a model to load, and how to reach it. */
 export interface RepositoryOptions {
   /** A branch, tag or commit of a model on the hub. Default `main`. */
   readonly revision?: string;
   /**
-   * Sent to the hub, or to the server that was named. Default: `HF_TOKEN` for the hub, where the
-   * process may read it.
+   * Sent to the hub, or to the named server. Default: `HF_TOKEN` for the hub, if the process may read
+   * it.
    */
   readonly token?: string;
   /** Ends loading; its reason is thrown. */
@@ -43,10 +43,10 @@ const PART = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?$
 /**
  * Finds the files of a model by a path, a `file:`, `http:` or `https:` address of the folder that
  * holds them, or a name on the hub, `owner/name` or `name`. A folder of that name goes before the
- * hub. The hub is `HF_ENDPOINT`, where that is set, or huggingface.co.
+ * hub. The hub is `HF_ENDPOINT`, if that is set, or huggingface.co.
  *
- * @throws {UserError} where it is none of these
- * @throws {RangeError} where a revision is given for what is not on the hub, or is no revision
+ * @throws {UserError} if it is none of these
+ * @throws {RangeError} if a revision is given for a place that is not the hub, or is malformed
  */
 export function openRepository(
   location: string | URL,

@@ -1,7 +1,7 @@
 /**
  * A model's parameters read from safetensors files, in Folio's layouts and checked against the
- * shapes that the configuration calls for. Names are matched by names.ts; what the numbers are put
- * into is left to the callers, the other way to stored_tensors.ts.
+ * shapes that the configuration requires. names.ts matches names, fill_parameters.ts writes the
+ * numbers to the model; see stored_tensors.ts for the inverse.
  *
  * @module
  */
@@ -17,19 +17,18 @@ export interface TensorReader {
   readonly name: string;
   /** The tensors' entries, in the order of their data. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** A floating-point tensor as float32, in memory of its own. */
+  /** A floating-point tensor as float32, in its own buffer. */
   float32(name: string): Promise<Float32Array<ArrayBuffer>>;
 }
 
 /**
- * Yields each parameter's name and float32 data. The file is read from its start to its end, so
- * that it can come over a network; a parameter of several tensors comes with the last of them. All
- * names and shapes are checked before the first is read.
+ * Yields each parameter's name and float32 data; `shapes` are the model's parameter names and shapes.
+ * The file is read from its start to its end, as a download must be; a parameter of several tensors
+ * is yielded with the last of them. All names and shapes are checked before the first is read.
  *
- * @param shapes Folio's parameter names and shapes, as the model has them
- * @throws {SyntaxError} where names or shapes are not those of the configuration
- * @throws {RangeError} where a weight is NaN or infinite
- * @throws {TypeError} where a tensor holds integers
+ * @throws {SyntaxError} if names or shapes are not those of the configuration
+ * @throws {RangeError} if a weight is NaN or infinite
+ * @throws {TypeError} if a tensor holds integers
  */
 export async function* readParameters(
   file: TensorReader,
@@ -78,7 +77,7 @@ function checkShapes(file: TensorReader, name: string, source: ParameterSource, 
   );
 }
 
-/** Puts tensors side by side on the last axis of `shape`. */
+/** Concatenates tensors on the last axis of `shape`. */
 function join(parts: Float32Array<ArrayBuffer>[], transposed: boolean, shape: Shape) {
   if (parts.length === 1 && !transposed) return parts[0];
   const result = new Float32Array(size(shape));
@@ -101,7 +100,7 @@ interface Size {
   readonly columns: number;
 }
 
-/** Where a matrix lies in a larger one: its first column, and the larger one's columns. */
+/** The position of a matrix in a larger one: its first column, and the larger one's columns. */
 interface Columns {
   readonly data: Float32Array;
   readonly offset: number;
@@ -116,8 +115,8 @@ function copyInto(matrix: Float32Array, { rows, columns }: Size, target: Columns
 }
 
 /**
- * Side of the squares in which a matrix is turned, so that both sides of the copy stay in the
- * cache.
+ * Side of the square tiles in which a matrix is transposed, so that both sides of the copy stay in
+ * the cache.
  */
 const SQUARE = 32;
 

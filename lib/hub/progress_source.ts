@@ -1,5 +1,5 @@
 /**
- * A ByteSource that tells how much was read, piece by piece, and can be stopped between two pieces.
+ * A ByteSource that reports how much was read, chunk by chunk, and can be stopped between chunks.
  *
  * @module
  */

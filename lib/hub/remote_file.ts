@@ -15,13 +15,13 @@ import {
 
 /** A file on a server. */
 export interface RemoteFile {
-  /** Where it is asked for. */
+  /** The address that it is requested from. */
   readonly url: string;
   /** Size in bytes. */
   readonly byteLength: number;
   /** The server's mark of this version of the file. */
   readonly tag?: string;
-  /** SHA-256 in lower-case hexadecimal, where the server names it. */
+  /** SHA-256 in lower-case hexadecimal, if the server names it. */
   readonly sha256?: string;
 }
 
@@ -29,14 +29,13 @@ const REDIRECTS = 5;
 const SHA256 = /^[0-9a-f]{64}$/;
 
 /**
- * Asks for a file's size and version. Undefined where the server says that there is no such file.
+ * Requests a file's size and version. Undefined if the server says that there is no such file.
  *
- * Hugging Face keeps large files elsewhere: the answer that says so names size and SHA-256
- * (`X-Linked-Size`, `X-Linked-ETag`), so redirects are looked at one by one where the platform lets
- * us.
+ * Hugging Face redirects large files to another server: the redirect names size and SHA-256
+ * (`X-Linked-Size`, `X-Linked-ETag`), so redirects are followed one by one if the platform allows it.
  *
- * @throws {UnreachableError} where no answer of use comes
- * @throws {UserError} where the server wants a token, or another one
+ * @throws {UnreachableError} if there is no usable answer
+ * @throws {UserError} if the server requires a token, or another one
  */
 export async function describeRemote(
   url: string,

@@ -12,17 +12,17 @@ import type { ByteSource } from "./byte_source.ts";
 export interface Repository {
   /** What to call it in errors. */
   readonly name: string;
-  /** A file to be read in any order; undefined where there is none of that name. */
+  /** A file to be read in any order; undefined if there is none of that name. */
   open(file: string): Promise<ByteSource | undefined>;
 }
 
-/** The most bytes that a text file of a model may have. */
+/** The maximum size of a text file of a model, in bytes. */
 const LONGEST_TEXT = 100_000_000;
 
 /**
- * The text of a file; undefined where there is none of that name.
+ * The text of a file; undefined if there is none of that name.
  *
- * @throws {SyntaxError} where it is too long, or not UTF-8
+ * @throws {SyntaxError} if it is too long, or not UTF-8
  */
 export async function readText(repository: Repository, file: string): Promise<string | undefined> {
   const bytes = await readWhole(repository, file, LONGEST_TEXT);
@@ -35,21 +35,21 @@ export async function readText(repository: Repository, file: string): Promise<st
 }
 
 /**
- * The bytes of a file; undefined where there is none of that name.
+ * The bytes of a file; undefined if there is none of that name.
  *
- * @throws {SyntaxError} where they are more than `most`
+ * @throws {SyntaxError} if they are more than `limit`
  */
 export async function readWhole(
   repository: Repository,
   file: string,
-  most: number,
+  limit: number,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const source = await repository.open(file);
   if (!source) return undefined;
   try {
-    if (source.byteLength > most) {
+    if (source.byteLength > limit) {
       throw new SyntaxError(
-        `${source.name}: expected at most ${most} bytes, it has ${source.byteLength}`,
+        `${source.name}: expected at limit ${limit} bytes, it has ${source.byteLength}`,
       );
     }
     return await source.read(0, source.byteLength);
@@ -58,7 +58,11 @@ export async function readWhole(
   }
 }
 
-/** The text of a file that must be there. UserError where it is not. */
+/**
+ * The text of a file that must exist.
+ *
+ * @throws {UserError} if it does not
+ */
 export async function requireText(repository: Repository, file: string): Promise<string> {
   const text = await readText(repository, file);
   if (text !== undefined) return text;

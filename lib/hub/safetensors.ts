@@ -1,7 +1,7 @@
 /**
- * Reading and writing safetensors files, one tensor at a time. The header's checks are in
- * safetensors_header.ts, the element types in safetensors_dtype.ts; which names a model expects and
- * where a file comes from is left to the callers.
+ * Reading and writing safetensors files, one tensor at a time. safetensors_header.ts checks the
+ * header, safetensors_dtype.ts has the element types; see parameters.ts for the names that a model
+ * expects, byte_source.ts for the places of files.
  *
  * @module
  */
@@ -31,12 +31,12 @@ export interface SafetensorsEntry {
   /** The elements. */
   readonly data: SafetensorsArray;
   /**
-   * Written as this type, the bytes as they are: F16, BF16 or BOOL for an array without its own.
+   * The type to write, for the same bytes: F16, BF16 or BOOL. Default: the array's own type.
    */
   readonly dtype?: SafetensorsDtype;
 }
 
-/** An open safetensors file. The header is read and checked; each tensor's data when asked for. */
+/** An open safetensors file: its header is checked; each tensor's data is read on demand. */
 export class SafetensorsFile {
   readonly #source: ByteSource;
   readonly #header: SafetensorsHeader;
@@ -51,7 +51,6 @@ export class SafetensorsFile {
    *
    * @throws {SyntaxError} naming the source, what was expected and what came
    *
-   * @example
    * ```ts
    * const chunks = encodeSafetensors([["w", { shape: [2], data: new Float32Array([1, 2]) }]]);
    * const file = await SafetensorsFile.open(await new Blob([...chunks]).bytes());
@@ -74,7 +73,7 @@ export class SafetensorsFile {
     }
   }
 
-  /** What the file is called in errors. */
+  /** The file's name in errors. */
   get name(): string {
     return this.#source.name;
   }
@@ -90,9 +89,9 @@ export class SafetensorsFile {
   }
 
   /**
-   * A tensor's bytes, in memory of their own.
+   * A tensor's bytes, in their own buffer.
    *
-   * @throws {RangeError} where the file has no such tensor
+   * @throws {RangeError} if the file has no such tensor
    */
   async bytes(name: string): Promise<Uint8Array<ArrayBuffer>> {
     const { begin, end } = this.#info(name);
@@ -100,10 +99,10 @@ export class SafetensorsFile {
   }
 
   /**
-   * A floating-point tensor as float32, in memory of its own; F64 is rounded.
+   * A floating-point tensor as float32, in its own buffer; F64 is rounded.
    *
-   * @throws {RangeError} where the file has no such tensor
-   * @throws {TypeError} where it holds integers
+   * @throws {RangeError} if the file has no such tensor
+   * @throws {TypeError} if it holds integers
    */
   async float32(name: string): Promise<Float32Array<ArrayBuffer>> {
     const { dtype } = this.#info(name);
@@ -112,10 +111,10 @@ export class SafetensorsFile {
   }
 
   /**
-   * An integer or boolean tensor as int32, in memory of its own.
+   * An integer or boolean tensor as int32, in its own buffer.
    *
-   * @throws {RangeError} where the file has no such tensor, or a value does not fit
-   * @throws {TypeError} where it holds floating-point numbers
+   * @throws {RangeError} if the file has no such tensor, or a value does not fit
+   * @throws {TypeError} if it holds floating-point numbers
    */
   async int32(name: string): Promise<Int32Array<ArrayBuffer>> {
     const { dtype } = this.#info(name);
@@ -123,13 +122,15 @@ export class SafetensorsFile {
     return this.#convert(name, () => decodeInt32(dtype, bytes));
   }
 
-  /** Gives back what the source holds only to go on faster. */
+  /** Releases what the source holds only to continue faster. */
   rest(): void {
     this.#source.rest?.();
   }
 
   /**
-   * Checks the whole file by its hash, where its source knows one. SyntaxError where it is another.
+   * Checks the whole file by its hash, if its source knows one.
+   *
+   * @throws {SyntaxError} if the hash differs
    */
   async verify(): Promise<void> {
     await this.#source.verify?.();
@@ -166,8 +167,8 @@ export class SafetensorsFile {
  * The bytes before the data: header length and header, padded with spaces to a multiple of 8. The
  * data that follow must be these tensors' bytes, in this order, with nothing between them.
  *
- * @throws {TypeError} where a name comes twice or is `__metadata__`
- * @throws {RangeError} where the header would pass the limit that readers set
+ * @throws {TypeError} if a name occurs twice or is `__metadata__`
+ * @throws {RangeError} if the header would pass the limit that readers set
  */
 export function encodeSafetensorsHeader(
   tensors: Iterable<readonly [string, { dtype: SafetensorsDtype; shape: Shape }]>,
@@ -199,11 +200,11 @@ export function encodeSafetensorsHeader(
 }
 
 /**
- * A whole file as chunks to be written one after the other: the header, then each tensor's own
- * memory, not copied (shared memory is, one tensor at a time as the chunks are asked for). Tensors
- * keep their order, except that wider elements come first, so that every tensor is aligned.
+ * A whole file as chunks to be written sequentially: the header, then each tensor's own buffer, not
+ * copied (shared memory is, one tensor at a time as the chunks are read). Tensors keep their order,
+ * except that wider elements are first, so that every tensor is aligned.
  *
- * @throws {TypeError} where data do not match their shape and dtype, or a name comes twice
+ * @throws {TypeError} if data do not match their shape and dtype, or a name occurs twice
  */
 export function encodeSafetensors(
   tensors: Iterable<readonly [string, SafetensorsEntry]>,
@@ -236,7 +237,7 @@ function bytesOf(data: SafetensorsArray): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Throws where an array holds NaN or an infinity: what a diverged run or a damaged file leaves.
+ * Checks that an array holds no NaN and no infinity, as a diverged run or a damaged file does.
  *
  * @throws {RangeError} naming the tensor, the first such element and how many there are
  */

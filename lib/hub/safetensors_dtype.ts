@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Name of an element type, as it stands in the header. */
+/** Name of an element type in the header. */
 export type SafetensorsDtype =
   | "F64"
   | "F32"
@@ -51,7 +51,7 @@ export type SafetensorsArray =
   | Uint16Array
   | Uint8Array;
 
-/** The element type that an array is written as where none is named: its own. */
+/** The element type of an array, the default when it is written. */
 export function dtypeOfArray(array: SafetensorsArray): SafetensorsDtype {
   if (array instanceof Float64Array) return "F64";
   if (array instanceof Float32Array) return "F32";
@@ -67,9 +67,9 @@ export function dtypeOfArray(array: SafetensorsArray): SafetensorsDtype {
 
 /**
  * Floating-point elements as float32: exact for F32, F16 and BF16, rounded to nearest for F64.
+ * `bytes` are whole elements, at the start of their buffer; F32 shares it, the others do not.
  *
- * @param bytes whole elements, at the start of their buffer; F32 shares it, the others do not
- * @throws {TypeError} where dtype is not a floating-point type
+ * @throws {TypeError} if dtype is not a floating-point type
  */
 export function decodeFloat32(
   dtype: SafetensorsDtype,
@@ -91,7 +91,7 @@ export function decodeFloat32(
   }
 }
 
-/** Widens 16-bit patterns through `widen`, which gives the 32-bit pattern of the same value. */
+/** Widens 16-bit patterns through `widen`, which returns the 32-bit pattern of the same value. */
 function decodeHalves(bytes: Uint8Array<ArrayBuffer>, widen: (half: number) => number) {
   const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
   const words = new Uint32Array(halves.length);
@@ -110,11 +110,11 @@ function halfToFloat(half: number): number {
 }
 
 /**
- * Integer and boolean elements as int32.
+ * Integer and boolean elements as int32. `bytes` are whole elements, at the start of their buffer;
+ * I32 shares it, the others do not.
  *
- * @param bytes whole elements, at the start of their buffer; I32 shares it, the others do not
- * @throws {TypeError} where dtype is a floating-point type
- * @throws {RangeError} where a value does not fit
+ * @throws {TypeError} if dtype is a floating-point type
+ * @throws {RangeError} if a value does not fit
  */
 export function decodeInt32(
   dtype: SafetensorsDtype,

@@ -34,7 +34,7 @@ export interface TensorInfo {
 export interface SafetensorsHeader {
   /** Entries in the order of their data. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** The free texts under `__metadata__`; empty where there are none. */
+  /** The free texts under `__metadata__`; empty if there are none. */
   readonly metadata: ReadonlyMap<string, string>;
   /** Where the data start, in bytes from the start of the file. */
   readonly dataStart: number;
@@ -47,7 +47,7 @@ function malformed(message: string): SyntaxError {
 /**
  * The header's length N, from the file's first 8 bytes.
  *
- * @throws {SyntaxError} where there are fewer bytes, or N passes the limit or the file's end
+ * @throws {SyntaxError} if there are fewer bytes, or N passes the limit or the file's end
  */
 export function readHeaderLength(start: Uint8Array, fileBytes: number): number {
   if (start.length < 8) {
@@ -152,7 +152,7 @@ function checkTensor(name: string, fields: TensorFields, dataBytes: number): Ten
   return { dtype: dtype as SafetensorsDtype, shape, begin, end };
 }
 
-/** Bytes of a tensor; undefined where the count passes what a number holds exactly. */
+/** Bytes of a tensor; undefined if a number does not hold the count exactly. */
 function byteLength(shape: Shape, dtype: SafetensorsDtype): number | undefined {
   let bytes: number = DTYPE_BYTES[dtype];
   for (const length of shape) {

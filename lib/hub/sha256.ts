@@ -1,5 +1,5 @@
 /**
- * SHA-256 of bytes that come in pieces, which the platform's `crypto.subtle` cannot do.
+ * SHA-256 of bytes in chunks, which the platform's `crypto.subtle` cannot compute.
  *
  * Source: FIPS 180-4.
  *
@@ -37,7 +37,7 @@ export class Sha256 {
   readonly #state = Int32Array.from(START);
   readonly #words = new Int32Array(64);
   readonly #block = new Uint8Array(BLOCK);
-  /** Bytes taken in all. */
+  /** Number of bytes hashed so far. */
   #length = 0;
 
   /** Takes the next bytes. */

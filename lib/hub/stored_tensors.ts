@@ -35,12 +35,9 @@ export function storedShapes(
 }
 
 /**
- * The tensors that a parameter is stored as, in memory of their own unless there is one and it lies
- * as the parameter does.
- *
- * @param config the model's, whose heads say where queries, keys and values part
- * @param parameter Folio's name, shape and numbers
- * @param architecture default: the one that the model is saved as
+ * The tensors that a parameter is stored as, copied unless there is one with the parameter's layout.
+ * The model's heads separate queries, keys and values. `architecture` is by default the one that the
+ * model is saved as.
  */
 export function storedTensors(
   config: ModelConfig,

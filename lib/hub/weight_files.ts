@@ -35,7 +35,11 @@ export interface WeightsOptions {
 
 /** Open weights. */
 export interface Weights extends TensorReader {
-  /** Checks files by their hash, where one is known. SyntaxError where it is another. */
+  /**
+   * Checks files by their hashes, if they are known.
+   *
+   * @throws {SyntaxError} if one differs
+   */
   verify(): Promise<void>;
   /** Closes the files. */
   close(): void;
@@ -45,9 +49,9 @@ export interface Weights extends TensorReader {
  * Opens `model.safetensors`, or the files that `model.safetensors.index.json` names, and reads
  * their headers.
  *
- * @throws {UserError} where there is neither; where there is only a `pytorch_model.bin`, saying why
+ * @throws {UserError} if there is neither; if there is only a `pytorch_model.bin`, saying why
  *   it is not read
- * @throws {SyntaxError} where an index or a header is malformed
+ * @throws {SyntaxError} if an index or a header is malformed
  */
 export async function openWeights(
   repository: Repository,
@@ -69,15 +73,15 @@ export async function openWeights(
 function refusal(repository: Repository, name: string): UserError {
   return new UserError(
     `model ${repository.name}: its weights are in ${name}, a Python pickle, which can run any program as it is read; ` +
-      `Folio reads ${SINGLE} only. Look for a revision that has it (on the hub often refs/pr/1), or convert the file where ` +
-      "you trust it: transformers' model.save_pretrained(folder, safe_serialization=True)",
+      `Folio reads ${SINGLE} only. Look for a revision that has it (on the hub often refs/pr/1), or convert the file, ` +
+      "if you trust it: transformers' model.save_pretrained(folder, safe_serialization=True)",
   );
 }
 
 /**
  * The files that an index names, in order, each once.
  *
- * @throws {SyntaxError} where it is malformed, or names a file outside its folder
+ * @throws {SyntaxError} if it is malformed, or names a file outside its folder
  */
 export function readIndex(text: string): string[] {
   const fail = (message: string, cause?: unknown) =>

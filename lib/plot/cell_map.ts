@@ -26,7 +26,7 @@ export interface CellMap {
   readonly rowTitle: string;
   /** What the columns are. */
   readonly columnTitle: string;
-  /** Text of a cell's value, printed where there is room. Default: nothing is printed. */
+  /** Text of a cell's value, printed if there is room. Default: nothing is printed. */
   readonly print?: (row: number, column: number) => string;
   /** Leave out the bar that explains the colors. Default: false. */
   readonly withoutBar?: boolean;
@@ -130,8 +130,8 @@ function marks(
 }
 
 /**
- * Column labels lie flat where they fit or are one character, slant where the columns are wide
- * enough, and stand otherwise.
+ * Column labels are horizontal if they fit or are one character, slanted if the columns are wide
+ * enough, otherwise vertical.
  */
 function columnAngle(labels: readonly string[], cell: number, fontSize: number): number {
   const single = labels.every((label) => [...label].length <= 1);

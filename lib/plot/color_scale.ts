@@ -62,7 +62,7 @@ export function colorBar(
   return stripes.join("") + element("rect", { ...frame, strokeWidth: 0.5 }) + marks.join("");
 }
 
-/** Places from 0 to 1 along the scale, and what stands there. */
+/** Positions from 0 to 1 along the scale, and their labels. */
 function ticks({ least, greatest, power = 1 }: ColorScale): [place: number, text: string][] {
   if (!(greatest > least)) return [[0.5, shortNumber(least)]];
   const shares = power === 1 ? [0, 0.25, 0.5, 0.75, 1] : [0, 0.1, 0.25, 0.5, 1];

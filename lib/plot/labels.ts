@@ -28,7 +28,6 @@ export function shorten(text: string, length: number): string {
  * A token as it can be seen: spaces at its ends as `␣`, line feeds as `↵`, tabs as `⇥`, other
  * controls as `�`, an empty one as `∅`; long ones are cut.
  *
- * @example
  * ```ts
  * console.assert(visibleToken(" the\n") === "␣the↵");
  * ```
@@ -47,7 +46,6 @@ export function visibleToken(token: string, length = 16): string {
  * Moves positions apart until neighbors are `gap` from each other, as little as possible and within
  * `low`…`high`; the order is kept. Where the room is too small for that, the gap shrinks.
  *
- * @example
  * ```ts
  * console.assert(spread([10, 10, 50], 4, 0, 100).join() === "8,12,50");
  * ```
@@ -60,7 +58,7 @@ export function spread(
 ): number[] {
   const step = Math.min(gap, (high - low) / Math.max(1, positions.length - 1));
   const order = positions.map((_, index) => index).sort((a, b) => positions[a] - positions[b]);
-  // Neighbors that touch form a block, which lies where its members' wishes average.
+  // Neighbors that touch form a block, at the mean of its members' wanted positions.
   const blocks: { members: number[]; start: number }[] = [];
   for (const index of order) {
     let block = place([index]);

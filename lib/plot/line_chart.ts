@@ -1,5 +1,5 @@
 /**
- * Lines over steps, each labeled at its right-hand end; what they mean is left to the figures.
+ * Lines over steps, each labeled at its right-hand end. loss.ts and learning_rate.ts draw them.
  *
  * @module
  */
@@ -18,11 +18,11 @@ export interface Line {
   readonly color: string;
   /** Label at its end. Default: none. */
   readonly text?: string;
-  /** Dashed, with dots where its values were measured. */
+  /** Dashed, with a dot at each measured value. */
   readonly dashed?: boolean;
-  /** Dots where its values were measured. */
+  /** A dot at each measured value. */
   readonly dots?: boolean;
-  /** Pale and thin, for what stands behind another line. */
+  /** Pale and thin, for a line behind another. */
   readonly pale?: boolean;
 }
 

@@ -46,7 +46,7 @@ const OPTIONS: OptionNames<LossOptions> = {
 };
 
 /**
- * Draws training loss (solid) and validation loss (dashed, dotted where it was measured) of runs,
+ * Draws training loss (solid) and validation loss (dashed, a dot at each measured value) of runs,
  * each line labeled at its end with its last value.
  *
  * A single run has one color for each of the two, several have one color each. Values that are not

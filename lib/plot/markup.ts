@@ -13,7 +13,6 @@ const CAMEL_CASE = new Set(["viewBox", "preserveAspectRatio"]);
 /**
  * One element around markup that is already safe.
  *
- * @example
  * ```ts
  * console.assert(element("g", { fontSize: 12 }, "<path/>") === '<g font-size="12"><path/></g>');
  * ```
@@ -33,10 +32,9 @@ export function textElement(text: string, attributes: Attributes): string {
 }
 
 /**
- * Text as it may stand in XML, between tags or in an attribute; a character that XML does not allow
+ * Text escaped for XML, between tags or in an attribute; a character that XML does not allow
  * at all becomes `�`.
  *
- * @example
  * ```ts
  * console.assert(escape('<a b="c">\x00') === "&lt;a b=&quot;c&quot;&gt;\ufffd");
  * ```

@@ -145,7 +145,7 @@ interface Panel {
   readonly heading?: string;
 }
 
-/** Panels side by side, with the tokens' names at the left. */
+/** Panels in a row, with the tokens' names at the left. */
 function drawPanels(
   plotter: Plotter,
   theme: Theme,

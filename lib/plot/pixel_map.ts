@@ -66,7 +66,7 @@ export async function pixelMap(plotter: Plotter, theme: Theme, map: PixelMap): P
 }
 
 /**
- * A matrix as an `<image>`: cells enlarged without blur, or averaged where there are more of them
+ * A matrix as an `<image>`: cells enlarged without blur, or averaged if there are more of them
  * than pixels, of which there are `density` to a unit of length.
  */
 export async function mapImage(
@@ -114,7 +114,7 @@ function average(
   return sum / count;
 }
 
-/** Square cells where that fits; else each side is stretched or squeezed to a readable size. */
+/** Square cells if they fit; otherwise each side is scaled to a readable size. */
 function pictureSize({ rows, columns }: Grid): { width: number; height: number } {
   const cell = Math.min(LARGEST.width / columns, LARGEST.height / rows, 24);
   return { width: Math.max(160, columns * cell), height: Math.max(160, rows * cell) };

@@ -11,7 +11,6 @@ import type { Color } from "./theme.ts";
  * A PNG file of a picture, as a `data:` URL (PNG specification, third edition: 8-bit truecolor, no
  * filter).
  *
- * @example
  * ```ts
  * const url = await pngDataUrl(2, 1, (x) => x === 0 ? [255, 0, 0] : [0, 0, 255]);
  * console.assert(url.startsWith("data:image/png;base64,iVBORw0KGgo"));

@@ -21,7 +21,6 @@ export function finitePoints(points: readonly Point[]): Point[] {
  * The mean over about `points` neighbors: each value and up to ⌊points / 2⌋ on both sides, fewer at
  * the ends, so that the curve neither lags behind its series nor bends at the ends.
  *
- * @example
  * ```ts
  * const series = [1, 3, 8].map((value, step) => ({ step, value }));
  * console.assert(movingAverage(series, 3)[1].value === 4);

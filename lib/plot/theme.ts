@@ -1,5 +1,5 @@
 /**
- * Colors of figures on a light and on a dark ground, and ramps from a number to a color.
+ * Colors of figures on a light and on a dark background, and ramps from a number to a color.
  *
  * @module
  */
@@ -12,21 +12,21 @@ export type Ramp = (value: number) => Color;
 
 /** The colors of a figure. */
 export interface Theme {
-  /** The ground. */
+  /** The background. */
   readonly background: string;
   /** Text and axes. */
   readonly ink: string;
-  /** Notes, ticks, what stands back. */
+  /** Notes and ticks. */
   readonly muted: string;
   /** Grid lines. */
   readonly grid: string;
   /** Series, in order; from the ninth on they repeat. */
   readonly series: readonly string[];
-  /** From nothing, near the ground's color, to most. */
+  /** From nothing, near the background's color, to the maximum. */
   readonly sequential: Ramp;
-  /** From least (blue) through the ground's color to most (red). */
+  /** From the minimum (blue) through the background's color to the maximum (red). */
   readonly diverging: Ramp;
-  /** What cannot be shown: a value that is not finite. */
+  /** A value that is not finite. */
   readonly missing: Color;
 }
 

@@ -2,7 +2,7 @@
  * GPT-2's alphabet of bytes: a printable character for each of the 256 byte values, so that tokens
  * of bytes can be written as text in a file.
  *
- * Bytes that print in Latin-1 stand for themselves; the other 68 (controls, space, U+00A0, U+00AD)
+ * Bytes that print in Latin-1 are written as themselves; the other 68 (controls, space, U+00A0, U+00AD)
  * are U+0100, U+0101, … in order: the space is `Ġ`, the line feed `Ċ`. Source: Radford et al.,
  * "Language Models are Unsupervised Multitask Learners", 2019 (GPT-2).
  *
@@ -36,7 +36,7 @@ export function bytesToCharacters(bytes: Iterable<number>): string {
   return Array.from(bytes, (byte) => CHARACTERS[byte]).join("");
 }
 
-/** Characters of the alphabet as bytes, or undefined where one does not belong to it. */
+/** Characters of the alphabet as bytes, or undefined if one does not belong to it. */
 export function charactersToBytes(characters: string): Uint8Array | undefined {
   const bytes = new Uint8Array(characters.length);
   for (let index = 0; index < characters.length; index++) {

@@ -16,8 +16,6 @@ export class MergeTable {
 
   /**
    * Ranks the merges.
-   *
-   * @param merges `[left, right, merged]` token ids; the index is the rank, at most 2^20 of them
    */
   constructor(merges: readonly (readonly [left: number, right: number, merged: number])[]) {
     this.#ranks = new PairTable(merges.length);
@@ -30,9 +28,6 @@ export class MergeTable {
    *
    * Neighbors are linked by index, and a heap holds `rank · 2^32 + index of the left token`; an
    * entry whose pair has changed since is passed over.
-   *
-   * @param tokens token ids of single bytes
-   * @returns token ids
    */
   merge(tokens: Int32Array): number[] {
     const ids = tokens.slice();

@@ -12,8 +12,8 @@ const CONTRACTION = /'(?:[stmd]|re|ve|ll)/y;
 
 /**
  * The pieces of a text, which joined are the text: an English contraction's ending; letters,
- * numerals or other signs with at most one space before them; or white space, of which the last
- * character is left to what follows.
+ * numerals or other signs with at most one space before them; or white space, whose last character
+ * belongs to the next piece.
  *
  * The rule is the regular expression `'(?:[stmd]|re|ve|ll)| ?\p{L}+| ?\p{N}+|
  * ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+` with `\s` as Unicode's White_Space, done by hand because a

@@ -1,9 +1,8 @@
 /**
  * Learns the merges of a byte-level byte-pair tokenizer from a text.
  *
- * The pieces of the text are counted once. From then on an index says where each pair of neighbors
- * occurs, so that a merge visits those places only, and a heap says which pair is the most
- * frequent.
+ * The pieces of the text are counted once. From then on an index has the places of each pair of
+ * neighbors, so that a merge visits only those, and a heap has the most frequent pair.
  *
  * @module
  */
@@ -31,8 +30,8 @@ export interface BytePairTrainingOptions {
 /**
  * Trains a byte-level byte-pair tokenizer: starting from single bytes, the most frequent pair of
  * neighboring tokens becomes a token, again and again, until there are `vocabSize` tokens or no
- * pair is left. Of equally frequent pairs the greater one wins, compared as bytes, left token
- * first.
+ * pair is left. Of equally frequent pairs the greater one is merged first, compared as bytes, left
+ * token first.
  *
  * Ids: special tokens, then the 256 bytes in the order of GPT-2, then the merges in order.
  *
@@ -75,7 +74,7 @@ function countPieces(text: string, specialTokens: readonly string[]): Map<string
   return counts;
 }
 
-/** A pair of neighboring tokens: how often it occurs and where. */
+/** A pair of neighboring tokens: its count and its places. */
 interface Pair {
   left: number;
   right: number;
@@ -134,7 +133,7 @@ class Training {
     return this.#spellings.length;
   }
 
-  /** Merges the most frequent pair everywhere; false where no pair is left. */
+  /** Merges the most frequent pair everywhere; false if no pair is left. */
   mergeBest(): boolean {
     const best = this.#popBest();
     if (best === undefined) return false;

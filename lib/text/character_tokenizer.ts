@@ -24,7 +24,7 @@ export interface CharacterTokenizerOptions {
 /** The names of these options. */
 const OPTIONS = { padding: "none" };
 
-/** The pattern by which other readers of the file split a text into characters. */
+/** The regular expression of the file that splits a text into characters, for other readers. */
 export const CHARACTER_PATTERN = "[\\s\\S]";
 
 /**
@@ -210,7 +210,7 @@ function quoted(token: string): string {
   return JSON.stringify(token);
 }
 
-function listed(names: readonly string[], most: number): string {
-  const shown = names.slice(0, most).join(" ");
-  return names.length > most ? `${shown} … (${names.length - most} more)` : shown;
+function listed(names: readonly string[], limit: number): string {
+  const shown = names.slice(0, limit).join(" ");
+  return names.length > limit ? `${shown} … (${names.length - limit} more)` : shown;
 }

@@ -23,7 +23,7 @@ export interface ChatMessage {
 }
 
 /**
- * The text of a conversation up to where the model's next answer begins.
+ * The text of a conversation up to the beginning of the model's next answer.
  *
  * @throws {RangeError} if the tokenizer has no chat template
  * @throws {SyntaxError} if the template is malformed, or refuses the conversation

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Ids that are appended one by one and taken out as one array. */
+/** Ids that are appended one by one and returned as one array. */
 export class GrowingIds {
   #ids: Uint32Array<ArrayBuffer>;
   #length = 0;

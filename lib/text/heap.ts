@@ -5,9 +5,8 @@
  */
 
 /**
- * Entries that come out best first.
+ * A priority queue: entries are removed best first.
  *
- * @example
  * ```ts
  * const heap = new Heap<number>((a, b) => a - b);
  * for (const number of [3, 1, 2]) heap.push(number);
@@ -18,7 +17,7 @@ export class Heap<Entry> {
   readonly #entries: Entry[] = [];
   readonly #compare: (a: Entry, b: Entry) => number;
 
-  /** An empty heap; `compare` is negative where `a` comes out before `b`. */
+  /** An empty heap; `compare` is negative if `a` is removed before `b`. */
   constructor(compare: (a: Entry, b: Entry) => number) {
     this.#compare = compare;
   }
@@ -41,7 +40,7 @@ export class Heap<Entry> {
     entries[place] = entry;
   }
 
-  /** Takes the best entry out, or gives undefined where there is none. */
+  /** Removes and returns the best entry; undefined if there is none. */
   pop(): Entry | undefined {
     const entries = this.#entries;
     const best = entries[0];

@@ -10,9 +10,6 @@ export type TextPart = { text: string; id?: undefined } | { text: string; id: nu
 /**
  * Cuts a text at its special tokens: the leftmost first, and of those that start together the
  * longest.
- *
- * @param text any text
- * @param specialTokens spelling → id
  */
 export function* splitSpecialTokens(
   text: string,

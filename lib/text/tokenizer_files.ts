@@ -1,8 +1,8 @@
 /**
  * Which files of a folder describe a tokenizer, to read them and to write them.
  *
- * parse_tokenizer.ts reads their content; where the folder is, and how its files are reached, the
- * callers know: lib/hub for models, lib/data for prepared corpora.
+ * parse_tokenizer.ts reads their content; lib/hub reaches the folders of models, lib/data those of
+ * prepared corpora.
  *
  * @module
  */
@@ -10,7 +10,7 @@
 import { parseTokenizer } from "./parse_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** What may hold a tokenizer, in the order in which they are looked for. */
+/** The files that may hold a tokenizer, in the order of preference. */
 export const TOKENIZER_FILES: readonly string[] = [
   "tokenizer.json",
   "tokenizer.model",
@@ -18,7 +18,7 @@ export const TOKENIZER_FILES: readonly string[] = [
   "sentencepiece.bpe.model",
 ];
 
-/** The most bytes that one of these files may have. */
+/** The maximum size of one of these files, in bytes. */
 export const LARGEST_TOKENIZER_FILE = 256_000_000;
 
 /** Reads a file of a folder by its name; undefined if there is none. */

@@ -1,5 +1,5 @@
 /**
- * The two-way table between tokens and ids that every tokenizer stands on.
+ * The two-way table between tokens and ids that the tokenizers share.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export class Vocabulary {
   /**
    * Numbers the tokens.
    *
-   * @throws {RangeError} where there is no token, or one is empty or occurs twice
+   * @throws {RangeError} if there is no token, or one is empty or occurs twice
    */
   constructor(tokens: Iterable<string>) {
     this.tokens = [...tokens];
@@ -34,7 +34,7 @@ export class Vocabulary {
   /**
    * The token of an id.
    *
-   * @throws {RangeError} where the id is no integer in [0, size)
+   * @throws {RangeError} if the id is no integer in [0, size)
    */
   token(id: number): string {
     const token = this.tokens[id];
@@ -50,10 +50,9 @@ export class Vocabulary {
   }
 
   /**
-   * The tokens of ids.
+   * The tokens of ids, without those of `leftOut`; default none.
    *
-   * @param leftOut tokens that are dropped; default none
-   * @throws {RangeError} where an id is no integer in [0, size)
+   * @throws {RangeError} if an id is no integer in [0, size)
    */
   tokensOf(ids: Iterable<number>, leftOut?: ReadonlyMap<string, number>): string[] {
     const tokens = Array.from(ids, (id) => this.token(id));

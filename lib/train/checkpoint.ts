@@ -33,7 +33,7 @@ import { tokenizerContents } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 
-/** What `run.json` holds: the step, and whatever the caller wants to find again. */
+/** What `run.json` holds: the step, and anything that the caller keeps with it. */
 export interface RunState {
   /** Updates done. */
   readonly step: number;
@@ -189,7 +189,7 @@ function optimizerTensors(model: GPT, optimizer: Optimizer): Map<string, Tensor>
 
 type Parameter = [name: string, entry: SafetensorsEntry];
 
-/** Reads all tensors at once: on WebGPU they share the 10 ms that a read waits. */
+/** Reads all tensors together: on WebGPU they share the 10 ms that a read waits. */
 async function entriesOf(tensors: Map<string, Tensor>): Promise<Parameter[]> {
   const reads = [...tensors].map(async ([name, tensor]): Promise<Parameter> => {
     const data = await tensor.data();

@@ -1,6 +1,6 @@
 /**
  * A run's folder, whose files change together: model, optimizer and state of one step, never a
- * mixture, after a kill at any moment and without a copy of the old checkpoint lying about.
+ * mixture, after a kill at any moment and without a copy of the old checkpoint.
  *
  * A checkpoint is saved in four steps:
  *
@@ -10,14 +10,13 @@
  *  4. the empty `.checkpoint/` is removed.
  *
  * A writer killed before step 2 leaves the old files and a `.checkpoint.tmp/`, which the next
- * writer throws away; killed after it, a `.checkpoint/`, which the next writer finishes moving. So
- * whoever holds the folder open sees plain files of one checkpoint. A reader that holds no lock
- * asks `checkpointPath` where a file is now. Free space for a second checkpoint is needed while one
- * is saved. One process at a time writes: `.lock` is locked for as long as it lives, and the system
- * gives the lock back when it dies, however it dies.
+ * writer removes; killed after it, a `.checkpoint/`, which the next writer finishes moving. So a
+ * process that has opened the folder sees plain files of one checkpoint. A reader without the lock
+ * finds a file with `checkpointPath` of lib/hub. Free space for a second checkpoint is needed while
+ * one is saved. One process at a time writes: `.lock` is locked for as long as it lives, and the
+ * system releases the lock when it ends, however it ends.
  *
- * What the files are called and hold is left to the caller, who does well to put the step into
- * each.
+ * checkpoint.ts says which files there are and what they hold.
  *
  * @module
  */
@@ -87,12 +86,11 @@ export class CheckpointFolder {
   }
 
   /**
-   * Replaces the named files, all or none. Files not named stay as they are. A save that is asked
-   * for while another is under way waits for it.
+   * Replaces the named files, all or none; names have no folders. Other files stay as they are. A
+   * save that starts while another runs waits for it.
    *
-   * @param files names (no folders) and contents
-   * @throws {UserError} where the system refuses (full disk, read-only folder): the checkpoint
-   * before is as it was. An error from a file's chunks passes through, with the same guarantee.
+   * @throws {UserError} if the system refuses (full disk, read-only folder): the checkpoint before
+   *   is as it was. An error from a file's chunks passes through, with the same guarantee.
    */
   save(files: Iterable<readonly [string, Chunks]>): Promise<void> {
     const save = this.#saving.catch(() => {}).then(() => this.#save(files));
@@ -100,7 +98,7 @@ export class CheckpointFolder {
     return save;
   }
 
-  /** Gives the lock back; a second call does nothing. */
+  /** Releases the lock; a second call does nothing. */
   close(): void {
     this.#lock?.close();
     this.#lock = undefined;
@@ -144,7 +142,7 @@ export class CheckpointFolder {
     await removeStaleTemporaries(this.path);
   }
 
-  /** Steps 3 and 4; does nothing where there is no committed checkpoint. */
+  /** Steps 3 and 4; does nothing if there is no committed checkpoint. */
   async #putInPlace(): Promise<void> {
     const committed = `${this.path}/${COMMITTED}`;
     await syncFolder(this.path);
