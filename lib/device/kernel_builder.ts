@@ -161,7 +161,8 @@ export class KernelBuilder {
   }
   /**
    * Another function of the kernel's module, for `f.call`: `body` writes its statements, receives
-   * its parameters by name, and returns its result, if it has one.
+   * its parameters by name, and returns its result, if it has one. Locals of the kernel's own
+   * function do not exist in it.
    */
   define<const Types extends ParameterTypes, Value extends Expression | void>(
     parameters: Types,

@@ -58,7 +58,7 @@ export { F32, I32, V128 } from "../wasm/assembler.ts";
 export type {
   Code,
   Expression,
-  ExpressionsByType,
+  ExpressionOf,
   F32Like,
   FunctionBuilder,
   FunctionContext,
@@ -66,7 +66,7 @@ export type {
   I32Like,
   ModuleBuilder,
   ModuleOptions,
-  OperandsByType,
+  OperandOf,
   OperandsOf,
   ParametersOf,
   ParameterTypes,

@@ -27,9 +27,9 @@ export type { Expression, F32Like, I32Like, ValueType } from "./expressions.ts";
 export { FunctionBuilder, type FunctionContext } from "./function_builder.ts";
 export { ModuleBuilder, type ModuleOptions, relaxedSimdSupported } from "./module_builder.ts";
 export type {
-  ExpressionsByType,
+  ExpressionOf,
   FunctionHandle,
-  OperandsByType,
+  OperandOf,
   OperandsOf,
   ParametersOf,
   ParameterTypes,

@@ -10,31 +10,31 @@ import { type Code, unsigned } from "./encoding.ts";
 import { F32, I32, V128 } from "./expressions.ts";
 import type { Expression, F32Like, I32Like, ValueType } from "./expressions.ts";
 
-/** The expression of each value type. */
-export type ExpressionsByType = { readonly i32: I32; readonly f32: F32; readonly v128: V128 };
-/** What may be passed for a parameter of each value type. */
-export type OperandsByType = {
-  readonly i32: I32Like;
-  readonly f32: F32Like;
-  readonly v128: V128;
-};
+/** The expression of a value type. */
+export type ExpressionOf<Type extends ValueType> = Type extends "i32" ? I32
+  : Type extends "f32" ? F32
+  : V128;
+/** What may be passed for a parameter of a value type. */
+export type OperandOf<Type extends ValueType> = Type extends "i32" ? I32Like
+  : Type extends "f32" ? F32Like
+  : V128;
 
 /** A function's parameters in order: the type of each, by name. */
 export type ParameterTypes = Readonly<Record<string, ValueType>>;
 
 /** The parameters inside the function: a local for each, by name. */
 export type ParametersOf<Types extends ParameterTypes> = {
-  readonly [Name in keyof Types]: ExpressionsByType[Types[Name]];
+  readonly [Name in keyof Types]: ExpressionOf<Types[Name]>;
 };
 
 /** The operands of a call, by name: an expression of the parameter's type, or a number. */
 export type OperandsOf<Types extends ParameterTypes> = {
-  readonly [Name in keyof Types]: OperandsByType[Types[Name]];
+  readonly [Name in keyof Types]: OperandOf<Types[Name]>;
 };
 
 /** What a call with the result type `Result` returns: an expression, or nothing. */
 export type ResultOf<Result extends ValueType | undefined> = Result extends ValueType
-  ? ExpressionsByType[Result]
+  ? ExpressionOf<Result>
   : void;
 
 /** The value type of the expression `Value`; undefined for void. */
@@ -60,8 +60,8 @@ export function expressionOf<Type extends ValueType>(
   type: Type,
   code: Code,
   local?: number,
-): ExpressionsByType[Type] {
-  return new CLASSES[type](code, local) as ExpressionsByType[Type];
+): ExpressionOf<Type> {
+  return new CLASSES[type](code, local) as Expression as ExpressionOf<Type>;
 }
 
 /** The parameters as locals. */
@@ -74,7 +74,7 @@ export function parametersOf<Types extends ParameterTypes>(types: Types): Parame
 export function localOf<Type extends ValueType>(
   type: Type,
   index: number,
-): ExpressionsByType[Type] {
+): ExpressionOf<Type> {
   return expressionOf(type, [0x20, unsigned(index)], index);
 }
 

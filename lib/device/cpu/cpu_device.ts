@@ -1,9 +1,9 @@
 /**
  * The CPU device: WebAssembly SIMD kernels on all cores over one shared memory.
  *
- * It emits kernels at their first use, lays programs out as records for the scheduler, and wakes
- * the workers. The main thread is thread 0 and works like the others. A launch of one chunk runs on
- * the main thread alone, so small tensors pay for no threads.
+ * It emits kernels at their first use, writes programs as records for the scheduler, and wakes the
+ * workers. The main thread is thread 0 and computes like the others. A launch of one chunk runs on
+ * the main thread alone, so small tensors do not pay for threads.
  *
  * @module
  */
@@ -24,11 +24,11 @@ import { CONTROL, HEAP, locked, MAX_KERNELS, RECORD, schedulerModule } from "./s
 export interface CpuOptions {
   /** Threads, the main one among them. Default: `navigator.hardwareConcurrency`. */
   threads?: number;
-  /** Use fused multiply-add. Default: where the engine has it. */
+  /** Use fused multiply-add. Default: if the engine supports it. */
   relaxedSimd?: boolean;
   /**
-   * Products by a system BLAS: `auto` or a library's name or path; where it cannot be had, the
-   * description says why. Default: none.
+   * Matmul by a system BLAS: `auto`, or a library's name or path; if it cannot be loaded, the
+   * device's description says why. Default: none.
    */
   blas?: string;
   /** Why this device was chosen, for its description. */
@@ -167,8 +167,8 @@ export class CpuDevice implements Device {
   }
 
   /**
-   * Runs a list of records; `alone` when no launch has work for a second thread: then the workers
-   * are left asleep.
+   * Runs a list of records; with `alone`, if no launch has work for a second thread, the workers
+   * are not woken.
    */
   #run(program: number, length: number, alone: boolean): void {
     if (length === 0) return;
@@ -185,8 +185,8 @@ export class CpuDevice implements Device {
   }
 
   /**
-   * Starts the workers that are not there; until one has joined, and if it never does, the other
-   * threads do its share.
+   * Starts the workers that are not running; until one has joined, and if it never does, the other
+   * threads compute its chunks.
    */
   #startWorkers(): void {
     const words = new Int32Array(this.#memory.buffer, 0, 1024);
