@@ -104,6 +104,8 @@ const BINARY = {
   greater: { wgsl: "select(0.0, 1.0, a > b)", cpu: (_, a, b) => flag(a.gt(b)) },
   greaterEqual: { wgsl: "select(0.0, 1.0, a >= b)", cpu: (_, a, b) => flag(a.ge(b)) },
   equal: { wgsl: "select(0.0, 1.0, a == b)", cpu: (_, a, b) => flag(a.eq(b)) },
+  /** a if b is above 0, otherwise 0: no 0·∞. */
+  gate: { wgsl: "select(0.0, a, b > 0.0)", cpu: (f, a, b) => a.and(b.gt(zero(f))) },
 } satisfies Readonly<Record<string, BinaryRow>>;
 
 /** The name of a function of two variables. */

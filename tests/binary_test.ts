@@ -132,6 +132,19 @@ forEachDevice("at a tie the gradient goes to the first operand", async () => {
   }
 });
 
+forEachDevice(
+  "an infinite gradient reaches the larger operand alone, and the other gets 0",
+  async () => {
+    const [a, b, huge] = [tensor([1, 5]), tensor([2, 4]), tensor([Infinity, -Infinity])];
+    for (const f of [maximum, minimum]) {
+      const { gradients } = valueAndGrad(() => sum(mul(f(a, b), huge)), [a, b]);
+      const [toA, toB] = [[0, -Infinity], [Infinity, 0]];
+      assert.deepEqual([...await gradients[0].data()], f === maximum ? toA : [Infinity, 0]);
+      assert.deepEqual([...await gradients[1].data()], f === maximum ? toB : [0, -Infinity]);
+    }
+  },
+);
+
 forEachDevice("one tensor as both operands gets both gradients", async () => {
   const x = tensor([3, -2]);
   const { gradients: [dx] } = valueAndGrad(() => sum(mul(x, x)), [x]);

@@ -1,8 +1,9 @@
 /**
  * Elementwise functions of two tensors with broadcasting, each with its derivative under it.
  *
- * Shapes broadcast as in NumPy: aligned at the last axis, a length of 1 stretches. At most four
- * axes may remain after neighbors that stretch alike are joined.
+ * Shapes broadcast as in NumPy: aligned at the last axis, a length of 1 stretches. At most four axes
+ * may remain after neighbors that stretch alike are joined. See kernels/elementwise.ts for the
+ * functions, where.ts for selecting between two tensors.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { binary, unary } from "../tensor/elementwise.ts";
 import { sumTo } from "./reduce.ts";
 import { full, type Tensor } from "../tensor/tensor.ts";
 
-/** A tensor, or a number standing for a scalar on the other operand's device. */
+/** A tensor, or a number, which is a scalar on the other operand's device. */
 export type Operand = Tensor | number;
 
 /** The two operands as tensors. */
@@ -78,17 +79,17 @@ function pick(
 ): Tensor {
   const [a, b] = operands(left, right);
   return differentiable(binary(operation, a, b), [a, b], (dc) => {
-    const mask = takesA(a, b);
-    return [sumTo(mul(dc, mask), a.shape), sumTo(mul(dc, sub(1, mask)), b.shape)];
+    const mask = takesA(a, b), other = binary("sub", full([], 1, { device: a.device }), mask);
+    return [sumTo(binary("gate", dc, mask), a.shape), sumTo(binary("gate", dc, other), b.shape)];
   });
 }
 
-/** 1 where a > b, else 0, elementwise. No gradient flows. */
+/** 1 if a > b, otherwise 0, elementwise. No gradient flows. */
 export function greater(left: Operand, right: Operand): Tensor {
   return binary("greater", ...operands(left, right));
 }
 
-/** 1 where a = b, else 0, elementwise. No gradient flows. */
+/** 1 if a = b, otherwise 0, elementwise. No gradient flows. */
 export function equal(left: Operand, right: Operand): Tensor {
   return binary("equal", ...operands(left, right));
 }
