@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { describe, UserError } from "../errors.ts";
 import { CpuDevice } from "./cpu/cpu_device.ts";
 import type { Device } from "./device.ts";
 import { adapterClass } from "./webgpu/adapter_class.ts";
@@ -20,16 +20,16 @@ export interface DeviceOptions {
   /** Threads of the CPU device, 1–64. Default: all cores. */
   threads?: number;
   /**
-   * Products on the CPU by a system BLAS: `auto` looks for MKL, OpenBLAS, BLIS and Accelerate,
+   * System BLAS for matrix products on the CPU: `auto` looks for MKL, OpenBLAS, BLIS and Accelerate,
    * anything else is a library's name or path. It needs `--allow-ffi`, runs outside WebAssembly's
-   * sandbox, and sums in an order of its own; where it cannot be had, the description says why and
+   * sandbox, and sums in its own order. If it cannot be opened, the description says why and
    * WebAssembly computes. Default: none.
    */
   blas?: string;
   /**
-   * `f16` rounds the operands of the layers' products to half precision on WebGPU, forward and
-   * backward; sums, weights and all else stay f32. Where the adapter cannot do it well, and on the
-   * CPU, the description says why and products are in f32. Default `f32`.
+   * Precision of the operands of the layers' products, forward and backward: `f16` rounds them to
+   * half precision on WebGPU; sums, weights and everything else stay f32. If the adapter is not
+   * accurate enough, and on the CPU, the description says why and products are in f32. Default `f32`.
    */
   precision?: "f32" | "f16";
 }
@@ -44,14 +44,16 @@ export type HalfPrecisionCheck = (device: WebGpuDevice) => Promise<string | unde
  * Opens the device that `options` ask for, in half precision only if `checkHalfPrecision` finds
  * nothing wrong with it.
  *
- * @throws {UserError} if `webgpu` is required and there is no adapter
- * @throws {RangeError} if the number of threads is out of range
+ * @throws {UserError} if the device is `webgpu` and there is no adapter
+ * @throws {RangeError} if a value is not one of the choices, or the number of threads out of range
  */
 export async function chooseDevice(
   options: DeviceOptions,
   checkHalfPrecision: HalfPrecisionCheck,
 ): Promise<Device> {
   const { device = "auto", precision = "f32", ...cpu } = options;
+  expectOneOf("device", device, ["auto", "webgpu", "cpu"]);
+  expectOneOf("precision", precision, ["f32", "f16"]);
   const openCpu = (reason: string) => {
     const half = precision === "f16" ? "; products are in f32: half precision is for WebGPU" : "";
     return new CpuDevice({ ...cpu, reason: reason + half });
@@ -75,6 +77,12 @@ export async function chooseDevice(
     return openCpu(`the only WebGPU adapter, ${adapter.info.description}, is software`);
   }
   return await openAdapter(adapter, "a GPU was found");
+}
+
+function expectOneOf(option: string, value: string, choices: readonly string[]): void {
+  if (choices.includes(value)) return;
+  const known = choices.map((choice) => `'${choice}'`).join(", ");
+  throw new RangeError(`openDevice: ${option} must be one of ${known}; got ${describe(value)}`);
 }
 
 /** Turns half precision on unless there is `trouble` with it, and adds either to the description. */

@@ -1,6 +1,6 @@
 /**
- * Matrix products (GEMM) in the contract of a device: what is asked for, and how the device computes
- * it.
+ * Matrix products (GEMM) in the contract of a device: the request, and the plan by which the device
+ * computes it.
  *
  * The devices choose in cpu/gemm_choice.ts and webgpu/gemm_choice.ts; lib/ops/gemm.ts launches, with
  * the kernels in lib/ops/matmul_kernels.ts.
@@ -26,7 +26,7 @@ export interface GemmRequest extends GemmSizes {
   readonly transposeA: boolean;
   /** B is [n,k]. */
   readonly transposeB: boolean;
-  /** Whether more than the product is computed: bias, activation, residual. */
+  /** Whether there is more than the product, such as a bias, activation or residual. */
   readonly hasEpilogue: boolean;
   /** Whether the operands may be rounded to half precision. */
   readonly mayRound: boolean;

@@ -84,7 +84,7 @@ export interface Tiling {
   choose(scalars: Scalars, constants: Constants): Scalars;
 }
 
-/** The forms of a kernel, one for each kind of device; a kernel runs where it has a form. */
+/** The forms of a kernel, one for each kind of device that it runs on. */
 export interface KernelForms {
   /** WebAssembly. */
   readonly cpu?: CpuKernel;

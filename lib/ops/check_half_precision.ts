@@ -17,8 +17,8 @@ const UNUSED = { batch: 1, strideA: 0, strideB: 0 };
 const PLAIN = buildEpilogue({});
 const CONSTANTS = { ...PLAIN.constants, TRANSPOSE_A: 0, TRANSPOSE_B: 0, SCALE_A: 1, SCALE_B: 1024 };
 
-/** Relative errors that half precision may have, of the mean and at worst. */
-const ALLOWED = { mean: 0.005, most: 0.05 };
+/** Relative errors that half precision may have, in the mean and at worst. */
+const ALLOWED = { mean: 0.005, max: 0.05 };
 
 /** Undefined if half precision is accurate enough, otherwise why it is not, in a few words. */
 export async function checkHalfPrecision(
@@ -29,19 +29,18 @@ export async function checkHalfPrecision(
   const random = new Random(1);
   const draw = (count: number) => Float32Array.from({ length: count }, () => random.normal());
   const [a, b] = [draw(m * k), draw(k * n)];
-  const c = await computed(device, a, b).catch((error: Error) => error);
+  const c = await compute(device, a, b).catch((error: Error) => error);
   if (c instanceof Error) return `its half precision fails: ${c.message.split("\n")[0]}`;
-  const { mean, most } = errors(c, a, b);
-  if (mean < ALLOWED.mean && most < ALLOWED.most) return undefined;
+  const { mean, max } = errors(c, a, b);
+  if (mean < ALLOWED.mean && max < ALLOWED.max) return undefined;
   const percent = (error: number) => `${(100 * error).toPrecision(2)} %`;
-  return `its half precision is off by ${percent(mean)} in the mean, ${percent(most)} at worst`;
+  return `its half precision is off by ${percent(mean)} in the mean, ${percent(max)} at worst`;
 }
 
-async function computed(device: Device, a: Float32Array, b: Float32Array): Promise<Float32Array> {
+async function compute(device: Device, a: Float32Array, b: Float32Array): Promise<Float32Array> {
   const { m, n } = SIZES;
-  const ranges = [4 * a.length, 4 * b.length, 4 * m * n].map((bytes) => ({
-    ...{ allocation: device.allocate(bytes), byteOffset: 0, bytes },
-  }));
+  const ranges = [4 * a.length, 4 * b.length, 4 * m * n]
+    .map((bytes) => ({ allocation: device.allocate(bytes), byteOffset: 0, bytes }));
   const [left, right, result] = ranges;
   device.write(left, a);
   device.write(right, b);
@@ -54,24 +53,23 @@ async function computed(device: Device, a: Float32Array, b: Float32Array): Promi
 }
 
 /**
- * Errors relative to an element, or to the root of the mean square, √k, where the element is
- * smaller.
+ * Errors relative to an element, or to the root of the mean square, √k, if the element is smaller.
  */
 function errors(
   c: Float32Array,
   a: Float32Array,
   b: Float32Array,
-): { mean: number; most: number } {
+): { mean: number; max: number } {
   const { m, n, k } = SIZES;
-  let [sum, most] = [0, 0];
+  let [sum, max] = [0, 0];
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
       let exact = 0;
       for (let l = 0; l < k; l++) exact += a[i * k + l] * b[l * n + j];
       const error = Math.abs(c[i * n + j] - exact) / Math.max(Math.abs(exact), Math.sqrt(k));
       sum += error;
-      if (!(error <= most)) most = error; // NaN stays
+      if (!(error <= max)) max = error; // NaN stays
     }
   }
-  return { mean: sum / (m * n), most };
+  return { mean: sum / (m * n), max };
 }

@@ -2,8 +2,8 @@
  * The feed-forward block: two linear layers with an activation between them.
  *
  * As one operation its backward pass multiplies by the activation's derivative while it stores
- * dY·W2ᵀ, which spares a launch and a tensor. The gated form of Llama is put together from
- * `linear`s.
+ * dY·W2ᵀ, which saves a launch and a tensor. Llama's gated form is composed of `linear`s in
+ * lib/nn/feed_forward.ts.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import {
   gradientOfBias,
   gradientOfInput,
   gradientOfWeight,
-  linearSizes,
+  linearLayer,
 } from "./matmul.ts";
 import { type Activation, expectActivation } from "./activation.ts";
 import { gemm, gradientScale } from "./gemm.ts";
@@ -22,17 +22,18 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 /** Options of `feedForward`. */
 export interface FeedForwardOptions {
-  /** Between the two layers. Default `gelu_tanh`. */
+  /** Applied between the two layers. Default `gelu_tanh`. */
   activation?: Activation;
-  /** Added to the result; of the result's shape. */
+  /** Added to the result; f32 of the result's shape. */
   residual?: Tensor;
 }
 
 /**
- * activation(x·W1 + b1)·W2 + b2 + residual, in two launches: x [..., K], w1 [K, F], b1 [F], w2 [F,
- * N] and b2 [N] give [..., N].
+ * activation(x·W1 + b1)·W2 + b2 + residual, in two launches: x f32 [..., K], w1 [K, F], b1 [F], w2
+ * [F, N] and b2 [N] give [..., N].
  *
- * TypeError when a shape does not fit; RangeError for an unknown activation or an empty axis.
+ * @throws {TypeError} if a shape or dtype does not fit
+ * @throws {RangeError} if the activation is unknown or an axis is empty
  */
 export function feedForward(
   x: Tensor,
@@ -47,30 +48,36 @@ export function feedForward(
   expectActivation("feedForward", activation);
   const inputs = [x, w1, b1, w2, b2, residual];
   const needs = inputs.map(isTracked);
-  const sizes1 = linearSizes("feedForward", x, w1, b1, false);
+  const first = linearLayer("feedForward", { x, weight: w1, bias: b1 });
   const outer = x.shape.slice(0, -1);
-  const inner = [...outer, sizes1.n];
+  const inner = [...outer, first.sizes.n];
   const saves = needs.slice(0, 3).some(Boolean);
   const pre = saves ? empty(inner, { device: x.device }) : undefined;
-  const hidden = gemm(x, w1, sizes1, inner, { bias: b1, activation, saved: pre, rounding: {} });
-  const sizes2 = linearSizes("feedForward", hidden, w2, b2, false);
-  const shape = [...outer, sizes2.n];
+  const hidden = gemm(x, w1, first.sizes, inner, {
+    bias: b1,
+    activation,
+    saved: pre,
+    rounding: {},
+  });
+  const second = linearLayer("feedForward", { x: hidden, weight: w2, bias: b2 });
+  const { m, n, k } = second.sizes;
+  const shape = [...outer, n];
   expectShape("feedForward", "residual", residual, shape);
-  const y = gemm(hidden, w2, sizes2, shape, { bias: b2, residual, rounding: {} });
+  const y = gemm(hidden, w2, second.sizes, shape, { bias: b2, residual, rounding: {} });
   return differentiable(y, inputs, (dy, [gathered]) => {
-    const dPre = needs.slice(0, 3).some(Boolean)
-      ? gemm(dy, w2, { m: sizes2.m, n: sizes2.k, k: sizes2.n }, inner, {
+    const dPre = saves
+      ? gemm(dy, w2, { m, n: k, k: n }, inner, {
         transposeB: true,
-        rounding: { scaleA: gradientScale(sizes2.m) },
+        rounding: { scaleA: gradientScale(m) },
         derivative: pre && { of: activation, at: pre },
       })
       : dy;
     return [
-      needs[0] ? gradientOfInput(dPre, x, w1, sizes1, false, gathered) : undefined,
-      needs[1] ? gradientOfWeight(dPre, x, w1, sizes1, false) : undefined,
-      needs[2] ? gradientOfBias(dPre, sizes1.n) : undefined,
-      needs[3] ? gradientOfWeight(dy, hidden, w2, sizes2, false) : undefined,
-      needs[4] ? gradientOfBias(dy, sizes2.n) : undefined,
+      needs[0] ? gradientOfInput(dPre, first, gathered) : undefined,
+      needs[1] ? gradientOfWeight(dPre, first) : undefined,
+      needs[2] ? gradientOfBias(dPre) : undefined,
+      needs[3] ? gradientOfWeight(dy, second) : undefined,
+      needs[4] ? gradientOfBias(dy) : undefined,
       needs[5] ? dy : undefined,
     ];
   }, { sums: [0] });

@@ -71,7 +71,7 @@ export function gemm(
     mayRound: rounding !== undefined,
   });
   if (plan.form === "tiles" && plan.splitK > 1) {
-    return splitKGemm(a, b, sizes, shape, plan.splitK, rounding);
+    return splitKGemm(a, b, sizes, { shape, parts: plan.splitK, rounding });
   }
   const operands = { a, b, c: empty(shape, { device: a.device }) };
   if (plan.form === "gemv") gemv(operands, sizes, plan, options);
@@ -137,9 +137,7 @@ function splitKGemm(
   a: Tensor,
   b: Tensor,
   { m, n, k }: GemmSizes,
-  shape: Shape,
-  parts: number,
-  rounding: Rounding | undefined,
+  { shape, parts, rounding }: { shape: Shape; parts: number; rounding?: Rounding },
 ): Tensor {
   const part = k / parts;
   const products = gemm(a, b, { m, n, k: part }, [parts, m, n], {

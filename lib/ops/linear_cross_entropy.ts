@@ -23,7 +23,8 @@ import {
   gradientOfInput,
   gradientOfWeight,
   linear,
-  linearSizes,
+  type LinearLayer,
+  linearLayer,
 } from "./matmul.ts";
 import { gemm, type GemmSizes } from "./gemm.ts";
 import { scope } from "../tensor/scope.ts";
@@ -76,7 +77,8 @@ export function linearCrossEntropy(
   const names = { ignoreIndex: true, transposed: true, rowsAtOnce: true };
   checkOptions("linearCrossEntropy", options, names);
   const { transposed = false, ignoreIndex } = options;
-  const sizes = linearSizes("linearCrossEntropy", x, weight, bias, transposed);
+  const layer = linearLayer("linearCrossEntropy", { x, weight, bias, transposed });
+  const { sizes } = layer;
   expectType("linearCrossEntropy", targets, "i32");
   if (x.shape.length !== 2 || targets.shape.length !== 1 || targets.size !== sizes.m) {
     throw new TypeError(
@@ -95,9 +97,7 @@ export function linearCrossEntropy(
   const inputs = [x, weight, bias];
   const needs = inputs.map(isTracked);
   const parts = { ...options, rowsAtOnce };
-  const { loss, gradients } = withoutTape(() =>
-    inParts({ x, weight, bias, targets }, sizes, needs, parts)
-  );
+  const { loss, gradients } = withoutTape(() => inParts(layer, targets, needs, parts));
   const { mean, scale } = meanLoss(loss, targets, sizes.n, options);
   return differentiable(mean, inputs, (gradient) => {
     const factor = mul(gradient, scale);
@@ -113,13 +113,6 @@ function defaultRows({ n }: GemmSizes, { manyCores }: DeviceTraits): number {
 
 interface PartOptions extends LinearCrossEntropyOptions {
   rowsAtOnce: number;
-}
-
-interface Inputs {
-  x: Tensor;
-  weight: Tensor;
-  bias: Tensor | undefined;
-  targets: Tensor;
 }
 
 /**
@@ -138,18 +131,19 @@ interface Part {
  * that needs one.
  */
 function inParts(
-  { x, targets, ...head }: Inputs,
-  sizes: GemmSizes,
+  layer: LinearLayer,
+  targets: Tensor,
   needs: readonly boolean[],
   options: PartOptions,
 ): { loss: Tensor; gradients: (Tensor | undefined)[] } {
+  const { x, sizes } = layer;
   const parts: Part[] = [];
   for (let start = 0; start < sizes.m; start += options.rowsAtOnce) {
     const range = { axis: 0, start, end: Math.min(sizes.m, start + options.rowsAtOnce) };
     const before = parts.at(-1);
     const compute = () => {
-      const rows = { x: slice(x, range), targets: slice(targets, range), ...head };
-      return onePart(rows, { ...sizes, m: rows.targets.size }, needs, options, before);
+      const rows = { ...layer, x: slice(x, range), sizes: { ...sizes, m: range.end - start } };
+      return onePart(rows, slice(targets, range), needs, { ...options, before });
     };
     if (x.device.recorder) parts.push(compute());
     else { // at once: the logits' memory goes back before the next part's is taken
@@ -166,23 +160,21 @@ function inParts(
 }
 
 function onePart(
-  { x, weight, bias, targets }: Inputs,
-  sizes: GemmSizes,
+  layer: LinearLayer,
+  targets: Tensor,
   needs: readonly boolean[],
-  { transposed = false, ignoreIndex }: PartOptions,
-  before?: Part,
+  { ignoreIndex, before }: PartOptions & { before?: Part },
 ): Part {
+  const { x, weight, bias, transposed, sizes } = layer;
   const head = { transposeB: transposed, bias, rounding: {} };
   const logits = gemm(x, weight, sizes, [sizes.m, sizes.n], head);
   if (!needs.some(Boolean)) return { loss: tokenLosses(logits, targets, { ignoreIndex }) };
   const loss = tokenLossesInPlace(logits, targets, { ignoreIndex });
-  const ofBias = needs[2] ? gradientOfBias(logits, sizes.n) : undefined;
+  const ofBias = needs[2] ? gradientOfBias(logits) : undefined;
   return {
     loss,
-    ofInput: needs[0] ? gradientOfInput(logits, x, weight, sizes, transposed) : undefined,
-    ofWeight: needs[1]
-      ? gradientOfWeight(logits, x, weight, sizes, transposed, before?.ofWeight)
-      : undefined,
+    ofInput: needs[0] ? gradientOfInput(logits, layer) : undefined,
+    ofWeight: needs[1] ? gradientOfWeight(logits, layer, before?.ofWeight) : undefined,
     ofBias: ofBias && before?.ofBias ? add(before.ofBias, ofBias) : ofBias,
   };
 }

@@ -1,8 +1,8 @@
 /**
  * Matrix products: `matmul`, and `linear` with bias, activation and residual in the same launch.
  *
- * Two linear layers with an activation between them are in feed_forward.ts, attention's products in
- * attention.ts.
+ * See gemm.ts for the launches, feed_forward.ts for two linear layers with an activation between
+ * them, attention.ts for attention's products.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { gemm, type GemmSizes, gradientScale } from "./gemm.ts";
 import { sum, sumTo } from "./reduce.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
-/** Which operands `matmul` takes transposed: their last two axes are swapped. */
+/** Which operands of `matmul` are stored transposed: with their last two axes swapped. */
 export interface MatmulOptions {
   /** a is [..., K, M]. Default false. */
   transposeA?: boolean;
@@ -29,8 +29,7 @@ export interface MatmulOptions {
  * M, N].
  *
  * The leading axes of a and b are the same, or one of them has rank 2 and is shared by the whole
- * batch. Sums are in f32. TypeError when ranks, leading axes or inner sizes do not fit or an
- * operand holds no floats; RangeError when an axis is empty.
+ * batch. Both are f32, and sums are in f32.
  *
  * ```ts
  * import { matmul, openDevice, tensor } from "../../mod.ts";
@@ -39,6 +38,9 @@ export interface MatmulOptions {
  * console.log(await c.data()); // [3, 2, 7, 4]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if ranks, leading axes or inner sizes do not fit, or an operand is not f32
+ * @throws {RangeError} if an axis is empty
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   checkOptions("matmul", options, { transposeA: true, transposeB: true });
@@ -62,7 +64,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   });
 }
 
-/** All rows of a tensor of rank ≥ 2, as a matrix. */
+/** All rows of a tensor, as a matrix. */
 function flatten(x: Tensor): Tensor {
   const columns = x.shape[x.shape.length - 1];
   return x.view([x.size / columns, columns]);
@@ -91,8 +93,11 @@ function plainMatmul(a: Tensor, b: Tensor, transposeA: boolean, transposeB: bool
     return gemm(a, b, { m: a.size / k, n, k }, shape, { transposeB });
   }
   return gemm(a, b, { m, n, k }, shape, {
-    ...{ transposeA, transposeB, batch: size(shape) / (m * n) },
-    ...{ strideA: outerA.length > 0 ? m * k : 0, strideB: outerB.length > 0 ? k * n : 0 },
+    transposeA,
+    transposeB,
+    batch: size(shape) / (m * n),
+    strideA: outerA.length > 0 ? m * k : 0,
+    strideB: outerB.length > 0 ? k * n : 0,
   });
 }
 
@@ -105,17 +110,15 @@ function matrix(shape: Shape, transpose: boolean): [number, number] {
 export interface LinearOptions {
   /** Applied to the product and bias. Default: none. */
   activation?: Activation;
-  /** Added after the activation; of the result's shape. */
+  /** Added after the activation; f32 of the result's shape. */
   residual?: Tensor;
   /** The weight is [N, K], as in tied heads and Llama. Default false: [K, N], as in GPT-2. */
   transposed?: boolean;
 }
 
 /**
- * activation(x·W + bias) + residual, in one launch: x [..., K] and weight [K, N] (or [N, K] with
- * `transposed`) give [..., N].
- *
- * TypeError when a shape does not fit; RangeError for an unknown activation or an empty axis.
+ * activation(x·W + bias) + residual, in one launch: x f32 [..., K], weight [K, N] (or [N, K] with
+ * `transposed`) and bias [N] give [..., N].
  *
  * ```ts
  * import { linear, openDevice, tensor } from "../../mod.ts";
@@ -124,6 +127,9 @@ export interface LinearOptions {
  * console.log(await y.data()); // [0]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if a shape or dtype does not fit
+ * @throws {RangeError} if the activation is unknown or an axis is empty
  */
 export function linear(
   x: Tensor,
@@ -134,37 +140,55 @@ export function linear(
   checkOptions("linear", options, { activation: true, residual: true, transposed: true });
   const { activation, residual, transposed = false } = options;
   expectActivation("linear", activation);
-  const sizes = linearSizes("linear", x, weight, bias, transposed);
-  const shape = [...x.shape.slice(0, -1), sizes.n];
+  const layer = linearLayer("linear", { x, weight, bias, transposed });
+  const shape = [...x.shape.slice(0, -1), layer.sizes.n];
   expectShape("linear", "residual", residual, shape);
   const inputs = [x, weight, bias, residual];
   const needs = inputs.map(isTracked);
   const saves = activation && needs.some(Boolean);
   const pre = saves ? empty(shape, { device: x.device }) : undefined;
-  const options_ = { transposeB: transposed, bias, activation, saved: pre, residual, rounding: {} };
-  const y = gemm(x, weight, sizes, shape, options_);
+  const y = gemm(x, weight, layer.sizes, shape, {
+    transposeB: transposed,
+    bias,
+    activation,
+    saved: pre,
+    residual,
+    rounding: {},
+  });
   return differentiable(y, inputs, (dy, [gathered]) => {
     const dPre = activation && pre ? activationBackward(activation, dy, pre) : dy;
     return [
-      needs[0] ? gradientOfInput(dPre, x, weight, sizes, transposed, gathered) : undefined,
-      needs[1] ? gradientOfWeight(dPre, x, weight, sizes, transposed) : undefined,
-      needs[2] ? gradientOfBias(dPre, sizes.n) : undefined,
+      needs[0] ? gradientOfInput(dPre, layer, gathered) : undefined,
+      needs[1] ? gradientOfWeight(dPre, layer) : undefined,
+      needs[2] ? gradientOfBias(dPre) : undefined,
       needs[3] ? dy : undefined,
     ];
   }, { sums: [0] });
 }
 
+/** The tensors of a linear layer x·W + bias. */
+export interface LinearInputs {
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  readonly bias?: Tensor;
+  /** The weight is [N, K]. Default false: [K, N]. */
+  readonly transposed?: boolean;
+}
+
+/** A linear layer whose shapes fit. */
+export interface LinearLayer extends LinearInputs {
+  /** Of x·W: m rows (all axes of x but the last), n outputs, k inputs. */
+  readonly sizes: GemmSizes;
+}
+
 /**
- * The sizes of x·W: m rows (all axes of x but the last), n outputs, k inputs. TypeError when x,
- * weight and bias do not fit, RangeError when one is empty.
+ * The layer with its sizes.
+ *
+ * @throws {TypeError} if x, weight and bias do not fit
+ * @throws {RangeError} if one of them is empty
  */
-export function linearSizes(
-  operation: string,
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | undefined,
-  transposed: boolean,
-): GemmSizes {
+export function linearLayer(operation: string, inputs: LinearInputs): LinearLayer {
+  const { x, weight, bias, transposed = false } = inputs;
   for (const each of [x, weight, bias]) if (each) expectType(operation, each, "f32");
   const notation = `${formatShape(x.shape)} · ${formatShape(weight.shape)}${transposed ? "ᵀ" : ""}`;
   if (x.shape.length < 1 || weight.shape.length !== 2) {
@@ -178,10 +202,10 @@ export function linearSizes(
   }
   if (x.size * n === 0) throw new RangeError(`${operation}: an axis is empty: ${notation}`);
   expectShape(operation, "bias", bias, [n]);
-  return { m: x.size / k, n, k };
+  return { ...inputs, sizes: { m: x.size / k, n, k } };
 }
 
-/** Throws a TypeError unless `tensor`, where it is given, holds floats in this shape. */
+/** Throws a TypeError unless `tensor` is undefined or f32 of this shape. */
 export function expectShape(
   operation: string,
   name: string,
@@ -194,36 +218,27 @@ export function expectShape(
   }
 }
 
-/** dX = dPre·Wᵀ, plus what was gathered for x already. */
-export function gradientOfInput(
-  dPre: Tensor,
-  x: Tensor,
-  weight: Tensor,
-  { m, n, k }: GemmSizes,
-  transposed: boolean,
-  gathered?: Tensor,
-): Tensor {
-  const rounding = { scaleA: gradientScale(m) };
-  const options = { transposeB: !transposed, residual: gathered, rounding };
-  return gemm(dPre, weight, { m, n: k, k: n }, x.shape, options);
+/** dX = dPre·Wᵀ + `gathered`, the gradients that x has already. */
+export function gradientOfInput(dPre: Tensor, layer: LinearLayer, gathered?: Tensor): Tensor {
+  const { x, weight, sizes: { m, n, k }, transposed } = layer;
+  return gemm(dPre, weight, { m, n: k, k: n }, x.shape, {
+    transposeB: !transposed,
+    residual: gathered,
+    rounding: { scaleA: gradientScale(m) },
+  });
 }
 
-/** dW = Xᵀ·dPre, in the weight's layout, plus what was gathered for it already. */
-export function gradientOfWeight(
-  dPre: Tensor,
-  x: Tensor,
-  weight: Tensor,
-  { m, n, k }: GemmSizes,
-  transposed: boolean,
-  gathered?: Tensor,
-): Tensor {
-  const [options, scale] = [{ transposeA: true, residual: gathered }, gradientScale(m)];
+/** dW = Xᵀ·dPre + `gathered`, the gradients that the weight has already, in the weight's layout. */
+export function gradientOfWeight(dPre: Tensor, layer: LinearLayer, gathered?: Tensor): Tensor {
+  const { x, weight, sizes: { m, n, k }, transposed } = layer;
+  const options = { transposeA: true, residual: gathered };
+  const scale = gradientScale(m);
   return transposed
     ? gemm(dPre, x, { m: n, n: k, k: m }, weight.shape, { ...options, rounding: { scaleA: scale } })
     : gemm(x, dPre, { m: k, n, k: m }, weight.shape, { ...options, rounding: { scaleB: scale } });
 }
 
-/** db: dPre summed over all rows. */
-export function gradientOfBias(dPre: Tensor, n: number): Tensor {
-  return sum(dPre.view([dPre.size / n, n]), { axis: 0 });
+/** db: dPre [..., N] summed over all rows. */
+export function gradientOfBias(dPre: Tensor): Tensor {
+  return sum(flatten(dPre), { axis: 0 });
 }

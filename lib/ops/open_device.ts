@@ -7,6 +7,7 @@
 import { chooseDevice, type DeviceOptions } from "../device/choose_device.ts";
 import { useDevice } from "../device/current_device.ts";
 import type { Device } from "../device/device.ts";
+import { checkOptions } from "../options.ts";
 import { checkHalfPrecision } from "./check_half_precision.ts";
 
 /**
@@ -20,9 +21,16 @@ import { checkHalfPrecision } from "./check_half_precision.ts";
  * ```
  *
  * @throws {UserError} if the device is `webgpu` and there is no adapter
- * @throws {RangeError} if the number of threads is out of range
+ * @throws {RangeError} if a value is not one of the choices, or the number of threads out of range
+ * @throws {TypeError} if there is no such option
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  checkOptions("openDevice", options, {
+    device: true,
+    threads: true,
+    blas: true,
+    precision: true,
+  });
   const device = await chooseDevice(options, checkHalfPrecision);
   useDevice(device);
   return device;

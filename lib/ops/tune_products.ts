@@ -1,8 +1,7 @@
 /**
- * Measures the kernels that a GPU may take for matrix products, and chooses.
+ * Measures the kernels that a GPU can use for matrix products, and chooses the fastest.
  *
- * Each result is checked before it is timed. Keeping the choice is left to
- * lib/device/webgpu/tuning.ts, printing to scripts/tune.ts.
+ * Each result is checked before it is timed. lib/device/webgpu/tuning.ts stores the choice.
  *
  * @module
  */
@@ -28,19 +27,19 @@ export interface TunedProduct extends GemmSizes {
   readonly transposeB?: boolean;
 }
 
-/** What one kernel took for one product. */
+/** The time of one kernel for one product. */
 export interface ProductTiming {
-  /** What was computed. */
+  /** The product. */
   readonly product: TunedProduct;
-  /** The field of the choice that such a product goes by. */
+  /** The field of the choice that decides the kernel of such a product. */
   readonly field: keyof GemmKernels;
   /** The kernel's name in the choice. */
   readonly kernel: string;
-  /** Of the best run, launch included; Infinity where the result was wrong. */
+  /** Duration of the best run, launch included; Infinity if the result was wrong. */
   readonly milliseconds: number;
 }
 
-/** A linear layer's product forward, that of its input's gradient and that of its weight's. */
+/** The three products of a linear layer: forward, the input's gradient, the weight's gradient. */
 export function layerProducts(rows: number, inputs: number, outputs: number): TunedProduct[] {
   return [
     { m: rows, n: outputs, k: inputs },
@@ -49,17 +48,16 @@ export function layerProducts(rows: number, inputs: number, outputs: number): Tu
   ];
 }
 
-/** Rounds in which the kernels take turns. */
+/** Rounds in which the kernels alternate. */
 const ROUNDS = 3;
-/**
- * Milliseconds that the runs of one measurement should take together, so that the wait for the GPU
- * counts little.
- */
+/** Milliseconds of all runs of one measurement, so that the wait for the GPU is negligible. */
 const SPAN = 60;
 
 /**
- * Times each kernel of each product, and yields a product's timings together. The device becomes
- * the current one; its own choice is put back afterwards. TypeError for another device than WebGPU.
+ * Times each kernel of each product, and yields the timings of one product at a time. The device
+ * becomes the current one; its choice is restored afterwards.
+ *
+ * @throws {TypeError} if the device is not WebGPU
  */
 export async function* tuneProducts(
   device: Device,
@@ -91,8 +89,8 @@ function expectWebGpu(device: Device): WebGpuDevice {
 }
 
 /**
- * For each field the kernel with the least time, each product counting the same; `before` where
- * nothing was measured or nothing was right.
+ * The fastest kernel for each field, with equal weights of all products; that of `before` if nothing
+ * was measured or no result was right.
  */
 export function chooseKernels(
   timings: readonly ProductTiming[],
@@ -105,7 +103,10 @@ export function chooseKernels(
     const own = timings.filter((timing) => timing.field === field);
     const cost = (kernel: string) =>
       own.filter((timing) => timing.kernel === kernel)
-        .reduce((sum, { product, milliseconds }) => sum + milliseconds / leastOf(own, product), 0);
+        .reduce(
+          (sum, { product, milliseconds }) => sum + milliseconds / minimumOf(own, product),
+          0,
+        );
     const measured = kernels.filter((kernel) => own.some((timing) => timing.kernel === kernel));
     const [first] = measured.toSorted((a, b) => cost(a) - cost(b));
     return first !== undefined && Number.isFinite(cost(first)) ? first : before[field];
@@ -117,7 +118,7 @@ export function chooseKernels(
   };
 }
 
-function leastOf(timings: readonly ProductTiming[], product: TunedProduct): number {
+function minimumOf(timings: readonly ProductTiming[], product: TunedProduct): number {
   const own = timings.filter((timing) => timing.product === product);
   return Math.min(...own.map(({ milliseconds }) => milliseconds));
 }
@@ -137,26 +138,26 @@ async function timings(
     const isRight = checkResult(product, operands, await program().data());
     const single = await timeOf(device, program, 1, wait);
     const runs = Math.max(1, Math.min(200, Math.round(SPAN / single)));
-    candidates.push({ kernel, program, isRight, runs, least: Infinity });
+    candidates.push({ kernel, program, isRight, runs, best: Infinity });
   }
   for (let round = 0; round < ROUNDS; round++) {
     for (const each of candidates.filter(({ isRight }) => isRight)) {
-      each.least = Math.min(each.least, await timeOf(device, each.program, each.runs, wait));
+      each.best = Math.min(each.best, await timeOf(device, each.program, each.runs, wait));
     }
   }
   for (const { program } of candidates) program.dispose();
   [operands.a, operands.b].forEach((operand) => operand.dispose());
-  return candidates.map(({ kernel, least }) => ({ product, field, kernel, milliseconds: least }));
+  return candidates.map(({ kernel, best }) => ({ product, field, kernel, milliseconds: best }));
 }
 
 interface Candidate {
   readonly kernel: string;
   readonly program: Compiled<[], Tensor>;
   readonly isRight: boolean;
-  /** Runs that fill a span. */
+  /** Number of runs that fill a span. */
   readonly runs: number;
   /** Milliseconds of a run, in the best round. */
-  least: number;
+  best: number;
 }
 
 interface Operands {
@@ -180,9 +181,7 @@ function run({ m, n, k, ...form }: TunedProduct, { a, b }: Operands): Tensor {
 /** Elements of each result that are computed again in float64. */
 const CHECKED = 64;
 
-/**
- * Whether elements drawn from the result, the last one among them, are those of a sum in float64.
- */
+/** Whether random elements of the result, and the last one, equal those of a sum in float64. */
 function checkResult(
   { m, n, k, transposeA, transposeB }: TunedProduct,
   { values: [a, b] }: Operands,
@@ -200,7 +199,7 @@ function checkResult(
   });
 }
 
-/** Milliseconds of one of so many runs. */
+/** Milliseconds per run, averaged over `runs` runs. */
 async function timeOf(
   device: WebGpuDevice,
   program: () => unknown,
@@ -213,13 +212,13 @@ async function timeOf(
   return Math.max(1e-3, performance.now() - start - wait) / runs;
 }
 
-/** Milliseconds that waiting for an idle GPU takes. */
+/** Milliseconds of waiting for an idle GPU. */
 async function waiting(device: WebGpuDevice): Promise<number> {
-  let least = Infinity;
+  let best = Infinity;
   for (let i = 0; i < 3; i++) {
     const start = performance.now();
     await device.finish();
-    least = Math.min(least, performance.now() - start);
+    best = Math.min(best, performance.now() - start);
   }
-  return least;
+  return best;
 }

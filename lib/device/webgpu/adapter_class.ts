@@ -1,24 +1,23 @@
 /**
- * Classes of adapters, by what `GPUAdapterInfo` says, and the kernels that each takes for matrix
- * products where nothing was measured.
+ * Classes of adapters, by their `GPUAdapterInfo`, and the kernels that each class uses for matrix
+ * products unless others were measured to be faster.
  *
- * Measured choices are left to tuning.ts, what the kernels are to lib/ops/matmul_kernels.ts.
+ * See tuning.ts for measured choices, lib/ops/matmul_kernels.ts for the kernels.
  *
  * @module
  */
 import type { GemmKernels } from "./gemm_choice.ts";
 
-/** Kinds of adapters that want different kernels. */
+/** Kinds of adapters that need different kernels. */
 export type AdapterClass = "software" | "apple" | "integrated" | "discrete";
 
 /** The names of an adapter, as browsers and Deno fill them in. */
 export type AdapterNames = Pick<GPUAdapterInfo, "vendor" | "architecture" | "description">;
 
 /**
- * What each class takes: a program on the CPU gains nothing from workgroup memory; Apple's caches
- * serve as well as it; small GPUs have too few cores for tiles of 128. Source: the published
- * figures of jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU kernels. Only `software` has been
- * measured here.
+ * The kernels of each class: a software adapter gains nothing from workgroup memory; Apple's caches
+ * are as fast as it; small GPUs have too few cores for tiles of 128. Source: the published figures of
+ * jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU kernels. Only `software` has been measured here.
  */
 export const GEMM_KERNELS: Readonly<Record<AdapterClass, GemmKernels>> = {
   software: { small: "direct", large: "direct", gemv: "workgroup" },
@@ -37,10 +36,7 @@ const VENDORS: Readonly<Record<string, string>> = {
   "32902": "intel",
 };
 
-/**
- * The class of an adapter; one that nothing is known of counts as integrated, whose kernels ask for
- * the least.
- */
+/** The class of an adapter; an unknown one is integrated, whose kernels require the least. */
 export function adapterClass(info: AdapterNames & { isFallbackAdapter?: boolean }): AdapterClass {
   const { description } = info;
   if (info.isFallbackAdapter || /llvmpipe|swiftshader|lavapipe|basic render/i.test(description)) {

@@ -1,9 +1,9 @@
 /**
- * What was measured on an adapter, kept in the Web Cache under the adapter's names and the
- * library's version.
+ * Measured choices of kernels, stored in the Web Cache under the adapter's names and the library's
+ * version.
  *
- * Nothing depends on it: where there is no cache, or the entry makes no sense, the table in
- * adapter_class.ts holds. Measuring is left to lib/ops/tune_products.ts and scripts/tune.ts.
+ * Nothing depends on them: if there is no cache, or the entry is malformed, the table in
+ * adapter_class.ts holds. lib/ops/tune_products.ts measures.
  *
  * @module
  */
@@ -15,20 +15,22 @@ import { WebGpuDevice } from "./webgpu_device.ts";
 
 const CACHE = "folio-tuning";
 
-/** The choice kept for an adapter; undefined where there is none, or it cannot be read. */
+/** The choice stored for an adapter; undefined if there is none, or it cannot be read. */
 export async function readTuning(adapter: AdapterNames): Promise<GemmKernels | undefined> {
   try {
     if (!await caches.has(CACHE)) return undefined;
     const response = await (await caches.open(CACHE)).match(addressOf(adapter));
     return response && checked(await response.json());
   } catch {
-    return undefined; // no cache here, or an entry that is no JSON
+    return undefined; // no cache, or an entry that is not JSON
   }
 }
 
 /**
- * Keeps a choice for a device's adapter; the next `openDevice` takes it. TypeError for another
- * device than WebGPU, Error where the Web Cache cannot be written.
+ * Stores a choice for a device's adapter; later calls of `openDevice` use it.
+ *
+ * @throws {TypeError} if the device is not WebGPU
+ * @throws {Error} if the Web Cache cannot be written
  */
 export async function keepTuning(device: Device, choice: GemmKernels): Promise<void> {
   const cache = await caches.open(CACHE);
@@ -36,8 +38,9 @@ export async function keepTuning(device: Device, choice: GemmKernels): Promise<v
 }
 
 /**
- * Forgets what was measured on a device's adapter; true where there was something. TypeError for
- * another device than WebGPU.
+ * Deletes the stored choice for a device's adapter; returns whether there was one.
+ *
+ * @throws {TypeError} if the device is not WebGPU
  */
 export async function forgetTuning(device: Device): Promise<boolean> {
   const cache = await caches.open(CACHE);
@@ -49,7 +52,7 @@ function adapterOf(device: Device): AdapterNames {
   throw new TypeError(`tuning: expected a WebGPU device, got '${device.kind}'`);
 }
 
-/** The key of an adapter in the Web Cache, which wants an address; nothing is fetched from it. */
+/** The key of an adapter in the Web Cache, which requires a URL; nothing is fetched from it. */
 export function addressOf({ vendor, architecture, description }: AdapterNames): string {
   const names = [VERSION, vendor, architecture, description].map(encodeURIComponent);
   return `https://tuning.invalid/${names.join("/")}`;

@@ -1,9 +1,10 @@
 /**
- * The WebGPU device: WGSL kernels on the GPU, through nothing but the web platform's own interface.
+ * The WebGPU device: WGSL kernels on the GPU, through the web platform's interface alone.
  *
- * Eager launches gather in one open pass that is submitted when a value is read or written; a
- * loaded program holds pipelines, bind groups and one uniform buffer made beforehand, so that a run
- * is one encoder, one pass, one submit. See ../choose_device.ts for the choice of a device.
+ * Eager launches are collected in one open pass, which is submitted when a value is read or written;
+ * a loaded program holds prepared pipelines, bind groups and one uniform buffer, so that a run is one
+ * encoder, one pass, one submit. See ../choose_device.ts for the choice of a device, pipelines.ts for
+ * the kernels.
  *
  * @module
  */
@@ -26,7 +27,7 @@ interface Memory extends Allocation {
 export interface OpenOptions {
   /** Why it was chosen, for the description. */
   reason?: string;
-  /** Which kernels were the fastest on it, where that was measured. Default: those of its class. */
+  /** The kernels that were measured to be the fastest on it. Default: those of its class. */
   tuned?: GemmKernels;
 }
 
@@ -126,7 +127,7 @@ export class WebGpuDevice implements Device {
     const { maxBufferSize } = this.gpu.limits;
     if (size > maxBufferSize) {
       throw new UserError(
-        `webgpu: a buffer of ${size} bytes was asked for, and this adapter allows ${maxBufferSize}. Use a smaller batch, context or model, or the device 'cpu'`,
+        `webgpu: expected a buffer of at most ${maxBufferSize} bytes on this adapter, got ${size}; use a smaller batch, context or model, or the device 'cpu'`,
       );
     }
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
