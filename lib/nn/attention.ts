@@ -71,13 +71,7 @@ const LAYER_OPTIONS: OptionNames<AttentionLayerOptions> = {
   random: true,
 };
 
-const ATTEND_OPTIONS: OptionNames<AttendOptions> = {
-  source: true,
-  keyLengths: true,
-  cache: true,
-  residual: true,
-  weights: true,
-};
+const CALL_OPTIONS = { source: true, keyLengths: true, cache: true, residual: true, weights: true };
 
 /** Rows of queries, keys and values, each [B,T,heads·D], or of all three side by side. */
 type Rows = readonly [packed: Tensor] | readonly [q: Tensor, k: Tensor, v: Tensor];
@@ -172,7 +166,7 @@ export class Attention extends Module {
     options: AttendOptions = {},
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
-    checkOptions("Attention", options, ATTEND_OPTIONS);
+    checkOptions("Attention", options, CALL_OPTIONS);
     this.#expectNoDropout(context);
     const { cache, source, weights } = options;
     if (cache && (source || !this.#causal)) {

@@ -50,13 +50,6 @@ const OPTIONS: OptionNames<BlockOptions> = {
   random: true,
 };
 
-const INPUT: OptionNames<BlockInput> = {
-  lengths: true,
-  memory: true,
-  memoryLengths: true,
-  cache: true,
-};
-
 /** A layer with its norms and its dropout. */
 interface Half {
   /** The layer's value; `residual` is added in its last kernel. */
@@ -152,7 +145,7 @@ export class Block extends Module {
     input: BlockInput = {},
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
-    checkOptions("Block", input, INPUT);
+    checkOptions("Block", input, { lengths: true, memory: true, memoryLengths: true, cache: true });
     const { memory } = input;
     if ((this.crossAttention === undefined) !== (memory === undefined)) {
       const [has, got] = [this.crossAttention ? "cross-" : "no cross-", memory ?? "none"];

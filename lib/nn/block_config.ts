@@ -52,7 +52,7 @@ export interface BlockConfig {
   positions: Positions;
   /** Base of the rotary frequencies. Default with rotary positions: 10000; otherwise absent. */
   rotaryBase?: number;
-  /** Columns of each head that rotary positions turn, from the first on; even. Default: all. */
+  /** Columns of each head that are rotated, from its first on; even. Default: all. */
   rotaryDimensions?: number;
   /** Slower rotary frequencies for a longer context, as of Llama 3.1. Default: none. */
   rotaryScaling?: RotaryScaling;
@@ -69,8 +69,8 @@ export interface BlockConfig {
   /** Bias of attention's output projection. Default: `bias`. */
   attentionProjectionBias: boolean;
   /**
-   * x + attention(norm(x)) + feedForward(norm′(x)), as in GPT-NeoX, instead of one half after the
-   * other; pre-norm only. Default: false.
+   * x + attention(norm(x)) + feedForward(norm′(x)), as in GPT-NeoX, instead of sequential halves;
+   * pre-norm only. Default: false.
    */
   parallelResidual: boolean;
   /** With `parallelResidual`, norm′ is norm, as in GPT-J. Default: false. */

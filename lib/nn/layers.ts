@@ -11,7 +11,7 @@ import { int8Linear, type Int8Matrix } from "../ops/int8_linear.ts";
 import { layerNorm } from "../ops/layer_norm.ts";
 import { linear, type LinearOptions } from "../ops/matmul.ts";
 import { rmsNorm } from "../ops/rms_norm.ts";
-import { checkOptions, type OptionNames } from "../options.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BlockConfig } from "./block_config.ts";
 import { constant, type Initializer, normal, parameter } from "./initializers.ts";
@@ -29,12 +29,7 @@ export interface LinearLayerOptions {
   random?: Random;
 }
 
-const LINEAR_OPTIONS: OptionNames<LinearLayerOptions> = {
-  bias: true,
-  transposed: true,
-  initializer: true,
-  random: true,
-};
+const LINEAR_OPTIONS = { bias: true, transposed: true, initializer: true, random: true };
 
 /** y = activation(x·W + b) + residual: [..., inputs] → [..., outputs]. */
 export class Linear extends Module {
