@@ -69,6 +69,7 @@ const VARIANTS: Record<string, Partial<ModelConfigInput>> = {
     queryKeyNorm: true,
   },
   "layer norms of queries and keys, a window": { queryKeyNorm: true, window: [undefined, 3] },
+  "heads of 256, one of keys": { headSize: 256, keyValueHeads: 1 },
   "Gemma-2-like: a norm before and after each half": { norm: "rms", normPlacement: "sandwich" },
 };
 

@@ -3,20 +3,21 @@
  * constants.
  *
  * Buffers are bound in the order reads, updates, writes; scalars follow as one block of 32-bit
- * words. On WebGPU that is bindings 0, 1, … and a uniform struct `s` at the next binding, declared by
- * webgpu/wgsl_module.ts; on the CPU a block of pointers and words, the number of chunks behind them,
- * whose address the kernel gets.
- * Constants are known when a kernel is built: `override` constants in WGSL, plain numbers while the
- * CPU kernel is emitted. So are functions (kernel_function.ts), which the kernel calls by name. The kernels themselves are defined beside their operations, in lib/ops.
+ * words. On WebGPU that is bindings 0, 1, … and a uniform struct `s` at the next binding, which
+ * webgpu/wgsl_module.ts declares. On the CPU it is a block of pointers and words, then the number
+ * of chunks; the kernel receives its address. Constants are known when a kernel is built: `override`
+ * constants in WGSL, plain numbers while the CPU kernel is emitted. So are functions
+ * (kernel_function.ts), which the kernel calls by name. The kernels themselves are defined beside
+ * their operations, in lib/ops.
  *
  * @module
  */
 import type { KernelBuilder } from "./kernel_builder.ts";
 import type { KernelFunctions } from "./kernel_function.ts";
 
-/** Values fixed when a kernel is built; each set of values makes a kernel of its own. */
+/** Values fixed when a kernel is built; each set of values makes a separate build. */
 export type Constants = Readonly<Record<string, number>>;
-/** Values given at each launch. */
+/** Values passed with each launch. */
 export type Scalars = Readonly<Record<string, number>>;
 /** How a scalar's 32 bits are read. */
 export type ScalarType = "u32" | "i32" | "f32";

@@ -13,7 +13,7 @@ import { type DType, empty, type Tensor } from "./tensor.ts";
 /** Something for each input, by name. */
 export type ByName<Names, Value> = { readonly [Name in keyof Names]: Value };
 
-/** What an operation of one's own is made of. */
+/** What a custom operation is made of. */
 export interface CustomOpDefinition<
   Inputs extends Readonly<Record<string, DType>>,
   Scalars extends Readonly<Record<string, ScalarType>>,
@@ -63,7 +63,7 @@ export interface CustomOpDefinition<
   ) => { readonly [Name in keyof Inputs]?: Tensor };
 }
 
-/** An operation of one's own: inputs and scalars by name to its result. */
+/** A custom operation: inputs and scalars by name to its result. */
 export type CustomOp<
   Inputs extends Readonly<Record<string, DType>>,
   Scalars extends Readonly<Record<string, ScalarType>>,
@@ -72,17 +72,17 @@ export type CustomOp<
 let made = 0;
 
 /**
- * Makes an operation from kernels of one's own. It is recorded by `compile` and differentiated like
+ * Makes an operation from custom kernels. It is recorded by `compile` and differentiated like
  * those of the library.
  *
- * A device without its kernel refuses a call with a TypeError, as do inputs and scalars that were
- * not declared, and a derivative that is asked for without `backward`. A call with the same
- * definition is the same kernel: make the operation once, not at each use.
+ * The call is a TypeError if the device has no kernel of the operation, if inputs or scalars differ
+ * from the declared ones, and if a derivative is needed without `backward`. Make the operation once,
+ * not at each use: only then is its kernel built once.
  *
  * ```ts
  * import { customOp, openDevice, sum, tensor, valueAndGrad } from "../../mod.ts";
  *
- * // Leaky ReLU: y = x where x > 0, else slope·x. `threshold` is its derivative: dy where x > 0, else slope·dy.
+ * // Leaky ReLU: y = x if x > 0, otherwise slope·x; its derivative is dy or slope·dy.
  * const wgsl = (value: string) => `
  *   fn each_thread(i: u32) {
  *     if (i >= s.count) { return; }

@@ -9,7 +9,7 @@
 import { bufferNames, type Constants, type Kernel, kernelKey } from "../kernel.ts";
 import { wgslModule } from "./wgsl_module.ts";
 
-/** A pipeline with what it takes to make its bind groups. */
+/** A pipeline with the layout of its bind groups. */
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
@@ -69,8 +69,8 @@ export class Pipelines {
 }
 
 /**
- * Whether `enable subgroups;` may stand in WGSL: Tint requires it where subgroups are used, naga
- * has them without and takes it for an error.
+ * Whether WGSL may contain `enable subgroups;`: Tint requires it if subgroups are used, naga does
+ * not and rejects it.
  */
 export async function acceptsEnableSubgroups(gpu: GPUDevice): Promise<boolean> {
   if (!gpu.features.has("subgroups" as GPUFeatureName)) return false;
