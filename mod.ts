@@ -58,7 +58,7 @@ export { abs, exp, log, negate, rsqrt, sigmoid, sqrt, square, tanh } from "./lib
 export { activate, type Activation, gelu, geluTanh, relu, silu } from "./lib/ops/activation.ts";
 export { max, mean, type ReduceOptions, sum } from "./lib/ops/reduce.ts";
 export { argmax, type ArgmaxOptions } from "./lib/ops/argmax.ts";
-export { logSoftmax, softmax } from "./lib/ops/softmax.ts";
+export { logSoftmax, softmax, type SoftmaxOptions } from "./lib/ops/softmax.ts";
 export { layerNorm } from "./lib/ops/layer_norm.ts";
 export { rmsNorm } from "./lib/ops/rms_norm.ts";
 export { linear, type LinearOptions, matmul, type MatmulOptions } from "./lib/ops/matmul.ts";
@@ -77,13 +77,13 @@ export {
 export { dropout } from "./lib/ops/dropout.ts";
 export { randomNormal, randomUniform } from "./lib/ops/random.ts";
 export { sampleToken } from "./lib/ops/sample_token.ts";
-export { type TopK, topK } from "./lib/ops/top_k.ts";
+export { type TopK, topK, type TopKOptions } from "./lib/ops/top_k.ts";
 export { customOp } from "./lib/tensor/custom_op.ts";
 export { copy } from "./lib/tensor/copy.ts";
 export { reshape } from "./lib/ops/reshape.ts";
 export { transpose } from "./lib/ops/transpose.ts";
 export { slice, type SliceOptions } from "./lib/ops/slice.ts";
-export { concatenate } from "./lib/ops/concatenate.ts";
+export { concatenate, type ConcatenateOptions } from "./lib/ops/concatenate.ts";
 export { gather } from "./lib/ops/gather.ts";
 
 // Layers and models
@@ -194,7 +194,6 @@ export {
   saveCheckpoint,
 } from "./lib/train/checkpoint.ts";
 export { CheckpointFolder } from "./lib/train/checkpoint_folder.ts";
-export type { Chunks } from "./lib/files.ts";
 export { type Metrics, MetricsLog } from "./lib/train/checkpoint_metrics.ts";
 
 // Generation
@@ -219,12 +218,10 @@ export type { SamplingOptions } from "./lib/generate/options.ts";
 export {
   type DecodeOptions,
   type EncodeTextOptions,
-  type Surroundings,
   Tokenizer,
   type TokenStream,
 } from "./lib/text/tokenizer.ts";
 export type { BatchOptions, EncodedBatch } from "./lib/text/encode_batch.ts";
-export type { AddedToken, TokenizerFile } from "./lib/text/tokenizer_file.ts";
 export { CharacterTokenizer } from "./lib/text/character_tokenizer.ts";
 export { WordTokenizer } from "./lib/text/word_tokenizer.ts";
 export { BytePairTokenizer } from "./lib/text/byte_pair_tokenizer.ts";
@@ -237,7 +234,7 @@ export { expressible, openingTokens } from "./lib/text/opening_tokens.ts";
 export { type Corpus, loadCorpus, type LoadCorpusOptions } from "./lib/data/load_corpus.ts";
 export type { RegisteredCorpus } from "./lib/data/corpora.ts";
 export type { FetchOptions } from "./lib/data/registered_corpus.ts";
-export type { ReadProgress } from "./lib/data/read_stream.ts";
+export type { Progress } from "./lib/progress.ts";
 export { type LabeledFormat, type LabeledTexts, parseLabeledTexts } from "./lib/data/labeled.ts";
 export { type Batch, Batches, type BatchesOptions } from "./lib/data/batches.ts";
 export {
@@ -271,13 +268,11 @@ export {
   classifyIds,
   loadClassifier,
   type PretrainedClassifier,
-  type TextToIds,
 } from "./lib/hub/load_classifier.ts";
 export type { EncoderArchitecture, PretrainedClassifierConfig } from "./lib/hub/encoder_formats.ts";
 export { type PretrainedToSave, savePretrained } from "./lib/hub/pretrained_files.ts";
 export type { Architecture, PretrainedConfig, TextEnds } from "./lib/hub/config.ts";
 export type { RepositoryOptions } from "./lib/hub/open_repository.ts";
-export type { WeightsProgress } from "./lib/hub/weight_files.ts";
 
 // Files and randomness
 export { loadWordVectors } from "./lib/hub/load_word_vectors.ts";

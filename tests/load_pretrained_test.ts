@@ -129,7 +129,7 @@ onCpu(
     const files = { ...await shardsOf(llama), "tokenizer.json": JSON.stringify(text) };
     await using server = serveModel(files);
     const url = server.url.slice(0, -1); // a final slash or none
-    const seen: { loaded: number; total: number }[] = [];
+    const seen: { loaded: number; total?: number }[] = [];
     const first = await loadPretrained(url, {
       onProgress: (progress) => seen.push({ ...progress }),
     });

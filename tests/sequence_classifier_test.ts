@@ -174,7 +174,7 @@ forEachDevice(
       const tokenizer = {
         encode(text: string, options?: object) {
           seen.push(options);
-          return [1, ...Array.from(text, (c) => c.charCodeAt(0) - 90), 2];
+          return Uint32Array.of(1, ...Array.from(text, (c) => c.charCodeAt(0) - 90), 2);
         },
       };
       const long = "a".repeat(40);

@@ -6,8 +6,9 @@
 
 import { UserError } from "../errors.ts";
 import { attempt } from "../files.ts";
+import type { Progress } from "../progress.ts";
 import { MAXIMUM_CORPUS_BYTES } from "./checked_text.ts";
-import { type ReadProgress, readStream, tooLarge } from "./read_stream.ts";
+import { readStream, tooLarge } from "./read_stream.ts";
 
 /** Bytes and their path. */
 export interface LocalBytes {
@@ -25,7 +26,7 @@ export interface LocalBytes {
 export async function readCorpusFile(
   path: string | URL,
   what: string,
-  onProgress?: (progress: ReadProgress) => void,
+  onProgress?: (progress: Progress) => void,
 ): Promise<LocalBytes> {
   return await attempt(`read ${what}`, async () => {
     const { isDirectory, isFile, size } = await Deno.stat(path);
@@ -50,7 +51,7 @@ export async function readCorpusFile(
  * @throws {UserError} if it is too large
  */
 export async function readStandardInput(
-  onProgress?: (progress: ReadProgress) => void,
+  onProgress?: (progress: Progress) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const what = "standard input";
   return await readStream(Deno.stdin.readable, { what, limit: MAXIMUM_CORPUS_BYTES, onProgress });

@@ -5,14 +5,7 @@
  */
 
 import { UserError } from "../errors.ts";
-
-/** How much has been read; `total` if it is known beforehand. Both in bytes. */
-export interface ReadProgress {
-  /** Bytes read so far. */
-  loaded: number;
-  /** Bytes expected in all, if known. */
-  total?: number;
-}
+import type { Progress } from "../progress.ts";
 
 /** How to read a stream. */
 export interface ReadStreamOptions {
@@ -23,7 +16,7 @@ export interface ReadStreamOptions {
   /** Bytes expected in all, if known; passed on to `onProgress`. */
   total?: number;
   /** Called after each chunk. */
-  onProgress?: (progress: ReadProgress) => void;
+  onProgress?: (progress: Progress) => void;
 }
 
 /**

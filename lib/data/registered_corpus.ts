@@ -6,17 +6,17 @@
  */
 
 import { UserError } from "../errors.ts";
+import type { Progress } from "../progress.ts";
 import { sha256 } from "./checked_text.ts";
 import type { RegisteredCorpus } from "./corpora.ts";
 import { deleteCached, readCached, writeCached } from "./corpus_cache.ts";
 import { download, UnreachableError } from "./download.ts";
 import { importPackagedText } from "./packaged_text.ts";
-import type { ReadProgress } from "./read_stream.ts";
 
 /** How to fetch something over the network. */
 export interface FetchOptions {
   /** Called while bytes arrive. */
-  onProgress?: (progress: ReadProgress) => void;
+  onProgress?: (progress: Progress) => void;
   /** Ends the download; its reason is thrown. */
   signal?: AbortSignal;
   /** Milliseconds until the first byte must arrive; default 5000. */

@@ -75,15 +75,6 @@ export interface Classification {
   readonly probabilities: Readonly<Record<string, number>>;
 }
 
-/** What turns a text into ids: any `Tokenizer`. */
-export interface TextToIds {
-  /**
-   * Ids of a text with the tokens around it that the model was trained with, such as `[CLS]` and
-   * `[SEP]`.
-   */
-  encode(text: string, options?: { addSpecialTokens?: boolean }): ArrayLike<number>;
-}
-
 /** Sequences that are classified together. */
 const BATCH = 16;
 
@@ -96,7 +87,7 @@ const BATCH = 16;
  */
 export async function classify(
   model: SequenceClassifier,
-  tokenizer: TextToIds,
+  tokenizer: Pick<Tokenizer, "encode">,
   texts: readonly string[],
 ): Promise<Classification[]> {
   expectTokenizer("classify", tokenizer);

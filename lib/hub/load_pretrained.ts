@@ -14,6 +14,7 @@ import { withoutInitialValues } from "../nn/initializers.ts";
 import type { Module } from "../nn/module.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { expectPlace } from "../place.ts";
+import type { Progress } from "../progress.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { namesOf, type PretrainedConfig, readGenerationConfig, readModelConfig } from "./config.ts";
 import { fillParameters } from "./fill_parameters.ts";
@@ -21,7 +22,6 @@ import type { ArchitectureNames } from "./format.ts";
 import { tokenizerOf } from "./load_tokenizer.ts";
 import { openRepository, REPOSITORY_OPTIONS, type RepositoryOptions } from "./open_repository.ts";
 import { readText, type Repository, requireText } from "./repository.ts";
-import type { WeightsProgress } from "./weight_files.ts";
 
 /** How to load a model. */
 export interface LoadOptions extends RepositoryOptions {
@@ -32,7 +32,7 @@ export interface LoadOptions extends RepositoryOptions {
   /** Whether to read the tokenizer too. Default true. */
   readonly tokenizer?: boolean;
   /** Called while weights are read. */
-  readonly onProgress?: (progress: WeightsProgress) => void;
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 /** The names of these options, for the functions that take them. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
+import type { Progress } from "../progress.ts";
 import type { TensorReader } from "./parameters.ts";
 import { progressSource } from "./progress_source.ts";
 import { readText, type Repository } from "./repository.ts";
@@ -17,18 +18,10 @@ const PICKLED = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 const SHARD = /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors$/;
 const MOST_SHARDS = 10_000;
 
-/** How much of the weights has been read, in bytes. */
-export interface WeightsProgress {
-  /** Read so far. */
-  readonly loaded: number;
-  /** To be read in all. */
-  readonly total: number;
-}
-
 /** How to read weights. */
 export interface WeightsOptions {
   /** Called after each piece of at most 4 MiB. */
-  readonly onProgress?: (progress: WeightsProgress) => void;
+  readonly onProgress?: (progress: Progress) => void;
   /** Ends reading; its reason is thrown. */
   readonly signal?: AbortSignal;
 }

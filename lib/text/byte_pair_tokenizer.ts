@@ -175,7 +175,11 @@ export class BytePairTokenizer extends Tokenizer {
     return this.#vocabulary.id(token);
   }
 
-  /** A BPE model as GPT-2's own file has it. */
+  /**
+   * A BPE model as GPT-2's own file has it.
+   *
+   * @internal
+   */
   override toJSON(): TokenizerFile {
     const { tokens, merges, addedTokens, addPrefixSpace = false } = this.#model;
     const byteLevel = { type: "ByteLevel", trim_offsets: true, use_regex: true };

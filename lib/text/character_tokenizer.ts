@@ -143,7 +143,11 @@ export class CharacterTokenizer extends Tokenizer {
     return this.#vocabulary.id(token);
   }
 
-  /** A WordLevel model whose words are single characters. */
+  /**
+   * A WordLevel model whose words are single characters.
+   *
+   * @internal
+   */
   override toJSON(): TokenizerFile {
     return {
       ...commonParts(this),

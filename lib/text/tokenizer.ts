@@ -57,7 +57,11 @@ export abstract class Tokenizer {
   abstract readonly specialTokens: ReadonlyMap<string, number>;
   /** The id that pads short rows of a batch; undefined if there is none. */
   abstract readonly paddingId: number | undefined;
-  /** The ids that `addSpecialTokens` puts around a text; by default none. */
+  /**
+   * The ids that `addSpecialTokens` puts around a text; by default none.
+   *
+   * @internal
+   */
   readonly surroundings: Surroundings = { before: [], after: [] };
   /** The maximum number of tokens of its model; undefined if its files do not say. */
   readonly maximumLength: number | undefined;
@@ -175,7 +179,12 @@ export abstract class Tokenizer {
   abstract token(id: number): string;
   /** The id of a token as the vocabulary spells it, or undefined. */
   abstract id(token: string): number | undefined;
-  /** The content of a Hugging Face `tokenizer.json`; `parseTokenizer` reads it back. */
+  /**
+   * The content of a Hugging Face `tokenizer.json`, for `JSON.stringify(tokenizer)`; `parseTokenizer`
+   * reads it back.
+   *
+   * @internal
+   */
   abstract toJSON(): TokenizerFile;
 }
 

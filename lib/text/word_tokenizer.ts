@@ -166,7 +166,11 @@ export class WordTokenizer extends Tokenizer {
     return this.#vocabulary.id(token);
   }
 
-  /** A WordLevel model over words between white space. */
+  /**
+   * A WordLevel model over words between white space.
+   *
+   * @internal
+   */
   override toJSON(): TokenizerFile {
     return {
       ...commonParts(this),

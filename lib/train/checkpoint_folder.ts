@@ -91,6 +91,8 @@ export class CheckpointFolder {
    *
    * @throws {UserError} if the system refuses (full disk, read-only folder): the checkpoint before
    *   is as it was. An error from a file's chunks passes through, with the same guarantee.
+   *
+   * @internal
    */
   save(files: Iterable<readonly [string, Chunks]>): Promise<void> {
     const save = this.#saving.catch(() => {}).then(() => this.#save(files));
