@@ -25,10 +25,7 @@ export function expectIds(
   vocabSize: number,
   ignored?: number,
 ): void {
-  if (typeof ids !== "object" || typeof ids?.length !== "number") {
-    const advice = typeof ids === "string" ? "; encode it with the model's tokenizer" : "";
-    throw new TypeError(`${operation}: expected token ids, got ${describe(ids)}${advice}`);
-  }
+  expectIdList(operation, ids);
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i];
     if ((id >= 0 && id < vocabSize && Number.isInteger(id)) || id === ignored) continue;
@@ -37,4 +34,11 @@ export function expectIds(
         `${i}; use the tokenizer that the model was made for`,
     );
   }
+}
+
+/** Throws a TypeError unless `ids` is an array of any kind; which ids it has is not checked. */
+export function expectIdList(operation: string, ids: ArrayLike<number>): void {
+  if (typeof ids === "object" && typeof ids?.length === "number") return;
+  const advice = typeof ids === "string" ? "; encode it with a tokenizer" : "";
+  throw new TypeError(`${operation}: expected token ids, got ${describe(ids)}${advice}`);
 }

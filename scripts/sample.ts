@@ -87,7 +87,7 @@ await runScript(command, async ({ flags, positionals }) => {
   } else {
     const { sequences } = flags;
     for (
-      const generated of await userInput(() => generate(model, ids, { ...options, sequences }))
+      const generated of await userInput(() => generate(model, [ids], { ...options, sequences }))
     ) {
       if (sequences > 1) print(`[${generated.sequence + 1} of ${sequences}]`);
       printSample(prompt, generated.text!);

@@ -63,7 +63,7 @@ for (const penalty of [1, 0, 2]) {
       const model = makeModel();
       const [prompt, end, most] = [[1, 2], 3, 4];
       const all = await allTexts(model, prompt, { most, end, penalty });
-      const found = await generate(model, prompt, {
+      const found = await generate(model, [prompt], {
         beams: 64,
         sequences: 5,
         maxNewTokens: most,
@@ -109,18 +109,18 @@ forEachDevice("few beams keep the likeliest prefixes at each step, up to the con
     assert.ok(Math.abs(found[i].scores!.reduce((a, b) => a + b, 0) - sum) < 1e-4);
     assert.ok(Math.abs(found[i].score! - sum / 10) < 1e-5);
   });
-  const [greedy] = await generate(model, prompt, { beams: 1, temperature: 0, maxNewTokens: 5 });
+  const greedy = await generate(model, prompt, { beams: 1, temperature: 0, maxNewTokens: 5 });
   const [likeliest] = await plainBeams(model, prompt, 1, 5);
   assert.deepEqual(greedy.tokens, likeliest.tokens);
 });
 
 forEachDevice("rules hold in beams; early stopping ends with as many texts as beams", async () => {
   const model = makeModel();
-  const [ruled] = await generate(model, [1], { beams: 3, maxNewTokens: 3, noRepeatNgram: 1 });
+  const ruled = await generate(model, [1], { beams: 3, maxNewTokens: 3, noRepeatNgram: 1 });
   assert.equal(new Set([1, ...ruled.tokens]).size, 4);
   const options = { beams: 2, sequences: 2, maxNewTokens: 12, endToken: 3 };
-  const early = await generate(model, [1], { ...options, earlyStopping: true });
+  const early = await generate(model, [[1]], { ...options, earlyStopping: true });
   assert.ok(early.every(({ finishReason }) => finishReason === "end"));
-  const held = await generate(model, [1], { ...options, earlyStopping: true, minNewTokens: 6 });
+  const held = await generate(model, [[1]], { ...options, earlyStopping: true, minNewTokens: 6 });
   for (const { tokens } of held) assert.ok(tokens.length >= 6 && !tokens.includes(3));
 });

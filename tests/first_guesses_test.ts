@@ -24,6 +24,8 @@ function refused(guesses: Record<string, [run: () => unknown, message: string]>)
   }
 }
 
+const model = () =>
+  new folio.GPT({ vocabSize: 8, contextLength: 16, layers: 1, heads: 2, width: 16 });
 const x = () => tensor([[1, 2, 3], [4, 5, 6]]);
 const ids = () => tensor(Int32Array.of(1, 0));
 
@@ -137,5 +139,140 @@ refused({
     async () => folio.add(x(), tensor([1], { device: await sharedDevice("cpu-2") })),
     "TypeError: add: its tensors are on different devices, cpu and cpu; " +
     "copy one over: tensor(await x.data(), { shape: x.shape, device })",
+  ],
+
+  "generate(model, prompt, { maxTokens })": [
+    () => guess.generate(model(), [1], { maxTokens: 4 }),
+    "TypeError: generate: unknown option 'maxTokens'; did you mean 'maxNewTokens'?",
+  ],
+  "generate(model, prompt, { num_return_sequences })": [
+    () => guess.generate(model(), [1], { num_return_sequences: 4 }),
+    "TypeError: generate: unknown option 'num_return_sequences'; did you mean 'sequences'?",
+  ],
+  "generate(model, prompt, { sequences: 2 })": [
+    () => folio.generate(model(), [1], { sequences: 2 }),
+    "RangeError: generate: one prompt has one result; pass an array for several sequences: " +
+    "generate(model, [prompt], { sequences })",
+  ],
+  "generate(pretrained, prompt)": [
+    () => guess.generate({ model: model(), tokenizer: 1 }, [1]),
+    "TypeError: generate: expected a model, a GPT, got an object with model, tokenizer; " +
+    "take its field model",
+  ],
+  "generate(promise of a model, prompt)": [
+    () => guess.generate(Promise.resolve(model()), [1]),
+    "TypeError: generate: expected a model, a GPT, got a promise; await it first",
+  ],
+  "generate(model, promise of ids)": [
+    () => guess.generate(model(), Promise.resolve([1])),
+    "TypeError: generate: expected token ids, got a promise; await it first",
+  ],
+  "generate(model, text)": [
+    () => folio.generate(model(), "to be"),
+    "TypeError: generate: a text as prompt needs the option tokenizer",
+  ],
+  "generate(model, text, { tokenizer: folder })": [
+    () => guess.generate(model(), "to be", { tokenizer: "runs/baby" }),
+    'TypeError: generate: expected a tokenizer as the option tokenizer, got "runs/baby"',
+  ],
+  "generate(model, prompt, { stop: id })": [
+    () => guess.generate(model(), [1], { stop: 5 }),
+    "TypeError: generate: stop must be a text or a list of texts and of token ids, got 5",
+  ],
+  "generate(model, prompt, { overflow })": [
+    () => guess.generate(model(), [1], { overflow: "truncate" }),
+    'RangeError: generate: overflow must be "slide" or "stop", got "truncate"',
+  ],
+  "generate(model, prompt, { seed: NaN })": [
+    () => folio.generate(model(), [1], { seed: NaN }),
+    "RangeError: generate: seed must be an integer in [0, 2^32), got NaN",
+  ],
+  "generate(model, unknown id)": [
+    () => folio.generate(model(), [1, 8]),
+    "RangeError: generate: expected token ids from 0 to 7, got 8 at index 1; " +
+    "use the tokenizer that the model was made for",
+  ],
+  "new Generator(pretrained)": [
+    () => new guess.Generator({ model: model() }),
+    "TypeError: Generator: expected a model, a GPT, got an object with model; take its field model",
+  ],
+  "generator.generate(text)": [
+    () => guess.Generator.prototype.generate.call(new folio.Generator(model()), "to be").next(),
+    'TypeError: Generator.generate: expected token ids, got "to be"; encode it with a tokenizer',
+  ],
+  "generator.generate(ids, { top_k })": [
+    () =>
+      guess.Generator.prototype.generate.call(new folio.Generator(model()), [1], { top_k: 3 })
+        .next(),
+    "TypeError: Generator.generate: unknown option 'top_k'; did you mean 'topK'?",
+  ],
+  "topNextTokens(model, ids, { topK })": [
+    () => guess.topNextTokens(model(), [1], { topK: 3 }),
+    "TypeError: topNextTokens: unknown option 'topK'; its options are k, temperature",
+  ],
+  "greedyDecode(gpt, …)": [
+    () => guess.greedyDecode(model(), [[1]], { startToken: 1 }),
+    "TypeError: greedyDecode: expected a Transformer, got a GPT",
+  ],
+  "perplexity(model, text)": [
+    () => guess.perplexity(model(), "to be"),
+    'TypeError: perplexity: expected token ids, got "to be"; encode it with a tokenizer',
+  ],
+  "perplexity(model, ids, { batch_size })": [
+    () => guess.perplexity(model(), [1, 2], { batch_size: 3 }),
+    "TypeError: perplexity: unknown option 'batch_size'; did you mean 'batchSize'?",
+  ],
+  "new AdamW(parameters, { lr })": [
+    () => new guess.AdamW([x()], { lr: 3e-4 }),
+    "TypeError: AdamW: unknown option 'lr'; " +
+    "the rate is an argument of step and prepare, and an option of Trainer",
+  ],
+  "new AdamW(parameters, { betas })": [
+    () => new guess.AdamW([x()], { betas: [0.9, 0.99] }),
+    "TypeError: AdamW: unknown option 'betas'; did you mean 'beta1'?",
+  ],
+  "new AdamW(model)": [
+    () => new guess.AdamW(model()),
+    "TypeError: AdamW: expected an array of tensors, such as model.parameters(), got a GPT",
+  ],
+  "new AdamW(parameters, { weightDecay: -1 })": [
+    () => new folio.AdamW([x()], { weightDecay: -1 }),
+    "RangeError: AdamW: weightDecay must be a number from 0, got -1",
+  ],
+  "new SGD(parameters, 0.1)": [
+    () => new guess.SGD([x()], 0.1),
+    "TypeError: SGD: expected an object of options (momentum, clip), got 0.1",
+  ],
+  "optimizer.step()": [
+    () => guess.AdamW.prototype.step.call(new folio.AdamW([x()])),
+    "TypeError: AdamW: expected 1 gradients, as valueAndGrad gives them, got undefined",
+  ],
+  "optimizer.step(gradients)": [
+    () => guess.SGD.prototype.step.call(new folio.SGD([x()]), [x()]),
+    "RangeError: SGD: the learning rate must be a number from 0, got undefined",
+  ],
+  "warmupDecay({ decay })": [
+    () => guess.warmupDecay({ learningRate: 1, steps: 9, decay: "cos" }),
+    'RangeError: warmupDecay: decay must be one of cosine, linear, constant, got "cos"',
+  ],
+  "warmupDecay without steps": [
+    () => guess.warmupDecay({ learningRate: 1 }),
+    "RangeError: warmupDecay: steps must be a number from 0, got undefined",
+  ],
+  "new Batches(text, …)": [
+    () => new guess.Batches("to be", { batchSize: 1, contextLength: 2 }),
+    'TypeError: Batches: expected token ids, got "to be"; encode it with a tokenizer',
+  ],
+  "new Batches(ids, { block_size })": [
+    () => new guess.Batches([1, 2, 3], { batchSize: 1, block_size: 2 }),
+    "TypeError: Batches: unknown option 'block_size'; did you mean 'contextLength'?",
+  ],
+  "new Batches(ids, { shuffle })": [
+    () => new guess.Batches([1, 2, 3], { batchSize: 1, contextLength: 2, order: "shuffled" }),
+    'RangeError: Batches: expected the order "random" or "epochs", got "shuffled"',
+  ],
+  "new Batches(ids, { seed: 0.5 })": [
+    () => new folio.Batches([1, 2, 3], { batchSize: 1, contextLength: 2, seed: 0.5 }),
+    "RangeError: Batches: seed must be an integer in [0, 2^32), got 0.5",
   ],
 });

@@ -41,7 +41,7 @@ for (const positions of ["learned", "rotary"] as const) {
         const batch = await generate(model, PROMPTS, options);
         assert.deepEqual(batch.map(({ prompt }) => prompt), [0, 1, 2, 3]);
         for (const [row, prompt] of PROMPTS.entries()) {
-          const [alone] = await generate(model, prompt, options);
+          const alone = await generate(model, prompt, options);
           assert.deepEqual(batch[row].tokens, alone.tokens, `row ${row}`);
           alone.scores?.forEach((score, i) => {
             assert.ok(Math.abs(score - batch[row].scores![i]) < 1e-4);
@@ -55,7 +55,7 @@ for (const positions of ["learned", "rotary"] as const) {
 forEachDevice("one prompt gives what Generator gives, also past the context", async () => {
   const model = makeModel();
   const options = { temperature: 1.3, topK: 9, topP: 0.95, seed: 8, maxNewTokens: 50 };
-  const [generated] = await generate(model, [1, 2, 3], options);
+  const generated = await generate(model, [1, 2, 3], options);
   const tokens = await Array.fromAsync(new Generator(model).generate([1, 2, 3], options));
   assert.deepEqual(generated.tokens, tokens);
   assert.equal(generated.finishReason, "length");
@@ -65,9 +65,9 @@ forEachDevice("one prompt gives what Generator gives, also past the context", as
 forEachDevice("weights that were replaced count in the next call", async () => {
   const model = makeModel();
   const options = { temperature: 0, maxNewTokens: 8, scores: true };
-  const [before] = await generate(model, [1, 2, 3], options);
+  const before = await generate(model, [1, 2, 3], options);
   await quantize(model);
-  const [after] = await generate(model, [1, 2, 3], options);
+  const after = await generate(model, [1, 2, 3], options);
   const [again] = await generate(model, [[1, 2, 3], [4]], options);
   assert.notDeepEqual(after.scores, before.scores);
   assert.deepEqual(again.tokens, after.tokens);
@@ -105,7 +105,7 @@ forEachDevice("scores are the log-probabilities of the model", async () => {
   const model = makeModel();
   const prompt = [5, 6];
   const rules = { repetitionPenalty: 2, temperature: 0.7, topK: 3 };
-  const [{ tokens, scores }] = await generate(model, prompt, {
+  const { tokens, scores } = await generate(model, prompt, {
     ...rules,
     scores: true,
     maxNewTokens: 10,
@@ -122,19 +122,19 @@ forEachDevice("scores are the log-probabilities of the model", async () => {
 forEachDevice("rules change the text as they say", async () => {
   const model = makeModel();
   const greedy = { temperature: 0, maxNewTokens: 20 };
-  const [plain] = await generate(model, [7], greedy);
-  const [other] = await generate(model, [7], { ...greedy, noRepeatNgram: 1 });
+  const plain = await generate(model, [7], greedy);
+  const other = await generate(model, [7], { ...greedy, noRepeatNgram: 1 });
   assert.equal(new Set([7, ...other.tokens]).size, 21); // 23 tokens, none twice
-  const [pairs] = await generate(model, [7], { ...greedy, noRepeatNgram: 2 });
+  const pairs = await generate(model, [7], { ...greedy, noRepeatNgram: 2 });
   const runs = [7, ...pairs.tokens].map((token, i, all) => `${token},${all[i + 1]}`).slice(0, -1);
   assert.equal(new Set(runs).size, runs.length);
   const endToken = plain.tokens[2];
   const at = plain.tokens.indexOf(endToken);
-  const [ended] = await generate(model, [7], { ...greedy, endToken });
+  const ended = await generate(model, [7], { ...greedy, endToken });
   assert.deepEqual([ended.tokens, ended.finishReason], [plain.tokens.slice(0, at), "end"]);
-  const [later] = await generate(model, [7], { ...greedy, endToken, minNewTokens: 9 });
+  const later = await generate(model, [7], { ...greedy, endToken, minNewTokens: 9 });
   assert.ok(later.tokens.length >= 9 && !later.tokens.includes(endToken));
-  const [echo] = await generate(model, [7], { ...greedy, echo: true });
+  const echo = await generate(model, [7], { ...greedy, echo: true });
   assert.deepEqual(echo.tokens, [7, ...plain.tokens]);
 });
 
@@ -155,11 +155,11 @@ const tokenizer = new CharacterTokenizer([..."abcdefghijklmnopqrstuvw"]);
 forEachDevice("text in, text out, cut at stop strings, streamed in order", async () => {
   const model = makeModel();
   const options = { temperature: 0, maxNewTokens: 16, tokenizer };
-  const [{ text }] = await generate(model, "dbe", options);
+  const { text } = await generate(model, "dbe", options);
   assert.ok(text?.length === 16);
   const collect = async (changes: GenerationOptions) => {
     const events: TokenEvent[] = [];
-    const [generated] = await generate(model, "dbe", {
+    const generated = await generate(model, "dbe", {
       ...options,
       ...changes,
       onToken: (event) => events.push(event),
@@ -193,12 +193,24 @@ forEachDevice("the signal ends all texts", async () => {
   }
 });
 
+forEachDevice("one prompt gives one result, an array of prompts an array", async () => {
+  const model = makeModel();
+  const options = { maxNewTokens: 3, temperature: 0 };
+  const one = await generate(model, [1, 2], options);
+  const typed = await generate(model, Int32Array.of(1, 2), options);
+  const [only] = await generate(model, [[1, 2]], options);
+  assert.equal(one.tokens.length, 3);
+  assert.deepEqual(typed, one);
+  assert.deepEqual(only, one);
+  assert.equal((await generate(model, [Int32Array.of(1), [2]], options)).length, 2);
+});
+
 forEachDevice("a timer comes through while tokens are made", async () => {
   const model = makeModel();
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), 20);
   const options = { signal: controller.signal, maxNewTokens: 1_000_000 };
-  const [{ finishReason }] = await generate(model, [1], options);
+  const { finishReason } = await generate(model, [1], options);
   clearTimeout(timer);
   assert.equal(finishReason, "aborted");
 });

@@ -8,6 +8,7 @@
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { expectSeed, philox4x32 } from "../random.ts";
+import { expectIdList } from "../token_ids.ts";
 import type { TokenArray } from "./split_corpus.ts";
 
 /** What a model reads and what it should say: targets are the inputs one token later. */
@@ -193,9 +194,8 @@ function checked(options: BatchesOptions): Required<BatchesOptions> {
 /** Token ids as a typed array, of which windows are cut without a copy. */
 function tokenArray(tokens: TokenArray | readonly number[]): TokenArray {
   if (ArrayBuffer.isView(tokens) && "subarray" in tokens) return tokens;
-  if (Array.isArray(tokens)) return Int32Array.from(tokens);
-  const advice = typeof tokens === "string" ? "; encode it with a tokenizer" : "";
-  throw new TypeError(`Batches: expected token ids, got ${describe(tokens)}${advice}`);
+  expectIdList("Batches", tokens);
+  return Int32Array.from(tokens);
 }
 
 function checkInteger(name: string, value: number, least: number): void {

@@ -1,53 +1,96 @@
 /**
- * `generate`: continuations of one prompt or of many at once, with every usual option.
+ * `generate`: continuations of one prompt, or of many together, with every usual option.
  *
  * Its options are in generation.ts, the sampled loop in sampled_texts.ts, beams in beam_search.ts,
- * what ends a text in continuation.ts.
+ * and what ends a text in continuation.ts. See generator.ts for tokens as a stream.
  *
  * @module
  */
+import { describe } from "../errors.ts";
+import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
+import { checkOptions } from "../options.ts";
+import { Tokenizer } from "../text/tokenizer.ts";
+import { expectIdList, expectIds } from "../token_ids.ts";
 import { beamSearch } from "./beam_search.ts";
 import { Continuation, type Endings } from "./continuation.ts";
-import type { Generated, GenerationOptions, Prompt } from "./generation.ts";
+import {
+  type Generated,
+  GENERATION_OPTIONS,
+  type GenerationOptions,
+  type Prompt,
+} from "./generation.ts";
 import { expectPrompt, expectRules, expectWhole } from "./options.ts";
 import { sampledTexts } from "./sampled_texts.ts";
 import { echoed, streamAfter } from "./texts.ts";
 
 /**
- * Continues prompts: token by token on the device, all prompts at once, in the order of the prompts
- * and then of their sequences.
+ * Continues a prompt, token by token on the device: one prompt gives one result, an array of prompts
+ * an array of results, in the order of the prompts and then of their sequences.
  *
- * Rules come in this order: repetition penalty, repeated runs, end tokens held back, temperature,
- * topK, topP, minP. Each prompt of a batch has its own place in the cache, so that it gets what it
- * gets alone; sequence i draws the same random numbers for every prompt, and sequence 0 those of a
- * single one. RangeError for an option out of range, a prompt without tokens or with unknown ones,
- * and, where the text stops at the context's end, one that fills it; TypeError for text without a
- * tokenizer.
+ * Rules apply in this order: repetition penalty, repeated n-grams, suppressed end tokens,
+ * temperature, topK, topP, minP. Each prompt of a batch has its own place in the cache, so that it
+ * gets what it gets alone; sequence i draws the same random numbers for every prompt, and sequence 0
+ * those of a single one. RangeError for an option out of range, a prompt without tokens or with
+ * unknown ones, and, if the text stops at the context's end, one that fills it; TypeError for an
+ * unknown option, or text without a tokenizer.
  *
  * ```ts
  * import { generate, GPT, openDevice } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const model = new GPT({ vocabSize: 8, contextLength: 16, layers: 1, heads: 2, width: 16 });
+ * const { tokens } = await generate(model, [1, 2, 3], { maxNewTokens: 4, temperature: 0 });
  * const [one, two] = await generate(model, [[1, 2, 3], [4]], { maxNewTokens: 4, topK: 5, seed: 7 });
- * console.log(one.tokens, two.tokens, two.finishReason); // …, …, "length"
+ * console.log(tokens, one.tokens, two.finishReason); // …, …, "length"
  * device.close();
  * ```
  */
 export async function generate(
   model: GPT,
+  prompt: Prompt,
+  options?: GenerationOptions,
+): Promise<Generated>;
+/** The same for many prompts together. */
+export async function generate(
+  model: GPT,
+  prompts: readonly Prompt[],
+  options?: GenerationOptions,
+): Promise<Generated[]>;
+export async function generate(
+  model: GPT,
   prompt: Prompt | readonly Prompt[],
   options: GenerationOptions = {},
-): Promise<Generated[]> {
-  const prompts = readPrompts(prompt, options);
-  const endings = readEndings(options);
-  for (const ids of prompts) expectPrompt(ids, model.config.vocabSize);
-  for (const ids of [[...endings.ends], ...endings.stopTokens]) {
-    if (ids.length > 0) expectPrompt(ids, model.config.vocabSize);
-  }
+): Promise<Generated | Generated[]> {
+  expectModel("generate", model);
+  checkOptions("generate", options, GENERATION_OPTIONS);
   expectRules(options);
+  const several = areSeveral(prompt);
+  if (!several && (options.sequences ?? 1) > 1) {
+    throw new RangeError(
+      "generate: one prompt has one result; pass an array for several sequences: " +
+        "generate(model, [prompt], { sequences })",
+    );
+  }
+  const texts = await continued(model, several ? prompt : [prompt], options);
+  return several ? texts : texts[0];
+}
+
+function areSeveral(prompt: Prompt | readonly Prompt[]): prompt is readonly Prompt[] {
+  return Array.isArray(prompt) && prompt.length > 0 && typeof prompt[0] !== "number";
+}
+
+async function continued(
+  model: GPT,
+  given: readonly Prompt[],
+  options: GenerationOptions,
+): Promise<Generated[]> {
+  const { vocabSize, contextLength } = model.config;
+  const prompts = readPrompts(given, options);
+  const endings = readEndings(options);
+  for (const ids of prompts) expectPrompt("generate", ids, vocabSize);
+  expectIds("generate: endToken", [...endings.ends], vocabSize);
+  for (const ids of endings.stopTokens) expectIds("generate: stop", ids, vocabSize);
   const { beams = 1, overflow = "slide" } = options;
-  const { contextLength } = model.config;
   const longest = Math.max(...prompts.map((ids) => ids.length));
   if ((beams > 1 || overflow === "stop") && longest >= contextLength) {
     throw new RangeError(
@@ -59,15 +102,19 @@ export async function generate(
     : await sampledTexts(model, prompts, endings, options);
 }
 
-function readPrompts(prompt: Prompt | readonly Prompt[], options: GenerationOptions): number[][] {
+function readPrompts(prompts: readonly Prompt[], options: GenerationOptions): number[][] {
   const { tokenizer, attentionMask } = options;
-  const several = Array.isArray(prompt) && typeof prompt[0] !== "number" && prompt.length > 0;
-  const prompts = (several ? prompt : [prompt]) as readonly Prompt[];
+  if (tokenizer !== undefined && !(tokenizer instanceof Tokenizer)) {
+    throw new TypeError(
+      `generate: expected a tokenizer as the option tokenizer, got ${describe(tokenizer)}`,
+    );
+  }
   return prompts.map((prompt, row) => {
     if (typeof prompt === "string") {
       if (!tokenizer) throw new TypeError("generate: a text as prompt needs the option tokenizer");
       return [...tokenizer.surroundings.before, ...tokenizer.encode(prompt)];
     }
+    expectIdList("generate", prompt);
     const mask = attentionMask?.[row];
     if (mask && mask.length !== prompt.length) {
       throw new RangeError(
@@ -81,6 +128,11 @@ function readPrompts(prompt: Prompt | readonly Prompt[], options: GenerationOpti
 function readEndings(options: GenerationOptions): Endings {
   const { stop = [], endToken = options.tokenizer?.endId ?? [], maxNewTokens = 200 } = options;
   const stops = typeof stop === "string" ? [stop] : stop;
+  if (!Array.isArray(stops)) {
+    throw new TypeError(
+      `generate: stop must be a text or a list of texts and of token ids, got ${describe(stop)}`,
+    );
+  }
   const stopStrings = stops.filter((item) => typeof item === "string");
   const stopTokens = stops.filter((item) => typeof item !== "string");
   if (stopStrings.length > 0 && !options.tokenizer) {
@@ -102,12 +154,19 @@ async function searched(
   const { beams = 1, sequences = 1, maxNewTokens = 200, minNewTokens = 0, tokenizer } = options;
   const { repetitionPenalty = 1, noRepeatNgram = 0 } = options;
   const { lengthPenalty = 1, earlyStopping = false, signal } = options;
-  expectWhole("maxNewTokens", maxNewTokens, 1);
+  expectWhole("generate", "maxNewTokens", maxNewTokens, 1);
   const generated: Generated[] = [];
   for (const [prompt, ids] of prompts.entries()) {
     const found = await beamSearch(model, ids, {
-      ...{ beams, maxNewTokens, minNewTokens, repetitionPenalty, noRepeatNgram },
-      ...{ lengthPenalty, earlyStopping, signal, ends: [...endings.ends] },
+      beams,
+      maxNewTokens,
+      minNewTokens,
+      repetitionPenalty,
+      noRepeatNgram,
+      lengthPenalty,
+      earlyStopping,
+      signal,
+      ends: [...endings.ends],
     });
     for (const [sequence, beam] of found.slice(0, sequences).entries()) {
       const continuation = new Continuation(
@@ -118,7 +177,8 @@ async function searched(
       certain.push(...continuation.finish(beam.finishReason));
       for (const token of certain) options.onToken?.({ prompt, sequence, ...token });
       generated.push({
-        ...{ prompt, sequence },
+        prompt,
+        sequence,
         ...echoed(ids, beam.tokens, continuation.text, options),
         finishReason: beam.finishReason,
         scores: options.scores ? beam.scores : undefined,

@@ -1,19 +1,19 @@
 /**
- * What is asked of `generate`, and what it gives.
+ * The options and results of `generate`, which is in generate.ts.
  *
  * @module
  */
 import type { Tokenizer } from "../text/tokenizer.ts";
+import type { OptionNames } from "../options.ts";
 import type { CertainToken, FinishReason } from "./continuation.ts";
-import type { SamplingOptions } from "./options.ts";
+import { SAMPLING_OPTIONS, type SamplingOptions } from "./options.ts";
 
 /**
- * A prompt: token ids, or text where a `tokenizer` is given; what the tokenizer puts before a text
- * is put before it.
+ * A prompt: token ids, or text if there is a `tokenizer`, which adds what it puts before a text.
  */
 export type Prompt = string | ArrayLike<number>;
 
-/** A token as it comes, and whose it is. */
+/** A token as soon as it is certain, and the continuation that it belongs to. */
 export interface TokenEvent extends CertainToken {
   /** Which prompt it continues, from 0. */
   readonly prompt: number;
@@ -24,36 +24,38 @@ export interface TokenEvent extends CertainToken {
 /** Options of `generate`. */
 export interface GenerationOptions extends SamplingOptions {
   /**
-   * Turns text prompts into ids and results into text. It is needed for prompts or `stop` given as
-   * text.
+   * Turns text prompts into ids and results into text. Required for prompts or `stop` as text.
    */
   tokenizer?: Tokenizer;
   /**
-   * For a rectangular batch of ids: 0 where a prompt is padding, on the left or on the right; those
-   * ids are left out.
+   * For a rectangular batch of ids: 0 for padding, on the left or on the right; those ids are left
+   * out.
    */
   attentionMask?: readonly ArrayLike<number>[];
-  /** End tokens are held back until there are so many tokens. Default 0. */
+  /** Suppress end tokens until this many tokens are generated. Default 0. */
   minNewTokens?: number;
   /**
-   * Divides the positive and multiplies the negative logits of tokens that have come, in the prompt
-   * too; 1 is none. Default 1.
+   * Divides the positive and multiplies the negative logits of tokens already generated or in the
+   * prompt; 1 disables it. Default 1.
    */
   repetitionPenalty?: number;
-  /** No run of so many tokens comes twice, the prompt counted; 0 lets any. Default 0. */
+  /** No n-gram of this size may repeat, the prompt included; 0 allows all. Default 0. */
   noRepeatNgram?: number;
   /**
-   * What ends a text; it is cut off. A list holds strings and sequences of token ids. Default:
-   * none.
+   * Ends a text, and is cut off: a string, or a list of strings and of sequences of token ids.
+   * Default: none.
    */
   stop?: string | readonly (string | readonly number[])[];
-  /** Ends a text and is not given back. Default: the tokenizer's, if it has one. */
+  /** Ends a text; not included in the result. Default: the tokenizer's, if it has one. */
   endToken?: number | readonly number[];
-  /** Continuations of each prompt; with beams, the best of them. Default 1. */
+  /**
+   * Continuations of each prompt; with beams, the best of them. More than one requires the prompts
+   * in an array. Default 1.
+   */
   sequences?: number;
   /**
-   * Beams of a beam search, the likeliest continuations kept at each step; it takes no sampling
-   * option. Default 1: sampling.
+   * Beams of a beam search: the likeliest continuations kept at each step, without sampling options.
+   * Default 1: sampling.
    */
   beams?: number;
   /** With beams: a text's score is Σ log p / tokens^lengthPenalty. Default 1. */
@@ -64,12 +66,12 @@ export interface GenerationOptions extends SamplingOptions {
    * false.
    */
   earlyStopping?: boolean | "never";
-  /** Give the log-probability of each token, in nats, before any rule or filter. Default false. */
+  /** Return the log-probability of each token, in nats, before any rule or filter. Default false. */
   scores?: boolean;
   /** Put the prompt before tokens and text. Default false. */
   echo?: boolean;
   /**
-   * What happens when the context is full: "slide" reads its last half again and goes on, "stop"
+   * What happens when the context is full: "slide" reads its last half again and continues, "stop"
    * ends the text. Beams stop. Default "slide".
    */
   overflow?: "slide" | "stop";
@@ -80,6 +82,26 @@ export interface GenerationOptions extends SamplingOptions {
   onToken?: (event: TokenEvent) => void;
 }
 
+/** The names of all options. */
+export const GENERATION_OPTIONS: OptionNames<GenerationOptions> = {
+  ...SAMPLING_OPTIONS,
+  tokenizer: true,
+  attentionMask: true,
+  minNewTokens: true,
+  repetitionPenalty: true,
+  noRepeatNgram: true,
+  stop: true,
+  endToken: true,
+  sequences: true,
+  beams: true,
+  lengthPenalty: true,
+  earlyStopping: true,
+  scores: true,
+  echo: true,
+  overflow: true,
+  onToken: true,
+};
+
 /** A continuation. */
 export interface Generated {
   /** Which prompt it continues, from 0. */
@@ -87,8 +109,8 @@ export interface Generated {
   /** Which of the prompt's continuations it is, from 0. */
   readonly sequence: number;
   /**
-   * Its tokens, without the end token or stop sequence; the one that a stop string begins in is
-   * there.
+   * Its tokens, without the end token or stop sequence, but with the one that a stop string begins
+   * in.
    */
   readonly tokens: number[];
   /** Its text, without the stop string; undefined without a tokenizer. */

@@ -1,25 +1,29 @@
 /**
- * Generation of one sequence, token by token.
+ * Generation of one sequence as a stream of tokens.
  *
- * Batches, stop strings, penalties and beams are in generate.ts; text is left to the caller.
+ * See generate.ts for batches, stop strings, penalties, beams and text.
  *
  * @module
  */
+import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
-import { expectPrompt, expectSampling, type SamplingOptions } from "./options.ts";
+import { checkOptions } from "../options.ts";
+import { expectPrompt, expectSampling, SAMPLING_OPTIONS, type SamplingOptions } from "./options.ts";
 import { Sequences } from "./sequences.ts";
 
 /** How tokens are chosen. */
 export interface GenerateOptions extends SamplingOptions {
-  /** Ends the text; it is not given back. Default: none. */
+  /** Ends the text; not included in the result. Default: none. */
   endToken?: number;
 }
+
+const OPTIONS = { ...SAMPLING_OPTIONS, endToken: true };
 
 /**
  * Generates from one model, one sequence at a time; it keeps the cache and the program between
  * calls.
  *
- * When the context is full, the last half of it is read again and generation goes on from there.
+ * When the context is full, its last half is read again and generation continues from there.
  *
  * ```ts
  * import { Generator, GPT, openDevice } from "../../mod.ts";
@@ -38,21 +42,25 @@ export class Generator {
    * first token.
    */
   constructor(readonly model: GPT) {
+    expectModel("Generator", model);
     const shape = { rows: 1, perPrompt: 1, history: 0, ends: 0, scores: false };
     this.#sequences = new Sequences(model, shape);
   }
 
   /**
    * Yields the tokens after `prompt` one by one. RangeError for an empty prompt, an id outside the
-   * vocabulary, or an option out of range.
+   * vocabulary, or an option out of range; TypeError for an unknown option, or a prompt that is no
+   * list of ids.
    */
   async *generate(
     prompt: ArrayLike<number>,
     options: GenerateOptions = {},
   ): AsyncGenerator<number, void> {
     const { maxNewTokens = 200, temperature = 1, topK = 0, topP = 1, minP = 0, seed = 0 } = options;
-    expectPrompt(prompt, this.model.config.vocabSize);
-    expectSampling({ maxNewTokens, temperature, topK, topP, minP, seed });
+    checkOptions("Generator.generate", options, OPTIONS);
+    expectPrompt("Generator.generate", prompt, this.model.config.vocabSize);
+    const sampling = { maxNewTokens, temperature, topK, topP, minP, seed };
+    expectSampling("Generator.generate", sampling);
     const rules = { repetitionPenalty: 1, noRepeatNgram: 0, minNewTokens: 0, ends: [] };
     const choice = { temperature, topK, topP, minP, seed, ...rules };
     this.#sequences.start([Array.from(prompt)], choice);

@@ -1,13 +1,15 @@
 /**
- * Greedy decoding with an encoder–decoder transformer: the likeliest token, again and again.
+ * Greedy decoding with an encoder–decoder transformer: the likeliest token at each step.
  *
- * What a GPT writes is generator.ts's and generate.ts's.
+ * For GPT models see generator.ts and generate.ts.
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { padSequences } from "../nn/padding.ts";
-import type { Transformer } from "../nn/transformer.ts";
+import { Transformer } from "../nn/transformer.ts";
 import { argmax } from "../ops/argmax.ts";
+import { checkOptions } from "../options.ts";
 import { compile } from "../tensor/compile.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -15,9 +17,9 @@ import { expectPrompt } from "./options.ts";
 
 /** Options of `greedyDecode`. */
 export interface GreedyDecodeOptions {
-  /** The id that every target begins with; it is not given back. */
+  /** The id that every target begins with; not included in the result. */
   startToken: number;
-  /** Ends a target; it is not given back. Default: none. */
+  /** Ends a target; not included in the result. Default: none. */
   endToken?: number;
   /** Most tokens of a target. Default: the model's context length. */
   maxNewTokens?: number;
@@ -45,10 +47,17 @@ export async function greedyDecode(
   sources: readonly ArrayLike<number>[],
   options: GreedyDecodeOptions,
 ): Promise<number[][]> {
+  if (!(model instanceof Transformer)) {
+    throw new TypeError(`greedyDecode: expected a Transformer, got ${describe(model)}`);
+  }
+  checkOptions("greedyDecode", options, { startToken: true, endToken: true, maxNewTokens: true });
+  if (!Array.isArray(sources)) {
+    throw new TypeError(`greedyDecode: expected a list of sources, got ${describe(sources)}`);
+  }
   const { contextLength } = model.config;
   const { startToken, endToken, maxNewTokens = contextLength } = options;
-  expectPrompt([startToken], model.config.targetVocabSize);
-  for (const source of sources) expectPrompt(source, model.config.sourceVocabSize);
+  expectPrompt("greedyDecode: startToken", [startToken], model.config.targetVocabSize);
+  for (const source of sources) expectPrompt("greedyDecode", source, model.config.sourceVocabSize);
   if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1 || maxNewTokens > contextLength) {
     throw new RangeError(
       `greedyDecode: maxNewTokens must be a whole number from 1 to ${contextLength}, the context length; got ${maxNewTokens}`,

@@ -1,9 +1,12 @@
 /**
- * Checks of the options that every way of generating shares.
+ * The options that every way of generating shares, and their checks.
  *
  * @module
  */
+import { describe } from "../errors.ts";
+import type { OptionNames } from "../options.ts";
 import { expectSeed } from "../random.ts";
+import { expectIds } from "../token_ids.ts";
 
 /** How one token is chosen. */
 export interface SamplingOptions {
@@ -28,41 +31,57 @@ export interface SamplingOptions {
   signal?: AbortSignal;
 }
 
-/** RangeError unless `value` is a whole number from `least` on. */
-export function expectWhole(name: string, value: number, least: number): void {
+/** The names of these options. */
+export const SAMPLING_OPTIONS: OptionNames<SamplingOptions> = {
+  maxNewTokens: true,
+  temperature: true,
+  topK: true,
+  topP: true,
+  minP: true,
+  seed: true,
+  signal: true,
+};
+
+/** RangeError unless `value` is a whole number from `least`. */
+export function expectWhole(operation: string, name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) {
-    throw new RangeError(`generate: ${name} must be a whole number from ${least}, got ${value}`);
+    throw new RangeError(
+      `${operation}: ${name} must be a whole number from ${least}, got ${describe(value)}`,
+    );
   }
 }
 
-/** RangeError for a prompt without tokens or with one outside the vocabulary. */
-export function expectPrompt(prompt: ArrayLike<number>, vocabSize: number): void {
+/**
+ * Checks a prompt of ids: RangeError if it is empty or has one outside the vocabulary, TypeError if
+ * it is no list of ids.
+ */
+export function expectPrompt(
+  operation: string,
+  prompt: ArrayLike<number>,
+  vocabSize: number,
+): void {
+  expectIds(operation, prompt, vocabSize);
   if (prompt.length === 0) {
-    throw new RangeError("generate: the prompt is empty; give at least one token");
-  }
-  const wrong = Array.from(prompt).find((id) =>
-    !(Number.isInteger(id) && id >= 0 && id < vocabSize)
-  );
-  if (wrong !== undefined) {
-    throw new RangeError(`generate: expected ids from 0 to ${vocabSize - 1}, got ${wrong}`);
+    throw new RangeError(`${operation}: the prompt is empty; give at least one token`);
   }
 }
 
 /** RangeError for a sampling option out of range. */
-export function expectSampling(options: Required<Omit<SamplingOptions, "signal">>): void {
+export function expectSampling(
+  operation: string,
+  options: Required<Omit<SamplingOptions, "signal">>,
+): void {
   const { maxNewTokens, temperature, topK, topP, minP, seed } = options;
-  expectSeed("generate", seed);
-  expectWhole("maxNewTokens", maxNewTokens, 1);
-  expectWhole("topK", topK, 0);
-  if (!(temperature >= 0)) {
-    throw new RangeError(`generate: temperature must be a number from 0, got ${temperature}`);
-  }
-  if (!(topP > 0 && topP <= 1)) {
-    throw new RangeError(`generate: topP must be above 0 and at most 1, got ${topP}`);
-  }
-  if (!(minP >= 0 && minP <= 1)) {
-    throw new RangeError(`generate: minP must be from 0 to 1, got ${minP}`);
-  }
+  expectSeed(operation, seed);
+  expectWhole(operation, "maxNewTokens", maxNewTokens, 1);
+  expectWhole(operation, "topK", topK, 0);
+  const expect = (name: string, value: number, fits: boolean, range: string) => {
+    if (fits && typeof value === "number") return;
+    throw new RangeError(`${operation}: ${name} must be ${range}, got ${describe(value)}`);
+  };
+  expect("temperature", temperature, temperature >= 0, "a number from 0");
+  expect("topP", topP, topP > 0 && topP <= 1, "above 0 and at most 1");
+  expect("minP", minP, minP >= 0 && minP <= 1, "from 0 to 1");
 }
 
 /** The options beyond sampling that `expectRules` checks. */
@@ -74,24 +93,29 @@ interface RuleOptions extends SamplingOptions {
   readonly beams?: number;
   readonly sequences?: number;
   readonly lengthPenalty?: number;
+  readonly earlyStopping?: boolean | "never";
+  readonly overflow?: "slide" | "stop";
 }
 
 /** RangeError for a rule out of range, or options that exclude each other. */
 export function expectRules(options: RuleOptions): void {
   const { minNewTokens = 0, repetitionPenalty = 1, noRepeatNgram = 0, beams = 1 } = options;
   const { sequences = 1, lengthPenalty = 1, stop = [] } = options;
-  expectWhole("minNewTokens", minNewTokens, 0);
-  expectWhole("noRepeatNgram", noRepeatNgram, 0);
-  expectWhole("beams", beams, 1);
-  expectWhole("sequences", sequences, 1);
-  if (!(repetitionPenalty > 0 && repetitionPenalty < Infinity)) {
-    throw new RangeError(
-      `generate: repetitionPenalty must be above 0, got ${repetitionPenalty}`,
-    );
+  const { earlyStopping = false, overflow = "slide" } = options;
+  const least = { minNewTokens: 0, noRepeatNgram: 0, beams: 1, sequences: 1 };
+  const counts = { minNewTokens, noRepeatNgram, beams, sequences };
+  for (const name of Object.keys(least) as (keyof typeof least)[]) {
+    expectWhole("generate", name, counts[name], least[name]);
   }
-  if (!Number.isFinite(lengthPenalty)) {
-    throw new RangeError(`generate: lengthPenalty must be a number, got ${lengthPenalty}`);
-  }
+  const expect = (name: string, value: unknown, fits: boolean, range: string) => {
+    if (!fits) throw new RangeError(`generate: ${name} must be ${range}, got ${describe(value)}`);
+  };
+  const penalized = repetitionPenalty > 0 && repetitionPenalty < Infinity;
+  expect("repetitionPenalty", repetitionPenalty, penalized, "a number above 0");
+  expect("lengthPenalty", lengthPenalty, Number.isFinite(lengthPenalty), "a number");
+  expect("overflow", overflow, ["slide", "stop"].includes(overflow), '"slide" or "stop"');
+  const early = [true, false, "never"].includes(earlyStopping);
+  expect("earlyStopping", earlyStopping, early, 'true, false or "never"');
   if (beams === 1) return;
   if (sequences > beams) {
     throw new RangeError(`generate: ${beams} beams cannot give ${sequences} sequences`);

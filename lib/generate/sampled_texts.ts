@@ -27,7 +27,7 @@ export async function sampledTexts(
 ): Promise<Generated[]> {
   const { sequences = 1 } = options;
   const choice = choiceOf(endings, options);
-  expectSampling({ ...choice, maxNewTokens: endings.most });
+  expectSampling("generate", { ...choice, maxNewTokens: endings.most });
   const rows = prompts.flatMap((prompt) => Array.from({ length: sequences }, () => prompt));
   const texts = new SampledTexts(rows, endings, options);
   await withSequences(

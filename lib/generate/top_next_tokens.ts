@@ -1,12 +1,15 @@
 /**
- * What a model thinks comes next: the likeliest tokens after a text, with their probabilities.
+ * What a model expects next: the likeliest tokens after a text, with their probabilities.
  *
- * Drawing one of them is generator.ts's; the bars are lib/plot/next_token.ts's.
+ * See generator.ts for drawing one of them, lib/plot/next_token.ts for a figure.
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { ForwardContext } from "../nn/context.ts";
+import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
+import { checkOptions } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import { slice } from "../ops/slice.ts";
 import { tensor } from "../tensor/tensor.ts";
@@ -14,13 +17,13 @@ import { expectPrompt, expectWhole } from "./options.ts";
 
 /** Options of `topNextTokens`. */
 export interface TopNextTokensOptions {
-  /** How many tokens, the likeliest first; at most all are given. Default 10. */
+  /** How many tokens, the likeliest first; at most all are returned. Default 10. */
   k?: number;
   /** Logits are divided by it: below 1 sharpens, above 1 flattens. Default 1. */
   temperature?: number;
 }
 
-/** A token that may come next. */
+/** A candidate for the next token. */
 export interface NextToken {
   /** Its id. */
   readonly id: number;
@@ -47,12 +50,16 @@ export async function topNextTokens(
   tokens: ArrayLike<number>,
   options: TopNextTokensOptions = {},
 ): Promise<NextToken[]> {
+  expectModel("topNextTokens", model);
+  checkOptions("topNextTokens", options, { k: true, temperature: true });
   const { k = 10, temperature = 1 } = options;
   const { vocabSize, contextLength } = model.config;
-  expectPrompt(tokens, vocabSize);
-  expectWhole("k", k, 1);
+  expectPrompt("topNextTokens", tokens, vocabSize);
+  expectWhole("topNextTokens", "k", k, 1);
   if (!(temperature > 0 && Number.isFinite(temperature))) {
-    throw new RangeError(`topNextTokens: temperature must be above 0, got ${temperature}`);
+    throw new RangeError(
+      `topNextTokens: temperature must be above 0, got ${describe(temperature)}`,
+    );
   }
   const ids = Int32Array.from(Array.from(tokens).slice(-contextLength));
   const { device } = model.tokens.weight;

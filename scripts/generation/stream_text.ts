@@ -29,7 +29,7 @@ export async function streamText(
   { write, ...options }: StreamOptions,
 ): Promise<Generated> {
   let written = 0;
-  const [generated] = await generate(model, prompt, {
+  const generated = await generate(model, prompt, {
     ...options,
     onToken: ({ text }) => {
       write(text);

@@ -72,7 +72,7 @@ export const lesson = new Lesson(
     page.say(
       "Always the likeliest word (temperature 0). The text is the same each time, and tends to repeat itself:",
     );
-    const [greedy] = await generate(model, prompt, { ...options, temperature: 0 });
+    const greedy = await generate(model, prompt, { ...options, temperature: 0 });
     page.sample(prompt, greedy.text ?? "");
 
     page.section("Sampling");
@@ -101,14 +101,14 @@ export const lesson = new Lesson(
       ) => [String(temperature), ...soften([2, 1, 0], temperature)]),
     ]);
     for (const temperature of [0.5, 1, 3]) {
-      const [{ text }] = await generate(model, prompt, { ...options, temperature, seed: 5 });
+      const { text } = await generate(model, prompt, { ...options, temperature, seed: 5 });
       page.say(`temperature ${temperature}:`);
       page.sample(prompt, text ?? "");
     }
     page.say(
       "The seed decides the draw: the same seed gives the same text, another seed another one.",
     );
-    const several = await generate(model, prompt, {
+    const several = await generate(model, [prompt], {
       ...options,
       seed: 8,
       sequences: 3,
@@ -139,7 +139,7 @@ export const lesson = new Lesson(
       ["p", "of 0.5, 0.3, 0.15, 0.05", "", "", ""],
       ...[0.5, 0.8, 1].map((p) => [String(p), ...cut([0.5, 0.3, 0.15, 0.05], p)]),
     ]);
-    const [wild] = await generate(model, prompt, {
+    const wild = await generate(model, prompt, {
       ...options,
       temperature: 3,
       topP: 0.6,
@@ -159,8 +159,8 @@ export const lesson = new Lesson(
       endToken: end,
       scores: true,
     });
-    const total = first[0].scores!.reduce((sum, score) => sum + score, 0);
-    const beams = await generate(model, prompt, {
+    const total = first.scores!.reduce((sum, score) => sum + score, 0);
+    const beams = await generate(model, [prompt], {
       ...options,
       beams: 4,
       sequences: 3,
@@ -168,7 +168,7 @@ export const lesson = new Lesson(
       endToken: end,
     });
     page.table([
-      ["greedy", total, first[0].text ?? ""],
+      ["greedy", total, first.text ?? ""],
       ...beams.map(({ score, text }, i) => [`beam ${i + 1}`, score!, text ?? ""]),
     ]);
     page.say(`
