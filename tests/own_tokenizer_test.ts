@@ -65,6 +65,7 @@ Deno.test("tokens that are names of object members are tokens like others", () =
 Deno.test("merges as pairs, an older file without model.type, and missing parts are read", () => {
   const loaded = parseOwnTokenizer({
     pre_tokenizer: { type: "ByteLevel" },
+    decoder: { type: "ByteLevel" },
     model: { vocab: { a: 0, b: 1, ab: 2 }, merges: [["a", "b"]] },
   });
   assert.equal(loaded.kind, "byte-pair");
@@ -81,10 +82,12 @@ const sound: Record<string, () => Record<string, unknown>> = {
   }),
   characters: () => ({
     pre_tokenizer: { type: "Split", pattern: { Regex: "[\\s\\S]" }, behavior: "Isolated" },
+    decoder: { type: "Fuse" },
     model: { type: "WordLevel", vocab: { a: 0, b: 1 }, unk_token: "" },
   }),
   bytePairs: () => ({
     pre_tokenizer: { type: "ByteLevel" },
+    decoder: { type: "ByteLevel" },
     model: { type: "BPE", vocab: { a: 0, b: 1, ab: 2 }, merges: ["a b"] },
   }),
 };
@@ -134,6 +137,15 @@ const broken: [string, string, Record<string, unknown>, RegExp][] = [
   ["dropout", "bytePairs", {
     model: { type: "BPE", dropout: 0.1, vocab: { a: 0 }, merges: [] },
   }, /model\.dropout: expected none \(not supported\), got 0\.1/],
+  ["another decoder", "words", { decoder: { type: "Fuse" } }, /decoder: expected null/],
+  ["no decoder of bytes", "bytePairs", { decoder: null }, /decoder: expected ByteLevel, got null/],
+  ["no decoder of characters", "characters", { decoder: null }, /decoder: expected Fuse, got null/],
+  ["own unknown token", "bytePairs", {
+    model: { type: "BPE", unk_token: "a", vocab: { a: 0 }, merges: [] },
+  }, /unk_token: expected none, as not all bytes are tokens/],
+  ["added token of bytes", "bytePairs", {
+    added_tokens: [{ id: 3, content: "é", special: true }],
+  }, /no token in the alphabet of bytes/],
   ["own splitting", "bytePairs", {
     pre_tokenizer: { type: "ByteLevel", use_regex: false },
   }, /ByteLevel with its own pattern/],

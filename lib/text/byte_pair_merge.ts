@@ -11,8 +11,8 @@ const POSITIONS = 2 ** 32;
 
 /** Merges in order: the earlier one is done first, of the same merge the leftmost. */
 export class MergeTable {
-  readonly #ranks: PairTable;
-  readonly #merged: Int32Array;
+  #ranks: PairTable;
+  #merged: Int32Array;
 
   /**
    * Ranks the merges.
@@ -21,6 +21,15 @@ export class MergeTable {
     this.#ranks = new PairTable(merges.length);
     this.#merged = Int32Array.from(merges, ([, , merged]) => merged);
     merges.forEach(([left, right], rank) => this.#ranks.set(left, right, rank));
+  }
+
+  /** The same from columns of token ids, for very many merges; the last of equal ones counts. */
+  static of(left: Int32Array, right: Int32Array, merged: Int32Array): MergeTable {
+    const table = new MergeTable([]);
+    table.#ranks = new PairTable(left.length);
+    table.#merged = merged;
+    for (let rank = 0; rank < left.length; rank++) table.#ranks.set(left[rank], right[rank], rank);
+    return table;
   }
 
   /**

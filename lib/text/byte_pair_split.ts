@@ -28,6 +28,17 @@ export function* splitForBytePairs(text: string): Generator<string> {
   }
 }
 
+/** The starts and ends of the same pieces, in UTF-16 units. */
+export function bytePairSplits(text: string): number[] {
+  const places: number[] = [];
+  for (let start = 0; start < text.length;) {
+    const end = pieceEnd(text, start);
+    places.push(start, end);
+    start = end;
+  }
+  return places;
+}
+
 function pieceEnd(text: string, start: number): number {
   const first = text.charCodeAt(start);
   if (first === APOSTROPHE) {

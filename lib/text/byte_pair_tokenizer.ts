@@ -138,8 +138,8 @@ export class BytePairTokenizer extends Tokenizer {
     const parts: Uint8Array[] = [];
     let length = 0;
     for (const id of ids) {
-      const token = this.token(id);
-      if (skipSpecialTokens && this.specialTokens.has(token)) continue;
+      const token = this.#vocabulary.tokenOrNone(id);
+      if (token === undefined || (skipSpecialTokens && this.specialTokens.has(token))) continue;
       parts.push(this.#bytes[id]);
       length += this.#bytes[id].length;
     }
@@ -157,8 +157,8 @@ export class BytePairTokenizer extends Tokenizer {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     return {
       push: (id) => {
-        const token = this.token(id);
-        if (skipSpecialTokens && this.specialTokens.has(token)) return "";
+        const token = this.#vocabulary.tokenOrNone(id);
+        if (token === undefined || (skipSpecialTokens && this.specialTokens.has(token))) return "";
         return decoder.decode(this.#bytes[id], { stream: true });
       },
       end: () => decoder.decode(),

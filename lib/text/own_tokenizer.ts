@@ -6,6 +6,7 @@
  * @module
  */
 
+import { BYTE_TOKENS, charactersToBytes } from "./byte_alphabet.ts";
 import { BytePairTokenizer } from "./byte_pair_tokenizer.ts";
 import { CHARACTER_PATTERN, CharacterTokenizer } from "./character_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -72,6 +73,7 @@ function wordLevel(
     const hasUnknown = typeof unknown === "string" && tokens.includes(unknown);
     const words = new WordTokenizer(tokens, hasUnknown ? { padding, unknown } : { padding });
     checkAdded(words, added);
+    expectDecoder(file, undefined);
     return words;
   }
   const pattern = (splitter.pattern as Json | undefined)?.Regex;
@@ -81,6 +83,7 @@ function wordLevel(
     const special = padding !== undefined && padding === added[0]?.content;
     const characters = new CharacterTokenizer(special ? tokens.slice(1) : tokens, { padding });
     checkAdded(characters, added);
+    expectDecoder(file, "Fuse");
     return characters;
   }
   throw malformed(
@@ -95,6 +98,14 @@ function checkAdded(tokenizer: Tokenizer, added: readonly AddedToken[]): void {
   const other = added.find(({ content }) => !tokenizer.specialTokens.has(content));
   if (other !== undefined) {
     throw malformed("added_tokens", "only the padding and the unknown token", other);
+  }
+}
+
+/** Throws unless the file decodes as Folio's own tokenizers do. */
+function expectDecoder(file: Json, type: string | undefined): void {
+  const decoder = file.decoder as Json | null | undefined;
+  if ((decoder ?? undefined)?.type !== type) {
+    throw malformed("decoder", type ?? "null (others are not supported)", decoder);
   }
 }
 
@@ -115,6 +126,17 @@ function bytePair(
   for (const key of ["byte_fallback", "ignore_merges"]) {
     if (model[key]) throw malformed(`model.${key}`, "false (not supported)", model[key]);
   }
+  expectDecoder(file, "ByteLevel");
+  const known = new Set(tokens);
+  const hasBytes = BYTE_TOKENS.every((token) => known.has(token));
+  if (model.unk_token && !hasBytes) {
+    throw malformed("model.unk_token", "none, as not all bytes are tokens", model.unk_token);
+  }
+  // The decoder of such a file takes a token in the alphabet of bytes for bytes.
+  const spelled = addedTokens.find(({ content }) =>
+    /[^\x20-\x7E]/.test(content) && charactersToBytes(content) !== undefined
+  );
+  if (spelled) throw malformed("added_tokens", "no token in the alphabet of bytes", spelled);
   return new BytePairTokenizer({
     tokens,
     merges: readMerges(model.merges),

@@ -26,9 +26,10 @@ export interface ParseTokenizerOptions {
  * The tokenizer that the content of a file describes: the text of a Hugging Face `tokenizer.json`,
  * what `JSON.parse` makes of it, or the bytes of a SentencePiece `.model`.
  *
- * Folio computes characters, words and byte pairs as GPT-2's itself. A package that is downloaded
- * at its first use computes every other `tokenizer.json`, one with a chat template among them, and
- * another package SentencePiece, for which there are no options.
+ * Characters, words and byte pairs as GPT-2's have tokenizers of their own; every other
+ * `tokenizer.json`, one with a chat template among them, is computed part by part as its makers'
+ * library does, or refused by name. SentencePiece is a package that is downloaded at its first use;
+ * there are no options for it.
  *
  * @throws {SyntaxError} if the content, or that of an option, is malformed
  * @throws {TypeError} if `content` is no text, object or bytes, or an option is unknown
@@ -57,10 +58,10 @@ export async function parseTokenizer(
     try {
       return parseOwnTokenizer(file);
     } catch (error) {
-      if (!(error instanceof SyntaxError) || isOwn(file)) throw error;
+      if (!(error instanceof SyntaxError)) throw error;
     }
   }
-  return await PublishedTokenizer.open(file, settings);
+  return new PublishedTokenizer(file, settings);
 }
 
 function expectContent(content: unknown): void {
@@ -78,18 +79,6 @@ function expectContent(content: unknown): void {
 function addsSpecialTokens(file: unknown): boolean {
   const { post_processor } = (file ?? {}) as { post_processor?: { type?: unknown } | null };
   return Boolean(post_processor) && post_processor!.type !== "ByteLevel";
-}
-
-/**
- * Whether a file is of a kind that Folio reads itself, so that its own reason for refusing counts.
- */
-function isOwn(file: unknown): boolean {
-  const { model, normalizer, pre_tokenizer } = (file ?? {}) as Record<string, unknown>;
-  const type = (model as { type?: unknown } | null)?.type;
-  const splitter = pre_tokenizer as { type?: unknown; use_regex?: unknown } | null;
-  return type === undefined ||
-    (type === "BPE" && !normalizer && splitter?.type === "ByteLevel" &&
-      splitter.use_regex !== false && !(model as { ignore_merges?: unknown }).ignore_merges);
 }
 
 function parsed(content: string | object, name: string): unknown {

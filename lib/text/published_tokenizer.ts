@@ -1,31 +1,39 @@
 /**
- * The `tokenizer.json` of any published model, read by the package `@huggingface/tokenizers`.
+ * The `tokenizer.json` of any published model, read exactly as the library `tokenizers` reads it,
+ * or refused by name.
  *
- * The package is loaded when the first such file is opened; this is the only module that names it.
- * Files that Folio's own tokenizers read do not come here (parse_tokenizer.ts).
+ * The parts are in pipeline/: added tokens, normalizers, pre-tokenizers, models, post-processors
+ * and decoders. `truncation` and `padding` of a file are settings of calls, not of the tokenizer,
+ * and have no effect here but for the padding token.
  *
  * @module
  */
 
-import { checkPublishedFile } from "./published_file.ts";
+import { GrowingIds } from "./growing_ids.ts";
+import {
+  AddedTokenSplitter,
+  type PublishedAddedToken,
+  readPublishedAddedTokens,
+} from "./pipeline/added_tokens.ts";
+import { Collector } from "./pipeline/collector.ts";
+import { type Decoder, joinWithSpaces, readDecoder } from "./pipeline/decoders.ts";
+import type { Model } from "./pipeline/model.ts";
+import { readModel } from "./pipeline/models.ts";
+import { type Normalizer, readNormalizer, toByteCharacters } from "./pipeline/normalizers.ts";
+import { Growth, Part } from "./pipeline/part.ts";
+import { type PostProcessor, readPostProcessor, TEXTS_ALONE } from "./pipeline/post_processors.ts";
+import { type PreTokenizer, readPreTokenizers } from "./pipeline/pre_tokenizers.ts";
 import { type Surroundings, Tokenizer, type TokenStream } from "./tokenizer.ts";
-import type { TokenizerFile } from "./tokenizer_file.ts";
-
-const PACKAGE = "npm:@huggingface/tokenizers@0.2.0";
+import { readObject, type TokenizerFile } from "./tokenizer_file.ts";
 
 type Json = Record<string, unknown>;
 
-/** What is used of the package's own class. */
-interface PackageTokenizer {
-  get_vocab(): Map<string, number>;
-  id_to_token(id: number): string | undefined;
-  encode(text: string, options: { add_special_tokens: boolean }): { ids: (number | undefined)[] };
-  decode(ids: readonly number[]): string;
-}
+const CACHED_PIECES = 2 ** 16;
+const CACHED_LENGTH = 64;
 
 /**
- * A tokenizer of any kind that `tokenizer.json` can describe: WordPiece, Unigram, BPE with its own
- * patterns.
+ * A tokenizer of any kind that `tokenizer.json` can describe: WordPiece, WordLevel, Unigram, BPE
+ * with its own patterns.
  */
 export class PublishedTokenizer extends Tokenizer {
   /** Always `"published"`. */
@@ -36,53 +44,43 @@ export class PublishedTokenizer extends Tokenizer {
   override readonly paddingId: number | undefined;
   /** What the file's post-processor puts around a text. */
   override readonly surroundings: Surroundings;
-  /** `model_max_length` of the configuration, where that is a length at all. */
+  /** `model_max_length` of the configuration, if that is a length at all. */
   override readonly maximumLength: number | undefined;
   /** The `chat_template` of the configuration, if there is one. */
   override readonly chatTemplate: string | undefined;
-  readonly #package: PackageTokenizer;
   readonly #file: Json;
   readonly #config: Json;
-  readonly #vocabulary: ReadonlyMap<string, number>;
-  readonly #tokens: readonly string[];
+  readonly #pipeline: Pipeline;
+  readonly #tokens: (string | undefined)[];
+  readonly #ids: ReadonlyMap<string, number>;
+  readonly #cache = new Map<string, Uint32Array>();
 
-  private constructor(inside: PackageTokenizer, file: Json, config: Json) {
+  /**
+   * Reads a file, with the content of the `tokenizer_config.json` beside it, if there is one.
+   *
+   * @throws {SyntaxError} if one is malformed, or needs what is not supported
+   */
+  constructor(json: unknown, config: unknown = {}) {
     super();
-    this.#package = inside;
+    const file = readObject(json, "the file");
     this.#file = file;
-    this.#config = config;
-    this.#vocabulary = inside.get_vocab();
-    this.#tokens = Array.from(
-      { length: largest(this.#vocabulary) + 1 },
-      (_, id) => inside.id_to_token(id) ?? "",
-    );
-    const added = file.added_tokens as { id: number; content: string; special?: boolean }[];
+    this.#config = typeof config === "object" && config !== null ? config as Json : {};
+    this.#pipeline = readPipeline(file);
+    const { model, added } = this.#pipeline;
+    this.#tokens = [...model.tokens];
+    for (const { id, content } of added) this.#tokens[id] = content;
+    this.#ids = new Map(added.map(({ content, id }) => [content, id]));
     this.specialTokens = new Map(
       added.filter(({ special }) => special).map(({ content, id }) => [content, id]),
     );
-    const padding = (file.padding as { pad_token?: unknown } | null)?.pad_token;
+    const padding = (file.padding as { pad_token?: unknown } | null | undefined)?.pad_token;
     this.paddingId = this.#named("pad_token") ??
       (typeof padding === "string" ? this.id(padding) : undefined);
-    const length = config.model_max_length;
+    const length = this.#config.model_max_length;
     // Models without a limit write 10^30.
     this.maximumLength = Number.isSafeInteger(length) ? length as number : undefined;
-    this.chatTemplate = templateIn(config.chat_template);
-    this.surroundings = this.#findSurroundings();
-  }
-
-  /**
-   * Opens a file, with the content of the `tokenizer_config.json` beside it, if there is one.
-   *
-   * @throws {SyntaxError} where one is malformed
-   */
-  static async open(json: unknown, config: unknown = {}): Promise<PublishedTokenizer> {
-    const file = checkPublishedFile(json);
-    const settings = typeof config === "object" && config !== null ? config as Json : {};
-    const { Tokenizer: Package } = await import(PACKAGE);
-    return guarded(
-      "open",
-      () => new PublishedTokenizer(new Package(file, settings), file, settings),
-    );
+    this.chatTemplate = templateIn(this.#config.chat_template);
+    this.surroundings = surroundingsOf(this.#pipeline.postProcessor);
   }
 
   /** V: the largest id and one. */
@@ -101,61 +99,96 @@ export class PublishedTokenizer extends Tokenizer {
     return id === undefined ? undefined : this.token(id);
   }
 
-  /** Ids as the file says; what it has no token for is left out, or its unknown token. */
+  /**
+   * Ids as the file says; what it has no token for becomes its unknown token, or is left out if
+   * the model has none.
+   *
+   * @throws {RangeError} if the model needs an unknown token that the vocabulary lacks
+   */
   protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
-    const ids = this.#encode(text.toWellFormed(), false);
-    const wrong = ids.findIndex((id) => id === undefined);
-    if (wrong >= 0) throw new RangeError("encode: the vocabulary lacks a part of the text");
-    return Uint32Array.from(ids);
+    const { literal, normalized, normalize } = this.#pipeline;
+    const ids = new GrowingIds();
+    for (const outer of literal.split(text.toWellFormed())) {
+      if (outer.id !== undefined) {
+        ids.push(outer.id);
+        continue;
+      }
+      for (const inner of normalized.split(normalize(outer.text))) {
+        if (inner.id !== undefined) ids.push(inner.id);
+        else this.#encodePieces(inner.text, outer.start === 0 && inner.start === 0, ids);
+      }
+    }
+    return ids.toArray();
   }
 
-  /**
-   * Tokens joined as the file's decoder does; spaces before punctuation are cleaned up where the
-   * configuration does not say otherwise.
-   */
+  /** `isFirst` if the whole text begins with this one. */
+  #encodePieces(text: string, isFirst: boolean, ids: GrowingIds): void {
+    if (text === "") return;
+    const { steps } = this.#pipeline;
+    let pieces = [text];
+    for (const step of steps) {
+      const next: string[] = [];
+      for (let i = 0; i < pieces.length; i++) {
+        splitInto(next, step, pieces[i], isFirst && i === 0);
+      }
+      pieces = next;
+    }
+    for (const piece of pieces) this.#encodePiece(piece, ids);
+  }
+
+  #encodePiece(piece: string, ids: GrowingIds): void {
+    let found = this.#cache.get(piece);
+    if (found === undefined) {
+      const { model, writesBytes } = this.#pipeline;
+      const own = new GrowingIds(8);
+      model.encode(writesBytes ? toByteCharacters(piece) : piece, own);
+      found = own.toArray();
+      if (piece.length <= CACHED_LENGTH) {
+        if (this.#cache.size >= CACHED_PIECES) this.#cache.clear();
+        this.#cache.set(piece, found);
+      }
+    }
+    for (let i = 0; i < found.length; i++) ids.push(found[i]);
+  }
+
+  /** Tokens joined as the file's decoder does; an id without a token is no text. */
   protected override decodeIds(ids: Iterable<number>, skipSpecialTokens: boolean): string {
-    const special = new Set(this.specialTokens.values());
-    const all = Array.from(ids, (id) => (this.token(id), id));
-    const kept = skipSpecialTokens ? all.filter((id) => !special.has(id)) : all;
-    return kept.length === 0 ? "" : guarded("decode", () => this.#package.decode(kept));
+    const stream = this.streamIds(skipSpecialTokens);
+    let text = "";
+    for (const id of ids) text += stream.push(id);
+    return text + stream.end();
   }
 
-  /**
-   * What a new id adds to the text of those before it; a clean-up that reaches back over several
-   * tokens is left to `decode`.
-   */
+  /** Text appears as soon as no later token can change it. */
   protected override streamIds(skipSpecialTokens: boolean): TokenStream {
-    // Text depends on the tokens before, so those since the last but one complete piece are decoded
-    // again.
-    let ids: number[] = [];
-    let known = 0;
-    const added = () => {
-      const before = known === 0 ? "" : this.decodeIds(ids.slice(0, known), skipSpecialTokens);
-      return this.decodeIds(ids, skipSpecialTokens).slice(before.length);
-    };
+    const collected = new Collector();
+    const first = this.#pipeline.decoder(collected);
     return {
       push: (id) => {
-        ids.push(id);
-        const text = added();
-        if (text === "" || text.endsWith("\ufffd")) return "";
-        ids = ids.slice(known);
-        known = ids.length;
-        return text;
+        const token = this.#tokenOrNone(id);
+        if (token === undefined) return "";
+        if (skipSpecialTokens && this.specialTokens.has(token)) return "";
+        first.open();
+        first.write(token);
+        first.close();
+        return collected.take();
       },
-      end: () => ids.length > known ? added() : "",
+      end: () => {
+        first.end();
+        return collected.take();
+      },
     };
   }
 
-  /** The token of an id as the file spells it: `##face`. */
+  /** The token of an id as the file spells it, such as `##face`; empty if the id has none. */
   override token(id: number): string {
-    const token = this.#tokens[id];
-    if (token !== undefined) return token;
+    if (id < this.vocabSize) return this.#tokenOrNone(id) ?? "";
     throw new RangeError(`token: expected an id from 0 to ${this.vocabSize - 1}, got ${id}`);
   }
 
   /** The id of a token as the file spells it, or undefined. */
   override id(token: string): number | undefined {
-    return this.#vocabulary.get(token);
+    return this.#ids.get(token) ?? this.#pipeline.model.ids.get(token);
   }
 
   /** The file as it was read. */
@@ -168,59 +201,92 @@ export class PublishedTokenizer extends Tokenizer {
     return super.files().set("tokenizer_config.json", JSON.stringify(this.#config));
   }
 
+  #tokenOrNone(id: number): string | undefined {
+    if (!Number.isInteger(id) || id < 0) {
+      throw new RangeError(`token: expected an id from 0 to ${this.vocabSize - 1}, got ${id}`);
+    }
+    return this.#tokens[id];
+  }
+
   /** The id of a token that the configuration names. */
   #named(key: string): number | undefined {
     const value = this.#config[key];
     const token = typeof value === "string" ? value : (value as Json | null | undefined)?.content;
     return typeof token === "string" ? this.id(token) : undefined;
   }
+}
 
-  #encode(text: string, addSpecialTokens: boolean): (number | undefined)[] {
-    const options = { add_special_tokens: addSpecialTokens };
-    return guarded("encode", () => this.#package.encode(text, options).ids);
+/** What the parts of a file do, in order. */
+interface Pipeline {
+  /** Finds added tokens in the text as it is. */
+  readonly literal: AddedTokenSplitter;
+  readonly normalize: Normalizer;
+  /** Finds added tokens in the normalized text. */
+  readonly normalized: AddedTokenSplitter;
+  readonly steps: readonly PreTokenizer[];
+  /** Whether the last step writes pieces as bytes, which is then done once a piece. */
+  readonly writesBytes: boolean;
+  readonly model: Model;
+  readonly added: readonly PublishedAddedToken[];
+  readonly postProcessor: PostProcessor;
+  readonly decoder: Decoder;
+}
+
+function readPipeline(file: Json): Pipeline {
+  const growth = new Growth();
+  const read = <Result>(key: string, reader: (part: Part) => Result): Result | undefined =>
+    file[key] === undefined || file[key] === null ? undefined : reader(new Part(file[key], key));
+  const normalize = read("normalizer", (part) => readNormalizer(part, growth)) ?? same;
+  const steps = read("pre_tokenizer", (part) => readPreTokenizers(part, growth)) ?? [];
+  const postProcessor = read("post_processor", readPostProcessor) ?? TEXTS_ALONE;
+  const decoder = read("decoder", (part) => readDecoder(part, new Growth())) ?? joinWithSpaces;
+  const model = readModel(readObject(file.model, "model"));
+  const added = readPublishedAddedTokens(file.added_tokens, model);
+  const last = steps.at(-1);
+  const writesBytes = last?.toBytes === true;
+  return {
+    literal: new AddedTokenSplitter(added.filter(({ normalized }) => !normalized)),
+    normalize,
+    normalized: new AddedTokenSplitter(added.filter(({ normalized }) => normalized), normalize),
+    steps: writesBytes ? [...steps.slice(0, -1), { ...last, toBytes: false }] : steps,
+    writesBytes,
+    model,
+    added,
+    postProcessor,
+    decoder,
+  };
+}
+
+function same(text: string): string {
+  return text;
+}
+
+/** Appends the pieces that a step makes of one. */
+function splitInto(pieces: string[], step: PreTokenizer, piece: string, isFirst: boolean): void {
+  const text = step.prepare === undefined ? piece : step.prepare(piece, isFirst);
+  if (step.split === undefined) {
+    pieces.push(step.toBytes ? toByteCharacters(text) : text);
+    return;
   }
-
-  /** The ids around those of a short text. */
-  #findSurroundings(): Surroundings {
-    const inside = this.#encode("a", false);
-    const whole = this.#encode("a", true);
-    for (let start = 0; start + inside.length <= whole.length; start++) {
-      if (!inside.every((id, i) => whole[start + i] === id)) continue;
-      const around = [whole.slice(0, start), whole.slice(start + inside.length)];
-      if (around.flat().some((id) => id === undefined)) break;
-      const [before, after] = around as [number[], number[]];
-      return { before, after };
-    }
-    throw new RangeError("post_processor: expected one that puts tokens before and after a text");
+  const places = step.split(text);
+  for (let i = 0; i < places.length; i += 2) {
+    const part = text.slice(places[i], places[i + 1]);
+    pieces.push(step.toBytes ? toByteCharacters(part) : part);
   }
 }
 
-/** What goes wrong inside the package is the file's fault: it did what the file says. */
-function guarded<Result>(attempted: string, action: () => Result): Result {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof SyntaxError && error.message.startsWith("tokenizer.json: ")) throw error;
-    if (error instanceof RangeError) {
-      // The package passes the tokens of an unbroken stretch as arguments, of which there are so
-      // many at most.
-      throw new RangeError(`${attempted}: the text is too long without a break`, { cause: error });
-    }
-    const { message } = error as Error;
-    throw new SyntaxError(`tokenizer.json: ${attempted}: ${message}`, { cause: error });
-  }
+/** The ids before and after one text. */
+function surroundingsOf({ single }: PostProcessor): Surroundings {
+  const at = single.findIndex((piece) => "text" in piece);
+  const idsOf = (pieces: PostProcessor["single"]) =>
+    pieces.flatMap((piece) => "ids" in piece ? piece.ids : []);
+  return { before: idsOf(single.slice(0, at)), after: idsOf(single.slice(at + 1)) };
 }
 
-/** A template as it stands, or the one called "default" of several. */
+/** A template as it is, or the one called "default" of several. */
 function templateIn(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (!Array.isArray(value)) return undefined;
   const named = value.find((entry) => entry?.name === "default")?.template;
   return typeof named === "string" ? named : undefined;
-}
-
-function largest(vocabulary: ReadonlyMap<string, number>): number {
-  let id = -1;
-  for (const each of vocabulary.values()) id = Math.max(id, each);
-  return id;
 }

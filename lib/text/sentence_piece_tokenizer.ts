@@ -107,6 +107,7 @@ export class SentencePieceTokenizer extends Tokenizer {
     const { unknownText } = this.#model;
     return {
       push: (id) => {
+        if (Number.isInteger(id) && id >= this.vocabSize) return "";
         const { text, type } = this.#piece(id);
         if (type === "byte") {
           first = false;

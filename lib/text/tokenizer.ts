@@ -10,6 +10,7 @@
 
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
+import { cleanedUp } from "./clean_up.ts";
 import { type BatchOptions, type EncodedBatch, encodeRows } from "./encode_batch.ts";
 import type { TokenizerFile } from "./tokenizer_file.ts";
 
@@ -22,10 +23,15 @@ export interface EncodeTextOptions {
   addSpecialTokens?: boolean;
 }
 
-/** Which tokens `decode` leaves out. */
+/** What `decode` leaves out. */
 export interface DecodeOptions {
   /** Leave out special tokens, such as `<|endoftext|>`; default false. */
   skipSpecialTokens?: boolean;
+  /**
+   * Leave out the spaces that English does not write, before full stops and in contractions, as
+   * `transformers` 4 does for BERT ("i ' ve" reads "i've"); default false.
+   */
+  cleanUp?: boolean;
 }
 
 /** Decodes ids one at a time, as a model samples them. */
@@ -147,13 +153,19 @@ export abstract class Tokenizer {
   }
 
   /**
-   * Ids to text.
+   * Ids to text. An id that has no token is no text: tables of models are often larger than their
+   * vocabularies.
    *
-   * @throws {RangeError} if an id is no integer in [0, vocabSize)
+   * @throws {RangeError} if an id is no integer from 0 on
    * @throws {TypeError} if `ids` is no list of numbers, or an option is unknown
    */
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
-    return this.decodeIds(expectIds(ids), skips("decode", options));
+    const { skipSpecialTokens, cleanUp } = decoding("decode", options);
+    if (!cleanUp) return this.decodeIds(expectIds(ids), skipSpecialTokens);
+    const stream = cleanedUp(this.streamIds(skipSpecialTokens));
+    let text = "";
+    for (const id of expectIds(ids)) text += stream.push(id);
+    return text + stream.end();
   }
 
   /**
@@ -162,7 +174,9 @@ export abstract class Tokenizer {
    * @throws {TypeError} if an option is unknown
    */
   stream(options: DecodeOptions = {}): TokenStream {
-    return this.streamIds(skips("stream", options));
+    const { skipSpecialTokens, cleanUp } = decoding("stream", options);
+    const stream = this.streamIds(skipSpecialTokens);
+    return cleanUp ? cleanedUp(stream) : stream;
   }
 
   /** Computes `encode` without special tokens around the text. */
@@ -188,9 +202,10 @@ export abstract class Tokenizer {
   abstract toJSON(): TokenizerFile;
 }
 
-function skips(operation: string, options: DecodeOptions): boolean {
-  checkOptions(operation, options, { skipSpecialTokens: false });
-  return options.skipSpecialTokens ?? false;
+function decoding(operation: string, options: DecodeOptions): Required<DecodeOptions> {
+  checkOptions(operation, options, { skipSpecialTokens: false, cleanUp: false });
+  const { skipSpecialTokens = false, cleanUp = false } = options;
+  return { skipSpecialTokens, cleanUp };
 }
 
 function expectText(text: unknown): string {

@@ -50,13 +50,27 @@ export class Vocabulary {
   }
 
   /**
-   * The tokens of ids, without those of `leftOut`; default none.
+   * The token of an id, or undefined beyond the last: tables of models are often larger than their
+   * vocabularies.
    *
-   * @throws {RangeError} if an id is no integer in [0, size)
+   * @throws {RangeError} if the id is no integer from 0 on
+   */
+  tokenOrNone(id: number): string | undefined {
+    return Number.isInteger(id) && id >= this.size ? undefined : this.token(id);
+  }
+
+  /**
+   * The tokens of ids, without those of `leftOut`; ids beyond the last have none.
+   *
+   * @throws {RangeError} if an id is no integer from 0 on
    */
   tokensOf(ids: Iterable<number>, leftOut?: ReadonlyMap<string, number>): string[] {
-    const tokens = Array.from(ids, (id) => this.token(id));
-    return leftOut === undefined ? tokens : tokens.filter((token) => !leftOut.has(token));
+    const tokens: string[] = [];
+    for (const id of ids) {
+      const token = this.tokenOrNone(id);
+      if (token !== undefined && !leftOut?.has(token)) tokens.push(token);
+    }
+    return tokens;
   }
 
   /** Token → id, as `tokenizer.json` holds it. */

@@ -84,7 +84,6 @@ const USES_DENO = [
 const OWNED_PACKAGES: readonly (readonly [specifier: RegExp, owner: string])[] = [
   [/^npm:(@observablehq\/plot|linkedom)\b/, "lib/plot/plot.ts"],
   [/^npm:umap-js\b/, "lib/plot/umap.ts"],
-  [/^npm:@huggingface\/tokenizers\b/, "lib/text/published_tokenizer.ts"],
   [/^npm:sentencepiece-js\b/, "lib/text/sentence_piece_tokenizer.ts"],
   [/^npm:@huggingface\/jinja\b/, "lib/text/chat_template.ts"],
   [/^npm:deno-std\b/, "lib/cli/parse.ts"],

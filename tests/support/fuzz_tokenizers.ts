@@ -80,7 +80,16 @@ const FILES: readonly Record<string, unknown>[] = [
   },
   {
     added_tokens: [],
-    normalizer: { type: "Prepend", prepend: "\u2581" },
+    normalizer: {
+      type: "Sequence",
+      normalizers: [
+        { type: "Prepend", prepend: "\u2581" },
+        { type: "Strip", strip_left: false, strip_right: true },
+        { type: "StripAccents" },
+        { type: "Nmt" },
+        { type: "NFKC" },
+      ],
+    },
     pre_tokenizer: { type: "Metaspace", replacement: "\u2581", prepend_scheme: "first" },
     decoder: {
       type: "Sequence",
@@ -96,11 +105,23 @@ const FILES: readonly Record<string, unknown>[] = [
   {
     added_tokens: [{ id: 0, content: "<unk>", special: true }],
     padding: null,
-    pre_tokenizer: { type: "WhitespaceSplit" },
+    pre_tokenizer: {
+      type: "Sequence",
+      pretokenizers: [
+        { type: "Whitespace" },
+        { type: "UnicodeScripts" },
+        { type: "Punctuation", behavior: "Contiguous" },
+        { type: "Digits", individual_digits: true },
+        { type: "CharDelimiterSplit", delimiter: "x" },
+        { type: "FixedLength", length: 3 },
+      ],
+    },
+    decoder: { type: "CTC", pad_token: "<unk>", word_delimiter_token: "|", cleanup: true },
     model: { type: "WordLevel", vocab: { "<unk>": 0, to: 1, be: 2 }, unk_token: "<unk>" },
   },
   {
-    pre_tokenizer: { type: "ByteLevel" },
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false },
+    decoder: { type: "ByteLevel" },
     model: { type: "BPE", vocab: { a: 0, b: 1, ab: 2 }, merges: ["a b"] },
   },
 ];
@@ -121,6 +142,7 @@ const VALUES: readonly unknown[] = [
     {},
     [[]],
     "(a+)+$",
+    "(?:a|ab)*?(?=b)",
     "[",
   ],
   ...[
@@ -192,7 +214,12 @@ async function run(
       const tokenizer = await open();
       if (tokenizer) {
         report.opened++;
-        tokenizer.decode(tokenizer.encode(TEXT, { addSpecialTokens: true }));
+        const ids = tokenizer.encode(TEXT, { addSpecialTokens: true });
+        const stream = tokenizer.stream();
+        let text = "";
+        for (const id of ids) text += stream.push(id);
+        text += stream.end();
+        if (text !== tokenizer.decode(ids)) throw new Error("a stream is not what is decoded");
       }
     } catch (error) {
       const expected = error instanceof SyntaxError || error instanceof RangeError;

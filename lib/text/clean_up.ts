@@ -1,0 +1,29 @@
+/**
+ * The clean-up of decoded English: no space before full stops and in contractions, as
+ * `transformers` 4 does by default for BERT.
+ *
+ * @module
+ */
+
+import { Collector } from "./pipeline/collector.ts";
+import { cleanUpText } from "./pipeline/decoders.ts";
+import type { TokenStream } from "./tokenizer.ts";
+
+/** A stream whose text is cleaned up as a whole: what a later token can still change is held back. */
+export function cleanedUp(stream: TokenStream): TokenStream {
+  const collected = new Collector();
+  const first = cleanUpText(collected);
+  first.open();
+  return {
+    push: (id) => {
+      first.write(stream.push(id));
+      return collected.take();
+    },
+    end: () => {
+      first.write(stream.end());
+      first.close();
+      first.end();
+      return collected.take();
+    },
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * Byte-pair models of any alphabet: the characters of a piece are merged in the order of the
+ * merges. What the vocabulary lacks becomes bytes, the unknown token, or nothing.
+ *
+ * @module
+ */
+
+import { MergeTable } from "../byte_pair_merge.ts";
+import type { GrowingIds } from "../growing_ids.ts";
+import { malformed, MAXIMUM_VOCABULARY } from "../tokenizer_file.ts";
+import {
+  byteTokens,
+  type Model,
+  type ModelFields,
+  optionalFlag,
+  optionalText,
+  readVocabulary,
+} from "./model.ts";
+
+interface Settings {
+  readonly unknown: string | undefined;
+  readonly prefix: string;
+  readonly suffix: string;
+  readonly fusesUnknown: boolean;
+  readonly byteFallback: boolean;
+  readonly ignoresMerges: boolean;
+}
+
+/** A BPE model. */
+export function readBytePairModel(fields: ModelFields): Model {
+  const { dropout } = fields;
+  if (dropout !== undefined && dropout !== null && dropout !== 0) {
+    throw malformed("model.dropout", "none, as it makes tokens random (not supported)", dropout);
+  }
+  const vocabulary = readVocabulary(fields.vocab);
+  const settings: Settings = {
+    unknown: optionalText(fields, "unk_token"),
+    prefix: optionalText(fields, "continuing_subword_prefix") ?? "",
+    suffix: optionalText(fields, "end_of_word_suffix") ?? "",
+    fusesUnknown: optionalFlag(fields, "fuse_unk"),
+    byteFallback: optionalFlag(fields, "byte_fallback"),
+    ignoresMerges: optionalFlag(fields, "ignore_merges"),
+  };
+  const merges = readMergeTable(fields.merges, vocabulary.ids, settings.prefix);
+  return new BytePairModel(vocabulary, merges, settings);
+}
+
+/** The merges of a file, as `"left right"` or `["left", "right"]`. */
+function readMergeTable(
+  value: unknown,
+  ids: ReadonlyMap<string, number>,
+  prefix: string,
+): MergeTable {
+  if (!Array.isArray(value) || value.length > MAXIMUM_VOCABULARY) {
+    throw malformed("model.merges", `an array of at most ${MAXIMUM_VOCABULARY} merges`, value);
+  }
+  const lines = value.filter((entry) =>
+    !(typeof entry === "string" && entry.startsWith("#version"))
+  );
+  const left = new Int32Array(lines.length);
+  const right = new Int32Array(lines.length);
+  const merged = new Int32Array(lines.length);
+  const known = (token: string, rank: number) => {
+    const id = ids.get(token);
+    if (id === undefined) {
+      throw malformed(`model.merges[${rank}]`, "tokens of the vocabulary", token);
+    }
+    return id;
+  };
+  for (let rank = 0; rank < lines.length; rank++) {
+    const [first, second] = mergePair(lines[rank], rank);
+    if (!second.startsWith(prefix)) {
+      throw malformed(`model.merges[${rank}]`, `a second token that begins with ${prefix}`, second);
+    }
+    left[rank] = known(first, rank);
+    right[rank] = known(second, rank);
+    merged[rank] = known(first + second.slice(prefix.length), rank);
+  }
+  return MergeTable.of(left, right, merged);
+}
+
+function mergePair(entry: unknown, rank: number): readonly [string, string] {
+  if (typeof entry === "string") {
+    const space = entry.indexOf(" ");
+    if (space >= 0 && entry.indexOf(" ", space + 1) < 0) {
+      return [entry.slice(0, space), entry.slice(space + 1)];
+    }
+  } else if (
+    Array.isArray(entry) && entry.length === 2 && entry.every((token) => typeof token === "string")
+  ) return entry as [string, string];
+  throw malformed(`model.merges[${rank}]`, "a pair of tokens", entry);
+}
+
+class BytePairModel implements Model {
+  readonly ids: ReadonlyMap<string, number>;
+  readonly tokens: readonly (string | undefined)[];
+  readonly #merges: MergeTable;
+  readonly #settings: Settings;
+
+  constructor(
+    { ids, tokens }: Pick<Model, "ids" | "tokens">,
+    merges: MergeTable,
+    settings: Settings,
+  ) {
+    this.ids = ids;
+    this.tokens = tokens;
+    this.#merges = merges;
+    this.#settings = settings;
+  }
+
+  encode(piece: string, into: GrowingIds): void {
+    if (this.#settings.ignoresMerges) {
+      const id = this.ids.get(piece);
+      if (id !== undefined) {
+        into.push(id);
+        return;
+      }
+    }
+    for (const id of this.#merges.merge(this.#symbols(piece))) into.push(id);
+  }
+
+  /** The ids of a piece's characters. */
+  #symbols(piece: string): Int32Array {
+    const { prefix, suffix } = this.#settings;
+    const symbols: number[] = [];
+    let unknown: number | undefined;
+    for (let at = 0; at < piece.length;) {
+      const next = at + (piece.codePointAt(at)! > 0xFFFF ? 2 : 1);
+      let symbol = piece.slice(at, next);
+      if (at > 0) symbol = prefix + symbol;
+      if (next === piece.length) symbol += suffix;
+      at = next;
+      const id = this.ids.get(symbol);
+      if (id !== undefined) {
+        if (unknown !== undefined) symbols.push(unknown);
+        unknown = undefined;
+        symbols.push(id);
+        continue;
+      }
+      const bytes = this.#settings.byteFallback ? byteTokens(this.ids, symbol) : undefined;
+      if (bytes !== undefined) symbols.push(...bytes);
+      else if (this.#settings.unknown !== undefined) {
+        if (unknown !== undefined && !this.#settings.fusesUnknown) symbols.push(unknown);
+        unknown = this.#unknownId(symbol);
+      }
+    }
+    if (unknown !== undefined) symbols.push(unknown);
+    return Int32Array.from(symbols);
+  }
+
+  #unknownId(symbol: string): number {
+    const id = this.ids.get(this.#settings.unknown!);
+    if (id !== undefined) return id;
+    throw new RangeError(
+      `encode: the vocabulary has neither ${JSON.stringify(symbol)} nor the unknown token ` +
+        JSON.stringify(this.#settings.unknown),
+    );
+  }
+}

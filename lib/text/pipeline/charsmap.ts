@@ -1,0 +1,113 @@
+/**
+ * SentencePiece's precompiled table of replacements: a double-array trie over the bytes of a text,
+ * whose values point into a list of texts.
+ *
+ * The reference looks up whole grapheme clusters of up to five bytes first, and then their
+ * characters; of the prefixes that the trie holds it takes the shortest.
+ *
+ * @module
+ */
+
+import { malformed } from "../tokenizer_file.ts";
+import type { Part } from "./part.ts";
+
+/** The longest table: SentencePiece's own has 240,000 bytes. */
+const MOST_BYTES = 2 ** 23;
+
+/** The normalizer of a `Precompiled` part. */
+export function readCharsmap(part: Part): (text: string) => string {
+  const encoded = part.field("precompiled_charsmap");
+  // A file may have no table at all.
+  if (encoded === null || encoded === undefined || encoded === "") return (text) => text;
+  const name = `${part.name}.precompiled_charsmap`;
+  if (typeof encoded !== "string" || encoded.length > MOST_BYTES) {
+    throw malformed(name, `a text of at most ${MOST_BYTES} characters`, encoded);
+  }
+  let bytes: Uint8Array;
+  try {
+    bytes = Uint8Array.fromBase64(encoded);
+  } catch {
+    throw malformed(name, "base 64", encoded);
+  }
+  return new Charsmap(bytes, name).normalize;
+}
+
+const encoder = new TextEncoder();
+/** What a cluster of several characters and at most five bytes has in it. */
+const CLUSTERS = new RegExp(
+  "[\\p{Grapheme_Extend}\\p{M}\\p{Join_Control}\\p{Emoji_Modifier}\\u0E33\\u0EB3\\u0600-\\u0605" +
+    "\\u06DD\\u070F\\u0890\\u0891\\u08E2\\u0D4E\\u{11000}-\\u{11FFF}\\r]",
+  "u",
+);
+
+class Charsmap {
+  readonly #units: Uint32Array;
+  readonly #texts: Uint8Array;
+  readonly #known = new Map<string, string | undefined>();
+  readonly #segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+  constructor(bytes: Uint8Array, name: string) {
+    const size = bytes.length < 4
+      ? -1
+      : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+    if (size < 4 || size % 4 !== 0 || size > bytes.length - 4) {
+      throw malformed(name, "the size of its trie, and the trie", size);
+    }
+    const view = new DataView(bytes.buffer, bytes.byteOffset + 4, size);
+    this.#units = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 * i, true));
+    this.#texts = bytes.subarray(4 + size);
+  }
+
+  readonly normalize = (text: string): string => {
+    if (!CLUSTERS.test(text)) return this.#eachCharacter(text);
+    let result = "";
+    for (const { segment } of this.#segmenter.segment(text)) {
+      // Five bytes are at most five units.
+      const whole = segment.length < 6 && encoder.encode(segment).length < 6
+        ? this.#lookUp(segment)
+        : undefined;
+      result += whole ?? this.#eachCharacter(segment);
+    }
+    return result;
+  };
+
+  #eachCharacter(text: string): string {
+    let result = "";
+    for (const character of text) result += this.#lookUp(character) ?? character;
+    return result;
+  }
+
+  #lookUp(part: string): string | undefined {
+    if (this.#known.has(part)) return this.#known.get(part);
+    const found = this.#find(encoder.encode(part));
+    if (this.#known.size > 2 ** 16) this.#known.clear();
+    this.#known.set(part, found);
+    return found;
+  }
+
+  /** The text of the shortest prefix in the trie. */
+  #find(bytes: Uint8Array): string | undefined {
+    const units = this.#units;
+    const offset = (unit: number) => (unit >>> 10) << ((unit & 512) >>> 6);
+    let at = offset(units[0]);
+    for (const byte of bytes) {
+      if (byte === 0) return undefined;
+      at = (at ^ byte) >>> 0;
+      if (at >= units.length) return undefined;
+      const unit = units[at];
+      if (((unit & 0x800000FF) >>> 0) !== byte) return undefined;
+      at = (at ^ offset(unit)) >>> 0;
+      if ((unit >>> 8 & 1) === 0) continue;
+      if (at >= units.length) return undefined;
+      return this.#textAt(units[at] & 0x7FFFFFFF);
+    }
+    return undefined;
+  }
+
+  #textAt(start: number): string {
+    if (start >= this.#texts.length) return "";
+    const end = this.#texts.indexOf(0, start);
+    const bytes = this.#texts.subarray(start, end < 0 ? undefined : end);
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Unigram models: of all ways to cut a piece into tokens, the one whose scores sum to the most.
+ *
+ * Characters that no token covers cost ten more than the worst token; neighbors among them become
+ * one unknown token, or their bytes.
+ *
+ * @module
+ */
+
+import type { GrowingIds } from "../growing_ids.ts";
+import { PairTable } from "../pair_table.ts";
+import { malformed, MAXIMUM_VOCABULARY } from "../tokenizer_file.ts";
+import { byteTokens, checkToken, type Model, type ModelFields, optionalFlag } from "./model.ts";
+
+const UNKNOWN_PENALTY = 10;
+
+/** A Unigram model. */
+export function readUnigramModel(fields: ModelFields): Model {
+  const { vocab, unk_id } = fields;
+  if (!Array.isArray(vocab) || vocab.length === 0 || vocab.length > MAXIMUM_VOCABULARY) {
+    throw malformed("model.vocab", `an array of 1 to ${MAXIMUM_VOCABULARY} tokens`, vocab);
+  }
+  const unknown = unk_id ?? undefined;
+  if (unknown !== undefined) {
+    const isToken = Number.isInteger(unknown) && (unknown as number) >= 0 &&
+      (unknown as number) < vocab.length;
+    if (!isToken) throw malformed("model.unk_id", "the index of a token, or null", unk_id);
+  }
+  const scores = new Float64Array(vocab.length);
+  const tokens = vocab.map((entry, id) => {
+    if (!Array.isArray(entry) || entry.length !== 2 || !Number.isFinite(entry[1])) {
+      throw malformed(`model.vocab[${id}]`, "a token and its score", entry);
+    }
+    checkToken(entry[0]);
+    scores[id] = entry[1];
+    return entry[0];
+  });
+  const byteFallback = optionalFlag(fields, "byte_fallback");
+  return new UnigramModel(tokens, scores, { unknown: unknown as number | undefined, byteFallback });
+}
+
+interface Settings {
+  readonly unknown: number | undefined;
+  readonly byteFallback: boolean;
+}
+
+class UnigramModel implements Model {
+  readonly ids: ReadonlyMap<string, number>;
+  readonly #scores: Float64Array;
+  readonly #settings: Settings;
+  readonly #unknownScore: number;
+  /** Children by node and UTF-16 unit, and the token that ends at a node, or −1. */
+  readonly #children: PairTable;
+  readonly #ends: number[] = [-1];
+
+  constructor(readonly tokens: readonly string[], scores: Float64Array, settings: Settings) {
+    this.ids = new Map(tokens.map((token, id) => [token, id]));
+    this.#scores = scores;
+    this.#settings = settings;
+    this.#unknownScore = scores.reduce((least, score) => Math.min(least, score), Infinity) -
+      UNKNOWN_PENALTY;
+    this.#children = new PairTable(4 * tokens.length);
+    for (const [token, id] of this.ids) this.#insert(token, id);
+  }
+
+  encode(piece: string, into: GrowingIds): void {
+    const { unknown } = this.#settings;
+    const starts = this.#bestPath(piece);
+    const cuts: number[] = [];
+    for (let end = piece.length; end > 0; end = starts.from[end]) cuts.push(end);
+    let unknownFrom = -1;
+    for (let i = cuts.length - 1, start = 0; i >= 0; start = cuts[i--]) {
+      const id = starts.ids[cuts[i]];
+      if (unknown !== undefined && id === unknown) {
+        if (unknownFrom < 0) unknownFrom = start;
+        continue;
+      }
+      if (unknownFrom >= 0) this.#pushUnknown(piece.slice(unknownFrom, start), into);
+      unknownFrom = -1;
+      into.push(id);
+    }
+    if (unknownFrom >= 0) this.#pushUnknown(piece.slice(unknownFrom), into);
+  }
+
+  #pushUnknown(text: string, into: GrowingIds): void {
+    const known = this.ids.get(text);
+    const bytes = known === undefined && this.#settings.byteFallback
+      ? byteTokens(this.ids, text)
+      : undefined;
+    for (const id of bytes ?? [known ?? this.#settings.unknown!]) into.push(id);
+  }
+
+  /** For each place of a piece, where the best last token before it begins, and its id. */
+  #bestPath(piece: string): { from: Int32Array; ids: Int32Array } {
+    const { length } = piece;
+    const best = new Float64Array(length + 1);
+    const from = new Int32Array(length + 1).fill(-1);
+    const ids = new Int32Array(length + 1);
+    const offer = (start: number, end: number, id: number, score: number) => {
+      if (from[end] >= 0 && score <= best[end]) return;
+      best[end] = score;
+      from[end] = start;
+      ids[end] = id;
+    };
+    for (let start = 0; start < length;) {
+      const next = start + (piece.codePointAt(start)! > 0xFFFF ? 2 : 1);
+      let hasCharacter = false;
+      for (let at = start, node = 0; at < length; at++) {
+        node = this.#children.get(node, piece.charCodeAt(at));
+        if (node < 0) break;
+        const id = this.#ends[node];
+        if (id < 0) continue;
+        offer(start, at + 1, id, best[start] + this.#scores[id]);
+        if (at + 1 === next) hasCharacter = true;
+      }
+      if (!hasCharacter) {
+        const { unknown } = this.#settings;
+        const score = best[start] + this.#unknownScore;
+        if (unknown !== undefined) offer(start, next, unknown, score);
+        else if (from[next] < 0 || score > best[next]) throw missing(piece.slice(start, next));
+      }
+      start = next;
+    }
+    return { from, ids };
+  }
+
+  #insert(token: string, id: number): void {
+    let node = 0;
+    for (let at = 0; at < token.length; at++) {
+      const unit = token.charCodeAt(at);
+      let child = this.#children.get(node, unit);
+      if (child < 0) {
+        child = this.#ends.push(-1) - 1;
+        this.#children.set(node, unit, child);
+      }
+      node = child;
+    }
+    if (node > 0) this.#ends[node] = id;
+  }
+}
+
+function missing(part: string): RangeError {
+  return new RangeError(
+    `encode: the vocabulary lacks ${JSON.stringify(part)} and has no unknown token`,
+  );
+}
