@@ -58,27 +58,26 @@ export const attentionBackward: CpuKernel = {
   },
 };
 
+/** Areas of scratch memory: `PACKED_BLOCKS` blocks, then the others. */
 function scratch(k: KernelBuilder) {
   const width = paddedSize(k.constants.HEAD_SIZE);
   const area = scratchAreas(k);
-  const blocks = Array.from({ length: PACKED_BLOCKS }, () => area.take(BLOCK * width));
-  const [keyBlock, keysT, valuesT, dkSum, dvSum, query, gradientBlock] = blocks;
-  const dqPanel = area.take(PANEL * width);
-  const [p, ds] = [area.take(BLOCK * BLOCK), area.take(BLOCK * BLOCK)];
-  /** log-sum and rowsum(dO∘O) of each query of the block. */
-  const statistics = area.take(2 * BLOCK);
+  const block = () => area.take(BLOCK * width);
   return {
-    keyBlock,
-    keysT,
-    valuesT,
-    dkSum,
-    dvSum,
-    query,
-    gradientBlock,
-    dqPanel,
-    p,
-    ds,
-    statistics,
+    /** Keys, packed; then keys and values transposed. */
+    keyBlock: block(),
+    keysT: block(),
+    valuesT: block(),
+    dkSum: block(),
+    dvSum: block(),
+    /** Queries and gradients, packed. */
+    query: block(),
+    gradientBlock: block(),
+    dqPanel: area.take(PANEL * width),
+    p: area.take(BLOCK * BLOCK),
+    ds: area.take(BLOCK * BLOCK),
+    /** log-sum and rowsum(dO∘O) of each query of the block. */
+    statistics: area.take(2 * BLOCK),
   };
 }
 
