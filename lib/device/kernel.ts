@@ -130,9 +130,13 @@ export function encodeScalars(kernel: Kernel, scalars: Scalars): Uint32Array<Arr
   return words;
 }
 
-/** A key that tells two builds of a kernel apart, such as `unary,apply=exp(x)`. */
-export function kernelKey({ name, functions = {} }: Kernel, constants: Constants): string {
-  const bodies = Object.entries(functions).map(([name, { wgsl }]) => `${name}=${wgsl}`);
-  const values = Object.keys(constants).map((name) => `${name}=${constants[name]}`);
-  return [name, ...bodies.sort(), ...values.sort()].join(",");
+/**
+ * A key that tells two builds of a kernel apart, such as `unary,apply=exp(x)`. It is made at each
+ * launch, so constants are taken in the order in which the operation gives them.
+ */
+export function kernelKey({ name, functions }: Kernel, constants: Constants): string {
+  let key = name;
+  for (const slot in functions) key += `,${slot}=${functions[slot].wgsl}`;
+  for (const constant in constants) key += `,${constant}=${constants[constant]}`;
+  return key;
 }

@@ -223,12 +223,13 @@ export class CpuDevice implements Device {
     const all = { ...scalars, ...sizes };
     this.#reserveScratch(cpu.scratchBytes?.(all, constants) ?? 0);
     const chunks = cpu.chunks(all, constants);
-    const words = Uint32Array.from([
-      ...buffers.map((buffer) => buffer ? pointerOf(buffer) : 0),
-      ...encodeScalars(kernel, scalars),
-      ...(cpu.tiling?.sizes ?? []).map((name) => sizes[name]),
-      chunks,
-    ]);
+    const scalarWords = encodeScalars(kernel, scalars);
+    const sizeWords = cpu.tiling?.sizes.map((name) => sizes[name]) ?? [];
+    const words = new Uint32Array(buffers.length + scalarWords.length + sizeWords.length + 1);
+    buffers.forEach((buffer, i) => words[i] = buffer ? pointerOf(buffer) : 0);
+    words.set(scalarWords, buffers.length);
+    words.set(sizeWords, buffers.length + scalarWords.length);
+    words[words.length - 1] = chunks;
     return { slot: this.#slot(kernel, constants), words, chunks };
   }
 
