@@ -7,10 +7,15 @@
 
 import { Collector } from "./pipeline/collector.ts";
 import { cleanUpText } from "./pipeline/decoders.ts";
-import type { TokenStream } from "./tokenizer.ts";
+
+/** A token stream, as tokenizer.ts describes it. */
+interface Stream {
+  push(id: number): string;
+  end(): string;
+}
 
 /** A stream whose text is cleaned up as a whole: what a later token can still change is held back. */
-export function cleanedUp(stream: TokenStream): TokenStream {
+export function cleanedUp(stream: Stream): Stream {
   const collected = new Collector();
   const first = cleanUpText(collected);
   first.open();
