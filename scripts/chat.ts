@@ -7,8 +7,9 @@
  */
 import { deviceOptions } from "../lib/cli/device_flags.ts";
 import { integer, text } from "../lib/cli/flags.ts";
+import { Interrupt } from "../lib/cli/interrupt.ts";
 import { colored, stderr, stdout, withoutControls } from "../lib/cli/output.ts";
-import { Interrupt, runScript } from "../lib/cli/run.ts";
+import { runScript } from "../lib/cli/run.ts";
 import { openDevice, UserError } from "../mod.ts";
 import { Conversation } from "./chat/conversation.ts";
 import { inputLines } from "./chat/input_lines.ts";

@@ -8,9 +8,10 @@
  */
 import { deviceOptions } from "../lib/cli/device_flags.ts";
 import { choice, type FlagValues, group, integer, number, text, toggle } from "../lib/cli/flags.ts";
+import { Interrupt } from "../lib/cli/interrupt.ts";
 import { print } from "../lib/cli/output.ts";
 import { printSample, SamplePrinter } from "../lib/cli/print_sample.ts";
-import { Interrupt, runScript, userInput } from "../lib/cli/run.ts";
+import { runScript, userInput } from "../lib/cli/run.ts";
 import {
   generate,
   type Generated,

@@ -12,8 +12,9 @@
  * @module
  */
 import { deviceOptions } from "../lib/cli/device_flags.ts";
+import { Interrupt } from "../lib/cli/interrupt.ts";
 import { print } from "../lib/cli/output.ts";
-import { Interrupt, runScript, userInput } from "../lib/cli/run.ts";
+import { runScript, userInput } from "../lib/cli/run.ts";
 import {
   AdamW,
   CheckpointFolder,
@@ -69,20 +70,20 @@ await runScript(command, async ({ flags, given }) => {
     recomputeActivations: flags.recomputeActivations,
   });
 
-  const run = await Run.begin({ plan, data, device, trainer, folder, live });
-  using interrupt = new Interrupt();
+  using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP"]);
   const { signal } = interrupt;
+  const run = await Run.begin({ plan, data, device, trainer, folder, live, signal });
   const loop = trainingLoop(trainer, batches, { steps, ...reports, ...held, signal });
   try {
     for await (const event of loop) await run.handle(event);
   } catch (error) {
     throw await run.failure(error);
   }
-  await run.end();
   if (signal.aborted) {
     await run.reportStop();
-    return Deno.exit(130);
+    return Deno.exit(interrupt.exitCode);
   }
+  interrupt[Symbol.dispose](); // all is saved: Ctrl-C may end what follows
   await run.reportResult();
   device.close();
 });

@@ -15,10 +15,11 @@ async function run(main: () => void | Promise<void>, args: string[] = []) {
   return { code, stdout: stdout.written, stderr: stderr.written };
 }
 
-/** Starts a program that imports lib/cli/run.ts, in a separate process. */
+/** Starts a program that imports modules of lib/cli, in a separate process. */
 function spawn(source: string): Deno.ChildProcess {
-  const runModule = new URL("../lib/cli/run.ts", import.meta.url).href;
-  const code = source.replaceAll("RUN_MODULE", JSON.stringify(runModule));
+  const module = (name: string) => JSON.stringify(import.meta.resolve(`../lib/cli/${name}.ts`));
+  const code = source.replaceAll("RUN_MODULE", module("run"))
+    .replaceAll("INTERRUPT_MODULE", module("interrupt"));
   const url = `data:application/typescript,${encodeURIComponent(code)}`;
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-import=localhost", url],
@@ -88,19 +89,26 @@ Deno.test("userInput turns what the library throws for bad input into a user's m
 });
 
 Deno.test({
-  name: "the first Ctrl-C aborts a signal, the second ends with exit code 130",
+  name:
+    "the first Ctrl-C aborts a signal, one right after it is the same, a later one ends busy work",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const child = spawn(`
-      import { Interrupt } from RUN_MODULE;
-      new Interrupt().signal.addEventListener("abort", () => console.log("saving"));
+      import { Interrupt } from INTERRUPT_MODULE;
+      const interrupt = new Interrupt();
+      interrupt.signal.addEventListener("abort", () => {
+        console.log("saving", interrupt.exitCode);
+        setTimeout(() => { for (;;); }, 700); // a computation that hears nothing
+      });
       console.log("ready");
       setTimeout(() => Deno.exit(9), 60_000);
     `);
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     assert.equal((await reader.read()).value, "ready\n");
     child.kill("SIGINT");
-    assert.equal((await reader.read()).value, "saving\n");
+    assert.equal((await reader.read()).value, "saving 130\n");
+    child.kill("SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 1000));
     child.kill("SIGINT");
     const { code } = await child.status;
     await reader.cancel();
@@ -109,9 +117,35 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "nohup protects from SIGHUP although an Interrupt listens to it",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const log = await Deno.makeTempFile();
+    const module = JSON.stringify(import.meta.resolve("../lib/cli/interrupt.ts"));
+    const code = `import { Interrupt } from ${module};
+      const { signal } = new Interrupt(["SIGHUP"]);
+      console.log("ready");
+      setTimeout(() => Deno.exit(signal.aborted ? 1 : 7), 1000);`;
+    const url = `data:application/typescript,${encodeURIComponent(code)}`;
+    const child = new Deno.Command("sh", {
+      args: ["-c", 'exec nohup "$@" > "$LOG"', "sh", Deno.execPath(), "run", "--quiet", url],
+      env: { LOG: log },
+      stdin: "null",
+      stderr: "null",
+    }).spawn();
+    while (await Deno.readTextFile(log) !== "ready\n") {
+      await new Promise((go) => setTimeout(go, 10));
+    }
+    child.kill("SIGHUP");
+    assert.equal((await child.status).code, 7);
+    await Deno.remove(log);
+  },
+});
+
 Deno.test("a disposed Interrupt no longer listens", async () => {
   const child = spawn(`
-    import { Interrupt } from RUN_MODULE;
+    import { Interrupt } from INTERRUPT_MODULE;
     { using interrupt = new Interrupt(); }
     console.log("done");
   `);

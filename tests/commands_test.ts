@@ -4,7 +4,17 @@ import { formatCount } from "../lib/cli/numbers.ts";
 import { fileSource } from "../lib/hub/file_source.ts";
 import { SafetensorsFile } from "../lib/hub/safetensors.ts";
 import { holdsCheckpoint, loadRunState } from "../lib/train/checkpoint.ts";
-import { command, finished, line, losses, run, scratchFolder, TINY } from "./support/command.ts";
+import {
+  command,
+  finished,
+  line,
+  losses,
+  run,
+  scratchFolder,
+  TINY,
+  untilLine,
+  untilSaved,
+} from "./support/command.ts";
 import { golden } from "./support/golden.ts";
 
 const BASE = ["--dataset", "text.txt", ...TINY, "--log-every", "1"];
@@ -263,29 +273,4 @@ async function header(path: string) {
 
 function sorted<Value>(record: Record<string, Value>): [string, Value][] {
   return Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1);
-}
-
-/** Waits until the file that a command writes has `count` lines. */
-async function untilLine(child: Deno.ChildProcess, path: string, count: number): Promise<void> {
-  await untilTrue(child, async () => {
-    const text = await Deno.readTextFile(path).catch(() => "");
-    return text.split("\n").length > count;
-  });
-}
-
-/** Waits until the run that a command trains has a checkpoint of `step` or later. */
-async function untilSaved(child: Deno.ChildProcess, run: string, step: number): Promise<void> {
-  await untilTrue(child, () => loadRunState(run).then((saved) => saved.step >= step, () => false));
-}
-
-async function untilTrue(
-  child: Deno.ChildProcess,
-  condition: () => Promise<boolean>,
-): Promise<void> {
-  let ended = false;
-  child.status.then(() => ended = true);
-  while (!await condition()) {
-    if (ended) throw new Error("the command ended too early");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

@@ -37,13 +37,14 @@ Deno.test("training loop: each event comes when it is due, a checkpoint after it
   const every = { logEvery: 4, evalEvery: 3, sampleEvery: 5, checkpointEvery: 3 };
   assert.deepEqual(await events({ steps: 7, heldOut: batches, ...every, evalBatches: 1 }), [
     ...["figures 1", "figures 3", "validation 3", "checkpoint 3", "figures 4", "sample 5"],
-    ...["figures 6", "validation 6", "checkpoint 6", "figures 7", "validation 7"],
+    ...["figures 6", "validation 6", "checkpoint 6", "figures 7", "checkpoint 7"],
+    "validation 7",
   ]);
 });
 
-Deno.test("training loop: what is off stays off", async () => {
+Deno.test("training loop: what is off stays off, but for the checkpoint at the end", async () => {
   const off = { logEvery: 0, evalEvery: 0, sampleEvery: 0, checkpointEvery: 0 };
-  assert.deepEqual(await events({ steps: 3, ...off }), []);
+  assert.deepEqual(await events({ steps: 3, ...off }), ["checkpoint 3"]);
 });
 
 Deno.test("training loop: an aborted signal ends it after the step that runs, its figures told", async () => {
@@ -53,7 +54,31 @@ Deno.test("training loop: an aborted signal ends it after the step that runs, it
     stop.abort();
     return 1e-2;
   });
-  assert.deepEqual(seen, ["figures 1"]);
+  assert.deepEqual(seen, ["figures 1", "checkpoint 1"]);
+});
+
+Deno.test("training loop: an evaluation ends with the batch during which the signal aborts, and the model is saved", async () => {
+  for (const steps of [3, 6]) {
+    const stop = new AbortController();
+    let measured = 0;
+    const next = () => {
+      if (++measured === 4) stop.abort();
+      return batch;
+    };
+    const heldOut = { ...batches, next };
+    const options = { steps, heldOut, evalEvery: 3, evalBatches: 9, signal: stop.signal };
+    const seen = await events({ ...options, logEvery: 0 });
+    assert.deepEqual([seen, measured], [["checkpoint 3"], 4]);
+  }
+});
+
+Deno.test("training loop: an evaluation lets events through", async () => {
+  const stop = new AbortController();
+  const heldOut = { ...batches, next: () => batch };
+  setTimeout(() => stop.abort());
+  const options = { steps: 1, heldOut, finalBatches: 1_000_000, signal: stop.signal };
+  const seen = await events({ ...options, logEvery: 0 });
+  assert.deepEqual(seen, ["checkpoint 1"]);
 });
 
 Deno.test("training loop: a loss that is not finite is told with its step, before a checkpoint of it", async () => {

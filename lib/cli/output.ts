@@ -65,7 +65,12 @@ function standardOutput(stream: typeof Deno.stdout): Output {
     },
     write(text) {
       let rest = encoder.encode(text);
-      while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
+      try {
+        while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
+      } catch (error) {
+        // A terminal that was closed: nobody reads it, and the work may still be saved.
+        if ((error as { code?: string }).code !== "EIO") throw error;
+      }
     },
   };
 }

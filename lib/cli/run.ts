@@ -2,8 +2,8 @@
  * Runs a script's main function: reads its arguments, shows help, and turns errors into one line
  * and an exit code.
  *
- * Exit codes: 0 done, 1 a bug (its stack is shown), 2 a user's mistake, 130 interrupted twice, 141
- * the reader of the output has closed it.
+ * Exit codes: 0 done, 1 a bug (its stack is shown), 2 a user's mistake, 141 the reader of the output
+ * has closed it; 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
  *
  * @module
  */
@@ -82,41 +82,6 @@ export async function userInput<Result>(action: () => Result | Promise<Result>):
     const kinds = [TypeError, RangeError, SyntaxError];
     if (!kinds.some((kind) => error instanceof kind)) throw error;
     throw new UserError((error as Error).message, { cause: error });
-  }
-}
-
-/**
- * Turns the first Ctrl-C into an aborted signal, so that a script can save its work; a second one
- * ends the process with exit code 130. Disposing restores the usual behavior.
- *
- * @example
- * ```ts ignore
- * using interrupt = new Interrupt();
- * for await (const event of trainingLoop(trainer, batches, { steps, signal: interrupt.signal })) {
- *   console.log(event.kind);
- * }
- * ```
- */
-export class Interrupt implements Disposable {
-  readonly #controller = new AbortController();
-  readonly #listener = () => {
-    if (this.signal.aborted) Deno.exit(130);
-    this.#controller.abort();
-  };
-
-  /** Listens for Ctrl-C from now on. */
-  constructor() {
-    Deno.addSignalListener("SIGINT", this.#listener);
-  }
-
-  /** Aborted by the first Ctrl-C. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Stops listening. */
-  [Symbol.dispose](): void {
-    Deno.removeSignalListener("SIGINT", this.#listener);
   }
 }
 

@@ -31,9 +31,9 @@ export interface LoopOptions {
   finalBatches?: number;
   /** Steps between events of kind `sample`. Default 0. */
   sampleEvery?: number;
-  /** Steps between events of kind `checkpoint`. Default 0. */
+  /** Steps between events of kind `checkpoint`, besides the one at the end. Default 0. */
   checkpointEvery?: number;
-  /** Ends the loop after the step that runs. */
+  /** Ends the loop after the step, or the batch of an evaluation, that runs. */
   signal?: AbortSignal;
 }
 
@@ -61,7 +61,7 @@ export type TrainingEvent =
   | { readonly kind: "validation"; readonly step: number; readonly validationLoss: number }
   /** A sample is due. */
   | { readonly kind: "sample"; readonly step: number }
-  /** A checkpoint is due; all figures so far are finite. */
+  /** A checkpoint is due, or the training has ended; all figures so far are finite. */
   | { readonly kind: "checkpoint"; readonly step: number };
 
 /** The figures of the last update. */
@@ -88,9 +88,10 @@ export class DivergenceError extends Error {
  * Trains until `steps` updates are done or the signal aborts, and yields an event for whatever
  * happens or is due.
  *
- * The last step has no event for a checkpoint: save when the loop has ended. `DivergenceError` if a
- * step's loss or gradient norm is no longer finite, at the latest before the next checkpoint;
- * RangeError for an option out of range, TypeError for an unknown one.
+ * A checkpoint is due after the last step too, also when the signal has aborted, and the evaluation
+ * at the end follows it, so that nothing is lost if the process is stopped meanwhile.
+ * `DivergenceError` if a step's loss or gradient norm is no longer finite, at the latest before the
+ * next checkpoint; RangeError for an option out of range, TypeError for an unknown one.
  *
  * ```ts
  * import { AdamW, Batches, GPT, openDevice, Trainer, trainingLoop } from "../../mod.ts";
@@ -117,32 +118,46 @@ export async function* trainingLoop(
   const { finalBatches = Math.max(200, evalBatches) } = options;
   const watch = new Stopwatch(trainer);
   const due = (every: number) => every > 0 && trainer.stepsDone % every === 0;
-  const validation = async (held: BatchSource & { state: number }, count: number) => {
-    held.state = 0;
-    const validationLoss = await trainer.evaluate(held, count);
-    return { kind: "validation", step: trainer.stepsDone, validationLoss } as const;
-  };
+  let saved = trainer.stepsDone;
   while (trainer.stepsDone < steps && !signal?.aborted) {
     await watch.step(batches);
     const step = trainer.stepsDone;
     const last = step === steps;
     yield { kind: "step", step };
-    const checkpoint = due(checkpointEvery) && !last;
-    if (due(logEvery) || trainer.figuresDue || step === 1 || last || checkpoint) {
+    const checkpoint = due(checkpointEvery) || last;
+    if (due(logEvery) || trainer.figuresDue || step === 1 || checkpoint) {
       const figures = await watch.figures();
       if (logEvery > 0) yield figures;
     }
-    if (heldOut && due(evalEvery) && !last) yield await validation(heldOut, evalBatches);
-    if (due(sampleEvery)) yield { kind: "sample", step };
-    if (checkpoint) yield { kind: "checkpoint", step };
+    if (heldOut && due(evalEvery) && !last) {
+      yield* validation(trainer, heldOut, evalBatches, signal);
+    }
+    if (due(sampleEvery) && !signal?.aborted) yield { kind: "sample", step };
+    if (checkpoint) yield { kind: "checkpoint", step: saved = step };
     await yieldToEvents();
   }
   if (watch.unread > 0) { // interrupted
     const figures = await watch.figures();
     if (logEvery > 0) yield figures;
   }
-  if (heldOut && !signal?.aborted) {
-    yield await validation(heldOut, finalBatches);
+  const step = trainer.stepsDone;
+  if (step > saved) yield { kind: "checkpoint", step };
+  if (heldOut) yield* validation(trainer, heldOut, finalBatches, signal);
+}
+
+/** Measures on `count` batches, unless the signal aborts before the end. */
+async function* validation(
+  trainer: Trainer,
+  heldOut: BatchSource & { state: number },
+  count: number,
+  signal?: AbortSignal,
+): AsyncGenerator<TrainingEvent, void, void> {
+  heldOut.state = 0;
+  try {
+    const validationLoss = await trainer.evaluate(heldOut, count, { signal });
+    yield { kind: "validation", step: trainer.stepsDone, validationLoss };
+  } catch (error) {
+    if (!signal?.aborted) throw error;
   }
 }
 

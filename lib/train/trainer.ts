@@ -19,6 +19,7 @@ import { compile, type Compiled, type ProgramReport } from "../tensor/compile.ts
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { expectSeed } from "../random.ts";
+import { yieldToEvents } from "../yield_to_events.ts";
 import { type BatchSource, DeviceBatch, expectBatchSource } from "./device_batch.ts";
 import { FigureRing, type StepFigures } from "./figures.ts";
 
@@ -181,9 +182,15 @@ export class Trainer {
 
   /**
    * The mean loss over the next `count` batches, in nats a token, without dropout and without an
-   * update. RangeError as for `step`, or for a count below 1.
+   * update. RangeError as for `step`, or for a count below 1; throws the signal's reason when that
+   * aborts.
    */
-  async evaluate(batches: BatchSource, count = 20): Promise<number> {
+  async evaluate(
+    batches: BatchSource,
+    count = 20,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<number> {
+    checkOptions("Trainer.evaluate", options, { signal: true });
     expectBatchSource("Trainer.evaluate", batches);
     if (!Number.isSafeInteger(count) || count < 1) {
       throw new RangeError(`Trainer.evaluate: expected a count from 1, got ${describe(count)}`);
@@ -191,8 +198,10 @@ export class Trainer {
     const { batch, loss } = this.#evaluationOf(batches);
     let sum = 0;
     for (let i = 0; i < count; i++) {
+      options.signal?.throwIfAborted();
       batch.write(batches);
       sum += await loss().item();
+      await yieldToEvents();
     }
     return sum / count;
   }

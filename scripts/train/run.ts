@@ -44,6 +44,8 @@ export interface RunParts {
   readonly folder: CheckpointFolder;
   /** The live page, if there is one. */
   readonly live: LiveRun | undefined;
+  /** Ends the training, and a sample. */
+  readonly signal: AbortSignal;
 }
 
 /** Records what happens while a model is trained. */
@@ -66,6 +68,9 @@ export class Run {
     this.#generator = new Generator(trainer.model);
     this.#startedAt = performance.now() - 1000 * elapsedSeconds(metrics);
     this.#savedStep = step;
+    parts.signal.addEventListener("abort", () => {
+      this.#progress.note("saving and stopping; another Ctrl-C stops without saving");
+    });
   }
 
   /** Describes the run, and saves a new one, so that it can be resumed from its first moment. */
@@ -90,9 +95,10 @@ export class Run {
 
   /** Generates a text of `length` tokens. */
   async sample(length: number): Promise<string> {
-    const { data: { tokenizer }, plan: { settings: { seed } }, trainer, live } = this.#parts;
+    const { data: { tokenizer }, plan: { settings: { seed } }, trainer, live, signal } =
+      this.#parts;
     const topK = Math.min(200, tokenizer.vocabSize);
-    const options = { maxNewTokens: length, temperature: 0.8, topK, seed };
+    const options = { maxNewTokens: length, temperature: 0.8, topK, seed, signal };
     const prompt = openingTokens(tokenizer);
     const tokens = await Array.fromAsync(this.#generator.generate(prompt, options));
     const text = tokenizer.decode(tokens);
@@ -100,15 +106,10 @@ export class Run {
     return text;
   }
 
-  /** Ends the progress bar and saves the last step. */
-  async end(): Promise<void> {
-    this.#progress.finish();
-    await this.#save();
-  }
-
   /** Says how to continue a run that was interrupted. */
   async reportStop(): Promise<void> {
     const { plan, trainer, live } = this.#parts;
+    this.#progress.finish();
     await live?.end("stopped");
     const resume = `deno task train --out ${shellWord(plan.folder)} --resume`;
     print(`\nstopped after step ${trainer.stepsDone}; continue with: ${resume}`);
@@ -117,6 +118,7 @@ export class Run {
   /** Shows a sample, the validation loss and the files of a finished run. */
   async reportResult(): Promise<void> {
     const { plan: { folder, preset }, data, live } = this.#parts;
+    this.#progress.finish();
     print();
     printSample("", await this.sample(SAMPLE_TOKENS.end));
     await live?.end("finished");

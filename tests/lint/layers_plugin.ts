@@ -105,7 +105,7 @@ export function forbiddenImport(path: string, specifier: string): string | undef
     return `${specifier}: external packages are pinned npm: specifiers`;
   }
   if (specifier.startsWith("node:")) {
-    return /^(lib|kernels)\//.test(path)
+    return /^(lib\/(?!cli\/)|kernels\/)/.test(path)
       ? `${path} runs in browsers, without ${specifier}`
       : undefined;
   }

@@ -95,6 +95,7 @@ Deno.test("the library names no package host and no built-in of Node", () => {
   assert(forbiddenImport("lib/nn/x.ts", "jsr:@std/cli"));
   assert(forbiddenImport("lib/nn/x.ts", "https://example.org/x.ts"));
   assert(forbiddenImport("lib/nn/x.ts", "node:fs"));
+  assert.equal(forbiddenImport("lib/cli/x.ts", "node:fs"), undefined);
   assert.equal(forbiddenImport("scripts/x.ts", "node:fs"), undefined);
   assert.equal(forbiddenImport("tests/x_test.ts", "node:assert/strict"), undefined);
 });

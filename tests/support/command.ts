@@ -4,6 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { loadRunState } from "../../lib/train/checkpoint.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -86,4 +87,38 @@ export async function losses(run: string): Promise<Map<number, number>> {
   const lines = (await Deno.readTextFile(`${run}/metrics.jsonl`)).trim().split("\n");
   const values = lines.map((line) => JSON.parse(line));
   return new Map(values.filter((line) => "loss" in line).map(({ step, loss }) => [step, loss]));
+}
+
+/** Waits until the file that a command writes has `count` lines. */
+export async function untilLine(
+  child: Deno.ChildProcess,
+  path: string,
+  count: number,
+): Promise<void> {
+  await untilTrue(child, async () => {
+    const text = await Deno.readTextFile(path).catch(() => "");
+    return text.split("\n").length > count;
+  });
+}
+
+/** Waits until the run that a command trains has a checkpoint of `step` or later. */
+export async function untilSaved(
+  child: Deno.ChildProcess,
+  run: string,
+  step: number,
+): Promise<void> {
+  await untilTrue(child, () => loadRunState(run).then((saved) => saved.step >= step, () => false));
+}
+
+/** Waits until a condition holds; fails if the command ends before. */
+export async function untilTrue(
+  child: Deno.ChildProcess,
+  condition: () => Promise<boolean>,
+): Promise<void> {
+  let ended = false;
+  child.status.then(() => ended = true);
+  while (!await condition()) {
+    if (ended) throw new Error("the command ended too early");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }

@@ -1,0 +1,88 @@
+/**
+ * Signals that ask a process to end: heard once, so that a script can save its work.
+ *
+ * @module
+ */
+import { fstatSync } from "node:fs";
+
+/** Exit codes of the signals that ask a process to end. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+
+/** A signal that asks a process to end: Ctrl-C, a machine that stops, a terminal that closes. */
+export type EndingSignal = keyof typeof EXIT_CODES;
+
+/**
+ * Milliseconds in which further signals are one with the first: a terminal's Ctrl-C reaches a
+ * process directly, and again through `deno task`.
+ */
+const SAME_SIGNAL = 500;
+
+/**
+ * Turns the first Ctrl-C into an aborted signal, so that a script can save its work; from half a
+ * second later on another one ends the process immediately, even in the middle of a computation.
+ * Disposing restores the usual behavior.
+ *
+ * @example
+ * ```ts ignore
+ * using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP"]);
+ * for await (const event of trainingLoop(trainer, batches, { steps, signal: interrupt.signal })) {
+ *   console.log(event.kind);
+ * }
+ * if (interrupt.signal.aborted) Deno.exit(interrupt.exitCode);
+ * ```
+ */
+export class Interrupt implements Disposable {
+  readonly #controller = new AbortController();
+  #listeners = new Map<Deno.Signal, () => void>();
+  #exitCode = 0;
+
+  /** Listens from now on: for Ctrl-C, or for these signals. */
+  constructor(signals: readonly EndingSignal[] = ["SIGINT"]) {
+    for (const signal of signals.filter(isHeard)) {
+      const listener = () => this.#heard(signal);
+      this.#listeners.set(signal, listener);
+      Deno.addSignalListener(signal, listener);
+    }
+  }
+
+  /** Aborted by the first signal. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The exit code that names the first signal: 130, 143 or 129; 0 before there is one. */
+  get exitCode(): number {
+    return this.#exitCode;
+  }
+
+  /** Stops listening. */
+  [Symbol.dispose](): void {
+    for (const [signal, listener] of this.#listeners) Deno.removeSignalListener(signal, listener);
+    this.#listeners.clear();
+  }
+
+  #heard(signal: EndingSignal): void {
+    if (this.signal.aborted) return;
+    this.#exitCode = EXIT_CODES[signal];
+    // Without a listener the system ends the process, which no loop can delay.
+    Deno.unrefTimer(setTimeout(() => this[Symbol.dispose](), SAME_SIGNAL));
+    this.#controller.abort();
+  }
+}
+
+/** Whether to listen: Windows has only Ctrl-C. */
+function isHeard(signal: EndingSignal): boolean {
+  if (Deno.build.os === "windows") return signal === "SIGINT";
+  return signal !== "SIGHUP" || !isDetached();
+}
+
+/**
+ * Whether the process was started to outlive its terminal, as `nohup` does: then SIGHUP is ignored,
+ * and a listener would undo that. Deno does not tell, but `nohup` leaves no terminal and writes to a
+ * file.
+ */
+function isDetached(): boolean {
+  if ([Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal())) return false;
+  const output = fstatSync(1);
+  return !output.isFIFO() && !output.isSocket();
+}

@@ -1,0 +1,65 @@
+/** Signals to `deno task train`, as real processes: what is saved, how soon, and the exit code. */
+import assert from "node:assert/strict";
+import { loadRunState } from "../lib/train/checkpoint.ts";
+import {
+  command,
+  finished,
+  line,
+  run,
+  scratchFolder,
+  TINY,
+  untilSaved,
+} from "./support/command.ts";
+
+const BASE = ["--dataset", "text.txt", ...TINY, "--out", "run"];
+/** The same with an evaluation that would take hours. */
+const ENDLESS = BASE.map((arg, i) => BASE[i - 1] === "--eval-batches" ? "100000000" : arg);
+
+/** Every case as a test; Windows has no such signals. */
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name: `train: ${name}`, ignore: Deno.build.os === "windows", fn });
+}
+
+const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+for (const [signal, exitCode] of Object.entries(CODES) as [Deno.Signal, number][]) {
+  test(`${signal} saves the step that was done and ends with ${exitCode}`, async () => {
+    await using folder = await scratchFolder();
+    const args = [...BASE, ...line("--eval-every 0 --log-every 1 --steps 100000")];
+    const child = command("train", [...args, ...line("--checkpoint-every 5")], folder.path);
+    await untilSaved(child, `${folder.path}/run`, 5);
+    child.kill(signal);
+    const { code, out } = await finished(child);
+    assert.equal(code, exitCode);
+    const [, step] = out.match(/stopped after step (\d+); continue with: deno task train/)!;
+    assert.equal((await loadRunState(`${folder.path}/run`)).step, Number(step));
+    assert.match(out, /saving and stopping; another Ctrl-C stops without saving/);
+  });
+
+  test(`${signal} ends an evaluation within the batch`, async () => {
+    await using folder = await scratchFolder();
+    const args = [...ENDLESS, ...line("--eval-every 4 --steps 100000")];
+    const child = command("train", args, folder.path);
+    await untilSaved(child, `${folder.path}/run`, 0);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const sent = performance.now();
+    child.kill(signal);
+    const { code } = await finished(child);
+    const waited = performance.now() - sent;
+    assert.ok(waited < 3000, `ended after ${waited} ms`);
+    assert.equal(code, exitCode);
+    assert.equal((await loadRunState(`${folder.path}/run`)).step, 4);
+  });
+}
+
+test("killed in the evaluation at the end, a run has its last step", async () => {
+  await using folder = await scratchFolder();
+  const args = [...ENDLESS, ...line("--checkpoint-every 0 --steps 5")];
+  const child = command("train", args, folder.path);
+  await untilSaved(child, `${folder.path}/run`, 5);
+  child.kill("SIGKILL");
+  await finished(child);
+  const again = line("--resume --out run --device cpu --eval-batches 2");
+  const { code, out, err } = await run("train", again, folder.path);
+  assert.equal(code, 0, err);
+  assert.match(out, /validation loss \d/);
+});
