@@ -3,6 +3,7 @@
  * types, so each guess is right or is refused in one line that says what to write.
  */
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import * as folio from "../mod.ts";
 import { sharedDevice } from "./support/devices.ts";
 
@@ -275,4 +276,85 @@ refused({
     () => new folio.Batches([1, 2, 3], { batchSize: 1, contextLength: 2, seed: 0.5 }),
     "RangeError: Batches: seed must be an integer in [0, 2^32), got 0.5",
   ],
+
+  "model.forward([1, 2, 3])": [
+    () => guess.GPT.prototype.forward.call(model(), [1, 2, 3]),
+    "TypeError: GPT: expected ids as a tensor i32 [B,T], got an array of 3; " +
+    "make it with tensor(Int32Array.from(ids), { shape: [1, ids.length] })",
+  ],
+  "model.forward(floats)": [
+    () => model().forward(tensor([[1, 2, 3]])),
+    'TypeError: GPT: expected i32 values, got f32 [1,3]; make it with the option dtype: "i32"',
+  ],
+  "model.loss(ids, list)": [
+    () => guess.GPT.prototype.loss.call(model(), ids().view([1, 2]), [[1, 2]]),
+    "TypeError: GPT.loss: expected targets as a tensor i32 [B,T], got an array of 1; " +
+    "make it with tensor(Int32Array.from(ids), { shape: [1, ids.length] })",
+  ],
+  "model.loss of two sizes": [
+    () => model().loss(ids().view([1, 2]), ids().view([2, 1]).part(0, [1, 1])),
+    "TypeError: GPT.loss: expected a target for each id; got i32 [1,2] and i32 [1,1]",
+  ],
+  "new GPT({ nLayer })": [
+    () => new guess.GPT({ vocabSize: 8, contextLength: 4, nLayer: 3 }),
+    "TypeError: model: unknown option 'nLayer'; did you mean 'layers'?",
+  ],
+  "modelOf({ …, widht })": [
+    () => guess.modelOf({ ...folio.PRESETS.baby, widht: 3 }, 10),
+    "TypeError: modelOf: unknown option 'widht'; did you mean 'width'?",
+  ],
+  "linear(x)": [() => guess.linear(x()), "TypeError: linear: expected a tensor, got undefined"],
+  "mul(undefined, 2)": [
+    () => guess.mul(undefined, 2),
+    "TypeError: mul: expected a tensor, got undefined",
+  ],
+  "layerNorm(x)": [
+    () => guess.layerNorm(x()),
+    "TypeError: layerNorm: gain: expected a tensor, got undefined",
+  ],
+  "layerNorm(x, gain, { epsilon })": [
+    () => guess.layerNorm(x(), tensor([1, 1, 1]), { epsilon: 1e-6 }),
+    "TypeError: layerNorm: bias: expected a tensor, got an object with epsilon",
+  ],
+  "scope(async () => …)": [
+    () => folio.scope(() => Promise.resolve(x())),
+    "TypeError: scope: the function is asynchronous; it must return tensors, not a promise: " +
+    "read values after the scope",
+  ],
+  "compile(tensor)": [
+    () => guess.compile(x()),
+    "TypeError: compile: expected a function of tensors, got a Tensor f32 [2,3]",
+  ],
+  "recompute(tensor, …)": [
+    () => guess.recompute(x(), []),
+    "TypeError: recompute: expected a function of tensors, got a Tensor f32 [2,3]",
+  ],
 });
+
+Deno.test("console.log shows a model by its class and size", async () => {
+  useDevice(await sharedDevice("cpu-1"));
+  const shown = inspect({ model: model() });
+  assert.equal(
+    shown,
+    `{ model: GPT of ${model().parameterCount.toLocaleString("en")} parameters }`,
+  );
+});
+
+for (
+  const [name, run] of Object.entries({
+    matmul: (a: folio.Tensor, b: folio.Tensor) => folio.matmul(a, b),
+    linear: (a: folio.Tensor, b: folio.Tensor) => folio.linear(a, b),
+    where: (a: folio.Tensor, b: folio.Tensor) => folio.where(a, b, 0),
+    layerNorm: (a: folio.Tensor, b: folio.Tensor) => folio.layerNorm(a, b.view([4]).part(0, [2])),
+    concatenate: (a: folio.Tensor, b: folio.Tensor) => folio.concatenate([a, b]),
+    crossEntropy: (a: folio.Tensor, b: folio.Tensor) =>
+      folio.crossEntropy(a, tensor(Int32Array.of(0, 1), { device: b.device })),
+  })
+) {
+  Deno.test(`tensors of two devices are refused by ${name}, by its name`, async () => {
+    const square = { shape: [2, 2] };
+    const a = tensor([1, 2, 3, 4], { ...square, device: await sharedDevice("cpu-1") });
+    const b = tensor([1, 2, 3, 4], { ...square, device: await sharedDevice("cpu-2") });
+    assert.throws(() => run(a, b), new RegExp(`^TypeError: ${name}: its tensors are on different`));
+  });
+}

@@ -165,8 +165,9 @@ Deno.test("practical: it learns its text by heart while held-out loss rises", as
   const { train, validation } = splitCorpus(text);
   const settings = { ...PRESETS.practical, width: 64, context: contextLength, steps: 400 };
   const model = modelOf(settings, V);
-  const optimizer = new AdamW(model.parameters(), { ...settings });
-  const schedule = warmupDecay(settings);
+  const { beta1, beta2, weightDecay, clip, learningRate, minLearningRate, steps } = settings;
+  const optimizer = new AdamW(model.parameters(), { beta1, beta2, weightDecay, clip });
+  const schedule = warmupDecay({ learningRate, minLearningRate, steps });
   const trainer = new Trainer(model, optimizer, { learningRate: schedule });
   const windows = { batchSize, contextLength, order: "epochs" } as const;
   const batches = new Batches(train, { ...windows, minimumBatches: 10 });

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { expectType } from "../tensor/launch.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /**
  * Checks that `ids` is i32 [B,T]. `operation` begins the message, `what` names the ids.
@@ -18,6 +19,12 @@ export function expectIds(
   contextLength: number,
   what = "ids",
 ): void {
+  if (!(ids instanceof Tensor)) {
+    throw new TypeError(
+      `${operation}: expected ${what} as a tensor i32 [B,T], got ${describe(ids)}; make it with ` +
+        "tensor(Int32Array.from(ids), { shape: [1, ids.length] })",
+    );
+  }
   expectType(operation, ids, "i32");
   if (ids.shape.length === 2 && ids.shape[1] <= contextLength) return;
   throw new RangeError(

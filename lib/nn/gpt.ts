@@ -137,6 +137,10 @@ export class GPT extends Module {
    */
   loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const { width } = this.config;
+    expectIds("GPT.loss", targets, this.config.contextLength, "targets");
+    if (ids.size !== targets.size) {
+      throw new TypeError(`GPT.loss: expected a target for each id; got ${ids} and ${targets}`);
+    }
     const rows = reshape(this.hidden(ids, context), [targets.size, width]);
     const weight = this.head?.weight ?? this.tokens.weight;
     const flat = targets.view([targets.size]);

@@ -45,6 +45,11 @@ export abstract class Module {
   get parameterCount(): number {
     return this.parameters().reduce((sum, parameter) => sum + parameter.size, 0);
   }
+
+  /** For `console.log`: the class and the number of parameters. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `${this.constructor.name} of ${this.parameterCount.toLocaleString("en")} parameters`;
+  }
 }
 
 /** Modules in a row, named by their index. */

@@ -10,14 +10,14 @@
 import { differentiable } from "../tensor/autograd.ts";
 import { binary, unary } from "../tensor/elementwise.ts";
 import { sumTo } from "./reduce.ts";
-import { full, type Tensor } from "../tensor/tensor.ts";
+import { full, Tensor } from "../tensor/tensor.ts";
 
 /** A tensor, or a number, which is a scalar on the other operand's device. */
 export type Operand = Tensor | number;
 
-/** The two operands as tensors. */
+/** The two operands as tensors; what is neither a tensor nor a number is left for the launch. */
 function operands(a: Operand, b: Operand): [Tensor, Tensor] {
-  const device = (typeof a === "number" ? b as Tensor : a).device;
+  const device = [a, b].find((x) => x instanceof Tensor)?.device;
   const lift = (x: Operand) => typeof x === "number" ? full([], x, { device }) : x;
   return [lift(a), lift(b)];
 }

@@ -7,7 +7,7 @@ import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { normalizeAxis, sameShape, strides } from "../shape.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";
-import { expectTensor } from "../tensor/launch.ts";
+import { deviceOf, expectTensor } from "../tensor/launch.ts";
 import { slice } from "./slice.ts";
 import { stridedCopy } from "./strided_copy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
@@ -40,7 +40,8 @@ export function concatenate(tensors: readonly Tensor[], options: ConcatenateOpti
   }
   for (const each of tensors) expectTensor("concatenate", each);
   const { axis = 0 } = options;
-  const [{ shape: first, dtype, device }] = tensors;
+  const [{ shape: first, dtype }] = tensors;
+  const device = deviceOf("concatenate", tensors);
   const at = normalizeAxis("concatenate", axis, first.length);
   const fits = (x: Tensor) =>
     x.dtype === dtype && x.shape.length === first.length &&

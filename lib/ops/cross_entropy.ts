@@ -12,7 +12,7 @@ import type { Kernel } from "../device/kernel.ts";
 import { checkOptions } from "../options.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { consume } from "../tensor/copy.ts";
-import { expectType, launch } from "../tensor/launch.ts";
+import { deviceOf, expectType, launch } from "../tensor/launch.ts";
 import { laneConstants } from "./reduce_run.ts";
 import { rowWorkgroups } from "./rows.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
@@ -151,6 +151,7 @@ function rowLosses(
   expectType(operation, logits, "f32");
   expectType(operation, targets, "i32");
   checkOptions(operation, options, { ignoreIndex: true });
+  const device = deviceOf(operation, [logits, targets]);
   const { ignoreIndex: ignore = IGNORED } = options;
   const [rows, width] = logits.shape;
   if (logits.shape.length !== 2 || targets.shape.length !== 1 || targets.size !== rows) {
@@ -158,8 +159,8 @@ function rowLosses(
       `${operation}: expected logits [N,V] and targets [N]; got ${logits} and ${targets}`,
     );
   }
-  const loss = empty([rows], { device: logits.device });
-  const logSum = empty([rows], { device: logits.device });
+  const loss = empty([rows], { device });
+  const logSum = empty([rows], { device });
   const scalars = { rows, width, ignore };
   launch(ROWS, { logits, targets, loss, logSum }, scalars, laneConstants(logits, width, 1));
   return { loss, logSum, scalars };

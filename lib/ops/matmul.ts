@@ -10,7 +10,7 @@ import { checkOptions } from "../options.ts";
 import { formatShape, sameShape, type Shape, size } from "../shape.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";
 import { activationBackward } from "../tensor/elementwise.ts";
-import { expectType } from "../tensor/launch.ts";
+import { deviceOf, expectType } from "../tensor/launch.ts";
 import { type Activation, expectActivation } from "./activation.ts";
 import { gemm, type GemmSizes, gradientScale } from "./gemm.ts";
 import { sum, sumTo } from "./reduce.ts";
@@ -73,6 +73,7 @@ function flatten(x: Tensor): Tensor {
 function plainMatmul(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
   expectType("matmul", a, "f32");
   expectType("matmul", b, "f32");
+  deviceOf("matmul", [a, b]);
   const [left, right] = [formatShape(a.shape), formatShape(b.shape)];
   const notation = `${left}${transposeA ? "ᵀ" : ""} · ${right}${transposeB ? "ᵀ" : ""}`;
   if (a.shape.length < 2 || b.shape.length < 2) {
@@ -189,7 +190,8 @@ export interface LinearLayer extends LinearInputs {
  */
 export function linearLayer(operation: string, inputs: LinearInputs): LinearLayer {
   const { x, weight, bias, transposed = false } = inputs;
-  for (const each of [x, weight, bias]) if (each) expectType(operation, each, "f32");
+  for (const each of bias ? [x, weight, bias] : [x, weight]) expectType(operation, each, "f32");
+  deviceOf(operation, [x, weight, bias]);
   const notation = `${formatShape(x.shape)} · ${formatShape(weight.shape)}${transposed ? "ᵀ" : ""}`;
   if (x.shape.length < 1 || weight.shape.length !== 2) {
     throw new TypeError(

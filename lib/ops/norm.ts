@@ -7,9 +7,10 @@ import { norm as cpu } from "../../kernels/cpu/norm.ts";
 import { normBackward as cpuBackward } from "../../kernels/cpu/norm_backward.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
+import { describe } from "../errors.ts";
 import { formatShape } from "../shape.ts";
 import { differentiable } from "../tensor/autograd.ts";
-import { expectType, launch } from "../tensor/launch.ts";
+import { deviceOf, expectType, launch } from "../tensor/launch.ts";
 import { laneConstants, reduceRun } from "./reduce_run.ts";
 import { cutRows, rowWorkgroups } from "./rows.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
@@ -63,20 +64,22 @@ export interface NormOptions {
 export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOptions): Tensor {
   const { centered, bias, epsilon } = options;
   expectType(operation, x, "f32");
+  if (!Number.isFinite(epsilon)) {
+    throw new TypeError(`${operation}: expected a number epsilon, got ${describe(epsilon)}`);
+  }
   const { scalars, lanes } = cutRows(operation, x);
   const { rows, width } = scalars;
   const isVec4 = x.device.traits.vec4Loads && width % 4 === 0;
   const { forward, backward } = isVec4 ? VEC4 : SCALAR;
   const reads = isVec4 ? width / 4 : width;
-  for (const [name, tensor] of Object.entries({ gain, bias })) {
-    if (!tensor) continue;
-    expectType(operation, tensor, "f32");
+  for (const [name, tensor] of Object.entries(bias ? { gain, bias } : { gain })) {
+    expectType(`${operation}: ${name}`, tensor, "f32");
     if (tensor.shape.length !== 1 || tensor.size !== width) {
       const got = formatShape(tensor.shape);
       throw new TypeError(`${operation}: expected a ${name} of [${width}] for ${x}, got ${got}`);
     }
   }
-  const y = empty(x.shape, { device: x.device });
+  const y = empty(x.shape, { device: deviceOf(operation, [x, gain, bias]) });
   const mean = centered ? empty([rows], { device: x.device }) : undefined;
   const rstd = empty([rows], { device: x.device });
   const constants = { CENTERED: centered ? 1 : 0, BIAS: bias ? 1 : 0 };

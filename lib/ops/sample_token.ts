@@ -8,7 +8,7 @@
 import { sampleToken as cpu } from "../../kernels/cpu/sample_token.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
-import { expectType, launch } from "../tensor/launch.ts";
+import { deviceOf, expectType, launch } from "../tensor/launch.ts";
 import { expectRandomState } from "./random.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
@@ -60,6 +60,7 @@ export function sampleToken(
       `sampleToken: expected logits [B,V] and settings [3] = [temperature, topK, topP] or [4] with minP; got ${logits} and ${settings}`,
     );
   }
+  deviceOf("sampleToken", [logits, settings, state]);
   const weights = empty(logits.shape, { device: logits.device });
   const token = empty([rows], { dtype: "i32", device: logits.device });
   launch(KERNEL, { logits, settings, state, weights, token }, { rows, width, stream, period }, {

@@ -12,6 +12,7 @@ import { type Plan, plan } from "../device/plan.ts";
 import { Recorder } from "../device/recorder.ts";
 import { sameShape } from "../shape.ts";
 import { store } from "./copy.ts";
+import { expectFunction } from "./launch.ts";
 import { tensorsIn } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -61,6 +62,7 @@ export interface Compiled<Inputs extends Tensor[], Result> {
 export function compile<Inputs extends Tensor[], Result>(
   f: (...inputs: Inputs) => Result,
 ): Compiled<Inputs, Result> {
+  expectFunction("compile", f);
   let program: Program<Inputs, Result> | undefined;
   const call = (...inputs: Inputs): Result => {
     const device = program?.device ?? inputs[0]?.device ?? currentDevice();

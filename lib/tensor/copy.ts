@@ -7,7 +7,7 @@ import { copy as cpu } from "../../kernels/cpu/copy.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "./autograd.ts";
-import { launch } from "./launch.ts";
+import { expectTensor, launch } from "./launch.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
 const KERNEL: Kernel = {
@@ -21,6 +21,7 @@ const KERNEL: Kernel = {
 
 /** The same values in memory of their own. */
 export function copy(x: Tensor): Tensor {
+  expectTensor("copy", x);
   const y = empty(x.shape, { dtype: x.dtype, device: x.device });
   launch(KERNEL, { x, y }, { count: x.size });
   return differentiable(y, [x], (dy) => [dy]);

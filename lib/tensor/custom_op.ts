@@ -5,6 +5,7 @@
  * @module
  */
 import type { CpuKernel, Kernel, ScalarType, WebGpuKernel } from "../device/kernel.ts";
+import { checkOptions } from "../options.ts";
 import { formatShape, sameShape, type Shape } from "../shape.ts";
 import { differentiable } from "./autograd.ts";
 import { deviceOf, expectType, launch } from "./launch.ts";
@@ -68,6 +69,18 @@ export type CustomOp<
   Inputs extends Readonly<Record<string, DType>>,
   Scalars extends Readonly<Record<string, ScalarType>>,
 > = (inputs: ByName<Inputs, Tensor>, scalars?: ByName<Scalars, number>) => Tensor;
+
+const DEFINITION = {
+  name: true,
+  inputs: true,
+  scalars: true,
+  shape: true,
+  dtype: true,
+  wgsl: true,
+  grid: true,
+  cpu: true,
+  backward: true,
+};
 
 let made = 0;
 
@@ -138,6 +151,7 @@ export function customOp<
   const Inputs extends Readonly<Record<string, DType>>,
   const Scalars extends Readonly<Record<string, ScalarType>> = Record<never, never>,
 >(definition: CustomOpDefinition<Inputs, Scalars>): CustomOp<Inputs, Scalars> {
+  checkOptions("customOp", definition, DEFINITION);
   const { name, shape, dtype, backward } = definition;
   const kernel = kernelOf(definition);
   const names: (keyof Inputs & string)[] = Object.keys(definition.inputs);

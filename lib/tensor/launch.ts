@@ -51,6 +51,12 @@ export function expectTensor(operation: string, value: unknown): asserts value i
   throw new TypeError(`${operation}: expected a tensor, got ${describe(value)}${advice}`);
 }
 
+/** Throws a TypeError unless `f` is a function. */
+export function expectFunction(operation: string, f: unknown): void {
+  if (typeof f === "function") return;
+  throw new TypeError(`${operation}: expected a function of tensors, got ${describe(f)}`);
+}
+
 /** Throws a TypeError unless `tensor` is one and holds `dtype`. */
 export function expectType(operation: string, tensor: Tensor, dtype: DType): void {
   expectTensor(operation, tensor);

@@ -7,6 +7,7 @@
  * @module
  */
 import { backpropagate, differentiable, isTracked, withoutTape } from "./autograd.ts";
+import { expectFunction, expectTensor } from "./launch.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -25,6 +26,8 @@ import type { Tensor } from "./tensor.ts";
  * ```
  */
 export function recompute(f: () => Tensor, inputs: readonly Tensor[]): Tensor {
+  expectFunction("recompute", f);
+  for (const input of inputs) expectTensor("recompute", input);
   const tracked = inputs.filter(isTracked);
   if (tracked.length === 0) return f();
   const output = withoutTape(f);

@@ -34,8 +34,8 @@ export function keep<T extends Scoped>(tensor: T): T {
 }
 
 /**
- * Runs `body` and gives back the memory of every tensor made in it, except those in its result (a
- * tensor, or arrays and plain objects of tensors). `body` is not asynchronous: read values after
+ * Runs `body` and frees the memory of every tensor made in it, except those in its result (a tensor,
+ * or arrays and plain objects of tensors). TypeError if `body` is asynchronous: read values after
  * the scope.
  */
 export function scope<T>(body: () => T): T {
@@ -43,6 +43,11 @@ export function scope<T>(body: () => T): T {
   const made = open = new Set<Scoped>();
   try {
     const result = body();
+    if (result instanceof Promise) {
+      throw new TypeError(
+        "scope: the function is asynchronous; it must return tensors, not a promise: read values after the scope",
+      );
+    }
     const kept = new Set(tensorsIn(result));
     const storages = new Set([...kept].map((tensor) => tensor.storage));
     for (const tensor of made) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkOptions } from "../options.ts";
 import type { ModelConfig, ModelConfigInput } from "../nn/config.ts";
 import { GPT } from "../nn/gpt.ts";
 import { gpt2Weights, varianceScaledWeights } from "../nn/initial_weights.ts";
@@ -141,6 +142,7 @@ export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
  * ```
  */
 export function modelOf(settings: TrainSettings, vocabSize: number): GPT {
+  checkOptions("modelOf", settings, PRESETS.baby);
   const { layers, heads, width, context, dropout, model, feedForwardFactor } = settings;
   const input: ModelConfigInput = {
     ...model,
