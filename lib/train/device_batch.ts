@@ -29,6 +29,8 @@ export class DeviceBatch {
   readonly inputs: Tensor;
   /** i32 [B,T]. */
   readonly targets: Tensor;
+  /** f32 []: its part of the targets that an update counts, a number in [0, 1]. */
+  readonly share: Tensor;
   readonly #vocabSize: number;
 
   /**
@@ -54,6 +56,7 @@ export class DeviceBatch {
     const ids = () => keep(zeros([batchSize, contextLength], { dtype: "i32", device }));
     this.inputs = ids();
     this.targets = ids();
+    this.share = keep(zeros([], { device }));
     this.#vocabSize = model.config.vocabSize;
   }
 
@@ -64,22 +67,24 @@ export class DeviceBatch {
   }
 
   /**
-   * Writes the source's next batch.
+   * Writes the source's next batch; returns how many of its targets count.
    *
    * @throws {RangeError} if an id is outside the model's vocabulary
    */
-  write(batches: BatchSource): void {
+  write(batches: BatchSource): number {
     const { inputs, targets } = batches.next();
     expectIds("Trainer: inputs", inputs, this.#vocabSize);
     expectIds("Trainer: targets", targets, this.#vocabSize, IGNORED);
     this.inputs.write(inputs);
     this.targets.write(targets);
+    return targets.reduce((counted, target) => counted + (target === IGNORED ? 0 : 1), 0);
   }
 
   /** Frees the memory. */
   dispose(): void {
     this.inputs.dispose();
     this.targets.dispose();
+    this.share.dispose();
   }
 }
 

@@ -15,6 +15,7 @@ import type { Schedule } from "../optim/schedules.ts";
 import { checkOptions } from "../options.ts";
 import { valueAndGrad } from "../tensor/autograd.ts";
 import { add, mul } from "../ops/binary.ts";
+import { IGNORED } from "../ops/cross_entropy.ts";
 import { compile, type Compiled, type ProgramReport } from "../tensor/compile.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
@@ -156,18 +157,18 @@ export class Trainer {
   }
 
   /**
-   * Draws batches and makes one update. Returns nothing, so that a GPU is not waited for: `figures`
-   * reads the losses.
+   * Draws batches and makes one update: its loss is the mean over the targets of all its batches
+   * that are not −100. Returns nothing, so that a GPU is not waited for: `figures` reads the losses.
    *
    * Error if 256 steps' figures were left unread; RangeError for batches of another shape than the
-   * first, or an id outside the model's vocabulary.
+   * first, an id outside the model's vocabulary, or if no target counts.
    */
   step(batches: BatchSource): void {
     if (this.#ring.isFull) {
       throw new Error(`Trainer: ${RING} steps were not read; call figures() in time`);
     }
     this.#expectBatches(batches);
-    for (const batch of this.#batches) batch.write(batches);
+    this.#write(batches);
     const step = this.stepsDone;
     this.#randomState.write([this.options.seed | 0, step]);
     this.optimizer.prepare(this.learningRateAt(step));
@@ -181,9 +182,9 @@ export class Trainer {
   }
 
   /**
-   * The mean loss over the next `count` batches, in nats a token, without dropout and without an
-   * update. RangeError as for `step`, or for a count below 1; throws the signal's reason when that
-   * aborts.
+   * The mean loss over the targets of the next `count` batches, in nats a token, without dropout and
+   * without an update. RangeError as for `step`, or for a count below 1; throws the signal's reason
+   * when that aborts.
    */
   async evaluate(
     batches: BatchSource,
@@ -196,26 +197,36 @@ export class Trainer {
       throw new RangeError(`Trainer.evaluate: expected a count from 1, got ${describe(count)}`);
     }
     const { batch, loss } = this.#evaluationOf(batches);
-    let sum = 0;
+    let sum = 0, targets = 0; // in batches: exactly 1 for one whose targets all count
     for (let i = 0; i < count; i++) {
       options.signal?.throwIfAborted();
-      batch.write(batches);
-      sum += await loss().item();
+      const share = batch.write(batches) / batch.targets.size;
+      sum += await loss().item() * share;
+      targets += share;
       await yieldToEvents();
     }
-    return sum / count;
+    if (targets === 0) throw noTargets("Trainer.evaluate");
+    return sum / targets;
+  }
+
+  /** Writes the batches of an update, and the share of its targets that each of them has. */
+  #write(batches: BatchSource): void {
+    const counts = this.#batches.map((batch) => batch.write(batches));
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    if (total === 0) throw noTargets("Trainer.step");
+    this.#batches.forEach(({ share }, i) => share.write([counts[i] / total]));
   }
 
   #recordStep(): Tensor {
     const parameters = this.model.parameters();
     const { accumulate, recomputeActivations } = this.options;
-    const parts = this.#batches.map(({ inputs, targets }, i) => {
+    const parts = this.#batches.map(({ inputs, targets, share }, i) => {
       const randomState = hasDropout(this.model.config) ? this.#randomState : undefined;
       const firstDropout = i << 16;
       const context = new ForwardContext({ randomState, firstDropout, recomputeActivations });
       const loss = () => {
         const value = this.model.loss(inputs, targets, context);
-        return accumulate > 1 ? mul(value, 1 / accumulate) : value;
+        return accumulate > 1 ? mul(value, share) : value;
       };
       return valueAndGrad(loss, parameters);
     });
@@ -255,6 +266,12 @@ export class Trainer {
     const loss = compile(() => this.model.loss(batch.inputs, batch.targets));
     return this.#evaluation = { batch, loss };
   }
+}
+
+function noTargets(operation: string): RangeError {
+  return new RangeError(
+    `${operation}: expected a target that counts, all are ${IGNORED}; leave such batches out`,
+  );
 }
 
 /** The options, defaults filled in. */
