@@ -4,8 +4,7 @@
  *
  * An item is one output (`COLUMNS` 0: inner = 1) or a block of neighboring columns (`COLUMNS` 1); a
  * chunk computes `group` items. Sums are in f32: a row in 16 running sums, a column in steps of
- * four rows added pairwise. `OP` is an index into `REDUCTIONS`; reduce.wgsl numbers its cases
- * alike.
+ * four rows added pairwise. `MAX` 1 takes the maximum instead, `SQUARES` 1 the sum of squares.
  *
  * @module
  */
@@ -15,12 +14,8 @@ import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { type Fold, foldRow, LARGEST, sumOf } from "./fold.ts";
 import { forVectors, mapVectors } from "./rows.ts";
 
-/** The reductions, in the order of their numbers. */
-export const REDUCTIONS: Readonly<Record<string, Fold>> = {
-  sum: sumOf((_, running, x) => running.add(x)),
-  sumOfSquares: sumOf((f, running, x) => f.madd(x, x, running)),
-  max: LARGEST,
-};
+const SUM = sumOf((_, running, x) => running.add(x));
+const SUM_OF_SQUARES = sumOf((f, running, x) => f.madd(x, x, running));
 
 /** Elements that a chunk should read at least, and the most chunks that are of use. */
 export const CHUNK = 16384;
@@ -56,10 +51,9 @@ export const reduce: CpuKernel = {
   chunks: ({ items, group }) => Math.ceil(items / group),
   emit(k) {
     const { f } = k;
-    const fold = Object.values(REDUCTIONS)[k.constants.OP];
-    if (k.constants.COLUMNS && fold === REDUCTIONS.sumOfSquares) {
-      throw new TypeError("reduce: squares are summed along rows only");
-    }
+    const { COLUMNS, MAX, SQUARES } = k.constants;
+    if (COLUMNS && SQUARES) throw new TypeError("reduce: squares are summed along rows only");
+    const fold = MAX ? LARGEST : SQUARES ? SUM_OF_SQUARES : SUM;
     const { x, y } = k.pointers("x", "y");
     const { length, inner, parts } = k.integers("length", "inner", "parts");
     const { segment, blocks, block } = k.integers("segment", "blocks", "block");
@@ -71,7 +65,7 @@ export const reduce: CpuKernel = {
       const first = f.i32(part.mul(segment));
       const rows = f.minU(length.sub(first), segment);
       const row = outer.mul(length).add(first);
-      if (!k.constants.COLUMNS) {
+      if (!COLUMNS) {
         const [value] = foldRow(f, rows, [f.i32(x.at(row))], [fold]);
         f.storeF32(y.at(output), value.mul(scale));
         return;

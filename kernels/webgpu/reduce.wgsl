@@ -3,20 +3,21 @@
 // threads each: neighboring threads share an output if inner = 1 (COLUMNS 0) and have neighboring
 // outputs otherwise, so that their reads are coalesced. Each thread keeps four partial sums in f32,
 // which a tree combines.
-override OP: u32; // 0 sum, 1 sum of squares, 2 max
+override MAX: u32; // the maximum instead of the sum
+override SQUARES: u32; // the sum of squares
 override COLUMNS: u32;
 override LANES: u32;
 
 var<workgroup> running: array<f32, 256>;
 
 fn merge(a: f32, b: f32) -> f32 {
-  if (OP == 2u) { return max(a, b); }
+  if (MAX == 1u) { return max(a, b); }
   return a + b;
 }
 
 fn step(a: f32, at: u32) -> f32 {
   let v = x[at];
-  if (OP == 1u) { return a + v * v; }
+  if (SQUARES == 1u) { return a + v * v; }
   return merge(a, v);
 }
 
@@ -32,7 +33,7 @@ fn each_workgroup(group: u32, thread: u32) {
     let base = (row / s.parts) * s.length * s.inner + output % s.inner;
     // A maximum may count the first element repeatedly.
     var a = 0.0;
-    if (OP == 2u) { a = x[base + start * s.inner]; }
+    if (MAX == 1u) { a = x[base + start * s.inner]; }
     var b = a;
     var c = a;
     var d = a;

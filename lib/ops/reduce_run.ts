@@ -7,13 +7,7 @@
  *
  * @module
  */
-import {
-  CHUNK,
-  chunksOf,
-  MAX_COLUMNS,
-  reduce as cpu,
-  REDUCTIONS,
-} from "../../kernels/cpu/reduce.ts";
+import { CHUNK, chunksOf, MAX_COLUMNS, reduce as cpu } from "../../kernels/cpu/reduce.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Constants, Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
@@ -69,11 +63,13 @@ function reduceParts(
 ): Tensor {
   const parts = Math.max(1, Math.ceil(length / segment));
   const y = empty([outer, parts, inner], { device: x.device });
-  const OP = Object.keys(REDUCTIONS).indexOf(reduction);
-  const COLUMNS = inner > 1 ? 1 : 0;
-  const lanes = laneConstants(x, segment, inner);
   const scalars = { outputs: y.size, length, inner, parts, segment, scale };
-  launch(KERNEL, { x, y }, scalars, { OP, COLUMNS, ...lanes });
+  launch(KERNEL, { x, y }, scalars, {
+    MAX: reduction === "max" ? 1 : 0,
+    SQUARES: reduction === "sumOfSquares" ? 1 : 0,
+    COLUMNS: inner > 1 ? 1 : 0,
+    ...laneConstants(x, segment, inner),
+  });
   return y;
 }
 
