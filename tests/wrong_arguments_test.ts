@@ -7,6 +7,7 @@ import {
   CharacterTokenizer,
   chatText,
   classify,
+  generate,
   GPT,
   loadClassifier,
   loadCorpus,
@@ -124,6 +125,10 @@ const GUESSES: Record<string, [() => unknown, string]> = {
   "openingTokens of a promise": [
     () => openingTokens(wait),
     "openingTokens: expected a tokenizer, got a promise; await it first",
+  ],
+  "generate with a promised tokenizer": [
+    () => generate(model, "to", { tokenizer: wait }),
+    "generate: expected a tokenizer, got a promise; await it first",
   ],
   "chatText without a tokenizer": [
     () => chatText(undefined as Any, []),
