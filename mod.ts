@@ -273,6 +273,7 @@ export type { EncoderArchitecture, PretrainedClassifierConfig } from "./lib/hub/
 export { type PretrainedToSave, savePretrained } from "./lib/hub/pretrained_files.ts";
 export type { Architecture, PretrainedConfig, TextEnds } from "./lib/hub/config.ts";
 export type { RepositoryOptions } from "./lib/hub/open_repository.ts";
+export type { WithTokenizer } from "./lib/hub/with_tokenizer.ts";
 
 // Files and randomness
 export { loadWordVectors } from "./lib/hub/load_word_vectors.ts";

@@ -66,7 +66,6 @@ await runScript(command, async ({ flags, positionals: [run] }) => {
   await expectFolder(run);
   const device = await openDevice({ device: "cpu" });
   const { model, tokenizer } = await userInput(() => loadPretrained(run));
-  if (!tokenizer) throw new UserError(`${run}: it has no tokenizer.json; give the folder of a run`);
   const { layers, heads, contextLength } = model.config;
   if (flags.layer > layers || flags.head > heads) {
     throw new UserError(

@@ -55,7 +55,7 @@ forEachDevice(
     assert.equal(loaded.config.dropout, 0);
     assert.equal(hasDropout(loaded.config), false);
     assert.equal((await loadModelConfig(folder)).config.dropout, 0.1);
-    assert.deepEqual(loaded.tokenizer?.toJSON(), tokenizer.toJSON());
+    assert.deepEqual(loaded.tokenizer.toJSON(), tokenizer.toJSON());
     assert.deepEqual((await loadTokenizer(folder)).toJSON(), tokenizer.toJSON());
     assert.deepEqual(await loadRunState(folder), { step: 3 });
   },

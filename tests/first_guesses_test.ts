@@ -174,7 +174,7 @@ refused({
   ],
   "generate(model, text, { tokenizer: folder })": [
     () => guess.generate(model(), "to be", { tokenizer: "runs/baby" }),
-    'TypeError: generate: expected a tokenizer as the option tokenizer, got "runs/baby"',
+    'TypeError: generate: expected a tokenizer, got "runs/baby"; load one with await loadTokenizer(place)',
   ],
   "generate(model, prompt, { stop: id })": [
     () => guess.generate(model(), [1], { stop: 5 }),

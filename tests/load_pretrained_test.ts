@@ -108,11 +108,17 @@ for (const [name, golden] of Object.entries(DECODERS)) {
         "model.safetensors": await weightFile(golden, { dtype }),
       };
       await withFolder(files, async (folder) => {
-        const { model, config, architecture, endTokens, tokenizer } = await loadPretrained(folder);
+        const loaded = await loadPretrained(folder);
+        const { model, config, architecture, endTokens } = loaded;
         assert.equal(architecture, golden.config.model_type);
         assert.deepEqual(config, model.config);
         assert.deepEqual(endTokens, [golden.config.eos_token_id]);
-        assert.equal(tokenizer, undefined);
+        assert.equal(loaded.hasTokenizer, false);
+        assert.throws(() => loaded.tokenizer, {
+          name: "UserError",
+          message: `model ${folder}: no tokenizer was loaded with it; put its tokenizer.json ` +
+            "beside the weights, or load another with loadTokenizer(place)",
+        });
         await assertComputes(model, golden);
       });
     }

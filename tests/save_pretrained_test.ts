@@ -67,7 +67,7 @@ forEachDevice("a tokenizer is saved beside the weights", async () => {
     const tokenizer = CharacterTokenizer.fromText("abcdefgh");
     await savePretrained(folder, { model: new GPT(small), tokenizer, endTokens: [3, 4] });
     const { tokenizer: again, endTokens } = await loadPretrained(folder);
-    assert.deepEqual(again?.toJSON(), tokenizer.toJSON());
+    assert.deepEqual(again.toJSON(), tokenizer.toJSON());
     assert.deepEqual(endTokens, [3, 4]);
     assert.equal((await json(`${folder}/tokenizer_config.json`)).eos_token, "d");
   });

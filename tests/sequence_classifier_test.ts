@@ -184,7 +184,10 @@ forEachDevice(
       assert.deepEqual(results, await classifyIds(model, expected));
       assert.ok(["NEGATIVE", "POSITIVE"].includes(results[0].label));
       await assert.rejects(classifyIds(model, [[]]), /expected 1 to 16 tokens, got 0 in text 0/);
-      await assert.rejects(classifyIds(model, [[1], [61]]), /ids from 0 to 60, got 61 in text 1/);
+      await assert.rejects(
+        classifyIds(model, [[1], [61]]),
+        /text 1: expected token ids from 0 to 60, got 61/,
+      );
       await assert.rejects(classifyIds(model, [Array(17).fill(1)]), RangeError);
       assert.deepEqual(await classifyIds(model, []), []);
     });

@@ -132,8 +132,7 @@ const GUESSES: Record<string, [() => unknown, string]> = {
   ],
   "chatText without a tokenizer": [
     () => chatText(undefined as Any, []),
-    "chatText: expected a tokenizer, got undefined; loadPretrained returns none if there is no " +
-    "tokenizer beside the weights: load one with loadTokenizer(place)",
+    "chatText: expected a tokenizer, got undefined; load one with await loadTokenizer(place)",
   ],
   "chatText of a text": [
     () => chatText(tokenizer, "hi" as Any),
@@ -141,7 +140,7 @@ const GUESSES: Record<string, [() => unknown, string]> = {
   ],
   "classify with a path": [
     () => classify(model as Any, none as Any, ["a"]),
-    'classify: expected a tokenizer, got "/no/such/folder"; load it with await loadTokenizer(place)',
+    'classify: expected a tokenizer, got "/no/such/folder"; load one with await loadTokenizer(place)',
   ],
   "classify one text": [
     () => classify(model as Any, tokenizer, "a" as Any),
@@ -369,7 +368,9 @@ Deno.test("savePretrained(folder, model) and a path for a checkpoint work", asyn
   await using scratch = await scratchFolder();
   await savePretrained(`${scratch.path}/model`, model);
   await saveCheckpoint(`${scratch.path}/run`, checkpoint);
+  assert.equal((await loadPretrained(`${scratch.path}/model`)).hasTokenizer, false);
+  await savePretrained(`${scratch.path}/copy`, await loadPretrained(`${scratch.path}/model`));
   const loaded = await loadPretrained(`${scratch.path}/run`);
   await savePretrained(`${scratch.path}/again`, loaded);
-  assert.equal((await loadPretrained(`${scratch.path}/again`)).tokenizer?.vocabSize, vocabSize);
+  assert.equal((await loadPretrained(`${scratch.path}/again`)).tokenizer.vocabSize, vocabSize);
 });

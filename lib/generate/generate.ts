@@ -10,7 +10,7 @@ import { describe } from "../errors.ts";
 import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { checkOptions } from "../options.ts";
-import { Tokenizer } from "../text/tokenizer.ts";
+import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { expectIdList, expectIds } from "../token_ids.ts";
 import { beamSearch } from "./beam_search.ts";
 import { Continuation, type Endings } from "./continuation.ts";
@@ -104,11 +104,7 @@ async function continued(
 
 function readPrompts(prompts: readonly Prompt[], options: GenerationOptions): number[][] {
   const { tokenizer, attentionMask } = options;
-  if (tokenizer !== undefined && !(tokenizer instanceof Tokenizer)) {
-    throw new TypeError(
-      `generate: expected a tokenizer as the option tokenizer, got ${describe(tokenizer)}`,
-    );
-  }
+  if (tokenizer !== undefined) expectTokenizer("generate", tokenizer);
   return prompts.map((prompt, row) => {
     if (typeof prompt === "string") {
       if (!tokenizer) throw new TypeError("generate: a text as prompt needs the option tokenizer");

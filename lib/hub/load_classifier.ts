@@ -15,6 +15,7 @@ import { checkOptions } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { expectIds } from "../token_ids.ts";
 import {
   encoderNamesOf,
   type PretrainedClassifierConfig,
@@ -29,13 +30,12 @@ import {
 } from "./load_pretrained.ts";
 import { tokenizerOf } from "./load_tokenizer.ts";
 import { openRepository } from "./open_repository.ts";
+import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
 
 /** A loaded classifier. */
-export interface PretrainedClassifier extends PretrainedClassifierConfig {
+export interface PretrainedClassifier extends PretrainedClassifierConfig, WithTokenizer {
   /** The model; its classes are named in `config.labels`. */
   readonly model: SequenceClassifier;
-  /** Its tokenizer; undefined if there is none beside the weights. */
-  readonly tokenizer: Tokenizer | undefined;
 }
 
 /**
@@ -47,7 +47,7 @@ export interface PretrainedClassifier extends PretrainedClassifierConfig {
  * const { model, tokenizer } = await loadClassifier(
  *   "distilbert/distilbert-base-uncased-finetuned-sst-2-english",
  * );
- * const [{ label, probability }] = await classify(model, tokenizer!, ["I loved it."]);
+ * const [{ label, probability }] = await classify(model, tokenizer, ["I loved it."]);
  * ```
  */
 export async function loadClassifier(
@@ -62,7 +62,7 @@ export async function loadClassifier(
   const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
   const from = { repository, names: encoderNamesOf(architecture), device };
   const model = await filledModel(() => new SequenceClassifier(config), from, options);
-  return { architecture, config, model, tokenizer };
+  return withTokenizer({ architecture, config, model }, tokenizer, repository.name);
 }
 
 /** A classifier's prediction for a text. */
@@ -113,7 +113,7 @@ export async function classifyIds(
   sequences: readonly ArrayLike<number>[],
 ): Promise<Classification[]> {
   const { labels } = model.config;
-  sequences.forEach((sequence, i) => expectIds(model, sequence, i));
+  sequences.forEach((sequence, i) => expectSequence(model, sequence, i));
   const results: Classification[] = [];
   for (let first = 0; first < sequences.length; first += BATCH) {
     const rows = await probabilities(model, sequences.slice(first, first + BATCH));
@@ -124,20 +124,14 @@ export async function classifyIds(
   return results;
 }
 
-function expectIds(model: SequenceClassifier, sequence: ArrayLike<number>, row: number): void {
+function expectSequence(model: SequenceClassifier, sequence: ArrayLike<number>, row: number): void {
   const { vocabSize, contextLength } = model.config;
   if (sequence.length === 0 || sequence.length > contextLength) {
     throw new RangeError(
       `classify: expected 1 to ${contextLength} tokens, got ${sequence.length} in text ${row}`,
     );
   }
-  const wrong = Array.from(sequence).find((id) =>
-    !(Number.isInteger(id) && id >= 0 && id < vocabSize)
-  );
-  if (wrong === undefined) return;
-  throw new RangeError(
-    `classify: expected ids from 0 to ${vocabSize - 1}, got ${wrong} in text ${row}`,
-  );
+  expectIds(`classify: text ${row}`, sequence, vocabSize);
 }
 
 /** [B,N], row by row. */

@@ -15,13 +15,13 @@ import type { Module } from "../nn/module.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import type { Progress } from "../progress.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
 import { namesOf, type PretrainedConfig, readGenerationConfig, readModelConfig } from "./config.ts";
 import { fillParameters } from "./fill_parameters.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { tokenizerOf } from "./load_tokenizer.ts";
 import { openRepository, REPOSITORY_OPTIONS, type RepositoryOptions } from "./open_repository.ts";
 import { readText, type Repository, requireText } from "./repository.ts";
+import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
 
 /** How to load a model. */
 export interface LoadOptions extends RepositoryOptions {
@@ -29,7 +29,7 @@ export interface LoadOptions extends RepositoryOptions {
   readonly dtype?: "f32";
   /** Where the weights go. Default: the device opened last. */
   readonly device?: Device;
-  /** Whether to read the tokenizer too. Default true. */
+  /** Whether to load the tokenizer, too. Default true. */
   readonly tokenizer?: boolean;
   /** Called while weights are read. */
   readonly onProgress?: (progress: Progress) => void;
@@ -56,11 +56,9 @@ export interface LoadPretrainedOptions extends LoadOptions {
 }
 
 /** A loaded language model. */
-export interface Pretrained extends PretrainedConfig {
+export interface Pretrained extends PretrainedConfig, WithTokenizer {
   /** The model. */
   readonly model: GPT;
-  /** Its tokenizer; undefined if there is none beside the weights. */
-  readonly tokenizer: Tokenizer | undefined;
 }
 
 const PLACES = "a path, an address or a name on the hub";
@@ -109,7 +107,7 @@ export async function loadPretrained(
   const names = namesOf(architecture);
   const model = await filledModel(() => new GPT(config), { repository, names, device }, options);
   const allEnds = { ...ends, ...own, endTokens: endTokens.length > 0 ? endTokens : ends.endTokens };
-  return { architecture, config, ...allEnds, model, tokenizer };
+  return withTokenizer({ architecture, config, ...allEnds, model }, tokenizer, repository.name);
 }
 
 /**

@@ -30,12 +30,15 @@ export interface PretrainedToSave extends Partial<PretrainedConfig> {
   readonly model: GPT;
   /** The tokenizer of the model's ids. Default: none is saved. */
   readonly tokenizer?: Tokenizer;
+  /** If false, `tokenizer` is not read. */
+  readonly hasTokenizer?: boolean;
 }
 
 /** The names of these options. */
 const KNOWN: OptionNames<PretrainedToSave> = {
   model: true,
   tokenizer: true,
+  hasTokenizer: true,
   beginToken: true,
   endTokens: true,
   config: true,
@@ -73,12 +76,13 @@ export async function savePretrained(
 function toSave(given: GPT | PretrainedToSave): PretrainedToSave {
   if (given instanceof GPT) return { model: given };
   checkOptions("savePretrained", given, KNOWN);
-  const { model, tokenizer } = given;
+  const { model, beginToken, endTokens } = given;
   if (!(model instanceof GPT)) {
     throw new TypeError(`savePretrained: expected a GPT as model, got ${describe(model)}`);
   }
+  const tokenizer = given.hasTokenizer === false ? undefined : given.tokenizer;
   if (tokenizer !== undefined) expectTokenizer("savePretrained", tokenizer);
-  return given;
+  return { model, tokenizer, beginToken, endTokens };
 }
 
 async function save(path: string, saved: PretrainedToSave): Promise<void> {

@@ -7,15 +7,6 @@
 import { describe } from "../errors.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** What to do with a value that is often given instead of a tokenizer. */
-function advice(value: unknown): string {
-  if (value === undefined) {
-    return "; loadPretrained returns none if there is no tokenizer beside the weights: load one " +
-      "with loadTokenizer(place)";
-  }
-  return typeof value === "string" ? "; load it with await loadTokenizer(place)" : "";
-}
-
 /**
  * Checks that a value is a tokenizer: that it encodes texts.
  *
@@ -23,7 +14,7 @@ function advice(value: unknown): string {
  */
 export function expectTokenizer(operation: string, value: unknown): asserts value is Tokenizer {
   if (typeof (value as Tokenizer | undefined)?.encode === "function") return;
-  throw new TypeError(
-    `${operation}: expected a tokenizer, got ${describe(value)}${advice(value)}`,
-  );
+  const isMissing = value === undefined || typeof value === "string";
+  const advice = isMissing ? "; load one with await loadTokenizer(place)" : "";
+  throw new TypeError(`${operation}: expected a tokenizer, got ${describe(value)}${advice}`);
 }

@@ -78,7 +78,7 @@ const KNOWN: OptionNames<Checkpoint> = { model: true, optimizer: true, tokenizer
  * const optimizer = new AdamW(model.parameters());
  * const folder = await Deno.makeTempDir();
  * await saveCheckpoint(folder, { model, optimizer, tokenizer });
- * console.log((await loadPretrained(folder)).tokenizer?.vocabSize); // 5
+ * console.log((await loadPretrained(folder)).tokenizer.vocabSize); // 5
  * device.close();
  * ```
  */

@@ -59,7 +59,7 @@ async function openRun(folder: string, { revision, context }: Version): Promise<
     throw new UserError(`${folder}: --revision and --context are for published models, not runs`);
   }
   const { model, tokenizer } = await userInput(() => loadPretrained(folder));
-  return { model, tokenizer: expectTokenizer(folder, tokenizer), endTokens: [] };
+  return { model, tokenizer, endTokens: [] };
 }
 
 async function openPretrained(
@@ -75,21 +75,13 @@ async function openPretrained(
   }
   const load = (onProgress?: LoadPretrainedOptions["onProgress"]) =>
     userInput(() => loadPretrained(location, { revision, contextLength: context, onProgress }));
-  const { model, endTokens, ...beside } = info
+  const { model, tokenizer, endTokens } = info
     ? await load()
     : await withDownloadProgress(location, load).catch((error) => {
       throw fromHub(location, error);
     });
-  const tokenizer = expectTokenizer(location, beside.tokenizer);
   const own = tokenizer.endId === undefined ? [] : [tokenizer.endId];
   return { model, tokenizer, endTokens: endTokens.length > 0 ? endTokens : own };
-}
-
-function expectTokenizer(location: string, tokenizer: Tokenizer | undefined): Tokenizer {
-  if (tokenizer) return tokenizer;
-  throw new UserError(
-    `${location}: it has no tokenizer; put its tokenizer.json beside the weights`,
-  );
 }
 
 /** An error of the hub, preceded by the other reading of a name: a folder that does not exist. */
