@@ -1,0 +1,107 @@
+/**
+ * How a device computes a matrix product: GEMV, tiles, BLAS, half precision and split-K, by sizes and
+ * traits alone.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { chooseCpuGemm } from "../lib/device/cpu/gemm_choice.ts";
+import type { GemmRequest } from "../lib/device/gemm.ts";
+import { rowsOfChunk, rowsOfPart } from "../lib/device/kernel_chunks.ts";
+import { GEMM_KERNELS } from "../lib/device/webgpu/adapter_class.ts";
+import { chooseWebGpuGemm, type GemmAdapter } from "../lib/device/webgpu/gemm_choice.ts";
+
+const request = (
+  m: number,
+  n: number,
+  k: number,
+  form: Partial<GemmRequest> = {},
+): GemmRequest => ({
+  m,
+  n,
+  k,
+  batch: 1,
+  transposeA: false,
+  transposeB: false,
+  hasEpilogue: false,
+  mayRound: false,
+  ...form,
+});
+
+const discrete: GemmAdapter = {
+  gemmKernels: GEMM_KERNELS.discrete,
+  precision: "f32",
+  subgroupSize: 32,
+  traits: { manyCores: true },
+};
+const software: GemmAdapter = {
+  ...discrete,
+  gemmKernels: GEMM_KERNELS.software,
+  traits: { manyCores: false },
+};
+
+Deno.test("the CPU: GEMV for few rows, split-K if B is [k,n], otherwise tiles or BLAS", () => {
+  const kernel = (m: number, form?: Partial<GemmRequest>, hasBlas = false) => {
+    const { form: how, kernel, splitK } = chooseCpuGemm(request(m, 4096, 1024, form), hasBlas);
+    return [how, kernel, splitK];
+  };
+  assert.deepEqual(kernel(1), ["gemv", "workgroup", 16]);
+  assert.deepEqual(kernel(4, { transposeB: true }), ["gemv", "workgroup", 1]);
+  assert.deepEqual(kernel(3), ["tiles", "tiled", 1]);
+  assert.deepEqual(kernel(1, { batch: 2 }), ["tiles", "tiled", 1]);
+  assert.deepEqual(kernel(1, { transposeA: true }), ["tiles", "tiled", 1]);
+  assert.deepEqual(kernel(3, {}, true), ["tiles", "blas", 1]);
+});
+
+Deno.test("a GPU: few rows share columns, in subgroups if it has them", () => {
+  const slices = (adapter: GemmAdapter, transposeB: boolean) => {
+    const plan = chooseWebGpuGemm(adapter, request(2, 512, 128, { transposeB }));
+    assert.ok(plan.form === "gemv");
+    return [plan.kernel, plan.slices];
+  };
+  assert.deepEqual(slices(discrete, true), ["subgroup", 32]);
+  assert.deepEqual(slices({ ...discrete, subgroupSize: 8 }, true), ["subgroup", 8]);
+  assert.deepEqual(slices({ ...discrete, subgroupSize: undefined }, true), ["workgroup", 32]);
+  assert.deepEqual(slices(discrete, false), ["workgroup", 8]);
+  assert.deepEqual(slices(software, true), ["workgroup", 1]);
+});
+
+Deno.test("a GPU: large results, aligned sizes and half precision decide the tiles", () => {
+  const kernel = (adapter: GemmAdapter, asked: GemmRequest) => {
+    const plan = chooseWebGpuGemm(adapter, asked);
+    assert.ok(plan.form === "tiles");
+    return plan.rounds ? `${plan.kernel}, rounded` : plan.kernel;
+  };
+  assert.equal(kernel(discrete, request(768, 128, 512)), "tiled");
+  assert.equal(kernel(discrete, request(4096, 1024, 64)), "large");
+  assert.equal(kernel(software, request(768, 128, 512)), "direct");
+  assert.equal(kernel(software, request(768, 128, 510)), "tiled");
+  assert.equal(kernel(software, request(768, 126, 512)), "tiled");
+  assert.equal(kernel(software, request(768, 126, 512, { transposeB: true })), "direct");
+  assert.equal(kernel(software, request(766, 128, 512, { transposeA: true })), "tiled");
+  const half: GemmAdapter = { ...discrete, precision: "f16" };
+  assert.equal(kernel(half, request(768, 128, 512)), "tiled");
+  assert.equal(kernel(half, request(768, 128, 512, { mayRound: true })), "tiled_half, rounded");
+  assert.equal(kernel(half, request(4096, 1024, 64, { mayRound: true })), "large_half, rounded");
+});
+
+Deno.test("a GPU: a small result with a long k is split along k, until the GPU is busy", () => {
+  const splitK = (adapter: GemmAdapter, asked: GemmRequest) =>
+    chooseWebGpuGemm(adapter, { ...asked, transposeA: true }).splitK;
+  assert.equal(splitK(discrete, request(128, 512, 768)), 4);
+  assert.equal(splitK(discrete, request(64, 64, 65536)), 128);
+  assert.equal(splitK(discrete, request(64, 64, 250)), 1); // parts would have fewer than 128
+  assert.equal(splitK(discrete, request(128, 512, 768, { hasEpilogue: true })), 1);
+  assert.equal(splitK(discrete, request(128, 512, 768, { transposeB: true })), 1);
+  assert.equal(splitK(discrete, request(128, 512, 768, { batch: 2 })), 1);
+  assert.equal(splitK(software, request(128, 512, 768)), 1);
+});
+
+Deno.test("parts of k and the rows of a part agree, so that no part is empty", () => {
+  for (let k = 1; k < 3000; k += 7) {
+    for (const n of [64, 300, 4096]) {
+      const rows = rowsOfChunk(k, n), parts = Math.ceil(k / rows);
+      assert.equal(rowsOfPart(k, parts), rows, `${k} ${n}`);
+    }
+  }
+});
