@@ -99,6 +99,20 @@ Deno.test("a loss figure labels every line with its last value", async () => {
   assert(texts(svg).includes("↑ loss (nats per token)"));
 });
 
+Deno.test("a trainer's figures are drawn as they are, without a name or held-out losses", async () => {
+  const figures = [1, 2].map((step) => ({ step, loss: 5 - step, gradientNorm: 1 }));
+  const labels = texts(await lossFigure([{ train: figures }]).toSVG());
+  assert(labels.includes("train 3.000"));
+  assert(!labels.some((text) => text.includes("validation")));
+});
+
+Deno.test("a figure is saved to a file: address, too", async () => {
+  const folder = await Deno.makeTempDir();
+  await lossFigure([run]).save(new URL(`file://${folder}/a%20b.svg`));
+  assert.match(await Deno.readTextFile(`${folder}/a b.svg`), /^<svg/);
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("labels at the ends of lines do not overlap", async () => {
   const runs = Array.from({ length: 15 }, (_, index) => ({ ...run, label: `run ${index}` }));
   const svg = await lossFigure(runs).toSVG();

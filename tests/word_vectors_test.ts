@@ -8,6 +8,7 @@ import { parseWordVectors } from "../lib/hub/parse_word_vectors.ts";
 import { WordVectors } from "../lib/hub/word_vectors.ts";
 import { dotProductAttention } from "../lib/lesson/dot_product_attention.ts";
 import { sharedDevice } from "./support/devices.ts";
+import { serveTree } from "./support/by_url.ts";
 import { sharedText } from "./support/shared_text.ts";
 import { useDevice } from "../lib/device/current_device.ts";
 
@@ -113,6 +114,21 @@ Deno.test("word vectors: the table that ships knows kings and cities, and attend
   const weight = (a: string, b: string) => weights[words.indexOf(a) * 7 + words.indexOf(b)];
   assert.ok(weight("king", "queen") > 1.5 * weight("king", "pear"));
   assert.ok(weight("pear", "apple") > 1.5 * weight("pear", "king"));
+});
+
+Deno.test("word vectors are loaded from a path, a file: address and a server", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/mine.txt`;
+  await Deno.writeTextFile(path, GLOVE);
+  await using server = serveTree(new URL(`file://${folder}/`));
+  for (const place of [path, new URL(`file://${path}`), `${server.url}mine.txt`]) {
+    assert.deepEqual((await loadWordVectors(place)).words, parseWordVectors(GLOVE).words);
+  }
+  await assert.rejects(loadWordVectors(`${path}2`), { name: "UserError" });
+  await Deno.writeTextFile(path, "king 1 2\nqueen 1 x\n");
+  const message = `word vectors ${path}: line 2: expected a number, got "x"`;
+  await assert.rejects(loadWordVectors(path), { name: "SyntaxError", message });
+  await Deno.remove(folder, { recursive: true });
 });
 
 const glove = sharedText("data/glove100d-4k.txt");
