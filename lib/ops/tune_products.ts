@@ -63,7 +63,7 @@ export async function* tuneProducts(
   device: Device,
   products: readonly TunedProduct[],
 ): AsyncGenerator<ProductTiming[]> {
-  const gpu = expectWebGpu(device);
+  const gpu = expectWebGpu("tuneProducts", device);
   useDevice(gpu);
   const before = gpu.gemmKernels;
   try {
@@ -80,12 +80,12 @@ export async function* tuneProducts(
  * @throws {TypeError} if the device is not WebGPU
  */
 export function gemmKernelsOf(device: Device): GemmKernels {
-  return expectWebGpu(device).gemmKernels;
+  return expectWebGpu("gemmKernelsOf", device).gemmKernels;
 }
 
-function expectWebGpu(device: Device): WebGpuDevice {
+function expectWebGpu(operation: string, device: Device): WebGpuDevice {
   if (device instanceof WebGpuDevice) return device;
-  throw new TypeError(`tuneProducts: expected a WebGPU device, got '${device.kind}'`);
+  throw new TypeError(`${operation}: expected a WebGPU device, got '${device.kind}'`);
 }
 
 /**
