@@ -1,6 +1,6 @@
 /**
- * The rules of generation on GPT-2's logits: the repetition penalty over 512 tokens, no run of
- * three twice, no early end.
+ * Rules of generation on GPT-2's logits: a repetition penalty over 512 tokens, no repeated 3-gram,
+ * no early end token.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The place of the largest number: in rows of a character model's logits, of GPT-2's, and down
- * columns.
+ * Index of the largest number (argmax): along rows of a character model's logits and of GPT-2's,
+ * and down columns.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * Causal self-attention, forward and with its gradient, of a small model and of GPT-2, its weights,
- * and one step of decoding.
+ * Causal self-attention (flash attention) at the sizes of a small model and of GPT-2: forward, with
+ * its gradient, its weights, and one decoding step.
  *
- * The first rows are checked against float64, the gradient by what it sums to. A query counts for
- * the keys it sees, two products forward and five backward.
+ * The first rows are checked against float64, the gradient by what it sums to. The arithmetic
+ * counted is that of the unmasked scores: two matmuls forward and five backward.
  *
  * @module
  */
@@ -49,12 +49,12 @@ async function benchTraining(sizes: Sizes, software: boolean): Promise<void> {
   });
 }
 
-/** The weights that figures show, T×T a head. */
+/** The weights that figures show: T×T per head. */
 async function benchWeights({ batch, heads, time, headSize }: Sizes): Promise<void> {
   const shape = [batch, time, 3 * heads * headSize];
   const count = batch * heads * time * time;
   const name = `attention's weights [${batch},${heads},${time},${time}]`;
-  // The scores are written, and read and written by the softmax.
+  // The scores are written, then read and written by the softmax.
   await benchEachDevice(name, { bytes: 12 * count }, async () => {
     const qkv = tensor(testValues(batch * time * 3 * heads * headSize, 1), { shape });
     const run = compile(() => selfAttentionWeights(qkv, { heads, causal: true }));
@@ -68,7 +68,7 @@ async function benchWeights({ batch, heads, time, headSize }: Sizes): Promise<vo
   });
 }
 
-/** The last place of a full cache. */
+/** The last position of a full cache. */
 async function benchDecode({ batch, heads, time, headSize }: Sizes): Promise<void> {
   const width = heads * headSize;
   const [keys, values] = [2, 3].map((seed) => testValues(batch * time * width, seed));

@@ -1,5 +1,5 @@
 /**
- * Checks of attention's results, made before it is timed.
+ * Checks of attention's results, done before it is timed.
  *
  * @module
  */
@@ -15,8 +15,8 @@ export interface AttentionSizes {
 }
 
 /**
- * A sum's gradient by v is the sum of the weights that a key gets; all weights of a head sum to the
- * number of its queries.
+ * The gradient of a sum with respect to v is, for each key, the sum of its weights; over all keys
+ * of a head it is the number of queries.
  */
 export function checkValueGradient(gradient: ArrayLike<number>, sizes: AttentionSizes): void {
   const { heads, time, headSize } = sizes;
@@ -28,7 +28,7 @@ export function checkValueGradient(gradient: ArrayLike<number>, sizes: Attention
   }
 }
 
-/** Compares the first rows of the first sequence: they see no later ones. */
+/** Compares the first rows of the first sequence, which depend on no later ones. */
 export function checkFirstRows(
   values: Float32Array,
   output: ArrayLike<number>,

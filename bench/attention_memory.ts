@@ -1,6 +1,6 @@
 /**
- * The memory that attention's derivative takes as the sequence grows: forward and backward of one
- * sequence, 8 heads of 64, on a device of its own for each length.
+ * Peak memory of attention's derivative as the sequence grows: forward and backward of one
+ * sequence, 8 heads of size 64, on a separate device for each length.
  *
  *     deno run -A bench/attention_memory.ts
  *

@@ -1,13 +1,14 @@
 /**
- * The time of one run of something on a device: the least of several rounds.
+ * Time of one run of a function on a device: the minimum of several rounds.
  *
  * @module
  */
 import type { Device } from "../lib/device/device.ts";
 
 /**
- * Seconds that `run` takes in the best of the rounds that fit in `seconds`, 0.2 by default. A round
- * is long enough that starting it and waiting for the device count little; there are at least two.
+ * Seconds per call of `run`, the minimum of at least two rounds; rounds are repeated for `seconds`,
+ * 0.2 by default. A round has enough calls that starting it and waiting for the device are a small
+ * part of its time.
  */
 export async function bestSeconds(
   device: Device,

@@ -38,7 +38,7 @@ for (const [rows, width] of [[768, 65], [128, 50257]]) {
     return run;
   });
 
-  // Read for the sum of exponentials, read again, and the gradient written.
+  // The logits are read for the sum of exponentials and read again; the gradient is written.
   const three = { bytes: 3 * bytes };
   await benchEachDevice(`cross-entropy [${rows},${width}] and its gradient`, three, async () => {
     const [logits, targets] = [tensor(values, { shape: [rows, width] }), tensor(ids)];

@@ -1,11 +1,12 @@
 /**
- * Registers a bench for each device that is here, and prints its rate beside the device's own
- * limits.
+ * Registers a bench for each device of this machine, and prints its rate and how much that is of
+ * the device's limits.
  *
- * The devices are the CPU with one thread and with all, for products also with a system BLAS, and
- * WebGPU where there is an adapter. Each prepares itself first, and checks its result there.
- * Waiting for a GPU costs Deno 10 ms, so there an iteration is several runs; its name says how
- * many. A software adapter is slow enough for one. Limits are measured once, in roofline.ts.
+ * The devices are the CPU with one thread and with all threads, for matmuls also with a system
+ * BLAS, and WebGPU if there is an adapter. On each device a bench is prepared and its result
+ * checked before it is timed. Waiting for a GPU costs Deno 10 ms, so an iteration on a GPU is
+ * several runs, whose number is in the bench's name; a software adapter is so slow that one run is
+ * enough. roofline.ts measures the limits, once.
  *
  * @module
  */
@@ -22,17 +23,15 @@ interface BenchDevice {
   readonly roofline: Roofline;
 }
 
-/** What an operation must do at least. */
+/** Minimal work of an operation, from which its rate is computed. */
 export interface Work {
-  /** Multiplications and additions: for what is bound by arithmetic. */
+  /** Multiplications and additions (FLOP), for operations bound by arithmetic. */
   operations?: number;
-  /** Bytes read and written: for what is bound by memory. */
+  /** Bytes read and written, for operations bound by memory bandwidth. */
   bytes?: number;
-  /** True for products: a system BLAS makes one more device where it can be had. Default false. */
+  /** True for matmuls: also time the CPU with a system BLAS, if one is found. Default false. */
   products?: boolean;
-  /**
-   * False leaves out an adapter that is none of hardware: for what takes it minutes. Default true.
-   */
+  /** False leaves out software adapters, for benches that would take them minutes. Default true. */
   software?: boolean;
 }
 
@@ -58,9 +57,9 @@ async function openDevices(): Promise<BenchDevice[]> {
 }
 
 /**
- * Registers a group of benches, one a device, and prints the rate of each. `prepare` finds the
- * device open as the current one, checks the result, and gives the function to time, which may
- * return before the device is done.
+ * Registers a group of benches, one per device, and prints the rate of each. `prepare` is called
+ * with the device as the current one; it checks the result and returns the function to time, which
+ * may return before the device is done.
  */
 export async function benchEachDevice(
   group: string,
@@ -87,8 +86,8 @@ export async function benchEachDevice(
 }
 
 /**
- * `add [768,512], cpu, 1 thread: 142 µs, 33.2 GB/s (160 % of memory's 20.8)`; what caches hold
- * comes faster than from memory.
+ * `add [768,512], cpu, 1 thread: 142 µs, 33.2 GB/s (160 % of memory's 20.8)`; data in caches is
+ * read faster than memory allows.
  */
 function rateLine(
   name: string,

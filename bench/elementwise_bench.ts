@@ -27,7 +27,7 @@ const [left, right, line] = [ROWS * WIDTH, ROWS * WIDTH, WIDTH].map(draw);
 interface Case {
   f: (x: Tensor, y: Tensor, row: Tensor) => Tensor;
   exact: (x: number, y: number, row: number) => number;
-  /** How many tensors of the full shape are read and written. */
+  /** Number of tensors of the full shape that are read or written. */
   tensors: number;
 }
 

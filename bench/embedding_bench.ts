@@ -1,6 +1,6 @@
 /**
- * Embedding with positions, and the scatter of its gradient: the batch of a small character model,
- * and 1,024 tokens of GPT-2's vocabulary.
+ * Embedding with positions, and its gradient (a scatter): the batch of a small character model, and
+ * 1,024 tokens of GPT-2's vocabulary.
  *
  * @module
  */
@@ -43,7 +43,7 @@ for (const { vocabulary, width, batch, time } of CASES) {
     return run;
   });
 
-  // Forward, the sum, its gradient spread and read twice, and both tables' gradients written.
+  // Forward, the sum, its broadcast gradient (read twice), and the gradients of both tables.
   const work = { bytes: 7 * bytes + tableBytes, software: vocabulary < 1000 };
   await benchEachDevice(`${name} and its gradient`, work, async () => {
     const { table, positions, ids } = make();

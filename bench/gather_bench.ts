@@ -1,6 +1,6 @@
 /**
- * One number picked from each row, and its gradient: the batch of a small character model, and 128
- * tokens of GPT-2's vocabulary.
+ * Gather of one number from each row, and its gradient: the batch of a small character model, and
+ * 128 tokens of GPT-2's vocabulary.
  *
  * @module
  */
@@ -30,7 +30,7 @@ for (const [rows, width] of [[768, 65], [128, 50257]]) {
     return run;
   });
 
-  // What takes the time is the gradient, which is written whole.
+  // Most of the time goes to the gradient, which has the full shape.
   await benchEachDevice(`${name} and its gradient`, { bytes: 4 * rows * width }, async () => {
     const { x, indices } = make();
     const run = compile(() => valueAndGrad(() => sum(gather(x, indices)), [x]));

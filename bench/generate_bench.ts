@@ -4,9 +4,9 @@
  *
  *     deno run -A bench/generate_bench.ts [--quick] [--seconds N]
  *
- * prints tokens a second, milliseconds a token, the share of the memory's bandwidth and peak memory
- * of three models with one thread and with two, each in a process of its own, and writes
- * generation.json. `deno bench` times the baby model alone.
+ * prints tokens per second, milliseconds per token, the fraction of the memory bandwidth and the
+ * peak memory of three models with one thread and with two, each in a separate process, and writes
+ * generation.json. `deno bench` times only the baby model.
  *
  * @module
  */
@@ -46,7 +46,7 @@ async function benchBaby(threads: number): Promise<void> {
     name: `${TOKENS} tokens, ${threads} thread${threads > 1 ? "s" : ""}`,
     group: "generate",
     async fn() {
-      useDevice(device); // reading the prompt makes tensors
+      useDevice(device); // reading the prompt creates tensors
       await Array.fromAsync(generate(TOKENS));
     },
   });

@@ -1,8 +1,8 @@
 /**
- * Greedy generation to be timed: a GPT and its generator on the current device, its first tokens
- * checked against the model without a cache.
+ * Greedy generation for the benches: a GPT and its generator on the current device, whose first
+ * tokens are checked against the model without a cache.
  *
- * Timing is left to generate_bench.ts, measure_generation.ts and peer_folio.ts.
+ * generate_bench.ts, measure_generation.ts and peer_folio.ts time it.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { tensor } from "../lib/tensor/tensor.ts";
 const PROMPT = [1, 2, 3, 4];
 const CHECKED = 12;
 
-/** Sizes of a model that generates one sequence, and what its weights are. */
+/** Sizes and element type of a model that generates one sequence. */
 export interface GenerationSizes {
   layers: number;
   heads: number;
@@ -29,15 +29,18 @@ export interface GenerationSizes {
   weights?: "f32" | "int8";
 }
 
-/** A model and what generates with it. */
+/** A model and its generator. */
 export interface Generation {
   readonly model: GPT;
-  /** Generates after a prompt of 4 tokens. */
+  /** Generates `count` tokens after a prompt of 4. */
   generate(count: number): AsyncGenerator<number>;
 }
 
-/** Numbers with the deviation of normal ones, made in a tenth of the time. */
-class EvenNumbers extends Random {
+/**
+ * Uniform weights with the standard deviation of the normal initializer, drawn in a tenth of its
+ * time.
+ */
+class UniformWeights extends Random {
   #word = 1;
   override normal(): number {
     this.#word = Math.imul(this.#word, 1664525) + 1013904223 | 0;
@@ -45,11 +48,11 @@ class EvenNumbers extends Random {
   }
 }
 
-/** A model with random weights, and its generator, whose first tokens are checked. */
+/** Creates a model with random weights and its generator, and checks the first tokens. */
 export async function prepareGeneration(sizes: GenerationSizes): Promise<Generation> {
   const { layers, heads, width, context: contextLength, vocabulary: vocabSize } = sizes;
   const config = { vocabSize, contextLength, layers, heads, width };
-  const model = new GPT(config, new EvenNumbers(0));
+  const model = new GPT(config, new UniformWeights(0));
   if (sizes.weights === "int8") await quantize(model);
   const generator = new Generator(model);
   const generate = (count: number) =>
@@ -58,7 +61,7 @@ export async function prepareGeneration(sizes: GenerationSizes): Promise<Generat
   return { model, generate };
 }
 
-/** Each token must be the likeliest after all those before it. */
+/** Each token must be the most probable one after all those before it. */
 async function check(model: GPT, generated: number[]): Promise<void> {
   const ids = Int32Array.from([...PROMPT, ...generated]);
   const likeliest = await scope(() => {
@@ -69,7 +72,7 @@ async function check(model: GPT, generated: number[]): Promise<void> {
   assert.deepEqual(generated, Array.from(expected));
 }
 
-/** Bytes of weights that a token reads: all but the embedding tables, and the head. */
+/** Bytes of weights read per token: all except the embedding tables, and the head. */
 export function bytesOfWeights(model: GPT): number {
   const { vocabSize, contextLength, width } = model.config;
   const blocks = model.parameterCount - (vocabSize + contextLength) * width;

@@ -1,7 +1,7 @@
 /**
- * How the cost of training grows, as figures: tokens a second against width, context and batch, and
- * what attention and matrix products take of a token's time as the context grows, with the context
- * at which both take the same.
+ * Figures of how the cost of training grows: tokens per second against width, context and batch,
+ * and the time per token of attention and of matmuls as the context grows, with the context at
+ * which both are equal.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import type { Results, TrainingResult } from "./results.ts";
 const AXES = ["width", "context", "batch"] as const;
 const THREADS = ["1 thread", "2 threads"];
 const PANEL = { width: 190, height: 220 };
-/** Pixels between the axes' names and the notes. */
+/** Pixels between the axis labels and the notes. */
 const NOTE_GAP = 8;
 
-/** Tokens a second against width, context and batch, each with one thread and with two. */
+/** Tokens per second against width, context and batch, with one thread and with two. */
 export function growthFigure(results: Results, options: FigureOptions = {}): Figure {
   return new Figure((plotter, theme) => {
     let [left, height] = [0, 0];
@@ -47,16 +47,16 @@ export function growthFigure(results: Results, options: FigureOptions = {}): Fig
       return panel;
     });
     return { width: left, height, body: panels.join(""), notes: [machineNote(results)] };
-  }, { title: "Training, tokens a second", ...options });
+  }, { title: "Training, tokens per second", ...options });
 }
 
 /**
- * Microseconds a token of attention, of matrix products and of the rest, against the context, and
- * where the first two cross.
+ * Microseconds per token of attention, of matmuls and of the rest, against the context, and the
+ * context at which the first two cross.
  */
 export function crossoverFigure(results: Results, options: FigureOptions = {}): Figure {
   return new Figure((plotter, theme) => {
-    // What shares the machine disturbs one thread least.
+    // Other programs on the machine disturb one thread least.
     const measured = results.training
       .filter(({ group, threads }) => group === "context" && threads === 1);
     const part = (name: keyof TrainingResult["split"]) =>
@@ -82,8 +82,8 @@ export function crossoverFigure(results: Results, options: FigureOptions = {}): 
 }
 
 /**
- * The step at which the first series reaches the second, between measured steps on straight lines
- * through logarithms; undefined where it stays below.
+ * The x at which the first series reaches the second, by linear interpolation of logarithms between
+ * the measured points; undefined if it stays below.
  */
 export function crossover(first: readonly Point[], second: readonly Point[]): number | undefined {
   const ratio = first.map(({ value }, i) => Math.log(value / second[i].value));
@@ -100,21 +100,21 @@ function crossingNote(crossing: number | undefined, [first, ...rest]: number[]):
     : `beyond a context of about ${roundTo10(crossing)} attention takes longer than all products`;
 }
 
-/** A dashed line from the least value to the greatest. */
+/** A dashed line from the minimum to the maximum. */
 function upright(step: number, lines: readonly Line[], theme: Theme): Line {
   const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
   const points = [Math.min(...values), Math.max(...values)].map((value) => ({ step, value }));
   return { points, color: theme.muted, dashed: true, text: `equal at ${roundTo10(step)}` };
 }
 
-/** 1, 2, 3, 5 and 7 times powers of ten among the values of some lines. */
+/** 1, 2, 3, 5 and 7 times powers of ten, within the range of the series' values. */
 function roundValues(lines: readonly Line[]): number[] {
   const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
-  const [least, greatest] = [Math.min(...values), Math.max(...values)];
-  const [first, last] = [least, greatest].map((value) => Math.floor(Math.log10(value)));
+  const [min, max] = [Math.min(...values), Math.max(...values)];
+  const [first, last] = [min, max].map((value) => Math.floor(Math.log10(value)));
   return Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i))
     .flatMap((power) => [1, 2, 3, 5, 7].map((digit) => digit * power))
-    .filter((tick) => tick >= least && tick <= greatest);
+    .filter((tick) => tick >= min && tick <= max);
 }
 
 function points(
@@ -131,7 +131,7 @@ const tokens = ({ batch, context }: TrainingResult) => batch * context;
 const ends = (steps: number[]): [number, number] => [steps[0], steps.at(-1)!];
 const roundTo10 = (value: number) => 10 * Math.round(value / 10);
 
-/** What stays the same along an axis. */
+/** The sizes that stay constant along an axis. */
 function fixed(axis: typeof AXES[number]): string {
   return {
     width: "12 × 64 tokens",
@@ -144,5 +144,5 @@ function machineNote({ machine, deno, date, load }: Results): string {
   const busy = load > machine.cores + 1 ? `; other programs ran (load ${load.toFixed(1)})` : "";
   return `4 layers, heads of 32; ${machine.cpu}, ${machine.cores} cores, Deno ${deno}, ${
     date.slice(0, 10)
-  }; least times${busy}`;
+  }; minima${busy}`;
 }

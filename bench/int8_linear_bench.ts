@@ -1,6 +1,6 @@
 /**
- * Linear layers with weights in 8 bits, one row of x, in GPT-2's shapes: bandwidth is of the bytes
- * of weights.
+ * Linear layers with int8 weights and one row of x (GEMV), in GPT-2's shapes; bandwidth counts the
+ * bytes of the weights.
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * JavaScript's share of training: what passes between two replayed steps, when no kernel runs.
+ * JavaScript's share of training: the time between two replayed steps, when no kernel runs.
  *
  *     deno run -A bench/javascript_share.ts TEXT [--steps N] [--threads N]
  *
  * Steps of the baby model on batches of a text, figures read every 10 steps as the training loop
- * does. The time inside the step's program is taken around its `run`; what `run` itself spends
- * before and after the kernels is found from a program of one empty launch.
+ * does. The time inside the step's program is measured around its `run`; the time that `run` itself
+ * spends before and after the kernels is measured with a program of one empty launch.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { PRESETS } from "../lib/train/presets.ts";
 import { bestSeconds } from "./best_seconds.ts";
 import { checkFirstLoss, makeTrainer } from "./training_step.ts";
 
-/** Adds up the time inside the programs that it runs. */
+/** A device that sums the time spent inside its programs. */
 class StopwatchDevice extends CpuDevice {
   milliseconds = 0;
 
@@ -36,7 +36,7 @@ class StopwatchDevice extends CpuDevice {
     return { ...program, run };
   }
 
-  /** Milliseconds of a program whose only launch does nothing. */
+  /** Milliseconds of a program with a single empty launch. */
   async emptyRun(): Promise<number> {
     const kernel = {
       ...{ name: "nothing", reads: {}, scalars: {} },
@@ -49,7 +49,7 @@ class StopwatchDevice extends CpuDevice {
 
 const command = {
   name: "deno run -A bench/javascript_share.ts",
-  summary: "Measures what JavaScript takes between two replayed training steps.",
+  summary: "Measures JavaScript's time between two replayed training steps.",
   positionals: { name: "TEXT", meaning: "a text to train on", min: 1, max: 1 },
   flags: {
     steps: integer(100, "steps to time", { min: 10 }),
@@ -79,7 +79,7 @@ await runScript(command, async ({ flags: { steps, threads }, positionals: [file]
   const step = (performance.now() - start) / steps;
   const outside = step - device.milliseconds / steps + await device.emptyRun();
   print(
-    `${step.toFixed(1)} ms a step, of which JavaScript takes ${(1e3 * outside).toFixed(0)} µs: ${
+    `${step.toFixed(1)} ms per step, of which JavaScript takes ${(1e3 * outside).toFixed(0)} µs: ${
       (100 * outside / step).toFixed(2)
     } %`,
   );

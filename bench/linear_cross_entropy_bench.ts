@@ -1,6 +1,6 @@
 /**
- * Head and loss in one, with gradients: 512 tokens of width 128 and the practical's vocabulary of
- * 25,670 words. Three products are counted: the logits, and the gradients of both sides.
+ * Head and loss in one fused operation, with gradients: 512 tokens of width 128 and a vocabulary of
+ * 25,670 words. Three matmuls are counted: the logits, and the gradients of both operands.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * Matrix products: squares in three forms, all products of a small model's training step, and
- * decoding's single row.
+ * Matmuls: square GEMM in three forms (NN, NT, TN), all matmuls of a small model's training step,
+ * and the single row of decoding (GEMV).
  *
- * The first and the last element of each are checked against float64.
+ * The first and the last element of each result are checked against float64.
  *
  * @module
  */
@@ -16,7 +16,7 @@ interface Product extends GemmSizes {
   options?: GemmOptions;
 }
 
-/** Numbers in [−½, ½) without a pattern that matters. */
+/** Deterministic numbers in [−½, ½). */
 function draw(count: number): Tensor {
   const values = new Float32Array(count);
   let state = 1;
@@ -33,7 +33,7 @@ const FORMS = {
   TN: { transposeA: true },
 };
 
-/** The operands of a product; the first and the last element of its result are checked. */
+/** Creates the operands of a matmul, and checks the first and the last element of its result. */
 async function prepare({ m, n, k, options = {} }: Product): Promise<() => Tensor> {
   const a = draw(m * k), b = draw(k * n);
   const run = () => gemm(a, b, { m, n, k }, [m, n], options);
@@ -56,7 +56,7 @@ async function prepare({ m, n, k, options = {} }: Product): Promise<() => Tensor
 async function bench(name: string, products: Product[], software = true): Promise<void> {
   const operations = products.reduce((sum, { m, n, k }) => sum + 2 * m * n * k, 0);
   const [{ m, n, k }] = products;
-  // With one row each weight is read once and used once: bound by memory.
+  // With one row each weight is read once and used once, so the bandwidth of memory is the limit.
   const work = m === 1 ? { bytes: 4 * n * k } : { operations, software, products: true };
   await benchEachDevice(name, work, async () => {
     const runs: (() => Tensor)[] = [];

@@ -1,12 +1,12 @@
 /**
- * Measures generation with one model; generate_bench.ts runs it in a process of its own, so that
- * peak memory is the model's.
+ * Measures generation with one model; generate_bench.ts runs it in a separate process, so that peak
+ * memory is the model's.
  *
  *     deno run -A bench/measure_generation.ts CONFIGURATION SECONDS
  *
- * The first argument is a GenerationConfiguration and what is printed a GenerationResult, both as
- * JSON. A token's time is that of a text after its first token, which reads the prompt. The rate at
- * which memory can be read is measured in turn with the texts.
+ * The first argument is a GenerationConfiguration, the output a GenerationResult, both as JSON. The
+ * time per token is that of a text without its first token, which reads the prompt. The memory
+ * bandwidth is measured alternately with the texts.
  *
  * @module
  */
@@ -45,8 +45,8 @@ const result: GenerationResult = {
   ...configuration,
   parameters: model.parameterCount,
   milliseconds,
-  tokensPerSecond: 1e3 / milliseconds.least,
-  // Half of the places that a text fills, keys and values.
+  tokensPerSecond: 1e3 / milliseconds.minimum,
+  // Half of the positions that a text fills, keys and values.
   bytes: bytesOfWeights(model) + 4 * layers * width * TOKENS,
   bandwidth,
   memory,
@@ -54,7 +54,7 @@ const result: GenerationResult = {
 console.log(JSON.stringify(result));
 device.close();
 
-/** Milliseconds of a text's tokens after the first. */
+/** Milliseconds of each token of a text after the first. */
 async function timeText(): Promise<number> {
   let [start, count] = [NaN, 0];
   for await (const _ of generate(TOKENS)) if (count++ === 0) start = performance.now();

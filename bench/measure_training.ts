@@ -1,11 +1,11 @@
 /**
- * Measures one training step; train_bench.ts runs it in a process of its own, so that peak memory
- * is the step's.
+ * Measures one training step; train_bench.ts runs it in a separate process, so that peak memory is
+ * the step's.
  *
  *     deno run -A bench/measure_training.ts CONFIGURATION SECONDS
  *
- * The first argument is a TrainingConfiguration and what is printed a TrainingResult, both as JSON.
- * Memory is taken before the launches are timed one by one.
+ * The first argument is a TrainingConfiguration, the output a TrainingResult, both as JSON. Memory
+ * is measured before the launches are timed one at a time.
  *
  * @module
  */
@@ -29,7 +29,7 @@ const { trainer, run } = await prepareStep(configuration);
 
 const times: number[] = [];
 const end = performance.now() + 1e3 * seconds;
-// The first step after the checked one still finds code that is being optimized.
+// During the first step after the checked one, V8 is still optimizing code.
 for (let step = 0; step < 3 || performance.now() < end; step++) {
   const start = performance.now();
   run();
@@ -43,9 +43,9 @@ const result: TrainingResult = {
   parameters: trainer.model.parameterCount,
   milliseconds,
   steps: times.length,
-  tokensPerSecond: 1e3 * batch * context / milliseconds.least,
+  tokensPerSecond: 1e3 * batch * context / milliseconds.minimum,
   memory,
-  split: split(device.profile(device.loaded[0], milliseconds.least > 1000 ? 1 : 3)),
+  split: split(device.profile(device.loaded[0], milliseconds.minimum > 1000 ? 1 : 3)),
 };
 console.log(JSON.stringify(result));
 device.close();

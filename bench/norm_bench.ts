@@ -22,7 +22,7 @@ const draw = (count: number) =>
 const [values, weights, gains, biases] = [ROWS * WIDTH, ROWS * WIDTH, WIDTH, WIDTH].map(draw);
 const bytes = 4 * ROWS * WIDTH;
 
-/** The first element of each function, in float64. */
+/** The first element of each function's result, in float64. */
 const row = Array.from(values.subarray(0, WIDTH));
 const mean = row.reduce((a, b) => a + b) / WIDTH;
 const variance = row.reduce((a, b) => a + (b - mean) ** 2, 0) / WIDTH;
@@ -54,8 +54,8 @@ for (const [name, f] of Object.entries(FUNCTIONS)) {
     const { x, gain, bias } = await make();
     return compile(() => f(x, gain, bias));
   });
-  // The product and its sum, through which the gradient comes, are timed too: 4 tensors more are
-  // read or written.
+  // The product and its sum, from which the gradient starts, are timed, too: they read or write 4
+  // more tensors.
   await benchEachDevice(
     `${name} [${ROWS},${WIDTH}] and its gradient`,
     { bytes: 9 * bytes },
@@ -64,7 +64,7 @@ for (const [name, f] of Object.entries(FUNCTIONS)) {
       const w = tensor(weights, { shape: [ROWS, WIDTH] });
       const run = compile(() => valueAndGrad(() => sum(mul(f(x, gain, bias), w)), [x, gain, bias]));
       const dx = await run().gradients[0].data();
-      // What each of these functions gives does not change along one direction of x.
+      // The result of each of these functions does not change along one direction of x.
       const along = name === "rmsNorm" ? (i: number) => row[i] : () => 1;
       const change = row.reduce((total, _, i) => total + dx[i] * along(i), 0);
       assert.ok(

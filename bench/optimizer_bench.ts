@@ -1,5 +1,5 @@
 /**
- * One update of a small character model's 0.8 million parameters.
+ * One optimizer update of a small character model's 0.8 million parameters.
  *
  * @module
  */
@@ -17,8 +17,8 @@ const RATE = 1e-3;
 const COUNT = SHAPE[0] * SHAPE[1];
 
 /**
- * Each first step moves every parameter, 1, along its gradient, 0.5 before the clip, to `expected`.
- * `tensors` of the parameters' size are read and written.
+ * The first step moves every parameter from 1 to `expected`, with a gradient of 0.5 before the
+ * clip. `tensors` is the number of tensors of the parameters' size that are read or written.
  */
 async function benchUpdate(
   name: string,
@@ -41,8 +41,8 @@ async function benchUpdate(
   );
 }
 
-// Beside the gradient, which is read for its norm and for the update, x and each moment are read
-// and written.
+// The gradient is read twice (for its norm and for the update); x and each moment are read and
+// written.
 const clipped = 1 / Math.sqrt(COUNT);
 await benchUpdate("AdamW", 8, (x) => new AdamW([x], { clip: 1, weightDecay: 0 }), 1 - RATE);
 await benchUpdate("SGD", 6, (x) => new SGD([x], { clip: 1, momentum: 0.9 }), 1 - RATE * clipped);

@@ -1,12 +1,12 @@
 /**
- * Folio's own side of peers.ts, a process of its own as each peer is: trains on a text, or
- * generates, and prints the times.
+ * Folio's program for peers.ts, which runs it in a separate process like each peer: trains on a
+ * text, or generates, and prints the times.
  *
  *     deno run -A bench/peer_folio.ts TEXT WORK
  *
  * WORK is a `PeerWork` as JSON. As in the peers, a training step draws its batch and ends when its
- * loss has been read, and the first 3 steps do not count; generation is greedy, with a cache, from
- * random weights, and the best of three texts counts.
+ * loss has been read, and the first 3 steps do not count; generation is greedy, with a cache and
+ * random weights, and the fastest of three texts counts.
  *
  * @module
  */
@@ -18,16 +18,16 @@ import { prepareGeneration } from "./generation.ts";
 import { summary } from "./results.ts";
 import { checkFirstLoss, makeTrainer, type StepSizes } from "./training_step.ts";
 
-/** What a peer is asked to do. */
+/** The work of one process: training or generation, and its sizes. */
 export interface PeerWork extends StepSizes {
   what: "train" | "generate";
   device: "cpu" | "webgpu";
   /** Training steps, or tokens of a text. */
   steps: number;
   threads: number;
-  /** V of generation; a text's characters where it is 0. */
+  /** V for generation; 0 for the number of distinct characters of the text. */
   vocab: number;
-  /** Folio's own: a system BLAS. */
+  /** The system BLAS that Folio uses, if any; the peers ignore it. */
   blas?: string;
 }
 
@@ -58,9 +58,11 @@ async function train(work: PeerWork, tokenizer: CharacterTokenizer): Promise<voi
     if (step === 0) checkFirstLoss(loss, tokenizer.vocabSize);
     if (step >= 3) times.push(performance.now() - start);
   }
-  const { least, median } = summary(times);
+  const { minimum, median } = summary(times);
   console.log(
-    `folio: min ${least.toFixed(1)} median ${median.toFixed(1)} ms a step, loss ${loss.toFixed(3)}`,
+    `folio: min ${minimum.toFixed(1)} median ${median.toFixed(1)} ms a step, loss ${
+      loss.toFixed(3)
+    }`,
   );
 }
 
@@ -72,5 +74,5 @@ async function generate(work: PeerWork, vocabulary: number): Promise<void> {
     await Array.fromAsync(generate(work.steps));
     times.push((performance.now() - start) / work.steps);
   }
-  console.log(`folio generate: ${summary(times).least.toFixed(3)} ms a token`);
+  console.log(`folio generate: ${summary(times).minimum.toFixed(3)} ms a token`);
 }

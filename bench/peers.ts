@@ -1,13 +1,13 @@
 /**
- * A training step of Folio, or generation, beside the same work of other libraries, in turn, on one
- * machine: prints minima, medians and ratios.
+ * Compares a training step of Folio, or generation, with the same work in other libraries on one
+ * machine, running the programs alternately: prints minima, medians and ratios.
  *
  *     deno run -A bench/peers.ts PEERS_FOLDER TEXT [--size small6] [--what generate] [--blas auto] [--device webgpu]
  *
  * The folder may hold torch_gpt.py (PyTorch, run by /usr/bin/python3) and jaxjs_gpt.ts (jax-js).
- * OpenBLAS chooses its kernels by itself, unless --core names them. Give Tiny Shakespeare as the
- * text, or another of 65 characters: jax-js's model has that many tokens. Each round runs each
- * program once, in a process of its own.
+ * OpenBLAS chooses its kernels itself, unless --core names them. The text should be Tiny
+ * Shakespeare, or another with 65 distinct characters: jax-js's model has 65 tokens. Each round
+ * runs each program once, in a separate process.
  *
  * @module
  */
@@ -17,9 +17,9 @@ import { print } from "../lib/cli/output.ts";
 import { runScript, UserError } from "../lib/cli/run.ts";
 import type { PeerWork } from "./peer_folio.ts";
 
-/** Milliseconds of one process's steps or tokens, and its last loss. */
+/** Milliseconds per step or token of one process, and its last loss. */
 interface Timing {
-  least: number;
+  minimum: number;
   median: number;
   loss?: number;
 }
@@ -34,7 +34,7 @@ interface Program {
 
 const JAX = "jax-js";
 
-/** Sizes by name, and how many training steps make a run. */
+/** Sizes by name, and the number of training steps in a run. */
 const SIZES = {
   baby: { layers: 4, heads: 4, width: 128, context: 64, batch: 12, vocab: 0, steps: 40 },
   small6: { layers: 6, heads: 6, width: 384, context: 256, batch: 16, vocab: 0, steps: 8 },
@@ -49,10 +49,10 @@ const flags = {
   steps: integer(undefined, "steps or tokens in a run", { min: 5, shownDefault: "the size's; 60" }),
   threads: integer(navigator.hardwareConcurrency, "threads of Folio and PyTorch", { min: 1 }),
   blas: text(undefined, "Folio with this system BLAS, too", { placeholder: "auto|PATH" }),
-  device: choice("cpu", "what computes; webgpu leaves PyTorch and the BLAS out", {
+  device: choice("cpu", "device to compute on; webgpu leaves PyTorch and the BLAS out", {
     choices: ["cpu", "webgpu"],
   }),
-  core: text(undefined, "kernels of OpenBLAS, where it does not know the processor", {
+  core: text(undefined, "kernels of OpenBLAS, if it does not recognize the processor", {
     placeholder: "SkylakeX|Haswell|…",
   }),
   jax: toggle(true, "jax-js; --no-jax leaves it out"),
@@ -65,7 +65,7 @@ const flags = {
 
 const command = {
   name: "deno run -A bench/peers.ts",
-  summary: "Times training or generation of Folio and of its peers in turn.",
+  summary: "Times training or generation of Folio and of its peers alternately.",
   positionals: {
     name: "PEERS_FOLDER TEXT",
     meaning: "the peers' programs; a text",
@@ -98,7 +98,7 @@ function workOf(flags: FlagValues<typeof command.flags>): PeerWork {
   return { what, device, threads, layers, heads, width, context, batch, steps, vocab: named.vocab };
 }
 
-/** The flags that were given. */
+/** The parsed flags and arguments. */
 function given<Values extends object>(flags: Values): Partial<Values> {
   return Object.fromEntries(
     Object.entries(flags).filter(([, value]) => value !== undefined),
@@ -151,7 +151,7 @@ function programsOf(
   return programs;
 }
 
-/** The programs whose file is there; each other is said in a line. */
+/** The programs whose file exists; prints a line for each that is missing. */
 async function present(programs: Program[]): Promise<Program[]> {
   const found: Program[] = [];
   for (const program of programs) {
@@ -163,8 +163,7 @@ async function present(programs: Program[]): Promise<Program[]> {
 }
 
 /**
- * Runs a program once; undefined where it fails, which is said in a line. Folio itself must not
- * fail.
+ * Runs a program once; prints a line and returns undefined if it fails. Folio itself must not fail.
  */
 async function time(program: Program, core?: string): Promise<Timing | undefined> {
   const [executable, ...args] = program.command;
@@ -181,7 +180,7 @@ async function time(program: Program, core?: string): Promise<Timing | undefined
   print(`${program.name}: a run is left out, because it failed: ${reason}`);
 }
 
-/** The line that says what was wrong: Python's is the last, Deno's comes before the stack. */
+/** The line with the error message: the last one in Python, the one before the stack in Deno. */
 function errorLine(stderr: Uint8Array): string {
   const lines = new TextDecoder().decode(stderr).trim().split("\n");
   return lines.findLast((line) => /^(error|\w+Error)\b/.test(line)) ?? lines.at(-1)!;
@@ -191,19 +190,19 @@ function errorLine(stderr: Uint8Array): string {
 function readSummary(output: string): Timing {
   const found = /min ([\d.]+) median ([\d.]+) ms.*loss ([\d.]+)/.exec(output);
   if (!found) throw new Error(`expected a line with min, median and loss, got ${output}`);
-  const [least, median, loss] = found.slice(1).map(Number);
-  return { least, median, loss };
+  const [minimum, median, loss] = found.slice(1).map(Number);
+  return { minimum, median, loss };
 }
 
-/** Reads `… generate: 1.29 ms a token`, the best of three runs. */
+/** Reads `… generate: 1.29 ms a token`, the fastest of three texts. */
 function readGeneration(output: string): Timing {
   const found = /generate: ([\d.]+) ms a token/.exec(output);
   if (!found) throw new Error(`expected a line with the time of a token, got ${output}`);
-  return { least: Number(found[1]), median: Number(found[1]) };
+  return { minimum: Number(found[1]), median: Number(found[1]) };
 }
 
 /**
- * Reads `wasm median 180.0 ms/step`; the minimum is that of the steps it prints, the third and
+ * Reads `wasm median 180.0 ms/step`; the minimum is over the steps that are printed: the third and
  * every tenth.
  */
 function readJax(output: string): Timing {
@@ -215,7 +214,7 @@ function readJax(output: string): Timing {
     throw new Error(`expected lines of steps and a median, got ${output}`);
   }
   const counted = steps.filter(([step]) => step > 1).map(([, , time]) => time);
-  return { least: Math.min(median, ...counted), median, loss: steps.at(-1)![1] };
+  return { minimum: Math.min(median, ...counted), median, loss: steps.at(-1)![1] };
 }
 
 /** Prints a Markdown table; ratios above 1 are in Folio's favor. */
@@ -223,9 +222,9 @@ function table(work: PeerWork, programs: Program[], timings: Timing[][]): void {
   const rows = programs.flatMap(({ name }, i) => {
     if (timings[i].length === 0) return [];
     const medians = timings[i].map(({ median }) => median).sort((a, b) => a - b);
-    const least = Math.min(...timings[i].map(({ least }) => least));
+    const minimum = Math.min(...timings[i].map(({ minimum }) => minimum));
     const { loss } = timings[i].at(-1)!;
-    return [{ name, least, median: medians[medians.length >> 1], loss }];
+    return [{ name, minimum, median: medians[medians.length >> 1], loss }];
   });
   const train = work.what === "train";
   const tokens = train ? work.batch * work.context : 1;
@@ -245,10 +244,10 @@ function table(work: PeerWork, programs: Program[], timings: Timing[][]): void {
   );
   print(`|${" --- |".repeat(train ? 7 : 6)}`);
   const digits = train ? 1 : 3;
-  for (const { name, least, median, loss } of rows) {
-    const ratios = [least / rows[0].least, median / rows[0].median];
-    const cells = [name, ...[least, median].map((time) => time.toFixed(digits))];
-    cells.push(...ratios.map((ratio) => ratio.toFixed(2)), formatRate(1e3 * tokens / least));
+  for (const { name, minimum, median, loss } of rows) {
+    const ratios = [minimum / rows[0].minimum, median / rows[0].median];
+    const cells = [name, ...[minimum, median].map((time) => time.toFixed(digits))];
+    cells.push(...ratios.map((ratio) => ratio.toFixed(2)), formatRate(1e3 * tokens / minimum));
     if (loss !== undefined) cells.push(loss.toFixed(3));
     print(`| ${cells.join(" | ")} |`);
   }

@@ -1,5 +1,5 @@
 /**
- * A CPU device that says where a compiled program's time goes.
+ * A CPU device that measures how long each kernel of a compiled program takes.
  *
  * @module
  */
@@ -7,9 +7,9 @@ import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import type { LoadedProgram } from "../lib/device/device.ts";
 import type { Launch, Range } from "../lib/device/launch.ts";
 
-/** A CPU device that remembers the programs that it loaded. */
+/** A CPU device that keeps the launches of each loaded program, to time them. */
 export class ProfilingDevice extends CpuDevice {
-  /** Each program's launches. */
+  /** The launches of each loaded program. */
   readonly loaded: (readonly Launch<Range>[])[] = [];
 
   override load(launches: readonly Launch<Range>[]): LoadedProgram {
@@ -18,23 +18,23 @@ export class ProfilingDevice extends CpuDevice {
   }
 
   /**
-   * Milliseconds of each kernel in one run of the launches, by name. They run one by one, in order,
-   * on the values that they really meet; of `rounds` runs the least counts for each launch.
+   * Milliseconds of each kernel in one run of the launches, by name. Launches run one at a time, in
+   * order, on their real inputs; for each the minimum of `rounds` runs counts.
    */
   profile(launches: readonly Launch<Range>[], rounds: number): Map<string, number> {
     const programs = launches.map((launch) => super.load([launch]));
-    const least = programs.map(() => Infinity);
+    const minimum = programs.map(() => Infinity);
     for (let round = 0; round < rounds; round++) {
       programs.forEach((program, i) => {
         const start = performance.now();
         program.run(); // returns when it is done
-        least[i] = Math.min(least[i], performance.now() - start);
+        minimum[i] = Math.min(minimum[i], performance.now() - start);
       });
     }
     for (const program of programs) program.dispose();
     const times = new Map<string, number>();
     launches.forEach(({ kernel }, i) => {
-      times.set(kernel.name, (times.get(kernel.name) ?? 0) + least[i]);
+      times.set(kernel.name, (times.get(kernel.name) ?? 0) + minimum[i]);
     });
     return times;
   }

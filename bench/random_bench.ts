@@ -1,5 +1,6 @@
 /**
- * A million random numbers, and dropout on a small model's activations.
+ * A million random numbers (Philox), uniform and normal, and dropout on a small model's
+ * activations.
  *
  * @module
  */

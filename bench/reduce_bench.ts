@@ -1,5 +1,5 @@
 /**
- * Sums over the shapes of training: columns for bias gradients, rows, all elements, and the squares
+ * Sums in the shapes of training: columns for bias gradients, rows, all elements, and the squares
  * of a model's gradients.
  *
  * @module
@@ -57,7 +57,7 @@ const CASES: Case[] = [
   },
 ];
 
-// The gradient of a mean: one number spread over each row.
+// The gradient of a mean: one number broadcast to each row.
 await benchEachDevice("a number to each row of [768,384]", { bytes: 4 * 768 * 384 }, async () => {
   const values = Float32Array.from({ length: 768 }, (_, i) => i);
   const x = tensor(values);

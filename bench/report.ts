@@ -4,8 +4,8 @@
  *
  *     deno task bench:report [--quick] [--seconds N] [--out FOLDER] [--again]
  *
- * `--from results.json` draws what was measured before; `--again` measures once more and keeps the
- * faster run of each configuration, which on a shared machine is the truer one.
+ * `--from results.json` draws earlier results; `--again` measures once more and keeps the faster
+ * run of each configuration, which on a shared machine is the more accurate one.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import {
   writeResults,
 } from "./sweep.ts";
 
-/** Seconds of the whole that generation gets: making GPT-2's weights takes most of it. */
+/** Seconds of the total that go to generation; most of them create GPT-2's weights. */
 const GENERATION = 45;
 const FIGURES = { growth: growthFigure, crossover: crossoverFigure };
 

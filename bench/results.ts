@@ -1,5 +1,5 @@
 /**
- * What the sweeps measure, as it stands in results.json, and the machine it was measured on.
+ * Types of the sweeps' measurements, as stored in results.json, and the description of the machine.
  *
  * @module
  */
@@ -8,34 +8,31 @@ import type { StepSizes } from "./training_step.ts";
 
 /** A training step to measure. */
 export interface TrainingConfiguration extends StepSizes {
-  /** What varies, for the figures. */
+  /** The parameter that varies, for the figures. */
   readonly group: "preset" | "width" | "context" | "batch";
   readonly threads: number;
 }
 
-/** Milliseconds: the least of some runs, and the one in the middle. */
+/** Milliseconds per run: minimum and median. */
 export interface Milliseconds {
-  readonly least: number;
+  readonly minimum: number;
   readonly median: number;
 }
 
-/** A training step, measured in a process of its own. */
+/** Measurements of a training step, taken in a separate process. */
 export interface TrainingResult extends TrainingConfiguration {
   readonly parameters: number;
   readonly milliseconds: Milliseconds;
-  /** Steps that were timed. */
+  /** Number of timed steps. */
   readonly steps: number;
-  /** At the least time. */
+  /** Tokens per second, by the minimum. */
   readonly tokensPerSecond: number;
   /**
-   * Peaks in bytes: of the device's memory, and of the whole process (resident; 0 where the system
-   * does not say).
+   * Peaks in bytes: of the device's memory, and of the whole process (resident; 0 if the system
+   * does not report it).
    */
   readonly memory: { readonly device: number; readonly resident: number };
-  /**
-   * Milliseconds of a step's launches, each timed by itself: attention, matrix products, and all
-   * others.
-   */
+  /** Milliseconds of a step's launches, each timed alone: attention, matmuls, and all others. */
   readonly split: { readonly attention: number; readonly products: number; readonly rest: number };
 }
 
@@ -46,40 +43,40 @@ export interface GenerationConfiguration extends GenerationSizes {
   readonly threads: number;
 }
 
-/** Generation, measured in a process of its own. */
+/** Measurements of generation, taken in a separate process. */
 export interface GenerationResult extends GenerationConfiguration {
   readonly parameters: number;
-  /** A token's. */
+  /** Milliseconds per token. */
   readonly milliseconds: Milliseconds;
-  /** At the least time. */
+  /** Tokens per second, by the minimum. */
   readonly tokensPerSecond: number;
   /**
-   * Bytes of weights and cache that a token must read, and the bytes a second that come from
-   * memory.
+   * Bytes of weights and cache that a token must read; `bandwidth` is the memory's, in bytes per
+   * second.
    */
   readonly bytes: number;
   readonly bandwidth: number;
   readonly memory: { readonly device: number; readonly resident: number };
 }
 
-/** The file. */
+/** The content of results.json. */
 export interface Results {
   readonly schema: 1;
   readonly machine: Machine;
-  /** Deno's version. */
+  /** Version of Deno. */
   readonly deno: string;
-  /** ISO 8601. */
+  /** Date of the measurement, ISO 8601. */
   readonly date: string;
   /**
-   * Processes that wanted to run, averaged over the last minute of the measurement; 1 or 2 are its
-   * own.
+   * The system's load (runnable processes), averaged over the last minute of the measurement; 1 or
+   * 2 of it are the measurement itself.
    */
   readonly load: number;
   readonly training: readonly TrainingResult[];
   readonly generation: readonly GenerationResult[];
 }
 
-/** What was measured on. */
+/** The machine that was measured. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -87,8 +84,8 @@ export interface Machine {
 }
 
 /**
- * The faster of two measurements of each configuration, one of them made earlier: what shares the
- * machine slows a part of each. The date is the later run's.
+ * For each configuration the faster of two measurements: on a shared machine, other programs slow
+ * parts of both. The date is the later run's.
  */
 export function faster(later: Results, earlier: Results): Results {
   const training = later.training.map((result) => {
@@ -96,23 +93,23 @@ export function faster(later: Results, earlier: Results): Results {
     const other = earlier.training.find((each) => keyOf(each) === key) ?? result;
     const [a, b] = [result.split, other.split];
     const split = total(a) <= total(b) ? a : b;
-    return { ...least(result, other), split };
+    return { ...fasterOf(result, other), split };
   });
   const generation = later.generation.map((result) => {
     const key = keyOf(result);
-    return least(result, earlier.generation.find((each) => keyOf(each) === key) ?? result);
+    return fasterOf(result, earlier.generation.find((each) => keyOf(each) === key) ?? result);
   });
   return { ...later, training, generation };
 }
 
-/** What was measured, without the measurements. */
+/** Identifies a configuration: its fields without the measurements. */
 function keyOf(result: TrainingResult | GenerationResult): string {
   const names = ["group", "name", "weights", "layers", "width", "context", "batch", "threads"];
   return JSON.stringify(result, names);
 }
 
-function least<Result extends { milliseconds: Milliseconds }>(a: Result, b: Result): Result {
-  return a.milliseconds.least <= b.milliseconds.least ? a : b;
+function fasterOf<Result extends { milliseconds: Milliseconds }>(a: Result, b: Result): Result {
+  return a.milliseconds.minimum <= b.milliseconds.minimum ? a : b;
 }
 
 const total = ({ attention, products, rest }: TrainingResult["split"]) =>
@@ -122,7 +119,7 @@ const total = ({ attention, products, rest }: TrainingResult["split"]) =>
 export async function thisMachine(): Promise<Machine> {
   const info = await Deno.readTextFile("/proc/cpuinfo").catch(() => "");
   const model = /^model name\s*: (.*)$/m.exec(info)?.[1] ?? Deno.build.arch;
-  // A model without vectors of 512 bits compares differently.
+  // Comparisons depend on whether a processor has 512-bit vectors.
   const vectors = /\bavx512f\b/.test(info) ? ", AVX-512" : /\bavx2\b/.test(info) ? ", AVX2" : "";
   return {
     cpu: model + vectors,
@@ -132,16 +129,16 @@ export async function thisMachine(): Promise<Machine> {
 }
 
 /**
- * Most memory that a process has held, by default this one, in bytes; 0 where the system does not
- * say.
+ * Peak resident memory of a process, by default this one, in bytes; 0 if the system does not report
+ * it.
  */
 export async function peakResident(pid: number | "self" = "self"): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`).catch(() => "");
   return 1024 * Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0);
 }
 
-/** The least and the middle of some times. */
+/** Minimum and median of a list of times. */
 export function summary(times: readonly number[]): Milliseconds {
   const sorted = times.toSorted((a, b) => a - b);
-  return { least: sorted[0], median: sorted[sorted.length >> 1] };
+  return { minimum: sorted[0], median: sorted[sorted.length >> 1] };
 }

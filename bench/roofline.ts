@@ -1,8 +1,8 @@
 /**
- * The machine's own limits, measured beside what is compared with them: arithmetic in registers,
- * and memory that no cache holds.
+ * Limits of the machine (the roofline), measured in the same run as the kernels that are compared
+ * with them: arithmetic in registers, and memory beyond the caches.
  *
- * What a kernel reaches of them is printed by rates.ts.
+ * devices.ts prints how much of them a kernel reaches.
  *
  * @module
  */
@@ -18,24 +18,24 @@ import { full, zeros } from "../lib/tensor/tensor.ts";
 import { bestSeconds } from "./best_seconds.ts";
 import { streamBandwidth } from "./stream.ts";
 
-/** What a device can do at most. */
+/** Maximum rates of a device. */
 export interface Roofline {
   /**
-   * Multiplications and additions of f32 a second: the CPU's innermost product tile in its first
-   * cache, a GPU's `fma` in registers.
+   * Multiplications and additions of f32 per second: the CPU's innermost GEMM tile in the L1 cache,
+   * a GPU's `fma` in registers.
    */
   readonly operations: number;
   /**
-   * Bytes a second from and to memory that no cache holds: read and written by a copy, or read by a
+   * Bytes per second from and to memory beyond the caches: read and written by a copy, or read by a
    * sum, whichever is more.
    */
   readonly bytes: number;
 }
 
-/** Steps of k in a tile: its 6 rows and its panel take 14 KB of the first cache. */
+/** Steps of k in a tile: its 6 rows and its panel take 14 KB of the L1 cache. */
 const DEPTH = 256;
 const REPEATS = 64;
-/** `fma`s of four numbers between two branches, in as many independent sums. */
+/** Number of vec4 `fma`s between two branches, and of independent sums. */
 const SUMS = 8;
 const UNROLLED = 16;
 const LANES = 64;
@@ -88,7 +88,7 @@ ${each(SUMS * UNROLLED, (i) => `    s${i % SUMS} = fma(s${i % SUMS}, half, half)
 };
 const WORKGROUPS = 1024;
 
-/** Measures a device, which must be the current one; takes about half a second. */
+/** Measures the limits of a device, which must be the current one; takes about half a second. */
 export async function measureRoofline(device: Device): Promise<Roofline> {
   return { operations: await measurePeak(device), bytes: await measureBandwidth(device) };
 }

@@ -20,7 +20,7 @@ const OPTIONS = { heads: HEADS, headSize: HEAD_SIZE };
 const random = new Random(1);
 const values = Float32Array.from({ length: COUNT }, () => random.uniform());
 
-/** A rotation changes no length. */
+/** A rotation keeps the length of each pair. */
 function checkLength(actual: Iterable<number>): void {
   const [before, after] = [values, actual].map((x) => Array.from(x).reduce((s, v) => s + v * v, 0));
   assert.ok(Math.abs(after - before) < 1e-5 * before, `length² ${after}, expected ${before}`);
@@ -35,8 +35,8 @@ await benchEachDevice(`rotary [${SHAPE}]`, { bytes: 8 * COUNT }, async () => {
   return run;
 });
 
-// The product and its sum, through which the gradient comes, are timed too: 4 tensors more are read
-// or written.
+// The product and its sum, from which the gradient starts, are timed, too: they read or write 4
+// more tensors.
 await benchEachDevice(`rotary [${SHAPE}] and its gradient`, { bytes: 32 * COUNT }, async () => {
   const [x, w] = [values, values].map((each) => tensor(each, { shape: SHAPE }));
   const run = compile(() => valueAndGrad(() => sum(mul(rotary(x, OPTIONS), w)), [x]));

@@ -1,11 +1,10 @@
 /**
- * The start of training, from the command to its first step done, and the most memory that it
- * holds, by default settings.
+ * Time from the train command to the end of its first step, and peak memory, with default settings.
  *
  *     deno run -A bench/start.ts TEXT [--runs N]
  *
- * Each run trains 20 steps, saves, samples and draws in a process of its own, into a temporary
- * folder. Peak memory is read where the system shows it (Linux).
+ * Each run trains 20 steps, saves, samples and draws in a separate process and a temporary folder.
+ * Peak memory is reported if the system shows it (Linux).
  *
  * @module
  */
@@ -20,7 +19,7 @@ const command = {
   name: "deno run -A bench/start.ts",
   summary: "Times the start of training, and measures its peak memory.",
   positionals: { name: "TEXT", meaning: "a text to train on", min: 1, max: 1 },
-  flags: { runs: integer(5, "times it is started", { min: 1 }) },
+  flags: { runs: integer(5, "number of runs", { min: 1 }) },
 };
 
 await runScript(command, async ({ flags: { runs }, positionals: [text] }) => {
@@ -32,9 +31,9 @@ await runScript(command, async ({ flags: { runs }, positionals: [text] }) => {
     starts.push(start);
     peak = Math.max(peak, resident);
   }
-  const { least, median } = summary(starts);
+  const { minimum, median } = summary(starts);
   print(
-    `start to first step done: minimum ${least.toFixed(2)} s, median ${
+    `start to first step done: minimum ${minimum.toFixed(2)} s, median ${
       median.toFixed(2)
     } s; peak resident memory ${formatBytes(peak)} (${runs} runs)`,
   );

@@ -1,5 +1,5 @@
 /**
- * How fast memory can be read: the roof of everything that reads more than the caches hold.
+ * Rate at which memory can be read: the limit of everything that reads more than the caches hold.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import { empty, type Tensor } from "../lib/tensor/tensor.ts";
 const CHUNKS = 32, STREAMS = 4, UNROLL = 4;
 
 /**
- * y[chunk] = four sums over a chunk of x, which is read by vectors in four streams side by side. x:
- * [count] f32; whole rounds only.
+ * y[chunk] = four sums over a chunk of x, read as vectors in four interleaved streams. x: [count]
+ * f32, where count is a multiple of a round.
  */
 const READ: Kernel = {
   name: "stream_read",
@@ -47,8 +47,8 @@ const READ: Kernel = {
 };
 
 /**
- * Bytes a second at which the CPU device reads the tensors, whose values are touched first: the
- * best of `rounds`.
+ * Bytes per second at which the CPU device reads the tensors, the maximum of `rounds`. The first
+ * round only brings their pages into memory.
  */
 export function streamBandwidth(tensors: readonly Tensor[], rounds = 5): number {
   const round = 16 * UNROLL;

@@ -1,6 +1,6 @@
 /**
- * What only moves numbers: a copy, transposes, a slice of columns, and two halves side by side, in
- * the shapes of a small model's step.
+ * Operations that only move numbers, in the shapes of a small model's step: a copy, transposes, a
+ * slice of columns, and a concatenation of two halves.
  *
  * @module
  */
@@ -22,9 +22,9 @@ const values = Float32Array.from({ length: ROWS * WIDTH }, () => random.uniform(
 interface Case {
   shape: number[];
   f: (x: Tensor) => Tensor;
-  /** Where element `i` of the result comes from. */
+  /** Index in x of element `i` of the result. */
   source: (i: number) => number;
-  /** Share of x that is moved. Default 1. */
+  /** Fraction of x that is moved. Default 1. */
   share?: number;
 }
 
@@ -35,7 +35,7 @@ const CASES: Record<string, Case> = {
     f: (x) => transpose(x),
     source: (i) => i % ROWS * WIDTH + Math.floor(i / ROWS),
   },
-  "heads before places": {
+  "heads before positions": {
     shape: [BATCH, TIME, HEADS, HEAD_SIZE],
     f: (x) => transpose(x, [0, 2, 1, 3]),
     source: (i) => {
@@ -51,7 +51,7 @@ const CASES: Record<string, Case> = {
     source: (i) => Math.floor(i / (WIDTH / 2)) * WIDTH + WIDTH / 2 + i % (WIDTH / 2),
     share: 0.5,
   },
-  "twice side by side": {
+  "concatenated with itself": {
     shape: [ROWS, WIDTH],
     f: (x) => concatenate([x, x], { axis: 1 }),
     source: (i) => Math.floor(i / (2 * WIDTH)) * WIDTH + i % WIDTH,

@@ -1,5 +1,5 @@
 /**
- * Measures many configurations, each in a process of its own, and writes what they gave as JSON.
+ * Measures many configurations, each in a separate process, and writes the results as JSON.
  *
  * @module
  */
@@ -27,13 +27,13 @@ export const SWEEP_FLAGS = {
   out: text("runs/bench", "folder of the results", { placeholder: "FOLDER" }),
 };
 
-/** What a process takes before and after it measures, in seconds. */
+/** Seconds that a process takes before and after it measures. */
 const START = 1;
 
 const THREADS = [1, 2];
-/** Of a head, as in the baby model. */
+/** Head size, as in the baby model. */
 const HEAD_SIZE = 32;
-/** Of a batch where contexts vary. */
+/** Tokens of a batch in the sweep over contexts. */
 const TOKENS = 2048;
 
 function sizesOf({ layers, heads, width, context }: TrainSettings) {
@@ -65,8 +65,8 @@ export function trainingConfigurations(quick: boolean): TrainingConfiguration[] 
 }
 
 /**
- * One sequence from models of the baby size, of `small`'s and of GPT-2's, also in 8 bits, with one
- * thread and with two.
+ * Generation of one sequence with models of the baby size, of `small` and of GPT-2's size (also
+ * int8), with one thread and with two.
  */
 export function generationConfigurations(quick: boolean): GenerationConfiguration[] {
   const { baby, small } = PRESETS;
@@ -82,33 +82,33 @@ export function generationConfigurations(quick: boolean): GenerationConfiguratio
     .flatMap((model) => THREADS.map((threads) => ({ ...model, threads })));
 }
 
-/** Measures training steps in about `seconds`, and prints a row of a Markdown table for each. */
+/** Measures training steps in about `seconds`, and prints a Markdown table row for each. */
 export async function measureTraining(
   configurations: readonly TrainingConfiguration[],
   seconds: number,
 ): Promise<TrainingResult[]> {
   head([
-    ...["varied", "width", "context", "batch", "threads", "tokens/s", "ms a step: least", "median"],
+    ...["varied", "width", "context", "batch", "threads", "tokens/s", "ms per step: min", "median"],
     ...["device memory", "resident", "attention, ms", "products, ms", "rest, ms"],
   ]);
   return await measureEach<TrainingResult>("measure_training.ts", configurations, seconds, (r) => {
     const { attention, products, rest } = r.split;
     return [
       ...[r.group, r.width, r.context, r.batch, r.threads, formatRate(r.tokensPerSecond)],
-      ...[r.milliseconds.least, r.milliseconds.median].map(milliseconds),
+      ...[r.milliseconds.minimum, r.milliseconds.median].map(milliseconds),
       ...[r.memory.device, r.memory.resident].map(formatBytes),
       ...[attention, products, rest].map(milliseconds),
     ];
   });
 }
 
-/** Measures generation in about `seconds`, and prints a row of a Markdown table for each model. */
+/** Measures generation in about `seconds`, and prints a Markdown table row for each model. */
 export async function measureGeneration(
   configurations: readonly GenerationConfiguration[],
   seconds: number,
 ): Promise<GenerationResult[]> {
   head([
-    ...["model", "parameters", "weights", "threads", "tokens/s", "ms a token: least", "median"],
+    ...["model", "parameters", "weights", "threads", "tokens/s", "ms per token: min", "median"],
     ...["read a token", "GB/s", "of memory's", "device memory", "resident"],
   ]);
   const program = "measure_generation.ts";
@@ -116,7 +116,7 @@ export async function measureGeneration(
     const rate = r.bytes * r.tokensPerSecond;
     return [
       ...[r.name, formatRate(r.parameters), r.weights, r.threads, formatRate(r.tokensPerSecond)],
-      ...[r.milliseconds.least, r.milliseconds.median].map(milliseconds),
+      ...[r.milliseconds.minimum, r.milliseconds.median].map(milliseconds),
       ...[formatBytes(r.bytes), (rate / 1e9).toPrecision(3)],
       `${Math.round(100 * rate / r.bandwidth)} %`,
       ...[r.memory.device, r.memory.resident].map(formatBytes),
@@ -153,7 +153,7 @@ async function measure<Result>(
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** Three figures or more. */
+/** Formats a number with at least three digits. */
 function milliseconds(time: number): string {
   return time < 100 ? time.toPrecision(3) : time.toFixed(0);
 }
@@ -164,9 +164,9 @@ function head(columns: string[]): void {
 }
 
 /**
- * Writes results, with the machine, Deno's version and the date, to a file in a folder that is made
- * where it is missing. Where the file is there already and `again` is set, the faster of both
- * measurements stays.
+ * Writes results, with the machine, Deno's version and the date, to a file in a folder, which is
+ * created if missing. If `again` is set and the file exists, the faster of both measurements is
+ * kept.
  */
 export async function writeResults(
   folder: string,

@@ -1,5 +1,5 @@
 /**
- * What a second thread gives: steps on one thread and on two, in turn, and the ratio of their
+ * Speed-up by a second thread: steps on one thread and on two alternately, and the ratio of their
  * times.
  *
  *     deno run -A bench/thread_ratio.ts [--seconds N] [--width N --context N --batch N --layers N]
@@ -18,7 +18,7 @@ import { prepareStep } from "./training_step.ts";
 const { baby } = PRESETS;
 const command = {
   name: "deno run -A bench/thread_ratio.ts",
-  summary: "Times a training step on one thread and on two, in turn.",
+  summary: "Times a training step on one thread and on two, alternately.",
   flags: {
     seconds: integer(10, "how long to measure", { min: 1 }),
     layers: integer(baby.layers, "blocks", { min: 1 }),
@@ -44,7 +44,7 @@ await runScript(command, async ({ flags }) => {
   const end = performance.now() + 1e3 * flags.seconds;
   for (let round = 0; round < 5 || performance.now() < end; round++) {
     for (const { step, times } of sides) {
-      await step(); // wakes the worker, which a step of the other device has put to sleep
+      await step(); // wakes the worker, which went to sleep during a step of the other device
       const start = performance.now();
       await step();
       if (round > 0) times.push(performance.now() - start);
@@ -52,10 +52,12 @@ await runScript(command, async ({ flags }) => {
   }
   const [one, two] = sides.map(({ times }) => summary(times));
   print("| threads | minimum, ms | median, ms |\n| --- | --- | --- |");
-  [one, two].forEach(({ least, median }, i) => {
-    print(`| ${i + 1} | ${least.toFixed(1)} | ${median.toFixed(1)} |`);
+  [one, two].forEach(({ minimum, median }, i) => {
+    print(`| ${i + 1} | ${minimum.toFixed(1)} | ${median.toFixed(1)} |`);
   });
-  const ratios = [one.least / two.least, one.median / two.median].map((ratio) => ratio.toFixed(2));
+  const ratios = [one.minimum / two.minimum, one.median / two.median].map((ratio) =>
+    ratio.toFixed(2)
+  );
   print(`\n1 → 2 threads: ${ratios[0]} times as fast by the minima, ${ratios[1]} by the medians`);
   for (const device of devices) device.close();
 });

@@ -4,9 +4,9 @@
  *
  *     deno run -A bench/train_bench.ts [--quick] [--seconds N]
  *
- * prints tokens a second, milliseconds and peak memory over presets, widths, contexts and batches
- * with one thread and with two, each in a process of its own, and writes training.json. `deno
- * bench` times the baby step alone.
+ * prints tokens per second, milliseconds and peak memory over presets, widths, contexts and batches
+ * with one thread and with two, each in a separate process, and writes training.json. `deno bench`
+ * times only the baby step.
  *
  * @module
  */

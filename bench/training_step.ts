@@ -1,7 +1,8 @@
 /**
- * A training step to be timed: a GPT and its trainer on the current device, its first loss checked.
+ * A training step for the benches: a GPT and its trainer on the current device, whose first loss is
+ * checked.
  *
- * Timing is left to train_bench.ts and peer_folio.ts.
+ * train_bench.ts, measure_training.ts and peer_folio.ts time it.
  *
  * @module
  */
@@ -24,7 +25,7 @@ export interface StepSizes {
 /** V, the characters of Tiny Shakespeare. */
 export const VOCABULARY = 65;
 
-/** Ids drawn evenly from the vocabulary. */
+/** Ids drawn uniformly from the vocabulary. */
 function randomIds(count: number, seed: number): Int32Array {
   const random = new Random(seed);
   return Int32Array.from({ length: count }, () => random.integer(VOCABULARY));
@@ -39,7 +40,7 @@ export function makeTrainer(sizes: StepSizes, vocabSize: number): Trainer {
   return new Trainer(model, optimizer, { learningRate });
 }
 
-/** Throws unless a first loss is within 0.2 of ln V, which a model that knows nothing has. */
+/** Throws unless a first loss is within 0.2 of ln V, the loss of uniform predictions. */
 export function checkFirstLoss(loss: number, vocabSize: number): void {
   assert.ok(
     Math.abs(loss - Math.log(vocabSize)) < 0.2,
@@ -47,7 +48,7 @@ export function checkFirstLoss(loss: number, vocabSize: number): void {
   );
 }
 
-/** A trainer fed with random tokens, and its step; one is done, and its loss checked. */
+/** Creates a trainer fed with random tokens, does one step and checks its loss. */
 export async function prepareStep(sizes: StepSizes): Promise<{ trainer: Trainer; run(): void }> {
   const trainer = makeTrainer(sizes, VOCABULARY);
   const { batch: batchSize, context: contextLength } = sizes;

@@ -1,5 +1,6 @@
 /**
- * One of two tensors for each element: contiguous, and the scores of attention under a causal mask.
+ * `where` selects one of two tensors for each element: contiguous, and the scores of attention
+ * under a causal mask.
  *
  * @module
  */

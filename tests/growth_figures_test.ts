@@ -9,7 +9,7 @@ import { assertWellFormed, texts } from "./support/svg.ts";
 const training = trainingConfigurations(false).map((configuration): TrainingResult => ({
   ...configuration,
   parameters: 1,
-  milliseconds: { least: 10, median: 11 },
+  milliseconds: { minimum: 10, median: 11 },
   steps: 3,
   tokensPerSecond: 1000 * configuration.threads,
   memory: { device: 1, resident: 2 },
@@ -43,7 +43,7 @@ Deno.test("growthFigure labels both numbers of threads on each axis", async () =
 
 Deno.test("faster keeps the better run of each configuration, and the parts of the faster profile", () => {
   const [first, ...others] = training;
-  const better = { ...first, milliseconds: { least: 5, median: 6 } };
+  const better = { ...first, milliseconds: { minimum: 5, median: 6 } };
   const slowParts = { ...better, split: { attention: 900, products: 900, rest: 900 } };
   const merged = faster({ ...results, training: [slowParts, ...others] }, results);
   assert.deepEqual(merged.training, [better, ...others]);
