@@ -1,6 +1,6 @@
 /**
  * The nearest known word to a mistyped one, for "did you mean …?" in error messages.
- * How the suggestion is worded is left to the caller.
+ * The caller words the suggestion.
  *
  * @module
  */

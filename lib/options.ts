@@ -134,7 +134,7 @@ function unknownOption(
   return new TypeError(`${operation}: unknown option '${name}'; ${advice}`);
 }
 
-/** The name that a mistyped or foreign one stands for, or undefined if none is near. */
+/** The name that was meant by a mistyped or foreign one, or undefined if none is near. */
 function meantOption(name: string, names: readonly string[]): string | undefined {
   const letters = lettersOf(name);
   const same = names.find((candidate) => lettersOf(candidate) === letters);

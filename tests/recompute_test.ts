@@ -85,7 +85,8 @@ forEachDevice("what grows with the layers is one value a layer", () => {
   const bytes = (layers: number) => {
     const model = new GPT({ ...shape, layers });
     const trainer = new Trainer(model, new AdamW(model.parameters()), {
-      ...{ learningRate: 0, recomputeActivations: true },
+      learningRate: 0,
+      recomputeActivations: true,
     });
     trainer.step(new Batches(tokens, { batchSize: 4, contextLength: 32, seed: 3 }));
     return trainer.report!.bytes;

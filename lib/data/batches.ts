@@ -80,10 +80,11 @@ export class Batches {
   /**
    * Starts at batch 0.
    *
-   * The ids are not checked here, where no vocabulary is known: a `Trainer` checks each batch.
+   * The ids are not checked here, without a vocabulary: a `Trainer` checks each batch.
    *
    * @param tokens [n] token ids, of which n ≥ T + 1
-   * @throws {RangeError} if the corpus is shorter than a window, or than `minimumBatches` (in epochs:
+   * @throws {RangeError} if the corpus is shorter than a window, or than `minimumBatches` (in
+   *   epochs:
    *   one batch), or an option is out of range
    * @throws {TypeError} if `tokens` is no array, or an option is unknown
    */

@@ -2,7 +2,7 @@
  * Beam search: of all continuations by one token, the likeliest are kept at each step.
  *
  * The model's cache, the log-probabilities and the largest of them are on the device; which beams
- * live on is decided here, from 2·beams numbers a beam. Source of the bookkeeping: what
+ * survive is decided here, from 2·beams numbers a beam. Source of the bookkeeping: what
  * transformers documents of its beam search (2·beams candidates, length penalty, early stopping).
  *
  * @module
@@ -88,7 +88,7 @@ export async function beamSearch(
   return ended.best(beams, aborted ? "aborted" : full);
 }
 
-/** What a step gives: the likeliest tokens of each beam. */
+/** The result of a step: the likeliest tokens of each beam. */
 interface Step {
   readonly values: ArrayLike<number>;
   readonly indices: ArrayLike<number>;
@@ -96,7 +96,7 @@ interface Step {
 }
 
 /**
- * The beams to go on with, each remembering which one it came from; those that end are put aside.
+ * The surviving beams, each with the index of its parent; those that end are added to `ended`.
  */
 function select(
   beams: readonly Beam[],
@@ -146,7 +146,7 @@ class EndedBeams {
     this.#found.length = Math.min(this.#found.length, this.options.beams);
   }
 
-  /** Whether no running beam is to be waited for. */
+  /** Whether no running beam can change the result. */
   done(beams: readonly Beam[]): boolean {
     const { beams: count, earlyStopping, lengthPenalty } = this.options;
     if (this.#found.length < count) return false;
@@ -217,7 +217,7 @@ class BeamRows {
     return await this.#read(top);
   }
 
-  /** Gives each beam its own row, its last token with it, and looks one token ahead. */
+  /** Gives each beam its own row with its last token, and predicts the next token. */
   async next(beams: readonly Beam[], count: number): Promise<Step> {
     // Fewer beams than rows: the last rows do what the first one does.
     const rows = Array.from({ length: count }, (_, row) => beams[row] ?? beams[0]) as Grown[];

@@ -1,8 +1,8 @@
 /**
- * A model and the key-value cache of several sequences, each at a place of its own: reading
- * prompts, decoding one token for all, copying and reordering rows.
+ * A model and the key-value cache of several sequences, each at its own position: reading prompts,
+ * decoding one token for all, copying and reordering rows.
  *
- * How tokens are chosen is left to sequences.ts and beam_search.ts.
+ * See sequences.ts and beam_search.ts for how tokens are chosen.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import { keep } from "../tensor/scope.ts";
 import { slice } from "../ops/slice.ts";
 import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 
-/** A row of a cache must start at a multiple of 64 elements to be a tensor of its own. */
+/** A row of a cache must start at a multiple of 64 elements to be a separate tensor. */
 const ALIGNMENT = 64;
 
-/** The cache of B sequences. Ragged prompts need no padding: each row has its own place. */
+/** The cache of B sequences. Ragged prompts need no padding: each row has its own position. */
 export class CacheRows {
   /** i32 [B]: the tokens that each row holds. */
   readonly position: Tensor;
@@ -42,7 +42,7 @@ export class CacheRows {
     this.#state().forEach(keep);
   }
 
-  /** Puts tokens into the empty row and gives the logits [1,V] of what follows. */
+  /** Reads tokens into the empty row; returns the logits [1,V] of the next token. */
   read(row: number, tokens: readonly number[]): Tensor {
     const { device } = this.token;
     const ids = tensor(Int32Array.from(tokens), { shape: [1, tokens.length], device });
@@ -54,8 +54,8 @@ export class CacheRows {
   }
 
   /**
-   * Puts the rows' tokens at their positions, which the caller moves on, and gives the logits [B,V]
-   * of what follows.
+   * Reads the rows' tokens at their positions, which the caller advances; returns the logits [B,V]
+   * of the next tokens.
    */
   decode(): Tensor {
     const cache = { layers: this.#layers, position: this.position };
@@ -64,7 +64,7 @@ export class CacheRows {
 
   /** Makes the cache of row `to` that of row `from`. */
   copyRow(from: number, to: number): void {
-    // By way of a copy, because one launch cannot read and write parts of the same memory.
+    // Through a copy, because one launch cannot read and write parts of the same memory.
     for (const { keys, values } of this.#layers) {
       for (const table of [keys, values]) store(copy(this.#row(table, from)), this.#row(table, to));
     }
@@ -80,7 +80,7 @@ export class CacheRows {
     }
   }
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   dispose(): void {
     for (const tensor of this.#state()) tensor.dispose();
   }

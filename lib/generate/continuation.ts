@@ -13,7 +13,7 @@ import type { TokenStream } from "../text/tokenizer.ts";
  */
 export type FinishReason = "length" | "end" | "stop" | "context" | "aborted";
 
-/** A token that belongs to the result for certain, and the text that it completes. */
+/** A token that certainly belongs to the result, and the text that it completes. */
 export interface CertainToken {
   /** Its id. */
   readonly token: number;
@@ -31,7 +31,7 @@ export interface Endings {
   readonly stopTokens: readonly (readonly number[])[];
   /** Texts that end it; it is cut off before them. */
   readonly stopStrings: readonly string[];
-  /** The most tokens. */
+  /** The maximum number of tokens. */
   readonly most: number;
 }
 
@@ -39,7 +39,7 @@ export interface Endings {
 export class Continuation {
   /** The tokens so far, without those that were cut off. */
   readonly tokens: number[] = [];
-  /** Their log-probabilities, where they were given. */
+  /** Their log-probabilities, if known. */
   readonly scores: number[] = [];
   /** Set when it has ended. */
   reason: FinishReason | undefined;
@@ -56,7 +56,7 @@ export class Continuation {
     return this.#text;
   }
 
-  /** Takes the next token and gives those that are certain by now. */
+  /** Takes the next token and returns those that are certain by now. */
   push(token: number, score: number | undefined): CertainToken[] {
     if (this.reason) return [];
     const { ends, stopTokens, stopStrings, most } = this.endings;
@@ -77,7 +77,7 @@ export class Continuation {
     );
   }
 
-  /** Ends it and gives the tokens that were still held back. The text gets what was pending. */
+  /** Ends it and returns the tokens that were still held back; pending text is added. */
   finish(reason: FinishReason): CertainToken[] {
     this.reason = reason;
     this.#text += this.stream?.end() ?? "";

@@ -25,13 +25,13 @@ import { sampledTexts } from "./sampled_texts.ts";
 import { echoed, streamAfter } from "./texts.ts";
 
 /**
- * Continues a prompt, token by token on the device: one prompt gives one result, an array of prompts
- * an array of results, in the order of the prompts and then of their sequences.
+ * Continues a prompt, token by token on the device: one prompt gives one result, an array of
+ * prompts an array of results, in the order of the prompts and then of their sequences.
  *
  * Rules apply in this order: repetition penalty, repeated n-grams, suppressed end tokens,
  * temperature, topK, topP, minP. Each prompt of a batch has its own place in the cache, so that it
- * gets what it gets alone; sequence i draws the same random numbers for every prompt, and sequence 0
- * those of a single one. RangeError for an option out of range, a prompt without tokens or with
+ * gets what it gets alone; sequence i draws the same random numbers for every prompt, and sequence
+ * 0 those of a single one. RangeError for an option out of range, a prompt without tokens or with
  * unknown ones, and, if the text stops at the context's end, one that fills it; TypeError for an
  * unknown option, or text without a tokenizer.
  *

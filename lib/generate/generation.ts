@@ -54,8 +54,8 @@ export interface GenerationOptions extends SamplingOptions {
    */
   sequences?: number;
   /**
-   * Beams of a beam search: the likeliest continuations kept at each step, without sampling options.
-   * Default 1: sampling.
+   * Beams of a beam search: the likeliest continuations kept at each step, without sampling
+   * options. Default 1: sampling.
    */
   beams?: number;
   /** With beams: a text's score is Σ log p / tokens^lengthPenalty. Default 1. */
@@ -66,7 +66,9 @@ export interface GenerationOptions extends SamplingOptions {
    * false.
    */
   earlyStopping?: boolean | "never";
-  /** Return the log-probability of each token, in nats, before any rule or filter. Default false. */
+  /**
+   * Return the log-probability of each token, in nats, before any rule or filter. Default false.
+   */
   scores?: boolean;
   /** Put the prompt before tokens and text. Default false. */
   echo?: boolean;

@@ -45,7 +45,7 @@ function choiceOf({ ends }: Endings, options: GenerationOptions): Choice {
   return { temperature, topK, topP, minP, seed, ...rules };
 }
 
-/** Rules, and with them a history on the device, only where there is a use for them. */
+/** Rules, and with them a history on the device, only if an option needs them. */
 function shapeOf(
   prompts: readonly number[][],
   { repetitionPenalty, noRepeatNgram, minNewTokens, ends }: Choice,

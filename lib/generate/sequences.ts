@@ -3,7 +3,7 @@
  * each sequence a token at a time.
  *
  * Keys, values and the history stay on the device, sampling happens there too, and tokens are read
- * in blocks. What ends a sequence is left to the callers.
+ * in blocks. See continuation.ts for what ends a sequence.
  *
  * @module
  */
@@ -44,9 +44,9 @@ const ADVANCE: Kernel = {
 export interface SequencesShape {
   /** B, the sequences. */
   readonly rows: number;
-  /** How many of them, one after the other, continue one prompt. */
+  /** How many consecutive ones continue one prompt. */
   readonly perPrompt: number;
-  /** Tokens that the history of a row holds; 0 where no rule needs one. */
+  /** Tokens in the history of a row; 0 if no rule needs one. */
   readonly history: number;
   /** End tokens that the rules know. */
   readonly ends: number;
@@ -138,12 +138,12 @@ export class Sequences {
     return this.#cached[row] === this.model.config.contextLength;
   }
 
-  /** Says that a row's further tokens are not wanted. */
+  /** Marks a row as finished: its further tokens are not needed. */
   finish(row: number): void {
     this.#finished[row] = true;
   }
 
-  /** Gives every row at least one token and at most `most`. */
+  /** Adds at least one token and at most `most` to every row. */
   async next(most: number): Promise<TokenBlock> {
     this.#state.write([this.#seed | 0, this.#given]);
     const steps = this.#make(most);
@@ -161,7 +161,7 @@ export class Sequences {
     return block;
   }
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   dispose(): void {
     this.#step.dispose();
     this.#cache.dispose();
@@ -169,7 +169,7 @@ export class Sequences {
     for (const tensor of [...own, ...Object.values(this.#rules ?? {})]) tensor?.dispose();
   }
 
-  /** Makes a block of tokens and gives its number of steps. */
+  /** Makes a block of tokens and returns its number of steps. */
   #make(most: number): number {
     const { contextLength } = this.model.config;
     const room = contextLength - Math.max(...this.#cached);
@@ -208,13 +208,13 @@ export class Sequences {
   }
 
   /**
-   * Where the context is full, reads the last half of it again; the other rows go on by one token.
+   * For full rows, reads the last half of the context again; the other rows advance by one token.
    */
   #readAgain(): void {
     const { contextLength } = this.model.config;
     const kept = Math.ceil(contextLength / 2);
     const full = this.#cached.map((_, row) => this.isFull(row));
-    // A full row has no place for its token: it goes to the first one, which is read again or not
+    // A full row has no room for its token: it is written to position 0, which is read again or not
     // needed.
     this.#cache.position.write(this.#cached.map((cached, row) => full[row] ? 0 : cached));
     scope(() => {
@@ -236,7 +236,7 @@ export class Sequences {
     this.#cache.position.write(cached);
   }
 
-  /** Draws a token for each row of logits and moves every row on by `tokens` places. */
+  /** Draws a token for each row of logits and advances every row by `tokens` positions. */
   #choose(logits: Tensor, tokens: number): Tensor {
     const { rows, perPrompt, history: capacity } = this.shape;
     const rules = this.#rules;

@@ -10,8 +10,8 @@ import { Sequences, type SequencesShape } from "./sequences.ts";
 const idle = new WeakMap<GPT, { sequences: Sequences; weights: readonly unknown[] }>();
 
 /**
- * Calls `body` with sequences of at least this shape; where they are left over from the last call,
- * nothing is recorded anew.
+ * Calls `body` with sequences of at least this shape; if they remain from the last call, nothing is
+ * recorded again.
  */
 export async function withSequences<Result>(
   model: GPT,
@@ -40,8 +40,8 @@ export async function withSequences<Result>(
 }
 
 /**
- * What a recorded program of the model depends on: its parameters, those that were given up left
- * out, and its 8-bit head.
+ * What a recorded program of the model depends on: its parameters, except those freed by
+ * quantization, and its 8-bit head.
  */
 function weightsOf(model: GPT): unknown[] {
   return [model.int8Head, ...[...model.parameters()].filter(({ storage }) => !storage.disposed)];

@@ -13,7 +13,7 @@ export function streamAfter(prompt: readonly number[], tokenizer: Tokenizer): To
   return stream;
 }
 
-/** What is given back of a text: with `echo` the prompt goes before it. */
+/** The result of a text: with `echo` the prompt precedes it. */
 export function echoed(
   prompt: readonly number[],
   tokens: readonly number[],

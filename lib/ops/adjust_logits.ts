@@ -1,6 +1,6 @@
 /**
- * What generation changes in the logits before a token is drawn: the repetition penalty, no
- * repeated runs, no early end.
+ * Generation's rules on logits, before a token is drawn: the repetition penalty, no repeated
+ * n-grams, no early end.
  *
  * Temperature and the filters by probability are in sample_token.ts.
  *
@@ -30,7 +30,7 @@ const KERNEL: Kernel = {
 };
 
 /**
- * What `adjustLogits` goes by; all of it is on the device, so that one program serves every step.
+ * The rules and their state; all of it is on the device, so that one program serves every step.
  */
 export interface LogitRules {
   /** i32 [B, capacity]: the tokens of each sequence, its prompt included; ids in [0, V). */
@@ -43,8 +43,8 @@ export interface LogitRules {
    */
   readonly penalty: Tensor;
   /**
-   * i32 [2]: n, of which no run of tokens may come twice (0: any may), and the fewest tokens before
-   * an end.
+   * i32 [2]: n of the n-grams that may not repeat (0: all may), and the fewest tokens before an
+   * end.
    */
   readonly rules: Tensor;
   /** i32 [2]: the second is the number of tokens drawn so far. */
@@ -54,8 +54,8 @@ export interface LogitRules {
 }
 
 /**
- * logits f32 [B,V] → [B,V], changed in the order penalty, repeated runs, end tokens, as
- * transformers does. No gradient flows. TypeError when the shapes do not fit. Source of the
+ * logits f32 [B,V] → [B,V], changed in the order penalty, repeated n-grams, end tokens, as
+ * transformers does. No gradient flows. TypeError if the shapes do not fit. Source of the
  * penalty: Keskar et al., arXiv 1909.05858, section 4.1.
  */
 export function adjustLogits(logits: Tensor, by: LogitRules): Tensor {

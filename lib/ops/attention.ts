@@ -3,8 +3,8 @@
  *
  * The probabilities are never stored; the backward pass computes them again from each row's
  * log-sum. The form that returns them is in attention_weights.ts, the step with a cache of keys and
- * values in attention_decode.ts. A mask of arbitrary numbers is left to matmul and softmax. Source:
- * Dao et al., arXiv 2205.14135; Dao, arXiv 2307.08691.
+ * values in attention_decode.ts. For a mask of arbitrary numbers use matmul, `where` and softmax.
+ * Source: Dao et al., arXiv 2205.14135; Dao, arXiv 2307.08691.
  *
  * @module
  */
@@ -26,7 +26,9 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 const READS = { q: "f32", k: "f32", v: "f32", lengths: "i32" } as const;
 const BACKWARD_READS = { ...READS, output: "f32", gradient: "f32", logSum: "f32" } as const;
 
-/** Rows of a workgroup's tile, and columns of a result that it keeps, as in attention_tiles.wgsl. */
+/**
+ * Rows of a workgroup's tile, and columns of a result that it keeps, as in attention_tiles.wgsl.
+ */
 const TILE = { rows: 32, columns: 128 };
 
 /** The WebGPU form of a kernel whose workgroups compute tiles of `rows` for each of `heads`. */

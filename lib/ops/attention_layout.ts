@@ -32,7 +32,8 @@ export interface AttentionOptions extends AttentionMask {
   /** Number of query heads. */
   heads: number;
   /**
-   * Number of key/value heads (grouped-query attention), which must divide `heads`. Default `heads`.
+   * Number of key/value heads (grouped-query attention), which must divide `heads`. Default
+   * `heads`.
    */
   keyValueHeads?: number;
 }
@@ -206,9 +207,20 @@ function layout(
   const reach = Math.min((window ?? Infinity) - 1, EVERYTHING);
   const group = heads / keyValueHeads;
   const scalars = {
-    ...{ batch, heads, group, queries, keys, behind: reach, ahead: causal ? 0 : reach, scale },
-    ...{ qOffset: q.offset, qStride: q.stride, kOffset: k.offset, kStride: k.stride },
-    ...{ vOffset: v.offset, vStride: v.stride },
+    batch,
+    heads,
+    group,
+    queries,
+    keys,
+    behind: reach,
+    ahead: causal ? 0 : reach,
+    scale,
+    qOffset: q.offset,
+    qStride: q.stride,
+    kOffset: k.offset,
+    kStride: k.stride,
+    vOffset: v.offset,
+    vStride: v.stride,
   };
   return { batch, heads, group, queries, keys, headSize, scalars };
 }

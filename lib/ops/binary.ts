@@ -1,8 +1,8 @@
 /**
  * Elementwise functions of two tensors with broadcasting, each with its derivative under it.
  *
- * Shapes broadcast as in NumPy: aligned at the last axis, a length of 1 stretches. At most four axes
- * may remain after neighbors that stretch alike are joined. See kernels/elementwise.ts for the
+ * Shapes broadcast as in NumPy: aligned at the last axis, a length of 1 stretches. At most four
+ * axes may remain after neighbors that stretch alike are joined. See kernels/elementwise.ts for the
  * functions, where.ts for selecting between two tensors.
  *
  * @module

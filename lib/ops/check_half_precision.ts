@@ -1,6 +1,6 @@
 /**
- * Checks that an adapter's half precision is accurate enough: a product of rounded operands, computed
- * by the adapter, is compared with the same in float64.
+ * Checks that an adapter's half precision is accurate enough: a product of rounded operands,
+ * computed by the adapter, is compared with the same in float64.
  *
  * @module
  */

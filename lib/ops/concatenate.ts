@@ -19,8 +19,8 @@ export interface ConcatenateOptions {
 }
 
 /**
- * The tensors joined along an axis. All f32 or all i32, and of one shape but for that axis; i32 gets
- * no gradient.
+ * The tensors joined along an axis. All f32 or all i32, and of one shape but for that axis; i32
+ * gets no gradient.
  *
  * TypeError if there is no tensor or they do not fit, RangeError if the axis does not exist.
  *

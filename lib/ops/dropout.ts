@@ -21,10 +21,11 @@ const KERNEL: Kernel = {
 };
 
 /**
- * x[i]/(1 − rate) with chance 1 − rate, else 0: x f32 of any shape, state i32 [2] = [seed, step].
+ * x[i]/(1 − rate) with chance 1 − rate, otherwise 0: x f32 of any shape, state i32 [2] = [seed,
+ * step].
  *
- * Element i is kept where the i-th number of `randomUniform(x.shape, state, stream)` is at least
- * `rate`; give each dropout of a step a stream of its own. The step must not change between the
+ * Element i is kept if the i-th number of `randomUniform(x.shape, state, stream)` is at least
+ * `rate`; give each dropout of a step its own stream. The step must not change between the
  * operation and its derivative. A rate of 0 gives x itself. RangeError for a rate outside [0, 1),
  * TypeError for another state. Source: Srivastava et al., JMLR 15, 2014.
  *

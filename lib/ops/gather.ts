@@ -41,9 +41,9 @@ const CHUNK = 16384;
  * y[…,j] = x[…, indices[…,j]]: x f32 or i32 [...,V], indices i32 [...,n] with the same leading axes
  * → [...,n]. i32 gets no gradient.
  *
- * An index outside the row counts as the nearest one inside; check indices on the host where they
- * come from outside. The gradient is summed in the order of the indices; on WebGPU that takes n²
- * comparisons a row. TypeError when a shape or dtype does not fit.
+ * An index outside the row counts as the nearest one inside: indices on a device are not read, so
+ * check them on the host. The gradient is summed in the order of the indices; on WebGPU that takes
+ * n² comparisons a row. TypeError if a shape or dtype does not fit.
  *
  * ```ts
  * import { gather, openDevice, tensor } from "../../mod.ts";

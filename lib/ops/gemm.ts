@@ -1,5 +1,6 @@
 /**
- * GEMM: the launches behind every matrix product, without derivatives. The device chooses the kernel.
+ * GEMM: the launches behind every matrix product, without derivatives. The device chooses the
+ * kernel.
  *
  * Shapes are checked, and derivatives put together, in matmul.ts and feed_forward.ts.
  *
@@ -53,7 +54,10 @@ export function gradientScale(rows: number): number {
   return 2 ** Math.round(Math.log2(rows));
 }
 
-/** The product op(a)·op(b) with its epilogue: a new tensor of `shape`, which holds batch·m·n elements. */
+/**
+ * The product op(a)·op(b) with its epilogue: a new tensor of `shape`, which holds batch·m·n
+ * elements.
+ */
 export function gemm(
   a: Tensor,
   b: Tensor,

@@ -2,7 +2,7 @@
  * Linear layers whose weights are kept in 8 bits, for generation and evaluation: a quarter of the
  * memory, and of what a token must read.
  *
- * No gradient flows. Turning a whole model's weights is left to lib/nn/quantize.ts.
+ * No gradient flows. See lib/nn/quantize.ts for a whole model.
  *
  * @module
  */
@@ -67,7 +67,7 @@ export interface Int8Options {
  * the nearest whole number, so that
  * |w − scale · q| ≤ scale / 2.
  *
- * RangeError for an impossible group, TypeError where `shape` has not two axes.
+ * RangeError for an impossible group, TypeError unless `shape` has two axes.
  */
 export function toInt8(
   weights: Float32Array,
@@ -115,7 +115,7 @@ export interface Int8LinearOptions {
   residual?: Tensor;
 }
 
-/** Rows of x that are computed at once. */
+/** Rows of x that are computed together. */
 const rowsAtOnce = (m: number) => m % 4 === 0 ? 4 : m % 2 === 0 ? 2 : 1;
 
 /**

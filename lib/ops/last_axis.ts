@@ -8,7 +8,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { transpose } from "./transpose.ts";
 
 /**
- * `f`, a function over rows, along `axis`: the axis changes places with the last one before and after.
+ * `f`, a function over rows, along `axis`: the axis changes places with the last one before and
+ * after.
  */
 export function overLastAxis(
   operation: string,

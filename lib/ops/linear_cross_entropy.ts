@@ -43,8 +43,8 @@ export interface LinearCrossEntropyOptions extends CrossEntropyOptions {
 }
 
 /**
- * Most logits in memory at a time: 32 MiB, or the default limit of a GPU binding, because a GPU needs
- * many rows to be busy.
+ * Most logits in memory at a time: 32 MiB, or the default limit of a GPU binding, because a GPU
+ * needs many rows to be busy.
  */
 const MOST_LOGITS = { few: 2 ** 23, many: 2 ** 25 };
 const FEWEST_ROWS = 64;
@@ -53,10 +53,10 @@ const FEWEST_ROWS = 64;
  * crossEntropy(x·W + bias, targets), in nats, without ever holding all the logits: x f32 [N,C],
  * weight [C,V] (or [V,C] with `transposed`), bias [V], targets i32 [N] → [].
  *
- * Where there are no more than `rowsAtOnce` rows it is the two operations one after the other.
- * Otherwise it goes through the rows in parts: a part's logits become its share of the gradients of
- * x, W and bias at once and are then forgotten, so that nothing is computed twice. Rows whose
- * target is `ignoreIndex` are ignored. TypeError if a shape or dtype does not fit.
+ * With at most `rowsAtOnce` rows it is the two operations in sequence. Otherwise it goes through
+ * the rows in slices: a slice's logits are turned into its contribution to the gradients of x, W
+ * and bias immediately and then freed, so that nothing is computed twice. Rows whose target is
+ * `ignoreIndex` are ignored. TypeError if a shape or dtype does not fit.
  *
  * ```ts
  * import { linearCrossEntropy, openDevice, tensor } from "../../mod.ts";
@@ -146,7 +146,7 @@ function inParts(
       return onePart(rows, slice(targets, range), needs, { ...options, before });
     };
     if (x.device.recorder) parts.push(compute());
-    else { // at once: the logits' memory goes back before the next part's is taken
+    else { // eager: the logits are freed before the next part's are allocated
       parts.push(scope(compute));
       for (const old of [before?.ofWeight, before?.ofBias]) old?.dispose();
     }

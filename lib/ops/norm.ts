@@ -52,7 +52,7 @@ const VEC4 = {
   backward: backward("norm_backward_vec4", FOUR),
 };
 
-/** What tells the norms apart. */
+/** The differences between the norms. */
 export interface NormOptions {
   /** Whether the row's mean is taken off first. */
   readonly centered: boolean;
@@ -84,8 +84,8 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   const rstd = empty([rows], { device: x.device });
   const constants = { CENTERED: centered ? 1 : 0, BIAS: bias ? 1 : 0 };
   const buffers = { x, gain, bias, y, mean, rstd };
-  // Forward, a thread has four reads; backward, as many threads have a row that a workgroup's rows
-  // are done side by side.
+  // Forward, a thread makes four reads; backward, a row has as many threads as let a workgroup
+  // compute its rows together.
   const lanesForward = laneConstants(x, reads, 1);
   launch(forward, buffers, { ...scalars, epsilon }, { ...constants, ...lanesForward });
   return differentiable(y, [x, gain, bias], (dy, [gathered]) => {
@@ -103,8 +103,8 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
 }
 
 /**
- * Rows, each of so many reads, of a chunk or workgroup, and how many parts of the parameters'
- * gradients they leave.
+ * How rows of `reads` reads are cut: the rows of a chunk or workgroup, and the number of partial
+ * sums of the parameters' gradients.
  */
 function cutBackward(
   x: Tensor,

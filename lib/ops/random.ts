@@ -4,8 +4,7 @@
  * Element i depends on (seed, step, stream, i) alone: its words are Philox's for key [seed, stream]
  * and counter [index >> 2, 0, step, 0], so that at step 0 the numbers are those of `Random(seed,
  * stream)` in lib/random.ts. Seed and step are a tensor, the state, so that a replayed program
- * draws anew when the step is written or advanced; the stream tells one draw of a step from
- * another.
+ * draws anew when the step is written or advanced; the stream distinguishes the draws of a step.
  *
  * @module
  */

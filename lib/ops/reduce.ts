@@ -2,8 +2,8 @@
  * Sums, means and maxima over axes, each with its derivative under it, and `sumTo`, the adjoint of
  * broadcasting.
  *
- * Axes are joined and taken in runs of neighbors, the last run first; one run is left to
- * reduce_run.ts.
+ * Axes are joined and taken in runs of neighbors, the last run first; see reduce_run.ts for one
+ * run.
  *
  * @module
  */
@@ -66,9 +66,9 @@ function sumScaled(
 }
 
 /**
- * The largest element over an axis, several or all; its gradient goes to the first one in row order. f32 of any
- * shape; the result lacks these axes. With NaN among the elements the result is not defined.
- * RangeError if an axis does not exist.
+ * The largest element over an axis, several or all; its gradient goes to the first one in row
+ * order. f32 of any shape; the result lacks these axes. With NaN among the elements the result is
+ * not defined. RangeError if an axis does not exist.
  */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { runs, shape } = prepare("max", x, options);
@@ -122,8 +122,8 @@ function prepare(
 }
 
 /**
- * The runs of neighboring reduced axes, the last first, each as it stands when those after it are
- * gone.
+ * The runs of neighboring reduced axes, the last first, each as it is once those after it are
+ * reduced.
  */
 function joinRuns(shape: Shape, reduced: ReadonlySet<number>): Run[] {
   const groups: { length: number; reduced: boolean }[] = [];

@@ -2,8 +2,8 @@
  * One reduction over the middle of three axes, in one stage or in two.
  *
  * Two stages (partial results of segments, then their total) if one would leave threads idle; the
- * segments depend on the shape and the device's traits, never on the number of threads. See reduce.ts
- * for axes and derivatives.
+ * segments depend on the shape and the device's traits, never on the number of threads. See
+ * reduce.ts for axes and derivatives.
  *
  * @module
  */
@@ -92,7 +92,9 @@ function segmentsOfWorkgroups({ outer, length, inner }: Run, threads: number): n
   return Math.ceil(Math.min(256 / workgroups, rounds / 16));
 }
 
-/** The constant `LANES`: how many threads share an output of x, each sum over `segment` elements. */
+/**
+ * The constant `LANES`: how many threads share an output of x, each sum over `segment` elements.
+ */
 export function laneConstants(x: Tensor, segment: number, inner: number): Constants {
   return { LANES: lanesOf(x.device.traits.workgroupThreads, segment, inner) };
 }

@@ -1,7 +1,7 @@
 /**
  * Drawing the next token from logits, on the device.
  *
- * The loop of generation is left to lib/generate.
+ * See lib/generate for the loop of generation.
  *
  * @module
  */
@@ -27,9 +27,9 @@ const KERNEL: Kernel = {
  *
  * A temperature of 0 takes the first of the largest logits. Otherwise, in this order: logits are
  * divided by the temperature; those below the topK-th largest are dropped (topK 0 or from V on
- * keeps all); a token is dropped where those likelier than it have at least topP of the probability
+ * keeps all); a token is dropped if those likelier than it have at least topP of the probability
  * that is left (topP 1 keeps all, 0 the likeliest); a token is dropped that has less than minP
- * times the likeliest one's probability (minP 0 keeps all). Equal logits stay or go together. One
+ * times the likeliest one's probability (minP 0 keeps all). Ties are kept or dropped together. One
  * is drawn in proportion to exp(logit/temperature), by the uniform number of the row's index in
  * (seed, step, `stream`) as in `randomUniform`; the index starts again every `period` rows, default
  * never. The filters are those of transformers. No gradient flows. TypeError for a shape or dtype

@@ -1,7 +1,7 @@
 /**
  * The adjoint of a reduction: each value goes back along the axis it was reduced over.
  *
- * Which axes that are is left to reduce.ts.
+ * See reduce.ts for the axes.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export interface Run {
 }
 
 /**
- * y[o,j,i] = scale·x[o,i], or 0 where j ≠ index[o,i]. x: [outer,inner], y: [outer,length,inner]. No
+ * y[o,j,i] = scale·x[o,i], or 0 if j ≠ index[o,i]. x: [outer,inner], y: [outer,length,inner]. No
  * derivative.
  */
 export function spread(

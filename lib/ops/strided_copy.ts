@@ -2,8 +2,8 @@
  * One box of elements, read and written with a step for each axis: what transpose, slice and
  * concatenate are made of.
  *
- * It orders and joins the axes so that neighbors are written together; derivatives are left to
- * these operations.
+ * It orders and joins the axes so that neighbors are written together; the operations have the
+ * derivatives.
  *
  * @module
  */
@@ -54,8 +54,8 @@ interface Axis {
 
 /**
  * Copies a box of `shape` from one place to another, adds it (f32) onto what is there, or, without
- * `from`, writes zeros. TypeError when more than six axes are left after those that go on without a
- * gap are joined. No derivative.
+ * `from`, writes zeros. TypeError if more than six axes are left after those that continue without
+ * a gap are joined. No derivative.
  */
 export function stridedCopy(
   shape: Shape,
@@ -82,8 +82,10 @@ export function stridedCopy(
     UNIT: inner.y === 1 && (inner.x === 1 || !from) ? 1 : 0,
   };
   const scalars: Record<string, number> = {
-    ...{ count, ...cut(count, inner.length, TILE ? next.length : 0) },
-    ...{ xStart: from?.start ?? 0, yStart: to.start ?? 0 },
+    count,
+    ...cut(count, inner.length, TILE ? next.length : 0),
+    xStart: from?.start ?? 0,
+    yStart: to.start ?? 0,
   };
   for (const axis of AXES) {
     const { length, x, y } = axes[axis] ?? { length: 1, x: 0, y: 0 };
@@ -110,7 +112,7 @@ function orderAxes(all: readonly Axis[]): Axis[] {
   return axes;
 }
 
-/** From this length of both sides on a transposition goes by squares. */
+/** Transposes whose sides are at least this long are done in square tiles. */
 const SMALLEST_SIDE = 8;
 /**
  * Words that a chunk of the CPU should copy at least, and the columns of an item in a

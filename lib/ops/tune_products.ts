@@ -89,8 +89,8 @@ function expectWebGpu(operation: string, device: Device): WebGpuDevice {
 }
 
 /**
- * The fastest kernel for each field, with equal weights of all products; that of `before` if nothing
- * was measured or no result was right.
+ * The fastest kernel for each field, with equal weights of all products; that of `before` if
+ * nothing was measured or no result was right.
  */
 export function chooseKernels(
   timings: readonly ProductTiming[],

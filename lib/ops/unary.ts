@@ -1,6 +1,6 @@
 /**
- * Elementwise functions of one tensor, each with its derivative under it. See activation.ts for those
- * that layers apply.
+ * Elementwise functions of one tensor, each with its derivative under it. See activation.ts for
+ * those that layers apply.
  *
  * @module
  */

@@ -25,7 +25,7 @@ const KERNEL: Kernel = {
   cpu,
 };
 
-/** The bits that tell a number from 0: −0 is 0, too. */
+/** The bits by which a number differs from 0: −0 is 0, too. */
 const BITS = { f32: 0x7fffffff, i32: 0xffffffff };
 
 /**

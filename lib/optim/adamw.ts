@@ -42,8 +42,8 @@ export interface AdamWOptions {
   /** Decay of parameters with two and more axes, times the learning rate. Default 0.01. */
   weightDecay?: number;
   /**
-   * Gradients whose norm over all parameters exceeds this are scaled down to it; 0 is off. Default
-   * 0.
+   * Max gradient norm: gradients whose norm over all parameters exceeds it are scaled down to it; 0
+   * disables it. Default 0.
    */
   clip?: number;
 }

@@ -75,7 +75,7 @@ export class FlatParameters {
     return this.#buffer(this.size);
   }
 
-  /** Puts the gradients, in the order of `parameters`, where the flat gradient has them. */
+  /** Copies the gradients, in the order of `parameters`, into the flat gradient. */
   gather(gradients: readonly Tensor[]): void {
     const order = new Map(this.parameters.map((parameter, i) => [parameter, gradients[i]]));
     for (const { parameter, start } of this.places) {

@@ -121,8 +121,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * Continues from a saved step; the caller writes the tensors of `state()`. RangeError unless it is
-   * a whole number.
+   * Continues from a saved step; the caller writes the tensors of `state()`. RangeError unless it
+   * is a whole number.
    */
   restore(step: number): void {
     if (!Number.isSafeInteger(step) || step < 0) {

@@ -26,8 +26,8 @@ export interface SGDOptions {
   /** Share of the last step's velocity that is kept. Default 0. */
   momentum?: number;
   /**
-   * Gradients whose norm over all parameters exceeds this are scaled down to it; 0 is off. Default
-   * 0.
+   * Max gradient norm: gradients whose norm over all parameters exceeds it are scaled down to it; 0
+   * disables it. Default 0.
    */
   clip?: number;
 }

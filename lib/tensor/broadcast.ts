@@ -2,7 +2,7 @@
  * Broadcasting for kernels: one walk over the elements of a result, with a step in each operand.
  *
  * Shapes broadcast as in NumPy (`broadcastShapes` in lib/shape.ts). See elementwise.ts and
- * lib/ops/where.ts for the kernels that walk so.
+ * lib/ops/where.ts for the kernels that use it.
  *
  * @module
  */

@@ -2,7 +2,7 @@
  * `compile`: a function of tensors is recorded once into a program with planned memory, and from
  * then on replayed.
  *
- * What the plan does is in lib/device/plan.ts, how a device replays in its own file.
+ * See lib/device/plan.ts for the memory plan, and the devices for how they replay.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export interface Compiled<Inputs extends Tensor[], Result> {
   (...inputs: Inputs): Result;
   /** Undefined before the first call. */
   readonly report: ProgramReport | undefined;
-  /** Gives the program's memory back, that of its results too. */
+  /** Frees the program's memory, including that of its results. */
   dispose(): void;
 }
 
@@ -39,14 +39,14 @@ export interface Compiled<Inputs extends Tensor[], Result> {
  * Compiles `f`, a function of tensors to a tensor (or arrays and plain objects of tensors).
  *
  * The first call records every kernel launch and runs the program; later calls copy their inputs
- * into those of the first call (nothing is copied where the same tensor is passed again) and
+ * into those of the first call (nothing is copied if the same tensor is passed again) and
  * replay. The results are the same tensors each time, overwritten by the next call. Everything else
- * that `f` closes over is read and updated where it is: parameters, optimizer state, scalars kept
- * in tensors. JavaScript inside `f` runs once only, so a number that changes from call to call must
+ * that `f` closes over is read and updated in place: parameters, optimizer state, scalars kept in
+ * tensors. JavaScript inside `f` runs once only, so a number that changes from call to call must
  * be in a tensor.
  *
- * Throws TypeError when a later call's inputs differ in number, shape or dtype, and Error when `f`
- * reads a value while it is recorded.
+ * TypeError if `f` is no function of tensors, or a later call's inputs differ in number, shape or
+ * dtype; Error if `f` reads a value while it is recorded.
  *
  * ```ts
  * import { compile, exp, mul, openDevice, tensor } from "../../mod.ts";

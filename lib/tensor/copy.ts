@@ -1,5 +1,5 @@
 /**
- * Copies, and the two wishes that a plan may fulfill without one: `consume` and `store`.
+ * Copies, and two that the planner may elide in a compiled function: `consume` and `store`.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const KERNEL: Kernel = {
   cpu,
 };
 
-/** The same values in memory of their own. */
+/** The same values in new memory. f32 or i32 of any shape. */
 export function copy(x: Tensor): Tensor {
   expectTensor("copy", x);
   const y = empty(x.shape, { dtype: x.dtype, device: x.device });
@@ -29,7 +29,7 @@ export function copy(x: Tensor): Tensor {
 
 /**
  * A tensor with x's value that a kernel may overwrite. In a compiled function it is x's own memory
- * where nothing reads x afterwards, else a copy.
+ * if nothing reads x afterwards, otherwise a copy.
  */
 export function consume(x: Tensor): Tensor {
   if (!x.device.recorder) return copy(x);
@@ -39,8 +39,9 @@ export function consume(x: Tensor): Tensor {
 }
 
 /**
- * Puts the value of `from` into `to`, which outlives the program. In a compiled function `from` is
- * computed right there where that is safe, else copied. TypeError when sizes or dtypes differ.
+ * Writes the value of `from` into `to`, which outlives the program. In a compiled function `from`
+ * is computed directly there if that is safe, otherwise copied. TypeError if sizes or dtypes
+ * differ.
  */
 export function store(from: Tensor, to: Tensor): void {
   if (from.size !== to.size || from.dtype !== to.dtype) {

@@ -89,8 +89,8 @@ let made = 0;
  * those of the library.
  *
  * The call is a TypeError if the device has no kernel of the operation, if inputs or scalars differ
- * from the declared ones, and if a derivative is needed without `backward`. Make the operation once,
- * not at each use: only then is its kernel built once.
+ * from the declared ones, and if a derivative is needed without `backward`. Make the operation
+ * once, not at each use: only then is its kernel built once.
  *
  * ```ts
  * import { customOp, openDevice, sum, tensor, valueAndGrad } from "../../mod.ts";
@@ -194,7 +194,7 @@ function kernelOf<
   if (definition.scalars && "count" in definition.scalars) {
     throw new TypeError(`customOp: ${name} has a scalar 'count' without naming it`);
   }
-  // A number tells two operations of one name apart: devices keep built kernels by name.
+  // A number distinguishes two operations of one name: devices keep built kernels by name.
   return {
     name: `${name}#${++made}`,
     reads: inputs,

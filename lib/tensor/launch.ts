@@ -1,5 +1,6 @@
 /**
- * From an operation to its device: buffers by name become a launch, run at once or recorded.
+ * From an operation to its device: buffers by name become a launch, which runs immediately or is
+ * recorded; and the checks of tensors that operations share.
  *
  * @module
  */

@@ -11,7 +11,7 @@ import { expectFunction, expectTensor } from "./launch.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
- * f(), of which only the result is kept for the derivative, where f runs again: memory for time.
+ * f(), of which only the result is kept: the derivative runs f again. Less memory, more time.
  *
  * `inputs` are all the tensors that gradients flow to from f. Its second run must compute what the
  * first did, so random numbers must use the same state and streams; then values and gradients have

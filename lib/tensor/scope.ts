@@ -1,5 +1,5 @@
 /**
- * Scopes: tensors made inside are given back at the end, except those returned.
+ * Scopes: tensors made inside are freed at the end, except those returned.
  *
  * @module
  */
@@ -34,9 +34,9 @@ export function keep<T extends Scoped>(tensor: T): T {
 }
 
 /**
- * Runs `body` and frees the memory of every tensor made in it, except those in its result (a tensor,
- * or arrays and plain objects of tensors). TypeError if `body` is asynchronous: read values after
- * the scope.
+ * Runs `body` and frees the memory of every tensor made in it, except those in its result (a
+ * tensor, or arrays and plain objects of tensors). TypeError if `body` is asynchronous: read values
+ * after the scope.
  */
 export function scope<T>(body: () => T): T {
   const outer = open;

@@ -2,8 +2,8 @@
  * The tape: what operations write down while a function is differentiated.
  *
  * `valueAndGrad` in autograd.ts puts a tape on and walks it back. An operation calls
- * `differentiable` with the function from the gradient of its result to those of its inputs. What is
- * on the tape is of any type `T`, which for Folio is Tensor: tensor.ts itself puts views on it.
+ * `differentiable` with the function from the gradient of its result to those of its inputs. What
+ * is on the tape is of any type `T`, which for Folio is Tensor: tensor.ts itself puts views on it.
  *
  * @module
  */
@@ -19,7 +19,9 @@ export interface Node<T> {
   backward(gradient: T, gathered: Gradients<T>): Gradients<T>;
 }
 
-/** The operations of one function in the order of their calls, and all tensors that get gradients. */
+/**
+ * The operations of one function in the order of their calls, and all tensors that get gradients.
+ */
 export interface Tape<T> {
   readonly nodes: Node<T>[];
   readonly tracked: Set<T>;

@@ -21,7 +21,7 @@ export type DType = "f32" | "i32";
 /** The values of a tensor on the host. */
 export type TensorData = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
-/** What a new tensor is made of and where. */
+/** The dtype and device of a new tensor. */
 export interface TensorOptions {
   /** Default: `i32` for an Int32Array, otherwise `f32`. */
   dtype?: DType;

@@ -61,8 +61,8 @@ const KNOWN: OptionNames<Checkpoint> = { model: true, optimizer: true, tokenizer
  * the one before. `loadPretrained` reads its model and tokenizer back, `loadRunState` and
  * `loadOptimizerState` the rest.
  *
- * `folder` is a path, a `file:` address, or a `CheckpointFolder`, which locks the folder for a whole
- * run; a path is locked while this checkpoint is saved.
+ * `folder` is a path, a `file:` address, or a `CheckpointFolder`, which locks the folder for a
+ * whole run; a path is locked while this checkpoint is saved.
  *
  * @throws {UserError} if the disk is full or read-only, or another process writes to the folder
  * @throws {RangeError} if a weight, or a number of the optimizer, is NaN or infinite, because

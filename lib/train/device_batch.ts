@@ -1,5 +1,5 @@
 /**
- * Where batches come from, and their token ids on the device, checked on the way.
+ * Sources of batches, and a batch's token ids on the device, checked on the way.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { expectIds } from "../token_ids.ts";
 
-/** Where batches come from, such as `Batches`: each call gives the next one. */
+/** A source of batches, such as `Batches`: each call of `next` gives the next one. */
 export interface BatchSource {
   /** B, sequences in a batch. */
   readonly batchSize: number;

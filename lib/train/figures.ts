@@ -1,6 +1,6 @@
 /**
- * A step's figures, kept in a ring on the device and read many at a time, because reading is dear
- * on WebGPU.
+ * A step's figures, kept in a ring on the device and read many at a time, because a read is slow on
+ * WebGPU.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const KERNEL: Kernel = {
   cpu,
 };
 
-/** What one step came to. */
+/** The figures of one step. */
 export interface StepFigures {
   /** The training loss, in nats a token. */
   readonly loss: number;

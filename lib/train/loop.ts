@@ -1,8 +1,8 @@
 /**
  * The training loop: steps, and between them whatever is due, as a stream of events.
  *
- * It trains, measures and detects divergence. Its reader decides what an event leads to (a log line,
- * a checkpoint, a sample); the loop waits for it.
+ * It trains, measures and detects divergence. Its reader decides what an event leads to (a log
+ * line, a checkpoint, a sample); the loop waits for it.
  *
  * @module
  */
@@ -78,7 +78,9 @@ export interface LoggedFigures extends StepFigures {
   readonly tokensPerSecond: number;
 }
 
-/** The loss or the gradient became NaN or infinite: everything since the last checkpoint is lost. */
+/**
+ * The loss or the gradient became NaN or infinite: everything since the last checkpoint is lost.
+ */
 export class DivergenceError extends Error {
   /** The message names the figure and its step. */
   override name = "DivergenceError";
@@ -176,7 +178,9 @@ function checkLoop(options: LoopOptions): void {
 /** Milliseconds of work to queue on a GPU; waiting for it costs Deno 10 ms. */
 const AHEAD = 300;
 
-/** How many updates to queue on a GPU before waiting: two, or more if each takes few milliseconds. */
+/**
+ * How many updates to queue on a GPU before waiting: two, or more if each takes few milliseconds.
+ */
 export function stepsInFlight(milliseconds: number): number {
   return Math.max(2, Math.floor(AHEAD / milliseconds));
 }

@@ -18,8 +18,8 @@ import { expectIds } from "../token_ids.ts";
 export interface PerplexityOptions {
   /**
    * Tokens from the beginning of one window to that of the next, at most the context length, which
-   * is the default: each token is predicted once, from the tokens before it in its window. A smaller
-   * stride gives each token more context, and takes longer.
+   * is the default: each token is predicted once, from the tokens before it in its window. A
+   * smaller stride gives each token more context, and takes longer.
    */
   stride?: number;
   /** Windows computed together. Default 8. */
@@ -37,7 +37,8 @@ export interface Perplexity {
 }
 
 /**
- * exp of the mean of −ln p(tokens[i] | the tokens before it in its window), i from 1 on. No dropout.
+ * exp of the mean of −ln p(tokens[i] | the tokens before it in its window), i from 1 on. No
+ * dropout.
  *
  * RangeError for fewer than two tokens, one outside the vocabulary, or an option out of range.
  * Source of the windows: Hugging Face, "Perplexity of fixed-length models".

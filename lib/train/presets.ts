@@ -92,7 +92,7 @@ export type PresetName = "baby" | "small" | "practical";
 /**
  * `baby`: nanoGPT's settings for characters on a laptop, minutes on a CPU; `small`: its settings
  * for a GPU; `practical`: one post-norm block over whole words that passes over its text some forty
- * times and learns it by heart, as its loss on held-out text shows.
+ * times and overfits on purpose, as its loss on held-out text shows.
  */
 export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
   baby: BABY,
@@ -131,8 +131,8 @@ export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
 };
 
 /**
- * A new model of these settings, its weights drawn with their seed. RangeError where the settings
- * describe none.
+ * A new model of these settings, its weights drawn with their seed. RangeError if the settings
+ * describe none, TypeError for an unknown one.
  *
  * ```ts
  * import { modelOf, openDevice, PRESETS } from "../../mod.ts";
@@ -146,7 +146,12 @@ export function modelOf(settings: TrainSettings, vocabSize: number): GPT {
   const { layers, heads, width, context, dropout, model, feedForwardFactor } = settings;
   const input: ModelConfigInput = {
     ...model,
-    ...{ vocabSize, contextLength: context, layers, heads, width, dropout },
+    vocabSize,
+    contextLength: context,
+    layers,
+    heads,
+    width,
+    dropout,
     hidden: feedForwardFactor * width,
   };
   const initial = settings.initialWeights === "gpt2"

@@ -158,7 +158,8 @@ export class Trainer {
 
   /**
    * Draws batches and makes one update: its loss is the mean over the targets of all its batches
-   * that are not −100. Returns nothing, so that a GPU is not waited for: `figures` reads the losses.
+   * that are not −100. Returns nothing, so that a GPU is not waited for: `figures` reads the
+   * losses.
    *
    * Error if 256 steps' figures were left unread; RangeError for batches of another shape than the
    * first, an id outside the model's vocabulary, or if no target counts.
@@ -182,9 +183,9 @@ export class Trainer {
   }
 
   /**
-   * The mean loss over the targets of the next `count` batches, in nats a token, without dropout and
-   * without an update. RangeError as for `step`, or for a count below 1; throws the signal's reason
-   * when that aborts.
+   * The mean loss over the targets of the next `count` batches, in nats a token, without dropout
+   * and without an update. RangeError as for `step`, or for a count below 1; throws the signal's
+   * reason when that aborts.
    */
   async evaluate(
     batches: BatchSource,
