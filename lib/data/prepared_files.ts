@@ -11,6 +11,7 @@ import { describe, UserError } from "../errors.ts";
 import { attempt, type Chunks, writeFilesAtomically } from "../files.ts";
 import { checkOptions } from "../options.ts";
 import { localPath } from "../place.ts";
+import { readRegularFile } from "../regular_file.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { TOKENIZER_FILES, tokenizerContents, tokenizerIn } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -130,7 +131,7 @@ export async function loadPreparedCorpus(folder: string | URL): Promise<Prepared
 
 async function tokenizerOf(folder: string): Promise<Tokenizer> {
   const read = (name: string) =>
-    Deno.readFile(`${folder}/${name}`).catch((error) => {
+    readRegularFile(`${folder}/${name}`).catch((error) => {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
     });

@@ -8,6 +8,7 @@ import { describe } from "../errors.ts";
 import { attempt, writeFileAtomically } from "../files.ts";
 import { checkOptions } from "../options.ts";
 import { localPath } from "../place.ts";
+import { readRegularFile } from "../regular_file.ts";
 import type { TokenArray } from "./split_corpus.ts";
 
 /** The largest id that a token file can hold. */
@@ -84,7 +85,7 @@ export async function loadTokenFile(
   const path = localPath("loadTokenFile", file);
   checkOptions("loadTokenFile", options, { vocabSize: true });
   const { vocabSize = LARGEST_TOKEN + 1 } = options;
-  const bytes = await attempt(`read ${path}`, () => Deno.readFile(path));
+  const bytes = await attempt(`read ${path}`, () => readRegularFile(path));
   if (bytes.length % 2 === 1) {
     throw new SyntaxError(
       `${path}: expected 16-bit tokens, got an odd number of bytes, ${bytes.length}; ` +

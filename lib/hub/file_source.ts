@@ -4,20 +4,17 @@
  * @module
  */
 import { UserError } from "../errors.ts";
+import { expectRegularFile } from "../regular_file.ts";
 import { type ByteSource, checkRange, readNew } from "./byte_source.ts";
 
 /**
  * Opens a file for reading in any order. It stays open until `close()`.
  *
- * @throws {UserError} naming the path, if it cannot be opened or is no file
+ * @throws {UserError} naming the path, if it cannot be opened or is no regular file
  */
 export function fileSource(path: string): ByteSource {
   const file = open(path);
-  const { size, isFile } = file.statSync();
-  if (!isFile) {
-    file.close();
-    throw new UserError(`reading ${path}: expected a file, this is a folder or a device`);
-  }
+  const { size } = file.statSync();
   const source: ByteSource = {
     name: path,
     byteLength: size,
@@ -35,8 +32,10 @@ export function fileSource(path: string): ByteSource {
 
 function open(path: string): Deno.FsFile {
   try {
+    expectRegularFile(path);
     return Deno.openSync(path, { read: true });
   } catch (cause) {
+    if (cause instanceof UserError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new UserError(`reading ${path}: ${reason}`, { cause });
   }

@@ -26,6 +26,7 @@ import type { GPT } from "../nn/gpt.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { localPath } from "../place.ts";
+import { readRegularText } from "../regular_file.ts";
 import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
@@ -214,7 +215,7 @@ function text(content: string): Chunks {
 async function readText(folder: string, name: string): Promise<string> {
   const path = checkpointPath(folder, name);
   try {
-    return await Deno.readTextFile(path);
+    return await readRegularText(path);
   } catch (cause) {
     const { NotFound, NotADirectory } = Deno.errors;
     if (!(cause instanceof NotFound || cause instanceof NotADirectory)) throw cause;

@@ -4,6 +4,7 @@
  * @module
  */
 import { attempt, writeFileAtomically } from "../files.ts";
+import { readRegularText } from "../regular_file.ts";
 
 /** A line about training, or about the loss on held-out text. */
 export type Metrics =
@@ -34,7 +35,7 @@ export class MetricsLog {
    * left of a last one, are dropped, because a resumed run writes them again.
    */
   static async open(path: string, step: number): Promise<MetricsLog> {
-    const text = await Deno.readTextFile(path).catch((error) => {
+    const text = await readRegularText(path).catch((error) => {
       if (error instanceof Deno.errors.NotFound) return "";
       throw error;
     });

@@ -72,7 +72,7 @@ const PARTS: readonly Part[] = [
 
 /** Modules of lib/ that work on files or the terminal, and so may use the `Deno` namespace. */
 const USES_DENO = [
-  /^lib\/files\.ts$/,
+  /^lib\/(regular_file|files)\.ts$/,
   /^lib\/(cli|lesson)\//,
   /^lib\/train\/checkpoint\w*\.ts$/,
   /^lib\/(data|hub)\/(\w+_)?files?(_\w+)?\.ts$/,

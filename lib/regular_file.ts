@@ -1,0 +1,44 @@
+/**
+ * Files that can be read to an end. Opening a named pipe waits for its writer, and a device may
+ * never end, so whatever a folder's files are called, only regular ones are opened.
+ *
+ * See files.ts for writing, data/corpus_files.ts for what a user may pipe in.
+ *
+ * @module
+ */
+import { UserError } from "./errors.ts";
+
+/**
+ * Checks that a path is a regular file, or a link to one.
+ *
+ * @throws {UserError} naming the path and what it is, if it is anything else
+ * @throws the system's error if there is nothing at the path
+ */
+export function expectRegularFile(path: string | URL): void {
+  const info = Deno.statSync(path);
+  if (info.isFile) return;
+  throw new UserError(`reading ${path}: expected a file, got ${kindOf(info)}`);
+}
+
+/**
+ * The bytes of a regular file.
+ *
+ * @throws {UserError} naming the path and what it is, if it is anything else
+ * @throws the system's error if it cannot be read
+ */
+export async function readRegularFile(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
+  expectRegularFile(path);
+  return await Deno.readFile(path);
+}
+
+/** The text of a regular file; errors are those of `readRegularFile`. */
+export async function readRegularText(path: string | URL): Promise<string> {
+  expectRegularFile(path);
+  return await Deno.readTextFile(path);
+}
+
+function kindOf(info: Deno.FileInfo): string {
+  if (info.isDirectory) return "a folder";
+  if (info.isFifo) return "a named pipe";
+  return info.isSocket ? "a socket" : "a device";
+}
