@@ -124,3 +124,27 @@ forEachDevice("rules hold in beams; early stopping ends with as many texts as be
   const held = await generate(model, [[1]], { ...options, earlyStopping: true, minNewTokens: 6 });
   for (const { tokens } of held) assert.ok(tokens.length >= 6 && !tokens.includes(3));
 });
+
+forEachDevice("rules that forbid every token end beams with what is there", async () => {
+  const model = makeModel();
+  const rules = { beams: 3, sequences: 2, maxNewTokens: 12, noRepeatNgram: 1, scores: true };
+  for (const [prompt, rest] of [[[0, 1, 2, 3], 0], [[0, 1], 2], [[2], 3]] as const) {
+    const found = await generate(model, [prompt], rules);
+    assert.equal(found.length, rest === 0 ? 1 : 2);
+    for (const { tokens, scores, finishReason } of found) {
+      assert.deepEqual([tokens.length, scores?.length, finishReason], [rest, rest, "forbidden"]);
+      assert.equal(new Set([...prompt, ...tokens]).size, V);
+    }
+  }
+  const only = await generate(model, [0], { beams: 2, noRepeatNgram: 1, endToken: 3 });
+  assert.equal(only.finishReason, "end");
+});
+
+forEachDevice("searches leave no memory in use", async (device) => {
+  const model = makeModel();
+  const search = () => generate(model, [1], { beams: 3, maxNewTokens: 4, noRepeatNgram: 2 });
+  await search();
+  const { used } = device.memory();
+  for (let i = 0; i < 5; i++) await search();
+  assert.equal(device.memory().used, used);
+});

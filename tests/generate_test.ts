@@ -138,6 +138,25 @@ forEachDevice("rules change the text as they say", async () => {
   assert.deepEqual(echo.tokens, [7, ...plain.tokens]);
 });
 
+forEachDevice("rules that forbid every token end a text with what is there", async () => {
+  const model = makeModel({ vocabSize: 3 });
+  const rules = { temperature: 0.7, noRepeatNgram: 1, maxNewTokens: 40, scores: true };
+  const texts = await generate(model, [[0, 1, 2], [0], [1, 2]], rules);
+  assert.deepEqual(texts.map(({ finishReason }) => finishReason), Array(3).fill("forbidden"));
+  assert.deepEqual(texts.map(({ tokens }) => [...tokens].sort()), [[], [1, 2], [0]]);
+  for (const { tokens, scores } of texts) assert.equal(scores?.length, tokens.length);
+  // Only end tokens are left, and those are suppressed.
+  const early = { ...rules, endToken: 2, minNewTokens: 9 };
+  for (const temperature of [0, 1]) {
+    const { tokens, finishReason } = await generate(model, [0], { ...early, temperature });
+    assert.deepEqual([tokens, finishReason], [[1], "forbidden"]);
+  }
+  const seen: number[] = [];
+  const options = { ...rules, onToken: ({ token }: TokenEvent) => seen.push(token) };
+  const { tokens } = await generate(model, [0], options);
+  assert.deepEqual(seen, tokens);
+});
+
 forEachDevice("a text ends at the context where that is wanted", async () => {
   const model = makeModel();
   const options = { temperature: 0, maxNewTokens: 60, overflow: "stop" } as const;

@@ -7,6 +7,9 @@
  * lengths: i32 [B]. With `SCORES`, scores[state[1] mod length, b] ← −loss[b]; scores: f32
  * [length, B], loss: f32 [B].
  *
+ * With `HISTORY`, whose rules can forbid every token: if adjusted[b, next[b]] is −∞, output gets −1
+ * instead; adjusted: f32 [B, width].
+ *
  * @module
  */
 import type { CpuKernel } from "../../lib/device/kernel.ts";
@@ -17,8 +20,9 @@ export const advanceGeneration: CpuKernel = {
     const { f } = k;
     const { next, token, position, state } = k.pointers("next", "token", "position", "state");
     const { output, history, lengths } = k.pointers("output", "history", "lengths");
-    const { scores, loss } = k.pointers("scores", "loss");
-    const { length, tokens, rows, capacity } = k.integers("length", "tokens", "rows", "capacity");
+    const { scores, loss, adjusted } = k.pointers("scores", "loss", "adjusted");
+    const { length, tokens, rows } = k.integers("length", "tokens", "rows");
+    const { capacity, width } = k.integers("capacity", "width");
     const sampled = f.i32(state.loadI32(4));
     const slot = f.i32(sampled.remU(length).mul(rows));
     f.for(0, rows, 1, (row) => {
@@ -33,6 +37,8 @@ export const advanceGeneration: CpuKernel = {
           f.storeI32(history.at(row.mul(capacity).add(taken)), id);
         });
         f.storeI32(lengths.at(row), taken.add(1));
+        const logit = adjusted.at(row.mul(width).add(id)).loadF32();
+        f.if(logit.eq(-Infinity), () => f.storeI32(output.at(slot.add(row)), -1));
       }
       if (k.constants.SCORES) {
         f.storeF32(scores.at(slot.add(row)), loss.at(row).loadF32().neg());

@@ -16,6 +16,7 @@ import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { type TopK, topK } from "../ops/top_k.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
 import { CacheRows } from "./cache_rows.ts";
+import type { FinishReason } from "./continuation.ts";
 
 /** Options of `beamSearch`, all of them given; their meaning is that of `generate`. */
 export interface BeamOptions {
@@ -40,7 +41,7 @@ export interface FoundBeam {
    * Σ of the log-probabilities, the end token's too, over the number of them to the length penalty.
    */
   readonly score: number;
-  readonly finishReason: "end" | "length" | "context" | "aborted";
+  readonly finishReason: Exclude<FinishReason, "stop">;
 }
 
 /** A beam that still grows. */
@@ -59,8 +60,8 @@ interface Candidate {
 }
 
 /**
- * The best continuations of one prompt, best first, at most `beams` of them. The prompt is shorter
- * than the context.
+ * The best continuations of one prompt, best first, at least one and at most `beams` of them. The
+ * prompt is shorter than the context.
  */
 export async function beamSearch(
   model: GPT,
@@ -71,21 +72,25 @@ export async function beamSearch(
   const rows = new BeamRows(model, prompt, options);
   const ended = new EndedBeams(options, room);
   let beams: Beam[] = [{ tokens: [], scores: [], sum: 0 }];
-  let aborted = false;
+  let reason: FoundBeam["finishReason"] = room < options.maxNewTokens ? "context" : "length";
   try {
     let step = await rows.first();
     while (true) {
-      beams = select(beams, step, options, ended);
-      aborted = options.signal?.aborted ?? false;
-      const length = beams[0]?.tokens.length ?? 0;
-      if (beams.length === 0 || length === room || aborted || ended.done(beams)) break;
+      const candidates = likeliest(beams, step, options);
+      if (candidates.length === 0) {
+        reason = "forbidden";
+        break;
+      }
+      beams = select(beams, candidates, options, ended);
+      if (options.signal?.aborted) reason = "aborted";
+      const length = beams[0]?.tokens.length ?? room;
+      if (length === room || reason === "aborted" || ended.done(beams)) break;
       step = await rows.next(beams, options.beams);
     }
   } finally {
     rows.dispose();
   }
-  const full = room < options.maxNewTokens ? "context" : "length";
-  return ended.best(beams, aborted ? "aborted" : full);
+  return ended.best(beams, reason);
 }
 
 /** The result of a step: the likeliest tokens of each beam. */
@@ -95,27 +100,35 @@ interface Step {
   readonly picks: number;
 }
 
-/**
- * The surviving beams, each with the index of its parent; those that end are added to `ended`.
- */
-function select(
+/** The likeliest tokens after any of the beams, most likely first, without the forbidden ones. */
+function likeliest(
   beams: readonly Beam[],
   { values, indices, picks }: Step,
-  { beams: count, ends }: BeamOptions,
-  ended: EndedBeams,
-): Grown[] {
+  { beams: count }: BeamOptions,
+): Candidate[] {
   const candidates = beams.flatMap(({ sum }, beam): Candidate[] =>
     Array.from({ length: picks }, (_, i) => {
       const score = values[beam * picks + i];
       return { beam, token: indices[beam * picks + i], score, sum: sum + score };
     })
   );
-  const likeliest = candidates
+  return candidates
     .filter(({ sum }) => sum > -Infinity)
     .sort((a, b) => b.sum - a.sum || a.beam - b.beam)
     .slice(0, 2 * count);
+}
+
+/**
+ * The surviving beams, each with the index of its parent; those that end are added to `ended`.
+ */
+function select(
+  beams: readonly Beam[],
+  candidates: readonly Candidate[],
+  { beams: count, ends }: BeamOptions,
+  ended: EndedBeams,
+): Grown[] {
   const grown: Grown[] = [];
-  likeliest.forEach(({ beam, token, score, sum }, rank) => {
+  candidates.forEach(({ beam, token, score, sum }, rank) => {
     const { tokens, scores } = beams[beam];
     if (ends.includes(token)) {
       if (rank < count) ended.add({ tokens, scores, sum }, tokens.length + 1);
@@ -214,7 +227,9 @@ class BeamRows {
       for (let row = 1; row < beams; row++) this.#cache.copyRow(0, row);
       return this.#likeliest(logits);
     });
-    return await this.#read(top);
+    const step = await this.#read(top);
+    for (const tensor of [top.values, top.indices]) tensor.dispose();
+    return step;
   }
 
   /** Gives each beam its own row with its last token, and predicts the next token. */

@@ -9,9 +9,10 @@
 import type { TokenStream } from "../text/tokenizer.ts";
 
 /**
- * Why a text ended: enough tokens, an end token, a stop sequence, the context's end, or the signal.
+ * Why a text ended: enough tokens, an end token, a stop sequence, the context's end, rules that
+ * forbid every token, or the signal.
  */
-export type FinishReason = "length" | "end" | "stop" | "context" | "aborted";
+export type FinishReason = "length" | "end" | "stop" | "context" | "forbidden" | "aborted";
 
 /** A token that certainly belongs to the result, and the text that it completes. */
 export interface CertainToken {

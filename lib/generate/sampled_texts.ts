@@ -14,7 +14,7 @@ import {
 } from "./continuation.ts";
 import type { Generated, GenerationOptions } from "./generation.ts";
 import { expectSampling } from "./options.ts";
-import type { Choice, Sequences, SequencesShape } from "./sequences.ts";
+import { type Choice, NO_TOKEN, type Sequences, type SequencesShape } from "./sequences.ts";
 import { withSequences } from "./sequences_pool.ts";
 import { echoed, streamAfter } from "./texts.ts";
 
@@ -93,7 +93,8 @@ class SampledTexts {
       for (let step = 0; step < steps && !signal?.aborted; step++) {
         for (const row of this.#open()) {
           const at = step * this.#texts.length + row;
-          this.#report(row, this.#texts[row].push(tokens[at], scores?.[at]));
+          if (tokens[at] === NO_TOKEN) this.#finish(row, "forbidden");
+          else this.#report(row, this.#texts[row].push(tokens[at], scores?.[at]));
           if (this.#texts[row].reason) rows.finish(row);
         }
       }

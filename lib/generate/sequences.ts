@@ -25,7 +25,7 @@ import { CacheRows } from "./cache_rows.ts";
 
 const ADVANCE: Kernel = {
   name: "advance_generation",
-  reads: { next: "i32", loss: "f32" },
+  reads: { next: "i32", loss: "f32", adjusted: "u32" },
   updates: {
     token: "i32",
     position: "i32",
@@ -35,10 +35,13 @@ const ADVANCE: Kernel = {
     lengths: "i32",
     scores: "f32",
   },
-  scalars: { length: "u32", tokens: "u32", rows: "u32", capacity: "u32" },
+  scalars: { length: "u32", tokens: "u32", rows: "u32", capacity: "u32", width: "u32" },
   webgpu: { code: wgsl("advance_generation"), workgroups: () => 1 },
   cpu,
 };
+
+/** Stands in a block of tokens for the one that a row did not get: the rules forbid every token. */
+export const NO_TOKEN = -1;
 
 /** What a program of sequences is built for; other values make another program. */
 export interface SequencesShape {
@@ -71,7 +74,7 @@ export interface Choice {
 export interface TokenBlock {
   /** Steps in this block. */
   readonly steps: number;
-  /** Tokens, steps × rows. */
+  /** Tokens, steps × rows, or `NO_TOKEN`. */
   readonly tokens: Int32Array;
   /** Log-probabilities before any rule or filter, in the same places; with `scores` only. */
   readonly scores: Float32Array | undefined;
@@ -157,7 +160,7 @@ export class Sequences {
       scores: scores?.subarray(from, from + steps * rows) as Float32Array | undefined,
     };
     this.#given += steps;
-    block.tokens.forEach((token, i) => this.#tokens[i % rows].push(token));
+    block.tokens.forEach((token, i) => this.#tokens[i % rows].push(Math.max(token, 0)));
     return block;
   }
 
@@ -246,6 +249,7 @@ export class Sequences {
     const buffers = {
       next,
       loss: this.#scores && tokenLosses(logits, next),
+      adjusted: rules && adjusted,
       token,
       position,
       state: this.#state,
@@ -254,7 +258,7 @@ export class Sequences {
       lengths: rules?.lengths,
       scores: this.#scores,
     };
-    const scalars = { length: this.#block, tokens, rows, capacity };
+    const scalars = { length: this.#block, tokens, rows, capacity, width: logits.shape[1] };
     launch(ADVANCE, buffers, scalars, { HISTORY: rules ? 1 : 0, SCORES: this.#scores ? 1 : 0 });
     return next;
   }
