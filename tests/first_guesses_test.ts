@@ -252,6 +252,19 @@ refused({
     () => guess.SGD.prototype.step.call(new folio.SGD([x()]), [x()]),
     "RangeError: SGD: the learning rate must be a number from 0, got undefined",
   ],
+  "saveCheckpoint(folder, {})": [
+    () => guess.saveCheckpoint("runs/never", {}),
+    "TypeError: saveCheckpoint: expected a model, a GPT, got undefined",
+  ],
+  "saveCheckpoint(folder, { model, optimizer: name })": [
+    () => guess.saveCheckpoint("runs/never", { model: model(), optimizer: "adamw" }),
+    "TypeError: saveCheckpoint: expected an optimizer such as new AdamW(model.parameters()), " +
+    'got "adamw"',
+  ],
+  "loadOptimizerState(folder, { optimizer })": [
+    () => guess.loadOptimizerState("runs/never", { optimizer: new folio.AdamW([x()]) }),
+    "TypeError: loadOptimizerState: expected a model, a GPT, got undefined",
+  ],
   "warmupDecay({ decay })": [
     () => guess.warmupDecay({ learningRate: 1, steps: 9, decay: "cos" }),
     'RangeError: warmupDecay: decay must be one of cosine, linear, constant, got "cos"',

@@ -157,3 +157,15 @@ export abstract class Optimizer {
    */
   protected abstract launchUpdate(squares: Tensor): void;
 }
+
+/** Throws a TypeError unless `optimizer` is one. */
+export function expectOptimizer(
+  operation: string,
+  optimizer: unknown,
+): asserts optimizer is Optimizer {
+  if (optimizer instanceof Optimizer) return;
+  throw new TypeError(
+    `${operation}: expected an optimizer such as new AdamW(model.parameters()), got ` +
+      describe(optimizer),
+  );
+}

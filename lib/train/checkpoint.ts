@@ -23,7 +23,8 @@ import {
 import { storedTensors } from "../hub/stored_tensors.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import type { GPT } from "../nn/gpt.ts";
-import type { Optimizer } from "../optim/optimizer.ts";
+import { expectModel } from "../nn/expect_model.ts";
+import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { localPath } from "../place.ts";
 import { readRegularText } from "../regular_file.ts";
@@ -87,15 +88,18 @@ export async function saveCheckpoint(
   folder: string | URL | CheckpointFolder,
   checkpoint: Checkpoint,
 ): Promise<void> {
-  if (folder instanceof CheckpointFolder) return await save(folder, checkpoint);
-  using opened = await CheckpointFolder.open(localPath("saveCheckpoint", folder));
+  const place = folder instanceof CheckpointFolder ? folder : localPath("saveCheckpoint", folder);
+  checkOptions("saveCheckpoint", checkpoint, KNOWN);
+  expectModel("saveCheckpoint", checkpoint.model);
+  expectOptimizer("saveCheckpoint", checkpoint.optimizer);
+  expectTokenizer("saveCheckpoint", checkpoint.tokenizer);
+  if (place instanceof CheckpointFolder) return await save(place, checkpoint);
+  using opened = await CheckpointFolder.open(place);
   await save(opened, checkpoint);
 }
 
 async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<void> {
-  checkOptions("saveCheckpoint", checkpoint, KNOWN);
   const { model, optimizer, tokenizer, run = { step: optimizer.stepsDone } } = checkpoint;
-  expectTokenizer("saveCheckpoint", tokenizer);
   const metadata = { format: "pt", step: String(run.step) };
   const parameters = (await entriesOf(model.namedParameters())).flatMap((parameter) =>
     asStored(model.config, parameter)
@@ -160,6 +164,8 @@ export async function loadOptimizerState(
   const path = localPath("loadOptimizerState", folder);
   checkOptions("loadOptimizerState", into, { model: true, optimizer: true });
   const { model, optimizer } = into;
+  expectModel("loadOptimizerState", model);
+  expectOptimizer("loadOptimizerState", optimizer);
   const { step } = await loadRunState(path);
   await withFile(path, "optimizer.safetensors", async (file) => {
     const own = file.metadata.get("step");

@@ -10,7 +10,7 @@ import { hasDropout } from "../nn/config.ts";
 import { ForwardContext } from "../nn/context.ts";
 import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
-import { Optimizer } from "../optim/optimizer.ts";
+import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import { checkOptions } from "../options.ts";
 import { valueAndGrad } from "../tensor/autograd.ts";
@@ -101,13 +101,7 @@ export class Trainer {
   /** TypeError for another model or optimizer, RangeError for an option out of range. */
   constructor(readonly model: GPT, readonly optimizer: Optimizer, options: TrainerOptions) {
     expectModel("Trainer", model);
-    if (!(optimizer instanceof Optimizer)) {
-      throw new TypeError(
-        `Trainer: expected an optimizer such as new AdamW(model.parameters()), got ${
-          describe(optimizer)
-        }`,
-      );
-    }
+    expectOptimizer("Trainer", optimizer);
     this.options = checked(options);
     const { device } = model.parameters()[0];
     this.#randomState = keep(zeros([2], { dtype: "i32", device }));
