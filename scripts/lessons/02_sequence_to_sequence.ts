@@ -7,7 +7,7 @@
  *
  * @module
  */
-// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+// deno-lint-ignore-file no-import-prefix -- a lesson is one file and imports Folio by URL
 
 import {
   AdditiveAttention,
@@ -36,28 +36,28 @@ import {
   valueAndGrad,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
-/** What the additive score learns. */
+/** The learned weights of the additive score. */
 interface ScoreWeights {
-  /** W, [p,a]: brings the decoder's state to the width a. */
+  /** W [p,a]: projects the decoder's state to width a. */
   previous: Tensor;
-  /** U, [d,a]: brings a hidden state to the width a. */
+  /** U [d,a]: projects a hidden state to width a. */
   hidden: Tensor;
-  /** v, [a,1]: turns the comparison into a number. */
+  /** v [a,1]: turns the comparison into one number. */
   vector: Tensor;
 }
 
 /**
- * Code task 1: one step of a decoder, state [1,d], context [1,d], weight [2d,d] → the next state
+ * Code task 1: one step of a decoder: state [1,d], context [1,d], weight [2d,d] → the next state
  * [1,d].
  */
 function nextState(state: Tensor, context: Tensor, weight: Tensor): Tensor {
   // The next state is tanh([state, context] · weight).
-  // concatenate([a, b], { axis: 1 }) puts two rows side by side; tanh and matmul do the rest.
+  // concatenate([a, b], { axis: 1 }) appends b's columns to a's; tanh and matmul do the rest.
   return notWritten(state, context, weight, concatenate, matmul, tanh);
 }
 
 /**
- * Code task 2: the additive score of each previous state [Tp,p] with each hidden state [Th,d], →
+ * Code task 2: the additive score of each previous state [Tp,p] with each hidden state [Th,d] →
  * [Tp,Th].
  */
 function additiveScores(
@@ -67,8 +67,8 @@ function additiveScores(
 ): Tensor {
   // score[i,j] = tanh(previousState[i] · W + hiddenStates[j] · U) · v
   // 1. rows = previousState · W is [Tp,a], columns = hiddenStates · U is [Th,a].
-  // 2. Every row must meet every column: reshape(rows, [Tp,1,a]) and reshape(columns, [1,Th,a]),
-  //    and add() repeats them as needed: [Tp,Th,a].
+  // 2. Add every row to every column: reshape(rows, [Tp,1,a]) and reshape(columns, [1,Th,a]); add()
+  //    broadcasts them to [Tp,Th,a].
   // 3. matmul(tanh(…), v) is [Tp,Th,1]; reshape it to [Tp,Th].
   // The lengths are previousState.shape[0], hiddenStates.shape[0] and weights.vector.shape[0].
   return notWritten(hiddenStates, previousState, weights, reshape, add);
@@ -86,15 +86,16 @@ export const lesson = new Lesson(
   async (page) => {
     const table = await loadWordVectors();
 
-    page.section("An encoder, a decoder, and a question between them");
+    page.section("An encoder, a decoder, and attention between them");
     page.say(`
-      To translate a sentence, the first neural translators read it word by word and kept one hidden state for each word (the encoder). Then they wrote
-      the translation word by word (the decoder). Attention was invented for what lies between: before each new word the decoder asks which of the
-      hidden states matter now. Each step has four parts:
+      To translate a sentence, the first neural translators read it word by word and kept one hidden
+      state for each word (the encoder). Then they wrote the translation word by word (the decoder).
+      Attention connects the two: before each new word it decides which of the hidden states matter
+      now. Each step has four parts:
         1. score    compare the decoder's previous state with every hidden state
         2. softmax  turn the scores into weights that sum to 1
-        3. context  mix the hidden states by those weights
-        4. next     make the decoder's next state from the previous one and the context
+        3. context  sum the hidden states, weighted
+        4. next     compute the decoder's next state from the previous one and the context
     `);
     const source = ["the", "king", "sold", "his", "house", "near", "the", "river"];
     const hidden = table.lookup(source, { unit: true }).vectors;
@@ -103,10 +104,9 @@ export const lesson = new Lesson(
     // Unit vectors have small dot products; three times as long, the differences are easier to see.
     const { weights, context } = dotProductAttention(mul(hidden, 3), mul(states, 3));
     page.say(`
-      Here the "hidden states" are word vectors of a sentence, and the decoder's state is in turn a vector near to ${
-      asked.join(", ")
-    }. The score is
-      the dot product of lesson 1. Each state finds the word that it is about:
+      Here the "hidden states" are the word vectors of a sentence, and the decoder's states are the
+      vectors of ${asked.join(", ")}. The score is the dot product of lesson 1. Each state finds the
+      word closest to it in meaning:
     `);
     const figure = attentionFigure(await weights.data(), {
       queries: asked,
@@ -132,16 +132,16 @@ export const lesson = new Lesson(
     const [state, mixed] = [rowOf(states, 0), rowOf(context, 0)];
     const after = await step(await state, await mixed, weight).data();
     page.say(`
-      The state for "${asked[0]}" and its context give the next state, which begins ${
-      [...after.slice(0, 5)].map((x) => x.toFixed(2)).join(", ")
-    }, …
-      In a trained translator the weights of this step are learned, and the next state asks the next question.
+      The state for "${asked[0]}" and its context give the next state, which starts with
+      ${[...after.slice(0, 5)].map((x) => x.toFixed(2)).join(", ")}, … In a trained translator the
+      weights of this step are learned, and the next state is compared with the hidden states again.
     `);
 
     page.section("A score that learns how to compare");
     page.say(`
-      The dot product finds what is alike. But a decoder that writes German needs to know that "Hund" belongs to "dog", and their vectors need not be
-      alike at all. The additive score (Bahdanau and others, 2014, the first attention of all) asks a small network instead:
+      The dot product finds similar vectors. But a decoder that writes German must know that "Hund"
+      belongs to "dog", and their vectors need not be similar at all. The additive score (Bahdanau
+      and others, 2014, the first attention mechanism) uses a small network instead:
         score = tanh(previousState · W + hiddenState · U) · v
     `);
     const scores = await page.task({
@@ -173,7 +173,7 @@ export const lesson = new Lesson(
     };
     const keys = table.lookup(english, { unit: true }).vectors;
     const count = english.length;
-    // German words start with vectors of no meaning: chance alone.
+    // German words start with random vectors.
     const queries = tensor(normal(0.5)([count, 16], random), { shape: [count, 16] });
     const layer = new AdditiveAttention(width, {
       previousWidth: 16,
@@ -189,7 +189,7 @@ export const lesson = new Lesson(
       attentionFigure(before, { ...labels, title: `${title}, untrained` }),
     );
 
-    // −ln of the weight on the right word, averaged: what training makes small.
+    // The loss: the mean of −ln of the weight on the right word.
     const right = tensor(identity(count), { shape: [count, count] });
     const optimizer = new AdamW(layer.parameters());
     const losses: number[] = [];
@@ -203,10 +203,10 @@ export const lesson = new Lesson(
       scope(() => void optimizer.update(gradients));
     }
     page.say(`
-      The German words start with random vectors. ${losses.length} steps of training, each of which makes the weight on the right word a little larger,
-      take the loss from ${losses[0].toFixed(3)} (a guess among ${count} words: ln ${count} = ${
-      Math.log(count).toFixed(3)
-    }) to ${losses.at(-1)!.toFixed(3)}:
+      The German words start with random vectors. ${losses.length} training steps, each of which
+      makes the weight on the right word a little larger, lower the loss from
+      ${losses[0].toFixed(3)} (a random guess among ${count} words: ln ${count} =
+      ${Math.log(count).toFixed(3)}) to ${losses.at(-1)!.toFixed(3)}:
     `);
     const trained = layer.forward(keys, queries).weights;
     await page.save(
@@ -217,11 +217,10 @@ export const lesson = new Lesson(
     const own = { previous: previous.weight, hidden: hiddenLayer.weight, vector };
     const [first] = await scores(keys, queries, own).data();
     page.say(`
-      The function of task 2 gives the trained layer's scores: ${german[english[0]]} with ${
-      english[0]
-    } has ${first.toFixed(2)}.
-      The dot product has nothing to learn and is one fast matrix product; the additive score costs a tanh for each pair. The transformer takes the
-      dot product and gives the learning to projections before it: queries, keys and values, in lesson 3.
+      The function of task 2 computes the trained layer's scores: ${german[english[0]]} with
+      ${english[0]} has ${first.toFixed(2)}. The dot product has nothing to learn and is one fast
+      matrix product; the additive score needs a tanh for each pair. The transformer uses the dot
+      product, and learns projections before it: queries, keys and values, in lesson 3.
     `);
   },
 );

@@ -7,7 +7,7 @@
  *
  * @module
  */
-// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+// deno-lint-ignore-file no-import-prefix -- a lesson is one file and imports Folio by URL
 
 import {
   expectMatch,
@@ -38,12 +38,13 @@ import {
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
 /**
- * Code task 1: the mask of a sequence of `time` tokens as rows of 0 and 1: 1 where the token of the
- * row may see the token of the column.
+ * Code task 1: the causal mask of a sequence of `time` tokens, as rows of 0 and 1: 1 if the token
+ * of the row may attend to the token of the column.
  */
 function causal(time: number): number[][] {
-  // A token sees itself and those before it, never those after: row 0 is [1, 0, 0, …], the last row
-  // all 1. Array.from({ length: time }, (_, i) => …) makes an array of `time` elements.
+  // A token attends to itself and to those before it, never to those after: row 0 is [1, 0, 0, …],
+  // the last row is all 1. Array.from({ length: time }, (_, i) => …) creates an array of `time`
+  // elements.
   return notWritten(time);
 }
 
@@ -54,9 +55,9 @@ function causal(time: number): number[][] {
 function maskedAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): ScaledDotProduct {
   // 1. scores = q · kᵀ / √d: matmul(q, k, { transposeB: true }), then mul(…, 1 / Math.sqrt(d)); d
   //    is q.shape.at(-1)!.
-  // 2. A hidden key must get the weight 0, so its score becomes very small before the softmax:
-  //    where(mask, a, b) takes a where the mask is 1 and b where it is 0; b may be a number such as
-  //    -Infinity.
+  // 2. A hidden key must get the weight 0, so its score becomes -Infinity before the softmax:
+  //    where(mask, a, b) selects a's element if the mask is 1 and b's if it is 0; b may be a number
+  //    such as -Infinity.
   // 3. weights = softmax(…), output = weights · v.
   return notWritten(q, k, v, mask, where, softmax);
 }
@@ -79,8 +80,9 @@ export const lesson = new Lesson(
     page.section("A sentence attends to itself");
     const given = table.embedSentence("I drink coke, but eat steak");
     page.say(`
-      So far one sequence looked at another. In self-attention each word of a sentence looks at the words of the same sentence. First the sentence
-      becomes a tensor: embedSentence takes the punctuation away and looks the words up. Of "I drink coke, but eat steak" the table has
+      So far one sequence attended to another. In self-attention each word of a sentence attends to
+      the words of the same sentence. First the sentence becomes a tensor: embedSentence removes the
+      punctuation and looks up the words. For "I drink coke, but eat steak" the table has
       ${given.words.join(", ")}${given.warning ? `; ${given.warning}` : ""}.
     `);
     const sentence = given.warning === undefined
@@ -88,17 +90,18 @@ export const lesson = new Lesson(
       : table.embedSentence("People eat fish at night, but drive cars in the morning!");
     const [, time, width] = sentence.vectors.shape;
     page.say(`
-      The sentence of this lesson is "${
-      sentence.words.join(" ")
-    }": ${sentence.vectors} is one sentence of ${time} words with ${width} numbers each.
+      The sentence of this lesson is "${sentence.words.join(" ")}": ${sentence.vectors} is one
+      sentence of ${time} words with ${width} numbers each.
     `);
 
     page.section("Three roles for each word");
     page.say(`
-      A word has three jobs. As a query it asks ("which words tell me what I mean here?"), as a key it answers to such questions, and as a value it
-      hands over what it knows. One vector for all three would be a poor compromise, so each job has its own learned matrix:
+      A word has three jobs. As a query it searches (which words say what it means here?), as a key
+      it can be found by such searches, and as a value it is the content that is passed on. One
+      vector for all three would be a poor compromise, so each job has its own learned matrix:
         q = x · Wq      k = x · Wk      v = x · Wv
-      A library is a good picture: you ask by a query, the catalog answers by keys, and what you take home is the book, the value.
+      Think of a library: you search with a query, the catalog compares it with its keys, and the
+      book that you take home is the value.
     `);
     const random = new Random(7);
     const project = () => new Linear(width, 32, { bias: false, initializer: normal(0.1), random });
@@ -109,16 +112,18 @@ export const lesson = new Lesson(
 
     page.section("Why the scores are divided by √d");
     page.say(`
-      A dot product of two random vectors of d numbers is a sum of d random terms: it has the standard deviation √d. With large scores the softmax gives
-      all to one key, and its derivative is nearly 0, so that nothing can be learned. Dividing by √d keeps the scores the same size for any d.
-      The greatest of 64 weights, on average, for random queries and keys:
+      A dot product of two random vectors of d numbers is a sum of d random terms: its standard
+      deviation is √d. With large scores the softmax gives nearly all the weight to one key. Its
+      derivative is then nearly 0, and the model cannot learn. Dividing by √d keeps the scores the
+      same size for any d. The table shows the largest of 64 weights, on average, for random queries
+      and keys:
     `);
     const rows: (string | number)[][] = [[
       "d",
-      "of scores: deviation",
-      "greatest weight",
+      "scores: deviation",
+      "largest weight",
       "divided: deviation",
-      "greatest weight",
+      "largest weight",
     ]];
     for (const d of [4, 64, 1024]) {
       rows.push([String(d), ...await spread(d, 1), ...await spread(d, 1 / Math.sqrt(d))]);
@@ -129,17 +134,19 @@ export const lesson = new Lesson(
       "sentence",
       attentionFigure(await weights.data(), {
         queries: sentence.words,
-        title: "Self-attention with projections that nothing has trained",
+        title: "Self-attention with untrained projections",
       }),
     );
     page.say(`
-      Nothing has been trained, so the picture has no meaning yet: each word hears every other. Training moves the three matrices.
+      The projections are not trained, so the picture has no meaning yet: each word attends to every
+      other. Training changes the three matrices.
     `);
 
     page.section("Masks");
     page.say(`
-      A language model predicts the next word. While it trains it sees the whole sentence, so the words that come later must be hidden, or it would
-      copy them instead of learning to predict. A causal mask says which key each query may see.
+      A language model predicts the next word. In training its input is the whole sentence, so the
+      later words must be hidden. Otherwise the model would copy them instead of learning to
+      predict. A causal mask says to which keys each query may attend.
     `);
     const makeMask = await page.task({
       name: "causal",
@@ -187,8 +194,9 @@ export const lesson = new Lesson(
 
     page.section("Sentences of different lengths");
     page.say(`
-      In a batch all sentences have the same length: shorter ones are filled up with padding, and padding must be hidden as well. Masks of 0 and 1
-      multiply: a key is seen where every mask says so. Here two sentences of 2 and 4 words, with the weights of the first:
+      In a batch all sentences have the same length: shorter ones are filled up with padding, and
+      padding must be hidden as well. Multiply masks of 0 and 1 to combine them: a key is visible if
+      every mask has a 1. Here are the weights of the first of two sentences, of 2 and 4 words:
     `);
     const x = randomNormal([2, 4, 8], tensor(Int32Array.of(1, 0)));
     const both = mul(causalMask(4), paddingMask([2, 4], 4));
@@ -200,17 +208,16 @@ export const lesson = new Lesson(
     const nothing = scaledDotProductAttention(x, x, x, { mask: paddingMask([0, 4], 4) });
     const output = await nothing.output.data();
     page.say(`
-      What of a sentence that is nothing but padding? A softmax over no keys at all would be 0/0. Folio gives zeros, so that no NaN spreads through the
-      batch: the greatest magnitude in its output is ${
-      Math.max(...output.slice(0, 32).map(Math.abs))
-    }.
+      What if a sentence is only padding? A softmax over no keys at all would be 0/0. Folio returns
+      zeros, so that no NaN spreads through the batch: the largest magnitude in its output is
+      ${Math.max(...output.slice(0, 32).map(Math.abs))}.
     `);
   },
 );
 
 /**
- * The standard deviation of scaled scores of random vectors, and the greatest of 64 weights on
- * average.
+ * The standard deviation of scaled scores of random vectors, and the average of the largest of 64
+ * weights.
  */
 async function spread(d: number, scale: number): Promise<[number, number]> {
   const draw = (stream: number) => randomNormal([64, d], tensor(Int32Array.of(3, 0)), stream);

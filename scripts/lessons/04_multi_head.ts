@@ -6,7 +6,7 @@
  *
  * @module
  */
-// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+// deno-lint-ignore-file no-import-prefix -- a lesson is one file and imports Folio by URL
 
 import {
   expectMatch,
@@ -32,14 +32,14 @@ import {
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
 /**
- * The code task: q [Tq,C], k and v [Tk,C], `heads` of them → output [Tq,C] before the last
- * projection, and weights [heads,Tq,Tk].
+ * The code task: q [Tq,C], k and v [Tk,C], each split into `heads` heads → output [Tq,C] before the
+ * last projection, and weights [heads,Tq,Tk].
  */
 function multiHead(q: Tensor, k: Tensor, v: Tensor, heads: number): ScaledDotProduct {
-  // 1. Cut each row into `heads` pieces of D = C / heads numbers: reshape(q, [Tq, heads, D]).
-  // 2. Each head needs its own matrix: transpose(…, [1, 0, 2]) makes [heads, Tq, D]. The same for k
-  //    and v.
-  // 3. scaledDotProductAttention(q, k, v) works on all heads at once and gives { output, weights };
+  // 1. Split each row into `heads` parts of D = C / heads numbers: reshape(q, [Tq, heads, D]).
+  // 2. Each head needs its own matrix: transpose(…, [1, 0, 2]) gives [heads, Tq, D]. Do the same
+  //    with k and v.
+  // 3. scaledDotProductAttention(q, k, v) computes all heads and returns { output, weights };
   //    output is [heads,Tq,D].
   // 4. Back: transpose the output to [Tq, heads, D], and reshape it to [Tq, C].
   return notWritten(q, k, v, heads, reshape, transpose, scaledDotProductAttention);
@@ -55,14 +55,16 @@ export const lesson = new Lesson(
     url: import.meta.url,
   },
   async (page) => {
-    page.section("One look is not enough");
+    page.section("One set of weights is not enough");
     page.say(`
-      In "The king who sold his house by the river is old", the word "is" must find its subject, "his" must find the king, and "river" its preposition.
-      One attention gives each word one set of weights, and so one mixture of all that. Multi-head attention looks several times at once: the
-      vectors are cut into pieces, each head attends with its own piece, and a last projection puts the pieces together again.
+      In "The king who sold his house by the river is old", the word "is" must find its subject,
+      "his" must find the king, and "river" its preposition. A single attention gives each word one
+      set of weights, and so mixes all of that. Multi-head attention computes several sets: the
+      vectors are split into parts, each head attends with its own part, and a last projection
+      combines the parts.
         headᵢ  = softmax(QᵢKᵢᵀ/√D) · Vᵢ        with D = C / heads
         output = [head₁, head₂, …] · Wo
-      The work is the same as for one head of full width: the pieces are smaller.
+      The work is the same as for one head of full width, because the parts are smaller.
     `);
     const split = await page.task({
       name: "multiHead",
@@ -84,7 +86,7 @@ export const lesson = new Lesson(
       },
     });
 
-    page.section("Each head sees a sentence in its own way");
+    page.section("Each head attends in its own way");
     const table = await loadWordVectors();
     const { vectors, words } = table.embedSentence(
       "The king and the queen sold the house by the river",
@@ -107,7 +109,8 @@ export const lesson = new Lesson(
       attentionFigure(values.slice(0, words.length ** 2), { queries: words, title: "Head 1" }),
     );
     page.say(`
-      No projection has been learned here: each head compares 25 of the 100 numbers of a word. Yet the heads differ, and training makes them specialists.
+      Nothing is trained here: each head compares 25 of the 100 numbers of a word. The heads differ
+      already, and in training they specialize.
     `);
 
     page.section("The layer");
@@ -119,16 +122,14 @@ export const lesson = new Lesson(
       [name, { shape, size }],
     ) => [name, `[${shape}]`, String(size)]);
     page.say(
-      `Attention holds the four projections, ${layer.parameterCount} numbers for a width of ${table.width}:`,
+      `Attention has four projections, ${layer.parameterCount} numbers for a width of ${table.width}:`,
     );
     page.table(parameters);
     const source = table.embedSentence("old people live near water").vectors;
     page.say(`
-      Queries may come from one sequence and keys and values from another. ${words.length} words that attend to ${
-      source.shape[1]
-    } others give ${layer.forward(vectors, { source })} and the weights ${
-      layer.weights(vectors, { source })
-    }: [batch, heads, queries, keys].
+      Queries may come from one sequence and keys and values from another. ${words.length} words
+      that attend to ${source.shape[1]} others give ${layer.forward(vectors, { source })} and the
+      weights ${layer.weights(vectors, { source })}: [batch, heads, queries, keys].
     `);
     try {
       new Attention({ width: table.width, heads: 3 });

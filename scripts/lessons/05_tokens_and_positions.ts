@@ -1,12 +1,12 @@
 /**
- * Lesson 5: tokens, and where they stand. Beginner, two code tasks; about 30 minutes.
+ * Lesson 5: tokens and their positions. Beginner, two code tasks; about 30 minutes.
  *
  *     deno task lesson 5
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/05_tokens_and_positions.ts
  *
  * @module
  */
-// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+// deno-lint-ignore-file no-import-prefix -- a lesson is one file and imports Folio by URL
 
 import {
   expectMatch,
@@ -30,16 +30,16 @@ import {
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
 /**
- * Code task 1: the words of a text, each once, the most frequent first; equally frequent ones in
+ * Code task 1: the distinct words of a text, the most frequent first; equally frequent ones in
  * alphabetical order.
  */
 function vocabulary(text: string): string[] {
-  // text.split(/\s+/) cuts at white space. Count each word in a Map, then sort the entries:
-  // by count, greater first, and where counts are equal by the word (a < b ? -1 : 1).
+  // text.split(/\s+/) splits at white space. Count each word in a Map, then sort the entries: by
+  // count, largest first, and if the counts are equal by the word (a < b ? -1 : 1).
   return notWritten(text);
 }
 
-/** Code task 2: the sinusoidal positions of `time` tokens, `width` numbers each, as rows. */
+/** Code task 2: sinusoidal position vectors of `time` tokens, as rows of `width` numbers. */
 function positions(time: number, width: number): number[][] {
   // Row t, even column i:  sin(t / 10000^(i / width));  the column after it: cos of the same angle.
   return notWritten(time, width);
@@ -60,10 +60,13 @@ export const lesson = new Lesson(
 
     page.section("From text to numbers");
     page.say(`
-      A model reads a sequence of whole numbers, the ids of tokens. What a token is, is a choice. With words the sequences are short and the
-      vocabulary is long, and a word that was not in the corpus has no id. With characters it is the other way round. Byte pairs lie between:
-      starting from single bytes, the most frequent pair of neighbors becomes a new token, again and again, so that common words become one token
-      and rare ones a few, and nothing is unknown. GPT-2 does it like that. The corpus of this lesson is a small invented language:
+      A model reads a sequence of whole numbers, the ids of tokens. A token may be a word, a
+      character or something between. With words the sequences are short and the vocabulary is
+      large, and a word that was not in the corpus has no id. With characters it is the other way
+      round. Byte-pair encoding is between the two: it starts from single bytes and makes the most
+      frequent pair of neighbors a new token, again and again. Common words become one token, rare
+      ones a few, and nothing is unknown. GPT-2 uses it. The corpus of this lesson is a small
+      invented language:
         ${text.split("\n")[0]}
         ${text.split("\n")[1]}
     `);
@@ -80,10 +83,9 @@ export const lesson = new Lesson(
     });
     const words = makeVocabulary(text.trim());
     page.say(`
-      The corpus has ${words.length} words. The first ids go to the most frequent: ${
-      words.slice(0, 8).join(" ")
-    } …
-      The order must be the same each time, or a saved model would read other words.
+      The corpus has ${words.length} words. The first ids go to the most frequent:
+      ${words.slice(0, 8).join(" ")} … The order must be the same each time, otherwise the ids would
+      mean other words to a saved model.
     `);
     const tokenizers: [string, Tokenizer][] = [
       ["characters", CharacterTokenizer.fromText(text)],
@@ -99,23 +101,22 @@ export const lesson = new Lesson(
         return [name, String(tokenizer.vocabSize), String(ids.length), first];
       }),
     ]);
-    page.say("(Ġ is how the byte-pair vocabulary of GPT-2 writes a space.)");
+    page.say("(Ġ is a space in GPT-2's byte-pair vocabulary.)");
     const [, [, word], [, pairs]] = tokenizers;
     const unknown = "the dragon likes the goat .";
     page.say(`
-      A word that is not in the vocabulary: words give "${
-      word.decode(word.encode(unknown))
-    }", byte pairs give it back whole:
-      "${pairs.decode(pairs.encode(unknown))}", with ${
-      [...pairs.encode(" dragon")].length
-    } tokens for "dragon".
+      A word that is not in the vocabulary: the word tokenizer reads
+      "${word.decode(word.encode(unknown))}". Byte pairs lose nothing:
+      "${pairs.decode(pairs.encode(unknown))}", with ${[...pairs.encode(" dragon")].length} tokens
+      for "dragon".
     `);
 
     page.section("Several sentences in one batch");
     const ragged = [sentence, "the king works ."].map((line) => [...word.encode(line)]);
     const longest = Math.max(...ragged.map((ids) => ids.length));
     page.say(`
-      Sentences of a batch are filled up with padding, here id ${word.paddingId}, to the longest; a mask (or the lengths) says what is real:
+      Sentences of a batch are filled up with padding, here id ${word.paddingId}, to the length of
+      the longest one. A mask (or the lengths) marks the real tokens:
     `);
     page.table(ragged.map((ids) => {
       const padding = Array(longest - ids.length).fill(word.paddingId);
@@ -123,7 +124,7 @@ export const lesson = new Lesson(
       return [`ids ${[...ids, ...padding].join(" ")}`, `mask ${mask.join(" ")}`];
     }));
 
-    page.section("Attention does not know the order");
+    page.section("Attention ignores the order");
     const table = await loadWordVectors();
     const outputs = await Promise.all(["people like dogs", "dogs like people"].map(async (line) => {
       const { vectors } = table.embedSentence(line);
@@ -131,17 +132,20 @@ export const lesson = new Lesson(
       return [...await output.data()].slice(table.width, table.width + 4);
     }));
     page.say(`
-      Attention is a weighted sum, and a sum does not care about order. The word "like" comes out the same in both of these sentences:
+      Attention is a weighted sum, and a sum does not depend on order. The output for the word
+      "like" is the same in both of these sentences:
     `);
     page.table([["people like dogs", ...outputs[0]], ["dogs like people", ...outputs[1]]]);
     page.say(`
-      So every token's vector gets a second one added, which says where it stands. Such position vectors should be different for each place, the same in
-      every sentence, of the same size for every place, and the step from one place to the next should look the same everywhere.
+      So a second vector, which depends on the position, is added to every token's vector. Position
+      vectors should differ from position to position, be the same in every sentence, have the same
+      length everywhere, and change in the same way from each position to the next.
     `);
 
     page.section("Sine and cosine");
     page.say(`
-      The first transformer used waves of many frequencies, like the hands of a clock: the first columns turn fast, the last ones slowly.
+      The first transformer used waves of many frequencies, like the hands of a clock: the first
+      columns change fast, the last ones slowly.
         even column i:   sin(t / 10000^(i / width))
         column after it: cos of the same angle
     `);
@@ -171,14 +175,15 @@ export const lesson = new Lesson(
       );
     }
     page.say(`
-      Every row is another pattern. In 1000 × 768 the columns on the right hardly change: 10000 is so large that the slowest wave needs more than 60,000
-      tokens for one turn, so that no two places look alike. In 50 × 10000 nearly all columns stand still: that much width is wasted on 50 places.
-      The dot product of two places depends on their distance alone. For width 128:
+      Every row is a different pattern. In 1000 × 768 the columns on the right hardly change: 10000
+      is so large that the slowest wave needs more than 60,000 tokens for one period, so no two
+      positions are equal. In 50 × 10000 nearly all columns are constant: 50 positions do not need
+      so much width. The dot product of two positions depends only on their distance. For width 128:
     `);
     const p = sinusoidalPositions(64, 128);
     const products = await matmul(p, p, { transposeB: true }).data();
     page.table([
-      ["from place", "to itself", "1 on", "2 on", "5 on", "20 on"],
+      ["position", "itself", "+1", "+2", "+5", "+20"],
       ...[0, 10, 40].map((
         t,
       ) => [String(t), ...[0, 1, 2, 5, 20].map((k) => products[64 * t + t + k])]),
@@ -187,26 +192,30 @@ export const lesson = new Lesson(
       sinusoidalPositions(4, 7);
     } catch (error) {
       page.say(
-        `Sines and cosines come in pairs, so the width must be even: ${(error as Error).message}.`,
+        `Each sine has its cosine, so the width must be even: ${(error as Error).message}.`,
       );
     }
 
     page.section("Two other ways");
     page.say(`
-      GPT-2 learns its position vectors: a table with a row for each place, trained like the token table (positions: "learned"). It works as well, but
-      ends where the table ends. Modern models turn the queries and keys instead (rotary): place t turns each pair of numbers by an angle
-      proportional to t, so that a query and a key know how far apart they are, and nothing is added to the values. Here one query and one key at six
-      places each, after the turn; the scores are the same along each diagonal:
+      GPT-2 learns its position vectors: a table with a row for each position, trained like the
+      token table (positions: "learned"). This works as well, but only up to the length of the
+      table. Modern models rotate the queries and keys instead (rotary): at position t each pair of
+      numbers is rotated by an angle proportional to t. So the score of a query and a key depends on
+      how far apart they are, and nothing is added to the values. Here are the scores of one query
+      and one key, both rotated to six positions. They are the same along each diagonal:
     `);
     await showRotary(page.table.bind(page));
   },
 );
 
-/** The scores of one query and one key at six places each, turned by rotary positions. */
+/**
+ * Prints the scores of one query and one key at six positions each, rotated by rotary positions.
+ */
 async function showRotary(table: (rows: number[][]) => void): Promise<void> {
   const repeated = (values: number[]) => tensor(Array(6).fill(values).flat(), { shape: [1, 6, 4] });
-  const turned = (x: Tensor) => rotary(x, { heads: 1, headSize: 4 });
-  const [q, k] = [repeated([1, 0.5, -0.5, 1]), repeated([0.5, 1, 0.5, 0.2])].map(turned);
+  const rotated = (x: Tensor) => rotary(x, { heads: 1, headSize: 4 });
+  const [q, k] = [repeated([1, 0.5, -0.5, 1]), repeated([0.5, 1, 0.5, 0.2])].map(rotated);
   const scores = await matmul(q, k, { transposeB: true }).data();
   table(Array.from({ length: 6 }, (_, row) => [...scores.slice(6 * row, 6 * row + 6)]));
 }

@@ -9,7 +9,7 @@
  *
  * @module
  */
-// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+// deno-lint-ignore-file no-import-prefix -- a lesson is one file and imports Folio by URL
 
 import {
   expectMatch,
@@ -48,13 +48,13 @@ interface Dense {
   bias: Tensor;
 }
 
-/** A layer norm: gain and bias, [C]. */
+/** Weights of a layer norm: gain and bias, [C]. */
 interface NormWeights {
   gain: Tensor;
   bias: Tensor;
 }
 
-/** What a block learns. */
+/** The weights of a block. */
 interface BlockWeights {
   query: Dense;
   key: Dense;
@@ -66,7 +66,7 @@ interface BlockWeights {
   norm2: NormWeights;
 }
 
-/** What the model learns, and its fixed positions. */
+/** The weights of the model, and its fixed positions. */
 interface ModelWeights {
   heads: number;
   /** [V,C]. */
@@ -78,24 +78,21 @@ interface ModelWeights {
   head: Dense;
 }
 
-/** Code task 1: x [...,C] → [...,C], by way of the wider F. */
+/** Code task 1: x [...,C] → [...,F] → [...,C], where F > C. */
 function feedForward(x: Tensor, up: Dense, down: Dense): Tensor {
   // linear(x, weight, bias) is x · weight + bias. First up, then geluTanh(…), then down.
   return notWritten(x, up, down, linear, geluTanh);
 }
 
-/**
- * Code task 2: the sum of what went into a layer and what came out of it, normed: [...,C] twice →
- * [...,C].
- */
+/** Code task 2: the normalized sum of a layer's input and its output, both [...,C] → [...,C]. */
 function addNorm(x: Tensor, processed: Tensor, norm: NormWeights): Tensor {
   // add(a, b) and layerNorm(x, gain, bias).
   return notWritten(x, processed, norm, add, layerNorm);
 }
 
-/** Code task 3: one block, x [B,T,C] → its output [B,T,C] and its attention's weights [B,H,T,T]. */
+/** Code task 3: one block, x [B,T,C] → its output [B,T,C] and its attention weights [B,H,T,T]. */
 function decoderBlock(x: Tensor, block: BlockWeights, heads: number, parts: Parts): BlockResult {
-  // 1. selfAttention(x, block, heads), below, gives { output, weights }.
+  // 1. selfAttention(x, block, heads), below, returns { output, weights }.
   // 2. h = parts.addNorm(x, that output, block.norm1)
   // 3. parts.feedForward(h, block.up, block.down), then add & norm again with block.norm2.
   return notWritten(x, block, heads, parts);
@@ -110,7 +107,8 @@ function languageModel(ids: Tensor, model: ModelWeights, block: BlockFunction): 
   // 2. For each of model.blocks: { output, weights } = block(x, …, model.heads); the output is the
   //    next block's x.
   // 3. logits = linear(x, model.head.weight, model.head.bias)
-  // 4. Each block's weights are [B,H,T,T]: reshape them to [B,1,H,T,T] and concatenate(list, { axis: 1 }).
+  // 4. Each block's weights are [B,H,T,T]: reshape them to [B,1,H,T,T], then concatenate(list, {
+  //    axis: 1 }).
   return notWritten(ids, model, block, embedding, reshape, concatenate);
 }
 
@@ -153,11 +151,13 @@ export const lesson = new Lesson(
   },
   async (page) => {
     page.say(`
-      A decoder-only language model, such as GPT, is a stack of equal blocks between a table of token vectors and a head that scores every word of the
-      vocabulary. A block has two halves. In the first the tokens talk to each other (attention); in the second each thinks by itself (feed-forward).
-      Around each half goes a shortcut: what came in is added to what came out, and the sum is normed.
+      A decoder-only language model, such as GPT, is a stack of equal blocks between a table of
+      token vectors and a head that scores every word of the vocabulary. A block has two halves. The
+      first, attention, exchanges information between tokens; the second, feed-forward, processes
+      each token alone. Each half has a shortcut (a residual connection): its input is added to its
+      output, and the sum is normalized.
     `);
-    // A small model of the library, whose weights and whose answers the tests below use.
+    // A small model of the library; the tests below use its weights and its results.
     const small = new GPT({
       vocabSize: 11,
       contextLength: 6,
@@ -180,8 +180,9 @@ export const lesson = new Lesson(
 
     page.section("Feed-forward");
     page.say(`
-      Two linear layers with a bend between them: out to a wider vector, GELU, and back. GELU is a smooth gate: large numbers pass, negative ones
-      become nearly 0. Without the bend the two layers would be worth no more than one.
+      Two linear layers with a nonlinear function between them: to a wider vector, GELU, and back.
+      GELU is a smooth gate: large numbers pass, negative ones become nearly 0. Without it the two
+      layers could do no more than one.
         feedForward(x) = geluTanh(x · W₁ + b₁) · W₂ + b₂
     `);
     const feed = await page.task({
@@ -200,8 +201,9 @@ export const lesson = new Lesson(
 
     page.section("Add & norm");
     page.say(`
-      The shortcut lets the signal, and in training its derivative, pass through a hundred layers unharmed: a layer needs to learn only what to change.
-      The norm then gives each token's vector the mean 0 and the variance 1, times a learned gain, plus a learned bias.
+      The shortcut lets the signal, and in training its gradient, pass through a hundred layers
+      unchanged: a layer has to learn only what to change. The norm then scales each token's vector
+      to mean 0 and variance 1, multiplies by a learned gain and adds a learned bias.
         addNorm(x, processed) = layerNorm(x + processed)
     `);
     const join = await page.task({
@@ -234,8 +236,9 @@ export const lesson = new Lesson(
 
     page.section("The language model");
     page.say(`
-      Token vectors and positions go in, a block after the other works on them, and the head gives a score (a logit) for each word of the vocabulary to
-      come next, at every place at once.
+      The input is the sum of token vectors and positions. One block after another processes it.
+      Then, at every position, the head gives each word of the vocabulary a score (a logit) for
+      being the next word.
     `);
     const bound: BlockFunction = (x, weights, heads) => block(x, weights, heads, parts);
     const model = await page.task({
@@ -267,8 +270,9 @@ export const lesson = new Lesson(
     }
     const { logits, weights: all } = model(ids, takeApart(larger), bound);
     page.say(`
-      A model of 3 layers and 4 heads, untrained, gives ${logits} for 24 tokens, and attention weights ${all}: [batch, layers, heads, queries, keys].
-      In every map the upper right half is empty, because no token sees those after it:
+      A model of 3 layers and 4 heads, untrained, gives ${logits} for 24 tokens, and attention
+      weights ${all}: [batch, layers, heads, queries, keys]. In every map the upper right half is
+      empty, because no token attends to later ones:
     `);
     const { layers, heads } = config;
     const title = "Attention of an untrained model by layer and head";
@@ -277,7 +281,7 @@ export const lesson = new Lesson(
       attentionGridFigure(await all.data(), { layers, heads, queries: 24, title }),
     );
 
-    page.section("How many numbers, and how they start");
+    page.section("The number of parameters, and their first values");
     const shakespeare = new GPT({
       vocabSize: 25670,
       contextLength: 64,
@@ -291,16 +295,14 @@ export const lesson = new Lesson(
       headBias: true,
     });
     page.say(`
-      The Shakespeare model of lesson 7 has one block of width 128 and a vocabulary of 25,670 words: ${
-      shakespeare.parameterCount.toLocaleString("en")
-    } parameters,
-      of which the tokens' table and the head are all but ${
-      shakespeare.blocks.parameterCount.toLocaleString("en")
-    }. Before training they are drawn at random, neither so large
-      that the softmax goes to all or nothing nor so small that nothing comes through. Of [128, 256] matrices:
+      The Shakespeare model of lesson 7 has one block of width 128 and a vocabulary of 25,670 words:
+      ${shakespeare.parameterCount.toLocaleString("en")} parameters, all except
+      ${shakespeare.blocks.parameterCount.toLocaleString("en")} of them in the token table and the
+      head. Before training they are random: small enough that the softmax does not give everything
+      to one word, and large enough that signals do not vanish. For [128, 256] matrices:
     `);
     page.table([
-      ["initializer", "standard deviation", "greatest"],
+      ["initializer", "standard deviation", "largest"],
       ...([
         ["normal(0.02), as in GPT-2", normal(0.02)],
         ["lecunNormal: 1/√inputs, cut at two deviations", lecunNormal()],
@@ -315,7 +317,7 @@ export const lesson = new Lesson(
         return [
           name,
           Math.sqrt(square),
-          values.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+          values.reduce((max, value) => Math.max(max, Math.abs(value)), 0),
         ];
       }),
     ]);
@@ -365,7 +367,9 @@ function blockWeights({ attention, norm1, norm2, feedForward }: Block): BlockWei
   };
 }
 
-/** That weights have a shape, that their rows sum to 1, and that no query sees a later key. */
+/**
+ * Expects that weights have a shape, that their rows sum to 1, and that later keys have weight 0.
+ */
 async function expectLowerTriangular(weights: Tensor, shape: number[]): Promise<void> {
   await expectMatch({ shape: weights?.shape }, { shape }, { what: "weights" });
   const time = shape.at(-1)!;

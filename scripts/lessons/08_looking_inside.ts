@@ -7,7 +7,7 @@
  *
  * @module
  */
-// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+// deno-lint-ignore-file no-import-prefix -- a lesson is one file and imports Folio by URL
 
 import {
   expectMatch,
@@ -41,8 +41,8 @@ import {
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
 /**
- * The code task: the perplexity of a text, from the probability that the model gave to each word
- * that came.
+ * The code task: the perplexity of a text, from the probability that the model gave to each of its
+ * words.
  */
 function perplexityOf(probabilities: number[]): number {
   // exp(the mean of −ln p): Math.exp and Math.log.
@@ -57,23 +57,23 @@ export const lesson = new Lesson(
     minutes: 25,
     tasks: 1,
     url: import.meta.url,
-    flags: { steps: integer(500, "updates of the model that is looked into", { min: 1 }) },
+    flags: { steps: integer(500, "training steps of the model", { min: 1 }) },
   },
   async (page, { steps }) => {
     const { model, tokenizer, loss } = await trainSmallModel(steps);
     const { layers, heads, width } = model.config;
     page.say(`
-      A model of ${layers} layers and ${heads} heads has just learned an invented language (${steps} steps, loss ${
-      loss.toFixed(3)
-    }). In that language
-      the subject decides how a sentence ends: queens wear crowns, bakers sell bread, horses eat grass, whatever stands between. What has the model
-      made of it?
+      A model of ${layers} layers and ${heads} heads has just learned an invented language (${steps}
+      steps, loss ${loss.toFixed(3)}). In that language the subject determines how a sentence ends:
+      queens wear crowns, bakers sell bread, horses eat grass, whatever is between. What has the
+      model learned of it?
     `);
 
     page.section("How surprised is it?");
     page.say(`
-      Perplexity is the loss in words that one can picture: a perplexity of 3 means that the model was as unsure, on average, as between 3 equally
-      likely words. It is measured on text that the model has not seen.
+      Perplexity is the loss as a number of words: a perplexity of 3 means that the model was as
+      unsure, on average, as between 3 equally likely words. It is measured on text that was not
+      used in training.
     `);
     const measure = await page.task({
       name: "perplexityOf",
@@ -95,10 +95,10 @@ export const lesson = new Lesson(
         "their words in alphabetical order",
         (await perplexity(model, tokenizer.encode(shuffled))).perplexity,
       ],
-      [`a blind guess among ${tokenizer.vocabSize} words`, measure([1 / tokenizer.vocabSize])],
+      [`a random guess among ${tokenizer.vocabSize} words`, measure([1 / tokenizer.vocabSize])],
     ]);
 
-    page.section("What does it look at?");
+    page.section("What does it attend to?");
     const sentence = "the queen who sees the horse near the castle wears a crown .";
     const ids = tokenizer.encode(sentence);
     const words = sentence.split(" ");
@@ -114,7 +114,7 @@ export const lesson = new Lesson(
         title: "Attention by layer and head",
       }),
     );
-    // The last word before the end of the sentence begins, and the subject that decides it.
+    // The last word before the ending, and the subject that determines the ending.
     const [query, key] = [words.indexOf("castle"), words.indexOf("queen")];
     const map = (index: number) => weights.slice(index * time * time, (index + 1) * time * time);
     const back = Array.from(
@@ -128,18 +128,18 @@ export const lesson = new Lesson(
       attentionFigure(map(best), { queries: words, title: `Attention of ${name}` }),
     );
     page.say(`
-      After "castle" the model must know who the sentence is about. The head that looks back to "queen" most is ${name}: it gives her
-      ${(100 * back[best]).toFixed(0)}% of its attention, over ${
-      query - key - 1
-    } words that do not matter. Nobody told it to.
+      After "castle" the model must know the subject of the sentence. The head that attends most to
+      "queen" is ${name}, with ${(100 * back[best]).toFixed(0)}% of its attention, across
+      ${query - key - 1} words that do not matter. It learned this from the text alone.
     `);
 
-    page.section("Which words are alike to it?");
+    page.section("Which words are similar to it?");
     const tokens = Array.from({ length: tokenizer.vocabSize }, (_, id) => tokenizer.token(id));
     const embeddings = await model.tokens.weight.data();
     const vectors = new WordVectors(tokens, Float32Array.from(embeddings));
     page.say(`
-      Each word is a vector of ${width} numbers that began at random. By now words that can stand in for each other lie near each other:
+      Each word is a vector of ${width} numbers, random at first. Now words that can replace each
+      other are near each other:
     `);
     page.table(["queen", "baker", "horse", "castle", "sees"].map((word) => [
       word,
@@ -148,8 +148,8 @@ export const lesson = new Lesson(
     const groups = Object.entries(SMALL_LANGUAGE_WORDS);
     const chosen = groups.flatMap(([group, members]) => members.map((label) => ({ label, group })));
     const rows = chosen.flatMap(({ label }) => [...vectors.vector(label)]);
-    const points = (places: ArrayLike<number>) =>
-      chosen.map((point, i) => ({ ...point, x: places[2 * i], y: places[2 * i + 1] }));
+    const points = (positions: ArrayLike<number>) =>
+      chosen.map((point, i) => ({ ...point, x: positions[2 * i], y: positions[2 * i + 1] }));
     const { projected, shares } = principalComponents(rows, { width });
     await page.save(
       "pca",
@@ -158,33 +158,32 @@ export const lesson = new Lesson(
       }),
     );
     page.say(`
-      A plane cannot show ${width} dimensions. The two principal components are the directions in which the vectors differ most; they hold
-      ${
-      (100 * (shares[0] + shares[1])).toFixed(0)
-    }% of the variance. UMAP bends the plane instead, so that neighbors stay neighbors; its distances from group
-      to group mean little.
+      A plane cannot show ${width} dimensions. The two principal components are the directions in
+      which the vectors differ most; they have ${(100 * (shares[0] + shares[1])).toFixed(0)}% of the
+      variance. UMAP bends the plane instead, so that neighbors stay neighbors; the distances
+      between its groups mean little.
     `);
     try {
-      const places = await umap(rows, { width, neighbors: 5, seed: 1 });
-      await page.save("umap", embeddingFigure(points(places), { title: "Embeddings, by UMAP" }));
+      const positions = await umap(rows, { width, neighbors: 5, seed: 1 });
+      await page.save("umap", embeddingFigure(points(positions), { title: "Embeddings, by UMAP" }));
     } catch (error) {
-      // The package cannot be fetched; the lesson goes on without it.
+      // The package cannot be downloaded; the lesson continues without it.
       if (!(error instanceof UserError)) throw error;
       page.say(`UMAP is left out: ${error.message}.`);
     }
 
-    page.section("What does it think comes next?");
+    page.section("What does it predict?");
     const prompt = "the baker who hears the queen near the castle";
     const topP = 0.9;
     const given = tokenizer.encode(prompt);
-    const likeliest = async (temperature: number) => {
+    const mostProbable = async (temperature: number) => {
       const top = await topNextTokens(model, given, { k: 3, temperature });
       return top.flatMap(({ id, probability }) => [tokenizer.token(id), probability]);
     };
     const temperatures = [0.5, 1, 2];
-    const tops = await Promise.all(temperatures.map(likeliest));
+    const tops = await Promise.all(temperatures.map(mostProbable));
     page.table([
-      ["temperature", "likeliest", "", "second", "", "third", ""],
+      ["temperature", "first", "", "second", "", "third", ""],
       ...temperatures.map((temperature, i) => [String(temperature), ...tops[i]]),
     ]);
     const next = await topNextTokens(model, given, { k: tokenizer.vocabSize });
@@ -195,18 +194,16 @@ export const lesson = new Lesson(
       bars.filter(({ token }) => words.includes(token))
         .reduce((sum, { probability }) => sum + probability, 0);
     page.say(`
-      The temperature sharpens or flattens the bars; top-p keeps the likeliest words that sum to ${topP}, those above the line. The subject is the baker,
-      though the queen stands nearer. At temperature 1 the words that a baker's sentence ends with (sells, works, counts) have together the
-      probability ${
-      together(["sells", "works", "counts"]).toFixed(2)
-    }, a queen's (wears, rules, sits) ${
-      together(["wears", "rules", "sits"]).toFixed(2)
-    }. Lesson 9 draws words from such bars.
+      The temperature sharpens or flattens the bars; top-p keeps the most probable words whose sum
+      reaches ${topP}, those above the line. The subject is the baker, although the queen is nearer.
+      At temperature 1 the words for a baker's ending (sells, works, counts) have together the
+      probability ${together(["sells", "works", "counts"]).toFixed(2)}, a queen's (wears, rules,
+      sits) ${together(["wears", "rules", "sits"]).toFixed(2)}. Lesson 9 draws words from such bars.
     `);
   },
 );
 
-/** A model of the small language, trained for some seconds. */
+/** Trains a model on the small language for some seconds. */
 async function trainSmallModel(steps: number) {
   const text = smallLanguage(1000, 1);
   const tokenizer = WordTokenizer.fromText(text);

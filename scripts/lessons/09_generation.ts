@@ -1,5 +1,5 @@
 /**
- * Lesson 9: how a text is written with a trained model: greedy, sampled, and by beams.
+ * Lesson 9: generate text with a trained model: greedily, by sampling, and with beam search.
  * Intermediate, two code tasks; about 25 minutes.
  *
  *     deno task lesson 9
@@ -7,7 +7,7 @@
  *
  * @module
  */
-// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+// deno-lint-ignore-file no-import-prefix -- a lesson is one file and imports Folio by URL
 
 import {
   expectMatch,
@@ -31,38 +31,37 @@ import {
  * Code task 1: the probabilities of logits at a temperature above 0, softmax(logits / temperature).
  */
 function atTemperature(logits: number[], temperature: number): number[] {
-  // exp of each logit / temperature, divided by the sum of them all. (Taking the greatest logit
-  // away from all of them first changes nothing in the result, and keeps exp from overflowing.)
+  // exp of each logit / temperature, divided by the sum of all of these. (Subtract the largest
+  // logit from all of them first: the result is the same, and exp cannot overflow.)
   return notWritten(logits, temperature);
 }
 
 /**
- * Code task 2: probabilities with only the likeliest kept, as few as sum to at least p, and these
- * scaled to sum to 1; the rest 0.
+ * Code task 2: keeps the fewest most probable entries whose sum is at least p, scaled to sum to 1;
+ * the others become 0.
  */
 function topP(probabilities: number[], p: number): number[] {
-  // Sort the indices by probability, the greatest first. Keep them one after another until their
-  // sum is at least p. Then divide the kept ones by that sum.
+  // Sort the indices by probability, the largest first. Keep one after another until their sum is
+  // at least p. Then divide the kept ones by that sum.
   return notWritten(probabilities, p);
 }
 
 export const lesson = new Lesson(
   {
     number: 9,
-    title: "Writing: greedy, sampled, by beams",
+    title: "Generation: greedy, sampling, beam search",
     level: "intermediate",
     minutes: 25,
     tasks: 2,
     url: import.meta.url,
-    flags: { steps: integer(300, "updates of the model that writes", { min: 1 }) },
+    flags: { steps: integer(300, "training steps of the model", { min: 1 }) },
   },
   async (page, { steps }) => {
     const { model, tokenizer, loss } = await trainSmallModel(steps);
     page.say(`
-      A small model has just learned an invented language (${steps} steps, loss ${
-      loss.toFixed(3)
-    }). A model gives a probability to every word that
-      could come next. Writing means to choose one, to put it at the end of the text, and to ask again. All this lesson is about how to choose.
+      A small model has just learned an invented language (${steps} steps, loss ${loss.toFixed(3)}).
+      A model gives every word a probability of being the next one. To generate text, choose a word,
+      append it to the text, and run the model again. This lesson is about how to choose.
     `);
     const prompt = "the queen who";
     const options = { tokenizer, maxNewTokens: 24 };
@@ -70,15 +69,16 @@ export const lesson = new Lesson(
 
     page.section("Greedy");
     page.say(
-      "Always the likeliest word (temperature 0). The text is the same each time, and tends to repeat itself:",
+      "Always choose the most probable word (temperature 0). The text is the same each time, and tends to repeat itself:",
     );
     const greedy = await generate(model, prompt, { ...options, temperature: 0 });
     page.sample(prompt, greedy.text ?? "");
 
     page.section("Sampling");
     page.say(`
-      Or draw the word at random, each as often as its probability says. The temperature divides the logits before the softmax: below 1 the likely
-      words become likelier still, above 1 the unlikely ones get their chance, and in the end nonsense.
+      Or draw the word at random, according to the probabilities. The temperature divides the logits
+      before the softmax: below 1 probable words become even more probable, above 1 improbable ones
+      are drawn more often, and a high temperature gives nonsense.
     `);
     const soften = await page.task({
       name: "atTemperature",
@@ -95,7 +95,7 @@ export const lesson = new Lesson(
       },
     });
     page.table([
-      ["temperature", "of logits 2, 1, 0", "", ""],
+      ["temperature", "probabilities for logits 2, 1, 0", "", ""],
       ...[0.25, 1, 4].map((
         temperature,
       ) => [String(temperature), ...soften([2, 1, 0], temperature)]),
@@ -106,7 +106,7 @@ export const lesson = new Lesson(
       page.sample(prompt, text ?? "");
     }
     page.say(
-      "The seed decides the draw: the same seed gives the same text, another seed another one.",
+      "The seed determines the draws: the same seed gives the same text, another seed a different one.",
     );
     const several = await generate(model, [prompt], {
       ...options,
@@ -118,8 +118,9 @@ export const lesson = new Lesson(
 
     page.section("Cutting off the tail");
     page.say(`
-      A thousand unlikely words are together likely enough that one of them comes up now and then, and spoils the text. Top-k keeps the k likeliest words.
-      Top-p keeps as few as sum to p: few where the model is sure, many where it is not.
+      A thousand improbable words together have enough probability that one of them is drawn
+      sometimes and spoils the text. Top-k keeps the k most probable words. Top-p keeps the fewest
+      words whose probabilities sum to at least p: few if the model is sure, many if it is not.
     `);
     const cut = await page.task({
       name: "topP",
@@ -136,7 +137,7 @@ export const lesson = new Lesson(
       },
     });
     page.table([
-      ["p", "of 0.5, 0.3, 0.15, 0.05", "", "", ""],
+      ["p", "kept of 0.5, 0.3, 0.15, 0.05", "", "", ""],
       ...[0.5, 0.8, 1].map((p) => [String(p), ...cut([0.5, 0.3, 0.15, 0.05], p)]),
     ]);
     const wild = await generate(model, prompt, {
@@ -148,10 +149,11 @@ export const lesson = new Lesson(
     page.say("Temperature 3 again, with top-p 0.6:");
     page.sample(prompt, wild.text ?? "");
 
-    page.section("Beams");
+    page.section("Beam search");
     page.say(`
-      Greedy choice is short-sighted: a likely word may lead to a place where nothing is likely. Beam search follows several texts at once and keeps
-      those that are likeliest as a whole. The number is Σ ln p, the logarithm of the text's probability:
+      Greedy choice is short-sighted: after a probable word, all continuations may be improbable.
+      Beam search extends several texts in parallel and keeps those that are most probable as a
+      whole. The number is Σ ln p, the logarithm of the text's probability:
     `);
     const first = await generate(model, prompt, {
       ...options,
@@ -172,16 +174,19 @@ export const lesson = new Lesson(
       ...beams.map(({ score, text }, i) => [`beam ${i + 1}`, score!, text ?? ""]),
     ]);
     page.say(`
-      (Greedy's number is without the full stop that ends it, the beams' with it.) Beams suit tasks with one right answer, such as translation. For stories
-      they are dull: the likeliest text is not the most interesting one, so people sample with a temperature near 0.8 and top-p near 0.9.
+      (The greedy number does not include the final full stop, those of the beams do.) Beam search
+      suits tasks with one right answer, such as translation. For stories it is dull: the most
+      probable text is not the most interesting one, so people sample with a temperature near 0.8
+      and top-p near 0.9.
     `);
     page.say(`
-      Generation is fast because keys and values of the words so far are kept (a cache): each new word costs one step for one word, not for the text.
+      Generation is fast because the keys and values of earlier words are stored in a cache: each
+      new word needs the computation for one word, not for the whole text.
     `);
   },
 );
 
-/** A model of the small language, trained for some seconds. */
+/** Trains a model on the small language for some seconds. */
 async function trainSmallModel(steps: number) {
   const text = smallLanguage(1000, 1);
   const tokenizer = WordTokenizer.fromText(text);

@@ -7,7 +7,7 @@
  *
  * @module
  */
-// deno-lint-ignore-file no-import-prefix -- a lesson is copied as a single file, which finds Folio by its address
+// deno-lint-ignore-file no-import-prefix -- a lesson is one file and imports Folio by URL
 
 import {
   expectMatch,
@@ -31,34 +31,33 @@ import {
   zeros,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
-/** Ids that stand for no letter: padding, the start of a target, its end. */
+/** Ids of special tokens: padding, the start of a target, its end. */
 const [PAD, START, END] = [0, 1, 2];
 
 /**
- * Code task 1: what the decoder reads and what it should say at each place, for a target such as
+ * Code task 1: the decoder's input, and the correct output at each position, for a target such as
  * [7, 8, 9].
  */
 function shifted(target: number[]): { reads: number[]; says: number[] } {
-  // It reads START and then the target; it should say the target and then END. Both have one id
-  // more than the target.
+  // It reads START and then the target; it should say the target and then END. Both have one more
+  // id than the target.
   return notWritten(target);
 }
 
 /**
- * Code task 2: writes a target id by id. `scores(target)` gives a score to each id that may come
- * after `target`, which begins with START.
+ * Code task 2: writes a target id by id. `scores(target)` returns the score of each id as the next
+ * one after `target`, which starts with START.
  */
 async function writeGreedily(
   scores: (target: number[]) => Promise<number[]>,
-  most: number,
+  maxLength: number,
 ): Promise<number[]> {
-  // Begin with [START]. Again and again: take the id with the greatest score; stop if it is END,
-  // else put it at the end of the target. Stop after `most` ids, too. Give the ids without START
-  // and END.
-  return await notWritten(scores, most);
+  // Start with [START]. Repeat: take the id with the largest score; stop if it is END, otherwise
+  // append it to the target. Also stop after `maxLength` ids. Return the ids without START and END.
+  return await notWritten(scores, maxLength);
 }
 
-/** A rule that turns a word into another one, with the letters of both sides. */
+/** A rule that turns a word into another one, and the letters of both. */
 interface Rule {
   readonly name: string;
   readonly source: string;
@@ -75,7 +74,7 @@ const REVERSE: Rule = {
   apply: (word) => [...word].reverse().join(""),
 };
 
-/** Two letters may become one (ph → φ), and an s at a word's end has a form of its own (ς). */
+/** Two letters may become one (ph → φ), and an s at the end of a word has a special form (ς). */
 const GREEK: Rule = {
   name: "greek",
   source: "aeiopsthln",
@@ -96,11 +95,13 @@ export const lesson = new Lesson(
     flags: { steps: integer(400, "updates for each of the two tasks", { min: 1 }) },
   },
   async (page, { steps }) => {
-    page.section("Two stacks and a bridge");
+    page.section("Two stacks and cross-attention");
     page.say(`
-      The first transformer was made to translate. Its encoder reads the whole source, every place seeing every other. Its decoder writes the target from left
-      to right: each of its blocks has causal self-attention, as in a GPT, and then cross-attention, whose queries come from the target and whose
-      keys and values come from the encoder. That is the attention of lesson 2, learned.
+      The first transformer was built for translation. Its encoder reads the whole source, and every
+      position attends to every other. Its decoder writes the target from left to right: each of its
+      blocks has causal self-attention, as in a GPT, and then cross-attention, with queries from the
+      target and keys and values from the encoder. This is the attention of lesson 2, with learned
+      projections.
     `);
     const shift = await page.task({
       name: "shifted",
@@ -114,15 +115,16 @@ export const lesson = new Lesson(
       },
     });
     page.say(`
-      In training the decoder reads the right target, whatever it would have said itself, so that all places can be computed at once; the causal mask keeps it
-      from reading the answer. Where it writes for itself it reads its own words, one after another:
+      In training the decoder reads the correct target, not its own predictions (teacher forcing),
+      so that all positions can be computed in parallel; the causal mask hides the answers. When it
+      generates, it reads its own output, one id after another:
     `);
     const write = await page.task({
       name: "writeGreedily",
       stub: writeGreedily,
       answer: writeGreedilyAnswer,
       test: async (writeGreedily) => {
-        // After START comes 3, after 3 comes 4, after 4 the end.
+        // START is followed by 3, 3 by 4, and 4 by the end.
         const scores = (target: number[]) => {
           const next = ({ [START]: 3, 3: 4, 4: END } as Record<number, number>)[target.at(-1)!] ??
             3;
@@ -133,19 +135,21 @@ export const lesson = new Lesson(
       },
     });
 
-    page.section("Backwards");
+    page.section("Reversing words");
     const backwards = await learn(page, REVERSE, steps, shift);
     page.say(`
-      To reverse a word the decoder must look at the last letter first. The picture shows where each place of the target looks, averaged over the heads: if the
-      model has learned, the line runs from the upper right to the lower left.
+      To reverse a word the decoder must attend to the last letter first. The picture shows where
+      each position of the target attends, averaged over the heads: if the model has learned the
+      task, the line runs from the upper right to the lower left.
     `);
     await showCross(page, backwards, REVERSE, "abcdef");
 
-    page.section("In Greek letters");
+    page.section("Writing in Greek letters");
     const greek = await learn(page, GREEK, steps, shift);
     page.say(`
-      Here letters do not match one to one: "ph", "th" and "ps" become one letter each, and an "s" is written ς where the word ends. The
-      decoder must know how far it has got, and whether anything follows.
+      Here letters do not match one to one: "ph", "th" and "ps" become one letter each, and an "s"
+      at the end of a word is written ς. The decoder must know its position in the source, and
+      whether more letters follow.
     `);
     await showCross(page, greek, GREEK, "psophs");
 
@@ -182,18 +186,18 @@ function randomWord({ source }: Rule, random: Random): string {
   return Array.from({ length }, () => source[random.integer(source.length)]).join("");
 }
 
-/** Trains a model on random words, and says how many new ones it gets right. */
+/** Trains a model on random words, and prints how many new ones it gets right. */
 async function learn(
   page: LessonPage,
   rule: Rule,
   steps: number,
   shift: typeof shifted,
 ): Promise<Transformer> {
-  const [batch, places] = [64, LONGEST + 1];
+  const [batch, positions] = [64, LONGEST + 1];
   const model = new Transformer({
     sourceVocabSize: rule.source.length + 3,
     targetVocabSize: rule.target.length + 3,
-    contextLength: places,
+    contextLength: positions,
     layers: 1,
     heads: 4,
     width: 32,
@@ -202,7 +206,7 @@ async function learn(
   const optimizer = new AdamW(model.parameters(), { weightDecay: 0, clip: 1 });
   const ids = (...shape: number[]) => keep(zeros(shape, { dtype: "i32" }));
   const [source, sourceLengths] = [ids(batch, LONGEST), ids(batch)];
-  const [target, next] = [ids(batch, places), ids(batch, places)];
+  const [target, next] = [ids(batch, positions), ids(batch, positions)];
   // Recorded once, and replayed at each step.
   const step = compile(() => {
     const loss = () => model.loss(source, target, next, { sourceLengths });
@@ -221,9 +225,9 @@ async function learn(
     const pairs = words.map((word) => shift(encode(rule.target, rule.apply(word))));
     source.write(fill(sources, LONGEST, PAD));
     sourceLengths.write(sources.map(({ length }) => length));
-    target.write(fill(pairs.map(({ reads }) => reads), places, PAD));
-    // −100 counts for nothing in the loss.
-    next.write(fill(pairs.map(({ says }) => says), places, -100));
+    target.write(fill(pairs.map(({ reads }) => reads), positions, PAD));
+    // Targets of −100 do not count in the loss.
+    next.write(fill(pairs.map(({ says }) => says), positions, -100));
     optimizer.prepare(schedule(i - 1));
     const loss = step();
     if (i % Math.ceil(steps / 5) === 0 || i === steps) rows.push([String(i), await loss.item()]);
@@ -249,7 +253,7 @@ async function learn(
   return model;
 }
 
-/** Draws where each place of the target looks in the source, as the mean over the heads. */
+/** Draws where each position of the target attends in the source, averaged over the heads. */
 async function showCross(
   page: LessonPage,
   model: Transformer,
@@ -268,7 +272,7 @@ async function showCross(
     for (let head = 0; head < heads; head++) sum += values[head * queries * keys + i];
     return sum / heads;
   });
-  // A row is named after what is written there.
+  // Each row is labeled with the letter that is written there.
   const figure = attentionFigure(mean, {
     queries: [...result, "(end)"],
     keys: [...word],
@@ -285,10 +289,10 @@ function shiftedAnswer(target: number[]): { reads: number[]; says: number[] } {
 
 async function writeGreedilyAnswer(
   scores: (target: number[]) => Promise<number[]>,
-  most: number,
+  maxLength: number,
 ): Promise<number[]> {
   const target = [START];
-  while (target.length <= most) {
+  while (target.length <= maxLength) {
     const next = await scores(target);
     const best = next.indexOf(Math.max(...next));
     if (best === END) break;
