@@ -51,6 +51,20 @@ forEachDevice("parameters, gradients and moments are reported in bytes", async (
   assert.ok(trainer.memoryReport().evaluation > 4 * 64 * 29);
 });
 
+forEachDevice(
+  "more batches for an update take little more memory: gradients are added one by one",
+  () => {
+    const activations = [2, 16].map((accumulate) => {
+      const model = new GPT(shape);
+      const options = { learningRate: 1e-3, accumulate };
+      const trainer = new Trainer(model, new AdamW(model.parameters()), options);
+      trainer.step(batches);
+      return trainer.memoryReport().activations;
+    });
+    assert.ok(activations[1] < 1.3 * activations[0], `${activations}`);
+  },
+);
+
 forEachDevice("plain SGD's state is one velocity a parameter", () => {
   const model = new GPT(shape);
   const trainer = new Trainer(model, new SGD(model.parameters()), { learningRate: 1 });

@@ -146,6 +146,7 @@ function liveLaunches(
 interface Slot {
   readonly bytes: number;
   bytesUnshared: number;
+  /** One after the other. */
   readonly lives: Life[];
 }
 
@@ -173,13 +174,29 @@ function assignSlots(
   const sizeOf = ({ storage }: Life) => Math.ceil(Math.max(storage.bytes, 4) / 256) * 256;
   for (const life of lives.sort((a, b) => sizeOf(b) - sizeOf(a))) {
     const bytes = sizeOf(life);
-    const meets = ({ first, last }: Life) => first <= life.last && life.first <= last;
-    let slot = slots.findLast((slot) => !slot.lives.some(meets)); // the smallest that is free
+    let slot = slots.findLast(({ lives }) => isFree(lives, life)); // the smallest that is free
     if (!slot) slots.push(slot = { bytes, bytesUnshared: 0, lives: [] });
     slot.bytesUnshared += bytes;
-    slot.lives.push(life);
+    slot.lives.splice(placeOf(slot.lives, life), 0, life);
   }
   return slots;
+}
+
+/** Whether none of the lives, which follow one another, overlaps this one. */
+function isFree(lives: readonly Life[], life: Life): boolean {
+  const next = lives[placeOf(lives, life)];
+  return next === undefined || next.first > life.last;
+}
+
+/** The index of the first of the lives that ends no earlier than this one begins. */
+function placeOf(lives: readonly Life[], { first }: Life): number {
+  let [from, to] = [0, lives.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (lives[middle].last < first) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 /** The life of every storage; an output's never ends, as it is read between two runs. */

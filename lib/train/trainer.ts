@@ -215,7 +215,7 @@ export class Trainer {
   #recordStep(): Tensor {
     const parameters = this.model.parameters();
     const { accumulate, recomputeActivations } = this.options;
-    const parts = this.#batches.map(({ inputs, targets, share }, i) => {
+    const ofBatch = ({ inputs, targets, share }: DeviceBatch, i: number) => {
       const randomState = hasDropout(this.model.config) ? this.#randomState : undefined;
       const firstDropout = i << 16;
       const context = new ForwardContext({ randomState, firstDropout, recomputeActivations });
@@ -224,14 +224,16 @@ export class Trainer {
         return accumulate > 1 ? mul(value, share) : value;
       };
       return valueAndGrad(loss, parameters);
-    });
-    const total = parts.reduce((sum, part) => ({
-      value: add(sum.value, part.value),
-      gradients: sum.gradients.map((gradient, i) => add(gradient, part.gradients[i])),
-    }));
-    const norm = this.optimizer.update(total.gradients);
-    this.#ring.record(total.value, norm);
-    return total.value;
+    };
+    let { value, gradients } = ofBatch(this.#batches[0], 0);
+    for (let i = 1; i < accumulate; i++) { // each batch is added before the next is computed
+      const next = ofBatch(this.#batches[i], i);
+      value = add(value, next.value);
+      gradients = gradients.map((gradient, i) => add(gradient, next.gradients[i]));
+    }
+    const norm = this.optimizer.update(gradients);
+    this.#ring.record(value, norm);
+    return value;
   }
 
   /** Takes the shape of the first step's batches, and expects it of all others. */
