@@ -39,6 +39,7 @@ Deno.test("brackets nest, intersect and know POSIX names", () => {
   assert.deepEqual(pieces("[\\p{L}&&[^a-c]]+", "abxyc"), ["xy"]);
   assert.deepEqual(pieces("[[:digit:]-]+", "a1-2b"), ["1-2"]);
   assert.deepEqual(pieces("[\\p{Han}]+", "abc中文"), ["中文"]);
+  assert.deepEqual([pieces("\\w+", "a½"), pieces("[\\w]+", "a½")], [["a½"], ["a"]]);
 });
 
 // Each would take a backtracking engine longer than the universe has.

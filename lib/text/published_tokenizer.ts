@@ -52,6 +52,8 @@ export class PublishedTokenizer extends Tokenizer {
   readonly #config: Json;
   readonly #pipeline: Pipeline;
   readonly #tokens: (string | undefined)[];
+  /** What the decoder gets for each id: of some added tokens their normalized form. */
+  readonly #decoded: (string | undefined)[];
   readonly #ids: ReadonlyMap<string, number>;
   readonly #cache = new Map<string, Uint32Array>();
 
@@ -68,7 +70,11 @@ export class PublishedTokenizer extends Tokenizer {
     this.#pipeline = readPipeline(file);
     const { model, added } = this.#pipeline;
     this.#tokens = [...model.tokens];
-    for (const { id, content } of added) this.#tokens[id] = content;
+    this.#decoded = [...model.tokens];
+    for (const { id, content, normalized } of added) {
+      this.#tokens[id] = content;
+      this.#decoded[id] = normalized ? this.#pipeline.normalize(content) : content;
+    }
     this.#ids = new Map(added.map(({ content, id }) => [content, id]));
     this.specialTokens = new Map(
       added.filter(({ special }) => special).map(({ content, id }) => [content, id]),
@@ -165,7 +171,7 @@ export class PublishedTokenizer extends Tokenizer {
     const first = this.#pipeline.decoder(collected);
     return {
       push: (id) => {
-        const token = this.#tokenOrNone(id);
+        const token = this.#decoded[expectId(id)];
         if (token === undefined) return "";
         if (skipSpecialTokens && this.specialTokens.has(token)) return "";
         first.open();
@@ -182,7 +188,7 @@ export class PublishedTokenizer extends Tokenizer {
 
   /** The token of an id as the file spells it, such as `##face`; empty if the id has none. */
   override token(id: number): string {
-    if (id < this.vocabSize) return this.#tokenOrNone(id) ?? "";
+    if (expectId(id) < this.vocabSize) return this.#tokens[id] ?? "";
     throw new RangeError(`token: expected an id from 0 to ${this.vocabSize - 1}, got ${id}`);
   }
 
@@ -199,13 +205,6 @@ export class PublishedTokenizer extends Tokenizer {
   /** `tokenizer.json` and `tokenizer_config.json`. */
   override files(): Map<string, string | Uint8Array<ArrayBuffer>> {
     return super.files().set("tokenizer_config.json", JSON.stringify(this.#config));
-  }
-
-  #tokenOrNone(id: number): string | undefined {
-    if (!Number.isInteger(id) || id < 0) {
-      throw new RangeError(`token: expected an id from 0 to ${this.vocabSize - 1}, got ${id}`);
-    }
-    return this.#tokens[id];
   }
 
   /** The id of a token that the configuration names. */
@@ -273,6 +272,11 @@ function splitInto(pieces: string[], step: PreTokenizer, piece: string, isFirst:
     const part = text.slice(places[i], places[i + 1]);
     pieces.push(step.toBytes ? toByteCharacters(part) : part);
   }
+}
+
+function expectId(id: number): number {
+  if (Number.isInteger(id) && id >= 0) return id;
+  throw new RangeError(`token: expected an id, an integer from 0 on, got ${id}`);
 }
 
 /** The ids before and after one text. */

@@ -43,7 +43,8 @@ export function literalPattern(literal: string): TextPattern {
 function byRegex(source: string, part: Part): TextPattern {
   try {
     const pattern = new Pattern(source);
-    return { literal: undefined, matches: (text) => pattern.matches(text) };
+    // The reference looks for nothing in an empty text.
+    return { literal: undefined, matches: (text) => text === "" ? [] : pattern.matches(text) };
   } catch (error) {
     const { message } = error as SyntaxError;
     throw new SyntaxError(`tokenizer.json: ${part.name}.pattern: ${message}`, { cause: error });

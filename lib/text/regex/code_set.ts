@@ -80,7 +80,9 @@ function named(source: string): CodeSet {
 export const WHITE_SPACE: CodeSet = named("\\p{White_Space}");
 /** Nd: `\d`. */
 export const DIGIT: CodeSet = named("\\p{Nd}");
-/** Letters, marks, digits and connectors, with the fractions that Oniguruma counts too: `\w`. */
+/** Letters, marks, digits and connectors: `\w` in brackets. */
+export const WORD_IN_BRACKETS: CodeSet = named("[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]");
+/** `\w` alone, where Oniguruma counts ² ³ ¹ ¼ ½ ¾ too. */
 export const WORD: CodeSet = named(
   "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\u00B2\u00B3\u00B9\u00BC-\u00BE]",
 );

@@ -26,6 +26,7 @@ import {
   union,
   WHITE_SPACE,
   WORD,
+  WORD_IN_BRACKETS,
 } from "./code_set.ts";
 
 /** Places that an assertion without a body matches. */
@@ -74,6 +75,11 @@ const SHORTHANDS: Readonly<Record<string, CodeSet>> = {
   W: complement(WORD),
   h: HEXADECIMAL,
   H: complement(HEXADECIMAL),
+};
+const SHORTHANDS_IN_BRACKETS: Readonly<Record<string, CodeSet>> = {
+  ...SHORTHANDS,
+  w: WORD_IN_BRACKETS,
+  W: complement(WORD_IN_BRACKETS),
 };
 const PLACES: Readonly<Record<string, Place>> = {
   A: "text start",
@@ -346,9 +352,10 @@ class Parser {
     }
     const letter = this.#source[this.#at];
     if (letter === undefined) throw this.#refused("a character after \\");
-    if (Object.hasOwn(SHORTHANDS, letter)) {
+    const shorthands = inBrackets ? SHORTHANDS_IN_BRACKETS : SHORTHANDS;
+    if (Object.hasOwn(shorthands, letter)) {
       this.#at++;
-      return SHORTHANDS[letter];
+      return shorthands[letter];
     }
     if (Object.hasOwn(CONTROLS, letter)) {
       this.#at++;
