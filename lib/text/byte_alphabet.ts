@@ -36,6 +36,16 @@ export function bytesToCharacters(bytes: Iterable<number>): string {
   return Array.from(bytes, (byte) => CHARACTERS[byte]).join("");
 }
 
+const encoder = new TextEncoder();
+
+/** The bytes of a text as characters of the alphabet. */
+export function toByteCharacters(text: string): string {
+  const bytes = encoder.encode(text);
+  let characters = "";
+  for (let i = 0; i < bytes.length; i++) characters += CHARACTERS[bytes[i]];
+  return characters;
+}
+
 /** Characters of the alphabet as bytes, or undefined if one does not belong to it. */
 export function charactersToBytes(characters: string): Uint8Array | undefined {
   const bytes = new Uint8Array(characters.length);

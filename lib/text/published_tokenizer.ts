@@ -9,6 +9,7 @@
  * @module
  */
 
+import { toByteCharacters } from "./byte_alphabet.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import {
   AddedTokenSplitter,
@@ -19,10 +20,15 @@ import { Collector } from "./pipeline/collector.ts";
 import { type Decoder, joinWithSpaces, readDecoder } from "./pipeline/decoders.ts";
 import type { Model } from "./pipeline/model.ts";
 import { readModel } from "./pipeline/models.ts";
-import { type Normalizer, readNormalizer, toByteCharacters } from "./pipeline/normalizers.ts";
+import { type Normalizer, readNormalizer, type TextHead } from "./pipeline/normalizers.ts";
 import { Growth, Part } from "./pipeline/part.ts";
 import { type PostProcessor, readPostProcessor, TEXTS_ALONE } from "./pipeline/post_processors.ts";
-import { type PreTokenizer, readPreTokenizers } from "./pipeline/pre_tokenizers.ts";
+import {
+  type Pieces,
+  type PreTokenizer,
+  readPreTokenizers,
+  splitPieces,
+} from "./pipeline/pre_tokenizers.ts";
 import { type Surroundings, Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { readObject, type TokenizerFile } from "./tokenizer_file.ts";
 
@@ -119,27 +125,21 @@ export class PublishedTokenizer extends Tokenizer {
         ids.push(outer.id);
         continue;
       }
-      for (const inner of normalized.split(normalize(outer.text))) {
+      const head = this.#pipeline.usesHead && outer.start === 0 ? headOf(outer.text) : undefined;
+      for (const inner of normalized.split(normalize(outer.text, head))) {
         if (inner.id !== undefined) ids.push(inner.id);
-        else this.#encodePieces(inner.text, outer.start === 0 && inner.start === 0, ids);
+        else this.#encodePieces(inner.text, (head?.length ?? 0) - inner.start, ids);
       }
     }
     return ids.toArray();
   }
 
-  /** `isFirst` if the whole text begins with this one. */
-  #encodePieces(text: string, isFirst: boolean, ids: GrowingIds): void {
+  /** `head` is the length of what is where the whole text begins. */
+  #encodePieces(text: string, head: number, ids: GrowingIds): void {
     if (text === "") return;
-    const { steps } = this.#pipeline;
-    let pieces = [text];
-    for (const step of steps) {
-      const next: string[] = [];
-      for (let i = 0; i < pieces.length; i++) {
-        splitInto(next, step, pieces[i], isFirst && i === 0);
-      }
-      pieces = next;
-    }
-    for (const piece of pieces) this.#encodePiece(piece, ids);
+    let pieces: Pieces = { texts: [text], heads: head > 0 ? [head] : [] };
+    for (const step of this.#pipeline.steps) pieces = splitPieces(pieces, step);
+    for (const piece of pieces.texts) this.#encodePiece(piece, ids);
   }
 
   #encodePiece(piece: string, ids: GrowingIds): void {
@@ -223,6 +223,8 @@ interface Pipeline {
   /** Finds added tokens in the normalized text. */
   readonly normalized: AddedTokenSplitter;
   readonly steps: readonly PreTokenizer[];
+  /** Whether a step asks where the text begins. */
+  readonly usesHead: boolean;
   /** Whether the last step writes pieces as bytes, which is then done once a piece. */
   readonly writesBytes: boolean;
   readonly model: Model;
@@ -248,6 +250,7 @@ function readPipeline(file: Json): Pipeline {
     normalize,
     normalized: new AddedTokenSplitter(added.filter(({ normalized }) => normalized), normalize),
     steps: writesBytes ? [...steps.slice(0, -1), { ...last, toBytes: false }] : steps,
+    usesHead: steps.some(({ prepare }) => prepare !== undefined),
     writesBytes,
     model,
     added,
@@ -260,18 +263,9 @@ function same(text: string): string {
   return text;
 }
 
-/** Appends the pieces that a step makes of one. */
-function splitInto(pieces: string[], step: PreTokenizer, piece: string, isFirst: boolean): void {
-  const text = step.prepare === undefined ? piece : step.prepare(piece, isFirst);
-  if (step.split === undefined) {
-    pieces.push(step.toBytes ? toByteCharacters(text) : text);
-    return;
-  }
-  const places = step.split(text);
-  for (let i = 0; i < places.length; i += 2) {
-    const part = text.slice(places[i], places[i + 1]);
-    pieces.push(step.toBytes ? toByteCharacters(part) : part);
-  }
+/** The first character of a text, before it is normalized. */
+function headOf(text: string): TextHead {
+  return { length: text.codePointAt(0)! > 0xFFFF ? 2 : 1 };
 }
 
 function expectId(id: number): number {

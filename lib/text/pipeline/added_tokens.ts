@@ -11,7 +11,6 @@ import { WHITE_SPACE } from "../regex/code_set.ts";
 import { malformed, MAXIMUM_VOCABULARY, readObject } from "../tokenizer_file.ts";
 import { WORD_CHARACTER } from "./character_classes.ts";
 import { checkToken, type Model } from "./model.ts";
-import type { Normalizer } from "./normalizers.ts";
 
 /** A token of the file's `added_tokens` with its id. */
 export interface PublishedAddedToken {
@@ -84,7 +83,10 @@ export class AddedTokenSplitter {
   readonly #root = new TrieNode();
 
   /** @param normalize makes the tokens what they are in the texts */
-  constructor(tokens: readonly PublishedAddedToken[], normalize: Normalizer = (text) => text) {
+  constructor(
+    tokens: readonly PublishedAddedToken[],
+    normalize: (text: string) => string = (text) => text,
+  ) {
     for (const token of tokens) {
       const content = normalize(token.content);
       if (content === "") {

@@ -7,6 +7,7 @@
 import { bytePairSplits } from "../byte_pair_split.ts";
 import { CodeSet, WHITE_SPACE } from "../regex/code_set.ts";
 import { NUMERAL, WORD_CHARACTER } from "./character_classes.ts";
+import { toByteCharacters } from "../byte_alphabet.ts";
 import type { Growth, Part } from "./part.ts";
 import { readPattern, SPLIT_BEHAVIORS, splitAt } from "./text_pattern.ts";
 import { scriptSplits } from "./unicode_scripts.ts";
@@ -14,12 +15,45 @@ import { PUNCTUATION } from "./unicode_tables.ts";
 
 /** One step of splitting. Steps without a field leave the text as it is. */
 export interface PreTokenizer {
-  /** Changes a piece before it is split; `first` if it is where the text begins. */
+  /**
+   * Changes a piece before it is split, at most by a character before it; `first` if the piece is
+   * where the text begins.
+   */
   prepare?(text: string, first: boolean): string;
   /** Starts and ends of the pieces, which are not empty, in UTF-16 units. */
   split?(text: string): number[];
   /** Whether the pieces are then written in GPT-2's alphabet of bytes. */
   readonly toBytes?: boolean;
+}
+
+/** Pieces of a text in order, and the lengths of the heads of the first ones, which have one. */
+export interface Pieces {
+  readonly texts: string[];
+  readonly heads: number[];
+}
+
+/** The pieces that one step makes of pieces. */
+export function splitPieces({ texts, heads }: Pieces, step: PreTokenizer): Pieces {
+  const result: Pieces = { texts: [], heads: [] };
+  for (let i = 0; i < texts.length; i++) {
+    splitPiece(texts[i], heads[i] ?? 0, step, result);
+  }
+  return result;
+}
+
+function splitPiece(piece: string, head: number, step: PreTokenizer, into: Pieces): void {
+  const text = step.prepare === undefined ? piece : step.prepare(piece, head > 0);
+  const first = head > 0 ? head + text.length - piece.length : 0;
+  const add = (start: number, end: number) => {
+    const part = text.slice(start, end);
+    into.texts.push(step.toBytes ? toByteCharacters(part) : part);
+    if (start >= first) return;
+    const beginning = text.slice(start, Math.min(end, first));
+    into.heads.push((step.toBytes ? toByteCharacters(beginning) : beginning).length);
+  };
+  if (step.split === undefined) return add(0, text.length);
+  const places = step.split(text);
+  for (let i = 0; i < places.length; i += 2) add(places[i], places[i + 1]);
 }
 
 /** The steps that a part describes, in order. */
@@ -93,6 +127,7 @@ export type PrependScheme = typeof SCHEMES[number];
 /** The character and the scheme of a Metaspace part. */
 export function readMetaspace(part: Part): { replacement: string; scheme: PrependScheme } {
   const replacement = part.character("replacement");
+  if (replacement.length > 1) throw part.malformed("replacement", "a character up to U+FFFF");
   const scheme = part.choice("prepend_scheme", SCHEMES, "always");
   if (part.has("add_prefix_space") && !part.flag("add_prefix_space")) {
     if (part.has("prepend_scheme") && scheme !== "never") {
