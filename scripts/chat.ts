@@ -8,7 +8,7 @@
 import { deviceOptions } from "../lib/cli/device_flags.ts";
 import { integer, text } from "../lib/cli/flags.ts";
 import { Interrupt } from "../lib/cli/interrupt.ts";
-import { colored, stderr, stdout, withoutControls } from "../lib/cli/output.ts";
+import { colored, printable, stderr, stdout } from "../lib/cli/output.ts";
 import { runScript } from "../lib/cli/run.ts";
 import { openDevice, UserError } from "../mod.ts";
 import { Conversation } from "./chat/conversation.ts";
@@ -61,7 +61,7 @@ async function answer(conversation: Conversation, line: string): Promise<void> {
   using interrupt = new Interrupt();
   const { forgotten } = conversation;
   const write = (piece: string) => {
-    if (piece !== "") stdout.write(colored(withoutControls(piece), "blue", stdout));
+    if (piece !== "") stdout.write(colored(printable(piece, stdout), "blue", stdout));
   };
   try {
     await conversation.say(line, write, interrupt.signal);

@@ -9,7 +9,7 @@
 import { deviceOptions } from "../lib/cli/device_flags.ts";
 import { choice, type FlagValues, group, integer, number, text, toggle } from "../lib/cli/flags.ts";
 import { Interrupt } from "../lib/cli/interrupt.ts";
-import { print } from "../lib/cli/output.ts";
+import { print, printable, stdout } from "../lib/cli/output.ts";
 import { printSample, SamplePrinter } from "../lib/cli/print_sample.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import {
@@ -33,7 +33,9 @@ const flags = {
     minNewTokens: integer(0, "minimum number of tokens: end tokens are suppressed before", {
       min: 0,
     }),
-    stop: text(undefined, "text that ends it; \\n is a line feed", { shownDefault: "" }),
+    stop: text(undefined, "text or special token that ends it; \\n is a line feed", {
+      shownDefault: "",
+    }),
     sequences: integer(1, "number of texts to write", { min: 1, max: 64 }),
     overflow: choice("slide", "at a full context, forget its first half (slide) or stop", {
       choices: ["slide", "stop"],
@@ -116,16 +118,22 @@ async function promptTokens({ prompt }: SampleFlags, tokenizer: Tokenizer): Prom
 /** The options of `generate`: rules for all texts, and those of beam search or of sampling. */
 function textOptions(flags: SampleFlags): GenerationOptions {
   const { maxNewTokens, minNewTokens, scores, overflow, beams, lengthPenalty } = flags;
-  const { repetitionPenalty, noRepeatNgram, ...sampling } = samplingOptions(flags);
+  const { repetitionPenalty, noRepeatNgram } = flags;
   const stop = flags.stop?.replaceAll("\\n", "\n");
   const rules = { maxNewTokens, minNewTokens, scores, stop, repetitionPenalty, noRepeatNgram };
-  return beams > 1 ? { ...rules, beams, lengthPenalty } : { ...rules, ...sampling, overflow };
+  if (beams > 1) return { ...rules, beams, lengthPenalty };
+  return { ...rules, ...samplingOptions(flags), overflow };
 }
 
 /** A line for each token: its log-probability and its spelling. */
 function printScores({ tokens, scores, score }: Generated, tokenizer: Tokenizer): void {
   scores?.forEach((value, i) =>
-    print(`${value.toFixed(3).padStart(9)}  ${JSON.stringify(tokenizer.token(tokens[i]))}`)
+    print(`${value.toFixed(3).padStart(9)}  ${spelling(tokenizer.token(tokens[i]))}`)
   );
   if (scores && score !== undefined) print(`${score.toFixed(3).padStart(9)}  score of the text`);
+}
+
+/** A token in quotes. */
+function spelling(token: string): string {
+  return printable(JSON.stringify(token), stdout);
 }

@@ -126,6 +126,13 @@ Deno.test("a streamed sample reads as a whole one", () => {
 Deno.test("text of unknown origin cannot steer the terminal", () => {
   assert.equal(withoutControls("a\x1b[31mb\x07\r\n\tc\x9b"), "a�[31mb��\n\tc�");
   assert.equal(colored("x", "red", new RecordedOutput()), "x");
+  for (const isTerminal of [true, false]) {
+    const output = new RecordedOutput({ isTerminal });
+    const shown = isTerminal ? "a\ufffd[2J\ufffdb\n" : "a\x1b[2J\rb\n";
+    printSample("a\x1b[2J", "\rb", output);
+    new TrainingProgress(5, { output }).note("a\x1b[2J\rb");
+    assert.equal(output.written, shown + shown);
+  }
 });
 
 Deno.test("numbers are formatted for people", () => {

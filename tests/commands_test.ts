@@ -102,9 +102,13 @@ async function checkSample(folder: string): Promise<void> {
     assert.equal(out.length, "the ".length + 40 + 1);
     return out;
   };
-  const first = await write();
-  assert.equal(await write("--no-stream", "--threads", "1"), first);
+  const first = await write("--seed", "7");
+  assert.equal(await write("--seed", "7", "--no-stream", "--threads", "1"), first);
   assert.notEqual(await write("--seed", "1"), first);
+  const unseeded = await run("sample", prompt, folder);
+  const [, seed] = unseeded.err.match(/^seed (\d+)$/m)!;
+  assert.equal(await write("--seed", seed), unseeded.out);
+  assert.notEqual((await run("sample", prompt, folder)).out, unseeded.out);
   await write("--weights", "int8");
   const beams = line("--max-new-tokens 4 --beams 3 --sequences 2 --no-repeat-ngram 1 --scores");
   const { code, out, err } = await run("sample", ["--model", "run", ...beams], folder);

@@ -8,6 +8,7 @@ import { quantize } from "../lib/nn/quantize.ts";
 import { normal } from "../lib/nn/initializers.ts";
 import { Random } from "../lib/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
+import { BytePairTokenizer } from "../lib/text/byte_pair_tokenizer.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { forEachDevice } from "./support/devices.ts";
 
@@ -198,6 +199,51 @@ forEachDevice("text in, text out, cut at stop strings, streamed in order", async
   assert.deepEqual([never.text, never.finishReason], [text, "length"]);
 });
 
+const END = "<|endoftext|>";
+
+/** Six letters and one special token, which is 6. */
+const letters = new BytePairTokenizer({
+  tokens: [..."abcdef", END],
+  merges: [],
+  addedTokens: [{ content: END, id: 6, special: true }],
+});
+
+forEachDevice("a special token in stop is that token, alone or in a run", async () => {
+  const model = makeModel({ vocabSize: 7 });
+  const options = { tokenizer: letters, maxNewTokens: 40, temperature: 2, endToken: [], seed: 3 };
+  const { tokens, text } = await generate(model, "a", options);
+  assert.ok(!text!.includes(END));
+  const at = tokens.findIndex((id, i) => id === 6 && i > 0 && tokens[i + 1] < 6);
+  const first = tokens.indexOf(6);
+  assert.ok(at >= first && first > 0);
+  const stopped = await generate(model, "a", { ...options, stop: END });
+  assert.deepEqual([stopped.tokens, stopped.finishReason], [tokens.slice(0, first), "stop"]);
+  const around = "abcdef"[tokens[at - 1]] + END + "abcdef"[tokens[at + 1]];
+  const run = await generate(model, "a", { ...options, stop: ["never", around] });
+  assert.deepEqual([run.tokens, run.finishReason], [tokens.slice(0, at - 1), "stop"]);
+});
+
+forEachDevice("ids without a token are never chosen, and are no text", async () => {
+  const model = makeModel({ vocabSize: 20 });
+  const without = (tokens: readonly number[]) => tokens.filter((id) => id > 6).length;
+  const sampling = { maxNewTokens: 30, seed: 1, endToken: [] };
+  for (const rules of [{}, { topK: 12 }, { repetitionPenalty: 1.3 }, { scores: true }]) {
+    const options = { ...sampling, ...rules };
+    const { tokens, text } = await generate(model, [0], { ...options, tokenizer: letters });
+    assert.equal(without(tokens), 0);
+    assert.equal(text, letters.decode(tokens, { skipSpecialTokens: true }));
+    const all = await generate(model, [0], options);
+    assert.ok(without(all.tokens) > 0);
+    assert.ok(!letters.decode(all.tokens).includes("undefined"));
+  }
+  const options = { beams: 4, sequences: 4, maxNewTokens: 6, endToken: [], tokenizer: letters };
+  for (const { tokens } of await generate(model, [[0]], options)) assert.equal(without(tokens), 0);
+  // Unless such an id ends the text.
+  const endToken = Array.from({ length: 13 }, (_, i) => 7 + i);
+  const ended = await generate(model, [0], { ...sampling, tokenizer: letters, endToken });
+  assert.equal(ended.finishReason, "end");
+});
+
 forEachDevice("the signal ends all texts", async () => {
   const model = makeModel();
   const controller = new AbortController();
@@ -248,6 +294,10 @@ forEachDevice("what cannot be is refused", async () => {
   await refuses({ minP: 2 }, /minP/);
   await refuses({ topP: 0 }, /topP/);
   await refuses({ sequences: 0 }, /sequences/);
+  for (const seed of [NaN, 1.5, 2 ** 40, -1, "7" as unknown as number]) {
+    await refuses({ seed }, /seed must be an integer in/);
+    await refuses({ seed, beams: 2 }, /seed must be an integer in/);
+  }
   await refuses({ repetitionPenalty: 0 }, /repetitionPenalty/);
   await refuses({ noRepeatNgram: -1 }, /noRepeatNgram/);
   await refuses({ minNewTokens: 0.5 }, /minNewTokens/);

@@ -43,8 +43,16 @@ export function colored(text: string, color: Color, output: Output): string {
 }
 
 /**
- * Text in which control characters other than tab and line feed are replaced by `�`, so that text
- * of unknown origin cannot control the terminal.
+ * Text of unknown origin, such as a model's, for `output`: unchanged for a file or a pipe, without
+ * control characters for a terminal.
+ */
+export function printable(text: string, output: Output): string {
+  return output.isTerminal ? withoutControls(text) : text;
+}
+
+/**
+ * Text in which control characters other than tab and line feed are replaced by `�`, so that it
+ * cannot control a terminal.
  */
 export function withoutControls(text: string): string {
   // deno-lint-ignore no-control-regex

@@ -1,10 +1,11 @@
 /**
- * Shows text that a model wrote: the prompt in one color, what followed in another.
+ * Shows text that a model wrote: the prompt in one color, what followed in another. A terminal gets
+ * no control characters; a file or a pipe gets every character.
  *
  * @module
  */
 
-import { colored, type Output, stdout, withoutControls } from "./output.ts";
+import { colored, type Output, printable, stdout } from "./output.ts";
 
 /**
  * Prints a prompt in magenta and its continuation in blue, then resets the color; plain text if the
@@ -51,6 +52,7 @@ export class SamplePrinter {
   }
 
   #print(text: string, color: "magenta" | "blue"): void {
-    if (text) this.#output.write(colored(withoutControls(text), color, this.#output));
+    const output = this.#output;
+    if (text) output.write(colored(printable(text, output), color, output));
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { formatBytes, formatCount, formatDuration, formatLoss, formatRate } from "./numbers.ts";
-import { type Output, stderr, stdout, withoutControls } from "./output.ts";
+import { type Output, printable, stderr, stdout, withoutControls } from "./output.ts";
 import { fit, StatusLine } from "./status_line.ts";
 
 /** Where progress is written, and which clock measures it. */
@@ -75,9 +75,9 @@ export class TrainingProgress {
     if (this.#line.isDue) this.#draw();
   }
 
-  /** Prints a permanent line, on a terminal above the bar. */
+  /** Prints a permanent line, such as a sample, on a terminal above the bar. */
   note(line: string): void {
-    this.#line.above(line);
+    this.#line.above(printable(line, this.#line.output));
   }
 
   /** Ends the bar with the last figures. */

@@ -10,7 +10,7 @@
 
 import { UserError } from "../errors.ts";
 import type { Command, Flags } from "./flags.ts";
-import { colored, type Output, stderr, stdout } from "./output.ts";
+import { colored, type Output, printable, stderr, stdout } from "./output.ts";
 import { parseArguments, type Parsed } from "./parse.ts";
 
 export { UserError };
@@ -94,11 +94,12 @@ async function showHelp(command: Command, output: Output): Promise<void> {
 function report(error: unknown, output: Output): number {
   const prefix = colored("error:", "red", output);
   if (error instanceof UserError || isSystemError(error)) {
-    output.write(`${prefix} ${error.message.trim().replace(/\s*\n\s*/g, " ")}\n`);
+    const message = error.message.trim().replace(/\s*\n\s*/g, " ");
+    output.write(`${prefix} ${printable(message, output)}\n`);
     return 2;
   }
   const details = error instanceof Error ? error.stack ?? String(error) : String(error);
-  output.write(`${prefix} ${details}\n`);
+  output.write(`${prefix} ${printable(details, output)}\n`);
   return 1;
 }
 

@@ -9,6 +9,7 @@
  */
 import type { GPT } from "../nn/gpt.ts";
 import { adjustLogits } from "../ops/adjust_logits.ts";
+import { add } from "../ops/binary.ts";
 import { compile } from "../tensor/compile.ts";
 import { scope } from "../tensor/scope.ts";
 import { logSoftmax } from "../ops/softmax.ts";
@@ -17,6 +18,7 @@ import { type TopK, topK } from "../ops/top_k.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
 import { CacheRows } from "./cache_rows.ts";
 import type { FinishReason } from "./continuation.ts";
+import { exclusionMask } from "./excluded_ids.ts";
 
 /** Options of `beamSearch`, all of them given; their meaning is that of `generate`. */
 export interface BeamOptions {
@@ -28,6 +30,8 @@ export interface BeamOptions {
   readonly lengthPenalty: number;
   readonly earlyStopping: boolean | "never";
   readonly ends: readonly number[];
+  /** Ids that are never chosen. */
+  readonly excluded: readonly number[];
   readonly signal: AbortSignal | undefined;
 }
 
@@ -194,15 +198,18 @@ class BeamRows {
   readonly #rules: Tensor;
   readonly #state: Tensor;
   readonly #ends: Tensor;
+  /** f32 [V], added to the log-probabilities: −∞ for excluded ids. */
+  readonly #mask: Tensor | undefined;
   readonly #picks: number;
   readonly #step;
   readonly #reorder;
 
   constructor(model: GPT, readonly prompt: readonly number[], readonly options: BeamOptions) {
-    const { beams, maxNewTokens, ends } = options;
+    const { beams, maxNewTokens, ends, excluded } = options;
+    const { vocabSize } = model.config;
     const { device } = model.tokens.weight;
     const integers = (shape: number[]) => zeros(shape, { dtype: "i32", device });
-    this.#picks = Math.min(2 * beams, model.config.vocabSize);
+    this.#picks = Math.min(2 * beams, vocabSize);
     this.#cache = new CacheRows(model, beams);
     this.#parents = integers([beams]);
     this.#history = integers([beams, prompt.length + maxNewTokens]);
@@ -214,6 +221,10 @@ class BeamRows {
     this.#rules.write([options.noRepeatNgram, ends.length > 0 ? options.minNewTokens : 0]);
     this.#ends = integers([Math.max(1, ends.length)]);
     if (ends.length > 0) this.#ends.write(ends);
+    if (excluded.length > 0) {
+      this.#mask = zeros([vocabSize], { device });
+      this.#mask.write(exclusionMask(vocabSize, excluded));
+    }
     this.#step = compile(() => this.#likeliest(this.#cache.decode()));
     this.#reorder = compile(() => this.#cache.reorder(this.#parents));
   }
@@ -252,12 +263,13 @@ class BeamRows {
     this.#reorder.dispose();
     this.#cache.dispose();
     const own = [this.#parents, this.#history, this.#lengths, this.#penalty, this.#rules];
-    for (const tensor of [...own, this.#state, this.#ends]) tensor.dispose();
+    for (const tensor of [...own, this.#state, this.#ends, this.#mask]) tensor?.dispose();
   }
 
   /** Log-probabilities after the rules: [B,V] → the likeliest of each row. */
   #likeliest(logits: Tensor): TopK {
-    const logProbabilities = logSoftmax(logits);
+    const all = logSoftmax(logits);
+    const logProbabilities = this.#mask ? add(all, this.#mask) : all;
     const { repetitionPenalty, noRepeatNgram, minNewTokens, ends } = this.options;
     const ruled = repetitionPenalty !== 1 || noRepeatNgram > 0 ||
       (minNewTokens > 0 && ends.length > 0);

@@ -11,9 +11,12 @@ import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { checkOptions } from "../options.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
+import { splitSpecialTokens } from "../text/special_tokens.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { expectIdList, expectIds } from "../token_ids.ts";
 import { beamSearch } from "./beam_search.ts";
 import { Continuation, type Endings } from "./continuation.ts";
+import { excludedIds } from "./excluded_ids.ts";
 import {
   type Generated,
   GENERATION_OPTIONS,
@@ -129,16 +132,28 @@ function readEndings(options: GenerationOptions): Endings {
       `generate: stop must be a text or a list of texts and of token ids, got ${describe(stop)}`,
     );
   }
-  const stopStrings = stops.filter((item) => typeof item === "string");
-  const stopTokens = stops.filter((item) => typeof item !== "string");
-  if (stopStrings.length > 0 && !options.tokenizer) {
+  const texts = stops.filter((item) => typeof item === "string");
+  if (texts.length > 0 && !options.tokenizer) {
     throw new TypeError("generate: a text in stop needs the option tokenizer");
   }
   if (stops.some((item) => item.length === 0)) {
     throw new RangeError("generate: stop holds an empty text or sequence");
   }
   const ends = new Set(typeof endToken === "number" ? [endToken] : endToken);
+  const named = texts.map((text) => specialIds(text, options.tokenizer!));
+  const stopStrings = texts.filter((_, i) => named[i] === undefined);
+  const stopTokens = [
+    ...stops.filter((item) => typeof item !== "string"),
+    ...named.filter((ids) => ids !== undefined),
+  ];
   return { ends, stopStrings, stopTokens, most: maxNewTokens };
+}
+
+/** The ids of a text that names special tokens, which decoded texts leave out; otherwise undefined. */
+function specialIds(text: string, tokenizer: Tokenizer): number[] | undefined {
+  const parts = [...splitSpecialTokens(text, tokenizer.specialTokens)];
+  if (parts.every(({ id }) => id === undefined)) return undefined;
+  return parts.flatMap(({ id, text }) => id === undefined ? [...tokenizer.encode(text)] : [id]);
 }
 
 async function searched(
@@ -151,6 +166,7 @@ async function searched(
   const { repetitionPenalty = 1, noRepeatNgram = 0 } = options;
   const { lengthPenalty = 1, earlyStopping = false, signal } = options;
   expectWhole("generate", "maxNewTokens", maxNewTokens, 1);
+  const excluded = excludedIds(model.config.vocabSize, tokenizer, endings);
   const generated: Generated[] = [];
   for (const [prompt, ids] of prompts.entries()) {
     const found = await beamSearch(model, ids, {
@@ -163,6 +179,7 @@ async function searched(
       earlyStopping,
       signal,
       ends: [...endings.ends],
+      excluded,
     });
     for (const [sequence, beam] of found.slice(0, sequences).entries()) {
       const continuation = new Continuation(

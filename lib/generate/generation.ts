@@ -24,7 +24,8 @@ export interface TokenEvent extends CertainToken {
 /** Options of `generate`. */
 export interface GenerationOptions extends SamplingOptions {
   /**
-   * Turns text prompts into ids and results into text. Required for prompts or `stop` as text.
+   * Turns text prompts into ids and results into text. Required for prompts or `stop` as text. Ids
+   * of the model that are no token of it are never chosen.
    */
   tokenizer?: Tokenizer;
   /**
@@ -42,8 +43,8 @@ export interface GenerationOptions extends SamplingOptions {
   /** No n-gram of this size may repeat, the prompt included; 0 allows all. Default 0. */
   noRepeatNgram?: number;
   /**
-   * Ends a text, and is cut off: a string, or a list of strings and of sequences of token ids.
-   * Default: none.
+   * Ends a text, and is cut off: a string, or a list of strings and of sequences of token ids. In a
+   * string, the name of a special token, such as `<|im_end|>`, is that token. Default: none.
    */
   stop?: string | readonly (string | readonly number[])[];
   /** Ends a text; not included in the result. Default: the tokenizer's, if it has one. */

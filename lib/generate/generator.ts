@@ -43,8 +43,8 @@ export class Generator {
    */
   constructor(readonly model: GPT) {
     expectModel("Generator", model);
-    const shape = { rows: 1, perPrompt: 1, history: 0, ends: 0, scores: false };
-    this.#sequences = new Sequences(model, shape);
+    const plain = { history: 0, ends: 0, excludes: false, scores: false };
+    this.#sequences = new Sequences(model, { rows: 1, perPrompt: 1, ...plain });
   }
 
   /**
@@ -61,7 +61,13 @@ export class Generator {
     expectPrompt("Generator.generate", prompt, this.model.config.vocabSize);
     const sampling = { maxNewTokens, temperature, topK, topP, minP, seed };
     expectSampling("Generator.generate", sampling);
-    const rules = { repetitionPenalty: 1, noRepeatNgram: 0, minNewTokens: 0, ends: [] };
+    const rules = {
+      repetitionPenalty: 1,
+      noRepeatNgram: 0,
+      minNewTokens: 0,
+      ends: [],
+      excluded: [],
+    };
     const choice = { temperature, topK, topP, minP, seed, ...rules };
     this.#sequences.start([Array.from(prompt)], choice);
     let given = 0;

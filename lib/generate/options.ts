@@ -101,7 +101,8 @@ interface RuleOptions extends SamplingOptions {
 export function expectRules(options: RuleOptions): void {
   const { minNewTokens = 0, repetitionPenalty = 1, noRepeatNgram = 0, beams = 1 } = options;
   const { sequences = 1, lengthPenalty = 1, stop = [] } = options;
-  const { earlyStopping = false, overflow = "slide" } = options;
+  const { earlyStopping = false, overflow = "slide", seed = 0 } = options;
+  expectSeed("generate", seed);
   const least = { minNewTokens: 0, noRepeatNgram: 0, beams: 1, sequences: 1 };
   const counts = { minNewTokens, noRepeatNgram, beams, sequences };
   for (const name of Object.keys(least) as (keyof typeof least)[]) {

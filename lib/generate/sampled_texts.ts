@@ -12,6 +12,7 @@ import {
   type Endings,
   type FinishReason,
 } from "./continuation.ts";
+import { excludedIds } from "./excluded_ids.ts";
 import type { Generated, GenerationOptions } from "./generation.ts";
 import { expectSampling } from "./options.ts";
 import { type Choice, NO_TOKEN, type Sequences, type SequencesShape } from "./sequences.ts";
@@ -26,7 +27,8 @@ export async function sampledTexts(
   options: GenerationOptions,
 ): Promise<Generated[]> {
   const { sequences = 1 } = options;
-  const choice = choiceOf(endings, options);
+  const excluded = excludedIds(model.config.vocabSize, options.tokenizer, endings);
+  const choice = { ...choiceOf(endings, options), excluded };
   expectSampling("generate", { ...choice, maxNewTokens: endings.most });
   const rows = prompts.flatMap((prompt) => Array.from({ length: sequences }, () => prompt));
   const texts = new SampledTexts(rows, endings, options);
@@ -38,7 +40,7 @@ export async function sampledTexts(
   return texts.results();
 }
 
-function choiceOf({ ends }: Endings, options: GenerationOptions): Choice {
+function choiceOf({ ends }: Endings, options: GenerationOptions): Omit<Choice, "excluded"> {
   const { temperature = 1, topK = 0, topP = 1, minP = 0, seed = 0 } = options;
   const { minNewTokens = 0, repetitionPenalty = 1, noRepeatNgram = 0 } = options;
   const rules = { minNewTokens, repetitionPenalty, noRepeatNgram, ends: [...ends] };
@@ -48,7 +50,7 @@ function choiceOf({ ends }: Endings, options: GenerationOptions): Choice {
 /** Rules, and with them a history on the device, only if an option needs them. */
 function shapeOf(
   prompts: readonly number[][],
-  { repetitionPenalty, noRepeatNgram, minNewTokens, ends }: Choice,
+  { repetitionPenalty, noRepeatNgram, minNewTokens, ends, excluded }: Choice,
   { most }: Endings,
   { sequences = 1, scores = false }: GenerationOptions,
 ): SequencesShape {
@@ -60,6 +62,7 @@ function shapeOf(
     perPrompt: sequences,
     history: ruled ? longest + most : 0,
     ends: ruled ? ends.length : 0,
+    excludes: excluded.length > 0,
     scores,
   };
 }

@@ -12,6 +12,7 @@ import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { adjustLogits, type LogitRules } from "../ops/adjust_logits.ts";
+import { add } from "../ops/binary.ts";
 import { compile, type Compiled } from "../tensor/compile.ts";
 import { concatenate } from "../ops/concatenate.ts";
 import { tokenLosses } from "../ops/cross_entropy.ts";
@@ -22,6 +23,7 @@ import { slice } from "../ops/slice.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
 import { CacheRows } from "./cache_rows.ts";
+import { exclusionMask } from "./excluded_ids.ts";
 
 const ADVANCE: Kernel = {
   name: "advance_generation",
@@ -40,7 +42,7 @@ const ADVANCE: Kernel = {
   cpu,
 };
 
-/** Stands in a block of tokens for the one that a row did not get: the rules forbid every token. */
+/** In a block of tokens, the value of a row whose rules forbid every token. */
 export const NO_TOKEN = -1;
 
 /** What a program of sequences is built for; other values make another program. */
@@ -53,6 +55,8 @@ export interface SequencesShape {
   readonly history: number;
   /** End tokens that the rules know. */
   readonly ends: number;
+  /** Whether some ids are never chosen. */
+  readonly excludes: boolean;
   /** Whether the chosen tokens' log-probabilities are kept. */
   readonly scores: boolean;
 }
@@ -67,6 +71,8 @@ export interface Choice {
   readonly noRepeatNgram: number;
   readonly minNewTokens: number;
   readonly ends: readonly number[];
+  /** Ids that are never chosen. */
+  readonly excluded: readonly number[];
   readonly seed: number;
 }
 
@@ -88,6 +94,8 @@ export class Sequences {
   readonly #state: Tensor;
   readonly #output: Tensor;
   readonly #scores: Tensor | undefined;
+  /** f32 [V], added to the logits: −∞ for excluded ids. */
+  readonly #mask: Tensor | undefined;
   readonly #rules: LogitRules | undefined;
   readonly #step: Compiled<[], Tensor>;
   readonly #block: number;
@@ -101,7 +109,7 @@ export class Sequences {
 
   /** Makes a cache of the model's context length; the program is recorded at the first step. */
   constructor(readonly model: GPT, readonly shape: SequencesShape) {
-    const { rows, history, ends, scores } = shape;
+    const { rows, history, ends, excludes, scores } = shape;
     const { device } = model.tokens.weight;
     const integers = (shape: number[]) => keep(zeros(shape, { dtype: "i32", device }));
     const floats = (shape: number[]) => keep(zeros(shape, { device }));
@@ -111,6 +119,7 @@ export class Sequences {
     this.#state = integers([2]);
     this.#output = integers([this.#block, rows]);
     this.#scores = scores ? floats([this.#block, rows]) : undefined;
+    this.#mask = excludes ? floats([model.config.vocabSize]) : undefined;
     this.#rules = history === 0 ? undefined : {
       history: integers([rows, history]),
       lengths: integers([rows]),
@@ -131,6 +140,7 @@ export class Sequences {
     this.#tokens = prompts.map((prompt) => [...prompt]);
     this.#cached = prompts.map(() => 0);
     this.#finished = prompts.map(() => false);
+    this.#mask?.write(exclusionMask(this.model.config.vocabSize, choice.excluded));
     if (this.#rules) this.#writeRules(this.#rules, choice);
   }
 
@@ -168,7 +178,7 @@ export class Sequences {
   dispose(): void {
     this.#step.dispose();
     this.#cache.dispose();
-    const own = [this.#settings, this.#state, this.#output, this.#scores];
+    const own = [this.#settings, this.#state, this.#output, this.#scores, this.#mask];
     for (const tensor of [...own, ...Object.values(this.#rules ?? {})]) tensor?.dispose();
   }
 
@@ -243,7 +253,8 @@ export class Sequences {
   #choose(logits: Tensor, tokens: number): Tensor {
     const { rows, perPrompt, history: capacity } = this.shape;
     const rules = this.#rules;
-    const adjusted = rules ? adjustLogits(logits, rules) : logits;
+    const allowed = this.#mask ? add(logits, this.#mask) : logits;
+    const adjusted = rules ? adjustLogits(allowed, rules) : allowed;
     const next = sampleToken(adjusted, this.#settings, this.#state, 0, perPrompt);
     const { token, position } = this.#cache;
     const buffers = {

@@ -48,9 +48,10 @@ function weightsOf(model: GPT): unknown[] {
 }
 
 function serves(kept: SequencesShape, wanted: SequencesShape): boolean {
-  const { rows, perPrompt, history, ends, scores } = wanted;
+  const { rows, perPrompt, history, ends, excludes, scores } = wanted;
   return kept.rows === rows && kept.perPrompt === perPrompt && kept.ends === ends &&
-    kept.scores === scores && (history === 0) === (kept.history === 0) && kept.history >= history;
+    kept.excludes === excludes && kept.scores === scores &&
+    (history === 0) === (kept.history === 0) && kept.history >= history;
 }
 
 /** The next power of two, so that a prompt a little longer needs no other program. */

@@ -4,8 +4,10 @@
  * @module
  */
 import { deviceFlags } from "../../lib/cli/device_flags.ts";
+import { stderr } from "../../lib/cli/output.ts";
 import { choice, type FlagValues, group, integer, number, text } from "../../lib/cli/flags.ts";
 import type { GenerationOptions } from "../../mod.ts";
+import { newSeed } from "./new_seed.ts";
 
 /** How tokens are chosen. */
 export const samplingFlags = group("Sampling", {
@@ -24,7 +26,11 @@ export const samplingFlags = group("Sampling", {
     max: 1e3,
   }),
   noRepeatNgram: integer(0, "forbid repeating any n-gram of this size; 0 allows all", { min: 0 }),
-  seed: integer(1337, "same seed, same text", { min: 0, max: 2 ** 32 - 1 }),
+  seed: integer(undefined, "same seed, same text", {
+    min: 0,
+    max: 2 ** 32 - 1,
+    shownDefault: "a new one, which is printed",
+  }),
 });
 
 /** Where to compute, and with which model and weights. */
@@ -45,7 +51,7 @@ export const modelFlags = group("Device and model", {
 
 /** The options of `generate` for `samplingFlags`. */
 export function samplingOptions(flags: FlagValues<typeof samplingFlags>): GenerationOptions {
-  const { temperature, topK, topP, minP, repetitionPenalty, noRepeatNgram, seed } = flags;
+  const { temperature, topK, topP, minP, repetitionPenalty, noRepeatNgram } = flags;
   return {
     temperature,
     topK,
@@ -53,6 +59,14 @@ export function samplingOptions(flags: FlagValues<typeof samplingFlags>): Genera
     minP,
     repetitionPenalty,
     noRepeatNgram,
-    seed,
+    seed: chosenSeed(flags),
   };
+}
+
+/** `--seed`, or a new one: then standard error says which, if the text depends on it. */
+function chosenSeed({ seed, temperature }: FlagValues<typeof samplingFlags>): number {
+  if (seed !== undefined) return seed;
+  const chosen = newSeed();
+  if (temperature > 0) stderr.write(`seed ${chosen}\n`);
+  return chosen;
 }

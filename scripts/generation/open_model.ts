@@ -11,6 +11,7 @@ import {
   holdsCheckpoint,
   loadPretrained,
   type LoadPretrainedOptions,
+  type Pretrained,
   quantize,
   type Tokenizer,
   UserError,
@@ -22,7 +23,7 @@ export interface OpenedModel {
   readonly model: GPT;
   /** Its tokenizer. */
   readonly tokenizer: Tokenizer;
-  /** Tokens that end its texts, from its configuration or its tokenizer; a run has none. */
+  /** Tokens that end its texts: those of its configuration and its tokenizer. */
   readonly endTokens: readonly number[];
 }
 
@@ -58,8 +59,7 @@ async function openRun(folder: string, { revision, context }: Version): Promise<
   if (revision !== undefined || context !== undefined) {
     throw new UserError(`${folder}: --revision and --context are for published models, not runs`);
   }
-  const { model, tokenizer } = await userInput(() => loadPretrained(folder));
-  return { model, tokenizer, endTokens: [] };
+  return withEndTokens(await userInput(() => loadPretrained(folder)));
 }
 
 async function openPretrained(
@@ -75,13 +75,19 @@ async function openPretrained(
   }
   const load = (onProgress?: LoadPretrainedOptions["onProgress"]) =>
     userInput(() => loadPretrained(location, { revision, contextLength: context, onProgress }));
-  const { model, tokenizer, endTokens } = info
-    ? await load()
-    : await withDownloadProgress(location, load).catch((error) => {
+  if (info) return withEndTokens(await load());
+  return withEndTokens(
+    await withDownloadProgress(location, load).catch((error) => {
       throw fromHub(location, error);
-    });
-  const own = tokenizer.endId === undefined ? [] : [tokenizer.endId];
-  return { model, tokenizer, endTokens: endTokens.length > 0 ? endTokens : own };
+    }),
+  );
+}
+
+/** A loaded model with the end tokens of its configuration and its tokenizer. */
+function withEndTokens({ model, tokenizer, endTokens }: Pretrained): OpenedModel {
+  const { endId } = tokenizer;
+  const all = new Set(endId === undefined ? endTokens : [...endTokens, endId]);
+  return { model, tokenizer, endTokens: [...all] };
 }
 
 /** An error of the hub, preceded by the other reading of a name: a folder that does not exist. */

@@ -8,6 +8,7 @@
 import type { Output } from "../../lib/cli/output.ts";
 import { SamplePrinter } from "../../lib/cli/print_sample.ts";
 import { type GPT, openingTokens, type Tokenizer } from "../../mod.ts";
+import { newSeed } from "./new_seed.ts";
 import { streamText } from "./stream_text.ts";
 
 /** Options of `runSample`. */
@@ -49,7 +50,7 @@ export async function runSample(
   options: RunSampleOptions = {},
 ): Promise<string> {
   const { temperature = 0.6, topP = 0.9, maxNewTokens = 64, output } = options;
-  const seed = options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
+  const seed = options.seed ?? newSeed();
   const prompt = options.prompt ?? openingTokens(tokenizer);
   const shown = typeof prompt === "string" ? prompt : tokenizer.decode(prompt);
   const printer = new SamplePrinter(shown, output);

@@ -1,0 +1,41 @@
+/** `deno task sample` as a real process: what it writes to a pipe, and what ends a text. */
+import assert from "node:assert/strict";
+import { command, finished, line, run, scratchFolder, TINY } from "./support/command.ts";
+
+Deno.test("sample writes every character as it is to a pipe", async () => {
+  await using folder = await scratchFolder();
+  await Deno.writeTextFile(`${folder.path}/text.txt`, "a\r\n\x1b[2J\x07\u009b\t".repeat(200));
+  const train = ["--dataset", "text.txt", ...TINY, ...line("--steps 2 --sample-every 1 --out run")];
+  const trained = await run("train", train, folder.path);
+  assert.equal(trained.code, 0, trained.err);
+  assert.match(trained.out, /[\r\x1b\x07\u009b]/);
+  for (const more of [[], ["--no-stream"], line("--beams 2 --no-repeat-ngram 1")]) {
+    const args = [
+      "run",
+      "--prompt",
+      "a\r\n\x1b",
+      ...line("--device cpu --max-new-tokens 60"),
+      ...more,
+    ];
+    const child = command("sample", args, folder.path);
+    const { stdout, code } = await child.output();
+    assert.equal(code, 0);
+    const text = new TextDecoder().decode(stdout);
+    assert.ok(text.startsWith("a\r\n\x1b"));
+    for (const character of "\r\x1b\x07\u009b") assert.ok(text.includes(character));
+    assert.ok(!text.includes("\ufffd"));
+  }
+});
+
+Deno.test("the end token of a run ends its samples", async () => {
+  await using folder = await scratchFolder();
+  await Deno.writeTextFile(`${folder.path}/text.txt`, "abc<|endoftext|>".repeat(600));
+  const tokenize = line("--dataset text.txt --tokenizer bpe --vocab-size 257 --out tokens");
+  assert.equal((await run("tokenize", tokenize, folder.path)).code, 0);
+  const train = ["--dataset", "tokens", ...TINY, ...line("--steps 60 --eval-every 0 --out run")];
+  const trained = await run("train", train, folder.path);
+  assert.equal(trained.code, 0, trained.err);
+  const sample = line("run --prompt a --device cpu --temperature 0 --max-new-tokens 200");
+  const { code, out, err } = await finished(command("sample", sample, folder.path));
+  assert.deepEqual([code, out, err], [0, "abc\n", ""]);
+});
