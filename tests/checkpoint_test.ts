@@ -24,6 +24,7 @@ function start() {
     vocabSize: tokenizer.vocabSize,
     dropout: 0.1,
     embeddingDropout: 0.2,
+    attentionDropout: 0.3,
     ...shape,
   });
   const optimizer = new AdamW(model.parameters());

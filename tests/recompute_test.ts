@@ -62,6 +62,7 @@ async function train(config: Partial<ModelConfigInput>, options: Partial<Trainer
 
 const VARIANTS: [string, Partial<ModelConfigInput>, Partial<TrainerOptions>][] = [
   ["dropout", { dropout: 0.2 }, {}],
+  ["dropout of attention's weights", { dropout: 0.1, attentionDropout: 0.2 }, {}],
   ["two batches a step", { dropout: 0.1 }, { accumulate: 2 }],
   ["post-norm, rotary positions, gated", {
     normPlacement: "post",

@@ -123,21 +123,27 @@ const { bert, distilbert } = ENCODERS;
 function dropoutRates(golden: EncoderGolden, change: object = {}): number[] {
   const text = JSON.stringify({ ...golden.config, ...change });
   const { config } = readClassifierConfig(text);
-  const model = new SequenceClassifier({ ...config, layers: 2, attentionDropout: 0 });
+  const model = new SequenceClassifier({ ...config, layers: 2 });
   const { context, rates } = countingContext();
   model.loss(integers(golden.inputs), tensor(Int32Array.from(golden.labels)), {}, context);
   return rates;
 }
 
 forEachDevice("dropout is where transformers has it, at the rates of config.json", () => {
-  // Embeddings, then attention's and the feed-forward's outputs in two layers, then the head.
-  assert.deepEqual(dropoutRates(bert, { hidden_dropout_prob: 0.2 }), new Array(6).fill(0.2));
+  // Embeddings, then attention's weights and output and the feed-forward's output in two layers, then
+  // the head.
+  const both = { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.4 };
+  assert.deepEqual(dropoutRates(bert, both), [0.2, 0.4, 0.2, 0.2, 0.4, 0.2, 0.2, 0.2]);
   const classifier = { hidden_dropout_prob: 0.1, classifier_dropout: 0.3 };
-  assert.deepEqual(dropoutRates(bert, classifier), [...new Array(5).fill(0.1), 0.3]);
-  assert.deepEqual(dropoutRates(bert, { hidden_dropout_prob: 0 }), []);
+  const none = { attention_probs_dropout_prob: 0 };
+  assert.deepEqual(
+    dropoutRates(bert, { ...classifier, ...none }),
+    [...new Array(5).fill(0.1), 0.3],
+  );
+  assert.deepEqual(dropoutRates(bert, { hidden_dropout_prob: 0, ...none }), []);
   // DistilBERT drops nothing of what attention adds.
-  const rates = { dropout: 0.1, seq_classif_dropout: 0.3 };
-  assert.deepEqual(dropoutRates(distilbert, rates), [0.1, 0.1, 0.1, 0.3]);
+  const rates = { dropout: 0.1, attention_dropout: 0.4, seq_classif_dropout: 0.3 };
+  assert.deepEqual(dropoutRates(distilbert, rates), [0.1, 0.4, 0.1, 0.4, 0.1, 0.3]);
   const read = (golden: EncoderGolden, change: object) =>
     readClassifierConfig(JSON.stringify({ ...golden.config, ...change })).config;
   assert.equal(read(bert, { attention_probs_dropout_prob: 0.4 }).attentionDropout, 0.4);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Batches } from "../lib/data/batches.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../lib/device/current_device.ts";
+import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { SGD } from "../lib/optim/sgd.ts";
@@ -14,8 +15,11 @@ import { assertClose } from "./support/gradient_check.ts";
 const tokens = Uint16Array.from({ length: 2000 }, (_, i) => (i * i + (i >> 3)) % 29);
 const shape = { vocabSize: 29, contextLength: 16, layers: 2, heads: 2, width: 32 };
 
-function makeTrainer(options: Partial<TrainerOptions> = {}, dropout = 0): Trainer {
-  const model = new GPT({ ...shape, dropout });
+function makeTrainer(
+  options: Partial<TrainerOptions> = {},
+  rates: Pick<ModelConfigInput, "dropout" | "attentionDropout"> = {},
+): Trainer {
+  const model = new GPT({ ...shape, ...rates });
   const optimizer = new AdamW(model.parameters(), { weightDecay: 0.1, clip: 1 });
   return new Trainer(model, optimizer, { learningRate: 1e-2, ...options });
 }
@@ -39,13 +43,15 @@ forEachDevice("training lowers the loss, and each step is one program", async ()
   assert.ok(trainer.report!.launches > 20);
 });
 
-forEachDevice("dropout trains, and draws anew each step", async () => {
-  const batch = { inputs: new Int32Array(64).fill(3), targets: new Int32Array(64).fill(4) };
-  const trainer = makeTrainer({ learningRate: 0, seed: 8 }, 0.3);
-  for (let step = 0; step < 3; step++) trainer.step(source(4, () => batch));
-  const losses = (await trainer.figures()).map(({ loss }) => loss);
-  assert.equal(new Set(losses).size, 3);
-});
+for (const rates of [{ dropout: 0.3 }, { attentionDropout: 0.3 }]) {
+  forEachDevice(`${Object.keys(rates)} trains, and draws anew each step`, async () => {
+    const batch = { inputs: new Int32Array(64).fill(3), targets: new Int32Array(64).fill(4) };
+    const trainer = makeTrainer({ learningRate: 0, seed: 8 }, rates);
+    for (let step = 0; step < 3; step++) trainer.step(source(4, () => batch));
+    const losses = (await trainer.figures()).map(({ loss }) => loss);
+    assert.equal(new Set(losses).size, 3);
+  });
+}
 
 forEachDevice("two batches of half the size make the same update as one", async () => {
   const whole = await lossesOf(makeTrainer(), 3);
@@ -73,7 +79,7 @@ Deno.test("any number of threads gives the same bits", async () => {
   for (const threads of [1, 2, 3]) {
     const device = new CpuDevice({ threads });
     useDevice(device);
-    runs.push(await lossesOf(makeTrainer({}, 0.1), 30));
+    runs.push(await lossesOf(makeTrainer({}, { dropout: 0.1, attentionDropout: 0.1 }), 30));
     device.close();
   }
   assert.deepEqual(runs[1], runs[0]);

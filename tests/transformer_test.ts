@@ -186,6 +186,16 @@ forEachDevice("a transformer's dropout: embeddings, then every layer's output", 
   assert.deepEqual(rates, [0.2, ...encoder, 0.2, ...decoder]);
 });
 
+forEachDevice("a transformer's attentionDropout: every attention's weights", async () => {
+  const model = new Transformer({ ...SMALL, width: 8, attentionDropout: 0.3 });
+  const [source, target] = [ids([[1, 2, 3]]), ids([[1, 2]])];
+  const { context, rates } = countingContext();
+  const dropped = await model.forward(source, target, {}, context).data();
+  assert.deepEqual(rates, new Array(2 + 4).fill(0.3)); // two layers each; self and cross
+  const whole = await model.forward(source, target).data();
+  assert.notDeepEqual(dropped, whole);
+});
+
 forEachDevice("a transformer's weights by layer and head, each row a distribution", async () => {
   const model = new Transformer({ ...SMALL, width: 8 }, new Random(4));
   const lengths = { sourceLengths: tensor(Int32Array.of(2, 4)) };

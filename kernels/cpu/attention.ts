@@ -1,11 +1,12 @@
 /**
- * Flash attention: O = softmax(scale·Q·Kᵀ)·V for each head, and L = log₂ Σ 2^(scores·log₂ e), by
- * online softmax.
+ * Flash attention: O = dropout(softmax(scale·Q·Kᵀ))·V for each head, and L = log₂ Σ 2^(scores·log₂
+ * e), by online softmax.
  *
  * q: rows of `queries`, k and v: rows of `keys`, each with H (k and v: H / group) heads of D
- * columns at an offset and a row stride; output: [B,Tq,H·D], logSum: [B,H,Tq]; all f32; lengths:
- * i32 [B]. A query at position p = i + keys − queries sees keys p − behind … p + ahead, below
- * lengths[b] if lengths are given; one that sees none gets zeros. A chunk computes blocks of 64
+ * columns at an offset and a row stride; output: [B,Tq,H·D], logSum: [B,H,Tq]; all f32;
+ * maskWords: as in attention_tensors.ts. A query at position p = i + keys − queries sees keys p −
+ * behind … p + ahead, below lengths[b] if lengths are given; one that sees none gets zeros. Dropout
+ * is in attention_dropout.ts; sums of probabilities are made before it. A chunk computes blocks of 64
  * queries of one head, every `chunks`-th, the longest first. Sums are in f32.
  *
  * @module
@@ -40,6 +41,7 @@ import {
   headRows,
   keyLimit,
 } from "./attention_tensors.ts";
+import { defineDropout, factorFloats, factorsOf } from "./attention_dropout.ts";
 import { exp2, log } from "./math.ts";
 
 export const attention: CpuKernel = {
@@ -48,8 +50,8 @@ export const attention: CpuKernel = {
       batch * heads * Math.ceil(queries / BLOCK),
       batch * heads * queries * keys * HEAD_SIZE,
     ),
-  scratchBytes: (_, { HEAD_SIZE }) =>
-    4 * (4 * BLOCK * paddedSize(HEAD_SIZE) + (PANEL + 2) * BLOCK) + 512,
+  scratchBytes: (_, { HEAD_SIZE, DROPOUT }) =>
+    4 * (4 * BLOCK * paddedSize(HEAD_SIZE) + (PANEL + 2) * BLOCK + factorFloats(DROPOUT)) + 512,
   emit(k) {
     const { f } = k;
     const tensors = { ...attentionTensors(k), v: headRows(k, "v"), ...scratch(k) };
@@ -83,6 +85,8 @@ function scratch(k: KernelBuilder) {
     scores: area.take(PANEL * BLOCK),
     /** The maximum and the sum of each row. */
     statistics: area.take(2 * BLOCK),
+    /** Dropout's factors of four rows; empty without dropout. */
+    factors: area.take(factorFloats(k.constants.DROPOUT)),
   };
 }
 
@@ -111,6 +115,7 @@ function defineFunctions(k: KernelBuilder) {
     values: definePanel(k, values, true),
     softmax: defineSoftmax(k, width),
     finish: defineFinish(k, width),
+    dropout: defineDropout(k),
   };
 }
 
@@ -175,21 +180,35 @@ function emitKeyBlock(k: KernelBuilder, t: KeyBlock, run: Functions): void {
       const scores = f.i32(t.scores.at(from));
       const product = { a: query, b: t.columns.at(from), c: scores };
       f.call(run.scores, { ...product, columnBytes: terms.inBytes(), terms: width });
+      const { factors } = t;
+      const index = { head: t.b.mul(t.heads).add(t.head), query: t.first.add(panel) };
+      run.dropout({ factors, from, to, ...index, key: t.keyBlock });
       const statistics = t.statistics.at(panel);
-      f.call(run.softmax, { scores: t.scores, sums, statistics, ...columns });
+      f.call(run.softmax, { scores: t.scores, sums, statistics, factors, ...columns });
       const values = { a: scores, b: t.rows.add(from.mul(4 * width)), c: sums };
       f.call(run.values, { ...values, columnBytes: 4 * width, terms });
     });
   });
 }
 
+const SOFTMAX = {
+  scores: "i32",
+  /** The rows' unscaled output. */
+  sums: "i32",
+  statistics: "i32",
+  /** Dropout's factors; unused without dropout. */
+  factors: "i32",
+  ...MASKED_COLUMNS,
+} as const;
+
 /**
- * Defines the online softmax of a panel: turns four rows of scores into 2^(score − maximum),
- * updates each row's maximum and sum, and rescales its output if the maximum rose.
+ * Defines the online softmax of a panel: turns four rows of scores into 2^(score − maximum), times
+ * dropout's factors, updates each row's maximum and sum, and rescales its output if the maximum
+ * rose.
  */
 function defineSoftmax(k: KernelBuilder, width: number) {
-  const parameters = { scores: "i32", sums: "i32", statistics: "i32", ...MASKED_COLUMNS } as const;
-  return k.define(parameters, (f, { scores, sums: output, statistics, ...columns }) => {
+  return k.define(SOFTMAX, (f, { scores, sums: output, statistics, factors, ...columns }) => {
+    const drop = factorsOf(k, f, { scores, factors });
     const forScores = maskPanel(f, scores, columns);
     const before = f.v128(statistics.loadV128());
     const largest = ROWS.map((row) => f.v128(allLanes(before, row)));
@@ -204,7 +223,7 @@ function defineSoftmax(k: KernelBuilder, width: number) {
     forScores((at) => {
       for (const row of ROWS) {
         const p = f.v128(exp2(f, at.loadV128(4 * BLOCK * row).sub(maxima[row])));
-        f.storeV128(at, p, 4 * BLOCK * row);
+        f.storeV128(at, drop(p, at, row), 4 * BLOCK * row);
         f.set(sums[row], sums[row].add(p));
       }
     });

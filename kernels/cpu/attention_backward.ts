@@ -1,6 +1,7 @@
 /**
- * The derivatives of attention: P = 2^(S·log₂ e − L), dV = Pᵀ·dO, dS = P∘(dO·Vᵀ − rowsum(dO∘O)), dQ
- * = scale·dS·K, dK = scale·dSᵀ·Q.
+ * The derivatives of attention: P = 2^(S·log₂ e − L), dV = (M∘P)ᵀ·dO, dS = P∘(M∘(dO·Vᵀ) −
+ * rowsum(dO∘O)), dQ = scale·dS·K, dK = scale·dSᵀ·Q. M are dropout's factors, see
+ * attention_dropout.ts; 1 without dropout.
  *
  * Shapes as in attention.ts: gradient (dO) and output (O) [B,Tq,H·D], dq, dk and dv like q, k and
  * v, logSum (L) [B,H,Tq]; all f32. A chunk computes all three derivatives of one head of keys in
@@ -26,6 +27,7 @@ import {
   roundUp,
   scratchAreas,
 } from "./attention_blocks.ts";
+import { defineDropout, factorFloats } from "./attention_dropout.ts";
 import { ifVisible } from "./attention_mask.ts";
 import {
   attentionTensors,
@@ -42,9 +44,10 @@ const PACKED_BLOCKS = 7;
 export const attentionBackward: CpuKernel = {
   chunks: ({ batch, heads, group, queries, keys }, { HEAD_SIZE }) =>
     chunksOf(batch * heads / group, 3 * batch * heads * queries * keys * HEAD_SIZE),
-  scratchBytes: (_, { HEAD_SIZE }) => {
+  scratchBytes: (_, { HEAD_SIZE, DROPOUT }) => {
     const width = paddedSize(HEAD_SIZE);
-    return 4 * ((PACKED_BLOCKS * BLOCK + PANEL) * width + (2 * BLOCK + 2) * BLOCK) + 512;
+    const rows = (PACKED_BLOCKS * BLOCK + PANEL) * width;
+    return 4 * (rows + (2 * BLOCK + 2) * BLOCK + factorFloats(DROPOUT)) + 512;
   },
   emit(k) {
     const { f } = k;
@@ -78,6 +81,8 @@ function scratch(k: KernelBuilder) {
     ds: area.take(BLOCK * BLOCK),
     /** log-sum and rowsum(dO∘O) of each query of the block. */
     statistics: area.take(2 * BLOCK),
+    /** Dropout's factors of four rows; empty without dropout. */
+    factors: area.take(factorFloats(k.constants.DROPOUT)),
   };
 }
 
@@ -117,6 +122,7 @@ function defineFunctions(k: KernelBuilder) {
     columns: definePanel(k, { aRow: 4, aStep: score, bRow: row, cRow: row }, true),
     probabilities: defineProbabilities(k),
     statistics: defineStatistics(k),
+    dropout: defineDropout(k),
   };
 }
 
@@ -237,7 +243,11 @@ function emitQueryPanels(
       };
       scores(t.query, t.keysT, p);
       scores(t.gradientBlock, t.valuesT, ds);
-      f.call(run.probabilities, { p, ds, statistics: t.statistics.at(panel), ...columns });
+      const { factors } = t;
+      const index = { head: t.b.mul(t.heads).add(t.head), query: t.first.add(panel) };
+      run.dropout({ ...columns, factors, ...index, key: t.firstKey });
+      const statistics = t.statistics.at(panel);
+      f.call(run.probabilities, { p, ds, statistics, factors, ...columns });
       const keys = t.keyBlock.add(columns.from.mul(4 * width));
       const product = { a: ds.add(column), b: keys, c: t.dqPanel };
       f.call(run.dq, { ...product, columnBytes: 4 * width, terms });

@@ -9,14 +9,25 @@
 import { type FunctionHandle, V128 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { BLOCK, copyRow, paddedSize, PANEL, roundUp, ROWS } from "./attention_blocks.ts";
+import { factorsOf } from "./attention_dropout.ts";
 import { MASKED_COLUMNS, maskPanel } from "./attention_mask.ts";
 import { exp2, sumLanes } from "./math.ts";
 
-const PROBABILITIES = { p: "i32", ds: "i32", statistics: "i32", ...MASKED_COLUMNS } as const;
+const PROBABILITIES = {
+  /** Scores, then P after dropout. */
+  p: "i32",
+  /** dO·Vᵀ, then dS. */
+  ds: "i32",
+  statistics: "i32",
+  /** Dropout's factors; unused without dropout. */
+  factors: "i32",
+  ...MASKED_COLUMNS,
+} as const;
 
-/** Defines the step from four rows of scores to P, and of dP to dS. */
+/** Defines the step from four rows of scores to P, and of dO·Vᵀ to dS. */
 export function defineProbabilities(k: KernelBuilder): FunctionHandle<typeof PROBABILITIES> {
-  return k.define(PROBABILITIES, (f, { p, ds, statistics, ...columns }) => {
+  return k.define(PROBABILITIES, (f, { p, ds, statistics, factors, ...columns }) => {
+    const drop = factorsOf(k, f, { scores: p, factors });
     const forScores = maskPanel(f, p, columns);
     const logSums = ROWS.map((row) => f.v128(statistics.loadSplat(4 * row)));
     const deltas = ROWS.map((row) => f.v128(statistics.loadSplat(4 * (BLOCK + row))));
@@ -26,8 +37,9 @@ export function defineProbabilities(k: KernelBuilder): FunctionHandle<typeof PRO
       for (const row of ROWS) {
         const offset = 4 * BLOCK * row;
         const probability = f.v128(exp2(f, at.loadV128(offset).sub(logSums[row])));
-        f.storeV128(at, probability, offset);
-        f.storeV128(dsAt, dsAt.loadV128(offset).sub(deltas[row]).mul(probability), offset);
+        f.storeV128(at, drop(probability, at, row), offset);
+        const dp = drop(dsAt.loadV128(offset), at, row);
+        f.storeV128(dsAt, dp.sub(deltas[row]).mul(probability), offset);
       }
     });
   });

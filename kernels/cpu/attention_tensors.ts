@@ -6,6 +6,9 @@
 import type { FunctionBuilder, I32 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 
+/** Words before the lengths in `maskWords`: the seed and the step of dropout. */
+const RANDOM_WORDS = 2;
+
 /** The columns of all heads in rows of a tensor that may have other columns, too. */
 export interface HeadRows {
   /** The address of the first row's first head. */
@@ -46,12 +49,15 @@ export interface AttentionTensors {
   readonly k: HeadRows;
 }
 
-/** What every attention kernel reads. */
+/**
+ * What every attention kernel reads. `maskWords`: i32 [seed, step] with `DROPOUT`, then the lengths
+ * [B] with `HAS_LENGTHS`.
+ */
 export function attentionTensors(k: KernelBuilder): AttentionTensors {
-  const lengths = k.constants.HAS_LENGTHS ? k.pointer("lengths") : undefined;
+  const { DROPOUT, HAS_LENGTHS } = k.constants;
   return {
     ...k.integers("batch", "queries", "keys", "heads", "group", "behind", "ahead"),
-    lengths,
+    lengths: HAS_LENGTHS ? k.pointer("maskWords").at(DROPOUT ? RANDOM_WORDS : 0) : undefined,
     q: headRows(k, "q"),
     k: headRows(k, "k"),
   };

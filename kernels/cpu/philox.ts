@@ -1,9 +1,9 @@
 /**
  * Philox-4x32-10 on four counters together, and a loop over the random words of a chunk.
  *
- * The numbers are those of lib/random.ts: key [seed, stream], counter [index >> 2, 0, step, 0]. The
- * kernel has a buffer `state`, i32 [2] = [seed, step], and a scalar `stream`. random.ts and
- * dropout.ts turn the words into values.
+ * The loop's numbers are those of lib/random.ts: key [seed, stream], counter [index >> 2, 0, step,
+ * 0]. The kernel has a buffer `state`, i32 [2] = [seed, step], and a scalar `stream`. random.ts and
+ * dropout.ts turn the words into values. attention_dropout.ts has other counters.
  *
  * @module
  */
@@ -11,24 +11,31 @@ import { type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { four, type Lanes, one } from "./rows.ts";
 
-/** The four output words of four counters: `words[w]` holds word w of each. */
+/** The four words of four counters, or of their outputs: `words[w]` holds word w of each. */
 export type Words = readonly [V128, V128, V128, V128];
 
 const MULTIPLIERS = [0xd2511f53, 0xcd9e8d57];
 const WEYL = [0x9e3779b9, 0xbb67ae85];
 const ROUNDS = 10;
 
-/** The words of the counters [block + 0…3, 0, step, 0] under `key`. Source: Salmon et al., SC11. */
-export function philox(
-  f: FunctionBuilder,
-  block: I32,
-  step: I32,
-  key: readonly [I32, I32],
-): Words {
-  const first = block.splat().addI(
+/** first + 0…3. */
+export function fourFrom(first: I32): V128 {
+  return first.splat().addI(
     V128.ofI(0).withLaneI(1, I32.of(1)).withLaneI(2, I32.of(2)).withLaneI(3, I32.of(3)),
   );
-  const x = [f.v128(first), f.v128(V128.ofI(0)), f.v128(step.splat()), f.v128(V128.ofI(0))];
+}
+
+/** The counters of `lib/random.ts`: [block + 0…3, 0, step, 0]. */
+export function blockCounters(block: I32, step: I32): Words {
+  return [fourFrom(block), V128.ofI(0), step.splat(), V128.ofI(0)];
+}
+
+/**
+ * The words of four counters, in new locals, under `key`. `counters[w]` holds word w of each.
+ * Source: Salmon et al., SC11.
+ */
+export function philox(f: FunctionBuilder, counters: Words, key: readonly [I32, I32]): Words {
+  const x = counters.map((word) => f.v128(word));
   const k = key.map((word) => f.v128(word.splat()));
   for (let round = 0; round < ROUNDS; round++) {
     const [low0, high0] = product(f, x[0], MULTIPLIERS[0]);
@@ -78,7 +85,7 @@ export function forRandom(k: KernelBuilder, { draw, vectors, body }: RandomLoop)
   const { start, end } = k.share(k.integer("count"), CHUNK);
   const block = f.i32(start.divU(vectors));
   f.for(start, end, 4 * vectors, (i) => {
-    const values = draw(philox(f, block, step, key)).map((value) => f.v128(value));
+    const values = draw(philox(f, blockCounters(block, step), key)).map((value) => f.v128(value));
     f.set(block, block.add(4));
     const left = f.i32(end.sub(i));
     const at = f.i32(i.inBytes());

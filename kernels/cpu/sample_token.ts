@@ -16,7 +16,7 @@ import { type F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/a
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { exp, log } from "./math.ts";
-import { philox, toUniform } from "./philox.ts";
+import { blockCounters, philox, toUniform } from "./philox.ts";
 import { forVectors, type Lanes, sumVectors } from "./rows.ts";
 
 const BLOCK = 1024;
@@ -168,7 +168,7 @@ function uniform(k: KernelBuilder): F32 {
   const state = k.pointer("state");
   const key = [f.i32(state.loadI32()), k.integer("stream")] as const;
   const index = f.i32(k.chunk.remU(k.integer("period")));
-  const words = philox(f, f.i32(index.shrU(2)), f.i32(state.loadI32(4)), key);
+  const words = philox(f, blockCounters(f.i32(index.shrU(2)), f.i32(state.loadI32(4))), key);
   const word = f.i32(index.and(3));
   const picked = f.v128(words[3]);
   for (const w of [0, 1, 2]) f.if(word.eq(w), () => f.set(picked, words[w]));

@@ -1,10 +1,10 @@
-// O = softmax(scale·Q·Kᵀ)·V for each head by online softmax (flash attention), and L = log₂ Σ
-// 2^(scores·log₂ e).
+// O = dropout(softmax(scale·Q·Kᵀ))·V for each head by online softmax (flash attention), and L =
+// log₂ Σ 2^(scores·log₂ e).
 //
 // q: rows of `queries`, k and v: rows of `keys`, each with its own offset and row stride, with D
 // columns for each head. output: [B,Tq,H·D], logSum: [B,H,Tq]. A query at position p = i + keys −
 // queries sees keys p − behind … p + ahead, below lengths[b] if there are lengths; one that sees
-// none gets zeros. A workgroup of 64 threads computes 32 queries of one head, over tiles of 32
+// none gets zeros. Probabilities are summed before dropout. A workgroup of 64 threads computes 32 queries of one head, over tiles of 32
 // keys. Sums in f32.
 
 fn add_value_slice(sums: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32, factor: vec4f) {
@@ -53,7 +53,7 @@ fn each_workgroup(index: u32, lane: u32) {
     let after = max(largest, largest_of_row(most));
     let factor = exp2(largest - after);
     largest = after;
-    let p = mat4x4f(
+    var p = mat4x4f(
       select(vec4f(), exp2(scores[0] - after.x), seen0),
       select(vec4f(), exp2(scores[1] - after.y), seen1),
       select(vec4f(), exp2(scores[2] - after.z), seen2),
@@ -61,6 +61,7 @@ fn each_workgroup(index: u32, lane: u32) {
     );
     let ones = vec4f(1);
     sum = sum * factor + vec4f(dot(p[0], ones), dot(p[1], ones), dot(p[2], ones), dot(p[3], ones));
+    if (DROPOUT == 1u) { p = dropped(p, query_factors(h, h.first, tile)); }
     store_weights(p);
     add_value_slice(&o0, h, tile, h.slice, factor);
     if (has_slice(h, 1)) { add_value_slice(&o1, h, tile, h.slice + 1, factor); }

@@ -1,8 +1,8 @@
-// dV = Pᵀ·dO and dK = scale·dSᵀ·Q, with dS = P∘(dO·Vᵀ − δ) and P = 2^(S·log₂ e − L), which is
-// recomputed.
+// dV = (M∘P)ᵀ·dO and dK = scale·dSᵀ·Q, with dS = P∘(M∘(dO·Vᵀ) − δ), P = 2^(S·log₂ e − L), which is
+// recomputed, and M the factors of attention_dropout.wgsl, 1 without dropout.
 //
 // Tensors are laid out as in attention.wgsl: gradient (dO) like its output, dk and dv like k and v;
-// a packed dk holds dv, too. logSum (L), delta (δ): [B,H,Tq]. A workgroup of 64 threads computes 32
+// a packed dk holds dv, too. statistics: [2,B,H,Tq], L and δ. A workgroup of 64 threads computes 32
 // keys of one key head, over tiles of 32 queries of each query head in its group. Sums in f32.
 
 // scores += K·Qᵀ over one slice.
@@ -23,9 +23,13 @@ fn add_gradient_slice(dp: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32
   workgroupBarrier();
 }
 
-// Where the statistics of this thread's four queries, which start at i, are.
-fn statistics_at(h: Head, i: vec4i) -> vec4i {
+// Where L of this thread's four queries, which start at i, is.
+fn log_sums_at(h: Head, i: vec4i) -> vec4i {
   return min(i, vec4i(s.queries - 1)) + (h.batch * s.heads + h.head) * s.queries;
+}
+
+fn statistics_of(at: vec4i) -> vec4f {
+  return vec4f(statistics[at.x], statistics[at.y], statistics[at.z], statistics[at.w]);
 }
 
 // Whether this thread's four queries see the key.
@@ -62,9 +66,9 @@ fn each_workgroup(index: u32, lane: u32) {
         add_gradient_slice(&dp, h, tile, slice);
       }
       let i = vec4i(0, 1, 2, 3) + (tile + 4 * i32(column));
-      let at = statistics_at(h, i);
-      let sums = vec4f(logSum[at.x], logSum[at.y], logSum[at.z], logSum[at.w]);
-      let deltas = vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
+      let at = log_sums_at(h, i);
+      let sums = statistics_of(at);
+      let deltas = statistics_of(at + s.batch * s.heads * s.queries);
       let factor = s.scale * LOG2_E;
       var p = mat4x4f(
         select(vec4f(), exp2(scores[0] * factor - sums), seen_by(i, key, h.limit)),
@@ -72,7 +76,13 @@ fn each_workgroup(index: u32, lane: u32) {
         select(vec4f(), exp2(scores[2] * factor - sums), seen_by(i, key + 16, h.limit)),
         select(vec4f(), exp2(scores[3] * factor - sums), seen_by(i, key + 24, h.limit)),
       );
-      store_weights(p);
+      var kept = p;
+      if (DROPOUT == 1u) {
+        let factors = key_factors(h, tile, h.first);
+        kept = dropped(p, factors);
+        dp = dropped(dp, factors);
+      }
+      store_weights(kept);
       add_gradient(&v0, h, tile, h.slice);
       if (has_slice(h, 1)) { add_gradient(&v1, h, tile, h.slice + 1); }
       if (has_slice(h, 2)) { add_gradient(&v2, h, tile, h.slice + 2); }

@@ -1,8 +1,8 @@
-// dS = P∘(dO·Vᵀ − δ) and dQ = scale·dS·K, with P = 2^(S·log₂ e − L), which is recomputed, and δ =
-// rowsum(dO∘O).
+// dS = P∘(M∘(dO·Vᵀ) − δ) and dQ = scale·dS·K, with P = 2^(S·log₂ e − L), which is recomputed, δ =
+// rowsum(dO∘O), and M the factors of attention_dropout.wgsl, 1 without dropout.
 //
 // Tensors are laid out as in attention.wgsl: gradient (dO) and output like its output, dq like q.
-// delta: [B,H,Tq] receives δ for attention_backward_kv.wgsl. A workgroup of 64 threads computes 32
+// statistics: [2,B,H,Tq], L; δ is put behind for attention_backward_kv.wgsl. A workgroup of 64 threads computes 32
 // queries of one head, over tiles of 32 keys. Sums in f32.
 
 // scores += Q·Kᵀ over one slice.
@@ -33,7 +33,7 @@ fn delta_part(h: Head, n: u32) -> f32 {
   return sum;
 }
 
-fn load_log_sum(start: i32, i: i32) -> f32 { return logSum[start + min(i, s.queries - 1)]; }
+fn load_log_sum(start: i32, i: i32) -> f32 { return statistics[start + min(i, s.queries - 1)]; }
 
 // One row of dS: P∘(dP − δ) if the query sees the key.
 fn score_gradient(scores: vec4f, dp: vec4f, sum: f32, own: f32, seen: vec4<bool>) -> vec4f {
@@ -48,18 +48,18 @@ fn each_workgroup(index: u32, lane: u32) {
   let stop = min(h.limit, min(first + TILE, s.keys) + s.ahead);
   let start = max(first - s.behind, 0) / TILE * TILE;
 
-  let statistics = (h.batch * s.heads + h.head) * s.queries;
+  let own = (h.batch * s.heads + h.head) * s.queries;
   let i = h.first + i32(row);
   let sums = vec4f(
-    load_log_sum(statistics, i), load_log_sum(statistics, i + 8),
-    load_log_sum(statistics, i + 16), load_log_sum(statistics, i + 24),
+    load_log_sum(own, i), load_log_sum(own, i + 8),
+    load_log_sum(own, i + 16), load_log_sum(own, i + 24),
   );
   let deltas = sum_of_row(vec4f(
     delta_part(h, row), delta_part(h, row + 8u), delta_part(h, row + 16u), delta_part(h, row + 24u),
   ));
   if (h.slice == 0 && column < 4u) {
     let i = h.first + i32(row + 8u * column);
-    if (i < s.queries) { delta[statistics + i] = deltas[column]; }
+    if (i < s.queries) { statistics[s.batch * s.heads * s.queries + own + i] = deltas[column]; }
   }
   var d0 = mat4x4f();
   var d1 = mat4x4f();
@@ -72,6 +72,7 @@ fn each_workgroup(index: u32, lane: u32) {
       add_score_slice(&scores, h, tile, slice);
       add_gradient_slice(&dp, h, tile, slice);
     }
+    if (DROPOUT == 1u) { dp = dropped(dp, query_factors(h, h.first, tile)); }
     let position = vec4i(first + i32(row));
     let key = vec4i(0, 1, 2, 3) + (tile + 4 * i32(column));
     store_weights(mat4x4f(

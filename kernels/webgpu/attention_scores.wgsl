@@ -1,5 +1,6 @@
 // scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group] if the query sees the key, otherwise −∞. q, k and
-// the mask as in attention.wgsl; scores: [B,H,Tq,Tk]. A thread computes one score, summed in f32.
+// the mask as in attention.wgsl; maskWords: the lengths [B]; scores: [B,H,Tq,Tk]. A thread computes
+// one score, summed in f32.
 override HEAD_SIZE: u32;
 override HAS_LENGTHS: u32;
 
@@ -11,7 +12,7 @@ fn each_thread(thread: u32) {
   let head = index / s.keys / s.queries % s.heads;
   let batch = index / s.keys / s.queries / s.heads;
   var limit = s.keys;
-  if (HAS_LENGTHS == 1u) { limit = min(limit, lengths[batch]); }
+  if (HAS_LENGTHS == 1u) { limit = min(limit, maskWords[batch]); }
   let position = i + s.keys - s.queries;
   if (j < position - s.behind || j > position + s.ahead || j >= limit) {
     var bits = 0xff800000u;

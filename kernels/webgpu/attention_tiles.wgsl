@@ -9,6 +9,7 @@
 // computes all scores. Sums in f32.
 override HEAD_SIZE: u32;
 override HAS_LENGTHS: u32;
+override DROPOUT: u32;
 
 const TILE = 32;
 // Slices of the result that a workgroup keeps.
@@ -36,6 +37,10 @@ fn place_thread(lane: u32) {
   column = lane % 8u;
 }
 
+// maskWords: [seed, step] with DROPOUT, then the lengths [B] with HAS_LENGTHS. The index is a
+// parameter, because a build without either has an array of one, and a constant 1 would be refused.
+fn mask_word(i: i32) -> i32 { return maskWords[i]; }
+
 fn slices() -> i32 { return i32((HEAD_SIZE + 31u) / 32u); }
 
 // The work of workgroup `index` where each of s.batch sequences has `heads` heads of `rows` rows.
@@ -50,7 +55,7 @@ fn head_of(index: u32, heads: i32, rows: i32) -> Head {
   h.keyHead = h.head / s.group;
   h.first = block % blocks * TILE;
   h.limit = s.keys;
-  if (HAS_LENGTHS == 1u) { h.limit = min(s.keys, lengths[h.batch]); }
+  if (HAS_LENGTHS == 1u) { h.limit = min(s.keys, mask_word(h.batch + 2 * i32(DROPOUT))); }
   h.slice = i32(index) % parts * SLICES;
   return h;
 }

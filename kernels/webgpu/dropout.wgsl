@@ -3,7 +3,7 @@
 
 fn each_thread(block: u32) {
   if (block * 4u >= s.count) { return; }
-  let u = to_uniform(philox(block, state[1], state[0], s.stream));
+  let u = to_uniform(block_words(block, state[1], state[0], s.stream));
   let factors = select(vec4f(0.0), vec4f(s.scale), u >= vec4f(s.rate));
   for (var j = 0u; j < 4u; j++) {
     let i = block * 4u + j;

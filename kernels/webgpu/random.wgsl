@@ -33,7 +33,7 @@ fn cosine_of_turns(v: vec2f) -> vec2f {
 }
 
 fn each_thread(block: u32) {
-  let u = to_uniform(philox(block, state[1], state[0], s.stream));
+  let u = to_uniform(block_words(block, state[1], state[0], s.stream));
   if (NORMAL == 1u) {
     let values = sqrt(max(-2.0 * logarithm(1.0 - u.xz), vec2f(0.0))) * cosine_of_turns(u.yw);
     for (var j = 0u; j < 2u; j++) {

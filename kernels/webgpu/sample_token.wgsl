@@ -125,7 +125,7 @@ fn each_workgroup(row: u32, lane: u32) {
   workgroupBarrier();
   if (lane == 0u) {
     let index = row % s.period;
-    let u = to_uniform(philox(index >> 2u, state[1], state[0], s.stream));
+    let u = to_uniform(block_words(index >> 2u, state[1], state[0], s.stream));
     token[row] = i32(draw(least, u[index & 3u], segment, base));
   }
 }

@@ -15,6 +15,7 @@ import attentionBackwardKv from "./attention_backward_kv.wgsl" with { type: "tex
 import attentionBackwardQ from "./attention_backward_q.wgsl" with { type: "text" };
 import attentionCombine from "./attention_combine.wgsl" with { type: "text" };
 import attentionDecode from "./attention_decode.wgsl" with { type: "text" };
+import attentionDropout from "./attention_dropout.wgsl" with { type: "text" };
 import attentionRows from "./attention_rows.wgsl" with { type: "text" };
 import attentionScores from "./attention_scores.wgsl" with { type: "text" };
 import attentionStore from "./attention_store.wgsl" with { type: "text" };
@@ -79,7 +80,7 @@ const store = (NAME: string, PLACE: string, LIMIT: string, BUFFER = NAME) =>
   attentionCopy(attentionStore, { NAME, PLACE, LIMIT, BUFFER });
 
 /** What each attention kernel on tiles requires. */
-const ATTENTION = ["attention_tiles", "q_rows", "k_rows", "v_rows"] as const;
+const ATTENTION = ["attention_dropout", "q_rows", "k_rows", "v_rows"] as const;
 
 /**
  * The WGSL of a kernel: the named sources with all that they require. The first name is the
@@ -101,6 +102,7 @@ export const wgsl = sourceJoiner({
   },
   attention_combine: { text: attentionCombine },
   attention_decode: { text: attentionDecode },
+  attention_dropout: { text: attentionDropout, requires: ["attention_tiles", "philox"] },
   attention_scores: { text: attentionScores },
   attention_tiles: { text: attentionTiles },
   binary: { text: binary, requires: ["math"] },

@@ -58,7 +58,7 @@ export interface AttendOptions {
   cache?: LayerCache;
   /** Added to the result in the output projection's kernel. Default: none. */
   residual?: Tensor;
-  /** Receives the weights of this call, [B,H,T,S]; not with a cache. */
+  /** Receives the weights of this call before dropout, [B,H,T,S]; not with a cache. */
   weights?: Tensor[];
 }
 
@@ -81,8 +81,8 @@ type Rows = readonly [packed: Tensor] | readonly [q: Tensor, k: Tensor, v: Tenso
  * source·W_v: [B,T,C] → [B,T,C].
  *
  * With rotary positions the queries and keys of self-attention are rotated; with `queryKeyNorm`
- * those of each head are normalized before. A query that sees no key gets zeros before the last
- * projection. Source: Vaswani et al., arXiv 1706.03762, section 3.2.2.
+ * those of each head are normalized before. In training, probabilities are dropped at the rate
+ * `attentionDropout`. A query that sees no key gets zeros before the last projection. Source: Vaswani et al., arXiv 1706.03762, section 3.2.2.
  *
  * ```ts
  * import { Attention, openDevice, zeros } from "../../mod.ts";
@@ -167,28 +167,37 @@ export class Attention extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     checkOptions("Attention", options, CALL_OPTIONS);
-    this.#expectNoDropout(context);
     const { cache, source, weights } = options;
+    const { attentionDropout = 0 } = this.config;
+    if (cache && context.drops(attentionDropout)) {
+      throw new RangeError(
+        `Attention: expected attentionDropout 0 in training with a cache, got ${attentionDropout}`,
+      );
+    }
     if (cache && (source || !this.#causal)) {
       throw new TypeError("Attention: a cache is for causal self-attention only, got a cache");
     }
     const rows = this.#rows(x, options);
     weights?.push(this.#weigh(rows, options));
-    if (!cache) return this.#mix(rows, options);
+    if (!cache) return this.#mix(rows, options, context);
     const packed = rows.length === 1 ? rows[0] : concatenate([...rows], { axis: 2 });
     if (x.shape[1] === 1) return attentionDecode(packed, cache, cache.position, this.#heads());
     cacheAppend(cache, packed, cache.position);
-    return this.#mix(rows, options);
+    return this.#mix(rows, options, context);
   }
 
-  /** The probabilities that `forward` weighs values with: [B,H,T,S]. No gradient flows. */
+  /**
+   * The probabilities that `forward` weighs values with, before dropout: [B,H,T,S]. No gradient
+   * flows.
+   */
   weights(x: Tensor, options: AttendOptions = {}): Tensor {
     return this.#weigh(this.#rows(x, options), options);
   }
 
-  /** softmax(scale·Q·Kᵀ)·V of each head. */
-  #mix(rows: Rows, { keyLengths }: AttendOptions): Tensor {
-    const options = { ...this.#heads(), causal: this.#causal, keyLengths };
+  /** softmax(scale·Q·Kᵀ)·V of each head, with dropout in training. */
+  #mix(rows: Rows, { keyLengths }: AttendOptions, context: ForwardContext): Tensor {
+    const dropout = context.attentionDropout(this.config.attentionDropout ?? 0);
+    const options = { ...this.#heads(), causal: this.#causal, keyLengths, ...dropout };
     return rows.length === 1 ? selfAttention(rows[0], options) : attention(...rows, options);
   }
 
@@ -256,15 +265,6 @@ export class Attention extends Module {
       position: cache?.position,
       positions: cache?.keys.shape[2],
     });
-  }
-
-  /** RangeError if the pass would drop probabilities, which the fused kernels cannot. */
-  #expectNoDropout(context: ForwardContext): void {
-    const { attentionDropout = 0 } = this.config;
-    if (!context.drops(attentionDropout)) return;
-    throw new RangeError(
-      `Attention: expected attentionDropout 0 in training, because the kernels drop no probabilities; got ${attentionDropout}`,
-    );
   }
 }
 

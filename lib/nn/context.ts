@@ -5,6 +5,7 @@
  * @module
  */
 import type { KeyValueCache } from "../ops/attention_decode.ts";
+import type { AttentionOptions } from "../ops/attention_layout.ts";
 import { dropout } from "../ops/dropout.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -82,6 +83,18 @@ export class ForwardContext {
     const { randomState } = this.options;
     if (!randomState || rate === 0) return x;
     return dropout(x, rate, randomState, this.#dropouts++);
+  }
+
+  /**
+   * Options of `attention` that drop probabilities with probability `rate` in training; each call of
+   * a pass has its own random stream.
+   */
+  attentionDropout(
+    rate: number,
+  ): Pick<AttentionOptions, "dropout" | "randomState" | "randomStream"> {
+    const { randomState } = this.options;
+    if (!randomState || rate === 0) return {};
+    return { dropout: rate, randomState, randomStream: this.#dropouts++ };
   }
 
   /** The cache of layer number `layer`, counted from 0; undefined without a cache. */

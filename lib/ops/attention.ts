@@ -1,10 +1,12 @@
 /**
- * Attention without the T×T matrix: softmax(scale·Q·Kᵀ)·V for each head, with its derivative.
+ * Attention without the T×T matrix: dropout(softmax(scale·Q·Kᵀ))·V for each head, with its
+ * derivative.
  *
  * The probabilities are never stored; the backward pass computes them again from each row's
- * log-sum. The form that returns them is in attention_weights.ts, the step with a cache of keys and
- * values in attention_decode.ts. For a mask of arbitrary numbers use matmul, `where` and softmax.
- * Source: Dao et al., arXiv 2205.14135; Dao, arXiv 2307.08691.
+ * log-sum, and dropout's mask from its counters. The form that returns them is in
+ * attention_weights.ts, the step with a cache of keys and values in attention_decode.ts. For a mask
+ * of arbitrary numbers use matmul, `where` and softmax. Source: Dao et al., arXiv 2205.14135; Dao,
+ * arXiv 2307.08691.
  *
  * @module
  */
@@ -12,6 +14,7 @@ import { attention as cpu } from "../../kernels/cpu/attention.ts";
 import { attentionBackward as cpuBackward } from "../../kernels/cpu/attention_backward.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel, Scalars, WebGpuKernel } from "../device/kernel.ts";
+import { type AttentionMasking, attentionMasking, DROPOUT_SCALARS } from "./attention_dropout.ts";
 import {
   type AttentionLayout,
   type AttentionOptions,
@@ -20,11 +23,11 @@ import {
   separateLayout,
 } from "./attention_layout.ts";
 import { differentiable } from "../tensor/autograd.ts";
-import { launch } from "../tensor/launch.ts";
+import { type Buffers, launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
-const READS = { q: "f32", k: "f32", v: "f32", lengths: "i32" } as const;
-const BACKWARD_READS = { ...READS, output: "f32", gradient: "f32", logSum: "f32" } as const;
+const READS = { q: "f32", k: "f32", v: "f32", maskWords: "i32" } as const;
+const SCALARS = { ...LAYOUT_SCALARS, ...DROPOUT_SCALARS };
 
 /**
  * Rows of a workgroup's tile, and columns of a result that it keeps, as in attention_tiles.wgsl.
@@ -54,7 +57,7 @@ const KERNEL: Kernel = {
   name: "attention",
   reads: READS,
   writes: { output: "f32", logSum: "f32" },
-  scalars: LAYOUT_SCALARS,
+  scalars: SCALARS,
   webgpu: queryTiles(wgsl("attention")),
   cpu,
 };
@@ -62,27 +65,28 @@ const KERNEL: Kernel = {
 /** On the CPU one kernel computes all three derivatives. */
 const BACKWARD: Kernel = {
   name: "attention_backward",
-  reads: BACKWARD_READS,
+  reads: { ...READS, output: "f32", gradient: "f32", logSum: "f32" },
   writes: { dq: "f32", dk: "f32", dv: "f32" },
-  scalars: LAYOUT_SCALARS,
+  scalars: SCALARS,
   cpu: cpuBackward,
 };
 
-/** On WebGPU one computes dQ … */
+/** On WebGPU one computes dQ, and rowsum(dO∘O) behind the log-sums … */
 const BACKWARD_Q: Kernel = {
   name: "attention_backward_q",
-  reads: BACKWARD_READS,
-  writes: { dq: "f32", delta: "f32" },
-  scalars: LAYOUT_SCALARS,
+  reads: { ...READS, output: "f32", gradient: "f32" },
+  updates: { statistics: "f32" },
+  writes: { dq: "f32" },
+  scalars: SCALARS,
   webgpu: queryTiles(wgsl("attention_backward_q")),
 };
 
 /** … and another dK and dV, because floats cannot be added atomically. */
 const BACKWARD_KV: Kernel = {
   name: "attention_backward_kv",
-  reads: { ...READS, gradient: "f32", logSum: "f32", delta: "f32" },
+  reads: { ...READS, gradient: "f32", statistics: "f32" },
   writes: { dk: "f32", dv: "f32" },
-  scalars: LAYOUT_SCALARS,
+  scalars: SCALARS,
   webgpu: keyTiles(wgsl("attention_backward_kv", "store_dv")),
 };
 
@@ -96,96 +100,118 @@ const BACKWARD_PACKED_KV: Kernel = {
 };
 
 /**
- * softmax(scale·Q·Kᵀ)·V for each head, of packed rows qkv [B,T,(H + 2·Hkv)·D] = [q | k | v] →
- * [B,T,H·D].
+ * dropout(softmax(scale·Q·Kᵀ))·V for each head, of packed rows qkv [B,T,(H + 2·Hkv)·D] = [q | k |
+ * v] → [B,T,H·D].
  *
- * Memory grows with T, not with its square. A row that sees no key gives zeros. TypeError when the
- * shape does not fit the heads or D is over 256 on WebGPU, RangeError for a window below 1.
+ * Memory grows with T, not with its square. A row that sees no key gives zeros. With `dropout` a
+ * probability is 0 with that chance, otherwise it is divided by 1 − dropout; a row's sum is that of
+ * all its probabilities. Which are kept depends on seed, step, stream, batch, head, query and key
+ * only, on every device.
+ *
+ * @throws {TypeError} if the shape does not fit the heads, D is over 256 on WebGPU, or there is
+ * dropout without a random state
+ * @throws {RangeError} if the window is below 1 or the dropout outside [0, 1)
  *
  * ```ts
  * import { openDevice, selfAttention, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const qkv = tensor([1, 0, 5, 0, 1, 7], { shape: [1, 2, 3] }); // two tokens, one head, D = 1
  * console.log(await selfAttention(qkv, { heads: 1, causal: true }).data()); // [5, 6]
+ * const randomState = tensor(new Int32Array([2, 0]));
+ * const options = { heads: 1, causal: true, dropout: 0.5, randomState };
+ * console.log(await selfAttention(qkv, options).data()); // each weight 0 or doubled
  * device.close();
  * ```
  */
 export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
   const layout = packedLayout("selfAttention", qkv, options);
-  const tensors = { q: qkv, k: qkv, v: qkv, lengths: options.keyLengths };
-  const { output, logSum } = forward(tensors, layout);
-  return differentiable(output, [qkv], (gradient) => {
+  const masking = attentionMasking("selfAttention", options);
+  const call = { q: qkv, k: qkv, v: qkv, layout, masking };
+  const outputs = forward(call);
+  return differentiable(outputs.output, [qkv], (gradient) => {
     const dqkv = empty(qkv.shape, { device: qkv.device });
-    const gradients = { dq: dqkv, dk: dqkv, dv: dqkv };
-    backward({ ...tensors, output, logSum, gradient }, gradients, layout);
+    backward({ ...call, ...outputs, gradient }, { dq: dqkv, dk: dqkv, dv: dqkv });
     return [dqkv];
   });
 }
 
 /**
- * softmax(scale·Q·Kᵀ)·V for each head: q [B,Tq,H·D] and k, v [B,Tk,Hkv·D] → [B,Tq,H·D].
+ * dropout(softmax(scale·Q·Kᵀ))·V for each head: q [B,Tq,H·D] and k, v [B,Tk,Hkv·D] → [B,Tq,H·D].
  *
- * Memory grows with Tq + Tk, not with their product. A row that sees no key gives zeros. TypeError
- * when the shapes do not fit the heads or D is over 256 on WebGPU, RangeError for a window below 1.
+ * Memory grows with Tq + Tk, not with their product. A row that sees no key gives zeros. Dropout is
+ * as in `selfAttention`. Source: Srivastava et al., JMLR 15, 2014 (dropout).
+ *
+ * @throws {TypeError} if the shapes do not fit the heads, D is over 256 on WebGPU, or there is
+ * dropout without a random state
+ * @throws {RangeError} if the window is below 1 or the dropout outside [0, 1)
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
   const layout = separateLayout("attention", { q, k, v }, options);
-  const tensors = { q, k, v, lengths: options.keyLengths };
-  const { output, logSum } = forward(tensors, layout);
-  return differentiable(output, [q, k, v], (gradient) => {
+  const masking = attentionMasking("attention", options);
+  const call = { q, k, v, layout, masking };
+  const outputs = forward(call);
+  return differentiable(outputs.output, [q, k, v], (gradient) => {
     const [dq, dk, dv] = [q, k, v].map((tensor) => empty(tensor.shape, { device: tensor.device }));
-    backward({ ...tensors, output, logSum, gradient }, { dq, dk, dv }, layout);
+    backward({ ...call, ...outputs, gradient }, { dq, dk, dv });
     return [dq, dk, dv];
   });
 }
 
-interface Inputs {
+/** A call of attention: its tensors, where heads are in them, and what is masked. */
+interface Call {
   readonly q: Tensor;
   readonly k: Tensor;
   readonly v: Tensor;
-  readonly lengths?: Tensor;
+  readonly layout: AttentionLayout;
+  readonly masking: AttentionMasking;
 }
 
 interface Outputs {
   /** [B,Tq,H·D] */
   readonly output: Tensor;
-  /** log₂ of the sum of each row's 2^(score·log₂ e): [B,H,Tq]. */
-  readonly logSum: Tensor;
+  /**
+   * [2,B,H,Tq]: log₂ of the sum of each row's 2^(score·log₂ e), then room for rowsum(dO∘O), which the
+   * backward pass on WebGPU hands from its first kernel to its second.
+   */
+  readonly statistics: Tensor;
 }
 
-function constants(layout: AttentionLayout, lengths: Tensor | undefined) {
-  return { HEAD_SIZE: layout.headSize, HAS_LENGTHS: lengths ? 1 : 0 };
+interface Gradients {
+  readonly dq: Tensor;
+  readonly dk: Tensor;
+  readonly dv: Tensor;
 }
 
-function forward(inputs: Inputs, layout: AttentionLayout): Outputs {
-  const { batch, heads, queries, headSize } = layout;
-  const { device } = inputs.q;
+function forward(call: Call): Outputs {
+  const { q: { device }, layout: { batch, heads, queries, headSize } } = call;
   const output = empty([batch, queries, heads * headSize], { device });
-  const logSum = empty([batch, heads, queries], { device });
-  const buffers = { ...inputs, output, logSum };
-  launch(KERNEL, buffers, layout.scalars, constants(layout, inputs.lengths));
-  return { output, logSum };
+  const statistics = empty([2, batch, heads, queries], { device });
+  run(KERNEL, call, { output, logSum: statistics });
+  return { output, statistics };
 }
 
 function backward(
-  inputs: Inputs & Outputs & { readonly gradient: Tensor },
-  gradients: { readonly dq: Tensor; readonly dk: Tensor; readonly dv: Tensor },
-  layout: AttentionLayout,
+  call: Call & Outputs & { readonly gradient: Tensor },
+  gradients: Gradients,
 ): void {
-  if (!BACKWARD[inputs.q.device.kind]) return backwardInTwo(inputs, gradients, layout);
-  launch(BACKWARD, { ...inputs, ...gradients }, layout.scalars, constants(layout, inputs.lengths));
+  const { q, output, statistics, gradient } = call;
+  if (!BACKWARD[q.device.kind]) return backwardInTwo(call, gradients);
+  run(BACKWARD, call, { output, gradient, logSum: statistics, ...gradients });
 }
 
 function backwardInTwo(
-  inputs: Inputs & Outputs & { readonly gradient: Tensor },
-  { dq, dk, dv }: { readonly dq: Tensor; readonly dk: Tensor; readonly dv: Tensor },
-  layout: AttentionLayout,
+  call: Call & Outputs & { readonly gradient: Tensor },
+  { dq, dk, dv }: Gradients,
 ): void {
-  const { q, k, v, lengths, output, gradient, logSum } = inputs;
-  const delta = empty(logSum.shape, { device: q.device });
-  const fixed = constants(layout, lengths);
-  const rows = { q, k, v, lengths, gradient, logSum };
-  launch(BACKWARD_Q, { ...rows, output, dq, delta }, layout.scalars, fixed);
+  const { output, statistics, gradient } = call;
+  run(BACKWARD_Q, call, { output, gradient, statistics, dq });
   const kernel = dk === dv ? BACKWARD_PACKED_KV : BACKWARD_KV;
-  launch(kernel, { ...rows, delta, dk, dv }, layout.scalars, fixed);
+  run(kernel, call, { gradient, statistics, dk, dv });
+}
+
+/** Launches a kernel on q, k, v, the mask's words and other buffers. */
+function run(kernel: Kernel, { q, k, v, layout, masking }: Call, buffers: Buffers): void {
+  const scalars = { ...layout.scalars, ...masking.scalars };
+  const constants = { HEAD_SIZE: layout.headSize, ...masking.constants };
+  launch(kernel, { q, k, v, maskWords: masking.words, ...buffers }, scalars, constants);
 }

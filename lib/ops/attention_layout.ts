@@ -36,6 +36,12 @@ export interface AttentionOptions extends AttentionMask {
    * `heads`.
    */
   keyValueHeads?: number;
+  /** Probability that a query's weight for a key is set to 0, in [0, 1). Default 0. */
+  dropout?: number;
+  /** i32 [2] = [seed, step], as for `dropout`; required if `dropout` is above 0. */
+  randomState?: Tensor;
+  /** The number of the random stream; each call of a step needs a separate one. Default 0. */
+  randomStream?: number;
 }
 
 const OPTIONS = {
@@ -45,6 +51,9 @@ const OPTIONS = {
   window: true,
   keyLengths: true,
   scale: true,
+  dropout: true,
+  randomState: true,
+  randomStream: true,
 };
 
 /** A matrix of rows in a tensor: the first element of a row, and elements from row to row. */

@@ -22,7 +22,7 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const KERNEL: Kernel = {
   name: "attention_scores",
-  reads: { q: "f32", k: "f32", lengths: "i32" },
+  reads: { q: "f32", k: "f32", maskWords: "i32" },
   writes: { scores: "f32" },
   scalars: LAYOUT_SCALARS,
   webgpu: {
@@ -34,8 +34,9 @@ const KERNEL: Kernel = {
 
 /**
  * softmax(scale·Q·Kᵀ) for each head: q [B,Tq,H·D] and k [B,Tk,Hkv·D] → [B,H,Tq,Tk], rows queries,
- * columns keys; hidden keys have weight 0, and so has all of a row that sees no key. No gradient
- * flows. Throws as `attention` does.
+ * columns keys; hidden keys have weight 0, and so has all of a row that sees no key. Options of
+ * dropout are ignored: the weights are those before it. No gradient flows. Throws as `attention`
+ * does.
  */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
   const layout = separateLayout("attentionWeights", { q, k, v: k }, options);
@@ -43,8 +44,8 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
 }
 
 /**
- * The weights of `selfAttention`: packed rows qkv [B,T,(H + 2·Hkv)·D] → [B,H,T,T]. No gradient
- * flows. Throws as `selfAttention` does.
+ * The weights of `selfAttention` before dropout: packed rows qkv [B,T,(H + 2·Hkv)·D] → [B,H,T,T].
+ * No gradient flows. Throws as `selfAttention` does.
  *
  * ```ts
  * import { openDevice, selfAttentionWeights, tensor } from "../../mod.ts";
@@ -63,6 +64,6 @@ function weights(q: Tensor, k: Tensor, layout: AttentionLayout, lengths?: Tensor
   const { batch, heads, queries, keys, headSize } = layout;
   const scores = empty([batch, heads, queries, keys], { device: q.device });
   const constants = { HEAD_SIZE: headSize, HAS_LENGTHS: lengths ? 1 : 0 };
-  launch(KERNEL, { q, k, lengths, scores }, layout.scalars, constants);
+  launch(KERNEL, { q, k, maskWords: lengths, scores }, layout.scalars, constants);
   return softmax(scores);
 }

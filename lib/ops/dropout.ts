@@ -1,5 +1,6 @@
 /**
  * Dropout, whose mask is computed again in the derivative instead of being stored.
+ * Dropout of attention's probabilities is in attention_dropout.ts.
  *
  * @module
  */
@@ -19,6 +20,12 @@ const KERNEL: Kernel = {
   webgpu: { code: wgsl("dropout"), threads: ({ count }) => count / 4 },
   cpu,
 };
+
+/** Throws a RangeError unless `rate` is in [0, 1). */
+export function expectDropoutRate(operation: string, rate: number): void {
+  if (rate >= 0 && rate < 1) return;
+  throw new RangeError(`${operation}: the rate of dropout must be in [0, 1), got ${rate}`);
+}
 
 /**
  * x[i]/(1 − rate) with chance 1 − rate, otherwise 0: x f32 of any shape, state i32 [2] = [seed,
@@ -40,9 +47,7 @@ const KERNEL: Kernel = {
 export function dropout(x: Tensor, rate: number, state: Tensor, stream = 0): Tensor {
   expectType("dropout", x, "f32");
   expectRandomState("dropout", state, stream);
-  if (!(rate >= 0 && rate < 1)) {
-    throw new RangeError(`dropout: the rate must be in [0, 1), got ${rate}`);
-  }
+  expectDropoutRate("dropout", rate);
   if (rate === 0) return x;
   const mask = (values: Tensor) => {
     const y = empty(x.shape, { device: x.device });

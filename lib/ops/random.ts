@@ -30,7 +30,11 @@ const KERNEL: Kernel = {
 };
 
 /** Throws unless `state` is a random state and `stream` a number of one. */
-export function expectRandomState(operation: string, state: Tensor, stream: number): void {
+export function expectRandomState(
+  operation: string,
+  state: Tensor | undefined,
+  stream: number,
+): asserts state is Tensor {
   const fits = state instanceof Tensor && state.dtype === "i32" && state.shape.length === 1 &&
     state.size >= 2;
   if (!fits) {

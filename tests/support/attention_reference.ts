@@ -24,6 +24,8 @@ export interface AttentionValues {
   k: ArrayLike<number>;
   v: ArrayLike<number>;
   gradient?: ArrayLike<number>;
+  /** Dropout's factors of the weights, [B,H,Tq,Tk]. */
+  factors?: ArrayLike<number>;
 }
 
 /** Whether the query i sees the key j of the batch b. */
@@ -34,7 +36,9 @@ export function sees(c: AttentionCase, b: number, i: number, j: number): boolean
   return !c.lengths || j < c.lengths[b];
 }
 
-/** The output [B,Tq,H·D], the weights [B,H,Tq,Tk], and the gradients where one is given. */
+/**
+ * The output [B,Tq,H·D], the weights before dropout [B,H,Tq,Tk], and the gradients if one is given.
+ */
 export function referenceAttention(c: AttentionCase, values: AttentionValues): {
   output: Float64Array;
   weights: Float64Array;
@@ -47,7 +51,7 @@ export function referenceAttention(c: AttentionCase, values: AttentionValues): {
   const [output, dq] = [0, 0].map(() => new Float64Array(batch * queries * heads * D));
   const [dk, dv] = [0, 0].map(() => new Float64Array(batch * keys * keyValueHeads * D));
   const weights = new Float64Array(batch * heads * queries * keys);
-  const { q, k, v, gradient } = values;
+  const { q, k, v, gradient, factors } = values;
   const dot = (a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number) => {
     let sum = 0;
     for (let d = 0; d < D; d++) sum += a[i + d] * b[j + d];
@@ -60,6 +64,7 @@ export function referenceAttention(c: AttentionCase, values: AttentionValues): {
     const keyHead = Math.floor(h / (heads / keyValueHeads));
     const keyRow = (j: number) => ((b * keys + j) * keyValueHeads + keyHead) * D;
     const p = weights.subarray(n * keys, (n + 1) * keys);
+    const factor = (j: number) => factors ? factors[n * keys + j] : 1;
     for (let j = 0; j < keys; j++) {
       p[j] = sees(c, b, i, j) ? scale * dot(q, row, k, keyRow(j)) : -Infinity;
     }
@@ -68,16 +73,17 @@ export function referenceAttention(c: AttentionCase, values: AttentionValues): {
     const sum = p.reduce((x, y) => x + y, 0);
     for (let j = 0; j < keys; j++) {
       if (sum > 0) p[j] /= sum;
-      for (let d = 0; d < D; d++) output[row + d] += p[j] * v[keyRow(j) + d];
+      for (let d = 0; d < D; d++) output[row + d] += factor(j) * p[j] * v[keyRow(j) + d];
     }
     if (!gradient) continue;
     const delta = dot(gradient, row, output, row);
     for (let j = 0; j < keys; j++) {
-      const ds = p[j] * (dot(gradient, row, v, keyRow(j)) - delta) * scale;
+      const dp = factor(j) * dot(gradient, row, v, keyRow(j));
+      const ds = p[j] * (dp - delta) * scale;
       for (let d = 0; d < D; d++) {
         dq[row + d] += ds * k[keyRow(j) + d];
         dk[keyRow(j) + d] += ds * q[row + d];
-        dv[keyRow(j) + d] += p[j] * gradient[row + d];
+        dv[keyRow(j) + d] += factor(j) * p[j] * gradient[row + d];
       }
     }
   }

@@ -14,6 +14,10 @@ export function countingContext(): { context: ForwardContext; rates: number[] } 
       if (rate > 0) rates.push(rate);
       return super.dropout(x, rate);
     }
+    override attentionDropout(rate: number) {
+      if (rate > 0) rates.push(rate);
+      return super.attentionDropout(rate);
+    }
   }
   return { context: new Counting({ randomState: tensor(new Int32Array([7, 0])) }), rates };
 }
