@@ -1,5 +1,6 @@
 /**
- * Activations by name: one row gives a function of tensors, an option of layers and a name in files.
+ * Activations by name: one row gives a function of tensors, an option of layers and a name in
+ * files.
  *
  * @module
  */
@@ -30,11 +31,14 @@ for (const name of ACTIVATION_NAMES) {
   });
 }
 
-forEachDevice("relu lets no infinite gradient through where it is 0", async () => {
-  const x = tensor([-1, 0, 2]), huge = tensor([Infinity, Infinity, 3]);
-  const { gradients: [dx] } = valueAndGrad(() => sum(mul(relu(x), huge)), [x]);
-  assert.deepEqual([...await dx.data()], [0, 0, 3]);
-});
+forEachDevice(
+  "relu's gradient is 0 for inputs below 0, even if the incoming one is infinite",
+  async () => {
+    const x = tensor([-1, 0, 2]), huge = tensor([Infinity, Infinity, 3]);
+    const { gradients: [dx] } = valueAndGrad(() => sum(mul(relu(x), huge)), [x]);
+    assert.deepEqual([...await dx.data()], [0, 0, 3]);
+  },
+);
 
 forEachDevice("an activation that does not exist is an error with all names", () => {
   for (const name of ["tanh", "toString"] as unknown as Activation[]) {

@@ -86,7 +86,7 @@ const MISTAKES: [script: string, args: string[], message: RegExp][] = [
 ];
 
 for (const [script, args, message] of MISTAKES) {
-  // Of the flags and values in pairs, only those that are not the base settings.
+  // The pairs of flag and value that differ from the base settings.
   const own = args.filter((_, i) => args[i & ~1] !== BASE[i & ~1] || args[i | 1] !== BASE[i | 1]);
   Deno.test(`refused: ${script} ${own.join(" ")}`, async () => {
     await using folder = await scratchFolder();
@@ -101,7 +101,7 @@ for (const [script, args, message] of MISTAKES) {
 Deno.test("a named corpus with another hash than registered is refused", async () => {
   await using folder = await scratchFolder();
   await using server = serveTree(pathToFileURL(`${folder.path}/`));
-  // The same commands with a registry of their own, put in the place of the real one.
+  // The same commands with a local registry in place of the real one.
   const corpus = { ...CORPORA.names, url: `${server.url}text.txt` };
   corpus.bytes = (await Deno.stat(`${folder.path}/text.txt`)).size;
   const registry = `export const CORPORA = { changed: ${JSON.stringify(corpus)} };

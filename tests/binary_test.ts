@@ -98,7 +98,7 @@ for (const [left, right] of SHAPES) {
   });
 }
 
-forEachDevice("a number stands for a scalar", async () => {
+forEachDevice("a number is used as a scalar", async () => {
   const x = tensor([1, 2, 4]);
   assertClose(await sub(1, x).data(), [0, -1, -3]);
   assertClose(await div(x, 2).data(), [0.5, 1, 2]);

@@ -1,6 +1,6 @@
 /**
  * Products by a system BLAS: the numbers of WebAssembly's within rounding, the same bits on any
- * number of threads, and one line where it cannot be had.
+ * number of threads, and one line if it cannot be opened.
  *
  * What single products give is in matmul_test.ts and linear_test.ts.
  *
@@ -56,7 +56,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "blas: where OpenBLAS takes its oldest kernels, the device line says what to set",
+  name: "blas: if OpenBLAS uses its oldest kernels, the device line says what to set",
   ignore: !probe.blas?.path.includes("openblas"),
   fn: async () => {
     const device = new URL("../lib/device/cpu/cpu_device.ts", import.meta.url);
@@ -76,7 +76,7 @@ Deno.test({
   },
 });
 
-Deno.test("blas: a library that is not there is told in the description, and WebAssembly computes", async () => {
+Deno.test("blas: if the library is missing, the description says so and WebAssembly computes", async () => {
   const blas = "/nowhere/libopenblas.so";
   const device = new CpuDevice({ threads: 1, blas });
   assert.equal(device.blas, undefined);

@@ -51,7 +51,7 @@ device.close();
 Deno.test("a file of twenty lines that imports mod.ts by URL trains a model and fetches no package", async () => {
   await using tree = serveTree();
   await using registry = await emptyRegistry();
-  // The file is served too, from a tree of its own: it knows of nothing but mod.ts's address.
+  // The file is also served, from a separate tree: it contains only mod.ts's address.
   await using folder = await scratchFolder();
   await Deno.writeTextFile(`${folder.path}/mine.ts`, USER_FILE(tree.url));
   await using user = serveTree(pathToFileURL(`${folder.path}/`));

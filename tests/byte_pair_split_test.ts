@@ -15,7 +15,7 @@ Deno.test("contractions, words, numerals and signs part; a space goes with what 
   ]);
 });
 
-Deno.test("of white space the last character is left to what follows", () => {
+Deno.test("the last character of white space belongs to the next word", () => {
   assert.deepEqual([...splitForBytePairs("a   b\n\n\tc  ")], [
     "a",
     "  ",

@@ -77,7 +77,7 @@ Deno.test("a character streams with its last byte", () => {
   assert.equal(stream.end(), "\uFFFD");
 });
 
-Deno.test("a prefix space is put where the text has none", () => {
+Deno.test("a prefix space is added if the text has none", () => {
   const tokens = [...BYTE_TOKENS, "Ġa"];
   const tokenizer = new BytePairTokenizer({ tokens, merges: [["Ġ", "a"]], addPrefixSpace: true });
   assert.equal(spelled(tokenizer, "a a"), "Ġa Ġa");

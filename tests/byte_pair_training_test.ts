@@ -84,7 +84,7 @@ Deno.test("training ends when no pair is left", () => {
   assert.equal(trainBytePair("", { vocabSize: 1000 }).vocabSize, 256);
 });
 
-Deno.test("special tokens come first and take no part", () => {
+Deno.test("special tokens are first and take no part in training", () => {
   const tokenizer = trainBytePair("<|x|>ab<|x|>ab", { vocabSize: 300, specialTokens: ["<|x|>"] });
   assert.equal(tokenizer.id("<|x|>"), 0);
   assert.equal(tokenizer.id("!"), 1);

@@ -36,7 +36,7 @@ Deno.test("a lone surrogate reads as U+FFFD", () => {
   assert.equal(tokenizer.decode(tokenizer.encode("\uDC00a")), "\uFFFDa");
 });
 
-Deno.test("padding is an id of its own, and left out on request", () => {
+Deno.test("padding has its own id, and is left out on request", () => {
   const tokenizer = CharacterTokenizer.fromText("ab", { padding: "<pad>" });
   assert.equal(tokenizer.paddingId, 0);
   assert.equal(tokenizer.vocabSize, 3);

@@ -38,7 +38,7 @@ Deno.test("a save replaces the named files and leaves the others", () =>
     assert.equal(checkpointPath(path, "model"), `${path}/model`);
   }));
 
-Deno.test("a save asked for during another waits for it", () =>
+Deno.test("a save that starts during another waits for it", () =>
   inFolder(async (path) => {
     using folder = await CheckpointFolder.open(path);
     const events: string[] = [];
@@ -93,7 +93,7 @@ Deno.test("opening finishes a checkpoint that was complete; a reader finds it be
     assert.deepEqual([read("model"), read("optimizer")], ["m2", "o2"]);
   }));
 
-Deno.test("two writers: the second is told; when the first has closed, it may", () =>
+Deno.test("two writers: the second is refused until the first has closed", () =>
   inFolder(async (path) => {
     const first = await CheckpointFolder.open(path);
     await assert.rejects(CheckpointFolder.open(path), (error: Error) => {

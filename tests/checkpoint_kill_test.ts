@@ -18,7 +18,7 @@ function startWriter(...args: (string | number)[]): Deno.ChildProcess {
   }).spawn();
 }
 
-/** The one step that the files found through `path` hold; fails where they are of several. */
+/** The step of the files found through `path`; fails if they belong to several steps. */
 function stepOf(path: (name: string) => string): number {
   const { step } = JSON.parse(Deno.readTextFileSync(path("run.json")));
   for (const [name, chunks] of filesOfStep(step).slice(0, 2)) {

@@ -35,7 +35,7 @@ async function mistake(...args: string[]): Promise<string> {
   assert.fail(`accepted: ${args.join(" ")}`);
 }
 
-Deno.test("without arguments every flag has its default and none is given", async () => {
+Deno.test("without arguments every flag has its default and none is marked as set", async () => {
   const { flags, given, positionals, help } = await parse();
   assert.deepEqual(flags, {
     maxSteps: 5,

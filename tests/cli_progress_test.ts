@@ -77,7 +77,7 @@ Deno.test("a note is printed above the bar, which stays", () => {
   assert(output.screen[1].startsWith("step  5/10"));
 });
 
-Deno.test("a resumed run counts its time from where it went on", () => {
+Deno.test("a resumed run counts its time from the step at which it resumed", () => {
   const output = new RecordedOutput();
   let now = 0;
   const progress = new TrainingProgress(100, { output, now: () => now, firstStep: 50 });

@@ -164,7 +164,7 @@ Deno.test("stopped after step 50 and resumed on other threads and with checkpoin
 Deno.test("killed at ten random moments, a run goes on each time and ends with the bits of one that was not", async () => {
   await using folder = await scratchFolder();
   const path = `${folder.path}/run`;
-  // With a constant rate, nothing depends on how many steps were asked for.
+  // With a constant rate, nothing depends on the number of steps requested.
   const rate = line("--learning-rate 1e-3 --min-learning-rate 1e-3 --warmup-steps 0");
   const start = [...BASE, ...QUIET.slice(0, 2), ...rate];
   const resume = line("--resume --out run --device cpu");

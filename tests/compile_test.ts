@@ -58,7 +58,7 @@ forEachDevice("gradients and state that outlives the program", async () => {
 });
 
 forEachDevice(
-  "consume renames where nobody reads the value afterwards, and copies where one does",
+  "consume renames if the value is not read afterwards, and copies otherwise",
   async () => {
     const renamed = compile((x: Tensor) => consume(exp(x)));
     assertClose(await renamed(zeros([2])).data(), [1, 1]);

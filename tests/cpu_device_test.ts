@@ -22,7 +22,7 @@ Deno.test("memory beyond 2 GiB computes the same bits", async () => {
   assert.deepEqual(results[1], results[0]);
 });
 
-Deno.test("memory that is used up is an error that says so, and what was given back is used again", () => {
+Deno.test("exhausted memory is an error that says so, and freed memory is used again", () => {
   const device = new CpuDevice({ threads: 1 });
   const blocks = [1, 2, 3].map(() => device.allocate(2 ** 30));
   assert.throws(() => device.allocate(2 ** 30), /no memory left/);

@@ -83,7 +83,7 @@ for (const count of [1, 5, 4097]) {
   );
 }
 
-forEachDevice("a custom operation with a shape of its own and integers", async () => {
+forEachDevice("a custom operation with its own shape rule and integers", async () => {
   const x = tensor([10, 20, 30, 40]);
   const ids = tensor(Int32Array.of(2, 0, 1), { shape: [3] });
   const y = pick({ ids, x }, { first: 1, unused: 0 });

@@ -10,21 +10,24 @@ import { forEachDevice } from "./support/devices.ts";
 import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
 for (const [rate, count] of [[0.2, 100], [0.5, 8199], [0.9, 30]]) {
-  forEachDevice(`dropout at ${rate} keeps where the uniform numbers say so`, async () => {
-    const state = tensor(Int32Array.of(11, 4));
-    const values = Float32Array.from({ length: count }, (_, i) => Math.sin(i) + 2);
-    const uniform = await randomUniform([count], state, 9).data();
-    const expected = values.map((x, i) =>
-      uniform[i] < Math.fround(rate) ? 0 : x * Math.fround(1 / (1 - rate))
-    );
-    const kept = expected.filter((y) => y !== 0).length / count;
-    assert.ok(Math.abs(kept - (1 - rate)) < 2 / Math.sqrt(count), `${kept} were kept`);
-    const x = tensor(values);
-    assertClose(await dropout(x, rate, state, 9).data(), expected, 0);
-    const { gradients } = valueAndGrad(() => sum(dropout(x, rate, state, 9)), [x]);
-    const derivative = expected.map((y, i) => y / values[i]);
-    assertClose(await gradients[0].data(), derivative, 1e-6);
-  });
+  forEachDevice(
+    `dropout at ${rate} keeps the elements that the uniform numbers select`,
+    async () => {
+      const state = tensor(Int32Array.of(11, 4));
+      const values = Float32Array.from({ length: count }, (_, i) => Math.sin(i) + 2);
+      const uniform = await randomUniform([count], state, 9).data();
+      const expected = values.map((x, i) =>
+        uniform[i] < Math.fround(rate) ? 0 : x * Math.fround(1 / (1 - rate))
+      );
+      const kept = expected.filter((y) => y !== 0).length / count;
+      assert.ok(Math.abs(kept - (1 - rate)) < 2 / Math.sqrt(count), `${kept} were kept`);
+      const x = tensor(values);
+      assertClose(await dropout(x, rate, state, 9).data(), expected, 0);
+      const { gradients } = valueAndGrad(() => sum(dropout(x, rate, state, 9)), [x]);
+      const derivative = expected.map((y, i) => y / values[i]);
+      assertClose(await gradients[0].data(), derivative, 1e-6);
+    },
+  );
 }
 
 forEachDevice("dropout draws anew when the step changes, in a replayed program too", async () => {

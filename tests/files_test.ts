@@ -83,7 +83,7 @@ Deno.test("what a dead writer left is removed; other files are not", () =>
   }));
 
 Deno.test({
-  name: "a full disk: the reason is named, the old file stays, the space is given back",
+  name: "a full disk: the reason is named, the old file stays, the space is freed",
   ignore: !canMount,
   async fn() {
     using disk = smallDisk(256 * 1024);

@@ -1,6 +1,6 @@
 /**
- * How a device computes a matrix product: GEMV, tiles, BLAS, half precision and split-K, by sizes and
- * traits alone.
+ * How a device computes a matrix product: GEMV, tiles, BLAS, half precision and split-K, by sizes
+ * and traits alone.
  *
  * @module
  */

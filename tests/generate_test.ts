@@ -12,7 +12,7 @@ import { BytePairTokenizer } from "../lib/text/byte_pair_tokenizer.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { forEachDevice } from "./support/devices.ts";
 
-/** A model with weights large enough that its likeliest tokens stand apart. */
+/** A model with weights so large that its most probable tokens are clearly separated. */
 function makeModel(changes: Partial<ModelConfigInput> = {}): GPT {
   const shape = { vocabSize: 23, contextLength: 24, layers: 2, heads: 2, width: 32 };
   const model = new GPT({ ...shape, ...changes });
@@ -158,11 +158,11 @@ forEachDevice("rules that forbid every token end a text with what is there", asy
   assert.deepEqual(seen, tokens);
 });
 
-forEachDevice("a text ends at the context where that is wanted", async () => {
+forEachDevice("a text ends at the context length if the option says so", async () => {
   const model = makeModel();
   const options = { temperature: 0, maxNewTokens: 60, overflow: "stop" } as const;
   const generated = await generate(model, [PROMPTS[0], PROMPTS[1]], options);
-  // The last token needs no place of its own.
+  // The last token needs no position.
   assert.deepEqual(generated.map(({ tokens }) => tokens.length), [24 - 8 + 1, 24]);
   assert.deepEqual(generated.map(({ finishReason }) => finishReason), ["context", "context"]);
   const long = Array.from({ length: 24 }, () => 1);
@@ -270,7 +270,7 @@ forEachDevice("one prompt gives one result, an array of prompts an array", async
   assert.equal((await generate(model, [Int32Array.of(1), [2]], options)).length, 2);
 });
 
-forEachDevice("a timer comes through while tokens are made", async () => {
+forEachDevice("a timer fires while tokens are generated", async () => {
   const model = makeModel();
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), 20);

@@ -7,7 +7,7 @@ import { Random } from "../lib/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
 
-/** A model with weights large enough that its likeliest tokens stand apart. */
+/** A model with weights so large that its most probable tokens are clearly separated. */
 function makeModel(changes: Partial<ModelConfigInput> = {}): GPT {
   const shape = { vocabSize: 23, contextLength: 24, layers: 2, heads: 2, width: 32 };
   const model = new GPT({ ...shape, ...changes });

@@ -48,7 +48,7 @@ for (const kernel of ["tiled", "large"] as const) {
         const expected = reference(rounded(a, 4), rounded(b, 1024), m, n, k, form);
         assertProduct(await c.data(), expected, k, `${kernel} ${form.name}`);
         const full = await gemm(tensor(a), tensor(b), { m, n, k }, [m, n], form).data();
-        assertProduct(full, reference(a, b, m, n, k, form), k, "not asked for");
+        assertProduct(full, reference(a, b, m, n, k, form), k, "not requested");
       }
     });
   });

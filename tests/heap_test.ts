@@ -21,7 +21,7 @@ Deno.test("a heap gives its entries in order, equals included", () => {
   assert.equal(heap.size, 0);
 });
 
-Deno.test("a heap stays in order while entries come and go", () => {
+Deno.test("a heap stays ordered while entries are added and removed", () => {
   const heap = new Heap<number>((a, b) => b - a);
   const held: number[] = [];
   for (const number of numbers(400)) {

@@ -1,5 +1,5 @@
 /**
- * config.json: what others wrote is read, what Folio writes comes back, and nothing else passes.
+ * config.json: published files are read, Folio's own round-trip, and everything else is refused.
  */
 import assert from "node:assert/strict";
 import { architectureOf, readModelConfig, writeModelConfig } from "../lib/hub/config.ts";

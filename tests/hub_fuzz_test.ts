@@ -54,8 +54,8 @@ const VALUES: readonly unknown[] = [
 ];
 
 /**
- * The same JSON with one to three values exchanged, taken out, or put where none was; or damaged
- * bytes where it is no JSON.
+ * The same JSON with one to three values replaced, removed or added; damaged bytes if the input is
+ * not JSON.
  */
 function altered(bytes: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
   const below = (n: number) => Math.floor(random.uniform() * n);

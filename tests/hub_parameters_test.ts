@@ -9,7 +9,7 @@ import { encodeSafetensors, SafetensorsFile } from "../lib/hub/safetensors.ts";
 import type { Shape } from "../lib/shape.ts";
 import { golden } from "./support/golden.ts";
 
-/** A file of tensors filled with 0, 1, 2, … (or with what is given). */
+/** A file of tensors filled with 0, 1, 2, … (or with `values`). */
 async function fileOf(
   shapes: Record<string, number[]>,
   values?: number[],

@@ -14,7 +14,7 @@ import { forEachDevice } from "./support/devices.ts";
 import { geluTanh } from "./support/exact_math.ts";
 import { floats } from "./support/matmul_reference.ts";
 
-/** The weights that the blocks stand for, [outputs, inputs], in float64. */
+/** The dequantized weights [outputs, inputs], in float64. */
 async function weightsOf({ blocks, outputs, inputs, group }: Int8Matrix): Promise<Float64Array> {
   const words = await blocks.data() as Int32Array<ArrayBuffer>;
   const bytes = new Int8Array(words.buffer), scales = new Float32Array(words.buffer);

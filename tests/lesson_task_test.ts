@@ -20,7 +20,7 @@ const outcome = (solution: (x: Tensor) => Tensor) =>
     await expectMatch({ product }, { product: [[7, 10], [15, 22]] });
   });
 
-Deno.test("a task tells right, not written yet, thrown and wrong apart", async () => {
+Deno.test("a task distinguishes right, not written yet, thrown and wrong", async () => {
   assert.deepEqual(await outcome((x) => matmul(x, x)), { kind: "right" });
   assert.deepEqual(await outcome((x) => notWritten(x)), { kind: "not written yet" });
   const wrong = await outcome((x) => matmul(x, x, { transposeB: true }));
@@ -38,7 +38,7 @@ Deno.test("a task tells right, not written yet, thrown and wrong apart", async (
   assert.ok(odd.kind === "it threw" && odd.message === "Error: a string");
 });
 
-Deno.test("a wrong answer is named with what was expected and what came", async () => {
+Deno.test("a wrong answer is reported with the expected and the actual value", async () => {
   const cases: [actual: unknown, expected: Parameters<typeof expectMatch>[1], message: string][] = [
     [undefined, [1, 2], "the result: expected [1, 2], got undefined"],
     [undefined, { a: 1 }, "the result: expected { a }, got undefined"],

@@ -17,7 +17,7 @@ const folder = fileURLToPath(new URL("../scripts/lessons/", import.meta.url));
 const LESSONS = [...Deno.readDirSync(folder)].map(({ name }) => name)
   .filter((name) => /^\d\d_\w+\.ts$/.test(name)).sort();
 
-/** Settings that make a lesson which trains a model quick. */
+/** Flags that shorten the lessons which train a model. */
 const QUICK: Record<string, string[]> = {
   "07_training.ts": ["--steps", "20"],
   "08_looking_inside.ts": ["--steps", "10"],
@@ -27,7 +27,7 @@ const QUICK: Record<string, string[]> = {
 
 const permissions = ["--allow-read", "--allow-write"];
 
-/** Runs a lesson in an empty folder and gives its output and the names of the figures it wrote. */
+/** Runs a lesson in an empty folder; returns its output and the names of its figures. */
 async function runLesson(name: string, args: string[]): Promise<ScriptResult & { out: string[] }> {
   const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
   try {
@@ -45,7 +45,7 @@ async function runLesson(name: string, args: string[]): Promise<ScriptResult & {
 }
 
 for (const name of LESSONS) {
-  Deno.test(`lesson ${name}: unsolved, it says so of each task, and draws what it names`, async () => {
+  Deno.test(`lesson ${name}: unsolved, it reports each task, and draws the figures that it names`, async () => {
     const { code, stdout, stderr, out } = await runLesson(name, []);
     assert.equal(code, 0, stderr);
     const named = [...stdout.matchAll(/^figure {2}(\S+)$/gm)].map(([, path]) => path);
@@ -61,7 +61,7 @@ for (const name of LESSONS) {
     );
   });
 
-  Deno.test(`lesson ${name}: its answers are right, and an answer of nothing is wrong`, async () => {
+  Deno.test(`lesson ${name}: its answers are right, and an answer that returns undefined is wrong`, async () => {
     const { lesson }: { lesson: Lesson<Flags> } = await import(`../scripts/lessons/${name}`);
     const page = new CheckingPage(lesson.heading, await sharedDevice("cpu-1"), QUIET);
     const values = Object.entries(lesson.heading.flags ?? {}).map(([key, flag]) => {
@@ -100,7 +100,7 @@ class CheckingPage extends LessonPage {
   }
 }
 
-Deno.test("with --answers a lesson shows the answer, and goes on with it", async () => {
+Deno.test("with --answers a lesson shows the answer, and continues with it", async () => {
   const { code, stdout, stderr } = await runLesson(LESSONS[0], ["--answers"]);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^ {8}function dotProductAnswer\(/m);
@@ -174,7 +174,7 @@ Deno.test("all lessons are there by URL, and run from an empty folder", async ()
   }
 });
 
-Deno.test("without the network a lesson goes on and says which figures it leaves out", async () => {
+Deno.test("without the network a lesson continues and says which figures it leaves out", async () => {
   await using registry = await emptyRegistry();
   const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
   try {
@@ -192,7 +192,7 @@ Deno.test("without the network a lesson goes on and says which figures it leaves
   }
 });
 
-Deno.test("a lesson takes word vectors of one's own, and says what is wrong with a file", async () => {
+Deno.test("a lesson accepts the user's word vectors, and reports what is wrong with a file", async () => {
   const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
   const run = async (content: string) => {
     await Deno.writeTextFile(`${cwd}/own.txt`, content);

@@ -50,7 +50,7 @@ function reference(
   return { loss: 3 * total / counted, gradients: [dx, dW, db] };
 }
 
-// Parts of 16 rows, the last one short, and all rows at once.
+// Chunks of 16 rows, the last one short, and all rows in one chunk.
 for (const [N, V, C] of [[37, 300, 5], [5, 7, 3]]) {
   const values = { x: wave(N * C, 0), W: wave(V * C, 2), b: wave(V, 5) };
   const targets = Int32Array.from({ length: N }, (_, n) => n % 5 === 4 ? -100 : (n * 911) % V);
@@ -97,7 +97,7 @@ forEachDevice(
 );
 
 forEachDevice("linear cross-entropy keeps one part's logits, not all", async (device) => {
-  // On the CPU as many as by default; a software GPU would take seconds for them.
+  // The default number of rows on the CPU; a software GPU would take seconds.
   const [N, V, C, rows] = device.kind === "cpu" ? [320, 33000, 2, 128] : [64, 3000, 2, 16];
   const options = device.kind === "cpu" ? {} : { rowsAtOnce: rows };
   const parameters = [zeros([N, C]), zeros([C, V]), zeros([V])];
@@ -113,7 +113,7 @@ forEachDevice("linear cross-entropy keeps one part's logits, not all", async (de
   step.dispose();
 });
 
-Deno.test("linear cross-entropy keeps one part's logits when it runs at once, too", () => {
+Deno.test("linear cross-entropy keeps only one chunk's logits in eager mode, too", () => {
   const device = new CpuDevice({ threads: 1 });
   const [N, V, C] = [40, 5000, 2];
   const parameters = [[N, C], [C, V], [V]].map((shape) => zeros(shape, { device }));
@@ -132,7 +132,8 @@ Deno.test("linear cross-entropy keeps one part's logits when it runs at once, to
 });
 
 forEachDevice("linear cross-entropy: finite differences", async (device) => {
-  if (device.kind === "webgpu") return; // reading back is slow there, and the gradients are compared above
+  // Reading back is slow on WebGPU, and its gradients are compared above.
+  if (device.kind === "webgpu") return;
   const ids = tensor(new Int32Array([1, 0, -100]));
   await checkGradients(
     (x, W, b) => linearCrossEntropy(x, W, b, ids, { rowsAtOnce: 2 }),

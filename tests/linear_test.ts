@@ -25,13 +25,13 @@ import { tensor } from "../lib/tensor/tensor.ts";
 
 const NN = { transposeA: false, transposeB: false };
 /**
- * Reading back is slow on WebGPU, and finite differences read much: there one activation stands for
- * all.
+ * Reading back is slow on WebGPU, and finite differences need many reads: there one activation is
+ * tested for all.
  */
 const someActivations = (device: Device) =>
   device.kind === "cpu" ? ACTIVATION_NAMES : ["gelu_tanh" as const];
 
-/** Numbers away from 0, where relu has a corner. */
+/** Numbers away from 0, because relu has a corner there. */
 const input = (seed: number, ...shape: number[]) => ({
   values: [...floats(shape.reduce((a, b) => a * b), seed)].map((x) => x + 0.3 * Math.sign(x)),
   shape,
@@ -81,13 +81,13 @@ forEachDevice("linear: gradients", async (device) => {
           input(3, 5),
           input(4, 2, 3, 5),
         ],
-        { step: activation === "relu" ? 1e-3 : 1e-2 }, // relu's corner lies within the larger step
+        { step: activation === "relu" ? 1e-3 : 1e-2 }, // relu's corner is within the larger step
       );
     }
   }
 });
 
-forEachDevice("linear: gradients add up where tensors are used twice", async () => {
+forEachDevice("linear: gradients add up if a tensor is used twice", async () => {
   await checkGradients(
     (x, w) => linear(linear(x, w, undefined, { activation: "silu", residual: x }), w),
     [input(1, 3, 4), input(2, 4, 4)],

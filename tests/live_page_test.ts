@@ -69,7 +69,7 @@ browserTest(
   },
 );
 
-/** Nothing is wider than the screen, and whoever cannot see the page is told what is on it. */
+/** Nothing is wider than the screen, and screen readers get a description of each chart. */
 async function fitsAndIsNamed(page: Page): Promise<void> {
   const { width, inner } = await page.evaluate(
     `({ width: document.documentElement.scrollWidth, inner: innerWidth })`,

@@ -136,7 +136,7 @@ Deno.test("train --live: a port in use is one line and exit code 2, before anyth
   assert.deepEqual((await Array.fromAsync(Deno.readDir(folder.path))).length, 1);
 });
 
-Deno.test("train --live: a resumed run shows what came before", async () => {
+Deno.test("train --live: a resumed run shows the earlier steps", async () => {
   await using folder = await scratchFolder();
   const args = ["--dataset", "text.txt", ...TINY, ...line("--log-every 1 --out run")];
   const first = await run("train", [...args, ...line("--steps 30 --eval-every 10")], folder.path);

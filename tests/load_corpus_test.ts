@@ -89,7 +89,7 @@ Deno.test("a registered corpus with another hash or length is refused and not ke
   assert.equal(server.requests(), 4);
 });
 
-Deno.test("a registered corpus that is too long is refused while it comes", async () => {
+Deno.test("a registered corpus that is too long is refused during the download", async () => {
   await using server = serveFiles(() => new Response(HELLO + "x"));
   const registry = { hello: registered(server.url) };
   assert.match(await mistake(loadCorpus("hello", { registry })), /at most 13 bytes, got 14/);
@@ -114,7 +114,7 @@ Deno.test("without a name and without a network another corpus is taken, and a n
   }
 });
 
-Deno.test("without a name the default is taken where it can be had, without a notice", async () => {
+Deno.test("without a name the default corpus is used if it can be downloaded, without a notice", async () => {
   await using server = serveFiles(() => new Response(HELLO));
   const registry = {
     [DEFAULT_CORPUS]: registered(server.url),
@@ -135,7 +135,7 @@ Deno.test("a default corpus with a wrong hash is an error, not a reason for anot
   assert.match(await mistake(loadCorpus(undefined, { registry })), /SHA-256/);
 });
 
-Deno.test("with neither the default nor the other one, both reasons are given", async () => {
+Deno.test("if neither the default nor the packaged corpus is available, both reasons are reported", async () => {
   const registry = {
     [DEFAULT_CORPUS]: registered(closedAddress()),
     [FALLBACK_CORPUS]: registered(closedAddress()),
@@ -180,7 +180,7 @@ Deno.test("http: addresses are taken, each time anew", async () => {
   assert.match(await mistake(loadCorpus("http://")), /malformed/);
 });
 
-Deno.test("a missing file, a folder and a mistyped name are told apart", async () => {
+Deno.test("a missing file, a folder and a mistyped name have different messages", async () => {
   assert.equal(
     await mistake(loadCorpus("./not/there.txt")),
     "cannot read corpus ./not/there.txt: no such file or folder",
@@ -225,9 +225,7 @@ Deno.test("a file larger than a string can be is refused unread", async () => {
   await Deno.remove(path);
 });
 
-/**
- * Runs a program in a process of its own, with nothing allowed but reading, and gives its output.
- */
+/** Runs a program in a separate process that may only read, and returns its output. */
 async function run(program: string, input: string): Promise<string> {
   const lib = new URL("../lib/data/", import.meta.url).href;
   const child = new Deno.Command(Deno.execPath(), {

@@ -153,7 +153,7 @@ onCpu(
   },
 );
 
-onCpu("a download that broke off goes on where it ended", async () => {
+onCpu("an interrupted download resumes", async () => {
   await using server = serveModel(await filesOf(gpt_neo));
   server.behavior.cuts = [300, 7, 50_000];
   await assertComputes((await loadPretrained(server.url)).model, gpt_neo);
@@ -201,7 +201,7 @@ onCpu(
   },
 );
 
-onCpu("a commit of the hub that is kept is not asked for again", async () => {
+onCpu("a cached commit of the hub is not requested again", async () => {
   const commit = "0123456789abcdef0123456789abcdef01234567";
   const files = Object.entries(await filesOf(gpt2));
   const at = `tiny-gpt2/resolve/${commit}`;
@@ -326,7 +326,7 @@ onCpu("a header that claims 100 MB is refused before it is read", async () => {
   });
 });
 
-onCpu("what ends a text is said by generation_config.json, where there is one", async () => {
+onCpu("generation_config.json, if present, says which tokens end a text", async () => {
   const files = await filesOf(gpt2);
   const ends = async (text: string) => {
     const folder = await Deno.makeTempDir();
@@ -343,7 +343,7 @@ onCpu("what ends a text is said by generation_config.json, where there is one", 
   await assert.rejects(ends('{"eos_token_id":"a"}'), /^SyntaxError: generation_config.json: eos/);
 });
 
-onCpu("a shorter context than the model's own, where its positions allow that", async () => {
+onCpu("a shorter context than the model's own, if its positions allow that", async () => {
   await withFolder(await filesOf(llama), async (folder) => {
     const { model, config } = await loadPretrained(folder, { contextLength: 24 });
     assert.equal(config.contextLength, 24);
@@ -373,7 +373,7 @@ onCpu("loading ends by its signal, and gives the device's memory back", async ()
 });
 
 onCpu(
-  "weights go to the device that is named, and new tensors where they went before",
+  "weights go to the named device, and new tensors to the current one as before",
   async () => {
     const device = await sharedDevice("cpu-2");
     await withFolder(await filesOf(gpt2), async (folder) => {

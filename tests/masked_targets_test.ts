@@ -14,7 +14,9 @@ import { assertClose } from "./support/gradient_check.ts";
 
 type Rows = readonly (readonly number[])[];
 
-/** The rows in batches of `batchSize`, over and over; the last one is filled up with ignored rows. */
+/**
+ * The rows in batches of `batchSize`, over and over; the last one is filled up with ignored rows.
+ */
 function batchesOf(inputs: Rows, targets: Rows, batchSize: number): BatchSource {
   const contextLength = inputs[0].length;
   let next = 0;

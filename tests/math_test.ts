@@ -44,7 +44,7 @@ function ulp(v: number): number {
 }
 
 const ERRORS = {
-  /** In units of the last place of the exact value. */
+  /** Error in units of the last place (ULP) of the exact value. */
   ulp: (error: number, expected: number) => error / ulp(expected),
   absolute: (error: number) => error,
   /** Absolute up to |x| = 1, then in proportion to |x|. */

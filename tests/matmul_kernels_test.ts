@@ -100,7 +100,7 @@ forEachDevice("matmul: few rows, by workgroup memory and in subgroups", async (d
   }
 });
 
-Deno.test("adapters are told apart by what browsers and Deno say of them", () => {
+Deno.test("adapters are classified by what browsers and Deno report of them", () => {
   const cases = [
     ["65541", "llvmpipe (LLVM 15.0.6, 256 bits)", "software"],
     ["4318", "NVIDIA GeForce RTX 4090", "discrete"],

@@ -20,7 +20,7 @@ const forEachProduct = (name: string, body: (device: Device) => Promise<void> | 
 
 const SIZES = [1, 2, 3, 5, 7, 8, 9, 16, 33, 64, 65, 127];
 
-/** Triples in which each size stands in each place. */
+/** Triples with each size in each position. */
 const TRIPLES = SIZES.flatMap((m, i) =>
   [[5, 7], [7, 11], [11, 5]].map(([p, q]) => [m, SIZES[(i * p + q) % 12], SIZES[(i * q + p) % 12]])
 );
@@ -105,7 +105,7 @@ forEachProduct("matmul: batches, and operands shared by a batch", async () => {
   }
 });
 
-forEachProduct("matmul: infinities and NaN stay where they belong", async () => {
+forEachProduct("matmul: infinities and NaN stay in their rows and columns", async () => {
   const [m, n, k] = [7, 10, 5];
   const a = floats(m * k, 1), b = floats(k * n, 2);
   a[2 * k] = Infinity;

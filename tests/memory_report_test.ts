@@ -18,7 +18,7 @@ const shape = { vocabSize: 29, contextLength: 16, layers: 1, heads: 2, width: 32
 const ids = Int32Array.from({ length: 64 }, (_, i) => i % 29);
 const batches = { batchSize: 4, contextLength: 16, next: () => ({ inputs: ids, targets: ids }) };
 
-/** Of that model, in numbers: each parameter filled up to a multiple of 64. */
+/** Parameter count of that model, each parameter padded to a multiple of 64. */
 const PARAMETERS = [
   29 * 32 + 32, // tokens: 928 become 960
   16 * 32, // positions
@@ -35,8 +35,8 @@ forEachDevice("parameters, gradients and moments are reported in bytes", async (
   const { parameters, gradients, optimizer: moments, activations } = trainer.memoryReport();
   assert.deepEqual([parameters, gradients, moments], [4, 4, 8].map((n) => n * PARAMETERS));
   assert.equal(activations, 0, "nothing has run");
-  // The parameters' old places are given back, so what is new is one buffer for each of gradient, m
-  // and v, and some kilobytes.
+  // The parameters' old buffers are freed, so the additional memory is one buffer each for
+  // gradient, m and v, and some kilobytes.
   const grown = device.memory().used - before;
   assert.ok(grown >= gradients + moments && grown < gradients + moments + 20_000, `${grown}`);
   trainer.step(batches);
@@ -71,14 +71,14 @@ forEachDevice("plain SGD's state is one velocity a parameter", () => {
   assert.equal(trainer.memoryReport().optimizer, 4 * PARAMETERS);
 });
 
-forEachDevice("a program's memory is that of the values that live at once", () => {
+forEachDevice("a program's memory is that of the values that are alive together", () => {
   // x² and eˣ meet in the sum, whose value is the result: 1,000 floats fill 4,096 bytes, and a
-  // launch's result never lies on its inputs.
+  // launch's result never shares memory with its inputs.
   const program = compile((x: Tensor) => add(mul(x, x), exp(x)));
   program(zeros([1000]));
   assert.equal(program.report!.bytes, 3 * 4096);
   assert.equal(program.report!.bytesUnshared, 3 * 4096);
-  // Of a chain's values two live at a time, and the result has a place of its own.
+  // Two values of a chain are alive at a time, and the result has its own buffer.
   const chain = compile((x: Tensor) => exp(exp(exp(exp(exp(x))))));
   chain(zeros([1000]));
   assert.equal(chain.report!.bytes, 3 * 4096);

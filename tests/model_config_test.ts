@@ -5,7 +5,7 @@ import { modelConfig, type ModelConfigInput } from "../lib/nn/config.ts";
 
 const baby = { vocabSize: 65, contextLength: 64, layers: 4, heads: 4, width: 128 };
 
-Deno.test("modelConfig fills in GPT-2's defaults and keeps what is given", () => {
+Deno.test("modelConfig fills in GPT-2's defaults and keeps the given fields", () => {
   assert.deepEqual(modelConfig({ ...baby, hidden: undefined, bias: false }), {
     ...baby,
     hidden: 512,

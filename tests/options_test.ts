@@ -51,7 +51,7 @@ Deno.test("a far word is answered with the list, names of Object.prototype among
   assert.equal(message({ xyzzy: 1 }, {}), "op: unknown option 'xyzzy'; it has no options");
 });
 
-Deno.test("a hint says where an option belongs", () => {
+Deno.test("a hint says to which function an option belongs", () => {
   const hints = { learningRate: "pass the rate to prepare(rate)" };
   const wanted = (name: string) => `op: unknown option '${name}'; pass the rate to prepare(rate)`;
   assert.equal(message({ learningRate: 1 }, REDUCE, hints), wanted("learningRate"));

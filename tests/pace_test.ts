@@ -10,7 +10,7 @@ import { stepsInFlight, trainingLoop } from "../lib/train/loop.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { forEachDevice } from "./support/devices.ts";
 
-Deno.test("pace: two updates in flight, and more where they are short", () => {
+Deno.test("pace: two updates in flight, and more if they are short", () => {
   const cases = [[Infinity, 2], [2500, 2], [150, 2], [100, 3], [10, 30]];
   for (const [milliseconds, steps] of cases) assert.equal(stepsInFlight(milliseconds), steps);
 });

@@ -31,7 +31,7 @@ Deno.test("Llama 3's pattern", () => {
   assert.deepEqual(pieces(LLAMA_3, "I'LL pay 12345£ \n\n  (it's)!\n"), [
     ..."I|'LL| pay| |123|45|£| \n\n| | (|it|'s|)!\n".split("|"),
   ]);
-  assert.deepEqual(pieces(LLAMA_3, "'ſ"), ["'ſ"]); // U+017F is an s where case is ignored
+  assert.deepEqual(pieces(LLAMA_3, "'ſ"), ["'ſ"]); // U+017F is an s if case is ignored
 });
 
 Deno.test("brackets nest, intersect and know POSIX names", () => {

@@ -65,7 +65,7 @@ forEachDevice("reads see the state from before or after the store, as written", 
   assertClose(await after.data(), [2, 4], 0);
 });
 
-forEachDevice("a gradient that is added to in place is computed where it is stored", async () => {
+forEachDevice("a gradient that accumulates in place is computed in its final storage", async () => {
   const table = tensor([[1, 2], [3, 4], [5, 6]]);
   const ids = tensor(Int32Array.of(2, 0, 2));
   const stored = zeros([3, 2]);

@@ -68,7 +68,7 @@ Deno.test("a thinned series keeps its ends and its extremes", () => {
   assert.equal(thin(series, 10_000), series);
 });
 
-Deno.test("a PNG holds the size and the colors that were given", async () => {
+Deno.test("a PNG has the given size and colors", async () => {
   const url = await pngDataUrl(3, 2, (x, y) => [x, y, 200]);
   const bytes = Uint8Array.fromBase64(url.slice("data:image/png;base64,".length));
   const view = new DataView(bytes.buffer);

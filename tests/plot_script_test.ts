@@ -38,7 +38,7 @@ Deno.test("steps repeated after a resume replace those before it", () => {
   assert.deepEqual(train, [{ step: 1, loss: 0 }, { step: 2, loss: 3 }, { step: 3, loss: 4 }]);
 });
 
-Deno.test("a mean over steps stands for the last step's loss", () => {
+Deno.test("a mean over steps is drawn at the last of them", () => {
   const { train } = parseMetrics(
     `{"step":32,"loss":3,"meanLoss":3.5}\n{"step":33,"loss":2}\n`,
     "m",
@@ -94,7 +94,7 @@ Deno.test("one run is drawn into its folder", async () => {
   }
 });
 
-Deno.test("several runs, by URL, from a folder of their own", async () => {
+Deno.test("several runs, by URL, from a separate folder", async () => {
   await using tree = serveTree();
   await using folder = await runFolders({ "a/run": METRICS, "b/run": METRICS });
   const args = [

@@ -146,7 +146,7 @@ Deno.test("a lone point, a flat line and a smoothed one can be drawn", async () 
   }
 });
 
-Deno.test("a learning rate has a strip of its own below the loss", async () => {
+Deno.test("a learning rate has a separate strip below the loss", async () => {
   const without = await lossFigure([run]).toSVG();
   const svg = await lossFigure([{ ...run, learningRate: rates }]).toSVG();
   assert(!texts(without).includes("↑ learning rate"));

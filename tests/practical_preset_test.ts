@@ -119,7 +119,7 @@ Deno.test("the practical's runs: steps 1, 32, … 3488, and losses that fall fro
   }
 });
 
-Deno.test("initial weights have the deviations that their kind asks for", () => {
+Deno.test("initial weights have the standard deviations of their kind", () => {
   const [C, V, H] = [64, 300, 128];
   const shapes: Record<keyof InitialWeights, number[]> = {
     tokens: [V, C],
@@ -143,7 +143,8 @@ Deno.test("initial weights have the deviations that their kind asks for", () => 
     });
   };
   check(gpt2Weights(3), gpt2, new Array(7).fill(6));
-  // Cut at two of the uncut distribution's deviations, 2.27 of its own; the tables are not cut.
+  // Truncated at two deviations of the normal distribution, 2.27 of the truncated one; the tables
+  // are not truncated.
   check(varianceScaledWeights(), scaled, [6, 6, 2.28, 2.28, 2.28, 2.28, 2.28]);
 });
 

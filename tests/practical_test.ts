@@ -1,6 +1,6 @@
 /**
- * The practical's attention, positions and loss: its own numbers where they are at hand, and small
- * ones worked out here.
+ * The practical's attention, positions and loss: its own numbers if they are available, and small
+ * ones computed by hand.
  */
 import assert from "node:assert/strict";
 import { AdditiveAttention } from "../lib/lesson/additive_attention.ts";

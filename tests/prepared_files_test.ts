@@ -17,7 +17,7 @@ async function inFolder(test: (folder: string) => Promise<void>): Promise<void> 
 
 const TEXT = "to be, or not to be: that";
 
-Deno.test("a prepared corpus comes back as it was", () =>
+Deno.test("a prepared corpus is read back unchanged", () =>
   inFolder(async (parent) => {
     const folder = `${parent}/a/b`;
     const tokenizer = CharacterTokenizer.fromText(TEXT);
@@ -61,7 +61,7 @@ Deno.test("a text that cannot be encoded, or needs over 16 bits, leaves the fold
     assert.deepEqual(after.tokenizer.toJSON(), before.tokenizer.toJSON());
   }));
 
-Deno.test("a missing file, another tokenizer and a malformed one are told apart", () =>
+Deno.test("a missing file, another tokenizer and a malformed one have different messages", () =>
   inFolder(async (folder) => {
     await assert.rejects(loadPreparedCorpus(folder), /it holds no tokenizer\.json/);
     await prepareCorpus(folder, { text: TEXT, tokenizer: CharacterTokenizer.fromText(TEXT) });

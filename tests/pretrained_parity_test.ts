@@ -33,7 +33,7 @@ async function load(golden: DecoderGolden): Promise<GPT> {
 function furthest(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   assert.equal(actual.length, expected.length);
   return Array.from(expected, (value, i) => Math.abs(value - actual[i]))
-    .reduce((a, b) => b <= a ? a : b, 0); // NaN comes through
+    .reduce((a, b) => b <= a || Number.isNaN(a) ? a : b, 0); // a NaN stays
 }
 
 for (const [name, golden] of Object.entries(DECODERS)) {
@@ -76,7 +76,7 @@ for (const [name, golden] of Object.entries(DECODERS)) {
     const text = await Array.fromAsync(new Generator(model).generate(prompt, options));
     assert.deepEqual(text, golden.greedy);
 
-    // Without a cache: what the whole text gives at each place is the token that comes next.
+    // Without a cache: at each position the whole text predicts the next token.
     const whole = [...prompt, ...golden.greedy];
     const logits = await model.forward(
       tensor(Int32Array.from(whole.slice(0, -1)), { shape: [1, whole.length - 1] }),

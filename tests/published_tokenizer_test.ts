@@ -139,7 +139,7 @@ Deno.test("a stream's pieces joined are the text", async () => {
   }
 });
 
-Deno.test("byte pairs with a pattern of their own and bytes to fall back on", async () => {
+Deno.test("byte pairs with a custom pattern and byte fallback", async () => {
   const json = JSON.stringify({
     added_tokens: [{ id: 6, content: "<end>", special: true }],
     normalizer: null,

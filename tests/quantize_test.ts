@@ -1,6 +1,6 @@
 /**
- * A model with weights in 8 bits against the same model with the weights that those bits stand for,
- * and what stays of its loss.
+ * A model with weights in 8 bits against the same model with the dequantized weights, and the
+ * effect on its loss.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const prompt = Int32Array.from({ length: 10 }, (_, i) => 3 * i % 29);
 
 const VARIANTS: Record<string, Partial<ModelConfigInput>> = {
   "GPT-2": {},
-  "gated, with a head of its own": {
+  "gated, with an untied head": {
     gated: true,
     activation: "silu",
     tiedHead: false,

@@ -62,7 +62,7 @@ Deno.test("state set again continues with the same numbers, whatever kind was dr
   assert.deepEqual([other.normal(), other.uniform(), other.integer(1000)], expected);
 });
 
-Deno.test("uniform lies in [0, 1), on 24 bits, with the mean and variance it should have", () => {
+Deno.test("uniform numbers are in [0, 1), of 24 bits, with the expected mean and variance", () => {
   const random = new Random(1);
   let sum = 0, squares = 0;
   for (let i = 0; i < 100_000; i++) {

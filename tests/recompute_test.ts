@@ -18,7 +18,7 @@ import { Trainer, type TrainerOptions } from "../lib/train/trainer.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
 
-forEachDevice("gradients through a recomputed part, of all that it was given", async () => {
+forEachDevice("gradients through a recomputed part, for all its inputs", async () => {
   const [x, w, c] = [tensor([0.5, -1, 2]), tensor([1, 2, -0.5]), tensor([3, 1, 2])];
   let runs = 0;
   const inner = () => {

@@ -1,4 +1,7 @@
-/** Files over HTTP: resumed, kept, checked; and servers that cut, lie, change or demand. */
+/**
+ * Files over HTTP: resumed, kept, checked; and servers that break off, send wrong data, change
+ * files or require authorization.
+ */
 import assert from "node:assert/strict";
 import { UnreachableError } from "../lib/data/download.ts";
 import { BLOCK, cachedSource } from "../lib/hub/cached_source.ts";
@@ -43,7 +46,7 @@ Deno.test("SHA-256 in pieces is the platform's", async () => {
   }
 });
 
-Deno.test("bytes in order come on one connection, others on a new one", async () => {
+Deno.test("sequential reads share one connection, others open a new one", async () => {
   await using server = serveModel({ f: DATA });
   const source = httpSource(await described(`${server.url}f`));
   assert.equal(source.byteLength, DATA.length);
@@ -59,7 +62,7 @@ Deno.test("bytes in order come on one connection, others on a new one", async ()
   source.close();
 });
 
-Deno.test("a connection that is cut is taken up where it ended", async () => {
+Deno.test("a broken connection resumes at the byte where it ended", async () => {
   await using server = serveModel({ f: DATA });
   const source = httpSource(await described(`${server.url}f`));
   server.behavior.cuts = [0, 1000, 2_000_000];
@@ -85,12 +88,12 @@ Deno.test("servers without ranges, or without HEAD, serve all the same", async (
   source.close();
 });
 
-Deno.test("what does not stop failing is given up, and said so", async () => {
+Deno.test("persistent failures end with an error that says so", async () => {
   await using server = serveModel({ f: "text" });
   const file = await described(`${server.url}f`);
   server.behavior.status = 404;
   await assert.rejects(httpSource(file).read(0, 4), UnreachableError);
-  assert.equal(server.log.length, 2); // it is not asked again
+  assert.equal(server.log.length, 2); // it is not requested again
   server.behavior.status = 401;
   await assert.rejects(httpSource(file).read(0, 4), /requires a token.*HF_TOKEN/);
   await assert.rejects(describeRemote(`${server.url}f`), /requires a token.*HF_TOKEN/);
@@ -131,7 +134,7 @@ Deno.test("a server that sends more than it named is refused", async () => {
   await assert.rejects(httpSource(file).read(0, 1000), /named 1000 bytes and sends more/);
 });
 
-Deno.test("blocks are kept: read again, they come from the cache, and only the others are fetched", async () => {
+Deno.test("blocks are kept: read again, they are served from the cache, and only the others are fetched", async () => {
   await using server = serveModel({ f: DATA });
   const file = { ...await described(`${server.url}f`), sha256: HASH };
   await rememberFile({ ...file, blockBytes: BLOCK });

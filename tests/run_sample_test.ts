@@ -8,7 +8,7 @@ import { RecordedOutput } from "./support/recorded_output.ts";
 
 const shape = { contextLength: 16, layers: 1, heads: 2, width: 16 };
 
-forEachDevice("runSample prints the prompt once, then what it gives back", async () => {
+forEachDevice("runSample prints the prompt once, then the text that it returns", async () => {
   const tokenizer = CharacterTokenizer.fromText("to be or not");
   const model = new GPT({ vocabSize: tokenizer.vocabSize, ...shape });
   const run = async (seed: number, color = false) => {

@@ -29,7 +29,7 @@ Deno.test("a written file has the exact bytes of the format", async () => {
   assert.deepEqual([...bytes.subarray(8 + padded.length)], [0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0]);
 });
 
-Deno.test("each element type comes back as it was written, whatever the order of sizes", async () => {
+Deno.test("each element type is read back as it was written, whatever the order of sizes", async () => {
   const tensors: Entries = [
     ["flags", { shape: [3], data: Uint8Array.of(0, 1, 1), dtype: "BOOL" }],
     ["bytes", { shape: [2], data: Uint8Array.of(7, 255) }],
@@ -134,7 +134,7 @@ Deno.test("chunks are the arrays' own memory; shared memory is copied", () => {
   assert.ok(second.buffer instanceof ArrayBuffer);
 });
 
-Deno.test("a file on disk is read one tensor at a time, in any order, at once", async () => {
+Deno.test("a file on disk is read one tensor at a time, in any order, concurrently", async () => {
   const path = await Deno.makeTempFile({ suffix: ".safetensors" });
   const data = Array.from({ length: 20 }, (_, i) => new Float32Array(1000).fill(i));
   const tensors = data.map((data, i): Entries[0] => [`t${i}`, { shape: [1000], data }]);
@@ -158,7 +158,7 @@ Deno.test("a file that is not there or is a folder is the user's mistake, with i
   await Deno.remove(folder);
 });
 
-Deno.test("asking for what is not there names the file, the tensor and the nearest name", async () => {
+Deno.test("a request for a missing tensor names the file, the tensor and the nearest name", async () => {
   const long = BigInt64Array.of(1n, 2n ** 31n);
   const bytes = await encode([
     ["transformer.wte.weight", { shape: [1], data: Float32Array.of(1) }],

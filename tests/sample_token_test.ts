@@ -88,8 +88,8 @@ for (const [rows, width] of [[1, 1], [33, 7], [200, 65], [9, 1300], [3, 50257]])
         const shares = probabilities(values.subarray(row * width, (row + 1) * width), settings);
         const expected = pick(shares, u);
         if (expected.token === tokens[row]) continue;
-        // Only where the number falls between two tokens, to float32's precision, may another one
-        // be drawn.
+        // Another token may be drawn only if the number falls between two tokens, to float32's
+        // precision.
         assert.ok(
           expected.margin < 1e-5 && shares[tokens[row]] > 0,
           `${JSON.stringify(settings)} row ${row}: ${tokens[row]}`,
@@ -112,7 +112,7 @@ forEachDevice("a temperature of 0 takes the first of the largest", async () => {
   assert.deepEqual([...await sampleToken(one, tensor([0, 0, 1]), state).data()], [40000]);
 });
 
-forEachDevice("tokens come as often as their probabilities say", async (device) => {
+forEachDevice("tokens are drawn with their probabilities", async (device) => {
   const rows = device.kind === "cpu" ? 20000 : 400;
   const shares = [0.5, 0.3, 0.15, 0.05];
   const logits = tensor(
@@ -134,12 +134,12 @@ forEachDevice("tokens come as often as their probabilities say", async (device) 
   // Half of the probability is not below 0.5, so one token is enough.
   expectNear(await count([1, 0, 0.5]), [1, 0, 0, 0]);
   expectNear(await count([1, 0, 0.81]), [0.5 / 0.95, 0.3 / 0.95, 0.15 / 0.95, 0]);
-  // Of the three that are left, 0.7 of the probability takes two: 0.5 + 0.3 = 0.842 of 0.95.
+  // Two of the three that are left reach 0.7 of the probability: 0.5 + 0.3 = 0.842 of 0.95.
   expectNear(await count([1, 3, 0.7]), [0.625, 0.375, 0, 0]);
 });
 
 forEachDevice(
-  "equal logits stay or go together; tokens without probability never come",
+  "equal logits are kept or dropped together; tokens of probability 0 are never drawn",
   async () => {
     const logits = tensor([[1, 2, 2, 2, 0, -Infinity]]);
     const state = tensor(Int32Array.of(0, 0));

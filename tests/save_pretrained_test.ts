@@ -1,6 +1,6 @@
 /**
- * savePretrained writes the names, shapes and numbers of the published formats, and only where it
- * may.
+ * savePretrained writes the names, shapes and numbers of the published formats, and never
+ * overwrites others' files.
  */
 import assert from "node:assert/strict";
 import { fileSource } from "../lib/hub/file_source.ts";
@@ -46,7 +46,7 @@ for (const [name, golden] of Object.entries(DECODERS)) {
         [golden.config.bos_token_id, golden.config.eos_token_id],
       );
       const file = await SafetensorsFile.open(fileSource(`${out}/model.safetensors`));
-      assert.equal(file.metadata.get("format"), "pt"); // transformers asks for it
+      assert.equal(file.metadata.get("format"), "pt"); // transformers requires it
       assert.deepEqual([...file.tensors.keys()].sort(), Object.keys(golden.shapes).sort());
       for (const [name, { shape, dtype }] of file.tensors) {
         assert.equal(dtype, "F32");
@@ -74,7 +74,7 @@ forEachDevice("a tokenizer is saved beside the weights", async () => {
 });
 
 forEachDevice(
-  "files of others are not written over, its own are, and stay where weights are no numbers",
+  "foreign files are not overwritten; own ones are, but not by weights that are not finite",
   async () => {
     await withFolder(async (folder) => {
       const model = new GPT(small);

@@ -92,7 +92,7 @@ Deno.test("vocabulary, special pieces, decoding and batches", async () => {
   assert.throws(() => tokenizer.toJSON(), /tokenizer\.model/);
 });
 
-Deno.test("hostile texts come back where the pieces can say them", async () => {
+Deno.test("hostile texts round-trip if the pieces can express them", async () => {
   const tokenizer = await SentencePieceTokenizer.open(MODELS["unigram with bytes"].file);
   for (const text of Object.values(HOSTILE_TEXTS)) {
     // Spaces are merged by the model's own rule.

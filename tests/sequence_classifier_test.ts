@@ -129,7 +129,7 @@ function dropoutRates(golden: EncoderGolden, change: object = {}): number[] {
   return rates;
 }
 
-forEachDevice("dropout is where transformers has it, at the rates of config.json", () => {
+forEachDevice("dropout is applied as in transformers, at the rates of config.json", () => {
   // Embeddings, then attention's weights and output and the feed-forward's output in two layers, then
   // the head.
   const both = { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.4 };
@@ -211,7 +211,7 @@ forEachDevice("a language model is no classifier, nor the other way round", asyn
   });
 });
 
-Deno.test("a classifier's config.json is read, and refused where it is malformed", () => {
+Deno.test("a classifier's config.json is read, and refused if malformed", () => {
   const read = (change: object) =>
     readClassifierConfig(JSON.stringify({ ...distilbert.config, ...change })).config;
   assert.deepEqual(read({}).labels, ["NEGATIVE", "POSITIVE"]);

@@ -16,7 +16,7 @@ const any = (value: unknown): any => value;
 
 const six = () => tensor([[1, 2, 3], [4, 5, 6]]);
 
-forEachDevice("a view takes the shape it is given, with one −1 for what is left", async () => {
+forEachDevice("a view has the given shape, in which one −1 is inferred", async () => {
   const x = six();
   assert.deepEqual(x.view([6]).shape, [6]);
   assert.deepEqual(x.view([3, -1]).shape, [3, 2]);
@@ -53,7 +53,7 @@ forEachDevice("a gradient flows back through a view in the first shape", async (
   }
 });
 
-forEachDevice("values come back nested as the shape says", async () => {
+forEachDevice("values are returned nested by the shape", async () => {
   assert.deepEqual(await six().toArray(), [[1, 2, 3], [4, 5, 6]]);
   assert.equal(await tensor(7).toArray(), 7);
   assert.deepEqual(await tensor([1, 2]).toArray(), [1, 2]);
@@ -65,7 +65,7 @@ forEachDevice("values come back nested as the shape says", async () => {
   assert.deepEqual(await zeros([2, 0]).toArray(), [[], []]);
 });
 
-forEachDevice("tensors are made with the dtype that is asked for", async () => {
+forEachDevice("tensors have the requested dtype", async () => {
   for (const make of [empty, zeros, ones]) {
     assert.equal(make([2], { dtype: "i32" }).dtype, "i32");
     assert.equal(make([2]).dtype, "f32");

@@ -14,7 +14,7 @@ async function inFolder(test: (folder: string) => Promise<void>): Promise<void> 
 
 const namesIn = (folder: string) => Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 
-Deno.test("tokens are little-endian 16-bit integers and come back", () =>
+Deno.test("tokens are little-endian 16-bit integers and are read back", () =>
   inFolder(async (folder) => {
     const path = `${folder}/train.bin`;
     for (const tokens of [Uint32Array.of(1, 258, 65535), Int32Array.of(1, 258, 65535)]) {

@@ -91,7 +91,7 @@ for (const [name, made] of tokenizers) {
   });
 }
 
-Deno.test("what cannot change appears at once", () => {
+Deno.test("text that cannot change appears immediately", () => {
   const pieces = (decoder: unknown, tokens: string[], cleanUp = false) => {
     const stream = withDecoder(decoder).stream({ cleanUp });
     return [...tokens.map((token) => stream.push(VOCABULARY[token])), stream.end()];

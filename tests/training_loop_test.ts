@@ -1,4 +1,4 @@
-/** The training loop: which events come at which step, and what ends it. */
+/** The training loop: the events of each step, and what ends it. */
 import assert from "node:assert/strict";
 import {
   AdamW,
@@ -33,7 +33,7 @@ async function events(options: LoopOptions, schedule = () => 1e-2): Promise<stri
   }
 }
 
-Deno.test("training loop: each event comes when it is due, a checkpoint after its figures", async () => {
+Deno.test("training loop: each event is emitted when due, a checkpoint after its figures", async () => {
   const every = { logEvery: 4, evalEvery: 3, sampleEvery: 5, checkpointEvery: 3 };
   assert.deepEqual(await events({ steps: 7, heldOut: batches, ...every, evalBatches: 1 }), [
     ...["figures 1", "figures 3", "validation 3", "checkpoint 3", "figures 4", "sample 5"],
@@ -47,7 +47,7 @@ Deno.test("training loop: what is off stays off, but for the checkpoint at the e
   assert.deepEqual(await events({ steps: 3, ...off }), ["checkpoint 3"]);
 });
 
-Deno.test("training loop: an aborted signal ends it after the step that runs, its figures told", async () => {
+Deno.test("training loop: an aborted signal ends it after the current step, with its figures", async () => {
   const stop = new AbortController();
   const options = { steps: 10, logEvery: 4, signal: stop.signal };
   const seen = await events(options, () => {
@@ -81,7 +81,7 @@ Deno.test("training loop: an evaluation lets events through", async () => {
   assert.deepEqual(seen, ["checkpoint 1"]);
 });
 
-Deno.test("training loop: a loss that is not finite is told with its step, before a checkpoint of it", async () => {
+Deno.test("training loop: a loss that is not finite is reported with its step, before a checkpoint", async () => {
   const seen: Promise<string[]> = events({ steps: 50, checkpointEvery: 1 }, () => 1e30);
   await assert.rejects(
     seen,

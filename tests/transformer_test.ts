@@ -42,7 +42,7 @@ const values = (rows: number, start: number): Matrix =>
 const batch = (rows: number, start: number) =>
   Array.from({ length: B }, (_, b) => values(rows, start + 3 * b));
 
-/** Makes gains, biases and all else differ from where they start. */
+/** Moves gains, biases and all other parameters away from their initial values. */
 function stir(module: Module): void {
   module.parameters().forEach((parameter, n) =>
     parameter.write(
@@ -216,7 +216,7 @@ forEachDevice("a transformer's weights by layer and head, each row a distributio
   assert.ok(hidden.every((weight) => weight === 0), "padding of the first source is seen");
 });
 
-/** Letters 3 to 8; a sound or two for each, by what stands beside it. */
+/** Letters 3 to 8; one or two sounds for each, depending on its neighbors. */
 function transliterate(letters: number[]): number[] {
   return letters.flatMap((letter, i) => {
     const [before, after] = [letters[i - 1], letters[i + 1]];

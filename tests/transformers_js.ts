@@ -1,6 +1,6 @@
 /**
- * scripts/transformers.ts with transformers.js itself, which is fetched for it: 490 MB. So this is a
- * task of its own, `deno task test:transformers`, and no file of `deno task test`.
+ * scripts/transformers.ts with transformers.js itself, which is fetched for it: 490 MB. So it has a
+ * separate task, `deno task test:transformers`, and is not part of `deno task test`.
  *
  * The models are those of tests/golden, as ONNX for transformers.js and as safetensors for Folio.
  */

@@ -9,7 +9,7 @@ import { transpose } from "../lib/ops/transpose.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
 
-/** For each element of the transposed tensor, its place in x. */
+/** Index in x of each element of the transposed tensor. */
 function sources(shape: readonly number[], axes: readonly number[]): number[] {
   const steps = strides(shape);
   let places = [0];

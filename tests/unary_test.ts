@@ -48,7 +48,7 @@ for (const [name, { f, exact, range: [low, high] }] of Object.entries(CASES)) {
   });
 
   forEachDevice(`the gradient of ${name}`, async () => {
-    // Away from 0, where abs and relu have a corner, and from where the roots are steep.
+    // Away from 0, because abs and relu have a corner there, and roots are steep near it.
     const values = low < 0 ? [-2.1, -1, -0.5, 0.4, 1, 1.7] : [0.6, 0.9, 1, 1.5, 2, 3];
     await checkGradients(f, [{ values, shape: [2, 3] }], { tolerance: 2e-3 });
   });

@@ -11,15 +11,18 @@ import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { checkGradients } from "./support/gradient_check.ts";
 
-forEachDevice("where never looks at the branch that is not taken", async () => {
-  const condition = tensor([1, 0]);
-  assert.deepEqual(await where(condition, tensor([5, 6]), -Infinity).toArray(), [5, -Infinity]);
-  assert.deepEqual(await where(condition, tensor([1, NaN]), 7).toArray(), [1, 7]);
-  assert.deepEqual(await where(condition, 7, tensor([NaN, Infinity])).toArray(), [7, Infinity]);
-  assert.deepEqual(await where(condition, 1, 2).toArray(), [1, 2]);
-});
+forEachDevice(
+  "where ignores the branch that is not selected, even NaN and infinities",
+  async () => {
+    const condition = tensor([1, 0]);
+    assert.deepEqual(await where(condition, tensor([5, 6]), -Infinity).toArray(), [5, -Infinity]);
+    assert.deepEqual(await where(condition, tensor([1, NaN]), 7).toArray(), [1, 7]);
+    assert.deepEqual(await where(condition, 7, tensor([NaN, Infinity])).toArray(), [7, Infinity]);
+    assert.deepEqual(await where(condition, 1, 2).toArray(), [1, 2]);
+  },
+);
 
-forEachDevice("where takes any condition but 0 for true: NaN and −1, not −0", async () => {
+forEachDevice("where treats every condition except 0 and −0 as true, NaN and −1 too", async () => {
   const condition = tensor([1, 0.5, -1, NaN, Infinity, 0, -0, 1e-45]);
   assert.deepEqual(await where(condition, 1, 0).toArray(), [1, 1, 1, 1, 1, 0, 0, 1]);
   const integers = tensor([1, 0, -1, -(2 ** 31)], { dtype: "i32" });
@@ -80,7 +83,7 @@ function elements(values: ArrayLike<number>, own: readonly number[], shape: read
 }
 
 forEachDevice(
-  "each branch gets the gradient where it was taken, summed over its axes",
+  "each branch gets the gradient of the elements selected from it, summed over broadcast axes",
   async () => {
     const condition = tensor([[1, 0, 0], [1, 1, 0]]);
     const [a, b] = [tensor([[1], [2]]), tensor([10, 20, 30])];
@@ -102,14 +105,14 @@ forEachDevice(
   },
 );
 
-forEachDevice("a gradient through where is finite beside a branch that has none", async () => {
+forEachDevice("a gradient through where is finite if the other branch's is not", async () => {
   const x = tensor([0, 2]);
   const safe = (x: Tensor) => where(greater(x, 0), x, 1);
   const { gradients } = valueAndGrad(() => sum(where(greater(x, 0), log(safe(x)), 0)), [x]);
   assert.deepEqual(await gradients[0].toArray(), [0, 0.5]);
 });
 
-forEachDevice("where refuses what does not fit", () => {
+forEachDevice("where refuses branches and conditions that do not fit", () => {
   const x = tensor([1, 2]), ids = tensor([1, 2], { dtype: "i32" });
   // deno-lint-ignore no-explicit-any
   const guess = where as any;

@@ -28,7 +28,7 @@ Deno.test("an unknown word is an error that names the nearest one", () => {
   );
 });
 
-Deno.test("padding and the unknown word come first", () => {
+Deno.test("padding and the unknown word have the first ids", () => {
   const tokenizer = WordTokenizer.fromText("to be to", { padding: "<pad>", unknown: "<unk>" });
   assert.deepEqual(tokensOf(tokenizer), ["<pad>", "<unk>", "to", "be"]);
   assert.equal(tokenizer.paddingId, 0);

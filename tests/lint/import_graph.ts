@@ -1,8 +1,8 @@
 /**
  * The graph of imports among the project's own modules, and its circles.
  *
- * Modules are parsed by `deno lint`'s parser; an import counts whether it is of a value, of a type or
- * of text.
+ * Modules are parsed by `deno lint`'s parser; an import counts whether it is of a value, of a type
+ * or of text.
  *
  * @module
  */

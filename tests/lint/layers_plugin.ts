@@ -3,7 +3,7 @@
  * namespace, that only lib/device knows the kinds of devices, and that the library neither prints
  * nor exits.
  *
- * deno.json loads it, so `deno lint` reports a wrong arrow where it is drawn.
+ * deno.json loads it, so `deno lint` reports a wrong import at its line.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const ROOT = new URL("../../", import.meta.url);
 interface Part {
   /** The part's own prefix; the longest one that fits a file counts. */
   readonly at: string;
-  /** Prefixes of what it may import; `lib/*` stands for the modules directly in lib/. */
+  /** Prefixes of what it may import; `lib/*` means the modules directly in lib/. */
   readonly from: readonly string[];
 }
 
@@ -91,12 +91,12 @@ const OWNED_PACKAGES: readonly (readonly [specifier: RegExp, owner: string])[] =
 ];
 
 /**
- * Where the project is published; a file that works alone imports from there, and deno.json maps it
- * to the tree.
+ * The address at which the project is published; a file that works alone imports from there, and
+ * deno.json maps it to the tree.
  */
 const PUBLIC = "https://raw.githubusercontent.com/folio-deno/folio/main/";
 
-/** Why a module at `path` may not import `specifier`, or undefined where it may. */
+/** Why a module at `path` may not import `specifier`, or undefined if it may. */
 export function forbiddenImport(path: string, specifier: string): string | undefined {
   const part = longestMatch(path);
   if (!part) return undefined;

@@ -9,7 +9,7 @@
 /** The quickest first. */
 const NAMES = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 
-/** The browser's path; undefined where none is installed. FOLIO_CHROMIUM names one elsewhere. */
+/** The browser's path; undefined if none is installed. FOLIO_CHROMIUM may name another path. */
 export const CHROMIUM: string | undefined = Deno.env.get("FOLIO_CHROMIUM") ?? findChromium();
 
 function findChromium(): string | undefined {
@@ -87,7 +87,7 @@ export class Browser implements AsyncDisposable {
     return page;
   }
 
-  /** Sends a command, to a page where `sessionId` is given. */
+  /** Sends a command, to a page if `sessionId` is passed. */
   send(method: string, params: object = {}, sessionId?: string): Promise<Reply> {
     const id = ++this.#last;
     const reply = Promise.withResolvers<Reply>();
@@ -155,7 +155,7 @@ export class Page {
   async until(expression: string): Promise<void> {
     const end = performance.now() + 60_000;
     while (!await this.evaluate(`Boolean(${expression})`).catch(() => false)) {
-      if (performance.now() > end) throw new Error(`the page never came to ${expression}`);
+      if (performance.now() > end) throw new Error(`the page never reached ${expression}`);
       await new Promise((resolve) => setTimeout(resolve, 30));
     }
   }

@@ -1,6 +1,6 @@
 /**
  * Serves the working tree on a free port of 127.0.0.1, so that tests can run scripts by URL from an
- * empty folder. What a script prints and returns is left to the test that runs it.
+ * empty folder. The test that runs a script checks what it prints and returns.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface TreeServer extends AsyncDisposable {
   readonly url: string;
   /** Host and port, as `--allow-import` and `--allow-net` take them. */
   readonly host: string;
-  /** Paths asked for so far, in order, without the leading slash. */
+  /** Paths requested so far, in order, without the leading slash. */
   readonly requests: readonly string[];
 }
 
@@ -95,7 +95,8 @@ export async function runByUrl(
 ): Promise<ScriptResult> {
   const { permissions = [], env = {} } = options;
   const folder = options.cwd ?? await Deno.makeTempDir({ prefix: "folio-url-" });
-  // By file, the tree's own deno.json would be found above the folder; --no-config rules that out.
+  // Run by file, the script would find the tree's deno.json above its folder; --no-config rules
+  // that out.
   const flags = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock"];
   try {
     return await runDeno(

@@ -1,5 +1,5 @@
 /**
- * Runs a test on every device: the CPU with one thread and with two, and WebGPU where there is an
+ * Runs a test on every device: the CPU with one thread and with two, and WebGPU if there is an
  * adapter.
  *
  * With FOLIO_REQUIRE_WEBGPU=1 a missing adapter fails instead of being reported as ignored.
@@ -11,9 +11,9 @@ import { CpuDevice } from "../../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../../lib/device/current_device.ts";
 import { WebGpuDevice } from "../../lib/device/webgpu/webgpu_device.ts";
 
-// WebGPU would open OpenGL beside Vulkan, and a test's worker thread that ends while the process runs
-// OpenGL's own exit code corrupts the heap: 6 of 320 runs of a test with one compute pass, after its
-// "ok". Without OpenGL it does not happen.
+// WebGPU would open OpenGL beside Vulkan, and a test's worker thread that ends while the process
+// runs OpenGL's own exit code corrupts the heap: 6 of 320 runs of a test with one compute pass,
+// after its "ok". Without OpenGL it does not happen.
 Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan,metal,dx12");
 
 const adapter = await navigator.gpu?.requestAdapter();

@@ -6,7 +6,7 @@
 import { ForwardContext } from "../../lib/nn/context.ts";
 import { type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 
-/** A context with a random state, and the rates above 0 that were asked of it, in order. */
+/** A context with a random state that records the dropout rates above 0, in order. */
 export function countingContext(): { context: ForwardContext; rates: number[] } {
   const rates: number[] = [];
   class Counting extends ForwardContext {

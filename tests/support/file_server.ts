@@ -8,7 +8,7 @@
 export interface FileServer extends AsyncDisposable {
   /** Its address, with a final slash and a path that no other server has had. */
   readonly url: string;
-  /** How many requests came. */
+  /** Number of requests received. */
   readonly requests: () => number;
 }
 
@@ -39,7 +39,7 @@ export interface RawServer extends Disposable {
   readonly url: string;
 }
 
-/** Takes connections and says nothing; or, where `reply` is given, says that and hangs up. */
+/** Accepts connections and sends nothing, or sends `reply`, if passed, and closes them. */
 export function rawServer(reply?: string): RawServer {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open: Deno.Conn[] = [];

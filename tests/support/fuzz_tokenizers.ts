@@ -16,7 +16,7 @@ import { sentencePieceFile, SMALL } from "./sentence_piece_file.ts";
 
 const TEXT = "to be, or not: I've 3 naïve 🙂 \0 <s> [CLS] words\n\n  x" + "ab ".repeat(50);
 
-/** What came of the inputs. */
+/** Outcomes of the inputs. */
 export interface FuzzReport {
   opened: number;
   refused: number;

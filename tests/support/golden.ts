@@ -1,11 +1,11 @@
 /**
- * Where the golden numbers lie that are too large to ship: `../shared/golden` beside the checkout.
+ * Folder of the golden numbers that are too large to ship: `../shared/golden`, beside the checkout.
  * Tests that need them say `ignore: golden === undefined`.
  */
 
 const folder = new URL("../../../shared/golden", import.meta.url).pathname;
 
-/** The folder's path, or undefined where it is absent. */
+/** The folder's path, or undefined if it is absent. */
 export const golden: string | undefined = exists(folder) ? folder : undefined;
 
 function exists(path: string): boolean {

@@ -1,6 +1,6 @@
 /**
- * Texts that break careless tokenizers. Every well-formed one must come back from a byte-level
- * tokenizer as it went in.
+ * Texts that break careless tokenizers. Every well-formed one must round-trip through a byte-level
+ * tokenizer.
  */
 export const HOSTILE_TEXTS: Readonly<Record<string, string>> = {
   empty: "",

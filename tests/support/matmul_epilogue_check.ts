@@ -9,8 +9,8 @@ import { tensor } from "../../lib/tensor/tensor.ts";
 import { activations, assertProduct, floats, type Form, reference } from "./matmul_reference.ts";
 
 /**
- * Runs [m,k]·[k,n] in this form with bias, activation, its derivative and residual, and throws
- * where a number is wrong.
+ * Runs [m,k]·[k,n] in this form with bias, activation, its derivative and residual, and throws if a
+ * number is wrong.
  */
 export async function checkEpilogue(
   form: Form,

@@ -1,6 +1,6 @@
 /**
- * A server of a model's files on 127.0.0.1, with ranges and versions, that can be told to
- * misbehave.
+ * A server of a model's files on 127.0.0.1, with ranges and versions, that can misbehave on
+ * request.
  *
  * @module
  */
@@ -10,7 +10,9 @@ import { forget } from "../../lib/hub/model_cache.ts";
 export interface Behavior {
   /** Demanded as a bearer token; without it the answer is 401. */
   token?: string;
-  /** Ends the connection after so many bytes of a body, as often as this list has entries. */
+  /**
+   * Ends the connection of each request after this many bytes of the body, one entry per request.
+   */
   cuts?: number[];
   /** Answers every request for a range with the whole file. */
   knowsNoRanges?: boolean;
@@ -18,7 +20,7 @@ export interface Behavior {
   knowsNoHead?: boolean;
   /** Sends large files elsewhere, as Hugging Face does, naming size and SHA-256 in the redirect. */
   storage?: { url: string; sha256: Record<string, string> };
-  /** Named as the file's size instead of its own. */
+  /** Reported as the file's size instead of the real one. */
   size?: number;
   /** The version of every file. Default `"1"`. */
   tag?: string;
@@ -30,9 +32,9 @@ export interface Behavior {
 export interface ModelServer extends AsyncDisposable {
   /** Its origin and a path that no other server has had, with a final slash. */
   readonly url: string;
-  /** What was asked for: `GET config.json bytes=0-`. */
+  /** The requests received, such as `GET config.json bytes=0-`. */
   readonly log: string[];
-  /** The authorization headers that came. */
+  /** The authorization headers received. */
   readonly tokens: (string | null)[];
   /** Ends it, and leaves what was kept of its files. */
   close(): Promise<void>;
@@ -45,7 +47,8 @@ export function serveModel(
   files: Record<string, Uint8Array<ArrayBuffer> | string>,
   behavior: Behavior = {},
 ): ModelServer {
-  const prefix = `/${crypto.randomUUID()}/`; // what the Web Cache holds of other servers is not of this one
+  // A new prefix, so that entries of other servers in the Web Cache do not match.
+  const prefix = `/${crypto.randomUUID()}/`;
   const urls = new Set<string>();
   const log: string[] = [];
   const tokens: (string | null)[] = [];

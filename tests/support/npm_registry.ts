@@ -1,6 +1,6 @@
 /**
- * A package registry that holds nothing and notes what it is asked for, to see which packages a
- * program fetches into an empty cache.
+ * An empty package registry that records requests, to see which packages a program fetches into an
+ * empty cache.
  *
  * @module
  */
@@ -9,7 +9,7 @@
 export interface EmptyRegistry extends AsyncDisposable {
   /** The environment in which a Deno process uses both. */
   readonly env: Record<string, string>;
-  /** Names of the packages asked for so far, in order. */
+  /** Names of the packages requested so far, in order. */
   readonly packages: readonly string[];
 }
 

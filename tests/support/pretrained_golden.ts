@@ -1,6 +1,6 @@
 /**
- * The small models of tests/golden: weights made from their names, as golden/pretrained_reference.py makes them, and what PyTorch
- * computed with them.
+ * The small models of tests/golden: weights computed from their names as in
+ * golden/pretrained_reference.py, and what PyTorch computed with them.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import gptNeo from "../golden/gpt_neo.json" with { type: "json" };
 import llama from "../golden/llama.json" with { type: "json" };
 import llamaTied from "../golden/llama_tied.json" with { type: "json" };
 
-/** A model's files, and a batch with what comes out of it. */
+/** A model's files, and a batch with its expected results. */
 export interface Golden {
   readonly config: Record<string, unknown>;
   readonly shapes: Record<string, number[]>;
@@ -22,14 +22,14 @@ export interface Golden {
   /** f32 in base64, as are all such strings here. */
   readonly logits: string;
   readonly loss: number;
-  /** Of each tensor's gradient: its norm, and its product with the values of "direction". */
+  /** For each tensor's gradient: its norm, and its product with the values of "direction". */
   readonly gradients: Record<string, number[]>;
 }
 
 /** A language model. */
 export interface DecoderGolden extends Golden {
   readonly targets: number[][];
-  /** The 64 likeliest tokens, one after the other, after the first 8 of the first input. */
+  /** The 64 greedily chosen tokens after the first 8 of the first input. */
   readonly greedy: number[];
 }
 
@@ -85,7 +85,10 @@ export function weight(name: string, count: number): Float32Array<ArrayBuffer> {
   return isGain ? values.map((value) => 1 + Math.floor(64 * value) / 64) : values;
 }
 
-/** The model's `model.safetensors`, or the part of it that holds `names`, in a type in which its numbers are exact. */
+/**
+ * The model's `model.safetensors`, or the part of it that holds `names`, in a type in which its
+ * numbers are exact.
+ */
 export async function weightFile(
   { shapes }: Golden,
   { dtype = "F32", names = Object.keys(shapes) }: {

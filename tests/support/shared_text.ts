@@ -1,11 +1,11 @@
 /**
- * Texts that are too large to ship: they lie in `../shared` beside the checkout. Tests that need
- * one say `ignore: text === undefined`.
+ * Texts that are too large to ship, in `../shared` beside the checkout. Tests that need one say
+ * `ignore: text === undefined`.
  *
  * @module
  */
 
-/** The content of a file in `../shared`, or undefined where it is absent. */
+/** The content of a file in `../shared`, or undefined if it is absent. */
 export function sharedText(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(new URL(`../../../shared/${path}`, import.meta.url));

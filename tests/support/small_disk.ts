@@ -1,11 +1,11 @@
 /**
- * A small file system of its own for tests of full disks and read-only folders; needs the right to
+ * A small separate file system for tests of full disks and read-only folders; needs the right to
  * mount.
  */
 
 /** A mounted tmpfs; the mount is undone at the end of the scope that holds it. */
 export interface SmallDisk extends Disposable {
-  /** Where it is mounted. */
+  /** Path at which it is mounted. */
   readonly path: string;
   /** Forbids writing from now on, for root too, who is above file modes. */
   makeReadOnly(): void;

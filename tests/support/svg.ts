@@ -1,5 +1,6 @@
 /**
- * Reads the SVG that lib/plot writes, for tests: is it well-formed, and which text stands where.
+ * Reads the SVG that lib/plot writes, for tests: whether it is well-formed, and the position of its
+ * texts.
  */
 
 import assert from "node:assert/strict";
@@ -21,7 +22,7 @@ interface Tag {
   readonly kind: "open" | "close" | "empty";
 }
 
-/** Splits markup into tags; fails where a bare `<`, `&` or a character outside XML stands. */
+/** Splits markup into tags; fails on a bare `<` or `&`, and on characters that XML excludes. */
 function* tags(svg: string, name: string): Generator<Tag> {
   let index = 0;
   while (index < svg.length) {

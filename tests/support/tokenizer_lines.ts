@@ -1,6 +1,6 @@
 /**
- * 2,446 lines that tell tokenizers apart: 44 languages, code, hostile texts, and random mixtures of
- * all that. They are made here, the same ones at every run.
+ * 2,446 lines on which tokenizers differ: 44 languages, code, hostile texts, and random mixtures of
+ * these. They are made here, the same ones at every run.
  *
  * @module
  */

@@ -34,7 +34,7 @@ export function linear(p: Parameters, name: string, x: Matrix): Matrix {
   return x.map((row) => bias.map((b, j) => b + dot(row, column(weight, j))));
 }
 
-/** Multi-head attention of x to the source, where query i sees key j. */
+/** Multi-head attention of x to the source: query i attends to key j if `sees(i, j)`. */
 export function attend(
   p: Parameters,
   name: string,
