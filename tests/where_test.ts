@@ -122,7 +122,7 @@ forEachDevice("where refuses branches and conditions that do not fit", () => {
   assert.throws(() => where(x, ids, 0.5), /32-bit integers/);
   assert.throws(() => where(x, x, tensor([1, 2, 3])), /where: shapes \[2\] and \[3\] do not broad/);
   assert.throws(() => guess([1, 0], x, 0), {
-    message: "where: condition: expected a tensor, got an array of 2",
+    message: "where: condition: expected a tensor, got an array of 2; make one with tensor(values)",
   });
   assert.throws(() => guess(x, "1", 0), { message: 'where: expected a tensor, got "1"' });
 });
