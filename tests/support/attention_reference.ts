@@ -37,7 +37,8 @@ export function sees(c: AttentionCase, b: number, i: number, j: number): boolean
 }
 
 /**
- * The output [B,Tq,H·D], the weights before dropout [B,H,Tq,Tk], and the gradients if one is given.
+ * The output [B,Tq,H·D], the weights before dropout [B,H,Tq,Tk], and, if an output gradient is
+ * passed, the gradients.
  */
 export function referenceAttention(c: AttentionCase, values: AttentionValues): {
   output: Float64Array;
