@@ -9,6 +9,7 @@ import { learningRateFigure } from "../lib/plot/learning_rate.ts";
 import { lossFigure } from "../lib/plot/loss.ts";
 import { nextTokenFigure } from "../lib/plot/next_token.ts";
 import { positionsFigure } from "../lib/plot/positions.ts";
+import { seedsFigure } from "../lib/plot/seeds.ts";
 import { assertWellFormed, elements, texts } from "./support/svg.ts";
 
 const NASTY = `<script>alert("1")</script> & 'x' ]]> \x00\x1b\ud800`;
@@ -33,6 +34,7 @@ function figures(theme: "light" | "dark", title = "A title"): Record<string, Fig
   return {
     loss: lossFigure([run, { ...run, label: NASTY, learningRate: rates }], options),
     learningRate: learningRateFigure([{ label: NASTY, rates: [0, 1e-3, 5e-4] }], options),
+    seeds: seedsFigure([{ label: NASTY, runs: [run.train, run.validation] }], options),
     attention: attentionFigure(causal(3), { queries: ["a", NASTY, "\n"], ...options }),
     longAttention: attentionFigure(causal(80), { queries: tokens(80), ...options }),
     mask: maskFigure(causal(2), { queries: [NASTY, "b"], ...options }),
@@ -273,4 +275,19 @@ Deno.test("a value axis that ends just above 10 writes 10 in full", async () => 
   const svg = await lossFigure([{ label: "", train, validation: [] }]).toSVG();
   assert.ok(texts(svg).includes("10"), texts(svg).join(" "));
   assert.ok(!svg.includes("1e+1"));
+});
+
+Deno.test("seeds are one line, their mean at the steps that all have measured, in a band", async () => {
+  const runs = [
+    [{ step: 1, loss: 4 }, { step: 2, loss: 3 }, { step: 3, loss: 9 }],
+    [{ step: 1, loss: 5 }, { step: 2, loss: 2 }, { step: 3, loss: NaN }],
+  ];
+  const one = { label: "one", runs: [runs[0].slice(0, 2)] };
+  const nothing = { label: "none", runs: [[], [{ step: 1, loss: NaN }]] };
+  const svg = await seedsFigure([{ label: "two", runs }, one, nothing]).toSVG();
+  const labels = texts(svg);
+  assert(labels.includes("two 2.500") && labels.includes("one 3.000"), labels.join());
+  assert(labels.includes("1 settings without a step that all runs measured"));
+  assert.equal(svg.match(/aria-label="area"/g)?.length, 1, "one run has no band");
+  assert.throws(() => seedsFigure([nothing]), /^RangeError: seedsFigure: no loss to draw/);
 });

@@ -46,6 +46,7 @@ import {
   parseMetrics,
   positionsFigure,
   principalComponents,
+  seedsFigure,
   umap,
 } from "../lib/plot/mod.ts";
 import { BytePairTokenizer } from "../lib/text/byte_pair_tokenizer.ts";
@@ -323,6 +324,10 @@ const GUESSES: Record<string, [() => unknown, string]> = {
   "learningRateFigure of one curve": [
     () => learningRateFigure({ rates: [1] } as Any),
     "learningRateFigure: expected a list of { label, rates }, got an object with rates",
+  ],
+  "seedsFigure of runs": [
+    () => seedsFigure([[{ step: 0, loss: 1 }]] as Any),
+    "seedsFigure: expected a list of settings { label, runs }, got an array of 1",
   ],
   "nextTokenFigure, mistyped option": [
     () => nextTokenFigure([{ token: "a", probability: 1 }], { top_p: 0.5 } as Any),

@@ -1,5 +1,6 @@
 /**
- * Lines over steps, each labeled at its right-hand end. loss.ts and learning_rate.ts draw them.
+ * Lines over steps, each labeled at its right-hand end. loss.ts, learning_rate.ts and
+ * seeds.ts draw them.
  *
  * @module
  */
@@ -24,6 +25,18 @@ export interface Line {
   readonly dots?: boolean;
   /** Pale and thin, for a line behind another. */
   readonly pale?: boolean;
+  /** A band around the line, filled in its color. Default: none. */
+  readonly band?: readonly Band[];
+}
+
+/** Where a band is at a step. */
+export interface Band {
+  /** Steps done, from 0. */
+  readonly step: number;
+  /** Its lower edge. */
+  readonly low: number;
+  /** Its upper edge. */
+  readonly high: number;
 }
 
 /** Size and axes of a chart. */
@@ -105,7 +118,10 @@ export function lineChart(
     height: MARGIN.top + height + marginBottom,
   };
   const ticks = options.ticks ?? Math.round(height / 50);
-  const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
+  const values = lines.flatMap(({ points, band = [] }) => [
+    ...points.map(({ value }) => value),
+    ...band.flatMap(({ low, high }) => [low, high]),
+  ]);
   const domain = extent(options.zero ? [0, ...values] : values, options.zero ? 1e-3 : 0.1);
   const drawing = plotter.draw(
     {
@@ -148,12 +164,17 @@ export function lineChart(
   return { ...outer, markup: drawing.markup + endLabels(ends, area) };
 }
 
-function lineMarks({ Plot }: Plotter, { points, color, dashed, dots, pale }: Line): Mark[] {
+function lineMarks({ Plot }: Plotter, line: Line): Mark[] {
+  const { points, color, dashed, dots, pale, band = [] } = line;
   const channels = { x: "step", y: "value" };
   const style = pale ? { strokeOpacity: 0.25, strokeWidth: 1 } : {};
   const strokeDasharray = dashed ? "5,3" : undefined;
   const lines = { ...channels, stroke: color, strokeDasharray, ...style };
   const marks: Mark[] = [Plot.line(thin(points, MAX_POINTS), lines)];
+  if (band.length > 0) {
+    const edges = { x: "step", y1: "low", y2: "high" };
+    marks.unshift(Plot.areaY(band, { ...edges, fill: color, fillOpacity: 0.15 }));
+  }
   if (points.length === 1 || dots || (dashed && points.length <= 60)) {
     marks.push(Plot.dot(points, { ...channels, fill: color, r: 2.2 }));
   }

@@ -27,6 +27,7 @@ export { learningRateFigure } from "./learning_rate.ts";
 export type { LearningRateCurve, LearningRateOptions } from "./learning_rate.ts";
 export { type LossSeries, parseMetrics } from "./metrics.ts";
 export { practicalRuns } from "./practical.ts";
+export { type SeedRuns, seedsFigure, type SeedsOptions } from "./seeds.ts";
 
 // Attention and positions
 export { attentionFigure, type AttentionFigureOptions, maskFigure } from "./attention.ts";

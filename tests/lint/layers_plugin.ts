@@ -60,9 +60,18 @@ const PARTS: readonly Part[] = [
   // mod.ts is imported by browsers too, and lib/cli needs Deno as soon as it is loaded.
   { at: "mod.ts", from: TRAIN },
   { at: "lib/kernel/", from: OPS },
-  // A script and its own parts; what two scripts share is scripts/generation/.
+  // A script and its own parts; scripts/generation/ and scripts/comparison/ are shared by two.
   { at: "scripts/", from: SCRIPT },
   { at: "scripts/train", from: [...SCRIPT, "scripts/train/"] },
+  {
+    at: "scripts/sweep",
+    from: [...SCRIPT, "scripts/sweep/", "scripts/comparison/", "scripts/train/flags.ts"],
+  },
+  { at: "scripts/compare", from: [...SCRIPT, "scripts/comparison/"] },
+  {
+    at: "scripts/comparison/",
+    from: [...SCRIPT, "scripts/comparison/", "scripts/train/record.ts"],
+  },
   { at: "scripts/generation/", from: [...SCRIPT, "scripts/generation/"] },
   { at: "scripts/sample", from: [...SCRIPT, "scripts/generation/"] },
   { at: "scripts/chat", from: [...SCRIPT, "scripts/chat/", "scripts/generation/"] },

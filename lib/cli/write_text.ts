@@ -1,0 +1,16 @@
+/**
+ * Writes a text file: all of it or nothing.
+ *
+ * @module
+ */
+import { writeFileAtomically } from "../files.ts";
+
+/**
+ * Replaces the file at `path`, or makes it; a process killed at any moment leaves the old content or
+ * the new.
+ *
+ * @throws {UserError} if the system refuses
+ */
+export async function writeText(path: string, text: string): Promise<void> {
+  await writeFileAtomically(path, [new TextEncoder().encode(text)]);
+}
