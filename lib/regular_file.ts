@@ -9,25 +9,30 @@
 import { UserError } from "./errors.ts";
 
 /**
- * Checks that a path is a regular file, or a link to one.
+ * Checks that a path is a regular file, or a link to one, and returns what the system knows of it.
  *
  * @throws {UserError} naming the path and what it is, if it is anything else
  * @throws the system's error if there is nothing at the path
  */
-export function expectRegularFile(path: string | URL): void {
+export function expectRegularFile(path: string | URL): Deno.FileInfo {
   const info = Deno.statSync(path);
-  if (info.isFile) return;
+  if (info.isFile) return info;
   throw new UserError(`reading ${path}: expected a file, got ${kindOf(info)}`);
 }
 
 /**
- * The bytes of a regular file.
+ * The bytes of a regular file, at most `limit`.
  *
  * @throws {UserError} naming the path and what it is, if it is anything else
+ * @throws {SyntaxError} if it is larger
  * @throws the system's error if it cannot be read
  */
-export async function readRegularFile(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
-  expectRegularFile(path);
+export async function readRegularFile(
+  path: string | URL,
+  limit = Infinity,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { size } = expectRegularFile(path);
+  if (size > limit) throw new SyntaxError(`${path}: expected at most ${limit} bytes, got ${size}`);
   return await Deno.readFile(path);
 }
 

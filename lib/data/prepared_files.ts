@@ -13,7 +13,12 @@ import { checkOptions } from "../options.ts";
 import { localPath } from "../place.ts";
 import { readRegularFile } from "../regular_file.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
-import { TOKENIZER_FILES, tokenizerContents, tokenizerIn } from "../text/tokenizer_files.ts";
+import {
+  type ReadFile,
+  TOKENIZER_FILES,
+  tokenizerContents,
+  tokenizerIn,
+} from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { sha256 } from "./checked_text.ts";
 import { splitCorpus } from "./split_corpus.ts";
@@ -130,8 +135,8 @@ export async function loadPreparedCorpus(folder: string | URL): Promise<Prepared
 }
 
 async function tokenizerOf(folder: string): Promise<Tokenizer> {
-  const read = (name: string) =>
-    readRegularFile(`${folder}/${name}`).catch((error) => {
+  const read: ReadFile = (name, limit) =>
+    readRegularFile(`${folder}/${name}`, limit).catch((error) => {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
     });

@@ -7,31 +7,23 @@
 import type { Module } from "../nn/module.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { readParameters } from "./parameters.ts";
-import type { Repository } from "./repository.ts";
-import { openWeights, type WeightsOptions } from "./weight_files.ts";
+import type { Weights } from "./weight_files.ts";
 
 /**
  * Fills every parameter of `model`.
  *
- * @throws {UserError} if there are no weights to read
  * @throws {SyntaxError} if names or shapes are not the model's
  * @throws {RangeError} if a weight is NaN or infinite
  */
 export async function fillParameters(
   model: Module,
-  repository: Repository,
+  weights: Weights,
   names: ArchitectureNames,
-  options: WeightsOptions,
 ): Promise<void> {
   const parameters = model.namedParameters();
   const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
-  const weights = await openWeights(repository, options);
-  try {
-    for await (const [name, data] of readParameters(weights, shapes, names)) {
-      parameters.get(name)!.write(data);
-    }
-    await weights.verify();
-  } finally {
-    weights.close();
+  for await (const [name, data] of readParameters(weights, shapes, names)) {
+    parameters.get(name)!.write(data);
   }
+  await weights.verify();
 }

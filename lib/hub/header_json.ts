@@ -8,6 +8,9 @@
 
 const QUOTE = 0x22, BACKSLASH = 0x5C;
 
+/** Longest key, such as a tensor's name, and longest other string, in characters as written. */
+const LONGEST_KEY = 1024, LONGEST_STRING = 1 << 20;
+
 /** Reads a header's text from front to back; a method throws a SyntaxError if the text differs. */
 export class HeaderJson {
   readonly #text: string;
@@ -24,7 +27,7 @@ export class HeaderJson {
     if (this.#takeIf("}")) return;
     const seen = new Set<string>();
     do {
-      const key = this.string();
+      const key = this.string(LONGEST_KEY);
       if (seen.has(key)) throw new SyntaxError(`safetensors: duplicate key ${JSON.stringify(key)}`);
       seen.add(key);
       this.#take(":");
@@ -33,14 +36,15 @@ export class HeaderJson {
     this.#take("}");
   }
 
-  /** A string. */
-  string(): string {
+  /** A string of at most `limit` characters as written. */
+  string(limit = LONGEST_STRING): string {
     this.#skipSpace();
     const start = this.#at;
     if (this.#text.charCodeAt(start) !== QUOTE) throw this.#unexpected("a string");
     let end = start + 1;
     while (end < this.#text.length && this.#text.charCodeAt(end) !== QUOTE) {
       end += this.#text.charCodeAt(end) === BACKSLASH ? 2 : 1;
+      if (end - start > limit + 1) throw this.#unexpected(`at most ${limit} characters`);
     }
     try {
       const value: string = JSON.parse(this.#text.slice(start, end + 1));

@@ -60,7 +60,7 @@ export async function loadClassifier(
   const device = checkedDevice(options);
   const { architecture, config } = await readConfig(repository, readClassifierConfig);
   const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
-  const from = { repository, names: encoderNamesOf(architecture), device };
+  const from = { repository, names: encoderNamesOf(architecture), sizes: config, device };
   const model = await filledModel(() => new SequenceClassifier(config), from, options);
   return withTokenizer({ architecture, config, model }, tokenizer, repository.name);
 }

@@ -16,11 +16,13 @@ import { checkOptions, type OptionNames } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import type { Progress } from "../progress.ts";
 import { namesOf, type PretrainedConfig, readGenerationConfig, readModelConfig } from "./config.ts";
+import { expectSize, type ModelSizes } from "./expect_size.ts";
 import { fillParameters } from "./fill_parameters.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { tokenizerOf } from "./load_tokenizer.ts";
 import { openRepository, REPOSITORY_OPTIONS, type RepositoryOptions } from "./open_repository.ts";
 import { readText, type Repository, requireText } from "./repository.ts";
+import { openWeights } from "./weight_files.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
 
 /** How to load a model. */
@@ -104,8 +106,8 @@ export async function loadPretrained(
   const generation = await readText(repository, "generation_config.json");
   const { endTokens, ...own } = generation === undefined ? ends : readGenerationConfig(generation);
   const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
-  const names = namesOf(architecture);
-  const model = await filledModel(() => new GPT(config), { repository, names, device }, options);
+  const from = { repository, names: namesOf(architecture), sizes: config, device };
+  const model = await filledModel(() => new GPT(config), from, options);
   const allEnds = { ...ends, ...own, endTokens: endTokens.length > 0 ? endTokens : ends.endTokens };
   return withTokenizer({ architecture, config, ...allEnds, model }, tokenizer, repository.name);
 }
@@ -173,18 +175,35 @@ export async function readConfig<Config>(
   }
 }
 
-/** Makes a model on the device and fills it; its memory is released if that fails. */
+/** Where a model's weights are, and what its configuration says of them. */
+export interface WeightsOf {
+  readonly repository: Repository;
+  readonly names: ArchitectureNames;
+  readonly sizes: ModelSizes;
+  readonly device: Device;
+}
+
+/**
+ * Makes a model on the device and fills it, once its weights are found and of its size; its memory
+ * is released if that fails.
+ */
 export async function filledModel<Model extends Module>(
   make: () => Model,
-  from: { repository: Repository; names: ArchitectureNames; device: Device },
+  { repository, names, sizes, device }: WeightsOf,
   options: LoadOptions,
 ): Promise<Model> {
-  const model = onDevice(from.device, () => withoutInitialValues(make));
+  const weights = await openWeights(repository, options);
   try {
-    await fillParameters(model, from.repository, from.names, options);
+    expectSize(weights, sizes);
+    const model = onDevice(device, () => withoutInitialValues(make));
+    try {
+      await fillParameters(model, weights, names);
+    } catch (error) {
+      for (const parameter of model.parameters()) parameter.dispose();
+      throw error;
+    }
     return model;
-  } catch (error) {
-    for (const parameter of model.parameters()) parameter.dispose();
-    throw error;
+  } finally {
+    weights.close();
   }
 }

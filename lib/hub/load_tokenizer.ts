@@ -8,7 +8,7 @@
 import { UserError } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { expectPlace } from "../place.ts";
-import { LARGEST_TOKENIZER_FILE, tokenizerIn } from "../text/tokenizer_files.ts";
+import { type ReadFile, tokenizerIn } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { folderExists } from "./folder_files.ts";
 import { openRepository, REPOSITORY_OPTIONS, type RepositoryOptions } from "./open_repository.ts";
@@ -23,7 +23,7 @@ import { readWhole, type Repository } from "./repository.ts";
  * beside it; SentencePiece's `tokenizer.model` is read if there is no `tokenizer.json`.
  *
  * @throws {UserError} if there is no such place, or no tokenizer in it
- * @throws {SyntaxError} if a file is malformed, or larger than 256 MB
+ * @throws {SyntaxError} if a file is malformed, or larger than 100 MB
  * @throws {TypeError} if `place` is neither a string nor a URL, or an option is unknown
  *
  * ```ts
@@ -58,7 +58,7 @@ export async function tokenizerOf(
   repository: Repository,
   file?: string,
 ): Promise<Tokenizer | undefined> {
-  const read = (name: string) => readWhole(repository, name, LARGEST_TOKENIZER_FILE);
+  const read: ReadFile = (name, limit) => readWhole(repository, name, limit);
   try {
     return await tokenizerIn(read, file === undefined ? undefined : [file]);
   } catch (cause) {

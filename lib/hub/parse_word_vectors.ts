@@ -8,12 +8,15 @@
 import { describe } from "../errors.ts";
 import { WordVectors } from "./word_vectors.ts";
 
+/** Most words of a table; GloVe's largest has 2,196,017. */
+const MOST_WORDS = 2_500_000;
+
 /**
  * Reads the text format of GloVe, `word number … number` on each line, or of word2vec, which has a
  * first line `words width`. A word may hold spaces: the numbers are the last ones of a line.
  *
  * @throws {SyntaxError} naming the line, if it has another number of values than the first, or one
- *   that is no number
+ *   that is no number; if there are more than 2,500,000 lines
  * @throws {RangeError} if a word occurs twice
  * @throws {TypeError} if `text` is no string
  *
@@ -27,6 +30,7 @@ export function parseWordVectors(text: string): WordVectors {
   if (typeof text !== "string") {
     throw new TypeError(`parseWordVectors: expected a text, got ${describe(text)}`);
   }
+  expectFewWords(text);
   const lines = text.split("\n");
   while (lines.at(-1)?.trim() === "") lines.pop();
   const header = /^(\d+) (\d+)\s*$/.exec(lines[0] ?? "");
@@ -51,6 +55,17 @@ export function parseWordVectors(text: string): WordVectors {
     words.push(readRow(line, values.subarray(index * width, (index + 1) * width), index + first));
   });
   return new WordVectors(words, values);
+}
+
+/** Counts the lines before any of them takes memory. */
+function expectFewWords(text: string): void {
+  let lines = 1;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
+  if (lines <= MOST_WORDS + 2) return; // the first may be a header, the last empty
+  throw new SyntaxError(
+    `parseWordVectors: expected at most ${MOST_WORDS} words, got ${lines} lines; keep the first ` +
+      "ones, which are the most frequent",
+  );
 }
 
 /** Reads the numbers at the end of a line into `values` and returns the word before them. */

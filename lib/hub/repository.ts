@@ -16,16 +16,20 @@ export interface Repository {
   open(file: string): Promise<ByteSource | undefined>;
 }
 
-/** The maximum size of a text file of a model, in bytes. */
-const LONGEST_TEXT = 100_000_000;
+/** The maximum size of a text file of a model, in bytes; a configuration takes some thousands. */
+const LONGEST_TEXT = 10_000_000;
 
 /**
  * The text of a file; undefined if there is none of that name.
  *
- * @throws {SyntaxError} if it is too long, or not UTF-8
+ * @throws {SyntaxError} if it has more than `limit` bytes, or is not UTF-8
  */
-export async function readText(repository: Repository, file: string): Promise<string | undefined> {
-  const bytes = await readWhole(repository, file, LONGEST_TEXT);
+export async function readText(
+  repository: Repository,
+  file: string,
+  limit = LONGEST_TEXT,
+): Promise<string | undefined> {
+  const bytes = await readWhole(repository, file, limit);
   try {
     return bytes && new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -49,7 +53,7 @@ export async function readWhole(
   try {
     if (source.byteLength > limit) {
       throw new SyntaxError(
-        `${source.name}: expected at limit ${limit} bytes, it has ${source.byteLength}`,
+        `${source.name}: expected at most ${limit} bytes, got ${source.byteLength}`,
       );
     }
     return await source.read(0, source.byteLength);

@@ -14,8 +14,13 @@ import { formatShape, type Shape } from "../shape.ts";
 import { HeaderJson } from "./header_json.ts";
 import { DTYPE_BYTES, type SafetensorsDtype } from "./safetensors_dtype.ts";
 
-/** Longest header that is read, in bytes: the reference implementation's limit. */
-export const MAX_HEADER_BYTES = 100_000_000;
+/**
+ * Longest header that is read and written, in bytes; one of `MAX_TENSORS` tensors takes about half.
+ * The reference implementation's limit is four times as large.
+ */
+export const MAX_HEADER_BYTES = 25_000_000;
+/** Most tensors of a model; the largest that are published have about as many. */
+export const MAX_TENSORS = 100_000;
 const MAX_RANK = 64;
 
 /** One tensor's entry. */
@@ -85,6 +90,7 @@ export function parseSafetensorsHeader(json: Uint8Array, dataBytes: number): Saf
   const metadata = new Map<string, string>();
   reader.object((name) => {
     if (name === "__metadata__") reader.object((key) => metadata.set(key, reader.string()));
+    else if (tensors.size === MAX_TENSORS) throw malformed(`more than ${MAX_TENSORS} tensors`);
     else tensors.set(name, checkTensor(name, readTensor(reader, name), dataBytes));
   });
   reader.end();

@@ -5,18 +5,21 @@
  * @module
  */
 import { UserError } from "../errors.ts";
+import { hasMoreEntries } from "../json_entries.ts";
 import type { Progress } from "../progress.ts";
 import type { TensorReader } from "./parameters.ts";
 import { progressSource } from "./progress_source.ts";
 import { readText, type Repository } from "./repository.ts";
 import { SafetensorsFile } from "./safetensors.ts";
-import type { TensorInfo } from "./safetensors_header.ts";
+import { MAX_TENSORS, type TensorInfo } from "./safetensors_header.ts";
 
 const SINGLE = "model.safetensors";
 const INDEX = `${SINGLE}.index.json`;
 const PICKLED = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 const SHARD = /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors$/;
-const MOST_SHARDS = 10_000;
+const MOST_SHARDS = 1_000;
+/** The longest index that is read, in bytes; one of 100,000 tensors takes about half. */
+const LONGEST_INDEX = 25_000_000;
 
 /** How to read weights. */
 export interface WeightsOptions {
@@ -53,7 +56,7 @@ export async function openWeights(
   const single = await repository.open(SINGLE);
   single?.close();
   if (single) return await openFiles(repository, [SINGLE], options);
-  const index = await readText(repository, INDEX);
+  const index = await readText(repository, INDEX, LONGEST_INDEX);
   if (index !== undefined) return await openFiles(repository, readIndex(index), options);
   for (const name of PICKLED) {
     const pickled = await repository.open(name);
@@ -79,6 +82,7 @@ function refusal(repository: Repository, name: string): UserError {
 export function readIndex(text: string): string[] {
   const fail = (message: string, cause?: unknown) =>
     new SyntaxError(`${INDEX}: ${message}`, { cause });
+  if (hasMoreEntries(text, MAX_TENSORS)) throw fail(`expected at most ${MAX_TENSORS} tensors`);
   let index: { weight_map?: unknown };
   try {
     index = JSON.parse(text);
@@ -107,6 +111,7 @@ async function openFiles(
 ): Promise<Weights> {
   let loaded = 0;
   let total = 0;
+  let tensors = 0;
   const count = (bytes: number) => {
     loaded = Math.min(loaded + bytes, total);
     onProgress?.({ loaded, total });
@@ -121,6 +126,10 @@ async function openFiles(
       total += source.byteLength;
       try {
         files.push(await SafetensorsFile.open(progressSource(source, count, signal)));
+        tensors += files.at(-1)!.tensors.size;
+        if (tensors > MAX_TENSORS) {
+          throw new SyntaxError(`${source.name}: expected at most ${MAX_TENSORS} tensors in all`);
+        }
       } catch (error) {
         source.close();
         throw error;

@@ -85,22 +85,30 @@ export function lecunNormal(): Initializer {
   return varianceScaling();
 }
 
-let drawn = true;
+/** The parameters that have memory and no values yet; undefined while values are drawn. */
+let empties: Tensor[] | undefined;
 
 /**
- * Runs `f`, in which parameters get memory but no values: their values will be written later.
+ * Runs `f`, in which parameters get memory but no values: their values will be written later. If
+ * `f` throws, such as for want of memory, theirs is released.
  */
 export function withoutInitialValues<T>(f: () => T): T {
-  const before = drawn;
-  drawn = false;
+  const before = empties;
+  const made: Tensor[] = empties = [];
   try {
     return f();
+  } catch (error) {
+    for (const parameter of made) parameter.dispose();
+    throw error;
   } finally {
-    drawn = before;
+    empties = before;
   }
 }
 
 /** A parameter with values drawn by `initializer`. */
 export function parameter(shape: Shape, initializer: Initializer, random: Random): Tensor {
-  return drawn ? tensor(initializer(shape, random), { shape }) : empty(shape);
+  if (!empties) return tensor(initializer(shape, random), { shape });
+  const parameter = empty(shape);
+  empties.push(parameter);
+  return parameter;
 }

@@ -9,7 +9,7 @@ import { expectText, expectTokens } from "./expect_text.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
 import { Tokenizer, type TokenStream } from "./tokenizer.ts";
-import { commonParts, type TokenizerFile } from "./tokenizer_file.ts";
+import { commonParts, MAXIMUM_VOCABULARY, type TokenizerFile } from "./tokenizer_file.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
 /** Options of a `CharacterTokenizer`. */
@@ -76,7 +76,7 @@ export class CharacterTokenizer extends Tokenizer {
   /**
    * The characters of a corpus, sorted by code point.
    *
-   * @throws {RangeError} if the text is empty
+   * @throws {RangeError} if the text is empty, or has more than 2^20 different characters
    * @throws {TypeError} if `text` is no string, or an option is unknown
    */
   static fromText(text: string, options: CharacterTokenizerOptions = {}): CharacterTokenizer {
@@ -181,20 +181,29 @@ function isCharacter(token: string): boolean {
     token.length === (codePoint > 0xFFFF ? 2 : 1);
 }
 
-/** The code points of a well-formed text, each once, in order. */
+/**
+ * The code points of a well-formed text, each once, in order.
+ *
+ * @throws {RangeError} if there are more than a tokenizer may have
+ */
 function distinctCodePoints(text: string): number[] {
-  const seen = new Uint8Array(0x10000); // a set would take ten times as long
-  const beyond = new Set<number>();
+  const seen = new Uint8Array(0x110000); // a set would take ten times as long
+  let count = 0;
   for (let i = 0; i < text.length; i++) {
     const codePoint = text.codePointAt(i)!;
-    if (codePoint <= 0xFFFF) seen[codePoint] = 1;
-    else {
-      beyond.add(codePoint);
-      i++; // two UTF-16 units
-    }
+    if (codePoint > 0xFFFF) i++; // two UTF-16 units
+    count += 1 - seen[codePoint];
+    seen[codePoint] = 1;
   }
-  const basic = Array.from(seen.keys()).filter((codePoint) => seen[codePoint]);
-  return [...basic, ...[...beyond].sort((a, b) => a - b)];
+  if (count > MAXIMUM_VOCABULARY) {
+    throw new RangeError(
+      `CharacterTokenizer.fromText: expected at most ${MAXIMUM_VOCABULARY} different characters, ` +
+        `got ${count}; train a byte-pair tokenizer, which needs none`,
+    );
+  }
+  const codePoints: number[] = [];
+  for (let i = 0; i < seen.length; i++) if (seen[i]) codePoints.push(i);
+  return codePoints;
 }
 
 function codePointTable(characters: readonly string[], firstId: number): Int32Array {

@@ -10,6 +10,7 @@
 
 import { describe } from "../errors.ts";
 import { expectTokenizer } from "./expect_tokenizer.ts";
+import { renderTemplate } from "./template_budget.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 const PACKAGE = "npm:@huggingface/jinja@0.5.11";
@@ -26,7 +27,8 @@ export interface ChatMessage {
  * The text of a conversation up to the beginning of the model's next answer.
  *
  * @throws {RangeError} if the tokenizer has no chat template
- * @throws {SyntaxError} if the template is malformed, or refuses the conversation
+ * @throws {SyntaxError} if the template is malformed, refuses the conversation, or takes too many
+ *   steps or characters for it
  * @throws {TypeError} if `tokenizer` is none, or `messages` no list
  */
 export async function chatText(
@@ -45,10 +47,10 @@ export async function chatText(
       "chatText: the tokenizer has no chat template, so it is no model for conversations",
     );
   }
-  const { Template } = await import(PACKAGE);
+  const jinja = await import(PACKAGE);
   const { beginToken, endToken } = tokenizer;
   try {
-    return new Template(chatTemplate).render({
+    return renderTemplate(jinja, chatTemplate, {
       messages,
       add_generation_prompt: true,
       ...(beginToken === undefined ? {} : { bos_token: beginToken }),

@@ -8,11 +8,13 @@
  */
 
 import { describe } from "../errors.ts";
+import { hasMoreEntries } from "../json_entries.ts";
 import { checkOptions } from "../options.ts";
 import { parseOwnTokenizer } from "./own_tokenizer.ts";
 import { PublishedTokenizer } from "./published_tokenizer.ts";
 import { SentencePieceTokenizer } from "./sentence_piece_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { MAXIMUM_VOCABULARY } from "./tokenizer_file.ts";
 
 /** What the files beside a `tokenizer.json` say. */
 export interface ParseTokenizerOptions {
@@ -83,6 +85,9 @@ function addsSpecialTokens(file: unknown): boolean {
 
 function parsed(content: string | object, name: string): unknown {
   if (typeof content !== "string") return content;
+  if (hasMoreEntries(content, MAXIMUM_VOCABULARY)) {
+    throw new SyntaxError(`${name}: expected at most ${MAXIMUM_VOCABULARY} tokens or merges`);
+  }
   try {
     return JSON.parse(content);
   } catch (error) {

@@ -18,11 +18,20 @@ export const TOKENIZER_FILES: readonly string[] = [
   "sentencepiece.bpe.model",
 ];
 
-/** The maximum size of one of these files, in bytes. */
-export const LARGEST_TOKENIZER_FILE = 256_000_000;
+/** The maximum size of one of these files, in bytes: three times the largest that is published. */
+const LARGEST_FILE = 100_000_000;
+const LARGEST_CONFIG = 16_000_000;
+const LARGEST_TEMPLATE = 1_000_000;
 
-/** Reads a file of a folder by its name; undefined if there is none. */
-export type ReadFile = (name: string) => Promise<Uint8Array<ArrayBuffer> | undefined>;
+/**
+ * Reads a file of a folder by its name, of at most `limit` bytes; undefined if there is none.
+ *
+ * @throws {SyntaxError} if it is larger
+ */
+export type ReadFile = (
+  name: string,
+  limit: number,
+) => Promise<Uint8Array<ArrayBuffer> | undefined>;
 
 /**
  * The tokenizer of a folder, from the first of `names` that it holds; undefined if it holds none.
@@ -34,11 +43,11 @@ export async function tokenizerIn(
   names: readonly string[] = TOKENIZER_FILES,
 ): Promise<Tokenizer | undefined> {
   for (const name of names) {
-    const bytes = await read(name);
+    const bytes = await read(name, LARGEST_FILE);
     if (bytes === undefined) continue;
     if (name.endsWith(".model")) return await parseTokenizer(bytes);
-    const config = await read("tokenizer_config.json");
-    const chatTemplate = await read("chat_template.jinja");
+    const config = await read("tokenizer_config.json", LARGEST_CONFIG);
+    const chatTemplate = await read("chat_template.jinja", LARGEST_TEMPLATE);
     return await parseTokenizer(text(bytes, name), {
       config: config && text(config, "tokenizer_config.json"),
       chatTemplate: chatTemplate && text(chatTemplate, "chat_template.jinja"),

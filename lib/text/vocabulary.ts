@@ -4,6 +4,8 @@
  * @module
  */
 
+import { MAXIMUM_VOCABULARY } from "./tokenizer_file.ts";
+
 /** Tokens numbered from 0 in the order given. */
 export class Vocabulary {
   /** The tokens; the index is the id. */
@@ -13,12 +15,17 @@ export class Vocabulary {
   /**
    * Numbers the tokens.
    *
-   * @throws {RangeError} if there is no token, or one is empty or occurs twice
+   * @throws {RangeError} if there is no token, or more than 2^20, or one is empty or occurs twice
    */
   constructor(tokens: Iterable<string>) {
     this.tokens = [...tokens];
     this.#ids = new Map(this.tokens.map((token, id) => [token, id]));
     if (this.tokens.length === 0) throw new RangeError("Vocabulary: expected tokens, got none");
+    if (this.tokens.length > MAXIMUM_VOCABULARY) {
+      throw new RangeError(
+        `Vocabulary: expected at most ${MAXIMUM_VOCABULARY} tokens, got ${this.tokens.length}`,
+      );
+    }
     if (this.#ids.has("")) throw new RangeError("Vocabulary: a token is empty");
     if (this.#ids.size < this.tokens.length) {
       const twice = this.tokens.find((token, id) => this.#ids.get(token) !== id);

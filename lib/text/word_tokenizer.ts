@@ -13,7 +13,7 @@ import { expectText, expectTokens } from "./expect_text.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
 import { Tokenizer, type TokenStream } from "./tokenizer.ts";
-import { commonParts, type TokenizerFile } from "./tokenizer_file.ts";
+import { commonParts, MAXIMUM_VOCABULARY, type TokenizerFile } from "./tokenizer_file.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
 /** Options of a `WordTokenizer`. */
@@ -90,7 +90,8 @@ export class WordTokenizer extends Tokenizer {
   /**
    * The words of a corpus.
    *
-   * @throws {RangeError} if the text holds no word, or `vocabSize` is given without `unknown`
+   * @throws {RangeError} if the text holds no word, or more than 2^20 different ones without
+   *   `vocabSize`, or `vocabSize` is given without `unknown`
    * @throws {TypeError} if `text` is no string, or an option is unknown
    */
   static fromText(text: string, given: WordVocabularyOptions = {}): WordTokenizer {
@@ -103,6 +104,12 @@ export class WordTokenizer extends Tokenizer {
     const counts = new Map<string, number>();
     for (const [word] of text.toWellFormed().matchAll(WORD)) {
       if (!special.has(word)) counts.set(word, (counts.get(word) ?? 0) + 1);
+      if (vocabSize === undefined && counts.size > MAXIMUM_VOCABULARY) {
+        throw new RangeError(
+          `WordTokenizer.fromText: expected at most ${MAXIMUM_VOCABULARY} different words, got more; ` +
+            "limit them with the options vocabSize and unknown",
+        );
+      }
     }
     if (counts.size === 0) throw new RangeError("WordTokenizer.fromText: the text holds no word");
     const words = [...counts].sort(byCountThenWord).map(([word]) => word);
