@@ -28,6 +28,7 @@ import {
   UserError,
   warmupDecay,
 } from "../mod.ts";
+import { expectRecordedCorpus, withConfig } from "./train/config.ts";
 import { loadTrainData, trainBatches, type TrainData } from "./train/data.ts";
 import { trainFlags } from "./train/flags.ts";
 import { openLiveRun } from "./train/live.ts";
@@ -42,14 +43,17 @@ const command = {
   examples: [
     ["deno task train --dataset book.txt --steps 500", "learn from a file of your own"],
     ["deno task train --out runs/baby --resume", "continue a run that was stopped"],
+    ["deno task train --config runs/baby/run.json --seed 1", "repeat a run with another seed"],
   ] as const,
 };
 
-await runScript(command, async ({ flags, given }) => {
+await runScript(command, async ({ flags: typed, given: typedNames }) => {
+  const { flags, given, corpusHash } = await withConfig(typed, typedNames);
   const plan = await planRun(flags, given);
   await using live = await openLiveRun(flags, given);
   if (live) print(`live     ${live.url}`);
   const data = await loadTrainData(plan);
+  expectRecordedCorpus(flags.config, corpusHash, data);
   const { batches, held } = await trainBatches(plan, data);
   const device = await openDevice({ ...deviceOptions(flags), blas: flags.blas });
   print(`device   ${device.description}`);

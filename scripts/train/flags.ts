@@ -99,6 +99,9 @@ export const trainFlags = {
     }),
   }),
   ...group("Run", {
+    config: text(undefined, "repeat the run of this run.json; other flags change it", {
+      placeholder: "FILE",
+    }),
     out: text(undefined, "folder of the run", {
       placeholder: "DIR",
       shownDefault: "the first free of runs/PRESET, runs/PRESET-2, …",
