@@ -1,7 +1,7 @@
 /**
- * Errors: the one error class of Folio, for a user's mistake, and what messages call a value.
- * Everything else throws TypeError (shape, dtype, kind), RangeError (a value) or SyntaxError (a
- * malformed file). Unknown options are refused by options.ts.
+ * Errors: Folio's only error class, for a user's mistake, and the description of a value in
+ * messages. Everything else throws TypeError (shape, dtype, kind), RangeError (a value) or
+ * SyntaxError (a malformed file). Unknown options are refused by options.ts.
  *
  * @module
  */
@@ -14,7 +14,7 @@
  *
  * @example
  * ```ts
- * const error = new UserError("corpus notes.txt: no such file; give a path, a URL or a corpus name");
+ * const error = new UserError("corpus notes.txt: no such file; name a path, a URL or a corpus");
  * console.assert(error instanceof Error && error.name === "UserError");
  * ```
  */

@@ -1,11 +1,10 @@
 /**
- * Files that are whole or not there: written under a temporary name, flushed to the disk, then
- * renamed; and the system's refusals as errors that a user understands. See
- * train/checkpoint_folder.ts for a folder whose files must belong together after a kill.
+ * Atomic file writes: a temporary file is written, flushed to the disk and renamed. Errors of the
+ * system become messages that a user understands. See train/checkpoint_folder.ts for a folder whose
+ * files must belong together after a kill.
  *
- * A temporary file is called `.NAME.<12 hex digits>.tmp`, is in the folder of the file it will
- * become, and is locked for as long as its writer lives, which distinguishes the file of a live
- * writer from what a killed one left.
+ * A temporary file is named `.NAME.<12 hex digits>.tmp` and is in the folder of the final file. It
+ * is locked while its writer lives, which distinguishes it from the leftovers of a killed writer.
  *
  * @module
  */
@@ -19,7 +18,7 @@ const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder",
   EISDIR: "it is a folder",
-  ENOTDIR: "a part of the path is no folder",
+  ENOTDIR: "a part of the path is not a folder",
   EEXIST: "there is a file of that name",
   EACCES: "the system does not permit it",
   EPERM: "the system does not permit it",
@@ -32,8 +31,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Replaces the file at `path`, or makes it: a reader, now or after a crash at any moment, sees all
- * of the old content or all of the new.
+ * Replaces or creates the file at `path`: a reader, now or after a crash at any moment, sees all of
+ * the old content or all of the new.
  *
  * @throws {UserError} naming the path and the reason, if the system refuses (full disk, read-only
  * folder, no permission); the old file is as it was and the temporary file is gone. An error from
@@ -51,7 +50,7 @@ export async function writeFileAtomically(path: string, chunks: Chunks): Promise
 
 /**
  * Writes files that belong together, each as `writeFileAtomically` does, and renames them only when
- * all are on the disk: what the system refuses leaves the old files, or none.
+ * all are on the disk: after an error of the system the old files, if any, are unchanged.
  *
  * @throws {UserError} as `writeFileAtomically`
  */
@@ -76,7 +75,8 @@ export async function writeFilesAtomically(
       await attempt(`write ${path}`, () => Deno.rename(temporaries[index], path));
     }
   } catch (error) {
-    for (const temporary of temporaries) await Deno.remove(temporary).catch(() => {}); // the first error is the one to report
+    // A failed removal is ignored: the first error is the one to report.
+    for (const temporary of temporaries) await Deno.remove(temporary).catch(() => {});
     throw error;
   } finally {
     for (const file of open) file.close();
@@ -102,8 +102,8 @@ export async function writeDurably(file: Deno.FsFile, chunks: Chunks, path: stri
 }
 
 /**
- * Waits until the folder's own entries (renames, new files) are on the disk, if the system can:
- * Windows has no such call and needs none.
+ * Waits until the folder's entries (renames, new files) are on the disk, on systems with such a
+ * call: Windows has none and needs none.
  */
 export async function syncFolder(folder: string): Promise<void> {
   if (Deno.build.os === "windows") return;
@@ -137,9 +137,9 @@ async function removeUnlocked(path: string): Promise<boolean> {
 }
 
 /**
- * Runs a file operation and turns a refusal of the system, or of Deno for a missing permission,
- * into the user's error: `cannot` and what was attempted ("read train.bin"), the reason, and what
- * to do about it. Other errors pass through.
+ * Runs a file operation and turns an error of the system, or a missing permission of Deno, into a
+ * UserError: `cannot` and the operation ("read train.bin"), the reason, and what to do about it.
+ * Other errors pass through.
  *
  * @throws {UserError} if the system refuses
  */

@@ -1,17 +1,17 @@
 /**
  * The nearest known word to a mistyped one, for "did you mean …?" in error messages.
- * The caller words the suggestion.
+ * The caller writes the suggestion.
  *
  * @module
  */
 
 /**
- * The candidate with the smallest edit distance to `word`, or undefined when none is close.
+ * The candidate with the smallest edit distance to `word`, or undefined if none is close.
  *
  * An edit is an inserted, deleted or replaced character, or two neighbors swapped (optimal string
- * alignment); case costs nothing. A candidate is close when at most a third of the longer word's
- * characters, rounded up, are edited, or when it starts with `word` (3 characters or more). The
- * first of several equally near candidates wins.
+ * alignment); case does not count. A candidate is close if at most a third of the longer word's
+ * characters, rounded up, are edited, or if it starts with `word` (3 characters or more). The first
+ * of several equally near candidates wins.
  *
  * @example
  * ```ts

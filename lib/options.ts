@@ -2,7 +2,7 @@
  * Options objects: an unknown key is an error that names the nearest real one, because `deno run`
  * checks no types and a mistyped option would be ignored.
  *
- * `nearest.ts` measures the distance between words; `errors.ts` says what a value is.
+ * `nearest.ts` measures the distance between words; `errors.ts` describes values.
  *
  * @module
  */
@@ -16,8 +16,8 @@ import { nearest } from "./nearest.ts";
 export type OptionNames<Options> = Readonly<Record<keyof Options, unknown>>;
 
 /**
- * What other libraries call an option, lower case without `_` and `-`, and Folio's names for it.
- * The first that the operation has is suggested.
+ * Names of options in other libraries, in lower case without `_` and `-`, and Folio's names for
+ * each. The first one that the operation has is suggested.
  */
 const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   axes: ["axis"],
@@ -79,10 +79,10 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
 /**
  * Checks that `given` is an options object with no key but `known`.
  *
- * @param operation What the message begins with: the public name of a function or class.
+ * @param operation Start of the message: the public name of a function or class.
  * @param given The options as the caller wrote them.
  * @param known Every option's name, such as `{ axis: true, keepDimensions: true }`.
- * @param hints What to do instead, for names that are expected here but belong elsewhere.
+ * @param hints What to do instead, for names that callers expect here but that belong elsewhere.
  * @throws {TypeError} if `given` is no object of options, or holds an unknown key
  *
  * ```ts
@@ -92,7 +92,8 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
  * try {
  *   checkOptions("sum", { keepdims: true } as object, known);
  * } catch (error) {
- *   console.log(`${error}`); // TypeError: sum: unknown option 'keepdims'; did you mean 'keepDimensions'?
+ *   // TypeError: sum: unknown option 'keepdims'; did you mean 'keepDimensions'?
+ *   console.log(`${error}`);
  * }
  * ```
  */
@@ -134,7 +135,7 @@ function unknownOption(
   return new TypeError(`${operation}: unknown option '${name}'; ${advice}`);
 }
 
-/** The name that was meant by a mistyped or foreign one, or undefined if none is near. */
+/** The known name that is meant by a mistyped or foreign one, or undefined if none is near. */
 function meantOption(name: string, names: readonly string[]): string | undefined {
   const letters = lettersOf(name);
   const same = names.find((candidate) => lettersOf(candidate) === letters);

@@ -1,7 +1,6 @@
 /**
- * Places that a user names: what `load…` reads from, and what `save…` and `prepare…` write to, which
- * is always the first argument. Anything else is an error that says so, because `deno run` checks no
- * types.
+ * Places: the first argument of `load…`, `save…` and `prepare…`, from which they read or to which
+ * they write. Any other argument is an error that says so, because `deno run` checks no types.
  *
  * lib/hub finds the files of a model at a place, files.ts writes them.
  *
@@ -12,7 +11,7 @@ import { describe } from "./errors.ts";
 /**
  * Checks that a value can be a place to read from.
  *
- * `what` says which places there are; default "a path or an address".
+ * `what` names the accepted places; default "a path or an address".
  *
  * @throws {TypeError} if it is neither a string nor a URL
  */
@@ -47,7 +46,7 @@ export function localPath(operation: string, place: unknown): string {
 /** The local path of a `file:` address. */
 export function filePath({ pathname }: URL): string {
   const path = decodeURIComponent(pathname);
-  return /^\/[A-Za-z]:\//.test(path) ? path.slice(1) : path; // a drive of Windows
+  return /^\/[A-Za-z]:\//.test(path) ? path.slice(1) : path; // a Windows drive
 }
 
 /** The address that a string spells; undefined if it is a path, such as `C:/runs` or `runs:1`. */

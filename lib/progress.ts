@@ -4,10 +4,10 @@
  * @module
  */
 
-/** How much has been read, in bytes. */
+/** Progress in bytes. */
 export interface Progress {
   /** Bytes read so far. */
   readonly loaded: number;
-  /** Bytes to read in all; undefined if that is not known beforehand. */
+  /** Total number of bytes; undefined if unknown. */
   readonly total?: number;
 }

@@ -1,8 +1,8 @@
 /**
  * Counter-based random numbers: Philox-4x32-10 and a small generator over it.
  *
- * The number at a position depends on (seed, stream, index) alone, so any thread or device can make
- * any number without making those before it. The mapping that every device must follow:
+ * The number at a position depends only on (seed, stream, index), so any thread or device can
+ * compute any number without those before it. The mapping that every device must follow:
  *
  *     key     = [seed, stream]                                  two u32
  *     counter = [low32(index >> 2), high32(index >> 2), 0, 0]   four u32
@@ -165,7 +165,7 @@ export class Random {
 
   /**
    * A number from N(0, 1), at most 5.77 in magnitude: Box–Muller, `sqrt(-2 ln(1 - u)) · cos(2π v)`.
-   * Uses two indices; the sine half is dropped, so that nothing but the index is state.
+   * Uses two indices; the sine half is dropped, so that the index is the only state.
    */
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
@@ -173,8 +173,8 @@ export class Random {
   }
 
   /**
-   * An integer in [0, n), each equally likely. Uses one index, and one more for each word refused
-   * because it is in the incomplete last multiple of n (fewer than one in two; rare for small n).
+   * An integer in [0, n), each equally likely. Uses one index, and one more for each rejected word,
+   * one in the incomplete last multiple of n (fewer than one in two; rare for small n).
    *
    * @throws {RangeError} if n is no integer in [1, 2^32]
    */

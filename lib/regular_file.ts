@@ -1,6 +1,6 @@
 /**
- * Files that can be read to an end. Opening a named pipe waits for its writer, and a device may
- * never end, so whatever a folder's files are called, only regular ones are opened.
+ * Reads regular files only. Opening a named pipe waits for its writer, and a device may never end,
+ * so these are refused, whatever their names.
  *
  * See files.ts for writing, data/corpus_files.ts for what a user may pipe in.
  *

@@ -51,7 +51,8 @@ export function expectShape(operation: string, shape: Shape): void {
 }
 
 /**
- * The shape that `x` gets under `shape`, in which one length may be −1: the one that is left.
+ * The shape of `x` viewed as `shape`, in which one length may be −1: it is inferred from the
+ * others.
  *
  * @throws {TypeError} if the sizes differ, or more than one length is −1
  *

@@ -1,6 +1,6 @@
 /**
- * Token ids on the host, checked where they first meet it: on a device an id outside the vocabulary
- * would be taken as another one, or its loss as 0.
+ * Checks token ids on the host, before they are copied to a device: there an id outside the
+ * vocabulary would be read as another one, or have a loss of 0.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import { describe } from "./errors.ts";
 /**
  * Checks that `ids` are whole numbers from 0 to `vocabSize` − 1.
  *
- * @param operation What the message begins with.
- * @param ignored A number that is let through, such as the target that a loss ignores.
+ * @param operation Start of the message.
+ * @param ignored A number that is accepted, such as the target that a loss ignores.
  * @throws {TypeError} if `ids` is no array of numbers
  * @throws {RangeError} if an id is outside the vocabulary
  *
@@ -31,7 +31,7 @@ export function expectIds(
     if ((id >= 0 && id < vocabSize && Number.isInteger(id)) || id === ignored) continue;
     throw new RangeError(
       `${operation}: expected token ids from 0 to ${vocabSize - 1}, got ${describe(id)} at index ` +
-        `${i}; use the tokenizer that the model was made for`,
+        `${i}; use the tokenizer of the model`,
     );
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The library's version, for files that record what wrote them. deno.json says the same, and a test
- * holds the two equal: by URL, nothing here can read deno.json.
+ * The library's version, for files that record it. deno.json has the same, and a test checks that
+ * they are equal; a module that is loaded by URL cannot read deno.json.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Yields to the event loop during long work, so that signals (Ctrl-C) and timers get through.
+ * Yields to the event loop during long work, so that signals (Ctrl-C) and timers are handled.
  *
  * On the CPU every read-back is ready immediately, so a loop of training steps or tokens would
  * otherwise never leave the queue of microtasks.
@@ -7,10 +7,10 @@
  * @module
  */
 
-/** Milliseconds of work between two yields, so that a signal is heard within 50. */
+/** Milliseconds of work between two yields, so that a signal is handled within 50. */
 const YIELD_INTERVAL = 25;
 
-/** When this thread last yielded: its event loop is one, whoever asks. */
+/** Time of this thread's last yield; all callers share its event loop. */
 let last = performance.now();
 
 /** Lets waiting events run if the last yield was at least `YIELD_INTERVAL` milliseconds ago. */
@@ -20,7 +20,10 @@ export async function yieldToEvents(): Promise<void> {
   last = performance.now();
 }
 
-/** Waits for the event loop's next turn: by a message, because a timer takes a millisecond more. */
+/**
+ * Waits for the next iteration of the event loop: by a message, because a timer takes a millisecond
+ * more.
+ */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();

@@ -141,7 +141,7 @@ Deno.test("a script fetches the flag parser before it starts, and nothing else",
   const args = ["--dataset", "no such file"];
   const { code, stderr } = await runByFile("scripts/train.ts", args, { env });
   assert.ok(byFile.packages.every((name) => name.startsWith("deno-std")), `${byFile.packages}`);
-  assert.match(stderr, /^error: the package that reads flags cannot be fetched \(.*\n$/m);
+  assert.match(stderr, /^error: the package that reads flags cannot be downloaded \(.*\n$/m);
   assert.equal(code, 2);
 });
 

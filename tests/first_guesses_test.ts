@@ -191,7 +191,7 @@ refused({
   "generate(model, unknown id)": [
     () => folio.generate(model(), [1, 8]),
     "RangeError: generate: expected token ids from 0 to 7, got 8 at index 1; " +
-    "use the tokenizer that the model was made for",
+    "use the tokenizer of the model",
   ],
   "new Generator(pretrained)": [
     () => new guess.Generator({ model: model() }),

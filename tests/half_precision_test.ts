@@ -120,6 +120,9 @@ forEachDevice("half precision: an adapter is checked, and trouble is said", asyn
 
 Deno.test("half precision: the CPU says that it is not for it", async () => {
   const device = await openDevice({ device: "cpu", threads: 1, precision: "f16" });
-  assert.match(device.description, /as asked; products are in f32: half precision is for WebGPU$/);
+  assert.match(
+    device.description,
+    /as requested; products are in f32: half precision is for WebGPU$/,
+  );
   device.close();
 });

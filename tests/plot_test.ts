@@ -126,13 +126,15 @@ Deno.test("labels at the ends of lines do not overlap", async () => {
   }
 });
 
-Deno.test("a loss figure leaves out what it cannot draw, and says so", async () => {
+Deno.test("a loss figure omits values that it cannot draw, and counts them", async () => {
   const train = [{ step: 1, loss: NaN }, { step: 2, loss: Infinity }, { step: 3, loss: 2 }];
   const svg = await lossFigure([{ ...run, train }]).toSVG();
-  assert(texts(svg).includes("2 values that cannot be drawn are left out"));
+  assert(texts(svg).includes("values omitted (not finite, or ≤ 0 on a logarithmic axis): 2"));
   const zero = [{ ...run, train: [{ step: 1, loss: 0 }, { step: 2, loss: 1 }] }];
   const logarithmic = await lossFigure(zero, { logY: true }).toSVG();
-  assert(texts(logarithmic).includes("1 values that cannot be drawn are left out"));
+  assert(
+    texts(logarithmic).includes("values omitted (not finite, or ≤ 0 on a logarithmic axis): 1"),
+  );
   const empty = { label: "empty", train: [], validation: [{ step: 1, loss: NaN }] };
   assert.throws(() => lossFigure([empty]), RangeError);
   assert.throws(() => lossFigure([]), RangeError);
@@ -259,14 +261,14 @@ Deno.test("labels of points do not overlap; the ones without room are counted", 
     }
   }
   const hidden = 60 - labels.length;
-  assert(hidden > 1 && texts(svg).includes(`${hidden} labels without room left out`));
+  assert(hidden > 1 && texts(svg).includes(`${hidden} labels omitted for lack of room`));
   assert.throws(() => embeddingFigure([{ label: "a", x: NaN, y: 0 }]), RangeError);
 });
 
 Deno.test("a confusion matrix counts, and shows its accuracy", async () => {
   const svg = await confusionFigure([[8, 2], [0, 0]], { labels: ["ham", "spam"] }).toSVG();
   for (const text of ["8", "2", "ham", "spam"]) assert(texts(svg).includes(text), text);
-  const note = "accuracy 80.0 % of 10 examples; color: share of the true class";
+  const note = "accuracy 80.0 % of 10 examples; color: fraction of the true class";
   assert(texts(svg).includes(note));
 });
 

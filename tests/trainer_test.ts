@@ -145,7 +145,7 @@ forEachDevice("ids outside the vocabulary are refused, not learned as a loss of 
   };
   for (const id of [29, -1, -100, 2 ** 31 - 1]) {
     const message = `Trainer: inputs: expected token ids from 0 to 28, got ${id} at index 7; ` +
-      "use the tokenizer that the model was made for";
+      "use the tokenizer of the model";
     assert.throws(() => step(ids(id), ids(3)), { name: "RangeError", message });
   }
   assert.throws(() => step(ids(3), ids(29)), /Trainer: targets: expected token ids from 0 to 28/);

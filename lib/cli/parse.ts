@@ -85,7 +85,7 @@ async function loadParser() {
   } catch (cause) {
     const [reason] = (cause as Error).message.split("\n");
     throw new UserError(
-      `the package that reads flags cannot be fetched (${reason}); its first use needs the network`,
+      `the package that reads flags cannot be downloaded (${reason}); the first use needs the network`,
       { cause },
     );
   }

@@ -1,5 +1,5 @@
 /**
- * Choosing a device and opening it.
+ * Chooses a device and opens it.
  *
  * See lib/ops/open_device.ts for the public `openDevice`, current_device.ts for the device that new
  * tensors are on.
@@ -13,36 +13,36 @@ import { adapterClass } from "./webgpu/adapter_class.ts";
 import { readTuning } from "./webgpu/tuning.ts";
 import { WebGpuDevice } from "./webgpu/webgpu_device.ts";
 
-/** Which device to open. */
+/** Options of `openDevice`. */
 export interface DeviceOptions {
   /** `auto` takes WebGPU on real hardware, the CPU otherwise. Default `auto`. */
   device?: "auto" | "webgpu" | "cpu";
   /** Threads of the CPU device, 1–64. Default: all cores. */
   threads?: number;
   /**
-   * System BLAS for matrix products on the CPU: `auto` looks for MKL, OpenBLAS, BLIS and Accelerate,
-   * anything else is a library's name or path. It needs `--allow-ffi`, runs outside WebAssembly's
-   * sandbox, and sums in its own order. If it cannot be opened, the description says why and
-   * WebAssembly computes. Default: none.
+   * System BLAS for matrix products on the CPU: `auto` looks for MKL, OpenBLAS, BLIS and
+   * Accelerate, anything else is a library's name or path. It needs `--allow-ffi`, runs outside
+   * WebAssembly's sandbox, and sums in its own order. If it cannot be opened, the description says
+   * why and WebAssembly computes. Default: none.
    */
   blas?: string;
   /**
-   * Precision of the operands of the layers' products, forward and backward: `f16` rounds them to
+   * Precision of the operands of the layers' matmuls, forward and backward: `f16` rounds them to
    * half precision on WebGPU; sums, weights and everything else stay f32. If the adapter is not
-   * accurate enough, and on the CPU, the description says why and products are in f32. Default `f32`.
+   * accurate enough, and on the CPU, the description says why and products are in f32. Default
+   * `f32`.
    */
   precision?: "f32" | "f16";
 }
 
 /**
- * Checks that an adapter's half precision is accurate enough: undefined if it is, otherwise why not,
- * in a few words. It needs the kernels of the products, which lib/ops owns.
+ * Checks whether an adapter's half precision is accurate enough: undefined if it is, otherwise the
+ * reason in a few words. It runs the matmul kernels of lib/ops, so it is passed as an argument.
  */
 export type HalfPrecisionCheck = (device: WebGpuDevice) => Promise<string | undefined>;
 
 /**
- * Opens the device that `options` ask for, in half precision only if `checkHalfPrecision` finds
- * nothing wrong with it.
+ * Opens the device that `options` name, in half precision only if `checkHalfPrecision` accepts it.
  *
  * @throws {UserError} if the device is `webgpu` and there is no adapter
  * @throws {RangeError} if a value is not one of the choices, or the number of threads out of range
@@ -64,10 +64,10 @@ export async function chooseDevice(
     if (precision === "f16") useHalfPrecision(device, await checkHalfPrecision(device));
     return device;
   };
-  if (device === "cpu") return openCpu("as asked");
+  if (device === "cpu") return openCpu("as requested");
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (device === "webgpu") {
-    if (adapter) return await openAdapter(adapter, "as asked");
+    if (adapter) return await openAdapter(adapter, "as requested");
     throw new UserError(
       "device 'webgpu': no adapter was found. Install a Vulkan, Metal or D3D12 driver (Debian: mesa-vulkan-drivers), or use the device 'cpu'",
     );
@@ -85,7 +85,7 @@ function expectOneOf(option: string, value: string, choices: readonly string[]):
   throw new RangeError(`openDevice: ${option} must be one of ${known}; got ${describe(value)}`);
 }
 
-/** Turns half precision on unless there is `trouble` with it, and adds either to the description. */
+/** Turns half precision on unless there is `trouble` with it; the description says which. */
 function useHalfPrecision(device: WebGpuDevice, trouble: string | undefined): void {
   if (!trouble) device.precision = "f16";
   device.description += `; products are in ${trouble ? `f32: ${trouble}` : "f16, sums in f32"}`;

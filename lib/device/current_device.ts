@@ -1,5 +1,5 @@
 /**
- * The current device: the one that new tensors are on unless they name another.
+ * The current device, on which new tensors are created unless they name another.
  *
  * See choose_device.ts for opening one.
  *
@@ -9,7 +9,7 @@ import type { Device } from "./device.ts";
 
 let current: Device | undefined;
 
-/** The device that new tensors are on: the one opened or used last. Error if none is open. */
+/** The device of new tensors: the one opened or used last. Error if none is open. */
 export function currentDevice(): Device {
   if (!current) throw new Error("no device is open: call `await openDevice()` first");
   return current;
@@ -20,7 +20,7 @@ export function useDevice(device: Device): void {
   current = device;
 }
 
-/** Runs `f` with `device` as the current one; afterwards the current device is what it was. */
+/** Runs `f` with `device` as the current one, then restores the previous one. */
 export function onDevice<T>(device: Device, f: () => T): T {
   const before = current;
   current = device;

@@ -20,27 +20,32 @@ export interface LoadedProgram {
   dispose(): void;
 }
 
-/** What launches depend on besides sizes: how a device runs kernels best, and its limits. */
+/**
+ * Properties of a device on which launches depend besides sizes: its fastest ways and its limits.
+ */
 export interface DeviceTraits {
   /** Threads of a workgroup, which can share a sum; 1 if a chunk of the work has one thread. */
   readonly workgroupThreads: number;
-  /** Whether kernels are faster with vectorized (vec4) loads of their own, for which sizes must fit. */
+  /** Whether kernels are faster with explicit vectorized (vec4) loads, for which sizes must fit. */
   readonly vec4Loads: boolean;
-  /** Whether thousands of threads are needed to keep it busy, as on a GPU that is no software. */
+  /** Whether thousands of threads are needed for full occupancy, as on a hardware GPU. */
   readonly manyCores: boolean;
-  /** Whether launches return before they have run, so that callers wait for them now and then. */
+  /**
+   * Whether launches return before they have run, so that callers must wait for them from time to
+   * time.
+   */
   readonly isAsynchronous: boolean;
-  /** The largest head of attention. */
+  /** Largest head size of attention. */
   readonly maxHeadSize: number;
   /** Tokens to generate between two reads: reading takes over 10 ms on a GPU. */
   readonly tokensPerRead: number;
 }
 
-/** What runs kernels. */
+/** A device: memory, and the kernels that run on it. */
 export interface Device {
-  /** Which kind of device this is: the key of its form in a kernel. */
+  /** Kind of the device, the key of its form in a kernel. */
   readonly kind: keyof KernelForms;
-  /** What launches depend on. */
+  /** Properties on which launches depend. */
   readonly traits: DeviceTraits;
   /** One line for the user: what this is and why it was chosen. */
   readonly description: string;
@@ -51,7 +56,7 @@ export interface Device {
    */
   recorder: Recorder | undefined;
   /**
-   * How this device computes a matrix product.
+   * Chooses how this device computes a matrix product.
    *
    * @internal
    */
@@ -69,8 +74,8 @@ export interface Device {
    */
   release(allocation: Allocation): void;
   /**
-   * Copies from the host; the data may be changed as soon as this returns. Whole words: length and
-   * offset are multiples of 4 bytes.
+   * Copies from the host; the data may be changed as soon as this returns. Length and offset are
+   * multiples of 4 bytes.
    *
    * @internal
    */

@@ -2,8 +2,8 @@
  * Matrix products (GEMM) in the contract of a device: the request, and the plan by which the device
  * computes it.
  *
- * The devices choose in cpu/gemm_choice.ts and webgpu/gemm_choice.ts; lib/ops/gemm.ts launches, with
- * the kernels in lib/ops/matmul_kernels.ts.
+ * The devices choose in cpu/gemm_choice.ts and webgpu/gemm_choice.ts; lib/ops/gemm.ts launches,
+ * with the kernels in lib/ops/matmul_kernels.ts.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface GemmRequest extends GemmSizes {
   readonly transposeA: boolean;
   /** B is [n,k]. */
   readonly transposeB: boolean;
-  /** Whether there is more than the product, such as a bias, activation or residual. */
+  /** Whether there is an epilogue, such as a bias, activation or residual. */
   readonly hasEpilogue: boolean;
   /** Whether the operands may be rounded to half precision. */
   readonly mayRound: boolean;
@@ -36,8 +36,8 @@ export interface GemmRequest extends GemmSizes {
 export type TilesKernel = TileKernel | "tiled_half" | "large_half" | "blas";
 
 /**
- * Tiles on a GPU: `registers`, 8 × 8 a thread, and `direct`, 8 × 16, with vectorized (vec4) loads, if
- * 4 divides the sizes; `tiled` and `large`, 64 × 64 and 128 × 128 a workgroup, go through workgroup
+ * Tiles on a GPU: `registers`, 8 × 8 per thread, and `direct`, 8 × 16, use vectorized (vec4) loads,
+ * if 4 divides the sizes; `tiled` and `large`, 64 × 64 and 128 × 128 per workgroup, use workgroup
  * memory.
  */
 export type TileKernel = "direct" | "registers" | "tiled" | "large";
@@ -54,7 +54,10 @@ export interface TilesPlan {
   readonly kernel: TilesKernel;
   /** Whether the kernel rounds its operands to half precision. */
   readonly rounds: boolean;
-  /** Parts of k that are multiplied apart and summed afterwards; 1 if k is not divided. */
+  /**
+   * Split-K: parts of k that are multiplied separately and summed afterwards; 1 if k is not
+   * divided.
+   */
   readonly splitK: number;
 }
 
@@ -64,7 +67,10 @@ export interface GemvPlan {
   readonly kernel: GemvKernel;
   /** Threads that share a column. */
   readonly slices: number;
-  /** Parts of k that are multiplied apart and summed afterwards; 1 if k is not divided. */
+  /**
+   * Split-K: parts of k that are multiplied separately and summed afterwards; 1 if k is not
+   * divided.
+   */
   readonly splitK: number;
 }
 

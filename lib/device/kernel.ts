@@ -1,12 +1,11 @@
 /**
- * What a kernel is: one operation's WGSL and CPU form behind one list of buffers, scalars and
- * constants.
+ * Kernels: an operation's WGSL and CPU forms with one list of buffers, scalars and constants.
  *
  * Buffers are bound in the order reads, updates, writes; scalars follow as one block of 32-bit
  * words. On WebGPU that is bindings 0, 1, … and a uniform struct `s` at the next binding, which
  * webgpu/wgsl_module.ts declares. On the CPU it is a block of pointers and words, then the number
- * of chunks; the kernel receives its address. Constants are known when a kernel is built: `override`
- * constants in WGSL, plain numbers while the CPU kernel is emitted. So are functions
+ * of chunks; the kernel receives its address. Constants are known when a kernel is built:
+ * `override` constants in WGSL, plain numbers while the CPU kernel is emitted. So are functions
  * (kernel_function.ts), which the kernel calls by name. The kernels themselves are defined beside
  * their operations, in lib/ops.
  *
@@ -28,14 +27,14 @@ export type ElementType = ScalarType | "vec4f";
 export type Buffers = Readonly<Record<string, ElementType>>;
 
 /**
- * The WebGPU form of a kernel: WGSL without bindings and scalars, which wgsl_module.ts declares, and
- * the size of a launch, which says what the code defines.
+ * The WebGPU form of a kernel: WGSL without bindings and scalars, which wgsl_module.ts declares,
+ * and the size of a launch, whose field also determines the function that the code defines.
  */
 export type WebGpuKernel =
   & {
     /** WGSL that finds buffers by their names and scalars as fields of the uniform `s`. */
     readonly code: string;
-    /** What the adapter must have besides the usual: `shader-f16`, `subgroups`. Default none. */
+    /** Features that the adapter must have: `shader-f16`, `subgroups`. Default none. */
     readonly features?: readonly GPUFeatureName[];
   }
   & (EachThread | EachWorkgroup | Grid);
@@ -71,7 +70,7 @@ export interface CpuKernel {
   emit(k: KernelBuilder): void;
   /** The sizes of its blocks, if the form chooses any. */
   readonly tiling?: Tiling;
-  /** Number of chunks that the work is divided into. It must not depend on the number of threads. */
+  /** Number of chunks of the work. It must not depend on the number of threads. */
   chunks(scalars: Scalars, constants: Constants): number;
   /** Bytes of scratch memory that a thread needs while it runs a chunk. Default 0. */
   scratchBytes?(scalars: Scalars, constants: Constants): number;
@@ -79,7 +78,7 @@ export interface CpuKernel {
 
 /** Sizes of the blocks that a CPU kernel divides its work into. */
 export interface Tiling {
-  /** Their names; the kernel reads them like its scalars, as integers. */
+  /** Names of the sizes; the kernel reads them like its scalars, as integers. */
   readonly sizes: readonly string[];
   /** The sizes for a launch. They must not depend on the number of threads. */
   choose(scalars: Scalars, constants: Constants): Scalars;
@@ -93,9 +92,9 @@ export interface KernelForms {
   readonly webgpu?: WebGpuKernel;
 }
 
-/** One operation as the devices know it. */
+/** A kernel: one operation on all kinds of devices. */
 export interface Kernel extends KernelForms {
-  /** snake_case, the name of its files. */
+  /** Name in snake_case, also that of its files. */
   readonly name: string;
   /** Buffers that are only read. */
   readonly reads: Buffers;
@@ -131,8 +130,8 @@ export function encodeScalars(kernel: Kernel, scalars: Scalars): Uint32Array<Arr
 }
 
 /**
- * A key that tells two builds of a kernel apart, such as `unary,apply=exp(x)`. It is made at each
- * launch, so constants are taken in the order in which the operation gives them.
+ * A key that identifies a build of a kernel, such as `unary,apply=exp(x)`. It is computed at each
+ * launch, so constants are not sorted but used in the order in which the operation passes them.
  */
 export function kernelKey({ name, functions }: Kernel, constants: Constants): string {
   let key = name;

@@ -2,8 +2,8 @@
  * The builder that a CPU kernel writes itself with: its buffers and scalars by name, the chunk to
  * compute, and the functions of its module.
  *
- * kernel.ts describes kernels; lib/wasm has the expressions and statements; lib/device/cpu runs
- * what is emitted.
+ * kernel.ts describes kernels; lib/wasm has the expressions and statements; lib/device/cpu runs the
+ * emitted code.
  *
  * @module
  */
@@ -31,9 +31,9 @@ export interface KernelBuild {
   readonly buffers: readonly string[];
   /** The type of each scalar by name, in the order of the block. */
   readonly scalars: Readonly<Record<string, "u32" | "i32" | "f32">>;
-  /** The values that this build is for, by name. */
+  /** The constants of this build, by name. */
   readonly constants: Readonly<Record<string, number>>;
-  /** The functions that this build is for, by the names that the kernel calls them by. */
+  /** The functions of this build, by the names under which the kernel calls them. */
   readonly functions: KernelFunctions;
 }
 
@@ -54,7 +54,10 @@ export function emitKernel(
   return module.encode();
 }
 
-/** What a `KernelBuilder` writes to: the module, its main function, and that one's parameters. */
+/**
+ * The target of a `KernelBuilder`: the module, its main function, and the parameters of that
+ * function.
+ */
 export interface KernelTarget {
   /** The kernel's module. */
   readonly module: ModuleBuilder;
@@ -68,25 +71,25 @@ export interface KernelTarget {
   readonly scratch: I32;
 }
 
-/** A chunk's share of a range of items. */
+/** The items of a chunk. */
 export interface Share {
-  /** The first item. */
+  /** Index of the first item. */
   readonly start: I32;
-  /** The one after the last. */
+  /** Index after the last item. */
   readonly end: I32;
-  /** How many there are. */
+  /** Number of items. */
   readonly count: I32;
 }
 
 /**
- * Writes one build of a kernel: statements come from `k.f`, buffers and scalars by name. They are
- * loaded when the kernel's function starts, wherever they are named; a function made by `define`
+ * Writes one build of a kernel: statements come from `k.f`, buffers and scalars by name. These are
+ * loaded when the kernel's function starts, wherever it names them; a function made by `define`
  * receives them as parameters.
  */
 export class KernelBuilder {
   /** The statements of the kernel's own function. */
   readonly f: FunctionBuilder;
-  /** The values that this build is for, by name. */
+  /** The constants of this build, by name. */
   readonly constants: Readonly<Record<string, number>>;
   readonly #target: KernelTarget;
   #defining = false;
@@ -98,7 +101,7 @@ export class KernelBuilder {
     this.#target = target;
   }
 
-  /** The functions that this build is for, by the names that the kernel calls them by. */
+  /** The functions of this build, by the names under which the kernel calls them. */
   get functions(): KernelFunctions {
     return this.kernel.functions;
   }
@@ -106,7 +109,7 @@ export class KernelBuilder {
   get chunk(): I32 {
     return this.#own("the chunk").chunk;
   }
-  /** How many chunks the work is divided into. */
+  /** Number of chunks of the work. */
   get chunks(): I32 {
     const { buffers, scalars } = this.kernel;
     const index = buffers.length + Object.keys(scalars).length;
@@ -143,8 +146,8 @@ export class KernelBuilder {
     return byName(names, (name) => this.float(name));
   }
   /**
-   * This chunk's share of `total` items, `size` to a chunk: the kernel's `chunks` is
-   * ⌈total / size⌉.
+   * This chunk's items, of `total` items with `size` in each chunk: the kernel's `chunks` is ⌈total
+   * / size⌉.
    */
   share(total: I32, size: I32Like): Share {
     const start = this.f.i32(this.chunk.mul(size));
@@ -176,7 +179,9 @@ export class KernelBuilder {
     });
   }
 
-  /** What the kernel's own function receives; `what` is read of it. */
+  /**
+   * The parameters of the kernel's own function, to read `what`; an error inside another function.
+   */
   #own(what: string): KernelTarget {
     if (!this.#defining) return this.#target;
     throw new TypeError(

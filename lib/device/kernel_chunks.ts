@@ -1,18 +1,18 @@
 /**
- * How many rows of a matrix a chunk should read, if reading it is what takes the time.
+ * Number of rows of a matrix that a chunk should read, if reading takes most of the time.
  *
- * Shared by the CPU kernels that read a weight once (kernels/cpu/matmul_rows.ts, int8_linear.ts) and
- * by the CPU's choice of a kernel (cpu/gemm_choice.ts).
+ * Shared by the CPU kernels that read a weight once (kernels/cpu/matmul_rows.ts, int8_linear.ts)
+ * and by the CPU's choice of a kernel (cpu/gemm_choice.ts).
  *
  * @module
  */
 
-/** Fewest numbers of a chunk, 256 KB, and the most chunks. */
+/** Minimum of numbers in a chunk (256 KB), and the maximum of chunks. */
 const LEAST = 65536, MOST = 16;
 
 /**
- * Rows of a chunk: 16 chunks, or fewer if one would read less than 256 KB; a multiple of 8 or all of
- * them. `rows` of the matrix have `length` numbers each.
+ * Rows of a chunk: 16 chunks, or fewer if one would read less than 256 KB; a multiple of 8 or all
+ * of them. `rows` of the matrix have `length` numbers each.
  */
 export function rowsOfChunk(rows: number, length: number): number {
   const most = Math.min(MOST, Math.max(1, Math.floor(rows * length / LEAST)));

@@ -1,6 +1,6 @@
 /**
- * A function of floats in both languages, which a kernel is built with: WGSL calls it, the CPU form
- * writes it in place.
+ * A function of floats in both languages, as a parameter of a kernel's build: WGSL calls it, the
+ * CPU form inlines it.
  *
  * @module
  */
@@ -16,5 +16,5 @@ export interface KernelFunction {
   readonly cpu: (f: FunctionBuilder, ...values: V128[]) => V128;
 }
 
-/** The functions of a build, by the names that its kernel calls them by. */
+/** The functions of a build, by the names under which its kernel calls them. */
 export type KernelFunctions = Readonly<Record<string, KernelFunction>>;

@@ -1,5 +1,5 @@
 /**
- * The words of the device contract: memory, ranges of it, and launches of kernels on them.
+ * Types of the device contract: memory, ranges of it, and launches of kernels on them.
  *
  * See device.ts for what a device does with them.
  *
@@ -7,7 +7,7 @@
  */
 import type { Constants, Kernel, Scalars } from "./kernel.ts";
 
-/** Device memory. Only the device that allocated it looks inside. */
+/** Device memory. Only the device that allocated it accesses its content. */
 export interface Allocation {
   /** Bytes that may be used, at least those requested. */
   readonly bytes: number;
@@ -23,7 +23,9 @@ export interface Range {
   readonly bytes: number;
 }
 
-/** A range whose place may be unknown until the program that it is recorded in has been planned. */
+/**
+ * A range whose place may be unknown until the program in which it is recorded has been planned.
+ */
 export interface Placeable extends Range {
   /** True until the range has its place. */
   readonly pending: boolean;
@@ -36,9 +38,9 @@ export interface Placeable extends Range {
  * undefined.
  */
 export interface Launch<Buffer> {
-  /** What runs. */
+  /** The kernel to run. */
   readonly kernel: Kernel;
-  /** Numbers that the kernel is built for, by name; each set of them is a separate build. */
+  /** Constants of the kernel's build, by name; each set of them is a separate build. */
   readonly constants: Constants;
   /** Numbers of this launch, by the names of the kernel's `scalars`. */
   readonly scalars: Scalars;

@@ -31,7 +31,7 @@ const present = (buffers: readonly (Placeable | undefined)[]) =>
 
 const launchOf = (entry: Entry) => entry.kind === "launch" ? entry.launch : entry.copy;
 
-/** How many of a launch's first buffers are only read. */
+/** Number of a launch's first buffers that are only read. */
 const readCount = ({ kernel }: Launch<Placeable>) => Object.keys(kernel.reads).length;
 
 const overlap = (a: Range, b: Range) =>
@@ -146,7 +146,7 @@ function liveLaunches(
 interface Slot {
   readonly bytes: number;
   bytesUnshared: number;
-  /** One after the other. */
+  /** Slots in memory, without gaps. */
   readonly lives: Life[];
 }
 
@@ -182,13 +182,13 @@ function assignSlots(
   return slots;
 }
 
-/** Whether none of the lives, which follow one another, overlaps this one. */
+/** Whether none of the lifetimes, which are in order and disjoint, overlaps this one. */
 function isFree(lives: readonly Life[], life: Life): boolean {
   const next = lives[placeOf(lives, life)];
   return next === undefined || next.first > life.last;
 }
 
-/** The index of the first of the lives that ends no earlier than this one begins. */
+/** The index of the first of the lifetimes that does not end before this one begins. */
 function placeOf(lives: readonly Life[], { first }: Life): number {
   let [from, to] = [0, lives.length];
   while (from < to) {
@@ -199,7 +199,7 @@ function placeOf(lives: readonly Life[], { first }: Life): number {
   return from;
 }
 
-/** The life of every storage; an output's never ends, as it is read between two runs. */
+/** The lifetime of every storage; an output's never ends, because it is read between two runs. */
 function livesOf(
   launches: readonly Launch<Placeable>[],
   outputs: ReadonlySet<Placeable>,

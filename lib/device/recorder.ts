@@ -1,16 +1,15 @@
 /**
- * Recording: the flat list of launches that a compiled function makes, before any memory is
- * allocated.
+ * Recording: the flat list of launches of a compiled function, before any memory is allocated.
  *
- * See plan.ts for what is done with the list.
+ * plan.ts plans the memory of the list.
  *
  * @module
  */
 import type { Launch, Placeable } from "./launch.ts";
 
 /**
- * A launch, or a request that `to` end up with `from`'s value: by renaming if that is safe, otherwise
- * by `copy`.
+ * A launch, or a request that `to` end up with `from`'s value: by renaming if that is safe,
+ * otherwise by `copy`.
  */
 export type Entry =
   | { readonly kind: "launch"; readonly launch: Launch<Placeable> }
@@ -26,13 +25,13 @@ export class Recorder {
   /** Launches and moves so far, in program order. */
   readonly entries: Entry[] = [];
 
-  /** Notes a launch. */
+  /** Appends a launch. */
   launch(launch: Launch<Placeable>): void {
     this.entries.push({ kind: "launch", launch });
   }
   /**
-   * Notes a request that `to` end up with `from`'s value; `copy` is the launch that does it if
-   * renaming cannot.
+   * Appends a request that `to` end up with `from`'s value; `copy` is the launch that does it if
+   * renaming is not safe.
    */
   move(from: Placeable, to: Placeable, copy: Launch<Placeable>): void {
     this.entries.push({ kind: "move", from, to, copy });

@@ -1,5 +1,5 @@
 /**
- * Storage: the memory behind a tensor, which may have no place yet while a program is recorded.
+ * Storage: the memory of a tensor, which may have no place yet while a program is recorded.
  *
  * Eager tensors get memory immediately and release it when they are disposed of or collected;
  * recorded ones get theirs from the program's plan. See lib/tensor for shapes.
@@ -30,7 +30,10 @@ export class Storage implements Placeable {
     return device.recorder ? new Storage(device, bytes) : Storage.persistent(device, bytes);
   }
 
-  /** New memory, now, whether or not the device records: for parameters, constants and state. */
+  /**
+   * Memory that is allocated immediately, even while the device records: for parameters, constants
+   * and state.
+   */
   static persistent(device: Device, bytes: number): Storage {
     const storage = new Storage(device, bytes);
     storage.#allocation = device.allocate(Math.max(4, bytes));
@@ -39,7 +42,9 @@ export class Storage implements Placeable {
     return storage;
   }
 
-  /** A slice of this storage; `byteOffset` is a multiple of 256. The slice keeps the whole alive. */
+  /**
+   * A slice of this storage; `byteOffset` is a multiple of 256. The slice keeps the whole alive.
+   */
   part(byteOffset: number, bytes: number): Storage {
     if (byteOffset % 256 !== 0 || byteOffset + bytes > this.bytes) {
       throw new RangeError(
@@ -51,7 +56,10 @@ export class Storage implements Placeable {
     part.whole = this;
     return part;
   }
-  /** For a slice, the storage that it is part of: held so that the memory lives as long as its slices. */
+  /**
+   * For a slice, the storage that it is part of: held so that the memory lives as long as its
+   * slices.
+   */
   whole: Storage | undefined;
 
   /** True once the memory has been released. */
@@ -64,10 +72,13 @@ export class Storage implements Placeable {
     return this.#allocation === undefined && !this.#disposed;
   }
 
-  /** Where the bytes are. Error if they were released, or belong to a program still being recorded. */
+  /**
+   * The place of the bytes. Error if they were released, or belong to a program still being
+   * recorded.
+   */
   get allocation(): Allocation {
     if (this.#disposed) {
-      throw new Error("tensor: its memory was given back (dispose or scope); keep it or copy it");
+      throw new Error("tensor: its memory was freed (dispose or scope); keep it or copy it");
     }
     if (!this.#allocation) {
       throw new Error(

@@ -1,10 +1,10 @@
 /**
- * What a kernel's author needs: `customOp`, the builder of CPU kernels with its expressions, and
- * the measuring that chooses between the library's own kernels for matrix products.
+ * Everything for writing kernels: `customOp`, the builder of CPU kernels with its expressions, and
+ * the tuning that measures the library's matmul kernels.
  *
- * A kernel in WGSL is text and needs `customOp` alone, which ../../mod.ts exports too. A kernel for
- * the CPU is a function that writes WebAssembly through a `KernelBuilder`. The library's own kernels
- * are in kernels/, one operation per file.
+ * A kernel in WGSL is text and needs only `customOp`, which ../../mod.ts exports, too. A kernel for
+ * the CPU is a function that writes WebAssembly through a `KernelBuilder`. The library's own
+ * kernels are in kernels/, one operation per file.
  *
  * ```ts
  * import { customOp, type F32, type KernelBuilder } from "./mod.ts";
@@ -32,7 +32,7 @@
  * @module
  */
 
-// Operations of a user's own
+// Custom operations
 export { customOp } from "../tensor/custom_op.ts";
 export type { ByName, CustomOp, CustomOpDefinition } from "../tensor/custom_op.ts";
 export type {
@@ -75,7 +75,7 @@ export type {
   ValueType,
 } from "../wasm/assembler.ts";
 
-// Choosing kernels for matrix products by measuring them
+// Tuning: the choice of matmul kernels by measurement
 export type { GemmSizes, GemvKernel, TileKernel } from "../device/gemm.ts";
 export type { GemmKernels } from "../device/webgpu/gemm_choice.ts";
 export { forgetTuning, keepTuning } from "../device/webgpu/tuning.ts";

@@ -20,13 +20,13 @@ import { Module, type Parts } from "../nn/module.ts";
 
 /** Options of `AdditiveAttention`. */
 export interface AdditiveAttentionOptions {
-  /** p, the width of the previous states. Default: that of the hidden states. */
+  /** p, the width of the previous states. Default: the width of the hidden states. */
   previousWidth?: number;
-  /** a, the width in which the two are compared. Default: that of the hidden states. */
+  /** a, the width in which the two are compared. Default: the width of the hidden states. */
   attentionWidth?: number;
-  /** Draws the two projections and the vector. Default N(0, 0.02²). */
+  /** Initializer of the two projections and the vector. Default N(0, 0.02²). */
   initializer?: Initializer;
-  /** Default: `new Random(0)`. */
+  /** Random numbers for the initializer. Default: `new Random(0)`. */
   random?: Random;
 }
 
@@ -48,14 +48,14 @@ export interface AdditiveAttentionOptions {
  * ```
  */
 export class AdditiveAttention extends Module {
-  /** W, [p,a], without a bias. */
+  /** The projection W [p,a] of previous states, without a bias. */
   readonly previous: Linear;
-  /** U, [d,a], without a bias. */
+  /** The projection U [d,a] of hidden states, without a bias. */
   readonly hidden: Linear;
-  /** v, [a,1]. */
+  /** The vector v [a,1], which turns a comparison into a score. */
   readonly vector: Tensor;
 
-  /** For hidden states of `hiddenWidth`, d. */
+  /** Creates the layer for hidden states of width d, `hiddenWidth`. */
   constructor(hiddenWidth: number, options: AdditiveAttentionOptions = {}) {
     super();
     const { previousWidth = hiddenWidth, attentionWidth = hiddenWidth } = options;
@@ -66,7 +66,7 @@ export class AdditiveAttention extends Module {
     this.vector = parameter([attentionWidth, 1], initializer, random);
   }
 
-  /** `previous`, `hidden` and `vector`. */
+  /** The parts with parameters: `previous`, `hidden` and `vector`. */
   override parts(): Parts {
     return { previous: this.previous, hidden: this.hidden, vector: this.vector };
   }

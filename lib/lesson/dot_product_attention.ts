@@ -14,7 +14,9 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 /** The result of attention to hidden states. */
 export interface HiddenStateAttention {
-  /** How much attention each previous state pays to each hidden state, [...,Tp,Th]; rows sum to 1. */
+  /**
+   * How much attention each previous state pays to each hidden state, [...,Tp,Th]; rows sum to 1.
+   */
   weights: Tensor;
   /** The weighted sums of hidden states, [...,Tp,d]. */
   context: Tensor;

@@ -9,8 +9,8 @@ import type { NestedArray } from "../tensor/nested_array.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
- * What an answer should be: a number, nested arrays as a tensor or array holds them, text, true or
- * false, or an object of those.
+ * An expected result: a number, nested arrays like a tensor's, text, true or false, or an object of
+ * those.
  */
 export type Expected =
   | string
@@ -29,7 +29,7 @@ export class WrongAnswer extends Error {
 export interface MatchOptions {
   /** Largest error of a number. Default 1e-4. */
   tolerance?: number;
-  /** What the value is, for the message. Default: `"the result"`. */
+  /** Name of the value, for the message. Default: `"the result"`. */
   what?: string;
 }
 
@@ -94,7 +94,7 @@ export async function expectMatch(
   );
 }
 
-/** Numbers in a shape, row by row. */
+/** Numbers and their shape, row by row. */
 interface Flat {
   readonly shape: Shape;
   readonly values: readonly number[];

@@ -1,7 +1,7 @@
 /**
- * Lessons: programs that explain, draw, and hold code tasks for the reader to solve.
+ * Lessons: programs that explain, draw, and set code tasks for the reader to solve.
  *
- * A lesson is one file that runs on its own, by path or by URL, and imports mod.ts beside this one.
+ * A lesson is one file that runs alone, by path or by URL, and imports mod.ts beside this one.
  * task.ts runs the tasks' tests, page.ts lays out text.
  *
  * @module
@@ -20,17 +20,17 @@ import { checkTask, type Task } from "./task.ts";
 /** The reader of a lesson: new to its subject, familiar with it, or working with it. */
 export type Level = "beginner" | "intermediate" | "advanced";
 
-/** What a lesson says about itself. */
+/** Title and other facts of a lesson. */
 export interface LessonHeading<Specification extends Flags> {
-  /** Its place in the order, from 1. */
+  /** Number of the lesson, from 1. */
   readonly number: number;
-  /** Its title. */
+  /** Title, which is printed first. */
   readonly title: string;
-  /** For whom it is. */
+  /** Level of the reader. */
   readonly level: Level;
-  /** How long it takes to read and to try. */
+  /** Minutes to read and to try it. */
   readonly minutes: number;
-  /** How many code tasks it holds. */
+  /** Number of code tasks. */
   readonly tasks: number;
   /** The lesson's own address: `import.meta.url`. */
   readonly url: string;
@@ -42,7 +42,7 @@ export interface LessonHeading<Specification extends Flags> {
 const LESSON_FLAGS = {
   answers: toggle(false, "show the answers of the code tasks and continue with them"),
   out: text("figures", "folder for the figures", { placeholder: "DIR" }),
-  device: choice("auto", "what computes", { choices: ["auto", "webgpu", "cpu"] }),
+  device: choice("auto", "device to compute on", { choices: ["auto", "webgpu", "cpu"] }),
   threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
 };
 
@@ -57,14 +57,21 @@ export type LessonBody<Specification extends Flags> = (
  *
  * ```ts ignore
  * export const lesson = new Lesson(
- *   { number: 1, title: "Doubling", level: "beginner", minutes: 1, tasks: 0, url: import.meta.url },
+ *   {
+ *     number: 1,
+ *     title: "Doubling",
+ *     level: "beginner",
+ *     minutes: 1,
+ *     tasks: 0,
+ *     url: import.meta.url,
+ *   },
  *   async (page) => page.say("Twice two is four."),
  * );
  * if (import.meta.main) await lesson.run(Deno.args);
  * ```
  */
 export class Lesson<Specification extends Flags = Record<never, never>> {
-  /** The lesson `body` under its heading. */
+  /** Creates a lesson from its heading and its content. */
   constructor(
     readonly heading: LessonHeading<Specification>,
     readonly body: LessonBody<Specification>,
@@ -96,13 +103,13 @@ export class Lesson<Specification extends Flags = Record<never, never>> {
   }
 }
 
-/** What a lesson prints and draws on: text, tables, figures and tasks, in order. */
+/** The output of a lesson: text, tables, figures and tasks, in order. */
 export class LessonPage {
   readonly #heading: LessonHeading<Flags>;
   readonly #options: { readonly answers: boolean; readonly out: string };
   readonly #solved: boolean[] = [];
 
-  /** The page of a lesson on an open device. */
+  /** Creates the page of a lesson that computes on an open device. */
   constructor(
     heading: LessonHeading<Flags>,
     readonly device: Device,
@@ -155,9 +162,9 @@ export class LessonPage {
   }
 
   /**
-   * Tests the stub of a code task and prints the outcome; returns the stub if it is right, otherwise
-   * the answer, so that the lesson can continue. With `--answers` the answer is shown, tested and
-   * returned.
+   * Tests the stub of a code task and prints the outcome; returns the stub if it is right,
+   * otherwise the answer, so that the lesson can continue. With `--answers` the answer is shown,
+   * tested and returned.
    */
   async task<Solution>(task: Task<Solution>): Promise<Solution> {
     const { answers } = this.#options;
@@ -192,7 +199,7 @@ export class LessonPage {
     }
   }
 
-  /** The first line of the lesson that an error came from. */
+  /** The line of the lesson at which an error was thrown. */
   #place({ stack = "" }: Error): string {
     const { url } = this.#heading;
     const at = stack.indexOf(`${url}:`);

@@ -1,6 +1,6 @@
 /**
- * What a lesson imports besides ../../mod.ts and ../plot/mod.ts: the lesson itself with its page
- * and flags, code tasks with their tests, and what exists for teaching alone.
+ * Imports of a lesson besides ../../mod.ts and ../plot/mod.ts: the lesson with its page and flags,
+ * code tasks with their tests, and functions only for teaching.
  *
  * This module needs Deno: a lesson is a program for the terminal.
  *
@@ -12,7 +12,14 @@
  * }
  *
  * export const lesson = new Lesson(
- *   { number: 1, title: "Doubling", level: "beginner", minutes: 1, tasks: 1, url: import.meta.url },
+ *   {
+ *     number: 1,
+ *     title: "Doubling",
+ *     level: "beginner",
+ *     minutes: 1,
+ *     tasks: 1,
+ *     url: import.meta.url,
+ *   },
  *   async (page) => {
  *     page.say("Write a function that doubles a number.");
  *     await page.task({
@@ -39,10 +46,10 @@ export type { Flag, Flags, FlagValues, NumberOptions, ShownOptions } from "../cl
 export { checkTask, NotWritten, notWritten, type Task, type TaskOutcome } from "./task.ts";
 export { type Expected, expectMatch, type MatchOptions, WrongAnswer } from "./expect.ts";
 
-// Words and texts to learn from
+// Words and texts for training
 export { loadVectors, vectorsFlag } from "./vectors.ts";
 export { SMALL_LANGUAGE_WORDS, smallLanguage } from "./small_language.ts";
 
-// Attention as it was first written
+// The first forms of attention
 export { dotProductAttention, type HiddenStateAttention } from "./dot_product_attention.ts";
 export { AdditiveAttention, type AdditiveAttentionOptions } from "./additive_attention.ts";

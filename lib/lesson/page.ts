@@ -32,7 +32,7 @@ export function paragraphs(text: string): string {
   return lines.join("\n");
 }
 
-/** Text without empty lines around it and without the indent that its lines share. */
+/** Text without empty lines around it and without the common indent of its lines. */
 function dedented(text: string): string {
   const lines = text.replace(/^\s*\n/, "").trimEnd().split("\n");
   const indents = lines.filter((line) => line.trim() !== "").map((line) => line.search(/\S/));

@@ -1,6 +1,6 @@
 /**
- * A small language for lessons and tests: sentences made by a grammar, so that a model learns them
- * in seconds and it is visible what it learned.
+ * A small language for lessons and tests: sentences from a grammar that a model learns in seconds,
+ * so that one can see what it has learned.
  *
  * The subject determines the ending, however far apart they are: queens wear crowns, bakers sell
  * bread, horses eat grass. A model that predicts the ending must look back to the subject.
@@ -9,7 +9,7 @@
  */
 import { Random } from "../random.ts";
 
-/** The subjects of the small language, by kind, and what each kind does. */
+/** The subjects of the small language, by kind, and the endings of each kind. */
 const KINDS = {
   royal: {
     subjects: ["king", "queen", "prince", "princess"],

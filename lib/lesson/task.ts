@@ -9,9 +9,9 @@ import { WrongAnswer } from "./expect.ts";
 
 /** A code task of a lesson. */
 export interface Task<Solution> {
-  /** What is to be written, in a few words: the function's name. */
+  /** Name of the task: that of the function to write. */
   readonly name: string;
-  /** Where the learner writes; at first it calls {@linkcode notWritten}. */
+  /** The function that the learner fills in; at first it calls {@linkcode notWritten}. */
   readonly stub: Solution;
   /** A solution. */
   readonly answer: Solution;
@@ -25,15 +25,15 @@ export type TaskOutcome =
   | { readonly kind: "wrong"; readonly message: string }
   | { readonly kind: "it threw"; readonly message: string; readonly error: Error };
 
-/** What a stub throws that is not written yet. */
+/** The error that an unwritten stub throws. */
 export class NotWritten extends Error {
   /** Always `"NotWritten"`. */
   override readonly name = "NotWritten";
 }
 
 /**
- * The body of a stub: marks it as not written yet. Its arguments are ignored: pass those of the stub,
- * so that none of its variables is unused.
+ * The body of a stub: marks it as not written yet. Its arguments are ignored; pass the stub's
+ * variables, so that none of them is unused.
  *
  * @throws {NotWritten} always
  *

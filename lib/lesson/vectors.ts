@@ -1,5 +1,5 @@
 /**
- * The word vectors of a lesson: those that ship, or those of a file that its reader names.
+ * The word vectors of a lesson: the bundled ones, or those of a file that the reader names.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { userInput } from "../cli/run.ts";
 import { loadWordVectors } from "../hub/load_word_vectors.ts";
 import type { WordVectors } from "../hub/word_vectors.ts";
 
-/** `--vectors FILE`. */
+/** The flag `--vectors FILE`. */
 export const vectorsFlag: Flag<string | undefined> = text(
   undefined,
   "other word vectors, as GloVe or word2vec write them",
@@ -16,7 +16,7 @@ export const vectorsFlag: Flag<string | undefined> = text(
 );
 
 /**
- * The table that ships, or that of a file.
+ * The bundled table, or that of a file.
  *
  * @throws {UserError} if the file cannot be read or is malformed
  */

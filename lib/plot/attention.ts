@@ -29,8 +29,8 @@ const MAX_NAMED = 72;
 const MAX_PRINTED = 144;
 
 /**
- * Draws attention weights as a heat map: rows are queries, columns are keys, colors run from 0 to
- * the greatest weight.
+ * Draws attention weights as a heat map: rows are queries, columns are keys, colors are from 0 to
+ * the largest weight.
  *
  * Up to 144 weights are printed in their cells, a weight of exactly 0 (of a hidden key) as 0; with
  * more, colors follow the square root, so that small weights are visible. Beyond 72 tokens the

@@ -13,7 +13,7 @@ import { type Grid, grid, range } from "./matrix.ts";
 import { mapImage } from "./pixel_map.ts";
 import type { Theme } from "./theme.ts";
 
-/** Options of {@linkcode attentionGridFigure}: the sizes of the weights, too. */
+/** Options of {@linkcode attentionGridFigure}, with the sizes of the weights. */
 export interface AttentionGridOptions extends FigureOptions {
   /** Number of layers, one row of maps each. */
   readonly layers: number;
@@ -38,7 +38,7 @@ const GAP = 8;
 
 /**
  * Draws attention weights [layers, heads, queries, keys] as a grid of small heat maps, a row for
- * each layer and a column for each head, all with the same colors from 0 to the greatest weight;
+ * each layer and a column for each head, all with the same colors from 0 to the largest weight;
  * they follow the square root of the weight, so that small ones are visible.
  *
  * `weights` are in row-major order, as a tensor's data.

@@ -1,5 +1,5 @@
 /**
- * A heat map of few cells, each row and column labeled: for tokens and classes.
+ * A heat map of few cells with labeled rows and columns, for tokens and classes.
  *
  * @module
  */
@@ -12,19 +12,19 @@ import type { Grid } from "./matrix.ts";
 import type { Mark, Plotter } from "./plot.ts";
 import { hex, inkOn, type Theme } from "./theme.ts";
 
-/** What a labeled heat map shows. */
+/** Content of a labeled heat map. */
 export interface CellMap {
   /** One value for each cell. */
   readonly values: Grid;
-  /** How values become colors. */
+  /** Scale from values to colors. */
   readonly scale: ColorScale;
   /** One label for each row, from the top. */
   readonly rowLabels: readonly string[];
   /** One label for each column, from the left. */
   readonly columnLabels: readonly string[];
-  /** What the rows are. */
+  /** Name of the row axis. */
   readonly rowTitle: string;
-  /** What the columns are. */
+  /** Name of the column axis. */
   readonly columnTitle: string;
   /** Text of a cell's value, printed if there is room. Default: nothing is printed. */
   readonly print?: (row: number, column: number) => string;

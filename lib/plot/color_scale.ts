@@ -8,22 +8,22 @@ import { textWidth } from "./labels.ts";
 import { element, textElement } from "./markup.ts";
 import { type Color, hex, type Ramp, type Theme } from "./theme.ts";
 
-/** A ramp, and the values of its ends. */
+/** A color ramp and the values at its ends. */
 export interface ColorScale {
   /** Value at the ramp's start. */
   readonly least: number;
   /** Value at the ramp's end. */
   readonly greatest: number;
-  /** Colors from one to the other. */
+  /** Colors from the start to the end. */
   readonly ramp: Ramp;
   /**
-   * The ramp follows this power of the distance from the least value; 0.5 spreads small ones.
+   * Exponent of the distance from the minimum that the ramp follows; 0.5 spreads small values.
    * Default: 1.
    */
   readonly power?: number;
 }
 
-/** Color of a value; what is not finite has the theme's color for missing values. */
+/** Color of a value; values that are not finite have the theme's color for missing ones. */
 export function colorOf(value: number, scale: ColorScale, theme: Theme): Color {
   const { least, greatest, ramp, power = 1 } = scale;
   if (!Number.isFinite(value)) return theme.missing;
@@ -33,13 +33,13 @@ export function colorOf(value: number, scale: ColorScale, theme: Theme): Color {
 const BAR_WIDTH = 12;
 const STRIPES = 48;
 
-/** Room that the bar takes with its numbers, in pixels. */
+/** Width of the bar with its numbers, in pixels. */
 export function colorBarWidth(scale: ColorScale): number {
   const texts = ticks(scale).map(([, text]) => textWidth(text, 10));
   return BAR_WIDTH + 8 + Math.max(...texts);
 }
 
-/** Draws the bar upright, the greatest value at the top. */
+/** Draws the bar upright, the maximum at the top. */
 export function colorBar(
   scale: ColorScale,
   theme: Theme,
@@ -48,7 +48,7 @@ export function colorBar(
   const stripe = height / STRIPES;
   const stripes = Array.from({ length: STRIPES }, (_, index) => {
     const fill = hex(scale.ramp(1 - (index + 0.5) / STRIPES));
-    // Half a pixel of overlap, against seams.
+    // Half a pixel of overlap avoids seams.
     const size = { width: BAR_WIDTH, height: stripe + (index < STRIPES - 1 ? 0.5 : 0) };
     return element("rect", { x: left, y: top + index * stripe, ...size, fill });
   });

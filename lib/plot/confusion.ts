@@ -49,7 +49,7 @@ export function confusionFigure(
   const right = sum(classes.map((index) => count.at(index, index)));
   const accuracy = (100 * right / Math.max(1, sum(rowSums))).toFixed(1);
   const notes = [
-    `accuracy ${accuracy} % of ${sum(rowSums)} examples; color: share of the true class`,
+    `accuracy ${accuracy} % of ${sum(rowSums)} examples; color: fraction of the true class`,
   ];
   return new Figure((plotter, theme) => {
     const content = cellMap(plotter, theme, {

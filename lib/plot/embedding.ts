@@ -125,11 +125,11 @@ function drawPoints(
     width,
     height,
     body,
-    notes: hidden > 0 ? [`${hidden} label${hidden === 1 ? "" : "s"} without room left out`] : [],
+    notes: hidden > 0 ? [`${hidden} label${hidden === 1 ? "" : "s"} omitted for lack of room`] : [],
   };
 }
 
-/** A free place for each label beside its point, or undefined if every side is taken. */
+/** A free position for each label beside its point, or undefined if every side is occupied. */
 function placeLabels(
   points: readonly { x: number; y: number }[],
   texts: readonly string[],

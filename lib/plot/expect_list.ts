@@ -1,5 +1,5 @@
 /**
- * Checks that what a figure draws is a list.
+ * Checks that a figure's data are a list.
  *
  * @module
  */

@@ -30,7 +30,7 @@ export const FIGURE_OPTIONS: OptionNames<FigureOptions> = {
   title: "each figure's own",
 };
 
-/** What a figure shows, without its frame. */
+/** Content of a figure, without its frame. */
 export interface Content {
   /** Width in pixels. */
   readonly width: number;
@@ -42,7 +42,7 @@ export interface Content {
   readonly notes?: readonly string[];
 }
 
-/** Draws a figure's content in the colors of a theme. */
+/** A function that draws a figure's content in the colors of a theme. */
 export type Draw = (plotter: Plotter, theme: Theme) => Content | Promise<Content>;
 
 const TITLE_HEIGHT = 34;
@@ -127,7 +127,7 @@ export class Figure {
     await writeFileAtomically(path, [new TextEncoder().encode(await this.toSVG())]);
   }
 
-  /** What Deno's Jupyter kernel shows. */
+  /** The representation that Deno's Jupyter kernel shows. */
   async [Symbol.for("Jupyter.display")](): Promise<Record<string, string>> {
     return { "image/svg+xml": await this.toSVG() };
   }

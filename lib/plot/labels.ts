@@ -5,11 +5,11 @@
  * @module
  */
 
-/** The fonts that figures ask for, the widest spread first. */
+/** The fonts of figures, the most common first. */
 export const FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif";
 
 /**
- * Width of text in pixels, estimated on the generous side because the font is the viewer's; East
+ * Estimated width of text in pixels, rather too large because the font depends on the viewer; East
  * Asian characters count double.
  */
 export function textWidth(text: string, fontSize: number): number {
@@ -44,7 +44,7 @@ export function visibleToken(token: string, length = 16): string {
 
 /**
  * Moves positions apart until neighbors are `gap` from each other, as little as possible and within
- * `low`…`high`; the order is kept. Where the room is too small for that, the gap shrinks.
+ * `low`…`high`; the order is kept. If the room is too small, the gap shrinks.
  *
  * ```ts
  * console.assert(spread([10, 10, 50], 4, 0, 100).join() === "8,12,50");
@@ -58,7 +58,7 @@ export function spread(
 ): number[] {
   const step = Math.min(gap, (high - low) / Math.max(1, positions.length - 1));
   const order = positions.map((_, index) => index).sort((a, b) => positions[a] - positions[b]);
-  // Neighbors that touch form a block, at the mean of its members' wanted positions.
+  // Neighbors that touch form a block, at the mean of its members' original positions.
   const blocks: { members: number[]; start: number }[] = [];
   for (const index of order) {
     let block = place([index]);

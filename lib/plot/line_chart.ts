@@ -45,7 +45,7 @@ export interface ChartOptions {
   readonly width: number;
   /** Height of that area, in pixels. */
   readonly height: number;
-  /** Room right of that area, in pixels; `labelMargin` says what labels need. */
+  /** Room right of that area, in pixels; `labelMargin` computes what labels need. */
   readonly marginRight: number;
   /** First and last step. */
   readonly steps: readonly [number, number];
@@ -60,20 +60,20 @@ export interface ChartOptions {
   /** Logarithmic value axis. Default: false. */
   readonly logY?: boolean;
   /**
-   * How the value axis writes its numbers, as d3-format says it. Default: `"~f"`, on a logarithmic
-   * axis `"~g"`.
+   * Format of the numbers at the value axis, a d3-format specifier. Default: `"~f"`, on a
+   * logarithmic axis `"~g"`.
    */
   readonly yFormat?: string;
   /** Start the value axis at 0. Default: false. */
   readonly zero?: boolean;
   /**
-   * About how many ticks the value axis has, or the values that get one. Default: one for each 50
-   * pixels.
+   * Approximate number of ticks of the value axis, or the values of the ticks. Default: one for
+   * each 50 pixels.
    */
   readonly ticks?: number | number[];
 }
 
-/** A drawn chart and the room it takes. */
+/** A drawn chart and its size. */
 export interface Chart {
   /** SVG markup. */
   readonly markup: string;
@@ -89,7 +89,7 @@ export const LABEL_HEIGHT = 14;
 const MARGIN = { left: 52, top: 22, bottom: 24, axisLabel: 16 };
 const LABEL_GAP = 16;
 const FONT_SIZE = 11;
-/** Points of a line beyond which it is thinned: about three for each pixel. */
+/** Number of points beyond which a line is thinned: about three per pixel. */
 const MAX_POINTS = 1800;
 
 /** Room that labels need right of their lines, in pixels. */
@@ -98,7 +98,7 @@ export function labelMargin(lines: readonly Line[]): number {
   return LABEL_GAP + Math.max(0, ...widths);
 }
 
-/** First and last step of some lines; a lone step gets room on both sides. */
+/** First and last step of some lines; a single step gets room on both sides. */
 export function stepsOf(lines: readonly Line[]): [number, number] {
   return extent(lines.flatMap(({ points }) => points.map(({ step }) => step)), 1);
 }
@@ -207,7 +207,7 @@ function endLabels(
   }).join("");
 }
 
-/** Least and greatest of some numbers, at least `room` apart from a middle that they share. */
+/** Minimum and maximum of some numbers, moved apart around their middle to at least `room`. */
 function extent(numbers: readonly number[], room: number): [number, number] {
   let [least, greatest] = [Infinity, -Infinity];
   for (const number of numbers) {

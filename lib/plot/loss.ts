@@ -33,7 +33,10 @@ export interface LossOptions extends FigureOptions {
   height?: number;
   /** Logarithmic loss axis. Default: false. */
   logY?: boolean;
-  /** Number of points that training loss is averaged over, the raw one drawn pale. Default: 1. */
+  /**
+   * Number of points of the moving average of the training loss; the raw values are drawn pale.
+   * Default: 1.
+   */
   smooth?: number;
 }
 
@@ -82,7 +85,9 @@ export function lossFigure(runs: readonly LossRun[], options: LossOptions = {}):
     throw new RangeError(`lossFigure: no loss to draw in ${runs.length} runs with ${given} values`);
   }
   const notes = smooth > 1 ? [`train: moving average over ${smooth} points; raw values pale`] : [];
-  if (given > drawn) notes.push(`${given - drawn} values that cannot be drawn are left out`);
+  if (given > drawn) {
+    notes.push(`values omitted (not finite, or ≤ 0 on a logarithmic axis): ${given - drawn}`);
+  }
   return new Figure((plotter, theme) => {
     return { ...drawLoss(plotter, theme, series, options), notes };
   }, { ...options, title });
@@ -96,7 +101,7 @@ function expectRuns(runs: unknown): void {
   );
 }
 
-/** What can be drawn of a run. */
+/** The series of a run that can be drawn. */
 interface RunSeries {
   readonly label: string;
   readonly train: readonly Point[];

@@ -1,5 +1,5 @@
 /**
- * SVG elements as text, with everything that is not markup escaped.
+ * Builds SVG elements as text, in which everything except markup is escaped.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /** Attributes of an element, in camelCase: `fontSize` becomes `font-size`. */
 export type Attributes = Record<string, string | number | undefined>;
 
-/** Attributes of SVG that are written in camelCase themselves. */
+/** SVG attributes whose real names are in camelCase. */
 const CAMEL_CASE = new Set(["viewBox", "preserveAspectRatio"]);
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Matrices as figures take them: rows of numbers, or one flat array in row-major order.
+ * Matrices as arguments of figures: rows of numbers, or one flat array in row-major order.
  *
  * @module
  */
@@ -59,16 +59,16 @@ export function grid(name: string, matrix: Matrix, rows: number, columns: number
   return { rows, columns, at: (row, column) => Number(flat[row * columns + column]) };
 }
 
-/** Least and greatest finite value; 0 and 1 if there is none. */
-export function range({ rows, columns, at }: Grid): [least: number, greatest: number] {
-  let [least, greatest] = [Infinity, -Infinity];
+/** Minimum and maximum of the finite values; 0 and 1 if there is none. */
+export function range({ rows, columns, at }: Grid): [min: number, max: number] {
+  let [min, max] = [Infinity, -Infinity];
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const value = at(row, column);
       if (!Number.isFinite(value)) continue;
-      least = Math.min(least, value);
-      greatest = Math.max(greatest, value);
+      min = Math.min(min, value);
+      max = Math.max(max, value);
     }
   }
-  return least <= greatest ? [least, greatest] : [0, 1];
+  return min <= max ? [min, max] : [0, 1];
 }

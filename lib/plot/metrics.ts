@@ -1,5 +1,5 @@
 /**
- * The metrics of a run, one JSON object a line, as series to draw. See loss.ts for drawing them.
+ * Reads the metrics of a run, one JSON object per line, as series. loss.ts draws them.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { describe } from "../errors.ts";
 
 import type { LossRun } from "./loss.ts";
 
-/** The series of a metrics file, by what was measured. */
+/** The series of a metrics file, one for each quantity. */
 export type LossSeries = Required<Omit<LossRun, "label">>;
 
 /**
@@ -99,7 +99,7 @@ function isJson(line: string): boolean {
   }
 }
 
-/** The first characters of what was found, for an error message. */
+/** The first characters of a line, for an error message. */
 function excerpt(found: unknown): string {
   const text = typeof found === "string" ? found : JSON.stringify(found) ?? "nothing";
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;

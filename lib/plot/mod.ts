@@ -1,10 +1,10 @@
 /**
  * Figures as SVG: losses, attention, confusion matrices, embeddings, next tokens, and the
- * projections that put vectors on a plane.
+ * projections of vectors onto a plane.
  *
- * A figure's function takes the data first and its options second, and returns a {@linkcode Figure},
- * which is drawn at `toSVG` or `save`. Observable Plot and its DOM (15 MB) are downloaded then, once;
- * importing this module downloads nothing. ../../mod.ts computes what is drawn.
+ * A figure's function takes the data first and its options second, and returns a {@linkcode
+ * Figure}, which is drawn at `toSVG` or `save`. Observable Plot and its DOM (15 MB) are downloaded
+ * then, once; importing this module downloads nothing. ../../mod.ts computes the data.
  *
  * ```ts
  * import { lossFigure } from "./mod.ts";

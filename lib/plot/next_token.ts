@@ -1,5 +1,5 @@
 /**
- * The probabilities of the next token, and what top-p sampling keeps of them.
+ * The probabilities of the next token, and the tokens that top-p sampling keeps.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { element, textElement } from "./markup.ts";
 import type { Plotter } from "./plot.ts";
 import type { Theme } from "./theme.ts";
 
-/** A token and how probable it is. */
+/** A token and its probability. */
 export interface TokenProbability {
   /** The token's text. */
   readonly token: string;
@@ -82,7 +82,7 @@ export function nextTokenFigure(
   if (topP !== undefined) {
     notes.push(`top-p ${topP} keeps ${kept.join(", ")} token${kept.join() === "1" ? "" : "s"}`);
     if (kept.some((kept) => kept < Math.min(count, sorted.length))) {
-      notes.push("the dashed line is the cut: what is below it is never sampled");
+      notes.push("the dashed line is the cut: tokens below it are never sampled");
     }
   }
   if (sorted.length > count) notes.push(`the ${count} most probable of ${sorted.length} tokens`);
@@ -137,7 +137,7 @@ function keptByTopP(probabilities: readonly number[], topP: number): number {
 
 /** The bars at one temperature. */
 interface Panel {
-  /** The probabilities shown, the greatest first. */
+  /** The probabilities shown, the largest first. */
   readonly probabilities: readonly number[];
   /** Tokens that top-p sampling keeps, those not shown among them. */
   readonly kept: number;
@@ -191,7 +191,7 @@ function drawPanel(
       marginTop: 0,
       marginBottom: 0,
       x: { domain: [0, greatest || 1], axis: null },
-      // Half of a gap at both ends, so that a row is as high as its label's.
+      // Half of a gap at both ends, so that a row is as high as its label.
       y: {
         type: "band",
         domain: bars.map(({ row }) => row),

@@ -1,5 +1,5 @@
 /**
- * A heat map of many cells as one picture, its axes counting rows and columns.
+ * A heat map of many cells as one image, with axes that count rows and columns.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import type { Plotter } from "./plot.ts";
 import { pngDataUrl } from "./png.ts";
 import type { Theme } from "./theme.ts";
 
-/** What a heat map without labels for each row shows. */
+/** Content of a heat map without labels for each row. */
 export interface PixelMap {
   /** One value for each cell. */
   readonly values: Grid;
-  /** How values become colors. */
+  /** Scale from values to colors. */
   readonly scale: ColorScale;
-  /** What the rows are. */
+  /** Name of the row axis. */
   readonly rowTitle: string;
-  /** What the columns are. */
+  /** Name of the column axis. */
   readonly columnTitle: string;
   /** Leave out the bar that explains the colors. Default: false. */
   readonly withoutBar?: boolean;
@@ -66,8 +66,8 @@ export async function pixelMap(plotter: Plotter, theme: Theme, map: PixelMap): P
 }
 
 /**
- * A matrix as an `<image>`: cells enlarged without blur, or averaged if there are more of them
- * than pixels, of which there are `density` to a unit of length.
+ * A matrix as an `<image>`: cells enlarged without blur, or averaged if there are more cells than
+ * pixels. `density` is the number of pixels per unit of length.
  */
 export async function mapImage(
   values: Grid,
@@ -93,8 +93,8 @@ export async function mapImage(
 }
 
 /**
- * Pixels for a number of cells: the same for each cell, so that no edge is blurred, or fewer than
- * cells.
+ * Pixels for a number of cells: the same number for each cell, so that no edge is blurred, or fewer
+ * pixels than cells.
  */
 function pixels(cells: number, length: number): number {
   return cells > length ? Math.round(length) : cells * Math.ceil(length / cells);

@@ -1,15 +1,15 @@
 /**
  * Loads Observable Plot and a DOM for it, and draws plots as SVG text. The only module that names
- * either package; the figures beside it say what is drawn.
+ * either package; the figures beside it define what is drawn.
  *
  * The packages (15 MB on disk with their dependencies) are downloaded and loaded when the first
- * figure is drawn. The specifiers are in variables because Deno downloads what it finds in an import
- * at start, whether or not that import is ever reached.
+ * figure is drawn. The specifiers are in variables because Deno downloads the specifiers of all
+ * imports at start, even of imports that are never reached.
  *
  * @module
  */
 
-// deno-lint-ignore no-import-prefix -- the types alone, which cost nothing when running
+// deno-lint-ignore no-import-prefix -- only types, which are erased
 import type * as PlotModule from "npm:@observablehq/plot@0.6.17";
 import { UserError } from "../errors.ts";
 
@@ -43,7 +43,7 @@ export interface Plotter {
   draw(options: PlotOptions, left?: number, top?: number): Drawing;
 }
 
-/** The part of a DOM that is used here. */
+/** The part of the DOM that is used here. */
 interface SvgElement {
   readonly outerHTML: string;
   setAttribute(name: string, value: string): void;
@@ -65,7 +65,7 @@ export function loadPlotter(): Promise<Plotter> {
     loading = undefined;
     const [reason] = (cause as Error).message.split("\n");
     throw new UserError(
-      `the packages that draw cannot be fetched (${reason}); their first use needs the network`,
+      `the packages that draw cannot be downloaded (${reason}); the first use needs the network`,
       { cause },
     );
   });
@@ -79,7 +79,7 @@ async function load(): Promise<Plotter> {
     Plot,
     draw(options, left = 0, top = 0) {
       const svg = Plot.plot({ ...options, document }) as unknown as SvgElement;
-      // Plot's own style sheet is for web pages; the figure sets what is needed.
+      // Plot's style sheet is for web pages; the figure sets the necessary styles.
       svg.querySelector("style")?.remove();
       svg.removeAttribute("font-family");
       svg.setAttribute("x", String(left));

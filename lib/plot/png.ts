@@ -1,6 +1,6 @@
 /**
- * Pictures with one byte each of red, green and blue as PNG data, for heat maps with too many cells
- * to draw one by one. Compression is the web platform's own.
+ * Encodes images with one byte each of red, green and blue as PNG, for heat maps with too many
+ * cells to draw each of them. The web platform compresses.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import type { Color } from "./theme.ts";
 
 /**
- * A PNG file of a picture, as a `data:` URL (PNG specification, third edition: 8-bit truecolor, no
+ * A PNG file of an image, as a `data:` URL (PNG specification, third edition: 8-bit truecolor, no
  * filter).
  *
  * ```ts

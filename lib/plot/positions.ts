@@ -10,7 +10,7 @@ import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { grid, type Matrix, range } from "./matrix.ts";
 import { pixelMap } from "./pixel_map.ts";
 
-/** Options of {@linkcode positionsFigure}: the size of the encodings, too. */
+/** Options of {@linkcode positionsFigure}, with the size of the encodings. */
 export interface PositionsOptions extends FigureOptions {
   /** Number of positions, the rows. */
   readonly positions: number;
@@ -25,13 +25,13 @@ const MAX_NUMBERED = 32;
 
 /**
  * Draws position encodings [positions, width]: positions from the top, embedding indices from the
- * left, colors from −1 to 1, or to the greatest magnitude if that is more.
+ * left, colors from −1 to 1, or up to the largest magnitude if that is more.
  *
  * @throws {TypeError} if `encodings` does not have that size, or an option is unknown
  * @throws {RangeError} if the size is empty
  *
  * ```ts
- * const encodings = Array.from({ length: 4 }, (_, position) => [Math.sin(position), Math.cos(position)]);
+ * const encodings = [0, 1, 2, 3].map((position) => [Math.sin(position), Math.cos(position)]);
  * const figure = positionsFigure(encodings, { positions: 4, width: 2 });
  * console.assert((await figure.toSVG()).includes("embedding index"));
  * ```

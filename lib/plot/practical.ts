@@ -1,6 +1,6 @@
 /**
- * The two training runs of the practical that Folio grew out of, the Deep Learning Indaba's "LLMs
- * for everyone" of 2024, to draw with a run of the preset of that name.
+ * The two training runs of the Deep Learning Indaba's practical "LLMs for everyone" (2024), from
+ * which Folio grew, to draw with a run of the `practical` preset.
  *
  * @module
  */

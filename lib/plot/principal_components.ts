@@ -1,6 +1,6 @@
 /**
- * Principal components (PCA): the directions in which vectors differ most, for figures of vectors of
- * many dimensions.
+ * Principal components (PCA): the directions in which vectors differ most, for figures of vectors
+ * of many dimensions.
  *
  * Exact, by the eigenvectors of the covariance, all in float64. See umap.ts for a projection that
  * preserves neighborhoods instead of directions.
@@ -21,7 +21,7 @@ export interface PrincipalComponentsOptions {
 
 /** What {@linkcode principalComponents} returns. */
 export interface PrincipalComponents {
-  /** [n,k]: each vector, less the mean, along each component. */
+  /** [n,k]: coordinates of each vector, minus the mean, along each component. */
   readonly projected: Float64Array;
   /**
    * [k,d]: orthonormal directions, that of the greatest variance first; zeros if no variance is
@@ -36,15 +36,15 @@ export interface PrincipalComponents {
   readonly shares: Float64Array;
 }
 
-/** A variance below this fraction of the total is rounding. */
+/** A variance below this fraction of the total is treated as rounding error. */
 const NOTHING = 1e-12;
 
 /**
  * The principal components of `vectors`, [n·d] row by row, such as a tensor's data.
  *
  * The eigenvectors, by Jacobi's rotations, of the covariance [d,d], or of the products [n,n] if
- * there are fewer vectors than dimensions: about 10·min(n,d)³ multiplications, a second for 300. A
- * component points so that its greatest coordinate is positive. Source: Pearson 1901; Golub & Van
+ * there are fewer vectors than dimensions: about 10·min(n,d)³ multiplications, a second for 300.
+ * The sign of a component makes its largest coordinate positive. Source: Pearson 1901; Golub & Van
  * Loan, "Matrix Computations", section 8.5.
  *
  * @throws {TypeError} if the vectors are no rows of `width`, or an option is unknown
@@ -194,11 +194,11 @@ function combine(eigenvector: Float64Array, x: Float64Array, width: number): Flo
   return direction.map((value) => value / length);
 }
 
-/** The direction or its opposite, whichever has its greatest coordinate positive. */
+/** The direction or its opposite, whichever has a positive largest coordinate. */
 function pointed(direction: Float64Array): Float64Array {
-  let greatest = 0;
-  for (const value of direction) if (Math.abs(value) > Math.abs(greatest)) greatest = value;
-  return greatest < 0 ? direction.map((value) => -value) : direction;
+  let largest = 0;
+  for (const value of direction) if (Math.abs(value) > Math.abs(largest)) largest = value;
+  return largest < 0 ? direction.map((value) => -value) : direction;
 }
 
 function project(

@@ -1,5 +1,5 @@
 /**
- * Series of values over steps: smoothed, and thinned to what a picture can show.
+ * Series of values over steps: smoothing, and thinning to the resolution of a figure.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 export interface Point {
   /** Steps done, from 0. */
   readonly step: number;
-  /** The value there. */
+  /** Value at that step. */
   readonly value: number;
 }
 
@@ -37,8 +37,8 @@ export function movingAverage(series: readonly Point[], points: number): Point[]
 }
 
 /**
- * A series with at most about `count` points that looks the same: of each stretch the least and the
- * greatest value are kept, and the ends.
+ * A series with at most about `count` points that looks the same: the minimum and the maximum of
+ * each interval are kept, and the ends.
  */
 export function thin(series: readonly Point[], count: number): readonly Point[] {
   if (series.length <= count) return series;

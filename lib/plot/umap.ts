@@ -1,5 +1,5 @@
 /**
- * UMAP: vectors on a plane so that near ones stay near, by the package `umap-js`.
+ * UMAP: projects vectors onto a plane so that near ones stay near, with the package `umap-js`.
  *
  * The only module that names the package; it is loaded at the first call. See
  * principal_components.ts for a projection that preserves directions instead of neighborhoods.
@@ -7,24 +7,27 @@
  * @module
  */
 
-// deno-lint-ignore no-import-prefix -- the types alone, which cost nothing when running
+// deno-lint-ignore no-import-prefix -- only types, which are erased
 import type * as UmapModule from "npm:umap-js@1.4.0";
 import { describe, UserError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { Random } from "../random.ts";
 
-// In a variable, because Deno downloads what it finds in an import at start.
+// In a variable, because Deno downloads the specifiers of all imports at start.
 const UMAP = "npm:umap-js@1.4.0";
 
 /** Options of {@linkcode umap}. */
 export interface UmapOptions {
   /** d, the size of a vector. */
   width: number;
-  /** Number of neighbors that each vector stays near. Default 15, or all others if fewer. */
+  /**
+   * Number of nearest neighbors that the projection keeps near each vector. Default 15, or all
+   * others if fewer.
+   */
   neighbors?: number;
-  /** The least distance between points of the plane. Default 0.1. */
+  /** Minimum distance between points of the plane. Default 0.1. */
   minimumDistance?: number;
-  /** Same seed, same plane: a 32-bit number. Default 0. */
+  /** Seed, a 32-bit number; the same seed gives the same result. Default 0. */
   seed?: number;
 }
 
@@ -36,7 +39,7 @@ const OPTIONS: OptionNames<UmapOptions> = {
 };
 
 /**
- * A point of the plane, [n,2], for each of `vectors`, [n·d] row by row, such as a tensor's data.
+ * Points of the plane [n,2], one for each of `vectors`, [n·d] row by row, such as a tensor's data.
  * Source: McInnes et al., arXiv 1802.03426.
  *
  * @throws {TypeError} if the vectors are no rows of `width`, or an option is unknown
@@ -85,7 +88,7 @@ async function load(): Promise<typeof UmapModule> {
   } catch (cause) {
     const [reason] = (cause as Error).message.split("\n");
     throw new UserError(
-      `the package that computes UMAP cannot be fetched (${reason}); its first use needs the network`,
+      `the package that computes UMAP cannot be downloaded (${reason}); the first use needs the network`,
       { cause },
     );
   }

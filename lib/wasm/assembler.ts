@@ -1,9 +1,8 @@
 /**
- * A small assembler for WebAssembly, made for kernels: `ModuleBuilder` defines functions,
- * `FunctionBuilder` writes their statements, and the typed expressions `I32`, `F32` and `V128` are
- * what they compute.
+ * A small assembler of WebAssembly for kernels: `ModuleBuilder` defines functions,
+ * `FunctionBuilder` writes their statements, and `I32`, `F32` and `V128` are typed expressions.
  *
- * This module is all that kernels/cpu imports of it. lib/device/cpu runs what is emitted.
+ * kernels/cpu imports only this module of it. lib/device/cpu runs the emitted code.
  *
  * ```ts
  * import { ModuleBuilder } from "./assembler.ts";

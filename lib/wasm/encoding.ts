@@ -7,7 +7,7 @@
  * @module
  */
 
-/** Bytes, and code within code, which is flattened when it is written. */
+/** Code: bytes and nested code, which is flattened when it is written. */
 export type Code = readonly (number | Code)[];
 
 /** `value` as an unsigned LEB128 number. */
@@ -41,7 +41,7 @@ export function floatBytes(value: number): number[] {
 /** The bytes of a vector instruction. */
 export const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
 
-/** What follows a load or store: the alignment as a power of two, and the offset. */
+/** The immediates of a load or store: the alignment as a power of two, and the offset. */
 export const memoryArgument = (
   alignment: number,
   offset: number,

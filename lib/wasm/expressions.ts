@@ -1,7 +1,7 @@
 /**
  * Typed WebAssembly expressions: `I32`, `F32` and `V128`, whose methods are the instructions.
  *
- * Nothing runs while they are built; function_builder.ts makes statements of them. Source of the
+ * Nothing runs while they are built; function_builder.ts turns them into statements. Source of the
  * opcodes: WebAssembly core specification 2.0 with the threads and relaxed-SIMD proposals.
  *
  * @module
@@ -16,9 +16,12 @@ export type I32Like = I32 | number;
 /** An f32 expression, or a number for a constant. */
 export type F32Like = F32 | number;
 
-/** An expression that leaves one value on the stack. */
+/** Base of expressions: instructions that leave one value on the stack. */
 export abstract class Expression {
-  /** The instructions that leave the value; `local` is the local's index if they read one local. */
+  /**
+   * Wraps the instructions that leave the value; `local` is the local's index if they only read a
+   * local.
+   */
   constructor(readonly code: Code, readonly local?: number) {}
   /** The value's type. */
   abstract readonly type: ValueType;
@@ -399,27 +402,27 @@ export class V128 extends Expression {
   floor(): V128 {
     return this.#one(0x68);
   }
-  /** A mask: all bits of each lane for which the comparison holds. */
+  /** A mask: all bits of each lane with this = other. */
   eq(other: V128): V128 {
     return this.#two(0x41, other);
   }
-  /** See `eq`. */
+  /** A mask: all bits of each lane with this ≠ other. */
   ne(other: V128): V128 {
     return this.#two(0x42, other);
   }
-  /** See `eq`. */
+  /** A mask: all bits of each lane with this < other. */
   lt(other: V128): V128 {
     return this.#two(0x43, other);
   }
-  /** See `eq`. */
+  /** A mask: all bits of each lane with this > other. */
   gt(other: V128): V128 {
     return this.#two(0x44, other);
   }
-  /** See `eq`. */
+  /** A mask: all bits of each lane with this ≤ other. */
   le(other: V128): V128 {
     return this.#two(0x45, other);
   }
-  /** See `eq`. */
+  /** A mask: all bits of each lane with this ≥ other. */
   ge(other: V128): V128 {
     return this.#two(0x46, other);
   }

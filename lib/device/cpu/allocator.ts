@@ -23,7 +23,7 @@ export class Allocator {
   #used = 0;
   #peak = 0;
 
-  /** Everything from `start` to the end of `memory` is free. */
+  /** Creates a heap of free memory from `start` to the end of `memory`. */
   constructor(readonly memory: WebAssembly.Memory, start: number) {
     this.#free.push({ pointer: start, bytes: memory.buffer.byteLength - start });
   }

@@ -20,9 +20,9 @@ export type Sgemm = (
   ]
 ) => void;
 
-/** A library that was found and computes correctly. */
+/** A usable library, whose results were checked. */
 export interface Blas {
-  /** The name or path that it was opened by. */
+  /** The name or path by which it was opened. */
   readonly path: string;
   /** Its name, for the device's description. */
   readonly name: string;

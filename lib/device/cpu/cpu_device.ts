@@ -39,7 +39,7 @@ const MAX_THREADS = 64;
 
 const TRAITS: DeviceTraits = {
   workgroupThreads: 1,
-  vec4Loads: false, // its kernels are vectorized for any size
+  vec4Loads: false, // its kernels are vectorized for all sizes
   manyCores: false,
   isAsynchronous: false,
   maxHeadSize: Infinity,

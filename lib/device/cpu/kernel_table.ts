@@ -1,6 +1,6 @@
 /**
- * One thread's kernels: its instance of the scheduler, and the function table that the scheduler
- * calls them through.
+ * One thread's kernels: its instance of the scheduler, and the function table through which the
+ * scheduler calls them.
  *
  * Every thread has the same kernels in the same slots, read from the directory in shared memory.
  *
@@ -20,7 +20,7 @@ export class KernelTable {
   /** Waits until the epoch is no longer `epoch`, at most 0.3 s. */
   readonly park: (epoch: number) => void;
 
-  /** `sgemm` is for kernels that import it. */
+  /** Creates the instance for a thread; `sgemm` is for kernels that import it. */
   constructor(
     readonly memory: WebAssembly.Memory,
     scheduler: Uint8Array<ArrayBuffer>,
@@ -35,8 +35,8 @@ export class KernelTable {
   loadListed(): void {
     const words = new Uint32Array(this.memory.buffer, 0, 16384); // addresses go beyond 2^31
     const listed = Atomics.load(words, CONTROL.kernels / 4);
-    // If another thread has grown the memory, this thread's view may be stale; growing by nothing
-    // refreshes it.
+    // If another thread has grown the memory, this thread's view may be stale; growing it by 0
+    // pages refreshes it.
     if (listed > this.#table.length) this.memory.grow(0);
     for (let i = this.#table.length; i < listed; i++) {
       const at = CONTROL.directory / 4 + 2 * i;

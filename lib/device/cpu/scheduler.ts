@@ -14,21 +14,21 @@ import { KERNEL_PARAMETERS } from "../kernel_builder.ts";
 
 /** Byte addresses of the control words, in separate cache lines; the heap starts at `HEAP`. */
 export const CONTROL = {
-  /** Counts the programs that were started; a parked worker waits for it to change. */
+  /** Counter of started programs; a parked worker waits for it to change. */
   epoch: 64,
   /** The address and the number of records of the running program. */
   program: 128,
   programLength: 132,
-  /** Threads at the barrier, the barrier's round, and the threads that sleep at it. */
+  /** Number of threads at the barrier, the barrier's round, and the number that sleep at it. */
   arrived: 192,
   round: 256,
   sleepers: 320,
-  /** How many threads run the program. */
+  /** Number of threads that run the program. */
   threads: 384,
   /** Scratch memory: address, and bytes for each thread. */
   scratch: 448,
   scratchBytes: 452,
-  /** How many kernels there are; the directory holds (address, bytes) of each kernel's module. */
+  /** Number of kernels; the directory has the (address, bytes) of each kernel's module. */
   kernels: 512,
   stop: 516,
   /** A lock around joining and starting, and the workers that have joined. */
@@ -41,10 +41,10 @@ export const CONTROL = {
 
 /** The address at which the heap starts. */
 export const HEAP = 65536;
-/** How many kernels the directory has room for. */
+/** Capacity of the directory, in kernels. */
 export const MAX_KERNELS = (HEAP - CONTROL.directory) / 8;
 
-/** A launch's record: claimed chunks, chunks, function slot, parameter block. */
+/** Fields of a launch's record: claimed chunks, chunks, function slot, parameter block. */
 export const RECORD = { claimed: 0, chunks: 4, slot: 8, block: 12, bytes: 64 } as const;
 
 /**

@@ -11,13 +11,14 @@ import type { GemmKernels } from "./gemm_choice.ts";
 /** Kinds of adapters that need different kernels. */
 export type AdapterClass = "software" | "apple" | "integrated" | "discrete";
 
-/** The names of an adapter, as browsers and Deno fill them in. */
+/** The names of an adapter, as browsers and Deno report them. */
 export type AdapterNames = Pick<GPUAdapterInfo, "vendor" | "architecture" | "description">;
 
 /**
- * The kernels of each class: a software adapter gains nothing from workgroup memory; Apple's caches
- * are as fast as it; small GPUs have too few cores for tiles of 128. Source: the published figures of
- * jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU kernels. Only `software` has been measured here.
+ * The kernels of each class: workgroup memory makes a software adapter no faster, and Apple's
+ * caches are as fast; small GPUs have too few cores for tiles of 128. Source: the published figures
+ * of jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU kernels. Only `software` has been measured
+ * here.
  */
 export const GEMM_KERNELS: Readonly<Record<AdapterClass, GemmKernels>> = {
   software: { small: "direct", large: "direct", gemv: "workgroup" },
@@ -26,7 +27,7 @@ export const GEMM_KERNELS: Readonly<Record<AdapterClass, GemmKernels>> = {
   discrete: { small: "tiled", large: "large", gemv: "subgroup" },
 };
 
-/** PCI numbers of vendors in Deno, which gives no names. */
+/** PCI numbers of vendors, for Deno, which reports no names. */
 const VENDORS: Readonly<Record<string, string>> = {
   "4098": "amd",
   "4203": "apple",

@@ -1,17 +1,17 @@
 /**
- * How many workgroups a launch dispatches, within WebGPU's limit for each dimension.
+ * Number of workgroups of a launch, within WebGPU's limit for each dimension.
  *
  * @module
  */
 import type { Constants, Scalars, WebGpuKernel } from "../kernel.ts";
 import { WORKGROUP_SIZE } from "./wgsl_module.ts";
 
-/** The most workgroups in a dimension that every adapter allows. */
+/** Maximum of workgroups in a dimension that every adapter allows. */
 const LIMIT = 65535;
 
 /**
- * Workgroups in x, y and z. A first dimension over 65,535 is folded into the second, from which the
- * generated entry point computes the index again. RangeError if both are too large to fold.
+ * Workgroups in x, y and z. A first dimension over 65,535 is folded into the second; the generated
+ * entry point computes the index from both. RangeError if both are too large to fold.
  */
 export function dispatchSize(
   webgpu: WebGpuKernel,

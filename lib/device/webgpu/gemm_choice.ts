@@ -1,5 +1,5 @@
 /**
- * How a GPU computes a matrix product: which kernel it takes, and when it splits k.
+ * How a GPU computes a matrix product (GEMM): the choice of a kernel, and of split-K.
  *
  * See adapter_class.ts for the kernels of a class of adapters, tuning.ts for measured ones.
  *
@@ -8,35 +8,35 @@
 import type { DeviceTraits } from "../device.ts";
 import type { GemmPlan, GemmRequest, GemmSizes, GemvKernel, TileKernel } from "../gemm.ts";
 
-/** All kernels that compute tiles. */
+/** Names of the kernels that compute tiles. */
 export const TILE_KERNELS: readonly TileKernel[] = ["direct", "registers", "tiled", "large"];
 
-/** All kernels for few rows. */
+/** Names of the kernels for few rows (GEMV). */
 export const GEMV_KERNELS: readonly GemvKernel[] = ["workgroup", "subgroup"];
 
-/** The kernels that an adapter takes. */
+/** The kernels of an adapter. */
 export interface GemmKernels {
-  /** For results that tiles of 128 × 128 would give too few workgroups. */
+  /** Kernel for results with too few tiles of 128 × 128 for full occupancy. */
   readonly small: TileKernel;
-  /** For larger results. */
+  /** Kernel for larger results. */
   readonly large: TileKernel;
-  /** For up to four rows, if B is [n,k]. */
+  /** Kernel for up to four rows (GEMV), if B is [n,k]. */
   readonly gemv: GemvKernel;
 }
 
-/** What the choice depends on besides the request. */
+/** Facts on which the choice depends besides the request. */
 export interface GemmAdapter {
-  /** The kernels that it takes. */
+  /** The kernels of the adapter. */
   readonly gemmKernels: GemmKernels;
   /** Precision of the operands of products that may be rounded. */
   readonly precision: "f32" | "f16";
-  /** Fewest threads of a subgroup; undefined if kernels cannot use subgroups. */
+  /** Minimum of threads in a subgroup; undefined if kernels cannot use subgroups. */
   readonly subgroupSize: number | undefined;
-  /** Its traits. */
+  /** Traits of the device. */
   readonly traits: Pick<DeviceTraits, "manyCores">;
 }
 
-/** Up to this many rows of A the GEMV kernels are the fastest. */
+/** Up to this many rows of A the GEMV kernels are fastest. */
 const FEW_ROWS = 4;
 
 /** The plan for a product. */
@@ -66,18 +66,22 @@ function gemvPlan(adapter: GemmAdapter, { transposeB }: GemmRequest): GemmPlan {
     : { ...plan, slices: 32 };
 }
 
-/** Whether k, and the inner axes of A and B, are multiples of 4, as vectorized (vec4) loads need. */
+/**
+ * Whether k, and the inner axes of A and B, are multiples of 4, as vectorized (vec4) loads need.
+ */
 function isVec4Aligned({ m, n, k, transposeA, transposeB }: GemmRequest): boolean {
   return k % 4 === 0 && (!transposeA || m % 4 === 0) && (transposeB || n % 4 === 0);
 }
 
-/** Workgroups that keep a GPU busy, and the smallest k that is worth one. */
+/**
+ * Number of workgroups for full occupancy of a GPU, and the smallest k that is worth one workgroup.
+ */
 const BUSY = { groups: 128, k: 128 };
 
 /**
- * Split-K: into how many parts k is divided, so that a product with a small result and a long k, such
- * as a weight's gradient, gives a GPU enough to do. Only without an epilogue, and if both operands
- * are stored k-major; otherwise 1.
+ * Split-K: into how many parts k is divided, so that a product with a small result and a long k,
+ * such as a weight's gradient, gives a GPU enough to do. Only without an epilogue, and if both
+ * operands are stored k-major; otherwise 1.
  */
 function partsOfK({ m, n, k, batch, transposeA, transposeB, hasEpilogue }: GemmRequest): number {
   if (hasEpilogue || !transposeA || transposeB || batch > 1) return 1;

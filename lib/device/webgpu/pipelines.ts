@@ -1,5 +1,5 @@
 /**
- * Pipelines, one for each kernel, set of constants and set of buffers, made at first use and kept.
+ * Cache of pipelines, one for each kernel, set of constants and set of buffers, built at first use.
  *
  * The bind-group layout follows from the kernel's descriptor, as its WGSL declarations do
  * (wgsl_module.ts). A buffer that a launch leaves out has no binding.

@@ -3,7 +3,7 @@
  * version.
  *
  * Nothing depends on them: if there is no cache, or the entry is malformed, the table in
- * adapter_class.ts holds. lib/ops/tune_products.ts measures.
+ * adapter_class.ts is used. lib/ops/tune_products.ts measures.
  *
  * @module
  */

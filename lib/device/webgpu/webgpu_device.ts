@@ -1,10 +1,10 @@
 /**
  * The WebGPU device: WGSL kernels on the GPU, through the web platform's interface alone.
  *
- * Eager launches are collected in one open pass, which is submitted when a value is read or written;
- * a loaded program holds prepared pipelines, bind groups and one uniform buffer, so that a run is one
- * encoder, one pass, one submit. See ../choose_device.ts for the choice of a device, pipelines.ts for
- * the kernels.
+ * Eager launches are collected in one open pass, which is submitted when a value is read or
+ * written; a loaded program holds prepared pipelines, bind groups and one uniform buffer, so that a
+ * run is one encoder, one pass, one submit. See ../choose_device.ts for the choice of a device,
+ * pipelines.ts for the kernels.
  *
  * @module
  */
@@ -23,11 +23,11 @@ interface Memory extends Allocation {
   readonly buffer: GPUBuffer;
 }
 
-/** How to open an adapter. */
+/** Options for opening an adapter. */
 export interface OpenOptions {
-  /** Why it was chosen, for the description. */
+  /** Reason why the adapter was chosen, for the description. */
   reason?: string;
-  /** The kernels that were measured to be the fastest on it. Default: those of its class. */
+  /** The kernels that were measured to be fastest on it. Default: those of its class. */
   tuned?: GemmKernels;
 }
 
@@ -54,11 +54,11 @@ const TRAITS: Omit<DeviceTraits, "manyCores"> = {
 export class WebGpuDevice implements Device {
   readonly kind = "webgpu";
   readonly traits: DeviceTraits;
-  /** The kernels that matrix products take. */
+  /** The kernels of matrix products. */
   gemmKernels: GemmKernels;
-  /** Precision of the operands of the layers' products; sums and everything else are f32. */
+  /** Precision of the operands of the layers' matmuls; sums and everything else are f32. */
   precision: "f32" | "f16" = "f32";
-  /** Fewest threads of a subgroup; undefined if kernels cannot use subgroups. */
+  /** Minimum of threads in a subgroup; undefined if kernels cannot use subgroups. */
   readonly subgroupSize: number | undefined;
   recorder: Recorder | undefined;
   readonly #pipelines: Pipelines;

@@ -1,10 +1,10 @@
 /**
- * A kernel's complete WGSL: its code between the parts that its descriptor determines, which are the
- * bindings, the uniform of scalars, the functions of the build and the entry point.
+ * The complete WGSL of a kernel: its code, and the parts that its descriptor determines: bindings,
+ * the uniform of scalars, the functions of the build and the entry point.
  *
  * Buffers keep the number of their place in the descriptor; the scalars follow as `s`. A buffer
  * that a launch leaves out is not bound. It is declared as a constant or private array instead, so
- * that code which this build never runs still compiles.
+ * that code which this build never runs compiles, too.
  *
  * @module
  */
@@ -14,9 +14,10 @@ import { bufferNames, type Buffers, type Kernel, type WebGpuKernel } from "../ke
 export const WORKGROUP_SIZE = 256;
 
 /**
- * The module of the build of `kernel` whose buffers are `present`, by their place in the descriptor.
+ * The module of the build of `kernel` whose buffers are `present`, by their place in the
+ * descriptor.
  *
- * The entry point comes last: naga 29 panics if a function that uses a workgroup array sized by an
+ * The entry point is last: naga 29 panics if a function that uses a workgroup array sized by an
  * `override` follows its caller.
  */
 export function wgslModule(kernel: Kernel, present: readonly boolean[]): string {
@@ -35,7 +36,7 @@ function bufferDeclarations(kernel: Kernel, present: readonly boolean[]): string
       if (present[first + i]) {
         return `@group(0) @binding(${first + i}) var<storage, ${access}> ${name}: array<${type}>;`;
       }
-      // A constant, unlike a private variable, is uniform: barriers may depend on what it holds.
+      // A constant, unlike a private variable, is uniform: barriers may depend on its value.
       if (access === "read") return `const ${name} = array<${type}, 1>();`;
       return `var<private> ${name}: array<${type}, 1>;`;
     });
