@@ -8,7 +8,7 @@ Deno.test("sample writes every character as it is to a pipe", async () => {
   const train = ["--dataset", "text.txt", ...TINY, ...line("--steps 2 --sample-every 1 --out run")];
   const trained = await run("train", train, folder.path);
   assert.equal(trained.code, 0, trained.err);
-  assert.match(trained.out, /[\r\x1b\x07\u009b]/);
+  assert.ok([..."\r\x1b\x07\u009b"].some((character) => trained.out.includes(character)));
   for (const more of [[], ["--no-stream"], line("--beams 2 --no-repeat-ngram 1")]) {
     const args = [
       "run",

@@ -15,7 +15,6 @@ import { scope } from "../tensor/scope.ts";
 import { logSoftmax } from "../ops/softmax.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { type TopK, topK } from "../ops/top_k.ts";
-import { yieldToEvents } from "../yield_to_events.ts";
 import { CacheRows } from "./cache_rows.ts";
 import type { FinishReason } from "./continuation.ts";
 import { exclusionMask } from "./excluded_ids.ts";
@@ -298,7 +297,6 @@ class BeamRows {
 
   async #read({ values, indices }: TopK): Promise<Step> {
     const [v, i] = await Promise.all([values.data(), indices.data()]);
-    await yieldToEvents();
     return { values: v, indices: i, picks: this.#picks };
   }
 }

@@ -21,7 +21,6 @@ import { sampleToken } from "../ops/sample_token.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { slice } from "../ops/slice.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { yieldToEvents } from "../yield_to_events.ts";
 import { CacheRows } from "./cache_rows.ts";
 import { exclusionMask } from "./excluded_ids.ts";
 
@@ -161,7 +160,6 @@ export class Sequences {
     this.#state.write([this.#seed | 0, this.#given]);
     const steps = this.#make(most);
     const [values, scores] = await Promise.all([this.#output.data(), this.#scores?.data()]);
-    await yieldToEvents();
     const { rows } = this.shape;
     const from = this.#given % this.#block * rows;
     const block = {

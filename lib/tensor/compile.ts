@@ -13,7 +13,7 @@ import { Recorder } from "../device/recorder.ts";
 import { sameShape } from "../shape.ts";
 import { store } from "./copy.ts";
 import { expectFunction } from "./launch.ts";
-import { tensorsIn } from "./scope.ts";
+import { tensorsIn, withoutScope } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** What a compiled function takes in memory and launches, for reports. */
@@ -112,7 +112,7 @@ function record<Inputs extends Tensor[], Result>(
   const recorder = device.recorder = new Recorder();
   let result: Result;
   try {
-    result = f(...inputs);
+    result = withoutScope(() => f(...inputs));
     if (result instanceof Promise) {
       throw new TypeError(
         "compile: the function is asynchronous; it must return tensors, not a promise",

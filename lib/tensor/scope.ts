@@ -20,44 +20,69 @@ export interface Scoped {
   dispose(): void;
 }
 
-let open: Set<Scoped> | undefined;
+/** The memory that was allocated in the open scope. */
+let open: Set<Storage> | undefined;
 
-/** Called by every new tensor. */
-export function noteCreated(tensor: Scoped): void {
-  open?.add(tensor);
+/** Every new tensor calls this with its memory; views and parts have none of their own. */
+export function noteCreated(storage: Storage): void {
+  open?.add(storage);
 }
 
-/** Takes a tensor out of the open scope, so that it outlives it: for parameters and other state. */
+/**
+ * Takes a tensor's memory out of the open scope, so that it outlives it: for parameters and other
+ * state.
+ */
 export function keep<T extends Scoped>(tensor: T): T {
-  open?.delete(tensor);
+  open?.delete(wholeOf(tensor));
   return tensor;
 }
 
 /**
  * Runs `body` and frees the memory of every tensor made in it, except those in its result (a
- * tensor, or arrays and plain objects of tensors). TypeError if `body` is asynchronous: read values
- * after the scope.
+ * tensor, or arrays and plain objects of tensors); if `body` throws, all of it. Views of tensors
+ * from outside leave those as they are. TypeError if `body` is asynchronous: read values after the
+ * scope.
  */
 export function scope<T>(body: () => T): T {
   const outer = open;
-  const made = open = new Set<Scoped>();
+  const made = open = new Set<Storage>();
+  let result: T;
   try {
-    const result = body();
-    if (result instanceof Promise) {
-      throw new TypeError(
-        "scope: the function is asynchronous; it must return tensors, not a promise: read values after the scope",
-      );
-    }
-    const kept = new Set(tensorsIn(result));
-    const storages = new Set([...kept].map((tensor) => tensor.storage));
-    for (const tensor of made) {
-      if (!kept.has(tensor) && !storages.has(tensor.storage)) tensor.dispose();
-    }
-    for (const tensor of kept) outer?.add(tensor);
-    return result;
+    result = body();
+  } catch (error) {
+    for (const storage of made) storage.dispose();
+    throw error;
   } finally {
     open = outer;
   }
+  if (result instanceof Promise) {
+    throw new TypeError(
+      "scope: the function is asynchronous; it must return tensors, not a promise: read values after the scope",
+    );
+  }
+  for (const storage of tensorsIn(result).map(wholeOf)) {
+    if (made.delete(storage)) outer?.add(storage);
+  }
+  for (const storage of made) storage.dispose();
+  return result;
+}
+
+/** Runs `body` in no scope: what a recorded program needs outlives the scope of its first call. */
+export function withoutScope<T>(body: () => T): T {
+  const outer = open;
+  open = undefined;
+  try {
+    return body();
+  } finally {
+    open = outer;
+  }
+}
+
+/** The memory that a tensor is, or is part of. */
+function wholeOf({ storage }: Scoped): Storage {
+  let whole = storage;
+  while (whole.whole) whole = whole.whole;
+  return whole;
 }
 
 /** All tensors in a value: itself, or in arrays and plain objects, however deep. */

@@ -13,6 +13,7 @@ import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { expectShape, formatShape, resolveShape, type Shape, size } from "../shape.ts";
 import { flatten, formatNested, nest, type NestedArray, nestedShape } from "./nested_array.ts";
+import { yieldToEvents } from "../yield_to_events.ts";
 import { noteCreated } from "./scope.ts";
 import { differentiable } from "./tape.ts";
 
@@ -49,9 +50,7 @@ export class Tensor {
     readonly storage: Storage,
     readonly shape: Shape,
     readonly dtype: DType = "f32",
-  ) {
-    noteCreated(this);
-  }
+  ) {}
   /** The device that the values are on. */
   get device(): Device {
     return this.storage.device;
@@ -60,14 +59,20 @@ export class Tensor {
   get size(): number {
     return size(this.shape);
   }
-  /** Copies the values to the host, row by row. Error while a program is recorded. */
+  /**
+   * Copies the values to the host, row by row, and yields to events now and then, so that a loop
+   * hears signals and frees the memory of tensors that were collected. Error while a program is
+   * recorded.
+   */
   async data(): Promise<TensorData> {
     if (this.device.recorder) {
       throw new Error(
         "tensor: a value cannot be read inside a compiled function, which is recorded once and replayed; return the tensor and read it outside",
       );
     }
-    return this.#typed(await this.device.read(this.#range(this.size)));
+    const bytes = await this.device.read(this.#range(this.size));
+    await yieldToEvents();
+    return this.#typed(bytes);
   }
   /** The value of a tensor of one element. TypeError if it has more. */
   async item(): Promise<number> {
@@ -159,6 +164,12 @@ function toIntegers(values: ArrayLike<number>): Int32Array {
   );
 }
 
+/** A tensor of new memory, which the open scope frees. */
+function newTensor(storage: Storage, shape: Shape, dtype: DType | undefined): Tensor {
+  noteCreated(storage);
+  return new Tensor(storage, shape, dtype);
+}
+
 const OPTIONS = { dtype: true, device: true };
 
 /** Throws a TypeError for options that a tensor does not have, or a dtype that there is not. */
@@ -203,7 +214,7 @@ export function tensor(
     );
   }
   const device = options.device ?? currentDevice();
-  const made = new Tensor(Storage.persistent(device, 4 * flat.length), shape, dtype);
+  const made = newTensor(Storage.persistent(device, 4 * flat.length), shape, dtype);
   made.write(flat);
   return made;
 }
@@ -221,7 +232,7 @@ export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
   checkTensorOptions("empty", options);
   expectShape("empty", shape);
   const { dtype, device = currentDevice() } = options;
-  return new Tensor(Storage.make(device, 4 * size(shape)), shape, dtype);
+  return newTensor(Storage.make(device, 4 * size(shape)), shape, dtype);
 }
 
 /**
@@ -256,7 +267,7 @@ function filled(operation: string, shape: Shape, value: number, options: TensorO
   }
   const { dtype = "f32", device = currentDevice() } = options;
   const length = size(shape);
-  const made = new Tensor(Storage.persistent(device, 4 * length), shape, dtype);
+  const made = newTensor(Storage.persistent(device, 4 * length), shape, dtype);
   const { allocation } = made.storage;
   const count = Math.min(length, CHUNK);
   const numbers = new Array<number>(count).fill(value);

@@ -88,7 +88,7 @@ export class Allocator {
     } catch {
       throw new UserError(
         `cpu: no memory left for ${bytes} bytes; ${this.#used} are in use and the limit is 4 GiB. ` +
-          "Use a smaller batch, context or model",
+          "Use a smaller batch, context or model, and scope() in loops that read no value",
       );
     }
     const grown = pages * PAGE;

@@ -60,7 +60,6 @@ export class CpuDevice implements Device {
   readonly #table: KernelTable;
   readonly #relaxed: boolean;
   readonly #slots = new Map<string, number>();
-  #workers: Worker[] = [];
   #scratch: Block | undefined;
   #single: Block;
 
@@ -151,12 +150,11 @@ export class CpuDevice implements Device {
     return { used: this.#heap.used, peak: this.#heap.peak, scratch };
   }
   close(): void {
+    // The workers end by themselves: a worker that is terminated keeps the shared memory for ever.
     this.#store(CONTROL.stop, 1);
     const words = new Int32Array(this.#memory.buffer, 0, 1024);
     Atomics.add(words, CONTROL.epoch / 4, 1);
     Atomics.notify(words, CONTROL.epoch / 4);
-    for (const worker of this.#workers) worker.terminate();
-    this.#workers = [];
   }
 
   #findBlas(choice: string) {
@@ -201,7 +199,6 @@ export class CpuDevice implements Device {
         thread,
         blas: this.blas?.path,
       });
-      this.#workers[thread - 1] = worker;
     }
   }
 

@@ -34,11 +34,11 @@ scope.onmessage = ({ data: { memory, scheduler, thread, blas } }) => {
     Atomics.add(words, CONTROL.joined / 4, 1);
     return Atomics.load(words, CONTROL.epoch / 4);
   });
-  for (;;) {
+  const isStopped = () => Atomics.load(words, CONTROL.stop / 4) !== 0;
+  while (!isStopped()) {
     kernels.park(seen);
-    if (retires(words, seen, thread)) break;
+    if (isStopped() || retires(words, seen, thread)) break;
     seen = Atomics.load(words, CONTROL.epoch / 4);
-    if (Atomics.load(words, CONTROL.stop / 4)) break;
     kernels.loadListed();
     kernels.walk(thread);
   }

@@ -215,6 +215,7 @@ export class WebGpuDevice implements Device {
     return { used: this.#used, peak: this.#peak, scratch: 0 };
   }
   close(): void {
+    this.#encoder = this.#pass = undefined; // memory that is collected later submits nothing
     this.gpu.destroy();
   }
 
