@@ -31,6 +31,7 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   dropoutp: ["dropout"],
   embeddim: ["width"],
   eps: ["epsilon", "normEpsilon"],
+  epochs: ["steps"],
   ffndim: ["hidden"],
   gradclip: ["clip"],
   hiddensize: ["width"],
@@ -135,12 +136,18 @@ function unknownOption(
   return new TypeError(`${operation}: unknown option '${name}'; ${advice}`);
 }
 
-/** The known name that is meant by a mistyped or foreign one, or undefined if none is near. */
-function meantOption(name: string, names: readonly string[]): string | undefined {
+/**
+ * The known name that is meant by a mistyped or foreign one, of an option or of a command's flag;
+ * undefined if none is near.
+ */
+export function meantOption(name: string, names: readonly string[]): string | undefined {
   const letters = lettersOf(name);
-  const same = names.find((candidate) => lettersOf(candidate) === letters);
   const synonyms = Object.hasOwn(SYNONYMS, letters) ? SYNONYMS[letters] : [];
-  return same ?? synonyms.find((synonym) => names.includes(synonym)) ?? nearest(name, names);
+  for (const spelling of [letters, ...synonyms.map(lettersOf)]) {
+    const same = names.find((candidate) => lettersOf(candidate) === spelling);
+    if (same !== undefined) return same;
+  }
+  return nearest(name, names);
 }
 
 /** A name without case, underscores and hyphens: `max_new_tokens` is `maxNewTokens`. */

@@ -371,3 +371,109 @@ for (
     assert.throws(() => run(a, b), new RegExp(`^TypeError: ${name}: its tensors are on different`));
   });
 }
+
+/** A custom operation whose derivative returns what `backward` says. */
+const custom = (backward: Anything) =>
+  guess.customOp({
+    name: "double",
+    inputs: { x: "f32" },
+    cpu: {
+      chunks: () => 1,
+      emit(k: Anything) {
+        const { x, output } = k.pointers("x", "output");
+        k.f.storeF32(output, x.loadF32().mul(2));
+      },
+    },
+    backward,
+  });
+const derived = (backward: Anything) => {
+  const at = tensor([3]);
+  return guess.valueAndGrad(() => guess.sum(custom(backward)({ x: at })), [at]);
+};
+class Headless extends guess.Module {}
+class Listed extends guess.Module {
+  parts() {
+    return { layers: [new folio.Linear(2, 2)] };
+  }
+}
+
+refused({
+  "a * 2": [
+    () => guess.tensor([1, 2]) * 2,
+    "TypeError: tensor: f32 [2] is no number, so that JavaScript's operators do not apply; use " +
+    "add, mul, greater, … or read its value with await item()",
+  ],
+  "savePretrained(folder, model, tokenizer)": [
+    () => guess.savePretrained("hf", model(), folio.CharacterTokenizer.fromText("ab")),
+    "TypeError: savePretrained: expected a folder and a model, got a third argument, a " +
+    "CharacterTokenizer; a tokenizer goes beside the model: savePretrained(folder, { model, tokenizer })",
+  ],
+  "savePretrained with a larger tokenizer": [
+    () =>
+      folio.savePretrained("hf", {
+        model: model(),
+        tokenizer: folio.CharacterTokenizer.fromText("abcdefghijkl"),
+      }),
+    "RangeError: savePretrained: the tokenizer has 12 tokens and the model 8; save the model with " +
+    "the tokenizer it was made for",
+  ],
+  "encodeBatch({ paddingSide: 'top' })": [
+    () => guess.CharacterTokenizer.fromText("ab").encodeBatch(["a"], { paddingSide: "top" }),
+    'RangeError: encodeBatch: paddingSide: expected one of "left", "right", got "top"',
+  ],
+  "encodeBatch({ padding: 'max' })": [
+    () => guess.CharacterTokenizer.fromText("ab").encodeBatch(["a"], { padding: "max" }),
+    'RangeError: encodeBatch: padding: expected one of "longest", "max_length", true, false, got "max"',
+  ],
+  "loss of transposed targets": [
+    () =>
+      model().loss(
+        folio.zeros([2, 4], { dtype: "i32" }),
+        folio.zeros([4, 2], { dtype: "i32" }),
+      ),
+    "TypeError: GPT.loss: expected a target for each id; got i32 [2,4] and i32 [4,2]",
+  ],
+  "useDevice('cpu')": [
+    () => guess.useDevice("cpu"),
+    'TypeError: useDevice: expected an open device, got "cpu"; open one with await openDevice()',
+  ],
+  "tensor(x, { device: 'cpu' })": [
+    () => guess.tensor([1], { device: "cpu" }),
+    'TypeError: tensor: expected an open device, got "cpu"; open one with await openDevice()',
+  ],
+  "a derivative that is a tensor": [
+    () => derived((dy: Anything) => dy),
+    "TypeError: double: 'backward' must return gradients by input, { x }, got a Tensor f32 [1]",
+  ],
+  "a derivative that is a list": [
+    () => derived((dy: Anything) => [dy]),
+    "TypeError: double: 'backward' must return gradients by input, { x }, got an array of 1",
+  ],
+  "a derivative of another name": [
+    () => derived((dy: Anything) => ({ y: dy })),
+    "TypeError: double: 'backward' must return gradients by input, { x }, got an object with y",
+  ],
+  "a custom operation of a tensor": [
+    () => custom(undefined)(tensor([1])),
+    "TypeError: double: expected its inputs by name, as in double({ x })",
+  ],
+  "customOp with 'float32'": [
+    () =>
+      guess.customOp({
+        name: "double",
+        inputs: { x: "float32" },
+        wgsl: "fn each_thread(i: u32) {}",
+      }),
+    'TypeError: customOp: double: inputs: expected { name: "f32" or "i32" }, got "float32" for x',
+  ],
+  "a module without parts": [
+    () => new (Headless as Anything)().parameters(),
+    "TypeError: Headless: expected a method parts() that names its tensors and modules, such as " +
+    "parts() { return { hidden: this.hidden }; }; without it nothing can be trained or saved",
+  ],
+  "a list among a module's parts": [
+    () => new (Listed as Anything)().parameters(),
+    "TypeError: Listed: parts(): expected a tensor or a module as layers, got an array of 1; put " +
+    "modules in a row into a ModuleList",
+  ],
+});

@@ -9,6 +9,7 @@
 
 import { UserError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
+import { meantOption } from "../options.ts";
 import { type Command, type Flag, type Flags, type FlagValues, kebabCase } from "./flags.ts";
 
 /** A command line that has been read. */
@@ -144,7 +145,7 @@ function takesValue(flag: Flag<unknown>): boolean {
 function unknownFlag(written: string, byName: Map<string, Flag<unknown>>): UserError {
   const word = kebabCase(written.replace(/^-+/, "")).replaceAll("_", "-");
   const toggles = [...byName].filter(([, flag]) => !takesValue(flag));
-  const near = nearest(word, [...byName.keys(), ...toggles.map(([name]) => `no-${name}`)]);
+  const near = meantOption(word, [...byName.keys(), ...toggles.map(([name]) => `no-${name}`)]);
   const hint = near ? `did you mean --${near}?` : "--help lists all flags";
   return new UserError(`unknown flag ${written}; ${hint}`);
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import type { Device } from "./device.ts";
 
 let current: Device | undefined;
@@ -15,9 +16,19 @@ export function currentDevice(): Device {
   return current;
 }
 
-/** Makes an open device the current one. */
+/** Makes an open device the current one. TypeError if it is none, such as a device's name. */
 export function useDevice(device: Device): void {
-  current = device;
+  current = expectDevice("useDevice", device);
+}
+
+/** Throws a TypeError unless `device` is an open device. */
+export function expectDevice(operation: string, device: Device): Device {
+  if (typeof device?.allocate === "function") return device;
+  throw new TypeError(
+    `${operation}: expected an open device, got ${
+      describe(device)
+    }; open one with await openDevice()`,
+  );
 }
 
 /** Runs `f` with `device` as the current one, then restores the previous one. */

@@ -68,8 +68,17 @@ const KNOWN: OptionNames<PretrainedToSave> = {
 export async function savePretrained(
   folder: string | URL,
   model: GPT | PretrainedToSave,
+  ...more: never[]
 ): Promise<void> {
   const path = localPath("savePretrained", folder);
+  if (more.length > 0) {
+    throw new TypeError(
+      `savePretrained: expected a folder and a model, got a third argument, ${
+        describe(more[0])
+      }; ` +
+        "a tokenizer goes beside the model: savePretrained(folder, { model, tokenizer })",
+    );
+  }
   await save(path, toSave(model));
 }
 
@@ -81,8 +90,20 @@ function toSave(given: GPT | PretrainedToSave): PretrainedToSave {
     throw new TypeError(`savePretrained: expected a GPT as model, got ${describe(model)}`);
   }
   const tokenizer = given.hasTokenizer === false ? undefined : given.tokenizer;
-  if (tokenizer !== undefined) expectTokenizer("savePretrained", tokenizer);
+  if (tokenizer !== undefined) {
+    expectTokenizer("savePretrained", tokenizer);
+    expectRoom(model, tokenizer);
+  }
   return { model, tokenizer, beginToken, endTokens };
+}
+
+/** Throws if the tokenizer has ids that the model has not; a padded table may have more rows. */
+function expectRoom({ config }: GPT, { vocabSize }: Tokenizer): void {
+  if (vocabSize <= config.vocabSize) return;
+  throw new RangeError(
+    `savePretrained: the tokenizer has ${vocabSize} tokens and the model ${config.vocabSize}; ` +
+      "save the model with the tokenizer it was made for",
+  );
 }
 
 async function save(path: string, saved: PretrainedToSave): Promise<void> {

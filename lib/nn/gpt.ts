@@ -7,6 +7,7 @@
  * @module
  */
 import { Random } from "../random.ts";
+import { sameShape } from "../shape.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { embedding } from "../ops/embedding.ts";
 import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
@@ -138,7 +139,7 @@ export class GPT extends Module {
   loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const { width } = this.config;
     expectIds("GPT.loss", targets, this.config.contextLength, "targets");
-    if (ids.size !== targets.size) {
+    if (!sameShape(ids.shape, targets.shape)) {
       throw new TypeError(`GPT.loss: expected a target for each id; got ${ids} and ${targets}`);
     }
     const rows = reshape(this.hidden(ids, context), [targets.size, width]);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
@@ -25,11 +26,13 @@ export abstract class Module {
     const named = new Map<string, Tensor>();
     const seen = new Set<Tensor>();
     const visit = (module: Module, prefix: string) => {
+      if (typeof module.parts !== "function") throw withoutParts(module);
       for (const [name, part] of Object.entries(module.parts())) {
         if (part instanceof Tensor) {
           if (!seen.has(part)) named.set(prefix + name, part);
           seen.add(part);
-        } else if (part) visit(part, `${prefix}${name}.`);
+        } else if (part instanceof Module) visit(part, `${prefix}${name}.`);
+        else if (part) throw notPart(module, name, part);
       }
     };
     visit(this, "");
@@ -50,6 +53,21 @@ export abstract class Module {
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return `${this.constructor.name} of ${this.parameterCount.toLocaleString("en")} parameters`;
   }
+}
+
+function withoutParts(module: Module): TypeError {
+  return new TypeError(
+    `${module.constructor.name}: expected a method parts() that names its tensors and modules, such ` +
+      "as parts() { return { hidden: this.hidden }; }; without it nothing can be trained or saved",
+  );
+}
+
+function notPart(module: Module, name: string, part: unknown): TypeError {
+  const advice = Array.isArray(part) ? "; put modules in a row into a ModuleList" : "";
+  return new TypeError(
+    `${module.constructor.name}: parts(): expected a tensor or a module as ${name}, got ` +
+      `${describe(part)}${advice}`,
+  );
 }
 
 /** Modules in a row, named by their index. */

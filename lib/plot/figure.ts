@@ -121,9 +121,16 @@ export class Figure {
    * @throws {UserError} if the folder is missing or cannot be written, or the packages that draw
    *   cannot be loaded
    * @throws {TypeError} if `file` is neither a path nor a `file:` address
+   * @throws {RangeError} if its name has the extension of another kind of picture
    */
   async save(file: string | URL): Promise<void> {
     const path = localPath("save", file);
+    const other = /\.(png|jpe?g|gif|webp|avif|bmp|pdf|eps|html?)$/i.exec(path);
+    if (other) {
+      throw new RangeError(
+        `save: ${path}: a figure is SVG, not ${other[1]}; give a name that ends in .svg`,
+      );
+    }
     await writeFileAtomically(path, [new TextEncoder().encode(await this.toSVG())]);
   }
 

@@ -93,12 +93,27 @@ export function lossFigure(runs: readonly LossRun[], options: LossOptions = {}):
   }, { ...options, title });
 }
 
+const RUN: OptionNames<LossRun> = {
+  label: "",
+  train: [],
+  validation: [],
+  learningRate: [],
+};
+
+function isRun(run: unknown): boolean {
+  const points = (run as Partial<LossRun> | null)?.train;
+  return Array.isArray(points) && points.every((point) => typeof point === "object");
+}
+
 function expectRuns(runs: unknown): void {
-  const wrong = Array.isArray(runs) ? runs.find((run) => !Array.isArray(run?.train)) : runs;
-  if (wrong === undefined) return;
-  throw new TypeError(
-    `lossFigure: expected a list of runs { label, train, validation }, got ${describe(wrong)}`,
-  );
+  const wrong = Array.isArray(runs) ? runs.find((run) => !isRun(run)) : runs;
+  if (wrong !== undefined) {
+    throw new TypeError(
+      "lossFigure: expected a list of runs { label, train, validation } with losses as " +
+        `{ step, loss }, got ${describe(wrong)}`,
+    );
+  }
+  for (const run of runs as LossRun[]) checkOptions("lossFigure: a run", run, RUN);
 }
 
 /** The series of a run that can be drawn. */

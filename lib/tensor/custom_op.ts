@@ -5,11 +5,12 @@
  * @module
  */
 import type { CpuKernel, Kernel, ScalarType, WebGpuKernel } from "../device/kernel.ts";
+import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { formatShape, sameShape, type Shape } from "../shape.ts";
 import { differentiable } from "./autograd.ts";
 import { deviceOf, expectType, launch } from "./launch.ts";
-import { type DType, empty, type Tensor } from "./tensor.ts";
+import { type DType, empty, Tensor } from "./tensor.ts";
 
 /** Something for each input, by name. */
 export type ByName<Names, Value> = { readonly [Name in keyof Names]: Value };
@@ -151,11 +152,16 @@ export function customOp<
   const Inputs extends Readonly<Record<string, DType>>,
   const Scalars extends Readonly<Record<string, ScalarType>> = Record<never, never>,
 >(definition: CustomOpDefinition<Inputs, Scalars>): CustomOp<Inputs, Scalars> {
-  checkOptions("customOp", definition, DEFINITION);
+  checkOptions("customOp", definition, DEFINITION, {
+    grad: "the derivative is backward: (dy, { inputs }) => ({ x: … })",
+  });
   const { name, shape, dtype, backward } = definition;
   const kernel = kernelOf(definition);
   const names: (keyof Inputs & string)[] = Object.keys(definition.inputs);
   return (inputs, scalars = {} as ByName<Scalars, number>) => {
+    if (inputs as unknown instanceof Tensor || Array.isArray(inputs)) {
+      throw new TypeError(`${name}: expected its inputs by name, as in ${name}({ ${names[0]} })`);
+    }
     expectNames(name, "inputs", Object.keys(inputs), names);
     expectNames(name, "scalars", Object.keys(scalars), Object.keys(definition.scalars ?? {}));
     names.forEach((input) =>
@@ -173,6 +179,7 @@ export function customOp<
         );
       }
       const gradients = backward(gradient, { inputs, output, scalars });
+      expectGradients(name, gradients, names);
       names.forEach((input) => expectGradient(name, input, inputs[input], gradients[input]));
       return names.map((input) => gradients[input]);
     });
@@ -186,6 +193,12 @@ function kernelOf<
   const { name, inputs, wgsl, cpu, grid } = definition;
   const scalars = { count: "u32", ...definition.scalars } as const;
   if (!wgsl && !cpu) throw new TypeError(`customOp: ${name} needs a kernel; give 'wgsl' or 'cpu'`);
+  if (cpu !== undefined && (typeof cpu?.emit !== "function" || typeof cpu.chunks !== "function")) {
+    throw new TypeError(
+      `customOp: ${name}: cpu: expected { chunks(scalars), emit(k) }, got ${describe(cpu)}`,
+    );
+  }
+  for (const [input, dtype] of Object.entries(inputs)) expectInputType(name, input, dtype);
   if (Object.keys(inputs).length === 0) {
     throw new TypeError(`customOp: ${name} needs at least one input`);
   }
@@ -205,6 +218,15 @@ function kernelOf<
   };
 }
 
+function expectInputType(name: string, input: string, dtype: unknown): void {
+  if (dtype === "f32" || dtype === "i32") return;
+  throw new TypeError(
+    `customOp: ${name}: inputs: expected { name: "f32" or "i32" }, got ${
+      describe(dtype)
+    } for ${input}`,
+  );
+}
+
 function webgpuKernel<Scalars>(
   code: string,
   grid: ((scalars: Scalars & { readonly count: number }) => readonly number[]) | undefined,
@@ -219,6 +241,17 @@ function expectNames(name: string, what: string, given: string[], expected: stri
     `${name}: expected the ${what} ${expected.join(", ") || "none"}; got ${
       given.join(", ") || "none"
     }`,
+  );
+}
+
+function expectGradients(name: string, gradients: object, names: readonly string[]): void {
+  const isRecord = typeof gradients === "object" && gradients !== null &&
+    !(gradients instanceof Tensor) && !Array.isArray(gradients);
+  const foreign = isRecord && Object.keys(gradients).find((key) => !names.includes(key));
+  if (isRecord && foreign === undefined) return;
+  throw new TypeError(
+    `${name}: 'backward' must return gradients by input, { ${names.join(", ")} }, got ` +
+      describe(gradients),
   );
 }
 

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Device } from "../device/device.ts";
-import { currentDevice } from "../device/current_device.ts";
+import { currentDevice, expectDevice } from "../device/current_device.ts";
 import { Storage } from "../device/storage.ts";
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
@@ -123,6 +123,14 @@ export class Tensor {
   toString(): string {
     return `${this.dtype} ${formatShape(this.shape)}`;
   }
+  /** Refuses `a * 2` and `a > b`, which would be NaN and false: TypeError. A text is `toString`'s. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return this.toString();
+    throw new TypeError(
+      `tensor: ${this} is no number, so that JavaScript's operators do not apply; use add, mul, ` +
+        "greater, … or read its value with await item()",
+    );
+  }
   /** For `console.log`: dtype, shape, device and, on the CPU, the first values. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return `${this} on ${this.device.kind}: ${this.#shownValues()}`;
@@ -176,6 +184,7 @@ const OPTIONS = { dtype: true, device: true };
 function checkTensorOptions(operation: string, options: TensorOptions): void {
   checkOptions(operation, options, OPTIONS);
   checkDType(operation, options.dtype);
+  if (options.device !== undefined) expectDevice(operation, options.device);
 }
 
 function checkDType(operation: string, dtype: DType = "f32"): void {
@@ -204,6 +213,7 @@ export function tensor(
 ): Tensor {
   checkOptions("tensor", options, { shape: true, ...OPTIONS });
   checkDType("tensor", options.dtype);
+  if (options.device !== undefined) expectDevice("tensor", options.device);
   const flat = flatValues(values);
   const shape = options.shape ?? nestedShape(values);
   expectShape("tensor", shape);

@@ -30,7 +30,7 @@ export interface BatchOptions {
    * Pad rows to the longest one, or to `maxLength`; false leaves them as they are. Default false.
    */
   padding?: "longest" | "max_length" | boolean;
-  /** The side of the padding; generation needs it on the left. Default "right". */
+  /** The side of the padding; `attentionMask` tells generation which side it is. Default "right". */
   paddingSide?: "left" | "right";
   /** Cut rows to `maxLength` tokens, special ones included and kept. Default false. */
   truncation?: boolean;
@@ -69,6 +69,8 @@ export function encodeRows(
     throw new TypeError(`encodeBatch: expected a list of texts, got ${describe(texts)}`);
   }
   const { addSpecialTokens = true, padding = false, paddingSide = "right" } = options;
+  expectOneOf("padding", padding, ["longest", "max_length", true, false]);
+  expectOneOf("paddingSide", paddingSide, ["left", "right"]);
   const { truncation = false, maxLength = tokenizer.maximumLength } = options;
   if (
     (truncation || padding === "max_length") && !(Number.isInteger(maxLength) && maxLength! > 0)
@@ -103,6 +105,12 @@ export function encodeRows(
       return mask;
     }),
   };
+}
+
+function expectOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
+  if (allowed.includes(value)) return;
+  const choices = allowed.map((choice) => JSON.stringify(choice)).join(", ");
+  throw new RangeError(`encodeBatch: ${name}: expected one of ${choices}, got ${describe(value)}`);
 }
 
 function ones(length: number): Uint8Array<ArrayBuffer> {
