@@ -125,6 +125,10 @@ const broken: [string, string, Record<string, unknown>, RegExp][] = [
   ["added token strips", "words", {
     added_tokens: [{ id: 0, content: "<unk>", lstrip: true }],
   }, /no single_word, lstrip or rstrip \(not supported\)/],
+  ["unknown token not added", "words", { added_tokens: [] }, /expected "<unk>" among them/],
+  ["a WordPiece model", "words", {
+    model: { continuing_subword_prefix: "##", vocab: { a: 0 }, unk_token: "a" },
+  }, /model\.type.*"WordPiece"/],
   ["other added token", "words", { added_tokens: [{ id: 3, content: "<x>" }] }, /only the padding/],
   ["padding elsewhere", "words", { padding: { pad_id: 2, pad_token: "a" } }, /its own pad_id/],
   ["no merges", "bytePairs", bytePairs(null), /merges: expected an array/],

@@ -42,7 +42,9 @@ export function parseOwnTokenizer(json: unknown): Tokenizer {
     throw malformed("normalizer", "null (others are not supported)", file.normalizer);
   }
   const model = readObject(file.model, "model");
-  const type = model.type ?? (model.merges === undefined ? "WordLevel" : "BPE");
+  const isWordPiece = "continuing_subword_prefix" in model && model.merges === undefined;
+  const type = model.type ??
+    (isWordPiece ? "WordPiece" : model.merges === undefined ? "WordLevel" : "BPE");
   if (type !== "WordLevel" && type !== "BPE") {
     throw malformed("model.type", '"WordLevel" or "BPE" (others are not supported)', type);
   }
@@ -93,11 +95,16 @@ function wordLevel(
   );
 }
 
-/** A WordLevel tokenizer recognizes its padding and unknown token, and no other. */
+/** A WordLevel tokenizer recognizes its padding and unknown token in a text, and no other. */
 function checkAdded(tokenizer: Tokenizer, added: readonly AddedToken[]): void {
   const other = added.find(({ content }) => !tokenizer.specialTokens.has(content));
   if (other !== undefined) {
     throw malformed("added_tokens", "only the padding and the unknown token", other);
+  }
+  for (const content of tokenizer.specialTokens.keys()) {
+    if (!added.some((token) => token.content === content)) {
+      throw malformed("added_tokens", `${JSON.stringify(content)} among them`, added);
+    }
   }
 }
 

@@ -131,3 +131,18 @@ export function tokenizerLines(): string[] {
   }
   return lines;
 }
+
+/** Every seventh line: those whose digests are kept. */
+export function goldenLines(): string[] {
+  return tokenizerLines().filter((_, index) => index % 7 === 0);
+}
+
+/** Lists of random ids from 0 to 299, for the small vocabularies of tokenizer_parts.ts. */
+export function goldenIds(): number[][] {
+  const random = new Random(299);
+  return Array.from({ length: 150 }, () =>
+    Array.from(
+      { length: 1 + Math.floor(random.uniform() * 20) },
+      () => Math.floor(random.uniform() * 300),
+    ));
+}

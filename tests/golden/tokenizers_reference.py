@@ -1,0 +1,58 @@
+"""What the library `tokenizers` makes of lines: the oracle of tests/reference_tokenizers.ts.
+
+    python3 tests/golden/tokenizers_reference.py < REQUEST > ANSWER
+
+The request is a JSON object: "lines", "files", the paths of tokenizer.json files, and "ids", lists to decode (or null). The answer has a line of JSON for
+each file: {"error"} if it is refused, or else "load" (seconds), "rows" (a line's ids without and with special tokens,
+the text decoded from the first and from the second without special tokens; null where the line is refused) and
+"decoded" (the ids, or random ones, their text, and that without special tokens).
+"""
+
+import json
+import random
+import sys
+import time
+
+from tokenizers import Tokenizer
+
+
+def attempt(function):
+    try:
+        return function()
+    except BaseException:  # the library panics where it is at its wits' end
+        return None
+
+
+def answer(path, lines, ids):
+    start = time.time()
+    try:
+        tokenizer = Tokenizer.from_file(path)
+    except BaseException as error:
+        return {"error": str(error)[:200]}
+    load = time.time() - start
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+
+    def decode(ids, skip):
+        return attempt(lambda: tokenizer.decode(ids, skip_special_tokens=skip))
+
+    def row(line):
+        plain = attempt(lambda: tokenizer.encode(line, add_special_tokens=False))
+        whole = attempt(lambda: tokenizer.encode(line, add_special_tokens=True))
+        if plain is None or whole is None:
+            return None
+        return [plain.ids, whole.ids, decode(plain.ids, False), decode(whole.ids, True)]
+
+    source = random.Random(7)
+    size = max(tokenizer.get_vocab().values()) + 3
+    ids = ids or [[source.randrange(size) for _ in range(source.randrange(1, 30))] for _ in range(200)]
+    return {
+        "load": load,
+        "rows": [row(line) for line in lines],
+        "decoded": [[each, decode(each, False), decode(each, True)] for each in ids],
+    }
+
+
+request = json.load(sys.stdin)
+for path in request["files"]:
+    print(json.dumps(answer(path, request["lines"], request["ids"])), flush=True)
