@@ -1,8 +1,8 @@
 /**
  * Compares training runs: `deno task compare RUN...`.
  *
- * Runs that differ only in their seed are one row of the table and one line of the figure. The parts
- * are in scripts/comparison/, which `deno task sweep` uses too.
+ * Runs that differ only in their seed are one row of the table and one line of the figure. The
+ * parts are in scripts/comparison/, which `deno task sweep` uses too.
  *
  * @module
  */

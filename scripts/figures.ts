@@ -132,7 +132,9 @@ async function embeddings(model: GPT, tokenizer: Tokenizer, theme: "light" | "da
   return embeddingFigure(points, { title, theme });
 }
 
-/** A group of tokens that are expected to be close to each other. */
+/**
+ * The group of a token, such as upper-case letters, whose embeddings should be close to each other.
+ */
 function kind(token: string): string {
   if (/^[aeiou]$/.test(token)) return "vowels";
   if (/^\s*\p{Lu}/u.test(token)) return "capitals";

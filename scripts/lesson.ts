@@ -48,10 +48,10 @@ const list = {
   ] as const,
 };
 
-/** How someone of a level should use the lessons. */
+/** Advice for each level on how to use the lessons. */
 const ADVICE: Record<Level, string> = {
   beginner:
-    "Read the beginner's lessons in full and look at the figures of the others; come back to the code tasks later.",
+    "Read the beginner's lessons in full and look at the figures of the others; do the code tasks later.",
   intermediate:
     "Go through all lessons in order and solve the tasks of those for beginners and intermediates; --answers helps if you are stuck.",
   advanced: "Go through all lessons and solve every code task before you look at its answer.",
@@ -81,7 +81,7 @@ function row(heading: LessonHeading<Record<never, never>>, level: Level | undefi
   return level ? [...about, advice(heading, level)] : about;
 }
 
-/** What someone of a level should do with a lesson. */
+/** Advice for a level on one lesson. */
 function advice(heading: { level: Level; tasks: number }, level: Level): string {
   const ahead = LEVELS.indexOf(heading.level) > LEVELS.indexOf(level);
   if (ahead) return level === "beginner" ? "look at the figures" : "run, with --answers";

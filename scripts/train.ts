@@ -41,7 +41,7 @@ const command = {
     "Trains a GPT on a text. With no flags: a small one on Tiny Shakespeare, a few minutes on a CPU.",
   flags: trainFlags,
   examples: [
-    ["deno task train --dataset book.txt --steps 500", "learn from a file of your own"],
+    ["deno task train --dataset book.txt --steps 500", "train on your own file"],
     ["deno task train --out runs/baby --resume", "continue a run that was stopped"],
     ["deno task train --config runs/baby/run.json --seed 1", "repeat a run with another seed"],
   ] as const,

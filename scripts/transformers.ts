@@ -27,7 +27,7 @@ import {
   TRANSFORMERS_VERSION,
 } from "./transformers/transformers_js.ts";
 
-/** What each side loads if the user names no model: the same weights in two formats. */
+/** Models that are loaded if the user names none: the same weights in two formats. */
 const DEFAULTS = {
   "text-generation": { onnx: "Xenova/gpt2", own: "openai-community/gpt2" },
   "sentiment-analysis": {
@@ -51,13 +51,13 @@ const flags = {
     dtype: choice("fp32", "transformers.js's weights", {
       choices: ["fp32", "fp16", "q8", "int8", "uint8", "q4"],
     }),
-    cache: text(".cache/transformers", "where transformers.js caches its downloads", {
+    cache: text(".cache/transformers", "folder in which transformers.js caches its downloads", {
       placeholder: "DIR",
     }),
   }),
   ...group("Run", {
     maxNewTokens: integer(50, "maximum number of tokens to write, for text-generation", { min: 1 }),
-    device: choice("cpu", "where Folio computes", { choices: ["auto", "webgpu", "cpu"] }),
+    device: choice("cpu", "device on which Folio computes", { choices: ["auto", "webgpu", "cpu"] }),
     threads: integer(undefined, "Folio's CPU threads", {
       min: 1,
       max: 64,

@@ -1,5 +1,5 @@
 /**
- * Measures which matmul kernels are the fastest on this GPU, and stores the choice for later runs.
+ * Measures which matmul kernels are fastest on this GPU, and stores the choice for later runs.
  *
  *     deno task tune
  *
@@ -39,13 +39,15 @@ const command = {
   ] as const,
 };
 
-/** The products of the preset `baby`: 12 × 64 tokens, width 128. */
+/** The matmuls of the preset `baby`: 12 × 64 tokens, width 128. */
 const BABY = [
   ...[[128, 384], [128, 512], [512, 128]].flatMap(([k, n]) => layerProducts(768, k, n)),
   { m: 1, n: 512, k: 128, transposeB: true },
 ];
 
-/** Those of GPT-2 124M: 8 × 1,024 tokens, width 768; one row is a generated token's logits. */
+/**
+ * The matmuls of GPT-2 124M: 8 × 1,024 tokens, width 768; one row is a generated token's logits.
+ */
 const GPT2 = [
   ...[[768, 2304], [768, 3072], [3072, 768]].flatMap(([k, n]) => layerProducts(8192, k, n)),
   { m: 1, n: 50257, k: 768, transposeB: true },

@@ -5,9 +5,9 @@
  */
 import { choice, type FlagValues, integer } from "./flags.ts";
 
-/** Which device computes, and how. */
+/** Flags for the device and its precision. */
 export const deviceFlags = {
-  device: choice("auto", "where to compute", { choices: ["auto", "webgpu", "cpu"] }),
+  device: choice("auto", "device to compute on", { choices: ["auto", "webgpu", "cpu"] }),
   precision: choice("f32", "precision of matmul operands; f16 needs WebGPU", {
     choices: ["f32", "f16"],
   }),

@@ -1,5 +1,5 @@
 /**
- * Checks that an argument names a folder, before it is looked for anywhere else.
+ * Checks that an argument names a folder, before any other use of it.
  *
  * @module
  */

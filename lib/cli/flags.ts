@@ -1,5 +1,5 @@
 /**
- * What a command accepts: flags with typed defaults, positional arguments, examples.
+ * The description of a command line: flags with typed defaults, positional arguments, examples.
  *
  * This module only describes: parse.ts reads a command line, help.ts prints `--help`. A flag's
  * camelCase key is its name: `learningRate` is written `--learning-rate`.
@@ -7,7 +7,7 @@
  * @module
  */
 
-/** One flag: its default, what it means, and how its text is read. */
+/** One flag: its default, its meaning, and the function that reads its text. */
 export interface Flag<Value> {
   /** Value if the flag is not given. */
   readonly default: Value;
@@ -15,9 +15,9 @@ export interface Flag<Value> {
   readonly meaning: string;
   /** Placeholder of the value in `--help`, such as `FILE`; a flag without one is a switch. */
   readonly placeholder?: string;
-  /** What a valid value is, for error messages: "an integer of at least 1". */
+  /** Description of a valid value, for error messages: "an integer of at least 1". */
   readonly expected: string;
-  /** The default as `--help` shows it, if the value itself does not say it; `""` shows none. */
+  /** The default as `--help` shows it, if that is not the value itself; `""` shows none. */
   readonly shownDefault?: string;
   /** Heading under which `--help` lists the flag. */
   readonly group?: string;
@@ -41,7 +41,7 @@ export type FlagValues<Specification extends Flags> = {
 
 /** The arguments that are not flags. */
 export interface Positionals {
-  /** Their name in the usage line, in capitals. */
+  /** Name in the usage line, in capitals. */
   readonly name: string;
   /** One line for `--help`. */
   readonly meaning: string;
@@ -55,17 +55,17 @@ export interface Positionals {
 export interface Command<Specification extends Flags = Flags> {
   /** The command line that starts it, without flags: `deno task train`. */
   readonly name: string;
-  /** What it does, in a sentence or two. */
+  /** Description of one or two sentences. */
   readonly summary: string;
   /** Its flags. */
   readonly flags: Specification;
   /** Its other arguments. Default: none allowed. */
   readonly positionals?: Positionals;
-  /** Example command lines, each with what it does. */
+  /** Example command lines, each with its effect. */
   readonly examples?: readonly (readonly [commandLine: string, meaning: string])[];
 }
 
-/** How a flag is shown, and which values it takes. */
+/** How a flag is shown, and its valid values. */
 export interface ShownOptions {
   /** Placeholder of the value in `--help`. */
   placeholder?: string;

@@ -1,19 +1,19 @@
 /**
- * Signals that ask a process to end: heard once, so that a script can save its work.
+ * Signals that end a process: the first one is passed to the script, so that it can save its work.
  *
  * @module
  */
 import { fstatSync } from "node:fs";
 
-/** Exit codes of the signals that ask a process to end. */
+/** Exit codes of the signals that end a process. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
-/** A signal that asks a process to end: Ctrl-C, a machine that stops, a terminal that closes. */
+/** A signal that ends a process: Ctrl-C, a machine that shuts down, a terminal that closes. */
 export type EndingSignal = keyof typeof EXIT_CODES;
 
 /**
- * Milliseconds in which further signals are one with the first: a terminal's Ctrl-C reaches a
- * process directly, and again through `deno task`.
+ * Milliseconds in which further signals are ignored: a terminal's Ctrl-C reaches a process
+ * directly, and again through `deno task`.
  */
 const SAME_SIGNAL = 500;
 
@@ -36,7 +36,7 @@ export class Interrupt implements Disposable {
   #listeners = new Map<Deno.Signal, () => void>();
   #exitCode = 0;
 
-  /** Listens from now on: for Ctrl-C, or for these signals. */
+  /** Starts to listen: for Ctrl-C, or for these signals. */
   constructor(signals: readonly EndingSignal[] = ["SIGINT"]) {
     for (const signal of signals.filter(isHeard)) {
       const listener = () => this.#heard(signal);
@@ -78,8 +78,8 @@ function isHeard(signal: EndingSignal): boolean {
 
 /**
  * Whether the process was started to outlive its terminal, as `nohup` does: then SIGHUP is ignored,
- * and a listener would undo that. Deno does not tell, but `nohup` leaves no terminal and writes to a
- * file.
+ * and a listener would undo that. Deno does not report this, but `nohup` detaches the terminal and
+ * writes to a file.
  */
 function isDetached(): boolean {
   if ([Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal())) return false;

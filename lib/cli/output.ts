@@ -1,11 +1,11 @@
 /**
- * Where commands write: standard output and standard error, what the terminal behind them can
- * show, and colors.
+ * Output of commands: standard output and standard error, the abilities of their terminal, and
+ * colors.
  *
  * @module
  */
 
-/** Something that text is written to. Tests pass their own. */
+/** A destination of text. Tests pass their own. */
 export interface Output {
   /** True for a terminal, where a line may be redrawn. */
   readonly isTerminal: boolean;

@@ -24,7 +24,7 @@ export interface Parsed<Specification extends Flags> {
   readonly help: boolean;
 }
 
-/** What the standard library's parser returns for the options used here. */
+/** Result of the standard library's parser for the options used here. */
 type RawArguments = { _: string[] } & Record<string, string[] | boolean | undefined>;
 
 /**
@@ -33,14 +33,15 @@ type RawArguments = { _: string[] } & Record<string, string[] | boolean | undefi
  * A value may follow its flag as the next argument or after `=`; everything after a bare `--` is
  * positional.
  *
- * @throws {UserError} if a flag is unknown (naming the nearest one), lacks its value, is repeated or
- *   out of range, or if there are too few or too many positional arguments
+ * @throws {UserError} if a flag is unknown (naming the nearest one), lacks its value, is repeated
+ *   or out of range, or if there are too few or too many positional arguments
  *
  * @example
  * ```ts
  * import { integer } from "./flags.ts";
  *
- * const command = { name: "demo", summary: "", flags: { maxSteps: integer(5, "steps", { min: 1 }) } };
+ * const flags = { maxSteps: integer(5, "steps", { min: 1 }) };
+ * const command = { name: "demo", summary: "", flags };
  * const { flags, given } = await parseArguments(command, ["--max-steps", "2e3"]);
  * console.assert(flags.maxSteps === 2000 && given.has("maxSteps"));
  * ```
@@ -81,7 +82,7 @@ async function split(flags: Flags, args: readonly string[]): Promise<RawArgument
 
 async function loadParser() {
   try {
-    // deno-lint-ignore no-import-prefix -- the one place that loads the standard library's parser
+    // deno-lint-ignore no-import-prefix -- only this module loads the standard library's parser
     return await import("npm:deno-std@1.4.0/cli/parse_args.js");
   } catch (cause) {
     const [reason] = (cause as Error).message.split("\n");

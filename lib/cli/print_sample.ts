@@ -1,6 +1,6 @@
 /**
- * Shows text that a model wrote: the prompt in one color, what followed in another. A terminal gets
- * no control characters; a file or a pipe gets every character.
+ * Shows text that a model wrote: the prompt in one color, the continuation in another. A terminal
+ * gets no control characters; a file or a pipe gets every character.
  *
  * @module
  */

@@ -9,9 +9,9 @@ import { formatBytes, formatCount, formatDuration, formatLoss, formatRate } from
 import { type Output, printable, stderr, stdout, withoutControls } from "./output.ts";
 import { fit, StatusLine } from "./status_line.ts";
 
-/** Where progress is written, and which clock measures it. */
+/** Destination and clock of a progress display. */
 export interface ProgressOptions {
-  /** Where to write. Default: standard output for training, standard error for downloads. */
+  /** Destination. Default: standard output for training, standard error for downloads. */
   output?: Output;
   /** Milliseconds since any fixed moment. Default: `performance.now`. */
   now?: () => number;
@@ -30,7 +30,7 @@ export interface TrainingFigures {
 }
 
 /**
- * Shows how far training is, with losses, speed and time left.
+ * Shows the progress of training, with losses, speed and time left.
  *
  * On a terminal the bar follows {@linkcode advance} and {@linkcode report}; elsewhere each report
  * is one line.
@@ -88,8 +88,8 @@ export class TrainingProgress {
   }
 
   /**
-   * Seconds to go after `step` at the speed so far; undefined while the speed is unknown, and at the
-   * end.
+   * Seconds to go after `step` at the speed so far; undefined while the speed is unknown, and at
+   * the end.
    */
   secondsLeft(step: number): number | undefined {
     const done = step - this.#firstStep;
@@ -117,8 +117,8 @@ export class TrainingProgress {
 }
 
 /**
- * Shows how much of a download has arrived: a bar on a terminal, otherwise one line at the start
- * and one at the end.
+ * Shows the progress of a download: a bar on a terminal, otherwise one line at the start and one at
+ * the end.
  *
  * @example
  * ```ts
@@ -134,7 +134,7 @@ export class DownloadProgress {
   readonly #start: number;
   #bytes = 0;
 
-  /** `totalBytes` is undefined if the server does not say it. */
+  /** `totalBytes` is undefined if the server does not report it. */
   constructor(name: string, totalBytes: number | undefined, options: ProgressOptions = {}) {
     const { output = stderr, now = () => performance.now() } = options;
     this.#name = withoutControls(name);
@@ -145,7 +145,7 @@ export class DownloadProgress {
     if (!output.isTerminal) this.#line.above(`fetching ${this.#name}${size}`);
   }
 
-  /** Sets how many bytes have arrived so far. */
+  /** Sets the number of bytes received so far. */
   update(bytes: number): void {
     this.#bytes = bytes;
     if (this.#line.output.isTerminal && this.#line.isDue) this.#draw();

@@ -2,8 +2,8 @@
  * Runs a script's main function: reads its arguments, shows help, and turns errors into one line
  * and an exit code.
  *
- * Exit codes: 0 done, 1 a bug (its stack is shown), 2 a user's mistake, 141 the reader of the output
- * has closed it; 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
+ * Exit codes: 0 done, 1 a bug (its stack is shown), 2 a user's mistake, 141 the reader of the
+ * output has closed it; 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import { parseArguments, type Parsed } from "./parse.ts";
 
 export { UserError };
 
-/** What a script receives from the process around it. Tests pass their own. */
+/** The script's interface to its process. Tests pass their own. */
 export interface Host {
   /** Command-line arguments. */
   readonly args: readonly string[];
-  /** Where results are written. */
+  /** Destination of results. */
   readonly stdout: Output;
-  /** Where errors are written. */
+  /** Destination of errors. */
   readonly stderr: Output;
   /** Ends the process. */
   exit(code: number): void;
@@ -63,7 +63,7 @@ export async function runScript<Specification extends Flags>(
 }
 
 /**
- * Calls `action` on input from the user, and turns what the library throws for a bad shape, value or
+ * Calls `action` on input from the user, and turns the library's errors for a bad shape, value or
  * file (TypeError, RangeError, SyntaxError) into a UserError; everything else passes through.
  *
  * Wrap only the call that checks the user's input: a bug inside would look like a mistake of the
@@ -103,9 +103,7 @@ function report(error: unknown, output: Output): number {
   return 1;
 }
 
-/**
- * True for what Deno throws if the operating system, or a missing permission, refuses something.
- */
+/** True for Deno's errors of the operating system and of missing permissions. */
 function isSystemError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const { code } = error as Error & { code?: unknown };

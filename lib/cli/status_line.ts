@@ -13,7 +13,8 @@ const REDRAW_INTERVAL = 100;
 const CLEAR_LINE = "\r\x1b[K";
 
 /**
- * A line redrawn in place, at most ten times a second. It never wraps, and is only for a terminal.
+ * A line redrawn in place, at most ten times per second. It never wraps, and is only for a
+ * terminal.
  */
 export class StatusLine {
   #lastDraw = -Infinity;
@@ -50,8 +51,8 @@ export class StatusLine {
 
 /**
  * Joins the parts of a line and fills the rest of the width with a bar; if the width is too small,
- * the bar is dropped first, then the last parts. One column stays free, since some terminals wrap at
- * the last.
+ * the bar is dropped first, then the last parts. One column stays free, since some terminals wrap
+ * at the last.
  */
 export function fit(parts: string[], fraction: number | undefined, columns: number): string {
   const width = Math.max(1, columns - 1);

@@ -6,7 +6,7 @@
 import { writeFileAtomically } from "../files.ts";
 
 /**
- * Replaces the file at `path`, or makes it; a process killed at any moment leaves the old content or
+ * Replaces or creates the file at `path`; a process killed at any moment leaves the old content or
  * the new.
  *
  * @throws {UserError} if the system refuses

@@ -9,7 +9,7 @@ import { choice, type FlagValues, group, integer, number, text } from "../../lib
 import type { GenerationOptions } from "../../mod.ts";
 import { newSeed } from "./new_seed.ts";
 
-/** How tokens are chosen. */
+/** Flags for sampling. */
 export const samplingFlags = group("Sampling", {
   temperature: number(0.8, "divides the logits; 0 takes the most likely token", { min: 0 }),
   topK: integer(200, "keep the k most likely tokens; 0 keeps all", { min: 0 }),
@@ -33,7 +33,7 @@ export const samplingFlags = group("Sampling", {
   }),
 });
 
-/** Where to compute, and with which model and weights. */
+/** Flags for the device, the model and its weights. */
 export const modelFlags = group("Device and model", {
   ...deviceFlags,
   weights: choice("f32", "how weights are stored; int8 is faster and slightly less exact", {

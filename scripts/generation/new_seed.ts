@@ -1,5 +1,5 @@
 /**
- * A seed for a text that is to differ from the last one.
+ * A random seed, so that each text differs from the last.
  *
  * @module
  */

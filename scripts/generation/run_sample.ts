@@ -13,7 +13,7 @@ import { streamText } from "./stream_text.ts";
 
 /** Options of `runSample`. */
 export interface RunSampleOptions {
-  /** What the text begins with. Default: a line feed, if the tokenizer has one. */
+  /** Start of the text. Default: a line feed, if the tokenizer has one. */
   prompt?: string;
   /** Same seed, same text. Default: a random one. */
   seed?: number;
@@ -23,7 +23,7 @@ export interface RunSampleOptions {
   topP?: number;
   /** Maximum number of tokens to write. Default 64. */
   maxNewTokens?: number;
-  /** Where to print. Default: standard output. */
+  /** Destination of the text. Default: standard output. */
   output?: Output;
 }
 

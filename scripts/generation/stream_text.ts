@@ -11,7 +11,10 @@ import {
   type Prompt,
 } from "../../mod.ts";
 
-/** Options of `streamText`: those of `generate` for one text, and where its pieces go. */
+/**
+ * Options of `streamText`: those of `generate` for one text, and a function that receives its
+ * pieces.
+ */
 export interface StreamOptions extends Omit<GenerationOptions, "onToken" | "sequences"> {
   /** Receives the pieces; together they are the text. */
   readonly write: (piece: string) => void;

@@ -9,8 +9,8 @@ import { holdsCheckpoint } from "../../mod.ts";
 import type { Grid } from "./grid.ts";
 
 /**
- * Opens a sweep's folder for some runs: a new one, or one that was started with the same flags. More
- * values of the swept settings, and more seeds, may be added to it.
+ * Opens a sweep's folder for some runs: a new one, or one that was started with the same flags.
+ * More values of the swept settings, and more seeds, may be added to it.
  *
  * @throws {UserError} if the folder holds a run or another sweep, or sweep.json is malformed
  */

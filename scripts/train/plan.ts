@@ -21,7 +21,7 @@ import { loadRunRecord, type RunChoices, type RunRecord } from "./record.ts";
 
 /** A run to start or to continue. */
 export interface Plan extends RunChoices {
-  /** Where the run is stored. */
+  /** Folder of the run. */
   readonly folder: string;
   /** Whether the folder holds the checkpoint to continue from, of `step` and `corpusHash`. */
   readonly resume: boolean;

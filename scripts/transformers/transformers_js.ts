@@ -19,7 +19,7 @@ interface PipelineTokenizer {
   decode(ids: readonly number[], options: { skip_special_tokens: boolean }): string;
 }
 
-/** One of its pipelines: a model, a tokenizer, and what to do with them. */
+/** One of its pipelines: a model, a tokenizer and a task. */
 export interface Pipeline {
   (input: string | readonly string[], options: Record<string, unknown>): Promise<unknown>;
   /** The model's tokenizer. */
@@ -33,13 +33,13 @@ interface TransformersJs {
   pipeline(task: string, model: string, options: Record<string, unknown>): Promise<Pipeline>;
 }
 
-/** Which files of a model to load, and where to cache them. */
+/** The model files to load, and the folder in which they are cached. */
 export interface PipelineOptions {
   /** Branch, tag or commit of a model on the hub. */
   readonly revision?: string;
-  /** Where models of the hub are cached. */
+  /** Folder in which models of the hub are cached. */
   readonly cacheFolder: string;
-  /** Which weights: `fp32` is `onnx/model.onnx`, the names of others have a suffix. */
+  /** Type of the weights: `fp32` is `onnx/model.onnx`, the names of others have a suffix. */
   readonly dtype: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Answers a request to the live page's server: the page's files and the stream of events, to this machine
- * alone.
+ * Answers a request to the live page's server: the page's files and the stream of events, to
+ * requests from this machine only.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Feed } from "./feed.ts";
 export const MAX_VIEWERS = 64;
 
 /**
- * Sent with every answer: the page runs its own files only, nobody may frame or embed it, and
+ * Headers of every answer: the page runs only its own files, nobody may frame or embed it, and
  * nothing is cached.
  */
 const HEADERS = {

@@ -1,5 +1,5 @@
 /**
- * The page's files, as text, by the paths that they are served under.
+ * The page's files, as text, by the paths under which they are served.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
  * The state of a run as streams of server-sent events, one for each viewer.
  *
- * A viewer is a position in the history, not a queue: whenever it has room for a message it receives
- * everything that is new since its last one. So a slow viewer receives fewer and larger messages, a
- * dead one costs nothing, and a late one starts with the whole history. Source of the format: the
- * HTML standard, section 9.2, Server-sent events.
+ * A viewer is a position in the history, not a queue: whenever it has room for a message it
+ * receives everything that is new since its last one. So a slow viewer receives fewer and larger
+ * messages, a dead one costs nothing, and a late one starts with the whole history. Source of the
+ * format: the HTML standard, section 9.2, Server-sent events.
  *
  * @module
  */

@@ -68,7 +68,8 @@ export class LiveChart {
   }
 
   /**
-   * Queues an update; the queue is sent to the server when the caller next yields to the event loop.
+   * Queues an update; the queue is sent to the server when the caller next yields to the event
+   * loop.
    */
   send(update: LiveUpdate): void {
     const last = this.#pending.at(-1);

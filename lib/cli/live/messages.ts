@@ -6,7 +6,7 @@
 
 /** Facts about a run that do not change while it trains. */
 export interface RunFacts {
-  /** Where the run is stored. */
+  /** Folder of the run. */
   readonly folder: string;
   /** Lines that describe the run: device, corpus, model. */
   readonly lines: readonly string[];
@@ -18,7 +18,7 @@ export interface RunFacts {
   readonly layers: number;
   /** H, the number of attention heads per block. */
   readonly heads: number;
-  /** The T tokens that attention is shown on. */
+  /** The T tokens for which attention is shown. */
   readonly tokens: readonly string[];
 }
 

@@ -1,5 +1,5 @@
 /**
- * The attention of one layer and head as a heat map, chosen among small pictures of them all.
+ * The attention of one layer and head as a heat map, chosen from small pictures of all heads.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export class AttentionMap {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#drawAll());
   }
 
-  /** Sets what a map shows; keeps the chosen layer and head if the model has them. */
+  /** Sets the content of the maps; keeps the chosen layer and head if the model has them. */
   begin({ layers, heads, tokens }) {
     const shape = { layers, heads, tokens: tokens.map(token) };
     if (JSON.stringify(shape) === JSON.stringify(this.#shape)) return;

@@ -11,8 +11,8 @@ const MARGIN = { left: 46, right: 10, top: 24, bottom: 34 };
 /** Maximum number of points of a curve; beyond that, every second one is dropped. */
 const MAX_POINTS = 4000;
 /**
- * From this number of points on, a noisy curve is drawn as its mean over this share of it, in front
- * of the raw curve, which is pale.
+ * From this number of points on, a noisy curve is drawn as its moving average over this fraction of
+ * it, in front of the raw curve, which is pale.
  */
 const SMOOTH = { from: 40, share: 1 / 25 };
 
@@ -23,8 +23,8 @@ export class LineChart {
   #plot;
 
   /**
-   * `curves`: name, class (`first`, `second`), whether it is noisy, whether it is measured rarely and
-   * so has dots; `format` writes a value.
+   * `curves`: name, class (`first`, `second`), whether it is noisy, whether it is measured rarely
+   * and so has dots; `format` writes a value.
    */
   constructor(figure, { title, yLabel, height, zero = false, curves, format, axis = short }) {
     Object.assign(this, { title, yLabel, height, zero, format, axis });

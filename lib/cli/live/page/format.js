@@ -38,8 +38,8 @@ export function duration(seconds) {
 }
 
 /**
- * Round numbers from `low` to `high`, about `target` of them: multiples of 1, 2 or 5 times a power of
- * ten.
+ * Round numbers from `low` to `high`, about `target` of them: multiples of 1, 2 or 5 times a power
+ * of ten.
  */
 export function ticks(low, high, target) {
   const rough = (high - low) / Math.max(1, target);
