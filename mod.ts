@@ -238,6 +238,15 @@ export type { Progress } from "./lib/progress.ts";
 export { type LabeledFormat, type LabeledTexts, parseLabeledTexts } from "./lib/data/labeled.ts";
 export { type Batch, Batches, type BatchesOptions } from "./lib/data/batches.ts";
 export {
+  type Documents,
+  holdsDocuments,
+  loadDocuments,
+  type LoadDocumentsOptions,
+} from "./lib/data/document_files.ts";
+export type { TextDocument } from "./lib/data/text_document.ts";
+export { type EncodedDocument, encodeDocuments } from "./lib/data/encode_documents.ts";
+export { DocumentBatches, type DocumentBatchesOptions } from "./lib/data/document_batches.ts";
+export {
   type CorpusSplit,
   splitCorpus,
   type SplitCorpusOptions,

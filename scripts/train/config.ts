@@ -90,12 +90,13 @@ function isObject(value: unknown): value is Json {
 
 /** The recorded values of flags, by name. */
 function recordedFlags(path: string, record: Json): Map<string, unknown> {
-  const { preset, settings, reports, dataset, tokenizer, initFrom } = record;
+  const { preset, settings, reports, dataset, tokenizer, initFrom, reading } = record;
   const values: Json = {
     preset,
     dataset,
     tokenizer,
     initFrom,
+    ...(reading as object),
     ...(reports as object),
     ...(settings as object),
   };

@@ -10,16 +10,23 @@ import {
   Batches,
   type BatchesOptions,
   CharacterTokenizer,
+  DocumentBatches,
+  type EncodedDocument,
+  encodeDocuments,
+  holdsDocuments,
   isPreparedCorpus,
   loadCorpus,
+  loadDocuments,
   loadPreparedCorpus,
   loadTokenizer,
   type LoopOptions,
   splitCorpus,
+  type TextDocument,
   type Tokenizer,
   UserError,
   WordTokenizer,
 } from "../../mod.ts";
+import { type DocumentParts, documentTokenizer, joined, splitDocuments } from "./documents.ts";
 import type { Plan } from "./plan.ts";
 
 /** A corpus as tokens. */
@@ -34,6 +41,8 @@ export interface TrainData {
   readonly source: string;
   /** SHA-256 of the text. */
   readonly hash: string;
+  /** The documents of both parts, if no row of a batch may hold more than one. */
+  readonly documents?: DocumentParts;
 }
 
 /**
@@ -45,8 +54,11 @@ export async function loadTrainData(plan: Plan): Promise<TrainData> {
   const run = plan.resume ? plan.folder : plan.initFrom;
   const tokenizer = run ? await userInput(() => loadTokenizer(run)) : undefined;
   const { dataset } = plan;
-  return dataset !== undefined && await isPreparedCorpus(dataset)
-    ? await loadPrepared(dataset, plan, tokenizer)
+  if (dataset !== undefined && await isPreparedCorpus(dataset)) {
+    return await loadPrepared(dataset, plan, tokenizer);
+  }
+  return dataset !== undefined && await holdsDocuments(dataset)
+    ? await loadDocumentData(dataset, plan, tokenizer)
     : await loadText(dataset, plan, tokenizer);
 }
 
@@ -82,12 +94,73 @@ async function loadText(
   const { text } = corpus;
   const tokenizer = runTokenizer ?? await userInput(() => makeTokenizer(text, plan.tokenizer));
   const tokens = await userInput(() => tokenizer.encode(text));
-  return { tokenizer, ...splitCorpus(tokens), source: corpus.name, hash: corpus.sha256 };
+  const parts = await textParts(tokens, plan, tokenizer);
+  return { tokenizer, ...parts, source: corpus.name, hash: corpus.sha256 };
+}
+
+/** A text's tokens and those to measure on: its end, or another text. */
+async function textParts(
+  tokens: Uint32Array<ArrayBuffer>,
+  { reading }: Plan,
+  tokenizer: Tokenizer,
+): Promise<Pick<TrainData, "train" | "validation">> {
+  const held = heldOutChoice(reading?.validation);
+  if (typeof held === "number") return splitCorpus(tokens, { validationFraction: held });
+  const { text } = await loadCorpus(held);
+  return { train: tokens, validation: await userInput(() => tokenizer.encode(text)) };
+}
+
+/** Reads documents and encodes them, with a new tokenizer unless one is passed. */
+async function loadDocumentData(
+  dataset: string,
+  plan: Plan,
+  runTokenizer: Tokenizer | undefined,
+): Promise<TrainData> {
+  const { column, pack, validation } = plan.reading ?? {};
+  const loaded = await loadDocuments(dataset, { column });
+  expectCorpus(plan, loaded.sha256, dataset);
+  const held = heldOutChoice(validation);
+  const parts = typeof held === "number"
+    ? splitDocuments(loaded.documents, held)
+    : { train: loaded.documents, validation: (await loadDocuments(held, { column })).documents };
+  const all = [...parts.train, ...parts.validation];
+  const make = () => documentTokenizer(all, plan.tokenizer);
+  const tokenizer = runTokenizer ?? await userInput(make);
+  const encode = (part: readonly TextDocument[]) => {
+    return userInput(() => encodeDocuments(tokenizer, part));
+  };
+  const documents = {
+    train: await encode(parts.train),
+    validation: await encode(parts.validation),
+  };
+  const encoded = [...documents.train, ...documents.validation];
+  if (pack && encoded.some(({ prompt }) => prompt > 0)) {
+    throw new UserError(`--pack: ${dataset} holds prompts, which are only masked in separate rows`);
+  }
+  const corpus = {
+    tokenizer,
+    train: joined(documents.train),
+    validation: joined(documents.validation),
+    source: dataset,
+    hash: loaded.sha256,
+  };
+  return pack ? corpus : { ...corpus, documents };
 }
 
 function makeTokenizer(text: string, kind: Plan["tokenizer"]): Tokenizer {
   if (kind === "char") return CharacterTokenizer.fromText(text);
   return WordTokenizer.fromText(text, { unknown: kind === "word" ? "<unk>" : undefined });
+}
+
+/** What `--validation` says: a share of the corpus, or where else to read; 0.1 by default. */
+function heldOutChoice(validation: string | undefined): number | string {
+  if (validation === undefined) return 0.1;
+  const share = Number(validation);
+  if (validation.trim() === "" || Number.isNaN(share)) return validation;
+  if (share > 0 && share < 1) return share;
+  throw new UserError(
+    `--validation ${validation}: expected a share of the corpus between 0 and 1, or a file`,
+  );
 }
 
 function isSameTokenizer(one: Tokenizer, other: Tokenizer): boolean {
@@ -106,7 +179,7 @@ function expectCorpus({ folder, corpusHash }: Plan, hash: string, source: string
 /** What a run learns from and, if it evaluates, what it is measured on. */
 export interface TrainBatches {
   /** Batches to learn from, starting after those that the run has seen. */
-  readonly batches: Batches;
+  readonly batches: Batches | DocumentBatches;
   /**
    * Options of the loop: batches to measure on, always the same. In epochs the last evaluation
    * covers the whole held-out part, and those before it at most `evalBatches` of its batches.
@@ -128,7 +201,9 @@ export async function trainBatches(plan: Plan, data: TrainData): Promise<TrainBa
   const { batch, context, seed, order, minimumBatches, accumulate } = settings;
   const windows = { batchSize: batch, contextLength: context, order };
   const batches = await userInput(() =>
-    new Batches(data.train, { ...windows, seed, minimumBatches })
+    data.documents
+      ? documentBatches(data.documents.train, { ...windows, seed })
+      : new Batches(data.train, { ...windows, seed, minimumBatches })
   );
   batches.state = plan.step * accumulate;
   if (evalEvery === 0) return { batches };
@@ -140,13 +215,23 @@ export async function trainBatches(plan: Plan, data: TrainData): Promise<TrainBa
 }
 
 async function heldOutBatches(
-  { validation }: TrainData,
+  { validation, documents }: TrainData,
   windows: BatchesOptions,
-): Promise<Batches> {
+): Promise<Batches | DocumentBatches> {
   try {
-    return await userInput(() => new Batches(validation, windows));
+    return await userInput(() =>
+      documents ? documentBatches(documents.validation, windows) : new Batches(validation, windows)
+    );
   } catch (cause) {
     const { message } = cause as Error;
     throw new UserError(`the held-out part: ${message}; or --eval-every 0`, { cause });
   }
+}
+
+/** Batches of documents, whose order is always in epochs. */
+function documentBatches(
+  documents: readonly EncodedDocument[],
+  { batchSize, contextLength, seed }: BatchesOptions,
+): DocumentBatches {
+  return new DocumentBatches(documents, { batchSize, contextLength, seed });
 }

@@ -13,7 +13,7 @@ import {
   text,
   toggle,
 } from "../../lib/cli/flags.ts";
-import { PRESETS } from "../../mod.ts";
+import { PRESETS, UserError } from "../../mod.ts";
 
 /** The flags below override settings of the preset; `--help` shows those of `baby`. */
 const { baby } = PRESETS;
@@ -31,7 +31,8 @@ export const trainFlags = {
   ...group("Corpus", {
     dataset: text(
       undefined,
-      "corpus name, text file, URL, folder written by `deno task tokenize`, or - for standard input",
+      "corpus name, text file, URL, folder written by `deno task tokenize`, or - for standard " +
+        "input; documents: a folder, a pattern such as 'notes/*.md', a .jsonl or .csv file",
       { shownDefault: "tiny-shakespeare" },
     ),
     tokenizer: choice(
@@ -39,6 +40,16 @@ export const trainFlags = {
       "tokens: characters (char), words and <unk> (word), or words without <unk> (words-only)",
       { choices: ["char", "word", "words-only"] },
     ),
+    validation: text(
+      undefined,
+      "what to measure on: a share of the corpus, such as 0.05, or a file",
+      {
+        placeholder: "FILE|SHARE",
+        shownDefault: "0.1, the end of the corpus",
+      },
+    ),
+    column: text("text", "key of JSON lines, or column of CSV files, that holds the text"),
+    pack: toggle(false, "let a row of a batch hold the end of one document and the next"),
   }),
   ...group("Model", {
     preset: choice(
@@ -125,3 +136,40 @@ export const REPORT_FLAGS = [
 
 /** How often a run reports, in steps. */
 export type Reports = Pick<TrainFlags, typeof REPORT_FLAGS[number]>;
+
+/** The flags that say how a corpus is read; a run keeps them. */
+const READING_FLAGS = ["validation", "column", "pack"] as const;
+
+/** How a corpus is read. */
+export type ReadingChoices = Partial<Pick<TrainFlags, typeof READING_FLAGS[number]>>;
+
+/** The flags of reading that were typed; undefined if there is none. */
+export function readingChoices(
+  flags: TrainFlags,
+  given: ReadonlySet<string>,
+): ReadingChoices | undefined {
+  const names = READING_FLAGS.filter((name) => given.has(name));
+  if (names.length === 0) return undefined;
+  return Object.fromEntries(names.map((name) => [name, flags[name]]));
+}
+
+/**
+ * How a resumed run reads its corpus: as before.
+ *
+ * @throws {UserError} if a flag was typed that says otherwise
+ */
+export function resumedReading(
+  folder: string,
+  typed: ReadingChoices | undefined,
+  saved: ReadingChoices | undefined,
+): ReadingChoices | undefined {
+  for (const [name, value] of Object.entries(typed ?? {})) {
+    const before = saved?.[name as keyof ReadingChoices];
+    if (before === value) continue;
+    throw new UserError(
+      `${folder}: its run has ${name} ${before ?? "not set"}, so --resume cannot take ${value}; ` +
+        "leave the flag out or start a new run",
+    );
+  }
+  return saved;
+}

@@ -16,7 +16,7 @@ import {
   type TrainSettings,
   UserError,
 } from "../../mod.ts";
-import { REPORT_FLAGS, type TrainFlags } from "./flags.ts";
+import { readingChoices, REPORT_FLAGS, resumedReading, type TrainFlags } from "./flags.ts";
 import { loadRunRecord, type RunChoices, type RunRecord } from "./record.ts";
 
 /** A run to start or to continue. */
@@ -67,8 +67,9 @@ async function newPlan(folder: string, flags: TrainFlags, given: Given): Promise
     settings.minLearningRate = ratio * settings.learningRate;
   }
   if (initFrom) await takeModelShape(settings, initFrom, given);
+  const reading = readingChoices(flags, given);
   const reports = pick(flags, REPORT_FLAGS);
-  const choices = { preset, settings, reports, dataset, tokenizer, initFrom };
+  const choices = { preset, settings, reports, dataset, tokenizer, initFrom, reading };
   return { folder, ...choices, resume: false, step: 0 };
 }
 
@@ -95,6 +96,7 @@ function resumedPlan(folder: string, flags: TrainFlags, given: Given, run: RunRe
     dataset: flags.dataset ?? run.dataset,
     tokenizer: run.tokenizer,
     initFrom: run.initFrom,
+    reading: resumedReading(folder, readingChoices(flags, given), run.reading),
     resume: true,
     step: run.step,
     corpusHash: run.corpusHash,

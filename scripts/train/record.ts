@@ -7,7 +7,7 @@
 import { formatBytes } from "../../lib/cli/numbers.ts";
 import { stderr } from "../../lib/cli/output.ts";
 import { loadRunState, type MemoryReport, type RunState, type TrainSettings } from "../../mod.ts";
-import type { Reports, TrainFlags } from "./flags.ts";
+import type { ReadingChoices, Reports, TrainFlags } from "./flags.ts";
 
 /** What the user chose for a run: the part of run.json that `--resume` reads. */
 export interface RunChoices {
@@ -23,6 +23,8 @@ export interface RunChoices {
   readonly tokenizer: TrainFlags["tokenizer"];
   /** The run whose weights and tokenizer this one started from. */
   readonly initFrom?: string;
+  /** How the corpus is read, if any flag says so. */
+  readonly reading?: ReadingChoices;
 }
 
 /** The content of run.json. */
@@ -42,7 +44,7 @@ export function runRecord(
   choices: RunChoices,
   { step, corpusHash, device }: Pick<RunRecord, "step" | "corpusHash" | "device">,
 ): RunRecord {
-  const { preset, settings, reports, dataset, tokenizer, initFrom } = choices;
+  const { preset, settings, reports, dataset, tokenizer, initFrom, reading } = choices;
   return {
     step,
     preset,
@@ -51,6 +53,7 @@ export function runRecord(
     dataset,
     tokenizer,
     initFrom,
+    reading,
     corpusHash,
     versions: Deno.version,
     device,

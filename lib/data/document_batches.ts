@@ -1,0 +1,146 @@
+/**
+ * Batches of documents, in which no row holds more than one document.
+ *
+ * batches.ts cuts windows from one long text instead, across whatever is in it.
+ *
+ * @module
+ */
+import { describe } from "../errors.ts";
+import { checkOptions } from "../options.ts";
+import { expectSeed, Random } from "../random.ts";
+import type { Batch } from "./batches.ts";
+import type { EncodedDocument } from "./encode_documents.ts";
+
+/** The target that a loss ignores. */
+const IGNORED = -100;
+
+/** The first stream of the seed's random numbers, one for each epoch: "docs" in ASCII. */
+const STREAM = 0x646f6373;
+
+/** How to draw batches of documents. */
+export interface DocumentBatchesOptions {
+  /** B, rows in a batch. */
+  batchSize: number;
+  /** T, inputs in a row. */
+  contextLength: number;
+  /** An integer in [0, 2^32). Default 1337. */
+  seed?: number;
+}
+
+/** Where a row begins. */
+interface Row {
+  readonly document: EncodedDocument;
+  readonly start: number;
+}
+
+/**
+ * An endless sequence of batches. A document longer than T + 1 is cut into rows, a shorter one is
+ * filled up with its last id, whose targets are ignored, as are those of a prompt. Each epoch takes
+ * every row once, newly shuffled; a batch may end one epoch and begin the next.
+ *
+ * @example
+ * ```ts
+ * const documents = [{ ids: Uint32Array.of(5, 6, 7, 0), prompt: 1 }];
+ * const batches = new DocumentBatches(documents, { batchSize: 1, contextLength: 4 });
+ * console.log(batches.next().targets); // Int32Array [ 6, 7, 0, -100 ]
+ * ```
+ */
+export class DocumentBatches {
+  /** B, rows in a batch. */
+  readonly batchSize: number;
+  /** T, inputs in a row. */
+  readonly contextLength: number;
+  /** Batches in an epoch, the last of which may reach into the next. */
+  readonly batchesPerEpoch: number;
+  readonly #rows: readonly Row[];
+  readonly #seed: number;
+  #state = 0;
+  #shuffled: { epoch: number; rows: readonly Row[] } | undefined;
+
+  /**
+   * Starts at batch 0.
+   *
+   * @throws {RangeError} if no document has a target, or an option is out of range
+   * @throws {TypeError} if an option is unknown
+   */
+  constructor(documents: readonly EncodedDocument[], options: DocumentBatchesOptions) {
+    const names = { batchSize: true, contextLength: true, seed: true };
+    checkOptions("DocumentBatches", options, names);
+    const { batchSize, contextLength, seed = 1337 } = options;
+    for (const [name, value] of Object.entries({ batchSize, contextLength })) {
+      if (Number.isSafeInteger(value) && value >= 1) continue;
+      throw new RangeError(
+        `DocumentBatches: ${name} must be a whole number from 1, got ${describe(value)}`,
+      );
+    }
+    expectSeed("DocumentBatches", seed);
+    this.#rows = documents.flatMap((document) => rowsOf(document, contextLength));
+    if (this.#rows.length === 0) {
+      throw new RangeError(
+        `DocumentBatches: no token to learn in ${documents.length} documents; ` +
+          "each needs a text, or a completion after its prompt",
+      );
+    }
+    this.batchSize = batchSize;
+    this.contextLength = contextLength;
+    this.batchesPerEpoch = Math.ceil(this.#rows.length / batchSize);
+    this.#seed = seed;
+  }
+
+  /** The number of the next batch, from 0; set it to continue from there. */
+  get state(): number {
+    return this.#state;
+  }
+
+  set state(batch: number) {
+    if (!Number.isSafeInteger(batch) || batch < 0) {
+      throw new RangeError(`DocumentBatches: state must be a whole number from 0, got ${batch}`);
+    }
+    this.#state = batch;
+  }
+
+  /** The next batch, in new arrays. */
+  next(): Batch {
+    const { batchSize, contextLength } = this;
+    const inputs = new Int32Array(batchSize * contextLength);
+    const targets = new Int32Array(batchSize * contextLength).fill(IGNORED);
+    for (let index = 0; index < batchSize; index++) {
+      const { document: { ids, prompt }, start } = this.#row(this.#state * batchSize + index);
+      const from = index * contextLength;
+      inputs.fill(ids.at(-1)!, from, from + contextLength);
+      inputs.set(ids.subarray(start, Math.min(start + contextLength, ids.length - 1)), from);
+      const first = Math.max(start + 1, prompt);
+      targets.set(ids.subarray(first, start + 1 + contextLength), from + first - start - 1);
+    }
+    this.#state++;
+    return { inputs, targets };
+  }
+
+  /** The row at a place of the endless sequence. */
+  #row(place: number): Row {
+    const epoch = Math.floor(place / this.#rows.length);
+    if (this.#shuffled?.epoch !== epoch) this.#shuffled = { epoch, rows: this.#shuffle(epoch) };
+    return this.#shuffled.rows[place % this.#rows.length];
+  }
+
+  /** All rows in random order (Fisher-Yates). */
+  #shuffle(epoch: number): Row[] {
+    const rows = [...this.#rows];
+    const random = new Random(this.#seed, (STREAM + epoch) % 2 ** 32);
+    for (let last = rows.length - 1; last > 0; last--) {
+      const other = random.integer(last + 1);
+      [rows[last], rows[other]] = [rows[other], rows[last]];
+    }
+    return rows;
+  }
+}
+
+/** The rows of a document that have a target: windows that follow each other. */
+function rowsOf(document: EncodedDocument, contextLength: number): Row[] {
+  const { ids, prompt } = document;
+  const rows: Row[] = [];
+  for (let start = 0; start < ids.length - 1; start += contextLength) {
+    if (Math.min(start + contextLength, ids.length - 1) >= prompt) rows.push({ document, start });
+  }
+  return rows;
+}

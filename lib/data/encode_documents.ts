@@ -1,0 +1,61 @@
+/**
+ * Documents as ids, each with its end token, and with the part that a model should not learn.
+ *
+ * @module
+ */
+import { chatText } from "../text/chat_template.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { isAnswer, type TextDocument } from "./text_document.ts";
+
+/** A document's ids. */
+export interface EncodedDocument {
+  /** Token ids, the end token last. */
+  readonly ids: Uint32Array<ArrayBuffer>;
+  /** How many ids at its beginning are no targets: those of the prompt. */
+  readonly prompt: number;
+}
+
+/**
+ * Encodes documents. A text is learned whole, a completion or the assistant's answer without what is
+ * before it; each answer of a conversation is an example of its own, after the model's chat template.
+ *
+ * @throws {RangeError} if the tokenizer has no end token or cannot encode a text, or if there are
+ *   conversations and it has no chat template
+ */
+export async function encodeDocuments(
+  tokenizer: Tokenizer,
+  documents: readonly TextDocument[],
+): Promise<EncodedDocument[]> {
+  const { endId } = tokenizer;
+  if (endId === undefined) {
+    throw new RangeError(
+      "encodeDocuments: the tokenizer has no end token, so documents cannot be told apart",
+    );
+  }
+  const encoded: EncodedDocument[] = [];
+  for (const document of documents) {
+    for (const [prompt, text] of await parts(tokenizer, document)) {
+      const before = tokenizer.encode(prompt);
+      const ids = Uint32Array.from([...before, ...tokenizer.encode(text), endId]);
+      encoded.push({ ids, prompt: before.length });
+    }
+  }
+  return encoded;
+}
+
+/** What is masked and what is learned, for each example that a document makes. */
+async function parts(
+  tokenizer: Tokenizer,
+  document: TextDocument,
+): Promise<[prompt: string, text: string][]> {
+  if ("text" in document) return [["", document.text]];
+  if ("prompt" in document) return [[document.prompt, document.completion]];
+  const { messages } = document;
+  return await Promise.all(
+    messages.flatMap((message, index) => {
+      if (!isAnswer(message)) return [];
+      const prompt = chatText(tokenizer, messages.slice(0, index));
+      return [prompt.then((text): [string, string] => [text, message.content])];
+    }),
+  );
+}
