@@ -26,7 +26,7 @@ const flags = {
 const command = {
   name: "deno task chat",
   summary: "Talks to a model whose tokenizer has a chat template. Ctrl-C cuts an answer off; " +
-    "/quit, or Ctrl-C at the prompt, ends.",
+    "/quit, or Ctrl-C before an answer, ends.",
   flags,
   positionals: {
     name: "MODEL",
@@ -58,13 +58,14 @@ await runScript(command, async ({ flags, positionals: [location] }) => {
 
 /** Prints the answer to a line, or why there is none; the conversation continues either way. */
 async function answer(conversation: Conversation, line: string): Promise<void> {
-  using interrupt = new Interrupt();
   const { forgotten } = conversation;
   const write = (piece: string) => {
     if (piece !== "") stdout.write(colored(printable(piece, stdout), "blue", stdout));
   };
   try {
-    await conversation.say(line, write, interrupt.signal);
+    const ids = await conversation.ask(line); // not interruptible: here Ctrl-C ends the command
+    using interrupt = new Interrupt();
+    await conversation.answer(ids, write, interrupt.signal);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     stderr.write(`${error.message}\n`);

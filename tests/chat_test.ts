@@ -65,14 +65,16 @@ forEachDevice("turns are answered, streamed, and forgotten when they are too man
   const tokenizer = await parseTokenizer(files.json, { config: files.config });
   const opened = { model: makeModel(64), tokenizer, endTokens: [256] };
   const conversation = new Conversation(opened, { maxNewTokens: 8, seed: 3 });
+  const say = async (content: string, write: (piece: string) => void) =>
+    await conversation.answer(await conversation.ask(content), write);
   for (let turn = 0; turn < 4; turn++) {
     let written = "";
-    const answer = await conversation.say(`turn ${turn}`, (piece) => written += piece);
+    const answer = await say(`turn ${turn}`, (piece) => written += piece);
     assert.equal(written, answer);
   }
   assert.ok(conversation.forgotten > 0);
-  await assert.rejects(conversation.say("x".repeat(80), () => {}), /does not fit.*holds 64/);
-  await conversation.say("again", () => {});
+  await assert.rejects(say("x".repeat(80), () => {}), /does not fit.*holds 64/);
+  await say("again", () => {});
   assert.throws(
     () =>
       new Conversation({ ...opened, tokenizer: CharacterTokenizer.fromText("a") }, {
@@ -157,4 +159,24 @@ Deno.test("Ctrl-C cuts an answer off, and the conversation goes on", async () =>
   assert.equal((await child.status).code, 0);
   await reader.cancel();
   await child.stderr.cancel();
+});
+
+Deno.test("Ctrl-C ends the command while a template or an encoding runs", async () => {
+  await using folder = await scratchFolder();
+  const path = `${folder.path}/model`;
+  useDevice(await sharedDevice("cpu-1"));
+  await savePretrained(path, { model: makeModel(64), endTokens: [256] });
+  await Deno.writeTextFile(`${path}/tokenizer.json`, files.json);
+  const loop = "{% for i in range(4000) %}{% for j in range(4000) %}{% endfor %}{% endfor %}";
+  const config = JSON.stringify({ chat_template: `${loop}${TEMPLATE}` });
+  await Deno.writeTextFile(`${path}/tokenizer_config.json`, config);
+  const child = start(path);
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode("hi\n"));
+  await new Promise((resolve) => setTimeout(resolve, 3000)); // the command starts in less
+  const sent = performance.now();
+  child.kill("SIGINT");
+  assert.equal((await child.status).signal, "SIGINT");
+  assert.ok(performance.now() - sent < 1000);
+  await Promise.all([child.stdout.cancel(), child.stderr.cancel()]);
 });

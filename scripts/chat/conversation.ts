@@ -41,18 +41,24 @@ export class Conversation {
   }
 
   /**
-   * Adds a turn and returns the answer; `write` receives it piece by piece. An answer that the
-   * signal cuts off counts as far as it got.
+   * Adds a turn, and returns the tokens of the conversation for `answer`.
    *
    * @throws {UserError} if the turn alone does not fit into the context
    */
-  async say(
-    content: string,
+  async ask(content: string): Promise<Uint32Array> {
+    this.#messages.push({ role: "user", content });
+    return await this.#fittingTokens();
+  }
+
+  /**
+   * Returns the answer to the tokens of `ask`; `write` receives it piece by piece. An answer that
+   * the signal cuts off counts as far as it got.
+   */
+  async answer(
+    ids: Uint32Array,
     write: (piece: string) => void,
     signal?: AbortSignal,
   ): Promise<string> {
-    this.#messages.push({ role: "user", content });
-    const ids = await this.#fittingTokens();
     const { model, tokenizer, endTokens } = this.#opened;
     const { text = "" } = await userInput(() =>
       streamText(model, ids, {
