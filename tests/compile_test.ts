@@ -6,6 +6,8 @@ import { consume, copy, store } from "../lib/tensor/copy.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { empty, type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
 import { exp } from "../lib/ops/unary.ts";
+import { scope } from "../lib/tensor/scope.ts";
+import { SGD } from "../lib/optim/sgd.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
 
@@ -99,4 +101,78 @@ forEachDevice("mistakes in a compiled function are named", async () => {
   assert.throws(() => compile(() => shape(x))(), /inside another/);
   assert.throws(() => compile((a: Tensor) => Promise.resolve(a))(x), /asynchronous/);
   assertClose(await copy(x).data(), [0, 0]);
+});
+
+forEachDevice("a program follows parameters that an optimizer moves", async () => {
+  const w = tensor([1, 2]);
+  const other = tensor([5]);
+  const loss = compile((x: Tensor) => sum(mul(w, x)));
+  const x = tensor([1, 10]);
+  assert.equal(await loss(x).item(), 21);
+  const optimizer = new SGD([other, w]);
+  optimizer.step([tensor([0]), tensor([1, 0])], 0.5); // w is [0.5, 2]
+  assert.equal(await loss(x).item(), 20.5);
+  const later = new SGD([w]);
+  later.step([tensor([0, 1])], 1); // w is [0.5, 1]
+  assert.equal(await loss(tensor([2, 20])).item(), 21);
+});
+
+forEachDevice("a part of a moved tensor moves with it", async () => {
+  const w = tensor(new Float32Array(128).fill(1));
+  const half = w.part(64, [64]);
+  const total = compile(() => sum(half));
+  assert.equal(await total().item(), 64);
+  new SGD([tensor([1]), w]);
+  w.write(new Float32Array(128).fill(2));
+  assert.equal((await half.data())[0], 2);
+  assert.equal(await total().item(), 128);
+});
+
+forEachDevice("memory is compared only after a captured storage has changed", () => {
+  let recorded = 0;
+  const w = tensor([1, 2]);
+  const f = compile((x: Tensor) => {
+    recorded++;
+    return mul(w, x);
+  });
+  const x = tensor([1, 10]);
+  const first = f(x);
+  scope(() => add(x, 1));
+  assert.equal(f(x), first, "the same result");
+  assert.equal(recorded, 1);
+  new SGD([w]);
+  const second = f(x);
+  assert.equal(f(x), second);
+  assert.equal(recorded, 2);
+  assert.throws(() => add(first, 1), /its memory was freed/);
+});
+
+forEachDevice("a program never reads or writes memory that was freed", async () => {
+  const [w, x] = [tensor([1, 2]), tensor([1, 10])];
+  const f = compile((x: Tensor) => mul(w, x));
+  f(x);
+  x.dispose();
+  const taken = tensor([7, 7]); // may get the memory of x
+  assertClose(await f(tensor([2, 3])).data(), [2, 6], 0);
+  assertClose(await f(tensor([4, 5])).data(), [4, 10], 0);
+  assertClose(await taken.data(), [7, 7], 0);
+  w.dispose();
+  assert.throws(() => f(tensor([4, 5])), /its memory was freed/);
+  assert.throws(() => f(tensor([4, 5])), /its memory was freed/);
+});
+
+forEachDevice("a program recorded in a scope outlives it", async () => {
+  const x = tensor([1, 2]);
+  const f = compile(() => add(x, tensor([10, 20])));
+  scope(() => void f());
+  zeros([2]);
+  assertClose(await f().data(), [11, 22], 0);
+});
+
+forEachDevice("a disposed program's results are freed", async () => {
+  const f = compile((x: Tensor) => exp(x));
+  const y = f(zeros([2]));
+  f.dispose();
+  await assert.rejects(() => y.data(), /its memory was freed/);
+  assertClose(await f(zeros([2])).data(), [1, 1], 0);
 });

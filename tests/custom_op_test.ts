@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import type { CpuKernel } from "../lib/device/kernel.ts";
-import { V128 } from "../lib/wasm/assembler.ts";
+import { type F32, V128 } from "../lib/wasm/assembler.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { customOp } from "../lib/tensor/custom_op.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
-import { forEachDevice } from "./support/devices.ts";
+import { forEachDevice, sharedDevice } from "./support/devices.ts";
 import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
 /** WGSL of an operation that computes `value` for each element. */
@@ -40,6 +40,19 @@ const cube = customOp({
   },
   backward: (dy, { inputs: { x } }) => ({ x: mul(mul(dy, 3), mul(x, x)) }),
 });
+
+/** y = x², in many chunks. */
+const squareKernel: CpuKernel = {
+  chunks: ({ count }) => Math.ceil(count / 4096),
+  emit(k) {
+    const { start, end } = k.share(k.integer("count"), 4096);
+    const { x, output } = k.pointers("x", "output");
+    k.f.for(start, end, 1, (i) => {
+      const value = k.f.f32(x.at(i).loadF32());
+      k.f.storeF32(output.at(i), value.mul(value));
+    });
+  },
+};
 
 /** y[i] = x[ids[i] + first]: another shape, an i32 input, and two scalars. */
 const pickKernel: CpuKernel = {
@@ -146,6 +159,30 @@ forEachDevice("a custom operation names what is missing", async (device) => {
   await assert.rejects(() => mistyped({ x }).data(), /mistyped[^]*outptu/);
   // The invalid pipeline is reported once more when it is set.
   await assert.rejects(() => mistyped({ x }).data(), /mistyped/);
+});
+
+Deno.test("invalid WebAssembly is named, and the device stays usable", async () => {
+  for (const name of ["cpu-1", "cpu-2"] as const) {
+    const device = await sharedDevice(name);
+    const step = customOp({
+      name: "step",
+      inputs: { x: "f32" },
+      cpu: {
+        chunks: () => 1,
+        emit(k) {
+          const { x, output } = k.pointers("x", "output");
+          const isPositive = x.at(0).loadF32().gt(0); // an i32
+          k.f.storeF32(output.at(0), isPositive as unknown as F32);
+        },
+      },
+    });
+    const x = tensor([1], { device });
+    const message = /step.*no valid WebAssembly.*expected type f32, found f32\.gt of type i32/;
+    for (let i = 0; i < 2; i++) assert.throws(() => step({ x }), message);
+    const long = tensor(new Float32Array(1e5).fill(2), { device });
+    const fresh = customOp({ name: "square", inputs: { x: "f32" }, cpu: squareKernel });
+    assert.equal((await fresh({ x: long }).data()).at(-1), 4);
+  }
 });
 
 Deno.test("customOp refuses an impossible definition", () => {

@@ -6,6 +6,7 @@ import { GPT } from "../lib/nn/gpt.ts";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { quantize } from "../lib/nn/quantize.ts";
 import { normal } from "../lib/nn/initializers.ts";
+import { SGD } from "../lib/optim/sgd.ts";
 import { Random } from "../lib/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { BytePairTokenizer } from "../lib/text/byte_pair_tokenizer.ts";
@@ -72,6 +73,25 @@ forEachDevice("weights that were replaced count in the next call", async () => {
   const [again] = await generate(model, [[1, 2, 3], [4]], options);
   assert.notDeepEqual(after.scores, before.scores);
   assert.deepEqual(again.tokens, after.tokens);
+});
+
+forEachDevice("an optimizer made after a text counts in the next one", async () => {
+  const model = makeModel();
+  const generator = new Generator(model);
+  const options = { temperature: 0, maxNewTokens: 6 };
+  const streamed = () => Array.fromAsync(generator.generate([1, 2, 3], options));
+  await generate(model, [1, 2, 3], options);
+  await streamed();
+  const optimizer = new SGD(model.parameters());
+  const random = new Random(11);
+  const gradients = model.parameters().map(({ shape }) =>
+    tensor(normal(0.3)(shape, random), { shape })
+  );
+  optimizer.step(gradients, 1);
+  const { tokens } = await generate(model, [1, 2, 3], options);
+  const fresh = await Array.fromAsync(new Generator(model).generate([1, 2, 3], options));
+  assert.deepEqual(tokens, fresh);
+  assert.deepEqual(await streamed(), fresh);
 });
 
 forEachDevice("left padding is left out by the mask", async () => {

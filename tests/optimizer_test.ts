@@ -157,3 +157,17 @@ forEachDevice("an optimizer refuses a rate that is no number from 0", () => {
   for (const rate of [-1, NaN]) assert.throws(() => optimizer.prepare(rate), RangeError);
   assert.throws(() => new AdamW([]), /no parameters/);
 });
+
+forEachDevice("an optimizer refuses a step when its parameters are no longer its own", async () => {
+  const [x, y] = [tensor([1, 2]), tensor([3])];
+  const gradients = [tensor([1, 1]), tensor([1])];
+  const first = new AdamW([x, y]);
+  first.step(gradients, 0.1);
+  const second = new SGD([y]);
+  const taken = /AdamW: its parameters now belong to another optimizer, made later; use that one/;
+  assert.throws(() => first.step(gradients, 0.1), taken);
+  assert.throws(() => first.update(gradients), taken);
+  assert.equal(first.stepsDone, 1);
+  second.step([gradients[1]], 0.5);
+  assertClose(await y.data(), [2.4], 1e-6);
+});

@@ -96,6 +96,24 @@ forEachDevice("momentum descends too", async () => {
   assert.ok(losses[39] < losses[0] - 0.3, `${losses[0]} → ${losses[39]}`);
 });
 
+forEachDevice(
+  "a second optimizer takes the model over, and the first trainer says so",
+  async () => {
+    const first = makeTrainer();
+    const batches = () => new Batches(tokens, { batchSize: 4, contextLength: 16, seed: 3 });
+    const before = await first.evaluate(batches(), 2);
+    await lossesOf(first, 2);
+    const second = new Trainer(first.model, new SGD(first.model.parameters()), {
+      learningRate: 0.1,
+    });
+    assert.throws(() => first.step(batches()), /AdamW: its parameters now belong to another/);
+    await lossesOf(second, 20);
+    const after = await second.evaluate(batches(), 2);
+    assert.ok(after < before - 0.1, `${before} before, ${after} after`);
+    assert.equal(await first.evaluate(batches(), 2), after);
+  },
+);
+
 Deno.test("schedules: warm-up, then half a cosine, a line, or nothing", () => {
   const options = { learningRate: 1, minLearningRate: 0.1, warmupSteps: 9, steps: 110 };
   const cosine = warmupDecay(options);

@@ -29,8 +29,14 @@ export interface Range {
 export interface Placeable extends Range {
   /** True until the range has its place. */
   readonly pending: boolean;
+  /** True once its memory has been released. */
+  readonly disposed: boolean;
   /** Gives it its place. */
   place(range: Range): void;
+  /** Counts in `Storage.changes`, from now on, when it is moved or freed. */
+  watch(): void;
+  /** Releases its memory. */
+  dispose(): void;
 }
 
 /**

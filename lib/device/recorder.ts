@@ -36,4 +36,16 @@ export class Recorder {
   move(from: Placeable, to: Placeable, copy: Launch<Placeable>): void {
     this.entries.push({ kind: "move", from, to, copy });
   }
+
+  /** The storages that the entries read or write: the program's own, and those made outside it. */
+  storages(): { own: Placeable[]; captured: Placeable[] } {
+    const buffers = this.entries.flatMap((entry) =>
+      (entry.kind === "launch" ? entry.launch : entry.copy).buffers
+    );
+    const all = [...new Set(buffers)].filter((storage) => storage !== undefined);
+    return {
+      own: all.filter(({ pending }) => pending),
+      captured: all.filter(({ pending, disposed }) => !pending && !disposed),
+    };
+  }
 }

@@ -15,14 +15,21 @@ const released = new FinalizationRegistry<{ device: Device; allocation: Allocati
 
 /** Bytes on a device. */
 export class Storage implements Placeable {
+  static #changes = 0;
   #allocation: Allocation | undefined;
   #owned = false;
   #disposed = false;
-
+  #watched = false;
+  /** From the whole's start, or from the allocation's if there is no whole. */
   #byteOffset: number;
 
   private constructor(readonly device: Device, readonly bytes: number, byteOffset = 0) {
     this.#byteOffset = byteOffset;
+  }
+
+  /** How often a watched storage was moved or freed, in the whole process. */
+  static get changes(): number {
+    return Storage.#changes;
   }
 
   /** New memory, or, while the device records, a place that the program's plan will assign. */
@@ -43,7 +50,8 @@ export class Storage implements Placeable {
   }
 
   /**
-   * A slice of this storage; `byteOffset` is a multiple of 256. The slice keeps the whole alive.
+   * A slice of this storage; `byteOffset` is a multiple of 256. The slice keeps the whole alive and
+   * moves with it.
    */
   part(byteOffset: number, bytes: number): Storage {
     if (byteOffset % 256 !== 0 || byteOffset + bytes > this.bytes) {
@@ -51,8 +59,8 @@ export class Storage implements Placeable {
         `storage: a part needs an offset that 256 divides and must lie inside ${this.bytes} bytes; got ${byteOffset} + ${bytes}`,
       );
     }
-    const part = new Storage(this.device, bytes, this.byteOffset + byteOffset);
-    part.#allocation = this.allocation;
+    this.#expectPlaced();
+    const part = new Storage(this.device, bytes, byteOffset);
     part.whole = this;
     return part;
   }
@@ -64,12 +72,13 @@ export class Storage implements Placeable {
 
   /** True once the memory has been released. */
   get disposed(): boolean {
-    return this.#disposed;
+    return this.#disposed || (this.whole?.disposed ?? false);
   }
 
   /** True until the recorded program's plan has given the storage its place. */
   get pending(): boolean {
-    return this.#allocation === undefined && !this.#disposed;
+    if (this.#disposed) return false;
+    return this.whole ? this.whole.pending : this.#allocation === undefined;
   }
 
   /**
@@ -77,37 +86,57 @@ export class Storage implements Placeable {
    * recorded.
    */
   get allocation(): Allocation {
-    if (this.#disposed) {
-      throw new Error("tensor: its memory was freed (dispose or scope); keep it or copy it");
-    }
-    if (!this.#allocation) {
-      throw new Error(
-        "tensor: it belongs to a program that is being recorded, so it has no value yet; return it from the compiled function",
-      );
-    }
-    return this.#allocation;
+    this.#expectPlaced();
+    return this.whole ? this.whole.allocation : this.#allocation!;
   }
 
   /** Bytes from the allocation's start to this storage's, a multiple of 256. */
   get byteOffset(): number {
-    return this.#byteOffset;
+    return this.whole ? this.whole.byteOffset + this.#byteOffset : this.#byteOffset;
   }
 
-  /** Gives a recorded storage its place, or moves a persistent one (its old memory is released). */
+  /**
+   * Gives a recorded storage its place, or moves a persistent one (its old memory is released). In
+   * another storage, it moves with that one from then on.
+   */
   place(range: Range): void {
     if (this.#owned) this.dispose();
+    else this.#noteChange();
     this.#disposed = this.#owned = false;
-    this.#allocation = range.allocation;
-    this.#byteOffset = range.byteOffset;
     this.whole = range instanceof Storage ? range : undefined;
+    this.#allocation = this.whole ? undefined : range.allocation;
+    this.#byteOffset = this.whole ? 0 : range.byteOffset;
+  }
+
+  /** Counts in `changes`, from now on, when this storage is moved or freed. */
+  watch(): void {
+    this.#watched = true;
+    this.whole?.watch();
   }
 
   /** Releases the memory now. */
   dispose(): void {
-    if (this.#owned && this.#allocation && !this.#disposed) {
+    if (this.#disposed) return;
+    if (this.#owned) {
       released.unregister(this);
-      this.device.release(this.#allocation);
+      this.device.release(this.#allocation!);
     }
     this.#disposed = true;
+    this.#noteChange();
+  }
+
+  #noteChange(): void {
+    if (this.#watched) Storage.#changes++;
+  }
+
+  #expectPlaced(): void {
+    if (this.disposed) {
+      throw new Error("tensor: its memory was freed (dispose or scope); keep it or copy it");
+    }
+    if (this.pending) {
+      throw new Error(
+        "tensor: it belongs to a program that is being recorded, so it has no value yet; return it from the compiled function",
+      );
+    }
   }
 }

@@ -82,8 +82,8 @@ export class AdamW extends Optimizer {
   readonly #hyper: Tensor;
 
   /**
-   * Moves the parameters into one buffer; make the optimizer before compiling what uses them.
-   * RangeError for a β outside [0, 1), or another option below 0; TypeError for an unknown one.
+   * Moves the parameters into one buffer. An earlier optimizer of one of them can make no further
+   * step. RangeError for a β outside [0, 1), or another option below 0; TypeError for an unknown one.
    */
   constructor(parameters: readonly Tensor[], options: AdamWOptions = {}) {
     checkOptions("AdamW", options, OPTIONS, RATE_HINT);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CapturedStorages } from "../device/captured_storages.ts";
 import { store } from "../tensor/copy.ts";
 import { describe } from "../errors.ts";
 import { expectType } from "../tensor/launch.ts";
@@ -25,8 +26,8 @@ export interface Place {
 
 /**
  * Moves parameters into one buffer, those of two and more axes first (they get weight decay), and
- * gives each a place for its gradient. Programs recorded before the move see the old memory: make
- * the optimizer first, then compile.
+ * gives each a place for its gradient. Compiled functions that use them are recorded again at their
+ * next call.
  */
 export class FlatParameters {
   /** All parameters, [size]. */
@@ -37,12 +38,13 @@ export class FlatParameters {
   readonly decayed: number;
   /** The place of each parameter, in the buffers' order. */
   readonly places: readonly Place[];
+  readonly #captured: CapturedStorages;
 
   /**
    * Moves `parameters` of the optimizer called `owner` together, their values kept. TypeError for
    * anything but an array of f32 tensors, RangeError for an empty one.
    */
-  constructor(owner: string, readonly parameters: readonly Tensor[]) {
+  constructor(readonly owner: string, readonly parameters: readonly Tensor[]) {
     expectParameters(owner, parameters);
     const matrices = parameters.filter((parameter) => parameter.shape.length >= 2);
     const vectors = parameters.filter((parameter) => parameter.shape.length < 2);
@@ -63,6 +65,19 @@ export class FlatParameters {
       store(parameter, part);
       parameter.storage.place(part.storage);
     }
+    this.#captured = new CapturedStorages(parameters.map(({ storage }) => storage));
+  }
+
+  /** Error if another optimizer has moved a parameter into its own buffer. */
+  expectOwned(): void {
+    if (!this.#captured.haveChanged) return;
+    const { allocation } = this.parameter.storage;
+    const isTaken = ({ storage }: Tensor) => !storage.disposed && storage.allocation !== allocation;
+    if (!this.parameters.some(isTaken)) return;
+    throw new Error(
+      `${this.owner}: its parameters now belong to another optimizer, made later; use that one, ` +
+        "or make one optimizer for all steps",
+    );
   }
 
   /** Elements of each buffer, the gaps between parameters included. */

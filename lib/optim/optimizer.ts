@@ -34,11 +34,16 @@ export abstract class Optimizer {
   #stepsDone = 0;
 
   /**
-   * Moves the parameters into one buffer; make the optimizer before compiling what uses them.
-   * TypeError for anything but an array of tensors, RangeError for an empty one.
+   * Moves the parameters into one buffer. An earlier optimizer of one of them can make no further
+   * step. TypeError for anything but an array of tensors, RangeError for an empty one.
    */
   constructor(parameters: readonly Tensor[]) {
     this.flat = new FlatParameters(new.target.name, parameters);
+  }
+
+  /** The parameters, in the order in which `update` takes their gradients. */
+  get parameters(): readonly Tensor[] {
+    return this.flat.parameters;
   }
 
   /** How many updates there have been. */
@@ -75,7 +80,7 @@ export abstract class Optimizer {
   /**
    * Sets what changes from step to step, on the host, and counts one step: call it before each run
    * of the program that contains `update`. RangeError for a learning rate that is not a finite
-   * number from 0.
+   * number from 0; Error if a parameter now belongs to another optimizer.
    */
   prepare(learningRate: number): void {
     if (!(learningRate >= 0 && learningRate < Infinity)) {
@@ -83,6 +88,7 @@ export abstract class Optimizer {
         `${this.#name}: the learning rate must be a number from 0, got ${describe(learningRate)}`,
       );
     }
+    this.flat.expectOwned();
     this.#stepsDone++;
     this.writeHyper(learningRate, this.#stepsDone);
   }
@@ -93,6 +99,7 @@ export abstract class Optimizer {
    */
   update(gradients: readonly Tensor[]): Tensor {
     this.#expectGradients(gradients);
+    this.flat.expectOwned();
     this.flat.gather(gradients);
     const squares = sumOfSquares(this.flat.gradient).view([]);
     this.launchUpdate(squares);

@@ -42,8 +42,8 @@ export class SGD extends Optimizer {
   readonly #hyper: Tensor;
 
   /**
-   * Moves the parameters into one buffer; make the optimizer before compiling what uses them.
-   * RangeError for an option below 0, TypeError for an unknown one.
+   * Moves the parameters into one buffer. An earlier optimizer of one of them can make no further
+   * step. RangeError for an option below 0, TypeError for an unknown one.
    */
   constructor(parameters: readonly Tensor[], options: SGDOptions = {}) {
     checkOptions("SGD", options, { momentum: true, clip: true }, RATE_HINT);

@@ -6,14 +6,15 @@
  *
  * @module
  */
+import { CapturedStorages } from "../device/captured_storages.ts";
 import type { Device, LoadedProgram } from "../device/device.ts";
 import { currentDevice } from "../device/current_device.ts";
-import { type Plan, plan } from "../device/plan.ts";
+import { plan } from "../device/plan.ts";
 import { Recorder } from "../device/recorder.ts";
 import { sameShape } from "../shape.ts";
-import { store } from "./copy.ts";
+import { copy, store } from "./copy.ts";
 import { expectFunction } from "./launch.ts";
-import { tensorsIn, withoutScope } from "./scope.ts";
+import { keep, tensorsIn, withoutScope } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** What a compiled function takes in memory and launches, for reports. */
@@ -26,7 +27,7 @@ export interface ProgramReport {
   readonly bytesUnshared: number;
 }
 
-/** A function that is recorded at its first call and replayed at the next ones. */
+/** A function that is recorded at its first call and replayed at later ones. */
 export interface Compiled<Inputs extends Tensor[], Result> {
   (...inputs: Inputs): Result;
   /** Undefined before the first call. */
@@ -42,8 +43,12 @@ export interface Compiled<Inputs extends Tensor[], Result> {
  * into those of the first call (nothing is copied if the same tensor is passed again) and
  * replay. The results are the same tensors each time, overwritten by the next call. Everything else
  * that `f` closes over is read and updated in place: parameters, optimizer state, scalars kept in
- * tensors. JavaScript inside `f` runs once only, so a number that changes from call to call must
- * be in a tensor.
+ * tensors. JavaScript inside `f` runs only while it is recorded, so a number that changes from call
+ * to call must be in a tensor.
+ *
+ * If memory that the program uses was moved or freed since (a new optimizer moves its parameters,
+ * `quantize` frees weights), the next call records `f` again: its results are then new tensors, and
+ * those of earlier calls are freed. The inputs stay.
  *
  * TypeError if `f` is no function of tensors, or a later call's inputs differ in number, shape or
  * dtype; Error if `f` reads a value while it is recorded.
@@ -64,29 +69,27 @@ export function compile<Inputs extends Tensor[], Result>(
 ): Compiled<Inputs, Result> {
   expectFunction("compile", f);
   let program: Program<Inputs, Result> | undefined;
+  const dispose = () => {
+    program?.dispose();
+    program = undefined;
+  };
   const call = (...inputs: Inputs): Result => {
     const device = program?.device ?? inputs[0]?.device ?? currentDevice();
-    if (device.recorder) {
-      throw new Error(
-        "compile: a compiled function was called inside another one; call the plain function there",
-      );
+    if (device.recorder) throw nested();
+    if (program) expectAlike(program.inputs, inputs);
+    if (program?.captured.haveChanged) {
+      const own = withMemory(program.inputs, inputs);
+      dispose();
+      program = record(f, own, device);
     }
-    if (!program) program = record(f, inputs, device);
-    else adopt(program.inputs, inputs);
+    program ??= record(f, inputs, device);
+    fill(program.inputs, inputs);
     program.loaded.run();
     return program.result;
   };
   return Object.defineProperties(call, {
     report: { get: () => program?.report },
-    dispose: {
-      value: () => {
-        program?.loaded.dispose();
-        for (const allocation of program?.plan.allocations ?? []) {
-          program!.device.release(allocation);
-        }
-        program = undefined;
-      },
-    },
+    dispose: { value: dispose },
   }) as Compiled<Inputs, Result>;
 }
 
@@ -94,9 +97,12 @@ interface Program<Inputs, Result> {
   readonly device: Device;
   readonly inputs: Inputs;
   readonly result: Result;
-  readonly plan: Plan;
   readonly loaded: LoadedProgram;
   readonly report: ProgramReport;
+  /** What it reads and writes besides its own memory, the inputs among it. */
+  readonly captured: CapturedStorages;
+  /** Frees its memory, including that of its results. */
+  dispose(): void;
 }
 
 function record<Inputs extends Tensor[], Result>(
@@ -104,11 +110,6 @@ function record<Inputs extends Tensor[], Result>(
   inputs: Inputs,
   device: Device,
 ): Program<Inputs, Result> {
-  if (device.recorder) {
-    throw new Error(
-      "compile: a compiled function was called inside another one; call the plain function there",
-    );
-  }
   const recorder = device.recorder = new Recorder();
   let result: Result;
   try {
@@ -121,15 +122,34 @@ function record<Inputs extends Tensor[], Result>(
   } finally {
     device.recorder = undefined;
   }
+  const { own, captured } = recorder.storages();
   const outputs = new Set(tensorsIn(result).map((tensor) => tensor.storage));
   const made = plan(device, recorder, outputs);
   const loaded = device.load(made.launches);
   const { bytes, bytesUnshared } = made;
-  const report = { launches: made.launches.length, bytes, bytesUnshared };
-  return { device, inputs, result, plan: made, loaded, report };
+  return {
+    device,
+    inputs,
+    result,
+    loaded,
+    report: { launches: made.launches.length, bytes, bytesUnshared },
+    captured: new CapturedStorages([...captured, ...inputs.map(({ storage }) => storage)]),
+    dispose: () => {
+      loaded.dispose();
+      for (const allocation of made.allocations) device.release(allocation);
+      for (const storage of own) storage.dispose();
+    },
+  };
 }
 
-function adopt(own: readonly Tensor[], given: readonly Tensor[]): void {
+function nested(): Error {
+  return new Error(
+    "compile: a compiled function was called inside another one; call the plain function there",
+  );
+}
+
+/** TypeError unless the inputs of a call fit those that the program was recorded with. */
+function expectAlike(own: readonly Tensor[], given: readonly Tensor[]): void {
   if (own.length !== given.length) {
     throw new TypeError(`compiled function: expected ${own.length} inputs, got ${given.length}`);
   }
@@ -140,6 +160,18 @@ function adopt(own: readonly Tensor[], given: readonly Tensor[]): void {
         `compiled function: input ${i} was ${input} when it was recorded and is ${other} now; compile another function for it`,
       );
     }
-    if (other !== input) store(other, input);
+  });
+}
+
+/** The program's inputs, with a copy of the given one for each that was freed. */
+function withMemory<Inputs extends Tensor[]>(own: Inputs, given: Inputs): Inputs {
+  const held = (input: Tensor, i: number) => input.storage.disposed ? keep(copy(given[i])) : input;
+  return own.map(held) as Inputs;
+}
+
+/** Copies what a call was given into the program's inputs. */
+function fill(own: readonly Tensor[], given: readonly Tensor[]): void {
+  own.forEach((input, i) => {
+    if (given[i] !== input) store(given[i], input);
   });
 }

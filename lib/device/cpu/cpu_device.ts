@@ -234,14 +234,28 @@ export class CpuDevice implements Device {
     const key = kernelKey(kernel, constants);
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      slot = this.#list(this.#emit(kernel, constants));
+      const bytes = this.#emit(kernel, constants);
+      this.#load(kernel.name, bytes);
+      slot = this.#list(bytes);
       this.#slots.set(key, slot);
-      this.#table.loadListed();
     }
     return slot;
   }
 
-  #emit(kernel: Kernel, constants: Constants): Uint8Array {
+  /** Loads the next kernel on this thread; only a valid one is listed for the others. */
+  #load(name: string, bytes: Uint8Array<ArrayBuffer>): void {
+    try {
+      this.#table.load(this.#slots.size, bytes);
+    } catch (error) {
+      if (!(error instanceof WebAssembly.CompileError)) throw error;
+      throw new TypeError(
+        `${name}: its CPU kernel is no valid WebAssembly: ${error.message}; check the types of the values it stores and passes`,
+        { cause: error },
+      );
+    }
+  }
+
+  #emit(kernel: Kernel, constants: Constants): Uint8Array<ArrayBuffer> {
     const { name, functions = {} } = kernel;
     const cpu = kernel.cpu!;
     const sizes = (cpu.tiling?.sizes ?? []).map((size) => [size, "u32"] as const);

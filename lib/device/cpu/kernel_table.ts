@@ -31,6 +31,16 @@ export class KernelTable {
     this.park = park as (epoch: number) => void;
   }
 
+  /**
+   * Instantiates a kernel and puts it into `slot`, the table's next one; if its module is invalid,
+   * throws what the engine says and leaves the table as it was.
+   */
+  load(slot: number, bytes: Uint8Array<ArrayBuffer>): void {
+    const { kernel } = this.#instantiate(bytes, { memory: this.memory, sgemm: this.sgemm! });
+    if (slot === this.#table.length) this.#table.grow(1);
+    this.#table.set(slot, kernel);
+  }
+
   /** Instantiates the kernels that were listed since the last call. */
   loadListed(): void {
     const words = new Uint32Array(this.memory.buffer, 0, 16384); // addresses go beyond 2^31
@@ -40,10 +50,7 @@ export class KernelTable {
     if (listed > this.#table.length) this.memory.grow(0);
     for (let i = this.#table.length; i < listed; i++) {
       const at = CONTROL.directory / 4 + 2 * i;
-      const bytes = new Uint8Array(this.memory.buffer, words[at], words[at + 1]).slice();
-      const { kernel } = this.#instantiate(bytes, { memory: this.memory, sgemm: this.sgemm! });
-      this.#table.grow(1);
-      this.#table.set(i, kernel);
+      this.load(i, new Uint8Array(this.memory.buffer, words[at], words[at + 1]).slice());
     }
   }
 

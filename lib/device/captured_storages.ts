@@ -1,0 +1,48 @@
+/**
+ * The memory that a recorded program captured: storages made outside it, which can be moved or
+ * freed while the program lives.
+ *
+ * A loaded program knows addresses; see lib/tensor/compile.ts, which records again when one of them
+ * is no longer valid.
+ *
+ * @module
+ */
+import type { Allocation, Placeable } from "./launch.ts";
+import { Storage } from "./storage.ts";
+
+interface Place {
+  readonly storage: Placeable;
+  readonly allocation: Allocation;
+  readonly byteOffset: number;
+}
+
+/** Storages, and where they were when this was made. */
+export class CapturedStorages {
+  readonly #places: readonly Place[];
+  #changes: number;
+
+  /** Notes where the storages are now. Error if one has no memory. */
+  constructor(storages: Iterable<Placeable>) {
+    this.#places = [...new Set(storages)].map((storage) => {
+      storage.watch();
+      const { allocation, byteOffset } = storage;
+      return { storage, allocation, byteOffset };
+    });
+    this.#changes = Storage.changes;
+  }
+
+  /**
+   * Whether one was moved or freed since: one comparison of integers, unless a watched storage of
+   * any program has changed.
+   */
+  get haveChanged(): boolean {
+    if (this.#changes === Storage.changes) return false;
+    if (this.#places.some(hasChanged)) return true;
+    this.#changes = Storage.changes;
+    return false;
+  }
+}
+
+function hasChanged({ storage, allocation, byteOffset }: Place): boolean {
+  return storage.disposed || storage.allocation !== allocation || storage.byteOffset !== byteOffset;
+}
