@@ -76,7 +76,16 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
 
   using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP"]);
   const { signal } = interrupt;
-  const run = await Run.begin({ plan, data, device, trainer, folder, live, signal });
+  const run = await Run.begin({
+    plan,
+    data,
+    device,
+    trainer,
+    folder,
+    live,
+    tensorboard: flags.tensorboard,
+    signal,
+  });
   const loop = trainingLoop(trainer, batches, { steps, ...reports, ...held, signal });
   try {
     for await (const event of loop) await run.handle(event);

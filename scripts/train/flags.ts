@@ -93,6 +93,7 @@ export const trainFlags = {
     logEvery: integer(10, "steps between log lines; 0 for none", { min: 0 }),
     sampleEvery: integer(0, "steps between samples of text; 0 for none", { min: 0 }),
     checkpointEvery: integer(250, "steps between checkpoints; 0 saves at the end only", { min: 0 }),
+    tensorboard: toggle(false, "also write the metrics as an event file for TensorBoard"),
     live: toggle(false, "serve a live page of the run on this machine"),
     livePort: integer(8484, "port of that page on 127.0.0.1; 0 takes any free port", {
       min: 0,

@@ -15,6 +15,7 @@ import {
   expressible,
   Generator,
   type LoggedFigures,
+  type Metrics,
   MetricsLog,
   openingTokens,
   saveCheckpoint,
@@ -26,6 +27,7 @@ import type { TrainData } from "./data.ts";
 import type { LiveRun } from "./live.ts";
 import type { Plan } from "./plan.ts";
 import { drawLoss, memoryLine, runRecord } from "./record.ts";
+import { EVENT_FILE, EventLog } from "./tensorboard.ts";
 
 /** Tokens of a sample while training, and of the one at the end. */
 const SAMPLE_TOKENS = { training: 120, end: 300 };
@@ -44,6 +46,8 @@ export interface RunParts {
   readonly folder: CheckpointFolder;
   /** The live page, if there is one. */
   readonly live: LiveRun | undefined;
+  /** Whether to write an event file for TensorBoard. */
+  readonly tensorboard: boolean;
   /** Ends the training, and a sample. */
   readonly signal: AbortSignal;
 }
@@ -52,6 +56,8 @@ export interface RunParts {
 export class Run {
   readonly #parts: RunParts;
   readonly #metrics: MetricsLog;
+  /** The same metrics for TensorBoard, if they are asked for. */
+  #events: EventLog | undefined;
   readonly #progress: TrainingProgress;
   readonly #generator: Generator;
   /** When the run would have started, had it never stopped, in milliseconds. */
@@ -77,6 +83,7 @@ export class Run {
   static async begin(parts: RunParts): Promise<Run> {
     const { plan } = parts;
     const run = new Run(parts, await MetricsLog.open(`${plan.folder}/metrics.jsonl`, plan.step));
+    if (parts.tensorboard) run.#events = await EventLog.open(plan.folder, run.#metrics.lines);
     run.#describe();
     if (!plan.resume) await run.#save();
     return run;
@@ -125,6 +132,7 @@ export class Run {
     const names = ["config.json", "model.safetensors", "tokenizer.json"];
     names.push("optimizer.safetensors", "run.json", "metrics.jsonl");
     if (await drawLoss(folder, preset)) names.push("loss.svg");
+    if (this.#events) names.push(EVENT_FILE);
     const loss = this.#validationLoss;
     print(loss === undefined ? "" : `\nvalidation loss ${loss.toFixed(4)}`);
     print(`wrote ${folder}/${names.join(", ")}`);
@@ -168,7 +176,7 @@ export class Run {
     const { step, loss, meanLoss, gradientNorm, learningRate, tokensPerSecond } = figures;
     const elapsedSeconds = +((performance.now() - this.#startedAt) / 1000).toFixed(3);
     const speed = { tokensPerSecond, elapsedSeconds };
-    await this.#metrics.append({ step, loss, meanLoss, gradientNorm, learningRate, ...speed });
+    await this.#append({ step, loss, meanLoss, gradientNorm, learningRate, ...speed });
     this.#progress.report({ step, loss, tokensPerSecond });
   }
 
@@ -177,8 +185,13 @@ export class Run {
     const { lines } = this.#metrics;
     const isLogged = lines.some((line) => "validationLoss" in line && line.step === step);
     // A finished run that is resumed is only evaluated again.
-    if (!isLogged) await this.#metrics.append({ step, validationLoss });
+    if (!isLogged) await this.#append({ step, validationLoss });
     this.#progress.report({ step, validationLoss });
+  }
+
+  async #append(metrics: Metrics): Promise<void> {
+    await this.#metrics.append(metrics);
+    await this.#events?.append(metrics);
   }
 
   async #save(): Promise<void> {
