@@ -1,6 +1,6 @@
 /**
- * The elementwise functions: one row each, in WGSL and in WebAssembly, and the activations with their
- * derivatives.
+ * The elementwise functions: one row each, in WGSL and in WebAssembly, and the activations with
+ * their derivatives.
  *
  * WGSL expressions may call what webgpu/math.wgsl defines; cpu/math.ts has the same functions
  * in WebAssembly. The kernels that apply a function of the table are unary and binary; the matrix
@@ -27,7 +27,7 @@ interface BinaryRow {
   readonly cpu: (f: FunctionBuilder, a: V128, b: V128) => V128;
 }
 
-/** An activation: a function of one float, and what its gradient becomes on the way back. */
+/** An activation: a function of one float, and its gradient in the backward pass. */
 export interface ActivationRow extends UnaryRow {
   /** `dy` times the derivative at `x`. */
   readonly wgslBackward: string;

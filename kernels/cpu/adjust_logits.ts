@@ -59,7 +59,7 @@ interface Repeats {
   readonly to: I32;
 }
 
-/** Forbids what followed each earlier occurrence of the last ngram − 1 tokens. */
+/** Forbids the tokens that followed earlier occurrences of the last ngram − 1 tokens. */
 function forbidRepeats(f: FunctionBuilder, { history, length, ngram, to }: Repeats): void {
   const known = f.i32(ngram.sub(1));
   const end = f.i32(length.sub(known));

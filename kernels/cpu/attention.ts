@@ -6,8 +6,8 @@
  * columns at an offset and a row stride; output: [B,Tq,H·D], logSum: [B,H,Tq]; all f32;
  * maskWords: as in attention_tensors.ts. A query at position p = i + keys − queries sees keys p −
  * behind … p + ahead, below lengths[b] if lengths are given; one that sees none gets zeros. Dropout
- * is in attention_dropout.ts; sums of probabilities are made before it. A chunk computes blocks of 64
- * queries of one head, every `chunks`-th, the longest first. Sums are in f32.
+ * is in attention_dropout.ts; sums of probabilities are made before it. A chunk computes blocks of
+ * 64 queries of one head, every `chunks`-th, the longest first. Sums are in f32.
  *
  * @module
  */
@@ -99,7 +99,7 @@ interface Block extends AttentionTensors, ReturnType<typeof scratch> {
   readonly head: I32;
   /** The first query. */
   readonly first: I32;
-  /** How many keys of the batch count. */
+  /** Number of keys of the batch that count. */
   readonly limit: I32;
 }
 
@@ -203,8 +203,8 @@ const SOFTMAX = {
 
 /**
  * Defines the online softmax of a panel: turns four rows of scores into 2^(score − maximum), times
- * dropout's factors, updates each row's maximum and sum, and rescales its output if the maximum
- * rose.
+ * dropout's factors, updates each row's maximum and sum, and rescales its output if the maximum has
+ * risen.
  */
 function defineSoftmax(k: KernelBuilder, width: number) {
   return k.define(SOFTMAX, (f, { scores, sums: output, statistics, factors, ...columns }) => {

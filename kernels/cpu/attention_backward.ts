@@ -176,12 +176,12 @@ function zeroQueries(k: KernelBuilder, t: Head, firstHead: I32): void {
 /** A block of keys and a head of queries. */
 type KeyBlock = Head & {
   readonly head: I32;
-  /** The block's first key, and how many of its keys count. */
+  /** The block's first key, and the number of its keys that count. */
   readonly firstKey: I32;
   readonly end: I32;
 };
 
-/** Adds what the queries of one head contribute to a block of keys. */
+/** Adds the contributions of one head's queries to a block of keys. */
 function emitQueries(k: KernelBuilder, t: KeyBlock, run: Functions): void {
   const { f } = k;
   // Query i is at position i + shift of the block; queries `begin` … `stop` − 1 see some of it.
@@ -212,7 +212,7 @@ function emitQueries(k: KernelBuilder, t: KeyBlock, run: Functions): void {
 
 /** A block of queries and a block of keys. */
 type Block = KeyBlock & {
-  /** The first query, and how many there are. */
+  /** The first query, and the number of queries. */
   readonly first: I32;
   readonly count: I32;
   /** The first query's position, counted from the block's first key. */

@@ -221,7 +221,7 @@ export function acrossRows(
 /** Multiply-adds that are worth a separate chunk: about ten microseconds. */
 const CHUNK_WORK = 1 << 17;
 
-/** Into how many chunks to divide `tiles` that have `work` multiply-adds together. */
+/** Number of chunks for `tiles` that have `work` multiply-adds together. */
 export function chunksOf(tiles: number, work: number): number {
   return Math.max(1, Math.min(tiles, Math.floor(work / CHUNK_WORK)));
 }

@@ -1,6 +1,6 @@
 /**
- * Combines the parts of attention_decode.ts (split-K): output[b,h] = Σ 2^(mₚ − m)·sumsₚ / Σ 2^(mₚ −
- * m)·lₚ, m the largest mₚ.
+ * Combines the parts of attention_decode.ts (flash decoding): output[b,h] = Σ 2^(mₚ − m)·sumsₚ / Σ
+ * 2^(mₚ − m)·lₚ, m the largest mₚ.
  *
  * partial: [B,H,parts,D+2] f32, each part's sums over values, largest score m and sum l; output:
  * [B,1,H·D] f32. One chunk. Sums are in f32.

@@ -3,11 +3,11 @@
  * position − window + 1 … position, the new token's.
  *
  * packed: [B,1,stride], queries first; keys, values: [B,H / group,S,D]; all f32; position: i32 [1],
- * or [B] with `PER_ROW`. The cache is divided into `parts` of `partLength` positions (split-K).
- * With `WHOLE`, one part, output: [B,1,H·D] is the result; otherwise partial: [B,H,parts,D+2]
- * receives each part's unscaled sum over values, its largest score and its sum of 2^(score −
- * largest) (scores times log₂ e), for attention_combine.ts. A chunk computes every `chunks`-th part
- * of a head. Sums are in f32.
+ * or [B] with `PER_ROW`. The cache is divided into `parts` of `partLength` positions (flash
+ * decoding). With `WHOLE`, one part, output: [B,1,H·D] is the result; otherwise partial:
+ * [B,H,parts,D+2] receives each part's unscaled sum over values, its largest score and its sum of
+ * 2^(score − largest) (scores times log₂ e), for attention_combine.ts. A chunk computes every
+ * `chunks`-th part of a head. Sums are in f32.
  *
  * @module
  */
@@ -60,7 +60,7 @@ export const attentionDecode: CpuKernel = {
 };
 
 interface Part {
-  /** How many keys; none if not positive. */
+  /** Number of keys; none if not positive. */
   readonly count: I32;
   readonly query: I32;
   readonly keys: I32;
@@ -136,8 +136,7 @@ function emitScores(k: KernelBuilder, part: Part, largest: F32): void {
 
 /**
  * result = factor · the sum of values, each times its weight in scratch memory: a few values at a
- * time, whose columns are then summed in registers one group after the other, so that memory is
- * read in order.
+ * time, whose columns are summed in registers, group by group, so that memory is read in order.
  */
 function emitValues(k: KernelBuilder, part: Part, factor: F32): void {
   const { f } = k;
@@ -159,13 +158,15 @@ function emitValues(k: KernelBuilder, part: Part, factor: F32): void {
   map((at, { load }) => load(result, at).mul(factors));
 }
 
-/** Columns that are summed in registers together: their offsets, and how they are read. */
+/**
+ * Columns that are summed in registers together: their offsets, and the function that reads them.
+ */
 interface ColumnGroup {
   readonly offsets: readonly number[];
   readonly lanes: Lanes;
 }
 
-/** The columns of a head in groups: vectors, then what is left. */
+/** The columns of a head in groups: vectors, then the rest. */
 function columnGroups({ f, constants: { HEAD_SIZE } }: KernelBuilder): ColumnGroup[] {
   const rest = HEAD_SIZE % 4;
   const vectors = Array.from({ length: (HEAD_SIZE - rest) / 4 }, (_, i) => 16 * i);

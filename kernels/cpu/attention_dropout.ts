@@ -48,7 +48,10 @@ export function factorFloats(DROPOUT: number): number {
   return DROPOUT ? PANEL * BLOCK : 0;
 }
 
-/** Defines the factors of a panel; returns what stores them, which does nothing without dropout. */
+/**
+ * Defines the factors of a panel; returns a function that stores them, which does nothing without
+ * dropout.
+ */
 export function defineDropout(k: KernelBuilder): (panel: DropoutPanel) => void {
   if (!k.constants.DROPOUT) return () => {};
   const run = defineFactors(k);

@@ -12,7 +12,7 @@ import {
 } from "../../lib/wasm/assembler.ts";
 import { BLOCK, forAddresses, PANEL, roundUp, ROWS } from "./attention_blocks.ts";
 
-/** Which keys are hidden from queries, relative to any of the keys. */
+/** The range of keys that queries see, relative to any of the keys. */
 export interface Mask {
   /** The first query's position. */
   readonly position: I32;

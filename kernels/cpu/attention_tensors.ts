@@ -41,7 +41,7 @@ export interface AttentionTensors {
   readonly heads: I32;
   /** Query heads that share a head of keys and values. */
   readonly group: I32;
-  /** How many keys before and after its position a query sees. */
+  /** Number of keys before and after its position that a query sees. */
   readonly behind: I32;
   readonly ahead: I32;
   readonly lengths: I32 | undefined;
@@ -50,8 +50,8 @@ export interface AttentionTensors {
 }
 
 /**
- * What every attention kernel reads. `maskWords`: i32 [seed, step] with `DROPOUT`, then the lengths
- * [B] with `HAS_LENGTHS`.
+ * Buffers that every attention kernel reads. `maskWords`: i32 [seed, step] with `DROPOUT`, then the
+ * lengths [B] with `HAS_LENGTHS`.
  */
 export function attentionTensors(k: KernelBuilder): AttentionTensors {
   const { DROPOUT, HAS_LENGTHS } = k.constants;
@@ -63,7 +63,7 @@ export function attentionTensors(k: KernelBuilder): AttentionTensors {
   };
 }
 
-/** How many keys of a batch count: all, or lengths[batch] if that is less. */
+/** Number of keys of a batch that count: all, or lengths[batch] if that is less. */
 export function keyLimit(
   f: FunctionBuilder,
   { lengths, keys }: AttentionTensors,

@@ -3,8 +3,8 @@
  *
  * `BROADCAST` 0: all three are [count], and a chunk computes 8,192 elements. `BROADCAST` 1: c is
  * [d0,d1,d2,d3] with a stride of a and of b for each axis (0 if it is broadcast), `A_STEP` and
- * `B_STEP` are the last axis's strides (0 or 1), and a chunk computes every `chunks`-th row. `apply`
- * is a function of the build, such as those in ../elementwise.ts.
+ * `B_STEP` are the last axis's strides (0 or 1), and a chunk computes every `chunks`-th row.
+ * `apply` is a function of the build, such as those in ../elementwise.ts.
  *
  * @module
  */

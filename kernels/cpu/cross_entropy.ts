@@ -1,6 +1,6 @@
 /**
  * Softmax cross-entropy on integer targets: kernels for the loss of each row, the mean of the
- * losses, the derivative in place, and loss and derivative in one.
+ * losses, the derivative in place, and loss and derivative fused.
  *
  * logits: [rows, V] f32; targets: i32 [rows], those equal to `ignore` or out of range do not count;
  * loss, logSum: [rows] f32. A chunk computes every `chunks`-th row, about 16,384 logits; sums are
@@ -73,7 +73,7 @@ export const crossEntropyBackward: CpuKernel = {
 };
 
 /**
- * Loss and derivative in one: loss as above; logits ← softmax(logits) − onehot(target), 0 in rows
+ * Loss and derivative fused: loss as above; logits ← softmax(logits) − onehot(target), 0 in rows
  * that do not count. One exponential per element.
  */
 export const crossEntropyInPlace: CpuKernel = {
@@ -124,7 +124,7 @@ interface Row {
   readonly row: I32;
   readonly logits: I32;
   readonly width: I32;
-  /** −1 if it is ignored. */
+  /** The target's id, −1 if it is ignored. */
   readonly target: I32;
   /** Whether the target is within the row, which an ignored one is not as an unsigned number. */
   readonly counts: I32;

@@ -3,7 +3,7 @@
  * same elements.
  *
  * Each fold keeps several vectors of running values, so that no addition waits for the one before
- * it; the order depends on the count only.
+ * it; the order depends only on the count.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { four, type Lanes, one } from "./rows.ts";
 
 /** One of the numbers that a row is reduced to. */
 export interface Fold {
-  /** What a running value starts from. */
+  /** The initial running value. */
   readonly initial: number;
   /** The running value after four more elements, one vector for each pointer. */
   step(f: FunctionBuilder, running: V128, ...values: V128[]): V128;
-  /** Two running values, or parts of one, as one. */
+  /** Combines two running values, or parts of one. */
   merge(a: V128, b: V128): V128;
-  /** The four lanes as one. */
+  /** Combines the four lanes. */
   lanes(f: FunctionBuilder, running: V128): F32;
 }
 
@@ -38,9 +38,9 @@ export const LARGEST: Fold = {
 
 /** Options of `foldRow`. */
 export interface FoldOptions {
-  /** Running vectors a fold has. Default: 4. */
+  /** Number of running vectors of a fold. Default: 4. */
   unroll?: number;
-  /** What the folds receive instead of the elements. Default: the elements. */
+  /** Values that the folds receive instead of the elements. Default: the elements. */
   map?: (...values: V128[]) => V128[];
   /** The address at which the first of the mapped values is stored, element by element. */
   output?: I32;

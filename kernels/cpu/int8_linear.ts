@@ -112,8 +112,8 @@ interface Streams {
 }
 
 /**
- * The chunk's rows of W by the packed rows of A: equal parts of them together, then the rest one by
- * one.
+ * The chunk's rows of W by the packed rows of A: equal parts of them together, then the rest one at
+ * a time.
  */
 function emitStreams(f: FunctionBuilder, streams: Streams): void {
   const { packed, b, rowBytes, share: { start, count }, end } = streams;

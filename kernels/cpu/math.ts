@@ -135,7 +135,7 @@ export function erf(f: FunctionBuilder, input: V128): V128 {
   return erfAndBell(f, input)[0];
 }
 
-/** erf x and e^−x², which it takes. */
+/** erf x, and e^−x², which it computes on the way. */
 function erfAndBell(f: FunctionBuilder, input: V128): [V128, V128] {
   const x = f.v128(input);
   const a = f.v128(x.abs());

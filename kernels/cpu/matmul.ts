@@ -96,8 +96,8 @@ interface RowOfTiles {
 }
 
 /**
- * Six rows of A (or those left) by all panels; a tile that reaches beyond the block is computed in
- * scratch memory first.
+ * Six rows of A (or the last ones) by all panels; a tile that reaches beyond the block is computed
+ * in scratch memory first.
  */
 function emitRowOfTiles(
   f: FunctionBuilder,

@@ -12,7 +12,7 @@ import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { epilogue, hasEpilogue } from "./matmul_epilogue.ts";
 import { forVectors } from "./rows.ts";
 
-/** How many blocks there are. */
+/** Number of blocks. */
 export function blocks({ m, n, batch, rows, columns }: Scalars): number {
   return batch * Math.ceil(m / rows) * Math.ceil(n / columns);
 }

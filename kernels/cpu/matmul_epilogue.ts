@@ -10,12 +10,12 @@ import type { I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 
 /**
- * Emits the end of some products: `product` holds four of them, or one in its first lane; `column`
- * and `offset` are locals with the byte offsets in a row and in C.
+ * Emits the epilogue of some products: `product` holds four of them, or one in its first lane;
+ * `column` and `offset` are locals with the byte offsets in a row and in C.
  */
 export type Epilogue = (product: V128, column: I32, offset: I32, count: "four" | "one") => void;
 
-/** Whether this build of a kernel has an epilogue: otherwise a product is stored as it is. */
+/** Whether this build of a kernel has an epilogue; otherwise a product is stored unchanged. */
 export function hasEpilogue({ constants }: KernelBuilder): boolean {
   const { BIAS, RESIDUAL, SAVE, ACTIVATE, BACKWARD } = constants;
   return Boolean(BIAS || RESIDUAL || SAVE || ACTIVATE || BACKWARD);

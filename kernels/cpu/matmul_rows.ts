@@ -2,10 +2,10 @@
  * Skinny GEMM (GEMV for one row): C = epilogue(A·op(B)) for the few rows of A that decoding has. A:
  * [ROWS,k]; B: [k,n], or [n,k] with TRANSPOSE_B; C: [ROWS,n]; all f32.
  *
- * B is read once, in the order of memory, and reading it is what takes the time: a chunk reads
- * `share` rows of it. With TRANSPOSE_B they are as many columns of C. Without, they are as many
- * terms of every sum (split-K); with several `parts`, C is then the partial sums [parts,ROWS,n],
- * without an epilogue, for matmul_rows_sum.ts. Sums are in f32.
+ * B is read once, in the order of memory, which takes most of the time: a chunk reads `share` rows
+ * of it. With TRANSPOSE_B each is a column of C. Without, each is a term of every sum (split-K);
+ * with several `parts`, C is then the partial sums [parts,ROWS,n], without an epilogue, for
+ * matmul_rows_sum.ts. Sums are in f32.
  *
  * @module
  */
@@ -125,8 +125,8 @@ export function spaced(f: FunctionBuilder, count: number, first: I32, apart: I32
 
 /**
  * Each element of C is a row of A times a row of B, of the chunk's rows of B. Their quarters are
- * read together, four streams from memory, and of each quarter four rows one after the other, whose
- * products are then neighbors in C.
+ * read together, four streams from memory, and each quarter four rows at a time, whose products are
+ * neighbors in C.
  */
 function emitDots(k: KernelBuilder, finish: Epilogue, { start, count }: Share): void {
   const { f } = k;

@@ -1,8 +1,8 @@
 /**
  * C = epilogue(Σ over parts of partial): the end of a split-K matmul of few rows (matmul_rows.ts).
  *
- * partial: [parts,size] f32, size = ROWS·n; C: [ROWS,n]. A chunk sums 1,024 columns of a row, part
- * after part in f32.
+ * partial: [parts,size] f32, size = ROWS·n; C: [ROWS,n]. A chunk sums 1,024 columns of a row,
+ * sequentially over the parts, in f32.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * Blocking of a matmul on the CPU: the size of a chunk's block of C, and how much of k is packed at
- * a time.
+ * Blocking of a matmul on the CPU: the size of a chunk's block of C, and the steps of k that are
+ * packed at a time.
  *
- * It depends on the sizes only, never on the number of threads: it is the blocking with the least
- * estimated time, summed over machines of 1, 2, 4 and 8 threads.
+ * It depends only on the sizes, never on the number of threads: it is the blocking with the
+ * shortest estimated time, summed over machines of 1, 2, 4 and 8 threads.
  *
  * @module
  */
@@ -14,17 +14,17 @@ import { TILE } from "./matmul_tile.ts";
 export type MatmulTiling = {
   /** Rows of a chunk's block of C. */
   rows: number;
-  /** Columns of it. */
+  /** Columns of a chunk's block of C. */
   columns: number;
   /** Steps of k that are packed at a time. */
   depth: number;
 };
 
-/** Most of k in a panel: a panel of B (8 KB) and six rows of A (6 KB) fit the L1 cache. */
+/** Maximum of k in a panel: a panel of B (8 KB) and six rows of A (6 KB) fit the L1 cache. */
 const MAX_DEPTH = 256;
-/** Most bytes of packed B: half of an L2 cache of 512 KB. */
+/** Maximum of bytes of packed B: half of an L2 cache of 512 KB. */
 const MAX_PACKED = 256 * 1024;
-/** Most blocks along each axis that are tried. */
+/** Maximum number of blocks along each axis that are tried. */
 const MAX_BLOCKS = 16;
 
 /**

@@ -66,7 +66,7 @@ export const CHUNK = 8192;
 /** Scratch memory that `forRandom` needs. */
 export const SCRATCH_BYTES = 64;
 
-/** What `forRandom` does with the random words. */
+/** The functions that `forRandom` calls for the random words. */
 export interface RandomLoop {
   /** The random values of four counters, in order, four to a vector. */
   draw(words: Words): readonly V128[];

@@ -17,7 +17,7 @@ import { forVectors, mapVectors } from "./rows.ts";
 const SUM = sumOf((_, running, x) => running.add(x));
 const SUM_OF_SQUARES = sumOf((f, running, x) => f.madd(x, x, running));
 
-/** Elements that a chunk should read at least, and the most chunks that are of use. */
+/** Minimum of elements that a chunk should read, and the maximum of chunks. */
 export const CHUNK = 16384;
 const MAX_CHUNKS = 64;
 /**
@@ -27,12 +27,12 @@ const MAX_CHUNKS = 64;
 const MIN_COLUMNS = 256;
 export const MAX_COLUMNS = 2048;
 
-/** How many chunks these elements are worth. */
+/** Number of chunks for a number of elements. */
 export function chunksOf(elements: number): number {
   return Math.min(MAX_CHUNKS, Math.ceil(elements / CHUNK));
 }
 
-/** Blocks of columns, and how many items (an output or a block of columns) make a chunk. */
+/** Number of blocks of columns, and of items (an output or a block of columns) in a chunk. */
 function tileColumns({ outputs, segment, inner }: Scalars): Scalars {
   const rows = inner === 0 ? 0 : outputs / inner;
   const chunks = Math.max(1, chunksOf(rows * segment * inner));
@@ -90,7 +90,7 @@ interface Columns {
   readonly stride: I32;
 }
 
-/** Accumulates the rows in y, which stays in the first-level cache, four at a time. */
+/** Accumulates the rows in y, which stays in the L1 cache, four at a time. */
 function emitColumns(k: KernelBuilder, fold: Fold, { x, y, rows, columns, stride }: Columns): void {
   const { f } = k;
   const add = (y: V128, values: readonly V128[]) => fold.merge(y, pairwise(values, fold.merge));

@@ -1,6 +1,6 @@
 /**
  * Loops over contiguous floats, vectorized: four floats (one vector) at a time, then the rest one
- * by one.
+ * at a time.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export function forRows(k: KernelBuilder, body: (row: I32) => void): void {
   k.f.for(start, end, 1, body);
 }
 
-/** How a loop reads and writes floats: four, or one, which is then in every lane. */
+/** Reads and writes of a loop: four floats, or one, which is then in every lane. */
 export interface Lanes {
   readonly count: "four" | "one";
   /** The floats at an address plus `offset` bytes. */
@@ -49,7 +49,7 @@ export function one(f: FunctionBuilder): Lanes {
 
 /**
  * Calls `body` with byte offsets 0, 16, … while four whole floats are left of `count`, then with
- * offsets in steps of 4, and with what reads and writes as many.
+ * offsets in steps of 4, and with the reads and writes of as many floats.
  */
 export function forVectors(
   f: FunctionBuilder,

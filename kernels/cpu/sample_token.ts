@@ -193,7 +193,7 @@ function drawn(
     const block = { logits: logits.at(start), weights: weights.at(start), width: count, least };
     f.set(next, before.add(f.call(tally, block)));
   });
-  // By rounding, the sum one by one may stay below the sum by lanes: then it is the block's last
+  // By rounding, the sequential sum may stay below the sum by lanes: then it is the block's last
   // kept column.
   const [column, end, chosen] = [f.i32(start), f.i32(start.add(count)), f.i32(0)];
   f.while(column.ltU(end).and(before.le(target)), () => {

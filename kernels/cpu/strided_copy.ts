@@ -15,7 +15,7 @@ import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { mapVectors } from "./rows.ts";
 import { transposeSquare } from "./square.ts";
 
-/** What is done with a word, by its number. */
+/** Operations on a word, by the number `OP`. */
 export const STRIDED_COPY = ["copy", "add", "zero"] as const;
 /** Rows of an item in a transposition: a cache line of x. */
 export const BAND = 16;
@@ -28,7 +28,7 @@ export const stridedCopy: CpuKernel = {
   },
 };
 
-/** An axis of items: its length, and how far apart two are in x and in y, in bytes. */
+/** An axis of items: its length, and its strides in x and in y, in bytes. */
 interface Axis {
   readonly length: I32;
   readonly x: I32;
@@ -91,7 +91,7 @@ function axesFrom(k: KernelBuilder, first: number): Axis[] {
   return axes;
 }
 
-/** How much of the block `index` is within the axis. */
+/** Number of words of the block `index` that are within the axis. */
 function within({ f }: KernelBuilder, length: I32, index: I32, block: I32 | number): I32 {
   return f.minU(length.sub(index.mul(block)), block);
 }
@@ -125,7 +125,7 @@ function storeWord({ f, constants }: KernelBuilder, from: I32, to: I32): void {
 
 /**
  * An item is `BAND` rows, along axis 1, of a block of columns, along axis 0: squares of four by
- * four, and the rest word by word.
+ * four, and the rest one word at a time.
  */
 function emitTiles(k: KernelBuilder): void {
   const { f } = k;

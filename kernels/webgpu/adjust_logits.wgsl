@@ -6,7 +6,7 @@
 // row b; penalty: [1]; rules: [2] = [n, min]; state: [2], the second is the number of tokens
 // sampled; ends: [endCount]. A workgroup computes one row.
 
-// −∞, written as bits: a shader may take infinite floats for impossible.
+// −∞, written as bits: a shader compiler may assume that floats are finite.
 const FORBIDDEN = 0xff800000u;
 
 fn each_workgroup(row: u32, lane: u32) {

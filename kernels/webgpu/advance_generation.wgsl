@@ -4,11 +4,12 @@
 // token, output gets −1 instead; with SCORES, scores[state[1] mod length, b] ← −loss[b].
 //
 // next, loss, token, position, lengths: [rows]; state: [2]; output, scores: [length, rows];
-// history: [rows, capacity]; adjusted: [rows, width]. One workgroup, whose threads take every 256th sequence.
+// history: [rows, capacity]; adjusted: [rows, width]. One workgroup, whose threads take every 256th
+// sequence.
 override HISTORY: u32;
 override SCORES: u32;
 
-// −∞ as bits: a shader may take infinite floats for impossible.
+// −∞, written as bits: a shader compiler may assume that floats are finite.
 const FORBIDDEN = 0xff800000u;
 
 fn each_workgroup(group: u32, lane: u32) {

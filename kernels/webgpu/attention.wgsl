@@ -4,8 +4,8 @@
 // q: rows of `queries`, k and v: rows of `keys`, each with its own offset and row stride, with D
 // columns for each head. output: [B,Tq,H·D], logSum: [B,H,Tq]. A query at position p = i + keys −
 // queries sees keys p − behind … p + ahead, below lengths[b] if there are lengths; one that sees
-// none gets zeros. Probabilities are summed before dropout. A workgroup of 64 threads computes 32 queries of one head, over tiles of 32
-// keys. Sums in f32.
+// none gets zeros. Probabilities are summed before dropout. A workgroup of 64 threads computes 32
+// queries of one head, over tiles of 32 keys. Sums in f32.
 
 fn add_value_slice(sums: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32, factor: vec4f) {
   *sums = scale_rows(*sums, factor);

@@ -23,7 +23,7 @@ fn add_gradient_slice(dp: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32
   workgroupBarrier();
 }
 
-// Where L of this thread's four queries, which start at i, is.
+// Indices of L for this thread's four queries, which start at i.
 fn log_sums_at(h: Head, i: vec4i) -> vec4i {
   return min(i, vec4i(s.queries - 1)) + (h.batch * s.heads + h.head) * s.queries;
 }

@@ -2,8 +2,8 @@
 // rowsum(dO∘O), and M the factors of attention_dropout.wgsl, 1 without dropout.
 //
 // Tensors are laid out as in attention.wgsl: gradient (dO) and output like its output, dq like q.
-// statistics: [2,B,H,Tq], L; δ is put behind for attention_backward_kv.wgsl. A workgroup of 64 threads computes 32
-// queries of one head, over tiles of 32 keys. Sums in f32.
+// statistics: [2,B,H,Tq], L; δ is stored after L, for attention_backward_kv.wgsl. A workgroup of 64
+// threads computes 32 queries of one head, over tiles of 32 keys. Sums in f32.
 
 // scores += Q·Kᵀ over one slice.
 fn add_score_slice(scores: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32) {

@@ -13,7 +13,7 @@ override WHOLE: u32;
 override PER_ROW: u32;
 
 const LOG2_E = 1.4426950408889634;
-// Stands for the largest score before there is one.
+// The largest score before there is one: finite, so that differences stay numbers.
 const LOWEST = -1e30;
 var<workgroup> query: array<f32, 256>;
 // Eight parts of each key's product, then a weight for each.

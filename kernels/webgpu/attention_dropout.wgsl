@@ -37,7 +37,8 @@ fn key_factors(h: Head, query: i32, key: i32) -> mat4x4f {
   return factors;
 }
 
-// Of four neighboring rows of `weights`, from the vector `at` on, the element for this thread's key.
+// Of four neighboring rows of `weights`, from the vector `at` on, the element for this thread's
+// key.
 fn transposed_weights(at: u32) -> vec4f {
   let key = row % 4u;
   return vec4f(

@@ -1,5 +1,5 @@
-// Reads of the buffer NAME by the attention kernels on tiles; sources.ts makes a copy for each
-// buffer. Row i of a head starts at PLACE_at and exists below LIMIT.
+// Reads the buffer NAME in the attention kernels on tiles; sources.ts makes a copy of this source
+// for each buffer. Row i of a head starts at PLACE_at and exists below LIMIT.
 
 // This thread's four columns of row i in a slice; zeros beyond the rows or the head.
 fn NAME_row(h: Head, i: i32, slice: i32) -> vec4f {

@@ -1,5 +1,5 @@
 // Stores one slice of the result NAME of an attention kernel on tiles in BUFFER; sources.ts makes a
-// copy for each result. Row i of a head starts at PLACE_at and exists below LIMIT.
+// copy of this source for each result. Row i of a head starts at PLACE_at and exists below LIMIT.
 fn store_NAME_row(values: vec4f, h: Head, n: u32, slice: i32) {
   let i = h.first + i32(n);
   let at = PLACE_at(h, i, slice);

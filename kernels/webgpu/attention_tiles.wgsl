@@ -14,11 +14,11 @@ override DROPOUT: u32;
 const TILE = 32;
 // Slices of the result that a workgroup keeps.
 const SLICES = 4;
-// Vectors from row to row of a tile: one more than it holds, so that neighboring rows are in
-// different banks.
+// Vectors from row to row of a tile: one more than it holds, to avoid bank conflicts between
+// neighboring rows.
 const PITCH = 9u;
 const LOG2_E = 1.4426950408889634;
-// Stands for the largest score of a row that has none yet.
+// The largest score of a row that has none yet: finite, so that differences stay numbers.
 const LOWEST = -1e30;
 
 var<workgroup> left: array<vec4f, 288>;
@@ -43,7 +43,7 @@ fn mask_word(i: i32) -> i32 { return maskWords[i]; }
 
 fn slices() -> i32 { return i32((HEAD_SIZE + 31u) / 32u); }
 
-// The work of workgroup `index` where each of s.batch sequences has `heads` heads of `rows` rows.
+// The work of workgroup `index` if each of s.batch sequences has `heads` heads of `rows` rows.
 // `batch` is beyond the last for workgroups that only fill up a dimension.
 fn head_of(index: u32, heads: i32, rows: i32) -> Head {
   let parts = (slices() + SLICES - 1) / SLICES;
@@ -66,7 +66,7 @@ fn has_slice(h: Head, n: i32) -> bool { return h.slice + n < slices(); }
 // Columns of the head from this thread's four of a slice on: 4 or more if all four exist.
 fn columns_left(slice: i32) -> i32 { return i32(HEAD_SIZE) - 32 * slice - 4 * i32(column); }
 
-// Where this thread's four columns of a slice are: in row i of the queries, of the keys, of the
+// Indices of this thread's four columns of a slice: in row i of the queries, of the keys, of the
 // values, and of the result and its gradient.
 fn query_at(h: Head, i: i32, slice: i32) -> i32 {
   return s.qOffset + (h.batch * s.queries + i) * s.qStride + column_at(h.head, slice);
@@ -89,14 +89,14 @@ fn sees(position: vec4i, key: vec4i, limit: i32) -> vec4<bool> {
   return (key >= position - s.behind) & (key <= position + s.ahead) & (key < vec4i(limit));
 }
 
-// The place of query i among the keys: the last query is the last key.
+// The position of query i among the keys: that of the last query is the last key's.
 fn position_of(i: i32) -> i32 { return i + s.keys - s.queries; }
 
-// Where a row of the right-hand side of `add_scores` is kept, so that the threads of a row read
-// from different banks.
+// The position at which a row of the right-hand side of `add_scores` is stored, which avoids bank
+// conflicts between the threads of a row.
 fn spread(n: u32) -> u32 { return (n % 4u) * 8u + n / 4u; }
 
-// scores += left·rightᵀ over one slice, the rows of the right-hand side kept at `spread`.
+// scores += left·rightᵀ over one slice, the rows of the right-hand side stored at `spread`.
 fn add_scores(scores: ptr<function, mat4x4f>) {
   for (var step = 0u; step < 8u; step++) {
     let a = row * PITCH + step;
@@ -116,7 +116,7 @@ fn add_scores(scores: ptr<function, mat4x4f>) {
   }
 }
 
-// Puts this thread's part of a product where add_values reads it.
+// Stores this thread's part of a product for `add_values`.
 fn store_weights(p: mat4x4f) {
   let at = row * PITCH + column;
   weights[at] = p[0];

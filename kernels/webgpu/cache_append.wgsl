@@ -1,5 +1,5 @@
 // keys[b, h, position + t] and values[b, h, position + t] ← head h's columns of packed[b, t], which
-// start at `offset` with the keys; tokens beyond the cache are left out. packed: [B, time, stride];
+// start at `offset` with the keys; tokens beyond the cache are omitted. packed: [B, time, stride];
 // keys, values: [B, heads, length, headSize]; position: [1], or [B] with PER_ROW. A thread copies
 // one element of each.
 override PER_ROW: u32;

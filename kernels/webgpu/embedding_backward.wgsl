@@ -11,8 +11,7 @@ const COLUMNS = 64u;
 const PARTS = 4u;
 const TILE = 1024u;
 
-// A bit for each id of the tile, the row it falls into, and a bit for each row that any id fell
-// into.
+// A bit for each id of the tile, the row of each id, and a bit for each row that has any id.
 var<workgroup> marks: array<atomic<u32>, 32>;
 var<workgroup> row_of: array<u32, TILE>;
 var<workgroup> used: atomic<u32>;

@@ -1,7 +1,7 @@
 /**
  * Joins WGSL sources with those that they require.
  *
- * Which sources there are is in sources.ts.
+ * sources.ts lists the sources.
  *
  * @module
  */
@@ -10,8 +10,7 @@
 export interface Source<Name extends string = string> {
   readonly text: string;
   /**
-   * Names of required sources. A list of names is a choice: the join must be asked for exactly one
-   * of them.
+   * Names of required sources. A list of names is a choice: the join must name exactly one of them.
    */
   readonly requires?: readonly (Name | readonly Name[])[];
 }
@@ -20,8 +19,8 @@ export interface Source<Name extends string = string> {
 export type Sources<Name extends string = string> = Readonly<Record<Name, Source<NoInfer<Name>>>>;
 
 /**
- * A function that joins the sources it is called with and all that they require: each once, after
- * those that it requires. `sources` are checked here, choices by each call.
+ * Returns a function that joins the sources whose names it receives and all that they require: each
+ * once, after those that it requires. `sources` are checked here, choices by each call.
  *
  * @throws {TypeError} if a source requires one that is missing, or sources require each other in a
  * circle; by the function, if a name is unknown or not exactly one source of a choice is named.
@@ -38,7 +37,10 @@ export function sourceJoiner<Name extends string>(
   };
 }
 
-/** `names` and all that they require, each after what it requires; of a choice, what is chosen. */
+/**
+ * `names` and all that they require, each after those that it requires; of a choice, the chosen
+ * one.
+ */
 function inOrder<Name extends string>(
   sources: Sources<Name>,
   names: readonly Name[],

@@ -1,4 +1,4 @@
-// Elementary functions and derivatives that WGSL lacks, or has in too low a precision; the
+// Elementary functions and derivatives that WGSL lacks, or whose precision is too low in WGSL; the
 // WebAssembly forms are in ../cpu/math.ts.
 const SQRT_2_OVER_PI = 0.7978845608028654;
 

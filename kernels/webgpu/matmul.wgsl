@@ -1,7 +1,7 @@
 // GEMM: C[b] = epilogue(op(A[b])·op(B[b])). a: [batch,m,k], or [batch,k,m] with TRANSPOSE_A; b:
 // [batch,k,n], or [batch,n,k] with TRANSPOSE_B; c: [batch,m,n]. A workgroup computes 64 by 64 of
-// one C[b], a thread 4 by 4 of it, over slices of 16 of k in workgroup memory (8 KB). Sums in f32,
-// in the order of k.
+// one C[b], a thread 4 by 4 of it, over slices of 16 of k in workgroup memory (8 KB; CUDA calls it
+// shared memory). Sums in f32, in the order of k.
 
 // [16 of k][16 groups of 4 rows], and of 4 columns.
 var<workgroup> slice_a: array<Tile, 256>;

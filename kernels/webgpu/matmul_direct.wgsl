@@ -3,8 +3,8 @@
 // 128 of one C[b], a thread all 8 rows and 4 times 4 columns, 32 apart. Sums in f32, in the order
 // of k.
 
-// [4i + j] has rows 4i … 4i + 3 and columns 32j … 32j + 3. Storing from an array in a loop keeps
-// the epilogue's code single.
+// [4i + j] has rows 4i … 4i + 3 and columns 32j … 32j + 3. Storing from an array in a loop compiles
+// the epilogue's code once.
 var<private> sums: array<mat4x4f, 8>;
 
 @compute @workgroup_size(8)

@@ -1,6 +1,7 @@
 // The same GEMM as matmul.wgsl for large results: a workgroup computes 128 by 128 of one C[b], a
-// thread 8 by 8 of it, over slices of 8 of k in workgroup memory (8 KB). A thread's rows are 4 and
-// the 4 that are 64 further on, its columns likewise. Sums in f32, in the order of k.
+// thread 8 by 8 of it, over slices of 8 of k in workgroup memory (8 KB). A thread's rows are 4
+// neighbors and the 4 that are 64 below them; its columns are arranged in the same way. Sums in
+// f32, in the order of k.
 
 // [8 of k][32 groups of 4 rows], and of 4 columns.
 var<workgroup> slice_a: array<Tile, 256>;

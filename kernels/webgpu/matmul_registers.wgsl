@@ -1,6 +1,6 @@
-// The same GEMM as matmul.wgsl without workgroup memory, for GPUs whose caches serve as well. A
-// workgroup of 64 threads computes 64 by 64 of one C[b], a thread 8 by 8 of it: 8 rows, and twice 4
-// columns, 32 apart. Sums in f32, in the order of k.
+// The same GEMM as matmul.wgsl with register tiling only, without workgroup memory, for GPUs whose
+// caches are as fast. A workgroup of 64 threads computes 64 by 64 of one C[b], a thread 8 by 8 of
+// it in registers: 8 rows, and twice 4 columns, 32 apart. Sums in f32, in the order of k.
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let batch = group.z;

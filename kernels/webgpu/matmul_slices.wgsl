@@ -1,5 +1,5 @@
-// How the GEMM kernels with slices of k in workgroup memory read op(A) and op(B), and add.
-// matmul_full.wgsl or matmul_half.wgsl defines `Tile`, the precision of a slice.
+// Reads of op(A) and op(B), and multiply-adds, for the GEMM kernels with slices of k in workgroup
+// memory. matmul_full.wgsl or matmul_half.wgsl defines `Tile`, the precision of a slice.
 
 // Four neighbors along the long side at one k. Beyond the edge of k they are 0; beyond the other
 // edge the last one is repeated.

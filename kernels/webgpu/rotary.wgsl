@@ -1,8 +1,8 @@
-// Rotary positions: each pair (x[j], x[j + D/2]) of a head is rotated by the angle of its position
-// t and of j; the other columns are copied. x, y: [rows, width], rows = B·T; the first heads·D
-// columns are rotated. cosine, sine: [positions, D/2]; position is added to t: [1] with OFFSET 1,
-// [B] with OFFSET 2. direction −1 rotates back, for the derivative. A thread computes one pair of a
-// head, or copies one pair of columns.
+// Rotary position embedding (RoPE): each pair (x[j], x[j + D/2]) of a head is rotated by the angle
+// of its position t and of j; the other columns are copied. x, y: [rows, width], rows = B·T; the
+// first heads·D columns are rotated. cosine, sine: [positions, D/2]; position is added to t: [1]
+// with OFFSET 1, [B] with OFFSET 2. direction −1 rotates back, for the derivative. A thread
+// computes one pair of a head, or copies one pair of columns.
 override OFFSET: u32;
 
 fn each_thread(i: u32) {

@@ -46,7 +46,7 @@ fn tally(least: vec3u, weighted: bool, base: u32, lane: u32) -> vec3f {
   return result;
 }
 
-// The largest key from which on the tally is still at least `wanted`.
+// The largest key whose tally is at least `wanted`.
 fn threshold(wanted: f32, weighted: bool, base: u32, lane: u32) -> u32 {
   var least = 0u;
   for (var round = 0u; round < 16u; round++) {
@@ -60,8 +60,8 @@ fn threshold(wanted: f32, weighted: bool, base: u32, lane: u32) -> u32 {
   return least;
 }
 
-// The first column at which the running sum of the kept weights exceeds its share `uniform_number`;
-// parts.x: the sums of 256 segments.
+// The first column at which the running sum of the kept weights exceeds the fraction
+// `uniform_number` of the whole; parts.x: the sums of 256 segments.
 fn draw(least: u32, uniform_number: f32, segment: u32, base: u32) -> u32 {
   var total = 0.0;
   for (var i = 0u; i < 256u; i++) { total += sums[i].x; }

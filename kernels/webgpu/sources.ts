@@ -1,8 +1,8 @@
 /**
  * The WGSL sources, each with those that it requires.
  *
- * Bindings, scalars and entry points are not in the sources: lib/device/webgpu/wgsl_module.ts makes
- * them from a kernel's descriptor.
+ * Bindings, scalars and entry points are not in the sources: lib/device/webgpu/wgsl_module.ts
+ * generates them from a kernel's descriptor.
  *
  * @module
  */
@@ -79,7 +79,7 @@ const rows = (NAME: string, PLACE: string, LIMIT: string) =>
 const store = (NAME: string, PLACE: string, LIMIT: string, BUFFER = NAME) =>
   attentionCopy(attentionStore, { NAME, PLACE, LIMIT, BUFFER });
 
-/** What each attention kernel on tiles requires. */
+/** Sources that each attention kernel on tiles requires. */
 const ATTENTION = ["attention_dropout", "q_rows", "k_rows", "v_rows"] as const;
 
 /**

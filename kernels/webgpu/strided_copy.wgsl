@@ -1,6 +1,6 @@
 // y[yStart + Σ i·y] ← x[xStart + Σ i·x] for all i in a box of up to six axes, axis 0 the innermost.
-// x, y: 32-bit words. OP 0 copies, 1 adds (f32), 2 writes zeros. RANK: axes in use. A thread does
-// one word, along axis 0 first. With TILE (x1 = y0 = 1, a transposition) a workgroup does 32 × 32
+// x, y: 32-bit words. OP 0 copies, 1 adds (f32), 2 writes zeros. RANK: axes in use. A thread copies
+// one word, along axis 0 first. With TILE (x1 = y0 = 1, a transposition) a workgroup copies 32 × 32
 // words of axes 1 and 0 through workgroup memory, so that both reads and writes are coalesced.
 override OP: u32;
 override RANK: u32;
@@ -8,9 +8,9 @@ override TILE: u32;
 override UNIT: u32;
 
 const SIDE = 32u;
-var<workgroup> tile: array<u32, 1056>; // rows of 33, so that a column touches every bank
+var<workgroup> tile: array<u32, 1056>; // rows of 33 avoid bank conflicts
 
-// The places in x and y of a position in the box of the axes from 2 on.
+// Indices in x and y of a position in the box of the axes from 2 on.
 fn plane_at(position: u32) -> vec2u {
   var rest = position;
   var at = vec2u(s.xStart, s.yStart);

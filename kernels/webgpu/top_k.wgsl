@@ -1,6 +1,6 @@
 // The k largest elements of each row, largest first, equal ones in their order. x: [rows, width];
-// values, indices: [rows, k]. A workgroup computes one row in k rounds, each a maximum over what
-// follows the last one found. Floats are compared as integers of the same order.
+// values, indices: [rows, k]. A workgroup computes one row in k rounds, each a maximum over the
+// elements after the last one found. Floats are compared as integers of the same order.
 
 var<workgroup> keys: array<u32, 256>;
 var<workgroup> places: array<u32, 256>;
