@@ -6,7 +6,7 @@
  */
 
 import { Collector } from "./pipeline/collector.ts";
-import { cleanUpText } from "./pipeline/decoders.ts";
+import { cleanUpText } from "./pipeline/clean_up_text.ts";
 
 /** A token stream, as tokenizer.ts describes it. */
 interface Stream {

@@ -11,7 +11,6 @@ import { describe } from "../errors.ts";
 import { hasMoreEntries } from "../json_entries.ts";
 import { checkOptions } from "../options.ts";
 import { parseOwnTokenizer } from "./own_tokenizer.ts";
-import { PublishedTokenizer } from "./published_tokenizer.ts";
 import { SentencePieceTokenizer } from "./sentence_piece_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { MAXIMUM_VOCABULARY } from "./tokenizer_file.ts";
@@ -63,6 +62,8 @@ export async function parseTokenizer(
       if (!(error instanceof SyntaxError)) throw error;
     }
   }
+  // Loaded here, because most scripts start without it.
+  const { PublishedTokenizer } = await import("./published_tokenizer.ts");
   return new PublishedTokenizer(file, settings);
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TokenSink } from "./decoders.ts";
+import type { TokenSink } from "./token_sink.ts";
 
 /** Joins the text of all tokens. */
 export class Collector implements TokenSink {

@@ -11,19 +11,9 @@
 import { charactersToBytes } from "../byte_alphabet.ts";
 import type { Growth, Part } from "./part.ts";
 import { readMetaspace } from "./pre_tokenizers.ts";
-import { literalPattern, readPattern, type TextPattern } from "./text_pattern.ts";
-
-/** Where a stage passes its tokens on to. */
-export interface TokenSink {
-  /** A token begins. */
-  open(): void;
-  /** A part of it. */
-  write(text: string): void;
-  /** It ends. */
-  close(): void;
-  /** There are no more tokens. */
-  end(): void;
-}
+import { cleanUp, FuseStage, ReplaceStage } from "./clean_up_text.ts";
+import { readPattern } from "./text_pattern.ts";
+import { pass, type TokenSink } from "./token_sink.ts";
 
 /** Makes the first stage of a decoder in front of what receives the text. */
 export type Decoder = (next: TokenSink) => TokenSink;
@@ -109,12 +99,6 @@ class WholeTokenStage implements TokenSink {
   }
 }
 
-function pass(next: TokenSink, token: string): void {
-  next.open();
-  next.write(token);
-  next.close();
-}
-
 function wordPiece(part: Part): Decoder {
   const prefix = part.text("prefix");
   const cleans = part.flag("cleanup");
@@ -122,25 +106,6 @@ function wordPiece(part: Part): Decoder {
     if (index > 0) token = token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
     return cleans ? cleanUp(token) : token;
   });
-}
-
-const CLEANED: readonly (readonly [from: string, to: string])[] = [
-  [" .", "."],
-  [" ?", "?"],
-  [" !", "!"],
-  [" ,", ","],
-  [" ' ", "'"],
-  [" n't", "n't"],
-  [" 'm", "'m"],
-  [" do not", " don't"],
-  [" 's", "'s"],
-  [" 've", "'ve"],
-  [" 're", "'re"],
-];
-
-/** A token without the spaces that English does not write. */
-function cleanUp(token: string): string {
-  return CLEANED.reduce((token, [from, to]) => token.replaceAll(from, to), token);
 }
 
 /** Tokens said twice in a row count once; padding vanishes, and delimiters become spaces. */
@@ -244,30 +209,6 @@ class ByteFallbackStage implements TokenSink {
   }
 }
 
-/** All tokens as one. */
-class FuseStage implements TokenSink {
-  #opened = false;
-
-  constructor(readonly next: TokenSink) {}
-
-  open(): void {
-    if (!this.#opened) this.next.open();
-    this.#opened = true;
-  }
-
-  write(text: string): void {
-    this.next.write(text);
-  }
-
-  close(): void {}
-
-  end(): void {
-    this.open();
-    this.next.close();
-    this.next.end();
-  }
-}
-
 /** Takes up to so many of one character from the start and the end of each token. */
 class StripStage implements TokenSink {
   #starting = 0;
@@ -335,73 +276,10 @@ class SuffixStage implements TokenSink {
   }
 }
 
-/** The clean-up of `transformers` over a whole text: what `cleanUp` of `decode` does. */
-export function cleanUpText(next: TokenSink): TokenSink {
-  const pairs = CLEANED.filter(([from]) => from !== " do not");
-  const stages = pairs.reduceRight(
-    (next: TokenSink, [from, to]) => new ReplaceStage(next, literalPattern(from), to),
-    next,
-  );
-  return new FuseStage(stages);
-}
-
 function replace(part: Part, growth: Growth): Decoder {
   const pattern = readPattern(part);
   const content = part.text("content");
   const { literal } = pattern;
   growth.by(literal ? content.length / literal.length : 1 + content.length, part);
   return (next) => new ReplaceStage(next, pattern, content);
-}
-
-/** Replaces what matches in each token; of a pattern the end of the token is waited for. */
-class ReplaceStage implements TokenSink {
-  #rest = "";
-
-  constructor(
-    readonly next: TokenSink,
-    readonly pattern: TextPattern,
-    readonly content: string,
-  ) {}
-
-  open(): void {
-    this.#rest = "";
-    this.next.open();
-  }
-
-  write(text: string): void {
-    this.#rest += text;
-    const { literal } = this.pattern;
-    if (literal !== undefined) this.#release(this.#beginning(literal));
-  }
-
-  close(): void {
-    this.#release(0);
-    this.next.close();
-  }
-
-  end(): void {
-    this.next.end();
-  }
-
-  /** How many of the last characters may be the beginning of a match. */
-  #beginning(literal: string): number {
-    for (let length = Math.min(literal.length - 1, this.#rest.length); length > 0; length--) {
-      if (this.#rest.endsWith(literal.slice(0, length))) return length;
-    }
-    return 0;
-  }
-
-  /** Passes on all but the last characters. */
-  #release(held: number): void {
-    const text = this.#rest;
-    const matches = this.pattern.matches(text);
-    let passed = "", last = 0;
-    for (let i = 0; i < matches.length; i += 2) {
-      passed += text.slice(last, matches[i]) + this.content;
-      last = matches[i + 1];
-    }
-    const end = Math.max(last, text.length - held);
-    this.#rest = text.slice(end);
-    this.next.write(passed + text.slice(last, end));
-  }
 }

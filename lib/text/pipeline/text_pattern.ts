@@ -7,14 +7,8 @@
 
 import { Pattern } from "../regex/pattern.ts";
 import { malformed, readObject } from "../tokenizer_file.ts";
+import { literalPattern, type TextPattern } from "./literal_pattern.ts";
 import type { Part } from "./part.ts";
-
-/** Finds matches in a text: starts and ends alternate, in UTF-16 units. */
-export interface TextPattern {
-  matches(text: string): number[];
-  /** The text that is looked for, unless it is a pattern. */
-  readonly literal: string | undefined;
-}
 
 /** The pattern of a part. */
 export function readPattern(part: Part): TextPattern {
@@ -35,11 +29,6 @@ export function readPattern(part: Part): TextPattern {
   return given === "" ? byRegex("", part) : literalPattern(given);
 }
 
-/** The pattern of a text that is not empty. */
-export function literalPattern(literal: string): TextPattern {
-  return { literal, matches: (text) => occurrences(text, literal) };
-}
-
 function byRegex(source: string, part: Part): TextPattern {
   try {
     const pattern = new Pattern(source);
@@ -49,14 +38,6 @@ function byRegex(source: string, part: Part): TextPattern {
     const { message } = error as SyntaxError;
     throw new SyntaxError(`tokenizer.json: ${part.name}.pattern: ${message}`, { cause: error });
   }
-}
-
-function occurrences(text: string, part: string): number[] {
-  const found: number[] = [];
-  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) {
-    found.push(at, at + part.length);
-  }
-  return found;
 }
 
 /** What becomes of the matches when a text is split at them. */
