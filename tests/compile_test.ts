@@ -98,6 +98,10 @@ forEachDevice("mistakes in a compiled function are named", async () => {
     },
     /cannot be read inside a compiled function/,
   );
+  assert.throws(
+    () => compile(() => x.write([1, 2]))(),
+    /write: f32 \[2\] cannot be written inside/,
+  );
   assert.throws(() => compile(() => shape(x))(), /inside another/);
   assert.throws(() => compile((a: Tensor) => Promise.resolve(a))(x), /asynchronous/);
   assertClose(await copy(x).data(), [0, 0]);

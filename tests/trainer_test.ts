@@ -114,6 +114,30 @@ forEachDevice(
   },
 );
 
+forEachDevice(
+  "a trainer trains what its optimizer holds, and refuses to train nothing",
+  async () => {
+    const batches = () => new Batches(tokens, { batchSize: 4, contextLength: 16, seed: 3 });
+    for (const recomputeActivations of [false, true]) {
+      const options = { learningRate: 0.1, recomputeActivations };
+      const model = new GPT(shape);
+      const foreign = new Trainer(model, new SGD(new GPT(shape).parameters()), options);
+      assert.throws(() => foreign.step(batches()), {
+        message:
+          "Trainer: the model's loss depends on none of the optimizer's parameters, so that a " +
+          "step would train nothing; make it for this model: new SGD(model.parameters())",
+      });
+      const { up } = model.blocks.items[1].feedForward;
+      const frozen = await up.weight.data();
+      const held = [model.finalNorm!.weight, model.tokens.weight];
+      const partial = new Trainer(model, new AdamW(held), { ...options, learningRate: 1e-2 });
+      const losses = await lossesOf(partial, 40);
+      assert.ok(losses.at(-1)! < losses[0] - 0.3, `${losses[0]}, then ${losses.at(-1)}`);
+      assert.deepEqual(await up.weight.data(), frozen);
+    }
+  },
+);
+
 Deno.test("schedules: warm-up, then half a cosine, a line, or nothing", () => {
   const options = { learningRate: 1, minLearningRate: 0.1, warmupSteps: 9, steps: 110 };
   const cosine = warmupDecay(options);

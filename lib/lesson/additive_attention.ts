@@ -6,7 +6,7 @@
  * @module
  */
 import { formatShape } from "../shape.ts";
-import { Random } from "../random.ts";
+import type { Random } from "../random.ts";
 import { add } from "../ops/binary.ts";
 import { matmul } from "../ops/matmul.ts";
 import { reshape } from "../ops/reshape.ts";
@@ -14,7 +14,7 @@ import { softmax } from "../ops/softmax.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { tanh } from "../ops/unary.ts";
 import { expectSequences, type HiddenStateAttention } from "./dot_product_attention.ts";
-import { type Initializer, normal, parameter } from "../nn/initializers.ts";
+import { type Initializer, layerRandom, normal, parameter } from "../nn/initializers.ts";
 import { Linear } from "../nn/layers.ts";
 import { Module, type Parts } from "../nn/module.ts";
 
@@ -26,7 +26,7 @@ export interface AdditiveAttentionOptions {
   attentionWidth?: number;
   /** Initializer of the two projections and the vector. Default N(0, 0.02²). */
   initializer?: Initializer;
-  /** Random numbers for the initializer. Default: `new Random(0)`. */
+  /** Random numbers for the initializer. Default: one stream that all such layers share. */
   random?: Random;
 }
 
@@ -59,7 +59,7 @@ export class AdditiveAttention extends Module {
   constructor(hiddenWidth: number, options: AdditiveAttentionOptions = {}) {
     super();
     const { previousWidth = hiddenWidth, attentionWidth = hiddenWidth } = options;
-    const { initializer = normal(), random = new Random(0) } = options;
+    const { initializer = normal(), random = layerRandom } = options;
     const linear = { bias: false, initializer, random };
     this.previous = new Linear(previousWidth, attentionWidth, linear);
     this.hidden = new Linear(hiddenWidth, attentionWidth, linear);

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { Random } from "../random.ts";
+import type { Random } from "../random.ts";
 import { attention, selfAttention } from "../ops/attention.ts";
 import { attentionDecode, cacheAppend } from "../ops/attention_decode.ts";
 import { attentionWeights, selfAttentionWeights } from "../ops/attention_weights.ts";
@@ -25,7 +25,7 @@ import {
 } from "./block_config.ts";
 import { ForwardContext, type LayerCache } from "./context.ts";
 import { type BlockWeights, sameWeights } from "./initial_weights.ts";
-import { normal } from "./initializers.ts";
+import { layerRandom, normal } from "./initializers.ts";
 import { Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
@@ -44,7 +44,7 @@ export interface AttentionLayerOptions {
   sourceWidth?: number;
   /** How the matrices are drawn. Default: N(0, 0.02²). */
   initial?: Pick<BlockWeights, "queryKeyValue" | "attentionProjection">;
-  /** Where they are drawn from. Default: `new Random(0)`. */
+  /** Where they are drawn from. Default: one stream that all such layers share. */
   random?: Random;
 }
 
@@ -119,7 +119,7 @@ export class Attention extends Module {
     checkOptions("Attention", options, LAYER_OPTIONS);
     this.config = blockConfig(config);
     const { width, heads, keyValueHeads = heads, queryKeyValueBias } = this.config;
-    const { packed = false, sourceWidth = width, random = new Random(0) } = options;
+    const { packed = false, sourceWidth = width, random = layerRandom } = options;
     const { initial = sameWeights(normal()) } = options;
     const headSize = headSizeOf(this.config);
     const [queries, keys] = [heads * headSize, keyValueHeads * headSize];

@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { Random } from "../random.ts";
 import { add } from "../ops/binary.ts";
 import { concatenate } from "../ops/concatenate.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
@@ -17,7 +16,7 @@ import { type BlockConfig, blockConfig, type BlockConfigInput } from "./block_co
 import { ForwardContext, type LayerCache } from "./context.ts";
 import { FeedForward } from "./feed_forward.ts";
 import { type BlockWeights, sameWeights } from "./initial_weights.ts";
-import { normal } from "./initializers.ts";
+import { layerRandom, normal } from "./initializers.ts";
 import { makeNorm, type NormLayer } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
@@ -102,7 +101,7 @@ export class Block extends Module {
     super();
     checkOptions("Block", options, OPTIONS);
     const config = this.config = blockConfig(input);
-    const { crossAttention = false, random = new Random(0), ...rest } = options;
+    const { crossAttention = false, random = layerRandom, ...rest } = options;
     const { initial = sameWeights(normal()) } = options;
     if (crossAttention && config.parallelResidual) {
       throw new RangeError("Block: parallelResidual has no cross-attention, got both");

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { Random } from "../random.ts";
+import type { Random } from "../random.ts";
 import { mul } from "../ops/binary.ts";
 import { feedForward } from "../ops/feed_forward.ts";
 import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BlockConfig } from "./block_config.ts";
 import { type BlockWeights, sameWeights } from "./initial_weights.ts";
-import { normal } from "./initializers.ts";
+import { layerRandom, normal } from "./initializers.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
@@ -24,7 +24,7 @@ export type FeedForwardConfig = Pick<
 export interface FeedForwardLayerOptions {
   /** How the matrices are drawn. Default: N(0, 0.02²). */
   initial?: Pick<BlockWeights, "up" | "down">;
-  /** Where they are drawn from. Default: `new Random(0)`. */
+  /** Where they are drawn from. Default: one stream that all such layers share. */
   random?: Random;
 }
 
@@ -40,12 +40,12 @@ export class FeedForward extends Module {
   /** hidden → C: W₂ and b₂. */
   readonly down: Linear;
 
-  /** Draws N(0, 0.02²) from `new Random(0)` unless the options say otherwise. */
+  /** Draws N(0, 0.02²) unless the options say otherwise. */
   constructor(readonly config: FeedForwardConfig, options: FeedForwardLayerOptions = {}) {
     super();
     checkOptions("FeedForward", options, { initial: true, random: true });
     const { width, hidden, bias, gated } = config;
-    const { random = new Random(0), initial: { up, down } = sameWeights(normal()) } = options;
+    const { random = layerRandom, initial: { up, down } = sameWeights(normal()) } = options;
     const first = { bias, random, initializer: up };
     this.up = new Linear(width, hidden, first);
     this.gate = gated ? new Linear(width, hidden, first) : undefined;

@@ -4,12 +4,21 @@
  * @module
  */
 import { checkOptions } from "../options.ts";
-import type { Random } from "../random.ts";
+import { Random } from "../random.ts";
 import { type Shape, size } from "../shape.ts";
 import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
 
 /** Draws the values of a parameter of this shape. */
 export type Initializer = (shape: Shape, random: Random) => Float32Array<ArrayBuffer>;
+
+/** The word "lays": a stream that no model's seed uses. */
+const LAYERS = 0x6c617973;
+
+/**
+ * Random numbers of the layers that are made without their own, one after the other: no two layers
+ * begin with the same weights, and a program that makes the same layers gets the same weights.
+ */
+export const layerRandom: Random = new Random(0, LAYERS);
 
 const fill = (shape: Shape, draw: () => number): Float32Array<ArrayBuffer> => {
   const values = new Float32Array(size(shape));

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { Random } from "../random.ts";
+import type { Random } from "../random.ts";
 import { embedding } from "../ops/embedding.ts";
 import { int8Linear, type Int8Matrix } from "../ops/int8_linear.ts";
 import { layerNorm } from "../ops/layer_norm.ts";
@@ -14,7 +14,7 @@ import { rmsNorm } from "../ops/rms_norm.ts";
 import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BlockConfig } from "./block_config.ts";
-import { constant, type Initializer, normal, parameter } from "./initializers.ts";
+import { constant, type Initializer, layerRandom, normal, parameter } from "./initializers.ts";
 import { Module, type Parts } from "./module.ts";
 
 /** Options of `Linear`. */
@@ -25,7 +25,7 @@ export interface LinearLayerOptions {
   transposed?: boolean;
   /** Default N(0, 0.02²). The bias starts at 0. */
   initializer?: Initializer;
-  /** Default: `new Random(0)`. */
+  /** Default: one stream that all such layers share. */
   random?: Random;
 }
 
@@ -46,7 +46,7 @@ export class Linear extends Module {
   constructor(inputs: number, outputs: number, options: LinearLayerOptions = {}) {
     super();
     checkOptions("Linear", options, LINEAR_OPTIONS);
-    const { bias = true, initializer = normal(), random = new Random(0) } = options;
+    const { bias = true, initializer = normal(), random = layerRandom } = options;
     this.transposed = options.transposed ?? false;
     const shape = this.transposed ? [outputs, inputs] : [inputs, outputs];
     this.weight = parameter(shape, initializer, random);
@@ -69,13 +69,14 @@ export class Embedding extends Module {
   readonly weight: Tensor;
 
   /**
-   * Draws the table from `random`, default `new Random(0)`, by `initializer`, default N(0, 0.02²).
+   * Draws the table from `random`, default one stream that all such layers share, by `initializer`,
+   * default N(0, 0.02²).
    */
   constructor(
     rows: number,
     width: number,
     initializer: Initializer = normal(),
-    random: Random = new Random(0),
+    random: Random = layerRandom,
   ) {
     super();
     this.weight = parameter([rows, width], initializer, random);
@@ -102,9 +103,8 @@ export class LayerNorm extends Module {
    */
   constructor(width: number, readonly epsilon = 1e-5) {
     super();
-    const random = new Random(0);
-    this.weight = parameter([width], constant(1), random);
-    this.bias = parameter([width], constant(0), random);
+    this.weight = parameter([width], constant(1), layerRandom);
+    this.bias = parameter([width], constant(0), layerRandom);
   }
   /** `weight` and `bias`. */
   override parts(): Parts {
@@ -129,7 +129,7 @@ export class RMSNorm extends Module {
    */
   constructor(width: number, readonly epsilon = 1e-5) {
     super();
-    this.weight = parameter([width], constant(1), new Random(0));
+    this.weight = parameter([width], constant(1), layerRandom);
   }
   /** `weight`. */
   override parts(): Parts {

@@ -90,15 +90,19 @@ export class Tensor {
   }
   /**
    * Replaces the values, row by row. TypeError if the count differs, RangeError if a value for an
-   * i32 tensor is no 32-bit integer.
+   * i32 tensor is no 32-bit integer; Error while a program is recorded.
    */
   write(values: ArrayLike<number>): void {
+    if (this.device.recorder) {
+      throw new Error(
+        `write: ${this} cannot be written inside a compiled function, which is recorded once and replayed; write before each call`,
+      );
+    }
     if (values?.length !== this.size) {
       const given = typeof values?.length === "number" ? values.length : describe(values);
       throw new TypeError(`write: expected ${this.size} values for ${this}, got ${given}`);
     }
-    const typed = this.dtype === "f32" ? toFloats(values) : toIntegers(values);
-    this.device.write(this.#range(this.size), typed);
+    this.device.write(this.#range(this.size), toTyped(values, this.dtype));
   }
   /**
    * The same memory under another shape of the same size; one length may be −1, for what is left.
@@ -156,6 +160,10 @@ export class Tensor {
   #typed(bytes: ArrayBuffer): TensorData {
     return this.dtype === "f32" ? new Float32Array(bytes) : new Int32Array(bytes);
   }
+}
+
+function toTyped(values: ArrayLike<number>, dtype: DType): Float32Array | Int32Array {
+  return dtype === "f32" ? toFloats(values) : toIntegers(values);
 }
 
 function toFloats(values: ArrayLike<number>): Float32Array {
@@ -225,7 +233,7 @@ export function tensor(
   }
   const device = options.device ?? currentDevice();
   const made = newTensor(Storage.persistent(device, 4 * flat.length), shape, dtype);
-  made.write(flat);
+  device.write(made.storage, toTyped(flat, dtype));
   return made;
 }
 
@@ -281,7 +289,7 @@ function filled(operation: string, shape: Shape, value: number, options: TensorO
   const { allocation } = made.storage;
   const count = Math.min(length, CHUNK);
   const numbers = new Array<number>(count).fill(value);
-  const chunk = dtype === "f32" ? toFloats(numbers) : toIntegers(numbers);
+  const chunk = toTyped(numbers, dtype);
   for (let start = 0; start < length; start += count) {
     const data = chunk.subarray(0, length - start);
     device.write({ allocation, byteOffset: 4 * start, bytes: data.byteLength }, data);

@@ -13,7 +13,7 @@ import type { GPT } from "../nn/gpt.ts";
 import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import { checkOptions } from "../options.ts";
-import { valueAndGrad } from "../tensor/autograd.ts";
+import { isTracked, valueAndGrad } from "../tensor/autograd.ts";
 import { add, mul } from "../ops/binary.ts";
 import { IGNORED } from "../ops/cross_entropy.ts";
 import { compile, type Compiled, type ProgramReport } from "../tensor/compile.ts";
@@ -155,7 +155,8 @@ export class Trainer {
    * that are not −100. Returns nothing, so that a GPU is not waited for: `figures` reads the
    * losses.
    *
-   * Error if 256 steps' figures were left unread; RangeError for batches of another shape than the
+   * Error if 256 steps' figures were left unread, or if the loss depends on no parameter of the
+   * optimizer, which are those that are trained; RangeError for batches of another shape than the
    * first, an id outside the model's vocabulary, or if no target counts.
    */
   step(batches: BatchSource): void {
@@ -213,7 +214,7 @@ export class Trainer {
   }
 
   #recordStep(): Tensor {
-    const parameters = this.model.parameters();
+    const { parameters } = this.optimizer;
     const { accumulate, recomputeActivations } = this.options;
     const ofBatch = ({ inputs, targets, share }: DeviceBatch, i: number) => {
       const randomState = hasDropout(this.model.config) ? this.#randomState : undefined;
@@ -221,6 +222,7 @@ export class Trainer {
       const context = new ForwardContext({ randomState, firstDropout, recomputeActivations });
       const loss = () => {
         const value = this.model.loss(inputs, targets, context);
+        if (!isTracked(value)) throw nothingToTrain(this.optimizer);
         return accumulate > 1 ? mul(value, share) : value;
       };
       return valueAndGrad(loss, parameters);
@@ -268,6 +270,13 @@ export class Trainer {
 function noTargets(operation: string): RangeError {
   return new RangeError(
     `${operation}: expected a target that counts, all are ${IGNORED}; leave such batches out`,
+  );
+}
+
+function nothingToTrain(optimizer: Optimizer): Error {
+  return new Error(
+    "Trainer: the model's loss depends on none of the optimizer's parameters, so that a step would " +
+      `train nothing; make it for this model: new ${optimizer.constructor.name}(model.parameters())`,
   );
 }
 
