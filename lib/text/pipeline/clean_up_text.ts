@@ -6,7 +6,7 @@
  */
 
 import { literalPattern, type TextPattern } from "./literal_pattern.ts";
-import { pass, type TokenSink } from "./token_sink.ts";
+import type { TokenSink } from "./token_sink.ts";
 
 const CLEANED: readonly (readonly [from: string, to: string])[] = [
   [" .", "."],
