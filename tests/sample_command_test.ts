@@ -14,7 +14,7 @@ Deno.test("sample writes every character as it is to a pipe", async () => {
       "run",
       "--prompt",
       "a\r\n\x1b",
-      ...line("--device cpu --max-new-tokens 60"),
+      ...line("--device cpu --max-new-tokens 60 --seed 1"),
       ...more,
     ];
     const child = command("sample", args, folder.path);

@@ -283,7 +283,7 @@ const GUESSES: Record<string, [() => unknown, string]> = {
   ],
   "lossFigure of figures": [
     () => lossFigure([{ step: 0, loss: 1 }] as Any),
-    "lossFigure: expected a list of runs { label, train, validation }, got an object with step, loss",
+    "lossFigure: expected a list of runs { label, train, validation } with losses as { step, loss }, got an object with step, loss",
   ],
   "lossFigure, mistyped option": [
     () => lossFigure([{ train: [{ step: 0, loss: 1 }] }], { smoothing: 3 } as Any),
