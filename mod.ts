@@ -177,22 +177,20 @@ export {
 } from "./lib/train/loop.ts";
 export type { StepFigures } from "./lib/train/figures.ts";
 export { type Perplexity, perplexity, type PerplexityOptions } from "./lib/train/perplexity.ts";
+export { modelOf, type PresetName, PRESETS } from "./lib/train/presets.ts";
 export {
   type ModelChoices,
-  modelOf,
-  type PresetName,
-  PRESETS,
+  REPORT_RULES,
+  SETTING_RULES,
   type TrainSettings,
-} from "./lib/train/presets.ts";
+} from "./lib/train/settings.ts";
 export {
   type Checkpoint,
-  holdsCheckpoint,
   loadOptimizerState,
-  loadRunState,
   type OptimizerToRestore,
-  type RunState,
   saveCheckpoint,
 } from "./lib/train/checkpoint.ts";
+export { holdsCheckpoint, loadRunState, type RunState } from "./lib/train/checkpoint_state.ts";
 export { CheckpointFolder } from "./lib/train/checkpoint_folder.ts";
 export { type Metrics, MetricsLog } from "./lib/train/checkpoint_metrics.ts";
 

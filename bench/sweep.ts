@@ -7,7 +7,8 @@ import { formatBytes, formatRate } from "../lib/cli/numbers.ts";
 import { integer, text, toggle } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { UserError } from "../lib/cli/run.ts";
-import { PRESETS, type TrainSettings } from "../lib/train/presets.ts";
+import { PRESETS } from "../lib/train/presets.ts";
+import type { TrainSettings } from "../lib/train/settings.ts";
 import {
   faster,
   type GenerationConfiguration,

@@ -17,7 +17,6 @@ import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import {
   AdamW,
-  CheckpointFolder,
   type GPT,
   loadOptimizerState,
   loadPretrained,
@@ -26,14 +25,16 @@ import {
   Trainer,
   trainingLoop,
   UserError,
-  warmupDecay,
 } from "../mod.ts";
 import { expectRecordedCorpus, withConfig } from "./train/config.ts";
 import { loadTrainData, trainBatches, type TrainData } from "./train/data.ts";
 import { trainFlags } from "./train/flags.ts";
 import { openLiveRun } from "./train/live.ts";
-import { type Plan, planRun } from "./train/plan.ts";
+import type { Plan } from "./train/choices.ts";
+import { planRun } from "./train/plan.ts";
 import { Run } from "./train/run.ts";
+import { openRunFolder } from "./train/run_folder.ts";
+import { scheduleOf } from "./train/schedule.ts";
 
 const command = {
   name: "deno task train",
@@ -50,6 +51,7 @@ const command = {
 await runScript(command, async ({ flags: typed, given: typedNames }) => {
   const { flags, given, corpusHash } = await withConfig(typed, typedNames);
   const plan = await planRun(flags, given);
+  for (const note of plan.notes) print(`note     ${note}`);
   await using live = await openLiveRun(flags, given);
   if (live) print(`live     ${live.url}`);
   const data = await loadTrainData(plan);
@@ -64,12 +66,11 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
   const optimizer = await userInput(() =>
     new AdamW(model.parameters(), { beta1, beta2, weightDecay, clip })
   );
-  using folder = await CheckpointFolder.open(plan.folder);
+  using folder = await openRunFolder(plan);
   if (plan.resume) await loadOptimizerState(plan.folder, { model, optimizer });
-  const { learningRate, minLearningRate, warmupSteps, steps } = settings;
   const trainer = new Trainer(model, optimizer, {
     accumulate: settings.accumulate,
-    learningRate: warmupDecay({ learningRate, minLearningRate, warmupSteps, steps }),
+    learningRate: scheduleOf(settings),
     seed: settings.seed,
     recomputeActivations: flags.recomputeActivations,
   });
@@ -86,7 +87,12 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
     tensorboard: flags.tensorboard,
     signal,
   });
-  const loop = trainingLoop(trainer, batches, { steps, ...reports, ...held, signal });
+  const loop = trainingLoop(trainer, batches, {
+    steps: settings.steps,
+    ...reports,
+    ...held,
+    signal,
+  });
   try {
     for await (const event of loop) await run.handle(event);
   } catch (error) {

@@ -131,7 +131,7 @@ Deno.test("a missing or repeated value is a mistake", async () => {
 Deno.test("numbers are checked", async () => {
   for (const value of ["abc", "", "1.5", "0", "1e400", "0x10", "Infinity", "1 2", "9e15000"]) {
     const message = await mistake(`--max-steps=${value}`);
-    const expected = `--max-steps expects a whole number of at least 1, received "${value}"`;
+    const expected = `--max-steps expects a whole number from 1, received "${value}"`;
     assert.equal(message, expected);
   }
   assert.match(await mistake("--dropout", "1.5"), /expects a number from 0 to 1, received "1.5"/);

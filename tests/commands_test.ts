@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { formatCount } from "../lib/cli/numbers.ts";
 import { fileSource } from "../lib/hub/file_source.ts";
 import { SafetensorsFile } from "../lib/hub/safetensors.ts";
-import { holdsCheckpoint, loadRunState } from "../lib/train/checkpoint.ts";
+import { holdsCheckpoint, loadRunState } from "../lib/train/checkpoint_state.ts";
 import {
   command,
   finished,

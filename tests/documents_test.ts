@@ -199,7 +199,7 @@ Deno.test("a text may be measured on another, and flags that contradict are refu
     '{"prompt":"a","completion":"b"}\n'.repeat(9),
   );
   const cases: [string, RegExp][] = [
-    ["--out run --resume --validation 0.5", /its run has validation held\.txt/],
+    ["--out run --resume --validation 0.5", /its run has validation \S*\/held\.txt,/],
     [
       "--dataset text.txt --out new --validation 1.5",
       /^error: --validation 1\.5: expected a share/,

@@ -8,7 +8,7 @@ import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { savePretrained } from "../lib/hub/pretrained_files.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
-import { loadRunState } from "../lib/train/checkpoint.ts";
+import { loadRunState } from "../lib/train/checkpoint_state.ts";
 import { MetricsLog } from "../lib/train/checkpoint_metrics.ts";
 import { sharedDevice } from "./support/devices.ts";
 

@@ -42,8 +42,8 @@ Deno.test("a config that cannot be repeated is one line, and writes nothing", as
   const cases: [content: unknown, message: RegExp][] = [
     [undefined, /^error: --config x\.json: cannot be read; give the run\.json of a run\n$/],
     [[], /^error: --config x\.json: expected the run\.json of a run, got another file\n$/],
-    [settings({ width: "wide" }), /expected a whole number of at least 1 as width, got "wide"\n$/],
-    [settings({ steps: 60.5 }), /expected a whole number of at least 1 as steps, got 60\.5\n$/],
+    [settings({ width: "wide" }), /expected a whole number from 1 as width, got "wide"\n$/],
+    [settings({ steps: 60.5 }), /expected a whole number from 1 as steps, got 60\.5\n$/],
     [
       settings({ learningRate: {} }),
       /expected a number of at least 0 as learning-rate, got \{\}\n$/,

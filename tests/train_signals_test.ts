@@ -1,6 +1,6 @@
 /** Signals to `deno task train`, as real processes: what is saved, how soon, and the exit code. */
 import assert from "node:assert/strict";
-import { loadRunState } from "../lib/train/checkpoint.ts";
+import { loadRunState } from "../lib/train/checkpoint_state.ts";
 import {
   command,
   finished,

@@ -248,7 +248,7 @@ Deno.test("a trainer refuses what cannot be, in one line", async () => {
     ],
     [
       make(model, optimizer, { learningRate: 1, accumulate: 0 }),
-      "Trainer: accumulate must be a whole number from 1, got 0",
+      "Trainer: accumulate must be a whole number from 1 to 1024, got 0",
     ],
     [
       make(model, optimizer, { learningRate: 1, seed: 0.5 }),

@@ -96,7 +96,7 @@ Deno.test("training loop: an option out of range or unknown is refused in one li
   // deno-lint-ignore no-explicit-any
   const guess = (options: any) => events(options);
   const refused: [options: object, message: string][] = [
-    [{}, "trainingLoop: steps must be a whole number from 0, got NaN"],
+    [{}, "trainingLoop: steps must be a whole number from 0, got undefined"],
     [{ steps: 2.5 }, "trainingLoop: steps must be a whole number from 0, got 2.5"],
     [{ steps: 2, logEvery: -1 }, "trainingLoop: logEvery must be a whole number from 0, got -1"],
     [

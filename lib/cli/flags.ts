@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { type NumberLimits, realNumber, type Rule, wholeNumber } from "../rules.ts";
 
 /** One flag: its default, its meaning, and the function that reads its text. */
 export interface Flag<Value> {
@@ -73,13 +74,8 @@ export interface ShownOptions {
   shownDefault?: string;
 }
 
-/** Limits of a number, both inclusive. */
-export interface NumberOptions extends ShownOptions {
-  /** Smallest value allowed. Default: no limit. */
-  min?: number;
-  /** Largest value allowed. Default: no limit. */
-  max?: number;
-}
+/** How a number is shown, and its limits, both inclusive. */
+export interface NumberOptions extends ShownOptions, NumberLimits {}
 
 /** A flag that takes any text, or a path, or a name. */
 export function text<Default extends string | undefined>(
@@ -97,26 +93,37 @@ export function text<Default extends string | undefined>(
 export function number<Default extends number | undefined>(
   value: Default,
   meaning: string,
-  options: NumberOptions = {},
+  { min, max, ...shown }: NumberOptions = {},
 ): Flag<number | Default> {
-  const expected = `a number${limits(options)}`;
-  const read = (given: string) => readNumber(given, options);
-  return { placeholder: "NUMBER", ...options, default: value, meaning, expected, read };
+  const options = { placeholder: "NUMBER", ...shown };
+  return ruled(value, meaning, { rule: realNumber({ min, max }), ...options });
 }
 
 /** A flag that takes a whole number such as `200` or `2e3`. */
 export function integer<Default extends number | undefined>(
   value: Default,
   meaning: string,
-  options: NumberOptions = {},
+  { min, max, ...shown }: NumberOptions = {},
 ): Flag<number | Default> {
-  const expected = `a whole number${limits(options)}`;
-  const read = (given: string) => {
-    const result = readNumber(given, options);
-    return Number.isSafeInteger(result) ? result : undefined;
-  };
-  return { placeholder: "N", ...options, default: value, meaning, expected, read };
+  const options = { placeholder: "N", ...shown };
+  return ruled(value, meaning, { rule: wholeNumber({ min, max }), ...options });
 }
+
+/** A flag that takes a number which a rule accepts. */
+export function ruled<Default extends number | undefined>(
+  value: Default,
+  meaning: string,
+  { rule, ...shown }: ShownOptions & { rule: Rule<number> },
+): Flag<number | Default> {
+  const read = (given: string) => {
+    const result = DECIMAL.test(given) ? Number(given) : NaN;
+    return rule.accepts(result) ? result : undefined;
+  };
+  const { expected } = rule;
+  return { placeholder: "NUMBER", ...shown, default: value, meaning, expected, read };
+}
+
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** A flag that takes one of the listed words. */
 export function choice<const Choice extends string>(
@@ -159,19 +166,4 @@ export function group<Specification extends Flags>(
 /** The name of a flag as it is typed: `learningRate` → `learning-rate`. */
 export function kebabCase(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
-}
-
-function limits({ min, max }: NumberOptions): string {
-  if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
-  if (min !== undefined) return ` of at least ${min}`;
-  if (max !== undefined) return ` of at most ${max}`;
-  return "";
-}
-
-const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-
-function readNumber(given: string, { min, max }: NumberOptions): number | undefined {
-  const result = DECIMAL.test(given) ? Number(given) : NaN;
-  const inRange = Number.isFinite(result) && !(result < min!) && !(result > max!);
-  return inRange ? result : undefined;
 }

@@ -4,22 +4,14 @@
  *
  * `config.json`, `model.safetensors` and `tokenizer.json` (or `tokenizer.model`) are those of a
  * Hugging Face model, so `loadPretrained` loads a run; `optimizer.safetensors` holds
- * `<parameter>.<state>` for each of Folio's parameters; `run.json` everything else. See
- * checkpoint_folder.ts for how they are written so that a kill never mixes two steps.
+ * `<parameter>.<state>` for each of Folio's parameters; `run.json` everything else, which checkpoint_state.ts
+ * reads. See checkpoint_folder.ts for how they are written so that a kill never mixes two steps.
  *
  * @module
  */
-import { UserError } from "../errors.ts";
 import type { Chunks } from "../files.ts";
 import { writeModelConfig } from "../hub/config.ts";
-import { fileSource } from "../hub/file_source.ts";
-import { checkpointPath } from "../hub/folder_files.ts";
-import {
-  assertFinite,
-  encodeSafetensors,
-  type SafetensorsEntry,
-  SafetensorsFile,
-} from "../hub/safetensors.ts";
+import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
 import { storedTensors } from "../hub/stored_tensors.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import type { GPT } from "../nn/gpt.ts";
@@ -27,21 +19,13 @@ import { expectModel } from "../nn/expect_model.ts";
 import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { localPath } from "../place.ts";
-import { readRegularText } from "../regular_file.ts";
 import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { tokenizerContents } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
-
-/** What `run.json` holds: the step, and anything that the caller keeps with it. */
-export interface RunState {
-  /** Updates done. */
-  readonly step: number;
-  /** Anything else that JSON can hold, such as settings and a seed. */
-  readonly [name: string]: unknown;
-}
+import { loadRunState, rememberedRun, type RunState, withTensors } from "./checkpoint_state.ts";
 
 /** What a checkpoint consists of. */
 export interface Checkpoint {
@@ -109,37 +93,9 @@ async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<v
     ["config.json", text(JSON.stringify(writeModelConfig(model.config), undefined, 2) + "\n")],
     ["model.safetensors", encodeSafetensors(parameters, metadata)],
     ...tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [name, [bytes]]),
-    ["optimizer.safetensors", encodeSafetensors(state, metadata)],
+    ["optimizer.safetensors", encodeSafetensors(state, { ...metadata, run: rememberedRun(run) })],
     ["run.json", text(JSON.stringify(run, undefined, 2) + "\n")],
   ]);
-}
-
-/**
- * Whether a folder holds a whole checkpoint, also one that a killed writer had completed and not
- * put in place.
- */
-export function holdsCheckpoint(folder: string): boolean {
-  try {
-    return Deno.statSync(checkpointPath(folder, "run.json")).isFile;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * Loads what `run.json` of a run's folder holds.
- *
- * @throws {UserError} if it is missing or malformed
- * @throws {TypeError} if `folder` is neither a path nor a `file:` address
- */
-export async function loadRunState(folder: string | URL): Promise<RunState> {
-  const path = localPath("loadRunState", folder);
-  const json = await readText(path, "run.json");
-  const run = await explain(`${path}/run.json`, () => JSON.parse(json));
-  if (!Number.isSafeInteger(run?.step) || run.step < 0) {
-    throw new UserError(`${path}/run.json: expected a whole number as "step", got ${run?.step}`);
-  }
-  return run;
 }
 
 /** Whose state `loadOptimizerState` restores. */
@@ -167,13 +123,7 @@ export async function loadOptimizerState(
   expectModel("loadOptimizerState", model);
   expectOptimizer("loadOptimizerState", optimizer);
   const { step } = await loadRunState(path);
-  await withFile(path, "optimizer.safetensors", async (file) => {
-    const own = file.metadata.get("step");
-    if (Number(own) !== step) {
-      throw new SyntaxError(
-        `${file.name}: it belongs to step ${own}, but run.json to step ${step}`,
-      );
-    }
+  await withTensors(path, "optimizer.safetensors", async (file) => {
     for (const [name, tensor] of optimizerTensors(model, optimizer)) {
       const stored = file.tensors.get(name);
       if (!stored || !sameShape(stored.shape, tensor.shape)) {
@@ -216,48 +166,4 @@ function asStored(config: ModelConfig, [name, { shape, data }]: Parameter): Para
 
 function text(content: string): Chunks {
   return [new TextEncoder().encode(content)];
-}
-
-async function readText(folder: string, name: string): Promise<string> {
-  const path = checkpointPath(folder, name);
-  try {
-    return await readRegularText(path);
-  } catch (cause) {
-    const { NotFound, NotADirectory } = Deno.errors;
-    if (!(cause instanceof NotFound || cause instanceof NotADirectory)) throw cause;
-    throw new UserError(`${folder}: it holds no ${name}; give the folder of a run`, { cause });
-  }
-}
-
-async function withFile(
-  folder: string,
-  name: string,
-  body: (file: SafetensorsFile) => Promise<void>,
-): Promise<void> {
-  await explain(folder, async () => {
-    const file = await SafetensorsFile.open(fileSource(checkpointPath(folder, name)));
-    try {
-      await body(file);
-    } finally {
-      file.close();
-    }
-  });
-}
-
-/**
- * Runs `body`; what a malformed file makes it throw becomes a UserError that names the folder or
- * the file.
- */
-async function explain<T>(folder: string, body: () => T | Promise<T>): Promise<T> {
-  try {
-    return await body();
-  } catch (cause) {
-    if (cause instanceof UserError) throw cause;
-    if (cause instanceof Deno.errors.NotFound) {
-      throw new UserError(`${folder}: ${cause.message}`, { cause });
-    }
-    const malformed = [SyntaxError, RangeError, TypeError].some((kind) => cause instanceof kind);
-    if (!malformed) throw cause;
-    throw new UserError(`${folder}: ${(cause as Error).message}`, { cause });
-  }
 }

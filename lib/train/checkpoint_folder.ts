@@ -161,7 +161,12 @@ async function namesIn(folder: string): Promise<string[]> {
     return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
+    if (!(error instanceof Deno.errors.NotADirectory)) throw error;
+    throw new UserError(
+      `${folder} is a file, where a folder of that name is made while a checkpoint is saved; ` +
+        "move or remove it",
+      { cause: error },
+    );
   }
 }
 

@@ -8,9 +8,10 @@
  */
 import { yieldToEvents } from "../yield_to_events.ts";
 import type { StepFigures } from "./figures.ts";
-import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import { type BatchSource, expectBatchSource } from "./device_batch.ts";
+import { REPORT_RULES } from "./settings.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** How far to train, and how often an event is due, in steps; 0 is never. */
@@ -37,15 +38,11 @@ export interface LoopOptions {
   signal?: AbortSignal;
 }
 
-/** The options that are numbers, each with its smallest value. */
-const LEAST = {
-  steps: 0,
-  logEvery: 0,
-  evalEvery: 0,
-  evalBatches: 1,
-  finalBatches: 1,
-  sampleEvery: 0,
-  checkpointEvery: 0,
+/** The options that are numbers. */
+const RULES = {
+  ...REPORT_RULES,
+  steps: wholeNumber({ min: 0 }),
+  finalBatches: REPORT_RULES.evalBatches,
 };
 
 /** Something that happened, or is due, after `step` updates. */
@@ -164,13 +161,11 @@ async function* validation(
 }
 
 function checkLoop(options: LoopOptions): void {
-  checkOptions("trainingLoop", options, { ...LEAST, heldOut: true, signal: true });
-  for (const name of Object.keys(LEAST) as (keyof typeof LEAST)[]) {
-    const { [name]: value = name === "steps" ? NaN : LEAST[name] } = options;
-    if (Number.isSafeInteger(value) && value >= LEAST[name]) continue;
-    throw new RangeError(
-      `trainingLoop: ${name} must be a whole number from ${LEAST[name]}, got ${describe(value)}`,
-    );
+  checkOptions("trainingLoop", options, { ...RULES, heldOut: true, signal: true });
+  for (const name of Object.keys(RULES) as (keyof typeof RULES)[]) {
+    const { [name]: value } = options;
+    if (value === undefined && name !== "steps") continue;
+    expectValue(`trainingLoop: ${name}`, RULES[name], value);
   }
   if (options.heldOut) expectBatchSource("trainingLoop: heldOut", options.heldOut);
 }

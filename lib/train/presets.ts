@@ -4,63 +4,12 @@
  * @module
  */
 import { checkOptions } from "../options.ts";
-import type { ModelConfig, ModelConfigInput } from "../nn/config.ts";
+import type { ModelConfigInput } from "../nn/config.ts";
 import { GPT } from "../nn/gpt.ts";
 import { gpt2Weights, varianceScaledWeights } from "../nn/initial_weights.ts";
 import { Random } from "../random.ts";
-
-/** A model's choices besides its size; what is left out is as in GPT-2. */
-export type ModelChoices = Readonly<
-  Partial<
-    Pick<ModelConfig, "normPlacement" | "normEpsilon" | "positions" | "tiedHead" | "headBias">
-  >
->;
-
-/** Everything that a run's numbers depend on, besides its corpus. */
-export interface TrainSettings {
-  /** Blocks. */
-  layers: number;
-  /** Attention heads; they divide the width. */
-  heads: number;
-  /** C, the size of a token's vector. */
-  width: number;
-  /** The feed-forward's inner size, in widths. */
-  feedForwardFactor: number;
-  /** The model's other choices. */
-  model: ModelChoices;
-  /** How weights are drawn: `gpt2Weights` or `varianceScaledWeights`. */
-  initialWeights: "gpt2" | "varianceScaled";
-  /** T, tokens in a sequence. */
-  context: number;
-  /** B, sequences in a batch. */
-  batch: number;
-  /** Windows from anywhere in the text, or the whole text once an epoch; see `BatchesOptions`. */
-  order: "random" | "epochs";
-  /** Fewest batches that the text must give. */
-  minimumBatches: number;
-  /** Updates. */
-  steps: number;
-  /** Batches whose gradients make one update. */
-  accumulate: number;
-  /** Rate at the end of the warm-up. */
-  learningRate: number;
-  /** Rate at the last step. */
-  minLearningRate: number;
-  /** Steps in which the rate rises. */
-  warmupSteps: number;
-  /** AdamW's decay of matrices. */
-  weightDecay: number;
-  /** Decay of the gradient's mean. */
-  beta1: number;
-  /** Decay of the squared gradient's mean. */
-  beta2: number;
-  /** Largest gradient norm; 0 is off. */
-  clip: number;
-  /** Chance of dropping an activation, in [0, 1). */
-  dropout: number;
-  /** Seed of weights, batches and dropout. */
-  seed: number;
-}
+import { wrongField } from "../rules.ts";
+import { SETTING_RULES, type TrainSettings } from "./settings.ts";
 
 const BABY: TrainSettings = {
   layers: 4,
@@ -131,8 +80,8 @@ export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
 };
 
 /**
- * A new model of these settings, its weights drawn with their seed. RangeError if the settings
- * describe none, TypeError for an unknown one.
+ * A new model of these settings, its weights drawn with their seed. RangeError if a setting is
+ * missing or out of range, or if they describe no model; TypeError for an unknown one.
  *
  * ```ts
  * import { modelOf, openDevice, PRESETS } from "../../mod.ts";
@@ -143,6 +92,8 @@ export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
  */
 export function modelOf(settings: TrainSettings, vocabSize: number): GPT {
   checkOptions("modelOf", settings, PRESETS.baby);
+  const wrong = wrongField(settings, SETTING_RULES);
+  if (wrong !== undefined) throw new RangeError(`modelOf: ${wrong}`);
   const { layers, heads, width, context, dropout, model, feedForwardFactor } = settings;
   const input: ModelConfigInput = {
     ...model,

@@ -20,9 +20,11 @@ import { compile, type Compiled, type ProgramReport } from "../tensor/compile.ts
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { expectSeed } from "../random.ts";
+import { expectValue } from "../rules.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
 import { type BatchSource, DeviceBatch, expectBatchSource } from "./device_batch.ts";
 import { FigureRing, type StepFigures } from "./figures.ts";
+import { SETTING_RULES } from "./settings.ts";
 
 /** Options of a `Trainer`. */
 export interface TrainerOptions {
@@ -290,11 +292,7 @@ function checked(options: TrainerOptions): Required<TrainerOptions> {
         `warmupDecay gives, got ${describe(learningRate)}`,
     );
   }
-  if (!Number.isSafeInteger(accumulate) || accumulate < 1) {
-    throw new RangeError(
-      `Trainer: accumulate must be a whole number from 1, got ${describe(accumulate)}`,
-    );
-  }
+  expectValue("Trainer: accumulate", SETTING_RULES.accumulate, accumulate);
   expectSeed("Trainer", seed);
   return { learningRate, accumulate, seed, recomputeActivations };
 }

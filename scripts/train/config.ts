@@ -6,6 +6,7 @@
 import { kebabCase } from "../../lib/cli/flags.ts";
 import { UserError } from "../../lib/cli/run.ts";
 import { type PresetName, PRESETS } from "../../mod.ts";
+import { absolutePath } from "./corpus_place.ts";
 import { type TrainFlags, trainFlags } from "./flags.ts";
 
 /** The flags of a command line, with those of `--config` under them. */
@@ -90,10 +91,10 @@ function isObject(value: unknown): value is Json {
 
 /** The recorded values of flags, by name. */
 function recordedFlags(path: string, record: Json): Map<string, unknown> {
-  const { preset, settings, reports, dataset, tokenizer, initFrom, reading } = record;
+  const { preset, settings, reports, tokenizer, initFrom, reading } = record;
   const values: Json = {
     preset,
-    dataset,
+    dataset: placeOf(record),
     tokenizer,
     initFrom,
     ...(reading as object),
@@ -107,6 +108,12 @@ function recordedFlags(path: string, record: Json): Map<string, unknown> {
     else expectPresetValue(path, name, { value, preset: preset as PresetName });
   }
   return flags;
+}
+
+/** The recorded name of the corpus if it is found from here, otherwise its absolute path. */
+function placeOf({ dataset, datasetPath }: Json): unknown {
+  const isHere = typeof dataset === "string" && absolutePath(dataset) !== undefined;
+  return isHere ? dataset : datasetPath ?? dataset;
 }
 
 function readValue(path: string, name: keyof TrainFlags, value: unknown): unknown {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isAbsolute } from "node:path";
 import { stderr } from "../../lib/cli/output.ts";
 import { withDownloadProgress } from "../../lib/cli/progress.ts";
 import { userInput } from "../../lib/cli/run.ts";
@@ -26,8 +27,9 @@ import {
   UserError,
   WordTokenizer,
 } from "../../mod.ts";
+import type { Plan } from "./choices.ts";
+import { absolutePath, corpusPlace } from "./corpus_place.ts";
 import { type DocumentParts, documentTokenizer, joined, splitDocuments } from "./documents.ts";
-import type { Plan } from "./plan.ts";
 
 /** A corpus as tokens. */
 export interface TrainData {
@@ -39,6 +41,8 @@ export interface TrainData {
   readonly validation: Uint16Array | Uint32Array;
   /** The corpus, as a user would name it. */
   readonly source: string;
+  /** Its absolute path, if it is a file or a folder. */
+  readonly path?: string;
   /** SHA-256 of the text. */
   readonly hash: string;
   /** The documents of both parts, if no row of a batch may hold more than one. */
@@ -53,7 +57,7 @@ export interface TrainData {
 export async function loadTrainData(plan: Plan): Promise<TrainData> {
   const run = plan.resume ? plan.folder : plan.initFrom;
   const tokenizer = run ? await userInput(() => loadTokenizer(run)) : undefined;
-  const { dataset } = plan;
+  const dataset = corpusPlace(plan);
   if (dataset !== undefined && await isPreparedCorpus(dataset)) {
     return await loadPrepared(dataset, plan, tokenizer);
   }
@@ -76,7 +80,8 @@ async function loadPrepared(
         "tokens would mean something else",
     );
   }
-  return { ...prepared, source: folder, hash: sha256 };
+  const path = await Deno.realPath(folder);
+  return { ...prepared, source: plan.dataset ?? folder, path, hash: sha256 };
 }
 
 /** Reads a text and encodes it, with a new tokenizer unless one is passed. */
@@ -95,7 +100,9 @@ async function loadText(
   const tokenizer = runTokenizer ?? await userInput(() => makeTokenizer(text, plan.tokenizer));
   const tokens = await userInput(() => tokenizer.encode(text));
   const parts = await textParts(tokens, plan, tokenizer);
-  return { tokenizer, ...parts, source: corpus.name, hash: corpus.sha256 };
+  const { name, source, sha256: hash } = corpus;
+  const path = isAbsolute(source) ? source : undefined;
+  return { tokenizer, ...parts, source: name, path, hash };
 }
 
 /** A text's tokens and those to measure on: its end, or another text. */
@@ -141,7 +148,8 @@ async function loadDocumentData(
     tokenizer,
     train: joined(documents.train),
     validation: joined(documents.validation),
-    source: dataset,
+    source: plan.dataset ?? dataset,
+    path: absolutePath(dataset),
     hash: loaded.sha256,
   };
   return pack ? corpus : { ...corpus, documents };
@@ -198,14 +206,14 @@ type HeldOut =
  */
 export async function trainBatches(plan: Plan, data: TrainData): Promise<TrainBatches> {
   const { settings, reports: { evalEvery, evalBatches } } = plan;
-  const { batch, context, seed, order, minimumBatches, accumulate } = settings;
+  const { batch, context, seed, order, minimumBatches } = settings;
   const windows = { batchSize: batch, contextLength: context, order };
   const batches = await userInput(() =>
     data.documents
       ? documentBatches(data.documents.train, { ...windows, seed })
       : new Batches(data.train, { ...windows, seed, minimumBatches })
   );
-  batches.state = plan.step * accumulate;
+  batches.state = Math.floor(plan.sequencesSeen / batch);
   if (evalEvery === 0) return { batches };
   const heldOut = await heldOutBatches(data, { ...windows, seed: seed ^ 1 });
   if (order === "random") return { batches, held: { heldOut, evalBatches } };

@@ -11,7 +11,7 @@ import {
   UserError,
   WordTokenizer,
 } from "../../mod.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan } from "./choices.ts";
 
 /** Encoded documents to learn from, and to measure on. */
 export interface DocumentParts {

@@ -9,22 +9,30 @@ import {
   type FlagValues,
   group,
   integer,
-  number,
+  ruled,
   text,
   toggle,
 } from "../../lib/cli/flags.ts";
-import { PRESETS, UserError } from "../../mod.ts";
+import { absolutePath } from "./corpus_place.ts";
+import { PRESETS, REPORT_RULES, SETTING_RULES, type TrainSettings, UserError } from "../../mod.ts";
 
-/** The flags below override settings of the preset; `--help` shows those of `baby`. */
-const { baby } = PRESETS;
-const positiveInteger = (value: number, meaning: string) =>
-  integer(undefined, meaning, { min: 1, shownDefault: String(value) });
-const count = (value: number, meaning: string) =>
-  integer(undefined, meaning, { min: 0, shownDefault: String(value) });
-const fraction = (value: number, meaning: string) =>
-  number(undefined, meaning, { min: 0, max: 1, shownDefault: String(value) });
-const nonNegative = (value: number, meaning: string) =>
-  number(undefined, meaning, { min: 0, shownDefault: String(value) });
+/** Names of the settings that are numbers. */
+type NumberSetting = {
+  [Name in keyof TrainSettings]: TrainSettings[Name] extends number ? Name : never;
+}[keyof TrainSettings];
+
+/** A flag that overrides a setting of the preset; `--help` shows that of `baby`. */
+function setting(name: NumberSetting, meaning: string) {
+  const rule = SETTING_RULES[name];
+  const placeholder = rule.accepts(0.5) ? "NUMBER" : "N";
+  const shownDefault = String(PRESETS.baby[name]);
+  return ruled(undefined as number | undefined, meaning, { rule, placeholder, shownDefault });
+}
+
+/** A flag that says how often a run reports. */
+function report(name: keyof typeof REPORT_RULES, value: number, meaning: string) {
+  return ruled(value, meaning, { rule: REPORT_RULES[name], placeholder: "N" });
+}
 
 /** Every flag of `deno task train`, by groups. */
 export const trainFlags = {
@@ -58,41 +66,41 @@ export const trainFlags = {
         "words); the defaults shown below are those of baby",
       { choices: ["baby", "small", "practical"] },
     ),
-    layers: positiveInteger(baby.layers, "transformer blocks"),
-    heads: positiveInteger(baby.heads, "attention heads per block; must divide the width"),
-    width: positiveInteger(baby.width, "size of a token's vector"),
-    context: positiveInteger(baby.context, "context length: tokens that the model sees at once"),
-    dropout: fraction(baby.dropout, "probability of dropping an activation"),
+    layers: setting("layers", "transformer blocks"),
+    heads: setting("heads", "attention heads per block; must divide the width"),
+    width: setting("width", "size of a token's vector"),
+    context: setting("context", "context length: tokens that the model sees at once"),
+    dropout: setting("dropout", "probability of dropping an activation"),
     initFrom: text(undefined, "start from the weights and the tokenizer of this run", {
       placeholder: "DIR",
     }),
   }),
   ...group("Training", {
-    batch: positiveInteger(baby.batch, "sequences per batch"),
-    steps: positiveInteger(baby.steps, "optimizer updates"),
-    accumulate: positiveInteger(baby.accumulate, "batches per update (gradient accumulation)"),
-    learningRate: nonNegative(baby.learningRate, "learning rate after the warm-up"),
-    minLearningRate: nonNegative(
-      baby.minLearningRate,
+    batch: setting("batch", "sequences per batch"),
+    steps: setting("steps", "optimizer updates"),
+    accumulate: setting("accumulate", "batches per update (gradient accumulation)"),
+    learningRate: setting("learningRate", "learning rate after the warm-up"),
+    minLearningRate: setting(
+      "minLearningRate",
       "learning rate at the last step; with --learning-rate alone, the same share of it",
     ),
-    warmupSteps: count(baby.warmupSteps, "steps in which the learning rate rises from 0"),
-    weightDecay: nonNegative(baby.weightDecay, "AdamW's weight decay, of matrices only"),
-    beta1: fraction(baby.beta1, "AdamW's beta1"),
-    beta2: fraction(baby.beta2, "AdamW's beta2"),
-    clip: nonNegative(baby.clip, "maximum gradient norm; 0 disables clipping"),
-    seed: integer(undefined, "seed of weights, batches and dropout; same seed, same run", {
-      min: 0,
-      max: 2 ** 32 - 1,
-      shownDefault: String(baby.seed),
-    }),
+    warmupSteps: setting("warmupSteps", "steps in which the learning rate rises from 0"),
+    weightDecay: setting("weightDecay", "AdamW's weight decay, of matrices only"),
+    beta1: setting("beta1", "AdamW's beta1"),
+    beta2: setting("beta2", "AdamW's beta2"),
+    clip: setting("clip", "maximum gradient norm; 0 disables clipping"),
+    seed: setting("seed", "seed of weights, batches and dropout; same seed, same run"),
   }),
   ...group("Reports", {
-    evalEvery: integer(250, "steps between evaluations; 0 for none", { min: 0 }),
-    evalBatches: integer(20, "batches per evaluation", { min: 1 }),
-    logEvery: integer(10, "steps between log lines; 0 for none", { min: 0 }),
-    sampleEvery: integer(0, "steps between samples of text; 0 for none", { min: 0 }),
-    checkpointEvery: integer(250, "steps between checkpoints; 0 saves at the end only", { min: 0 }),
+    evalEvery: report("evalEvery", 250, "steps between evaluations; 0 for none"),
+    evalBatches: report("evalBatches", 20, "batches per evaluation"),
+    logEvery: report("logEvery", 10, "steps between log lines; 0 for none"),
+    sampleEvery: report("sampleEvery", 0, "steps between samples of text; 0 for none"),
+    checkpointEvery: report(
+      "checkpointEvery",
+      250,
+      "steps between checkpoints; 0 saves at the end only",
+    ),
     tensorboard: toggle(false, "also write the metrics as an event file for TensorBoard"),
     live: toggle(false, "serve a live page of the run on this machine"),
     livePort: integer(8484, "port of that page on 127.0.0.1; 0 takes any free port", {
@@ -118,8 +126,15 @@ export const trainFlags = {
       placeholder: "DIR",
       shownDefault: "the first free of runs/PRESET, runs/PRESET-2, …",
     }),
-    resume: toggle(false, "continue the run in --out"),
+    resume: toggle(
+      false,
+      "continue the run in --out; rates, steps, batches and reports may be given anew",
+    ),
     continue: toggle(false, "continue the run in --out, or start one if there is none"),
+    force: toggle(
+      false,
+      "start a new run although --out holds files; a run or a model is replaced",
+    ),
   }),
 };
 
@@ -127,16 +142,10 @@ export const trainFlags = {
 export type TrainFlags = FlagValues<typeof trainFlags>;
 
 /** The flags that say how often a run reports; `--resume` may change them. */
-export const REPORT_FLAGS = [
-  "evalEvery",
-  "evalBatches",
-  "logEvery",
-  "sampleEvery",
-  "checkpointEvery",
-] as const;
+export const REPORT_FLAGS = Object.keys(REPORT_RULES) as (keyof typeof REPORT_RULES)[];
 
 /** How often a run reports, in steps. */
-export type Reports = Pick<TrainFlags, typeof REPORT_FLAGS[number]>;
+export type Reports = Pick<TrainFlags, keyof typeof REPORT_RULES>;
 
 /** The flags that say how a corpus is read; a run keeps them. */
 const READING_FLAGS = ["validation", "column", "pack"] as const;
@@ -151,7 +160,10 @@ export function readingChoices(
 ): ReadingChoices | undefined {
   const names = READING_FLAGS.filter((name) => given.has(name));
   if (names.length === 0) return undefined;
-  return Object.fromEntries(names.map((name) => [name, flags[name]]));
+  const typed: Partial<TrainFlags> = Object.fromEntries(names.map((name) => [name, flags[name]]));
+  const { validation } = typed;
+  const isFile = validation !== undefined && !Number.isFinite(Number(validation));
+  return isFile ? { ...typed, validation: absolutePath(validation) ?? validation } : typed;
 }
 
 /**
@@ -173,4 +185,21 @@ export function resumedReading(
     );
   }
   return saved;
+}
+
+/** The settings that were typed; with `--learning-rate` alone, the last rate keeps its share of it. */
+export function givenSettings(
+  flags: TrainFlags,
+  given: ReadonlySet<string>,
+  before: TrainSettings,
+): Partial<TrainSettings> {
+  const names = Object.keys(SETTING_RULES).filter((name) => given.has(name));
+  const typed: Partial<TrainSettings> = Object.fromEntries(
+    names.map((name) => [name, flags[name as keyof TrainFlags]]),
+  );
+  const { learningRate, minLearningRate } = typed;
+  if (learningRate !== undefined && minLearningRate === undefined && before.learningRate > 0) {
+    typed.minLearningRate = before.minLearningRate / before.learningRate * learningRate;
+  }
+  return typed;
 }

@@ -17,7 +17,7 @@ import {
 } from "../../mod.ts";
 import type { TrainData } from "./data.ts";
 import type { TrainFlags } from "./flags.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan } from "./choices.ts";
 
 /** Maximum number of tokens that attention is shown on. */
 const SHOWN_TOKENS = 32;

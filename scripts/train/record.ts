@@ -6,31 +6,35 @@
  */
 import { formatBytes } from "../../lib/cli/numbers.ts";
 import { stderr } from "../../lib/cli/output.ts";
-import { loadRunState, type MemoryReport, type RunState, type TrainSettings } from "../../mod.ts";
-import type { ReadingChoices, Reports, TrainFlags } from "./flags.ts";
-
-/** What the user chose for a run: the part of run.json that `--resume` reads. */
-export interface RunChoices {
-  /** Name of the preset that the settings started from. */
-  readonly preset: string;
-  /** Everything that the run's numbers depend on, besides its corpus. */
-  readonly settings: TrainSettings;
-  /** How often the run reports. */
-  readonly reports: Reports;
-  /** The corpus that the user named. */
-  readonly dataset?: string;
-  /** How text is cut into tokens, unless the tokenizer of another run is used. */
-  readonly tokenizer: TrainFlags["tokenizer"];
-  /** The run whose weights and tokenizer this one started from. */
-  readonly initFrom?: string;
-  /** How the corpus is read, if any flag says so. */
-  readonly reading?: ReadingChoices;
-}
+import {
+  anything,
+  fields,
+  list,
+  oneOf,
+  optional,
+  type Rule,
+  text,
+  truth,
+  wholeNumber,
+  wrongField,
+} from "../../lib/rules.ts";
+import {
+  loadRunState,
+  type MemoryReport,
+  PRESETS,
+  REPORT_RULES,
+  type RunState,
+  SETTING_RULES,
+  UserError,
+} from "../../mod.ts";
+import type { RunChoices } from "./choices.ts";
 
 /** The content of run.json. */
 export interface RunRecord extends RunState, RunChoices {
   /** SHA-256 of the text. */
   readonly corpusHash: string;
+  /** Sequences drawn from the corpus; absent if all steps had the same batches. */
+  readonly sequencesSeen?: number;
   /** Deno's version and those of its parts. */
   readonly versions: typeof Deno.version;
   /** Description of the device. */
@@ -39,35 +43,68 @@ export interface RunRecord extends RunState, RunChoices {
   readonly commandLine: string;
 }
 
+/** What a record holds besides the user's choices and the process. */
+type RunFacts = Pick<
+  RunRecord,
+  "step" | "corpusHash" | "sequencesSeen" | "device" | "datasetPath"
+>;
+
 /** The content of run.json after `step` updates. */
-export function runRecord(
-  choices: RunChoices,
-  { step, corpusHash, device }: Pick<RunRecord, "step" | "corpusHash" | "device">,
-): RunRecord {
-  const { preset, settings, reports, dataset, tokenizer, initFrom, reading } = choices;
+export function runRecord(choices: RunChoices, facts: RunFacts): RunRecord {
+  const { preset, settings, reports, dataset, tokenizer, initFrom, reading, history } = choices;
+  const { step, corpusHash, sequencesSeen, device, datasetPath } = facts;
   return {
     step,
     preset,
     settings,
     reports,
     dataset,
+    datasetPath,
     tokenizer,
     initFrom,
     reading,
     corpusHash,
+    sequencesSeen,
+    history,
     versions: Deno.version,
     device,
     commandLine: ["deno task train", ...Deno.args].join(" "),
   };
 }
 
+/** What run.json may hold. */
+const RECORD_RULES: { readonly [Name in keyof Required<RunRecord>]: Rule } = {
+  step: wholeNumber({ min: 0 }),
+  preset: oneOf(Object.keys(PRESETS)),
+  settings: fields(SETTING_RULES),
+  reports: fields(REPORT_RULES),
+  dataset: optional(text),
+  datasetPath: optional(text),
+  tokenizer: optional(oneOf(["char", "word", "words-only"])),
+  initFrom: optional(text),
+  reading: optional(fields({
+    validation: optional(text),
+    column: optional(text),
+    pack: optional(truth),
+  })),
+  corpusHash: text,
+  sequencesSeen: optional(wholeNumber({ min: 0 })),
+  history: optional(list),
+  versions: anything,
+  device: anything,
+  commandLine: anything,
+};
+
 /**
  * Reads a run's run.json.
  *
- * @throws {UserError} if it is missing or malformed
+ * @throws {UserError} if it is missing or malformed, or was edited
  */
 export async function loadRunRecord(folder: string): Promise<RunRecord> {
-  return await loadRunState(folder) as RunRecord;
+  const record = await loadRunState(folder);
+  const wrong = wrongField(record, RECORD_RULES);
+  if (wrong !== undefined) throw new UserError(`${folder}/run.json: ${wrong}`);
+  return record as RunRecord;
 }
 
 /** For example `memory   3.24 MB parameters, 3.24 MB gradients, …`, after a first step. */

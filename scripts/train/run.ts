@@ -14,6 +14,7 @@ import {
   DivergenceError,
   expressible,
   Generator,
+  holdsCheckpoint,
   type LoggedFigures,
   type Metrics,
   MetricsLog,
@@ -25,8 +26,9 @@ import {
 } from "../../mod.ts";
 import type { TrainData } from "./data.ts";
 import type { LiveRun } from "./live.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan } from "./choices.ts";
 import { drawLoss, memoryLine, runRecord } from "./record.ts";
+import { removeReplaced } from "./run_folder.ts";
 import { EVENT_FILE, EventLog } from "./tensorboard.ts";
 
 /** Tokens of a sample while training, and of the one at the end. */
@@ -62,8 +64,8 @@ export class Run {
   readonly #generator: Generator;
   /** When the run would have started, had it never stopped, in milliseconds. */
   readonly #startedAt: number;
-  /** The step of the checkpoint in the folder. */
-  #savedStep: number;
+  /** The step of the checkpoint in the folder, if there is one. */
+  #savedStep: number | undefined;
   #validationLoss: number | undefined;
 
   private constructor(parts: RunParts, metrics: MetricsLog) {
@@ -73,7 +75,7 @@ export class Run {
     this.#progress = new TrainingProgress(settings.steps, { firstStep: step });
     this.#generator = new Generator(trainer.model);
     this.#startedAt = performance.now() - 1000 * elapsedSeconds(metrics);
-    this.#savedStep = step;
+    if (parts.plan.resume) this.#savedStep = step;
     parts.signal.addEventListener("abort", () => {
       this.#progress.note("saving and stopping; another Ctrl-C stops without saving");
     });
@@ -86,6 +88,7 @@ export class Run {
     if (parts.tensorboard) run.#events = await EventLog.open(plan.folder, run.#metrics.lines);
     run.#describe();
     if (!plan.resume) await run.#save();
+    if (plan.force) await removeReplaced(plan.folder, parts.data.tokenizer.files().keys());
     return run;
   }
 
@@ -118,8 +121,9 @@ export class Run {
     const { plan, trainer, live } = this.#parts;
     this.#progress.finish();
     await live?.end("stopped");
-    const resume = `deno task train --out ${shellWord(plan.folder)} --resume`;
-    print(`\nstopped after step ${trainer.stepsDone}; continue with: ${resume}`);
+    print(
+      `\nstopped after step ${trainer.stepsDone}; continue with: ${resumeCommand(plan.folder)}`,
+    );
   }
 
   /** Shows a sample, the validation loss and the files of a finished run. */
@@ -129,9 +133,12 @@ export class Run {
     print();
     printSample("", await this.sample(SAMPLE_TOKENS.end));
     await live?.end("finished");
-    const names = ["config.json", "model.safetensors", "tokenizer.json"];
-    names.push("optimizer.safetensors", "run.json", "metrics.jsonl");
-    if (await drawLoss(folder, preset)) names.push("loss.svg");
+    const names = ["config.json", "model.safetensors"];
+    names.push(...data.tokenizer.files().keys(), "optimizer.safetensors", "run.json");
+    if (this.#metrics.lines.length > 0) {
+      names.push("metrics.jsonl");
+      if (await drawLoss(folder, preset)) names.push("loss.svg");
+    }
     if (this.#events) names.push(EVENT_FILE);
     const loss = this.#validationLoss;
     print(loss === undefined ? "" : `\nvalidation loss ${loss.toFixed(4)}`);
@@ -197,8 +204,13 @@ export class Run {
   async #save(): Promise<void> {
     const { plan, data, device, folder, trainer } = this.#parts;
     const { model, optimizer, stepsDone: step } = trainer;
-    const facts = { step, corpusHash: data.hash, device: device.description };
-    const run = runRecord(plan, facts);
+    const run = runRecord(plan, {
+      step,
+      corpusHash: data.hash,
+      sequencesSeen: this.#sequencesSeen(),
+      device: device.description,
+      datasetPath: data.path,
+    });
     try {
       await saveCheckpoint(folder, { model, optimizer, tokenizer: data.tokenizer, run });
     } catch (error) {
@@ -208,18 +220,33 @@ export class Run {
     this.#savedStep = step;
   }
 
+  #sequencesSeen(): number {
+    const { plan: { step, sequencesSeen, settings }, trainer } = this.#parts;
+    return sequencesSeen + (trainer.stepsDone - step) * settings.accumulate * settings.batch;
+  }
+
+  /** What diverged, what is saved, and what to do: the last two depend on whether there is a step. */
   #diverged(what: string): UserError {
-    return new UserError(
-      `training: ${what}; the checkpoint of step ${this.#savedStep} in ` +
-        `${this.#parts.plan.folder} is untouched. ` +
-        "Try a lower --learning-rate, or a --clip above 0",
-    );
+    const { folder, settings: { learningRate, clip } } = this.#parts.plan;
+    const saved = this.#savedStep !== undefined && holdsCheckpoint(folder)
+      ? `; the checkpoint of step ${this.#savedStep} in ${folder} is untouched`
+      : "";
+    const rate = Number((learningRate / 3).toPrecision(1));
+    const flags = `--learning-rate ${rate}${clip === 0 ? " --clip 1" : ""}`;
+    const advice = this.#savedStep
+      ? `continue from it with a lower rate: ${resumeCommand(folder)} ${flags}`
+      : `start again with a lower rate, such as ${flags}${saved === "" ? "" : " --force"}`;
+    return new UserError(`training: ${what}${saved}; ${advice}`);
   }
 }
 
 /** Seconds of training before this one, by the metrics of a resumed run. */
 function elapsedSeconds({ lines }: MetricsLog): number {
   return lines.findLast((line) => "elapsedSeconds" in line)?.elapsedSeconds ?? 0;
+}
+
+function resumeCommand(folder: string): string {
+  return `deno task train --out ${shellWord(folder)} --resume`;
 }
 
 /** A path as a shell reads it. */

@@ -27,7 +27,7 @@ const TRAIN = [...NN, ...BESIDE, "lib/hub/", "lib/train/", "lib/generate/"];
 
 /** The entry points besides mod.ts, which deno.json exports. */
 const ENTRIES = ["lib/kernel/mod.ts", "lib/plot/mod.ts", "lib/lesson/mod.ts"];
-const SCRIPT = ["mod.ts", ...ENTRIES, "lib/cli/"];
+const SCRIPT = ["mod.ts", ...ENTRIES, "lib/cli/", "lib/rules.ts"];
 
 const PARTS: readonly Part[] = [
   // Kernels know nothing of the library but the contract that they are written against.

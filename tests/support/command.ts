@@ -4,7 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { loadRunState } from "../../lib/train/checkpoint.ts";
+import { loadRunState } from "../../lib/train/checkpoint_state.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 

@@ -1,0 +1,65 @@
+/**
+ * What a user chooses for a run of `deno task train`, and the plan that is made of it.
+ *
+ * plan.ts and resume.ts make plans, record.ts writes the choices to run.json.
+ *
+ * @module
+ */
+import type { PresetName, TrainSettings } from "../../mod.ts";
+import type { ReadingChoices, Reports, TrainFlags } from "./flags.ts";
+
+/** What the user chose for a run: the part of run.json that `--resume` reads. */
+export interface RunChoices {
+  /** Name of the preset that the settings started from. */
+  readonly preset: PresetName;
+  /** Everything that the run's numbers depend on, besides its corpus. */
+  readonly settings: TrainSettings;
+  /** How often the run reports. */
+  readonly reports: Reports;
+  /** The corpus that the user named. */
+  readonly dataset?: string;
+  /** Its absolute path, if it is a file or a folder. */
+  readonly datasetPath?: string;
+  /** How text is cut into tokens; absent if the tokenizer is that of another run or of the corpus. */
+  readonly tokenizer?: TrainFlags["tokenizer"];
+  /** The run or model whose weights and tokenizer this one started from. */
+  readonly initFrom?: string;
+  /** How the corpus is read, if any flag says so. */
+  readonly reading?: ReadingChoices;
+  /** What `--resume` changed, oldest first. */
+  readonly history?: readonly ChangedChoices[];
+}
+
+/** What changed when a run was resumed. */
+export interface ChangedChoices {
+  /** Updates done before. */
+  readonly step: number;
+  /** Old and new value by the name of a setting or a report. */
+  readonly changes: Readonly<Record<string, readonly [from: unknown, to: unknown]>>;
+}
+
+/** A run to start or to continue. */
+export interface Plan extends RunChoices {
+  /** Where the run is stored. */
+  readonly folder: string;
+  /** Whether the folder holds the checkpoint to continue from, of `step` and `corpusHash`. */
+  readonly resume: boolean;
+  /** Whether a new run may replace what the folder holds. */
+  readonly force: boolean;
+  /** Steps done before. */
+  readonly step: number;
+  /** Sequences drawn from the corpus before. */
+  readonly sequencesSeen: number;
+  /** SHA-256 of the text that a resumed run was trained on. */
+  readonly corpusHash?: string;
+  /** What the user should know about the plan, a line each. */
+  readonly notes: readonly string[];
+}
+
+/** The flags that were typed. */
+export type Given = ReadonlySet<string>;
+
+/** Some fields of an object. */
+export function pick<T, Name extends keyof T>(object: T, names: readonly Name[]): Pick<T, Name> {
+  return Object.fromEntries(names.map((name) => [name, object[name]])) as Pick<T, Name>;
+}

@@ -1,0 +1,94 @@
+/**
+ * The folder of a new run of `deno task train`: which one is free, and that nothing of the user's is
+ * overwritten.
+ *
+ * lib/train/checkpoint_folder.ts locks it and saves checkpoints in it.
+ *
+ * @module
+ */
+import { CheckpointFolder, holdsCheckpoint, UserError } from "../../mod.ts";
+import type { Plan } from "./choices.ts";
+
+/** Names that are shown of a folder's files. */
+const SHOWN = 3;
+
+/** The first free folder of base, base-2, …, or the last one that holds a run. */
+export function defaultFolder(base: string, inUse: boolean): string {
+  let path = base;
+  for (let i = 2; filesIn(path).length > 0; i++) {
+    const next = `${base}-${i}`;
+    if (inUse && !holdsCheckpoint(next)) return path;
+    path = next;
+  }
+  return path;
+}
+
+/**
+ * Refuses a folder that holds a run, or any file that a run has not written, unless `force` is set.
+ *
+ * @throws {UserError} saying what it holds
+ */
+export function expectFree({ folder, force }: Pick<Plan, "folder" | "force">): void {
+  const files = filesIn(folder);
+  if (force || files.length === 0) return;
+  if (holdsCheckpoint(folder)) {
+    throw new UserError(
+      `${folder} already holds a run; continue it with --resume, name another folder with --out, ` +
+        "or replace it with --force",
+    );
+  }
+  const shown = files.slice(0, SHOWN).join(", ") + (files.length > SHOWN ? ", …" : "");
+  throw new UserError(
+    `${folder} holds files that are no run's: ${shown}; name another folder with --out, or give ` +
+      "--force to train in this one",
+  );
+}
+
+/**
+ * Locks a plan's folder.
+ *
+ * @throws {UserError} if it is not free any more, or cannot be written
+ */
+export async function openRunFolder(plan: Plan): Promise<CheckpointFolder> {
+  const folder = await CheckpointFolder.open(plan.folder);
+  try {
+    if (!plan.resume) expectFree(plan);
+    return folder;
+  } catch (error) {
+    folder.close();
+    throw error;
+  }
+}
+
+/** Files that a reader of a model takes into account although this run may not write them. */
+const READ_WITH_A_MODEL = [
+  "generation_config.json",
+  "tokenizer.json",
+  "tokenizer.model",
+  "spiece.model",
+  "sentencepiece.bpe.model",
+  "tokenizer_config.json",
+  "chat_template.jinja",
+];
+
+/** Removes what the model that a forced run replaced has left, except the files of these names. */
+export async function removeReplaced(folder: string, own: Iterable<string>): Promise<void> {
+  const kept = new Set(own);
+  for (const name of READ_WITH_A_MODEL.filter((name) => !kept.has(name))) {
+    await Deno.remove(`${folder}/${name}`).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
+}
+
+/** The files in a folder, without hidden ones; none if there is no such folder. */
+function filesIn(folder: string): string[] {
+  if (holdsCheckpoint(folder)) return ["run.json"];
+  try {
+    const entries = [...Deno.readDirSync(folder)];
+    return entries.filter(({ name, isDirectory }) => !isDirectory && !name.startsWith("."))
+      .map(({ name }) => name).sort();
+  } catch {
+    return []; // whoever opens it says what is wrong
+  }
+}
