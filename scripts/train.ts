@@ -17,7 +17,6 @@ import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import {
   AdamW,
-  type GPT,
   loadOptimizerState,
   loadPretrained,
   modelOf,
@@ -32,7 +31,7 @@ import { trainFlags } from "./train/flags.ts";
 import { openLiveRun } from "./train/live.ts";
 import type { Plan } from "./train/choices.ts";
 import { planRun } from "./train/plan.ts";
-import { Run } from "./train/run.ts";
+import { Run, type StartedModel } from "./train/run.ts";
 import { openRunFolder } from "./train/run_folder.ts";
 import { scheduleOf } from "./train/schedule.ts";
 
@@ -62,7 +61,7 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
 
   const { settings, reports } = plan;
   const { beta1, beta2, weightDecay, clip } = settings;
-  const model = await makeModel(plan, data);
+  const { model, ...ends } = await makeModel(plan, data);
   const optimizer = await userInput(() =>
     new AdamW(model.parameters(), { beta1, beta2, weightDecay, clip })
   );
@@ -85,6 +84,7 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
     folder,
     live,
     tensorboard: flags.tensorboard,
+    ends,
     signal,
   });
   const loop = trainingLoop(trainer, batches, {
@@ -107,17 +107,31 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
   device.close();
 });
 
-/** The model that the run starts from: new, or with the weights of a run. */
+/**
+ * The model that the run starts from, new or with the weights of another, and the tokens that begin
+ * and end its texts.
+ */
 async function makeModel(
   { settings, folder, resume, initFrom }: Plan,
   { tokenizer }: TrainData,
-): Promise<GPT> {
+): Promise<StartedModel> {
+  const { endId } = tokenizer;
+  const endTokens = endId === undefined ? [] : [endId];
   const source = resume ? folder : initFrom;
-  if (!source) return await userInput(() => modelOf(settings, tokenizer.vocabSize));
+  if (!source) {
+    return { model: await userInput(() => modelOf(settings, tokenizer.vocabSize)), endTokens };
+  }
   const { dropout } = settings;
-  const { model } = await userInput(() => loadPretrained(source, { dropout, tokenizer: false }));
+  const loaded = await userInput(() => loadPretrained(source, { dropout, tokenizer: false }));
+  const { model, beginToken } = loaded;
   const { vocabSize } = model.config;
-  if (vocabSize === tokenizer.vocabSize) return model;
+  if (vocabSize === tokenizer.vocabSize) {
+    return {
+      model,
+      beginToken,
+      endTokens: loaded.endTokens.length > 0 ? loaded.endTokens : endTokens,
+    };
+  }
   throw new UserError(
     `${source}: its model has ${vocabSize} tokens, the tokenizer ${tokenizer.vocabSize}`,
   );

@@ -18,6 +18,7 @@ async function publishedModel(folder: string): Promise<void> {
     await Deno.remove(`${folder}/model/${name}`);
   }
   await Deno.writeTextFile(`${folder}/model/generation_config.json`, '{"eos_token_id":1}');
+  await Deno.writeTextFile(`${folder}/model/tokenizer_config.json`, '{"eos_token":"e"}');
 }
 
 Deno.test("train refuses a folder with a model, a foreign file or a run; --force replaces them", async () => {
@@ -52,7 +53,9 @@ Deno.test("train refuses a folder with a model, a foreign file or a run; --force
   }
   const { step, settings } = await loadRunState(`${path}/model`);
   assert.deepEqual([step, (settings as { seed: number }).seed], [2, 2]);
-  assert.ok(!(await names(`${path}/model`)).includes("generation_config.json"));
+  const left = await Deno.readTextFile(`${path}/model/generation_config.json`);
+  assert.ok(!left.includes("eos_token_id"), left);
+  assert.ok(!(await names(`${path}/model`)).includes("tokenizer_config.json"));
   const again = await run("train", [...BASE, ...line("--out model")], path);
   assert.deepEqual([again.code, /already holds a run.*--force/.test(again.err)], [2, true]);
 });

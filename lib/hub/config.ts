@@ -156,6 +156,22 @@ export function writeModelConfig(
     ...FORMATS[architectureOf(config)].write(config),
     torch_dtype: "float32",
     bos_token_id: beginToken ?? null,
-    eos_token_id: endTokens.length > 1 ? endTokens : endTokens[0] ?? null,
+    eos_token_id: oneOrMore(endTokens) ?? null,
   };
+}
+
+/** The object to be written as `generation_config.json`; `readGenerationConfig` reads it back. */
+export function writeGenerationConfig(
+  { beginToken, endTokens = [] }: Partial<TextEnds>,
+): Record<string, unknown> {
+  return {
+    _from_model_config: true,
+    bos_token_id: beginToken, // JSON omits what is undefined
+    eos_token_id: oneOrMore(endTokens),
+  };
+}
+
+/** Ids as Hugging Face writes them: a list only if there are several. */
+function oneOrMore(ids: readonly number[]): number | readonly number[] | undefined {
+  return ids.length > 1 ? ids : ids[0];
 }

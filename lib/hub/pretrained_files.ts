@@ -13,7 +13,7 @@ import { size } from "../shape.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { VERSION } from "../version.ts";
-import { type PretrainedConfig, writeModelConfig } from "./config.ts";
+import { type PretrainedConfig, writeGenerationConfig, writeModelConfig } from "./config.ts";
 import { assertFinite, encodeSafetensorsHeader } from "./safetensors.ts";
 import { storedShapes, storedTensors } from "./stored_tensors.ts";
 import { pretrainedTokenizerFiles } from "./tokenizer_files.ts";
@@ -112,24 +112,12 @@ async function save(path: string, saved: PretrainedToSave): Promise<void> {
   const files: [name: string, content: Chunks][] = [
     ["model.safetensors", weights(model)],
     ...tokenizer ? pretrainedTokenizerFiles(tokenizer, saved) : [],
-    ["generation_config.json", json(generationConfig(saved))],
+    ["generation_config.json", json(writeGenerationConfig(saved))],
     ["config.json", json(config)],
   ];
   await attempt(`saving a model in ${path}`, () => Deno.mkdir(path, { recursive: true }));
   expectOwn(path, files.map(([name]) => name));
   for (const [name, content] of files) await writeFileAtomically(`${path}/${name}`, content);
-}
-
-function generationConfig(
-  { beginToken, endTokens = [] }: PretrainedToSave,
-): Record<string, unknown> {
-  return {
-    _from_model_config: true,
-    ...(beginToken === undefined ? {} : { bos_token_id: beginToken }),
-    ...(endTokens.length === 0
-      ? {}
-      : { eos_token_id: endTokens.length > 1 ? endTokens : endTokens[0] }),
-  };
 }
 
 /** One parameter is read from the device at a time. */

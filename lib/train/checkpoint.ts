@@ -2,15 +2,15 @@
  * A run's checkpoint: model, optimizer, tokenizer and state of one step, in files that others can
  * read.
  *
- * `config.json`, `model.safetensors` and `tokenizer.json` (or `tokenizer.model`) are those of a
- * Hugging Face model, so `loadPretrained` loads a run; `optimizer.safetensors` holds
+ * `config.json`, `generation_config.json`, `model.safetensors` and `tokenizer.json` (or
+ * `tokenizer.model`) are those of a Hugging Face model, so `loadPretrained` loads a run; `optimizer.safetensors` holds
  * `<parameter>.<state>` for each of Folio's parameters; `run.json` everything else, which checkpoint_state.ts
  * reads. See checkpoint_folder.ts for how they are written so that a kill never mixes two steps.
  *
  * @module
  */
 import type { Chunks } from "../files.ts";
-import { writeModelConfig } from "../hub/config.ts";
+import { writeGenerationConfig, writeModelConfig } from "../hub/config.ts";
 import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
 import { storedTensors } from "../hub/stored_tensors.ts";
 import type { ModelConfig } from "../nn/config.ts";
@@ -37,10 +37,21 @@ export interface Checkpoint {
   readonly tokenizer: Tokenizer;
   /** The step, and anything else to keep in `run.json`. Default: the optimizer's step alone. */
   readonly run?: RunState;
+  /** The token that begins a text. Default: none. */
+  readonly beginToken?: number;
+  /** The tokens that end a text. Default: the tokenizer's, if it has one. */
+  readonly endTokens?: readonly number[];
 }
 
 /** The names of a checkpoint's parts. */
-const KNOWN: OptionNames<Checkpoint> = { model: true, optimizer: true, tokenizer: true, run: true };
+const KNOWN: OptionNames<Checkpoint> = {
+  model: true,
+  optimizer: true,
+  tokenizer: true,
+  run: true,
+  beginToken: true,
+  endTokens: true,
+};
 
 /**
  * Saves everything together: after a kill at any moment the folder holds this checkpoint whole, or
@@ -84,18 +95,25 @@ export async function saveCheckpoint(
 
 async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<void> {
   const { model, optimizer, tokenizer, run = { step: optimizer.stepsDone } } = checkpoint;
+  const { beginToken, endTokens = ownEnd(tokenizer) } = checkpoint;
+  const ends = { beginToken, endTokens };
   const metadata = { format: "pt", step: String(run.step) };
   const parameters = (await entriesOf(model.namedParameters())).flatMap((parameter) =>
     asStored(model.config, parameter)
   );
   const state = await entriesOf(optimizerTensors(model, optimizer));
   await folder.save([
-    ["config.json", text(JSON.stringify(writeModelConfig(model.config), undefined, 2) + "\n")],
+    ["config.json", json(writeModelConfig(model.config, ends))],
+    ["generation_config.json", json(writeGenerationConfig(ends))],
     ["model.safetensors", encodeSafetensors(parameters, metadata)],
     ...tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [name, [bytes]]),
     ["optimizer.safetensors", encodeSafetensors(state, { ...metadata, run: rememberedRun(run) })],
-    ["run.json", text(JSON.stringify(run, undefined, 2) + "\n")],
+    ["run.json", json(run)],
   ]);
+}
+
+function ownEnd({ endId }: Tokenizer): number[] {
+  return endId === undefined ? [] : [endId];
 }
 
 /** Whose state `loadOptimizerState` restores. */
@@ -164,6 +182,6 @@ function asStored(config: ModelConfig, [name, { shape, data }]: Parameter): Para
   return storedTensors(config, parameter).map(({ name, ...entry }) => [name, entry]);
 }
 
-function text(content: string): Chunks {
-  return [new TextEncoder().encode(content)];
+function json(content: unknown): Chunks {
+  return [new TextEncoder().encode(JSON.stringify(content, undefined, 2) + "\n")];
 }

@@ -29,7 +29,7 @@ import {
 } from "../../mod.ts";
 import type { Plan } from "./choices.ts";
 import { absolutePath, corpusPlace } from "./corpus_place.ts";
-import { type DocumentParts, documentTokenizer, joined, splitDocuments } from "./documents.ts";
+import { type DocumentParts, documentTokenizer, END, joined, splitDocuments } from "./documents.ts";
 
 /** A corpus as tokens. */
 export interface TrainData {
@@ -155,9 +155,12 @@ async function loadDocumentData(
   return pack ? corpus : { ...corpus, documents };
 }
 
+/** The tokenizer of a text; `<|endoftext|>` in it becomes one token, which ends samples. */
 function makeTokenizer(text: string, kind: Plan["tokenizer"]): Tokenizer {
-  if (kind === "char") return CharacterTokenizer.fromText(text);
-  return WordTokenizer.fromText(text, { unknown: kind === "word" ? "<unk>" : undefined });
+  const padding = text.includes(END) ? END : undefined;
+  const own = padding === undefined ? text : text.replaceAll(END, kind === "char" ? "" : "\n");
+  if (kind === "char") return CharacterTokenizer.fromText(own, { padding });
+  return WordTokenizer.fromText(own, { padding, unknown: kind === "word" ? "<unk>" : undefined });
 }
 
 /** What `--validation` says: a share of the corpus, or where else to read; 0.1 by default. */

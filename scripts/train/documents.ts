@@ -20,7 +20,7 @@ export interface DocumentParts {
 }
 
 /** The end of every document. It pads rows too, as in GPT-2. */
-const END = "<|endoftext|>";
+export const END = "<|endoftext|>";
 
 /**
  * A tokenizer of all that documents hold, with an end token.

@@ -14,6 +14,7 @@ import {
   DivergenceError,
   expressible,
   Generator,
+  type GPT,
   holdsCheckpoint,
   type LoggedFigures,
   type Metrics,
@@ -50,8 +51,17 @@ export interface RunParts {
   readonly live: LiveRun | undefined;
   /** Whether to write an event file for TensorBoard. */
   readonly tensorboard: boolean;
+  /** The tokens that begin and end a text. */
+  readonly ends: Omit<StartedModel, "model">;
   /** Ends the training, and a sample. */
   readonly signal: AbortSignal;
+}
+
+/** A model to train, and the tokens that begin and end its texts. */
+export interface StartedModel {
+  readonly model: GPT;
+  readonly beginToken?: number;
+  readonly endTokens: readonly number[];
 }
 
 /** Records what happens while a model is trained. */
@@ -105,10 +115,10 @@ export class Run {
 
   /** Generates a text of `length` tokens. */
   async sample(length: number): Promise<string> {
-    const { data: { tokenizer }, plan: { settings: { seed } }, trainer, live, signal } =
-      this.#parts;
+    const { data: { tokenizer }, plan: { settings: { seed } }, trainer, live } = this.#parts;
+    const { ends: { endTokens: [endToken] }, signal } = this.#parts;
     const topK = Math.min(200, tokenizer.vocabSize);
-    const options = { maxNewTokens: length, temperature: 0.8, topK, seed, signal };
+    const options = { maxNewTokens: length, temperature: 0.8, topK, seed, endToken, signal };
     const prompt = openingTokens(tokenizer);
     const tokens = await Array.fromAsync(this.#generator.generate(prompt, options));
     const text = tokenizer.decode(tokens);
@@ -133,7 +143,7 @@ export class Run {
     print();
     printSample("", await this.sample(SAMPLE_TOKENS.end));
     await live?.end("finished");
-    const names = ["config.json", "model.safetensors"];
+    const names = ["config.json", "generation_config.json", "model.safetensors"];
     names.push(...data.tokenizer.files().keys(), "optimizer.safetensors", "run.json");
     if (this.#metrics.lines.length > 0) {
       names.push("metrics.jsonl");
@@ -202,8 +212,9 @@ export class Run {
   }
 
   async #save(): Promise<void> {
-    const { plan, data, device, folder, trainer } = this.#parts;
+    const { plan, data, device, folder, trainer, ends } = this.#parts;
     const { model, optimizer, stepsDone: step } = trainer;
+    const { tokenizer } = data;
     const run = runRecord(plan, {
       step,
       corpusHash: data.hash,
@@ -212,7 +223,7 @@ export class Run {
       datasetPath: data.path,
     });
     try {
-      await saveCheckpoint(folder, { model, optimizer, tokenizer: data.tokenizer, run });
+      await saveCheckpoint(folder, { model, optimizer, tokenizer, run, ...ends });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw this.#diverged(`after step ${step} the model cannot be saved: ${error.message}`);

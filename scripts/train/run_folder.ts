@@ -62,7 +62,6 @@ export async function openRunFolder(plan: Plan): Promise<CheckpointFolder> {
 
 /** Files that a reader of a model takes into account although this run may not write them. */
 const READ_WITH_A_MODEL = [
-  "generation_config.json",
   "tokenizer.json",
   "tokenizer.model",
   "spiece.model",
