@@ -100,6 +100,12 @@ export function expectSeed(operation: string, seed: number, name = "seed"): void
   }
 }
 
+/** `sqrt(-2 ln(1 - u)) · cos(2π v)`, u and v from the upper 24 bits of two words. */
+function boxMuller(first: number, second: number): number {
+  const radius = Math.sqrt(-2 * Math.log(1 - (first >>> 8) * 2 ** -24));
+  return radius * Math.cos(2 * Math.PI * ((second >>> 8) * 2 ** -24));
+}
+
 /**
  * A reproducible sequence of random numbers: word number `index` of the Philox sequence of
  * (seed, stream). All of its state is that index, so `state` saved and set again continues with the
@@ -150,12 +156,14 @@ export class Random {
   /** The next word: an integer in [0, 2^32). Uses one index. */
   word(): number {
     const blockNumber = Math.floor(this.#index / 4); // `>> 2` on more than 32 bits
-    if (blockNumber !== this.#blockNumber) {
-      const high = Math.floor(blockNumber / WORDS);
-      philoxInto(this.#block, blockNumber % WORDS, high, 0, 0, this.seed, this.stream);
-      this.#blockNumber = blockNumber;
-    }
+    if (blockNumber !== this.#blockNumber) this.#fillBlock(blockNumber);
     return this.#block[this.#index++ % 4];
+  }
+
+  #fillBlock(number: number): void {
+    const high = Math.floor(number / WORDS);
+    philoxInto(this.#block, number % WORDS, high, 0, 0, this.seed, this.stream);
+    this.#blockNumber = number;
   }
 
   /** A number in [0, 1), a multiple of 2^-24. Uses one index. */
@@ -168,8 +176,23 @@ export class Random {
    * Uses two indices; the sine half is dropped, so that the index is the only state.
    */
   normal(): number {
-    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
-    return radius * Math.cos(2 * Math.PI * this.uniform());
+    const first = this.word();
+    return boxMuller(first, this.word());
+  }
+
+  /** `count` numbers of `normal`, times `deviation`: the same, in half the time. */
+  normals(count: number, deviation = 1): Float32Array<ArrayBuffer> {
+    const values = new Float32Array(count);
+    let i = 0;
+    while (i < count && this.#index % 4 !== 0) values[i++] = deviation * this.normal();
+    for (const words = this.#block; i + 1 < count; i += 2) {
+      this.#fillBlock(this.#index / 4);
+      values[i] = deviation * boxMuller(words[0], words[1]);
+      values[i + 1] = deviation * boxMuller(words[2], words[3]);
+      this.#index += 4;
+    }
+    if (i < count) values[i] = deviation * this.normal();
+    return values;
   }
 
   /**

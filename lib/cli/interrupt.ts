@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { fstatSync } from "node:fs";
 
 /** Exit codes of the signals that end a process. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
@@ -38,8 +37,10 @@ export class Interrupt implements Disposable {
 
   /** Starts to listen: for Ctrl-C, or for these signals. */
   constructor(signals: readonly EndingSignal[] = ["SIGINT"]) {
-    for (const signal of signals.filter(isHeard)) {
-      const listener = () => this.#heard(signal);
+    for (const signal of signals.filter(isKnown)) {
+      const listener = signal === "SIGHUP"
+        ? async () => await isDetached() || this.#heard(signal)
+        : () => this.#heard(signal);
       this.#listeners.set(signal, listener);
       Deno.addSignalListener(signal, listener);
     }
@@ -70,19 +71,19 @@ export class Interrupt implements Disposable {
   }
 }
 
-/** Whether to listen: Windows has only Ctrl-C. */
-function isHeard(signal: EndingSignal): boolean {
-  if (Deno.build.os === "windows") return signal === "SIGINT";
-  return signal !== "SIGHUP" || !isDetached();
+/** Whether the system has this signal: Windows has only Ctrl-C. */
+function isKnown(signal: EndingSignal): boolean {
+  return Deno.build.os !== "windows" || signal === "SIGINT";
 }
 
 /**
- * Whether the process was started to outlive its terminal, as `nohup` does: then SIGHUP is ignored,
- * and a listener would undo that. Deno does not report this, but `nohup` detaches the terminal and
- * writes to a file.
+ * Whether the process was started to outlive its terminal, as `nohup` does: then SIGHUP means
+ * nothing to it. Deno does not report this, but `nohup` detaches the terminal and writes to a file.
+ * Loading node:fs takes 45 ms, so it waits until a signal has arrived.
  */
-function isDetached(): boolean {
+async function isDetached(): Promise<boolean> {
   if ([Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal())) return false;
+  const { fstatSync } = await import("node:fs");
   const output = fstatSync(1);
   return !output.isFIFO() && !output.isSocket();
 }

@@ -11,6 +11,8 @@ import type { Constants, Kernel, Scalars } from "./kernel.ts";
 export interface Allocation {
   /** Bytes that may be used, at least those requested. */
   readonly bytes: number;
+  /** Whether every byte is 0 until the first write, as in memory that was never used. */
+  readonly zeroed: boolean;
 }
 
 /** A range of an allocation. Offsets are multiples of 256 bytes. */

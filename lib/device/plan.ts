@@ -86,8 +86,9 @@ function resolveMoves(
   const firstWrite = new Map<Placeable, number>();
   const lastUse = new Map<Placeable, number>();
   const isRead = new Set<Placeable>();
+  const uses = entries.map((entry) => usesOf(launchOf(entry)));
   entries.forEach((entry, i) => {
-    const { reads, writes } = usesOf(launchOf(entry));
+    const { reads, writes } = uses[i];
     for (const storage of [...reads, ...writes]) lastUse.set(storage, i);
     for (const storage of writes) if (!firstWrite.has(storage)) firstWrite.set(storage, i);
     if (entry.kind === "launch") {
@@ -101,11 +102,13 @@ function resolveMoves(
    * Whether anything from entry `first` to before `last` reads `to`'s allocation or writes `to`.
    */
   const touched = (to: Placeable, first: number, last: number): boolean =>
-    entries.slice(first, last).some((entry) => {
-      const { reads, writes } = usesOf(launchOf(entry));
-      return reads.some((s) => !s.pending && s.allocation === to.allocation) ||
-        writes.some((s) => !s.pending && overlap(s, to));
-    });
+    uses.slice(first, last).some(({ reads, writes }) =>
+      reads.some((s) => !s.pending && s.allocation === to.allocation) ||
+      writes.some((s) => !s.pending && overlap(s, to))
+    );
+  const isReadByName = (origin: Placeable) =>
+    isRead.has(origin) ||
+    [...root.keys()].some((name) => find(name) === origin && isRead.has(name));
   entries.forEach((entry, i) => {
     if (entry.kind === "launch") {
       launches.push(entry.launch);
@@ -114,10 +117,9 @@ function resolveMoves(
     const { from, to, copy } = entry;
     const free = from.pending && !outputs.has(from) && lastUse.get(from) === i;
     const origin = find(from);
-    const names = [origin, ...[...root.keys()].filter((name) => find(name) === origin)];
     if (free && to.pending) root.set(to, from);
     else if (
-      free && !to.pending && !names.some((name) => isRead.has(name)) &&
+      free && !to.pending && !isReadByName(origin) &&
       !touched(to, firstWrite.get(origin) ?? i, i)
     ) fixed.set(origin, to);
     else launches.push(copy);

@@ -33,7 +33,7 @@ export function constant(value: number): Initializer {
 
 /** N(0, deviation²). */
 export function normal(deviation = 0.02): Initializer {
-  return (shape, random) => fill(shape, () => deviation * random.normal());
+  return (shape, random) => random.normals(size(shape), deviation);
 }
 
 /** N(0, 1) cut at ±2 and scaled by `deviation`: values beyond two deviations are drawn again. */

@@ -287,6 +287,7 @@ function filled(operation: string, shape: Shape, value: number, options: TensorO
   const length = size(shape);
   const made = newTensor(Storage.persistent(device, 4 * length), shape, dtype);
   const { allocation } = made.storage;
+  if (Object.is(value, 0) && allocation.zeroed) return made;
   const count = Math.min(length, CHUNK);
   const numbers = new Array<number>(count).fill(value);
   const chunk = toTyped(numbers, dtype);

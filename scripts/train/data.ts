@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { isAbsolute } from "node:path";
 import { stderr } from "../../lib/cli/output.ts";
 import { withDownloadProgress } from "../../lib/cli/progress.ts";
 import { userInput } from "../../lib/cli/run.ts";
@@ -101,8 +100,7 @@ async function loadText(
   const tokens = await userInput(() => tokenizer.encode(text));
   const parts = await textParts(tokens, plan, tokenizer);
   const { name, source, sha256: hash } = corpus;
-  const path = isAbsolute(source) ? source : undefined;
-  return { tokenizer, ...parts, source: name, path, hash };
+  return { tokenizer, ...parts, source: name, path: absolutePath(source), hash };
 }
 
 /** A text's tokens and those to measure on: its end, or another text. */

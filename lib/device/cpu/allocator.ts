@@ -22,9 +22,12 @@ export class Allocator {
   #free: { pointer: number; bytes: number }[] = [];
   #used = 0;
   #peak = 0;
+  /** Where the memory begins that no block has used. */
+  #unused: number;
 
-  /** Creates a heap of free memory from `start` to the end of `memory`. */
+  /** Creates a heap of free memory, all 0, from `start` to the end of `memory`. */
   constructor(readonly memory: WebAssembly.Memory, start: number) {
+    this.#unused = start;
     this.#free.push({ pointer: start, bytes: memory.buffer.byteLength - start });
   }
 
@@ -56,7 +59,9 @@ export class Allocator {
     else this.#free[best] = { pointer: pointer + size, bytes: block.bytes - size };
     this.#used += size;
     this.#peak = Math.max(this.#peak, this.#used);
-    return { pointer, bytes: size };
+    const zeroed = pointer >= this.#unused;
+    this.#unused = Math.max(this.#unused, pointer + size);
+    return { pointer, bytes: size, zeroed };
   }
 
   /** Frees a block. */

@@ -134,7 +134,7 @@ export class WebGpuDevice implements Device {
     const buffer = this.gpu.createBuffer({ size, usage });
     this.#used += size;
     this.#peak = Math.max(this.#peak, this.#used);
-    return { buffer, bytes: size };
+    return { buffer, bytes: size, zeroed: true };
   }
 
   release(allocation: Allocation): void {
