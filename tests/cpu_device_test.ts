@@ -4,7 +4,7 @@ import { useDevice } from "../lib/device/current_device.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { GPT } from "../lib/nn/gpt.ts";
-import { tensor } from "../lib/tensor/tensor.ts";
+import { full, tensor, zeros } from "../lib/tensor/tensor.ts";
 
 Deno.test("memory beyond 2 GiB computes the same bits", async () => {
   const results: number[][] = [];
@@ -20,6 +20,19 @@ Deno.test("memory beyond 2 GiB computes the same bits", async () => {
     device.close();
   }
   assert.deepEqual(results[1], results[0]);
+});
+
+Deno.test("zeros are 0 in memory that held something else, and -0 is kept", async () => {
+  const device = new CpuDevice({ threads: 1 });
+  useDevice(device);
+  for (const length of [100, 40, 160]) {
+    const values = zeros([length]);
+    assert.deepEqual(await values.data(), new Float32Array(length));
+    device.write(values.storage, new Float32Array(length).fill(7));
+    values.dispose();
+  }
+  assert.deepEqual(await full([2], -0).data(), new Float32Array([-0, -0]));
+  device.close();
 });
 
 Deno.test("exhausted memory is an error that says so, and freed memory is used again", () => {

@@ -105,6 +105,19 @@ Deno.test("integer is even over its range and refuses words of the incomplete mu
   assert.equal(new Random(0).integer(1), 0);
 });
 
+Deno.test("normals are the numbers of normal, from any state and for any count", () => {
+  for (const start of [0, 1, 2, 3, 2 ** 40 + 2]) {
+    for (const count of [0, 1, 2, 3, 4, 5, 9]) {
+      const [together, single] = [new Random(5, 1), new Random(5, 1)];
+      together.state = single.state = start;
+      const expected = Float32Array.from({ length: count }, () => 0.5 * single.normal());
+      assert.deepEqual(together.normals(count, 0.5), expected);
+      assert.equal(together.state, single.state);
+      assert.equal(together.word(), single.word());
+    }
+  }
+});
+
 Deno.test("streams and seeds are different sequences", () => {
   const first = (seed: number, stream?: number) => new Random(seed, stream).word();
   assert.equal(new Set([first(0), first(1), first(0, 1), first(1, 1)]).size, 4);
