@@ -6,8 +6,8 @@
  */
 
 const QUOTE = 0x22, BACKSLASH = 0x5C, COMMA = 0x2C;
-const OPENING = [0x5B, 0x7B]; // [ {
-const CLOSING = [0x5D, 0x7D]; // ] }
+const OPENING_BRACKET = 0x5B, CLOSING_BRACKET = 0x5D;
+const OPENING_BRACE = 0x7B, CLOSING_BRACE = 0x7D;
 
 /** Levels of nesting that are counted separately; deeper ones together. */
 const LEVELS = 64;
@@ -24,29 +24,25 @@ const IN_ALL = 8;
  * ```
  */
 export function hasMoreEntries(json: string, limit: number): boolean {
-  if (json.length < 2 * limit) return false; // an entry takes a character and a comma
+  const { length } = json;
+  if (length < 2 * limit) return false; // an entry takes a character and a comma
   const commas = new Uint32Array(LEVELS);
   let [depth, all] = [0, 0];
-  for (let i = 0; i < json.length; i++) {
+  for (let i = 0; i < length; i++) {
     const code = json.charCodeAt(i);
-    const level = Math.min(depth, LEVELS - 1);
-    if (code === QUOTE) i = endOfString(json, i);
-    else if (code === COMMA) {
-      if (++commas[level] >= limit || ++all >= IN_ALL * limit) return true;
-    } else if (OPENING.includes(code)) {
+    if (code === QUOTE) {
+      // A backslash and what follows it belong to the string.
+      for (i++; i < length; i++) {
+        const inside = json.charCodeAt(i);
+        if (inside === QUOTE) break;
+        if (inside === BACKSLASH) i++;
+      }
+    } else if (code === COMMA) {
+      if (++commas[Math.min(depth, LEVELS - 1)] >= limit || ++all >= IN_ALL * limit) return true;
+    } else if (code === OPENING_BRACKET || code === OPENING_BRACE) {
       depth++;
       if (depth < LEVELS) commas[depth] = 0;
-    } else if (CLOSING.includes(code)) depth = Math.max(0, depth - 1);
+    } else if (code === CLOSING_BRACKET || code === CLOSING_BRACE) depth = Math.max(0, depth - 1);
   }
   return false;
-}
-
-/** Where the string that begins at `start` ends. */
-function endOfString(json: string, start: number): number {
-  for (let end = json.indexOf('"', start + 1); end >= 0; end = json.indexOf('"', end + 1)) {
-    let before = end;
-    while (json.charCodeAt(before - 1) === BACKSLASH) before--;
-    if ((end - before) % 2 === 0) return end;
-  }
-  return json.length;
 }

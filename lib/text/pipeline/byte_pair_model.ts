@@ -16,6 +16,7 @@ import {
   optionalText,
   readVocabulary,
 } from "./model.ts";
+import { TokenIndex } from "./token_index.ts";
 
 interface Settings {
   readonly unknown: string | undefined;
@@ -41,14 +42,14 @@ export function readBytePairModel(fields: ModelFields): Model {
     byteFallback: optionalFlag(fields, "byte_fallback"),
     ignoresMerges: optionalFlag(fields, "ignore_merges"),
   };
-  const merges = readMergeTable(fields.merges, vocabulary.ids, settings.prefix);
+  const merges = readMergeTable(fields.merges, vocabulary.tokens, settings.prefix);
   return new BytePairModel(vocabulary, merges, settings);
 }
 
 /** The merges of a file, as `"left right"` or `["left", "right"]`. */
 function readMergeTable(
   value: unknown,
-  ids: ReadonlyMap<string, number>,
+  tokens: Model["tokens"],
   prefix: string,
 ): MergeTable {
   if (!Array.isArray(value) || value.length > MAXIMUM_VOCABULARY) {
@@ -60,21 +61,21 @@ function readMergeTable(
   const left = new Int32Array(lines.length);
   const right = new Int32Array(lines.length);
   const merged = new Int32Array(lines.length);
-  const known = (token: string, rank: number) => {
-    const id = ids.get(token);
-    if (id === undefined) {
-      throw malformed(`model.merges[${rank}]`, "tokens of the vocabulary", token);
-    }
-    return id;
+  const index = new TokenIndex(tokens);
+  const known = (rank: number, first: string, second = "", from = 0) => {
+    const id = index.find(first, second, from);
+    if (id >= 0) return id;
+    const token = first + second.slice(from);
+    throw malformed(`model.merges[${rank}]`, "tokens of the vocabulary", token);
   };
   for (let rank = 0; rank < lines.length; rank++) {
     const [first, second] = mergePair(lines[rank], rank);
     if (!second.startsWith(prefix)) {
       throw malformed(`model.merges[${rank}]`, `a second token that begins with ${prefix}`, second);
     }
-    left[rank] = known(first, rank);
-    right[rank] = known(second, rank);
-    merged[rank] = known(first + second.slice(prefix.length), rank);
+    left[rank] = known(rank, first);
+    right[rank] = known(rank, second);
+    merged[rank] = known(rank, first, second, prefix.length);
   }
   return MergeTable.of(left, right, merged);
 }
