@@ -9,6 +9,7 @@
 
 import { parseTokenizer } from "./parse_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { bytePairFile, wordPieceFile } from "./vocabulary_files.ts";
 
 /** The files that may hold a tokenizer, in the order of preference. */
 export const TOKENIZER_FILES: readonly string[] = [
@@ -16,6 +17,8 @@ export const TOKENIZER_FILES: readonly string[] = [
   "tokenizer.model",
   "spiece.model",
   "sentencepiece.bpe.model",
+  "vocab.json",
+  "vocab.txt",
 ];
 
 /** The maximum size of one of these files, in bytes: three times the largest that is published. */
@@ -48,12 +51,48 @@ export async function tokenizerIn(
     if (name.endsWith(".model")) return await parseTokenizer(bytes);
     const config = await read("tokenizer_config.json", LARGEST_CONFIG);
     const chatTemplate = await read("chat_template.jinja", LARGEST_TEMPLATE);
-    return await parseTokenizer(text(bytes, name), {
+    const content = /^vocab\.(?:json|txt)$/.test(name)
+      ? await vocabularyFile(name, text(bytes, name), read)
+      : text(bytes, name);
+    if (content === undefined) continue;
+    return await parseTokenizer(content, {
       config: config && text(config, "tokenizer_config.json"),
       chatTemplate: chatTemplate && text(chatTemplate, "chat_template.jinja"),
     });
   }
   return undefined;
+}
+
+/** The `tokenizer.json` of a vocabulary and the files beside it; undefined if they lack one. */
+async function vocabularyFile(
+  name: string,
+  vocabulary: string,
+  read: ReadFile,
+): Promise<object | undefined> {
+  const beside = {
+    config: await readObjectOf(read, "tokenizer_config.json"),
+    special: await readObjectOf(read, "special_tokens_map.json"),
+    added: await readObjectOf(read, "added_tokens.json"),
+  };
+  if (name === "vocab.txt") return wordPieceFile(vocabulary, beside);
+  const merges = await read("merges.txt", LARGEST_FILE);
+  if (merges === undefined) return undefined;
+  return bytePairFile(objectOf(vocabulary, name), text(merges, "merges.txt"), beside);
+}
+
+async function readObjectOf(read: ReadFile, name: string): Promise<Record<string, unknown>> {
+  const bytes = await read(name, LARGEST_CONFIG);
+  return bytes === undefined ? {} : objectOf(text(bytes, name), name);
+}
+
+function objectOf(json: string, name: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(json);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    // The message below says so.
+  }
+  throw new SyntaxError(`${name}: expected a JSON object`);
 }
 
 /** A tokenizer's files as bytes, by name. */

@@ -1,0 +1,127 @@
+/** Folders that have a vocabulary and no tokenizer.json. */
+import assert from "node:assert/strict";
+import { tokenizerIn } from "../lib/text/tokenizer_files.ts";
+import type { Tokenizer } from "../lib/text/tokenizer.ts";
+import { BYTE_TOKENS } from "../lib/text/byte_alphabet.ts";
+import { parseTokenizer } from "../lib/text/parse_tokenizer.ts";
+import { golden } from "./support/golden.ts";
+import { goldenLines } from "./support/tokenizer_lines.ts";
+
+type Files = Record<string, string | object>;
+
+async function open(files: Files): Promise<Tokenizer | undefined> {
+  return await tokenizerIn((name) => {
+    const content = files[name];
+    const json = typeof content === "string" ? content : JSON.stringify(content);
+    return Promise.resolve(content === undefined ? undefined : new TextEncoder().encode(json));
+  });
+}
+
+const SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+const WORDS = [...SPECIAL, "i", "loved", "it", ".", "##s", "Loved", "it", "été", "ete"];
+const VOCAB_TXT = WORDS.join("\r\n") + "\r\n";
+
+Deno.test("vocab.txt is read as BERT reads it", async () => {
+  const tokenizer = (await open({ "vocab.txt": VOCAB_TXT }))!;
+  const encode = (text: string) => [...tokenizer.encode(text, { addSpecialTokens: true })];
+  // Of a token on two lines the last counts.
+  assert.deepEqual(encode("I LOVED its \u00e9t\u00e9 [MASK]."), [2, 5, 6, 11, 9, 13, 4, 8, 3]);
+  assert.deepEqual([tokenizer.paddingId, tokenizer.vocabSize], [0, WORDS.length]);
+  assert.deepEqual([...tokenizer.specialTokens.keys()], SPECIAL);
+  assert.equal(tokenizer.decode(encode("loved its"), { skipSpecialTokens: true }), "loved its");
+});
+
+Deno.test("the configuration beside vocab.txt counts", async () => {
+  const config = { do_lower_case: false, model_max_length: 8, tokenizer_class: "ElectraTokenizer" };
+  const added = { "[NEW]": WORDS.length };
+  const tokenizer = (await open({
+    "vocab.txt": VOCAB_TXT,
+    "tokenizer_config.json": config,
+    "added_tokens.json": added,
+  }))!;
+  assert.deepEqual([...tokenizer.encode("Loved \u00e9t\u00e9 x[NEW]")], [10, 12, 1, 14]);
+  assert.equal(tokenizer.maximumLength, 8);
+  await assert.rejects(
+    open({
+      "vocab.txt": VOCAB_TXT,
+      "tokenizer_config.json": { tokenizer_class: "MPNetTokenizer" },
+    }),
+    /tokenizer_class: expected one that reads vocab\.txt as BERT does, got "MPNetTokenizer"/,
+  );
+});
+
+const TOKENS = [
+  ...BYTE_TOKENS,
+  "he",
+  "\u0120he",
+  "<|endoftext|>",
+  "<s>",
+  "</s>",
+  "<pad>",
+  "<mask>",
+];
+const VOCAB_JSON = Object.fromEntries(TOKENS.map((token, id) => [token, id]));
+const MERGES = "#version: 0.2\nh e\n\u0120 he\n";
+const id = (token: string) => TOKENS.indexOf(token);
+
+Deno.test("vocab.json and merges.txt are read as GPT-2 reads them", async () => {
+  const files = { "vocab.json": VOCAB_JSON, "merges.txt": MERGES };
+  const tokenizer = (await open(files))!;
+  assert.equal(tokenizer.kind, "byte-pair");
+  assert.deepEqual([...tokenizer.encode("he he<|endoftext|>")], [256, 257, 258]);
+  assert.equal(tokenizer.endId, 258);
+  assert.equal(await open({ "vocab.json": VOCAB_JSON }), undefined);
+  await assert.rejects(
+    open({ ...files, "vocab.json": "[]" }),
+    /vocab\.json: expected a JSON object/,
+  );
+  const prefix = await open({ ...files, "tokenizer_config.json": { add_prefix_space: true } });
+  assert.deepEqual([...prefix!.encode("he")], [257]);
+  const other = { "tokenizer_config.json": { tokenizer_class: "CLIPTokenizer" } };
+  await assert.rejects(open({ ...files, ...other }), /reads vocab\.json as GPT-2 does/);
+});
+
+Deno.test("RoBERTa puts its tokens around, and its mask takes the space before it", async () => {
+  const tokenizer = (await open({
+    "vocab.json": VOCAB_JSON,
+    "merges.txt": MERGES,
+    "tokenizer_config.json": { tokenizer_class: "RobertaTokenizerFast" },
+  }))!;
+  const ids = [...tokenizer.encode("he <mask>", { addSpecialTokens: true })];
+  assert.deepEqual(ids, [id("<s>"), id("he"), id("<mask>"), id("</s>")]);
+  assert.equal(tokenizer.paddingId, id("<pad>"));
+});
+
+Deno.test("tokenizer.json wins", async () => {
+  const json = { model: { type: "WordLevel", vocab: { a: 0 }, unk_token: "a" } };
+  const tokenizer = (await open({ "tokenizer.json": json, "vocab.txt": VOCAB_TXT }))!;
+  assert.equal(tokenizer.vocabSize, 1);
+});
+
+Deno.test({
+  name: "bert-base-uncased and gpt2 by their vocabularies are what their tokenizer.json are",
+  ignore: golden === undefined,
+  fn: async () => {
+    const read = (name: string) =>
+      JSON.parse(Deno.readTextFileSync(`${golden}/tokenizers/${name}/tokenizer.json`));
+    const bert = read("bert-base-uncased"), gpt2 = read("gpt2");
+    const words = Object.entries<number>(bert.model.vocab).sort(([, a], [, b]) => a - b);
+    const merges = gpt2.model.merges.map((merge: string | string[]) => [merge].flat().join(" "));
+    const pairs: [Tokenizer, Tokenizer][] = [
+      [
+        (await open({ "vocab.txt": words.map(([word]) => `${word}\n`).join("") }))!,
+        await parseTokenizer(bert),
+      ],
+      [
+        (await open({ "vocab.json": gpt2.model.vocab, "merges.txt": merges.join("\n") }))!,
+        await parseTokenizer(gpt2),
+      ],
+    ];
+    for (const [own, published] of pairs) {
+      for (const line of goldenLines()) {
+        const ids = [...own.encode(line, { addSpecialTokens: true })];
+        assert.deepEqual(ids, [...published.encode(line, { addSpecialTokens: true })]);
+      }
+    }
+  },
+});
