@@ -300,6 +300,24 @@ forEachDevice("a timer fires while tokens are generated", async () => {
   assert.equal(finishReason, "aborted");
 });
 
+forEachDevice("a timer comes through while a long prompt is read, and ends it", async (device) => {
+  const model = makeModel({ vocabSize: 50, contextLength: 1024, layers: 8, width: 128 });
+  const prompt = Array.from({ length: 1000 }, (_, i) => i % 50);
+  for (const options of [{}, { beams: 2 }]) {
+    const signal = AbortSignal.timeout(0);
+    const { tokens, finishReason } = await generate(model, prompt, { ...options, signal });
+    assert.deepEqual([tokens, finishReason], [[], "aborted"]);
+  }
+  const { used } = device.memory();
+  const signal = AbortSignal.timeout(0);
+  await generate(model, [prompt, [1]], { sequences: 2, signal });
+  await generate(model, prompt, { signal: AbortSignal.timeout(0) });
+  assert.ok(device.memory().used <= used, "memory of the prompt is left");
+  const short = { maxNewTokens: 3, temperature: 0 };
+  const after = await generate(model, [1, 2, 3], short);
+  assert.deepEqual(after, await generate(makeModel(model.config), [1, 2, 3], short));
+});
+
 forEachDevice("what cannot be is refused", async () => {
   const model = makeModel();
   const refuses = (options: GenerationOptions, message: RegExp) =>

@@ -78,7 +78,8 @@ export async function beamSearch(
   let reason: FoundBeam["finishReason"] = room < options.maxNewTokens ? "context" : "length";
   try {
     let step = await rows.first();
-    while (true) {
+    if (!step) reason = "aborted";
+    while (step) {
       const candidates = likeliest(beams, step, options);
       if (candidates.length === 0) {
         reason = "forbidden";
@@ -228,17 +229,18 @@ class BeamRows {
     this.#reorder = compile(() => this.#cache.reorder(this.#parents));
   }
 
-  /** Reads the prompt; the one row's likeliest tokens. */
-  async first(): Promise<Step> {
-    const { beams } = this.options;
+  /** Reads the prompt; the one row's likeliest tokens, or undefined if the signal is aborted. */
+  async first(): Promise<Step | undefined> {
+    const { beams, signal } = this.options;
     this.#writeHistory(Array.from({ length: beams }, () => []));
+    const logits = await this.#cache.read(0, this.prompt, signal);
+    if (!logits) return undefined;
     const top = scope(() => {
-      const logits = this.#cache.read(0, this.prompt);
       for (let row = 1; row < beams; row++) this.#cache.copyRow(0, row);
       return this.#likeliest(logits);
     });
     const step = await this.#read(top);
-    for (const tensor of [top.values, top.indices]) tensor.dispose();
+    for (const tensor of [logits, top.values, top.indices]) tensor.dispose();
     return step;
   }
 

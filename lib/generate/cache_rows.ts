@@ -11,9 +11,10 @@ import { ForwardContext } from "../nn/context.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { copy, store } from "../tensor/copy.ts";
 import { embedding } from "../ops/embedding.ts";
-import { keep } from "../tensor/scope.ts";
+import { keep, scope } from "../tensor/scope.ts";
 import { slice } from "../ops/slice.ts";
 import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
+import { yieldToEvents } from "../yield_to_events.ts";
 
 /** A row of a cache must start at a multiple of 64 elements to be a separate tensor. */
 const ALIGNMENT = 64;
@@ -42,15 +43,38 @@ export class CacheRows {
     this.#state().forEach(keep);
   }
 
-  /** Reads tokens into the empty row; returns the logits [1,V] of the next token. */
-  read(row: number, tokens: readonly number[]): Tensor {
+  /**
+   * Reads tokens into the empty row; returns the logits [1,V] of the next token, which the caller
+   * disposes of. A long prompt takes seconds, so that it yields to events between the blocks of the
+   * model; undefined if the signal is aborted meanwhile.
+   */
+  async read(
+    row: number,
+    tokens: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<Tensor | undefined> {
     const { device } = this.token;
     const ids = tensor(Int32Array.from(tokens), { shape: [1, tokens.length], device });
     const layers = this.#layers.map(({ keys, values }) => ({
       keys: this.#row(keys, row),
       values: this.#row(values, row),
     }));
-    return this.#logits(ids, new ForwardContext({ cache: { layers, position: this.#start } }));
+    const context = new ForwardContext({ cache: { layers, position: this.#start } });
+    const steps = this.model.hiddenSteps(ids, context);
+    let last = ids;
+    for (;;) {
+      const { done, value } = scope(() => {
+        const { done, value } = steps.next();
+        return { done, value: done ? this.#logitsOf(value) : value };
+      });
+      if (last.storage !== value.storage) last.dispose();
+      if (done) return value;
+      last = value;
+      await yieldToEvents();
+      if (!signal?.aborted) continue;
+      last.dispose();
+      return undefined;
+    }
   }
 
   /**
@@ -59,7 +83,7 @@ export class CacheRows {
    */
   decode(): Tensor {
     const cache = { layers: this.#layers, position: this.position };
-    return this.#logits(this.token, new ForwardContext({ cache }));
+    return this.#logitsOf(this.model.hidden(this.token, new ForwardContext({ cache })));
   }
 
   /** Makes the cache of row `to` that of row `from`. */
@@ -95,10 +119,10 @@ export class CacheRows {
     return rows === 1 ? table : table.part(row * (table.size / rows), [1, ...shape]);
   }
 
-  #logits(ids: Tensor, context: ForwardContext): Tensor {
-    const [batch, time] = ids.shape;
-    const hidden = this.model.hidden(ids, context).view([batch * time, this.model.config.width]);
-    const last = time === 1 ? hidden : slice(hidden, { axis: 0, start: time - 1 });
-    return this.model.logits(last);
+  /** Values [B,T,C] → the logits [B,V] after the last position. */
+  #logitsOf(values: Tensor): Tensor {
+    const [batch, time, width] = values.shape;
+    const flat = values.view([batch * time, width]);
+    return this.model.logits(time === 1 ? flat : slice(flat, { axis: 0, start: time - 1 }));
   }
 }

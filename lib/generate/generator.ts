@@ -72,8 +72,8 @@ export class Generator {
     this.#sequences.start([Array.from(prompt)], choice);
     let given = 0;
     while (given < maxNewTokens && !options.signal?.aborted) {
-      const { tokens } = await this.#sequences.next(maxNewTokens - given);
-      for (const token of tokens) {
+      const block = await this.#sequences.next(maxNewTokens - given, options.signal);
+      for (const token of block?.tokens ?? []) {
         if (token === options.endToken || options.signal?.aborted) return;
         given++;
         yield token;

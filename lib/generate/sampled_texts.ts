@@ -92,7 +92,9 @@ class SampledTexts {
       if (signal?.aborted) break;
       if (overflow === "stop") this.#stopFull(rows);
       if (this.#open().length === 0) return;
-      const { steps, tokens, scores } = await rows.next(this.#most - given);
+      const block = await rows.next(this.#most - given, signal);
+      if (!block) break;
+      const { steps, tokens, scores } = block;
       for (let step = 0; step < steps && !signal?.aborted; step++) {
         for (const row of this.#open()) {
           const at = step * this.#texts.length + row;

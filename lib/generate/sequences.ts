@@ -155,10 +155,14 @@ export class Sequences {
     this.#finished[row] = true;
   }
 
-  /** Adds at least one token and at most `most` to every row. */
-  async next(most: number): Promise<TokenBlock> {
+  /**
+   * Adds at least one token and at most `most` to every row; undefined if the signal is aborted
+   * while tokens are read, after which only `start` may follow.
+   */
+  async next(most: number, signal?: AbortSignal): Promise<TokenBlock | undefined> {
     this.#state.write([this.#seed | 0, this.#given]);
-    const steps = this.#make(most);
+    const steps = await this.#make(most, signal);
+    if (steps === 0) return undefined;
     const [values, scores] = await Promise.all([this.#output.data(), this.#scores?.data()]);
     const { rows } = this.shape;
     const from = this.#given % this.#block * rows;
@@ -180,15 +184,12 @@ export class Sequences {
     for (const tensor of [...own, ...Object.values(this.#rules ?? {})]) tensor?.dispose();
   }
 
-  /** Makes a block of tokens and returns its number of steps. */
-  #make(most: number): number {
+  /** Makes a block of tokens and returns its number of steps; 0 if the signal is aborted. */
+  async #make(most: number, signal: AbortSignal | undefined): Promise<number> {
     const { contextLength } = this.model.config;
     const room = contextLength - Math.max(...this.#cached);
-    if (this.#cached[0] === 0 || room === 0) {
-      if (this.#cached[0] === 0) this.#readPrompts();
-      else this.#readAgain();
-      return 1;
-    }
+    if (this.#cached[0] === 0) return await this.#readPrompts(signal) ? 1 : 0;
+    if (room === 0) return await this.#readAgain(signal) ? 1 : 0;
     // A block must not run over the end of the ring.
     const steps = Math.min(this.#block - this.#given % this.#block, most, room);
     for (let i = 0; i < steps; i++) this.#step();
@@ -197,49 +198,74 @@ export class Sequences {
   }
 
   /**
-   * Puts the prompts' last tokens into the empty cache, each prompt once, and chooses what follows.
+   * Puts the prompts' last tokens into the empty cache, each prompt once, and chooses what follows;
+   * false if the signal is aborted meanwhile.
    */
-  #readPrompts(): void {
+  async #readPrompts(signal: AbortSignal | undefined): Promise<boolean> {
     const { contextLength } = this.model.config;
-    const { rows, perPrompt } = this.shape;
-    scope(() => {
-      const logits: Tensor[] = [];
-      for (let row = 0; row < rows; row++) {
-        const first = row - row % perPrompt;
-        if (row === first) {
-          logits.push(this.#cache.read(row, this.#tokens[row].slice(-contextLength)));
-        } else {
-          this.#cache.copyRow(first, row);
-          logits.push(logits[first]);
-        }
+    const { perPrompt } = this.shape;
+    const first = (row: number) => row - row % perPrompt;
+    const texts = this.#tokens.map((tokens, row) =>
+      row === first(row) ? tokens.slice(-contextLength) : undefined
+    );
+    const isRead = await this.#readRows(texts, signal, (logits) => {
+      for (const row of texts.keys()) {
+        if (row !== first(row)) this.#cache.copyRow(first(row), row);
       }
-      this.#choose(joined(logits), 0);
+      this.#choose(joined(texts.map((_, row) => logits[first(row)]!)), 0);
     });
-    this.#setCached(this.#tokens.map((tokens) => Math.min(tokens.length, contextLength)));
+    if (isRead) this.#setCached(this.#tokens.map(({ length }) => Math.min(length, contextLength)));
+    return isRead;
   }
 
   /**
    * For full rows, reads the last half of the context again; the other rows advance by one token.
+   * False if the signal is aborted meanwhile.
    */
-  #readAgain(): void {
+  async #readAgain(signal: AbortSignal | undefined): Promise<boolean> {
     const { contextLength } = this.model.config;
     const kept = Math.ceil(contextLength / 2);
     const full = this.#cached.map((_, row) => this.isFull(row));
     // A full row has no room for its token: it is written to position 0, which is read again or not
     // needed.
     this.#cache.position.write(this.#cached.map((cached, row) => full[row] ? 0 : cached));
-    scope(() => {
-      const others = full.every((isFull) => isFull) ? undefined : this.#cache.decode();
-      const logits = full.map((isFull, row) =>
-        isFull
-          ? this.#cache.read(row, this.#tokens[row].slice(this.#finished[row] ? -1 : -kept))
-          : slice(others!, { axis: 0, start: row, end: row + 1 })
-      );
-      this.#choose(joined(logits), 0);
+    const isAlone = full.every((isFull) => isFull);
+    const others = isAlone ? undefined : scope(() => this.#cache.decode());
+    const texts = full.map((isFull, row) =>
+      isFull ? this.#tokens[row].slice(this.#finished[row] ? -1 : -kept) : undefined
+    );
+    const isRead = await this.#readRows(texts, signal, (logits) => {
+      const row = (row: number) => slice(others!, { axis: 0, start: row, end: row + 1 });
+      this.#choose(joined(full.map((isFull, i) => isFull ? logits[i]! : row(i))), 0);
     });
+    others?.dispose();
+    if (!isRead) return false;
     this.#setCached(
       this.#cached.map((cached, row) => !full[row] ? cached + 1 : this.#finished[row] ? 1 : kept),
     );
+    return true;
+  }
+
+  /**
+   * Reads texts into their rows, calls `use` with the logits of each, and frees those; false without
+   * calling it if the signal is aborted meanwhile.
+   */
+  async #readRows(
+    texts: readonly (readonly number[] | undefined)[],
+    signal: AbortSignal | undefined,
+    use: (logits: readonly (Tensor | undefined)[]) => void,
+  ): Promise<boolean> {
+    const logits: (Tensor | undefined)[] = [];
+    try {
+      for (const [row, tokens] of texts.entries()) {
+        logits[row] = tokens && await this.#cache.read(row, tokens, signal);
+        if (tokens && !logits[row]) return false;
+      }
+      scope(() => use(logits));
+      return true;
+    } finally {
+      for (const tensor of logits) tensor?.dispose();
+    }
   }
 
   #setCached(cached: number[]): void {

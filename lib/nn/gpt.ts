@@ -113,6 +113,19 @@ export class GPT extends Module {
 
   /** ids i32 [B,T] → the last block's normalized value [B,T,C]. */
   hidden(ids: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
+    const steps = this.hiddenSteps(ids, context);
+    let step = steps.next();
+    while (!step.done) step = steps.next();
+    return step.value;
+  }
+
+  /**
+   * Computes `hidden` in steps, for a caller that yields to events between them: yields the value
+   * [B,T,C] before each block, and returns the last one.
+   *
+   * @internal
+   */
+  *hiddenSteps(ids: Tensor, context: ForwardContext): Generator<Tensor, Tensor, void> {
     const { contextLength, dropout, embeddingDropout = dropout } = this.config;
     expectIds("GPT", ids, contextLength);
     const positions = this.positions?.weight ?? this.#fixedPositions;
@@ -120,6 +133,7 @@ export class GPT extends Module {
     const embedded = embedding(this.tokens.weight, ids, { positions, offset });
     let x = context.dropout(embedded, embeddingDropout);
     for (const [layer, block] of this.blocks.items.entries()) {
+      yield x;
       x = block.forward(x, { cache: context.cacheOf(layer) }, context);
     }
     return this.finalNorm?.forward(x) ?? x;

@@ -12,6 +12,7 @@ import type * as UmapModule from "npm:umap-js@1.4.0";
 import { describe, UserError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { Random } from "../random.ts";
+import { yieldToEvents } from "../yield_to_events.ts";
 
 // In a variable, because Deno downloads the specifiers of all imports at start.
 const UMAP = "npm:umap-js@1.4.0";
@@ -76,10 +77,14 @@ export async function umap(
     random: () => random.uniform(),
   });
   const values = Array.from(vectors);
-  const places = map.fit(
+  const epochs = map.initializeFit(
     Array.from({ length: rows }, (_, row) => values.slice(row * width, (row + 1) * width)),
   );
-  return Float64Array.from(places.flat());
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    map.step();
+    await yieldToEvents();
+  }
+  return Float64Array.from(map.getEmbedding().flat());
 }
 
 async function load(): Promise<typeof UmapModule> {
