@@ -36,9 +36,11 @@ function dropoutFactors(
     const key = n % keys;
     const row = Math.floor(n / keys);
     const [query, head] = [row % queries, Math.floor(row / queries)];
-    const words = philox4x32([key >> 2, query, STEP, head], [SEED, STREAM]);
-    const uniform = (words[key & 3] >>> 8) * 2 ** -24;
-    return uniform < Math.fround(rate) ? 0 : 1 / (1 - rate);
+    const words = philox4x32([key >> 3, query, STEP, head], [SEED, STREAM]);
+    const word = words[key & 3];
+    const uniform = (key & 4 ? word >>> 16 : word & 0xffff) / 65536;
+    const rounded = Math.round(rate * 65536) / 65536;
+    return uniform < rounded ? 0 : 1 / (1 - rounded);
   });
 }
 

@@ -2,13 +2,13 @@
  * Dropout of attention's probabilities: factors of a panel of scores, 1/(1 − rate) if a probability
  * is kept, otherwise 0.
  *
- * Word `key & 3` of the Philox counter [key >> 2, query, step, batch·H + head] under the key [seed,
- * stream] decides over a probability, so forward and backward pass have the same mask, whatever
- * their blocks. attention.ts and attention_backward.ts multiply by the factors.
+ * 16 bits of the Philox counter [key >> 3, query, step, batch·H + head] under the key [seed, stream]
+ * decide over a probability: of its word `key & 3` the lower half if `key & 4` is 0, otherwise the
+ * upper one. So forward and backward pass have the same mask, whatever their blocks. attention.ts and attention_backward.ts multiply by the factors.
  *
  * @module
  */
-import type { FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
+import { type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { BLOCK, PANEL } from "./attention_blocks.ts";
 import { fourFrom, philox } from "./philox.ts";
@@ -18,14 +18,14 @@ import { transposeSquare } from "./square.ts";
 export interface DropoutPanel {
   /** Receives the factors: rows of `BLOCK` floats. */
   readonly factors: I32;
-  /** Columns from … to − 1, multiples of four. */
+  /** Columns from … to − 1, multiples of eight. */
   readonly from: I32;
   readonly to: I32;
   /** batch·H + head. */
   readonly head: I32;
   /** The query of the first row. */
   readonly query: I32;
-  /** The key of column 0, a multiple of four. */
+  /** The key of column 0, a multiple of eight. */
   readonly key: I32;
 }
 
@@ -77,20 +77,24 @@ export function factorsOf(
   return (values, at, row) => values.mul(at.add(distance).loadV128(4 * BLOCK * row));
 }
 
-/** A probability is kept if its 24 random bits are at least `threshold`. */
+/** A probability is kept if its 16 random bits are at least `threshold`. */
 function defineFactors(k: KernelBuilder) {
   return k.define(PARAMETERS, (f, { factors, from, to, head, query, key, ...random }) => {
     const { seed, step, stream, threshold, keepScale } = random;
     const queries = f.v128(fourFrom(query));
     const below = f.v128(threshold.sub(1).splat());
     const factor = f.v128(keepScale.splat());
-    f.for(from, to, 4, (column) => {
-      const keys = key.add(column).shrU(2).splat();
+    const lower = f.v128(V128.ofI(0xffff));
+    f.for(from, to, 8, (column) => {
+      const keys = key.add(column).shrU(3).splat();
       const counters = [keys, queries, step.splat(), head.splat()] as const;
       const rows = transposeSquare(f, philox(f, counters, [seed, stream]));
       const at = f.i32(factors.at(column));
       rows.forEach((words, row) => {
-        f.storeV128(at, words.shrUI(8).gtSI(below).and(factor), 4 * BLOCK * row);
+        const pair = f.v128(words);
+        [pair.and(lower), pair.shrUI(16)].forEach((bits, half) => {
+          f.storeV128(at, bits.gtSI(below).and(factor), 4 * BLOCK * row + 16 * half);
+        });
       });
     });
   });

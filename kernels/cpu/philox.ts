@@ -37,6 +37,7 @@ export function blockCounters(block: I32, step: I32): Words {
 export function philox(f: FunctionBuilder, counters: Words, key: readonly [I32, I32]): Words {
   const x = counters.map((word) => f.v128(word));
   const k = key.map((word) => f.v128(word.splat()));
+  const weyl = WEYL.map((word) => f.constant(V128.ofI(word)));
   for (let round = 0; round < ROUNDS; round++) {
     const [low0, high0] = product(f, x[0], MULTIPLIERS[0]);
     const [low1, high1] = product(f, x[2], MULTIPLIERS[1]);
@@ -44,14 +45,14 @@ export function philox(f: FunctionBuilder, counters: Words, key: readonly [I32, 
     f.set(x[2], high0.xor(x[3]).xor(k[1]));
     f.set(x[1], low1);
     f.set(x[3], low0);
-    if (round < ROUNDS - 1) k.forEach((word, i) => f.set(word, word.addI(V128.ofI(WEYL[i]))));
+    if (round < ROUNDS - 1) k.forEach((word, i) => f.set(word, word.addI(weyl[i])));
   }
   return [x[0], x[1], x[2], x[3]];
 }
 
 /** The low and high words of each lane times a constant. */
 function product(f: FunctionBuilder, x: V128, multiplier: number): [V128, V128] {
-  const m = V128.ofI(multiplier);
+  const m = f.constant(V128.ofI(multiplier));
   const [front, back] = [f.v128(x.mulWideU("low", m)), f.v128(x.mulWideU("high", m))];
   return [f.v128(front.shuffle(back, 0, 2, 4, 6)), f.v128(front.shuffle(back, 1, 3, 5, 7))];
 }

@@ -1,33 +1,43 @@
 // Dropout of attention's probabilities, for the attention kernels on tiles: a probability is
 // multiplied by 1/(1 − rate) = keepScale if it is kept, otherwise by 0.
 //
-// Word `key & 3` of the Philox counter [key >> 2, query, step, batch·H + head] under the key [seed,
-// stream] decides: it is kept if its upper 24 bits are at least `threshold`. So every kernel has
-// the same mask, whatever its tiles.
+// 16 bits of the Philox counter [key >> 3, query, step, batch·H + head] under the key [seed, stream]
+// decide: of its word `key & 3` the lower half if `key & 4` is 0, otherwise the upper one. It is
+// kept if they are at least `threshold`. So every kernel has the same mask, whatever its tiles.
 
-// Factors of four neighboring keys, the first a multiple of four.
-fn factors_of_keys(h: Head, query: i32, key: i32) -> vec4f {
-  let head = h.batch * s.heads + h.head;
-  let counter = vec4u(u32(key) / 4u, u32(query), u32(mask_word(1)), u32(head));
-  let words = philox(counter, vec2u(u32(mask_word(0)), s.stream));
-  return select(vec4f(), vec4f(s.keepScale), (words >> vec4u(8u)) >= vec4u(s.threshold));
-}
-
-// This thread's factors of a tile whose rows are queries, and whose columns are keys.
-fn query_factors(h: Head, query: i32, key: i32) -> mat4x4f {
-  let i = query + i32(row);
-  let j = key + 4 * i32(column);
-  return mat4x4f(
-    factors_of_keys(h, i, j), factors_of_keys(h, i + 8, j),
-    factors_of_keys(h, i + 16, j), factors_of_keys(h, i + 24, j),
-  );
-}
-
-// This thread's factors of a tile whose rows are keys, and whose columns are queries: each thread
-// makes those of four queries, and the threads exchange them through `weights`.
-fn key_factors(h: Head, query: i32, key: i32) -> mat4x4f {
-  store_weights(query_factors(h, query, key));
+// weights ← the factors of 32 queries and 32 keys; a thread makes those of two queries for eight
+// keys.
+fn store_factors(h: Head, query: i32, key: i32) {
+  let head = u32(h.batch * s.heads + h.head);
+  let octet = column % 4u;
+  for (var n = row + 8u * (column / 4u); n < 32u; n += 16u) {
+    let counter = vec4u(u32(key) / 8u + octet, u32(query) + n, u32(mask_word(1)), head);
+    let words = philox(counter, vec2u(u32(mask_word(0)), s.stream));
+    weights[n * PITCH + 2u * octet] = factors_of(words & vec4u(0xffffu));
+    weights[n * PITCH + 2u * octet + 1u] = factors_of(words >> vec4u(16u));
+  }
   workgroupBarrier();
+}
+
+fn factors_of(bits: vec4u) -> vec4f {
+  return select(vec4f(), vec4f(s.keepScale), bits >= vec4u(s.threshold));
+}
+
+// This thread's factors of a tile whose rows are queries and whose columns are keys, from the first
+// of both on.
+fn query_factors(h: Head, query: i32, key: i32) -> mat4x4f {
+  store_factors(h, query, key);
+  let at = row * PITCH + column;
+  let factors = mat4x4f(
+    weights[at], weights[at + 8u * PITCH], weights[at + 16u * PITCH], weights[at + 24u * PITCH],
+  );
+  workgroupBarrier();
+  return factors;
+}
+
+// This thread's factors of a tile whose rows are keys and whose columns are queries.
+fn key_factors(h: Head, query: i32, key: i32) -> mat4x4f {
+  store_factors(h, query, key);
   let at = 4u * column * PITCH + row / 4u;
   let factors = mat4x4f(
     transposed_weights(at), transposed_weights(at + 2u),

@@ -82,7 +82,7 @@ export interface BlockConfig {
   dropout: number;
   /** Dropout of what attention adds. Default: `dropout`. */
   attentionOutputDropout?: number;
-  /** Dropout of attention's probabilities. Default: 0. */
+  /** Dropout of attention's probabilities in training, as GPT-2's `attn_pdrop`. Default: 0. */
   attentionDropout?: number;
 }
 

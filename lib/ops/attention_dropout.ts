@@ -21,6 +21,9 @@ export const DROPOUT_SCALARS: Readonly<Record<string, ScalarType>> = {
   keepScale: "f32",
 };
 
+/** Values of the 16 random bits that decide over a probability. */
+const VALUES = 2 ** 16;
+
 /** What of a call of attention decides which probabilities count. */
 export interface AttentionMasking {
   /** Builds with key lengths, and with dropout. */
@@ -40,11 +43,9 @@ export interface AttentionMasking {
 export function attentionMasking(operation: string, options: AttentionOptions): AttentionMasking {
   const { dropout = 0, randomState, randomStream = 0, keyLengths } = options;
   expectDropoutRate(operation, dropout);
-  const scalars = {
-    stream: randomStream,
-    threshold: Math.ceil(Math.fround(dropout) * 2 ** 24),
-    keepScale: 1 / (1 - dropout),
-  };
+  const threshold = Math.min(Math.max(1, Math.round(dropout * VALUES)), VALUES - 1);
+  const keepScale = VALUES / (VALUES - threshold);
+  const scalars = { stream: randomStream, threshold, keepScale };
   const HAS_LENGTHS = keyLengths ? 1 : 0;
   if (dropout === 0) return { constants: { HAS_LENGTHS, DROPOUT: 0 }, scalars, words: keyLengths };
   expectRandomState(operation, randomState, randomStream);
