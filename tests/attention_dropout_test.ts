@@ -39,7 +39,7 @@ function dropoutFactors(
     const words = philox4x32([key >> 3, query, STEP, head], [SEED, STREAM]);
     const word = words[key & 3];
     const uniform = (key & 4 ? word >>> 16 : word & 0xffff) / 65536;
-    const rounded = Math.round(rate * 65536) / 65536;
+    const rounded = Math.min(Math.max(1, Math.round(rate * 65536)), 65535) / 65536;
     return uniform < rounded ? 0 : 1 / (1 - rounded);
   });
 }
@@ -156,6 +156,21 @@ forEachDevice("the mask of attention is that of the counters, on every device", 
     return [((b * heads + head) * T + i) * T + column, value > 0];
   });
   for (const [n, isKept] of mask as [number, boolean][]) assert.equal(isKept, factors[n] > 0);
+});
+
+forEachDevice("kept probabilities are scaled by the rate that 16 bits can express", async () => {
+  const [batch, T] = [4, 96];
+  const q = zeros([batch, T, T]);
+  const v = tensor(
+    Float32Array.from({ length: batch * T * T }, (_, i) => Math.floor(i / T) % T === i % T ? T : 0),
+    { shape: q.shape },
+  );
+  for (const rate of [1e-7, 1e-4, 1 / 3, 0.9999999]) {
+    const options = { heads: 1, dropout: rate, randomState: randomState(), randomStream: STREAM };
+    const output = await attention(q, q, v, options).data();
+    const expected = dropoutFactors({ batch, heads: 1, queries: T, keys: T }, rate);
+    output.forEach((value, i) => assert.ok(Math.abs(value - expected[i]) <= 1e-6 * expected[i]));
+  }
 });
 
 forEachDevice("the mean over batches and steps is attention without dropout", async () => {
