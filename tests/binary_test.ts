@@ -168,5 +168,5 @@ forEachDevice("functions of two tensors say what is wrong", () => {
       shape: [1, 2, 1, 2, 1, 2],
     }),
   ];
-  assert.throws(() => add(zigzag[0], zigzag[1]), /stretch in more than four places/);
+  assert.throws(() => add(zigzag[0], zigzag[1]), /need more than four axes to broadcast/);
 });

@@ -51,8 +51,8 @@ export function gelu(x: Tensor): Tensor {
 }
 
 /**
- * The approximation of `gelu` by tanh, ½x·(1 + tanh(√(2/π)·(x + 0.044715x³))), elementwise, as
- * GPT-2 has it.
+ * The approximation of `gelu` by tanh, ½x·(1 + tanh(√(2/π)·(x + 0.044715x³))), elementwise, as in
+ * GPT-2.
  */
 export function geluTanh(x: Tensor): Tensor {
   return activate(x, "gelu_tanh");

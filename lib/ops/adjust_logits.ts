@@ -1,6 +1,6 @@
 /**
  * Generation's rules on logits, before a token is drawn: the repetition penalty, no repeated
- * n-grams, no early end.
+ * n-grams, no early end token.
  *
  * Temperature and the filters by probability are in sample_token.ts.
  *
@@ -35,21 +35,21 @@ const KERNEL: Kernel = {
 export interface LogitRules {
   /** i32 [B, capacity]: the tokens of each sequence, its prompt included; ids in [0, V). */
   readonly history: Tensor;
-  /** i32 [B]: how many there are. */
+  /** i32 [B]: the number of tokens of each sequence. */
   readonly lengths: Tensor;
   /**
    * f32 [1]: divides the positive and multiplies the negative logits of tokens in the history; 1
-   * leaves them.
+   * leaves them unchanged.
    */
   readonly penalty: Tensor;
   /**
-   * i32 [2]: n of the n-grams that may not repeat (0: all may), and the fewest tokens before an
-   * end.
+   * i32 [2]: n of the n-grams that may not repeat (0: all may), and the minimum of tokens before an
+   * end token.
    */
   readonly rules: Tensor;
   /** i32 [2]: the second is the number of tokens drawn so far. */
   readonly state: Tensor;
-  /** i32 [E]: end tokens, which get −∞ while fewer than the fewest are drawn. */
+  /** i32 [E]: end tokens, which get −∞ until that minimum is drawn. */
   readonly ends: Tensor;
 }
 

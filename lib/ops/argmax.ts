@@ -1,5 +1,5 @@
 /**
- * Where the largest element is.
+ * Index of the largest element along an axis (argmax).
  *
  * @module
  */
@@ -25,7 +25,7 @@ const KERNEL: Kernel = {
   cpu,
 };
 
-/** Elements that a chunk of the CPU should read at least. */
+/** Minimum of elements that a chunk on the CPU should read. */
 const CHUNK = 16384;
 
 /**
@@ -42,9 +42,7 @@ export function argmaxRun(x: Tensor, { outer, length, inner }: Run): Tensor {
 
 /** Options of `argmax`. */
 export interface ArgmaxOptions {
-  /**
-   * The axis to look along; a negative one counts from the last. Default: all elements as one row.
-   */
+  /** The axis to search; a negative one counts from the last. Default: all elements as one row. */
   axis?: number;
   /** Whether the axis stays, with length 1. Default: false. */
   keepDimensions?: boolean;

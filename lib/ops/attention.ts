@@ -1,5 +1,5 @@
 /**
- * Attention without the T×T matrix: dropout(softmax(scale·Q·Kᵀ))·V for each head, with its
+ * Flash attention: dropout(softmax(scale·Q·Kᵀ))·V for each head without the T×T matrix, with its
  * derivative.
  *
  * The probabilities are never stored; the backward pass computes them again from each row's
@@ -71,7 +71,7 @@ const BACKWARD: Kernel = {
   cpu: cpuBackward,
 };
 
-/** On WebGPU one computes dQ, and rowsum(dO∘O) behind the log-sums … */
+/** On WebGPU one kernel computes dQ, and stores rowsum(dO∘O) after the log-sums … */
 const BACKWARD_Q: Kernel = {
   name: "attention_backward_q",
   reads: { ...READS, output: "f32", gradient: "f32" },
@@ -90,7 +90,7 @@ const BACKWARD_KV: Kernel = {
   webgpu: keyTiles(wgsl("attention_backward_kv", "store_dv")),
 };
 
-/** The same if dQ, dK and dV are parts of one tensor, `dk`. */
+/** The same kernel if dQ, dK and dV are parts of one tensor, `dk`. */
 const BACKWARD_PACKED_KV: Kernel = {
   ...BACKWARD_KV,
   name: "attention_backward_packed_kv",
@@ -101,7 +101,7 @@ const BACKWARD_PACKED_KV: Kernel = {
 
 /**
  * dropout(softmax(scale·Q·Kᵀ))·V for each head, of packed rows qkv [B,T,(H + 2·Hkv)·D] = [q | k |
- * v] → [B,T,H·D].
+ * v] → The result, [B,Tq,H·D]..
  *
  * Memory grows with T, not with its square. A row that sees no key gives zeros. With `dropout`,
  * rounded to a multiple of 2⁻¹⁶, a probability is 0 with that chance, otherwise it is divided by 1 −
@@ -170,8 +170,8 @@ interface Outputs {
   /** [B,Tq,H·D] */
   readonly output: Tensor;
   /**
-   * [2,B,H,Tq]: log₂ of the sum of each row's 2^(score·log₂ e), then room for rowsum(dO∘O), which the
-   * backward pass on WebGPU hands from its first kernel to its second.
+   * [2,B,H,Tq]: log₂ of the sum of each row's 2^(score·log₂ e), then room for rowsum(dO∘O), which
+   * the first kernel of the backward pass on WebGPU stores for the second.
    */
   readonly statistics: Tensor;
 }

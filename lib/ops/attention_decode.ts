@@ -1,7 +1,7 @@
 /**
  * Attention of one new token to a cache of keys and values, for generation.
  *
- * Where the next token goes is a tensor, so that one compiled step serves every position. No
+ * The position of the next token is a tensor, so that one compiled step serves every position. No
  * gradient flows.
  *
  * @module
@@ -71,35 +71,37 @@ const COMBINE: Kernel = {
 };
 
 /**
- * Places of a long cache that one chunk or workgroup takes; a cache of up to twice as many is not
- * cut.
+ * Positions of a long cache in one chunk or workgroup; a cache of up to twice as many is not split.
  */
 const PART = 256;
 
 /** Keys and values of the tokens so far, with room for S tokens. */
 export interface KeyValueCache {
-  /** f32 [B, key-value heads, S, D]: what a head reads for a token lies in one piece. */
+  /** f32 [B, key/value heads, S, D]: the keys of a head are contiguous. */
   readonly keys: Tensor;
-  /** f32 [B, key-value heads, S, D]. */
+  /** f32 [B, key/value heads, S, D]: the values, stored in the same way. */
   readonly values: Tensor;
 }
 
 /** Options of `attentionDecode`. */
 export interface AttentionDecodeOptions {
-  /** Query heads. */
+  /** Number of query heads. */
   heads: number;
-  /** Key and value heads; they divide `heads`. Default: `heads`. */
+  /**
+   * Number of key/value heads (grouped-query attention), which must divide `heads`. Default:
+   * `heads`.
+   */
   keyValueHeads?: number;
-  /** Places that the token looks back on, itself included. Default: all. */
+  /** Number of positions that the token attends to, its own included. Default: all. */
   window?: number;
   /** Multiplies the scores. Default 1/√D. */
   scale?: number;
 }
 
 /**
- * Puts the keys and values of packed [B,T,(H + 2·Hkv)·D] = [q | k | v] into the cache at `position`
- * (i32 [1], or [B] for each sequence its own) and after; tokens beyond the cache's S are left out.
- * TypeError when the shapes do not fit.
+ * Stores the keys and values of packed [B,T,(H + 2·Hkv)·D] = [q | k | v] in the cache from
+ * `position` on (i32 [1], or [B], one for each sequence); tokens beyond the cache's S are omitted.
+ * TypeError if the shapes do not fit.
  */
 export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tensor): void {
   const { keys, values } = cache;
@@ -118,9 +120,9 @@ export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tens
 
 /**
  * softmax(scale·q·Kᵀ)·V of one new token: packed [B,1,(H + 2·Hkv)·D] → [B,1,H·D]. Its keys and
- * values are put into the cache at `position`, i32 [1] or [B], before. The work is cut by heads
- * and, where the cache is long, by stretches of 256 places. TypeError when the shapes do not fit,
- * or D exceeds 256 on WebGPU.
+ * values are first appended to the cache at `position`, i32 [1] or [B]. The work is divided by
+ * heads and, if the cache is long, by parts of 256 positions (flash decoding). TypeError if the
+ * shapes do not fit, or D exceeds 256 on WebGPU.
  */
 export function attentionDecode(
   packed: Tensor,
@@ -165,7 +167,7 @@ export function attentionDecode(
   return output;
 }
 
-/** 1 where each sequence has a position of its own, 0 where one holds for all. */
+/** 1 if each sequence has its own position, 0 if all share one. */
 function perRow(operation: string, position: Tensor, batch: number): 0 | 1 {
   if (position.size !== 1 && position.size !== batch) {
     throw new TypeError(`${operation}: expected one position or ${batch}; got ${position}`);

@@ -24,15 +24,15 @@ export const DROPOUT_SCALARS: Readonly<Record<string, ScalarType>> = {
 /** Values of the 16 random bits that decide over a probability. */
 const VALUES = 2 ** 16;
 
-/** What of a call of attention decides which probabilities count. */
+/** The masking of a call of attention: the inputs that decide which probabilities count. */
 export interface AttentionMasking {
   /** Builds with key lengths, and with dropout. */
   readonly constants: { readonly HAS_LENGTHS: number; readonly DROPOUT: number };
-  /** The values of `DROPOUT_SCALARS`. */
+  /** Values of the scalars in `DROPOUT_SCALARS`. */
   readonly scalars: Readonly<Record<string, number>>;
   /**
-   * i32: seed and step if there is dropout, then the key lengths if there are any. One buffer, because
-   * with it the backward pass on WebGPU has the 8 that every adapter can bind.
+   * i32: seed and step if there is dropout, then the key lengths if there are any. One buffer,
+   * because with it the backward pass on WebGPU has the 8 that every adapter can bind.
    */
   readonly words: Tensor | undefined;
 }
@@ -53,7 +53,7 @@ export function attentionMasking(operation: string, options: AttentionOptions): 
   return { constants: { HAS_LENGTHS, DROPOUT: 1 }, scalars, words };
 }
 
-/** [seed, step, lengths …]. */
+/** The mask words: [seed, step, lengths …]. */
 function joined(state: Tensor, lengths: Tensor): Tensor {
   const words = empty([2 + lengths.size], { dtype: "i32", device: state.device });
   const put = (tensor: Tensor, count: number, start: number) =>

@@ -1,8 +1,8 @@
 /**
- * Where attention's heads lie in its tensors and which keys a query sees: options checked and
- * turned into the kernels' scalars.
+ * The layout of attention's heads in its tensors, and the keys that a query sees: checks options
+ * and turns them into the kernels' scalars.
  *
- * What is computed with them is left to attention.ts and the files beside it.
+ * attention.ts and the files beside it compute with them.
  *
  * @module
  */
@@ -56,13 +56,16 @@ const OPTIONS = {
   randomStream: true,
 };
 
-/** A matrix of rows in a tensor: the first element of a row, and elements from row to row. */
+/**
+ * A matrix of rows in a tensor: the offset of the first row, and the stride from row to row, in
+ * elements.
+ */
 interface Rows {
   readonly offset: number;
   readonly stride: number;
 }
 
-/** Everything about a call of attention but its tensors. */
+/** Everything about a call of attention except its tensors. */
 export interface AttentionLayout {
   readonly batch: number;
   readonly heads: number;
@@ -93,7 +96,7 @@ export const LAYOUT_SCALARS: Readonly<Record<string, ScalarType>> = {
   vStride: "i32",
 };
 
-/** Farther than any key. */
+/** A distance that no key exceeds. */
 const EVERYTHING = 2 ** 29;
 
 /** Numbers of query heads and of key/value heads; neighboring query heads share one of fewer. */

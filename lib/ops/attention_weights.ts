@@ -1,8 +1,7 @@
 /**
- * The weights of attention themselves, for figures and for looking inside: a softmax over masked
- * scores, stored in full.
+ * The weights of attention, for figures and analysis: a softmax over masked scores, stored in full.
  *
- * What uses them without storing them is in attention.ts.
+ * attention.ts computes with them without storing them.
  *
  * @module
  */
@@ -51,7 +50,8 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
  * import { openDevice, selfAttentionWeights, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const qkv = tensor([1, 0, 5, 0, 1, 7], { shape: [1, 2, 3] }); // two tokens, one head, D = 1
- * console.log(await selfAttentionWeights(qkv, { heads: 1, causal: true }).data()); // [1, 0, 0.5, 0.5]
+ * const weights = selfAttentionWeights(qkv, { heads: 1, causal: true });
+ * console.log(await weights.data()); // [1, 0, 0.5, 0.5]
  * device.close();
  * ```
  */

@@ -15,7 +15,7 @@ import { full, Tensor } from "../tensor/tensor.ts";
 /** A tensor, or a number, which is a scalar on the other operand's device. */
 export type Operand = Tensor | number;
 
-/** The two operands as tensors; what is neither a tensor nor a number is left for the launch. */
+/** The two operands as tensors; the launch refuses what is neither a tensor nor a number. */
 function operands(a: Operand, b: Operand): [Tensor, Tensor] {
   const device = [a, b].find((x) => x instanceof Tensor)?.device;
   const lift = (x: Operand) => typeof x === "number" ? full([], x, { device }) : x;

@@ -9,15 +9,15 @@ import type { Device } from "../device/device.ts";
 import { buildEpilogue } from "./epilogue.ts";
 import { TILES } from "./matmul_kernels.ts";
 
-/** The product of one workgroup. */
+/** Sizes of the product, which one workgroup computes. */
 const SIZES = { m: 64, n: 64, k: 512 };
 
 const UNUSED = { batch: 1, strideA: 0, strideB: 0 };
-/** Without an epilogue. */
+/** The functions of an epilogue that does nothing. */
 const PLAIN = buildEpilogue({});
 const CONSTANTS = { ...PLAIN.constants, TRANSPOSE_A: 0, TRANSPOSE_B: 0, SCALE_A: 1, SCALE_B: 1024 };
 
-/** Relative errors that half precision may have, in the mean and at worst. */
+/** Relative errors that half precision may have: on average and at most. */
 const ALLOWED = { mean: 0.005, max: 0.05 };
 
 /** Undefined if half precision is accurate enough, otherwise why it is not, in a few words. */

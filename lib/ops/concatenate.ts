@@ -19,15 +19,16 @@ export interface ConcatenateOptions {
 }
 
 /**
- * The tensors joined along an axis. All f32 or all i32, and of one shape but for that axis; i32
- * gets no gradient.
+ * The tensors joined along an axis. All are f32 or all i32, and of one shape except for that axis;
+ * i32 gets no gradient.
  *
  * TypeError if there is no tensor or they do not fit, RangeError if the axis does not exist.
  *
  * ```ts
  * import { concatenate, openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * console.log(await concatenate([tensor([[1, 2]]), tensor([[3]])], { axis: -1 }).data()); // [1, 2, 3]
+ * const joined = concatenate([tensor([[1, 2]]), tensor([[3]])], { axis: -1 });
+ * console.log(await joined.data()); // [1, 2, 3]
  * device.close();
  * ```
  */
@@ -48,7 +49,7 @@ export function concatenate(tensors: readonly Tensor[], options: ConcatenateOpti
     sameShape(x.shape.with(at, 0), first.with(at, 0));
   if (!tensors.every(fits)) {
     throw new TypeError(
-      `concatenate: expected one dtype and one shape but for axis ${axis}, got ${
+      `concatenate: expected one dtype and one shape except for axis ${axis}, got ${
         tensors.join(", ")
       }`,
     );

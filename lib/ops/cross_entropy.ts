@@ -2,7 +2,7 @@
  * Softmax cross-entropy on integer targets.
  *
  * No one-hot is made, and no second tensor of the logits' size: the derivative overwrites the
- * logits where nobody reads them afterwards.
+ * logits if nothing reads them afterwards.
  *
  * @module
  */
@@ -80,7 +80,8 @@ export const IGNORED = -100;
  * import { crossEntropy, openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const logits = tensor([[0, 0], [0, 0]]);
- * console.log(await crossEntropy(logits, tensor(new Int32Array([1, -100]))).item()); // ln 2 = 0.693
+ * const targets = tensor(new Int32Array([1, -100]));
+ * console.log(await crossEntropy(logits, targets).item()); // ln 2 = 0.693
  * device.close();
  * ```
  */

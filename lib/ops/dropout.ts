@@ -32,7 +32,7 @@ export function expectDropoutRate(operation: string, rate: number): void {
  * step].
  *
  * Element i is kept if the i-th number of `randomUniform(x.shape, state, stream)` is at least
- * `rate`; give each dropout of a step its own stream. The step must not change between the
+ * `rate`; use a separate stream for each dropout of a step. The step must not change between the
  * operation and its derivative. A rate of 0 gives x itself. RangeError for a rate outside [0, 1),
  * TypeError for another state. Source: Srivastava et al., JMLR 15, 2014.
  *

@@ -1,5 +1,5 @@
 /**
- * Embedding: rows of a table, picked by ids, with positions added on the way.
+ * Embedding: rows of a table, selected by ids, with positions added in the same launch.
  *
  * @module
  */
@@ -56,8 +56,8 @@ export interface EmbeddingOptions {
   /** [places, C]: row t is added to the t-th token of each sequence; ids are then [..., T]. */
   positions?: Tensor;
   /**
-   * i32 [1], or [B] for ids [B,T]: the place of each sequence's first token. Default 0. It is for
-   * generation: `positions` then gets no gradient.
+   * i32 [1], or [B] for ids [B,T]: the position of each sequence's first token. Default 0. It is
+   * for generation: `positions` then gets no gradient.
    */
   offset?: Tensor;
 }
@@ -105,7 +105,7 @@ export function embedding(table: Tensor, ids: Tensor, options: EmbeddingOptions 
   return differentiable(y, [table, positions], backward, { sums: [0] });
 }
 
-/** The gradient of the table, added onto what was gathered for it (as a tied head does first). */
+/** The gradient of the table, added to the gradient gathered for it so far (a tied head's). */
 function tableGradient(
   dy: Tensor,
   ids: Tensor,
@@ -114,7 +114,7 @@ function tableGradient(
 ): Tensor {
   const [rows, width] = table.shape;
   const sum = gathered ? consume(gathered) : empty(table.shape, { device: table.device });
-  // Each workgroup of the scatter looks at all ids: with a long table it owns more rows.
+  // Each workgroup of the scatter reads all ids: with a long table it owns more rows.
   const constants = { ZERO: gathered ? 0 : 1, ROWS: rows > 1024 ? 8 : 1 };
   launch(BACKWARD, { dy, ids, table: sum }, { rows, width, count: ids.size }, constants);
   return sum;

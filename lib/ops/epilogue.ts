@@ -1,5 +1,5 @@
 /**
- * The epilogue of a matrix product: what is done to it before it is stored, in the same launch.
+ * The epilogue of a matrix product: operations on it before it is stored, in the same launch.
  *
  * See gemm.ts and int8_linear.ts for the products, kernels/cpu/matmul_epilogue.ts and
  * kernels/webgpu/matmul_epilogue.wgsl for the code.
@@ -12,13 +12,13 @@ import type { KernelFunctions } from "../device/kernel_function.ts";
 import type { Buffers } from "../tensor/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** What is done to a product [m,n], in this order; nothing by default. */
+/** Operations on a product [m,n], in this order; none by default. */
 export interface Epilogue {
   /** f32 [n], added to each row. */
   bias?: Tensor;
   /** f32 [m,n], receives product + bias, before the activation. */
   saved?: Tensor;
-  /** Applied after the bias. */
+  /** Activation after the bias. */
   activation?: Activation;
   /** Multiplies by the derivative of `of` at `at`, f32 [m,n]. */
   derivative?: { of: Activation; at: Tensor };

@@ -22,7 +22,7 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
 
 /** Options of `feedForward`. */
 export interface FeedForwardOptions {
-  /** Applied between the two layers. Default `gelu_tanh`. */
+  /** Activation between the two layers. Default `gelu_tanh`. */
   activation?: Activation;
   /** Added to the result; f32 of the result's shape. */
   residual?: Tensor;

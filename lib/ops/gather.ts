@@ -1,5 +1,5 @@
 /**
- * Gather: elements of each row, picked by indices.
+ * Gather: elements of each row, selected by indices.
  *
  * @module
  */
@@ -34,7 +34,7 @@ const BACKWARD: Kernel = {
   cpu: cpu.gatherBackward,
 };
 
-/** Picks that a chunk of the CPU should scatter at least. */
+/** Minimum of elements that a chunk on the CPU should scatter. */
 const CHUNK = 16384;
 
 /**
@@ -43,7 +43,7 @@ const CHUNK = 16384;
  *
  * An index outside the row counts as the nearest one inside: indices on a device are not read, so
  * check them on the host. The gradient is summed in the order of the indices; on WebGPU that takes
- * n² comparisons a row. TypeError if a shape or dtype does not fit.
+ * n² comparisons per row. TypeError if a shape or dtype does not fit.
  *
  * ```ts
  * import { gather, openDevice, tensor } from "../../mod.ts";

@@ -2,7 +2,7 @@
  * GEMM: the launches behind every matrix product, without derivatives. The device chooses the
  * kernel.
  *
- * Shapes are checked, and derivatives put together, in matmul.ts and feed_forward.ts.
+ * matmul.ts and feed_forward.ts check shapes and compose derivatives.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { sum } from "./reduce.ts";
 
 export type { GemmSizes };
 
-/** What a product does besides multiplying. */
+/** Options of a product. */
 export interface GemmOptions extends Epilogue {
   /** a is [k,m]. */
   transposeA?: boolean;
@@ -36,13 +36,13 @@ export interface GemmOptions extends Epilogue {
 }
 
 /**
- * What operands are multiplied by before they are rounded to half precision; the result is divided
- * by both. Powers of 2, default 1.
+ * Factors of the operands before they are rounded to half precision; the result is divided by both.
+ * Powers of 2, default 1.
  */
 export interface Rounding {
-  /** For a. */
+  /** Factor of a. */
   scaleA?: number;
-  /** For b. */
+  /** Factor of b. */
   scaleB?: number;
 }
 
@@ -109,8 +109,8 @@ function tiledGemm(
 }
 
 /**
- * The product of a few rows. With split-K its parts are summed, with the epilogue, in a second
- * launch.
+ * The product of a few rows (GEMV). With split-K its parts are summed, with the epilogue, in a
+ * second launch.
  */
 function gemv(
   { a, b, c }: Operands,

@@ -1,6 +1,6 @@
 /**
- * Linear layers whose weights are kept in 8 bits, for generation and evaluation: a quarter of the
- * memory, and of what a token must read.
+ * Linear layers with 8-bit weights, for generation and evaluation: a quarter of the memory, and of
+ * the bytes that a token must read.
  *
  * No gradient flows. See lib/nn/quantize.ts for a whole model.
  *
@@ -31,7 +31,7 @@ const KERNEL: Kernel = {
   cpu,
 };
 
-/** The largest byte; −128 is not used, so that a weight and its negative are alike. */
+/** The largest byte; −128 is not used, so that the range is symmetric. */
 const LARGEST = 127;
 
 /**
@@ -41,9 +41,9 @@ const LARGEST = 127;
 export interface Int8Matrix {
   /** i32 [outputs, blocks, 1 + group/4]: the bits of the scale, then the bytes. */
   readonly blocks: Tensor;
-  /** N, rows. */
+  /** N, the number of rows. */
   readonly outputs: number;
-  /** K, weights in a row; the last block is filled up with zeros. */
+  /** K, the number of weights in a row; the last block is filled up with zeros. */
   readonly inputs: number;
   /** Weights that share a scale. */
   readonly group: number;
@@ -53,12 +53,12 @@ export interface Int8Matrix {
 export interface Int8Options {
   /**
    * Weights that share a scale: a multiple of 16 up to 256. Smaller groups are more exact, at 4
-   * bytes a scale. Default 64.
+   * bytes per scale. Default 64.
    */
   group?: number;
   /** The weights are [outputs, inputs] rather than [inputs, outputs]. Default false. */
   transposed?: boolean;
-  /** Default: the device opened last. */
+  /** Device of the weights. Default: the device opened last. */
   device?: Device;
 }
 
@@ -109,13 +109,13 @@ export function toInt8(
 
 /** Options of `int8Linear`. */
 export interface Int8LinearOptions {
-  /** Applied to the product and bias. Default: none. */
+  /** Activation of the product and bias. Default: none. */
   activation?: Activation;
-  /** Added after the activation; of the result's shape. */
+  /** Added after the activation; f32 of the result's shape. */
   residual?: Tensor;
 }
 
-/** Rows of x that are computed together. */
+/** Maximum of rows of x that are computed together. */
 const rowsAtOnce = (m: number) => m % 4 === 0 ? 4 : m % 2 === 0 ? 2 : 1;
 
 /**
@@ -123,7 +123,7 @@ const rowsAtOnce = (m: number) => m % 4 === 0 ? 4 : m % 2 === 0 ? 2 : 1;
  *
  * On the CPU each group of x is rounded to 16 bits too, off by at most 2⁻¹⁶ of the group's largest
  * value; products are then summed exactly within a group, and in f32 over the groups. On WebGPU all
- * is f32. TypeError when a shape does not fit, or x awaits a gradient.
+ * is f32. TypeError if a shape does not fit, or x needs a gradient.
  *
  * ```ts
  * import { int8Linear, openDevice, tensor, toInt8 } from "../../mod.ts";

@@ -1,5 +1,5 @@
 /**
- * Any axis for operations whose kernels go over the last one.
+ * Applies operations whose kernels use the last axis to any axis.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { transpose } from "./transpose.ts";
 
 /**
- * `f`, a function over rows, along `axis`: the axis changes places with the last one before and
+ * Applies `f`, a function over rows, along `axis`: the axis is swapped with the last one before and
  * after.
  */
 export function overLastAxis(

@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 /**
  * (x − mean)/√(variance + epsilon)·gain + bias, mean and variance (biased) over the last axis. x:
  * f32 [...,width], gain and bias: [width]; the result has x's shape. `epsilon` defaults to 1e-5.
- * TypeError when the shapes do not fit.
+ * TypeError if the shapes do not fit.
  *
  * Source: Ba, Kiros & Hinton, arXiv 1607.06450.
  *

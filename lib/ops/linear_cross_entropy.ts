@@ -1,7 +1,7 @@
 /**
  * A model's head and its loss in one operation, for vocabularies whose logits are too many to keep.
  *
- * The loss alone is cross_entropy.ts, the product alone matmul.ts.
+ * cross_entropy.ts has only the loss, matmul.ts only the product.
  *
  * @module
  */
@@ -43,19 +43,19 @@ export interface LinearCrossEntropyOptions extends CrossEntropyOptions {
 }
 
 /**
- * Most logits in memory at a time: 32 MiB, or the default limit of a GPU binding, because a GPU
- * needs many rows to be busy.
+ * Maximum of logits in memory at a time: 32 MiB, or the default limit of a GPU binding, because a
+ * GPU needs many rows to be busy.
  */
 const MOST_LOGITS = { few: 2 ** 23, many: 2 ** 25 };
 const FEWEST_ROWS = 64;
 
 /**
- * crossEntropy(x·W + bias, targets), in nats, without ever holding all the logits: x f32 [N,C],
- * weight [C,V] (or [V,C] with `transposed`), bias [V], targets i32 [N] → [].
+ * crossEntropy(x·W + bias, targets), in nats, without ever storing all logits: x f32 [N,C], weight
+ * [C,V] (or [V,C] with `transposed`), bias [V], targets i32 [N] → [].
  *
- * With at most `rowsAtOnce` rows it is the two operations in sequence. Otherwise it goes through
- * the rows in slices: a slice's logits are turned into its contribution to the gradients of x, W
- * and bias immediately and then freed, so that nothing is computed twice. Rows whose target is
+ * With at most `rowsAtOnce` rows the two operations run in sequence. Otherwise it goes through the
+ * rows in slices: a slice's logits are turned into its contribution to the gradients of x, W and
+ * bias immediately and then freed, so that nothing is computed twice. Rows whose target is
  * `ignoreIndex` are ignored. TypeError if a shape or dtype does not fit.
  *
  * ```ts
@@ -116,8 +116,8 @@ interface PartOptions extends LinearCrossEntropyOptions {
 }
 
 /**
- * Of some rows the losses and the gradient of x; of all rows up to them the gradients of W and the
- * bias.
+ * Losses and gradient of x for some rows; the gradients of W and the bias are sums over all rows up
+ * to these.
  */
 interface Part {
   loss: Tensor;
@@ -127,7 +127,7 @@ interface Part {
 }
 
 /**
- * The rows' losses, [N], and what the derivative of their sum is for each of x, weight and bias
+ * The rows' losses, [N], and the derivative of their sum with respect to each of x, weight and bias
  * that needs one.
  */
 function inParts(
@@ -146,7 +146,7 @@ function inParts(
       return onePart(rows, slice(targets, range), needs, { ...options, before });
     };
     if (x.device.recorder) parts.push(compute());
-    else { // eager: the logits are freed before the next part's are allocated
+    else { // eager: the logits are freed before those of the next chunk are allocated
       parts.push(scope(compute));
       for (const old of [before?.ofWeight, before?.ofBias]) old?.dispose();
     }

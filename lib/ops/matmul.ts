@@ -52,7 +52,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
       transposeA ? plainMatmul(b, dc, transposeB, true) : plainMatmul(dc, b, false, !transposeB);
     const db = () => {
       if (transposeB) return plainMatmul(dc, a, true, transposeA);
-      // A shared b sees the batch as more rows.
+      // With a shared b, the batch is more rows of a.
       return b.shape.length === 2 && !transposeA
         ? plainMatmul(flatten(a), flatten(dc), true, false)
         : plainMatmul(a, dc, !transposeA, false);
@@ -109,7 +109,7 @@ function matrix(shape: Shape, transpose: boolean): [number, number] {
 
 /** Options of `linear`. */
 export interface LinearOptions {
-  /** Applied to the product and bias. Default: none. */
+  /** Activation of the product and bias. Default: none. */
   activation?: Activation;
   /** Added after the activation; f32 of the result's shape. */
   residual?: Tensor;
@@ -178,7 +178,7 @@ export interface LinearInputs {
 
 /** A linear layer whose shapes fit. */
 export interface LinearLayer extends LinearInputs {
-  /** Of x·W: m rows (all axes of x but the last), n outputs, k inputs. */
+  /** Sizes of x·W: m rows (all axes of x except the last), n outputs, k inputs. */
   readonly sizes: GemmSizes;
 }
 

@@ -13,7 +13,7 @@ import type { GemvKernel, TilesKernel } from "../device/gemm.ts";
 
 const EPILOGUE = { bias: "f32", residual: "f32", pre: "f32" } as const;
 
-/** Buffers of a product whose operands are read an `element` at a time. */
+/** Buffers of a product whose operands are read one `element` at a time. */
 const buffers = (element: ElementType) => ({
   reads: { a: element, b: element, ...EPILOGUE },
   writes: { c: "f32", saved: "f32" } as const,

@@ -15,7 +15,7 @@ import { laneConstants, reduceRun } from "./reduce_run.ts";
 import { cutRows, rowWorkgroups } from "./rows.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
-/** How WebGPU reads a row: one float at a time, or four by vectorized (vec4) loads. */
+/** Reads of a row on WebGPU: one float at a time, or four with vectorized (vec4) loads. */
 interface Operand {
   readonly element: "f32" | "vec4f";
   readonly source: "operand_scalar" | "operand_vec4";
@@ -52,9 +52,9 @@ const VEC4 = {
   backward: backward("norm_backward_vec4", FOUR),
 };
 
-/** The differences between the norms. */
+/** Parameters that distinguish the norms. */
 export interface NormOptions {
-  /** Whether the row's mean is taken off first. */
+  /** Whether the row's mean is subtracted first. */
   readonly centered: boolean;
   readonly bias?: Tensor;
   readonly epsilon: number;
@@ -84,8 +84,8 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   const rstd = empty([rows], { device: x.device });
   const constants = { CENTERED: centered ? 1 : 0, BIAS: bias ? 1 : 0 };
   const buffers = { x, gain, bias, y, mean, rstd };
-  // Forward, a thread makes four reads; backward, a row has as many threads as let a workgroup
-  // compute its rows together.
+  // In the forward pass a thread does four reads; in the backward pass a row has as many threads as
+  // let a workgroup compute all its rows together.
   const lanesForward = laneConstants(x, reads, 1);
   launch(forward, buffers, { ...scalars, epsilon }, { ...constants, ...lanesForward });
   return differentiable(y, [x, gain, bias], (dy, [gathered]) => {
@@ -103,7 +103,7 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
 }
 
 /**
- * How rows of `reads` reads are cut: the rows of a chunk or workgroup, and the number of partial
+ * Division of rows of `reads` reads: the rows of a chunk or workgroup, and the number of partial
  * sums of the parameters' gradients.
  */
 function cutBackward(

@@ -11,7 +11,7 @@ import { checkOptions } from "../options.ts";
 import { checkHalfPrecision } from "./check_half_precision.ts";
 
 /**
- * Opens a device and makes it the one that new tensors are on.
+ * Opens a device and makes it the device of new tensors.
  *
  * ```ts
  * import { openDevice, tensor } from "../../mod.ts";
@@ -22,7 +22,7 @@ import { checkHalfPrecision } from "./check_half_precision.ts";
  *
  * @throws {UserError} if the device is `webgpu` and there is no adapter
  * @throws {RangeError} if a value is not one of the choices, or the number of threads out of range
- * @throws {TypeError} if there is no such option
+ * @throws {TypeError} if an option is unknown
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   checkOptions("openDevice", options, {

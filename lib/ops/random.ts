@@ -1,10 +1,11 @@
 /**
  * Random tensors made on the device, uniform and normal.
  *
- * Element i depends on (seed, step, stream, i) alone: its words are Philox's for key [seed, stream]
+ * Element i depends only on (seed, step, stream, i): its words are Philox's for key [seed, stream]
  * and counter [index >> 2, 0, step, 0], so that at step 0 the numbers are those of `Random(seed,
  * stream)` in lib/random.ts. Seed and step are a tensor, the state, so that a replayed program
- * draws anew when the step is written or advanced; the stream distinguishes the draws of a step.
+ * draws new numbers when the step is written or advanced; the stream distinguishes the draws of a
+ * step.
  *
  * @module
  */
@@ -55,7 +56,8 @@ export function expectRandomState(
  * import { openDevice, randomUniform, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const state = tensor(new Int32Array([1337, 0]));
- * console.log(await randomUniform([3], state).data()); // as new Random(1337).uniform(), three times
+ * // the first three numbers of new Random(1337).uniform()
+ * console.log(await randomUniform([3], state).data());
  * device.close();
  * ```
  */

@@ -2,8 +2,8 @@
  * Sums, means and maxima over axes, each with its derivative under it, and `sumTo`, the adjoint of
  * broadcasting.
  *
- * Axes are joined and taken in runs of neighbors, the last run first; see reduce_run.ts for one
- * run.
+ * Neighboring axes are joined into runs, which are reduced one at a time, the last first; see
+ * reduce_run.ts.
  *
  * @module
  */
@@ -66,7 +66,7 @@ function sumScaled(
 }
 
 /**
- * The largest element over an axis, several or all; its gradient goes to the first one in row
+ * The largest element over an axis, several or all; the gradient goes to the first one in row
  * order. f32 of any shape; the result lacks these axes. With NaN among the elements the result is
  * not defined. RangeError if an axis does not exist.
  */
@@ -88,8 +88,8 @@ export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
 }
 
 /**
- * Sums x down to `shape`, over the axes that broadcasting `shape` to x's would stretch; x itself
- * when the shapes agree. TypeError when `shape` does not broadcast to x's shape.
+ * Sums x down to `shape`, over the axes that broadcasting `shape` to x's would stretch; x itself if
+ * the shapes agree. TypeError if `shape` does not broadcast to x's shape.
  */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;

@@ -8,8 +8,8 @@ import { expectTensor } from "../tensor/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * x with another shape of the same size; one length may be −1, for what is left. f32 or i32;
- * nothing is copied.
+ * x with another shape of the same size; one length may be −1 and is inferred. f32 or i32; nothing
+ * is copied.
  *
  * TypeError if the sizes differ.
  *

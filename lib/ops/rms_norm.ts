@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 /**
  * x/√(mean(x²) + epsilon)·gain, the mean over the last axis. x: f32 [...,width], gain: [width]; the
- * result has x's shape. `epsilon` defaults to 1e-5. TypeError when the shapes do not fit.
+ * result has x's shape. `epsilon` defaults to 1e-5. TypeError if the shapes do not fit.
  *
  * Source: Zhang & Sennrich, arXiv 1910.07467.
  *

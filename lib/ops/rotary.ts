@@ -52,13 +52,13 @@ export interface RotaryScaling {
 export interface RotaryOptions {
   /** Number of heads to rotate, from the first column on; the columns after them are copied. */
   heads: number;
-  /** D, even. */
+  /** D, the size of a head; even. */
   headSize: number;
   /** R, columns of each head to rotate, from its first on; even. Default: D. */
   dimensions?: number;
   /** Base of the frequencies. Default 10,000. */
   base?: number;
-  /** Default: none. */
+  /** Scaling of the frequencies for a longer context. Default: none. */
   scaling?: RotaryScaling;
   /** i32 [1], or [B] for x [B,T,W]: the position of each sequence's first row. Default 0. */
   position?: Tensor;
@@ -150,7 +150,7 @@ function makeTables(
   return { cosine: values(Math.cos), sine: values(Math.sin) };
 }
 
-/** A frequency, in radians a token, as `scaling` has it. */
+/** A frequency after `scaling`, in radians per token. */
 function scaled(frequency: number, scaling: RotaryScaling | undefined): number {
   if (!scaling) return frequency;
   const { factor, lowFrequency, highFrequency, originalLength } = scaling;

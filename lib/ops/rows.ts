@@ -1,5 +1,5 @@
 /**
- * How kernels that go over rows are cut: rows for a chunk on the CPU, threads for a row on WebGPU.
+ * Division of the work of kernels over rows: rows per chunk on the CPU, threads per row on WebGPU.
  *
  * @module
  */
@@ -7,12 +7,12 @@ import type { Constants, Scalars } from "../device/kernel.ts";
 import { laneConstants } from "./reduce_run.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Elements that a chunk should hold at least. */
+/** Minimum of elements in a chunk. */
 const CHUNK = 8192;
 
 /**
- * The scalars `rows`, `width` (x's last axis) and `group`, and the constant `LANES`. TypeError when
- * x has no axis.
+ * The scalars `rows`, `width` (x's last axis) and `group`, and the constant `LANES`. TypeError if x
+ * has no axis.
  */
 export function cutRows(operation: string, x: Tensor): { scalars: Scalars; lanes: Constants } {
   const width = x.shape.at(-1);

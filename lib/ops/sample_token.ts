@@ -1,7 +1,7 @@
 /**
- * Drawing the next token from logits, on the device.
+ * Samples the next token from logits, on the device: temperature, top-k, top-p (nucleus), min-p.
  *
- * See lib/generate for the loop of generation.
+ * See lib/generate for the generation loop.
  *
  * @module
  */

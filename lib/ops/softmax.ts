@@ -62,7 +62,7 @@ export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
 
 /**
  * ln softmax(x) = x − ln Σ eˣ over an axis. x: f32 of any shape; the result has its shape. Elements
- * of −∞ stay so.
+ * of −∞ stay −∞.
  *
  * TypeError if x is not f32, RangeError if the axis does not exist.
  */

@@ -1,5 +1,5 @@
 /**
- * The adjoint of a reduction: each value goes back along the axis it was reduced over.
+ * The adjoint of a reduction: each value is repeated along the axis of the reduction.
  *
  * See reduce.ts for the axes.
  *

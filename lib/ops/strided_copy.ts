@@ -1,6 +1,6 @@
 /**
- * One box of elements, read and written with a step for each axis: what transpose, slice and
- * concatenate are made of.
+ * A copy of a box of elements with strides for each axis; transpose, slice and concatenate consist
+ * of such copies.
  *
  * It orders and joins the axes so that neighbors are written together; the operations have the
  * derivatives.
@@ -36,13 +36,13 @@ const KERNEL: Kernel = {
 };
 
 /**
- * One side of a copy: the place of the element (0, 0, …), and how far apart neighbors along each
- * axis are, in elements.
+ * One side of a copy: the offset of the element (0, 0, …), and the stride of each axis, in
+ * elements.
  */
 export interface Side {
   readonly tensor: Tensor;
   readonly steps: readonly number[];
-  /** Default 0. */
+  /** Offset of the first element. Default 0. */
   readonly start?: number;
 }
 
@@ -96,7 +96,7 @@ export function stridedCopy(
 
 /**
  * The axes, innermost first in y, neighbors joined; then, in a transposition, the one that is
- * innermost in x comes second.
+ * innermost in x is second.
  */
 function orderAxes(all: readonly Axis[]): Axis[] {
   const axes: Axis[] = [];
@@ -115,12 +115,12 @@ function orderAxes(all: readonly Axis[]): Axis[] {
 /** Transposes whose sides are at least this long are done in square tiles. */
 const SMALLEST_SIDE = 8;
 /**
- * Words that a chunk of the CPU should copy at least, and the columns of an item in a
+ * Minimum of words that a chunk on the CPU should copy, and the columns of an item in a
  * transposition.
  */
 const CHUNK = 16384, COLUMNS = 1024;
 
-/** Cuts the box into items and chunks for the CPU. `rows` is 0 unless it is a transposition. */
+/** Divides the box into items and chunks for the CPU. `rows` is 0 unless it is a transposition. */
 function cut(count: number, columns: number, rows: number) {
   const block = rows ? COLUMNS : CHUNK;
   const rowItems = rows ? count / columns / rows * Math.ceil(rows / BAND) : count / columns;

@@ -1,5 +1,5 @@
 /**
- * The largest elements of each row and where they are.
+ * The k largest elements of each row, and their indices.
  *
  * @module
  */
@@ -25,13 +25,13 @@ const KERNEL: Kernel = {
 export interface TopK {
   /** f32 [..., k], largest first. */
   readonly values: Tensor;
-  /** i32 [..., k]: where they are in their row. */
+  /** i32 [..., k]: their indices in the row. */
   readonly indices: Tensor;
 }
 
 /** Options of `topK`. */
 export interface TopKOptions {
-  /** The axis to look along; only the last one, −1, can be. Default −1. */
+  /** The axis to search, which must be the last one, −1. Default −1. */
   axis?: number;
 }
 

@@ -11,8 +11,8 @@ import { stridedCopy } from "./strided_copy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
 /**
- * x with its axes in the order `axes`, as NumPy has it: y's axis i is x's axis `axes[i]`. f32 or
- * i32; i32 gets no gradient.
+ * x with its axes in the order `axes`, as in NumPy: y's axis i is x's axis `axes[i]`. f32 or i32;
+ * i32 gets no gradient.
  *
  * `axes` names each axis once, negative ones counted from the last; the default reverses
  * the order. Nothing is copied if only axes of length 1 move. TypeError for another list.

@@ -39,7 +39,7 @@ export interface ProductTiming {
   readonly milliseconds: number;
 }
 
-/** The three products of a linear layer: forward, the input's gradient, the weight's gradient. */
+/** The three matmuls of a linear layer: forward, the input's gradient, the weight's gradient. */
 export function layerProducts(rows: number, inputs: number, outputs: number): TunedProduct[] {
   return [
     { m: rows, n: outputs, k: inputs },
@@ -75,7 +75,7 @@ export async function* tuneProducts(
 }
 
 /**
- * The kernels that a device takes now.
+ * The kernels that a device uses now.
  *
  * @throws {TypeError} if the device is not WebGPU
  */

@@ -1,8 +1,8 @@
 /**
- * Where: each element from one of two tensors, chosen by a condition.
+ * `where`: selects each element from one of two tensors by a condition.
  *
- * Nothing is multiplied, so the branch that is not taken may hold NaN or infinities. See binary.ts
- * for how shapes broadcast, and for `greater` and `equal`, which make conditions.
+ * Nothing is multiplied, so the branch that is not selected may contain NaN or infinities. See
+ * binary.ts for broadcasting, and for `greater` and `equal`, which compute conditions.
  *
  * @module
  */
@@ -25,20 +25,21 @@ const KERNEL: Kernel = {
   cpu,
 };
 
-/** The bits by which a number differs from 0: −0 is 0, too. */
+/** The bits in which a number differs from 0; −0 counts as 0. */
 const BITS = { f32: 0x7fffffff, i32: 0xffffffff };
 
 /**
  * a if the condition is not 0, otherwise b, elementwise with broadcasting. condition: f32 or i32;
  * a, b: both f32 or both i32, or numbers.
  *
- * The gradient of an f32 branch is the result's where that branch was taken and 0 elsewhere; the
- * condition gets none. TypeError if shapes or dtypes do not fit.
+ * The gradient of an f32 branch is that of the result for the elements selected from it, and 0 for
+ * the others; the condition gets none. TypeError if shapes or dtypes do not fit.
  *
  * ```ts
  * import { openDevice, tensor, where } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * console.log(where(tensor([1, 0]), tensor([5, NaN]), -Infinity)); // f32 [2] on cpu: [5, -Infinity]
+ * const x = where(tensor([1, 0]), tensor([5, NaN]), -Infinity);
+ * console.log(x); // f32 [2] on cpu: [5, -Infinity]
  * device.close();
  * ```
  */

@@ -33,13 +33,16 @@ const KERNEL: Kernel = {
 
 /** Options of `AdamW`. */
 export interface AdamWOptions {
-  /** Decay of the gradient's mean. Default 0.9. */
+  /** β₁, decay of the gradient's mean. Default 0.9. */
   beta1?: number;
-  /** Decay of the squared gradient's mean. Default 0.999. */
+  /** β₂, decay of the squared gradient's mean. Default 0.999. */
   beta2?: number;
-  /** Added to the root. Default 1e-8. */
+  /** ε, added to the root. Default 1e-8. */
   epsilon?: number;
-  /** Decay of parameters with two and more axes, times the learning rate. Default 0.01. */
+  /**
+   * Weight decay of parameters with two or more axes, multiplied by the learning rate. Default
+   * 0.01.
+   */
   weightDecay?: number;
   /**
    * Max gradient norm: gradients whose norm over all parameters exceeds it are scaled down to it; 0
@@ -82,8 +85,8 @@ export class AdamW extends Optimizer {
   readonly #hyper: Tensor;
 
   /**
-   * Moves the parameters into one buffer. An earlier optimizer of one of them can make no further
-   * step. RangeError for a β outside [0, 1), or another option below 0; TypeError for an unknown one.
+   * Moves the parameters into one buffer. An earlier optimizer of one of them cannot step any more.
+   * RangeError for a β outside [0, 1), or another option below 0; TypeError for an unknown one.
    */
   constructor(parameters: readonly Tensor[], options: AdamWOptions = {}) {
     checkOptions("AdamW", options, OPTIONS, RATE_HINT);
@@ -101,7 +104,7 @@ export class AdamW extends Optimizer {
     this.#hyper = keep(zeros([3], { device: parameters[0].device }));
   }
 
-  /** `m` and `v`, flat, in the order of the parameters' buffer. */
+  /** The moments `m` and `v`, flat, in the order of the parameters' buffer. */
   override state(): Map<string, Tensor> {
     return new Map([["m", this.#m], ["v", this.#v]]);
   }

@@ -34,15 +34,15 @@ export class FlatParameters {
   readonly parameter: Tensor;
   /** All gradients, [size], filled by `gather`. */
   readonly gradient: Tensor;
-  /** How many elements, from the start, belong to parameters of two and more axes. */
+  /** Number of elements, from the start, that belong to parameters of two or more axes. */
   readonly decayed: number;
   /** The place of each parameter, in the buffers' order. */
   readonly places: readonly Place[];
   readonly #captured: CapturedStorages;
 
   /**
-   * Moves `parameters` of the optimizer called `owner` together, their values kept. TypeError for
-   * anything but an array of f32 tensors, RangeError for an empty one.
+   * Moves `parameters` of the optimizer called `owner` into one buffer, with their values.
+   * TypeError if they are not an array of f32 tensors, RangeError if it is empty.
    */
   constructor(readonly owner: string, readonly parameters: readonly Tensor[]) {
     expectParameters(owner, parameters);

@@ -1,5 +1,5 @@
 /**
- * What every optimizer is: one update of all parameters from their gradients, and a state that can
+ * The base of optimizers: one update of all parameters from their gradients, and a state that can
  * be saved. See adamw.ts and sgd.ts.
  *
  * @module
@@ -10,7 +10,7 @@ import { sqrt } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { FlatParameters } from "./flat.ts";
 
-/** What to do instead of passing an optimizer the learning rate as an option. */
+/** The hint for `learningRate`, which is not an option of optimizers. */
 export const RATE_HINT: Readonly<Record<string, string>> = {
   learningRate: "the rate is an argument of step and prepare, and an option of Trainer",
 };
@@ -34,8 +34,8 @@ export abstract class Optimizer {
   #stepsDone = 0;
 
   /**
-   * Moves the parameters into one buffer. An earlier optimizer of one of them can make no further
-   * step. TypeError for anything but an array of tensors, RangeError for an empty one.
+   * Moves the parameters into one buffer. An earlier optimizer of one of them cannot step any more.
+   * TypeError if they are not an array of tensors, RangeError if it is empty.
    */
   constructor(parameters: readonly Tensor[]) {
     this.flat = new FlatParameters(new.target.name, parameters);
@@ -46,7 +46,7 @@ export abstract class Optimizer {
     return this.flat.parameters;
   }
 
-  /** How many updates there have been. */
+  /** Number of updates so far. */
   get stepsDone(): number {
     return this.#stepsDone;
   }
@@ -78,7 +78,7 @@ export abstract class Optimizer {
   }
 
   /**
-   * Sets what changes from step to step, on the host, and counts one step: call it before each run
+   * Writes the values that change from step to step, and counts one step: call it before each run
    * of the program that contains `update`. RangeError for a learning rate that is not a finite
    * number from 0; Error if a parameter now belongs to another optimizer.
    */
@@ -154,8 +154,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * Writes what the kernel needs of the learning rate and of the step, counted from 1, to the
-   * device.
+   * Writes the learning rate and the step, counted from 1, to the device in the form that the
+   * kernel needs.
    */
   protected abstract writeHyper(learningRate: number, step: number): void;
   /**
@@ -165,7 +165,7 @@ export abstract class Optimizer {
   protected abstract launchUpdate(squares: Tensor): void;
 }
 
-/** Throws a TypeError unless `optimizer` is one. */
+/** Throws a TypeError unless `optimizer` is an `Optimizer`. */
 export function expectOptimizer(
   operation: string,
   optimizer: unknown,

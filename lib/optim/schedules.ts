@@ -10,7 +10,7 @@ import { expectNumbers } from "./optimizer.ts";
 /** The learning rate at a step, counted from 0. */
 export type Schedule = (step: number) => number;
 
-/** What happens between the end of the warm-up and the last step. */
+/** Shape of the schedule between the end of the warm-up and the last step. */
 export type Decay = "cosine" | "linear" | "constant";
 
 /** Options of `warmupDecay`. */
@@ -19,11 +19,11 @@ export interface ScheduleOptions {
   learningRate: number;
   /** The rate at the last step, and after it. Default: a tenth of `learningRate`. */
   minLearningRate?: number;
-  /** Steps in which the rate rises in a straight line. Default 0. */
+  /** Warm-up steps, in which the rate rises linearly. Default 0. */
   warmupSteps?: number;
-  /** The steps of the whole run. */
+  /** Number of steps of the whole run. */
   steps: number;
-  /** Default `cosine`. */
+  /** Shape after the warm-up. Default `cosine`. */
   decay?: Decay;
 }
 
@@ -38,8 +38,8 @@ const DECAYS = ["cosine", "linear", "constant"];
 
 /**
  * The rate rises as learningRate·(step + 1)/(warmupSteps + 1), then falls to `minLearningRate`:
- * along half a cosine, in a straight line, or not at all. RangeError for an option out of range.
- * Source: nanoGPT; Loshchilov & Hutter, arXiv 1608.03983.
+ * along half a cosine, linearly, or not at all. RangeError for an option out of range. Source:
+ * nanoGPT; Loshchilov & Hutter, arXiv 1608.03983.
  *
  * ```ts
  * import { warmupDecay } from "../../mod.ts";

@@ -23,7 +23,7 @@ const KERNEL: Kernel = {
 
 /** Options of `SGD`. */
 export interface SGDOptions {
-  /** Share of the last step's velocity that is kept. Default 0. */
+  /** Fraction of the last step's velocity that is kept. Default 0. */
   momentum?: number;
   /**
    * Max gradient norm: gradients whose norm over all parameters exceeds it are scaled down to it; 0
@@ -42,8 +42,8 @@ export class SGD extends Optimizer {
   readonly #hyper: Tensor;
 
   /**
-   * Moves the parameters into one buffer. An earlier optimizer of one of them can make no further
-   * step. RangeError for an option below 0, TypeError for an unknown one.
+   * Moves the parameters into one buffer. An earlier optimizer of one of them cannot step any more.
+   * RangeError for an option below 0, TypeError for an unknown one.
    */
   constructor(parameters: readonly Tensor[], options: SGDOptions = {}) {
     checkOptions("SGD", options, { momentum: true, clip: true }, RATE_HINT);
@@ -55,7 +55,7 @@ export class SGD extends Optimizer {
     this.#hyper = keep(zeros([1], { device: parameters[0].device }));
   }
 
-  /** `velocity`, flat, in the order of the parameters' buffer. */
+  /** The state `velocity`, flat, in the order of the parameters' buffer. */
   override state(): Map<string, Tensor> {
     return new Map([["velocity", this.#velocity]]);
   }

@@ -1,8 +1,8 @@
 /**
  * Reverse-mode differentiation over a tape.
  *
- * While `valueAndGrad` runs a function, each operation puts itself on the tape (tape.ts) with a
- * function from the gradient of its result to those of its inputs; the tape is then walked
+ * While `valueAndGrad` runs a function, each operation records itself on the tape (tape.ts) with a
+ * function from the gradient of its result to those of its inputs; the tape is then processed
  * backwards. Each derivative is written directly under its operation.
  *
  * @module
@@ -16,8 +16,9 @@ import { full, type Tensor } from "./tensor.ts";
 export { differentiable, isTracked, withoutTape } from "./tape.ts";
 
 /**
- * Runs `f`, a function of tensors that gives one number, and returns its value and its gradient
- * with respect to each of `parameters`: ∂f/∂p, of p's shape, zeros if f does not depend on p.
+ * Runs `f`, a function of tensors whose result is one number, and returns its value and its
+ * gradient with respect to each of `parameters`: ∂f/∂p, of p's shape, zeros if f does not depend on
+ * p.
  *
  * `f` receives the parameters in their order; it may also close over them.
  *
@@ -58,7 +59,8 @@ export function valueAndGrad(
 }
 
 /**
- * Runs `f` on its own tape, and walks it back from the gradient that `seed` gives for f's result.
+ * Runs `f` on its own tape, and processes the tape backwards from the gradient that `seed` returns
+ * for f's result.
  */
 export function backpropagate(
   f: () => Tensor,

@@ -1,5 +1,5 @@
 /**
- * Broadcasting for kernels: one walk over the elements of a result, with a step in each operand.
+ * Broadcasting for kernels: one loop over the elements of a result, with a stride in each operand.
  *
  * Shapes broadcast as in NumPy (`broadcastShapes` in lib/shape.ts). See elementwise.ts and
  * lib/ops/where.ts for the kernels that use it.
@@ -11,7 +11,9 @@ import { broadcastShapes, formatShape, sameShape, type Shape, size, strides } fr
 import { deviceOf } from "./launch.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** The result's shape, and what a kernel needs to know of its operands, by their names. */
+/**
+ * The result's shape, and the scalars and constants of the operands for a kernel, by their names.
+ */
 export interface Broadcast {
   readonly shape: number[];
   /** `count`; the lengths `d1`, `d2`, `d3`; and for an operand `a` its strides `a0`, `a1`, `a2`. */
@@ -20,7 +22,7 @@ export interface Broadcast {
   readonly constants: Constants;
 }
 
-/** Axes that the kernels walk. */
+/** Number of axes of the kernels' loops. */
 const RANK = 4;
 
 /** The names of a kernel's scalars for these operands, in the order of its WGSL. */
@@ -50,7 +52,9 @@ export function broadcast(
     : joinAxes(shape, shapes);
   if (axes.length > RANK) {
     throw new TypeError(
-      `${operation}: ${shapes.map(formatShape).join(" and ")} stretch in more than four places; ` +
+      `${operation}: ${
+        shapes.map(formatShape).join(" and ")
+      } need more than four axes to broadcast; ` +
         "reshape them first",
     );
   }
@@ -65,7 +69,7 @@ export function broadcast(
   return { shape, scalars, constants };
 }
 
-/** An axis of the result, and the step from one element to the next in each operand. */
+/** An axis of the result, and its stride in each operand. */
 interface Axis {
   length: number;
   steps: readonly number[];

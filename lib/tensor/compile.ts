@@ -2,7 +2,7 @@
  * `compile`: a function of tensors is recorded once into a program with planned memory, and from
  * then on replayed.
  *
- * See lib/device/plan.ts for the memory plan, and the devices for how they replay.
+ * See lib/device/plan.ts for the memory plan, and lib/device for the replay.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { expectFunction } from "./launch.ts";
 import { keep, tensorsIn, withoutScope } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** What a compiled function takes in memory and launches, for reports. */
+/** Memory and launches of a compiled function, for reports. */
 export interface ProgramReport {
   /** Kernel launches in one run. */
   readonly launches: number;
@@ -30,7 +30,7 @@ export interface ProgramReport {
 /** A function that is recorded at its first call and replayed at later ones. */
 export interface Compiled<Inputs extends Tensor[], Result> {
   (...inputs: Inputs): Result;
-  /** Undefined before the first call. */
+  /** Memory and launches of a run; undefined before the first call. */
   readonly report: ProgramReport | undefined;
   /** Frees the program's memory, including that of its results. */
   dispose(): void;
@@ -99,7 +99,7 @@ interface Program<Inputs, Result> {
   readonly result: Result;
   readonly loaded: LoadedProgram;
   readonly report: ProgramReport;
-  /** What it reads and writes besides its own memory, the inputs among it. */
+  /** The tensors that it reads and writes besides its own memory, including the inputs. */
   readonly captured: CapturedStorages;
   /** Frees its memory, including that of its results. */
   dispose(): void;
@@ -163,13 +163,13 @@ function expectAlike(own: readonly Tensor[], given: readonly Tensor[]): void {
   });
 }
 
-/** The program's inputs, with a copy of the given one for each that was freed. */
+/** The program's inputs; each one that was freed is replaced by a copy of the argument. */
 function withMemory<Inputs extends Tensor[]>(own: Inputs, given: Inputs): Inputs {
   const held = (input: Tensor, i: number) => input.storage.disposed ? keep(copy(given[i])) : input;
   return own.map(held) as Inputs;
 }
 
-/** Copies what a call was given into the program's inputs. */
+/** Copies the arguments of a call into the program's inputs. */
 function fill(own: readonly Tensor[], given: readonly Tensor[]): void {
   own.forEach((input, i) => {
     if (given[i] !== input) store(given[i], input);

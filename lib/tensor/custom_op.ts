@@ -1,6 +1,5 @@
 /**
- * Operations that a user's own file adds: a kernel in WGSL, in WebAssembly or in both, and its
- * derivative.
+ * Custom operations: a user's kernel in WGSL, in WebAssembly or in both, and its derivative.
  *
  * @module
  */
@@ -12,21 +11,21 @@ import { differentiable } from "./autograd.ts";
 import { deviceOf, expectType, launch } from "./launch.ts";
 import { type DType, empty, Tensor } from "./tensor.ts";
 
-/** Something for each input, by name. */
+/** A value for each input, by name. */
 export type ByName<Names, Value> = { readonly [Name in keyof Names]: Value };
 
-/** What a custom operation is made of. */
+/** The definition of a custom operation. */
 export interface CustomOpDefinition<
   Inputs extends Readonly<Record<string, DType>>,
   Scalars extends Readonly<Record<string, ScalarType>>,
 > {
-  /** For error messages. */
+  /** Name of the operation, for error messages. */
   readonly name: string;
   /** The dtype of each input. Their order is that of the bindings. */
   readonly inputs: Inputs;
   /**
    * Numbers given at each call. `count`, a u32 with the number of the result's elements, is always
-   * there before them.
+   * the first one.
    */
   readonly scalars?: Scalars;
   /** The result's shape. Default: that of the first input. */
@@ -48,12 +47,13 @@ export interface CustomOpDefinition<
     scalars: ByName<Scalars, number> & { readonly count: number },
   ) => readonly number[];
   /**
-   * The same as a function that writes WebAssembly; it finds inputs, `output` and scalars by name.
+   * The CPU kernel, a function that writes WebAssembly; it accesses inputs, `output` and scalars by
+   * name.
    */
   readonly cpu?: CpuKernel;
   /**
-   * From the gradient of the result to those of the f32 inputs, by name; an input left out gets
-   * none.
+   * The derivative: from the gradient of the result to those of the f32 inputs, by name; an omitted
+   * input gets none.
    */
   readonly backward?: (
     gradient: Tensor,
@@ -207,7 +207,7 @@ function kernelOf<
   if (definition.scalars && "count" in definition.scalars) {
     throw new TypeError(`customOp: ${name} has a scalar 'count' without naming it`);
   }
-  // A number distinguishes two operations of one name: devices keep built kernels by name.
+  // A number distinguishes two operations of the same name, because devices cache kernels by name.
   return {
     name: `${name}#${++made}`,
     reads: inputs,

@@ -9,10 +9,10 @@ import { bufferNames, type Constants, type Kernel, type Scalars } from "../devic
 import { describe } from "../errors.ts";
 import { type DType, Tensor } from "./tensor.ts";
 
-/** Buffers of a kernel by name; those that this build of it leaves untouched are left out. */
+/** Buffers of a kernel by name; those that this build does not touch are omitted. */
 export type Buffers = Readonly<Record<string, Tensor | undefined>>;
 
-/** Runs a kernel, or records it. TypeError when the tensors live on different devices. */
+/** Runs a kernel, or records it. TypeError if the tensors are on different devices. */
 export function launch(
   kernel: Kernel,
   buffers: Buffers,

@@ -11,14 +11,16 @@ import { expectFunction, expectTensor } from "./launch.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
- * f(), of which only the result is kept: the derivative runs f again. Less memory, more time.
+ * Runs f and keeps only its result: the derivative runs f again, which takes less memory and more
+ * time.
  *
  * `inputs` are all the tensors that gradients flow to from f. Its second run must compute what the
  * first did, so random numbers must use the same state and streams; then values and gradients have
  * the same bits as without. Source: Chen et al., arXiv 1604.06174.
  *
  * ```ts
- * import { exp, mul, openDevice, recompute, sum, type Tensor, tensor, valueAndGrad } from "../../mod.ts";
+ * import { exp, mul, openDevice, recompute, sum, tensor, valueAndGrad } from "../../mod.ts";
+ * import type { Tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const f = (x: Tensor) => sum(recompute(() => mul(exp(x), exp(x)), [x]));
  * console.log(await valueAndGrad(f, [tensor([0, 1])]).gradients[0].data()); // [2, 14.77…]

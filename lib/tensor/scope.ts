@@ -6,10 +6,10 @@
 import type { Storage } from "../device/storage.ts";
 import type { Shape } from "../shape.ts";
 
-/** What a scope needs to know of a tensor. */
+/** A tensor, as far as scopes depend on it. */
 export interface Scoped {
   /**
-   * The memory behind it, which views share.
+   * The memory of the tensor, which views share.
    *
    * @internal
    */
@@ -23,7 +23,7 @@ export interface Scoped {
 /** The memory that was allocated in the open scope. */
 let open: Set<Storage> | undefined;
 
-/** Every new tensor calls this with its memory; views and parts have none of their own. */
+/** Every new tensor calls this with its memory; views and parts have no separate memory. */
 export function noteCreated(storage: Storage): void {
   open?.add(storage);
 }
@@ -67,7 +67,10 @@ export function scope<T>(body: () => T): T {
   return result;
 }
 
-/** Runs `body` in no scope: what a recorded program needs outlives the scope of its first call. */
+/**
+ * Runs `body` outside of any scope: the memory of a recorded program outlives the scope of its
+ * first call.
+ */
 export function withoutScope<T>(body: () => T): T {
   const outer = open;
   open = undefined;
@@ -78,7 +81,7 @@ export function withoutScope<T>(body: () => T): T {
   }
 }
 
-/** The memory that a tensor is, or is part of. */
+/** The memory of a tensor, or of the tensor of which it is a part. */
 function wholeOf({ storage }: Scoped): Storage {
   let whole = storage;
   while (whole.whole) whole = whole.whole;

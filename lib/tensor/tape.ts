@@ -1,14 +1,14 @@
 /**
- * The tape: what operations write down while a function is differentiated.
+ * The tape: the record of the operations of a function that is differentiated.
  *
- * `valueAndGrad` in autograd.ts puts a tape on and walks it back. An operation calls
- * `differentiable` with the function from the gradient of its result to those of its inputs. What
- * is on the tape is of any type `T`, which for Folio is Tensor: tensor.ts itself puts views on it.
+ * `valueAndGrad` in autograd.ts starts a tape and processes it backwards. An operation calls
+ * `differentiable` with the function from the gradient of its result to those of its inputs. The
+ * tape is generic in the type `T` of tensors, so that tensor.ts can record views on it.
  *
  * @module
  */
 
-/** The gradient of each input, or undefined if there is none. */
+/** Computes the gradient of each input, or undefined if there is none. */
 export type Gradients<T> = readonly (T | undefined)[];
 
 /** An operation on the tape. */
@@ -37,13 +37,13 @@ export function isTracked(tensor: object | undefined): boolean {
 /** Options of `differentiable`. */
 export interface DifferentiableOptions {
   /**
-   * Inputs whose returned gradient already includes `gathered`, what later operations have sent
-   * there: a kernel that adds it on the way saves a launch.
+   * Inputs whose returned gradient already includes `gathered`, the gradients of later operations:
+   * a kernel that adds them itself saves a launch.
    */
   sums?: readonly number[];
 }
 
-/** Puts an operation on the tape, if one is running and an input is tracked; returns `output`. */
+/** Records an operation, if a tape is running and an input is tracked; returns `output`. */
 export function differentiable<T extends object>(
   output: T,
   inputs: readonly (T | undefined)[],
@@ -57,7 +57,7 @@ export function differentiable<T extends object>(
   return output;
 }
 
-/** Runs `f` while no operation puts itself on a tape. */
+/** Runs `f` without recording operations on a tape. */
 export function withoutTape<T>(f: () => T): T {
   return withTape(undefined, f);
 }

@@ -1,8 +1,8 @@
 /**
  * Tensor: a shape over device memory. Making tensors, writing and reading them.
  *
- * A tensor is always contiguous, row by row. See lib/ops for what can be computed, one operation a
- * file, autograd.ts for derivatives, and nested_array.ts for arrays on the host.
+ * A tensor is always contiguous, row by row. See lib/ops for the operations, one per file,
+ * autograd.ts for derivatives, and nested_array.ts for arrays on the host.
  *
  * @module
  */
@@ -61,7 +61,7 @@ export class Tensor {
   }
   /**
    * Copies the values to the host, row by row, and yields to events now and then, so that a loop
-   * hears signals and frees the memory of tensors that were collected. Error while a program is
+   * handles signals and frees the memory of tensors that were collected. Error while a program is
    * recorded.
    */
   async data(): Promise<TensorData> {
@@ -82,8 +82,8 @@ export class Tensor {
     return (await this.data())[0];
   }
   /**
-   * Copies the values to the host as arrays nested as the shape says: `number[][]` for two axes, a
-   * number for a scalar. `Values` is the caller's statement of that type.
+   * Copies the values to the host as arrays nested by the shape: `number[][]` for two axes, a
+   * number for a scalar. `Values` is that type, as the caller states it.
    */
   async toArray<Values extends NestedArray = NestedArray>(): Promise<Values> {
     return nest(await this.data(), this.shape) as Values;
@@ -105,8 +105,8 @@ export class Tensor {
     this.device.write(this.#range(this.size), toTyped(values, this.dtype));
   }
   /**
-   * The same memory under another shape of the same size; one length may be −1, for what is left.
-   * Free; gradients flow back in this shape. TypeError if the sizes differ.
+   * The same memory under another shape of the same size; one length may be −1 and is inferred.
+   * Costs nothing; gradients flow back in this shape. TypeError if the sizes differ.
    */
   view(shape: Shape): Tensor {
     const x = new Tensor(this.storage, resolveShape("view", this, shape), this.dtype);
@@ -123,11 +123,13 @@ export class Tensor {
   dispose(): void {
     this.storage.dispose();
   }
-  /** For example `f32 [2,3]`. */
+  /** Dtype and shape, for example `f32 [2,3]`. */
   toString(): string {
     return `${this.dtype} ${formatShape(this.shape)}`;
   }
-  /** Refuses `a * 2` and `a > b`, which would be NaN and false: TypeError. A text is `toString`'s. */
+  /**
+   * Refuses `a * 2` and `a > b`, which would be NaN and false: TypeError. A text is `toString`'s.
+   */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === "string") return this.toString();
     throw new TypeError(
@@ -151,7 +153,7 @@ export class Tensor {
     return `${[...values].map(formatNested).join(", ")}, …`;
   }
 
-  /** Where the first `count` elements are. */
+  /** The place of the first `count` elements. */
   #range(count: number) {
     const { allocation, byteOffset } = this.storage;
     return { allocation, byteOffset, bytes: 4 * count };
@@ -188,7 +190,7 @@ function newTensor(storage: Storage, shape: Shape, dtype: DType | undefined): Te
 
 const OPTIONS = { dtype: true, device: true };
 
-/** Throws a TypeError for options that a tensor does not have, or a dtype that there is not. */
+/** Throws a TypeError for unknown options or an unknown dtype. */
 function checkTensorOptions(operation: string, options: TensorOptions): void {
   checkOptions(operation, options, OPTIONS);
   checkDType(operation, options.dtype);
