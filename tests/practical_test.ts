@@ -257,7 +257,7 @@ forEachDevice("scaled dot-product attention says which shapes do not fit", () =>
     ],
     [
       attention([2, 3, 4], [2, 5, 4], [2, 6, 4]),
-      "k [2,5,4] and v [2,6,4] differ in their axis of time, the last but one",
+      "k [2,5,4] and v [2,6,4] differ in their second last axis, time",
     ],
     [
       attention([2, 3, 4], [3, 5, 4], [3, 5, 4]),

@@ -1,6 +1,6 @@
 /**
- * Multi-head attention as a layer: to the own sequence or to another one, causal or not, with
- * grouped key and value heads, rotary positions, a window and a key-value cache.
+ * Multi-head attention as a layer: self-attention or cross-attention, causal or not, with grouped
+ * key/value heads, rotary positions, a sliding window and a key-value cache.
  *
  * B batch, T time of the queries, S time of the keys, C width, H query heads, Hkv key and value
  * heads, D head size. The kernels are in lib/ops/attention.ts and the files beside it.
@@ -29,7 +29,7 @@ import { layerRandom, normal } from "./initializers.ts";
 import { Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
-/** What distinguishes an `Attention` from others of the same configuration. */
+/** Options of `Attention` that are not part of a block's configuration. */
 export interface AttentionLayerOptions {
   /** Each query sees its own position and those before it. Default: false. */
   causal?: boolean;
@@ -42,15 +42,15 @@ export interface AttentionLayerOptions {
   window?: number;
   /** Width of the sequence that keys and values are made from. Default: the width. */
   sourceWidth?: number;
-  /** How the matrices are drawn. Default: N(0, 0.02²). */
+  /** Initializers of the matrices. Default: N(0, 0.02²). */
   initial?: Pick<BlockWeights, "queryKeyValue" | "attentionProjection">;
-  /** Where they are drawn from. Default: one stream that all such layers share. */
+  /** The random stream they draw from. Default: one stream that all such layers share. */
   random?: Random;
 }
 
-/** What holds for one call of an `Attention`. */
+/** Options of one call of an `Attention`. */
 export interface AttendOptions {
-  /** What keys and values are made from, [B,S,sourceWidth]. Default: the queries' own sequence. */
+  /** The sequence that keys and values are made from, [B,S,sourceWidth]. Default: the queries'. */
   source?: Tensor;
   /** i32 [B]: hide the keys of sequence b from keyLengths[b] on, its padding. Default: none. */
   keyLengths?: Tensor;
@@ -73,7 +73,7 @@ const LAYER_OPTIONS: OptionNames<AttentionLayerOptions> = {
 
 const CALL_OPTIONS = { source: true, keyLengths: true, cache: true, residual: true, weights: true };
 
-/** Rows of queries, keys and values, each [B,T,heads·D], or of all three side by side. */
+/** Rows of queries, keys and values, each [B,T,heads·D], or packed: [q | k | v]. */
 type Rows = readonly [packed: Tensor] | readonly [q: Tensor, k: Tensor, v: Tensor];
 
 /**
@@ -82,14 +82,16 @@ type Rows = readonly [packed: Tensor] | readonly [q: Tensor, k: Tensor, v: Tenso
  *
  * With rotary positions the queries and keys of self-attention are rotated; with `queryKeyNorm`
  * those of each head are normalized before. In training, probabilities are dropped at the rate
- * `attentionDropout`. A query that sees no key gets zeros before the last projection. Source: Vaswani et al., arXiv 1706.03762, section 3.2.2.
+ * `attentionDropout`. A query that sees no key gets zeros before the output projection. Source:
+ * Vaswani et al., arXiv 1706.03762, section 3.2.2.
  *
  * ```ts
  * import { Attention, openDevice, zeros } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const layer = new Attention({ width: 8, heads: 2 });
  * const [x, source] = [zeros([1, 3, 8]), zeros([1, 5, 8])];
- * console.log(`${layer.forward(x, { source })} ${layer.weights(x, { source })}`); // f32 [1,3,8] f32 [1,2,3,5]
+ * console.log(`${layer.forward(x, { source })}`); // f32 [1,3,8]
+ * console.log(`${layer.weights(x, { source })}`); // f32 [1,2,3,5]
  * device.close();
  * ```
  */

@@ -20,15 +20,15 @@ import { layerRandom, normal } from "./initializers.ts";
 import { makeNorm, type NormLayer } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
-/** What distinguishes a `Block` from others of the same configuration. */
+/** Options of `Block` that are not part of its configuration. */
 export interface BlockOptions extends Omit<AttentionLayerOptions, "sourceWidth"> {
-  /** Attend to another sequence, the memory, too. Default: false. */
+  /** Also attend to another sequence, the memory. Default: false. */
   crossAttention?: boolean;
-  /** How the matrices are drawn. Default: N(0, 0.02²). */
+  /** Initializers of the matrices. Default: N(0, 0.02²). */
   initial?: BlockWeights;
 }
 
-/** What holds for one call of a `Block`. */
+/** Options of one call of a `Block`. */
 export interface BlockInput {
   /** i32 [B]: hide the positions of sequence b from lengths[b] on, its padding. Default: none. */
   lengths?: Tensor;
@@ -91,7 +91,7 @@ export class Block extends Module {
   readonly crossOutputNorm: NormLayer | undefined;
   /** The feed-forward's norm; `norm1` itself with a shared norm. */
   readonly norm2: NormLayer;
-  /** Each token by itself. */
+  /** Transforms each token separately. */
   readonly feedForward: FeedForward;
   /** The norm of what the feed-forward adds; undefined unless `sandwich`. */
   readonly outputNorm2: NormLayer | undefined;
@@ -209,7 +209,7 @@ export class Block extends Module {
   }
 }
 
-/** x + dropout(norm(layer(input))), the sum in the layer's own kernel if nothing is between. */
+/** x + dropout(norm(layer(input))); without norm and dropout, the layer's kernel adds x. */
 function addLayer(x: Tensor, input: Tensor, half: Half, context: ForwardContext): Tensor {
   const { layer, outputNorm, dropout } = half;
   if (!outputNorm && !context.drops(dropout)) return layer(input, x);

@@ -21,40 +21,40 @@ import {
 /** Normalization: layer norm, or root-mean-square norm (no mean, no bias). */
 export type Norm = "layer" | "rms";
 /**
- * Where the halves f of a block normalize: `pre` is x + f(norm(x)), `post` is norm(x + f(x)),
- * `sandwich` is x + norm′(f(norm(x))), as in Gemma 2.
+ * Placement of the norms around each half f of a block: `pre` is x + f(norm(x)), `post` is
+ * norm(x + f(x)), `sandwich` is x + norm′(f(norm(x))), as in Gemma 2.
  */
 export type NormPlacement = "pre" | "post" | "sandwich";
-/** How a token's position enters: a learned table, fixed sines, or rotated queries and keys. */
+/** Encoding of positions: a learned table, fixed sines, or rotated queries and keys. */
 export type Positions = "learned" | "sinusoidal" | "rotary";
 
-/** What the blocks of a transformer have in common. */
+/** Configuration that the blocks of a transformer share. */
 export interface BlockConfig {
   /** C, the size of a token's vector. */
   width: number;
-  /** H, query heads of each attention; divides `width` unless there is a `headSize`. */
+  /** H, number of query heads; must divide `width` unless `headSize` is set. */
   heads: number;
-  /** Key and value heads (grouped-query attention); divides `heads`. Default: `heads`. */
+  /** Hkv, number of key/value heads (grouped-query attention); divides `heads`. Default: `heads`. */
   keyValueHeads?: number;
   /** D, the size of a head. Default: width / heads. */
   headSize?: number;
   /** The feed-forward's inner size. Default: 4 · width. */
   hidden: number;
-  /** Default: `"layer"`. */
+  /** Kind of norm. Default: `"layer"`. */
   norm: Norm;
-  /** Default: `"pre"` in a decoder, `"post"` in an encoder and an encoder–decoder. */
+  /** Placement of the norms. Default: `"pre"` in a decoder, otherwise `"post"`. */
   normPlacement: NormPlacement;
   /** Added to the variance under the root. Default: 1e-5. */
   normEpsilon: number;
   /** A norm of each head's query and key, before rotary positions, as in Qwen3. Default: false. */
   queryKeyNorm: boolean;
-  /** Default: `"learned"`. */
+  /** Encoding of positions. Default: `"learned"`. */
   positions: Positions;
   /** Base of the rotary frequencies. Default with rotary positions: 10000; otherwise absent. */
   rotaryBase?: number;
-  /** Columns of each head that are rotated, from its first on; even. Default: all. */
+  /** Number of leading columns of each head that are rotated; even. Default: all. */
   rotaryDimensions?: number;
-  /** Slower rotary frequencies for a longer context, as of Llama 3.1. Default: none. */
+  /** Lower rotary frequencies for a longer context, as in Llama 3.1. Default: none. */
   rotaryScaling?: RotaryScaling;
   /** Divide attention scores by the root of the head size. Default: true. */
   scaleAttention: boolean;

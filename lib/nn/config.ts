@@ -1,6 +1,6 @@
 /**
- * The sizes and choices of a decoder-only transformer: the one description from which a model is
- * built and which a saved model carries.
+ * The sizes and choices of a decoder-only transformer: a model is built from them, and a saved
+ * model contains them.
  *
  * See gpt.ts for the model, block_config.ts for what its blocks share, and lib/hub for other
  * projects' configuration files.
@@ -64,8 +64,8 @@ export const MODEL_OPTIONS: OptionNames<ModelConfig> = {
  *
  * ```ts
  * import { modelConfig } from "./config.ts";
- * const config = modelConfig({ vocabSize: 65, contextLength: 64, layers: 4, heads: 4, width: 128 });
- * console.log(config.hidden); // 512
+ * const sizes = { vocabSize: 65, contextLength: 64, layers: 4, heads: 4, width: 128 };
+ * console.log(modelConfig(sizes).hidden); // 512
  * ```
  */
 export function modelConfig(input: ModelConfigInput): ModelConfig {

@@ -1,6 +1,6 @@
 /**
- * What a forward pass knows besides its inputs: whether it trains, the key-value cache of
- * generation, and who collects attention's weights.
+ * The state of a forward pass besides its inputs: whether it trains, the key-value cache of
+ * generation, and the lists that collect attention's weights.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { dropout } from "../ops/dropout.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** The memory of generation: a cache for each layer and where the next token goes. */
+/** The key-value cache of generation: keys and values of each layer, and the next position. */
 export interface Cache {
   /** Keys and values of each layer, first layer first. */
   readonly layers: readonly KeyValueCache[];
@@ -26,11 +26,11 @@ export interface LayerCache extends KeyValueCache {
 
 /** Options of a `ForwardContext`. */
 export interface ForwardOptions {
-  /** The device's random state, i32 [2]: dropout is applied, as in training. Default: no dropout. */
+  /** Random state on the device, i32 [2]: applies dropout, as in training. Default: no dropout. */
   readonly randomState?: Tensor;
   /** The number of the first dropout's random stream, so that two passes of a step differ. */
   readonly firstDropout?: number;
-  /** Attention fills this cache, or continues it. Default: none. */
+  /** The cache that attention appends to and reads. Default: none. */
   readonly cache?: Cache;
   /**
    * Keep only each block's input for the derivative and compute the rest again there (activation
@@ -65,7 +65,7 @@ export class ForwardContext {
     this.#dropouts = options.firstDropout ?? 0;
   }
 
-  /** A context that continues from here as this one would, for a part of the pass that runs twice. */
+  /** A copy that continues with the same random streams, for a part of the pass to recompute. */
   fork(): ForwardContext {
     return new ForwardContext({ ...this.options, firstDropout: this.#dropouts });
   }
@@ -86,8 +86,8 @@ export class ForwardContext {
   }
 
   /**
-   * Options of `attention` that drop probabilities with probability `rate` in training; each call of
-   * a pass has its own random stream.
+   * Options of `attention` that drop probabilities with probability `rate` in training; each call
+   * of a pass has its own random stream.
    */
   attentionDropout(
     rate: number,

@@ -44,7 +44,7 @@ export const ENCODER_OPTIONS: OptionNames<EncoderConfig> = {
   embeddingDropout: true,
 };
 
-/** What is known of a batch besides its ids. */
+/** Inputs of an encoder besides a batch's ids. */
 export interface EncoderInput {
   /** i32 [B]: hide the positions of sequence b from lengths[b] on, its padding. Default: none. */
   readonly lengths?: Tensor;

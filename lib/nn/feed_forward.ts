@@ -14,7 +14,7 @@ import { layerRandom, normal } from "./initializers.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
-/** What a feed-forward depends on, a part of a block's configuration. */
+/** The part of a block's configuration that its feed-forward depends on. */
 export type FeedForwardConfig = Pick<
   BlockConfig,
   "width" | "hidden" | "bias" | "gated" | "activation"
@@ -22,9 +22,9 @@ export type FeedForwardConfig = Pick<
 
 /** Options of a `FeedForward`. */
 export interface FeedForwardLayerOptions {
-  /** How the matrices are drawn. Default: N(0, 0.02²). */
+  /** Initializers of the matrices. Default: N(0, 0.02²). */
   initial?: Pick<BlockWeights, "up" | "down">;
-  /** Where they are drawn from. Default: one stream that all such layers share. */
+  /** The random stream they draw from. Default: one stream that all such layers share. */
   random?: Random;
 }
 

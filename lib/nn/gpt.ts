@@ -185,8 +185,8 @@ export class GPT extends Module {
   }
 
   /**
-   * An empty memory for generating `batch` sequences of at most `length` tokens. Default: the
-   * context length.
+   * An empty key-value cache for generating `batch` sequences of at most `length` tokens, default
+   * the context length.
    */
   makeCache(batch: number, length: number = this.config.contextLength): Cache {
     const { layers, heads, keyValueHeads = heads } = this.config;

@@ -1,14 +1,14 @@
 /**
- * The initial weights of a transformer, kind by kind: GPT-2's, those scaled by each product's
- * width, and one distribution for all.
+ * The initial weights of a transformer, by kind of matrix: GPT-2's, variance scaling by each
+ * matrix's inputs, and one distribution for all.
  *
- * Biases start at 0 and gains at 1 in any case. See initializers.ts for the distributions.
+ * Biases always start at 0 and gains at 1. See initializers.ts for the distributions.
  *
  * @module
  */
 import { type Initializer, normal, varianceScaling } from "./initializers.ts";
 
-/** How the matrices of a block are drawn. */
+/** Initializers of the matrices of a block. */
 export interface BlockWeights {
   /** Queries, keys and values, [C, …]. */
   readonly queryKeyValue: Initializer;
@@ -20,7 +20,7 @@ export interface BlockWeights {
   readonly down: Initializer;
 }
 
-/** How the matrices of a decoder are drawn. */
+/** Initializers of the matrices of a decoder. */
 export interface InitialWeights extends BlockWeights {
   /** The token table, [V,C]. */
   readonly tokens: Initializer;
@@ -59,8 +59,9 @@ export function gpt2Weights(layers: number): InitialWeights {
 }
 
 /**
- * Variances that fall with a product's inputs n, cut at two deviations: 0.5/n in attention, 0.25/n
- * in the feed-forward, 1/n in the head (LeCun's); the tables are N(0, 1/C). For post-norm blocks.
+ * Normals truncated at two deviations, of variance 0.5/n in attention, 0.25/n in the feed-forward
+ * and 1/n in the head (LeCun's), n a matrix's inputs; the tables are N(0, 1/C). For post-norm
+ * blocks.
  */
 export function varianceScaledWeights(): InitialWeights {
   const attention = varianceScaling({ scale: 0.5 });

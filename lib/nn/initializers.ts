@@ -15,8 +15,8 @@ export type Initializer = (shape: Shape, random: Random) => Float32Array<ArrayBu
 const LAYERS = 0x6c617973;
 
 /**
- * Random numbers of the layers that are made without their own, one after the other: no two layers
- * begin with the same weights, and a program that makes the same layers gets the same weights.
+ * Random stream that layers made without their own share: no two layers start with the same
+ * weights, and a program that makes the same layers gets the same weights.
  */
 export const layerRandom: Random = new Random(0, LAYERS);
 
@@ -36,7 +36,7 @@ export function normal(deviation = 0.02): Initializer {
   return (shape, random) => random.normals(size(shape), deviation);
 }
 
-/** N(0, 1) cut at ±2 and scaled by `deviation`: values beyond two deviations are drawn again. */
+/** N(0, 1) truncated at ±2, times `deviation`: values beyond two deviations are drawn again. */
 export function truncatedNormal(deviation: number): Initializer {
   return (shape, random) =>
     fill(shape, () => {
@@ -52,16 +52,16 @@ export function uniform(limit: number): Initializer {
   return (shape, random) => fill(shape, () => limit * (2 * random.uniform() - 1));
 }
 
-/** The standard deviation of N(0, 1) cut at ±2. */
+/** The standard deviation of N(0, 1) truncated at ±2. */
 const TRUNCATED_DEVIATION = 0.87962566103423978;
 
 /** Options of `varianceScaling`. */
 export interface VarianceScalingOptions {
-  /** Multiplies the variance. Default 1. */
+  /** Factor of the variance. Default 1. */
   scale?: number;
   /** The number that divides the variance. Default `fan_in`. */
   mode?: "fan_in" | "fan_out" | "fan_avg";
-  /** Default `truncated_normal`. */
+  /** The distribution that values are drawn from. Default `truncated_normal`. */
   distribution?: "normal" | "truncated_normal" | "uniform";
 }
 
@@ -89,17 +89,17 @@ export function varianceScaling(options: VarianceScalingOptions = {}): Initializ
   };
 }
 
-/** LeCun's normal: variance 1/inputs, cut at two deviations. Source: LeCun et al. 1998. */
+/** LeCun's normal: variance 1/inputs, truncated at two deviations. Source: LeCun et al. 1998. */
 export function lecunNormal(): Initializer {
   return varianceScaling();
 }
 
-/** The parameters that have memory and no values yet; undefined while values are drawn. */
+/** The parameters that have memory but no values yet; undefined while values are drawn. */
 let empties: Tensor[] | undefined;
 
 /**
- * Runs `f`, in which parameters get memory but no values: their values will be written later. If
- * `f` throws, such as for want of memory, theirs is released.
+ * Runs `f`, in which parameters get memory but no values: the caller writes them later. If `f`
+ * throws, such as when memory is exhausted, the parameters' memory is released.
  */
 export function withoutInitialValues<T>(f: () => T): T {
   const before = empties;

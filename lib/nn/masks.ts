@@ -1,8 +1,8 @@
 /**
  * Attention masks: 1 if a query may see a key, 0 if not.
  *
- * Multiply masks to intersect them. `scaledDotProductAttention` applies them; the fused attention of
- * models stores none.
+ * Multiply masks to intersect them. `scaledDotProductAttention` applies them; the fused attention
+ * of models stores none.
  *
  * @module
  */

@@ -21,17 +21,18 @@ export interface QuantizeOptions {
 /**
  * Rounds the weights of every linear layer and of the head to 8 bits and frees their float32
  * memory: a token reads about a quarter of the bytes. Biases, norms and the embedding tables stay
- * as they are.
+ * in float32.
  *
- * Afterwards the model can generate and be evaluated, but neither trained nor saved. Make
- * generators and trainers after it. RangeError for an impossible group.
+ * Afterwards the model can generate and be evaluated, but neither trained nor saved; a generator
+ * made before must not be used. RangeError for an impossible group.
  *
  * ```ts
  * import { Generator, GPT, openDevice, quantize } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const model = new GPT({ vocabSize: 8, contextLength: 16, layers: 1, heads: 2, width: 32 });
  * await quantize(model);
- * for await (const token of new Generator(model).generate([1, 2], { maxNewTokens: 4 })) console.log(token);
+ * const tokens = new Generator(model).generate([1, 2], { maxNewTokens: 4 });
+ * for await (const token of tokens) console.log(token);
  * device.close();
  * ```
  */

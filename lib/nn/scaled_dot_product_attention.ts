@@ -39,8 +39,8 @@ export interface ScaledDotProduct {
  * weights = softmax(q·kᵀ/√d), output = weights·v: q f32 [...,Tq,d], k [...,Tk,d], v [...,Tk,dv]
  * with the same leading axes, any number of them.
  *
- * A weight is 0 if its mask is 0; a query that sees no key gets zeros. TypeError if shapes or dtypes
- * do not fit. Source: Vaswani et al., arXiv 1706.03762, section 3.2.1.
+ * A weight is 0 if its mask is 0; a query that sees no key gets zeros. TypeError if shapes or
+ * dtypes do not fit. Source: Vaswani et al., arXiv 1706.03762, section 3.2.1.
  *
  * ```ts
  * import { causalMask, openDevice, scaledDotProductAttention, tensor } from "../../mod.ts";
@@ -82,7 +82,7 @@ function expectFitting(q: Tensor, k: Tensor, v: Tensor): void {
     );
   if (q.shape.at(-1) !== k.shape.at(-1)) throw differ("q", q, "k", k, "last axis");
   if (k.shape.at(-2) !== v.shape.at(-2)) {
-    throw differ("k", k, "v", v, "axis of time, the last but one");
+    throw differ("k", k, "v", v, "second last axis, time");
   }
   for (const [name, x] of [["k", k], ["v", v]] as const) {
     if (!sameShape(q.shape.slice(0, -2), x.shape.slice(0, -2))) {

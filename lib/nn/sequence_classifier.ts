@@ -22,7 +22,7 @@ import { Module, type Parts } from "./module.ts";
 
 /** An encoder with a head. */
 export interface SequenceClassifierConfig extends EncoderConfig {
-  /** What follows the first dense layer: BERT's tanh or DistilBERT's ReLU. */
+  /** Activation after the head's first dense layer: BERT's tanh or DistilBERT's ReLU. */
   poolerActivation: "tanh" | "relu";
   /** Names of the classes, N of them. */
   labels: readonly string[];
@@ -38,11 +38,10 @@ const OPTIONS: OptionNames<SequenceClassifierConfig> = {
 };
 
 /**
- * An encoder whose first token says which class a sequence belongs to: ids i32 [B,T] → logits
+ * W₂·activation(W₁·x₀ + b₁) + b₂, x₀ the encoder's value at the first token: ids i32 [B,T] → logits
  * [B,N].
  *
- * The head is dense, tanh or ReLU, dense. Source: Devlin et al., arXiv 1810.04805; Sanh et al.,
- * arXiv 1910.01108.
+ * Source: Devlin et al., arXiv 1810.04805; Sanh et al., arXiv 1910.01108.
  *
  * ```ts
  * import { openDevice, padSequences, SequenceClassifier } from "../../mod.ts";

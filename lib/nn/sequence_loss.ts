@@ -1,8 +1,8 @@
 /**
  * The loss of a batch of sequences, with targets on the host.
  *
- * A training step that is recorded and replayed needs its targets on the device: that is
- * `crossEntropy`, lib/ops/cross_entropy.ts.
+ * A training step that is recorded and replayed needs its targets on the device: see
+ * `crossEntropy` in lib/ops/cross_entropy.ts.
  *
  * @module
  */
@@ -20,8 +20,8 @@ export interface SequenceLossOptions {
 }
 
 /**
- * The mean over targets that are not ignored of ln Σⱼ exp(logits[…,j]) − logits[…, target], in nats:
- * logits f32 [...,T,V] → [].
+ * The mean cross-entropy, ln Σⱼ exp(logits[…,j]) − logits[…,target] in nats, over targets that are
+ * not ignored: logits f32 [...,T,V] → [].
  *
  * `targets` are the ids of all sequences, row after row, as many as the logits have rows. TypeError
  * if they are not; RangeError if all are ignored, or one is neither ignored nor an id below V.
@@ -30,7 +30,8 @@ export interface SequenceLossOptions {
  * import { openDevice, sequenceLoss, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const logits = tensor([[[0, 0], [0, 9]]]);
- * console.log(await sequenceLoss(logits, Int32Array.of(1, 0), { ignoreIndex: 0 }).item()); // ln 2 = 0.693
+ * const loss = sequenceLoss(logits, Int32Array.of(1, 0), { ignoreIndex: 0 });
+ * console.log(await loss.item()); // ln 2 = 0.693
  * device.close();
  * ```
  */

@@ -34,7 +34,7 @@ export interface TransformerConfig extends Omit<BlockConfigInput, "positions"> {
   targetVocabSize: number;
   /** The longest source and target, in tokens. */
   contextLength: number;
-  /** Blocks of the encoder, and as many of the decoder. */
+  /** Number of blocks in the encoder, and in the decoder. */
   layers: number;
   /** Dropout of the embeddings. Default: `dropout`. */
   embeddingDropout?: number;
@@ -82,8 +82,9 @@ export interface TransformerWeights {
  * ```ts
  * import { openDevice, tensor, Transformer } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * const sizes = { sourceVocabSize: 9, targetVocabSize: 7, contextLength: 8, layers: 1, heads: 2, width: 8 };
- * const model = new Transformer(sizes);
+ * const model = new Transformer({
+ *   sourceVocabSize: 9, targetVocabSize: 7, contextLength: 8, layers: 1, heads: 2, width: 8,
+ * });
  * const source = tensor(new Int32Array([1, 2, 3, 4]), { shape: [1, 4] });
  * const target = tensor(new Int32Array([1, 5]), { shape: [1, 2] });
  * console.log(`${model.forward(source, target)}`); // f32 [1,2,7]
@@ -97,7 +98,7 @@ export class Transformer extends Module {
   readonly targetTokens: Embedding;
   /** The encoder's blocks, first to last. */
   readonly encoder: ModuleList<Block>;
-  /** The norm of what the encoder gives; undefined with post-norm. */
+  /** The norm after the encoder's last block; undefined with post-norm. */
   readonly encoderNorm: NormLayer | undefined;
   /** The decoder's blocks, first to last. */
   readonly decoder: ModuleList<Block>;

@@ -101,7 +101,7 @@ const BACKWARD_PACKED_KV: Kernel = {
 
 /**
  * dropout(softmax(scale·Q·Kᵀ))·V for each head, of packed rows qkv [B,T,(H + 2·Hkv)·D] = [q | k |
- * v] → The result, [B,Tq,H·D]..
+ * v] → [B,T,H·D].
  *
  * Memory grows with T, not with its square. A row that sees no key gives zeros. With `dropout`,
  * rounded to a multiple of 2⁻¹⁶, a probability is 0 with that chance, otherwise it is divided by 1 −
