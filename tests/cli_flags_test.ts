@@ -125,7 +125,7 @@ Deno.test("an unknown flag names the nearest real one", async () => {
 Deno.test("a missing or repeated value is a mistake", async () => {
   assert.equal(await mistake("--prompt"), "--prompt needs a value, and none follows it");
   assert.match(await mistake("--prompt", "--stream"), /--stream follows it.*--prompt=--stream/);
-  assert.match(await mistake("--max-steps", "1", "--max-steps=2"), /--max-steps is given 2 times/);
+  assert.match(await mistake("--max-steps", "1", "--max-steps=2"), /--max-steps appears 2 times/);
 });
 
 Deno.test("numbers are checked", async () => {

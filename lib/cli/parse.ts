@@ -166,7 +166,7 @@ function readFlag(flag: Flag<unknown>, name: string, raw: RawArguments): unknown
   if (given.length === 0) return undefined;
   if (given.length > 1) {
     throw new UserError(
-      `--${name} is given ${given.length} times (${given.join(", ")}); give it once`,
+      `--${name} appears ${given.length} times (${given.join(", ")}); give it once`,
     );
   }
   const value = flag.read(given[0]);

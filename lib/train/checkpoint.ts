@@ -3,9 +3,10 @@
  * read.
  *
  * `config.json`, `generation_config.json`, `model.safetensors` and `tokenizer.json` (or
- * `tokenizer.model`) are those of a Hugging Face model, so `loadPretrained` loads a run; `optimizer.safetensors` holds
- * `<parameter>.<state>` for each of Folio's parameters; `run.json` everything else, which checkpoint_state.ts
- * reads. See checkpoint_folder.ts for how they are written so that a kill never mixes two steps.
+ * `tokenizer.model`) are those of a Hugging Face model, so `loadPretrained` loads a run.
+ * `optimizer.safetensors` holds `<parameter>.<state>` for each of Folio's parameters, `run.json`
+ * everything else. checkpoint_folder.ts writes the files so that a kill never mixes two steps;
+ * checkpoint_state.ts reads `run.json`.
  *
  * @module
  */
@@ -33,9 +34,9 @@ export interface Checkpoint {
   readonly model: GPT;
   /** The optimizer of the model's parameters, whose state is saved. */
   readonly optimizer: Optimizer;
-  /** The tokenizer that the model's ids are of. */
+  /** The tokenizer of the model's ids. */
   readonly tokenizer: Tokenizer;
-  /** The step, and anything else to keep in `run.json`. Default: the optimizer's step alone. */
+  /** The step, and anything else to keep in `run.json`. Default: only the optimizer's step. */
   readonly run?: RunState;
   /** The token that begins a text. Default: none. */
   readonly beginToken?: number;
@@ -54,16 +55,16 @@ const KNOWN: OptionNames<Checkpoint> = {
 };
 
 /**
- * Saves everything together: after a kill at any moment the folder holds this checkpoint whole, or
- * the one before. `loadPretrained` reads its model and tokenizer back, `loadRunState` and
+ * Saves everything together: after a kill at any moment the folder holds either this checkpoint or
+ * the previous one, complete. `loadPretrained` reads model and tokenizer, `loadRunState` and
  * `loadOptimizerState` the rest.
  *
  * `folder` is a path, a `file:` address, or a `CheckpointFolder`, which locks the folder for a
- * whole run; a path is locked while this checkpoint is saved.
+ * whole run; a path is locked only while this checkpoint is saved.
  *
  * @throws {UserError} if the disk is full or read-only, or another process writes to the folder
- * @throws {RangeError} if a weight, or a number of the optimizer, is NaN or infinite, because
- *   nothing could continue from that; the checkpoint before stays as it was
+ * @throws {RangeError} if a weight, or a number of the optimizer, is NaN or infinite, so that
+ *   training could not continue; the previous checkpoint stays as it was
  * @throws {TypeError} if an argument is of another kind, or a name is unknown
  *
  * ```ts

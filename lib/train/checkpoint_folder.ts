@@ -12,11 +12,11 @@
  * A writer killed before step 2 leaves the old files and a `.checkpoint.tmp/`, which the next
  * writer removes; killed after it, a `.checkpoint/`, which the next writer finishes moving. So a
  * process that has opened the folder sees plain files of one checkpoint. A reader without the lock
- * finds a file with `checkpointPath` of lib/hub. Free space for a second checkpoint is needed while
- * one is saved. One process at a time writes: `.lock` is locked for as long as it lives, and the
- * system releases the lock when it ends, however it ends.
+ * finds a file with `checkpointPath` of lib/hub. Saving needs free space for a second checkpoint.
+ * Only one process writes at a time: it holds a lock on `.lock`, which the system releases when the
+ * process ends, for whatever reason.
  *
- * checkpoint.ts says which files there are and what they hold.
+ * See checkpoint.ts for the files and their content.
  *
  * @module
  */
@@ -58,8 +58,8 @@ export class CheckpointFolder {
   }
 
   /**
-   * Makes the folder if it is missing, locks it, and brings it in order: a checkpoint that a killed
-   * writer had completed is put in place, an incomplete one is removed.
+   * Makes the folder if it is missing, locks it, and cleans up after a killed writer: a checkpoint
+   * that it had completed is put in place, an incomplete one is removed.
    *
    * @throws {UserError} if the folder cannot be written, or another process is writing in it
    * @throws {TypeError} if `place` is neither a path nor a `file:` address
@@ -89,8 +89,8 @@ export class CheckpointFolder {
    * Replaces the named files, all or none; names have no folders. Other files stay as they are. A
    * save that starts while another runs waits for it.
    *
-   * @throws {UserError} if the system refuses (full disk, read-only folder): the checkpoint before
-   *   is as it was. An error from a file's chunks passes through, with the same guarantee.
+   * @throws {UserError} if the system refuses (full disk, read-only folder); the checkpoint before
+   *   stays as it was. An error from a file's chunks passes through, with the same guarantee.
    *
    * @internal
    */
@@ -163,8 +163,7 @@ async function namesIn(folder: string): Promise<string[]> {
     if (error instanceof Deno.errors.NotFound) return [];
     if (!(error instanceof Deno.errors.NotADirectory)) throw error;
     throw new UserError(
-      `${folder} is a file, where a folder of that name is made while a checkpoint is saved; ` +
-        "move or remove it",
+      `${folder} is a file, but saving a checkpoint makes a folder of that name; move or remove it`,
       { cause: error },
     );
   }

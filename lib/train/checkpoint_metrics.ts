@@ -1,5 +1,6 @@
 /**
- * A run's `metrics.jsonl`: one JSON object a line, appended while it trains.
+ * A run's `metrics.jsonl`: one JSON object per line, appended during training. See loop.ts for the
+ * figures and lib/plot for reading the file.
  *
  * @module
  */
@@ -11,18 +12,25 @@ export type Metrics =
   | {
     /** Updates done. */
     readonly step: number;
-    /** In nats a token. */
+    /** Training loss of the last update, in nats per token. */
     readonly loss: number;
     /** Mean over the updates since the last line of this kind. */
     readonly meanLoss?: number;
+    /** Learning rate of that update. */
     readonly learningRate: number;
-    /** Before the clip. */
+    /** Norm of all gradients before clipping. */
     readonly gradientNorm: number;
-    /** Without evaluation and sampling. */
+    /** Training speed, without evaluation and sampling. */
     readonly tokensPerSecond: number;
+    /** Seconds since the start of the run, without the time between stop and resume. */
     readonly elapsedSeconds: number;
   }
-  | { readonly step: number; readonly validationLoss: number };
+  | {
+    /** Updates done. */
+    readonly step: number;
+    /** Loss on held-out text, in nats per token. */
+    readonly validationLoss: number;
+  };
 
 /** Appends metrics to a file. */
 export class MetricsLog {
@@ -31,8 +39,8 @@ export class MetricsLog {
   private constructor(readonly path: string, readonly lines: Metrics[]) {}
 
   /**
-   * Opens the file of a run that has done `step` updates: lines of later steps, and what a kill
-   * left of a last one, are dropped, because a resumed run writes them again.
+   * Opens the file of a run that has done `step` updates. Lines of later steps, and a last line cut
+   * off by a kill, are dropped, because a resumed run writes them again.
    */
   static async open(path: string, step: number): Promise<MetricsLog> {
     const text = await readRegularText(path).catch((error) => {
@@ -46,7 +54,7 @@ export class MetricsLog {
     return log;
   }
 
-  /** Adds a line. */
+  /** Appends one line to the file and to `lines`. */
   async append(metrics: Metrics): Promise<void> {
     this.lines.push(metrics);
     const line = JSON.stringify(metrics) + "\n";

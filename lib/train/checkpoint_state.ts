@@ -1,7 +1,7 @@
 /**
- * What a checkpoint says about itself: `run.json`, and the same in the tensors' files, so that files
- * of two checkpoints, or a `run.json` that was edited, are noticed before training continues with
- * other numbers.
+ * The state of a run in its checkpoint: `run.json`, and a copy in the metadata of the tensor files,
+ * so that files of two checkpoints, or an edited `run.json`, are noticed before training continues
+ * with other numbers.
  *
  * See checkpoint.ts for saving, and for the tensors.
  *
@@ -23,7 +23,7 @@ export interface RunState {
 }
 
 /**
- * Whether a folder holds a whole checkpoint, also one that a killed writer had completed and not
+ * Whether a folder holds a complete checkpoint, also one that a killed writer had completed but not
  * put in place.
  */
 export function holdsCheckpoint(folder: string): boolean {
@@ -56,16 +56,16 @@ export async function loadRunState(folder: string | URL): Promise<RunState> {
   return run;
 }
 
-/** Fields that describe the process rather than the run; two runs of the same numbers differ in them. */
+/** Fields that describe the process: two runs of the same numbers may differ in them. */
 const PROCESS_FIELDS = ["commandLine", "device", "versions", "datasetPath"];
 
-/** What a file of tensors remembers of run.json, as JSON. */
+/** The fields of run.json that a tensor file stores in its metadata, as JSON. */
 export function rememberedRun(run: RunState): string {
   const fields = Object.entries(run).filter(([name]) => !PROCESS_FIELDS.includes(name));
   return JSON.stringify(Object.fromEntries(fields));
 }
 
-/** Throws a UserError if a file of tensors, unless it is missing, was saved with another run.json. */
+/** Throws a UserError if a tensor file exists and was saved with another run.json. */
 async function expectSameRun(folder: string, name: string, run: RunState): Promise<void> {
   const metadata = await metadataOf(folder, name);
   if (metadata === undefined) return;
@@ -87,7 +87,7 @@ async function expectSameRun(folder: string, name: string, run: RunState): Promi
   }
 }
 
-/** Where a value that was read differs from the one that was saved, in words. */
+/** Describes the first difference between the value that was read and the saved one. */
 function firstDifference(saved: unknown, read: unknown, path = ""): string | undefined {
   if (isObject(saved) && isObject(read)) {
     for (const name of new Set([...Object.keys(saved), ...Object.keys(read)])) {

@@ -1,5 +1,6 @@
 /**
- * Sources of batches, and a batch's token ids on the device, checked on the way.
+ * Sources of batches, and the token ids of a batch on the device, checked before they are written.
+ * See lib/data for sources and trainer.ts for the step.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { expectIds } from "../token_ids.ts";
 
-/** A source of batches, such as `Batches`: each call of `next` gives the next one. */
+/** A source of batches, such as `Batches`: each call of `next` returns the next one. */
 export interface BatchSource {
   /** B, sequences in a batch. */
   readonly batchSize: number;
@@ -23,33 +24,32 @@ export interface BatchSource {
   next(): { readonly inputs: Int32Array; readonly targets: Int32Array };
 }
 
-/** One batch of a source in tensors that each next batch is written into. */
+/** Tensors for one batch; each next batch of the source overwrites it. */
 export class DeviceBatch {
   /** i32 [B,T]. */
   readonly inputs: Tensor;
   /** i32 [B,T]. */
   readonly targets: Tensor;
-  /** f32 []: its part of the targets that an update counts, a number in [0, 1]. */
+  /** f32 []: this batch's fraction of the counted targets of an update, in [0, 1]. */
   readonly share: Tensor;
   readonly #vocabSize: number;
 
   /**
-   * Room for a batch of this source.
+   * Allocates tensors for a batch of this source.
    *
-   * @throws {TypeError} if it is no source of batches
-   * @throws {RangeError} if its sizes are no whole numbers from 1, or T exceeds the model's context
+   * @throws {RangeError} if a size is not a whole number from 1, or T exceeds the model's context
    */
   constructor(model: GPT, { batchSize, contextLength }: BatchSource) {
-    const most = model.config.contextLength;
+    const maximum = model.config.contextLength;
     for (const [name, value] of Object.entries({ batchSize, contextLength })) {
       if (Number.isSafeInteger(value) && value >= 1) continue;
       throw new RangeError(
         `Trainer: expected batches with a ${name} from 1, got ${describe(value)}`,
       );
     }
-    if (contextLength > most) {
+    if (contextLength > maximum) {
       throw new RangeError(
-        `Trainer: the batches' context of ${contextLength} exceeds the model's, ${most}`,
+        `Trainer: the batches' context of ${contextLength} exceeds the model's, ${maximum}`,
       );
     }
     const { device } = model.parameters()[0];

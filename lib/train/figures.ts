@@ -1,6 +1,6 @@
 /**
- * A step's figures, kept in a ring on the device and read many at a time, because a read is slow on
- * WebGPU.
+ * Loss and gradient norm of each step, kept in a ring buffer on the device and read many at a time,
+ * because a read takes 10 ms on WebGPU. See trainer.ts for the step that records them.
  *
  * @module
  */
@@ -23,13 +23,13 @@ const KERNEL: Kernel = {
 
 /** The figures of one step. */
 export interface StepFigures {
-  /** The training loss, in nats a token. */
+  /** The training loss, in nats per token. */
   readonly loss: number;
-  /** The norm over all gradients, before the clip. */
+  /** The norm of all gradients, before clipping. */
   readonly gradientNorm: number;
 }
 
-/** Records figures on the device, at most `length` between two reads. */
+/** A ring buffer of figures on the device: at most `length` steps between two reads. */
 export class FigureRing {
   readonly #counter: Tensor;
   readonly #ring: Tensor;
@@ -41,18 +41,18 @@ export class FigureRing {
     this.#ring = keep(zeros([length, 2], { device }));
   }
 
-  /** Launches the recording; in a compiled function, call `noteRun` for each run. */
+  /** Launches the kernel that appends figures; call `noteRun` for each run of a compiled one. */
   record(loss: Tensor, norm: Tensor): void {
     const buffers = { loss, norm, counter: this.#counter, ring: this.#ring };
     launch(KERNEL, buffers, { length: this.length });
   }
 
-  /** Counts one run on the host. */
+  /** Counts one run of the compiled function on the host. */
   noteRun(): void {
     this.#recorded++;
   }
 
-  /** True when one more step would overwrite figures that were not read. */
+  /** True if one more step would overwrite figures that were not read. */
   get isFull(): boolean {
     return this.#recorded - this.#read >= this.length;
   }

@@ -1,8 +1,8 @@
 /**
- * The training loop: steps, and between them whatever is due, as a stream of events.
+ * The training loop as a stream of events: it trains, evaluates and detects divergence, and waits
+ * while its reader acts on an event (writes a log line, a checkpoint, a sample).
  *
- * It trains, measures and detects divergence. Its reader decides what an event leads to (a log
- * line, a checkpoint, a sample); the loop waits for it.
+ * See trainer.ts for a step and checkpoint.ts for files.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface LoopOptions {
   steps: number;
   /** Steps between events of kind `figures`. Default 10. */
   logEvery?: number;
-  /** Batches to measure on, from the first one each time. Default: none are measured. */
+  /** Batches to evaluate on, from the first one each time. Default: no evaluation. */
   heldOut?: BatchSource & { state: number };
   /** Steps between events of kind `validation`. Default 250. */
   evalEvery?: number;
@@ -34,7 +34,7 @@ export interface LoopOptions {
   sampleEvery?: number;
   /** Steps between events of kind `checkpoint`, besides the one at the end. Default 0. */
   checkpointEvery?: number;
-  /** Ends the loop after the step, or the batch of an evaluation, that runs. */
+  /** Ends the loop after the current step or the current batch of an evaluation. */
   signal?: AbortSignal;
 }
 
@@ -45,7 +45,7 @@ const RULES = {
   finalBatches: REPORT_RULES.evalBatches,
 };
 
-/** Something that happened, or is due, after `step` updates. */
+/** What happened, or is due, after `step` updates. */
 export type TrainingEvent =
   /** An update was made. */
   | { readonly kind: "step"; readonly step: number }
@@ -54,7 +54,7 @@ export type TrainingEvent =
    * only the time of training.
    */
   | LoggedFigures
-  /** The mean loss on held-out batches, in nats a token. */
+  /** The mean loss on held-out batches, in nats per token. */
   | { readonly kind: "validation"; readonly step: number; readonly validationLoss: number }
   /** A sample is due. */
   | { readonly kind: "sample"; readonly step: number }
@@ -84,13 +84,16 @@ export class DivergenceError extends Error {
 }
 
 /**
- * Trains until `steps` updates are done or the signal aborts, and yields an event for whatever
- * happens or is due.
+ * Trains until `steps` updates are done or the signal aborts, and yields an event for everything
+ * that happens or is due.
  *
- * A checkpoint is due after the last step too, also when the signal has aborted, and the evaluation
- * at the end follows it, so that nothing is lost if the process is stopped meanwhile.
- * `DivergenceError` if a step's loss or gradient norm is no longer finite, at the latest before the
- * next checkpoint; RangeError for an option out of range, TypeError for an unknown one.
+ * A checkpoint is also due after the last step, even if the signal has aborted. The last evaluation
+ * follows it, so that nothing is lost if the process is stopped during the evaluation.
+ *
+ * @throws {DivergenceError} if a step's loss or gradient norm is no longer finite, at the latest
+ *   before the next checkpoint
+ * @throws {RangeError} if an option is out of range
+ * @throws {TypeError} if an option is unknown
  *
  * ```ts
  * import { AdamW, Batches, GPT, openDevice, Trainer, trainingLoop } from "../../mod.ts";
@@ -144,7 +147,7 @@ export async function* trainingLoop(
   if (heldOut) yield* validation(trainer, heldOut, finalBatches, signal);
 }
 
-/** Measures on `count` batches, unless the signal aborts before the end. */
+/** Evaluates on `count` batches, unless the signal aborts before the end. */
 async function* validation(
   trainer: Trainer,
   heldOut: BatchSource & { state: number },
@@ -180,12 +183,12 @@ export function stepsInFlight(milliseconds: number): number {
   return Math.max(2, Math.floor(AHEAD / milliseconds));
 }
 
-/** Makes updates and reads their figures, timing both. */
+/** Makes updates and reads their figures, and times both. */
 class Stopwatch {
   /** Updates whose figures were not read. */
   unread = 0;
   #milliseconds = 0;
-  /** Of an update, as of the last figures. */
+  /** Milliseconds per update, as of the last figures. */
   #perStep = Infinity;
   #inFlight = 0;
 
@@ -203,7 +206,11 @@ class Stopwatch {
     this.unread++;
   }
 
-  /** The last update's figures; DivergenceError if one since the last call is not finite. */
+  /**
+   * The last update's figures.
+   *
+   * @throws {DivergenceError} if a figure since the last call is not finite
+   */
   async figures(): Promise<LoggedFigures> {
     const { tokensPerStep, stepsDone: step } = this.trainer;
     const before = performance.now();

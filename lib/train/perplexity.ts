@@ -17,31 +17,34 @@ import { expectIds } from "../token_ids.ts";
 /** Options of `perplexity`. */
 export interface PerplexityOptions {
   /**
-   * Tokens from the beginning of one window to that of the next, at most the context length, which
-   * is the default: each token is predicted once, from the tokens before it in its window. A
-   * smaller stride gives each token more context, and takes longer.
+   * Tokens from the start of one window to the start of the next, at most the context length
+   * (default): each token is predicted once, from the tokens before it in its window. A smaller
+   * stride gives each token more context, and takes longer.
    */
   stride?: number;
   /** Windows computed together. Default 8. */
   batchSize?: number;
 }
 
-/** How well a model predicts a text. */
+/** A measure of how well a model predicts a text. */
 export interface Perplexity {
   /** exp(loss): the number of equally likely tokens that would surprise as much. */
   readonly perplexity: number;
   /** The mean of −ln p(token) over the predicted tokens, in nats. */
   readonly loss: number;
-  /** How many tokens were predicted: all but the first. */
+  /** Number of predicted tokens: all but the first. */
   readonly tokens: number;
 }
 
 /**
- * exp of the mean of −ln p(tokens[i] | the tokens before it in its window), i from 1 on. No
- * dropout.
+ * Perplexity: exp of the mean of −ln p(tokens[i] | the tokens before it in its window), for i ≥ 1,
+ * without dropout.
  *
- * RangeError for fewer than two tokens, one outside the vocabulary, or an option out of range.
  * Source of the windows: Hugging Face, "Perplexity of fixed-length models".
+ *
+ * @throws {RangeError} if there are fewer than two tokens, one is outside the vocabulary, or an
+ *   option is out of range
+ * @throws {TypeError} if an option is unknown
  *
  * ```ts
  * import { GPT, openDevice, perplexity } from "../../mod.ts";
@@ -65,10 +68,10 @@ export async function perplexity(
   }
   const time = Math.min(contextLength, tokens.length - 1);
   const { stride = time, batchSize = 8 } = options;
-  for (const [name, value, most] of [["stride", stride, time], ["batchSize", batchSize, 4096]]) {
-    if (Number.isInteger(value) && Number(value) >= 1 && value <= most) continue;
+  for (const [name, value, max] of [["stride", stride, time], ["batchSize", batchSize, 4096]]) {
+    if (Number.isInteger(value) && Number(value) >= 1 && value <= max) continue;
     throw new RangeError(
-      `perplexity: ${name} must be a whole number from 1 to ${most}, got ${describe(value)}`,
+      `perplexity: ${name} must be a whole number from 1 to ${max}, got ${describe(value)}`,
     );
   }
   const starts = [0];
@@ -94,7 +97,7 @@ export async function perplexity(
   return { perplexity: Math.exp(loss), loss, tokens: tokens.length - 1 };
 }
 
-/** Windows as rows; targets that an earlier window had, and those beyond the text, are ignored. */
+/** Windows as rows; targets of an earlier window, and those after the text, are ignored. */
 function fillRows(
   tokens: ArrayLike<number>,
   windows: readonly number[],

@@ -1,5 +1,6 @@
 /**
- * Settings of a training run, the named sets of them, and the model that they describe.
+ * Named sets of settings (presets), and the model that settings describe. See settings.ts for each
+ * setting.
  *
  * @module
  */
@@ -80,8 +81,10 @@ export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
 };
 
 /**
- * A new model of these settings, its weights drawn with their seed. RangeError if a setting is
- * missing or out of range, or if they describe no model; TypeError for an unknown one.
+ * A new model of these settings; its weights are drawn with their seed.
+ *
+ * @throws {RangeError} if a setting is missing or out of range, or the settings describe no model
+ * @throws {TypeError} if a setting is unknown
  *
  * ```ts
  * import { modelOf, openDevice, PRESETS } from "../../mod.ts";

@@ -1,6 +1,6 @@
 /**
- * Settings of a training run, and the rules for them, which flags, run.json and the library's options
- * share. Sets of settings are in presets.ts.
+ * Settings of a training run, and the rules that flags, run.json and the library's options share.
+ * Sets of settings are in presets.ts.
  *
  * @module
  */
@@ -16,47 +16,47 @@ export type ModelChoices = Readonly<
 
 /** Everything that a run's numbers depend on, besides its corpus. */
 export interface TrainSettings {
-  /** Blocks. */
+  /** Number of blocks. */
   layers: number;
-  /** Attention heads; they divide the width. */
+  /** Attention heads per block; must divide the width. */
   heads: number;
   /** C, the size of a token's vector. */
   width: number;
-  /** The feed-forward's inner size, in widths. */
+  /** Inner size of the feed-forward layer, in multiples of the width. */
   feedForwardFactor: number;
   /** The model's other choices. */
   model: ModelChoices;
   /** How weights are drawn: `gpt2Weights` or `varianceScaledWeights`. */
   initialWeights: "gpt2" | "varianceScaled";
-  /** T, tokens in a sequence. */
+  /** T, tokens per sequence. */
   context: number;
-  /** B, sequences in a batch. */
+  /** B, sequences per batch. */
   batch: number;
-  /** Windows from anywhere in the text, or the whole text once an epoch; see `BatchesOptions`. */
+  /** Random windows of the text, or the whole text once per epoch; see `BatchesOptions`. */
   order: "random" | "epochs";
-  /** Fewest batches that the text must give. */
+  /** Minimum number of batches that the text must yield. */
   minimumBatches: number;
-  /** Updates. */
+  /** Number of updates. */
   steps: number;
-  /** Batches whose gradients make one update. */
+  /** Batches per update (gradient accumulation). */
   accumulate: number;
-  /** Rate at the end of the warm-up. */
+  /** Learning rate at the end of the warm-up. */
   learningRate: number;
-  /** Rate at the last step. */
+  /** Learning rate at the last step. */
   minLearningRate: number;
-  /** Steps in which the rate rises. */
+  /** Steps in which the learning rate rises. */
   warmupSteps: number;
-  /** AdamW's decay of matrices. */
+  /** AdamW's weight decay, of matrices only. */
   weightDecay: number;
-  /** Decay of the gradient's mean. */
+  /** AdamW's decay of the gradient's mean. */
   beta1: number;
-  /** Decay of the squared gradient's mean. */
+  /** AdamW's decay of the squared gradient's mean. */
   beta2: number;
-  /** Largest gradient norm; 0 is off. */
+  /** Maximum gradient norm; 0 disables clipping. */
   clip: number;
-  /** Chance of dropping an activation, in [0, 1). */
+  /** Probability of dropping an activation, in [0, 1). */
   dropout: number;
-  /** Seed of weights, batches and dropout. */
+  /** Seed of weights, batches and dropout, an integer in [0, 2^32). */
   seed: number;
 }
 
@@ -65,7 +65,7 @@ const countOrNone: Rule<number> = wholeNumber({ min: 0 });
 const notNegative = realNumber({ min: 0 });
 const decay = realNumber({ min: 0, below: 1 });
 
-/** What each setting may be. Each batch of an update is recorded, hence the limit of `accumulate`. */
+/** The valid values of each setting. `accumulate` is limited because each batch is recorded. */
 export const SETTING_RULES: { readonly [Name in keyof TrainSettings]: Rule<TrainSettings[Name]> } =
   {
     layers: count,

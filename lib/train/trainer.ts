@@ -1,7 +1,7 @@
 /**
- * The training step and evaluation, each compiled into one program.
+ * The training step and the evaluation, each compiled into one program.
  *
- * See loop.ts for a whole run, checkpoint.ts for files, device_batch.ts for batches.
+ * See loop.ts for a whole run, checkpoint.ts for files and device_batch.ts for batches.
  *
  * @module
  */
@@ -30,13 +30,13 @@ import { SETTING_RULES } from "./settings.ts";
 export interface TrainerOptions {
   /** The learning rate: one for all steps, or a function of the step, counted from 0. */
   learningRate: number | Schedule;
-  /** Batches whose gradients make one update. Default 1. */
+  /** Batches per update (gradient accumulation), from 1 to 1024. Default 1. */
   accumulate?: number;
   /** Seed of dropout, an integer in [0, 2^32). Default 0. */
   seed?: number;
   /**
-   * Keep only each block's input for the derivative and compute the rest again there: less memory,
-   * about a third more time, the same bits. Default false.
+   * Recompute activations in the backward pass (gradient checkpointing): only each block's input is
+   * kept. Less memory, about a third more time, the same bits. Default false.
    */
   recomputeActivations?: boolean;
 }
@@ -46,35 +46,32 @@ const OPTIONS = { learningRate: true, accumulate: true, seed: true, recomputeAct
 const BATCH_HINT = "the batches say it: new Batches(tokens, { batchSize, contextLength })";
 const HINTS = { batchSize: BATCH_HINT, contextLength: BATCH_HINT };
 
-/** Bytes on the device that training takes. */
+/** Memory that training takes on the device, in bytes. */
 export interface MemoryReport {
-  /** The parameters, each begun at a multiple of 256 bytes. */
+  /** Parameters, each aligned to 256 bytes. */
   readonly parameters: number;
-  /** A gradient for each parameter. */
+  /** One gradient per parameter. */
   readonly gradients: number;
-  /** What the optimizer keeps: two moments a parameter for AdamW. */
+  /** State of the optimizer: two moments per parameter for AdamW. */
   readonly optimizer: number;
-  /**
-   * The memory that a step's intermediate results share, activations above all; 0 before the first
-   * step.
-   */
+  /** Intermediate results of a step, mostly activations; 0 before the first step. */
   readonly activations: number;
-  /** The same for the evaluation's program; 0 before the first evaluation. */
+  /** Intermediate results of an evaluation; 0 before the first one. */
   readonly evaluation: number;
   /**
-   * Working memory of the device's kernels, all threads' together; it grows to what the largest
-   * launch so far needs.
+   * Scratch memory of the device's kernels, of all threads together; it grows to what the largest
+   * launch so far has needed.
    */
   readonly scratch: number;
 }
 
-/** Most steps between two reads of their figures. */
+/** Maximum number of steps between two reads of their figures. */
 const RING = 256;
 
 /**
- * Trains a model: each `step` draws batches and runs one program, forward, backward and update.
+ * Trains a model: each `step` draws batches and runs one program (forward, backward, update).
  *
- * The first step decides the batches' shape, for which the program is made.
+ * The program is compiled in the first step, for the shape of its batches.
  *
  * ```ts
  * import { AdamW, Batches, GPT, openDevice, Trainer } from "../../mod.ts";
@@ -93,14 +90,19 @@ const RING = 256;
 export class Trainer {
   /** The options, defaults filled in. */
   readonly options: Required<TrainerOptions>;
-  /** The first step's batches, as many as make an update. */
+  /** The batches of one update, in the shape of the first step's. */
   readonly #batches: DeviceBatch[] = [];
   readonly #randomState: Tensor;
   readonly #ring: FigureRing;
   readonly #program: Compiled<[], Tensor>;
   #evaluation: { batch: DeviceBatch; loss: Compiled<[], Tensor> } | undefined;
 
-  /** TypeError for another model or optimizer, RangeError for an option out of range. */
+  /**
+   * Makes a trainer; nothing is computed before the first step.
+   *
+   * @throws {TypeError} if the model or the optimizer is of another kind, or an option is unknown
+   * @throws {RangeError} if an option is out of range
+   */
   constructor(readonly model: GPT, readonly optimizer: Optimizer, options: TrainerOptions) {
     expectModel("Trainer", model);
     expectOptimizer("Trainer", optimizer);
@@ -116,7 +118,7 @@ export class Trainer {
     return this.optimizer.stepsDone;
   }
 
-  /** Tokens that one update reads; 0 before the first step. */
+  /** Tokens per update; 0 before the first step. */
   get tokensPerStep(): number {
     return this.#batches.reduce((sum, { inputs }) => sum + inputs.size, 0);
   }
@@ -132,9 +134,7 @@ export class Trainer {
     return this.#program.report;
   }
 
-  /**
-   * What the device's memory is used for, except a batch's ids and the figures, some kilobytes.
-   */
+  /** Memory of training by use, without the token ids of a batch and the figures (some kB). */
   memoryReport(): MemoryReport {
     const { parameters, gradients, state } = this.optimizer.bytes();
     return {
@@ -147,19 +147,19 @@ export class Trainer {
     };
   }
 
-  /** True when `figures` must be read before the next step. */
+  /** True if `figures` must be called before the next step. */
   get figuresDue(): boolean {
     return this.#ring.isFull;
   }
 
   /**
-   * Draws batches and makes one update: its loss is the mean over the targets of all its batches
-   * that are not −100. Returns nothing, so that a GPU is not waited for: `figures` reads the
-   * losses.
+   * Draws batches and makes one update. The loss is the mean over the targets of all batches that
+   * are not −100. It is read by `figures`, so that `step` does not wait for a GPU.
    *
-   * Error if 256 steps' figures were left unread, or if the loss depends on no parameter of the
-   * optimizer, which are those that are trained; RangeError for batches of another shape than the
-   * first, an id outside the model's vocabulary, or if no target counts.
+   * @throws {Error} if the figures of 256 steps are unread, or the loss depends on no parameter of
+   *   the optimizer
+   * @throws {RangeError} if the batches have another shape than the first, an id is outside the
+   *   model's vocabulary, or no target counts
    */
   step(batches: BatchSource): void {
     if (this.#ring.isFull) {
@@ -180,9 +180,10 @@ export class Trainer {
   }
 
   /**
-   * The mean loss over the targets of the next `count` batches, in nats a token, without dropout
-   * and without an update. RangeError as for `step`, or for a count below 1; throws the signal's
-   * reason when that aborts.
+   * The mean loss over the targets of the next `count` batches, in nats per token, without dropout
+   * and without an update. Throws the signal's reason if that aborts.
+   *
+   * @throws {RangeError} as for `step`, or if the count is below 1
    */
   async evaluate(
     batches: BatchSource,
@@ -207,7 +208,7 @@ export class Trainer {
     return sum / targets;
   }
 
-  /** Writes the batches of an update, and the share of its targets that each of them has. */
+  /** Writes the batches of an update, and the fraction of its targets in each of them. */
   #write(batches: BatchSource): void {
     const counts = this.#batches.map((batch) => batch.write(batches));
     const total = counts.reduce((sum, count) => sum + count, 0);
@@ -240,7 +241,7 @@ export class Trainer {
     return value;
   }
 
-  /** Takes the shape of the first step's batches, and expects it of all others. */
+  /** Takes the shape of the first step's batches; all others must have the same. */
   #expectBatches(batches: BatchSource): void {
     expectBatchSource("Trainer.step", batches);
     const [first] = this.#batches;

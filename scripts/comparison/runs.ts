@@ -1,5 +1,5 @@
 /**
- * Runs to compare, as their folders describe them: what was chosen, and what was measured.
+ * Runs to compare: the choices and the losses that their folders hold.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface Loss {
   readonly loss: number;
 }
 
-/** What a run's folder says about it. */
+/** A run as its folder describes it. */
 export interface ComparedRun {
   /** The run's folder. */
   readonly folder: string;

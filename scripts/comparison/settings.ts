@@ -50,7 +50,7 @@ export function spaced(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => " " + letter.toLowerCase());
 }
 
-/** What was chosen for a run, besides its seed, as texts. */
+/** The choices of a run, except its seed, as texts. */
 function choicesOf({ record }: ComparedRun): Record<string, string> {
   const { settings: { seed: _seed, ...settings }, dataset, tokenizer, initFrom } = record;
   const entries = Object.entries({ dataset, tokenizer, initFrom, ...settings });
@@ -61,7 +61,7 @@ function choicesOf({ record }: ComparedRun): Record<string, string> {
   );
 }
 
-/** Whether the last learning rate is the same share of the highest in all runs. */
+/** Whether the last learning rate is the same fraction of the highest one in all runs. */
 function isShareOfPeak(runs: readonly ComparedRun[]): boolean {
   const shares = runs.map(({ record: { settings } }) =>
     settings.minLearningRate / settings.learningRate

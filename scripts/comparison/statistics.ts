@@ -1,5 +1,5 @@
 /**
- * What the runs of one setting have reached: means over seeds, with their spread.
+ * Losses of the runs of one setting: means over seeds, with their spread.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface MeanOfRuns {
   readonly spread?: number;
 }
 
-/** What a group's runs have reached; a loss that none of them has is undefined. */
+/** The losses of a group's runs; a loss that none of them has is undefined. */
 export interface GroupResult {
   /** The settings and the runs. */
   readonly group: SettingGroup;
@@ -40,7 +40,7 @@ export function groupResult(group: SettingGroup): GroupResult {
   };
 }
 
-/** The mean and the spread of some numbers, at least one. */
+/** The mean and the spread of one or more numbers. */
 export function meanAndSpread(values: readonly number[]): MeanOfRuns {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   if (values.length === 1) return { mean };

@@ -17,7 +17,7 @@ export const samplingFlags = group("Sampling", {
     min: 0,
     max: 1,
   }),
-  minP: number(0, "keep tokens at least this times as likely as the most likely one", {
+  minP: number(0, "keep tokens with at least this fraction of the highest probability", {
     min: 0,
     max: 1,
   }),

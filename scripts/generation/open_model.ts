@@ -90,7 +90,7 @@ function withEndTokens({ model, tokenizer, endTokens }: Pretrained): OpenedModel
   return { model, tokenizer, endTokens: [...all] };
 }
 
-/** An error of the hub, preceded by the other reading of a name: a folder that does not exist. */
+/** An error of the hub for a name that could also be a folder: the message names both. */
 function fromHub(location: string, error: unknown): unknown {
   if (!(error instanceof UserError) || location.includes(":")) return error;
   return new UserError(`${location}: no such folder, and on the hub: ${error.message}`, {

@@ -1,5 +1,5 @@
 /**
- * sweep.json: what a sweep's folder was started with, so that it is only continued with the same.
+ * sweep.json: the flags of a sweep, so that its folder is only continued with the same ones.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { holdsCheckpoint } from "../../mod.ts";
 import type { Grid } from "./grid.ts";
 
 /**
- * Opens a sweep's folder for some runs: a new one, or one that was started with the same flags.
+ * Opens the folder of a sweep: a new one, or one that was started with the same flags.
  * More values of the swept settings, and more seeds, may be added to it.
  *
  * @throws {UserError} if the folder holds a run or another sweep, or sweep.json is malformed

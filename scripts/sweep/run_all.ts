@@ -1,5 +1,5 @@
 /**
- * Runs a sweep: so many processes at a time, each for one run, and none for a finished one.
+ * Runs a sweep: one process per unfinished run, `jobs` of them at a time.
  *
  * @module
  */

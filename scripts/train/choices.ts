@@ -1,5 +1,5 @@
 /**
- * What a user chooses for a run of `deno task train`, and the plan that is made of it.
+ * The choices of a user for a run of `deno task train`, and the plan made of them.
  *
  * plan.ts and resume.ts make plans, record.ts writes the choices to run.json.
  *
@@ -8,11 +8,11 @@
 import type { PresetName, TrainSettings } from "../../mod.ts";
 import type { ReadingChoices, Reports, TrainFlags } from "./flags.ts";
 
-/** What the user chose for a run: the part of run.json that `--resume` reads. */
+/** The user's choices for a run: the part of run.json that `--resume` reads. */
 export interface RunChoices {
   /** Name of the preset that the settings started from. */
   readonly preset: PresetName;
-  /** Everything that the run's numbers depend on, besides its corpus. */
+  /** Everything that the run's numbers depend on, except its corpus. */
   readonly settings: TrainSettings;
   /** How often the run reports. */
   readonly reports: Reports;
@@ -20,7 +20,7 @@ export interface RunChoices {
   readonly dataset?: string;
   /** Its absolute path, if it is a file or a folder. */
   readonly datasetPath?: string;
-  /** How text is cut into tokens; absent if the tokenizer is that of another run or of the corpus. */
+  /** Kind of a new tokenizer; absent if it is that of another run or of a prepared corpus. */
   readonly tokenizer?: TrainFlags["tokenizer"];
   /** The run or model whose weights and tokenizer this one started from. */
   readonly initFrom?: string;
@@ -52,7 +52,7 @@ export interface Plan extends RunChoices {
   readonly sequencesSeen: number;
   /** SHA-256 of the text that a resumed run was trained on. */
   readonly corpusHash?: string;
-  /** What the user should know about the plan, a line each. */
+  /** Notes for the user about the plan, one line each. */
   readonly notes: readonly string[];
 }
 

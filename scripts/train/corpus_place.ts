@@ -11,8 +11,8 @@ interface CorpusNames {
 }
 
 /**
- * The place to load a run's corpus from: its absolute path, unless that is gone, as when it was moved
- * together with the folder that the run is started in.
+ * The place to load a run's corpus from: its absolute path or, if that no longer exists, its name as
+ * the user gave it.
  */
 export function corpusPlace({ dataset, datasetPath }: CorpusNames): string | undefined {
   return datasetPath !== undefined && absolutePath(datasetPath) !== undefined
@@ -20,7 +20,7 @@ export function corpusPlace({ dataset, datasetPath }: CorpusNames): string | und
     : dataset;
 }
 
-/** The absolute path of a file, a folder or a pattern, links followed; undefined for anything else. */
+/** The absolute path of a file, a folder or a pattern, links resolved; otherwise undefined. */
 export function absolutePath(place: string): string | undefined {
   const star = place.indexOf("*");
   if (star < 0) return realPath(place);
@@ -29,7 +29,7 @@ export function absolutePath(place: string): string | undefined {
   return folder && `${folder}/${place.slice(slash + 1)}`;
 }
 
-/** The absolute path of what is there; `Deno` because loading node:path takes 20 ms of a start. */
+/** The real path, if it exists; `Deno` does it because loading node:path takes 20 ms. */
 function realPath(path: string): string | undefined {
   try {
     return Deno.realPathSync(path);

@@ -161,7 +161,7 @@ function makeTokenizer(text: string, kind: Plan["tokenizer"]): Tokenizer {
   return WordTokenizer.fromText(own, { padding, unknown: kind === "word" ? "<unk>" : undefined });
 }
 
-/** What `--validation` says: a share of the corpus, or where else to read; 0.1 by default. */
+/** The value of `--validation`: a fraction of the corpus (default 0.1), or a place to read from. */
 function heldOutChoice(validation: string | undefined): number | string {
   if (validation === undefined) return 0.1;
   const share = Number(validation);

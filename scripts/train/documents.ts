@@ -19,11 +19,11 @@ export interface DocumentParts {
   readonly validation: readonly EncodedDocument[];
 }
 
-/** The end of every document. It pads rows too, as in GPT-2. */
+/** The end token of every document. It also pads rows, as in GPT-2. */
 export const END = "<|endoftext|>";
 
 /**
- * A tokenizer of all that documents hold, with an end token.
+ * A tokenizer of everything that the documents contain, with an end token.
  *
  * @throws {UserError} if there are conversations, which need a model's own chat template
  */
@@ -40,7 +40,7 @@ export function documentTokenizer(
 }
 
 /**
- * Sets the last documents aside, a share of them and at least one.
+ * Holds the last documents out: a fraction of them, at least one.
  *
  * @throws {UserError} if there is only one document
  */
@@ -58,7 +58,7 @@ export function splitDocuments(
   );
 }
 
-/** The ids of all documents, one after the other. */
+/** The ids of all documents, concatenated. */
 export function joined(documents: readonly EncodedDocument[]): Uint32Array<ArrayBuffer> {
   const length = documents.reduce((sum, { ids }) => sum + ids.length, 0);
   const all = new Uint32Array(length);

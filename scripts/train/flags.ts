@@ -1,5 +1,5 @@
 /**
- * The flags of `deno task train`. See plan.ts for what a run makes of them.
+ * The flags of `deno task train`. See plan.ts for the plan that is made of them.
  *
  * @module
  */
@@ -29,7 +29,7 @@ function setting(name: NumberSetting, meaning: string) {
   return ruled(undefined as number | undefined, meaning, { rule, placeholder, shownDefault });
 }
 
-/** A flag that says how often a run reports. */
+/** A flag for how often a run reports. */
 function report(name: keyof typeof REPORT_RULES, value: number, meaning: string) {
   return ruled(value, meaning, { rule: REPORT_RULES[name], placeholder: "N" });
 }
@@ -50,7 +50,7 @@ export const trainFlags = {
     ),
     validation: text(
       undefined,
-      "what to measure on: a share of the corpus, such as 0.05, or a file",
+      "held-out text: a fraction of the corpus, such as 0.05, or a file",
       {
         placeholder: "FILE|SHARE",
         shownDefault: "0.1, the end of the corpus",
@@ -69,7 +69,7 @@ export const trainFlags = {
     layers: setting("layers", "transformer blocks"),
     heads: setting("heads", "attention heads per block; must divide the width"),
     width: setting("width", "size of a token's vector"),
-    context: setting("context", "context length: tokens that the model sees at once"),
+    context: setting("context", "context length: maximum number of tokens in a sequence"),
     dropout: setting("dropout", "probability of dropping an activation"),
     initFrom: text(undefined, "start from the weights and the tokenizer of this run", {
       placeholder: "DIR",
@@ -128,7 +128,7 @@ export const trainFlags = {
     }),
     resume: toggle(
       false,
-      "continue the run in --out; rates, steps, batches and reports may be given anew",
+      "continue the run in --out; rates, steps, batches and reports may be changed",
     ),
     continue: toggle(false, "continue the run in --out, or start one if there is none"),
     force: toggle(
@@ -141,19 +141,19 @@ export const trainFlags = {
 /** The values of the flags. */
 export type TrainFlags = FlagValues<typeof trainFlags>;
 
-/** The flags that say how often a run reports; `--resume` may change them. */
+/** The flags for how often a run reports; `--resume` may change them. */
 export const REPORT_FLAGS = Object.keys(REPORT_RULES) as (keyof typeof REPORT_RULES)[];
 
 /** How often a run reports, in steps. */
 export type Reports = Pick<TrainFlags, keyof typeof REPORT_RULES>;
 
-/** The flags that say how a corpus is read; a run keeps them. */
+/** The flags for reading a corpus; a run keeps them. */
 const READING_FLAGS = ["validation", "column", "pack"] as const;
 
 /** How a corpus is read. */
 export type ReadingChoices = Partial<Pick<TrainFlags, typeof READING_FLAGS[number]>>;
 
-/** The flags of reading that were typed; undefined if there is none. */
+/** The flags for reading that were typed; undefined if there are none. */
 export function readingChoices(
   flags: TrainFlags,
   given: ReadonlySet<string>,
@@ -167,9 +167,9 @@ export function readingChoices(
 }
 
 /**
- * How a resumed run reads its corpus: as before.
+ * The choices for reading of a resumed run: those of the run.
  *
- * @throws {UserError} if a flag was typed that says otherwise
+ * @throws {UserError} if a typed flag differs from them
  */
 export function resumedReading(
   folder: string,
@@ -187,7 +187,7 @@ export function resumedReading(
   return saved;
 }
 
-/** The settings that were typed; with `--learning-rate` alone, the last rate keeps its share of it. */
+/** The settings that were typed; `--learning-rate` alone scales the last rate with it. */
 export function givenSettings(
   flags: TrainFlags,
   given: ReadonlySet<string>,

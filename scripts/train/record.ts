@@ -1,6 +1,6 @@
 /**
- * What a run of `deno task train` leaves in its folder besides the checkpoint's tensors: run.json
- * and loss.svg. Also how it describes its memory.
+ * The files of a run of `deno task train` besides the checkpoint's tensors: run.json and loss.svg.
+ * Also the line that describes its memory.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export interface RunRecord extends RunState, RunChoices {
   readonly commandLine: string;
 }
 
-/** What a record holds besides the user's choices and the process. */
+/** The fields of a record besides the user's choices and those of the process. */
 type RunFacts = Pick<
   RunRecord,
   "step" | "corpusHash" | "sequencesSeen" | "device" | "datasetPath"
@@ -72,7 +72,7 @@ export function runRecord(choices: RunChoices, facts: RunFacts): RunRecord {
   };
 }
 
-/** What run.json may hold. */
+/** The valid values of each field of run.json. */
 const RECORD_RULES: { readonly [Name in keyof Required<RunRecord>]: Rule } = {
   step: wholeNumber({ min: 0 }),
   preset: oneOf(Object.keys(PRESETS)),

@@ -64,11 +64,11 @@ export interface StartedModel {
   readonly endTokens: readonly number[];
 }
 
-/** Records what happens while a model is trained. */
+/** Logs, saves and samples while a model is trained. */
 export class Run {
   readonly #parts: RunParts;
   readonly #metrics: MetricsLog;
-  /** The same metrics for TensorBoard, if they are asked for. */
+  /** The same metrics for TensorBoard, with `--tensorboard`. */
   #events: EventLog | undefined;
   readonly #progress: TrainingProgress;
   readonly #generator: Generator;
@@ -102,7 +102,7 @@ export class Run {
     return run;
   }
 
-  /** Records an event of the training loop, or does what it announces. */
+  /** Acts on an event of the training loop: logs it, or saves or samples if that is due. */
   async handle(event: TrainingEvent): Promise<void> {
     const { kind, step } = event;
     if (kind === "step") this.#advance(step);
@@ -236,7 +236,7 @@ export class Run {
     return sequencesSeen + (trainer.stepsDone - step) * settings.accumulate * settings.batch;
   }
 
-  /** What diverged, what is saved, and what to do: the last two depend on whether there is a step. */
+  /** The error for a divergence: what diverged, what is saved, and what to do. */
   #diverged(what: string): UserError {
     const { folder, settings: { learningRate, clip } } = this.#parts.plan;
     const saved = this.#savedStep !== undefined && holdsCheckpoint(folder)

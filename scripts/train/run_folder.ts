@@ -1,15 +1,15 @@
 /**
- * The folder of a new run of `deno task train`: which one is free, and that nothing of the user's is
- * overwritten.
+ * The folder of a new run of `deno task train`: the first free one, and protection of the user's
+ * files.
  *
- * lib/train/checkpoint_folder.ts locks it and saves checkpoints in it.
+ * See lib/train/checkpoint_folder.ts for its lock and for how checkpoints are saved.
  *
  * @module
  */
 import { CheckpointFolder, holdsCheckpoint, UserError } from "../../mod.ts";
 import type { Plan } from "./choices.ts";
 
-/** Names that are shown of a folder's files. */
+/** Maximum number of file names in a message. */
 const SHOWN = 3;
 
 /** The first free folder of base, base-2, …, or the last one that holds a run. */
@@ -60,7 +60,7 @@ export async function openRunFolder(plan: Plan): Promise<CheckpointFolder> {
   }
 }
 
-/** Files that a reader of a model takes into account although this run may not write them. */
+/** Files that `loadPretrained` reads although a run may not write them. */
 const READ_WITH_A_MODEL = [
   "tokenizer.json",
   "tokenizer.model",
@@ -70,7 +70,7 @@ const READ_WITH_A_MODEL = [
   "chat_template.jinja",
 ];
 
-/** Removes what the model that a forced run replaced has left, except the files of these names. */
+/** Removes files left by the model that a forced run replaces, except those of these names. */
 export async function removeReplaced(folder: string, own: Iterable<string>): Promise<void> {
   const kept = new Set(own);
   for (const name of READ_WITH_A_MODEL.filter((name) => !kept.has(name))) {
@@ -88,6 +88,6 @@ function filesIn(folder: string): string[] {
     return entries.filter(({ name, isDirectory }) => !isDirectory && !name.startsWith("."))
       .map(({ name }) => name).sort();
   } catch {
-    return []; // whoever opens it says what is wrong
+    return []; // CheckpointFolder.open reports what is wrong
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The learning rate of a run of `deno task train`, and what a user should know about it.
+ * The learning rate of a run of `deno task train`, and notes for the user about it.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export function warmupNotes(settings: TrainSettings): string[] {
   ];
 }
 
-/** A line if the rate is higher after `step` updates than it was, as with more steps to go. */
+/** A line if the rate rises after `step` updates, for example because `--steps` was raised. */
 export function riseNotes(before: TrainSettings, after: TrainSettings, step: number): string[] {
   const [last, next] = [scheduleOf(before)(step - 1), scheduleOf(after)(step)];
   if (step <= before.warmupSteps || next <= 1.01 * last) return [];

@@ -1,9 +1,9 @@
 /**
  * `--tensorboard`: the metrics of a run as an event file, which TensorBoard reads.
  *
- * The file holds what metrics.jsonl holds, and is made anew from it when a run is resumed. Its format
- * is that of TensorFlow's records (length, data, and a masked CRC-32C of each) around protocol
- * buffers of the message `Event`: https://github.com/tensorflow/tensorboard, tensorboard/compat/proto.
+ * The file holds the figures of metrics.jsonl, from which a resumed run rewrites it. Its format is
+ * TensorFlow's records (length, data, and a masked CRC-32C of each) with protocol buffers of the
+ * message `Event`. Source: tensorboard/compat/proto of https://github.com/tensorflow/tensorboard.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Metrics } from "../../mod.ts";
 /** The name of the file in a run's folder; TensorBoard looks for `tfevents`. */
 export const EVENT_FILE = "events.out.tfevents.folio";
 
-/** Names of the metrics in TensorBoard, where those before a slash share a section. */
+/** Names of the metrics in TensorBoard; the word before the slash names their section. */
 const TAGS: Readonly<Record<string, string>> = {
   loss: "loss/train",
   validationLoss: "loss/validation",
@@ -29,7 +29,7 @@ export class EventLog {
     this.#path = path;
   }
 
-  /** Writes the file of the metrics so far. */
+  /** Opens a run's event file and writes its past metrics. */
   static async open(folder: string, past: readonly Metrics[]): Promise<EventLog> {
     const path = `${folder}/${EVENT_FILE}`;
     const events = past.map((metrics) => eventOf(metrics, Date.now() / 1000));
@@ -38,7 +38,7 @@ export class EventLog {
     return new EventLog(path);
   }
 
-  /** Adds metrics, of now. */
+  /** Appends metrics with the current time. */
   async append(metrics: Metrics): Promise<void> {
     const event = record(eventOf(metrics, Date.now() / 1000));
     await Deno.writeFile(this.#path, event, { append: true });
@@ -71,7 +71,7 @@ function record(data: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return joined([length, maskedCRC(length), data, maskedCRC(data)]);
 }
 
-/** A CRC as records have it: rotated right by 15 bits, plus a constant. */
+/** The masked CRC-32C of TensorFlow's records: rotated right by 15 bits, plus a constant. */
 function maskedCRC(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const crc = crc32c(bytes);
   const masked = new Uint8Array(4);
@@ -109,7 +109,7 @@ function bytesField(field: number, value: Uint8Array<ArrayBuffer>): Uint8Array<A
   return joined([Uint8Array.from([field << 3 | BYTES, ...varint(value.length)]), value]);
 }
 
-/** A number in groups of 7 bits, the lowest first. */
+/** A number as a varint: groups of 7 bits, the lowest first. */
 function varint(value: number): number[] {
   const bytes: number[] = [];
   for (; value > 127; value = Math.floor(value / 128)) bytes.push(value % 128 | 128);

@@ -7,7 +7,7 @@
 import { ASSETS } from "./assets.ts";
 import type { Feed } from "./feed.ts";
 
-/** Pages that may be open at once. */
+/** Maximum number of open pages. */
 export const MAX_VIEWERS = 64;
 
 /**
