@@ -119,8 +119,13 @@ const broken: [string, string, Record<string, unknown>, RegExp][] = [
   ["added tokens no list", "words", { added_tokens: { id: 0 } }, /added_tokens: expected an array/],
   ["added token twice", "words", {
     added_tokens: [{ id: 0, content: "<unk>" }, { id: 0, content: "<unk>" }],
-  }, /added_tokens\[1\]\.content: expected a text of its own/],
-  ["added token empty", "words", { added_tokens: [{ id: 3, content: "" }] }, /text of its own/],
+  }, /added_tokens\[1\].content: expected a text that is not empty, each once/],
+  [
+    "added token empty",
+    "words",
+    { added_tokens: [{ id: 3, content: "" }] },
+    /text that is not empty/,
+  ],
   ["added token elsewhere", "words", { added_tokens: [{ id: 2, content: "a" }] }, /vocab id 1/],
   ["added token strips", "words", {
     added_tokens: [{ id: 0, content: "<unk>", lstrip: true }],
@@ -130,7 +135,7 @@ const broken: [string, string, Record<string, unknown>, RegExp][] = [
     model: { continuing_subword_prefix: "##", vocab: { a: 0 }, unk_token: "a" },
   }, /model\.type.*"WordPiece"/],
   ["other added token", "words", { added_tokens: [{ id: 3, content: "<x>" }] }, /only the padding/],
-  ["padding elsewhere", "words", { padding: { pad_id: 2, pad_token: "a" } }, /its own pad_id/],
+  ["padding elsewhere", "words", { padding: { pad_id: 2, pad_token: "a" } }, /its id as pad_id/],
   ["no merges", "bytePairs", bytePairs(null), /merges: expected an array/],
   ["merge of three", "bytePairs", bytePairs(["a b ab"]), /merges\[0\]: expected a pair/],
   ["merge of numbers", "bytePairs", bytePairs([[0, 1]]), /merges\[0\]: expected a pair/],

@@ -76,7 +76,7 @@ const refused: [string, RegExp][] = [
   ["(?:a*|b)*", /no repetition of what can match nothing/],
   ["(?:^)+", /no repetition/],
   ["(?i:ß)", /letters of ASCII/],
-  ["(?i:off)", /no "ff" where case is ignored/],
+  ["(?i:off)", /no "ff" if case is ignored/],
   ["\\p{Age=3}", /a property that is supported, not Age=3/],
   ["(a", /a \) for each \(/],
   ["a)", /no \) without a \(/],

@@ -52,7 +52,7 @@ function pieceEnd(text: string, start: number): number {
   return leavesOne && end - start > 1 ? end - 1 : end;
 }
 
-/** Where the run of characters of one class that begins at `start` ends. */
+/** The end of the run of characters of one class that begins at `start`. */
 function runEnd(text: string, start: number): number {
   const kind = classAt(text, start);
   let end = start;

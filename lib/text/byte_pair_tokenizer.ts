@@ -152,7 +152,7 @@ export class BytePairTokenizer extends Tokenizer {
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   }
 
-  /** A character appears with the id that brings its last byte. */
+  /** A character is returned with the id that holds its last byte. */
   protected override streamIds(skipSpecialTokens: boolean): TokenStream {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     return {

@@ -1,5 +1,5 @@
 /**
- * What a text begins with if there is no prompt.
+ * The ids that generation starts from without a prompt.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * A tokenizer from the content of its file.
  *
- * tokenizer_files.ts says which of a folder's files describe one; `loadTokenizer` of lib/hub reads
- * them from a place.
+ * tokenizer_files.ts chooses among the files of a folder; `loadTokenizer` of lib/hub reads them from
+ * a path or an address.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { SentencePieceTokenizer } from "./sentence_piece_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { MAXIMUM_VOCABULARY } from "./tokenizer_file.ts";
 
-/** What the files beside a `tokenizer.json` say. */
+/** Options of `parseTokenizer`: the content of the files beside a `tokenizer.json`. */
 export interface ParseTokenizerOptions {
   /** The text of `tokenizer_config.json`, or what `JSON.parse` makes of it. Default: none. */
   config?: string | object;
@@ -27,7 +27,7 @@ export interface ParseTokenizerOptions {
  * The tokenizer that the content of a file describes: the text of a Hugging Face `tokenizer.json`,
  * what `JSON.parse` makes of it, or the bytes of a SentencePiece `.model`.
  *
- * Characters, words and byte pairs as GPT-2's have tokenizers of their own; every other
+ * Characters, words and byte pairs as GPT-2's have their own classes; every other
  * `tokenizer.json`, one with a chat template among them, is computed part by part as its makers'
  * library does, or refused by name. SentencePiece is a package that is downloaded at its first use;
  * there are no options for it.

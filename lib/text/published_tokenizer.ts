@@ -58,7 +58,7 @@ export class PublishedTokenizer extends Tokenizer {
   readonly #config: Json;
   readonly #pipeline: Pipeline;
   readonly #tokens: (string | undefined)[];
-  /** What the decoder gets for each id: of some added tokens their normalized form. */
+  /** What the decoder receives for each id: for some added tokens their normalized form. */
   readonly #decoded: (string | undefined)[];
   readonly #ids: ReadonlyMap<string, number>;
   readonly #cache = new Map<string, Uint32Array>();
@@ -134,7 +134,7 @@ export class PublishedTokenizer extends Tokenizer {
     return ids.toArray();
   }
 
-  /** `head` is the length of what is where the whole text begins. */
+  /** `head` is the length of the part that counts as the beginning of the whole text. */
   #encodePieces(text: string, head: number, ids: GrowingIds): void {
     if (text === "") return;
     let pieces: Pieces = { texts: [text], heads: head > 0 ? [head] : [] };
@@ -223,9 +223,9 @@ interface Pipeline {
   /** Finds added tokens in the normalized text. */
   readonly normalized: AddedTokenSplitter;
   readonly steps: readonly PreTokenizer[];
-  /** Whether a step asks where the text begins. */
+  /** Whether a step needs to know where the text begins. */
   readonly usesHead: boolean;
-  /** Whether the last step writes pieces as bytes, which is then done once a piece. */
+  /** Whether the last step writes pieces as bytes, which is then done once per cached piece. */
   readonly writesBytes: boolean;
   readonly model: Model;
   readonly added: readonly PublishedAddedToken[];

@@ -1,9 +1,10 @@
 /**
- * What a SentencePiece `.model` says: its pieces, special ids and the settings that decoding needs.
+ * The content of a SentencePiece `.model`: its pieces, special ids and the settings that decoding
+ * needs. sentence_piece_tokenizer.ts encodes with it.
  *
- * The file is a protocol buffer of the message ModelProto; read are the fields that are named
- * below. Everything is checked, the table of normalization too, so that a program that trusts the
- * file can be given it. Source: sentencepiece_model.proto of google/sentencepiece.
+ * The file is a protocol buffer, the message ModelProto; only the fields named below are read.
+ * Everything is checked, the normalization table included, because the program that encodes trusts
+ * the file. Source: sentencepiece_model.proto of google/sentencepiece.
  *
  * @module
  */
@@ -25,13 +26,13 @@ export interface SentencePieceModel {
   readonly pieces: readonly Piece[];
   readonly type: "unigram" | "bpe" | "word" | "char";
   readonly unknownId: number;
-  /** Ids of the pieces that begin and end a text and fill up a row, where there are any. */
+  /** Ids of the pieces that begin a text, end it and pad a row; undefined if there is none. */
   readonly beginId: number | undefined;
   readonly endId: number | undefined;
   readonly paddingId: number | undefined;
-  /** What an unknown piece reads as. */
+  /** The text of an unknown piece. */
   readonly unknownText: string;
-  /** Whether the first piece of a text has a space of its own making before it. */
+  /** Whether the encoder puts a space before the first piece of a text. */
   readonly leadingSpace: boolean;
 }
 
@@ -54,7 +55,7 @@ export function malformedModel(what: string): SyntaxError {
 /**
  * Reads a `.model`.
  *
- * @throws {SyntaxError} where it is malformed or too large
+ * @throws {SyntaxError} if it is malformed or too large
  */
 export function readSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
   const pieces: Piece[] = [];
@@ -75,7 +76,7 @@ export function readSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
   checkPieces(pieces);
   const table = normalizer.get(2);
   if (table instanceof Uint8Array) checkNormalization(table);
-  else if (table !== undefined) throw malformedModel("the normalizer's table is no bytes");
+  else if (table !== undefined) throw malformedModel("the normalizer's table: expected bytes");
   const type = MODEL_TYPES[integer(trainer, 3, 1) - 1];
   if (!type) throw malformedModel(`unknown model type ${integer(trainer, 3, 1)}`);
   const control = (field: number, name: string) => {
@@ -120,8 +121,8 @@ function checkPieces(pieces: readonly Piece[]): void {
 }
 
 /**
- * The table: the bytes of a double-array trie, whose number comes first, then the texts that its
- * values point into. No step of a search may leave the trie, no value the texts.
+ * The normalization table: the number of bytes of a double-array trie, the trie, and the texts that
+ * its values point into. No step of a search may leave the trie, and no value the texts.
  */
 function checkNormalization(table: Uint8Array): void {
   if (table.length === 0) return;
@@ -149,7 +150,7 @@ interface Field {
   readonly value: Value;
 }
 
-/** A field of the last occurrence, as the format says. */
+/** The fields of a message; of repeated ones the last, as the format requires. */
 function message(value: Value, what: string): Fields {
   if (!(value instanceof Uint8Array)) throw malformedModel(`${what}: expected a message`);
   const fields: Fields = new Map();
@@ -166,7 +167,7 @@ function* fieldsOf(bytes: Uint8Array): Generator<Field> {
   const take = (length: number) => {
     if (length > bytes.length - at) {
       throw malformedModel(
-        `it ends within a field: ${length} bytes wanted at ${at}, ${bytes.length - at} left`,
+        `it ends within a field: expected ${length} bytes at ${at}, got ${bytes.length - at}`,
       );
     }
     at += length;
@@ -194,10 +195,10 @@ function* fieldsOf(bytes: Uint8Array): Generator<Field> {
   }
 }
 
-function integer(fields: Fields, number: number, otherwise: number): number {
+function integer(fields: Fields, number: number, fallback: number): number {
   const value = fields.get(number);
   if (value instanceof Uint8Array) throw malformedModel(`field ${number}: expected a number`);
-  return value ?? otherwise;
+  return value ?? fallback;
 }
 
 function float(fields: Fields, number: number): number {
@@ -209,9 +210,9 @@ function float(fields: Fields, number: number): number {
   return new DataView(value.buffer, value.byteOffset, 4).getFloat32(0, true);
 }
 
-function string(fields: Fields, number: number, otherwise: string): string {
+function string(fields: Fields, number: number, fallback: string): string {
   const value = fields.get(number);
-  if (value === undefined) return otherwise;
+  if (value === undefined) return fallback;
   if (!(value instanceof Uint8Array)) throw malformedModel(`field ${number}: expected a text`);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value);

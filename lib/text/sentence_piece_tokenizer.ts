@@ -1,6 +1,6 @@
 /**
- * SentencePiece models: encoding by the package `sentencepiece-js`, which is SentencePiece itself
- * as WebAssembly; vocabulary, special tokens and decoding by Folio's own reading of the file.
+ * SentencePiece models. The package `sentencepiece-js`, SentencePiece compiled to WebAssembly,
+ * encodes; Folio itself reads the vocabulary and the special tokens, and decodes.
  *
  * The package is loaded when the first model is opened; this is the only module that names it.
  *
@@ -28,7 +28,7 @@ export class SentencePieceTokenizer extends Tokenizer {
   override readonly specialTokens: ReadonlyMap<string, number>;
   /** The id of `<pad>`, if the model has it. */
   override readonly paddingId: number | undefined;
-  /** `<s>` before a text, where the model has it. */
+  /** `<s>` before a text, if the model has it. */
   override readonly surroundings: Surroundings;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #model: SentencePieceModel;
@@ -53,7 +53,7 @@ export class SentencePieceTokenizer extends Tokenizer {
   /**
    * Opens the content of a `.model`.
    *
-   * @throws {SyntaxError} where it is malformed
+   * @throws {SyntaxError} if it is malformed
    */
   static async open(bytes: Uint8Array<ArrayBuffer>): Promise<SentencePieceTokenizer> {
     const model = readSentencePieceModel(bytes);
@@ -142,7 +142,7 @@ export class SentencePieceTokenizer extends Tokenizer {
   /**
    * A SentencePiece model has no `tokenizer.json`.
    *
-   * @throws {TypeError} always: keep its file, which `files` gives
+   * @throws {TypeError} always: keep its file, which `files` returns
    */
   override toJSON(): TokenizerFile {
     throw new TypeError("SentencePieceTokenizer: it is kept as tokenizer.model; use files()");
@@ -163,7 +163,7 @@ export class SentencePieceTokenizer extends Tokenizer {
 type Encoder = (text: string) => Uint32Array<ArrayBuffer>;
 
 /**
- * What is used of SentencePiece's own interface; each object lives in its memory until `delete`.
+ * The part of the package's interface that is used; each object keeps its memory until `delete`.
  */
 interface Native {
   readonly FS: { writeFile(path: string, bytes: Uint8Array): void; unlink(path: string): void };
@@ -179,12 +179,12 @@ interface Owned {
 }
 
 let shared: Promise<Native> | undefined;
-/** Gives a model's memory inside the package back when its encoder is collected. */
+/** Frees a model's memory inside the package once its encoder is collected. */
 const collected = new FinalizationRegistry<Owned>((processor) => {
   try {
     processor.delete();
   } catch {
-    // The instance that it lived in has broken down.
+    // Its instance has failed.
   }
 });
 
@@ -221,9 +221,9 @@ async function openEncoder(bytes: Uint8Array): Promise<Encoder> {
 }
 
 /**
- * An instance of the package. Its own `load` makes one, then reads a path: without one it throws
- * there, and models come from here. The handlers of failures that it puts on the process are taken
- * off again, because they are for programs that it is all of.
+ * An instance of the package. Its `load` makes one and then reads a path; without a path it throws
+ * after making it, and models are loaded here. The failure handlers that it adds to the process
+ * are removed, because they are meant for standalone programs.
  */
 async function instantiate(): Promise<Native> {
   const { SentencePieceProcessor } = (await import(PACKAGE)).default;
@@ -256,12 +256,12 @@ function withView<Result>(native: Native, text: string, use: (view: Owned) => Re
   }
 }
 
-/** What goes wrong inside the package is the model's fault: it was given what the model says. */
+/** Reports a failure inside the package as one of the model. */
 function guarded<Result>(attempted: string, action: () => Result): Result {
   try {
     return action();
   } catch (error) {
-    shared = undefined; // it may be in no state to go on
+    shared = undefined; // its state is unknown
     throw malformedModel(`${attempted}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -15,7 +15,7 @@ const LONGEST_TEMPLATE = 250_000;
 /** Largest value that a template may make: characters of a text, and of all texts of a list. */
 const LARGEST_VALUE = 2_000_000;
 /** Deepest nesting of lists. */
-const DEEPEST = 100;
+const MAXIMUM_DEPTH = 100;
 /** Most characters that one operation may write or compare before its result is known. */
 const LARGEST_PRODUCT = 64_000_000;
 /** Longest `range`. */
@@ -137,7 +137,7 @@ class Known implements Node {
   constructor(readonly known: Value) {}
 }
 
-/** The interpreter with a budget of its own. */
+/** The interpreter with a budget. */
 function boundedInterpreter(Base: typeof Interpreter): typeof Interpreter {
   return class Bounded extends Base {
     #steps = STEPS;
@@ -176,7 +176,7 @@ function boundedInterpreter(Base: typeof Interpreter): typeof Interpreter {
       if (filter.type !== "CallExpression") return super.applyFilter(operand, filter, environment);
       const args = this.#evaluated(filter.args as Node[], environment);
       const isIndented = (filter.callee as Node).value === "tojson";
-      this.#expectCall(operand, args, isIndented ? DEEPEST : 1);
+      this.#expectCall(operand, args, isIndented ? MAXIMUM_DEPTH : 1);
       return super.applyFilter(operand, { ...filter, args }, environment);
     }
 
@@ -251,7 +251,9 @@ function boundedInterpreter(Base: typeof Interpreter): typeof Interpreter {
         characters += key.length + 2 + inner.characters;
         depth = Math.max(depth, inner.depth + 1);
       }
-      if (depth > DEEPEST) throw new RangeError(`lists are nested more than ${DEEPEST} deep`);
+      if (depth > MAXIMUM_DEPTH) {
+        throw new RangeError(`lists are nested more than ${MAXIMUM_DEPTH} deep`);
+      }
       const size = { characters, depth };
       if (value.type !== "NamespaceValue") this.#sizes.set(value, size);
       return size;

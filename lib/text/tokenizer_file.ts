@@ -49,9 +49,9 @@ export interface TokenizerFile {
 
 /** What the common parts of a file need of a tokenizer. */
 export interface TokenSpellings {
-  /** Tokens that stand for no text, by spelling. */
+  /** Tokens that are no text, by spelling. */
   readonly specialTokens: ReadonlyMap<string, number>;
-  /** The id that fills up short rows. */
+  /** The id that pads short rows. */
   readonly paddingId: number | undefined;
   /** The token of an id. */
   token(id: number): string;
@@ -98,7 +98,7 @@ export function commonParts(
   };
 }
 
-/** The most tokens a file may hold: four times the largest public vocabulary. */
+/** The maximum number of tokens of a file: four times the largest public vocabulary. */
 export const MAXIMUM_VOCABULARY: number = 2 ** 20;
 
 /** A SyntaxError about a part of a tokenizer.json. */
@@ -106,7 +106,7 @@ export function malformed(part: string, expected: string, received: unknown): Sy
   return new SyntaxError(`tokenizer.json: ${part}: expected ${expected}, got ${brief(received)}`);
 }
 
-/** A value in a few words: it may be long, or nested without end. */
+/** A value in a few words: it may be long or deeply nested. */
 function brief(value: unknown): string {
   if (typeof value === "string") {
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
@@ -121,7 +121,7 @@ function brief(value: unknown): string {
 /**
  * A value that must be an object.
  *
- * @throws {SyntaxError} where it is none
+ * @throws {SyntaxError} if it is none
  */
 export function readObject(value: unknown, part: string): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -133,7 +133,7 @@ export function readObject(value: unknown, part: string): Record<string, unknown
 /**
  * The tokens of a file in the order of their ids: `model.vocab` and then `added_tokens`.
  *
- * @throws {SyntaxError} where ids are no integers from 0 on, each used once, or there are too many
+ * @throws {SyntaxError} if ids are no integers from 0 on, each used once, or there are too many
  */
 export function readTokens(vocab: unknown, added: readonly AddedToken[]): string[] {
   const ids = new Map(Object.entries(readObject(vocab, "model.vocab")));
@@ -165,7 +165,7 @@ export function readTokens(vocab: unknown, added: readonly AddedToken[]): string
 /**
  * The `added_tokens` of a file.
  *
- * @throws {SyntaxError} where one is malformed, occurs twice, or needs what Folio lacks
+ * @throws {SyntaxError} if one is malformed, occurs twice, or needs what Folio lacks
  */
 export function readAddedTokens(value: unknown): AddedToken[] {
   if (value === undefined || value === null) return [];
@@ -178,7 +178,7 @@ export function readAddedTokens(value: unknown): AddedToken[] {
     const part = `added_tokens[${index}]`;
     const { id, content, special, single_word, lstrip, rstrip } = readObject(entry, part);
     if (typeof content !== "string" || content === "" || seen.has(content)) {
-      throw malformed(`${part}.content`, "a text of its own", content);
+      throw malformed(`${part}.content`, "a text that is not empty, each once", content);
     }
     if (typeof id !== "number" || !Number.isInteger(id)) {
       throw malformed(`${part}.id`, "an integer", id);
@@ -194,7 +194,7 @@ export function readAddedTokens(value: unknown): AddedToken[] {
 /**
  * The merges of a BPE model, written as `"left right"` or as `["left", "right"]`.
  *
- * @throws {SyntaxError} where one is malformed or occurs twice, or there are too many
+ * @throws {SyntaxError} if one is malformed or occurs twice, or there are too many
  */
 export function readMerges(value: unknown): [left: string, right: string][] {
   if (!Array.isArray(value)) throw malformed("model.merges", "an array", value);
@@ -218,13 +218,13 @@ export function readMerges(value: unknown): [left: string, right: string][] {
 /**
  * The padding token of a file, checked against its tokens.
  *
- * @throws {SyntaxError} where `padding` names a token that has another id
+ * @throws {SyntaxError} if `padding` names a token that has another id
  */
 export function readPadding(value: unknown, tokens: readonly string[]): string | undefined {
   if (value === undefined || value === null) return undefined;
   const { pad_id: id, pad_token: token } = readObject(value, "padding");
   if (typeof id !== "number" || typeof token !== "string" || tokens[id] !== token) {
-    throw malformed("padding", "pad_token with its own pad_id", value);
+    throw malformed("padding", "pad_token with its id as pad_id", value);
   }
   return token;
 }

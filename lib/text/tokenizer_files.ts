@@ -1,7 +1,7 @@
 /**
  * Which files of a folder describe a tokenizer, to read them and to write them.
  *
- * parse_tokenizer.ts reads their content; lib/hub reaches the folders of models, lib/data those of
+ * parse_tokenizer.ts reads their content; lib/hub opens the folders of models, lib/data those of
  * prepared corpora.
  *
  * @module
@@ -90,7 +90,7 @@ function objectOf(json: string, name: string): Record<string, unknown> {
     const value = JSON.parse(json);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
   } catch {
-    // The message below says so.
+    // Reported below.
   }
   throw new SyntaxError(`${name}: expected a JSON object`);
 }

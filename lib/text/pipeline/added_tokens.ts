@@ -16,7 +16,7 @@ import { checkToken, type Model } from "./model.ts";
 export interface PublishedAddedToken {
   readonly id: number;
   readonly content: string;
-  /** Only where no word character is beside it. */
+  /** Only if no word character is beside it. */
   readonly singleWord: boolean;
   /** Takes the white space before it. */
   readonly stripsLeft: boolean;

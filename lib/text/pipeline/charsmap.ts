@@ -12,7 +12,7 @@ import { malformed } from "../tokenizer_file.ts";
 import type { Part } from "./part.ts";
 
 /** The longest table: SentencePiece's own has 240,000 bytes. */
-const MOST_BYTES = 2 ** 23;
+const MAXIMUM_BYTES = 2 ** 23;
 
 /** The normalizer of a `Precompiled` part. */
 export function readCharsmap(part: Part): (text: string) => string {
@@ -20,8 +20,8 @@ export function readCharsmap(part: Part): (text: string) => string {
   // A file may have no table at all.
   if (encoded === null || encoded === undefined || encoded === "") return (text) => text;
   const name = `${part.name}.precompiled_charsmap`;
-  if (typeof encoded !== "string" || encoded.length > MOST_BYTES) {
-    throw malformed(name, `a text of at most ${MOST_BYTES} characters`, encoded);
+  if (typeof encoded !== "string" || encoded.length > MAXIMUM_BYTES) {
+    throw malformed(name, `a text of at most ${MAXIMUM_BYTES} characters`, encoded);
   }
   let bytes: Uint8Array;
   try {
@@ -33,7 +33,7 @@ export function readCharsmap(part: Part): (text: string) => string {
 }
 
 const encoder = new TextEncoder();
-/** What a cluster of several characters and at most five bytes has in it. */
+/** One of these is in every cluster of several characters and at most five bytes. */
 const CLUSTERS = new RegExp(
   "[\\p{Grapheme_Extend}\\p{M}\\p{Join_Control}\\p{Emoji_Modifier}\\u0E33\\u0EB3\\u0600-\\u0605" +
     "\\u06DD\\u070F\\u0890\\u0891\\u08E2\\u0D4E\\u{11000}-\\u{11FFF}\\r]",

@@ -61,7 +61,7 @@ export class FuseStage implements TokenSink {
   }
 }
 
-/** Replaces what matches in each token; of a pattern the end of the token is waited for. */
+/** Replaces the matches in each token; those of a pattern are known at the end of the token. */
 export class ReplaceStage implements TokenSink {
   #rest = "";
 

@@ -3,7 +3,7 @@
  *
  * A decoder is a chain of stages. Each passes on what is certain and holds back what later tokens
  * can still change, so that a text that is decoded in pieces is the text decoded as a whole. A
- * token passes as `open`, any number of `write` and `close`; `end` comes after the last.
+ * token passes as `open`, any number of `write` and `close`; `end` follows the last.
  *
  * @module
  */
@@ -108,7 +108,7 @@ function wordPiece(part: Part): Decoder {
   });
 }
 
-/** Tokens said twice in a row count once; padding vanishes, and delimiters become spaces. */
+/** Repeated tokens count once; padding is removed, and delimiters become spaces. */
 function ctc(part: Part): Decoder {
   const padding = part.text("pad_token");
   const delimiter = part.text("word_delimiter_token");
@@ -164,7 +164,7 @@ class ByteLevelStage implements TokenSink {
   }
 }
 
-/** Tokens such as `<0x61>` as bytes: a run of them is text if it is UTF-8, or else a U+FFFD each. */
+/** Tokens such as `<0x61>` as bytes: a run of them is text if it is UTF-8, otherwise a U+FFFD each. */
 class ByteFallbackStage implements TokenSink {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
   #token = "";
@@ -209,7 +209,7 @@ class ByteFallbackStage implements TokenSink {
   }
 }
 
-/** Takes up to so many of one character from the start and the end of each token. */
+/** Removes up to `start` of one character from the start of each token, and `stop` from its end. */
 class StripStage implements TokenSink {
   #starting = 0;
   #held = 0;

@@ -60,7 +60,7 @@ export function readVocabulary(value: unknown): Pick<Model, "ids" | "tokens"> {
   return { ids, tokens };
 }
 
-/** Throws unless a token is text of a bearable length. */
+/** Throws unless a token is text of at most 4096 UTF-16 units. */
 export function checkToken(token: unknown): asserts token is string {
   if (typeof token !== "string" || token.length > LONGEST_TOKEN || !token.isWellFormed()) {
     throw malformed("model.vocab", `tokens of at most ${LONGEST_TOKEN} characters`, token);

@@ -16,7 +16,7 @@ import { COMBINING_MARKS } from "./unicode_tables.ts";
 
 /**
  * How many of the first UTF-16 units of a text are derived from the first character of the text as
- * it was given: where a tokenizer says that it begins.
+ * it was given: the part that counts as the beginning of the text.
  */
 export interface TextHead {
   length: number;

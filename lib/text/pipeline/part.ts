@@ -10,7 +10,7 @@ import { malformed, readObject } from "../tokenizer_file.ts";
 /** The longest text of a setting, in UTF-16 units; tables are no settings. */
 const LONGEST_SETTING = 128;
 /** Parts inside parts, and parts of a sequence. */
-const DEEPEST = 8, MOST_PARTS = 64;
+const MAXIMUM_DEPTH = 8, MAXIMUM_PARTS = 64;
 
 /** One part: its fields by name, read with checks. */
 export class Part {
@@ -18,10 +18,10 @@ export class Part {
   readonly type: string;
   readonly #fields: Record<string, unknown>;
 
-  /** @param name where the part is in the file, for messages */
+  /** @param name its place in the file, for messages */
   constructor(value: unknown, readonly name: string, readonly depth = 0) {
     this.#fields = readObject(value, name);
-    if (depth > DEEPEST) throw malformed(name, `parts at most ${DEEPEST} deep`, value);
+    if (depth > MAXIMUM_DEPTH) throw malformed(name, `parts at most ${MAXIMUM_DEPTH} deep`, value);
     if (typeof this.#fields.type !== "string") {
       throw malformed(`${name}.type`, "a text", this.#fields.type);
     }
@@ -71,11 +71,11 @@ export class Part {
     return value;
   }
 
-  /** A whole number from `least` to 2³¹ − 1. */
-  count(key: string, least = 0): number {
+  /** A whole number from `minimum` to 2³¹ − 1. */
+  count(key: string, minimum = 0): number {
     const value = this.#fields[key];
-    if (!Number.isInteger(value) || (value as number) < least || (value as number) >= 2 ** 31) {
-      throw this.malformed(key, `an integer from ${least}`);
+    if (!Number.isInteger(value) || (value as number) < minimum || (value as number) >= 2 ** 31) {
+      throw this.malformed(key, `an integer from ${minimum}`);
     }
     return value as number;
   }
@@ -90,27 +90,27 @@ export class Part {
   /** The parts inside a field. */
   parts(key: string): Part[] {
     const value = this.#fields[key];
-    if (!Array.isArray(value) || value.length > MOST_PARTS) {
-      throw this.malformed(key, `an array of at most ${MOST_PARTS} parts`);
+    if (!Array.isArray(value) || value.length > MAXIMUM_PARTS) {
+      throw this.malformed(key, `an array of at most ${MAXIMUM_PARTS} parts`);
     }
     return value.map((each, i) => new Part(each, `${this.name}.${key}[${i}]`, this.depth + 1));
   }
 }
 
-/** How many times longer a text may become by the parts of a file. */
-const MOST_GROWTH = 1024;
+/** The maximum factor by which the parts of a file may lengthen a text. */
+const MAXIMUM_GROWTH = 1024;
 
-/** Keeps a file's parts from making texts longer without bound. */
+/** Limits how much longer the parts of a file can make a text. */
 export class Growth {
   #factor = 1;
 
   /** Notes that a part can make a text `factor` times as long. */
   by(factor: number, part: Part): void {
     this.#factor *= Math.max(1, factor);
-    if (this.#factor > MOST_GROWTH) {
+    if (this.#factor > MAXIMUM_GROWTH) {
       throw malformed(
         part.name,
-        `parts that make a text at most ${MOST_GROWTH} times as long`,
+        `parts that make a text at most ${MAXIMUM_GROWTH} times as long`,
         part,
       );
     }

@@ -25,7 +25,7 @@ const A: TemplatePiece = { text: "A", type: 0 };
 export const TEXTS_ALONE: PostProcessor = { single: [A], pair: [A, { text: "B", type: 1 }] };
 
 /** The most ids that a template may put in. */
-const MOST_IDS = 1000;
+const MAXIMUM_IDS = 1000;
 
 /** The post-processor that a part describes. */
 export function readPostProcessor(part: Part): PostProcessor {
@@ -77,7 +77,7 @@ function template(part: Part): PostProcessor {
   const special = readObject(part.field("special_tokens"), `${part.name}.special_tokens`);
   const pieces = (key: string) => {
     const value = part.field(key);
-    if (!Array.isArray(value) || value.length > MOST_IDS) throw part.malformed(key, "an array");
+    if (!Array.isArray(value) || value.length > MAXIMUM_IDS) throw part.malformed(key, "an array");
     return value.map((each) => templatePiece(each, part, special));
   };
   const single = pieces("single");
@@ -107,7 +107,7 @@ function templatePiece(
   const known = typeof fields.id === "string" && Object.hasOwn(special, fields.id);
   if (!known) throw malformed(`${name}.id`, "one of special_tokens", fields.id);
   const { ids } = readObject(special[fields.id as string], `${part.name}.special_tokens`);
-  if (!Array.isArray(ids) || ids.length > MOST_IDS || !ids.every(isId)) {
+  if (!Array.isArray(ids) || ids.length > MAXIMUM_IDS || !ids.every(isId)) {
     throw malformed(`${part.name}.special_tokens`, "ids", ids);
   }
   return { ids, type };

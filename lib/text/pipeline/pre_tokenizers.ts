@@ -16,8 +16,8 @@ import { PUNCTUATION } from "./unicode_tables.ts";
 /** One step of splitting. Steps without a field leave the text as it is. */
 export interface PreTokenizer {
   /**
-   * Changes a piece before it is split, at most by a character before it; `first` if the piece is
-   * where the text begins.
+   * Changes a piece before it is split, at most by a character before it; `first` if the text
+   * begins with the piece.
    */
   prepare?(text: string, first: boolean): string;
   /** Starts and ends of the pieces, which are not empty, in UTF-16 units. */

@@ -40,7 +40,7 @@ function byRegex(source: string, part: Part): TextPattern {
   }
 }
 
-/** What becomes of the matches when a text is split at them. */
+/** How a text is split at the matches. */
 export const SPLIT_BEHAVIORS = [
   "Removed",
   "Isolated",

@@ -1,10 +1,10 @@
 /**
- * What the stages of a decoder pass tokens on to.
+ * The interface between the stages of a decoder (decoders.ts).
  *
  * @module
  */
 
-/** Where a stage passes its tokens on to. */
+/** Receives the tokens of a decoder's stage. */
 export interface TokenSink {
   /** A token begins. */
   open(): void;

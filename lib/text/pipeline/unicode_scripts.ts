@@ -37,8 +37,8 @@ function scriptOf(codePoint: number): number {
 }
 
 /**
- * Starts and ends of the pieces of one script. What belongs to every script goes with what is
- * before it; at the beginning of a text it is lost, as in the reference.
+ * Starts and ends of the pieces of one script. What belongs to every script joins the piece before
+ * it; at the beginning of a text it is lost, as in the reference.
  */
 export function scriptSplits(text: string): number[] {
   const pieces: number[] = [];

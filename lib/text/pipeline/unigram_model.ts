@@ -57,7 +57,7 @@ class UnigramModel implements Model {
     this.ids = new Map(tokens.map((token, id) => [token, id]));
     this.#scores = scores;
     this.#settings = settings;
-    this.#unknownScore = scores.reduce((least, score) => Math.min(least, score), Infinity) -
+    this.#unknownScore = scores.reduce((minimum, score) => Math.min(minimum, score), Infinity) -
       UNKNOWN_PENALTY;
     this.#children = new PairTable(4 * tokens.length);
     for (const [token, id] of this.ids) this.#insert(token, id);
@@ -90,7 +90,7 @@ class UnigramModel implements Model {
     for (const id of bytes ?? [known ?? this.#settings.unknown!]) into.push(id);
   }
 
-  /** For each place of a piece, where the best last token before it begins, and its id. */
+  /** For each position in a piece, the start of the best last token before it, and its id. */
   #bestPath(piece: string): { from: Int32Array; ids: Int32Array } {
     const { length } = piece;
     const best = new Float64Array(length + 1);

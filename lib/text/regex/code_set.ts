@@ -82,7 +82,7 @@ export const WHITE_SPACE: CodeSet = named("\\p{White_Space}");
 export const DIGIT: CodeSet = named("\\p{Nd}");
 /** Letters, marks, digits and connectors: `\w` in brackets. */
 export const WORD_IN_BRACKETS: CodeSet = named("[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]");
-/** `\w` alone, where Oniguruma counts ² ³ ¹ ¼ ½ ¾ too. */
+/** `\w` outside brackets, in which Oniguruma includes ² ³ ¹ ¼ ½ ¾. */
 export const WORD: CodeSet = named(
   "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\u00B2\u00B3\u00B9\u00BC-\u00BE]",
 );

@@ -3,7 +3,7 @@
  * bounds are written out.
  *
  * Two analyses keep programs from trying in vain, and change no result: a branch is guarded by the
- * set of characters that it can start with, and a repetition of one set gives nothing back if what
+ * set of characters that it can start with, and a repetition of one set never backtracks if what
  * follows it cannot fail.
  *
  * @module
@@ -16,8 +16,8 @@ import type { PatternNode, Place } from "./parse_pattern.ts";
 export type Instruction =
   | { op: "match" }
   | { op: "character"; set: CodeSet; next: number }
-  /** As many characters as there are, at least `least`, none given back. */
-  | { op: "run"; set: CodeSet; least: number; next: number }
+  /** As many characters as there are, at least `minimum`, without backtracking. */
+  | { op: "run"; set: CodeSet; minimum: number; next: number }
   /** First one branch, then the other; a guard names the characters that a branch can start with. */
   | { op: "split"; first: Branch; second: Branch; state: number; repeats: boolean }
   | { op: "place"; place: Place; next: number }
@@ -41,8 +41,8 @@ export interface Program {
   readonly states: number;
 }
 
-/** The most instructions and splits of a program: its splits times the text's length take time. */
-const MOST_INSTRUCTIONS = 5000, MOST_SPLITS = 256;
+/** Limits of a program; a search takes time proportional to its splits times the length of a text. */
+const MAXIMUM_INSTRUCTIONS = 5000, MAXIMUM_SPLITS = 256;
 
 /**
  * The program of a pattern.
@@ -57,7 +57,7 @@ export function compilePattern(node: PatternNode, source: string): Program {
   return { code: compiler.code, start, states: compiler.states };
 }
 
-/** What follows a part: where it begins, and whether it matches whatever the text. */
+/** What follows a part: its first instruction, and whether it matches any text. */
 interface Continuation {
   readonly next: number;
   readonly safe: boolean;
@@ -75,14 +75,14 @@ class Compiler {
   }
 
   add(instruction: Instruction): number {
-    if (this.code.length >= MOST_INSTRUCTIONS) {
-      throw this.#refused(`at most ${MOST_INSTRUCTIONS} instructions`);
+    if (this.code.length >= MAXIMUM_INSTRUCTIONS) {
+      throw this.#refused(`at most ${MAXIMUM_INSTRUCTIONS} instructions`);
     }
-    if (this.states > MOST_SPLITS) throw this.#refused(`at most ${MOST_SPLITS} alternatives`);
+    if (this.states > MAXIMUM_SPLITS) throw this.#refused(`at most ${MAXIMUM_SPLITS} alternatives`);
     return this.code.push(instruction) - 1;
   }
 
-  /** Adds a part in front of what follows it; returns where it begins. */
+  /** Adds a part in front of what follows it; returns its first instruction. */
   compile(node: PatternNode, then: Continuation): number {
     switch (node.kind) {
       case "set":
@@ -147,23 +147,23 @@ class Compiler {
 
   #repeat(written: PatternNode & { kind: "repeat" }, then: Continuation): number {
     const node = flattened(written);
-    const { body, least, most, greed } = node;
+    const { body, minimum, maximum, greed } = node;
     // Engines disagree on what follows an empty repetition.
-    if (canBeEmpty(body) && (most > 1 || holdsAssertion(body))) {
+    if (canBeEmpty(body) && (maximum > 1 || holdsAssertion(body))) {
       throw this.#refused("no repetition of what can match nothing");
     }
-    if (greed === "possessive" && !(body.kind === "set" && most === Infinity)) {
+    if (greed === "possessive" && !(body.kind === "set" && maximum === Infinity)) {
       const inner = this.#inner({ ...node, greed: "greedy" });
       return this.add({ op: "atomic", start: inner, next: then.next });
     }
     const gives = greed === "lazy" || (greed === "greedy" && !then.safe);
-    if (body.kind === "set" && most === Infinity && !gives) {
-      return this.add({ op: "run", set: body.set, least, next: then.next });
+    if (body.kind === "set" && maximum === Infinity && !gives) {
+      return this.add({ op: "run", set: body.set, minimum, next: then.next });
     }
-    let next = most === Infinity ? this.#loop(node, then) : this.#optional(node, then);
+    let next = maximum === Infinity ? this.#loop(node, then) : this.#optional(node, then);
     // Each of these is followed by a part that may fail, if it repeats.
     const safe = then.safe && cannotFail(body);
-    for (let count = 0; count < least; count++) next = this.compile(body, { next, safe });
+    for (let count = 0; count < minimum; count++) next = this.compile(body, { next, safe });
     return next;
   }
 
@@ -186,11 +186,11 @@ class Compiler {
     return loop;
   }
 
-  /** `most − least` bodies, of which each is tried only after the one before it. */
+  /** `maximum − minimum` bodies, of which each is tried only after the one before it. */
   #optional(node: PatternNode & { kind: "repeat" }, then: Continuation): number {
     let { next } = then;
     const safe = then.safe;
-    for (let count = node.least; count < node.most; count++) {
+    for (let count = node.minimum; count < node.maximum; count++) {
       const body = this.compile(node.body, { next, safe });
       next = node.greed === "lazy" ? this.#split(then.next, body) : this.#split(body, then.next);
     }
@@ -206,7 +206,7 @@ class Compiler {
     return { next, guard: this.#firsts(next) };
   }
 
-  /** The characters that must come first from an instruction on, or undefined if any may. */
+  /** The characters that a match from an instruction on can start with; undefined if any. */
   #firsts(at: number): CodeSet | undefined {
     if (this.#starts.has(at)) return this.#starts.get(at);
     const firsts = this.#findFirsts(this.code[at]);
@@ -220,8 +220,8 @@ class Compiler {
       return joined(instruction.first.guard, instruction.second.guard);
     }
     if (instruction.op !== "run") return undefined;
-    const { set, least, next } = instruction;
-    return least > 0 ? set : joined(set, this.#firsts(next));
+    const { set, minimum, next } = instruction;
+    return minimum > 0 ? set : joined(set, this.#firsts(next));
   }
 
   #refused(expected: string): SyntaxError {
@@ -237,11 +237,11 @@ function joined(first: CodeSet | undefined, second: CodeSet | undefined): CodeSe
 
 /** `(?:a?){2,40}` as `a{0,40}`: a repetition of one set, if both are greedy. */
 function flattened(node: PatternNode & { kind: "repeat" }): PatternNode & { kind: "repeat" } {
-  const { body, most, greed } = node;
+  const { body, maximum, greed } = node;
   const inner = body.kind === "repeat" ? flattened(body) : body;
-  const fits = inner.kind === "repeat" && inner.body.kind === "set" && inner.least === 0 &&
+  const fits = inner.kind === "repeat" && inner.body.kind === "set" && inner.minimum === 0 &&
     inner.greed === "greedy" && greed === "greedy";
-  return fits ? { ...inner, most: Math.max(inner.most * most, 0) || 0 } : node;
+  return fits ? { ...inner, maximum: Math.max(inner.maximum * maximum, 0) || 0 } : node;
 }
 
 /** Whether a part matches at every place of every text, if only nothing. */
@@ -256,7 +256,7 @@ function cannotFail(node: PatternNode): boolean {
     case "choice":
       return node.options.some(cannotFail);
     case "repeat":
-      return node.least === 0 || cannotFail(node.body);
+      return node.minimum === 0 || cannotFail(node.body);
     case "atomic":
       return cannotFail(node.body);
   }
@@ -275,7 +275,7 @@ function canBeEmpty(node: PatternNode): boolean {
     case "choice":
       return node.options.some(canBeEmpty);
     case "repeat":
-      return node.least === 0 || canBeEmpty(node.body);
+      return node.minimum === 0 || canBeEmpty(node.body);
     case "atomic":
       return canBeEmpty(node.body);
   }
@@ -316,8 +316,8 @@ function fixedLength(node: PatternNode): number | undefined {
       return lengths.every((length) => length === lengths[0]) ? lengths[0] : undefined;
     }
     case "repeat": {
-      const length = node.least === node.most ? fixedLength(node.body) : undefined;
-      return length === undefined ? undefined : length * node.least;
+      const length = node.minimum === node.maximum ? fixedLength(node.body) : undefined;
+      return length === undefined ? undefined : length * node.minimum;
     }
     case "atomic":
       return fixedLength(node.body);

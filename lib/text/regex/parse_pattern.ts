@@ -39,7 +39,7 @@ export type Place =
   | "word boundary"
   | "no word boundary";
 
-/** How eagerly a repetition takes more: as much as possible, as little, or without giving back. */
+/** Which length a repetition tries first: the longest, the shortest, or the longest only. */
 export type Greed = "greedy" | "lazy" | "possessive";
 
 /** A part of a pattern. */
@@ -47,15 +47,15 @@ export type PatternNode =
   | { kind: "set"; set: CodeSet }
   | { kind: "sequence"; parts: readonly PatternNode[] }
   | { kind: "choice"; options: readonly PatternNode[] }
-  | { kind: "repeat"; body: PatternNode; least: number; most: number; greed: Greed }
+  | { kind: "repeat"; body: PatternNode; minimum: number; maximum: number; greed: Greed }
   | { kind: "look"; body: PatternNode; behind: boolean; negative: boolean }
   | { kind: "atomic"; body: PatternNode }
   | { kind: "place"; place: Place };
 
 /** The longest pattern, in UTF-16 units, and the deepest nesting of groups and brackets. */
-const LONGEST = 4096, DEEPEST = 32;
-/** The most that a counted repetition may count to. */
-const MOST_REPEATS = 1000;
+const LONGEST = 4096, MAXIMUM_DEPTH = 32;
+/** The maximum that a counted repetition may count to. */
+const MAXIMUM_REPEATS = 1000;
 
 const CONTROLS: Readonly<Record<string, number>> = {
   t: 0x09,
@@ -122,7 +122,7 @@ class Parser {
   }
 
   #choice(flags: Flags): PatternNode {
-    if (++this.#depth > DEEPEST) throw this.#refused(`groups at most ${DEEPEST} deep`);
+    if (++this.#depth > MAXIMUM_DEPTH) throw this.#refused(`groups at most ${MAXIMUM_DEPTH} deep`);
     const options = [this.#sequence(flags)];
     while (this.#take("|")) options.push(this.#sequence(flags));
     this.#depth--;
@@ -145,7 +145,7 @@ class Parser {
       const written = this.#source.slice(start, this.#at);
       letters = /^[a-z]$/i.test(written) ? letters + written : "";
       if (flags.ignoreCase && LIGATURES.test(letters)) {
-        throw this.#refused(`no "${letters.slice(-2)}" where case is ignored`);
+        throw this.#refused(`no "${letters.slice(-2)}" if case is ignored`);
       }
       parts.push(this.#quantified(atom));
     }
@@ -225,47 +225,51 @@ class Parser {
       if (node.kind === "look" || node.kind === "place") {
         throw this.#refused("no repetition of an assertion");
       }
-      const [least, most, interval] = count;
+      const [minimum, maximum, interval] = count;
       let greed: Greed = "greedy";
       if (this.#take("?")) {
         // Of a fixed count, `?` makes the whole optional.
-        if (interval && least === most) {
-          node = { kind: "repeat", body: node, least, most, greed };
-          node = { kind: "repeat", body: node, least: 0, most: 1, greed };
+        if (interval && minimum === maximum) {
+          node = { kind: "repeat", body: node, minimum, maximum, greed };
+          node = { kind: "repeat", body: node, minimum: 0, maximum: 1, greed };
           continue;
         }
         greed = "lazy";
       } else if (!interval && this.#take("+")) greed = "possessive";
-      node = { kind: "repeat", body: node, least, most, greed };
+      node = { kind: "repeat", body: node, minimum, maximum, greed };
     }
     return node;
   }
 
-  /** Least and most, and whether they are written as an interval. */
-  #quantifier(): [least: number, most: number, interval: boolean] | undefined {
+  /** Minimum and maximum, and whether they are written as an interval. */
+  #quantifier(): [minimum: number, maximum: number, interval: boolean] | undefined {
     if (this.#take("*")) return [0, Infinity, false];
     if (this.#take("+")) return [1, Infinity, false];
     if (this.#take("?")) return [0, 1, false];
     const match = /^\{(?:(\d+)(?:(,)(\d*))?|,(\d+))\}/.exec(this.#rest(32));
     if (match === null) return undefined;
     this.#at += match[0].length;
-    const least = Number(match[1] ?? 0);
-    const most = match[4] !== undefined
+    const minimum = Number(match[1] ?? 0);
+    const maximum = match[4] !== undefined
       ? Number(match[4])
       : match[2] === undefined
-      ? least
+      ? minimum
       : match[3] === ""
       ? Infinity
       : Number(match[3]);
-    if (Math.max(least, most === Infinity ? 0 : most) > MOST_REPEATS || least > most) {
-      throw this.#refused(`repetitions from at most ${MOST_REPEATS}, least before most`);
+    if (
+      Math.max(minimum, maximum === Infinity ? 0 : maximum) > MAXIMUM_REPEATS || minimum > maximum
+    ) {
+      throw this.#refused(`repetitions from at most ${MAXIMUM_REPEATS}, the minimum first`);
     }
-    return [least, most, true];
+    return [minimum, maximum, true];
   }
 
   /** The content of brackets after the opening one. */
   #brackets(flags: Flags): CodeSet {
-    if (++this.#depth > DEEPEST) throw this.#refused(`brackets at most ${DEEPEST} deep`);
+    if (++this.#depth > MAXIMUM_DEPTH) {
+      throw this.#refused(`brackets at most ${MAXIMUM_DEPTH} deep`);
+    }
     const negative = this.#take("^");
     const parts: CodeSet[] = [];
     let members: CodeSet[] = [];
@@ -318,11 +322,11 @@ class Parser {
   /** Case is ignored in ASCII; other letters that have case are refused there. */
   #checkCase(first: number, last: number, { ignoreCase }: Flags): void {
     if (!ignoreCase) return;
-    if (last - first > 0xFFFF) throw this.#refused("ranges of at most 65536 where case is ignored");
+    if (last - first > 0xFFFF) throw this.#refused("ranges of at most 65536 if case is ignored");
     for (let codePoint = Math.max(first, 0x80); codePoint <= last; codePoint++) {
       if (!hasSimpleCase(codePoint)) {
         throw this.#refused(
-          `letters of ASCII where case is ignored, not ${String.fromCodePoint(codePoint)}`,
+          `letters of ASCII if case is ignored, not ${String.fromCodePoint(codePoint)}`,
         );
       }
     }

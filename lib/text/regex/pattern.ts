@@ -17,8 +17,8 @@ import { parsePattern, type Place } from "./parse_pattern.ts";
 const FAILED = -1;
 /** Places of the text whose results share a page. */
 const PAGE = 1024;
-/** The most memory for results: of a hostile pattern over a long text. */
-const MOST_BYTES = 2 ** 28;
+/** The maximum memory for results: of a hostile pattern over a long text. */
+const MAXIMUM_BYTES = 2 ** 28;
 
 /** A pattern of a `tokenizer.json`. */
 export class Pattern {
@@ -110,12 +110,12 @@ class Search {
     return found;
   }
 
-  /** Where the first match of a program from an instruction on ends, or FAILED. */
+  /** The end of the first match of a program from an instruction on, or FAILED. */
   #run(start: number, from: number): number {
     const text = this.#text;
     const { length } = text;
     const code = this.#code;
-    // What is left to try: instruction, place, and the length of the path to it.
+    // Branches still to try: instruction, place, and the length of the path to it.
     const waiting = this.#waiting;
     const waitingFrom = waiting.length;
     // The splits on the way here: place and state.
@@ -232,7 +232,7 @@ class Search {
     const page = this.#pages[number];
     if (page !== undefined) return page;
     this.#bytes += 4 * this.#pageSize;
-    if (this.#bytes > MOST_BYTES) {
+    if (this.#bytes > MAXIMUM_BYTES) {
       throw new RangeError("encode: the text is too long for a pattern of the tokenizer; split it");
     }
     return this.#pages[number] = new Int32Array(this.#pageSize);
@@ -248,9 +248,9 @@ class Search {
     }
   }
 
-  /** Where a run ends, or −1 if it is too short. Runs that begin inside the last one end there. */
+  /** The end of a run, or −1 if it is too short. Runs that begin inside the last one end there. */
   #endOfRun(instruction: Instruction & { op: "run" }, at: number): number {
-    const { set, least } = instruction;
+    const { set, minimum } = instruction;
     const known = this.#runs.get(instruction);
     const text = this.#text;
     let end = at;
@@ -263,7 +263,7 @@ class Search {
       }
       if (end - at > 16) this.#runs.set(instruction, [at, end]);
     }
-    for (let count = 0, place = at; count < least; count++, place = this.#after(place)) {
+    for (let count = 0, place = at; count < minimum; count++, place = this.#after(place)) {
       if (place >= end) return -1;
     }
     return end;
