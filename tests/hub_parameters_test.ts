@@ -7,7 +7,11 @@ import { matchParameters } from "../lib/hub/names.ts";
 import { readParameters } from "../lib/hub/parameters.ts";
 import { encodeSafetensors, SafetensorsFile } from "../lib/hub/safetensors.ts";
 import type { Shape } from "../lib/shape.ts";
+import { modelConfig } from "../lib/nn/config.ts";
 import { golden } from "./support/golden.ts";
+
+/** These architectures' names and layouts do not depend on it. */
+const config = modelConfig({ vocabSize: 3, contextLength: 2, layers: 1, heads: 1, width: 2 });
 
 /** A file of tensors filled with 0, 1, 2, … (or with `values`). */
 async function fileOf(
@@ -25,7 +29,7 @@ async function fileOf(
 
 async function readAll(file: SafetensorsFile, shapes: Record<string, Shape>, of: Architecture) {
   const read = await Array.fromAsync(
-    readParameters(file, new Map(Object.entries(shapes)), namesOf(of)),
+    readParameters(file, new Map(Object.entries(shapes)), namesOf(of, config)),
   );
   return Object.fromEntries(read.map(([name, data]) => [name, [...data]]));
 }
@@ -44,25 +48,36 @@ Deno.test("gpt2: a parameter is the tensor of its name, with or without the pref
 Deno.test("masks, frequencies and a tied head's weight are ignored; an untied head's is not", () => {
   const wte = "transformer.wte.weight";
   const extra = ["h.0.attn.bias", "transformer.h.1.attn.masked_bias", "lm_head.weight"];
-  assert.deepEqual([...matchParameters([wte], [wte, ...extra], namesOf("gpt2")).keys()], [wte]);
+  assert.deepEqual([...matchParameters([wte], [wte, ...extra], namesOf("gpt2", config)).keys()], [
+    wte,
+  ]);
   const neo = ["transformer.h.0.attn.attention.bias", "transformer.h.0.attn.attention.masked_bias"];
-  matchParameters([wte], [wte, ...neo], namesOf("gpt_neo"));
+  matchParameters([wte], [wte, ...neo], namesOf("gpt_neo", config));
   const frequencies = "model.layers.0.self_attn.rotary_emb.inv_freq";
-  matchParameters([wte], ["model.embed_tokens.weight", frequencies], namesOf("llama"));
-  const head = matchParameters([wte, "lm_head.weight"], [wte, "lm_head.weight"], namesOf("gpt2"));
+  matchParameters([wte], ["model.embed_tokens.weight", frequencies], namesOf("llama", config));
+  const head = matchParameters(
+    [wte, "lm_head.weight"],
+    [wte, "lm_head.weight"],
+    namesOf("gpt2", config),
+  );
   assert.deepEqual(head.get("lm_head.weight"), { names: ["lm_head.weight"], transposed: false });
 });
 
 Deno.test("missing and unexpected tensors are named, the first five of each", () => {
   const parameters = Array.from({ length: 7 }, (_, i) => `transformer.h.${i}.ln_1.weight`);
-  assert.throws(() => matchParameters(parameters, ["a.weight", parameters[6]], namesOf("gpt2")), {
-    name: "SyntaxError",
-    message: "weights do not fit the configuration (gpt2): missing: " +
-      parameters.slice(0, 5).map((name) => `"${name}"`).join(", ") +
-      ' and 1 more; not expected: "a.weight"',
-  });
+  assert.throws(
+    () => matchParameters(parameters, ["a.weight", parameters[6]], namesOf("gpt2", config)),
+    {
+      name: "SyntaxError",
+      message: "weights do not fit the configuration (gpt2): missing: " +
+        parameters.slice(0, 5).map((name) => `"${name}"`).join(", ") +
+        ' and 1 more; not expected: "a.weight"',
+    },
+  );
   const message = /missing: "lm_head.weight"; not expected: none/;
-  assert.throws(() => matchParameters(["lm_head.weight"], [], namesOf("gpt2")), { message });
+  assert.throws(() => matchParameters(["lm_head.weight"], [], namesOf("gpt2", config)), {
+    message,
+  });
 });
 
 Deno.test("gpt_neo: query, key and value are turned and joined, without a bias", async () => {
@@ -135,7 +150,8 @@ Deno.test("llama: fewer key-value heads, biases joined, a gate, norms and tables
 });
 
 Deno.test("every parameter of a Llama block has its place", () => {
-  const name = (folio: string) => FORMATS.llama.source(`transformer.h.9.${folio}.weight`).names;
+  const name = (folio: string) =>
+    FORMATS.llama.source(`transformer.h.9.${folio}.weight`, config).names;
   const at = "model.layers.9";
   assert.deepEqual(name("attn.c_proj"), [`${at}.self_attn.o_proj.weight`]);
   assert.deepEqual(name("ln_2"), [`${at}.post_attention_layernorm.weight`]);
@@ -215,7 +231,7 @@ Deno.test({
       for (const [name, shape] of block) shapes.set(`transformer.h.${i}.${name}`, shape);
     }
     let count = 0;
-    for await (const [, data] of readParameters(file, shapes, namesOf("gpt2"))) {
+    for await (const [, data] of readParameters(file, shapes, namesOf("gpt2", config))) {
       count += data.length;
     }
     assert.equal(count, 61296);

@@ -24,7 +24,7 @@ async function load(golden: DecoderGolden): Promise<GPT> {
   const parameters = model.namedParameters();
   const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
   const file = await SafetensorsFile.open(bytesSource(await weightFile(golden)));
-  for await (const [name, data] of readParameters(file, shapes, namesOf(architecture))) {
+  for await (const [name, data] of readParameters(file, shapes, namesOf(architecture, config))) {
     parameters.get(name)!.write(data);
   }
   return model;
@@ -54,9 +54,10 @@ for (const [name, golden] of Object.entries(DECODERS)) {
     );
     assert.ok(Math.abs(await value.item() - golden.loss) < 1e-4);
     const seen = new Set<string>();
+    const stored = storedTensors(model.config);
     for (const [i, [parameter, { shape }]] of named.entries()) {
       const data = await gradients[i].data() as Float32Array<ArrayBuffer>;
-      for (const part of storedTensors(model.config, { name: parameter, shape, data })) {
+      for (const part of stored({ name: parameter, shape, data })) {
         const [norm, product] = golden.gradients[part.name];
         const direction = uniform("direction", part.data.length);
         const own = Math.hypot(...part.data);

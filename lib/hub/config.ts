@@ -110,9 +110,10 @@ function readIds(fields: ConfigFields, name: string): number[] {
   return ids as number[];
 }
 
-/** An architecture's names of tensors. */
-export function namesOf(architecture: Architecture): ArchitectureNames {
-  return { name: architecture, source: FORMATS[architecture].source };
+/** An architecture's names of tensors for a model of `config`. */
+export function namesOf(architecture: Architecture, config: ModelConfig): ArchitectureNames {
+  const { source } = FORMATS[architecture];
+  return { name: architecture, source: (parameter) => source(parameter, config) };
 }
 
 /**

@@ -13,7 +13,6 @@ import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_
 import {
   ACTIVATIONS,
   type ArchitectureNames,
-  type Format,
   type ParameterSource,
   readDropout,
   readLayers,
@@ -31,7 +30,7 @@ export interface PretrainedClassifierConfig {
 }
 
 /** An architecture's `config.json` and names. */
-interface EncoderFormat extends Pick<Format, "source"> {
+interface EncoderFormat extends Pick<ArchitectureNames, "source"> {
   read(fields: ConfigFields): SequenceClassifierConfig;
 }
 

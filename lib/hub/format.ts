@@ -14,6 +14,17 @@ export interface ParameterSource {
   readonly names: readonly string[];
   /** Whether each is stored [outputs, inputs] and the parameter is [inputs, outputs]. */
   readonly transposed: boolean;
+  /**
+   * The parameter is one of `count` equal ranges of the tensor's columns, such as the gate in
+   * Phi-3's [gate | up]. Default: all columns.
+   */
+  readonly part?: { readonly index: number; readonly count: number };
+  /** The tensor's column that column c of the parameter is, such as GPT-NeoX's. Default: c. */
+  readonly column?: (c: number) => number;
+  /** Rows of the tensor before the parameter's first, written as zeros (OPT's positions). Default 0. */
+  readonly skippedRows?: number;
+  /** Added to the tensor's numbers: 1 for Gemma's gains. Default 0. */
+  readonly added?: number;
 }
 
 /** An architecture's `config.json`, and its names and layouts of weights. */
@@ -28,14 +39,16 @@ export interface Format {
    * field for is left out: a model that `read` does not restore is not saved in this format.
    */
   write(config: ModelConfig): Record<string, unknown>;
-  /** The tensors of the file that make the parameter of this name. */
-  source(parameter: string): ParameterSource;
+  /** The tensors of the file that make the parameter of this name in a model of `config`. */
+  source(parameter: string, config: ModelConfig): ParameterSource;
 }
 
 /** An architecture's names of tensors: what reading weights needs of it. */
-export interface ArchitectureNames extends Pick<Format, "source"> {
+export interface ArchitectureNames {
   /** The architecture's name, for errors. */
   readonly name: string;
+  /** The tensors of the file that make the parameter of this name. */
+  source(parameter: string): ParameterSource;
 }
 
 /** Activations by Hugging Face's names. The first name of each activation is the one written. */

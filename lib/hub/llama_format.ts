@@ -8,8 +8,7 @@
  */
 import { headSizeOf } from "../nn/block_config.ts";
 import type { ModelConfig, ModelConfigInput } from "../nn/config.ts";
-import type { RotaryScaling } from "../ops/rotary.ts";
-import { ConfigFields, unexpected } from "./config_fields.ts";
+import type { ConfigFields } from "./config_fields.ts";
 import {
   activationName,
   ACTIVATIONS,
@@ -19,6 +18,7 @@ import {
   readLayers,
   splitName,
 } from "./format.ts";
+import { readRotary, writeRotary } from "./rotary_fields.ts";
 
 /** Folio's linear layers within a block → the file's. */
 const LINEAR: Readonly<Record<string, readonly string[]>> = {
@@ -97,19 +97,20 @@ export const qwen2: Format = {
 
 function readCommon(fields: ConfigFields, contextLength: number, epsilon: number) {
   const heads = fields.wholeNumber("num_attention_heads", 32);
+  const width = fields.wholeNumber("hidden_size", 4096);
+  const headSize = fields.wholeNumber("head_dim", undefined);
   return {
     vocabSize: fields.wholeNumber("vocab_size", 32000),
     contextLength: fields.wholeNumber("max_position_embeddings", contextLength),
     layers: readLayers(fields, "num_hidden_layers", 32),
     heads,
     keyValueHeads: fields.wholeNumber("num_key_value_heads", heads),
-    width: fields.wholeNumber("hidden_size", 4096),
-    headSize: fields.wholeNumber("head_dim", undefined),
+    width,
+    headSize,
     hidden: fields.wholeNumber("intermediate_size", 11008),
     norm: "rms",
     normEpsilon: fields.number("rms_norm_eps", epsilon),
-    positions: "rotary",
-    ...readRotary(fields),
+    ...readRotary(fields, headSizeOf({ width, heads, headSize })),
     activation: fields.choice("hidden_act", ACTIVATIONS, "silu"),
     gated: true,
     tiedHead: fields.boolean("tie_word_embeddings", false),
@@ -118,35 +119,7 @@ function readCommon(fields: ConfigFields, contextLength: number, epsilon: number
   } satisfies ModelConfigInput;
 }
 
-/** Old files have `rope_theta` and `rope_scaling`, new ones both in `rope_parameters`. */
-function readRotary(fields: ConfigFields): { rotaryBase: number; rotaryScaling?: RotaryScaling } {
-  let rotaryBase = fields.number("rope_theta", 10000);
-  let rotaryScaling: RotaryScaling | undefined;
-  for (const name of ["rope_scaling", "rope_parameters"]) {
-    const value = fields.get(name);
-    if (value === undefined) continue;
-    const rope = new ConfigFields(value);
-    rotaryBase = rope.number("rope_theta", rotaryBase);
-    rotaryScaling = readScaling(rope) ?? rotaryScaling;
-  }
-  return rotaryScaling ? { rotaryBase, rotaryScaling } : { rotaryBase };
-}
-
-function readScaling(rope: ConfigFields): RotaryScaling | undefined {
-  const name = rope.get("rope_type") === undefined ? "type" : "rope_type";
-  const type = rope.get(name) ?? "default";
-  if (type === "default") return undefined;
-  if (type !== "llama3") throw unexpected(name, '"default" or "llama3"', type);
-  return {
-    factor: rope.number("factor", 8),
-    lowFrequency: rope.number("low_freq_factor", 1),
-    highFrequency: rope.number("high_freq_factor", 4),
-    originalLength: rope.wholeNumber("original_max_position_embeddings", 8192),
-  };
-}
-
 function writeCommon(config: ModelConfig): Record<string, unknown> {
-  const scaling = config.rotaryScaling;
   return {
     vocab_size: config.vocabSize,
     max_position_embeddings: config.contextLength,
@@ -158,16 +131,7 @@ function writeCommon(config: ModelConfig): Record<string, unknown> {
     head_dim: headSizeOf(config),
     hidden_act: activationName(config.activation),
     rms_norm_eps: config.normEpsilon,
-    rope_theta: config.rotaryBase,
-    rope_scaling: scaling
-      ? {
-        rope_type: "llama3",
-        factor: scaling.factor,
-        low_freq_factor: scaling.lowFrequency,
-        high_freq_factor: scaling.highFrequency,
-        original_max_position_embeddings: scaling.originalLength,
-      }
-      : null,
+    ...writeRotary(config),
     tie_word_embeddings: config.tiedHead,
     attention_dropout: config.attentionDropout ?? 0,
     ...(config.dropout > 0 ? { resid_dropout: config.dropout } : {}),

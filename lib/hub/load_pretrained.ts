@@ -106,7 +106,7 @@ export async function loadPretrained(
   const generation = await readText(repository, "generation_config.json");
   const { endTokens, ...own } = generation === undefined ? ends : readGenerationConfig(generation);
   const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
-  const from = { repository, names: namesOf(architecture), sizes: config, device };
+  const from = { repository, names: namesOf(architecture, config), sizes: config, device };
   const model = await filledModel(() => new GPT(config), from, options);
   const allEnds = { ...ends, ...own, endTokens: endTokens.length > 0 ? endTokens : ends.endTokens };
   return withTokenizer({ architecture, config, ...allEnds, model }, tokenizer, repository.name);

@@ -12,7 +12,7 @@ import type { ArchitectureNames, ParameterSource } from "./format.ts";
 /**
  * Tensors that a file may have and no parameter needs: masks, rotary frequencies and position ids.
  */
-const BUFFERS = /\.attn\.(attention\.)?(bias|masked_bias)$|\.rotary_emb\.inv_freq$|\.position_ids$/;
+const BUFFERS = /\.(attn|attention)\.(bias|masked_bias)$|\.rotary_emb\.inv_freq$|\.position_ids$/;
 
 /** The prefix that files of a model without its head omit. */
 const PREFIX = /^(transformer|model)\./;
@@ -30,19 +30,20 @@ export function matchParameters(
   available: Iterable<string>,
   architecture: ArchitectureNames,
 ): Map<string, ParameterSource> {
-  const unused = new Set(available);
+  const stored = new Set(available);
+  const unused = new Set(stored);
   const missing: string[] = [];
   const result = new Map<string, ParameterSource>();
   for (const parameter of parameters) {
-    const { names, transposed } = architecture.source(parameter);
-    const found = names.map((name) => {
+    const source = architecture.source(parameter);
+    const names = source.names.map((name) => {
       const bare = name.replace(PREFIX, "");
-      const match = unused.has(name) ? name : unused.has(bare) ? bare : undefined;
+      const match = stored.has(name) ? name : stored.has(bare) ? bare : undefined;
       if (match === undefined) missing.push(name);
       else unused.delete(match);
       return match ?? name;
     });
-    result.set(parameter, { names: found, transposed });
+    result.set(parameter, { ...source, names });
   }
   if (!result.has("lm_head.weight")) unused.delete("lm_head.weight");
   const unexpected = [...unused].filter((name) => !BUFFERS.test(name));

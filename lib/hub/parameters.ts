@@ -10,6 +10,7 @@ import type { ArchitectureNames, ParameterSource } from "./format.ts";
 import { matchParameters } from "./names.ts";
 import { assertFinite } from "./safetensors.ts";
 import type { TensorInfo } from "./safetensors_header.ts";
+import { fromStored, storedShape } from "./stored_layout.ts";
 
 /** Named tensors that can be read one by one: a SafetensorsFile, or several as one. */
 export interface TensorReader {
@@ -37,22 +38,34 @@ export async function* readParameters(
 ): AsyncGenerator<[name: string, data: Float32Array<ArrayBuffer>]> {
   const sources = match(file, shapes, architecture);
   for (const [name, source] of sources) checkShapes(file, name, source, shapes.get(name)!);
-  const owners = new Map(
-    [...sources].flatMap(([owner, { names }]) => names.map((name) => [name, owner] as const)),
-  );
+  const owners = ownersOf(sources);
   const parts = new Map<string, Float32Array<ArrayBuffer>>();
   for (const stored of file.tensors.keys()) {
-    const owner = owners.get(stored);
-    if (owner === undefined) continue;
+    const waiting = owners.get(stored);
+    if (waiting === undefined) continue;
     const part = await file.float32(stored);
-    assertFinite(stored === owner ? `${owner} of ${file.name}` : `${stored} of ${file.name}`, part);
+    assertFinite(`${stored} of ${file.name}`, part);
     parts.set(stored, part);
-    const source = sources.get(owner)!;
-    if (!source.names.every((name) => parts.has(name))) continue;
-    const own = source.names.map((name) => parts.get(name)!);
-    for (const name of source.names) parts.delete(name);
-    yield [owner, join(own, source.transposed, shapes.get(owner)!)];
+    for (const owner of waiting) {
+      const source = sources.get(owner)!;
+      if (!source.names.every((name) => parts.has(name))) continue;
+      const own = source.names.map((name) => parts.get(name)!);
+      for (const name of source.names) if (name !== stored) parts.delete(name);
+      const shape = shapes.get(owner)!;
+      const joined = join(own, source.transposed, storedShape(shape, source));
+      yield [owner, fromStored(joined, shape, source)];
+      if (source.names.length > 1 || waiting.at(-1) === owner) parts.delete(stored);
+    }
   }
+}
+
+/** The parameters that need each tensor: several if each is a part of it. */
+function ownersOf(sources: ReadonlyMap<string, ParameterSource>): Map<string, string[]> {
+  const owners = new Map<string, string[]>();
+  for (const [owner, { names }] of sources) {
+    for (const name of names) owners.set(name, [...owners.get(name) ?? [], owner]);
+  }
+  return owners;
 }
 
 function match(file: TensorReader, shapes: ReadonlyMap<string, Shape>, of: ArchitectureNames) {
@@ -63,7 +76,8 @@ function match(file: TensorReader, shapes: ReadonlyMap<string, Shape>, of: Archi
   }
 }
 
-function checkShapes(file: TensorReader, name: string, source: ParameterSource, shape: Shape) {
+function checkShapes(file: TensorReader, name: string, source: ParameterSource, own: Shape) {
+  const shape = storedShape(own, source);
   const parts = source.names.map((part) => file.tensors.get(part)!.shape);
   const stored = parts.map((part) => source.transposed ? part.toReversed() : part);
   const last = shape.length - 1;

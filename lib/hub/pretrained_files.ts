@@ -124,15 +124,16 @@ async function save(path: string, saved: PretrainedToSave): Promise<void> {
 async function* weights(model: GPT): AsyncGenerator<Uint8Array> {
   const { config } = model;
   const parameters = [...model.namedParameters()];
-  const shapes = parameters.flatMap(([name, { shape }]) => storedShapes(config, name, shape));
+  const shapes = storedShapes(config, parameters.map(([name, { shape }]) => [name, shape]));
+  const stored = storedTensors(config);
   const entries = shapes.map(([name, shape]) => [name, { dtype: "F32", shape }] as const);
   yield encodeSafetensorsHeader(entries, { format: "pt" });
   for (const [name, parameter] of parameters) {
     const { shape } = parameter;
     const data = await parameter.data() as Float32Array<ArrayBuffer>;
     assertFinite(name, data);
-    for (const stored of storedTensors(config, { name, shape, data })) {
-      yield new Uint8Array(stored.data.buffer, stored.data.byteOffset, 4 * size(stored.shape));
+    for (const { shape: own, data: numbers } of stored({ name, shape, data })) {
+      yield new Uint8Array(numbers.buffer, numbers.byteOffset, 4 * size(own));
     }
   }
 }

@@ -1,14 +1,15 @@
 /**
- * A parameter as the tensors that an architecture's files hold: joined ones cut apart, in the
- * file's names and layouts. The inverse of what parameters.ts reads; writing the file is
- * safetensors.ts's.
+ * Parameters as the tensors that an architecture's files hold: joined ones cut apart, in the file's
+ * names and layouts. The inverse of what parameters.ts reads; see safetensors.ts for the file.
  *
  * @module
  */
 import { headSizeOf } from "../nn/block_config.ts";
 import type { ModelConfig } from "../nn/config.ts";
-import type { Shape } from "../shape.ts";
-import { type Architecture, architectureOf, FORMATS } from "./config.ts";
+import { type Shape, size } from "../shape.ts";
+import { type Architecture, architectureOf, namesOf } from "./config.ts";
+import type { ParameterSource } from "./format.ts";
+import { intoStored, isSame, storedShape } from "./stored_layout.ts";
 
 /** Numbers in a shape, on the host. */
 export interface HostTensor {
@@ -20,40 +21,71 @@ export interface HostTensor {
   readonly data: Float32Array<ArrayBuffer>;
 }
 
-/** Names and shapes of the tensors that a parameter is stored as. */
+/**
+ * Names and shapes of the tensors that parameters are stored as, in the order in which
+ * `storedTensors` returns them. `architecture` is by default the one that the model is saved as.
+ */
 export function storedShapes(
   config: ModelConfig,
-  name: string,
-  shape: Shape,
+  parameters: Iterable<readonly [name: string, shape: Shape]>,
   architecture: Architecture = architectureOf(config),
 ): [name: string, shape: Shape][] {
-  const { names, transposed } = FORMATS[architecture].source(name);
-  return partWidths(names, shape[shape.length - 1], config).map((width, i) => {
-    const own = [...shape.slice(0, -1), width];
-    return [names[i], transposed ? own.toReversed() : own];
+  const { source } = namesOf(architecture, config);
+  const isComplete = partCounter();
+  return [...parameters].flatMap(([name, shape]) => {
+    const from = source(name);
+    return isComplete(from) ? shapesOf(config, shape, from) : [];
   });
 }
 
 /**
- * The tensors that a parameter is stored as, copied unless there is one with the parameter's layout.
- * The model's heads separate queries, keys and values. `architecture` is by default the one that the
- * model is saved as.
+ * Returns a function from each parameter, in order, to the tensors that are complete with it:
+ * one, several for queries, keys and values, or none if another part of the tensor follows. Data is
+ * copied unless the tensor has the parameter's layout. `architecture` is as in `storedShapes`.
  */
 export function storedTensors(
   config: ModelConfig,
-  { name, shape, data }: HostTensor,
   architecture: Architecture = architectureOf(config),
-): HostTensor[] {
-  const stored = storedShapes(config, name, shape, architecture);
-  const { transposed } = FORMATS[architecture].source(name);
-  if (stored.length === 1 && !transposed) return [{ name: stored[0][0], shape, data }];
-  const columns = shape[shape.length - 1];
-  let first = 0;
-  return stored.map(([name, own]) => {
-    const width = transposed ? own[0] : own[own.length - 1];
-    const part = cut(data, columns, { first, width, transposed });
-    first += width;
-    return { name, shape: own, data: part };
+): (parameter: HostTensor) => HostTensor[] {
+  const { source } = namesOf(architecture, config);
+  const isComplete = partCounter();
+  const unfinished = new Map<string, Float32Array<ArrayBuffer>>();
+  return ({ name, shape, data }) => {
+    const from = source(name);
+    const [first] = from.names;
+    const joined = isSame(from)
+      ? data
+      : unfinished.get(first) ?? new Float32Array(size(storedShape(shape, from)));
+    if (!isSame(from)) intoStored(data, shape, from, joined);
+    if (isComplete(from)) unfinished.delete(first);
+    else {
+      unfinished.set(first, joined);
+      return [];
+    }
+    return cutApart(joined, shapesOf(config, shape, from), from.transposed);
+  };
+}
+
+/** Says whether a source's tensor has all its parts, once it was called with each of them. */
+function partCounter(): (source: ParameterSource) => boolean {
+  const seen = new Map<string, number>();
+  return ({ names: [name], part }) => {
+    const count = (seen.get(name) ?? 0) + 1;
+    seen.set(name, count);
+    return count === (part?.count ?? 1);
+  };
+}
+
+/** Names and shapes of a source's tensors. */
+function shapesOf(
+  config: ModelConfig,
+  parameter: Shape,
+  source: ParameterSource,
+): [name: string, shape: Shape][] {
+  const shape = storedShape(parameter, source);
+  return partWidths(source.names, shape[shape.length - 1], config).map((width, i) => {
+    const own = [...shape.slice(0, -1), width];
+    return [source.names[i], source.transposed ? own.toReversed() : own];
   });
 }
 
@@ -62,6 +94,24 @@ function partWidths(names: readonly string[], columns: number, config: ModelConf
   if (names.length === 1) return [columns];
   const { heads, keyValueHeads = heads } = config;
   return [heads, keyValueHeads, keyValueHeads].map((count) => count * headSizeOf(config));
+}
+
+function cutApart(
+  data: Float32Array<ArrayBuffer>,
+  tensors: [name: string, shape: Shape][],
+  transposed: boolean,
+): HostTensor[] {
+  if (tensors.length === 1 && !transposed) {
+    return [{ name: tensors[0][0], shape: tensors[0][1], data }];
+  }
+  const widths = tensors.map(([, shape]) => transposed ? shape[0] : shape[shape.length - 1]);
+  const columns = widths.reduce((sum, width) => sum + width, 0);
+  let first = 0;
+  return tensors.map(([name, shape], i) => {
+    const part = cut(data, columns, { first, width: widths[i], transposed });
+    first += widths[i];
+    return { name, shape, data: part };
+  });
 }
 
 interface Part {

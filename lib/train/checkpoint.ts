@@ -99,9 +99,7 @@ async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<v
   const { beginToken, endTokens = ownEnd(tokenizer) } = checkpoint;
   const ends = { beginToken, endTokens };
   const metadata = { format: "pt", step: String(run.step) };
-  const parameters = (await entriesOf(model.namedParameters())).flatMap((parameter) =>
-    asStored(model.config, parameter)
-  );
+  const parameters = asStored(model.config, await entriesOf(model.namedParameters()));
   const state = await entriesOf(optimizerTensors(model, optimizer));
   await folder.save([
     ["config.json", json(writeModelConfig(model.config, ends))],
@@ -176,11 +174,14 @@ async function entriesOf(tensors: Map<string, Tensor>): Promise<Parameter[]> {
 }
 
 /**
- * A parameter under the names, and in the layouts, of the architecture that `config.json` names.
+ * Parameters under the names, and in the layouts, of the architecture that `config.json` names.
  */
-function asStored(config: ModelConfig, [name, { shape, data }]: Parameter): Parameter[] {
-  const parameter = { name, shape, data: data as Float32Array<ArrayBuffer> };
-  return storedTensors(config, parameter).map(({ name, ...entry }) => [name, entry]);
+function asStored(config: ModelConfig, parameters: readonly Parameter[]): Parameter[] {
+  const stored = storedTensors(config);
+  return parameters.flatMap(([name, { shape, data }]): Parameter[] =>
+    stored({ name, shape, data: data as Float32Array<ArrayBuffer> })
+      .map(({ name, ...entry }) => [name, entry])
+  );
 }
 
 function json(content: unknown): Chunks {
