@@ -87,7 +87,7 @@ export { concatenate, type ConcatenateOptions } from "./lib/ops/concatenate.ts";
 export { gather } from "./lib/ops/gather.ts";
 
 // Layers and models
-export { GPT } from "./lib/nn/gpt.ts";
+export { GPT, type GPTOptions } from "./lib/nn/gpt.ts";
 export { quantize, type QuantizeOptions } from "./lib/nn/quantize.ts";
 export {
   type BlockConfig,
@@ -129,6 +129,7 @@ export { type PaddedSequences, type PadOptions, padSequences } from "./lib/nn/pa
 export { sequenceLoss, type SequenceLossOptions } from "./lib/nn/sequence_loss.ts";
 export {
   Embedding,
+  type EmbeddingLayerOptions,
   LayerNorm,
   Linear,
   type LinearLayerOptions,
@@ -138,6 +139,7 @@ export {
 export {
   type BlockWeights,
   gpt2Weights,
+  type InitialOptions,
   type InitialWeights,
   sameWeights,
   varianceScaledWeights,

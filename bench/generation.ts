@@ -52,7 +52,7 @@ class UniformWeights extends Random {
 export async function prepareGeneration(sizes: GenerationSizes): Promise<Generation> {
   const { layers, heads, width, context: contextLength, vocabulary: vocabSize } = sizes;
   const config = { vocabSize, contextLength, layers, heads, width };
-  const model = new GPT(config, new UniformWeights(0));
+  const model = new GPT(config, { random: new UniformWeights(0) });
   if (sizes.weights === "int8") await quantize(model);
   const generator = new Generator(model);
   const generate = (count: number) =>

@@ -20,7 +20,7 @@ async function losses(options: { threads: number; blas?: string }): Promise<numb
   const device = await openDevice({ device: "cpu", ...options });
   const model = new GPT(
     { vocabSize: 61, contextLength: 64, layers: 2, heads: 2, width: 96, dropout: 0.1 },
-    new Random(3),
+    { random: new Random(3) },
   );
   const optimizer = new AdamW(model.parameters(), { clip: 1 });
   const trainer = new Trainer(model, optimizer, { learningRate: 1e-2 });

@@ -106,6 +106,15 @@ forEachDevice("left padding is left out by the mask", async () => {
     generate(model, ids, { attentionMask: [[1], [1]] }),
     /prompt 0 has 4 tokens and a mask of 1/,
   );
+  await assert.rejects(
+    generate(model, ids, { attentionMask: [[1, 1, 1, 1]] }),
+    new RangeError("generate: expected an attentionMask for each of 2 prompts, got 1"),
+  );
+  const tokenizer = CharacterTokenizer.fromText("to be or not");
+  await assert.rejects(
+    generate(model, ["to", "be"], { tokenizer, attentionMask: [[1, 1], [1, 1]] }),
+    new TypeError("generate: attentionMask is for prompts of ids, got a text as prompt"),
+  );
 });
 
 forEachDevice("sequences of one prompt differ, and the first is that of a single one", async () => {

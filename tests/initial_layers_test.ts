@@ -35,7 +35,7 @@ Deno.test("no two layers begin with the same weights; models keep their seed", a
   const all = [...model, ...drawn.flat()];
   assert.equal(new Set(all).size, all.length);
   assert.deepEqual(await matrices(new GPT(models)), model);
-  assert.deepEqual(await matrices(new GPT(models, new Random(0))), model);
+  assert.deepEqual(await matrices(new GPT(models, { random: new Random(0) })), model);
   const seeded = () => matrices(new Linear(8, 8, { random: new Random(3) }));
   assert.deepEqual(await seeded(), await seeded());
 });

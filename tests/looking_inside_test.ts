@@ -20,8 +20,7 @@ const made = () => {
   const initial = { ...gpt2Weights(1), tokens: normal(1) };
   return new GPT(
     { vocabSize: V, contextLength: T, layers: 1, heads: 2, width: 8 },
-    new Random(6),
-    initial,
+    { random: new Random(6), initial },
   );
 };
 
@@ -76,8 +75,7 @@ forEachDevice(
     assertClose([(await perplexity(model, [3, 1])).perplexity], [1 / p[1]], 1e-5);
     const even = new GPT(
       { vocabSize: V, contextLength: T, layers: 1, heads: 2, width: 8 },
-      new Random(6),
-      { ...gpt2Weights(1), tokens: normal(0) },
+      { random: new Random(6), initial: { ...gpt2Weights(1), tokens: normal(0) } },
     );
     assertClose([(await perplexity(even, TEXT)).perplexity], [V], 1e-5);
   },

@@ -150,7 +150,7 @@ const ids = (rows: number[][]) =>
   });
 
 forEachDevice("a transformer sees neither the target's future nor padding", async () => {
-  const model = new Transformer({ ...SMALL, width: 8 }, new Random(4));
+  const model = new Transformer({ ...SMALL, width: 8 }, { random: new Random(4) });
   const sourceLengths = tensor(Int32Array.of(2, 4));
   const logits = (source: number[][], target: number[][]) =>
     model.forward(ids(source), ids(target), { sourceLengths }).data();
@@ -166,7 +166,9 @@ forEachDevice("a transformer sees neither the target's future nor padding", asyn
 });
 
 forEachDevice("a pre-norm transformer ends each side with a norm", async () => {
-  const model = new Transformer({ ...SMALL, width: 8, normPlacement: "pre" }, new Random(4));
+  const model = new Transformer({ ...SMALL, width: 8, normPlacement: "pre" }, {
+    random: new Random(4),
+  });
   const memory = await model.encode(ids([[1, 2, 3]])).data();
   for (let row = 0; row < memory.length; row += 8) {
     const values = [...memory.subarray(row, row + 8)];
@@ -197,7 +199,7 @@ forEachDevice("a transformer's attentionDropout: every attention's weights", asy
 });
 
 forEachDevice("a transformer's weights by layer and head, each row a distribution", async () => {
-  const model = new Transformer({ ...SMALL, width: 8 }, new Random(4));
+  const model = new Transformer({ ...SMALL, width: 8 }, { random: new Random(4) });
   const lengths = { sourceLengths: tensor(Int32Array.of(2, 4)) };
   const [source, target] = [ids([[1, 2, 3, 4], [5, 6, 7, 8]]), ids([[1, 2, 3], [4, 5, 6]])];
   const weights = model.attentionWeights(source, target, lengths);
@@ -241,7 +243,7 @@ async function learn(rule: (letters: number[]) => number[]): Promise<number> {
   };
   const sizes = { sourceVocabSize: 9, targetVocabSize: 11, contextLength: PLACES };
   const shape = { layers: 1, heads: 4, width: 32, hidden: 64 };
-  const model = new Transformer({ ...sizes, ...shape }, new Random(3));
+  const model = new Transformer({ ...sizes, ...shape }, { random: new Random(3) });
   const optimizer = new AdamW(model.parameters(), { weightDecay: 0, clip: 1 });
   const holder = (...shape: number[]) => zeros(shape, { dtype: "i32" });
   const [source, sourceLengths] = [holder(ROWS, LONGEST), holder(ROWS)];
@@ -284,7 +286,7 @@ for (const [what, rule] of RULES) {
 }
 
 forEachDevice("greedy decoding: each source gets what it gets alone, up to its end", async () => {
-  const model = new Transformer({ ...SMALL, width: 8 }, new Random(9));
+  const model = new Transformer({ ...SMALL, width: 8 }, { random: new Random(9) });
   const sources = [[1, 2, 3, 4, 5], [6], [7, 8, 2]];
   const options = { startToken: 1, maxNewTokens: 5 };
   const together = await greedyDecode(model, sources, options);

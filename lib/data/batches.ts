@@ -199,10 +199,10 @@ function tokenArray(tokens: TokenArray | readonly number[]): TokenArray {
   return Int32Array.from(tokens);
 }
 
-function checkInteger(name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least || value >= WORDS) {
+function checkInteger(name: string, value: number, minimum: number): void {
+  if (!Number.isInteger(value) || value < minimum || value >= WORDS) {
     throw new RangeError(
-      `Batches: ${name} must be an integer in [${least}, 2^32), got ${describe(value)}`,
+      `Batches: ${name} must be an integer in [${minimum}, 2^32), got ${describe(value)}`,
     );
   }
 }

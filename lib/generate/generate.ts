@@ -108,9 +108,18 @@ async function continued(
 function readPrompts(prompts: readonly Prompt[], options: GenerationOptions): number[][] {
   const { tokenizer, attentionMask } = options;
   if (tokenizer !== undefined) expectTokenizer("generate", tokenizer);
+  if (attentionMask && attentionMask.length !== prompts.length) {
+    throw new RangeError(
+      `generate: expected an attentionMask for each of ${prompts.length} prompts, got ` +
+        `${attentionMask.length}`,
+    );
+  }
   return prompts.map((prompt, row) => {
     if (typeof prompt === "string") {
       if (!tokenizer) throw new TypeError("generate: a text as prompt needs the option tokenizer");
+      if (attentionMask) {
+        throw new TypeError("generate: attentionMask is for prompts of ids, got a text as prompt");
+      }
       return [...tokenizer.surroundings.before, ...tokenizer.encode(prompt)];
     }
     expectIdList("generate", prompt);

@@ -29,8 +29,8 @@ export interface GenerationOptions extends SamplingOptions {
    */
   tokenizer?: Tokenizer;
   /**
-   * For a rectangular batch of ids: 0 for padding, on the left or on the right; those ids are left
-   * out.
+   * For a rectangular batch of ids, a mask for each prompt: 0 for padding, on the left or on the
+   * right; those ids are left out. Texts have no padding.
    */
   attentionMask?: readonly ArrayLike<number>[];
   /** Suppress end tokens until this many tokens are generated. Default 0. */

@@ -42,11 +42,11 @@ export const SAMPLING_OPTIONS: OptionNames<SamplingOptions> = {
   signal: true,
 };
 
-/** RangeError unless `value` is a whole number from `least`. */
-export function expectWhole(operation: string, name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
+/** RangeError unless `value` is a whole number from `minimum`. */
+export function expectWhole(operation: string, name: string, value: number, minimum: number): void {
+  if (!Number.isSafeInteger(value) || value < minimum) {
     throw new RangeError(
-      `${operation}: ${name} must be a whole number from ${least}, got ${describe(value)}`,
+      `${operation}: ${name} must be a whole number from ${minimum}, got ${describe(value)}`,
     );
   }
 }
@@ -103,10 +103,10 @@ export function expectRules(options: RuleOptions): void {
   const { sequences = 1, lengthPenalty = 1, stop = [] } = options;
   const { earlyStopping = false, overflow = "slide", seed = 0 } = options;
   expectSeed("generate", seed);
-  const least = { minNewTokens: 0, noRepeatNgram: 0, beams: 1, sequences: 1 };
+  const minimum = { minNewTokens: 0, noRepeatNgram: 0, beams: 1, sequences: 1 };
   const counts = { minNewTokens, noRepeatNgram, beams, sequences };
-  for (const name of Object.keys(least) as (keyof typeof least)[]) {
-    expectWhole("generate", name, counts[name], least[name]);
+  for (const name of Object.keys(minimum) as (keyof typeof minimum)[]) {
+    expectWhole("generate", name, counts[name], minimum[name]);
   }
   const expect = (name: string, value: unknown, fits: boolean, range: string) => {
     if (!fits) throw new RangeError(`generate: ${name} must be ${range}, got ${describe(value)}`);

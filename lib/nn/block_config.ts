@@ -14,6 +14,7 @@ import { checkOptions, type OptionNames } from "../options.ts";
 import {
   expectBoolean,
   expectDivides,
+  expectEpsilon,
   expectProbability,
   expectWholeNumber,
 } from "./config_checks.ts";
@@ -245,9 +246,7 @@ function checkScaling(scaling: RotaryScaling): void {
 
 function checkNumbers(config: BlockConfig): void {
   const { normEpsilon, dropout, attentionOutputDropout, attentionDropout } = config;
-  if (!Number.isFinite(normEpsilon) || normEpsilon <= 0) {
-    throw new RangeError(`model: normEpsilon must be a number above 0, got ${normEpsilon}`);
-  }
+  expectEpsilon("normEpsilon", normEpsilon);
   const rates = { dropout, attentionOutputDropout, attentionDropout };
   for (const [name, rate] of Object.entries(rates)) expectProbability(name, rate);
 }

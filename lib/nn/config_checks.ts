@@ -5,12 +5,21 @@
  *
  * @module
  */
+import { describe } from "../errors.ts";
 
-/** RangeError unless `value` is a whole number from 1. */
-export function expectWholeNumber(name: string, value: unknown): void {
+/** RangeError unless `value` is a whole number from 1; `operation` begins the message. */
+export function expectWholeNumber(name: string, value: unknown, operation = "model"): void {
   if (!Number.isSafeInteger(value) || (value as number) < 1) {
-    throw new RangeError(`model: ${name} must be a whole number from 1, got ${value}`);
+    throw new RangeError(
+      `${operation}: ${name} must be a whole number from 1, got ${describe(value)}`,
+    );
   }
+}
+
+/** RangeError unless `value` is a number above 0; `operation` begins the message. */
+export function expectEpsilon(name: string, value: unknown, operation = "model"): void {
+  if (typeof value === "number" && Number.isFinite(value) && value > 0) return;
+  throw new RangeError(`${operation}: ${name} must be a number above 0, got ${describe(value)}`);
 }
 
 /** RangeError unless `value` is in [0, 1); undefined passes. */

@@ -13,9 +13,10 @@ import { checkOptions, type OptionNames } from "../options.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { Block } from "./block.ts";
 import { BLOCK_OPTIONS, blockConfig, type BlockConfigInput, pickFields } from "./block_config.ts";
+import { expectWholeNumber } from "./config_checks.ts";
 import { ForwardContext } from "./context.ts";
 import { expectIds } from "./expect_ids.ts";
-import { normal } from "./initializers.ts";
+import type { InitialOptions } from "./initial_weights.ts";
 import { Embedding, LayerNorm, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleList, type Parts } from "./module.ts";
 import { sinusoidalPositions } from "./positions.ts";
@@ -72,17 +73,22 @@ export class Encoder extends Module {
   readonly #fixedPositions: Tensor | undefined;
 
   /**
-   * Draws weights N(0, 0.02²) from `random`, default `new Random(0)`. RangeError for an impossible
-   * configuration, such as heads that do not divide the width.
+   * Draws weights N(0, 0.02²). RangeError for an impossible configuration, such as heads that do
+   * not divide the width.
    */
-  constructor(readonly config: EncoderConfig, random: Random = new Random(0)) {
+  constructor(readonly config: EncoderConfig, options: InitialOptions = {}) {
     super();
     checkOptions("Encoder", config, ENCODER_OPTIONS);
+    checkOptions("Encoder", options, { random: true });
+    const { random = new Random(0) } = options;
     const { vocabSize, contextLength, layers, tokenTypes = 0 } = config;
+    for (const [name, value] of Object.entries({ vocabSize, contextLength, layers })) {
+      expectWholeNumber(name, value);
+    }
     const fields = pickFields<BlockConfigInput>(config, BLOCK_OPTIONS);
     const shared = blockConfig(fields, { normPlacement: "post" });
     const { width, positions, normPlacement, normEpsilon } = shared;
-    const table = (rows: number) => new Embedding(rows, width, normal(), random);
+    const table = (rows: number) => new Embedding(rows, width, { random });
     this.tokens = table(vocabSize);
     if (positions === "learned") this.positions = table(contextLength);
     if (positions === "sinusoidal") {

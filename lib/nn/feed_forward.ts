@@ -8,7 +8,8 @@ import { mul } from "../ops/binary.ts";
 import { feedForward } from "../ops/feed_forward.ts";
 import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { BlockConfig } from "./block_config.ts";
+import { BLOCK_OPTIONS, type BlockConfig } from "./block_config.ts";
+import { expectWholeNumber } from "./config_checks.ts";
 import { type BlockWeights, sameWeights } from "./initial_weights.ts";
 import { layerRandom, normal } from "./initializers.ts";
 import { Linear } from "./layers.ts";
@@ -40,11 +41,17 @@ export class FeedForward extends Module {
   /** hidden → C: W₂ and b₂. */
   readonly down: Linear;
 
-  /** Draws N(0, 0.02²) unless the options say otherwise. */
+  /**
+   * Draws the matrices from the options' initializers and sets biases to 0. RangeError unless the
+   * sizes are whole numbers from 1.
+   */
   constructor(readonly config: FeedForwardConfig, options: FeedForwardLayerOptions = {}) {
     super();
+    checkOptions("FeedForward", config, BLOCK_OPTIONS);
     checkOptions("FeedForward", options, { initial: true, random: true });
     const { width, hidden, bias, gated } = config;
+    expectWholeNumber("width", width, "FeedForward");
+    expectWholeNumber("hidden", hidden, "FeedForward");
     const { random = layerRandom, initial: { up, down } = sameWeights(normal()) } = options;
     const first = { bias, random, initializer: up };
     this.up = new Linear(width, hidden, first);

@@ -14,6 +14,7 @@ import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
 import { int8Linear, type Int8Matrix } from "../ops/int8_linear.ts";
 import { linear } from "../ops/matmul.ts";
 import { reshape } from "../ops/reshape.ts";
+import { checkOptions } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { Block, byLayer } from "./block.ts";
@@ -21,10 +22,17 @@ import { BLOCK_OPTIONS, type BlockConfigInput, headSizeOf, pickFields } from "./
 import { type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
 import { type Cache, ForwardContext } from "./context.ts";
 import { expectIds } from "./expect_ids.ts";
-import { gpt2Weights, type InitialWeights } from "./initial_weights.ts";
+import { gpt2Weights, type InitialOptions, type InitialWeights } from "./initial_weights.ts";
+import type { Initializer } from "./initializers.ts";
 import { Embedding, Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleGroup, ModuleList, type Parts } from "./module.ts";
 import { sinusoidalPositions } from "./positions.ts";
+
+/** Options of `GPT`. */
+export interface GPTOptions extends InitialOptions {
+  /** Initializers of the matrices. Default: `gpt2Weights(layers)`. */
+  initial?: InitialWeights;
+}
 
 /**
  * A decoder-only transformer.
@@ -59,21 +67,18 @@ export class GPT extends Module {
   int8Head: Int8Matrix | undefined;
   readonly #fixedPositions: Tensor | undefined;
 
-  /**
-   * Draws the initial weights, `initial` (default `gpt2Weights`), from `random`, default `new
-   * Random(0)`. RangeError for an impossible configuration.
-   */
-  constructor(
-    input: ModelConfigInput,
-    random: Random = new Random(0),
-    initial: InitialWeights = gpt2Weights(input.layers),
-  ) {
+  /** Draws the initial weights. RangeError for an impossible configuration. */
+  constructor(input: ModelConfigInput, options: GPTOptions = {}) {
     super();
+    checkOptions("GPT", options, { random: true, initial: true });
     const config = this.config = modelConfig(input);
     const { vocabSize, contextLength, layers, width, tiedHead, headBias } = config;
-    this.tokens = new Embedding(vocabSize, width, initial.tokens, random);
+    const { random = new Random(0), initial = gpt2Weights(layers) } = options;
+    const table = (rows: number, initializer: Initializer) =>
+      new Embedding(rows, width, { initializer, random });
+    this.tokens = table(vocabSize, initial.tokens);
     if (config.positions === "learned") {
-      this.positions = new Embedding(contextLength, width, initial.positions, random);
+      this.positions = table(contextLength, initial.positions);
     } else if (config.positions === "sinusoidal") {
       this.#fixedPositions = sinusoidalPositions(contextLength, width);
     }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { Random } from "../random.ts";
 import { type Initializer, normal, varianceScaling } from "./initializers.ts";
 
 /** Initializers of the matrices of a block. */
@@ -28,6 +29,12 @@ export interface InitialWeights extends BlockWeights {
   readonly positions: Initializer;
   /** An untied head, [V,C]. */
   readonly head: Initializer;
+}
+
+/** Options of every model: the source of its initial weights. */
+export interface InitialOptions {
+  /** The random stream that weights are drawn from. Default: `new Random(0)`. */
+  random?: Random;
 }
 
 /** Every matrix of a block drawn by the same initializer. */

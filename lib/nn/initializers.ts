@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { Random } from "../random.ts";
 import { type Shape, size } from "../shape.ts";
@@ -114,8 +115,20 @@ export function withoutInitialValues<T>(f: () => T): T {
   }
 }
 
-/** A parameter with values drawn by `initializer`. */
+/**
+ * A parameter with values drawn by `initializer`.
+ *
+ * @throws {TypeError} if the initializer is not a function, or `random` not a `Random`
+ */
 export function parameter(shape: Shape, initializer: Initializer, random: Random): Tensor {
+  if (typeof initializer !== "function") {
+    throw new TypeError(
+      `initializer: expected a function, such as normal(0.02), got ${describe(initializer)}`,
+    );
+  }
+  if (!(random instanceof Random)) {
+    throw new TypeError(`random: expected new Random(seed), got ${describe(random)}`);
+  }
   if (!empties) return tensor(initializer(shape, random), { shape });
   const parameter = empty(shape);
   empties.push(parameter);

@@ -14,6 +14,7 @@ import { rmsNorm } from "../ops/rms_norm.ts";
 import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BlockConfig } from "./block_config.ts";
+import { expectEpsilon, expectWholeNumber } from "./config_checks.ts";
 import { constant, type Initializer, layerRandom, normal, parameter } from "./initializers.ts";
 import { Module, type Parts } from "./module.ts";
 
@@ -23,9 +24,9 @@ export interface LinearLayerOptions {
   bias?: boolean;
   /** Store the weight as [outputs, inputs] rather than [inputs, outputs]. Default false. */
   transposed?: boolean;
-  /** Default N(0, 0.02²). The bias starts at 0. */
+  /** Initializer of the weight; the bias starts at 0. Default N(0, 0.02²). */
   initializer?: Initializer;
-  /** Default: one stream that all such layers share. */
+  /** The random stream it draws from. Default: one stream that all such layers share. */
   random?: Random;
 }
 
@@ -42,11 +43,16 @@ export class Linear extends Module {
   /** The weight in 8 bits, which replaces it; see `quantize`. */
   int8: Int8Matrix | undefined;
 
-  /** Draws the weight from the options' initializer and sets the bias to 0. */
+  /**
+   * Draws the weight from the options' initializer and sets the bias to 0. RangeError unless
+   * `inputs` and `outputs` are whole numbers from 1.
+   */
   constructor(inputs: number, outputs: number, options: LinearLayerOptions = {}) {
     super();
     checkOptions("Linear", options, LINEAR_OPTIONS);
     const { bias = true, initializer = normal(), random = layerRandom } = options;
+    expectWholeNumber("inputs", inputs, "Linear");
+    expectWholeNumber("outputs", outputs, "Linear");
     this.transposed = options.transposed ?? false;
     const shape = this.transposed ? [outputs, inputs] : [inputs, outputs];
     this.weight = parameter(shape, initializer, random);
@@ -63,22 +69,29 @@ export class Linear extends Module {
   }
 }
 
+/** Options of `Embedding`. */
+export interface EmbeddingLayerOptions {
+  /** Initializer of the table. Default N(0, 0.02²). */
+  initializer?: Initializer;
+  /** The random stream it draws from. Default: one stream that all such layers share. */
+  random?: Random;
+}
+
 /** A table of vectors: ids [...] → [..., width]. */
 export class Embedding extends Module {
   /** The table, [rows, width]. */
   readonly weight: Tensor;
 
   /**
-   * Draws the table from `random`, default one stream that all such layers share, by `initializer`,
-   * default N(0, 0.02²).
+   * Draws the table from the options' initializer. RangeError unless `rows` and `width` are whole
+   * numbers from 1.
    */
-  constructor(
-    rows: number,
-    width: number,
-    initializer: Initializer = normal(),
-    random: Random = layerRandom,
-  ) {
+  constructor(rows: number, width: number, options: EmbeddingLayerOptions = {}) {
     super();
+    checkOptions("Embedding", options, { initializer: true, random: true });
+    expectWholeNumber("rows", rows, "Embedding");
+    expectWholeNumber("width", width, "Embedding");
+    const { initializer = normal(), random = layerRandom } = options;
     this.weight = parameter([rows, width], initializer, random);
   }
   /** `weight`. */
@@ -100,9 +113,12 @@ export class LayerNorm extends Module {
 
   /**
    * For a last axis of `width`; `epsilon`, default 1e-5, is added to the variance under the root.
+   * RangeError unless `width` is a whole number from 1 and `epsilon` a number above 0.
    */
   constructor(width: number, readonly epsilon = 1e-5) {
     super();
+    expectWholeNumber("width", width, "LayerNorm");
+    expectEpsilon("epsilon", epsilon, "LayerNorm");
     this.weight = parameter([width], constant(1), layerRandom);
     this.bias = parameter([width], constant(0), layerRandom);
   }
@@ -125,10 +141,12 @@ export class RMSNorm extends Module {
 
   /**
    * For a last axis of `width`; `epsilon`, default 1e-5, is added to the mean square under the
-   * root.
+   * root. RangeError unless `width` is a whole number from 1 and `epsilon` a number above 0.
    */
   constructor(width: number, readonly epsilon = 1e-5) {
     super();
+    expectWholeNumber("width", width, "RMSNorm");
+    expectEpsilon("epsilon", epsilon, "RMSNorm");
     this.weight = parameter([width], constant(1), layerRandom);
   }
   /** `weight`. */

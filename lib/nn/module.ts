@@ -72,9 +72,11 @@ function notPart(module: Module, name: string, part: unknown): TypeError {
 
 /** Modules in a row, named by their index. */
 export class ModuleList<M extends Module> extends Module {
-  /** The modules, first to last. */
+  /** The modules, first to last. TypeError unless they are an array. */
   constructor(readonly items: readonly M[]) {
     super();
+    if (Array.isArray(items)) return;
+    throw new TypeError(`ModuleList: expected an array of modules, got ${describe(items)}`);
   }
   /** The modules by index: `0`, `1`, …. */
   override parts(): Parts {

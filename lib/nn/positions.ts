@@ -6,11 +6,12 @@
  * @module
  */
 import { type Tensor, tensor } from "../tensor/tensor.ts";
+import { expectWholeNumber } from "./config_checks.ts";
 
 /**
  * The table [T, C] with sin(t / 10000^(i/C)) in even columns i and cos of the same angle in the
- * column after each. RangeError for an odd C. Source: Vaswani et al., arXiv 1706.03762, section
- * 3.5.
+ * column after each. RangeError for an odd C, or unless T and C are whole numbers from 1. Source:
+ * Vaswani et al., arXiv 1706.03762, section 3.5.
  *
  * ```ts
  * import { openDevice, sinusoidalPositions } from "../../mod.ts";
@@ -20,6 +21,8 @@ import { type Tensor, tensor } from "../tensor/tensor.ts";
  * ```
  */
 export function sinusoidalPositions(time: number, width: number): Tensor {
+  expectWholeNumber("time", time, "sinusoidalPositions");
+  expectWholeNumber("width", width, "sinusoidalPositions");
   if (width % 2 !== 0) {
     throw new RangeError(`sinusoidalPositions: the width must be even, got ${width}`);
   }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { Random } from "../random.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { reshape } from "../ops/reshape.ts";
@@ -17,6 +18,7 @@ import { tanh } from "../ops/unary.ts";
 import { pickFields } from "./block_config.ts";
 import { ForwardContext } from "./context.ts";
 import { Encoder, ENCODER_OPTIONS, type EncoderConfig, type EncoderInput } from "./encoder.ts";
+import type { InitialOptions } from "./initial_weights.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
 
@@ -64,14 +66,23 @@ export class SequenceClassifier extends Module {
   readonly classifier: Linear;
 
   /**
-   * Draws weights N(0, 0.02²) from `random`, default `new Random(0)`. RangeError for an impossible
-   * configuration, such as heads that do not divide the width.
+   * Draws weights N(0, 0.02²).
+   *
+   * @throws {TypeError} if `labels` is not an array
+   * @throws {RangeError} for an impossible configuration, such as heads that do not divide the width
    */
-  constructor(readonly config: SequenceClassifierConfig, random: Random = new Random(0)) {
+  constructor(readonly config: SequenceClassifierConfig, options: InitialOptions = {}) {
     super();
     checkOptions("SequenceClassifier", config, OPTIONS);
+    checkOptions("SequenceClassifier", options, { random: true });
     const { width, labels } = config;
-    this.encoder = new Encoder(pickFields(config, ENCODER_OPTIONS), random);
+    const { random = new Random(0) } = options;
+    if (!Array.isArray(labels) || labels.length === 0) {
+      throw new TypeError(
+        `SequenceClassifier: expected labels, the names of the classes, got ${describe(labels)}`,
+      );
+    }
+    this.encoder = new Encoder(pickFields(config, ENCODER_OPTIONS), { random });
     this.pooler = new Linear(width, width, { random });
     this.classifier = new Linear(width, labels.length, { random });
   }

@@ -15,9 +15,10 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Block, byLayer } from "./block.ts";
 import { BLOCK_OPTIONS, blockConfig, type BlockConfigInput, pickFields } from "./block_config.ts";
+import { expectWholeNumber } from "./config_checks.ts";
 import { ForwardContext } from "./context.ts";
 import { expectIds } from "./expect_ids.ts";
-import { sameWeights } from "./initial_weights.ts";
+import { type InitialOptions, sameWeights } from "./initial_weights.ts";
 import { lecunNormal, normal, varianceScaling } from "./initializers.ts";
 import { Embedding, Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleList, type Parts } from "./module.ts";
@@ -109,25 +110,28 @@ export class Transformer extends Module {
   readonly #positions: Tensor;
 
   /**
-   * Draws weights from `random`, default `new Random(0)`. RangeError for an impossible
-   * configuration, such as an odd width or heads that do not divide it.
+   * Draws the initial weights. RangeError for an impossible configuration, such as an odd width or
+   * heads that do not divide it.
    */
-  constructor(readonly config: TransformerConfig, random: Random = new Random(0)) {
+  constructor(readonly config: TransformerConfig, options: InitialOptions = {}) {
     super();
     checkOptions("Transformer", config, OPTIONS);
+    checkOptions("Transformer", options, { random: true });
+    const { random = new Random(0) } = options;
     const { sourceVocabSize, targetVocabSize, contextLength, layers, width } = config;
-    this.#positions = sinusoidalPositions(contextLength, width);
-    this.sourceTokens = new Embedding(sourceVocabSize, width, normal(1), random);
-    this.targetTokens = new Embedding(targetVocabSize, width, normal(1), random);
+    const sizes = { sourceVocabSize, targetVocabSize, contextLength, layers };
+    for (const [name, value] of Object.entries(sizes)) expectWholeNumber(name, value);
     const fields = pickFields<BlockConfigInput>(config, SHARED);
     const shared = blockConfig(fields, { normPlacement: "post" });
+    this.#positions = sinusoidalPositions(contextLength, width);
+    const table = (rows: number) => new Embedding(rows, width, { initializer: normal(1), random });
+    this.sourceTokens = table(sourceVocabSize);
+    this.targetTokens = table(targetVocabSize);
     const glorot = varianceScaling({ mode: "fan_avg", distribution: "uniform" });
-    const options = { random, initial: sameWeights(glorot) };
+    const drawn = { random, initial: sameWeights(glorot) };
     const list = (make: () => Block) => new ModuleList(Array.from({ length: layers }, make));
-    this.encoder = list(() => new Block(shared, options));
-    this.decoder = list(() =>
-      new Block(shared, { ...options, causal: true, crossAttention: true })
-    );
+    this.encoder = list(() => new Block(shared, drawn));
+    this.decoder = list(() => new Block(shared, { ...drawn, causal: true, crossAttention: true }));
     if (shared.normPlacement !== "post") {
       this.encoderNorm = makeNorm(shared);
       this.decoderNorm = makeNorm(shared);

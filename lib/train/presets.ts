@@ -111,5 +111,5 @@ export function modelOf(settings: TrainSettings, vocabSize: number): GPT {
   const initial = settings.initialWeights === "gpt2"
     ? gpt2Weights(layers)
     : varianceScaledWeights();
-  return new GPT(input, new Random(settings.seed), initial);
+  return new GPT(input, { random: new Random(settings.seed), initial });
 }

@@ -169,7 +169,7 @@ export const lesson = new Lesson(
       positions: "sinusoidal",
       tiedHead: false,
       headBias: true,
-    }, new Random(5));
+    }, { random: new Random(5) });
     for (const parameter of small.parameters()) {
       // Larger numbers than at the start of training, so that a mistake shows.
       parameter.write(normal(0.5)(parameter.shape, new Random(parameter.size)));
