@@ -1,14 +1,14 @@
 /**
- * Errors: Folio's only error class, for a user's mistake, and the description of a value in
- * messages. Everything else throws TypeError (shape, dtype, kind), RangeError (a value) or
- * SyntaxError (a malformed file). Unknown options are refused by options.ts.
+ * `UserError`, Folio's only error class, and the description of a value in messages. Other errors
+ * are TypeError (shape, dtype, kind), RangeError (a value) or SyntaxError (a malformed file). See
+ * options.ts for unknown options, rules.ts for values.
  *
  * @module
  */
 
 /**
- * A mistake of the user that a script reports in one line, without a stack trace, ending with exit
- * code 2.
+ * A mistake of the user that a script reports in one line, without a stack trace, and ends with
+ * exit code 2.
  *
  * The message says what was attempted, what was expected, what was found, and what to do.
  *

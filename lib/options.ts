@@ -2,7 +2,7 @@
  * Options objects: an unknown key is an error that names the nearest real one, because `deno run`
  * checks no types and a mistyped option would be ignored.
  *
- * `nearest.ts` measures the distance between words; `errors.ts` describes values.
+ * See nearest.ts for the distance between words, errors.ts for the description of values.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * Places: the first argument of `load…`, `save…` and `prepare…`, from which they read or to which
- * they write. Any other argument is an error that says so, because `deno run` checks no types.
+ * they write. It is checked at run time, because `deno run` checks no types.
  *
- * lib/hub finds the files of a model at a place, files.ts writes them.
+ * See lib/hub for the files of a model at a place, files.ts for writing.
  *
  * @module
  */

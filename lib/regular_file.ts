@@ -2,14 +2,14 @@
  * Reads regular files only. Opening a named pipe waits for its writer, and a device may never end,
  * so these are refused, whatever their names.
  *
- * See files.ts for writing, data/corpus_files.ts for what a user may pipe in.
+ * See files.ts for writing, data/corpus_files.ts for pipes and standard input.
  *
  * @module
  */
 import { UserError } from "./errors.ts";
 
 /**
- * Checks that a path is a regular file, or a link to one, and returns what the system knows of it.
+ * Checks that a path is a regular file, or a link to one, and returns its size and other facts.
  *
  * @throws {UserError} naming the path and what it is, if it is anything else
  * @throws the system's error if there is nothing at the path

@@ -1,8 +1,8 @@
 /**
- * Which values are right, in words and as a test: one rule for a setting, wherever it comes from (a
+ * Which values are right, in words and as a test: one rule for a setting, whatever its source (a
  * flag, an option, a file), so that its limits and the words of its errors are the same everywhere.
  *
- * Unknown options are refused by options.ts; errors.ts says what a value is.
+ * See options.ts for unknown options, errors.ts for the description of a value.
  *
  * @module
  */
@@ -114,7 +114,8 @@ export function fields<Rules extends Fields>(rules: Rules): Rule<ValuesOf<Rules>
  * ```ts
  * import { wholeNumber, wrongField } from "./rules.ts";
  * const rules = { steps: wholeNumber({ min: 1 }) };
- * console.log(wrongField({ steps: "abc" }, rules)); // steps: expected a whole number from 1, got "abc"
+ * // steps: expected a whole number from 1, got "abc"
+ * console.log(wrongField({ steps: "abc" }, rules));
  * ```
  */
 export function wrongField(value: unknown, rules: Fields, within = ""): string | undefined {

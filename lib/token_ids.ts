@@ -36,7 +36,11 @@ export function expectIds(
   }
 }
 
-/** Throws a TypeError unless `ids` is an array of any kind; which ids it has is not checked. */
+/**
+ * Checks that `ids` is an array of any kind, whatever its values.
+ *
+ * @throws {TypeError} if it is anything else
+ */
 export function expectIdList(operation: string, ids: ArrayLike<number>): void {
   if (typeof ids === "object" && typeof ids?.length === "number") return;
   const advice = typeof ids === "string" ? "; encode it with a tokenizer" : "";

@@ -69,7 +69,8 @@ await runScript(command, async ({ flags, positionals: [run] }) => {
   const { layers, heads, contextLength } = model.config;
   if (flags.layer > layers || flags.head > heads) {
     throw new UserError(
-      `${run}: its model has ${layers} layers of ${heads} heads; there is no layer ${flags.layer}, head ${flags.head}`,
+      `${run}: its model has ${layers} layers of ${heads} heads; there is no layer ` +
+        `${flags.layer}, head ${flags.head}`,
     );
   }
   const ids = await read(model, tokenizer, flags.text);

@@ -51,9 +51,10 @@ const list = {
 /** Advice for each level on how to use the lessons. */
 const ADVICE: Record<Level, string> = {
   beginner:
-    "Read the beginner's lessons in full and look at the figures of the others; do the code tasks later.",
-  intermediate:
-    "Go through all lessons in order and solve the tasks of those for beginners and intermediates; --answers helps if you are stuck.",
+    "Read the beginner's lessons in full and look at the figures of the others; do the code " +
+    "tasks later.",
+  intermediate: "Go through all lessons in order and solve the tasks of those for beginners and " +
+    "intermediates; --answers helps if you are stuck.",
   advanced: "Go through all lessons and solve every code task before you look at its answer.",
 };
 
@@ -64,7 +65,7 @@ else {
   await runScript(list, ({ flags, given, positionals: [number] }) => {
     if (number !== undefined) {
       throw new UserError(
-        `lesson ${number}: lessons are numbered from 1 to ${LESSONS.length}, and the number comes first`,
+        `lesson ${number}: expected a number from 1 to ${LESSONS.length} as the first argument`,
       );
     }
     const level = given.has("level") ? flags.level : undefined;

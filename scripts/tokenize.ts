@@ -1,7 +1,7 @@
 /**
  * Turns a text into tokens: train.bin, val.bin (nanoGPT's format) and tokenizer.json.
  *
- *     deno task tokenize --dataset book.txt --tokenizer bpe --vocab-size 4096 --out runs/book-tokens
+ *     deno task tokenize --dataset book.txt --tokenizer bpe --vocab-size 4096 --out runs/book
  *
  * @module
  */

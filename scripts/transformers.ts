@@ -4,8 +4,8 @@
  *     deno task transformers text-generation "Once upon a time"
  *     deno task transformers sentiment-analysis "I loved it." "I did not."
  *
- * transformers.js reads a model's ONNX files, Folio its safetensors. Both use the tokenizer of
- * transformers.js.
+ * transformers.js reads a model's ONNX files, Folio its safetensors. Both use transformers.js's
+ * tokenizer.
  *
  * @module
  */
@@ -177,7 +177,7 @@ async function loadOwn<Loaded>(
   return loaded;
 }
 
-/** Runs something once to warm it up and once to time it. */
+/** Runs a function once to warm it up and once to time it. */
 async function timedTwice<Result>(name: string, run: () => Promise<Result>): Promise<Result> {
   await run();
   const [result, seconds] = await timed(run);

@@ -96,7 +96,10 @@ Deno.test("every document ends with the end token, and only a prompt is masked",
     { ids: Uint32Array.of(id("a"), id("b"), id("c"), id("d"), 0), prompt: 2 },
   ]);
   const none = CharacterTokenizer.fromText("abcd");
-  await assert.rejects(encodeDocuments(none, documents), /^RangeError: encodeDocuments: the token/);
+  await assert.rejects(
+    encodeDocuments(none, documents),
+    /^RangeError: encodeDocuments: expected a/,
+  );
   const messages = [{ role: "assistant" as const, content: "a" }];
   await assert.rejects(encodeDocuments(tokenizer, [{ messages }]), /no chat template/);
 });

@@ -239,5 +239,5 @@ Deno.test("a lesson that does not exist, or a flag, is the user's mistake: one l
     assert.match(stderr, /^error: .*\n$/m, stderr);
   }
   const { stderr } = await runByFile("scripts/lesson.ts", ["42"]);
-  assert.match(stderr, /lesson 42: lessons are numbered from 1 to \d+/);
+  assert.match(stderr, /lesson 42: expected a number from 1 to \d+/);
 });

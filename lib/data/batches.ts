@@ -11,7 +11,7 @@ import { expectSeed, philox4x32 } from "../random.ts";
 import { expectIdList } from "../token_ids.ts";
 import type { TokenArray } from "./split_corpus.ts";
 
-/** What a model reads and what it should say: targets are the inputs one token later. */
+/** What a model reads and what it should predict: targets are the inputs one token later. */
 export interface Batch {
   /** [B·T] token ids, row after row. */
   inputs: Int32Array<ArrayBuffer>;
@@ -83,9 +83,8 @@ export class Batches {
    * The ids are not checked here, without a vocabulary: a `Trainer` checks each batch.
    *
    * @param tokens [n] token ids, of which n ≥ T + 1
-   * @throws {RangeError} if the corpus is shorter than a window, or than `minimumBatches` (in
-   *   epochs:
-   *   one batch), or an option is out of range
+   * @throws {RangeError} if the corpus is shorter than a window or than `minimumBatches` (with
+   *   epochs, at least one batch), or an option is out of range
    * @throws {TypeError} if `tokens` is no array, or an option is unknown
    */
   constructor(tokens: TokenArray | readonly number[], options: BatchesOptions) {
@@ -192,7 +191,7 @@ function checked(options: BatchesOptions): Required<BatchesOptions> {
   return { batchSize, contextLength, seed, order, minimumBatches };
 }
 
-/** Token ids as a typed array, of which windows are cut without a copy. */
+/** Token ids as a typed array, from which windows are cut without a copy. */
 function tokenArray(tokens: TokenArray | readonly number[]): TokenArray {
   if (ArrayBuffer.isView(tokens) && "subarray" in tokens) return tokens;
   expectIdList("Batches", tokens);

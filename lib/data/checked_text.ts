@@ -16,10 +16,10 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 }
 
 /**
- * The text of bytes in UTF-8, without a byte-order mark. `what` names them in errors: "corpus
- * notes.txt".
+ * The text of bytes in UTF-8, without a byte-order mark. `what`, such as "corpus notes.txt", names
+ * them in errors.
  *
- * @throws {UserError} if they are no UTF-8, or nothing but white space
+ * @throws {UserError} if they are not UTF-8, or only white space
  */
 export function textOf(bytes: Uint8Array<ArrayBuffer>, what: string): string {
   let text: string;

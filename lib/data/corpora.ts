@@ -1,6 +1,6 @@
 /**
- * The corpora that have a name: the address, hash and license of each. `registered_corpus.ts`
- * downloads them.
+ * The corpora that have a name: the address, hash and license of each. See registered_corpus.ts for
+ * their download.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface RegisteredCorpus {
   readonly license: string;
 }
 
-/** The corpora Folio knows by name. */
+/** The corpora by name. */
 export const CORPORA: Readonly<Record<string, RegisteredCorpus>> = {
   "tiny-shakespeare": {
     description: "40,000 lines of Shakespeare's plays",

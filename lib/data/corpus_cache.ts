@@ -20,7 +20,7 @@ export async function writeCached(url: string, bytes: Uint8Array<ArrayBuffer>): 
   await quietly((cache) => cache.put(url, new Response(bytes)));
 }
 
-/** Forgets the bytes of an address. */
+/** Deletes the bytes of an address. */
 export async function deleteCached(url: string): Promise<void> {
   await quietly((cache) => cache.delete(url));
 }

@@ -19,7 +19,7 @@ export interface LocalBytes {
 }
 
 /**
- * Reads a file, or anything else that has a path, such as a named pipe.
+ * Reads a file or a named pipe to its end; `what` names it in errors.
  *
  * @throws {UserError} if there is none, it is a folder, too large, or cannot be read
  */

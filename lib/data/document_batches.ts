@@ -1,7 +1,7 @@
 /**
  * Batches of documents, in which no row holds more than one document.
  *
- * batches.ts cuts windows from one long text instead, across whatever is in it.
+ * See batches.ts for windows of one long text.
  *
  * @module
  */

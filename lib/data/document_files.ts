@@ -2,7 +2,7 @@
  * Documents from files of this machine: a folder, a pattern such as `notes/*.md`, or one file of
  * many documents (JSON lines, CSV).
  *
- * load_corpus.ts loads one text instead. encode_documents.ts makes ids of documents.
+ * See load_corpus.ts for one text, encode_documents.ts for the ids of documents.
  *
  * @module
  */

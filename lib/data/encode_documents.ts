@@ -1,5 +1,5 @@
 /**
- * Documents as ids, each with its end token, and with the part that a model should not learn.
+ * Documents as ids, each with its end token and the length of its masked prompt.
  *
  * @module
  */
@@ -16,8 +16,9 @@ export interface EncodedDocument {
 }
 
 /**
- * Encodes documents. A text is learned whole, a completion or the assistant's answer without what is
- * before it; each answer of a conversation is an example of its own, after the model's chat template.
+ * Encodes documents. A model learns the whole of a text, and only the completion or the assistant's
+ * answer of the others; each answer of a conversation is a separate example, in the form of the
+ * tokenizer's chat template.
  *
  * @throws {RangeError} if the tokenizer has no end token or cannot encode a text, or if there are
  *   conversations and it has no chat template
@@ -29,7 +30,8 @@ export async function encodeDocuments(
   const { endId } = tokenizer;
   if (endId === undefined) {
     throw new RangeError(
-      "encodeDocuments: the tokenizer has no end token, so documents cannot be told apart",
+      "encodeDocuments: expected a tokenizer with an end token, which separates documents, got " +
+        "one without",
     );
   }
   const encoded: EncodedDocument[] = [];
@@ -43,7 +45,7 @@ export async function encodeDocuments(
   return encoded;
 }
 
-/** What is masked and what is learned, for each example that a document makes. */
+/** The masked and the learned part of each example of a document. */
 async function parts(
   tokenizer: Tokenizer,
   document: TextDocument,

@@ -1,5 +1,5 @@
 /**
- * Labeled texts, for text classification, from the content of a data set's file.
+ * Parses labeled texts, for text classification, from the content of a data set's file.
  *
  * @module
  */

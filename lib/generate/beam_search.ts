@@ -1,9 +1,9 @@
 /**
  * Beam search: of all continuations by one token, the likeliest are kept at each step.
  *
- * The model's cache, the log-probabilities and the largest of them are on the device; which beams
- * survive is decided here, from 2·beams numbers a beam. Source of the bookkeeping: what
- * transformers documents of its beam search (2·beams candidates, length penalty, early stopping).
+ * The model's cache, the log-probabilities and the largest of them are on the device; this file
+ * decides which beams survive, from 2·beams numbers per beam. The bookkeeping (2·beams candidates,
+ * length penalty, early stopping) follows the documentation of beam search in transformers.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { CacheRows } from "./cache_rows.ts";
 import type { FinishReason } from "./continuation.ts";
 import { exclusionMask } from "./excluded_ids.ts";
 
-/** Options of `beamSearch`, all of them given; their meaning is that of `generate`. */
+/** Options of `beamSearch`, all required; their meaning is that of `generate`'s. */
 export interface BeamOptions {
   readonly beams: number;
   readonly maxNewTokens: number;
@@ -41,7 +41,7 @@ export interface FoundBeam {
   /** The log-probability of each, after the rules. */
   readonly scores: number[];
   /**
-   * Σ of the log-probabilities, the end token's too, over the number of them to the length penalty.
+   * Σ log p / n^lengthPenalty over the n tokens, including the end token.
    */
   readonly score: number;
   readonly finishReason: Exclude<FinishReason, "stop">;
@@ -175,7 +175,7 @@ class EndedBeams {
       this.#score(sum, atBest ? this.mostTokens : tokens.length);
   }
 
-  /** The best of what has ended and what still ran. */
+  /** The best of the beams that have ended and those still running. */
   best(running: readonly Beam[], finishReason: FoundBeam["finishReason"]): FoundBeam[] {
     if (!this.done(running.length > 0 ? running : [{ tokens: [], scores: [], sum: -Infinity }])) {
       for (const beam of running) this.add(beam, beam.tokens.length, finishReason);
@@ -246,7 +246,7 @@ class BeamRows {
 
   /** Gives each beam its own row with its last token, and predicts the next token. */
   async next(beams: readonly Beam[], count: number): Promise<Step> {
-    // Fewer beams than rows: the last rows do what the first one does.
+    // With fewer beams than rows, the last rows repeat the first one.
     const rows = Array.from({ length: count }, (_, row) => beams[row] ?? beams[0]) as Grown[];
     if (rows.some(({ parent }, row) => parent !== row)) {
       this.#parents.write(rows.map(({ parent }) => parent));

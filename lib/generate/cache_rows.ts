@@ -45,8 +45,8 @@ export class CacheRows {
 
   /**
    * Reads tokens into the empty row; returns the logits [1,V] of the next token, which the caller
-   * disposes of. A long prompt takes seconds, so that it yields to events between the blocks of the
-   * model; undefined if the signal is aborted meanwhile.
+   * disposes. A long prompt takes seconds, so the read yields to events between the blocks of the
+   * model and returns undefined if the signal is aborted meanwhile.
    */
   async read(
     row: number,

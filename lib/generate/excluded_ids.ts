@@ -1,13 +1,13 @@
 /**
- * Ids that are never sampled: tables of models are often padded beyond their vocabularies, and some
- * files of tokenizers have gaps.
+ * Ids that are never sampled: embedding tables are often padded beyond the vocabulary, and some
+ * tokenizer files have gaps.
  *
  * @module
  */
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Endings } from "./continuation.ts";
 
-/** The ids without a token by tokenizer, for the model's number of ids that was asked last. */
+/** The ids without a token, by tokenizer, for the last vocabulary size requested. */
 const known = new WeakMap<Tokenizer, { vocabSize: number; ids: readonly number[] }>();
 
 /**

@@ -32,18 +32,21 @@ import { echoed, streamAfter } from "./texts.ts";
  * prompts an array of results, in the order of the prompts and then of their sequences.
  *
  * Rules apply in this order: repetition penalty, repeated n-grams, suppressed end tokens,
- * temperature, topK, topP, minP. Each prompt of a batch has its own place in the cache, so that it
- * gets what it gets alone; sequence i draws the same random numbers for every prompt, and sequence
- * 0 those of a single one. RangeError for an option out of range, a prompt without tokens or with
- * unknown ones, and, if the text stops at the context's end, one that fills it; TypeError for an
- * unknown option, or text without a tokenizer.
+ * temperature, topK, topP, minP. Each prompt of a batch has its own row of the cache, so its text
+ * is the one that it gets alone; sequence i draws the same random numbers for every prompt, and
+ * sequence 0 those of a single one.
+ *
+ * @throws {RangeError} if an option is out of range, a prompt has no tokens or unknown ones, or the
+ *   text stops at the context's end and the prompt fills the context
+ * @throws {TypeError} if an option is unknown, or there is text without a tokenizer
  *
  * ```ts
  * import { generate, GPT, openDevice } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const model = new GPT({ vocabSize: 8, contextLength: 16, layers: 1, heads: 2, width: 16 });
  * const { tokens } = await generate(model, [1, 2, 3], { maxNewTokens: 4, temperature: 0 });
- * const [one, two] = await generate(model, [[1, 2, 3], [4]], { maxNewTokens: 4, topK: 5, seed: 7 });
+ * const options = { maxNewTokens: 4, topK: 5, seed: 7 };
+ * const [one, two] = await generate(model, [[1, 2, 3], [4]], options);
  * console.log(tokens, one.tokens, two.finishReason); // …, …, "length"
  * device.close();
  * ```
@@ -158,7 +161,9 @@ function readEndings(options: GenerationOptions): Endings {
   return { ends, stopStrings, stopTokens, most: maxNewTokens };
 }
 
-/** The ids of a text that names special tokens, which decoded texts leave out; otherwise undefined. */
+/**
+ * The ids of a text that names special tokens, which decoded texts leave out; otherwise undefined.
+ */
 function specialIds(text: string, tokenizer: Tokenizer): number[] | undefined {
   const parts = [...splitSpecialTokens(text, tokenizer.specialTokens)];
   if (parts.every(({ id }) => id === undefined)) return undefined;

@@ -9,7 +9,7 @@ import type { CertainToken, FinishReason } from "./continuation.ts";
 import { SAMPLING_OPTIONS, type SamplingOptions } from "./options.ts";
 
 /**
- * A prompt: token ids, or text if there is a `tokenizer`, which adds what it puts before a text.
+ * A prompt: token ids, or text if there is a `tokenizer`, which adds its begin tokens.
  */
 export type Prompt = string | ArrayLike<number>;
 
@@ -30,7 +30,7 @@ export interface GenerationOptions extends SamplingOptions {
   tokenizer?: Tokenizer;
   /**
    * For a rectangular batch of ids, a mask for each prompt: 0 for padding, on the left or on the
-   * right; those ids are left out. Texts have no padding.
+   * right, which is omitted. Texts have no padding.
    */
   attentionMask?: readonly ArrayLike<number>[];
   /** Suppress end tokens until this many tokens are generated. Default 0. */
@@ -43,8 +43,8 @@ export interface GenerationOptions extends SamplingOptions {
   /** No n-gram of this size may repeat, the prompt included; 0 allows all. Default 0. */
   noRepeatNgram?: number;
   /**
-   * Ends a text, and is cut off: a string, or a list of strings and of sequences of token ids. In a
-   * string, the name of a special token, such as `<|im_end|>`, is that token. Default: none.
+   * Ends a text and is not part of it: a string, or a list of strings and of sequences of token
+   * ids. The name of a special token, such as `<|im_end|>`, is that token. Default: none.
    */
   stop?: string | readonly (string | readonly number[])[];
   /** Ends a text; not included in the result. Default: the tokenizer's, if it has one. */

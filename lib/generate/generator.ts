@@ -30,7 +30,8 @@ const OPTIONS = { ...SAMPLING_OPTIONS, endToken: true };
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const model = new GPT({ vocabSize: 8, contextLength: 16, layers: 1, heads: 2, width: 16 });
  * const generator = new Generator(model);
- * for await (const token of generator.generate([1, 2, 3], { maxNewTokens: 4, seed: 7 })) console.log(token);
+ * const options = { maxNewTokens: 4, seed: 7 };
+ * for await (const token of generator.generate([1, 2, 3], options)) console.log(token);
  * device.close();
  * ```
  */
@@ -48,9 +49,11 @@ export class Generator {
   }
 
   /**
-   * Yields the tokens after `prompt` one by one. RangeError for an empty prompt, an id outside the
-   * vocabulary, or an option out of range; TypeError for an unknown option, or a prompt that is no
-   * list of ids.
+   * Yields the tokens after `prompt`, [T] ids, one by one.
+   *
+   * @throws {RangeError} if the prompt is empty, an id is outside the vocabulary, or an option is
+   *   out of range
+   * @throws {TypeError} if an option is unknown, or the prompt is no list of ids
    */
   async *generate(
     prompt: ArrayLike<number>,

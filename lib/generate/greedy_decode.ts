@@ -21,24 +21,35 @@ export interface GreedyDecodeOptions {
   startToken: number;
   /** Ends a target; not included in the result. Default: none. */
   endToken?: number;
-  /** Most tokens of a target. Default: the model's context length. */
+  /** Maximum number of tokens of a target. Default: the model's context length. */
   maxNewTokens?: number;
 }
 
 /**
- * For each source, a sequence of ids of any length, the target of the likeliest tokens. Sources are
- * padded to one length, and the padding hidden, so each gets what it gets alone.
+ * Decodes the likeliest token at each step: `sources`, sequences of ids of any lengths, → one
+ * target for each. Sources are padded to one length with the padding hidden, so each target is the
+ * one that its source gets alone.
  *
- * The source is encoded once; the decoder then runs over all places for each token, at a cost that
- * grows with the square of the length. RangeError for no source, an empty one, an id outside the
- * vocabulary, or a length beyond the context.
+ * The source is encoded once; the decoder then runs over all positions for each token, so the cost
+ * grows with the square of the length.
+ *
+ * @throws {RangeError} if there is no source, one is empty, an id is outside the vocabulary, or a
+ *   length exceeds the context
+ * @throws {TypeError} if `model` is no `Transformer`, `sources` is no list, or an option is unknown
  *
  * ```ts
  * import { greedyDecode, openDevice, Transformer } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * const sizes = { sourceVocabSize: 9, targetVocabSize: 7, contextLength: 8, layers: 1, heads: 2, width: 8 };
+ * const model = new Transformer({
+ *   sourceVocabSize: 9,
+ *   targetVocabSize: 7,
+ *   contextLength: 8,
+ *   layers: 1,
+ *   heads: 2,
+ *   width: 8,
+ * });
  * const options = { startToken: 1, endToken: 2 };
- * console.log(await greedyDecode(new Transformer(sizes), [[3, 4, 5], [6]], options));
+ * console.log(await greedyDecode(model, [[3, 4, 5], [6]], options));
  * device.close();
  * ```
  */
@@ -60,7 +71,8 @@ export async function greedyDecode(
   for (const source of sources) expectPrompt("greedyDecode", source, model.config.sourceVocabSize);
   if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1 || maxNewTokens > contextLength) {
     throw new RangeError(
-      `greedyDecode: maxNewTokens must be a whole number from 1 to ${contextLength}, the context length; got ${maxNewTokens}`,
+      `greedyDecode: maxNewTokens must be a whole number from 1 to ${contextLength}, the context ` +
+        `length; got ${maxNewTokens}`,
     );
   }
   const { ids, lengths } = padSequences(sources);
@@ -84,8 +96,8 @@ export async function greedyDecode(
 }
 
 /**
- * Writes, place by place, the likeliest token of each row behind what it has, until all rows have
- * ended or are full.
+ * Appends the likeliest token to each row, position by position, until all rows have ended or are
+ * full.
  */
 async function extend(
   target: Tensor,

@@ -1,5 +1,5 @@
 /**
- * The options that every way of generating shares, and their checks.
+ * The options that `generate`, `Generator` and `greedyDecode` share, and their checks.
  *
  * @module
  */
@@ -52,8 +52,10 @@ export function expectWhole(operation: string, name: string, value: number, mini
 }
 
 /**
- * Checks a prompt of ids: RangeError if it is empty or has one outside the vocabulary, TypeError if
- * it is no list of ids.
+ * Checks a prompt of ids.
+ *
+ * @throws {RangeError} if it is empty, or has an id outside the vocabulary
+ * @throws {TypeError} if it is no list of ids
  */
 export function expectPrompt(
   operation: string,

@@ -1,9 +1,9 @@
 /**
- * Sequences that grow together: prompts go through the model once, then one replayed program gives
- * each sequence a token at a time.
+ * Sequences that grow together: prompts go through the model once, then one replayed program adds a
+ * token to each sequence.
  *
- * Keys, values and the history stay on the device, sampling happens there too, and tokens are read
- * in blocks. See continuation.ts for what ends a sequence.
+ * Keys, values and the history stay on the device, where tokens are also sampled; the host reads
+ * tokens in blocks. See continuation.ts for what ends a sequence.
  *
  * @module
  */
@@ -52,7 +52,7 @@ export interface SequencesShape {
   readonly perPrompt: number;
   /** Tokens in the history of a row; 0 if no rule needs one. */
   readonly history: number;
-  /** End tokens that the rules know. */
+  /** Number of end tokens that the rules suppress. */
   readonly ends: number;
   /** Whether some ids are never chosen. */
   readonly excludes: boolean;
@@ -247,8 +247,8 @@ export class Sequences {
   }
 
   /**
-   * Reads texts into their rows, calls `use` with the logits of each, and frees those; false without
-   * calling it if the signal is aborted meanwhile.
+   * Reads texts into their rows, calls `use` with the logits of each, and frees the logits; false,
+   * without that call, if the signal is aborted meanwhile.
    */
   async #readRows(
     texts: readonly (readonly number[] | undefined)[],

@@ -21,7 +21,7 @@ export async function withSequences<Result>(
   const last = idle.get(model);
   idle.delete(model); // another call at the same time makes its own
   const kept = last?.sequences;
-  // A program knows the tensors that it was recorded with: weights may have been replaced since, by
+  // A program uses the tensors that it was recorded with; weights may have been replaced since, by
   // 8-bit ones for example.
   const weights = weightsOf(model);
   const fits = kept !== undefined && serves(kept.shape, shape) &&

@@ -1,7 +1,7 @@
 /**
  * What a model expects next: the likeliest tokens after a text, with their probabilities.
  *
- * See generator.ts for drawing one of them, lib/plot/next_token.ts for a figure.
+ * See generator.ts to draw one of them, lib/plot/next_token.ts for a figure.
  *
  * @module
  */
@@ -32,16 +32,19 @@ export interface NextToken {
 }
 
 /**
- * The `k` likeliest tokens after `tokens`, the likeliest first; of equal ones the lower id. Of a
- * text longer than the context its end counts.
+ * The `k` likeliest tokens after `tokens`, [T] ids, the likeliest first; of equal ones the lower
+ * id. The model reads the end of a text that is longer than its context.
  *
- * RangeError for no token, one outside the vocabulary, a `k` below 1 or a temperature not above 0.
+ * @throws {RangeError} if there is no token, one is outside the vocabulary, `k` is below 1, or the
+ *   temperature is not above 0
+ * @throws {TypeError} if `tokens` is no list of ids, or an option is unknown
  *
  * ```ts
  * import { GPT, openDevice, topNextTokens } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const model = new GPT({ vocabSize: 8, contextLength: 16, layers: 1, heads: 2, width: 16 });
- * console.log(await topNextTokens(model, [1, 2, 3], { k: 3, temperature: 0.5 })); // [{ id, probability }, …]
+ * const next = await topNextTokens(model, [1, 2, 3], { k: 3, temperature: 0.5 });
+ * console.log(next); // [{ id, probability }, …]
  * device.close();
  * ```
  */

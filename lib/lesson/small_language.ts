@@ -3,7 +3,7 @@
  * so that one can see what it has learned.
  *
  * The subject determines the ending, however far apart they are: queens wear crowns, bakers sell
- * bread, horses eat grass. A model that predicts the ending must look back to the subject.
+ * bread, horses eat grass. A model that predicts the ending must attend to the subject.
  *
  * @module
  */

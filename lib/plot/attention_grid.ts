@@ -5,7 +5,6 @@
  */
 
 import { checkOptions, type OptionNames } from "../options.ts";
-
 import { colorBar, colorBarWidth, type ColorScale } from "./color_scale.ts";
 import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { element, textElement } from "./markup.ts";

@@ -1,6 +1,5 @@
 /**
- * Text in figures: how wide it is, how a token is made visible, and how labels keep out of each
- * other's way.
+ * Text in figures: its width, tokens with visible spaces, and labels that do not overlap.
  *
  * @module
  */

@@ -24,7 +24,7 @@ export interface Grid {
 /**
  * Reads a matrix of a given size; `name` is for the errors.
  *
- * @throws {TypeError} if the matrix has another shape than `[rows, columns]`, or is none
+ * @throws {TypeError} if the matrix has another shape than `[rows, columns]`, or is no matrix
  * @throws {RangeError} if that shape is empty
  *
  * ```ts

@@ -5,7 +5,6 @@
  */
 
 import { describe } from "../errors.ts";
-
 import type { LossRun } from "./loss.ts";
 
 /** The series of a metrics file, one for each quantity. */

@@ -1,6 +1,6 @@
 /**
  * Loads Observable Plot and a DOM for it, and draws plots as SVG text. The only module that names
- * either package; the figures beside it define what is drawn.
+ * either package; the figures beside it define the plots.
  *
  * The packages (15 MB on disk with their dependencies) are downloaded and loaded when the first
  * figure is drawn. The specifiers are in variables because Deno downloads the specifiers of all

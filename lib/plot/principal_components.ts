@@ -42,8 +42,8 @@ const NOTHING = 1e-12;
 /**
  * The principal components of `vectors`, [n·d] row by row, such as a tensor's data.
  *
- * The eigenvectors, by Jacobi's rotations, of the covariance [d,d], or of the products [n,n] if
- * there are fewer vectors than dimensions: about 10·min(n,d)³ multiplications, a second for 300.
+ * Computes the eigenvectors, by Jacobi rotations, of the covariance [d,d], or of the products [n,n]
+ * if there are fewer vectors than dimensions: about 10·min(n,d)³ multiplications, a second for 300.
  * The sign of a component makes its largest coordinate positive. Source: Pearson 1901; Golub & Van
  * Loan, "Matrix Computations", section 8.5.
  *

@@ -1,6 +1,6 @@
 /**
- * Loss of settings that were each trained with several seeds: a mean and its spread. See loss.ts for
- * the curves of single runs.
+ * Loss of settings that were each trained with several seeds: a mean and its spread. See loss.ts
+ * for the curves of single runs.
  *
  * @module
  */
@@ -45,8 +45,8 @@ const OPTIONS: OptionNames<SeedsOptions> = {
 };
 
 /**
- * Draws one line for each setting, the mean loss of its runs, labeled at its end with the last mean;
- * the band around it reaches from the lowest to the highest run.
+ * Draws one line for each setting, the mean loss of its runs, labeled at its end with the last
+ * mean; the band around it reaches from the lowest to the highest run.
  *
  * A line has the steps that all finite runs of its setting have measured. Settings without such a
  * step are counted below the figure.

@@ -22,7 +22,7 @@ export interface Theme {
   readonly grid: string;
   /** Series, in order; from the ninth on they repeat. */
   readonly series: readonly string[];
-  /** From nothing, near the background's color, to the maximum. */
+  /** From the minimum, near the background's color, to the maximum. */
   readonly sequential: Ramp;
   /** From the minimum (blue) through the background's color to the maximum (red). */
   readonly diverging: Ramp;

@@ -93,7 +93,8 @@ async function load(): Promise<typeof UmapModule> {
   } catch (cause) {
     const [reason] = (cause as Error).message.split("\n");
     throw new UserError(
-      `the package that computes UMAP cannot be downloaded (${reason}); the first use needs the network`,
+      `the package that computes UMAP cannot be downloaded (${reason}); the first use needs the ` +
+        "network",
       { cause },
     );
   }

@@ -1,6 +1,6 @@
 /**
  * A conversation with a model: its turns, the text that the chat template makes of them, and
- * answers while they grow. scripts/chat.ts reads the lines and keys.
+ * answers while they are generated. See ../chat.ts for the lines and keys.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { type ChatMessage, chatText, type GenerationOptions, UserError } from ".
 import type { OpenedModel } from "../generation/open_model.ts";
 import { streamText } from "../generation/stream_text.ts";
 
-/** How a conversation is held. */
+/** Options of a conversation. */
 export interface ConversationOptions extends GenerationOptions {
   /** Instruction that precedes all turns. Default: none. */
   readonly system?: string;
@@ -17,7 +17,7 @@ export interface ConversationOptions extends GenerationOptions {
   readonly maxNewTokens: number;
 }
 
-/** The turns so far, and the next. */
+/** The turns so far; `ask` and `answer` add the next. */
 export class Conversation {
   readonly #opened: OpenedModel;
   readonly #options: GenerationOptions;
@@ -51,8 +51,8 @@ export class Conversation {
   }
 
   /**
-   * Returns the answer to the tokens of `ask`; `write` receives it piece by piece. An answer that
-   * the signal cuts off counts as far as it got.
+   * Returns the answer to the tokens of `ask`; `write` receives it as it is generated. An answer
+   * that the signal ends early is kept in the conversation.
    */
   async answer(
     ids: Uint32Array,
