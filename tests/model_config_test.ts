@@ -43,7 +43,7 @@ const refused: [Record<string, unknown>, RegExp][] = [
   [{ contextLength: -1 }, /contextLength .* got -1/],
   [{ layers: 1.5 }, /layers .* got 1.5/],
   [{ heads: NaN }, /heads .* got NaN/],
-  [{ width: "128" }, /width .* got 128/],
+  [{ width: "128" }, /width .* got "128"/],
   [{ width: undefined }, /width .* got undefined/],
   [{ hidden: 0 }, /hidden .* got 0/],
   [{ keyValueHeads: 0 }, /keyValueHeads .* got 0/],

@@ -113,12 +113,13 @@ forEachDevice("norms by finite differences", async () => {
 forEachDevice("a norm adds the gradient that later operations sent to x", async () => {
   const x = tensor(floats(3 * 40, 1), { shape: [3, 40] });
   const w = tensor(floats(3 * 40, 2), { shape: [3, 40] });
-  const gain = ones([40]);
+  const [gain, bias] = [ones([40]), tensor(floats(40, 3))];
+  const biased = (x: Tensor, gain: Tensor) => layerNorm(x, gain, bias);
   const gradient = async (f: () => Tensor) => {
     const { gradients: [dx] } = valueAndGrad(() => sum(f()), [x]);
     return Array.from(await dx.data());
   };
-  for (const norm of [layerNorm, rmsNorm]) {
+  for (const norm of [layerNorm, biased, rmsNorm]) {
     const alone = await gradient(() => mul(norm(x, gain), w));
     // The residual stream: x goes into the norm and past it.
     const both = await gradient(() => add(mul(x, x), mul(norm(x, gain), w)));

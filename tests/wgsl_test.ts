@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { sourceJoiner } from "../kernels/webgpu/join_sources.ts";
 import { dispatchSize } from "../lib/device/webgpu/dispatch_size.ts";
+import { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
 import { wgslModule } from "../lib/device/webgpu/wgsl_module.ts";
 import type { Kernel } from "../lib/device/kernel.ts";
 import { launch } from "../lib/tensor/launch.ts";
@@ -113,6 +114,28 @@ Deno.test("a launch is folded into dimensions of at most 65,535 workgroups", () 
   assert.deepEqual(dispatchSize({ code, workgroups: () => 65536 }, {}, {}), [65535, 2, 1]);
   assert.deepEqual(dispatchSize({ code, grid: () => [2, 3, 4] }, {}, {}), [2, 3, 4]);
   assert.throws(() => dispatchSize({ code, grid: () => [65536, 2] }, {}, {}), RangeError);
+});
+
+/** Nine buffers, of which only eight can be bound. */
+const NINE: Kernel = {
+  name: "nine_buffers",
+  reads: Object.fromEntries(Array.from("abcdefgh", (name) => [name, "f32"] as const)),
+  writes: { y: "f32" },
+  scalars: {},
+  webgpu: { code: "fn each_thread(i: u32) { if (i == 0u) { y[0] = a[0]; } }", threads: () => 1 },
+};
+
+forEachDevice("a launch binds 8 buffers at most, which every adapter can", async (device) => {
+  if (!(device instanceof WebGpuDevice)) return;
+  assert.equal(device.gpu.limits.maxStorageBuffersPerShaderStage, 8);
+  const [x, y] = [tensor([3]), empty([1])];
+  const seven = Object.fromEntries(Array.from("abcdefg", (name) => [name, x]));
+  launch(NINE, { ...seven, y }, {});
+  assert.deepEqual([...await y.data()], [3]);
+  assert.throws(
+    () => launch(NINE, { ...seven, h: x, y }, {}),
+    new TypeError("nine_buffers: expected at most 8 buffers on WebGPU, got 9"),
+  );
 });
 
 /** y = a + b and two sums more, each of which one launch may leave out. */

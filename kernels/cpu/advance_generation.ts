@@ -3,12 +3,9 @@
  * next[b], position[b] += tokens; finally state[1] += 1. One chunk.
  *
  * next, token, position: i32 [B]; state: i32 [2] = [seed, tokens sampled]; output: i32 [length, B].
- * With `HISTORY`, history[b, lengths[b]] ← next[b] and lengths[b] += 1; history: i32 [B, capacity],
- * lengths: i32 [B]. With `SCORES`, scores[state[1] mod length, b] ← −loss[b]; scores: f32
- * [length, B], loss: f32 [B].
- *
- * With `HISTORY`, whose rules can forbid every token: if adjusted[b, next[b]] is −∞, output gets −1
- * instead; adjusted: f32 [B, width].
+ * With `RULES`, if adjusted[b, next[b]] is −∞, because the rules forbid every token, output gets −1
+ * instead; adjusted: f32 [B, width]. With `SCORES`, scores[state[1] mod length, b] ← −loss[b];
+ * scores: f32 [length, B], loss: f32 [B].
  *
  * @module
  */
@@ -19,10 +16,8 @@ export const advanceGeneration: CpuKernel = {
   emit(k) {
     const { f } = k;
     const { next, token, position, state } = k.pointers("next", "token", "position", "state");
-    const { output, history, lengths } = k.pointers("output", "history", "lengths");
-    const { scores, loss, adjusted } = k.pointers("scores", "loss", "adjusted");
-    const { length, tokens, rows } = k.integers("length", "tokens", "rows");
-    const { capacity, width } = k.integers("capacity", "width");
+    const { output, scores, loss, adjusted } = k.pointers("output", "scores", "loss", "adjusted");
+    const { length, tokens, rows, width } = k.integers("length", "tokens", "rows", "width");
     const sampled = f.i32(state.loadI32(4));
     const slot = f.i32(sampled.remU(length).mul(rows));
     f.for(0, rows, 1, (row) => {
@@ -31,12 +26,7 @@ export const advanceGeneration: CpuKernel = {
       f.storeI32(token.at(row), id);
       f.storeI32(output.at(slot.add(row)), id);
       f.storeI32(place, place.loadI32().add(tokens));
-      if (k.constants.HISTORY) {
-        const taken = f.i32(lengths.at(row).loadI32());
-        f.if(taken.ltU(capacity), () => {
-          f.storeI32(history.at(row.mul(capacity).add(taken)), id);
-        });
-        f.storeI32(lengths.at(row), taken.add(1));
+      if (k.constants.RULES) {
         const logit = adjusted.at(row.mul(width).add(id)).loadF32();
         f.if(logit.eq(-Infinity), () => f.storeI32(output.at(slot.add(row)), -1));
       }

@@ -1,7 +1,7 @@
 /**
  * y = (x − mean)·rstd·gain + bias over rows, rstd = 1/√(variance + ε): layer norm; with `CENTERED`
- * 0, mean is taken as 0: RMS norm. x, y: [rows,width], gain, bias: [width], mean, rstd: [rows] f32.
- * `BIAS` 0: no bias is added.
+ * 0, mean is taken as 0: RMS norm. x, y: [rows,width], gain, bias: [width] f32; stats: [2,rows] f32,
+ * each rstd and then each mean, or [1,rows] with `CENTERED` 0. `BIAS` 0: no bias is added.
  *
  * The variance is the mean of (x − mean)², summed in f32 in a separate pass. A chunk computes
  * `group` rows.
@@ -21,9 +21,9 @@ export const norm: CpuKernel = {
   emit(k) {
     const { f } = k;
     const { CENTERED, BIAS } = k.constants;
-    const { x, y, gain, rstd } = k.pointers("x", "y", "gain", "rstd");
+    const { x, y, gain, stats } = k.pointers("x", "y", "gain", "stats");
     const [width, epsilon] = [k.integer("width"), k.float("epsilon")];
-    const mean = CENTERED ? k.pointer("mean") : undefined;
+    const mean = CENTERED ? f.i32(stats.at(k.integer("rows"))) : undefined;
     const parameters = BIAS ? [gain, k.pointer("bias")] : [gain];
     const share = reciprocal(f, width);
     forRows(k, (row) => {
@@ -41,7 +41,7 @@ export const norm: CpuKernel = {
         return bias ? f.madd(normal, gain, bias) : normal.mul(gain);
       });
       if (mean) f.storeF32(mean.at(row), center!);
-      f.storeF32(rstd.at(row), scale);
+      f.storeF32(stats.at(row), scale);
     });
   },
 };

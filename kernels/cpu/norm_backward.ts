@@ -4,8 +4,9 @@
  *     dx = rstd·(g − mean(g) − x̂·mean(g·x̂)) + gathered,  dgain = Σ dy·x̂,  dbias = Σ dy,
  *
  * means over the row and sums over all rows. dy, x, gathered, dx: [rows,width], gain: [width],
- * mean, rstd: [rows], and the sums over the rows of each chunk in dgain, dbias: [chunks,width] f32.
- * `CENTERED` 0: mean and mean(g) are taken as 0. `BIAS` 0: no dbias. `ADD` 0: no `gathered`.
+ * stats: [2,rows], each rstd and then each mean, and the sums over the rows of each chunk in dgain,
+ * dbias: [chunks,width] f32. `CENTERED` 0: mean and mean(g) are taken as 0, and stats is [1,rows].
+ * `BIAS` 0: no dbias. `ADD` 0: no `gathered`.
  *
  * A chunk computes `group` rows, two at a time so that dgain and dbias are loaded and stored half
  * as often; sums are in f32.
@@ -60,13 +61,13 @@ interface Shared {
 function sharedBy(k: KernelBuilder): Shared {
   const { f } = k;
   const { CENTERED, BIAS, ADD } = k.constants;
-  const buffers = k.pointers("dy", "x", "gain", "dx", "rstd");
-  const mean = CENTERED ? k.pointer("mean") : undefined;
+  const { stats: rstd, ...buffers } = k.pointers("dy", "x", "gain", "dx", "stats");
+  const mean = CENTERED ? f.i32(rstd.at(k.integer("rows"))) : undefined;
   const gathered = ADD ? k.pointer("gathered") : undefined;
   const width = k.integer("width");
   const names = BIAS ? ["dgain", "dbias"] : ["dgain"];
   const sums = names.map((name) => f.i32(k.pointer(name).at(k.chunk.mul(width))));
-  return { ...buffers, mean, gathered, width, share: reciprocal(f, width), sums };
+  return { ...buffers, rstd, mean, gathered, width, share: reciprocal(f, width), sums };
 }
 
 interface Row {

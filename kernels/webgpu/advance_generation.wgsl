@@ -1,12 +1,11 @@
 // Stores the next token of each sequence b: token[b] ← next[b], output[state[1] mod length, b] ←
-// next[b], position[b] += tokens; then state[1] += 1. With HISTORY, also history[b, lengths[b]] ←
-// next[b] and lengths[b] += 1, and if adjusted[b, next[b]] is −∞, because the rules forbid every
-// token, output gets −1 instead; with SCORES, scores[state[1] mod length, b] ← −loss[b].
+// next[b], position[b] += tokens; then state[1] += 1. With RULES, if adjusted[b, next[b]] is −∞,
+// because the rules forbid every token, output gets −1 instead; with SCORES, scores[state[1] mod
+// length, b] ← −loss[b].
 //
-// next, loss, token, position, lengths: [rows]; state: [2]; output, scores: [length, rows];
-// history: [rows, capacity]; adjusted: [rows, width]. One workgroup, whose threads take every 256th
-// sequence.
-override HISTORY: u32;
+// next, loss, token, position: [rows]; state: [2]; output, scores: [length, rows]; adjusted:
+// [rows, width]. One workgroup, whose threads take every 256th sequence.
+override RULES: u32;
 override SCORES: u32;
 
 // −∞, written as bits: a shader compiler may assume that floats are finite.
@@ -18,11 +17,8 @@ fn each_workgroup(group: u32, lane: u32) {
     token[row] = next[row];
     output[slot + row] = next[row];
     position[row] += i32(s.tokens);
-    if (HISTORY == 1u) {
-      let taken = u32(lengths[row]);
-      if (taken < s.capacity) { history[row * s.capacity + taken] = next[row]; }
-      lengths[row] = i32(taken + 1u);
-      if (adjusted[row * s.width + u32(next[row])] == FORBIDDEN) { output[slot + row] = -1; }
+    if (RULES == 1u && adjusted[row * s.width + u32(next[row])] == FORBIDDEN) {
+      output[slot + row] = -1;
     }
     if (SCORES == 1u) { scores[slot + row] = -loss[row]; }
   }

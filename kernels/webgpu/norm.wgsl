@@ -1,7 +1,8 @@
 // y = (x − mean)·rstd·gain + bias over rows, rstd = 1/√(variance + ε): layer norm. With CENTERED 0
 // the mean is 0: RMS norm. With BIAS 0 no bias is added. x, y: [rows,width], gain, bias: [width],
-// mean, rstd: [rows]. A workgroup computes 256/LANES rows with LANES threads each. The variance is
-// the mean of (x − mean)², summed in f32 in a separate pass.
+// stats: [2,rows], each rstd and then each mean, or [1,rows] with CENTERED 0. A workgroup computes
+// 256/LANES rows with LANES threads each. The variance is the mean of (x − mean)², summed in f32 in
+// a separate pass.
 override CENTERED: u32;
 override BIAS: u32;
 override LANES: u32;
@@ -45,7 +46,7 @@ fn each_workgroup(group: u32, thread: u32) {
     if (BIAS == 1u) { y[start + j] = v + bias[j]; } else { y[start + j] = v; }
   }
   if (lane == 0u && row < s.rows) {
-    rstd[row] = scale;
-    if (CENTERED == 1u) { mean[row] = center; }
+    stats[row] = scale;
+    if (CENTERED == 1u) { stats[s.rows + row] = center; }
   }
 }

@@ -3,10 +3,11 @@
 // means over the row and sums over all rows. With CENTERED 0 mean and mean(g) are 0, with BIAS 0
 // there is no dbias, with ADD 0 `gathered` is not added.
 //
-// dy, x, gathered, dx: [rows,width], gain: [width], mean, rstd: [rows]; dgain, dbias:
-// [parts,width], partial sums over some of the rows. A workgroup computes dx of `group` rows,
-// 256/LANES at a time, and then the partial sums of their columns: COLUMNS threads for neighboring
-// columns, and PARTS of them for every PARTS-th row, each with its own sum. Sums in f32.
+// dy, x, gathered, dx: [rows,width], gain: [width], stats: [2,rows], each rstd and then each mean;
+// dgain, dbias: [parts,width], partial sums over some of the rows. A workgroup computes dx of
+// `group` rows, 256/LANES at a time, and then the partial sums of their columns: COLUMNS threads
+// for neighboring columns, and PARTS of them for every PARTS-th row, each with its own sum. Sums in
+// f32.
 override CENTERED: u32;
 override BIAS: u32;
 override ADD: u32;
@@ -18,7 +19,7 @@ override PARTS: u32;
 var<workgroup> totals: array<vec2f, 256>;
 
 fn center_of(row: u32) -> f32 {
-  if (CENTERED == 1u) { return mean[row]; }
+  if (CENTERED == 1u) { return stats[s.rows + row]; }
   return 0.0;
 }
 
@@ -28,7 +29,7 @@ fn input_gradient(row: u32, thread: u32) {
   let start = row * width;
   let end = select(0u, width, row < s.rows);
   let center = center_of(row);
-  let scale = rstd[row];
+  let scale = stats[row];
   var sums = vec2f();
   for (var j = lane; j < end; j += LANES) {
     let g = dy[start + j] * gain[j];
@@ -62,7 +63,7 @@ fn parameter_gradients(first: u32, end: u32, block: u32, thread: u32) {
     for (var row = first + offset; row < end; row += PARTS) {
       let at = row * width + j;
       let gradient = dy[at];
-      to_gain += gradient * (x[at] - center_of(row)) * rstd[row];
+      to_gain += gradient * (x[at] - center_of(row)) * stats[row];
       to_bias += gradient;
     }
     dgain[part * width + j] = to_gain;

@@ -9,6 +9,7 @@
 import adamw from "./adamw.wgsl" with { type: "text" };
 import adjustLogits from "./adjust_logits.wgsl" with { type: "text" };
 import advanceGeneration from "./advance_generation.wgsl" with { type: "text" };
+import appendHistory from "./append_history.wgsl" with { type: "text" };
 import argmax from "./argmax.wgsl" with { type: "text" };
 import attention from "./attention.wgsl" with { type: "text" };
 import attentionBackwardKv from "./attention_backward_kv.wgsl" with { type: "text" };
@@ -90,6 +91,7 @@ export const wgsl = sourceJoiner({
   adamw: { text: adamw },
   adjust_logits: { text: adjustLogits },
   advance_generation: { text: advanceGeneration },
+  append_history: { text: appendHistory },
   argmax: { text: argmax },
   attention: { text: attention, requires: [...ATTENTION, "store_output"] },
   attention_backward_kv: {

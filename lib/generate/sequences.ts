@@ -7,7 +7,8 @@
  *
  * @module
  */
-import { advanceGeneration as cpu } from "../../kernels/cpu/advance_generation.ts";
+import { advanceGeneration } from "../../kernels/cpu/advance_generation.ts";
+import { appendHistory } from "../../kernels/cpu/append_history.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import type { GPT } from "../nn/gpt.ts";
@@ -32,13 +33,20 @@ const ADVANCE: Kernel = {
     position: "i32",
     state: "i32",
     output: "i32",
-    history: "i32",
-    lengths: "i32",
     scores: "f32",
   },
-  scalars: { length: "u32", tokens: "u32", rows: "u32", capacity: "u32", width: "u32" },
+  scalars: { length: "u32", tokens: "u32", rows: "u32", width: "u32" },
   webgpu: { code: wgsl("advance_generation"), workgroups: () => 1 },
-  cpu,
+  cpu: advanceGeneration,
+};
+
+const APPEND_HISTORY: Kernel = {
+  name: "append_history",
+  reads: { next: "i32" },
+  updates: { history: "i32", lengths: "i32" },
+  scalars: { rows: "u32", capacity: "u32" },
+  webgpu: { code: wgsl("append_history"), threads: ({ rows }) => rows },
+  cpu: appendHistory,
 };
 
 /** In a block of tokens, the value of a row whose rules forbid every token. */
@@ -289,12 +297,14 @@ export class Sequences {
       position,
       state: this.#state,
       output: this.#output,
-      history: rules?.history,
-      lengths: rules?.lengths,
       scores: this.#scores,
     };
-    const scalars = { length: this.#block, tokens, rows, capacity, width: logits.shape[1] };
-    launch(ADVANCE, buffers, scalars, { HISTORY: rules ? 1 : 0, SCORES: this.#scores ? 1 : 0 });
+    const scalars = { length: this.#block, tokens, rows, width: logits.shape[1] };
+    launch(ADVANCE, buffers, scalars, { RULES: rules ? 1 : 0, SCORES: this.#scores ? 1 : 0 });
+    if (rules) {
+      const { history, lengths } = rules;
+      launch(APPEND_HISTORY, { next, history, lengths }, { rows, capacity });
+    }
     return next;
   }
 
@@ -305,8 +315,8 @@ export class Sequences {
     history.write(values);
     lengths.write(this.#tokens.map((tokens) => tokens.length));
     penalty.write([choice.repetitionPenalty]);
-    const least = choice.ends.length === 0 ? 0 : choice.minNewTokens;
-    rules.write([choice.noRepeatNgram, least]);
+    const minimum = choice.ends.length === 0 ? 0 : choice.minNewTokens;
+    rules.write([choice.noRepeatNgram, minimum]);
     if (choice.ends.length > 0) ends.write(choice.ends);
   }
 }

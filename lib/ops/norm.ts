@@ -24,7 +24,7 @@ interface Operand {
 const forward = (name: string, { element, source }: Operand): Kernel => ({
   name,
   reads: { x: element, gain: element, bias: element },
-  writes: { y: element, mean: "f32", rstd: "f32" },
+  writes: { y: element, stats: "f32" },
   scalars: { rows: "u32", width: "u32", group: "u32", epsilon: "f32" },
   webgpu: { code: wgsl("norm", source), workgroups: rowWorkgroups },
   cpu,
@@ -32,7 +32,7 @@ const forward = (name: string, { element, source }: Operand): Kernel => ({
 
 const backward = (name: string, { element, source }: Operand): Kernel => ({
   name,
-  reads: { dy: element, x: element, gain: element, mean: "f32", rstd: "f32", gathered: element },
+  reads: { dy: element, x: element, gain: element, stats: "f32", gathered: element },
   writes: { dx: element, dgain: element, dbias: element },
   scalars: { rows: "u32", width: "u32", group: "u32" },
   webgpu: {
@@ -80,10 +80,10 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
     }
   }
   const y = empty(x.shape, { device: deviceOf(operation, [x, gain, bias]) });
-  const mean = centered ? empty([rows], { device: x.device }) : undefined;
-  const rstd = empty([rows], { device: x.device });
+  // Each row's rstd, then each row's mean: one buffer, because the derivative binds 8 in all.
+  const stats = empty([centered ? 2 : 1, rows], { device: x.device });
   const constants = { CENTERED: centered ? 1 : 0, BIAS: bias ? 1 : 0 };
-  const buffers = { x, gain, bias, y, mean, rstd };
+  const buffers = { x, gain, bias, y, stats };
   // In the forward pass a thread does four reads; in the backward pass a row has as many threads as
   // let a workgroup compute all its rows together.
   const lanesForward = laneConstants(x, reads, 1);
@@ -93,7 +93,7 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
     const dx = empty(x.shape, { device: x.device });
     const dgain = empty([parts, width], { device: x.device });
     const dbias = bias && empty([parts, width], { device: x.device });
-    const buffers = { dy, x, gain, mean, rstd, gathered, dx, dgain, dbias };
+    const buffers = { dy, x, gain, stats, gathered, dx, dgain, dbias };
     const ADD = gathered ? 1 : 0;
     launch(backward, buffers, { rows, width, group }, { ...constants, ADD, ...lanes, ...columns });
     const run = { outer: 1, length: parts, inner: width };

@@ -9,6 +9,9 @@
 import { bufferNames, type Constants, type Kernel, kernelKey } from "../kernel.ts";
 import { wgslModule } from "./wgsl_module.ts";
 
+/** Storage buffers that a launch binds at most: WebGPU's default limit, which adapters guarantee. */
+const STORAGE_BUFFERS = 8;
+
 /** A pipeline with the layout of its bind groups. */
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
@@ -24,7 +27,7 @@ export class Pipelines {
 
   /**
    * The pipeline of this build of the kernel, with the buffers that are `present` by their place in
-   * its descriptor. TypeError if the kernel has no WGSL.
+   * its descriptor. TypeError if the kernel has no WGSL, or more than 8 buffers are present.
    */
   get(kernel: Kernel, constants: Constants, present: readonly boolean[]): Pipeline {
     const absent = bufferNames(kernel).filter((_, i) => !present[i]);
@@ -38,6 +41,12 @@ export class Pipelines {
 
   #make(kernel: Kernel, constants: Constants, present: readonly boolean[]): Pipeline {
     const label = kernelKey(kernel, constants);
+    const buffers = present.filter((isPresent) => isPresent).length;
+    if (buffers > STORAGE_BUFFERS) {
+      throw new TypeError(
+        `${kernel.name}: expected at most ${STORAGE_BUFFERS} buffers on WebGPU, got ${buffers}`,
+      );
+    }
     const entries = layoutEntries(kernel, present);
     const layout = this.gpu.createBindGroupLayout({ label, entries });
     const pipeline = this.gpu.createComputePipeline({

@@ -39,8 +39,6 @@ interface Dispatch {
 
 const UNIFORM_SLOT = 256;
 const EAGER_SLOTS = 1024;
-/** Kernels bind at most this many storage buffers; every WebGPU adapter has at least 8. */
-const STORAGE_BUFFERS = 10;
 
 const TRAITS: Omit<DeviceTraits, "manyCores"> = {
   workgroupThreads: 256,
@@ -103,10 +101,7 @@ export class WebGpuDevice implements Device {
       requiredLimits: {
         maxBufferSize: limits.maxBufferSize,
         maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-        maxStorageBuffersPerShaderStage: Math.min(
-          STORAGE_BUFFERS,
-          limits.maxStorageBuffersPerShaderStage,
-        ),
+
         maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
         maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
         maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
