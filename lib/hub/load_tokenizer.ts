@@ -20,7 +20,9 @@ import { readWhole, type Repository } from "./repository.ts";
  * name the file itself, a `tokenizer.json` or a SentencePiece `.model`.
  *
  * A `tokenizer.json` is read with `tokenizer_config.json` and `chat_template.jinja` if they are
- * beside it; SentencePiece's `tokenizer.model` is read if there is no `tokenizer.json`.
+ * beside it. A folder without one needs SentencePiece's `tokenizer.model`, `vocab.json` and
+ * `merges.txt`, or `vocab.txt`, which are read as the class that `tokenizer_config.json` names
+ * reads them, with `special_tokens_map.json` and `added_tokens.json`.
  *
  * @throws {UserError} if there is no such place, or no tokenizer in it
  * @throws {SyntaxError} if a file is malformed, or larger than 100 MB

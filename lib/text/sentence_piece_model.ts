@@ -32,8 +32,16 @@ export interface SentencePieceModel {
   readonly paddingId: number | undefined;
   /** The text of an unknown piece. */
   readonly unknownText: string;
-  /** Whether the encoder puts a space before the first piece of a text. */
-  readonly leadingSpace: boolean;
+  /** Whether the encoder puts a space before a text. */
+  readonly addsSpace: boolean;
+  /** Whether the encoder removes spaces at the ends of a text, and repeated ones. */
+  readonly removesSpaces: boolean;
+  /** Whether spaces are written as `▁` and belong to the word after them, as is usual. */
+  readonly usualSpaces: boolean;
+  /** Whether a character that no piece covers becomes the pieces of its bytes. */
+  readonly byteFallback: boolean;
+  /** The normalization table (pipeline/charsmap.ts reads one); empty if there is none. */
+  readonly charsmap: Uint8Array;
 }
 
 const PIECE_TYPES: readonly PieceType[] = [
@@ -92,7 +100,11 @@ export function readSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
     endId: control(47, "</s>"),
     paddingId: control(48, "<pad>"),
     unknownText: string(trainer, 44, " \u2047 "),
-    leadingSpace: integer(normalizer, 3, 1) !== 0 || integer(normalizer, 4, 1) !== 0,
+    addsSpace: integer(normalizer, 3, 1) !== 0,
+    removesSpaces: integer(normalizer, 4, 1) !== 0,
+    usualSpaces: integer(normalizer, 5, 1) !== 0 && integer(trainer, 24, 0) === 0,
+    byteFallback: integer(trainer, 35, 0) !== 0,
+    charsmap: table ?? new Uint8Array(),
   };
 }
 

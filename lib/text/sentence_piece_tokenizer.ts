@@ -103,7 +103,7 @@ export class SentencePieceTokenizer extends Tokenizer {
   /** A byte piece appears with the last byte of its character. */
   protected override streamIds(skipSpecialTokens: boolean): TokenStream {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-    let first = this.#model.leadingSpace;
+    let first = this.#model.addsSpace || this.#model.removesSpaces;
     const { unknownText } = this.#model;
     return {
       push: (id) => {

@@ -9,7 +9,7 @@
 
 import { parseTokenizer } from "./parse_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-import { bytePairFile, wordPieceFile } from "./vocabulary_files.ts";
+import type { BesideVocabulary } from "./beside_vocabulary.ts";
 
 /** The files that may hold a tokenizer, in the order of preference. */
 export const TOKENIZER_FILES: readonly string[] = [
@@ -48,19 +48,37 @@ export async function tokenizerIn(
   for (const name of names) {
     const bytes = await read(name, LARGEST_FILE);
     if (bytes === undefined) continue;
-    if (name.endsWith(".model")) return await parseTokenizer(bytes);
-    const config = await read("tokenizer_config.json", LARGEST_CONFIG);
+    const found = await contentOf(name, bytes, read);
+    if (found === undefined) continue;
+    if (found instanceof Uint8Array) return await parseTokenizer(found);
     const chatTemplate = await read("chat_template.jinja", LARGEST_TEMPLATE);
-    const content = /^vocab\.(?:json|txt)$/.test(name)
-      ? await vocabularyFile(name, text(bytes, name), read)
-      : text(bytes, name);
-    if (content === undefined) continue;
-    return await parseTokenizer(content, {
-      config: config && text(config, "tokenizer_config.json"),
+    return await parseTokenizer(found.file, {
+      config: found.config,
       chatTemplate: chatTemplate && text(chatTemplate, "chat_template.jinja"),
     });
   }
   return undefined;
+}
+
+/** What `parseTokenizer` takes for a file; undefined if it needs another file that is not there. */
+async function contentOf(
+  name: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  read: ReadFile,
+): Promise<
+  Uint8Array<ArrayBuffer> | { file: string | object; config?: string | object } | undefined
+> {
+  if (name.endsWith(".model")) {
+    const { model_type } = await readObjectOf(read, "config.json");
+    const beside = { ...await filesBeside(read), name, modelType: model_type };
+    const { sentencePieceFile } = await import("./sentence_piece_files.ts");
+    return sentencePieceFile(bytes, beside) ?? bytes;
+  }
+  if (/^vocab\.(?:json|txt)$/.test(name)) {
+    return await vocabularyFile(name, text(bytes, name), read);
+  }
+  const config = await read("tokenizer_config.json", LARGEST_CONFIG);
+  return { file: text(bytes, name), config: config && text(config, "tokenizer_config.json") };
 }
 
 /** The `tokenizer.json` of a vocabulary and the files beside it; undefined if they lack one. */
@@ -68,16 +86,24 @@ async function vocabularyFile(
   name: string,
   vocabulary: string,
   read: ReadFile,
-): Promise<object | undefined> {
-  const beside = {
+): Promise<{ file: object; config: object } | undefined> {
+  const beside = await filesBeside(read);
+  const { config } = beside;
+  // Loaded here, because most folders have a tokenizer.json.
+  const { bytePairFile, wordPieceFile } = await import("./vocabulary_files.ts");
+  if (name === "vocab.txt") return { file: wordPieceFile(vocabulary, beside), config };
+  const merges = await read("merges.txt", LARGEST_FILE);
+  if (merges === undefined) return undefined;
+  const file = bytePairFile(objectOf(vocabulary, name), text(merges, "merges.txt"), beside);
+  return { file, config };
+}
+
+async function filesBeside(read: ReadFile): Promise<BesideVocabulary> {
+  return {
     config: await readObjectOf(read, "tokenizer_config.json"),
     special: await readObjectOf(read, "special_tokens_map.json"),
     added: await readObjectOf(read, "added_tokens.json"),
   };
-  if (name === "vocab.txt") return wordPieceFile(vocabulary, beside);
-  const merges = await read("merges.txt", LARGEST_FILE);
-  if (merges === undefined) return undefined;
-  return bytePairFile(objectOf(vocabulary, name), text(merges, "merges.txt"), beside);
 }
 
 async function readObjectOf(read: ReadFile, name: string): Promise<Record<string, unknown>> {

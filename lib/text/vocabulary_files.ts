@@ -1,21 +1,20 @@
 /**
  * Tokenizers of models that have no `tokenizer.json`: BERT's `vocab.txt`, and GPT-2's `vocab.json`
- * with `merges.txt`. Each becomes the `tokenizer.json` that `transformers` would make of it.
+ * with `merges.txt`. Each becomes the `tokenizer.json` that `transformers` would make of it. See
+ * sentence_piece_files.ts for SentencePiece models.
  *
  * @module
  */
 
-type Json = Record<string, unknown>;
+import {
+  addedTokens,
+  type BesideVocabulary,
+  classOf,
+  type SpecialNames,
+  specialNames,
+} from "./beside_vocabulary.ts";
 
-/** The files beside a vocabulary, parsed; what is missing is an empty object. */
-export interface BesideVocabulary {
-  /** `tokenizer_config.json` */
-  readonly config: Json;
-  /** `special_tokens_map.json` */
-  readonly special: Json;
-  /** `added_tokens.json`: token → id */
-  readonly added: Json;
-}
+type Json = Record<string, unknown>;
 
 /** Classes of tokenizers that read `vocab.txt` as BERT does. */
 const LIKE_BERT = /^(?:Bert|DistilBert|Electra|MobileBert|SqueezeBert|ConvBert|LayoutLM|Lxmert)$/;
@@ -23,11 +22,20 @@ const LIKE_BERT = /^(?:Bert|DistilBert|Electra|MobileBert|SqueezeBert|ConvBert|L
 const LIKE_GPT2 = /^(?:GPT2|CodeGen)$/;
 const LIKE_ROBERTA = /^(?:Roberta|Bart|Longformer|LED)$/;
 
-/** The class without what all classes end in. */
-function classOf(config: Json, usual: string): string {
-  const name = config.tokenizer_class ?? usual;
-  return typeof name === "string" ? name.replace(/(?:Tokenizer)?(?:Fast)?$/, "") : "";
-}
+const GPT2_TOKENS: SpecialNames = {
+  bos_token: "<|endoftext|>",
+  eos_token: "<|endoftext|>",
+  unk_token: "<|endoftext|>",
+};
+const ROBERTA_TOKENS: SpecialNames = {
+  bos_token: "<s>",
+  pad_token: "<pad>",
+  eos_token: "</s>",
+  unk_token: "<unk>",
+  cls_token: "<s>",
+  sep_token: "</s>",
+  mask_token: "<mask>",
+};
 
 function unsupported(config: Json, file: string, supported: string): SyntaxError {
   return new SyntaxError(
@@ -37,6 +45,10 @@ function unsupported(config: Json, file: string, supported: string): SyntaxError
   );
 }
 
+function idIn(vocab: Json): (token: string) => number | undefined {
+  return (token) => Object.hasOwn(vocab, token) ? vocab[token] as number : undefined;
+}
+
 /**
  * The `tokenizer.json` of a `vocab.txt`, one token a line.
  *
@@ -44,7 +56,7 @@ function unsupported(config: Json, file: string, supported: string): SyntaxError
  */
 export function wordPieceFile(vocabulary: string, beside: BesideVocabulary): Json {
   const { config } = beside;
-  if (!LIKE_BERT.test(classOf(config, "Bert"))) throw unsupported(config, "vocab.txt", "BERT");
+  if (!LIKE_BERT.test(classOf(config) ?? "Bert")) throw unsupported(config, "vocab.txt", "BERT");
   const lines = vocabulary.split(/\r\n|\r|\n/);
   if (lines.at(-1) === "") lines.pop();
   const vocab = Object.fromEntries(lines.map((token, id) => [token, id]));
@@ -59,7 +71,7 @@ export function wordPieceFile(vocabulary: string, beside: BesideVocabulary): Jso
   return {
     version: "1.0",
     padding: { pad_token: names.pad_token, pad_id: vocab[names.pad_token] },
-    added_tokens: addedTokens(vocab, beside, names),
+    added_tokens: addedTokens(beside, names, { idOf: idIn(vocab), size: lines.length }),
     normalizer: {
       type: "BertNormalizer",
       clean_text: true,
@@ -87,36 +99,28 @@ export function wordPieceFile(vocabulary: string, beside: BesideVocabulary): Jso
  */
 export function bytePairFile(vocab: Json, merges: string, beside: BesideVocabulary): Json {
   const { config } = beside;
-  const kind = classOf(config, "GPT2");
+  const kind = classOf(config) ?? "GPT2";
   const isRoberta = LIKE_ROBERTA.test(kind);
   if (!isRoberta && !LIKE_GPT2.test(kind)) throw unsupported(config, "vocab.json", "GPT-2");
   if (config.add_bos_token === true) {
     throw new SyntaxError("tokenizer_config.json: add_bos_token: expected false (not supported)");
   }
-  const end = "<|endoftext|>";
-  const usual: Record<string, string> = isRoberta
-    ? {
-      bos_token: "<s>",
-      pad_token: "<pad>",
-      eos_token: "</s>",
-      unk_token: "<unk>",
-      cls_token: "<s>",
-      sep_token: "</s>",
-      mask_token: "<mask>",
-    }
-    : { bos_token: end, eos_token: end, unk_token: end };
-  const names = specialNames(beside, usual);
+  const names = specialNames(beside, isRoberta ? ROBERTA_TOKENS : GPT2_TOKENS);
   const byteLevel = {
     type: "ByteLevel",
     add_prefix_space: config.add_prefix_space ?? false,
     trim_offsets: true,
     use_regex: true,
   };
-  const { cls_token: cls, sep_token: sep } = names;
+  const { cls_token: cls = "", sep_token: sep = "" } = names;
   return {
     version: "1.0",
-    padding: isRoberta ? { pad_token: names.pad_token, pad_id: vocab[names.pad_token] } : null,
-    added_tokens: addedTokens(vocab, beside, names),
+    padding: isRoberta ? { pad_token: names.pad_token, pad_id: vocab[names.pad_token!] } : null,
+    added_tokens: addedTokens(beside, names, {
+      idOf: idIn(vocab),
+      size: Object.keys(vocab).length,
+      maskTakesSpace: isRoberta,
+    }),
     normalizer: null,
     pre_tokenizer: byteLevel,
     post_processor: isRoberta
@@ -134,43 +138,4 @@ export function bytePairFile(vocab: Json, merges: string, beside: BesideVocabula
       merges: merges.split(/\r?\n/).filter((line) => line !== "" && !line.startsWith("#version")),
     },
   };
-}
-
-/** The names of special tokens: of the configuration, the map of them, or the usual ones. */
-function specialNames<Names extends Record<string, string>>(
-  { config, special }: BesideVocabulary,
-  usual: Names,
-): Record<keyof Names, string> {
-  const names = { ...usual };
-  for (const key in usual) {
-    const value = config[key] ?? special[key];
-    const content = typeof value === "string" ? value : (value as Json | undefined)?.content;
-    if (typeof content === "string") names[key] = content as typeof names[typeof key];
-  }
-  return names;
-}
-
-/** Special and other added tokens in the order of their ids. */
-function addedTokens(vocab: Json, beside: BesideVocabulary, names: Record<string, string>): Json[] {
-  const tokens = new Map<string, Json>();
-  const add = (content: string, id: unknown, flags: Json) => {
-    if (typeof id !== "number") return; // a special token that the model does not have
-    const none = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-    tokens.set(content, { ...none, ...tokens.get(content), ...flags, id, content });
-  };
-  const { added, config } = beside;
-  for (const [content, id] of Object.entries(added)) {
-    add(content, id, { special: false, normalized: true });
-  }
-  for (const content of Object.values(names)) {
-    add(content, vocab[content] ?? added[content], { special: true, normalized: false });
-  }
-  if (names.mask_token === "<mask>") {
-    add("<mask>", vocab["<mask>"] ?? added["<mask>"], { lstrip: true });
-  }
-  for (const [id, entry] of Object.entries(config.added_tokens_decoder ?? {})) {
-    const { content, ...flags } = entry as Json;
-    if (typeof content === "string") add(content, Number(id), flags);
-  }
-  return [...tokens.values()].sort((a, b) => (a.id as number) - (b.id as number));
 }

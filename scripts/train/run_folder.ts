@@ -66,7 +66,12 @@ const READ_WITH_A_MODEL = [
   "tokenizer.model",
   "spiece.model",
   "sentencepiece.bpe.model",
+  "vocab.json",
+  "vocab.txt",
+  "merges.txt",
   "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
   "chat_template.jinja",
 ];
 
