@@ -176,6 +176,7 @@ export {
   type LoopOptions,
   type TrainingEvent,
   trainingLoop,
+  type Validation,
 } from "./lib/train/loop.ts";
 export type { StepFigures } from "./lib/train/figures.ts";
 export { type Perplexity, perplexity, type PerplexityOptions } from "./lib/train/perplexity.ts";

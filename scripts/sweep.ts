@@ -50,7 +50,7 @@ await runScript(command, async ({ flags, given }) => {
   const runs = grid.runs.map((run) => ({ ...run, args: [...run.args, ...threads] }));
   print(`sweep    ${formatItems(runs.length, "run")}, ${jobs} at a time, in ${folder}`);
 
-  using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP"]);
+  using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"]);
   const { signal } = interrupt;
   const failed = await runAll(runs, { folder, jobs, signal });
   if (signal.aborted) {

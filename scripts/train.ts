@@ -48,13 +48,13 @@ const command = {
 };
 
 await runScript(command, async ({ flags: typed, given: typedNames }) => {
-  const { flags, given, corpusHash } = await withConfig(typed, typedNames);
-  const plan = await planRun(flags, given);
+  const { flags, given, corpus } = await withConfig(typed, typedNames);
+  const plan = await planRun(flags, given, corpus?.path);
   for (const note of plan.notes) print(`note     ${note}`);
   await using live = await openLiveRun(flags, given);
   if (live) print(`live     ${live.url}`);
   const data = await loadTrainData(plan);
-  expectRecordedCorpus(flags.config, corpusHash, data);
+  expectRecordedCorpus(flags.config, corpus, data);
   const { batches, held } = await trainBatches(plan, data);
   const device = await openDevice({ ...deviceOptions(flags), blas: flags.blas });
   print(`device   ${device.description}`);
@@ -74,8 +74,7 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
     recomputeActivations: flags.recomputeActivations,
   });
 
-  using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP"]);
-  const { signal } = interrupt;
+  using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"]);
   const run = await Run.begin({
     plan,
     data,
@@ -85,20 +84,20 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
     live,
     tensorboard: flags.tensorboard,
     ends,
-    signal,
+    interrupt: interrupt.signal,
   });
   const loop = trainingLoop(trainer, batches, {
     steps: settings.steps,
     ...reports,
     ...held,
-    signal,
+    signal: run.signal,
   });
   try {
     for await (const event of loop) await run.handle(event);
   } catch (error) {
     throw await run.failure(error);
   }
-  if (signal.aborted) {
+  if (interrupt.signal.aborted) {
     await run.reportStop();
     return Deno.exit(interrupt.exitCode);
   }

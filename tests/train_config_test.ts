@@ -30,6 +30,19 @@ Deno.test("a run is repeated from its run.json with the same bits, or changed by
   assert.deepEqual((await record("third")).settings, changed);
 });
 
+Deno.test("a run is repeated on its own text, also beside another one of that name", async () => {
+  await using folder = await scratchFolder();
+  await using other = await scratchFolder();
+  const first = await run("train", [...BASE, ...line("--out first")], folder.path);
+  assert.equal(first.code, 0, first.err);
+  await Deno.writeTextFile(`${other.path}/text.txt`, "something else ".repeat(200));
+  const args = ["--config", `${folder.path}/first/run.json`, ...line("--device cpu --out second")];
+  const second = await run("train", args, other.path);
+  assert.equal(second.code, 0, second.err);
+  const weights = (path: string) => Deno.readFile(`${path}/model.safetensors`);
+  assert.deepEqual(await weights(`${other.path}/second`), await weights(`${folder.path}/first`));
+});
+
 Deno.test("a config that cannot be repeated is one line, and writes nothing", async () => {
   await using folder = await scratchFolder();
   const made = await run("train", [...BASE, ...line("--out first")], folder.path);

@@ -51,6 +51,21 @@ for (const [signal, exitCode] of Object.entries(CODES) as [Deno.Signal, number][
   });
 }
 
+test("a reader of the output that leaves, as in train | head, saves the step that was done", async () => {
+  await using folder = await scratchFolder();
+  const args = [...BASE, ...line("--eval-every 0 --log-every 1 --steps 100000")];
+  const child = command("train", [...args, ...line("--checkpoint-every 5")], folder.path);
+  await untilSaved(child, `${folder.path}/run`, 5);
+  await child.stdout.cancel();
+  const { code } = await child.status;
+  assert.equal(new TextDecoder().decode(await new Response(child.stderr).bytes()), "");
+  assert.equal(code, 141);
+  const metrics = (await Deno.readTextFile(`${folder.path}/run/metrics.jsonl`)).trim().split("\n");
+  const { step } = await loadRunState(`${folder.path}/run`);
+  assert.equal(step, JSON.parse(metrics.at(-1)!).step);
+  assert.ok(step >= 5);
+});
+
 test("killed in the evaluation at the end, a run has its last step", async () => {
   await using folder = await scratchFolder();
   const args = [...ENDLESS, ...line("--checkpoint-every 0 --steps 5")];

@@ -3,11 +3,15 @@
  *
  * @module
  */
+import { whenReaderLeaves } from "./output.ts";
 
 /** Exit codes of the signals that end a process. */
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGPIPE: 141 };
 
-/** A signal that ends a process: Ctrl-C, a machine that shuts down, a terminal that closes. */
+/**
+ * A signal that ends a process: Ctrl-C, a machine that shuts down, a terminal that closes, a reader
+ * of the output that leaves.
+ */
 export type EndingSignal = keyof typeof EXIT_CODES;
 
 /**
@@ -23,7 +27,7 @@ const SAME_SIGNAL = 500;
  *
  * @example
  * ```ts ignore
- * using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP"]);
+ * using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"]);
  * for await (const event of trainingLoop(trainer, batches, { steps, signal: interrupt.signal })) {
  *   console.log(event.kind);
  * }
@@ -37,7 +41,8 @@ export class Interrupt implements Disposable {
 
   /** Starts to listen: for Ctrl-C, or for these signals. */
   constructor(signals: readonly EndingSignal[] = ["SIGINT"]) {
-    for (const signal of signals.filter(isKnown)) {
+    if (signals.includes("SIGPIPE")) whenReaderLeaves(() => this.#heard("SIGPIPE"));
+    for (const signal of signals.filter(isDelivered)) {
       const listener = signal === "SIGHUP"
         ? async () => await isDetached() || this.#heard(signal)
         : () => this.#heard(signal);
@@ -51,7 +56,7 @@ export class Interrupt implements Disposable {
     return this.#controller.signal;
   }
 
-  /** The exit code that names the first signal: 130, 143 or 129; 0 before there is one. */
+  /** The exit code that names the first signal: 130, 143, 129 or 141; 0 before there is one. */
   get exitCode(): number {
     return this.#exitCode;
   }
@@ -71,9 +76,12 @@ export class Interrupt implements Disposable {
   }
 }
 
-/** Whether the system has this signal: Windows has only Ctrl-C. */
-function isKnown(signal: EndingSignal): boolean {
-  return Deno.build.os !== "windows" || signal === "SIGINT";
+/**
+ * Whether the system delivers this signal: Windows has only Ctrl-C, and Deno ignores SIGPIPE, so that
+ * writing fails instead.
+ */
+function isDelivered(signal: EndingSignal): boolean {
+  return signal === "SIGINT" || Deno.build.os !== "windows" && signal !== "SIGPIPE";
 }
 
 /**

@@ -17,6 +17,17 @@ export interface Output {
   write(text: string): void;
 }
 
+/** Called once the reader of standard output or standard error has left, if it is set. */
+let readerLeft: (() => void) | undefined;
+
+/**
+ * Calls `listener` if the reader of standard output or standard error leaves, as `head` does in
+ * `command | head`, and drops all text after that. Without this call, writing throws BrokenPipe.
+ */
+export function whenReaderLeaves(listener: () => void): void {
+  readerLeft = listener;
+}
+
 /** Standard output. */
 export const stdout: Output = standardOutput(Deno.stdout);
 
@@ -77,7 +88,9 @@ function standardOutput(stream: typeof Deno.stdout): Output {
         while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
       } catch (error) {
         // A terminal that was closed: nobody reads it, and the work may still be saved.
-        if ((error as { code?: string }).code !== "EIO") throw error;
+        if ((error as { code?: string }).code === "EIO") return;
+        if (!readerLeft || !(error instanceof Deno.errors.BrokenPipe)) throw error;
+        readerLeft();
       }
     },
   };

@@ -25,6 +25,8 @@ export interface TrainingFigures {
   loss?: number;
   /** Loss on held-out text in nats per token. */
   validationLoss?: number;
+  /** Whether that is the lowest one so far. */
+  isBest?: boolean;
   /** Training speed. */
   tokensPerSecond?: number;
 }
@@ -104,11 +106,13 @@ export class TrainingProgress {
     this.#line.draw(fit(parts, step / this.#steps, this.#line.output.columns));
   }
 
-  #parts({ step, loss, validationLoss, tokensPerSecond }: TrainingFigures): string[] {
+  #parts({ step, loss, validationLoss, isBest, tokensPerSecond }: TrainingFigures): string[] {
     const width = String(this.#steps).length;
     const parts = [`step ${String(step).padStart(width)}/${this.#steps}`];
     if (loss !== undefined) parts.push(`loss ${formatLoss(loss)}`);
-    if (validationLoss !== undefined) parts.push(`validation ${formatLoss(validationLoss)}`);
+    if (validationLoss !== undefined) {
+      parts.push(`validation ${formatLoss(validationLoss)}${isBest ? " (best)" : ""}`);
+    }
     if (tokensPerSecond !== undefined) parts.push(`${formatRate(tokensPerSecond)} tokens/s`);
     const left = this.secondsLeft(step);
     if (left !== undefined) parts.push(`${formatDuration(left)} left`);

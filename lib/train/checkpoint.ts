@@ -10,11 +10,7 @@
  *
  * @module
  */
-import type { Chunks } from "../files.ts";
-import { writeGenerationConfig, writeModelConfig } from "../hub/config.ts";
-import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
-import { storedTensors } from "../hub/stored_tensors.ts";
-import type { ModelConfig } from "../nn/config.ts";
+import { encodeSafetensors } from "../hub/safetensors.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { expectModel } from "../nn/expect_model.ts";
 import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
@@ -23,25 +19,16 @@ import { localPath } from "../place.ts";
 import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
-import { tokenizerContents } from "../text/tokenizer_files.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import { loadRunState, rememberedRun, type RunState, withTensors } from "./checkpoint_state.ts";
+import { entriesOf, jsonContent, modelFiles, type ModelToSave } from "./model_files.ts";
 
 /** What a checkpoint consists of. */
-export interface Checkpoint {
-  /** Weights and configuration. */
-  readonly model: GPT;
+export interface Checkpoint extends ModelToSave {
   /** The optimizer of the model's parameters, whose state is saved. */
   readonly optimizer: Optimizer;
-  /** The tokenizer of the model's ids. */
-  readonly tokenizer: Tokenizer;
   /** The step, and anything else to keep in `run.json`. Default: only the optimizer's step. */
   readonly run?: RunState;
-  /** The token that begins a text. Default: none. */
-  readonly beginToken?: number;
-  /** The tokens that end a text. Default: the tokenizer's, if it has one. */
-  readonly endTokens?: readonly number[];
 }
 
 /** The names of a checkpoint's parts. */
@@ -95,24 +82,15 @@ export async function saveCheckpoint(
 }
 
 async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<void> {
-  const { model, optimizer, tokenizer, run = { step: optimizer.stepsDone } } = checkpoint;
-  const { beginToken, endTokens = ownEnd(tokenizer) } = checkpoint;
-  const ends = { beginToken, endTokens };
+  const { model, optimizer, run = { step: optimizer.stepsDone } } = checkpoint;
   const metadata = { format: "pt", step: String(run.step) };
-  const parameters = asStored(model.config, await entriesOf(model.namedParameters()));
+  const files = await modelFiles(checkpoint, metadata);
   const state = await entriesOf(optimizerTensors(model, optimizer));
   await folder.save([
-    ["config.json", json(writeModelConfig(model.config, ends))],
-    ["generation_config.json", json(writeGenerationConfig(ends))],
-    ["model.safetensors", encodeSafetensors(parameters, metadata)],
-    ...tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [name, [bytes]]),
+    ...files,
     ["optimizer.safetensors", encodeSafetensors(state, { ...metadata, run: rememberedRun(run) })],
-    ["run.json", json(run)],
+    ["run.json", jsonContent(run)],
   ]);
-}
-
-function ownEnd({ endId }: Tokenizer): number[] {
-  return endId === undefined ? [] : [endId];
 }
 
 /** Whose state `loadOptimizerState` restores. */
@@ -159,31 +137,4 @@ function optimizerTensors(model: GPT, optimizer: Optimizer): Map<string, Tensor>
     for (const [parameter, part] of parts) tensors.set(`${names.get(parameter)}.${state}`, part);
   }
   return tensors;
-}
-
-type Parameter = [name: string, entry: SafetensorsEntry];
-
-/** Reads all tensors together: on WebGPU they share the 10 ms that a read waits. */
-async function entriesOf(tensors: Map<string, Tensor>): Promise<Parameter[]> {
-  const reads = [...tensors].map(async ([name, tensor]): Promise<Parameter> => {
-    const data = await tensor.data();
-    if (data instanceof Float32Array) assertFinite(name, data);
-    return [name, { shape: tensor.shape, data }];
-  });
-  return await Promise.all(reads);
-}
-
-/**
- * Parameters under the names, and in the layouts, of the architecture that `config.json` names.
- */
-function asStored(config: ModelConfig, parameters: readonly Parameter[]): Parameter[] {
-  const stored = storedTensors(config);
-  return parameters.flatMap(([name, { shape, data }]): Parameter[] =>
-    stored({ name, shape, data: data as Float32Array<ArrayBuffer> })
-      .map(({ name, ...entry }) => [name, entry])
-  );
-}
-
-function json(content: unknown): Chunks {
-  return [new TextEncoder().encode(JSON.stringify(content, undefined, 2) + "\n")];
 }

@@ -54,12 +54,26 @@ export type TrainingEvent =
    * only the time of training.
    */
   | LoggedFigures
-  /** The mean loss on held-out batches, in nats per token. */
-  | { readonly kind: "validation"; readonly step: number; readonly validationLoss: number }
+  | Validation
   /** A sample is due. */
   | { readonly kind: "sample"; readonly step: number }
   /** A checkpoint is due, or the training has ended; all figures so far are finite. */
   | { readonly kind: "checkpoint"; readonly step: number };
+
+/** The result of an evaluation. */
+export interface Validation {
+  /** Distinguishes it from other events. */
+  readonly kind: "validation";
+  /** Updates done. */
+  readonly step: number;
+  /** The mean loss on held-out batches, in nats per token. */
+  readonly validationLoss: number;
+  /**
+   * The mean loss on the first `evalBatches` of them, on which every evaluation measures: compare
+   * this one between steps.
+   */
+  readonly comparableLoss: number;
+}
 
 /** The figures of the last update. */
 export interface LoggedFigures extends StepFigures {
@@ -132,7 +146,7 @@ export async function* trainingLoop(
       if (logEvery > 0) yield figures;
     }
     if (heldOut && due(evalEvery) && !last) {
-      yield* validation(trainer, heldOut, evalBatches, signal);
+      yield* validation(trainer, heldOut, { batches: evalBatches, evalBatches, signal });
     }
     if (due(sampleEvery) && !signal?.aborted) yield { kind: "sample", step };
     if (checkpoint) yield { kind: "checkpoint", step: saved = step };
@@ -144,20 +158,27 @@ export async function* trainingLoop(
   }
   const step = trainer.stepsDone;
   if (step > saved) yield { kind: "checkpoint", step };
-  if (heldOut) yield* validation(trainer, heldOut, finalBatches, signal);
+  if (heldOut) yield* validation(trainer, heldOut, { batches: finalBatches, evalBatches, signal });
 }
 
-/** Evaluates on `count` batches, unless the signal aborts before the end. */
+/** Evaluates on `batches` batches, unless the signal aborts before the end. */
 async function* validation(
   trainer: Trainer,
   heldOut: BatchSource & { state: number },
-  count: number,
-  signal?: AbortSignal,
-): AsyncGenerator<TrainingEvent, void, void> {
-  heldOut.state = 0;
+  { batches, evalBatches, signal }: {
+    batches: number;
+    evalBatches: number;
+    signal?: AbortSignal;
+  },
+): AsyncGenerator<Validation, void, void> {
+  const lossOn = (count: number) => {
+    heldOut.state = 0;
+    return trainer.evaluate(heldOut, count, { signal });
+  };
   try {
-    const validationLoss = await trainer.evaluate(heldOut, count, { signal });
-    yield { kind: "validation", step: trainer.stepsDone, validationLoss };
+    const comparableLoss = await lossOn(evalBatches);
+    const validationLoss = batches === evalBatches ? comparableLoss : await lossOn(batches);
+    yield { kind: "validation", step: trainer.stepsDone, validationLoss, comparableLoss };
   } catch (error) {
     if (!signal?.aborted) throw error;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { UserError } from "../../lib/cli/run.ts";
+import { isOutOfPatience, loadBestRecord } from "../../lib/train/checkpoint_best.ts";
 import { CheckpointFolder, holdsCheckpoint } from "../../mod.ts";
 import { readRun } from "../comparison/runs.ts";
 import type { SweepRun } from "./grid.ts";
@@ -49,14 +50,17 @@ export async function trainRun(
 }
 
 /**
- * Whether the run in `folder` has done all its updates and its last evaluation.
+ * Whether the run in `folder` has done all its updates and its last evaluation, or stopped early.
  *
  * @throws {UserError} if its run.json or metrics.jsonl is malformed
  */
 export async function isFinished(folder: string): Promise<boolean> {
   if (!holdsCheckpoint(folder)) return false;
-  const { record: { step, settings, reports }, validation } = await readRun(folder);
-  const isMeasured = reports.evalEvery === 0 || validation.at(-1)?.step === step;
+  const { record, validation } = await readRun(folder);
+  const { step, settings, reports, patience = 0 } = record;
+  const evaluated = validation.map(({ step }) => step).filter((at) => at <= step);
+  if (isOutOfPatience(patience, await loadBestRecord(folder), evaluated)) return true;
+  const isMeasured = reports.evalEvery === 0 || evaluated.at(-1) === step;
   return step >= settings.steps && isMeasured;
 }
 

@@ -16,6 +16,8 @@ export interface RunChoices {
   readonly settings: TrainSettings;
   /** How often the run reports. */
   readonly reports: Reports;
+  /** Evaluations without a lower loss after which the run stops early; absent if it never does. */
+  readonly patience?: number;
   /** The corpus that the user named. */
   readonly dataset?: string;
   /** Its absolute path, if it is a file or a folder. */

@@ -6,7 +6,6 @@
 import { kebabCase } from "../../lib/cli/flags.ts";
 import { UserError } from "../../lib/cli/run.ts";
 import { type PresetName, PRESETS } from "../../mod.ts";
-import { absolutePath } from "./corpus_place.ts";
 import { type TrainFlags, trainFlags } from "./flags.ts";
 
 /** The flags of a command line, with those of `--config` under them. */
@@ -15,8 +14,16 @@ export interface ConfiguredFlags {
   readonly flags: TrainFlags;
   /** The flags that were typed or read from the file. */
   readonly given: ReadonlySet<string>;
-  /** SHA-256 of the text that the recorded run learned from, unless `--dataset` names another. */
-  readonly corpusHash?: string;
+  /** The recorded corpus, unless `--dataset` names another. */
+  readonly corpus?: RecordedCorpus;
+}
+
+/** The corpus of a recorded run. */
+export interface RecordedCorpus {
+  /** Absolute path, if it is a file or a folder. */
+  readonly path?: string;
+  /** SHA-256 of the text. */
+  readonly hash: string;
 }
 
 /** A record as JSON has it: nothing is checked yet. */
@@ -45,7 +52,7 @@ export async function withConfig(
   return {
     flags,
     given: new Set([...given, ...own.map(([name]) => name)]),
-    corpusHash: given.has("dataset") ? undefined : String(record.corpusHash),
+    corpus: given.has("dataset") ? undefined : corpusOf(record),
   };
 }
 
@@ -56,12 +63,14 @@ export async function withConfig(
  */
 export function expectRecordedCorpus(
   config: string | undefined,
-  corpusHash: string | undefined,
+  corpus: RecordedCorpus | undefined,
   data: { readonly hash: string; readonly source: string },
 ): void {
-  if (corpusHash === undefined || corpusHash === data.hash) return;
+  if (corpus === undefined || corpus.hash === data.hash) return;
   throw new UserError(
-    `--config ${config}: its run learned from a text of SHA-256 ${corpusHash.slice(0, 12)}…, and ` +
+    `--config ${config}: its run learned from a text of SHA-256 ${
+      corpus.hash.slice(0, 12)
+    }…, and ` +
       `${data.source} has ${data.hash.slice(0, 12)}…; name the text with --dataset`,
   );
 }
@@ -91,10 +100,11 @@ function isObject(value: unknown): value is Json {
 
 /** The recorded values of flags, by name. */
 function recordedFlags(path: string, record: Json): Map<string, unknown> {
-  const { preset, settings, reports, tokenizer, initFrom, reading } = record;
+  const { preset, settings, reports, patience, tokenizer, initFrom, reading } = record;
   const values: Json = {
     preset,
-    dataset: placeOf(record),
+    patience,
+    dataset: record.dataset,
     tokenizer,
     initFrom,
     ...(reading as object),
@@ -110,10 +120,9 @@ function recordedFlags(path: string, record: Json): Map<string, unknown> {
   return flags;
 }
 
-/** The recorded name of the corpus if it is found from here, otherwise its absolute path. */
-function placeOf({ dataset, datasetPath }: Json): unknown {
-  const isHere = typeof dataset === "string" && absolutePath(dataset) !== undefined;
-  return isHere ? dataset : datasetPath ?? dataset;
+function corpusOf({ datasetPath, corpusHash }: Json): RecordedCorpus {
+  const path = typeof datasetPath === "string" ? datasetPath : undefined;
+  return { path, hash: String(corpusHash) };
 }
 
 function readValue(path: string, name: keyof TrainFlags, value: unknown): unknown {

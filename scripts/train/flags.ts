@@ -88,6 +88,11 @@ export const trainFlags = {
     weightDecay: setting("weightDecay", "AdamW's weight decay, of matrices only"),
     beta1: setting("beta1", "AdamW's beta1"),
     beta2: setting("beta2", "AdamW's beta2"),
+    patience: integer(
+      0,
+      "evaluations without a lower validation loss after which training stops early; 0 never",
+      { min: 0 },
+    ),
     clip: setting("clip", "maximum gradient norm; 0 disables clipping"),
     seed: setting("seed", "seed of weights, batches and dropout; same seed, same run"),
   }),
@@ -185,6 +190,20 @@ export function resumedReading(
     );
   }
   return saved;
+}
+
+/**
+ * Refuses `--patience` without evaluations.
+ *
+ * @throws {UserError} saying what to do
+ */
+export function expectEvaluations(
+  { patience, evalEvery }: { patience?: number; evalEvery: number },
+): void {
+  if (!patience || evalEvery > 0) return;
+  throw new UserError(
+    `--patience ${patience}: it counts evaluations, and --eval-every 0 makes none; set another`,
+  );
 }
 
 /** The settings that were typed; `--learning-rate` alone scales the last rate with it. */

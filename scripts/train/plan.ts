@@ -18,7 +18,14 @@ import {
   UserError,
 } from "../../mod.ts";
 import { type Given, pick, type Plan } from "./choices.ts";
-import { givenSettings, readingChoices, REPORT_FLAGS, type TrainFlags } from "./flags.ts";
+import { corpusPlace } from "./corpus_place.ts";
+import {
+  expectEvaluations,
+  givenSettings,
+  readingChoices,
+  REPORT_FLAGS,
+  type TrainFlags,
+} from "./flags.ts";
 import { loadRunRecord } from "./record.ts";
 import { resumedPlan } from "./resume.ts";
 import { defaultFolder, expectFree } from "./run_folder.ts";
@@ -30,12 +37,17 @@ const PRESET_DEFAULTS: Partial<Record<PresetName, Partial<TrainFlags>>> = {
 };
 
 /**
- * Plans a new run or, with `--resume` or `--continue`, the rest of one.
+ * Plans a new run or, with `--resume` or `--continue`, the rest of one. `datasetPath` is the absolute
+ * path of the corpus, if `--config` records it.
  *
  * @throws {UserError} if a new run would overwrite something, or a flag contradicts another one or
  *   the run to continue
  */
-export async function planRun(typed: TrainFlags, given: Given): Promise<Plan> {
+export async function planRun(
+  typed: TrainFlags,
+  given: Given,
+  datasetPath?: string,
+): Promise<Plan> {
   const flags = { ...typed, ...withoutGiven(PRESET_DEFAULTS[typed.preset] ?? {}, given) };
   if (flags.force && flags.resume) {
     throw new UserError(
@@ -46,11 +58,14 @@ export async function planRun(typed: TrainFlags, given: Given): Promise<Plan> {
   const folder = flags.out ?? defaultFolder(`runs/${flags.preset}`, inUse);
   return flags.resume || (flags.continue && holdsCheckpoint(folder))
     ? resumedPlan(folder, flags, given, await loadRunRecord(folder))
-    : await newPlan(folder, flags, given);
+    : await newPlan({ ...flags, folder, datasetPath }, given);
 }
 
-async function newPlan(folder: string, flags: TrainFlags, given: Given): Promise<Plan> {
-  const { preset, dataset, initFrom, force } = flags;
+type NewRun = TrainFlags & Pick<Plan, "folder" | "datasetPath">;
+
+async function newPlan(flags: NewRun, given: Given): Promise<Plan> {
+  const { folder, datasetPath, preset, dataset, initFrom, force } = flags;
+  expectEvaluations(flags);
   expectFree({ folder, force });
   const defaults = PRESETS[preset];
   const settings: TrainSettings = { ...defaults, ...givenSettings(flags, given, defaults) };
@@ -60,7 +75,9 @@ async function newPlan(folder: string, flags: TrainFlags, given: Given): Promise
     preset,
     settings,
     reports: pick(flags, REPORT_FLAGS),
+    patience: flags.patience || undefined,
     dataset,
+    datasetPath,
     tokenizer: await ownTokenizer(flags, given),
     initFrom,
     reading: readingChoices(flags, given),
@@ -74,11 +91,12 @@ async function newPlan(folder: string, flags: TrainFlags, given: Given): Promise
 
 /** How text is cut into tokens, unless another run's or a prepared corpus's tokenizer is used. */
 async function ownTokenizer(
-  { tokenizer, initFrom, dataset }: TrainFlags,
+  { tokenizer, initFrom, dataset, datasetPath }: NewRun,
   given: Given,
 ): Promise<TrainFlags["tokenizer"] | undefined> {
-  const isPrepared = dataset !== undefined && await isPreparedCorpus(dataset);
-  const source = initFrom ?? (isPrepared ? dataset : undefined);
+  const corpus = corpusPlace({ dataset, datasetPath });
+  const isPrepared = corpus !== undefined && await isPreparedCorpus(corpus);
+  const source = initFrom ?? (isPrepared ? corpus : undefined);
   if (source === undefined) return tokenizer;
   if (!given.has("tokenizer")) return undefined;
   throw new UserError(

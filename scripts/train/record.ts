@@ -51,13 +51,15 @@ type RunFacts = Pick<
 
 /** The content of run.json after `step` updates. */
 export function runRecord(choices: RunChoices, facts: RunFacts): RunRecord {
-  const { preset, settings, reports, dataset, tokenizer, initFrom, reading, history } = choices;
+  const { preset, settings, reports, patience, dataset, tokenizer, initFrom, reading, history } =
+    choices;
   const { step, corpusHash, sequencesSeen, device, datasetPath } = facts;
   return {
     step,
     preset,
     settings,
     reports,
+    patience,
     dataset,
     datasetPath,
     tokenizer,
@@ -78,6 +80,7 @@ const RECORD_RULES: { readonly [Name in keyof Required<RunRecord>]: Rule } = {
   preset: oneOf(Object.keys(PRESETS)),
   settings: fields(SETTING_RULES),
   reports: fields(REPORT_RULES),
+  patience: optional(wholeNumber({ min: 1 })),
   dataset: optional(text),
   datasetPath: optional(text),
   tokenizer: optional(oneOf(["char", "word", "words-only"])),

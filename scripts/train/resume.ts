@@ -8,6 +8,7 @@ import { kebabCase } from "../../lib/cli/flags.ts";
 import { type TrainSettings, UserError } from "../../mod.ts";
 import { type ChangedChoices, type Given, pick, type Plan, type RunChoices } from "./choices.ts";
 import {
+  expectEvaluations,
   givenSettings,
   readingChoices,
   REPORT_FLAGS,
@@ -38,13 +39,15 @@ export function resumedPlan(folder: string, flags: TrainFlags, given: Given, run
     ...run.reports,
     ...pick(flags, REPORT_FLAGS.filter((name) => given.has(name))),
   };
+  const patience = given.has("patience") ? flags.patience || undefined : run.patience;
+  expectEvaluations({ patience, evalEvery: reports.evalEvery });
   const { step } = run;
   if (settings.steps < step) {
     throw new UserError(
       `${folder}: its run has done ${step} steps, more than --steps ${settings.steps}`,
     );
   }
-  const changes = changesOf(run, { settings, reports });
+  const changes = changesOf(run, { settings, reports, patience });
   const history = [...run.history ?? []];
   if (Object.keys(changes).length > 0) history.push({ step, changes });
   return {
@@ -52,6 +55,7 @@ export function resumedPlan(folder: string, flags: TrainFlags, given: Given, run
     preset: run.preset,
     settings,
     reports,
+    patience,
     dataset: flags.dataset ?? run.dataset,
     datasetPath: flags.dataset === undefined ? run.datasetPath : undefined,
     tokenizer: run.tokenizer,
@@ -71,13 +75,14 @@ export function resumedPlan(folder: string, flags: TrainFlags, given: Given, run
   };
 }
 
-function changesOf(
-  run: RunRecord,
-  now: Pick<RunChoices, "settings" | "reports">,
-): ChangedChoices["changes"] {
-  const before = Object.entries({ ...run.settings, ...run.reports });
-  const after: Record<string, unknown> = { ...now.settings, ...now.reports };
-  const changed = before.filter(([name, value]) =>
+type Changeable = Pick<RunChoices, "settings" | "reports" | "patience">;
+
+function changesOf(run: RunRecord, now: Changeable): ChangedChoices["changes"] {
+  const valuesOf = ({ settings, reports, patience = 0 }: Changeable): Record<string, unknown> => {
+    return { ...settings, ...reports, patience };
+  };
+  const after = valuesOf(now);
+  const changed = Object.entries(valuesOf(run)).filter(([name, value]) =>
     JSON.stringify(value) !== JSON.stringify(after[name])
   );
   return Object.fromEntries(changed.map(([name, value]) => [name, [value, after[name]] as const]));

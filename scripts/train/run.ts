@@ -1,13 +1,15 @@
 /**
- * A run of `deno task train` while it trains: its log, its progress bar, its checkpoints and its
- * samples. The training itself is in scripts/train.ts.
+ * A run of `deno task train` while it trains: its log, its progress bar, its checkpoints, its best
+ * model and its samples. The training itself is in scripts/train.ts.
  *
  * @module
  */
-import { formatCount, formatItems } from "../../lib/cli/numbers.ts";
+import { formatCount, formatItems, formatLoss } from "../../lib/cli/numbers.ts";
 import { print } from "../../lib/cli/output.ts";
 import { printSample } from "../../lib/cli/print_sample.ts";
 import { TrainingProgress } from "../../lib/cli/progress.ts";
+import { BestModel, isOutOfPatience, removeBest } from "../../lib/train/checkpoint_best.ts";
+import type { ModelToSave } from "../../lib/train/model_files.ts";
 import {
   type CheckpointFolder,
   type Device,
@@ -24,6 +26,7 @@ import {
   type Trainer,
   type TrainingEvent,
   UserError,
+  type Validation,
 } from "../../mod.ts";
 import type { TrainData } from "./data.ts";
 import type { LiveRun } from "./live.ts";
@@ -53,8 +56,8 @@ export interface RunParts {
   readonly tensorboard: boolean;
   /** The tokens that begin and end a text. */
   readonly ends: Omit<StartedModel, "model">;
-  /** Ends the training, and a sample. */
-  readonly signal: AbortSignal;
+  /** Interrupts the training, and a sample. */
+  readonly interrupt: AbortSignal;
 }
 
 /** A model to train, and the tokens that begin and end its texts. */
@@ -68,33 +71,40 @@ export interface StartedModel {
 export class Run {
   readonly #parts: RunParts;
   readonly #metrics: MetricsLog;
+  readonly #best: BestModel;
   /** The same metrics for TensorBoard, with `--tensorboard`. */
   #events: EventLog | undefined;
   readonly #progress: TrainingProgress;
   readonly #generator: Generator;
+  readonly #end = new AbortController();
   /** When the run would have started, had it never stopped, in milliseconds. */
   readonly #startedAt: number;
   /** The step of the checkpoint in the folder, if there is one. */
   #savedStep: number | undefined;
   #validationLoss: number | undefined;
 
-  private constructor(parts: RunParts, metrics: MetricsLog) {
+  private constructor(parts: RunParts, metrics: MetricsLog, best: BestModel) {
     const { plan: { step, settings }, trainer } = parts;
     this.#parts = parts;
     this.#metrics = metrics;
+    this.#best = best;
     this.#progress = new TrainingProgress(settings.steps, { firstStep: step });
     this.#generator = new Generator(trainer.model);
     this.#startedAt = performance.now() - 1000 * elapsedSeconds(metrics);
     if (parts.plan.resume) this.#savedStep = step;
-    parts.signal.addEventListener("abort", () => {
+    parts.interrupt.addEventListener("abort", () => {
+      this.#end.abort();
       this.#progress.note("saving and stopping; another Ctrl-C stops without saving");
     });
+    this.#stopIfOutOfPatience();
   }
 
   /** Describes the run, and saves a new one, so that it can be resumed from its first moment. */
   static async begin(parts: RunParts): Promise<Run> {
     const { plan } = parts;
-    const run = new Run(parts, await MetricsLog.open(`${plan.folder}/metrics.jsonl`, plan.step));
+    if (plan.force) await removeBest(plan.folder);
+    const metrics = await MetricsLog.open(`${plan.folder}/metrics.jsonl`, plan.step);
+    const run = new Run(parts, metrics, await BestModel.open(plan.folder));
     if (parts.tensorboard) run.#events = await EventLog.open(plan.folder, run.#metrics.lines);
     run.#describe();
     if (!plan.resume) await run.#save();
@@ -102,12 +112,17 @@ export class Run {
     return run;
   }
 
+  /** Ends the training: aborted by the interrupt, or if the run is out of patience. */
+  get signal(): AbortSignal {
+    return this.#end.signal;
+  }
+
   /** Acts on an event of the training loop: logs it, or saves or samples if that is due. */
   async handle(event: TrainingEvent): Promise<void> {
     const { kind, step } = event;
     if (kind === "step") this.#advance(step);
     else if (kind === "figures") await this.#logFigures(event);
-    else if (kind === "validation") await this.#logValidation(step, event.validationLoss);
+    else if (kind === "validation") await this.#evaluated(event);
     else if (kind === "sample") this.#progress.note(await this.sample(SAMPLE_TOKENS.training));
     else await this.#save();
     await this.#parts.live?.handle(event, this.#progress.secondsLeft(step));
@@ -116,7 +131,7 @@ export class Run {
   /** Generates a text of `length` tokens. */
   async sample(length: number): Promise<string> {
     const { data: { tokenizer }, plan: { settings: { seed } }, trainer, live } = this.#parts;
-    const { ends: { endTokens: [endToken] }, signal } = this.#parts;
+    const { ends: { endTokens: [endToken] }, interrupt: signal } = this.#parts;
     const topK = Math.min(200, tokenizer.vocabSize);
     const options = { maxNewTokens: length, temperature: 0.8, topK, seed, endToken, signal };
     const prompt = openingTokens(tokenizer);
@@ -140,6 +155,7 @@ export class Run {
   async reportResult(): Promise<void> {
     const { plan: { folder, preset }, data, live } = this.#parts;
     this.#progress.finish();
+    if (this.signal.aborted) print(this.#earlyStop());
     print();
     printSample("", await this.sample(SAMPLE_TOKENS.end));
     await live?.end("finished");
@@ -150,8 +166,9 @@ export class Run {
       if (await drawLoss(folder, preset)) names.push("loss.svg");
     }
     if (this.#events) names.push(EVENT_FILE);
+    if (this.#best.record) names.push("best/");
     const loss = this.#validationLoss;
-    print(loss === undefined ? "" : `\nvalidation loss ${loss.toFixed(4)}`);
+    print(loss === undefined ? "" : `\nvalidation loss ${formatLoss(loss)}${this.#bestLoss()}`);
     print(`wrote ${folder}/${names.join(", ")}`);
     const prompt = expressible(data.tokenizer, "ROMEO:") ? ' --prompt "ROMEO:"' : "";
     print(`try   deno task sample ${shellWord(folder)}${prompt}`);
@@ -197,13 +214,49 @@ export class Run {
     this.#progress.report({ step, loss, tokensPerSecond });
   }
 
-  async #logValidation(step: number, validationLoss: number): Promise<void> {
+  async #evaluated({ step, validationLoss, comparableLoss }: Validation): Promise<void> {
     this.#validationLoss = validationLoss;
-    const { lines } = this.#metrics;
-    const isLogged = lines.some((line) => "validationLoss" in line && line.step === step);
+    // The best model first: after a kill in between, the resumed run evaluates this step again.
+    const record = { step, validationLoss: comparableLoss };
+    const isBest = await this.#best.offer(record, this.#model());
     // A finished run that is resumed is only evaluated again.
+    const isLogged = this.#evaluatedSteps().includes(step);
     if (!isLogged) await this.#append({ step, validationLoss });
-    this.#progress.report({ step, validationLoss });
+    this.#progress.report({ step, validationLoss, isBest });
+    this.#stopIfOutOfPatience();
+  }
+
+  /** The steps after which held-out text was measured. */
+  #evaluatedSteps(): number[] {
+    return this.#metrics.lines.filter((line) => "validationLoss" in line).map(({ step }) => step);
+  }
+
+  #stopIfOutOfPatience(): void {
+    const { patience = 0 } = this.#parts.plan;
+    if (isOutOfPatience(patience, this.#best.record, this.#evaluatedSteps())) this.#end.abort();
+  }
+
+  #earlyStop(): string {
+    const { plan: { patience, folder }, trainer } = this.#parts;
+    return `stopped early after step ${trainer.stepsDone}: ${
+      formatItems(patience!, "evaluation")
+    } ` +
+      `without a lower validation loss; --patience 0 goes on: ${
+        resumeCommand(folder)
+      } --patience 0`;
+  }
+
+  /** For example `; the lowest, 1.8912 after step 250, is in runs/baby/best`. */
+  #bestLoss(): string {
+    const { path, record } = this.#best;
+    if (!record || record.step === this.#parts.trainer.stepsDone) return "";
+    const { step, validationLoss } = record;
+    return `; the lowest, ${formatLoss(validationLoss)} after step ${step}, is in ${path}`;
+  }
+
+  #model(): ModelToSave {
+    const { trainer: { model }, data: { tokenizer }, ends } = this.#parts;
+    return { model, tokenizer, ...ends };
   }
 
   async #append(metrics: Metrics): Promise<void> {
@@ -212,9 +265,8 @@ export class Run {
   }
 
   async #save(): Promise<void> {
-    const { plan, data, device, folder, trainer, ends } = this.#parts;
-    const { model, optimizer, stepsDone: step } = trainer;
-    const { tokenizer } = data;
+    const { plan, data, device, folder, trainer } = this.#parts;
+    const { optimizer, stepsDone: step } = trainer;
     const run = runRecord(plan, {
       step,
       corpusHash: data.hash,
@@ -223,7 +275,7 @@ export class Run {
       datasetPath: data.path,
     });
     try {
-      await saveCheckpoint(folder, { model, optimizer, tokenizer, run, ...ends });
+      await saveCheckpoint(folder, { ...this.#model(), optimizer, run });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw this.#diverged(`after step ${step} the model cannot be saved: ${error.message}`);

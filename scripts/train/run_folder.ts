@@ -85,13 +85,13 @@ export async function removeReplaced(folder: string, own: Iterable<string>): Pro
   }
 }
 
-/** The files in a folder, without hidden ones; none if there is no such folder. */
+/** The files in a folder, without hidden ones, and `best/`; none if there is no such folder. */
 function filesIn(folder: string): string[] {
   if (holdsCheckpoint(folder)) return ["run.json"];
   try {
     const entries = [...Deno.readDirSync(folder)];
-    return entries.filter(({ name, isDirectory }) => !isDirectory && !name.startsWith("."))
-      .map(({ name }) => name).sort();
+    return entries.map(({ name, isDirectory }) => isDirectory ? `${name}/` : name)
+      .filter((name) => name === "best/" || !name.endsWith("/") && !name.startsWith(".")).sort();
   } catch {
     return []; // CheckpointFolder.open reports what is wrong
   }

@@ -11,7 +11,9 @@
 import assert from "node:assert/strict";
 import { fileSource } from "../../lib/hub/file_source.ts";
 import { SafetensorsFile } from "../../lib/hub/safetensors.ts";
+import { checkpointPath } from "../../lib/hub/folder_files.ts";
 import { Random } from "../../lib/random.ts";
+import { bestFolder, loadBestRecord } from "../../lib/train/checkpoint_best.ts";
 import { holdsCheckpoint, loadRunState } from "../../lib/train/checkpoint_state.ts";
 import { command, finished, line, run, scratchFolder, TINY, untilSaved } from "./command.ts";
 
@@ -63,6 +65,7 @@ export async function trainingStorm(count: number, seed: number): Promise<Storm>
     assert.equal(err, "", `${kind}: ${err}`);
     if (!holdsCheckpoint(path)) continue;
     const { step } = await loadRunState(path);
+    await expectWholeBest(path);
     assert.ok(step >= before, `step ${step} after ${before}`);
     const metrics = await metricsOf(path);
     const last = Math.max(0, ...metrics.keys().map((key) => Number(key.split(" ")[1])));
@@ -110,6 +113,17 @@ async function expectSameAsWhole(
     const isStopped = !metrics.has(key) && stopped.has(Number(key.replace("validation ", "")));
     if (!isStopped) assert.equal(metrics.get(key), value, key);
   }
+}
+
+/** Fails unless the best model, if there is one, is complete and of one step. */
+async function expectWholeBest(path: string): Promise<void> {
+  const record = await loadBestRecord(path);
+  if (record === undefined) return;
+  const weights = checkpointPath(bestFolder(path), "model.safetensors");
+  const file = await SafetensorsFile.open(fileSource(weights));
+  for (const name of file.tensors.keys()) await file.float32(name);
+  file.close();
+  assert.equal(file.metadata.get("step"), String(record.step));
 }
 
 async function tensorsOf(path: string): Promise<Map<string, Float32Array>> {

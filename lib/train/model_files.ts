@@ -1,0 +1,88 @@
+/**
+ * The files of a model and its tokenizer within a checkpoint, as a Hugging Face model has them.
+ *
+ * checkpoint.ts adds those of the optimizer and the run; checkpoint_best.ts saves them alone.
+ *
+ * @module
+ */
+import type { Chunks } from "../files.ts";
+import { writeGenerationConfig, writeModelConfig } from "../hub/config.ts";
+import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
+import { storedTensors } from "../hub/stored_tensors.ts";
+import type { ModelConfig } from "../nn/config.ts";
+import type { GPT } from "../nn/gpt.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { tokenizerContents } from "../text/tokenizer_files.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+
+/** A file's name and content. */
+export type NamedFile = readonly [name: string, content: Chunks];
+
+/** A model with its tokenizer, and the tokens around its texts. */
+export interface ModelToSave {
+  /** Weights and configuration. */
+  readonly model: GPT;
+  /** The tokenizer of the model's ids. */
+  readonly tokenizer: Tokenizer;
+  /** The token that begins a text. Default: none. */
+  readonly beginToken?: number;
+  /** The tokens that end a text. Default: the tokenizer's, if it has one. */
+  readonly endTokens?: readonly number[];
+}
+
+/**
+ * `config.json`, `generation_config.json`, `model.safetensors` with `metadata`, and the tokenizer's
+ * files.
+ *
+ * @throws {RangeError} if a weight is NaN or infinite
+ */
+export async function modelFiles(
+  { model, tokenizer, beginToken, endTokens = ownEnd(tokenizer) }: ModelToSave,
+  metadata: Record<string, string>,
+): Promise<NamedFile[]> {
+  const ends = { beginToken, endTokens };
+  const parameters = asStored(model.config, await entriesOf(model.namedParameters()));
+  return [
+    ["config.json", jsonContent(writeModelConfig(model.config, ends))],
+    ["generation_config.json", jsonContent(writeGenerationConfig(ends))],
+    ["model.safetensors", encodeSafetensors(parameters, metadata)],
+    ...tokenizerContents(tokenizer).map(([name, bytes]): NamedFile => [name, [bytes]]),
+  ];
+}
+
+/** A tensor's name and its values. */
+export type NamedEntry = [name: string, entry: SafetensorsEntry];
+
+/**
+ * Reads all tensors together: on WebGPU they share the 10 ms that a read waits.
+ *
+ * @throws {RangeError} if a value is NaN or infinite
+ */
+export async function entriesOf(tensors: Map<string, Tensor>): Promise<NamedEntry[]> {
+  const reads = [...tensors].map(async ([name, tensor]): Promise<NamedEntry> => {
+    const data = await tensor.data();
+    if (data instanceof Float32Array) assertFinite(name, data);
+    return [name, { shape: tensor.shape, data }];
+  });
+  return await Promise.all(reads);
+}
+
+/** A value as the content of an indented JSON file. */
+export function jsonContent(value: unknown): Chunks {
+  return [new TextEncoder().encode(JSON.stringify(value, undefined, 2) + "\n")];
+}
+
+function ownEnd({ endId }: Tokenizer): number[] {
+  return endId === undefined ? [] : [endId];
+}
+
+/**
+ * Parameters under the names, and in the layouts, of the architecture that `config.json` names.
+ */
+function asStored(config: ModelConfig, parameters: readonly NamedEntry[]): NamedEntry[] {
+  const stored = storedTensors(config);
+  return parameters.flatMap(([name, { shape, data }]): NamedEntry[] =>
+    stored({ name, shape, data: data as Float32Array<ArrayBuffer> })
+      .map(({ name, ...entry }) => [name, entry])
+  );
+}
