@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { download, UnreachableError } from "../lib/data/download.ts";
+import { download } from "../lib/data/download.ts";
+import { UnreachableError } from "../lib/data/unreachable.ts";
 import { UserError } from "../lib/errors.ts";
 import { closedAddress, rawServer, serveFiles } from "./support/file_server.ts";
 
@@ -75,7 +76,7 @@ Deno.test("silence in the middle ends the download", async () => {
   await using server = serveFiles(() => new Response(body));
   const error = await rejection(download(server.url, { ...reading, timeout: 100 }));
   assert.ok(error instanceof UnreachableError);
-  assert.equal(error.reason, "no answer for 0.3 s");
+  assert.equal(error.reason, "only 10 bytes in 0.3 s");
 });
 
 Deno.test("a connection lost in the middle is unreachable, not a short file", async () => {

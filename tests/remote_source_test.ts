@@ -3,7 +3,7 @@
  * files or require authorization.
  */
 import assert from "node:assert/strict";
-import { UnreachableError } from "../lib/data/download.ts";
+import { UnreachableError } from "../lib/data/unreachable.ts";
 import { BLOCK, cachedSource } from "../lib/hub/cached_source.ts";
 import { httpSource } from "../lib/hub/http_source.ts";
 import { keptFile, rememberFile } from "../lib/hub/model_cache.ts";

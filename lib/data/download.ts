@@ -6,33 +6,25 @@
  */
 
 import { UserError } from "../errors.ts";
+import { Patience } from "./patience.ts";
 import { readStream, type ReadStreamOptions, tooLarge } from "./read_stream.ts";
-
-/** A download that failed because the network, the server or the file could not be reached. */
-export class UnreachableError extends UserError {
-  /** Why, in a few words. */
-  readonly reason: string;
-
-  /** An error about `what`, such as "corpus names", at an address. */
-  constructor(what: string, url: string, reason: string, cause?: unknown) {
-    super(`${what}: ${url} cannot be reached: ${reason}`, { cause });
-    this.reason = reason;
-  }
-}
+import { Silence } from "./silence.ts";
+import { reasonOf, refused, UnreachableError } from "./unreachable.ts";
 
 /** How to download a file. */
 export interface DownloadOptions extends ReadStreamOptions {
   /** Ends the download; its reason is thrown. */
   signal?: AbortSignal;
   /**
-   * Milliseconds until the first byte must arrive, and three times as many between later ones;
-   * default 5000.
+   * Milliseconds until the server must have answered, and three times as many between two chunks,
+   * or for a kilobyte a second of them; default 5000.
    */
   timeout?: number;
 }
 
 /**
- * The bytes at an `http:` or `https:` address.
+ * The bytes at an `http:` or `https:` address. A server that is busy (429, 5xx) is asked once more,
+ * after the time that it names.
  *
  * @throws {UnreachableError} if there is no connection, no answer in time, or no status 2xx
  * @throws {UserError} if the file is larger than the limit: by its announced length before
@@ -40,61 +32,48 @@ export interface DownloadOptions extends ReadStreamOptions {
  */
 export async function download(
   url: string,
+  options: DownloadOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const patience = new Patience({ retries: 1, unanswered: false, signal: options.signal });
+  for (;;) {
+    try {
+      return await downloadOnce(url, options);
+    } catch (error) {
+      await patience.afterFailure(error);
+    }
+  }
+}
+
+async function downloadOnce(
+  url: string,
   { signal, timeout = 5000, ...reading }: DownloadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const silence = new Silence(timeout);
+  const silence = new Silence(timeout, signal);
   try {
-    const signals = [silence.signal, signal].filter((one) => one !== undefined);
-    const response = await fetch(url, { signal: AbortSignal.any(signals) });
+    const response = await fetch(url, { signal: silence.signal });
+    silence.answered();
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
-      throw new UnreachableError(reading.what, url, `the server answers ${statusOf(response)}`);
+      throw refused(reading.what, url, response);
     }
     const total = announcedLength(response);
     if (total !== undefined && total > reading.limit) {
       await response.body.cancel();
       throw tooLarge(`${reading.what} at ${url}`, reading.limit, total);
     }
+    let before = 0;
     const onProgress: ReadStreamOptions["onProgress"] = (progress) => {
-      silence.expect(3 * timeout);
+      silence.received(progress.loaded - before);
+      before = progress.loaded;
       reading.onProgress?.(progress);
     };
     return await readStream(response.body, { total, ...reading, onProgress });
-  } catch (error) {
+  } catch (cause) {
     if (signal?.aborted) throw signal.reason;
-    if (error instanceof UserError) throw error;
-    throw new UnreachableError(reading.what, url, reasonOf(error), error);
+    if (cause instanceof UserError) throw cause;
+    throw new UnreachableError(reading.what, url, reasonOf(cause), { cause });
   } finally {
     silence.end();
-  }
-}
-
-/** Aborts if no data arrives for too long. */
-export class Silence {
-  readonly #controller = new AbortController();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  /** Starts the timeout. */
-  constructor(milliseconds: number) {
-    this.expect(milliseconds);
-  }
-
-  /** Aborted if nothing arrived in time. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Data arrived: restarts the timeout, at `milliseconds`. */
-  expect(milliseconds: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#controller.abort(new Error(`no answer for ${milliseconds / 1000} s`));
-    }, milliseconds);
-  }
-
-  /** Stops the timeout. */
-  end(): void {
-    clearTimeout(this.#timer);
   }
 }
 
@@ -102,19 +81,4 @@ export class Silence {
 function announcedLength({ headers }: Response): number | undefined {
   const length = headers.get("content-length");
   return length === null || headers.has("content-encoding") ? undefined : Number(length);
-}
-
-/** A response's status in words. */
-export function statusOf({ status, statusText }: Response): string {
-  return statusText === "" ? `${status}` : `${status} ${statusText}`;
-}
-
-/** The innermost reason of an error, without the address that fetch puts before it. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof Error) return reasonOf(error.cause);
-  return error.message.replace(
-    /^error sending request for url \(.*?\): (client error \(\w+\): )?/,
-    "",
-  );
 }

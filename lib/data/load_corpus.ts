@@ -11,8 +11,9 @@ import { expectPlace } from "../place.ts";
 import { MAXIMUM_CORPUS_BYTES, sha256, textOf } from "./checked_text.ts";
 import { CORPORA, DEFAULT_CORPUS, FALLBACK_CORPUS, type RegisteredCorpus } from "./corpora.ts";
 import { readCorpusFile, readStandardInput } from "./corpus_files.ts";
-import { download, UnreachableError } from "./download.ts";
+import { download } from "./download.ts";
 import { type FetchOptions, registeredBytes } from "./registered_corpus.ts";
+import { UnreachableError } from "./unreachable.ts";
 
 /** A text and its source. */
 export interface Corpus {

@@ -10,8 +10,9 @@ import type { Progress } from "../progress.ts";
 import { sha256 } from "./checked_text.ts";
 import type { RegisteredCorpus } from "./corpora.ts";
 import { deleteCached, readCached, writeCached } from "./corpus_cache.ts";
-import { download, UnreachableError } from "./download.ts";
+import { download } from "./download.ts";
 import { importPackagedText } from "./packaged_text.ts";
+import { UnreachableError } from "./unreachable.ts";
 
 /** How to fetch something over the network. */
 export interface FetchOptions {
@@ -72,6 +73,6 @@ async function packagedBytes(what: string, url: string): Promise<Uint8Array<Arra
     return await importPackagedText(url);
   } catch (error) {
     const [reason] = (error as Error).message.split("\n");
-    throw new UnreachableError(what, url, reason, error);
+    throw new UnreachableError(what, url, reason, { cause: error });
   }
 }

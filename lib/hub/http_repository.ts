@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { UnreachableError } from "../data/download.ts";
+import { UnreachableError } from "../data/unreachable.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { BLOCK, cachedSource } from "./cached_source.ts";
 import type { HttpOptions } from "./http_request.ts";
@@ -38,7 +38,7 @@ export function httpRepository(
     const kept = await keptFile(url);
     if (isOffline || options.isFixed && (kept || await isKnownMissing(url))) return kept;
     try {
-      const file = await describeRemote(url, options);
+      const file = await describeRemote(url, { ...options, retries: kept ? 0 : undefined });
       if (!file && options.isFixed) await rememberMissing(url);
       if (!file) return undefined;
       const isSame = kept?.tag !== undefined && kept.tag === file.tag;

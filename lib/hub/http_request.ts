@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { reasonOf, type Silence, statusOf, UnreachableError } from "../data/download.ts";
+import type { Silence } from "../data/silence.ts";
+import { reasonOf, refused, UnreachableError } from "../data/unreachable.ts";
 import { UserError } from "../errors.ts";
 
 /** How to ask a server. */
@@ -34,7 +35,7 @@ export const TIMEOUT = 10_000;
 
 /**
  * Sends a request and waits for the head of the answer, whatever its status. `silence` aborts the
- * request, and the reading of its body, if the server is silent for too long.
+ * request, and the reading of its body, if the server is silent for too long or the caller says so.
  *
  * @throws {UnreachableError} if there is no answer
  */
@@ -46,12 +47,13 @@ export async function request(
 ): Promise<Response> {
   const sent: Record<string, string> = { "accept-encoding": "identity", ...headers };
   if (token) sent.authorization = `Bearer ${token}`; // fetch drops it if a redirect leads to another server
-  const signals = [silence.signal, ...signal ? [signal] : []];
   try {
-    return await fetch(url, { method, headers: sent, redirect, signal: AbortSignal.any(signals) });
-  } catch (error) {
+    const response = await fetch(url, { method, headers: sent, redirect, signal: silence.signal });
+    silence.answered();
+    return response;
+  } catch (cause) {
     if (signal?.aborted) throw signal.reason;
-    throw new UnreachableError("model file", url, reasonOf(error), error);
+    throw new UnreachableError("model file", url, reasonOf(cause), { cause });
   }
 }
 
@@ -70,7 +72,7 @@ export function expectSuccess(url: string, response: Response): void {
         "accept the terms on the model's page",
     );
   }
-  throw new UnreachableError("model file", url, `the server answers ${statusOf(response)}`);
+  throw refused("model file", url, response);
 }
 
 /** The start of an answer to a range, and the length of the whole; undefined if it does not say. */

@@ -7,16 +7,18 @@
  *
  * @module
  */
-import { reasonOf, Silence, UnreachableError } from "../data/download.ts";
+import { Patience } from "../data/patience.ts";
+import { Silence } from "../data/silence.ts";
+import { reasonOf, UnreachableError } from "../data/unreachable.ts";
 import { UserError } from "../errors.ts";
 import { type ByteSource, checkRange, readNew } from "./byte_source.ts";
 import { contentRange, expectSuccess, type HttpOptions, request, TIMEOUT } from "./http_request.ts";
 import type { RemoteFile } from "./remote_file.ts";
 
-/** Consecutive failures after which reading fails. */
+/** Failures without progress that are followed by another try. */
 const RETRIES = 5;
-/** Milliseconds before the second try; doubled for each further one. */
-const FIRST_PAUSE = 200;
+/** Time without progress after which there is no further try, in multiples of the time limit. */
+const PATIENCE = 6;
 /** Number of bytes up to which reading and discarding is preferred to a new request. */
 const WORTH_SKIPPING = 1 << 20;
 
@@ -64,17 +66,17 @@ class HttpSource implements ByteSource {
 
   async readInto(offset: number, bytes: Uint8Array): Promise<void> {
     checkRange(this, offset, bytes.length);
-    for (let filled = 0, failures = 0; filled < bytes.length;) {
+    const { signal, timeout = TIMEOUT } = this.#options;
+    const patience = new Patience({ retries: RETRIES, time: PATIENCE * timeout, signal });
+    for (let filled = 0; filled < bytes.length;) {
       try {
         const piece = await this.#next(offset + filled, bytes.length - filled);
         bytes.set(piece, filled);
         filled += piece.length;
-        failures = 0;
+        patience.received(piece.length);
       } catch (error) {
         this.rest();
-        this.#expectWorthRetrying(error);
-        if (++failures > RETRIES) throw this.#unreachable(error, failures);
-        await pause(FIRST_PAUSE * 2 ** (failures - 1), this.#options.signal);
+        await patience.afterFailure(this.#unreachable(error));
       }
     }
   }
@@ -100,9 +102,9 @@ class HttpSource implements ByteSource {
   }
 
   async #receive(connection: Connection): Promise<void> {
-    const { timeout = TIMEOUT } = this.#options;
-    connection.silence.expect(3 * timeout);
-    const { value, done } = await connection.reader.read();
+    const { reader, silence } = connection;
+    silence.resume();
+    const { value, done } = await reader.read().finally(() => silence.pause());
     const { position } = connection;
     if (done) throw new Error(`the connection ended after ${position} of ${this.byteLength} bytes`);
     if (position + value.length > this.byteLength) {
@@ -110,6 +112,7 @@ class HttpSource implements ByteSource {
         `${this.name}: the server named ${this.byteLength} bytes and sends more; it cannot be trusted`,
       );
     }
+    silence.received(value.length);
     connection.rest = value;
   }
 
@@ -132,13 +135,14 @@ class HttpSource implements ByteSource {
   }
 
   async #connect(position: number): Promise<Connection> {
-    const { timeout = TIMEOUT } = this.#options;
-    const silence = new Silence(timeout);
+    const { timeout = TIMEOUT, signal } = this.#options;
+    const silence = new Silence(timeout, signal);
     try {
       const headers = { range: `bytes=${position}-` };
       const response = await request(this.name, { headers }, this.#options, silence);
       const start = await this.#startOf(response, position);
       const reader = response.body!.getReader();
+      silence.pause();
       return { reader, silence, position: start, rest: new Uint8Array(0) };
     } catch (error) {
       silence.end();
@@ -157,6 +161,7 @@ class HttpSource implements ByteSource {
     try {
       if (response.status === 416) throw this.#changed("is shorter now");
       expectSuccess(this.name, response);
+      this.#expectAsItIs(response);
       if (response.status === 206 && range?.start !== position) {
         throw this.#changed(`was requested from byte ${position} on and sent from ${range?.start}`);
       }
@@ -174,37 +179,25 @@ class HttpSource implements ByteSource {
     return range ? position : 0;
   }
 
+  /** The size of what a server packs on its own account is not the file's, and may be any. */
+  #expectAsItIs({ headers }: Response): void {
+    const encoding = headers.get("content-encoding") ?? "identity";
+    if (encoding === "identity") return;
+    throw new UserError(
+      `${this.name}: the server sends it compressed (${encoding}), which was not requested, so that ` +
+        "its size cannot be checked; download it and give the folder",
+    );
+  }
+
   #changed(how: string): UserError {
     return new UserError(
       `${this.name}: the file had ${this.byteLength} bytes when it was found and ${how}; try again`,
     );
   }
 
-  /** What the user or the server has decided is not tried again. */
-  #expectWorthRetrying(error: unknown): void {
-    const { signal } = this.#options;
-    if (signal?.aborted) throw signal.reason;
-    const isPassing = !(error instanceof UserError) ||
-      error instanceof UnreachableError && !/answers 4(?!08|29)/.test(error.reason);
-    if (!isPassing) throw error;
+  /** A failure of the connection as the error that names the file. */
+  #unreachable(cause: unknown): unknown {
+    if (cause instanceof UserError || this.#options.signal?.aborted) return cause;
+    return new UnreachableError("model file", this.name, reasonOf(cause), { cause });
   }
-
-  #unreachable(error: unknown, times: number): UnreachableError {
-    const reason = error instanceof UnreachableError ? error.reason : reasonOf(error);
-    return new UnreachableError("model file", this.name, `${reason} (tried ${times} times)`, error);
-  }
-}
-
-function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", end);
-      resolve();
-    }, milliseconds);
-    function end() {
-      clearTimeout(timer);
-      reject(signal!.reason);
-    }
-    signal?.addEventListener("abort", end);
-  });
 }

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { Silence, UnreachableError } from "../data/download.ts";
+import { Patience } from "../data/patience.ts";
+import { Silence } from "../data/silence.ts";
+import { UnreachableError } from "../data/unreachable.ts";
 import {
   contentRange,
   expectSuccess,
@@ -25,6 +27,12 @@ export interface RemoteFile {
   readonly sha256?: string;
 }
 
+/** How to ask for a file's description. */
+export interface DescribeOptions extends HttpOptions {
+  /** How often a server that is busy (429, 5xx) is asked again; default 3. */
+  readonly retries?: number;
+}
+
 const REDIRECTS = 5;
 const SHA256 = /^[0-9a-f]{64}$/;
 
@@ -39,8 +47,20 @@ const SHA256 = /^[0-9a-f]{64}$/;
  */
 export async function describeRemote(
   url: string,
-  options: HttpOptions = {},
+  { retries = 3, ...options }: DescribeOptions = {},
 ): Promise<RemoteFile | undefined> {
+  const { signal } = options;
+  const patience = new Patience({ retries, unanswered: false, signal });
+  for (;;) {
+    try {
+      return await describeOnce(url, options);
+    } catch (error) {
+      await patience.afterFailure(error);
+    }
+  }
+}
+
+async function describeOnce(url: string, options: HttpOptions): Promise<RemoteFile | undefined> {
   for (let at = url, hops = 0; hops <= REDIRECTS; hops++) {
     const response = await ask(at, { method: "HEAD", redirect: "manual" }, options);
     const linked = readHeaders(url, response, "x-linked-size", "x-linked-etag");
@@ -91,7 +111,7 @@ async function describeByFirstByte(
 }
 
 async function ask(url: string, what: HttpRequest, options: HttpOptions): Promise<Response> {
-  const silence = new Silence(options.timeout ?? TIMEOUT);
+  const silence = new Silence(options.timeout ?? TIMEOUT, options.signal);
   try {
     const response = await request(url, what, options, silence);
     await response.body?.cancel();

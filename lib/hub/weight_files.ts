@@ -126,7 +126,11 @@ async function openFiles(
       total += source.byteLength;
       try {
         files.push(await SafetensorsFile.open(progressSource(source, count, signal)));
-        tensors += files.at(-1)!.tensors.size;
+        const { size } = files.at(-1)!.tensors;
+        if (size === 0 && names.length > 1) {
+          throw new SyntaxError(`${source.name}: it holds no tensor, though ${INDEX} names it`);
+        }
+        tensors += size;
         if (tensors > MAX_TENSORS) {
           throw new SyntaxError(`${source.name}: expected at most ${MAX_TENSORS} tensors in all`);
         }

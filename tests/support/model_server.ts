@@ -14,6 +14,12 @@ export interface Behavior {
    * Ends the connection of each request after this many bytes of the body, one entry per request.
    */
   cuts?: number[];
+  /** Answers the first requests with these, one each. */
+  refusals?: { status: number; retryAfter?: string }[];
+  /** Sends a byte each so many milliseconds. */
+  drip?: number;
+  /** Says that a body is packed so, and sends it unpacked. */
+  encoding?: string;
   /** Answers every request for a range with the whole file. */
   knowsNoRanges?: boolean;
   /** Answers HEAD with 405. */
@@ -85,6 +91,12 @@ function answer(
   behavior: Behavior,
 ): Response {
   const { token, status, storage, tag = '"1"' } = behavior;
+  const refusal = behavior.refusals?.shift();
+  if (refusal) {
+    const { status, retryAfter } = refusal;
+    const headers = retryAfter === undefined ? undefined : { "retry-after": retryAfter };
+    return new Response(null, { status, headers });
+  }
   if (status !== undefined) return new Response(null, { status });
   if (token !== undefined && request.headers.get("authorization") !== `Bearer ${token}`) {
     return new Response(null, { status: 401 });
@@ -114,8 +126,15 @@ function answer(
     const total = behavior.size ?? bytes.length;
     headers.set("content-range", `bytes ${start}-${total - 1}/${total}`);
   }
+  if (behavior.encoding) headers.set("content-encoding", behavior.encoding);
+  const { drip } = behavior;
   const cut = behavior.cuts?.shift();
-  return new Response(cut === undefined ? body : cutShort(body, cut), {
+  const sent = drip !== undefined
+    ? dripped(body, drip)
+    : cut === undefined
+    ? body
+    : cutShort(body, cut);
+  return new Response(sent, {
     status: isPart ? 206 : 200,
     headers,
   });
@@ -129,6 +148,18 @@ function cutShort(bytes: Uint8Array<ArrayBuffer>, length: number): ReadableStrea
       if (isSent) controller.error(new Error("cut"));
       else controller.enqueue(bytes.slice(0, length));
       isSent = true;
+    },
+  });
+}
+
+/** One byte after another, until the connection ends. */
+function dripped(bytes: Uint8Array<ArrayBuffer>, milliseconds: number): ReadableStream {
+  let at = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      controller.enqueue(bytes.slice(at, ++at));
+      if (at === bytes.length) controller.close();
     },
   });
 }
