@@ -50,8 +50,7 @@ async function downloadOnce(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const silence = new Silence(timeout, signal);
   try {
-    const response = await fetch(url, { signal: silence.signal });
-    silence.answered();
+    const response = await silence.fetch(url);
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
       throw refused(reading.what, url, response);
@@ -61,13 +60,7 @@ async function downloadOnce(
       await response.body.cancel();
       throw tooLarge(`${reading.what} at ${url}`, reading.limit, total);
     }
-    let before = 0;
-    const onProgress: ReadStreamOptions["onProgress"] = (progress) => {
-      silence.received(progress.loaded - before);
-      before = progress.loaded;
-      reading.onProgress?.(progress);
-    };
-    return await readStream(response.body, { total, ...reading, onProgress });
+    return await readStream(silence.body(response.body), { total, ...reading });
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     if (cause instanceof UserError) throw cause;

@@ -34,8 +34,8 @@ export interface HttpRequest {
 export const TIMEOUT = 10_000;
 
 /**
- * Sends a request and waits for the head of the answer, whatever its status. `silence` aborts the
- * request, and the reading of its body, if the server is silent for too long or the caller says so.
+ * Sends a request and waits for the head of the answer, whatever its status, within the time that
+ * `silence` allows.
  *
  * @throws {UnreachableError} if there is no answer
  */
@@ -48,9 +48,7 @@ export async function request(
   const sent: Record<string, string> = { "accept-encoding": "identity", ...headers };
   if (token) sent.authorization = `Bearer ${token}`; // fetch drops it if a redirect leads to another server
   try {
-    const response = await fetch(url, { method, headers: sent, redirect, signal: silence.signal });
-    silence.answered();
-    return response;
+    return await silence.fetch(url, { method, headers: sent, redirect });
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     throw new UnreachableError("model file", url, reasonOf(cause), { cause });

@@ -102,9 +102,7 @@ class HttpSource implements ByteSource {
   }
 
   async #receive(connection: Connection): Promise<void> {
-    const { reader, silence } = connection;
-    silence.resume();
-    const { value, done } = await reader.read().finally(() => silence.pause());
+    const { value, done } = await connection.reader.read();
     const { position } = connection;
     if (done) throw new Error(`the connection ended after ${position} of ${this.byteLength} bytes`);
     if (position + value.length > this.byteLength) {
@@ -112,7 +110,6 @@ class HttpSource implements ByteSource {
         `${this.name}: the server named ${this.byteLength} bytes and sends more; it cannot be trusted`,
       );
     }
-    silence.received(value.length);
     connection.rest = value;
   }
 
@@ -141,8 +138,7 @@ class HttpSource implements ByteSource {
       const headers = { range: `bytes=${position}-` };
       const response = await request(this.name, { headers }, this.#options, silence);
       const start = await this.#startOf(response, position);
-      const reader = response.body!.getReader();
-      silence.pause();
+      const reader = silence.body(response.body!).getReader();
       return { reader, silence, position: start, rest: new Uint8Array(0) };
     } catch (error) {
       silence.end();
