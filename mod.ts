@@ -69,6 +69,7 @@ export { attentionWeights, selfAttentionWeights } from "./lib/ops/attention_weig
 export type { KeyValueCache } from "./lib/ops/attention_decode.ts";
 export { rotary, type RotaryOptions, type RotaryScaling } from "./lib/ops/rotary.ts";
 export { embedding, type EmbeddingOptions } from "./lib/ops/embedding.ts";
+export { binaryCrossEntropy } from "./lib/ops/binary_cross_entropy.ts";
 export { crossEntropy, type CrossEntropyOptions, tokenLosses } from "./lib/ops/cross_entropy.ts";
 export {
   linearCrossEntropy,
@@ -118,7 +119,12 @@ export {
   type FeedForwardLayerOptions,
 } from "./lib/nn/feed_forward.ts";
 export { Encoder, type EncoderConfig, type EncoderInput } from "./lib/nn/encoder.ts";
-export { SequenceClassifier, type SequenceClassifierConfig } from "./lib/nn/sequence_classifier.ts";
+export {
+  type ProblemType,
+  SequenceClassifier,
+  type SequenceClassifierConfig,
+} from "./lib/nn/sequence_classifier.ts";
+export { pool, type Pooling, type PoolOptions } from "./lib/nn/pool.ts";
 export {
   type SequenceLengths,
   Transformer,
@@ -131,6 +137,7 @@ export {
   Embedding,
   type EmbeddingLayerOptions,
   LayerNorm,
+  type LayerNormLayerOptions,
   Linear,
   type LinearLayerOptions,
   type NormLayer,
@@ -279,7 +286,14 @@ export {
   loadClassifier,
   type PretrainedClassifier,
 } from "./lib/hub/load_classifier.ts";
-export type { EncoderArchitecture, PretrainedClassifierConfig } from "./lib/hub/encoder_formats.ts";
+export { loadEncoder, type PretrainedEncoder } from "./lib/hub/load_encoder.ts";
+export { cosineSimilarity, embed, type EmbedOptions } from "./lib/hub/embed.ts";
+export type { SentenceModules } from "./lib/hub/sentence_modules.ts";
+export type {
+  EncoderArchitecture,
+  PretrainedClassifierConfig,
+  PretrainedEncoderConfig,
+} from "./lib/hub/encoder_formats.ts";
 export { type PretrainedToSave, savePretrained } from "./lib/hub/pretrained_files.ts";
 export type { Architecture, PretrainedConfig, TextEnds } from "./lib/hub/config.ts";
 export type { RepositoryOptions } from "./lib/hub/open_repository.ts";

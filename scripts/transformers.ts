@@ -157,7 +157,7 @@ async function compareLabels(
     const { label, score } = their[i];
     print(`${text}`);
     print(`  transformers.js ${label} ${score.toFixed(5)}`);
-    print(`  Folio           ${our[i].label} ${our[i].probability.toFixed(5)}`);
+    print(`  Folio           ${our[i].label} ${our[i].score.toFixed(5)}`);
   });
 }
 

@@ -92,7 +92,7 @@ forEachDevice("gpt-nano-sort: every activation of a trained model", async () => 
   let hidden = embedding(model.tokens.weight, x, { positions });
   await check("x", hidden, expected.x);
   const { attention, norm1, norm2, feedForward } = model.blocks.items[0];
-  const ln1 = norm1.forward(hidden);
+  const ln1 = norm1!.forward(hidden);
   await check("ln1", ln1, expected.ln1);
   await check("qkv", attention.queryKeyValue!.forward(ln1), expected.qkv);
   const attended = attention.attend(ln1);

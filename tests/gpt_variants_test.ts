@@ -216,7 +216,7 @@ forEachDevice(
     const [block] = model.blocks.items;
     const second = tensor(IDS.slice(8), { shape: [1, 8] });
     const x = embedding(model.tokens.weight, second, { positions: model.positions!.weight });
-    const first = block.attention.weights(block.norm1.forward(x));
+    const first = block.attention.weights(block.norm1!.forward(x));
     assertClose(weights.slice(512, 768), await first.data(), 1e-6, "second sequence, first layer");
   },
 );

@@ -1,5 +1,5 @@
 /**
- * BERT and DistilBERT: hidden states, logits, loss and gradients are those of PyTorch; classes by
+ * Encoders that classify: hidden states, logits, loss and gradients are those of PyTorch; classes by
  * name; what is refused.
  */
 import assert from "node:assert/strict";
@@ -8,10 +8,11 @@ import { classify, classifyIds, loadClassifier } from "../lib/hub/load_classifie
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { Encoder } from "../lib/nn/encoder.ts";
 import { SequenceClassifier } from "../lib/nn/sequence_classifier.ts";
+import { intoStored } from "../lib/hub/stored_layout.ts";
+import { size } from "../lib/shape.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
-import { encoderNamesOf } from "../lib/hub/encoder_formats.ts";
 import { countingContext } from "./support/dropout_rates.ts";
 import {
   type EncoderGolden,
@@ -58,7 +59,7 @@ for (const [name, golden] of Object.entries(ENCODERS)) {
       const { width } = model.config;
       const input = {
         lengths: tensor(Int32Array.from(golden.lengths)),
-        types: golden.config.model_type === "bert" ? integers(golden.types) : undefined,
+        types: model.encoder.tokenTypes ? integers(golden.types) : undefined,
       };
       const ids = integers(golden.inputs);
       const hidden = await model.encoder.forward(ids, input).data();
@@ -75,19 +76,26 @@ for (const [name, golden] of Object.entries(ENCODERS)) {
         named.map(([, parameter]) => parameter),
       );
       assertNear([await value.item()], [golden.loss]);
-      const { source } = encoderNamesOf(golden.config.model_type as "bert");
+      const stored = new Map<string, Float32Array<ArrayBuffer>>();
+      const { source } = readClassifierConfig(JSON.stringify(golden.config)).names;
       for (const [i, [parameter, { shape }]] of named.entries()) {
-        const { names: [stored], transposed } = source(parameter);
-        const data = await gradients[i].data() as Float32Array;
+        const from = source(parameter);
+        const [name] = from.names;
+        if (!stored.has(name)) stored.set(name, new Float32Array(size(golden.shapes[name])));
+        const data = await gradients[i].data() as Float32Array<ArrayBuffer>;
+        intoStored(data, shape, from, stored.get(name)!);
+      }
+      for (const [name, data] of stored) {
+        const [norm, product] = golden.gradients[name];
+        const { transposed } = source(named.find(([own]) => source(own).names[0] === name)![0]);
         const direction = uniform("direction", data.length);
-        const [norm, product] = golden.gradients[stored];
-        const [rows, columns] = shape;
         // The direction is laid out as the file's tensor is.
+        const [columns, rows] = golden.shapes[name];
         const at = (j: number) => transposed ? j % columns * rows + Math.floor(j / columns) : j;
         const along = data.reduce((sum, g, j) => sum + g * direction[at(j)], 0);
         assertNear([Math.hypot(...data), along], [norm, product], 1e-4 * Math.max(norm, 0.1));
       }
-      assert.equal(named.length, Object.keys(golden.shapes).length);
+      assert.deepEqual(new Set(stored.keys()), new Set(Object.keys(golden.shapes)));
     });
   });
 
@@ -102,15 +110,15 @@ for (const [name, golden] of Object.entries(ENCODERS)) {
           const [alone] = await classifyIds(model, [sequence]);
           assert.equal(together[i].label, alone.label);
           assertNear(
-            Object.values(together[i].probabilities),
-            Object.values(alone.probabilities),
+            Object.values(together[i].scores),
+            Object.values(alone.scores),
             1e-5,
           );
           const { labels } = model.config;
-          assert.deepEqual(Object.keys(alone.probabilities), labels);
-          assertNear([Object.values(alone.probabilities).reduce((a, b) => a + b)], [1], 1e-5);
-          assert.equal(alone.probability, alone.probabilities[alone.label]);
-          assert.equal(alone.probability, Math.max(...Object.values(alone.probabilities)));
+          assert.deepEqual(Object.keys(alone.scores), labels);
+          assertNear([Object.values(alone.scores).reduce((a, b) => a + b)], [1], 1e-5);
+          assert.equal(alone.score, alone.scores[alone.label]);
+          assert.equal(alone.score, Math.max(...Object.values(alone.scores)));
         }
       });
     },
@@ -144,6 +152,27 @@ forEachDevice("dropout is applied as in transformers, at the rates of config.jso
   // DistilBERT drops nothing of what attention adds.
   const rates = { dropout: 0.1, attention_dropout: 0.4, seq_classif_dropout: 0.3 };
   assert.deepEqual(dropoutRates(distilbert, rates), [0.1, 0.4, 0.1, 0.4, 0.1, 0.3]);
+  // RoBERTa drops before its head, too; ALBERT nothing of what the feed-forward adds.
+  const { roberta, albert, modernbert } = ENCODERS;
+  const robertaRates = { ...both, classifier_dropout: 0.3 };
+  assert.deepEqual(
+    dropoutRates(roberta, robertaRates),
+    [0.2, 0.4, 0.2, 0.2, 0.4, 0.2, 0.2, 0.3, 0.3],
+  );
+  const albertRates = { ...both, num_hidden_groups: 1, classifier_dropout_prob: 0.3 };
+  assert.deepEqual(dropoutRates(albert, albertRates), [0.2, 0.4, 0.2, 0.4, 0.2, 0.3]);
+  const modernRates = {
+    num_hidden_layers: 2,
+    layer_types: null,
+    embedding_dropout: 0.1,
+    attention_dropout: 0.2,
+    mlp_dropout: 0.3,
+    classifier_dropout: 0.4,
+  };
+  assert.deepEqual(
+    dropoutRates(modernbert, modernRates),
+    [0.1, 0.2, 0.2, 0.3, 0.2, 0.2, 0.3, 0.4],
+  );
   const read = (golden: EncoderGolden, change: object) =>
     readClassifierConfig(JSON.stringify({ ...golden.config, ...change })).config;
   assert.equal(read(bert, { attention_probs_dropout_prob: 0.4 }).attentionDropout, 0.4);
@@ -200,6 +229,54 @@ forEachDevice(
   },
 );
 
+/** A BERT that reads its problem type and labels from config.json. */
+function problemModel(change: object): SequenceClassifier {
+  const { config } = readClassifierConfig(JSON.stringify({ ...bert.config, ...change }));
+  return new SequenceClassifier(config);
+}
+
+forEachDevice("scores and losses follow problem_type", async () => {
+  const ids = integers(bert.inputs);
+  const input = { lengths: tensor(Int32Array.from(bert.lengths)) };
+  const check = async (model: SequenceClassifier, labels: number[][], oracle: Oracle) => {
+    for (const parameter of model.parameters()) parameter.write(uniform("w", parameter.size));
+    const shape = [labels.length, labels[0].length];
+    const logits = [...await model.forward(ids, input).data()];
+    const scores = await model.scores(model.forward(ids, input)).data();
+    assertNear(scores, logits.map(oracle.score), 1e-6);
+    const loss = model.loss(ids, tensor(labels.flat(), { shape }), input);
+    const terms = labels.flat().map((label, i) => oracle.loss(logits[i], label));
+    assertNear([await loss.item()], [terms.reduce((a, b) => a + b) / terms.length], 1e-5);
+    const [best] = await classifyIds(model, [sequencesOf(bert)[0]]);
+    const first = Array.from(scores.subarray(0, shape[1]));
+    assertNear(Object.values(best.scores), first, 1e-5);
+    assertNear([best.score], [Math.max(...first)], 1e-5);
+  };
+  const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+  await check(problemModel({ problem_type: "multi_label_classification" }), [
+    [1, 0, 1],
+    [0, 0, 0],
+    [1, 1, 0.25],
+  ], {
+    score: sigmoid,
+    loss: (x, y) => -y * Math.log(sigmoid(x)) - (1 - y) * Math.log(1 - sigmoid(x)),
+  });
+  const regression = { score: (x: number) => x, loss: (x: number, y: number) => (x - y) ** 2 };
+  const ratings = { problem_type: "regression" };
+  await check(problemModel(ratings), [[1, -2, 0.5], [0, 3, 1], [1, 1, 1]], regression);
+  const reranker = problemModel({ id2label: { "0": "LABEL_0" }, problem_type: null });
+  await check(reranker, [[1], [-2], [0.5]], regression);
+  const flat = reranker.loss(ids, tensor([1, -2, 0.5]), input);
+  const column = reranker.loss(ids, tensor([[1], [-2], [0.5]]), input);
+  assert.equal(await flat.item(), await column.item());
+});
+
+/** What transformers computes of a logit, and of a logit and a label. */
+interface Oracle {
+  score(logit: number): number;
+  loss(logit: number, label: number): number;
+}
+
 forEachDevice("a language model is no classifier, nor the other way round", async () => {
   await withModel(distilbert, async (_, folder) => {
     await assert.rejects(
@@ -224,6 +301,8 @@ Deno.test("a classifier's config.json is read, and refused if malformed", () => 
     refused({ id2label }, /id2label: expected names/);
   }
   refused({ id2label: null, num_labels: 1e6 }, /num_labels/);
+  refused({ problem_type: "ranking" }, /problem_type: expected one of single_label/);
+  assert.equal(read({ problem_type: "regression" }).problemType, "regression");
   refused({ n_heads: 5 }, /heads 5 does not divide width 32/);
   refused({ n_layers: 10001 }, /at most 10000/);
   refused({ model_type: "bert", position_embedding_type: "relative_key" }, /relative_key/);

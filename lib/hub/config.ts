@@ -9,6 +9,7 @@
  */
 import { type ModelConfig, modelConfig } from "../nn/config.ts";
 import { ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
+import { isEncoderType } from "./encoder_formats.ts";
 import { folio } from "./folio_format.ts";
 import type { ArchitectureNames, Format } from "./format.ts";
 import { gpt2 } from "./gpt2_format.ts";
@@ -84,12 +85,11 @@ export function readGenerationConfig(text: string): TextEnds {
 
 function readFormat(fields: ConfigFields): Format {
   const type = fields.get("model_type");
-  if (type !== "bert" && type !== "distilbert") {
-    return fields.choice("model_type", FORMATS, "(none)");
-  }
+  if (!isEncoderType(type)) return fields.choice("model_type", FORMATS, "(none)");
   const known = Object.keys(FORMATS).join(", ");
   throw malformed(
-    `model_type: expected one of ${known}, got "${type}"; a classifier is loaded by loadClassifier`,
+    `model_type: expected one of ${known}, got "${type}"; an encoder is loaded by ` +
+      "loadEncoder, one that classifies by loadClassifier",
   );
 }
 

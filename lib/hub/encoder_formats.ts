@@ -1,25 +1,42 @@
 /**
- * The files of BERT and DistilBERT with a head for classifying sequences: `config.json`, and names
- * and layouts of weights.
+ * `config.json` of encoders, and of encoders with a head for classifying sequences: BERT, DistilBERT,
+ * RoBERTa, XLM-RoBERTa, ALBERT and ModernBERT.
  *
- * Source: `BertConfig` and `DistilBertConfig` of github.com/huggingface/transformers, whose
- * defaults are used here.
+ * The fields of each architecture, and its names of tensors, are in bert_format.ts and the files
+ * beside it; language models are in config.ts.
  *
  * @module
  */
-import { BLOCK_OPTIONS, blockConfig, pickFields } from "../nn/block_config.ts";
-import type { SequenceClassifierConfig } from "../nn/sequence_classifier.ts";
-import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
+import { encoderBlocks, type EncoderConfig } from "../nn/encoder.ts";
 import {
-  ACTIVATIONS,
-  type ArchitectureNames,
-  type ParameterSource,
-  readDropout,
-  readLayers,
-} from "./format.ts";
+  PROBLEM_TYPES,
+  type ProblemType,
+  type SequenceClassifierConfig,
+} from "../nn/sequence_classifier.ts";
+import { albert } from "./albert_format.ts";
+import { bert, distilbert, roberta, xlmRoberta } from "./bert_format.ts";
+import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
+import { type EncoderFormat, encoderSource } from "./encoder_format.ts";
+import type { ModelSizes } from "./expect_size.ts";
+import type { ArchitectureNames } from "./format.ts";
+import { modernbert } from "./modernbert_format.ts";
 
-/** The architecture whose names and layouts a classifier's file has. */
-export type EncoderArchitecture = "bert" | "distilbert";
+/** The architecture whose names and layouts an encoder's file has. */
+export type EncoderArchitecture =
+  | "bert"
+  | "distilbert"
+  | "roberta"
+  | "xlm-roberta"
+  | "albert"
+  | "modernbert";
+
+/** The contents of an encoder's `config.json`. */
+export interface PretrainedEncoderConfig {
+  /** The file's `model_type`. */
+  readonly architecture: EncoderArchitecture;
+  /** The model. */
+  readonly config: EncoderConfig;
+}
 
 /** The contents of a classifier's `config.json`. */
 export interface PretrainedClassifierConfig {
@@ -29,100 +46,37 @@ export interface PretrainedClassifierConfig {
   readonly config: SequenceClassifierConfig;
 }
 
-/** An architecture's `config.json` and names. */
-interface EncoderFormat extends Pick<ArchitectureNames, "source"> {
-  read(fields: ConfigFields): SequenceClassifierConfig;
+const FORMATS: Readonly<Record<EncoderArchitecture, EncoderFormat>> = {
+  bert,
+  distilbert,
+  roberta,
+  "xlm-roberta": xlmRoberta,
+  albert,
+  modernbert,
+};
+
+/** The sizes that the number of an encoder's stored weights depends on. */
+export function encoderSizes(config: EncoderConfig): ModelSizes {
+  return { ...config, layers: config.layerGroups ?? config.layers };
 }
 
-/** Folio's modules in a block → the file's. */
-type BlockNames = Readonly<Record<string, string>>;
+/** Whether `type` is the `model_type` of an encoder. */
+export function isEncoderType(type: unknown): boolean {
+  return typeof type === "string" && Object.hasOwn(FORMATS, type);
+}
 
-const BERT_BLOCK: BlockNames = {
-  "attention.query": "attention.self.query",
-  "attention.key": "attention.self.key",
-  "attention.value": "attention.self.value",
-  "attention.projection": "attention.output.dense",
-  "norm1.norm": "attention.output.LayerNorm",
-  "feedForward.c_fc": "intermediate.dense",
-  "feedForward.c_proj": "output.dense",
-  "norm2.norm": "output.LayerNorm",
-};
+/** A configuration, and the names that its model's tensors have in the file. */
+type WithNames<Read> = Read & { readonly names: ArchitectureNames };
 
-const DISTILBERT_BLOCK: BlockNames = {
-  "attention.query": "attention.q_lin",
-  "attention.key": "attention.k_lin",
-  "attention.value": "attention.v_lin",
-  "attention.projection": "attention.out_lin",
-  "norm1.norm": "sa_layer_norm",
-  "feedForward.c_fc": "ffn.lin1",
-  "feedForward.c_proj": "ffn.lin2",
-  "norm2.norm": "output_layer_norm",
-};
-
-const EMBEDDINGS: BlockNames = {
-  "encoder.tokens": "embeddings.word_embeddings",
-  "encoder.positions": "embeddings.position_embeddings",
-  "encoder.token_types": "embeddings.token_type_embeddings",
-  "encoder.norm": "embeddings.LayerNorm",
-};
-
-const bert: EncoderFormat = {
-  read(fields) {
-    fields.only("position_embedding_type", "absolute");
-    const dropout = readDropout(fields, "hidden_dropout_prob", 0.1);
-    return {
-      vocabSize: fields.wholeNumber("vocab_size", 30522),
-      contextLength: fields.wholeNumber("max_position_embeddings", 512),
-      layers: readLayers(fields, "num_hidden_layers", 12),
-      heads: fields.wholeNumber("num_attention_heads", 12),
-      width: fields.wholeNumber("hidden_size", 768),
-      hidden: fields.wholeNumber("intermediate_size", 3072),
-      activation: fields.choice("hidden_act", ACTIVATIONS, "gelu"),
-      normEpsilon: fields.number("layer_norm_eps", 1e-12),
-      tokenTypes: fields.wholeNumber("type_vocab_size", 2),
-      dropout,
-      attentionDropout: readDropout(fields, "attention_probs_dropout_prob", 0.1),
-      classifierDropout: readDropout(fields, "classifier_dropout", dropout),
-      poolerActivation: "tanh",
-      labels: readLabels(fields),
-    };
-  },
-  source: (name) => sourceOf(name, "bert", "bert.encoder.layer", BERT_BLOCK, "bert.pooler.dense"),
-};
-
-const distilbert: EncoderFormat = {
-  read: (fields) => ({
-    vocabSize: fields.wholeNumber("vocab_size", 30522),
-    contextLength: fields.wholeNumber("max_position_embeddings", 512),
-    layers: readLayers(fields, "n_layers", 6),
-    heads: fields.wholeNumber("n_heads", 12),
-    width: fields.wholeNumber("dim", 768),
-    hidden: fields.wholeNumber("hidden_dim", 3072),
-    activation: fields.choice("activation", ACTIVATIONS, "gelu"),
-    normEpsilon: 1e-12,
-    tokenTypes: 0,
-    dropout: readDropout(fields, "dropout", 0.1),
-    attentionOutputDropout: 0,
-    attentionDropout: readDropout(fields, "attention_dropout", 0.1),
-    classifierDropout: readDropout(fields, "seq_classif_dropout", 0.2),
-    poolerActivation: "relu",
-    labels: readLabels(fields),
-  }),
-  source: (name) =>
-    sourceOf(
-      name,
-      "distilbert",
-      "distilbert.transformer.layer",
-      DISTILBERT_BLOCK,
-      "pre_classifier",
-    ),
-};
-
-const FORMATS: Readonly<Record<EncoderArchitecture, EncoderFormat>> = { bert, distilbert };
-
-/** An architecture's names of tensors. */
-export function encoderNamesOf(architecture: EncoderArchitecture): ArchitectureNames {
-  return { name: architecture, source: FORMATS[architecture].source };
+/**
+ * Reads the text of an encoder's `config.json`, untrusted; fields of heads are not read.
+ *
+ * @throws {SyntaxError} naming the field, what was expected and what came
+ */
+export function readEncoderConfig(text: string): WithNames<PretrainedEncoderConfig> {
+  const { architecture, format, fields } = readFormat(text);
+  const config = readEncoder(format, fields);
+  return { architecture, config, names: namesOf(architecture, fields, "encoder.") };
 }
 
 /**
@@ -130,16 +84,55 @@ export function encoderNamesOf(architecture: EncoderArchitecture): ArchitectureN
  *
  * @throws {SyntaxError} naming the field, what was expected and what came
  */
-export function readClassifierConfig(text: string): PretrainedClassifierConfig {
+export function readClassifierConfig(text: string): WithNames<PretrainedClassifierConfig> {
+  const { architecture, format, fields } = readFormat(text);
+  const encoder = readEncoder(format, fields);
+  const labels = readLabels(fields);
+  const problemType = readProblemType(fields);
+  const config = { ...encoder, ...format.head(fields, encoder), labels, ...problemType };
+  return { architecture, config, names: namesOf(architecture, fields, "") };
+}
+
+/**
+ * An architecture's names of tensors for a model whose encoder is its part `encoder`; for an encoder
+ * alone `prefix` is the name of that part.
+ */
+function namesOf(
+  architecture: EncoderArchitecture,
+  fields: ConfigFields,
+  prefix: string,
+): ArchitectureNames {
+  const { names, skippedPositions } = FORMATS[architecture];
+  const skipped = skippedPositions?.(fields) ?? 0;
+  return {
+    name: architecture,
+    source: (parameter) => encoderSource(names, prefix + parameter, skipped),
+    prefix: new RegExp(`^${names.root.replace(".", "\\.")}`),
+    unread: names.unread,
+  };
+}
+
+function readFormat(text: string) {
   const fields = parseConfig(text);
   const format = fields.choice("model_type", FORMATS, "(none)");
-  const config = format.read(fields);
+  return { architecture: fields.get("model_type") as EncoderArchitecture, format, fields };
+}
+
+function readEncoder(format: EncoderFormat, fields: ConfigFields): EncoderConfig {
+  const config = format.encoder(fields);
   try {
-    blockConfig(pickFields(config, BLOCK_OPTIONS));
+    encoderBlocks(config);
   } catch (cause) {
     throw malformed((cause as Error).message, cause);
   }
-  return { architecture: fields.get("model_type") as EncoderArchitecture, config };
+  return config;
+}
+
+/** `problem_type`, if the file names one. */
+function readProblemType(fields: ConfigFields): { problemType?: ProblemType } {
+  const types = Object.fromEntries(PROBLEM_TYPES.map((type) => [type, type]));
+  if (fields.get("problem_type") === undefined) return {};
+  return { problemType: fields.choice("problem_type", types, "(none)") };
 }
 
 const MAX_LABELS = 100_000;
@@ -162,29 +155,4 @@ function readLabels(fields: ConfigFields): string[] {
     throw unexpected("id2label", 'names of classes {"0": …, "1": …, …}', table);
   }
   return names as string[];
-}
-
-function sourceOf(
-  name: string,
-  root: string,
-  layers: string,
-  block: BlockNames,
-  pooler: string,
-): ParameterSource {
-  const dot = name.lastIndexOf(".");
-  const [module, kind] = [name.slice(0, dot), name.slice(dot + 1)];
-  const inside = /^encoder\.blocks\.(\d+)\.(.+)$/.exec(module);
-  const isTable = module in EMBEDDINGS;
-  const isNorm = inside !== null && inside[2].startsWith("norm");
-  const stored = inside
-    ? `${layers}.${inside[1]}.${block[inside[2]]}`
-    : isTable
-    ? `${root}.${EMBEDDINGS[module]}`
-    : module === "pooler"
-    ? pooler
-    : module;
-  return {
-    names: [`${stored}.${kind}`],
-    transposed: kind === "weight" && !isTable && !isNorm,
-  };
 }

@@ -16,6 +16,8 @@ export interface ModelSizes extends BlockConfigInput {
   readonly vocabSize: number;
   /** L. */
   readonly layers: number;
+  /** Columns of the token table. Default: `width`. */
+  readonly embeddingWidth?: number;
 }
 
 /**
@@ -39,8 +41,8 @@ export function expectSize(weights: TensorReader, sizes: ModelSizes): void {
 /** Elements of the token table and of the blocks' matrices. */
 function matrixElements(sizes: ModelSizes): number {
   const { vocabSize, layers, width, heads, keyValueHeads = heads, gated } = sizes;
-  const { hidden = 4 * width } = sizes;
+  const { hidden = 4 * width, embeddingWidth = width } = sizes;
   const attention = 2 * width * (heads + keyValueHeads) * headSizeOf(sizes);
   const feedForward = (gated ? 3 : 2) * width * hidden;
-  return vocabSize * width + layers * (attention + feedForward);
+  return vocabSize * embeddingWidth + layers * (attention + feedForward);
 }

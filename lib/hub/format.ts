@@ -49,6 +49,10 @@ export interface ArchitectureNames {
   readonly name: string;
   /** The tensors of the file that make the parameter of this name. */
   source(parameter: string): ParameterSource;
+  /** The prefix that files of a model without its head omit. Default: `transformer.`, `model.`. */
+  readonly prefix?: RegExp;
+  /** Tensors that the file may have and the model does not read. Default: none. */
+  readonly unread?: RegExp;
 }
 
 /** Activations by Hugging Face's names. The first name of each activation is the one written. */

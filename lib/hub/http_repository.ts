@@ -54,7 +54,8 @@ export function httpRepository(
   return {
     name,
     async open(file): Promise<ByteSource | undefined> {
-      const found = await find(new URL(encodeURIComponent(file), folder).href);
+      const path = file.split("/").map(encodeURIComponent).join("/");
+      const found = await find(new URL(path, folder).href);
       return found && cachedSource(found, httpSource(found, options), found);
     },
   };

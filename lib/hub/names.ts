@@ -14,13 +14,13 @@ import type { ArchitectureNames, ParameterSource } from "./format.ts";
  */
 const BUFFERS = /\.(attn|attention)\.(bias|masked_bias)$|\.rotary_emb\.inv_freq$|\.position_ids$/;
 
-/** The prefix that files of a model without its head omit. */
+/** The prefix that files of a GPT without its head omit. */
 const PREFIX = /^(transformer|model)\./;
 
 /**
- * Finds every parameter's tensors among a file's names. Names without the prefix `transformer.` or
- * `model.` are accepted; masks, rotary frequencies, and the head's weight if the model's head is tied
- * are ignored.
+ * Finds every parameter's tensors among a file's names. Names without the architecture's prefix are
+ * accepted; masks, rotary frequencies, the head's weight if the model's head is tied, and what the
+ * architecture leaves unread are ignored.
  *
  * @throws {SyntaxError} naming tensors that are missing and tensors that no parameter takes, if there
  *   are any
@@ -30,6 +30,7 @@ export function matchParameters(
   available: Iterable<string>,
   architecture: ArchitectureNames,
 ): Map<string, ParameterSource> {
+  const { prefix = PREFIX, unread } = architecture;
   const stored = new Set(available);
   const unused = new Set(stored);
   const missing: string[] = [];
@@ -37,7 +38,7 @@ export function matchParameters(
   for (const parameter of parameters) {
     const source = architecture.source(parameter);
     const names = source.names.map((name) => {
-      const bare = name.replace(PREFIX, "");
+      const bare = name.replace(prefix, "");
       const match = stored.has(name) ? name : stored.has(bare) ? bare : undefined;
       if (match === undefined) missing.push(name);
       else unused.delete(match);
@@ -46,7 +47,7 @@ export function matchParameters(
     result.set(parameter, { ...source, names });
   }
   if (!result.has("lm_head.weight")) unused.delete("lm_head.weight");
-  const unexpected = [...unused].filter((name) => !BUFFERS.test(name));
+  const unexpected = [...unused].filter((name) => !BUFFERS.test(name) && !unread?.test(name));
   if (missing.length > 0 || unexpected.length > 0) {
     throw new SyntaxError(
       `weights do not fit the configuration (${architecture.name}): ` +

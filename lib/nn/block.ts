@@ -24,6 +24,11 @@ import { Module, type Parts } from "./module.ts";
 export interface BlockOptions extends Omit<AttentionLayerOptions, "sourceWidth"> {
   /** Also attend to another sequence, the memory. Default: false. */
   crossAttention?: boolean;
+  /**
+   * Normalize before self-attention; false, as in ModernBERT's first layer, is for pre-norm only.
+   * Default: true.
+   */
+  attentionNorm?: boolean;
   /** Initializers of the matrices. Default: N(0, 0.02²). */
   initial?: BlockWeights;
 }
@@ -45,6 +50,7 @@ const OPTIONS: OptionNames<BlockOptions> = {
   packed: true,
   window: true,
   crossAttention: true,
+  attentionNorm: true,
   initial: true,
   random: true,
 };
@@ -53,7 +59,7 @@ const OPTIONS: OptionNames<BlockOptions> = {
 interface Half {
   /** The layer's value; `residual` is added in its last kernel. */
   readonly layer: (input: Tensor, residual?: Tensor) => Tensor;
-  readonly norm: NormLayer;
+  readonly norm: NormLayer | undefined;
   readonly outputNorm: NormLayer | undefined;
   readonly dropout: number;
 }
@@ -77,8 +83,8 @@ interface Half {
 export class Block extends Module {
   /** The configuration, defaults filled in. */
   readonly config: BlockConfig;
-  /** The self-attention's norm. */
-  readonly norm1: NormLayer;
+  /** The self-attention's norm; undefined unless `attentionNorm`. */
+  readonly norm1: NormLayer | undefined;
   /** Tokens attend to each other. */
   readonly attention: Attention;
   /** The norm of what self-attention adds; undefined unless `sandwich`. */
@@ -101,13 +107,20 @@ export class Block extends Module {
     super();
     checkOptions("Block", options, OPTIONS);
     const config = this.config = blockConfig(input);
-    const { crossAttention = false, random = layerRandom, ...rest } = options;
+    const { crossAttention = false, attentionNorm = true, ...rest } = options;
+    const { random = layerRandom } = options;
     const { initial = sameWeights(normal()) } = options;
     if (crossAttention && config.parallelResidual) {
       throw new RangeError("Block: parallelResidual has no cross-attention, got both");
     }
+    if (!attentionNorm && (config.normPlacement !== "pre" || config.sharedNorm)) {
+      throw new RangeError(
+        "Block: attentionNorm false needs normPlacement pre and no sharedNorm, got " +
+          `${config.normPlacement} and ${config.sharedNorm}`,
+      );
+    }
     const outputNorm = () => config.normPlacement === "sandwich" ? makeNorm(config) : undefined;
-    this.norm1 = makeNorm(config);
+    if (attentionNorm) this.norm1 = makeNorm(config);
     this.attention = new Attention(config, { ...rest, initial, random });
     this.outputNorm1 = outputNorm();
     if (crossAttention) {
@@ -115,7 +128,7 @@ export class Block extends Module {
       this.crossAttention = new Attention(config, { initial, random });
       this.crossOutputNorm = outputNorm();
     }
-    this.norm2 = config.sharedNorm ? this.norm1 : makeNorm(config);
+    this.norm2 = config.sharedNorm && this.norm1 || makeNorm(config);
     this.feedForward = new FeedForward(config, { random, initial });
     this.outputNorm2 = outputNorm();
   }
@@ -159,8 +172,8 @@ export class Block extends Module {
   #compute(x: Tensor, input: BlockInput, context: ForwardContext): Tensor {
     const { attend, cross, feed } = this.#halves(input, context);
     if (this.config.parallelResidual) {
-      const normed = attend.norm.forward(x);
-      const other = this.config.sharedNorm ? normed : feed.norm.forward(x);
+      const normed = normalize(x, attend.norm);
+      const other = this.config.sharedNorm ? normed : normalize(x, feed.norm);
       return addLayer(addLayer(x, normed, attend, context), other, feed, context);
     }
     const attended = this.#apply(x, attend, context);
@@ -170,8 +183,8 @@ export class Block extends Module {
 
   #apply(x: Tensor, half: Half, context: ForwardContext): Tensor {
     const { norm } = half;
-    if (this.config.normPlacement === "post") return norm.forward(addLayer(x, x, half, context));
-    return addLayer(x, norm.forward(x), half, context);
+    if (this.config.normPlacement === "post") return normalize(addLayer(x, x, half, context), norm);
+    return addLayer(x, normalize(x, norm), half, context);
   }
 
   #halves(input: BlockInput, context: ForwardContext) {
@@ -186,7 +199,7 @@ export class Block extends Module {
       dropout: attentionOutputDropout,
     };
     const feed: Half = {
-      layer: (x, residual) => feedForward.forward(x, residual),
+      layer: (x, residual) => feedForward.forward(x, residual, context),
       norm: norm2,
       outputNorm: outputNorm2,
       dropout,
@@ -209,12 +222,17 @@ export class Block extends Module {
   }
 }
 
+/** norm(x), or x without a norm. */
+function normalize(x: Tensor, norm: NormLayer | undefined): Tensor {
+  return norm?.forward(x) ?? x;
+}
+
 /** x + dropout(norm(layer(input))); without norm and dropout, the layer's kernel adds x. */
 function addLayer(x: Tensor, input: Tensor, half: Half, context: ForwardContext): Tensor {
   const { layer, outputNorm, dropout } = half;
   if (!outputNorm && !context.drops(dropout)) return layer(input, x);
   const value = layer(input);
-  return add(x, context.dropout(outputNorm?.forward(value) ?? value, dropout));
+  return add(x, context.dropout(normalize(value, outputNorm), dropout));
 }
 
 /** Tensors [B,…], one for each block, as one: [B,L,…]. */

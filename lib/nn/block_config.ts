@@ -47,6 +47,8 @@ export interface BlockConfig {
   normPlacement: NormPlacement;
   /** Added to the variance under the root. Default: 1e-5. */
   normEpsilon: number;
+  /** Biases in layer norms. Default: true. */
+  normBias: boolean;
   /** A norm of each head's query and key, before rotary positions, as in Qwen3. Default: false. */
   queryKeyNorm: boolean;
   /** Encoding of positions. Default: `"learned"`. */
@@ -85,6 +87,8 @@ export interface BlockConfig {
   attentionOutputDropout?: number;
   /** Dropout of attention's probabilities in training, as GPT-2's `attn_pdrop`. Default: 0. */
   attentionDropout?: number;
+  /** Dropout of the feed-forward's inner values, after the activation. Default: 0. */
+  activationDropout?: number;
 }
 
 /** A block's sizes; everything else has a default. */
@@ -103,6 +107,7 @@ const DEFAULTS = {
   norm: "layer",
   normPlacement: "pre",
   normEpsilon: 1e-5,
+  normBias: true,
   queryKeyNorm: false,
   positions: "learned",
   rotaryBase: undefined,
@@ -119,6 +124,7 @@ const DEFAULTS = {
   dropout: 0,
   attentionOutputDropout: undefined,
   attentionDropout: undefined,
+  activationDropout: undefined,
 } as const satisfies OptionNames<BlockConfig>;
 
 /** Every field of a `BlockConfig`, as a key. */
@@ -246,8 +252,9 @@ function checkScaling(scaling: RotaryScaling): void {
 
 function checkNumbers(config: BlockConfig): void {
   const { normEpsilon, dropout, attentionOutputDropout, attentionDropout } = config;
+  const { activationDropout } = config;
   expectEpsilon("normEpsilon", normEpsilon);
-  const rates = { dropout, attentionOutputDropout, attentionDropout };
+  const rates = { dropout, attentionOutputDropout, attentionDropout, activationDropout };
   for (const [name, rate] of Object.entries(rates)) expectProbability(name, rate);
 }
 
@@ -260,6 +267,7 @@ function withoutDefaults(config: BlockConfig): BlockConfig {
     rotaryDimensions: headSizeOf(config),
     attentionOutputDropout: dropout,
     attentionDropout: 0,
+    activationDropout: 0,
   };
   const fields = Object.entries(config).filter(([name, value]) =>
     value !== undefined && value !== defaults[name as keyof BlockConfig]

@@ -96,9 +96,8 @@ export function modelConfig(input: ModelConfigInput): ModelConfig {
 /** Whether a training step of the model draws random numbers. */
 export function hasDropout(config: ModelConfig): boolean {
   const { dropout, embeddingDropout, attentionOutputDropout, attentionDropout } = config;
-  return [dropout, embeddingDropout, attentionOutputDropout, attentionDropout].some((rate) =>
-    rate !== undefined && rate > 0
-  );
+  const rates = [dropout, embeddingDropout, attentionOutputDropout, attentionDropout];
+  return [...rates, config.activationDropout].some((rate) => rate !== undefined && rate > 0);
 }
 
 function checkHead(tiedHead: boolean, headBias: boolean): void {

@@ -1,7 +1,9 @@
 /**
- * Encoders of the BERT family: embeddings and blocks whose tokens attend in both directions.
+ * Encoders: embeddings and blocks whose tokens attend in both directions, as in BERT, RoBERTa,
+ * ALBERT and ModernBERT.
  *
- * B batch, T time, C width. See sequence_classifier.ts for a head.
+ * B batch, T time, C width, E width of the embeddings. See sequence_classifier.ts and
+ * masked_language_model.ts for heads, pool.ts for a vector of the whole sequence.
  *
  * @module
  */
@@ -12,12 +14,18 @@ import { embedding } from "../ops/embedding.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { Block } from "./block.ts";
-import { BLOCK_OPTIONS, blockConfig, type BlockConfigInput, pickFields } from "./block_config.ts";
-import { expectWholeNumber } from "./config_checks.ts";
+import {
+  BLOCK_OPTIONS,
+  type BlockConfig,
+  blockConfig,
+  type BlockConfigInput,
+  pickFields,
+} from "./block_config.ts";
+import { expectDivides, expectWholeNumber } from "./config_checks.ts";
 import { ForwardContext } from "./context.ts";
 import { expectIds } from "./expect_ids.ts";
 import type { InitialOptions } from "./initial_weights.ts";
-import { Embedding, LayerNorm, makeNorm, type NormLayer } from "./layers.ts";
+import { Embedding, LayerNorm, Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleList, type Parts } from "./module.ts";
 import { sinusoidalPositions } from "./positions.ts";
 
@@ -31,6 +39,22 @@ export interface EncoderConfig extends BlockConfigInput {
   layers: number;
   /** Number of token types (segment embeddings); 0 for none, as in DistilBERT. Default: 0. */
   tokenTypes?: number;
+  /**
+   * E, the size of the embeddings, which a linear layer maps to the width, as in ALBERT. Default: the
+   * width, without such a layer.
+   */
+  embeddingWidth?: number;
+  /** Blocks with own weights, each for layers / layerGroups layers in a row. Default: `layers`. */
+  layerGroups?: number;
+  /**
+   * For each layer, the distance from which on tokens are hidden (a window on both sides); undefined
+   * hides none. Default: none.
+   */
+  window?: readonly (number | undefined)[];
+  /** `rotaryBase` of the layers with a window. Default: `rotaryBase`. */
+  windowRotaryBase?: number;
+  /** Normalize before the first layer's attention; false in ModernBERT. Default: true. */
+  firstNorm?: boolean;
   /** Dropout of the embeddings. Default: `dropout`. */
   embeddingDropout?: number;
 }
@@ -41,6 +65,11 @@ export const ENCODER_OPTIONS: OptionNames<EncoderConfig> = {
   contextLength: true,
   layers: true,
   tokenTypes: true,
+  embeddingWidth: true,
+  layerGroups: true,
+  window: true,
+  windowRotaryBase: true,
+  firstNorm: true,
   ...BLOCK_OPTIONS,
   embeddingDropout: true,
 };
@@ -58,23 +87,27 @@ export interface EncoderInput {
  * [B,T,C]. Source: Devlin et al., arXiv 1810.04805.
  */
 export class Encoder extends Module {
-  /** The token table, [V,C]. */
+  /** The token table, [V,E]. */
   readonly tokens: Embedding;
-  /** The position table, [contextLength,C]; undefined unless positions are learned. */
+  /** The position table, [contextLength,E]; undefined unless positions are learned. */
   readonly positions: Embedding | undefined;
   /** The table of token types; undefined if there are none. */
   readonly tokenTypes: Embedding | undefined;
   /** The norm of the embeddings' sum. */
   readonly norm: LayerNorm;
-  /** The blocks, first to last. */
+  /** E → C; undefined without `embeddingWidth`. */
+  readonly embeddingProjection: Linear | undefined;
+  /** The blocks with own weights, first to last. */
   readonly blocks: ModuleList<Block>;
   /** The norm after the last block; undefined with post-norm. */
   readonly finalNorm: NormLayer | undefined;
   readonly #fixedPositions: Tensor | undefined;
 
   /**
-   * Draws weights N(0, 0.02²). RangeError for an impossible configuration, such as heads that do
-   * not divide the width.
+   * Draws weights N(0, 0.02²).
+   *
+   * @throws {RangeError} if the configuration is impossible, such as heads that do not divide the
+   *   width
    */
   constructor(readonly config: EncoderConfig, options: InitialOptions = {}) {
     super();
@@ -82,49 +115,68 @@ export class Encoder extends Module {
     checkOptions("Encoder", options, { random: true });
     const { random = new Random(0) } = options;
     const { vocabSize, contextLength, layers, tokenTypes = 0 } = config;
-    for (const [name, value] of Object.entries({ vocabSize, contextLength, layers })) {
-      expectWholeNumber(name, value);
-    }
-    const fields = pickFields<BlockConfigInput>(config, BLOCK_OPTIONS);
-    const shared = blockConfig(fields, { normPlacement: "post" });
-    const { width, positions, normPlacement, normEpsilon } = shared;
-    const table = (rows: number) => new Embedding(rows, width, { random });
+    const { layerGroups = layers } = config;
+    const shared = encoderBlocks(config);
+    const { width, positions, normPlacement, normEpsilon, normBias } = shared;
+    const { embeddingWidth: size = width } = config;
+    const table = (rows: number) => new Embedding(rows, size, { random });
     this.tokens = table(vocabSize);
     if (positions === "learned") this.positions = table(contextLength);
     if (positions === "sinusoidal") {
-      this.#fixedPositions = sinusoidalPositions(contextLength, width);
+      this.#fixedPositions = sinusoidalPositions(contextLength, size);
     }
     this.tokenTypes = tokenTypes > 0 ? table(tokenTypes) : undefined;
-    this.norm = new LayerNorm(width, normEpsilon);
-    this.blocks = new ModuleList(
-      Array.from({ length: layers }, () => new Block(shared, { random })),
+    this.norm = new LayerNorm(size, normEpsilon, { bias: normBias });
+    if (config.embeddingWidth) this.embeddingProjection = new Linear(size, width, { random });
+    const blocks = Array.from(
+      { length: layerGroups },
+      (_, layer) => encoderBlock(config, shared, { layer, random }),
     );
+    this.blocks = new ModuleList(blocks);
     this.finalNorm = normPlacement === "post" ? undefined : makeNorm(shared);
   }
 
-  /** `tokens`, `positions`, `token_types`, `norm`, `blocks` and `final_norm`. */
+  /**
+   * `tokens`, `positions`, `token_types`, `norm`, `embedding_projection`, `blocks` and
+   * `final_norm`, without those that the configuration omits.
+   */
   override parts(): Parts {
-    const { tokens, positions, tokenTypes, norm, blocks, finalNorm } = this;
-    return { tokens, positions, token_types: tokenTypes, norm, blocks, final_norm: finalNorm };
+    const { tokens, positions, tokenTypes, norm, embeddingProjection, blocks, finalNorm } = this;
+    return {
+      tokens,
+      positions,
+      token_types: tokenTypes,
+      norm,
+      embedding_projection: embeddingProjection,
+      blocks,
+      final_norm: finalNorm,
+    };
   }
 
   /**
-   * ids i32 [B,T] → [B,T,C]; its value at padding is undefined. RangeError beyond the context
-   * length, TypeError for types that do not fit.
+   * ids i32 [B,T] → [B,T,C]; its value at padding is undefined.
+   *
+   * @throws {RangeError} beyond the context length
+   * @throws {TypeError} if the types do not fit the ids
    */
   forward(
     ids: Tensor,
     { lengths, types }: EncoderInput = {},
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
-    const { contextLength, dropout = 0, embeddingDropout = dropout } = this.config;
+    const { contextLength, layers, dropout = 0, embeddingDropout = dropout } = this.config;
     expectIds("Encoder", ids, contextLength);
     const positions = this.positions?.weight ?? this.#fixedPositions;
     const tokens = embedding(this.tokens.weight, ids, { positions });
     const typed = this.#types(ids, types);
     const sum = this.norm.forward(typed ? add(tokens, typed) : tokens);
-    let x = context.dropout(sum, embeddingDropout);
-    for (const block of this.blocks.items) x = block.forward(x, { lengths }, context);
+    const embedded = context.dropout(sum, embeddingDropout);
+    let x = this.embeddingProjection?.forward(embedded) ?? embedded;
+    const { items } = this.blocks;
+    for (let layer = 0; layer < layers; layer++) {
+      const block = items[Math.floor(layer * items.length / layers)];
+      x = block.forward(x, { lengths }, context);
+    }
     return this.finalNorm?.forward(x) ?? x;
   }
 
@@ -136,4 +188,41 @@ export class Encoder extends Module {
       types ?? zeros(ids.shape, { dtype: "i32", device: ids.device }),
     );
   }
+}
+
+/**
+ * The configuration that an encoder's blocks share, post-norm by default, and checks of the
+ * encoder's own fields.
+ *
+ * @throws {RangeError} if a field is impossible
+ */
+export function encoderBlocks(config: EncoderConfig): BlockConfig {
+  const shared = blockConfig(pickFields<BlockConfigInput>(config, BLOCK_OPTIONS), {
+    normPlacement: "post",
+  });
+  const { layers, layerGroups = layers, window } = config;
+  for (const name of ["vocabSize", "contextLength", "layers"] as const) {
+    expectWholeNumber(name, config[name]);
+  }
+  expectDivides("layerGroups", layerGroups, "layers", layers);
+  if (!window) return shared;
+  if (window.length !== layers || layerGroups !== layers) {
+    throw new RangeError(
+      `model: window needs one entry for each of ${layers} layers with own weights, got ${window.length} for ${layerGroups}`,
+    );
+  }
+  return shared;
+}
+
+/** The block of one layer: its window, and the rotary base that goes with it. */
+function encoderBlock(
+  { window: windows, windowRotaryBase, firstNorm = true }: EncoderConfig,
+  shared: BlockConfig,
+  { layer, random }: { layer: number; random: Random },
+): Block {
+  const window = windows?.[layer];
+  const own = window === undefined || windowRotaryBase === undefined
+    ? shared
+    : { ...shared, rotaryBase: windowRotaryBase };
+  return new Block(own, { window, attentionNorm: firstNorm || layer > 0, random });
 }

@@ -10,6 +10,7 @@ import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { BLOCK_OPTIONS, type BlockConfig } from "./block_config.ts";
 import { expectWholeNumber } from "./config_checks.ts";
+import { ForwardContext } from "./context.ts";
 import { type BlockWeights, sameWeights } from "./initial_weights.ts";
 import { layerRandom, normal } from "./initializers.ts";
 import { Linear } from "./layers.ts";
@@ -18,7 +19,7 @@ import { Module, type Parts } from "./module.ts";
 /** The part of a block's configuration that its feed-forward depends on. */
 export type FeedForwardConfig = Pick<
   BlockConfig,
-  "width" | "hidden" | "bias" | "gated" | "activation"
+  "width" | "hidden" | "bias" | "gated" | "activation" | "activationDropout"
 >;
 
 /** Options of a `FeedForward`. */
@@ -64,15 +65,22 @@ export class FeedForward extends Module {
     return { c_fc: this.up, c_gate: this.gate, c_proj: this.down };
   }
 
-  /** The layer's value; `residual` is added in the last kernel. */
-  forward(x: Tensor, residual?: Tensor): Tensor {
-    const { activation } = this.config;
+  /**
+   * The layer's value; `residual` is added in the last kernel, and the inner values are dropped in
+   * training at the rate `activationDropout`.
+   */
+  forward(
+    x: Tensor,
+    residual?: Tensor,
+    context: ForwardContext = new ForwardContext(),
+  ): Tensor {
+    const { activation, activationDropout = 0 } = this.config;
     const { up, gate, down } = this;
-    if (gate) {
-      const inner = mul(gate.forward(x, { activation }), up.forward(x));
-      return down.forward(inner, { residual });
+    if (gate || up.int8 || context.drops(activationDropout)) {
+      const active = (gate ?? up).forward(x, { activation });
+      const inner = gate ? mul(active, up.forward(x)) : active;
+      return down.forward(context.dropout(inner, activationDropout), { residual });
     }
-    if (up.int8) return down.forward(up.forward(x, { activation }), { residual });
     return feedForward(x, up.weight, up.bias, down.weight, down.bias, { activation, residual });
   }
 }

@@ -104,25 +104,33 @@ export class Embedding extends Module {
   }
 }
 
+/** Options of `LayerNorm`. */
+export interface LayerNormLayerOptions {
+  /** Add a bias. Default true. */
+  bias?: boolean;
+}
+
 /** Layer norm over the last axis, with gain and bias. Source: Ba et al., arXiv 1607.06450. */
 export class LayerNorm extends Module {
   /** The gain, [width]; starts at 1. */
   readonly weight: Tensor;
-  /** The bias, [width]; starts at 0. */
-  readonly bias: Tensor;
+  /** The bias, [width]; starts at 0; undefined without a bias. */
+  readonly bias: Tensor | undefined;
 
   /**
    * For a last axis of `width`; `epsilon`, default 1e-5, is added to the variance under the root.
    * RangeError unless `width` is a whole number from 1 and `epsilon` a number above 0.
    */
-  constructor(width: number, readonly epsilon = 1e-5) {
+  constructor(width: number, readonly epsilon = 1e-5, options: LayerNormLayerOptions = {}) {
     super();
     expectWholeNumber("width", width, "LayerNorm");
     expectEpsilon("epsilon", epsilon, "LayerNorm");
+    checkOptions("LayerNorm", options, { bias: true });
+    const { bias = true } = options;
     this.weight = parameter([width], constant(1), layerRandom);
-    this.bias = parameter([width], constant(0), layerRandom);
+    this.bias = bias ? parameter([width], constant(0), layerRandom) : undefined;
   }
-  /** `weight` and `bias`. */
+  /** `weight` and, if there is one, `bias`. */
   override parts(): Parts {
     return { weight: this.weight, bias: this.bias };
   }
@@ -164,8 +172,12 @@ export type NormLayer = LayerNorm | RMSNorm;
 
 /** The norm of a configuration, over a last axis of `size`, by default the width. */
 export function makeNorm(
-  { norm, normEpsilon, width }: Pick<BlockConfig, "norm" | "normEpsilon" | "width">,
+  { norm, normEpsilon, normBias, width }: Pick<
+    BlockConfig,
+    "norm" | "normEpsilon" | "normBias" | "width"
+  >,
   size: number = width,
 ): NormLayer {
-  return norm === "layer" ? new LayerNorm(size, normEpsilon) : new RMSNorm(size, normEpsilon);
+  if (norm === "rms") return new RMSNorm(size, normEpsilon);
+  return new LayerNorm(size, normEpsilon, { bias: normBias });
 }

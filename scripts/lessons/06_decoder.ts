@@ -350,10 +350,10 @@ function blockWeights({ attention, norm1, norm2, feedForward }: Block): BlockWei
     };
   });
   const dense = ({ weight, bias }: { weight: Tensor; bias?: Tensor }) => ({ weight, bias: bias! });
-  const norm = (layer: Block["norm1"]) => ({
-    gain: layer.weight,
-    bias: "bias" in layer ? layer.bias : layer.weight,
-  });
+  const norm = (layer: Block["norm1"]) => {
+    const { weight, bias } = layer as { weight: Tensor; bias: Tensor };
+    return { gain: weight, bias };
+  };
   const [up, down] = [dense(feedForward.up), dense(feedForward.down)];
   return {
     query,

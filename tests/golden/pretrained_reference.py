@@ -433,4 +433,5 @@ def main():
     export_distilbert(d)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,10 @@
 import { encodeSafetensors } from "../../lib/hub/safetensors.ts";
 import type { SafetensorsArray, SafetensorsDtype } from "../../lib/hub/safetensors_dtype.ts";
 import { size } from "../../lib/shape.ts";
+import albert from "../golden/encoders/albert.json" with { type: "json" };
+import modernbert from "../golden/encoders/modernbert.json" with { type: "json" };
+import roberta from "../golden/encoders/roberta.json" with { type: "json" };
+import xlmRoberta from "../golden/encoders/xlm_roberta.json" with { type: "json" };
 import bert from "../golden/bert.json" with { type: "json" };
 import distilbert from "../golden/distilbert.json" with { type: "json" };
 import gpt2 from "../golden/gpt2.json" with { type: "json" };
@@ -51,6 +55,10 @@ export const DECODERS: Readonly<Record<string, DecoderGolden>> = {
 export const ENCODERS: Readonly<Record<string, EncoderGolden>> = {
   bert: asEncoder(bert),
   distilbert: asEncoder(distilbert),
+  roberta: asEncoder(roberta),
+  xlm_roberta: asEncoder(xlmRoberta),
+  albert: asEncoder(albert),
+  modernbert: asEncoder(modernbert),
 };
 
 function asDecoder(json: unknown): DecoderGolden {

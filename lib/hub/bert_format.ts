@@ -1,0 +1,150 @@
+/**
+ * The files of BERT, RoBERTa, XLM-RoBERTa and DistilBERT.
+ *
+ * Source: `BertConfig`, `RobertaConfig`, `XLMRobertaConfig` and `DistilBertConfig` of
+ * github.com/huggingface/transformers, whose defaults are used here.
+ *
+ * @module
+ */
+import type { EncoderConfig } from "../nn/encoder.ts";
+import { type ConfigFields, unexpected } from "./config_fields.ts";
+import type { EncoderFormat, EncoderNames } from "./encoder_format.ts";
+import { ACTIVATIONS, readDropout, readLayers } from "./format.ts";
+
+/** BERT's modules outside its blocks. */
+const OUTSIDE: EncoderNames["outside"] = {
+  tokens: "embeddings.word_embeddings",
+  positions: "embeddings.position_embeddings",
+  token_types: "embeddings.token_type_embeddings",
+  norm: "embeddings.LayerNorm",
+};
+
+/** BERT's modules within a block. */
+const BLOCK: EncoderNames["block"] = {
+  "attention.query": "attention.self.query",
+  "attention.key": "attention.self.key",
+  "attention.value": "attention.self.value",
+  "attention.projection": "attention.output.dense",
+  "norm1.norm": "attention.output.LayerNorm",
+  "feedForward.c_fc": "intermediate.dense",
+  "feedForward.c_proj": "output.dense",
+  "norm2.norm": "output.LayerNorm",
+};
+
+/** `"model_type": "bert"`. */
+export const bert: EncoderFormat = {
+  encoder: (fields) => ({
+    ...readEncoder(fields),
+    contextLength: fields.wholeNumber("max_position_embeddings", 512),
+  }),
+  head: (fields, { dropout = 0 }) => ({
+    poolerActivation: "tanh",
+    classifierDropout: readDropout(fields, "classifier_dropout", dropout),
+  }),
+  names: {
+    root: "bert.",
+    outside: OUTSIDE,
+    blocks: "encoder.layer",
+    block: BLOCK,
+    heads: { pooler: "bert.pooler.dense" },
+    unread: /^(bert\.)?pooler\.|^(cls|classifier|qa_outputs)\./,
+  },
+};
+
+/** `"model_type": "roberta"`: a BERT whose positions begin behind the padding's. */
+export const roberta: EncoderFormat = robertaFormat(50265);
+
+/** `"model_type": "xlm-roberta"`. */
+export const xlmRoberta: EncoderFormat = robertaFormat(30522);
+
+function robertaFormat(vocabSize: number): EncoderFormat {
+  return {
+    encoder(fields) {
+      const rows = fields.wholeNumber("max_position_embeddings", 512);
+      const contextLength = rows - firstPosition(fields);
+      if (contextLength < 1) {
+        throw unexpected("max_position_embeddings", "more than pad_token_id + 1", rows);
+      }
+      return {
+        ...readEncoder(fields),
+        vocabSize: fields.wholeNumber("vocab_size", vocabSize),
+        contextLength,
+      };
+    },
+    head(fields, { dropout = 0 }) {
+      const rate = readDropout(fields, "classifier_dropout", dropout);
+      return { poolerActivation: "tanh", poolerDropout: rate, classifierDropout: rate };
+    },
+    skippedPositions: firstPosition,
+    names: {
+      root: "roberta.",
+      outside: OUTSIDE,
+      blocks: "encoder.layer",
+      block: BLOCK,
+      heads: { pooler: "classifier.dense", classifier: "classifier.out_proj" },
+      unread: /^(roberta\.)?pooler\.|^(lm_head|classifier|qa_outputs)\./,
+    },
+  };
+}
+
+/** The row of the first token's position: the one after that of the padding token. */
+function firstPosition(fields: ConfigFields): number {
+  return fields.wholeNumber("pad_token_id", 1, 0) + 1;
+}
+
+/** `"model_type": "distilbert"`. */
+export const distilbert: EncoderFormat = {
+  encoder: (fields) => ({
+    vocabSize: fields.wholeNumber("vocab_size", 30522),
+    contextLength: fields.wholeNumber("max_position_embeddings", 512),
+    layers: readLayers(fields, "n_layers", 6),
+    heads: fields.wholeNumber("n_heads", 12),
+    width: fields.wholeNumber("dim", 768),
+    hidden: fields.wholeNumber("hidden_dim", 3072),
+    activation: fields.choice("activation", ACTIVATIONS, "gelu"),
+    normEpsilon: 1e-12,
+    tokenTypes: 0,
+    dropout: readDropout(fields, "dropout", 0.1),
+    attentionOutputDropout: 0,
+    attentionDropout: readDropout(fields, "attention_dropout", 0.1),
+  }),
+  head: (fields) => ({
+    poolerActivation: "relu",
+    classifierDropout: readDropout(fields, "seq_classif_dropout", 0.2),
+  }),
+  names: {
+    root: "distilbert.",
+    outside: OUTSIDE,
+    blocks: "transformer.layer",
+    block: {
+      "attention.query": "attention.q_lin",
+      "attention.key": "attention.k_lin",
+      "attention.value": "attention.v_lin",
+      "attention.projection": "attention.out_lin",
+      "norm1.norm": "sa_layer_norm",
+      "feedForward.c_fc": "ffn.lin1",
+      "feedForward.c_proj": "ffn.lin2",
+      "norm2.norm": "output_layer_norm",
+    },
+    heads: { pooler: "pre_classifier" },
+    unread: /^(pre_classifier|classifier|qa_outputs|vocab_\w+)\./,
+  },
+};
+
+/** The fields that BERT and RoBERTa share. */
+function readEncoder(fields: ConfigFields): Omit<EncoderConfig, "contextLength"> {
+  fields.only("position_embedding_type", "absolute");
+  fields.only("is_decoder", false);
+  return {
+    vocabSize: fields.wholeNumber("vocab_size", 30522),
+    layers: readLayers(fields, "num_hidden_layers", 12),
+    heads: fields.wholeNumber("num_attention_heads", 12),
+    width: fields.wholeNumber("hidden_size", 768),
+    hidden: fields.wholeNumber("intermediate_size", 3072),
+    activation: fields.choice("hidden_act", ACTIVATIONS, "gelu"),
+    normEpsilon: fields.number("layer_norm_eps", 1e-12),
+    tokenTypes: fields.wholeNumber("type_vocab_size", 2),
+    dropout: readDropout(fields, "hidden_dropout_prob", 0.1),
+    attentionDropout: readDropout(fields, "attention_probs_dropout_prob", 0.1),
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * What Folio needs to know of an encoder's files to read them. Each architecture is such an object:
+ * see bert_format.ts and the files beside it; encoder_formats.ts lists them.
+ *
+ * @module
+ */
+import type { EncoderConfig } from "../nn/encoder.ts";
+import type { SequenceClassifierConfig } from "../nn/sequence_classifier.ts";
+import type { ConfigFields } from "./config_fields.ts";
+import type { ParameterSource } from "./format.ts";
+
+/** What a classifier's head adds to its encoder, except the labels. */
+export type ClassifierHead = Omit<
+  SequenceClassifierConfig,
+  keyof EncoderConfig | "labels" | "problemType"
+>;
+
+/** An architecture's `config.json`, and its names of tensors. */
+export interface EncoderFormat {
+  /** Reads the encoder's fields. SyntaxError for what Folio cannot compute. */
+  encoder(fields: ConfigFields): EncoderConfig;
+  /** Reads the fields of the head that classifies; `encoder` is what the other function read. */
+  head(fields: ConfigFields, encoder: EncoderConfig): ClassifierHead;
+  /** The names of tensors. */
+  readonly names: EncoderNames;
+  /** Rows of the position table before the first token's. Default: 0. */
+  skippedPositions?(fields: ConfigFields): number;
+}
+
+/** Folio's modules → the file's, and the prefixes around them. */
+export interface EncoderNames {
+  /** Precedes the names of the encoder's tensors; files of an encoder without a head omit it. */
+  readonly root: string;
+  /** The encoder's modules outside its blocks. */
+  readonly outside: Readonly<Record<string, string>>;
+  /** The blocks, which a number follows. */
+  readonly blocks: string;
+  /** The modules within a block. */
+  readonly block: Readonly<Record<string, string>>;
+  /** The modules within a block that are ranges of a tensor's columns. Default: none. */
+  readonly parts?: Readonly<Record<string, ParameterSource["part"]>>;
+  /** The modules of the heads; a module that is not here has the same name in the file. */
+  readonly heads: Readonly<Record<string, string>>;
+  /** Tensors of heads, which a model without that head does not read. */
+  readonly unread: RegExp;
+}
+
+/** Modules whose weight is a table or a gain: [rows, columns] in both, or one axis. */
+const UNTRANSPOSED = /(^|\.)(tokens|positions|token_types)$|norm/i;
+
+/** A module within a block: its layer, and its name there. */
+const IN_BLOCK = /^encoder\.blocks\.(\d+)\.(.+)$/;
+
+/**
+ * The tensors that make a parameter of a model whose encoder is its part `encoder`;
+ * `skippedPositions` as in `EncoderFormat`.
+ */
+export function encoderSource(
+  names: EncoderNames,
+  parameter: string,
+  skippedPositions: number,
+): ParameterSource {
+  const dot = parameter.lastIndexOf(".");
+  const [module, kind] = [parameter.slice(0, dot), parameter.slice(dot + 1)];
+  return {
+    names: [`${storedModule(names, module)}.${kind}`],
+    transposed: kind === "weight" && !UNTRANSPOSED.test(module),
+    part: names.parts?.[IN_BLOCK.exec(module)?.[2] ?? ""],
+    skippedRows: module === "encoder.positions" ? skippedPositions : 0,
+  };
+}
+
+function storedModule({ root, outside, blocks, block, heads }: EncoderNames, module: string) {
+  if (!module.startsWith("encoder.")) return heads[module] ?? module;
+  const inside = IN_BLOCK.exec(module);
+  if (!inside) return root + outside[module.slice("encoder.".length)];
+  return `${root}${blocks}.${inside[1]}.${block[inside[2]]}`;
+}

@@ -1,0 +1,112 @@
+/**
+ * ModernBERT's files: rotary positions, windows in most layers, gated feed-forwards, no biases.
+ *
+ * Source: Warner et al., arXiv 2412.13663; `ModernBertConfig` of github.com/huggingface/transformers,
+ * whose defaults are used here.
+ *
+ * @module
+ */
+import type { EncoderConfig } from "../nn/encoder.ts";
+import { POOLINGS } from "../nn/pool.ts";
+import { ConfigFields, unexpected } from "./config_fields.ts";
+import type { EncoderFormat } from "./encoder_format.ts";
+import { ACTIVATIONS, readDropout, readLayers } from "./format.ts";
+
+/** `"model_type": "modernbert"`. */
+export const modernbert: EncoderFormat = {
+  encoder(fields) {
+    const layers = readLayers(fields, "num_hidden_layers", 22);
+    const attentionBias = fields.boolean("attention_bias", false);
+    const attentionDropout = readDropout(fields, "attention_dropout", 0);
+    return {
+      vocabSize: fields.wholeNumber("vocab_size", 50368),
+      contextLength: fields.wholeNumber("max_position_embeddings", 8192),
+      layers,
+      heads: fields.wholeNumber("num_attention_heads", 12),
+      width: fields.wholeNumber("hidden_size", 768),
+      hidden: fields.wholeNumber("intermediate_size", 1152),
+      activation: fields.choice("hidden_activation", ACTIVATIONS, "gelu"),
+      gated: true,
+      normPlacement: "pre",
+      firstNorm: false,
+      normEpsilon: fields.number("norm_eps", 1e-5),
+      normBias: fields.boolean("norm_bias", false),
+      bias: fields.boolean("mlp_bias", false),
+      queryKeyValueBias: attentionBias,
+      attentionProjectionBias: attentionBias,
+      positions: "rotary",
+      rotaryBase: readBase(fields, "full_attention", "global_rope_theta", 160_000),
+      windowRotaryBase: readBase(fields, "sliding_attention", "local_rope_theta", 10_000),
+      window: readWindows(fields, layers),
+      dropout: 0,
+      embeddingDropout: readDropout(fields, "embedding_dropout", 0),
+      attentionDropout,
+      attentionOutputDropout: attentionDropout,
+      activationDropout: readDropout(fields, "mlp_dropout", 0),
+    } satisfies EncoderConfig;
+  },
+  head: (fields) => ({
+    pooling: fields.choice("classifier_pooling", CHOICES, "cls"),
+    poolerActivation: fields.choice("classifier_activation", ACTIVATIONS, "gelu"),
+    poolerBias: fields.boolean("classifier_bias", false),
+    poolerNorm: true,
+    classifierDropout: readDropout(fields, "classifier_dropout", 0),
+  }),
+  names: {
+    root: "model.",
+    outside: {
+      tokens: "embeddings.tok_embeddings",
+      norm: "embeddings.norm",
+      final_norm: "final_norm",
+    },
+    blocks: "layers",
+    block: {
+      "attention.query": "attn.Wqkv",
+      "attention.key": "attn.Wqkv",
+      "attention.value": "attn.Wqkv",
+      "attention.projection": "attn.Wo",
+      "norm1.norm": "attn_norm",
+      "feedForward.c_gate": "mlp.Wi",
+      "feedForward.c_fc": "mlp.Wi",
+      "feedForward.c_proj": "mlp.Wo",
+      "norm2.norm": "mlp_norm",
+    },
+    parts: {
+      "attention.query": { index: 0, count: 3 },
+      "attention.key": { index: 1, count: 3 },
+      "attention.value": { index: 2, count: 3 },
+      "feedForward.c_gate": { index: 0, count: 2 },
+      "feedForward.c_fc": { index: 1, count: 2 },
+    },
+    heads: { pooler: "head.dense", pooler_norm: "head.norm" },
+    unread: /^(head|decoder|classifier)\./,
+  },
+};
+
+const CHOICES = Object.fromEntries(POOLINGS.map((pooling) => [pooling, pooling]));
+
+/** The rotary base of one kind of layer: new files have it in `rope_parameters`. */
+function readBase(fields: ConfigFields, kind: string, old: string, fallback: number): number {
+  fields.only("rope_scaling", null);
+  const parameters = fields.get("rope_parameters");
+  const own = parameters === undefined ? undefined : new ConfigFields(parameters).get(kind);
+  if (own === undefined) return fields.number(old, fallback);
+  const rope = new ConfigFields(own);
+  rope.only("rope_type", "default");
+  return rope.number("rope_theta", fallback);
+}
+
+/** Windows of `local_attention` tokens, half of them on each side, in all but every third layer. */
+function readWindows(fields: ConfigFields, layers: number): (number | undefined)[] {
+  const reach = Math.floor(fields.wholeNumber("local_attention", 128) / 2);
+  const period = fields.wholeNumber("global_attn_every_n_layers", 3);
+  const types = fields.get("layer_types") ??
+    Array.from({ length: layers }, (_, i) => i % period ? "sliding_attention" : "full_attention");
+  const known = ["sliding_attention", "full_attention"];
+  if (
+    !Array.isArray(types) || types.length !== layers || !types.every((type) => known.includes(type))
+  ) {
+    throw unexpected("layer_types", `${layers} of ${known.join(", ")}`, types);
+  }
+  return types.map((type) => type === "sliding_attention" ? reach + 1 : undefined);
+}
