@@ -30,6 +30,12 @@ test("dropped results are freed", async (kind) => {
   assert.ok(after - before < 2 ** 20, `${before} bytes, then ${after}`); // each has 2^20
 });
 
+test("compiled functions that are dropped free their memory, but not that of a kept result", async (kind) => {
+  const [before, after, value] = await measured("compiled", kind);
+  assert.ok(after - before < 2.5 * 2 ** 20, `${before} bytes, then ${after}`); // a program has 2^21
+  assert.ok(Math.abs(value - 4 * Math.exp(2)) < 1e-4, `${value}`);
+});
+
 test("views, parts and programs keep what they need", async (kind) => {
   assert.deepEqual(await measured("kept", kind), [
     [1, 2, 3, 4],

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../lib/device/current_device.ts";
+import { add, mul } from "../lib/ops/binary.ts";
+import { sum } from "../lib/ops/reduce.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
+import { customOp } from "../lib/tensor/custom_op.ts";
+import { I32 } from "../lib/wasm/assembler.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { full, tensor, zeros } from "../lib/tensor/tensor.ts";
 
@@ -47,5 +51,37 @@ Deno.test("exhausted memory is an error that says so, and freed memory is used a
 Deno.test("threads are a whole number from 1 to 64", () => {
   for (const threads of [0, 1.5, 65]) {
     assert.throws(() => new CpuDevice({ threads }), /threads must be a whole number/);
+  }
+});
+
+/** y = x, but the last chunk of each ten reads beyond all memory. */
+const trap = customOp({
+  name: "trap",
+  inputs: { x: "f32" },
+  cpu: {
+    chunks: ({ count }) => count,
+    emit(k) {
+      const { f, chunk } = k;
+      const { x, output } = k.pointers("x", "output");
+      f.if(chunk.remU(10).eq(9), () => f.storeF32(output.at(chunk), I32.of(-16).loadF32()));
+      f.storeF32(output.at(chunk), x.at(chunk).loadF32());
+    },
+  },
+});
+
+Deno.test("a kernel that traps on any thread is an error that names it, and the device stays well", async () => {
+  for (const threads of [1, 2, 4]) {
+    const device = new CpuDevice({ threads });
+    useDevice(device);
+    const x = tensor(Float32Array.from({ length: 4000 }, (_, i) => i));
+    const message = /^trap#\d+: its CPU kernel trapped/;
+    const step = compile(() => add(mul(x, 2), trap({ x })));
+    const sums = compile(() => sum(mul(x, 2)));
+    for (let i = 0; i < 5; i++) {
+      assert.throws(() => trap({ x }), { message });
+      assert.throws(step, { message });
+      assert.equal(await sums().item(), 4000 * 3999);
+    }
+    device.close();
   }
 });

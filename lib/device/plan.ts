@@ -9,13 +9,15 @@
  * @module
  */
 import type { Device } from "./device.ts";
-import type { Allocation, Launch, Placeable, Range } from "./launch.ts";
+import type { Launch, Placeable, Range } from "./launch.ts";
 import type { Entry, Recorder } from "./recorder.ts";
+import { Storage } from "./storage.ts";
 
-/** A planned program: launches with places, and the memory that it holds. */
+/** A planned program: launches with places, and the memory that its storages share. */
 export interface Plan {
   readonly launches: Launch<Range>[];
-  readonly allocations: Allocation[];
+  /** Each is freed with `dispose`, or collected with the last storage that has its place in it. */
+  readonly memory: Storage[];
   /** Bytes of memory that storages share, and the bytes they would take without sharing. */
   readonly bytes: number;
   readonly bytesUnshared: number;
@@ -59,17 +61,16 @@ export function plan(device: Device, recorder: Recorder, outputs: ReadonlySet<Pl
   const { launches, fixed } = resolveMoves(recorder.entries, outputs, root, find);
   const live = liveLaunches(launches, [...outputs, ...fixed.keys()], find);
   const slots = assignSlots(live, outputs, fixed, find);
-  const allocations = slots.map((slot) => device.allocate(slot.bytes));
-  slots.forEach((slot, i) => {
-    for (const { storage } of slot.lives) {
-      storage.place({ allocation: allocations[i], byteOffset: 0, bytes: storage.bytes });
-    }
+  const memory = slots.map(({ bytes, lives }) => {
+    const shared = Storage.persistent(device, bytes);
+    for (const { storage } of lives) storage.place(shared);
+    return shared;
   });
   for (const [storage, target] of fixed) storage.place(target);
   for (const storage of root.keys()) storage.place(find(storage));
   return {
     launches: live.map((launch) => ({ ...launch, buffers: [...launch.buffers] })),
-    allocations,
+    memory,
     bytes: slots.reduce((sum, slot) => sum + slot.bytes, 0),
     bytesUnshared: slots.reduce((sum, slot) => sum + slot.bytesUnshared, 0),
   };

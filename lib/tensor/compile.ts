@@ -32,7 +32,10 @@ export interface Compiled<Inputs extends Tensor[], Result> {
   (...inputs: Inputs): Result;
   /** Memory and launches of a run; undefined before the first call. */
   readonly report: ProgramReport | undefined;
-  /** Frees the program's memory, including that of its results. */
+  /**
+   * Frees the program's memory, including that of its results. Without it, the memory is freed when
+   * the function and its results are collected.
+   */
   dispose(): void;
 }
 
@@ -105,6 +108,12 @@ interface Program<Inputs, Result> {
   dispose(): void;
 }
 
+/**
+ * Frees the launches of a program whose compiled function is collected. Its memory is collected
+ * with it and with its results.
+ */
+const dropped = new FinalizationRegistry<LoadedProgram>((loaded) => loaded.dispose());
+
 function record<Inputs extends Tensor[], Result>(
   f: (...inputs: Inputs) => Result,
   inputs: Inputs,
@@ -126,8 +135,8 @@ function record<Inputs extends Tensor[], Result>(
   const outputs = new Set(tensorsIn(result).map((tensor) => tensor.storage));
   const made = plan(device, recorder, outputs);
   const loaded = device.load(made.launches);
-  const { bytes, bytesUnshared } = made;
-  return {
+  const { memory, bytes, bytesUnshared } = made;
+  const program: Program<Inputs, Result> = {
     device,
     inputs,
     result,
@@ -135,11 +144,13 @@ function record<Inputs extends Tensor[], Result>(
     report: { launches: made.launches.length, bytes, bytesUnshared },
     captured: new CapturedStorages([...captured, ...inputs.map(({ storage }) => storage)]),
     dispose: () => {
+      dropped.unregister(program);
       loaded.dispose();
-      for (const allocation of made.allocations) device.release(allocation);
-      for (const storage of own) storage.dispose();
+      for (const storage of [...memory, ...own]) storage.dispose();
     },
   };
+  dropped.register(program, loaded, program);
+  return program;
 }
 
 function nested(): Error {

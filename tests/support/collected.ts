@@ -34,6 +34,22 @@ async function dropped(device: Device): Promise<number[]> {
   return [before, device.memory().used];
 }
 
+/** Bytes in use before and after compiled functions that are dropped, and what a kept result reads. */
+async function compiled(device: Device): Promise<number[]> {
+  const x = tensor(new Float32Array(1 << 18).fill(2));
+  const run = () => compile((x: Tensor) => mul(exp(x), mul(x, x)))(x);
+  run().dispose();
+  await collect();
+  const before = device.memory().used;
+  const kept = run();
+  for (let i = 0; i < 20; i++) run();
+  await device.finish();
+  await collect();
+  const after = device.memory().used;
+  for (let i = 0; i < 4; i++) exp(x); // takes memory that was freed
+  return [before, after, (await kept.data())[9]];
+}
+
 /** What views, parts and a program read after the tensors that they were made of are dropped. */
 async function kept(): Promise<number[][]> {
   const numbers = (from: number) => tensor(Float32Array.from({ length: 128 }, (_, i) => from + i));
@@ -76,7 +92,7 @@ async function closed(kind: "cpu" | "webgpu"): Promise<string> {
 }
 
 const [name, kind] = Deno.args as [string, "cpu" | "webgpu"];
-const cases = { eager, dropped, kept };
+const cases = { eager, dropped, compiled, kept };
 if (name in cases) {
   const device = await openDevice({ device: kind, threads: 1 });
   console.log(JSON.stringify(await cases[name as keyof typeof cases](device)));

@@ -113,12 +113,24 @@ export class CpuDevice implements Device {
     const { slot, words, chunks } = this.#bind(launch);
     const block = this.#heap.allocate(words.byteLength);
     this.#words(block.pointer, words.length).set(words);
-    if (chunks === 1) this.#table.call(slot, block.pointer, 0, this.#scratch?.pointer ?? 0);
-    else if (chunks > 1) {
-      this.#record(this.#single.pointer, slot, chunks, block.pointer);
-      this.#run(this.#single.pointer, 1, false);
+    try {
+      if (chunks === 1) this.#call(launch.kernel.name, slot, block.pointer);
+      else if (chunks > 1) {
+        this.#record(this.#single.pointer, slot, chunks, block.pointer);
+        this.#run(this.#single.pointer, 1, false);
+      }
+    } finally {
+      this.#heap.release(block);
     }
-    this.#heap.release(block);
+  }
+
+  /** Runs a launch of one chunk on this thread. */
+  #call(name: string, slot: number, block: number): void {
+    try {
+      this.#table.call(slot, block, 0, this.#scratch?.pointer ?? 0);
+    } catch (cause) {
+      throw trapError(name, { cause });
+    }
   }
 
   load(launches: readonly Launch<Range>[]): LoadedProgram {
@@ -176,10 +188,19 @@ export class CpuDevice implements Device {
       words[CONTROL.program / 4] = program;
       words[CONTROL.programLength / 4] = length;
       words[CONTROL.threads / 4] = alone ? 1 : 1 + words[CONTROL.joined / 4];
+      words[CONTROL.firstRound / 4] = words[CONTROL.round / 4];
       if (!alone) Atomics.add(words, CONTROL.epoch / 4, 1);
     });
     if (!alone && this.threads > 1) Atomics.notify(words, CONTROL.epoch / 4);
-    this.#table.walk(0);
+    this.#table.run(0);
+    this.#throwTrap(words);
+  }
+
+  #throwTrap(words: Int32Array): void {
+    const trapped = Atomics.exchange(words, CONTROL.trapped / 4, 0);
+    if (trapped === 0) return;
+    const [name] = [...this.#slots.keys()][trapped - 1].split(",");
+    throw trapError(name);
   }
 
   /**
@@ -292,6 +313,14 @@ export class CpuDevice implements Device {
   #store(address: number, value: number): void {
     Atomics.store(new Int32Array(this.#memory.buffer, 0, 1024), address / 4, value);
   }
+}
+
+function trapError(name: string, options?: ErrorOptions): Error {
+  return new Error(
+    `${name}: its CPU kernel trapped, by an address out of bounds or an integer division by 0; ` +
+      "check its loads, stores and divisions",
+    options,
+  );
 }
 
 function pointerOf(range: Range): number {

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Sgemm } from "./blas.ts";
-import { CONTROL } from "./scheduler.ts";
+import { CONTROL, RECORD } from "./scheduler.ts";
 
 type Walk = (thread: number) => void;
 type KernelFunction = (block: number, chunk: number, scratch: number) => void;
@@ -15,8 +15,7 @@ type KernelFunction = (block: number, chunk: number, scratch: number) => void;
 /** Instantiates kernels and runs programs on the thread that constructed it. */
 export class KernelTable {
   readonly #table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
-  /** Runs the program that the control words describe, as one of its threads. */
-  readonly walk: Walk;
+  readonly #walk: Walk;
   /** Waits until the epoch is no longer `epoch`, at most 0.3 s. */
   readonly park: (epoch: number) => void;
 
@@ -27,7 +26,7 @@ export class KernelTable {
     readonly sgemm?: Sgemm,
   ) {
     const { walk, park } = this.#instantiate(scheduler, { memory, table: this.#table });
-    this.walk = walk as Walk;
+    this.#walk = walk as Walk;
     this.park = park as (epoch: number) => void;
   }
 
@@ -52,6 +51,28 @@ export class KernelTable {
       const at = CONTROL.directory / 4 + 2 * i;
       this.load(i, new Uint8Array(this.memory.buffer, words[at], words[at + 1]).slice());
     }
+  }
+
+  /**
+   * Runs the program that the control words describe, as one of its threads. A kernel's trap leaves
+   * out the rest of its chunk and is noted in `CONTROL.trapped`; the thread walks on, because the
+   * others wait for it at each barrier.
+   */
+  run(thread: number): void {
+    for (;;) {
+      try {
+        return this.#walk(thread);
+      } catch {
+        this.#noteTrap();
+      }
+    }
+  }
+
+  #noteTrap(): void {
+    const words = new Int32Array(this.memory.buffer);
+    const done = words[CONTROL.round / 4] - words[CONTROL.firstRound / 4] | 0;
+    const record = (words[CONTROL.program / 4] >>> 0) + done * RECORD.bytes;
+    Atomics.store(words, CONTROL.trapped / 4, 1 + words[(record + RECORD.slot) / 4]);
   }
 
   /** Runs one chunk of the kernel in `slot` on this thread alone. */

@@ -5,7 +5,7 @@
  * add, then wait for each other at a barrier. A worker takes part from the first program that
  * starts after it has joined, so nothing waits for one that starts slowly or cannot start at all.
  * Waiting threads spin briefly, then sleep. The result does not depend on which thread claims a
- * chunk. kernel_table.ts fills the function table.
+ * chunk. kernel_table.ts fills the function table and continues after a kernel's trap.
  *
  * @module
  */
@@ -23,14 +23,17 @@ export const CONTROL = {
   arrived: 192,
   round: 256,
   sleepers: 320,
-  /** Number of threads that run the program. */
+  /** Number of threads that run the program, and the barrier's round when it was started. */
   threads: 384,
+  firstRound: 388,
   /** Scratch memory: address, and bytes for each thread. */
   scratch: 448,
   scratchBytes: 452,
   /** Number of kernels; the directory has the (address, bytes) of each kernel's module. */
   kernels: 512,
   stop: 516,
+  /** 1 + the slot of a kernel that trapped in the running program; 0 if none did. */
+  trapped: 520,
   /** A lock around joining and starting, and the workers that have joined. */
   lock: 576,
   joined: 580,
@@ -108,9 +111,15 @@ function spinThenSleep(f: FunctionBuilder, address: number, seen: I32, sleepers:
   });
 }
 
+/**
+ * Walks the program, from the launch that the threads are at: the first one, or, for a thread that
+ * left the walk by a trap, the one at whose barrier the others wait for it.
+ */
 function emitWalk(f: FunctionBuilder, thread: I32): void {
-  const record = f.i32(word(CONTROL.program).loadI32());
-  const left = f.i32(word(CONTROL.programLength).loadI32());
+  const firstRound = word(CONTROL.firstRound).loadI32();
+  const done = f.i32(word(CONTROL.round).atomicLoad().sub(firstRound));
+  const record = f.i32(word(CONTROL.program).loadI32().add(done.mul(RECORD.bytes)));
+  const left = f.i32(word(CONTROL.programLength).loadI32().sub(done));
   const threads = f.i32(word(CONTROL.threads).loadI32());
   const scratchBytes = word(CONTROL.scratchBytes).loadI32();
   const scratch = f.i32(word(CONTROL.scratch).loadI32().add(scratchBytes.mul(thread)));

@@ -40,7 +40,7 @@ scope.onmessage = ({ data: { memory, scheduler, thread, blas } }) => {
     if (isStopped() || retires(words, seen, thread)) break;
     seen = Atomics.load(words, CONTROL.epoch / 4);
     kernels.loadListed();
-    kernels.walk(thread);
+    kernels.run(thread);
   }
   scope.close();
 };
