@@ -10,7 +10,7 @@ import { MAXIMUM_VOCABULARY } from "./tokenizer_file.ts";
 export class Vocabulary {
   /** The tokens; the index is the id. */
   readonly tokens: readonly string[];
-  readonly #ids: Map<string, number>;
+  readonly #ids = new Map<string, number>();
 
   /**
    * Numbers the tokens.
@@ -19,7 +19,7 @@ export class Vocabulary {
    */
   constructor(tokens: Iterable<string>) {
     this.tokens = [...tokens];
-    this.#ids = new Map(this.tokens.map((token, id) => [token, id]));
+    this.tokens.forEach((token, id) => this.#ids.set(token, id));
     if (this.tokens.length === 0) throw new RangeError("Vocabulary: expected tokens, got none");
     if (this.tokens.length > MAXIMUM_VOCABULARY) {
       throw new RangeError(

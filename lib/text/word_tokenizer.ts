@@ -73,9 +73,8 @@ export class WordTokenizer extends Tokenizer {
     checkOptions("WordTokenizer", options, OPTIONS);
     const { padding, unknown } = options;
     const given = [...expectTokens("WordTokenizer", "words", words)];
-    const known = new Set(given);
     const special = [padding, unknown].filter((token) => token !== undefined);
-    const tokens = [...special.filter((token) => !known.has(token)), ...given];
+    const tokens = [...special.filter((token) => !given.includes(token)), ...given];
     const wrong = tokens.find((token) => !/^\P{White_Space}+$/u.test(token));
     if (wrong !== undefined) {
       const shown = JSON.stringify(wrong);
@@ -112,8 +111,13 @@ export class WordTokenizer extends Tokenizer {
       }
     }
     if (counts.size === 0) throw new RangeError("WordTokenizer.fromText: the text holds no word");
-    const words = [...counts].sort(byCountThenWord).map(([word]) => word);
-    return new WordTokenizer(words.slice(0, wordLimit(vocabSize, special.size, options)), options);
+    // Keys alone: a pair for each word would take more memory than the words.
+    const words = [...counts.keys()].sort((a, b) => {
+      return counts.get(b)! - counts.get(a)! || (a < b ? -1 : 1);
+    });
+    counts.clear();
+    words.length = Math.min(words.length, wordLimit(vocabSize, special.size, options));
+    return new WordTokenizer(words, options);
   }
 
   /** V, the number of words and special tokens. */
@@ -200,16 +204,12 @@ export class WordTokenizer extends Tokenizer {
   }
 }
 
-function byCountThenWord(a: [string, number], b: [string, number]): number {
-  return b[1] - a[1] || (a[0] < b[0] ? -1 : 1);
-}
-
 function wordLimit(
   vocabSize: number | undefined,
   specialTokens: number,
   { unknown }: WordTokenizerOptions,
-): number | undefined {
-  if (vocabSize === undefined) return undefined;
+): number {
+  if (vocabSize === undefined) return Infinity;
   if (unknown === undefined) {
     throw new RangeError("WordTokenizer.fromText: vocabSize needs the option unknown, got none");
   }
