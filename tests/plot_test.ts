@@ -218,6 +218,17 @@ Deno.test("every layer and head has its map", async () => {
   for (const text of ["layer 3", "head 4"]) assert(texts(svg).includes(text), text);
 });
 
+Deno.test("timers fire while the maps of many heads are drawn", async () => {
+  const weights = new Float32Array(8 * 8 * 64 * 64).fill(1 / 64);
+  const figure = attentionGridFigure(weights, { layers: 8, heads: 8, queries: 64 });
+  await figure.toSVG(); // loads the packages that draw
+  let fired = 0;
+  const timer = setInterval(() => fired++, 1);
+  await figure.toSVG();
+  clearInterval(timer);
+  assert.ok(fired > 0);
+});
+
 Deno.test("top-p keeps the fewest tokens that reach it", async () => {
   const probabilities = [0.1, 0.4, 0.3, 0.2];
   const bars = probabilities.map((probability, index) => ({ token: `t${index}`, probability }));

@@ -19,3 +19,8 @@ Deno.test("yieldToEvents lets a timer through during long work, but not at every
   const milliseconds = await untilTimer(); // the last yield was just now
   assert.ok(milliseconds > 15, `yielded again after ${milliseconds} ms`);
 });
+
+Deno.test("a timer comes through after a package has loaded Node's MessageChannel", async () => {
+  await import("node:worker_threads");
+  for (let i = 0; i < 3; i++) assert.ok(await untilTimer() < 1000);
+});

@@ -58,20 +58,22 @@ export function attentionGridFigure(
   checkOptions("attentionGridFigure", options, OPTIONS);
   const { layers, heads, queries, keys = queries, title = "Attention by layer and head" } = options;
   const all = grid("attentionGridFigure", weights, layers * heads * queries, keys);
-  const scale = { least: Math.min(0, range(all)[0]), greatest: range(all)[1] };
+  const [least, greatest] = range(all);
+  const scale = { least: Math.min(0, least), greatest };
   // Wide enough for "head 12", narrow enough for 16 heads.
   const side = Math.max(48, Math.min(140, Math.floor(720 / heads)));
   const [width, height] = [heads * (side + GAP), layers * (side + GAP)];
   const notes = [`in each map: queries from the top, keys from the left, ${queries} × ${keys}`];
   return new Figure(async (_plotter, theme) => {
     const ramped = { ...scale, ramp: theme.sequential, power: 0.5 };
-    const maps = Array.from({ length: layers * heads }, (_, index) => {
+    const maps: string[] = [];
+    for (let index = 0; index < layers * heads; index++) {
       const [layer, head] = [Math.floor(index / heads), index % heads];
       const values = { ...all, rows: queries, at: shifted(all, index * queries) };
-      return smallMap(values, ramped, theme, place(layer, head, side));
-    });
+      maps.push(await smallMap(values, ramped, theme, place(layer, head, side)));
+    }
     const bar = { left: MARGIN.left + width + 8, top: MARGIN.top, height: Math.min(height, 240) };
-    const body = [...await Promise.all(maps), ...headings(layers, heads, side, theme)];
+    const body = [...maps, ...headings(layers, heads, side, theme)];
     body.push(colorBar(ramped, theme, { ...bar, height: Math.max(80, bar.height - GAP) }));
     return {
       width: bar.left + colorBarWidth(ramped),

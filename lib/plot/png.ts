@@ -5,6 +5,7 @@
  * @module
  */
 
+import { yieldToEvents } from "../yield_to_events.ts";
 import type { Color } from "./theme.ts";
 
 /**
@@ -24,6 +25,7 @@ export async function pngDataUrl(
   const rows = new Uint8Array(height * (1 + 3 * width)); // each row starts with its filter, 0
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) rows.set(color(x, y), y * (1 + 3 * width) + 1 + 3 * x);
+    await yieldToEvents(); // a grid of many heads takes a second
   }
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
