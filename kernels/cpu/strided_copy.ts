@@ -2,10 +2,10 @@
  * y[yStart + Σ iₐ·yₐ] ← x[xStart + Σ iₐ·xₐ] for all i in a box of up to six axes, axis 0 the
  * innermost: slices, concatenation, transposition. x, y: 32-bit words.
  *
- * Scalars: `n0…n5` lengths, `x0…x5` and `y0…y5` steps in words. `OP` 0 copies, 1 adds (f32), 2
- * writes zeros and reads no x. `RANK`: axes in use. `UNIT` 1: x0 = y0 = 1. `TILE` 1: x1 = y0 = 1, a
- * transposition. An item is a block of `block` words of axis 0 (of 16 rows of axis 1 in a
- * transposition); a chunk computes `group` of the `items`.
+ * Scalars: `n0…n5` lengths, `x0…x5` and `y0…y5` steps in words. `ADD` 1: y gets the sum, in f32, of
+ * its value and x. `ZERO` 1: y gets zeros and x is not read. `RANK`: axes in use. `UNIT` 1: x0 = y0
+ * = 1. `TILE` 1: x1 = y0 = 1, a transposition. An item is a block of `block` words of axis 0 (of 16
+ * rows of axis 1 in a transposition); a chunk computes `group` of the `items`.
  *
  * @module
  */
@@ -15,8 +15,6 @@ import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { mapVectors } from "./rows.ts";
 import { transposeSquare } from "./square.ts";
 
-/** Operations on a word, by the number `OP`. */
-export const STRIDED_COPY = ["copy", "add", "zero"] as const;
 /** Rows of an item in a transposition: a cache line of x. */
 export const BAND = 16;
 
@@ -105,7 +103,8 @@ function emitRows(k: KernelBuilder): void {
   forItems(k, axes, (from, to, [index]) => {
     const elements = within(k, row.length, index, block);
     if (k.constants.UNIT) {
-      const inputs = [[from], [from, to], []][k.constants.OP];
+      const { ADD, ZERO } = k.constants;
+      const inputs = ZERO ? [] : ADD ? [from, to] : [from];
       mapVectors(f, elements, inputs, to, (...[a, b]) => b ? a.add(b) : a ?? V128.of(0));
       return;
     }
@@ -119,8 +118,8 @@ function emitRows(k: KernelBuilder): void {
 }
 
 function storeWord({ f, constants }: KernelBuilder, from: I32, to: I32): void {
-  if (STRIDED_COPY[constants.OP] === "add") f.storeF32(to, from.loadF32().add(to.loadF32()));
-  else f.storeI32(to, STRIDED_COPY[constants.OP] === "copy" ? from.loadI32() : 0);
+  if (constants.ADD) f.storeF32(to, from.loadF32().add(to.loadF32()));
+  else f.storeI32(to, constants.ZERO ? 0 : from.loadI32());
 }
 
 /**
@@ -171,7 +170,7 @@ function storeSquare(k: KernelBuilder, { from, xStep, to, yStep }: Square): void
     return column;
   });
   for (const row of transposeSquare(f, columns)) {
-    f.storeV128(to, STRIDED_COPY[k.constants.OP] === "add" ? row.add(to.loadV128()) : row);
+    f.storeV128(to, k.constants.ADD ? row.add(to.loadV128()) : row);
     f.set(to, to.add(yStep));
   }
 }

@@ -1,8 +1,10 @@
 // y[yStart + Σ i·y] ← x[xStart + Σ i·x] for all i in a box of up to six axes, axis 0 the innermost.
-// x, y: 32-bit words. OP 0 copies, 1 adds (f32), 2 writes zeros. RANK: axes in use. A thread copies
-// one word, along axis 0 first. With TILE (x1 = y0 = 1, a transposition) a workgroup copies 32 × 32
-// words of axes 1 and 0 through workgroup memory, so that both reads and writes are coalesced.
-override OP: u32;
+// x, y: 32-bit words. With ADD y gets the sum, in f32, of its value and x; with ZERO it gets zeros.
+// RANK: axes in use. A thread copies one word, along axis 0 first. With TILE (x1 = y0 = 1, a
+// transposition) a workgroup copies 32 × 32 words of axes 1 and 0 through workgroup memory, so that
+// both reads and writes are coalesced.
+override ADD: u32;
+override ZERO: u32;
 override RANK: u32;
 override TILE: u32;
 override UNIT: u32;
@@ -22,7 +24,7 @@ fn plane_at(position: u32) -> vec2u {
 }
 
 fn put(place: u32, word: u32) {
-  if (OP != 1u) {
+  if (ADD == 0u) {
     y[place] = word;
     return;
   }
@@ -60,6 +62,6 @@ fn each_workgroup(number: u32, lane: u32) {
   let row = i / s.n0;
   let at = plane_at(row / s.n1) + (i % s.n0) * vec2u(s.x0, s.y0) + (row % s.n1) * vec2u(s.x1, s.y1);
   var word = 0u;
-  if (OP != 2u) { word = x[at.x]; }
+  if (ZERO == 0u) { word = x[at.x]; }
   put(at.y, word);
 }

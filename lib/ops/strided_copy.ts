@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { BAND, STRIDED_COPY, stridedCopy as cpu } from "../../kernels/cpu/strided_copy.ts";
+import { BAND, stridedCopy as cpu } from "../../kernels/cpu/strided_copy.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { formatShape, type Shape, size } from "../shape.ts";
@@ -53,15 +53,14 @@ interface Axis {
 }
 
 /**
- * Copies a box of `shape` from one place to another, adds it (f32) onto what is there, or, without
- * `from`, writes zeros. TypeError if more than six axes are left after those that continue without
- * a gap are joined. No derivative.
+ * Copies a box of `shape` from `from` to `to`, or adds it there (`add`, f32); without `from`, writes
+ * zeros. TypeError if more than six axes are left after contiguous ones are joined. No derivative.
  */
 export function stridedCopy(
   shape: Shape,
   from: Side | undefined,
   to: Side,
-  operation: typeof STRIDED_COPY[number] = from ? "copy" : "zero",
+  operation: "copy" | "add" = "copy",
 ): void {
   const count = size(shape);
   if (count === 0) return;
@@ -76,7 +75,8 @@ export function stridedCopy(
   const turns = inner.x !== 1 && inner.y === 1 && next?.x === 1;
   const TILE = turns && Math.min(inner.length, next.length) >= SMALLEST_SIDE ? 1 : 0;
   const constants = {
-    OP: STRIDED_COPY.indexOf(operation),
+    ADD: operation === "add" ? 1 : 0,
+    ZERO: from ? 0 : 1,
     RANK: axes.length,
     TILE,
     UNIT: inner.y === 1 && (inner.x === 1 || !from) ? 1 : 0,
