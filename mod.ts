@@ -229,7 +229,8 @@ export {
   Tokenizer,
   type TokenStream,
 } from "./lib/text/tokenizer.ts";
-export type { BatchOptions, EncodedBatch } from "./lib/text/encode_batch.ts";
+export type { BatchOptions, BatchText, EncodedBatch } from "./lib/text/encode_batch.ts";
+export type { TruncationStrategy } from "./lib/text/truncation.ts";
 export { CharacterTokenizer } from "./lib/text/character_tokenizer.ts";
 export { WordTokenizer } from "./lib/text/word_tokenizer.ts";
 export { BytePairTokenizer } from "./lib/text/byte_pair_tokenizer.ts";

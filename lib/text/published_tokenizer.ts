@@ -29,7 +29,8 @@ import {
   readPreTokenizers,
   splitPieces,
 } from "./pipeline/pre_tokenizers.ts";
-import { type Surroundings, Tokenizer, type TokenStream } from "./tokenizer.ts";
+import { type Surroundings, surroundingsOf, type Templates } from "./templates.ts";
+import { Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { readObject, type TokenizerFile } from "./tokenizer_file.ts";
 
 type Json = Record<string, unknown>;
@@ -98,6 +99,11 @@ export class PublishedTokenizer extends Tokenizer {
   /** V: the largest id and one. */
   override get vocabSize(): number {
     return this.#tokens.length;
+  }
+
+  /** What the file's post-processor puts around one text and around a pair. */
+  override get templates(): Templates {
+    return this.#pipeline.postProcessor;
   }
 
   /** The `eos_token` of the configuration. */
@@ -271,14 +277,6 @@ function headOf(text: string): TextHead {
 function expectId(id: number): number {
   if (Number.isInteger(id) && id >= 0) return id;
   throw new RangeError(`token: expected an id, an integer from 0 on, got ${id}`);
-}
-
-/** The ids before and after one text. */
-function surroundingsOf({ single }: PostProcessor): Surroundings {
-  const at = single.findIndex((piece) => "text" in piece);
-  const idsOf = (pieces: PostProcessor["single"]) =>
-    pieces.flatMap((piece) => "ids" in piece ? piece.ids : []);
-  return { before: idsOf(single.slice(0, at)), after: idsOf(single.slice(at + 1)) };
 }
 
 /** A template as it is, or the one called "default" of several. */

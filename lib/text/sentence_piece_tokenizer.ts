@@ -12,7 +12,8 @@ import {
   readSentencePieceModel,
   type SentencePieceModel,
 } from "./sentence_piece_model.ts";
-import { type Surroundings, Tokenizer, type TokenStream } from "./tokenizer.ts";
+import type { Surroundings } from "./templates.ts";
+import { Tokenizer, type TokenStream } from "./tokenizer.ts";
 import type { TokenizerFile } from "./tokenizer_file.ts";
 
 const PACKAGE = "npm:sentencepiece-js@1.1.0";

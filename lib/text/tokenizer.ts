@@ -11,11 +11,21 @@
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { cleanedUp } from "./clean_up.ts";
-import { type BatchOptions, type EncodedBatch, encodeRows } from "./encode_batch.ts";
+import {
+  assembledIds,
+  type BatchOptions,
+  type BatchText,
+  type EncodedBatch,
+  encodeRows,
+  type TokenOffsets,
+} from "./encode_batch.ts";
+import { type Surroundings, type Templates, templatesAround } from "./templates.ts";
 import type { TokenizerFile } from "./tokenizer_file.ts";
 
-/** Which tokens `encode` puts around a text. */
+/** Options of `encode`: a second text, and the tokens around. */
 export interface EncodeTextOptions {
+  /** A second text, such as the context of a question, encoded after the first. Default: none. */
+  pair?: string;
   /**
    * Put the special tokens around the text that the model was trained with, such as `[CLS]` and
    * `[SEP]`; default false.
@@ -42,14 +52,6 @@ export interface TokenStream {
   end(): string;
 }
 
-/** The ids that go before and after a text. */
-export interface Surroundings {
-  /** Before the text. */
-  readonly before: readonly number[];
-  /** After the text. */
-  readonly after: readonly number[];
-}
-
 /** Text to token ids and back. Ids run from 0 to `vocabSize` − 1. */
 export abstract class Tokenizer {
   /** Which model splits the text. */
@@ -69,6 +71,14 @@ export abstract class Tokenizer {
    * @internal
    */
   readonly surroundings: Surroundings = { before: [], after: [] };
+  /**
+   * The ids that `addSpecialTokens` puts around one text and around a pair.
+   *
+   * @internal
+   */
+  get templates(): Templates {
+    return templatesAround(this.surroundings);
+  }
   /** The maximum number of tokens of its model; undefined if its files do not say. */
   readonly maximumLength: number | undefined;
 
@@ -91,30 +101,55 @@ export abstract class Tokenizer {
   }
 
   /**
-   * Text to ids, [n].
+   * Text to ids, [n]; with `pair`, two texts to the ids of one row.
    *
    * @throws {RangeError} if the text holds something that the vocabulary cannot express
    * @throws {TypeError} if `text` is no string, or an option is unknown
    */
   encode(text: string, options: EncodeTextOptions = {}): Uint32Array<ArrayBuffer> {
-    checkOptions("encode", options, { addSpecialTokens: false });
-    const { addSpecialTokens = false } = options;
+    checkOptions("encode", options, { pair: "none", addSpecialTokens: false });
+    const { pair, addSpecialTokens = false } = options;
     const ids = this.encodeText(expectText(text));
-    const { before, after } = this.surroundings;
-    if (!addSpecialTokens || before.length + after.length === 0) return ids;
-    return Uint32Array.from([...before, ...ids, ...after]);
+    if (pair === undefined && !addSpecialTokens) return ids;
+    const { single, pair: double } = this.templates;
+    if (pair === undefined) return assembledIds([ids], single, true);
+    return assembledIds([ids, this.encodeText(expectText(pair))], double, addSpecialTokens);
   }
 
   /**
-   * Several texts to rows of ids with their masks: special tokens around each, cut to a length and
-   * padded to one as the options say.
+   * Several texts, or pairs of texts, to rows of ids with their masks and token types: special
+   * tokens around each, cut to a length and padded to one as the options say.
    *
    * @throws {RangeError} if a text cannot be expressed, or an option needs a length or a padding
    *   token that there is not
-   * @throws {TypeError} if `texts` is no list of strings, or an option is unknown
+   * @throws {TypeError} if `texts` is no list of texts or pairs, or an option is unknown
+   *
+   * ```ts
+   * const tokenizer = CharacterTokenizer.fromText("abc", { padding: "-" });
+   * const { ids, attentionMask } = tokenizer.encodeBatch(["abc", "b"], { padding: true });
+   * console.log(ids.map((row) => [...row]), [...attentionMask[1]]); // [ [ 1, 2, 3 ], [ 2, 0, 0 ] ] [ 1, 0, 0 ]
+   * ```
    */
-  encodeBatch(texts: readonly string[], options: BatchOptions = {}): EncodedBatch {
+  encodeBatch(texts: readonly BatchText[], options: BatchOptions = {}): EncodedBatch {
     return encodeRows(this, texts, options);
+  }
+
+  /**
+   * Computes ids with offsets for `encodeBatch`.
+   *
+   * @internal
+   */
+  encodeOffsets(_text: string): TokenOffsets {
+    throw new RangeError(`encodeBatch: offsets: not supported by a tokenizer of kind ${this.kind}`);
+  }
+
+  /**
+   * Takes white space out of the offsets of one row's text, if the tokenizer's file says so.
+   *
+   * @internal
+   */
+  trimOffsets(text: TokenOffsets): TokenOffsets {
+    return text;
   }
 
   /** Text to tokens as the vocabulary spells them, without special tokens around. */

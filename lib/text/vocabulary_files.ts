@@ -124,7 +124,13 @@ export function bytePairFile(vocab: Json, merges: string, beside: BesideVocabula
     normalizer: null,
     pre_tokenizer: byteLevel,
     post_processor: isRoberta
-      ? { type: "RobertaProcessing", cls: [cls, vocab[cls]], sep: [sep, vocab[sep]] }
+      ? {
+        type: "RobertaProcessing",
+        cls: [cls, vocab[cls]],
+        sep: [sep, vocab[sep]],
+        trim_offsets: true,
+        add_prefix_space: byteLevel.add_prefix_space,
+      }
       : { ...byteLevel, trim_offsets: false },
     decoder: byteLevel,
     model: {

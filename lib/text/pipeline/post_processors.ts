@@ -4,19 +4,15 @@
  * @module
  */
 
+import type { TemplatePiece, Templates } from "../templates.ts";
 import { malformed, readObject } from "../tokenizer_file.ts";
 import { isId } from "./model.ts";
 import type { Part } from "./part.ts";
 
-/** One place of a template: ids that are put in, or one of the texts. */
-export type TemplatePiece =
-  | { readonly ids: readonly number[]; readonly type: number }
-  | { readonly text: "A" | "B"; readonly type: number };
-
-/** The templates of one text and of two. */
-export interface PostProcessor {
-  readonly single: readonly TemplatePiece[];
-  readonly pair: readonly TemplatePiece[];
+/** What a post-processor does: the templates, and how it changes offsets. */
+export interface PostProcessor extends Templates {
+  /** Takes white space out of offsets; `addsSpace` if the text gets a space before it. */
+  readonly trims?: { readonly addsSpace: boolean };
 }
 
 const A: TemplatePiece = { text: "A", type: 0 };
@@ -24,32 +20,41 @@ const A: TemplatePiece = { text: "A", type: 0 };
 /** What a file without a post-processor does: the texts alone. */
 export const TEXTS_ALONE: PostProcessor = { single: [A], pair: [A, { text: "B", type: 1 }] };
 
-/** The most ids that a template may put in. */
+/** The maximum number of ids that a template may put in. */
 const MAXIMUM_IDS = 1000;
 
 /** The post-processor that a part describes. */
 export function readPostProcessor(part: Part): PostProcessor {
   switch (part.type) {
     case "ByteLevel": // which changes offsets alone
-      return TEXTS_ALONE;
+      return part.flag("trim_offsets", true)
+        ? { ...TEXTS_ALONE, trims: { addsSpace: part.flag("add_prefix_space", true) } }
+        : TEXTS_ALONE;
     case "TemplateProcessing":
       return template(part);
     case "BertProcessing":
     case "RobertaProcessing":
       return classic(part);
-    case "Sequence": {
-      const adding = part.parts("processors").map(readPostProcessor).filter((processor) =>
-        processor !== TEXTS_ALONE
-      );
-      if (adding.length > 1) {
-        throw part.malformed("processors", "at most one that adds tokens (more are not supported)");
-      }
-      return adding[0] ?? TEXTS_ALONE;
-    }
+    case "Sequence":
+      return sequence(part);
   }
   throw part.unsupported(
     "TemplateProcessing, ByteLevel, BertProcessing, RobertaProcessing or Sequence",
   );
+}
+
+/** At most one processor that adds tokens, and one that trims before it. */
+function sequence(part: Part): PostProcessor {
+  const inner = part.parts("processors").map(readPostProcessor);
+  const adding = inner.filter(({ single }) => single !== TEXTS_ALONE.single);
+  const trimming = inner.filter(({ trims }) => trims !== undefined);
+  if (adding.length > 1 || trimming.length > 1) {
+    throw part.malformed(
+      "processors",
+      "at most one that adds tokens and one that trims offsets (more are not supported)",
+    );
+  }
+  return { ...adding[0] ?? TEXTS_ALONE, trims: trimming[0]?.trims };
 }
 
 /** `[CLS] A [SEP] B [SEP]`, or `<s> A </s></s> B </s>` with one token type. */
@@ -57,10 +62,15 @@ function classic(part: Part): PostProcessor {
   const begin = { ids: [pairId(part, "cls")], type: 0 };
   const end = { ids: [pairId(part, "sep")], type: 0 };
   const single = [begin, A, end];
-  const pair = part.type === "BertProcessing"
-    ? [...single, { text: "B", type: 1 } as const, { ...end, type: 1 }]
-    : [...single, end, { text: "B", type: 0 } as const, end];
-  return { single, pair };
+  // Without one of its settings the reference takes a RobertaProcessing for a BertProcessing.
+  const isRoberta = part.type === "RobertaProcessing" && part.has("trim_offsets") &&
+    part.has("add_prefix_space");
+  if (!isRoberta) {
+    return { single, pair: [...single, { text: "B", type: 1 }, { ...end, type: 1 }] };
+  }
+  const pair: TemplatePiece[] = [...single, end, { text: "B", type: 0 }, end];
+  if (!part.flag("trim_offsets")) return { single, pair };
+  return { single, pair, trims: { addsSpace: part.flag("add_prefix_space") } };
 }
 
 /** The id of a field `[token, id]`. */
@@ -99,7 +109,7 @@ function templatePiece(
   const { Sequence: sequence, SpecialToken: token } = readObject(value, name);
   const fields = readObject(sequence ?? token, name);
   const type = fields.type_id;
-  if (!isId(type)) throw malformed(`${name}.type_id`, "a token type", type);
+  if (!isId(type) || type > 255) throw malformed(`${name}.type_id`, "a token type to 255", type);
   if (sequence !== undefined) {
     if (fields.id !== "A" && fields.id !== "B") throw malformed(`${name}.id`, "A or B", fields.id);
     return { text: fields.id, type };
