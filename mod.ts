@@ -139,6 +139,7 @@ export {
   LayerNorm,
   type LayerNormLayerOptions,
   Linear,
+  type LinearCallOptions,
   type LinearLayerOptions,
   type NormLayer,
   RMSNorm,
@@ -203,6 +204,20 @@ export {
 export { holdsCheckpoint, loadRunState, type RunState } from "./lib/train/checkpoint_state.ts";
 export { CheckpointFolder } from "./lib/train/checkpoint_folder.ts";
 export { type Metrics, MetricsLog } from "./lib/train/checkpoint_metrics.ts";
+
+// Adapters
+export type { AdaptableLayer } from "./lib/adapt/adaptable_layers.ts";
+export type { LowRankUpdate } from "./lib/nn/low_rank.ts";
+export { attachLora } from "./lib/adapt/lora.ts";
+export { type AdaptedLayer, type AdapterReport, LoraAdapter } from "./lib/adapt/lora_adapter.ts";
+export type { LoraChoices, LoraOptions } from "./lib/adapt/lora_options.ts";
+export {
+  loadAdapter,
+  loadAdapterConfig,
+  type LoadAdapterOptions,
+} from "./lib/adapt/load_adapter.ts";
+export { saveAdapter, type SaveAdapterOptions } from "./lib/adapt/adapter_files.ts";
+export type { AdapterConfig, AdapterTask } from "./lib/adapt/adapter_config.ts";
 
 // Generation
 export { generate } from "./lib/generate/generate.ts";

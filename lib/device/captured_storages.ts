@@ -14,6 +14,7 @@ interface Place {
   readonly storage: Placeable;
   readonly allocation: Allocation;
   readonly byteOffset: number;
+  readonly touches: number;
 }
 
 /** Storages, and where they were when this was made. */
@@ -25,14 +26,14 @@ export class CapturedStorages {
   constructor(storages: Iterable<Placeable>) {
     this.#places = [...new Set(storages)].map((storage) => {
       storage.watch();
-      const { allocation, byteOffset } = storage;
-      return { storage, allocation, byteOffset };
+      const { allocation, byteOffset, touches } = storage;
+      return { storage, allocation, byteOffset, touches };
     });
     this.#changes = Storage.changes;
   }
 
   /**
-   * Whether one was moved or freed since: one comparison of integers, unless a watched storage of
+   * Whether one was moved, freed or touched since: one comparison of integers, unless a watched storage of
    * any program has changed.
    */
   get haveChanged(): boolean {
@@ -43,6 +44,7 @@ export class CapturedStorages {
   }
 }
 
-function hasChanged({ storage, allocation, byteOffset }: Place): boolean {
-  return storage.disposed || storage.allocation !== allocation || storage.byteOffset !== byteOffset;
+function hasChanged({ storage, allocation, byteOffset, touches }: Place): boolean {
+  return storage.disposed || storage.allocation !== allocation ||
+    storage.byteOffset !== byteOffset || storage.touches !== touches;
 }

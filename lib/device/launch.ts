@@ -35,7 +35,9 @@ export interface Placeable extends Range {
   readonly disposed: boolean;
   /** Gives it its place. */
   place(range: Range): void;
-  /** Counts in `Storage.changes`, from now on, when it is moved or freed. */
+  /** How often it was touched: what is computed with it has changed. */
+  readonly touches: number;
+  /** Counts in `Storage.changes`, from now on, when it is moved, freed or touched. */
   watch(): void;
   /** Releases its memory. */
   dispose(): void;

@@ -20,6 +20,7 @@ export class Storage implements Placeable {
   #owned = false;
   #disposed = false;
   #watched = false;
+  #touches = 0;
   /** From the whole's start, or from the allocation's if there is no whole. */
   #byteOffset: number;
 
@@ -27,7 +28,7 @@ export class Storage implements Placeable {
     this.#byteOffset = byteOffset;
   }
 
-  /** How often a watched storage was moved or freed, in the whole process. */
+  /** How often a watched storage was moved, freed or touched, in the whole process. */
   static get changes(): number {
     return Storage.#changes;
   }
@@ -108,10 +109,21 @@ export class Storage implements Placeable {
     this.#byteOffset = this.whole ? 0 : range.byteOffset;
   }
 
-  /** Counts in `changes`, from now on, when this storage is moved or freed. */
+  /** Counts in `changes`, from now on, when this storage is moved, freed or touched. */
   watch(): void {
     this.#watched = true;
     this.whole?.watch();
+  }
+
+  /** How often `touch` was called. */
+  get touches(): number {
+    return this.#touches;
+  }
+
+  /** Says that what is computed with this memory has changed: programs record it again. */
+  touch(): void {
+    this.#touches++;
+    this.#noteChange();
   }
 
   /** Releases the memory now. */

@@ -159,7 +159,7 @@ export class Attention extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     const { residual } = options;
-    return this.projection.forward(this.attend(x, options, context), { residual });
+    return this.projection.forward(this.attend(x, options, context), { residual, context });
   }
 
   /** The attended values before the output projection: x [B,T,C] → [B,T,H·D]. */
@@ -179,7 +179,7 @@ export class Attention extends Module {
     if (cache && (source || !this.#causal)) {
       throw new TypeError("Attention: a cache is for causal self-attention only, got a cache");
     }
-    const rows = this.#rows(x, options);
+    const rows = this.#rows(x, options, context);
     weights?.push(this.#weigh(rows, options));
     if (!cache) return this.#mix(rows, options, context);
     const packed = rows.length === 1 ? rows[0] : concatenate([...rows], { axis: 2 });
@@ -217,9 +217,9 @@ export class Attention extends Module {
   }
 
   /** Queries, keys and values, normalized and rotated if the configuration says so. */
-  #rows(x: Tensor, { source, cache }: AttendOptions): Rows {
+  #rows(x: Tensor, { source, cache }: AttendOptions, context?: ForwardContext): Rows {
     const { heads, keyValueHeads = heads, positions } = this.config;
-    const rows = this.#normalized(this.#project(x, source));
+    const rows = this.#normalized(this.#project(x, source, context));
     if (positions !== "rotary" || source) return rows;
     const turn = (rows: Tensor, heads: number) => this.#rotated(rows, heads, cache);
     if (rows.length === 1) return [turn(rows[0], heads + keyValueHeads)];
@@ -227,14 +227,15 @@ export class Attention extends Module {
     return [turn(q, heads), turn(k, keyValueHeads), v];
   }
 
-  #project(x: Tensor, source: Tensor | undefined): Rows {
+  #project(x: Tensor, source: Tensor | undefined, context?: ForwardContext): Rows {
     const { queryKeyValue, query, key, value } = this;
     if (!queryKeyValue) {
       const from = source ?? x;
-      return [query!.forward(x), key!.forward(from), value!.forward(from)];
+      const k = key!.forward(from, { context });
+      return [query!.forward(x, { context }), k, value!.forward(from, { context })];
     }
     if (source) throw new TypeError("Attention: a packed layer has no source, got a source");
-    return [queryKeyValue.forward(x)];
+    return [queryKeyValue.forward(x, { context })];
   }
 
   #normalized(rows: Rows): Rows {

@@ -18,6 +18,7 @@ import { FeedForward } from "./feed_forward.ts";
 import { type BlockWeights, sameWeights } from "./initial_weights.ts";
 import { layerRandom, normal } from "./initializers.ts";
 import { makeNorm, type NormLayer } from "./layers.ts";
+import { linearLayers } from "./linear_layers.ts";
 import { Module, type Parts } from "./module.ts";
 
 /** Options of `Block` that are not part of its configuration. */
@@ -165,7 +166,7 @@ export class Block extends Module {
     }
     if (!context.options.recomputeActivations) return this.#compute(x, input, context);
     const passes = [context, context.fork()];
-    const inputs = [x, ...(memory ? [memory] : []), ...this.parameters()];
+    const inputs = [x, ...(memory ? [memory] : []), ...this.parameters(), ...updatesOf(this)];
     return recompute(() => this.#compute(x, input, passes.shift()!), inputs);
   }
 
@@ -233,6 +234,12 @@ function addLayer(x: Tensor, input: Tensor, half: Half, context: ForwardContext)
   if (!outputNorm && !context.drops(dropout)) return layer(input, x);
   const value = layer(input);
   return add(x, context.dropout(normalize(value, outputNorm), dropout));
+}
+
+/** The matrices of the low-rank updates within a module. */
+function updatesOf(module: Module): Tensor[] {
+  const layers = [...linearLayers(module).values()];
+  return layers.flatMap(({ updates }) => updates.flatMap(({ a, b }) => [a, b]));
 }
 
 /** Tensors [B,…], one for each block, as one: [B,L,…]. */

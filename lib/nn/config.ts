@@ -93,13 +93,6 @@ export function modelConfig(input: ModelConfigInput): ModelConfig {
   };
 }
 
-/** Whether a training step of the model draws random numbers. */
-export function hasDropout(config: ModelConfig): boolean {
-  const { dropout, embeddingDropout, attentionOutputDropout, attentionDropout } = config;
-  const rates = [dropout, embeddingDropout, attentionOutputDropout, attentionDropout];
-  return [...rates, config.activationDropout].some((rate) => rate !== undefined && rate > 0);
-}
-
 function checkHead(tiedHead: boolean, headBias: boolean): void {
   expectBoolean("tiedHead", tiedHead);
   expectBoolean("headBias", headBias);

@@ -76,10 +76,11 @@ export class FeedForward extends Module {
   ): Tensor {
     const { activation, activationDropout = 0 } = this.config;
     const { up, gate, down } = this;
-    if (gate || up.int8 || context.drops(activationDropout)) {
-      const active = (gate ?? up).forward(x, { activation });
-      const inner = gate ? mul(active, up.forward(x)) : active;
-      return down.forward(context.dropout(inner, activationDropout), { residual });
+    const isAdapted = up.updates.length + down.updates.length > 0;
+    if (gate || up.int8 || isAdapted || context.drops(activationDropout)) {
+      const active = (gate ?? up).forward(x, { activation, context });
+      const inner = gate ? mul(active, up.forward(x, { context })) : active;
+      return down.forward(context.dropout(inner, activationDropout), { residual, context });
     }
     return feedForward(x, up.weight, up.bias, down.weight, down.bias, { activation, residual });
   }

@@ -164,7 +164,8 @@ export class GPT extends Module {
     const rows = reshape(this.hidden(ids, context), [targets.size, width]);
     const weight = this.head?.weight ?? this.tokens.weight;
     const flat = targets.view([targets.size]);
-    if (this.int8Head ?? this.head?.int8) return crossEntropy(this.logits(rows), flat);
+    const isPlain = !this.int8Head && !this.head?.int8 && !this.head?.updates.length;
+    if (!isPlain) return crossEntropy(this.logits(rows), flat);
     return linearCrossEntropy(rows, weight, this.head?.bias, flat, { transposed: true });
   }
 

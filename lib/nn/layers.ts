@@ -7,6 +7,8 @@
  */
 import type { Random } from "../random.ts";
 import { embedding } from "../ops/embedding.ts";
+import { activate } from "../ops/activation.ts";
+import { add } from "../ops/binary.ts";
 import { int8Linear, type Int8Matrix } from "../ops/int8_linear.ts";
 import { layerNorm } from "../ops/layer_norm.ts";
 import { linear, type LinearOptions } from "../ops/matmul.ts";
@@ -15,7 +17,9 @@ import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BlockConfig } from "./block_config.ts";
 import { expectEpsilon, expectWholeNumber } from "./config_checks.ts";
+import type { ForwardContext } from "./context.ts";
 import { constant, type Initializer, layerRandom, normal, parameter } from "./initializers.ts";
+import { addLowRank, type LowRankUpdate } from "./low_rank.ts";
 import { Module, type Parts } from "./module.ts";
 
 /** Options of `Linear`. */
@@ -32,6 +36,12 @@ export interface LinearLayerOptions {
 
 const LINEAR_OPTIONS = { bias: true, transposed: true, initializer: true, random: true };
 
+/** What holds for one call of a `Linear`. */
+export interface LinearCallOptions extends Omit<LinearOptions, "transposed"> {
+  /** The forward pass, for the dropout of low-rank updates. Default: an evaluation. */
+  context?: ForwardContext;
+}
+
 /** y = activation(x·W + b) + residual: [..., inputs] → [..., outputs]. */
 export class Linear extends Module {
   /** W, [inputs, outputs], or [outputs, inputs] if `transposed`. */
@@ -42,6 +52,8 @@ export class Linear extends Module {
   readonly transposed: boolean;
   /** The weight in 8 bits, which replaces it; see `quantize`. */
   int8: Int8Matrix | undefined;
+  /** Added to x·W + b, before the activation; see `attachLora`. */
+  updates: readonly LowRankUpdate[] = [];
 
   /**
    * Draws the weight from the options' initializer and sets the bias to 0. RangeError unless
@@ -62,8 +74,21 @@ export class Linear extends Module {
   override parts(): Parts {
     return { weight: this.weight, bias: this.bias };
   }
-  /** The layer's value; the activation and the residual are computed in the same kernel. */
-  forward(x: Tensor, options: Omit<LinearOptions, "transposed"> = {}): Tensor {
+  /**
+   * The layer's value. The activation and the residual are computed in the product's kernel; with
+   * low-rank updates the activation has its own.
+   */
+  forward(x: Tensor, { context, ...options }: LinearCallOptions = {}): Tensor {
+    if (this.updates.length === 0) return this.#product(x, options);
+    const { activation, residual } = options;
+    const base = this.#product(x, activation ? {} : { residual });
+    const sum = addLowRank(x, base, this.updates, context);
+    if (!activation) return sum;
+    const y = activate(sum, activation);
+    return residual ? add(y, residual) : y;
+  }
+
+  #product(x: Tensor, options: Omit<LinearOptions, "transposed">): Tensor {
     if (this.int8) return int8Linear(x, this.int8, this.bias, options);
     return linear(x, this.weight, this.bias, { ...options, transposed: this.transposed });
   }

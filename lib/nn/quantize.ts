@@ -7,10 +7,9 @@
  */
 import { type Int8Matrix, toInt8 } from "../ops/int8_linear.ts";
 import { checkOptions } from "../options.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { GPT } from "./gpt.ts";
-import { Linear } from "./layers.ts";
-import type { Module } from "./module.ts";
+import { linearLayers } from "./linear_layers.ts";
 
 /** Options of `quantize`. */
 export interface QuantizeOptions {
@@ -39,7 +38,7 @@ export interface QuantizeOptions {
 export async function quantize(model: GPT, options: QuantizeOptions = {}): Promise<void> {
   checkOptions("quantize", options, { group: true });
   const { group = 64 } = options;
-  for (const linear of linearLayers(model)) {
+  for (const linear of linearLayers(model).values()) {
     linear.int8 = await rounded(linear.weight, linear.transposed, group);
     linear.weight.dispose();
   }
@@ -49,10 +48,4 @@ export async function quantize(model: GPT, options: QuantizeOptions = {}): Promi
 async function rounded(weight: Tensor, transposed: boolean, group: number): Promise<Int8Matrix> {
   const values = await weight.data() as Float32Array;
   return toInt8(values, weight.shape, { group, transposed, device: weight.device });
-}
-
-function linearLayers(module: Module): Linear[] {
-  if (module instanceof Linear) return [module];
-  const parts = Object.values(module.parts());
-  return parts.flatMap((part) => part && !(part instanceof Tensor) ? linearLayers(part) : []);
 }

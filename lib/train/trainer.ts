@@ -6,7 +6,6 @@
  * @module
  */
 import { describe } from "../errors.ts";
-import { hasDropout } from "../nn/config.ts";
 import { ForwardContext } from "../nn/context.ts";
 import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
@@ -220,7 +219,7 @@ export class Trainer {
     const { parameters } = this.optimizer;
     const { accumulate, recomputeActivations } = this.options;
     const ofBatch = ({ inputs, targets, share }: DeviceBatch, i: number) => {
-      const randomState = hasDropout(this.model.config) ? this.#randomState : undefined;
+      const randomState = this.#randomState;
       const firstDropout = i << 16;
       const context = new ForwardContext({ randomState, firstDropout, recomputeActivations });
       const loss = () => {

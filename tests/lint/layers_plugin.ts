@@ -23,7 +23,8 @@ const TENSOR = [...DEVICE, "kernels/", "lib/tensor/"];
 const OPS = [...TENSOR, "lib/ops/"];
 const NN = [...OPS, "lib/nn/", "lib/optim/"];
 const BESIDE = ["lib/*", "lib/text/", "lib/data/"];
-const TRAIN = [...NN, ...BESIDE, "lib/hub/", "lib/train/", "lib/generate/"];
+const ADAPT = [...NN, ...BESIDE, "lib/hub/", "lib/adapt/"];
+const TRAIN = [...ADAPT, "lib/train/", "lib/generate/"];
 
 /** The entry points besides mod.ts, which deno.json exports. */
 const ENTRIES = ["lib/kernel/mod.ts", "lib/plot/mod.ts", "lib/lesson/mod.ts"];
@@ -53,6 +54,7 @@ const PARTS: readonly Part[] = [
   { at: "lib/generate/", from: TRAIN },
   { at: "lib/text/", from: BESIDE },
   { at: "lib/data/", from: BESIDE },
+  { at: "lib/adapt/", from: ADAPT },
   { at: "lib/hub/", from: [...NN, ...BESIDE, "lib/hub/"] },
   { at: "lib/plot/", from: ["lib/*", "lib/plot/", "data/"] },
   { at: "lib/cli/", from: ["lib/*", "lib/cli/"] },
@@ -84,7 +86,7 @@ const USES_DENO = [
   /^lib\/(regular_file|files)\.ts$/,
   /^lib\/(cli|lesson)\//,
   /^lib\/train\/checkpoint\w*\.ts$/,
-  /^lib\/(data|hub)\/(\w+_)?files?(_\w+)?\.ts$/,
+  /^lib\/(data|hub|adapt)\/(\w+_)?files?(_\w+)?\.ts$/,
   /^lib\/hub\/environment\.ts$/,
   /^lib\/device\/cpu\/blas\.ts$/,
 ];

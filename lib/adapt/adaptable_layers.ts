@@ -1,0 +1,59 @@
+/**
+ * The linear layers of a model by the names that its architecture gives them in transformers, which
+ * are those that PEFT's adapters use.
+ *
+ * Folio packs queries, keys and values into one layer for every architecture; here each is separate,
+ * a range of the packed layer's outputs. See module_matching.ts for choosing among them.
+ *
+ * @module
+ */
+import { storedShapes } from "../hub/stored_tensors.ts";
+import type { GPT } from "../nn/gpt.ts";
+import type { Linear } from "../nn/layers.ts";
+import { linearLayers } from "../nn/linear_layers.ts";
+
+/** A linear layer, or the part of a packed one that has its own name. */
+export interface AdaptableLayer {
+  /** The full name in transformers, such as `transformer.h.0.attn.c_attn`. */
+  readonly name: string;
+  /** The layer that computes it. */
+  readonly linear: Linear;
+  /** Its number of inputs. */
+  readonly inputs: number;
+  /** Its first output among those of `linear`. */
+  readonly start: number;
+  /** Its number of outputs. */
+  readonly outputs: number;
+}
+
+/** The name of the head of a language model: not one of `"all-linear"`. */
+export const HEAD = "lm_head";
+
+/** Every linear layer of a model, in order of definition. */
+export function adaptableLayers(model: GPT): AdaptableLayer[] {
+  return [...linearLayers(model)].flatMap(([name, linear]) => {
+    const { inputs, outputs } = sizesOf(linear);
+    const parts = storedShapes(model.config, `${name}.weight`, linear.weight.shape);
+    let start = 0;
+    return parts.map(([stored, shape]) => {
+      const own = parts.length === 1 ? outputs : sizeWithout(shape, inputs);
+      const layer = { name: withoutKind(stored), linear, inputs, start, outputs: own };
+      start += own;
+      return layer;
+    });
+  });
+}
+
+function sizesOf({ weight, transposed }: Linear): { inputs: number; outputs: number } {
+  const [first, second] = weight.shape;
+  return transposed ? { inputs: second, outputs: first } : { inputs: first, outputs: second };
+}
+
+/** The other axis of a matrix of which one is known. */
+function sizeWithout([rows, columns]: readonly number[], inputs: number): number {
+  return rows * columns / inputs;
+}
+
+function withoutKind(name: string): string {
+  return name.slice(0, name.lastIndexOf("."));
+}

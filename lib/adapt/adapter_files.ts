@@ -1,0 +1,129 @@
+/**
+ * A LoRA adapter as the files that Python's PEFT opens: `adapter_config.json` and
+ * `adapter_model.safetensors`.
+ *
+ * See load_adapter.ts for reading them. The base is never copied.
+ *
+ * @module
+ */
+import { architectureOf } from "../hub/config.ts";
+import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
+import { storedTensors } from "../hub/stored_tensors.ts";
+import { attempt, type Chunks, writeFileAtomically } from "../files.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { localPath } from "../place.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type AdapterTask, CONFIG_FILE, writeAdapterConfig } from "./adapter_config.ts";
+import { fingerprint } from "./fingerprint.ts";
+import type { LoraAdapter } from "./lora_adapter.ts";
+
+/** The name of the file of tensors. */
+export const WEIGHTS_FILE = "adapter_model.safetensors";
+
+/** What PEFT puts before the name of every module. */
+export const PREFIX = "base_model.model.";
+
+/** The key in the file's metadata that holds the base's fingerprint. */
+export const BASE_HASH = "base_sha256";
+
+/** What the files say besides the adapter. */
+export interface SaveAdapterOptions {
+  /** The base's name on the hub, or its path. Default: none. */
+  readonly base?: string;
+  /** What the model was trained for. Default `"CAUSAL_LM"`. */
+  readonly task?: AdapterTask;
+}
+
+const OPTIONS: OptionNames<SaveAdapterOptions> = { base: undefined, task: "CAUSAL_LM" };
+
+/**
+ * Saves an adapter to a folder, which is made if it is missing. Its numbers are f32; files of an
+ * adapter that are there are replaced.
+ *
+ * @throws {UserError} if the folder cannot be written
+ * @throws {RangeError} if a number of the adapter is NaN or infinite
+ * @throws {TypeError} if `folder` is no path, or an option is unknown
+ *
+ * ```ts
+ * import { attachLora, GPT, loadAdapter, openDevice, saveAdapter } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
+ * const folder = await Deno.makeTempDir();
+ * const adapter = attachLora(model, { rank: 2 });
+ * await saveAdapter(folder, adapter, { base: "runs/baby" });
+ * adapter.detach();
+ * console.log((await loadAdapter(folder, model)).report.modules); // [ "transformer.h.0.attn.c_attn" ]
+ * device.close();
+ * ```
+ */
+export async function saveAdapter(
+  folder: string | URL,
+  adapter: LoraAdapter,
+  options: SaveAdapterOptions = {},
+): Promise<void> {
+  const path = localPath("saveAdapter", folder);
+  checkOptions("saveAdapter", options, OPTIONS);
+  const files = await adapterFiles(adapter, options);
+  await attempt(`saving an adapter in ${path}`, () => Deno.mkdir(path, { recursive: true }));
+  for (const [name, chunks] of files) await writeFileAtomically(`${path}/${name}`, chunks);
+}
+
+/**
+ * The files of an adapter, the tensors' first; `metadata` is added to theirs.
+ *
+ * @throws {RangeError} if a number of the adapter is NaN or infinite
+ */
+export async function adapterFiles(
+  adapter: LoraAdapter,
+  { base, task = "CAUSAL_LM" }: SaveAdapterOptions,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<[name: string, content: Chunks][]> {
+  const { model, choices } = adapter;
+  const isConvolution = architectureOf(model.config) === "gpt2"; // whose weights are [inputs, outputs]
+  const config = writeAdapterConfig({ choices, base, task }, isConvolution);
+  const own: Record<string, string> = { format: "pt", ...metadata };
+  if (choices.bias === "none") own[BASE_HASH] = await baseFingerprint(adapter);
+  const tensors = await adapterTensors(adapter);
+  return [
+    [WEIGHTS_FILE, encodeSafetensors(tensors, own)],
+    [CONFIG_FILE, [new TextEncoder().encode(JSON.stringify(config, undefined, 2) + "\n")]],
+  ];
+}
+
+/** The fingerprint of the model without the adapter. */
+export function baseFingerprint(adapter: LoraAdapter): Promise<string> {
+  const named = [...adapter.model.namedParameters()];
+  return fingerprint(new Map(named.map(([name, tensor]) => [name, adapter.baseOf(tensor)])));
+}
+
+async function adapterTensors(adapter: LoraAdapter): Promise<[string, SafetensorsEntry][]> {
+  const adapted = new Set(adapter.layers.map(({ name }) => name));
+  const reads = [...adapter.namedParameters()].map(async ([name, tensor]) => {
+    const data = await finiteData(name, tensor);
+    if (!adapter.biases.has(name)) return [entry(name, { name, shape: tensor.shape, data })];
+    const stored = storedTensors(adapter.model.config, { name, shape: tensor.shape, data });
+    return stored.map((part) => entry(biasKey(part.name, adapted), part));
+  });
+  return (await Promise.all(reads)).flat();
+}
+
+function entry(
+  key: string,
+  { shape, data }: Pick<SafetensorsEntry, "shape"> & { data: Float32Array<ArrayBuffer> } & {
+    name: string;
+  },
+): [string, SafetensorsEntry] {
+  return [`${PREFIX}${key}`, { shape, data }];
+}
+
+/** PEFT's key of a bias: adapted layers hold theirs as `base_layer.bias`. */
+export function biasKey(name: string, adapted: ReadonlySet<string>): string {
+  const module = name.slice(0, -".bias".length);
+  return adapted.has(module) ? `${module}.base_layer.bias` : name;
+}
+
+async function finiteData(name: string, tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
+  const data = await tensor.data() as Float32Array<ArrayBuffer>;
+  assertFinite(name, data);
+  return data;
+}

@@ -1,0 +1,245 @@
+/**
+ * A LoRA adapter from PEFT's files, on a model that is loaded.
+ *
+ * See adapter_files.ts for writing them, adapter_config.ts for the configuration.
+ *
+ * @module
+ */
+import { onDevice } from "../device/current_device.ts";
+import { UserError } from "../errors.ts";
+import {
+  openRepository,
+  REPOSITORY_OPTIONS,
+  type RepositoryOptions,
+} from "../hub/open_repository.ts";
+import { readText, type Repository } from "../hub/repository.ts";
+import { assertFinite, SafetensorsFile } from "../hub/safetensors.ts";
+import { storedShapes } from "../hub/stored_tensors.ts";
+import { expectModel } from "../nn/expect_model.ts";
+import type { GPT } from "../nn/gpt.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { expectPlace } from "../place.ts";
+import { formatShape, sameShape, type Shape } from "../shape.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+import { type AdaptableLayer, adaptableLayers } from "./adaptable_layers.ts";
+import { type AdapterConfig, CONFIG_FILE, readAdapterConfig } from "./adapter_config.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { type AdaptedLayer, LoraAdapter } from "./lora_adapter.ts";
+import { sizeOfUpdate } from "./lora_options.ts";
+import { BASE_HASH, biasKey, PREFIX, WEIGHTS_FILE } from "./adapter_files.ts";
+
+/** How to load an adapter. */
+export interface LoadAdapterOptions extends RepositoryOptions {
+  /** Whether `parameters()` lists its numbers, for an optimizer. Default false. */
+  readonly trainable?: boolean;
+}
+
+const OPTIONS: OptionNames<LoadAdapterOptions> = { ...REPOSITORY_OPTIONS, trainable: false };
+
+/**
+ * Loads an adapter of PEFT or of `saveAdapter` from a folder, an address or the hub, and attaches it
+ * to its base.
+ *
+ * @throws {UserError} if it is not found, is a Python pickle, or was trained on other weights
+ * @throws {SyntaxError} if a file is malformed, a variant of LoRA is on, or a tensor does not fit the
+ *   model
+ * @throws {RangeError} if a number is NaN or infinite
+ * @throws {TypeError} if `place` is none, or an option is unknown
+ *
+ * ```ts
+ * import { attachLora, GPT, loadAdapter, openDevice, saveAdapter } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
+ * const folder = await Deno.makeTempDir();
+ * await saveAdapter(folder, attachLora(model));
+ * const adapter = await loadAdapter(folder, model, { trainable: true });
+ * console.log(adapter.parameters().length); // 2
+ * device.close();
+ * ```
+ */
+export async function loadAdapter(
+  place: string | URL,
+  model: GPT,
+  options: LoadAdapterOptions = {},
+): Promise<LoraAdapter> {
+  expectPlace("loadAdapter", place, "a path, an address or a name on the hub");
+  expectModel("loadAdapter", model);
+  checkOptions("loadAdapter", options, OPTIONS);
+  const repository = openRepository(place, options);
+  const config = await readConfig(repository);
+  const file = await openTensors(repository);
+  try {
+    return await readAdapter(file, model, { config, trainable: options.trainable ?? false });
+  } finally {
+    file.close();
+  }
+}
+
+/**
+ * Reads what an adapter's configuration says: its base and its task.
+ *
+ * @throws {UserError} if there is none
+ * @throws {SyntaxError} if it is malformed or a variant of LoRA is on
+ */
+export async function loadAdapterConfig(
+  place: string | URL,
+  options: RepositoryOptions = {},
+): Promise<AdapterConfig> {
+  expectPlace("loadAdapterConfig", place, "a path, an address or a name on the hub");
+  checkOptions("loadAdapterConfig", options, REPOSITORY_OPTIONS);
+  return await readConfig(openRepository(place, options));
+}
+
+async function readConfig(repository: Repository): Promise<AdapterConfig> {
+  const text = await readText(repository, CONFIG_FILE);
+  if (text === undefined) {
+    throw new UserError(`adapter ${repository.name}: it has no ${CONFIG_FILE}; give its folder`);
+  }
+  try {
+    return readAdapterConfig(text);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new SyntaxError(`adapter ${repository.name}: ${cause.message}`, { cause });
+  }
+}
+
+async function openTensors(repository: Repository): Promise<SafetensorsFile> {
+  const source = await repository.open(WEIGHTS_FILE);
+  if (source) return await SafetensorsFile.open(source);
+  const pickled = await repository.open("adapter_model.bin");
+  pickled?.close();
+  throw new UserError(
+    `adapter ${repository.name}: ` +
+      (pickled
+        ? "its numbers are in adapter_model.bin, a Python pickle, which can run any program as it is " +
+          `read; Folio reads ${WEIGHTS_FILE} only: save it with safe_serialization=True`
+        : `it has no ${WEIGHTS_FILE}`),
+  );
+}
+
+/** Throws if the file says that the adapter was trained on other weights. */
+async function expectBase(file: SafetensorsFile, model: GPT): Promise<void> {
+  const expected = file.metadata.get(BASE_HASH);
+  if (expected === undefined) return;
+  const parameters = model.namedParameters();
+  if ([...parameters.values()].some(({ storage }) => storage.disposed)) return; // in 8 bits
+  const found = await fingerprint(parameters);
+  if (found === expected) return;
+  throw new UserError(
+    `${file.name}: it was trained on a model with other weights (SHA-256 ${
+      expected.slice(0, 12)
+    }…) ` +
+      `than this one's (${found.slice(0, 12)}…); load its base`,
+  );
+}
+
+/** How a file of tensors is read. */
+interface Reading {
+  readonly config: AdapterConfig;
+  readonly trainable: boolean;
+}
+
+async function readAdapter(
+  file: SafetensorsFile,
+  model: GPT,
+  { config: { choices }, trainable }: Reading,
+): Promise<LoraAdapter> {
+  const unread = new Set(file.tensors.keys());
+  const read = async (key: string, shape?: Shape) => {
+    unread.delete(key);
+    return await readTensor(file, key, shape);
+  };
+  const layers: AdaptedLayer[] = [];
+  for (const layer of adaptableLayers(model)) {
+    const key = `${PREFIX}${layer.name}.lora_A.weight`;
+    const found = file.tensors.get(key);
+    if (!found) continue;
+    const { rank, scale } = sizeOfUpdate(choices, layer.name);
+    const a = await read(key, [rank, layer.inputs]);
+    const b = await read(`${PREFIX}${layer.name}.lora_B.weight`, [layer.outputs, rank]);
+    const { start } = layer;
+    const { dropout } = choices;
+    const { device } = model.tokens.weight;
+    const update = onDevice(device, () => ({ a: onHost(a), b: onHost(b), scale, start, dropout }));
+    layers.push({ ...layer, update });
+  }
+  expectLayers(file, layers);
+  await expectBase(file, model);
+  const adapter = new LoraAdapter(model, layers, choices, trainable);
+  try {
+    await readBiases(adapter, read);
+    expectAllRead(file, unread, adaptableLayers(model));
+  } catch (error) {
+    adapter.detach();
+    throw error;
+  }
+  return adapter;
+}
+
+/** Numbers with their shape. */
+interface Values {
+  readonly shape: Shape;
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+async function readTensor(file: SafetensorsFile, key: string, shape?: Shape): Promise<Values> {
+  const found = file.tensors.get(key);
+  if (!found || (shape && !sameShape(found.shape, shape))) {
+    throw new SyntaxError(
+      `${file.name}: ${key}: expected ${
+        shape ? formatShape(shape) : "a tensor"
+      }, as the model has ` +
+        `it, got ${found ? formatShape(found.shape) : "none"}; the adapter is of another base`,
+    );
+  }
+  const data = await file.float32(key);
+  assertFinite(`${key} of ${file.name}`, data);
+  return { shape: found.shape, data };
+}
+
+function onHost({ shape, data }: Values): Tensor {
+  const tensor = empty(shape);
+  tensor.write(data);
+  return tensor;
+}
+
+async function readBiases(
+  { model: { config }, layers, biases }: LoraAdapter,
+  read: (key: string) => Promise<Values>,
+): Promise<void> {
+  const adapted = new Set(layers.map(({ name }) => name));
+  for (const [name, bias] of biases) {
+    const values = new Float32Array(bias.size);
+    let start = 0;
+    for (const [stored] of storedShapes(config, name, bias.shape)) {
+      const { data } = await read(`${PREFIX}${biasKey(stored, adapted)}`);
+      values.set(data, start);
+      start += data.length;
+    }
+    bias.write(values);
+  }
+}
+
+function expectLayers(file: SafetensorsFile, layers: readonly AdaptedLayer[]): void {
+  if (layers.length > 0) return;
+  const [first] = file.tensors.keys();
+  throw new SyntaxError(
+    `${file.name}: expected tensors such as ${PREFIX}….lora_A.weight for layers of the model, got ` +
+      `${first ?? "none"}; the adapter is of another base`,
+  );
+}
+
+function expectAllRead(
+  file: SafetensorsFile,
+  unread: ReadonlySet<string>,
+  layers: readonly AdaptableLayer[],
+): void {
+  if (unread.size === 0) return;
+  const [key] = unread;
+  const table = /(lora_embedding_[AB]|embed_tokens|wte|lm_head)/.test(key);
+  const advice = table ? "; adapters on token tables are not supported" : "";
+  throw new SyntaxError(
+    `${file.name}: ${key} ${formatShape(file.tensors.get(key)!.shape)} belongs to none of the ` +
+      `model's ${layers.length} linear layers${advice}`,
+  );
+}
