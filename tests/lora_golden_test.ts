@@ -159,11 +159,10 @@ forEachDevice("lora: ten updates of the adapter alone are the reference's", asyn
 }, golden === undefined);
 
 async function checkMerged(model: GPT, file: SafetensorsFile): Promise<void> {
+  const asStored = storedTensors(model.config);
   for (const [name, parameter] of model.namedParameters()) {
     const data = await parameter.data() as Float32Array<ArrayBuffer>;
-    for (
-      const part of storedTensors(model.config, { name, shape: parameter.shape, data })
-    ) {
+    for (const part of asStored({ name, shape: parameter.shape, data })) {
       const key = `merged.${part.name}`;
       if (file.tensors.has(key)) {
         assert.ok(furthest(part.data, await file.float32(key)) < 1e-6, key);

@@ -37,7 +37,7 @@ function adaptedModel(
   config: Partial<ModelConfigInput> = {},
   options: LoraOptions = {},
 ): { model: GPT; adapter: LoraAdapter } {
-  const model = new GPT({ ...shape, ...config }, new Random(3));
+  const model = new GPT({ ...shape, ...config }, { random: new Random(3) });
   const adapter = attachLora(model, { rank: 2, alpha: 4, modules: "all-linear", ...options });
   const random = new Random(9);
   for (const { update: { b } } of adapter.layers) b.write(random.normals(b.size, 0.3));
@@ -137,7 +137,7 @@ forEachDevice("training changes the adapter only; recomputing gives the same bit
 });
 
 forEachDevice("compiled functions and generators follow an adapter that is switched", async () => {
-  const model = new GPT(shape, new Random(3));
+  const model = new GPT(shape, { random: new Random(3) });
   const forward = compile(() => model.forward(ids()));
   const write = () =>
     Array.fromAsync(new Generator(model).generate(prompt, { temperature: 0, maxNewTokens: 8 }));

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { architectureOf, namesOf } from "../hub/config.ts";
 import { storedShapes } from "../hub/stored_tensors.ts";
 import type { GPT } from "../nn/gpt.ts";
 import type { Linear } from "../nn/layers.ts";
@@ -24,20 +25,30 @@ export interface AdaptableLayer {
   readonly start: number;
   /** Its number of outputs. */
   readonly outputs: number;
+  /** The output of the published model that output c is, if their orders differ. */
+  readonly column?: (c: number) => number;
 }
 
 /** The name of the head of a language model: not one of `"all-linear"`. */
 export const HEAD = "lm_head";
 
-/** Every linear layer of a model, in order of definition. */
+/**
+ * Every linear layer of a model, in order of definition. A layer that transformers packs with another
+ * one of Folio's (Phi-3's `gate_up_proj`) is left out: one A would belong to both.
+ */
 export function adaptableLayers(model: GPT): AdaptableLayer[] {
+  const { config } = model;
+  const architecture = architectureOf(config);
+  const { source } = namesOf(architecture, config);
   return [...linearLayers(model)].flatMap(([name, linear]) => {
+    const parameter = `${name}.weight`;
     const { inputs, outputs } = sizesOf(linear);
-    const parts = storedShapes(model.config, `${name}.weight`, linear.weight.shape);
+    const parts = storedShapes(config, [[parameter, linear.weight.shape]], architecture);
+    const { column } = source(parameter);
     let start = 0;
     return parts.map(([stored, shape]) => {
       const own = parts.length === 1 ? outputs : sizeWithout(shape, inputs);
-      const layer = { name: withoutKind(stored), linear, inputs, start, outputs: own };
+      const layer = { name: withoutKind(stored), linear, inputs, start, outputs: own, column };
       start += own;
       return layer;
     });

@@ -12,6 +12,7 @@ import { storedTensors } from "../hub/stored_tensors.ts";
 import { attempt, type Chunks, writeFileAtomically } from "../files.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { localPath } from "../place.ts";
+import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type AdapterTask, CONFIG_FILE, writeAdapterConfig } from "./adapter_config.ts";
 import { fingerprint } from "./fingerprint.ts";
@@ -96,24 +97,39 @@ export function baseFingerprint(adapter: LoraAdapter): Promise<string> {
   return fingerprint(new Map(named.map(([name, tensor]) => [name, adapter.baseOf(tensor)])));
 }
 
-async function adapterTensors(adapter: LoraAdapter): Promise<[string, SafetensorsEntry][]> {
-  const adapted = new Set(adapter.layers.map(({ name }) => name));
-  const reads = [...adapter.namedParameters()].map(async ([name, tensor]) => {
-    const data = await finiteData(name, tensor);
-    if (!adapter.biases.has(name)) return [entry(name, { name, shape: tensor.shape, data })];
-    const stored = storedTensors(adapter.model.config, { name, shape: tensor.shape, data });
-    return stored.map((part) => entry(biasKey(part.name, adapted), part));
+async function adapterTensors(
+  { model, layers, biases }: LoraAdapter,
+): Promise<[string, SafetensorsEntry][]> {
+  const reads = layers.map(async ({ name, update: { a, b }, column }) => {
+    const inner: SafetensorsEntry = { shape: a.shape, data: await finiteData(name, a) };
+    const data = toStoredRows(await finiteData(name, b), b.shape, column);
+    const outer: SafetensorsEntry = { shape: b.shape, data };
+    return [[`${name}.lora_A.weight`, inner], [`${name}.lora_B.weight`, outer]] as const;
   });
-  return (await Promise.all(reads)).flat();
+  const entries: (readonly [string, SafetensorsEntry])[] = (await Promise.all(reads)).flat();
+  const adapted = new Set(layers.map(({ name }) => name));
+  const asStored = storedTensors(model.config);
+  for (const [name, bias] of biases) {
+    const data = await finiteData(name, bias);
+    for (const { name: stored, ...entry } of asStored({ name, shape: bias.shape, data })) {
+      entries.push([biasKey(stored, adapted), entry]);
+    }
+  }
+  return entries.map(([key, entry]) => [`${PREFIX}${key}`, entry]);
 }
 
-function entry(
-  key: string,
-  { shape, data }: Pick<SafetensorsEntry, "shape"> & { data: Float32Array<ArrayBuffer> } & {
-    name: string;
-  },
-): [string, SafetensorsEntry] {
-  return [`${PREFIX}${key}`, { shape, data }];
+/** Rows of B in the published model's order of outputs. */
+function toStoredRows(
+  data: Float32Array<ArrayBuffer>,
+  [outputs, rank]: Shape,
+  column: ((c: number) => number) | undefined,
+): Float32Array<ArrayBuffer> {
+  if (!column) return data;
+  const stored = new Float32Array(data.length);
+  for (let c = 0; c < outputs; c++) {
+    stored.set(data.subarray(c * rank, (c + 1) * rank), column(c) * rank);
+  }
+  return stored;
 }
 
 /** PEFT's key of a bias: adapted layers hold theirs as `base_layer.bias`. */

@@ -5,22 +5,22 @@
  *
  * @module
  */
-import { onDevice } from "../device/current_device.ts";
 import { UserError } from "../errors.ts";
+import { architectureOf, namesOf } from "../hub/config.ts";
 import {
   openRepository,
   REPOSITORY_OPTIONS,
   type RepositoryOptions,
 } from "../hub/open_repository.ts";
+import { readParameters } from "../hub/parameters.ts";
 import { readText, type Repository } from "../hub/repository.ts";
 import { assertFinite, SafetensorsFile } from "../hub/safetensors.ts";
-import { storedShapes } from "../hub/stored_tensors.ts";
 import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import { formatShape, sameShape, type Shape } from "../shape.ts";
-import { empty, type Tensor } from "../tensor/tensor.ts";
+import { tensor } from "../tensor/tensor.ts";
 import { type AdaptableLayer, adaptableLayers } from "./adaptable_layers.ts";
 import { type AdapterConfig, CONFIG_FILE, readAdapterConfig } from "./adapter_config.ts";
 import { fingerprint } from "./fingerprint.ts";
@@ -145,7 +145,7 @@ async function readAdapter(
   { config: { choices }, trainable }: Reading,
 ): Promise<LoraAdapter> {
   const unread = new Set(file.tensors.keys());
-  const read = async (key: string, shape?: Shape) => {
+  const read = async (key: string, shape: Shape) => {
     unread.delete(key);
     return await readTensor(file, key, shape);
   };
@@ -157,17 +157,23 @@ async function readAdapter(
     const { rank, scale } = sizeOfUpdate(choices, layer.name);
     const a = await read(key, [rank, layer.inputs]);
     const b = await read(`${PREFIX}${layer.name}.lora_B.weight`, [layer.outputs, rank]);
-    const { start } = layer;
+    const { start, column } = layer;
     const { dropout } = choices;
     const { device } = model.tokens.weight;
-    const update = onDevice(device, () => ({ a: onHost(a), b: onHost(b), scale, start, dropout }));
+    const update = {
+      a: tensor(a, { shape: [rank, layer.inputs], device }),
+      b: tensor(fromStoredRows(b, rank, column), { shape: [layer.outputs, rank], device }),
+      scale,
+      start,
+      dropout,
+    };
     layers.push({ ...layer, update });
   }
   expectLayers(file, layers);
   await expectBase(file, model);
   const adapter = new LoraAdapter(model, layers, choices, trainable);
   try {
-    await readBiases(adapter, read);
+    await readBiases(adapter, file, unread);
     expectAllRead(file, unread, adaptableLayers(model));
   } catch (error) {
     adapter.detach();
@@ -176,47 +182,59 @@ async function readAdapter(
   return adapter;
 }
 
-/** Numbers with their shape. */
-interface Values {
-  readonly shape: Shape;
-  readonly data: Float32Array<ArrayBuffer>;
-}
-
-async function readTensor(file: SafetensorsFile, key: string, shape?: Shape): Promise<Values> {
+async function readTensor(
+  file: SafetensorsFile,
+  key: string,
+  shape: Shape,
+): Promise<Float32Array<ArrayBuffer>> {
   const found = file.tensors.get(key);
-  if (!found || (shape && !sameShape(found.shape, shape))) {
+  if (!found || !sameShape(found.shape, shape)) {
     throw new SyntaxError(
-      `${file.name}: ${key}: expected ${
-        shape ? formatShape(shape) : "a tensor"
-      }, as the model has ` +
-        `it, got ${found ? formatShape(found.shape) : "none"}; the adapter is of another base`,
+      `${file.name}: ${key}: expected ${formatShape(shape)}, as the model has it, got ` +
+        `${found ? formatShape(found.shape) : "none"}; the adapter is of another base`,
     );
   }
   const data = await file.float32(key);
   assertFinite(`${key} of ${file.name}`, data);
-  return { shape: found.shape, data };
+  return data;
 }
 
-function onHost({ shape, data }: Values): Tensor {
-  const tensor = empty(shape);
-  tensor.write(data);
-  return tensor;
+/** Rows of B in Folio's order of outputs. */
+function fromStoredRows(
+  stored: Float32Array<ArrayBuffer>,
+  rank: number,
+  column: ((c: number) => number) | undefined,
+): Float32Array<ArrayBuffer> {
+  if (!column) return stored;
+  const data = new Float32Array(stored.length);
+  for (let c = 0; c < data.length / rank; c++) {
+    data.set(stored.subarray(column(c) * rank, (column(c) + 1) * rank), c * rank);
+  }
+  return data;
 }
 
+/** Writes the biases of the file to the model; `unread` loses their keys. */
 async function readBiases(
   { model: { config }, layers, biases }: LoraAdapter,
-  read: (key: string) => Promise<Values>,
+  file: SafetensorsFile,
+  unread: Set<string>,
 ): Promise<void> {
+  if (biases.size === 0) return;
   const adapted = new Set(layers.map(({ name }) => name));
-  for (const [name, bias] of biases) {
-    const values = new Float32Array(bias.size);
-    let start = 0;
-    for (const [stored] of storedShapes(config, name, bias.shape)) {
-      const { data } = await read(`${PREFIX}${biasKey(stored, adapted)}`);
-      values.set(data, start);
-      start += data.length;
+  const names = namesOf(architectureOf(config), config);
+  const keys = new Map<string, string>();
+  for (const name of biases.keys()) {
+    for (const stored of names.source(name).names) {
+      const key = `${PREFIX}${biasKey(stored, adapted)}`;
+      if (unread.delete(key)) keys.set(stored, key);
     }
-    bias.write(values);
+  }
+  const tensors = new Map([...keys].map(([name, key]) => [name, file.tensors.get(key)!]));
+  const float32 = (name: string) => file.float32(keys.get(name)!);
+  const shapes = new Map([...biases].map(([name, { shape }]) => [name, shape]));
+  const stored = { name: file.name, tensors, float32 };
+  for await (const [name, data] of readParameters(stored, shapes, names)) {
+    biases.get(name)!.write(data);
   }
 }
 

@@ -17,6 +17,8 @@ const ALL_LINEAR = "all-linear";
 /** The modules that PEFT adapts unless others are named, where they are not `q_proj`, `v_proj`. */
 const DEFAULTS: Readonly<Record<string, string | readonly string[]>> = {
   gpt2: ["c_attn"],
+  gpt_neox: ["query_key_value"],
+  phi: ["q_proj", "v_proj", "fc1", "fc2"],
   folio: ALL_LINEAR,
 };
 
