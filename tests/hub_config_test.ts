@@ -253,7 +253,7 @@ const malformed: [string, unknown, RegExp][] = [
   [
     "folio with text",
     { model_type: "folio", ...baby, width: "128" },
-    /width must be a whole number from 1, got 128/,
+    /width must be a whole number from 1, got "128"/,
   ],
   [
     "folio's window",

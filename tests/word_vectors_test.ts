@@ -36,7 +36,7 @@ Deno.test("word vectors: a malformed text is refused with its line", () => {
     ["a 1 2\nb 1 x\n", SyntaxError, /line 2: expected a number, got "x"/],
     ["a 1 2\nb 1 NaN\n", SyntaxError, /line 2: expected a number, got "NaN"/],
     ["a 1 2\n\nb 1 2\n", SyntaxError, /line 2/],
-    ["3 2\na 1 2\nb 1 2\n", SyntaxError, /the first line says 3 words, got 2/],
+    ["3 2\na 1 2\nb 1 2\n", SyntaxError, /expected 3 words, as the first line says, got 2/],
     ["1 999999999\na 1 2\n", SyntaxError, /too short/],
     ["a 1 2\na 1 2\n", RangeError, /"a" occurs twice, as word 1 and 2/],
   ];

@@ -1,5 +1,5 @@
 /**
- * Random access to bytes, wherever they are stored: what the readers of file formats read from.
+ * Random access to bytes: the interface that readers of file formats read from.
  * See file_source.ts for files, http_source.ts for servers.
  *
  * @module
@@ -7,9 +7,9 @@
 
 /** Bytes that can be read in any order. */
 export interface ByteSource {
-  /** What to call it in an error, usually its path. */
+  /** Name for errors, usually its path. */
   readonly name: string;
-  /** Size of the whole, in bytes. */
+  /** Size in bytes. */
   readonly byteLength: number;
   /**
    * `length` bytes from `offset`, in memory that the caller owns.
@@ -18,14 +18,13 @@ export interface ByteSource {
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * Reads the bytes from `offset` on into the caller's buffer, as many as it holds. Default: by
-   * `read`.
+   * Fills the caller's buffer with the bytes from `offset` on. Default: by `read`.
    *
    * @throws {RangeError} if the range is not within the source
    */
   readInto?(offset: number, bytes: Uint8Array): Promise<void>;
   /**
-   * Releases what the source holds only to continue faster, such as a connection. Default: nothing.
+   * Releases what only speeds up the next read, such as a connection. Default: nothing.
    */
   rest?(): void;
   /**
@@ -46,12 +45,12 @@ export interface ByteSource {
 export function checkRange(source: ByteSource, offset: number, length: number): void {
   if (offset < 0 || length < 0 || !(offset + length <= source.byteLength)) {
     throw new RangeError(
-      `${source.name}: reading ${length} bytes from ${offset}: there are ${source.byteLength}`,
+      `${source.name}: reading ${length} bytes from ${offset}: it has ${source.byteLength}`,
     );
   }
 }
 
-/** Reads the bytes from `offset` on into an existing buffer, as many as it holds. */
+/** Fills an existing buffer with the source's bytes from `offset` on. */
 export async function readInto(
   source: ByteSource,
   offset: number,
@@ -73,7 +72,7 @@ export async function readNew(
   return bytes;
 }
 
-/** A source over bytes in memory; what is read is a copy. */
+/** A source over bytes in memory; a read returns a copy. */
 export function bytesSource(bytes: Uint8Array, name = "bytes"): ByteSource {
   const source: ByteSource = {
     name,

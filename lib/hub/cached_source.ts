@@ -18,8 +18,8 @@ import { Sha256 } from "./sha256.ts";
 export const BLOCK = 4 << 20;
 
 /**
- * Reads `inner`, the file itself, through the cache. `isVerified`: the whole file was checked by its
- * hash before.
+ * Reads `inner`, the file itself, through the cache. `isVerified` says that an earlier process
+ * checked the whole file by its hash.
  */
 export function cachedSource(
   file: RemoteFile,
@@ -77,8 +77,8 @@ class CachedSource implements ByteSource {
     if (hash === this.#file.sha256) return await markVerified(this.#file);
     await forget(this.#file);
     throw new SyntaxError(
-      `${this.name}: expected SHA-256 ${this.#file.sha256}, got ${hash}; what came was damaged or ` +
-        "tampered with and is thrown away: try again",
+      `${this.name}: expected SHA-256 ${this.#file.sha256}, got ${hash}; the file was damaged or ` +
+        "altered on its way and is not kept; try again",
     );
   }
 

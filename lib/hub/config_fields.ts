@@ -1,6 +1,6 @@
 /**
  * Typed reading of a configuration file's fields, untrusted JSON. A field that is null counts as
- * absent, as Hugging Face writes it so.
+ * absent, because Hugging Face writes absent fields so.
  *
  * @module
  */

@@ -1,13 +1,13 @@
 /**
- * The environment's settings of the hub: `HF_ENDPOINT` and `HF_TOKEN`. A variable that Deno's
- * permissions hide counts as not set; there is no prompt for it.
+ * Settings of the hub in the environment. A variable that Deno's permissions hide counts as unset;
+ * there is no prompt for it.
  *
  * @module
  */
 
 /**
- * The value of a variable of the environment; undefined if it is unset, empty, or not to be
- * read.
+ * The value of a variable of the environment; undefined if it is unset, empty, or hidden by the
+ * permissions.
  */
 export function environmentVariable(variable: string): string | undefined {
   if (typeof Deno === "undefined") return undefined; // a browser

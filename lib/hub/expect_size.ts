@@ -1,8 +1,8 @@
 /**
- * Checks, before any memory is taken, that weights can be those of a configuration: both come from
- * files that need not fit, and a `config.json` of two lines may describe a model of any size.
+ * Checks, before any memory is allocated, that a model's weights can be those of its configuration:
+ * a `config.json` of two lines can describe a model of any size.
  *
- * parameters.ts compares names and shapes one by one, once the model is there.
+ * parameters.ts compares each name and shape later, once the model is built.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { type BlockConfigInput, headSizeOf } from "../nn/block_config.ts";
 import { size } from "../shape.ts";
 import type { TensorReader } from "./parameters.ts";
 
-/** What the number of a model's weights depends on. */
+/** The sizes that determine a model's number of weights. */
 export interface ModelSizes extends BlockConfigInput {
   /** V. */
   readonly vocabSize: number;
@@ -32,8 +32,8 @@ export function expectSize(weights: TensorReader, sizes: ModelSizes): void {
   if (sizes.layers <= weights.tensors.size && needed <= 2 * stored) return;
   const { layers, width, vocabSize } = sizes;
   throw new SyntaxError(
-    `${weights.name}: weights do not fit the configuration: ${layers} layers of width ${width} and ` +
-      `${vocabSize} tokens take ${needed} numbers or more, the file has ${stored} in ` +
+    `${weights.name}: weights do not match config.json: expected ${needed} numbers or more for ` +
+      `${layers} layers of width ${width} and ${vocabSize} tokens, got ${stored} in ` +
       `${weights.tensors.size} tensors`,
   );
 }

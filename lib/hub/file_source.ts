@@ -1,5 +1,5 @@
 /**
- * A local file as a ByteSource: the part of hub/ that needs the Deno namespace.
+ * A local file as a ByteSource.
  *
  * @module
  */
@@ -47,7 +47,9 @@ function readFully(file: Deno.FsFile, path: string, offset: number, bytes: Uint8
   for (let filled = 0; filled < bytes.length;) {
     const count = file.readSync(bytes.subarray(filled));
     if (count === null) {
-      throw new SyntaxError(`${path}: ended after ${offset + filled} bytes; it was cut short`);
+      throw new SyntaxError(
+        `${path}: the file ended after ${offset + filled} bytes; it is truncated`,
+      );
     }
     filled += count;
   }

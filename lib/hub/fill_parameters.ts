@@ -1,6 +1,6 @@
 /**
- * A model's weights from its files into its parameters, sequentially, so that the host holds about
- * one at a time.
+ * Copies a model's weights from its files into its parameters, sequentially, so that the host holds
+ * about one at a time.
  *
  * @module
  */

@@ -8,8 +8,8 @@ import { fileSource } from "./file_source.ts";
 import type { Repository } from "./repository.ts";
 
 /**
- * Whether a place is a folder of this machine. What looks like a path but is none counts as one, so
- * that the error names it.
+ * Whether a place is a local folder. A text that looks like a path counts as one even if nothing is
+ * there, so that the error names the path.
  */
 export function isFolder(place: string): boolean {
   if (typeof Deno === "undefined") return false; // a browser
@@ -30,8 +30,8 @@ export function folderExists(path: string): boolean {
 export const COMMITTED = ".checkpoint";
 
 /**
- * Where a file of a folder's newest complete checkpoint is now: in `.checkpoint/` while its writer,
- * or a kill, has it there between completing it and putting it in place, otherwise in the folder
+ * Path of a file of a folder's newest complete checkpoint: in `.checkpoint/` if its writer has
+ * completed it but not moved it into place (or was killed in between), otherwise in the folder
  * itself. See train/checkpoint_folder.ts.
  */
 export function checkpointPath(folder: string, name: string): string {

@@ -1,6 +1,6 @@
 /**
- * Folio's own files, for models that no published architecture can express: ModelConfig's field
- * names, GPT-2's names of weights.
+ * Folio's own files, for models that no published architecture can express: the field names of
+ * ModelConfig, the weight names of GPT-2.
  *
  * @module
  */

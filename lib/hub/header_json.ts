@@ -1,7 +1,7 @@
 /**
- * A reader for the little JSON of a safetensors header: objects, strings and lists of whole
- * numbers, nothing else. Unlike JSON.parse it sees duplicate keys, sees `1.0` and `1e3` as they are
- * written, and builds nothing that the caller did not ask for.
+ * A reader for the JSON subset of a safetensors header: objects, strings and lists of whole
+ * numbers. Unlike JSON.parse it detects duplicate keys and numbers written as `1.0` or `1e3`, and
+ * builds only what the caller reads.
  *
  * @module
  */
@@ -11,12 +11,12 @@ const QUOTE = 0x22, BACKSLASH = 0x5C;
 /** Longest key, such as a tensor's name, and longest other string, in characters as written. */
 const LONGEST_KEY = 1024, LONGEST_STRING = 1 << 20;
 
-/** Reads a header's text from front to back; a method throws a SyntaxError if the text differs. */
+/** Reads a header's text sequentially; a method throws a SyntaxError if the text differs. */
 export class HeaderJson {
   readonly #text: string;
   #at = 0;
 
-  /** Starts at the front of a header's text. */
+  /** Starts at the beginning of a header's text. */
   constructor(text: string) {
     this.#text = text;
   }

@@ -1,6 +1,6 @@
 /**
- * A model on a server: each file is downloaded once, kept in the Web Cache, and downloaded again only
- * if it has changed.
+ * A model on a server: each file is downloaded once, kept in the Web Cache, and downloaded again
+ * only if it has changed.
  *
  * If the server cannot be reached, the files in the cache are used.
  *
@@ -21,9 +21,9 @@ import {
 import { describeRemote } from "./remote_file.ts";
 import type { Repository } from "./repository.ts";
 
-/** How to get at a model on a server. */
+/** How to reach a model on a server. */
 export interface HttpRepositoryOptions extends HttpOptions {
-  /** Its files never change: cached ones are not requested again. Default false. */
+  /** Whether its files never change, so that cached ones are not requested again. Default false. */
   readonly isFixed?: boolean;
 }
 

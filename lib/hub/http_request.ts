@@ -7,9 +7,9 @@ import type { Silence } from "../data/silence.ts";
 import { reasonOf, refused, UnreachableError } from "../data/unreachable.ts";
 import { UserError } from "../errors.ts";
 
-/** How to ask a server. */
+/** How to send requests to a server. */
 export interface HttpOptions {
-  /** Sent to the file's own server, and to no other that it redirects to. */
+  /** Sent to the file's own server, but not to servers that it redirects to. */
   readonly token?: string;
   /** Ends reading; its reason is thrown. */
   readonly signal?: AbortSignal;
@@ -20,7 +20,7 @@ export interface HttpOptions {
   readonly timeout?: number;
 }
 
-/** What is requested, besides the address. */
+/** A request without its address. */
 export interface HttpRequest {
   /** Default: GET. */
   readonly method?: "GET" | "HEAD";
@@ -30,7 +30,7 @@ export interface HttpRequest {
   readonly redirect?: "manual" | "follow";
 }
 
-/** The default time limit. */
+/** The default time limit, in milliseconds. */
 export const TIMEOUT = 10_000;
 
 /**
@@ -46,7 +46,8 @@ export async function request(
   silence: Silence,
 ): Promise<Response> {
   const sent: Record<string, string> = { "accept-encoding": "identity", ...headers };
-  if (token) sent.authorization = `Bearer ${token}`; // fetch drops it if a redirect leads to another server
+  // fetch drops the token if a redirect leads to another server.
+  if (token) sent.authorization = `Bearer ${token}`;
   try {
     return await silence.fetch(url, { method, headers: sent, redirect });
   } catch (cause) {
@@ -73,7 +74,7 @@ export function expectSuccess(url: string, response: Response): void {
   throw refused("model file", url, response);
 }
 
-/** The start of an answer to a range, and the length of the whole; undefined if it does not say. */
+/** Start of the range in an answer, and the file's length; undefined if the answer names none. */
 export function contentRange({ headers }: Response): { start: number; total: number } | undefined {
   const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "");
   return match ? { start: Number(match[1]), total: Number(match[2]) } : undefined;

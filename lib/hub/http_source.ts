@@ -1,6 +1,6 @@
 /**
- * A file of an HTTP server as a ByteSource. Reads in order share one connection; an interrupted
- * connection is resumed at the byte where it ended.
+ * A file of an HTTP server as a ByteSource. Sequential reads share one connection; an interrupted
+ * connection is resumed at the byte at which it ended.
  *
  * Each answer must have the size that the server named first, and the same version. See
  * cached_source.ts for keeping what was read.
@@ -19,7 +19,7 @@ import type { RemoteFile } from "./remote_file.ts";
 const RETRIES = 5;
 /** Time without progress after which there is no further try, in multiples of the time limit. */
 const PATIENCE = 6;
-/** Number of bytes up to which reading and discarding is preferred to a new request. */
+/** Maximum number of bytes that are read and discarded instead of sending a new request. */
 const WORTH_SKIPPING = 1 << 20;
 
 /**
@@ -44,7 +44,7 @@ class HttpSource implements ByteSource {
   readonly #file: RemoteFile;
   readonly #options: HttpOptions;
   #connection: Connection | undefined;
-  /** The tag of the answers themselves, which are another server's if the first redirects. */
+  /** Entity tag of the answers; another server's if the first one redirects. */
   #answerTag: string | undefined;
 
   constructor(file: RemoteFile, options: HttpOptions) {
@@ -107,7 +107,8 @@ class HttpSource implements ByteSource {
     if (done) throw new Error(`the connection ended after ${position} of ${this.byteLength} bytes`);
     if (position + value.length > this.byteLength) {
       throw new UserError(
-        `${this.name}: the server named ${this.byteLength} bytes and sends more; it cannot be trusted`,
+        `${this.name}: expected ${this.byteLength} bytes, as the server announced, got more; the ` +
+          "server cannot be trusted",
       );
     }
     connection.rest = value;
@@ -147,7 +148,7 @@ class HttpSource implements ByteSource {
   }
 
   /**
-   * Where in the file the answer begins: at `position`, or at 0 from a server that knows no ranges.
+   * Offset of the answer in the file: `position`, or 0 from a server that does not support ranges.
    */
   async #startOf(response: Response, position: number): Promise<number> {
     const range = response.status === 206 ? contentRange(response) : undefined;
@@ -175,13 +176,13 @@ class HttpSource implements ByteSource {
     return range ? position : 0;
   }
 
-  /** The size of what a server packs on its own account is not the file's, and may be any. */
+  /** The size of a body that the server compresses is not the file's, and has no limit. */
   #expectAsItIs({ headers }: Response): void {
     const encoding = headers.get("content-encoding") ?? "identity";
     if (encoding === "identity") return;
     throw new UserError(
-      `${this.name}: the server sends it compressed (${encoding}), which was not requested, so that ` +
-        "its size cannot be checked; download it and give the folder",
+      `${this.name}: the server sends it compressed (${encoding}), which was not requested, so its ` +
+        "size cannot be checked; download it and pass the folder",
     );
   }
 

@@ -1,6 +1,6 @@
 /**
- * A language model from a folder, an address or the hub, its weights on the device: a published one,
- * one that `savePretrained` saved, or a run of training.
+ * A language model from a folder, an address or the hub, its weights on the device: a published
+ * one, one that `savePretrained` saved, or a run of training.
  *
  * open_repository.ts finds the files, config.ts and weight_files.ts read them.
  *
@@ -27,9 +27,9 @@ import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
 
 /** How to load a model. */
 export interface LoadOptions extends RepositoryOptions {
-  /** The type that is computed in: `f32`, to which f16, bf16 and f64 on disk are converted. */
+  /** Type of the weights in memory: `f32`; f16, bf16 and f64 on disk are converted. */
   readonly dtype?: "f32";
-  /** Where the weights go. Default: the device opened last. */
+  /** The device of the weights. Default: the device opened last. */
   readonly device?: Device;
   /** Whether to load the tokenizer, too. Default true. */
   readonly tokenizer?: boolean;
@@ -49,11 +49,11 @@ export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
 /** How to load a language model. */
 export interface LoadPretrainedOptions extends LoadOptions {
   /**
-   * The longest sequence, if that is to be shorter than the model's own: the cache of generation
-   * takes memory in proportion. Not for learned positions, whose table is the model's.
+   * Maximum length of a sequence, at most the model's own: the memory of generation's cache is
+   * proportional to it. Not for learned positions, whose table has a fixed length.
    */
   readonly contextLength?: number;
-  /** `dropout` of the model's configuration instead of all its own rates, in [0, 1). */
+  /** Replaces all dropout rates of the model's configuration, in [0, 1). */
   readonly dropout?: number;
 }
 
@@ -70,10 +70,10 @@ const PLACES = "a path, an address or a name on the hub";
  * `savePretrained` saved, or a run of training, from a folder, the `file:`, `http:` or `https:`
  * address of one, or by its name on the hub (`openai-community/gpt2`).
  *
- * Weights are safetensors, in one file or several, and are read tensor by tensor. Downloads are kept
- * in the Web Cache; one that was interrupted resumes. `HF_ENDPOINT` names another hub, `HF_TOKEN` is
- * sent to it, both if the process may read them. The folder of a run holds one checkpoint, also
- * while another is being saved.
+ * Weights are safetensors, in one file or several, and are read tensor by tensor. Downloads are
+ * kept in the Web Cache; one that was interrupted resumes. `HF_ENDPOINT` names another hub,
+ * `HF_TOKEN` is sent to it, both if the process may read them. The folder of a run holds one
+ * checkpoint, also while another is being saved.
  *
  * @throws {UserError} if the model or one of its files cannot be reached, or its weights are a
  *   Python pickle
@@ -113,8 +113,8 @@ export async function loadPretrained(
 }
 
 /**
- * Loads what a model's `config.json` says, without its weights. Places and errors are those of
- * `loadPretrained`.
+ * Loads the configuration in a model's `config.json`, without its weights. Places and errors are
+ * those of `loadPretrained`.
  *
  * ```ts
  * import { GPT, loadModelConfig, openDevice, savePretrained } from "../../mod.ts";
@@ -134,16 +134,16 @@ export async function loadModelConfig(
   return await readConfig(openRepository(place, options), readModelConfig);
 }
 
-/** The configuration with the changes that the options ask for. */
+/** The configuration with the options applied. */
 function changed(
   config: ModelConfig,
   { contextLength = config.contextLength, dropout }: LoadPretrainedOptions,
 ): ModelConfig {
   const isLearned = config.positions === "learned" && contextLength !== config.contextLength;
   if (isLearned || contextLength > config.contextLength) {
+    const bound = isLearned ? "the length of the table of positions," : "at most";
     throw new RangeError(
-      `loadPretrained: contextLength: the model's is ${config.contextLength}` +
-        `${config.positions === "learned" ? ", a learned table" : ""}; got ${contextLength}`,
+      `loadPretrained: contextLength: expected ${bound} ${config.contextLength}, got ${contextLength}`,
     );
   }
   if (dropout === undefined) return modelConfig({ ...config, contextLength });
@@ -175,7 +175,7 @@ export async function readConfig<Config>(
   }
 }
 
-/** Where a model's weights are, and what its configuration says of them. */
+/** A model's weights, and its configuration. */
 export interface WeightsOf {
   readonly repository: Repository;
   readonly names: ArchitectureNames;
@@ -184,8 +184,8 @@ export interface WeightsOf {
 }
 
 /**
- * Makes a model on the device and fills it, once its weights are found and of its size; its memory
- * is released if that fails.
+ * Builds a model on the device and fills it, once weights of its size are found; frees its memory
+ * if that fails.
  */
 export async function filledModel<Model extends Module>(
   make: () => Model,

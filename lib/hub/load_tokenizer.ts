@@ -1,7 +1,7 @@
 /**
  * A tokenizer from a folder, a file, an address or the hub.
  *
- * open_repository.ts finds the files, lib/text reads what they hold; see tokenizer_files.ts for saving.
+ * open_repository.ts finds the files, lib/text parses them; see tokenizer_files.ts for saving.
  *
  * @module
  */
@@ -15,9 +15,9 @@ import { openRepository, REPOSITORY_OPTIONS, type RepositoryOptions } from "./op
 import { readWhole, type Repository } from "./repository.ts";
 
 /**
- * Loads a tokenizer: from the folder of a run, of a model or of a prepared corpus, from the `file:`,
- * `http:` or `https:` address of one, or by a model's name on the hub. A path or an address may also
- * name the file itself, a `tokenizer.json` or a SentencePiece `.model`.
+ * Loads a tokenizer: from the folder of a run, of a model or of a prepared corpus, from the
+ * `file:`, `http:` or `https:` address of one, or by a model's name on the hub. A path or an
+ * address may also name the file itself, a `tokenizer.json` or a SentencePiece `.model`.
  *
  * A `tokenizer.json` is read with `tokenizer_config.json` and `chat_template.jinja` if they are
  * beside it. A folder without one needs SentencePiece's `tokenizer.model`, `vocab.json` and
@@ -41,7 +41,7 @@ export async function loadTokenizer(
 ): Promise<Tokenizer> {
   expectPlace("loadTokenizer", place, "a path, an address or a name on the hub");
   checkOptions("loadTokenizer", options, REPOSITORY_OPTIONS);
-  const [folder, file] = parted(`${place}`);
+  const [folder, file] = splitPlace(`${place}`);
   const repository = openRepository(folder, options);
   const tokenizer = await tokenizerOf(repository, file);
   if (tokenizer) return tokenizer;
@@ -69,8 +69,8 @@ export async function tokenizerOf(
   }
 }
 
-/** The folder, and the file if the place names one. */
-function parted(place: string): [folder: string, file: string | undefined] {
+/** Splits a place into its folder and, if it names one, its file. */
+function splitPlace(place: string): [folder: string, file: string | undefined] {
   if (folderExists(place)) return [place, undefined];
   const [, folder, file] = /^(?:(.*)[/\\])?([^/\\]+\.(?:json|model))$/i.exec(place) ?? [];
   return file === undefined ? [place, undefined] : [folder === "" ? "/" : folder ?? ".", file];

@@ -1,9 +1,9 @@
 /**
- * The Web Cache of models: in one cache, for each address, what the server said of the file; in a
- * cache for each version of a file its blocks, because only a whole cache that is deleted gives its
- * room on the disk back.
+ * The Web Cache of models. One cache holds the server's description of the file at each address; a
+ * cache for each version of a file holds its blocks, because only deleting a whole cache frees its
+ * disk space.
  *
- * Nothing depends on it: if there is no cache, or it cannot be written, files are downloaded again.
+ * Without a cache, or if it cannot be written, files are downloaded again.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import type { RemoteFile } from "./remote_file.ts";
 
 const INDEX = "folio-models";
 
-/** What is remembered of a file. */
+/** A file's description, as it is kept. */
 export interface KeptFile extends RemoteFile {
   /** Bytes of each block. */
   readonly blockBytes: number;
-  /** Whether the whole was checked by its hash. */
+  /** Whether the whole file was checked by its hash. */
   readonly isVerified?: boolean;
 }
 
-/** A part of a file, with the hash of these bytes. */
+/** A block of a file, with the hash of these bytes. */
 export interface Block {
   /** The bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -27,7 +27,7 @@ export interface Block {
   readonly sha256: string;
 }
 
-/** What was remembered of the file at an address. */
+/** The kept description of the file at an address. */
 export async function keptFile(url: string): Promise<KeptFile | undefined> {
   return await quietly(async (cache) => {
     const response = await cache.match(entry(url, "about"));
@@ -35,7 +35,7 @@ export async function keptFile(url: string): Promise<KeptFile | undefined> {
   });
 }
 
-/** Remembers a file; the blocks of an earlier version are removed. */
+/** Keeps a file's description; the blocks of an earlier version are deleted. */
 export async function rememberFile(file: KeptFile): Promise<void> {
   if (file.tag === undefined) return; // nothing would distinguish its versions
   const before = await keptFile(file.url);
@@ -79,7 +79,7 @@ export async function keepBlock(file: RemoteFile, index: number, block: Block): 
   await quietly((cache) => cache.put(entry(file.url, `block ${index}`), response), blocksOf(file));
 }
 
-/** Throws away all that is kept of a file. */
+/** Deletes all that is kept of a file. */
 export async function forget(file: RemoteFile): Promise<void> {
   const kept = await keptFile(file.url);
   await quietly(async (cache) => {

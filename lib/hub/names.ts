@@ -22,8 +22,8 @@ const PREFIX = /^(transformer|model)\./;
  * accepted; masks, rotary frequencies, the head's weight if the model's head is tied, and what the
  * architecture leaves unread are ignored.
  *
- * @throws {SyntaxError} naming tensors that are missing and tensors that no parameter takes, if there
- *   are any
+ * @throws {SyntaxError} naming tensors that are missing and tensors that no parameter takes, if
+ *   there are any
  */
 export function matchParameters(
   parameters: Iterable<string>,

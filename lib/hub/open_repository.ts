@@ -17,8 +17,8 @@ export interface RepositoryOptions {
   /** A branch, tag or commit of a model on the hub. Default `main`. */
   readonly revision?: string;
   /**
-   * Sent to the hub, or to the named server. Default: `HF_TOKEN` for the hub, if the process may read
-   * it.
+   * Sent to the hub, or to the named server. Default: for the hub, `HF_TOKEN`, if the process may
+   * read it.
    */
   readonly token?: string;
   /** Ends loading; its reason is thrown. */
@@ -37,13 +37,13 @@ export const REPOSITORY_OPTIONS: OptionNames<RepositoryOptions> = {
 
 const HUB = "https://huggingface.co";
 
-/** A part of a hub name: what Hugging Face permits. */
+/** Owner or name in a hub name, as Hugging Face permits them. */
 const PART = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?$/;
 
 /**
  * Finds the files of a model by a path, a `file:`, `http:` or `https:` address of the folder that
- * holds them, or a name on the hub, `owner/name` or `name`. A folder of that name goes before the
- * hub. The hub is `HF_ENDPOINT`, if that is set, or huggingface.co.
+ * holds them, or a name on the hub, `owner/name` or `name`. A folder of that name takes precedence
+ * over the hub. The hub is `HF_ENDPOINT`, if that is set, or huggingface.co.
  *
  * @throws {UserError} if it is none of these
  * @throws {RangeError} if a revision is given for a place that is not the hub, or is malformed
@@ -87,11 +87,13 @@ function hubRepository(name: string, options: RepositoryOptions): Repository {
   const parts = name.split("/");
   if (parts.length > 2 || !parts.every((part) => PART.test(part))) {
     throw new UserError(
-      `model ${name}: there is no such folder, and it is no name on the hub, which is like owner/name`,
+      `model ${name}: expected an existing folder, or a name on the hub such as owner/name`,
     );
   }
   if (!/^[\w.][\w./-]*$/.test(revision) || revision.includes("..")) {
-    throw new RangeError(`model ${name}: ${JSON.stringify(revision)} is no revision`);
+    throw new RangeError(
+      `model ${name}: revision: expected a branch, tag or commit, got ${JSON.stringify(revision)}`,
+    );
   }
   const hub = endpoint();
   const folder = new URL(`${hub}/${name}/resolve/${encodeURIComponent(revision)}/`);
@@ -110,5 +112,7 @@ function endpoint(): string {
 
 function expectNoRevision({ revision }: RepositoryOptions, location: string): void {
   if (revision === undefined) return;
-  throw new RangeError(`model ${location}: a revision is for models on the hub, got ${revision}`);
+  throw new RangeError(
+    `model ${location}: expected no revision, which only models on the hub have, got ${revision}`,
+  );
 }

@@ -23,9 +23,10 @@ export interface TensorReader {
 }
 
 /**
- * Yields each parameter's name and float32 data; `shapes` are the model's parameter names and shapes.
- * The file is read from its start to its end, as a download must be; a parameter of several tensors
- * is yielded with the last of them. All names and shapes are checked before the first is read.
+ * Yields each parameter's name and float32 data; `shapes` are the model's parameter names and
+ * shapes. The file is read from its start to its end, as a download must be; a parameter of several
+ * tensors is yielded with the last of them. All names and shapes are checked before the first is
+ * read.
  *
  * @throws {SyntaxError} if names or shapes are not those of the configuration
  * @throws {RangeError} if a weight is NaN or infinite

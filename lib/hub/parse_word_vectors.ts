@@ -8,8 +8,8 @@
 import { describe } from "../errors.ts";
 import { WordVectors } from "./word_vectors.ts";
 
-/** Most words of a table; GloVe's largest has 2,196,017. */
-const MOST_WORDS = 2_500_000;
+/** Maximum number of words of a table; GloVe's largest has 2,196,017. */
+const MAX_WORDS = 2_500_000;
 
 /**
  * Reads the text format of GloVe, `word number … number` on each line, or of word2vec, which has a
@@ -40,12 +40,12 @@ export function parseWordVectors(text: string): WordVectors {
   const width = header ? Number(header[2]) : rows[0].trimEnd().split(" ").length - 1;
   if (header && Number(header[1]) !== rows.length) {
     throw new SyntaxError(
-      `parseWordVectors: the first line says ${header[1]} words, got ${rows.length}`,
+      `parseWordVectors: expected ${header[1]} words, as the first line says, got ${rows.length}`,
     );
   }
   const words: string[] = [];
   if (width < 1) throw new SyntaxError("parseWordVectors: line 1: expected a word and numbers");
-  // The text holds at least two characters for each value, so a false width cannot ask for more
+  // The text holds at least two characters for each value, so a false width cannot allocate more
   // memory than that.
   if (rows.length * width * 2 > text.length) {
     throw new SyntaxError(`parseWordVectors: too short for ${rows.length} words of width ${width}`);
@@ -61,9 +61,9 @@ export function parseWordVectors(text: string): WordVectors {
 function expectFewWords(text: string): void {
   let lines = 1;
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
-  if (lines <= MOST_WORDS + 2) return; // the first may be a header, the last empty
+  if (lines <= MAX_WORDS + 2) return; // the first may be a header, the last empty
   throw new SyntaxError(
-    `parseWordVectors: expected at most ${MOST_WORDS} words, got ${lines} lines; keep the first ` +
+    `parseWordVectors: expected at most ${MAX_WORDS} words, got ${lines} lines; keep the first ` +
       "ones, which are the most frequent",
   );
 }

@@ -18,12 +18,12 @@ import { assertFinite, encodeSafetensorsHeader } from "./safetensors.ts";
 import { storedShapes, storedTensors } from "./stored_tensors.ts";
 import { pretrainedTokenizerFiles } from "./tokenizer_files.ts";
 
-/** In `config.json`: says that Folio wrote the folder, and so may write it again. */
+/** Field of `config.json` that marks a folder that Folio wrote, and so may overwrite. */
 const MARK = "folio_version";
 
 /**
- * What to save. What `loadPretrained` returns can be passed as it is: `config` and `architecture`
- * are those of the model, and not read.
+ * A model with its tokenizer and special tokens. A result of `loadPretrained` can be passed:
+ * `config` and `architecture` are ignored, because the model determines them.
  */
 export interface PretrainedToSave extends Partial<PretrainedConfig> {
   /** Weights and configuration. */
@@ -147,7 +147,8 @@ function expectOwn(folder: string, names: readonly string[]): void {
   const foreign = names.find((name) => exists(`${folder}/${name}`));
   if (foreign === undefined || isOwn(folder)) return;
   throw new UserError(
-    `saving a model in ${folder}: it holds a ${foreign} that savePretrained did not write; name another folder`,
+    `saving a model in ${folder}: it holds a ${foreign} that savePretrained did not write; choose ` +
+      "another folder",
   );
 }
 

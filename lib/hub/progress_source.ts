@@ -1,13 +1,14 @@
 /**
- * A ByteSource that reports how much was read, chunk by chunk, and can be stopped between chunks.
+ * A ByteSource that reports the number of bytes read after each chunk, and can be stopped between
+ * chunks.
  *
  * @module
  */
 import { type ByteSource, checkRange, readInto } from "./byte_source.ts";
 
-const PIECE = 4 << 20;
+const CHUNK = 4 << 20;
 
-/** Reads `inner` in pieces of at most 4 MiB, and calls `onBytes` with the length of each. */
+/** Reads `inner` in chunks of at most 4 MiB, and calls `onBytes` with the length of each. */
 export function progressSource(
   inner: ByteSource,
   onBytes: (bytes: number) => void,
@@ -21,10 +22,10 @@ export function progressSource(
       const bytes = new Uint8Array(length);
       for (let filled = 0; filled < length;) {
         signal?.throwIfAborted();
-        const piece = bytes.subarray(filled, filled + PIECE);
-        await readInto(inner, offset + filled, piece);
-        filled += piece.length;
-        onBytes(piece.length);
+        const chunk = bytes.subarray(filled, filled + CHUNK);
+        await readInto(inner, offset + filled, chunk);
+        filled += chunk.length;
+        onBytes(chunk.length);
       }
       return bytes;
     },

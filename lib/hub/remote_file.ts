@@ -1,5 +1,5 @@
 /**
- * What a server says of a file before any of it is read: size, version, hash.
+ * A server's description of a file before any of it is read: size, version, hash.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import {
 
 /** A file on a server. */
 export interface RemoteFile {
-  /** The address that it is requested from. */
+  /** The address from which it is requested. */
   readonly url: string;
   /** Size in bytes. */
   readonly byteLength: number;
@@ -27,9 +27,9 @@ export interface RemoteFile {
   readonly sha256?: string;
 }
 
-/** How to ask for a file's description. */
+/** How to request a file's description. */
 export interface DescribeOptions extends HttpOptions {
-  /** How often a server that is busy (429, 5xx) is asked again; default 3. */
+  /** Number of further requests to a server that is busy (429, 5xx). Default 3. */
   readonly retries?: number;
 }
 
@@ -37,10 +37,11 @@ const REDIRECTS = 5;
 const SHA256 = /^[0-9a-f]{64}$/;
 
 /**
- * Requests a file's size and version. Undefined if the server says that there is no such file.
+ * Requests a file's size and version. Undefined if the server has no such file.
  *
  * Hugging Face redirects large files to another server: the redirect names size and SHA-256
- * (`X-Linked-Size`, `X-Linked-ETag`), so redirects are followed one by one if the platform allows it.
+ * (`X-Linked-Size`, `X-Linked-ETag`), so redirects are followed one by one if the platform allows
+ * it.
  *
  * @throws {UnreachableError} if there is no usable answer
  * @throws {UserError} if the server requires a token, or another one
@@ -62,7 +63,7 @@ export async function describeRemote(
 
 async function describeOnce(url: string, options: HttpOptions): Promise<RemoteFile | undefined> {
   for (let at = url, hops = 0; hops <= REDIRECTS; hops++) {
-    const response = await ask(at, { method: "HEAD", redirect: "manual" }, options);
+    const response = await requestHeaders(at, { method: "HEAD", redirect: "manual" }, options);
     const linked = readHeaders(url, response, "x-linked-size", "x-linked-etag");
     if (linked) return linked;
     if (response.type === "opaqueredirect") break;
@@ -74,7 +75,7 @@ async function describeOnce(url: string, options: HttpOptions): Promise<RemoteFi
     if (target.origin !== new URL(at).origin) break;
     at = target.href;
   }
-  return await describe(url, await ask(url, { method: "HEAD" }, options), options);
+  return await describe(url, await requestHeaders(url, { method: "HEAD" }, options), options);
 }
 
 async function describe(
@@ -92,12 +93,12 @@ async function describe(
   return await describeByFirstByte(url, options);
 }
 
-/** For a server that knows no HEAD, or names no length there. */
+/** For a server that does not support HEAD, or names no length in its answer. */
 async function describeByFirstByte(
   url: string,
   options: HttpOptions,
 ): Promise<RemoteFile | undefined> {
-  const response = await ask(url, { headers: { range: "bytes=0-0" } }, options);
+  const response = await requestHeaders(url, { headers: { range: "bytes=0-0" } }, options);
   if (response.status === 404 || response.status === 410) return undefined;
   expectSuccess(url, response);
   const range = response.status === 206 ? contentRange(response) : undefined;
@@ -105,12 +106,16 @@ async function describeByFirstByte(
     ? { url, byteLength: range.total, ...tagOf(response, "etag") }
     : readHeaders(url, response, "content-length", "etag");
   if (!file) {
-    throw new UnreachableError("model file", url, "the server does not say how long it is");
+    throw new UnreachableError("model file", url, "the server does not name its length");
   }
   return file;
 }
 
-async function ask(url: string, what: HttpRequest, options: HttpOptions): Promise<Response> {
+async function requestHeaders(
+  url: string,
+  what: HttpRequest,
+  options: HttpOptions,
+): Promise<Response> {
   const silence = new Silence(options.timeout ?? TIMEOUT, options.signal);
   try {
     const response = await request(url, what, options, silence);

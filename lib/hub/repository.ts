@@ -1,5 +1,5 @@
 /**
- * The files of a model, wherever they are, and reading one of them whole.
+ * The files of a model in any place, and reading one of them whole.
  *
  * See open_repository.ts for finding them.
  *
@@ -10,9 +10,9 @@ import type { ByteSource } from "./byte_source.ts";
 
 /** The files of one model. */
 export interface Repository {
-  /** What to call it in errors. */
+  /** Name for errors. */
   readonly name: string;
-  /** A file to be read in any order; undefined if there is none of that name. */
+  /** Opens a file; undefined if there is none of that name. */
   open(file: string): Promise<ByteSource | undefined>;
 }
 
@@ -71,6 +71,7 @@ export async function requireText(repository: Repository, file: string): Promise
   const text = await readText(repository, file);
   if (text !== undefined) return text;
   throw new UserError(
-    `model ${repository.name}: it has no ${file}; give the folder, or the address of the folder, of a model in Hugging Face's format`,
+    `model ${repository.name}: it has no ${file}; pass the folder, or the address of the folder, of ` +
+      "a model in Hugging Face's format",
   );
 }

@@ -49,7 +49,7 @@ export class SafetensorsFile {
   /**
    * Reads and checks the header.
    *
-   * @throws {SyntaxError} naming the source, what was expected and what came
+   * @throws {SyntaxError} naming the source, what was expected and what it holds
    *
    * ```ts
    * const chunks = encodeSafetensors([["w", { shape: [2], data: new Float32Array([1, 2]) }]]);
@@ -122,7 +122,7 @@ export class SafetensorsFile {
     return this.#convert(name, () => decodeInt32(dtype, bytes));
   }
 
-  /** Releases what the source holds only to continue faster. */
+  /** Releases what only speeds up the next read. */
   rest(): void {
     this.#source.rest?.();
   }
@@ -151,7 +151,7 @@ export class SafetensorsFile {
     );
   }
 
-  /** Puts the file and the tensor in front of a conversion's error. */
+  /** Prefixes a conversion's error with the file and the tensor. */
   #convert<Result>(name: string, conversion: () => Result): Result {
     try {
       return conversion();
@@ -242,8 +242,8 @@ function bytesOf(data: SafetensorsArray): Uint8Array<ArrayBuffer> {
  * @throws {RangeError} naming the tensor, the first such element and how many there are
  */
 export function assertFinite(name: string, array: Float32Array): void {
-  let zero = 0;
-  for (let i = 0; i < array.length; i++) zero += 0 * array[i]; // NaN from the first one that is not finite; quick, as every save does it
+  let zero = 0; // NaN once an element is not finite: the fastest test, and every save needs it
+  for (let i = 0; i < array.length; i++) zero += 0 * array[i];
   if (zero === 0) return;
   const first = array.findIndex((value) => !Number.isFinite(value));
   const count = array.reduce((sum, value) => sum + (Number.isFinite(value) ? 0 : 1), 0);

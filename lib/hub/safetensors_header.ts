@@ -5,7 +5,7 @@
  * The format: 8 bytes of header length N (u64, little-endian), N bytes of UTF-8 JSON `{"name":
  * {"dtype", "shape", "data_offsets": [begin, end]}, …, "__metadata__": {string: string}}`, padded
  * with spaces, then the data. The ranges must cover the data with no hole and no overlap. Data need
- * not be aligned: files from before the padding rule are about. The JSON itself is read by
+ * not be aligned: some published files are older than the padding rule. The JSON itself is read by
  * header_json.ts. Source: github.com/huggingface/safetensors.
  *
  * @module
@@ -19,7 +19,7 @@ import { DTYPE_BYTES, type SafetensorsDtype } from "./safetensors_dtype.ts";
  * The reference implementation's limit is four times as large.
  */
 export const MAX_HEADER_BYTES = 25_000_000;
-/** Most tensors of a model; the largest that are published have about as many. */
+/** Maximum number of tensors of a model; the largest published ones have about as many. */
 export const MAX_TENSORS = 100_000;
 const MAX_RANK = 64;
 
@@ -29,9 +29,9 @@ export interface TensorInfo {
   readonly dtype: SafetensorsDtype;
   /** Sizes of its axes; empty for a scalar. */
   readonly shape: Shape;
-  /** Where its bytes begin, counted from the start of the data. */
+  /** Offset of its first byte from the start of the data. */
   readonly begin: number;
-  /** Where they end. */
+  /** Offset of the byte after its last. */
   readonly end: number;
 }
 
@@ -41,7 +41,7 @@ export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** The free texts under `__metadata__`; empty if there are none. */
   readonly metadata: ReadonlyMap<string, string>;
-  /** Where the data start, in bytes from the start of the file. */
+  /** Offset of the data from the start of the file, in bytes. */
   readonly dataStart: number;
 }
 
@@ -72,7 +72,7 @@ export function readHeaderLength(start: Uint8Array, fileBytes: number): number {
 /**
  * Reads and checks the header of a whole file in memory.
  *
- * @throws {SyntaxError} saying what was expected and what came
+ * @throws {SyntaxError} saying what was expected and what it holds
  */
 export function readSafetensorsHeader(bytes: Uint8Array): SafetensorsHeader {
   const length = readHeaderLength(bytes.subarray(0, 8), bytes.length);
@@ -82,7 +82,7 @@ export function readSafetensorsHeader(bytes: Uint8Array): SafetensorsHeader {
 /**
  * Checks a header given its JSON bytes and the number of bytes of data that follow it.
  *
- * @throws {SyntaxError} saying what was expected and what came
+ * @throws {SyntaxError} saying what was expected and what it holds
  */
 export function parseSafetensorsHeader(json: Uint8Array, dataBytes: number): SafetensorsHeader {
   const reader = new HeaderJson(decodeText(json));
@@ -169,8 +169,7 @@ function byteLength(shape: Shape, dtype: SafetensorsDtype): number | undefined {
 }
 
 /**
- * The ranges must follow one another from 0 to the end of the data; gives the tensors in that
- * order.
+ * Checks that the ranges cover the data without a gap, and returns the tensors in that order.
  */
 function checkCover(
   tensors: ReadonlyMap<string, TensorInfo>,

@@ -32,7 +32,7 @@ function constants(): [Int32Array, Int32Array] {
 
 const BLOCK = 64;
 
-/** A hash that takes its bytes in pieces. */
+/** A hash of bytes that arrive in chunks. */
 export class Sha256 {
   readonly #state = Int32Array.from(START);
   readonly #words = new Int32Array(64);
@@ -40,7 +40,7 @@ export class Sha256 {
   /** Number of bytes hashed so far. */
   #length = 0;
 
-  /** Takes the next bytes. */
+  /** Adds the next bytes. */
   update(bytes: Uint8Array): void {
     let at = 0;
     const filled = this.#length % BLOCK;
@@ -69,7 +69,7 @@ export class Sha256 {
   }
 }
 
-/** Takes the 64 bytes from `at` on into the state. */
+/** Adds the 64 bytes from `at` on to the state. */
 function take(state: Int32Array, w: Int32Array, bytes: Uint8Array, at: number): void {
   for (let i = 0; i < 16; i++, at += 4) {
     w[i] = bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];

@@ -1,6 +1,5 @@
 /**
- * The weights of a model, in one file or in several: which files, and all of them as one list of
- * tensors.
+ * The weights of a model: finds its file or files and reads them as one list of tensors.
  *
  * @module
  */
@@ -17,13 +16,13 @@ const SINGLE = "model.safetensors";
 const INDEX = `${SINGLE}.index.json`;
 const PICKLED = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 const SHARD = /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors$/;
-const MOST_SHARDS = 1_000;
+const MAX_SHARDS = 1_000;
 /** The longest index that is read, in bytes; one of 100,000 tensors takes about half. */
 const LONGEST_INDEX = 25_000_000;
 
 /** How to read weights. */
 export interface WeightsOptions {
-  /** Called after each piece of at most 4 MiB. */
+  /** Called after each chunk of at most 4 MiB. */
   readonly onProgress?: (progress: Progress) => void;
   /** Ends reading; its reason is thrown. */
   readonly signal?: AbortSignal;
@@ -68,9 +67,10 @@ export async function openWeights(
 
 function refusal(repository: Repository, name: string): UserError {
   return new UserError(
-    `model ${repository.name}: its weights are in ${name}, a Python pickle, which can run any program as it is read; ` +
-      `Folio reads ${SINGLE} only. Look for a revision that has it (on the hub often refs/pr/1), or convert the file, ` +
-      "if you trust it: transformers' model.save_pretrained(folder, safe_serialization=True)",
+    `model ${repository.name}: its weights are in ${name}, a Python pickle, which can run any ` +
+      `program when it is read; Folio reads ${SINGLE}. Look for a revision that has it (on the ` +
+      "hub often refs/pr/1), or, if you trust the file, convert it with transformers' " +
+      "model.save_pretrained(folder, safe_serialization=True)",
   );
 }
 
@@ -98,8 +98,8 @@ export function readIndex(text: string): string[] {
     if (typeof file === "string" && SHARD.test(file) && !file.includes("..")) continue;
     throw fail(`expected names of safetensors files beside it, got ${JSON.stringify(file)}`);
   }
-  if (files.size === 0 || files.size > MOST_SHARDS) {
-    throw fail(`expected 1 to ${MOST_SHARDS} files, got ${files.size}`);
+  if (files.size === 0 || files.size > MAX_SHARDS) {
+    throw fail(`expected 1 to ${MAX_SHARDS} files, got ${files.size}`);
   }
   return [...files as Set<string>].sort();
 }

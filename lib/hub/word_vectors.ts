@@ -2,8 +2,8 @@
  * Word vectors: a vector for each word of a table, with look-up, similarity, nearest words and
  * analogies.
  *
- * parse_word_vectors.ts reads the text formats of GloVe and word2vec, load_word_vectors.ts files and
- * the table that ships.
+ * parse_word_vectors.ts reads the text formats of GloVe and word2vec, load_word_vectors.ts files
+ * and the table that ships.
  *
  * @module
  */
@@ -185,8 +185,8 @@ export class WordVectors {
 
   /**
    * Words for "`a` is to `b` as `c` is to …": those nearest to b − a + c of unit vectors, without
-   * the three themselves. Source: Mikolov et al., NAACL 2013, "Linguistic regularities in continuous
-   * space word representations".
+   * the three themselves. Source: Mikolov et al., NAACL 2013, "Linguistic regularities in
+   * continuous space word representations".
    *
    * @throws {RangeError} if the table lacks a word
    * @throws {TypeError} if an option is unknown
