@@ -201,6 +201,8 @@ export {
   type OptimizerToRestore,
   saveCheckpoint,
 } from "./lib/train/checkpoint.ts";
+export { BestModel, type BestRecord } from "./lib/train/checkpoint_best.ts";
+export type { ModelToSave } from "./lib/train/model_files.ts";
 export { holdsCheckpoint, loadRunState, type RunState } from "./lib/train/checkpoint_state.ts";
 export { CheckpointFolder } from "./lib/train/checkpoint_folder.ts";
 export { type Metrics, MetricsLog } from "./lib/train/checkpoint_metrics.ts";

@@ -15,23 +15,14 @@ import { deviceOptions } from "../lib/cli/device_flags.ts";
 import { Interrupt } from "../lib/cli/interrupt.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import {
-  AdamW,
-  loadOptimizerState,
-  loadPretrained,
-  modelOf,
-  openDevice,
-  Trainer,
-  trainingLoop,
-  UserError,
-} from "../mod.ts";
+import { AdamW, loadOptimizerState, openDevice, Trainer, trainingLoop } from "../mod.ts";
 import { expectRecordedCorpus, withConfig } from "./train/config.ts";
-import { loadTrainData, trainBatches, type TrainData } from "./train/data.ts";
+import { loadTrainData, trainBatches } from "./train/data.ts";
 import { trainFlags } from "./train/flags.ts";
+import { initialModel } from "./train/initial_model.ts";
 import { openLiveRun } from "./train/live.ts";
-import type { Plan } from "./train/choices.ts";
 import { planRun } from "./train/plan.ts";
-import { Run, type StartedModel } from "./train/run.ts";
+import { Run } from "./train/run.ts";
 import { openRunFolder } from "./train/run_folder.ts";
 import { scheduleOf } from "./train/schedule.ts";
 
@@ -61,7 +52,7 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
 
   const { settings, reports } = plan;
   const { beta1, beta2, weightDecay, clip } = settings;
-  const { model, ...ends } = await makeModel(plan, data);
+  const { model, ...ends } = await initialModel(plan, data);
   const optimizer = await userInput(() =>
     new AdamW(model.parameters(), { beta1, beta2, weightDecay, clip })
   );
@@ -105,33 +96,3 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
   await run.reportResult();
   device.close();
 });
-
-/**
- * The model that the run starts from, new or with the weights of another, and the tokens that begin
- * and end its texts.
- */
-async function makeModel(
-  { settings, folder, resume, initFrom }: Plan,
-  { tokenizer }: TrainData,
-): Promise<StartedModel> {
-  const { endId } = tokenizer;
-  const endTokens = endId === undefined ? [] : [endId];
-  const source = resume ? folder : initFrom;
-  if (!source) {
-    return { model: await userInput(() => modelOf(settings, tokenizer.vocabSize)), endTokens };
-  }
-  const { dropout } = settings;
-  const loaded = await userInput(() => loadPretrained(source, { dropout, tokenizer: false }));
-  const { model, beginToken } = loaded;
-  const { vocabSize } = model.config;
-  if (vocabSize === tokenizer.vocabSize) {
-    return {
-      model,
-      beginToken,
-      endTokens: loaded.endTokens.length > 0 ? loaded.endTokens : endTokens,
-    };
-  }
-  throw new UserError(
-    `${source}: its model has ${vocabSize} tokens, the tokenizer ${tokenizer.vocabSize}`,
-  );
-}

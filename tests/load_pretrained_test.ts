@@ -14,7 +14,13 @@ import { tensor } from "../lib/tensor/tensor.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { sharedDevice } from "./support/devices.ts";
 import { serveModel } from "./support/model_server.ts";
-import { type DecoderGolden, DECODERS, floats, weightFile } from "./support/pretrained_golden.ts";
+import {
+  type DecoderGolden,
+  DECODERS,
+  floats,
+  shardsOf,
+  weightFile,
+} from "./support/pretrained_golden.ts";
 
 const { gpt2, gpt_neo, llama } = DECODERS;
 type Files = Record<string, Uint8Array<ArrayBuffer> | string>;
@@ -24,22 +30,6 @@ async function filesOf(golden: DecoderGolden): Promise<Files> {
     "config.json": JSON.stringify(golden.config),
     "model.safetensors": await weightFile(golden),
   };
-}
-
-/** The model's files with its weights in three, whose order is not that of the model. */
-async function shardsOf(golden: DecoderGolden): Promise<Files> {
-  const files: Files = { "config.json": JSON.stringify(golden.config) };
-  const weightMap: Record<string, string> = {};
-  const names = Object.keys(golden.shapes).reverse();
-  for (let shard = 0; shard < 3; shard++) {
-    const file = `model-0000${shard + 1}-of-00003.safetensors`;
-    const own = names.filter((_, i) => i % 3 === shard);
-    for (const name of own) weightMap[name] = file;
-    files[file] = await weightFile(golden, { names: own });
-  }
-  const index = { metadata: { total_size: 1 }, weight_map: weightMap };
-  files["model.safetensors.index.json"] = JSON.stringify(index);
-  return files;
 }
 
 /** Runs a test on the CPU. */

@@ -10,12 +10,15 @@
  */
 import { UserError } from "../errors.ts";
 import { checkpointPath } from "../hub/folder_files.ts";
+import { expectModel } from "../nn/expect_model.ts";
+import { localPath } from "../place.ts";
 import { readRegularText } from "../regular_file.ts";
+import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { fields, realNumber, type Rule, wholeNumber } from "../rules.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import { jsonContent, modelFiles, type ModelToSave } from "./model_files.ts";
 
-/** Content of `best.json`. */
+/** Step and loss of a model; the content of `best.json`. */
 export interface BestRecord {
   /** Updates done. */
   readonly step: number;
@@ -28,19 +31,19 @@ const RECORD = "best.json";
 const RECORD_RULE: Rule = fields({ step: wholeNumber({ min: 0 }), validationLoss: realNumber() });
 
 /**
- * Keeps the best model of a run.
+ * Keeps the best model of a run: the one with the lowest loss on held-out text.
  *
  * ```ts
- * import { CharacterTokenizer, GPT, loadPretrained, openDevice } from "../../mod.ts";
+ * import { BestModel, CharacterTokenizer, GPT, loadPretrained, openDevice } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const tokenizer = CharacterTokenizer.fromText("to be");
  * const { vocabSize } = tokenizer;
  * const model = new GPT({ vocabSize, contextLength: 8, layers: 1, heads: 1, width: 8 });
- * const run = await Deno.makeTempDir();
- * const best = await BestModel.open(run);
+ * const best = await BestModel.open(await Deno.makeTempDir());
  * await best.offer({ step: 10, validationLoss: 1.5 }, { model, tokenizer });
  * await best.offer({ step: 20, validationLoss: 1.7 }, { model, tokenizer });
  * console.log(best.record?.step, (await loadPretrained(best.path)).tokenizer.vocabSize); // 10 5
+ * console.log(best.isOutOfPatience(1, [10, 20])); // true
  * device.close();
  * ```
  */
@@ -55,15 +58,17 @@ export class BestModel {
   }
 
   /**
-   * Opens `best/` in a run's folder, whether or not it exists.
+   * Opens `best/` in the folder of a run; the first `offer` makes it if it does not exist.
    *
    * @throws {UserError} if its `best.json` is malformed
+   * @throws {TypeError} if `run` is neither a path nor a `file:` address
    */
-  static async open(run: string): Promise<BestModel> {
-    return new BestModel(bestFolder(run), await loadBestRecord(run));
+  static async open(run: string | URL): Promise<BestModel> {
+    const path = `${localPath("BestModel.open", run)}/best`;
+    return new BestModel(path, await loadRecord(path));
   }
 
-  /** Step and loss of the best model; undefined before the first evaluation. */
+  /** Step and loss of the best model; undefined before the first one. */
   get record(): BestRecord | undefined {
     return this.#record;
   }
@@ -73,33 +78,41 @@ export class BestModel {
    *
    * @throws {UserError} if the system refuses; the best model before stays as it was
    * @throws {RangeError} if a weight is NaN or infinite
+   * @throws {TypeError} if the model or the tokenizer is of another kind
    */
   async offer(record: BestRecord, model: ModelToSave): Promise<boolean> {
+    expectModel("BestModel.offer", model.model);
+    expectTokenizer("BestModel.offer", model.tokenizer);
     const { step, validationLoss } = record;
     if (!(validationLoss < (this.#record?.validationLoss ?? Infinity))) {
       return step === this.#record?.step; // a resumed run measures some steps again
     }
-    const metadata = { format: "pt", step: String(step) };
-    const files = await modelFiles(model, metadata);
+    const files = await modelFiles(model, { format: "pt", step: String(step) });
     using folder = await CheckpointFolder.open(this.path);
     await folder.save([...files, [RECORD, jsonContent(record)]]);
     this.#record = record;
     return true;
   }
+
+  /**
+   * Whether `patience` or more evaluations, at the steps `evaluated`, followed that of the best
+   * model; never if `patience` is 0.
+   */
+  isOutOfPatience(patience: number, evaluated: readonly number[]): boolean {
+    const { step: best = Infinity } = this.#record ?? {};
+    return patience > 0 && evaluated.filter((step) => step > best).length >= patience;
+  }
+
+  /** Removes the model; does nothing if there is none. */
+  async remove(): Promise<void> {
+    if (!this.#record) return;
+    await Deno.remove(this.path, { recursive: true });
+    this.#record = undefined;
+  }
 }
 
-/** The folder of a run's best model. */
-export function bestFolder(run: string): string {
-  return `${run}/best`;
-}
-
-/**
- * Loads `best.json` of a run; undefined if the run has no best model.
- *
- * @throws {UserError} if it is malformed
- */
-export async function loadBestRecord(run: string): Promise<BestRecord | undefined> {
-  const path = checkpointPath(bestFolder(run), RECORD);
+async function loadRecord(folder: string): Promise<BestRecord | undefined> {
+  const path = checkpointPath(folder, RECORD);
   const text = await readRegularText(path).catch((error) => {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -108,28 +121,9 @@ export async function loadBestRecord(run: string): Promise<BestRecord | undefine
   const record = parsed(text);
   if (RECORD_RULE.accepts(record)) return record as BestRecord;
   throw new UserError(
-    `${path}: expected a step and a validationLoss, got another file; remove the folder, and the ` +
+    `${path}: expected a step and a validationLoss, got another file; remove ${folder}, and the ` +
       "run keeps its next best model",
   );
-}
-
-/** Removes a run's best model, if there is one. */
-export async function removeBest(run: string): Promise<void> {
-  if (await loadBestRecord(run).catch(() => true) === undefined) return;
-  await Deno.remove(bestFolder(run), { recursive: true });
-}
-
-/**
- * Whether `patience` or more evaluations, at the steps `evaluated`, followed that of the best model;
- * never if `patience` is 0.
- */
-export function isOutOfPatience(
-  patience: number,
-  best: BestRecord | undefined,
-  evaluated: readonly number[],
-): boolean {
-  if (patience === 0 || best === undefined) return false;
-  return evaluated.filter((step) => step > best.step).length >= patience;
 }
 
 function parsed(text: string): unknown {

@@ -4,13 +4,12 @@
  *
  * @module
  */
-import { withDownloadProgress } from "../../lib/cli/progress.ts";
+import { fromModelPlace } from "../../lib/cli/model_place.ts";
 import { userInput } from "../../lib/cli/run.ts";
 import {
   type GPT,
   holdsCheckpoint,
   loadPretrained,
-  type LoadPretrainedOptions,
   type Pretrained,
   quantize,
   type Tokenizer,
@@ -64,22 +63,13 @@ async function openRun(folder: string, { revision, context }: Version): Promise<
 
 async function openPretrained(
   location: string,
-  { revision, context }: Version,
+  { revision, context: contextLength }: Version,
 ): Promise<OpenedModel> {
-  const info = await Deno.stat(location).catch(() => undefined);
-  if (info?.isFile) {
-    throw new UserError(`${location}: it is a file; give the folder of a run or of a model`);
-  }
-  if (!info && /^([.~/\\]|[A-Za-z]:[/\\])/.test(location)) {
-    throw new UserError(`${location}: no such folder`);
-  }
-  const load = (onProgress?: LoadPretrainedOptions["onProgress"]) =>
-    userInput(() => loadPretrained(location, { revision, contextLength: context, onProgress }));
-  if (info) return withEndTokens(await load());
   return withEndTokens(
-    await withDownloadProgress(location, load).catch((error) => {
-      throw fromHub(location, error);
-    }),
+    await fromModelPlace(
+      location,
+      (onProgress) => loadPretrained(location, { revision, contextLength, onProgress }),
+    ),
   );
 }
 
@@ -88,12 +78,4 @@ function withEndTokens({ model, tokenizer, endTokens }: Pretrained): OpenedModel
   const { endId } = tokenizer;
   const all = new Set(endId === undefined ? endTokens : [...endTokens, endId]);
   return { model, tokenizer, endTokens: [...all] };
-}
-
-/** An error of the hub for a name that could also be a folder: the message names both. */
-function fromHub(location: string, error: unknown): unknown {
-  if (!(error instanceof UserError) || location.includes(":")) return error;
-  return new UserError(`${location}: no such folder, and on the hub: ${error.message}`, {
-    cause: error,
-  });
 }

@@ -4,13 +4,18 @@
  * @module
  */
 import { UserError } from "../../lib/cli/run.ts";
-import { isOutOfPatience, loadBestRecord } from "../../lib/train/checkpoint_best.ts";
-import { CheckpointFolder, holdsCheckpoint } from "../../mod.ts";
+import { BestModel, CheckpointFolder, holdsCheckpoint } from "../../mod.ts";
 import { readRun } from "../comparison/runs.ts";
 import type { SweepRun } from "./grid.ts";
 
 const TRAIN = new URL("../train.ts", import.meta.url).href;
-const PERMISSIONS = ["--allow-read", "--allow-write", "--allow-net", "--no-prompt"];
+const PERMISSIONS = [
+  "--allow-read",
+  "--allow-write",
+  "--allow-net",
+  "--allow-env=HF_TOKEN,HF_ENDPOINT",
+  "--no-prompt",
+];
 
 /** Milliseconds between two looks at a folder in which another process writes. */
 const LOCK_INTERVAL = 200;
@@ -59,7 +64,7 @@ export async function isFinished(folder: string): Promise<boolean> {
   const { record, validation } = await readRun(folder);
   const { step, settings, reports, patience = 0 } = record;
   const evaluated = validation.map(({ step }) => step).filter((at) => at <= step);
-  if (isOutOfPatience(patience, await loadBestRecord(folder), evaluated)) return true;
+  if ((await BestModel.open(folder)).isOutOfPatience(patience, evaluated)) return true;
   const isMeasured = reports.evalEvery === 0 || evaluated.at(-1) === step;
   return step >= settings.steps && isMeasured;
 }

@@ -1,5 +1,6 @@
 /**
- * Where a run's corpus is, so that the run can be resumed from another folder.
+ * Where a run's corpus and the model that it started from are, so that the run can be resumed or
+ * repeated from another folder.
  *
  * @module
  */
@@ -18,6 +19,11 @@ export function corpusPlace({ dataset, datasetPath }: CorpusNames): string | und
   return datasetPath !== undefined && absolutePath(datasetPath) !== undefined
     ? datasetPath
     : dataset;
+}
+
+/** The place of a model as it is recorded: the absolute path of a folder, otherwise as it is. */
+export function modelPlace(place: string): string {
+  return realPath(place) ?? place;
 }
 
 /** The absolute path of a file, a folder or a pattern, links resolved; otherwise undefined. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { stderr } from "../../lib/cli/output.ts";
+import { fromModelPlace } from "../../lib/cli/model_place.ts";
 import { withDownloadProgress } from "../../lib/cli/progress.ts";
 import { userInput } from "../../lib/cli/run.ts";
 import {
@@ -55,7 +56,7 @@ export interface TrainData {
  */
 export async function loadTrainData(plan: Plan): Promise<TrainData> {
   const run = plan.resume ? plan.folder : plan.initFrom;
-  const tokenizer = run ? await userInput(() => loadTokenizer(run)) : undefined;
+  const tokenizer = run ? await fromModelPlace(run, () => loadTokenizer(run)) : undefined;
   const dataset = corpusPlace(plan);
   if (dataset !== undefined && await isPreparedCorpus(dataset)) {
     return await loadPrepared(dataset, plan, tokenizer);

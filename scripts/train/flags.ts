@@ -71,9 +71,12 @@ export const trainFlags = {
     width: setting("width", "size of a token's vector"),
     context: setting("context", "context length: maximum number of tokens in a sequence"),
     dropout: setting("dropout", "probability of dropping an activation"),
-    initFrom: text(undefined, "start from the weights and the tokenizer of this run", {
-      placeholder: "DIR",
-    }),
+    initFrom: text(
+      undefined,
+      "start from the weights and the tokenizer of this run or model: folder, address, or name " +
+        "on the hub",
+      { placeholder: "MODEL" },
+    ),
   }),
   ...group("Training", {
     batch: setting("batch", "sequences per batch"),

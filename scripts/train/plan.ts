@@ -6,8 +6,7 @@
  *
  * @module
  */
-import { expectFolder } from "../../lib/cli/expect_folder.ts";
-import { userInput } from "../../lib/cli/run.ts";
+import { fromModelPlace } from "../../lib/cli/model_place.ts";
 import {
   holdsCheckpoint,
   isPreparedCorpus,
@@ -18,7 +17,7 @@ import {
   UserError,
 } from "../../mod.ts";
 import { type Given, pick, type Plan } from "./choices.ts";
-import { corpusPlace } from "./corpus_place.ts";
+import { corpusPlace, modelPlace } from "./corpus_place.ts";
 import {
   expectEvaluations,
   givenSettings,
@@ -79,7 +78,7 @@ async function newPlan(flags: NewRun, given: Given): Promise<Plan> {
     dataset,
     datasetPath,
     tokenizer: await ownTokenizer(flags, given),
-    initFrom,
+    initFrom: initFrom && modelPlace(initFrom),
     reading: readingChoices(flags, given),
     resume: false,
     force,
@@ -105,15 +104,15 @@ async function ownTokenizer(
 }
 
 /**
- * Puts the shape of another run's model into the settings; a flag that contradicts it is refused.
+ * Puts the shape of an existing model into the settings; a flag that contradicts it is refused.
  */
 async function takeModelShape(
   settings: TrainSettings,
   source: string,
   given: Given,
 ): Promise<void> {
-  await expectFolder(source, `--init-from ${source}`);
-  const { config } = await userInput(() => loadModelConfig(source));
+  const label = `--init-from ${source}`;
+  const { config } = await fromModelPlace(source, () => loadModelConfig(source), label);
   for (const name of ["layers", "heads", "width"] as const) {
     if (given.has(name) && settings[name] !== config[name]) {
       throw new UserError(

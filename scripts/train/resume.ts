@@ -7,6 +7,7 @@
 import { kebabCase } from "../../lib/cli/flags.ts";
 import { type TrainSettings, UserError } from "../../mod.ts";
 import { type ChangedChoices, type Given, pick, type Plan, type RunChoices } from "./choices.ts";
+import { modelPlace } from "./corpus_place.ts";
 import {
   expectEvaluations,
   givenSettings,
@@ -31,8 +32,9 @@ export function resumedPlan(folder: string, flags: TrainFlags, given: Given, run
   for (const name of FIXED) {
     if (name in typed) expectSame(folder, name, run.settings[name], typed[name]);
   }
+  const chosen = { ...flags, initFrom: flags.initFrom && modelPlace(flags.initFrom) };
   for (const name of ["preset", "tokenizer", "initFrom"] as const) {
-    if (given.has(name)) expectSame(folder, name, run[name], flags[name]);
+    if (given.has(name)) expectSame(folder, name, run[name], chosen[name]);
   }
   const settings: TrainSettings = { ...run.settings, ...typed };
   const reports = {

@@ -8,19 +8,18 @@ import { formatCount, formatItems, formatLoss } from "../../lib/cli/numbers.ts";
 import { print } from "../../lib/cli/output.ts";
 import { printSample } from "../../lib/cli/print_sample.ts";
 import { TrainingProgress } from "../../lib/cli/progress.ts";
-import { BestModel, isOutOfPatience, removeBest } from "../../lib/train/checkpoint_best.ts";
-import type { ModelToSave } from "../../lib/train/model_files.ts";
 import {
+  BestModel,
   type CheckpointFolder,
   type Device,
   DivergenceError,
   expressible,
-  Generator,
-  type GPT,
+  generate,
   holdsCheckpoint,
   type LoggedFigures,
   type Metrics,
   MetricsLog,
+  type ModelToSave,
   openingTokens,
   saveCheckpoint,
   type Trainer,
@@ -29,6 +28,7 @@ import {
   type Validation,
 } from "../../mod.ts";
 import type { TrainData } from "./data.ts";
+import type { InitialModel } from "./initial_model.ts";
 import type { LiveRun } from "./live.ts";
 import type { Plan } from "./choices.ts";
 import { drawLoss, memoryLine, runRecord } from "./record.ts";
@@ -55,16 +55,9 @@ export interface RunParts {
   /** Whether to write an event file for TensorBoard. */
   readonly tensorboard: boolean;
   /** The tokens that begin and end a text. */
-  readonly ends: Omit<StartedModel, "model">;
+  readonly ends: Omit<InitialModel, "model">;
   /** Interrupts the training, and a sample. */
   readonly interrupt: AbortSignal;
-}
-
-/** A model to train, and the tokens that begin and end its texts. */
-export interface StartedModel {
-  readonly model: GPT;
-  readonly beginToken?: number;
-  readonly endTokens: readonly number[];
 }
 
 /** Logs, saves and samples while a model is trained. */
@@ -75,7 +68,6 @@ export class Run {
   /** The same metrics for TensorBoard, with `--tensorboard`. */
   #events: EventLog | undefined;
   readonly #progress: TrainingProgress;
-  readonly #generator: Generator;
   readonly #end = new AbortController();
   /** When the run would have started, had it never stopped, in milliseconds. */
   readonly #startedAt: number;
@@ -84,12 +76,11 @@ export class Run {
   #validationLoss: number | undefined;
 
   private constructor(parts: RunParts, metrics: MetricsLog, best: BestModel) {
-    const { plan: { step, settings }, trainer } = parts;
+    const { plan: { step, settings } } = parts;
     this.#parts = parts;
     this.#metrics = metrics;
     this.#best = best;
     this.#progress = new TrainingProgress(settings.steps, { firstStep: step });
-    this.#generator = new Generator(trainer.model);
     this.#startedAt = performance.now() - 1000 * elapsedSeconds(metrics);
     if (parts.plan.resume) this.#savedStep = step;
     parts.interrupt.addEventListener("abort", () => {
@@ -102,9 +93,10 @@ export class Run {
   /** Describes the run, and saves a new one, so that it can be resumed from its first moment. */
   static async begin(parts: RunParts): Promise<Run> {
     const { plan } = parts;
-    if (plan.force) await removeBest(plan.folder);
+    const best = await BestModel.open(plan.folder);
+    if (plan.force) await best.remove();
     const metrics = await MetricsLog.open(`${plan.folder}/metrics.jsonl`, plan.step);
-    const run = new Run(parts, metrics, await BestModel.open(plan.folder));
+    const run = new Run(parts, metrics, best);
     if (parts.tensorboard) run.#events = await EventLog.open(plan.folder, run.#metrics.lines);
     run.#describe();
     if (!plan.resume) await run.#save();
@@ -128,15 +120,19 @@ export class Run {
     await this.#parts.live?.handle(event, this.#progress.secondsLeft(step));
   }
 
-  /** Generates a text of `length` tokens. */
-  async sample(length: number): Promise<string> {
+  /** Generates a text of at most `maxNewTokens` tokens, which ends at an end token. */
+  async sample(maxNewTokens: number): Promise<string> {
     const { data: { tokenizer }, plan: { settings: { seed } }, trainer, live } = this.#parts;
-    const { ends: { endTokens: [endToken] }, interrupt: signal } = this.#parts;
-    const topK = Math.min(200, tokenizer.vocabSize);
-    const options = { maxNewTokens: length, temperature: 0.8, topK, seed, endToken, signal };
-    const prompt = openingTokens(tokenizer);
-    const tokens = await Array.fromAsync(this.#generator.generate(prompt, options));
-    const text = tokenizer.decode(tokens);
+    const { ends: { endTokens }, interrupt: signal } = this.#parts;
+    const { text = "" } = await generate(trainer.model, openingTokens(tokenizer), {
+      tokenizer,
+      maxNewTokens,
+      endToken: endTokens,
+      temperature: 0.8,
+      topK: Math.min(200, tokenizer.vocabSize),
+      seed,
+      signal,
+    });
     live?.sampled(trainer.stepsDone, text);
     return text;
   }
@@ -233,7 +229,7 @@ export class Run {
 
   #stopIfOutOfPatience(): void {
     const { patience = 0 } = this.#parts.plan;
-    if (isOutOfPatience(patience, this.#best.record, this.#evaluatedSteps())) this.#end.abort();
+    if (this.#best.isOutOfPatience(patience, this.#evaluatedSteps())) this.#end.abort();
   }
 
   #earlyStop(): string {

@@ -14,7 +14,7 @@ export function scheduleOf(settings: TrainSettings): Schedule {
 /** A line if the run ends before its warm-up does. */
 export function warmupNotes(settings: TrainSettings): string[] {
   const { learningRate, warmupSteps, steps } = settings;
-  if (steps > warmupSteps) return [];
+  if (steps > warmupSteps || learningRate === 0) return [];
   const highest = shown(scheduleOf(settings)(steps - 1));
   return [
     `the warm-up of ${warmupSteps} steps is longer than the run of ${steps}: the learning rate ` +

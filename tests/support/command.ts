@@ -29,6 +29,7 @@ export function command(
       "--allow-read",
       "--allow-write",
       "--allow-net=127.0.0.1",
+      ...script === "train" || script === "sample" ? ["--allow-env=HF_TOKEN,HF_ENDPOINT"] : [],
       "--no-lock",
       `${ROOT}scripts/${script}.ts`,
       ...args,

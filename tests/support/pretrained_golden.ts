@@ -112,6 +112,25 @@ export async function weightFile(
   return await new Blob([...encodeSafetensors(entries, { format: "pt" })]).bytes();
 }
 
+/** Files by their names. */
+export type ModelFiles = Record<string, Uint8Array<ArrayBuffer> | string>;
+
+/** A model's files with its weights in three, whose order is not that of the model. */
+export async function shardsOf(golden: DecoderGolden): Promise<ModelFiles> {
+  const files: ModelFiles = { "config.json": JSON.stringify(golden.config) };
+  const weightMap: Record<string, string> = {};
+  const names = Object.keys(golden.shapes).reverse();
+  for (let shard = 0; shard < 3; shard++) {
+    const file = `model-0000${shard + 1}-of-00003.safetensors`;
+    const own = names.filter((_, i) => i % 3 === shard);
+    for (const name of own) weightMap[name] = file;
+    files[file] = await weightFile(golden, { names: own });
+  }
+  const index = { metadata: { total_size: 1 }, weight_map: weightMap };
+  files["model.safetensors.index.json"] = JSON.stringify(index);
+  return files;
+}
+
 function stored(values: Float32Array<ArrayBuffer>, dtype: string): SafetensorsArray {
   if (dtype === "F32") return values;
   if (dtype === "F16") return new Uint16Array(new Float16Array(values).buffer);

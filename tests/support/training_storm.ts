@@ -13,7 +13,7 @@ import { fileSource } from "../../lib/hub/file_source.ts";
 import { SafetensorsFile } from "../../lib/hub/safetensors.ts";
 import { checkpointPath } from "../../lib/hub/folder_files.ts";
 import { Random } from "../../lib/random.ts";
-import { bestFolder, loadBestRecord } from "../../lib/train/checkpoint_best.ts";
+import { BestModel } from "../../lib/train/checkpoint_best.ts";
 import { holdsCheckpoint, loadRunState } from "../../lib/train/checkpoint_state.ts";
 import { command, finished, line, run, scratchFolder, TINY, untilSaved } from "./command.ts";
 
@@ -117,9 +117,9 @@ async function expectSameAsWhole(
 
 /** Fails unless the best model, if there is one, is complete and of one step. */
 async function expectWholeBest(path: string): Promise<void> {
-  const record = await loadBestRecord(path);
+  const { path: folder, record } = await BestModel.open(path);
   if (record === undefined) return;
-  const weights = checkpointPath(bestFolder(path), "model.safetensors");
+  const weights = checkpointPath(folder, "model.safetensors");
   const file = await SafetensorsFile.open(fileSource(weights));
   for (const name of file.tensors.keys()) await file.float32(name);
   file.close();

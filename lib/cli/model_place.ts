@@ -1,0 +1,55 @@
+/**
+ * A place that a user names for a model: a folder, an address, or a name on the hub.
+ *
+ * lib/hub finds the files there; expect_folder.ts checks a place that must be a folder.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+import type { Progress } from "../progress.ts";
+import { withDownloadProgress } from "./progress.ts";
+import { userInput } from "./run.ts";
+
+/** Loads something from a model's place; `onProgress` is for its weights. */
+export type LoadFromPlace<Result> = (
+  onProgress?: (progress: Progress) => void,
+) => Promise<Result>;
+
+/**
+ * Calls `load` for a model at `place`, with a progress bar if it is downloaded; `label` names the
+ * place in messages.
+ *
+ * @throws {UserError} if there is no model at the place, or what `load` throws about its files
+ *
+ * @example
+ * ```ts
+ * const folder = await Deno.makeTempDir();
+ * console.log(await fromModelPlace(folder, () => Promise.resolve("loaded"))); // loaded
+ * ```
+ */
+export async function fromModelPlace<Result>(
+  place: string,
+  load: LoadFromPlace<Result>,
+  label = place,
+): Promise<Result> {
+  const info = await Deno.stat(place).catch(() => undefined);
+  if (info?.isFile) {
+    throw new UserError(`${label}: it is a file; give the folder of a run or of a model`);
+  }
+  if (!info && /^([.~/\\]|[A-Za-z]:[/\\])/.test(place)) {
+    throw new UserError(`${label}: no such folder`);
+  }
+  if (info) return await userInput(() => load());
+  const download: LoadFromPlace<Result> = (onProgress) => userInput(() => load(onProgress));
+  return await withDownloadProgress(place, download).catch((error) => {
+    throw fromHub(place, label, error);
+  });
+}
+
+/** An error of the hub for a name that could also be a folder: the message names both. */
+function fromHub(place: string, label: string, error: unknown): unknown {
+  if (!(error instanceof UserError) || place.includes(":")) return error;
+  return new UserError(`${label}: no such folder, and on the hub: ${error.message}`, {
+    cause: error,
+  });
+}
