@@ -2,7 +2,8 @@
  * Compares a training step of Folio, or generation, with the same work in other libraries on one
  * machine, running the programs alternately: prints minima, medians and ratios.
  *
- *     deno run -A bench/peers.ts PEERS_FOLDER TEXT [--size small6] [--what generate] [--blas auto] [--device webgpu]
+ *     deno run -A bench/peers.ts PEERS_FOLDER TEXT \
+ *       [--size small6] [--what generate] [--blas auto] [--device webgpu]
  *
  * The folder may hold torch_gpt.py (PyTorch, run by /usr/bin/python3) and jaxjs_gpt.ts (jax-js).
  * OpenBLAS chooses its kernels itself, unless --core names them. The text should be Tiny

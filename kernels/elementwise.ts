@@ -90,7 +90,7 @@ const UNARY = {
 /** The name of a function of one variable. */
 export type UnaryName = keyof typeof UNARY;
 
-/** 1 where the mask is set, otherwise 0. */
+/** 1 if the mask is set, otherwise 0. */
 const flag = (mask: V128) => mask.and(V128.of(1));
 
 /** The functions of two variables. */

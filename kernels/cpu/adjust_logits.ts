@@ -1,11 +1,11 @@
 /**
  * adjusted = logits after these rules, in this order: the logits of tokens in the history are
  * divided by the penalty if positive and multiplied by it if negative; each token that would repeat
- * an n-gram of the history gets −∞; the end tokens get −∞ while fewer than `least` tokens are
+ * an n-gram of the history gets −∞; the end tokens get −∞ while fewer than `minimum` tokens are
  * sampled.
  *
  * logits, adjusted: f32 [B,V]; history: i32 [B,capacity], of which the first lengths[b] count;
- * lengths: i32 [B]; penalty: f32 [1]; rules: i32 [2] = [n, least]; state: i32 [2], the second the
+ * lengths: i32 [B]; penalty: f32 [1]; rules: i32 [2] = [n, minimum]; state: i32 [2], the second the
  * number of tokens sampled; ends: i32 [endCount]. A chunk computes one row.
  *
  * @module
@@ -26,7 +26,7 @@ export const adjustLogits: CpuKernel = {
     const history = f.i32(k.pointer("history").at(row.mul(capacity)));
     const length = f.min(k.pointer("lengths").at(row).loadI32(), capacity);
     const penalty = f.f32(k.pointer("penalty").loadF32());
-    const [ngram, least] = [f.i32(rules.loadI32()), f.i32(rules.loadI32(4))];
+    const [ngram, minimum] = [f.i32(rules.loadI32()), f.i32(rules.loadI32(4))];
     const sampled = f.i32(k.pointer("state").loadI32(4));
     mapVectors(f, width, [from], to, (x) => x);
     f.if(penalty.ne(1), () => {
@@ -36,7 +36,7 @@ export const adjustLogits: CpuKernel = {
       });
     });
     f.if(ngram.gtS(0), () => forbidRepeats(f, { history, length, ngram, to }));
-    f.if(sampled.ltS(least), () => {
+    f.if(sampled.ltS(minimum), () => {
       f.for(0, endCount, 1, (i) => forbid(f, to, ends.at(i).loadI32()));
     });
   },

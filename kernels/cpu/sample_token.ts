@@ -35,18 +35,18 @@ export const sampleToken: CpuKernel = {
     f.if(temperature.le(0), () => f.storeI32(token, firstOf(f, row)), () => {
       weigh(f, row, temperature);
       const [count, mass] = [defineTally(k, false), defineTally(k, true)];
-      const massAbove = (least: I32) => tallyOf(f, mass, row, least);
-      const least = f.i32(-0x80000000);
+      const massAbove = (cutoff: I32) => tallyOf(f, mass, row, cutoff);
+      const cutoff = f.i32(-0x80000000);
       f.if(topK.ge(1).and(topK.lt(width.toF32())), () => {
-        f.set(least, threshold(f, row, least, { wanted: f.f32(topK.floor()), tally: count }));
+        f.set(cutoff, threshold(f, row, cutoff, { wanted: f.f32(topK.floor()), tally: count }));
       });
       f.if(topP.lt(1), () => {
-        const wanted = f.f32(massAbove(least).mul(topP));
-        f.set(least, threshold(f, row, least, { wanted, tally: mass }));
+        const wanted = f.f32(massAbove(cutoff).mul(topP));
+        f.set(cutoff, threshold(f, row, cutoff, { wanted, tally: mass }));
       });
-      if (k.constants.MIN_P) keepProbable(f, row, temperature, { settings, least });
-      const target = f.f32(uniform(k).mul(massAbove(least)));
-      f.storeI32(token, drawn(f, row, least, { target, tally: mass }));
+      if (k.constants.MIN_P) keepProbable(f, row, temperature, { settings, cutoff });
+      const target = f.f32(uniform(k).mul(massAbove(cutoff)));
+      f.storeI32(token, drawn(f, row, cutoff, { target, tally: mass }));
     });
   },
 };
@@ -96,11 +96,11 @@ function weigh(f: FunctionBuilder, row: Row, temperature: F32): void {
 /** A function of a row and a key. */
 type Tally = ReturnType<typeof defineTally>;
 
-/** Σ of the weights, or of ones, of the logits whose key is at least `least`. */
+/** Σ of the weights, or of ones, of the logits whose key is at least `cutoff`. */
 function defineTally(k: KernelBuilder, weighted: boolean) {
-  const parameters = { logits: "i32", weights: "i32", width: "i32", least: "i32" } as const;
-  return k.define(parameters, (f, { logits, weights, width, least }) => {
-    const above = f.v128(least.splat());
+  const parameters = { logits: "i32", weights: "i32", width: "i32", cutoff: "i32" } as const;
+  return k.define(parameters, (f, { logits, weights, width, cutoff }) => {
+    const above = f.v128(cutoff.splat());
     const sum = f.f32(0);
     f.for(0, width, BLOCK, (start) => {
       const count = f.minU(width.sub(start), BLOCK);
@@ -115,22 +115,22 @@ function defineTally(k: KernelBuilder, weighted: boolean) {
   });
 }
 
-function tallyOf(f: FunctionBuilder, tally: Tally, row: Row, least: I32): F32 {
+function tallyOf(f: FunctionBuilder, tally: Tally, row: Row, cutoff: I32): F32 {
   const { logits, weights, width } = row;
-  return f.f32(f.call(tally, { logits, weights, width, least }));
+  return f.f32(f.call(tally, { logits, weights, width, cutoff }));
 }
 
 /**
- * A key from `least` to the largest logit's whose tally is `wanted`; if there is none, the largest
+ * A key from `cutoff` to the largest logit's whose tally is `wanted`; if there is none, the largest
  * key whose tally is more.
  */
 function threshold(
   f: FunctionBuilder,
   row: Row,
-  least: I32,
+  cutoff: I32,
   { wanted, tally }: { wanted: F32; tally: Tally },
 ): I32 {
-  const [low, high] = [f.i32(least), f.i32(row.largest)];
+  const [low, high] = [f.i32(cutoff), f.i32(row.largest)];
   f.while(low.ne(high), () => {
     const range = f.i32(high.sub(low));
     const middle = f.i32(low.add(range.shrU(1)).add(range.and(1)));
@@ -144,21 +144,21 @@ function threshold(
 }
 
 /**
- * Raises `least` to the key of the smallest logit whose weight is at least minP: the largest weight
+ * Raises `cutoff` to the key of the smallest logit whose weight is at least minP: the largest weight
  * is 1.
  */
 function keepProbable(
   f: FunctionBuilder,
   { largest }: Row,
   temperature: F32,
-  { settings, least }: { settings: I32; least: I32 },
+  { settings, cutoff }: { settings: I32; cutoff: I32 },
 ): void {
   const minP = f.f32(settings.loadF32(12));
   f.if(minP.gt(0), () => {
     const shift = f.v128(keys(largest.splat()));
     const lowest = f.v128(shift.add(temperature.splat().mul(log(f, minP.splat()))));
     const key = f.min(keys(lowest).laneI(0), largest);
-    f.set(least, f.max(least, key));
+    f.set(cutoff, f.max(cutoff, key));
   });
 }
 
@@ -182,7 +182,7 @@ function uniform(k: KernelBuilder): F32 {
 function drawn(
   f: FunctionBuilder,
   { logits, weights, width }: Row,
-  least: I32,
+  cutoff: I32,
   { target, tally }: { target: F32; tally: Tally },
 ): I32 {
   const [start, count, before, next] = [f.i32(0), f.i32(0), f.f32(0), f.f32(0)];
@@ -190,7 +190,7 @@ function drawn(
     f.set(start, start.add(count));
     f.set(before, next);
     f.set(count, f.minU(width.sub(start), BLOCK));
-    const block = { logits: logits.at(start), weights: weights.at(start), width: count, least };
+    const block = { logits: logits.at(start), weights: weights.at(start), width: count, cutoff };
     f.set(next, before.add(f.call(tally, block)));
   });
   // By rounding, the sequential sum may stay below the sum by lanes: then it is the block's last
@@ -198,7 +198,7 @@ function drawn(
   const [column, end, chosen] = [f.i32(start), f.i32(start.add(count)), f.i32(0)];
   f.while(column.ltU(end).and(before.le(target)), () => {
     const weight = f.f32(weights.at(column).loadF32());
-    f.if(weight.gt(0).and(keyAt(f, logits.at(column)).geS(least)), () => {
+    f.if(weight.gt(0).and(keyAt(f, logits.at(column)).geS(cutoff)), () => {
       f.set(chosen, column);
       f.set(before, before.add(weight));
     });

@@ -28,11 +28,11 @@ fn largest(value: u32, lane: u32) -> u32 {
   return result;
 }
 
-// For each key of `least`: Σ of the weights, or of ones, of the logits whose key is at least that.
-fn tally(least: vec3u, weighted: bool, base: u32, lane: u32) -> vec3f {
+// For each key of `cutoff`: Σ of the weights, or of ones, of the logits whose key is at least that.
+fn tally(cutoff: vec3u, weighted: bool, base: u32, lane: u32) -> vec3f {
   var sum = vec3f(0.0);
   for (var i = lane; i < s.width; i += 256u) {
-    let kept = vec3u(key_of(logits[base + i])) >= least;
+    let kept = vec3u(key_of(logits[base + i])) >= cutoff;
     sum += select(vec3f(0.0), vec3f(select(1.0, weights[base + i], weighted)), kept);
   }
   sums[lane] = sum;
@@ -48,21 +48,21 @@ fn tally(least: vec3u, weighted: bool, base: u32, lane: u32) -> vec3f {
 
 // The largest key whose tally is at least `wanted`.
 fn threshold(wanted: f32, weighted: bool, base: u32, lane: u32) -> u32 {
-  var least = 0u;
+  var cutoff = 0u;
   for (var round = 0u; round < 16u; round++) {
     let shift = 30u - 2u * round;
-    let tried = vec3u(least) | (vec3u(1u, 2u, 3u) << vec3u(shift));
+    let tried = vec3u(cutoff) | (vec3u(1u, 2u, 3u) << vec3u(shift));
     let reached = tally(tried, weighted, base, lane) >= vec3f(wanted);
-    if (reached.z) { least = tried.z; }
-    else if (reached.y) { least = tried.y; }
-    else if (reached.x) { least = tried.x; }
+    if (reached.z) { cutoff = tried.z; }
+    else if (reached.y) { cutoff = tried.y; }
+    else if (reached.x) { cutoff = tried.x; }
   }
-  return least;
+  return cutoff;
 }
 
 // The first column at which the running sum of the kept weights exceeds the fraction
 // `uniform_number` of the whole; parts.x: the sums of 256 segments.
-fn draw(least: u32, uniform_number: f32, segment: u32, base: u32) -> u32 {
+fn draw(cutoff: u32, uniform_number: f32, segment: u32, base: u32) -> u32 {
   var total = 0.0;
   for (var i = 0u; i < 256u; i++) { total += sums[i].x; }
   let wanted = uniform_number * total;
@@ -75,7 +75,7 @@ fn draw(least: u32, uniform_number: f32, segment: u32, base: u32) -> u32 {
   var chosen = 0u;
   for (var i = part * segment; i < min((part + 1u) * segment, s.width) && before <= wanted; i++) {
     let weight = weights[base + i];
-    if (weight > 0.0 && key_of(logits[base + i]) >= least) {
+    if (weight > 0.0 && key_of(logits[base + i]) >= cutoff) {
       chosen = i;
       before += weight;
     }
@@ -86,46 +86,48 @@ fn draw(least: u32, uniform_number: f32, segment: u32, base: u32) -> u32 {
 fn each_workgroup(row: u32, lane: u32) {
   if (row >= s.rows) { return; }
   let base = row * s.width;
-  var most = 0u;
-  for (var i = lane; i < s.width; i += 256u) { most = max(most, key_of(logits[base + i])); }
-  most = largest(most, lane);
+  var largest_key = 0u;
+  for (var i = lane; i < s.width; i += 256u) {
+    largest_key = max(largest_key, key_of(logits[base + i]));
+  }
+  largest_key = largest(largest_key, lane);
   let temperature = settings[0];
   let top_k = floor(settings[1]);
   let top_p = settings[2];
   if (temperature <= 0.0) {
     var first = 0xffffffffu;
     for (var i = lane; i < s.width; i += 256u) {
-      if (key_of(logits[base + i]) == most) { first = min(first, i); }
+      if (key_of(logits[base + i]) == largest_key) { first = min(first, i); }
     }
     first = ~largest(~first, lane);
     if (lane == 0u) { token[row] = i32(first); }
     return;
   }
   for (var i = lane; i < s.width; i += 256u) {
-    weights[base + i] = exp((logits[base + i] - float_of(most)) / temperature);
+    weights[base + i] = exp((logits[base + i] - float_of(largest_key)) / temperature);
   }
   storageBarrier();
-  var least = 0u;
-  if (top_k >= 1.0 && top_k < f32(s.width)) { least = threshold(top_k, false, base, lane); }
+  var cutoff = 0u;
+  if (top_k >= 1.0 && top_k < f32(s.width)) { cutoff = threshold(top_k, false, base, lane); }
   if (top_p < 1.0) {
-    let wanted = top_p * tally(vec3u(least), true, base, lane).x;
-    least = min(threshold(wanted, true, base, lane), most);
+    let wanted = top_p * tally(vec3u(cutoff), true, base, lane).x;
+    cutoff = min(threshold(wanted, true, base, lane), largest_key);
   }
   // weight ≥ minP: the largest weight is 1.
   if (MIN_P == 1u) {
-    let lowest = float_of(most) + temperature * log(settings[3]);
-    if (settings[3] > 0.0) { least = max(least, min(key_of(lowest), most)); }
+    let lowest = float_of(largest_key) + temperature * log(settings[3]);
+    if (settings[3] > 0.0) { cutoff = max(cutoff, min(key_of(lowest), largest_key)); }
   }
   let segment = (s.width + 255u) / 256u;
   var sum = 0.0;
   for (var i = lane * segment; i < min((lane + 1u) * segment, s.width); i++) {
-    if (key_of(logits[base + i]) >= least) { sum += weights[base + i]; }
+    if (key_of(logits[base + i]) >= cutoff) { sum += weights[base + i]; }
   }
   sums[lane] = vec3f(sum);
   workgroupBarrier();
   if (lane == 0u) {
     let index = row % s.period;
     let u = to_uniform(block_words(index >> 2u, state[1], state[0], s.stream));
-    token[row] = i32(draw(least, u[index & 3u], segment, base));
+    token[row] = i32(draw(cutoff, u[index & 3u], segment, base));
   }
 }

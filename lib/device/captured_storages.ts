@@ -2,8 +2,8 @@
  * The memory that a recorded program captured: storages made outside it, which can be moved or
  * freed while the program lives.
  *
- * A loaded program knows addresses; see lib/tensor/compile.ts, which records again when one of them
- * is no longer valid.
+ * A loaded program contains addresses; lib/tensor/compile.ts records it again if one of them is no
+ * longer valid.
  *
  * @module
  */
@@ -17,12 +17,12 @@ interface Place {
   readonly touches: number;
 }
 
-/** Storages, and where they were when this was made. */
+/** Storages, and their places when this was made. */
 export class CapturedStorages {
   readonly #places: readonly Place[];
   #changes: number;
 
-  /** Notes where the storages are now. Error if one has no memory. */
+  /** Notes the current place of each storage. Error if one has no memory. */
   constructor(storages: Iterable<Placeable>) {
     this.#places = [...new Set(storages)].map((storage) => {
       storage.watch();

@@ -57,7 +57,8 @@ export class Storage implements Placeable {
   part(byteOffset: number, bytes: number): Storage {
     if (byteOffset % 256 !== 0 || byteOffset + bytes > this.bytes) {
       throw new RangeError(
-        `storage: a part needs an offset that 256 divides and must lie inside ${this.bytes} bytes; got ${byteOffset} + ${bytes}`,
+        `storage: expected a part of ${this.bytes} bytes from a multiple of 256 on, got ` +
+          `${bytes} bytes from ${byteOffset} on`,
       );
     }
     this.#expectPlaced();

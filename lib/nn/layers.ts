@@ -36,13 +36,23 @@ export interface LinearLayerOptions {
 
 const LINEAR_OPTIONS = { bias: true, transposed: true, initializer: true, random: true };
 
-/** What holds for one call of a `Linear`. */
+/** Options of one call of a `Linear`. */
 export interface LinearCallOptions extends Omit<LinearOptions, "transposed"> {
   /** The forward pass, for the dropout of low-rank updates. Default: an evaluation. */
   context?: ForwardContext;
 }
 
-/** y = activation(x·W + b) + residual: [..., inputs] → [..., outputs]. */
+/**
+ * y = activation(x·W + b) + residual: [..., inputs] → [..., outputs].
+ *
+ * ```ts
+ * import { Linear, openDevice, zeros } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const layer = new Linear(4, 3);
+ * console.log(`${layer.forward(zeros([2, 4]), { activation: "relu" })}`); // f32 [2,3]
+ * device.close();
+ * ```
+ */
 export class Linear extends Module {
   /** W, [inputs, outputs], or [outputs, inputs] if `transposed`. */
   readonly weight: Tensor;
@@ -102,7 +112,17 @@ export interface EmbeddingLayerOptions {
   random?: Random;
 }
 
-/** A table of vectors: ids [...] → [..., width]. */
+/**
+ * A table of vectors: ids [...] → [..., width].
+ *
+ * ```ts
+ * import { Embedding, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const table = new Embedding(65, 16);
+ * console.log(`${table.forward(tensor(Int32Array.of(7, 7, 0)))}`); // f32 [3,16]
+ * device.close();
+ * ```
+ */
 export class Embedding extends Module {
   /** The table, [rows, width]. */
   readonly weight: Tensor;
@@ -135,7 +155,17 @@ export interface LayerNormLayerOptions {
   bias?: boolean;
 }
 
-/** Layer norm over the last axis, with gain and bias. Source: Ba et al., arXiv 1607.06450. */
+/**
+ * Layer norm over the last axis, with gain and bias. Source: Ba et al., arXiv 1607.06450.
+ *
+ * ```ts
+ * import { LayerNorm, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const norm = new LayerNorm(4);
+ * console.log(await norm.forward(tensor([1, 3, 1, 3])).data()); // nearly [-1, 1, -1, 1]
+ * device.close();
+ * ```
+ */
 export class LayerNorm extends Module {
   /** The gain, [width]; starts at 1. */
   readonly weight: Tensor;

@@ -13,7 +13,30 @@ import { Tensor } from "../tensor/tensor.ts";
  */
 export type Parts = Readonly<Record<string, Tensor | Module | undefined>>;
 
-/** A layer or a model with parameters. */
+/**
+ * A layer or a model with parameters.
+ *
+ * ```ts
+ * import { Linear, Module, openDevice, type Tensor, zeros } from "../../mod.ts";
+ * class Perceptron extends Module {
+ *   readonly hidden = new Linear(4, 8);
+ *   readonly output = new Linear(8, 2);
+ *
+ *   override parts() {
+ *     return { hidden: this.hidden, output: this.output };
+ *   }
+ *
+ *   forward(x: Tensor): Tensor {
+ *     return this.output.forward(this.hidden.forward(x, { activation: "relu" }));
+ *   }
+ * }
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const model = new Perceptron();
+ * console.log([...model.namedParameters().keys()]); // hidden.weight, hidden.bias, output.weight, …
+ * console.log(`${model.forward(zeros([3, 4]))}`); // f32 [3,2]
+ * device.close();
+ * ```
+ */
 export abstract class Module {
   /** The parameters and modules this one consists of; undefined parts are left out. */
   abstract parts(): Parts;

@@ -144,6 +144,15 @@ export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
  * @throws {TypeError} if the shapes do not fit the heads, D is over 256 on WebGPU, or there is
  * dropout without a random state
  * @throws {RangeError} if the window is below 1 or the dropout outside [0, 1)
+ *
+ * ```ts
+ * import { attention, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const [q, k] = [tensor([[[1, 0]]]), tensor([[[0, 0], [0, 0]]])]; // one query, two keys
+ * const v = tensor([[[1, 2], [3, 4]]]);
+ * console.log(await attention(q, k, v, { heads: 1 }).data()); // [2, 3], the mean of the values
+ * device.close();
+ * ```
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
   const layout = separateLayout("attention", { q, k, v }, options);

@@ -36,6 +36,16 @@ const KERNEL: Kernel = {
  * columns keys; hidden keys have weight 0, and so has all of a row that sees no key. Options of
  * dropout are ignored: the weights are those before it. No gradient flows. Throws as `attention`
  * does.
+ *
+ * ```ts
+ * import { attentionWeights, openDevice, tensor, zeros } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const [q, k] = [zeros([1, 1, 2]), tensor([[[1, 2], [3, 4], [5, 6]]])];
+ * const keyLengths = tensor(Int32Array.of(2));
+ * const weights = attentionWeights(q, k, { heads: 1, keyLengths });
+ * console.log(await weights.data()); // [0.5, 0.5, 0]
+ * device.close();
+ * ```
  */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
   const layout = separateLayout("attentionWeights", { q, k, v: k }, options);

@@ -102,6 +102,14 @@ export function crossEntropy(
 /**
  * Each row's cross-entropy: logits f32 [N,V], targets i32 [N] → [N], 0 if the target is ignored.
  * No gradient flows: for evaluation.
+ *
+ * ```ts
+ * import { openDevice, tensor, tokenLosses } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const logits = tensor([[0, 0], [0, 0]]);
+ * console.log(await tokenLosses(logits, tensor(Int32Array.of(1, -100))).data()); // [ln 2, 0]
+ * device.close();
+ * ```
  */
 export function tokenLosses(
   logits: Tensor,

@@ -68,6 +68,14 @@ export interface EmbeddingOptions {
  * An id outside the table counts as the nearest one inside: ids on a device are not read, so check
  * them on the host, as `Batches` and `GPT` do. The gradient is summed in the order of the ids.
  * TypeError if a shape or dtype does not fit.
+ *
+ * ```ts
+ * import { embedding, openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const table = tensor([[1, 2], [3, 4], [5, 6]]);
+ * console.log(await embedding(table, tensor(Int32Array.of(2, 0))).toArray()); // [[5, 6], [1, 2]]
+ * device.close();
+ * ```
  */
 export function embedding(table: Tensor, ids: Tensor, options: EmbeddingOptions = {}): Tensor {
   checkOptions("embedding", options, { positions: true, offset: true });

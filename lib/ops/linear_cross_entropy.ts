@@ -46,8 +46,8 @@ export interface LinearCrossEntropyOptions extends CrossEntropyOptions {
  * Maximum of logits in memory at a time: 32 MiB, or the default limit of a GPU binding, because a
  * GPU needs many rows to be busy.
  */
-const MOST_LOGITS = { few: 2 ** 23, many: 2 ** 25 };
-const FEWEST_ROWS = 64;
+const MAX_LOGITS = { few: 2 ** 23, many: 2 ** 25 };
+const MIN_ROWS = 64;
 
 /**
  * crossEntropy(x·W + bias, targets), in nats, without ever storing all logits: x f32 [N,C], weight
@@ -107,8 +107,8 @@ export function linearCrossEntropy(
 
 /** A power of two, because products cut their inner axis into blocks of 256. */
 function defaultRows({ n }: GemmSizes, { manyCores }: DeviceTraits): number {
-  const most = manyCores ? MOST_LOGITS.many : MOST_LOGITS.few;
-  return Math.max(FEWEST_ROWS, 2 ** Math.floor(Math.log2(most / n)));
+  const limit = manyCores ? MAX_LOGITS.many : MAX_LOGITS.few;
+  return Math.max(MIN_ROWS, 2 ** Math.floor(Math.log2(limit / n)));
 }
 
 interface PartOptions extends LinearCrossEntropyOptions {

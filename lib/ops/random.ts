@@ -69,6 +69,14 @@ export function randomUniform(shape: Shape, state: Tensor, stream = 0): Tensor {
  * Numbers from N(0, 1) by Box–Muller: f32 of `shape`, from the state i32 [2] = [seed, step].
  * Devices agree to 10⁻⁵. TypeError for another state, RangeError for a stream that is no integer in
  * [0, 2^32).
+ *
+ * ```ts
+ * import { openDevice, randomNormal, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const state = tensor(Int32Array.of(1337, 0));
+ * console.log(`${randomNormal([2, 3], state)}`); // f32 [2,3], the same numbers at each call
+ * device.close();
+ * ```
  */
 export function randomNormal(shape: Shape, state: Tensor, stream = 0): Tensor {
   return draw("randomNormal", shape, state, stream, 1);

@@ -104,8 +104,8 @@ export function laneConstants(x: Tensor, segment: number, inner: number): Consta
  * neighbors read together (coalesced).
  */
 function lanesOf(threads: number, segment: number, inner: number): number {
-  const most = inner === 1 ? threads : Math.max(8, threads / powerOfTwo(inner));
-  return Math.min(threads, most, powerOfTwo(Math.max(1, segment / 4)));
+  const limit = inner === 1 ? threads : Math.max(8, threads / powerOfTwo(inner));
+  return Math.min(threads, limit, powerOfTwo(Math.max(1, segment / 4)));
 }
 
 function powerOfTwo(atLeast: number): number {

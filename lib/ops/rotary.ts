@@ -80,6 +80,14 @@ const OPTIONS = {
  * x [B,T,W] with the pairs (j, j + R/2) of each head rotated by the angle (position +
  * t)·base^(−2j/R), W even. TypeError if D or R is odd or the heads do not fit. Source: Su et al.,
  * arXiv 2104.09864; the pairing is Llama's.
+ *
+ * ```ts
+ * import { openDevice, rotary, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const x = tensor([[[1, 0], [1, 0]]]); // one head of size 2 at positions 0 and 1
+ * console.log(await rotary(x, { heads: 1, headSize: 2 }).data()); // [1, 0, cos 1, sin 1]
+ * device.close();
+ * ```
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   expectType("rotary", x, "f32");

@@ -34,6 +34,17 @@ export interface SGDOptions {
 
 /**
  * velocity ← momentum·velocity + g, p ← p − rate·velocity. Source: Polyak 1964, in PyTorch's form.
+ *
+ * ```ts
+ * import { openDevice, SGD, square, sum, tensor, valueAndGrad } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const x = tensor([3]);
+ * const optimizer = new SGD([x]);
+ * const { gradients } = valueAndGrad(() => sum(square(x)), [x]);
+ * optimizer.step(gradients, 0.5);
+ * console.log(await x.data()); // [3 − 0.5·6] = [0]
+ * device.close();
+ * ```
  */
 export class SGD extends Optimizer {
   /** The options, defaults filled in. */

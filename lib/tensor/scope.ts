@@ -31,6 +31,17 @@ export function noteCreated(storage: Storage): void {
 /**
  * Takes a tensor's memory out of the open scope, so that it outlives it: for parameters and other
  * state.
+ *
+ * ```ts
+ * import { keep, openDevice, scope, zeros } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * let state = zeros([1]);
+ * scope(() => {
+ *   state = keep(zeros([2]));
+ * });
+ * console.log(await state.data()); // [0, 0]
+ * device.close();
+ * ```
  */
 export function keep<T extends Scoped>(tensor: T): T {
   open?.delete(wholeOf(tensor));
@@ -42,6 +53,15 @@ export function keep<T extends Scoped>(tensor: T): T {
  * tensor, or arrays and plain objects of tensors); if `body` throws, all of it. Views of tensors
  * from outside leave those as they are. TypeError if `body` is asynchronous: read values after the
  * scope.
+ *
+ * ```ts
+ * import { mul, openDevice, scope, sum, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const x = tensor([1, 2, 3]);
+ * const norm = scope(() => sum(mul(x, x))); // the product's memory is freed here
+ * console.log(await norm.item()); // 14
+ * device.close();
+ * ```
  */
 export function scope<T>(body: () => T): T {
   const outer = open;

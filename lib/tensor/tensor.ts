@@ -39,7 +39,19 @@ export interface ShapedTensorOptions extends TensorOptions {
 /** Values that `console.log` shows nested, and the first ones it shows of a larger tensor. */
 const SHOWN = { nested: 24, flat: 8 };
 
-/** Numbers on a device, in a shape. */
+/**
+ * Numbers on a device, in a shape.
+ *
+ * ```ts
+ * import { openDevice, tensor } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const x = tensor([[1, 2, 3], [4, 5, 6]]);
+ * console.log(x.shape, x.dtype, await x.view([3, -1]).toArray()); // [2, 3] f32 [[1, 2], [3, 4], [5, 6]]
+ * x.write([0, 0, 0, 0, 0, 7]);
+ * console.log((await x.data())[5]); // 7
+ * device.close();
+ * ```
+ */
 export class Tensor {
   /**
    * Wraps memory that holds size(shape) elements, row by row; to make a tensor from numbers, call

@@ -162,7 +162,7 @@ export class CpuDevice implements Device {
     return { used: this.#heap.used, peak: this.#heap.peak, scratch };
   }
   close(): void {
-    // The workers end by themselves: a worker that is terminated keeps the shared memory for ever.
+    // The workers end by themselves: a worker that is terminated keeps the shared memory forever.
     this.#store(CONTROL.stop, 1);
     const words = new Int32Array(this.#memory.buffer, 0, 1024);
     Atomics.add(words, CONTROL.epoch / 4, 1);
