@@ -192,9 +192,11 @@ export { modelOf, type PresetName, PRESETS } from "./lib/train/presets.ts";
 export {
   type ModelChoices,
   REPORT_RULES,
+  type ReportName,
   SETTING_RULES,
   type TrainSettings,
 } from "./lib/train/settings.ts";
+export type { Rule } from "./lib/rules.ts";
 export {
   type Checkpoint,
   loadOptimizerState,

@@ -16,7 +16,7 @@ export interface Rule<Value = unknown> {
   /** Whether a value is right. */
   accepts(value: unknown): value is Value;
   /** The rules of an object's fields. */
-  readonly fields?: Fields;
+  readonly fields?: Readonly<Record<string, Rule>>;
 }
 
 /** Rules by the names of fields. */

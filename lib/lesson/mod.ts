@@ -41,6 +41,7 @@ export { Lesson, type LessonBody, type LessonHeading, LessonPage, type Level } f
 export { tableLines } from "./page.ts";
 export { choice, integer, number, text, toggle } from "../cli/flags.ts";
 export type { Flag, Flags, FlagValues, NumberOptions, ShownOptions } from "../cli/flags.ts";
+export type { NumberLimits } from "../rules.ts";
 
 // Code tasks
 export { checkTask, NotWritten, notWritten, type Task, type TaskOutcome } from "./task.ts";

@@ -97,7 +97,13 @@ export const SETTING_RULES: { readonly [Name in keyof TrainSettings]: Rule<Train
     seed: wholeNumber({ min: 0, max: 2 ** 32 - 1 }),
   };
 
-type ReportName = "evalEvery" | "evalBatches" | "logEvery" | "sampleEvery" | "checkpointEvery";
+/** The settings of a run's reports. */
+export type ReportName =
+  | "evalEvery"
+  | "evalBatches"
+  | "logEvery"
+  | "sampleEvery"
+  | "checkpointEvery";
 
 /** How often a run reports, in steps (0 is never), and on how many batches it evaluates. */
 export const REPORT_RULES: Readonly<Record<ReportName, Rule<number>>> = {
