@@ -67,7 +67,13 @@ export { attention, selfAttention } from "./lib/ops/attention.ts";
 export type { AttentionMask, AttentionOptions } from "./lib/ops/attention_layout.ts";
 export { attentionWeights, selfAttentionWeights } from "./lib/ops/attention_weights.ts";
 export type { KeyValueCache } from "./lib/ops/attention_decode.ts";
-export { rotary, type RotaryOptions, type RotaryScaling } from "./lib/ops/rotary.ts";
+export { rotary, type RotaryOptions } from "./lib/ops/rotary.ts";
+export {
+  type LinearScaling,
+  type Llama3Scaling,
+  type RotaryScaling,
+  type YarnScaling,
+} from "./lib/ops/rotary_scaling.ts";
 export { embedding, type EmbeddingOptions } from "./lib/ops/embedding.ts";
 export { binaryCrossEntropy } from "./lib/ops/binary_cross_entropy.ts";
 export { crossEntropy, type CrossEntropyOptions, tokenLosses } from "./lib/ops/cross_entropy.ts";

@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { architectureOf, readModelConfig, writeModelConfig } from "../lib/hub/config.ts";
 import { modelConfig, type ModelConfigInput } from "../lib/nn/config.ts";
+import { rotaryFrequencies, type RotaryScaling } from "../lib/ops/rotary_scaling.ts";
+import rotaryGolden from "./golden/rotary_scaling.json" with { type: "json" };
 import { golden } from "./support/golden.ts";
 
 const baby = { vocabSize: 65, contextLength: 64, layers: 4, heads: 4, width: 128 };
@@ -137,11 +139,28 @@ const foreign: Partial<ModelConfigInput>[] = [
   { normPlacement: "sandwich" },
   { attentionOutputDropout: 0.1 },
 ];
-const scaling = { factor: 8, lowFrequency: 1, highFrequency: 4, originalLength: 32 };
+const scaling: RotaryScaling = {
+  type: "llama3",
+  factor: 8,
+  lowFrequency: 1,
+  highFrequency: 4,
+  originalLength: 32,
+};
+const yarn: RotaryScaling = {
+  type: "yarn",
+  factor: 4,
+  originalLength: 32,
+  fastTurns: 32,
+  slowTurns: 1,
+  gain: 1.1,
+  rounded: true,
+};
 const llamas: Partial<ModelConfigInput>[] = [
   rms,
   { ...rms, bias: true, tiedHead: false, dropout: 0.1 },
   { ...rms, rotaryBase: 500000, rotaryScaling: scaling },
+  { ...rms, rotaryScaling: { type: "linear", factor: 2 } },
+  { ...rms, rotaryScaling: yarn },
   { ...rms, headSize: 64, attentionDropout: 0.1 },
   { ...rms, queryKeyValueBias: true, attentionProjectionBias: true },
 ];
@@ -235,8 +254,8 @@ const malformed: [string, unknown, RegExp][] = [
   ["odd layers by default", { model_type: "gpt_neo", num_layers: 3 }, /for 3 layers/],
   [
     "stretched rotary",
-    { model_type: "llama", rope_scaling: { type: "linear", factor: 2 } },
-    /type: expected "default" or "llama3", got "linear"/,
+    { model_type: "llama", rope_scaling: { type: "longrope", short_factor: [1] } },
+    /type: expected "default", "linear", "dynamic", "llama3" or "yarn", got "longrope"/,
   ],
   ["rotary of text", { model_type: "llama", rope_parameters: "x" }, /expected an object, got "x"/],
   ["a head size", { model_type: "llama", head_dim: 0 }, /head_dim: expected a whole .* got 0/],
@@ -303,3 +322,35 @@ Deno.test({
     assert.equal(config("tokenizers/gpt2").vocabSize, 50257);
   },
 });
+
+/**
+ * Made by transformers 5.18: `ROPE_INIT_FUNCTIONS[type](LlamaConfig(hidden_size=64,
+ * num_attention_heads=4, max_position_embeddings=512, rope_parameters={"rope_theta": 10000.0,
+ * …}))`, frequencies to 7 digits.
+ */
+interface RotaryGolden {
+  readonly rope_scaling: Readonly<Record<string, unknown>>;
+  readonly frequencies: readonly number[];
+  readonly gain: number;
+}
+
+for (
+  const [name, expected] of Object.entries(
+    rotaryGolden as Record<string, RotaryGolden>,
+  )
+) {
+  Deno.test(`rotary frequencies are transformers': ${name}`, () => {
+    const { config } = read({
+      model_type: "llama",
+      hidden_size: 64,
+      num_attention_heads: 4,
+      max_position_embeddings: 512,
+      rope_scaling: expected.rope_scaling,
+    });
+    const { frequencies, gain } = rotaryFrequencies(8, 10000, config.rotaryScaling);
+    expected.frequencies.forEach((frequency, j) => {
+      assert.ok(Math.abs(frequencies[j] / frequency - 1) < 1e-6, `${j}: ${frequencies[j]}`);
+    });
+    assert.ok(Math.abs(gain - expected.gain) < 1e-9, `${gain}`);
+  });
+}

@@ -55,3 +55,15 @@ forEachDevice("rotary refuses an odd head size", () => {
     assert.throws(() => rotary(x, { heads: 2, headSize: 10, dimensions }), /from 2 to 10; got/);
   }
 });
+
+forEachDevice("YaRN's gain multiplies what is turned, and gradients follow", async () => {
+  const x = tensor(values, { shape: [B, T, WIDTH] });
+  const scaling = { type: "yarn", factor: 1, originalLength: 8, gain: 2 } as const;
+  const expected = reference(0, 10000).map((value, i) => i % WIDTH < HEADS * D ? 2 * value : value);
+  const y = rotary(x, { heads: HEADS, headSize: D, scaling });
+  assertClose(await y.data(), expected, 2e-6);
+  const some = { values: values.slice(0, 42), shape: [1, 3, 14] };
+  await checkGradients((x) => rotary(x, { heads: 2, headSize: 6, scaling }), [some]);
+  const wrong = { ...scaling, gain: NaN };
+  assert.throws(() => rotary(x, { heads: HEADS, headSize: D, scaling: wrong }), /a gain above 0/);
+});

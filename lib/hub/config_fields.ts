@@ -24,9 +24,19 @@ export class ConfigFields {
     this.#fields = json as Record<string, unknown>;
   }
 
+  /** Whether the file has the field, be it null. */
+  has(name: string): boolean {
+    return Object.hasOwn(this.#fields, name);
+  }
+
+  /** All fields, as the file has them. */
+  all(): Readonly<Record<string, unknown>> {
+    return this.#fields;
+  }
+
   /** The field's value; undefined if it is absent or null. */
   get(name: string): unknown {
-    return Object.hasOwn(this.#fields, name) ? this.#fields[name] ?? undefined : undefined;
+    return this.has(name) ? this.#fields[name] ?? undefined : undefined;
   }
 
   /**

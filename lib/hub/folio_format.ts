@@ -5,18 +5,18 @@
  * @module
  */
 import { MODEL_OPTIONS, type ModelConfigInput } from "../nn/config.ts";
-import type { RotaryScaling } from "../ops/rotary.ts";
 import { ConfigFields, unexpected } from "./config_fields.ts";
 import { type Format, readLayers } from "./format.ts";
 
 /** `"model_type": "folio"`. */
 export const folio: Format = {
-  /** `modelConfig` checks the types, except `window` and `rotaryScaling`. */
+  /** `modelConfig` checks the fields, except that `window` and `rotaryScaling` have their types. */
   read(fields) {
     readLayers(fields, "layers", 1);
     const names = Object.keys(MODEL_OPTIONS);
     const input = Object.fromEntries(names.map((name) => [name, fields.get(name)]));
-    const rotaryScaling = readScaling(fields);
+    const scaling = fields.get("rotaryScaling");
+    const rotaryScaling = scaling === undefined ? scaling : new ConfigFields(scaling).all();
     const window = readWindow(fields);
     return { ...input, rotaryScaling, window } as unknown as ModelConfigInput;
   },
@@ -29,17 +29,4 @@ function readWindow(fields: ConfigFields): unknown[] | undefined {
   if (window === undefined) return undefined;
   if (!Array.isArray(window)) throw unexpected("window", "a list", window);
   return window.map((tokens) => tokens ?? undefined);
-}
-
-function readScaling(fields: ConfigFields): RotaryScaling | undefined {
-  const value = fields.get("rotaryScaling");
-  if (value === undefined) return undefined;
-  const scaling = new ConfigFields(value);
-  const [factor, lowFrequency, highFrequency, originalLength] = [
-    "factor",
-    "lowFrequency",
-    "highFrequency",
-    "originalLength",
-  ].map((name) => scaling.number(name, NaN));
-  return { factor, lowFrequency, highFrequency, originalLength };
 }

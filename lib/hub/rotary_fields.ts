@@ -6,7 +6,7 @@
  */
 import { type BlockConfigInput, headSizeOf } from "../nn/block_config.ts";
 import type { ModelConfig } from "../nn/config.ts";
-import type { RotaryScaling } from "../ops/rotary.ts";
+import type { RotaryScaling, YarnScaling } from "../ops/rotary_scaling.ts";
 import { ConfigFields, unexpected } from "./config_fields.ts";
 
 /** An architecture's names and defaults of these fields. */
@@ -45,7 +45,7 @@ export function readRotary(
   for (const rope of ropeFields(fields)) {
     rotaryBase = rope.number("rope_theta", rotaryBase);
     rotated = rope.number("partial_rotary_factor", rotated);
-    rotaryScaling = readScaling(rope) ?? rotaryScaling;
+    rotaryScaling = readScaling(rope, fields) ?? rotaryScaling;
   }
   if (share === undefined && rotated !== 1) throw unexpected(shareName, "1", rotated);
   const rotaryDimensions = Math.trunc(headSize * rotated);
@@ -64,18 +64,66 @@ function ropeFields(fields: ConfigFields): ConfigFields[] {
   });
 }
 
-/** The scaling of the frequencies; undefined for `"default"`. */
-export function readScaling(rope: ConfigFields): RotaryScaling | undefined {
+/**
+ * The scaling of the frequencies; undefined for `"default"` and `"dynamic"`, which scales only
+ * beyond `max_position_embeddings`, the longest context that Folio computes. `fields` are those of
+ * the whole file.
+ *
+ * @throws {SyntaxError} if the type is another one, such as `"longrope"`
+ */
+export function readScaling(rope: ConfigFields, fields: ConfigFields): RotaryScaling | undefined {
   const name = rope.get("rope_type") === undefined ? "type" : "rope_type";
   const type = rope.get(name) ?? "default";
-  if (type === "default") return undefined;
-  if (type !== "llama3") throw unexpected(name, '"default" or "llama3"', type);
+  const known = '"default", "linear", "dynamic", "llama3" or "yarn"';
+  switch (type) {
+    case "default":
+    case "dynamic":
+      return undefined;
+    case "linear":
+      return { type: "linear", factor: rope.number("factor", NaN) };
+    case "llama3":
+      return {
+        type: "llama3",
+        factor: rope.number("factor", 8),
+        lowFrequency: rope.number("low_freq_factor", 1),
+        highFrequency: rope.number("high_freq_factor", 4),
+        originalLength: originalLength(rope, fields),
+      };
+    case "yarn":
+      return readYarn(rope, fields);
+    default:
+      throw unexpected(name, known, type);
+  }
+}
+
+function readYarn(rope: ConfigFields, fields: ConfigFields): YarnScaling {
+  const length = originalLength(rope, fields);
+  const factor = rope.number("factor", contextLength(fields) / length);
+  const scale = rope.number("mscale", 0), scaleAll = rope.number("mscale_all_dim", 0);
+  const gain = (scale: number) => 0.1 * scale * Math.log(factor) + 1;
   return {
-    factor: rope.number("factor", 8),
-    lowFrequency: rope.number("low_freq_factor", 1),
-    highFrequency: rope.number("high_freq_factor", 4),
-    originalLength: rope.wholeNumber("original_max_position_embeddings", 8192),
+    type: "yarn",
+    factor,
+    originalLength: length,
+    fastTurns: rope.number("beta_fast", 32) || 32,
+    slowTurns: rope.number("beta_slow", 1) || 1,
+    gain: rope.number(
+      "attention_factor",
+      scale && scaleAll ? gain(scale) / gain(scaleAll) : gain(1),
+    ),
+    rounded: rope.boolean("truncate", true),
   };
+}
+
+/** Tokens of the first training: named beside the scaling, in it, or the context's length. */
+function originalLength(rope: ConfigFields, fields: ConfigFields): number {
+  const name = "original_max_position_embeddings";
+  const from = fields.get(name) === undefined ? rope : fields;
+  return from.wholeNumber(name, contextLength(fields));
+}
+
+function contextLength(fields: ConfigFields): number {
+  return fields.wholeNumber("max_position_embeddings", 2048);
 }
 
 /** `rope_theta`, `rope_scaling` and, if only a share of a head is rotated, that share. */
@@ -91,11 +139,22 @@ export function writeRotary(config: ModelConfig): Record<string, unknown> {
 
 /** The scaling as `readScaling` reads it. */
 export function writeScaling(scaling: RotaryScaling): Record<string, unknown> {
+  const { type, factor } = scaling;
+  if (scaling.type === "linear") return { rope_type: type, factor };
+  const original = { original_max_position_embeddings: scaling.originalLength };
+  if (scaling.type === "llama3") {
+    const { lowFrequency, highFrequency } = scaling;
+    const limits = { low_freq_factor: lowFrequency, high_freq_factor: highFrequency };
+    return { rope_type: type, factor, ...limits, ...original };
+  }
+  const { fastTurns, slowTurns, gain, rounded } = scaling;
   return {
-    rope_type: "llama3",
-    factor: scaling.factor,
-    low_freq_factor: scaling.lowFrequency,
-    high_freq_factor: scaling.highFrequency,
-    original_max_position_embeddings: scaling.originalLength,
+    rope_type: type,
+    factor,
+    ...original,
+    beta_fast: fastTurns,
+    beta_slow: slowTurns,
+    attention_factor: gain,
+    truncate: rounded,
   };
 }

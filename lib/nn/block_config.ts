@@ -9,7 +9,7 @@
  * @module
  */
 import { type Activation, ACTIVATION_NAMES } from "../ops/activation.ts";
-import type { RotaryScaling } from "../ops/rotary.ts";
+import { expectRotaryScaling, type RotaryScaling } from "../ops/rotary_scaling.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import {
   expectBoolean,
@@ -225,7 +225,7 @@ function checkPositions(config: BlockConfig): void {
     if (config[name] === undefined || positions === "rotary") continue;
     throw new RangeError(`model: ${name} is for rotary positions, got positions ${positions}`);
   }
-  if (rotaryScaling) checkScaling(rotaryScaling);
+  if (rotaryScaling) expectRotaryScaling("model", rotaryScaling);
   if (rotaryBase !== undefined && !(Number.isFinite(rotaryBase) && rotaryBase > 1)) {
     throw new RangeError(`model: rotaryBase must be a number above 1, got ${rotaryBase}`);
   }
@@ -236,18 +236,6 @@ function checkPositions(config: BlockConfig): void {
       `model: rotaryDimensions must be an even number from 2 to the head size ${headSize}, got ${rotaryDimensions}`,
     );
   }
-}
-
-function checkScaling(scaling: RotaryScaling): void {
-  const { factor, lowFrequency, highFrequency, originalLength } = scaling;
-  const finite = [factor, lowFrequency, highFrequency, originalLength].every(Number.isFinite);
-  if (finite && factor >= 1 && lowFrequency > 0 && highFrequency > lowFrequency) {
-    if (originalLength >= 1) return;
-  }
-  throw new RangeError(
-    "model: rotaryScaling needs a factor from 1, 0 < lowFrequency < highFrequency and an " +
-      `originalLength from 1, got ${JSON.stringify(scaling)}`,
-  );
 }
 
 function checkNumbers(config: BlockConfig): void {

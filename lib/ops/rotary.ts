@@ -13,6 +13,7 @@ import { differentiable } from "../tensor/autograd.ts";
 import { expectType, launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
+import { expectRotaryScaling, rotaryFrequencies, type RotaryScaling } from "./rotary_scaling.ts";
 
 const KERNEL: Kernel = {
   name: "rotary",
@@ -30,23 +31,6 @@ const KERNEL: Kernel = {
   webgpu: { code: wgsl("rotary"), threads: ({ rows, width }) => rows * width / 2 },
   cpu,
 };
-
-/**
- * Frequencies for a context longer than a model was first trained with: those that turn fewer than
- * `lowFrequency` times within `originalLength` are divided by `factor`, those that turn more than
- * `highFrequency` times are kept, those between are blended. Source: Llama 3.1's `rope_type:
- * "llama3"`.
- */
-export interface RotaryScaling {
-  /** Divides the slow frequencies, from 1. */
-  readonly factor: number;
-  /** Turns below which a frequency is slow. */
-  readonly lowFrequency: number;
-  /** Turns above which a frequency is fast. */
-  readonly highFrequency: number;
-  /** Tokens of the first training. */
-  readonly originalLength: number;
-}
 
 /** Options of `rotary`. */
 export interface RotaryOptions {
@@ -104,6 +88,7 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
       `rotary: expected an even number of dimensions from 2 to ${headSize}; got ${dimensions}`,
     );
   }
+  if (scaling) expectRotaryScaling("rotary", scaling);
   const half = dimensions / 2;
   const positions = options.positions ?? (position ? Math.max(4096, time) : time);
   const tables = angleTables(x.device, positions, half, { base, scaling });
@@ -147,23 +132,13 @@ function makeTables(
   half: number,
   { base, scaling }: Frequencies,
 ): AngleTables {
-  const turns = Float64Array.from({ length: half }, (_, j) => scaled(base ** (-j / half), scaling));
+  const { frequencies: turns, gain } = rotaryFrequencies(half, base, scaling);
   const values = (f: (angle: number) => number) => {
     const array = new Float32Array(positions * half);
     for (let i = 0; i < array.length; i++) {
-      array[i] = f(Math.floor(i / half) * turns[i % half]);
+      array[i] = gain * f(Math.floor(i / half) * turns[i % half]);
     }
     return keep(tensor(array, { shape: [positions, half], device }));
   };
   return { cosine: values(Math.cos), sine: values(Math.sin) };
-}
-
-/** A frequency after `scaling`, in radians per token. */
-function scaled(frequency: number, scaling: RotaryScaling | undefined): number {
-  if (!scaling) return frequency;
-  const { factor, lowFrequency, highFrequency, originalLength } = scaling;
-  const turns = originalLength * frequency / (2 * Math.PI);
-  const kept = (turns - lowFrequency) / (highFrequency - lowFrequency);
-  const share = Math.min(1, Math.max(0, kept));
-  return share * frequency + (1 - share) * frequency / factor;
 }
