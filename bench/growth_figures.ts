@@ -38,8 +38,13 @@ export function growthFigure(results: Results, options: FigureOptions = {}): Fig
       const xTicks = lines[0].points.map(({ step }) => step);
       const chart = lineChart(plotter, theme, lines, {
         ...sizes,
-        ...{ xTicks, steps: ends(xTicks), logX: true, logY: true },
-        ...{ yLabel: left ? undefined : "tokens/s", yFormat: "~s", ticks: roundValues(lines) },
+        xTicks,
+        steps: ends(xTicks),
+        logX: true,
+        logY: true,
+        yLabel: left ? undefined : "tokens/s",
+        yFormat: "~s",
+        ticks: roundValues(lines),
       });
       const panel = element("g", { transform: `translate(${left},0)` }, chart.markup);
       left += chart.width;
@@ -71,7 +76,10 @@ export function crossoverFigure(results: Results, options: FigureOptions = {}): 
       width: 460,
       height: 260,
       marginRight: labelMargin(lines),
-      ...{ xTicks, steps: ends(xTicks), logX: true, logY: true },
+      xTicks,
+      steps: ends(xTicks),
+      logX: true,
+      logY: true,
       xLabel: `context, ${fixed("context")}`,
       yLabel: "µs a token",
       ticks: roundValues(lines),

@@ -39,7 +39,9 @@ class StopwatchDevice extends CpuDevice {
   /** Milliseconds of a program with a single empty launch. */
   async emptyRun(): Promise<number> {
     const kernel = {
-      ...{ name: "nothing", reads: {}, scalars: {} },
+      name: "nothing",
+      reads: {},
+      scalars: {},
       cpu: { chunks: () => 1, emit: () => {} },
     };
     const program = super.load([{ kernel, constants: {}, scalars: {}, buffers: [] }]);

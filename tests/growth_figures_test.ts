@@ -17,8 +17,13 @@ const training = trainingConfigurations(false).map((configuration): TrainingResu
 }));
 const machine = { cpu: "a processor", cores: 2, system: "none" };
 const results: Results = {
-  ...{ schema: 1, machine, deno: "2.9.6", date: "2026-11-24T00:00:00.000Z", load: 9 },
-  ...{ training, generation: [] },
+  schema: 1,
+  machine,
+  deno: "2.9.6",
+  date: "2026-11-24T00:00:00.000Z",
+  load: 9,
+  training,
+  generation: [],
 };
 
 Deno.test("crossover: on a straight line through logarithms", () => {

@@ -111,8 +111,10 @@ forEachDevice("half precision: an adapter is checked, and trouble is said", asyn
   features.add("shader-f16");
   const broken = Object.create(gpu, {
     gpu: { value: { features } },
-    ...{ allocate: { value: () => ({ bytes: 0 }) }, write: { value: () => {} } },
-    ...{ launch: { value: () => {} }, release: { value: () => {} } },
+    allocate: { value: () => ({ bytes: 0 }) },
+    write: { value: () => {} },
+    launch: { value: () => {} },
+    release: { value: () => {} },
     read: { value: () => Promise.resolve(new ArrayBuffer(4 * 64 * 64)) },
   });
   assert.match(await checkHalfPrecision(broken) ?? "", /off by .* % in the mean/);

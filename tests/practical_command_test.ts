@@ -17,8 +17,13 @@ Deno.test("the preset practical: words alone, its own model, the whole held-out 
   assert.deepEqual(
     { vocabSize, hidden, normPlacement, normEpsilon, positions, headBias, tiedHead },
     {
-      ...{ vocabSize: words.size, hidden: 32, normPlacement: "post", normEpsilon: 1e-6 },
-      ...{ positions: "sinusoidal", headBias: true, tiedHead: false },
+      vocabSize: words.size,
+      hidden: 32,
+      normPlacement: "post",
+      normEpsilon: 1e-6,
+      positions: "sinusoidal",
+      headBias: true,
+      tiedHead: false,
     },
   );
   const { settings, tokenizer, reports } = JSON.parse(await read("run.json"));

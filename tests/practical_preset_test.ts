@@ -46,7 +46,11 @@ Deno.test("practical: the model's size, part by part", async () => {
   useDevice(await sharedDevice("cpu-1"));
   const model = modelOf(PRESETS.practical, 25670);
   const counts = {
-    ...{ embedding: 3285760, qkv: 49536, Wo: 16512, mlp: 65920, layernorms: 512 },
+    embedding: 3285760,
+    qkv: 49536,
+    Wo: 16512,
+    mlp: 65920,
+    layernorms: 512,
     pred_layer: 3311430,
   };
   assert.deepEqual(countsByPart(model.namedParameters()), counts);

@@ -41,9 +41,23 @@ function wordPiece(vocab: Record<string, number>, lowercase: boolean) {
 const SPECIAL = { "[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103 };
 // The tokens of the sentences below, with their ids in bert-base-uncased.
 const WORDS = {
-  ...{ "'": 1005, ".": 1012, "!": 999, a: 1037, i: 1045, have: 2031, for: 2005, my: 2026 },
-  ...{ been: 2042, so: 2061, life: 2166, ve: 2310, whole: 2878, course: 2607, waiting: 3403 },
-  ...{ "##face": 12172, hugging: 17662 },
+  "'": 1005,
+  ".": 1012,
+  "!": 999,
+  a: 1037,
+  i: 1045,
+  have: 2031,
+  for: 2005,
+  my: 2026,
+  been: 2042,
+  so: 2061,
+  life: 2166,
+  ve: 2310,
+  whole: 2878,
+  course: 2607,
+  waiting: 3403,
+  "##face": 12172,
+  hugging: 17662,
 };
 const CONFIG = { pad_token: "[PAD]", model_max_length: 512 };
 const FIRST = "I've been waiting for a HuggingFace course my whole life.";

@@ -53,8 +53,13 @@ async function withModel(
 }
 
 const special = (content: string, id: number) => ({
-  ...{ id, content, special: true, normalized: false },
-  ...{ single_word: false, lstrip: false, rstrip: false },
+  id,
+  content,
+  special: true,
+  normalized: false,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
 });
 const vocabulary = (tokens: string[]) => Object.fromEntries(tokens.map((token, id) => [token, id]));
 
@@ -90,7 +95,9 @@ function words() {
       normalizer: { type: "BertNormalizer", clean_text: true, lowercase: true },
       pre_tokenizer: { type: "BertPreTokenizer" },
       post_processor: {
-        ...{ type: "TemplateProcessing", single, pair: [] },
+        type: "TemplateProcessing",
+        single,
+        pair: [],
         special_tokens: { "[CLS]": mark("[CLS]"), "[SEP]": mark("[SEP]") },
       },
       decoder: { type: "WordPiece", prefix: "##" },

@@ -24,7 +24,10 @@ const BEFORE = { small: "tiled", large: "tiled", gemv: "workgroup" } as const;
 Deno.test("tuning: the kernel with the least time over all products, each counting the same", () => {
   const [short, long] = [{ m: 64, n: 64, k: 8 }, { m: 64, n: 64, k: 800 }];
   const timing = (product: typeof short, kernel: string, milliseconds: number): ProductTiming => ({
-    ...{ product, kernel, milliseconds, field: "small" },
+    product,
+    kernel,
+    milliseconds,
+    field: "small",
   });
   const timings = [
     timing(short, "direct", 1),

@@ -1,7 +1,7 @@
 /**
- * Appends the next token of each sequence b to its history: history[b, lengths[b]] ← next[b], unless
- * it is full, and lengths[b] += 1. next, lengths: i32 [rows]; history: i32 [rows, capacity]. One
- * chunk.
+ * Appends the next token of each sequence b to its history: history[b, lengths[b]] ← next[b],
+ * unless it is full, and lengths[b] += 1. next, lengths: i32 [rows]; history: i32 [rows, capacity].
+ * One chunk.
  *
  * @module
  */

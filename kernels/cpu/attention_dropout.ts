@@ -2,10 +2,10 @@
  * Dropout of attention's probabilities: factors of a panel of scores, 1/(1 − rate) if a probability
  * is kept, otherwise 0.
  *
- * 16 bits of the Philox counter [key >> 3, query, step, batch·H + head] under the key [seed, stream]
- * decide over a probability: of its word `key & 3` the lower half if `key & 4` is 0, otherwise the
- * upper one. So the forward and the backward pass have the same mask, whatever their blocks.
- * attention.ts and attention_backward.ts multiply by the factors.
+ * 16 bits of the Philox counter [key >> 3, query, step, batch·H + head] under the key [seed,
+ * stream] decide over a probability: of its word `key & 3` the lower half if `key & 4` is 0,
+ * otherwise the upper one. So the forward and the backward pass have the same mask, whatever their
+ * blocks. attention.ts and attention_backward.ts multiply by the factors.
  *
  * @module
  */

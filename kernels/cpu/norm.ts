@@ -1,7 +1,7 @@
 /**
  * y = (x − mean)·rstd·gain + bias over rows, rstd = 1/√(variance + ε): layer norm; with `CENTERED`
- * 0, mean is taken as 0: RMS norm. x, y: [rows,width], gain, bias: [width] f32; stats: [2,rows] f32,
- * each rstd and then each mean, or [1,rows] with `CENTERED` 0. `BIAS` 0: no bias is added.
+ * 0, mean is taken as 0: RMS norm. x, y: [rows,width], gain, bias: [width] f32; stats: [2,rows]
+ * f32, each rstd and then each mean, or [1,rows] with `CENTERED` 0. `BIAS` 0: no bias is added.
  *
  * The variance is the mean of (x − mean)², summed in f32 in a separate pass. A chunk computes
  * `group` rows.

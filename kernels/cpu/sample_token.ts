@@ -144,8 +144,8 @@ function threshold(
 }
 
 /**
- * Raises `cutoff` to the key of the smallest logit whose weight is at least minP: the largest weight
- * is 1.
+ * Raises `cutoff` to the key of the smallest logit whose weight is at least minP: the largest
+ * weight is 1.
  */
 function keepProbable(
   f: FunctionBuilder,

@@ -1,9 +1,10 @@
 // Dropout of attention's probabilities, for the attention kernels on tiles: a probability is
 // multiplied by 1/(1 − rate) = keepScale if it is kept, otherwise by 0.
 //
-// 16 bits of the Philox counter [key >> 3, query, step, batch·H + head] under the key [seed, stream]
-// decide: of its word `key & 3` the lower half if `key & 4` is 0, otherwise the upper one. It is
-// kept if they are at least `threshold`. So every kernel has the same mask, whatever its tiles.
+// 16 bits of the Philox counter [key >> 3, query, step, batch·H + head] under the key [seed,
+// stream] decide: of its word `key & 3` the lower half if `key & 4` is 0, otherwise the upper one.
+// It is kept if they are at least `threshold`. So every kernel has the same mask, whatever its
+// tiles.
 
 // weights ← the factors of 32 queries and 32 keys; a thread makes those of two queries for eight
 // keys.

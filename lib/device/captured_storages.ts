@@ -33,8 +33,8 @@ export class CapturedStorages {
   }
 
   /**
-   * Whether one was moved, freed or touched since: one comparison of integers, unless a watched storage of
-   * any program has changed.
+   * Whether one was moved, freed or touched since: one comparison of integers, unless a watched
+   * storage of any program has changed.
    */
   get haveChanged(): boolean {
     if (this.#changes === Storage.changes) return false;

@@ -35,7 +35,9 @@ export interface BlockConfig {
   width: number;
   /** H, number of query heads; must divide `width` unless `headSize` is set. */
   heads: number;
-  /** Hkv, number of key/value heads (grouped-query attention); divides `heads`. Default: `heads`. */
+  /**
+   * Hkv, number of key/value heads (grouped-query attention); divides `heads`. Default: `heads`.
+   */
   keyValueHeads?: number;
   /** D, the size of a head. Default: width / heads. */
   headSize?: number;

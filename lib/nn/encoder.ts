@@ -40,15 +40,15 @@ export interface EncoderConfig extends BlockConfigInput {
   /** Number of token types (segment embeddings); 0 for none, as in DistilBERT. Default: 0. */
   tokenTypes?: number;
   /**
-   * E, the size of the embeddings, which a linear layer maps to the width, as in ALBERT. Default: the
-   * width, without such a layer.
+   * E, the size of the embeddings, which a linear layer maps to the width, as in ALBERT. Default:
+   * the width, without such a layer.
    */
   embeddingWidth?: number;
   /** Blocks with own weights, each for layers / layerGroups layers in a row. Default: `layers`. */
   layerGroups?: number;
   /**
-   * For each layer, the distance from which on tokens are hidden (a window on both sides); undefined
-   * hides none. Default: none.
+   * For each layer, the distance from which on tokens are hidden (a window on both sides);
+   * undefined hides none. Default: none.
    */
   window?: readonly (number | undefined)[];
   /** `rotaryBase` of the layers with a window. Default: `rotaryBase`. */

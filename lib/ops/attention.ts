@@ -104,8 +104,8 @@ const BACKWARD_PACKED_KV: Kernel = {
  * v] → [B,T,H·D].
  *
  * Memory grows with T, not with its square. A row that sees no key gives zeros. With `dropout`,
- * rounded to a multiple of 2⁻¹⁶, a probability is 0 with that chance, otherwise it is divided by 1 −
- * dropout; a row's sum is that of all its probabilities. Which are kept depends on seed, step,
+ * rounded to a multiple of 2⁻¹⁶, a probability is 0 with that chance, otherwise it is divided by 1
+ * − dropout; a row's sum is that of all its probabilities. Which are kept depends on seed, step,
  * stream, batch, head, query and key only, on every device.
  *
  * @throws {TypeError} if the shape does not fit the heads, D is over 256 on WebGPU, or there is

@@ -22,7 +22,8 @@ import { abs, exp, log, negate } from "./unary.ts";
  * ```ts
  * import { binaryCrossEntropy, openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
- * console.log(await binaryCrossEntropy(tensor([0, 100]), tensor([1, 1])).item()); // (ln 2)/2 = 0.3466
+ * const loss = binaryCrossEntropy(tensor([0, 100]), tensor([1, 1]));
+ * console.log(await loss.item()); // (ln 2)/2 = 0.3466
  * device.close();
  * ```
  */

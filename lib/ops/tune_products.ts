@@ -13,7 +13,8 @@ import {
 } from "../device/webgpu/gemm_choice.ts";
 import type { Device } from "../device/device.ts";
 import { useDevice } from "../device/current_device.ts";
-import { WebGpuDevice } from "../device/webgpu/webgpu_device.ts";
+import { expectWebGpu } from "../device/webgpu/tuning.ts";
+import type { WebGpuDevice } from "../device/webgpu/webgpu_device.ts";
 import { Random } from "../random.ts";
 import { compile, type Compiled } from "../tensor/compile.ts";
 import { gemm, type GemmSizes } from "./gemm.ts";
@@ -81,11 +82,6 @@ export async function* tuneProducts(
  */
 export function gemmKernelsOf(device: Device): GemmKernels {
   return expectWebGpu("gemmKernelsOf", device).gemmKernels;
-}
-
-function expectWebGpu(operation: string, device: Device): WebGpuDevice {
-  if (device instanceof WebGpuDevice) return device;
-  throw new TypeError(`${operation}: expected a WebGPU device, got '${device.kind}'`);
 }
 
 /**

@@ -46,7 +46,8 @@ const SHOWN = { nested: 24, flat: 8 };
  * import { openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const x = tensor([[1, 2, 3], [4, 5, 6]]);
- * console.log(x.shape, x.dtype, await x.view([3, -1]).toArray()); // [2, 3] f32 [[1, 2], [3, 4], [5, 6]]
+ * console.log(x.shape, x.dtype); // [2, 3] f32
+ * console.log(await x.view([3, -1]).toArray()); // [[1, 2], [3, 4], [5, 6]]
  * x.write([0, 0, 0, 0, 0, 7]);
  * console.log((await x.data())[5]); // 7
  * device.close();

@@ -9,7 +9,9 @@
 import { bufferNames, type Constants, type Kernel, kernelKey } from "../kernel.ts";
 import { wgslModule } from "./wgsl_module.ts";
 
-/** Storage buffers that a launch binds at most: WebGPU's default limit, which adapters guarantee. */
+/**
+ * Storage buffers that a launch binds at most: WebGPU's default limit, which adapters guarantee.
+ */
 const STORAGE_BUFFERS = 8;
 
 /** A pipeline with the layout of its bind groups. */

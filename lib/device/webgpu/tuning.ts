@@ -47,9 +47,14 @@ export async function forgetTuning(device: Device): Promise<boolean> {
   return await cache.delete(addressOf(adapterOf(device)));
 }
 
+/** The device as what it must be: only WebGPU's kernels are measured. */
+export function expectWebGpu(operation: string, device: Device): WebGpuDevice {
+  if (device instanceof WebGpuDevice) return device;
+  throw new TypeError(`${operation}: expected a WebGPU device, got '${device.kind}'`);
+}
+
 function adapterOf(device: Device): AdapterNames {
-  if (device instanceof WebGpuDevice) return device.adapter.info;
-  throw new TypeError(`tuning: expected a WebGPU device, got '${device.kind}'`);
+  return expectWebGpu("tuning", device).adapter.info;
 }
 
 /** The key of an adapter in the Web Cache, which requires a URL; nothing is fetched from it. */
