@@ -22,7 +22,11 @@ export class CapturedStorages {
   readonly #places: readonly Place[];
   #changes: number;
 
-  /** Notes the current place of each storage. Error if one has no memory. */
+  /**
+   * Notes the current place of each storage.
+   *
+   * @throws {Error} if one has no memory
+   */
   constructor(storages: Iterable<Placeable>) {
     this.#places = [...new Set(storages)].map((storage) => {
       storage.watch();

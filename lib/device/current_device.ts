@@ -10,13 +10,21 @@ import type { Device } from "./device.ts";
 
 let current: Device | undefined;
 
-/** The device of new tensors: the one opened or used last. Error if none is open. */
+/**
+ * The device of new tensors: the one opened or used last.
+ *
+ * @throws {Error} if none is open
+ */
 export function currentDevice(): Device {
   if (!current) throw new Error("no device is open: call `await openDevice()` first");
   return current;
 }
 
-/** Makes an open device the current one. TypeError if it is none, such as a device's name. */
+/**
+ * Makes an open device the current one.
+ *
+ * @throws {TypeError} if it is none, such as a device's name
+ */
 export function useDevice(device: Device): void {
   current = expectDevice("useDevice", device);
 }

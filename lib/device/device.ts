@@ -62,9 +62,10 @@ export interface Device {
    */
   chooseGemm(request: GemmRequest): GemmPlan;
   /**
-   * New memory; its content is undefined. RangeError if there is not enough.
+   * New memory; its content is undefined.
    *
    * @internal
+   * @throws {RangeError} if there is not enough
    */
   allocate(bytes: number): Allocation;
   /**

@@ -84,8 +84,9 @@ export class Storage implements Placeable {
   }
 
   /**
-   * The place of the bytes. Error if they were released, or belong to a program still being
-   * recorded.
+   * The place of the bytes.
+   *
+   * @throws {Error} if they were released, or belong to a program still being recorded
    */
   get allocation(): Allocation {
     this.#expectPlaced();

@@ -115,7 +115,12 @@ export class Attention extends Module {
   readonly #causal: boolean;
   readonly #window: number | undefined;
 
-  /** RangeError for an impossible configuration, such as heads that do not divide the width. */
+  /**
+   * Draws the matrices from the options' initializers and sets biases to 0.
+   *
+   * @throws {RangeError} for an impossible configuration, such as heads that do not divide the
+   * width
+   */
   constructor(config: BlockConfigInput, options: AttentionLayerOptions = {}) {
     super();
     checkOptions("Attention", options, LAYER_OPTIONS);

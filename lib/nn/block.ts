@@ -103,7 +103,12 @@ export class Block extends Module {
   /** The norm of what the feed-forward adds; undefined unless `sandwich`. */
   readonly outputNorm2: NormLayer | undefined;
 
-  /** RangeError for an impossible configuration, such as heads that do not divide the width. */
+  /**
+   * Draws the matrices from the options' initializers and sets biases to 0.
+   *
+   * @throws {RangeError} for an impossible configuration, such as heads that do not divide the
+   * width
+   */
   constructor(input: BlockConfigInput, options: BlockOptions = {}) {
     super();
     checkOptions("Block", options, OPTIONS);
@@ -150,8 +155,9 @@ export class Block extends Module {
   }
 
   /**
-   * x [B,T,C] → [B,T,C]. TypeError if a memory is missing, or given to a block without
-   * cross-attention.
+   * x [B,T,C] → [B,T,C].
+   *
+   * @throws {TypeError} if a memory is missing, or given to a block without cross-attention
    */
   forward(
     x: Tensor,

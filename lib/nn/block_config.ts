@@ -143,13 +143,13 @@ const CHOICES = {
  * Fills in the defaults and checks every field. Optional fields that equal their default are left
  * out.
  *
- * @throws {TypeError} if a field is unknown, naming the nearest real one
- * @throws {RangeError} if a value is impossible, naming the field and its value
- *
  * ```ts
  * import { blockConfig } from "./block_config.ts";
  * console.log(blockConfig({ width: 128, heads: 4 }).hidden); // 512
  * ```
+ *
+ * @throws {TypeError} if a field is unknown, naming the nearest real one
+ * @throws {RangeError} if a value is impossible, naming the field and its value
  */
 export function blockConfig(
   input: BlockConfigInput,

@@ -59,14 +59,14 @@ export const MODEL_OPTIONS: OptionNames<ModelConfig> = {
  * Fills in the defaults (those of GPT-2, without dropout) and checks every field. Optional fields
  * that equal their default are left out.
  *
- * @throws {TypeError} if a field is unknown, naming the nearest real one
- * @throws {RangeError} if a value is impossible, naming the field and its value
- *
  * ```ts
  * import { modelConfig } from "./config.ts";
  * const sizes = { vocabSize: 65, contextLength: 64, layers: 4, heads: 4, width: 128 };
  * console.log(modelConfig(sizes).hidden); // 512
  * ```
+ *
+ * @throws {TypeError} if a field is unknown, naming the nearest real one
+ * @throws {RangeError} if a value is impossible, naming the field and its value
  */
 export function modelConfig(input: ModelConfigInput): ModelConfig {
   checkOptions("model", input, MODEL_OPTIONS);

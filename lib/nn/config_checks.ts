@@ -7,7 +7,7 @@
  */
 import { describe } from "../errors.ts";
 
-/** RangeError unless `value` is a whole number from 1; `operation` begins the message. */
+/** Throws a RangeError unless `value` is a whole number from 1; `operation` begins the message. */
 export function expectWholeNumber(name: string, value: unknown, operation = "model"): void {
   if (!Number.isSafeInteger(value) || (value as number) < 1) {
     throw new RangeError(
@@ -16,25 +16,25 @@ export function expectWholeNumber(name: string, value: unknown, operation = "mod
   }
 }
 
-/** RangeError unless `value` is a number above 0; `operation` begins the message. */
+/** Throws a RangeError unless `value` is a number above 0; `operation` begins the message. */
 export function expectEpsilon(name: string, value: unknown, operation = "model"): void {
   if (typeof value === "number" && Number.isFinite(value) && value > 0) return;
   throw new RangeError(`${operation}: ${name} must be a number above 0, got ${describe(value)}`);
 }
 
-/** RangeError unless `value` is in [0, 1); undefined passes. */
+/** Throws a RangeError unless `value` is in [0, 1); undefined passes. */
 export function expectProbability(name: string, value: unknown): void {
   if (value === undefined || typeof value === "number" && value >= 0 && value < 1) return;
   throw new RangeError(`model: ${name} must be in [0, 1), got ${value}`);
 }
 
-/** RangeError unless `value` is true or false. */
+/** Throws a RangeError unless `value` is true or false. */
 export function expectBoolean(name: string, value: unknown): void {
   if (typeof value === "boolean") return;
   throw new RangeError(`model: ${name} must be true or false, got ${value}`);
 }
 
-/** RangeError unless `parts` divides `size`. */
+/** Throws a RangeError unless `parts` divides `size`. */
 export function expectDivides(part: string, parts: number, whole: string, size: number): void {
   if (size % parts !== 0) {
     throw new RangeError(

@@ -156,7 +156,7 @@ export class Encoder extends Module {
   /**
    * ids i32 [B,T] → [B,T,C]; its value at padding is undefined.
    *
-   * @throws {RangeError} beyond the context length
+   * @throws {RangeError} if a sequence exceeds the context length
    * @throws {TypeError} if the types do not fit the ids
    */
   forward(

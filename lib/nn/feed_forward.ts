@@ -43,8 +43,9 @@ export class FeedForward extends Module {
   readonly down: Linear;
 
   /**
-   * Draws the matrices from the options' initializers and sets biases to 0. RangeError unless the
-   * sizes are whole numbers from 1.
+   * Draws the matrices from the options' initializers and sets biases to 0.
+   *
+   * @throws {RangeError} unless the sizes are whole numbers from 1
    */
   constructor(readonly config: FeedForwardConfig, options: FeedForwardLayerOptions = {}) {
     super();

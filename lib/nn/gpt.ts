@@ -67,7 +67,11 @@ export class GPT extends Module {
   int8Head: Int8Matrix | undefined;
   readonly #fixedPositions: Tensor | undefined;
 
-  /** Draws the initial weights. RangeError for an impossible configuration. */
+  /**
+   * Draws the initial weights.
+   *
+   * @throws {RangeError} for an impossible configuration
+   */
   constructor(input: ModelConfigInput, options: GPTOptions = {}) {
     super();
     checkOptions("GPT", options, { random: true, initial: true });
@@ -111,7 +115,11 @@ export class GPT extends Module {
     return { transformer, lm_head: this.head };
   }
 
-  /** ids i32 [B,T] → logits [B,T,V]. RangeError when T exceeds the context length. */
+  /**
+   * ids i32 [B,T] → logits [B,T,V].
+   *
+   * @throws {RangeError} if T exceeds the context length
+   */
   forward(ids: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     return this.logits(this.hidden(ids, context));
   }

@@ -68,8 +68,9 @@ export interface VarianceScalingOptions {
 
 /**
  * Variance `scale / n`, n the number of inputs, outputs or their mean, for weights [inputs,
- * outputs]. Source: Glorot & Bengio 2010; He et al. 2015. RangeError for a shape of fewer than two
- * axes.
+ * outputs]. Source: Glorot & Bengio 2010; He et al. 2015.
+ *
+ * @throws {RangeError} for a shape of fewer than two axes
  */
 export function varianceScaling(options: VarianceScalingOptions = {}): Initializer {
   checkOptions("varianceScaling", options, { scale: true, mode: true, distribution: true });

@@ -66,8 +66,9 @@ export class Linear extends Module {
   updates: readonly LowRankUpdate[] = [];
 
   /**
-   * Draws the weight from the options' initializer and sets the bias to 0. RangeError unless
-   * `inputs` and `outputs` are whole numbers from 1.
+   * Draws the weight from the options' initializer and sets the bias to 0.
+   *
+   * @throws {RangeError} unless `inputs` and `outputs` are whole numbers from 1
    */
   constructor(inputs: number, outputs: number, options: LinearLayerOptions = {}) {
     super();
@@ -128,8 +129,9 @@ export class Embedding extends Module {
   readonly weight: Tensor;
 
   /**
-   * Draws the table from the options' initializer. RangeError unless `rows` and `width` are whole
-   * numbers from 1.
+   * Draws the table from the options' initializer.
+   *
+   * @throws {RangeError} unless `rows` and `width` are whole numbers from 1
    */
   constructor(rows: number, width: number, options: EmbeddingLayerOptions = {}) {
     super();
@@ -174,7 +176,8 @@ export class LayerNorm extends Module {
 
   /**
    * For a last axis of `width`; `epsilon`, default 1e-5, is added to the variance under the root.
-   * RangeError unless `width` is a whole number from 1 and `epsilon` a number above 0.
+   *
+   * @throws {RangeError} unless `width` is a whole number from 1 and `epsilon` a number above 0
    */
   constructor(width: number, readonly epsilon = 1e-5, options: LayerNormLayerOptions = {}) {
     super();
@@ -204,7 +207,9 @@ export class RMSNorm extends Module {
 
   /**
    * For a last axis of `width`; `epsilon`, default 1e-5, is added to the mean square under the
-   * root. RangeError unless `width` is a whole number from 1 and `epsilon` a number above 0.
+   * root.
+   *
+   * @throws {RangeError} unless `width` is a whole number from 1 and `epsilon` a number above 0
    */
   constructor(width: number, readonly epsilon = 1e-5) {
     super();

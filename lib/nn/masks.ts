@@ -10,7 +10,6 @@ import { type Tensor, tensor } from "../tensor/tensor.ts";
 
 /**
  * mask[i,j] = 1 if j ≤ i, otherwise 0: f32 [T,T], a token sees itself and those before it.
- * RangeError unless T is a whole number ≥ 1.
  *
  * ```ts
  * import { causalMask, openDevice } from "../../mod.ts";
@@ -18,6 +17,8 @@ import { type Tensor, tensor } from "../tensor/tensor.ts";
  * console.log(await causalMask(3).data()); // [1, 0, 0, 1, 1, 0, 1, 1, 1]
  * device.close();
  * ```
+ *
+ * @throws {RangeError} unless T is a whole number ≥ 1
  */
 export function causalMask(time: number): Tensor {
   expectTime("causalMask", time);
@@ -30,8 +31,7 @@ export function causalMask(time: number): Tensor {
  * mask[b,0,j] = 1 if j < lengths[b], otherwise 0: f32 [B,1,T], every query sees a sequence's tokens
  * and not its padding.
  *
- * For scores with heads, [B,H,Tq,T], take its `view([B, 1, 1, T])`. RangeError for a length outside
- * 0..T, or unless T is a whole number ≥ 1.
+ * For scores with heads, [B,H,Tq,T], take its `view([B, 1, 1, T])`.
  *
  * ```ts
  * import { causalMask, mul, openDevice, paddingMask } from "../../mod.ts";
@@ -40,6 +40,8 @@ export function causalMask(time: number): Tensor {
  * console.log(`${mul(causalMask(3), paddingMask([1, 3], 3))}`); // f32 [2,3,3]
  * device.close();
  * ```
+ *
+ * @throws {RangeError} for a length outside 0..T, or unless T is a whole number ≥ 1
  */
 export function paddingMask(lengths: ArrayLike<number>, time: number): Tensor {
   expectTime("paddingMask", time);

@@ -95,7 +95,11 @@ function notPart(module: Module, name: string, part: unknown): TypeError {
 
 /** Modules in a row, named by their index. */
 export class ModuleList<M extends Module> extends Module {
-  /** The modules, first to last. TypeError unless they are an array. */
+  /**
+   * The modules, first to last.
+   *
+   * @throws {TypeError} unless they are an array
+   */
   constructor(readonly items: readonly M[]) {
     super();
     if (Array.isArray(items)) return;

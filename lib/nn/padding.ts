@@ -28,8 +28,6 @@ export interface PaddedSequences {
 /**
  * Puts sequences into the rows of one tensor, each padded at its end.
  *
- * RangeError if there is no sequence, all are empty, or one is longer than `length`.
- *
  * ```ts
  * import { openDevice, padSequences } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -37,6 +35,8 @@ export interface PaddedSequences {
  * console.log(await ids.data(), await lengths.data()); // [5, 6, 7, 0] [2, 1]
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if there is no sequence, all are empty, or one is longer than `length`
  */
 export function padSequences(
   sequences: readonly ArrayLike<number>[],

@@ -29,8 +29,6 @@ const MAX_HEAD = 128;
 /**
  * x[:, 0], or Σₜ x[:, t] / length with `pooling: "mean"`: f32 [B,T,C] → [B,C].
  *
- * @throws {RangeError} if there is no such pooling
- *
  * ```ts
  * import { openDevice, pool, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -38,6 +36,8 @@ const MAX_HEAD = 128;
  * console.log(await pool(x, { pooling: "mean", lengths }).data()); // [2, 3]
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if there is no such pooling
  */
 export function pool(x: Tensor, options: PoolOptions = {}): Tensor {
   checkOptions("pool", options, { pooling: true, lengths: true });

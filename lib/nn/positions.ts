@@ -10,8 +10,7 @@ import { expectWholeNumber } from "./config_checks.ts";
 
 /**
  * The table [T, C] with sin(t / 10000^(i/C)) in even columns i and cos of the same angle in the
- * column after each. RangeError for an odd C, or unless T and C are whole numbers from 1. Source:
- * Vaswani et al., arXiv 1706.03762, section 3.5.
+ * column after each. Source: Vaswani et al., arXiv 1706.03762, section 3.5.
  *
  * ```ts
  * import { openDevice, sinusoidalPositions } from "../../mod.ts";
@@ -19,6 +18,8 @@ import { expectWholeNumber } from "./config_checks.ts";
  * console.log(await sinusoidalPositions(2, 4).data()); // [0, 1, 0, 1, 0.84, 0.54, 0.01, 1]
  * device.close();
  * ```
+ *
+ * @throws {RangeError} for an odd C, or unless T and C are whole numbers from 1
  */
 export function sinusoidalPositions(time: number, width: number): Tensor {
   expectWholeNumber("time", time, "sinusoidalPositions");

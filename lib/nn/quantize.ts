@@ -23,7 +23,7 @@ export interface QuantizeOptions {
  * in float32.
  *
  * Afterwards the model can generate and be evaluated, but neither trained nor saved; a generator
- * made before must not be used. RangeError for an impossible group.
+ * made before must not be used.
  *
  * ```ts
  * import { Generator, GPT, openDevice, quantize } from "../../mod.ts";
@@ -34,6 +34,8 @@ export interface QuantizeOptions {
  * for await (const token of tokens) console.log(token);
  * device.close();
  * ```
+ *
+ * @throws {RangeError} for an impossible group
  */
 export async function quantize(model: GPT, options: QuantizeOptions = {}): Promise<void> {
   checkOptions("quantize", options, { group: true });

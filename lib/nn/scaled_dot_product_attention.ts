@@ -39,8 +39,8 @@ export interface ScaledDotProduct {
  * weights = softmax(q·kᵀ/√d), output = weights·v: q f32 [...,Tq,d], k [...,Tk,d], v [...,Tk,dv]
  * with the same leading axes, any number of them.
  *
- * A weight is 0 if its mask is 0; a query that sees no key gets zeros. TypeError if shapes or
- * dtypes do not fit. Source: Vaswani et al., arXiv 1706.03762, section 3.2.1.
+ * A weight is 0 if its mask is 0; a query that sees no key gets zeros. Source: Vaswani et al.,
+ * arXiv 1706.03762, section 3.2.1.
  *
  * ```ts
  * import { causalMask, openDevice, scaledDotProductAttention, tensor } from "../../mod.ts";
@@ -51,6 +51,8 @@ export interface ScaledDotProduct {
  * console.log(`${output}`); // f32 [2,2]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if shapes or dtypes do not fit
  */
 export function scaledDotProductAttention(
   q: Tensor,

@@ -148,7 +148,11 @@ export class SequenceClassifier extends Module {
     return { encoder, pooler, pooler_norm: poolerNorm, classifier };
   }
 
-  /** ids i32 [B,T] → logits [B,N]. RangeError beyond the context length. */
+  /**
+   * ids i32 [B,T] → logits [B,N].
+   *
+   * @throws {RangeError} if a sequence exceeds the context length
+   */
   forward(
     ids: Tensor,
     input: EncoderInput = {},

@@ -23,8 +23,7 @@ export interface SequenceLossOptions {
  * The mean cross-entropy, ln Σⱼ exp(logits[…,j]) − logits[…,target] in nats, over targets that are
  * not ignored: logits f32 [...,T,V] → [].
  *
- * `targets` are the ids of all sequences, row after row, as many as the logits have rows. TypeError
- * if they are not; RangeError if all are ignored, or one is neither ignored nor an id below V.
+ * `targets` are the ids of all sequences, row after row, as many as the logits have rows.
  *
  * ```ts
  * import { openDevice, sequenceLoss, tensor } from "../../mod.ts";
@@ -34,6 +33,9 @@ export interface SequenceLossOptions {
  * console.log(await loss.item()); // ln 2 = 0.693
  * device.close();
  * ```
+ *
+ * @throws {TypeError} unless there is a target for each row
+ * @throws {RangeError} if all are ignored, or one is neither ignored nor an id below V
  */
 export function sequenceLoss(
   logits: Tensor,

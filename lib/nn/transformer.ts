@@ -110,8 +110,10 @@ export class Transformer extends Module {
   readonly #positions: Tensor;
 
   /**
-   * Draws the initial weights. RangeError for an impossible configuration, such as an odd width or
-   * heads that do not divide it.
+   * Draws the initial weights.
+   *
+   * @throws {RangeError} for an impossible configuration, such as an odd width or heads that do not
+   * divide it
    */
   constructor(readonly config: TransformerConfig, options: InitialOptions = {}) {
     super();
@@ -154,7 +156,8 @@ export class Transformer extends Module {
 
   /**
    * source i32 [B,S], target i32 [B,T] → logits [B,T,V] of the token after each one of the target.
-   * RangeError beyond the context length.
+   *
+   * @throws {RangeError} if a sequence exceeds the context length
    */
   forward(
     source: Tensor,

@@ -55,8 +55,10 @@ export interface LogitRules {
 
 /**
  * logits f32 [B,V] → [B,V], changed in the order penalty, repeated n-grams, end tokens, as
- * transformers does. No gradient flows. TypeError if the shapes do not fit. Source of the
- * penalty: Keskar et al., arXiv 1909.05858, section 4.1.
+ * transformers does. No gradient flows. Source of the penalty: Keskar et al., arXiv 1909.05858,
+ * section 4.1.
+ *
+ * @throws {TypeError} if the shapes do not fit
  */
 export function adjustLogits(logits: Tensor, by: LogitRules): Tensor {
   const [rows, width] = logits.shape;

@@ -53,14 +53,14 @@ export interface ArgmaxOptions {
  * any shape; the result is i32 and lacks the axis. With NaN among the elements the result is some
  * position. No gradient flows.
  *
- * RangeError if the axis does not exist or has length 0.
- *
  * ```ts
  * import { argmax, openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * console.log(await argmax(tensor([[1, 5, 5], [4, 2, 3]]), { axis: -1 }).data()); // [1, 0]
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if the axis does not exist or has length 0
  */
 export function argmax(x: Tensor, options: ArgmaxOptions = {}): Tensor {
   expectType("argmax", x, "f32");

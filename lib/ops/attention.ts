@@ -108,10 +108,6 @@ const BACKWARD_PACKED_KV: Kernel = {
  * − dropout; a row's sum is that of all its probabilities. Which are kept depends on seed, step,
  * stream, batch, head, query and key only, on every device.
  *
- * @throws {TypeError} if the shape does not fit the heads, D is over 256 on WebGPU, or there is
- * dropout without a random state
- * @throws {RangeError} if the window is below 1 or the dropout outside [0, 1)
- *
  * ```ts
  * import { openDevice, selfAttention, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -122,6 +118,10 @@ const BACKWARD_PACKED_KV: Kernel = {
  * console.log(await selfAttention(qkv, options).data()); // each weight 0 or doubled
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if the shape does not fit the heads, D is over 256 on WebGPU, or there is
+ * dropout without a random state
+ * @throws {RangeError} if the window is below 1 or the dropout outside [0, 1)
  */
 export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
   const layout = packedLayout("selfAttention", qkv, options);
@@ -141,10 +141,6 @@ export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
  * Memory grows with Tq + Tk, not with their product. A row that sees no key gives zeros. Dropout is
  * as in `selfAttention`. Source: Srivastava et al., JMLR 15, 2014 (dropout).
  *
- * @throws {TypeError} if the shapes do not fit the heads, D is over 256 on WebGPU, or there is
- * dropout without a random state
- * @throws {RangeError} if the window is below 1 or the dropout outside [0, 1)
- *
  * ```ts
  * import { attention, openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -153,6 +149,10 @@ export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
  * console.log(await attention(q, k, v, { heads: 1 }).data()); // [2, 3], the mean of the values
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if the shapes do not fit the heads, D is over 256 on WebGPU, or there is
+ * dropout without a random state
+ * @throws {RangeError} if the window is below 1 or the dropout outside [0, 1)
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
   const layout = separateLayout("attention", { q, k, v }, options);

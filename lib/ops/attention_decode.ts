@@ -101,7 +101,8 @@ export interface AttentionDecodeOptions {
 /**
  * Stores the keys and values of packed [B,T,(H + 2·Hkv)·D] = [q | k | v] in the cache from
  * `position` on (i32 [1], or [B], one for each sequence); tokens beyond the cache's S are omitted.
- * TypeError if the shapes do not fit.
+ *
+ * @throws {TypeError} if the shapes do not fit
  */
 export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tensor): void {
   const { keys, values } = cache;
@@ -121,8 +122,9 @@ export function cacheAppend(cache: KeyValueCache, packed: Tensor, position: Tens
 /**
  * softmax(scale·q·Kᵀ)·V of one new token: packed [B,1,(H + 2·Hkv)·D] → [B,1,H·D]. Its keys and
  * values are first appended to the cache at `position`, i32 [1] or [B]. The work is divided by
- * heads and, if the cache is long, by parts of 256 positions (flash decoding). TypeError if the
- * shapes do not fit, or D exceeds 256 on WebGPU.
+ * heads and, if the cache is long, by parts of 256 positions (flash decoding).
+ *
+ * @throws {TypeError} if the shapes do not fit, or D exceeds 256 on WebGPU
  */
 export function attentionDecode(
   packed: Tensor,

@@ -38,7 +38,10 @@ export interface AttentionMasking {
 }
 
 /**
- * The masking of a call. RangeError for a rate outside [0, 1), TypeError for a state that is none.
+ * The masking of a call.
+ *
+ * @throws {RangeError} for a rate outside [0, 1)
+ * @throws {TypeError} for a state that is none
  */
 export function attentionMasking(operation: string, options: AttentionOptions): AttentionMasking {
   const { dropout = 0, randomState, randomStream = 0, keyLengths } = options;

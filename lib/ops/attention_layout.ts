@@ -113,8 +113,9 @@ interface Sizes extends HeadCounts {
 }
 
 /**
- * The layout of packed rows [q | k | v] in qkv [B,T,(H + 2·Hkv)·D]. TypeError if the shape or an
- * option does not fit.
+ * The layout of packed rows [q | k | v] in qkv [B,T,(H + 2·Hkv)·D].
+ *
+ * @throws {TypeError} if the shape or an option does not fit
  */
 export function packedLayout(
   operation: string,
@@ -139,7 +140,9 @@ export function packedLayout(
 }
 
 /**
- * The layout of q [B,Tq,H·D] and k, v [B,Tk,Hkv·D]. TypeError if a shape or an option does not fit.
+ * The layout of q [B,Tq,H·D] and k, v [B,Tk,Hkv·D].
+ *
+ * @throws {TypeError} if a shape or an option does not fit
  */
 export function separateLayout(
   operation: string,
@@ -178,7 +181,7 @@ function headCounts(operation: string, options: AttentionOptions): HeadCounts {
   return { heads, keyValueHeads };
 }
 
-/** TypeError unless the heads of keys and values divide those of queries. */
+/** Throws a TypeError unless the heads of keys and values divide those of queries. */
 export function checkHeads(operation: string, { heads, keyValueHeads }: HeadCounts): void {
   const whole = [heads, keyValueHeads].every((count) => Number.isInteger(count) && count >= 1);
   if (whole && heads % keyValueHeads === 0) return;
@@ -187,7 +190,7 @@ export function checkHeads(operation: string, { heads, keyValueHeads }: HeadCoun
   );
 }
 
-/** TypeError if heads are too large for the attention kernels of the device. */
+/** Throws a TypeError if heads are too large for the attention kernels of the device. */
 export function checkHeadSize(operation: string, { device }: Tensor, headSize: number): void {
   const { kind, traits: { maxHeadSize } } = device;
   if (headSize > maxHeadSize) {

@@ -17,8 +17,6 @@ import { abs, exp, log, negate } from "./unary.ts";
  * mean(max(x, 0) − x·y + log(1 + e^−|x|)), in nats: the mean of −y·log σ(x) − (1 − y)·log(1 − σ(x))
  * over all logits x and targets y, f32 of one shape, targets from 0 to 1.
  *
- * @throws {TypeError} if shapes or dtypes do not fit
- *
  * ```ts
  * import { binaryCrossEntropy, openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -26,6 +24,8 @@ import { abs, exp, log, negate } from "./unary.ts";
  * console.log(await loss.item()); // (ln 2)/2 = 0.3466
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if shapes or dtypes do not fit
  */
 export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   expectType("binaryCrossEntropy", logits, "f32");

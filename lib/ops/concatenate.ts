@@ -22,8 +22,6 @@ export interface ConcatenateOptions {
  * The tensors joined along an axis. All are f32 or all i32, and of one shape except for that axis;
  * i32 gets no gradient.
  *
- * TypeError if there is no tensor or they do not fit, RangeError if the axis does not exist.
- *
  * ```ts
  * import { concatenate, openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -31,6 +29,9 @@ export interface ConcatenateOptions {
  * console.log(await joined.data()); // [1, 2, 3]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if there is no tensor or they do not fit
+ * @throws {RangeError} if the axis does not exist
  */
 export function concatenate(tensors: readonly Tensor[], options: ConcatenateOptions = {}): Tensor {
   checkOptions("concatenate", options, { axis: true });

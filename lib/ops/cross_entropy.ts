@@ -74,7 +74,7 @@ export const IGNORED = -100;
  *
  * Rows whose target is `ignoreIndex` are ignored; if none is left the value and the gradient are 0.
  * A target outside [0, V) is ignored, too: targets on a device are not read, so check ids on the
- * host, as `Batches` and `sequenceLoss` do. TypeError if the shapes do not fit.
+ * host, as `Batches` and `sequenceLoss` do.
  *
  * ```ts
  * import { crossEntropy, openDevice, tensor } from "../../mod.ts";
@@ -84,6 +84,8 @@ export const IGNORED = -100;
  * console.log(await crossEntropy(logits, targets).item()); // ln 2 = 0.693
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if the shapes do not fit
  */
 export function crossEntropy(
   logits: Tensor,

@@ -33,8 +33,8 @@ export function expectDropoutRate(operation: string, rate: number): void {
  *
  * Element i is kept if the i-th number of `randomUniform(x.shape, state, stream)` is at least
  * `rate`; use a separate stream for each dropout of a step. The step must not change between the
- * operation and its derivative. A rate of 0 gives x itself. RangeError for a rate outside [0, 1),
- * TypeError for another state. Source: Srivastava et al., JMLR 15, 2014.
+ * operation and its derivative. A rate of 0 gives x itself. Source: Srivastava et al., JMLR 15,
+ * 2014.
  *
  * ```ts
  * import { dropout, ones, openDevice, tensor } from "../../mod.ts";
@@ -43,6 +43,9 @@ export function expectDropoutRate(operation: string, rate: number): void {
  * console.log(await dropout(ones([6]), 0.5, state).data()); // zeros and twos
  * device.close();
  * ```
+ *
+ * @throws {RangeError} for a rate outside [0, 1)
+ * @throws {TypeError} for another state
  */
 export function dropout(x: Tensor, rate: number, state: Tensor, stream = 0): Tensor {
   expectType("dropout", x, "f32");

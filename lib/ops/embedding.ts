@@ -67,7 +67,6 @@ export interface EmbeddingOptions {
  *
  * An id outside the table counts as the nearest one inside: ids on a device are not read, so check
  * them on the host, as `Batches` and `GPT` do. The gradient is summed in the order of the ids.
- * TypeError if a shape or dtype does not fit.
  *
  * ```ts
  * import { embedding, openDevice, tensor } from "../../mod.ts";
@@ -76,6 +75,8 @@ export interface EmbeddingOptions {
  * console.log(await embedding(table, tensor(Int32Array.of(2, 0))).toArray()); // [[5, 6], [1, 2]]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if a shape or dtype does not fit
  */
 export function embedding(table: Tensor, ids: Tensor, options: EmbeddingOptions = {}): Tensor {
   checkOptions("embedding", options, { positions: true, offset: true });

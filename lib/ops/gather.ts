@@ -43,7 +43,7 @@ const CHUNK = 16384;
  *
  * An index outside the row counts as the nearest one inside: indices on a device are not read, so
  * check them on the host. The gradient is summed in the order of the indices; on WebGPU that takes
- * n² comparisons per row. TypeError if a shape or dtype does not fit.
+ * n² comparisons per row.
  *
  * ```ts
  * import { gather, openDevice, tensor } from "../../mod.ts";
@@ -53,6 +53,8 @@ const CHUNK = 16384;
  * console.log(await gather(x, indices).data()); // [3, 4]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if a shape or dtype does not fit
  */
 export function gather(x: Tensor, indices: Tensor): Tensor {
   expectType("gather", indices, "i32");

@@ -67,7 +67,8 @@ export interface Int8Options {
  * the nearest whole number, so that
  * |w − scale · q| ≤ scale / 2.
  *
- * RangeError for an impossible group, TypeError unless `shape` has two axes.
+ * @throws {RangeError} for an impossible group
+ * @throws {TypeError} unless `shape` has two axes
  */
 export function toInt8(
   weights: Float32Array,
@@ -123,7 +124,7 @@ const rowsAtOnce = (m: number) => m % 4 === 0 ? 4 : m % 2 === 0 ? 2 : 1;
  *
  * On the CPU each group of x is rounded to 16 bits too, off by at most 2⁻¹⁶ of the group's largest
  * value; products are then summed exactly within a group, and in f32 over the groups. On WebGPU all
- * is f32. TypeError if a shape does not fit, or x needs a gradient.
+ * is f32.
  *
  * ```ts
  * import { int8Linear, openDevice, tensor, toInt8 } from "../../mod.ts";
@@ -132,6 +133,8 @@ const rowsAtOnce = (m: number) => m % 4 === 0 ? 4 : m % 2 === 0 ? 2 : 1;
  * console.log(await int8Linear(tensor([[1, 2]]), weight).data()); // near [1.5, 1.5]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if a shape does not fit, or x needs a gradient
  */
 export function int8Linear(
   x: Tensor,

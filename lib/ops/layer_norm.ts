@@ -9,7 +9,6 @@ import type { Tensor } from "../tensor/tensor.ts";
 /**
  * (x − mean)/√(variance + epsilon)·gain + bias, mean and variance (biased) over the last axis. x:
  * f32 [...,width], gain and bias: [width]; the result has x's shape. `epsilon` defaults to 1e-5.
- * TypeError if the shapes do not fit.
  *
  * Source: Ba, Kiros & Hinton, arXiv 1607.06450.
  *
@@ -19,6 +18,8 @@ import type { Tensor } from "../tensor/tensor.ts";
  * console.log(await layerNorm(tensor([[1, 2, 3]]), ones([3])).data()); // [-1.22…, 0, 1.22…]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if the shapes do not fit
  */
 export function layerNorm(x: Tensor, gain: Tensor, bias?: Tensor, epsilon = 1e-5): Tensor {
   return norm("layerNorm", x, gain, { centered: true, bias, epsilon });

@@ -56,7 +56,7 @@ const MIN_ROWS = 64;
  * With at most `rowsAtOnce` rows the two operations run in sequence. Otherwise it goes through the
  * rows in slices: a slice's logits are turned into its contribution to the gradients of x, W and
  * bias immediately and then freed, so that nothing is computed twice. Rows whose target is
- * `ignoreIndex` are ignored. TypeError if a shape or dtype does not fit.
+ * `ignoreIndex` are ignored.
  *
  * ```ts
  * import { linearCrossEntropy, openDevice, tensor } from "../../mod.ts";
@@ -66,6 +66,8 @@ const MIN_ROWS = 64;
  * console.log(await loss.item()); // both logits are 1: ln 2 = 0.693
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if a shape or dtype does not fit
  */
 export function linearCrossEntropy(
   x: Tensor,

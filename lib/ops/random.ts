@@ -49,8 +49,7 @@ export function expectRandomState(
 
 /**
  * Numbers uniform in [0, 1), multiples of 2⁻²⁴, the same bits on every device: f32 of `shape`, from
- * the state i32 [2] = [seed, step]. TypeError for another state, RangeError for a stream that is no
- * integer in [0, 2^32).
+ * the state i32 [2] = [seed, step].
  *
  * ```ts
  * import { openDevice, randomUniform, tensor } from "../../mod.ts";
@@ -60,6 +59,9 @@ export function expectRandomState(
  * console.log(await randomUniform([3], state).data());
  * device.close();
  * ```
+ *
+ * @throws {TypeError} for another state
+ * @throws {RangeError} for a stream that is no integer in [0, 2^32)
  */
 export function randomUniform(shape: Shape, state: Tensor, stream = 0): Tensor {
   return draw("randomUniform", shape, state, stream, 0);
@@ -67,8 +69,7 @@ export function randomUniform(shape: Shape, state: Tensor, stream = 0): Tensor {
 
 /**
  * Numbers from N(0, 1) by Box–Muller: f32 of `shape`, from the state i32 [2] = [seed, step].
- * Devices agree to 10⁻⁵. TypeError for another state, RangeError for a stream that is no integer in
- * [0, 2^32).
+ * Devices agree to 10⁻⁵.
  *
  * ```ts
  * import { openDevice, randomNormal, tensor } from "../../mod.ts";
@@ -77,6 +78,9 @@ export function randomUniform(shape: Shape, state: Tensor, stream = 0): Tensor {
  * console.log(`${randomNormal([2, 3], state)}`); // f32 [2,3], the same numbers at each call
  * device.close();
  * ```
+ *
+ * @throws {TypeError} for another state
+ * @throws {RangeError} for a stream that is no integer in [0, 2^32)
  */
 export function randomNormal(shape: Shape, state: Tensor, stream = 0): Tensor {
   return draw("randomNormal", shape, state, stream, 1);

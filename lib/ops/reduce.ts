@@ -25,8 +25,7 @@ export interface ReduceOptions {
 }
 
 /**
- * Σ x over an axis, several or all. f32 of any shape; the result lacks these axes. RangeError if an
- * axis does not exist.
+ * Σ x over an axis, several or all. f32 of any shape; the result lacks these axes.
  *
  * ```ts
  * import { openDevice, sum, tensor } from "../../mod.ts";
@@ -35,6 +34,8 @@ export interface ReduceOptions {
  * console.log(await sum(x).item(), await sum(x, { axis: 0 }).data()); // 21 [5, 7, 9]
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if an axis does not exist
  */
 export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
   return sumScaled("sum", x, options, () => 1);
@@ -42,7 +43,9 @@ export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
 
 /**
  * The mean of x over an axis, several or all: Σ x / n. f32 of any shape; the result lacks these
- * axes. RangeError if an axis does not exist.
+ * axes.
+ *
+ * @throws {RangeError} if an axis does not exist
  */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   return sumScaled("mean", x, options, (count) => 1 / count);
@@ -68,7 +71,9 @@ function sumScaled(
 /**
  * The largest element over an axis, several or all; the gradient goes to the first one in row
  * order. f32 of any shape; the result lacks these axes. With NaN among the elements the result is
- * not defined. RangeError if an axis does not exist.
+ * not defined.
+ *
+ * @throws {RangeError} if an axis does not exist
  */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { runs, shape } = prepare("max", x, options);
@@ -89,7 +94,9 @@ export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
 
 /**
  * Sums x down to `shape`, over the axes that broadcasting `shape` to x's would stretch; x itself if
- * the shapes agree. TypeError if `shape` does not broadcast to x's shape.
+ * the shapes agree.
+ *
+ * @throws {TypeError} if `shape` does not broadcast to x's shape
  */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;

@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 /**
  * x/√(mean(x²) + epsilon)·gain, the mean over the last axis. x: f32 [...,width], gain: [width]; the
- * result has x's shape. `epsilon` defaults to 1e-5. TypeError if the shapes do not fit.
+ * result has x's shape. `epsilon` defaults to 1e-5.
  *
  * Source: Zhang & Sennrich, arXiv 1910.07467.
  *
@@ -18,6 +18,8 @@ import type { Tensor } from "../tensor/tensor.ts";
  * console.log(await rmsNorm(tensor([[3, 4]]), ones([2])).data()); // [0.848…, 1.131…]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if the shapes do not fit
  */
 export function rmsNorm(x: Tensor, gain: Tensor, epsilon = 1e-5): Tensor {
   return norm("rmsNorm", x, gain, { centered: false, epsilon });

@@ -62,8 +62,7 @@ const OPTIONS = {
 
 /**
  * x [B,T,W] with the pairs (j, j + R/2) of each head rotated by the angle (position +
- * t)·base^(−2j/R), W even. TypeError if D or R is odd or the heads do not fit. Source: Su et al.,
- * arXiv 2104.09864; the pairing is Llama's.
+ * t)·base^(−2j/R), W even. Source: Su et al., arXiv 2104.09864; the pairing is Llama's.
  *
  * ```ts
  * import { openDevice, rotary, tensor } from "../../mod.ts";
@@ -72,6 +71,8 @@ const OPTIONS = {
  * console.log(await rotary(x, { heads: 1, headSize: 2 }).data()); // [1, 0, cos 1, sin 1]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if D or R is odd or the heads do not fit
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   expectType("rotary", x, "f32");

@@ -11,8 +11,9 @@ import type { Tensor } from "../tensor/tensor.ts";
 const CHUNK = 8192;
 
 /**
- * The scalars `rows`, `width` (x's last axis) and `group`, and the constant `LANES`. TypeError if x
- * has no axis.
+ * The scalars `rows`, `width` (x's last axis) and `group`, and the constant `LANES`.
+ *
+ * @throws {TypeError} if x has no axis
  */
 export function cutRows(operation: string, x: Tensor): { scalars: Scalars; lanes: Constants } {
   const width = x.shape.at(-1);

@@ -32,8 +32,7 @@ const KERNEL: Kernel = {
  * times the likeliest one's probability (minP 0 keeps all). Ties are kept or dropped together. One
  * is drawn in proportion to exp(logit/temperature), by the uniform number of the row's index in
  * (seed, step, `stream`) as in `randomUniform`; the index starts again every `period` rows, default
- * never. The filters are those of transformers. No gradient flows. TypeError for a shape or dtype
- * that does not fit.
+ * never. The filters are those of transformers. No gradient flows.
  *
  * ```ts
  * import { openDevice, sampleToken, tensor } from "../../mod.ts";
@@ -43,6 +42,8 @@ const KERNEL: Kernel = {
  * console.log(await sampleToken(logits, tensor([0, 0, 1]), state).data()); // [1, 0]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} for a shape or dtype that does not fit
  */
 export function sampleToken(
   logits: Tensor,

@@ -29,7 +29,6 @@ export interface SliceOptions {
  * i32 gets no gradient.
  *
  * If several slices of one tensor get gradients, each is added into one tensor of x's shape.
- * RangeError if the axis does not exist or does not contain the range.
  *
  * ```ts
  * import { openDevice, slice, tensor } from "../../mod.ts";
@@ -38,6 +37,8 @@ export interface SliceOptions {
  * console.log(await slice(x, { axis: 1, start: 1 }).data()); // [2, 3, 5, 6]
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if the axis does not exist or does not contain the range
  */
 export function slice(x: Tensor, options: SliceOptions): Tensor {
   expectTensor("slice", x);

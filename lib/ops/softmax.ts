@@ -47,14 +47,15 @@ export interface SoftmaxOptions {
  * eˣ / Σ eˣ over an axis. x: f32 of any shape; the result has its shape. Elements of −∞ give 0, a
  * row of nothing else gives zeros.
  *
- * TypeError if x is not f32, RangeError if the axis does not exist.
- *
  * ```ts
  * import { openDevice, softmax, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * console.log(await softmax(tensor([0, 0, -Infinity])).data()); // [0.5, 0.5, 0]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if x is not f32
+ * @throws {RangeError} if the axis does not exist
  */
 export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   return alongAxis("softmax", x, options, 0);
@@ -64,7 +65,8 @@ export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
  * ln softmax(x) = x − ln Σ eˣ over an axis. x: f32 of any shape; the result has its shape. Elements
  * of −∞ stay −∞.
  *
- * TypeError if x is not f32, RangeError if the axis does not exist.
+ * @throws {TypeError} if x is not f32
+ * @throws {RangeError} if the axis does not exist
  */
 export function logSoftmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   return alongAxis("logSoftmax", x, options, 1);

@@ -54,8 +54,9 @@ interface Axis {
 
 /**
  * Copies a box of `shape` from `from` to `to`, or adds it there (`add`, f32); without `from`,
- * writes zeros. TypeError if more than six axes are left after contiguous ones are joined. No
- * derivative.
+ * writes zeros. No derivative.
+ *
+ * @throws {TypeError} if more than six axes are left after contiguous ones are joined
  */
 export function stridedCopy(
   shape: Shape,

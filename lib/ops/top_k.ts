@@ -38,7 +38,7 @@ export interface TopKOptions {
 /**
  * The k largest of each row of x, f32 [..., V], largest first and of equal ones the earlier first.
  * With NaN in a row its result is some of its elements. No gradient flows. On WebGPU a row is read
- * k times. RangeError unless 1 ≤ k ≤ V and the axis is the last.
+ * k times.
  *
  * ```ts
  * import { openDevice, tensor, topK } from "../../mod.ts";
@@ -47,6 +47,8 @@ export interface TopKOptions {
  * console.log(await values.data(), await indices.data()); // [5, 5, 3] [1, 3, 2]
  * device.close();
  * ```
+ *
+ * @throws {RangeError} unless 1 ≤ k ≤ V and the axis is the last
  */
 export function topK(x: Tensor, k: number, options: TopKOptions = {}): TopK {
   expectType("topK", x, "f32");

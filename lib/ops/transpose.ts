@@ -14,8 +14,8 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
  * x with its axes in the order `axes`, as in NumPy: y's axis i is x's axis `axes[i]`. f32 or i32;
  * i32 gets no gradient.
  *
- * `axes` names each axis once, negative ones counted from the last; the default reverses
- * the order. Nothing is copied if only axes of length 1 move. TypeError for another list.
+ * `axes` names each axis once, negative ones counted from the last; the default reverses the order.
+ * Nothing is copied if only axes of length 1 move.
  *
  * ```ts
  * import { openDevice, tensor, transpose } from "../../mod.ts";
@@ -23,6 +23,8 @@ import { empty, type Tensor } from "../tensor/tensor.ts";
  * console.log(await transpose(tensor([[1, 2, 3], [4, 5, 6]])).data()); // [1, 4, 2, 5, 3, 6]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} for another list
  */
 export function transpose(
   x: Tensor,

@@ -33,7 +33,7 @@ const BITS = { f32: 0x7fffffff, i32: 0xffffffff };
  * a, b: both f32 or both i32, or numbers.
  *
  * The gradient of an f32 branch is that of the result for the elements selected from it, and 0 for
- * the others; the condition gets none. TypeError if shapes or dtypes do not fit.
+ * the others; the condition gets none.
  *
  * ```ts
  * import { openDevice, tensor, where } from "../../mod.ts";
@@ -42,6 +42,8 @@ const BITS = { f32: 0x7fffffff, i32: 0xffffffff };
  * console.log(x); // f32 [2] on cpu: [5, -Infinity]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if shapes or dtypes do not fit
  */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   expectTensor("where: condition", condition);

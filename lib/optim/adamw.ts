@@ -86,7 +86,9 @@ export class AdamW extends Optimizer {
 
   /**
    * Moves the parameters into one buffer. An earlier optimizer of one of them cannot step any more.
-   * RangeError for a β outside [0, 1), or another option below 0; TypeError for an unknown one.
+   *
+   * @throws {RangeError} for a β outside [0, 1), or another option below 0
+   * @throws {TypeError} for an unknown one
    */
   constructor(parameters: readonly Tensor[], options: AdamWOptions = {}) {
     checkOptions("AdamW", options, OPTIONS, RATE_HINT);

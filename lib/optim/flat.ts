@@ -42,7 +42,9 @@ export class FlatParameters {
 
   /**
    * Moves `parameters` of the optimizer called `owner` into one buffer, with their values.
-   * TypeError if they are not an array of f32 tensors, RangeError if it is empty.
+   *
+   * @throws {TypeError} if they are not an array of f32 tensors
+   * @throws {RangeError} if it is empty
    */
   constructor(readonly owner: string, readonly parameters: readonly Tensor[]) {
     expectParameters(owner, parameters);
@@ -68,7 +70,7 @@ export class FlatParameters {
     this.#captured = new CapturedStorages(parameters.map(({ storage }) => storage));
   }
 
-  /** Error if another optimizer has moved a parameter into its own buffer. */
+  /** Throws an Error if another optimizer has moved a parameter into its own buffer. */
   expectOwned(): void {
     if (!this.#captured.haveChanged) return;
     const { allocation } = this.parameter.storage;

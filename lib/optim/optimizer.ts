@@ -15,7 +15,7 @@ export const RATE_HINT: Readonly<Record<string, string>> = {
   learningRate: "the rate is an argument of step and prepare, and an option of Trainer",
 };
 
-/** RangeError unless the options are finite numbers from 0. */
+/** Throws a RangeError unless the options are finite numbers from 0. */
 export function expectNumbers(owner: string, options: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(options)) {
     if (value >= 0 && value < Infinity) continue;
@@ -35,7 +35,9 @@ export abstract class Optimizer {
 
   /**
    * Moves the parameters into one buffer. An earlier optimizer of one of them cannot step any more.
-   * TypeError if they are not an array of tensors, RangeError if it is empty.
+   *
+   * @throws {TypeError} if they are not an array of tensors
+   * @throws {RangeError} if it is empty
    */
   constructor(parameters: readonly Tensor[]) {
     this.flat = new FlatParameters(new.target.name, parameters);
@@ -53,7 +55,7 @@ export abstract class Optimizer {
 
   /**
    * One update of every parameter, outside a compiled function: `prepare`, then `update`. Returns
-   * ‖gradients‖, []. Error while a program is recorded, which would keep the rate of its first run.
+   * ‖gradients‖, [].
    *
    * ```ts
    * import { openDevice, SGD, square, sum, tensor, valueAndGrad } from "../../mod.ts";
@@ -65,6 +67,8 @@ export abstract class Optimizer {
    * console.log(x); // f32 [2] on cpu: [0.5, -1]
    * device.close();
    * ```
+   *
+   * @throws {Error} while a program is recorded, which would keep the rate of its first run
    */
   step(gradients: readonly Tensor[], learningRate: number): Tensor {
     this.#expectGradients(gradients);
@@ -79,8 +83,10 @@ export abstract class Optimizer {
 
   /**
    * Writes the values that change from step to step, and counts one step: call it before each run
-   * of the program that contains `update`. RangeError for a learning rate that is not a finite
-   * number from 0; Error if a parameter now belongs to another optimizer.
+   * of the program that contains `update`.
+   *
+   * @throws {RangeError} for a learning rate that is not a finite number from 0
+   * @throws {Error} if a parameter now belongs to another optimizer
    */
   prepare(learningRate: number): void {
     if (!(learningRate >= 0 && learningRate < Infinity)) {
@@ -95,7 +101,9 @@ export abstract class Optimizer {
 
   /**
    * Updates every parameter from its gradient, in the parameters' order; returns ‖gradients‖, the
-   * norm over all of them before any clip, []. TypeError if they do not fit the parameters.
+   * norm over all of them before any clip, [].
+   *
+   * @throws {TypeError} if they do not fit the parameters
    */
   update(gradients: readonly Tensor[]): Tensor {
     this.#expectGradients(gradients);
@@ -128,8 +136,9 @@ export abstract class Optimizer {
   }
 
   /**
-   * Continues from a saved step; the caller writes the tensors of `state()`. RangeError unless it
-   * is a whole number.
+   * Continues from a saved step; the caller writes the tensors of `state()`.
+   *
+   * @throws {RangeError} unless it is a whole number
    */
   restore(step: number): void {
     if (!Number.isSafeInteger(step) || step < 0) {

@@ -38,14 +38,16 @@ const DECAYS = ["cosine", "linear", "constant"];
 
 /**
  * The rate rises as learningRate·(step + 1)/(warmupSteps + 1), then falls to `minLearningRate`:
- * along half a cosine, linearly, or not at all. RangeError for an option out of range. Source:
- * nanoGPT; Loshchilov & Hutter, arXiv 1608.03983.
+ * along half a cosine, linearly, or not at all. Source: nanoGPT; Loshchilov & Hutter, arXiv
+ * 1608.03983.
  *
  * ```ts
  * import { warmupDecay } from "../../mod.ts";
  * const rate = warmupDecay({ learningRate: 1e-3, warmupSteps: 100, steps: 2000 });
  * console.log(rate(0), rate(100), rate(1999)); // 0.0000099, 0.001, 0.0001
  * ```
+ *
+ * @throws {RangeError} for an option out of range
  */
 export function warmupDecay(options: ScheduleOptions): Schedule {
   checkOptions("warmupDecay", options, OPTIONS);

@@ -54,7 +54,9 @@ export class SGD extends Optimizer {
 
   /**
    * Moves the parameters into one buffer. An earlier optimizer of one of them cannot step any more.
-   * RangeError for an option below 0, TypeError for an unknown one.
+   *
+   * @throws {RangeError} for an option below 0
+   * @throws {TypeError} for an unknown one
    */
   constructor(parameters: readonly Tensor[], options: SGDOptions = {}) {
     checkOptions("SGD", options, { momentum: true, clip: true }, RATE_HINT);

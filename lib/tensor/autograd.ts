@@ -22,8 +22,6 @@ export { differentiable, isTracked, withoutTape } from "./tape.ts";
  *
  * `f` receives the parameters in their order; it may also close over them.
  *
- * TypeError if f's result is no tensor of one element, or `parameters` no array of tensors.
- *
  * ```ts
  * import { mul, openDevice, sum, tensor, valueAndGrad } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -31,6 +29,9 @@ export { differentiable, isTracked, withoutTape } from "./tape.ts";
  * console.log(value, dx); // f32 [] on cpu: 14 f32 [3] on cpu: [2, 4, 6]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if f's result is no tensor of one element, or `parameters` no array of
+ * tensors
  */
 export function valueAndGrad(
   f: (...parameters: Tensor[]) => Tensor,

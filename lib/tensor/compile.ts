@@ -53,9 +53,6 @@ export interface Compiled<Inputs extends Tensor[], Result> {
  * `quantize` frees weights), the next call records `f` again: its results are then new tensors, and
  * those of earlier calls are freed. The inputs stay.
  *
- * TypeError if `f` is no function of tensors, or a later call's inputs differ in number, shape or
- * dtype; Error if `f` reads a value while it is recorded.
- *
  * ```ts
  * import { compile, exp, mul, openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -66,6 +63,10 @@ export interface Compiled<Inputs extends Tensor[], Result> {
  * console.log(await f(x).data(), f.report?.launches); // [2.718…, 14.77…] 2
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if `f` is no function of tensors, or a later call's inputs differ in number,
+ * shape or dtype
+ * @throws {Error} if `f` reads a value while it is recorded
  */
 export function compile<Inputs extends Tensor[], Result>(
   f: (...inputs: Inputs) => Result,
@@ -159,7 +160,7 @@ function nested(): Error {
   );
 }
 
-/** TypeError unless the inputs of a call fit those that the program was recorded with. */
+/** Throws a TypeError unless the inputs of a call fit those that the program was recorded with. */
 function expectAlike(own: readonly Tensor[], given: readonly Tensor[]): void {
   if (own.length !== given.length) {
     throw new TypeError(`compiled function: expected ${own.length} inputs, got ${given.length}`);

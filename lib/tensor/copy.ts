@@ -40,8 +40,9 @@ export function consume(x: Tensor): Tensor {
 
 /**
  * Writes the value of `from` into `to`, which outlives the program. In a compiled function `from`
- * is computed directly there if that is safe, otherwise copied. TypeError if sizes or dtypes
- * differ.
+ * is computed directly there if that is safe, otherwise copied.
+ *
+ * @throws {TypeError} if sizes or dtypes differ
  */
 export function store(from: Tensor, to: Tensor): void {
   if (from.size !== to.size || from.dtype !== to.dtype) {

@@ -12,7 +12,11 @@ import { type DType, Tensor } from "./tensor.ts";
 /** Buffers of a kernel by name; those that this build does not touch are omitted. */
 export type Buffers = Readonly<Record<string, Tensor | undefined>>;
 
-/** Runs a kernel, or records it. TypeError if the tensors are on different devices. */
+/**
+ * Runs a kernel, or records it.
+ *
+ * @throws {TypeError} if the tensors are on different devices
+ */
 export function launch(
   kernel: Kernel,
   buffers: Buffers,
@@ -27,7 +31,11 @@ export function launch(
   else device.launch(made);
 }
 
-/** The one device of some tensors. TypeError if they are on different ones. */
+/**
+ * The one device of some tensors.
+ *
+ * @throws {TypeError} if they are on different ones
+ */
 export function deviceOf(operation: string, tensors: readonly (Tensor | undefined)[]): Device {
   let device: Device | undefined;
   for (const tensor of tensors) {

@@ -51,8 +51,7 @@ export function keep<T extends Scoped>(tensor: T): T {
 /**
  * Runs `body` and frees the memory of every tensor made in it, except those in its result (a
  * tensor, or arrays and plain objects of tensors); if `body` throws, all of it. Views of tensors
- * from outside leave those as they are. TypeError if `body` is asynchronous: read values after the
- * scope.
+ * from outside leave those as they are.
  *
  * ```ts
  * import { mul, openDevice, scope, sum, tensor } from "../../mod.ts";
@@ -62,6 +61,8 @@ export function keep<T extends Scoped>(tensor: T): T {
  * console.log(await norm.item()); // 14
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if `body` is asynchronous: read values after the scope
  */
 export function scope<T>(body: () => T): T {
   const outer = open;

@@ -74,8 +74,9 @@ export class Tensor {
   }
   /**
    * Copies the values to the host, row by row, and yields to events now and then, so that a loop
-   * handles signals and frees the memory of tensors that were collected. Error while a program is
-   * recorded.
+   * handles signals and frees the memory of tensors that were collected.
+   *
+   * @throws {Error} while a program is recorded
    */
   async data(): Promise<TensorData> {
     if (this.device.recorder) {
@@ -87,7 +88,11 @@ export class Tensor {
     await yieldToEvents();
     return this.#typed(bytes);
   }
-  /** The value of a tensor of one element. TypeError if it has more. */
+  /**
+   * The value of a tensor of one element.
+   *
+   * @throws {TypeError} if it has more
+   */
   async item(): Promise<number> {
     if (this.size !== 1) {
       throw new TypeError(`item: expected one element, got ${this}; use data()`);
@@ -102,8 +107,11 @@ export class Tensor {
     return nest(await this.data(), this.shape) as Values;
   }
   /**
-   * Replaces the values, row by row. TypeError if the count differs, RangeError if a value for an
-   * i32 tensor is no 32-bit integer; Error while a program is recorded.
+   * Replaces the values, row by row.
+   *
+   * @throws {TypeError} if the count differs
+   * @throws {RangeError} if a value for an i32 tensor is no 32-bit integer
+   * @throws {Error} while a program is recorded
    */
   write(values: ArrayLike<number>): void {
     if (this.device.recorder) {
@@ -119,15 +127,18 @@ export class Tensor {
   }
   /**
    * The same memory under another shape of the same size; one length may be −1 and is inferred.
-   * Costs nothing; gradients flow back in this shape. TypeError if the sizes differ.
+   * Costs nothing; gradients flow back in this shape.
+   *
+   * @throws {TypeError} if the sizes differ
    */
   view(shape: Shape): Tensor {
     const x = new Tensor(this.storage, resolveShape("view", this, shape), this.dtype);
     return differentiable(x, [this], (dx) => [dx.view(this.shape)]);
   }
   /**
-   * `shape` of the elements from `start` on, which 64 divides; the memory is shared. RangeError if
-   * it does not fit.
+   * `shape` of the elements from `start` on, a multiple of 64; the memory is shared.
+   *
+   * @throws {RangeError} if `start` is no multiple of 64, or the part exceeds the tensor
    */
   part(start: number, shape: Shape): Tensor {
     return new Tensor(this.storage.part(4 * start, 4 * size(shape)), shape, this.dtype);
@@ -220,15 +231,16 @@ function checkDType(operation: string, dtype: DType = "f32"): void {
 /**
  * Makes a tensor from numbers: nested arrays, a flat or typed array, or one number.
  *
- * TypeError if the values do not fill the shape, rows differ in length or an element is no number;
- * RangeError if a value for `i32` is no 32-bit integer.
- *
  * ```ts
  * import { openDevice, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * console.log(tensor([[1, 2, 3], [4, 5, 6]])); // f32 [2,3] on cpu: [[1, 2, 3], [4, 5, 6]]
  * device.close();
  * ```
+ *
+ * @throws {TypeError} if the values do not fill the shape, rows differ in length or an element is
+ * no number
+ * @throws {RangeError} if a value for `i32` is no 32-bit integer
  */
 export function tensor(
   values: NestedArray | Float32Array | Int32Array | ArrayLike<number>,
@@ -275,8 +287,10 @@ export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
 const CHUNK = 65536;
 
 /**
- * A tensor whose every element is `value`. TypeError if `value` is no number, RangeError if it is
- * no 32-bit integer for `i32`.
+ * A tensor whose every element is `value`.
+ *
+ * @throws {TypeError} if `value` is no number
+ * @throws {RangeError} if it is no 32-bit integer for `i32`
  */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   return filled("full", shape, value, options);

@@ -11,7 +11,9 @@ const LIMIT = 65535;
 
 /**
  * Workgroups in x, y and z. A first dimension over 65,535 is folded into the second; the generated
- * entry point computes the index from both. RangeError if both are too large to fold.
+ * entry point computes the index from both.
+ *
+ * @throws {RangeError} if both are too large to fold
  */
 export function dispatchSize(
   webgpu: WebGpuKernel,

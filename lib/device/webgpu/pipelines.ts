@@ -29,7 +29,9 @@ export class Pipelines {
 
   /**
    * The pipeline of this build of the kernel, with the buffers that are `present` by their place in
-   * its descriptor. TypeError if the kernel has no WGSL, or more than 8 buffers are present.
+   * its descriptor.
+   *
+   * @throws {TypeError} if the kernel has no WGSL, or more than 8 buffers are present
    */
   get(kernel: Kernel, constants: Constants, present: readonly boolean[]): Pipeline {
     const absent = bufferNames(kernel).filter((_, i) => !present[i]);
