@@ -12,7 +12,6 @@
  *
  * The message says what was attempted, what was expected, what was found, and what to do.
  *
- * @example
  * ```ts
  * const error = new UserError("corpus notes.txt: no such file; name a path, a URL or a corpus");
  * console.assert(error instanceof Error && error.name === "UserError");
@@ -29,7 +28,6 @@ const SHOWN = 40;
 /**
  * A value in a few words, for messages of the form `expected X, got Y`.
  *
- * @example
  * ```ts
  * console.assert(describe([1, 2, 3]) === "an array of 3");
  * console.assert(describe(Promise.resolve(1)) === "a promise; await it first");

@@ -34,15 +34,15 @@ const ADVICE: Readonly<Record<string, string>> = {
  * Replaces or creates the file at `path`: a reader, now or after a crash at any moment, sees all of
  * the old content or all of the new.
  *
- * @throws {UserError} naming the path and the reason, if the system refuses (full disk, read-only
- * folder, no permission); the old file is as it was and the temporary file is gone. An error from
- * `chunks` itself passes through unchanged, with the same guarantee.
- *
  * ```ts
  * const path = `${await Deno.makeTempDir()}/run.json`;
  * await writeFileAtomically(path, [new TextEncoder().encode('{"step":7}')]);
  * console.log(await Deno.readTextFile(path)); // {"step":7}
  * ```
+ *
+ * @throws {UserError} naming the path and the reason, if the system refuses (full disk, read-only
+ * folder, no permission); the old file is as it was and the temporary file is gone. An error from
+ * `chunks` itself passes through unchanged, with the same guarantee.
  */
 export async function writeFileAtomically(path: string, chunks: Chunks): Promise<void> {
   await writeFilesAtomically([path, chunks]);

@@ -13,7 +13,6 @@
  * characters, rounded up, are edited, or if it starts with `word` (3 characters or more). The first
  * of several equally near candidates wins.
  *
- * @example
  * ```ts
  * console.assert(nearest("laeyrs", ["heads", "layers", "width"]) === "layers");
  * console.assert(nearest("tiny", ["moby-dick", "tiny-shakespeare"]) === "tiny-shakespeare");

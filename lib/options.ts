@@ -80,12 +80,6 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
 /**
  * Checks that `given` is an options object with no key but `known`.
  *
- * @param operation Start of the message: the public name of a function or class.
- * @param given The options as the caller wrote them.
- * @param known Every option's name, such as `{ axis: true, keepDimensions: true }`.
- * @param hints What to do instead, for names that callers expect here but that belong elsewhere.
- * @throws {TypeError} if `given` is no object of options, or holds an unknown key
- *
  * ```ts
  * import { checkOptions } from "./options.ts";
  * const known = { axis: true, keepDimensions: true };
@@ -97,6 +91,12 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
  *   console.log(`${error}`);
  * }
  * ```
+ *
+ * @param operation Start of the message: the public name of a function or class.
+ * @param given The options as the caller wrote them.
+ * @param known Every option's name, such as `{ axis: true, keepDimensions: true }`.
+ * @param hints What to do instead, for names that callers expect here but that belong elsewhere.
+ * @throws {TypeError} if `given` is no object of options, or holds an unknown key
  */
 export function checkOptions<Options extends object>(
   operation: string,

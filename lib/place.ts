@@ -27,12 +27,12 @@ export function expectPlace(
 /**
  * The path of a place on this machine, a path or a `file:` address, without a slash at its end.
  *
- * @throws {TypeError} if it is anything else
- *
  * ```ts
  * console.log(localPath("save", "runs/baby/")); // runs/baby
  * console.log(localPath("save", new URL("file:///tmp/a%20b"))); // /tmp/a b
  * ```
+ *
+ * @throws {TypeError} if it is anything else
  */
 export function localPath(operation: string, place: unknown): string {
   const address = place instanceof URL ? place : addressOf(place);

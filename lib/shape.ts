@@ -54,12 +54,12 @@ export function expectShape(operation: string, shape: Shape): void {
  * The shape of `x` viewed as `shape`, in which one length may be −1: it is inferred from the
  * others.
  *
- * @throws {TypeError} if the sizes differ, or more than one length is −1
- *
  * ```ts
  * import { resolveShape } from "./shape.ts";
  * console.log(resolveShape("reshape", { shape: [2, 6] }, [3, -1])); // [ 3, 4 ]
  * ```
+ *
+ * @throws {TypeError} if the sizes differ, or more than one length is −1
  */
 export function resolveShape(operation: string, x: { shape: Shape }, shape: Shape): Shape {
   const open = Array.isArray(shape) ? shape.indexOf(-1) : -1;
@@ -87,12 +87,12 @@ export function sameShape(a: Shape, b: Shape): boolean {
  * The shape that two operands broadcast to: aligned at the last axis, a size of 1 stretches to the
  * other's size and a missing axis counts as 1, as in NumPy.
  *
- * @throws {TypeError} naming both shapes, if two sizes differ and neither is 1
- *
  * ```ts
  * import { broadcastShapes } from "./shape.ts";
  * console.log(broadcastShapes("add", [4, 1, 3], [5, 1])); // [ 4, 5, 3 ]
  * ```
+ *
+ * @throws {TypeError} naming both shapes, if two sizes differ and neither is 1
  */
 export function broadcastShapes(operation: string, a: Shape, b: Shape): number[] {
   const rank = Math.max(a.length, b.length);

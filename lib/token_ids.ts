@@ -9,15 +9,15 @@ import { describe } from "./errors.ts";
 /**
  * Checks that `ids` are whole numbers from 0 to `vocabSize` − 1.
  *
- * @param operation Start of the message.
- * @param ignored A number that is accepted, such as the target that a loss ignores.
- * @throws {TypeError} if `ids` is no array of numbers
- * @throws {RangeError} if an id is outside the vocabulary
- *
  * ```ts
  * import { expectIds } from "./token_ids.ts";
  * expectIds("generate", [0, 5, 64], 65);
  * ```
+ *
+ * @param operation Start of the message.
+ * @param ignored A number that is accepted, such as the target that a loss ignores.
+ * @throws {TypeError} if `ids` is no array of numbers
+ * @throws {RangeError} if an id is outside the vocabulary
  */
 export function expectIds(
   operation: string,

@@ -41,10 +41,6 @@ const OPTIONS: OptionNames<SaveAdapterOptions> = { base: undefined, task: "CAUSA
  * Saves an adapter to a folder, which is made if it is missing. Its numbers are f32; files of an
  * adapter that are there are replaced.
  *
- * @throws {UserError} if the folder cannot be written
- * @throws {RangeError} if a number of the adapter is NaN or infinite
- * @throws {TypeError} if `folder` is no path, or an option is unknown
- *
  * ```ts
  * import { attachLora, GPT, loadAdapter, openDevice, saveAdapter } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -56,6 +52,10 @@ const OPTIONS: OptionNames<SaveAdapterOptions> = { base: undefined, task: "CAUSA
  * console.log((await loadAdapter(folder, model)).report.modules); // [ "transformer.h.0.attn.c_attn" ]
  * device.close();
  * ```
+ *
+ * @throws {UserError} if the folder cannot be written
+ * @throws {RangeError} if a number of the adapter is NaN or infinite
+ * @throws {TypeError} if `folder` is no path, or an option is unknown
  */
 export async function saveAdapter(
   folder: string | URL,

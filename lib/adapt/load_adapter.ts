@@ -40,12 +40,6 @@ const OPTIONS: OptionNames<LoadAdapterOptions> = { ...REPOSITORY_OPTIONS, traina
  * Loads an adapter of PEFT or of `saveAdapter` from a folder, an address or the hub, and attaches it
  * to its base.
  *
- * @throws {UserError} if it is not found, is a Python pickle, or was trained on other weights
- * @throws {SyntaxError} if a file is malformed, a variant of LoRA is on, or a tensor does not fit the
- *   model
- * @throws {RangeError} if a number is NaN or infinite
- * @throws {TypeError} if `place` is none, or an option is unknown
- *
  * ```ts
  * import { attachLora, GPT, loadAdapter, openDevice, saveAdapter } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -56,6 +50,12 @@ const OPTIONS: OptionNames<LoadAdapterOptions> = { ...REPOSITORY_OPTIONS, traina
  * console.log(adapter.parameters().length); // 2
  * device.close();
  * ```
+ *
+ * @throws {UserError} if it is not found, is a Python pickle, or was trained on other weights
+ * @throws {SyntaxError} if a file is malformed, a variant of LoRA is on, or a tensor does not fit
+ * the model
+ * @throws {RangeError} if a number is NaN or infinite
+ * @throws {TypeError} if `place` is none, or an option is unknown
  */
 export async function loadAdapter(
   place: string | URL,

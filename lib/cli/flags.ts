@@ -146,7 +146,6 @@ export function toggle(value: boolean, meaning: string): Flag<boolean> {
 /**
  * Puts flags under one heading of `--help`.
  *
- * @example
  * ```ts
  * const flags = {
  *   ...group("Model", { layers: integer(4, "blocks", { min: 1 }) }),

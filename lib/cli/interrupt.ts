@@ -25,7 +25,6 @@ const SAME_SIGNAL = 500;
  * second later on another one ends the process immediately, even in the middle of a computation.
  * Disposing restores the usual behavior.
  *
- * @example
  * ```ts ignore
  * using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"]);
  * for await (const event of trainingLoop(trainer, batches, { steps, signal: interrupt.signal })) {

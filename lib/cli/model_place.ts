@@ -19,13 +19,12 @@ export type LoadFromPlace<Result> = (
  * Calls `load` for a model at `place`, with a progress bar if it is downloaded; `label` names the
  * place in messages.
  *
- * @throws {UserError} if there is no model at the place, or what `load` throws about its files
- *
- * @example
  * ```ts
  * const folder = await Deno.makeTempDir();
  * console.log(await fromModelPlace(folder, () => Promise.resolve("loaded"))); // loaded
  * ```
+ *
+ * @throws {UserError} if there is no model at the place, or what `load` throws about its files
  */
 export async function fromModelPlace<Result>(
   place: string,

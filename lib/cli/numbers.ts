@@ -7,7 +7,6 @@
 /**
  * A count with thousands separated: `1115394` → `1,115,394`.
  *
- * @example
  * ```ts
  * console.assert(formatCount(1115394) === "1,115,394");
  * ```
@@ -19,7 +18,6 @@ export function formatCount(count: number): string {
 /**
  * A count with its noun, in the plural unless it is 1: `1 layer`, `4 layers`.
  *
- * @example
  * ```ts
  * console.assert(formatItems(1, "layer") === "1 layer" && formatItems(4, "head") === "4 heads");
  * ```
@@ -31,7 +29,6 @@ export function formatItems(count: number, noun: string): string {
 /**
  * A count to three figures, for rates: `84123` → `84.1k`; units k, M, G (powers of 1,000).
  *
- * @example
  * ```ts
  * console.assert(formatRate(84123) === "84.1k" && formatRate(950) === "950");
  * ```
@@ -44,7 +41,6 @@ export function formatRate(rate: number): string {
  * A number of bytes to three figures: `1115394` → `1.12 MB`; units kB, MB, GB, TB (powers of
  * 1,000).
  *
- * @example
  * ```ts
  * console.assert(formatBytes(1115394) === "1.12 MB" && formatBytes(12) === "12 B");
  * ```
@@ -56,7 +52,6 @@ export function formatBytes(bytes: number): string {
 /**
  * A duration in its two largest units: `42` → `42s`, `185` → `3m05s`, `3720` → `1h02m`.
  *
- * @example
  * ```ts
  * console.assert(formatDuration(185) === "3m05s" && formatDuration(3720) === "1h02m");
  * ```
@@ -72,7 +67,6 @@ export function formatDuration(seconds: number): string {
 /**
  * A loss, to four decimals.
  *
- * @example
  * ```ts
  * console.assert(formatLoss(1.88) === "1.8800" && formatLoss(NaN) === "NaN");
  * ```

@@ -33,10 +33,6 @@ type RawArguments = { _: string[] } & Record<string, string[] | boolean | undefi
  * A value may follow its flag as the next argument or after `=`; everything after a bare `--` is
  * positional.
  *
- * @throws {UserError} if a flag is unknown (naming the nearest one), lacks its value, is repeated
- *   or out of range, or if there are too few or too many positional arguments
- *
- * @example
  * ```ts
  * import { integer } from "./flags.ts";
  *
@@ -45,6 +41,9 @@ type RawArguments = { _: string[] } & Record<string, string[] | boolean | undefi
  * const { flags, given } = await parseArguments(command, ["--max-steps", "2e3"]);
  * console.assert(flags.maxSteps === 2000 && given.has("maxSteps"));
  * ```
+ *
+ * @throws {UserError} if a flag is unknown (naming the nearest one), lacks its value, is repeated
+ * or out of range, or if there are too few or too many positional arguments
  */
 export async function parseArguments<Specification extends Flags>(
   command: Command<Specification>,

@@ -11,7 +11,6 @@ import { colored, type Output, printable, stdout } from "./output.ts";
  * Prints a prompt in magenta and its continuation in blue, then resets the color; plain text if the
  * output shows no colors.
  *
- * @example
  * ```ts
  * printSample("To be, or", " not to be");
  * ```
@@ -25,7 +24,6 @@ export function printSample(prompt: string, sample: string, output: Output = std
 /**
  * Prints a sample piece by piece as it is generated, in the colors of {@linkcode printSample}.
  *
- * @example
  * ```ts
  * const printer = new SamplePrinter("To be, or");
  * for (const piece of [" not", " to", " be"]) printer.write(piece);

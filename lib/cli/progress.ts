@@ -37,7 +37,6 @@ export interface TrainingFigures {
  * On a terminal the bar follows {@linkcode advance} and {@linkcode report}; elsewhere each report
  * is one line.
  *
- * @example
  * ```ts
  * const progress = new TrainingProgress(200);
  * for (let step = 1; step <= 200; step++) {
@@ -124,7 +123,6 @@ export class TrainingProgress {
  * Shows the progress of a download: a bar on a terminal, otherwise one line at the start and one at
  * the end.
  *
- * @example
  * ```ts
  * const progress = new DownloadProgress("tiny-shakespeare", 1_115_394);
  * progress.update(500_000);
@@ -184,7 +182,6 @@ const PATIENCE = 200;
  * Calls `load` with a callback for its progress, and shows the progress of a load that takes
  * longer than a local file.
  *
- * @example
  * ```ts
  * const text = await withDownloadProgress("a text", async (onProgress) => {
  *   onProgress({ loaded: 5, total: 5 });

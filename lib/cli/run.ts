@@ -37,7 +37,6 @@ const thisProcess: Host = { args: Deno.args, stdout, stderr, exit: Deno.exit };
  * pipe closed by its reader becomes a silent exit code 141; every other error is a bug, shown with
  * its stack, exit code 1.
  *
- * @example
  * ```ts
  * import { integer } from "./flags.ts";
  *
@@ -69,7 +68,6 @@ export async function runScript<Specification extends Flags>(
  * Wrap only the call that checks the user's input: a bug inside would look like a mistake of the
  * user.
  *
- * @example
  * ```ts
  * const config = await userInput(() => JSON.parse('{ "layers": 4 }'));
  * console.assert(config.layers === 4);

@@ -54,7 +54,6 @@ const WORDS = 2 ** 32;
 /**
  * An endless sequence of batches.
  *
- * @example
  * ```ts
  * const tokens = Uint16Array.from({ length: 1000 }, (_, index) => index);
  * const batches = new Batches(tokens, { batchSize: 2, contextLength: 8, seed: 1 });

@@ -38,7 +38,6 @@ interface Row {
  * filled up with its last id, whose targets are ignored, as are those of a prompt. Each epoch takes
  * every row once, newly shuffled; a batch may end one epoch and begin the next.
  *
- * @example
  * ```ts
  * const documents = [{ ids: Uint32Array.of(5, 6, 7, 0), prompt: 1 }];
  * const batches = new DocumentBatches(documents, { batchSize: 1, contextLength: 4 });

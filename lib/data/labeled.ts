@@ -29,14 +29,14 @@ const FORMATS: Readonly<
 /**
  * One labeled text for each line of `text` that is not empty.
  *
- * @throws {SyntaxError} if a line has no known label or no text, or there is no line
- * @throws {RangeError} if the format is unknown
- * @throws {TypeError} if `text` is no string
- *
  * ```ts
  * const { texts, labels } = parseLabeledTexts("ham\tOk lar\nspam\tFree entry\n", "sms");
  * console.log(texts, [...labels]); // [ "Ok lar", "Free entry" ] [ 0, 1 ]
  * ```
+ *
+ * @throws {SyntaxError} if a line has no known label or no text, or there is no line
+ * @throws {RangeError} if the format is unknown
+ * @throws {TypeError} if `text` is no string
  */
 export function parseLabeledTexts(text: string, format: LabeledFormat): LabeledTexts {
   if (!Object.hasOwn(FORMATS, format)) {

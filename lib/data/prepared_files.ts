@@ -58,10 +58,6 @@ export interface PreparedCounts {
  * if it is missing. Everything is checked before anything is written, and files of an earlier call
  * are replaced together. `loadPreparedCorpus` reads them.
  *
- * @throws {RangeError} if the tokenizer cannot encode the text, or makes ids above 65,535
- * @throws {UserError} if a file cannot be written
- * @throws {TypeError} if an argument has another type, or an option is unknown
- *
  * ```ts
  * import { CharacterTokenizer, loadPreparedCorpus, prepareCorpus } from "../../mod.ts";
  * const text = "to be or not to be";
@@ -70,6 +66,10 @@ export interface PreparedCounts {
  * console.log((await prepareCorpus(folder, { text, tokenizer })).trainTokens); // 16
  * console.log((await loadPreparedCorpus(folder)).validation.length); // 2
  * ```
+ *
+ * @throws {RangeError} if the tokenizer cannot encode the text, or makes ids above 65,535
+ * @throws {UserError} if a file cannot be written
+ * @throws {TypeError} if an argument has another type, or an option is unknown
  */
 export async function prepareCorpus(
   folder: string | URL,

@@ -28,14 +28,14 @@ export interface SplitCorpusOptions {
  * Cuts token ids, `tokens` [n], after the first `floor(n · (1 − validationFraction))`, as nanoGPT
  * does.
  *
- * @throws {RangeError} if the fraction is out of range
- * @throws {TypeError} if `tokens` is no typed array, or an option is unknown
- *
  * ```ts
  * const tokens = Uint16Array.of(1, 2, 3, 4);
  * const { train, validation } = splitCorpus(tokens, { validationFraction: 0.25 });
  * console.log([...train], [...validation]); // [ 1, 2, 3 ] [ 4 ]
  * ```
+ *
+ * @throws {RangeError} if the fraction is out of range
+ * @throws {TypeError} if `tokens` is no typed array, or an option is unknown
  */
 export function splitCorpus<Tokens extends TokenArray>(
   tokens: Tokens,

@@ -17,16 +17,16 @@ export const LARGEST_TOKEN = 0xFFFF;
 /**
  * Saves token ids, `tokens` [n] from 0 to 65,535, to a file: all or nothing.
  *
- * @throws {RangeError} if an id is larger, or negative
- * @throws {UserError} if the file cannot be written; an older one is then unchanged
- * @throws {TypeError} if `file` is neither a path nor a `file:` address, or `tokens` no typed array
- *
  * ```ts
  * import { loadTokenFile, saveTokenFile } from "../../mod.ts";
  * const path = `${await Deno.makeTempDir()}/train.bin`;
  * await saveTokenFile(path, Uint16Array.of(1, 2, 3));
  * console.log([...await loadTokenFile(path)]); // [ 1, 2, 3 ]
  * ```
+ *
+ * @throws {RangeError} if an id is larger, or negative
+ * @throws {UserError} if the file cannot be written; an older one is then unchanged
+ * @throws {TypeError} if `file` is neither a path nor a `file:` address, or `tokens` no typed array
  */
 export async function saveTokenFile(file: string | URL, tokens: TokenArray): Promise<void> {
   const path = localPath("saveTokenFile", file);

@@ -36,10 +36,6 @@ import { echoed, streamAfter } from "./texts.ts";
  * is the one that it gets alone; sequence i draws the same random numbers for every prompt, and
  * sequence 0 those of a single one.
  *
- * @throws {RangeError} if an option is out of range, a prompt has no tokens or unknown ones, or the
- *   text stops at the context's end and the prompt fills the context
- * @throws {TypeError} if an option is unknown, or there is text without a tokenizer
- *
  * ```ts
  * import { generate, GPT, openDevice } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -50,6 +46,10 @@ import { echoed, streamAfter } from "./texts.ts";
  * console.log(tokens, one.tokens, two.finishReason); // …, …, "length"
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if an option is out of range, a prompt has no tokens or unknown ones, or the
+ * text stops at the context's end and the prompt fills the context
+ * @throws {TypeError} if an option is unknown, or there is text without a tokenizer
  */
 export async function generate(
   model: GPT,

@@ -33,10 +33,6 @@ export interface GreedyDecodeOptions {
  * The source is encoded once; the decoder then runs over all positions for each token, so the cost
  * grows with the square of the length.
  *
- * @throws {RangeError} if there is no source, one is empty, an id is outside the vocabulary, or a
- *   length exceeds the context
- * @throws {TypeError} if `model` is no `Transformer`, `sources` is no list, or an option is unknown
- *
  * ```ts
  * import { greedyDecode, openDevice, Transformer } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -52,6 +48,10 @@ export interface GreedyDecodeOptions {
  * console.log(await greedyDecode(model, [[3, 4, 5], [6]], options));
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if there is no source, one is empty, an id is outside the vocabulary, or a
+ * length exceeds the context
+ * @throws {TypeError} if `model` is no `Transformer`, `sources` is no list, or an option is unknown
  */
 export async function greedyDecode(
   model: Transformer,

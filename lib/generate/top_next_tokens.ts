@@ -35,10 +35,6 @@ export interface NextToken {
  * The `k` likeliest tokens after `tokens`, [T] ids, the likeliest first; of equal ones the lower
  * id. The model reads the end of a text that is longer than its context.
  *
- * @throws {RangeError} if there is no token, one is outside the vocabulary, `k` is below 1, or the
- *   temperature is not above 0
- * @throws {TypeError} if `tokens` is no list of ids, or an option is unknown
- *
  * ```ts
  * import { GPT, openDevice, topNextTokens } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -47,6 +43,10 @@ export interface NextToken {
  * console.log(next); // [{ id, probability }, …]
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if there is no token, one is outside the vocabulary, `k` is below 1, or the
+ * temperature is not above 0
+ * @throws {TypeError} if `tokens` is no list of ids, or an option is unknown
  */
 export async function topNextTokens(
   model: GPT,

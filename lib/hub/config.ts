@@ -48,12 +48,12 @@ export const FORMATS: Readonly<Record<Architecture, Format>> = {
 /**
  * Reads the text of a `config.json`, untrusted.
  *
- * @throws {SyntaxError} naming the field, what was expected and what came
- *
  * ```ts
  * const { config } = readModelConfig('{"model_type":"gpt2","n_embd":48,"n_head":3,"vocab_size":65}');
  * console.log(config.width, config.heads, config.layers); // 48 3 12
  * ```
+ *
+ * @throws {SyntaxError} naming the field, what was expected and what came
  */
 export function readModelConfig(text: string): PretrainedConfig {
   const fields = parseConfig(text);

@@ -44,15 +44,15 @@ const OPTIONS: OptionNames<EmbedOptions> = {
  * the encoder's `maxLength` is cut before its closing special token. Source: Reimers & Gurevych, arXiv
  * 1908.10084.
  *
- * @throws {UserError} if the encoder was loaded without a tokenizer
- * @throws {RangeError} if a text has no token, or an option is out of range
- * @throws {TypeError} if `encoder` is none, or `texts` is no list of texts
- *
  * ```ts ignore
  * const encoder = await loadEncoder("BAAI/bge-small-en-v1.5");
  * const [query, ...passages] = await embed(encoder, ["What is a panda?", "A bear.", "A cat."]);
  * console.log(passages.map((passage) => cosineSimilarity(query, passage)));
  * ```
+ *
+ * @throws {UserError} if the encoder was loaded without a tokenizer
+ * @throws {RangeError} if a text has no token, or an option is out of range
+ * @throws {TypeError} if `encoder` is none, or `texts` is no list of texts
  */
 export async function embed(
   encoder: PretrainedEncoder,
@@ -87,12 +87,12 @@ export async function embed(
 /**
  * a·b/(|a||b|), from −1 to 1: of vectors of one size, 0 if one of them is 0.
  *
- * @throws {RangeError} if their sizes differ
- *
  * ```ts
  * import { cosineSimilarity } from "../../mod.ts";
  * console.log(cosineSimilarity([1, 0], [1, 1])); // 0.7071…
  * ```
+ *
+ * @throws {RangeError} if their sizes differ
  */
 export function cosineSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) {

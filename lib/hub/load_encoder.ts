@@ -40,13 +40,13 @@ export interface PretrainedEncoder extends PretrainedEncoderConfig, SentenceModu
  *
  * If there is a `modules.json`, as of sentence-transformers, `embed` pools and normalizes as it says.
  *
- * @throws {SyntaxError} if `modules.json` names a module that Folio does not have
- *
  * ```ts ignore
  * const encoder = await loadEncoder("sentence-transformers/all-MiniLM-L6-v2");
  * const [a, b] = await embed(encoder, ["A cat sat on the mat.", "A kitten rested on the rug."]);
  * console.log(cosineSimilarity(a, b));
  * ```
+ *
+ * @throws {SyntaxError} if `modules.json` names a module that Folio does not have
  */
 export async function loadEncoder(
   place: string | URL,

@@ -75,13 +75,6 @@ const PLACES = "a path, an address or a name on the hub";
  * `HF_TOKEN` is sent to it, both if the process may read them. The folder of a run holds one
  * checkpoint, also while another is being saved.
  *
- * @throws {UserError} if the model or one of its files cannot be reached, or its weights are a
- *   Python pickle
- * @throws {SyntaxError} if a file is malformed or does not match the configuration; missing and
- *   unexpected tensors are listed
- * @throws {RangeError} if a weight is NaN or infinite, or an option is out of range
- * @throws {TypeError} if `place` is neither a string nor a URL, or an option is unknown
- *
  * ```ts
  * import { GPT, loadPretrained, openDevice, savePretrained } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -91,6 +84,13 @@ const PLACES = "a path, an address or a name on the hub";
  * console.log(architecture, model.parameterCount); // gpt2 4848
  * device.close();
  * ```
+ *
+ * @throws {UserError} if the model or one of its files cannot be reached, or its weights are a
+ * Python pickle
+ * @throws {SyntaxError} if a file is malformed or does not match the configuration; missing and
+ * unexpected tensors are listed
+ * @throws {RangeError} if a weight is NaN or infinite, or an option is out of range
+ * @throws {TypeError} if `place` is neither a string nor a URL, or an option is unknown
  */
 export async function loadPretrained(
   place: string | URL,

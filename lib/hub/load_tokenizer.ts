@@ -24,16 +24,16 @@ import { readWhole, type Repository } from "./repository.ts";
  * `merges.txt`, or `vocab.txt`, which are read as the class that `tokenizer_config.json` names
  * reads them, with `special_tokens_map.json` and `added_tokens.json`.
  *
- * @throws {UserError} if there is no such place, or no tokenizer in it
- * @throws {SyntaxError} if a file is malformed, or larger than 100 MB
- * @throws {TypeError} if `place` is neither a string nor a URL, or an option is unknown
- *
  * ```ts
  * import { CharacterTokenizer, loadTokenizer, saveTokenizer } from "../../mod.ts";
  * const folder = await Deno.makeTempDir();
  * await saveTokenizer(folder, CharacterTokenizer.fromText("hello"));
  * console.log((await loadTokenizer(folder)).vocabSize); // 4
  * ```
+ *
+ * @throws {UserError} if there is no such place, or no tokenizer in it
+ * @throws {SyntaxError} if a file is malformed, or larger than 100 MB
+ * @throws {TypeError} if `place` is neither a string nor a URL, or an option is unknown
  */
 export async function loadTokenizer(
   place: string | URL,

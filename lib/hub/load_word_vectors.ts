@@ -14,10 +14,6 @@ import type { WordVectors } from "./word_vectors.ts";
  * word2vec write it, or, without a place, the 4,002 that ship: frequent English words in lower
  * case, of width 100, from GloVe 6B (PDDL 1.0), rounded to 8 bits a value.
  *
- * @throws {UserError} if the file cannot be read
- * @throws {SyntaxError} if the file is malformed
- * @throws {TypeError} if `place` is neither a string nor a URL
- *
  * ```ts
  * import { loadWordVectors, openDevice } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -25,6 +21,10 @@ import type { WordVectors } from "./word_vectors.ts";
  * console.log(vectors.analogy("man", "king", "woman", { count: 1 })[0].word); // queen
  * device.close();
  * ```
+ *
+ * @throws {UserError} if the file cannot be read
+ * @throws {SyntaxError} if the file is malformed
+ * @throws {TypeError} if `place` is neither a string nor a URL
  */
 export async function loadWordVectors(place?: string | URL): Promise<WordVectors> {
   if (place === undefined) return await shippedWordVectors();

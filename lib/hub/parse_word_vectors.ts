@@ -15,16 +15,16 @@ const MAX_WORDS = 2_500_000;
  * Reads the text format of GloVe, `word number … number` on each line, or of word2vec, which has a
  * first line `words width`. A word may hold spaces: the numbers are the last ones of a line.
  *
- * @throws {SyntaxError} naming the line, if it has another number of values than the first, or one
- *   that is no number; if there are more than 2,500,000 lines
- * @throws {RangeError} if a word occurs twice
- * @throws {TypeError} if `text` is no string
- *
  * ```ts
  * import { parseWordVectors } from "../../mod.ts";
  * const table = parseWordVectors("king 1 0.5\nqueen 1 0.4\npear -1 2\n");
  * console.log(table.width, table.words); // 2 [ "king", "queen", "pear" ]
  * ```
+ *
+ * @throws {SyntaxError} naming the line, if it has another number of values than the first, or one
+ * that is no number; if there are more than 2,500,000 lines
+ * @throws {RangeError} if a word occurs twice
+ * @throws {TypeError} if `text` is no string
  */
 export function parseWordVectors(text: string): WordVectors {
   if (typeof text !== "string") {

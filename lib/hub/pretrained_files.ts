@@ -50,11 +50,6 @@ const KNOWN: OptionNames<PretrainedToSave> = {
  * the architecture that computes it: GPT-2, GPT-Neo, Llama, Mistral, Qwen2, or Folio's own for what
  * none of them expresses. Weights are f32. `loadPretrained` reads the folder back.
  *
- * @throws {UserError} if the folder holds files of these names that this function did not write,
- *   or cannot be written
- * @throws {RangeError} if a weight is NaN or infinite
- * @throws {TypeError} if the first argument is no path, the second no model, or a name is unknown
- *
  * ```ts
  * import { GPT, openDevice, savePretrained } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -64,6 +59,11 @@ const KNOWN: OptionNames<PretrainedToSave> = {
  * console.log([...Deno.readDirSync(folder)].map(({ name }) => name)); // config.json, generation_config.json, model.safetensors
  * device.close();
  * ```
+ *
+ * @throws {UserError} if the folder holds files of these names that this function did not write, or
+ * cannot be written
+ * @throws {RangeError} if a weight is NaN or infinite
+ * @throws {TypeError} if the first argument is no path, the second no model, or a name is unknown
  */
 export async function savePretrained(
   folder: string | URL,

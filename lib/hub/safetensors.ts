@@ -49,13 +49,13 @@ export class SafetensorsFile {
   /**
    * Reads and checks the header.
    *
-   * @throws {SyntaxError} naming the source, what was expected and what it holds
-   *
    * ```ts
    * const chunks = encodeSafetensors([["w", { shape: [2], data: new Float32Array([1, 2]) }]]);
    * const file = await SafetensorsFile.open(await new Blob([...chunks]).bytes());
    * console.log(file.tensors.get("w")?.dtype, await file.float32("w")); // F32 Float32Array(2) [ 1, 2 ]
    * ```
+   *
+   * @throws {SyntaxError} naming the source, what was expected and what it holds
    */
   static async open(from: ByteSource | Uint8Array): Promise<SafetensorsFile> {
     const source = from instanceof Uint8Array ? bytesSource(from) : from;

@@ -16,15 +16,15 @@ import type { TextEnds } from "./config.ts";
  * Saves a tokenizer's files to a folder, which is made if it is missing, and returns their paths:
  * all files or none. `loadTokenizer` reads them back.
  *
- * @throws {UserError} if one cannot be written
- * @throws {TypeError} if the folder is no path, or `tokenizer` no tokenizer
- *
  * ```ts
  * import { saveTokenizer, WordTokenizer } from "../../mod.ts";
  * const folder = await Deno.makeTempDir();
  * const [path] = await saveTokenizer(folder, WordTokenizer.fromText("to be or not to be"));
  * console.log(path === `${folder}/tokenizer.json`); // true
  * ```
+ *
+ * @throws {UserError} if one cannot be written
+ * @throws {TypeError} if the folder is no path, or `tokenizer` no tokenizer
  */
 export async function saveTokenizer(
   folder: string | URL,

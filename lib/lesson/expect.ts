@@ -42,13 +42,13 @@ const MOST_SHOWN = 24;
  * Tensors, typed arrays and nested arrays are compared as nested arrays; of an object only the
  * expected fields are compared.
  *
- * @throws {WrongAnswer} `WHAT: expected …, got …`, if it does not match
- * @throws {TypeError} if an option is unknown
- *
  * ```ts
  * await expectMatch([[0.5, 0.5]], [[0.5, 0.5]], { what: "weights" });
  * await expectMatch({ sum: 3, parts: [1, 2] }, { sum: 3 });
  * ```
+ *
+ * @throws {WrongAnswer} `WHAT: expected …, got …`, if it does not match
+ * @throws {TypeError} if an option is unknown
  */
 export async function expectMatch(
   actual: unknown,

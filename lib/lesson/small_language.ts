@@ -41,12 +41,12 @@ export const SMALL_LANGUAGE_WORDS: Readonly<Record<string, readonly string[]>> =
  * `sentences` lines such as `the queen who sees the horse near the castle wears a crown .`, drawn
  * with `seed`, a 32-bit number; default 0.
  *
- * @throws {RangeError} if `sentences` is no whole number from 1
- *
  * ```ts
  * console.log(smallLanguage(3, 1));
  * console.assert(smallLanguage(3, 1) === smallLanguage(3, 1));
  * ```
+ *
+ * @throws {RangeError} if `sentences` is no whole number from 1
  */
 export function smallLanguage(sentences: number, seed = 0): string {
   if (!Number.isSafeInteger(sentences) || sentences < 1) {

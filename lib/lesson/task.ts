@@ -35,14 +35,14 @@ export class NotWritten extends Error {
  * The body of a stub: marks it as not written yet. Its arguments are ignored; pass the stub's
  * variables, so that none of them is unused.
  *
- * @throws {NotWritten} always
- *
  * ```ts
  * function double(x: number): number {
  *   return notWritten(x); // replace this line
  * }
  * console.assert(typeof double === "function");
  * ```
+ *
+ * @throws {NotWritten} always
  */
 export function notWritten(..._unused: unknown[]): never {
   throw new NotWritten("not written yet");

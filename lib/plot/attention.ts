@@ -36,13 +36,13 @@ const MAX_PRINTED = 144;
  * more, colors follow the square root, so that small weights are visible. Beyond 72 tokens the
  * axes count positions.
  *
- * @throws {TypeError} if the weights are not `[queries, keys]`, or an option is unknown
- * @throws {RangeError} if there are no tokens
- *
  * ```ts
  * const figure = attentionFigure([[1, 0], [0.25, 0.75]], { queries: ["I", " drink"] });
  * console.assert((await figure.toSVG()).includes(">0.75<"));
  * ```
+ *
+ * @throws {TypeError} if the weights are not `[queries, keys]`, or an option is unknown
+ * @throws {RangeError} if there are no tokens
  */
 export function attentionFigure(
   weights: Matrix,
@@ -72,13 +72,13 @@ export function attentionFigure(
  *
  * The mask holds true or 1 if attention is allowed, otherwise false or 0.
  *
- * @throws {TypeError} if the mask is not `[queries, keys]`, or an option is unknown
- * @throws {RangeError} if there are no tokens
- *
  * ```ts
  * const figure = maskFigure([[1, 0], [1, 1]], { queries: ["to", "be"] });
  * console.assert((await figure.toSVG()).includes("may attend"));
  * ```
+ *
+ * @throws {TypeError} if the mask is not `[queries, keys]`, or an option is unknown
+ * @throws {RangeError} if there are no tokens
  */
 export function maskFigure(
   mask: Matrix,

@@ -42,14 +42,14 @@ const GAP = 8;
  *
  * `weights` are in row-major order, as a tensor's data.
  *
- * @throws {TypeError} if the number of weights is not that of the shape, or an option is unknown
- * @throws {RangeError} if the shape is empty
- *
  * ```ts
  * const weights = new Float32Array(2 * 4 * 8 * 8).fill(1 / 8);
  * const figure = attentionGridFigure(weights, { layers: 2, heads: 4, queries: 8 });
  * console.assert((await figure.toSVG()).includes("layer 2"));
  * ```
+ *
+ * @throws {TypeError} if the number of weights is not that of the shape, or an option is unknown
+ * @throws {RangeError} if the shape is empty
  */
 export function attentionGridFigure(
   weights: ArrayLike<number>,

@@ -23,13 +23,13 @@ export interface ConfusionOptions extends FigureOptions {
  *
  * `counts[i][j]` is the number of examples of class i that were predicted as class j.
  *
- * @throws {TypeError} if the counts are not `[classes, classes]`, or an option is unknown
- * @throws {RangeError} if there is no class
- *
  * ```ts
  * const figure = confusionFigure([[90, 2], [5, 31]], { labels: ["ham", "spam"] });
  * console.assert((await figure.toSVG()).includes("accuracy 94.5 % of 128 examples"));
  * ```
+ *
+ * @throws {TypeError} if the counts are not `[classes, classes]`, or an option is unknown
+ * @throws {RangeError} if there is no class
  */
 export function confusionFigure(
   counts: Matrix,

@@ -50,13 +50,13 @@ interface Box {
  * Draws points with their labels beside them. A label that has no room on any side of its point is
  * omitted, and a note counts those; groups, if there are any, are named above.
  *
- * @throws {RangeError} if no point has finite coordinates
- * @throws {TypeError} if `points` is no list, or an option is unknown
- *
  * ```ts
  * const points = [{ label: "king", x: 1, y: 2 }, { label: "queen", x: 1.1, y: 2.2 }];
  * console.assert((await embeddingFigure(points).toSVG()).includes("queen"));
  * ```
+ *
+ * @throws {RangeError} if no point has finite coordinates
+ * @throws {TypeError} if `points` is no list, or an option is unknown
  */
 export function embeddingFigure(
   points: readonly EmbeddingPoint[],

@@ -32,14 +32,14 @@ const OPTIONS: OptionNames<LearningRateOptions> = { ...FIGURE_OPTIONS, width: 56
 /**
  * Draws learning rates over steps, each curve labeled at its end.
  *
- * @throws {RangeError} if there is nothing to draw
- * @throws {TypeError} if `curves` is no list, or an option is unknown
- *
  * ```ts
  * const rates = Float32Array.from({ length: 100 }, (_, step) => 1e-3 * (1 - step / 100));
  * const figure = learningRateFigure([{ label: "linear", rates }]);
  * console.assert((await figure.toSVG()).includes("learning rate"));
  * ```
+ *
+ * @throws {RangeError} if there is nothing to draw
+ * @throws {TypeError} if `curves` is no list, or an option is unknown
  */
 export function learningRateFigure(
   curves: readonly LearningRateCurve[],

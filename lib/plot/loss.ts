@@ -55,9 +55,6 @@ const OPTIONS: OptionNames<LossOptions> = {
  * A single run has one color for each of the two, several have one color each. Values that are not
  * finite are omitted and counted below the figure.
  *
- * @throws {RangeError} if no run has a loss to draw, or `smooth` is below 1
- * @throws {TypeError} if `runs` is no list of runs, or an option is unknown
- *
  * ```ts
  * const figure = lossFigure([{
  *   label: "baby",
@@ -66,6 +63,9 @@ const OPTIONS: OptionNames<LossOptions> = {
  * }]);
  * console.assert((await figure.toSVG()).includes("baby validation 2.300"));
  * ```
+ *
+ * @throws {RangeError} if no run has a loss to draw, or `smooth` is below 1
+ * @throws {TypeError} if `runs` is no list of runs, or an option is unknown
  */
 export function lossFigure(runs: readonly LossRun[], options: LossOptions = {}): Figure {
   checkOptions("lossFigure", options, OPTIONS);

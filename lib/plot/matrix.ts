@@ -24,13 +24,13 @@ export interface Grid {
 /**
  * Reads a matrix of a given size; `name` is for the errors.
  *
- * @throws {TypeError} if the matrix has another shape than `[rows, columns]`, or is no matrix
- * @throws {RangeError} if that shape is empty
- *
  * ```ts
  * console.assert(grid("weights", [1, 2, 3, 4, 5, 6], 2, 3).at(1, 0) === 4);
  * console.assert(grid("weights", [[1, 2, 3], [4, 5, 6]], 2, 3).at(1, 0) === 4);
  * ```
+ *
+ * @throws {TypeError} if the matrix has another shape than `[rows, columns]`, or is no matrix
+ * @throws {RangeError} if that shape is empty
  */
 export function grid(name: string, matrix: Matrix, rows: number, columns: number): Grid {
   if (!Number.isInteger(rows) || !Number.isInteger(columns)) {

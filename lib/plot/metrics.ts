@@ -20,13 +20,13 @@ export type LossSeries = Required<Omit<LossRun, "label">>;
  * be null, as NaN is written in JSON. An incomplete last line, of a run that is being written, is
  * omitted. Unknown keys are ignored.
  *
- * @throws {SyntaxError} naming the file and the line, if a line is anything else
- * @throws {TypeError} if `text` is no string
- *
  * ```ts
  * const { train } = parseMetrics('{"step":1,"loss":4.2,"learningRate":0.001}\n', "metrics.jsonl");
  * console.assert(train[0].loss === 4.2);
  * ```
+ *
+ * @throws {SyntaxError} naming the file and the line, if a line is anything else
+ * @throws {TypeError} if `text` is no string
  */
 export function parseMetrics(text: string, file = "metrics.jsonl"): LossSeries {
   if (typeof text !== "string") {

@@ -52,15 +52,15 @@ const HEADING = 18;
  * At a temperature T a probability p becomes p^(1/T) / Σ p^(1/T), the softmax of logits divided by
  * T: for temperatures, pass all tokens with their probabilities. They need not be sorted.
  *
- * @throws {RangeError} if there are no tokens, a probability or `topP` is outside 0…1, or a
- *   temperature is not above 0
- * @throws {TypeError} if `tokens` is no list, or an option is unknown
- *
  * ```ts
  * const tokens = [{ token: " be", probability: 0.7 }, { token: " do", probability: 0.3 }];
  * const figure = nextTokenFigure(tokens, { topP: 0.6, temperatures: [0.5, 2] });
  * console.assert((await figure.toSVG()).includes("top-p 0.6 keeps 1, 1 tokens"));
  * ```
+ *
+ * @throws {RangeError} if there are no tokens, a probability or `topP` is outside 0…1, or a
+ * temperature is not above 0
+ * @throws {TypeError} if `tokens` is no list, or an option is unknown
  */
 export function nextTokenFigure(
   tokens: readonly TokenProbability[],

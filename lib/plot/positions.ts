@@ -27,14 +27,14 @@ const MAX_NUMBERED = 32;
  * Draws position encodings [positions, width]: positions from the top, embedding indices from the
  * left, colors from −1 to 1, or up to the largest magnitude if that is more.
  *
- * @throws {TypeError} if `encodings` does not have that size, or an option is unknown
- * @throws {RangeError} if the size is empty
- *
  * ```ts
  * const encodings = [0, 1, 2, 3].map((position) => [Math.sin(position), Math.cos(position)]);
  * const figure = positionsFigure(encodings, { positions: 4, width: 2 });
  * console.assert((await figure.toSVG()).includes("embedding index"));
  * ```
+ *
+ * @throws {TypeError} if `encodings` does not have that size, or an option is unknown
+ * @throws {RangeError} if the size is empty
  */
 export function positionsFigure(
   encodings: Matrix,

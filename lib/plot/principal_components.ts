@@ -47,14 +47,14 @@ const NOTHING = 1e-12;
  * The sign of a component makes its largest coordinate positive. Source: Pearson 1901; Golub & Van
  * Loan, "Matrix Computations", section 8.5.
  *
- * @throws {TypeError} if the vectors are no rows of `width`, or an option is unknown
- * @throws {RangeError} if there are fewer than two rows, `count` is above min(n,d), or a value is
- *   not finite
- *
  * ```ts
  * const { projected, shares } = principalComponents([0, 0, 1, 2, 2, 4], { width: 2, count: 1 });
  * console.log(projected, shares); // [-2.24, 0, 2.24] [1]
  * ```
+ *
+ * @throws {TypeError} if the vectors are no rows of `width`, or an option is unknown
+ * @throws {RangeError} if there are fewer than two rows, `count` is above min(n,d), or a value is
+ * not finite
  */
 export function principalComponents(
   vectors: ArrayLike<number>,

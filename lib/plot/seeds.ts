@@ -51,9 +51,6 @@ const OPTIONS: OptionNames<SeedsOptions> = {
  * A line has the steps that all finite runs of its setting have measured. Settings without such a
  * step are counted below the figure.
  *
- * @throws {RangeError} if no setting has a loss to draw
- * @throws {TypeError} if `settings` is no list of settings, or an option is unknown
- *
  * ```ts
  * const runs = [
  *   [{ step: 0, loss: 4.2 }, { step: 100, loss: 2.5 }],
@@ -62,6 +59,9 @@ const OPTIONS: OptionNames<SeedsOptions> = {
  * const figure = seedsFigure([{ label: "width 64", runs }]);
  * console.assert((await figure.toSVG()).includes("width 64 2.400"));
  * ```
+ *
+ * @throws {RangeError} if no setting has a loss to draw
+ * @throws {TypeError} if `settings` is no list of settings, or an option is unknown
  */
 export function seedsFigure(settings: readonly SeedRuns[], options: SeedsOptions = {}): Figure {
   checkOptions("seedsFigure", options, OPTIONS);

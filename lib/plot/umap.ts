@@ -43,14 +43,14 @@ const OPTIONS: OptionNames<UmapOptions> = {
  * Points of the plane [n,2], one for each of `vectors`, [n·d] row by row, such as a tensor's data.
  * Source: McInnes et al., arXiv 1802.03426.
  *
- * @throws {TypeError} if the vectors are no rows of `width`, or an option is unknown
- * @throws {RangeError} if there are fewer than three vectors
- * @throws {UserError} if the package cannot be downloaded
- *
  * ```ts
  * const vectors = Array.from({ length: 60 }, (_, i) => i < 30 ? Math.sin(i) : 9 + Math.cos(i));
  * console.log((await umap(vectors, { width: 2 })).length); // 60: a point for each of 30 vectors
  * ```
+ *
+ * @throws {TypeError} if the vectors are no rows of `width`, or an option is unknown
+ * @throws {RangeError} if there are fewer than three vectors
+ * @throws {UserError} if the package cannot be downloaded
  */
 export async function umap(
   vectors: ArrayLike<number>,

@@ -35,13 +35,13 @@ export interface BytePairTrainingOptions {
  *
  * Ids: special tokens, then the 256 bytes in the order of GPT-2, then the merges in order.
  *
- * @throws {RangeError} if `vocabSize` does not hold the special tokens and 256 bytes
- * @throws {TypeError} if `text` is no string, or an option is unknown
- *
  * ```ts
  * const tokenizer = trainBytePair("low low low lower lowest", { vocabSize: 259 });
  * console.log(tokenizer.toJSON().model.merges); // [ "o w", "l ow", "Ġ low" ]
  * ```
+ *
+ * @throws {RangeError} if `vocabSize` does not hold the special tokens and 256 bytes
+ * @throws {TypeError} if `text` is no string, or an option is unknown
  */
 export function trainBytePair(
   text: string,

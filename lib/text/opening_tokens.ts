@@ -11,13 +11,13 @@ import type { Tokenizer } from "./tokenizer.ts";
  * otherwise those of a line's end, and for a vocabulary without one, the first id that is no special
  * token.
  *
- * @throws {TypeError} if `tokenizer` is none
- *
  * ```ts
  * import { CharacterTokenizer } from "../../mod.ts";
  * const tokenizer = CharacterTokenizer.fromText("one\ntwo");
  * console.assert(tokenizer.decode(openingTokens(tokenizer)) === "\n");
  * ```
+ *
+ * @throws {TypeError} if `tokenizer` is none
  */
 export function openingTokens(tokenizer: Tokenizer): number[] {
   expectTokenizer("openingTokens", tokenizer);

@@ -28,13 +28,13 @@ import { WordTokenizer } from "./word_tokenizer.ts";
  *
  * `json` is what `JSON.parse` makes of the file.
  *
- * @throws {SyntaxError} if the file is malformed, or needs a part that is not supported
- *
  * ```ts
  * import { CharacterTokenizer } from "./character_tokenizer.ts";
  * const tokenizer = parseOwnTokenizer(CharacterTokenizer.fromText("hello").toJSON());
  * console.log(tokenizer.kind, tokenizer.vocabSize); // characters 4
  * ```
+ *
+ * @throws {SyntaxError} if the file is malformed, or needs a part that is not supported
  */
 export function parseOwnTokenizer(json: unknown): Tokenizer {
   const file = readObject(json, "the file");

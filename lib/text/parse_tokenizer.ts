@@ -32,15 +32,15 @@ export interface ParseTokenizerOptions {
  * library does, or refused by name. SentencePiece is a package that is downloaded at its first use;
  * there are no options for it.
  *
- * @throws {SyntaxError} if the content, or that of an option, is malformed
- * @throws {TypeError} if `content` is no text, object or bytes, or an option is unknown
- *
  * ```ts
  * import { CharacterTokenizer, parseTokenizer } from "../../mod.ts";
  * const saved = JSON.stringify(CharacterTokenizer.fromText("hello"));
  * const tokenizer = await parseTokenizer(saved);
  * console.log(tokenizer.kind, tokenizer.vocabSize); // characters 4
  * ```
+ *
+ * @throws {SyntaxError} if the content, or that of an option, is malformed
+ * @throws {TypeError} if `content` is no text, object or bytes, or an option is unknown
  */
 export async function parseTokenizer(
   content: string | object | Uint8Array<ArrayBuffer>,

@@ -120,15 +120,15 @@ export abstract class Tokenizer {
    * Several texts, or pairs of texts, to rows of ids with their masks and token types: special
    * tokens around each, cut to a length and padded to one as the options say.
    *
-   * @throws {RangeError} if a text cannot be expressed, or an option needs a length or a padding
-   *   token that there is not
-   * @throws {TypeError} if `texts` is no list of texts or pairs, or an option is unknown
-   *
    * ```ts
    * const tokenizer = CharacterTokenizer.fromText("abc", { padding: "-" });
    * const { ids, attentionMask } = tokenizer.encodeBatch(["abc", "b"], { padding: true });
    * console.log(ids.map((row) => [...row]), [...attentionMask[1]]); // [ [ 1, 2, 3 ], [ 2, 0, 0 ] ] [ 1, 0, 0 ]
    * ```
+   *
+   * @throws {RangeError} if a text cannot be expressed, or an option needs a length or a padding
+   * token that there is not
+   * @throws {TypeError} if `texts` is no list of texts or pairs, or an option is unknown
    */
   encodeBatch(texts: readonly BatchText[], options: BatchOptions = {}): EncodedBatch {
     return encodeRows(this, texts, options);

@@ -49,11 +49,6 @@ const KNOWN: OptionNames<Checkpoint> = {
  * `folder` is a path, a `file:` address, or a `CheckpointFolder`, which locks the folder for a
  * whole run; a path is locked only while this checkpoint is saved.
  *
- * @throws {UserError} if the disk is full or read-only, or another process writes to the folder
- * @throws {RangeError} if a weight, or a number of the optimizer, is NaN or infinite, so that
- *   training could not continue; the previous checkpoint stays as it was
- * @throws {TypeError} if an argument is of another kind, or a name is unknown
- *
  * ```ts
  * import { AdamW, CharacterTokenizer, GPT, loadPretrained, openDevice, saveCheckpoint } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -66,6 +61,11 @@ const KNOWN: OptionNames<Checkpoint> = {
  * console.log((await loadPretrained(folder)).tokenizer.vocabSize); // 5
  * device.close();
  * ```
+ *
+ * @throws {UserError} if the disk is full or read-only, or another process writes to the folder
+ * @throws {RangeError} if a weight, or a number of the optimizer, is NaN or infinite, so that
+ * training could not continue; the previous checkpoint stays as it was
+ * @throws {TypeError} if an argument is of another kind, or a name is unknown
  */
 export async function saveCheckpoint(
   folder: string | URL | CheckpointFolder,

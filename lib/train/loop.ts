@@ -104,11 +104,6 @@ export class DivergenceError extends Error {
  * A checkpoint is also due after the last step, even if the signal has aborted. The last evaluation
  * follows it, so that nothing is lost if the process is stopped during the evaluation.
  *
- * @throws {DivergenceError} if a step's loss or gradient norm is no longer finite, at the latest
- *   before the next checkpoint
- * @throws {RangeError} if an option is out of range
- * @throws {TypeError} if an option is unknown
- *
  * ```ts
  * import { AdamW, Batches, GPT, openDevice, Trainer, trainingLoop } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -122,6 +117,11 @@ export class DivergenceError extends Error {
  * }
  * device.close();
  * ```
+ *
+ * @throws {DivergenceError} if a step's loss or gradient norm is no longer finite, at the latest
+ * before the next checkpoint
+ * @throws {RangeError} if an option is out of range
+ * @throws {TypeError} if an option is unknown
  */
 export async function* trainingLoop(
   trainer: Trainer,

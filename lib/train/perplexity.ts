@@ -42,10 +42,6 @@ export interface Perplexity {
  *
  * Source of the windows: Hugging Face, "Perplexity of fixed-length models".
  *
- * @throws {RangeError} if there are fewer than two tokens, one is outside the vocabulary, or an
- *   option is out of range
- * @throws {TypeError} if an option is unknown
- *
  * ```ts
  * import { GPT, openDevice, perplexity } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -53,6 +49,10 @@ export interface Perplexity {
  * console.log(await perplexity(model, [0, 1, 2, 3, 4, 5, 6, 7])); // about 8: it knows nothing yet
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if there are fewer than two tokens, one is outside the vocabulary, or an
+ * option is out of range
+ * @throws {TypeError} if an option is unknown
  */
 export async function perplexity(
   model: GPT,

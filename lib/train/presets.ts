@@ -83,15 +83,15 @@ export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
 /**
  * A new model of these settings; its weights are drawn with their seed.
  *
- * @throws {RangeError} if a setting is missing or out of range, or the settings describe no model
- * @throws {TypeError} if a setting is unknown
- *
  * ```ts
  * import { modelOf, openDevice, PRESETS } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * console.log(modelOf({ ...PRESETS.practical, width: 16 }, 100).parameterCount); // 4964
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if a setting is missing or out of range, or the settings describe no model
+ * @throws {TypeError} if a setting is unknown
  */
 export function modelOf(settings: TrainSettings, vocabSize: number): GPT {
   checkOptions("modelOf", settings, PRESETS.baby);

@@ -31,9 +31,6 @@ export interface RunSampleOptions {
  * Prints a prompt, once, and what the model writes after it, token by token, in the colors of
  * `printSample`; returns what the model wrote. It ends at the tokenizer's end token.
  *
- * @throws {RangeError} if an option is out of range or the prompt cannot be encoded
- *
- * @example
  * ```ts
  * import { CharacterTokenizer, GPT, openDevice } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -43,6 +40,8 @@ export interface RunSampleOptions {
  * await runSample(model, tokenizer, { prompt: "to be", seed: 7, maxNewTokens: 8 });
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if an option is out of range or the prompt cannot be encoded
  */
 export async function runSample(
   model: GPT,
