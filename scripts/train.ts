@@ -38,6 +38,9 @@ const command = {
   ] as const,
 };
 
+/** What a Ctrl-C during a long step does. */
+const STOPPING = "stopping after this step; another Ctrl-C stops without saving";
+
 await runScript(command, async ({ flags: typed, given: typedNames }) => {
   const { flags, given, corpus } = await withConfig(typed, typedNames);
   const plan = await planRun(flags, given, corpus?.path);
@@ -84,7 +87,11 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
     signal: run.signal,
   });
   try {
-    for await (const event of loop) await run.handle(event);
+    for await (const event of loop) {
+      await run.handle(event);
+      // After the first step, which nobody waits longer for because of this.
+      if (event.kind === "step") await interrupt.listenInWorker(STOPPING);
+    }
   } catch (error) {
     throw await run.failure(error);
   }

@@ -78,3 +78,37 @@ test("killed in the evaluation at the end, a run has its last step", async () =>
   assert.equal(code, 0, err);
   assert.match(out, /validation loss \d/);
 });
+
+test("a second Ctrl-C ends a run in the middle of a long step", async () => {
+  await using folder = await scratchFolder();
+  const wide = line(
+    "--device cpu --layers 1 --width 512 --heads 2 --context 128 --batch 32 --log-every 1",
+  );
+  const args = ["--dataset", "text.txt", ...wide, ...line("--eval-every 0 --threads 1 --out run")];
+  const child = command("train", args, folder.path);
+  const { promise: busy, resolve } = Promise.withResolvers<void>();
+  const out = readLines(child.stdout, (line) => {
+    if (line.startsWith("step")) resolve();
+  });
+  await busy;
+  await new Promise((resolve) => setTimeout(resolve, 1000)); // within the second step
+  child.kill("SIGINT");
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  const sent = performance.now();
+  child.kill("SIGINT");
+  const [{ signal }, err] = await Promise.all([child.status, new Response(child.stderr).text()]);
+  await out;
+  const waited = performance.now() - sent;
+  assert.ok(waited < 1500, `ended after ${waited} ms`);
+  assert.equal(signal, "SIGINT");
+  assert.match(err, /\nstopping after this step; another Ctrl-C stops without saving\n/);
+});
+
+async function readLines(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onLine: (line: string) => void,
+): Promise<void> {
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    text.split("\n").forEach(onLine);
+  }
+}

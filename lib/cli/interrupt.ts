@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Heard, Watch } from "./interrupt_worker.ts";
 import { whenReaderLeaves } from "./output.ts";
 
 /** Exit codes of the signals that end a process. */
@@ -22,8 +23,10 @@ const SAME_SIGNAL = 500;
 
 /**
  * Turns the first Ctrl-C into an aborted signal, so that a script can save its work; from half a
- * second later on another one ends the process immediately, even in the middle of a computation.
- * Disposing restores the usual behavior.
+ * second later on another one ends the process immediately. Disposing restores the usual behavior.
+ *
+ * While the main thread computes it hears nothing. A script that computes for seconds without
+ * yielding to events calls `listenInWorker`, so that the second Ctrl-C ends it even then.
  *
  * ```ts ignore
  * using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"]);
@@ -36,6 +39,8 @@ const SAME_SIGNAL = 500;
 export class Interrupt implements Disposable {
   readonly #controller = new AbortController();
   #listeners = new Map<Deno.Signal, () => void>();
+  #worker: Worker | undefined;
+  readonly #listening = Promise.withResolvers<void>();
   #exitCode = 0;
 
   /** Starts to listen: for Ctrl-C, or for these signals. */
@@ -60,10 +65,49 @@ export class Interrupt implements Disposable {
     return this.#exitCode;
   }
 
+  /**
+   * Listens for Ctrl-C and SIGTERM in another thread, which prints `note` if the main thread is busy
+   * when a signal arrives. Resolves once it listens; until then the main thread does. Further calls
+   * do nothing.
+   */
+  async listenInWorker(note: string): Promise<void> {
+    if (this.signal.aborted) return;
+    if (!this.#worker) this.#startWorker(note);
+    await this.#listening.promise;
+  }
+
   /** Stops listening. */
   [Symbol.dispose](): void {
-    for (const [signal, listener] of this.#listeners) Deno.removeSignalListener(signal, listener);
-    this.#listeners.clear();
+    for (const signal of this.#listeners.keys()) this.#stopListening(signal);
+    this.#worker?.terminate();
+    this.#listening.resolve();
+  }
+
+  #startWorker(note: string): void {
+    const signals = [...this.#listeners.keys()].filter((signal) => signal !== "SIGHUP");
+    const worker = new Worker(new URL("./interrupt_worker.ts", import.meta.url), {
+      type: "module",
+    });
+    worker.onmessage = ({ data }: MessageEvent<EndingSignal | "listening">) => {
+      if (data !== "listening") {
+        worker.postMessage("heard" satisfies Heard);
+        return this.#heard(data);
+      }
+      for (const signal of signals) this.#stopListening(signal);
+      this.#listening.resolve();
+    };
+    worker.onerror = (event) => {
+      event.preventDefault(); // the main thread goes on listening
+      this.#listening.resolve();
+    };
+    worker.postMessage({ signals, ignoring: SAME_SIGNAL, note } satisfies Watch);
+    this.#worker = worker;
+  }
+
+  #stopListening(signal: Deno.Signal): void {
+    const listener = this.#listeners.get(signal);
+    if (listener) Deno.removeSignalListener(signal, listener);
+    this.#listeners.delete(signal);
   }
 
   #heard(signal: EndingSignal): void {
