@@ -322,6 +322,7 @@ export type {
 } from "./lib/hub/encoder_formats.ts";
 export { type PretrainedToSave, savePretrained } from "./lib/hub/pretrained_files.ts";
 export type { Architecture, PretrainedConfig, TextEnds } from "./lib/hub/config.ts";
+export type { SamplingDefaults } from "./lib/hub/generation_config.ts";
 export type { RepositoryOptions } from "./lib/hub/open_repository.ts";
 export type { WithTokenizer } from "./lib/hub/with_tokenizer.ts";
 

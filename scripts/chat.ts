@@ -44,7 +44,7 @@ await runScript(command, async ({ flags, positionals: [location] }) => {
   const device = await openDevice(deviceOptions(flags));
   const opened = await openModel(location, flags);
   const { system, maxNewTokens } = flags;
-  const options = { ...samplingOptions(flags), system, maxNewTokens };
+  const options = { ...samplingOptions(flags, opened.sampling), system, maxNewTokens };
   const conversation = new Conversation(opened, options);
   const showPrompt = () => stdout.isTerminal && stdout.write("> ");
   showPrompt();

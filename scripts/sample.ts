@@ -18,6 +18,7 @@ import {
   type GenerationOptions,
   openDevice,
   openingTokens,
+  type SamplingDefaults,
   type Tokenizer,
   UserError,
 } from "../mod.ts";
@@ -75,12 +76,12 @@ const command = {
 await runScript(command, async ({ flags, positionals }) => {
   const location = modelLocation(flags, positionals);
   const device = await openDevice(deviceOptions(flags));
-  const { model, tokenizer, endTokens } = await openModel(location, flags);
+  const { model, tokenizer, endTokens, sampling } = await openModel(location, flags);
   const ids = await promptTokens(flags, tokenizer);
   const prompt = tokenizer.decode(ids, { skipSpecialTokens: true }); // as the model sees it
   using interrupt = new Interrupt();
   const { signal } = interrupt;
-  const options = { ...textOptions(flags), tokenizer, endToken: endTokens, signal };
+  const options = { ...textOptions(flags, sampling), tokenizer, endToken: endTokens, signal };
   if (flags.stream && flags.sequences === 1 && flags.beams === 1) {
     const printer = new SamplePrinter(prompt);
     const write = (piece: string) => printer.write(piece);
@@ -116,13 +117,14 @@ async function promptTokens({ prompt }: SampleFlags, tokenizer: Tokenizer): Prom
 }
 
 /** The options of `generate`: rules for all texts, and those of beam search or of sampling. */
-function textOptions(flags: SampleFlags): GenerationOptions {
+function textOptions(flags: SampleFlags, sampling: SamplingDefaults): GenerationOptions {
   const { maxNewTokens, minNewTokens, scores, overflow, beams, lengthPenalty } = flags;
-  const { repetitionPenalty, noRepeatNgram } = flags;
   const stop = flags.stop?.replaceAll("\\n", "\n");
-  const rules = { maxNewTokens, minNewTokens, scores, stop, repetitionPenalty, noRepeatNgram };
-  if (beams > 1) return { ...rules, beams, lengthPenalty };
-  return { ...rules, ...samplingOptions(flags), overflow };
+  const rules = { maxNewTokens, minNewTokens, scores, stop };
+  if (beams === 1) return { ...rules, ...samplingOptions(flags, sampling), overflow };
+  const { repetitionPenalty = sampling.repetitionPenalty } = flags;
+  const { noRepeatNgram = sampling.noRepeatNgram } = flags;
+  return { ...rules, repetitionPenalty, noRepeatNgram, beams, lengthPenalty };
 }
 
 /** A line for each token: its log-probability and its spelling. */

@@ -330,7 +330,7 @@ onCpu("generation_config.json, if present, says which tokens end a text", async 
   };
   assert.deepEqual(await ends('{"eos_token_id":[3,4],"bos_token_id":2}'), [2, [3, 4]]);
   assert.deepEqual(await ends("{}"), [0, [0]]);
-  await assert.rejects(ends('{"eos_token_id":"a"}'), /^SyntaxError: generation_config.json: eos/);
+  await assert.rejects(ends('{"eos_token_id":"a"}'), /generation_config.json: eos_token_id: expected a token id/);
 });
 
 onCpu("a shorter context than the model's own, if its positions allow that", async () => {

@@ -1,5 +1,7 @@
 /** `deno task sample` as a real process: what it writes to a pipe, and what ends a text. */
 import assert from "node:assert/strict";
+import { CharacterTokenizer, GPT, savePretrained, useDevice } from "../mod.ts";
+import { sharedDevice } from "./support/devices.ts";
 import { command, finished, line, run, scratchFolder, TINY } from "./support/command.ts";
 
 Deno.test("sample writes every character as it is to a pipe", async () => {
@@ -38,4 +40,17 @@ Deno.test("the end token of a run ends its samples", async () => {
   const sample = line("run --prompt a --device cpu --temperature 0 --max-new-tokens 200");
   const { code, out, err } = await finished(command("sample", sample, folder.path));
   assert.deepEqual([code, out, err], [0, "abc\n", ""]);
+});
+
+Deno.test("the makers' sampling is used if no flag says otherwise, and said", async () => {
+  await using folder = await scratchFolder();
+  useDevice(await sharedDevice("cpu-1"));
+  const tokenizer = CharacterTokenizer.fromText("abc");
+  const model = new GPT({ vocabSize: 3, contextLength: 8, layers: 1, heads: 2, width: 8 });
+  const sampling = { temperature: 0.6, topK: 2, topP: 0.9 };
+  await savePretrained(`${folder.path}/model`, { model, tokenizer, sampling });
+  const sample = line("model --prompt a --device cpu --top-k 0 --max-new-tokens 2 --seed 1");
+  const { code, err } = await finished(command("sample", sample, folder.path));
+  const said = "sampling as the model's generation_config.json says: temperature 0.6, top-p 0.9\n";
+  assert.deepEqual([code, err], [0, said]);
 });

@@ -33,6 +33,8 @@ export interface TextEnds {
   readonly beginToken?: number;
   /** End a text; empty if the file names none. */
   readonly endTokens: readonly number[];
+  /** Pads the rows of a batch; absent if the file names none. */
+  readonly padToken?: number;
 }
 
 /** Each architecture's format. A model is saved in the first that can express it. */
@@ -58,6 +60,7 @@ export const FORMATS: Readonly<Record<Architecture, Format>> = {
 export function readModelConfig(text: string): PretrainedConfig {
   const fields = parseConfig(text);
   const format = readFormat(fields);
+  expectNotQuantized(fields);
   try {
     const config = modelConfig(format.read(fields));
     const architecture = fields.get("model_type") as Architecture;
@@ -68,19 +71,14 @@ export function readModelConfig(text: string): PretrainedConfig {
   }
 }
 
-/**
- * The tokens around a text as a `generation_config.json` names them, untrusted: generation uses
- * these, if there is such a file.
- *
- * @throws {SyntaxError} if they are no token ids
- */
-export function readGenerationConfig(text: string): TextEnds {
-  try {
-    return readTextEnds(parseConfig(text));
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new SyntaxError(message.replace(/^config/, "generation_config"), { cause });
-  }
+function expectNotQuantized(fields: ConfigFields): void {
+  const value = fields.get("quantization_config");
+  if (value === undefined) return;
+  throw unexpected(
+    "quantization_config",
+    "none; load the unquantized model with int8 weights",
+    value,
+  );
 }
 
 function readFormat(fields: ConfigFields): Format {
@@ -93,10 +91,21 @@ function readFormat(fields: ConfigFields): Format {
   );
 }
 
-function readTextEnds(fields: ConfigFields): TextEnds {
+/**
+ * The tokens around a text that a file names.
+ *
+ * @throws {SyntaxError} if they are no token ids
+ */
+export function readTextEnds(fields: ConfigFields): TextEnds {
   const endTokens = readIds(fields, "eos_token_id");
   const [beginToken] = readIds(fields, "bos_token_id");
-  return beginToken === undefined ? { endTokens } : { beginToken, endTokens };
+  const pad = fields.get("pad_token_id");
+  const [padToken] = pad === -1 ? [] : readIds(fields, "pad_token_id"); // −1 is Llama's for none
+  return {
+    ...beginToken === undefined ? {} : { beginToken },
+    endTokens,
+    ...padToken === undefined ? {} : { padToken },
+  };
 }
 
 function readIds(fields: ConfigFields, name: string): number[] {
@@ -151,24 +160,14 @@ function ordered(value: object): string {
  */
 export function writeModelConfig(
   config: ModelConfig,
-  { beginToken, endTokens = [] }: Partial<TextEnds> = {},
+  { beginToken, endTokens = [], padToken }: Partial<TextEnds> = {},
 ): Record<string, unknown> {
   return {
     ...FORMATS[architectureOf(config)].write(config),
     torch_dtype: "float32",
     bos_token_id: beginToken ?? null,
     eos_token_id: oneOrMore(endTokens) ?? null,
-  };
-}
-
-/** The object to be written as `generation_config.json`; `readGenerationConfig` reads it back. */
-export function writeGenerationConfig(
-  { beginToken, endTokens = [] }: Partial<TextEnds>,
-): Record<string, unknown> {
-  return {
-    _from_model_config: true,
-    bos_token_id: beginToken, // JSON omits what is undefined
-    eos_token_id: oneOrMore(endTokens),
+    pad_token_id: padToken, // JSON omits what is undefined
   };
 }
 

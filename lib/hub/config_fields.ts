@@ -114,9 +114,25 @@ export function parseConfig(text: string): ConfigFields {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw malformed(`not JSON: ${(cause as Error).message}`, cause);
+    json = parsePython(text);
+    if (json === undefined) throw malformed(`not JSON: ${(cause as Error).message}`, cause);
   }
   return new ConfigFields(json);
+}
+
+/**
+ * JSON with `Infinity` and `NaN`, as Python writes them; undefined if it is neither. NaN reads as
+ * the text "NaN", which no field accepts.
+ */
+function parsePython(text: string): unknown {
+  const constants: Readonly<Record<string, string>> = { Infinity: "1e999", NaN: '"NaN"' };
+  try {
+    return JSON.parse(
+      text.replace(/"(?:[^"\\]|\\.)*"|\bInfinity\b|\bNaN\b/g, (part) => constants[part] ?? part),
+    );
+  } catch {
+    return undefined;
+  }
 }
 
 /** An error about the file as a whole. */

@@ -61,13 +61,14 @@ export const llama: Format = {
 };
 
 /**
- * `"model_type": "mistral"`: a Llama with a window of `sliding_window` tokens in every layer; no
- * window if the file has null.
+ * `"model_type": "mistral"`: a Llama with a window of `sliding_window` tokens in every layer,
+ * 4,096 by default; no window if the file has null.
  */
 export const mistral: Format = {
   read(fields) {
     const input = readCommon(fields, 131072, 1e-6);
-    const window = fields.wholeNumber("sliding_window", undefined);
+    const hasNone = fields.has("sliding_window") && fields.get("sliding_window") === undefined;
+    const window = hasNone ? undefined : fields.wholeNumber("sliding_window", 4096);
     const windows = window === undefined ? undefined : Array(input.layers).fill(window);
     return { ...input, bias: false, window: windows };
   },

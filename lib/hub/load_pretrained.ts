@@ -15,14 +15,20 @@ import type { Module } from "../nn/module.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import type { Progress } from "../progress.ts";
-import { namesOf, type PretrainedConfig, readGenerationConfig, readModelConfig } from "./config.ts";
+import { namesOf, type PretrainedConfig, readModelConfig, type TextEnds } from "./config.ts";
 import { expectSize, type ModelSizes } from "./expect_size.ts";
 import { fillParameters } from "./fill_parameters.ts";
 import type { ArchitectureNames } from "./format.ts";
+import {
+  type GenerationConfig,
+  readGenerationConfig,
+  type SamplingDefaults,
+} from "./generation_config.ts";
 import { tokenizerOf } from "./load_tokenizer.ts";
 import { openRepository, REPOSITORY_OPTIONS, type RepositoryOptions } from "./open_repository.ts";
 import { readText, type Repository, requireText } from "./repository.ts";
-import { openWeights } from "./weight_files.ts";
+import { withStoredHead } from "./stored_head.ts";
+import { openWeights, type Weights } from "./weight_files.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
 
 /** How to load a model. */
@@ -61,6 +67,8 @@ export interface LoadPretrainedOptions extends LoadOptions {
 export interface Pretrained extends PretrainedConfig, WithTokenizer {
   /** The model. */
   readonly model: GPT;
+  /** How its makers sample from it, by its `generation_config.json`: options of `generate`. */
+  readonly sampling: SamplingDefaults;
 }
 
 const PLACES = "a path, an address or a name on the hub";
@@ -101,15 +109,37 @@ export async function loadPretrained(
   checkOptions("loadPretrained", options, known);
   const repository = openRepository(place, options);
   const device = checkedDevice(options);
-  const { architecture, config: whole, ...ends } = await readConfig(repository, readModelConfig);
-  const config = changed(whole, options);
-  const generation = await readText(repository, "generation_config.json");
-  const { endTokens, ...own } = generation === undefined ? ends : readGenerationConfig(generation);
+  const { architecture, config: stated, ...ends } = await readConfig(repository, readModelConfig);
+  const generation = await readGeneration(repository);
   const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
-  const from = { repository, names: namesOf(architecture, config), sizes: config, device };
-  const model = await filledModel(() => new GPT(config), from, options);
-  const allEnds = { ...ends, ...own, endTokens: endTokens.length > 0 ? endTokens : ends.endTokens };
-  return withTokenizer({ architecture, config, ...allEnds, model }, tokenizer, repository.name);
+  const weights = await openWeights(repository, options);
+  try {
+    const names = namesOf(architecture, stated);
+    const sizes = changed(stated, options);
+    expectSize(weights, sizes);
+    const config = await withStoredHead(sizes, weights, names);
+    const model = await filled(() => new GPT(config), weights, { names, device });
+    const around = aroundText(ends, generation);
+    return withTokenizer({ architecture, config, ...around, model }, tokenizer, repository.name);
+  } finally {
+    weights.close();
+  }
+}
+
+async function readGeneration(repository: Repository): Promise<GenerationConfig> {
+  const text = await readText(repository, "generation_config.json");
+  try {
+    return readGenerationConfig(text ?? "");
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new SyntaxError(`model ${repository.name}: ${cause.message}`, { cause });
+  }
+}
+
+/** Tokens of `generation_config.json`, and those of `config.json` that it does not name. */
+function aroundText(ends: TextEnds, generation: GenerationConfig): GenerationConfig {
+  const endTokens = generation.endTokens.length > 0 ? generation.endTokens : ends.endTokens;
+  return { ...ends, ...generation, endTokens };
 }
 
 /**
@@ -195,15 +225,23 @@ export async function filledModel<Model extends Module>(
   const weights = await openWeights(repository, options);
   try {
     expectSize(weights, sizes);
-    const model = onDevice(device, () => withoutInitialValues(make));
-    try {
-      await fillParameters(model, weights, names);
-    } catch (error) {
-      for (const parameter of model.parameters()) parameter.dispose();
-      throw error;
-    }
-    return model;
+    return await filled(make, weights, { names, device });
   } finally {
     weights.close();
   }
+}
+
+async function filled<Model extends Module>(
+  make: () => Model,
+  weights: Weights,
+  { names, device }: Pick<WeightsOf, "names" | "device">,
+): Promise<Model> {
+  const model = onDevice(device, () => withoutInitialValues(make));
+  try {
+    await fillParameters(model, weights, names);
+  } catch (error) {
+    for (const parameter of model.parameters()) parameter.dispose();
+    throw error;
+  }
+  return model;
 }

@@ -14,13 +14,17 @@ import type { ArchitectureNames, ParameterSource } from "./format.ts";
  */
 const BUFFERS = /\.(attn|attention)\.(bias|masked_bias)$|\.rotary_emb\.inv_freq$|\.position_ids$/;
 
+/** Folio's names of the token table and of an untied head. */
+const TABLE = "transformer.wte.weight", HEAD = "lm_head.weight";
+
 /** The prefix that files of a GPT without its head omit. */
 const PREFIX = /^(transformer|model)\./;
 
 /**
  * Finds every parameter's tensors among a file's names. Names without the architecture's prefix are
- * accepted; masks, rotary frequencies, the head's weight if the model's head is tied, and what the
- * architecture leaves unread are ignored.
+ * accepted, and the old names `LayerNorm.gamma` and `LayerNorm.beta`; a tied model's table may be
+ * stored as its head alone. Masks, rotary frequencies, a tied model's second copy of the table, and
+ * what the architecture leaves unread are ignored.
  *
  * @throws {SyntaxError} naming tensors that are missing and tensors that no parameter takes, if
  *   there are any
@@ -30,31 +34,58 @@ export function matchParameters(
   available: Iterable<string>,
   architecture: ArchitectureNames,
 ): Map<string, ParameterSource> {
-  const { prefix = PREFIX, unread } = architecture;
   const stored = new Set(available);
   const unused = new Set(stored);
   const missing: string[] = [];
   const result = new Map<string, ParameterSource>();
-  for (const parameter of parameters) {
+  const names = [...parameters];
+  const isTied = names.includes(TABLE) && !names.includes(HEAD);
+  for (const parameter of names) {
     const source = architecture.source(parameter);
-    const names = source.names.map((name) => {
-      const bare = name.replace(prefix, "");
-      const match = stored.has(name) ? name : stored.has(bare) ? bare : undefined;
+    const found = source.names.map((name) => {
+      const tied = isTied && parameter === TABLE ? headNames(architecture) : [];
+      const match = storedNames(name, architecture).concat(tied).find((one) => stored.has(one));
       if (match === undefined) missing.push(name);
       else unused.delete(match);
       return match ?? name;
     });
-    result.set(parameter, { ...source, names });
+    result.set(parameter, { ...source, names: found });
   }
-  if (!result.has("lm_head.weight")) unused.delete("lm_head.weight");
+  if (isTied) { for (const name of headNames(architecture)) unused.delete(name); }
+  const { unread } = architecture;
   const unexpected = [...unused].filter((name) => !BUFFERS.test(name) && !unread?.test(name));
   if (missing.length > 0 || unexpected.length > 0) {
     throw new SyntaxError(
       `weights do not fit the configuration (${architecture.name}): ` +
-        `${list("missing", missing)}; ${list("not expected", unexpected)}`,
+        `${list("missing", missing)}; ${list("not expected", unexpected)}${advice(missing)}`,
     );
   }
   return result;
+}
+
+/** A tensor's name in the file, and the other ones by which files store it. */
+function storedNames(name: string, { prefix = PREFIX }: ArchitectureNames): string[] {
+  const all = [name, name.replace(prefix, "")];
+  const old = all.map((one) =>
+    one.replace(/LayerNorm\.weight$/, "LayerNorm.gamma")
+      .replace(/LayerNorm\.bias$/, "LayerNorm.beta")
+  );
+  return [...all, ...old];
+}
+
+/** Names of the tensor of an untied head. */
+export function headNames(architecture: ArchitectureNames): string[] {
+  return architecture.source(HEAD).names.flatMap((name) => storedNames(name, architecture));
+}
+
+/** The name of the token table, and the other ones by which files store it. */
+export function tableNames(architecture: ArchitectureNames): string[] {
+  return architecture.source(TABLE).names.flatMap((name) => storedNames(name, architecture));
+}
+
+function advice(missing: readonly string[]): string {
+  if (!missing.includes(HEAD)) return "";
+  return "; config.json says that the head is not tied to the token table (tie_word_embeddings)";
 }
 
 function list(what: string, names: string[]): string {

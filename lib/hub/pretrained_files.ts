@@ -13,7 +13,8 @@ import { size } from "../shape.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { VERSION } from "../version.ts";
-import { type PretrainedConfig, writeGenerationConfig, writeModelConfig } from "./config.ts";
+import { type PretrainedConfig, writeModelConfig } from "./config.ts";
+import { type SamplingDefaults, writeGenerationConfig } from "./generation_config.ts";
 import { assertFinite, encodeSafetensorsHeader } from "./safetensors.ts";
 import { storedShapes, storedTensors } from "./stored_tensors.ts";
 import { pretrainedTokenizerFiles } from "./tokenizer_files.ts";
@@ -30,6 +31,8 @@ export interface PretrainedToSave extends Partial<PretrainedConfig> {
   readonly model: GPT;
   /** The tokenizer of the model's ids. Default: none is saved. */
   readonly tokenizer?: Tokenizer;
+  /** How to sample, written to `generation_config.json`. Default: nothing is said. */
+  readonly sampling?: SamplingDefaults;
   /** If false, `tokenizer` is not read. */
   readonly hasTokenizer?: boolean;
 }
@@ -41,6 +44,8 @@ const KNOWN: OptionNames<PretrainedToSave> = {
   hasTokenizer: true,
   beginToken: true,
   endTokens: true,
+  padToken: true,
+  sampling: true,
   config: true,
   architecture: true,
 };
@@ -85,7 +90,7 @@ export async function savePretrained(
 function toSave(given: GPT | PretrainedToSave): PretrainedToSave {
   if (given instanceof GPT) return { model: given };
   checkOptions("savePretrained", given, KNOWN);
-  const { model, beginToken, endTokens } = given;
+  const { model, beginToken, endTokens, padToken, sampling } = given;
   if (!(model instanceof GPT)) {
     throw new TypeError(`savePretrained: expected a GPT as model, got ${describe(model)}`);
   }
@@ -94,7 +99,7 @@ function toSave(given: GPT | PretrainedToSave): PretrainedToSave {
     expectTokenizer("savePretrained", tokenizer);
     expectRoom(model, tokenizer);
   }
-  return { model, tokenizer, beginToken, endTokens };
+  return { model, tokenizer, beginToken, endTokens, padToken, sampling };
 }
 
 /** Throws if the tokenizer has ids that the model has not; a padded table may have more rows. */

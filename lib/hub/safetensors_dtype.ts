@@ -11,6 +11,8 @@ export type SafetensorsDtype =
   | "F32"
   | "F16"
   | "BF16"
+  | "F8_E4M3"
+  | "F8_E5M2"
   | "I64"
   | "I32"
   | "I16"
@@ -27,6 +29,8 @@ export const DTYPE_BYTES: Readonly<Record<SafetensorsDtype, number>> = {
   F32: 4,
   F16: 2,
   BF16: 2,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
   I64: 8,
   I32: 4,
   I16: 2,
@@ -66,7 +70,7 @@ export function dtypeOfArray(array: SafetensorsArray): SafetensorsDtype {
 }
 
 /**
- * Floating-point elements as float32: exact for F32, F16 and BF16, rounded to nearest for F64.
+ * Floating-point elements as float32: exact, except that F64 is rounded to nearest.
  * `bytes` are whole elements, at the start of their buffer; F32 shares it, the others do not.
  *
  * @throws {TypeError} if dtype is not a floating-point type
@@ -86,8 +90,14 @@ export function decodeFloat32(
       return decodeHalves(bytes, halfToFloat);
     case "BF16":
       return decodeHalves(bytes, (half) => half << 16);
+    case "F8_E4M3":
+      return decodeBytes(bytes, E4M3);
+    case "F8_E5M2":
+      return decodeBytes(bytes, E5M2);
     default:
-      throw new TypeError(`expected a floating-point tensor (F32, F16, BF16 or F64), got ${dtype}`);
+      throw new TypeError(
+        `expected a floating-point tensor (F32, F16, BF16, F64, F8_E4M3 or F8_E5M2), got ${dtype}`,
+      );
   }
 }
 
@@ -98,6 +108,25 @@ function decodeHalves(bytes: Uint8Array<ArrayBuffer>, widen: (half: number) => n
   for (let i = 0; i < halves.length; i++) words[i] = widen(halves[i]);
   return new Float32Array(words.buffer);
 }
+
+/** Widens bytes by a table of their 256 values. */
+function decodeBytes(bytes: Uint8Array, values: Float32Array): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) result[i] = values[bytes[i]];
+  return result;
+}
+
+/** F8_E5M2 is the upper half of a binary16. */
+const E5M2 = new Float32Array(
+  Int32Array.from({ length: 256 }, (_, i) => halfToFloat(i << 8)).buffer,
+);
+
+/** F8_E4M3 (`float8_e4m3fn`): bias 7, no infinity, NaN for the largest pattern. */
+const E4M3 = Float32Array.from({ length: 256 }, (_, i) => {
+  const sign = i & 0x80 ? -1 : 1, exponent = (i >> 3) & 15, fraction = i & 7;
+  if ((i & 0x7F) === 0x7F) return NaN;
+  return sign * (exponent ? (1 + fraction / 8) * 2 ** (exponent - 7) : fraction / 8 * 2 ** -6);
+});
 
 /** IEEE binary16 to the binary32 pattern: 5 exponent bits of bias 15 become 8 of bias 127. */
 function halfToFloat(half: number): number {

@@ -5,12 +5,16 @@
  *
  * @module
  */
+import type { GPT } from "../nn/gpt.ts";
 import { attempt, type Chunks, writeFilesAtomically } from "../files.ts";
 import { localPath } from "../place.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { tokenizerContents } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { WordTokenizer } from "../text/word_tokenizer.ts";
 import type { TextEnds } from "./config.ts";
+
+const GPT2_END = "<|endoftext|>";
 
 /**
  * Saves a tokenizer's files to a folder, which is made if it is missing, and returns their paths:
@@ -44,7 +48,7 @@ export async function saveTokenizer(
 /** The files by which `transformers`, and Folio, open a model's tokenizer: names and contents. */
 export function pretrainedTokenizerFiles(
   tokenizer: Tokenizer,
-  { beginToken, endTokens = [] }: Partial<TextEnds>,
+  { beginToken, endTokens = [], model }: Partial<TextEnds> & { readonly model: GPT },
 ): [name: string, content: Chunks][] {
   const files = tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [
     name,
@@ -58,7 +62,18 @@ export function pretrainedTokenizerFiles(
     bos_token: token(beginToken),
     eos_token: token(endTokens[0]),
     pad_token: token(tokenizer.paddingId),
+    unk_token: unknownToken(tokenizer),
+    model_max_length: model.config.contextLength,
   };
   const config = new TextEncoder().encode(JSON.stringify(settings, undefined, 2) + "\n");
   return [...files, ["tokenizer_config.json", [config]]];
+}
+
+/** The token of what the vocabulary lacks; GPT-2's names its end token, though bytes lack none. */
+function unknownToken(tokenizer: Tokenizer): string | null {
+  if (tokenizer instanceof WordTokenizer) {
+    return tokenizer.unknownId === undefined ? null : tokenizer.token(tokenizer.unknownId);
+  }
+  const isGpt2 = tokenizer.kind === "byte-pair" && tokenizer.specialTokens.has(GPT2_END);
+  return isGpt2 ? GPT2_END : null;
 }

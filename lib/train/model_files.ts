@@ -6,7 +6,8 @@
  * @module
  */
 import type { Chunks } from "../files.ts";
-import { writeGenerationConfig, writeModelConfig } from "../hub/config.ts";
+import { writeModelConfig } from "../hub/config.ts";
+import { writeGenerationConfig } from "../hub/generation_config.ts";
 import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
 import { storedTensors } from "../hub/stored_tensors.ts";
 import type { ModelConfig } from "../nn/config.ts";

@@ -12,6 +12,7 @@ import {
   loadPretrained,
   type Pretrained,
   quantize,
+  type SamplingDefaults,
   type Tokenizer,
   UserError,
 } from "../../mod.ts";
@@ -24,6 +25,8 @@ export interface OpenedModel {
   readonly tokenizer: Tokenizer;
   /** Tokens that end its texts: those of its configuration and its tokenizer. */
   readonly endTokens: readonly number[];
+  /** How its makers sample from it. */
+  readonly sampling: SamplingDefaults;
 }
 
 /** How to open a model. */
@@ -74,8 +77,8 @@ async function openPretrained(
 }
 
 /** A loaded model with the end tokens of its configuration and its tokenizer. */
-function withEndTokens({ model, tokenizer, endTokens }: Pretrained): OpenedModel {
+function withEndTokens({ model, tokenizer, endTokens, sampling }: Pretrained): OpenedModel {
   const { endId } = tokenizer;
   const all = new Set(endId === undefined ? endTokens : [...endTokens, endId]);
-  return { model, tokenizer, endTokens: [...all] };
+  return { model, tokenizer, endTokens: [...all], sampling };
 }

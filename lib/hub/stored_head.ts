@@ -1,0 +1,32 @@
+/**
+ * The head of a model whose `config.json` ties it to the token table, though its file may hold a
+ * different one. As in transformers, the file is right then.
+ *
+ * @module
+ */
+import { type ModelConfig, modelConfig } from "../nn/config.ts";
+import { sameShape } from "../shape.ts";
+import type { ArchitectureNames } from "./format.ts";
+import { headNames, tableNames } from "./names.ts";
+import type { TensorReader } from "./parameters.ts";
+
+/** `config`, with an untied head if it is tied and the file holds a head with other numbers. */
+export async function withStoredHead(
+  config: ModelConfig,
+  weights: TensorReader,
+  names: ArchitectureNames,
+): Promise<ModelConfig> {
+  if (!config.tiedHead) return config;
+  const stored = (all: string[]) => all.find((name) => weights.tensors.has(name));
+  const [table, head] = [stored(tableNames(names)), stored(headNames(names))];
+  if (table === undefined || head === undefined) return config;
+  if (await areEqual(weights, table, head)) return config;
+  return modelConfig({ ...config, tiedHead: false });
+}
+
+async function areEqual(weights: TensorReader, a: string, b: string): Promise<boolean> {
+  const [one, other] = [weights.tensors.get(a)!, weights.tensors.get(b)!];
+  if (!sameShape(one.shape, other.shape)) return false;
+  const [x, y] = [await weights.float32(a), await weights.float32(b)];
+  return x.every((value, i) => value === y[i]);
+}
