@@ -19,7 +19,7 @@ export interface ConversationOptions extends GenerationOptions {
 
 /** The turns so far; `ask` and `answer` add the next. */
 export class Conversation {
-  readonly #opened: OpenedModel;
+  readonly #opened: Omit<OpenedModel, "sampling">;
   readonly #options: GenerationOptions;
   readonly #maxNewTokens: number;
   readonly #messages: ChatMessage[];
@@ -27,7 +27,7 @@ export class Conversation {
   forgotten = 0;
 
   /** @throws {UserError} if the tokenizer has no chat template */
-  constructor(opened: OpenedModel, { system, ...options }: ConversationOptions) {
+  constructor(opened: Omit<OpenedModel, "sampling">, { system, ...options }: ConversationOptions) {
     if (opened.tokenizer.chatTemplate === undefined) {
       throw new UserError(
         "the model's tokenizer has no chat template; use `deno task sample` for models that " +
