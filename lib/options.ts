@@ -28,18 +28,24 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   dims: ["axis"],
   dmodel: ["width"],
   doearlystopping: ["earlyStopping"],
+  dosample: ["temperature"],
   dropoutp: ["dropout"],
   embeddim: ["width"],
   eps: ["epsilon", "normEpsilon"],
   epochs: ["steps"],
+  evaldataset: ["heldOut"],
+  evalinterval: ["evalEvery"],
+  evaliters: ["evalBatches"],
   ffndim: ["hidden"],
   gradclip: ["clip"],
+  gradientaccumulationsteps: ["accumulate"],
   hiddensize: ["width"],
   intermediatesize: ["hidden"],
   iscausal: ["causal"],
   keepdim: ["keepDimensions"],
   keepdims: ["keepDimensions"],
   kvheads: ["keyValueHeads"],
+  loginterval: ["logEvery"],
   lr: ["learningRate"],
   lrscheduler: ["learningRate"],
   maxgradnorm: ["clip"],
@@ -66,12 +72,15 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   numreturnsequences: ["sequences"],
   numsamples: ["sequences"],
   numsteps: ["steps"],
+  outputshape: ["shape"],
   schedule: ["learningRate"],
   seqlen: ["contextLength"],
   stopsequences: ["stop"],
   stopstrings: ["stop"],
   temp: ["temperature"],
+  tokens: ["queries"],
   totalsteps: ["steps"],
+  validation: ["heldOut"],
   warmup: ["warmupSteps"],
   warmupiters: ["warmupSteps"],
   wd: ["weightDecay"],
@@ -107,7 +116,8 @@ export function checkOptions<Options extends object>(
   if (!isOptions(given)) {
     const names = Object.keys(known).join(", ");
     throw new TypeError(
-      `${operation}: expected an object of options (${names}), got ${describe(given)}`,
+      `${operation}: expected an object of options (${names}), got ${describe(given)}` +
+        positionalAdvice(given, known),
     );
   }
   for (const name in given) {
@@ -120,6 +130,15 @@ function isOptions(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+/** What to write instead of an axis or a shape that was passed without its name. */
+function positionalAdvice(given: unknown, known: object): string {
+  if (typeof given === "number" && "axis" in known && !("start" in known)) {
+    return `; write { axis: ${given} }`;
+  }
+  if (!Array.isArray(given) || given.length > 6 || !("shape" in known)) return "";
+  return `; write { shape: [${given.join(", ")}] }`;
 }
 
 function unknownOption(

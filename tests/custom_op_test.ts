@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CpuKernel } from "../lib/device/kernel.ts";
-import { type F32, V128 } from "../lib/wasm/assembler.ts";
+import { type F32, type FunctionBuilder, type I32, V128 } from "../lib/wasm/assembler.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
@@ -182,6 +182,26 @@ Deno.test("invalid WebAssembly is named, and the device stays usable", async () 
     const long = tensor(new Float32Array(1e5).fill(2), { device });
     const fresh = customOp({ name: "square", inputs: { x: "f32" }, cpu: squareKernel });
     assert.equal((await fresh({ x: long }).data()).at(-1), 4);
+  }
+});
+
+Deno.test("JavaScript's operators on expressions are refused, not computed as NaN", async () => {
+  const device = await sharedDevice("cpu-1");
+  type Emit = (x: I32, output: I32, f: FunctionBuilder) => void;
+  const wrong: Emit[] = [
+    (x, output, f) => f.storeF32(output.at(0), x.at(0).loadF32() as unknown as number * 2),
+    (x, output) => (output as unknown as I32[])[0 + (x as unknown as number)] = x,
+  ];
+  for (const emit of wrong) {
+    const operation = customOp({
+      name: "wrong",
+      inputs: { x: "f32" },
+      cpu: { chunks: () => 1, emit: (k) => emit(k.pointer("x"), k.pointer("output"), k.f) },
+    });
+    assert.throws(
+      () => operation({ x: tensor([1], { device }) }),
+      /no value while the kernel is b/,
+    );
   }
 });
 

@@ -33,7 +33,8 @@ const ids = () => tensor(Int32Array.of(1, 0));
 refused({
   "sum(x, 0)": [
     () => guess.sum(x(), 0),
-    "TypeError: sum: expected an object of options (axis, keepDimensions), got 0",
+    "TypeError: sum: expected an object of options (axis, keepDimensions), got 0; " +
+    "write { axis: 0 }",
   ],
   "sum(x, { dim })": [
     () => guess.sum(x(), { dim: 0 }),
@@ -61,11 +62,12 @@ refused({
   ],
   "argmax(x, 1)": [
     () => guess.argmax(x(), 1),
-    "TypeError: argmax: expected an object of options (axis, keepDimensions), got 1",
+    "TypeError: argmax: expected an object of options (axis, keepDimensions), got 1; " +
+    "write { axis: 1 }",
   ],
   "softmax(x, -1)": [
     () => guess.softmax(x(), -1),
-    "TypeError: softmax: expected an object of options (axis), got -1",
+    "TypeError: softmax: expected an object of options (axis), got -1; write { axis: -1 }",
   ],
   "softmax(x, { dim })": [
     () => guess.softmax(x(), { dim: -1 }),
@@ -81,7 +83,7 @@ refused({
   ],
   "concatenate(list, 1)": [
     () => guess.concatenate([x(), x()], 1),
-    "TypeError: concatenate: expected an object of options (axis), got 1",
+    "TypeError: concatenate: expected an object of options (axis), got 1; write { axis: 1 }",
   ],
   "concatenate(a, b)": [
     () => guess.concatenate(x(), x()),

@@ -190,7 +190,8 @@ Deno.test("a missing file, a folder and a mistyped name have different messages"
   const folder = await Deno.makeTempDir();
   assert.equal(
     await mistake(loadCorpus(folder)),
-    `cannot read corpus ${folder}: expected a text file, got a folder`,
+    `cannot read corpus ${folder}: expected a text file, got a folder; \`deno task train\` and ` +
+      "loadDocuments read the files of a folder",
   );
   await Deno.remove(folder);
 });

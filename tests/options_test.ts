@@ -60,7 +60,9 @@ Deno.test("a hint says to which function an option belongs", () => {
 
 Deno.test("anything but an object of options is refused by what it is", () => {
   const expected = "op: expected an object of options (axis, keepDimensions), got ";
-  assert.equal(message(0, REDUCE), `${expected}0`);
+  assert.equal(message(0, REDUCE), `${expected}0; write { axis: 0 }`);
+  assert.equal(message(0, { axis: true, start: true }).endsWith(", got 0"), true);
+  assert.match(message([2, 3], { shape: true }), /an array of 2; write { shape: \[2, 3\] }$/);
   assert.equal(message("i32", REDUCE), `${expected}"i32"`);
   assert.equal(message(null, REDUCE), `${expected}null`);
   assert.equal(message([0], REDUCE), `${expected}an array of 1`);

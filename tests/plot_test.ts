@@ -108,6 +108,11 @@ Deno.test("a trainer's figures are drawn as they are, without a name or held-out
   assert(!labels.some((text) => text.includes("validation")));
 });
 
+Deno.test("console.log shows a figure's title and how to save it", () => {
+  const figure = attentionFigure([[1]], { queries: ["a"] });
+  assert.equal(Deno.inspect(figure), 'figure "Attention"; save(file) writes it as SVG');
+});
+
 Deno.test("a figure is saved to a file: address, too", async () => {
   const folder = await Deno.makeTempDir();
   await lossFigure([run]).save(new URL(`file://${folder}/a%20b.svg`));

@@ -299,11 +299,27 @@ const GUESSES: Record<string, [() => unknown, string]> = {
   ],
   "attentionFigure without labels": [
     () => attentionFigure(weights, {} as Any),
-    "attentionFigure: expected a list of tokens as queries, got undefined",
+    'attentionFigure: expected a list of tokens as queries, such as ["to", " be"], got undefined',
   ],
   "attentionFigure of a sentence": [
     () => attentionFigure(weights, { queries: "to be" as Any }),
-    'attentionFigure: expected a list of tokens as queries, got "to be"',
+    'attentionFigure: expected a list of tokens as queries, such as ["to", " be"], got "to be"',
+  ],
+  "attentionFigure of ids": [
+    () => attentionFigure([[1, 0], [0, 1]], { queries: [5, 7] as Any }),
+    'attentionFigure: expected a list of tokens as queries, such as ["to", " be"], got 5 at index 0',
+  ],
+  "attentionFigure, tokens": [
+    () => attentionFigure(weights, { tokens: ["a"] } as Any),
+    "attentionFigure: unknown option 'tokens'; did you mean 'queries'?",
+  ],
+  "attentionFigure of all heads": [
+    () => attentionFigure(new Float32Array(16), { queries: ["a", "b"] }),
+    "expected 2 rows of 2 values, got 16 values; one map of them is values.subarray(0, 4)",
+  ],
+  "attentionGridFigure without sizes": [
+    () => attentionGridFigure(new Float32Array(4), {} as Any),
+    "attentionGridFigure: layers must be a whole number from 1, got undefined",
   ],
   "maskFigure, mistyped option": [
     () => maskFigure(weights, { queries, labels: queries } as Any),
@@ -315,19 +331,33 @@ const GUESSES: Record<string, [() => unknown, string]> = {
   ],
   "confusionFigure without labels": [
     () => confusionFigure([[1]], {} as Any),
-    "confusionFigure: expected a list of class names as labels, got undefined",
+    'confusionFigure: expected a list of class names as labels, such as ["ham", "spam"], got undefined',
   ],
   "embeddingFigure of numbers": [
     () => embeddingFigure(Float32Array.of(1, 2) as Any),
-    "embeddingFigure: expected a list of { label, x, y }, got a Float32Array of 2",
+    "embeddingFigure: expected a list of points { label, x, y }, got a Float32Array of 2",
+  ],
+  "embeddingFigure of pairs": [
+    () => embeddingFigure([[1, 2]] as Any),
+    "embeddingFigure: expected a list of points { label, x, y }, got an array of 2 at index 0",
   ],
   "learningRateFigure of one curve": [
     () => learningRateFigure({ rates: [1] } as Any),
-    "learningRateFigure: expected a list of { label, rates }, got an object with rates",
+    "learningRateFigure: expected a list of curves { label, rates }, rates as numbers, got an object " +
+    "with rates",
+  ],
+  "learningRateFigure of rates": [
+    () => learningRateFigure([0.1, 0.2] as Any),
+    "expected a list of curves { label, rates }, rates as numbers, got 0.1 at index 0",
   ],
   "seedsFigure of runs": [
     () => seedsFigure([[{ step: 0, loss: 1 }]] as Any),
-    "seedsFigure: expected a list of settings { label, runs }, got an array of 1",
+    "seedsFigure: expected a list of settings { label, runs }, each run a list of { step, loss }, got " +
+    "an array of 1",
+  ],
+  "seedsFigure of one run": [
+    () => seedsFigure([{ runs: [{ step: 0, loss: 1 }] }] as Any),
+    "each run a list of { step, loss }, got an object with runs",
   ],
   "nextTokenFigure, mistyped option": [
     () => nextTokenFigure([{ token: "a", probability: 1 }], { top_p: 0.5 } as Any),
@@ -335,7 +365,20 @@ const GUESSES: Record<string, [() => unknown, string]> = {
   ],
   "nextTokenFigure of a promise": [
     () => nextTokenFigure(wait),
-    "nextTokenFigure: expected a list of { token, probability }, got a promise; await it first",
+    "nextTokenFigure: expected a list of { token, probability }, token as text, got a promise; await " +
+    "it first",
+  ],
+  "nextTokenFigure of ids": [
+    () => nextTokenFigure([{ id: 1, probability: 1 }] as Any),
+    "token as text, got an object with id, probability at index 0",
+  ],
+  "principalComponents of rows": [
+    () => principalComponents([[1, 2], [3, 4]] as Any, { width: 2 }),
+    "principalComponents: expected numbers, got rows; pass rows.flat()",
+  ],
+  "umap of rows": [
+    () => umap([[1, 2], [3, 4]] as Any, { width: 2 }),
+    "umap: expected numbers, got rows; pass rows.flat()",
   ],
   "positionsFigure without sizes": [
     () => positionsFigure([1, 2], {} as Any),

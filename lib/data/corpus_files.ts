@@ -31,7 +31,10 @@ export async function readCorpusFile(
   return await attempt(`read ${what}`, async () => {
     const { isDirectory, isFile, size } = await Deno.stat(path);
     if (isDirectory) {
-      throw new UserError(`cannot read ${what}: expected a text file, got a folder`);
+      throw new UserError(
+        `cannot read ${what}: expected a text file, got a folder; \`deno task train\` and ` +
+          "loadDocuments read the files of a folder",
+      );
     }
     if (size > MAXIMUM_CORPUS_BYTES) throw tooLarge(what, MAXIMUM_CORPUS_BYTES, size);
     const file = await Deno.open(path);

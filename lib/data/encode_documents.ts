@@ -31,7 +31,8 @@ export async function encodeDocuments(
   if (endId === undefined) {
     throw new RangeError(
       "encodeDocuments: expected a tokenizer with an end token, which separates documents, got " +
-        "one without",
+        'one without; CharacterTokenizer.fromText(text, { padding: "<|endoftext|>" }) has one, ' +
+        "and trainBytePair with that special token",
     );
   }
   const encoded: EncodedDocument[] = [];

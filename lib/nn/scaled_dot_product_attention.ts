@@ -60,7 +60,8 @@ export function scaledDotProductAttention(
   v: Tensor,
   options: ScaledDotProductOptions = {},
 ): ScaledDotProduct {
-  checkOptions("scaledDotProductAttention", options, { mask: true });
+  const hints = { causal: "pass mask: causalMask(T)" };
+  checkOptions("scaledDotProductAttention", options, { mask: true }, hints);
   const { mask } = options;
   expectFitting(q, k, v);
   const scores = mul(matmul(q, k, { transposeB: true }), 1 / Math.sqrt(q.shape.at(-1)!));

@@ -6,7 +6,7 @@
 
 import { checkOptions } from "../options.ts";
 import { cellMap } from "./cell_map.ts";
-import { expectList } from "./expect_list.ts";
+import { expectList, isText } from "./expect_list.ts";
 import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { visibleToken } from "./labels.ts";
 import { type Grid, grid, type Matrix, range } from "./matrix.ts";
@@ -102,8 +102,8 @@ export function maskFigure(
 }
 
 function expectTokens(figure: string, queries: unknown, keys: unknown): void {
-  expectList(figure, "tokens as queries", queries);
-  expectList(figure, "tokens as keys", keys);
+  expectList(figure, 'tokens as queries, such as ["to", " be"]', queries, isText);
+  expectList(figure, 'tokens as keys, such as ["to", " be"]', keys, isText);
 }
 
 function printed(weight: number): string {

@@ -5,6 +5,7 @@
  */
 
 import { checkOptions, type OptionNames } from "../options.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import { colorBar, colorBarWidth, type ColorScale } from "./color_scale.ts";
 import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { element, textElement } from "./markup.ts";
@@ -57,6 +58,9 @@ export function attentionGridFigure(
 ): Figure {
   checkOptions("attentionGridFigure", options, OPTIONS);
   const { layers, heads, queries, keys = queries, title = "Attention by layer and head" } = options;
+  for (const [name, value] of Object.entries({ layers, heads, queries, keys })) {
+    expectValue(`attentionGridFigure: ${name}`, wholeNumber({ min: 1 }), value);
+  }
   const all = grid("attentionGridFigure", weights, layers * heads * queries, keys);
   const [least, greatest] = range(all);
   const scale = { least: Math.min(0, least), greatest };

@@ -6,7 +6,7 @@
 
 import { checkOptions } from "../options.ts";
 import { cellMap } from "./cell_map.ts";
-import { expectList } from "./expect_list.ts";
+import { expectList, isText } from "./expect_list.ts";
 import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { shorten } from "./labels.ts";
 import { type Grid, grid, type Matrix } from "./matrix.ts";
@@ -37,7 +37,7 @@ export function confusionFigure(
 ): Figure {
   checkOptions("confusionFigure", options, { ...FIGURE_OPTIONS, labels: true });
   const { labels, title = "Confusion matrix" } = options;
-  expectList("confusionFigure", "class names as labels", labels);
+  expectList("confusionFigure", 'class names as labels, such as ["ham", "spam"]', labels, isText);
   const count = grid("confusionFigure", counts, labels.length, labels.length);
   const classes = labels.map((_, index) => index);
   const rowSums = classes.map((row) => sum(classes.map((column) => count.at(row, column))));

@@ -5,7 +5,7 @@
  */
 
 import { checkOptions, type OptionNames } from "../options.ts";
-import { expectList } from "./expect_list.ts";
+import { expectList, hasFields } from "./expect_list.ts";
 import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { textWidth, visibleToken } from "./labels.ts";
 import { element, textElement } from "./markup.ts";
@@ -63,7 +63,8 @@ export function embeddingFigure(
   options: EmbeddingOptions = {},
 ): Figure {
   checkOptions("embeddingFigure", options, OPTIONS);
-  expectList("embeddingFigure", "{ label, x, y }", points);
+  const isPoint = (item: unknown) => hasFields(item, { label: "", x: 0, y: 0 });
+  expectList("embeddingFigure", "points { label, x, y }", points, isPoint);
   const { title = "Embeddings" } = options;
   const drawable = points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
   if (drawable.length === 0) {

@@ -134,6 +134,11 @@ export class Figure {
     await writeFileAtomically(path, [new TextEncoder().encode(await this.toSVG())]);
   }
 
+  /** What `console.log` prints. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `figure ${JSON.stringify(this.#title)}; save(file) writes it as SVG`;
+  }
+
   /** The representation that Deno's Jupyter kernel shows. */
   async [Symbol.for("Jupyter.display")](): Promise<Record<string, string>> {
     return { "image/svg+xml": await this.toSVG() };

@@ -46,7 +46,7 @@ export function learningRateFigure(
   options: LearningRateOptions = {},
 ): Figure {
   checkOptions("learningRateFigure", options, OPTIONS);
-  expectList("learningRateFigure", "{ label, rates }", curves);
+  expectList("learningRateFigure", "curves { label, rates }, rates as numbers", curves, isCurve);
   const { title = "Learning rate", width = 560, height = 240 } = options;
   const series = curves.map(({ label = "", rates }) => {
     const points = Array.from(rates, (value, step) => ({ step, value }));
@@ -62,4 +62,9 @@ export function learningRateFigure(
     const chart = lineChart(plotter, theme, lines, { ...frame, ...axes });
     return { ...chart, body: chart.markup };
   }, { ...options, title });
+}
+
+function isCurve(item: unknown): boolean {
+  const { rates } = (item ?? {}) as Partial<LearningRateCurve>;
+  return Array.isArray(rates) || ArrayBuffer.isView(rates);
 }

@@ -101,8 +101,10 @@ const RUN: OptionNames<LossRun> = {
 };
 
 function isRun(run: unknown): boolean {
-  const points = (run as Partial<LossRun> | null)?.train;
-  return Array.isArray(points) && points.every((point) => typeof point === "object");
+  const { train, validation = [], learningRate = [] } = (run ?? {}) as Partial<LossRun>;
+  return [train, validation, learningRate].every((points) =>
+    Array.isArray(points) && points.every((point) => typeof point === "object")
+  );
 }
 
 function expectRuns(runs: unknown): void {

@@ -55,7 +55,12 @@ export function grid(name: string, matrix: Matrix, rows: number, columns: number
     return { rows, columns, at: (row, column) => Number(nested[row][column]) };
   }
   const flat = matrix as ArrayLike<number>;
-  if (flat.length !== rows * columns) throw new TypeError(`${expected}, got ${flat.length} values`);
+  const size = rows * columns;
+  if (flat.length !== size) {
+    const isSeveral = flat.length > 0 && flat.length % size === 0;
+    const advice = isSeveral ? `; one map of them is values.subarray(0, ${size})` : "";
+    throw new TypeError(`${expected}, got ${flat.length} values${advice}`);
+  }
   return { rows, columns, at: (row, column) => Number(flat[row * columns + column]) };
 }
 

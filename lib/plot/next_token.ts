@@ -5,7 +5,7 @@
  */
 
 import { checkOptions, type OptionNames } from "../options.ts";
-import { expectList } from "./expect_list.ts";
+import { expectList, hasFields } from "./expect_list.ts";
 import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { textWidth, visibleToken } from "./labels.ts";
 import { element, textElement } from "./markup.ts";
@@ -67,7 +67,8 @@ export function nextTokenFigure(
   options: NextTokenOptions = {},
 ): Figure {
   checkOptions("nextTokenFigure", options, OPTIONS);
-  expectList("nextTokenFigure", "{ token, probability }", tokens);
+  const isToken = (item: unknown) => hasFields(item, { token: "", probability: 0 });
+  expectList("nextTokenFigure", "{ token, probability }, token as text", tokens, isToken);
   const { topP, count = 20, title = "Next token", temperatures } = options;
   check(tokens, options);
   const sorted = tokens.toSorted((a, b) => b.probability - a.probability);

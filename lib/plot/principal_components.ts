@@ -86,6 +86,9 @@ export function principalComponents(
 
 function checkedRows(vectors: ArrayLike<number>, width: number, count: number): number {
   const rows = vectors?.length / width;
+  if (typeof vectors?.[0] === "object") {
+    throw new TypeError("principalComponents: expected numbers, got rows; pass rows.flat()");
+  }
   if (Number.isNaN(rows)) {
     throw new TypeError(
       `principalComponents: expected numbers and their width, got ${describe(vectors)} and ` +

@@ -92,11 +92,14 @@ export function seedsFigure(settings: readonly SeedRuns[], options: SeedsOptions
 
 function expectSettings(settings: unknown): void {
   const wrong = Array.isArray(settings)
-    ? settings.find((setting) => !Array.isArray(setting?.runs))
+    ? settings.find((setting) =>
+      !Array.isArray(setting?.runs) || !setting.runs.every(Array.isArray)
+    )
     : settings;
   if (wrong === undefined) return;
   throw new TypeError(
-    `seedsFigure: expected a list of settings { label, runs }, got ${describe(wrong)}`,
+    "seedsFigure: expected a list of settings { label, runs }, each run a list of { step, loss }, " +
+      `got ${describe(wrong)}`,
   );
 }
 

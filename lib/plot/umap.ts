@@ -59,6 +59,9 @@ export async function umap(
   checkOptions("umap", options, OPTIONS);
   const { width, minimumDistance = 0.1, seed = 0 } = options;
   const rows = vectors?.length / width;
+  if (typeof vectors?.[0] === "object") {
+    throw new TypeError("umap: expected numbers, got rows; pass rows.flat()");
+  }
   if (Number.isNaN(rows)) {
     throw new TypeError(
       `umap: expected numbers and their width, got ${describe(vectors)} and ${describe(width)}`,

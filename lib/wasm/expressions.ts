@@ -25,6 +25,18 @@ export abstract class Expression {
   constructor(readonly code: Code, readonly local?: number) {}
   /** The value's type. */
   abstract readonly type: ValueType;
+
+  /**
+   * JavaScript's operators would silently compute NaN from an expression.
+   *
+   * @throws {TypeError} always
+   */
+  [Symbol.toPrimitive](): never {
+    throw new TypeError(
+      "kernel: an expression has no value while the kernel is built; use its methods, such as " +
+        "x.mul(2) and output.at(i), instead of * and [i]",
+    );
+  }
 }
 
 /** A 32-bit integer or address. Comparisons give 0 or 1. */
