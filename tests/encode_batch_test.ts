@@ -4,7 +4,15 @@
  */
 import assert from "node:assert/strict";
 import golden from "./golden/encoded_batches.json" with { type: "json" };
-import { CharacterTokenizer, parseTokenizer, type Tokenizer } from "../mod.ts";
+import {
+  CharacterTokenizer,
+  parseTokenizer,
+  type Tokenizer,
+  trainBytePair,
+  WordTokenizer,
+} from "../mod.ts";
+import { PublishedTokenizer } from "../lib/text/published_tokenizer.ts";
+import { sentencePieceFile, SMALL } from "./support/sentence_piece_file.ts";
 import type { BatchOptions, BatchText } from "../mod.ts";
 
 async function tokenizerWith(processor: string): Promise<Tokenizer> {
@@ -122,5 +130,52 @@ Deno.test("rows know their texts, and a mistake is named", async () => {
     [["a0 a1", "b0"]],
     { truncation: "only_second", maxLength: 4 },
     /only_second cannot cut 2 of 1/,
+  );
+});
+
+Deno.test("offsets say what became each token", () => {
+  const text = "<b>Ein  S\u00e4tzchen \ud83d\ude42.";
+  const tokenizers = [
+    CharacterTokenizer.fromText(text),
+    new WordTokenizer(["Ein", "\ud83d\ude42."], { padding: "<b>", unknown: "<u>" }),
+    trainBytePair(text.repeat(3), { vocabSize: 266, specialTokens: ["<b>"] }),
+  ];
+  for (const tokenizer of tokenizers) {
+    const { ids, offsets } = tokenizer.encodeBatch([text, ""], { offsets: true });
+    assert.deepEqual(ids[0], tokenizer.encode(text));
+    const published = new PublishedTokenizer(tokenizer.toJSON());
+    const { offsets: expected } = published.encodeBatch([text, ""], { offsets: true });
+    assert.deepEqual(offsets![0], expected![0], tokenizer.kind);
+    assert.equal(offsets![1].length, 0);
+  }
+  const [, words] = tokenizers;
+  const [row] = words.encodeBatch([text], { offsets: true }).offsets!;
+  const parts = Array.from(
+    { length: row.length / 2 },
+    (_, i) => text.slice(row[2 * i], row[2 * i + 1]),
+  );
+  assert.deepEqual(parts, ["<b>", "Ein", "S\u00e4tzchen", "\ud83d\ude42."]);
+});
+
+Deno.test("offsets of pairs are those of each text, in every window", async () => {
+  const bert = await tokenizerWith("bert");
+  const { offsets, sequences, tokenTypes } = bert.encodeBatch([["a0  a1", "b0 b1 b2 b3"]], {
+    offsets: true,
+    padding: true,
+    truncation: "only_second",
+    maxLength: 7,
+    overflow: true,
+  });
+  const spans = offsets!.map((row) => [...row].join(" "));
+  assert.deepEqual(spans, ["0 0 0 2 4 6 0 0 0 2 3 5 0 0", "0 0 0 2 4 6 0 0 6 8 9 11 0 0"]);
+  assert.deepEqual([...sequences[1]], [-1, 0, 0, -1, 1, 1, -1]);
+  assert.deepEqual([...tokenTypes[1]], [0, 0, 0, 0, 1, 1, 1]);
+});
+
+Deno.test("a SentencePiece model has no offsets", async () => {
+  const tokenizer = await parseTokenizer(sentencePieceFile(SMALL));
+  assert.throws(
+    () => tokenizer.encodeBatch(["to be"], { offsets: true }),
+    /^RangeError: encodeBatch: offsets: not supported by a tokenizer of kind sentencepiece$/,
   );
 });

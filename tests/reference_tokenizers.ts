@@ -12,14 +12,15 @@
  */
 import { parseTokenizer } from "../lib/text/parse_tokenizer.ts";
 import type { Tokenizer } from "../lib/text/tokenizer.ts";
-import { digestOf, type GoldenAnswer } from "./support/tokenizer_digest.ts";
-import { goldenIds, goldenLines, tokenizerLines } from "./support/tokenizer_lines.ts";
-import { TOKENIZER_PARTS } from "./support/tokenizer_parts.ts";
+import { digestOf, digestOfOffsets, type GoldenAnswer } from "./support/tokenizer_digest.ts";
+import { goldenIds, goldenLines, offsetLines, tokenizerLines } from "./support/tokenizer_lines.ts";
+import { OFFSET_PARTS, TOKENIZER_PARTS } from "./support/tokenizer_parts.ts";
 
 /** What the Python program says of one file. */
 interface Answer extends GoldenAnswer {
   error?: string;
   load: number;
+  offsets: (number[] | null)[];
 }
 
 const SCRIPT = new URL("golden/tokenizers_reference.py", import.meta.url).pathname;
@@ -49,10 +50,10 @@ async function* askReference(
   if (!success) throw new Error(`${python} has no library tokenizers, or failed`);
 }
 
-/** How many lines, texts of random ids, and streams differ. */
+/** How many lines, texts of random ids, streams, and lines' offsets differ. */
 function differences(tokenizer: Tokenizer, answer: Answer, lines: readonly string[]): number[] {
   const same = (ids: Uint32Array, expected: number[]) => ids.join() === expected.join();
-  const bad = [0, 0, 0];
+  const bad = [0, 0, 0, differentOffsets(tokenizer, answer, lines)];
   answer.rows.forEach((row, index) => {
     const ids = attempt(() => tokenizer.encode(lines[index]));
     const whole = attempt(() => tokenizer.encode(lines[index], { addSpecialTokens: true }));
@@ -78,6 +79,15 @@ function differences(tokenizer: Tokenizer, answer: Answer, lines: readonly strin
   return bad;
 }
 
+/** Of how many lines the offsets differ. */
+function differentOffsets(tokenizer: Tokenizer, answer: Answer, lines: readonly string[]): number {
+  return answer.offsets.filter((expected, index) => {
+    const { offsets } = attempt(() => tokenizer.encodeBatch([lines[index]], { offsets: true })) ??
+      {};
+    return expected !== null && offsets?.[0].join() !== expected.join();
+  }).length;
+}
+
 function attempt<Result>(action: () => Result): Result | undefined {
   try {
     return action();
@@ -99,40 +109,101 @@ async function compare(name: string, json: string, answer: Answer, lines: string
   }
   const opened = Math.round(performance.now() - start);
   if (answer.error !== undefined) return { name, refused: `by the library: ${answer.error}` };
-  const [differ, decoded, streams] = differences(tokenizer, answer, lines);
+  const [differ, decoded, streams, offsets] = differences(tokenizer, answer, lines);
   const load = Math.round(1000 * answer.load);
-  return { name, lines: lines.length, differ, decoded, streams, "ms to open": opened, load };
+  return {
+    name,
+    lines: lines.length,
+    differ,
+    decoded,
+    streams,
+    offsets,
+    "ms to open": opened,
+    load,
+  };
+}
+
+/** Compares files, by name, and returns how many differ or are refused. */
+async function compareFiles(
+  python: string,
+  files: Record<string, string>,
+  count: (row: Awaited<ReturnType<typeof compare>>) => number | undefined,
+): Promise<number> {
+  const lines = tokenizerLines().map((line) => line.toWellFormed());
+  const names = Object.keys(files);
+  const ids = names[0] === files[names[0]] ? null : goldenIds();
+  let bad = 0, index = 0;
+  for await (const answer of askReference(python, { files: Object.values(files), lines, ids })) {
+    const name = names[index++];
+    const row = await compare(name, Deno.readTextFileSync(files[name]), answer, lines);
+    if (count(row) !== 0) bad++;
+    console.log(JSON.stringify(row));
+  }
+  console.log(`${index} files of ${lines.length} lines, ${bad} that differ or are refused`);
+  return bad;
+}
+
+/** The digests of the library's answers for files, by name. */
+async function digests(
+  python: string,
+  files: Record<string, string>,
+  { lines, digest }: { lines: readonly string[]; digest: (answer: Answer) => string },
+): Promise<Record<string, string>> {
+  const names = Object.keys(files);
+  const golden: Record<string, string> = {};
+  const wellFormed = lines.map((line) => line.toWellFormed());
+  const request = { files: Object.values(files), lines: wellFormed, ids: goldenIds() };
+  for await (const answer of askReference(python, request)) {
+    golden[names[Object.keys(golden).length]] = answer.error === undefined
+      ? digest(answer)
+      : "refused";
+  }
+  return golden;
+}
+
+function writeGolden(name: string, content: Record<string, string>): void {
+  const place = new URL(`golden/${name}`, import.meta.url);
+  Deno.writeTextFileSync(place, JSON.stringify(content, undefined, 2) + "\n");
+}
+
+/** Writes the parts to files of a folder. */
+function written(folder: string, parts: Record<string, object>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(parts).map(([name, file], index) => {
+      const path = `${folder}/${index}-${parts === OFFSET_PARTS ? "offsets" : "parts"}.json`;
+      Deno.writeTextFileSync(path, JSON.stringify(file));
+      return [name, path];
+    }),
+  );
 }
 
 if (import.meta.main) {
   const [python, ...rest] = Deno.args;
-  const write = rest.includes("--write");
   const paths = rest.filter((path) => path !== "--write");
   const folder = await Deno.makeTempDir();
-  const parts = Object.entries(TOKENIZER_PARTS);
-  const files = paths.length > 0 ? paths : parts.map((_, index) => `${folder}/${index}.json`);
-  if (paths.length === 0) {
-    parts.forEach(([, file], i) => Deno.writeTextFileSync(files[i], JSON.stringify(file)));
+  const parts = written(folder, TOKENIZER_PARTS), offsetParts = written(folder, OFFSET_PARTS);
+  if (rest.includes("--write")) {
+    const all = { lines: goldenLines(), digest: digestOf };
+    writeGolden("tokenizer_parts.json", await digests(python, parts, all));
+    const third = {
+      lines: offsetLines(),
+      digest: ({ offsets }: Answer) => digestOfOffsets(offsets),
+    };
+    writeGolden("tokenizer_offsets.json", await digests(python, offsetParts, third));
+  } else if (paths.length > 0) {
+    const files = Object.fromEntries(paths.map((path) => [path, path]));
+    await compareFiles(
+      python,
+      files,
+      ({ differ, decoded, streams, offsets }) => differ! + decoded! + streams! + offsets!,
+    );
+  } else {
+    await compareFiles(
+      python,
+      parts,
+      ({ differ, decoded, streams }) => differ! + decoded! + streams!,
+    );
+    await compareFiles(python, offsetParts, ({ offsets }) => offsets);
   }
-  const lines = (write ? goldenLines() : tokenizerLines()).map((line) => line.toWellFormed());
-  const golden: Record<string, string> = {};
-  let bad = 0, index = 0;
-  const ids = paths.length > 0 ? null : goldenIds();
-  for await (const answer of askReference(python, { files, lines, ids })) {
-    const path = files[index];
-    const name = paths.length > 0 ? path : parts[index][0];
-    index++;
-    if (write) golden[name] = answer.error === undefined ? digestOf(answer) : "refused";
-    else {
-      const row = await compare(name, Deno.readTextFileSync(path), answer, lines);
-      if ("refused" in row || row.differ! + row.decoded! + row.streams! > 0) bad++;
-      console.log(JSON.stringify(row));
-    }
-  }
-  if (write) {
-    const place = new URL("golden/tokenizer_parts.json", import.meta.url);
-    Deno.writeTextFileSync(place, JSON.stringify(golden, undefined, 2) + "\n");
-  }
-  console.log(`${index} files of ${lines.length} lines, ${bad} that differ or are refused`);
   await Deno.remove(folder, { recursive: true });
 }

@@ -33,12 +33,13 @@ export class MergeTable {
   }
 
   /**
-   * Merges the tokens of one piece until no merge applies: n log n for n tokens.
+   * Merges the tokens of one piece until no merge applies: n log n for n tokens. `firsts` receives,
+   * for each token of the result, the index of the first token that it is made of.
    *
    * Neighbors are linked by index, and a heap holds `rank · 2^32 + index of the left token`; an
    * entry whose pair has changed since is passed over.
    */
-  merge(tokens: Int32Array): number[] {
+  merge(tokens: Int32Array, firsts?: number[]): number[] {
     const ids = tokens.slice();
     const next = ids.map((_, index) => index + 1);
     const previous = ids.map((_, index) => index - 1);
@@ -62,6 +63,7 @@ export class MergeTable {
       consider(previous[left]);
       consider(left);
     }
+    if (firsts !== undefined) ids.forEach((id, index) => id >= 0 && firsts.push(index));
     return Array.from(ids.filter((id) => id >= 0));
   }
 }

@@ -5,11 +5,13 @@
  * @module
  */
 
-import { BYTE_TOKENS, charactersToBytes } from "./byte_alphabet.ts";
+import { AlignedText } from "./aligned_text.ts";
+import { BYTE_TOKENS, charactersToBytes, toByteCharacters } from "./byte_alphabet.ts";
 import { MergeTable } from "./byte_pair_merge.ts";
 import { splitForBytePairs } from "./byte_pair_split.ts";
 import { describe } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
+import type { TokenOffsets } from "./encode_batch.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
 import { Tokenizer, type TokenStream } from "./tokenizer.ts";
@@ -131,6 +133,45 @@ export class BytePairTokenizer extends Tokenizer {
       }
     }
     return ids.toArray();
+  }
+
+  /**
+   * Ids with the places of their characters; a byte has the place of its whole character.
+   *
+   * @internal
+   */
+  override encodeOffsets(text: string): TokenOffsets {
+    const ids = new GrowingIds(), offsets = new GrowingIds(512);
+    const push = (id: number, range: readonly [start: number, end: number]) => {
+      ids.push(id);
+      for (const place of range) offsets.push(place);
+    };
+    let start = 0;
+    for (const part of splitSpecialTokens(text.toWellFormed(), this.#added)) {
+      const end = start + part.text.length;
+      if (part.id !== undefined) push(part.id, [start, end]);
+      else this.#alignPart(AlignedText.of(part.text, start), push);
+      start = end;
+    }
+    return { ids: ids.toArray(), offsets: offsets.toArray() };
+  }
+
+  #alignPart(
+    part: AlignedText,
+    push: (id: number, range: readonly [start: number, end: number]) => void,
+  ): void {
+    const addsSpace = this.#model.addPrefixSpace && !part.text.startsWith(" ");
+    const text = addsSpace ? part.prepended(" ") : part;
+    let at = 0;
+    for (const piece of splitForBytePairs(text.text)) {
+      const bytes = text.slice(at, at += piece.length).eachCharacter(toByteCharacters);
+      let first = 0;
+      for (const id of this.#encodePiece(piece)) {
+        const next = first + this.#bytes[id].length;
+        push(id, bytes.range(first, next));
+        first = next;
+      }
+    }
   }
 
   /** The bytes of the ids, read as UTF-8; what is no UTF-8 reads as U+FFFD. */

@@ -5,6 +5,7 @@
  */
 
 import { checkOptions } from "../options.ts";
+import type { TokenOffsets } from "./encode_batch.ts";
 import { expectText, expectTokens } from "./expect_text.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
@@ -120,6 +121,22 @@ export class CharacterTokenizer extends Tokenizer {
       }
     }
     return ids.toArray();
+  }
+
+  /**
+   * One id for each character, with its place.
+   *
+   * @internal
+   */
+  override encodeOffsets(text: string): TokenOffsets {
+    const ids = this.encodeText(text);
+    const offsets = new Uint32Array(2 * ids.length);
+    let at = 0;
+    ids.forEach((id, i) => {
+      offsets[2 * i] = at;
+      offsets[2 * i + 1] = at += this.#vocabulary.token(id).length;
+    });
+    return { ids, offsets };
   }
 
   /** The characters of the ids, joined. */

@@ -16,6 +16,8 @@ export interface TokenOffsets {
   readonly ids: Uint32Array<ArrayBuffer>;
   /** Start and end of each token, [n,2]. */
   readonly offsets: Uint32Array<ArrayBuffer>;
+  /** How much white space each token starts and ends with, [n,2], if offsets are trimmed. */
+  readonly blanks?: Uint32Array<ArrayBuffer>;
 }
 
 /** What making rows needs of a tokenizer. */
@@ -113,7 +115,7 @@ interface Row {
 }
 
 /** An encoded text, or a window of it. */
-type Encoded = { readonly ids: Uint32Array; readonly offsets?: Uint32Array };
+type Encoded = { readonly ids: Uint32Array<ArrayBuffer> } & Partial<TokenOffsets>;
 
 /**
  * Computes `Tokenizer.encodeBatch`. Rows are padded with the padding token or, as is usual for GPT
@@ -283,13 +285,17 @@ function windowRows(
   ];
 }
 
-function sliced({ ids, offsets }: Encoded, start: number, end: number): Encoded {
-  return { ids: ids.subarray(start, end), offsets: offsets?.slice(2 * start, 2 * end) };
+function sliced({ ids, offsets, blanks }: Encoded, start: number, end: number): Encoded {
+  return {
+    ids: ids.subarray(start, end),
+    offsets: offsets?.subarray(2 * start, 2 * end),
+    blanks: blanks?.subarray(2 * start, 2 * end),
+  };
 }
 
 /** The ids of a template with its texts, which are in order. */
 export function assembledIds(
-  texts: readonly Uint32Array[],
+  texts: readonly Uint32Array<ArrayBuffer>[],
   template: readonly TemplatePiece[],
   addSpecialTokens: boolean,
 ): Uint32Array<ArrayBuffer> {

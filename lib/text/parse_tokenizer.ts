@@ -55,7 +55,7 @@ export async function parseTokenizer(
   const settings = chatTemplate === undefined
     ? config as object
     : { ...config as object, chat_template: chatTemplate };
-  if (!addsSpecialTokens(file) && !("chat_template" in settings)) {
+  if (!postProcesses(file) && !("chat_template" in settings)) {
     try {
       return parseOwnTokenizer(file);
     } catch (error) {
@@ -77,11 +77,12 @@ function expectContent(content: unknown): void {
 }
 
 /**
- * Whether the file's post-processor puts tokens around a text, which Folio's own tokenizers do not.
+ * Whether the file's post-processor puts tokens around a text or trims offsets, which Folio's own
+ * tokenizers do not.
  */
-function addsSpecialTokens(file: unknown): boolean {
-  const { post_processor } = (file ?? {}) as { post_processor?: { type?: unknown } | null };
-  return Boolean(post_processor) && post_processor!.type !== "ByteLevel";
+function postProcesses(file: unknown): boolean {
+  const { post_processor: part } = (file ?? {}) as { post_processor?: Record<string, unknown> };
+  return Boolean(part) && (part!.type !== "ByteLevel" || part!.trim_offsets === true);
 }
 
 function parsed(content: string | object, name: string): unknown {

@@ -9,7 +9,9 @@
  * @module
  */
 
+import { AlignedText } from "./aligned_text.ts";
 import { toByteCharacters } from "./byte_alphabet.ts";
+import type { TokenOffsets } from "./encode_batch.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import {
   AddedTokenSplitter,
@@ -20,18 +22,25 @@ import { Collector } from "./pipeline/collector.ts";
 import { type Decoder, joinWithSpaces, readDecoder } from "./pipeline/decoders.ts";
 import type { Model } from "./pipeline/model.ts";
 import { readModel } from "./pipeline/models.ts";
-import { type Normalizer, readNormalizer, type TextHead } from "./pipeline/normalizers.ts";
+import {
+  type Normalizer,
+  readNormalizer,
+  type TextHead,
+  UNCHANGED,
+} from "./pipeline/normalizers.ts";
 import { Growth, Part } from "./pipeline/part.ts";
 import { type PostProcessor, readPostProcessor, TEXTS_ALONE } from "./pipeline/post_processors.ts";
 import {
   type Pieces,
   type PreTokenizer,
   readPreTokenizers,
+  splitAligned,
   splitPieces,
 } from "./pipeline/pre_tokenizers.ts";
 import { type Surroundings, surroundingsOf, type Templates } from "./templates.ts";
 import { Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { readObject, type TokenizerFile } from "./tokenizer_file.ts";
+import { blanksOf, trimmedOffsets } from "./trim_offsets.ts";
 
 type Json = Record<string, unknown>;
 
@@ -80,7 +89,7 @@ export class PublishedTokenizer extends Tokenizer {
     this.#decoded = [...model.tokens];
     for (const { id, content, normalized } of added) {
       this.#tokens[id] = content;
-      this.#decoded[id] = normalized ? this.#pipeline.normalize(content) : content;
+      this.#decoded[id] = normalized ? this.#pipeline.normalizer.apply(content) : content;
     }
     this.#ids = new Map(added.map(({ content, id }) => [content, id]));
     this.specialTokens = new Map(
@@ -124,7 +133,7 @@ export class PublishedTokenizer extends Tokenizer {
    * @throws {RangeError} if the model needs an unknown token that the vocabulary lacks
    */
   protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
-    const { literal, normalized, normalize } = this.#pipeline;
+    const { literal, normalized, normalizer } = this.#pipeline;
     const ids = new GrowingIds();
     for (const outer of literal.split(text.toWellFormed())) {
       if (outer.id !== undefined) {
@@ -132,12 +141,66 @@ export class PublishedTokenizer extends Tokenizer {
         continue;
       }
       const head = this.#pipeline.usesHead && outer.start === 0 ? headOf(outer.text) : undefined;
-      for (const inner of normalized.split(normalize(outer.text, head))) {
+      for (const inner of normalized.split(normalizer.apply(outer.text, head))) {
         if (inner.id !== undefined) ids.push(inner.id);
         else this.#encodePieces(inner.text, (head?.length ?? 0) - inner.start, ids);
       }
     }
     return ids.toArray();
+  }
+
+  /**
+   * Ids with start and end of each token in the text, in UTF-16 units.
+   *
+   * @internal
+   */
+  override encodeOffsets(text: string): TokenOffsets {
+    const { literal, normalized, normalizer } = this.#pipeline;
+    const sink = { ids: new GrowingIds(), offsets: new GrowingIds(), blanks: new GrowingIds() };
+    for (const outer of literal.split(text.toWellFormed())) {
+      if (outer.id !== undefined) {
+        pushAligned(outer, [outer.start, outer.start + outer.text.length], sink);
+        continue;
+      }
+      const aligned = normalizer.align(AlignedText.of(outer.text, outer.start));
+      for (const inner of normalized.split(aligned.text)) {
+        if (inner.text === "") continue;
+        const part = aligned.slice(inner.start, inner.start + inner.text.length);
+        if (inner.id === undefined) this.#alignPieces(part, sink);
+        else pushAligned(inner, part.range(0, part.text.length), sink);
+      }
+    }
+    return {
+      ids: sink.ids.toArray(),
+      offsets: sink.offsets.toArray(),
+      blanks: sink.blanks.toArray(),
+    };
+  }
+
+  #alignPieces(text: AlignedText, sink: AlignedTokens): void {
+    const { steps, writesBytes, model } = this.#pipeline;
+    let pieces = [text];
+    for (const step of steps) pieces = pieces.flatMap((piece) => splitAligned(piece, step));
+    for (const piece of pieces) {
+      const spelled = writesBytes ? piece.eachCharacter(toByteCharacters) : piece;
+      const found = new GrowingIds(), spans = new GrowingIds();
+      model.encode(spelled.text, found, spans);
+      const places = spans.toArray();
+      found.toArray().forEach((id, i) => {
+        const range = spelled.range(places[2 * i], places[2 * i + 1]);
+        pushAligned({ id, text: this.token(id) }, range, sink);
+      });
+    }
+  }
+
+  /**
+   * The offsets without white space, if the post-processor trims them.
+   *
+   * @internal
+   */
+  override trimOffsets(text: TokenOffsets): TokenOffsets {
+    const { trims } = this.#pipeline.postProcessor;
+    return trims === undefined ? text : trimmedOffsets(text, trims);
   }
 
   /** `head` is the length of the part that counts as the beginning of the whole text. */
@@ -221,11 +284,28 @@ export class PublishedTokenizer extends Tokenizer {
   }
 }
 
+/** Tokens with their places in the text, and how much white space they start and end with. */
+interface AlignedTokens {
+  readonly ids: GrowingIds;
+  readonly offsets: GrowingIds;
+  readonly blanks: GrowingIds;
+}
+
+function pushAligned(
+  { id, text }: { readonly id?: number; readonly text: string },
+  range: readonly [start: number, end: number],
+  { ids, offsets, blanks }: AlignedTokens,
+): void {
+  ids.push(id!);
+  for (const place of range) offsets.push(place);
+  for (const count of blanksOf(text)) blanks.push(count);
+}
+
 /** What the parts of a file do, in order. */
 interface Pipeline {
   /** Finds added tokens in the text as it is. */
   readonly literal: AddedTokenSplitter;
-  readonly normalize: Normalizer;
+  readonly normalizer: Normalizer;
   /** Finds added tokens in the normalized text. */
   readonly normalized: AddedTokenSplitter;
   readonly steps: readonly PreTokenizer[];
@@ -243,7 +323,7 @@ function readPipeline(file: Json): Pipeline {
   const growth = new Growth();
   const read = <Result>(key: string, reader: (part: Part) => Result): Result | undefined =>
     file[key] === undefined || file[key] === null ? undefined : reader(new Part(file[key], key));
-  const normalize = read("normalizer", (part) => readNormalizer(part, growth)) ?? same;
+  const normalizer = read("normalizer", (part) => readNormalizer(part, growth)) ?? UNCHANGED;
   const steps = read("pre_tokenizer", (part) => readPreTokenizers(part, growth)) ?? [];
   const postProcessor = read("post_processor", readPostProcessor) ?? TEXTS_ALONE;
   const decoder = read("decoder", (part) => readDecoder(part, new Growth())) ?? joinWithSpaces;
@@ -253,8 +333,11 @@ function readPipeline(file: Json): Pipeline {
   const writesBytes = last?.toBytes === true;
   return {
     literal: new AddedTokenSplitter(added.filter(({ normalized }) => !normalized)),
-    normalize,
-    normalized: new AddedTokenSplitter(added.filter(({ normalized }) => normalized), normalize),
+    normalizer,
+    normalized: new AddedTokenSplitter(
+      added.filter(({ normalized }) => normalized),
+      (text) => normalizer.apply(text),
+    ),
     steps: writesBytes ? [...steps.slice(0, -1), { ...last, toBytes: false }] : steps,
     usesHead: steps.some(({ prepare }) => prepare !== undefined),
     writesBytes,
@@ -263,10 +346,6 @@ function readPipeline(file: Json): Pipeline {
     postProcessor,
     decoder,
   };
-}
-
-function same(text: string): string {
-  return text;
 }
 
 /** The first character of a text, before it is normalized. */

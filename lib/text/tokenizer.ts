@@ -121,6 +121,7 @@ export abstract class Tokenizer {
    * tokens around each, cut to a length and padded to one as the options say.
    *
    * ```ts
+   * import { CharacterTokenizer } from "../../mod.ts";
    * const tokenizer = CharacterTokenizer.fromText("abc", { padding: "-" });
    * const { ids, attentionMask } = tokenizer.encodeBatch(["abc", "b"], { padding: true });
    * console.log(ids.map((row) => [...row]), [...attentionMask[1]]); // [ [ 1, 2, 3 ], [ 2, 0, 0 ] ] [ 1, 0, 0 ]

@@ -9,6 +9,7 @@
 
 import { nearest } from "../nearest.ts";
 import { checkOptions } from "../options.ts";
+import type { TokenOffsets } from "./encode_batch.ts";
 import { expectText, expectTokens } from "./expect_text.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
@@ -131,19 +132,34 @@ export class WordTokenizer extends Tokenizer {
    * @throws {RangeError} if a word is unknown and the tokenizer has no token for that
    */
   protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
-    const ids = new GrowingIds();
+    return this.encodeOffsets(text).ids;
+  }
+
+  /**
+   * One id for each word, with its place.
+   *
+   * @internal
+   */
+  override encodeOffsets(text: string): TokenOffsets {
+    const ids = new GrowingIds(), offsets = new GrowingIds(512);
+    const push = (id: number, start: number, length: number) => {
+      ids.push(id);
+      offsets.push(start);
+      offsets.push(start + length);
+    };
+    let at = 0;
     for (const part of splitSpecialTokens(text.toWellFormed(), this.specialTokens)) {
-      if (part.id !== undefined) {
-        ids.push(part.id);
-        continue;
+      if (part.id !== undefined) push(part.id, at, part.text.length);
+      else {
+        for (const { 0: word, index } of part.text.matchAll(WORD)) {
+          const id = this.#vocabulary.id(word) ?? this.unknownId;
+          if (id === undefined) throw this.#unknownWord(word);
+          push(id, at + index, word.length);
+        }
       }
-      for (const [word] of part.text.matchAll(WORD)) {
-        const id = this.#vocabulary.id(word) ?? this.unknownId;
-        if (id === undefined) throw this.#unknownWord(word);
-        ids.push(id);
-      }
+      at += part.text.length;
     }
-    return ids.toArray();
+    return { ids: ids.toArray(), offsets: offsets.toArray() };
   }
 
   /** The words of the ids with one space between them. */

@@ -3,9 +3,10 @@
     python3 tests/golden/tokenizers_reference.py < REQUEST > ANSWER
 
 The request is a JSON object: "lines", "files", the paths of tokenizer.json files, and "ids", lists to decode (or null). The answer has a line of JSON for
-each file: {"error"} if it is refused, or else "load" (seconds), "rows" (a line's ids without and with special tokens,
-the text decoded from the first and from the second without special tokens; null where the line is refused) and
-"decoded" (the ids, or random ones, their text, and that without special tokens).
+each file: {"error"} if it is refused, otherwise "load" (seconds), "rows" (a line's ids without and with special tokens,
+the text decoded from the first and from the second without special tokens; null if the line is refused), "offsets" (of
+the ids with special tokens, in UTF-16 units) and "decoded" (the ids, or random ones, their text, and that without
+special tokens).
 """
 
 import json
@@ -19,7 +20,7 @@ from tokenizers import Tokenizer
 def attempt(function):
     try:
         return function()
-    except BaseException:  # the library panics where it is at its wits' end
+    except BaseException:  # the library panics if it is at its wits' end
         return None
 
 
@@ -43,12 +44,22 @@ def answer(path, lines, ids):
             return None
         return [plain.ids, whole.ids, decode(plain.ids, False), decode(whole.ids, True)]
 
+    def offsets(line):
+        whole = attempt(lambda: tokenizer.encode(line, add_special_tokens=True))
+        if whole is None:
+            return None
+        units = [0]
+        for character in line:
+            units.append(units[-1] + (2 if ord(character) > 0xFFFF else 1))
+        return [units[min(place, len(line))] for span in whole.offsets for place in span]
+
     source = random.Random(7)
     size = max(tokenizer.get_vocab().values()) + 3
     ids = ids or [[source.randrange(size) for _ in range(source.randrange(1, 30))] for _ in range(200)]
     return {
         "load": load,
         "rows": [row(line) for line in lines],
+        "offsets": [offsets(line) for line in lines],
         "decoded": [[each, decode(each, False), decode(each, True)] for each in ids],
     }
 

@@ -20,6 +20,11 @@ export function digestOf({ rows, decoded }: GoldenAnswer): string {
   ]);
 }
 
+/** The digest of the offsets of each line; null if there is only an error. */
+export function digestOfOffsets(offsets: readonly (ArrayLike<number> | null)[]): string {
+  return digest(offsets.flatMap((row) => row === null ? [null] : [...Array.from(row), -2]));
+}
+
 /** FNV-1a over integers and texts, as eight hexadecimal digits. */
 function digest(values: Iterable<number | string | null>): string {
   let hash = 0x811C9DC5;

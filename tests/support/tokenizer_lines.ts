@@ -146,3 +146,8 @@ export function goldenIds(): number[][] {
       () => Math.floor(random.uniform() * 300),
     ));
 }
+
+/** A third of them, for offsets. */
+export function offsetLines(): string[] {
+  return goldenLines().filter((_, index) => index % 3 === 0);
+}

@@ -5,7 +5,9 @@
  * @module
  */
 
-import { filtered, lowercase, normalizeUnicode } from "./unicode_normalization.ts";
+import type { AlignedText } from "../aligned_text.ts";
+import { unicodeChanges } from "./unicode_changes.ts";
+import { filtered, lowercase, lowercaseOf, normalizeUnicode } from "./unicode_normalization.ts";
 import { NONSPACING_MARKS } from "./unicode_tables.ts";
 
 /** Which steps are done. */
@@ -43,4 +45,21 @@ export function normalizeAsBert(text: string, options: BertOptions): string {
     text = filtered(normalizeUnicode(text, "NFD"), (codePoint) => !NONSPACING_MARKS.has(codePoint));
   }
   return options.lowercase ? lowercase(text) : text;
+}
+
+/** The same, with the places of the characters. */
+export function alignAsBert(text: AlignedText, options: BertOptions): AlignedText {
+  const each = (pattern: RegExp, to: string) =>
+    text.eachCharacter((character) => character.replace(pattern, to));
+  if (options.cleanText) {
+    text = each(REMOVED, "");
+    text = each(SPACES, " ");
+  }
+  if (options.handleChineseCharacters) text = each(CHINESE, " $& ");
+  if (options.stripAccents) {
+    text = text.changed(unicodeChanges(text.text, "NFD")).eachCharacter((character) =>
+      NONSPACING_MARKS.has(character.codePointAt(0)!) ? "" : character
+    );
+  }
+  return options.lowercase ? text.eachCharacter(lowercaseOf) : text;
 }

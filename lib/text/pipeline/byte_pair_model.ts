@@ -14,6 +14,7 @@ import {
   type ModelFields,
   optionalFlag,
   optionalText,
+  pushToken,
   readVocabulary,
 } from "./model.ts";
 import { TokenIndex } from "./token_index.ts";
@@ -109,23 +110,38 @@ class BytePairModel implements Model {
     this.#settings = settings;
   }
 
-  encode(piece: string, into: GrowingIds): void {
+  encode(piece: string, into: GrowingIds, spans?: GrowingIds): void {
     if (this.#settings.ignoresMerges) {
       const id = this.ids.get(piece);
-      if (id !== undefined) {
-        into.push(id);
-        return;
-      }
+      if (id !== undefined) return pushToken(id, [0, piece.length], { into, spans });
     }
-    for (const id of this.#merges.merge(this.#symbols(piece))) into.push(id);
+    if (spans === undefined) {
+      for (const id of this.#merges.merge(this.#symbols(piece))) into.push(id);
+      return;
+    }
+    const places: number[] = [], firsts: number[] = [];
+    const ids = this.#merges.merge(this.#symbols(piece, places), firsts);
+    ids.forEach((id, i) => {
+      const last = (firsts[i + 1] ?? places.length / 2) - 1;
+      pushToken(id, [places[2 * firsts[i]], places[2 * last + 1]], { into, spans });
+    });
   }
 
-  /** The ids of a piece's characters. */
-  #symbols(piece: string): Int32Array {
+  /** The ids of a piece's characters; `places` receives start and end of each. */
+  #symbols(piece: string, places?: number[]): Int32Array {
     const { prefix, suffix } = this.#settings;
     const symbols: number[] = [];
-    let unknown: number | undefined;
+    let unknown: number | undefined, unknownFrom = 0, unknownTo = 0;
+    const push = (id: number, start: number, end: number) => {
+      symbols.push(id);
+      places?.push(start, end);
+    };
+    const flush = () => {
+      if (unknown !== undefined) push(unknown, unknownFrom, unknownTo);
+      unknown = undefined;
+    };
     for (let at = 0; at < piece.length;) {
+      const start = at;
       const next = at + (piece.codePointAt(at)! > 0xFFFF ? 2 : 1);
       let symbol = piece.slice(at, next);
       if (at > 0) symbol = prefix + symbol;
@@ -133,19 +149,20 @@ class BytePairModel implements Model {
       at = next;
       const id = this.ids.get(symbol);
       if (id !== undefined) {
-        if (unknown !== undefined) symbols.push(unknown);
-        unknown = undefined;
-        symbols.push(id);
+        flush();
+        push(id, start, next);
         continue;
       }
       const bytes = this.#settings.byteFallback ? byteTokens(this.ids, symbol) : undefined;
-      if (bytes !== undefined) symbols.push(...bytes);
+      if (bytes !== undefined) { for (const byte of bytes) push(byte, start, next); }
       else if (this.#settings.unknown !== undefined) {
-        if (unknown !== undefined && !this.#settings.fusesUnknown) symbols.push(unknown);
+        if (!this.#settings.fusesUnknown) flush();
+        if (unknown === undefined) unknownFrom = start;
+        unknownTo = next;
         unknown = this.#unknownId(symbol);
       }
     }
-    if (unknown !== undefined) symbols.push(unknown);
+    flush();
     return Int32Array.from(symbols);
   }
 

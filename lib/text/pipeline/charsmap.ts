@@ -8,17 +8,25 @@
  * @module
  */
 
+import type { Change } from "../aligned_text.ts";
 import { malformed } from "../tokenizer_file.ts";
 import type { Part } from "./part.ts";
 
 /** The longest table: SentencePiece's own has 240,000 bytes. */
 const MAXIMUM_BYTES = 2 ** 23;
 
-/** The normalizer of a `Precompiled` part. */
-export function readCharsmap(part: Part): (text: string) => string {
+/** What a table of replacements does. */
+export interface CharsmapNormalizer {
+  /** The text with its replacements. */
+  normalize(text: string): string;
+  /** The replacements as changes of single characters. */
+  changes(text: string): Change[];
+}
+
+/** The normalizer of a `Precompiled` part; undefined if it has no table. */
+export function readCharsmap(part: Part): CharsmapNormalizer | undefined {
   const encoded = part.field("precompiled_charsmap");
-  // A file may have no table at all.
-  if (encoded === null || encoded === undefined || encoded === "") return (text) => text;
+  if (encoded === null || encoded === undefined || encoded === "") return undefined;
   const name = `${part.name}.precompiled_charsmap`;
   if (typeof encoded !== "string" || encoded.length > MAXIMUM_BYTES) {
     throw malformed(name, `a text of at most ${MAXIMUM_BYTES} characters`, encoded);
@@ -29,7 +37,7 @@ export function readCharsmap(part: Part): (text: string) => string {
   } catch {
     throw malformed(name, "base 64", encoded);
   }
-  return new Charsmap(bytes, name).normalize;
+  return new Charsmap(bytes, name);
 }
 
 const encoder = new TextEncoder();
@@ -40,7 +48,7 @@ const CLUSTERS = new RegExp(
   "u",
 );
 
-class Charsmap {
+class Charsmap implements CharsmapNormalizer {
   readonly #units: Uint32Array;
   readonly #texts: Uint8Array;
   readonly #known = new Map<string, string | undefined>();
@@ -58,18 +66,35 @@ class Charsmap {
     this.#texts = bytes.subarray(4 + size);
   }
 
-  readonly normalize = (text: string): string => {
+  normalize(text: string): string {
     if (!CLUSTERS.test(text)) return this.#eachCharacter(text);
     let result = "";
     for (const { segment } of this.#segmenter.segment(text)) {
-      // Five bytes are at most five units.
-      const whole = segment.length < 6 && encoder.encode(segment).length < 6
-        ? this.#lookUp(segment)
-        : undefined;
-      result += whole ?? this.#eachCharacter(segment);
+      result += this.#ofCluster(segment) ?? this.#eachCharacter(segment);
     }
     return result;
-  };
+  }
+
+  changes(text: string): Change[] {
+    const changes: Change[] = [];
+    for (const { segment } of this.#segmenter.segment(text)) {
+      const whole = this.#ofCluster(segment);
+      if (whole !== undefined) addReplacement(changes, segment, whole);
+      else {
+        for (const character of segment) {
+          addReplacement(changes, character, this.#lookUp(character) ?? character);
+        }
+      }
+    }
+    return changes;
+  }
+
+  /** The replacement of a whole cluster of at most five bytes. */
+  #ofCluster(cluster: string): string | undefined {
+    // Five bytes are at most five units.
+    const isShort = cluster.length < 6 && encoder.encode(cluster).length < 6;
+    return isShort ? this.#lookUp(cluster) : undefined;
+  }
 
   #eachCharacter(text: string): string {
     let result = "";
@@ -110,4 +135,17 @@ class Charsmap {
     const bytes = this.#texts.subarray(start, end < 0 ? undefined : end);
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   }
+}
+
+/**
+ * One replacement: the last characters of a longer text are inserted, and the last character of a
+ * shorter one removes the rest. If nothing is left, the character before it does.
+ */
+function addReplacement(changes: Change[], from: string, to: string): void {
+  const removed = Array.from(from).length;
+  const added = Array.from(to);
+  added.forEach((character, index) => changes.push([character, index < removed ? 0 : 1]));
+  const last = changes.at(-1);
+  if (added.length >= removed || last === undefined) return;
+  changes[changes.length - 1] = [last[0], last[1] + added.length - removed];
 }

@@ -14,11 +14,23 @@ export interface Model {
   /** The tokens by id; ids may be missing. */
   readonly tokens: readonly (string | undefined)[];
   /**
-   * Appends the ids of a piece.
+   * Appends the ids of a piece and, to `spans`, start and end of each token in the piece, in UTF-16
+   * units.
    *
    * @throws {RangeError} if the piece needs an unknown token that the vocabulary lacks
    */
-  encode(piece: string, into: GrowingIds): void;
+  encode(piece: string, into: GrowingIds, spans?: GrowingIds): void;
+}
+
+/** Appends a token of a piece. */
+export function pushToken(
+  id: number,
+  [start, end]: readonly [start: number, end: number],
+  { into, spans }: { into: GrowingIds; spans: GrowingIds | undefined },
+): void {
+  into.push(id);
+  spans?.push(start);
+  spans?.push(end);
 }
 
 /** The fields of a model, whose `type` may be missing. */

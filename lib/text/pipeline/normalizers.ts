@@ -7,11 +7,13 @@
  */
 
 import { toByteCharacters } from "../byte_alphabet.ts";
-import { type BertOptions, normalizeAsBert } from "./bert_normalizer.ts";
-import { readCharsmap } from "./charsmap.ts";
+import type { AlignedText } from "../aligned_text.ts";
+import { alignAsBert, type BertOptions, normalizeAsBert } from "./bert_normalizer.ts";
+import { type CharsmapNormalizer, readCharsmap } from "./charsmap.ts";
 import type { Growth, Part } from "./part.ts";
 import { readPattern } from "./text_pattern.ts";
-import { filtered, lowercase, normalizeUnicode } from "./unicode_normalization.ts";
+import { unicodeChanges } from "./unicode_changes.ts";
+import { filtered, lowercase, lowercaseOf, normalizeUnicode } from "./unicode_normalization.ts";
 import { COMBINING_MARKS } from "./unicode_tables.ts";
 
 /**
@@ -22,15 +24,37 @@ export interface TextHead {
   length: number;
 }
 
-/** Makes a text into the one that is split, and keeps count of its head. */
-export type Normalizer = (text: string, head?: TextHead) => string;
+/** Makes a text into the one that is split. */
+export interface Normalizer {
+  /** The normalized text; keeps count of its head. */
+  apply(text: string, head?: TextHead): string;
+  /** The same with the places of the characters. */
+  align(text: AlignedText): AlignedText;
+}
+
+/** The normalizer of a file that has none. */
+export const UNCHANGED: Normalizer = { apply: (text) => text, align: (text) => text };
 
 /** A normalizer whose result for a beginning is the beginning of its result. */
-function byBeginnings(normalize: (text: string) => string): Normalizer {
-  return (text, head) => {
-    if (head !== undefined) head.length = normalize(text.slice(0, head.length)).length;
-    return normalize(text);
+function byBeginnings(
+  normalize: (text: string) => string,
+  align: (text: AlignedText) => AlignedText,
+): Normalizer {
+  return {
+    apply: (text, head) => {
+      if (head !== undefined) head.length = normalize(text.slice(0, head.length)).length;
+      return normalize(text);
+    },
+    align,
   };
+}
+
+/** A normalizer that makes each character into any number of characters. */
+function byCharacters(
+  normalize: (text: string) => string,
+  change: (character: string) => string = normalize,
+): Normalizer {
+  return byBeginnings(normalize, (text) => text.eachCharacter(change));
 }
 
 /** The normalizer that a part describes. */
@@ -38,27 +62,36 @@ export function readNormalizer(part: Part, growth: Growth): Normalizer {
   switch (part.type) {
     case "Sequence": {
       const inner = part.parts("normalizers").map((each) => readNormalizer(each, growth));
-      return (text, head) => inner.reduce((text, normalize) => normalize(text, head), text);
+      return {
+        apply: (text, head) => inner.reduce((text, each) => each.apply(text, head), text),
+        align: (text) => inner.reduce((text, each) => each.align(text), text),
+      };
     }
     case "NFC":
     case "NFD":
     case "NFKC":
     case "NFKD": {
       const { type } = part;
-      return byBeginnings((text) => normalizeUnicode(text, type));
+      return byBeginnings(
+        (text) => normalizeUnicode(text, type),
+        (text) => text.changed(unicodeChanges(text.text, type)),
+      );
     }
     case "Lowercase":
-      return byBeginnings(lowercase);
+      return byCharacters(lowercase, lowercaseOf);
     case "Strip":
       return strip(part);
     case "StripAccents":
-      return byBeginnings((text) => filtered(text, (codePoint) => !COMBINING_MARKS.has(codePoint)));
+      return byCharacters((text) => filtered(text, (codePoint) => !COMBINING_MARKS.has(codePoint)));
     case "Prepend": {
       const prefix = part.text("prepend");
-      return (text, head) => {
-        if (text === "") return "";
-        if (head !== undefined && head.length > 0) head.length += prefix.length;
-        return prefix + text;
+      return {
+        apply: (text, head) => {
+          if (text === "") return "";
+          if (head !== undefined && head.length > 0) head.length += prefix.length;
+          return prefix + text;
+        },
+        align: (text) => text.prepended(prefix),
       };
     }
     case "Replace":
@@ -69,13 +102,16 @@ export function readNormalizer(part: Part, growth: Growth): Normalizer {
     case "BertNormalizer": {
       growth.by(3, part);
       const options = bertOptions(part);
-      return byBeginnings((text) => normalizeAsBert(text, options));
+      return byBeginnings(
+        (text) => normalizeAsBert(text, options),
+        (text) => alignAsBert(text, options),
+      );
     }
     case "Nmt":
-      return byBeginnings(normalizeAsNmt);
+      return byCharacters(normalizeAsNmt);
     case "ByteLevel":
       growth.by(3, part);
-      return byBeginnings(toByteCharacters);
+      return byCharacters(toByteCharacters);
   }
   throw part.unsupported(
     "NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, Precompiled, " +
@@ -85,26 +121,37 @@ export function readNormalizer(part: Part, growth: Growth): Normalizer {
 
 function strip(part: Part): Normalizer {
   const left = part.flag("strip_left"), right = part.flag("strip_right");
-  return (text, head) => {
+  const kept = (text: string): [start: number, end: number] => {
     const start = left ? /^\p{White_Space}*/u.exec(text)![0].length : 0;
     let end = text.length;
     while (right && end > start && /\p{White_Space}/u.test(text[end - 1])) end--;
-    if (head !== undefined) head.length = Math.max(0, Math.min(head.length, end) - start);
-    return text.slice(start, end);
+    return [start, end];
+  };
+  return {
+    apply: (text, head) => {
+      const [start, end] = kept(text);
+      if (head !== undefined) head.length = Math.max(0, Math.min(head.length, end) - start);
+      return text.slice(start, end);
+    },
+    align: (text) => text.slice(...kept(text.text)),
   };
 }
 
 /** The reference counts what follows a removed beginning as the beginning. */
-function precompiled(normalize: (text: string) => string): Normalizer {
-  return (text, head) => {
-    const result = normalize(text);
-    if (head !== undefined && head.length > 0) {
-      const length = normalize(text.slice(0, head.length)).length;
-      head.length = length > 0 || result === "" ? length : String.fromCodePoint(
-        result.codePointAt(0)!,
-      ).length;
-    }
-    return result;
+function precompiled(charsmap: CharsmapNormalizer | undefined): Normalizer {
+  if (charsmap === undefined) return UNCHANGED;
+  return {
+    apply: (text, head) => {
+      const result = charsmap.normalize(text);
+      if (head !== undefined && head.length > 0) {
+        const { length } = charsmap.normalize(text.slice(0, head.length));
+        head.length = length > 0 || result === "" ? length : String.fromCodePoint(
+          result.codePointAt(0)!,
+        ).length;
+      }
+      return result;
+    },
+    align: (text) => text.changed(charsmap.changes(text.text)),
   };
 }
 
@@ -112,21 +159,24 @@ function replace(part: Part, growth: Growth): Normalizer {
   const pattern = readPattern(part);
   const content = part.text("content");
   growth.by(pattern.literal ? content.length / pattern.literal.length : 1 + content.length, part);
-  return (text, head) => {
-    const matches = pattern.matches(text);
-    if (matches.length === 0) return text;
-    let result = "", last = 0, length = 0;
-    const first = head?.length ?? 0;
-    for (let i = 0; i < matches.length; i += 2) {
-      const [start, end] = [matches[i], matches[i + 1]];
-      length += Math.max(0, Math.min(first, start) - last);
-      // A replacement belongs to the last character before it and in it.
-      if (Math.max(end, 1) <= first) length += content.length;
-      result += text.slice(last, start) + content;
-      last = end;
-    }
-    if (head !== undefined) head.length = length + Math.max(0, first - last);
-    return result + text.slice(last);
+  return {
+    apply: (text, head) => {
+      const matches = pattern.matches(text);
+      if (matches.length === 0) return text;
+      let result = "", last = 0, length = 0;
+      const first = head?.length ?? 0;
+      for (let i = 0; i < matches.length; i += 2) {
+        const [start, end] = [matches[i], matches[i + 1]];
+        length += Math.max(0, Math.min(first, start) - last);
+        // A replacement belongs to the last character before it and in it.
+        if (Math.max(end, 1) <= first) length += content.length;
+        result += text.slice(last, start) + content;
+        last = end;
+      }
+      if (head !== undefined) head.length = length + Math.max(0, first - last);
+      return result + text.slice(last);
+    },
+    align: (text) => text.replaced(pattern.matches(text.text), content),
   };
 }
 

@@ -7,6 +7,7 @@
 import { bytePairSplits } from "../byte_pair_split.ts";
 import { CodeSet, WHITE_SPACE } from "../regex/code_set.ts";
 import { NUMERAL, WORD_CHARACTER } from "./character_classes.ts";
+import type { AlignedText } from "../aligned_text.ts";
 import { toByteCharacters } from "../byte_alphabet.ts";
 import type { Growth, Part } from "./part.ts";
 import { readPattern, SPLIT_BEHAVIORS, splitAt } from "./text_pattern.ts";
@@ -54,6 +55,21 @@ function splitPiece(piece: string, head: number, step: PreTokenizer, into: Piece
   if (step.split === undefined) return add(0, text.length);
   const places = step.split(text);
   for (let i = 0; i < places.length; i += 2) add(places[i], places[i + 1]);
+}
+
+/** The same for one piece with the places of its characters. */
+export function splitAligned(piece: AlignedText, step: PreTokenizer): AlignedText[] {
+  const isFirst = piece.starts[0] === 0;
+  const text = step.prepare === undefined
+    ? piece
+    : piece.respelled(step.prepare(piece.text, isFirst));
+  const places = step.split?.(text.text) ?? [0, text.text.length];
+  const parts: AlignedText[] = [];
+  for (let i = 0; i < places.length; i += 2) {
+    const part = text.slice(places[i], places[i + 1]);
+    parts.push(step.toBytes ? part.eachCharacter(toByteCharacters) : part);
+  }
+  return parts;
 }
 
 /** The steps that a part describes, in order. */

@@ -26,12 +26,23 @@ export function normalizeUnicode(text: string, form: NormalForm): string {
   return result + text.slice(start).normalize(form);
 }
 
+/** Whether a character does not take part in normalization. */
+export function isInert(character: string): boolean {
+  const codePoint = character.codePointAt(0)!;
+  return codePoint > 0x7FC && INERT.has(codePoint);
+}
+
 /** A text in lower case: a Σ is σ wherever it is. */
 export function lowercase(text: string): string {
   if (isAscii(text)) return text.toLowerCase();
   let result = "";
-  for (const character of text) result += young(character) ?? character.toLowerCase();
+  for (const character of text) result += lowercaseOf(character);
   return result;
+}
+
+/** One character in lower case. */
+export function lowercaseOf(character: string): string {
+  return young(character) ?? character.toLowerCase();
 }
 
 /** The characters of a text for which `keeps` holds. */

@@ -10,7 +10,14 @@
 import type { GrowingIds } from "../growing_ids.ts";
 import { PairTable } from "../pair_table.ts";
 import { malformed, MAXIMUM_VOCABULARY } from "../tokenizer_file.ts";
-import { byteTokens, checkToken, type Model, type ModelFields, optionalFlag } from "./model.ts";
+import {
+  byteTokens,
+  checkToken,
+  type Model,
+  type ModelFields,
+  optionalFlag,
+  pushToken,
+} from "./model.ts";
 
 const UNKNOWN_PENALTY = 10;
 
@@ -63,31 +70,37 @@ class UnigramModel implements Model {
     for (const [token, id] of this.ids) this.#insert(token, id);
   }
 
-  encode(piece: string, into: GrowingIds): void {
+  encode(piece: string, into: GrowingIds, spans?: GrowingIds): void {
     const { unknown } = this.#settings;
     const starts = this.#bestPath(piece);
     const cuts: number[] = [];
     for (let end = piece.length; end > 0; end = starts.from[end]) cuts.push(end);
     let unknownFrom = -1;
+    const flush = (end: number) => {
+      if (unknownFrom >= 0) {
+        const ids = this.#unknownIds(piece.slice(unknownFrom, end));
+        for (const id of ids) pushToken(id, [unknownFrom, end], { into, spans });
+      }
+      unknownFrom = -1;
+    };
     for (let i = cuts.length - 1, start = 0; i >= 0; start = cuts[i--]) {
       const id = starts.ids[cuts[i]];
       if (unknown !== undefined && id === unknown) {
         if (unknownFrom < 0) unknownFrom = start;
         continue;
       }
-      if (unknownFrom >= 0) this.#pushUnknown(piece.slice(unknownFrom, start), into);
-      unknownFrom = -1;
-      into.push(id);
+      flush(start);
+      pushToken(id, [start, cuts[i]], { into, spans });
     }
-    if (unknownFrom >= 0) this.#pushUnknown(piece.slice(unknownFrom), into);
+    flush(piece.length);
   }
 
-  #pushUnknown(text: string, into: GrowingIds): void {
+  #unknownIds(text: string): number[] {
     const known = this.ids.get(text);
     const bytes = known === undefined && this.#settings.byteFallback
       ? byteTokens(this.ids, text)
       : undefined;
-    for (const id of bytes ?? [known ?? this.#settings.unknown!]) into.push(id);
+    return bytes ?? [known ?? this.#settings.unknown!];
   }
 
   /** For each position in a piece, the start of the best last token before it, and its id. */

@@ -7,7 +7,7 @@
 
 import type { GrowingIds } from "../growing_ids.ts";
 import { malformed } from "../tokenizer_file.ts";
-import { type Model, type ModelFields, optionalText, readVocabulary } from "./model.ts";
+import { type Model, type ModelFields, optionalText, pushToken, readVocabulary } from "./model.ts";
 
 /** A WordLevel model. */
 export function readWordLevelModel(fields: ModelFields): Model {
@@ -17,7 +17,10 @@ export function readWordLevelModel(fields: ModelFields): Model {
   if (unknown === undefined) throw malformed("model.unk_token", "a text", fields.unk_token);
   return {
     ...vocabulary,
-    encode: (piece, into) => into.push(ids.get(piece) ?? unknownId(ids, unknown, piece)),
+    encode: (piece, into, spans) => {
+      const id = ids.get(piece) ?? unknownId(ids, unknown, piece);
+      pushToken(id, [0, piece.length], { into, spans });
+    },
   };
 }
 
@@ -67,14 +70,21 @@ class WordPieceModel implements Model {
     this.#longestToken = longest;
   }
 
-  encode(piece: string, into: GrowingIds): void {
-    const pieces = this.#split(piece);
-    if (pieces === undefined) into.push(unknownId(this.ids, this.#settings.unknown, piece));
-    else for (const id of pieces) into.push(id);
+  encode(piece: string, into: GrowingIds, spans?: GrowingIds): void {
+    const ends: number[] = [];
+    const pieces = this.#split(piece, ends);
+    if (pieces === undefined) {
+      const id = unknownId(this.ids, this.#settings.unknown, piece);
+      return pushToken(id, [0, piece.length], { into, spans });
+    }
+    pieces.forEach((id, i) => pushToken(id, [ends[i - 1] ?? 0, ends[i]], { into, spans }));
   }
 
-  /** The longest tokens from the left, or undefined if the word is too long or none fits. */
-  #split(word: string): number[] | undefined {
+  /**
+   * The longest tokens from the left and where they end, or undefined if the word is too long or
+   * none fits.
+   */
+  #split(word: string, ends: number[]): number[] | undefined {
     const { longest, prefix } = this.#settings;
     if (word.length > longest && Array.from(word).length > longest) return undefined;
     const found: number[] = [];
@@ -88,6 +98,7 @@ class WordPieceModel implements Model {
       }
       if (id === undefined) return undefined;
       found.push(id);
+      ends.push(end);
       start = end;
     }
     return found;
