@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { UserError } from "../lib/errors.ts";
+import { hubToken } from "../lib/hub/environment.ts";
 import { type LoadOptions, loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { MAX_HEADER_BYTES } from "../lib/hub/safetensors_header.ts";
 import { Sha256 } from "../lib/hub/sha256.ts";
@@ -233,6 +234,40 @@ onCpu(
   },
 );
 
+onCpu("the hub's refusals are told apart: a revision, a gated model", async () => {
+  await using hub = serveModel({}, { status: 404, errorCode: "RevisionNotFound" });
+  await withEnvironment({ HF_ENDPOINT: hub.url }, async () => {
+    const load = () => loadPretrained("some/model", { revision: "v9/x" });
+    await assert.rejects(load(), { name: "UserError", message: /has no revision "v9\/x"/ });
+    hub.behavior = { status: 404, errorCode: "EntryNotFound" };
+    await assert.rejects(load(), { name: "UserError", message: /it has no config.json/ });
+    hub.behavior = { status: 403, errorCode: "GatedRepo" };
+    await assert.rejects(load(), { name: "UserError", message: /gated; accept .*set HF_TOKEN/ });
+  });
+});
+
+onCpu("the token is HF_TOKEN, or that of the hub's own log-in", async () => {
+  await withFolder({ token: "from-file\n" }, async (folder) => {
+    const usual = {
+      HF_TOKEN: "",
+      HUGGING_FACE_HUB_TOKEN: "",
+      HF_TOKEN_PATH: "",
+      HF_HUB_DISABLE_IMPLICIT_TOKEN: "",
+      HF_HOME: folder,
+    };
+    const expectToken = (token: string | undefined, more: Record<string, string>) =>
+      withEnvironment({ ...usual, ...more }, () => {
+        assert.equal(hubToken(), token);
+        return Promise.resolve();
+      });
+    await expectToken("from-file", {});
+    await expectToken("set", { HF_TOKEN: "set" });
+    await expectToken(undefined, { HF_HOME: `${folder}/none` });
+    await expectToken("from-file", { HF_TOKEN_PATH: `${folder}/token`, HF_HOME: "/none" });
+    await expectToken(undefined, { HF_HUB_DISABLE_IMPLICIT_TOKEN: "1" });
+  });
+});
+
 onCpu(
   "pickled weights are refused with the reason and the way out; so are none at all",
   async () => {
@@ -330,7 +365,10 @@ onCpu("generation_config.json, if present, says which tokens end a text", async 
   };
   assert.deepEqual(await ends('{"eos_token_id":[3,4],"bos_token_id":2}'), [2, [3, 4]]);
   assert.deepEqual(await ends("{}"), [0, [0]]);
-  await assert.rejects(ends('{"eos_token_id":"a"}'), /generation_config.json: eos_token_id: expected a token id/);
+  await assert.rejects(
+    ends('{"eos_token_id":"a"}'),
+    /generation_config.json: eos_token_id: expected a token id/,
+  );
 });
 
 onCpu("a shorter context than the model's own, if its positions allow that", async () => {
@@ -346,7 +384,10 @@ onCpu("a shorter context than the model's own, if its positions allow that", asy
     await assert.rejects(loadPretrained(folder, { contextLength: 0 }), RangeError);
   });
   await withFolder(await filesOf(gpt2), async (folder) => {
-    await assert.rejects(loadPretrained(folder, { contextLength: 8 }), /table of positions, \d+, got 8/);
+    await assert.rejects(
+      loadPretrained(folder, { contextLength: 8 }),
+      /table of positions, \d+, got 8/,
+    );
   });
 });
 

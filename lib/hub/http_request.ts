@@ -65,10 +65,13 @@ export async function request(
 export function expectSuccess(url: string, response: Response): void {
   if (response.ok) return;
   if (response.status === 401 || response.status === 403) {
+    const isGated = response.headers.get("x-error-code") === "GatedRepo";
+    const reason = isGated
+      ? "the model is gated; accept its terms on its page, and give a token of that account"
+      : "there is no such model, or it requires a token or your consent to its terms";
     throw new UserError(
-      `${url}: the server answers ${response.status}: there is no such model, or it requires a token ` +
-        "or your consent to its terms; set HF_TOKEN, allow it with --allow-env=HF_TOKEN, and " +
-        "accept the terms on the model's page",
+      `${url}: the server answers ${response.status}: ${reason}: set HF_TOKEN and allow it with ` +
+        "--allow-env=HF_TOKEN, or pass the option token",
     );
   }
   throw refused("model file", url, response);
@@ -78,4 +81,21 @@ export function expectSuccess(url: string, response: Response): void {
 export function contentRange({ headers }: Response): { start: number; total: number } | undefined {
   const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "");
   return match ? { start: Number(match[1]), total: Number(match[2]) } : undefined;
+}
+
+/**
+ * Whether the answer is that there is no such file.
+ *
+ * @throws {UserError} if the hub says that there is no such revision of the model
+ */
+export function isMissing(url: string, { status, headers }: Response): boolean {
+  if (status !== 404 && status !== 410) return false;
+  if (headers.get("x-error-code") !== "RevisionNotFound") return true;
+  const revision = /\/resolve\/([^/]+)\//.exec(url)?.[1] ?? "";
+  throw new UserError(
+    `${url}: the model has no revision "${
+      decodeURIComponent(revision)
+    }"; its page on the hub lists ` +
+      "its branches, tags and commits",
+  );
 }

@@ -7,7 +7,7 @@
  */
 import { UserError } from "../errors.ts";
 import type { OptionNames } from "../options.ts";
-import { environmentVariable } from "./environment.ts";
+import { environmentVariable, hubToken } from "./environment.ts";
 import { folderRepository, isFolder } from "./folder_files.ts";
 import { httpRepository } from "./http_repository.ts";
 import type { Repository } from "./repository.ts";
@@ -17,8 +17,8 @@ export interface RepositoryOptions {
   /** A branch, tag or commit of a model on the hub. Default `main`. */
   readonly revision?: string;
   /**
-   * Sent to the hub, or to the named server. Default: for the hub, `HF_TOKEN`, if the process may
-   * read it.
+   * Sent to the hub, or to the named server. Default: for the hub, `HF_TOKEN` or the token of the
+   * hub's own log-in, if the process may read them.
    */
   readonly token?: string;
   /** Ends loading; its reason is thrown. */
@@ -83,7 +83,7 @@ function asFolder(address: URL): URL {
 }
 
 function hubRepository(name: string, options: RepositoryOptions): Repository {
-  const { revision = "main", token = environmentVariable("HF_TOKEN") } = options;
+  const { revision = "main", token = hubToken() } = options;
   const parts = name.split("/");
   if (parts.length > 2 || !parts.every((part) => PART.test(part))) {
     throw new UserError(

@@ -11,6 +11,7 @@ import {
   expectSuccess,
   type HttpOptions,
   type HttpRequest,
+  isMissing,
   request,
   TIMEOUT,
 } from "./http_request.ts";
@@ -83,7 +84,7 @@ async function describe(
   response: Response,
   options: HttpOptions,
 ): Promise<RemoteFile | undefined> {
-  if (response.status === 404 || response.status === 410) return undefined;
+  if (isMissing(url, response)) return undefined;
   const knowsNoHead = response.status === 405 || response.status === 501;
   if (!knowsNoHead) {
     expectSuccess(url, response);
@@ -99,7 +100,7 @@ async function describeByFirstByte(
   options: HttpOptions,
 ): Promise<RemoteFile | undefined> {
   const response = await requestHeaders(url, { headers: { range: "bytes=0-0" } }, options);
-  if (response.status === 404 || response.status === 410) return undefined;
+  if (isMissing(url, response)) return undefined;
   expectSuccess(url, response);
   const range = response.status === 206 ? contentRange(response) : undefined;
   const file = range

@@ -32,6 +32,8 @@ export interface Behavior {
   tag?: string;
   /** Answers everything with this status. */
   status?: number;
+  /** Sent as `X-Error-Code` with that status, as Hugging Face does. */
+  errorCode?: string;
 }
 
 /** A running server. */
@@ -97,7 +99,13 @@ function answer(
     const headers = retryAfter === undefined ? undefined : { "retry-after": retryAfter };
     return new Response(null, { status, headers });
   }
-  if (status !== undefined) return new Response(null, { status });
+  if (status !== undefined) {
+    const { errorCode } = behavior;
+    return new Response(null, {
+      status,
+      headers: errorCode === undefined ? undefined : { "x-error-code": errorCode },
+    });
+  }
   if (token !== undefined && request.headers.get("authorization") !== `Bearer ${token}`) {
     return new Response(null, { status: 401 });
   }
