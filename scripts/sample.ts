@@ -23,7 +23,7 @@ import {
   UserError,
 } from "../mod.ts";
 import { modelFlags, samplingFlags, samplingOptions } from "./generation/flags.ts";
-import { openModel } from "./generation/open_model.ts";
+import { type OpenedModel, openModel } from "./generation/open_model.ts";
 import { streamText } from "./generation/stream_text.ts";
 
 const flags = {
@@ -42,6 +42,7 @@ const flags = {
       choices: ["slide", "stop"],
     }),
     scores: toggle(false, "show the log-probability of each token"),
+    sideBySide: toggle(false, "write the text without --adapter first, and then with it"),
     stream: toggle(true, "show tokens as they are generated"),
   }),
   ...samplingFlags,
@@ -69,37 +70,60 @@ const command = {
   examples: [
     ['deno task sample runs/baby --prompt "ROMEO:"', "continue a speaker's name"],
     ["deno task sample runs/baby --temperature 0", "always the most likely character"],
+    [
+      "deno task sample runs/baby --adapter runs/finetune --side-by-side",
+      "what fine-tuning changed",
+    ],
     ["deno task sample --model openai-community/gpt2 --beams 4", "a published model, beam search"],
   ] as const,
 };
 
 await runScript(command, async ({ flags, positionals }) => {
   const location = modelLocation(flags, positionals);
+  if (flags.sideBySide && flags.adapter === undefined) {
+    throw new UserError("--side-by-side: expected --adapter RUN, whose effect it shows");
+  }
   const device = await openDevice(deviceOptions(flags));
-  const { model, tokenizer, endTokens, sampling } = await openModel(location, flags);
+  const opened = await openModel(location, flags);
+  const options = textOptions(flags, opened.sampling);
+  if (flags.sideBySide) {
+    for (const enabled of [false, true]) {
+      opened.adapter!.enabled = enabled;
+      print(enabled ? `\n[with ${flags.adapter}]` : `[${location} alone]`);
+      await write(opened, flags, options);
+    }
+  } else await write(opened, flags, options);
+  device.close();
+});
+
+/** Writes the texts that the flags ask for. */
+async function write(
+  { model, tokenizer, endTokens }: OpenedModel,
+  flags: SampleFlags,
+  rules: GenerationOptions,
+): Promise<void> {
   const ids = await promptTokens(flags, tokenizer);
   const prompt = tokenizer.decode(ids, { skipSpecialTokens: true }); // as the model sees it
   using interrupt = new Interrupt();
   const { signal } = interrupt;
-  const options = { ...textOptions(flags, sampling), tokenizer, endToken: endTokens, signal };
-  if (flags.stream && flags.sequences === 1 && flags.beams === 1) {
+  const options = { ...rules, tokenizer, endToken: endTokens, signal };
+  const { sequences } = flags;
+  if (flags.stream && sequences === 1 && flags.beams === 1) {
     const printer = new SamplePrinter(prompt);
     const write = (piece: string) => printer.write(piece);
     const generated = await userInput(() => streamText(model, ids, { ...options, write }));
     printer.finish();
     printScores(generated, tokenizer);
-  } else {
-    const { sequences } = flags;
-    for (
-      const generated of await userInput(() => generate(model, [ids], { ...options, sequences }))
-    ) {
-      if (sequences > 1) print(`[${generated.sequence + 1} of ${sequences}]`);
-      printSample(prompt, generated.text!);
-      printScores(generated, tokenizer);
-    }
+    return;
   }
-  device.close();
-});
+  for (
+    const generated of await userInput(() => generate(model, [ids], { ...options, sequences }))
+  ) {
+    if (sequences > 1) print(`[${generated.sequence + 1} of ${sequences}]`);
+    printSample(prompt, generated.text!);
+    printScores(generated, tokenizer);
+  }
+}
 
 function modelLocation({ model }: SampleFlags, positionals: readonly string[]): string {
   const locations = model === undefined ? positionals : [model, ...positionals];

@@ -17,6 +17,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { type AdapterTask, CONFIG_FILE, writeAdapterConfig } from "./adapter_config.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { LoraAdapter } from "./lora_adapter.ts";
+import { ALL_LINEAR, endings } from "./module_matching.ts";
 
 /** The name of the file of tensors. */
 export const WEIGHTS_FILE = "adapter_model.safetensors";
@@ -81,7 +82,11 @@ export async function adapterFiles(
 ): Promise<[name: string, content: Chunks][]> {
   const { model, choices } = adapter;
   const isConvolution = architectureOf(model.config) === "gpt2"; // whose weights are [inputs, outputs]
-  const config = writeAdapterConfig({ choices, base, task }, isConvolution);
+  const modules = choices.modules === ALL_LINEAR ? endings(adapter.layers) : choices.modules;
+  const config = writeAdapterConfig(
+    { choices: { ...choices, modules }, base, task },
+    isConvolution,
+  );
   const own: Record<string, string> = { format: "pt", ...metadata };
   if (choices.bias === "none") own[BASE_HASH] = await baseFingerprint(adapter);
   const tensors = await adapterTensors(adapter);
@@ -91,10 +96,18 @@ export async function adapterFiles(
   ];
 }
 
+/** Fingerprints of bases, which stay the same while their adapters are trained and saved. */
+const fingerprints = new WeakMap<LoraAdapter, Promise<string>>();
+
 /** The fingerprint of the model without the adapter. */
 export function baseFingerprint(adapter: LoraAdapter): Promise<string> {
+  const known = fingerprints.get(adapter);
+  if (known) return known;
   const named = [...adapter.model.namedParameters()];
-  return fingerprint(new Map(named.map(([name, tensor]) => [name, adapter.baseOf(tensor)])));
+  const base = new Map(named.map(([name, tensor]) => [name, adapter.baseOf(tensor)]));
+  const computed = fingerprint(base);
+  fingerprints.set(adapter, computed);
+  return computed;
 }
 
 async function adapterTensors(

@@ -12,7 +12,7 @@ import { type AdaptableLayer, HEAD } from "./adaptable_layers.ts";
 import type { LoraChoices } from "./lora_options.ts";
 
 /** Every linear layer except the head. */
-const ALL_LINEAR = "all-linear";
+export const ALL_LINEAR = "all-linear";
 
 /** The modules that PEFT adapts unless others are named, where they are not `q_proj`, `v_proj`. */
 const DEFAULTS: Readonly<Record<string, string | readonly string[]>> = {
@@ -61,7 +61,7 @@ function matcher(operation: string, modules: string | readonly string[]) {
   if (typeof modules !== "string") {
     return (name: string) => modules.some((end) => name === end || name.endsWith(`.${end}`));
   }
-  if (modules.toLowerCase() === ALL_LINEAR) return (name: string) => name !== HEAD;
+  if (modules === ALL_LINEAR) return (name: string) => name !== HEAD;
   const pattern = wholePattern(operation, modules);
   return (name: string) => pattern.test(name);
 }
@@ -115,6 +115,6 @@ function matcherOf(layers: readonly AdaptableLayer[]) {
 }
 
 /** The last parts of the layers' names, each once. */
-function endings(layers: readonly AdaptableLayer[]): string[] {
+export function endings(layers: readonly AdaptableLayer[]): string[] {
   return [...new Set(layers.map(({ name }) => name.slice(name.lastIndexOf(".") + 1)))];
 }

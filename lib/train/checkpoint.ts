@@ -5,11 +5,13 @@
  * `config.json`, `generation_config.json`, `model.safetensors` and `tokenizer.json` (or
  * `tokenizer.model`) are those of a Hugging Face model, so `loadPretrained` loads a run.
  * `optimizer.safetensors` holds `<parameter>.<state>` for each of Folio's parameters, `run.json`
- * everything else. checkpoint_folder.ts writes the files so that a kill never mixes two steps;
+ * everything else. A run that trains an adapter has PEFT's files of it instead of the model's.
+ * checkpoint_folder.ts writes the files so that a kill never mixes two steps;
  * checkpoint_state.ts reads `run.json`.
  *
  * @module
  */
+import type { LoraAdapter } from "../adapt/lora_adapter.ts";
 import { encodeSafetensors } from "../hub/safetensors.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { expectModel } from "../nn/expect_model.ts";
@@ -39,6 +41,8 @@ const KNOWN: OptionNames<Checkpoint> = {
   run: true,
   beginToken: true,
   endTokens: true,
+  adapter: true,
+  base: true,
 };
 
 /**
@@ -82,10 +86,10 @@ export async function saveCheckpoint(
 }
 
 async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<void> {
-  const { model, optimizer, run = { step: optimizer.stepsDone } } = checkpoint;
+  const { optimizer, run = { step: optimizer.stepsDone } } = checkpoint;
   const metadata = { format: "pt", step: String(run.step) };
   const files = await modelFiles(checkpoint, metadata);
-  const state = await entriesOf(optimizerTensors(model, optimizer));
+  const state = await entriesOf(optimizerTensors(checkpoint));
   await folder.save([
     ...files,
     ["optimizer.safetensors", encodeSafetensors(state, { ...metadata, run: rememberedRun(run) })],
@@ -97,8 +101,10 @@ async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<v
 export interface OptimizerToRestore {
   /** The model of the run, as `loadPretrained` loads it. */
   readonly model: GPT;
-  /** The optimizer of the model's parameters. */
+  /** The optimizer of the model's parameters, or of the adapter's. */
   readonly optimizer: Optimizer;
+  /** The adapter that is trained, as `loadAdapter` loads it. Default: the model is trained. */
+  readonly adapter?: LoraAdapter;
 }
 
 /**
@@ -113,13 +119,13 @@ export async function loadOptimizerState(
   into: OptimizerToRestore,
 ): Promise<void> {
   const path = localPath("loadOptimizerState", folder);
-  checkOptions("loadOptimizerState", into, { model: true, optimizer: true });
+  checkOptions("loadOptimizerState", into, { model: true, optimizer: true, adapter: true });
   const { model, optimizer } = into;
   expectModel("loadOptimizerState", model);
   expectOptimizer("loadOptimizerState", optimizer);
   const { step } = await loadRunState(path);
   await withTensors(path, "optimizer.safetensors", async (file) => {
-    for (const [name, tensor] of optimizerTensors(model, optimizer)) {
+    for (const [name, tensor] of optimizerTensors(into)) {
       const stored = file.tensors.get(name);
       if (!stored || !sameShape(stored.shape, tensor.shape)) {
         throw new SyntaxError(`${file.name}: expected ${name} as ${tensor}, got ${stored?.shape}`);
@@ -130,8 +136,9 @@ export async function loadOptimizerState(
   optimizer.restore(step);
 }
 
-function optimizerTensors(model: GPT, optimizer: Optimizer): Map<string, Tensor> {
-  const names = new Map([...model.namedParameters()].map(([name, tensor]) => [tensor, name]));
+function optimizerTensors({ model, adapter, optimizer }: OptimizerToRestore): Map<string, Tensor> {
+  const trained = (adapter ?? model).namedParameters();
+  const names = new Map([...trained].map(([name, tensor]) => [tensor, name]));
   const tensors = new Map<string, Tensor>();
   for (const [state, parts] of optimizer.stateParts()) {
     for (const [parameter, part] of parts) tensors.set(`${names.get(parameter)}.${state}`, part);

@@ -50,7 +50,7 @@ export async function loadRunState(folder: string | URL): Promise<RunState> {
       `${path}/run.json: expected a whole number from 0 as "step", got ${describe(run?.step)}`,
     );
   }
-  for (const name of ["optimizer.safetensors", "model.safetensors"]) {
+  for (const name of ["optimizer.safetensors", "model.safetensors", "adapter_model.safetensors"]) {
     await expectSameRun(path, name, run);
   }
   return run;

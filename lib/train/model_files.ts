@@ -5,6 +5,8 @@
  *
  * @module
  */
+import { adapterFiles } from "../adapt/adapter_files.ts";
+import type { LoraAdapter } from "../adapt/lora_adapter.ts";
 import type { Chunks } from "../files.ts";
 import { writeModelConfig } from "../hub/config.ts";
 import { writeGenerationConfig } from "../hub/generation_config.ts";
@@ -29,15 +31,33 @@ export interface ModelToSave {
   readonly beginToken?: number;
   /** The tokens that end a text. Default: the tokenizer's, if it has one. */
   readonly endTokens?: readonly number[];
+  /** An adapter of the model, which is saved instead of the weights. Default: none. */
+  readonly adapter?: LoraAdapter;
+  /** With an adapter, the name or the path of the model without it. Default: none. */
+  readonly base?: string;
 }
 
 /**
  * `config.json`, `generation_config.json`, `model.safetensors` with `metadata`, and the tokenizer's
- * files.
+ * files; with an adapter, its files and the tokenizer's.
  *
  * @throws {RangeError} if a weight is NaN or infinite
  */
 export async function modelFiles(
+  toSave: ModelToSave,
+  metadata: Record<string, string>,
+): Promise<NamedFile[]> {
+  const { adapter, base, tokenizer } = toSave;
+  const files = adapter
+    ? await adapterFiles(adapter, { base }, metadata)
+    : await weightFiles(toSave, metadata);
+  const ofTokenizer = tokenizerContents(tokenizer).map((
+    [name, bytes],
+  ): NamedFile => [name, [bytes]]);
+  return [...files, ...ofTokenizer];
+}
+
+async function weightFiles(
   { model, tokenizer, beginToken, endTokens = ownEnd(tokenizer) }: ModelToSave,
   metadata: Record<string, string>,
 ): Promise<NamedFile[]> {
@@ -47,7 +67,6 @@ export async function modelFiles(
     ["config.json", jsonContent(writeModelConfig(model.config, ends))],
     ["generation_config.json", jsonContent(writeGenerationConfig(ends))],
     ["model.safetensors", encodeSafetensors(parameters, metadata)],
-    ...tokenizerContents(tokenizer).map(([name, bytes]): NamedFile => [name, [bytes]]),
   ];
 }
 

@@ -68,6 +68,14 @@ export const modelFlags = group("Device and model", {
     "use this many tokens of a published model's context; fewer take less memory",
     { min: 1, shownDefault: "all" },
   ),
+  adapter: text(
+    undefined,
+    "LoRA adapter of the model: folder of a run, address, or name on the hub",
+    {
+      placeholder: "RUN",
+      shownDefault: "",
+    },
+  ),
   revision: text(undefined, "branch, tag or commit of a model on the hub", {
     shownDefault: "main",
   }),

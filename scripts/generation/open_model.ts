@@ -9,7 +9,10 @@ import { userInput } from "../../lib/cli/run.ts";
 import {
   type GPT,
   holdsCheckpoint,
+  loadAdapter,
+  loadAdapterConfig,
   loadPretrained,
+  type LoraAdapter,
   type Pretrained,
   quantize,
   type SamplingDefaults,
@@ -27,6 +30,10 @@ export interface OpenedModel {
   readonly endTokens: readonly number[];
   /** How its makers sample from it. */
   readonly sampling: SamplingDefaults;
+  /** The token that begins its texts, if it has one. */
+  readonly beginToken?: number;
+  /** The adapter that was loaded onto it. */
+  readonly adapter?: LoraAdapter;
 }
 
 /** How to open a model. */
@@ -37,6 +44,8 @@ export interface OpenModelOptions {
   readonly context?: number;
   /** How the weights are stored. */
   readonly weights: "f32" | "int8";
+  /** Where an adapter of the model is. */
+  readonly adapter?: string;
 }
 
 /**
@@ -46,18 +55,36 @@ export interface OpenModelOptions {
  */
 export async function openModel(
   location: string,
-  { weights, ...options }: OpenModelOptions,
+  { weights, adapter: place, ...options }: OpenModelOptions,
 ): Promise<OpenedModel> {
+  await expectNoAdapter(location);
   const opened = holdsCheckpoint(location)
     ? await openRun(location, options)
     : await openPretrained(location, options);
+  const adapter = place === undefined
+    ? undefined
+    : await userInput(() => loadAdapter(place, opened.model));
   if (weights === "int8") await quantize(opened.model);
-  return opened;
+  return { ...opened, adapter };
 }
 
-type Version = Omit<OpenModelOptions, "weights">;
+/** Refuses an adapter in the place of a model; the message has the command with its base. */
+async function expectNoAdapter(location: string): Promise<void> {
+  const holds = (name: string) => Deno.stat(`${location}/${name}`).then(() => true, () => false);
+  if (!await holds("adapter_config.json") || await holds("config.json")) return;
+  const { base = "BASE" } = await userInput(() => loadAdapterConfig(location));
+  throw new UserError(
+    `${location}: it is an adapter, not a model; give its base, and the adapter beside it: ` +
+      `${base} --adapter ${location}`,
+  );
+}
 
-async function openRun(folder: string, { revision, context }: Version): Promise<OpenedModel> {
+type Version = Omit<OpenModelOptions, "weights" | "adapter">;
+
+async function openRun(
+  folder: string,
+  { revision, context }: Version,
+): Promise<OpenedModel> {
   if (revision !== undefined || context !== undefined) {
     throw new UserError(`${folder}: --revision and --context are for published models, not runs`);
   }
@@ -77,8 +104,10 @@ async function openPretrained(
 }
 
 /** A loaded model with the end tokens of its configuration and its tokenizer. */
-function withEndTokens({ model, tokenizer, endTokens, sampling }: Pretrained): OpenedModel {
+function withEndTokens(
+  { model, tokenizer, endTokens, sampling, beginToken }: Pretrained,
+): OpenedModel {
   const { endId } = tokenizer;
   const all = new Set(endId === undefined ? endTokens : [...endTokens, endId]);
-  return { model, tokenizer, endTokens: [...all], sampling };
+  return { model, tokenizer, endTokens: [...all], sampling, beginToken };
 }

@@ -28,8 +28,23 @@ export interface RunChoices {
   readonly initFrom?: string;
   /** How the corpus is read, if any flag says so. */
   readonly reading?: ReadingChoices;
+  /** What `deno task finetune` trains of which model; absent in a run of `deno task train`. */
+  readonly finetune?: FinetuneChoices;
   /** What `--resume` changed, oldest first. */
   readonly history?: readonly ChangedChoices[];
+}
+
+/** How a run of `deno task finetune` trains a model. */
+export interface FinetuneChoices {
+  /** Train a LoRA adapter, or all weights. */
+  readonly method: "lora" | "full";
+  /** The model: the absolute path of its folder, or its address or name on the hub. */
+  readonly base: string;
+}
+
+/** The command that makes a run and continues it. */
+export function commandOf({ finetune }: Pick<RunChoices, "finetune">): string {
+  return `deno task ${finetune ? "finetune" : "train"}`;
 }
 
 /** What changed when a run was resumed. */

@@ -8,7 +8,7 @@
  */
 import { fromModelPlace } from "../../lib/cli/model_place.ts";
 import { userInput } from "../../lib/cli/run.ts";
-import { type GPT, loadPretrained, modelOf, UserError } from "../../mod.ts";
+import { type GPT, loadPretrained, type LoraAdapter, modelOf, UserError } from "../../mod.ts";
 import type { Plan } from "./choices.ts";
 import type { TrainData } from "./data.ts";
 
@@ -17,6 +17,8 @@ export interface InitialModel {
   readonly model: GPT;
   readonly beginToken?: number;
   readonly endTokens: readonly number[];
+  /** The adapter that `deno task finetune` trains instead of the weights. */
+  readonly adapter?: LoraAdapter;
 }
 
 /**

@@ -27,7 +27,7 @@ import {
   SETTING_RULES,
   UserError,
 } from "../../mod.ts";
-import type { RunChoices } from "./choices.ts";
+import { commandOf, type RunChoices } from "./choices.ts";
 
 /** The content of run.json. */
 export interface RunRecord extends RunState, RunChoices {
@@ -51,8 +51,8 @@ type RunFacts = Pick<
 
 /** The content of run.json after `step` updates. */
 export function runRecord(choices: RunChoices, facts: RunFacts): RunRecord {
-  const { preset, settings, reports, patience, dataset, tokenizer, initFrom, reading, history } =
-    choices;
+  const { preset, settings, reports, patience, dataset, tokenizer, initFrom, reading } = choices;
+  const { finetune, history } = choices;
   const { step, corpusHash, sequencesSeen, device, datasetPath } = facts;
   return {
     step,
@@ -65,12 +65,13 @@ export function runRecord(choices: RunChoices, facts: RunFacts): RunRecord {
     tokenizer,
     initFrom,
     reading,
+    finetune,
     corpusHash,
     sequencesSeen,
     history,
     versions: Deno.version,
     device,
-    commandLine: ["deno task train", ...Deno.args].join(" "),
+    commandLine: [commandOf(choices), ...Deno.args].join(" "),
   };
 }
 
@@ -90,6 +91,7 @@ const RECORD_RULES: { readonly [Name in keyof Required<RunRecord>]: Rule } = {
     column: optional(text),
     pack: optional(truth),
   })),
+  finetune: optional(fields({ method: oneOf(["lora", "full"]), base: text })),
   corpusHash: text,
   sequencesSeen: optional(wholeNumber({ min: 0 })),
   history: optional(list),

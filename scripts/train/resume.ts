@@ -63,6 +63,7 @@ export function resumedPlan(folder: string, flags: TrainFlags, given: Given, run
     tokenizer: run.tokenizer,
     initFrom: run.initFrom,
     reading: resumedReading(folder, readingChoices(flags, given), run.reading),
+    finetune: run.finetune,
     history: history.length > 0 ? history : undefined,
     resume: true,
     force: false,

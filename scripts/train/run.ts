@@ -30,7 +30,7 @@ import {
 import type { TrainData } from "./data.ts";
 import type { InitialModel } from "./initial_model.ts";
 import type { LiveRun } from "./live.ts";
-import type { Plan } from "./choices.ts";
+import { commandOf, type Plan } from "./choices.ts";
 import { drawLoss, memoryLine, runRecord } from "./record.ts";
 import { removeReplaced } from "./run_folder.ts";
 import { EVENT_FILE, EventLog } from "./tensorboard.ts";
@@ -100,7 +100,7 @@ export class Run {
     if (parts.tensorboard) run.#events = await EventLog.open(plan.folder, run.#metrics.lines);
     run.#describe();
     if (!plan.resume) await run.#save();
-    if (plan.force) await removeReplaced(plan.folder, parts.data.tokenizer.files().keys());
+    if (plan.force) await removeReplaced(plan.folder, run.#modelNames());
     return run;
   }
 
@@ -143,20 +143,19 @@ export class Run {
     this.#progress.finish();
     await live?.end("stopped");
     print(
-      `\nstopped after step ${trainer.stepsDone}; continue with: ${resumeCommand(plan.folder)}`,
+      `\nstopped after step ${trainer.stepsDone}; continue with: ${resumeCommand(plan)}`,
     );
   }
 
   /** Shows a sample, the validation loss and the files of a finished run. */
   async reportResult(): Promise<void> {
-    const { plan: { folder, preset }, data, live } = this.#parts;
+    const { plan: { folder, preset }, live } = this.#parts;
     this.#progress.finish();
     if (this.signal.aborted) print(this.#earlyStop());
     print();
     printSample("", await this.sample(SAMPLE_TOKENS.end));
     await live?.end("finished");
-    const names = ["config.json", "generation_config.json", "model.safetensors"];
-    names.push(...data.tokenizer.files().keys(), "optimizer.safetensors", "run.json");
+    const names = [...this.#modelNames(), "optimizer.safetensors", "run.json"];
     if (this.#metrics.lines.length > 0) {
       names.push("metrics.jsonl");
       if (await drawLoss(folder, preset)) names.push("loss.svg");
@@ -166,8 +165,17 @@ export class Run {
     const loss = this.#validationLoss;
     print(loss === undefined ? "" : `\nvalidation loss ${formatLoss(loss)}${this.#bestLoss()}`);
     print(`wrote ${folder}/${names.join(", ")}`);
-    const prompt = expressible(data.tokenizer, "ROMEO:") ? ' --prompt "ROMEO:"' : "";
-    print(`try   deno task sample ${shellWord(folder)}${prompt}`);
+    print(`try   ${this.#sampleCommand()}`);
+  }
+
+  #sampleCommand(): string {
+    const { plan: { folder, finetune }, data: { tokenizer }, ends: { adapter } } = this.#parts;
+    if (finetune && adapter) {
+      const places = `${shellWord(finetune.base)} --adapter ${shellWord(folder)}`;
+      return `deno task sample ${places} --side-by-side`;
+    }
+    const prompt = expressible(tokenizer, "ROMEO:") ? ' --prompt "ROMEO:"' : "";
+    return `deno task sample ${shellWord(folder)}${prompt}`;
   }
 
   /** The error to report for one that ended the loop; divergence becomes advice. */
@@ -233,13 +241,12 @@ export class Run {
   }
 
   #earlyStop(): string {
-    const { plan: { patience, folder }, trainer } = this.#parts;
+    const { plan, trainer } = this.#parts;
+    const { patience } = plan;
     return `stopped early after step ${trainer.stepsDone}: ${
       formatItems(patience!, "evaluation")
     } ` +
-      `without a lower validation loss; --patience 0 goes on: ${
-        resumeCommand(folder)
-      } --patience 0`;
+      `without a lower validation loss; --patience 0 goes on: ${resumeCommand(plan)} --patience 0`;
   }
 
   /** For example `; the lowest, 1.8912 after step 250, is in runs/baby/best`. */
@@ -251,8 +258,17 @@ export class Run {
   }
 
   #model(): ModelToSave {
-    const { trainer: { model }, data: { tokenizer }, ends } = this.#parts;
-    return { model, tokenizer, ...ends };
+    const { trainer: { model }, data: { tokenizer }, ends, plan: { finetune } } = this.#parts;
+    return { model, tokenizer, ...ends, base: finetune?.base };
+  }
+
+  /** Names of the files that hold the model and its tokenizer. */
+  #modelNames(): string[] {
+    const { ends: { adapter }, data: { tokenizer } } = this.#parts;
+    const names = adapter
+      ? ["adapter_config.json", "adapter_model.safetensors"]
+      : ["config.json", "generation_config.json", "model.safetensors"];
+    return [...names, ...tokenizer.files().keys()];
   }
 
   async #append(metrics: Metrics): Promise<void> {
@@ -286,14 +302,15 @@ export class Run {
 
   /** The error for a divergence: what diverged, what is saved, and what to do. */
   #diverged(what: string): UserError {
-    const { folder, settings: { learningRate, clip } } = this.#parts.plan;
+    const { plan } = this.#parts;
+    const { folder, settings: { learningRate, clip } } = plan;
     const saved = this.#savedStep !== undefined && holdsCheckpoint(folder)
       ? `; the checkpoint of step ${this.#savedStep} in ${folder} is untouched`
       : "";
     const rate = Number((learningRate / 3).toPrecision(1));
     const flags = `--learning-rate ${rate}${clip === 0 ? " --clip 1" : ""}`;
     const advice = this.#savedStep
-      ? `continue from it with a lower rate: ${resumeCommand(folder)} ${flags}`
+      ? `continue from it with a lower rate: ${resumeCommand(plan)} ${flags}`
       : `start again with a lower rate, such as ${flags}${saved === "" ? "" : " --force"}`;
     return new UserError(`training: ${what}${saved}; ${advice}`);
   }
@@ -304,8 +321,8 @@ function elapsedSeconds({ lines }: MetricsLog): number {
   return lines.findLast((line) => "elapsedSeconds" in line)?.elapsedSeconds ?? 0;
 }
 
-function resumeCommand(folder: string): string {
-  return `deno task train --out ${shellWord(folder)} --resume`;
+function resumeCommand(plan: Plan): string {
+  return `${commandOf(plan)} --out ${shellWord(plan.folder)} --resume`;
 }
 
 /** A path as a shell reads it. */

@@ -62,6 +62,11 @@ export async function openRunFolder(plan: Plan): Promise<CheckpointFolder> {
 
 /** Files that `loadPretrained` reads although a run may not write them. */
 const READ_WITH_A_MODEL = [
+  "config.json",
+  "generation_config.json",
+  "model.safetensors",
+  "adapter_config.json",
+  "adapter_model.safetensors",
   "tokenizer.json",
   "tokenizer.model",
   "spiece.model",

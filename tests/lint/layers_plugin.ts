@@ -66,6 +66,10 @@ const PARTS: readonly Part[] = [
   { at: "scripts/", from: SCRIPT },
   { at: "scripts/train", from: [...SCRIPT, "scripts/train/"] },
   {
+    at: "scripts/finetune",
+    from: [...SCRIPT, "scripts/finetune/", "scripts/train/"],
+  },
+  {
     at: "scripts/sweep",
     from: [...SCRIPT, "scripts/sweep/", "scripts/comparison/", "scripts/train/flags.ts"],
   },
@@ -75,6 +79,7 @@ const PARTS: readonly Part[] = [
     from: [...SCRIPT, "scripts/comparison/", "scripts/train/record.ts"],
   },
   { at: "scripts/generation/", from: [...SCRIPT, "scripts/generation/"] },
+  { at: "scripts/merge", from: [...SCRIPT, "scripts/generation/"] },
   { at: "scripts/sample", from: [...SCRIPT, "scripts/generation/"] },
   { at: "scripts/chat", from: [...SCRIPT, "scripts/chat/", "scripts/generation/"] },
   { at: "scripts/transformers", from: [...SCRIPT, "scripts/transformers/"] },

@@ -1,0 +1,54 @@
+/**
+ * Merges an adapter into its base: one model folder, which generates as fast as the base.
+ *
+ *     deno task merge runs/finetune --out merged
+ *
+ * @module
+ */
+import { text } from "../lib/cli/flags.ts";
+import { print } from "../lib/cli/output.ts";
+import { runScript, userInput } from "../lib/cli/run.ts";
+import { loadAdapterConfig, openDevice, savePretrained, UserError } from "../mod.ts";
+import { openModel } from "./generation/open_model.ts";
+
+const flags = {
+  out: text(undefined, "folder of the merged model", { placeholder: "DIR", shownDefault: "" }),
+  base: text(undefined, "the model that the adapter was trained on", {
+    placeholder: "MODEL",
+    shownDefault: "as the adapter names it",
+  }),
+  revision: text(undefined, "branch, tag or commit of a base on the hub", { shownDefault: "main" }),
+};
+
+const command = {
+  name: "deno task merge",
+  summary: "Merges an adapter into its base and saves both as one model.",
+  flags,
+  positionals: {
+    name: "RUN",
+    meaning: "folder of a LoRA run or of an adapter, address, or name on the hub",
+    min: 1,
+    max: 1,
+  },
+  examples: [[
+    "deno task merge runs/finetune --out merged",
+    "base and adapter as one model",
+  ]] as const,
+};
+
+await runScript(command, async ({ flags: { out, base, revision }, positionals: [adapter] }) => {
+  if (out === undefined) throw new UserError("expected --out DIR, the folder of the merged model");
+  const place = base ?? (await userInput(() => loadAdapterConfig(adapter))).base;
+  if (place === undefined) {
+    throw new UserError(`${adapter}: it does not name its base; give it with --base MODEL`);
+  }
+  const device = await openDevice({ device: "cpu" });
+  const opened = await openModel(place, { weights: "f32", revision, adapter });
+  opened.adapter!.merge();
+  opened.adapter!.detach();
+  const { model, tokenizer, endTokens, beginToken } = opened;
+  await userInput(() => savePretrained(out, { model, tokenizer, endTokens, beginToken }));
+  print(`wrote ${out}: ${place} with ${adapter} merged into it`);
+  print(`try   deno task sample ${out}`);
+  device.close();
+});

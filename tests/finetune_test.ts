@@ -1,0 +1,129 @@
+/** `deno task finetune` and `merge`, and `sample --adapter`, as real processes on a tiny model. */
+import assert from "node:assert/strict";
+import { loadAdapterConfig } from "../lib/adapt/load_adapter.ts";
+import { type Finished, line, run, scratchFolder, TINY } from "./support/command.ts";
+
+const ROWS = Array.from({ length: 24 }, (_, i) => ({
+  prompt: `${i}+1=`,
+  completion: `${i + 1}`,
+}));
+
+/** A folder with a base that knows an end token, and the texts to learn. */
+async function withBase() {
+  const folder = await scratchFolder();
+  const lines = ROWS.map((row) => JSON.stringify(row)).join("\n");
+  await Deno.writeTextFile(`${folder.path}/sums.jsonl`, lines);
+  const quiet = line("--dataset sums.jsonl --steps 4 --warmup-steps 0 --eval-every 0 --out base");
+  const { code, err } = await run("train", [...quiet, ...TINY], folder.path);
+  assert.equal(code, 0, err);
+  return folder;
+}
+
+/** A constant rate, so that fewer steps are the beginning of more. */
+const CONSTANT = line(
+  "--device cpu --context 16 --batch 4 --warmup-steps 0 --learning-rate 0.01 --min-learning-rate 0.01",
+);
+const FINETUNE = [...line("base --dataset sums.jsonl"), ...CONSTANT];
+
+async function finetuned(folder: string, flags: string): Promise<string> {
+  const { code, out, err } = await run("finetune", [...FINETUNE, ...line(flags)], folder);
+  assert.equal(code, 0, err);
+  return out;
+}
+
+async function sha(path: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
+  return new Uint8Array(hash).toHex();
+}
+
+function refused({ code, err }: Finished, message: RegExp): void {
+  assert.equal(code, 2, err);
+  assert.match(err, /^error: [^\n]*\n?$/);
+  assert.match(err, message);
+}
+
+Deno.test("finetune trains an adapter: the base stays, a resumed run and threads give its bits", async () => {
+  await using folder = await withBase();
+  const base = await sha(`${folder.path}/base/model.safetensors`);
+  const out = await finetuned(folder.path, "--lora-dropout 0.1 --steps 6 --out whole --threads 2");
+  assert.match(out, /^base {5}.*\/base: [\d,]+ parameters, frozen$/m);
+  assert.match(
+    out,
+    /^adapter {2}LoRA rank 8, alpha 16 \(scale 2\) on 4 layers: [\d,]+ trained \([\d.]+ %\), [\d.]+ kB on disk$/m,
+  );
+  assert.match(out, /^takes .* base, .* gradients, .* optimizer, and activations$/m);
+  await finetuned(folder.path, "--lora-dropout 0.1 --steps 3 --out part --threads 1");
+  const rest = line("--out part --resume --steps 6 --device cpu --threads 1");
+  const resumed = await run("finetune", rest, folder.path);
+  assert.equal(resumed.code, 0, resumed.err);
+  const bits = (name: string) => sha(`${folder.path}/${name}/adapter_model.safetensors`);
+  assert.equal(await bits("part"), await bits("whole"));
+  assert.equal(await sha(`${folder.path}/base/model.safetensors`), base);
+  const files = [...Deno.readDirSync(`${folder.path}/whole`)].map(({ name }) => name);
+  assert.ok(!files.includes("model.safetensors"), "the base is not copied");
+  const { choices, base: named, task } = await loadAdapterConfig(`${folder.path}/whole`);
+  assert.deepEqual(choices.modules, ["c_attn", "c_proj", "c_fc"]);
+  assert.equal(named, await Deno.realPath(`${folder.path}/base`));
+  assert.equal(task, "CAUSAL_LM");
+});
+
+Deno.test("sample writes with an adapter and beside the base; merge saves both as one", async () => {
+  await using folder = await withBase();
+  await finetuned(folder.path, "--epochs 20 --out tuned");
+  const greedy = line("--device cpu --temperature 0 --prompt 3+1= --max-new-tokens 4");
+  const text = async (...args: string[]) => {
+    const { code, out, err } = await run("sample", [...args, ...greedy], folder.path);
+    assert.equal(code, 0, err);
+    return out;
+  };
+  const alone = await text("base");
+  const adapted = await text("base", "--adapter", "tuned");
+  assert.notEqual(adapted, alone);
+  const both = await text("base", "--adapter", "tuned", "--side-by-side");
+  assert.equal(both, `[base alone]\n${alone}\n[with tuned]\n${adapted}`);
+  const merged = await run("merge", line("tuned --out merged"), folder.path);
+  assert.equal(merged.code, 0, merged.err);
+  assert.equal(await text("merged"), adapted);
+});
+
+Deno.test("finetune --method full writes a model, from which it continues", async () => {
+  await using folder = await withBase();
+  const out = await finetuned(folder.path, "--method full --steps 2 --out full");
+  assert.match(out, /parameters, all trained$/m);
+  await Deno.stat(`${folder.path}/full/model.safetensors`);
+  const rest = line("--out full --resume --steps 4 --device cpu");
+  const { code, err } = await run("finetune", rest, folder.path);
+  assert.equal(code, 0, err);
+});
+
+Deno.test("mistakes of finetune are one line, and nothing is written", async () => {
+  await using folder = await withBase();
+  const before = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+  const tries: [flags: string[], message: RegExp][] = [
+    [line("base"), /expected --dataset FILE/],
+    [[], /expected a MODEL/],
+    [[...FINETUNE, ...line("--modules c_atn --out x")], /nearest is "c_attn"/],
+    [[...FINETUNE, ...line("--rank 33 --out x")], /a rank of at most 32/],
+    [
+      line("base --dataset sums.jsonl --context 17 --device cpu --out x"),
+      /--context 17: the context of base is 16/,
+    ],
+    [line("base --dataset none.jsonl --out x"), /none\.jsonl/],
+    [line("nowhere/at/all --dataset sums.jsonl --out x"), /nowhere\/at\/all/],
+    [line("--out base --resume"), /it is a run of deno task train/],
+  ];
+  for (const [flags, message] of tries) {
+    refused(await run("finetune", flags, folder.path), message);
+  }
+  const after = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+  assert.deepEqual(after, before);
+  await finetuned(folder.path, "--steps 1 --out tuned");
+  refused(await run("sample", ["tuned", "--device", "cpu"], folder.path), /it is an adapter/);
+  const again = line("tuned --dataset sums.jsonl --device cpu --out x");
+  refused(await run("finetune", again, folder.path), /it is an adapter; merge it/);
+  refused(await run("merge", ["tuned"], folder.path), /expected --out DIR/);
+  refused(
+    await run("finetune", line("--out tuned --resume --rank 4 --device cpu"), folder.path),
+    /--rank: a resumed run keeps it/,
+  );
+});
