@@ -134,9 +134,11 @@ export { pool, type Pooling, type PoolOptions } from "./lib/nn/pool.ts";
 export {
   type SequenceLengths,
   Transformer,
-  type TransformerConfig,
   type TransformerWeights,
 } from "./lib/nn/transformer.ts";
+export type { TransformerConfig, TransformerPositions } from "./lib/nn/transformer_config.ts";
+export { type StackInput, TransformerStack } from "./lib/nn/transformer_stack.ts";
+export { RelativePositions, type RelativePositionsOptions } from "./lib/nn/relative_positions.ts";
 export { type PaddedSequences, type PadOptions, padSequences } from "./lib/nn/padding.ts";
 export { sequenceLoss, type SequenceLossOptions } from "./lib/nn/sequence_loss.ts";
 export {
@@ -245,6 +247,7 @@ export {
   type TopNextTokensOptions,
 } from "./lib/generate/top_next_tokens.ts";
 export { greedyDecode, type GreedyDecodeOptions } from "./lib/generate/greedy_decode.ts";
+export { textToText, type TextToTextOptions } from "./lib/generate/text_to_text.ts";
 export type { SamplingOptions } from "./lib/generate/options.ts";
 
 // Text and corpora
@@ -312,6 +315,15 @@ export {
   loadClassifier,
   type PretrainedClassifier,
 } from "./lib/hub/load_classifier.ts";
+export {
+  loadEncoderDecoder,
+  type PretrainedEncoderDecoder,
+} from "./lib/hub/load_encoder_decoder.ts";
+export type {
+  EncoderDecoderArchitecture,
+  PretrainedEncoderDecoderConfig,
+  TargetEnds,
+} from "./lib/hub/encoder_decoder_formats.ts";
 export { loadEncoder, type PretrainedEncoder } from "./lib/hub/load_encoder.ts";
 export { cosineSimilarity, embed, type EmbedOptions } from "./lib/hub/embed.ts";
 export type { SentenceModules } from "./lib/hub/sentence_modules.ts";

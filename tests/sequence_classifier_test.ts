@@ -8,11 +8,10 @@ import { classify, classifyIds, loadClassifier } from "../lib/hub/load_classifie
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { Encoder } from "../lib/nn/encoder.ts";
 import { SequenceClassifier } from "../lib/nn/sequence_classifier.ts";
-import { intoStored } from "../lib/hub/stored_layout.ts";
-import { size } from "../lib/shape.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
+import { assertGradients } from "./support/golden_gradients.ts";
 import { countingContext } from "./support/dropout_rates.ts";
 import {
   type EncoderGolden,
@@ -76,26 +75,8 @@ for (const [name, golden] of Object.entries(ENCODERS)) {
         named.map(([, parameter]) => parameter),
       );
       assertNear([await value.item()], [golden.loss]);
-      const stored = new Map<string, Float32Array<ArrayBuffer>>();
       const { source } = readClassifierConfig(JSON.stringify(golden.config)).names;
-      for (const [i, [parameter, { shape }]] of named.entries()) {
-        const from = source(parameter);
-        const [name] = from.names;
-        if (!stored.has(name)) stored.set(name, new Float32Array(size(golden.shapes[name])));
-        const data = await gradients[i].data() as Float32Array<ArrayBuffer>;
-        intoStored(data, shape, from, stored.get(name)!);
-      }
-      for (const [name, data] of stored) {
-        const [norm, product] = golden.gradients[name];
-        const { transposed } = source(named.find(([own]) => source(own).names[0] === name)![0]);
-        const direction = uniform("direction", data.length);
-        // The direction is laid out as the file's tensor is.
-        const [columns, rows] = golden.shapes[name];
-        const at = (j: number) => transposed ? j % columns * rows + Math.floor(j / columns) : j;
-        const along = data.reduce((sum, g, j) => sum + g * direction[at(j)], 0);
-        assertNear([Math.hypot(...data), along], [norm, product], 1e-4 * Math.max(norm, 0.1));
-      }
-      assert.deepEqual(new Set(stored.keys()), new Set(Object.keys(golden.shapes)));
+      await assertGradients(golden, named, gradients, source);
     });
   });
 

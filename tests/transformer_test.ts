@@ -175,7 +175,7 @@ forEachDevice("a pre-norm transformer ends each side with a norm", async () => {
     assertClose([values.reduce((a, b) => a + b), Math.hypot(...values) ** 2], [0, 8], 1e-3);
   }
   const names = [...model.namedParameters().keys()];
-  assert.ok(names.includes("encoder_norm.weight") && names.includes("decoder_norm.bias"));
+  assert.ok(names.includes("encoder.norm.weight") && names.includes("decoder.norm.bias"));
   assert.equal(`${model.forward(ids([[1, 2, 3]]), ids([[1, 2]]))}`, "f32 [1,2,7]");
 });
 

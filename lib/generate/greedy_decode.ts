@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { onDevice } from "../device/current_device.ts";
 import { describe } from "../errors.ts";
 import { padSequences } from "../nn/padding.ts";
 import { Transformer } from "../nn/transformer.ts";
@@ -17,10 +18,10 @@ import { expectPrompt } from "./options.ts";
 
 /** Options of `greedyDecode`. */
 export interface GreedyDecodeOptions {
-  /** The id that every target begins with; not included in the result. */
-  startToken: number;
-  /** Ends a target; not included in the result. Default: none. */
-  endToken?: number;
+  /** The id, or the ids, that every target begins with; not included in the result. */
+  startToken: number | readonly number[];
+  /** Ends a target, or any of several does; not included in the result. Default: none. */
+  endToken?: number | readonly number[];
   /** Maximum number of tokens of a target. Default: the model's context length. */
   maxNewTokens?: number;
 }
@@ -66,33 +67,45 @@ export async function greedyDecode(
     throw new TypeError(`greedyDecode: expected a list of sources, got ${describe(sources)}`);
   }
   const { contextLength } = model.config;
-  const { startToken, endToken, maxNewTokens = contextLength } = options;
-  expectPrompt("greedyDecode: startToken", [startToken], model.config.targetVocabSize);
+  const prefix = [options.startToken].flat();
+  const ends = [options.endToken ?? []].flat();
+  const most = contextLength - prefix.length + 1;
+  const { maxNewTokens = most } = options;
+  expectPrompt("greedyDecode: startToken", prefix, model.config.targetVocabSize);
   for (const source of sources) expectPrompt("greedyDecode", source, model.config.sourceVocabSize);
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1 || maxNewTokens > contextLength) {
+  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1 || maxNewTokens > most) {
     throw new RangeError(
-      `greedyDecode: maxNewTokens must be a whole number from 1 to ${contextLength}, the context ` +
-        `length; got ${maxNewTokens}`,
+      `greedyDecode: maxNewTokens must be a whole number from 1 to ${most}, the context length; got ` +
+        `${maxNewTokens}`,
     );
   }
-  const { ids, lengths } = padSequences(sources);
+  const { device } = model.decoder.tokens.weight;
+  const { ids, lengths } = onDevice(device, () => padSequences(sources));
   const memory = scope(() => model.encode(ids, { sourceLengths: lengths }));
-  const target = padSequences(sources.map(() => [startToken]), { length: maxNewTokens }).ids;
+  const positions = prefix.length - 1 + maxNewTokens;
+  const starts = sources.map(() => prefix);
+  const { ids: target, lengths: started } = onDevice(
+    device,
+    () => padSequences(starts, { length: positions }),
+  );
   const likeliest = compile((given: Tensor, encoded: Tensor) => {
     const decoded = model.decode(given, encoded, { sourceLengths: lengths });
-    return argmax(model.head.forward(decoded), { axis: -1 });
+    return argmax(model.logits(decoded), { axis: -1 });
   });
   try {
-    return await extend(
-      target,
-      sources.length,
-      { maxNewTokens, endToken },
-      () => likeliest(target, memory),
-    );
+    const places = { first: prefix.length - 1, positions, ends };
+    return await extend(target, sources.length, places, () => likeliest(target, memory));
   } finally {
     likeliest.dispose();
-    for (const made of [ids, lengths, memory, target]) made.dispose();
+    for (const made of [ids, lengths, memory, target, started]) made.dispose();
   }
+}
+
+/** The positions of a target: that of the last token which is given, and the number of all. */
+interface Places {
+  readonly first: number;
+  readonly positions: number;
+  readonly ends: readonly number[];
 }
 
 /**
@@ -102,19 +115,19 @@ export async function greedyDecode(
 async function extend(
   target: Tensor,
   rows: number,
-  { maxNewTokens, endToken }: { maxNewTokens: number; endToken?: number },
+  { first, positions, ends }: Places,
   likeliest: () => Tensor,
 ): Promise<number[][]> {
   const given = Int32Array.from(await target.data());
   const written: number[][] = Array.from({ length: rows }, () => []);
   const open = new Set(written.keys());
-  for (let place = 0; place < maxNewTokens && open.size > 0; place++) {
+  for (let place = first; place < positions && open.size > 0; place++) {
     const tokens = await likeliest().data();
     for (const row of open) {
-      const token = tokens[row * maxNewTokens + place];
-      if (token === endToken) open.delete(row);
+      const token = tokens[row * positions + place];
+      if (ends.includes(token)) open.delete(row);
       else written[row].push(token);
-      if (place + 1 < maxNewTokens) given[row * maxNewTokens + place + 1] = token;
+      if (place + 1 < positions) given[row * positions + place + 1] = token;
     }
     target.write(given);
   }

@@ -9,6 +9,7 @@
  */
 import { type ModelConfig, modelConfig } from "../nn/config.ts";
 import { ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
+import { isEncoderDecoderType } from "./encoder_decoder_formats.ts";
 import { isEncoderType } from "./encoder_formats.ts";
 import { folio } from "./folio_format.ts";
 import type { ArchitectureNames, Format } from "./format.ts";
@@ -83,12 +84,14 @@ function expectNotQuantized(fields: ConfigFields): void {
 
 function readFormat(fields: ConfigFields): Format {
   const type = fields.get("model_type");
-  if (!isEncoderType(type)) return fields.choice("model_type", FORMATS, "(none)");
+  const loaders = isEncoderType(type)
+    ? "an encoder is loaded by loadEncoder, one that classifies by loadClassifier"
+    : isEncoderDecoderType(type)
+    ? "an encoder–decoder is loaded by loadEncoderDecoder"
+    : undefined;
+  if (!loaders) return fields.choice("model_type", FORMATS, "(none)");
   const known = Object.keys(FORMATS).join(", ");
-  throw malformed(
-    `model_type: expected one of ${known}, got "${type}"; an encoder is loaded by ` +
-      "loadEncoder, one that classifies by loadClassifier",
-  );
+  throw malformed(`model_type: expected one of ${known}, got "${type}"; ${loaders}`);
 }
 
 /**

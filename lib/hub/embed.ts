@@ -13,7 +13,7 @@ import { expectPooling, pool, type Pooling } from "../nn/pool.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import type { PretrainedEncoder } from "./load_encoder.ts";
-import { encodedTexts, expectSequences, inBatches } from "./text_sequences.ts";
+import { encodedTexts, expectBatchSize, expectSequences, inBatches } from "./text_sequences.ts";
 
 /** Options of `embed`, whose defaults are what the encoder's files say. */
 export interface EmbedOptions {
@@ -63,9 +63,7 @@ export async function embed(
   checkOptions("embed", options, OPTIONS);
   const { pooling = encoder.pooling, normalize = encoder.normalize, batchSize = 32 } = options;
   expectPooling("embed", pooling);
-  if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-    throw new RangeError(`embed: batchSize must be a whole number from 1, got ${batchSize}`);
-  }
+  expectBatchSize("embed", batchSize);
   if (!Array.isArray(texts)) {
     throw new TypeError(`embed: expected a list of texts, got ${describe(texts)}`);
   }

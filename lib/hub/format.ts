@@ -53,6 +53,8 @@ export interface ArchitectureNames {
   readonly prefix?: RegExp;
   /** Tensors that the file may have and the model does not read. Default: none. */
   readonly unread?: RegExp;
+  /** Tensors that the file may have if they hold zeros only. Default: none. */
+  readonly zeros?: RegExp;
 }
 
 /** Activations by Hugging Face's names. The first name of each activation is the one written. */

@@ -52,8 +52,9 @@ export function matchParameters(
     result.set(parameter, { ...source, names: found });
   }
   if (isTied) { for (const name of headNames(architecture)) unused.delete(name); }
-  const { unread } = architecture;
-  const unexpected = [...unused].filter((name) => !BUFFERS.test(name) && !unread?.test(name));
+  const { unread, zeros } = architecture;
+  const known = [BUFFERS, unread, zeros];
+  const unexpected = [...unused].filter((name) => !known.some((names) => names?.test(name)));
   if (missing.length > 0 || unexpected.length > 0) {
     throw new SyntaxError(
       `weights do not fit the configuration (${architecture.name}): ` +

@@ -43,6 +43,7 @@ export async function* readParameters(
   const parts = new Map<string, Float32Array<ArrayBuffer>>();
   for (const stored of file.tensors.keys()) {
     const waiting = owners.get(stored);
+    if (architecture.zeros?.test(stored)) expectZeros(file, stored, await file.float32(stored));
     if (waiting === undefined) continue;
     const part = await file.float32(stored);
     assertFinite(`${stored} of ${file.name}`, part);
@@ -58,6 +59,11 @@ export async function* readParameters(
       if (source.names.length > 1 || waiting.at(-1) === owner) parts.delete(stored);
     }
   }
+}
+
+function expectZeros(file: TensorReader, name: string, values: Float32Array): void {
+  if (values.every((value) => value === 0)) return;
+  throw new SyntaxError(`${file.name}: ${name}: expected zeros, got ${values.find(Boolean)}`);
 }
 
 /** The parameters that need each tensor: several if each is a part of it. */

@@ -60,6 +60,12 @@ export function expectSequences(
   }
 }
 
+/** Throws a RangeError unless `batchSize` is a whole number from 1. */
+export function expectBatchSize(operation: string, batchSize: number): void {
+  if (Number.isSafeInteger(batchSize) && batchSize >= 1) return;
+  throw new RangeError(`${operation}: batchSize must be a whole number from 1, got ${batchSize}`);
+}
+
 /**
  * Calls `compute` on batches of sequences of similar lengths, so that little padding is computed, and
  * returns its results, one for each sequence, in the sequences' order.

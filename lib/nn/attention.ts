@@ -23,6 +23,7 @@ import {
   type BlockConfigInput,
   headSizeOf,
 } from "./block_config.ts";
+import { biasedAttention, biasedWeights } from "./biased_attention.ts";
 import { ForwardContext, type LayerCache } from "./context.ts";
 import { type BlockWeights, sameWeights } from "./initial_weights.ts";
 import { layerRandom, normal } from "./initializers.ts";
@@ -54,6 +55,11 @@ export interface AttendOptions {
   source?: Tensor;
   /** i32 [B]: hide the keys of sequence b from keyLengths[b] on, its padding. Default: none. */
   keyLengths?: Tensor;
+  /**
+   * f32, added to the scores and stored with them; broadcasts to [B,H,T,S]. It is for layers that are
+   * not packed and have as many key and value heads as query heads. Default: none.
+   */
+  scoreBias?: Tensor;
   /** Keys and values of earlier tokens; those of `x` are appended. Default: none. */
   cache?: LayerCache;
   /** Added to the result in the output projection's kernel. Default: none. */
@@ -71,7 +77,14 @@ const LAYER_OPTIONS: OptionNames<AttentionLayerOptions> = {
   random: true,
 };
 
-const CALL_OPTIONS = { source: true, keyLengths: true, cache: true, residual: true, weights: true };
+const CALL_OPTIONS: OptionNames<AttendOptions> = {
+  source: true,
+  keyLengths: true,
+  scoreBias: true,
+  cache: true,
+  residual: true,
+  weights: true,
+};
 
 /** Rows of queries, keys and values, each [B,T,heads·D], or packed: [q | k | v]. */
 type Rows = readonly [packed: Tensor] | readonly [q: Tensor, k: Tensor, v: Tensor];
@@ -202,17 +215,44 @@ export class Attention extends Module {
   }
 
   /** softmax(scale·Q·Kᵀ)·V of each head, with dropout in training. */
-  #mix(rows: Rows, { keyLengths }: AttendOptions, context: ForwardContext): Tensor {
-    const dropout = context.attentionDropout(this.config.attentionDropout ?? 0);
+  #mix(rows: Rows, call: AttendOptions, context: ForwardContext): Tensor {
+    const { keyLengths, scoreBias } = call;
+    const { attentionDropout = 0 } = this.config;
+    if (scoreBias) {
+      const dropout = (weights: Tensor) => context.dropout(weights, attentionDropout);
+      const [q, k, v] = this.#separate(rows, call);
+      return biasedAttention(q, k, v, { ...this.#biased(scoreBias), keyLengths, dropout });
+    }
+    const dropout = context.attentionDropout(attentionDropout);
     const options = { ...this.#heads(), causal: this.#causal, keyLengths, ...dropout };
     return rows.length === 1 ? selfAttention(rows[0], options) : attention(...rows, options);
   }
 
   /** softmax(scale·Q·Kᵀ) of each head. */
-  #weigh(rows: Rows, { keyLengths }: AttendOptions): Tensor {
+  #weigh(rows: Rows, call: AttendOptions): Tensor {
+    const { keyLengths, scoreBias } = call;
+    if (scoreBias) {
+      const [q, k] = this.#separate(rows, call);
+      return biasedWeights(q, k, { ...this.#biased(scoreBias), keyLengths });
+    }
     const options = { ...this.#heads(), causal: this.#causal, keyLengths };
     if (rows.length === 1) return selfAttentionWeights(rows[0], options);
     return attentionWeights(rows[0], rows[1], options);
+  }
+
+  #biased(bias: Tensor) {
+    const { heads, window, scale } = this.#heads();
+    return { heads, window, scale, causal: this.#causal, bias };
+  }
+
+  /** The rows as a bias needs them. */
+  #separate(rows: Rows, { cache }: AttendOptions): readonly [q: Tensor, k: Tensor, v: Tensor] {
+    const { heads, keyValueHeads = heads } = this.config;
+    if (rows.length === 3 && heads === keyValueHeads && !cache) return rows;
+    throw new TypeError(
+      "Attention: a scoreBias is for layers that are not packed and have as many key and value " +
+        `heads as query heads, without a cache, got ${heads} heads, ${keyValueHeads} keyValueHeads`,
+    );
   }
 
   #heads() {

@@ -42,6 +42,8 @@ export interface BlockInput {
   memory?: Tensor;
   /** i32 [B]: hide the memory of sequence b from memoryLengths[b] on. Default: none. */
   memoryLengths?: Tensor;
+  /** Added to the scores of self-attention, as in `AttendOptions`. Default: none. */
+  scoreBias?: Tensor;
   /** Keys and values of earlier tokens. Default: none. */
   cache?: LayerCache;
 }
@@ -54,6 +56,14 @@ const OPTIONS: OptionNames<BlockOptions> = {
   attentionNorm: true,
   initial: true,
   random: true,
+};
+
+const INPUT: OptionNames<BlockInput> = {
+  lengths: true,
+  memory: true,
+  memoryLengths: true,
+  scoreBias: true,
+  cache: true,
 };
 
 /** A layer with its norms and its dropout. */
@@ -164,15 +174,16 @@ export class Block extends Module {
     input: BlockInput = {},
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
-    checkOptions("Block", input, { lengths: true, memory: true, memoryLengths: true, cache: true });
-    const { memory } = input;
+    checkOptions("Block", input, INPUT);
+    const { memory, scoreBias } = input;
     if ((this.crossAttention === undefined) !== (memory === undefined)) {
       const [has, got] = [this.crossAttention ? "cross-" : "no cross-", memory ?? "none"];
       throw new TypeError(`Block: it has ${has}attention, and as memory it got ${got}`);
     }
     if (!context.options.recomputeActivations) return this.#compute(x, input, context);
     const passes = [context, context.fork()];
-    const inputs = [x, ...(memory ? [memory] : []), ...this.parameters(), ...updatesOf(this)];
+    const given = [x, memory, scoreBias].filter((tensor) => tensor !== undefined);
+    const inputs = [...given, ...this.parameters(), ...updatesOf(this)];
     return recompute(() => this.#compute(x, input, passes.shift()!), inputs);
   }
 
@@ -197,8 +208,8 @@ export class Block extends Module {
   #halves(input: BlockInput, context: ForwardContext) {
     const { attention, feedForward, norm1, norm2, outputNorm1, outputNorm2 } = this;
     const { dropout, attentionOutputDropout = dropout } = this.config;
-    const { lengths: keyLengths, cache } = input;
-    const options = { keyLengths, cache, weights: context.options.attentionWeights };
+    const { lengths: keyLengths, cache, scoreBias } = input;
+    const options = { keyLengths, cache, scoreBias, weights: context.options.attentionWeights };
     const attend: Half = {
       layer: (x, residual) => attention.forward(x, { ...options, residual }, context),
       norm: norm1,

@@ -1,56 +1,27 @@
 /**
  * The encoder–decoder transformer, which reads one sequence and writes another.
  *
- * B batch, S time of the source, T time of the target, C width, V vocabulary. See gpt.ts for
- * decoder-only models, lib/generate for decoding.
+ * B batch, S time of the source, T time of the target, C width, V vocabulary. See
+ * transformer_config.ts for its choices, gpt.ts for decoder-only models, lib/generate for decoding.
  *
  * @module
  */
 import { Random } from "../random.ts";
-import { embedding } from "../ops/embedding.ts";
+import { mul } from "../ops/binary.ts";
 import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
+import { linear } from "../ops/matmul.ts";
 import { reshape } from "../ops/reshape.ts";
-import { checkOptions, type OptionNames } from "../options.ts";
+import { checkOptions } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Block, byLayer } from "./block.ts";
-import { BLOCK_OPTIONS, blockConfig, type BlockConfigInput, pickFields } from "./block_config.ts";
-import { expectWholeNumber } from "./config_checks.ts";
+import { byLayer } from "./block.ts";
 import { ForwardContext } from "./context.ts";
-import { expectIds } from "./expect_ids.ts";
-import { type InitialOptions, sameWeights } from "./initial_weights.ts";
-import { lecunNormal, normal, varianceScaling } from "./initializers.ts";
-import { Embedding, Linear, makeNorm, type NormLayer } from "./layers.ts";
-import { Module, ModuleList, type Parts } from "./module.ts";
-import { sinusoidalPositions } from "./positions.ts";
-
-/**
- * Sizes and choices of a `Transformer`: those of its blocks, post-norm by default, and its own. Its
- * positions are sinusoidal.
- */
-export interface TransformerConfig extends Omit<BlockConfigInput, "positions"> {
-  /** Ids of the source's tokens. */
-  sourceVocabSize: number;
-  /** V, ids of the target's tokens. */
-  targetVocabSize: number;
-  /** The longest source and target, in tokens. */
-  contextLength: number;
-  /** Number of blocks in the encoder, and in the decoder. */
-  layers: number;
-  /** Dropout of the embeddings. Default: `dropout`. */
-  embeddingDropout?: number;
-}
-
-const { positions: _, ...SHARED } = BLOCK_OPTIONS;
-
-const OPTIONS: OptionNames<TransformerConfig> = {
-  sourceVocabSize: true,
-  targetVocabSize: true,
-  contextLength: true,
-  layers: true,
-  ...SHARED,
-  embeddingDropout: true,
-};
+import type { InitialOptions } from "./initial_weights.ts";
+import { lecunNormal, normal } from "./initializers.ts";
+import { Embedding, Linear } from "./layers.ts";
+import { Module, type Parts } from "./module.ts";
+import { checkTransformer, type TransformerConfig } from "./transformer_config.ts";
+import { TransformerStack } from "./transformer_stack.ts";
 
 /**
  * Lengths of a batch's sequences, i32 [B] each: the positions after them, padding, are hidden.
@@ -74,11 +45,11 @@ export interface TransformerWeights {
 }
 
 /**
- * Vaswani's transformer: post-norm blocks, sinusoidal positions, separate embedding tables for
- * source and target.
+ * An encoder–decoder: by default Vaswani's, with post-norm blocks, sinusoidal positions and separate
+ * embedding tables for source and target; by other choices T5 or BART.
  *
- * Matrices start by Glorot's rule, tables as N(0, 1), the head as LeCun's normal. Source: arXiv
- * 1706.03762.
+ * Matrices start by Glorot's rule, tables as N(0, 1), the head as LeCun's normal. Source: Vaswani et
+ * al., arXiv 1706.03762; Raffel et al., arXiv 1910.10683 (T5); Lewis et al., arXiv 1910.13461 (BART).
  *
  * ```ts
  * import { openDevice, tensor, Transformer } from "../../mod.ts";
@@ -93,65 +64,41 @@ export interface TransformerWeights {
  * ```
  */
 export class Transformer extends Module {
-  /** The source's token table, [source vocabulary, C]. */
-  readonly sourceTokens: Embedding;
-  /** The target's token table, [V,C]. */
-  readonly targetTokens: Embedding;
-  /** The encoder's blocks, first to last. */
-  readonly encoder: ModuleList<Block>;
-  /** The norm after the encoder's last block; undefined with post-norm. */
-  readonly encoderNorm: NormLayer | undefined;
-  /** The decoder's blocks, first to last. */
-  readonly decoder: ModuleList<Block>;
-  /** The norm before the head; undefined with post-norm. */
-  readonly decoderNorm: NormLayer | undefined;
-  /** C → V. */
-  readonly head: Linear;
-  readonly #positions: Tensor;
+  /** Reads the source. */
+  readonly encoder: TransformerStack;
+  /** Reads the target, and what the encoder made of the source. */
+  readonly decoder: TransformerStack;
+  /** C → V; undefined if the target's token table serves as the head. */
+  readonly head: Linear | undefined;
 
   /**
    * Draws the initial weights.
    *
-   * @throws {RangeError} for an impossible configuration, such as an odd width or heads that do not
-   * divide it
+   * @throws {RangeError} if the configuration is impossible, such as an odd width or heads that do
+   *   not divide it
    */
   constructor(readonly config: TransformerConfig, options: InitialOptions = {}) {
     super();
-    checkOptions("Transformer", config, OPTIONS);
+    checkTransformer(config);
     checkOptions("Transformer", options, { random: true });
     const { random = new Random(0) } = options;
-    const { sourceVocabSize, targetVocabSize, contextLength, layers, width } = config;
-    const sizes = { sourceVocabSize, targetVocabSize, contextLength, layers };
-    for (const [name, value] of Object.entries(sizes)) expectWholeNumber(name, value);
-    const fields = pickFields<BlockConfigInput>(config, SHARED);
-    const shared = blockConfig(fields, { normPlacement: "post" });
-    this.#positions = sinusoidalPositions(contextLength, width);
+    const { sourceVocabSize, targetVocabSize, width, layers, decoderLayers = layers } = config;
     const table = (rows: number) => new Embedding(rows, width, { initializer: normal(1), random });
-    this.sourceTokens = table(sourceVocabSize);
-    this.targetTokens = table(targetVocabSize);
-    const glorot = varianceScaling({ mode: "fan_avg", distribution: "uniform" });
-    const drawn = { random, initial: sameWeights(glorot) };
-    const list = (make: () => Block) => new ModuleList(Array.from({ length: layers }, make));
-    this.encoder = list(() => new Block(shared, drawn));
-    this.decoder = list(() => new Block(shared, { ...drawn, causal: true, crossAttention: true }));
-    if (shared.normPlacement !== "post") {
-      this.encoderNorm = makeNorm(shared);
-      this.decoderNorm = makeNorm(shared);
-    }
-    this.head = new Linear(width, targetVocabSize, { initializer: lecunNormal(), random });
+    const tokens = table(sourceVocabSize);
+    const targets = config.sharedTokens ? tokens : table(targetVocabSize);
+    const side = { isDecoder: false, random };
+    this.encoder = new TransformerStack(config, { ...side, tokens, layers });
+    const decoder = { ...side, tokens: targets, layers: decoderLayers, isDecoder: true };
+    this.decoder = new TransformerStack(config, decoder);
+    if (config.tiedHead) return;
+    const { headBias: bias = true } = config;
+    this.head = new Linear(width, targetVocabSize, { bias, initializer: lecunNormal(), random });
   }
 
-  /** The tables, the blocks, their norms if there are any, and the head. */
+  /** `encoder`, `decoder` and, unless it is tied, `head`. */
   override parts(): Parts {
-    return {
-      source_tokens: this.sourceTokens,
-      target_tokens: this.targetTokens,
-      encoder: this.encoder,
-      encoder_norm: this.encoderNorm,
-      decoder: this.decoder,
-      decoder_norm: this.decoderNorm,
-      head: this.head,
-    };
+    const { encoder, decoder, head } = this;
+    return { encoder, decoder, head };
   }
 
   /**
@@ -166,7 +113,7 @@ export class Transformer extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     const memory = this.encode(source, lengths, context);
-    return this.head.forward(this.decode(target, memory, lengths, context));
+    return this.logits(this.decode(target, memory, lengths, context));
   }
 
   /** source i32 [B,S] → [B,S,C], the memory that the decoder attends to. */
@@ -175,9 +122,7 @@ export class Transformer extends Module {
     { sourceLengths: lengths }: SequenceLengths = {},
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
-    let x = this.#embed("source", this.sourceTokens, source, context);
-    for (const block of this.encoder.items) x = block.forward(x, { lengths }, context);
-    return this.encoderNorm?.forward(x) ?? x;
+    return this.encoder.forward(source, { lengths }, context);
   }
 
   /** target i32 [B,T] and the encoder's value [B,S,C] → [B,T,C], before the head. */
@@ -187,10 +132,15 @@ export class Transformer extends Module {
     { sourceLengths, targetLengths }: SequenceLengths = {},
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
-    let x = this.#embed("target", this.targetTokens, target, context);
     const input = { lengths: targetLengths, memory, memoryLengths: sourceLengths };
-    for (const block of this.decoder.items) x = block.forward(x, input, context);
-    return this.decoderNorm?.forward(x) ?? x;
+    return this.decoder.forward(target, input, context);
+  }
+
+  /** The head: the decoder's value [..., C] → logits [..., V]. */
+  logits(decoded: Tensor): Tensor {
+    const rows = this.#headInput(decoded);
+    const { weight } = this.decoder.tokens;
+    return this.head?.forward(rows) ?? linear(rows, weight, undefined, { transposed: true });
   }
 
   /**
@@ -205,8 +155,11 @@ export class Transformer extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     const decoded = this.decode(target, this.encode(source, lengths, context), lengths, context);
-    const rows = reshape(decoded, [next.size, this.config.width]);
-    return linearCrossEntropy(rows, this.head.weight, this.head.bias, next.view([next.size]));
+    const rows = this.#headInput(reshape(decoded, [next.size, this.config.width]));
+    const targets = next.view([next.size]);
+    const { head, decoder: { tokens } } = this;
+    if (head) return linearCrossEntropy(rows, head.weight, head.bias, targets);
+    return linearCrossEntropy(rows, tokens.weight, undefined, targets, { transposed: true });
   }
 
   /** The weights of attention of every layer and head. No gradient flows. */
@@ -225,10 +178,8 @@ export class Transformer extends Module {
     });
   }
 
-  #embed(name: string, table: Embedding, ids: Tensor, context: ForwardContext): Tensor {
-    const { contextLength, dropout = 0, embeddingDropout = dropout } = this.config;
-    expectIds("Transformer", ids, contextLength, `${name} ids`);
-    const embedded = embedding(table.weight, ids, { positions: this.#positions });
-    return context.dropout(embedded, embeddingDropout);
+  #headInput(decoded: Tensor): Tensor {
+    const { headScale = 1 } = this.config;
+    return headScale === 1 ? decoded : mul(decoded, headScale);
   }
 }

@@ -8,6 +8,9 @@ import { encodeSafetensors } from "../../lib/hub/safetensors.ts";
 import type { SafetensorsArray, SafetensorsDtype } from "../../lib/hub/safetensors_dtype.ts";
 import { size } from "../../lib/shape.ts";
 import albert from "../golden/encoders/albert.json" with { type: "json" };
+import bart from "../golden/encoders/bart.json" with { type: "json" };
+import flanT5 from "../golden/encoders/flan_t5.json" with { type: "json" };
+import t5 from "../golden/encoders/t5.json" with { type: "json" };
 import modernbert from "../golden/encoders/modernbert.json" with { type: "json" };
 import roberta from "../golden/encoders/roberta.json" with { type: "json" };
 import xlmRoberta from "../golden/encoders/xlm_roberta.json" with { type: "json" };
@@ -45,6 +48,18 @@ export interface EncoderGolden extends Golden {
   readonly hidden: string;
 }
 
+/** An encoder–decoder. */
+export interface EncoderDecoderGolden extends Golden {
+  readonly lengths: number[];
+  readonly target: number[][];
+  /** The tokens after the target's, −100 for those that count nothing. */
+  readonly next: number[][];
+  /** The encoder's value. */
+  readonly encoded: string;
+  /** The 64 greedily chosen tokens for each of the inputs. */
+  readonly greedy: number[][];
+}
+
 export const DECODERS: Readonly<Record<string, DecoderGolden>> = {
   gpt2: asDecoder(gpt2),
   gpt_neo: asDecoder(gptNeo),
@@ -61,12 +76,22 @@ export const ENCODERS: Readonly<Record<string, EncoderGolden>> = {
   modernbert: asEncoder(modernbert),
 };
 
+export const ENCODER_DECODERS: Readonly<Record<string, EncoderDecoderGolden>> = {
+  t5: asEncoderDecoder(t5),
+  flan_t5: asEncoderDecoder(flanT5),
+  bart: asEncoderDecoder(bart),
+};
+
 function asDecoder(json: unknown): DecoderGolden {
   return json as DecoderGolden;
 }
 
 function asEncoder(json: unknown): EncoderGolden {
   return json as EncoderGolden;
+}
+
+function asEncoderDecoder(json: unknown): EncoderDecoderGolden {
+  return json as EncoderDecoderGolden;
 }
 
 /** The numbers of a base64 string. */

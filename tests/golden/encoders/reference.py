@@ -38,6 +38,19 @@ EXISTING = {
 }
 
 
+T5 = {"vocab_size": 61, "d_model": 32, "d_kv": 6, "d_ff": 56, "num_heads": 4, "num_layers": 2, "decoder_start_token_id": 0}
+BART = {
+    "vocab_size": 61, "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4, "encoder_ffn_dim": 80, "decoder_ffn_dim": 80, "max_position_embeddings": 80,
+    "forced_eos_token_id": None, "attn_implementation": "eager",
+}
+TRANSFORMERS = {
+    "t5": t.T5Config(**T5, num_decoder_layers=3, relative_attention_num_buckets=8, relative_attention_max_distance=20),
+    "flan_t5": t.T5Config(**T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
+    "bart": t.BartConfig(**BART, scale_embedding=True),
+}
+
+
 def filled(model):
     """The model in float64, and its parameters by the names that its file has."""
     model = model.double().eval()
@@ -73,13 +86,59 @@ def classifier(name, config):
         inputs["token_type_ids"] = types
     hidden = model.base_model(**inputs).last_hidden_state
     output = model(**inputs, labels=labels)
-    print(name, "loss", float(output.loss), output.logits.tolist())
+    print(name, "loss", float(output.loss.detach()), output.logits.tolist())
     return {
         "config": saved(model), "shapes": {name: list(parameter.shape) for name, parameter in weights.items()},
         "inputs": ids.tolist(), "types": types.tolist(), "lengths": lengths.tolist(), "labels": labels.tolist(),
         "hidden": pack(hidden.detach()), "logits": pack(output.logits.detach()), "loss": float(output.loss),
         "gradients": gradients(output.loss, weights),
     }
+
+
+def greedy(model, config, ids, mask):
+    """64 tokens by greedy search, which no end token ends, and the smallest gap between the two likeliest."""
+    target, gap = torch.full((len(ids), 1), config.decoder_start_token_id), float("inf")
+    for _ in range(64):
+        top = model(input_ids=ids, attention_mask=mask, decoder_input_ids=target).logits[:, -1].topk(2)
+        gap = min(gap, float((top.values[:, 0] - top.values[:, 1]).min()))
+        target = torch.cat((target, top.indices[:, :1]), 1)
+    return target[:, 1:].tolist(), gap
+
+
+def encoder_decoder(name, config):
+    untied = config.model_type == "t5" and not config.scale_decoder_outputs
+    model = t.AutoModelForSeq2SeqLM.from_config(config)
+    if untied:  # as transformers leaves a file's own head
+        model.lm_head.weight = torch.nn.Parameter(torch.zeros_like(model.lm_head.weight))
+    model, weights = filled(model)
+    ids, mask, lengths = batch(name, config.pad_token_id)
+    target = 3 + ids_of(f"{name} target", 3, 10, 58)
+    next_ids = 3 + ids_of(f"{name} next", 3, 10, 58)
+    next_ids[1, 6:] = -100
+    output = model(input_ids=ids, attention_mask=mask, decoder_input_ids=target, labels=next_ids)
+    content = {
+        "config": saved(model) | {"tie_word_embeddings": not untied},
+        "shapes": {name: list(parameter.shape) for name, parameter in weights.items()},
+        "inputs": ids.tolist(), "lengths": lengths.tolist(), "target": target.tolist(), "next": next_ids.tolist(),
+        "encoded": pack(output.encoder_last_hidden_state.detach()), "logits": pack(output.logits.detach()),
+        "loss": float(output.loss.detach()), "gradients": gradients(output.loss, weights),
+    }
+    with torch.no_grad():
+        content["greedy"], gap = greedy(model, config, ids, mask)
+    print(name, "loss", content["loss"], "smallest gap", gap, [len(set(row)) for row in content["greedy"]])
+    return content
+
+
+def buckets():
+    """T5's ranges of distances: for encoder and decoder, number of ranges and longest distance."""
+    attention = t.models.t5.modeling_t5.T5Attention
+    distance = torch.cat((torch.arange(-140, 141), torch.tensor([-9999, -500, -499, -250, 250, 499, 500, 9999])))
+    cases = [(both, count, most) for both in (True, False) for count, most in ((32, 128), (8, 20), (32, 500))]
+    ranges = [
+        [both, count, most, attention._relative_position_bucket(distance, both, count, most).tolist()]
+        for both, count, most in cases
+    ]
+    return {"distances": distance.tolist(), "ranges": ranges}
 
 
 def write(name, content):
@@ -89,6 +148,9 @@ def write(name, content):
 def main():
     for name, config in CONFIGS.items():
         write(name, classifier(name, config))
+    for name, config in TRANSFORMERS.items():
+        write(name, encoder_decoder(name, config))
+    write("buckets", buckets())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,115 @@
+/**
+ * `config.json` of encoder–decoders: T5, with T5 1.1 and Flan-T5, and BART.
+ *
+ * The fields of each architecture, and its names of tensors, are in t5_format.ts and bart_format.ts;
+ * language models are in config.ts, encoders in encoder_formats.ts.
+ *
+ * @module
+ */
+import {
+  checkTransformer,
+  transformerBlocks,
+  type TransformerConfig,
+} from "../nn/transformer_config.ts";
+import { bart } from "./bart_format.ts";
+import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
+import { type EncoderDecoderFormat, encoderDecoderSource } from "./encoder_decoder_format.ts";
+import type { ModelSizes } from "./expect_size.ts";
+import type { ArchitectureNames } from "./format.ts";
+import { t5 } from "./t5_format.ts";
+
+/** The architecture whose names and layouts an encoder–decoder's file has. */
+export type EncoderDecoderArchitecture = "t5" | "bart";
+
+/** Ids of the tokens around a target. */
+export interface TargetEnds {
+  /** Begin every target: one token, and in some models a second one. */
+  readonly startTokens: readonly number[];
+  /** End a target; empty if the file names none. */
+  readonly endTokens: readonly number[];
+}
+
+/** The contents of an encoder–decoder's `config.json`. */
+export interface PretrainedEncoderDecoderConfig extends TargetEnds {
+  /** The file's `model_type`. */
+  readonly architecture: EncoderDecoderArchitecture;
+  /** The model. */
+  readonly config: TransformerConfig;
+}
+
+const FORMATS: Readonly<Record<EncoderDecoderArchitecture, EncoderDecoderFormat>> = { t5, bart };
+
+/** Whether `type` is the `model_type` of an encoder–decoder. */
+export function isEncoderDecoderType(type: unknown): boolean {
+  return typeof type === "string" && Object.hasOwn(FORMATS, type);
+}
+
+/**
+ * Reads the texts of an encoder–decoder's `config.json` and, if there is one, of its
+ * `generation_config.json`, both untrusted.
+ *
+ * @throws {SyntaxError} naming the field, what was expected and what came
+ */
+export function readEncoderDecoderConfig(
+  text: string,
+  generation?: string,
+): PretrainedEncoderDecoderConfig & { readonly names: ArchitectureNames } {
+  const fields = parseConfig(text);
+  const format = fields.choice("model_type", FORMATS, "(none)");
+  const architecture = fields.get("model_type") as EncoderDecoderArchitecture;
+  const config = checked(format.read(fields));
+  const ends = readEnds(format, fields, generation);
+  return { architecture, config, ...ends, names: namesOf(architecture, format, config) };
+}
+
+/** The sizes that the number of a model's stored weights depends on. */
+export function encoderDecoderSizes(config: TransformerConfig): ModelSizes {
+  const { positions: _, layers, decoderLayers = layers, targetVocabSize, ...blocks } = config;
+  return { ...blocks, layers: layers + decoderLayers, vocabSize: targetVocabSize };
+}
+
+function checked(config: TransformerConfig): TransformerConfig {
+  try {
+    checkTransformer(config);
+    transformerBlocks(config);
+  } catch (cause) {
+    throw malformed((cause as Error).message, cause);
+  }
+  return config;
+}
+
+function readEnds(
+  format: EncoderDecoderFormat,
+  fields: ConfigFields,
+  generation: string | undefined,
+): TargetEnds {
+  const settings = generation === undefined ? fields : parseConfig(generation);
+  const start = settings.wholeNumber("decoder_start_token_id", format.startToken(fields), 0);
+  const forced = settings.wholeNumber("forced_bos_token_id", undefined, 0);
+  const endTokens = readEndTokens(settings);
+  return {
+    startTokens: forced === undefined ? [start] : [start, forced],
+    endTokens: endTokens.length > 0 ? endTokens : readEndTokens(fields),
+  };
+}
+
+function readEndTokens(fields: ConfigFields): number[] {
+  const value = fields.get("eos_token_id");
+  const ids: unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
+  if (ids.every((id) => Number.isInteger(id) && (id as number) >= 0)) return ids as number[];
+  throw unexpected("eos_token_id", "a token id or a list of them", value);
+}
+
+function namesOf(
+  architecture: EncoderDecoderArchitecture,
+  format: EncoderDecoderFormat,
+  config: TransformerConfig,
+): ArchitectureNames {
+  const names = format.names(config);
+  return {
+    name: architecture,
+    source: (parameter) => encoderDecoderSource(names, parameter),
+    unread: names.unread,
+    zeros: names.zeros,
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * A published encoder–decoder, such as Flan-T5 or BART, from a folder, an address or the hub.
+ *
+ * encoder_decoder_formats.ts reads its configuration; see lib/generate/text_to_text.ts for the texts
+ * that it writes, load_pretrained.ts for language models.
+ *
+ * @module
+ */
+import { Transformer } from "../nn/transformer.ts";
+import { checkOptions } from "../options.ts";
+import { expectPlace } from "../place.ts";
+import {
+  encoderDecoderSizes,
+  type PretrainedEncoderDecoderConfig,
+  readEncoderDecoderConfig,
+} from "./encoder_decoder_formats.ts";
+import {
+  checkedDevice,
+  filledModel,
+  LOAD_OPTIONS,
+  type LoadOptions,
+  readConfig,
+} from "./load_pretrained.ts";
+import { tokenizerOf } from "./load_tokenizer.ts";
+import { openRepository } from "./open_repository.ts";
+import { readText } from "./repository.ts";
+import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
+
+/** A loaded encoder–decoder. */
+export interface PretrainedEncoderDecoder extends PretrainedEncoderDecoderConfig, WithTokenizer {
+  /** The model. */
+  readonly model: Transformer;
+}
+
+/**
+ * Loads an encoder–decoder: a T5, T5 1.1, Flan-T5 or BART, such as `google/flan-t5-small`. Places and
+ * errors are those of `loadPretrained`.
+ *
+ * ```ts ignore
+ * const t5 = await loadEncoderDecoder("google/flan-t5-small");
+ * console.log(await textToText(t5, ["Translate to German: How old are you?"]));
+ * ```
+ */
+export async function loadEncoderDecoder(
+  place: string | URL,
+  options: LoadOptions = {},
+): Promise<PretrainedEncoderDecoder> {
+  expectPlace("loadEncoderDecoder", place, "a path, an address or a name on the hub");
+  checkOptions("loadEncoderDecoder", options, LOAD_OPTIONS);
+  const repository = openRepository(place, options);
+  const device = checkedDevice(options);
+  const generation = await readText(repository, "generation_config.json");
+  const read = (text: string) => readEncoderDecoderConfig(text, generation);
+  const { names, ...known } = await readConfig(repository, read);
+  const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
+  const from = { repository, names, sizes: encoderDecoderSizes(known.config), device };
+  const model = await filledModel(() => new Transformer(known.config), from, options);
+  return withTokenizer({ ...known, model }, tokenizer, repository.name);
+}

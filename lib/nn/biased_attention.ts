@@ -1,0 +1,65 @@
+/**
+ * Attention with a bias on its scores, such as T5's, which stores the T×S scores.
+ *
+ * Without a bias lib/ops/attention.ts (flash attention) stores none.
+ *
+ * @module
+ */
+import type { AttentionMask } from "../ops/attention_layout.ts";
+import { attentionWeights } from "../ops/attention_weights.ts";
+import { add, mul } from "../ops/binary.ts";
+import { matmul } from "../ops/matmul.ts";
+import { reshape } from "../ops/reshape.ts";
+import { softmax } from "../ops/softmax.ts";
+import { transpose } from "../ops/transpose.ts";
+import { where } from "../ops/where.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
+
+/** Options of `biasedAttention`. */
+export interface BiasedAttentionOptions extends AttentionMask {
+  /** H, query heads, of which keys and values have as many. */
+  heads: number;
+  /** f32, broadcasts to [B,H,T,S]. */
+  bias: Tensor;
+  /** Applied to the probabilities, such as dropout. Default: none. */
+  dropout?: (weights: Tensor) => Tensor;
+}
+
+/**
+ * dropout(softmax(scale·Q·Kᵀ + bias))·V for each head: q [B,T,H·D] and k, v [B,S,H·D] → [B,T,H·D].
+ * A query that sees no key gets zeros.
+ */
+export function biasedAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  options: BiasedAttentionOptions,
+): Tensor {
+  const { heads, dropout = (weights) => weights } = options;
+  const weights = dropout(biasedWeights(q, k, options));
+  const output = matmul(weights, split(v, heads));
+  return reshape(transpose(output, [0, 2, 1, 3]), q.shape);
+}
+
+/** The probabilities before dropout, [B,H,T,S]. Gradients flow. */
+export function biasedWeights(
+  q: Tensor,
+  k: Tensor,
+  { heads, bias, scale = Math.sqrt(heads / q.shape[2]), ...mask }: BiasedAttentionOptions,
+): Tensor {
+  const product = matmul(split(q, heads), split(k, heads), { transposeB: true });
+  const scores = add(scale === 1 ? product : mul(product, scale), bias);
+  return softmax(where(visible(q, k, mask), scores, -Infinity));
+}
+
+/** [B,T,H·D] → [B,H,T,D]. */
+function split(x: Tensor, heads: number): Tensor {
+  const [batch, time, width] = x.shape;
+  return transpose(reshape(x, [batch, time, heads, width / heads]), [0, 2, 1, 3]);
+}
+
+/** [B,1,T,S], above 0 if a query sees a key: the weights of queries and keys that are all 0. */
+function visible(q: Tensor, k: Tensor, { causal, window, keyLengths }: AttentionMask): Tensor {
+  const nothing = ({ shape: [batch, time], device }: Tensor) => zeros([batch, time, 1], { device });
+  return attentionWeights(nothing(q), nothing(k), { heads: 1, causal, window, keyLengths });
+}
