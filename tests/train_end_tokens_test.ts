@@ -27,6 +27,20 @@ for (const tokenizer of ["char", "word"]) {
   });
 }
 
+Deno.test("a run over documents ends its texts with the token that separates them", async () => {
+  await using folder = await scratchFolder();
+  await Deno.mkdir(`${folder.path}/tales`);
+  for (let i = 0; i < 20; i++) {
+    await Deno.writeTextFile(`${folder.path}/tales/${i}.txt`, `a tale of ${i % 7} old foxes`);
+  }
+  const args = ["--dataset", "tales", ...TINY, ...QUIET, ...line("--out run")];
+  const { code, err } = await run("train", args, folder.path);
+  assert.equal(code, 0, err);
+  const { endId } = await loadTokenizer(`${folder.path}/run`);
+  assert.ok(endId !== undefined);
+  assert.deepEqual(await ends(`${folder.path}/run`), [endId, endId]);
+});
+
 Deno.test("a text without an end token makes a run without one", async () => {
   await using folder = await scratchFolder();
   const args = ["--dataset", "text.txt", ...TINY, ...QUIET, ...line("--out run")];

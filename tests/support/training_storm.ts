@@ -2,9 +2,9 @@
  * A storm: a training run that is killed, terminated and interrupted at random moments and resumed
  * each time, and whether it ends with the bits of a run that never stopped.
  *
- *     deno run -A tests/support/training_storm.ts 100 1
+ *     deno run -A tests/support/training_storm.ts 100 1 SIGKILL
  *
- * Arguments: how many signals, and a seed.
+ * Arguments: the number of signals, a seed, and the kinds of signals (default: all four).
  *
  * @module
  */
@@ -27,6 +27,7 @@ const RESUME = line("--resume --out run --device cpu");
 
 /** What ends a life. */
 const KINDS = ["SIGKILL", "SIGTERM", "SIGINT", "SIGINT twice"] as const;
+type Kind = typeof KINDS[number];
 
 /** How often each kind of signal fell, and how. */
 export interface Storm {
@@ -43,7 +44,11 @@ export interface Storm {
  * weights, optimizer and metrics. Fails at the first difference, and if a signal loses more than the
  * steps since the last checkpoint.
  */
-export async function trainingStorm(count: number, seed: number): Promise<Storm> {
+export async function trainingStorm(
+  count: number,
+  seed: number,
+  kinds: readonly Kind[] = KINDS,
+): Promise<Storm> {
   await using folder = await scratchFolder();
   const random = new Random(seed);
   const path = `${folder.path}/run`;
@@ -53,7 +58,7 @@ export async function trainingStorm(count: number, seed: number): Promise<Storm>
   const stopped = new Set<number>();
   let before = 0;
   for (let i = 0; i < count; i++) {
-    const kind = KINDS[random.integer(KINDS.length)];
+    const kind = kinds[random.integer(kinds.length)];
     signals[kind] = (signals[kind] ?? 0) + 1;
     const start = [...START, ...line("--steps 1000000 --out run")];
     const child = command("train", holdsCheckpoint(path) ? RESUME : start, folder.path);
@@ -81,7 +86,7 @@ export async function trainingStorm(count: number, seed: number): Promise<Storm>
   return { signals, codes, steps };
 }
 
-async function ended(child: Deno.ChildProcess, kind: typeof KINDS[number], random: Random) {
+async function ended(child: Deno.ChildProcess, kind: Kind, random: Random) {
   const [signal, twice] = kind.split(" ") as [Deno.Signal, string | undefined];
   child.kill(signal);
   if (twice) {
@@ -153,5 +158,6 @@ function pause(milliseconds: number): Promise<void> {
 
 if (import.meta.main) {
   const [count, seed] = Deno.args.map(Number);
-  console.log(await trainingStorm(count, seed));
+  const kinds = KINDS.filter((kind) => Deno.args.includes(kind));
+  console.log(await trainingStorm(count, seed, kinds.length > 0 ? kinds : KINDS));
 }
