@@ -171,11 +171,62 @@ const folios: Partial<ModelConfigInput>[] = [
   { ...neo, window: [8, 16, undefined, 16] },
   { normPlacement: "post", positions: "sinusoidal", tiedHead: false, headBias: true },
   { window: [undefined, 16, undefined, 16], scaleAttention: false },
-  { bias: false },
-  { ...rms, rotaryDimensions: 8 },
-  { ...rms, dropout: 0.1, embeddingDropout: 0 },
+  { bias: false, attentionProjectionBias: true },
+  { ...rms, rotaryDimensions: 8, gated: false },
   ...foreign,
 ];
+const qwen3s: Partial<ModelConfigInput>[] = [
+  { ...rms, queryKeyNorm: true, headSize: 16 },
+  { ...rms, queryKeyNorm: true, window: [undefined, undefined, 16, 16], attentionDropout: 0.1 },
+];
+const smollm3s: Partial<ModelConfigInput>[] = [
+  { ...rms, rotaryLayers: [true, true, true, false] },
+  { ...rms, rotaryLayers: [true, false, true, false], window: [undefined, 8, undefined, 8] },
+];
+const gemma: Partial<ModelConfigInput> = {
+  ...rms,
+  activation: "gelu_tanh",
+  embeddingScale: Math.sqrt(128),
+};
+const gemmas: Partial<ModelConfigInput>[] = [gemma, { ...gemma, headSize: 256, tiedHead: false }];
+const gemma3s: Partial<ModelConfigInput>[] = [
+  {
+    ...gemma,
+    normPlacement: "sandwich",
+    queryKeyNorm: true,
+    attentionScale: 1 / 12,
+    rotaryBase: 1e6,
+    windowRotaryBase: 10000,
+    window: [16, undefined, 16, undefined],
+    logitSoftCap: 20,
+  },
+];
+const parallel: Partial<ModelConfigInput> = {
+  positions: "rotary",
+  parallelResidual: true,
+  tiedHead: false,
+};
+const phis: Partial<ModelConfigInput>[] = [
+  { ...parallel, sharedNorm: true, headBias: true, rotaryDimensions: 16 },
+  { ...parallel, sharedNorm: true, headBias: true, queryKeyNorm: true, keyValueHeads: 2 },
+];
+const phi3s: Partial<ModelConfigInput>[] = [
+  { ...rms, rotaryDimensions: 8 },
+  { ...rms, dropout: 0.1, embeddingDropout: 0, window: Array(4).fill(8) },
+];
+const gptNeoXs: Partial<ModelConfigInput>[] = [
+  { ...parallel, rotaryDimensions: 8, activation: "gelu", rotaryBase: 5000, dropout: 0.1 },
+  { ...parallel, parallelResidual: false },
+];
+const gptJs: Partial<ModelConfigInput>[] = [{
+  ...parallel,
+  sharedNorm: true,
+  headBias: true,
+  queryKeyValueBias: false,
+  attentionProjectionBias: false,
+  rotaryDimensions: 16,
+}];
+const opts: Partial<ModelConfigInput>[] = [{ bias: false }];
 
 const kinds = {
   gpt2: gpt2s,
@@ -183,6 +234,15 @@ const kinds = {
   llama: llamas,
   mistral: mistrals,
   qwen2: qwens,
+  qwen3: qwen3s,
+  smollm3: smollm3s,
+  gemma: gemmas,
+  gemma3_text: gemma3s,
+  phi: phis,
+  phi3: phi3s,
+  gpt_neox: gptNeoXs,
+  gptj: gptJs,
+  opt: opts,
   folio: folios,
 };
 const cases = Object.entries(kinds).flatMap(([kind, changes]) =>

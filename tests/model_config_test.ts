@@ -25,6 +25,8 @@ Deno.test("modelConfig fills in GPT-2's defaults and keeps the given fields", ()
     attentionProjectionBias: false,
     parallelResidual: false,
     sharedNorm: false,
+    embeddingNorm: false,
+    normBias: true,
   });
   assert.equal(modelConfig({ ...baby, positions: "rotary" }).rotaryBase, 10000);
   const window = [undefined, 32, undefined, 32];
@@ -50,7 +52,16 @@ const refused: [Record<string, unknown>, RegExp][] = [
   [{ keyValueHeads: 3 }, /keyValueHeads 3 does not divide heads 4/],
   [{ norm: "batch" }, /norm must be one of layer, rms, got batch/],
   [{ normPlacement: "mid" }, /normPlacement must be one of pre, post, sandwich, got mid/],
-  [{ positions: "alibi" }, /positions must be one of learned, sinusoidal, rotary, got alibi/],
+  [{ positions: "absolute" }, /positions must be one of learned, .*none, got absolute/],
+  [{ embeddingScale: 2 }, /embeddingScale needs positions that are not added, got learned/],
+  [{ embeddingNorm: 1 }, /embeddingNorm must be true or false, got 1/],
+  [{ logitSoftCap: 0 }, /logitSoftCap must be a number above 0, got 0/],
+  [{ attentionScale: -1 }, /attentionScale must be a number above 0, got -1/],
+  [{ attentionScale: 1, scaleAttention: false }, /attentionScale needs scaleAttention/],
+  [{ rotaryLayers: [true] }, /rotaryLayers is for rotary positions, got positions learned/],
+  [{ positions: "rotary", rotaryLayers: [true] }, /one entry for each of 4 layers, got 1/],
+  [{ positions: "rotary", rotaryLayers: [1, 1, 1, 1] }, /rotaryLayers\[0\] must be true or false/],
+  [{ positions: "rotary", windowRotaryBase: 9 }, /windowRotaryBase needs a layer with a window/],
   [{ activation: "tanh" }, /activation must be one of gelu, gelu_tanh, relu, silu, got tanh/],
   [{ headBias: true }, /headBias needs an untied head, got tiedHead true/],
   [{ bias: 1 }, /bias must be true or false, got 1/],

@@ -1,9 +1,9 @@
 /**
- * `config.json` and Folio's ModelConfig: read for GPT-2, GPT-Neo, Llama, Mistral and Qwen2, and
- * written as the first of them that computes exactly the model. Any other is written with
+ * `config.json` and Folio's ModelConfig: read for each family of `FORMATS`, and written as the first
+ * of them that computes exactly the model. A model that none expresses is written with
  * `"model_type": "folio"`, so that every saved model can be read again. The fields of each
- * architecture, and its names of parameters, are in gpt2_format.ts and the files beside it;
- * encoders are in encoder_formats.ts.
+ * architecture, and its names of parameters, are in gpt2_format.ts and the files beside it; encoders
+ * are in encoder_formats.ts.
  *
  * @module
  */
@@ -13,12 +13,35 @@ import { isEncoderDecoderType } from "./encoder_decoder_formats.ts";
 import { isEncoderType } from "./encoder_formats.ts";
 import { folio } from "./folio_format.ts";
 import type { ArchitectureNames, Format } from "./format.ts";
+import { gemma, gemma3Text } from "./gemma_format.ts";
 import { gpt2 } from "./gpt2_format.ts";
 import { gptNeo } from "./gpt_neo_format.ts";
+import { gptNeoX } from "./gpt_neox_format.ts";
+import { gptj } from "./gptj_format.ts";
 import { llama, mistral, qwen2 } from "./llama_format.ts";
+import { opt } from "./opt_format.ts";
+import { phi3 } from "./phi3_format.ts";
+import { phi } from "./phi_format.ts";
+import { qwen3 } from "./qwen3_format.ts";
+import { smollm3 } from "./smollm3_format.ts";
 
 /** The architecture whose names and layouts a model's file has. */
-export type Architecture = "gpt2" | "gpt_neo" | "llama" | "mistral" | "qwen2" | "folio";
+export type Architecture =
+  | "gpt2"
+  | "gpt_neo"
+  | "llama"
+  | "mistral"
+  | "qwen2"
+  | "qwen3"
+  | "smollm3"
+  | "gemma"
+  | "gemma3_text"
+  | "phi"
+  | "phi3"
+  | "gpt_neox"
+  | "gptj"
+  | "opt"
+  | "folio";
 
 /** What a `config.json` says. */
 export interface PretrainedConfig extends TextEnds {
@@ -45,6 +68,15 @@ export const FORMATS: Readonly<Record<Architecture, Format>> = {
   llama,
   mistral,
   qwen2,
+  qwen3,
+  smollm3,
+  gemma,
+  gemma3_text: gemma3Text,
+  phi,
+  phi3,
+  gpt_neox: gptNeoX,
+  gptj,
+  opt,
   folio,
 };
 
@@ -129,11 +161,12 @@ export function namesOf(architecture: Architecture, config: ModelConfig): Archit
 }
 
 /**
- * The architecture that a model is saved as: the first whose `config.json` is read back as exactly
- * this model.
+ * The architecture that a model is saved as: `preferred` or, otherwise, the first, whose
+ * `config.json` is read back as exactly this model.
  */
-export function architectureOf(config: ModelConfig): Architecture {
-  const architectures = Object.keys(FORMATS) as Architecture[];
+export function architectureOf(config: ModelConfig, preferred?: Architecture): Architecture {
+  const others = Object.keys(FORMATS) as Architecture[];
+  const architectures = preferred === undefined ? others : [preferred, ...others];
   return architectures.find((architecture) => expresses(FORMATS[architecture], config)) ?? "folio";
 }
 
@@ -156,6 +189,12 @@ function ordered(value: object): string {
   );
 }
 
+/** What a `config.json` says beside the model. */
+interface WrittenWith extends Partial<TextEnds> {
+  /** The architecture to write, if it expresses the model. */
+  readonly architecture?: Architecture;
+}
+
 /**
  * The object to be written as `config.json`, in the fields of `architectureOf(config)`.
  * `readModelConfig` reads it back as an equal configuration. Ids of special tokens are null by
@@ -163,14 +202,14 @@ function ordered(value: object): string {
  */
 export function writeModelConfig(
   config: ModelConfig,
-  { beginToken, endTokens = [], padToken }: Partial<TextEnds> = {},
+  { beginToken, endTokens = [], padToken, architecture }: WrittenWith = {},
 ): Record<string, unknown> {
   return {
-    ...FORMATS[architectureOf(config)].write(config),
+    ...FORMATS[architectureOf(config, architecture)].write(config),
     torch_dtype: "float32",
     bos_token_id: beginToken ?? null,
     eos_token_id: oneOrMore(endTokens) ?? null,
-    pad_token_id: padToken, // JSON omits what is undefined
+    pad_token_id: padToken ?? null,
   };
 }
 

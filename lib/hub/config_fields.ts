@@ -39,6 +39,12 @@ export class ConfigFields {
     return this.has(name) ? this.#fields[name] ?? undefined : undefined;
   }
 
+  /** The fields but those of these names. */
+  without(...names: string[]): ConfigFields {
+    const rest = Object.entries(this.#fields).filter(([name]) => !names.includes(name));
+    return new ConfigFields(Object.fromEntries(rest));
+  }
+
   /**
    * A whole number from `minimum` (default 1) to 2^31 - 1; `fallback` if it is absent.
    *

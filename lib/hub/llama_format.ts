@@ -1,5 +1,6 @@
 /**
- * The Llama family's files: Llama, Mistral (a window) and Qwen2 (biases of query, key and value).
+ * The Llama family's files: Llama (SmolLM2 is one), Mistral (a window) and Qwen2 (biases of query,
+ * key and value). Qwen3, SmolLM3, Gemma and Phi-3 build on the fields and names here.
  *
  * Source: `LlamaConfig`, `MistralConfig` and `Qwen2Config` of github.com/huggingface/transformers,
  * whose defaults are used here.
@@ -18,7 +19,7 @@ import {
   readLayers,
   splitName,
 } from "./format.ts";
-import { readRotary, writeRotary } from "./rotary_fields.ts";
+import { readRotary, type RotaryFieldOptions, writeRotary } from "./rotary_fields.ts";
 
 /** Folio's linear layers within a block → the file's. */
 const LINEAR: Readonly<Record<string, readonly string[]>> = {
@@ -32,6 +33,8 @@ const LINEAR: Readonly<Record<string, readonly string[]>> = {
 const NORMS: Readonly<Record<string, string>> = {
   "ln_1": "input_layernorm",
   "ln_2": "post_attention_layernorm",
+  "attn.q_norm": "self_attn.q_norm",
+  "attn.k_norm": "self_attn.k_norm",
 };
 
 const OUTSIDE: Readonly<Record<string, string>> = {
@@ -39,25 +42,38 @@ const OUTSIDE: Readonly<Record<string, string>> = {
   "transformer.ln_f": "model.norm",
 };
 
+/** The defaults of a family's fields; those left out are Llama's. */
+export interface LlamaDefaults {
+  readonly vocabSize?: number;
+  readonly contextLength?: number;
+  readonly layers?: number;
+  readonly heads?: number;
+  /** Default: `num_attention_heads`. */
+  readonly keyValueHeads?: number;
+  readonly width?: number;
+  /** Default: width / heads. */
+  readonly headSize?: number;
+  readonly hidden?: number;
+  readonly normEpsilon?: number;
+  readonly rotary?: RotaryFieldOptions;
+  readonly tiedHead?: boolean;
+}
+
 /** `"model_type": "llama"`. */
 export const llama: Format = {
-  read(fields) {
-    const attentionBias = fields.boolean("attention_bias", false);
-    return {
-      ...readCommon(fields, 2048, 1e-6),
-      bias: fields.boolean("mlp_bias", false),
-      queryKeyValueBias: attentionBias,
-      attentionProjectionBias: attentionBias,
-    };
-  },
+  read: (fields) => ({
+    ...readLlama(fields),
+    ...readBiases(fields),
+    bias: fields.boolean("mlp_bias", false),
+  }),
   write: (config) => ({
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",
-    ...writeCommon(config),
+    ...writeLlama(config),
     attention_bias: config.queryKeyValueBias,
     mlp_bias: config.bias,
   }),
-  source,
+  source: llamaSource,
 };
 
 /**
@@ -66,61 +82,73 @@ export const llama: Format = {
  */
 export const mistral: Format = {
   read(fields) {
-    const input = readCommon(fields, 131072, 1e-6);
+    const input = readLlama(fields, { contextLength: 131072, hidden: 14336, keyValueHeads: 8 });
     const hasNone = fields.has("sliding_window") && fields.get("sliding_window") === undefined;
     const window = hasNone ? undefined : fields.wholeNumber("sliding_window", 4096);
     const windows = window === undefined ? undefined : Array(input.layers).fill(window);
-    return { ...input, bias: false, window: windows };
+    return { ...input, window: windows };
   },
   write: (config) => ({
     architectures: ["MistralForCausalLM"],
     model_type: "mistral",
-    ...writeCommon(config),
+    ...writeLlama(config),
     sliding_window: config.window?.[0] ?? null,
   }),
-  source,
+  source: llamaSource,
 };
 
 /** `"model_type": "qwen2"`: a Llama with biases of query, key and value. */
 export const qwen2: Format = {
   read(fields) {
     fields.only("use_sliding_window", false);
-    return { ...readCommon(fields, 32768, 1e-6), bias: false, queryKeyValueBias: true };
+    const input = readLlama(fields, { vocabSize: 151936, contextLength: 32768, hidden: 22016 });
+    return { ...input, queryKeyValueBias: true };
   },
   write: (config) => ({
     architectures: ["Qwen2ForCausalLM"],
     model_type: "qwen2",
-    ...writeCommon(config),
+    ...writeLlama(config),
     use_sliding_window: false,
   }),
-  source,
+  source: llamaSource,
 };
 
-function readCommon(fields: ConfigFields, contextLength: number, epsilon: number) {
-  const heads = fields.wholeNumber("num_attention_heads", 32);
-  const width = fields.wholeNumber("hidden_size", 4096);
-  const headSize = fields.wholeNumber("head_dim", undefined);
-  return {
-    vocabSize: fields.wholeNumber("vocab_size", 32000),
-    contextLength: fields.wholeNumber("max_position_embeddings", contextLength),
-    layers: readLayers(fields, "num_hidden_layers", 32),
-    heads,
-    keyValueHeads: fields.wholeNumber("num_key_value_heads", heads),
-    width,
-    headSize,
-    hidden: fields.wholeNumber("intermediate_size", 11008),
-    norm: "rms",
-    normEpsilon: fields.number("rms_norm_eps", epsilon),
-    ...readRotary(fields, headSizeOf({ width, heads, headSize })),
-    activation: fields.choice("hidden_act", ACTIVATIONS, "silu"),
-    gated: true,
-    tiedHead: fields.boolean("tie_word_embeddings", false),
-    dropout: readDropout(fields, "resid_dropout", 0),
-    attentionDropout: readDropout(fields, "attention_dropout", 0),
-  } satisfies ModelConfigInput;
+/** `attention_bias`: biases of query, key, value and output. */
+export function readBiases(
+  fields: ConfigFields,
+): Pick<ModelConfigInput, "queryKeyValueBias" | "attentionProjectionBias"> {
+  const bias = fields.boolean("attention_bias", false);
+  return { queryKeyValueBias: bias, attentionProjectionBias: bias };
 }
 
-function writeCommon(config: ModelConfig): Record<string, unknown> {
+/** The fields that the family has in common; no biases. */
+export function readLlama(fields: ConfigFields, defaults: LlamaDefaults = {}): ModelConfigInput {
+  const heads = fields.wholeNumber("num_attention_heads", defaults.heads ?? 32);
+  const width = fields.wholeNumber("hidden_size", defaults.width ?? 4096);
+  const headSize = fields.wholeNumber("head_dim", defaults.headSize);
+  return {
+    vocabSize: fields.wholeNumber("vocab_size", defaults.vocabSize ?? 32000),
+    contextLength: fields.wholeNumber("max_position_embeddings", defaults.contextLength ?? 2048),
+    layers: readLayers(fields, "num_hidden_layers", defaults.layers ?? 32),
+    heads,
+    keyValueHeads: fields.wholeNumber("num_key_value_heads", defaults.keyValueHeads ?? heads),
+    width,
+    headSize,
+    hidden: fields.wholeNumber("intermediate_size", defaults.hidden ?? 11008),
+    norm: "rms",
+    normEpsilon: fields.number("rms_norm_eps", defaults.normEpsilon ?? 1e-6),
+    ...readRotary(fields, headSizeOf({ width, heads, headSize }), defaults.rotary),
+    activation: fields.choice("hidden_act", ACTIVATIONS, "silu"),
+    gated: true,
+    bias: false,
+    tiedHead: fields.boolean("tie_word_embeddings", defaults.tiedHead ?? false),
+    dropout: readDropout(fields, "resid_dropout", 0),
+    attentionDropout: readDropout(fields, "attention_dropout", 0),
+  };
+}
+
+/** The fields that `readLlama` reads. */
+export function writeLlama(config: ModelConfig): Record<string, unknown> {
   return {
     vocab_size: config.vocabSize,
     max_position_embeddings: config.contextLength,
@@ -135,11 +163,12 @@ function writeCommon(config: ModelConfig): Record<string, unknown> {
     ...writeRotary(config),
     tie_word_embeddings: config.tiedHead,
     attention_dropout: config.attentionDropout ?? 0,
-    ...(config.dropout > 0 ? { resid_dropout: config.dropout } : {}),
+    resid_dropout: config.dropout > 0 ? config.dropout : undefined, // JSON omits undefined
   };
 }
 
-function source(name: string): ParameterSource {
+/** Where the family keeps a parameter. */
+export function llamaSource(name: string): ParameterSource {
   const { layer, module, kind } = splitName(name);
   if (layer === undefined) {
     return { names: [`${OUTSIDE[module] ?? module}.${kind}`], transposed: false };

@@ -74,7 +74,7 @@ export interface Pretrained extends PretrainedConfig, WithTokenizer {
 const PLACES = "a path, an address or a name on the hub";
 
 /**
- * Loads a GPT-2, GPT-Neo, Llama, Mistral or Qwen2 in Hugging Face's format, a model that
+ * Loads a language model of a family in config.ts's `FORMATS` in Hugging Face's format, one that
  * `savePretrained` saved, or a run of training, from a folder, the `file:`, `http:` or `https:`
  * address of one, or by its name on the hub (`openai-community/gpt2`).
  *

@@ -13,7 +13,7 @@ import { size } from "../shape.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { VERSION } from "../version.ts";
-import { type PretrainedConfig, writeModelConfig } from "./config.ts";
+import { architectureOf, type PretrainedConfig, writeModelConfig } from "./config.ts";
 import { type SamplingDefaults, writeGenerationConfig } from "./generation_config.ts";
 import { assertFinite, encodeSafetensorsHeader } from "./safetensors.ts";
 import { storedShapes, storedTensors } from "./stored_tensors.ts";
@@ -23,8 +23,8 @@ import { pretrainedTokenizerFiles } from "./tokenizer_files.ts";
 const MARK = "folio_version";
 
 /**
- * A model with its tokenizer and special tokens. A result of `loadPretrained` can be passed:
- * `config` and `architecture` are ignored, because the model determines them.
+ * A model with its tokenizer and special tokens. A result of `loadPretrained` can be passed: it is
+ * saved in its own architecture if that still expresses the model. `config` is ignored.
  */
 export interface PretrainedToSave extends Partial<PretrainedConfig> {
   /** Weights and configuration. */
@@ -52,8 +52,8 @@ const KNOWN: OptionNames<PretrainedToSave> = {
 
 /**
  * Saves a model to a folder, which is made if it is missing, under the names and in the layouts of
- * the architecture that computes it: GPT-2, GPT-Neo, Llama, Mistral, Qwen2, or Folio's own for what
- * none of them expresses. Weights are f32. `loadPretrained` reads the folder back.
+ * an architecture that computes it: the one it was loaded from, another published one (config.ts
+ * lists them), or Folio's own for what none of them expresses. Weights are f32. `loadPretrained` reads the folder back.
  *
  * ```ts
  * import { GPT, openDevice, savePretrained } from "../../mod.ts";
@@ -90,7 +90,7 @@ export async function savePretrained(
 function toSave(given: GPT | PretrainedToSave): PretrainedToSave {
   if (given instanceof GPT) return { model: given };
   checkOptions("savePretrained", given, KNOWN);
-  const { model, beginToken, endTokens, padToken, sampling } = given;
+  const { model, beginToken, endTokens, padToken, sampling, architecture } = given;
   if (!(model instanceof GPT)) {
     throw new TypeError(`savePretrained: expected a GPT as model, got ${describe(model)}`);
   }
@@ -99,7 +99,7 @@ function toSave(given: GPT | PretrainedToSave): PretrainedToSave {
     expectTokenizer("savePretrained", tokenizer);
     expectRoom(model, tokenizer);
   }
-  return { model, tokenizer, beginToken, endTokens, padToken, sampling };
+  return { model, tokenizer, beginToken, endTokens, padToken, sampling, architecture };
 }
 
 /** Throws if the tokenizer has ids that the model has not; a padded table may have more rows. */
@@ -115,7 +115,7 @@ async function save(path: string, saved: PretrainedToSave): Promise<void> {
   const { model, tokenizer } = saved;
   const config = { ...writeModelConfig(model.config, saved), [MARK]: VERSION };
   const files: [name: string, content: Chunks][] = [
-    ["model.safetensors", weights(model)],
+    ["model.safetensors", weights(saved)],
     ...tokenizer ? pretrainedTokenizerFiles(tokenizer, saved) : [],
     ["generation_config.json", json(writeGenerationConfig(saved))],
     ["config.json", json(config)],
@@ -126,19 +126,24 @@ async function save(path: string, saved: PretrainedToSave): Promise<void> {
 }
 
 /** One parameter is read from the device at a time. */
-async function* weights(model: GPT): AsyncGenerator<Uint8Array> {
+async function* weights(
+  { model, architecture: own }: PretrainedToSave,
+): AsyncGenerator<Uint8Array> {
   const { config } = model;
+  const architecture = architectureOf(config, own);
   const parameters = [...model.namedParameters()];
-  const shapes = storedShapes(config, parameters.map(([name, { shape }]) => [name, shape]));
-  const stored = storedTensors(config);
+  const named = parameters.map(([name, { shape }]) => [name, shape] as const);
+  const shapes = storedShapes(config, named, architecture);
+  const stored = storedTensors(config, architecture);
   const entries = shapes.map(([name, shape]) => [name, { dtype: "F32", shape }] as const);
   yield encodeSafetensorsHeader(entries, { format: "pt" });
   for (const [name, parameter] of parameters) {
     const { shape } = parameter;
     const data = await parameter.data() as Float32Array<ArrayBuffer>;
     assertFinite(name, data);
-    for (const { shape: own, data: numbers } of stored({ name, shape, data })) {
-      yield new Uint8Array(numbers.buffer, numbers.byteOffset, 4 * size(own));
+    for (const tensor of stored({ name, shape, data })) {
+      const { buffer, byteOffset } = tensor.data;
+      yield new Uint8Array(buffer, byteOffset, 4 * size(tensor.shape));
     }
   }
 }

@@ -256,8 +256,8 @@ export class Attention extends Module {
   }
 
   #heads() {
-    const { heads, keyValueHeads, scaleAttention } = this.config;
-    const scale = scaleAttention ? 1 / Math.sqrt(headSizeOf(this.config)) : 1;
+    const { heads, keyValueHeads, scaleAttention, attentionScale } = this.config;
+    const scale = scaleAttention ? attentionScale ?? 1 / Math.sqrt(headSizeOf(this.config)) : 1;
     return { heads, keyValueHeads, window: this.#window, scale };
   }
 

@@ -15,6 +15,7 @@ import {
   expectBoolean,
   expectDivides,
   expectEpsilon,
+  expectPositive,
   expectProbability,
   expectWholeNumber,
 } from "./config_checks.ts";
@@ -26,8 +27,11 @@ export type Norm = "layer" | "rms";
  * norm(x + f(x)), `sandwich` is x + norm′(f(norm(x))), as in Gemma 2.
  */
 export type NormPlacement = "pre" | "post" | "sandwich";
-/** Encoding of positions: a learned table, fixed sines, or rotated queries and keys. */
-export type Positions = "learned" | "sinusoidal" | "rotary";
+/**
+ * Encoding of positions: a learned table, fixed sines, rotated queries and keys, scores that fall
+ * with the distance (ALiBi, Press et al., arXiv 2108.12409), or none.
+ */
+export type Positions = "learned" | "sinusoidal" | "rotary" | "alibi" | "none";
 
 /** Configuration that the blocks of a transformer share. */
 export interface BlockConfig {
@@ -63,6 +67,10 @@ export interface BlockConfig {
   rotaryScaling?: RotaryScaling;
   /** Divide attention scores by the root of the head size. Default: true. */
   scaleAttention: boolean;
+  /** Factor of the attention scores, as Gemma's `query_pre_attn_scalar`. Default: 1/√D. */
+  attentionScale?: number;
+  /** c of the attention scores c·tanh(score/c), as in Gemma 2. Default: scores as they are. */
+  attentionSoftCap?: number;
   /** The feed-forward's non-linearity. Default: `"gelu_tanh"`. */
   activation: Activation;
   /** Feed-forward `activation(x·gate) ⊙ (x·up)` instead of `activation(x·up)`. Default: false. */
@@ -116,6 +124,8 @@ const DEFAULTS = {
   rotaryDimensions: undefined,
   rotaryScaling: undefined,
   scaleAttention: true,
+  attentionScale: undefined,
+  attentionSoftCap: undefined,
   activation: "gelu_tanh",
   gated: false,
   bias: true,
@@ -135,7 +145,7 @@ export const BLOCK_OPTIONS: OptionNames<BlockConfig> = DEFAULTS;
 const CHOICES = {
   norm: ["layer", "rms"] satisfies Norm[],
   normPlacement: ["pre", "post", "sandwich"] satisfies NormPlacement[],
-  positions: ["learned", "sinusoidal", "rotary"] satisfies Positions[],
+  positions: ["learned", "sinusoidal", "rotary", "none"] satisfies Positions[],
   activation: ACTIVATION_NAMES,
 };
 
@@ -170,6 +180,7 @@ export function blockConfig(
   checkChoices(config);
   checkPositions(config);
   checkNumbers(config);
+  checkScale(config);
   return withoutDefaults(config);
 }
 
@@ -248,6 +259,17 @@ function checkNumbers(config: BlockConfig): void {
   for (const [name, rate] of Object.entries(rates)) expectProbability(name, rate);
 }
 
+function checkScale(config: BlockConfig): void {
+  const { attentionScale, scaleAttention, attentionSoftCap, positions } = config;
+  expectPositive("attentionScale", attentionScale);
+  if (attentionSoftCap !== undefined) throw new RangeError("model: attentionSoftCap has no kernel");
+  if (attentionSoftCap !== undefined && positions === "alibi") {
+    throw new RangeError("model: attentionSoftCap is not for positions alibi, got both");
+  }
+  if (attentionScale === undefined || scaleAttention) return;
+  throw new RangeError("model: attentionScale needs scaleAttention, got scaleAttention false");
+}
+
 /** Without the optional fields that are undefined or equal their default. */
 function withoutDefaults(config: BlockConfig): BlockConfig {
   const { width, heads, dropout } = config;
@@ -255,6 +277,7 @@ function withoutDefaults(config: BlockConfig): BlockConfig {
     keyValueHeads: heads,
     headSize: width / heads,
     rotaryDimensions: headSizeOf(config),
+    attentionScale: 1 / Math.sqrt(headSizeOf(config)),
     attentionOutputDropout: dropout,
     attentionDropout: 0,
     activationDropout: 0,

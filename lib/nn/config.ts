@@ -15,8 +15,14 @@ import {
   type BlockConfigInput,
   dropUndefined,
   pickFields,
+  type Positions,
 } from "./block_config.ts";
-import { expectBoolean, expectProbability, expectWholeNumber } from "./config_checks.ts";
+import {
+  expectBoolean,
+  expectPositive,
+  expectProbability,
+  expectWholeNumber,
+} from "./config_checks.ts";
 
 /** A decoder-only transformer, complete: every field that a model depends on. */
 export interface ModelConfig extends BlockConfig {
@@ -32,6 +38,19 @@ export interface ModelConfig extends BlockConfig {
   headBias: boolean;
   /** Dropout of the embeddings. Default: `dropout`. */
   embeddingDropout?: number;
+  /** Factor of the token embeddings, such as Gemma's √C; without added positions. Default: 1. */
+  embeddingScale?: number;
+  /** A norm of the embeddings before the first block, as in BLOOM. Default: false. */
+  embeddingNorm: boolean;
+  /** c of the logits c·tanh(logits/c), as in Gemma 2. Default: logits as they are. */
+  logitSoftCap?: number;
+  /**
+   * Whether each layer rotates queries and keys; the others have no positions, as every fourth of
+   * SmolLM3's. Default: all do with rotary positions.
+   */
+  rotaryLayers?: boolean[];
+  /** Base of the rotary frequencies, unscaled, in layers with a window. Default: as in the others. */
+  windowRotaryBase?: number;
   /**
    * Tokens that each layer attends to, itself included (sliding window); undefined is all of them.
    */
@@ -52,6 +71,11 @@ export const MODEL_OPTIONS: OptionNames<ModelConfig> = {
   tiedHead: true,
   headBias: true,
   embeddingDropout: true,
+  embeddingScale: true,
+  embeddingNorm: true,
+  logitSoftCap: true,
+  rotaryLayers: true,
+  windowRotaryBase: true,
   window: true,
 };
 
@@ -71,14 +95,17 @@ export const MODEL_OPTIONS: OptionNames<ModelConfig> = {
 export function modelConfig(input: ModelConfigInput): ModelConfig {
   checkOptions("model", input, MODEL_OPTIONS);
   const { vocabSize, contextLength, layers, embeddingDropout, window } = input;
-  const { tiedHead = true, headBias = false } = input;
+  const { embeddingScale, logitSoftCap, rotaryLayers, windowRotaryBase } = input;
+  const { tiedHead = true, headBias = false, embeddingNorm = false } = input;
   for (const [name, value] of Object.entries({ vocabSize, contextLength, layers })) {
     expectWholeNumber(name, value);
   }
   const blocks = blockConfig(pickFields<BlockConfigInput>(input, BLOCK_OPTIONS));
   checkHead(tiedHead, headBias);
-  expectProbability("embeddingDropout", embeddingDropout);
+  checkEmbedding(input, blocks.positions);
+  expectPositive("logitSoftCap", logitSoftCap);
   if (window) checkWindow(window, layers);
+  checkRotary(input, blocks.positions);
   return {
     vocabSize,
     contextLength,
@@ -86,11 +113,26 @@ export function modelConfig(input: ModelConfigInput): ModelConfig {
     ...blocks,
     tiedHead,
     headBias,
+    embeddingNorm,
     ...dropUndefined({
       embeddingDropout: embeddingDropout === blocks.dropout ? undefined : embeddingDropout,
+      embeddingScale: embeddingScale === 1 ? undefined : embeddingScale,
+      logitSoftCap,
+      rotaryLayers: rotaryLayers?.includes(false) ? rotaryLayers : undefined,
+      windowRotaryBase: windowRotaryBase === blocks.rotaryBase ? undefined : windowRotaryBase,
       window: window?.some((tokens) => tokens !== undefined) ? window : undefined,
     }),
   };
+}
+
+/** The configuration of one layer's block: that of all blocks, but for its rotary positions. */
+export function layerConfig(config: ModelConfig, layer: number): BlockConfigInput {
+  const blocks = pickFields<BlockConfigInput>(config, BLOCK_OPTIONS);
+  const { rotaryLayers, windowRotaryBase, window } = config;
+  const unset = { rotaryBase: undefined, rotaryDimensions: undefined, rotaryScaling: undefined };
+  if (rotaryLayers?.[layer] === false) return { ...blocks, positions: "none", ...unset };
+  if (windowRotaryBase === undefined || window?.[layer] === undefined) return blocks;
+  return { ...blocks, rotaryBase: windowRotaryBase, rotaryScaling: undefined };
 }
 
 function checkHead(tiedHead: boolean, headBias: boolean): void {
@@ -99,6 +141,44 @@ function checkHead(tiedHead: boolean, headBias: boolean): void {
   if (headBias && tiedHead) {
     throw new RangeError("model: headBias needs an untied head, got tiedHead true");
   }
+}
+
+function checkEmbedding(
+  { embeddingDropout, embeddingScale, embeddingNorm }: ModelConfigInput,
+  positions: Positions,
+): void {
+  expectProbability("embeddingDropout", embeddingDropout);
+  if (embeddingNorm !== undefined) expectBoolean("embeddingNorm", embeddingNorm);
+  expectPositive("embeddingScale", embeddingScale);
+  const isAdded = positions === "learned" || positions === "sinusoidal";
+  if (embeddingScale === undefined || embeddingScale === 1 || !isAdded) return;
+  throw new RangeError(
+    `model: embeddingScale needs positions that are not added, got ${positions}`,
+  );
+}
+
+function checkRotary(
+  { layers, rotaryLayers, windowRotaryBase, window }: ModelConfigInput,
+  positions: Positions,
+): void {
+  for (const [name, value] of Object.entries({ rotaryLayers, windowRotaryBase })) {
+    if (value === undefined || positions === "rotary") continue;
+    throw new RangeError(`model: ${name} is for rotary positions, got positions ${positions}`);
+  }
+  if (windowRotaryBase !== undefined && !(windowRotaryBase > 1 && windowRotaryBase < Infinity)) {
+    throw new RangeError(
+      `model: windowRotaryBase must be a number above 1, got ${windowRotaryBase}`,
+    );
+  }
+  if (windowRotaryBase !== undefined && !window?.some((tokens) => tokens !== undefined)) {
+    throw new RangeError("model: windowRotaryBase needs a layer with a window, got none");
+  }
+  if (rotaryLayers && rotaryLayers.length !== layers) {
+    throw new RangeError(
+      `model: rotaryLayers must have one entry for each of ${layers} layers, got ${rotaryLayers.length}`,
+    );
+  }
+  rotaryLayers?.forEach((value, layer) => expectBoolean(`rotaryLayers[${layer}]`, value));
 }
 
 function checkWindow(window: readonly unknown[], layers: number): void {

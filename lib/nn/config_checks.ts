@@ -22,6 +22,11 @@ export function expectEpsilon(name: string, value: unknown, operation = "model")
   throw new RangeError(`${operation}: ${name} must be a number above 0, got ${describe(value)}`);
 }
 
+/** Throws a RangeError unless `value` is a finite number above 0; undefined passes. */
+export function expectPositive(name: string, value: unknown): void {
+  if (value !== undefined) expectEpsilon(name, value);
+}
+
 /** Throws a RangeError unless `value` is in [0, 1); undefined passes. */
 export function expectProbability(name: string, value: unknown): void {
   if (value === undefined || typeof value === "number" && value >= 0 && value < 1) return;

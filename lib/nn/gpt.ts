@@ -8,6 +8,7 @@
  */
 import { Random } from "../random.ts";
 import { sameShape } from "../shape.ts";
+import { mul } from "../ops/binary.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { embedding } from "../ops/embedding.ts";
 import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
@@ -15,11 +16,12 @@ import { int8Linear, type Int8Matrix } from "../ops/int8_linear.ts";
 import { linear } from "../ops/matmul.ts";
 import { reshape } from "../ops/reshape.ts";
 import { checkOptions } from "../options.ts";
+import { tanh } from "../ops/unary.ts";
 import { scope } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { Block, byLayer } from "./block.ts";
-import { BLOCK_OPTIONS, type BlockConfigInput, headSizeOf, pickFields } from "./block_config.ts";
-import { type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
+import { headSizeOf } from "./block_config.ts";
+import { layerConfig, type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
 import { type Cache, ForwardContext } from "./context.ts";
 import { expectIds } from "./expect_ids.ts";
 import { gpt2Weights, type InitialOptions, type InitialWeights } from "./initial_weights.ts";
@@ -57,6 +59,8 @@ export class GPT extends Module {
   readonly tokens: Embedding;
   /** The position table, [contextLength, C]; undefined unless positions are learned. */
   readonly positions: Embedding | undefined;
+  /** The norm of the embeddings; undefined unless `config.embeddingNorm`. */
+  readonly embeddingNorm: NormLayer | undefined;
   /** The decoder blocks, first to last. */
   readonly blocks: ModuleList<Block>;
   /** The norm before the head; undefined with post-norm. */
@@ -86,11 +90,12 @@ export class GPT extends Module {
     } else if (config.positions === "sinusoidal") {
       this.#fixedPositions = sinusoidalPositions(contextLength, width);
     }
-    const blocks = pickFields<BlockConfigInput>(config, BLOCK_OPTIONS);
+    this.embeddingNorm = config.embeddingNorm ? makeNorm(config) : undefined;
     this.blocks = new ModuleList(
       Array.from({ length: layers }, (_, layer) => {
         const window = config.window?.[layer];
-        return new Block(blocks, { causal: true, packed: true, window, random, initial });
+        const block = layerConfig(config, layer);
+        return new Block(block, { causal: true, packed: true, window, random, initial });
       }),
     );
     this.finalNorm = config.normPlacement === "post" ? undefined : makeNorm(config);
@@ -109,6 +114,7 @@ export class GPT extends Module {
     const transformer = new ModuleGroup({
       wte: this.tokens,
       wpe: this.positions,
+      ln_e: this.embeddingNorm,
       h: new ModuleList(this.blocks.items.map(gpt2Parts)),
       ln_f: this.finalNorm,
     });
@@ -139,12 +145,13 @@ export class GPT extends Module {
    * @internal
    */
   *hiddenSteps(ids: Tensor, context: ForwardContext): Generator<Tensor, Tensor, void> {
-    const { contextLength, dropout, embeddingDropout = dropout } = this.config;
+    const { contextLength, dropout, embeddingDropout = dropout, embeddingScale } = this.config;
     expectIds("GPT", ids, contextLength);
     const positions = this.positions?.weight ?? this.#fixedPositions;
     const offset = context.options.cache?.position;
     const embedded = embedding(this.tokens.weight, ids, { positions, offset });
-    let x = context.dropout(embedded, embeddingDropout);
+    const scaled = embeddingScale === undefined ? embedded : mul(embedded, embeddingScale);
+    let x = context.dropout(this.embeddingNorm?.forward(scaled) ?? scaled, embeddingDropout);
     for (const [layer, block] of this.blocks.items.entries()) {
       yield x;
       x = block.forward(x, { cache: context.cacheOf(layer) }, context);
@@ -154,6 +161,12 @@ export class GPT extends Module {
 
   /** The head: [..., C] → [..., V]. */
   logits(hidden: Tensor): Tensor {
+    const logits = this.#project(hidden);
+    const { logitSoftCap: cap } = this.config;
+    return cap === undefined ? logits : mul(tanh(mul(logits, 1 / cap)), cap);
+  }
+
+  #project(hidden: Tensor): Tensor {
     if (this.int8Head) return int8Linear(hidden, this.int8Head);
     return this.head?.forward(hidden) ??
       linear(hidden, this.tokens.weight, undefined, { transposed: true });
@@ -172,7 +185,8 @@ export class GPT extends Module {
     const rows = reshape(this.hidden(ids, context), [targets.size, width]);
     const weight = this.head?.weight ?? this.tokens.weight;
     const flat = targets.view([targets.size]);
-    const isPlain = !this.int8Head && !this.head?.int8 && !this.head?.updates.length;
+    const isPlain = this.config.logitSoftCap === undefined && !this.int8Head &&
+      !this.head?.int8 && !this.head?.updates.length;
     if (!isPlain) return crossEntropy(this.logits(rows), flat);
     return linearCrossEntropy(rows, weight, this.head?.bias, flat, { transposed: true });
   }

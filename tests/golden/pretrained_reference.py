@@ -63,7 +63,7 @@ def gradients(loss, weights):
     loss.backward()
     result = {}
     for name, tensor in weights.items():
-        gradient = tensor.grad if tensor.grad is not None else torch.zeros_like(tensor)
+        gradient = (tensor.grad if tensor.grad is not None else torch.zeros_like(tensor)).double()
         direction = torch.tensor(uniform("direction", gradient.numel()))
         result[name] = [float(gradient.norm()), float(gradient.flatten() @ direction)]
     return result

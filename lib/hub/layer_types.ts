@@ -1,0 +1,47 @@
+/**
+ * `layer_types` of a `config.json`: the layers with a sliding window.
+ *
+ * @module
+ */
+import { type ConfigFields, unexpected } from "./config_fields.ts";
+
+const FULL = "full_attention";
+const SLIDING = "sliding_attention";
+
+/**
+ * The window of each layer, undefined for full attention. A file without `layer_types` has windows
+ * in the layers that `isSliding` names.
+ *
+ * @throws {SyntaxError} if a type is unknown, or a layer slides and there is no `window`
+ */
+export function readLayerTypes(
+  fields: ConfigFields,
+  layers: number,
+  window: number | undefined,
+  isSliding: (layer: number) => boolean,
+): (number | undefined)[] {
+  const byRule = Array.from({ length: layers }, (_, layer) => isSliding(layer) ? SLIDING : FULL);
+  const types = fields.get("layer_types") ?? byRule;
+  const known = (type: unknown) => type === FULL || type === SLIDING && window !== undefined;
+  if (!Array.isArray(types) || types.length !== layers || !types.every(known)) {
+    const choices = window === undefined ? `"${FULL}"` : `"${FULL}" or "${SLIDING}"`;
+    throw unexpected("layer_types", `${choices} for each of ${layers} layers`, types);
+  }
+  return types.map((type) => type === SLIDING ? window : undefined);
+}
+
+/** `layer_types` of a model with windows. */
+export function writeLayerTypes(
+  layers: number,
+  windows: readonly (number | undefined)[] = [],
+): string[] {
+  return Array.from(
+    { length: layers },
+    (_, layer) => windows[layer] === undefined ? FULL : SLIDING,
+  );
+}
+
+/** The window of the layers that have one; undefined if none has. */
+export function oneWindow(windows: readonly (number | undefined)[] = []): number | undefined {
+  return windows.find((tokens) => tokens !== undefined);
+}
