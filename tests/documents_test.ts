@@ -86,6 +86,17 @@ Deno.test("what is no document is named by its file and line", async () => {
   }
 });
 
+Deno.test("timers fire while many documents are encoded", async () => {
+  const documents = Array.from({ length: 200 }, () => ({ text: "abcd".repeat(20_000) }));
+  const tokenizer = CharacterTokenizer.fromText("abcd", { padding: END });
+  let fired = 0;
+  const timer = setInterval(() => fired++, 1);
+  const encoded = await encodeDocuments(tokenizer, documents);
+  clearInterval(timer);
+  assert.equal(encoded.at(-1)?.ids.length, 80_001);
+  assert.ok(fired > 0);
+});
+
 Deno.test("every document ends with the end token, and only a prompt is masked", async () => {
   const tokenizer = CharacterTokenizer.fromText("abcd", { padding: END });
   const id = (character: string) => tokenizer.id(character)!;

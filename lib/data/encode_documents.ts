@@ -5,6 +5,7 @@
  */
 import { chatText } from "../text/chat_template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { yieldToEvents } from "../yield_to_events.ts";
 import { isAnswer, type TextDocument } from "./text_document.ts";
 
 /** A document's ids. */
@@ -37,9 +38,13 @@ export async function encodeDocuments(
   }
   const encoded: EncodedDocument[] = [];
   for (const document of documents) {
+    await yieldToEvents();
     for (const [prompt, text] of await parts(tokenizer, document)) {
-      const before = tokenizer.encode(prompt);
-      const ids = Uint32Array.from([...before, ...tokenizer.encode(text), endId]);
+      const [before, learned] = [tokenizer.encode(prompt), tokenizer.encode(text)];
+      const ids = new Uint32Array(before.length + learned.length + 1);
+      ids.set(before);
+      ids.set(learned, before.length);
+      ids[ids.length - 1] = endId;
       encoded.push({ ids, prompt: before.length });
     }
   }
