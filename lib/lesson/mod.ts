@@ -50,6 +50,7 @@ export { type Expected, expectMatch, type MatchOptions, WrongAnswer } from "./ex
 // Words and texts for training
 export { loadVectors, vectorsFlag } from "./vectors.ts";
 export { SMALL_LANGUAGE_WORDS, smallLanguage } from "./small_language.ts";
+export { type SmallModel, trainSmallModel } from "./small_model.ts";
 
 // The first forms of attention
 export { dotProductAttention, type HiddenStateAttention } from "./dot_product_attention.ts";

@@ -10,6 +10,7 @@ import { checkOptions, type OptionNames } from "../options.ts";
 
 /** All frequencies are divided by `factor`. Source: Chen et al., arXiv 2306.15595. */
 export interface LinearScaling {
+  /** The kind of scaling. */
   readonly type: "linear";
   /** Divides the frequencies, from 1. */
   readonly factor: number;
@@ -21,6 +22,7 @@ export interface LinearScaling {
  * Source: Llama 3.1's `rope_type: "llama3"`.
  */
 export interface Llama3Scaling {
+  /** The kind of scaling. */
   readonly type: "llama3";
   /** Divides the slow frequencies, from 1. */
   readonly factor: number;
@@ -39,6 +41,7 @@ export interface Llama3Scaling {
  * 2309.00071.
  */
 export interface YarnScaling {
+  /** The kind of scaling. */
   readonly type: "yarn";
   /** Divides the slow frequencies, from 1. */
   readonly factor: number;

@@ -16,6 +16,7 @@ import {
   notWritten,
   SMALL_LANGUAGE_WORDS,
   smallLanguage,
+  trainSmallModel,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
 import {
   attentionFigure,
@@ -26,17 +27,10 @@ import {
   umap,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
-  AdamW,
-  Batches,
-  GPT,
   perplexity,
   tensor,
   topNextTokens,
-  Trainer,
-  trainingLoop,
   UserError,
-  warmupDecay,
-  WordTokenizer,
   WordVectors,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
@@ -202,32 +196,6 @@ export const lesson = new Lesson(
     `);
   },
 );
-
-/** Trains a model on the small language for some seconds. */
-async function trainSmallModel(steps: number) {
-  const text = smallLanguage(1000, 1);
-  const tokenizer = WordTokenizer.fromText(text);
-  const batches = new Batches(tokenizer.encode(text), {
-    batchSize: 16,
-    contextLength: 24,
-    seed: 1,
-  });
-  const model = new GPT({
-    vocabSize: tokenizer.vocabSize,
-    contextLength: 24,
-    layers: 2,
-    heads: 4,
-    width: 48,
-  });
-  const schedule = warmupDecay({ learningRate: 6e-3, warmupSteps: Math.ceil(steps / 20), steps });
-  const optimizer = new AdamW(model.parameters(), { beta2: 0.99 });
-  const trainer = new Trainer(model, optimizer, { learningRate: schedule });
-  let loss = NaN;
-  for await (const event of trainingLoop(trainer, batches, { steps, evalEvery: 0 })) {
-    if (event.kind === "figures") loss = event.meanLoss;
-  }
-  return { model, tokenizer, loss };
-}
 
 // The answer. Try first.
 

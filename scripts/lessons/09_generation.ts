@@ -14,18 +14,9 @@ import {
   integer,
   Lesson,
   notWritten,
-  smallLanguage,
+  trainSmallModel,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
-import {
-  AdamW,
-  Batches,
-  generate,
-  GPT,
-  Trainer,
-  trainingLoop,
-  warmupDecay,
-  WordTokenizer,
-} from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
+import { generate } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
 /**
  * Code task 1: the probabilities of logits at a temperature above 0, softmax(logits / temperature).
@@ -185,33 +176,6 @@ export const lesson = new Lesson(
     `);
   },
 );
-
-/** Trains a model on the small language for some seconds. */
-async function trainSmallModel(steps: number) {
-  const text = smallLanguage(1000, 1);
-  const tokenizer = WordTokenizer.fromText(text);
-  const batches = new Batches(tokenizer.encode(text), {
-    batchSize: 16,
-    contextLength: 24,
-    seed: 1,
-  });
-  const model = new GPT({
-    vocabSize: tokenizer.vocabSize,
-    contextLength: 24,
-    layers: 2,
-    heads: 4,
-    width: 48,
-  });
-  const schedule = warmupDecay({ learningRate: 6e-3, warmupSteps: Math.ceil(steps / 20), steps });
-  const trainer = new Trainer(model, new AdamW(model.parameters(), { beta2: 0.99 }), {
-    learningRate: schedule,
-  });
-  let loss = NaN;
-  for await (const event of trainingLoop(trainer, batches, { steps, evalEvery: 0 })) {
-    if (event.kind === "figures") loss = event.meanLoss;
-  }
-  return { model, tokenizer, loss };
-}
 
 // The answers. Try first.
 

@@ -58,7 +58,7 @@ const PARTS: readonly Part[] = [
   { at: "lib/hub/", from: [...NN, ...BESIDE, "lib/hub/"] },
   { at: "lib/plot/", from: ["lib/*", "lib/plot/", "data/"] },
   { at: "lib/cli/", from: ["lib/*", "lib/cli/"] },
-  { at: "lib/lesson/", from: [...NN, "lib/hub/", "lib/plot/", "lib/cli/", "lib/lesson/"] },
+  { at: "lib/lesson/", from: [...TRAIN, "lib/plot/", "lib/cli/", "lib/lesson/"] },
   // mod.ts is imported by browsers too, and lib/cli needs Deno as soon as it is loaded.
   { at: "mod.ts", from: TRAIN },
   { at: "lib/kernel/", from: OPS },
