@@ -7,6 +7,7 @@ import { cosineSimilarity, embed } from "../lib/hub/embed.ts";
 import { classify, loadClassifier } from "../lib/hub/load_classifier.ts";
 import { loadEncoder, type PretrainedEncoder } from "../lib/hub/load_encoder.ts";
 import { encodeSafetensors } from "../lib/hub/safetensors.ts";
+import type { BatchOptions } from "../lib/text/encode_batch.ts";
 import { size } from "../lib/shape.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
@@ -67,13 +68,13 @@ function textsOf(golden: EncoderGolden): string[] {
   );
 }
 
-/** A tokenizer that puts no special tokens around a text. */
+/** The encoder with a tokenizer that puts no special tokens around a text. */
 function withoutSpecialTokens(encoder: PretrainedEncoder): PretrainedEncoder {
   const { tokenizer } = encoder;
-  const encode = (text: string) => tokenizer.encode(text);
-  return Object.defineProperty({ ...encoder }, "tokenizer", {
-    value: { encode },
-  }) as PretrainedEncoder;
+  const encodeBatch = (texts: string[], options: BatchOptions) =>
+    tokenizer.encodeBatch(texts, { ...options, addSpecialTokens: false });
+  const value = { encode: tokenizer.encode, encodeBatch };
+  return Object.create(encoder, { tokenizer: { value } });
 }
 
 function pooled(golden: EncoderGolden, pooling: "cls" | "mean", normalize: boolean): number[][] {

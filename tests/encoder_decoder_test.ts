@@ -151,6 +151,10 @@ forEachDevice("texts are written from texts", async () => {
     const loaded = await loadEncoderDecoder(folder);
     const tokenizer = {
       encode: (text: string) => Uint32Array.from(text.split(" ").map(Number)),
+      encodeBatch(texts: string[]) {
+        const ids = texts.map((text) => this.encode(text));
+        return { ids, tokenTypes: ids.map(({ length }) => new Uint8Array(length)) };
+      },
       decode: (ids: number[]) => ids.join(" "),
     };
     const own: PretrainedEncoderDecoder = Object.create(loaded, {

@@ -8,6 +8,8 @@ import { classify, classifyIds, loadClassifier } from "../lib/hub/load_classifie
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { Encoder } from "../lib/nn/encoder.ts";
 import { SequenceClassifier } from "../lib/nn/sequence_classifier.ts";
+import type { Tokenizer } from "../lib/text/tokenizer.ts";
+import { tokenizerIn } from "../lib/text/tokenizer_files.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
@@ -186,17 +188,9 @@ forEachDevice(
   "texts are classified with their special tokens, and cut before the last one",
   async () => {
     await withModel(distilbert, async (model) => {
-      const seen: unknown[] = [];
-      const tokenizer = {
-        encode(text: string, options?: object) {
-          seen.push(options);
-          return Uint32Array.of(1, ...Array.from(text, (c) => c.charCodeAt(0) - 90), 2);
-        },
-      };
-      const long = "a".repeat(40);
-      const results = await classify(model, tokenizer, ["abc", long]);
-      assert.deepEqual(seen, [{ addSpecialTokens: true }, { addSpecialTokens: true }]);
-      const expected = [[1, 7, 8, 9, 2], [1, ...Array(14).fill(7), 2]];
+      const tokenizer = await vocabularyTokenizer();
+      const results = await classify(model, tokenizer, ["w7 w8 w9", "w7 ".repeat(40)]);
+      const expected = [[2, 7, 8, 9, 3], [2, ...Array(14).fill(7), 3]];
       assert.deepEqual(results, await classifyIds(model, expected));
       assert.ok(["NEGATIVE", "POSITIVE"].includes(results[0].label));
       await assert.rejects(classifyIds(model, [[]]), /expected 1 to 16 tokens, got 0 in text 0/);
@@ -256,6 +250,33 @@ forEachDevice("scores and losses follow problem_type", async () => {
 interface Oracle {
   score(logit: number): number;
   loss(logit: number, label: number): number;
+}
+
+forEachDevice("pairs are classified with their token types, the longer one cut", async () => {
+  await withModel(bert, async (model) => {
+    const tokenizer = await vocabularyTokenizer();
+    const pairs = [["w7 w8", "w9"], ["w7", "w9 ".repeat(40)]] as const;
+    const results = await classify(model, tokenizer, pairs);
+    const second = Array<number>(12).fill(9);
+    const rows = [[2, 7, 8, 3, 9, 3], [2, 7, 3, ...second, 3]];
+    const types = [[0, 0, 0, 0, 1, 1], [0, 0, 0, ...second.map(() => 1), 1]];
+    for (const [i, ids] of rows.entries()) {
+      const logits = model.forward(integers([ids]), { types: integers([types[i]]) });
+      const expected = await model.scores(logits).data();
+      assertNear(Object.values(results[i].scores), expected, 1e-5);
+      const [untyped] = await classifyIds(model, [ids]);
+      assert.notDeepEqual(untyped.scores, results[i].scores);
+    }
+  });
+});
+
+/** BERT's tokenizer of 61 tokens: five special ones, and token i is "wi". */
+async function vocabularyTokenizer(): Promise<Tokenizer> {
+  const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+  const vocabulary = Array.from({ length: 61 }, (_, id) => special[id] ?? `w${id}`).join("\n");
+  const read = (name: string) =>
+    Promise.resolve(name === "vocab.txt" ? new TextEncoder().encode(vocabulary) : undefined);
+  return (await tokenizerIn(read))!;
 }
 
 forEachDevice("a language model is no classifier, nor the other way round", async () => {

@@ -64,7 +64,7 @@ export async function textToText(
   expectSequences("textToText", sequences, limits);
   const decode = { startToken: startTokens, endToken: endTokens, maxNewTokens };
   return await inBatches(sequences, batchSize, async (batch) => {
-    const targets = await greedyDecode(model, batch, decode);
+    const targets = await greedyDecode(model, batch.map(({ ids }) => ids), decode);
     return targets.map((ids) => tokenizer.decode(ids, { skipSpecialTokens: true }));
   });
 }

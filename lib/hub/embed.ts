@@ -5,15 +5,20 @@
  *
  * @module
  */
-import { onDevice } from "../device/current_device.ts";
 import { describe } from "../errors.ts";
 import { Encoder } from "../nn/encoder.ts";
-import { padSequences } from "../nn/padding.ts";
 import { expectPooling, pool, type Pooling } from "../nn/pool.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import type { PretrainedEncoder } from "./load_encoder.ts";
-import { encodedTexts, expectBatchSize, expectSequences, inBatches } from "./text_sequences.ts";
+import {
+  encodedTexts,
+  expectBatchSize,
+  expectSequences,
+  inBatches,
+  sequenceBatch,
+  type TextSequence,
+} from "./text_sequences.ts";
 
 /** Options of `embed`, whose defaults are what the encoder's files say. */
 export interface EmbedOptions {
@@ -136,13 +141,12 @@ function prepared(
 /** [B,C], row by row. */
 async function vectors(
   model: Encoder,
-  sequences: readonly ArrayLike<number>[],
+  sequences: readonly TextSequence[],
   pooling: Pooling,
 ): Promise<Float32Array<ArrayBuffer>[]> {
-  const { device } = model.tokens.weight;
   const result = scope(() => {
-    const { ids, lengths } = onDevice(device, () => padSequences(sequences));
-    return pool(model.forward(ids, { lengths }), { pooling, lengths });
+    const { ids, input } = sequenceBatch(model, sequences);
+    return pool(model.forward(ids, input), { pooling, lengths: input.lengths });
   });
   const rows = await result.data() as Float32Array;
   result.dispose();

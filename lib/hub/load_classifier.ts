@@ -5,12 +5,11 @@
  *
  * @module
  */
-import { onDevice } from "../device/current_device.ts";
-import { padSequences } from "../nn/padding.ts";
 import { SequenceClassifier } from "../nn/sequence_classifier.ts";
 import { checkOptions } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import { scope } from "../tensor/scope.ts";
+import type { BatchText } from "../text/encode_batch.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { encoderSizes } from "./encoder_formats.ts";
 import { type PretrainedClassifierConfig, readClassifierConfig } from "./encoder_formats.ts";
@@ -23,7 +22,13 @@ import {
 } from "./load_pretrained.ts";
 import { tokenizerOf } from "./load_tokenizer.ts";
 import { openRepository } from "./open_repository.ts";
-import { encodedTexts, expectSequences, inBatches } from "./text_sequences.ts";
+import {
+  encodedTexts,
+  expectSequences,
+  inBatches,
+  sequenceBatch,
+  type TextSequence,
+} from "./text_sequences.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
 
 /** A loaded classifier. */
@@ -76,30 +81,44 @@ export interface Classification {
 const BATCH = 16;
 
 /**
- * Classifies texts: softmax of the model's logits, or sigmoid with several labels, or the logits
- * themselves in regression; see `SequenceClassifier.scores`. A text that is longer than the model's
- * context is cut before its last token.
+ * Classifies texts, or pairs of texts such as a question and a passage: softmax of the model's logits,
+ * or sigmoid with several labels, or the logits themselves in regression; see
+ * `SequenceClassifier.scores`. What is longer than the model's context is cut, the longer text of a
+ * pair first.
+ *
+ * ```ts ignore
+ * const { model, tokenizer } = await loadClassifier("cross-encoder/ms-marco-MiniLM-L6-v2");
+ * const pairs = [["What is a panda?", "A bear."], ["What is a panda?", "A city."]] as const;
+ * console.log((await classify(model, tokenizer, pairs)).map(({ score }) => score));
+ * ```
  *
  * @throws {RangeError} if a text has no token
- * @throws {TypeError} if `tokenizer` is none, or `texts` is no list of texts
+ * @throws {TypeError} if `tokenizer` is none, or `texts` is no list of texts or pairs
  */
 export async function classify(
   model: SequenceClassifier,
-  tokenizer: Pick<Tokenizer, "encode">,
-  texts: readonly string[],
+  tokenizer: Pick<Tokenizer, "encodeBatch">,
+  texts: readonly BatchText[],
 ): Promise<Classification[]> {
-  return await classifyIds(model, encodedTexts("classify", tokenizer, texts, model.config));
+  return await classifySequences(model, encodedTexts("classify", tokenizer, texts, model.config));
 }
 
 /**
  * Classifies sequences of ids, their special tokens included.
  *
  * @throws {RangeError} if a sequence is empty or longer than the model's context, or holds an id
- *   outside the vocabulary
+ * outside the vocabulary
  */
 export async function classifyIds(
   model: SequenceClassifier,
   sequences: readonly ArrayLike<number>[],
+): Promise<Classification[]> {
+  return await classifySequences(model, sequences.map((ids) => ({ ids })));
+}
+
+async function classifySequences(
+  model: SequenceClassifier,
+  sequences: readonly TextSequence[],
 ): Promise<Classification[]> {
   const { labels } = model.config;
   expectSequences("classify", sequences, model.config);
@@ -114,12 +133,11 @@ export async function classifyIds(
 /** [B,N], row by row. */
 async function scoresOf(
   model: SequenceClassifier,
-  sequences: readonly ArrayLike<number>[],
+  sequences: readonly TextSequence[],
 ): Promise<Float32Array> {
-  const { device } = model.classifier.weight;
   const result = scope(() => {
-    const { ids, lengths } = onDevice(device, () => padSequences(sequences));
-    return model.scores(model.forward(ids, { lengths }));
+    const { ids, input } = sequenceBatch(model.encoder, sequences);
+    return model.scores(model.forward(ids, input));
   });
   const rows = await result.data() as Float32Array;
   result.dispose();

@@ -5,7 +5,12 @@
  *
  * @module
  */
+import { onDevice } from "../device/current_device.ts";
 import { describe } from "../errors.ts";
+import type { Encoder } from "../nn/encoder.ts";
+import { padSequences } from "../nn/padding.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { BatchText } from "../text/encode_batch.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { expectIds } from "../token_ids.ts";
@@ -18,26 +23,32 @@ export interface SequenceLimits {
   readonly contextLength: number;
 }
 
+/** The ids of a text or of a pair, special ones included. */
+export interface TextSequence {
+  readonly ids: ArrayLike<number>;
+  /** The token types (segments). Default: 0 for all. */
+  readonly types?: ArrayLike<number>;
+}
+
 /**
- * The ids of texts with their special tokens. A text that is longer than the limit is cut before its
- * closing special token.
+ * Texts, or pairs of texts, as ids with their special tokens. What is longer than the context is cut:
+ * the longer text of a pair first.
  *
- * @throws {TypeError} if `tokenizer` is none, or `texts` is no list of texts
+ * @throws {TypeError} if `tokenizer` is none, or `texts` is no list of texts or pairs
  */
 export function encodedTexts(
   operation: string,
-  tokenizer: Pick<Tokenizer, "encode">,
-  texts: readonly string[],
+  tokenizer: Pick<Tokenizer, "encodeBatch">,
+  texts: readonly BatchText[],
   { contextLength }: Pick<SequenceLimits, "contextLength">,
-): number[][] {
+): TextSequence[] {
   expectTokenizer(operation, tokenizer);
   if (!Array.isArray(texts)) {
     throw new TypeError(`${operation}: expected a list of texts, got ${describe(texts)}`);
   }
-  return texts.map((text) => {
-    const ids = Array.from(tokenizer.encode(text, { addSpecialTokens: true }));
-    return ids.length > contextLength ? [...ids.slice(0, contextLength - 1), ids.at(-1)!] : ids;
-  });
+  const options = { truncation: true, maxLength: contextLength };
+  const { ids, tokenTypes } = tokenizer.encodeBatch(texts, options);
+  return ids.map((row, i) => ({ ids: row, types: tokenTypes[i] }));
 }
 
 /**
@@ -47,17 +58,40 @@ export function encodedTexts(
  */
 export function expectSequences(
   operation: string,
-  sequences: readonly ArrayLike<number>[],
+  sequences: readonly TextSequence[],
   { vocabSize, contextLength }: SequenceLimits,
 ): void {
-  for (const [row, sequence] of sequences.entries()) {
-    if (sequence.length === 0 || sequence.length > contextLength) {
+  for (const [row, { ids }] of sequences.entries()) {
+    if (ids.length === 0 || ids.length > contextLength) {
       throw new RangeError(
-        `${operation}: expected 1 to ${contextLength} tokens, got ${sequence.length} in text ${row}`,
+        `${operation}: expected 1 to ${contextLength} tokens, got ${ids.length} in text ${row}`,
       );
     }
-    expectIds(`${operation}: text ${row}`, sequence, vocabSize);
+    expectIds(`${operation}: text ${row}`, ids, vocabSize);
   }
+}
+
+/** A batch of sequences on the model's device. */
+export interface SequenceBatch {
+  /** i32 [B,T]. */
+  readonly ids: Tensor;
+  /** Their lengths, i32 [B], and types, i32 [B,T] if the encoder has several. */
+  readonly input: { readonly lengths: Tensor; readonly types?: Tensor };
+}
+
+/** Pads sequences to one length; types only for an encoder that has several. */
+export function sequenceBatch(
+  encoder: Encoder,
+  sequences: readonly TextSequence[],
+): SequenceBatch {
+  const { config: { tokenTypes = 0 }, tokens: { weight: { device } } } = encoder;
+  return onDevice(device, () => {
+    const { ids, lengths } = padSequences(sequences.map(({ ids }) => ids));
+    const hasTypes = tokenTypes > 1 && sequences.some(({ types }) => types);
+    if (!hasTypes) return { ids, input: { lengths } };
+    const rows = sequences.map(({ ids, types }) => types ?? new Uint8Array(ids.length));
+    return { ids, input: { lengths, types: padSequences(rows).ids } };
+  });
 }
 
 /** Throws a RangeError unless `batchSize` is a whole number from 1. */
@@ -71,12 +105,12 @@ export function expectBatchSize(operation: string, batchSize: number): void {
  * returns its results, one for each sequence, in the sequences' order.
  */
 export async function inBatches<Result>(
-  sequences: readonly ArrayLike<number>[],
+  sequences: readonly TextSequence[],
   batchSize: number,
-  compute: (batch: readonly ArrayLike<number>[]) => Promise<readonly Result[]>,
+  compute: (batch: readonly TextSequence[]) => Promise<readonly Result[]>,
 ): Promise<Result[]> {
   const order = [...sequences.keys()]
-    .sort((a, b) => sequences[b].length - sequences[a].length || a - b);
+    .sort((a, b) => sequences[b].ids.length - sequences[a].ids.length || a - b);
   const results = new Array<Result>(sequences.length);
   for (let first = 0; first < order.length; first += batchSize) {
     const rows = order.slice(first, first + batchSize);
