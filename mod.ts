@@ -139,6 +139,11 @@ export {
 export type { TransformerConfig, TransformerPositions } from "./lib/nn/transformer_config.ts";
 export { type StackInput, TransformerStack } from "./lib/nn/transformer_stack.ts";
 export { RelativePositions, type RelativePositionsOptions } from "./lib/nn/relative_positions.ts";
+export {
+  TextClassifier,
+  type TextClassifierOptions,
+  type TextInput,
+} from "./lib/nn/text_classifier.ts";
 export { type PaddedSequences, type PadOptions, padSequences } from "./lib/nn/padding.ts";
 export { sequenceLoss, type SequenceLossOptions } from "./lib/nn/sequence_loss.ts";
 export {
