@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readModelConfig } from "../lib/hub/config.ts";
 import { fileSource } from "../lib/hub/file_source.ts";
-import { type ArchitectureNames } from "../lib/hub/format.ts";
+import type { ArchitectureNames } from "../lib/hub/format.ts";
 import { readGenerationConfig } from "../lib/hub/generation_config.ts";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { matchParameters } from "../lib/hub/names.ts";

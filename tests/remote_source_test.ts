@@ -131,7 +131,10 @@ Deno.test("a server that sends more than it named is refused", async () => {
   await using server = serveModel({ f: DATA });
   server.behavior = { knowsNoRanges: true, cuts: [5000] }; // a stream names no length
   const file = { ...await described(`${server.url}f`), byteLength: 1000 };
-  await assert.rejects(httpSource(file).read(0, 1000), /expected 1000 bytes, as the server announced, got more/);
+  await assert.rejects(
+    httpSource(file).read(0, 1000),
+    /expected 1000 bytes, as the server announced, got more/,
+  );
 });
 
 Deno.test("blocks are kept: read again, they are served from the cache, and only the others are fetched", async () => {

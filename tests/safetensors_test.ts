@@ -143,7 +143,10 @@ Deno.test("a file on disk is read one tensor at a time, in any order, concurrent
   const read = await Promise.all(data.map((_, i) => file.float32(`t${19 - i}`)));
   assert.deepEqual(read, data.toReversed());
   await Deno.truncate(path, 40_000);
-  await assert.rejects(file.float32("t19"), { name: "SyntaxError", message: /ended after .* bytes; it is truncated/ });
+  await assert.rejects(file.float32("t19"), {
+    name: "SyntaxError",
+    message: /ended after .* bytes; it is truncated/,
+  });
   file.close();
   await Deno.remove(path);
 });

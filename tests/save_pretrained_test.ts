@@ -80,7 +80,8 @@ forEachDevice(
       const model = new GPT(small);
       await Deno.writeTextFile(`${folder}/notes.txt`, "mine");
       await Deno.writeTextFile(`${folder}/config.json`, "{}");
-      const message = /holds a config.json that savePretrained did not write; choose another folder/;
+      const message =
+        /holds a config.json that savePretrained did not write; choose another folder/;
       await assert.rejects(savePretrained(folder, { model }), { name: "UserError", message });
       assert.equal(await Deno.readTextFile(`${folder}/config.json`), "{}");
       await Deno.remove(`${folder}/config.json`);
