@@ -84,6 +84,7 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
     steps: settings.steps,
     ...reports,
     ...held,
+    evaluateFirst: run.owesEvaluation,
     signal: run.signal,
   });
   try {

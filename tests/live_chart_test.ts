@@ -139,7 +139,7 @@ Deno.test("live chart: a viewer that never reads delays neither the others nor t
   await until(() => chart.viewers === 1);
   const events = Array.fromAsync(serverEvents(`${chart.url}events`));
   await until(() => chart.viewers === 2); // one that arrives after the end would be rejected
-  const weights = new Uint8Array(2_000_000); // twelve of them are more than a socket takes
+  const weights = new Uint8Array(800_000); // twelve of them are more than a socket takes
   const steps = Array.from({ length: 12 }, (_, i) => i + 1);
   for (const step of steps) {
     chart.send({ kind: "attention", step, weights });

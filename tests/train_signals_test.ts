@@ -8,6 +8,7 @@ import {
   run,
   scratchFolder,
   TINY,
+  untilLine,
   untilSaved,
 } from "./support/command.ts";
 
@@ -64,6 +65,21 @@ test("a reader of the output that leaves, as in train | head, saves the step tha
   const { step } = await loadRunState(`${folder.path}/run`);
   assert.equal(step, JSON.parse(metrics.at(-1)!).step);
   assert.ok(step >= 5);
+});
+
+test("an interrupted evaluation is made up for when the run is resumed", async () => {
+  await using folder = await scratchFolder();
+  const child = command("train", [...ENDLESS, ...line("--eval-every 4 --steps 100")], folder.path);
+  await untilLine(child, `${folder.path}/run/metrics.jsonl`, 1);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  child.kill("SIGTERM");
+  assert.equal((await finished(child)).code, 143);
+  const again = line("--resume --out run --device cpu --eval-batches 2 --steps 6");
+  const { code, err } = await run("train", again, folder.path);
+  assert.equal(code, 0, err);
+  const lines = (await Deno.readTextFile(`${folder.path}/run/metrics.jsonl`)).trim().split("\n");
+  const measured = lines.map((line) => JSON.parse(line)).filter((line) => "validationLoss" in line);
+  assert.deepEqual(measured.map(({ step }) => step), [4, 6]);
 });
 
 test("killed in the evaluation at the end, a run has its last step", async () => {

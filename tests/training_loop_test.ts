@@ -47,6 +47,35 @@ Deno.test("training loop: what is off stays off, but for the checkpoint at the e
   assert.deepEqual(await events({ steps: 3, ...off }), ["checkpoint 3"]);
 });
 
+Deno.test("training loop: evaluateFirst measures before the first step, of a run that has steps to do", async () => {
+  const options = { heldOut: batches, evalBatches: 1, logEvery: 0, evaluateFirst: true };
+  const first = ["validation 0", "checkpoint 2", "validation 2"];
+  assert.deepEqual(await events({ steps: 2, ...options }), first);
+  assert.deepEqual(await events({ steps: 0, ...options }), ["validation 0"]);
+});
+
+Deno.test("training loop: losses of all evaluations compare on the same batches", async () => {
+  const device = await openDevice({ device: "cpu", threads: 1 });
+  const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });
+  const trainer = new Trainer(model, new AdamW(model.parameters()), { learningRate: 0 });
+  const heldOut = {
+    ...batches,
+    next(): typeof batch {
+      const shift = this.state++;
+      return { ...batch, targets: batch.targets.map((id) => (id + shift) % 8) };
+    },
+  };
+  const options = { steps: 2, heldOut, evalEvery: 1, evalBatches: 2, finalBatches: 3 };
+  const losses: number[][] = [];
+  for await (const event of trainingLoop(trainer, batches, options)) {
+    if (event.kind === "validation") losses.push([event.validationLoss, event.comparableLoss]);
+  }
+  const [[each, first], [last, same]] = losses;
+  assert.deepEqual([first, same], [each, each]);
+  assert.notEqual(last, each);
+  device.close();
+});
+
 Deno.test("training loop: an aborted signal ends it after the current step, with its figures", async () => {
   const stop = new AbortController();
   const options = { steps: 10, logEvery: 4, signal: stop.signal };

@@ -24,6 +24,8 @@ export interface LoopOptions {
   heldOut?: BatchSource & { state: number };
   /** Steps between events of kind `validation`. Default 250. */
   evalEvery?: number;
+  /** Whether to evaluate before the first step, too. Default false. */
+  evaluateFirst?: boolean;
   /** Batches in an evaluation. Default 20. */
   evalBatches?: number;
   /**
@@ -130,11 +132,14 @@ export async function* trainingLoop(
 ): AsyncGenerator<TrainingEvent, void, void> {
   checkLoop(options);
   const { steps, logEvery = 10, evalEvery = 250, evalBatches = 20, signal } = options;
-  const { heldOut, sampleEvery = 0, checkpointEvery = 0 } = options;
+  const { heldOut, evaluateFirst = false, sampleEvery = 0, checkpointEvery = 0 } = options;
   const { finalBatches = Math.max(200, evalBatches) } = options;
   const watch = new Stopwatch(trainer);
   const due = (every: number) => every > 0 && trainer.stepsDone % every === 0;
   let saved = trainer.stepsDone;
+  if (heldOut && evaluateFirst && saved < steps) {
+    yield* validation(trainer, heldOut, { batches: evalBatches, evalBatches, signal });
+  }
   while (trainer.stepsDone < steps && !signal?.aborted) {
     await watch.step(batches);
     const step = trainer.stepsDone;
@@ -185,7 +190,12 @@ async function* validation(
 }
 
 function checkLoop(options: LoopOptions): void {
-  checkOptions("trainingLoop", options, { ...RULES, heldOut: true, signal: true });
+  checkOptions("trainingLoop", options, {
+    ...RULES,
+    heldOut: true,
+    evaluateFirst: true,
+    signal: true,
+  });
   for (const name of Object.keys(RULES) as (keyof typeof RULES)[]) {
     const { [name]: value } = options;
     if (value === undefined && name !== "steps") continue;

@@ -109,6 +109,12 @@ export class Run {
     return this.#end.signal;
   }
 
+  /** Whether the evaluation after the step that this run resumes from was interrupted. */
+  get owesEvaluation(): boolean {
+    const { step, reports: { evalEvery } } = this.#parts.plan;
+    return step > 0 && step % evalEvery === 0 && !this.#evaluatedSteps().includes(step);
+  }
+
   /** Acts on an event of the training loop: logs it, or saves or samples if that is due. */
   async handle(event: TrainingEvent): Promise<void> {
     const { kind, step } = event;
