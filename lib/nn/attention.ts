@@ -56,8 +56,8 @@ export interface AttendOptions {
   /** i32 [B]: hide the keys of sequence b from keyLengths[b] on, its padding. Default: none. */
   keyLengths?: Tensor;
   /**
-   * f32, added to the scores and stored with them; broadcasts to [B,H,T,S]. It is for layers that are
-   * not packed and have as many key and value heads as query heads. Default: none.
+   * f32, added to the scores and stored with them; broadcasts to [B,H,T,S]. It is for layers that
+   * are not packed and have as many key and value heads as query heads. Default: none.
    */
   scoreBias?: Tensor;
   /** Keys and values of earlier tokens; those of `x` are appended. Default: none. */

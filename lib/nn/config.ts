@@ -49,7 +49,9 @@ export interface ModelConfig extends BlockConfig {
    * SmolLM3's. Default: all do with rotary positions.
    */
   rotaryLayers?: boolean[];
-  /** Base of the rotary frequencies, unscaled, in layers with a window. Default: as in the others. */
+  /**
+   * Base of the rotary frequencies, unscaled, in layers with a window. Default: as in the others.
+   */
   windowRotaryBase?: number;
   /**
    * Tokens that each layer attends to, itself included (sliding window); undefined is all of them.

@@ -37,7 +37,9 @@ const OPTIONS: OptionNames<RelativePositionsOptions> = {
   random: true,
 };
 
-/** bias[h, t, s] = table[bucket(s − t), h]. Source: Raffel et al., arXiv 1910.10683, section 2.1. */
+/**
+ * bias[h, t, s] = table[bucket(s − t), h]. Source: Raffel et al., arXiv 1910.10683, section 2.1.
+ */
 export class RelativePositions extends Module {
   /** The table, [buckets, H]. */
   readonly table: Embedding;
@@ -80,9 +82,9 @@ export interface BucketOptions {
 }
 
 /**
- * The range that a key at `distance` (its position minus the query's) is in: half of the ranges hold
- * one distance each, the others grow by a constant factor up to `maxDistance`. Rounded as float32, as
- * in `transformers`.
+ * The range that a key at `distance` (its position minus the query's) is in: half of the ranges
+ * hold one distance each, the others grow by a constant factor up to `maxDistance`. Rounded as
+ * float32, as in `transformers`.
  */
 export function relativeBucket(
   distance: number,

@@ -45,11 +45,12 @@ export interface TransformerWeights {
 }
 
 /**
- * An encoder–decoder: by default Vaswani's, with post-norm blocks, sinusoidal positions and separate
- * embedding tables for source and target; by other choices T5 or BART.
+ * An encoder–decoder: by default Vaswani's, with post-norm blocks, sinusoidal positions and
+ * separate embedding tables for source and target; by other choices T5 or BART.
  *
- * Matrices start by Glorot's rule, tables as N(0, 1), the head as LeCun's normal. Source: Vaswani et
- * al., arXiv 1706.03762; Raffel et al., arXiv 1910.10683 (T5); Lewis et al., arXiv 1910.13461 (BART).
+ * Matrices start by Glorot's rule, tables as N(0, 1), the head as LeCun's normal. Source: Vaswani
+ * et al., arXiv 1706.03762; Raffel et al., arXiv 1910.10683 (T5); Lewis et al., arXiv 1910.13461
+ * (BART).
  *
  * ```ts
  * import { openDevice, tensor, Transformer } from "../../mod.ts";
