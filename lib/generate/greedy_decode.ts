@@ -10,10 +10,12 @@ import { describe } from "../errors.ts";
 import { padSequences } from "../nn/padding.ts";
 import { Transformer } from "../nn/transformer.ts";
 import { argmax } from "../ops/argmax.ts";
+import { embedding } from "../ops/embedding.ts";
+import { reshape } from "../ops/reshape.ts";
 import { checkOptions } from "../options.ts";
 import { compile } from "../tensor/compile.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { expectPrompt } from "./options.ts";
 
 /** Options of `greedyDecode`. */
@@ -32,7 +34,7 @@ export interface GreedyDecodeOptions {
  * one that its source gets alone.
  *
  * The source is encoded once; the decoder then runs over all positions for each token, so the cost
- * grows with the square of the length.
+ * grows with the square of the length. Logits are those of the last token only.
  *
  * ```ts
  * import { greedyDecode, openDevice, Transformer } from "../../mod.ts";
@@ -88,16 +90,18 @@ export async function greedyDecode(
     device,
     () => padSequences(starts, { length: positions }),
   );
-  const likeliest = compile((given: Tensor, encoded: Tensor) => {
+  const likeliest = compile((given: Tensor, encoded: Tensor, last: Tensor) => {
     const decoded = model.decode(given, encoded, { sourceLengths: lengths });
-    return argmax(model.logits(decoded), { axis: -1 });
+    const rows = reshape(decoded, [given.size, model.config.width]);
+    return argmax(model.logits(embedding(rows, last)), { axis: -1 });
   });
+  const last = zeros([sources.length], { dtype: "i32", device });
   try {
     const places = { first: prefix.length - 1, positions, ends };
-    return await extend(target, sources.length, places, () => likeliest(target, memory));
+    return await extend(target, last, places, () => likeliest(target, memory, last));
   } finally {
     likeliest.dispose();
-    for (const made of [ids, lengths, memory, target, started]) made.dispose();
+    for (const made of [ids, lengths, memory, target, started, last]) made.dispose();
   }
 }
 
@@ -110,21 +114,22 @@ interface Places {
 
 /**
  * Appends the likeliest token to each row, position by position, until all rows have ended or are
- * full.
+ * full. `last`, i32 [B], receives the index of each row's last token among those of all rows.
  */
 async function extend(
   target: Tensor,
-  rows: number,
+  last: Tensor,
   { first, positions, ends }: Places,
   likeliest: () => Tensor,
 ): Promise<number[][]> {
   const given = Int32Array.from(await target.data());
-  const written: number[][] = Array.from({ length: rows }, () => []);
+  const written: number[][] = Array.from({ length: last.size }, () => []);
   const open = new Set(written.keys());
   for (let place = first; place < positions && open.size > 0; place++) {
+    last.write(Int32Array.from(written, (_, row) => row * positions + place));
     const tokens = await likeliest().data();
     for (const row of open) {
-      const token = tokens[row * positions + place];
+      const token = tokens[row];
       if (ends.includes(token)) open.delete(row);
       else written[row].push(token);
       if (place + 1 < positions) given[row * positions + place + 1] = token;
