@@ -64,7 +64,7 @@ export async function parseTokenizer(
   }
   // Loaded here, because most scripts start without it.
   const { PublishedTokenizer } = await import("./published_tokenizer.ts");
-  return new PublishedTokenizer(file, settings);
+  return new PublishedTokenizer(file, settings, typeof content === "string" ? content : undefined);
 }
 
 function expectContent(content: unknown): void {

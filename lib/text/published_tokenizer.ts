@@ -64,7 +64,8 @@ export class PublishedTokenizer extends Tokenizer {
   override readonly maximumLength: number | undefined;
   /** The `chat_template` of the configuration, if there is one. */
   override readonly chatTemplate: string | undefined;
-  readonly #file: Json;
+  /** The file, as its text if that was given, which takes a fraction of the memory. */
+  readonly #file: string | Json;
   readonly #config: Json;
   readonly #pipeline: Pipeline;
   readonly #tokens: (string | undefined)[];
@@ -75,13 +76,14 @@ export class PublishedTokenizer extends Tokenizer {
 
   /**
    * Reads a file, with the content of the `tokenizer_config.json` beside it, if there is one.
+   * `text` is the text that `json` was parsed from.
    *
    * @throws {SyntaxError} if one is malformed, or needs what is not supported
    */
-  constructor(json: unknown, config: unknown = {}) {
+  constructor(json: unknown, config: unknown = {}, text?: string) {
     super();
     const file = readObject(json, "the file");
-    this.#file = file;
+    this.#file = text ?? file;
     this.#config = typeof config === "object" && config !== null ? config as Json : {};
     this.#pipeline = readPipeline(file);
     const { model, added } = this.#pipeline;
@@ -268,12 +270,17 @@ export class PublishedTokenizer extends Tokenizer {
 
   /** The file as it was read. */
   override toJSON(): TokenizerFile {
-    return this.#file as unknown as TokenizerFile;
+    const file = this.#file;
+    return (typeof file === "string" ? JSON.parse(file) : file) as TokenizerFile;
   }
 
   /** `tokenizer.json` and `tokenizer_config.json`. */
   override files(): Map<string, string | Uint8Array<ArrayBuffer>> {
-    return super.files().set("tokenizer_config.json", JSON.stringify(this.#config));
+    const file = this.#file;
+    return new Map([
+      ["tokenizer.json", typeof file === "string" ? file : JSON.stringify(file)],
+      ["tokenizer_config.json", JSON.stringify(this.#config)],
+    ]);
   }
 
   /** The id of a token that the configuration names. */

@@ -1,13 +1,14 @@
 /**
- * Mutated `tokenizer.json` and `.model` files against their readers: each must be opened or refused
- * with a SyntaxError or RangeError, in bounded time. What opens must encode and decode without
- * anything worse.
+ * Mutated `tokenizer.json` and `.model` files, and folders with neither whole, against their
+ * readers: each must be opened or refused with a SyntaxError or RangeError, in bounded time. What
+ * opens must encode and decode, with offsets and in pairs, without anything worse.
  *
  *     deno run -A tests/support/fuzz_tokenizers.ts [COUNT] [SEED]
  *
  * @module
  */
 import { parseTokenizer } from "../../lib/text/parse_tokenizer.ts";
+import { tokenizerIn } from "../../lib/text/tokenizer_files.ts";
 import { readSentencePieceModel } from "../../lib/text/sentence_piece_model.ts";
 import { SentencePieceTokenizer } from "../../lib/text/sentence_piece_tokenizer.ts";
 import type { Tokenizer } from "../../lib/text/tokenizer.ts";
@@ -126,6 +127,71 @@ const FILES: readonly Record<string, unknown>[] = [
   },
 ];
 
+const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+const BYTE_PIECES = Array.from(
+  { length: 256 },
+  (_, byte) => [`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`, 0, 6] as const,
+);
+
+/** Folders without a `tokenizer.json`: JSON files, and one file that is none. */
+const FOLDERS: readonly {
+  readonly json: Record<string, unknown>;
+  readonly other: Record<string, Uint8Array<ArrayBuffer>>;
+}[] = [
+  {
+    json: {
+      "tokenizer_config.json": {
+        tokenizer_class: "LlamaTokenizer",
+        add_bos_token: true,
+        pad_token: "<pad>",
+        additional_special_tokens: ["<x>"],
+      },
+      "special_tokens_map.json": {
+        bos_token: { content: "<s>", lstrip: false },
+        eos_token: "</s>",
+      },
+      "added_tokens.json": { "<x>": 269, "to be": 270 },
+    },
+    other: {
+      "tokenizer.model": sentencePieceFile([...SMALL, ...BYTE_PIECES], {
+        type: 2,
+        settings: [[35, 1]],
+        removesSpaces: false,
+      }),
+    },
+  },
+  {
+    json: {
+      "tokenizer_config.json": {
+        tokenizer_class: "T5Tokenizer",
+        extra_ids: 3,
+        added_tokens_decoder: { "0": { content: "<s>", special: true }, "4": { content: "to" } },
+      },
+      "config.json": { model_type: "t5" },
+    },
+    other: {
+      "spiece.model": sentencePieceFile([
+        ["<pad>", 0, 3],
+        ["</s>", 0, 3],
+        ["<unk>", 0, 2],
+        ...SMALL.slice(3),
+      ]),
+    },
+  },
+  {
+    json: {
+      "tokenizer_config.json": { tokenizer_class: "RobertaTokenizer", add_prefix_space: true },
+      "special_tokens_map.json": { mask_token: { content: "<mask>", lstrip: true } },
+      "vocab.json": { "<s>": 0, "</s>": 1, "<mask>": 2, "\u0120": 3, t: 4, o: 5, to: 6 },
+    },
+    other: { "merges.txt": bytes("#version: 0.2\nt o\n") },
+  },
+  {
+    json: { "tokenizer_config.json": { do_lower_case: false }, "added_tokens.json": { "<x>": 6 } },
+    other: { "vocab.txt": bytes("[PAD]\n[UNK]\n[CLS]\n[SEP]\nto\n##e\n") },
+  },
+];
+
 const VALUES: readonly unknown[] = [
   ...[
     null,
@@ -220,6 +286,7 @@ async function run(
         for (const id of ids) text += stream.push(id);
         text += stream.end();
         if (text !== tokenizer.decode(ids)) throw new Error("a stream is not what is decoded");
+        checkRows(tokenizer, ids);
       }
     } catch (error) {
       const expected = error instanceof SyntaxError || error instanceof RangeError;
@@ -230,6 +297,18 @@ async function run(
     report.slowest = Math.max(report.slowest, performance.now() - start);
   }
   return report;
+}
+
+/** Rows with offsets must have the same ids, and places inside the text. */
+function checkRows(tokenizer: Tokenizer, ids: Uint32Array): void {
+  tokenizer.encode(TEXT, { pair: "to be", addSpecialTokens: true });
+  if (tokenizer.kind === "sentencepiece") return;
+  const { ids: [row], offsets: [places] = [] } = tokenizer.encodeBatch([TEXT], { offsets: true });
+  if (row.join() !== ids.join()) throw new Error("ids with offsets are not those without");
+  for (let i = 0; i < places.length; i += 2) {
+    const isPlace = places[i] <= places[i + 1] && places[i + 1] <= TEXT.length;
+    if (!isPlace) throw new Error(`token ${i / 2} has the place ${places[i]} to ${places[i + 1]}`);
+  }
 }
 
 /** Opens `count` mutated `tokenizer.json`, some changed as values, some as text. */
@@ -258,9 +337,31 @@ export async function fuzzModels(count: number, seed: number, each: number): Pro
   });
 }
 
+/** Opens `count` folders without a `tokenizer.json`, with changed files. */
+export async function fuzzFolders(count: number, seed: number): Promise<FuzzReport> {
+  const random = new Random(seed);
+  return await run(count, async () => {
+    const folder = FOLDERS[pick(random, FOLDERS.length)];
+    const { json, other } = { json: mutateJson(folder.json, random), other: folder.other };
+    const files: Record<string, unknown> = { ...json as object, ...other };
+    if (pick(random, 3) === 0) {
+      const [name] = Object.keys(other);
+      files[name] = mutateBytes(other[name], random);
+    }
+    return await tokenizerIn((name) => {
+      const content = files[name];
+      if (content === undefined || content instanceof Uint8Array) {
+        return Promise.resolve(content as Uint8Array<ArrayBuffer> | undefined);
+      }
+      return Promise.resolve(new TextEncoder().encode(JSON.stringify(content)));
+    });
+  });
+}
+
 if (import.meta.main) {
   const [count = 100_000, seed = 1] = Deno.args.map(Number);
-  for (const [name, fuzz] of [["tokenizer.json", fuzzJson], ["models", fuzzModels]] as const) {
+  const all = { "tokenizer.json": fuzzJson, models: fuzzModels, folders: fuzzFolders };
+  for (const [name, fuzz] of Object.entries(all)) {
     const start = performance.now();
     const report = await fuzz(count, seed, 50);
     const seconds = Math.round((performance.now() - start) / 1000);

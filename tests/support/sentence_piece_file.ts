@@ -30,7 +30,11 @@ export type PieceField = readonly [text: string, score?: number, type?: number];
 /** A model of pieces; `type` 1 is unigram, 2 byte pairs. Nothing is normalized. */
 export function sentencePieceFile(
   pieces: readonly PieceField[],
-  { type = 1, settings = [] }: { type?: number; settings?: readonly Field[] } = {},
+  { type = 1, settings = [], removesSpaces = true }: {
+    type?: number;
+    settings?: readonly Field[];
+    removesSpaces?: boolean;
+  } = {},
 ): Uint8Array<ArrayBuffer> {
   return message([
     ...pieces.map(([text, score = 0, type = 1]): Field => [
@@ -38,7 +42,7 @@ export function sentencePieceFile(
       message([[1, text], [2, { float: score }], [3, type]]),
     ]),
     [2, message([[3, type], ...settings])],
-    [3, message([[1, "identity"], [3, 1], [4, 1], [5, 1]])],
+    [3, message([[1, "identity"], [3, 1], [4, removesSpaces ? 1 : 0], [5, 1]])],
   ]);
 }
 

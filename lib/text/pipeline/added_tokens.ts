@@ -9,6 +9,7 @@
 
 import { WHITE_SPACE } from "../regex/code_set.ts";
 import { malformed, MAXIMUM_VOCABULARY, readObject } from "../tokenizer_file.ts";
+import { UnitTrie } from "../unit_trie.ts";
 import { WORD_CHARACTER } from "./character_classes.ts";
 import { checkToken, type Model } from "./model.ts";
 
@@ -80,25 +81,33 @@ export type AddedPart = { readonly text: string; readonly start: number; readonl
 
 /** Finds some of a file's added tokens in texts. */
 export class AddedTokenSplitter {
-  readonly #root = new TrieNode();
+  readonly #tokens: readonly PublishedAddedToken[];
+  /** Indices of the tokens; of several with one text the first counts. */
+  readonly #trie = new UnitTrie();
+  /** Whether a token begins with a UTF-16 unit. */
+  readonly #begins = new Uint8Array(0x10000);
 
   /** @param normalize makes the tokens what they are in the texts */
   constructor(
     tokens: readonly PublishedAddedToken[],
     normalize: (text: string) => string = (text) => text,
   ) {
-    for (const token of tokens) {
+    this.#tokens = tokens;
+    const known = new Set<string>();
+    tokens.forEach((token, index) => {
       const content = normalize(token.content);
       if (content === "") {
         throw malformed("added_tokens", "tokens of which the normalizer leaves something", token);
       }
-      insert(this.#root, content, token);
-    }
+      if (!known.has(content)) this.#trie.insert(content, index);
+      known.add(content);
+      this.#begins[content.charCodeAt(0)] = 1;
+    });
   }
 
   /** The parts of a text in order. */
   split(text: string): AddedPart[] {
-    if (this.#root.children.size === 0) return [{ text, start: 0 }];
+    if (this.#tokens.length === 0) return [{ text, start: 0 }];
     const parts: AddedPart[] = [];
     let last = 0;
     for (const { token, start, end } of this.#matches(text)) {
@@ -117,41 +126,27 @@ export class AddedTokenSplitter {
     text: string,
   ): Generator<{ token: PublishedAddedToken; start: number; end: number }> {
     for (let start = 0; start < text.length;) {
-      let node = this.#root.children.get(text.charCodeAt(start));
-      let found: PublishedAddedToken | undefined;
-      let end = start;
-      for (let at = start + 1; node !== undefined; at++) {
-        if (node.token !== undefined) {
-          found = node.token;
-          end = at;
-        }
-        node = at < text.length ? node.children.get(text.charCodeAt(at)) : undefined;
-      }
-      if (found === undefined) {
+      if (this.#begins[text.charCodeAt(start)] === 0) {
         start++;
         continue;
       }
-      yield { token: found, start, end };
+      let found = -1, end = start;
+      for (let at = start, node = 0; at < text.length;) {
+        node = this.#trie.child(node, text.charCodeAt(at++));
+        if (node < 0) break;
+        const index = this.#trie.value(node);
+        if (index < 0) continue;
+        found = index;
+        end = at;
+      }
+      if (found < 0) {
+        start++;
+        continue;
+      }
+      yield { token: this.#tokens[found], start, end };
       start = end;
     }
   }
-}
-
-class TrieNode {
-  readonly children = new Map<number, TrieNode>();
-  token: PublishedAddedToken | undefined;
-}
-
-/** Of tokens with one text the first counts. */
-function insert(root: TrieNode, content: string, token: PublishedAddedToken): void {
-  let node = root;
-  for (let at = 0; at < content.length; at++) {
-    const unit = content.charCodeAt(at);
-    let child = node.children.get(unit);
-    if (child === undefined) node.children.set(unit, child = new TrieNode());
-    node = child;
-  }
-  node.token ??= token;
 }
 
 function wordAfter(text: string, at: number): boolean {

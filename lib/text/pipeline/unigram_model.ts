@@ -8,8 +8,8 @@
  */
 
 import type { GrowingIds } from "../growing_ids.ts";
-import { PairTable } from "../pair_table.ts";
 import { malformed, MAXIMUM_VOCABULARY } from "../tokenizer_file.ts";
+import { UnitTrie } from "../unit_trie.ts";
 import {
   byteTokens,
   checkToken,
@@ -56,9 +56,8 @@ class UnigramModel implements Model {
   readonly #scores: Float64Array;
   readonly #settings: Settings;
   readonly #unknownScore: number;
-  /** Children by node and UTF-16 unit, and the token that ends at a node, or −1. */
-  readonly #children: PairTable;
-  readonly #ends: number[] = [-1];
+  /** The ids of the tokens. */
+  readonly #trie = new UnitTrie();
 
   constructor(readonly tokens: readonly string[], scores: Float64Array, settings: Settings) {
     this.ids = new Map(tokens.map((token, id) => [token, id]));
@@ -66,8 +65,7 @@ class UnigramModel implements Model {
     this.#settings = settings;
     this.#unknownScore = scores.reduce((minimum, score) => Math.min(minimum, score), Infinity) -
       UNKNOWN_PENALTY;
-    this.#children = new PairTable(4 * tokens.length);
-    for (const [token, id] of this.ids) this.#insert(token, id);
+    for (const [token, id] of this.ids) if (token !== "") this.#trie.insert(token, id);
   }
 
   encode(piece: string, into: GrowingIds, spans?: GrowingIds): void {
@@ -119,9 +117,9 @@ class UnigramModel implements Model {
       const next = start + (piece.codePointAt(start)! > 0xFFFF ? 2 : 1);
       let hasCharacter = false;
       for (let at = start, node = 0; at < length; at++) {
-        node = this.#children.get(node, piece.charCodeAt(at));
+        node = this.#trie.child(node, piece.charCodeAt(at));
         if (node < 0) break;
-        const id = this.#ends[node];
+        const id = this.#trie.value(node);
         if (id < 0) continue;
         offer(start, at + 1, id, best[start] + this.#scores[id]);
         if (at + 1 === next) hasCharacter = true;
@@ -135,20 +133,6 @@ class UnigramModel implements Model {
       start = next;
     }
     return { from, ids };
-  }
-
-  #insert(token: string, id: number): void {
-    let node = 0;
-    for (let at = 0; at < token.length; at++) {
-      const unit = token.charCodeAt(at);
-      let child = this.#children.get(node, unit);
-      if (child < 0) {
-        child = this.#ends.push(-1) - 1;
-        this.#children.set(node, unit, child);
-      }
-      node = child;
-    }
-    if (node > 0) this.#ends[node] = id;
   }
 }
 
