@@ -1,6 +1,6 @@
 /**
- * Checks that a figure's data are a list of the right items, because `deno run` checks no types and a
- * figure is drawn long after it is made.
+ * Checks that a figure's data are a list of the right items, because `deno run` checks no types and
+ * a figure is drawn long after it is made.
  *
  * @module
  */
@@ -8,7 +8,8 @@
 import { describe } from "../errors.ts";
 
 /**
- * Checks that a value is an array whose items are all accepted; `what` names them, such as "tokens".
+ * Checks that a value is an array whose items are all accepted; `what` names them, such as
+ * "tokens".
  *
  * @throws {TypeError} if it is anything else
  */

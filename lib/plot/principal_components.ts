@@ -10,6 +10,7 @@
 
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
+import { symmetricEigen } from "./symmetric_eigen.ts";
 
 /** Options of {@linkcode principalComponents}. */
 export interface PrincipalComponentsOptions {
@@ -42,10 +43,9 @@ const NOTHING = 1e-12;
 /**
  * The principal components of `vectors`, [n·d] row by row, such as a tensor's data.
  *
- * Computes the eigenvectors, by Jacobi rotations, of the covariance [d,d], or of the products [n,n]
- * if there are fewer vectors than dimensions: about 10·min(n,d)³ multiplications, a second for 300.
- * The sign of a component makes its largest coordinate positive. Source: Pearson 1901; Golub & Van
- * Loan, "Matrix Computations", section 8.5.
+ * Computes the eigenvectors of the covariance [d,d], or of the products [n,n] if there are fewer
+ * vectors than dimensions: n·d·min(n,d) / 2 + 4/3·min(n,d)³ multiplications. The sign of a
+ * component makes its largest coordinate positive. Source: Pearson 1901.
  *
  * ```ts
  * const { projected, shares } = principalComponents([0, 0, 1, 2, 2, 4], { width: 2, count: 1 });
@@ -65,17 +65,16 @@ export function principalComponents(
   const rows = checkedRows(vectors, width, count);
   const { centered, mean } = center(vectors, rows, width);
   const dual = rows < width;
-  const matrix = dual ? products(centered, rows, width, true) : products(centered, rows, width);
+  const matrix = (dual ? rowProducts : columnProducts)(centered, rows, width);
   const side = dual ? rows : width;
   const total = trace(matrix, side);
-  const { values, vectors: eigenvectors } = symmetricEigen(matrix, side);
+  const { values, vector } = symmetricEigen(matrix, side);
   const order = Array.from(values.keys()).sort((a, b) => values[b] - values[a]).slice(0, count);
   const components = new Float64Array(count * width);
   const variances = new Float64Array(count);
   order.forEach((index, k) => {
     if (!(values[index] > NOTHING * total)) return;
-    const eigenvector = eigenvectors.subarray(index * side, (index + 1) * side);
-    const direction = dual ? combine(eigenvector, centered, width) : eigenvector;
+    const direction = dual ? combine(vector(index), centered, width) : vector(index);
     components.set(pointed(direction), k * width);
     variances[k] = values[index] / (rows - 1);
   });
@@ -125,17 +124,35 @@ function center(vectors: ArrayLike<number>, rows: number, width: number) {
   return { centered, mean };
 }
 
-/** XᵀX, [width,width]; or XXᵀ, [rows,rows], if `ofRows`. */
-function products(x: Float64Array, rows: number, width: number, ofRows = false): Float64Array {
-  const [side, inner] = ofRows ? [rows, width] : [width, rows];
-  const [step, stride] = ofRows ? [width, 1] : [1, width];
-  const matrix = new Float64Array(side * side);
-  for (let i = 0; i < side; i++) {
+/** XᵀX, [width,width]. */
+function columnProducts(x: Float64Array, rows: number, width: number): Float64Array {
+  const matrix = new Float64Array(width * width);
+  for (let start = 0; start < rows * width; start += width) {
+    for (let i = 0; i < width; i++) {
+      const value = x[start + i];
+      for (let j = 0; j <= i; j++) matrix[i * width + j] += value * x[start + j];
+    }
+  }
+  return mirrored(matrix, width);
+}
+
+/** XXᵀ, [rows,rows]. */
+function rowProducts(x: Float64Array, rows: number, width: number): Float64Array {
+  const matrix = new Float64Array(rows * rows);
+  for (let i = 0; i < rows; i++) {
     for (let j = 0; j <= i; j++) {
       let sum = 0;
-      for (let k = 0; k < inner; k++) sum += x[i * step + k * stride] * x[j * step + k * stride];
-      matrix[i * side + j] = matrix[j * side + i] = sum;
+      for (let k = 0; k < width; k++) sum += x[i * width + k] * x[j * width + k];
+      matrix[i * rows + j] = sum;
     }
+  }
+  return mirrored(matrix, rows);
+}
+
+/** Copies the elements below the diagonal of [side,side] to those above it. */
+function mirrored(matrix: Float64Array, side: number): Float64Array {
+  for (let i = 0; i < side; i++) {
+    for (let j = 0; j < i; j++) matrix[j * side + i] = matrix[i * side + j];
   }
   return matrix;
 }
@@ -144,49 +161,6 @@ function trace(matrix: Float64Array, side: number): number {
   let sum = 0;
   for (let i = 0; i < side; i++) sum += matrix[i * side + i];
   return sum;
-}
-
-/**
- * Eigenvalues of a symmetric matrix, which is overwritten, and eigenvectors as rows; by cyclic
- * Jacobi rotations.
- */
-function symmetricEigen(matrix: Float64Array, side: number) {
-  const vectors = new Float64Array(side * side);
-  for (let i = 0; i < side; i++) vectors[i * side + i] = 1;
-  const whole = trace(matrix, side);
-  for (let sweep = 0; sweep < 60; sweep++) {
-    let off = 0;
-    for (let p = 0; p < side; p++) {
-      for (let q = p + 1; q < side; q++) {
-        off = Math.max(off, Math.abs(matrix[p * side + q]));
-        rotate(matrix, vectors, side, p, q);
-      }
-    }
-    if (off <= 1e-15 * whole) break; // it converges quadratically: below ten sweeps
-  }
-  return { values: diagonals(matrix, side), vectors };
-}
-
-function diagonals(matrix: Float64Array, side: number): Float64Array {
-  return Float64Array.from({ length: side }, (_, i) => matrix[i * side + i]);
-}
-
-/** Makes matrix[p,q] zero by a rotation of rows and columns p and q. */
-function rotate(a: Float64Array, vectors: Float64Array, side: number, p: number, q: number): void {
-  const apq = a[p * side + q];
-  if (apq === 0) return;
-  const theta = (a[q * side + q] - a[p * side + p]) / (2 * apq);
-  const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.hypot(theta, 1));
-  const c = 1 / Math.hypot(t, 1);
-  const s = t * c;
-  const turn = (values: Float64Array, i: number, j: number) => {
-    const [x, y] = [values[i], values[j]];
-    values[i] = c * x - s * y;
-    values[j] = s * x + c * y;
-  };
-  for (let k = 0; k < side; k++) turn(a, p * side + k, q * side + k);
-  for (let k = 0; k < side; k++) turn(a, k * side + p, k * side + q);
-  for (let k = 0; k < side; k++) turn(vectors, p * side + k, q * side + k);
 }
 
 /** The direction in the space of vectors for an eigenvector of their products: Xᵀu, of length 1. */

@@ -98,8 +98,8 @@ function expectSettings(settings: unknown): void {
     : settings;
   if (wrong === undefined) return;
   throw new TypeError(
-    "seedsFigure: expected a list of settings { label, runs }, each run a list of { step, loss }, " +
-      `got ${describe(wrong)}`,
+    "seedsFigure: expected a list of settings { label, runs }, each run a list of { step, loss }" +
+      `, got ${describe(wrong)}`,
   );
 }
 
