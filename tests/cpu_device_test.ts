@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
+import { KernelTable } from "../lib/device/cpu/kernel_table.ts";
+import { CONTROL, schedulerModule } from "../lib/device/cpu/scheduler.ts";
 import { useDevice } from "../lib/device/current_device.ts";
 import { add, mul } from "../lib/ops/binary.ts";
 import { sum } from "../lib/ops/reduce.ts";
@@ -84,4 +86,14 @@ Deno.test("a kernel that traps on any thread is an error that names it, and the 
     }
     device.close();
   }
+});
+
+Deno.test("an error of the scheduler itself is thrown, not tried again for ever", () => {
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true });
+  const table = new KernelTable(memory, schedulerModule());
+  const words = new Int32Array(memory.buffer);
+  words[CONTROL.program / 4] = -16; // beyond the memory
+  words[CONTROL.programLength / 4] = 1;
+  words[CONTROL.threads / 4] = 1;
+  assert.throws(() => table.run(0), WebAssembly.RuntimeError);
 });

@@ -56,23 +56,28 @@ export class KernelTable {
   /**
    * Runs the program that the control words describe, as one of its threads. A kernel's trap leaves
    * out the rest of its chunk and is noted in `CONTROL.trapped`; the thread walks on, because the
-   * others wait for it at each barrier.
+   * others wait for it at each barrier. An error outside a kernel, such as of an exhausted stack, is
+   * thrown.
    */
   run(thread: number): void {
-    for (;;) {
+    for (let before = "";;) {
       try {
         return this.#walk(thread);
-      } catch {
-        this.#noteTrap();
+      } catch (error) {
+        const at = this.#noteTrap();
+        if (at === before) throw error; // no chunk was claimed since the last error
+        before = at;
       }
     }
   }
 
-  #noteTrap(): void {
+  /** Notes the kernel of the current launch; returns the launch and its chunks claimed so far. */
+  #noteTrap(): string {
     const words = new Int32Array(this.memory.buffer);
     const done = words[CONTROL.round / 4] - words[CONTROL.firstRound / 4] | 0;
     const record = (words[CONTROL.program / 4] >>> 0) + done * RECORD.bytes;
     Atomics.store(words, CONTROL.trapped / 4, 1 + words[(record + RECORD.slot) / 4]);
+    return `${done}:${words[(record + RECORD.claimed) / 4]}`;
   }
 
   /** Runs one chunk of the kernel in `slot` on this thread alone. */
