@@ -222,6 +222,22 @@ export { holdsCheckpoint, loadRunState, type RunState } from "./lib/train/checkp
 export { CheckpointFolder } from "./lib/train/checkpoint_folder.ts";
 export { type Metrics, MetricsLog } from "./lib/train/checkpoint_metrics.ts";
 
+// Classification of texts
+export {
+  givenParts,
+  type LabeledParts,
+  type LabeledText,
+  loadLabeledFile,
+  parseLabeledFile,
+  splitLabeled,
+} from "./lib/data/labeled_files.ts";
+export {
+  type ClassificationReport,
+  classificationReport,
+  type ClassReport,
+} from "./lib/train/classification_report.ts";
+export { WordsClassifier, type WordsClassifierOptions } from "./lib/train/words_classifier.ts";
+
 // Adapters
 export type { AdaptableLayer } from "./lib/adapt/adaptable_layers.ts";
 export type { LowRankUpdate } from "./lib/nn/low_rank.ts";
