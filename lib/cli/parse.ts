@@ -36,8 +36,8 @@ type RawArguments = { _: string[] } & Record<string, string[] | boolean | undefi
  * ```ts
  * import { integer } from "./flags.ts";
  *
- * const flags = { maxSteps: integer(5, "steps", { min: 1 }) };
- * const command = { name: "demo", summary: "", flags };
+ * const maxSteps = integer(5, "steps", { min: 1 });
+ * const command = { name: "demo", summary: "", flags: { maxSteps } };
  * const { flags, given } = await parseArguments(command, ["--max-steps", "2e3"]);
  * console.assert(flags.maxSteps === 2000 && given.has("maxSteps"));
  * ```

@@ -52,8 +52,8 @@ export function spaced(name: string): string {
 
 /** The choices of a run, except its seed, as texts. */
 function choicesOf({ record }: ComparedRun): Record<string, string> {
-  const { settings: { seed: _seed, ...settings }, dataset, tokenizer, initFrom } = record;
-  const entries = Object.entries({ dataset, tokenizer, initFrom, ...settings });
+  const { settings: { seed: _seed, ...settings }, dataset, tokenizer, initFrom, patience } = record;
+  const entries = Object.entries({ dataset, tokenizer, initFrom, patience, ...settings });
   return Object.fromEntries(
     entries.filter(([, value]) => value !== undefined).map(([name, value]) => {
       return [name, typeof value === "object" ? JSON.stringify(value) : String(value)];
