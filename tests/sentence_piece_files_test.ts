@@ -67,6 +67,12 @@ Deno.test("a model alone is SentencePiece's own", async () => {
   );
 });
 
+/** Runs of one letter: each can be cut anywhere. */
+const LETTERS = sentencePieceFile(
+  [["<unk>", 0, 2], ...Array.from({ length: 2000 }, (_, i) => ["a".repeat(i + 1)] as const)],
+  { type: 2, settings: [[35, 1]], removesSpaces: false },
+);
+
 const refused: [
   name: string,
   file: string,
@@ -98,6 +104,9 @@ const refused: [
   ["the unknown piece elsewhere", "spiece.model", sentencePieceFile(SMALL), {
     "tokenizer_config.json": { tokenizer_class: "T5Tokenizer" },
   }, /expected piece 2 of type unknown/],
+  ["pieces that need merges without end", "tokenizer.model", LETTERS, {
+    "tokenizer_config.json": { tokenizer_class: "LlamaTokenizer" },
+  }, /its pieces need more than 1048576 merges/],
   ["many sentinels", "spiece.model", Uint8Array.fromBase64(models.t5), {
     "tokenizer_config.json": { tokenizer_class: "T5Tokenizer", extra_ids: 1e9 },
   }, /extra_ids: expected 0 to 10000, got 1000000000/],

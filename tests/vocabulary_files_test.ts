@@ -124,3 +124,13 @@ Deno.test({
     }
   },
 });
+
+Deno.test("files of too many lines or entries are refused before they take memory", async () => {
+  const lines = "x\n".repeat(2 ** 20 + 1);
+  await assert.rejects(open({ "vocab.txt": lines }), /vocab\.txt: expected at most 1048576 lines/);
+  const files = { "vocab.json": VOCAB_JSON, "merges.txt": lines };
+  await assert.rejects(open(files), /merges\.txt: expected at most 1048576 lines/);
+  const many = `{${'"":0,'.repeat(2 ** 20 + 1)}"":0}`;
+  const entries = { "vocab.json": many, "merges.txt": MERGES };
+  await assert.rejects(open(entries), /vocab\.json: expected at most 1048576 entries/);
+});

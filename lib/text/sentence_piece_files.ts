@@ -21,6 +21,9 @@ import {
   type SentencePieceModel,
 } from "./sentence_piece_model.ts";
 
+import { MAXIMUM_VOCABULARY } from "./tokenizer_file.ts";
+import { UnitTrie } from "./unit_trie.ts";
+
 type Json = Record<string, unknown>;
 
 /** A `tokenizer.json` and the `tokenizer_config.json` beside it. */
@@ -121,13 +124,36 @@ function marked(model: SentencePieceModel): Token[] {
 
 /** Every way to cut a token into two tokens, in the order of the tokens. */
 function mergesOf(tokens: readonly string[]): [left: string, right: string][] {
-  const known = new Set(tokens);
+  const forwards = new UnitTrie(), backwards = new UnitTrie();
+  tokens.forEach((token, id) => {
+    forwards.insert(token, id);
+    backwards.insert(reversed(token), id);
+  });
   const merges: [string, string][] = [];
   for (const token of tokens) {
-    for (let at = 1; at < token.length; at++) {
-      const left = token.slice(0, at), right = token.slice(at);
-      if (known.has(left) && known.has(right)) merges.push([left, right]);
+    const ends = new Set(tokenLengths(forwards, token));
+    for (const right of tokenLengths(backwards, reversed(token)).reverse()) {
+      const at = token.length - right;
+      if (at > 0 && ends.has(at)) merges.push([token.slice(0, at), token.slice(at)]);
+    }
+    if (merges.length > MAXIMUM_VOCABULARY) {
+      throw malformedModel(`its pieces need more than ${MAXIMUM_VOCABULARY} merges`);
     }
   }
   return merges;
+}
+
+/** The lengths of the beginnings of a text that are in a trie, in order. */
+function tokenLengths(trie: UnitTrie, text: string): number[] {
+  const lengths: number[] = [];
+  for (let at = 0, node = 0; at < text.length; at++) {
+    node = trie.child(node, text.charCodeAt(at));
+    if (node < 0) break;
+    if (trie.value(node) >= 0) lengths.push(at + 1);
+  }
+  return lengths;
+}
+
+function reversed(text: string): string {
+  return text.split("").reverse().join("");
 }

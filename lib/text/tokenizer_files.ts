@@ -7,8 +7,10 @@
  * @module
  */
 
+import { hasMoreEntries } from "../json_entries.ts";
 import { parseTokenizer } from "./parse_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { MAXIMUM_VOCABULARY } from "./tokenizer_file.ts";
 import type { BesideVocabulary } from "./beside_vocabulary.ts";
 
 /** The files that may hold a tokenizer, in the order of preference. */
@@ -91,11 +93,26 @@ async function vocabularyFile(
   const { config } = beside;
   // Loaded here, because most folders have a tokenizer.json.
   const { bytePairFile, wordPieceFile } = await import("./vocabulary_files.ts");
-  if (name === "vocab.txt") return { file: wordPieceFile(vocabulary, beside), config };
+  if (name === "vocab.txt") {
+    return { file: wordPieceFile(linesOf(vocabulary, name), beside), config };
+  }
   const merges = await read("merges.txt", LARGEST_FILE);
   if (merges === undefined) return undefined;
-  const file = bytePairFile(objectOf(vocabulary, name), text(merges, "merges.txt"), beside);
-  return { file, config };
+  const lines = linesOf(text(merges, "merges.txt"), "merges.txt");
+  return { file: bytePairFile(objectOf(vocabulary, name), lines, beside), config };
+}
+
+/** The lines of a text, which are counted before they take memory. */
+function linesOf(content: string, name: string): string[] {
+  for (const mark of ["\n", "\r"]) {
+    let count = 0;
+    for (let at = content.indexOf(mark); at >= 0; at = content.indexOf(mark, at + 1)) {
+      if (++count > MAXIMUM_VOCABULARY) {
+        throw new SyntaxError(`${name}: expected at most ${MAXIMUM_VOCABULARY} lines`);
+      }
+    }
+  }
+  return content.split(/\r\n|\r|\n/);
 }
 
 async function filesBeside(read: ReadFile): Promise<BesideVocabulary> {
@@ -112,6 +129,9 @@ async function readObjectOf(read: ReadFile, name: string): Promise<Record<string
 }
 
 function objectOf(json: string, name: string): Record<string, unknown> {
+  if (hasMoreEntries(json, MAXIMUM_VOCABULARY)) {
+    throw new SyntaxError(`${name}: expected at most ${MAXIMUM_VOCABULARY} entries`);
+  }
   try {
     const value = JSON.parse(json);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;

@@ -50,16 +50,15 @@ function idIn(vocab: Json): (token: string) => number | undefined {
 }
 
 /**
- * The `tokenizer.json` of a `vocab.txt`, one token a line.
+ * The `tokenizer.json` of the lines of a `vocab.txt`, one token a line.
  *
  * @throws {SyntaxError} if the configuration names a class that reads it otherwise
  */
-export function wordPieceFile(vocabulary: string, beside: BesideVocabulary): Json {
+export function wordPieceFile(lines: readonly string[], beside: BesideVocabulary): Json {
   const { config } = beside;
   if (!LIKE_BERT.test(classOf(config) ?? "Bert")) throw unsupported(config, "vocab.txt", "BERT");
-  const lines = vocabulary.split(/\r\n|\r|\n/);
-  if (lines.at(-1) === "") lines.pop();
-  const vocab = Object.fromEntries(lines.map((token, id) => [token, id]));
+  const tokens = lines.at(-1) === "" ? lines.slice(0, -1) : lines;
+  const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
   const names = specialNames(beside, {
     pad_token: "[PAD]",
     unk_token: "[UNK]",
@@ -71,7 +70,7 @@ export function wordPieceFile(vocabulary: string, beside: BesideVocabulary): Jso
   return {
     version: "1.0",
     padding: { pad_token: names.pad_token, pad_id: vocab[names.pad_token] },
-    added_tokens: addedTokens(beside, names, { idOf: idIn(vocab), size: lines.length }),
+    added_tokens: addedTokens(beside, names, { idOf: idIn(vocab), size: tokens.length }),
     normalizer: {
       type: "BertNormalizer",
       clean_text: true,
@@ -93,11 +92,15 @@ export function wordPieceFile(vocabulary: string, beside: BesideVocabulary): Jso
 }
 
 /**
- * The `tokenizer.json` of a `vocab.json` and the `merges.txt` beside it.
+ * The `tokenizer.json` of a `vocab.json` and the lines of the `merges.txt` beside it.
  *
  * @throws {SyntaxError} if the configuration names a class that reads them otherwise
  */
-export function bytePairFile(vocab: Json, merges: string, beside: BesideVocabulary): Json {
+export function bytePairFile(
+  vocab: Json,
+  merges: readonly string[],
+  beside: BesideVocabulary,
+): Json {
   const { config } = beside;
   const kind = classOf(config) ?? "GPT2";
   const isRoberta = LIKE_ROBERTA.test(kind);
@@ -141,7 +144,7 @@ export function bytePairFile(vocab: Json, merges: string, beside: BesideVocabula
       fuse_unk: false,
       byte_fallback: false,
       vocab,
-      merges: merges.split(/\r?\n/).filter((line) => line !== "" && !line.startsWith("#version")),
+      merges: merges.filter((line) => line !== "" && !line.startsWith("#version")),
     },
   };
 }
