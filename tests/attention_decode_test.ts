@@ -14,15 +14,19 @@ const CASES = [
   { batch: 1, time: 70, heads: 2, keyValueHeads: 2, D: 33 },
   { batch: 2, time: 20, heads: 4, keyValueHeads: 2, D: 8, window: 5 },
   { batch: 1, time: 5, heads: 2, keyValueHeads: 1, D: 256 },
+  { batch: 2, time: 70, heads: 4, keyValueHeads: 2, D: 10, softCap: 0.7 },
+  { batch: 1, time: 70, heads: 6, keyValueHeads: 6, D: 8, alibi: true, window: 30 },
 ];
 
-for (const { batch: B, time: T, heads, keyValueHeads, D, window } of CASES) {
-  const title = `decoding ${T} tokens one by one is full attention (D = ${D}, window ${window})`;
+for (const { batch: B, time: T, heads, keyValueHeads, D, window, softCap, alibi } of CASES) {
+  const title = `decoding ${T} tokens one by one is full attention (D = ${D}, window ${window}${
+    softCap ? ", soft-cap" : alibi ? ", ALiBi" : ""
+  })`;
   forEachDevice(title, async () => {
     const [C, keyWidth] = [heads * D, keyValueHeads * D];
     const stride = C + 2 * keyWidth;
     const values = testValues(B * T * stride, 1, 2);
-    const options = { heads, keyValueHeads, window };
+    const options = { heads, keyValueHeads, window, softCap, alibi };
     const packed = tensor(values, { shape: [B, T, stride] });
     const full = await selfAttention(packed, { ...options, causal: true }).data();
     const rows = (from: number, to: number) => {

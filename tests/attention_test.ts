@@ -48,6 +48,24 @@ const CASES: Record<string, AttentionCase> = {
   "padding": attentionCase([3, 2, 2], [20, 70, 16], { lengths: [70, 1, 37] }),
   "a sequence of padding": attentionCase([2, 2, 1], [9, 9, 16], { causal: true, lengths: [0, 5] }),
   "scale": attentionCase([1, 1, 1], [12, 12, 16], { scale: 0.05 }),
+  "soft-cap": attentionCase([2, 2, 1], [70, 70, 16], { causal: true, softCap: 1.5 }),
+  "soft-cap, window, padding": attentionCase([2, 2, 2], [40, 40, 33], {
+    causal: true,
+    softCap: 0.5,
+    window: 9,
+    lengths: [40, 11],
+  }),
+  "soft-cap, every key": attentionCase([1, 2, 2], [5, 129, 160], { softCap: 3 }),
+  "ALiBi": attentionCase([2, 4, 4], [70, 70, 16], { causal: true, alibi: true }),
+  "ALiBi of 6 heads, window": attentionCase([1, 6, 2], [65, 65, 8], {
+    causal: true,
+    alibi: true,
+    window: 20,
+  }),
+  "ALiBi, more keys than queries": attentionCase([1, 3, 3], [33, 100, 33], {
+    causal: true,
+    alibi: true,
+  }),
 };
 
 function caseTensors(c: AttentionCase) {
@@ -64,8 +82,8 @@ function caseTensors(c: AttentionCase) {
   const [q, gradient] = [values.q, values.gradient].map((data) => tensor(data, { shape }));
   const [k, v] = [values.k, values.v].map((data) => tensor(data, { shape: keyShape }));
   const keyLengths = c.lengths && tensor(Int32Array.from(c.lengths));
-  const { causal, window, scale } = c;
-  const options = { heads, keyValueHeads, causal, window, scale, keyLengths };
+  const { causal, window, scale, softCap, alibi } = c;
+  const options = { heads, keyValueHeads, causal, window, scale, softCap, alibi, keyLengths };
   return { values, q, k, v, gradient, options };
 }
 

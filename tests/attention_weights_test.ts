@@ -14,6 +14,8 @@ const SIZES = { batch: 2, heads: 4, keyValueHeads: 2, queries: 9, keys: 70, head
 const CASES: Record<string, AttentionCase> = {
   "every key": { ...SIZES, causal: false },
   "causal": { ...SIZES, causal: true },
+  "soft-cap": { ...SIZES, causal: true, softCap: 0.8 },
+  "ALiBi and padding": { ...SIZES, causal: true, alibi: true, lengths: [65, 9] },
   "window and padding": { ...SIZES, causal: true, window: 7, lengths: [65, 0] },
 };
 
@@ -25,8 +27,8 @@ for (const [name, c] of Object.entries(CASES)) {
     const q = testValues(batch * queries * heads * headSize, 1, 2);
     const k = testValues(batch * keys * keyValueHeads * headSize, 2, 2);
     const keyLengths = c.lengths && tensor(Int32Array.from(c.lengths));
-    const { causal, window } = c;
-    const options = { heads, keyValueHeads, causal, window, keyLengths };
+    const { causal, window, softCap, alibi } = c;
+    const options = { heads, keyValueHeads, causal, window, softCap, alibi, keyLengths };
     const weights = attentionWeights(
       tensor(q, { shape }),
       tensor(k, { shape: keyShape }),

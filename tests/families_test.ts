@@ -33,12 +33,14 @@ const FAMILIES = [
   "qwen3",
   "smollm3",
   "gemma",
+  "gemma2",
   "gemma3",
   "phi",
   "phi3",
   "gpt_neox",
   "gptj",
   "opt",
+  "bloom",
 ];
 
 interface Loaded {

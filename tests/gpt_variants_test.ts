@@ -70,7 +70,26 @@ const VARIANTS: Record<string, Partial<ModelConfigInput>> = {
   },
   "layer norms of queries and keys, a window": { queryKeyNorm: true, window: [undefined, 3] },
   "heads of 256, one of keys": { headSize: 256, keyValueHeads: 1 },
-  "Gemma-2-like: a norm before and after each half": { norm: "rms", normPlacement: "sandwich" },
+  "Gemma-2-like: norms around each half, soft-caps, scaled embeddings, a window": {
+    norm: "rms",
+    normPlacement: "sandwich",
+    positions: "rotary",
+    attentionScale: 0.3,
+    attentionSoftCap: 0.5,
+    logitSoftCap: 1.5,
+    embeddingScale: 4,
+    window: [3, undefined],
+  },
+  "Gemma-3-like: another rotary base in layers with a window": {
+    norm: "rms",
+    positions: "rotary",
+    rotaryBase: 500,
+    windowRotaryBase: 20,
+    window: [4, undefined],
+  },
+  "SmolLM3-like: a layer without positions": { positions: "rotary", rotaryLayers: [true, false] },
+  "no positions": { positions: "none" },
+  "BLOOM-like: ALiBi, a norm of the embeddings": { positions: "alibi", embeddingNorm: true },
 };
 
 const IDS = Int32Array.from({ length: 16 }, (_, i) => (i * 5) % 11);

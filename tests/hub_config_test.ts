@@ -189,6 +189,16 @@ const gemma: Partial<ModelConfigInput> = {
   embeddingScale: Math.sqrt(128),
 };
 const gemmas: Partial<ModelConfigInput>[] = [gemma, { ...gemma, headSize: 256, tiedHead: false }];
+const gemma2s: Partial<ModelConfigInput>[] = [
+  {
+    ...gemma,
+    normPlacement: "sandwich",
+    attentionScale: 1 / 12,
+    window: [16, undefined, 16, undefined],
+    attentionSoftCap: 50,
+    logitSoftCap: 30,
+  },
+];
 const gemma3s: Partial<ModelConfigInput>[] = [
   {
     ...gemma,
@@ -226,6 +236,9 @@ const gptJs: Partial<ModelConfigInput>[] = [{
   attentionProjectionBias: false,
   rotaryDimensions: 16,
 }];
+const blooms: Partial<ModelConfigInput>[] = [
+  { positions: "alibi", embeddingNorm: true, dropout: 0.1, embeddingDropout: 0 },
+];
 const opts: Partial<ModelConfigInput>[] = [{ bias: false }];
 
 const kinds = {
@@ -237,12 +250,14 @@ const kinds = {
   qwen3: qwen3s,
   smollm3: smollm3s,
   gemma: gemmas,
+  gemma2: gemma2s,
   gemma3_text: gemma3s,
   phi: phis,
   phi3: phi3s,
   gpt_neox: gptNeoXs,
   gptj: gptJs,
   opt: opts,
+  bloom: blooms,
   folio: folios,
 };
 const cases = Object.entries(kinds).flatMap(([kind, changes]) =>

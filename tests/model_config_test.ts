@@ -55,6 +55,8 @@ const refused: [Record<string, unknown>, RegExp][] = [
   [{ positions: "absolute" }, /positions must be one of learned, .*none, got absolute/],
   [{ embeddingScale: 2 }, /embeddingScale needs positions that are not added, got learned/],
   [{ embeddingNorm: 1 }, /embeddingNorm must be true or false, got 1/],
+  [{ attentionSoftCap: 0 }, /attentionSoftCap must be a number above 0, got 0/],
+  [{ positions: "alibi", attentionSoftCap: 9 }, /attentionSoftCap is not for positions alibi/],
   [{ logitSoftCap: 0 }, /logitSoftCap must be a number above 0, got 0/],
   [{ attentionScale: -1 }, /attentionScale must be a number above 0, got -1/],
   [{ attentionScale: 1, scaleAttention: false }, /attentionScale needs scaleAttention/],

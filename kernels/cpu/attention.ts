@@ -41,6 +41,7 @@ import {
   headRows,
   keyLimit,
 } from "./attention_tensors.ts";
+import { defineAdjust } from "./attention_adjust.ts";
 import { defineDropout, factorFloats, factorsOf } from "./attention_dropout.ts";
 import { exp2, log } from "./math.ts";
 
@@ -115,6 +116,7 @@ function defineFunctions(k: KernelBuilder) {
     values: definePanel(k, values, true),
     softmax: defineSoftmax(k, width),
     finish: defineFinish(k, width),
+    adjust: defineAdjust(k),
     dropout: defineDropout(k),
   };
 }
@@ -180,6 +182,7 @@ function emitKeyBlock(k: KernelBuilder, t: KeyBlock, run: Functions): void {
       const scores = f.i32(t.scores.at(from));
       const product = { a: query, b: t.columns.at(from), c: scores };
       f.call(run.scores, { ...product, columnBytes: terms.inBytes(), terms: width });
+      run.adjust({ scores: t.scores, from, to, head: t.head, position });
       const { factors } = t;
       const index = { head: t.b.mul(t.heads).add(t.head), query: t.first.add(panel) };
       run.dropout({ factors, from, to, ...index, key: t.keyBlock });

@@ -27,6 +27,7 @@ import {
   roundUp,
   scratchAreas,
 } from "./attention_blocks.ts";
+import { defineAdjust } from "./attention_adjust.ts";
 import { defineDropout, factorFloats } from "./attention_dropout.ts";
 import { ifVisible } from "./attention_mask.ts";
 import {
@@ -95,7 +96,17 @@ function readTensors(k: KernelBuilder) {
     start: k.pointer(name),
     stride,
   }));
-  return { ...tensors, v, dq, dk, dv, output, gradient, scale: k.float("scale") };
+  return {
+    ...tensors,
+    v,
+    dq,
+    dk,
+    dv,
+    output,
+    gradient,
+    scale: k.float("scale"),
+    softCap: k.float("softCap"),
+  };
 }
 
 type Functions = ReturnType<typeof defineFunctions>;
@@ -122,6 +133,7 @@ function defineFunctions(k: KernelBuilder) {
     columns: definePanel(k, { aRow: 4, aStep: score, bRow: row, cRow: row }, true),
     probabilities: defineProbabilities(k),
     statistics: defineStatistics(k),
+    adjust: defineAdjust(k),
     dropout: defineDropout(k),
   };
 }
@@ -232,7 +244,8 @@ function emitQueryPanels(
   const width = paddedSize(k.constants.HEAD_SIZE);
   const { from, to } = panelsBetween(f, t, t.begin, t.stop);
   f.for(from, to, PANEL, (panel) => {
-    ifVisible(f, { ...t, position: f.i32(t.position.add(panel)) }, (columns) => {
+    const position = f.i32(t.position.add(panel));
+    ifVisible(f, { ...t, position }, (columns) => {
       const terms = f.i32(columns.to.sub(columns.from));
       const row = f.i32(panel.mul(4 * width));
       const column = f.i32(columns.from.inBytes());
@@ -243,11 +256,14 @@ function emitQueryPanels(
       };
       scores(t.query, t.keysT, p);
       scores(t.gradientBlock, t.valuesT, ds);
+      const { from, to } = columns;
+      run.adjust({ scores: p, from, to, head: t.head, position });
       const { factors } = t;
       const index = { head: t.b.mul(t.heads).add(t.head), query: t.first.add(panel) };
       run.dropout({ ...columns, factors, ...index, key: t.firstKey });
       const statistics = t.statistics.at(panel);
-      f.call(run.probabilities, { p, ds, statistics, factors, ...columns });
+      const cap = t.softCap;
+      f.call(run.probabilities, { p, ds, statistics, factors, cap, ...columns });
       const keys = t.keyBlock.add(columns.from.mul(4 * width));
       const product = { a: ds.add(column), b: keys, c: t.dqPanel };
       f.call(run.dq, { ...product, columnBytes: 4 * width, terms });

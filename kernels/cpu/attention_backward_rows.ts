@@ -9,6 +9,7 @@
 import { type FunctionHandle, V128 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { BLOCK, copyRow, paddedSize, PANEL, roundUp, ROWS } from "./attention_blocks.ts";
+import { capSlope } from "./attention_adjust.ts";
 import { factorsOf } from "./attention_dropout.ts";
 import { MASKED_COLUMNS, maskPanel } from "./attention_mask.ts";
 import { exp2, sumLanes } from "./math.ts";
@@ -21,12 +22,15 @@ const PROBABILITIES = {
   statistics: "i32",
   /** Dropout's factors; unused without dropout. */
   factors: "i32",
+  /** The soft-cap c of scores; unused without one. */
+  cap: "f32",
   ...MASKED_COLUMNS,
 } as const;
 
 /** Defines the step from four rows of scores to P, and of dO·Vᵀ to dS. */
 export function defineProbabilities(k: KernelBuilder): FunctionHandle<typeof PROBABILITIES> {
-  return k.define(PROBABILITIES, (f, { p, ds, statistics, factors, ...columns }) => {
+  return k.define(PROBABILITIES, (f, { p, ds, statistics, factors, cap, ...columns }) => {
+    const caps = f.v128(cap.mul(Math.LOG2E).splat());
     const drop = factorsOf(k, f, { scores: p, factors });
     const forScores = maskPanel(f, p, columns);
     const logSums = ROWS.map((row) => f.v128(statistics.loadSplat(4 * row)));
@@ -36,10 +40,13 @@ export function defineProbabilities(k: KernelBuilder): FunctionHandle<typeof PRO
       const dsAt = f.i32(at.add(toDs));
       for (const row of ROWS) {
         const offset = 4 * BLOCK * row;
-        const probability = f.v128(exp2(f, at.loadV128(offset).sub(logSums[row])));
+        const score = f.v128(at.loadV128(offset));
+        const probability = f.v128(exp2(f, score.sub(logSums[row])));
         f.storeV128(at, drop(probability, at, row), offset);
         const dp = drop(dsAt.loadV128(offset), at, row);
-        f.storeV128(dsAt, dp.sub(deltas[row]).mul(probability), offset);
+        const gradient = f.v128(dp.sub(deltas[row]).mul(probability));
+        const isCapped = k.constants.SOFT_CAP === 1;
+        f.storeV128(dsAt, isCapped ? gradient.mul(capSlope(f, score, caps)) : gradient, offset);
       }
     });
   });

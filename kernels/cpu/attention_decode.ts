@@ -14,6 +14,7 @@
 import { F32, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
+import { adjusted } from "./attention_adjust.ts";
 import { acrossRows, chunksOf, forAddresses, LOWEST, roundUp } from "./attention_blocks.ts";
 import { exp2, maxLane, sumLanes } from "./math.ts";
 import { four, type Lanes, one } from "./rows.ts";
@@ -50,6 +51,8 @@ export const attentionDecode: CpuKernel = {
       const offset = f.i32(keyHead.mul(length).add(from).mul(4 * D));
       emitPart(k, {
         count: f.i32(to.sub(from)),
+        head,
+        last: f.i32(last.sub(from)),
         query: f.i32(packed.at(b.mul(stride).add(head.mul(D)))),
         keys: f.i32(keys.add(offset)),
         values: f.i32(values.add(offset)),
@@ -62,6 +65,9 @@ export const attentionDecode: CpuKernel = {
 interface Part {
   /** Number of keys; none if not positive. */
   readonly count: I32;
+  readonly head: I32;
+  /** The new token's position, counted from the first key. */
+  readonly last: I32;
   readonly query: I32;
   readonly keys: I32;
   readonly values: I32;
@@ -126,7 +132,9 @@ function emitScores(k: KernelBuilder, part: Part, largest: F32): void {
     }
     const lanes = j.toF32().splat().add(V128.lanes(0, 1, 2, 3));
     const hidden = lanes.ge(count.toF32().splat());
-    f.set(scores, hidden.bitSelect(V128.of(-Infinity), scores.mul(scale)));
+    const scaled = f.v128(scores.mul(scale));
+    const changed = adjusted(k, { scores: scaled, head: part.head, distance: j.sub(part.last) });
+    f.set(scores, hidden.bitSelect(V128.of(-Infinity), changed));
     f.storeV128(k.scratch.at(j), scores);
     f.set(maxima, maxima.pmax(scores));
     f.set(key, rows[KEYS - 1].add(4 * D));

@@ -1,13 +1,14 @@
 /**
  * scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group] if the query sees the key, otherwise −∞.
  *
- * q, k and the mask as in attention.ts; scores: [B,H,Tq,Tk] f32. A chunk computes every `chunks`-th
+ * Scores are changed as in attention_adjust.ts. q, k and the mask as in attention.ts; scores: [B,H,Tq,Tk] f32. A chunk computes every `chunks`-th
  * row. Sums are in f32.
  *
  * @module
  */
 import { V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
+import { adjusted } from "./attention_adjust.ts";
 import { chunksOf } from "./attention_blocks.ts";
 import { visibleRange } from "./attention_mask.ts";
 import { attentionTensors, headAt, keyLimit } from "./attention_tensors.ts";
@@ -39,7 +40,9 @@ export const attentionScores: CpuKernel = {
             if (count === "four") f.set(sum, f.madd(x, y, sum));
             else f.set(rest, x.mul(y).lane(0).add(rest));
           });
-          f.storeF32(target, sumLanes(f, sum).add(rest).mul(scale));
+          const scores = f.v128(sumLanes(f, sum).add(rest).mul(scale).splat());
+          const distance = j.sub(position);
+          f.storeF32(target, f.v128(adjusted(k, { scores, head, distance }, 1)).lane(0));
         });
         f.set(target, target.add(4));
         f.set(key, key.add(t.k.stride));

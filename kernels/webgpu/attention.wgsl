@@ -40,6 +40,7 @@ fn each_workgroup(index: u32, lane: u32) {
     scores = scores * (s.scale * LOG2_E);
     let position = vec4i(first + i32(row));
     let key = vec4i(0, 1, 2, 3) + (tile + 4 * i32(column));
+    scores = adjusted_rows(scores, key - position, -8, h.head);
     let seen0 = sees(position, key, h.limit);
     let seen1 = sees(position + 8, key, h.limit);
     let seen2 = sees(position + 16, key, h.limit);

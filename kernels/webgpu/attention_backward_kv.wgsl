@@ -69,12 +69,12 @@ fn each_workgroup(index: u32, lane: u32) {
       let at = log_sums_at(h, i);
       let sums = statistics_of(at);
       let deltas = statistics_of(at + s.batch * s.heads * s.queries);
-      let factor = s.scale * LOG2_E;
+      scores = adjusted_rows(scores * (s.scale * LOG2_E), key - (i + shift), 8, h.head);
       var p = mat4x4f(
-        select(vec4f(), exp2(scores[0] * factor - sums), seen_by(i, key, h.limit)),
-        select(vec4f(), exp2(scores[1] * factor - sums), seen_by(i, key + 8, h.limit)),
-        select(vec4f(), exp2(scores[2] * factor - sums), seen_by(i, key + 16, h.limit)),
-        select(vec4f(), exp2(scores[3] * factor - sums), seen_by(i, key + 24, h.limit)),
+        select(vec4f(), exp2(scores[0] - sums), seen_by(i, key, h.limit)),
+        select(vec4f(), exp2(scores[1] - sums), seen_by(i, key + 8, h.limit)),
+        select(vec4f(), exp2(scores[2] - sums), seen_by(i, key + 16, h.limit)),
+        select(vec4f(), exp2(scores[3] - sums), seen_by(i, key + 24, h.limit)),
       );
       var kept = p;
       if (DROPOUT == 1u) {
@@ -87,10 +87,10 @@ fn each_workgroup(index: u32, lane: u32) {
       if (has_slice(h, 1)) { add_gradient(&v1, h, tile, h.slice + 1); }
       if (has_slice(h, 2)) { add_gradient(&v2, h, tile, h.slice + 2); }
       if (has_slice(h, 3)) { add_gradient(&v3, h, tile, h.slice + 3); }
-      p[0] *= dp[0] - deltas;
-      p[1] *= dp[1] - deltas;
-      p[2] *= dp[2] - deltas;
-      p[3] *= dp[3] - deltas;
+      p[0] = before_cap(p[0] * (dp[0] - deltas), scores[0]);
+      p[1] = before_cap(p[1] * (dp[1] - deltas), scores[1]);
+      p[2] = before_cap(p[2] * (dp[2] - deltas), scores[2]);
+      p[3] = before_cap(p[3] * (dp[3] - deltas), scores[3]);
       store_weights(p);
       add_q(&k0, h, tile, h.slice);
       if (has_slice(h, 1)) { add_q(&k1, h, tile, h.slice + 1); }

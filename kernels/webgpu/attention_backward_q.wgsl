@@ -35,9 +35,9 @@ fn delta_part(h: Head, n: u32) -> f32 {
 
 fn load_log_sum(start: i32, i: i32) -> f32 { return statistics[start + min(i, s.queries - 1)]; }
 
-// One row of dS: P∘(dP − δ) if the query sees the key.
+// One row of dS: P∘(dP − δ) if the query sees the key, for scores times log₂ e.
 fn score_gradient(scores: vec4f, dp: vec4f, sum: f32, own: f32, seen: vec4<bool>) -> vec4f {
-  return select(vec4f(), exp2(scores * (s.scale * LOG2_E) - sum) * (dp - own), seen);
+  return select(vec4f(), before_cap(exp2(scores - sum) * (dp - own), scores), seen);
 }
 
 fn each_workgroup(index: u32, lane: u32) {
@@ -75,6 +75,7 @@ fn each_workgroup(index: u32, lane: u32) {
     if (DROPOUT == 1u) { dp = dropped(dp, query_factors(h, h.first, tile)); }
     let position = vec4i(first + i32(row));
     let key = vec4i(0, 1, 2, 3) + (tile + 4 * i32(column));
+    scores = adjusted_rows(scores * (s.scale * LOG2_E), key - position, -8, h.head);
     store_weights(mat4x4f(
       score_gradient(scores[0], dp[0], sums.x, deltas.x, sees(position, key, h.limit)),
       score_gradient(scores[1], dp[1], sums.y, deltas.y, sees(position + 8, key, h.limit)),

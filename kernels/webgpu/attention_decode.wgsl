@@ -49,6 +49,8 @@ fn each_workgroup(index: u32, lane: u32) {
     if (lane < here) {
       score = 0.0;
       for (var n = 0u; n < 8u; n++) { score += shares[lane * 8u + n]; }
+      let distance = i32(first + lane) - i32(end - 1u);
+      score = adjusted(score, distance, i32(head), LOG2_E);
     }
     weights[lane] = score;
     workgroupBarrier();

@@ -1,4 +1,5 @@
-// scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group] if the query sees the key, otherwise −∞. q, k and
+// scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group], changed as in attention_adjust.wgsl, if the query
+// sees the key, otherwise −∞. q, k and
 // the mask as in attention.wgsl; maskWords: the lengths [B]; scores: [B,H,Tq,Tk]. A thread computes
 // one score, summed in f32.
 override HEAD_SIZE: u32;
@@ -24,5 +25,5 @@ fn each_thread(thread: u32) {
   let key = s.kOffset + (batch * s.keys + j) * s.kStride + head / s.group * D;
   var sum = 0.0;
   for (var d = 0; d < D; d++) { sum += q[query + d] * k[key + d]; }
-  scores[index] = s.scale * sum;
+  scores[index] = adjusted(s.scale * sum, j - position, head, 1.0);
 }

@@ -12,6 +12,8 @@ import advanceGeneration from "./advance_generation.wgsl" with { type: "text" };
 import appendHistory from "./append_history.wgsl" with { type: "text" };
 import argmax from "./argmax.wgsl" with { type: "text" };
 import attention from "./attention.wgsl" with { type: "text" };
+import attentionAdjust from "./attention_adjust.wgsl" with { type: "text" };
+import attentionAdjustRows from "./attention_adjust_rows.wgsl" with { type: "text" };
 import attentionBackwardKv from "./attention_backward_kv.wgsl" with { type: "text" };
 import attentionBackwardQ from "./attention_backward_q.wgsl" with { type: "text" };
 import attentionCombine from "./attention_combine.wgsl" with { type: "text" };
@@ -81,7 +83,13 @@ const store = (NAME: string, PLACE: string, LIMIT: string, BUFFER = NAME) =>
   attentionCopy(attentionStore, { NAME, PLACE, LIMIT, BUFFER });
 
 /** Sources that each attention kernel on tiles requires. */
-const ATTENTION = ["attention_dropout", "q_rows", "k_rows", "v_rows"] as const;
+const ATTENTION = [
+  "attention_adjust_rows",
+  "attention_dropout",
+  "q_rows",
+  "k_rows",
+  "v_rows",
+] as const;
 
 /**
  * The WGSL of a kernel: the named sources with all that they require. The first name is the
@@ -94,6 +102,11 @@ export const wgsl = sourceJoiner({
   append_history: { text: appendHistory },
   argmax: { text: argmax },
   attention: { text: attention, requires: [...ATTENTION, "store_output"] },
+  attention_adjust: { text: attentionAdjust, requires: ["math"] },
+  attention_adjust_rows: {
+    text: attentionAdjustRows,
+    requires: ["attention_adjust", "attention_tiles"],
+  },
   attention_backward_kv: {
     text: attentionBackwardKv,
     requires: [...ATTENTION, "gradient_rows", "store_dk", ["store_dv", "store_packed_dv"]],
@@ -103,9 +116,9 @@ export const wgsl = sourceJoiner({
     requires: [...ATTENTION, "gradient_rows", "output_rows", "store_dq"],
   },
   attention_combine: { text: attentionCombine },
-  attention_decode: { text: attentionDecode },
+  attention_decode: { text: attentionDecode, requires: ["attention_adjust"] },
   attention_dropout: { text: attentionDropout, requires: ["attention_tiles", "philox"] },
-  attention_scores: { text: attentionScores },
+  attention_scores: { text: attentionScores, requires: ["attention_adjust"] },
   attention_tiles: { text: attentionTiles },
   binary: { text: binary, requires: ["math"] },
   cache_append: { text: cacheAppend },

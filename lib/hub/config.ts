@@ -8,12 +8,13 @@
  * @module
  */
 import { type ModelConfig, modelConfig } from "../nn/config.ts";
+import { bloom } from "./bloom_format.ts";
 import { ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
 import { isEncoderDecoderType } from "./encoder_decoder_formats.ts";
 import { isEncoderType } from "./encoder_formats.ts";
 import { folio } from "./folio_format.ts";
 import type { ArchitectureNames, Format } from "./format.ts";
-import { gemma, gemma3Text } from "./gemma_format.ts";
+import { gemma, gemma2, gemma3Text } from "./gemma_format.ts";
 import { gpt2 } from "./gpt2_format.ts";
 import { gptNeo } from "./gpt_neo_format.ts";
 import { gptNeoX } from "./gpt_neox_format.ts";
@@ -35,12 +36,14 @@ export type Architecture =
   | "qwen3"
   | "smollm3"
   | "gemma"
+  | "gemma2"
   | "gemma3_text"
   | "phi"
   | "phi3"
   | "gpt_neox"
   | "gptj"
   | "opt"
+  | "bloom"
   | "folio";
 
 /** What a `config.json` says. */
@@ -71,12 +74,14 @@ export const FORMATS: Readonly<Record<Architecture, Format>> = {
   qwen3,
   smollm3,
   gemma,
+  gemma2,
   gemma3_text: gemma3Text,
   phi,
   phi3,
   gpt_neox: gptNeoX,
   gptj,
   opt,
+  bloom,
   folio,
 };
 

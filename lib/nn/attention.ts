@@ -224,7 +224,7 @@ export class Attention extends Module {
       return biasedAttention(q, k, v, { ...this.#biased(scoreBias), keyLengths, dropout });
     }
     const dropout = context.attentionDropout(attentionDropout);
-    const options = { ...this.#heads(), causal: this.#causal, keyLengths, ...dropout };
+    const options = { ...this.#heads(call.source), causal: this.#causal, keyLengths, ...dropout };
     return rows.length === 1 ? selfAttention(rows[0], options) : attention(...rows, options);
   }
 
@@ -235,7 +235,7 @@ export class Attention extends Module {
       const [q, k] = this.#separate(rows, call);
       return biasedWeights(q, k, { ...this.#biased(scoreBias), keyLengths });
     }
-    const options = { ...this.#heads(), causal: this.#causal, keyLengths };
+    const options = { ...this.#heads(call.source), causal: this.#causal, keyLengths };
     if (rows.length === 1) return selfAttentionWeights(rows[0], options);
     return attentionWeights(rows[0], rows[1], options);
   }
@@ -255,10 +255,13 @@ export class Attention extends Module {
     );
   }
 
-  #heads() {
+  /** Options of the operations; ALiBi is for self-attention. */
+  #heads(source?: Tensor) {
     const { heads, keyValueHeads, scaleAttention, attentionScale } = this.config;
     const scale = scaleAttention ? attentionScale ?? 1 / Math.sqrt(headSizeOf(this.config)) : 1;
-    return { heads, keyValueHeads, window: this.#window, scale };
+    const { attentionSoftCap: softCap, positions } = this.config;
+    const alibi = positions === "alibi" && !source;
+    return { heads, keyValueHeads, window: this.#window, scale, softCap, alibi };
   }
 
   /** Queries, keys and values, normalized and rotated if the configuration says so. */

@@ -145,7 +145,7 @@ export const BLOCK_OPTIONS: OptionNames<BlockConfig> = DEFAULTS;
 const CHOICES = {
   norm: ["layer", "rms"] satisfies Norm[],
   normPlacement: ["pre", "post", "sandwich"] satisfies NormPlacement[],
-  positions: ["learned", "sinusoidal", "rotary", "none"] satisfies Positions[],
+  positions: ["learned", "sinusoidal", "rotary", "alibi", "none"] satisfies Positions[],
   activation: ACTIVATION_NAMES,
 };
 
@@ -262,7 +262,7 @@ function checkNumbers(config: BlockConfig): void {
 function checkScale(config: BlockConfig): void {
   const { attentionScale, scaleAttention, attentionSoftCap, positions } = config;
   expectPositive("attentionScale", attentionScale);
-  if (attentionSoftCap !== undefined) throw new RangeError("model: attentionSoftCap has no kernel");
+  expectPositive("attentionSoftCap", attentionSoftCap);
   if (attentionSoftCap !== undefined && positions === "alibi") {
     throw new RangeError("model: attentionSoftCap is not for positions alibi, got both");
   }

@@ -14,6 +14,7 @@ import { attention as cpu } from "../../kernels/cpu/attention.ts";
 import { attentionBackward as cpuBackward } from "../../kernels/cpu/attention_backward.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel, Scalars, WebGpuKernel } from "../device/kernel.ts";
+import { ADJUST_SCALARS } from "./attention_adjust.ts";
 import { type AttentionMasking, attentionMasking, DROPOUT_SCALARS } from "./attention_dropout.ts";
 import {
   type AttentionLayout,
@@ -27,7 +28,7 @@ import { type Buffers, launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
 const READS = { q: "f32", k: "f32", v: "f32", maskWords: "i32" } as const;
-const SCALARS = { ...LAYOUT_SCALARS, ...DROPOUT_SCALARS };
+const SCALARS = { ...LAYOUT_SCALARS, ...ADJUST_SCALARS, ...DROPOUT_SCALARS };
 
 /**
  * Rows of a workgroup's tile, and columns of a result that it keeps, as in attention_tiles.wgsl.
@@ -221,6 +222,6 @@ function backwardInTwo(
 /** Launches a kernel on q, k, v, the mask's words and other buffers. */
 function run(kernel: Kernel, { q, k, v, layout, masking }: Call, buffers: Buffers): void {
   const scalars = { ...layout.scalars, ...masking.scalars };
-  const constants = { HEAD_SIZE: layout.headSize, ...masking.constants };
+  const constants = { ...layout.constants, ...masking.constants };
   launch(kernel, { q, k, v, maskWords: masking.words, ...buffers }, scalars, constants);
 }

@@ -11,6 +11,7 @@ import { attentionDecode as cpu } from "../../kernels/cpu/attention_decode.ts";
 import { cacheAppend as cpuAppend } from "../../kernels/cpu/cache_append.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
+import { ADJUST_SCALARS, scoreAdjustment, type ScoreOptions } from "./attention_adjust.ts";
 import { checkHeads, checkHeadSize } from "./attention_layout.ts";
 import { launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
@@ -49,6 +50,7 @@ const DECODE: Kernel = {
     length: "u32",
     window: "u32",
     scale: "f32",
+    ...ADJUST_SCALARS,
   },
   webgpu: {
     code: wgsl("attention_decode"),
@@ -84,7 +86,7 @@ export interface KeyValueCache {
 }
 
 /** Options of `attentionDecode`. */
-export interface AttentionDecodeOptions {
+export interface AttentionDecodeOptions extends ScoreOptions {
   /** Number of query heads. */
   heads: number;
   /**
@@ -154,11 +156,14 @@ export function attentionDecode(
   const parts = Math.ceil(length / partLength);
   const group = heads / keyValueHeads;
   const sizes = { batch, heads, group, parts, partLength, stride, length };
-  const scalars = { ...sizes, window, scale };
+  const { softCap, alibi } = options;
+  const adjust = scoreAdjustment("attentionDecode", { heads, causal: true, softCap, alibi });
+  const scalars = { ...sizes, window, scale, ...adjust.scalars };
   const { device } = packed;
   const output = empty([batch, 1, heads * size], { device });
   const buffers = { packed, ...cache, position };
-  const constants = { HEAD_SIZE: size, PER_ROW: perRow("attentionDecode", position, batch) };
+  const PER_ROW = perRow("attentionDecode", position, batch);
+  const constants = { HEAD_SIZE: size, PER_ROW, ...adjust.constants };
   if (parts === 1) {
     launch(DECODE, { ...buffers, output }, scalars, { ...constants, WHOLE: 1 });
     return output;

@@ -11,9 +11,10 @@ import { checkOptions } from "../options.ts";
 import { sameShape } from "../shape.ts";
 import { expectType } from "../tensor/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { scoreAdjustment, type ScoreOptions } from "./attention_adjust.ts";
 
 /** Which keys a query sees. Query i of Tq is at position p = i + Tk − Tq of the keys. */
-export interface AttentionMask {
+export interface AttentionMask extends ScoreOptions {
   /** Hide keys after p. Default false. */
   causal?: boolean;
   /**
@@ -51,6 +52,8 @@ const OPTIONS = {
   window: true,
   keyLengths: true,
   scale: true,
+  softCap: true,
+  alibi: true,
   dropout: true,
   randomState: true,
   randomStream: true,
@@ -74,6 +77,8 @@ export interface AttentionLayout {
   readonly queries: number;
   readonly keys: number;
   readonly headSize: number;
+  /** Constants of every attention kernel. */
+  readonly constants: Readonly<Record<string, number>>;
   /** Scalars of every attention kernel. */
   readonly scalars: Readonly<Record<string, number>>;
 }
@@ -221,7 +226,11 @@ function layout(
   }
   const reach = Math.min((window ?? Infinity) - 1, EVERYTHING);
   const group = heads / keyValueHeads;
+  const { softCap, alibi } = mask;
+  const adjustment = scoreAdjustment(operation, { heads, causal, softCap, alibi });
+  const constants = { HEAD_SIZE: headSize, ...adjustment.constants };
   const scalars = {
+    ...adjustment.scalars,
     batch,
     heads,
     group,
@@ -237,5 +246,5 @@ function layout(
     vOffset: v.offset,
     vStride: v.stride,
   };
-  return { batch, heads, group, queries, keys, headSize, scalars };
+  return { batch, heads, group, queries, keys, headSize, constants, scalars };
 }

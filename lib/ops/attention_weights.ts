@@ -8,6 +8,7 @@
 import { attentionScores as cpu } from "../../kernels/cpu/attention_scores.ts";
 import { wgsl } from "../../kernels/webgpu/sources.ts";
 import type { Kernel } from "../device/kernel.ts";
+import { ADJUST_SCALARS } from "./attention_adjust.ts";
 import {
   type AttentionLayout,
   type AttentionOptions,
@@ -23,7 +24,7 @@ const KERNEL: Kernel = {
   name: "attention_scores",
   reads: { q: "f32", k: "f32", maskWords: "i32" },
   writes: { scores: "f32" },
-  scalars: LAYOUT_SCALARS,
+  scalars: { ...LAYOUT_SCALARS, ...ADJUST_SCALARS },
   webgpu: {
     code: wgsl("attention_scores"),
     threads: ({ batch, heads, queries, keys }) => batch * heads * queries * keys,
@@ -71,9 +72,9 @@ export function selfAttentionWeights(qkv: Tensor, options: AttentionOptions): Te
 }
 
 function weights(q: Tensor, k: Tensor, layout: AttentionLayout, lengths?: Tensor): Tensor {
-  const { batch, heads, queries, keys, headSize } = layout;
+  const { batch, heads, queries, keys } = layout;
   const scores = empty([batch, heads, queries, keys], { device: q.device });
-  const constants = { HEAD_SIZE: headSize, HAS_LENGTHS: lengths ? 1 : 0 };
+  const constants = { ...layout.constants, HAS_LENGTHS: lengths ? 1 : 0 };
   launch(KERNEL, { q, k, maskWords: lengths, scores }, layout.scalars, constants);
   return softmax(scores);
 }

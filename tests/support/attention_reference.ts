@@ -16,6 +16,16 @@ export interface AttentionCase {
   window?: number;
   lengths?: number[];
   scale?: number;
+  softCap?: number;
+  alibi?: boolean;
+}
+
+/** ALiBi's slopes of `heads` heads, from the paper's definition. */
+export function alibiSlopes(heads: number): number[] {
+  const whole = 2 ** Math.floor(Math.log2(heads));
+  const slopes = (n: number) => Array.from({ length: n }, (_, h) => 2 ** (-8 * (h + 1) / n));
+  const between = slopes(2 * whole).filter((_, h) => h % 2 === 0);
+  return [...slopes(whole), ...between].slice(0, heads);
 }
 
 /** Values of q [B,Tq,H·D], k and v [B,Tk,Hkv·D], and optionally of the result's gradient. */
@@ -58,6 +68,12 @@ export function referenceAttention(c: AttentionCase, values: AttentionValues): {
     for (let d = 0; d < D; d++) sum += a[i + d] * b[j + d];
     return sum;
   };
+  const slopesOfHeads = alibiSlopes(heads);
+  const capSlopes = new Float64Array(keys);
+  const adjust = (score: number, h: number, i: number, j: number) => {
+    if (c.softCap) return c.softCap * Math.tanh(score / c.softCap);
+    return c.alibi ? score + slopesOfHeads[h] * (j - (i + keys - queries)) : score;
+  };
   for (let n = 0; n < batch * heads * queries; n++) {
     const i = n % queries, h = Math.floor(n / queries) % heads;
     const b = Math.floor(n / queries / heads);
@@ -67,7 +83,8 @@ export function referenceAttention(c: AttentionCase, values: AttentionValues): {
     const p = weights.subarray(n * keys, (n + 1) * keys);
     const factor = (j: number) => factors ? factors[n * keys + j] : 1;
     for (let j = 0; j < keys; j++) {
-      p[j] = sees(c, b, i, j) ? scale * dot(q, row, k, keyRow(j)) : -Infinity;
+      p[j] = sees(c, b, i, j) ? adjust(scale * dot(q, row, k, keyRow(j)), h, i, j) : -Infinity;
+      capSlopes[j] = c.softCap ? 1 - (p[j] / c.softCap) ** 2 : 1;
     }
     const largest = p.reduce((x, y) => Math.max(x, y), -Infinity);
     for (let j = 0; j < keys; j++) p[j] = p[j] === -Infinity ? 0 : Math.exp(p[j] - largest);
@@ -80,7 +97,7 @@ export function referenceAttention(c: AttentionCase, values: AttentionValues): {
     const delta = dot(gradient, row, output, row);
     for (let j = 0; j < keys; j++) {
       const dp = factor(j) * dot(gradient, row, v, keyRow(j));
-      const ds = p[j] * (dp - delta) * scale;
+      const ds = p[j] && p[j] * (dp - delta) * scale * capSlopes[j];
       for (let d = 0; d < D; d++) {
         dq[row + d] += ds * k[keyRow(j) + d];
         dk[keyRow(j) + d] += ds * q[row + d];

@@ -6,6 +6,7 @@
  */
 import type { Activation } from "../../lib/ops/activation.ts";
 import type { ModelConfig } from "../../lib/nn/config.ts";
+import { alibiSlopes } from "./attention_reference.ts";
 import { gelu, geluTanh, silu } from "./exact_math.ts";
 import type { Matrix, Parameters } from "./transformer_reference.ts";
 
@@ -66,10 +67,19 @@ function attend(p: Parameters, layer: number, x: Matrix, config: ModelConfig): M
     packed.map((row) => row.slice(index * headSize, (index + 1) * headSize));
   const positioned = (rows: Matrix, norm: string) => {
     const normed = config.queryKeyNorm ? normalize(p, `${name}.${norm}`, rows, config) : rows;
-    return config.positions === "rotary" ? normed.map((row, t) => rotate(row, t, config)) : normed;
+    const turns = config.positions === "rotary" && config.rotaryLayers?.[layer] !== false;
+    const { windowRotaryBase = config.rotaryBase } = config;
+    const rotaryBase = config.window?.[layer] ? windowRotaryBase : config.rotaryBase;
+    return turns ? normed.map((row, t) => rotate(row, t, { ...config, rotaryBase })) : normed;
   };
   const window = config.window?.[layer] ?? Infinity;
-  const scale = config.scaleAttention ? 1 / Math.sqrt(headSize) : 1;
+  const { attentionScale = 1 / Math.sqrt(headSize), attentionSoftCap: cap } = config;
+  const scale = config.scaleAttention ? attentionScale : 1;
+  const slopes = alibiSlopes(heads);
+  const score = (h: number, i: number, j: number, product: number) => {
+    if (cap) return cap * Math.tanh(scale * product / cap);
+    return scale * product + (config.positions === "alibi" ? slopes[h] * (j - i) : 0);
+  };
   const outputs = Array.from({ length: heads }, (_, h) => {
     const group = Math.floor(h * keyValueHeads / heads);
     const q = positioned(head(h), "q_norm");
@@ -77,7 +87,7 @@ function attend(p: Parameters, layer: number, x: Matrix, config: ModelConfig): M
     const v = head(heads + keyValueHeads + group);
     return q.map((query, i) => {
       const powers = k.map((key, j) =>
-        j <= i && i - j < window ? Math.exp(scale * dot(query, key)) : 0
+        j <= i && i - j < window ? Math.exp(score(h, i, j, dot(query, key))) : 0
       );
       const total = powers.reduce((sum, power) => sum + power, 0);
       return v[0].map((_, d) => dot(powers, v.map((row) => row[d])) / total);
@@ -128,10 +138,13 @@ export function gptLogits(config: ModelConfig, p: Parameters, ids: readonly numb
   const positions = p.get("transformer.wpe.weight");
   const fixed = config.positions === "sinusoidal" ? sinusoid : () => 0;
   const place = (t: number, j: number) => positions?.[t][j] ?? fixed(t, j, config.width);
-  let x = ids.map((id, t) => tokens[id].map((value, j) => value + place(t, j)));
+  const { embeddingScale = 1, logitSoftCap: cap } = config;
+  let x = ids.map((id, t) => tokens[id].map((value, j) => embeddingScale * value + place(t, j)));
+  if (config.embeddingNorm) x = normalize(p, "transformer.ln_e", x, config);
   for (let layer = 0; layer < config.layers; layer++) x = block(p, layer, x, config);
   if (config.normPlacement !== "post") x = normalize(p, "transformer.ln_f", x, config);
   const head = p.get("lm_head.weight") ?? tokens;
   const bias = p.get("lm_head.bias")?.[0];
-  return x.map((row) => head.map((vector, v) => dot(row, vector) + (bias?.[v] ?? 0)));
+  const capped = (logit: number) => cap ? cap * Math.tanh(logit / cap) : logit;
+  return x.map((row) => head.map((vector, v) => capped(dot(row, vector) + (bias?.[v] ?? 0))));
 }
