@@ -144,6 +144,10 @@ export {
   type TextClassifierOptions,
   type TextInput,
 } from "./lib/nn/text_classifier.ts";
+export {
+  MaskedLanguageModel,
+  type MaskedLanguageModelConfig,
+} from "./lib/nn/masked_language_model.ts";
 export { type PaddedSequences, type PadOptions, padSequences } from "./lib/nn/padding.ts";
 export { sequenceLoss, type SequenceLossOptions } from "./lib/nn/sequence_loss.ts";
 export {
@@ -345,6 +349,13 @@ export type {
   PretrainedEncoderDecoderConfig,
   TargetEnds,
 } from "./lib/hub/encoder_decoder_formats.ts";
+export {
+  type FilledMask,
+  fillMask,
+  type FillMaskOptions,
+  loadMaskedLanguageModel,
+  type PretrainedMasked,
+} from "./lib/hub/load_masked_language_model.ts";
 export { loadEncoder, type PretrainedEncoder } from "./lib/hub/load_encoder.ts";
 export { cosineSimilarity, embed, type EmbedOptions } from "./lib/hub/embed.ts";
 export type { SentenceModules } from "./lib/hub/sentence_modules.ts";
@@ -352,6 +363,7 @@ export type {
   EncoderArchitecture,
   PretrainedClassifierConfig,
   PretrainedEncoderConfig,
+  PretrainedMaskedConfig,
 } from "./lib/hub/encoder_formats.ts";
 export { type PretrainedToSave, savePretrained } from "./lib/hub/pretrained_files.ts";
 export type { Architecture, PretrainedConfig, TextEnds } from "./lib/hub/config.ts";

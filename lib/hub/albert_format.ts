@@ -38,6 +38,7 @@ export const albert: EncoderFormat = {
     poolerActivation: "tanh",
     classifierDropout: readDropout(fields, "classifier_dropout_prob", 0.1),
   }),
+  maskedHead: (_, { activation }) => ({ headActivation: activation }),
   names: {
     root: "albert.",
     outside: {
@@ -58,7 +59,12 @@ export const albert: EncoderFormat = {
       "feedForward.c_proj": "albert_layers.0.ffn_output",
       "norm2.norm": "albert_layers.0.full_layer_layer_norm",
     },
-    heads: { pooler: "albert.pooler" },
+    heads: {
+      pooler: "albert.pooler",
+      dense: "predictions.dense",
+      norm: "predictions.LayerNorm",
+      logits: "predictions",
+    },
     unread: /^(albert\.)?pooler\.|^(predictions|sop_classifier|classifier|qa_outputs)\./,
   },
 };

@@ -41,12 +41,18 @@ export const bert: EncoderFormat = {
     poolerActivation: "tanh",
     classifierDropout: readDropout(fields, "classifier_dropout", dropout),
   }),
+  maskedHead: (_, { activation }) => ({ headActivation: activation }),
   names: {
     root: "bert.",
     outside: OUTSIDE,
     blocks: "encoder.layer",
     block: BLOCK,
-    heads: { pooler: "bert.pooler.dense" },
+    heads: {
+      pooler: "bert.pooler.dense",
+      dense: "cls.predictions.transform.dense",
+      norm: "cls.predictions.transform.LayerNorm",
+      logits: "cls.predictions",
+    },
     unread: /^(bert\.)?pooler\.|^(cls|classifier|qa_outputs)\./,
   },
 };
@@ -75,13 +81,20 @@ function robertaFormat(vocabSize: number): EncoderFormat {
       const rate = readDropout(fields, "classifier_dropout", dropout);
       return { poolerActivation: "tanh", poolerDropout: rate, classifierDropout: rate };
     },
+    maskedHead: () => ({ headActivation: "gelu" }),
     skippedPositions: firstPosition,
     names: {
       root: "roberta.",
       outside: OUTSIDE,
       blocks: "encoder.layer",
       block: BLOCK,
-      heads: { pooler: "classifier.dense", classifier: "classifier.out_proj" },
+      heads: {
+        pooler: "classifier.dense",
+        classifier: "classifier.out_proj",
+        dense: "lm_head.dense",
+        norm: "lm_head.layer_norm",
+        logits: "lm_head",
+      },
       unread: /^(roberta\.)?pooler\.|^(lm_head|classifier|qa_outputs)\./,
     },
   };
@@ -112,6 +125,7 @@ export const distilbert: EncoderFormat = {
     poolerActivation: "relu",
     classifierDropout: readDropout(fields, "seq_classif_dropout", 0.2),
   }),
+  maskedHead: (_, { activation }) => ({ headActivation: activation }),
   names: {
     root: "distilbert.",
     outside: OUTSIDE,
@@ -126,7 +140,12 @@ export const distilbert: EncoderFormat = {
       "feedForward.c_proj": "ffn.lin2",
       "norm2.norm": "output_layer_norm",
     },
-    heads: { pooler: "pre_classifier" },
+    heads: {
+      pooler: "pre_classifier",
+      dense: "vocab_transform",
+      norm: "vocab_layer_norm",
+      logits: "vocab_projector",
+    },
     unread: /^(pre_classifier|classifier|qa_outputs|vocab_\w+)\./,
   },
 };

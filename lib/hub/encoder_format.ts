@@ -5,6 +5,7 @@
  * @module
  */
 import type { EncoderConfig } from "../nn/encoder.ts";
+import type { MaskedLanguageModelConfig } from "../nn/masked_language_model.ts";
 import type { SequenceClassifierConfig } from "../nn/sequence_classifier.ts";
 import type { ConfigFields } from "./config_fields.ts";
 import type { ParameterSource } from "./format.ts";
@@ -15,12 +16,17 @@ export type ClassifierHead = Omit<
   keyof EncoderConfig | "labels" | "problemType"
 >;
 
+/** What the head of a masked language model adds to its encoder. */
+export type MaskedHead = Omit<MaskedLanguageModelConfig, keyof EncoderConfig>;
+
 /** An architecture's `config.json`, and its names of tensors. */
 export interface EncoderFormat {
   /** Reads the encoder's fields. SyntaxError for what Folio cannot compute. */
   encoder(fields: ConfigFields): EncoderConfig;
   /** Reads the fields of the head that classifies; `encoder` is what the other function read. */
   head(fields: ConfigFields, encoder: EncoderConfig): ClassifierHead;
+  /** Reads the fields of the head that predicts masked tokens. */
+  maskedHead(fields: ConfigFields, encoder: EncoderConfig): MaskedHead;
   /** The names of tensors. */
   readonly names: EncoderNames;
   /** Rows of the position table before the first token's. Default: 0. */

@@ -8,6 +8,7 @@
  * @module
  */
 import { encoderBlocks, type EncoderConfig } from "../nn/encoder.ts";
+import type { MaskedLanguageModelConfig } from "../nn/masked_language_model.ts";
 import {
   PROBLEM_TYPES,
   type ProblemType,
@@ -44,6 +45,14 @@ export interface PretrainedClassifierConfig {
   readonly architecture: EncoderArchitecture;
   /** The model. */
   readonly config: SequenceClassifierConfig;
+}
+
+/** The contents of a masked language model's `config.json`. */
+export interface PretrainedMaskedConfig {
+  /** The file's `model_type`. */
+  readonly architecture: EncoderArchitecture;
+  /** The model. */
+  readonly config: MaskedLanguageModelConfig;
 }
 
 const FORMATS: Readonly<Record<EncoderArchitecture, EncoderFormat>> = {
@@ -90,6 +99,19 @@ export function readClassifierConfig(text: string): WithNames<PretrainedClassifi
   const labels = readLabels(fields);
   const problemType = readProblemType(fields);
   const config = { ...encoder, ...format.head(fields, encoder), labels, ...problemType };
+  return { architecture, config, names: namesOf(architecture, fields, "") };
+}
+
+/**
+ * Reads the text of a masked language model's `config.json`, untrusted.
+ *
+ * @throws {SyntaxError} naming the field, what was expected and what came
+ */
+export function readMaskedConfig(text: string): WithNames<PretrainedMaskedConfig> {
+  const { architecture, format, fields } = readFormat(text);
+  fields.only("tie_word_embeddings", true);
+  const encoder = readEncoder(format, fields);
+  const config = { ...encoder, ...format.maskedHead(fields, encoder) };
   return { architecture, config, names: namesOf(architecture, fields, "") };
 }
 

@@ -52,6 +52,11 @@ export const modernbert: EncoderFormat = {
     poolerNorm: true,
     classifierDropout: readDropout(fields, "classifier_dropout", 0),
   }),
+  maskedHead: (fields) => ({
+    headActivation: fields.choice("classifier_activation", ACTIVATIONS, "gelu"),
+    headBias: fields.boolean("classifier_bias", false),
+    logitBias: fields.boolean("decoder_bias", true),
+  }),
   names: {
     root: "model.",
     outside: {
@@ -78,7 +83,13 @@ export const modernbert: EncoderFormat = {
       "feedForward.c_gate": { index: 0, count: 2 },
       "feedForward.c_fc": { index: 1, count: 2 },
     },
-    heads: { pooler: "head.dense", pooler_norm: "head.norm" },
+    heads: {
+      pooler: "head.dense",
+      pooler_norm: "head.norm",
+      dense: "head.dense",
+      norm: "head.norm",
+      logits: "decoder",
+    },
     unread: /^(head|decoder|classifier)\./,
   },
 };

@@ -8,6 +8,11 @@ import { encodeSafetensors } from "../../lib/hub/safetensors.ts";
 import type { SafetensorsArray, SafetensorsDtype } from "../../lib/hub/safetensors_dtype.ts";
 import { size } from "../../lib/shape.ts";
 import albert from "../golden/encoders/albert.json" with { type: "json" };
+import albertMasked from "../golden/encoders/albert_masked.json" with { type: "json" };
+import bertMasked from "../golden/encoders/bert_masked.json" with { type: "json" };
+import distilbertMasked from "../golden/encoders/distilbert_masked.json" with { type: "json" };
+import modernbertMasked from "../golden/encoders/modernbert_masked.json" with { type: "json" };
+import robertaMasked from "../golden/encoders/roberta_masked.json" with { type: "json" };
 import bart from "../golden/encoders/bart.json" with { type: "json" };
 import flanT5 from "../golden/encoders/flan_t5.json" with { type: "json" };
 import t5 from "../golden/encoders/t5.json" with { type: "json" };
@@ -48,6 +53,13 @@ export interface EncoderGolden extends Golden {
   readonly hidden: string;
 }
 
+/** A masked language model. */
+export interface MaskedGolden extends Golden {
+  readonly lengths: number[];
+  /** The tokens behind the masks, −100 elsewhere. */
+  readonly targets: number[][];
+}
+
 /** An encoder–decoder. */
 export interface EncoderDecoderGolden extends Golden {
   readonly lengths: number[];
@@ -75,6 +87,14 @@ export const ENCODERS: Readonly<Record<string, EncoderGolden>> = {
   albert: asEncoder(albert),
   modernbert: asEncoder(modernbert),
 };
+
+export const MASKED: Readonly<Record<string, MaskedGolden>> = {
+  bert: bertMasked,
+  roberta: robertaMasked,
+  distilbert: distilbertMasked,
+  albert: albertMasked,
+  modernbert: modernbertMasked,
+} as unknown as Record<string, MaskedGolden>;
 
 export const ENCODER_DECODERS: Readonly<Record<string, EncoderDecoderGolden>> = {
   t5: asEncoderDecoder(t5),

@@ -30,14 +30,20 @@ CONFIGS = {
         "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2,
     }),
 }
-EXISTING = {
-    "bert": t.BertConfig(**BERT),
-    "distilbert": t.DistilBertConfig(
+
+
+MASKED = {
+    "modernbert": lambda: t.ModernBertConfig(**BERT | {
+        "attn_implementation": "sdpa", "classifier_bias": True, "norm_bias": True, "mlp_bias": True,
+        "attention_bias": True, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2,
+    }),
+    "albert": lambda: t.AlbertConfig(**BERT | {"embedding_size": 16}),
+    "roberta": lambda: t.RobertaConfig(**BERT | {"max_position_embeddings": 18, "hidden_act": "relu"}),
+    "bert": lambda: t.BertConfig(**BERT | {"hidden_act": "relu"}),
+    "distilbert": lambda: t.DistilBertConfig(
         vocab_size=61, dim=32, n_layers=2, n_heads=4, hidden_dim=80, max_position_embeddings=16, attn_implementation="eager"
     ),
 }
-
-
 T5 = {"vocab_size": 61, "d_model": 32, "d_kv": 6, "d_ff": 56, "num_heads": 4, "num_layers": 2, "decoder_start_token_id": 0}
 BART = {
     "vocab_size": 61, "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
@@ -95,6 +101,22 @@ def classifier(name, config):
     }
 
 
+def masked(name, config):
+    """The logits of the first token of each row, and the loss of some masked tokens."""
+    model, weights = filled(t.AutoModelForMaskedLM.from_config(config))
+    ids, mask, lengths = batch(name, config.pad_token_id)
+    targets = torch.where(ids % 5 == 0, ids_of(f"{name} targets", 3, 12, 61), -100)
+    targets = torch.where(mask.bool(), targets, -100)
+    output = model(input_ids=ids, attention_mask=mask, labels=targets)
+    print(name, "masked loss", float(output.loss.detach()), int((targets >= 0).sum()))
+    return {
+        "config": saved(model), "shapes": {name: list(parameter.shape) for name, parameter in weights.items()},
+        "inputs": ids.tolist(), "lengths": lengths.tolist(), "targets": targets.tolist(),
+        "logits": pack(output.logits.detach()[:, 0]), "loss": float(output.loss.detach()),
+        "gradients": gradients(output.loss, weights),
+    }
+
+
 def greedy(model, config, ids, mask):
     """64 tokens by greedy search, which no end token ends, and the smallest gap between the two likeliest."""
     target, gap = torch.full((len(ids), 1), config.decoder_start_token_id), float("inf")
@@ -148,6 +170,8 @@ def write(name, content):
 def main():
     for name, config in CONFIGS.items():
         write(name, classifier(name, config))
+    for name, config in MASKED.items():
+        write(f"{name}_masked", masked(name, config()))
     for name, config in TRANSFORMERS.items():
         write(name, encoder_decoder(name, config))
     write("buckets", buckets())
