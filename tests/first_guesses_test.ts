@@ -29,12 +29,31 @@ const model = () =>
   new folio.GPT({ vocabSize: 8, contextLength: 16, layers: 1, heads: 2, width: 16 });
 const x = () => tensor([[1, 2, 3], [4, 5, 6]]);
 const ids = () => tensor(Int32Array.of(1, 0));
+const rowOfIds = () => tensor(Int32Array.of(1, 0), { shape: [1, 2] });
 
 refused({
   "sum(x, 0)": [
     () => guess.sum(x(), 0),
     "TypeError: sum: expected an object of options (axis, keepDimensions), got 0; " +
     "write { axis: 0 }",
+  ],
+  "model.forward(ids, targets)": [
+    () => guess.GPT.prototype.forward.call(model(), rowOfIds(), rowOfIds()),
+    "TypeError: GPT: expected a ForwardContext after the ids, got a Tensor i32 [1,2]; " +
+    "model.loss(ids, targets) takes targets",
+  ],
+  "crossEntropy(logits [B,T,V], targets)": [
+    () => guess.crossEntropy(tensor([[[1, 2], [3, 4]]]), ids()),
+    "TypeError: crossEntropy: expected logits [N,V] and targets [N]; got f32 [1,2,2] and i32 [2]; " +
+    "pass logits.view([-1, 2])",
+  ],
+  "zeros(2, 3)": [
+    () => guess.zeros(2, 3),
+    "TypeError: zeros: expected a shape such as [2, 3], got 2",
+  ],
+  "scaledDotProductAttention(q, k, v, { is_causal })": [
+    () => guess.scaledDotProductAttention(x(), x(), x(), { is_causal: true }),
+    "TypeError: scaledDotProductAttention: unknown option 'is_causal'; pass mask: causalMask(T)",
   ],
   "sum(x, { dim })": [
     () => guess.sum(x(), { dim: 0 }),

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { Random } from "../random.ts";
 import { sameShape } from "../shape.ts";
 import { mul } from "../ops/binary.ts";
@@ -145,6 +146,12 @@ export class GPT extends Module {
    * @internal
    */
   *hiddenSteps(ids: Tensor, context: ForwardContext): Generator<Tensor, Tensor, void> {
+    if (!(context instanceof ForwardContext)) {
+      throw new TypeError(
+        `GPT: expected a ForwardContext after the ids, got ${describe(context)}; ` +
+          "model.loss(ids, targets) takes targets",
+      );
+    }
     const { contextLength, dropout, embeddingDropout = dropout, embeddingScale } = this.config;
     expectIds("GPT", ids, contextLength);
     const positions = this.positions?.weight ?? this.#fixedPositions;

@@ -167,7 +167,8 @@ function rowLosses(
   const [rows, width] = logits.shape;
   if (logits.shape.length !== 2 || targets.shape.length !== 1 || targets.size !== rows) {
     throw new TypeError(
-      `${operation}: expected logits [N,V] and targets [N]; got ${logits} and ${targets}`,
+      `${operation}: expected logits [N,V] and targets [N]; got ${logits} and ${targets}` +
+        (logits.shape.length > 2 ? `; pass logits.view([-1, ${logits.shape.at(-1)}])` : ""),
     );
   }
   const loss = empty([rows], { device });

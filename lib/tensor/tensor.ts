@@ -274,8 +274,8 @@ function flatValues(values: unknown): ArrayLike<number> {
 
 /** A tensor for a kernel to write in full: its values are undefined until then. */
 export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
-  checkTensorOptions("empty", options);
   expectShape("empty", shape);
+  checkTensorOptions("empty", options);
   const { dtype, device = currentDevice() } = options;
   return newTensor(Storage.make(device, 4 * size(shape)), shape, dtype);
 }
@@ -307,8 +307,8 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
 }
 
 function filled(operation: string, shape: Shape, value: number, options: TensorOptions): Tensor {
-  checkTensorOptions(operation, options);
   expectShape(operation, shape);
+  checkTensorOptions(operation, options);
   if (typeof value !== "number") {
     throw new TypeError(`${operation}: expected a number to fill with, got ${describe(value)}`);
   }
