@@ -31,13 +31,15 @@ export type { Shape } from "./lib/shape.ts";
 export { keep, scope, type Scoped } from "./lib/tensor/scope.ts";
 export { valueAndGrad } from "./lib/tensor/autograd.ts";
 export { recompute } from "./lib/tensor/recompute.ts";
+export { quantizedEmbedding } from "./lib/ops/quantized_embedding.ts";
+export { quantizedLinear, type QuantizedLinearOptions } from "./lib/ops/quantized_linear.ts";
 export {
-  int8Linear,
-  type Int8LinearOptions,
-  type Int8Matrix,
-  type Int8Options,
-  toInt8,
-} from "./lib/ops/int8_linear.ts";
+  type QuantizedMatrix,
+  quantizeMatrix,
+  type QuantizeMatrixOptions,
+  type RoundingOptions,
+  type WeightBits,
+} from "./lib/ops/quantized_matrix.ts";
 export { compile } from "./lib/tensor/compile.ts";
 export type { Compiled, ProgramReport } from "./lib/tensor/compile.ts";
 
@@ -367,6 +369,7 @@ export type {
 } from "./lib/hub/encoder_formats.ts";
 export { type PretrainedToSave, savePretrained } from "./lib/hub/pretrained_files.ts";
 export type { Architecture, PretrainedConfig, TextEnds } from "./lib/hub/config.ts";
+export type { WeightType } from "./lib/hub/quantized_weights.ts";
 export type { SamplingDefaults } from "./lib/hub/generation_config.ts";
 export type { RepositoryOptions } from "./lib/hub/open_repository.ts";
 export type { WithTokenizer } from "./lib/hub/with_tokenizer.ts";

@@ -76,7 +76,7 @@ async function check(model: GPT, generated: number[]): Promise<void> {
 export function bytesOfWeights(model: GPT): number {
   const { vocabSize, contextLength, width } = model.config;
   const blocks = model.parameterCount - (vocabSize + contextLength) * width;
-  const head = model.int8Head ? 4 * model.int8Head.blocks.size : 4 * vocabSize * width;
-  const { group } = model.int8Head ?? {};
+  const head = model.quantizedHead ? 4 * model.quantizedHead.blocks.size : 4 * vocabSize * width;
+  const { group } = model.quantizedHead ?? {};
   return head + blocks * (group ? (group + 4) / group : 4);
 }

@@ -230,3 +230,18 @@ Deno.test("an i32 constant is a whole number of 32 bits", () => {
   }
   assert.equal(compile({}, () => I32.of(2 ** 32 - 1))(), -1);
 });
+
+Deno.test("bytes are shifted and widened with their signs", () => {
+  const read = (shifts: (v: V128) => V128) =>
+    compile({ word: "i32" }, (f, { word }) => {
+      f.storeI32(I32.of(0), word);
+      f.storeI32(I32.of(4), word);
+      f.storeV128(I32.of(16), shifts(I32.of(0).loadV128()));
+      return I32.of(16).loadI32();
+    });
+  const word = 0x7f_80_12_e9 | 0;
+  assert.equal(read((v) => v.shlI8(4))(word), 0xf0_00_20_90 | 0);
+  assert.equal(read((v) => v.shrSI8(4))(word), 0x07_f8_01_fe | 0);
+  assert.equal(read((v) => v.widenS8("low"))(word), 0x0012_ffe9);
+  assert.equal(read((v) => v.widenS8("high"))(word), 0);
+});

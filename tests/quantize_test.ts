@@ -8,6 +8,8 @@ import assert from "node:assert/strict";
 import { Batches } from "../lib/data/batches.ts";
 import { Generator } from "../lib/generate/generator.ts";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
+import { loadPretrained } from "../lib/hub/load_pretrained.ts";
+import { savePretrained } from "../lib/hub/pretrained_files.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { quantize } from "../lib/nn/quantize.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
@@ -110,4 +112,62 @@ forEachDevice("a model in 8 bits says that it cannot be trained", async () => {
     /memory was freed/,
   );
   await assert.rejects(() => quantize(new GPT(shape), { group: 8 }), /group/);
+});
+
+const ROTARY: Partial<ModelConfigInput> = {
+  width: 64,
+  gated: true,
+  activation: "silu",
+  norm: "rms",
+  normEpsilon: 1e-6,
+  positions: "rotary",
+  bias: false,
+  hidden: 80,
+  dropout: 0,
+};
+
+const FAMILIES: Record<string, Partial<ModelConfigInput>> = {
+  "GPT-2": { width: 64 },
+  "Llama, tied": ROTARY,
+  "Llama, untied": { ...ROTARY, tiedHead: false },
+};
+
+for (const [name, config] of Object.entries(FAMILIES)) {
+  forEachDevice(`weights rounded while they are read are quantize's: ${name}`, async () => {
+    const folder = await Deno.makeTempDir();
+    const model = new GPT({ ...shape, ...config }, { random: new Random(9) });
+    await savePretrained(folder, model);
+    const ids = tensor(prompt, { shape: [1, prompt.length] });
+    const exact = await model.forward(ids).data() as Float32Array;
+    const scale = exact.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    for (const [weights, bits, near] of [["int8", 8, 0.02], ["int4", 4, 0.4]] as const) {
+      const { model: read } = await loadPretrained(folder, { weights });
+      assert.equal(read.tokens.quantized !== undefined, config.positions === "rotary");
+      const logits = await read.forward(ids).data();
+      assertClose(logits, exact, near * scale);
+      const rounded = (await loadPretrained(folder)).model;
+      await quantize(rounded, { bits });
+      assert.deepEqual(await rounded.forward(ids).data(), logits);
+    }
+    await Deno.remove(folder, { recursive: true });
+  });
+}
+
+forEachDevice("a load that fails frees what was rounded", async (device) => {
+  const folder = await Deno.makeTempDir();
+  const model = new GPT({ ...shape, ...ROTARY });
+  await savePretrained(folder, model);
+  const path = `${folder}/model.safetensors`;
+  const bytes = await Deno.readFile(path);
+  bytes.fill(0xff, bytes.length - 64); // NaN
+  await Deno.writeFile(path, bytes);
+  const { used } = device.memory();
+  await assert.rejects(loadPretrained(folder, { weights: "int8" }), /not finite/);
+  assert.equal(device.memory().used, used);
+  const wrong = { weights: "int2" as "int8" };
+  await assert.rejects(
+    loadPretrained(folder, wrong),
+    /weights must be f32, int8 or int4, got int2/,
+  );
+  await Deno.remove(folder, { recursive: true });
 });

@@ -35,7 +35,8 @@ import embedding from "./embedding.wgsl" with { type: "text" };
 import embeddingBackward from "./embedding_backward.wgsl" with { type: "text" };
 import gather from "./gather.wgsl" with { type: "text" };
 import gatherBackward from "./gather_backward.wgsl" with { type: "text" };
-import int8Linear from "./int8_linear.wgsl" with { type: "text" };
+import quantizedEmbedding from "./quantized_embedding.wgsl" with { type: "text" };
+import quantizedLinear from "./quantized_linear.wgsl" with { type: "text" };
 import logSumExp from "./log_sum_exp.wgsl" with { type: "text" };
 import math from "./math.wgsl" with { type: "text" };
 import matmul from "./matmul.wgsl" with { type: "text" };
@@ -132,7 +133,8 @@ export const wgsl = sourceJoiner({
   embedding_backward: { text: embeddingBackward },
   gather: { text: gather },
   gather_backward: { text: gatherBackward },
-  int8_linear: { text: int8Linear, requires: ["math"] },
+  quantized_embedding: { text: quantizedEmbedding },
+  quantized_linear: { text: quantizedLinear, requires: ["math"] },
   log_sum_exp: { text: logSumExp },
   math: { text: math },
   matmul: { text: matmul, requires: ["matmul_slices"] },

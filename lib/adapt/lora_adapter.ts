@@ -224,7 +224,7 @@ function mergedWeight({ weight, transposed }: Linear, updates: readonly LowRankU
 }
 
 function expectFloats(linear: Linear): void {
-  if (!linear.int8) return;
+  if (!linear.quantized) return;
   throw new TypeError(
     "merge: expected weights in f32, got weights in 8 bits; merge first and quantize then",
   );

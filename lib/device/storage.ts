@@ -18,6 +18,7 @@ export class Storage implements Placeable {
   static #changes = 0;
   #allocation: Allocation | undefined;
   #owned = false;
+  #reserved = false;
   #disposed = false;
   #watched = false;
   #touches = 0;
@@ -43,11 +44,25 @@ export class Storage implements Placeable {
    * and state.
    */
   static persistent(device: Device, bytes: number): Storage {
-    const storage = new Storage(device, bytes);
-    storage.#allocation = device.allocate(Math.max(4, bytes));
-    storage.#owned = true;
-    released.register(storage, { device, allocation: storage.#allocation }, storage);
+    const storage = Storage.reserved(device, bytes);
+    storage.allocate();
     return storage;
+  }
+
+  /** Memory that `allocate` takes later, when its content is known. */
+  static reserved(device: Device, bytes: number): Storage {
+    const storage = new Storage(device, bytes);
+    storage.#reserved = true;
+    return storage;
+  }
+
+  /** Takes the memory of a reserved storage, if it has none yet. */
+  allocate(): void {
+    if (!this.#reserved || this.#disposed) return;
+    this.#reserved = false;
+    const allocation = this.#allocation = this.device.allocate(Math.max(4, this.bytes));
+    this.#owned = true;
+    released.register(this, { device: this.device, allocation }, this);
   }
 
   /**

@@ -44,7 +44,10 @@ export async function withSequences<Result>(
  * quantization, and its 8-bit head.
  */
 function weightsOf(model: GPT): unknown[] {
-  return [model.int8Head, ...[...model.parameters()].filter(({ storage }) => !storage.disposed)];
+  return [
+    model.quantizedHead,
+    ...[...model.parameters()].filter(({ storage }) => !storage.disposed),
+  ];
 }
 
 function serves(kept: SequencesShape, wanted: SequencesShape): boolean {

@@ -13,6 +13,7 @@ import { GPT } from "../nn/gpt.ts";
 import { withoutInitialValues } from "../nn/initializers.ts";
 import type { Module } from "../nn/module.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
+import type { RoundingOptions } from "../ops/quantized_matrix.ts";
 import { expectPlace } from "../place.ts";
 import type { Progress } from "../progress.ts";
 import { namesOf, type PretrainedConfig, readModelConfig, type TextEnds } from "./config.ts";
@@ -27,6 +28,7 @@ import {
 import { tokenizerOf } from "./load_tokenizer.ts";
 import { openRepository, REPOSITORY_OPTIONS, type RepositoryOptions } from "./open_repository.ts";
 import { readText, type Repository, requireText } from "./repository.ts";
+import { roundedWeights, roundingOf, roundOthers, type WeightType } from "./quantized_weights.ts";
 import { withStoredHead } from "./stored_head.ts";
 import { openWeights, type Weights } from "./weight_files.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
@@ -59,6 +61,12 @@ export interface LoadPretrainedOptions extends LoadOptions {
    * proportional to it. Not for learned positions, whose table has a fixed length.
    */
   readonly contextLength?: number;
+  /**
+   * Storage of the weights in memory: `f32`, or `int8` or `int4`, as `quantize` rounds them, but
+   * while they are read, so that the whole is never held in float32. Such a model can generate and
+   * be evaluated, but neither trained nor saved. Default `f32`.
+   */
+  readonly weights?: WeightType;
   /** Replaces all dropout rates of the model's configuration, in [0, 1). */
   readonly dropout?: number;
 }
@@ -105,8 +113,9 @@ export async function loadPretrained(
   options: LoadPretrainedOptions = {},
 ): Promise<Pretrained> {
   expectPlace("loadPretrained", place, PLACES);
-  const known = { ...LOAD_OPTIONS, contextLength: undefined, dropout: undefined };
-  checkOptions("loadPretrained", options, known);
+  const known = { contextLength: undefined, weights: "f32", dropout: undefined };
+  checkOptions("loadPretrained", options, { ...LOAD_OPTIONS, ...known });
+  const rounding = roundingOf(options.weights);
   const repository = openRepository(place, options);
   const device = checkedDevice(options);
   const { architecture, config: stated, ...ends } = await readConfig(repository, readModelConfig);
@@ -118,7 +127,8 @@ export async function loadPretrained(
     const sizes = changed(stated, options);
     expectSize(weights, sizes);
     const config = await withStoredHead(sizes, weights, names);
-    const model = await filled(() => new GPT(config), weights, { names, device });
+    const to = { names, device, rounding };
+    const model = await filled(() => new GPT(config), weights, to);
     const around = aroundText(ends, generation);
     return withTokenizer({ architecture, config, ...around, model }, tokenizer, repository.name);
   } finally {
@@ -231,16 +241,26 @@ export async function filledModel<Model extends Module>(
   }
 }
 
+/** Where the weights go. */
+interface Destination extends Pick<WeightsOf, "names" | "device"> {
+  /** How to round them, for a GPT. Default: not at all. */
+  readonly rounding?: Required<RoundingOptions>;
+}
+
 async function filled<Model extends Module>(
   make: () => Model,
   weights: Weights,
-  { names, device }: Pick<WeightsOf, "names" | "device">,
+  { names, device, rounding }: Destination,
 ): Promise<Model> {
-  const model = onDevice(device, () => withoutInitialValues(make));
+  const memoryLater = rounding !== undefined;
+  const model = onDevice(device, () => withoutInitialValues(make, { memoryLater }));
+  const rounded = rounding && model instanceof GPT ? roundedWeights(model, rounding) : undefined;
   try {
-    await fillParameters(model, weights, names);
+    await fillParameters(model, weights, names, rounded);
+    if (rounding && model instanceof GPT) await roundOthers(model, rounding);
   } catch (error) {
     for (const parameter of model.parameters()) parameter.dispose();
+    for (const weight of rounded?.values() ?? []) weight.dispose();
     throw error;
   }
   return model;

@@ -6,11 +6,12 @@
  * @module
  */
 import { formatShape, sameShape, type Shape, size } from "../shape.ts";
+import { yieldToEvents } from "../yield_to_events.ts";
 import type { ArchitectureNames, ParameterSource } from "./format.ts";
 import { matchParameters } from "./names.ts";
-import { assertFinite } from "./safetensors.ts";
+import { assertFinite, type ElementRange } from "./safetensors.ts";
 import type { TensorInfo } from "./safetensors_header.ts";
-import { fromStored, storedShape } from "./stored_layout.ts";
+import { fromStored, isSame, storedShape } from "./stored_layout.ts";
 
 /** Named tensors that can be read one by one: a SafetensorsFile, or several as one. */
 export interface TensorReader {
@@ -18,8 +19,16 @@ export interface TensorReader {
   readonly name: string;
   /** The tensors' entries, in the order of their data. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** A floating-point tensor as float32, in its own buffer. */
-  float32(name: string): Promise<Float32Array<ArrayBuffer>>;
+  /** A floating-point tensor, or a range of its elements, as float32 in its own buffer. */
+  float32(name: string, range?: ElementRange): Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** Receives a matrix a few rows at a time, as [outputs, inputs], instead of the whole. */
+export interface RowReceiver {
+  /** Whether the parameter itself is [outputs, inputs]. */
+  readonly transposed: boolean;
+  /** The rows from the `first` on, [count, inputs]. */
+  rows(first: number, values: Float32Array<ArrayBuffer>): void;
 }
 
 /**
@@ -36,6 +45,7 @@ export async function* readParameters(
   file: TensorReader,
   shapes: ReadonlyMap<string, Shape>,
   architecture: ArchitectureNames,
+  receivers: ReadonlyMap<string, RowReceiver> = new Map(),
 ): AsyncGenerator<[name: string, data: Float32Array<ArrayBuffer>]> {
   const sources = match(file, shapes, architecture);
   for (const [name, source] of sources) checkShapes(file, name, source, shapes.get(name)!);
@@ -45,6 +55,11 @@ export async function* readParameters(
     const waiting = owners.get(stored);
     if (architecture.zeros?.test(stored)) expectZeros(file, stored, await file.float32(stored));
     if (waiting === undefined) continue;
+    const receiver = waiting.length === 1 ? receivers.get(waiting[0]) : undefined;
+    if (receiver && isStoredByRow(sources.get(waiting[0])!, receiver)) {
+      await passRows(file, stored, sources.get(waiting[0])!, receiver);
+      continue;
+    }
     const part = await file.float32(stored);
     assertFinite(`${stored} of ${file.name}`, part);
     parts.set(stored, part);
@@ -64,6 +79,34 @@ export async function* readParameters(
 function expectZeros(file: TensorReader, name: string, values: Float32Array): void {
   if (values.every((value) => value === 0)) return;
   throw new SyntaxError(`${file.name}: ${name}: expected zeros, got ${values.find(Boolean)}`);
+}
+
+/** Whether the rows of a source's tensors are those of the matrix [outputs, inputs]. */
+function isStoredByRow(source: ParameterSource, { transposed }: RowReceiver): boolean {
+  const { names, transposed: isTurned } = source;
+  return isSame(source) && (transposed ? !isTurned && names.length === 1 : isTurned);
+}
+
+/** Elements that are read together. */
+const ROW_ELEMENTS = 1 << 20;
+
+async function passRows(
+  file: TensorReader,
+  stored: string,
+  { names }: ParameterSource,
+  receiver: RowReceiver,
+): Promise<void> {
+  const [outputs, inputs] = file.tensors.get(stored)!.shape;
+  const before = names.slice(0, names.indexOf(stored))
+    .reduce((sum, name) => sum + file.tensors.get(name)!.shape[0], 0);
+  const together = Math.max(1, Math.floor(ROW_ELEMENTS / inputs));
+  for (let row = 0; row < outputs; row += together) {
+    const count = Math.min(together, outputs - row) * inputs;
+    const values = await file.float32(stored, { first: row * inputs, count });
+    assertFinite(`${stored} of ${file.name}, from element ${row * inputs} on`, values);
+    receiver.rows(before + row, values);
+    await yieldToEvents();
+  }
 }
 
 /** The parameters that need each tensor: several if each is a part of it. */

@@ -36,6 +36,12 @@ export interface SafetensorsEntry {
   readonly dtype?: SafetensorsDtype;
 }
 
+/** Elements of a tensor, counted row by row. */
+export interface ElementRange {
+  readonly first: number;
+  readonly count: number;
+}
+
 /** An open safetensors file: its header is checked; each tensor's data is read on demand. */
 export class SafetensorsFile {
   readonly #source: ByteSource;
@@ -89,24 +95,30 @@ export class SafetensorsFile {
   }
 
   /**
-   * A tensor's bytes, in their own buffer.
+   * A tensor's bytes, or those of a range of its elements, in their own buffer.
    *
-   * @throws {RangeError} if the file has no such tensor
+   * @throws {RangeError} if the file has no such tensor, or the tensor no such range
    */
-  async bytes(name: string): Promise<Uint8Array<ArrayBuffer>> {
-    const { begin, end } = this.#info(name);
-    return await this.#source.read(this.#header.dataStart + begin, end - begin);
+  async bytes(name: string, range?: ElementRange): Promise<Uint8Array<ArrayBuffer>> {
+    const { begin, end, dtype } = this.#info(name);
+    const step = DTYPE_BYTES[dtype];
+    const { first = 0, count = (end - begin) / step } = range ?? {};
+    if (first < 0 || count < 0 || step * (first + count) > end - begin) {
+      throw new RangeError(`${this.name}: ${name} has no ${count} elements from ${first} on`);
+    }
+    return await this.#source.read(this.#header.dataStart + begin + step * first, step * count);
   }
 
   /**
-   * A floating-point tensor as float32, in its own buffer; F64 is rounded.
+   * A floating-point tensor, or a range of its elements, as float32 in its own buffer; F64 is
+   * rounded.
    *
-   * @throws {RangeError} if the file has no such tensor
+   * @throws {RangeError} if the file has no such tensor, or the tensor no such range
    * @throws {TypeError} if it holds integers
    */
-  async float32(name: string): Promise<Float32Array<ArrayBuffer>> {
+  async float32(name: string, range?: ElementRange): Promise<Float32Array<ArrayBuffer>> {
     const { dtype } = this.#info(name);
-    const bytes = await this.bytes(name);
+    const bytes = await this.bytes(name, range);
     return this.#convert(name, () => decodeFloat32(dtype, bytes));
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { type ModelConfig, modelConfig } from "../nn/config.ts";
-import { sameShape } from "../shape.ts";
+import { sameShape, size } from "../shape.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { headNames, tableNames } from "./names.ts";
 import type { TensorReader } from "./parameters.ts";
@@ -24,9 +24,16 @@ export async function withStoredHead(
   return modelConfig({ ...config, tiedHead: false });
 }
 
+/** Elements that are compared together. */
+const TOGETHER = 1 << 20;
+
 async function areEqual(weights: TensorReader, a: string, b: string): Promise<boolean> {
-  const [one, other] = [weights.tensors.get(a)!, weights.tensors.get(b)!];
-  if (!sameShape(one.shape, other.shape)) return false;
-  const [x, y] = [await weights.float32(a), await weights.float32(b)];
-  return x.every((value, i) => value === y[i]);
+  const { shape } = weights.tensors.get(a)!;
+  if (!sameShape(shape, weights.tensors.get(b)!.shape)) return false;
+  for (let first = 0; first < size(shape); first += TOGETHER) {
+    const range = { first, count: Math.min(TOGETHER, size(shape) - first) };
+    const [x, y] = [await weights.float32(a, range), await weights.float32(b, range)];
+    if (!x.every((value, i) => value === y[i])) return false;
+  }
+  return true;
 }

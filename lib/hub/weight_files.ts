@@ -9,7 +9,7 @@ import type { Progress } from "../progress.ts";
 import type { TensorReader } from "./parameters.ts";
 import { progressSource } from "./progress_source.ts";
 import { readText, type Repository } from "./repository.ts";
-import { SafetensorsFile } from "./safetensors.ts";
+import { type ElementRange, SafetensorsFile } from "./safetensors.ts";
 import { MAX_TENSORS, type TensorInfo } from "./safetensors_header.ts";
 
 const SINGLE = "model.safetensors";
@@ -171,11 +171,11 @@ class WeightFiles implements Weights {
     return this.#files.length === 1 ? this.#files[0].name : `model ${this.model}`;
   }
 
-  async float32(name: string): Promise<Float32Array<ArrayBuffer>> {
+  async float32(name: string, range?: ElementRange): Promise<Float32Array<ArrayBuffer>> {
     const file = this.#owners.get(name) ?? this.#files[0]; // which names what is missing
     if (this.#current !== file) this.#current?.rest();
     this.#current = file;
-    return await file.float32(name);
+    return await file.float32(name, range);
   }
 
   async verify(): Promise<void> {

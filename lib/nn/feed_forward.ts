@@ -78,7 +78,7 @@ export class FeedForward extends Module {
     const { activation, activationDropout = 0 } = this.config;
     const { up, gate, down } = this;
     const isAdapted = up.updates.length + down.updates.length > 0;
-    if (gate || up.int8 || isAdapted || context.drops(activationDropout)) {
+    if (gate || up.quantized || isAdapted || context.drops(activationDropout)) {
       const active = (gate ?? up).forward(x, { activation, context });
       const inner = gate ? mul(active, up.forward(x, { context })) : active;
       return down.forward(context.dropout(inner, activationDropout), { residual, context });

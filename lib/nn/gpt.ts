@@ -13,7 +13,8 @@ import { mul } from "../ops/binary.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { embedding } from "../ops/embedding.ts";
 import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
-import { int8Linear, type Int8Matrix } from "../ops/int8_linear.ts";
+import { quantizedLinear } from "../ops/quantized_linear.ts";
+import type { QuantizedMatrix } from "../ops/quantized_matrix.ts";
 import { linear } from "../ops/matmul.ts";
 import { reshape } from "../ops/reshape.ts";
 import { checkOptions } from "../options.ts";
@@ -68,8 +69,8 @@ export class GPT extends Module {
   readonly finalNorm: NormLayer | undefined;
   /** The untied head, C → V; undefined if the token table serves as the head. */
   readonly head: Linear | undefined;
-  /** The token table in 8 bits if it serves as the head; see `quantize`. */
-  int8Head: Int8Matrix | undefined;
+  /** The token table in 8 or 4 bits if it serves as the head; see `quantize`. */
+  quantizedHead: QuantizedMatrix | undefined;
   readonly #fixedPositions: Tensor | undefined;
 
   /**
@@ -156,7 +157,9 @@ export class GPT extends Module {
     expectIds("GPT", ids, contextLength);
     const positions = this.positions?.weight ?? this.#fixedPositions;
     const offset = context.options.cache?.position;
-    const embedded = embedding(this.tokens.weight, ids, { positions, offset });
+    const embedded = this.tokens.quantized
+      ? this.tokens.forward(ids)
+      : embedding(this.tokens.weight, ids, { positions, offset });
     const scaled = embeddingScale === undefined ? embedded : mul(embedded, embeddingScale);
     let x = context.dropout(this.embeddingNorm?.forward(scaled) ?? scaled, embeddingDropout);
     for (const [layer, block] of this.blocks.items.entries()) {
@@ -174,7 +177,7 @@ export class GPT extends Module {
   }
 
   #project(hidden: Tensor): Tensor {
-    if (this.int8Head) return int8Linear(hidden, this.int8Head);
+    if (this.quantizedHead) return quantizedLinear(hidden, this.quantizedHead);
     return this.head?.forward(hidden) ??
       linear(hidden, this.tokens.weight, undefined, { transposed: true });
   }
@@ -192,8 +195,8 @@ export class GPT extends Module {
     const rows = reshape(this.hidden(ids, context), [targets.size, width]);
     const weight = this.head?.weight ?? this.tokens.weight;
     const flat = targets.view([targets.size]);
-    const isPlain = this.config.logitSoftCap === undefined && !this.int8Head &&
-      !this.head?.int8 && !this.head?.updates.length;
+    const isPlain = this.config.logitSoftCap === undefined && !this.quantizedHead &&
+      !this.head?.quantized && !this.head?.updates.length;
     if (!isPlain) return crossEntropy(this.logits(rows), flat);
     return linearCrossEntropy(rows, weight, this.head?.bias, flat, { transposed: true });
   }

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { currentDevice } from "../device/current_device.ts";
+import { Storage } from "../device/storage.ts";
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { Random } from "../random.ts";
 import { type Shape, size } from "../shape.ts";
-import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
+import { empty, Tensor, tensor } from "../tensor/tensor.ts";
 
 /** Draws the values of a parameter of this shape. */
 export type Initializer = (shape: Shape, random: Random) => Float32Array<ArrayBuffer>;
@@ -96,16 +98,26 @@ export function lecunNormal(): Initializer {
   return varianceScaling();
 }
 
-/** The parameters that have memory but no values yet; undefined while values are drawn. */
-let empties: Tensor[] | undefined;
+/** The parameters that have no values yet, and how they are made; undefined while values are drawn. */
+let empties: { readonly made: Tensor[]; readonly make: (shape: Shape) => Tensor } | undefined;
+
+/** Options of `withoutInitialValues`. */
+export interface WithoutValuesOptions {
+  /** Each parameter takes its memory with its first `write`. Default false: immediately. */
+  readonly memoryLater?: boolean;
+}
 
 /**
- * Runs `f`, in which parameters get memory but no values: the caller writes them later. If `f`
- * throws, such as when memory is exhausted, the parameters' memory is released.
+ * Runs `f`, in which parameters get no values: the caller writes them later. If `f` throws, such as
+ * when memory is exhausted, the parameters' memory is released.
  */
-export function withoutInitialValues<T>(f: () => T): T {
+export function withoutInitialValues<T>(
+  f: () => T,
+  { memoryLater = false }: WithoutValuesOptions = {},
+): T {
   const before = empties;
-  const made: Tensor[] = empties = [];
+  const made: Tensor[] = [];
+  empties = { made, make: memoryLater ? reserved : empty };
   try {
     return f();
   } catch (error) {
@@ -114,6 +126,10 @@ export function withoutInitialValues<T>(f: () => T): T {
   } finally {
     empties = before;
   }
+}
+
+function reserved(shape: Shape): Tensor {
+  return new Tensor(Storage.reserved(currentDevice(), 4 * size(shape)), shape);
 }
 
 /**
@@ -131,7 +147,7 @@ export function parameter(shape: Shape, initializer: Initializer, random: Random
     throw new TypeError(`random: expected new Random(seed), got ${describe(random)}`);
   }
   if (!empties) return tensor(initializer(shape, random), { shape });
-  const parameter = empty(shape);
-  empties.push(parameter);
+  const parameter = empties.make(shape);
+  empties.made.push(parameter);
   return parameter;
 }

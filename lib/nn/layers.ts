@@ -9,7 +9,9 @@ import type { Random } from "../random.ts";
 import { embedding } from "../ops/embedding.ts";
 import { activate } from "../ops/activation.ts";
 import { add } from "../ops/binary.ts";
-import { int8Linear, type Int8Matrix } from "../ops/int8_linear.ts";
+import { quantizedEmbedding } from "../ops/quantized_embedding.ts";
+import { quantizedLinear } from "../ops/quantized_linear.ts";
+import type { QuantizedMatrix } from "../ops/quantized_matrix.ts";
 import { layerNorm } from "../ops/layer_norm.ts";
 import { linear, type LinearOptions } from "../ops/matmul.ts";
 import { rmsNorm } from "../ops/rms_norm.ts";
@@ -60,8 +62,8 @@ export class Linear extends Module {
   readonly bias: Tensor | undefined;
   /** Whether the weight is stored as [outputs, inputs]. */
   readonly transposed: boolean;
-  /** The weight in 8 bits, which replaces it; see `quantize`. */
-  int8: Int8Matrix | undefined;
+  /** The weight in 8 or 4 bits, which replaces it; see `quantize`. */
+  quantized: QuantizedMatrix | undefined;
   /** Added to x·W + b, before the activation; see `attachLora`. */
   updates: readonly LowRankUpdate[] = [];
 
@@ -100,7 +102,7 @@ export class Linear extends Module {
   }
 
   #product(x: Tensor, options: Omit<LinearOptions, "transposed">): Tensor {
-    if (this.int8) return int8Linear(x, this.int8, this.bias, options);
+    if (this.quantized) return quantizedLinear(x, this.quantized, this.bias, options);
     return linear(x, this.weight, this.bias, { ...options, transposed: this.transposed });
   }
 }
@@ -127,6 +129,8 @@ export interface EmbeddingLayerOptions {
 export class Embedding extends Module {
   /** The table, [rows, width]. */
   readonly weight: Tensor;
+  /** The table in 8 or 4 bits, which replaces it; see `quantize`. */
+  quantized: QuantizedMatrix | undefined;
 
   /**
    * Draws the table from the options' initializer.
@@ -147,7 +151,7 @@ export class Embedding extends Module {
   }
   /** The table's rows of `ids`, i32 [...]: [..., width]. */
   forward(ids: Tensor): Tensor {
-    return embedding(this.weight, ids);
+    return this.quantized ? quantizedEmbedding(this.quantized, ids) : embedding(this.weight, ids);
   }
 }
 

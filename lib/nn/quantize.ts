@@ -1,53 +1,101 @@
 /**
- * A model's weights in 8 bits, for generation and evaluation.
+ * A model's weights in 8 or 4 bits, for generation and evaluation.
  *
- * See lib/ops/int8_linear.ts for how a matrix is rounded and multiplied.
+ * See lib/ops/quantized_matrix.ts for how a matrix is rounded, quantized_linear.ts for its products.
  *
  * @module
  */
-import { type Int8Matrix, toInt8 } from "../ops/int8_linear.ts";
 import { checkOptions } from "../options.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import {
+  expectRounding,
+  type QuantizedMatrix,
+  quantizeMatrix,
+  type RoundingOptions,
+} from "../ops/quantized_matrix.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import type { GPT } from "./gpt.ts";
-import { linearLayers } from "./linear_layers.ts";
+import { type Embedding, Linear } from "./layers.ts";
+import type { Module } from "./module.ts";
 
 /** Options of `quantize`. */
-export interface QuantizeOptions {
-  /** Weights that share a scale: a multiple of 16 up to 256. Default 64. */
-  group?: number;
-}
+export type QuantizeOptions = RoundingOptions;
 
 /**
- * Rounds the weights of every linear layer and of the head to 8 bits and frees their float32
- * memory: a token reads about a quarter of the bytes. Biases, norms and the embedding tables stay
- * in float32.
+ * Rounds the weights of every linear layer, of the head and, if positions are rotary, of the token
+ * table to 8 or 4 bits and frees their float32 memory: a token reads about a quarter or a sixth of
+ * the bytes. Biases, norms and tables of positions stay as they are.
  *
- * Afterwards the model can generate and be evaluated, but neither trained nor saved; a generator
- * made before must not be used.
+ * Afterwards the model can generate and be evaluated, but neither trained nor saved. Make
+ * generators and trainers after it.
+ *
+ * @throws {RangeError} if the bits or the group are impossible
  *
  * ```ts
  * import { Generator, GPT, openDevice, quantize } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const model = new GPT({ vocabSize: 8, contextLength: 16, layers: 1, heads: 2, width: 32 });
  * await quantize(model);
- * const tokens = new Generator(model).generate([1, 2], { maxNewTokens: 4 });
- * for await (const token of tokens) console.log(token);
+ * for await (const token of new Generator(model).generate([1, 2], { maxNewTokens: 4 })) console.log(token);
  * device.close();
  * ```
- *
- * @throws {RangeError} for an impossible group
  */
 export async function quantize(model: GPT, options: QuantizeOptions = {}): Promise<void> {
-  checkOptions("quantize", options, { group: true });
-  const { group = 64 } = options;
-  for (const linear of linearLayers(model).values()) {
-    linear.int8 = await rounded(linear.weight, linear.transposed, group);
-    linear.weight.dispose();
-  }
-  if (!model.head) model.int8Head = await rounded(model.tokens.weight, true, group);
+  checkOptions("quantize", options, { bits: true, group: true });
+  const rounding = expectRounding("quantize", options);
+  for (const weight of quantizableWeights(model, rounding)) await roundWeight(weight, rounding);
 }
 
-async function rounded(weight: Tensor, transposed: boolean, group: number): Promise<Int8Matrix> {
+/** Rounds a weight whose values are on the device. */
+export async function roundWeight(
+  { weight, transposed, accept }: QuantizableWeight,
+  rounding: Required<RoundingOptions>,
+): Promise<void> {
   const values = await weight.data() as Float32Array;
-  return toInt8(values, weight.shape, { group, transposed, device: weight.device });
+  const { device, shape } = weight;
+  accept(quantizeMatrix(values, shape, { ...rounding, transposed, device }));
+}
+
+/** A weight that `quantize` rounds. */
+export interface QuantizableWeight {
+  /** The parameter. */
+  readonly weight: Tensor;
+  /** Whether it is [outputs, inputs]. */
+  readonly transposed: boolean;
+  /** Whether the rounded matrix takes the parameter's place, whose memory is freed. */
+  readonly isReplaced: boolean;
+  /** Takes the rounded matrix. */
+  accept(matrix: QuantizedMatrix): void;
+}
+
+/** The weights of a model that `quantize` rounds. */
+export function quantizableWeights(
+  model: GPT,
+  { group }: Required<RoundingOptions>,
+): QuantizableWeight[] {
+  const layers = linearLayers(model).map((layer) => ({
+    weight: layer.weight,
+    transposed: layer.transposed,
+    isReplaced: true,
+    accept: (matrix: QuantizedMatrix) => replace(layer, matrix),
+  }));
+  const { tokens, head, config } = model;
+  const hasPositions = config.positions === "learned" || config.positions === "sinusoidal";
+  const isReplaced = !hasPositions && config.width % group === 0;
+  if (head && !isReplaced) return layers;
+  const accept = (matrix: QuantizedMatrix) => {
+    if (!head) model.quantizedHead = matrix;
+    if (isReplaced) replace(tokens, matrix);
+  };
+  return [...layers, { weight: tokens.weight, transposed: true, isReplaced, accept }];
+}
+
+function replace(layer: Linear | Embedding, matrix: QuantizedMatrix): void {
+  layer.quantized = matrix;
+  layer.weight.dispose();
+}
+
+function linearLayers(module: Module): Linear[] {
+  if (module instanceof Linear) return [module];
+  const parts = Object.values(module.parts());
+  return parts.flatMap((part) => part && !(part instanceof Tensor) ? linearLayers(part) : []);
 }

@@ -1,7 +1,7 @@
 /**
  * The epilogue of a matrix product: operations on it before it is stored, in the same launch.
  *
- * See gemm.ts and int8_linear.ts for the products, kernels/cpu/matmul_epilogue.ts and
+ * See gemm.ts and quantized_linear.ts for the products, kernels/cpu/matmul_epilogue.ts and
  * kernels/webgpu/matmul_epilogue.wgsl for the code.
  *
  * @module

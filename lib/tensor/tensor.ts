@@ -123,6 +123,7 @@ export class Tensor {
       const given = typeof values?.length === "number" ? values.length : describe(values);
       throw new TypeError(`write: expected ${this.size} values for ${this}, got ${given}`);
     }
+    this.storage.allocate();
     this.device.write(this.#range(this.size), toTyped(values, this.dtype));
   }
   /**

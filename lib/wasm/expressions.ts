@@ -498,6 +498,14 @@ export class V128 extends Expression {
   shrUI(bits: number): V128 {
     return new V128([this.code, I32.of(bits).code, simd(0xad)]);
   }
+  /** Bits of each byte moved left. */
+  shlI8(bits: number): V128 {
+    return new V128([this.code, I32.of(bits).code, simd(0x6b)]);
+  }
+  /** Bits of each byte moved right, the sign copied in. */
+  shrSI8(bits: number): V128 {
+    return new V128([this.code, I32.of(bits).code, simd(0x6c)]);
+  }
   /** Floats truncated to i32x4, saturating. */
   toI(): V128 {
     return this.#one(0xf8);
@@ -505,6 +513,10 @@ export class V128 extends Expression {
   /** i32x4 converted to floats. */
   toF(): V128 {
     return this.#one(0xfa);
+  }
+  /** The low (or high) eight of i8x16, widened to i16x8. */
+  widenS8(half: "low" | "high"): V128 {
+    return this.#one(half === "low" ? 0x87 : 0x88);
   }
   /** The low (or high) four of i16x8, widened to i32x4. */
   widenS16(half: "low" | "high"): V128 {

@@ -60,8 +60,8 @@ export const samplingFlags = group("Sampling", {
 /** Flags for the device, the model and its weights. */
 export const modelFlags = group("Device and model", {
   ...deviceFlags,
-  weights: choice("f32", "how weights are stored; int8 is faster and slightly less exact", {
-    choices: ["f32", "int8"],
+  weights: choice("f32", "how weights are stored: int8 and int4 are smaller and less exact", {
+    choices: ["f32", "int8", "int4"],
   }),
   context: integer(
     undefined,

@@ -18,6 +18,7 @@ import {
   type SamplingDefaults,
   type Tokenizer,
   UserError,
+  type WeightType,
 } from "../../mod.ts";
 
 /** A model to write with. */
@@ -43,7 +44,7 @@ export interface OpenModelOptions {
   /** Number of tokens of its context to use. */
   readonly context?: number;
   /** How the weights are stored. */
-  readonly weights: "f32" | "int8";
+  readonly weights: WeightType;
   /** Where an adapter of the model is. */
   readonly adapter?: string;
 }
@@ -58,13 +59,12 @@ export async function openModel(
   { weights, adapter: place, ...options }: OpenModelOptions,
 ): Promise<OpenedModel> {
   await expectNoAdapter(location);
-  const opened = holdsCheckpoint(location)
-    ? await openRun(location, options)
-    : await openPretrained(location, options);
-  const adapter = place === undefined
-    ? undefined
-    : await userInput(() => loadAdapter(place, opened.model));
-  if (weights === "int8") await quantize(opened.model);
+  const open = holdsCheckpoint(location) ? openRun : openPretrained;
+  if (place === undefined) return await open(location, { ...options, weights });
+  // An adapter is for the exact weights, which it compares.
+  const opened = await open(location, { ...options, weights: "f32" });
+  const adapter = await userInput(() => loadAdapter(place, opened.model));
+  if (weights !== "f32") await quantize(opened.model, { bits: weights === "int8" ? 8 : 4 });
   return { ...opened, adapter };
 }
 
@@ -79,26 +79,26 @@ async function expectNoAdapter(location: string): Promise<void> {
   );
 }
 
-type Version = Omit<OpenModelOptions, "weights" | "adapter">;
+type Version = Omit<OpenModelOptions, "adapter">;
 
 async function openRun(
   folder: string,
-  { revision, context }: Version,
+  { revision, context, weights }: Version,
 ): Promise<OpenedModel> {
   if (revision !== undefined || context !== undefined) {
     throw new UserError(`${folder}: --revision and --context are for published models, not runs`);
   }
-  return withEndTokens(await userInput(() => loadPretrained(folder)));
+  return withEndTokens(await userInput(() => loadPretrained(folder, { weights })));
 }
 
 async function openPretrained(
   location: string,
-  { revision, context: contextLength }: Version,
+  { revision, context: contextLength, weights }: Version,
 ): Promise<OpenedModel> {
   return withEndTokens(
     await fromModelPlace(
       location,
-      (onProgress) => loadPretrained(location, { revision, contextLength, onProgress }),
+      (onProgress) => loadPretrained(location, { revision, contextLength, weights, onProgress }),
     ),
   );
 }

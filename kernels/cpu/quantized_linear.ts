@@ -1,7 +1,8 @@
 /**
- * Linear layer with 8-bit weights: C = activation(A·Wᵀ + bias) + residual. A, residual, C: [m,…]
- * f32; bias: [n] f32; W: [n] rows of blocks, each a scale in f32 and GROUP signed bytes, a weight
- * being scale · byte.
+ * Linear layer with weights in BITS = 8 or 4 bits: C = activation(A·Wᵀ + bias) + residual. A,
+ * residual, C: [m,…] f32; bias: [n] f32; W: [n] rows of blocks, each a scale in f32 and GROUP signed
+ * integers, a weight being scale · integer. In 4 bits, byte j of the 16 bytes of 32 integers holds
+ * integer j in its low half and integer j + 16 in its high half.
  *
  * A chunk computes `share` columns of C, from as many rows of W and all of A, ROWS rows at a time:
  * these become 16-bit integers with a scale for each block (so a value is off by at most 2⁻¹⁶ of
@@ -31,22 +32,22 @@ const LARGEST = 32767;
  * Bytes of a block of W, and of one of A in scratch memory: its scale (padded to 16 bytes), then
  * 16-bit integers.
  */
-const weightBlock = (group: number) => 4 + group;
+const weightBlock = (group: number, bits: number) => 4 + group * bits / 8;
 const activationBlock = (group: number) => 16 + 2 * group;
 
-export const int8Linear: CpuKernel = {
+export const quantizedLinear: CpuKernel = {
   tiling: { sizes: ["share"], choose: ({ n, k }) => ({ share: rowsOfChunk(n, k) }) },
   chunks: ({ n, share }) => Math.ceil(n / share),
   scratchBytes: ({ k }, { ROWS, GROUP }) =>
     4 * GROUP + ROWS * Math.ceil(k / GROUP) * activationBlock(GROUP),
   emit(k) {
     const { f } = k;
-    const { ROWS, GROUP } = k.constants;
+    const { ROWS, GROUP, BITS } = k.constants;
     const { m, n, k: inner } = k.integers("m", "n", "k");
     const finish = epilogue(k);
     const share = k.share(n, k.integer("share"));
     const blocks = f.i32(inner.add(GROUP - 1).divU(GROUP));
-    const rowBytes = f.i32(blocks.mul(weightBlock(GROUP)));
+    const rowBytes = f.i32(blocks.mul(weightBlock(GROUP, BITS)));
     const b = f.i32(k.pointer("b").add(share.start.mul(rowBytes)));
     const a = f.i32(k.pointer("a"));
     const packedBytes = blocks.mul(activationBlock(GROUP));
@@ -61,7 +62,7 @@ export const int8Linear: CpuKernel = {
         const offset = f.i32(row.add(r).mul(n).inBytes().add(at));
         finish(sumsOfFour(f, sums), at, offset, count);
       };
-      emitStreams(f, { packed, b, blocks, rowBytes, group: GROUP, share, end });
+      emitStreams(f, { packed, b, blocks, rowBytes, group: GROUP, bits: BITS, share, end });
     });
   },
 };
@@ -105,6 +106,7 @@ interface Streams {
   readonly blocks: I32;
   readonly rowBytes: I32;
   readonly group: number;
+  readonly bits: number;
   /** The chunk's rows of W. */
   readonly share: Share;
   /** Finishes the sums of one column, or of the four from it on. */
@@ -142,19 +144,20 @@ function emitStreams(f: FunctionBuilder, streams: Streams): void {
  * The products of each row of W at `rows`, which advance, with each packed row of A, four partial
  * sums in each.
  */
-function dots(f: FunctionBuilder, rows: I32[], { packed, blocks, group }: Streams): V128[][] {
+function dots(f: FunctionBuilder, rows: I32[], { packed, blocks, group, bits }: Streams): V128[][] {
   const sums = rows.map(() => packed.map(() => f.v128(V128.of(0))));
   const exact = rows.map(() => packed.map(() => f.v128()));
   const a = packed.map((row) => f.i32(row));
   const left = f.i32(blocks);
-  const bytes = f.v128();
+  const integers = f.v128();
+  const halves = rows.map(() => f.v128());
   f.while(left, () => {
     for (let i = 0; i < group; i += 8) {
       const x = a.map((row) => f.v128(row.loadV128(16 + 2 * i)));
       rows.forEach((row, j) => {
-        f.set(bytes, row.loadS8x8(4 + i));
+        f.set(integers, bits === 8 ? row.loadS8x8(4 + i) : nibbles(f, row, i, halves[j]));
         x.forEach((values, r) => {
-          const product = bytes.dotS16(values);
+          const product = integers.dotS16(values);
           f.set(exact[j][r], i === 0 ? product : exact[j][r].addI(product));
         });
       });
@@ -166,10 +169,18 @@ function dots(f: FunctionBuilder, rows: I32[], { packed, blocks, group }: Stream
         const factor = scale.mul(other);
         f.set(sums[j][r], f.madd(exact[j][r].toF(), factor, sums[j][r]));
       });
-      f.set(row, row.add(weightBlock(group)));
+      f.set(row, row.add(weightBlock(group, bits)));
     });
     for (const row of a) f.set(row, row.add(activationBlock(group)));
     f.set(left, left.sub(1));
   });
   return sums;
+}
+
+/** Eight integers from the i-th on of a block in 4 bits; `half` keeps sixteen of them as bytes. */
+function nibbles(f: FunctionBuilder, row: I32, i: number, half: V128): V128 {
+  const bytes = row.loadV128(4 + 16 * Math.floor(i / 32));
+  if (i % 32 === 0) f.set(half, bytes.shlI8(4).shrSI8(4));
+  if (i % 32 === 16) f.set(half, bytes.shrSI8(4));
+  return half.widenS8(i % 16 === 0 ? "low" : "high");
 }

@@ -1,10 +1,12 @@
-// C = activation(A·Wᵀ + bias) + residual with W in 8 bits. a: [m,k]; b: n rows of W in blocks, each
-// a scale (the bits of an f32) and GROUP signed bytes, four to a word; a weight is scale · byte.
+// C = activation(A·Wᵀ + bias) + residual with W in BITS = 8 or 4 bits. a: [m,k]; b: n rows of W in
+// blocks, each a scale (the bits of an f32) and GROUP signed integers; a weight is scale · integer.
+// In 4 bits, byte j of the 16 bytes of 32 integers holds integer j low and integer j + 16 high.
 // bias: [n]; residual, c: [m,n]. A workgroup computes 256 / SLICES columns of ROWS rows of A;
 // SLICES threads share a column, each with every SLICES-th of its blocks. Sums in f32, first over a
 // block, then over a thread's blocks, then over the threads.
 override ROWS: u32;
 override GROUP: u32;
+override BITS: u32;
 override SLICES: u32;
 override BIAS: u32;
 override RESIDUAL: u32;
@@ -23,6 +25,25 @@ fn load_a(row: u32, k: u32) -> vec4f {
   return x;
 }
 
+// The sum of a block's integers times the rows of a: `at` is its first word of integers.
+fn block_sum(row: u32, k: u32, at: u32) -> vec4f {
+  var part = vec4(0.0);
+  for (var i = 0u; i < GROUP; i += 4u) {
+    var word = b[at + i / 4u];
+    var bits = 8u;
+    if (BITS == 4u) {
+      // A word has the low halves of four integers and the high halves of those 16 further on.
+      word = b[at + i / 32u * 4u + i % 16u / 4u] >> (i % 32u / 16u * 4u);
+      bits = 4u;
+    }
+    part = fma(load_a(row, k + i), vec4(f32(extractBits(word, 0u, bits))), part);
+    part = fma(load_a(row, k + i + 1u), vec4(f32(extractBits(word, 8u, bits))), part);
+    part = fma(load_a(row, k + i + 2u), vec4(f32(extractBits(word, 16u, bits))), part);
+    part = fma(load_a(row, k + i + 3u), vec4(f32(extractBits(word, 24u, bits))), part);
+  }
+  return part;
+}
+
 fn finish(product: f32, row: u32, column: u32) {
   var v = product;
   if (BIAS == 1u) { v += bias[column]; }
@@ -39,21 +60,13 @@ fn each_workgroup(tile: u32, lane: u32) {
   let column = tile % stripes * across + lane / SLICES;
   let slice = lane % SLICES;
   let blocks = (s.k + GROUP - 1u) / GROUP;
-  let words = GROUP / 4u + 1u;
+  let words = GROUP * BITS / 32u + 1u;
   let inside = column < s.n && row < s.m;
   var sum = vec4(0.0);
   if (inside) {
     for (var block = slice; block < blocks; block += SLICES) {
       let at = (column * blocks + block) * words;
-      var part = vec4(0.0);
-      for (var i = 0u; i < GROUP; i += 4u) {
-        let word = b[at + 1u + i / 4u];
-        let k = block * GROUP + i;
-        part = fma(load_a(row, k), vec4(f32(extractBits(word, 0u, 8u))), part);
-        part = fma(load_a(row, k + 1u), vec4(f32(extractBits(word, 8u, 8u))), part);
-        part = fma(load_a(row, k + 2u), vec4(f32(extractBits(word, 16u, 8u))), part);
-        part = fma(load_a(row, k + 3u), vec4(f32(extractBits(word, 24u, 8u))), part);
-      }
+      let part = block_sum(row, block * GROUP, at + 1u);
       sum = fma(part, vec4(bitcast<f32>(b[at])), sum);
     }
   }

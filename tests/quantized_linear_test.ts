@@ -1,11 +1,17 @@
 /**
- * Weights in 8 bits: the rounding's error, and products against float64 within the error that is
+ * Weights in 8 and 4 bits: the rounding's error, and products against float64 within the error that is
  * stated.
  *
  * @module
  */
 import assert from "node:assert/strict";
-import { int8Linear, type Int8Matrix, toInt8 } from "../lib/ops/int8_linear.ts";
+import { quantizedEmbedding } from "../lib/ops/quantized_embedding.ts";
+import { quantizedLinear } from "../lib/ops/quantized_linear.ts";
+import {
+  type QuantizedMatrix,
+  quantizeMatrix,
+  type WeightBits,
+} from "../lib/ops/quantized_matrix.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { tensor, zeros } from "../lib/tensor/tensor.ts";
@@ -15,32 +21,46 @@ import { geluTanh } from "./support/exact_math.ts";
 import { floats } from "./support/matmul_reference.ts";
 
 /** The dequantized weights [outputs, inputs], in float64. */
-async function weightsOf({ blocks, outputs, inputs, group }: Int8Matrix): Promise<Float64Array> {
+async function weightsOf(matrix: QuantizedMatrix): Promise<Float64Array> {
+  const { blocks, outputs, inputs, group, bits } = matrix;
   const words = await blocks.data() as Int32Array<ArrayBuffer>;
   const bytes = new Int8Array(words.buffer), scales = new Float32Array(words.buffer);
-  const perBlock = 1 + group / 4, count = Math.ceil(inputs / group);
+  const perBlock = 1 + group * bits / 32, count = Math.ceil(inputs / group);
   return Float64Array.from({ length: outputs * inputs }, (_, i) => {
     const [row, column] = [Math.floor(i / inputs), i % inputs];
     const word = (row * count + Math.floor(column / group)) * perBlock;
-    return scales[word] * bytes[4 * word + 4 + column % group];
+    const j = column % group;
+    if (bits === 8) return scales[word] * bytes[4 * word + 4 + j];
+    const byte = bytes[4 * word + 4 + 16 * Math.floor(j / 32) + j % 16];
+    return scales[word] * (j % 32 < 16 ? byte << 28 >> 28 : byte >> 4);
   });
 }
 
 forEachDevice("a weight is off by half a scale at most, in either layout", async () => {
-  for (const [inputs, outputs, group] of [[128, 5, 64], [100, 7, 32], [30, 3, 16], [300, 2, 128]]) {
+  for (
+    const [inputs, outputs, group, bits] of [
+      [128, 5, 64, 8],
+      [100, 7, 32, 8],
+      [30, 3, 16, 8],
+      [300, 2, 128, 8],
+      [128, 5, 32, 4],
+      [100, 2000, 64, 4],
+    ] as [number, number, number, WeightBits][]
+  ) {
     const plain = floats(inputs * outputs, 3); // [outputs, inputs]
     const turned = Float32Array.from(
       plain,
       (_, i) => plain[i % outputs * inputs + Math.floor(i / outputs)],
     );
-    const one = toInt8(plain, [outputs, inputs], { group, transposed: true });
-    const other = toInt8(turned, [inputs, outputs], { group });
+    const one = quantizeMatrix(plain, [outputs, inputs], { group, bits, transposed: true });
+    const other = quantizeMatrix(turned, [inputs, outputs], { group, bits });
     const weights = await weightsOf(one);
     assert.deepEqual(await weightsOf(other), weights);
     for (let at = 0; at < plain.length; at++) {
       const row = at - at % inputs, first = row + Math.floor(at % inputs / group) * group;
       const block = plain.subarray(first, Math.min(first + group, row + inputs));
-      const scale = block.reduce((most, w) => Math.max(most, Math.abs(w)), 0) / 127;
+      const scale = block.reduce((most, w) => Math.max(most, Math.abs(w)), 0) /
+        (bits === 8 ? 127 : 7);
       assert.ok(Math.abs(weights[at] - plain[at]) <= 0.5001 * scale, `weight ${at}`);
     }
   }
@@ -60,9 +80,27 @@ const SIZES = [
   [8, 33, 48, 16],
 ];
 
-for (const ends of ["plain", "bias, gelu and residual"] as const) {
-  forEachDevice(`products with weights in 8 bits: ${ends}`, async (device) => {
-    for (const sizes of SIZES) await checkProduct(device, sizes, ends !== "plain");
+for (const bits of [8, 4] as const) {
+  for (const ends of ["plain", "bias, gelu and residual"] as const) {
+    forEachDevice(`products with weights in ${bits} bits: ${ends}`, async (device) => {
+      for (const sizes of SIZES) await checkProduct(device, sizes, ends !== "plain", bits);
+    });
+  }
+
+  forEachDevice(`rows of a table in ${bits} bits are its weights`, async () => {
+    const [rows, width] = [50, 192];
+    const table = quantizeMatrix(floats(rows * width, 5), [rows, width], {
+      bits,
+      transposed: true,
+    });
+    const weights = await weightsOf(table);
+    const ids = Int32Array.from({ length: 40 }, (_, i) => i * 7 % rows);
+    const y = quantizedEmbedding(table, tensor(ids, { shape: [2, 20] }));
+    assert.deepEqual(y.shape, [2, 20, width]);
+    const expected = Array.from(ids, (id) => [...weights.subarray(id * width, (id + 1) * width)]);
+    assert.deepEqual(await y.data(), Float32Array.from(expected.flat()));
+    const odd = quantizeMatrix(floats(32, 5), [1, 32], { group: 64, transposed: true });
+    assert.throws(() => quantizedEmbedding(odd, tensor(ids)), /divides the width 32, got 64/);
   });
 }
 
@@ -71,20 +109,28 @@ forEachDevice("products with weights in 8 bits, with the kernels for hardware", 
   // So that threads share a column, as on a GPU that is not software.
   Object.assign(device, { traits: { ...traits, manyCores: device.kind === "webgpu" } });
   try {
-    for (const sizes of SIZES.slice(0, 5)) await checkProduct(device, sizes, true);
+    for (const bits of [8, 4] as const) {
+      for (const sizes of SIZES.slice(0, 5)) await checkProduct(device, sizes, true, bits);
+    }
   } finally {
     Object.assign(device, { traits });
   }
 });
 
-async function checkProduct(device: Device, [m, n, k, group]: number[], more: boolean) {
+async function checkProduct(
+  device: Device,
+  [m, n, k, any]: number[],
+  more: boolean,
+  bits: WeightBits = 8,
+) {
+  const group = bits === 8 ? any : Math.max(32, any);
   const x = floats(m * k, 1).map((value, i) => i % 29 === 0 ? 30 * value : value);
-  const weight = toInt8(floats(n * k, 2), [n, k], { group, transposed: true });
+  const weight = quantizeMatrix(floats(n * k, 2), [n, k], { group, bits, transposed: true });
   const bias = floats(n, 3), residual = floats(m * n, 4);
   const options = more
     ? { activation: "gelu_tanh" as const, residual: tensor(residual, { shape: [m, n] }) }
     : {};
-  const y = int8Linear(
+  const y = quantizedLinear(
     tensor(x, { shape: [m, k] }),
     weight,
     more ? tensor(bias) : undefined,
@@ -118,14 +164,17 @@ async function checkProduct(device: Device, [m, n, k, group]: number[], more: bo
 }
 
 forEachDevice("weights in 8 bits: mistakes are named", () => {
-  const weight = toInt8(floats(32, 1), [2, 16], { transposed: true, group: 16 });
-  assert.throws(() => toInt8(floats(32, 1), [2, 16], { group: 24 }), /group .* got 24/);
-  assert.throws(() => toInt8(floats(32, 1), [2, 15]), /32 weights in two axes, got \[2,15\]/);
+  const weight = quantizeMatrix(floats(32, 1), [2, 16], { transposed: true, group: 16 });
+  assert.throws(() => quantizeMatrix(floats(32, 1), [2, 16], { group: 24 }), /group .* got 24/);
   assert.throws(
-    () => int8Linear(zeros([1, 15]), weight),
+    () => quantizeMatrix(floats(32, 1), [2, 15]),
+    /32 weights in two axes, got \[2,15\]/,
+  );
+  assert.throws(
+    () => quantizedLinear(zeros([1, 15]), weight),
     /inner sizes differ: \[1,15\] · \[2,16\]/,
   );
-  assert.throws(() => int8Linear(zeros([1, 16]), weight, zeros([3])), /bias f32 \[2\]/);
+  assert.throws(() => quantizedLinear(zeros([1, 16]), weight, zeros([3])), /bias f32 \[2\]/);
   const x = zeros([1, 16]);
-  assert.throws(() => valueAndGrad(() => sum(int8Linear(x, weight)), [x]), /have no gradient/);
+  assert.throws(() => valueAndGrad(() => sum(quantizedLinear(x, weight)), [x]), /have no gradient/);
 });

@@ -7,7 +7,8 @@
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { compile } from "../lib/tensor/compile.ts";
-import { int8Linear, toInt8 } from "../lib/ops/int8_linear.ts";
+import { quantizedLinear } from "../lib/ops/quantized_linear.ts";
+import { quantizeMatrix } from "../lib/ops/quantized_matrix.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { benchEachDevice } from "./devices.ts";
 
@@ -19,9 +20,9 @@ for (const [k, n] of [[768, 2304], [3072, 768]]) {
   for (const group of [32, 64, 128]) {
     const name = `1×${k}·${k}×${n}, 8 bits, groups of ${group}`;
     await benchEachDevice(name, { bytes: n * k * (group + 4) / group }, async () => {
-      const matrix = toInt8(weights, [n, k], { group, transposed: true });
+      const matrix = quantizeMatrix(weights, [n, k], { group, transposed: true });
       const input = tensor(x, { shape: [1, k] });
-      const program = compile(() => int8Linear(input, matrix));
+      const program = compile(() => quantizedLinear(input, matrix));
       const values = await program().data();
       const exact = x.reduce((sum, value, i) => sum + value * weights[i], 0);
       assert.ok(Math.abs(values[0] - exact) < 0.1, `${values[0]}, expected about ${exact}`);

@@ -1,0 +1,43 @@
+/**
+ * Rows of a table in 8 or 4 bits, selected by ids: y[i] = table[ids[i]]. table: rows of blocks as in
+ * quantized_linear.ts, whole ones; ids: i32 [count], clamped into the table; y: [count, width] f32,
+ * GROUP dividing width. A chunk computes every `chunks`-th row.
+ *
+ * @module
+ */
+import type { I32, V128 } from "../../lib/wasm/assembler.ts";
+import type { CpuKernel } from "../../lib/device/kernel.ts";
+
+export const quantizedEmbedding: CpuKernel = {
+  chunks: ({ count, width }) => Math.max(1, Math.min(count, Math.ceil(count * width / 16384))),
+  emit(k) {
+    const { f } = k;
+    const { GROUP, BITS } = k.constants;
+    const { rows, width, count } = k.integers("rows", "width", "count");
+    const { ids, table, y } = k.pointers("ids", "table", "y");
+    const blockBytes = 4 + GROUP * BITS / 8;
+    f.for(k.chunk, count, k.chunks, (i) => {
+      const id = f.clamp(ids.at(i).loadI32(), 0, rows.sub(1));
+      const from = f.i32(table.add(id.mul(width.divU(GROUP).mul(blockBytes))));
+      const to = f.i32(y.at(i.mul(width)));
+      f.for(0, width, GROUP, () => {
+        const scale = f.v128(from.loadSplat());
+        for (let j = 0; j < GROUP; j += 8) {
+          const integers = f.v128(eightIntegers(from, j, BITS));
+          f.storeV128(to, integers.widenS16("low").toF().mul(scale), 4 * j);
+          f.storeV128(to, integers.widenS16("high").toF().mul(scale), 4 * j + 16);
+        }
+        f.set(from, from.add(blockBytes));
+        f.set(to, to.add(4 * GROUP));
+      });
+    });
+  },
+};
+
+/** Eight integers from the j-th on of the block at an address, as i16x8. */
+function eightIntegers(block: I32, j: number, bits: number): V128 {
+  if (bits === 8) return block.loadS8x8(4 + j);
+  const bytes = block.loadV128(4 + 16 * Math.floor(j / 32));
+  const half = j % 32 < 16 ? bytes.shlI8(4).shrSI8(4) : bytes.shrSI8(4);
+  return half.widenS8(j % 16 === 0 ? "low" : "high");
+}

@@ -1,0 +1,105 @@
+/**
+ * Weights that are rounded to 8 or 4 bits while they are read: neither the host nor the device ever
+ * holds a large matrix in float32.
+ *
+ * parameters.ts passes the rows, lib/ops/quantized_matrix.ts rounds them.
+ *
+ * @module
+ */
+import type { GPT } from "../nn/gpt.ts";
+import { type QuantizableWeight, quantizableWeights, roundWeight } from "../nn/quantize.ts";
+import {
+  emptyMatrix,
+  expectRounding,
+  type QuantizedMatrix,
+  quantizeMatrix,
+  type RoundingOptions,
+  type WeightBits,
+  writeRows,
+} from "../ops/quantized_matrix.ts";
+import type { RowReceiver } from "./parameters.ts";
+
+/** How weights are stored in memory. */
+export type WeightType = "f32" | "int8" | "int4";
+
+const BITS: Readonly<Record<WeightType, WeightBits | undefined>> = {
+  f32: undefined,
+  int8: 8,
+  int4: 4,
+};
+
+/**
+ * How a type rounds; undefined if it does not.
+ *
+ * @throws {RangeError} if there is no such type
+ */
+export function roundingOf(type: WeightType = "f32"): Required<RoundingOptions> | undefined {
+  if (!Object.hasOwn(BITS, type)) {
+    throw new RangeError(`loadPretrained: weights must be f32, int8 or int4, got ${type}`);
+  }
+  const bits = BITS[type];
+  return bits && expectRounding("loadPretrained", { bits });
+}
+
+/** One weight of a model, rounded row by row or as a whole. */
+export class RoundedWeight implements RowReceiver {
+  readonly #weight: QuantizableWeight;
+  readonly #rounding: Required<RoundingOptions>;
+  #matrix: QuantizedMatrix | undefined;
+  #received = 0;
+
+  /** For `weight`, which has no memory of its own yet. */
+  constructor(weight: QuantizableWeight, rounding: Required<RoundingOptions>) {
+    this.#weight = weight;
+    this.#rounding = rounding;
+  }
+
+  get transposed(): boolean {
+    return this.#weight.transposed;
+  }
+
+  rows(first: number, values: Float32Array<ArrayBuffer>): void {
+    const { shape, device } = this.#weight.weight;
+    const [outputs, inputs] = this.transposed ? shape : shape.toReversed();
+    this.#matrix ??= emptyMatrix(outputs, inputs, { ...this.#rounding, device });
+    writeRows(this.#matrix, first, values);
+    this.#received += values.length / inputs;
+    if (this.#received === outputs) this.#weight.accept(this.#matrix);
+  }
+
+  /** The whole parameter, in its own layout. */
+  whole(values: Float32Array<ArrayBuffer>): void {
+    const { weight, transposed } = this.#weight;
+    const { shape, device } = weight;
+    this.#matrix = quantizeMatrix(values, shape, { ...this.#rounding, transposed, device });
+    this.#weight.accept(this.#matrix);
+  }
+
+  /** Frees the rounded matrix. */
+  dispose(): void {
+    this.#matrix?.blocks.dispose();
+  }
+}
+
+/** The weights of a model that are rounded as they are read, by the names of their parameters. */
+export function roundedWeights(
+  model: GPT,
+  rounding: Required<RoundingOptions>,
+): Map<string, RoundedWeight> {
+  const weights = new Map(
+    quantizableWeights(model, rounding).map((each) => [each.weight, each] as const),
+  );
+  return new Map(
+    [...model.namedParameters()].flatMap(([name, parameter]) => {
+      const weight = weights.get(parameter);
+      return weight?.isReplaced ? [[name, new RoundedWeight(weight, rounding)] as const] : [];
+    }),
+  );
+}
+
+/** Rounds the weights that are also needed in float32, after they were read. */
+export async function roundOthers(model: GPT, rounding: Required<RoundingOptions>): Promise<void> {
+  for (const weight of quantizableWeights(model, rounding)) {
+    if (!weight.isReplaced) await roundWeight(weight, rounding);
+  }
+}
