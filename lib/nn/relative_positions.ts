@@ -9,6 +9,7 @@ import { embedding } from "../ops/embedding.ts";
 import { transpose } from "../ops/transpose.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import type { Random } from "../random.ts";
+import { DeviceCache } from "../tensor/device_cache.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { expectWholeNumber } from "./config_checks.ts";
@@ -101,7 +102,7 @@ export function relativeBucket(
   return first + Math.min(count - 1, exact + Math.trunc(fround(part * (count - exact))));
 }
 
-const made = new WeakMap<Device, Map<string, Tensor>>();
+const tables = new DeviceCache<Tensor>();
 
 /** The ranges of all pairs, i32 [T,S], made once for each device and size. */
 function bucketTensor(
@@ -110,17 +111,11 @@ function bucketTensor(
   keys: number,
   options: BucketOptions,
 ): Tensor {
-  let tensors = made.get(device);
-  if (!tensors) made.set(device, tensors = new Map());
-  const key = JSON.stringify([queries, keys, options]);
-  let buckets = tensors.get(key);
-  if (!buckets) {
+  return tables.get(device, JSON.stringify([queries, keys, options]), () => {
     const values = Int32Array.from(
       { length: queries * keys },
       (_, i) => relativeBucket(i % keys - Math.floor(i / keys), options),
     );
-    buckets = keep(tensor(values, { shape: [queries, keys], device }));
-    tensors.set(key, buckets);
-  }
-  return buckets;
+    return keep(tensor(values, { shape: [queries, keys], device }));
+  });
 }

@@ -11,6 +11,7 @@ import type { Kernel } from "../device/kernel.ts";
 import { checkOptions } from "../options.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { expectType, launch } from "../tensor/launch.ts";
+import { DeviceCache } from "../tensor/device_cache.ts";
 import { keep } from "../tensor/scope.ts";
 import { empty, type Tensor, tensor } from "../tensor/tensor.ts";
 import { expectRotaryScaling, rotaryFrequencies, type RotaryScaling } from "./rotary_scaling.ts";
@@ -92,13 +93,13 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   if (scaling) expectRotaryScaling("rotary", scaling);
   const half = dimensions / 2;
   const positions = options.positions ?? (position ? Math.max(4096, time) : time);
-  const tables = angleTables(x.device, positions, half, { base, scaling });
+  const angles = angleTables(x.device, positions, half, { base, scaling });
   const rows = x.size / width;
   const turn = (input: Tensor, direction: 1 | -1) => {
     const y = empty(x.shape, { device: x.device });
     const scalars = { rows, time, width, heads, headPairs: headSize / 2, half, direction };
     const constants = { OFFSET: !position ? 0 : position.size === 1 ? 1 : 2 };
-    launch(KERNEL, { x: input, ...tables, position, y }, scalars, constants);
+    launch(KERNEL, { x: input, ...angles, position, y }, scalars, constants);
     return y;
   };
   return differentiable(turn(x, 1), [x], (dy) => [turn(dy, -1)]);
@@ -109,7 +110,7 @@ interface AngleTables {
   readonly sine: Tensor;
 }
 
-const made = new WeakMap<Device, Map<string, AngleTables>>();
+const tables = new DeviceCache<AngleTables>();
 
 type Frequencies = Pick<RotaryOptions, "scaling"> & { base: number };
 
@@ -119,12 +120,8 @@ function angleTables(
   half: number,
   frequencies: Frequencies,
 ): AngleTables {
-  let tables = made.get(device);
-  if (!tables) made.set(device, tables = new Map());
   const key = JSON.stringify([positions, half, frequencies]);
-  let table = tables.get(key);
-  if (!table) tables.set(key, table = makeTables(device, positions, half, frequencies));
-  return table;
+  return tables.get(device, key, () => makeTables(device, positions, half, frequencies));
 }
 
 function makeTables(
