@@ -242,6 +242,18 @@ export {
   classificationReport,
   type ClassReport,
 } from "./lib/train/classification_report.ts";
+export {
+  ClassifierTrainer,
+  type ClassifierTrainerOptions,
+  type LabeledIds,
+} from "./lib/train/classifier_trainer.ts";
+export { evaluateClassifier } from "./lib/train/evaluate_classifier.ts";
+export {
+  loadTextClassifier,
+  type PretrainedTextClassifier,
+  saveTextClassifier,
+  type TextClassifierToSave,
+} from "./lib/hub/text_classifier_files.ts";
 export { WordsClassifier, type WordsClassifierOptions } from "./lib/train/words_classifier.ts";
 
 // Adapters
@@ -337,6 +349,7 @@ export {
 } from "./lib/hub/load_pretrained.ts";
 export {
   type Classification,
+  type Classifier,
   classify,
   classifyIds,
   loadClassifier,

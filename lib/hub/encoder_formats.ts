@@ -163,7 +163,7 @@ const MAX_LABELS = 100_000;
  * `id2label`, whose keys are 0, 1, …; without it `num_labels` names, two by default, as
  * transformers makes them.
  */
-function readLabels(fields: ConfigFields): string[] {
+export function readLabels(fields: ConfigFields): string[] {
   const table = fields.get("id2label");
   if (table === undefined) {
     const count = fields.wholeNumber("num_labels", 2);

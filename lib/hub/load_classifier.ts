@@ -6,6 +6,7 @@
  * @module
  */
 import { SequenceClassifier } from "../nn/sequence_classifier.ts";
+import type { TextClassifier } from "../nn/text_classifier.ts";
 import { checkOptions } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import { scope } from "../tensor/scope.ts";
@@ -64,6 +65,9 @@ export async function loadClassifier(
   return withTokenizer({ architecture, config, model }, tokenizer, repository.name);
 }
 
+/** A model that classifies sequences: an encoder, or a language model with a head. */
+export type Classifier = SequenceClassifier | TextClassifier;
+
 /** A classifier's prediction for a text. */
 export interface Classification {
   /** The class with the highest score. */
@@ -96,7 +100,7 @@ const BATCH = 16;
  * @throws {TypeError} if `tokenizer` is none, or `texts` is no list of texts or pairs
  */
 export async function classify(
-  model: SequenceClassifier,
+  model: Classifier,
   tokenizer: Pick<Tokenizer, "encodeBatch">,
   texts: readonly BatchText[],
 ): Promise<Classification[]> {
@@ -110,14 +114,14 @@ export async function classify(
  * outside the vocabulary
  */
 export async function classifyIds(
-  model: SequenceClassifier,
+  model: Classifier,
   sequences: readonly ArrayLike<number>[],
 ): Promise<Classification[]> {
   return await classifySequences(model, sequences.map((ids) => ({ ids })));
 }
 
 async function classifySequences(
-  model: SequenceClassifier,
+  model: Classifier,
   sequences: readonly TextSequence[],
 ): Promise<Classification[]> {
   const { labels } = model.config;
@@ -132,11 +136,14 @@ async function classifySequences(
 
 /** [B,N], row by row. */
 async function scoresOf(
-  model: SequenceClassifier,
+  model: Classifier,
   sequences: readonly TextSequence[],
 ): Promise<Float32Array> {
   const result = scope(() => {
-    const { ids, input } = sequenceBatch(model.encoder, sequences);
+    const reader = model instanceof SequenceClassifier
+      ? model.encoder
+      : { config: {}, tokens: model.model.tokens };
+    const { ids, input } = sequenceBatch(reader, sequences);
     return model.scores(model.forward(ids, input));
   });
   const rows = await result.data() as Float32Array;

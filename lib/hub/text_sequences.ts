@@ -7,7 +7,7 @@
  */
 import { onDevice } from "../device/current_device.ts";
 import { describe } from "../errors.ts";
-import type { Encoder } from "../nn/encoder.ts";
+import type { Embedding } from "../nn/layers.ts";
 import { padSequences } from "../nn/padding.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BatchText } from "../text/encode_batch.ts";
@@ -79,9 +79,17 @@ export interface SequenceBatch {
   readonly input: { readonly lengths: Tensor; readonly types?: Tensor };
 }
 
+/** What reads sequences: an encoder, or a language model. */
+export interface SequenceReader {
+  /** Its number of token types. */
+  readonly config: { readonly tokenTypes?: number };
+  /** Its token table. */
+  readonly tokens: Embedding;
+}
+
 /** Pads sequences to one length; types only for an encoder that has several. */
 export function sequenceBatch(
-  encoder: Encoder,
+  encoder: SequenceReader,
   sequences: readonly TextSequence[],
 ): SequenceBatch {
   const { config: { tokenTypes = 0 }, tokens: { weight: { device } } } = encoder;

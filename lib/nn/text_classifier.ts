@@ -14,6 +14,7 @@ import { gather } from "../ops/gather.ts";
 import { softmax } from "../ops/softmax.ts";
 import { checkOptions } from "../options.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
+import type { ModelConfig } from "./config.ts";
 import { ForwardContext } from "./context.ts";
 import { expectModel } from "./expect_model.ts";
 import type { GPT } from "./gpt.ts";
@@ -75,6 +76,11 @@ export class TextClassifier extends Module {
     this.labels = labels;
     const { width } = model.config;
     this.score = new Linear(width, labels.length, { bias: false, transposed: true, random });
+  }
+
+  /** The model's configuration, and the labels. */
+  get config(): ModelConfig & { readonly labels: readonly string[] } {
+    return { ...this.model.config, labels: this.labels };
   }
 
   /** The parts of the model, and `score`. */
