@@ -67,6 +67,7 @@ export { linear, type LinearOptions, matmul, type MatmulOptions } from "./lib/op
 export { feedForward, type FeedForwardOptions } from "./lib/ops/feed_forward.ts";
 export { attention, selfAttention } from "./lib/ops/attention.ts";
 export type { AttentionMask, AttentionOptions } from "./lib/ops/attention_layout.ts";
+export type { ScoreOptions } from "./lib/ops/attention_adjust.ts";
 export { attentionWeights, selfAttentionWeights } from "./lib/ops/attention_weights.ts";
 export type { KeyValueCache } from "./lib/ops/attention_decode.ts";
 export { rotary, type RotaryOptions } from "./lib/ops/rotary.ts";
@@ -398,6 +399,7 @@ export {
   WordVectors,
 } from "./lib/hub/word_vectors.ts";
 export {
+  type ElementRange,
   encodeSafetensors,
   type SafetensorsEntry,
   SafetensorsFile,

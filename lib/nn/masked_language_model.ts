@@ -88,7 +88,11 @@ export class MaskedLanguageModel extends Module {
     return { encoder, dense, norm, logits: new ModuleGroup({ bias: logitBias }) };
   }
 
-  /** ids i32 [B,T] → logits [B,T,V]. RangeError beyond the context length. */
+  /**
+   * ids i32 [B,T] → logits [B,T,V].
+   *
+   * @throws {RangeError} if a sequence exceeds the context length
+   */
   forward(
     ids: Tensor,
     input: EncoderInput = {},

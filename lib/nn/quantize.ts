@@ -25,19 +25,20 @@ export type QuantizeOptions = RoundingOptions;
  * table to 8 or 4 bits and frees their float32 memory: a token reads about a quarter or a sixth of
  * the bytes. Biases, norms and tables of positions stay as they are.
  *
- * Afterwards the model can generate and be evaluated, but neither trained nor saved. Make
- * generators and trainers after it.
- *
- * @throws {RangeError} if the bits or the group are impossible
+ * Afterwards the model can generate and be evaluated, but neither trained nor saved; a generator
+ * made before must not be used.
  *
  * ```ts
  * import { Generator, GPT, openDevice, quantize } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const model = new GPT({ vocabSize: 8, contextLength: 16, layers: 1, heads: 2, width: 32 });
  * await quantize(model);
- * for await (const token of new Generator(model).generate([1, 2], { maxNewTokens: 4 })) console.log(token);
+ * const tokens = new Generator(model).generate([1, 2], { maxNewTokens: 4 });
+ * for await (const token of tokens) console.log(token);
  * device.close();
  * ```
+ *
+ * @throws {RangeError} if the bits or the group are impossible
  */
 export async function quantize(model: GPT, options: QuantizeOptions = {}): Promise<void> {
   checkOptions("quantize", options, { bits: true, group: true });
