@@ -46,6 +46,14 @@ export function toByteCharacters(text: string): string {
   return characters;
 }
 
+/** Whether all characters of a text belong to the alphabet. */
+export function isInByteAlphabet(characters: string): boolean {
+  for (let index = 0; index < characters.length; index++) {
+    if (!(BYTE_OF[characters.charCodeAt(index)] >= 0)) return false;
+  }
+  return true;
+}
+
 /** Characters of the alphabet as bytes, or undefined if one does not belong to it. */
 export function charactersToBytes(characters: string): Uint8Array | undefined {
   const bytes = new Uint8Array(characters.length);

@@ -9,27 +9,23 @@ import { PairTable } from "./pair_table.ts";
 
 const POSITIONS = 2 ** 32;
 
+/** Columns of token ids: each merge makes `merged` of `left` and `right`. */
+export interface MergeColumns {
+  readonly left: Int32Array;
+  readonly right: Int32Array;
+  readonly merged: Int32Array;
+}
+
 /** Merges in order: the earlier one is done first, of the same merge the leftmost. */
 export class MergeTable {
-  #ranks: PairTable;
-  #merged: Int32Array;
+  readonly #ranks: PairTable;
+  readonly #merged: Int32Array;
 
-  /**
-   * Ranks the merges.
-   */
-  constructor(merges: readonly (readonly [left: number, right: number, merged: number])[]) {
-    this.#ranks = new PairTable(merges.length);
-    this.#merged = Int32Array.from(merges, ([, , merged]) => merged);
-    merges.forEach(([left, right], rank) => this.#ranks.set(left, right, rank));
-  }
-
-  /** The same from columns of token ids, for very many merges; the last of equal ones counts. */
-  static of(left: Int32Array, right: Int32Array, merged: Int32Array): MergeTable {
-    const table = new MergeTable([]);
-    table.#ranks = new PairTable(left.length);
-    table.#merged = merged;
-    for (let rank = 0; rank < left.length; rank++) table.#ranks.set(left[rank], right[rank], rank);
-    return table;
+  /** Ranks the merges; the last of equal ones counts. */
+  constructor({ left, right, merged }: MergeColumns) {
+    this.#ranks = new PairTable(left.length);
+    this.#merged = merged;
+    for (let rank = 0; rank < left.length; rank++) this.#ranks.set(left[rank], right[rank], rank);
   }
 
   /**

@@ -6,7 +6,12 @@
  */
 
 import { AlignedText } from "./aligned_text.ts";
-import { BYTE_TOKENS, charactersToBytes, toByteCharacters } from "./byte_alphabet.ts";
+import {
+  BYTE_TOKENS,
+  charactersToBytes,
+  isInByteAlphabet,
+  toByteCharacters,
+} from "./byte_alphabet.ts";
 import { MergeTable } from "./byte_pair_merge.ts";
 import { splitForBytePairs } from "./byte_pair_split.ts";
 import { describe } from "../errors.ts";
@@ -70,7 +75,8 @@ export class BytePairTokenizer extends Tokenizer {
   readonly #added: ReadonlyMap<string, number>;
   readonly #byteIds: Int32Array;
   readonly #merges: MergeTable;
-  readonly #bytes: readonly Uint8Array[];
+  /** The bytes of each token, from its first use on. */
+  readonly #bytes: (Uint8Array | undefined)[];
   readonly #cache = new Map<string, readonly number[]>();
 
   /**
@@ -100,14 +106,14 @@ export class BytePairTokenizer extends Tokenizer {
     for (const token of BYTE_TOKENS) {
       this.#byteIds[charactersToBytes(token)![0]] = this.#vocabulary.id(token) ?? -1;
     }
-    this.#merges = new MergeTable(
-      model.merges.map(([left, right]) => [
-        this.#known(left),
-        this.#known(right),
-        this.#known(left + right),
-      ]),
-    );
-    this.#bytes = model.tokens.map((token) => this.#bytesOf(token));
+    this.#merges = this.#mergeTable(model.merges);
+    this.#bytes = new Array<undefined>(model.tokens.length).fill(undefined);
+    const wrong = model.tokens.find((token) => !this.#added.has(token) && !isInByteAlphabet(token));
+    if (wrong !== undefined) {
+      throw new RangeError(
+        `BytePairTokenizer: token ${JSON.stringify(wrong)} is not in GPT-2's alphabet of bytes`,
+      );
+    }
   }
 
   /** V, the number of tokens, added ones included. */
@@ -167,7 +173,7 @@ export class BytePairTokenizer extends Tokenizer {
       const bytes = text.slice(at, at += piece.length).eachCharacter(toByteCharacters);
       let first = 0;
       for (const id of this.#encodePiece(piece)) {
-        const next = first + this.#bytes[id].length;
+        const next = first + this.#bytesOf(id).length;
         push(id, bytes.range(first, next));
         first = next;
       }
@@ -181,8 +187,9 @@ export class BytePairTokenizer extends Tokenizer {
     for (const id of ids) {
       const token = this.#vocabulary.tokenOrNone(id);
       if (token === undefined || (skipSpecialTokens && this.specialTokens.has(token))) continue;
-      parts.push(this.#bytes[id]);
-      length += this.#bytes[id].length;
+      const bytes = this.#bytesOf(id);
+      parts.push(bytes);
+      length += bytes.length;
     }
     const bytes = new Uint8Array(length);
     let at = 0;
@@ -200,7 +207,7 @@ export class BytePairTokenizer extends Tokenizer {
       push: (id) => {
         const token = this.#vocabulary.tokenOrNone(id);
         if (token === undefined || (skipSpecialTokens && this.specialTokens.has(token))) return "";
-        return decoder.decode(this.#bytes[id], { stream: true });
+        return decoder.decode(this.#bytesOf(id), { stream: true });
       },
       end: () => decoder.decode(),
     };
@@ -271,13 +278,24 @@ export class BytePairTokenizer extends Tokenizer {
     throw new RangeError(`BytePairTokenizer: ${JSON.stringify(token)} is no token`);
   }
 
-  #bytesOf(token: string): Uint8Array {
+  #mergeTable(merges: BytePairModel["merges"]): MergeTable {
+    const [left, right, merged] = [0, 1, 2].map(() => new Int32Array(merges.length));
+    for (let rank = 0; rank < merges.length; rank++) {
+      const [first, second] = merges[rank];
+      left[rank] = this.#known(first);
+      right[rank] = this.#known(second);
+      merged[rank] = this.#known(first + second);
+    }
+    return new MergeTable({ left, right, merged });
+  }
+
+  #bytesOf(id: number): Uint8Array {
+    return this.#bytes[id] ??= this.#readBytes(this.#vocabulary.token(id));
+  }
+
+  #readBytes(token: string): Uint8Array {
     if (this.#added.has(token)) return new TextEncoder().encode(token);
-    const bytes = charactersToBytes(token);
-    if (bytes !== undefined) return bytes;
-    throw new RangeError(
-      `BytePairTokenizer: token ${JSON.stringify(token)} is not in GPT-2's alphabet of bytes`,
-    );
+    return charactersToBytes(token)!;
   }
 }
 

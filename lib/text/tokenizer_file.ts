@@ -136,29 +136,31 @@ export function readObject(value: unknown, part: string): Record<string, unknown
  * @throws {SyntaxError} if ids are no integers from 0 on, each used once, or there are too many
  */
 export function readTokens(vocab: unknown, added: readonly AddedToken[]): string[] {
-  const ids = new Map(Object.entries(readObject(vocab, "model.vocab")));
+  const ids = readObject(vocab, "model.vocab");
   for (const { id, content } of added) {
-    const known = ids.get(content);
-    if (known !== undefined && known !== id) {
+    if (Object.hasOwn(ids, content) && ids[content] !== id) {
+      const known = ids[content];
       throw malformed(`added token ${JSON.stringify(content)}`, `its model.vocab id ${known}`, id);
     }
-    ids.set(content, id);
   }
-  if (ids.size === 0) throw malformed("model.vocab", "tokens", vocab);
-  if (ids.size > MAXIMUM_VOCABULARY) {
-    throw malformed("model.vocab", `at most ${MAXIMUM_VOCABULARY} tokens`, ids.size);
+  const further = added.filter(({ content }) => !Object.hasOwn(ids, content));
+  const names = Object.keys(ids);
+  const size = names.length + further.length;
+  if (size === 0) throw malformed("model.vocab", "tokens", vocab);
+  if (size > MAXIMUM_VOCABULARY) {
+    throw malformed("model.vocab", `at most ${MAXIMUM_VOCABULARY} tokens`, size);
   }
-  const tokens = new Array<string | undefined>(ids.size).fill(undefined);
-  for (const [token, id] of ids) {
+  const tokens = new Array<string | undefined>(size).fill(undefined);
+  const put = (token: string, id: unknown) => {
     const part = () => `id of token ${JSON.stringify(token.slice(0, 40))}`;
-    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= ids.size) {
-      throw malformed(part(), `an integer from 0 to ${ids.size - 1}, as there are ${ids.size}`, id);
+    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= size) {
+      throw malformed(part(), `an integer from 0 to ${size - 1}, as there are ${size}`, id);
     }
-    if (tokens[id as number] !== undefined) {
-      throw malformed(part(), "an id used once", id);
-    }
+    if (tokens[id as number] !== undefined) throw malformed(part(), "an id used once", id);
     tokens[id as number] = token;
-  }
+  };
+  for (const name of names) put(name, ids[name]);
+  for (const { content, id } of further) put(content, id);
   return tokens as string[]; // as many ids as places, none used twice: no hole
 }
 
@@ -203,16 +205,23 @@ export function readMerges(value: unknown): [left: string, right: string][] {
   }
   const seen = new Set<string>();
   return value.map((entry, rank) => {
-    const pair: unknown[] = typeof entry === "string" ? entry.split(" ") : entry;
+    const pair = typeof entry === "string" ? pairIn(entry) : entry;
     const wellFormed = Array.isArray(pair) && pair.length === 2 &&
       pair.every((token) => typeof token === "string" && token !== "");
-    const key = wellFormed ? pair.join(" ") : "";
+    const key = typeof entry === "string" ? entry : wellFormed ? `${pair[0]} ${pair[1]}` : "";
     if (!wellFormed || seen.has(key)) {
       throw malformed(`model.merges[${rank}]`, "a pair of tokens, each pair once", entry);
     }
     seen.add(key);
     return pair as [string, string];
   });
+}
+
+/** The two tokens of `"left right"`; undefined if there are not two. */
+function pairIn(merge: string): [string, string] | undefined {
+  const space = merge.indexOf(" ");
+  const isPair = space >= 0 && merge.indexOf(" ", space + 1) < 0;
+  return isPair ? [merge.slice(0, space), merge.slice(space + 1)] : undefined;
 }
 
 /**

@@ -78,7 +78,7 @@ function readMergeTable(
     right[rank] = known(rank, second);
     merged[rank] = known(rank, first, second, prefix.length);
   }
-  return MergeTable.of(left, right, merged);
+  return new MergeTable({ left, right, merged });
 }
 
 function mergePair(entry: unknown, rank: number): readonly [string, string] {
