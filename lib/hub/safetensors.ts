@@ -38,7 +38,9 @@ export interface SafetensorsEntry {
 
 /** Elements of a tensor, counted row by row. */
 export interface ElementRange {
+  /** Index of the first element. */
   readonly first: number;
+  /** Number of elements. */
   readonly count: number;
 }
 
