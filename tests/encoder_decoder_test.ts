@@ -5,7 +5,10 @@
 import assert from "node:assert/strict";
 import { greedyDecode } from "../lib/generate/greedy_decode.ts";
 import { textToText } from "../lib/generate/text_to_text.ts";
-import { readEncoderDecoderConfig } from "../lib/hub/encoder_decoder_formats.ts";
+import {
+  encoderDecoderNamesOf,
+  readEncoderDecoderConfig,
+} from "../lib/hub/encoder_decoder_formats.ts";
 import {
   loadEncoderDecoder,
   type PretrainedEncoderDecoder,
@@ -14,6 +17,7 @@ import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { encodeSafetensors } from "../lib/hub/safetensors.ts";
 import { relativeBucket } from "../lib/nn/relative_positions.ts";
 import { Transformer } from "../lib/nn/transformer.ts";
+import { transpose } from "../lib/ops/transpose.ts";
 import { size } from "../lib/shape.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
@@ -88,7 +92,7 @@ for (const [name, golden] of Object.entries(ENCODER_DECODERS)) {
         named.map(([, parameter]) => parameter),
       );
       assertClose([await value.item()], [golden.loss], 1e-5, "loss");
-      const { names } = readEncoderDecoderConfig(JSON.stringify(golden.config));
+      const names = encoderDecoderNamesOf(golden.config.model_type as "t5", model.config);
       await assertGradients(golden, named, gradients, names.source);
     });
   });
@@ -136,6 +140,34 @@ forEachDevice("tables that a file repeats are not read, zeros are checked", asyn
     await assert.rejects(loadEncoderDecoder(folder), { name: "SyntaxError", message });
   }, { more: bias(0.5) });
 });
+
+forEachDevice("the file decides whether the head is tied", async () => {
+  const head = (name: string) => ({
+    "lm_head.weight": { shape: [61, 32], data: weight(name, 61 * 32) },
+  });
+  const assertLogits = async (folder: string, golden: EncoderDecoderGolden) => {
+    const { model } = await loadEncoderDecoder(folder);
+    const lengths = { sourceLengths: tensor(Int32Array.from(golden.lengths)) };
+    const logits = model.forward(integers(golden.inputs), integers(golden.target), lengths);
+    assertClose(await logits.data(), floats(golden.logits), 1e-4);
+  };
+  // A copy of the table.
+  const copy = { more: head("shared.weight") };
+  await withFolder(t5, (folder) => assertLogits(folder, t5), copy);
+  // Another head; transformers 5 writes that it is tied, and whether its input is scaled.
+  const { flan_t5: flan } = ENCODER_DECODERS;
+  const config = { tie_word_embeddings: true, scale_decoder_outputs: false };
+  await withFolder(flan, (folder) => assertLogits(folder, flan), { config });
+  await withFolder(bart, async (folder) => {
+    const { model } = await loadEncoderDecoder(folder);
+    assert.deepEqual(await model.head!.weight.data(), await transposed(weight("own", 61 * 32)));
+  }, { more: head("own") });
+});
+
+/** A head as the file has it, [61,32], in the model's layout. */
+function transposed(data: Float32Array<ArrayBuffer>) {
+  return transpose(tensor(data, { shape: [61, 32] })).data();
+}
 
 forEachDevice("generation_config.json names the tokens around a target", async () => {
   const generation = { decoder_start_token_id: 7, eos_token_id: [3, 4] };

@@ -15,7 +15,6 @@ export const bart: EncoderDecoderFormat = {
   read(fields) {
     const vocabSize = fields.wholeNumber("vocab_size", 50265);
     const width = fields.wholeNumber("d_model", 1024);
-    fields.only("tie_word_embeddings", true);
     fields.only("normalize_before", false);
     fields.only("add_final_layer_norm", false);
     fields.only("static_position_embeddings", false);
@@ -51,7 +50,7 @@ export const bart: EncoderDecoderFormat = {
       "crossNorm.norm": "encoder_attn_layer_norm",
     }),
     skippedPositions: 2,
-    unread: /^(model\.)?(encoder|decoder)\.embed_tokens\.weight$|^lm_head\.weight$/,
+    unread: /^(model\.)?(encoder|decoder)\.embed_tokens\.weight$/,
     zeros: /^final_logits_bias$/,
   }),
 };

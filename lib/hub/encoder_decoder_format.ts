@@ -49,7 +49,7 @@ const UNTRANSPOSED = /tokens$|ositions|norm/i;
 
 /** The tensors that make a parameter of a `Transformer`. */
 export function encoderDecoderSource(
-  names: EncoderDecoderNames,
+  names: Omit<EncoderDecoderNames, "unread" | "zeros">,
   parameter: string,
 ): ParameterSource {
   const dot = parameter.lastIndexOf(".");
@@ -61,7 +61,10 @@ export function encoderDecoderSource(
   };
 }
 
-function storedModule(names: EncoderDecoderNames, module: string): string {
+function storedModule(
+  names: Omit<EncoderDecoderNames, "unread" | "zeros">,
+  module: string,
+): string {
   const [, side, own] = /^(encoder|decoder)\.(.+)$/.exec(module) ?? [];
   if (own === undefined) return module === "head" ? "lm_head" : module;
   if (own === "tokens") return names.tokens;

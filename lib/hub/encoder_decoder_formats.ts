@@ -16,6 +16,8 @@ import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_
 import { type EncoderDecoderFormat, encoderDecoderSource } from "./encoder_decoder_format.ts";
 import type { ModelSizes } from "./expect_size.ts";
 import type { ArchitectureNames } from "./format.ts";
+import type { TensorReader } from "./parameters.ts";
+import { withStoredTargetHead } from "./stored_head.ts";
 import { t5 } from "./t5_format.ts";
 
 /** The architecture whose names and layouts an encoder–decoder's file has. */
@@ -53,13 +55,38 @@ export function isEncoderDecoderType(type: unknown): boolean {
 export function readEncoderDecoderConfig(
   text: string,
   generation?: string,
-): PretrainedEncoderDecoderConfig & { readonly names: ArchitectureNames } {
+): PretrainedEncoderDecoderConfig {
   const fields = parseConfig(text);
   const format = fields.choice("model_type", FORMATS, "(none)");
   const architecture = fields.get("model_type") as EncoderDecoderArchitecture;
   const config = checked(format.read(fields));
   const ends = readEnds(format, fields, generation);
-  return { architecture, config, ...ends, names: namesOf(architecture, format, config) };
+  return { architecture, config, ...ends };
+}
+
+/** An architecture's names of tensors for a model of this configuration. */
+export function encoderDecoderNamesOf(
+  architecture: EncoderDecoderArchitecture,
+  config: TransformerConfig,
+): ArchitectureNames {
+  const { names } = FORMATS[architecture];
+  const { unread, zeros, ...own } = names(config);
+  return {
+    name: architecture,
+    source: (parameter) => encoderDecoderSource(own, parameter),
+    unread: config.tiedHead ? new RegExp(`${unread.source}|^lm_head\\.weight$`) : unread,
+    zeros,
+  };
+}
+
+/** `config`, with the head that the file holds: as in transformers, the file is right. */
+export async function withFileHead(
+  architecture: EncoderDecoderArchitecture,
+  config: TransformerConfig,
+  weights: TensorReader,
+): Promise<TransformerConfig> {
+  const { tokens } = FORMATS[architecture].names(config);
+  return await withStoredTargetHead(config, weights, tokens);
 }
 
 /** The sizes that the number of a model's stored weights depends on. */
@@ -98,18 +125,4 @@ function readEndTokens(fields: ConfigFields): number[] {
   const ids: unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
   if (ids.every((id) => Number.isInteger(id) && (id as number) >= 0)) return ids as number[];
   throw unexpected("eos_token_id", "a token id or a list of them", value);
-}
-
-function namesOf(
-  architecture: EncoderDecoderArchitecture,
-  format: EncoderDecoderFormat,
-  config: TransformerConfig,
-): ArchitectureNames {
-  const names = format.names(config);
-  return {
-    name: architecture,
-    source: (parameter) => encoderDecoderSource(names, parameter),
-    unread: names.unread,
-    zeros: names.zeros,
-  };
 }

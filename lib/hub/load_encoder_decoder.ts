@@ -10,13 +10,16 @@ import { Transformer } from "../nn/transformer.ts";
 import { checkOptions } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import {
+  encoderDecoderNamesOf,
   encoderDecoderSizes,
   type PretrainedEncoderDecoderConfig,
   readEncoderDecoderConfig,
+  withFileHead,
 } from "./encoder_decoder_formats.ts";
+import { expectSize } from "./expect_size.ts";
 import {
   checkedDevice,
-  filledModel,
+  filled,
   LOAD_OPTIONS,
   type LoadOptions,
   readConfig,
@@ -24,6 +27,7 @@ import {
 import { tokenizerOf } from "./load_tokenizer.ts";
 import { openRepository } from "./open_repository.ts";
 import { readText } from "./repository.ts";
+import { openWeights } from "./weight_files.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
 
 /** A loaded encoder–decoder. */
@@ -51,9 +55,16 @@ export async function loadEncoderDecoder(
   const device = checkedDevice(options);
   const generation = await readText(repository, "generation_config.json");
   const read = (text: string) => readEncoderDecoderConfig(text, generation);
-  const { names, ...known } = await readConfig(repository, read);
+  const { config: stated, ...known } = await readConfig(repository, read);
   const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
-  const from = { repository, names, sizes: encoderDecoderSizes(known.config), device };
-  const model = await filledModel(() => new Transformer(known.config), from, options);
-  return withTokenizer({ ...known, model }, tokenizer, repository.name);
+  const weights = await openWeights(repository, options);
+  try {
+    expectSize(weights, encoderDecoderSizes(stated));
+    const config = await withFileHead(known.architecture, stated, weights);
+    const names = encoderDecoderNamesOf(known.architecture, config);
+    const model = await filled(() => new Transformer(config), weights, { names, device });
+    return withTokenizer({ ...known, config, model }, tokenizer, repository.name);
+  } finally {
+    weights.close();
+  }
 }

@@ -247,7 +247,8 @@ interface Destination extends Pick<WeightsOf, "names" | "device"> {
   readonly rounding?: Required<RoundingOptions>;
 }
 
-async function filled<Model extends Module>(
+/** Makes a model on the device and fills it; its memory is released if that fails. */
+export async function filled<Model extends Module>(
   make: () => Model,
   weights: Weights,
   { names, device, rounding }: Destination,

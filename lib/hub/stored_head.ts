@@ -5,6 +5,7 @@
  * @module
  */
 import { type ModelConfig, modelConfig } from "../nn/config.ts";
+import type { TransformerConfig } from "../nn/transformer_config.ts";
 import { sameShape, size } from "../shape.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { headNames, tableNames } from "./names.ts";
@@ -22,6 +23,23 @@ export async function withStoredHead(
   if (table === undefined || head === undefined) return config;
   if (await areEqual(weights, table, head)) return config;
   return modelConfig({ ...config, tiedHead: false });
+}
+
+/**
+ * The configuration of an encoder–decoder whose head is tied if the file holds none, or a copy of the
+ * token table.
+ */
+export async function withStoredTargetHead(
+  config: TransformerConfig,
+  weights: TensorReader,
+  tokens: string,
+): Promise<TransformerConfig> {
+  const head = "lm_head.weight";
+  const table = [`${tokens}.weight`, `${tokens}.weight`.replace(/^model\./, "")]
+    .find((name) => weights.tensors.has(name));
+  const isOwn = weights.tensors.has(head) &&
+    !(table !== undefined && await areEqual(weights, table, head));
+  return { ...config, tiedHead: !isOwn, headBias: false };
 }
 
 /** Elements that are compared together. */

@@ -17,7 +17,8 @@ export const t5: EncoderDecoderFormat = {
     const layers = readLayers(fields, "num_layers", 6);
     const vocabSize = fields.wholeNumber("vocab_size", 32128);
     const width = fields.wholeNumber("d_model", 512);
-    const tiedHead = fields.boolean("tie_word_embeddings", true);
+    const isTied = fields.boolean("tie_word_embeddings", true);
+    const isScaled = fields.boolean("scale_decoder_outputs", isTied);
     const dropout = readDropout(fields, "dropout_rate", 0.1);
     return {
       sourceVocabSize: vocabSize,
@@ -39,9 +40,9 @@ export const t5: EncoderDecoderFormat = {
       positions: "relative",
       relativeBuckets: fields.wholeNumber("relative_attention_num_buckets", 32, 4),
       relativeDistance: fields.wholeNumber("relative_attention_max_distance", 128),
-      tiedHead,
+      tiedHead: isTied,
       headBias: false,
-      headScale: tiedHead ? 1 / Math.sqrt(width) : 1,
+      headScale: isScaled ? 1 / Math.sqrt(width) : 1,
       dropout,
       attentionDropout: dropout,
       activationDropout: dropout,
