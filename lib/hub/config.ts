@@ -8,6 +8,7 @@
  * @module
  */
 import { type ModelConfig, modelConfig } from "../nn/config.ts";
+import { nearest } from "../nearest.ts";
 import { bloom } from "./bloom_format.ts";
 import { ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
 import { isEncoderDecoderType } from "./encoder_decoder_formats.ts";
@@ -126,9 +127,21 @@ function readFormat(fields: ConfigFields): Format {
     : isEncoderDecoderType(type)
     ? "an encoder–decoder is loaded by loadEncoderDecoder"
     : undefined;
-  if (!loaders) return fields.choice("model_type", FORMATS, "(none)");
+  if (typeof type === "string" && Object.hasOwn(FORMATS, type)) {
+    return FORMATS[type as Architecture];
+  }
+  const hint = loaders ?? nearestFamily(type);
   const known = Object.keys(FORMATS).join(", ");
-  throw malformed(`model_type: expected one of ${known}, got "${type}"; ${loaders}`);
+  const got = `expected one of ${known}, got ${JSON.stringify(type ?? "(none)")}`;
+  throw malformed(`model_type: ${got}${hint ? `; ${hint}` : ""}`);
+}
+
+/** Names the family nearest to an unknown one, such as qwen3 to qwen3_moe. */
+function nearestFamily(type: unknown): string | undefined {
+  if (typeof type !== "string") return undefined;
+  const known = Object.keys(FORMATS);
+  const near = nearest(type, known) ?? known.findLast((name) => type.startsWith(name));
+  return near && `the nearest is ${near}`;
 }
 
 /**

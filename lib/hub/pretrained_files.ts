@@ -14,6 +14,7 @@ import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { VERSION } from "../version.ts";
 import { architectureOf, type PretrainedConfig, writeModelConfig } from "./config.ts";
+import { configText } from "./config_text.ts";
 import { type SamplingDefaults, writeGenerationConfig } from "./generation_config.ts";
 import { assertFinite, encodeSafetensorsHeader } from "./safetensors.ts";
 import { storedShapes, storedTensors } from "./stored_tensors.ts";
@@ -118,7 +119,7 @@ async function save(path: string, saved: PretrainedToSave): Promise<void> {
     ["model.safetensors", weights(saved)],
     ...tokenizer ? pretrainedTokenizerFiles(tokenizer, saved) : [],
     ["generation_config.json", json(writeGenerationConfig(saved))],
-    ["config.json", json(config)],
+    ["config.json", [new TextEncoder().encode(configText(config))]],
   ];
   await attempt(`saving a model in ${path}`, () => Deno.mkdir(path, { recursive: true }));
   expectOwn(path, files.map(([name]) => name));

@@ -9,6 +9,7 @@ import { adapterFiles } from "../adapt/adapter_files.ts";
 import type { LoraAdapter } from "../adapt/lora_adapter.ts";
 import type { Chunks } from "../files.ts";
 import { writeModelConfig } from "../hub/config.ts";
+import { configText } from "../hub/config_text.ts";
 import { writeGenerationConfig } from "../hub/generation_config.ts";
 import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
 import { storedTensors } from "../hub/stored_tensors.ts";
@@ -64,7 +65,7 @@ async function weightFiles(
   const ends = { beginToken, endTokens };
   const parameters = asStored(model.config, await entriesOf(model.namedParameters()));
   return [
-    ["config.json", jsonContent(writeModelConfig(model.config, ends))],
+    ["config.json", [new TextEncoder().encode(configText(writeModelConfig(model.config, ends)))]],
     ["generation_config.json", jsonContent(writeGenerationConfig(ends))],
     ["model.safetensors", encodeSafetensors(parameters, metadata)],
   ];
