@@ -15,6 +15,7 @@ import { Interrupt } from "../lib/cli/interrupt.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import { AdamW, loadOptimizerState, openDevice, Trainer, trainingLoop } from "../mod.ts";
+import { classification } from "./finetune/classification.ts";
 import { describeTraining, startModel, trainedParameters } from "./finetune/base.ts";
 import { asTrainFlags, finetuneFlags } from "./finetune/flags.ts";
 import { completedPlan, planFinetune } from "./finetune/plan.ts";
@@ -36,6 +37,7 @@ const command = {
   examples: [
     ["deno task finetune runs/baby --dataset letters.txt", "an adapter on a run"],
     ["deno task finetune ./model --dataset answers.jsonl --rank 16", "on a model in a folder"],
+    ["deno task finetune runs/baby --labels sms.tsv --compare", "classify texts, by four methods"],
     ["deno task finetune --out runs/finetune --resume", "continue a run that was stopped"],
   ] as const,
 };
@@ -44,6 +46,7 @@ const command = {
 const STOPPING = "stopping after this step; another Ctrl-C stops without saving";
 
 await runScript(command, async ({ flags, given, positionals: [location] }) => {
+  if (flags.labels !== undefined) return await classification(flags, given, location);
   const open = await planFinetune(flags, given, location);
   await using live = await openLiveRun(asTrainFlags(flags, location), given);
   if (live) print(`live     ${live.url}`);

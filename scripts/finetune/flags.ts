@@ -74,14 +74,28 @@ export const finetuneFlags = {
         '{"messages"}; only completions and answers are learned',
       { placeholder: "FILE", shownDefault: "" },
     ),
+    labels: text(
+      undefined,
+      "labeled texts to classify instead: .tsv (label, tab, text), .csv or .jsonl with text and " +
+        "label, or lines of label, space, text",
+      { placeholder: "FILE", shownDefault: "" },
+    ),
     validation,
+    test: text(undefined, "labeled texts to measure the result on", {
+      placeholder: "FILE",
+      shownDefault: "a tenth of --labels, by a hash of each text",
+    }),
     column,
     pack,
   }),
   ...group("Method", {
-    method: choice("lora", "train a LoRA adapter (lora) or all weights (full)", {
-      choices: ["lora", "full"],
-    }),
+    method: choice(
+      "lora",
+      "train a LoRA adapter (lora) or all weights (full); with --labels also the head alone " +
+        "(frozen), or counted words without a model (words)",
+      { choices: ["lora", "full", "frozen", "words"] },
+    ),
+    compare: toggle(false, "with --labels: train by all four methods, and print one table"),
     rank: integer(8, "inner size of every update", { min: 1 }),
     alpha: number(16, "the scale of an update is alpha / rank"),
     loraDropout: number(0, "probability of dropping an input of an adapter", { min: 0, max: 0.99 }),
@@ -101,9 +115,9 @@ export const finetuneFlags = {
     epochs: number(3, "passes over the texts; --steps counts updates instead", { min: 0.001 }),
     steps: withDefault(steps, ""),
     context: withDefault(context, "256, or the model's if that is shorter"),
-    batch: withDefault(batch, "8"),
+    batch: withDefault(batch, "8; 32 with --labels"),
     accumulate: withDefault(accumulate, "1"),
-    learningRate: withDefault(learningRate, "0.001 for lora, 0.0003 for full"),
+    learningRate: withDefault(learningRate, "0.001 for lora, 0.0003 for full, 0.01 for frozen"),
     minLearningRate: withDefault(minLearningRate, "a tenth of the learning rate"),
     warmupSteps: withDefault(warmupSteps, "6 % of the steps"),
     weightDecay: withDefault(weightDecay, "0 for lora, 0.01 for full"),
@@ -161,7 +175,7 @@ export function asTrainFlags(flags: FinetuneFlags, base: string | undefined): Tr
 
 /** What was typed of `deno task train`'s flags: `--layers` means another thing there. */
 export function givenOfTrain(given: ReadonlySet<string>): ReadonlySet<string> {
-  const own = new Set(["layers", "modules", "rank", "alpha", "epochs", "method"]);
+  const own = new Set(["layers"]);
   return new Set([...given].filter((name) => name in trainFlags && !own.has(name)));
 }
 

@@ -28,7 +28,7 @@ import { asTrainFlags, type FinetuneFlags, givenOfTrain } from "./flags.ts";
 const CONTEXT = 256;
 
 /** What differs from the settings of `deno task train`, by method. */
-const SETTINGS: Readonly<Record<FinetuneFlags["method"], Partial<TrainSettings>>> = {
+const SETTINGS: Readonly<Record<"lora" | "full", Partial<TrainSettings>>> = {
   lora: { learningRate: 1e-3, weightDecay: 0 },
   full: { learningRate: 3e-4, weightDecay: 0.01 },
 };
@@ -109,6 +109,9 @@ async function newPlan(
   { given, location }: Typed,
 ): Promise<OpenPlan> {
   const { method, force } = flags;
+  if (method !== "lora" && method !== "full") {
+    throw new UserError(`--method ${method}: it classifies texts; give them with --labels FILE`);
+  }
   const base = baseName(location!);
   expectFree({ folder, force });
   const { config } = await configOf(base, flags.revision);
