@@ -46,10 +46,10 @@ export interface BatchOptions {
   /** Put the special tokens of the model around each text or pair. Default true. */
   addSpecialTokens?: boolean;
   /**
-   * Pad rows to the longest one, or to `maxLength`; false leaves them as they are. Default false.
+   * Pad rows to the longest one, or to `maxLength`; false does not pad. Default false.
    */
   padding?: "longest" | "max_length" | boolean;
-  /** The side of the padding; `attentionMask` tells generation which side it is. Default "right". */
+  /** The side of the padding; generation reads it from `attentionMask`. Default "right". */
   paddingSide?: "left" | "right";
   /** Pad to a multiple of this length, such as 8. Default 1. */
   padToMultipleOf?: number;
@@ -233,7 +233,7 @@ function expectBatchText(text: unknown, index: number): readonly string[] {
   );
 }
 
-/** The row of a text or a pair, followed by what was cut off, if that is wanted. */
+/** The row of a text or a pair and, with `overflow`, the rows of what was cut off. */
 function rowsOf(tokenizer: RowEncoder, texts: readonly string[], options: Checked): Row[] {
   const { templates } = tokenizer;
   const template = texts.length > 1 ? templates.pair : templates.single;

@@ -43,8 +43,8 @@ export interface BesideModel extends BesideVocabulary {
 }
 
 /**
- * The `tokenizer.json` of a SentencePiece model and the files beside it; undefined if no file says
- * anything, so that the model alone counts.
+ * The `tokenizer.json` of a SentencePiece model and the files beside it; undefined if there are no
+ * such files, so that only the model counts.
  *
  * @throws {SyntaxError} if the files name no class, or one that is not supported, or one that reads
  *   the model otherwise than SentencePiece does
@@ -61,7 +61,7 @@ export function sentencePieceFile(
   return converted(readSentencePieceModel(bytes), beside, CLASSES[name]);
 }
 
-/** Whether the files hold something that the model alone does not. */
+/** Whether the files add something to the model. */
 function saysMore({ config, special, added, name, modelType }: BesideModel): boolean {
   const files = [config, special, added];
   if (files.some((file) => Object.keys(file).length > 0)) return true;

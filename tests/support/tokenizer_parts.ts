@@ -8,6 +8,8 @@
  * @module
  */
 
+import { CHARSMAP } from "./charsmap.ts";
+
 type Json = Record<string, unknown>;
 
 /** Byte tokens `<0x00>` … `<0xFF>` with their values as ids. */
@@ -71,6 +73,7 @@ const NORMALIZERS: Record<string, Json> = {
   "Replace pattern": replace({ Regex: " {2,}|\\p{Mn}" }, ""),
   "Replace nothing": replace({ Regex: "(?<=[a-z])(?=[A-Z])|x*" }, "_"),
   Nmt: { type: "Nmt" },
+  Precompiled: { type: "Precompiled", precompiled_charsmap: CHARSMAP },
   ByteLevel: { type: "ByteLevel" },
   "Bert uncased": bert(true, true, null, true),
   "Bert cased": bert(true, true, null, false),
@@ -158,6 +161,10 @@ const COMBINATIONS: Record<string, Json> = {
       PRE_TOKENIZERS["Split nothing Isolated"],
       PRE_TOKENIZERS["Metaspace first"],
     ),
+  },
+  "Precompiled, Metaspace first": {
+    normalizer: NORMALIZERS.Precompiled,
+    pre_tokenizer: PRE_TOKENIZERS["Metaspace first"],
   },
   "ByteLevel twice": {
     normalizer: NORMALIZERS.ByteLevel,

@@ -3,8 +3,8 @@
  * which. unicode_normalization.ts computes the same texts without them.
  *
  * Decomposition replaces a character by its first part and inserts the others; canonical order
- * sorts marks; composition removes a mark. JavaScript does not tell combining classes, so they are
- * compared by what `normalize` does to two marks.
+ * sorts marks; composition removes a mark. JavaScript has no property of combining classes, so
+ * they are compared by how `normalize` orders two marks.
  *
  * @module
  */
@@ -50,7 +50,7 @@ function inOrder(changes: readonly Change[]): Change[] {
   return sorted;
 }
 
-/** Canonical composition: each starter takes up the marks that compose with it. */
+/** Canonical composition: each starter is composed with the marks that follow it. */
 function composed(changes: readonly Change[]): Change[] {
   const result: Change[] = [];
   let starter: Change | undefined;
@@ -82,7 +82,7 @@ function composed(changes: readonly Change[]): Change[] {
 
 /** The character that two characters compose to, or undefined. */
 function composite(first: string, second: string): string | undefined {
-  if (second < "\u0300") return undefined; // all that compose with something before are later
+  if (second < "\u0300") return undefined; // no earlier character composes with one before it
   const whole = (first + second).normalize("NFC");
   return Array.from(whole).length === 1 ? whole : undefined;
 }
