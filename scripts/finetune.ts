@@ -11,17 +11,16 @@
  * @module
  */
 import { deviceOptions } from "../lib/cli/device_flags.ts";
-import { Interrupt } from "../lib/cli/interrupt.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import { AdamW, loadOptimizerState, openDevice, Trainer, trainingLoop } from "../mod.ts";
+import { AdamW, loadOptimizerState, openDevice, Trainer } from "../mod.ts";
 import { classification } from "./finetune/classification.ts";
 import { describeTraining, startModel, trainedParameters } from "./finetune/base.ts";
 import { asTrainFlags, finetuneFlags } from "./finetune/flags.ts";
 import { completedPlan, planFinetune } from "./finetune/plan.ts";
+import { completeRun } from "./train/complete_run.ts";
 import { loadTrainData, trainBatches } from "./train/data.ts";
 import { openLiveRun } from "./train/live.ts";
-import { Run } from "./train/run.ts";
 import { openRunFolder } from "./train/run_folder.ts";
 import { scheduleOf } from "./train/schedule.ts";
 
@@ -41,9 +40,6 @@ const command = {
     ["deno task finetune --out runs/finetune --resume", "continue a run that was stopped"],
   ] as const,
 };
-
-/** What a Ctrl-C during a long step does. */
-const STOPPING = "stopping after this step; another Ctrl-C stops without saving";
 
 await runScript(command, async ({ flags, given, positionals: [location] }) => {
   if (flags.labels !== undefined) return await classification(flags, given, location);
@@ -74,37 +70,7 @@ await runScript(command, async ({ flags, given, positionals: [location] }) => {
     recomputeActivations: flags.recomputeActivations,
   });
 
-  using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"]);
-  const run = await Run.begin({
-    plan,
-    data,
-    device,
-    trainer,
-    folder,
-    live,
-    tensorboard: flags.tensorboard,
-    ends,
-    interrupt: interrupt.signal,
-  });
-  const loop = trainingLoop(trainer, batches, {
-    steps: settings.steps,
-    ...reports,
-    ...reports.evalEvery > 0 ? held : {},
-    signal: run.signal,
-  });
-  try {
-    for await (const event of loop) {
-      await run.handle(event);
-      if (event.kind === "step") await interrupt.listenInWorker(STOPPING);
-    }
-  } catch (error) {
-    throw await run.failure(error);
-  }
-  if (interrupt.signal.aborted) {
-    await run.reportStop();
-    return Deno.exit(interrupt.exitCode);
-  }
-  interrupt[Symbol.dispose](); // all is saved: Ctrl-C may end what follows
-  await run.reportResult();
-  device.close();
+  const tensorboard = flags.tensorboard;
+  const parts = { plan, data, device, trainer, folder, live, tensorboard, ends };
+  await completeRun(parts, { batches, held: reports.evalEvery > 0 ? held : undefined });
 });

@@ -12,17 +12,16 @@
  * @module
  */
 import { deviceOptions } from "../lib/cli/device_flags.ts";
-import { Interrupt } from "../lib/cli/interrupt.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import { AdamW, loadOptimizerState, openDevice, Trainer, trainingLoop } from "../mod.ts";
+import { AdamW, loadOptimizerState, openDevice, Trainer } from "../mod.ts";
+import { completeRun } from "./train/complete_run.ts";
 import { expectRecordedCorpus, withConfig } from "./train/config.ts";
 import { loadTrainData, trainBatches } from "./train/data.ts";
 import { trainFlags } from "./train/flags.ts";
 import { initialModel } from "./train/initial_model.ts";
 import { openLiveRun } from "./train/live.ts";
 import { planRun } from "./train/plan.ts";
-import { Run } from "./train/run.ts";
 import { openRunFolder } from "./train/run_folder.ts";
 import { scheduleOf } from "./train/schedule.ts";
 
@@ -38,9 +37,6 @@ const command = {
   ] as const,
 };
 
-/** What a Ctrl-C during a long step does. */
-const STOPPING = "stopping after this step; another Ctrl-C stops without saving";
-
 await runScript(command, async ({ flags: typed, given: typedNames }) => {
   const { flags, given, corpus } = await withConfig(typed, typedNames);
   const plan = await planRun(flags, given, corpus?.path);
@@ -53,7 +49,7 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
   const device = await openDevice({ ...deviceOptions(flags), blas: flags.blas });
   print(`device   ${device.description}`);
 
-  const { settings, reports } = plan;
+  const { settings } = plan;
   const { beta1, beta2, weightDecay, clip } = settings;
   const { model, ...ends } = await initialModel(plan, data);
   const optimizer = await userInput(() =>
@@ -68,39 +64,7 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
     recomputeActivations: flags.recomputeActivations,
   });
 
-  using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"]);
-  const run = await Run.begin({
-    plan,
-    data,
-    device,
-    trainer,
-    folder,
-    live,
-    tensorboard: flags.tensorboard,
-    ends,
-    interrupt: interrupt.signal,
-  });
-  const loop = trainingLoop(trainer, batches, {
-    steps: settings.steps,
-    ...reports,
-    ...held,
-    evaluateFirst: run.owesEvaluation,
-    signal: run.signal,
-  });
-  try {
-    for await (const event of loop) {
-      await run.handle(event);
-      // After the first step, which nobody waits longer for because of this.
-      if (event.kind === "step") await interrupt.listenInWorker(STOPPING);
-    }
-  } catch (error) {
-    throw await run.failure(error);
-  }
-  if (interrupt.signal.aborted) {
-    await run.reportStop();
-    return Deno.exit(interrupt.exitCode);
-  }
-  interrupt[Symbol.dispose](); // all is saved: Ctrl-C may end what follows
-  await run.reportResult();
-  device.close();
+  const tensorboard = flags.tensorboard;
+  const parts = { plan, data, device, trainer, folder, live, tensorboard, ends };
+  await completeRun(parts, { batches, held });
 });

@@ -66,9 +66,9 @@ export class Interrupt implements Disposable {
   }
 
   /**
-   * Listens for Ctrl-C and SIGTERM in another thread, which prints `note` if the main thread is busy
-   * when a signal arrives. Resolves once it listens; until then the main thread does. Further calls
-   * do nothing.
+   * Listens for Ctrl-C and SIGTERM in another thread, which prints `note` if the main thread is
+   * busy when a signal arrives. Resolves once it listens; until then the main thread does. Further
+   * calls do nothing.
    */
   async listenInWorker(note: string): Promise<void> {
     if (this.signal.aborted) return;
@@ -120,8 +120,8 @@ export class Interrupt implements Disposable {
 }
 
 /**
- * Whether the system delivers this signal: Windows has only Ctrl-C, and Deno ignores SIGPIPE, so that
- * writing fails instead.
+ * Whether the system delivers this signal: Windows has only Ctrl-C, and Deno ignores SIGPIPE, so
+ * that writing fails instead.
  */
 function isDelivered(signal: EndingSignal): boolean {
   return signal === "SIGINT" || Deno.build.os !== "windows" && signal !== "SIGPIPE";

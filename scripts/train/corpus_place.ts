@@ -12,8 +12,8 @@ interface CorpusNames {
 }
 
 /**
- * The place to load a run's corpus from: its absolute path or, if that no longer exists, its name as
- * the user gave it.
+ * The place to load a run's corpus from: its absolute path or, if that no longer exists, its name
+ * as the user gave it.
  */
 export function corpusPlace({ dataset, datasetPath }: CorpusNames): string | undefined {
   return datasetPath !== undefined && absolutePath(datasetPath) !== undefined

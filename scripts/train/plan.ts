@@ -36,8 +36,8 @@ const PRESET_DEFAULTS: Partial<Record<PresetName, Partial<TrainFlags>>> = {
 };
 
 /**
- * Plans a new run or, with `--resume` or `--continue`, the rest of one. `datasetPath` is the absolute
- * path of the corpus, if `--config` records it.
+ * Plans a new run or, with `--resume` or `--continue`, the rest of one. `datasetPath` is the
+ * absolute path of the corpus, if `--config` records it.
  *
  * @throws {UserError} if a new run would overwrite something, or a flag contradicts another one or
  *   the run to continue

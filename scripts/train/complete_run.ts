@@ -1,0 +1,48 @@
+/**
+ * Trains a run to its end or until a signal: what `deno task train` and `deno task finetune` do once
+ * they have a model, an optimizer and batches.
+ *
+ * run.ts logs and saves; lib/train/loop.ts makes the steps.
+ *
+ * @module
+ */
+import { Interrupt } from "../../lib/cli/interrupt.ts";
+import { trainingLoop } from "../../mod.ts";
+import type { TrainBatches } from "./data.ts";
+import { Run, type RunParts } from "./run.ts";
+
+/** What a Ctrl-C during a long step does. */
+const STOPPING = "stopping after this step; another Ctrl-C stops without saving";
+
+/** Trains a run, reports its result, and closes its device; a signal saves it and ends the process. */
+export async function completeRun(
+  parts: Omit<RunParts, "interrupt">,
+  { batches, held }: TrainBatches,
+): Promise<void> {
+  const { trainer, device, plan: { settings: { steps }, reports } } = parts;
+  using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"]);
+  const run = await Run.begin({ ...parts, interrupt: interrupt.signal });
+  const loop = trainingLoop(trainer, batches, {
+    steps,
+    ...reports,
+    ...held,
+    evaluateFirst: run.owesEvaluation,
+    signal: run.signal,
+  });
+  try {
+    for await (const event of loop) {
+      await run.handle(event);
+      // After the first step, which does not have to wait for another thread.
+      if (event.kind === "step") await interrupt.listenInWorker(STOPPING);
+    }
+  } catch (error) {
+    throw await run.failure(error);
+  }
+  if (interrupt.signal.aborted) {
+    await run.reportStop();
+    return Deno.exit(interrupt.exitCode);
+  }
+  interrupt[Symbol.dispose](); // all is saved: Ctrl-C may end what follows
+  await run.reportResult();
+  device.close();
+}
