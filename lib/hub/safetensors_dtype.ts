@@ -87,9 +87,9 @@ export function decodeFloat32(
         new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8),
       );
     case "F16":
-      return decodeHalves(bytes, halfToFloat);
+      return decodeF16(bytes);
     case "BF16":
-      return decodeHalves(bytes, (half) => half << 16);
+      return decodeBF16(bytes);
     case "F8_E4M3":
       return decodeBytes(bytes, E4M3);
     case "F8_E5M2":
@@ -101,12 +101,20 @@ export function decodeFloat32(
   }
 }
 
-/** Widens 16-bit patterns through `widen`, which returns the 32-bit pattern of the same value. */
-function decodeHalves(bytes: Uint8Array<ArrayBuffer>, widen: (half: number) => number) {
+function decodeF16(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
-  const words = new Uint32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) words[i] = widen(halves[i]);
+  const words = new Int32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) words[i] = halfToFloat(halves[i]);
   return new Float32Array(words.buffer);
+}
+
+/** A bfloat16 is the upper half of the float32 of the same value. */
+function decodeBF16(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  const uppers = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+  const values = new Float32Array(uppers.length);
+  const halves = new Uint16Array(values.buffer);
+  for (let i = 0; i < uppers.length; i++) halves[2 * i + 1] = uppers[i];
+  return values;
 }
 
 /** Widens bytes by a table of their 256 values. */
