@@ -36,7 +36,9 @@ const NAMES = [
 /** Special tokens by these keys. */
 export type SpecialNames = Partial<Record<typeof NAMES[number], string>>;
 
-/** The configuration's class without the ending that all classes share; undefined if it has none. */
+/**
+ * The configuration's class without the ending that all classes share; undefined if it has none.
+ */
 export function classOf(config: Json): string | undefined {
   const name = config.tokenizer_class ?? undefined;
   if (name === undefined) return undefined;

@@ -2,9 +2,9 @@
  * GPT-2's alphabet of bytes: a printable character for each of the 256 byte values, so that tokens
  * of bytes can be written as text in a file.
  *
- * Bytes that print in Latin-1 are written as themselves; the other 68 (controls, space, U+00A0, U+00AD)
- * are U+0100, U+0101, … in order: the space is `Ġ`, the line feed `Ċ`. Source: Radford et al.,
- * "Language Models are Unsupervised Multitask Learners", 2019 (GPT-2).
+ * Bytes that print in Latin-1 are written as themselves; the other 68 (controls, space, U+00A0,
+ * U+00AD) are U+0100, U+0101, … in order: the space is `Ġ`, the line feed `Ċ`. Source: Radford et
+ * al., "Language Models are Unsupervised Multitask Learners", 2019 (GPT-2).
  *
  * @module
  */

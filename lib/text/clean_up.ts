@@ -14,7 +14,9 @@ interface Stream {
   end(): string;
 }
 
-/** A stream whose text is cleaned up as a whole: what a later token can still change is held back. */
+/**
+ * A stream whose text is cleaned up as a whole: what a later token can still change is held back.
+ */
 export function cleanedUp(stream: Stream): Stream {
   const collected = new Collector();
   const first = cleanUpText(collected);

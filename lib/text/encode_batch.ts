@@ -63,7 +63,9 @@ export interface BatchOptions {
   truncationSide?: "left" | "right";
   /** The length to cut or pad to. Default: what the tokenizer's files say. */
   maxLength?: number;
-  /** Return what is cut off as further rows, directly after the row it belongs to. Default false. */
+  /**
+   * Return what is cut off as further rows, directly after the row it belongs to. Default false.
+   */
   overflow?: boolean;
   /** The number of tokens that a row shares with its neighbor in the same text. Default 0. */
   stride?: number;

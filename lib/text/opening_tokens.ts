@@ -8,8 +8,8 @@ import type { Tokenizer } from "./tokenizer.ts";
 
 /**
  * One or more ids to generate from without a prompt: what the tokenizer puts before a text,
- * otherwise those of a line's end, and for a vocabulary without one, the first id that is no special
- * token.
+ * otherwise those of a line's end, and for a vocabulary without one, the first id that is no
+ * special token.
  *
  * ```ts
  * import { CharacterTokenizer } from "../../mod.ts";

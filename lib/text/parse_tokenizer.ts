@@ -1,8 +1,8 @@
 /**
  * A tokenizer from the content of its file.
  *
- * tokenizer_files.ts chooses among the files of a folder; `loadTokenizer` of lib/hub reads them from
- * a path or an address.
+ * tokenizer_files.ts chooses among the files of a folder; `loadTokenizer` of lib/hub reads them
+ * from a path or an address.
  *
  * @module
  */

@@ -192,7 +192,9 @@ function boundedInterpreter(Base: typeof Interpreter): typeof Interpreter {
       return super.evaluateCallExpression({ ...node, callee: known, args }, environment);
     }
 
-    /** The arguments of a call, each evaluated once; literals stay, as some filters require them. */
+    /**
+     * The arguments of a call, each evaluated once; literals stay, as some filters require them.
+     */
     #evaluated(args: readonly Node[], environment: Environment): Node[] {
       return args.map((node) => {
         if (node.type.endsWith("Literal")) return node;

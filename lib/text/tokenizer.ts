@@ -124,7 +124,7 @@ export abstract class Tokenizer {
    * import { CharacterTokenizer } from "../../mod.ts";
    * const tokenizer = CharacterTokenizer.fromText("abc", { padding: "-" });
    * const { ids, attentionMask } = tokenizer.encodeBatch(["abc", "b"], { padding: true });
-   * console.log(ids.map((row) => [...row]), [...attentionMask[1]]); // [ [ 1, 2, 3 ], [ 2, 0, 0 ] ] [ 1, 0, 0 ]
+   * console.log([...ids[1]], [...attentionMask[1]]); // [ 2, 0, 0 ] [ 1, 0, 0 ]
    * ```
    *
    * @throws {RangeError} if a text cannot be expressed, or an option needs a length or a padding
@@ -230,8 +230,8 @@ export abstract class Tokenizer {
   /** The id of a token as the vocabulary spells it, or undefined. */
   abstract id(token: string): number | undefined;
   /**
-   * The content of a Hugging Face `tokenizer.json`, for `JSON.stringify(tokenizer)`; `parseTokenizer`
-   * reads it back.
+   * The content of a Hugging Face `tokenizer.json`, for `JSON.stringify(tokenizer)`;
+   * `parseTokenizer` reads it back.
    *
    * @internal
    */

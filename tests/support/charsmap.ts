@@ -1,8 +1,8 @@
 /**
  * A small table of replacements as SentencePiece writes it (`precompiled_charsmap`), made by its
  * trainer from rules (`normalization_rule_tsv`): ﬁ Ⅷ ½ become letters and digits; A and Cyrillic А
- * lower case; tab, line feed and CR LF a space; U+00AD and U+200B nothing; e with U+0301 é; 👍 "+1"; あい X;
- * क with a space 3; µ μ; İ i with U+0307; 가 its two jamo.
+ * lower case; tab, line feed and CR LF a space; U+00AD and U+200B nothing; e with U+0301 é; 👍 "+1";
+ * あい X; क with a space 3; µ μ; İ i with U+0307; 가 its two jamo.
  *
  * @module
  */

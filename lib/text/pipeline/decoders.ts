@@ -164,7 +164,9 @@ class ByteLevelStage implements TokenSink {
   }
 }
 
-/** Tokens such as `<0x61>` as bytes: a run of them is text if it is UTF-8, otherwise a U+FFFD each. */
+/**
+ * Tokens such as `<0x61>` as bytes: a run of them is text if it is UTF-8, otherwise a U+FFFD each.
+ */
 class ByteFallbackStage implements TokenSink {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
   #token = "";

@@ -184,7 +184,9 @@ function charactersIn(set: CodeSet, text: string): number[] {
   return found;
 }
 
-/** A class of characters whose runs are pieces; `ALONE` is a piece by itself, `NONE` in no piece. */
+/**
+ * A class of characters whose runs are pieces; `ALONE` is a piece by itself, `NONE` in no piece.
+ */
 const NONE = 0, ALONE = 1, SIGN = 2, WORD = 3;
 
 function wordOrSign(codePoint: number): number {

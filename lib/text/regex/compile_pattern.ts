@@ -18,7 +18,9 @@ export type Instruction =
   | { op: "character"; set: CodeSet; next: number }
   /** As many characters as there are, at least `minimum`, without backtracking. */
   | { op: "run"; set: CodeSet; minimum: number; next: number }
-  /** First one branch, then the other; a guard names the characters that a branch can start with. */
+  /**
+   * First one branch, then the other; a guard names the characters that a branch can start with.
+   */
   | { op: "split"; first: Branch; second: Branch; state: number; repeats: boolean }
   | { op: "place"; place: Place; next: number }
   /** Whether one character of the set does (not) follow. */
@@ -41,7 +43,9 @@ export interface Program {
   readonly states: number;
 }
 
-/** Limits of a program; a search takes time proportional to its splits times the length of a text. */
+/**
+ * Limits of a program; a search takes time proportional to its splits times the length of a text.
+ */
 const MAXIMUM_INSTRUCTIONS = 5000, MAXIMUM_SPLITS = 256;
 
 /**
