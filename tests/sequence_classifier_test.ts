@@ -305,6 +305,8 @@ Deno.test("a classifier's config.json is read, and refused if malformed", () => 
   refused({ id2label: null, num_labels: 1e6 }, /num_labels/);
   refused({ problem_type: "ranking" }, /problem_type: expected one of single_label/);
   assert.equal(read({ problem_type: "regression" }).problemType, "regression");
+  const mpnet = { ...ENCODERS.mpnet.config, pad_token_id: 0 };
+  refused(mpnet, /pad_token_id: expected 1, got 0/);
   refused({ n_heads: 5 }, /heads 5 does not divide width 32/);
   refused({ n_layers: 10001 }, /at most 10000/);
   refused({ model_type: "bert", position_embedding_type: "relative_key" }, /relative_key/);

@@ -1,5 +1,5 @@
 /**
- * The files of BERT, RoBERTa, XLM-RoBERTa and DistilBERT.
+ * The files of BERT, RoBERTa, XLM-RoBERTa, CamemBERT and DistilBERT.
  *
  * Source: `BertConfig`, `RobertaConfig`, `XLMRobertaConfig` and `DistilBertConfig` of
  * github.com/huggingface/transformers, whose defaults are used here.
@@ -62,6 +62,9 @@ export const roberta: EncoderFormat = robertaFormat(50265);
 
 /** `"model_type": "xlm-roberta"`. */
 export const xlmRoberta: EncoderFormat = robertaFormat(30522);
+
+/** `"model_type": "camembert"`. */
+export const camembert: EncoderFormat = robertaFormat(32005);
 
 function robertaFormat(vocabSize: number): EncoderFormat {
   return {

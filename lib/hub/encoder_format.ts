@@ -52,7 +52,7 @@ export interface EncoderNames {
 }
 
 /** Modules whose weight is a table or a gain: [rows, columns] in both, or one axis. */
-const UNTRANSPOSED = /(^|\.)(tokens|positions|token_types)$|norm/i;
+const UNTRANSPOSED = /(^|\.)(tokens|positions|token_types|table)$|norm/i;
 
 /** A module within a block: its layer, and its name there. */
 const IN_BLOCK = /^encoder\.blocks\.(\d+)\.(.+)$/;

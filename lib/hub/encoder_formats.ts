@@ -1,6 +1,6 @@
 /**
  * `config.json` of encoders, and of encoders with a head for classifying sequences: BERT, DistilBERT,
- * RoBERTa, XLM-RoBERTa, ALBERT and ModernBERT.
+ * RoBERTa, XLM-RoBERTa, CamemBERT, MPNet, ALBERT and ModernBERT.
  *
  * The fields of each architecture, and its names of tensors, are in bert_format.ts and the files
  * beside it; language models are in config.ts.
@@ -15,12 +15,13 @@ import {
   type SequenceClassifierConfig,
 } from "../nn/sequence_classifier.ts";
 import { albert } from "./albert_format.ts";
-import { bert, distilbert, roberta, xlmRoberta } from "./bert_format.ts";
+import { bert, camembert, distilbert, roberta, xlmRoberta } from "./bert_format.ts";
 import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
 import { type EncoderFormat, encoderSource } from "./encoder_format.ts";
 import type { ModelSizes } from "./expect_size.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { modernbert } from "./modernbert_format.ts";
+import { mpnet } from "./mpnet_format.ts";
 
 /** The architecture whose names and layouts an encoder's file has. */
 export type EncoderArchitecture =
@@ -28,6 +29,8 @@ export type EncoderArchitecture =
   | "distilbert"
   | "roberta"
   | "xlm-roberta"
+  | "camembert"
+  | "mpnet"
   | "albert"
   | "modernbert";
 
@@ -60,6 +63,8 @@ const FORMATS: Readonly<Record<EncoderArchitecture, EncoderFormat>> = {
   distilbert,
   roberta,
   "xlm-roberta": xlmRoberta,
+  camembert,
+  mpnet,
   albert,
   modernbert,
 };

@@ -41,7 +41,8 @@ export interface PretrainedClassifier extends PretrainedClassifierConfig, WithTo
 /**
  * Loads an encoder with a head for classifying sequences, such as
  * `distilbert/distilbert-base-uncased-finetuned-sst-2-english`: a BERT, RoBERTa, XLM-RoBERTa,
- * DistilBERT, ALBERT or ModernBERT. Places and errors are those of `loadPretrained`.
+ * CamemBERT, MPNet, DistilBERT, ALBERT or ModernBERT. Places and errors are those of
+ * `loadPretrained`.
  *
  * ```ts ignore
  * const { model, tokenizer } = await loadClassifier(

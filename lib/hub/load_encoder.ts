@@ -35,8 +35,8 @@ export interface PretrainedEncoder extends PretrainedEncoderConfig, SentenceModu
 
 /**
  * Loads an encoder, such as `sentence-transformers/all-MiniLM-L6-v2` or `BAAI/bge-small-en-v1.5`: a
- * BERT, RoBERTa, XLM-RoBERTa, DistilBERT, ALBERT or ModernBERT. The weights of heads in its file are
- * not read. Places and errors are those of `loadPretrained`.
+ * BERT, RoBERTa, XLM-RoBERTa, CamemBERT, MPNet, DistilBERT, ALBERT or ModernBERT. The weights of
+ * heads in its file are not read. Places and errors are those of `loadPretrained`.
  *
  * If there is a `modules.json`, as of sentence-transformers, `embed` pools and normalizes as it says.
  *

@@ -42,8 +42,8 @@ export interface PretrainedMasked extends PretrainedMaskedConfig, WithTokenizer 
 
 /**
  * Loads an encoder with the head that predicts masked tokens, such as
- * `google-bert/bert-base-uncased`: a BERT, RoBERTa, XLM-RoBERTa, DistilBERT, ALBERT or ModernBERT.
- * Places and errors are those of `loadPretrained`.
+ * `google-bert/bert-base-uncased`: a BERT, RoBERTa, XLM-RoBERTa, CamemBERT, MPNet, DistilBERT,
+ * ALBERT or ModernBERT. Places and errors are those of `loadPretrained`.
  *
  * ```ts ignore
  * const { model, tokenizer } = await loadMaskedLanguageModel("google-bert/bert-base-uncased");

@@ -1,6 +1,6 @@
 /**
  * Encoders: embeddings and blocks whose tokens attend in both directions, as in BERT, RoBERTa,
- * ALBERT and ModernBERT.
+ * MPNet, ALBERT and ModernBERT.
  *
  * B batch, T time, C width, E width of the embeddings. See sequence_classifier.ts and
  * masked_language_model.ts for heads, pool.ts for a vector of the whole sequence.
@@ -28,6 +28,7 @@ import type { InitialOptions } from "./initial_weights.ts";
 import { Embedding, LayerNorm, Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleList, type Parts } from "./module.ts";
 import { sinusoidalPositions } from "./positions.ts";
+import { RelativePositions } from "./relative_positions.ts";
 
 /** Sizes and choices of an `Encoder`: those of its blocks, post-norm by default, and its own. */
 export interface EncoderConfig extends BlockConfigInput {
@@ -53,6 +54,11 @@ export interface EncoderConfig extends BlockConfigInput {
   window?: readonly (number | undefined)[];
   /** `rotaryBase` of the layers with a window. Default: `rotaryBase`. */
   windowRotaryBase?: number;
+  /**
+   * Ranges of distances of a learned bias of the attention scores, which all layers share, as in
+   * MPNet. Default: no such bias.
+   */
+  relativeBuckets?: number;
   /** Normalize before the first layer's attention; false in ModernBERT. Default: true. */
   firstNorm?: boolean;
   /** Dropout of the embeddings. Default: `dropout`. */
@@ -69,6 +75,7 @@ export const ENCODER_OPTIONS: OptionNames<EncoderConfig> = {
   layerGroups: true,
   window: true,
   windowRotaryBase: true,
+  relativeBuckets: true,
   firstNorm: true,
   ...BLOCK_OPTIONS,
   embeddingDropout: true,
@@ -97,6 +104,8 @@ export class Encoder extends Module {
   readonly norm: LayerNorm;
   /** E → C; undefined without `embeddingWidth`. */
   readonly embeddingProjection: Linear | undefined;
+  /** The bias of the attention scores; undefined without `relativeBuckets`. */
+  readonly relativePositions: RelativePositions | undefined;
   /** The blocks with own weights, first to last. */
   readonly blocks: ModuleList<Block>;
   /** The norm after the last block; undefined with post-norm. */
@@ -128,6 +137,11 @@ export class Encoder extends Module {
     this.tokenTypes = tokenTypes > 0 ? table(tokenTypes) : undefined;
     this.norm = new LayerNorm(size, normEpsilon, { bias: normBias });
     if (config.embeddingWidth) this.embeddingProjection = new Linear(size, width, { random });
+    const { heads, relativeBuckets: buckets } = config;
+    if (buckets) {
+      const options = { heads, buckets, bidirectional: true, random };
+      this.relativePositions = new RelativePositions(options);
+    }
     const blocks = Array.from(
       { length: layerGroups },
       (_, layer) => encoderBlock(config, shared, { layer, random }),
@@ -137,17 +151,19 @@ export class Encoder extends Module {
   }
 
   /**
-   * `tokens`, `positions`, `token_types`, `norm`, `embedding_projection`, `blocks` and
-   * `final_norm`, without those that the configuration omits.
+   * `tokens`, `positions`, `token_types`, `norm`, `embedding_projection`, `relative_positions`,
+   * `blocks` and `final_norm`, without those that the configuration omits.
    */
   override parts(): Parts {
     const { tokens, positions, tokenTypes, norm, embeddingProjection, blocks, finalNorm } = this;
+    const { relativePositions } = this;
     return {
       tokens,
       positions,
       token_types: tokenTypes,
       norm,
       embedding_projection: embeddingProjection,
+      relative_positions: relativePositions,
       blocks,
       final_norm: finalNorm,
     };
@@ -173,9 +189,11 @@ export class Encoder extends Module {
     const embedded = context.dropout(sum, embeddingDropout);
     let x = this.embeddingProjection?.forward(embedded) ?? embedded;
     const { items } = this.blocks;
+    const [, time] = ids.shape;
+    const scoreBias = this.relativePositions?.forward(time, time);
     for (let layer = 0; layer < layers; layer++) {
       const block = items[Math.floor(layer * items.length / layers)];
-      x = block.forward(x, { lengths }, context);
+      x = block.forward(x, { lengths, scoreBias }, context);
     }
     return this.finalNorm?.forward(x) ?? x;
   }

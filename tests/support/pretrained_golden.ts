@@ -17,6 +17,7 @@ import bart from "../golden/encoders/bart.json" with { type: "json" };
 import flanT5 from "../golden/encoders/flan_t5.json" with { type: "json" };
 import t5 from "../golden/encoders/t5.json" with { type: "json" };
 import modernbert from "../golden/encoders/modernbert.json" with { type: "json" };
+import mpnet from "../golden/encoders/mpnet.json" with { type: "json" };
 import roberta from "../golden/encoders/roberta.json" with { type: "json" };
 import xlmRoberta from "../golden/encoders/xlm_roberta.json" with { type: "json" };
 import bert from "../golden/bert.json" with { type: "json" };
@@ -84,6 +85,7 @@ export const ENCODERS: Readonly<Record<string, EncoderGolden>> = {
   distilbert: asEncoder(distilbert),
   roberta: asEncoder(roberta),
   xlm_roberta: asEncoder(xlmRoberta),
+  mpnet: asEncoder(mpnet),
   albert: asEncoder(albert),
   modernbert: asEncoder(modernbert),
 };

@@ -1,6 +1,6 @@
 """Golden values of small encoders, computed by Hugging Face's transformers (5.18, PyTorch) in float64.
 
-    python tests/golden/encoders/reference.py && deno fmt tests/golden/encoders
+    python tests/golden/encoders/reference.py [NAME of a classifier] && deno fmt tests/golden/encoders
 
 Weights are not stored: each number is a function of its tensor's name and its index, as in
 ../pretrained_reference.py. Configurations are written as transformers saves them.
@@ -24,6 +24,7 @@ LABELS = {0: "entailment", 1: "neutral", 2: "contradiction"}
 CONFIGS = {
     "roberta": t.RobertaConfig(**BERT | {"max_position_embeddings": 18, "layer_norm_eps": 1e-5, "type_vocab_size": 1}),
     "xlm_roberta": t.XLMRobertaConfig(**BERT | {"max_position_embeddings": 19, "pad_token_id": 2, "type_vocab_size": 1}),
+    "mpnet": t.MPNetConfig(**BERT | {"max_position_embeddings": 18}),
     "albert": t.AlbertConfig(**BERT | {"num_hidden_layers": 4, "num_hidden_groups": 2, "embedding_size": 16}),
     "modernbert": t.ModernBertConfig(**BERT | {
         "num_hidden_layers": 4, "attn_implementation": "sdpa", "local_attention": 6, "global_attn_every_n_layers": 3, "classifier_pooling": "mean",
@@ -169,7 +170,10 @@ def write(name, content):
 
 def main():
     for name, config in CONFIGS.items():
-        write(name, classifier(name, config))
+        if len(sys.argv) == 1 or name in sys.argv:
+            write(name, classifier(name, config))
+    if len(sys.argv) > 1:
+        return
     for name, config in MASKED.items():
         write(f"{name}_masked", masked(name, config()))
     for name, config in TRANSFORMERS.items():
