@@ -98,7 +98,7 @@ test("killed in the evaluation at the end, a run has its last step", async () =>
 test("a second Ctrl-C ends a run in the middle of a long step", async () => {
   await using folder = await scratchFolder();
   const wide = line(
-    "--device cpu --layers 1 --width 512 --heads 2 --context 128 --batch 32 --log-every 1",
+    "--device cpu --layers 1 --width 512 --heads 2 --context 128 --batch 48 --log-every 1",
   );
   const args = ["--dataset", "text.txt", ...wide, ...line("--eval-every 0 --threads 1 --out run")];
   const child = command("train", args, folder.path);
@@ -107,9 +107,9 @@ test("a second Ctrl-C ends a run in the middle of a long step", async () => {
     if (line.startsWith("step")) resolve();
   });
   await busy;
-  await new Promise((resolve) => setTimeout(resolve, 1000)); // within the second step
+  await new Promise((resolve) => setTimeout(resolve, 300)); // within the second step
   child.kill("SIGINT");
-  await new Promise((resolve) => setTimeout(resolve, 1200));
+  await new Promise((resolve) => setTimeout(resolve, 900));
   const sent = performance.now();
   child.kill("SIGINT");
   const [{ signal }, err] = await Promise.all([child.status, new Response(child.stderr).text()]);
