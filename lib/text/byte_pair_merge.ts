@@ -9,6 +9,9 @@ import { PairTable } from "./pair_table.ts";
 
 const POSITIONS = 2 ** 32;
 
+/** Tokens of a piece up to which a scan for each merge is faster than a heap. */
+const FEW = 24;
+
 /** Columns of token ids: each merge makes `merged` of `left` and `right`. */
 export interface MergeColumns {
   readonly left: Int32Array;
@@ -36,6 +39,7 @@ export class MergeTable {
    * entry whose pair has changed since is passed over.
    */
   merge(tokens: Int32Array, firsts?: number[]): number[] {
+    if (tokens.length <= FEW) return this.#mergeFew(Array.from(tokens), firsts);
     const ids = tokens.slice();
     const next = ids.map((_, index) => index + 1);
     const previous = ids.map((_, index) => index - 1);
@@ -62,6 +66,30 @@ export class MergeTable {
     if (firsts !== undefined) ids.forEach((id, index) => id >= 0 && firsts.push(index));
     return Array.from(ids.filter((id) => id >= 0));
   }
+
+  /** The same for few tokens, which are changed in place; n² for n tokens. */
+  #mergeFew(ids: number[], firsts: number[] = []): number[] {
+    const rankAt = (left: number) =>
+      left + 1 < ids.length ? this.#ranks.get(ids[left], ids[left + 1]) : -1;
+    const ranks = ids.map((_, left) => rankAt(left));
+    for (let index = 0; index < ids.length; index++) firsts.push(index);
+    for (let best = lowest(ranks); best >= 0; best = lowest(ranks)) {
+      ids[best] = this.#merged[ranks[best]];
+      for (const list of [ids, ranks, firsts]) list.splice(best + 1, 1);
+      ranks[best] = rankAt(best);
+      if (best > 0) ranks[best - 1] = rankAt(best - 1);
+    }
+    return ids;
+  }
+}
+
+/** The index of the lowest rank, of equal ones the first; −1 if there is none from 0 on. */
+function lowest(ranks: readonly number[]): number {
+  let best = -1;
+  for (let i = 0; i < ranks.length; i++) {
+    if (ranks[i] >= 0 && (best < 0 || ranks[i] < ranks[best])) best = i;
+  }
+  return best;
 }
 
 function byNumber(a: number, b: number): number {
