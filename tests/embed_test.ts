@@ -26,7 +26,9 @@ const MODULES = ["Transformer", "Pooling", "Normalize"].map((kind, idx) => ({
   type: `sentence_transformers.models.${kind}`,
 }));
 
-/** A folder as the hub has it: no tokenizer.json, and tensors without the prefix of a head's model. */
+/**
+ * A folder as the hub has it: no tokenizer.json, and tensors without the prefix of a head's model.
+ */
 async function withFolder(
   golden: EncoderGolden,
   files: Record<string, unknown>,
@@ -153,10 +155,10 @@ forEachDevice("prompts precede a text", async () => {
   await withFolder(bert, files, async (folder) => {
     const encoder = await loadEncoder(folder);
     assert.deepEqual([encoder.pooling, encoder.normalize], ["cls", false]);
-    const [asked] = await embed(encoder, ["w9"]);
+    const [prompted] = await embed(encoder, ["w9"]);
     const [passage] = await embed(encoder, ["w7 w8 w9"], { promptName: "passage" });
     const [own] = await embed(encoder, ["w8 w9"], { prompt: "w7 " });
-    assert.deepEqual([asked, own], [passage, passage]);
+    assert.deepEqual([prompted, own], [passage, passage]);
     await assert.rejects(embed(encoder, ["a"], { promptName: "title" }), {
       name: "RangeError",
       message: "embed: promptName: expected one of query, passage, got title",

@@ -105,7 +105,7 @@ export async function greedyDecode(
   }
 }
 
-/** The positions of a target: that of the last token which is given, and the number of all. */
+/** The positions of a target: that of the last start token, and the number of all. */
 interface Places {
   readonly first: number;
   readonly positions: number;

@@ -26,7 +26,7 @@ export interface TextToTextOptions {
 }
 
 /**
- * The text that the model writes for each text: its likeliest tokens one after the other, without
+ * The text that the model writes for each text: the likeliest token at each step, without
  * special tokens. A text that is longer than the model's context is cut before its last token.
  *
  * Source: Raffel et al., arXiv 1910.10683.

@@ -1,8 +1,8 @@
 /**
  * ALBERT's files: narrow embeddings, and blocks whose weights several layers share.
  *
- * Source: Lan et al., arXiv 1909.11942; `AlbertConfig` of github.com/huggingface/transformers, whose
- * defaults are used here.
+ * Source: Lan et al., arXiv 1909.11942; `AlbertConfig` of github.com/huggingface/transformers,
+ * whose defaults are used here.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * BART's files: post-norm blocks, learned positions, a norm of the embeddings, a tied head.
  *
- * Source: Lewis et al., arXiv 1910.13461; `BartConfig` of github.com/huggingface/transformers, whose
- * defaults are used here.
+ * Source: Lewis et al., arXiv 1910.13461; `BartConfig` of github.com/huggingface/transformers,
+ * whose defaults are used here.
  *
  * @module
  */

@@ -45,9 +45,9 @@ const OPTIONS: OptionNames<EmbedOptions> = {
 /**
  * A vector [C] for each text: pool(encoder(ids)), divided by its length if `normalize`.
  *
- * Texts are computed in batches of similar lengths, padding is hidden, and a text that is longer than
- * the encoder's `maxLength` is cut before its closing special token. Source: Reimers & Gurevych, arXiv
- * 1908.10084.
+ * Texts are computed in batches of similar lengths, padding is hidden, and a text that is longer
+ * than the encoder's `maxLength` is cut before its closing special token. Source: Reimers &
+ * Gurevych, arXiv 1908.10084.
  *
  * ```ts ignore
  * const encoder = await loadEncoder("BAAI/bge-small-en-v1.5");

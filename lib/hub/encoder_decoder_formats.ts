@@ -1,8 +1,8 @@
 /**
  * `config.json` of encoder–decoders: T5, with T5 1.1 and Flan-T5, and BART.
  *
- * The fields of each architecture, and its names of tensors, are in t5_format.ts and bart_format.ts;
- * language models are in config.ts, encoders in encoder_formats.ts.
+ * The fields of each architecture, and its names of tensors, are in t5_format.ts and
+ * bart_format.ts; language models are in config.ts, encoders in encoder_formats.ts.
  *
  * @module
  */
@@ -50,7 +50,7 @@ export function isEncoderDecoderType(type: unknown): boolean {
  * Reads the texts of an encoder–decoder's `config.json` and, if there is one, of its
  * `generation_config.json`, both untrusted.
  *
- * @throws {SyntaxError} naming the field, what was expected and what came
+ * @throws {SyntaxError} naming the field, what was expected and what was found
  */
 export function readEncoderDecoderConfig(
   text: string,

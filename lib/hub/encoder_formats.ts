@@ -1,6 +1,6 @@
 /**
- * `config.json` of encoders, and of encoders with a head for classifying sequences: BERT, DistilBERT,
- * RoBERTa, XLM-RoBERTa, CamemBERT, MPNet, ALBERT and ModernBERT.
+ * `config.json` of encoders, and of encoders with a head for classifying sequences: BERT,
+ * DistilBERT, RoBERTa, XLM-RoBERTa, CamemBERT, MPNet, ALBERT and ModernBERT.
  *
  * The fields of each architecture, and its names of tensors, are in bert_format.ts and the files
  * beside it; language models are in config.ts.
@@ -85,7 +85,7 @@ type WithNames<Read> = Read & { readonly names: ArchitectureNames };
 /**
  * Reads the text of an encoder's `config.json`, untrusted; fields of heads are not read.
  *
- * @throws {SyntaxError} naming the field, what was expected and what came
+ * @throws {SyntaxError} naming the field, what was expected and what was found
  */
 export function readEncoderConfig(text: string): WithNames<PretrainedEncoderConfig> {
   const { architecture, format, fields } = readFormat(text);
@@ -96,7 +96,7 @@ export function readEncoderConfig(text: string): WithNames<PretrainedEncoderConf
 /**
  * Reads the text of a classifier's `config.json`, untrusted.
  *
- * @throws {SyntaxError} naming the field, what was expected and what came
+ * @throws {SyntaxError} naming the field, what was expected and what was found
  */
 export function readClassifierConfig(text: string): WithNames<PretrainedClassifierConfig> {
   const { architecture, format, fields } = readFormat(text);
@@ -110,7 +110,7 @@ export function readClassifierConfig(text: string): WithNames<PretrainedClassifi
 /**
  * Reads the text of a masked language model's `config.json`, untrusted.
  *
- * @throws {SyntaxError} naming the field, what was expected and what came
+ * @throws {SyntaxError} naming the field, what was expected and what was found
  */
 export function readMaskedConfig(text: string): WithNames<PretrainedMaskedConfig> {
   const { architecture, format, fields } = readFormat(text);
@@ -121,8 +121,8 @@ export function readMaskedConfig(text: string): WithNames<PretrainedMaskedConfig
 }
 
 /**
- * An architecture's names of tensors for a model whose encoder is its part `encoder`; for an encoder
- * alone `prefix` is the name of that part.
+ * An architecture's names of tensors for a model whose encoder is its part `encoder`; for an
+ * encoder alone `prefix` is the name of that part.
  */
 function namesOf(
   architecture: EncoderArchitecture,

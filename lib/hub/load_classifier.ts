@@ -86,8 +86,8 @@ export interface Classification {
 const BATCH = 16;
 
 /**
- * Classifies texts, or pairs of texts such as a question and a passage: softmax of the model's logits,
- * or sigmoid with several labels, or the logits themselves in regression; see
+ * Classifies texts, or pairs of texts such as a question and a passage: softmax of the model's
+ * logits, or sigmoid with several labels, or the logits themselves in regression; see
  * `SequenceClassifier.scores`. What is longer than the model's context is cut, the longer text of a
  * pair first.
  *

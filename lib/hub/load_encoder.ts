@@ -2,8 +2,8 @@
  * A published encoder without a head, from a folder, an address or the hub: BERT and its relatives,
  * and sentence-transformers such as all-MiniLM-L6-v2.
  *
- * encoder_formats.ts reads its configuration, sentence_modules.ts how it makes vectors of texts; see
- * embed.ts for those.
+ * encoder_formats.ts reads its configuration, sentence_modules.ts how it makes vectors of texts;
+ * see embed.ts for those.
  *
  * @module
  */
@@ -38,7 +38,8 @@ export interface PretrainedEncoder extends PretrainedEncoderConfig, SentenceModu
  * BERT, RoBERTa, XLM-RoBERTa, CamemBERT, MPNet, DistilBERT, ALBERT or ModernBERT. The weights of
  * heads in its file are not read. Places and errors are those of `loadPretrained`.
  *
- * If there is a `modules.json`, as of sentence-transformers, `embed` pools and normalizes as it says.
+ * If there is a `modules.json`, as of sentence-transformers, `embed` pools and normalizes as it
+ * says.
  *
  * ```ts ignore
  * const encoder = await loadEncoder("sentence-transformers/all-MiniLM-L6-v2");

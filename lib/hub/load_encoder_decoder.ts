@@ -1,8 +1,8 @@
 /**
  * A published encoder–decoder, such as Flan-T5 or BART, from a folder, an address or the hub.
  *
- * encoder_decoder_formats.ts reads its configuration; see lib/generate/text_to_text.ts for the texts
- * that it writes, load_pretrained.ts for language models.
+ * encoder_decoder_formats.ts reads its configuration; see lib/generate/text_to_text.ts for the
+ * texts that it writes, load_pretrained.ts for language models.
  *
  * @module
  */
@@ -37,8 +37,8 @@ export interface PretrainedEncoderDecoder extends PretrainedEncoderDecoderConfig
 }
 
 /**
- * Loads an encoder–decoder: a T5, T5 1.1, Flan-T5 or BART, such as `google/flan-t5-small`. Places and
- * errors are those of `loadPretrained`.
+ * Loads an encoder–decoder: a T5, T5 1.1, Flan-T5 or BART, such as `google/flan-t5-small`. Places
+ * and errors are those of `loadPretrained`.
  *
  * ```ts ignore
  * const t5 = await loadEncoderDecoder("google/flan-t5-small");

@@ -1,8 +1,9 @@
 /**
- * A published masked language model, such as BERT as it was pretrained, from a folder, an address or
- * the hub, and the tokens that it predicts.
+ * A published masked language model, such as BERT as it was pretrained, from a folder, an address
+ * or the hub, and the tokens that it predicts.
  *
- * encoder_formats.ts reads its configuration; see load_pretrained.ts for language models that write.
+ * encoder_formats.ts reads its configuration; see load_pretrained.ts for language models that
+ * write.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * ModernBERT's files: rotary positions, windows in most layers, gated feed-forwards, no biases.
  *
- * Source: Warner et al., arXiv 2412.13663; `ModernBertConfig` of github.com/huggingface/transformers,
- * whose defaults are used here.
+ * Source: Warner et al., arXiv 2412.13663; `ModernBertConfig` of
+ * github.com/huggingface/transformers, whose defaults are used here.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * MPNet's files: a RoBERTa without token types, with a bias of the attention scores.
  *
- * Source: Song et al., arXiv 2004.09297; `MPNetConfig` of github.com/huggingface/transformers, whose
- * defaults are used here.
+ * Source: Song et al., arXiv 2004.09297; `MPNetConfig` of github.com/huggingface/transformers,
+ * whose defaults are used here.
  *
  * @module
  */

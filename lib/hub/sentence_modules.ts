@@ -13,7 +13,7 @@ import { readText, type Repository } from "./repository.ts";
 
 /** How an encoder makes a vector of a text. */
 export interface SentenceModules {
-  /** Which vector stands for the text; `"mean"` if the files do not say. */
+  /** How the vectors of tokens become one; `"mean"` if the files do not say. */
   readonly pooling: Pooling;
   /** Whether vectors are scaled to length 1; false if the files do not say. */
   readonly normalize: boolean;
@@ -23,7 +23,7 @@ export interface SentenceModules {
   readonly lowercase: boolean;
   /** Texts that precede an input, by their names, such as `query`. */
   readonly prompts: Readonly<Record<string, string>>;
-  /** The name of the prompt that is used if none is asked for. */
+  /** The name of the prompt that is used unless options name another. */
   readonly defaultPrompt?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * T5's files, those of T5 1.1 and Flan-T5 among them: relative positions, RMS norms, scores that are
- * not scaled, no biases.
+ * T5's files, those of T5 1.1 and Flan-T5 among them: relative positions, RMS norms, scores that
+ * are not scaled, no biases.
  *
  * Source: Raffel et al., arXiv 1910.10683; `T5Config` of github.com/huggingface/transformers, whose
  * defaults are used here.

@@ -31,8 +31,8 @@ export interface TextSequence {
 }
 
 /**
- * Texts, or pairs of texts, as ids with their special tokens. What is longer than the context is cut:
- * the longer text of a pair first.
+ * Texts, or pairs of texts, as ids with their special tokens. What is longer than the context is
+ * cut: the longer text of a pair first.
  *
  * @throws {TypeError} if `tokenizer` is none, or `texts` is no list of texts or pairs
  */
@@ -109,8 +109,8 @@ export function expectBatchSize(operation: string, batchSize: number): void {
 }
 
 /**
- * Calls `compute` on batches of sequences of similar lengths, so that little padding is computed, and
- * returns its results, one for each sequence, in the sequences' order.
+ * Calls `compute` on batches of sequences of similar lengths, so that little padding is computed,
+ * and returns its results, one for each sequence, in the sequences' order.
  */
 export async function inBatches<Result>(
   sequences: readonly TextSequence[],

@@ -1,8 +1,8 @@
 /**
  * The prediction of masked tokens by an encoder, as BERT and its relatives are trained.
  *
- * B batch, T time, C width, E width of the embeddings, V vocabulary. See encoder.ts for the encoder,
- * lib/hub for published models and texts.
+ * B batch, T time, C width, E width of the embeddings, V vocabulary. See encoder.ts for the
+ * encoder, lib/hub for published models and texts.
  *
  * @module
  */
@@ -108,8 +108,8 @@ export class MaskedLanguageModel extends Module {
   }
 
   /**
-   * The mean cross-entropy, in nats, of `targets` i32 [B,T], the tokens behind the masks; targets of
-   * −100 are ignored.
+   * The mean cross-entropy, in nats, of `targets` i32 [B,T], the tokens behind the masks; targets
+   * of −100 are ignored.
    */
   loss(
     ids: Tensor,

@@ -9,7 +9,7 @@ import { slice } from "../ops/slice.ts";
 import { checkOptions } from "../options.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 
-/** Which vector stands for a sequence: that of its first token, or the mean of all. */
+/** The vector of a sequence: that of its first token, or the mean of all. */
 export type Pooling = "cls" | "mean";
 
 /** The names of the ways of pooling. */

@@ -12,8 +12,8 @@ import type { Tensor } from "../../lib/tensor/tensor.ts";
 import { type Golden, uniform } from "./pretrained_golden.ts";
 
 /**
- * Asserts norm and direction of each tensor's gradient, put together from those of the parameters in
- * it, and that every tensor of the file has one.
+ * Asserts norm and direction of each tensor's gradient, put together from those of the parameters
+ * in it, and that every tensor of the file has one.
  */
 export async function assertGradients(
   golden: Golden,
