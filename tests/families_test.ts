@@ -30,6 +30,8 @@ interface Expected {
 /** The models of golden/families. */
 const FAMILIES = [
   "smollm2",
+  "mistral",
+  "qwen2",
   "qwen3",
   "smollm3",
   "gemma",
@@ -38,6 +40,7 @@ const FAMILIES = [
   "phi",
   "phi3",
   "gpt_neox",
+  "gpt_neox_sequential",
   "gptj",
   "opt",
   "bloom",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ModelConfig } from "../nn/config.ts";
 import { type ConfigFields, unexpected } from "./config_fields.ts";
 
 const FULL = "full_attention";
@@ -39,6 +40,28 @@ export function writeLayerTypes(
     { length: layers },
     (_, layer) => windows[layer] === undefined ? FULL : SLIDING,
   );
+}
+
+/**
+ * Qwen's windows: with `use_sliding_window`, of `sliding_window` tokens in the layers from
+ * `max_window_layers` on, unless the file has `layer_types`.
+ *
+ * @throws {SyntaxError} as `readLayerTypes` does
+ */
+export function readLateWindows(fields: ConfigFields, layers: number): (number | undefined)[] {
+  const slides = fields.boolean("use_sliding_window", false);
+  const window = slides ? fields.wholeNumber("sliding_window", 4096) : undefined;
+  const first = fields.wholeNumber("max_window_layers", 28, 0);
+  return readLayerTypes(fields, layers, window, (layer) => slides && layer >= first);
+}
+
+/** The fields that `readLateWindows` reads. */
+export function writeWindows({ layers, window }: ModelConfig): Record<string, unknown> {
+  return {
+    use_sliding_window: window !== undefined,
+    sliding_window: oneWindow(window) ?? null,
+    layer_types: writeLayerTypes(layers, window),
+  };
 }
 
 /** The window of the layers that have one; undefined if none has. */

@@ -19,6 +19,7 @@ import {
   readLayers,
   splitName,
 } from "./format.ts";
+import { readLateWindows, writeWindows } from "./layer_types.ts";
 import { readRotary, type RotaryFieldOptions, writeRotary } from "./rotary_fields.ts";
 
 /** Folio's linear layers within a block → the file's. */
@@ -97,18 +98,21 @@ export const mistral: Format = {
   source: llamaSource,
 };
 
-/** `"model_type": "qwen2"`: a Llama with biases of query, key and value. */
+/**
+ * `"model_type": "qwen2"`: a Llama with biases of query, key and value and, in later layers, a window
+ * if the file says so.
+ */
 export const qwen2: Format = {
   read(fields) {
-    fields.only("use_sliding_window", false);
     const input = readLlama(fields, { vocabSize: 151936, contextLength: 32768, hidden: 22016 });
-    return { ...input, queryKeyValueBias: true };
+    const window = readLateWindows(fields, input.layers);
+    return { ...input, queryKeyValueBias: true, window };
   },
   write: (config) => ({
     architectures: ["Qwen2ForCausalLM"],
     model_type: "qwen2",
     ...writeLlama(config),
-    use_sliding_window: false,
+    ...writeWindows(config),
   }),
   source: llamaSource,
 };

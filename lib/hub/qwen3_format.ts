@@ -7,7 +7,7 @@
  * @module
  */
 import type { Format } from "./format.ts";
-import { oneWindow, readLayerTypes, writeLayerTypes } from "./layer_types.ts";
+import { readLateWindows, writeWindows } from "./layer_types.ts";
 import { llamaSource, readBiases, readLlama, writeLlama } from "./llama_format.ts";
 
 const DEFAULTS = { vocabSize: 151936, contextLength: 32768, headSize: 128, hidden: 22016 };
@@ -16,15 +16,11 @@ const DEFAULTS = { vocabSize: 151936, contextLength: 32768, headSize: 128, hidde
 export const qwen3: Format = {
   read(fields) {
     const input = readLlama(fields, DEFAULTS);
-    const slides = fields.boolean("use_sliding_window", false);
-    const window = slides ? fields.wholeNumber("sliding_window", 4096) : undefined;
-    const first = fields.wholeNumber("max_window_layers", 28, 0);
-    const isSliding = (layer: number) => slides && layer >= first;
     return {
       ...input,
       ...readBiases(fields),
       queryKeyNorm: true,
-      window: readLayerTypes(fields, input.layers, window, isSliding),
+      window: readLateWindows(fields, input.layers),
     };
   },
   write: (config) => ({
@@ -32,9 +28,7 @@ export const qwen3: Format = {
     model_type: "qwen3",
     ...writeLlama(config),
     attention_bias: config.queryKeyValueBias,
-    use_sliding_window: config.window !== undefined,
-    sliding_window: oneWindow(config.window) ?? null,
-    layer_types: writeLayerTypes(config.layers, config.window),
+    ...writeWindows(config),
   }),
   source: llamaSource,
 };

@@ -8,7 +8,7 @@
  */
 import { type ConfigFields, unexpected } from "./config_fields.ts";
 import type { Format } from "./format.ts";
-import { oneWindow, readLayerTypes, writeLayerTypes } from "./layer_types.ts";
+import { readLayerTypes, writeWindows } from "./layer_types.ts";
 import { llamaSource, readBiases, readLlama, writeLlama } from "./llama_format.ts";
 
 const DEFAULTS = {
@@ -48,9 +48,7 @@ export const smollm3: Format = {
       { length: config.layers },
       (_, layer) => config.rotaryLayers?.[layer] === false ? 0 : 1,
     ),
-    use_sliding_window: config.window !== undefined,
-    sliding_window: oneWindow(config.window) ?? null,
-    layer_types: writeLayerTypes(config.layers, config.window),
+    ...writeWindows(config),
   }),
   source: llamaSource,
 };
