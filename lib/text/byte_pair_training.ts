@@ -110,18 +110,18 @@ class Training {
   );
 
   constructor(counts: ReadonlyMap<string, number>) {
-    const tokens: number[] = [BOUNDARY];
-    const weights: number[] = [0];
+    const encoder = new TextEncoder();
+    let places = 1;
+    for (const piece of counts.keys()) places += encoder.encode(piece).length + 1;
+    this.#tokens = new Int32Array(places).fill(BOUNDARY);
+    this.#weights = new Float64Array(places);
+    let at = 1;
     for (const [piece, count] of counts) {
-      for (const byte of new TextEncoder().encode(piece)) {
-        tokens.push(byte);
-        weights.push(count);
-      }
-      tokens.push(BOUNDARY);
-      weights.push(0);
+      const bytes = encoder.encode(piece);
+      this.#tokens.set(bytes, at);
+      this.#weights.fill(count, at, at + bytes.length);
+      at += bytes.length + 1;
     }
-    this.#tokens = Int32Array.from(tokens);
-    this.#weights = Float64Array.from(weights);
     this.#next = this.#tokens.map((_, place) => place + 1);
     this.#previous = this.#tokens.map((_, place) => place - 1);
     for (let place = 1; place + 1 < this.#tokens.length; place++) this.#addPair(place);
