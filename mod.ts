@@ -63,7 +63,13 @@ export { argmax, type ArgmaxOptions } from "./lib/ops/argmax.ts";
 export { logSoftmax, softmax, type SoftmaxOptions } from "./lib/ops/softmax.ts";
 export { layerNorm } from "./lib/ops/layer_norm.ts";
 export { rmsNorm } from "./lib/ops/rms_norm.ts";
-export { linear, type LinearOptions, matmul, type MatmulOptions } from "./lib/ops/matmul.ts";
+export {
+  linear,
+  type LinearOptions,
+  type LowRankFactors,
+  matmul,
+  type MatmulOptions,
+} from "./lib/ops/matmul.ts";
 export { feedForward, type FeedForwardOptions } from "./lib/ops/feed_forward.ts";
 export { attention, selfAttention } from "./lib/ops/attention.ts";
 export type { AttentionMask, AttentionOptions } from "./lib/ops/attention_layout.ts";

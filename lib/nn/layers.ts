@@ -21,7 +21,7 @@ import type { BlockConfig } from "./block_config.ts";
 import { expectEpsilon, expectWholeNumber } from "./config_checks.ts";
 import type { ForwardContext } from "./context.ts";
 import { constant, type Initializer, layerRandom, normal, parameter } from "./initializers.ts";
-import { addLowRank, type LowRankUpdate } from "./low_rank.ts";
+import { addLowRank, type LowRankUpdate, updateFactors } from "./low_rank.ts";
 import { Module, type Parts } from "./module.ts";
 
 /** Options of `Linear`. */
@@ -39,7 +39,7 @@ export interface LinearLayerOptions {
 const LINEAR_OPTIONS = { bias: true, transposed: true, initializer: true, random: true };
 
 /** Options of one call of a `Linear`. */
-export interface LinearCallOptions extends Omit<LinearOptions, "transposed"> {
+export interface LinearCallOptions extends Omit<LinearOptions, "transposed" | "update"> {
   /** The forward pass, for the dropout of low-rank updates. Default: an evaluation. */
   context?: ForwardContext;
 }
@@ -88,17 +88,27 @@ export class Linear extends Module {
     return { weight: this.weight, bias: this.bias };
   }
   /**
-   * The layer's value. The activation and the residual are computed in the product's kernel; with
-   * low-rank updates the activation has its own.
+   * The layer's value. The activation and the residual are computed in the product's kernel, also
+   * with low-rank updates in a training step of many rows.
    */
   forward(x: Tensor, { context, ...options }: LinearCallOptions = {}): Tensor {
     if (this.updates.length === 0) return this.#product(x, options);
+    const update = this.quantized
+      ? undefined
+      : updateFactors(this.updates, this.#sizes(x), context);
+    if (update) return this.#product(x, { ...options, update });
     const { activation, residual } = options;
     const base = this.#product(x, activation ? {} : { residual });
     const sum = addLowRank(x, base, this.updates, context);
     if (!activation) return sum;
     const y = activate(sum, activation);
     return residual ? add(y, residual) : y;
+  }
+
+  #sizes(x: Tensor): { rows: number; inputs: number; outputs: number } {
+    const [first, second] = this.weight.shape;
+    const [inputs, outputs] = this.transposed ? [second, first] : [first, second];
+    return { rows: x.size / inputs, inputs, outputs };
   }
 
   #product(x: Tensor, options: Omit<LinearOptions, "transposed">): Tensor {

@@ -10,7 +10,7 @@
  */
 import { mul } from "../ops/binary.ts";
 import { concatenate } from "../ops/concatenate.ts";
-import { linear } from "../ops/matmul.ts";
+import { linear, type LowRankFactors } from "../ops/matmul.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { ForwardContext } from "./context.ts";
 
@@ -52,6 +52,22 @@ export function addLowRank(
   }, base);
 }
 
+/**
+ * All updates as factors of one matrix, for a training step in which the product with the sum of the
+ * weight and the updates is faster: the sum costs K·N, two more products cost rows·(K + N). Undefined
+ * if they are not, if an update drops inputs, or in an evaluation, which keeps the weight unrounded.
+ */
+export function updateFactors(
+  updates: readonly LowRankUpdate[],
+  { rows, inputs, outputs }: { rows: number; inputs: number; outputs: number },
+  context: ForwardContext = new ForwardContext(),
+): LowRankFactors | undefined {
+  const isTraining = context.options.randomState !== undefined;
+  const isFaster = isTraining && rows * (inputs + outputs) >= inputs * outputs;
+  if (!isFaster || updates.some(({ dropout }) => context.drops(dropout))) return undefined;
+  return stacked(updates, outputs);
+}
+
 /** scale·B·A of all updates, [outputs, K]: what they add to the layer's weight. */
 export function lowRankMatrix(updates: readonly LowRankUpdate[], outputs: number): Tensor {
   const { a, b } = stacked(updates, outputs);
@@ -62,7 +78,7 @@ export function lowRankMatrix(updates: readonly LowRankUpdate[], outputs: number
 function stacked(
   updates: readonly LowRankUpdate[],
   outputs: number,
-): { a: Tensor; b: Tensor } {
+): LowRankFactors {
   const a = updates.map((update) => scaled(update.a, update.scale));
   if (updates.length === 1) return { a: a[0], b: block(updates[0], outputs) };
   const b = updates.map((update) => block(update, outputs));

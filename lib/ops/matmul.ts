@@ -115,6 +115,16 @@ export interface LinearOptions {
   residual?: Tensor;
   /** The weight is [N, K], as in tied heads and Llama. Default false: [K, N], as in GPT-2. */
   transposed?: boolean;
+  /** Added to the weight for this product: (b·a)ᵀ, or b·a if `transposed`. Default: none. */
+  update?: LowRankFactors;
+}
+
+/** The factors of a low-rank matrix b·a. */
+export interface LowRankFactors {
+  /** f32 [R, K]. */
+  readonly a: Tensor;
+  /** f32 [N, R]. */
+  readonly b: Tensor;
 }
 
 /**
@@ -138,17 +148,20 @@ export function linear(
   bias?: Tensor,
   options: LinearOptions = {},
 ): Tensor {
-  checkOptions("linear", options, { activation: true, residual: true, transposed: true });
-  const { activation, residual, transposed = false } = options;
+  const known = { activation: true, residual: true, transposed: true, update: true };
+  checkOptions("linear", options, known);
+  const { activation, residual, transposed = false, update } = options;
   expectActivation("linear", activation);
-  const layer = linearLayer("linear", { x, weight, bias, transposed });
+  // Computed again in the derivative, which is cheaper than keeping it.
+  const updated = () => update ? updatedWeight(weight, update, transposed) : weight;
+  const layer = linearLayer("linear", { x, weight: updated(), bias, transposed });
   const shape = [...x.shape.slice(0, -1), layer.sizes.n];
   expectShape("linear", "residual", residual, shape);
-  const inputs = [x, weight, bias, residual];
+  const inputs = [x, weight, bias, residual, update?.a, update?.b];
   const needs = inputs.map(isTracked);
   const saves = activation && needs.some(Boolean);
   const pre = saves ? empty(shape, { device: x.device }) : undefined;
-  const y = gemm(x, weight, layer.sizes, shape, {
+  const y = gemm(x, layer.weight, layer.sizes, shape, {
     transposeB: transposed,
     bias,
     activation,
@@ -159,12 +172,45 @@ export function linear(
   return differentiable(y, inputs, (dy, [gathered]) => {
     const dPre = activation && pre ? activationBackward(activation, dy, pre) : dy;
     return [
-      needs[0] ? gradientOfInput(dPre, layer, gathered) : undefined,
+      needs[0] ? gradientOfInput(dPre, { ...layer, weight: updated() }, gathered) : undefined,
       needs[1] ? gradientOfWeight(dPre, layer) : undefined,
       needs[2] ? gradientOfBias(dPre) : undefined,
       needs[3] ? dy : undefined,
+      needs[4] ? gradientOfA(dPre, layer, update!) : undefined,
+      needs[5] ? gradientOfB(dPre, layer, update!) : undefined,
     ];
   }, { sums: [0] });
+}
+
+/** W + (b·a)ᵀ [K,N], or W + b·a [N,K] if transposed, in one launch. */
+function updatedWeight(weight: Tensor, { a, b }: LowRankFactors, transposed: boolean): Tensor {
+  const [rank, k] = a.shape;
+  const [n] = b.shape;
+  expectShape("linear", "the update's b", b, [n, rank]);
+  expectShape("linear", "a weight of the update's size", weight, transposed ? [n, k] : [k, n]);
+  return transposed
+    ? gemm(b, a, { m: n, n: k, k: rank }, weight.shape, { residual: weight })
+    : gemm(a, b, { m: k, n, k: rank }, weight.shape, {
+      transposeA: true,
+      transposeB: true,
+      residual: weight,
+    });
+}
+
+/** da = (dPre·b)ᵀ·x, [R,K]: two thin products instead of the weight's whole gradient. */
+function gradientOfA(dPre: Tensor, { x, sizes }: LinearLayer, { a, b }: LowRankFactors): Tensor {
+  const { m, n, k } = sizes;
+  const [rank] = a.shape;
+  const inner = gemm(dPre, b, { m, n: rank, k: n }, [m, rank]);
+  return gemm(inner, x, { m: rank, n: k, k: m }, a.shape, { transposeA: true });
+}
+
+/** db = dPreᵀ·(x·aᵀ), [N,R]. */
+function gradientOfB(dPre: Tensor, { x, sizes }: LinearLayer, { a, b }: LowRankFactors): Tensor {
+  const { m, n, k } = sizes;
+  const [rank] = a.shape;
+  const inner = gemm(x, a, { m, n: rank, k }, [m, rank], { transposeB: true });
+  return gemm(dPre, inner, { m: n, n: rank, k: m }, b.shape, { transposeA: true });
 }
 
 /** The tensors of a linear layer x·W + bias. */
