@@ -145,3 +145,14 @@ forEachDevice("attention refuses what cannot be", () => {
   const mistyped = { width: 8, heads: 2, windows: 3 } as BlockConfigInput;
   assert.throws(() => new Attention(mistyped), /unknown option 'windows'/);
 });
+
+forEachDevice("a bias of scores is refused with a soft-cap or ALiBi", () => {
+  const x = zeros([1, 3, 8]);
+  const scoreBias = zeros([2, 3, 3]);
+  for (const choice of [{ attentionSoftCap: 2 }, { positions: "alibi" as const }]) {
+    const layer = new Attention({ width: 8, heads: 2, ...choice }, { causal: true });
+    const message =
+      /expected scores as they are with a scoreBias, got (positions alibi|attentionS)/;
+    assert.throws(() => layer.forward(x, { scoreBias }), { name: "TypeError", message });
+  }
+});

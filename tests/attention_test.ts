@@ -1,6 +1,7 @@
 /** Attention against float64, finite differences, and itself on one and two threads. */
 import assert from "node:assert/strict";
 import { attention, selfAttention } from "../lib/ops/attention.ts";
+import type { AttentionOptions } from "../lib/ops/attention_layout.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
@@ -248,4 +249,15 @@ forEachDevice("mistakes are named", (device) => {
     () => selfAttention(empty([1, 1, 3 * 257]), { heads: 1 }),
     /selfAttention: expected heads of at most 256 on webgpu, got 257; use more heads/,
   );
+});
+
+forEachDevice("a soft-cap and ALiBi that cannot be are refused", () => {
+  const qkv = empty([1, 2, 6]);
+  const refused = (options: Partial<AttentionOptions>, name: string, message: RegExp) =>
+    assert.throws(() => selfAttention(qkv, { heads: 2, ...options }), { name, message });
+  for (const softCap of [0, -1, NaN, Infinity]) {
+    refused({ softCap }, "RangeError", /selfAttention: softCap: expected a number above 0, got/);
+  }
+  refused({ softCap: 1, alibi: true, causal: true }, "TypeError", /softCap or alibi, got both/);
+  refused({ alibi: true }, "TypeError", /alibi needs causal attention, got causal false/);
 });

@@ -241,7 +241,11 @@ export class Attention extends Module {
   }
 
   #biased(bias: Tensor) {
-    const { heads, window, scale } = this.#heads();
+    const { heads, window, scale, softCap, alibi } = this.#heads();
+    if (softCap !== undefined || alibi) {
+      const got = alibi ? "positions alibi" : `attentionSoftCap ${softCap}`;
+      throw new TypeError(`Attention: expected scores as they are with a scoreBias, got ${got}`);
+    }
     return { heads, window, scale, causal: this.#causal, bias };
   }
 
