@@ -11,6 +11,7 @@ import type { BatchOptions } from "../lib/text/encode_batch.ts";
 import { size } from "../lib/shape.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
+import { serveModel } from "./support/model_server.ts";
 import { type EncoderGolden, ENCODERS, floats, weight } from "./support/pretrained_golden.ts";
 
 const { bert, distilbert } = ENCODERS;
@@ -124,6 +125,20 @@ forEachDevice("a folder of sentence-transformers pools and normalizes as it says
     assertClose(long, cut, 1e-6);
     assert.deepEqual(await embed(encoder, []), []);
   });
+});
+
+forEachDevice("files in folders of a model's address are found", async () => {
+  const files = {
+    "modules.json": JSON.stringify(MODULES),
+    "1_Pooling/config.json": JSON.stringify({ pooling_mode: "cls" }),
+    "config.json": JSON.stringify(distilbert.config),
+    "vocab.txt": VOCAB,
+    "model.safetensors": await weights(distilbert, true),
+  };
+  await using server = serveModel(files);
+  const encoder = await loadEncoder(server.url);
+  assert.equal(encoder.pooling, "cls");
+  assert.ok(server.log.some((line) => line.includes(" 1_Pooling/config.json")), `${server.log}`);
 });
 
 forEachDevice("many texts get what each gets alone, in their order", async () => {
