@@ -88,6 +88,8 @@ Deno.test("mistakes of finetune --labels are one line, and nothing is written", 
     [line("--labels texts.tsv --out x"), /expected a MODEL/],
     [[...LABELS, ...line("--compare --method full")], /leave --method out/],
     [[...LABELS, ...line("--dataset plain.txt")], /cannot be given with --dataset/],
+    [[...LABELS, ...line("--steps 9")], /--steps: a run with --labels has no such choice/],
+    [line("base --dataset plain.txt --compare"), /--compare: it is for --labels FILE/],
     [line("base --dataset plain.txt --method frozen"), /it classifies texts/],
   ];
   for (const [flags, message] of tries) {

@@ -7,6 +7,7 @@
  * @module
  */
 import { deviceOptions } from "../../lib/cli/device_flags.ts";
+import { kebabCase } from "../../lib/cli/flags.ts";
 import { Interrupt } from "../../lib/cli/interrupt.ts";
 import { formatCount, formatItems } from "../../lib/cli/numbers.ts";
 import { print } from "../../lib/cli/output.ts";
@@ -67,11 +68,38 @@ export async function classification(
   device.close();
 }
 
+/** Flags that a run with --labels does not follow. */
+const OTHERS = [
+  "steps",
+  "accumulate",
+  "beta1",
+  "beta2",
+  "patience",
+  "pack",
+  "column",
+  "evalEvery",
+  "evalBatches",
+  "logEvery",
+  "sampleEvery",
+  "checkpointEvery",
+  "tensorboard",
+  "live",
+  "livePort",
+  "recomputeActivations",
+  "blas",
+];
+
 function expectFlags(flags: FinetuneFlags, given: Given, location: string | undefined): void {
   const { method, compare } = flags;
   if (flags.dataset !== undefined || flags.resume) {
     throw new UserError(
       `--labels: it cannot be given with --${flags.resume ? "resume" : "dataset"}; leave one out`,
+    );
+  }
+  const other = OTHERS.find((name) => given.has(name));
+  if (other !== undefined) {
+    throw new UserError(
+      `--${kebabCase(other)}: a run with --labels has no such choice; leave it out`,
     );
   }
   if (compare && given.has("method")) {

@@ -65,6 +65,9 @@ export async function planFinetune(
       "--force starts a new run and --resume continues one; leave one of them out",
     );
   }
+  for (const name of ["test", "compare"]) {
+    if (given.has(name)) throw new UserError(`--${name}: it is for --labels FILE; leave it out`);
+  }
   const folder = flags.out ?? defaultFolder("runs/finetune", flags.resume);
   if (flags.resume) return await restOf(folder, flags, { given, location });
   if (location === undefined) throw new UserError("expected a MODEL to fine-tune; see --help");
