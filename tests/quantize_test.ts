@@ -10,13 +10,14 @@ import { Generator } from "../lib/generate/generator.ts";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { savePretrained } from "../lib/hub/pretrained_files.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { quantize } from "../lib/nn/quantize.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { Random } from "../lib/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { Trainer } from "../lib/train/trainer.ts";
-import { forEachDevice } from "./support/devices.ts";
+import { forEachDevice, sharedDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
 
 const shape = { vocabSize: 29, contextLength: 16, layers: 2, heads: 2, width: 32 };
@@ -150,6 +151,32 @@ for (const [name, config] of Object.entries(FAMILIES)) {
       assert.deepEqual(await rounded.forward(ids).data(), logits);
     }
     await Deno.remove(folder, { recursive: true });
+  });
+}
+
+const FOLDER = new URL("golden/families/", import.meta.url);
+const PUBLISHED = [...Deno.readDirSync(FOLDER)].filter(({ isDirectory }) => isDirectory);
+
+for (const { name } of PUBLISHED) {
+  Deno.test({
+    name: `weights rounded while they are read are quantize's: ${name}'s file`,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      useDevice(await sharedDevice("cpu-1"));
+      const place = new URL(name, FOLDER);
+      const rounded = (await loadPretrained(place)).model;
+      await quantize(rounded, { bits: 4 });
+      const { model } = await loadPretrained(place, { weights: "int4" });
+      const ids = tensor(Int32Array.of(1, 7, 3, 20), { shape: [1, 4] });
+      const expected = await rounded.forward(ids).data();
+      assert.deepEqual(await model.forward(ids).data(), expected);
+      const options = { maxNewTokens: 4, temperature: 0 };
+      assert.equal(
+        (await Array.fromAsync(new Generator(model).generate([1, 7], options))).length,
+        4,
+      );
+    },
   });
 }
 
