@@ -1,6 +1,6 @@
 /**
- * Published decoder families: logits, loss, gradients and greedy text are those of transformers, and
- * what is saved loads to the same logits. See golden/families/README.md for the models.
+ * Published decoder families: logits, loss, gradients and greedy text are those of transformers,
+ * and what is saved loads to the same logits. See golden/families/README.md for the models.
  */
 import assert from "node:assert/strict";
 import { Generator } from "../lib/generate/generator.ts";

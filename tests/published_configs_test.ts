@@ -1,6 +1,6 @@
 /**
- * config.json files of published models, as transformers 4 wrote them: the model that is read has as
- * many parameters as the published one, and what Folio cannot compute is refused by name.
+ * config.json files of published models, as transformers 4 wrote them: the model that is read has
+ * as many parameters as the published one, and what Folio cannot compute is refused by name.
  */
 import assert from "node:assert/strict";
 import { readModelConfig } from "../lib/hub/config.ts";

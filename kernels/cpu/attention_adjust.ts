@@ -4,8 +4,8 @@
  *
  * The scalars are `softCap`, c, and `alibiHeads`, n, the largest power of two up to the number of
  * heads. The slope of head h is 2^(−8(h + 1)/n) if h < n, otherwise 2^(−4(2(h − n) + 1)/n). Scores
- * are in units of `1/unit`: times log₂ e in all kernels but attention_scores.ts. Source: Press et al.,
- * arXiv 2108.12409 (ALiBi); Gemma 2, arXiv 2408.00118 (soft-capping).
+ * are in units of `1/unit`: times log₂ e in all kernels but attention_scores.ts. Source: Press et
+ * al., arXiv 2108.12409 (ALiBi); Gemma 2, arXiv 2408.00118 (soft-capping).
  *
  * @module
  */

@@ -1,7 +1,7 @@
 // Attention scores changed before the softmax: with SOFT_CAP to c·tanh(score/c), with ALIBI by
 // slope·(key − query), a slope for each head: 2^(−8(h + 1)/n) if h < n = s.alibiHeads, the largest
-// power of two up to the number of heads, otherwise 2^(−4(2(h − n) + 1)/n). Scores and distances are
-// multiplied by `unit`, log₂ e in all kernels but attention_scores.wgsl.
+// power of two up to the number of heads, otherwise 2^(−4(2(h − n) + 1)/n). Scores and distances
+// are multiplied by `unit`, log₂ e in all kernels but attention_scores.wgsl.
 override SOFT_CAP: u32;
 override ALIBI: u32;
 

@@ -1,6 +1,6 @@
 /**
- * BLOOM's files: ALiBi instead of position vectors, a norm of the embeddings, queries, keys and values
- * interleaved by head.
+ * BLOOM's files: ALiBi instead of position vectors, a norm of the embeddings, queries, keys and
+ * values interleaved by head.
  *
  * The context length is `seq_length`, which ALiBi may exceed. Source: `BloomConfig` of
  * github.com/huggingface/transformers, whose defaults are used here.

@@ -1,9 +1,9 @@
 /**
- * `config.json` and Folio's ModelConfig: read for each family of `FORMATS`, and written as the first
- * of them that computes exactly the model. A model that none expresses is written with
+ * `config.json` and Folio's ModelConfig: read for each family of `FORMATS`, and written as the
+ * first of them that computes exactly the model. A model that none expresses is written with
  * `"model_type": "folio"`, so that every saved model can be read again. The fields of each
- * architecture, and its names of parameters, are in gpt2_format.ts and the files beside it; encoders
- * are in encoder_formats.ts.
+ * architecture, and its names of parameters, are in gpt2_format.ts and the files beside it;
+ * encoders are in encoder_formats.ts.
  *
  * @module
  */

@@ -21,7 +21,9 @@ export interface ParameterSource {
   readonly part?: { readonly index: number; readonly count: number };
   /** The tensor's column that column c of the parameter is, such as GPT-NeoX's. Default: c. */
   readonly column?: (c: number) => number;
-  /** Rows of the tensor before the parameter's first, written as zeros (OPT's positions). Default 0. */
+  /**
+   * Rows of the tensor before the parameter's first, written as zeros (OPT's positions). Default 0.
+   */
   readonly skippedRows?: number;
   /** Added to the tensor's numbers: 1 for Gemma's gains. Default 0. */
   readonly added?: number;

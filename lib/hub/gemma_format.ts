@@ -1,7 +1,7 @@
 /**
- * The files of Gemma, Gemma 2 and Gemma 3 (text): embeddings times √C, RMS norms with the gain 1 + w,
- * a gated tanh GELU; from 2 on norms around each half, alternating windows and soft-caps; in 3 norms
- * of queries and keys, and another rotary base in layers with a window.
+ * The files of Gemma, Gemma 2 and Gemma 3 (text): embeddings times √C, RMS norms with the gain 1 +
+ * w, a gated tanh GELU; from 2 on norms around each half, alternating windows and soft-caps; in 3
+ * norms of queries and keys, and another rotary base in layers with a window.
  *
  * Source: `GemmaConfig`, `Gemma2Config` and `Gemma3TextConfig` of
  * github.com/huggingface/transformers, whose defaults are used here.

@@ -1,6 +1,6 @@
 /**
- * GPT-NeoX's files, Pythia's among them: attention and feed-forward side by side, rotary positions on
- * a part of each head, queries, keys and values interleaved by head.
+ * GPT-NeoX's files, Pythia's among them: attention and feed-forward side by side, rotary positions
+ * on a part of each head, queries, keys and values interleaved by head.
  *
  * Source: `GPTNeoXConfig` of github.com/huggingface/transformers, whose defaults are used here.
  *

@@ -1,6 +1,6 @@
 /**
- * GPT-J's files: attention and feed-forward side by side after one norm, rotary positions on the first
- * `rotary_dim` columns of each head in neighboring pairs, a head with a bias.
+ * GPT-J's files: attention and feed-forward side by side after one norm, rotary positions on the
+ * first `rotary_dim` columns of each head in neighboring pairs, a head with a bias.
  *
  * Source: `GPTJConfig` of github.com/huggingface/transformers, whose defaults are used here.
  *

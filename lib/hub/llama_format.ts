@@ -99,8 +99,8 @@ export const mistral: Format = {
 };
 
 /**
- * `"model_type": "qwen2"`: a Llama with biases of query, key and value and, in later layers, a window
- * if the file says so.
+ * `"model_type": "qwen2"`: a Llama with biases of query, key and value and, in later layers, a
+ * window if the file says so.
  */
 export const qwen2: Format = {
   read(fields) {

@@ -1,6 +1,6 @@
 /**
- * OPT's files: a GPT-2 with ReLU, separate query, key and value, and a position table whose first two
- * rows are never read.
+ * OPT's files: a GPT-2 with ReLU, separate query, key and value, and a position table whose first
+ * two rows are never read.
  *
  * OPT-350m, whose embeddings have another width (`word_embed_proj_dim`) and which normalizes after
  * each half, is refused by name. Source: `OPTConfig` of github.com/huggingface/transformers, whose

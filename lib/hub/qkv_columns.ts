@@ -18,8 +18,8 @@ export function headMajorColumn(config: ModelConfig): (c: number) => number {
 }
 
 /**
- * The column whose rotary pair is its neighbor, as in GPT-J, for each with its pair half the rotated
- * columns away; values and columns that are not rotated stay.
+ * The column whose rotary pair is its neighbor, as in GPT-J, for each with its pair half the
+ * rotated columns away; values and columns that are not rotated stay.
  */
 export function neighborPairColumn(config: ModelConfig): (c: number) => number {
   const { heads, keyValueHeads = heads, rotaryDimensions } = config;

@@ -53,7 +53,9 @@ export const smollm3: Format = {
   source: llamaSource,
 };
 
-/** `no_rope_layers`, in which 1 means rotary positions and 0 none; or every fourth layer has none. */
+/**
+ * `no_rope_layers`, in which 1 means rotary positions and 0 none; or every fourth layer has none.
+ */
 function readRotaryLayers(fields: ConfigFields, layers: number): boolean[] {
   const interval = fields.wholeNumber("no_rope_layer_interval", 4);
   const byRule = Array.from({ length: layers }, (_, layer) => (layer + 1) % interval ? 1 : 0);
