@@ -63,8 +63,8 @@ export function serveModel(
   const options = { hostname: "127.0.0.1", port: 0, onListen: () => {}, onError: () => failed() };
   const server = Deno.serve(options, (request) => {
     const path = new URL(request.url).pathname.slice(prefix.length);
-    // An encoded slash is part of a name, as for most servers.
-    const name = /%2f/i.test(path) ? path : decodeURIComponent(path);
+    // An encoded slash is part of a file's name, as for most servers.
+    const name = /%2f[^/]*$/i.test(path) ? path : decodeURIComponent(path);
     const range = request.headers.get("range");
     urls.add(request.url);
     log.push(`${request.method} ${name}${range ? ` ${range}` : ""}`);
