@@ -23,8 +23,8 @@ export interface DownloadOptions extends ReadStreamOptions {
 }
 
 /**
- * The bytes at an `http:` or `https:` address. A server that is busy (429, 5xx) is asked once more,
- * after the time that it names.
+ * The bytes at an `http:` or `https:` address. If the server is busy (429, 5xx), the request is
+ * sent once more, after the time that the server names.
  *
  * @throws {UnreachableError} if there is no connection, no answer in time, or no status 2xx
  * @throws {UserError} if the file is larger than the limit: by its announced length before

@@ -1,6 +1,6 @@
 /**
- * How often, and for how long, a server is asked again: one budget of tries and one of time, both
- * renewed by progress only, so that no server keeps a reader for ever.
+ * Retries of requests to a server: one budget of tries and one of time, both renewed by progress
+ * only, so that no server keeps a reader forever.
  *
  * @module
  */
@@ -11,18 +11,18 @@ import { UnreachableError } from "./unreachable.ts";
 const FIRST_PAUSE = 200;
 /** Bytes that count as progress. */
 const PROGRESS = 1 << 16;
-/** The longest wait that a server may ask for, in seconds. */
+/** The longest `Retry-After` that is waited for, in seconds. */
 const LONGEST_WAIT = 60;
-/** Statuses besides 5xx that may be another one soon: Request Timeout, Too Many Requests. */
+/** Statuses besides 5xx that are worth a retry: Request Timeout, Too Many Requests. */
 const PASSING = [408, 429];
 
-/** How much a server is trusted to recover. */
+/** How long to retry. */
 export interface PatienceOptions {
-  /** Failures in a row that are followed by another try. */
+  /** Number of consecutive failures that are followed by another try. */
   readonly retries: number;
   /** Milliseconds without progress after which there is no further try; default: any number. */
   readonly time?: number;
-  /** Whether a server that does not answer at all is asked again; default true. */
+  /** Whether to retry if there is no answer at all; default true. */
   readonly unanswered?: boolean;
   /** Ends a pause; its reason is thrown. */
   readonly signal?: AbortSignal;
@@ -41,7 +41,7 @@ export class Patience {
     this.#options = options;
   }
 
-  /** Bytes have arrived: enough of them renew the budgets. */
+  /** Counts bytes that arrived: 64 KiB of them renew the budgets. */
   received(bytes: number): void {
     this.#arrived += bytes;
     if (this.#arrived < PROGRESS) return;
@@ -53,8 +53,8 @@ export class Patience {
   /**
    * Waits until the next try.
    *
-   * @throws the error itself, if there is to be none: it is the user's or the server's decision, or
-   *   a budget is spent
+   * @throws the error itself, if there is no further try: it is a decision of the user or of the
+   *   server, or a budget is spent
    */
   async afterFailure(error: unknown): Promise<void> {
     const { retries, time = Infinity, signal } = this.#options;

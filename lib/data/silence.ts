@@ -1,9 +1,9 @@
 /**
- * Ends a request whose server is silent, or sends a byte now and then.
+ * A request that ends if its server is silent, or sends a byte now and then.
  *
  * The time limit does not rely on the signal of `fetch` alone: Deno keeps only a weak reference to
  * the signal that follows it, so that after a garbage collection an abort no longer reaches the
- * body, which would then be waited for without end.
+ * body, and a read of it would never end.
  *
  * @module
  */

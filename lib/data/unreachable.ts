@@ -1,7 +1,7 @@
 /**
- * The error of a file that cannot be had over the network, and the words for its causes.
+ * The error of a file that cannot be reached over the network, with its reason.
  *
- * See patience.ts for which of them are tried again.
+ * See patience.ts for retries.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export class UnreachableError extends UserError {
     this.refusal = refusal;
   }
 
-  /** The same error, after so many tries. */
+  /** The same error, after `count` tries. */
   triedTimes(count: number): UnreachableError {
     const reason = `${this.reason} (tried ${count} times)`;
     const { refusal } = this;

@@ -48,7 +48,7 @@ export class RoundedWeight implements RowReceiver {
   #matrix: QuantizedMatrix | undefined;
   #received = 0;
 
-  /** For `weight`, which has no memory of its own yet. */
+  /** For a weight that has no memory yet. */
   constructor(weight: QuantizableWeight, rounding: Required<RoundingOptions>) {
     this.#weight = weight;
     this.#rounding = rounding;

@@ -22,8 +22,8 @@ const KERNEL: Kernel = {
 };
 
 /**
- * table[ids]: a table of V rows of C weights, ids i32 [...] → [...,C]. An id outside the table counts
- * as the nearest one inside. No gradient flows.
+ * table[ids]: a table of V rows of C weights, ids i32 [...] → [...,C]. An id outside the table
+ * counts as the nearest one inside. No gradient flows.
  *
  * @throws {TypeError} if the table's group does not divide C, or ids are not i32
  */

@@ -82,8 +82,8 @@ export function expectRounding(
 }
 
 /**
- * Rounds a weight matrix to 8 or 4 bits: in each group w ≈ scale · q, with scale = max |w| / 127 (or
- * max |w| / 7) and q the nearest whole number, so that |w − scale · q| ≤ scale / 2.
+ * Rounds a weight matrix to 8 or 4 bits: in each group w ≈ scale · q, with scale = max |w| / 127
+ * (or max |w| / 7) and q the nearest whole number, so that |w − scale · q| ≤ scale / 2.
  *
  * @throws {RangeError} if the bits or the group are impossible
  * @throws {TypeError} unless `shape` has two axes
