@@ -184,6 +184,8 @@ forEachDevice("a load that fails frees what was rounded", async (device) => {
   const folder = await Deno.makeTempDir();
   const model = new GPT({ ...shape, ...ROTARY });
   await savePretrained(folder, model);
+  const exact = `${folder}/exact`;
+  await savePretrained(exact, model);
   const path = `${folder}/model.safetensors`;
   const bytes = await Deno.readFile(path);
   bytes.fill(0xff, bytes.length - 64); // NaN
@@ -191,6 +193,9 @@ forEachDevice("a load that fails frees what was rounded", async (device) => {
   const { used } = device.memory();
   await assert.rejects(loadPretrained(folder, { weights: "int8" }), /not finite/);
   assert.equal(device.memory().used, used);
+  const rounded = await loadPretrained(exact, { weights: "int4" });
+  const copy = `${folder}/copy`;
+  await assert.rejects(savePretrained(copy, rounded), /expected weights in f32, got rounded/);
   const wrong = { weights: "int2" as "int8" };
   await assert.rejects(
     loadPretrained(folder, wrong),

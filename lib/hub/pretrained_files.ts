@@ -69,7 +69,8 @@ const KNOWN: OptionNames<PretrainedToSave> = {
  * @throws {UserError} if the folder holds files of these names that this function did not write, or
  * cannot be written
  * @throws {RangeError} if a weight is NaN or infinite
- * @throws {TypeError} if the first argument is no path, the second no model, or a name is unknown
+ * @throws {TypeError} if the first argument is no path, the second no model or one with rounded
+ *   weights, or a name is unknown
  */
 export async function savePretrained(
   folder: string | URL,
@@ -89,18 +90,31 @@ export async function savePretrained(
 }
 
 function toSave(given: GPT | PretrainedToSave): PretrainedToSave {
-  if (given instanceof GPT) return { model: given };
+  if (given instanceof GPT) {
+    expectExact(given);
+    return { model: given };
+  }
   checkOptions("savePretrained", given, KNOWN);
   const { model, beginToken, endTokens, padToken, sampling, architecture } = given;
   if (!(model instanceof GPT)) {
     throw new TypeError(`savePretrained: expected a GPT as model, got ${describe(model)}`);
   }
+  expectExact(model);
   const tokenizer = given.hasTokenizer === false ? undefined : given.tokenizer;
   if (tokenizer !== undefined) {
     expectTokenizer("savePretrained", tokenizer);
     expectRoom(model, tokenizer);
   }
   return { model, tokenizer, beginToken, endTokens, padToken, sampling, architecture };
+}
+
+/** Throws if weights are rounded, so that the exact ones are gone. */
+function expectExact(model: GPT): void {
+  if (!model.parameters().some(({ storage }) => storage.disposed)) return;
+  throw new TypeError(
+    "savePretrained: expected weights in f32, got rounded or freed ones; load the model without " +
+      "the option weights to save it",
+  );
 }
 
 /** Throws if the tokenizer has ids that the model has not; a padded table may have more rows. */
