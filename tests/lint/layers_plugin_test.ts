@@ -53,7 +53,7 @@ Deno.test("an import may point inward, and not outward", () => {
     ["scripts/train.ts", "../lib/nn/gpt.ts"],
     ["scripts/plot.ts", "../lib/plot/loss.ts"],
     ["lib/kernel/mod.ts", "../nn/gpt.ts"],
-    ["lib/lesson/mod.ts", "../train/loop.ts"],
+    ["lib/lesson/mod.ts", "../../scripts/lesson.ts"],
     [
       "scripts/lessons/x.ts",
       "https://raw.githubusercontent.com/folio-deno/folio/main/lib/nn/gpt.ts",
