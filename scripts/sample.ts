@@ -85,24 +85,26 @@ await runScript(command, async ({ flags, positionals }) => {
   }
   const device = await openDevice(deviceOptions(flags));
   const opened = await openModel(location, flags);
+  const ids = await promptTokens(flags, opened.tokenizer);
   const options = textOptions(flags, opened.sampling);
+  const writeText = () => write(opened, ids, flags, options);
   if (flags.sideBySide) {
     for (const enabled of [false, true]) {
       opened.adapter!.enabled = enabled;
       print(enabled ? `\n[with ${flags.adapter}]` : `[${location} alone]`);
-      await write(opened, flags, options);
+      await writeText();
     }
-  } else await write(opened, flags, options);
+  } else await writeText();
   device.close();
 });
 
-/** Writes the texts that the flags ask for. */
+/** Writes the texts that the flags ask for, which begin with the tokens `ids`. */
 async function write(
   { model, tokenizer, endTokens }: OpenedModel,
+  ids: readonly number[],
   flags: SampleFlags,
   rules: GenerationOptions,
 ): Promise<void> {
-  const ids = await promptTokens(flags, tokenizer);
   const prompt = tokenizer.decode(ids, { skipSpecialTokens: true }); // as the model sees it
   using interrupt = new Interrupt();
   const { signal } = interrupt;
