@@ -5,8 +5,8 @@
  *     deno task finetune runs/baby --dataset letters.txt
  *     deno task finetune HuggingFaceTB/SmolLM2-135M-Instruct --dataset answers.jsonl
  *
- * The data and the loop are those of `deno task train`, in scripts/train/; the base and the plan are
- * in scripts/finetune/.
+ * The data and the loop are those of `deno task train`, in scripts/train/; the base and the plan
+ * are in scripts/finetune/.
  *
  * @module
  */

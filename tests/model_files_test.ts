@@ -1,4 +1,6 @@
-/** Model folders as people publish them: each is read as transformers reads it, or refused by name. */
+/**
+ * Model folders as people publish them: each is read as transformers reads it, or refused by name.
+ */
 import assert from "node:assert/strict";
 import { readModelConfig } from "../lib/hub/config.ts";
 import { fileSource } from "../lib/hub/file_source.ts";

@@ -1,4 +1,7 @@
-/** Servers that stall, drip, cut, refuse or pack: each is given up in a bounded time, and why is said. */
+/**
+ * Servers that stall, drip, cut, refuse or pack: each is given up in a bounded time, and why is
+ * said.
+ */
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

@@ -1,6 +1,6 @@
 /**
- * Weights in 8 and 4 bits: the rounding's error, and products against float64 within the error that is
- * stated.
+ * Weights in 8 and 4 bits: the rounding's error, and products against float64 within the error that
+ * is stated.
  *
  * @module
  */

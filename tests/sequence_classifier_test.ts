@@ -1,6 +1,6 @@
 /**
- * Encoders that classify: hidden states, logits, loss and gradients are those of PyTorch; classes by
- * name; what is refused.
+ * Encoders that classify: hidden states, logits, loss and gradients are those of PyTorch; classes
+ * by name; what is refused.
  */
 import assert from "node:assert/strict";
 import { readClassifierConfig } from "../lib/hub/encoder_formats.ts";
@@ -121,8 +121,8 @@ function dropoutRates(golden: EncoderGolden, change: object = {}): number[] {
 }
 
 forEachDevice("dropout is applied as in transformers, at the rates of config.json", () => {
-  // Embeddings, then attention's weights and output and the feed-forward's output in two layers, then
-  // the head.
+  // Embeddings, then attention's weights and output and the feed-forward's output in two layers,
+  // then the head.
   const both = { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.4 };
   assert.deepEqual(dropoutRates(bert, both), [0.2, 0.4, 0.2, 0.2, 0.4, 0.2, 0.2, 0.2]);
   const classifier = { hidden_dropout_prob: 0.1, classifier_dropout: 0.3 };

@@ -1,4 +1,6 @@
-/** Sweeps as real processes: every combination, killed and continued, stopped, with failing runs. */
+/**
+ * Sweeps as real processes: every combination, killed and continued, stopped, with failing runs.
+ */
 import assert from "node:assert/strict";
 import { parseArguments } from "../lib/cli/parse.ts";
 import { sweepFlags } from "../scripts/sweep/flags.ts";

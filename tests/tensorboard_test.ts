@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { crc32c, EVENT_FILE } from "../scripts/train/tensorboard.ts";
 import { line, run, scratchFolder, TINY } from "./support/command.ts";
 
-/** The fields of a protocol buffer: numbers of fixed size and varints as numbers, others as bytes. */
+/**
+ * The fields of a protocol buffer: numbers of fixed size and varints as numbers, others as bytes.
+ */
 function fieldsOf(bytes: Uint8Array): [field: number, value: number | Uint8Array][] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const fields: [number, number | Uint8Array][] = [];

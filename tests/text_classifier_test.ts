@@ -1,4 +1,6 @@
-/** A classifier on a language model: logits, loss and gradients of PyTorch, whatever the padding. */
+/**
+ * A classifier on a language model: logits, loss and gradients of PyTorch, whatever the padding.
+ */
 import assert from "node:assert/strict";
 import { attachLora } from "../lib/adapt/lora.ts";
 import { fileSource } from "../lib/hub/file_source.ts";

@@ -1,8 +1,8 @@
 /**
  * scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group] if the query sees the key, otherwise −∞.
  *
- * Scores are changed as in attention_adjust.ts. q, k and the mask as in attention.ts; scores: [B,H,Tq,Tk] f32. A chunk computes every `chunks`-th
- * row. Sums are in f32.
+ * Scores are changed as in attention_adjust.ts. q, k and the mask as in attention.ts; scores:
+ * [B,H,Tq,Tk] f32. A chunk computes every `chunks`-th row. Sums are in f32.
  *
  * @module
  */

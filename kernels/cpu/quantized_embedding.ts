@@ -1,7 +1,7 @@
 /**
- * Rows of a table in 8 or 4 bits, selected by ids: y[i] = table[ids[i]]. table: rows of blocks as in
- * quantized_linear.ts, whole ones; ids: i32 [count], clamped into the table; y: [count, width] f32,
- * GROUP dividing width. A chunk computes every `chunks`-th row.
+ * Rows of a table in 8 or 4 bits, selected by ids: y[i] = table[ids[i]]. table: rows of blocks as
+ * in quantized_linear.ts, whole ones; ids: i32 [count], clamped into the table; y: [count, width]
+ * f32, GROUP dividing width. A chunk computes every `chunks`-th row.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * Linear layer with weights in BITS = 8 or 4 bits: C = activation(A·Wᵀ + bias) + residual. A,
- * residual, C: [m,…] f32; bias: [n] f32; W: [n] rows of blocks, each a scale in f32 and GROUP signed
- * integers, a weight being scale · integer. In 4 bits, byte j of the 16 bytes of 32 integers holds
- * integer j in its low half and integer j + 16 in its high half.
+ * residual, C: [m,…] f32; bias: [n] f32; W: [n] rows of blocks, each a scale in f32 and GROUP
+ * signed integers, a weight being scale · integer. In 4 bits, byte j of the 16 bytes of 32 integers
+ * holds integer j in its low half and integer j + 16 in its high half.
  *
  * A chunk computes `share` columns of C, from as many rows of W and all of A, ROWS rows at a time:
  * these become 16-bit integers with a scale for each block (so a value is off by at most 2⁻¹⁶ of

@@ -1,7 +1,6 @@
-// scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group], changed as in attention_adjust.wgsl, if the query
-// sees the key, otherwise −∞. q, k and
-// the mask as in attention.wgsl; maskWords: the lengths [B]; scores: [B,H,Tq,Tk]. A thread computes
-// one score, summed in f32.
+// scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group], changed as in attention_adjust.wgsl, if the
+// query sees the key, otherwise −∞. q, k and the mask as in attention.wgsl; maskWords: the lengths
+// [B]; scores: [B,H,Tq,Tk]. A thread computes one score, summed in f32.
 override HEAD_SIZE: u32;
 override HAS_LENGTHS: u32;
 

@@ -2,8 +2,8 @@
  * The linear layers of a model by the names that its architecture gives them in transformers, which
  * are those that PEFT's adapters use.
  *
- * Folio packs queries, keys and values into one layer for every architecture; here each is separate,
- * a range of the packed layer's outputs. See module_matching.ts for choosing among them.
+ * Folio packs queries, keys and values into one layer for every architecture; here each is
+ * separate, a range of the packed layer's outputs. See module_matching.ts for choosing among them.
  *
  * @module
  */
@@ -33,8 +33,8 @@ export interface AdaptableLayer {
 export const HEAD = "lm_head";
 
 /**
- * Every linear layer of a model, in order of definition. A layer that transformers packs with another
- * one of Folio's (Phi-3's `gate_up_proj`) is left out: one A would belong to both.
+ * Every linear layer of a model, in order of definition. A layer that transformers packs with
+ * another one of Folio's (Phi-3's `gate_up_proj`) is left out: one A would belong to both.
  */
 export function adaptableLayers(model: GPT): AdaptableLayer[] {
   const { config } = model;

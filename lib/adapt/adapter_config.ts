@@ -20,7 +20,9 @@ export type AdapterTask = "CAUSAL_LM" | "SEQ_CLS";
 export interface AdapterConfig {
   /** How layers are adapted. */
   readonly choices: LoraChoices & { readonly modules: string | readonly string[] };
-  /** The model that the adapter was trained on, as the file names it: it may be a path elsewhere. */
+  /**
+   * The model that the adapter was trained on, as the file names it: it may be a path elsewhere.
+   */
   readonly base?: string;
   /** The task; absent if the file names none. */
   readonly task?: AdapterTask;

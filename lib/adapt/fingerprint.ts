@@ -6,8 +6,8 @@
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * The SHA-256 of the SHA-256s of all parameters' f32 values, in the order of their names, in hex. It
- * depends on the numbers only, and not on how they are divided into files.
+ * The SHA-256 of the SHA-256s of all parameters' f32 values, in the order of their names, in hex.
+ * It depends on the numbers only, and not on how they are divided into files.
  */
 export async function fingerprint(parameters: ReadonlyMap<string, Tensor>): Promise<string> {
   const names = [...parameters.keys()].sort();

@@ -37,8 +37,8 @@ export interface LoadAdapterOptions extends RepositoryOptions {
 const OPTIONS: OptionNames<LoadAdapterOptions> = { ...REPOSITORY_OPTIONS, trainable: false };
 
 /**
- * Loads an adapter of PEFT or of `saveAdapter` from a folder, an address or the hub, and attaches it
- * to its base.
+ * Loads an adapter of PEFT or of `saveAdapter` from a folder, an address or the hub, and attaches
+ * it to its base.
  *
  * ```ts
  * import { attachLora, GPT, loadAdapter, openDevice, saveAdapter } from "../../mod.ts";

@@ -19,8 +19,8 @@ import { defaultModules, matchingLayers } from "./module_matching.ts";
 
 /**
  * Adds scale·B·A to the weights of chosen linear layers: y = x·W + b + scale·B(A(dropout(x))), A
- * [rank, inputs], B [outputs, rank], scale = alpha / rank. B starts at 0, so the model computes what
- * it did.
+ * [rank, inputs], B [outputs, rank], scale = alpha / rank. B starts at 0, so the model computes
+ * what it did.
  *
  * An optimizer of `adapter.parameters()` trains the adapter alone. The derivatives of the frozen
  * weights are not computed. Parts of packed projections are adapted separately: `q_proj` is a range
@@ -39,8 +39,8 @@ import { defaultModules, matchingLayers } from "./module_matching.ts";
  * ```
  *
  * @throws {TypeError} if `model` is none, or an option is unknown
- * @throws {RangeError} if an option is out of range, a name is that of no layer, or a rank is larger
- *   than the inputs or the outputs of its layer
+ * @throws {RangeError} if an option is out of range, a name is that of no layer, or a rank is
+ *   larger than the inputs or the outputs of its layer
  */
 export function attachLora(model: GPT, options: LoraOptions = {}): LoraAdapter {
   expectModel("attachLora", model);

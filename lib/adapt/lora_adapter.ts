@@ -96,7 +96,10 @@ export class LoraAdapter {
     return this.#enabled;
   }
 
-  /** Switches the adapter on or off, in compiled functions too. Error while it is merged or detached. */
+  /**
+   * Switches the adapter on or off, in compiled functions too. Error while it is merged or
+   * detached.
+   */
   set enabled(value: boolean) {
     this.#expect("enabled", "unmerged");
     if (value === this.#enabled) return;
@@ -146,8 +149,8 @@ export class LoraAdapter {
   }
 
   /**
-   * Removes the adapter from the model, which is the base again; if the adapter is merged, the model
-   * keeps the merged weights. The adapter cannot be used afterwards.
+   * Removes the adapter from the model, which is the base again; if the adapter is merged, the
+   * model keeps the merged weights. The adapter cannot be used afterwards.
    */
   detach(): void {
     if (!this.#attached) return;
@@ -172,7 +175,9 @@ export class LoraAdapter {
     return new Map([...groups].map(([linear, all]) => [linear, all.map(({ update }) => update)]));
   }
 
-  /** Adds the updates to their layers, or removes them; programs of the layers are recorded again. */
+  /**
+   * Adds the updates to their layers, or removes them; programs of the layers are recorded again.
+   */
   #switch(on: boolean): void {
     for (const [linear, updates] of this.#byLinear()) {
       linear.updates = on

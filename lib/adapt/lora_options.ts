@@ -37,8 +37,8 @@ export interface LoraOptions {
   /** The scale is alpha / √rank (Kalajdzievski, arXiv 2312.03732). Default false. */
   readonly rslora?: boolean;
   /**
-   * Biases that are trained too: none, those of adapted layers, or all of the model. They are changed
-   * in place, so a disabled adapter leaves them changed. Default "none".
+   * Biases that are trained too: none, those of adapted layers, or all of the model. They are
+   * changed in place, so a disabled adapter leaves them changed. Default "none".
    */
   readonly bias?: "none" | "lora_only" | "all";
   /** A starts as U(±1/√inputs) or as N(0, 1/rank²); B starts at 0. Default "uniform". */

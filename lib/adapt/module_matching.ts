@@ -30,8 +30,8 @@ export function defaultModules(architecture: Architecture): string | readonly st
 /**
  * The layers that the choices name, in order of definition.
  *
- * @throws {RangeError} if a name, or all of them together, match no layer, or a regular expression is
- *   malformed
+ * @throws {RangeError} if a name, or all of them together, match no layer, or a regular expression
+ *   is malformed
  */
 export function matchingLayers(
   operation: string,
@@ -77,7 +77,10 @@ function wholePattern(operation: string, pattern: string): RegExp {
   }
 }
 
-/** Whether a layer is in a chosen block: its index is the first number of the name, or the pattern's. */
+/**
+ * Whether a layer is in a chosen block: its index is the first number of the name, or the
+ * pattern's.
+ */
 function layerMatcher({ layers, layersPattern }: LoraChoices): (name: string) => boolean {
   if (layers === undefined) return () => true;
   const chosen = new Set(typeof layers === "number" ? [layers] : layers);

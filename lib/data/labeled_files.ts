@@ -26,9 +26,9 @@ interface Row {
 }
 
 /**
- * Parses the content of a file by its name: `.tsv` (label, tab, text on each line), `.jsonl` (objects
- * with `text` and `label`), `.csv` (a header with the columns `text` and `label`), anything else as
- * SST-2's lines (label, space, text). Empty lines are skipped.
+ * Parses the content of a file by its name: `.tsv` (label, tab, text on each line), `.jsonl`
+ * (objects with `text` and `label`), `.csv` (a header with the columns `text` and `label`),
+ * anything else as SST-2's lines (label, space, text). Empty lines are skipped.
  *
  * ```ts
  * const rows = parseLabeledFile("ham\tOk lar\nspam\tFree entry\n", "sms.tsv");
@@ -73,9 +73,9 @@ export interface LabeledParts {
 }
 
 /**
- * Divides texts by their hash: a text is in the part that the first 32 bits of its SHA-256, divided by
- * 2³², say: below 0.8 `train`, below 0.9 `validation`, otherwise `test`. So a text is always in the
- * same part, whatever the other texts are. Exact duplicates are left out.
+ * Divides texts by their hash: a text is in the part that the first 32 bits of its SHA-256, divided
+ * by 2³², say: below 0.8 `train`, below 0.9 `validation`, otherwise `test`. So a text is always in
+ * the same part, whatever the other texts are. Exact duplicates are left out.
  */
 export async function splitLabeled(rows: readonly LabeledText[]): Promise<LabeledParts> {
   const parts = {

@@ -1,8 +1,8 @@
 /**
  * Number of rows of a matrix that a chunk should read, if reading takes most of the time.
  *
- * Shared by the CPU kernels that read a weight once (kernels/cpu/matmul_rows.ts, quantized_linear.ts)
- * and by the CPU's choice of a kernel (cpu/gemm_choice.ts).
+ * Shared by the CPU kernels that read a weight once (kernels/cpu/matmul_rows.ts,
+ * quantized_linear.ts) and by the CPU's choice of a kernel (cpu/gemm_choice.ts).
  *
  * @module
  */

@@ -38,8 +38,8 @@ export interface TextToTextOptions {
  *
  * @throws {UserError} if the model was loaded without a tokenizer
  * @throws {RangeError} if a text has no token, or an option is out of range
- * @throws {TypeError} if `loaded` is not what `loadEncoderDecoder` returns, or `texts` is no list of
- *   texts
+ * @throws {TypeError} if `loaded` is not what `loadEncoderDecoder` returns, or `texts` is no list
+ *   of texts
  */
 export async function textToText(
   loaded: PretrainedEncoderDecoder,

@@ -90,7 +90,8 @@ const MASKS = ["[MASK]", "<mask>"];
  * The likeliest tokens behind each mask of a text, softmax of the model's logits: one list for each
  * `[MASK]` or, with RoBERTa's tokenizers, `<mask>`.
  *
- * @throws {RangeError} if the text has no mask within the model's context, or an option is out of range
+ * @throws {RangeError} if the text has no mask within the model's context, or an option is out of
+ *   range
  * @throws {TypeError} if `model` is no `MaskedLanguageModel` or `tokenizer` is none
  */
 export async function fillMask(

@@ -54,7 +54,8 @@ const KNOWN: OptionNames<PretrainedToSave> = {
 /**
  * Saves a model to a folder, which is made if it is missing, under the names and in the layouts of
  * an architecture that computes it: the one it was loaded from, another published one (config.ts
- * lists them), or Folio's own for what none of them expresses. Weights are f32. `loadPretrained` reads the folder back.
+ * lists them), or Folio's own for what none of them expresses. Weights are f32. `loadPretrained`
+ * reads the folder back.
  *
  * ```ts
  * import { GPT, openDevice, savePretrained } from "../../mod.ts";

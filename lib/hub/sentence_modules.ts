@@ -35,7 +35,8 @@ const MODULES = ["Transformer", "Pooling", "Normalize"];
 /**
  * Reads the files, none of which needs to be there.
  *
- * @throws {SyntaxError} if one is malformed, or names a module or a pooling that Folio does not have
+ * @throws {SyntaxError} if one is malformed, or names a module or a pooling that Folio does not
+ *   have
  */
 export async function readSentenceModules(
   repository: Repository,

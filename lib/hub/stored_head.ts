@@ -26,8 +26,8 @@ export async function withStoredHead(
 }
 
 /**
- * The configuration of an encoder–decoder whose head is tied if the file holds none, or a copy of the
- * token table.
+ * The configuration of an encoder–decoder whose head is tied if the file holds none, or a copy of
+ * the token table.
  */
 export async function withStoredTargetHead(
   config: TransformerConfig,

@@ -119,8 +119,8 @@ function* entriesOf(model: TextClassifier) {
 
 /**
  * Loads a language model with a head for classes, which `saveTextClassifier` or transformers saved
- * (`GPT2ForSequenceClassification`, `LlamaForSequenceClassification`, …). Places and errors are those
- * of `loadPretrained`.
+ * (`GPT2ForSequenceClassification`, `LlamaForSequenceClassification`, …). Places and errors are
+ * those of `loadPretrained`.
  *
  * ```ts
  * import { CharacterTokenizer, classify, GPT, loadTextClassifier, openDevice, saveTextClassifier, TextClassifier } from "../../mod.ts";

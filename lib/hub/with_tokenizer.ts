@@ -19,7 +19,9 @@ export interface WithTokenizer {
   readonly hasTokenizer: boolean;
 }
 
-/** `loaded` with its tokenizer, or, if that is undefined, with an error of `model`'s name instead. */
+/**
+ * `loaded` with its tokenizer, or, if that is undefined, with an error of `model`'s name instead.
+ */
 export function withTokenizer<Loaded extends object>(
   loaded: Loaded,
   tokenizer: Tokenizer | undefined,

@@ -98,7 +98,9 @@ export function lecunNormal(): Initializer {
   return varianceScaling();
 }
 
-/** The parameters that have no values yet, and how they are made; undefined while values are drawn. */
+/**
+ * The parameters that have no values yet, and how they are made; undefined while values are drawn.
+ */
 let empties: { readonly made: Tensor[]; readonly make: (shape: Shape) => Tensor } | undefined;
 
 /** Options of `withoutInitialValues`. */

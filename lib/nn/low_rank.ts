@@ -53,9 +53,10 @@ export function addLowRank(
 }
 
 /**
- * All updates as factors of one matrix, for a training step in which the product with the sum of the
- * weight and the updates is faster: the sum costs K·N, two more products cost rows·(K + N). Undefined
- * if they are not, if an update drops inputs, or in an evaluation, which keeps the weight unrounded.
+ * All updates as factors of one matrix, for a training step in which the product with the sum of
+ * the weight and the updates is faster: the sum costs K·N, two more products cost rows·(K + N).
+ * Undefined if they are not, if an update drops inputs, or in an evaluation, which keeps the weight
+ * unrounded.
  */
 export function updateFactors(
   updates: readonly LowRankUpdate[],

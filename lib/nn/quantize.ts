@@ -1,7 +1,8 @@
 /**
  * A model's weights in 8 or 4 bits, for generation and evaluation.
  *
- * See lib/ops/quantized_matrix.ts for how a matrix is rounded, quantized_linear.ts for its products.
+ * See lib/ops/quantized_matrix.ts for how a matrix is rounded, quantized_linear.ts for its
+ * products.
  *
  * @module
  */

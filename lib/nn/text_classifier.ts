@@ -1,8 +1,8 @@
 /**
  * The classification of texts by a language model: a linear head on the last token's vector.
  *
- * B batch, T time, C width, N labels. See sequence_classifier.ts for encoders, lib/train for training
- * and measuring a classifier.
+ * B batch, T time, C width, N labels. See sequence_classifier.ts for encoders, lib/train for
+ * training and measuring a classifier.
  *
  * @module
  */

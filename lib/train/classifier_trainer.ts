@@ -52,9 +52,9 @@ interface Padded {
 }
 
 /**
- * Trains a classifier: each `step` is one update of the optimizer's parameters from a batch of texts.
- * The loss is the mean over the batch's texts; the padding of a row, and rows that a small batch
- * leaves empty, have no effect.
+ * Trains a classifier: each `step` is one update of the optimizer's parameters from a batch of
+ * texts. The loss is the mean over the batch's texts; the padding of a row, and rows that a small
+ * batch leaves empty, have no effect.
  *
  * ```ts
  * import { AdamW, GPT, openDevice, TextClassifier } from "../../mod.ts";

@@ -10,7 +10,9 @@ export type Smooth = (w: Float64Array, gradient: Float64Array) => number;
 /** Steps that the curvature is estimated from. */
 const MEMORY = 10;
 
-/** The search ends when the largest element of the gradient is this small beside the first one's. */
+/**
+ * The search ends when the largest element of the gradient is this small beside the first one's.
+ */
 const TOLERANCE = 1e-4;
 
 /** The most iterations. */

@@ -2,7 +2,8 @@
  * The baseline that a classifier of texts has to beat: counted words and pairs of words, without
  * their order and without a transformer.
  *
- * minimize.ts finds the weights; see lib/nn/text_classifier.ts for classifying with a language model.
+ * minimize.ts finds the weights; see lib/nn/text_classifier.ts for classifying with a language
+ * model.
  *
  * @module
  */
@@ -28,8 +29,8 @@ interface Sparse {
 }
 
 /**
- * Multinomial logistic regression on TF-IDF: p(class) = softmax(W·x + b), x the words (and pairs) of a
- * text, each (1 + ln count)·(1 + ln((1 + n) / (1 + texts that have it))), of length 1.
+ * Multinomial logistic regression on TF-IDF: p(class) = softmax(W·x + b), x the words (and pairs)
+ * of a text, each (1 + ln count)·(1 + ln((1 + n) / (1 + texts that have it))), of length 1.
  *
  * Words are runs of two or more letters, digits or `_`, in lower case, as in scikit-learn's
  * `TfidfVectorizer(sublinear_tf=True)`.

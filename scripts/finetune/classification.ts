@@ -1,6 +1,6 @@
 /**
- * `deno task finetune MODEL --labels FILE`: teaches a model to classify texts, and measures it beside
- * counted words.
+ * `deno task finetune MODEL --labels FILE`: teaches a model to classify texts, and measures it
+ * beside counted words.
  *
  * method.ts trains by one method; this is the order of a run, its lines and its files.
  *

@@ -1,6 +1,6 @@
 /**
- * The flags of `deno task finetune`: those of `deno task train` for learning and reports, with other
- * defaults, and those of the adapter. See plan.ts for what a run makes of them.
+ * The flags of `deno task finetune`: those of `deno task train` for learning and reports, with
+ * other defaults, and those of the adapter. See plan.ts for what a run makes of them.
  *
  * @module
  */

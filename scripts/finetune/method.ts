@@ -1,6 +1,6 @@
 /**
- * Trains a classifier of texts by one method: all weights, an adapter and a head, the head alone, or
- * counted words.
+ * Trains a classifier of texts by one method: all weights, an adapter and a head, the head alone,
+ * or counted words.
  *
  * @module
  */

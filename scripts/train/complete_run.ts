@@ -1,6 +1,6 @@
 /**
- * Trains a run to its end or until a signal: what `deno task train` and `deno task finetune` do once
- * they have a model, an optimizer and batches.
+ * Trains a run to its end or until a signal: what `deno task train` and `deno task finetune` do
+ * once they have a model, an optimizer and batches.
  *
  * run.ts logs and saves; lib/train/loop.ts makes the steps.
  *
@@ -14,7 +14,9 @@ import { Run, type RunParts } from "./run.ts";
 /** What a Ctrl-C during a long step does. */
 const STOPPING = "stopping after this step; another Ctrl-C stops without saving";
 
-/** Trains a run, reports its result, and closes its device; a signal saves it and ends the process. */
+/**
+ * Trains a run, reports its result, and closes its device; a signal saves it and ends the process.
+ */
 export async function completeRun(
   parts: Omit<RunParts, "interrupt">,
   { batches, held }: TrainBatches,

@@ -34,7 +34,9 @@ async function dropped(device: Device): Promise<number[]> {
   return [before, device.memory().used];
 }
 
-/** Bytes in use before and after compiled functions that are dropped, and what a kept result reads. */
+/**
+ * Bytes in use before and after compiled functions that are dropped, and what a kept result reads.
+ */
 async function compiled(device: Device): Promise<number[]> {
   const x = tensor(new Float32Array(1 << 18).fill(2));
   const run = () => compile((x: Tensor) => mul(exp(x), mul(x, x)))(x);

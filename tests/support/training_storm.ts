@@ -44,8 +44,8 @@ export interface Storm {
 
 /**
  * Sends `count` signals to a run, then lets it end, and compares it with one that never stopped:
- * weights, optimizer and metrics. Fails at the first difference, and if a signal loses more than the
- * steps since the last checkpoint.
+ * weights, optimizer and metrics. Fails at the first difference, and if a signal loses more than
+ * the steps since the last checkpoint.
  */
 export async function trainingStorm(
   count: number,

@@ -56,8 +56,8 @@ export class KernelTable {
   /**
    * Runs the program that the control words describe, as one of its threads. A kernel's trap leaves
    * out the rest of its chunk and is noted in `CONTROL.trapped`; the thread walks on, because the
-   * others wait for it at each barrier. An error outside a kernel, such as of an exhausted stack, is
-   * thrown.
+   * others wait for it at each barrier. An error outside a kernel, such as of an exhausted stack,
+   * is thrown.
    */
   run(thread: number): void {
     for (let before = "";;) {
