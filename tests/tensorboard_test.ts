@@ -79,7 +79,7 @@ Deno.test("an event file holds the metrics of a run, also after a resume", async
   const args = [...TINY, ...line("--dataset text.txt --log-every 1 --eval-every 2 --out run")];
   const first = await run("train", [...args, ...line("--steps 3 --tensorboard")], folder.path);
   assert.equal(first.code, 0, first.err);
-  assert.match(first.out, /wrote run\/.*, events\.out\.tfevents\.folio\n/);
+  assert.match(first.out, /wrote run\/.*, events\.out\.tfevents\.folio, best\/\n/);
   const resume = line("--out run --resume --steps 5 --device cpu --tensorboard");
   assert.equal((await run("train", resume, folder.path)).code, 0);
   const scalars = scalarsOf(await Deno.readFile(`${folder.path}/run/${EVENT_FILE}`));
