@@ -5,6 +5,7 @@ import { readRun } from "../scripts/comparison/runs.ts";
 import { groupBySettings, settingLabel } from "../scripts/comparison/settings.ts";
 import { groupResult, meanAndSpread } from "../scripts/comparison/statistics.ts";
 import { csvTable, markdownTable } from "../scripts/comparison/table.ts";
+import { isFinished } from "../scripts/sweep/train_process.ts";
 import { runByFile } from "./support/by_url.ts";
 import { line } from "./support/command.ts";
 import { assertWellFormed, texts } from "./support/svg.ts";
@@ -51,6 +52,15 @@ Deno.test("the spread is the sample standard deviation", () => {
   assert.deepEqual(meanAndSpread([5]), { mean: 5 });
   assert.deepEqual(meanAndSpread([2, 4]), { mean: 3, spread: Math.SQRT2 });
   assert.deepEqual(meanAndSpread([1, 2, 3, 4, 5]), { mean: 3, spread: Math.sqrt(2.5) });
+});
+
+Deno.test("a run killed before its first step has no losses, and no metrics.jsonl", async () => {
+  await using folder = await runFolders([["a1", {}, 2, { step: 0 }]]);
+  const path = `${folder.path}/runs/a1`;
+  await Deno.remove(`${path}/metrics.jsonl`);
+  const { train, validation } = await readRun(path);
+  assert.deepEqual({ train, validation }, { train: [], validation: [] });
+  assert.equal(await isFinished(path), false);
 });
 
 Deno.test("runs are grouped by all that differs but the seed", async () => {

@@ -27,7 +27,7 @@ export interface ComparedRun {
 }
 
 /**
- * Reads a run.
+ * Reads a run. One that was killed before its first step, or that reports nothing, has no losses.
  *
  * @throws {UserError} if run.json or metrics.jsonl is missing or malformed
  */
@@ -36,10 +36,17 @@ export async function readRun(folder: string): Promise<ComparedRun> {
   const file = `${folder}/metrics.jsonl`;
   const text = await Deno.readTextFile(file).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (hasNoMetrics(record)) return undefined;
     throw new UserError(`${folder}: it holds no metrics.jsonl; give the folder of a training run`);
   });
+  if (text === undefined) return { folder, record, train: [], validation: [] };
   const { train, validation } = await userInput(() => parseMetrics(text, file));
   return { folder, record, train, validation };
+}
+
+/** Whether a run has written no metrics yet, or never does. */
+function hasNoMetrics({ step, reports }: RunRecord): boolean {
+  return step === 0 || (reports.logEvery === 0 && reports.evalEvery === 0);
 }
 
 /**
