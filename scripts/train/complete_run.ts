@@ -34,8 +34,9 @@ export async function completeRun(
   try {
     for await (const event of loop) {
       await run.handle(event);
-      // After the first step, which does not have to wait for another thread.
-      if (event.kind === "step") await interrupt.listenInWorker(STOPPING);
+      // The line of the first step follows it; starting a thread would delay it by 60 ms or more.
+      const isLineNext = event.kind === "step" && event.step === 1 && reports.logEvery > 0;
+      if (!isLineNext) await interrupt.listenInWorker(STOPPING);
     }
   } catch (error) {
     throw await run.failure(error);
