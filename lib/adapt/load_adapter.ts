@@ -9,6 +9,7 @@ import { UserError } from "../errors.ts";
 import { architectureOf, namesOf } from "../hub/config.ts";
 import {
   openRepository,
+  PLACES,
   REPOSITORY_OPTIONS,
   type RepositoryOptions,
 } from "../hub/open_repository.ts";
@@ -62,7 +63,7 @@ export async function loadAdapter(
   model: GPT,
   options: LoadAdapterOptions = {},
 ): Promise<LoraAdapter> {
-  expectPlace("loadAdapter", place, "a path, an address or a name on the hub");
+  expectPlace("loadAdapter", place, PLACES);
   expectModel("loadAdapter", model);
   checkOptions("loadAdapter", options, OPTIONS);
   const repository = openRepository(place, options);
@@ -85,7 +86,7 @@ export async function loadAdapterConfig(
   place: string | URL,
   options: RepositoryOptions = {},
 ): Promise<AdapterConfig> {
-  expectPlace("loadAdapterConfig", place, "a path, an address or a name on the hub");
+  expectPlace("loadAdapterConfig", place, PLACES);
   checkOptions("loadAdapterConfig", options, REPOSITORY_OPTIONS);
   return await readConfig(openRepository(place, options));
 }

@@ -7,22 +7,12 @@
  */
 import { SequenceClassifier } from "../nn/sequence_classifier.ts";
 import type { TextClassifier } from "../nn/text_classifier.ts";
-import { checkOptions } from "../options.ts";
-import { expectPlace } from "../place.ts";
 import { scope } from "../tensor/scope.ts";
 import type { BatchText } from "../text/encode_batch.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { encoderSizes } from "./encoder_formats.ts";
 import { type PretrainedClassifierConfig, readClassifierConfig } from "./encoder_formats.ts";
-import {
-  checkedDevice,
-  filledModel,
-  LOAD_OPTIONS,
-  type LoadOptions,
-  readConfig,
-} from "./load_pretrained.ts";
-import { tokenizerOf } from "./load_tokenizer.ts";
-import { openRepository } from "./open_repository.ts";
+import { loadEncoderModel } from "./load_encoder_model.ts";
+import { type LoadOptions, readConfig } from "./load_pretrained.ts";
 import {
   encodedTexts,
   expectSequences,
@@ -30,7 +20,7 @@ import {
   sequenceBatch,
   type TextSequence,
 } from "./text_sequences.ts";
-import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
+import type { WithTokenizer } from "./with_tokenizer.ts";
 
 /** A loaded classifier. */
 export interface PretrainedClassifier extends PretrainedClassifierConfig, WithTokenizer {
@@ -55,15 +45,10 @@ export async function loadClassifier(
   place: string | URL,
   options: LoadOptions = {},
 ): Promise<PretrainedClassifier> {
-  expectPlace("loadClassifier", place, "a path, an address or a name on the hub");
-  checkOptions("loadClassifier", options, LOAD_OPTIONS);
-  const repository = openRepository(place, options);
-  const device = checkedDevice(options);
-  const { architecture, config, names } = await readConfig(repository, readClassifierConfig);
-  const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
-  const from = { repository, names, sizes: encoderSizes(config), device };
-  const model = await filledModel(() => new SequenceClassifier(config), from, options);
-  return withTokenizer({ architecture, config, model }, tokenizer, repository.name);
+  return await loadEncoderModel("loadClassifier", place, options, {
+    read: (repository) => readConfig(repository, readClassifierConfig),
+    make: (config) => new SequenceClassifier(config),
+  });
 }
 
 /** A model that classifies sequences: an encoder, or a language model with a head. */

@@ -8,24 +8,11 @@
  * @module
  */
 import { Encoder } from "../nn/encoder.ts";
-import { checkOptions } from "../options.ts";
-import { expectPlace } from "../place.ts";
-import {
-  encoderSizes,
-  type PretrainedEncoderConfig,
-  readEncoderConfig,
-} from "./encoder_formats.ts";
-import {
-  checkedDevice,
-  filledModel,
-  LOAD_OPTIONS,
-  type LoadOptions,
-  readConfig,
-} from "./load_pretrained.ts";
-import { tokenizerOf } from "./load_tokenizer.ts";
-import { openRepository } from "./open_repository.ts";
+import { type PretrainedEncoderConfig, readEncoderConfig } from "./encoder_formats.ts";
+import { loadEncoderModel } from "./load_encoder_model.ts";
+import { type LoadOptions, readConfig } from "./load_pretrained.ts";
 import { readSentenceModules, type SentenceModules } from "./sentence_modules.ts";
-import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
+import type { WithTokenizer } from "./with_tokenizer.ts";
 
 /** A loaded encoder, and how it makes vectors of texts. */
 export interface PretrainedEncoder extends PretrainedEncoderConfig, SentenceModules, WithTokenizer {
@@ -53,14 +40,11 @@ export async function loadEncoder(
   place: string | URL,
   options: LoadOptions = {},
 ): Promise<PretrainedEncoder> {
-  expectPlace("loadEncoder", place, "a path, an address or a name on the hub");
-  checkOptions("loadEncoder", options, LOAD_OPTIONS);
-  const repository = openRepository(place, options);
-  const device = checkedDevice(options);
-  const { architecture, config, names } = await readConfig(repository, readEncoderConfig);
-  const sentences = await readSentenceModules(repository, config.contextLength);
-  const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
-  const from = { repository, names, sizes: encoderSizes(config), device };
-  const model = await filledModel(() => new Encoder(config), from, options);
-  return withTokenizer({ architecture, config, ...sentences, model }, tokenizer, repository.name);
+  return await loadEncoderModel("loadEncoder", place, options, {
+    read: async (repository) => {
+      const known = await readConfig(repository, readEncoderConfig);
+      return { ...known, ...await readSentenceModules(repository, known.config.contextLength) };
+    },
+    make: (config) => new Encoder(config),
+  });
 }

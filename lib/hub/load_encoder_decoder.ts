@@ -24,8 +24,8 @@ import {
   type LoadOptions,
   readConfig,
 } from "./load_pretrained.ts";
-import { tokenizerOf } from "./load_tokenizer.ts";
-import { openRepository } from "./open_repository.ts";
+import { tokenizerBeside } from "./load_tokenizer.ts";
+import { openRepository, PLACES } from "./open_repository.ts";
 import { readText } from "./repository.ts";
 import { openWeights } from "./weight_files.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
@@ -49,14 +49,14 @@ export async function loadEncoderDecoder(
   place: string | URL,
   options: LoadOptions = {},
 ): Promise<PretrainedEncoderDecoder> {
-  expectPlace("loadEncoderDecoder", place, "a path, an address or a name on the hub");
+  expectPlace("loadEncoderDecoder", place, PLACES);
   checkOptions("loadEncoderDecoder", options, LOAD_OPTIONS);
   const repository = openRepository(place, options);
   const device = checkedDevice(options);
   const generation = await readText(repository, "generation_config.json");
   const read = (text: string) => readEncoderDecoderConfig(text, generation);
   const { config: stated, ...known } = await readConfig(repository, read);
-  const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
+  const tokenizer = await tokenizerBeside(repository, options);
   const weights = await openWeights(repository, options);
   try {
     expectSize(weights, encoderDecoderSizes(stated));

@@ -14,26 +14,18 @@ import { reshape } from "../ops/reshape.ts";
 import { slice } from "../ops/slice.ts";
 import { softmax } from "../ops/softmax.ts";
 import { checkOptions } from "../options.ts";
-import { expectPlace } from "../place.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { encoderSizes, type PretrainedMaskedConfig, readMaskedConfig } from "./encoder_formats.ts";
-import {
-  checkedDevice,
-  filledModel,
-  LOAD_OPTIONS,
-  type LoadOptions,
-  readConfig,
-} from "./load_pretrained.ts";
-import { tokenizerOf } from "./load_tokenizer.ts";
-import { openRepository } from "./open_repository.ts";
+import { type PretrainedMaskedConfig, readMaskedConfig } from "./encoder_formats.ts";
+import { loadEncoderModel } from "./load_encoder_model.ts";
+import { type LoadOptions, readConfig } from "./load_pretrained.ts";
 import {
   encodedTexts,
   expectSequences,
   sequenceBatch,
   type TextSequence,
 } from "./text_sequences.ts";
-import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
+import type { WithTokenizer } from "./with_tokenizer.ts";
 
 /** A loaded masked language model. */
 export interface PretrainedMasked extends PretrainedMaskedConfig, WithTokenizer {
@@ -56,15 +48,10 @@ export async function loadMaskedLanguageModel(
   place: string | URL,
   options: LoadOptions = {},
 ): Promise<PretrainedMasked> {
-  expectPlace("loadMaskedLanguageModel", place, "a path, an address or a name on the hub");
-  checkOptions("loadMaskedLanguageModel", options, LOAD_OPTIONS);
-  const repository = openRepository(place, options);
-  const device = checkedDevice(options);
-  const { architecture, config, names } = await readConfig(repository, readMaskedConfig);
-  const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
-  const from = { repository, names, sizes: encoderSizes(config), device };
-  const model = await filledModel(() => new MaskedLanguageModel(config), from, options);
-  return withTokenizer({ architecture, config, model }, tokenizer, repository.name);
+  return await loadEncoderModel("loadMaskedLanguageModel", place, options, {
+    read: (repository) => readConfig(repository, readMaskedConfig),
+    make: (config) => new MaskedLanguageModel(config),
+  });
 }
 
 /** Options of `fillMask`. */

@@ -25,8 +25,13 @@ import {
   readGenerationConfig,
   type SamplingDefaults,
 } from "./generation_config.ts";
-import { tokenizerOf } from "./load_tokenizer.ts";
-import { openRepository, REPOSITORY_OPTIONS, type RepositoryOptions } from "./open_repository.ts";
+import { tokenizerBeside } from "./load_tokenizer.ts";
+import {
+  openRepository,
+  PLACES,
+  REPOSITORY_OPTIONS,
+  type RepositoryOptions,
+} from "./open_repository.ts";
 import { readText, type Repository, requireText } from "./repository.ts";
 import { roundedWeights, roundingOf, roundOthers, type WeightType } from "./quantized_weights.ts";
 import { withStoredHead } from "./stored_head.ts";
@@ -79,8 +84,6 @@ export interface Pretrained extends PretrainedConfig, WithTokenizer {
   readonly sampling: SamplingDefaults;
 }
 
-const PLACES = "a path, an address or a name on the hub";
-
 /**
  * Loads a language model of a family in config.ts's `FORMATS` in Hugging Face's format, one that
  * `savePretrained` saved, or a run of training, from a folder, the `file:`, `http:` or `https:`
@@ -120,7 +123,7 @@ export async function loadPretrained(
   const device = checkedDevice(options);
   const { architecture, config: stated, ...ends } = await readConfig(repository, readModelConfig);
   const generation = await readGeneration(repository);
-  const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
+  const tokenizer = await tokenizerBeside(repository, options);
   const weights = await openWeights(repository, options);
   try {
     const names = namesOf(architecture, stated);

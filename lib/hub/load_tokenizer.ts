@@ -11,7 +11,12 @@ import { expectPlace } from "../place.ts";
 import { type ReadFile, tokenizerIn } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { folderExists } from "./folder_files.ts";
-import { openRepository, REPOSITORY_OPTIONS, type RepositoryOptions } from "./open_repository.ts";
+import {
+  openRepository,
+  PLACES,
+  REPOSITORY_OPTIONS,
+  type RepositoryOptions,
+} from "./open_repository.ts";
 import { readWhole, type Repository } from "./repository.ts";
 
 /**
@@ -39,7 +44,7 @@ export async function loadTokenizer(
   place: string | URL,
   options: RepositoryOptions = {},
 ): Promise<Tokenizer> {
-  expectPlace("loadTokenizer", place, "a path, an address or a name on the hub");
+  expectPlace("loadTokenizer", place, PLACES);
   checkOptions("loadTokenizer", options, REPOSITORY_OPTIONS);
   const [folder, file] = splitPlace(`${place}`);
   const repository = openRepository(folder, options);
@@ -49,6 +54,14 @@ export async function loadTokenizer(
     `tokenizer ${repository.name}: it has ${file ? `no ${file}` : "no tokenizer.json"}; ` +
       "give the folder of a run, of a model or of a prepared corpus, or a tokenizer's own file",
   );
+}
+
+/** The tokenizer of a model that is loaded; undefined if it has none, or none is asked for. */
+export async function tokenizerBeside(
+  repository: Repository,
+  { tokenizer = true }: { readonly tokenizer?: boolean },
+): Promise<Tokenizer | undefined> {
+  return tokenizer === false ? undefined : await tokenizerOf(repository);
 }
 
 /**

@@ -35,6 +35,9 @@ export const REPOSITORY_OPTIONS: OptionNames<RepositoryOptions> = {
   timeout: 10_000,
 };
 
+/** What a place of `openRepository` may be, for messages. */
+export const PLACES = "a path, an address or a name on the hub";
+
 const HUB = "https://huggingface.co";
 
 /** Owner or name in a hub name, as Hugging Face permits them. */

@@ -23,8 +23,8 @@ import {
   type LoadOptions,
   readConfig,
 } from "./load_pretrained.ts";
-import { tokenizerOf } from "./load_tokenizer.ts";
-import { openRepository } from "./open_repository.ts";
+import { tokenizerBeside } from "./load_tokenizer.ts";
+import { openRepository, PLACES } from "./open_repository.ts";
 import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "./safetensors.ts";
 import { storedTensors } from "./stored_tensors.ts";
 import { pretrainedTokenizerFiles } from "./tokenizer_files.ts";
@@ -138,7 +138,7 @@ export async function loadTextClassifier(
   place: string | URL,
   options: LoadOptions = {},
 ): Promise<PretrainedTextClassifier> {
-  expectPlace("loadTextClassifier", place, "a path, an address or a name on the hub");
+  expectPlace("loadTextClassifier", place, PLACES);
   checkOptions("loadTextClassifier", options, LOAD_OPTIONS);
   const repository = openRepository(place, options);
   const device = checkedDevice(options);
@@ -146,7 +146,7 @@ export async function loadTextClassifier(
     const { architecture, config } = readModelConfig(text);
     return { architecture, config, labels: readLabels(parseConfig(text)) };
   });
-  const tokenizer = options.tokenizer === false ? undefined : await tokenizerOf(repository);
+  const tokenizer = await tokenizerBeside(repository, options);
   // The file has no head of a language model: with a tied one nothing is missing.
   const headless = modelConfig({ ...config, tiedHead: true, headBias: false });
   const from = { repository, names: namesOf(architecture, config), sizes: headless, device };

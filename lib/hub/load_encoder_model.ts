@@ -1,0 +1,49 @@
+/**
+ * What loading an encoder has in common, be it alone or with a head for classes or masked tokens.
+ *
+ * See load_encoder.ts, load_classifier.ts and load_masked_language_model.ts for the kinds.
+ *
+ * @module
+ */
+import type { EncoderConfig } from "../nn/encoder.ts";
+import type { Module } from "../nn/module.ts";
+import { checkOptions } from "../options.ts";
+import { expectPlace } from "../place.ts";
+import { encoderSizes } from "./encoder_formats.ts";
+import type { ArchitectureNames } from "./format.ts";
+import { checkedDevice, filledModel, LOAD_OPTIONS, type LoadOptions } from "./load_pretrained.ts";
+import { tokenizerBeside } from "./load_tokenizer.ts";
+import { openRepository, PLACES } from "./open_repository.ts";
+import type { Repository } from "./repository.ts";
+import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
+
+/** What the files of a kind of model say, its names of tensors among it. */
+interface ReadEncoder {
+  readonly config: EncoderConfig;
+  readonly names: ArchitectureNames;
+}
+
+/** How to read what the files of a kind of model say, and how to make the model. */
+interface Kind<Read extends ReadEncoder, Model extends Module> {
+  readonly read: (repository: Repository) => Promise<Read>;
+  readonly make: (config: Read["config"]) => Model;
+}
+
+/** Loads a model of a kind for `operation`, whose place and options are the user's. */
+export async function loadEncoderModel<Read extends ReadEncoder, Model extends Module>(
+  operation: string,
+  place: string | URL,
+  options: LoadOptions,
+  { read, make }: Kind<Read, Model>,
+): Promise<Omit<Read, "names"> & { readonly model: Model } & WithTokenizer> {
+  expectPlace(operation, place, PLACES);
+  checkOptions(operation, options, LOAD_OPTIONS);
+  const repository = openRepository(place, options);
+  const device = checkedDevice(options);
+  const { names, ...known } = await read(repository);
+  const { config } = known;
+  const tokenizer = await tokenizerBeside(repository, options);
+  const from = { repository, names, sizes: encoderSizes(config), device };
+  const model = await filledModel(() => make(config), from, options);
+  return withTokenizer({ ...known, model }, tokenizer, repository.name);
+}
