@@ -171,6 +171,10 @@ Deno.test("a batch that does not fit is refused", () => {
   assert.throws(() => trainer.step([{ ids: [], label: 0 }]), /expected 1 to 8 tokens, got 0/);
   assert.throws(() => trainer.step([{ ids: [1], label: 2 }]), /label from 0 to 1, got 2/);
   assert.throws(() => trainer.step([{ ids: [12], label: 0 }]), /12/);
+  assert.throws(
+    () => new ClassifierTrainer(classifier, optimizer, { learningRate: "1e-3" as never }),
+    /^TypeError: ClassifierTrainer: expected the option learningRate, a number .* got "1e-3"$/,
+  );
 });
 
 Deno.test("a classifier refuses one label, a label twice, and no model", () => {

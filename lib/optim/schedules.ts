@@ -10,6 +10,24 @@ import { expectNumbers } from "./optimizer.ts";
 /** The learning rate at a step, counted from 0. */
 export type Schedule = (step: number) => number;
 
+/** The learning rate of step number `step`, of a trainer's option. */
+export function rateAt(learningRate: number | Schedule, step: number): number {
+  return typeof learningRate === "number" ? learningRate : learningRate(step);
+}
+
+/**
+ * Checks a trainer's option `learningRate`.
+ *
+ * @throws {TypeError} if it is neither a number nor a function
+ */
+export function expectLearningRate(trainer: string, learningRate: unknown): void {
+  if (typeof learningRate === "number" || typeof learningRate === "function") return;
+  throw new TypeError(
+    `${trainer}: expected the option learningRate, a number or a function of the step such as ` +
+      `warmupDecay gives, got ${describe(learningRate)}`,
+  );
+}
+
 /** Shape of the schedule between the end of the warm-up and the last step. */
 export type Decay = "cosine" | "linear" | "constant";
 

@@ -9,7 +9,7 @@ import { ForwardContext } from "../nn/context.ts";
 import type { TextClassifier } from "../nn/text_classifier.ts";
 import { IGNORED } from "../ops/cross_entropy.ts";
 import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
-import type { Schedule } from "../optim/schedules.ts";
+import { expectLearningRate, rateAt, type Schedule } from "../optim/schedules.ts";
 import { checkOptions } from "../options.ts";
 import { expectSeed } from "../random.ts";
 import { isTracked, valueAndGrad } from "../tensor/autograd.ts";
@@ -93,6 +93,7 @@ export class ClassifierTrainer {
     if (!(Number.isSafeInteger(batchSize) && batchSize > 0)) {
       throw new RangeError(`ClassifierTrainer: expected batchSize from 1, got ${batchSize}`);
     }
+    expectLearningRate("ClassifierTrainer", learningRate);
     expectSeed("ClassifierTrainer", seed);
     this.#options = { learningRate, batchSize, seed };
     const { device } = classifier.score.weight;
@@ -131,7 +132,7 @@ export class ClassifierTrainer {
     const { learningRate, seed } = this.#options;
     const step = this.stepsDone;
     this.#randomState.write([seed | 0, step]);
-    this.optimizer.prepare(typeof learningRate === "number" ? learningRate : learningRate(step));
+    this.optimizer.prepare(rateAt(learningRate, step));
     padded.program();
     this.#ring.noteRun();
   }

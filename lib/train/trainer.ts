@@ -10,7 +10,7 @@ import { ForwardContext } from "../nn/context.ts";
 import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
-import type { Schedule } from "../optim/schedules.ts";
+import { expectLearningRate, rateAt, type Schedule } from "../optim/schedules.ts";
 import { checkOptions } from "../options.ts";
 import { isTracked, valueAndGrad } from "../tensor/autograd.ts";
 import { add, mul } from "../ops/binary.ts";
@@ -124,8 +124,7 @@ export class Trainer {
 
   /** The learning rate of a step, counted from 0. */
   learningRateAt(step: number): number {
-    const { learningRate } = this.options;
-    return typeof learningRate === "number" ? learningRate : learningRate(step);
+    return rateAt(this.options.learningRate, step);
   }
 
   /** Launches and memory of the step's program; undefined before the first step. */
@@ -286,12 +285,7 @@ function nothingToTrain(optimizer: Optimizer): Error {
 function checked(options: TrainerOptions): Required<TrainerOptions> {
   checkOptions("Trainer", options, OPTIONS, HINTS);
   const { learningRate, accumulate = 1, seed = 0, recomputeActivations = false } = options;
-  if (typeof learningRate !== "number" && typeof learningRate !== "function") {
-    throw new TypeError(
-      "Trainer: expected the option learningRate, a number or a function of the step such as " +
-        `warmupDecay gives, got ${describe(learningRate)}`,
-    );
-  }
+  expectLearningRate("Trainer", learningRate);
   expectValue("Trainer: accumulate", SETTING_RULES.accumulate, accumulate);
   expectSeed("Trainer", seed);
   return { learningRate, accumulate, seed, recomputeActivations };
