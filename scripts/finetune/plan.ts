@@ -16,11 +16,11 @@ import {
   UserError,
 } from "../../mod.ts";
 import { type Given, pick, type Plan } from "../train/choices.ts";
-import { absolutePath } from "../train/corpus_place.ts";
+import { absolutePath, modelPlace } from "../train/corpus_place.ts";
 import { expectEvaluations, givenSettings, readingChoices, REPORT_FLAGS } from "../train/flags.ts";
 import { loadRunRecord } from "../train/record.ts";
 import { resumedPlan } from "../train/resume.ts";
-import { defaultFolder, expectFree } from "../train/run_folder.ts";
+import { defaultFolder, expectFree, expectNewOrResumed } from "../train/run_folder.ts";
 import { warmupNotes } from "../train/schedule.ts";
 import { asTrainFlags, type FinetuneFlags, givenOfTrain } from "./flags.ts";
 
@@ -60,11 +60,7 @@ export async function planFinetune(
   given: Given,
   location: string | undefined,
 ): Promise<OpenPlan> {
-  if (flags.force && flags.resume) {
-    throw new UserError(
-      "--force starts a new run and --resume continues one; leave one of them out",
-    );
-  }
+  expectNewOrResumed(flags);
   for (const name of ["test", "compare"]) {
     if (given.has(name)) throw new UserError(`--${name}: it is for --labels FILE; leave it out`);
   }
@@ -92,7 +88,7 @@ async function restOf(
   if (!finetune) {
     throw new UserError(`${folder}: it is a run of deno task train; continue it there`);
   }
-  if (location !== undefined && baseName(location) !== finetune.base) {
+  if (location !== undefined && modelPlace(location) !== finetune.base) {
     throw new UserError(
       `${folder}: its run fine-tunes ${finetune.base}, so --resume cannot take ${location}`,
     );
@@ -115,7 +111,7 @@ async function newPlan(
   if (method !== "lora" && method !== "full") {
     throw new UserError(`--method ${method}: it classifies texts; give them with --labels FILE`);
   }
-  const base = baseName(location!);
+  const base = modelPlace(location!);
   expectFree({ folder, force });
   const { config } = await configOf(base, flags.revision);
   const trainFlags = asTrainFlags(flags, base);
@@ -156,11 +152,6 @@ async function configOf(base: string, revision: string | undefined): Promise<Pre
     );
   }
   return await fromModelPlace(base, () => loadModelConfig(base, { revision }));
-}
-
-/** A folder's absolute path; an address or a name on the hub as it is. */
-function baseName(location: string): string {
-  return absolutePath(location) ?? location;
 }
 
 /** Whether a base is a run of Folio's own, whose adapters are on all linear layers. */

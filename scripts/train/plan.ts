@@ -27,7 +27,7 @@ import {
 } from "./flags.ts";
 import { loadRunRecord } from "./record.ts";
 import { resumedPlan } from "./resume.ts";
-import { defaultFolder, expectFree } from "./run_folder.ts";
+import { defaultFolder, expectFree, expectNewOrResumed } from "./run_folder.ts";
 import { warmupNotes } from "./schedule.ts";
 
 /** Defaults of a preset for flags that are not among its settings. */
@@ -48,11 +48,7 @@ export async function planRun(
   datasetPath?: string,
 ): Promise<Plan> {
   const flags = { ...typed, ...withoutGiven(PRESET_DEFAULTS[typed.preset] ?? {}, given) };
-  if (flags.force && flags.resume) {
-    throw new UserError(
-      "--force starts a new run and --resume continues one; leave one of them out",
-    );
-  }
+  expectNewOrResumed(flags);
   const inUse = flags.resume || flags.continue;
   const folder = flags.out ?? defaultFolder(`runs/${flags.preset}`, inUse);
   return flags.resume || (flags.continue && holdsCheckpoint(folder))

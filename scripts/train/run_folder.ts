@@ -24,6 +24,16 @@ export function defaultFolder(base: string, inUse: boolean): string {
 }
 
 /**
+ * Refuses flags that ask for a new run and for the rest of one.
+ *
+ * @throws {UserError} if both were typed
+ */
+export function expectNewOrResumed({ force, resume }: Pick<Plan, "force" | "resume">): void {
+  if (!force || !resume) return;
+  throw new UserError("--force starts a new run and --resume continues one; leave one of them out");
+}
+
+/**
  * Refuses a folder that holds a run, or any file that a run has not written, unless `force` is set.
  *
  * @throws {UserError} saying what it holds
