@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { loadSources } from "../kernels/webgpu/wgsl.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import type { Device } from "../lib/device/device.ts";
 import { useDevice } from "../lib/device/current_device.ts";
@@ -44,7 +45,10 @@ async function openDevices(): Promise<BenchDevice[]> {
   const native = new CpuDevice({ blas: "auto" });
   if (native.blas) opened.push([`cpu, ${native.threads} threads, ${native.blas.name}`, native]);
   const adapter = await navigator.gpu?.requestAdapter();
-  if (adapter) opened.push(["webgpu", await WebGpuDevice.open(adapter)]);
+  if (adapter) {
+    await loadSources();
+    opened.push(["webgpu", await WebGpuDevice.open(adapter)]);
+  }
   const measured: BenchDevice[] = [];
   for (const [name, device] of opened) {
     useDevice(device);

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { addressOf, forgetTuning, keepTuning, readTuning } from "../lib/device/webgpu/tuning.ts";
-import { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
+import type { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
 import {
   chooseKernels,
   gemmKernelsOf,
@@ -65,7 +65,7 @@ forEachDevice("tuning: each kernel of each product is timed, and none is wrong",
 Deno.test("tuning: what is kept for an adapter is found again, and nonsense is not", async () => {
   const info = { vendor: "test", architecture: "a/b", description: `?#&${crypto.randomUUID()}` };
   // A device's adapter is all that these functions look at.
-  const device = Object.create(WebGpuDevice.prototype, { adapter: { value: { info } } });
+  const device = { kind: "webgpu", adapter: { info } } as unknown as WebGpuDevice;
   assert.equal(await readTuning(info), undefined);
   const choice = { small: "direct", large: "large", gemv: "subgroup" } as const;
   await keepTuning(device, choice);

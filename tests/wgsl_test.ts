@@ -74,7 +74,7 @@ const DESCRIPTOR = {
 } as const satisfies Kernel;
 
 Deno.test("bindings, scalars and the entry point follow from the descriptor", () => {
-  const code = "fn each_thread(i: u32) {}";
+  const code = () => "fn each_thread(i: u32) {}";
   const kernel: Kernel = { ...DESCRIPTOR, webgpu: { code, threads: () => 1 } };
   const module = wgslModule(kernel, [true, false, true, false]);
   assert.equal(
@@ -97,18 +97,22 @@ fn main(
   );
   const workgroups: Kernel = {
     ...DESCRIPTOR,
-    webgpu: { code: "", workgroups: () => 1, workgroupSize: 64 },
+    webgpu: { code: () => "", workgroups: () => 1, workgroupSize: 64 },
   };
   assert.match(
     wgslModule(workgroups, [true, true, true, true]),
     /@workgroup_size\(64\)[^]*each_workgroup\(group\.y \* groups\.x \+ group\.x, lane\);/,
   );
-  const grid: Kernel = { ...DESCRIPTOR, scalars: {}, webgpu: { code: "CODE", grid: () => [1] } };
+  const grid: Kernel = {
+    ...DESCRIPTOR,
+    scalars: {},
+    webgpu: { code: () => "CODE", grid: () => [1] },
+  };
   assert.doesNotMatch(wgslModule(grid, [true, true, true, true]), /Scalars|main/);
 });
 
 Deno.test("a launch is folded into dimensions of at most 65,535 workgroups", () => {
-  const code = "";
+  const code = () => "";
   assert.deepEqual(dispatchSize({ code, threads: () => 257 }, {}, {}), [2, 1, 1]);
   assert.deepEqual(dispatchSize({ code, workgroups: () => 65535 }, {}, {}), [65535, 1, 1]);
   assert.deepEqual(dispatchSize({ code, workgroups: () => 65536 }, {}, {}), [65535, 2, 1]);
@@ -122,7 +126,10 @@ const NINE: Kernel = {
   reads: Object.fromEntries(Array.from("abcdefgh", (name) => [name, "f32"] as const)),
   writes: { y: "f32" },
   scalars: {},
-  webgpu: { code: "fn each_thread(i: u32) { if (i == 0u) { y[0] = a[0]; } }", threads: () => 1 },
+  webgpu: {
+    code: () => "fn each_thread(i: u32) { if (i == 0u) { y[0] = a[0]; } }",
+    threads: () => 1,
+  },
 };
 
 forEachDevice("a launch binds 8 buffers at most, which every adapter can", async (device) => {
@@ -145,7 +152,7 @@ const SUMS: Kernel = {
   writes: { y: "f32", twice: "f32", thrice: "f32" },
   scalars: { count: "u32" },
   webgpu: {
-    code: `
+    code: () => `
 override B: u32;
 override TWICE: u32;
 override THRICE: u32;

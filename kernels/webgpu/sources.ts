@@ -92,11 +92,8 @@ const ATTENTION = [
   "v_rows",
 ] as const;
 
-/**
- * The WGSL of a kernel: the named sources with all that they require. The first name is the
- * kernel's, further ones decide choices.
- */
-export const wgsl = sourceJoiner({
+/** Joins the named sources with all that they require; wgsl.ts does so for the kernels. */
+export const joinSources = sourceJoiner({
   adamw: { text: adamw },
   adjust_logits: { text: adjustLogits },
   advance_generation: { text: advanceGeneration },

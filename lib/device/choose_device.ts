@@ -10,8 +10,6 @@ import { describe, UserError } from "../errors.ts";
 import { CpuDevice } from "./cpu/cpu_device.ts";
 import type { Device } from "./device.ts";
 import { adapterClass } from "./webgpu/adapter_class.ts";
-import { readTuning } from "./webgpu/tuning.ts";
-import { WebGpuDevice } from "./webgpu/webgpu_device.ts";
 
 /** Options of `openDevice`. */
 export interface DeviceOptions {
@@ -35,21 +33,29 @@ export interface DeviceOptions {
   precision?: "f32" | "f16";
 }
 
-/**
- * Checks whether an adapter's half precision is accurate enough: undefined if it is, otherwise the
- * reason in a few words. It runs the matmul kernels of lib/ops, so it is passed as an argument.
- */
-export type HalfPrecisionCheck = (device: WebGpuDevice) => Promise<string | undefined>;
+/** How an adapter is opened. */
+export interface OpenWebGpuOptions {
+  /** Reason why the adapter was chosen, for the description. */
+  reason: string;
+  /** Precision of the operands of the layers' matmuls, if the adapter is accurate enough. */
+  precision: "f32" | "f16";
+}
 
 /**
- * Opens the device that `options` name, in half precision only if `checkHalfPrecision` accepts it.
+ * Opens an adapter. It checks half precision with the kernels of lib/ops, so it is passed as an
+ * argument (lib/ops/open_webgpu.ts).
+ */
+export type OpenWebGpu = (adapter: GPUAdapter, options: OpenWebGpuOptions) => Promise<Device>;
+
+/**
+ * Opens the device that `options` name, an adapter with `openWebGpu`.
  *
  * @throws {UserError} if the device is `webgpu` and there is no adapter
  * @throws {RangeError} if a value is not one of the choices, or the number of threads out of range
  */
 export async function chooseDevice(
   options: DeviceOptions,
-  checkHalfPrecision: HalfPrecisionCheck,
+  openWebGpu: OpenWebGpu,
 ): Promise<Device> {
   const { device = "auto", precision = "f32", ...cpu } = options;
   expectOneOf("device", device, ["auto", "webgpu", "cpu"]);
@@ -58,16 +64,10 @@ export async function chooseDevice(
     const half = precision === "f16" ? "; products are in f32: half precision is for WebGPU" : "";
     return new CpuDevice({ ...cpu, reason: reason + half });
   };
-  const openAdapter = async (adapter: GPUAdapter, reason: string) => {
-    const tuned = await readTuning(adapter.info);
-    const device = await WebGpuDevice.open(adapter, { reason, tuned });
-    if (precision === "f16") useHalfPrecision(device, await checkHalfPrecision(device));
-    return device;
-  };
   if (device === "cpu") return openCpu("as requested");
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (device === "webgpu") {
-    if (adapter) return await openAdapter(adapter, "as requested");
+    if (adapter) return await openWebGpu(adapter, { reason: "as requested", precision });
     throw new UserError(
       "device 'webgpu': no adapter was found. Install a Vulkan, Metal or D3D12 driver (Debian: mesa-vulkan-drivers), or use the device 'cpu'",
     );
@@ -76,17 +76,11 @@ export async function chooseDevice(
   if (adapterClass(adapter.info) === "software") {
     return openCpu(`the only WebGPU adapter, ${adapter.info.description}, is software`);
   }
-  return await openAdapter(adapter, "a GPU was found");
+  return await openWebGpu(adapter, { reason: "a GPU was found", precision });
 }
 
 function expectOneOf(option: string, value: string, choices: readonly string[]): void {
   if (choices.includes(value)) return;
   const known = choices.map((choice) => `'${choice}'`).join(", ");
   throw new RangeError(`openDevice: ${option} must be one of ${known}; got ${describe(value)}`);
-}
-
-/** Turns half precision on unless there is `trouble` with it; the description says which. */
-function useHalfPrecision(device: WebGpuDevice, trouble: string | undefined): void {
-  if (!trouble) device.precision = "f16";
-  device.description += `; products are in ${trouble ? `f32: ${trouble}` : "f16, sums in f32"}`;
 }

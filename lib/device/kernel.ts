@@ -32,8 +32,11 @@ export type Buffers = Readonly<Record<string, ElementType>>;
  */
 export type WebGpuKernel =
   & {
-    /** WGSL that finds buffers by their names and scalars as fields of the uniform `s`. */
-    readonly code: string;
+    /**
+     * WGSL that finds buffers by their names and scalars as fields of the uniform `s`. It is called
+     * when a pipeline is made.
+     */
+    code(): string;
     /** Features that the adapter must have: `shader-f16`, `subgroups`. Default none. */
     readonly features?: readonly GPUFeatureName[];
   }

@@ -9,7 +9,7 @@
  */
 import { advanceGeneration } from "../../kernels/cpu/advance_generation.ts";
 import { appendHistory } from "../../kernels/cpu/append_history.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { adjustLogits, type LogitRules } from "../ops/adjust_logits.ts";

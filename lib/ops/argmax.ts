@@ -4,7 +4,7 @@
  * @module
  */
 import { argmax as cpu } from "../../kernels/cpu/argmax.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { checkOptions } from "../options.ts";
 import { normalizeAxis, size } from "../shape.ts";

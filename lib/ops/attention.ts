@@ -12,7 +12,7 @@
  */
 import { attention as cpu } from "../../kernels/cpu/attention.ts";
 import { attentionBackward as cpuBackward } from "../../kernels/cpu/attention_backward.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel, Scalars, WebGpuKernel } from "../device/kernel.ts";
 import { ADJUST_SCALARS } from "./attention_adjust.ts";
 import { type AttentionMasking, attentionMasking, DROPOUT_SCALARS } from "./attention_dropout.ts";
@@ -37,7 +37,7 @@ const TILE = { rows: 32, columns: 128 };
 
 /** The WebGPU form of a kernel whose workgroups compute tiles of `rows` for each of `heads`. */
 const tiles = (
-  code: string,
+  code: WebGpuKernel["code"],
   sizes: (scalars: Scalars) => { heads: number; rows: number },
 ): WebGpuKernel => ({
   code,
@@ -49,9 +49,9 @@ const tiles = (
   },
 });
 
-const queryTiles = (code: string) =>
+const queryTiles = (code: WebGpuKernel["code"]) =>
   tiles(code, ({ heads, queries }) => ({ heads, rows: queries }));
-const keyTiles = (code: string) =>
+const keyTiles = (code: WebGpuKernel["code"]) =>
   tiles(code, ({ heads, group, keys }) => ({ heads: heads / group, rows: keys }));
 
 const KERNEL: Kernel = {

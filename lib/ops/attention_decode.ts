@@ -9,7 +9,7 @@
 import { attentionCombine } from "../../kernels/cpu/attention_combine.ts";
 import { attentionDecode as cpu } from "../../kernels/cpu/attention_decode.ts";
 import { cacheAppend as cpuAppend } from "../../kernels/cpu/cache_append.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { ADJUST_SCALARS, scoreAdjustment, type ScoreOptions } from "./attention_adjust.ts";
 import { checkHeads, checkHeadSize } from "./attention_layout.ts";

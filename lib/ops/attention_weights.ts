@@ -6,7 +6,7 @@
  * @module
  */
 import { attentionScores as cpu } from "../../kernels/cpu/attention_scores.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { ADJUST_SCALARS } from "./attention_adjust.ts";
 import {

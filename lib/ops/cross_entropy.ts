@@ -7,7 +7,7 @@
  * @module
  */
 import * as cpu from "../../kernels/cpu/cross_entropy.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { checkOptions } from "../options.ts";
 import { differentiable } from "../tensor/autograd.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { dropout as cpu } from "../../kernels/cpu/dropout.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { expectType, launch } from "../tensor/launch.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import * as cpu from "../../kernels/cpu/embedding.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { checkOptions } from "../options.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";

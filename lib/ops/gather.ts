@@ -4,7 +4,7 @@
  * @module
  */
 import * as cpu from "../../kernels/cpu/gather.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { sameShape } from "../shape.ts";
 import { differentiable } from "../tensor/autograd.ts";

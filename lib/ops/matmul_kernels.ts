@@ -7,7 +7,7 @@ import { matmul as cpu } from "../../kernels/cpu/matmul.ts";
 import { matmulBlas } from "../../kernels/cpu/matmul_blas.ts";
 import { matmulRows as cpuRows } from "../../kernels/cpu/matmul_rows.ts";
 import { matmulRowsSum } from "../../kernels/cpu/matmul_rows_sum.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { ElementType, Kernel, WebGpuKernel } from "../device/kernel.ts";
 import type { GemvKernel, TilesKernel } from "../device/gemm.ts";
 
@@ -23,7 +23,7 @@ const words = (...names: string[]) =>
   Object.fromEntries(names.map((name) => [name, "u32" as const]));
 
 /** A workgroup for each block of `rows` by `columns` of the result. */
-const blocks = (rows: number, columns: number, code: string): WebGpuKernel => ({
+const blocks = (rows: number, columns: number, code: WebGpuKernel["code"]): WebGpuKernel => ({
   code,
   grid: ({ m, n, batch }) => [Math.ceil(n / columns), Math.ceil(m / rows), batch],
 });

@@ -5,7 +5,7 @@
  */
 import { norm as cpu } from "../../kernels/cpu/norm.ts";
 import { normBackward as cpuBackward } from "../../kernels/cpu/norm_backward.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { describe } from "../errors.ts";
 import { formatShape } from "../shape.ts";

@@ -1,6 +1,5 @@
 /**
- * `openDevice`: opens a device, checks its half precision if that was requested, and makes it the
- * current one.
+ * `openDevice`: opens a device and makes it the current one.
  *
  * @module
  */
@@ -8,7 +7,6 @@ import { chooseDevice, type DeviceOptions } from "../device/choose_device.ts";
 import { useDevice } from "../device/current_device.ts";
 import type { Device } from "../device/device.ts";
 import { checkOptions } from "../options.ts";
-import { checkHalfPrecision } from "./check_half_precision.ts";
 
 /**
  * Opens a device and makes it the device of new tensors.
@@ -31,7 +29,10 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
     blas: true,
     precision: true,
   });
-  const device = await chooseDevice(options, checkHalfPrecision);
+  const device = await chooseDevice(
+    options,
+    async (...adapter) => (await import("./open_webgpu.ts")).openWebGpu(...adapter),
+  );
   useDevice(device);
   return device;
 }

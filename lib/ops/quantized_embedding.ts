@@ -6,7 +6,7 @@
  * @module
  */
 import { quantizedEmbedding as cpu } from "../../kernels/cpu/quantized_embedding.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { expectType, launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 import { quantizedLinear as cpu } from "../../kernels/cpu/quantized_linear.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { formatShape } from "../shape.ts";
 import { checkOptions } from "../options.ts";

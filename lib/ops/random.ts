@@ -10,7 +10,7 @@
  * @module
  */
 import { random as cpu } from "../../kernels/cpu/random.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { describe } from "../errors.ts";
 import { expectSeed } from "../random.ts";

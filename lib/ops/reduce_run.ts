@@ -8,7 +8,7 @@
  * @module
  */
 import { CHUNK, chunksOf, MAX_COLUMNS, reduce as cpu } from "../../kernels/cpu/reduce.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Constants, Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import type { Run } from "./spread.ts";

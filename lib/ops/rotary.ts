@@ -5,7 +5,7 @@
  * @module
  */
 import { rotary as cpu } from "../../kernels/cpu/rotary.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Device } from "../device/device.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { checkOptions } from "../options.ts";

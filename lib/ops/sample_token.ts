@@ -6,7 +6,7 @@
  * @module
  */
 import { sampleToken as cpu } from "../../kernels/cpu/sample_token.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { deviceOf, expectType, launch } from "../tensor/launch.ts";
 import { expectRandomState } from "./random.ts";

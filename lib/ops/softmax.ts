@@ -7,7 +7,7 @@
  */
 import { softmax as cpu } from "../../kernels/cpu/softmax.ts";
 import { softmaxBackward as cpuBackward } from "../../kernels/cpu/softmax_backward.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { checkOptions } from "../options.ts";
 import { differentiable } from "../tensor/autograd.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import { spread as cpu } from "../../kernels/cpu/spread.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";

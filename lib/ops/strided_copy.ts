@@ -8,7 +8,7 @@
  * @module
  */
 import { BAND, stridedCopy as cpu } from "../../kernels/cpu/strided_copy.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { formatShape, type Shape, size } from "../shape.ts";
 import { launch } from "../tensor/launch.ts";

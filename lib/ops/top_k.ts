@@ -4,7 +4,7 @@
  * @module
  */
 import { topK as cpu } from "../../kernels/cpu/top_k.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";

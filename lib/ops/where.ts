@@ -7,7 +7,7 @@
  * @module
  */
 import { where as cpu } from "../../kernels/cpu/where.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";
 import { broadcast, broadcastScalars } from "../tensor/broadcast.ts";

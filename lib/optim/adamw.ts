@@ -4,7 +4,7 @@
  * @module
  */
 import { adamW as cpu } from "../../kernels/cpu/adamw.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import type { Kernel } from "../device/kernel.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { sgd as cpu } from "../../kernels/cpu/sgd.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import { checkOptions } from "../options.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";

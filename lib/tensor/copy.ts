@@ -4,7 +4,7 @@
  * @module
  */
 import { copy as cpu } from "../../kernels/cpu/copy.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { differentiable } from "./autograd.ts";
 import { expectTensor, launch } from "./launch.ts";

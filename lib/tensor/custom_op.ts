@@ -228,9 +228,10 @@ function expectInputType(name: string, input: string, dtype: unknown): void {
 }
 
 function webgpuKernel<Scalars>(
-  code: string,
+  text: string,
   grid: ((scalars: Scalars & { readonly count: number }) => readonly number[]) | undefined,
 ): WebGpuKernel {
+  const code = () => text;
   if (!grid) return { code, threads: ({ count }) => count };
   return { code, grid: (given) => grid(given as Scalars & { readonly count: number }) };
 }

@@ -16,7 +16,7 @@ import {
   unaryFunction,
   type UnaryName,
 } from "../../kernels/elementwise.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import type { KernelFunction } from "../device/kernel_function.ts";
 import { broadcast, broadcastScalars } from "./broadcast.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { recordFigures as cpu } from "../../kernels/cpu/record_figures.ts";
-import { wgsl } from "../../kernels/webgpu/sources.ts";
+import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Device } from "../device/device.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";

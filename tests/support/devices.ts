@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { loadSources } from "../../kernels/webgpu/wgsl.ts";
 import type { Device } from "../../lib/device/device.ts";
 import { CpuDevice } from "../../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../../lib/device/current_device.ts";
@@ -32,12 +33,14 @@ export type DeviceName = "cpu-1" | "cpu-2" | "cpu-blas" | "webgpu";
 export function sharedDevice(name: DeviceName): Promise<Device> {
   let device = opened.get(name);
   if (!device) {
-    device = name === "webgpu" ? WebGpuDevice.open(adapter!) : Promise.resolve(
-      new CpuDevice({
-        threads: name === "cpu-1" ? 1 : 2,
-        blas: name === "cpu-blas" ? "auto" : undefined,
-      }),
-    );
+    device = name === "webgpu"
+      ? loadSources().then(() => WebGpuDevice.open(adapter!))
+      : Promise.resolve(
+        new CpuDevice({
+          threads: name === "cpu-1" ? 1 : 2,
+          blas: name === "cpu-blas" ? "auto" : undefined,
+        }),
+      );
     opened.set(name, device);
   }
   return device;

@@ -11,7 +11,7 @@ import { VERSION } from "../../version.ts";
 import { type GemmKernels, GEMV_KERNELS, TILE_KERNELS } from "./gemm_choice.ts";
 import type { Device } from "../device.ts";
 import type { AdapterNames } from "./adapter_class.ts";
-import { WebGpuDevice } from "./webgpu_device.ts";
+import type { WebGpuDevice } from "./webgpu_device.ts";
 
 const CACHE = "folio-tuning";
 
@@ -49,7 +49,7 @@ export async function forgetTuning(device: Device): Promise<boolean> {
 
 /** The device as what it must be: only WebGPU's kernels are measured. */
 export function expectWebGpu(operation: string, device: Device): WebGpuDevice {
-  if (device instanceof WebGpuDevice) return device;
+  if (device.kind === "webgpu") return device as WebGpuDevice;
   throw new TypeError(`${operation}: expected a WebGPU device, got '${device.kind}'`);
 }
 

@@ -26,7 +26,7 @@ export function wgslModule(kernel: Kernel, present: readonly boolean[]): string 
     ...scalarDeclarations(kernel),
     ...functionDeclarations(kernel),
   ];
-  return [...declarations, kernel.webgpu?.code, ...entryPoint(kernel.webgpu)].join("\n");
+  return [...declarations, kernel.webgpu?.code(), ...entryPoint(kernel.webgpu)].join("\n");
 }
 
 function bufferDeclarations(kernel: Kernel, present: readonly boolean[]): string[] {
