@@ -7,7 +7,6 @@
 import { checkOptions } from "../options.ts";
 import type { TokenOffsets } from "./encode_batch.ts";
 import { expectText, expectTokens } from "./expect_text.ts";
-import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
 import { Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { commonParts, MAXIMUM_VOCABULARY, type TokenizerFile } from "./tokenizer_file.ts";
@@ -105,22 +104,24 @@ export class CharacterTokenizer extends Tokenizer {
    * @throws {RangeError} if a character is not in the vocabulary; the message names it
    */
   protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
-    const ids = new GrowingIds(text.length);
+    const ids = new Uint32Array(text.length); // a token has at least one UTF-16 unit
+    const idOfCodePoint = this.#idOfCodePoint;
+    let count = 0;
     for (const part of splitSpecialTokens(text.toWellFormed(), this.specialTokens)) {
       if (part.id !== undefined) {
-        ids.push(part.id);
+        ids[count++] = part.id;
         continue;
       }
       const { length } = part.text;
       for (let i = 0; i < length; i++) {
         const codePoint = part.text.codePointAt(i)!;
         if (codePoint > 0xFFFF) i++; // two UTF-16 units
-        const id = this.#idOfCodePoint[codePoint] ?? -1;
+        const id = idOfCodePoint[codePoint] ?? -1;
         if (id < 0) throw this.#unknownCharacters(text);
-        ids.push(id);
+        ids[count++] = id;
       }
     }
-    return ids.toArray();
+    return count === ids.length ? ids : ids.slice(0, count);
   }
 
   /**
