@@ -74,7 +74,7 @@ const PEAK: Kernel = {
     },
   },
   webgpu: {
-    code: `
+    code: () => `
 fn each_thread(i: u32) {
   let half = vec4f(x[i % 64u]);
 ${each(SUMS, (i) => `  var s${i} = half + half;`)}
