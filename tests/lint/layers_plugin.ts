@@ -103,6 +103,7 @@ const OWNED_PACKAGES: readonly (readonly [specifier: RegExp, owner: string])[] =
   [/^npm:sentencepiece-js\b/, "lib/text/sentence_piece_tokenizer.ts"],
   [/^npm:@huggingface\/jinja\b/, "lib/text/chat_template.ts"],
   [/^npm:deno-std\b/, "lib/cli/parse.ts"],
+  [/^npm:webgpu\b/, "tests/support/dawn.ts"],
   [/^npm:@huggingface\/transformers\b/, "scripts/transformers/transformers_js.ts"],
 ];
 
