@@ -41,7 +41,8 @@ export {
   type WeightBits,
 } from "./lib/ops/quantized_matrix.ts";
 export { compile } from "./lib/tensor/compile.ts";
-export type { Compiled, ProgramReport } from "./lib/tensor/compile.ts";
+export type { Compiled, CompileOptions, ProgramReport } from "./lib/tensor/compile.ts";
+export { WorkingMemory } from "./lib/device/working_memory.ts";
 
 // Operations
 export {

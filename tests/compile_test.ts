@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { add, mul } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
+import { WorkingMemory } from "../lib/device/working_memory.ts";
 import { consume, copy, store } from "../lib/tensor/copy.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { empty, type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
@@ -31,6 +32,23 @@ forEachDevice("intermediate results share memory", () => {
   compiled(zeros([1000]));
   const { bytes, bytesUnshared } = compiled.report!;
   assert.ok(bytes < bytesUnshared / 3, `${bytes} of ${bytesUnshared}`);
+});
+
+forEachDevice("programs that share their working memory give their own results", async () => {
+  const memory = new WorkingMemory();
+  const f = (x: Tensor) => add(mul(exp(x), x), exp(mul(x, x)));
+  const inputs = [8, 1000, 300].map((length) =>
+    tensor(Float32Array.from({ length }, (_, i) => Math.sin(i)))
+  );
+  const programs = inputs.map((x) => compile(() => f(x), { memory }));
+  for (let round = 0; round < 2; round++) {
+    for (const [i, program] of programs.entries()) {
+      assertClose(await program().data(), await f(inputs[i]).data(), 0);
+    }
+  }
+  assert.equal(memory.bytes, programs[1].report!.bytes); // the largest decides
+  programs[1].dispose();
+  assertClose(await programs[0]().data(), await f(inputs[0]).data(), 0);
 });
 
 forEachDevice("launches whose results nobody needs are left out", () => {

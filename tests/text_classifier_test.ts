@@ -11,6 +11,7 @@ import { loadTextClassifier, saveTextClassifier } from "../lib/hub/text_classifi
 import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { padSequences } from "../lib/nn/padding.ts";
+import { SequenceClassifier } from "../lib/nn/sequence_classifier.ts";
 import { TextClassifier } from "../lib/nn/text_classifier.ts";
 import { AdamW } from "../lib/optim/adamw.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
@@ -115,6 +116,47 @@ forEachDevice(
     assert.equal(right.length, rows.length);
   },
 );
+
+forEachDevice("texts of any length are padded to at most four, in one working memory", async () => {
+  const model = new GPT({ ...shape, contextLength: 320 });
+  const classifier = new TextClassifier(model, { labels: ["low", "high"] });
+  const optimizer = new AdamW(classifier.parameters());
+  const options = { learningRate: 0, batchSize: 2, longest: 300 };
+  const trainer = new ClassifierTrainer(classifier, optimizer, options);
+  const textOf = (length: number) => ({ ids: new Uint8Array(length).fill(3), label: length % 2 });
+  const bytes = [300, 5, 100, 200, 260, 7].map((length) => {
+    trainer.step([textOf(length)]);
+    return trainer.activationBytes;
+  });
+  assert.deepEqual(bytes, bytes.map(() => bytes[0])); // the longest decides
+  const losses = (await trainer.figures()).map(({ loss }) => loss);
+  const { ids, lengths } = padSequences([textOf(7).ids]);
+  const alone = classifier.loss(ids, tensor(Int32Array.of(1)), { lengths });
+  assertClose([losses.at(-1)!], [await alone.item()], 1e-5);
+  assert.throws(() => trainer.step([textOf(301)]), /expected 1 to 300 tokens, got 301/);
+});
+
+forEachDevice("an encoder with a head is trained, too", async () => {
+  const classifier = new SequenceClassifier({
+    ...shape,
+    poolerActivation: "relu",
+    labels: ["low", "high"],
+  });
+  const optimizer = new AdamW(classifier.parameters(), { clip: 1 });
+  const trainer = new ClassifierTrainer(classifier, optimizer, {
+    learningRate: 1e-2,
+    batchSize: rows.length,
+  });
+  const first = rows.map(({ ids }) => ({ ids, label: ids[0] < 6 ? 0 : 1 }));
+  for (let step = 0; step < 30; step++) trainer.step(first);
+  assert.ok((await trainer.figures()).at(-1)!.loss < 0.1);
+  const rating = new SequenceClassifier({ ...shape, poolerActivation: "tanh", labels: ["stars"] });
+  const other = new AdamW(rating.parameters());
+  assert.throws(
+    () => new ClassifierTrainer(rating, other, { learningRate: 1e-2 }),
+    /^RangeError: ClassifierTrainer: expected a classifier of single_label_.* one of regression$/,
+  );
+});
 
 forEachDevice("an adapter and a head are trained alone", async () => {
   const model = new GPT(shape);

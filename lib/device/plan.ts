@@ -12,11 +12,15 @@ import type { Device } from "./device.ts";
 import type { Launch, Placeable, Range } from "./launch.ts";
 import type { Entry, Recorder } from "./recorder.ts";
 import { Storage } from "./storage.ts";
+import type { WorkingMemory } from "./working_memory.ts";
 
 /** A planned program: launches with places, and the memory that its storages share. */
 export interface Plan {
   readonly launches: Launch<Range>[];
-  /** Each is freed with `dispose`, or collected with the last storage that has its place in it. */
+  /**
+   * The memory of each slot. What is not shared is freed with `dispose`, or collected with the last
+   * storage that has its place in it.
+   */
   readonly memory: Storage[];
   /** Bytes of memory that storages share, and the bytes they would take without sharing. */
   readonly bytes: number;
@@ -50,9 +54,15 @@ function usesOf(launch: Launch<Placeable>): Uses {
 }
 
 /**
- * Makes the plan, allocates its memory on the device, and gives every recorded storage its place.
+ * Makes the plan, allocates its memory on the device or takes it from `shared`, and gives every
+ * recorded storage its place.
  */
-export function plan(device: Device, recorder: Recorder, outputs: ReadonlySet<Placeable>): Plan {
+export function plan(
+  device: Device,
+  recorder: Recorder,
+  outputs: ReadonlySet<Placeable>,
+  shared?: WorkingMemory,
+): Plan {
   const root = new Map<Placeable, Placeable>();
   const find = (storage: Placeable): Placeable => {
     const next = root.get(storage);
@@ -61,11 +71,10 @@ export function plan(device: Device, recorder: Recorder, outputs: ReadonlySet<Pl
   const { launches, fixed } = resolveMoves(recorder.entries, outputs, root, find);
   const live = liveLaunches(launches, [...outputs, ...fixed.keys()], find);
   const slots = assignSlots(live, outputs, fixed, find);
-  const memory = slots.map(({ bytes, lives }) => {
-    const shared = Storage.persistent(device, bytes);
-    for (const { storage } of lives) storage.place(shared);
-    return shared;
-  });
+  const sizes = slots.map(({ bytes }) => bytes);
+  const memory = shared?.take(device, sizes) ??
+    sizes.map((bytes) => Storage.persistent(device, bytes));
+  slots.forEach(({ lives }, i) => lives.forEach(({ storage }) => storage.place(memory[i])));
   for (const [storage, target] of fixed) storage.place(target);
   for (const storage of root.keys()) storage.place(find(storage));
   return {

@@ -11,6 +11,8 @@ import type { Device, LoadedProgram } from "../device/device.ts";
 import { currentDevice } from "../device/current_device.ts";
 import { plan } from "../device/plan.ts";
 import { Recorder } from "../device/recorder.ts";
+import type { WorkingMemory } from "../device/working_memory.ts";
+import { checkOptions } from "../options.ts";
 import { sameShape } from "../shape.ts";
 import { copy, store } from "./copy.ts";
 import { expectFunction } from "./launch.ts";
@@ -25,6 +27,15 @@ export interface ProgramReport {
   readonly bytes: number;
   /** Bytes that they would take without sharing. */
   readonly bytesUnshared: number;
+}
+
+/** Options of `compile`. */
+export interface CompileOptions {
+  /**
+   * Memory to share with other compiled functions, for intermediate results and results: a call of
+   * one of them overwrites the results of the others. Default: memory of its own.
+   */
+  readonly memory?: WorkingMemory;
 }
 
 /** A function that is recorded at its first call and replayed at later ones. */
@@ -65,13 +76,16 @@ export interface Compiled<Inputs extends Tensor[], Result> {
  * ```
  *
  * @throws {TypeError} if `f` is no function of tensors, or a later call's inputs differ in number,
- * shape or dtype
+ * shape or dtype, or an option is unknown
  * @throws {Error} if `f` reads a value while it is recorded
  */
 export function compile<Inputs extends Tensor[], Result>(
   f: (...inputs: Inputs) => Result,
+  options: CompileOptions = {},
 ): Compiled<Inputs, Result> {
   expectFunction("compile", f);
+  checkOptions("compile", options, { memory: true });
+  const { memory } = options;
   let program: Program<Inputs, Result> | undefined;
   const dispose = () => {
     program?.dispose();
@@ -84,9 +98,9 @@ export function compile<Inputs extends Tensor[], Result>(
     if (program?.captured.haveChanged) {
       const own = withMemory(program.inputs, inputs);
       dispose();
-      program = record(f, own, device);
+      program = record(f, own, device, memory);
     }
-    program ??= record(f, inputs, device);
+    program ??= record(f, inputs, device, memory);
     fill(program.inputs, inputs);
     program.loaded.run();
     return program.result;
@@ -119,6 +133,7 @@ function record<Inputs extends Tensor[], Result>(
   f: (...inputs: Inputs) => Result,
   inputs: Inputs,
   device: Device,
+  shared: WorkingMemory | undefined,
 ): Program<Inputs, Result> {
   const recorder = device.recorder = new Recorder();
   let result: Result;
@@ -134,7 +149,7 @@ function record<Inputs extends Tensor[], Result>(
   }
   const { own, captured } = recorder.storages();
   const outputs = new Set(tensorsIn(result).map((tensor) => tensor.storage));
-  const made = plan(device, recorder, outputs);
+  const made = plan(device, recorder, outputs, shared);
   const loaded = device.load(made.launches);
   const { memory, bytes, bytesUnshared } = made;
   const program: Program<Inputs, Result> = {
@@ -143,11 +158,15 @@ function record<Inputs extends Tensor[], Result>(
     result,
     loaded,
     report: { launches: made.launches.length, bytes, bytesUnshared },
-    captured: new CapturedStorages([...captured, ...inputs.map(({ storage }) => storage)]),
+    captured: new CapturedStorages([
+      ...captured,
+      ...inputs.map(({ storage }) => storage),
+      ...shared ? memory : [],
+    ]),
     dispose: () => {
       dropped.unregister(program);
       loaded.dispose();
-      for (const storage of [...memory, ...own]) storage.dispose();
+      for (const storage of [...shared ? [] : memory, ...own]) storage.dispose();
     },
   };
   dropped.register(program, loaded, program);

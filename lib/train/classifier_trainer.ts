@@ -5,8 +5,10 @@
  *
  * @module
  */
+import { WorkingMemory } from "../device/working_memory.ts";
+import type { Classifier } from "../hub/load_classifier.ts";
 import { ForwardContext } from "../nn/context.ts";
-import type { TextClassifier } from "../nn/text_classifier.ts";
+import { problemTypeOf, SequenceClassifier } from "../nn/sequence_classifier.ts";
 import { IGNORED } from "../ops/cross_entropy.ts";
 import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
 import { expectLearningRate, rateAt, type Schedule } from "../optim/schedules.ts";
@@ -25,6 +27,8 @@ export interface ClassifierTrainerOptions {
   readonly learningRate: number | Schedule;
   /** B, the largest number of texts in a batch. Default 32. */
   readonly batchSize?: number;
+  /** Tokens of the longest text that will come. Default: the model's context length. */
+  readonly longest?: number;
   /** Seed of dropout, an integer in [0, 2^32). Default 0. */
   readonly seed?: number;
 }
@@ -37,8 +41,11 @@ export interface LabeledIds {
   readonly label: number;
 }
 
-/** Rows are padded to a multiple of this, so that few programs are made. */
+/** Rows are padded to a multiple of this. */
 const MULTIPLE = 32;
+
+/** Most padded lengths, and so most programs. */
+const LENGTHS = 4;
 
 /** Most steps between two reads of their figures. */
 const RING = 256;
@@ -54,7 +61,8 @@ interface Padded {
 /**
  * Trains a classifier: each `step` is one update of the optimizer's parameters from a batch of
  * texts. The loss is the mean over the batch's texts; the padding of a row, and rows that a small
- * batch leaves empty, have no effect.
+ * batch leaves empty, have no effect. Batches of texts of similar lengths take the least time: rows
+ * are padded to one of at most four lengths, whose programs share their working memory.
  *
  * ```ts
  * import { AdamW, GPT, openDevice, TextClassifier } from "../../mod.ts";
@@ -72,6 +80,9 @@ interface Padded {
 export class ClassifierTrainer {
   readonly #options: Required<ClassifierTrainerOptions>;
   readonly #padded = new Map<number, Padded>();
+  readonly #memory = new WorkingMemory();
+  /** Padded lengths are multiples of this. */
+  readonly #multiple: number;
   readonly #randomState: Tensor;
   readonly #ring: FigureRing;
 
@@ -79,24 +90,29 @@ export class ClassifierTrainer {
    * Trains the parameters of `optimizer`: all of the classifier's, or the head's and an adapter's.
    *
    * @throws {TypeError} if the optimizer is none, or an option is unknown
-   * @throws {RangeError} if an option is out of range
+   * @throws {RangeError} if an option is out of range, or the classifier does not choose one of its
+   *   labels (several labels, regression)
    */
   constructor(
-    readonly classifier: TextClassifier,
+    readonly classifier: Classifier,
     readonly optimizer: Optimizer,
     options: ClassifierTrainerOptions,
   ) {
-    const known = { learningRate: true, batchSize: true, seed: true };
+    const known = { learningRate: true, batchSize: true, longest: true, seed: true };
     checkOptions("ClassifierTrainer", options, known);
     expectOptimizer("ClassifierTrainer", optimizer);
-    const { learningRate, batchSize = 32, seed = 0 } = options;
-    if (!(Number.isSafeInteger(batchSize) && batchSize > 0)) {
-      throw new RangeError(`ClassifierTrainer: expected batchSize from 1, got ${batchSize}`);
+    expectOneLabel(classifier);
+    const { contextLength } = classifier.config;
+    const { learningRate, batchSize = 32, longest = contextLength, seed = 0 } = options;
+    for (const [name, value] of Object.entries({ batchSize, longest })) {
+      if (Number.isSafeInteger(value) && value > 0) continue;
+      throw new RangeError(`ClassifierTrainer: expected ${name} from 1, got ${value}`);
     }
     expectLearningRate("ClassifierTrainer", learningRate);
     expectSeed("ClassifierTrainer", seed);
-    this.#options = { learningRate, batchSize, seed };
-    const { device } = classifier.score.weight;
+    this.#options = { learningRate, batchSize, longest: Math.min(longest, contextLength), seed };
+    this.#multiple = MULTIPLE * Math.ceil(this.#options.longest / (MULTIPLE * LENGTHS));
+    const { device } = classifier.parameters()[0];
     this.#randomState = keep(zeros([2], { dtype: "i32", device }));
     this.#ring = new FigureRing(RING, device);
   }
@@ -104,6 +120,16 @@ export class ClassifierTrainer {
   /** Updates done so far. */
   get stepsDone(): number {
     return this.optimizer.stepsDone;
+  }
+
+  /** The learning rate of a step, counted from 0. */
+  learningRateAt(step: number): number {
+    return rateAt(this.#options.learningRate, step);
+  }
+
+  /** Bytes that the intermediate results of a step take, for all padded lengths together. */
+  get activationBytes(): number {
+    return this.#memory.bytes;
   }
 
   /** True when `figures` must be read before the next step. */
@@ -129,26 +155,26 @@ export class ClassifierTrainer {
     }
     this.#expectTexts(texts);
     const padded = this.#write(texts);
-    const { learningRate, seed } = this.#options;
+    const { seed } = this.#options;
     const step = this.stepsDone;
     this.#randomState.write([seed | 0, step]);
-    this.optimizer.prepare(rateAt(learningRate, step));
+    this.optimizer.prepare(this.learningRateAt(step));
     padded.program();
     this.#ring.noteRun();
   }
 
   #expectTexts(texts: readonly LabeledIds[]): void {
-    const { batchSize } = this.#options;
-    const { labels, config: { vocabSize, contextLength } } = this.classifier;
+    const { batchSize, longest } = this.#options;
+    const { labels, vocabSize } = this.classifier.config;
     if (texts.length === 0 || texts.length > batchSize) {
       throw new RangeError(
         `ClassifierTrainer.step: expected 1 to ${batchSize} texts, got ${texts.length}`,
       );
     }
     texts.forEach(({ ids, label }, i) => {
-      if (ids.length < 1 || ids.length > contextLength) {
+      if (ids.length < 1 || ids.length > longest) {
         throw new RangeError(
-          `ClassifierTrainer.step: expected 1 to ${contextLength} tokens, got ${ids.length} in text ${i}`,
+          `ClassifierTrainer.step: expected 1 to ${longest} tokens, got ${ids.length} in text ${i}`,
         );
       }
       expectIds(`ClassifierTrainer.step: text ${i}`, ids, vocabSize);
@@ -163,8 +189,8 @@ export class ClassifierTrainer {
   /** Puts a batch into the tensors of its padded length. */
   #write(texts: readonly LabeledIds[]): Padded {
     const { batchSize } = this.#options;
-    const longest = Math.max(...texts.map(({ ids }) => ids.length));
-    const rounded = Math.ceil(longest / MULTIPLE) * MULTIPLE;
+    const most = Math.max(...texts.map(({ ids }) => ids.length));
+    const rounded = Math.ceil(most / this.#multiple) * this.#multiple;
     const length = Math.min(rounded, this.classifier.config.contextLength);
     const padded = this.#paddedTo(length);
     const ids = new Int32Array(batchSize * length);
@@ -181,7 +207,7 @@ export class ClassifierTrainer {
     const known = this.#padded.get(length);
     if (known) return known;
     const { batchSize } = this.#options;
-    const { device } = this.classifier.score.weight;
+    const { device } = this.classifier.parameters()[0];
     const integers = (shape: number[]) => keep(zeros(shape, { dtype: "i32", device }));
     const ids = integers([batchSize, length]);
     const [lengths, labels] = [integers([batchSize]), integers([batchSize])];
@@ -189,7 +215,7 @@ export class ClassifierTrainer {
       ids,
       lengths,
       labels,
-      program: compile(() => this.#record(ids, lengths, labels)),
+      program: compile(() => this.#record(ids, lengths, labels), { memory: this.#memory }),
     };
     this.#padded.set(length, made);
     return made;
@@ -206,4 +232,14 @@ export class ClassifierTrainer {
     this.#ring.record(value, this.optimizer.update(gradients));
     return value;
   }
+}
+
+/** Throws a RangeError unless the classifier chooses one of its labels. */
+function expectOneLabel(classifier: Classifier): void {
+  if (!(classifier instanceof SequenceClassifier)) return;
+  const problem = problemTypeOf(classifier.config);
+  if (problem === "single_label_classification") return;
+  throw new RangeError(
+    `ClassifierTrainer: expected a classifier of single_label_classification, got one of ${problem}`,
+  );
 }
