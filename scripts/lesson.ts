@@ -18,6 +18,8 @@ import { lesson as training } from "./lessons/07_training.ts";
 import { lesson as lookingInside } from "./lessons/08_looking_inside.ts";
 import { lesson as generation } from "./lessons/09_generation.ts";
 import { lesson as encoderDecoder } from "./lessons/10_encoder_decoder.ts";
+import { lesson as lora } from "./lessons/11_lora.ts";
+import { lesson as classifying } from "./lessons/12_classifying.ts";
 
 const LESSONS = [
   attention,
@@ -30,6 +32,8 @@ const LESSONS = [
   lookingInside,
   generation,
   encoderDecoder,
+  lora,
+  classifying,
 ];
 const LEVELS: Level[] = ["beginner", "intermediate", "advanced"];
 

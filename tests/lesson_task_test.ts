@@ -65,6 +65,19 @@ Deno.test("a wrong answer is reported with the expected and the actual value", a
   await expectMatch(0.1, 0.2, { tolerance: 0.15 });
 });
 
+Deno.test("the result of a usual mistake is reported with its hint", async () => {
+  const mistakes = [
+    { result: [2, 2], hint: "the scale is missing" },
+    { result: [0, 0], hint: "nothing was added" },
+  ];
+  const check = (actual: unknown) => expectMatch(actual, [4, 4], { what: "sum", mistakes });
+  const wrong = "sum: expected [4, 4], got";
+  await assert.rejects(check([2, 2]), new WrongAnswer(`${wrong} [2, 2]; the scale is missing`));
+  await assert.rejects(check([0, 0]), new WrongAnswer(`${wrong} [0, 0]; nothing was added`));
+  await assert.rejects(check([1, 2]), new WrongAnswer(`${wrong} [1, 2]`));
+  await check([4, 4]);
+});
+
 Deno.test("a lesson's text is wrapped, and its tables are aligned", () => {
   const text = paragraphs(`
     ${"word ".repeat(30)}

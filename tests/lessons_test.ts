@@ -23,6 +23,8 @@ const QUICK: Record<string, string[]> = {
   "08_looking_inside.ts": ["--steps", "10"],
   "09_generation.ts": ["--steps", "10"],
   "10_encoder_decoder.ts": ["--steps", "5"],
+  "11_lora.ts": ["--steps", "10"],
+  "12_classifying.ts": ["--steps", "10"],
 };
 
 const permissions = ["--allow-read", "--allow-write"];

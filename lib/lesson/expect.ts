@@ -31,6 +31,16 @@ export interface MatchOptions {
   tolerance?: number;
   /** Name of the value, for the message. Default: `"the result"`. */
   what?: string;
+  /** Results of usual mistakes, each with a hint that the message then ends with. Default: none. */
+  mistakes?: readonly Mistake[];
+}
+
+/** What a usual mistake gives. */
+export interface Mistake {
+  /** Its result. */
+  readonly result: Expected;
+  /** What to tell the learner. */
+  readonly hint: string;
 }
 
 /** Number of values up to which a message shows them all. */
@@ -55,8 +65,29 @@ export async function expectMatch(
   expected: Expected,
   options: MatchOptions = {},
 ): Promise<void> {
-  checkOptions("expectMatch", options, { tolerance: 1e-4, what: "the result" });
-  const { tolerance = 1e-4, what = "the result" } = options;
+  checkOptions("expectMatch", options, { tolerance: true, what: true, mistakes: true });
+  const { tolerance = 1e-4, what = "the result", mistakes = [] } = options;
+  try {
+    await compare(actual, expected, { tolerance, what });
+  } catch (error) {
+    if (!(error instanceof WrongAnswer)) throw error;
+    for (const { result, hint } of mistakes) {
+      const isThis = await compare(actual, result, { tolerance, what }).then(
+        () => true,
+        () => false,
+      );
+      if (isThis) throw new WrongAnswer(`${error.message}; ${hint}`);
+    }
+    throw error;
+  }
+}
+
+/** Throws a `WrongAnswer` unless the value matches. */
+async function compare(
+  actual: unknown,
+  expected: Expected,
+  { tolerance, what }: { readonly tolerance: number; readonly what: string },
+): Promise<void> {
   const wrong = (wanted: string, got: string) =>
     new WrongAnswer(`${what}: expected ${wanted}, got ${got}`);
   if (isFields(expected)) {
@@ -65,10 +96,7 @@ export async function expectMatch(
     }
     for (const [name, field] of Object.entries(expected)) {
       const inner = what === "the result" ? name : `${what}.${name}`;
-      await expectMatch((actual as Record<string, unknown>)[name], field, {
-        tolerance,
-        what: inner,
-      });
+      await compare((actual as Record<string, unknown>)[name], field, { tolerance, what: inner });
     }
     return;
   }

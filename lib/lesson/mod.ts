@@ -45,7 +45,13 @@ export type { NumberLimits } from "../rules.ts";
 
 // Code tasks
 export { checkTask, NotWritten, notWritten, type Task, type TaskOutcome } from "./task.ts";
-export { type Expected, expectMatch, type MatchOptions, WrongAnswer } from "./expect.ts";
+export {
+  type Expected,
+  expectMatch,
+  type MatchOptions,
+  type Mistake,
+  WrongAnswer,
+} from "./expect.ts";
 
 // Words and texts for training
 export { loadVectors, vectorsFlag } from "./vectors.ts";
