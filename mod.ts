@@ -58,7 +58,15 @@ export {
 } from "./lib/ops/binary.ts";
 export { where } from "./lib/ops/where.ts";
 export { abs, exp, log, negate, rsqrt, sigmoid, sqrt, square, tanh } from "./lib/ops/unary.ts";
-export { activate, type Activation, gelu, geluTanh, relu, silu } from "./lib/ops/activation.ts";
+export {
+  activate,
+  type Activation,
+  gelu,
+  geluTanh,
+  relu,
+  reluSquared,
+  silu,
+} from "./lib/ops/activation.ts";
 export { max, mean, type ReduceOptions, sum } from "./lib/ops/reduce.ts";
 export { argmax, type ArgmaxOptions } from "./lib/ops/argmax.ts";
 export { logSoftmax, softmax, type SoftmaxOptions } from "./lib/ops/softmax.ts";
@@ -170,6 +178,7 @@ export {
   type LinearLayerOptions,
   type NormLayer,
   RMSNorm,
+  type RMSNormLayerOptions,
 } from "./lib/nn/layers.ts";
 export {
   type BlockWeights,
@@ -178,6 +187,7 @@ export {
   type InitialWeights,
   sameWeights,
   varianceScaledWeights,
+  zeroProjectionWeights,
 } from "./lib/nn/initial_weights.ts";
 export { Module, ModuleGroup, ModuleList, type Parts } from "./lib/nn/module.ts";
 export { sinusoidalPositions } from "./lib/nn/positions.ts";

@@ -38,7 +38,7 @@ export interface ActivationRow extends UnaryRow {
 const zero = (f: FunctionBuilder) => f.constant(V128.of(0));
 
 /** The non-linearities that a layer can apply, by name. */
-export type Activation = "gelu" | "gelu_tanh" | "relu" | "silu";
+export type Activation = "gelu" | "gelu_tanh" | "relu" | "silu" | "relu_squared";
 
 /** The rows of the activations. */
 export const ACTIVATIONS: Readonly<Record<Activation, ActivationRow>> = {
@@ -69,6 +69,13 @@ export const ACTIVATIONS: Readonly<Record<Activation, ActivationRow>> = {
     wgslBackward: "dy * silu_derivative(x)",
     cpu: math.silu,
     cpuBackward: (f, dy, x) => dy.mul(math.siluDerivative(f, x)),
+  },
+  /** max(x, 0)². */
+  relu_squared: {
+    wgsl: "select(x, 0.0, x < 0.0) * select(x, 0.0, x < 0.0)",
+    wgslBackward: "select(0.0, 2.0 * x * dy, x > 0.0)",
+    cpu: (f, x) => math.square(f, f.v128(x.pmax(zero(f)))),
+    cpuBackward: (f, dy, x) => x.add(x).mul(dy).and(x.gt(zero(f))),
   },
 };
 

@@ -88,6 +88,22 @@ const VARIANTS: Record<string, Partial<ModelConfigInput>> = {
     window: [4, undefined],
   },
   "SmolLM3-like: a layer without positions": { positions: "rotary", rotaryLayers: [true, false] },
+  "a speed-run's: ReLU², norms without gains, value embeddings, a soft-cap, an untied head": {
+    norm: "rms",
+    normGain: false,
+    positions: "rotary",
+    queryKeyNorm: true,
+    activation: "relu_squared",
+    bias: false,
+    tiedHead: false,
+    logitSoftCap: 2,
+    valueEmbeddings: [false, true],
+  },
+  "layer norms with biases and no gains, value embeddings, grouped queries": {
+    normGain: false,
+    keyValueHeads: 2,
+    valueEmbeddings: [true, true],
+  },
   "no positions": { positions: "none" },
   "BLOOM-like: ALiBi, a norm of the embeddings": { positions: "alibi", embeddingNorm: true },
 };
@@ -132,7 +148,7 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
         parameter.write(values.map((v, j) => v + step * direction[j]));
         return await loss().item();
       };
-      const step = changes.activation === "relu" ? 1e-3 : 0.02; // small enough to cross no kink
+      const step = changes.activation?.startsWith("relu") ? 1e-3 : 0.02; // small enough to cross no kink
       const numeric = (await at(step) - await at(-step)) / (2 * step);
       parameter.write(values);
       assertClose([slope], [numeric], 3e-3, parameter_);

@@ -26,6 +26,7 @@ Deno.test("modelConfig fills in GPT-2's defaults and keeps the given fields", ()
     parallelResidual: false,
     sharedNorm: false,
     embeddingNorm: false,
+    normGain: true,
     normBias: true,
   });
   assert.equal(modelConfig({ ...baby, positions: "rotary" }).rotaryBase, 10000);
@@ -63,8 +64,13 @@ const refused: [Record<string, unknown>, RegExp][] = [
   [{ rotaryLayers: [true] }, /rotaryLayers is for rotary positions, got positions learned/],
   [{ positions: "rotary", rotaryLayers: [true] }, /one entry for each of 4 layers, got 1/],
   [{ positions: "rotary", rotaryLayers: [1, 1, 1, 1] }, /rotaryLayers\[0\] must be true or false/],
+  [{ valueEmbeddings: [true] }, /valueEmbeddings must have one entry for each of 4 layers, got 1/],
+  [{ valueEmbeddings: [1, 1, 1, 1] }, /valueEmbeddings\[0\] must be true or false/],
   [{ positions: "rotary", windowRotaryBase: 9 }, /windowRotaryBase needs a layer with a window/],
-  [{ activation: "tanh" }, /activation must be one of gelu, gelu_tanh, relu, silu, got tanh/],
+  [
+    { activation: "tanh" },
+    /activation must be one of gelu, gelu_tanh, relu, silu, relu_squared, got tanh/,
+  ],
   [{ headBias: true }, /headBias needs an untied head, got tiedHead true/],
   [{ bias: 1 }, /bias must be true or false, got 1/],
   [{ positions: "sinusoidal", width: 127, heads: 1 }, /2 does not divide width 127/],

@@ -125,7 +125,7 @@ forEachDevice("an adapter of another base names the tensor and both shapes", asy
     () => loadAdapter(folder, wide),
     /c_attn\.lora_A\.weight: expected \[2,32\], .*got \[2,16\]; the adapter is of another base/,
   );
-  small.finalNorm!.weight.write(new Float32Array(16).fill(2));
+  small.finalNorm!.weight!.write(new Float32Array(16).fill(2));
   await assert.rejects(() => loadAdapter(folder, small), /other weights \(SHA-256 [0-9a-f]{12}…\)/);
   await Deno.remove(folder, { recursive: true });
 });

@@ -129,7 +129,7 @@ forEachDevice(
       });
       const { up } = model.blocks.items[1].feedForward;
       const frozen = await up.weight.data();
-      const held = [model.finalNorm!.weight, model.tokens.weight];
+      const held = [model.finalNorm!.weight!, model.tokens.weight];
       const partial = new Trainer(model, new AdamW(held), { ...options, learningRate: 1e-2 });
       const losses = await lossesOf(partial, 40);
       assert.ok(losses.at(-1)! < losses[0] - 0.3, `${losses[0]}, then ${losses.at(-1)}`);

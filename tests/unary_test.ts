@@ -11,7 +11,7 @@ import { activationBackward } from "../lib/tensor/elementwise.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { ones, type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { abs, exp, log, negate, rsqrt, sigmoid, sqrt, square, tanh } from "../lib/ops/unary.ts";
-import { gelu, geluTanh, relu, silu } from "../lib/ops/activation.ts";
+import { gelu, geluTanh, relu, reluSquared, silu } from "../lib/ops/activation.ts";
 import { forEachDevice } from "./support/devices.ts";
 import * as exact from "./support/exact_math.ts";
 import { assertClose, checkGradients } from "./support/gradient_check.ts";
@@ -33,6 +33,7 @@ const CASES: Record<Exclude<UnaryName, "reciprocal">, Case> = {
   gelu: { f: gelu, exact: exact.gelu, range: [-12, 12] },
   gelu_tanh: { f: geluTanh, exact: exact.geluTanh, range: [-12, 12] },
   relu: { f: relu, exact: (x) => Math.max(x, 0), range: [-10, 10] },
+  relu_squared: { f: reluSquared, exact: (x) => Math.max(x, 0) ** 2, range: [-10, 10] },
   silu: { f: silu, exact: exact.silu, range: [-20, 20] },
   sigmoid: { f: sigmoid, exact: exact.sigmoid, range: [-20, 20] },
   abs: { f: abs, exact: Math.abs, range: [-10, 10] },
@@ -75,6 +76,7 @@ forEachDevice("special values", async () => {
   assert.deepEqual(await values(sqrt), [0, Infinity, NaN, NaN, NaN]);
   assert.deepEqual(await values(rsqrt), [Infinity, 0, NaN, NaN, NaN]);
   assert.deepEqual(await values(relu), [0, Infinity, 0, NaN, 0]);
+  assert.deepEqual(await values(reluSquared), [0, Infinity, 0, NaN, 0]);
   assert.deepEqual((await values(sigmoid)).slice(0, 4), [0.5, 1, 0, NaN]);
   assert.deepEqual(await values(abs), [0, Infinity, Infinity, NaN, 1]);
   assert.deepEqual(await values(square), [0, Infinity, Infinity, NaN, 1]);

@@ -1,7 +1,8 @@
 /**
  * y = (x − mean)·rstd·gain + bias over rows, rstd = 1/√(variance + ε): layer norm; with `CENTERED`
  * 0, mean is taken as 0: RMS norm. x, y: [rows,width], gain, bias: [width] f32; stats: [2,rows]
- * f32, each rstd and then each mean, or [1,rows] with `CENTERED` 0. `BIAS` 0: no bias is added.
+ * f32, each rstd and then each mean, or [1,rows] with `CENTERED` 0. `GAIN` 0: the gain is 1;
+ * `BIAS` 0: no bias is added.
  *
  * The variance is the mean of (x − mean)², summed in f32 in a separate pass. A chunk computes
  * `group` rows.
@@ -20,11 +21,12 @@ export const norm: CpuKernel = {
   chunks: ({ rows, group }) => Math.ceil(rows / group),
   emit(k) {
     const { f } = k;
-    const { CENTERED, BIAS } = k.constants;
-    const { x, y, gain, stats } = k.pointers("x", "y", "gain", "stats");
+    const { CENTERED, GAIN, BIAS } = k.constants;
+    const { x, y, stats } = k.pointers("x", "y", "stats");
     const [width, epsilon] = [k.integer("width"), k.float("epsilon")];
     const mean = CENTERED ? f.i32(stats.at(k.integer("rows"))) : undefined;
-    const parameters = BIAS ? [gain, k.pointer("bias")] : [gain];
+    const gain = GAIN ? [k.pointer("gain")] : [];
+    const bias = BIAS ? [k.pointer("bias")] : [];
     const share = reciprocal(f, width);
     forRows(k, (row) => {
       const offset = f.i32(row.mul(width).inBytes());
@@ -36,9 +38,12 @@ export const norm: CpuKernel = {
       const [squares] = foldRow(f, width, [from], [SQUARES], { map });
       const scale = f.f32(F32.of(1).div(squares.mul(share).add(epsilon).sqrt()));
       const scales = f.v128(scale.splat());
-      mapVectors(f, width, [from, ...parameters], to, (value, gain, bias) => {
+      mapVectors(f, width, [from, ...gain, ...bias], to, (value, ...parameters) => {
         const normal = centered(value).mul(scales);
-        return bias ? f.madd(normal, gain, bias) : normal.mul(gain);
+        const [one, other] = parameters;
+        if (GAIN && BIAS) return f.madd(normal, one, other);
+        if (GAIN) return normal.mul(one);
+        return BIAS ? normal.add(one) : normal;
       });
       if (mean) f.storeF32(mean.at(row), center!);
       f.storeF32(stats.at(row), scale);

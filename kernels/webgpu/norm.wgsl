@@ -1,9 +1,10 @@
 // y = (x − mean)·rstd·gain + bias over rows, rstd = 1/√(variance + ε): layer norm. With CENTERED 0
-// the mean is 0: RMS norm. With BIAS 0 no bias is added. x, y: [rows,width], gain, bias: [width],
+// the mean is 0: RMS norm. With GAIN 0 the gain is 1, with BIAS 0 no bias is added. x, y: [rows,width], gain, bias: [width],
 // stats: [2,rows], each rstd and then each mean, or [1,rows] with CENTERED 0. A workgroup computes
 // 256/LANES rows with LANES threads each. The variance is the mean of (x − mean)², summed in f32 in
 // a separate pass.
 override CENTERED: u32;
+override GAIN: u32;
 override BIAS: u32;
 override LANES: u32;
 
@@ -42,7 +43,8 @@ fn each_workgroup(group: u32, thread: u32) {
   let variance = sum_row(squares, thread) / f32(s.width);
   let scale = 1.0 / sqrt(variance + s.epsilon);
   for (var j = lane; j < end; j += LANES) {
-    let v = (x[start + j] - center) * scale * gain[j];
+    var v = (x[start + j] - center) * scale;
+    if (GAIN == 1u) { v *= gain[j]; }
     if (BIAS == 1u) { y[start + j] = v + bias[j]; } else { y[start + j] = v; }
   }
   if (lane == 0u && row < s.rows) {

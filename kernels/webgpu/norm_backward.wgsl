@@ -1,7 +1,7 @@
 // The derivative of norm.wgsl: with x̂ = (x − mean)·rstd and g = dy·gain,
 //   dx = rstd·(g − mean(g) − x̂·mean(g·x̂)) + gathered,  dgain = Σ dy·x̂,  dbias = Σ dy,
-// means over the row and sums over all rows. With CENTERED 0 mean and mean(g) are 0, with BIAS 0
-// there is no dbias, with ADD 0 `gathered` is not added.
+// means over the row and sums over all rows. With CENTERED 0 mean and mean(g) are 0, with GAIN 0
+// gain is 1 and there is no dgain, with BIAS 0 there is no dbias, with ADD 0 `gathered` is not added.
 //
 // dy, x, gathered, dx: [rows,width], gain: [width], stats: [2,rows], each rstd and then each mean;
 // dgain, dbias: [parts,width], partial sums over some of the rows. A workgroup computes dx of
@@ -9,6 +9,7 @@
 // for neighboring columns, and PARTS of them for every PARTS-th row, each with its own sum. Sums in
 // f32.
 override CENTERED: u32;
+override GAIN: u32;
 override BIAS: u32;
 override ADD: u32;
 override LANES: u32;
@@ -17,6 +18,11 @@ override PARTS: u32;
 
 // Σ g·x̂ and Σ g.
 var<workgroup> totals: array<vec2f, 256>;
+
+fn through_gain(gradient: Operand, j: u32) -> Operand {
+  if (GAIN == 1u) { return gradient * gain[j]; }
+  return gradient;
+}
 
 fn center_of(row: u32) -> f32 {
   if (CENTERED == 1u) { return stats[s.rows + row]; }
@@ -32,7 +38,7 @@ fn input_gradient(row: u32, thread: u32) {
   let scale = stats[row];
   var sums = vec2f();
   for (var j = lane; j < end; j += LANES) {
-    let g = dy[start + j] * gain[j];
+    let g = through_gain(dy[start + j], j);
     sums += vec2(sum_of(g * (x[start + j] - center)) * scale, sum_of(g));
   }
   totals[thread] = sums;
@@ -45,7 +51,7 @@ fn input_gradient(row: u32, thread: u32) {
   if (CENTERED == 0u) { means.y = 0.0; }
   for (var j = lane; j < end; j += LANES) {
     let at = start + j;
-    var value = scale * (dy[at] * gain[j] - means.y - (x[at] - center) * scale * means.x);
+    var value = scale * (through_gain(dy[at], j) - means.y - (x[at] - center) * scale * means.x);
     if (ADD == 1u) { value += gathered[at]; }
     dx[at] = value;
   }
@@ -66,7 +72,7 @@ fn parameter_gradients(first: u32, end: u32, block: u32, thread: u32) {
       to_gain += gradient * (x[at] - center_of(row)) * stats[row];
       to_bias += gradient;
     }
-    dgain[part * width + j] = to_gain;
+    if (GAIN == 1u) { dgain[part * width + j] = to_gain; }
     if (BIAS == 1u) { dbias[part * width + j] = to_bias; }
   }
 }

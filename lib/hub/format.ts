@@ -69,6 +69,7 @@ export const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   relu: "relu",
   silu: "silu",
   swish: "silu",
+  relu2: "relu_squared",
 };
 
 /** Hugging Face's name of an activation; undefined if it has none. */

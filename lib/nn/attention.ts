@@ -12,6 +12,7 @@ import { attention, selfAttention } from "../ops/attention.ts";
 import { attentionDecode, cacheAppend } from "../ops/attention_decode.ts";
 import { attentionWeights, selfAttentionWeights } from "../ops/attention_weights.ts";
 import { concatenate } from "../ops/concatenate.ts";
+import { add } from "../ops/binary.ts";
 import { reshape } from "../ops/reshape.ts";
 import { rotary } from "../ops/rotary.ts";
 import { slice } from "../ops/slice.ts";
@@ -60,6 +61,8 @@ export interface AttendOptions {
    * are not packed and have as many key and value heads as query heads. Default: none.
    */
   scoreBias?: Tensor;
+  /** Added to the values, [B,T,Hkv·D] (value embeddings). Default: none. */
+  addedValues?: Tensor;
   /** Keys and values of earlier tokens; those of `x` are appended. Default: none. */
   cache?: LayerCache;
   /** Added to the result in the output projection's kernel. Default: none. */
@@ -81,6 +84,7 @@ const CALL_OPTIONS: OptionNames<AttendOptions> = {
   source: true,
   keyLengths: true,
   scoreBias: true,
+  addedValues: true,
   cache: true,
   residual: true,
   weights: true,
@@ -269,9 +273,11 @@ export class Attention extends Module {
   }
 
   /** Queries, keys and values, normalized and rotated if the configuration says so. */
-  #rows(x: Tensor, { source, cache }: AttendOptions, context?: ForwardContext): Rows {
+  #rows(x: Tensor, call: AttendOptions, context?: ForwardContext): Rows {
+    const { source, cache, addedValues } = call;
     const { heads, keyValueHeads = heads, positions } = this.config;
-    const rows = this.#normalized(this.#project(x, source, context));
+    const projected = this.#withAdded(this.#project(x, source, context), addedValues);
+    const rows = this.#normalized(projected);
     if (positions !== "rotary" || source) return rows;
     const turn = (rows: Tensor, heads: number) => this.#rotated(rows, heads, cache);
     if (rows.length === 1) return [turn(rows[0], heads + keyValueHeads)];
@@ -290,15 +296,24 @@ export class Attention extends Module {
     return [queryKeyValue.forward(x, { context })];
   }
 
+  #withAdded(rows: Rows, addedValues: Tensor | undefined): Rows {
+    if (!addedValues) return rows;
+    const [q, k, v] = this.#apart(rows);
+    return [q, k, add(v, addedValues)];
+  }
+
   #normalized(rows: Rows): Rows {
     const { queryNorm, keyNorm } = this;
     if (!queryNorm || !keyNorm) return rows;
-    const [q, k, v] = rows.length === 1 ? this.#apart(rows[0]) : rows;
-    return [normHeads(q, queryNorm), normHeads(k, keyNorm), v];
+    const [q, k, v] = this.#apart(rows);
+    const size = headSizeOf(this.config);
+    return [normHeads(q, queryNorm, size), normHeads(k, keyNorm, size), v];
   }
 
-  /** [q | k | v] as three tensors. */
-  #apart(packed: Tensor): [Tensor, Tensor, Tensor] {
+  /** Queries, keys and values as three tensors. */
+  #apart(rows: Rows): readonly [q: Tensor, k: Tensor, v: Tensor] {
+    if (rows.length === 3) return rows;
+    const [packed] = rows;
     const { heads, keyValueHeads = heads } = this.config;
     const headSize = headSizeOf(this.config);
     const [start, end] = [heads * headSize, (heads + keyValueHeads) * headSize];
@@ -323,8 +338,7 @@ export class Attention extends Module {
   }
 }
 
-/** The norm of each head: rows [B,T,heads·D] → [B,T,heads·D]. */
-function normHeads(rows: Tensor, norm: NormLayer): Tensor {
-  const [size] = norm.weight.shape;
+/** The norm of each head, of `size` D: rows [B,T,heads·D] → [B,T,heads·D]. */
+function normHeads(rows: Tensor, norm: NormLayer, size: number): Tensor {
   return reshape(norm.forward(reshape(rows, [rows.size / size, size])), rows.shape);
 }

@@ -44,6 +44,8 @@ export interface BlockInput {
   memoryLengths?: Tensor;
   /** Added to the scores of self-attention, as in `AttendOptions`. Default: none. */
   scoreBias?: Tensor;
+  /** Added to the values of self-attention, as in `AttendOptions`. Default: none. */
+  addedValues?: Tensor;
   /** Keys and values of earlier tokens. Default: none. */
   cache?: LayerCache;
 }
@@ -63,6 +65,7 @@ const INPUT: OptionNames<BlockInput> = {
   memory: true,
   memoryLengths: true,
   scoreBias: true,
+  addedValues: true,
   cache: true,
 };
 
@@ -175,14 +178,14 @@ export class Block extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     checkOptions("Block", input, INPUT);
-    const { memory, scoreBias } = input;
+    const { memory, scoreBias, addedValues } = input;
     if ((this.crossAttention === undefined) !== (memory === undefined)) {
       const [has, got] = [this.crossAttention ? "cross-" : "no cross-", memory ?? "none"];
       throw new TypeError(`Block: it has ${has}attention, and as memory it got ${got}`);
     }
     if (!context.options.recomputeActivations) return this.#compute(x, input, context);
     const passes = [context, context.fork()];
-    const given = [x, memory, scoreBias].filter((tensor) => tensor !== undefined);
+    const given = [x, memory, scoreBias, addedValues].filter((tensor) => tensor !== undefined);
     const inputs = [...given, ...this.parameters(), ...updatesOf(this)];
     return recompute(() => this.#compute(x, input, passes.shift()!), inputs);
   }
@@ -208,8 +211,9 @@ export class Block extends Module {
   #halves(input: BlockInput, context: ForwardContext) {
     const { attention, feedForward, norm1, norm2, outputNorm1, outputNorm2 } = this;
     const { dropout, attentionOutputDropout = dropout } = this.config;
-    const { lengths: keyLengths, cache, scoreBias } = input;
-    const options = { keyLengths, cache, scoreBias, weights: context.options.attentionWeights };
+    const { lengths: keyLengths, cache, scoreBias, addedValues } = input;
+    const weights = context.options.attentionWeights;
+    const options = { keyLengths, cache, scoreBias, addedValues, weights };
     const attend: Half = {
       layer: (x, residual) => attention.forward(x, { ...options, residual }, context),
       norm: norm1,

@@ -53,6 +53,8 @@ export interface BlockConfig {
   normPlacement: NormPlacement;
   /** Added to the variance under the root. Default: 1e-5. */
   normEpsilon: number;
+  /** Gains in norms. Default: true. */
+  normGain: boolean;
   /** Biases in layer norms. Default: true. */
   normBias: boolean;
   /** A norm of each head's query and key, before rotary positions, as in Qwen3. Default: false. */
@@ -117,6 +119,7 @@ const DEFAULTS = {
   norm: "layer",
   normPlacement: "pre",
   normEpsilon: 1e-5,
+  normGain: true,
   normBias: true,
   queryKeyNorm: false,
   positions: "learned",

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { describe } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import {
   BLOCK_OPTIONS,
@@ -50,6 +51,11 @@ export interface ModelConfig extends BlockConfig {
    */
   rotaryLayers?: boolean[];
   /**
+   * Whether each layer adds a table's row of each token, [V, Hkv·D], to its values (value
+   * embeddings). Default: none does.
+   */
+  valueEmbeddings?: boolean[];
+  /**
    * Base of the rotary frequencies, unscaled, in layers with a window. Default: as in the others.
    */
   windowRotaryBase?: number;
@@ -77,6 +83,7 @@ export const MODEL_OPTIONS: OptionNames<ModelConfig> = {
   embeddingNorm: true,
   logitSoftCap: true,
   rotaryLayers: true,
+  valueEmbeddings: true,
   windowRotaryBase: true,
   window: true,
 };
@@ -97,7 +104,7 @@ export const MODEL_OPTIONS: OptionNames<ModelConfig> = {
 export function modelConfig(input: ModelConfigInput): ModelConfig {
   checkOptions("model", input, MODEL_OPTIONS);
   const { vocabSize, contextLength, layers, embeddingDropout, window } = input;
-  const { embeddingScale, logitSoftCap, rotaryLayers, windowRotaryBase } = input;
+  const { embeddingScale, logitSoftCap, rotaryLayers, valueEmbeddings, windowRotaryBase } = input;
   const { tiedHead = true, headBias = false, embeddingNorm = false } = input;
   for (const [name, value] of Object.entries({ vocabSize, contextLength, layers })) {
     expectWholeNumber(name, value);
@@ -108,6 +115,7 @@ export function modelConfig(input: ModelConfigInput): ModelConfig {
   expectPositive("logitSoftCap", logitSoftCap);
   if (window) checkWindow(window, layers);
   checkRotary(input, blocks.positions);
+  checkEachLayer("valueEmbeddings", valueEmbeddings, layers);
   return {
     vocabSize,
     contextLength,
@@ -121,6 +129,7 @@ export function modelConfig(input: ModelConfigInput): ModelConfig {
       embeddingScale: embeddingScale === 1 ? undefined : embeddingScale,
       logitSoftCap,
       rotaryLayers: rotaryLayers?.includes(false) ? rotaryLayers : undefined,
+      valueEmbeddings: valueEmbeddings?.includes(true) ? valueEmbeddings : undefined,
       windowRotaryBase: windowRotaryBase === blocks.rotaryBase ? undefined : windowRotaryBase,
       window: window?.some((tokens) => tokens !== undefined) ? window : undefined,
     }),
@@ -175,12 +184,20 @@ function checkRotary(
   if (windowRotaryBase !== undefined && !window?.some((tokens) => tokens !== undefined)) {
     throw new RangeError("model: windowRotaryBase needs a layer with a window, got none");
   }
-  if (rotaryLayers && rotaryLayers.length !== layers) {
+  checkEachLayer("rotaryLayers", rotaryLayers, layers);
+}
+
+/** Throws a RangeError unless `values` is undefined or has true or false for each layer. */
+function checkEachLayer(name: string, values: readonly unknown[] | undefined, layers: number) {
+  if (values === undefined) return;
+  if (!Array.isArray(values) || values.length !== layers) {
     throw new RangeError(
-      `model: rotaryLayers must have one entry for each of ${layers} layers, got ${rotaryLayers.length}`,
+      `model: ${name} must have one entry for each of ${layers} layers, got ${
+        Array.isArray(values) ? values.length : describe(values)
+      }`,
     );
   }
-  rotaryLayers?.forEach((value, layer) => expectBoolean(`rotaryLayers[${layer}]`, value));
+  values.forEach((value, layer) => expectBoolean(`${name}[${layer}]`, value));
 }
 
 function checkWindow(window: readonly unknown[], layers: number): void {

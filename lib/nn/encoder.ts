@@ -126,7 +126,7 @@ export class Encoder extends Module {
     const { vocabSize, contextLength, layers, tokenTypes = 0 } = config;
     const { layerGroups = layers } = config;
     const shared = encoderBlocks(config);
-    const { width, positions, normPlacement, normEpsilon, normBias } = shared;
+    const { width, positions, normPlacement, normEpsilon, normGain, normBias } = shared;
     const { embeddingWidth: size = width } = config;
     const table = (rows: number) => new Embedding(rows, size, { random });
     this.tokens = table(vocabSize);
@@ -135,7 +135,7 @@ export class Encoder extends Module {
       this.#fixedPositions = sinusoidalPositions(contextLength, size);
     }
     this.tokenTypes = tokenTypes > 0 ? table(tokenTypes) : undefined;
-    this.norm = new LayerNorm(size, normEpsilon, { bias: normBias });
+    this.norm = new LayerNorm(size, normEpsilon, { gain: normGain, bias: normBias });
     if (config.embeddingWidth) this.embeddingProjection = new Linear(size, width, { random });
     const { heads, relativeBuckets: buckets } = config;
     if (buckets) {

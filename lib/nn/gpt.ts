@@ -61,6 +61,8 @@ export class GPT extends Module {
   readonly tokens: Embedding;
   /** The position table, [contextLength, C]; undefined unless positions are learned. */
   readonly positions: Embedding | undefined;
+  /** Each layer's table of what it adds to values, [V, Hkv·D]; undefined for a layer without. */
+  readonly valueTables: readonly (Embedding | undefined)[];
   /** The norm of the embeddings; undefined unless `config.embeddingNorm`. */
   readonly embeddingNorm: NormLayer | undefined;
   /** The decoder blocks, first to last. */
@@ -92,6 +94,12 @@ export class GPT extends Module {
     } else if (config.positions === "sinusoidal") {
       this.#fixedPositions = sinusoidalPositions(contextLength, width);
     }
+    this.valueTables = Array.from({ length: layers }, (_, layer) => {
+      if (!config.valueEmbeddings?.[layer]) return undefined;
+      const { heads, keyValueHeads = heads } = config;
+      const initializer = initial.valueEmbeddings ?? initial.tokens;
+      return new Embedding(vocabSize, keyValueHeads * headSizeOf(config), { initializer, random });
+    });
     this.embeddingNorm = config.embeddingNorm ? makeNorm(config) : undefined;
     this.blocks = new ModuleList(
       Array.from({ length: layers }, (_, layer) => {
@@ -111,11 +119,12 @@ export class GPT extends Module {
     }
   }
 
-  /** `transformer.wte`, `.wpe`, `.h`, `.ln_f` and, if the head is untied, `lm_head`. */
+  /** `transformer.wte`, `.wpe`, `.wve`, `.h`, `.ln_f` and, if the head is untied, `lm_head`. */
   override parts(): Parts {
     const transformer = new ModuleGroup({
       wte: this.tokens,
       wpe: this.positions,
+      wve: new ModuleGroup(Object.fromEntries(this.valueTables.entries())),
       ln_e: this.embeddingNorm,
       h: new ModuleList(this.blocks.items.map(gpt2Parts)),
       ln_f: this.finalNorm,
@@ -164,7 +173,8 @@ export class GPT extends Module {
     let x = context.dropout(this.embeddingNorm?.forward(scaled) ?? scaled, embeddingDropout);
     for (const [layer, block] of this.blocks.items.entries()) {
       yield x;
-      x = block.forward(x, { cache: context.cacheOf(layer) }, context);
+      const addedValues = this.valueTables[layer]?.forward(ids);
+      x = block.forward(x, { cache: context.cacheOf(layer), addedValues }, context);
     }
     return this.finalNorm?.forward(x) ?? x;
   }

@@ -1,13 +1,13 @@
 /**
  * The initial weights of a transformer, by kind of matrix: GPT-2's, variance scaling by each
- * matrix's inputs, and one distribution for all.
+ * matrix's inputs, one distribution for all, and projections that start at 0.
  *
  * Biases always start at 0 and gains at 1. See initializers.ts for the distributions.
  *
  * @module
  */
 import type { Random } from "../random.ts";
-import { type Initializer, normal, varianceScaling } from "./initializers.ts";
+import { constant, type Initializer, normal, varianceScaling } from "./initializers.ts";
 
 /** Initializers of the matrices of a block. */
 export interface BlockWeights {
@@ -29,6 +29,8 @@ export interface InitialWeights extends BlockWeights {
   readonly positions: Initializer;
   /** An untied head, [V,C]. */
   readonly head: Initializer;
+  /** The tables of value embeddings, [V, Hkv·D]. Default: as the token table. */
+  readonly valueEmbeddings?: Initializer;
 }
 
 /** Options of every model: the source of its initial weights. */
@@ -83,5 +85,27 @@ export function varianceScaledWeights(): InitialWeights {
     up: feedForward,
     down: feedForward,
     head: varianceScaling({ mode: "fan_out" }),
+  };
+}
+
+/**
+ * Projections into the residual stream and the head start at 0, so that a new model predicts every
+ * token alike and each block passes its input on; other matrices of blocks are N(0, 0.25/n), n
+ * their inputs, and the tables N(0, 0.5²). For `Muon`. Source of the zero head: Yang et al., arXiv
+ * 2203.03466.
+ */
+export function zeroProjectionWeights(): InitialWeights {
+  const zero = constant(0);
+  const inner = varianceScaling({ scale: 0.25, distribution: "normal" });
+  const table = normal(0.5);
+  return {
+    tokens: table,
+    positions: table,
+    queryKeyValue: inner,
+    attentionProjection: zero,
+    up: inner,
+    down: zero,
+    head: zero,
+    valueEmbeddings: zero,
   };
 }

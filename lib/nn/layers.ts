@@ -167,6 +167,8 @@ export class Embedding extends Module {
 
 /** Options of `LayerNorm`. */
 export interface LayerNormLayerOptions {
+  /** Multiply by a gain. Default true. */
+  gain?: boolean;
   /** Add a bias. Default true. */
   bias?: boolean;
 }
@@ -183,8 +185,8 @@ export interface LayerNormLayerOptions {
  * ```
  */
 export class LayerNorm extends Module {
-  /** The gain, [width]; starts at 1. */
-  readonly weight: Tensor;
+  /** The gain, [width]; starts at 1; undefined without a gain. */
+  readonly weight: Tensor | undefined;
   /** The bias, [width]; starts at 0; undefined without a bias. */
   readonly bias: Tensor | undefined;
 
@@ -197,12 +199,12 @@ export class LayerNorm extends Module {
     super();
     expectWholeNumber("width", width, "LayerNorm");
     expectEpsilon("epsilon", epsilon, "LayerNorm");
-    checkOptions("LayerNorm", options, { bias: true });
-    const { bias = true } = options;
-    this.weight = parameter([width], constant(1), layerRandom);
+    checkOptions("LayerNorm", options, { gain: true, bias: true });
+    const { gain = true, bias = true } = options;
+    this.weight = gain ? parameter([width], constant(1), layerRandom) : undefined;
     this.bias = bias ? parameter([width], constant(0), layerRandom) : undefined;
   }
-  /** `weight` and, if there is one, `bias`. */
+  /** `weight` and `bias`, if there are such. */
   override parts(): Parts {
     return { weight: this.weight, bias: this.bias };
   }
@@ -212,12 +214,15 @@ export class LayerNorm extends Module {
   }
 }
 
+/** Options of `RMSNorm`. */
+export type RMSNormLayerOptions = Pick<LayerNormLayerOptions, "gain">;
+
 /**
  * Root-mean-square norm over the last axis, with gain. Source: Zhang & Sennrich, arXiv 1910.07467.
  */
 export class RMSNorm extends Module {
-  /** The gain, [width]; starts at 1. */
-  readonly weight: Tensor;
+  /** The gain, [width]; starts at 1; undefined without a gain. */
+  readonly weight: Tensor | undefined;
 
   /**
    * For a last axis of `width`; `epsilon`, default 1e-5, is added to the mean square under the
@@ -225,13 +230,15 @@ export class RMSNorm extends Module {
    *
    * @throws {RangeError} unless `width` is a whole number from 1 and `epsilon` a number above 0
    */
-  constructor(width: number, readonly epsilon = 1e-5) {
+  constructor(width: number, readonly epsilon = 1e-5, options: RMSNormLayerOptions = {}) {
     super();
     expectWholeNumber("width", width, "RMSNorm");
     expectEpsilon("epsilon", epsilon, "RMSNorm");
-    this.weight = parameter([width], constant(1), layerRandom);
+    checkOptions("RMSNorm", options, { gain: true });
+    const { gain = true } = options;
+    this.weight = gain ? parameter([width], constant(1), layerRandom) : undefined;
   }
-  /** `weight`. */
+  /** `weight`, if there is a gain. */
   override parts(): Parts {
     return { weight: this.weight };
   }
@@ -246,12 +253,12 @@ export type NormLayer = LayerNorm | RMSNorm;
 
 /** The norm of a configuration, over a last axis of `size`, by default the width. */
 export function makeNorm(
-  { norm, normEpsilon, normBias, width }: Pick<
+  { norm, normEpsilon, normGain, normBias, width }: Pick<
     BlockConfig,
-    "norm" | "normEpsilon" | "normBias" | "width"
+    "norm" | "normEpsilon" | "normGain" | "normBias" | "width"
   >,
   size: number = width,
 ): NormLayer {
-  if (norm === "rms") return new RMSNorm(size, normEpsilon);
-  return new LayerNorm(size, normEpsilon, { bias: normBias });
+  if (norm === "rms") return new RMSNorm(size, normEpsilon, { gain: normGain });
+  return new LayerNorm(size, normEpsilon, { gain: normGain, bias: normBias });
 }

@@ -74,11 +74,11 @@ export class MaskedLanguageModel extends Module {
     checkOptions("MaskedLanguageModel", config, OPTIONS);
     checkOptions("MaskedLanguageModel", options, { random: true });
     const { random = new Random(0) } = options;
-    const { width, embeddingWidth = width, vocabSize, normEpsilon, normBias } = config;
+    const { width, embeddingWidth = width, vocabSize, normEpsilon, normGain, normBias } = config;
     const { headBias: bias, logitBias = true } = config;
     this.encoder = new Encoder(pickFields(config, ENCODER_OPTIONS), { random });
     this.dense = new Linear(width, embeddingWidth, { bias, random });
-    this.norm = new LayerNorm(embeddingWidth, normEpsilon, { bias: normBias });
+    this.norm = new LayerNorm(embeddingWidth, normEpsilon, { gain: normGain, bias: normBias });
     if (logitBias) this.logitBias = parameter([vocabSize], constant(0), random);
   }
 

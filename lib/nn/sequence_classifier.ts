@@ -128,7 +128,7 @@ export class SequenceClassifier extends Module {
     super();
     checkOptions("SequenceClassifier", config, OPTIONS);
     checkOptions("SequenceClassifier", options, { random: true });
-    const { width, labels, poolerBias, poolerNorm, normEpsilon, normBias } = config;
+    const { width, labels, poolerBias, poolerNorm, normEpsilon, normGain, normBias } = config;
     const { random = new Random(0) } = options;
     if (!Array.isArray(labels) || labels.length === 0) {
       throw new TypeError(
@@ -138,7 +138,9 @@ export class SequenceClassifier extends Module {
     expectProblemType(problemTypeOf(config));
     this.encoder = new Encoder(pickFields(config, ENCODER_OPTIONS), { random });
     this.pooler = new Linear(width, width, { bias: poolerBias, random });
-    if (poolerNorm) this.poolerNorm = new LayerNorm(width, normEpsilon, { bias: normBias });
+    if (poolerNorm) {
+      this.poolerNorm = new LayerNorm(width, normEpsilon, { gain: normGain, bias: normBias });
+    }
     this.classifier = new Linear(width, labels.length, { random });
   }
 

@@ -67,3 +67,8 @@ export function relu(x: Tensor): Tensor {
 export function silu(x: Tensor): Tensor {
   return activate(x, "silu");
 }
+
+/** max(x, 0)², elementwise, as in Primer. Source: So et al., arXiv 2109.08668. */
+export function reluSquared(x: Tensor): Tensor {
+  return activate(x, "relu_squared");
+}

@@ -8,7 +8,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 /**
  * (x − mean)/√(variance + epsilon)·gain + bias, mean and variance (biased) over the last axis. x:
- * f32 [...,width], gain and bias: [width]; the result has x's shape. `epsilon` defaults to 1e-5.
+ * f32 [...,width], gain and bias: [width], default 1 and 0; the result has x's shape. `epsilon`
+ * defaults to 1e-5.
  *
  * Source: Ba, Kiros & Hinton, arXiv 1607.06450.
  *
@@ -21,6 +22,6 @@ import type { Tensor } from "../tensor/tensor.ts";
  *
  * @throws {TypeError} if the shapes do not fit
  */
-export function layerNorm(x: Tensor, gain: Tensor, bias?: Tensor, epsilon = 1e-5): Tensor {
-  return norm("layerNorm", x, gain, { centered: true, bias, epsilon });
+export function layerNorm(x: Tensor, gain?: Tensor, bias?: Tensor, epsilon = 1e-5): Tensor {
+  return norm("layerNorm", x, { centered: true, gain, bias, epsilon });
 }

@@ -56,13 +56,14 @@ const VEC4 = {
 export interface NormOptions {
   /** Whether the row's mean is subtracted first. */
   readonly centered: boolean;
+  readonly gain?: Tensor;
   readonly bias?: Tensor;
   readonly epsilon: number;
 }
 
 /** The norm of each row with its derivative; see the functions that call it. */
-export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOptions): Tensor {
-  const { centered, bias, epsilon } = options;
+export function norm(operation: string, x: Tensor, options: NormOptions): Tensor {
+  const { centered, gain, bias, epsilon } = options;
   expectType(operation, x, "f32");
   if (!Number.isFinite(epsilon)) {
     throw new TypeError(`${operation}: expected a number epsilon, got ${describe(epsilon)}`);
@@ -72,7 +73,8 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   const isVec4 = x.device.traits.vec4Loads && width % 4 === 0;
   const { forward, backward } = isVec4 ? VEC4 : SCALAR;
   const reads = isVec4 ? width / 4 : width;
-  for (const [name, tensor] of Object.entries(bias ? { gain, bias } : { gain })) {
+  for (const [name, tensor] of Object.entries({ gain, bias })) {
+    if (!tensor) continue;
     expectType(`${operation}: ${name}`, tensor, "f32");
     if (tensor.shape.length !== 1 || tensor.size !== width) {
       const got = formatShape(tensor.shape);
@@ -82,7 +84,7 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   const y = empty(x.shape, { device: deviceOf(operation, [x, gain, bias]) });
   // Each row's rstd, then each row's mean: one buffer, because the derivative binds 8 in all.
   const stats = empty([centered ? 2 : 1, rows], { device: x.device });
-  const constants = { CENTERED: centered ? 1 : 0, BIAS: bias ? 1 : 0 };
+  const constants = { CENTERED: centered ? 1 : 0, GAIN: gain ? 1 : 0, BIAS: bias ? 1 : 0 };
   const buffers = { x, gain, bias, y, stats };
   // In the forward pass a thread does four reads; in the backward pass a row has as many threads as
   // let a workgroup compute all its rows together.
@@ -91,14 +93,14 @@ export function norm(operation: string, x: Tensor, gain: Tensor, options: NormOp
   return differentiable(y, [x, gain, bias], (dy, [gathered]) => {
     const { group, parts, columns } = cutBackward(x, rows, reads);
     const dx = empty(x.shape, { device: x.device });
-    const dgain = empty([parts, width], { device: x.device });
+    const dgain = gain && empty([parts, width], { device: x.device });
     const dbias = bias && empty([parts, width], { device: x.device });
     const buffers = { dy, x, gain, stats, gathered, dx, dgain, dbias };
     const ADD = gathered ? 1 : 0;
     launch(backward, buffers, { rows, width, group }, { ...constants, ADD, ...lanes, ...columns });
     const run = { outer: 1, length: parts, inner: width };
     const total = (partial: Tensor) => reduceRun("sum", partial, run).view([width]);
-    return [dx, total(dgain), dbias && total(dbias)];
+    return [dx, dgain && total(dgain), dbias && total(dbias)];
   }, { sums: [0] });
 }
 

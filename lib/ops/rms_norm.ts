@@ -7,8 +7,8 @@ import { norm } from "./norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * x/√(mean(x²) + epsilon)·gain, the mean over the last axis. x: f32 [...,width], gain: [width]; the
- * result has x's shape. `epsilon` defaults to 1e-5.
+ * x/√(mean(x²) + epsilon)·gain, the mean over the last axis. x: f32 [...,width], gain: [width],
+ * default 1; the result has x's shape. `epsilon` defaults to 1e-5.
  *
  * Source: Zhang & Sennrich, arXiv 1910.07467.
  *
@@ -21,6 +21,6 @@ import type { Tensor } from "../tensor/tensor.ts";
  *
  * @throws {TypeError} if the shapes do not fit
  */
-export function rmsNorm(x: Tensor, gain: Tensor, epsilon = 1e-5): Tensor {
-  return norm("rmsNorm", x, gain, { centered: false, epsilon });
+export function rmsNorm(x: Tensor, gain?: Tensor, epsilon = 1e-5): Tensor {
+  return norm("rmsNorm", x, { centered: false, gain, epsilon });
 }

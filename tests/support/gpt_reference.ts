@@ -17,6 +17,7 @@ const ACTIVATIONS: Record<Activation, (x: number) => number> = {
   gelu,
   gelu_tanh: geluTanh,
   relu: (x) => Math.max(0, x),
+  relu_squared: (x) => Math.max(0, x) ** 2,
   silu,
 };
 
@@ -32,13 +33,13 @@ function linear(p: Parameters, name: string, x: Matrix): Matrix {
 }
 
 function normalize(p: Parameters, name: string, x: Matrix, { norm, normEpsilon }: ModelConfig) {
-  const [gain] = p.get(`${name}.weight`)!;
+  const gain = p.get(`${name}.weight`)?.[0];
   const bias = p.get(`${name}.bias`)?.[0];
   return x.map((row) => {
     const mean = norm === "layer" ? row.reduce((a, b) => a + b) / row.length : 0;
     const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / row.length;
     const scale = 1 / Math.sqrt(variance + normEpsilon);
-    return row.map((value, j) => (value - mean) * scale * gain[j] + (bias?.[j] ?? 0));
+    return row.map((value, j) => (value - mean) * scale * (gain?.[j] ?? 1) + (bias?.[j] ?? 0));
   });
 }
 
@@ -59,7 +60,13 @@ function rotate(
   return turned;
 }
 
-function attend(p: Parameters, layer: number, x: Matrix, config: ModelConfig): Matrix {
+function attend(
+  p: Parameters,
+  layer: number,
+  x: Matrix,
+  config: ModelConfig,
+  ids: readonly number[],
+): Matrix {
   const { width, heads, keyValueHeads = heads, headSize = width / heads } = config;
   const name = `transformer.h.${layer}.attn`;
   const packed = linear(p, `${name}.c_attn`, x);
@@ -84,7 +91,10 @@ function attend(p: Parameters, layer: number, x: Matrix, config: ModelConfig): M
     const group = Math.floor(h * keyValueHeads / heads);
     const q = positioned(head(h), "q_norm");
     const k = positioned(head(heads + group), "k_norm");
-    const v = head(heads + keyValueHeads + group);
+    const table = p.get(`transformer.wve.${layer}.weight`);
+    const v = head(heads + keyValueHeads + group).map((row, t) =>
+      row.map((value, d) => value + (table?.[ids[t]][group * headSize + d] ?? 0))
+    );
     return q.map((query, i) => {
       const powers = k.map((key, j) =>
         j <= i && i - j < window ? Math.exp(score(h, i, j, dot(query, key))) : 0
@@ -107,16 +117,23 @@ function feedForward(p: Parameters, layer: number, x: Matrix, config: ModelConfi
   return linear(p, `${name}.c_proj`, inner);
 }
 
-function block(p: Parameters, layer: number, x: Matrix, config: ModelConfig): Matrix {
+function block(
+  p: Parameters,
+  layer: number,
+  x: Matrix,
+  config: ModelConfig,
+  ids: readonly number[],
+): Matrix {
   const norm = (name: string, rows: Matrix) =>
     normalize(p, `transformer.h.${layer}.${name}`, rows, config);
+  const attendTo: typeof feedForward = (p, layer, x, config) => attend(p, layer, x, config, ids);
   const halves = [
-    { f: attend, name: "ln_1" },
+    { f: attendTo, name: "ln_1" },
     { f: feedForward, name: "ln_2" },
   ];
   if (config.parallelResidual) {
     const [attention, other] = [norm("ln_1", x), norm(config.sharedNorm ? "ln_1" : "ln_2", x)];
-    const sum = plus(x, attend(p, layer, attention, config));
+    const sum = plus(x, attend(p, layer, attention, config, ids));
     return plus(sum, feedForward(p, layer, other, config));
   }
   return halves.reduce((y, { f, name }) => {
@@ -141,7 +158,7 @@ export function gptLogits(config: ModelConfig, p: Parameters, ids: readonly numb
   const { embeddingScale = 1, logitSoftCap: cap } = config;
   let x = ids.map((id, t) => tokens[id].map((value, j) => embeddingScale * value + place(t, j)));
   if (config.embeddingNorm) x = normalize(p, "transformer.ln_e", x, config);
-  for (let layer = 0; layer < config.layers; layer++) x = block(p, layer, x, config);
+  for (let layer = 0; layer < config.layers; layer++) x = block(p, layer, x, config, ids);
   if (config.normPlacement !== "post") x = normalize(p, "transformer.ln_f", x, config);
   const head = p.get("lm_head.weight") ?? tokens;
   const bias = p.get("lm_head.bias")?.[0];

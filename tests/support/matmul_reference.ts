@@ -98,6 +98,10 @@ export const activations = {
       0.5 * (1 + erf(x / Math.SQRT2)) + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI),
   },
   relu: { value: (x: number) => Math.max(x, 0), derivative: (x: number) => x > 0 ? 1 : 0 },
+  relu_squared: {
+    value: (x: number) => Math.max(x, 0) ** 2,
+    derivative: (x: number) => 2 * Math.max(x, 0),
+  },
   silu: {
     value: (x: number) => x * sigmoid(x),
     derivative: (x: number) => sigmoid(x) * (1 + x * (1 - sigmoid(x))),
