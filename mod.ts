@@ -276,6 +276,7 @@ export { WordsClassifier, type WordsClassifierOptions } from "./lib/train/words_
 
 // Adapters
 export type { AdaptableLayer } from "./lib/adapt/adaptable_layers.ts";
+export type { AdaptableModel } from "./lib/adapt/adaptable_model.ts";
 export type { LowRankUpdate } from "./lib/nn/low_rank.ts";
 export { attachLora } from "./lib/adapt/lora.ts";
 export { type AdaptedLayer, type AdapterReport, LoraAdapter } from "./lib/adapt/lora_adapter.ts";

@@ -86,11 +86,11 @@ for (const name of FAMILIES) {
       named.map(([, parameter]) => parameter),
     );
     assert.ok(Math.abs(await value.item() - expected.loss) < 1e-4 * expected.loss);
-    const { source } = namesOf(architecture, model.config);
-    const stored = storedTensors(model.config, architecture);
+    const names = namesOf(architecture, model.config);
+    const stored = storedTensors(model.config, names);
     const seen = new Set<string>();
     for (const [i, [parameter, { shape }]] of named.entries()) {
-      const { added = 0 } = source(parameter); // subtracted from a weight, not from its gradient
+      const { added = 0 } = names.source(parameter); // subtracted from a weight, not from its gradient
       const data = (await gradients[i].data() as Float32Array<ArrayBuffer>).map((g) => g + added);
       for (const part of stored({ name: parameter, shape, data })) {
         const [norm, product] = expected.gradients[part.name];

@@ -9,6 +9,7 @@ import { loadAdapter } from "../lib/adapt/load_adapter.ts";
 import { attachLora } from "../lib/adapt/lora.ts";
 import type { LoraAdapter } from "../lib/adapt/lora_adapter.ts";
 import type { LoraOptions } from "../lib/adapt/lora_options.ts";
+import { savedNames } from "../lib/hub/config.ts";
 import { fileSource } from "../lib/hub/file_source.ts";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { SafetensorsFile } from "../lib/hub/safetensors.ts";
@@ -159,7 +160,7 @@ forEachDevice("lora: ten updates of the adapter alone are the reference's", asyn
 }, golden === undefined);
 
 async function checkMerged(model: GPT, file: SafetensorsFile): Promise<void> {
-  const asStored = storedTensors(model.config);
+  const asStored = storedTensors(model.config, savedNames(model.config));
   for (const [name, parameter] of model.namedParameters()) {
     const data = await parameter.data() as Float32Array<ArrayBuffer>;
     for (const part of asStored({ name, shape: parameter.shape, data })) {

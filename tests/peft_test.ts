@@ -94,7 +94,10 @@ const REFUSED: Readonly<Record<string, [config: object, message: RegExp]>> = {
   "DoRA": [{ ...plain, use_dora: true }, /use_dora: expected it to be off, got true/],
   "a bias of B": [{ ...plain, lora_bias: true }, /lora_bias: expected it to be off/],
   "a changed base": [{ ...plain, init_lora_weights: "pissa" }, /init_lora_weights: .*"pissa"/],
-  "whole modules": [{ ...plain, modules_to_save: ["lm_head"] }, /modules_to_save/],
+  "whole modules that are no list": [
+    { ...plain, modules_to_save: "lm_head" },
+    /modules_to_save: expected a list/,
+  ],
   "a variant of the future": [{ ...plain, use_fancy: { depth: 2 } }, /use_fancy/],
   "no modules": [{ ...plain, target_modules: null }, /target_modules: expected names, got none/],
   "a rank of 0": [{ ...plain, r: 0 }, /rank/],

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Generator } from "../lib/generate/generator.ts";
 import { bytesSource } from "../lib/hub/byte_source.ts";
-import { namesOf, readModelConfig } from "../lib/hub/config.ts";
+import { namesOf, readModelConfig, savedNames } from "../lib/hub/config.ts";
 import { readParameters } from "../lib/hub/parameters.ts";
 import { SafetensorsFile } from "../lib/hub/safetensors.ts";
 import { storedTensors } from "../lib/hub/stored_tensors.ts";
@@ -54,7 +54,7 @@ for (const [name, golden] of Object.entries(DECODERS)) {
     );
     assert.ok(Math.abs(await value.item() - golden.loss) < 1e-4);
     const seen = new Set<string>();
-    const stored = storedTensors(model.config);
+    const stored = storedTensors(model.config, savedNames(model.config));
     for (const [i, [parameter, { shape }]] of named.entries()) {
       const data = await gradients[i].data() as Float32Array<ArrayBuffer>;
       for (const part of stored({ name: parameter, shape, data })) {

@@ -7,11 +7,10 @@
  *
  * @module
  */
-import { architectureOf, namesOf } from "../hub/config.ts";
 import { storedShapes } from "../hub/stored_tensors.ts";
-import type { GPT } from "../nn/gpt.ts";
 import type { Linear } from "../nn/layers.ts";
 import { linearLayers } from "../nn/linear_layers.ts";
+import { type AdaptableModel, baseParameters, namesOfModel } from "./adaptable_model.ts";
 
 /** A linear layer, or the part of a packed one that has its own name. */
 export interface AdaptableLayer {
@@ -29,22 +28,22 @@ export interface AdaptableLayer {
   readonly column?: (c: number) => number;
 }
 
-/** The name of the head of a language model: not one of `"all-linear"`. */
-export const HEAD = "lm_head";
+/** Names of the heads of language models and classifiers: none of `"all-linear"`. */
+export const HEADS: readonly string[] = ["lm_head", "score", "classifier"];
 
 /**
  * Every linear layer of a model, in order of definition. A layer that transformers packs with
  * another one of Folio's (Phi-3's `gate_up_proj`) is left out: one A would belong to both.
  */
-export function adaptableLayers(model: GPT): AdaptableLayer[] {
-  const { config } = model;
-  const architecture = architectureOf(config);
-  const { source } = namesOf(architecture, config);
+export function adaptableLayers(model: AdaptableModel): AdaptableLayer[] {
+  const names = namesOfModel(model);
+  const known = baseParameters(model);
   return [...linearLayers(model)].flatMap(([name, linear]) => {
     const parameter = `${name}.weight`;
+    if (!known.has(parameter)) return []; // a classifier has no head of a language model
     const { inputs, outputs } = sizesOf(linear);
-    const parts = storedShapes(config, [[parameter, linear.weight.shape]], architecture);
-    const { column } = source(parameter);
+    const parts = storedShapes(model.config, [[parameter, linear.weight.shape]], names);
+    const { column } = names.source(parameter);
     let start = 0;
     return parts.map(([stored, shape]) => {
       const own = parts.length === 1 ? outputs : sizeWithout(shape, inputs);

@@ -52,6 +52,7 @@ const READ = [
   "layers_to_transform",
   "lora_alpha",
   "lora_dropout",
+  "modules_to_save",
   "peft_type",
   "r",
   "rank_pattern",
@@ -95,6 +96,7 @@ export function readAdapterConfig(text: string): AdapterConfig {
     alphaPattern: patterns(fields, "alpha_pattern"),
     rslora: fields.get("use_rslora") === true,
     bias: (fields.get("bias") ?? "none") as LoraChoices["bias"],
+    modulesToSave: listOf(fields, "modules_to_save"),
     initial,
   };
   return { choices: { ...checked(options), modules }, ...readOrigin(fields) };
@@ -119,7 +121,7 @@ export function writeAdapterConfig(
     layers_to_transform: choices.layers ?? null,
     lora_alpha: choices.alpha,
     lora_dropout: choices.dropout,
-    modules_to_save: null,
+    modules_to_save: choices.modulesToSave.length > 0 ? choices.modulesToSave : null,
     peft_type: "LORA",
     r: choices.rank,
     rank_pattern: choices.rankPattern,
@@ -192,6 +194,12 @@ function namesOr(fields: ConfigFields, name: string): string | string[] | undefi
   const isList = Array.isArray(value) && value.every((part) => typeof part === "string");
   if (value === undefined || typeof value === "string" || isList) return value as string[];
   throw malformed(`${name}: expected names or a regular expression, got ${show(value)}`);
+}
+
+function listOf(fields: ConfigFields, name: string): readonly string[] {
+  const value = namesOr(fields, name) ?? [];
+  if (typeof value !== "string") return value;
+  throw malformed(`${name}: expected a list of names, got ${show(value)}`);
 }
 
 function layersOr(fields: ConfigFields): number | number[] | undefined {

@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { architectureOf } from "../hub/config.ts";
 import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
 import { storedTensors } from "../hub/stored_tensors.ts";
 import { attempt, type Chunks, writeFileAtomically } from "../files.ts";
@@ -14,6 +13,7 @@ import { checkOptions, type OptionNames } from "../options.ts";
 import { localPath } from "../place.ts";
 import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { type AdaptableModel, baseParameters, namesOfModel, taskOf } from "./adaptable_model.ts";
 import { type AdapterTask, CONFIG_FILE, writeAdapterConfig } from "./adapter_config.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { LoraAdapter } from "./lora_adapter.ts";
@@ -32,11 +32,11 @@ export const BASE_HASH = "base_sha256";
 export interface SaveAdapterOptions {
   /** The base's name on the hub, or its path. Default: none. */
   readonly base?: string;
-  /** What the model was trained for. Default `"CAUSAL_LM"`. */
+  /** What the model was trained for. Default `"CAUSAL_LM"`, for a classifier `"SEQ_CLS"`. */
   readonly task?: AdapterTask;
 }
 
-const OPTIONS: OptionNames<SaveAdapterOptions> = { base: undefined, task: "CAUSAL_LM" };
+const OPTIONS: OptionNames<SaveAdapterOptions> = { base: undefined, task: undefined };
 
 /**
  * Saves an adapter to a folder, which is made if it is missing. Its numbers are f32; files of an
@@ -60,7 +60,7 @@ const OPTIONS: OptionNames<SaveAdapterOptions> = { base: undefined, task: "CAUSA
  */
 export async function saveAdapter(
   folder: string | URL,
-  adapter: LoraAdapter,
+  adapter: LoraAdapter<AdaptableModel>,
   options: SaveAdapterOptions = {},
 ): Promise<void> {
   const path = localPath("saveAdapter", folder);
@@ -76,19 +76,18 @@ export async function saveAdapter(
  * @throws {RangeError} if a number of the adapter is NaN or infinite
  */
 export async function adapterFiles(
-  adapter: LoraAdapter,
-  { base, task = "CAUSAL_LM" }: SaveAdapterOptions,
+  adapter: LoraAdapter<AdaptableModel>,
+  { base, task = taskOf(adapter.model) }: SaveAdapterOptions,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<[name: string, content: Chunks][]> {
   const { model, choices } = adapter;
-  const isConvolution = architectureOf(model.config) === "gpt2"; // whose weights are [inputs, outputs]
+  const isConvolution = namesOfModel(model).name === "gpt2"; // whose weights are [inputs, outputs]
   const modules = choices.modules === ALL_LINEAR ? endings(adapter.layers) : choices.modules;
   const config = writeAdapterConfig(
     { choices: { ...choices, modules }, base, task },
     isConvolution,
   );
-  const own: Record<string, string> = { format: "pt", ...metadata };
-  if (choices.bias === "none") own[BASE_HASH] = await baseFingerprint(adapter);
+  const own = { format: "pt", ...metadata, [BASE_HASH]: await baseFingerprint(adapter) };
   const tensors = await adapterTensors(adapter);
   return [
     [WEIGHTS_FILE, encodeSafetensors(tensors, own)],
@@ -97,13 +96,13 @@ export async function adapterFiles(
 }
 
 /** Fingerprints of bases, which stay the same while their adapters are trained and saved. */
-const fingerprints = new WeakMap<LoraAdapter, Promise<string>>();
+const fingerprints = new WeakMap<LoraAdapter<AdaptableModel>, Promise<string>>();
 
-/** The fingerprint of the model without the adapter. */
-export function baseFingerprint(adapter: LoraAdapter): Promise<string> {
+/** The fingerprint of the model without the adapter and the modules that are saved whole. */
+export function baseFingerprint(adapter: LoraAdapter<AdaptableModel>): Promise<string> {
   const known = fingerprints.get(adapter);
   if (known) return known;
-  const named = [...adapter.model.namedParameters()];
+  const named = [...baseParameters(adapter.model)].filter(([name]) => !adapter.whole.has(name));
   const base = new Map(named.map(([name, tensor]) => [name, adapter.baseOf(tensor)]));
   const computed = fingerprint(base);
   fingerprints.set(adapter, computed);
@@ -111,7 +110,7 @@ export function baseFingerprint(adapter: LoraAdapter): Promise<string> {
 }
 
 async function adapterTensors(
-  { model, layers, biases }: LoraAdapter,
+  { model, layers, biases, whole }: LoraAdapter<AdaptableModel>,
 ): Promise<[string, SafetensorsEntry][]> {
   const reads = layers.map(async ({ name, update: { a, b }, column }) => {
     const inner: SafetensorsEntry = { shape: a.shape, data: await finiteData(name, a) };
@@ -121,11 +120,11 @@ async function adapterTensors(
   });
   const entries: (readonly [string, SafetensorsEntry])[] = (await Promise.all(reads)).flat();
   const adapted = new Set(layers.map(({ name }) => name));
-  const asStored = storedTensors(model.config);
-  for (const [name, bias] of biases) {
-    const data = await finiteData(name, bias);
-    for (const { name: stored, ...entry } of asStored({ name, shape: bias.shape, data })) {
-      entries.push([biasKey(stored, adapted), entry]);
+  const asStored = storedTensors(model.config, namesOfModel(model));
+  for (const [name, tensor] of [...biases, ...whole]) {
+    const data = await finiteData(name, tensor);
+    for (const { name: stored, ...entry } of asStored({ name, shape: tensor.shape, data })) {
+      entries.push([wholeKey(stored, adapted), entry]);
     }
   }
   return entries.map(([key, entry]) => [`${PREFIX}${key}`, entry]);
@@ -145,10 +144,11 @@ function toStoredRows(
   return stored;
 }
 
-/** PEFT's key of a bias: adapted layers hold theirs as `base_layer.bias`. */
-export function biasKey(name: string, adapted: ReadonlySet<string>): string {
-  const module = name.slice(0, -".bias".length);
-  return adapted.has(module) ? `${module}.base_layer.bias` : name;
+/** PEFT's key of a tensor that is saved whole: adapted layers hold theirs in `base_layer`. */
+export function wholeKey(name: string, adapted: ReadonlySet<string>): string {
+  const dot = name.lastIndexOf(".");
+  const module = name.slice(0, dot);
+  return adapted.has(module) ? `${module}.base_layer${name.slice(dot)}` : name;
 }
 
 async function finiteData(name: string, tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {

@@ -6,7 +6,6 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { architectureOf, namesOf } from "../hub/config.ts";
 import {
   openRepository,
   PLACES,
@@ -16,18 +15,25 @@ import {
 import { readParameters } from "../hub/parameters.ts";
 import { readText, type Repository } from "../hub/repository.ts";
 import { assertFinite, SafetensorsFile } from "../hub/safetensors.ts";
-import { expectModel } from "../nn/expect_model.ts";
-import type { GPT } from "../nn/gpt.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import { formatShape, sameShape, type Shape } from "../shape.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { type AdaptableLayer, adaptableLayers } from "./adaptable_layers.ts";
+import {
+  type AdaptableModel,
+  baseParameters,
+  expectAdaptable,
+  namesOfModel,
+  taskOf,
+  tokensOf,
+} from "./adaptable_model.ts";
 import { type AdapterConfig, CONFIG_FILE, readAdapterConfig } from "./adapter_config.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { type AdaptedLayer, LoraAdapter } from "./lora_adapter.ts";
 import { sizeOfUpdate } from "./lora_options.ts";
-import { BASE_HASH, biasKey, PREFIX, WEIGHTS_FILE } from "./adapter_files.ts";
+import { BASE_HASH, PREFIX, WEIGHTS_FILE, wholeKey } from "./adapter_files.ts";
+import { wholeParameters } from "./whole_modules.ts";
 
 /** How to load an adapter. */
 export interface LoadAdapterOptions extends RepositoryOptions {
@@ -58,16 +64,17 @@ const OPTIONS: OptionNames<LoadAdapterOptions> = { ...REPOSITORY_OPTIONS, traina
  * @throws {RangeError} if a number is NaN or infinite
  * @throws {TypeError} if `place` is none, or an option is unknown
  */
-export async function loadAdapter(
+export async function loadAdapter<Model extends AdaptableModel>(
   place: string | URL,
-  model: GPT,
+  model: Model,
   options: LoadAdapterOptions = {},
-): Promise<LoraAdapter> {
+): Promise<LoraAdapter<Model>> {
   expectPlace("loadAdapter", place, PLACES);
-  expectModel("loadAdapter", model);
+  expectAdaptable("loadAdapter", model);
   checkOptions("loadAdapter", options, OPTIONS);
   const repository = openRepository(place, options);
   const config = await readConfig(repository);
+  expectTask(repository, model, config);
   const file = await openTensors(repository);
   try {
     return await readAdapter(file, model, { config, trainable: options.trainable ?? false });
@@ -118,11 +125,25 @@ async function openTensors(repository: Repository): Promise<SafetensorsFile> {
   );
 }
 
+/** Throws if the adapter is for another task: it would have no head, or one too many. */
+function expectTask({ name }: Repository, model: AdaptableModel, { task }: AdapterConfig): void {
+  if (task === undefined || task === taskOf(model)) return;
+  const wanted = task === "SEQ_CLS"
+    ? "it classifies texts; load it onto a TextClassifier or a SequenceClassifier"
+    : "it is for a language model; load it onto a GPT";
+  throw new UserError(`adapter ${name}: ${wanted}`);
+}
+
 /** Throws if the file says that the adapter was trained on other weights. */
-async function expectBase(file: SafetensorsFile, model: GPT): Promise<void> {
+async function expectBase(
+  file: SafetensorsFile,
+  model: AdaptableModel,
+  modulesToSave: readonly string[],
+): Promise<void> {
   const expected = file.metadata.get(BASE_HASH);
   if (expected === undefined) return;
-  const parameters = model.namedParameters();
+  const whole = wholeParameters(model, modulesToSave);
+  const parameters = new Map([...baseParameters(model)].filter(([name]) => !whole.has(name)));
   if ([...parameters.values()].some(({ storage }) => storage.disposed)) return; // in 8 bits
   const found = await fingerprint(parameters);
   if (found === expected) return;
@@ -140,11 +161,11 @@ interface Reading {
   readonly trainable: boolean;
 }
 
-async function readAdapter(
+async function readAdapter<Model extends AdaptableModel>(
   file: SafetensorsFile,
-  model: GPT,
+  model: Model,
   { config: { choices }, trainable }: Reading,
-): Promise<LoraAdapter> {
+): Promise<LoraAdapter<Model>> {
   const unread = new Set(file.tensors.keys());
   const read = async (key: string, shape: Shape) => {
     unread.delete(key);
@@ -160,7 +181,7 @@ async function readAdapter(
     const b = await read(`${PREFIX}${layer.name}.lora_B.weight`, [layer.outputs, rank]);
     const { start, column } = layer;
     const { dropout } = choices;
-    const { device } = model.tokens.weight;
+    const { device } = tokensOf(model).weight;
     const update = {
       a: tensor(a, { shape: [rank, layer.inputs], device }),
       b: tensor(fromStoredRows(b, rank, column), { shape: [layer.outputs, rank], device }),
@@ -171,10 +192,10 @@ async function readAdapter(
     layers.push({ ...layer, update });
   }
   expectLayers(file, layers);
-  await expectBase(file, model);
+  await expectBase(file, model, choices.modulesToSave);
   const adapter = new LoraAdapter(model, layers, choices, trainable);
   try {
-    await readBiases(adapter, file, unread);
+    await readWhole(adapter, file, unread);
     expectAllRead(file, unread, adaptableLayers(model));
   } catch (error) {
     adapter.detach();
@@ -214,28 +235,36 @@ function fromStoredRows(
   return data;
 }
 
-/** Writes the biases of the file to the model; `unread` loses their keys. */
-async function readBiases(
-  { model: { config }, layers, biases }: LoraAdapter,
+/** Writes the file's biases and whole modules to the model; `unread` loses their keys. */
+async function readWhole(
+  { model, layers, biases, whole }: LoraAdapter<AdaptableModel>,
   file: SafetensorsFile,
   unread: Set<string>,
 ): Promise<void> {
-  if (biases.size === 0) return;
+  const trained = new Map([...biases, ...whole]);
+  if (trained.size === 0) return;
   const adapted = new Set(layers.map(({ name }) => name));
-  const names = namesOf(architectureOf(config), config);
+  const names = namesOfModel(model);
   const keys = new Map<string, string>();
-  for (const name of biases.keys()) {
+  for (const name of trained.keys()) {
     for (const stored of names.source(name).names) {
-      const key = `${PREFIX}${biasKey(stored, adapted)}`;
-      if (unread.delete(key)) keys.set(stored, key);
+      // Files of older versions of PEFT say `.bias` where newer ones say `.base_layer.bias`.
+      const either = [wholeKey(stored, adapted), stored].map((key) => `${PREFIX}${key}`);
+      const key = either.find((key) => unread.delete(key));
+      if (key === undefined) {
+        throw new SyntaxError(
+          `${file.name}: it has no ${either[0]}, which its configuration names`,
+        );
+      }
+      keys.set(stored, key);
     }
   }
   const tensors = new Map([...keys].map(([name, key]) => [name, file.tensors.get(key)!]));
   const float32 = (name: string) => file.float32(keys.get(name)!);
-  const shapes = new Map([...biases].map(([name, { shape }]) => [name, shape]));
+  const shapes = new Map([...trained].map(([name, { shape }]) => [name, shape]));
   const stored = { name: file.name, tensors, float32 };
   for await (const [name, data] of readParameters(stored, shapes, names)) {
-    biases.get(name)!.write(data);
+    trained.get(name)!.write(data);
   }
 }
 

@@ -6,16 +6,15 @@
  *
  * @module
  */
-import { architectureOf } from "../hub/config.ts";
-import { expectModel } from "../nn/expect_model.ts";
-import type { GPT } from "../nn/gpt.ts";
 import { constant, normal, parameter, uniform } from "../nn/initializers.ts";
 import { onDevice } from "../device/current_device.ts";
 import { Random } from "../random.ts";
 import { type AdaptableLayer, adaptableLayers } from "./adaptable_layers.ts";
+import { type AdaptableModel, expectAdaptable, namesOfModel, tokensOf } from "./adaptable_model.ts";
 import { type AdaptedLayer, LoraAdapter } from "./lora_adapter.ts";
 import { type LoraChoices, loraChoices, type LoraOptions, sizeOfUpdate } from "./lora_options.ts";
 import { defaultModules, matchingLayers } from "./module_matching.ts";
+import { isInModules, withHeads } from "./whole_modules.ts";
 
 /**
  * Adds scale·B·A to the weights of chosen linear layers: y = x·W + b + scale·B(A(dropout(x))), A
@@ -24,7 +23,8 @@ import { defaultModules, matchingLayers } from "./module_matching.ts";
  *
  * An optimizer of `adapter.parameters()` trains the adapter alone. The derivatives of the frozen
  * weights are not computed. Parts of packed projections are adapted separately: `q_proj` is a range
- * of the outputs of a Llama's `attn.c_attn`. Source: Hu et al., arXiv 2106.09685.
+ * of the outputs of a Llama's `attn.c_attn`. With a classifier its head is trained, too, and saved
+ * with the adapter. Source: Hu et al., arXiv 2106.09685.
  *
  * ```ts
  * import { AdamW, attachLora, Batches, GPT, openDevice, Trainer } from "../../mod.ts";
@@ -42,17 +42,23 @@ import { defaultModules, matchingLayers } from "./module_matching.ts";
  * @throws {RangeError} if an option is out of range, a name is that of no layer, or a rank is
  *   larger than the inputs or the outputs of its layer
  */
-export function attachLora(model: GPT, options: LoraOptions = {}): LoraAdapter {
-  expectModel("attachLora", model);
-  const { modules = defaultModules(architectureOf(model.config)), ...rest } = options;
-  const choices = { ...loraChoices("attachLora", { ...rest, modules }), modules };
-  const layers = matchingLayers("attachLora", adaptableLayers(model), choices);
+export function attachLora<Model extends AdaptableModel>(
+  model: Model,
+  options: LoraOptions = {},
+): LoraAdapter<Model> {
+  expectAdaptable("attachLora", model);
+  const { modules = defaultModules(namesOfModel(model).name), ...rest } = options;
+  const { modulesToSave, ...given } = loraChoices("attachLora", { ...rest, modules });
+  const whole = withHeads(model, modulesToSave);
+  const choices = { ...given, modules, modulesToSave: whole };
+  const open = adaptableLayers(model).filter(({ name }) => !isInModules(`${name}.`, whole));
+  const layers = matchingLayers("attachLora", open, choices);
   for (const layer of layers) expectFits(layer, sizeOfUpdate(choices, layer.name).rank);
   if (choices.bias === "lora_only") expectWhole(layers);
   const random = options.random ?? new Random(0);
-  const { device } = model.tokens.weight;
+  const { device } = tokensOf(model).weight;
   const made = onDevice(device, () => layers.map((layer) => adapted(layer, choices, random)));
-  return new LoraAdapter(model, made, { ...choices, modules });
+  return new LoraAdapter(model, made, choices);
 }
 
 function expectFits({ name, inputs, outputs }: AdaptableLayer, rank: number): void {

@@ -14,7 +14,9 @@ import { copy, store } from "../tensor/copy.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { AdaptableLayer } from "./adaptable_layers.ts";
+import type { AdaptableModel } from "./adaptable_model.ts";
 import type { LoraChoices } from "./lora_options.ts";
+import { wholeParameters } from "./whole_modules.ts";
 
 /** A layer and its update. */
 export interface AdaptedLayer extends AdaptableLayer {
@@ -37,13 +39,15 @@ export interface AdapterReport {
 }
 
 /** The low-rank updates that `attachLora` added to a model. */
-export class LoraAdapter {
+export class LoraAdapter<Model extends AdaptableModel = GPT> {
   /** The adapted layers in the model's order; parts of a packed layer are separate. */
   readonly layers: readonly AdaptedLayer[];
   /** The biases that are trained with it, by their names in the model. */
   readonly biases: ReadonlyMap<string, Tensor>;
-  /** Values of the biases that are not in use: the base's while the adapter is enabled. */
-  readonly #otherBiases: ReadonlyMap<Tensor, Tensor>;
+  /** The parameters of modules that are trained whole, such as a classifier's head. */
+  readonly whole: ReadonlyMap<string, Tensor>;
+  /** Values of both that are not in use: the base's while the adapter is enabled. */
+  readonly #others: ReadonlyMap<Tensor, Tensor>;
   /** The base's weights while the adapter is merged. */
   #merged: Map<Linear, Tensor> | undefined;
   #enabled = false;
@@ -55,27 +59,32 @@ export class LoraAdapter {
    * @internal
    */
   constructor(
-    readonly model: GPT,
+    readonly model: Model,
     layers: readonly AdaptedLayer[],
     readonly choices: LoraChoices & { readonly modules: string | readonly string[] },
     /** Whether `parameters` lists anything. */
     readonly trainable = true,
   ) {
     this.layers = layers;
+    this.whole = wholeParameters(model, choices.modulesToSave);
     this.biases = trainedBiases(model, layers, choices);
-    this.#otherBiases = new Map([...this.biases.values()].map((bias) => [bias, keep(copy(bias))]));
+    const inPlace = [...this.biases.values(), ...this.whole.values()];
+    this.#others = new Map(inPlace.map((tensor) => [tensor, keep(copy(tensor))]));
     this.#switch(true);
   }
 
-  /** The adapter's numbers by name: `<layer>.lora_A.weight`, `<layer>.lora_B.weight`, biases. */
+  /**
+   * The adapter's numbers by name: `<layer>.lora_A.weight`, `<layer>.lora_B.weight`, biases, and
+   * the parameters of modules that are saved whole.
+   */
   namedParameters(): Map<string, Tensor> {
     const matrices = this.layers.flatMap(({ name, update: { a, b } }) =>
       [[`${name}.lora_A.weight`, a], [`${name}.lora_B.weight`, b]] as const
     );
-    return new Map([...matrices, ...this.biases]);
+    return new Map([...matrices, ...this.biases, ...this.whole]);
   }
 
-  /** What an optimizer trains: every A and B, and the biases; nothing unless it is trainable. */
+  /** What an optimizer trains, all of `namedParameters`; nothing unless it is trainable. */
   parameters(): Tensor[] {
     return this.trainable ? [...this.namedParameters().values()] : [];
   }
@@ -104,7 +113,7 @@ export class LoraAdapter {
     this.#expect("enabled", "unmerged");
     if (value === this.#enabled) return;
     this.#switch(value);
-    for (const [bias, other] of this.#otherBiases) swap(bias, other);
+    for (const [tensor, other] of this.#others) swap(tensor, other);
   }
 
   /** Whether the weights of the model include the adapter's. */
@@ -123,7 +132,7 @@ export class LoraAdapter {
     this.#expect("merge", "unmerged");
     const layers = this.#byLinear();
     for (const [linear] of layers) expectFloats(linear);
-    this.enabled = true; // its biases, too, are part of the merged model
+    this.enabled = true; // its biases and whole modules, too, are part of the merged model
     this.#switch(false);
     this.#merged = new Map();
     for (const [linear, updates] of layers) {
@@ -167,7 +176,8 @@ export class LoraAdapter {
    */
   baseOf(parameter: Tensor): Tensor {
     const found = [...this.#merged ?? []].find(([{ weight }]) => weight === parameter);
-    return found?.[1] ?? parameter;
+    const other = this.#enabled || this.merged ? this.#others.get(parameter) : undefined;
+    return found?.[1] ?? other ?? parameter;
   }
 
   #byLinear(): Map<Linear, LowRankUpdate[]> {
@@ -199,14 +209,15 @@ export class LoraAdapter {
 }
 
 function trainedBiases(
-  model: GPT,
+  model: AdaptableModel,
   layers: readonly AdaptedLayer[],
-  { bias }: LoraChoices,
+  { bias, modulesToSave }: LoraChoices,
 ): Map<string, Tensor> {
   if (bias === "none") return new Map();
   const adapted = new Set(layers.map(({ linear }) => linear.bias));
+  const whole = wholeParameters(model, modulesToSave);
   const isTrained = ([name, tensor]: [string, Tensor]) =>
-    bias === "all" ? name.endsWith(".bias") : adapted.has(tensor);
+    !whole.has(name) && (bias === "all" ? name.endsWith(".bias") : adapted.has(tensor));
   return new Map([...model.namedParameters()].filter(isTrained));
 }
 

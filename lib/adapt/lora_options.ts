@@ -41,6 +41,12 @@ export interface LoraOptions {
    * changed in place, so a disabled adapter leaves them changed. Default "none".
    */
   readonly bias?: "none" | "lora_only" | "all";
+  /**
+   * Modules that are trained in full and saved whole, by the ends of their names, such as `lm_head`
+   * or BERT's `pooler`; a classifier's head is always among them. They are changed in place, and
+   * are the base's while the adapter is off. Default: none.
+   */
+  readonly modulesToSave?: readonly string[];
   /** A starts as U(±1/√inputs) or as N(0, 1/rank²); B starts at 0. Default "uniform". */
   readonly initial?: "uniform" | "gaussian";
   /** Where A is drawn from. Default: `new Random(0)`. */
@@ -64,6 +70,7 @@ const OPTIONS: OptionNames<LoraOptions> = {
   alphaPattern: {},
   rslora: false,
   bias: "none",
+  modulesToSave: [],
   initial: "uniform",
   random: undefined,
 };
@@ -86,7 +93,7 @@ export function loraChoices(operation: string, options: LoraOptions): LoraChoice
   checkOptions(operation, options, OPTIONS, HINTS);
   const { random: _, ...given } = options;
   const { rank = 8, alpha = 8, dropout = 0, rankPattern = {}, alphaPattern = {} } = given;
-  const { rslora = false, bias = "none", initial = "uniform" } = given;
+  const { rslora = false, bias = "none", initial = "uniform", modulesToSave = [] } = given;
   for (const value of [rank, ...Object.values(rankPattern)]) {
     if (!(Number.isSafeInteger(value) && value > 0)) {
       throw new RangeError(`${operation}: expected a whole rank from 1, got ${describe(value)}`);
@@ -102,7 +109,13 @@ export function loraChoices(operation: string, options: LoraOptions): LoraChoice
   }
   expectOneOf(operation, "bias", bias, ["none", "lora_only", "all"]);
   expectOneOf(operation, "initial", initial, ["uniform", "gaussian"]);
-  return { ...given, rank, alpha, dropout, rankPattern, alphaPattern, rslora, bias, initial };
+  if (!Array.isArray(modulesToSave) || modulesToSave.some((name) => typeof name !== "string")) {
+    throw new TypeError(
+      `${operation}: expected modulesToSave as a list of names, got ${describe(modulesToSave)}`,
+    );
+  }
+  const sizes = { rank, alpha, dropout, rankPattern, alphaPattern };
+  return { ...given, ...sizes, rslora, bias, modulesToSave, initial };
 }
 
 function expectOneOf(operation: string, name: string, value: string, known: string[]): void {

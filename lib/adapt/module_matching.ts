@@ -6,16 +6,26 @@
  *
  * @module
  */
-import type { Architecture } from "../hub/config.ts";
 import { nearest } from "../nearest.ts";
-import { type AdaptableLayer, HEAD } from "./adaptable_layers.ts";
+import { type AdaptableLayer, HEADS } from "./adaptable_layers.ts";
 import type { LoraChoices } from "./lora_options.ts";
 
 /** Every linear layer except the head. */
 export const ALL_LINEAR = "all-linear";
 
-/** The modules that PEFT adapts unless others are named, where they are not `q_proj`, `v_proj`. */
+/**
+ * The modules that PEFT adapts unless others are named, where they are not `q_proj`, `v_proj`; for
+ * encoders for which it has none, those that make queries and values.
+ */
 const DEFAULTS: Readonly<Record<string, string | readonly string[]>> = {
+  bert: ["query", "value"],
+  roberta: ["query", "value"],
+  "xlm-roberta": ["query", "value"],
+  camembert: ["query", "value"],
+  distilbert: ["q_lin", "v_lin"],
+  mpnet: ["q", "v"],
+  albert: ["query", "value"],
+  modernbert: ALL_LINEAR,
   gpt2: ["c_attn"],
   gpt_neox: ["query_key_value"],
   phi: ["q_proj", "v_proj", "fc1", "fc2"],
@@ -23,7 +33,7 @@ const DEFAULTS: Readonly<Record<string, string | readonly string[]>> = {
 };
 
 /** What `attachLora` adapts in a model of this architecture unless modules are named. */
-export function defaultModules(architecture: Architecture): string | readonly string[] {
+export function defaultModules(architecture: string): string | readonly string[] {
   return DEFAULTS[architecture] ?? ["q_proj", "v_proj"];
 }
 
@@ -61,7 +71,7 @@ function matcher(operation: string, modules: string | readonly string[]) {
   if (typeof modules !== "string") {
     return (name: string) => modules.some((end) => name === end || name.endsWith(`.${end}`));
   }
-  if (modules === ALL_LINEAR) return (name: string) => name !== HEAD;
+  if (modules === ALL_LINEAR) return (name: string) => !HEADS.includes(name);
   const pattern = wholePattern(operation, modules);
   return (name: string) => pattern.test(name);
 }

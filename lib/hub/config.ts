@@ -178,6 +178,11 @@ export function namesOf(architecture: Architecture, config: ModelConfig): Archit
   return { name: architecture, source: (parameter) => source(parameter, config) };
 }
 
+/** The names that a model of `config` is saved with unless an architecture is preferred. */
+export function savedNames(config: ModelConfig): ArchitectureNames {
+  return namesOf(architectureOf(config), config);
+}
+
 /**
  * The architecture that a model is saved as: `preferred` or, otherwise, the first, whose
  * `config.json` is read back as exactly this model.

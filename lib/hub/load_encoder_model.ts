@@ -10,6 +10,7 @@ import type { Module } from "../nn/module.ts";
 import { checkOptions } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import { encoderSizes } from "./encoder_formats.ts";
+import { rememberNames } from "./encoder_names.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { checkedDevice, filledModel, LOAD_OPTIONS, type LoadOptions } from "./load_pretrained.ts";
 import { tokenizerBeside } from "./load_tokenizer.ts";
@@ -45,5 +46,6 @@ export async function loadEncoderModel<Read extends ReadEncoder, Model extends M
   const tokenizer = await tokenizerBeside(repository, options);
   const from = { repository, names, sizes: encoderSizes(config), device };
   const model = await filledModel(() => make(config), from, options);
+  rememberNames(model, names);
   return withTokenizer({ ...known, model }, tokenizer, repository.name);
 }

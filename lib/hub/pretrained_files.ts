@@ -13,7 +13,7 @@ import { size } from "../shape.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { VERSION } from "../version.ts";
-import { architectureOf, type PretrainedConfig, writeModelConfig } from "./config.ts";
+import { architectureOf, namesOf, type PretrainedConfig, writeModelConfig } from "./config.ts";
 import { configText } from "./config_text.ts";
 import { type SamplingDefaults, writeGenerationConfig } from "./generation_config.ts";
 import { assertFinite, encodeSafetensorsHeader } from "./safetensors.ts";
@@ -146,11 +146,11 @@ async function* weights(
   { model, architecture: own }: PretrainedToSave,
 ): AsyncGenerator<Uint8Array> {
   const { config } = model;
-  const architecture = architectureOf(config, own);
+  const names = namesOf(architectureOf(config, own), config);
   const parameters = [...model.namedParameters()];
   const named = parameters.map(([name, { shape }]) => [name, shape] as const);
-  const shapes = storedShapes(config, named, architecture);
-  const stored = storedTensors(config, architecture);
+  const shapes = storedShapes(config, named, names);
+  const stored = storedTensors(config, names);
   const entries = shapes.map(([name, shape]) => [name, { dtype: "F32", shape }] as const);
   yield encodeSafetensorsHeader(entries, { format: "pt" });
   for (const [name, parameter] of parameters) {

@@ -7,8 +7,7 @@
 import { headSizeOf } from "../nn/block_config.ts";
 import type { ModelConfig } from "../nn/config.ts";
 import { type Shape, size } from "../shape.ts";
-import { type Architecture, architectureOf, namesOf } from "./config.ts";
-import type { ParameterSource } from "./format.ts";
+import type { ArchitectureNames, ParameterSource } from "./format.ts";
 import { intoStored, isSame, storedShape } from "./stored_layout.ts";
 
 /** Numbers in a shape, on the host. */
@@ -21,16 +20,18 @@ export interface HostTensor {
   readonly data: Float32Array<ArrayBuffer>;
 }
 
+/** The sizes of queries, keys and values, which some files hold apart. */
+type Sizes = Pick<ModelConfig, "width" | "heads" | "headSize" | "keyValueHeads">;
+
 /**
  * Names and shapes of the tensors that parameters are stored as, in the order in which
- * `storedTensors` returns them. `architecture` is by default the one that the model is saved as.
+ * `storedTensors` returns them.
  */
 export function storedShapes(
-  config: ModelConfig,
+  config: Sizes,
   parameters: Iterable<readonly [name: string, shape: Shape]>,
-  architecture: Architecture = architectureOf(config),
+  { source }: Pick<ArchitectureNames, "source">,
 ): [name: string, shape: Shape][] {
-  const { source } = namesOf(architecture, config);
   const isComplete = partCounter();
   return [...parameters].flatMap(([name, shape]) => {
     const from = source(name);
@@ -41,13 +42,12 @@ export function storedShapes(
 /**
  * Returns a function from each parameter, in order, to the tensors that are complete with it:
  * one, several for queries, keys and values, or none if another part of the tensor follows. Data is
- * copied unless the tensor has the parameter's layout. `architecture` is as in `storedShapes`.
+ * copied unless the tensor has the parameter's layout.
  */
 export function storedTensors(
-  config: ModelConfig,
-  architecture: Architecture = architectureOf(config),
+  config: Sizes,
+  { source }: Pick<ArchitectureNames, "source">,
 ): (parameter: HostTensor) => HostTensor[] {
-  const { source } = namesOf(architecture, config);
   const isComplete = partCounter();
   const unfinished = new Map<string, Float32Array<ArrayBuffer>>();
   return ({ name, shape, data }) => {
@@ -78,7 +78,7 @@ function partCounter(): (source: ParameterSource) => boolean {
 
 /** Names and shapes of a source's tensors. */
 function shapesOf(
-  config: ModelConfig,
+  config: Sizes,
   parameter: Shape,
   source: ParameterSource,
 ): [name: string, shape: Shape][] {
@@ -90,7 +90,7 @@ function shapesOf(
 }
 
 /** Columns of each tensor that makes up a parameter of `columns`: queries, keys, values. */
-function partWidths(names: readonly string[], columns: number, config: ModelConfig): number[] {
+function partWidths(names: readonly string[], columns: number, config: Sizes): number[] {
   if (names.length === 1) return [columns];
   const { heads, keyValueHeads = heads } = config;
   return [heads, keyValueHeads, keyValueHeads].map((count) => count * headSizeOf(config));

@@ -13,7 +13,13 @@ import { TextClassifier } from "../nn/text_classifier.ts";
 import { checkOptions } from "../options.ts";
 import { expectPlace, localPath } from "../place.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type Architecture, namesOf, readModelConfig, writeModelConfig } from "./config.ts";
+import {
+  type Architecture,
+  namesOf,
+  readModelConfig,
+  savedNames,
+  writeModelConfig,
+} from "./config.ts";
 import { parseConfig } from "./config_fields.ts";
 import { readLabels } from "./encoder_formats.ts";
 import {
@@ -96,7 +102,7 @@ function endsOf({ endId }: Tokenizer): number[] {
 
 /** Every weight but those of the language model's head. */
 async function weightsOf(model: TextClassifier): Promise<[string, SafetensorsEntry][]> {
-  const asStored = storedTensors(model.model.config);
+  const asStored = storedTensors(model.model.config, savedNames(model.model.config));
   const entries: [string, SafetensorsEntry][] = [];
   for (const [name, { shape, ...tensor }] of entriesOf(model)) {
     const data = await tensor.data();

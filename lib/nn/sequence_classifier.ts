@@ -169,7 +169,7 @@ export class SequenceClassifier extends Module {
   logits(pooled: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const { poolerActivation, poolerDropout = 0, dropout = 0 } = this.config;
     const { classifierDropout = dropout } = this.config;
-    const dense = this.pooler.forward(context.dropout(pooled, poolerDropout));
+    const dense = this.pooler.forward(context.dropout(pooled, poolerDropout), { context });
     const active = poolerActivation === "tanh" ? tanh(dense) : activate(dense, poolerActivation);
     const features = this.poolerNorm?.forward(active) ?? active;
     return this.classifier.forward(context.dropout(features, classifierDropout));

@@ -8,7 +8,7 @@
 import { adapterFiles } from "../adapt/adapter_files.ts";
 import type { LoraAdapter } from "../adapt/lora_adapter.ts";
 import type { Chunks } from "../files.ts";
-import { writeModelConfig } from "../hub/config.ts";
+import { savedNames, writeModelConfig } from "../hub/config.ts";
 import { configText } from "../hub/config_text.ts";
 import { writeGenerationConfig } from "../hub/generation_config.ts";
 import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
@@ -101,7 +101,7 @@ function ownEnd({ endId }: Tokenizer): number[] {
  * Parameters under the names, and in the layouts, of the architecture that `config.json` names.
  */
 function asStored(config: ModelConfig, parameters: readonly NamedEntry[]): NamedEntry[] {
-  const stored = storedTensors(config);
+  const stored = storedTensors(config, savedNames(config));
   return parameters.flatMap(([name, { shape, data }]): NamedEntry[] =>
     stored({ name, shape, data: data as Float32Array<ArrayBuffer> })
       .map(({ name, ...entry }) => [name, entry])

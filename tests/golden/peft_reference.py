@@ -1,11 +1,12 @@
 """Adapters that Python's PEFT made, on the small models of pretrained_reference.py, and their logits in float64.
 
-    python3 tests/golden/peft_reference.py && deno fmt tests/golden      writes peft.json
+    python3 tests/golden/peft_reference.py && deno fmt tests/golden      writes peft.json, peft_classifiers.json
     python3 tests/golden/peft_reference.py MODEL ADAPTER LOGITS          compares an adapter that Folio saved
 
 Versions: torch 2.13, transformers 5.18, peft 0.21. As for the models' weights, every number of an adapter is a
 function of its tensor's name and its index; only the configuration that PEFT wrote, shapes and logits are stored.
-The second form opens a model and an adapter that Folio saved; LOGITS is JSON with ids, logits and merged logits.
+The second form opens a model and an adapter that Folio saved; LOGITS is JSON with ids, logits and merged logits,
+for a classifier also with lengths and labels, the number of its classes.
 """
 
 import base64
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 FOLDER = pathlib.Path(__file__).parent
 M32 = np.uint64(0xFFFFFFFF)
@@ -27,6 +28,11 @@ ADAPTERS = {
     "gpt2": dict(r=3, lora_alpha=6, target_modules=["c_attn", "mlp.c_proj"], bias="lora_only"),
     "gpt_neo": dict(r=2, lora_alpha=5, use_rslora=True),
     "llama": dict(r=2, lora_alpha=8, target_modules="all-linear", rank_pattern={"down_proj": 4}),
+}
+
+CLASSIFIERS = {
+    "bert": dict(r=2, lora_alpha=4, modules_to_save=["pooler"]),
+    "distilbert": dict(r=2, lora_alpha=6, target_modules=["q_lin", "v_lin", "ffn.lin1"]),
 }
 
 
@@ -49,34 +55,40 @@ def weight(name, shape):
     return torch.tensor(values, dtype=torch.float32)
 
 
-def base_model(golden, folder):
+def base_model(golden, folder, kind=AutoModelForCausalLM):
     config = dict(golden["config"])
     (folder / "config.json").write_text(json.dumps(config))
     state = {name: weight(name, shape) for name, shape in golden["shapes"].items()}
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    return kind.from_pretrained(folder, dtype=torch.float32).eval()
 
 
-def logits_of(model, ids):
+def logits_of(model, batch):
+    ids = torch.tensor(batch.get("ids", batch.get("inputs")))
+    extra = {}
+    if "lengths" in batch:
+        extra["attention_mask"] = torch.arange(ids.shape[1])[None] < torch.tensor(batch["lengths"])[:, None]
+    if model.config.model_type == "bert" and "types" in batch:
+        extra["token_type_ids"] = torch.tensor(batch["types"])
     with torch.no_grad():
-        return model.double()(torch.tensor(ids)).logits.numpy()
+        return model.double()(ids, **extra).logits.numpy()
 
 
-def make(name):
+def make(name, options, kind=AutoModelForCausalLM, task="CAUSAL_LM"):
     golden = json.loads((FOLDER / f"{name}.json").read_text())
     with tempfile.TemporaryDirectory() as place:
         folder = pathlib.Path(place)
-        model = base_model(golden, folder)
-        adapted = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **ADAPTERS[name]))
+        model = base_model(golden, folder, kind)
+        adapted = get_peft_model(model, LoraConfig(task_type=task, **options))
         adapted.save_pretrained(folder / "adapter")
         stored = load_file(folder / "adapter" / "adapter_model.safetensors")
         numbers = {key: weight(key, tensor.shape) for key, tensor in stored.items()}
         save_file(numbers, folder / "adapter" / "adapter_model.safetensors", metadata={"format": "pt"})
         config = json.loads((folder / "adapter" / "adapter_config.json").read_text())
         config["base_model_name_or_path"] = name
-        again = PeftModel.from_pretrained(base_model(golden, folder), folder / "adapter").eval()
-        logits = logits_of(again, golden["inputs"])
-        merged = logits_of(again.merge_and_unload(), golden["inputs"])
+        again = PeftModel.from_pretrained(base_model(golden, folder, kind), folder / "adapter").eval()
+        logits = logits_of(again, golden)
+        merged = logits_of(again.merge_and_unload(), golden)
         assert np.abs(logits - merged).max() < 1e-9
     if isinstance(config["target_modules"], list):
         config["target_modules"].sort()
@@ -89,15 +101,26 @@ def make(name):
 
 def compare(model, adapter, logits):
     expected = json.loads(pathlib.Path(logits).read_text())
-    base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
-    adapted = PeftModel.from_pretrained(base, adapter).eval()
-    own = logits_of(adapted, expected["ids"])
+    if "labels" in expected:
+        base = AutoModelForSequenceClassification.from_pretrained(
+            model, num_labels=expected["labels"], dtype=torch.float32, pad_token_id=expected.get("padding")
+        )
+    else:
+        base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    adapted = PeftModel.from_pretrained(base.eval(), adapter).eval()
+    own = logits_of(adapted, expected)
     print("largest difference of logits", np.abs(own - np.array(expected["logits"])).max())
-    merged = logits_of(adapted.merge_and_unload(), expected["ids"])
+    if "merged" not in expected:
+        return
+    merged = logits_of(adapted.merge_and_unload(), expected)
     print("after merge_and_unload      ", np.abs(merged - np.array(expected["merged"])).max())
 
 
 if len(sys.argv) > 1:
     compare(*sys.argv[1:])
 else:
-    (FOLDER / "peft.json").write_text(json.dumps({name: make(name) for name in ADAPTERS}))
+    causal = {name: make(name, options) for name, options in ADAPTERS.items()}
+    (FOLDER / "peft.json").write_text(json.dumps(causal))
+    kind = AutoModelForSequenceClassification
+    classifiers = {name: make(name, options, kind, "SEQ_CLS") for name, options in CLASSIFIERS.items()}
+    (FOLDER / "peft_classifiers.json").write_text(json.dumps(classifiers))

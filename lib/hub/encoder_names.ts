@@ -1,0 +1,27 @@
+/**
+ * The names of tensors in the file that an encoder was loaded from, which its configuration does
+ * not determine: a BERT and a RoBERTa may have the same one.
+ *
+ * Adapters name a model's layers as its files do; see lib/adapt.
+ *
+ * @module
+ */
+import type { Module } from "../nn/module.ts";
+import type { ArchitectureNames } from "./format.ts";
+
+const known = new WeakMap<Module, ArchitectureNames>();
+
+/** Notes the names of the file that `model` was loaded from. */
+export function rememberNames(model: Module, names: ArchitectureNames): void {
+  known.set(model, names);
+}
+
+/** The names of the file that `model` was loaded from, or the model's own if it was not loaded. */
+export function rememberedNames(model: Module): ArchitectureNames {
+  return known.get(model) ?? OWN;
+}
+
+const OWN: ArchitectureNames = {
+  name: "folio",
+  source: (name) => ({ names: [name], transposed: false }),
+};
