@@ -319,6 +319,7 @@ export type { BatchOptions, BatchText, EncodedBatch } from "./lib/text/encode_ba
 export type { TruncationStrategy } from "./lib/text/truncation.ts";
 export { CharacterTokenizer } from "./lib/text/character_tokenizer.ts";
 export { WordTokenizer } from "./lib/text/word_tokenizer.ts";
+export { lowerCaseWords, type LowerCaseWordsOptions } from "./lib/text/lower_case_words.ts";
 export { BytePairTokenizer } from "./lib/text/byte_pair_tokenizer.ts";
 export { type BytePairTrainingOptions, trainBytePair } from "./lib/text/byte_pair_training.ts";
 export { type ChatMessage, chatText } from "./lib/text/chat_template.ts";
@@ -374,6 +375,7 @@ export {
   loadClassifier,
   type PretrainedClassifier,
 } from "./lib/hub/load_classifier.ts";
+export { type ClassifierToSave, saveClassifier } from "./lib/hub/classifier_files.ts";
 export {
   loadEncoderDecoder,
   type PretrainedEncoderDecoder,

@@ -9,7 +9,7 @@
 import type { EncoderConfig } from "../nn/encoder.ts";
 import { type ConfigFields, unexpected } from "./config_fields.ts";
 import type { EncoderFormat, EncoderNames } from "./encoder_format.ts";
-import { ACTIVATIONS, readDropout, readLayers } from "./format.ts";
+import { activationName, ACTIVATIONS, readDropout, readLayers } from "./format.ts";
 
 /** BERT's modules outside its blocks. */
 const OUTSIDE: EncoderNames["outside"] = {
@@ -42,6 +42,22 @@ export const bert: EncoderFormat = {
     classifierDropout: readDropout(fields, "classifier_dropout", dropout),
   }),
   maskedHead: (_, { activation }) => ({ headActivation: activation }),
+  write: (config) => ({
+    model_type: "bert",
+    architectures: ["BertForSequenceClassification"],
+    vocab_size: config.vocabSize,
+    max_position_embeddings: config.contextLength,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    hidden_size: config.width,
+    intermediate_size: config.hidden,
+    hidden_act: activationName(config.activation!),
+    layer_norm_eps: config.normEpsilon,
+    type_vocab_size: config.tokenTypes ?? 0,
+    hidden_dropout_prob: config.dropout,
+    attention_probs_dropout_prob: config.attentionDropout ?? 0,
+    classifier_dropout: config.classifierDropout ?? config.dropout,
+  }),
   names: {
     root: "bert.",
     outside: OUTSIDE,
@@ -129,6 +145,20 @@ export const distilbert: EncoderFormat = {
     classifierDropout: readDropout(fields, "seq_classif_dropout", 0.2),
   }),
   maskedHead: (_, { activation }) => ({ headActivation: activation }),
+  write: (config) => ({
+    model_type: "distilbert",
+    architectures: ["DistilBertForSequenceClassification"],
+    vocab_size: config.vocabSize,
+    max_position_embeddings: config.contextLength,
+    n_layers: config.layers,
+    n_heads: config.heads,
+    dim: config.width,
+    hidden_dim: config.hidden,
+    activation: activationName(config.activation!),
+    dropout: config.dropout,
+    attention_dropout: config.attentionDropout ?? 0,
+    seq_classif_dropout: config.classifierDropout ?? config.dropout,
+  }),
   names: {
     root: "distilbert.",
     outside: OUTSIDE,

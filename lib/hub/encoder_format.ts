@@ -27,6 +27,12 @@ export interface EncoderFormat {
   head(fields: ConfigFields, encoder: EncoderConfig): ClassifierHead;
   /** Reads the fields of the head that predicts masked tokens. */
   maskedHead(fields: ConfigFields, encoder: EncoderConfig): MaskedHead;
+  /**
+   * The fields of a classifier's `config.json`, except its labels, from a configuration whose
+   * block's fields are filled in; a model that reading does not restore is not saved in this
+   * format. Default: none is.
+   */
+  write?(config: SequenceClassifierConfig): Record<string, unknown>;
   /** The names of tensors. */
   readonly names: EncoderNames;
   /** Rows of the position table before the first token's. Default: 0. */

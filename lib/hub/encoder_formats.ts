@@ -9,9 +9,11 @@
  */
 import { encoderBlocks, type EncoderConfig } from "../nn/encoder.ts";
 import type { MaskedLanguageModelConfig } from "../nn/masked_language_model.ts";
+import { BLOCK_OPTIONS, dropUndefined } from "../nn/block_config.ts";
 import {
   PROBLEM_TYPES,
   type ProblemType,
+  problemTypeOf,
   type SequenceClassifierConfig,
 } from "../nn/sequence_classifier.ts";
 import { albert } from "./albert_format.ts";
@@ -105,6 +107,72 @@ export function readClassifierConfig(text: string): WithNames<PretrainedClassifi
   const problemType = readProblemType(fields);
   const config = { ...encoder, ...format.head(fields, encoder), labels, ...problemType };
   return { architecture, config, names: namesOf(architecture, fields, "") };
+}
+
+/**
+ * The content of a classifier's `config.json`: that of the first architecture which is read back as
+ * exactly this model.
+ *
+ * @throws {RangeError} if there is none among those that are saved
+ */
+export function writeClassifierConfig(
+  config: SequenceClassifierConfig,
+): { fields: Record<string, unknown>; names: ArchitectureNames } {
+  const saved = Object.entries(FORMATS).filter(([, { write }]) => write);
+  for (const [, { write }] of saved) {
+    const fields = { ...write!({ ...config, ...encoderBlocks(config) }), ...labelFields(config) };
+    const again = readIfValid(JSON.stringify(fields));
+    if (again && ordered(again.config) === ordered(config)) return { fields, names: again.names };
+  }
+  throw new RangeError(
+    `saving a classifier: none of ${saved.map(([name]) => name).join(", ")} is this model, whose ` +
+      "configuration has other choices",
+  );
+}
+
+function readIfValid(text: string) {
+  try {
+    return readClassifierConfig(text);
+  } catch (cause) {
+    if (cause instanceof RangeError || cause instanceof SyntaxError) return undefined;
+    throw cause;
+  }
+}
+
+function labelFields(config: SequenceClassifierConfig): Record<string, unknown> {
+  const { labels } = config;
+  return {
+    id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
+    label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+    problem_type: problemTypeOf(config),
+  };
+}
+
+/** The configuration with every default filled in, its fields in order. */
+function ordered(config: SequenceClassifierConfig): string {
+  const { dropout = 0, embeddingDropout = dropout, classifierDropout = dropout, layers } = config;
+  const complete = {
+    pooling: "cls",
+    poolerBias: true,
+    poolerNorm: false,
+    poolerDropout: 0,
+    tokenTypes: 0,
+    firstNorm: true,
+    layerGroups: layers,
+    ...ownFields(config),
+    ...encoderBlocks(config),
+    embeddingDropout,
+    classifierDropout,
+    problemType: problemTypeOf(config),
+  };
+  const fields = Object.entries(complete).filter(([, value]) => value !== undefined);
+  return JSON.stringify(fields.sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+/** The fields that are not those of the blocks. */
+function ownFields(config: SequenceClassifierConfig): Partial<SequenceClassifierConfig> {
+  const own = Object.entries(config).filter(([name]) => !Object.hasOwn(BLOCK_OPTIONS, name));
+  return dropUndefined(Object.fromEntries(own));
 }
 
 /**

@@ -1,0 +1,78 @@
+/** Encoders that classify, saved: what is loaded again is the same model, or is refused by name. */
+import assert from "node:assert/strict";
+import { saveClassifier } from "../lib/hub/classifier_files.ts";
+import { classify, loadClassifier } from "../lib/hub/load_classifier.ts";
+import { SequenceClassifier } from "../lib/nn/sequence_classifier.ts";
+import type { SequenceClassifierConfig } from "../lib/nn/sequence_classifier.ts";
+import { openDevice } from "../lib/ops/open_device.ts";
+import { Random } from "../lib/random.ts";
+import { lowerCaseWords } from "../lib/text/lower_case_words.ts";
+
+await openDevice({ device: "cpu", threads: 1 });
+const tokenizer = await lowerCaseWords(["to be or not to be, be or to"]);
+
+const shared: SequenceClassifierConfig = {
+  vocabSize: tokenizer.vocabSize,
+  contextLength: 8,
+  layers: 2,
+  heads: 2,
+  width: 16,
+  activation: "gelu",
+  normEpsilon: 1e-12,
+  dropout: 0.2,
+  poolerActivation: "relu",
+  labels: ["yes", "no", "perhaps"],
+};
+
+const DISTILBERT = { ...shared, attentionOutputDropout: 0, classifierDropout: 0.1 };
+const BERT: SequenceClassifierConfig = {
+  ...shared,
+  poolerActivation: "tanh",
+  tokenTypes: 2,
+  normEpsilon: 1e-6,
+  attentionDropout: 0.1,
+};
+
+async function withFolder(body: (folder: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+for (const [type, config] of Object.entries({ distilbert: DISTILBERT, bert: BERT })) {
+  Deno.test(`a saved ${type} is loaded again`, async () => {
+    await withFolder(async (folder) => {
+      const model = new SequenceClassifier(config, { random: new Random(3) });
+      await saveClassifier(folder, { model, tokenizer });
+      const loaded = await loadClassifier(folder);
+      assert.equal(loaded.architecture, type);
+      assert.deepEqual(loaded.model.config.labels, shared.labels);
+      const texts = ["to be", "not", "or or or or or or or or or or"];
+      assert.deepEqual(
+        await classify(loaded.model, loaded.tokenizer, texts),
+        await classify(model, tokenizer, texts),
+      );
+      await saveClassifier(`${folder}/again`, { model: loaded.model, tokenizer });
+      for (const name of ["config.json", "model.safetensors"]) {
+        assert.deepEqual(
+          await Deno.readFile(`${folder}/again/${name}`),
+          await Deno.readFile(`${folder}/${name}`),
+        );
+      }
+    });
+  });
+}
+
+Deno.test("an encoder that no saved architecture is, is refused, and nothing is written", async () => {
+  await withFolder(async (folder) => {
+    const model = new SequenceClassifier({ ...shared, normPlacement: "pre" });
+    await assert.rejects(
+      () => saveClassifier(`${folder}/new`, { model, tokenizer }),
+      /^RangeError: saving a classifier: none of bert, distilbert is this model/,
+    );
+    await assert.rejects(() => Deno.stat(`${folder}/new`));
+  });
+});
