@@ -9,6 +9,8 @@ import { loadSources } from "../kernels/webgpu/wgsl.ts";
 import { useDevice } from "../lib/device/current_device.ts";
 import type { Kernel } from "../lib/device/kernel.ts";
 import { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
+import { UserError } from "../lib/errors.ts";
+import { exp } from "../lib/ops/unary.ts";
 import { launch } from "../lib/tensor/launch.ts";
 import { empty } from "../lib/tensor/tensor.ts";
 import { type Build, nullAdapter, recordBuilds } from "./support/dawn.ts";
@@ -64,6 +66,18 @@ dawnTest("Dawn: a launch that binds the same memory twice to write is refused", 
   launch(TWO_RESULTS, { x, y, z: y }, {});
   await assert.rejects(device.finish(), /aliasing/);
 });
+
+dawnTest(
+  "Dawn: a tensor over the adapter's limit for a binding is refused in one line",
+  (device) => {
+    const x = empty([device.gpu.limits.maxStorageBufferBindingSize / 4 + 1]);
+    assert.throws(() => exp(x), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(error.message, /^webgpu: unary: expected tensors of at most 134217728 bytes on/);
+      return true;
+    });
+  },
+);
 
 /** Sources that no build contains, and options that no build turns on, or off. */
 async function leftOut(builds: readonly Build[]): Promise<string[]> {

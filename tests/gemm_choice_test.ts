@@ -28,14 +28,14 @@ const request = (
   ...form,
 });
 
-const discrete: GemmAdapter = {
-  gemmKernels: GEMM_KERNELS.discrete,
+const wide: GemmAdapter = {
+  gemmKernels: GEMM_KERNELS.wide,
   precision: "f32",
-  subgroupSize: 32,
+  hasSubgroups: true,
   traits: { manyCores: true },
 };
 const software: GemmAdapter = {
-  ...discrete,
+  ...wide,
   gemmKernels: GEMM_KERNELS.software,
   traits: { manyCores: false },
 };
@@ -45,25 +45,27 @@ Deno.test("the CPU: GEMV for few rows, split-K if B is [k,n], otherwise tiles or
     const { form: how, kernel, splitK } = chooseCpuGemm(request(m, 4096, 1024, form), hasBlas);
     return [how, kernel, splitK];
   };
-  assert.deepEqual(kernel(1), ["gemv", "workgroup", 16]);
-  assert.deepEqual(kernel(4, { transposeB: true }), ["gemv", "workgroup", 1]);
+  assert.deepEqual(kernel(1), ["gemv", "scalar", 16]);
+  assert.deepEqual(kernel(4, { transposeB: true }), ["gemv", "scalar", 1]);
   assert.deepEqual(kernel(3), ["tiles", "tiled", 1]);
   assert.deepEqual(kernel(1, { batch: 2 }), ["tiles", "tiled", 1]);
   assert.deepEqual(kernel(1, { transposeA: true }), ["tiles", "tiled", 1]);
   assert.deepEqual(kernel(3, {}, true), ["tiles", "blas", 1]);
 });
 
-Deno.test("a GPU: few rows share columns, in subgroups if it has them", () => {
-  const slices = (adapter: GemmAdapter, transposeB: boolean) => {
-    const plan = chooseWebGpuGemm(adapter, request(2, 512, 128, { transposeB }));
+Deno.test("a GPU: few rows by vectorized loads if sizes allow, in subgroups if it has them", () => {
+  const kernel = (adapter: GemmAdapter, n: number, transposeB: boolean) => {
+    const plan = chooseWebGpuGemm(adapter, request(2, n, 128, { transposeB }));
     assert.ok(plan.form === "gemv");
-    return [plan.kernel, plan.slices];
+    return plan.kernel === "scalar" ? `scalar ${plan.slices}` : plan.kernel;
   };
-  assert.deepEqual(slices(discrete, true), ["subgroup", 32]);
-  assert.deepEqual(slices({ ...discrete, subgroupSize: 8 }, true), ["subgroup", 8]);
-  assert.deepEqual(slices({ ...discrete, subgroupSize: undefined }, true), ["workgroup", 32]);
-  assert.deepEqual(slices(discrete, false), ["workgroup", 8]);
-  assert.deepEqual(slices(software, true), ["workgroup", 1]);
+  assert.equal(kernel(wide, 65, true), "subgroup");
+  assert.equal(kernel(wide, 512, false), "subgroup");
+  assert.equal(kernel({ ...wide, hasSubgroups: false }, 512, true), "workgroup");
+  assert.equal(kernel(wide, 65, false), "scalar 8");
+  assert.equal(kernel(software, 512, true), "scalar 1");
+  const odd = chooseWebGpuGemm(wide, request(1, 512, 127, { transposeB: true }));
+  assert.ok(odd.form === "gemv" && odd.kernel === "scalar" && odd.slices === 32);
 });
 
 Deno.test("a GPU: large results, aligned sizes and half precision decide the tiles", () => {
@@ -72,14 +74,14 @@ Deno.test("a GPU: large results, aligned sizes and half precision decide the til
     assert.ok(plan.form === "tiles");
     return plan.rounds ? `${plan.kernel}, rounded` : plan.kernel;
   };
-  assert.equal(kernel(discrete, request(768, 128, 512)), "tiled");
-  assert.equal(kernel(discrete, request(4096, 1024, 64)), "large");
+  assert.equal(kernel(wide, request(768, 128, 512)), "tiled");
+  assert.equal(kernel(wide, request(4096, 1024, 64)), "large");
   assert.equal(kernel(software, request(768, 128, 512)), "direct");
   assert.equal(kernel(software, request(768, 128, 510)), "tiled");
   assert.equal(kernel(software, request(768, 126, 512)), "tiled");
   assert.equal(kernel(software, request(768, 126, 512, { transposeB: true })), "direct");
   assert.equal(kernel(software, request(766, 128, 512, { transposeA: true })), "tiled");
-  const half: GemmAdapter = { ...discrete, precision: "f16" };
+  const half: GemmAdapter = { ...wide, precision: "f16" };
   assert.equal(kernel(half, request(768, 128, 512)), "tiled");
   assert.equal(kernel(half, request(768, 128, 512, { mayRound: true })), "tiled_half, rounded");
   assert.equal(kernel(half, request(4096, 1024, 64, { mayRound: true })), "large_half, rounded");
@@ -88,12 +90,12 @@ Deno.test("a GPU: large results, aligned sizes and half precision decide the til
 Deno.test("a GPU: a small result with a long k is split along k, until the GPU is busy", () => {
   const splitK = (adapter: GemmAdapter, asked: GemmRequest) =>
     chooseWebGpuGemm(adapter, { ...asked, transposeA: true }).splitK;
-  assert.equal(splitK(discrete, request(128, 512, 768)), 4);
-  assert.equal(splitK(discrete, request(64, 64, 65536)), 128);
-  assert.equal(splitK(discrete, request(64, 64, 250)), 1); // parts would have fewer than 128
-  assert.equal(splitK(discrete, request(128, 512, 768, { hasEpilogue: true })), 1);
-  assert.equal(splitK(discrete, request(128, 512, 768, { transposeB: true })), 1);
-  assert.equal(splitK(discrete, request(128, 512, 768, { batch: 2 })), 1);
+  assert.equal(splitK(wide, request(128, 512, 768)), 4);
+  assert.equal(splitK(wide, request(64, 64, 65536)), 128);
+  assert.equal(splitK(wide, request(64, 64, 250)), 1); // parts would have fewer than 128
+  assert.equal(splitK(wide, request(128, 512, 768, { hasEpilogue: true })), 1);
+  assert.equal(splitK(wide, request(128, 512, 768, { transposeB: true })), 1);
+  assert.equal(splitK(wide, request(128, 512, 768, { batch: 2 })), 1);
   assert.equal(splitK(software, request(128, 512, 768)), 1);
 });
 

@@ -1,7 +1,6 @@
-// The sum over the threads of a column for matmul_rows.wgsl, by subgroup shuffles: all of them
-// receive it. The threads must be neighbors (TRANSPOSE_B), and at most a subgroup of them.
-fn sum_of_slices(own: vec4f, lane: u32, slice: u32) -> vec4f {
-  var sum = own;
-  for (var half = SLICES / 2u; half > 0u; half /= 2u) { sum += subgroupShuffleXor(sum, half); }
-  return sum;
+// The sum over four neighboring threads for matmul_rows_vec4.wgsl, by subgroup shuffles: each of
+// them receives it. Every subgroup has at least four threads, whatever the adapter reports.
+fn sum_of_four(own: vec4f, lane: u32) -> vec4f {
+  let sum = own + subgroupShuffleXor(own, 1u);
+  return sum + subgroupShuffleXor(sum, 2u);
 }

@@ -1,21 +1,10 @@
-// The sum over the threads of a column for matmul_rows.wgsl, by workgroup memory: the thread of
-// slice 0 receives it.
+// The sum over four neighboring threads for matmul_rows_vec4.wgsl, by workgroup memory: each of
+// them receives it.
+var<workgroup> parts: array<vec4f, 256>;
 
-// A sum for each of four rows, by thread.
-var<workgroup> sums: array<vec4f, 256>;
-
-fn sum_of_slices(own: vec4f, lane: u32, slice: u32) -> vec4f {
-  var sum = own;
-  if (SLICES > 1u) {
-    sums[lane] = sum;
-    let next = select(256u / SLICES, 1u, TRANSPOSE_B == 1u);
-    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (slice < half) {
-        sum += sums[lane + half * next];
-        sums[lane] = sum;
-      }
-    }
-  }
-  return sum;
+fn sum_of_four(own: vec4f, lane: u32) -> vec4f {
+  parts[lane] = own;
+  workgroupBarrier();
+  let first = lane / 4u * 4u;
+  return (parts[first] + parts[first + 1u]) + (parts[first + 2u] + parts[first + 3u]);
 }

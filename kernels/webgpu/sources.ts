@@ -48,6 +48,7 @@ import matmulLarge from "./matmul_large.wgsl" with { type: "text" };
 import matmulRegisters from "./matmul_registers.wgsl" with { type: "text" };
 import matmulRows from "./matmul_rows.wgsl" with { type: "text" };
 import matmulRowsSubgroup from "./matmul_rows_subgroup.wgsl" with { type: "text" };
+import matmulRowsVec4 from "./matmul_rows_vec4.wgsl" with { type: "text" };
 import matmulRowsWorkgroup from "./matmul_rows_workgroup.wgsl" with { type: "text" };
 import matmulSlices from "./matmul_slices.wgsl" with { type: "text" };
 import matmulTile from "./matmul_tile.wgsl" with { type: "text" };
@@ -142,11 +143,12 @@ export const joinSources = sourceJoiner({
   matmul_half: { text: matmulHalf },
   matmul_large: { text: matmulLarge, requires: ["matmul_slices"] },
   matmul_registers: { text: matmulRegisters, requires: ["matmul_vec4"] },
-  matmul_rows: {
-    text: matmulRows,
-    requires: ["matmul_epilogue", ["matmul_rows_workgroup", "matmul_rows_subgroup"]],
-  },
+  matmul_rows: { text: matmulRows, requires: ["matmul_epilogue"] },
   matmul_rows_subgroup: { text: matmulRowsSubgroup },
+  matmul_rows_vec4: {
+    text: matmulRowsVec4,
+    requires: ["matmul_vec4", ["matmul_rows_workgroup", "matmul_rows_subgroup"]],
+  },
   matmul_rows_workgroup: { text: matmulRowsWorkgroup },
   matmul_slices: { text: matmulSlices, requires: ["matmul_tile", ["matmul_full", "matmul_half"]] },
   matmul_tile: { text: matmulTile, requires: ["matmul_epilogue"] },

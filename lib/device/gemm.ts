@@ -43,10 +43,16 @@ export type TilesKernel = TileKernel | "tiled_half" | "large_half" | "blas";
 export type TileKernel = "direct" | "registers" | "tiled" | "large";
 
 /**
- * How the threads that share a column of a product of few rows (GEMV) add up: through workgroup
- * memory, or in subgroups.
+ * How the threads that share columns of a product of few rows (GEMV) with vectorized (vec4) loads
+ * add up: through workgroup memory, or in subgroups first.
  */
 export type GemvKernel = "workgroup" | "subgroup";
+
+/**
+ * A kernel for few rows (GEMV): `scalar` reads one number at a time, for any sizes; the others use
+ * vectorized (vec4) loads.
+ */
+export type RowsKernel = "scalar" | GemvKernel;
 
 /** A product in tiles. */
 export interface TilesPlan {
@@ -64,8 +70,8 @@ export interface TilesPlan {
 /** A product of a few rows of A, whose kernel reads B once. */
 export interface GemvPlan {
   readonly form: "gemv";
-  readonly kernel: GemvKernel;
-  /** Threads that share a column. */
+  readonly kernel: RowsKernel;
+  /** Threads that share a column in `scalar`. */
   readonly slices: number;
   /**
    * Split-K: parts of k that are multiplied separately and summed afterwards; 1 if k is not

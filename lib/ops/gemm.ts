@@ -119,8 +119,13 @@ function gemv(
   options: GemmOptions,
 ): void {
   const { buffers, constants, functions } = buildEpilogue(options);
-  const fixed = { TRANSPOSE_B: options.transposeB ? 1 : 0, ROWS: m, SLICES: slices };
-  const scalars = { n, k, parts };
+  const isScalar = kernel === "scalar";
+  const fixed = {
+    TRANSPOSE_B: options.transposeB ? 1 : 0,
+    ROWS: m,
+    ...(isScalar ? { SLICES: slices } : { TRANSPOSE_A: 0 }),
+  };
+  const scalars = { m, n, k, parts };
   if (parts === 1) {
     const build = { ...fixed, ...constants };
     launch({ ...GEMV[kernel], functions }, { a, b, c, ...buffers }, scalars, build);

@@ -9,7 +9,7 @@ import { matmulRows as cpuRows } from "../../kernels/cpu/matmul_rows.ts";
 import { matmulRowsSum } from "../../kernels/cpu/matmul_rows_sum.ts";
 import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { ElementType, Kernel, WebGpuKernel } from "../device/kernel.ts";
-import type { GemvKernel, TilesKernel } from "../device/gemm.ts";
+import type { RowsKernel, TilesKernel } from "../device/gemm.ts";
 
 const EPILOGUE = { bias: "f32", residual: "f32", pre: "f32" } as const;
 
@@ -59,26 +59,33 @@ export const TILES: Readonly<Record<TilesKernel, Kernel>> = {
   blas: { ...full.tiled, name: "matmul_blas", webgpu: undefined, cpu: matmulBlas },
 };
 
-const gemv = (
-  name: string,
-  sum: "matmul_rows_workgroup" | "matmul_rows_subgroup",
-  features: readonly GPUFeatureName[] = [],
-): Kernel => ({
+/** Columns of a workgroup of matmul_rows_vec4.wgsl. */
+const COLUMNS = 32;
+
+const gemv = (name: string, webgpu: WebGpuKernel, element: ElementType = "f32"): Kernel => ({
   name,
-  ...buffers("f32"),
-  scalars: words("n", "k", "parts"),
-  webgpu: {
-    code: wgsl("matmul_rows", sum),
-    features,
-    workgroups: ({ n }, { SLICES }) => Math.ceil(n * SLICES / 256),
-  },
+  ...buffers(element),
+  scalars: words("m", "n", "k", "parts"),
+  webgpu,
   cpu: cpuRows,
 });
 
+const gemvVec4 = (sum: "matmul_rows_workgroup" | "matmul_rows_subgroup"): WebGpuKernel => ({
+  code: wgsl("matmul_rows_vec4", sum),
+  workgroups: ({ n }) => Math.ceil(n / COLUMNS),
+});
+
 /** The kernels for few rows of A (GEMV), which read B once. */
-export const GEMV: Readonly<Record<GemvKernel, Kernel>> = {
-  workgroup: gemv("matmul_rows", "matmul_rows_workgroup"),
-  subgroup: gemv("matmul_rows_subgroup", "matmul_rows_subgroup", ["subgroups"]),
+export const GEMV: Readonly<Record<RowsKernel, Kernel>> = {
+  scalar: gemv("matmul_rows", {
+    code: wgsl("matmul_rows"),
+    workgroups: ({ n }, { SLICES }) => Math.ceil(n * SLICES / 256),
+  }),
+  workgroup: gemv("matmul_rows_vec4", gemvVec4("matmul_rows_workgroup"), "vec4f"),
+  subgroup: gemv("matmul_rows_subgroup", {
+    ...gemvVec4("matmul_rows_subgroup"),
+    features: ["subgroups"],
+  }, "vec4f"),
 };
 
 /** Sums the parts of a product of few rows whose k was divided (split-K), with the epilogue. */

@@ -125,7 +125,7 @@ async function timings(
   wait: number,
 ): Promise<ProductTiming[]> {
   const field = product.m <= 4 ? "gemv" : isLargeResult(product) ? "large" : "small";
-  const kernels = field !== "gemv" ? TILE_KERNELS : device.subgroupSize ? GEMV_KERNELS : [];
+  const kernels = field !== "gemv" ? TILE_KERNELS : device.hasSubgroups ? GEMV_KERNELS : [];
   const operands = makeOperands(product);
   const candidates: Candidate[] = [];
   for (const kernel of kernels) {

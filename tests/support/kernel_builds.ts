@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { TILE_KERNELS } from "../../lib/device/webgpu/gemm_choice.ts";
+import { GEMV_KERNELS, TILE_KERNELS } from "../../lib/device/webgpu/gemm_choice.ts";
 import type { WebGpuDevice } from "../../lib/device/webgpu/webgpu_device.ts";
 import { generate } from "../../lib/generate/generate.ts";
 import type { GenerationOptions } from "../../lib/generate/generation.ts";
@@ -56,8 +56,10 @@ export async function buildKernels(device: WebGpuDevice): Promise<void> {
     scope(products);
     train(SIZES);
   }
-  device.gemmKernels = { ...chosen, gemv: "subgroup" };
-  scope(() => fewRows());
+  for (const gemv of GEMV_KERNELS) {
+    device.gemmKernels = { ...chosen, gemv };
+    scope(fewRows);
+  }
   if (device.gpu.features.has("shader-f16")) inHalfPrecision(device);
   device.gemmKernels = { ...chosen, small: "tiled" };
   for (const operations of [norms, attentions, elementwise, movements, reductions, quantized]) {
@@ -74,9 +76,12 @@ function products(): void {
   for (const form of [{}, { transposeB: true }, { transposeA: true }]) matmul(a, b, form);
 }
 
+/** Products of up to four rows, by vectorized loads and one number at a time. */
 function fewRows(): void {
   for (const rows of [1, 2, 3, 4]) {
-    for (const transposeB of [false, true]) matmul(zeros([rows, 8]), zeros([8, 8]), { transposeB });
+    for (const [size, transposeB] of [[8, false], [8, true], [7, false], [7, true]] as const) {
+      matmul(zeros([rows, size]), zeros([size, size]), { transposeB });
+    }
   }
   linear(zeros([1, 8]), zeros([8, 8]), zeros([8]));
 }

@@ -17,5 +17,5 @@ export function chooseCpuGemm(request: GemmRequest, hasBlas: boolean): GemmPlan 
   }
   // B as [k,n] is read in its order in memory, so k is divided among the chunks.
   const splitK = transposeB ? 1 : Math.ceil(k / rowsOfChunk(k, n));
-  return { form: "gemv", kernel: "workgroup", slices: 1, splitK };
+  return { form: "gemv", kernel: "scalar", slices: 1, splitK };
 }

@@ -8,23 +8,31 @@
  */
 import type { GemmKernels } from "./gemm_choice.ts";
 
-/** Kinds of adapters that need different kernels. */
-export type AdapterClass = "software" | "apple" | "integrated" | "discrete";
+/**
+ * Kinds of adapters that need different kernels. `wide`: a thread has 128 registers or more, as on
+ * AMD's and NVIDIA's GPUs; `narrow`: it has fewer, or nobody knows.
+ */
+export type AdapterClass = "software" | "apple" | "narrow" | "wide";
 
 /** The names of an adapter, as browsers and Deno report them. */
 export type AdapterNames = Pick<GPUAdapterInfo, "vendor" | "architecture" | "description">;
 
+/** What is known of an adapter. */
+export type AdapterFacts =
+  & AdapterNames
+  & Partial<Pick<GPUAdapterInfo, "isFallbackAdapter" | "subgroupMinSize">>;
+
 /**
  * The kernels of each class: workgroup memory makes a software adapter no faster, and Apple's
- * caches are as fast; small GPUs have too few cores for tiles of 128. Source: the published figures
- * of jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU kernels. Only `software` has been measured
- * here.
+ * caches are as fast; tiles of 128 take 120 registers a thread, which Intel's compiler spills, on Arc
+ * as well. Source: the published figures of jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU kernels,
+ * and Mesa's compilers (bench/compilers.ts). Only `software` has been measured here.
  */
 export const GEMM_KERNELS: Readonly<Record<AdapterClass, GemmKernels>> = {
   software: { small: "direct", large: "direct", gemv: "workgroup" },
   apple: { small: "tiled", large: "registers", gemv: "subgroup" },
-  integrated: { small: "tiled", large: "tiled", gemv: "subgroup" },
-  discrete: { small: "tiled", large: "large", gemv: "subgroup" },
+  narrow: { small: "tiled", large: "tiled", gemv: "subgroup" },
+  wide: { small: "tiled", large: "large", gemv: "subgroup" },
 };
 
 /** PCI numbers of vendors, for Deno, which reports no names. */
@@ -37,17 +45,21 @@ const VENDORS: Readonly<Record<string, string>> = {
   "32902": "intel",
 };
 
-/** The class of an adapter; an unknown one is integrated, whose kernels require the least. */
-export function adapterClass(info: AdapterNames & { isFallbackAdapter?: boolean }): AdapterClass {
-  const { description } = info;
-  if (info.isFallbackAdapter || /llvmpipe|swiftshader|lavapipe|basic render/i.test(description)) {
+/** Threads that NVIDIA's and AMD's GPUs run in step at least; Intel's run 8 or 16. */
+const WIDE_SUBGROUP = 32;
+
+/**
+ * The class of an adapter, by its vendor or, if a browser hides it, by its smallest subgroup;
+ * nothing but software is told by its description.
+ */
+export function adapterClass(facts: AdapterFacts): AdapterClass {
+  const { description, isFallbackAdapter, subgroupMinSize = 0 } = facts;
+  if (isFallbackAdapter || /llvmpipe|swiftshader|lavapipe|basic render/i.test(description)) {
     return "software";
   }
-  const vendor = VENDORS[info.vendor] ?? info.vendor.toLowerCase();
+  const vendor = VENDORS[facts.vendor] ?? facts.vendor.toLowerCase();
   if (vendor === "apple" || /^apple\b/i.test(description)) return "apple";
-  if (vendor === "nvidia" || /nvidia|geforce|radeon (rx|pro)|\barc\b/i.test(description)) {
-    return "discrete";
-  }
-  const isIntegrated = /graphics|vega|raphael|renoir|cezanne|phoenix|apu/i.test(description);
-  return vendor === "amd" && !isIntegrated ? "discrete" : "integrated";
+  if (vendor === "nvidia" || vendor === "amd") return "wide";
+  const isKnown = Object.values(VENDORS).includes(vendor);
+  return !isKnown && subgroupMinSize >= WIDE_SUBGROUP ? "wide" : "narrow";
 }

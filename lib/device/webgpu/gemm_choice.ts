@@ -20,7 +20,7 @@ export interface GemmKernels {
   readonly small: TileKernel;
   /** Kernel for larger results. */
   readonly large: TileKernel;
-  /** Kernel for up to four rows (GEMV), if B is [n,k]. */
+  /** Kernel for up to four rows (GEMV), if sizes allow vectorized loads. */
   readonly gemv: GemvKernel;
 }
 
@@ -30,8 +30,8 @@ export interface GemmAdapter {
   readonly gemmKernels: GemmKernels;
   /** Precision of the operands of products that may be rounded. */
   readonly precision: "f32" | "f16";
-  /** Minimum of threads in a subgroup; undefined if kernels cannot use subgroups. */
-  readonly subgroupSize: number | undefined;
+  /** Whether kernels can use subgroups. */
+  readonly hasSubgroups: boolean;
   /** Traits of the device. */
   readonly traits: Pick<DeviceTraits, "manyCores">;
 }
@@ -55,15 +55,15 @@ export function chooseWebGpuGemm(adapter: GemmAdapter, request: GemmRequest): Ge
   return { form: "tiles", kernel: fits ? kernel : "tiled", rounds: false, splitK };
 }
 
-function gemvPlan(adapter: GemmAdapter, { transposeB }: GemmRequest): GemmPlan {
-  const { gemmKernels, subgroupSize, traits } = adapter;
-  const plan = { form: "gemv", kernel: "workgroup", splitK: 1 } as const;
-  if (!traits.manyCores) return { ...plan, slices: 1 };
+function gemvPlan(adapter: GemmAdapter, request: GemmRequest): GemmPlan {
+  const { gemmKernels, hasSubgroups, traits } = adapter;
+  const scalar = { form: "gemv", kernel: "scalar", splitK: 1 } as const;
+  if (!traits.manyCores) return { ...scalar, slices: 1 };
   // Threads that share a column read along k, which is contiguous in B only as [n,k].
-  if (!transposeB) return { ...plan, slices: 8 };
-  return gemmKernels.gemv === "subgroup" && subgroupSize
-    ? { ...plan, kernel: "subgroup", slices: Math.min(32, subgroupSize) }
-    : { ...plan, slices: 32 };
+  const slices = request.transposeB ? 32 : 8;
+  if (!isVec4Aligned(request)) return { ...scalar, slices };
+  const kernel = hasSubgroups ? gemmKernels.gemv : "workgroup";
+  return { ...scalar, kernel, slices };
 }
 
 /**

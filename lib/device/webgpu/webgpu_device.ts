@@ -3,8 +3,8 @@
  *
  * Eager launches are collected in one open pass, which is submitted when a value is read or
  * written; a loaded program holds prepared pipelines, bind groups and one uniform buffer, so that a
- * run is one encoder, one pass, one submit. See ../choose_device.ts for the choice of a device,
- * pipelines.ts for the kernels.
+ * run is one encoder, one pass, one submit, or a few of each if it takes long. See
+ * ../choose_device.ts for the choice of a device, pipelines.ts for the kernels.
  *
  * @module
  */
@@ -12,12 +12,13 @@ import { UserError } from "../../errors.ts";
 import type { Device, DeviceTraits, LoadedProgram } from "../device.ts";
 import type { GemmPlan, GemmRequest } from "../gemm.ts";
 import type { Allocation, Launch, Range } from "../launch.ts";
-import { encodeScalars } from "../kernel.ts";
+import { encodeScalars, type Kernel } from "../kernel.ts";
 import type { Recorder } from "../recorder.ts";
 import { adapterClass, GEMM_KERNELS } from "./adapter_class.ts";
 import { chooseWebGpuGemm, type GemmKernels } from "./gemm_choice.ts";
 import { dispatchSize } from "./dispatch_size.ts";
 import { acceptsEnableSubgroups, Pipelines } from "./pipelines.ts";
+import { cutInParts, FIRST_SUBMITS, type PacedProgram, SubmitPace } from "./submit_pace.ts";
 
 interface Memory extends Allocation {
   readonly buffer: GPUBuffer;
@@ -38,7 +39,8 @@ interface Dispatch {
 }
 
 const UNIFORM_SLOT = 256;
-const EAGER_SLOTS = 1024;
+/** Eager launches of a submit at most, so that it does not take long. */
+const EAGER_SLOTS = 128;
 
 const TRAITS: Omit<DeviceTraits, "manyCores"> = {
   workgroupThreads: 256,
@@ -56,11 +58,12 @@ export class WebGpuDevice implements Device {
   gemmKernels: GemmKernels;
   /** Precision of the operands of the layers' matmuls; sums and everything else are f32. */
   precision: "f32" | "f16" = "f32";
-  /** Minimum of threads in a subgroup; undefined if kernels cannot use subgroups. */
-  readonly subgroupSize: number | undefined;
+  /** Whether kernels can use subgroups. */
+  readonly hasSubgroups: boolean;
   recorder: Recorder | undefined;
   readonly #pipelines: Pipelines;
   readonly #uniforms: GPUBuffer;
+  readonly #pace = new SubmitPace();
   #nextSlot = 0;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
@@ -78,8 +81,7 @@ export class WebGpuDevice implements Device {
     const adapterKind = adapterClass(adapter.info);
     this.traits = { ...TRAITS, manyCores: adapterKind !== "software" };
     this.gemmKernels = tuned ?? GEMM_KERNELS[adapterKind];
-    const hasSubgroups = gpu.features.has("subgroups" as GPUFeatureName);
-    this.subgroupSize = hasSubgroups ? adapter.info.subgroupMinSize : undefined;
+    this.hasSubgroups = gpu.features.has("subgroups" as GPUFeatureName);
     this.#pipelines = new Pipelines(gpu, enablesSubgroups);
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     this.#uniforms = gpu.createBuffer({ size: UNIFORM_SLOT * EAGER_SLOTS, usage });
@@ -94,19 +96,7 @@ export class WebGpuDevice implements Device {
     adapter: GPUAdapter,
     { reason, tuned }: OpenOptions = {},
   ): Promise<WebGpuDevice> {
-    const { limits } = adapter;
-    const features = ["shader-f16", "subgroups", "timestamp-query"] as GPUFeatureName[];
-    const gpu = await adapter.requestDevice({
-      requiredFeatures: features.filter((feature) => adapter.features.has(feature)),
-      requiredLimits: {
-        maxBufferSize: limits.maxBufferSize,
-        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-
-        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-      },
-    });
+    const gpu = await requestDevice(adapter);
     const { description, vendor, architecture } = adapter.info;
     const name = description || [vendor, architecture].filter(Boolean).join(" ") || "an adapter";
     const line = `webgpu (${name}${tuned ? ", tuned" : ""})${reason ? `: ${reason}` : ""}`;
@@ -159,7 +149,9 @@ export class WebGpuDevice implements Device {
     const encoder = this.gpu.createCommandEncoder();
     encoder.copyBufferToBuffer(buffer, source.byteOffset, staging, 0, source.bytes);
     this.gpu.queue.submit([encoder.finish()]);
+    const waited = this.#pace.beforeWait();
     await staging.mapAsync(GPUMapMode.READ);
+    waited();
     const copy = staging.getMappedRange().slice(0);
     staging.destroy();
     this.#throwError();
@@ -188,14 +180,12 @@ export class WebGpuDevice implements Device {
     const dispatches = launches
       .map((launch, i) => this.#prepare(launch, uniforms, i * UNIFORM_SLOT))
       .filter(({ workgroups }) => workgroups[0] > 0);
+    const program: PacedProgram = { submits: FIRST_SUBMITS };
     return {
       run: () => {
         this.#submitEager();
-        const encoder = this.gpu.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        for (const dispatch of dispatches) encode(pass, dispatch);
-        pass.end();
-        this.gpu.queue.submit([encoder.finish()]);
+        this.#pace.count(program);
+        for (const part of cutInParts(dispatches, program.submits)) this.#submit(part);
       },
       dispose: () => uniforms.destroy(),
     };
@@ -203,7 +193,9 @@ export class WebGpuDevice implements Device {
 
   async finish(): Promise<void> {
     this.#submitEager();
+    const waited = this.#pace.beforeWait();
     await this.gpu.queue.onSubmittedWorkDone();
+    waited();
     this.#throwError();
   }
   memory(): { used: number; peak: number; scratch: number } {
@@ -222,6 +214,7 @@ export class WebGpuDevice implements Device {
       if (!range) return [];
       const { buffer } = range.allocation as Memory;
       const size = Math.ceil(Math.max(range.bytes, 4) / 16) * 16;
+      this.#expectBindable(kernel, size);
       return [{ binding, resource: { buffer, offset: range.byteOffset, size } }];
     });
     const size = 4 * Object.keys(kernel.scalars).length;
@@ -231,6 +224,22 @@ export class WebGpuDevice implements Device {
     }
     const bindGroup = this.gpu.createBindGroup({ layout, entries });
     return { pipeline, bindGroup, workgroups: dispatchSize(kernel.webgpu!, scalars, constants) };
+  }
+
+  #expectBindable({ name }: Kernel, bytes: number): void {
+    const { maxStorageBufferBindingSize } = this.gpu.limits;
+    if (bytes <= maxStorageBufferBindingSize) return;
+    throw new UserError(
+      `webgpu: ${name}: expected tensors of at most ${maxStorageBufferBindingSize} bytes on this adapter, got one of ${bytes}; use a smaller batch, context or model, or the device 'cpu'`,
+    );
+  }
+
+  #submit(dispatches: readonly Dispatch[]): void {
+    const encoder = this.gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const dispatch of dispatches) encode(pass, dispatch);
+    pass.end();
+    this.gpu.queue.submit([encoder.finish()]);
   }
 
   #submitEager(): void {
@@ -246,6 +255,28 @@ export class WebGpuDevice implements Device {
     this.#error = undefined;
     if (message) throw new Error(`webgpu: a kernel failed: ${message}`);
   }
+}
+
+/**
+ * A device with the adapter's features and its largest buffers. Deno 2.9 grants subgroups without
+ * listing them.
+ */
+async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const { limits } = adapter;
+  const requiredLimits = {
+    maxBufferSize: limits.maxBufferSize,
+    maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+    maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+    maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+    maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+  };
+  const subgroups = "subgroups" as GPUFeatureName;
+  const wanted = ["shader-f16", "timestamp-query", subgroups] as GPUFeatureName[];
+  const listed = wanted.filter((feature) => adapter.features.has(feature));
+  const request = (requiredFeatures: GPUFeatureName[]) =>
+    adapter.requestDevice({ requiredFeatures, requiredLimits });
+  if (listed.includes(subgroups)) return await request(listed);
+  return await request([...listed, subgroups]).catch(() => request(listed));
 }
 
 function encode(pass: GPUComputePassEncoder, { pipeline, bindGroup, workgroups }: Dispatch): void {
