@@ -33,6 +33,7 @@ export { valueAndGrad } from "./lib/tensor/autograd.ts";
 export { recompute } from "./lib/tensor/recompute.ts";
 export { quantizedEmbedding } from "./lib/ops/quantized_embedding.ts";
 export { quantizedLinear, type QuantizedLinearOptions } from "./lib/ops/quantized_linear.ts";
+export type { HalfType } from "./lib/ops/half_precision.ts";
 export {
   type QuantizedMatrix,
   quantizeMatrix,

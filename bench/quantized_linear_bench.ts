@@ -1,5 +1,5 @@
 /**
- * Linear layers with int8 weights and one row of x (GEMV), in GPT-2's shapes; bandwidth counts the
+ * Linear layers with bf16 and int8 weights and one row of x (GEMV), in GPT-2's shapes; bandwidth counts the
  * bytes of the weights.
  *
  * @module
@@ -17,10 +17,13 @@ const draw = (count: number) => Float32Array.from({ length: count }, () => rando
 
 for (const [k, n] of [[768, 2304], [3072, 768]]) {
   const weights = draw(k * n), x = draw(k);
-  for (const group of [32, 64, 128]) {
-    const name = `1×${k}·${k}×${n}, 8 bits, groups of ${group}`;
-    await benchEachDevice(name, { bytes: n * k * (group + 4) / group }, async () => {
-      const matrix = quantizeMatrix(weights, [n, k], { group, transposed: true });
+  for (const group of [undefined, 32, 64, 128]) {
+    const [bits, bytes] = group === undefined
+      ? [16, 2] as const
+      : [8, (group + 4) / group] as const;
+    const name = `1×${k}·${k}×${n}, ${bits} bits${group ? `, groups of ${group}` : ""}`;
+    await benchEachDevice(name, { bytes: n * k * bytes }, async () => {
+      const matrix = quantizeMatrix(weights, [n, k], { bits, group, transposed: true });
       const input = tensor(x, { shape: [1, k] });
       const program = compile(() => quantizedLinear(input, matrix));
       const values = await program().data();

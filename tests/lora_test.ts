@@ -198,7 +198,7 @@ forEachDevice("a base in 8 bits takes an adapter in f32; merging it is refused",
   const before = await model.forward(ids()).data();
   await quantize(model, { group: 16 });
   assertClose(await model.forward(ids()).data(), before, 0.05);
-  assert.throws(() => adapter.merge(), /8 bits; merge first and quantize then/);
+  assert.throws(() => adapter.merge(), /rounded ones; merge first and quantize then/);
 });
 
 forEachDevice("biases are trained with the adapter, and off with it", async () => {

@@ -199,7 +199,7 @@ forEachDevice("a load that fails frees what was rounded", async (device) => {
   const wrong = { weights: "int2" as "int8" };
   await assert.rejects(
     loadPretrained(folder, wrong),
-    /weights must be f32, int8 or int4, got int2/,
+    /weights must be f32, bf16, f16, int8 or int4, got int2/,
   );
   await Deno.remove(folder, { recursive: true });
 });

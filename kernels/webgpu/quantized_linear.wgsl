@@ -1,7 +1,7 @@
-// C = activation(A·Wᵀ + bias) + residual with W in BITS = 8 or 4 bits. a: [m,k]; b: n rows of W in
-// blocks, each a scale (the bits of an f32) and GROUP signed integers; a weight is scale · integer.
-// In 4 bits, byte j of the 16 bytes of 32 integers holds integer j low and integer j + 16 high.
-// bias: [n]; residual, c: [m,n]. A workgroup computes 256 / SLICES columns of ROWS rows of A;
+// C = activation(A·Wᵀ + bias) + residual with W in BITS = 16, 8 or 4 bits. a: [m,k]; b: n rows of W
+// in blocks, each a scale (the bits of an f32) and GROUP signed integers; a weight is scale ·
+// integer. In 4 bits, byte j of the 16 bytes of 32 integers holds integer j low and integer j + 16
+// high. In 16 a block is eight numbers without a scale: word j holds number j low, j + 4 high. bias: [n]; residual, c: [m,n]. A workgroup computes 256 / SLICES columns of ROWS rows of A;
 // SLICES threads share a column, each with every SLICES-th of its blocks. Sums in f32, first over a
 // block, then over a thread's blocks, then over the threads.
 override ROWS: u32;
@@ -44,6 +44,17 @@ fn block_sum(row: u32, k: u32, at: u32) -> vec4f {
   return part;
 }
 
+// The sum of eight numbers in 16 bits times the rows of a: `at` is the first of their words.
+fn half_block_sum(row: u32, k: u32, at: u32) -> vec4f {
+  var part = vec4(0.0);
+  for (var j = 0u; j < 4u; j++) {
+    let word = b[at + j];
+    part = fma(load_a(row, k + j), vec4(from_half(word, 0u)), part);
+    part = fma(load_a(row, k + j + 4u), vec4(from_half(word, 1u)), part);
+  }
+  return part;
+}
+
 fn finish(product: f32, row: u32, column: u32) {
   var v = product;
   if (BIAS == 1u) { v += bias[column]; }
@@ -60,14 +71,19 @@ fn each_workgroup(tile: u32, lane: u32) {
   let column = tile % stripes * across + lane / SLICES;
   let slice = lane % SLICES;
   let blocks = (s.k + GROUP - 1u) / GROUP;
-  let words = GROUP * BITS / 32u + 1u;
+  var words = GROUP * BITS / 32u + 1u;
+  if (BITS == 16u) { words = 4u; }
   let inside = column < s.n && row < s.m;
   var sum = vec4(0.0);
   if (inside) {
     for (var block = slice; block < blocks; block += SLICES) {
       let at = (column * blocks + block) * words;
-      let part = block_sum(row, block * GROUP, at + 1u);
-      sum = fma(part, vec4(bitcast<f32>(b[at])), sum);
+      if (BITS == 16u) {
+        sum += half_block_sum(row, block * GROUP, at);
+      } else {
+        let part = block_sum(row, block * GROUP, at + 1u);
+        sum = fma(part, vec4(bitcast<f32>(b[at])), sum);
+      }
     }
   }
   if (SLICES > 1u) {

@@ -35,6 +35,7 @@ import embedding from "./embedding.wgsl" with { type: "text" };
 import embeddingBackward from "./embedding_backward.wgsl" with { type: "text" };
 import gather from "./gather.wgsl" with { type: "text" };
 import gatherBackward from "./gather_backward.wgsl" with { type: "text" };
+import half from "./half.wgsl" with { type: "text" };
 import quantizedEmbedding from "./quantized_embedding.wgsl" with { type: "text" };
 import quantizedLinear from "./quantized_linear.wgsl" with { type: "text" };
 import logSumExp from "./log_sum_exp.wgsl" with { type: "text" };
@@ -131,8 +132,9 @@ export const joinSources = sourceJoiner({
   embedding_backward: { text: embeddingBackward },
   gather: { text: gather },
   gather_backward: { text: gatherBackward },
-  quantized_embedding: { text: quantizedEmbedding },
-  quantized_linear: { text: quantizedLinear, requires: ["math"] },
+  half: { text: half },
+  quantized_embedding: { text: quantizedEmbedding, requires: ["half"] },
+  quantized_linear: { text: quantizedLinear, requires: ["half", "math"] },
   log_sum_exp: { text: logSumExp },
   math: { text: math },
   matmul: { text: matmul, requires: ["matmul_slices"] },

@@ -144,7 +144,7 @@ async function expectBase(
   if (expected === undefined) return;
   const whole = wholeParameters(model, modulesToSave);
   const parameters = new Map([...baseParameters(model)].filter(([name]) => !whole.has(name)));
-  if ([...parameters.values()].some(({ storage }) => storage.disposed)) return; // in 8 bits
+  if ([...parameters.values()].some(({ storage }) => storage.disposed)) return; // rounded
   const found = await fingerprint(parameters);
   if (found === expected) return;
   throw new UserError(

@@ -126,7 +126,7 @@ export class LoraAdapter<Model extends AdaptableModel = GPT> {
    * to rounding and as fast as without an adapter; the base's weights are kept for `unmerge`.
    *
    * @throws {Error} if it is merged or detached already
-   * @throws {TypeError} if the weights are in 8 bits: merge first and quantize then
+   * @throws {TypeError} if the weights are rounded: merge first and quantize then
    */
   merge(): void {
     this.#expect("merge", "unmerged");
@@ -242,6 +242,6 @@ function mergedWeight({ weight, transposed }: Linear, updates: readonly LowRankU
 function expectFloats(linear: Linear): void {
   if (!linear.quantized) return;
   throw new TypeError(
-    "merge: expected weights in f32, got weights in 8 bits; merge first and quantize then",
+    "merge: expected weights in f32, got rounded ones; merge first and quantize then",
   );
 }

@@ -41,7 +41,7 @@ export async function withSequences<Result>(
 
 /**
  * What a recorded program of the model depends on: its parameters, except those freed by
- * quantization, and its 8-bit head.
+ * quantization, and its rounded head.
  */
 function weightsOf(model: GPT): unknown[] {
   return [

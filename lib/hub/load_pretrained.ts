@@ -13,7 +13,7 @@ import { GPT } from "../nn/gpt.ts";
 import { withoutInitialValues } from "../nn/initializers.ts";
 import type { Module } from "../nn/module.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
-import type { RoundingOptions } from "../ops/quantized_matrix.ts";
+import type { Rounding } from "../ops/quantized_matrix.ts";
 import { expectPlace } from "../place.ts";
 import type { Progress } from "../progress.ts";
 import { namesOf, type PretrainedConfig, readModelConfig, type TextEnds } from "./config.ts";
@@ -67,9 +67,10 @@ export interface LoadPretrainedOptions extends LoadOptions {
    */
   readonly contextLength?: number;
   /**
-   * Storage of the weights in memory: `f32`, or `int8` or `int4`, as `quantize` rounds them, but
-   * while they are read, so that the whole is never held in float32. Such a model can generate and
-   * be evaluated, but neither trained nor saved. Default `f32`.
+   * Storage of the weights in memory: `f32`, or `bf16`, `f16`, `int8` or `int4`, as `quantize`
+   * rounds them, but while they are read, so that the whole is never held in float32. A file's own
+   * 16-bit type keeps its weights exactly. Such a model can generate and be evaluated, but neither
+   * trained nor saved. Default `f32`.
    */
   readonly weights?: WeightType;
   /** Replaces all dropout rates of the model's configuration, in [0, 1). */
@@ -247,7 +248,7 @@ export async function filledModel<Model extends Module>(
 /** Where the weights go. */
 interface Destination extends Pick<WeightsOf, "names" | "device"> {
   /** How to round them, for a GPT. Default: not at all. */
-  readonly rounding?: Required<RoundingOptions>;
+  readonly rounding?: Rounding;
 }
 
 /** Makes a model on the device and fills it; its memory is released if that fails. */

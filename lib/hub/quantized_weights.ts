@@ -1,5 +1,5 @@
 /**
- * Weights that are rounded to 8 or 4 bits while they are read: neither the host nor the device ever
+ * Weights that are rounded to 16, 8 or 4 bits while they are read: neither the host nor the device ever
  * holds a large matrix in float32.
  *
  * parameters.ts passes the rows, lib/ops/quantized_matrix.ts rounds them.
@@ -13,19 +13,21 @@ import {
   expectRounding,
   type QuantizedMatrix,
   quantizeMatrix,
+  type Rounding,
   type RoundingOptions,
-  type WeightBits,
   writeRows,
 } from "../ops/quantized_matrix.ts";
 import type { RowReceiver } from "./parameters.ts";
 
 /** How weights are stored in memory. */
-export type WeightType = "f32" | "int8" | "int4";
+export type WeightType = "f32" | "bf16" | "f16" | "int8" | "int4";
 
-const BITS: Readonly<Record<WeightType, WeightBits | undefined>> = {
+const ROUNDINGS: Readonly<Record<WeightType, RoundingOptions | undefined>> = {
   f32: undefined,
-  int8: 8,
-  int4: 4,
+  bf16: { bits: 16, type: "bf16" },
+  f16: { bits: 16, type: "f16" },
+  int8: { bits: 8 },
+  int4: { bits: 4 },
 };
 
 /**
@@ -33,23 +35,25 @@ const BITS: Readonly<Record<WeightType, WeightBits | undefined>> = {
  *
  * @throws {RangeError} if there is no such type
  */
-export function roundingOf(type: WeightType = "f32"): Required<RoundingOptions> | undefined {
-  if (!Object.hasOwn(BITS, type)) {
-    throw new RangeError(`loadPretrained: weights must be f32, int8 or int4, got ${type}`);
+export function roundingOf(type: WeightType = "f32"): Rounding | undefined {
+  if (!Object.hasOwn(ROUNDINGS, type)) {
+    throw new RangeError(
+      `loadPretrained: weights must be f32, bf16, f16, int8 or int4, got ${type}`,
+    );
   }
-  const bits = BITS[type];
-  return bits && expectRounding("loadPretrained", { bits });
+  const rounding = ROUNDINGS[type];
+  return rounding && expectRounding("loadPretrained", rounding);
 }
 
 /** One weight of a model, rounded row by row or as a whole. */
 export class RoundedWeight implements RowReceiver {
   readonly #weight: QuantizableWeight;
-  readonly #rounding: Required<RoundingOptions>;
+  readonly #rounding: Rounding;
   #matrix: QuantizedMatrix | undefined;
   #received = 0;
 
   /** For a weight that has no memory yet. */
-  constructor(weight: QuantizableWeight, rounding: Required<RoundingOptions>) {
+  constructor(weight: QuantizableWeight, rounding: Rounding) {
     this.#weight = weight;
     this.#rounding = rounding;
   }
@@ -84,7 +88,7 @@ export class RoundedWeight implements RowReceiver {
 /** The weights of a model that are rounded as they are read, by the names of their parameters. */
 export function roundedWeights(
   model: GPT,
-  rounding: Required<RoundingOptions>,
+  rounding: Rounding,
 ): Map<string, RoundedWeight> {
   const weights = new Map(
     quantizableWeights(model, rounding).map((each) => [each.weight, each] as const),
@@ -98,7 +102,7 @@ export function roundedWeights(
 }
 
 /** Rounds the weights that are also needed in float32, after they were read. */
-export async function roundOthers(model: GPT, rounding: Required<RoundingOptions>): Promise<void> {
+export async function roundOthers(model: GPT, rounding: Rounding): Promise<void> {
   for (const weight of quantizableWeights(model, rounding)) {
     if (!weight.isReplaced) await roundWeight(weight, rounding);
   }

@@ -71,7 +71,7 @@ export class GPT extends Module {
   readonly finalNorm: NormLayer | undefined;
   /** The untied head, C → V; undefined if the token table serves as the head. */
   readonly head: Linear | undefined;
-  /** The token table in 8 or 4 bits if it serves as the head; see `quantize`. */
+  /** The token table in 16, 8 or 4 bits if it serves as the head; see `quantize`. */
   quantizedHead: QuantizedMatrix | undefined;
   readonly #fixedPositions: Tensor | undefined;
 

@@ -62,7 +62,7 @@ export class Linear extends Module {
   readonly bias: Tensor | undefined;
   /** Whether the weight is stored as [outputs, inputs]. */
   readonly transposed: boolean;
-  /** The weight in 8 or 4 bits, which replaces it; see `quantize`. */
+  /** The weight in 16, 8 or 4 bits, which replaces it; see `quantize`. */
   quantized: QuantizedMatrix | undefined;
   /** Added to x·W + b, before the activation; see `attachLora`. */
   updates: readonly LowRankUpdate[] = [];
@@ -139,7 +139,7 @@ export interface EmbeddingLayerOptions {
 export class Embedding extends Module {
   /** The table, [rows, width]. */
   readonly weight: Tensor;
-  /** The table in 8 or 4 bits, which replaces it; see `quantize`. */
+  /** The table in 16, 8 or 4 bits, which replaces it; see `quantize`. */
   quantized: QuantizedMatrix | undefined;
 
   /**

@@ -1,5 +1,5 @@
 /**
- * A model's weights in 8 or 4 bits, for generation and evaluation.
+ * A model's weights in 16, 8 or 4 bits, for generation and evaluation.
  *
  * See lib/ops/quantized_matrix.ts for how a matrix is rounded, quantized_linear.ts for its
  * products.
@@ -11,6 +11,8 @@ import {
   expectRounding,
   type QuantizedMatrix,
   quantizeMatrix,
+  type Rounding,
+  ROUNDING_OPTIONS,
   type RoundingOptions,
 } from "../ops/quantized_matrix.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -23,8 +25,9 @@ export type QuantizeOptions = RoundingOptions;
 
 /**
  * Rounds the weights of every linear layer, of the head and, if positions are rotary, of the token
- * table to 8 or 4 bits and frees their float32 memory: a token reads about a quarter or a sixth of
- * the bytes. Biases, norms and tables of positions stay as they are.
+ * table to 16, 8 or 4 bits and frees their float32 memory: a token reads about a half, a quarter or a
+ * sixth of the bytes. Biases, norms and tables of positions stay as they are. Weights that a file
+ * holds in 16 bits keep their values exactly in the same type.
  *
  * Afterwards the model can generate and be evaluated, but neither trained nor saved; a generator
  * made before must not be used.
@@ -39,10 +42,11 @@ export type QuantizeOptions = RoundingOptions;
  * device.close();
  * ```
  *
- * @throws {RangeError} if the bits or the group are impossible
+ * @throws {RangeError} if the bits, the group or the type are impossible, or a weight is beyond the
+ *   type's range
  */
 export async function quantize(model: GPT, options: QuantizeOptions = {}): Promise<void> {
-  checkOptions("quantize", options, { bits: true, group: true });
+  checkOptions("quantize", options, ROUNDING_OPTIONS);
   const rounding = expectRounding("quantize", options);
   for (const weight of quantizableWeights(model, rounding)) await roundWeight(weight, rounding);
 }
@@ -50,7 +54,7 @@ export async function quantize(model: GPT, options: QuantizeOptions = {}): Promi
 /** Rounds a weight whose values are on the device. */
 export async function roundWeight(
   { weight, transposed, accept }: QuantizableWeight,
-  rounding: Required<RoundingOptions>,
+  rounding: Rounding,
 ): Promise<void> {
   const values = await weight.data() as Float32Array;
   const { device, shape } = weight;
@@ -72,7 +76,7 @@ export interface QuantizableWeight {
 /** The weights of a model that `quantize` rounds. */
 export function quantizableWeights(
   model: GPT,
-  { group }: Required<RoundingOptions>,
+  { group }: Rounding,
 ): QuantizableWeight[] {
   const layers = linearLayers(model).map((layer) => ({
     weight: layer.weight,

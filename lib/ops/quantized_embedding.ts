@@ -1,5 +1,5 @@
 /**
- * Rows of a token table that is kept in 8 or 4 bits, selected by ids.
+ * Rows of a token table that is kept in 16, 8 or 4 bits, selected by ids.
  *
  * See quantized_matrix.ts for rounding, embedding.ts for tables in f32.
  *
@@ -29,7 +29,7 @@ const KERNEL: Kernel = {
  */
 export function quantizedEmbedding(table: QuantizedMatrix, ids: Tensor): Tensor {
   expectType("quantizedEmbedding", ids, "i32");
-  const { outputs: rows, inputs: width, group, bits } = table;
+  const { outputs: rows, inputs: width, group, bits, type } = table;
   if (width % group !== 0) {
     throw new TypeError(
       `quantizedEmbedding: expected a group that divides the width ${width}, got ${group}`,
@@ -37,6 +37,7 @@ export function quantizedEmbedding(table: QuantizedMatrix, ids: Tensor): Tensor 
   }
   const y = empty([...ids.shape, width], { device: ids.device });
   const buffers = { table: table.blocks, ids, y };
-  launch(KERNEL, buffers, { rows, width, count: ids.size }, { GROUP: group, BITS: bits });
+  const constants = { GROUP: group, BITS: bits, F16: type === "f16" ? 1 : 0 };
+  launch(KERNEL, buffers, { rows, width, count: ids.size }, constants);
   return y;
 }

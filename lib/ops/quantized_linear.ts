@@ -1,11 +1,12 @@
 /**
- * Linear layers with 8-bit weights, for generation and evaluation: a quarter of the memory, and of
- * the bytes that a token must read.
+ * Linear layers with weights in 16, 8 or 4 bits, for generation and evaluation: a half to an eighth
+ * of the memory, and of the bytes that a token must read.
  *
  * No gradient flows. See lib/nn/quantize.ts for a whole model.
  *
  * @module
  */
+import { halfLinear as cpuHalf } from "../../kernels/cpu/half_linear.ts";
 import { quantizedLinear as cpu } from "../../kernels/cpu/quantized_linear.ts";
 import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
@@ -31,6 +32,9 @@ const KERNEL: Kernel = {
   cpu,
 };
 
+/** The same for weights in 16 bits. */
+const HALF_KERNEL: Kernel = { ...KERNEL, name: "half_linear", cpu: cpuHalf };
+
 /** Options of `quantizedLinear`. */
 export interface QuantizedLinearOptions {
   /** Activation of the product and bias. Default: none. */
@@ -43,9 +47,9 @@ export interface QuantizedLinearOptions {
 const rowsAtOnce = (m: number) => m % 4 === 0 ? 4 : m % 2 === 0 ? 2 : 1;
 
 /**
- * activation(x·Wᵀ + bias) + residual with W in 8 or 4 bits: x [..., K] gives [..., N].
+ * activation(x·Wᵀ + bias) + residual with W in 16, 8 or 4 bits: x [..., K] gives [..., N].
  *
- * On the CPU each group of x is rounded to 16 bits too, off by at most 2⁻¹⁶ of the group's largest
+ * 16 bits are widened exactly and summed in f32. In 8 and 4, on the CPU, each group of x is rounded to 16 bits too, off by at most 2⁻¹⁶ of the group's largest
  * value; products are then summed exactly within a group, and in f32 over the groups. On WebGPU all
  * is f32.
  *
@@ -67,7 +71,7 @@ export function quantizedLinear(
 ): Tensor {
   checkOptions("quantizedLinear", options, { activation: true, residual: true });
   const { activation, residual } = options;
-  const { outputs: n, inputs: k, group, bits } = weight;
+  const { outputs: n, inputs: k, group, bits, type } = weight;
   expectActivation("quantizedLinear", activation);
   expectType("quantizedLinear", x, "f32");
   if (x.shape.at(-1) !== k || x.size === 0) {
@@ -88,13 +92,14 @@ export function quantizedLinear(
   const { buffers, constants, functions } = buildEpilogue({ bias, activation, residual });
   const { BIAS, RESIDUAL, ACTIVATE } = constants;
   launch(
-    { ...KERNEL, functions },
+    { ...bits === 16 ? HALF_KERNEL : KERNEL, functions },
     { a: x, b: weight.blocks, c, ...buffers },
     { m, n, k },
     {
       ROWS: rowsAtOnce(m),
       GROUP: group,
       BITS: bits,
+      F16: type === "f16" ? 1 : 0,
       SLICES: x.device.traits.manyCores ? 8 : 1,
       BIAS,
       RESIDUAL,

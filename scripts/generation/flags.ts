@@ -60,9 +60,13 @@ export const samplingFlags = group("Sampling", {
 /** Flags for the device, the model and its weights. */
 export const modelFlags = group("Device and model", {
   ...deviceFlags,
-  weights: choice("f32", "how weights are stored: int8 and int4 are smaller and less exact", {
-    choices: ["f32", "int8", "int4"],
-  }),
+  weights: choice(
+    "f32",
+    "how weights are stored: bf16 and f16 as in the file, int8 and int4 rounded",
+    {
+      choices: ["f32", "bf16", "f16", "int8", "int4"],
+    },
+  ),
   context: integer(
     undefined,
     "use this many tokens of a published model's context; fewer take less memory",

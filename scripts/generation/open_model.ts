@@ -15,6 +15,7 @@ import {
   type LoraAdapter,
   type Pretrained,
   quantize,
+  type QuantizeOptions,
   type SamplingDefaults,
   type Tokenizer,
   UserError,
@@ -36,6 +37,14 @@ export interface OpenedModel {
   /** The adapter that was loaded onto it. */
   readonly adapter?: LoraAdapter;
 }
+
+/** How `quantize` rounds to each type. */
+const ROUNDINGS: Readonly<Record<Exclude<WeightType, "f32">, QuantizeOptions>> = {
+  bf16: { bits: 16, type: "bf16" },
+  f16: { bits: 16, type: "f16" },
+  int8: { bits: 8 },
+  int4: { bits: 4 },
+};
 
 /** How to open a model. */
 export interface OpenModelOptions {
@@ -64,7 +73,7 @@ export async function openModel(
   // An adapter is for the exact weights, which it compares.
   const opened = await open(location, { ...options, weights: "f32" });
   const adapter = await userInput(() => loadAdapter(place, opened.model));
-  if (weights !== "f32") await quantize(opened.model, { bits: weights === "int8" ? 8 : 4 });
+  if (weights !== "f32") await quantize(opened.model, ROUNDINGS[weights]);
   return { ...opened, adapter };
 }
 
