@@ -8,25 +8,30 @@
  */
 import { deviceFlags, deviceOptions } from "../lib/cli/device_flags.ts";
 import { text } from "../lib/cli/flags.ts";
-import { fromModelPlace } from "../lib/cli/model_place.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import {
   type Classifier,
   classify,
   evaluateClassifier,
-  loadClassifier,
   loadLabeledFile,
-  loadTextClassifier,
   openDevice,
   type Tokenizer,
   UserError,
 } from "../mod.ts";
+import { openClassifier } from "./classify/open_classifier.ts";
 
 const flags = {
   file: text(undefined, "labeled texts to measure the model on: .tsv, .csv, .jsonl", {
     placeholder: "FILE",
     shownDefault: "",
+  }),
+  base: text(undefined, "the model that an adapter was trained on", {
+    placeholder: "MODEL",
+    shownDefault: "as the adapter names it",
+  }),
+  revision: text(undefined, "branch, tag or commit of a model on the hub", {
+    shownDefault: "main",
   }),
   ...deviceFlags,
 };
@@ -37,7 +42,7 @@ const command = {
   flags,
   positionals: {
     name: "MODEL TEXT",
-    meaning: "folder of a classifier, address, or name on the hub; then the texts",
+    meaning: "folder of a classifier or of its adapter, or name on the hub; then the texts",
     min: 1,
   },
   examples: [
@@ -50,9 +55,10 @@ await runScript(command, async ({ flags, positionals: [location, ...texts] }) =>
   if (texts.length === 0 && flags.file === undefined) {
     throw new UserError("expected texts after the model, or --file FILE with labeled ones");
   }
+  const { base, revision } = flags;
   const rows = flags.file === undefined ? [] : await loadLabeledFile(flags.file);
   const device = await openDevice(deviceOptions(flags));
-  const { model, tokenizer } = await openClassifier(location);
+  const { model, tokenizer } = await openClassifier({ location, base, revision });
   for (const [i, { label, score }] of (await classified(model, tokenizer, texts)).entries()) {
     print(`${label}\t${score.toFixed(4)}\t${texts[i]}`);
   }
@@ -71,19 +77,4 @@ await runScript(command, async ({ flags, positionals: [location, ...texts] }) =>
 
 async function classified(model: Classifier, tokenizer: Tokenizer, texts: readonly string[]) {
   return texts.length === 0 ? [] : await userInput(() => classify(model, tokenizer, texts));
-}
-
-/** Opens an encoder with a head, or a language model with one. */
-async function openClassifier(
-  location: string,
-): Promise<{ model: Classifier; tokenizer: Tokenizer }> {
-  return await fromModelPlace(location, async (onProgress) => {
-    try {
-      return await loadClassifier(location, { onProgress });
-    } catch (error) {
-      const isOther = error instanceof SyntaxError && error.message.includes("model_type");
-      if (!isOther) throw error;
-      return await loadTextClassifier(location, { onProgress });
-    }
-  });
 }

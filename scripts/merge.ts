@@ -8,7 +8,15 @@
 import { text } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import { loadAdapterConfig, openDevice, savePretrained, UserError } from "../mod.ts";
+import {
+  loadAdapterConfig,
+  openDevice,
+  savePretrained,
+  saveTextClassifier,
+  TextClassifier,
+  UserError,
+} from "../mod.ts";
+import { openClassifier } from "./classify/open_classifier.ts";
 import { openModel } from "./generation/open_model.ts";
 
 const flags = {
@@ -38,17 +46,45 @@ const command = {
 
 await runScript(command, async ({ flags: { out, base, revision }, positionals: [adapter] }) => {
   if (out === undefined) throw new UserError("expected --out DIR, the folder of the merged model");
-  const place = base ?? (await userInput(() => loadAdapterConfig(adapter))).base;
+  const config = await userInput(() => loadAdapterConfig(adapter));
+  const place = base ?? config.base;
   if (place === undefined) {
     throw new UserError(`${adapter}: it does not name its base; give it with --base MODEL`);
   }
   const device = await openDevice({ device: "cpu" });
+  const merging = { adapter, place, revision, out };
+  await (config.task === "SEQ_CLS" ? mergeClassifier(merging) : mergeModel(merging));
+  print(`wrote ${out}: ${place} with ${adapter} merged into it`);
+  const command = config.task === "SEQ_CLS" ? `classify ${out} "some text"` : `sample ${out}`;
+  print(`try   deno task ${command}`);
+  device.close();
+});
+
+/** An adapter, its base, and the folder of both as one. */
+interface Merging {
+  readonly adapter: string;
+  readonly place: string;
+  readonly revision: string | undefined;
+  readonly out: string;
+}
+
+async function mergeModel({ adapter, place, revision, out }: Merging): Promise<void> {
   const opened = await openModel(place, { weights: "f32", revision, adapter });
   opened.adapter!.merge();
   opened.adapter!.detach();
   const { model, tokenizer, endTokens, beginToken } = opened;
   await userInput(() => savePretrained(out, { model, tokenizer, endTokens, beginToken }));
-  print(`wrote ${out}: ${place} with ${adapter} merged into it`);
-  print(`try   deno task sample ${out}`);
-  device.close();
-});
+}
+
+async function mergeClassifier({ adapter, place, revision, out }: Merging): Promise<void> {
+  const opened = await openClassifier({ location: adapter, base: place, revision });
+  const { model, tokenizer } = opened;
+  if (!(model instanceof TextClassifier)) {
+    throw new UserError(
+      `${adapter}: its base is an encoder; only language models are saved merged`,
+    );
+  }
+  opened.adapter!.merge();
+  opened.adapter!.detach();
+  await userInput(() => saveTextClassifier(out, { model, tokenizer }));
+}

@@ -57,6 +57,37 @@ Deno.test("finetune --labels trains a classifier, and classify uses and measures
   );
 });
 
+Deno.test("finetune --labels keeps an adapter and labels, and leaves the base as it was", async () => {
+  await using folder = await withBase();
+  const path = (name: string) => `${folder.path}/${name}`;
+  const before = await Deno.readFile(path("base/model.safetensors"));
+  const args = [...LABELS, ...line("--epochs 12 --rank 4 --out spam")];
+  const out = await succeeded("finetune", args, folder.path);
+  assert.match(out, /wrote spam\/adapter_config\.json, adapter_model\.safetensors, labels\.json/);
+  assert.deepEqual(JSON.parse(await Deno.readTextFile(path("spam/labels.json"))), ["ham", "spam"]);
+  await assert.rejects(() => Deno.stat(path("spam/model.safetensors")));
+  assert.deepEqual(await Deno.readFile(path("base/model.safetensors")), before);
+  const config = JSON.parse(await Deno.readTextFile(path("spam/adapter_config.json")));
+  assert.equal(config.task_type, "SEQ_CLS");
+  assert.deepEqual(config.modules_to_save, ["classifier", "score"]);
+
+  const measure = (model: string[]) =>
+    succeeded("classify", [...model, ...line("--file texts.tsv --device cpu")], folder.path);
+  const measured = await measure(["spam"]);
+  assert.match(measured, /^accuracy (0\.9|1)/);
+  const merged = await succeeded("merge", line("spam --out merged"), folder.path);
+  assert.match(merged, /try {3}deno task classify merged "some text"/);
+  assert.equal(await measure(["merged"]), measured);
+
+  await Deno.remove(path("base"), { recursive: true });
+  refused(await run("classify", ["spam", "a text"], folder.path), /base: no such folder/);
+  await Deno.writeTextFile(path("spam/labels.json"), '["ham"]');
+  refused(
+    await run("classify", ["spam", "a text"], folder.path),
+    /labels\.json: expected a JSON list of two or more names/,
+  );
+});
+
 Deno.test("finetune --compare prints one table of all methods and writes nothing", async () => {
   await using folder = await withBase();
   const args = [...LABELS, ...line("--compare --epochs 1 --out none")];

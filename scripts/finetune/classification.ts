@@ -17,12 +17,16 @@ import {
   type LabeledParts,
   loadLabeledFile,
   openDevice,
+  saveAdapter,
   saveTextClassifier,
+  saveTokenizer,
   splitLabeled,
   UserError,
 } from "../../mod.ts";
 import type { Given } from "../train/choices.ts";
-import { defaultFolder, expectFree } from "../train/run_folder.ts";
+import { LABELS_FILE } from "../classify/open_classifier.ts";
+import { modelPlace } from "../train/corpus_place.ts";
+import { defaultFolder, expectFree, removeReplaced } from "../train/run_folder.ts";
 import type { FinetuneFlags } from "./flags.ts";
 import { type Method, trainByMethod, type Trained } from "./method.ts";
 
@@ -152,11 +156,11 @@ async function report(
   trained: Trained,
   { flags, location, parts }: Run,
 ): Promise<void> {
-  const { model, tokenizer, test, validation, predictions, ...measured } = trained;
+  const { model, tokenizer, adapter, test, validation, predictions, ...measured } = trained;
   const shown = test ?? validation;
   if (shown) printReport(test ? "test" : "validation", shown);
-  if (model && tokenizer) await saveTextClassifier(folder, { model, tokenizer });
-  else await Deno.mkdir(folder, { recursive: true });
+  await Deno.mkdir(folder, { recursive: true });
+  const files = await saveModel(folder, trained, location);
   const record = {
     base: location,
     labels: flags.labels,
@@ -176,12 +180,26 @@ async function report(
     `${right}\t${predicted}\t${text}\n`
   );
   await Deno.writeTextFile(`${folder}/predictions.tsv`, lines.join(""));
-  print(
-    `wrote ${folder}/${
-      model ? "config.json, model.safetensors, " : ""
-    }report.json, predictions.tsv`,
-  );
+  print(`wrote ${folder}/${[...files, "report.json", "predictions.tsv"].join(", ")}`);
   if (model) print(`try   deno task classify ${folder} "some text"`);
+}
+
+/** Saves an adapter with its labels, or the whole model; returns the names of the files. */
+async function saveModel(
+  folder: string,
+  { model, tokenizer, adapter }: Trained,
+  location: string | undefined,
+): Promise<string[]> {
+  if (!model || !tokenizer) return [];
+  if (!adapter) {
+    await saveTextClassifier(folder, { model, tokenizer });
+    return ["config.json", "model.safetensors"];
+  }
+  await removeReplaced(folder, []);
+  await saveAdapter(folder, adapter, { base: modelPlace(location!) });
+  await saveTokenizer(folder, tokenizer);
+  await Deno.writeTextFile(`${folder}/${LABELS_FILE}`, JSON.stringify(model.labels) + "\n");
+  return ["adapter_config.json", "adapter_model.safetensors", LABELS_FILE];
 }
 
 function printReport(part: string, { accuracy, classes, confusion }: ClassificationReport): void {

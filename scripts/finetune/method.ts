@@ -73,6 +73,8 @@ export interface Trained {
   readonly predictions: readonly Prediction[];
   readonly model?: TextClassifier;
   readonly tokenizer?: Tokenizer;
+  /** On the model: what was trained of it besides the head, which is among its parameters. */
+  readonly adapter?: LoraAdapter<TextClassifier>;
 }
 
 /** Learning rates at the end of the warm-up. */
@@ -130,11 +132,13 @@ async function trainModel(
   );
   const { encoded, cut } = await encodeParts(tokenizer, base, input);
   const classifier = new TextClassifier(base, { labels, random: new Random(flags.seed ?? 1337) });
-  const adapter = method === "lora" ? await userInput(() => newAdapter(base, input)) : undefined;
+  const adapter = method === "lora"
+    ? await userInput(() => newAdapter(classifier, input))
+    : undefined;
   const { weight } = classifier.score;
   const parameters = method === "full"
     ? classifier.parameters().filter((tensor) => tensor !== base.head?.weight)
-    : [...adapter?.parameters() ?? [], weight];
+    : adapter?.parameters() ?? [weight];
   const trained = parameters.reduce((sum, { size }) => sum + size, 0);
   print(`${method.padEnd(8)} ${trained} numbers trained${cut > 0 ? `; ${cut} texts are cut` : ""}`);
   const started = performance.now();
@@ -142,8 +146,6 @@ async function trainModel(
   const seconds = (performance.now() - started) / 1000;
   if (signal.aborted) return { method, trained, seconds, predictions: [] };
   const predicted = await predict(classifier, encoded.test);
-  adapter?.merge();
-  adapter?.detach();
   return {
     method,
     trained,
@@ -155,10 +157,14 @@ async function trainModel(
     predictions: predictionsOf(parts.test, predicted),
     model: classifier,
     tokenizer,
+    adapter,
   };
 }
 
-function newAdapter(model: GPT, { flags, location }: MethodInput): LoraAdapter {
+function newAdapter(
+  model: TextClassifier,
+  { flags, location }: MethodInput,
+): LoraAdapter<TextClassifier> {
   const modules = chosenModules(flags) ?? (holdsCheckpoint(location!) ? "all-linear" : undefined);
   const random = new Random(flags.seed ?? 1337);
   return attachLora(model, { ...loraOptions(flags), random, ...modules ? { modules } : {} });
