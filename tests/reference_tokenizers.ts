@@ -1,12 +1,14 @@
 /**
- * Tokenizer files against the library `tokenizers` in a Python that has it: 2,446 lines each, ids,
- * decoded texts, and random ids.
+ * Tokenizer files against the library `tokenizers` in a Python that has it, and SentencePiece models
+ * against `sentencepiece`: 2,446 lines each, ids, decoded texts, and random ids.
  *
- *     deno task test:reference PYTHON [tokenizer.json ...]
+ *     deno task test:reference PYTHON [tokenizer.json | FILE.model ...]
  *     deno task test:reference PYTHON --write
  *
- * Without files, the small ones of support/tokenizer_parts.ts are compared; `--write` keeps digests
- * of what the library makes of some of the lines, which tokenizer_parts_test.ts checks.
+ * Published files are those of reference_published.ts. Without files, the small ones of
+ * support/tokenizer_parts.ts are compared; `--write` keeps digests of what the library makes of some
+ * of the lines, which tokenizer_parts_test.ts checks, and the answers for small unigram models, which
+ * sentence_piece_unigram_test.ts checks.
  *
  * @module
  */
@@ -14,6 +16,7 @@ import { parseTokenizer } from "../lib/text/parse_tokenizer.ts";
 import type { Tokenizer } from "../lib/text/tokenizer.ts";
 import { digestOf, digestOfOffsets, type GoldenAnswer } from "./support/tokenizer_digest.ts";
 import { goldenIds, goldenLines, offsetLines, tokenizerLines } from "./support/tokenizer_lines.ts";
+import { UNIGRAM_IDS, UNIGRAM_LINES, UNIGRAM_MODELS } from "./support/sentence_piece_models.ts";
 import { OFFSET_PARTS, TOKENIZER_PARTS } from "./support/tokenizer_parts.ts";
 
 /** What the Python program says of one file. */
@@ -69,7 +72,7 @@ function differences(tokenizer: Tokenizer, answer: Answer, lines: readonly strin
   });
   for (const [ids, text, textWithout] of answer.decoded) {
     for (const [skipSpecialTokens, expected] of [[false, text], [true, textWithout]] as const) {
-      if (expected === null) continue; // the library broke down
+      if (expected === null) continue; // the library broke down, or has no such text
       if (tokenizer.decode(ids, { skipSpecialTokens }) !== expected) bad[1]++;
       const stream = tokenizer.stream({ skipSpecialTokens });
       const pieces = ids.map((id) => stream.push(id)).join("") + stream.end();
@@ -97,12 +100,33 @@ function attempt<Result>(action: () => Result): Result | undefined {
   }
 }
 
+/** A file against the library: how many lines differ, or why it is refused. */
+export interface ComparedFile {
+  name: string;
+  lines?: number;
+  /** Lines with other ids. */
+  differ?: number;
+  /** Texts of ids that differ. */
+  decoded?: number;
+  /** Texts of ids that differ when they are decoded one at a time. */
+  streams?: number;
+  /** Lines with other offsets. */
+  offsets?: number;
+  "ms to open"?: number;
+  load?: number;
+  refused?: string;
+}
+
 /** What a file with a name makes of the library's answers: one line of the table. */
-async function compare(name: string, json: string, answer: Answer, lines: string[]) {
+async function compare(
+  name: string,
+  content: string | Uint8Array<ArrayBuffer>,
+  { answer, lines }: { answer: Answer; lines: string[] },
+): Promise<ComparedFile> {
   const start = performance.now();
   let tokenizer: Tokenizer;
   try {
-    tokenizer = await parseTokenizer(json);
+    tokenizer = await parseTokenizer(content);
   } catch (error) {
     const also = answer.error === undefined ? "" : " (by the library, too)";
     return { name, refused: `${(error as Error).message}${also}` };
@@ -123,24 +147,48 @@ async function compare(name: string, json: string, answer: Answer, lines: string
   };
 }
 
-/** Compares files, by name, and returns how many differ or are refused. */
+/**
+ * Compares files, by name: each `tokenizer.json` with the library, each `.model` with SentencePiece.
+ *
+ * `ids` are lists to decode; null for random ones.
+ */
+export async function* comparedFiles(
+  python: string,
+  files: Record<string, string>,
+  ids: number[][] | null,
+): AsyncGenerator<ComparedFile> {
+  const lines = tokenizerLines().map((line) => line.toWellFormed());
+  const names = Object.keys(files);
+  let index = 0;
+  for await (const answer of askReference(python, { files: Object.values(files), lines, ids })) {
+    const name = names[index++], path = files[name];
+    const content = path.endsWith(".model") ? Deno.readFileSync(path) : Deno.readTextFileSync(path);
+    yield await compare(name, content, { answer, lines });
+  }
+}
+
+/** Prints the comparison of files, and how many differ or are refused. */
 async function compareFiles(
   python: string,
   files: Record<string, string>,
-  count: (row: Awaited<ReturnType<typeof compare>>) => number | undefined,
-): Promise<number> {
-  const lines = tokenizerLines().map((line) => line.toWellFormed());
-  const names = Object.keys(files);
-  const ids = names[0] === files[names[0]] ? null : goldenIds();
-  let bad = 0, index = 0;
-  for await (const answer of askReference(python, { files: Object.values(files), lines, ids })) {
-    const name = names[index++];
-    const row = await compare(name, Deno.readTextFileSync(files[name]), answer, lines);
+  { ids, count }: {
+    ids: number[][] | null;
+    count: (row: ComparedFile) => number | undefined;
+  },
+): Promise<void> {
+  let bad = 0;
+  for await (const row of comparedFiles(python, files, ids)) {
     if (count(row) !== 0) bad++;
     console.log(JSON.stringify(row));
   }
-  console.log(`${index} files of ${lines.length} lines, ${bad} that differ or are refused`);
-  return bad;
+  console.log(`${Object.keys(files).length} files, ${bad} that differ or are refused`);
+}
+
+/** How much of a file differs in any respect; undefined if it is refused. */
+export function allDifferences(row: ComparedFile): number | undefined {
+  return row.refused === undefined
+    ? row.differ! + row.decoded! + row.streams! + row.offsets!
+    : undefined;
 }
 
 /** The digests of the library's answers for files, by name. */
@@ -161,7 +209,26 @@ async function digests(
   return golden;
 }
 
-function writeGolden(name: string, content: Record<string, string>): void {
+/** What SentencePiece makes of small unigram models, by name. */
+async function unigramAnswers(
+  python: string,
+  folder: string,
+): Promise<Record<string, { ids: unknown; texts: unknown }>> {
+  const names = Object.keys(UNIGRAM_MODELS);
+  const files = names.map((name, i) => {
+    const path = `${folder}/${i}.model`;
+    Deno.writeFileSync(path, UNIGRAM_MODELS[name]);
+    return path;
+  });
+  const request = { files, lines: UNIGRAM_LINES, ids: [...UNIGRAM_IDS] };
+  const answers = await Array.fromAsync(askReference(python, request), ({ rows, decoded }) => ({
+    ids: rows.map((row) => row![0]),
+    texts: decoded.map(([, , text]) => text),
+  }));
+  return Object.fromEntries(names.map((name, i) => [name, answers[i]]));
+}
+
+function writeGolden(name: string, content: Record<string, unknown>): void {
   const place = new URL(`golden/${name}`, import.meta.url);
   Deno.writeTextFileSync(place, JSON.stringify(content, undefined, 2) + "\n");
 }
@@ -190,20 +257,17 @@ if (import.meta.main) {
       digest: ({ offsets }: Answer) => digestOfOffsets(offsets),
     };
     writeGolden("tokenizer_offsets.json", await digests(python, offsetParts, third));
+    writeGolden("sentence_piece_unigram.json", await unigramAnswers(python, folder));
   } else if (paths.length > 0) {
     const files = Object.fromEntries(paths.map((path) => [path, path]));
-    await compareFiles(
-      python,
-      files,
-      ({ differ, decoded, streams, offsets }) => differ! + decoded! + streams! + offsets!,
-    );
+    await compareFiles(python, files, { ids: null, count: allDifferences });
   } else {
-    await compareFiles(
-      python,
-      parts,
-      ({ differ, decoded, streams }) => differ! + decoded! + streams!,
-    );
-    await compareFiles(python, offsetParts, ({ offsets }) => offsets);
+    const ids = goldenIds();
+    await compareFiles(python, parts, {
+      ids,
+      count: ({ differ, decoded, streams }) => differ! + decoded! + streams!,
+    });
+    await compareFiles(python, offsetParts, { ids, count: ({ offsets }) => offsets });
   }
   await Deno.remove(folder, { recursive: true });
 }

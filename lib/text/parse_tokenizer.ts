@@ -29,8 +29,8 @@ export interface ParseTokenizerOptions {
  *
  * Characters, words and byte pairs as GPT-2's have their own classes; every other
  * `tokenizer.json`, one with a chat template among them, is computed part by part as its makers'
- * library does, or refused by name. SentencePiece is a package that is downloaded at its first use;
- * there are no options for it.
+ * library does, or refused by name. A SentencePiece model takes no options; one of byte pairs, words
+ * or characters needs a package that is downloaded at its first use.
  *
  * ```ts
  * import { CharacterTokenizer, parseTokenizer } from "../../mod.ts";

@@ -264,7 +264,7 @@ function expectBytePairs(model: SentencePieceModel, { addsSpace }: { addsSpace: 
     [model.charsmap.length > 0, "no normalization table"],
     [model.removesSpaces, "no remove_extra_whitespaces"],
     [model.addsSpace !== addsSpace, `add_dummy_prefix ${addsSpace}`],
-    [!model.usualSpaces, "spaces written as \u2581 before words"],
+    [!model.escapesSpaces || model.spacesAfterWords, "spaces written as \u2581 before words"],
   ]);
 }
 
@@ -274,7 +274,7 @@ function expectUnigram(model: SentencePieceModel, config: Json): void {
     [model.byteFallback, "no byte_fallback"],
     [!model.removesSpaces, "remove_extra_whitespaces"],
     [!model.addsSpace, "add_dummy_prefix"],
-    [!model.usualSpaces, "spaces written as \u2581 before words"],
+    [!model.escapesSpaces || model.spacesAfterWords, "spaces written as \u2581 before words"],
     [(config.add_prefix_space ?? true) !== true, "add_prefix_space true"],
     [(config.add_bos_token ?? config.add_eos_token ?? null) !== null, "no add_bos_token"],
   ]);

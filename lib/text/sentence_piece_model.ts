@@ -36,11 +36,13 @@ export interface SentencePieceModel {
   readonly addsSpace: boolean;
   /** Whether the encoder removes spaces at the ends of a text, and repeated ones. */
   readonly removesSpaces: boolean;
-  /** Whether spaces are written as `▁` and belong to the word after them, as is usual. */
-  readonly usualSpaces: boolean;
+  /** Whether spaces are written as `▁`, as is usual. */
+  readonly escapesSpaces: boolean;
+  /** Whether a space belongs to the word before it, which is unusual. */
+  readonly spacesAfterWords: boolean;
   /** Whether a character that no piece covers becomes the pieces of its bytes. */
   readonly byteFallback: boolean;
-  /** The normalization table (pipeline/charsmap.ts reads one); empty if there is none. */
+  /** The normalization table (pipeline/replacement_table.ts reads one); empty if there is none. */
   readonly charsmap: Uint8Array;
 }
 
@@ -102,7 +104,8 @@ export function readSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
     unknownText: string(trainer, 44, " \u2047 "),
     addsSpace: integer(normalizer, 3, 1) !== 0,
     removesSpaces: integer(normalizer, 4, 1) !== 0,
-    usualSpaces: integer(normalizer, 5, 1) !== 0 && integer(trainer, 24, 0) === 0,
+    escapesSpaces: integer(normalizer, 5, 1) !== 0,
+    spacesAfterWords: integer(trainer, 24, 0) !== 0,
     byteFallback: integer(trainer, 35, 0) !== 0,
     charsmap: table ?? new Uint8Array(),
   };

@@ -1,17 +1,22 @@
 /**
- * SentencePiece models. The package `sentencepiece-js`, SentencePiece compiled to WebAssembly,
- * encodes; Folio itself reads the vocabulary and the special tokens, and decodes.
+ * SentencePiece models. Folio itself reads the vocabulary and the special tokens, encodes by unigram
+ * models (sentence_piece_unigram.ts) and decodes; for other models the package `sentencepiece-js`,
+ * SentencePiece compiled to WebAssembly, encodes.
  *
- * The package is loaded when the first model is opened; this is the only module that names it.
+ * The package is loaded when the first model that needs it is opened; this is the only module that
+ * names it. Its SentencePiece is an old one, which decides ties of unigram models otherwise.
  *
  * @module
  */
 
+import { ByteText } from "./byte_pieces.ts";
 import {
   malformedModel,
   readSentencePieceModel,
   type SentencePieceModel,
 } from "./sentence_piece_model.ts";
+import { SentencePieceNormalizer } from "./sentence_piece_normalizer.ts";
+import { unigramEncoder } from "./sentence_piece_unigram.ts";
 import type { Surroundings } from "./templates.ts";
 import { Tokenizer, type TokenStream } from "./tokenizer.ts";
 import type { TokenizerFile } from "./tokenizer_file.ts";
@@ -58,7 +63,10 @@ export class SentencePieceTokenizer extends Tokenizer {
    */
   static async open(bytes: Uint8Array<ArrayBuffer>): Promise<SentencePieceTokenizer> {
     const model = readSentencePieceModel(bytes);
-    return new SentencePieceTokenizer(bytes, model, await openEncoder(bytes));
+    const encoder = model.type === "unigram"
+      ? unigramEncoder(model)
+      : refusingNothing(await openEncoder(bytes), model);
+    return new SentencePieceTokenizer(bytes, model, encoder);
   }
 
   /** V, the number of pieces. */
@@ -86,14 +94,18 @@ export class SentencePieceTokenizer extends Tokenizer {
     return this.#model.unknownId;
   }
 
-  /** Ids of the pieces, chosen as SentencePiece does. */
+  /**
+   * Ids of the pieces, chosen as SentencePiece does.
+   *
+   * @throws {RangeError} if a model of whole words takes a word for a control piece
+   */
   protected override encodeText(text: string): Uint32Array<ArrayBuffer> {
     return this.#encoder(text.toWellFormed());
   }
 
   /**
-   * Pieces joined, `▁` as a space; the one before the first piece is left out, as the encoder puts
-   * it there.
+   * Pieces joined, `▁` as a space. The first one is left out, as the encoder puts it there; those
+   * after it, too, before any other text, if the encoder removes spaces.
    */
   protected override decodeIds(ids: Iterable<number>, skipSpecialTokens: boolean): string {
     const stream = this.streamIds(skipSpecialTokens);
@@ -103,25 +115,25 @@ export class SentencePieceTokenizer extends Tokenizer {
 
   /** A byte piece appears with the last byte of its character. */
   protected override streamIds(skipSpecialTokens: boolean): TokenStream {
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-    let first = this.#model.addsSpace || this.#model.removesSpaces;
-    const { unknownText } = this.#model;
+    const bytes = new ByteText();
+    const { addsSpace, removesSpaces, unknownText } = this.#model;
+    let atStart = addsSpace || removesSpaces;
     return {
       push: (id) => {
         if (Number.isInteger(id) && id >= this.vocabSize) return "";
         const { text, type } = this.#piece(id);
         if (type === "byte") {
-          first = false;
-          return decoder.decode(Uint8Array.of(Number(text.slice(1, 5))), { stream: true });
+          atStart = false;
+          return bytes.push(Number(text.slice(1, 5)));
         }
-        const pending = decoder.decode();
+        const pending = bytes.end();
         if (type === "control") return pending + (skipSpecialTokens ? "" : text);
-        const piece = type === "unknown" ? unknownText : text.replaceAll(SPACE, " ");
-        const start = first && text.startsWith(SPACE) ? 1 : 0;
-        first = false;
-        return pending + piece.slice(start);
+        const spaces = atStart && type !== "unknown" && text.startsWith(SPACE) ? 1 : 0;
+        const piece = type === "unknown" ? unknownText : text.slice(spaces).replaceAll(SPACE, " ");
+        if (piece !== "" || (spaces > 0 && !removesSpaces)) atStart = false;
+        return pending + piece;
       },
-      end: () => decoder.decode(),
+      end: () => bytes.end(),
     };
   }
 
@@ -219,6 +231,18 @@ async function openEncoder(bytes: Uint8Array): Promise<Encoder> {
       }));
   collected.register(encode, processor);
   return encode;
+}
+
+/** The package returns no ids where a text cannot be encoded, as if there were no text. */
+function refusingNothing(encode: Encoder, model: SentencePieceModel): Encoder {
+  const normalizer = new SentencePieceNormalizer(model);
+  return (text) => {
+    const ids = encode(text);
+    if (ids.length > 0 || normalizer.normalize(text) === "") return ids;
+    throw new RangeError(
+      "encode: SentencePiece finds no pieces: a word of the text is spelled as a control piece",
+    );
+  };
 }
 
 /**

@@ -1,12 +1,12 @@
-"""What the library `tokenizers` makes of lines: the oracle of tests/reference_tokenizers.ts.
+"""What the libraries `tokenizers` and `sentencepiece` make of lines: the oracle of tests/reference_tokenizers.ts.
 
     python3 tests/golden/tokenizers_reference.py < REQUEST > ANSWER
 
-The request is a JSON object: "lines", "files", the paths of tokenizer.json files, and "ids", lists to decode (or null). The answer has a line of JSON for
-each file: {"error"} if it is refused, otherwise "load" (seconds), "rows" (a line's ids without and with special tokens,
-the text decoded from the first and from the second without special tokens; null if the line is refused), "offsets" (of
-the ids with special tokens, in UTF-16 units) and "decoded" (the ids, or random ones, their text, and that without
-special tokens).
+The request is a JSON object: "lines", "files", the paths of tokenizer.json and .model files, and "ids", lists to
+decode (or null). The answer has a line of JSON for each file: {"error"} if it is refused, otherwise "load" (seconds),
+"rows" (a line's ids without and with special tokens, the text decoded from the first and from the second without
+special tokens; null if the line is refused), "offsets" (of the ids with special tokens, in UTF-16 units) and "decoded"
+(the ids, or random ones, their text, and that without special tokens).
 """
 
 import json
@@ -24,7 +24,35 @@ def attempt(function):
         return None
 
 
+def sentencepiece_answer(path, lines, ids):
+    from sentencepiece import SentencePieceProcessor
+
+    start = time.time()
+    model = SentencePieceProcessor(model_file=path)
+    load = time.time() - start
+    begin = [model.bos_id()] if model.bos_id() >= 0 else []
+
+    def row(line):
+        plain = model.encode(line)
+        return [plain, begin + plain, None, model.decode(plain)]
+
+    ids = ids or random_ids(model.vocab_size())
+    return {
+        "load": load,
+        "rows": [row(line) for line in lines],
+        "offsets": [None for _ in lines],
+        "decoded": [[each, None, attempt(lambda: model.decode(each))] for each in ids],
+    }
+
+
+def random_ids(size):
+    source = random.Random(7)
+    return [[source.randrange(size) for _ in range(source.randrange(1, 30))] for _ in range(200)]
+
+
 def answer(path, lines, ids):
+    if path.endswith(".model"):
+        return sentencepiece_answer(path, lines, ids)
     start = time.time()
     try:
         tokenizer = Tokenizer.from_file(path)
@@ -53,9 +81,7 @@ def answer(path, lines, ids):
             units.append(units[-1] + (2 if ord(character) > 0xFFFF else 1))
         return [units[min(place, len(line))] for span in whole.offsets for place in span]
 
-    source = random.Random(7)
-    size = max(tokenizer.get_vocab().values()) + 3
-    ids = ids or [[source.randrange(size) for _ in range(source.randrange(1, 30))] for _ in range(200)]
+    ids = ids or random_ids(max(tokenizer.get_vocab().values()) + 3)
     return {
         "load": load,
         "rows": [row(line) for line in lines],

@@ -14,6 +14,7 @@ import { SentencePieceTokenizer } from "../../lib/text/sentence_piece_tokenizer.
 import type { Tokenizer } from "../../lib/text/tokenizer.ts";
 import { Random } from "../../lib/random.ts";
 import { sentencePieceFile, SMALL } from "./sentence_piece_file.ts";
+import { UNIGRAM_MODELS } from "./sentence_piece_models.ts";
 
 const TEXT = "to be, or not: I've 3 naïve 🙂 \0 <s> [CLS] words\n\n  x" + "ab ".repeat(50);
 
@@ -323,17 +324,18 @@ export async function fuzzJson(count: number, seed: number): Promise<FuzzReport>
 }
 
 /**
- * Reads `count` mutated models; every `each`-th of those that are read is opened in full, which
- * takes an instance of the package.
+ * Reads `count` mutated models. Unigram ones are opened in full, of the others every `each`-th,
+ * which takes an instance of the package.
  */
 export async function fuzzModels(count: number, seed: number, each: number): Promise<FuzzReport> {
   const random = new Random(seed);
-  const sound = sentencePieceFile(SMALL);
+  const sound = [sentencePieceFile(SMALL), ...Object.values(UNIGRAM_MODELS)];
   let read = 0;
   return await run(count, async () => {
-    const bytes = mutateBytes(sound, random);
-    readSentencePieceModel(bytes);
-    return read++ % each === 0 ? await SentencePieceTokenizer.open(bytes) : undefined;
+    const bytes = mutateBytes(sound[pick(random, sound.length)], random);
+    const { type } = readSentencePieceModel(bytes);
+    const opens = type === "unigram" || read++ % each === 0;
+    return opens ? await SentencePieceTokenizer.open(bytes) : undefined;
   });
 }
 

@@ -27,13 +27,17 @@ function varint(value: number): number[] {
 /** A piece: its text, score and type (1 normal, 2 unknown, 3 control, 4 user-defined, 6 byte). */
 export type PieceField = readonly [text: string, score?: number, type?: number];
 
-/** A model of pieces; `type` 1 is unigram, 2 byte pairs. Nothing is normalized. */
+/**
+ * A model of pieces; `type` 1 is unigram, 2 byte pairs, 3 words. Nothing is normalized, unless
+ * `normalizer` says so.
+ */
 export function sentencePieceFile(
   pieces: readonly PieceField[],
-  { type = 1, settings = [], removesSpaces = true }: {
+  { type = 1, settings = [], removesSpaces = true, normalizer = [] }: {
     type?: number;
     settings?: readonly Field[];
     removesSpaces?: boolean;
+    normalizer?: readonly Field[];
   } = {},
 ): Uint8Array<ArrayBuffer> {
   return message([
@@ -42,7 +46,10 @@ export function sentencePieceFile(
       message([[1, text], [2, { float: score }], [3, type]]),
     ]),
     [2, message([[3, type], ...settings])],
-    [3, message([[1, "identity"], [3, 1], [4, removesSpaces ? 1 : 0], [5, 1]])],
+    [
+      3,
+      message([[1, "identity"], [3, 1], [4, removesSpaces ? 1 : 0], [5, 1], ...normalizer]),
+    ],
   ]);
 }
 

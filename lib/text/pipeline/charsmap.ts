@@ -1,6 +1,6 @@
 /**
- * SentencePiece's precompiled table of replacements: a double-array trie over the bytes of a text,
- * whose values point into a list of texts.
+ * The normalizer `Precompiled`: SentencePiece's table of replacements (replacement_table.ts) as the
+ * library `tokenizers` searches it.
  *
  * The reference looks up whole grapheme clusters of up to five bytes first, and then their
  * characters; of the prefixes that the trie holds it takes the shortest.
@@ -11,6 +11,7 @@
 import type { Change } from "../aligned_text.ts";
 import { malformed } from "../tokenizer_file.ts";
 import type { Part } from "./part.ts";
+import { ReplacementTable } from "./replacement_table.ts";
 
 /** The longest table: SentencePiece's own has 240,000 bytes. */
 const MAXIMUM_BYTES = 2 ** 23;
@@ -41,6 +42,7 @@ export function readCharsmap(part: Part): CharsmapNormalizer | undefined {
 }
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** One of these is in every cluster of several characters and at most five bytes. */
 const CLUSTERS = new RegExp(
   "[\\p{Grapheme_Extend}\\p{M}\\p{Join_Control}\\p{Emoji_Modifier}\\u0E33\\u0EB3\\u0600-\\u0605" +
@@ -49,8 +51,7 @@ const CLUSTERS = new RegExp(
 );
 
 class Charsmap implements CharsmapNormalizer {
-  readonly #units: Uint32Array;
-  readonly #texts: Uint8Array;
+  readonly #table: ReplacementTable;
   readonly #known = new Map<string, string | undefined>();
   readonly #segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 
@@ -61,9 +62,7 @@ class Charsmap implements CharsmapNormalizer {
     if (size < 4 || size % 4 !== 0 || size > bytes.length - 4) {
       throw malformed(name, "the size of its trie, and the trie", size);
     }
-    const view = new DataView(bytes.buffer, bytes.byteOffset + 4, size);
-    this.#units = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 * i, true));
-    this.#texts = bytes.subarray(4 + size);
+    this.#table = new ReplacementTable(bytes);
   }
 
   normalize(text: string): string {
@@ -104,36 +103,11 @@ class Charsmap implements CharsmapNormalizer {
 
   #lookUp(part: string): string | undefined {
     if (this.#known.has(part)) return this.#known.get(part);
-    const found = this.#find(encoder.encode(part));
+    const bytes = this.#table.find(encoder.encode(part), 0, "shortest")?.bytes;
+    const found = bytes && decoder.decode(bytes);
     if (this.#known.size > 2 ** 16) this.#known.clear();
     this.#known.set(part, found);
     return found;
-  }
-
-  /** The text of the shortest prefix in the trie. */
-  #find(bytes: Uint8Array): string | undefined {
-    const units = this.#units;
-    const offset = (unit: number) => (unit >>> 10) << ((unit & 512) >>> 6);
-    let at = offset(units[0]);
-    for (const byte of bytes) {
-      if (byte === 0) return undefined;
-      at = (at ^ byte) >>> 0;
-      if (at >= units.length) return undefined;
-      const unit = units[at];
-      if (((unit & 0x800000FF) >>> 0) !== byte) return undefined;
-      at = (at ^ offset(unit)) >>> 0;
-      if ((unit >>> 8 & 1) === 0) continue;
-      if (at >= units.length) return undefined;
-      return this.#textAt(units[at] & 0x7FFFFFFF);
-    }
-    return undefined;
-  }
-
-  #textAt(start: number): string {
-    if (start >= this.#texts.length) return "";
-    const end = this.#texts.indexOf(0, start);
-    const bytes = this.#texts.subarray(start, end < 0 ? undefined : end);
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   }
 }
 
