@@ -191,6 +191,7 @@ export {
   zeroProjectionWeights,
 } from "./lib/nn/initial_weights.ts";
 export { Module, ModuleGroup, ModuleList, type Parts } from "./lib/nn/module.ts";
+export { blockMatrices } from "./lib/nn/block_matrices.ts";
 export { sinusoidalPositions } from "./lib/nn/positions.ts";
 export {
   constant,
@@ -206,6 +207,7 @@ export {
 
 // Training
 export { AdamW, type AdamWOptions } from "./lib/optim/adamw.ts";
+export { Muon, type MuonOptions } from "./lib/optim/muon.ts";
 export { SGD, type SGDOptions } from "./lib/optim/sgd.ts";
 export { Optimizer } from "./lib/optim/optimizer.ts";
 export {

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { FunctionBuilder, I32 } from "../../lib/wasm/assembler.ts";
+import type { FunctionBuilder, FunctionHandle, I32 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
@@ -16,12 +16,13 @@ import { definePack } from "./matmul_pack.ts";
 import { BLOCK_SIZES, tileMatmul } from "./matmul_tiling.ts";
 import { defineTile, TILE, type Tile } from "./matmul_tile.ts";
 
-/** Scratch: one tile, then the panels of A (if it is transposed) and of B. */
-const EDGE_TILE = 4 * TILE.rows * TILE.columns;
+/** Scratch: one tile of this many bytes, then the panels of A (if it is transposed) and of B. */
+export const EDGE_TILE = 4 * TILE.rows * TILE.columns;
 /** Panels are padded by a cache line so that they map to different cache sets. */
-const PANEL_GAP = 64;
+export const PANEL_GAP = 64;
 
-const panelBytes = (width: number, depth: number) => 4 * width * depth + PANEL_GAP;
+/** Bytes of a packed panel. */
+export const panelBytes = (width: number, depth: number): number => 4 * width * depth + PANEL_GAP;
 
 /** The matmul in tiles. */
 export const matmul: CpuKernel = {
@@ -81,7 +82,8 @@ export const matmul: CpuKernel = {
   },
 };
 
-interface RowOfTiles {
+/** A row of tiles; all are locals. */
+export interface RowOfTiles {
   a: I32;
   aStep: I32;
   panels: I32;
@@ -99,9 +101,9 @@ interface RowOfTiles {
  * Six rows of A (or the last ones) by all panels; a tile that reaches beyond the block is computed
  * in scratch memory first.
  */
-function emitRowOfTiles(
+export function emitRowOfTiles(
   f: FunctionBuilder,
-  { tile, edgeTile }: { tile: Tile; edgeTile: ReturnType<typeof defineEdgeTile> },
+  { tile, edgeTile }: { tile: Tile; edgeTile: EdgeTile },
   { a, aStep, panels, panelBytes, depth, c, cStep, add, height, width, scratch }: RowOfTiles,
 ): void {
   const lastRow = f.i32(height.sub(1));
@@ -122,17 +124,21 @@ function emitRowOfTiles(
   });
 }
 
+const EDGE_PARAMETERS = {
+  tile: "i32",
+  c: "i32",
+  cStep: "i32",
+  rows: "i32",
+  columns: "i32",
+  add: "i32",
+} as const;
+
+/** The function that `defineEdgeTile` defines. */
+export type EdgeTile = FunctionHandle<typeof EDGE_PARAMETERS>;
+
 /** Defines the copy of the part of a tile that is inside C; `add` not 0: it is added to C. */
-function defineEdgeTile(k: KernelBuilder) {
-  const parameters = {
-    tile: "i32",
-    c: "i32",
-    cStep: "i32",
-    rows: "i32",
-    columns: "i32",
-    add: "i32",
-  } as const;
-  return k.define(parameters, (f, { tile, c, cStep, rows, columns, add }) => {
+export function defineEdgeTile(k: KernelBuilder): EdgeTile {
+  return k.define(EDGE_PARAMETERS, (f, { tile, c, cStep, rows, columns, add }) => {
     f.for(0, rows, 1, () => {
       f.for(0, columns, 1, (column) => {
         const from = tile.at(column).loadF32();

@@ -54,6 +54,7 @@ import matmulRowsWorkgroup from "./matmul_rows_workgroup.wgsl" with { type: "tex
 import matmulSlices from "./matmul_slices.wgsl" with { type: "text" };
 import matmulTile from "./matmul_tile.wgsl" with { type: "text" };
 import matmulVec4 from "./matmul_vec4.wgsl" with { type: "text" };
+import nesterov from "./nesterov.wgsl" with { type: "text" };
 import norm from "./norm.wgsl" with { type: "text" };
 import normBackward from "./norm_backward.wgsl" with { type: "text" };
 import operandScalar from "./operand_scalar.wgsl" with { type: "text" };
@@ -65,13 +66,16 @@ import recordFigures from "./record_figures.wgsl" with { type: "text" };
 import reduce from "./reduce.wgsl" with { type: "text" };
 import rotary from "./rotary.wgsl" with { type: "text" };
 import sampleToken from "./sample_token.wgsl" with { type: "text" };
+import scaledStep from "./scaled_step.wgsl" with { type: "text" };
 import sgd from "./sgd.wgsl" with { type: "text" };
 import softmax from "./softmax.wgsl" with { type: "text" };
 import softmaxBackward from "./softmax_backward.wgsl" with { type: "text" };
 import spread from "./spread.wgsl" with { type: "text" };
 import stridedCopy from "./strided_copy.wgsl" with { type: "text" };
+import symmetricProduct from "./symmetric_product.wgsl" with { type: "text" };
 import topK from "./top_k.wgsl" with { type: "text" };
 import unary from "./unary.wgsl" with { type: "text" };
+import unitTrace from "./unit_trace.wgsl" with { type: "text" };
 import where from "./where.wgsl" with { type: "text" };
 import { sourceJoiner } from "./join_sources.ts";
 
@@ -154,6 +158,7 @@ export const joinSources = sourceJoiner({
   matmul_rows_workgroup: { text: matmulRowsWorkgroup },
   matmul_slices: { text: matmulSlices, requires: ["matmul_tile", ["matmul_full", "matmul_half"]] },
   matmul_tile: { text: matmulTile, requires: ["matmul_epilogue"] },
+  nesterov: { text: nesterov },
   norm: { text: norm, requires: [["operand_scalar", "operand_vec4"]] },
   norm_backward: { text: normBackward, requires: [["operand_scalar", "operand_vec4"]] },
   operand_vec4: { text: operandVec4 },
@@ -165,13 +170,16 @@ export const joinSources = sourceJoiner({
   reduce: { text: reduce },
   rotary: { text: rotary },
   sample_token: { text: sampleToken, requires: ["philox"] },
+  scaled_step: { text: scaledStep },
   sgd: { text: sgd },
   softmax: { text: softmax },
   softmax_backward: { text: softmaxBackward },
   spread: { text: spread },
   strided_copy: { text: stridedCopy },
+  symmetric_product: { text: symmetricProduct },
   top_k: { text: topK },
   unary: { text: unary, requires: ["math"] },
+  unit_trace: { text: unitTrace },
   where: { text: where },
   q_rows: rows("q", "query", "s.queries"),
   k_rows: rows("k", "key", "h.limit"),

@@ -13,7 +13,8 @@ import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { expectNumbers, Optimizer, RATE_HINT } from "./optimizer.ts";
 
-const KERNEL: Kernel = {
+/** The update of a flat buffer. */
+export const ADAMW: Kernel = {
   name: "adamw",
   reads: { gradient: "f32", hyper: "f32", sumOfSquares: "f32" },
   updates: { parameter: "f32", m: "f32", v: "f32" },
@@ -128,6 +129,6 @@ export class AdamW extends Optimizer {
     const hyper = this.#hyper;
     const buffers = { gradient, hyper, sumOfSquares, parameter, m: this.#m, v: this.#v };
     const rests = { rest1: 1 - beta1, rest2: 1 - beta2 };
-    launch(KERNEL, buffers, { count, decayed, beta1, beta2, ...rests, epsilon, clip });
+    launch(ADAMW, buffers, { count, decayed, beta1, beta2, ...rests, epsilon, clip });
   }
 }

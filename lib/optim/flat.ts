@@ -41,15 +41,22 @@ export class FlatParameters {
   readonly #captured: CapturedStorages;
 
   /**
-   * Moves `parameters` of the optimizer called `owner` into one buffer, with their values.
+   * Moves `parameters` of the optimizer called `owner` into one buffer, with their values; those of
+   * `first` come first, in its order.
    *
    * @throws {TypeError} if they are not an array of f32 tensors
    * @throws {RangeError} if it is empty
    */
-  constructor(readonly owner: string, readonly parameters: readonly Tensor[]) {
+  constructor(
+    readonly owner: string,
+    readonly parameters: readonly Tensor[],
+    first: readonly Tensor[] = [],
+  ) {
     expectParameters(owner, parameters);
-    const matrices = parameters.filter((parameter) => parameter.shape.length >= 2);
-    const vectors = parameters.filter((parameter) => parameter.shape.length < 2);
+    const others = parameters.filter((parameter) => !first.includes(parameter));
+    const ordered = [...first, ...others];
+    const matrices = ordered.filter((parameter) => parameter.shape.length >= 2);
+    const vectors = ordered.filter((parameter) => parameter.shape.length < 2);
     const places: Place[] = [];
     let end = 0;
     const lay = (parameter: Tensor) => {

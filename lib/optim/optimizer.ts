@@ -34,13 +34,14 @@ export abstract class Optimizer {
   #stepsDone = 0;
 
   /**
-   * Moves the parameters into one buffer. An earlier optimizer of one of them cannot step any more.
+   * Moves the parameters into one buffer, those of `first` first. An earlier optimizer of one of
+   * them cannot step any more.
    *
    * @throws {TypeError} if they are not an array of tensors
    * @throws {RangeError} if it is empty
    */
-  constructor(parameters: readonly Tensor[]) {
-    this.flat = new FlatParameters(new.target.name, parameters);
+  constructor(parameters: readonly Tensor[], first: readonly Tensor[] = []) {
+    this.flat = new FlatParameters(new.target.name, parameters, first);
   }
 
   /** The parameters, in the order in which `update` takes their gradients. */
@@ -114,7 +115,10 @@ export abstract class Optimizer {
     return sqrt(squares);
   }
 
-  /** The state besides the parameters, each a flat buffer, by name. */
+  /**
+   * The state besides the parameters, by name: each a flat buffer, of all parameters or of the last
+   * ones.
+   */
   abstract state(): Map<string, Tensor>;
 
   /**
@@ -122,10 +126,13 @@ export abstract class Optimizer {
    * Write into the parts to restore them.
    */
   stateParts(): Map<string, Map<Tensor, Tensor>> {
-    const cut = (flat: Tensor) =>
-      this.flat.places.map(({ parameter, start }) =>
-        [parameter, flat.part(start, parameter.shape)] as const
+    const cut = (flat: Tensor) => {
+      const skipped = this.flat.size - flat.size;
+      const places = this.flat.places.filter(({ start }) => start >= skipped);
+      return places.map(({ parameter, start }) =>
+        [parameter, flat.part(start - skipped, parameter.shape)] as const
       );
+    };
     return new Map([...this.state()].map(([name, flat]) => [name, new Map(cut(flat))]));
   }
 
