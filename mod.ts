@@ -90,6 +90,7 @@ export { rotary, type RotaryOptions } from "./lib/ops/rotary.ts";
 export {
   type LinearScaling,
   type Llama3Scaling,
+  type LongRopeScaling,
   type RotaryScaling,
   type YarnScaling,
 } from "./lib/ops/rotary_scaling.ts";

@@ -39,6 +39,8 @@ const FAMILIES = [
   "gemma3",
   "phi",
   "phi3",
+  "phi3_longrope",
+  "yarn",
   "gpt_neox",
   "gpt_neox_sequential",
   "gptj",

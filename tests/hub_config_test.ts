@@ -329,8 +329,13 @@ const malformed: [string, unknown, RegExp][] = [
   ["odd layers by default", { model_type: "gpt_neo", num_layers: 3 }, /for 3 layers/],
   [
     "stretched rotary",
-    { model_type: "llama", rope_scaling: { type: "longrope", short_factor: [1] } },
-    /type: expected "default", "linear", "dynamic", "llama3" or "yarn", got "longrope"/,
+    { model_type: "llama", rope_scaling: { type: "su", short_factor: [1] } },
+    /type: expected "default", "linear", "dynamic", "llama3", "yarn" or "longrope", got "su"/,
+  ],
+  [
+    "rotary factors",
+    { model_type: "llama", rope_scaling: { type: "longrope", short_factor: [1, "2"] } },
+    /short_factor: expected a list of numbers/,
   ],
   ["rotary of text", { model_type: "llama", rope_parameters: "x" }, /expected an object, got "x"/],
   ["a head size", { model_type: "llama", head_dim: 0 }, /head_dim: expected a whole .* got 0/],

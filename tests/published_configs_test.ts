@@ -246,7 +246,11 @@ const REFUSED: [name: string, json: Record<string, unknown>, message: RegExp][] 
     { model_type: "opt", hidden_size: 1024, word_embed_proj_dim: 512, do_layer_norm_before: false },
     /word_embed_proj_dim: expected 1024, got 512/,
   ],
-  ["Phi-3's long context", { model_type: "phi3", rope_scaling: longrope }, /type: .*"longrope"/],
+  [
+    "too few factors for Phi-3's long context",
+    { model_type: "phi3", rope_scaling: longrope },
+    /rotaryScaling needs two lists of 48 factors above 0/,
+  ],
   [
     "rotation of a part",
     { model_type: "llama", partial_rotary_factor: 0.5 },

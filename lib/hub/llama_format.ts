@@ -20,7 +20,12 @@ import {
   splitName,
 } from "./format.ts";
 import { readLateWindows, writeWindows } from "./layer_types.ts";
-import { readRotary, type RotaryFieldOptions, writeRotary } from "./rotary_fields.ts";
+import {
+  longestContext,
+  readRotary,
+  type RotaryFieldOptions,
+  writeRotary,
+} from "./rotary_fields.ts";
 
 /** Folio's linear layers within a block → the file's. */
 const LINEAR: Readonly<Record<string, readonly string[]>> = {
@@ -130,9 +135,11 @@ export function readLlama(fields: ConfigFields, defaults: LlamaDefaults = {}): M
   const heads = fields.wholeNumber("num_attention_heads", defaults.heads ?? 32);
   const width = fields.wholeNumber("hidden_size", defaults.width ?? 4096);
   const headSize = fields.wholeNumber("head_dim", defaults.headSize);
+  const stated = fields.wholeNumber("max_position_embeddings", defaults.contextLength ?? 2048);
+  const rotary = readRotary(fields, headSizeOf({ width, heads, headSize }), defaults.rotary);
   return {
     vocabSize: fields.wholeNumber("vocab_size", defaults.vocabSize ?? 32000),
-    contextLength: fields.wholeNumber("max_position_embeddings", defaults.contextLength ?? 2048),
+    contextLength: Math.min(stated, longestContext(rotary)),
     layers: readLayers(fields, "num_hidden_layers", defaults.layers ?? 32),
     heads,
     keyValueHeads: fields.wholeNumber("num_key_value_heads", defaults.keyValueHeads ?? heads),
@@ -141,7 +148,7 @@ export function readLlama(fields: ConfigFields, defaults: LlamaDefaults = {}): M
     hidden: fields.wholeNumber("intermediate_size", defaults.hidden ?? 11008),
     norm: "rms",
     normEpsilon: fields.number("rms_norm_eps", defaults.normEpsilon ?? 1e-6),
-    ...readRotary(fields, headSizeOf({ width, heads, headSize }), defaults.rotary),
+    ...rotary,
     activation: fields.choice("hidden_act", ACTIVATIONS, "silu"),
     gated: true,
     bias: false,

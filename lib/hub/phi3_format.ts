@@ -2,8 +2,8 @@
  * The files of Phi-3 and Phi-4: a Llama whose queries, keys and values are one tensor, and whose
  * gate and up projection are another.
  *
- * `longrope`, of the models with 128,000 tokens of context, is refused by name. Source:
- * `Phi3Config` of github.com/huggingface/transformers, whose defaults are used here.
+ * The context of models with `longrope` is as long as their first training's. Source: `Phi3Config`
+ * of github.com/huggingface/transformers, whose defaults are used here.
  *
  * @module
  */

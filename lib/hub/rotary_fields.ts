@@ -6,7 +6,7 @@
  */
 import { type BlockConfigInput, headSizeOf } from "../nn/block_config.ts";
 import type { ModelConfig } from "../nn/config.ts";
-import type { RotaryScaling, YarnScaling } from "../ops/rotary_scaling.ts";
+import type { LongRopeScaling, RotaryScaling, YarnScaling } from "../ops/rotary_scaling.ts";
 import { ConfigFields, unexpected } from "./config_fields.ts";
 
 /** An architecture's names and defaults of these fields. */
@@ -69,12 +69,12 @@ function ropeFields(fields: ConfigFields): ConfigFields[] {
  * beyond `max_position_embeddings`, the longest context that Folio computes. `fields` are those of
  * the whole file.
  *
- * @throws {SyntaxError} if the type is another one, such as `"longrope"`
+ * @throws {SyntaxError} if the type is another one, such as `"su"`
  */
 export function readScaling(rope: ConfigFields, fields: ConfigFields): RotaryScaling | undefined {
   const name = rope.get("rope_type") === undefined ? "type" : "rope_type";
   const type = rope.get(name) ?? "default";
-  const known = '"default", "linear", "dynamic", "llama3" or "yarn"';
+  const known = '"default", "linear", "dynamic", "llama3", "yarn" or "longrope"';
   switch (type) {
     case "default":
     case "dynamic":
@@ -91,6 +91,8 @@ export function readScaling(rope: ConfigFields, fields: ConfigFields): RotarySca
       };
     case "yarn":
       return readYarn(rope, fields);
+    case "longrope":
+      return readLongRope(rope, fields);
     default:
       throw unexpected(name, known, type);
   }
@@ -113,6 +115,30 @@ function readYarn(rope: ConfigFields, fields: ConfigFields): YarnScaling {
     ),
     rounded: rope.boolean("truncate", true),
   };
+}
+
+/** The longest context in which one rotation of the positions holds. */
+export function longestContext({ rotaryScaling }: RotaryConfig): number {
+  return rotaryScaling?.type === "longrope" ? rotaryScaling.originalLength : Infinity;
+}
+
+function readLongRope(rope: ConfigFields, fields: ConfigFields): LongRopeScaling {
+  const length = originalLength(rope, fields);
+  const factor = rope.number("factor", contextLength(fields) / length);
+  const usual = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(length));
+  return {
+    type: "longrope",
+    shortFactors: readFactors(rope, "short_factor"),
+    longFactors: readFactors(rope, "long_factor"),
+    originalLength: length,
+    gain: rope.number("attention_factor", usual),
+  };
+}
+
+function readFactors(rope: ConfigFields, name: string): number[] {
+  const value = rope.get(name);
+  if (Array.isArray(value) && value.every(Number.isFinite)) return value;
+  throw unexpected(name, "a list of numbers", value);
 }
 
 /** Tokens of the first training: named beside the scaling, in it, or the context's length. */
@@ -139,9 +165,15 @@ export function writeRotary(config: ModelConfig): Record<string, unknown> {
 
 /** The scaling as `readScaling` reads it. */
 export function writeScaling(scaling: RotaryScaling): Record<string, unknown> {
-  const { type, factor } = scaling;
-  if (scaling.type === "linear") return { rope_type: type, factor };
+  const { type } = scaling;
+  if (scaling.type === "linear") return { rope_type: type, factor: scaling.factor };
   const original = { original_max_position_embeddings: scaling.originalLength };
+  if (scaling.type === "longrope") {
+    const { shortFactors, longFactors, gain } = scaling;
+    const factors = { short_factor: shortFactors, long_factor: longFactors };
+    return { rope_type: type, ...factors, ...original, attention_factor: gain ?? 1 };
+  }
+  const { factor } = scaling;
   if (scaling.type === "llama3") {
     const { lowFrequency, highFrequency } = scaling;
     const limits = { low_freq_factor: lowFrequency, high_freq_factor: highFrequency };

@@ -241,9 +241,11 @@ function checkPositions(config: BlockConfig): void {
     if (config[name] === undefined || positions === "rotary") continue;
     throw new RangeError(`model: ${name} is for rotary positions, got positions ${positions}`);
   }
-  if (rotaryScaling) expectRotaryScaling("model", rotaryScaling);
   if (rotaryBase !== undefined && !(Number.isFinite(rotaryBase) && rotaryBase > 1)) {
     throw new RangeError(`model: rotaryBase must be a number above 1, got ${rotaryBase}`);
+  }
+  if (rotaryScaling) {
+    expectRotaryScaling("model", rotaryScaling, (rotaryDimensions ?? headSize) / 2);
   }
   if (rotaryDimensions === undefined) return;
   const even = Number.isSafeInteger(rotaryDimensions) && rotaryDimensions % 2 === 0;

@@ -169,9 +169,17 @@ function checkEmbedding(
 }
 
 function checkRotary(
-  { layers, rotaryLayers, windowRotaryBase, window }: ModelConfigInput,
+  { contextLength, layers, rotaryScaling, rotaryLayers, windowRotaryBase, window }:
+    ModelConfigInput,
   positions: Positions,
 ): void {
+  if (rotaryScaling?.type === "longrope" && contextLength > rotaryScaling.originalLength) {
+    const { originalLength } = rotaryScaling;
+    throw new RangeError(
+      `model: contextLength must be at most longrope's originalLength, ${originalLength}, got ` +
+        `${contextLength}`,
+    );
+  }
   for (const [name, value] of Object.entries({ rotaryLayers, windowRotaryBase })) {
     if (value === undefined || positions === "rotary") continue;
     throw new RangeError(`model: ${name} is for rotary positions, got positions ${positions}`);

@@ -90,8 +90,8 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
       `rotary: expected an even number of dimensions from 2 to ${headSize}; got ${dimensions}`,
     );
   }
-  if (scaling) expectRotaryScaling("rotary", scaling);
   const half = dimensions / 2;
+  if (scaling) expectRotaryScaling("rotary", scaling, half);
   const positions = options.positions ?? (position ? Math.max(4096, time) : time);
   const angles = angleTables(x.device, positions, half, { base, scaling });
   const rows = x.size / width;

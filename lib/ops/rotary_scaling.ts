@@ -1,6 +1,6 @@
 /**
  * Frequencies of rotary positions for a context longer than the one that a model was first trained
- * with: linear, Llama 3's and YaRN's. rotary.ts rotates by them; lib/hub/rotary_fields.ts reads
+ * with: linear, Llama 3's, YaRN's and LongRoPE's. rotary.ts rotates by them; lib/hub/rotary_fields.ts reads
  * them from a `config.json`.
  *
  * @module
@@ -57,8 +57,26 @@ export interface YarnScaling {
   readonly rounded?: boolean;
 }
 
+/**
+ * The j-th frequency is divided by the j-th of `shortFactors` in texts of at most `originalLength`
+ * tokens, the longest that Folio computes, and by that of `longFactors` in longer ones. Cosine and
+ * sine are multiplied by `gain`. Source: Ding et al., arXiv 2402.13753 (LongRoPE).
+ */
+export interface LongRopeScaling {
+  /** The kind of scaling. */
+  readonly type: "longrope";
+  /** Divisors above 0, one for each pair of columns. */
+  readonly shortFactors: readonly number[];
+  /** The same for longer texts, which are kept for saving only. */
+  readonly longFactors: readonly number[];
+  /** Tokens of the first training, and the longest context. */
+  readonly originalLength: number;
+  /** Multiplies cosine and sine. Default 1. */
+  readonly gain?: number;
+}
+
 /** Scaling of the frequencies of rotary positions for a longer context. */
-export type RotaryScaling = LinearScaling | Llama3Scaling | YarnScaling;
+export type RotaryScaling = LinearScaling | Llama3Scaling | YarnScaling | LongRopeScaling;
 
 /** Frequencies in radians per token, and the factor of cosine and sine. */
 export interface RotaryFrequencies {
@@ -74,6 +92,10 @@ export function rotaryFrequencies(
 ): RotaryFrequencies {
   const frequencies = Float64Array.from({ length: half }, (_, j) => base ** (-j / half));
   if (!scaling) return { frequencies, gain: 1 };
+  if (scaling.type === "longrope") {
+    const { shortFactors, gain = 1 } = scaling;
+    return { frequencies: frequencies.map((f, j) => f / shortFactors[j]), gain };
+  }
   const kept = keptShares(frequencies, base, scaling);
   const { factor } = scaling;
   const scaled = frequencies.map((f, j) => kept[j] * f + (1 - kept[j]) * f / factor);
@@ -81,7 +103,11 @@ export function rotaryFrequencies(
 }
 
 /** The share of each frequency that is not divided. */
-function keptShares(frequencies: Float64Array, base: number, scaling: RotaryScaling): Float64Array {
+function keptShares(
+  frequencies: Float64Array,
+  base: number,
+  scaling: LinearScaling | Llama3Scaling | YarnScaling,
+): Float64Array {
   if (scaling.type === "linear") return frequencies.map(() => 0);
   if (scaling.type === "yarn") return yarnShares(frequencies.length, base, scaling);
   const { lowFrequency, highFrequency, originalLength } = scaling;
@@ -128,21 +154,34 @@ const NAMES = {
     gain: true,
     rounded: true,
   },
+  longrope: {
+    type: true,
+    shortFactors: true,
+    longFactors: true,
+    originalLength: true,
+    gain: true,
+  },
 } satisfies {
   [Type in RotaryScaling["type"]]: OptionNames<Extract<RotaryScaling, { type: Type }>>;
 };
 
 /**
- * Checks a scaling that may come from a file.
+ * Checks a scaling of `half` frequencies that may come from a file.
  *
  * @throws {RangeError} if its type is unknown or a number is out of range
  * @throws {TypeError} if a name is unknown
  */
-export function expectRotaryScaling(operation: string, scaling: RotaryScaling): void {
+export function expectRotaryScaling(
+  operation: string,
+  scaling: RotaryScaling,
+  half: number,
+): void {
   const { type } = scaling;
   if (typeof type !== "string" || !Object.hasOwn(NAMES, type)) {
     throw new RangeError(
-      `${operation}: rotaryScaling.type must be linear, llama3 or yarn, got ${describe(type)}`,
+      `${operation}: rotaryScaling.type must be linear, llama3, yarn or longrope, got ${
+        describe(type)
+      }`,
     );
   }
   checkOptions(`${operation}: rotaryScaling`, scaling, NAMES[type]);
@@ -150,6 +189,18 @@ export function expectRotaryScaling(operation: string, scaling: RotaryScaling): 
     new RangeError(
       `${operation}: rotaryScaling needs ${expected}, got ${JSON.stringify(scaling)}`,
     );
+  if (scaling.type === "longrope") {
+    const { shortFactors, longFactors, originalLength, gain = 1 } = scaling;
+    const fits = (factors: unknown) =>
+      Array.isArray(factors) && factors.length === half &&
+      factors.every((factor) => isAbove(0, factor));
+    if (!fits(shortFactors) || !fits(longFactors)) {
+      throw fail(`two lists of ${half} factors above 0`);
+    }
+    if (!isAtLeast(1, originalLength)) throw fail("an originalLength from 1");
+    if (!isAbove(0, gain)) throw fail("a gain above 0");
+    return;
+  }
   if (!isAtLeast(1, scaling.factor)) throw fail("a factor from 1");
   if (scaling.type === "linear") return;
   if (!isAtLeast(1, scaling.originalLength)) throw fail("an originalLength from 1");

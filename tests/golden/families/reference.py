@@ -40,6 +40,11 @@ FAMILIES = {
                                    rope_scaling={"rope_type": "linear", "factor": 4.0})),
     "phi": ("phi", dict(SIZES, partial_rotary_factor=0.5, num_key_value_heads=4)),
     "phi3": ("phi3", dict(SIZES, num_key_value_heads=2, sliding_window=9, resid_pdrop=0.1)),
+    "phi3_longrope": ("phi3", dict(SIZES, max_position_embeddings=4 * CONTEXT, rope_scaling={
+        "type": "longrope", "short_factor": [1.0, 1.25, 1.5, 2.0], "long_factor": [1.0, 3.0, 5.0, 9.0]},
+        original_max_position_embeddings=CONTEXT)),
+    "yarn": ("qwen2", dict(SIZES, num_key_value_heads=2, rope_scaling={
+        "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": CONTEXT // 4})),
     "gpt_neox": ("gpt_neox", dict(SIZES, rotary_pct=0.25)),
     "gpt_neox_sequential": ("gpt_neox", dict(SIZES, rotary_pct=1.0, use_parallel_residual=False)),
     "gptj": ("gptj", dict(GPT, rotary_dim=4, n_inner=48)),
