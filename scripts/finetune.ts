@@ -10,10 +10,9 @@
  *
  * @module
  */
-import { deviceOptions } from "../lib/cli/device_flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import { AdamW, loadOptimizerState, openDevice, Trainer } from "../mod.ts";
+import { AdamW, loadOptimizerState, Trainer, UserError } from "../mod.ts";
 import { classification } from "./finetune/classification.ts";
 import { describeTraining, startModel, trainedParameters } from "./finetune/base.ts";
 import { asTrainFlags, finetuneFlags } from "./finetune/flags.ts";
@@ -23,6 +22,7 @@ import { loadTrainData, trainBatches } from "./train/data.ts";
 import { openLiveRun } from "./train/live.ts";
 import { openRunFolder } from "./train/run_folder.ts";
 import { scheduleOf } from "./train/schedule.ts";
+import { followRun, openSharedDevice, openTrainWorld, sharedBatch } from "./train/world.ts";
 
 const command = {
   name: "deno task finetune",
@@ -41,8 +41,17 @@ const command = {
   ] as const,
 };
 
-await runScript(command, async ({ flags, given, positionals: [location] }) => {
-  if (flags.labels !== undefined) return await classification(flags, given, location);
+await runScript(command, async (parsed) => {
+  const [location] = parsed.positionals;
+  const world = await openTrainWorld(parsed.flags);
+  if (parsed.flags.labels !== undefined) {
+    if (world.size > 1) {
+      throw new UserError("--labels: one process trains; start it without mpirun");
+    }
+    return await classification(parsed.flags, parsed.given, location);
+  }
+  if (world.rank > 0) return await followRun(world, asTrainFlags(parsed.flags, location));
+  const { flags, given } = sharedBatch(parsed.flags, parsed.given, world);
   const open = await planFinetune(flags, given, location);
   await using live = await openLiveRun(asTrainFlags(flags, location), given);
   if (live) print(`live     ${live.url}`);
@@ -51,7 +60,7 @@ await runScript(command, async ({ flags, given, positionals: [location] }) => {
   const { batchesPerEpoch } = batches;
   const plan = completedPlan(open, flags, { given, batchesPerEpoch });
   for (const note of plan.notes) print(`note     ${note}`);
-  const device = await openDevice({ ...deviceOptions(flags), blas: flags.blas });
+  const device = await openSharedDevice(flags, world);
   print(`device   ${device.description}`);
 
   const { settings, reports } = plan;
@@ -68,9 +77,11 @@ await runScript(command, async ({ flags, given, positionals: [location] }) => {
     learningRate: scheduleOf(settings),
     seed: settings.seed,
     recomputeActivations: flags.recomputeActivations,
+    world,
   });
 
   const tensorboard = flags.tensorboard;
   const parts = { plan, data, device, trainer, folder, live, tensorboard, ends };
   await completeRun(parts, { batches, held: reports.evalEvery > 0 ? held : undefined });
+  world.close();
 });

@@ -11,10 +11,9 @@
  *
  * @module
  */
-import { deviceOptions } from "../lib/cli/device_flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import { AdamW, loadOptimizerState, openDevice, Trainer } from "../mod.ts";
+import { AdamW, loadOptimizerState, Trainer } from "../mod.ts";
 import { completeRun } from "./train/complete_run.ts";
 import { expectRecordedCorpus, withConfig } from "./train/config.ts";
 import { loadTrainData, trainBatches } from "./train/data.ts";
@@ -24,6 +23,7 @@ import { openLiveRun } from "./train/live.ts";
 import { planRun } from "./train/plan.ts";
 import { openRunFolder } from "./train/run_folder.ts";
 import { scheduleOf } from "./train/schedule.ts";
+import { followRun, openSharedDevice, openTrainWorld, sharedBatch } from "./train/world.ts";
 
 const command = {
   name: "deno task train",
@@ -37,8 +37,11 @@ const command = {
   ] as const,
 };
 
-await runScript(command, async ({ flags: typed, given: typedNames }) => {
-  const { flags, given, corpus } = await withConfig(typed, typedNames);
+await runScript(command, async (parsed) => {
+  const world = await openTrainWorld(parsed.flags);
+  if (world.rank > 0) return await followRun(world, parsed.flags);
+  const typed = sharedBatch(parsed.flags, parsed.given, world);
+  const { flags, given, corpus } = await withConfig(typed.flags, typed.given);
   const plan = await planRun(flags, given, corpus?.path);
   for (const note of plan.notes) print(`note     ${note}`);
   await using live = await openLiveRun(flags, given);
@@ -46,7 +49,7 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
   const data = await loadTrainData(plan);
   expectRecordedCorpus(flags.config, corpus, data);
   const { batches, held } = await trainBatches(plan, data);
-  const device = await openDevice({ ...deviceOptions(flags), blas: flags.blas });
+  const device = await openSharedDevice(flags, world);
   print(`device   ${device.description}`);
 
   const { settings } = plan;
@@ -62,9 +65,11 @@ await runScript(command, async ({ flags: typed, given: typedNames }) => {
     learningRate: scheduleOf(settings),
     seed: settings.seed,
     recomputeActivations: flags.recomputeActivations,
+    world,
   });
 
   const tensorboard = flags.tensorboard;
   const parts = { plan, data, device, trainer, folder, live, tensorboard, ends };
   await completeRun(parts, { batches, held });
+  world.close();
 });

@@ -94,6 +94,13 @@ export interface Device {
    */
   peek?(source: Range): ArrayBuffer;
   /**
+   * The device's own memory, if the host can address it; not to be used across an await, which may
+   * let a launch move it.
+   *
+   * @internal
+   */
+  hostBytes?(range: Range): Uint8Array<ArrayBuffer>;
+  /**
    * Runs one kernel after everything launched before.
    *
    * @internal

@@ -107,12 +107,49 @@ export abstract class Optimizer {
    * @throws {TypeError} if they do not fit the parameters
    */
   update(gradients: readonly Tensor[]): Tensor {
+    this.gather(gradients);
+    return this.apply();
+  }
+
+  /**
+   * The first half of `update`: copies the gradients into one buffer, `gradient`, where they can be
+   * summed over processes.
+   *
+   * @internal
+   */
+  gather(gradients: readonly Tensor[]): void {
     this.#expectGradients(gradients);
     this.flat.expectOwned();
     this.flat.gather(gradients);
+  }
+
+  /**
+   * The second half of `update`, from the gradients in that buffer.
+   *
+   * @internal
+   */
+  apply(): Tensor {
     const squares = sumOfSquares(this.flat.gradient).view([]);
     this.launchUpdate(squares);
     return sqrt(squares);
+  }
+
+  /**
+   * All gradients, [size], as `gather` left them.
+   *
+   * @internal
+   */
+  get gradient(): Tensor {
+    return this.flat.gradient;
+  }
+
+  /**
+   * What must be equal in all processes that train together: the parameters and the state.
+   *
+   * @internal
+   */
+  get shared(): readonly Tensor[] {
+    return [this.flat.parameter, ...this.state().values()];
   }
 
   /**

@@ -24,6 +24,8 @@ export type Metrics =
     readonly tokensPerSecond: number;
     /** Seconds since the start of the run, without the time between stop and resume. */
     readonly elapsedSeconds: number;
+    /** The fraction of the time spent in MPI; absent if one process trains. */
+    readonly communicationShare?: number;
   }
   | {
     /** Updates done. */

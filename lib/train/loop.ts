@@ -87,8 +87,10 @@ export interface LoggedFigures extends StepFigures {
   readonly meanLoss: number;
   /** The rate of that update. */
   readonly learningRate: number;
-  /** Training speed. */
+  /** Training speed, of all processes together. */
   readonly tokensPerSecond: number;
+  /** The fraction of the time that this process spent in MPI; absent without a world. */
+  readonly communicationShare?: number;
 }
 
 /**
@@ -140,7 +142,7 @@ export async function* trainingLoop(
   if (heldOut && evaluateFirst && saved < steps) {
     yield* validation(trainer, heldOut, { batches: evalBatches, evalBatches, signal });
   }
-  while (trainer.stepsDone < steps && !signal?.aborted) {
+  while (trainer.stepsDone < steps && !isStopped(trainer, signal)) {
     await watch.step(batches);
     const step = trainer.stepsDone;
     const last = step === steps;
@@ -185,8 +187,15 @@ async function* validation(
     const validationLoss = batches === evalBatches ? comparableLoss : await lossOn(batches);
     yield { kind: "validation", step: trainer.stepsDone, validationLoss, comparableLoss };
   } catch (error) {
-    if (!signal?.aborted) throw error;
+    // With a world the signal may be another process's.
+    if (!signal?.aborted && (error as Error)?.name !== "AbortError") throw error;
   }
+}
+
+/** Whether the signal has aborted: with a world, that of any process, so that all stop together. */
+function isStopped({ world }: Trainer, signal: AbortSignal | undefined): boolean {
+  const isAborted = signal?.aborted ?? false;
+  return world ? world.any(isAborted) : isAborted;
 }
 
 function checkLoop(options: LoopOptions): void {
@@ -222,6 +231,8 @@ class Stopwatch {
   /** Milliseconds per update, as of the last figures. */
   #perStep = Infinity;
   #inFlight = 0;
+  /** Milliseconds in MPI, as of the last figures. */
+  #communicated = 0;
 
   constructor(readonly trainer: Trainer) {}
 
@@ -232,9 +243,18 @@ class Stopwatch {
       await device.finish();
       this.#inFlight = 1;
     }
-    this.trainer.step(batches);
+    await this.trainer.step(batches);
     this.#milliseconds += performance.now() - before;
     this.unread++;
+  }
+
+  /** The fraction of the time since the last figures that was spent in MPI. */
+  #communicationShare(): number | undefined {
+    const { world } = this.trainer;
+    if (!world) return undefined;
+    const milliseconds = world.milliseconds - this.#communicated;
+    this.#communicated = world.milliseconds;
+    return Number((milliseconds / this.#milliseconds).toPrecision(3));
   }
 
   /**
@@ -251,10 +271,19 @@ class Stopwatch {
     const tokensPerSecond = Math.round(this.unread * tokensPerStep / this.#milliseconds * 1000);
     this.#perStep = this.#milliseconds / this.unread;
     this.#inFlight = 0;
+    const communicationShare = this.#communicationShare();
     this.unread = this.#milliseconds = 0;
     const learningRate = this.trainer.learningRateAt(step - 1);
     const meanLoss = figures.reduce((sum, { loss }) => sum + loss, 0) / figures.length;
-    return { kind: "figures", step, ...figures.at(-1)!, meanLoss, learningRate, tokensPerSecond };
+    return {
+      kind: "figures",
+      step,
+      ...figures.at(-1)!,
+      meanLoss,
+      learningRate,
+      tokensPerSecond,
+      ...communicationShare === undefined ? {} : { communicationShare },
+    };
   }
 }
 

@@ -13,7 +13,7 @@ import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
 import { expectLearningRate, rateAt, type Schedule } from "../optim/schedules.ts";
 import { checkOptions } from "../options.ts";
 import { isTracked, valueAndGrad } from "../tensor/autograd.ts";
-import { add, mul } from "../ops/binary.ts";
+import { mul } from "../ops/binary.ts";
 import { IGNORED } from "../ops/cross_entropy.ts";
 import { compile, type Compiled, type ProgramReport } from "../tensor/compile.ts";
 import { keep } from "../tensor/scope.ts";
@@ -22,8 +22,10 @@ import { expectSeed } from "../random.ts";
 import { expectValue } from "../rules.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
 import { type BatchSource, DeviceBatch, expectBatchSource } from "./device_batch.ts";
+import { accumulate, type LossAndGradients } from "./accumulate.ts";
 import { FigureRing, type StepFigures } from "./figures.ts";
 import { SETTING_RULES } from "./settings.ts";
+import { World } from "./world.ts";
 
 /** Options of a `Trainer`. */
 export interface TrainerOptions {
@@ -38,9 +40,20 @@ export interface TrainerOptions {
    * kept. Less memory, about a third more time, the same bits. Default false.
    */
   recomputeActivations?: boolean;
+  /**
+   * The processes that train together, each on its share of an update's batches; `accumulate` is
+   * per process. Default: this process alone.
+   */
+  world?: World;
 }
 
-const OPTIONS = { learningRate: true, accumulate: true, seed: true, recomputeActivations: true };
+const OPTIONS = {
+  learningRate: true,
+  accumulate: true,
+  seed: true,
+  recomputeActivations: true,
+  world: "none",
+};
 
 const BATCH_HINT = "the batches say it: new Batches(tokens, { batchSize, contextLength })";
 const HINTS = { batchSize: BATCH_HINT, contextLength: BATCH_HINT };
@@ -63,6 +76,9 @@ export interface MemoryReport {
    */
   readonly scratch: number;
 }
+
+/** Steps between two comparisons of the parameters of all processes. */
+const COMPARE_EVERY = 100;
 
 /** Maximum number of steps between two reads of their figures. */
 const RING = 256;
@@ -88,12 +104,19 @@ const RING = 256;
  */
 export class Trainer {
   /** The options, defaults filled in. */
-  readonly options: Required<TrainerOptions>;
+  readonly options: Required<Omit<TrainerOptions, "world">>;
+  /** The processes that train together; undefined if this one trains alone. */
+  readonly world: World | undefined;
   /** The batches of one update, in the shape of the first step's. */
   readonly #batches: DeviceBatch[] = [];
   readonly #randomState: Tensor;
   readonly #ring: FigureRing;
+  /** A whole update. */
   readonly #program: Compiled<[], Tensor>;
+  /** Its two halves, between which processes add their gradients. */
+  readonly #backward: Compiled<[], Tensor>;
+  readonly #apply: Compiled<[Tensor], Tensor>;
+  #isShared = false;
   #evaluation: { batch: DeviceBatch; loss: Compiled<[], Tensor> } | undefined;
 
   /**
@@ -106,10 +129,21 @@ export class Trainer {
     expectModel("Trainer", model);
     expectOptimizer("Trainer", optimizer);
     this.options = checked(options);
+    const { world } = options;
+    this.world = world && world.size > 1 ? world : undefined;
     const { device } = model.parameters()[0];
     this.#randomState = keep(zeros([2], { dtype: "i32", device }));
     this.#ring = new FigureRing(RING, device);
-    this.#program = compile(() => this.#recordStep());
+    this.#program = compile(() => {
+      const { value, gradients } = this.#recordGradients();
+      return this.#record(value, optimizer.update(gradients));
+    });
+    this.#backward = compile(() => {
+      const { value, gradients } = this.#recordGradients();
+      optimizer.gather(gradients);
+      return value;
+    });
+    this.#apply = compile((value) => this.#record(value, optimizer.apply()));
   }
 
   /** Updates done so far. */
@@ -117,9 +151,9 @@ export class Trainer {
     return this.optimizer.stepsDone;
   }
 
-  /** Tokens per update; 0 before the first step. */
+  /** Tokens per update, of all processes; 0 before the first step. */
   get tokensPerStep(): number {
-    return this.#batches.reduce((sum, { inputs }) => sum + inputs.size, 0);
+    return sumOf(this.#batches.map(({ inputs }) => inputs.size)) * (this.world?.size ?? 1);
   }
 
   /** The learning rate of a step, counted from 0. */
@@ -129,7 +163,7 @@ export class Trainer {
 
   /** Launches and memory of the step's program; undefined before the first step. */
   get report(): ProgramReport | undefined {
-    return this.#program.report;
+    return (this.world ? this.#backward : this.#program).report;
   }
 
   /** Memory of training by use, without the token ids of a batch and the figures (some kB). */
@@ -154,22 +188,49 @@ export class Trainer {
    * Draws batches and makes one update. The loss is the mean over the targets of all batches that
    * are not −100. It is read by `figures`, so that `step` does not wait for a GPU.
    *
+   * With a world it returns a promise to await: process r of N draws batches r·A to r·A + A − 1 of
+   * the update's N·A, all add their gradients and make the same update. The first step takes over
+   * the parameters and the optimizer's state of process 0.
+   *
    * @throws {Error} if the figures of 256 steps are unread, or the loss depends on no parameter of
    *   the optimizer
    * @throws {RangeError} if the batches have another shape than the first, an id is outside the
    *   model's vocabulary, or no target counts
    */
-  step(batches: BatchSource): void {
+  step(batches: BatchSource): Promise<void> | undefined {
     if (this.#ring.isFull) {
       throw new Error(`Trainer: ${RING} steps were not read; call figures() in time`);
     }
     this.#expectBatches(batches);
-    this.#write(batches);
-    const step = this.stepsDone;
-    this.#randomState.write([this.options.seed | 0, step]);
-    this.optimizer.prepare(this.learningRateAt(step));
+    if (this.world) return this.#stepTogether(batches, this.world);
+    const counts = this.#batches.map((batch) => batch.write(batches));
+    this.#prepare(counts, sumOf(counts));
     this.#program();
     this.#ring.noteRun();
+  }
+
+  async #stepTogether(batches: BatchSource, world: World): Promise<void> {
+    if (!this.#isShared) await this.#takeOver(world);
+    const counts = this.#writeShare(batches, world);
+    this.#prepare(counts, sumOf(world.gather([sumOf(counts)]).flat()));
+    const value = this.#backward();
+    await world.allReduce(this.optimizer.gradient);
+    await world.allReduce(value);
+    this.#apply(value);
+    this.#ring.noteRun();
+    if (this.stepsDone % COMPARE_EVERY > 0) return;
+    for (const tensor of this.optimizer.shared) {
+      await world.expectEqual(`parameters after step ${this.stepsDone}`, tensor);
+    }
+  }
+
+  /** Takes over all parameters, the optimizer's state and its step from process 0. */
+  async #takeOver(world: World): Promise<void> {
+    this.optimizer.restore(world.gather([this.stepsDone])[0][0]);
+    const trained = new Set(this.optimizer.parameters);
+    const frozen = this.model.parameters().filter((parameter) => !trained.has(parameter));
+    for (const tensor of [...this.optimizer.shared, ...frozen]) await world.broadcast(tensor);
+    this.#isShared = true;
   }
 
   /** The loss and gradient norm of each step since the last call, oldest first. */
@@ -179,7 +240,8 @@ export class Trainer {
 
   /**
    * The mean loss over the targets of the next `count` batches, in nats per token, without dropout
-   * and without an update. Throws the signal's reason if that aborts.
+   * and without an update. Throws the signal's reason if that aborts, with a world in any process.
+   * The processes of a world share the batches.
    *
    * @throws {RangeError} as for `step`, or if the count is below 1
    */
@@ -194,47 +256,91 @@ export class Trainer {
       throw new RangeError(`Trainer.evaluate: expected a count from 1, got ${describe(count)}`);
     }
     const { batch, loss } = this.#evaluationOf(batches);
+    if (this.world && !this.#isShared) await this.#takeOver(this.world);
+    const { rank, size } = this.world ?? { rank: 0, size: 1 };
+    const numbered = this.world && expectNumbered("Trainer.evaluate", batches);
+    const first = numbered?.state ?? 0;
+    const own: [loss: number, share: number][] = [];
+    for (let round = 0; round < count; round += size) {
+      this.#throwIfAborted(options.signal);
+      if (round + rank >= count) continue;
+      if (numbered) numbered.state = first + round + rank;
+      const share = batch.write(batches) / batch.targets.size;
+      own.push([await loss().item() * share, share]);
+      await yieldToEvents();
+    }
+    if (numbered) numbered.state = first + count;
+    return this.#meanLoss(own, count);
+  }
+
+  /** The mean of the losses of all processes' batches, in the batches' order. */
+  #meanLoss(own: readonly [loss: number, share: number][], count: number): number {
+    const size = this.world?.size ?? 1;
+    const rows = Array.from({ length: Math.ceil(count / size) }, (_, i) => own[i] ?? [0, 0]);
+    const all = this.world ? this.world.gather(rows.flat()) : [rows.flat()];
     let sum = 0, targets = 0; // in batches: exactly 1 for one whose targets all count
     for (let i = 0; i < count; i++) {
-      options.signal?.throwIfAborted();
-      const share = batch.write(batches) / batch.targets.size;
-      sum += await loss().item() * share;
-      targets += share;
-      await yieldToEvents();
+      const at = 2 * Math.floor(i / size);
+      sum += all[i % size][at];
+      targets += all[i % size][at + 1];
     }
     if (targets === 0) throw noTargets("Trainer.evaluate");
     return sum / targets;
   }
 
-  /** Writes the batches of an update, and the fraction of its targets in each of them. */
-  #write(batches: BatchSource): void {
-    const counts = this.#batches.map((batch) => batch.write(batches));
-    const total = counts.reduce((sum, count) => sum + count, 0);
-    if (total === 0) throw noTargets("Trainer.step");
-    this.#batches.forEach(({ share }, i) => share.write([counts[i] / total]));
+  /** All processes leave a loop of `evaluate` together. */
+  #throwIfAborted(signal: AbortSignal | undefined): void {
+    const isAborted = signal?.aborted ?? false;
+    if (!(this.world?.any(isAborted) ?? isAborted)) return;
+    signal?.throwIfAborted();
+    AbortSignal.abort().throwIfAborted(); // another process's signal
   }
 
-  #recordStep(): Tensor {
+  /** Writes this process's batches of an update; returns how many targets of each count. */
+  #writeShare(batches: BatchSource, { rank, size }: World): number[] {
+    const numbered = expectNumbered("Trainer.step", batches);
+    const { length } = this.#batches;
+    const first = numbered.state;
+    numbered.state = first + rank * length;
+    const counts = this.#batches.map((batch) => batch.write(batches));
+    numbered.state = first + size * length;
+    return counts;
+  }
+
+  /**
+   * Writes what changes from step to step: the fraction of the update's targets in each batch, the
+   * random numbers' step, the rate.
+   */
+  #prepare(counts: readonly number[], total: number): void {
+    if (total === 0) throw noTargets("Trainer.step");
+    this.#batches.forEach(({ share }, i) => share.write([counts[i] / total]));
+    const step = this.stepsDone;
+    this.#randomState.write([this.options.seed | 0, step]);
+    this.optimizer.prepare(this.learningRateAt(step));
+  }
+
+  #recordGradients(): LossAndGradients {
     const { parameters } = this.optimizer;
-    const { accumulate, recomputeActivations } = this.options;
+    const { recomputeActivations } = this.options;
+    const { rank, size } = this.world ?? { rank: 0, size: 1 };
+    const isPart = this.#batches.length * size > 1;
+    const first = rank * this.#batches.length;
     const ofBatch = ({ inputs, targets, share }: DeviceBatch, i: number) => {
       const randomState = this.#randomState;
-      const firstDropout = i << 16;
+      const firstDropout = (first + i) << 16;
       const context = new ForwardContext({ randomState, firstDropout, recomputeActivations });
       const loss = () => {
         const value = this.model.loss(inputs, targets, context);
         if (!isTracked(value)) throw nothingToTrain(this.optimizer);
-        return accumulate > 1 ? mul(value, share) : value;
+        return isPart ? mul(value, share) : value;
       };
       return valueAndGrad(loss, parameters);
     };
-    let { value, gradients } = ofBatch(this.#batches[0], 0);
-    for (let i = 1; i < accumulate; i++) { // each batch is added before the next is computed
-      const next = ofBatch(this.#batches[i], i);
-      value = add(value, next.value);
-      gradients = gradients.map((gradient, i) => add(gradient, next.gradients[i]));
-    }
-    const norm = this.optimizer.update(gradients);
+    return accumulate(this.#batches.map((batch, i) => () => ofBatch(batch, i)));
+  }
+
+  /** Appends an update's figures to those that `figures` reads. */
+  #record(value: Tensor, norm: Tensor): Tensor {
     this.#ring.record(value, norm);
     return value;
   }
@@ -268,6 +374,21 @@ export class Trainer {
   }
 }
 
+const sumOf = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0);
+
+/** The batches with the number of the next one, by which processes share them. */
+function expectNumbered(
+  operation: string,
+  batches: BatchSource,
+): BatchSource & { state: number } {
+  const { state } = batches as { state?: unknown };
+  if (Number.isSafeInteger(state)) return batches as BatchSource & { state: number };
+  throw new TypeError(
+    `${operation}: a world shares batches by their number; expected batches with a 'state', such ` +
+      "as new Batches(…)",
+  );
+}
+
 function noTargets(operation: string): RangeError {
   return new RangeError(
     `${operation}: expected a target that counts, all are ${IGNORED}; leave such batches out`,
@@ -282,11 +403,16 @@ function nothingToTrain(optimizer: Optimizer): Error {
 }
 
 /** The options, defaults filled in. */
-function checked(options: TrainerOptions): Required<TrainerOptions> {
+function checked(options: TrainerOptions): Trainer["options"] {
   checkOptions("Trainer", options, OPTIONS, HINTS);
   const { learningRate, accumulate = 1, seed = 0, recomputeActivations = false } = options;
   expectLearningRate("Trainer", learningRate);
   expectValue("Trainer: accumulate", SETTING_RULES.accumulate, accumulate);
   expectSeed("Trainer", seed);
+  if (options.world !== undefined && !(options.world instanceof World)) {
+    throw new TypeError(
+      `Trainer: world must be that of openWorld(), got ${describe(options.world)}`,
+    );
+  }
   return { learningRate, accumulate, seed, recomputeActivations };
 }

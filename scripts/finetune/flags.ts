@@ -60,6 +60,8 @@ const {
   threads,
   precision,
   recomputeActivations,
+  mpi,
+  globalBatch,
   blas,
   resume,
   force,
@@ -141,7 +143,7 @@ export const finetuneFlags = {
     live,
     livePort,
   }),
-  ...group("Device", { device, threads, precision, recomputeActivations, blas }),
+  ...group("Device", { device, threads, precision, recomputeActivations, mpi, globalBatch, blas }),
   ...group("Run", {
     out: text(undefined, "folder of the run", {
       placeholder: "DIR",

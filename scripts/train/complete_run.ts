@@ -7,9 +7,11 @@
  * @module
  */
 import { Interrupt } from "../../lib/cli/interrupt.ts";
+import { print } from "../../lib/cli/output.ts";
 import { trainingLoop } from "../../mod.ts";
 import type { TrainBatches } from "./data.ts";
 import { Run, type RunParts } from "./run.ts";
+import { shareRun } from "./world.ts";
 
 /** What a Ctrl-C during a long step does. */
 const STOPPING = "stopping after this step; another Ctrl-C stops without saving";
@@ -24,11 +26,14 @@ export async function completeRun(
   const { trainer, device, plan: { settings: { steps }, reports } } = parts;
   using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"]);
   const run = await Run.begin({ ...parts, interrupt: interrupt.signal });
+  const { owesEvaluation: evaluateFirst } = run;
+  const world = shareRun(parts, { evaluates: held !== undefined, evaluateFirst });
+  for (const line of world) print(line);
   const loop = trainingLoop(trainer, batches, {
     steps,
     ...reports,
     ...held,
-    evaluateFirst: run.owesEvaluation,
+    evaluateFirst,
     signal: run.signal,
   });
   try {
@@ -43,6 +48,7 @@ export async function completeRun(
   }
   if (interrupt.signal.aborted) {
     await run.reportStop();
+    trainer.world?.close();
     return Deno.exit(interrupt.exitCode);
   }
   interrupt[Symbol.dispose](); // all is saved: Ctrl-C may end what follows

@@ -206,7 +206,10 @@ type HeldOut =
  *
  * @throws {UserError} if the text is too short
  */
-export async function trainBatches(plan: Plan, data: TrainData): Promise<TrainBatches> {
+export async function trainBatches(
+  plan: Pick<Plan, "settings" | "reports" | "sequencesSeen">,
+  data: Pick<TrainData, "train" | "validation" | "documents">,
+): Promise<TrainBatches> {
   const { settings, reports: { evalEvery, evalBatches } } = plan;
   const { batch, context, seed, order, minimumBatches } = settings;
   const windows = { batchSize: batch, contextLength: context, order };
@@ -225,7 +228,7 @@ export async function trainBatches(plan: Plan, data: TrainData): Promise<TrainBa
 }
 
 async function heldOutBatches(
-  { validation, documents }: TrainData,
+  { validation, documents }: Pick<TrainData, "validation" | "documents">,
   windows: BatchesOptions,
 ): Promise<Batches | DocumentBatches> {
   try {

@@ -122,6 +122,14 @@ export const trainFlags = {
       false,
       "recompute activations in the backward pass: less memory, more time, the same bits",
     ),
+    mpi: text(
+      undefined,
+      "MPI library of processes that mpirun started: auto, openmpi, mpich, abi or a path",
+      { placeholder: "auto|PATH", shownDefault: "auto" },
+    ),
+    globalBatch: integer(undefined, "sequences per batch of all processes, instead of --batch", {
+      min: 1,
+    }),
     blas: text(undefined, "matrix products on the CPU by a system BLAS; needs --allow-ffi", {
       placeholder: "auto|PATH",
     }),

@@ -218,8 +218,9 @@ export class Run {
 
   async #logFigures(figures: LoggedFigures): Promise<void> {
     const { step, loss, meanLoss, gradientNorm, learningRate, tokensPerSecond } = figures;
+    const { communicationShare } = figures;
     const elapsedSeconds = +((performance.now() - this.#startedAt) / 1000).toFixed(3);
-    const speed = { tokensPerSecond, elapsedSeconds };
+    const speed = { tokensPerSecond, elapsedSeconds, communicationShare };
     await this.#append({ step, loss, meanLoss, gradientNorm, learningRate, ...speed });
     this.#progress.report({ step, loss, tokensPerSecond });
   }
@@ -303,7 +304,8 @@ export class Run {
 
   #sequencesSeen(): number {
     const { plan: { step, sequencesSeen, settings }, trainer } = this.#parts;
-    return sequencesSeen + (trainer.stepsDone - step) * settings.accumulate * settings.batch;
+    return sequencesSeen + (trainer.stepsDone - step) * settings.accumulate * settings.batch *
+        (trainer.world?.size ?? 1);
   }
 
   /** The error for a divergence: what diverged, what is saved, and what to do. */

@@ -108,6 +108,10 @@ export class CpuDevice implements Device {
     copy.set(new Uint8Array(this.#memory.buffer, pointerOf(source), source.bytes));
     return copy.buffer;
   }
+  hostBytes(range: Range): Uint8Array<ArrayBuffer> {
+    const { buffer } = this.#memory as { buffer: unknown } as { buffer: ArrayBuffer };
+    return new Uint8Array(buffer, pointerOf(range), range.bytes);
+  }
 
   launch(launch: Launch<Range>): void {
     const { slot, words, chunks } = this.#bind(launch);

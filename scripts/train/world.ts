@@ -1,0 +1,203 @@
+/**
+ * A run of several processes, started by MPI's launcher (`deno task train:mpi`).
+ *
+ * Process 0 is the run: it alone reads the corpus and the folder, prints and saves. The others
+ * receive tokens, settings and weights from it, and make the same steps on their share of the
+ * batches.
+ *
+ * @module
+ */
+import { deviceOptions } from "../../lib/cli/device_flags.ts";
+import { Interrupt } from "../../lib/cli/interrupt.ts";
+import {
+  AdamW,
+  attachLora,
+  type Device,
+  type EncodedDocument,
+  GPT,
+  type LoraChoices,
+  type ModelConfig,
+  openDevice,
+  openWorld,
+  Trainer,
+  trainingLoop,
+  UserError,
+  type World,
+} from "../../mod.ts";
+import type { Plan } from "./choices.ts";
+import { type TrainBatches, trainBatches } from "./data.ts";
+import type { DocumentParts } from "./documents.ts";
+import type { TrainFlags } from "./flags.ts";
+import type { RunParts } from "./run.ts";
+import { scheduleOf } from "./schedule.ts";
+
+type WorldFlags = Pick<TrainFlags, "mpi" | "globalBatch" | "batch">;
+
+/**
+ * Joins the processes of the launcher; without one, a world of this process alone.
+ *
+ * @throws {UserError} if MPI cannot be used, or another version of Folio runs somewhere
+ */
+export async function openTrainWorld({ mpi }: WorldFlags): Promise<World> {
+  return await openWorld(mpi === undefined ? {} : { mpi });
+}
+
+/**
+ * The flags with `--batch` as what each process takes of `--global-batch`, if that was typed.
+ *
+ * @throws {UserError} if the processes cannot share it evenly
+ */
+export function sharedBatch<Flags extends WorldFlags>(
+  flags: Flags,
+  given: ReadonlySet<string>,
+  { size }: World,
+): { flags: Flags; given: ReadonlySet<string> } {
+  const { globalBatch } = flags;
+  if (globalBatch === undefined) return { flags, given };
+  if (given.has("batch")) {
+    throw new UserError("--batch is of each process, --global-batch of all; leave one of them out");
+  }
+  if (globalBatch % size !== 0) {
+    throw new UserError(
+      `--global-batch ${globalBatch}: ${size} processes cannot share it evenly; ` +
+        `take ${size * Math.ceil(globalBatch / size)}`,
+    );
+  }
+  return {
+    flags: { ...flags, batch: globalBatch / size },
+    given: new Set([...given, "batch"]),
+  };
+}
+
+/** Opens the device of one of the processes on this machine, with its share of the cores. */
+export async function openSharedDevice(
+  flags: Pick<TrainFlags, "device" | "precision" | "threads" | "blas">,
+  world: World,
+): Promise<Device> {
+  const share = Math.max(1, Math.floor(navigator.hardwareConcurrency / world.processesHere));
+  const threads = flags.threads ?? (world.size > 1 ? share : undefined);
+  return await openDevice({ ...deviceOptions(flags), threads, blas: flags.blas });
+}
+
+/** For example `world    2 processes on 1 machine, 2 × 12 × 64 tokens an update, …`. */
+function worldLines(
+  { device, plan: { settings } }: Parts,
+  world: World,
+  isExact: boolean,
+): string[] {
+  const { batch, context, accumulate } = settings;
+  const factors = [world.size, ...accumulate > 1 ? [accumulate] : [], batch, context].join(" × ");
+  const sums = isExact
+    ? `exact: the bits of one process with --accumulate ${world.size * accumulate}`
+    : "close: MPI adds in an order of its own";
+  const line = `world    ${world.describe()}, ${factors} tokens an update, ${sums}`;
+  const isBound = world.processesHere > 1 && navigator.hardwareConcurrency === 1;
+  if (!isBound || device.traits.isAsynchronous) return [line];
+  return [line, "note     each process has one core; if there are more, mpirun --bind-to none"];
+}
+
+/** What process 0 tells the others, besides the tokens. */
+interface SharedRun {
+  readonly settings: Plan["settings"];
+  readonly reports: Plan["reports"];
+  readonly sequencesSeen: number;
+  readonly step: number;
+  readonly config: ModelConfig;
+  readonly lora?: LoraChoices;
+  readonly evaluates: boolean;
+  readonly evaluateFirst: boolean;
+  readonly recomputeActivations: boolean;
+  /** How to cut the tokens of both parts into documents. */
+  readonly documents?: { readonly [Part in keyof DocumentParts]: readonly DocumentLengths[] };
+}
+
+/** Tokens of a document, and how many of them are its prompt. */
+type DocumentLengths = readonly [length: number, prompt: number];
+
+type Parts = Pick<RunParts, "trainer" | "device" | "plan" | "data" | "ends">;
+
+/**
+ * Tells the other processes what to do, as process 0, when a run begins; returns lines about them.
+ */
+export function shareRun(
+  parts: Parts,
+  { evaluates, evaluateFirst }: { evaluates: boolean; evaluateFirst: boolean },
+): string[] {
+  const { trainer, plan, data, ends: { adapter } } = parts;
+  const { world, model } = trainer;
+  if (!world) return [];
+  const { settings, reports, sequencesSeen, step } = plan;
+  const { documents } = data;
+  const shared: SharedRun = {
+    settings,
+    reports,
+    sequencesSeen,
+    step,
+    config: model.config,
+    lora: adapter?.choices,
+    evaluates,
+    evaluateFirst,
+    recomputeActivations: trainer.options.recomputeActivations,
+    documents: documents && {
+      train: documents.train.map(lengthsOf),
+      validation: documents.validation.map(lengthsOf),
+    },
+  };
+  world.broadcastJson(shared);
+  for (const tokens of [data.train, data.validation]) {
+    world.broadcastBytes(new Uint8Array(Uint32Array.from(tokens).buffer));
+  }
+  return worldLines(parts, world, world.sumsPairwise(trainer.optimizer.gradient.size));
+}
+
+/** What every process but the first does: its share of each step, until process 0 has ended. */
+export async function followRun(world: World, flags: TrainFlags): Promise<void> {
+  // Process 0 hears Ctrl-C as well, and says when to stop.
+  using _interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP"]);
+  const device = await openSharedDevice(flags, world);
+  const shared = world.broadcastJson<SharedRun>(undefined);
+  const { settings, reports, evaluateFirst, recomputeActivations } = shared;
+  const { batches, held } = await sharedBatches(world, shared);
+  const model = new GPT(shared.config); // with process 0's weights from the first step on
+  const trained = shared.lora ? attachLora(model, shared.lora) : model;
+  const { beta1, beta2, weightDecay, clip } = settings;
+  const optimizer = new AdamW(trained.parameters(), { beta1, beta2, weightDecay, clip });
+  optimizer.restore(shared.step);
+  const trainer = new Trainer(model, optimizer, {
+    accumulate: settings.accumulate,
+    learningRate: scheduleOf(settings),
+    seed: settings.seed,
+    recomputeActivations,
+    world,
+  });
+  world.sumsPairwise(optimizer.gradient.size); // for process 0's line
+  const options = { steps: settings.steps, ...reports, ...held, evaluateFirst };
+  // deno-lint-ignore no-empty
+  for await (const _event of trainingLoop(trainer, batches, options)) {}
+  world.close();
+  device.close();
+}
+
+/** The batches of process 0. */
+async function sharedBatches(world: World, shared: SharedRun): Promise<TrainBatches> {
+  const receive = () => new Uint32Array(world.broadcastBytes(undefined).slice().buffer);
+  const [train, validation] = [receive(), receive()];
+  const documents = shared.documents && {
+    train: cut(train, shared.documents.train),
+    validation: cut(validation, shared.documents.validation),
+  };
+  const { held, batches } = await trainBatches(shared, { train, validation, documents });
+  return { batches, held: shared.evaluates ? held : undefined };
+}
+
+function lengthsOf({ ids, prompt }: EncodedDocument): DocumentLengths {
+  return [ids.length, prompt];
+}
+
+function cut(
+  ids: Uint32Array<ArrayBuffer>,
+  lengths: readonly DocumentLengths[],
+): EncodedDocument[] {
+  let at = 0;
+  return lengths.map(([length, prompt]) => ({ ids: ids.subarray(at, at += length), prompt }));
+}
