@@ -93,8 +93,8 @@ const refused: [
     "added_tokens.json": { "<new>": 13 },
   }, /got none; add a tokenizer\.json/],
   ["ids that are moved", "sentencepiece.bpe.model", sentencePieceFile(SMALL), {
-    "config.json": { model_type: "camembert" },
-  }, /for sentencepiece\.bpe\.model, got "camembert"/],
+    "config.json": { model_type: "mbart" },
+  }, /for sentencepiece\.bpe\.model, got "mbart"/],
   ["unigram for byte pairs", "tokenizer.model", sentencePieceFile(SMALL), {
     "tokenizer_config.json": { tokenizer_class: "LlamaTokenizer" },
   }, /for its tokenizer_class expected byte pairs, got unigram/],

@@ -24,6 +24,8 @@ export interface ModelClass {
   vocabulary(model: SentencePieceModel, options: ClassOptions): (readonly [string, number])[];
   /** The parts of the file that depend on the class. */
   parts(model: SentencePieceModel, options: ClassOptions): Json;
+  /** Whether the mask takes the space before it, unless a file says so itself; default false. */
+  readonly maskTakesSpace?: boolean;
   /** Tokens that the class adds to those that the model marks. */
   own?(config: Json): Token[];
 }
@@ -35,6 +37,16 @@ export interface ClassOptions {
   /** The ids of the vocabulary and of the added tokens. */
   readonly idOf: (token: string) => number | undefined;
 }
+
+const ROBERTA_NAMES = {
+  bos_token: "<s>",
+  eos_token: "</s>",
+  unk_token: "<unk>",
+  sep_token: "</s>",
+  pad_token: "<pad>",
+  cls_token: "<s>",
+  mask_token: "<mask>",
+} as const;
 
 /** Classes by the name in `tokenizer_config.json`, without its ending. */
 export const CLASSES: Readonly<Record<string, ModelClass>> = {
@@ -71,21 +83,8 @@ export const CLASSES: Readonly<Record<string, ModelClass>> = {
     own: (config) => sentinels(config).map((content) => ({ content, special: true })),
   },
   XLMRoberta: {
-    usual: {
-      bos_token: "<s>",
-      eos_token: "</s>",
-      unk_token: "<unk>",
-      sep_token: "</s>",
-      pad_token: "<pad>",
-      cls_token: "<s>",
-      mask_token: "<mask>",
-    },
-    check: (model, config) => {
-      expectUnigram(model, config);
-      expectPiece(model, 0, "unknown");
-      expectPiece(model, 1, "control");
-      expectPiece(model, 2, "control");
-    },
+    usual: ROBERTA_NAMES,
+    check: checkRoberta,
     // fairseq's order: its four special tokens are in place of SentencePiece's three.
     vocabulary: (model, { names }) => [
       ...[names.bos_token, names.pad_token, names.eos_token, names.unk_token].map((token) =>
@@ -94,8 +93,23 @@ export const CLASSES: Readonly<Record<string, ModelClass>> = {
       ...pieces(model).slice(3),
       [names.mask_token!, 0],
     ],
-    parts: (model, { idOf, names }) =>
-      unigramParts(model, { unknown: 3, ...templates(idOf, xlmRoberta(names)) }),
+    parts: robertaParts,
+  },
+  Camembert: {
+    usual: ROBERTA_NAMES,
+    maskTakesSpace: true,
+    check: checkRoberta,
+    // fairseq's special tokens come first, but the model's own begin and end tokens are used.
+    vocabulary: (model, { names }) => [
+      ["<s>NOTUSED", 0],
+      [names.pad_token!, 0],
+      ["</s>NOTUSED", 0],
+      [names.unk_token!, 0],
+      ["<unk>NOTUSED", -100],
+      ...pieces(model).slice(1),
+      [names.mask_token!, 0],
+    ],
+    parts: robertaParts,
   },
 };
 
@@ -107,6 +121,7 @@ export const CLASS_OF_MODEL: Readonly<Record<string, string>> = {
   t5: "T5",
   mt5: "T5",
   "xlm-roberta": "XLMRoberta",
+  camembert: "Camembert",
 };
 
 function pieces(model: SentencePieceModel): (readonly [string, number])[] {
@@ -234,6 +249,17 @@ function unigramParts(
     decoder: metaspace,
     model: { type: "Unigram", unk_id: unknown, byte_fallback: false },
   };
+}
+
+function checkRoberta(model: SentencePieceModel, config: Json): void {
+  expectUnigram(model, config);
+  expectPiece(model, 0, "unknown");
+  expectPiece(model, 1, "control");
+  expectPiece(model, 2, "control");
+}
+
+function robertaParts(model: SentencePieceModel, { idOf, names }: ClassOptions): Json {
+  return unigramParts(model, { unknown: 3, ...templates(idOf, xlmRoberta(names)) });
 }
 
 /** T5's sentinels, from the last to the first. */

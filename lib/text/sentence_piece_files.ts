@@ -1,6 +1,6 @@
 /**
  * SentencePiece models with the files of `transformers` beside them: the `tokenizer.json` that the
- * classes of Llama, Gemma, T5 and XLM-RoBERTa (sentence_piece_classes.ts) make of them.
+ * classes of Llama, Gemma, T5, XLM-RoBERTa and CamemBERT (sentence_piece_classes.ts) make of them.
  *
  * sentence_piece_tokenizer.ts reads a model without these files.
  *
@@ -95,6 +95,7 @@ function converted(
     idOf: (token) => ids.get(token),
     size: vocabulary.length,
     own,
+    maskTakesSpace: modelClass.maskTakesSpace,
   });
   for (const { content, id } of added) ids.set(content as string, id as number);
   const parts = modelClass.parts(model, { config, names, idOf: (token) => ids.get(token) });

@@ -60,6 +60,10 @@ FOLDERS = {
     "t5 with three sentinels": ("t5", "spiece.model", {"tokenizer_class": "T5Tokenizer", "extra_ids": 3}, None, {"[X]": 203}),
     "xlm-roberta": ("xlmr", "sentencepiece.bpe.model", {
         "tokenizer_class": "XLMRobertaTokenizer", "mask_token": {"__type": "AddedToken", **added("<mask>", lstrip=True)}}),
+    "camembert": ("xlmr", "sentencepiece.bpe.model", {"tokenizer_class": "CamembertTokenizer", "model_max_length": 512}),
+    "camembert with further tokens": ("xlmr", "sentencepiece.bpe.model", {
+        "tokenizer_class": "CamembertTokenizer", "additional_special_tokens": ["<s>NOTUSED", "</s>NOTUSED"]},
+        {"mask_token": {"__type": "AddedToken", **added("<mask>", normalized=True)}}, {"[X]": 205}),
 }
 
 
