@@ -346,7 +346,11 @@ export {
 } from "./lib/data/document_files.ts";
 export type { TextDocument } from "./lib/data/text_document.ts";
 export { type EncodedDocument, encodeDocuments } from "./lib/data/encode_documents.ts";
-export { DocumentBatches, type DocumentBatchesOptions } from "./lib/data/document_batches.ts";
+export {
+  type DocumentBatch,
+  DocumentBatches,
+  type DocumentBatchesOptions,
+} from "./lib/data/document_batches.ts";
 export {
   type CorpusSplit,
   splitCorpus,

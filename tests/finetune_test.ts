@@ -96,6 +96,27 @@ Deno.test("finetune --method full writes a model, from which it continues", asyn
   assert.equal(code, 0, err);
 });
 
+Deno.test("--pack fills rows with several examples: fewer steps an epoch, the same losses", async () => {
+  await using folder = await withBase();
+  const validationOf = (out: string) => Number(/validation ([\d.]+)/.exec(out)![1]);
+  const stepsOf = (out: string) => Number(/^step +\d+\/(\d+)/m.exec(out)![1]);
+  const start = "base --dataset sums.jsonl --device cpu --context 16 --batch 4 --epochs 1";
+  const still = "--learning-rate 1e-9 --min-learning-rate 0 --warmup-steps 0";
+  const outputOf = async (flags: string) => {
+    const { code, out, err } = await run(
+      "finetune",
+      line(`${start} ${still} ${flags}`),
+      folder.path,
+    );
+    assert.equal(code, 0, err);
+    return out;
+  };
+  const separate = await outputOf("--out separate");
+  const packed = await outputOf("--pack --out packed");
+  assert.equal(validationOf(packed), validationOf(separate));
+  assert.ok(stepsOf(packed) <= stepsOf(separate) / 2, `${stepsOf(packed)}, ${stepsOf(separate)}`);
+});
+
 Deno.test("mistakes of finetune are one line, and nothing is written", async () => {
   await using folder = await withBase();
   const before = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();

@@ -5,7 +5,8 @@
  * q: rows of `queries`, k and v: rows of `keys`, each with H (k and v: H / group) heads of D
  * columns at an offset and a row stride; output: [B,Tq,H·D], logSum: [B,H,Tq]; all f32;
  * maskWords: as in attention_tensors.ts. A query at position p = i + keys − queries sees keys p −
- * behind … p + ahead, below lengths[b] if lengths are given; one that sees none gets zeros. Dropout
+ * behind … p + ahead, below lengths[b] if lengths are given, from firstKeys[b,i] on if first keys
+ * are; one that sees none gets zeros. Dropout
  * is in attention_dropout.ts; sums of probabilities are made before it. A chunk computes blocks of
  * 64 queries of one head, every `chunks`-th, the longest first. Sums are in f32.
  *
@@ -32,10 +33,18 @@ import {
   ROWS,
   scratchAreas,
 } from "./attention_blocks.ts";
-import { ifVisible, MASKED_COLUMNS, maskPanel, visibleRange } from "./attention_mask.ts";
+import {
+  defineHideBefore,
+  ifVisible,
+  MASKED_COLUMNS,
+  maskPanel,
+  visibleRange,
+} from "./attention_mask.ts";
 import {
   type AttentionTensors,
   attentionTensors,
+  firstKeyOf,
+  firstKeysOf,
   headAt,
   type HeadRows,
   headRows,
@@ -117,6 +126,7 @@ function defineFunctions(k: KernelBuilder) {
     softmax: defineSoftmax(k, width),
     finish: defineFinish(k, width),
     adjust: defineAdjust(k),
+    hideBefore: k.constants.HAS_FIRST_KEYS ? defineHideBefore(k) : undefined,
     dropout: defineDropout(k),
   };
 }
@@ -132,7 +142,8 @@ function emitBlock(k: KernelBuilder, t: Block, run: Functions): void {
   clearSums(f, t, paddedSize(D));
   const position = f.i32(t.first.add(t.keys).sub(t.queries));
   const { low, high } = visibleRange(f, { ...t, position, end: t.limit }, count);
-  f.for(low.and(-BLOCK), high, BLOCK, (keyBlock) => {
+  const from = t.firstKeys ? f.max(low, firstKeyOf(f, t, { b: t.b, query: t.first, key: 0 })) : low;
+  f.for(from.and(-BLOCK), high, BLOCK, (keyBlock) => {
     emitKeyBlock(k, { ...t, count, keyBlock, position: f.i32(position.sub(keyBlock)) }, run);
   });
   const stride = f.i32(t.heads.mul(4 * D));
@@ -183,6 +194,11 @@ function emitKeyBlock(k: KernelBuilder, t: KeyBlock, run: Functions): void {
       const product = { a: query, b: t.columns.at(from), c: scores };
       f.call(run.scores, { ...product, columnBytes: terms.inBytes(), terms: width });
       run.adjust({ scores: t.scores, from, to, head: t.head, position });
+      if (run.hideBefore) {
+        const query = f.i32(t.first.add(panel));
+        const firsts = firstKeysOf(f, t, { b: t.b, query, key: t.keyBlock });
+        f.call(run.hideBefore, { scores: t.scores, from, to, ...firsts });
+      }
       const { factors } = t;
       const index = { head: t.b.mul(t.heads).add(t.head), query: t.first.add(panel) };
       run.dropout({ factors, from, to, ...index, key: t.keyBlock });

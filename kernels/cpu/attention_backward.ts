@@ -29,9 +29,11 @@ import {
 } from "./attention_blocks.ts";
 import { defineAdjust } from "./attention_adjust.ts";
 import { defineDropout, factorFloats } from "./attention_dropout.ts";
-import { ifVisible } from "./attention_mask.ts";
+import { defineHideBefore, ifVisible } from "./attention_mask.ts";
 import {
   attentionTensors,
+  firstKeyOf,
+  firstKeysOf,
   headAt,
   type HeadRows,
   headRows,
@@ -134,6 +136,7 @@ function defineFunctions(k: KernelBuilder) {
     probabilities: defineProbabilities(k),
     statistics: defineStatistics(k),
     adjust: defineAdjust(k),
+    hideBefore: k.constants.HAS_FIRST_KEYS ? defineHideBefore(k) : undefined,
     dropout: defineDropout(k),
   };
 }
@@ -200,7 +203,7 @@ function emitQueries(k: KernelBuilder, t: KeyBlock, run: Functions): void {
   const shift = f.i32(t.keys.sub(t.queries).sub(t.firstKey));
   const begin = f.max(I32.of(0).sub(shift).sub(t.ahead), 0);
   const stop = f.min(t.end.sub(shift).add(t.behind), t.queries);
-  f.for(begin.and(-BLOCK), stop, BLOCK, (first) => {
+  const forQueries = (first: I32) => {
     const count = f.min(t.queries.sub(first), BLOCK);
     const row = f.i32(t.b.mul(t.queries).add(first));
     const at = (rows: HeadRows) => headAt(k, rows, { row, head: t.head });
@@ -219,6 +222,11 @@ function emitQueries(k: KernelBuilder, t: KeyBlock, run: Functions): void {
     const block = { ...t, first, count, position: f.i32(first.add(shift)), begin, stop };
     emitQueryPanels(k, { ...block, dqAt: f.i32(at(t.dq)) }, run);
     emitKeyPanels(k, block, run);
+  };
+  f.for(begin.and(-BLOCK), stop, BLOCK, (first) => {
+    if (!t.firstKeys) return forQueries(first);
+    const firstKey = firstKeyOf(f, t, { b: t.b, query: first, key: t.firstKey });
+    f.if(firstKey.ltS(t.end), () => forQueries(first));
   });
 }
 
@@ -258,6 +266,11 @@ function emitQueryPanels(
       scores(t.gradientBlock, t.valuesT, ds);
       const { from, to } = columns;
       run.adjust({ scores: p, from, to, head: t.head, position });
+      if (run.hideBefore) {
+        const query = f.i32(t.first.add(panel));
+        const firsts = firstKeysOf(f, t, { b: t.b, query, key: t.firstKey });
+        f.call(run.hideBefore, { scores: p, from, to, ...firsts });
+      }
       const { factors } = t;
       const index = { head: t.b.mul(t.heads).add(t.head), query: t.first.add(panel) };
       run.dropout({ ...columns, factors, ...index, key: t.firstKey });

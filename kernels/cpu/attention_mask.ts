@@ -10,6 +10,7 @@ import {
   type ParametersOf,
   V128,
 } from "../../lib/wasm/assembler.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { BLOCK, forAddresses, PANEL, roundUp, ROWS } from "./attention_blocks.ts";
 
 /** The range of keys that queries see, relative to any of the keys. */
@@ -61,6 +62,36 @@ export function ifVisible(
   const { low, high } = visibleRange(f, mask, PANEL);
   f.if(low.ltS(high), () => {
     body({ ...mask, from: f.i32(low.and(-8)), to: f.i32(roundUp(high, 8)) });
+  });
+}
+
+const DOCUMENT_COLUMNS = {
+  scores: "i32",
+  from: "i32",
+  to: "i32",
+  first0: "i32",
+  first1: "i32",
+  first2: "i32",
+  first3: "i32",
+} as const;
+
+/**
+ * Defines a function that sets the scores of a panel's rows before the first keys of their documents
+ * to −∞; the first keys are columns of the scores.
+ */
+export function defineHideBefore(k: KernelBuilder) {
+  return k.define(DOCUMENT_COLUMNS, (f, { scores, from, to, ...first }) => {
+    const firsts = [first.first0, first.first1, first.first2, first.first3]
+      .map((column) => f.v128(column.toF32().splat()));
+    f.for(from, to, 4, (column) => {
+      const lane = f.v128(column.toF32().splat().add(V128.lanes(0, 1, 2, 3)));
+      const at = f.i32(scores.at(column));
+      for (const row of ROWS) {
+        const values = at.loadV128(row * 4 * BLOCK);
+        const hidden = lane.lt(firsts[row]).bitSelect(V128.of(-Infinity), values);
+        f.storeV128(at, hidden, row * 4 * BLOCK);
+      }
+    });
   });
 }
 

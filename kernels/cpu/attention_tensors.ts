@@ -33,7 +33,7 @@ export function headAt(
   return start.add(head.mul(4 * k.constants.HEAD_SIZE)).add(row.mul(stride));
 }
 
-/** Scalars of attention, and lengths[b] of the keys if they are given. */
+/** Scalars of attention, and the words of its mask that are given. */
 export interface AttentionTensors {
   readonly batch: I32;
   readonly queries: I32;
@@ -44,23 +44,52 @@ export interface AttentionTensors {
   /** Number of keys before and after its position that a query sees. */
   readonly behind: I32;
   readonly ahead: I32;
+  /** lengths[b] of the keys. */
   readonly lengths: I32 | undefined;
+  /** firstKeys[b,i] of the queries. */
+  readonly firstKeys: I32 | undefined;
   readonly q: HeadRows;
   readonly k: HeadRows;
 }
 
 /**
  * Buffers that every attention kernel reads. `maskWords`: i32 [seed, step] with `DROPOUT`, then the
- * lengths [B] with `HAS_LENGTHS`.
+ * lengths [B] with `HAS_LENGTHS`, then the first keys [B,Tq] with `HAS_FIRST_KEYS`.
  */
 export function attentionTensors(k: KernelBuilder): AttentionTensors {
-  const { DROPOUT, HAS_LENGTHS } = k.constants;
+  const { DROPOUT, HAS_LENGTHS, HAS_FIRST_KEYS } = k.constants;
+  const scalars = k.integers("batch", "queries", "keys", "heads", "group", "behind", "ahead");
+  const words = () => k.pointer("maskWords").at(DROPOUT ? RANDOM_WORDS : 0);
   return {
-    ...k.integers("batch", "queries", "keys", "heads", "group", "behind", "ahead"),
-    lengths: HAS_LENGTHS ? k.pointer("maskWords").at(DROPOUT ? RANDOM_WORDS : 0) : undefined,
+    ...scalars,
+    lengths: HAS_LENGTHS ? words() : undefined,
+    firstKeys: HAS_FIRST_KEYS ? HAS_LENGTHS ? words().at(scalars.batch) : words() : undefined,
     q: headRows(k, "q"),
     k: headRows(k, "k"),
   };
+}
+
+/**
+ * The first key that query `query` of a batch sees, counted from `key`; of a query after the last
+ * one the last one's.
+ */
+export function firstKeyOf(
+  f: FunctionBuilder,
+  { firstKeys, queries }: AttentionTensors,
+  { b, query, key }: { b: I32; query: I32; key: I32 | number },
+): I32 {
+  const row = f.min(query, queries.sub(1));
+  return f.i32(firstKeys!.at(b.mul(queries).add(row)).loadI32().sub(key));
+}
+
+/** The same of a panel of four queries from `query` on. */
+export function firstKeysOf(
+  f: FunctionBuilder,
+  tensors: AttentionTensors,
+  { b, query, key }: { b: I32; query: I32; key: I32 },
+): Record<"first0" | "first1" | "first2" | "first3", I32> {
+  const of = (row: number) => firstKeyOf(f, tensors, { b, query: query.add(row), key });
+  return { first0: of(0), first1: of(1), first2: of(2), first3: of(3) };
 }
 
 /** Number of keys of a batch that count: all, or lengths[batch] if that is less. */

@@ -3,8 +3,8 @@
 //
 // q: rows of `queries`, k and v: rows of `keys`, each with its own offset and row stride, with D
 // columns for each head. output: [B,Tq,H·D], logSum: [B,H,Tq]. A query at position p = i + keys −
-// queries sees keys p − behind … p + ahead, below lengths[b] if there are lengths; one that sees
-// none gets zeros. Probabilities are summed before dropout. A workgroup of 64 threads computes 32
+// queries sees keys p − behind … p + ahead, below lengths[b] if there are lengths, from
+// firstKeys[b,i] on if there are first keys; one that sees none gets zeros. Probabilities are summed before dropout. A workgroup of 64 threads computes 32
 // queries of one head, over tiles of 32 keys. Sums in f32.
 
 fn add_value_slice(sums: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32, factor: vec4f) {
@@ -20,7 +20,9 @@ fn each_workgroup(index: u32, lane: u32) {
   if (h.batch >= s.batch) { return; }
   let first = position_of(h.first);
   let stop = min(h.limit, min(first + TILE, s.keys) + s.ahead);
-  let start = max(first - s.behind, 0) / TILE * TILE;
+  let start = max(max(first - s.behind, first_key(h, h.first)), 0) / TILE * TILE;
+  let i = h.first + i32(row);
+  let firsts = first_keys(h, vec4i(i, i + 8, i + 16, i + 24));
 
   var o0 = mat4x4f();
   var o1 = mat4x4f();
@@ -41,10 +43,10 @@ fn each_workgroup(index: u32, lane: u32) {
     let position = vec4i(first + i32(row));
     let key = vec4i(0, 1, 2, 3) + (tile + 4 * i32(column));
     scores = adjusted_rows(scores, key - position, -8, h.head);
-    let seen0 = sees(position, key, h.limit);
-    let seen1 = sees(position + 8, key, h.limit);
-    let seen2 = sees(position + 16, key, h.limit);
-    let seen3 = sees(position + 24, key, h.limit);
+    let seen0 = sees(position, key, vec4i(firsts.x), h.limit);
+    let seen1 = sees(position + 8, key, vec4i(firsts.y), h.limit);
+    let seen2 = sees(position + 16, key, vec4i(firsts.z), h.limit);
+    let seen3 = sees(position + 24, key, vec4i(firsts.w), h.limit);
     let most = vec4f(
       largest_element(select(vec4f(LOWEST), scores[0], seen0)),
       largest_element(select(vec4f(LOWEST), scores[1], seen1)),

@@ -33,8 +33,8 @@ fn statistics_of(at: vec4i) -> vec4f {
 }
 
 // Whether this thread's four queries see the key.
-fn seen_by(i: vec4i, key: i32, limit: i32) -> vec4<bool> {
-  return (i < vec4i(s.queries)) & sees(i + position_of(0), vec4i(key), limit);
+fn seen_by(i: vec4i, key: i32, first: vec4i, limit: i32) -> vec4<bool> {
+  return (i < vec4i(s.queries)) & sees(i + position_of(0), vec4i(key), first, limit);
 }
 
 fn each_workgroup(index: u32, lane: u32) {
@@ -67,14 +67,15 @@ fn each_workgroup(index: u32, lane: u32) {
       }
       let i = vec4i(0, 1, 2, 3) + (tile + 4 * i32(column));
       let at = log_sums_at(h, i);
+      let first = first_keys(h, i);
       let sums = statistics_of(at);
       let deltas = statistics_of(at + s.batch * s.heads * s.queries);
       scores = adjusted_rows(scores * (s.scale * LOG2_E), key - (i + shift), 8, h.head);
       var p = mat4x4f(
-        select(vec4f(), exp2(scores[0] - sums), seen_by(i, key, h.limit)),
-        select(vec4f(), exp2(scores[1] - sums), seen_by(i, key + 8, h.limit)),
-        select(vec4f(), exp2(scores[2] - sums), seen_by(i, key + 16, h.limit)),
-        select(vec4f(), exp2(scores[3] - sums), seen_by(i, key + 24, h.limit)),
+        select(vec4f(), exp2(scores[0] - sums), seen_by(i, key, first, h.limit)),
+        select(vec4f(), exp2(scores[1] - sums), seen_by(i, key + 8, first, h.limit)),
+        select(vec4f(), exp2(scores[2] - sums), seen_by(i, key + 16, first, h.limit)),
+        select(vec4f(), exp2(scores[3] - sums), seen_by(i, key + 24, first, h.limit)),
       );
       var kept = p;
       if (DROPOUT == 1u) {

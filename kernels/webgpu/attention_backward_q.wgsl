@@ -46,10 +46,11 @@ fn each_workgroup(index: u32, lane: u32) {
   if (h.batch >= s.batch) { return; }
   let first = position_of(h.first);
   let stop = min(h.limit, min(first + TILE, s.keys) + s.ahead);
-  let start = max(first - s.behind, 0) / TILE * TILE;
+  let start = max(max(first - s.behind, first_key(h, h.first)), 0) / TILE * TILE;
 
   let own = (h.batch * s.heads + h.head) * s.queries;
   let i = h.first + i32(row);
+  let firsts = first_keys(h, vec4i(i, i + 8, i + 16, i + 24));
   let sums = vec4f(
     load_log_sum(own, i), load_log_sum(own, i + 8),
     load_log_sum(own, i + 16), load_log_sum(own, i + 24),
@@ -76,11 +77,15 @@ fn each_workgroup(index: u32, lane: u32) {
     let position = vec4i(first + i32(row));
     let key = vec4i(0, 1, 2, 3) + (tile + 4 * i32(column));
     scores = adjusted_rows(scores * (s.scale * LOG2_E), key - position, -8, h.head);
+    let seen0 = sees(position, key, vec4i(firsts.x), h.limit);
+    let seen1 = sees(position + 8, key, vec4i(firsts.y), h.limit);
+    let seen2 = sees(position + 16, key, vec4i(firsts.z), h.limit);
+    let seen3 = sees(position + 24, key, vec4i(firsts.w), h.limit);
     store_weights(mat4x4f(
-      score_gradient(scores[0], dp[0], sums.x, deltas.x, sees(position, key, h.limit)),
-      score_gradient(scores[1], dp[1], sums.y, deltas.y, sees(position + 8, key, h.limit)),
-      score_gradient(scores[2], dp[2], sums.z, deltas.z, sees(position + 16, key, h.limit)),
-      score_gradient(scores[3], dp[3], sums.w, deltas.w, sees(position + 24, key, h.limit)),
+      score_gradient(scores[0], dp[0], sums.x, deltas.x, seen0),
+      score_gradient(scores[1], dp[1], sums.y, deltas.y, seen1),
+      score_gradient(scores[2], dp[2], sums.z, deltas.z, seen2),
+      score_gradient(scores[3], dp[3], sums.w, deltas.w, seen3),
     ));
     add_k(&d0, h, tile, h.slice);
     if (has_slice(h, 1)) { add_k(&d1, h, tile, h.slice + 1); }

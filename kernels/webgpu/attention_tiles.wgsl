@@ -9,6 +9,7 @@
 // computes all scores. Sums in f32.
 override HEAD_SIZE: u32;
 override HAS_LENGTHS: u32;
+override HAS_FIRST_KEYS: u32;
 override DROPOUT: u32;
 
 const TILE = 32;
@@ -37,8 +38,9 @@ fn place_thread(lane: u32) {
   column = lane % 8u;
 }
 
-// maskWords: [seed, step] with DROPOUT, then the lengths [B] with HAS_LENGTHS. The index is a
-// parameter, because a build without either has an array of one, and a constant 1 would be refused.
+// maskWords: [seed, step] with DROPOUT, then the lengths [B] with HAS_LENGTHS, then the first keys
+// [B,Tq] with HAS_FIRST_KEYS. The index is a parameter, because a build without any has an array of
+// one, and a constant 1 would be refused.
 fn mask_word(i: i32) -> i32 { return maskWords[i]; }
 
 fn slices() -> i32 { return i32((HEAD_SIZE + 31u) / 32u); }
@@ -84,9 +86,21 @@ fn column_at(head: i32, slice: i32) -> i32 {
   return head * i32(HEAD_SIZE) + 32 * slice + 4 * i32(column);
 }
 
+// The first keys that queries see: those of their documents. A query after the last has the last's.
+fn first_keys(h: Head, i: vec4i) -> vec4i {
+  if (HAS_FIRST_KEYS == 0u) { return vec4i(); }
+  return vec4i(first_key(h, i.x), first_key(h, i.y), first_key(h, i.z), first_key(h, i.w));
+}
+fn first_key(h: Head, i: i32) -> i32 {
+  if (HAS_FIRST_KEYS == 0u) { return 0; }
+  let before = 2 * i32(DROPOUT) + s.batch * i32(HAS_LENGTHS);
+  return mask_word(before + h.batch * s.queries + min(i, s.queries - 1));
+}
+
 // Whether queries at positions see keys, elementwise.
-fn sees(position: vec4i, key: vec4i, limit: i32) -> vec4<bool> {
-  return (key >= position - s.behind) & (key <= position + s.ahead) & (key < vec4i(limit));
+fn sees(position: vec4i, key: vec4i, first: vec4i, limit: i32) -> vec4<bool> {
+  let low = max(position - s.behind, first);
+  return (key >= low) & (key <= position + s.ahead) & (key < vec4i(limit));
 }
 
 // The position of query i among the keys: that of the last query is the last key's.

@@ -1,5 +1,5 @@
 /**
- * Batches of documents, in which no row holds more than one document.
+ * Batches of documents: each row holds one, or several that are told apart.
  *
  * See batches.ts for windows of one long text.
  *
@@ -17,6 +17,12 @@ const IGNORED = -100;
 /** The first stream of the seed's random numbers, one for each epoch: "docs" in ASCII. */
 const STREAM = 0x646f6373;
 
+/** A batch of documents. */
+export interface DocumentBatch extends Batch {
+  /** [B·T]: where the document of each token begins in its row; undefined unless packed. */
+  starts?: Int32Array<ArrayBuffer>;
+}
+
 /** How to draw batches of documents. */
 export interface DocumentBatchesOptions {
   /** B, rows in a batch. */
@@ -25,18 +31,28 @@ export interface DocumentBatchesOptions {
   contextLength: number;
   /** An integer in [0, 2^32). Default 1337. */
   seed?: number;
+  /** Put several documents into a row where they fit, told apart by `starts`. Default: false. */
+  pack?: boolean;
 }
 
-/** Where a row begins. */
-interface Row {
+/** A part of a document that fits a row: its inputs are ids start … start + length − 1. */
+interface Piece {
   readonly document: EncodedDocument;
   readonly start: number;
+  readonly length: number;
 }
+
+/** The pieces in a row. */
+type Row = readonly Piece[];
 
 /**
  * An endless sequence of batches. A document longer than T + 1 is cut into rows, a shorter one is
  * filled up with its last id, whose targets are ignored, as are those of a prompt. Each epoch takes
  * every row once, newly shuffled; a batch may end one epoch and begin the next.
+ *
+ * With `pack` a row is filled with pieces of several documents, the longest first, each where it
+ * leaves the least room. A `Trainer` hides them from each other and counts positions anew, so that
+ * losses and gradients are those of separate rows; less is computed for nothing.
  *
  * ```ts
  * const documents = [{ ids: Uint32Array.of(5, 6, 7, 0), prompt: 1 }];
@@ -51,6 +67,8 @@ export class DocumentBatches {
   readonly contextLength: number;
   /** Batches in an epoch, the last of which may reach into the next. */
   readonly batchesPerEpoch: number;
+  /** Whether a row may hold several documents. */
+  readonly pack: boolean;
   readonly #rows: readonly Row[];
   readonly #seed: number;
   #state = 0;
@@ -63,9 +81,9 @@ export class DocumentBatches {
    * @throws {TypeError} if an option is unknown
    */
   constructor(documents: readonly EncodedDocument[], options: DocumentBatchesOptions) {
-    const names = { batchSize: true, contextLength: true, seed: true };
+    const names = { batchSize: true, contextLength: true, seed: true, pack: true };
     checkOptions("DocumentBatches", options, names);
-    const { batchSize, contextLength, seed = 1337 } = options;
+    const { batchSize, contextLength, seed = 1337, pack = false } = options;
     for (const [name, value] of Object.entries({ batchSize, contextLength })) {
       if (Number.isSafeInteger(value) && value >= 1) continue;
       throw new RangeError(
@@ -73,13 +91,15 @@ export class DocumentBatches {
       );
     }
     expectSeed("DocumentBatches", seed);
-    this.#rows = documents.flatMap((document) => rowsOf(document, contextLength));
+    const pieces = documents.flatMap((document) => piecesOf(document, contextLength));
+    this.#rows = pack ? packed(pieces, contextLength) : pieces.map((piece) => [piece]);
     if (this.#rows.length === 0) {
       throw new RangeError(
         `DocumentBatches: no token to learn in ${documents.length} documents; ` +
           "each needs a text, or a completion after its prompt",
       );
     }
+    this.pack = pack;
     this.batchSize = batchSize;
     this.contextLength = contextLength;
     this.batchesPerEpoch = Math.ceil(this.#rows.length / batchSize);
@@ -99,20 +119,27 @@ export class DocumentBatches {
   }
 
   /** The next batch, in new arrays. */
-  next(): Batch {
+  next(): DocumentBatch {
     const { batchSize, contextLength } = this;
     const inputs = new Int32Array(batchSize * contextLength);
     const targets = new Int32Array(batchSize * contextLength).fill(IGNORED);
+    const starts = this.pack ? new Int32Array(batchSize * contextLength) : undefined;
     for (let index = 0; index < batchSize; index++) {
-      const { document: { ids, prompt }, start } = this.#row(this.#state * batchSize + index);
+      const row = this.#row(this.#state * batchSize + index);
       const from = index * contextLength;
-      inputs.fill(ids.at(-1)!, from, from + contextLength);
-      inputs.set(ids.subarray(start, Math.min(start + contextLength, ids.length - 1)), from);
-      const first = Math.max(start + 1, prompt);
-      targets.set(ids.subarray(first, start + 1 + contextLength), from + first - start - 1);
+      let at = 0;
+      for (const { document: { ids, prompt }, start, length } of row) {
+        inputs.set(ids.subarray(start, start + length), from + at);
+        const first = Math.max(start + 1, prompt);
+        targets.set(ids.subarray(first, start + 1 + length), from + at + first - start - 1);
+        starts?.fill(at, from + at, from + at + length);
+        at += length;
+      }
+      inputs.fill(row.at(-1)!.document.ids.at(-1)!, from + at, from + contextLength);
+      starts?.fill(at, from + at, from + contextLength);
     }
     this.#state++;
-    return { inputs, targets };
+    return { inputs, targets, ...starts ? { starts } : {} };
   }
 
   /** The row at a place of the endless sequence. */
@@ -134,12 +161,28 @@ export class DocumentBatches {
   }
 }
 
-/** The rows of a document that have a target: windows that follow each other. */
-function rowsOf(document: EncodedDocument, contextLength: number): Row[] {
-  const { ids, prompt } = document;
-  const rows: Row[] = [];
+/** The parts of a document that have a target: windows that follow each other. */
+function piecesOf({ ids, prompt }: EncodedDocument, contextLength: number): Piece[] {
+  const pieces: Piece[] = [];
   for (let start = 0; start < ids.length - 1; start += contextLength) {
-    if (Math.min(start + contextLength, ids.length - 1) >= prompt) rows.push({ document, start });
+    const length = Math.min(contextLength, ids.length - 1 - start);
+    if (start + length >= prompt) pieces.push({ document: { ids, prompt }, start, length });
+  }
+  return pieces;
+}
+
+/** Rows of pieces, the longest first, each put where it leaves the least room (best fit). */
+function packed(pieces: readonly Piece[], contextLength: number): Row[] {
+  const rows: Piece[][] = [];
+  /** The rows with this much room. */
+  const withRoom = Array.from({ length: contextLength + 1 }, (): Piece[][] => []);
+  for (const piece of pieces.toSorted((a, b) => b.length - a.length)) {
+    let room = piece.length;
+    while (room < contextLength && withRoom[room].length === 0) room++;
+    const row = room < contextLength ? withRoom[room].pop()! : [];
+    if (row.length === 0) rows.push(row);
+    row.push(piece);
+    withRoom[(row.length === 1 ? contextLength : room) - piece.length].push(row);
   }
   return rows;
 }

@@ -201,6 +201,10 @@ export class Attention extends Module {
     if (cache && (source || !this.#causal)) {
       throw new TypeError("Attention: a cache is for causal self-attention only, got a cache");
     }
+    if (context.options.documents && (cache || weights || options.scoreBias)) {
+      const got = cache ? "a cache" : weights ? "weights to collect" : "a scoreBias";
+      throw new TypeError(`Attention: expected one document a row with ${got}, got several`);
+    }
     const rows = this.#rows(x, options, context);
     weights?.push(this.#weigh(rows, options));
     if (!cache) return this.#mix(rows, options, context);
@@ -220,7 +224,7 @@ export class Attention extends Module {
 
   /** softmax(scale·Q·Kᵀ)·V of each head, with dropout in training. */
   #mix(rows: Rows, call: AttendOptions, context: ForwardContext): Tensor {
-    const { keyLengths, scoreBias } = call;
+    const { keyLengths, scoreBias, source } = call;
     const { attentionDropout = 0 } = this.config;
     if (scoreBias) {
       const dropout = (weights: Tensor) => context.dropout(weights, attentionDropout);
@@ -228,8 +232,10 @@ export class Attention extends Module {
       return biasedAttention(q, k, v, { ...this.#biased(scoreBias), keyLengths, dropout });
     }
     const dropout = context.attentionDropout(attentionDropout);
-    const options = { ...this.#heads(call.source), causal: this.#causal, keyLengths, ...dropout };
-    return rows.length === 1 ? selfAttention(rows[0], options) : attention(...rows, options);
+    const options = { ...this.#heads(source), causal: this.#causal, keyLengths, ...dropout };
+    const firstKeys = source ? undefined : context.options.documents?.starts;
+    const masked = { ...options, firstKeys };
+    return rows.length === 1 ? selfAttention(rows[0], masked) : attention(...rows, masked);
   }
 
   /** softmax(scale·Q·Kᵀ) of each head. */
@@ -279,7 +285,12 @@ export class Attention extends Module {
     const projected = this.#withAdded(this.#project(x, source, context), addedValues);
     const rows = this.#normalized(projected);
     if (positions !== "rotary" || source) return rows;
-    const turn = (rows: Tensor, heads: number) => this.#rotated(rows, heads, cache);
+    const places = context?.options.documents?.positions;
+    const turn = (rows: Tensor, heads: number) =>
+      places ? this.#rotatedAt(places, rows, heads) : this.#rotated(rows, heads, {
+        position: cache?.position,
+        positions: cache?.keys.shape[2],
+      });
     if (rows.length === 1) return [turn(rows[0], heads + keyValueHeads)];
     const [q, k, v] = rows;
     return [turn(q, heads), turn(k, keyValueHeads), v];
@@ -324,7 +335,19 @@ export class Attention extends Module {
     ];
   }
 
-  #rotated(rows: Tensor, heads: number, cache: LayerCache | undefined): Tensor {
+  /** Rows rotated by the position of each token in its document, [B,T]. */
+  #rotatedAt(places: Tensor, rows: Tensor, heads: number): Tensor {
+    const [batch, time, width] = rows.shape;
+    const position = places.view([batch * time]);
+    const single = rows.view([batch * time, 1, width]);
+    return this.#rotated(single, heads, { position, positions: time }).view(rows.shape);
+  }
+
+  #rotated(
+    rows: Tensor,
+    heads: number,
+    { position, positions }: { position?: Tensor; positions?: number },
+  ): Tensor {
     const { rotaryBase, rotaryDimensions, rotaryScaling } = this.config;
     return rotary(rows, {
       heads,
@@ -332,8 +355,8 @@ export class Attention extends Module {
       dimensions: rotaryDimensions,
       base: rotaryBase,
       scaling: rotaryScaling,
-      position: cache?.position,
-      positions: cache?.keys.shape[2],
+      position,
+      positions,
     });
   }
 }

@@ -24,6 +24,14 @@ export interface LayerCache extends KeyValueCache {
   readonly position: Tensor;
 }
 
+/** The documents that share the rows of a batch. */
+export interface RowDocuments {
+  /** i32 [B,T]: where the document of each token begins in its row. */
+  readonly starts: Tensor;
+  /** i32 [B,T]: the position of each token in its document, from 0. */
+  readonly positions: Tensor;
+}
+
 /** Options of a `ForwardContext`. */
 export interface ForwardOptions {
   /** Random state on the device, i32 [2]: applies dropout, as in training. Default: no dropout. */
@@ -32,6 +40,11 @@ export interface ForwardOptions {
   readonly firstDropout?: number;
   /** The cache that attention appends to and reads. Default: none. */
   readonly cache?: Cache;
+  /**
+   * Rows hold several documents, which do not see each other; their positions start anew. Not with a
+   * cache. Default: one document a row.
+   */
+  readonly documents?: RowDocuments;
   /**
    * Keep only each block's input for the derivative and compute the rest again there (activation
    * checkpointing). Default: false.
@@ -50,6 +63,7 @@ const OPTIONS: OptionNames<ForwardOptions> = {
   randomState: true,
   firstDropout: true,
   cache: true,
+  documents: true,
   recomputeActivations: true,
   attentionWeights: true,
   crossAttentionWeights: true,

@@ -9,7 +9,7 @@
 import { describe } from "../errors.ts";
 import { Random } from "../random.ts";
 import { sameShape } from "../shape.ts";
-import { mul } from "../ops/binary.ts";
+import { add, mul } from "../ops/binary.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { embedding } from "../ops/embedding.ts";
 import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
@@ -165,10 +165,7 @@ export class GPT extends Module {
     const { contextLength, dropout, embeddingDropout = dropout, embeddingScale } = this.config;
     expectIds("GPT", ids, contextLength);
     const positions = this.positions?.weight ?? this.#fixedPositions;
-    const offset = context.options.cache?.position;
-    const embedded = this.tokens.quantized
-      ? this.tokens.forward(ids)
-      : embedding(this.tokens.weight, ids, { positions, offset });
+    const embedded = this.#embedded(ids, positions, context);
     const scaled = embeddingScale === undefined ? embedded : mul(embedded, embeddingScale);
     let x = context.dropout(this.embeddingNorm?.forward(scaled) ?? scaled, embeddingDropout);
     for (const [layer, block] of this.blocks.items.entries()) {
@@ -177,6 +174,17 @@ export class GPT extends Module {
       x = block.forward(x, { cache: context.cacheOf(layer), addedValues }, context);
     }
     return this.finalNorm?.forward(x) ?? x;
+  }
+
+  /** token + position: ids i32 [B,T] → [B,T,C]. */
+  #embedded(ids: Tensor, positions: Tensor | undefined, context: ForwardContext): Tensor {
+    const { cache, documents } = context.options;
+    if (this.tokens.quantized) return this.tokens.forward(ids);
+    if (!documents || !positions) {
+      return embedding(this.tokens.weight, ids, { positions, offset: cache?.position });
+    }
+    const tokens = embedding(this.tokens.weight, ids);
+    return add(tokens, embedding(positions, documents.positions));
   }
 
   /** The head: [..., C] → [..., V]. */

@@ -30,6 +30,12 @@ export interface AttentionMask extends ScoreOptions {
 
 /** Options of `attention`, `selfAttention` and their weights. */
 export interface AttentionOptions extends AttentionMask {
+  /**
+   * Hide the keys before firstKeys[b,i] from query i of batch b, for rows that hold several
+   * documents: i32 [B,Tq], which must not decrease along a row. Not for weights. Default: none
+   * hidden.
+   */
+  firstKeys?: Tensor;
   /** Number of query heads. */
   heads: number;
   /**
@@ -51,6 +57,7 @@ const OPTIONS = {
   causal: true,
   window: true,
   keyLengths: true,
+  firstKeys: true,
   scale: true,
   softCap: true,
   alibi: true,
@@ -209,10 +216,10 @@ function layout(
   operation: string,
   sizes: Sizes,
   { q, k, v }: { q: Rows; k: Rows; v: Rows },
-  mask: AttentionMask,
+  mask: AttentionOptions,
 ): AttentionLayout {
   const { batch, queries, keys, heads, keyValueHeads, headSize } = sizes;
-  const { causal = false, window, keyLengths, scale = 1 / Math.sqrt(headSize) } = mask;
+  const { causal = false, window, keyLengths, firstKeys, scale = 1 / Math.sqrt(headSize) } = mask;
   if (window !== undefined && !(Number.isInteger(window) && window >= 1)) {
     throw new RangeError(`${operation}: window must be a whole number from 1; got ${window}`);
   }
@@ -221,6 +228,14 @@ function layout(
     if (keyLengths.size !== batch) {
       throw new TypeError(
         `${operation}: expected keyLengths of ${batch} values, one a sequence, got ${keyLengths}`,
+      );
+    }
+  }
+  if (firstKeys) {
+    expectType(operation, firstKeys, "i32");
+    if (firstKeys.size !== batch * queries) {
+      throw new TypeError(
+        `${operation}: expected firstKeys of ${batch} × ${queries} values, one a query, got ${firstKeys}`,
       );
     }
   }

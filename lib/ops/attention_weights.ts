@@ -49,6 +49,7 @@ const KERNEL: Kernel = {
  * ```
  */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
+  expectNoFirstKeys("attentionWeights", options);
   const layout = separateLayout("attentionWeights", { q, k, v: k }, options);
   return weights(q, k, layout, options.keyLengths);
 }
@@ -67,8 +68,14 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
  * ```
  */
 export function selfAttentionWeights(qkv: Tensor, options: AttentionOptions): Tensor {
+  expectNoFirstKeys("selfAttentionWeights", options);
   const layout = packedLayout("selfAttentionWeights", qkv, options);
   return weights(qkv, qkv, layout, options.keyLengths);
+}
+
+function expectNoFirstKeys(operation: string, { firstKeys }: AttentionOptions): void {
+  if (!firstKeys) return;
+  throw new TypeError(`${operation}: expected no firstKeys, got ${firstKeys}; weigh one document`);
 }
 
 function weights(q: Tensor, k: Tensor, layout: AttentionLayout, lengths?: Tensor): Tensor {

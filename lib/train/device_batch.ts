@@ -9,6 +9,7 @@ import type { GPT } from "../nn/gpt.ts";
 import { IGNORED } from "../ops/cross_entropy.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
+import type { RowDocuments } from "../nn/context.ts";
 import { expectIds } from "../token_ids.ts";
 
 /** A source of batches, such as `Batches`: each call of `next` returns the next one. */
@@ -17,11 +18,18 @@ export interface BatchSource {
   readonly batchSize: number;
   /** T, tokens in a sequence. */
   readonly contextLength: number;
+  /** Whether a row may hold several documents, which do not see each other. Default: false. */
+  readonly pack?: boolean;
   /**
-   * The next batch, both [B·T], row after row: token ids for the model to read, and the id that
-   * follows each of them, or −100 for one to ignore.
+   * The next batch, all [B·T], row after row: token ids for the model to read, and the id that
+   * follows each of them, or −100 for one to ignore; with `pack` also where the document of each
+   * token begins in its row.
    */
-  next(): { readonly inputs: Int32Array; readonly targets: Int32Array };
+  next(): {
+    readonly inputs: Int32Array;
+    readonly targets: Int32Array;
+    readonly starts?: Int32Array;
+  };
 }
 
 /** Tensors for one batch; each next batch of the source overwrites it. */
@@ -32,6 +40,8 @@ export class DeviceBatch {
   readonly targets: Tensor;
   /** f32 []: this batch's fraction of the counted targets of an update, in [0, 1]. */
   readonly share: Tensor;
+  /** The documents in its rows; undefined unless the source packs them. */
+  readonly documents: RowDocuments | undefined;
   readonly #vocabSize: number;
 
   /**
@@ -39,7 +49,7 @@ export class DeviceBatch {
    *
    * @throws {RangeError} if a size is not a whole number from 1, or T exceeds the model's context
    */
-  constructor(model: GPT, { batchSize, contextLength }: BatchSource) {
+  constructor(model: GPT, { batchSize, contextLength, pack }: BatchSource) {
     const maximum = model.config.contextLength;
     for (const [name, value] of Object.entries({ batchSize, contextLength })) {
       if (Number.isSafeInteger(value) && value >= 1) continue;
@@ -56,27 +66,31 @@ export class DeviceBatch {
     const ids = () => keep(zeros([batchSize, contextLength], { dtype: "i32", device }));
     this.inputs = ids();
     this.targets = ids();
+    this.documents = pack ? { starts: ids(), positions: ids() } : undefined;
     this.share = keep(zeros([], { device }));
     this.#vocabSize = model.config.vocabSize;
   }
 
   /** Whether a source's batches have this shape. */
-  fits({ batchSize, contextLength }: BatchSource): boolean {
+  fits({ batchSize, contextLength, pack = false }: BatchSource): boolean {
     const [rows, time] = this.inputs.shape;
-    return batchSize === rows && contextLength === time;
+    const packs = this.documents !== undefined;
+    return batchSize === rows && contextLength === time && pack === packs;
   }
 
   /**
    * Writes the source's next batch; returns how many of its targets count.
    *
-   * @throws {RangeError} if an id is outside the model's vocabulary
+   * @throws {RangeError} if an id is outside the model's vocabulary, or a document begins after its
+   *   token
    */
   write(batches: BatchSource): number {
-    const { inputs, targets } = batches.next();
+    const { inputs, targets, starts } = batches.next();
     expectIds("Trainer: inputs", inputs, this.#vocabSize);
     expectIds("Trainer: targets", targets, this.#vocabSize, IGNORED);
     this.inputs.write(inputs);
     this.targets.write(targets);
+    if (this.documents) writeDocuments(this.documents, starts);
     return targets.reduce((counted, target) => counted + (target === IGNORED ? 0 : 1), 0);
   }
 
@@ -85,7 +99,23 @@ export class DeviceBatch {
     this.inputs.dispose();
     this.targets.dispose();
     this.share.dispose();
+    this.documents?.starts.dispose();
+    this.documents?.positions.dispose();
   }
+}
+
+function writeDocuments({ starts, positions }: RowDocuments, from: Int32Array | undefined): void {
+  const [, time] = starts.shape;
+  const isStart = (start: number, i: number) =>
+    start >= (i % time === 0 ? 0 : from![i - 1]) && start <= i % time;
+  if (from?.length !== starts.size || !from.every(isStart)) {
+    throw new RangeError(
+      `Trainer: expected starts of documents for ${starts.size} tokens of packed rows, from 0 to the ` +
+        `token's place and never falling, got ${describe(from)}`,
+    );
+  }
+  starts.write(from);
+  positions.write(from.map((start, i) => i % time - start));
 }
 
 /** Throws a TypeError unless `batches` is a source of batches. */

@@ -325,10 +325,11 @@ export class Trainer {
     const { rank, size } = this.world ?? { rank: 0, size: 1 };
     const isPart = this.#batches.length * size > 1;
     const first = rank * this.#batches.length;
-    const ofBatch = ({ inputs, targets, share }: DeviceBatch, i: number) => {
+    const ofBatch = ({ inputs, targets, share, documents }: DeviceBatch, i: number) => {
       const randomState = this.#randomState;
       const firstDropout = (first + i) << 16;
-      const context = new ForwardContext({ randomState, firstDropout, recomputeActivations });
+      const options = { randomState, firstDropout, recomputeActivations, documents };
+      const context = new ForwardContext(options);
       const loss = () => {
         const value = this.model.loss(inputs, targets, context);
         if (!isTracked(value)) throw nothingToTrain(this.optimizer);
@@ -369,7 +370,8 @@ export class Trainer {
     this.#evaluation?.loss.dispose();
     this.#evaluation?.batch.dispose();
     const batch = new DeviceBatch(this.model, batches);
-    const loss = compile(() => this.model.loss(batch.inputs, batch.targets));
+    const { inputs, targets, documents } = batch;
+    const loss = compile(() => this.model.loss(inputs, targets, new ForwardContext({ documents })));
     return this.#evaluation = { batch, loss };
   }
 }

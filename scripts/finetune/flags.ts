@@ -35,7 +35,6 @@ function perEpoch(name: "evalEvery" | "checkpointEvery", meaning: string) {
 const {
   column,
   validation,
-  pack,
   context,
   dropout,
   batch,
@@ -88,7 +87,7 @@ export const finetuneFlags = {
       shownDefault: "a tenth of --labels, by a hash of each text",
     }),
     column,
-    pack,
+    pack: toggle(false, "fill rows with several texts or answers, which do not see each other"),
   }),
   ...group("Method", {
     method: choice(

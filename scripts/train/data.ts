@@ -140,8 +140,12 @@ async function loadDocumentData(
     validation: await encode(parts.validation),
   };
   const encoded = [...documents.train, ...documents.validation];
-  if (pack && encoded.some(({ prompt }) => prompt > 0)) {
-    throw new UserError(`--pack: ${dataset} holds prompts, which are only masked in separate rows`);
+  const isJoined = pack && !plan.finetune;
+  if (isJoined && encoded.some(({ prompt }) => prompt > 0)) {
+    throw new UserError(
+      `--pack: ${dataset} holds prompts, which deno task train only masks in separate rows; ` +
+        "deno task finetune packs them",
+    );
   }
   const corpus = {
     tokenizer,
@@ -151,7 +155,7 @@ async function loadDocumentData(
     path: absolutePath(dataset),
     hash: loaded.sha256,
   };
-  return pack ? corpus : { ...corpus, documents };
+  return isJoined ? corpus : { ...corpus, documents };
 }
 
 /** The tokenizer of a text; `<|endoftext|>` in it becomes one token, which ends samples. */
@@ -207,20 +211,21 @@ type HeldOut =
  * @throws {UserError} if the text is too short
  */
 export async function trainBatches(
-  plan: Pick<Plan, "settings" | "reports" | "sequencesSeen">,
+  plan: Pick<Plan, "settings" | "reports" | "sequencesSeen" | "reading">,
   data: Pick<TrainData, "train" | "validation" | "documents">,
 ): Promise<TrainBatches> {
   const { settings, reports: { evalEvery, evalBatches } } = plan;
   const { batch, context, seed, order, minimumBatches } = settings;
   const windows = { batchSize: batch, contextLength: context, order };
+  const pack = plan.reading?.pack;
   const batches = await userInput(() =>
     data.documents
-      ? documentBatches(data.documents.train, { ...windows, seed })
+      ? documentBatches(data.documents.train, { ...windows, seed, pack })
       : new Batches(data.train, { ...windows, seed, minimumBatches })
   );
   batches.state = Math.floor(plan.sequencesSeen / batch);
   if (evalEvery === 0) return { batches };
-  const heldOut = await heldOutBatches(data, { ...windows, seed: seed ^ 1 });
+  const heldOut = await heldOutBatches(data, { ...windows, seed: seed ^ 1, pack });
   if (order === "random") return { batches, held: { heldOut, evalBatches } };
   const finalBatches = heldOut.batchesPerEpoch;
   const held = { heldOut, evalBatches: Math.min(evalBatches, finalBatches), finalBatches };
@@ -229,11 +234,13 @@ export async function trainBatches(
 
 async function heldOutBatches(
   { validation, documents }: Pick<TrainData, "validation" | "documents">,
-  windows: BatchesOptions,
+  { pack, ...windows }: BatchesOptions & { pack?: boolean },
 ): Promise<Batches | DocumentBatches> {
   try {
     return await userInput(() =>
-      documents ? documentBatches(documents.validation, windows) : new Batches(validation, windows)
+      documents
+        ? documentBatches(documents.validation, { ...windows, pack })
+        : new Batches(validation, windows)
     );
   } catch (cause) {
     const { message } = cause as Error;
@@ -244,7 +251,7 @@ async function heldOutBatches(
 /** Batches of documents, whose order is always in epochs. */
 function documentBatches(
   documents: readonly EncodedDocument[],
-  { batchSize, contextLength, seed }: BatchesOptions,
+  { batchSize, contextLength, seed, pack }: BatchesOptions & { pack?: boolean },
 ): DocumentBatches {
-  return new DocumentBatches(documents, { batchSize, contextLength, seed });
+  return new DocumentBatches(documents, { batchSize, contextLength, seed, pack });
 }

@@ -15,6 +15,8 @@ export interface AttentionCase {
   causal: boolean;
   window?: number;
   lengths?: number[];
+  /** [B·Tq] */
+  firstKeys?: number[];
   scale?: number;
   softCap?: number;
   alibi?: boolean;
@@ -43,6 +45,7 @@ export function sees(c: AttentionCase, b: number, i: number, j: number): boolean
   const p = i + c.keys - c.queries;
   if (c.causal && j > p) return false;
   if (c.window !== undefined && Math.abs(p - j) >= c.window) return false;
+  if (c.firstKeys && j < c.firstKeys[b * c.queries + i]) return false;
   return !c.lengths || j < c.lengths[b];
 }
 

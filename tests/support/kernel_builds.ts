@@ -129,6 +129,8 @@ function attentions(): void {
     ]);
     selfAttentionWeights(zeros([2, 8, 48]), { heads: 1, ...each });
   }
+  const firstKeys = tensor(new Int32Array(16));
+  derive((qkv) => selfAttention(qkv, { heads: 1, causal: true, firstKeys }), [2, 8, 48]);
   for (const size of [7, 32, 64, 128, 256]) {
     derive((qkv) => selfAttention(qkv, { heads: 1, causal: true }), [1, 8, 3 * size]);
   }
