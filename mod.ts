@@ -274,7 +274,6 @@ export { evaluateClassifier } from "./lib/train/evaluate_classifier.ts";
 export {
   loadTextClassifier,
   type PretrainedTextClassifier,
-  saveTextClassifier,
   type TextClassifierToSave,
 } from "./lib/hub/text_classifier_files.ts";
 export { WordsClassifier, type WordsClassifierOptions } from "./lib/train/words_classifier.ts";
@@ -384,7 +383,6 @@ export {
   loadClassifier,
   type PretrainedClassifier,
 } from "./lib/hub/load_classifier.ts";
-export { type ClassifierToSave, saveClassifier } from "./lib/hub/classifier_files.ts";
 export {
   loadEncoderDecoder,
   type PretrainedEncoderDecoder,
@@ -410,8 +408,16 @@ export type {
   PretrainedEncoderConfig,
   PretrainedMaskedConfig,
 } from "./lib/hub/encoder_formats.ts";
-export { type PretrainedToSave, savePretrained } from "./lib/hub/pretrained_files.ts";
-export type { Architecture, PretrainedConfig, TextEnds } from "./lib/hub/config.ts";
+export {
+  type AnyModelToSave,
+  type GptToSave,
+  type PretrainedToSave,
+  savePretrained,
+} from "./lib/hub/pretrained_files.ts";
+export type { EncoderModel, EncoderToSave } from "./lib/hub/encoder_files.ts";
+export type { EncoderDecoderToSave } from "./lib/hub/encoder_decoder_files.ts";
+export type { Architecture, PretrainedConfig } from "./lib/hub/config.ts";
+export type { TextEnds } from "./lib/hub/text_ends.ts";
 export type { WeightType } from "./lib/hub/quantized_weights.ts";
 export type { SamplingDefaults } from "./lib/hub/generation_config.ts";
 export type { RepositoryOptions } from "./lib/hub/open_repository.ts";

@@ -8,14 +8,7 @@
 import { text } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import {
-  loadAdapterConfig,
-  openDevice,
-  savePretrained,
-  saveTextClassifier,
-  TextClassifier,
-  UserError,
-} from "../mod.ts";
+import { loadAdapterConfig, openDevice, savePretrained, UserError } from "../mod.ts";
 import { openClassifier } from "./classify/open_classifier.ts";
 import { openModel } from "./generation/open_model.ts";
 
@@ -79,12 +72,7 @@ async function mergeModel({ adapter, place, revision, out }: Merging): Promise<v
 async function mergeClassifier({ adapter, place, revision, out }: Merging): Promise<void> {
   const opened = await openClassifier({ location: adapter, base: place, revision });
   const { model, tokenizer } = opened;
-  if (!(model instanceof TextClassifier)) {
-    throw new UserError(
-      `${adapter}: its base is an encoder; only language models are saved merged`,
-    );
-  }
   opened.adapter!.merge();
   opened.adapter!.detach();
-  await userInput(() => saveTextClassifier(out, { model, tokenizer }));
+  await userInput(() => savePretrained(out, { model, tokenizer }));
 }

@@ -7,7 +7,8 @@ import { fileSource } from "../lib/hub/file_source.ts";
 import { classify, classifyIds } from "../lib/hub/load_classifier.ts";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { SafetensorsFile } from "../lib/hub/safetensors.ts";
-import { loadTextClassifier, saveTextClassifier } from "../lib/hub/text_classifier_files.ts";
+import { savePretrained } from "../lib/hub/pretrained_files.ts";
+import { loadTextClassifier } from "../lib/hub/text_classifier_files.ts";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { padSequences } from "../lib/nn/padding.ts";
@@ -181,7 +182,7 @@ for (const [name, config] of Object.entries({ "GPT-2": {}, Llama: LLAMA })) {
     const base = new GPT({ ...shape, ...config, vocabSize });
     const classifier = new TextClassifier(base, { labels: ["yes", "no"] });
     const folder = await Deno.makeTempDir();
-    await saveTextClassifier(folder, { model: classifier, tokenizer });
+    await savePretrained(folder, { model: classifier, tokenizer });
     const loaded = await loadTextClassifier(folder);
     const texts = ["to be", "or not", "t"];
     assert.deepEqual(

@@ -7,10 +7,11 @@
  * @module
  */
 import type { EncoderFormat } from "./encoder_format.ts";
-import { ACTIVATIONS, readDropout, readLayers } from "./format.ts";
+import { activationName, ACTIVATIONS, readDropout, readLayers } from "./format.ts";
 
 /** `"model_type": "albert"`. */
 export const albert: EncoderFormat = {
+  className: "Albert",
   encoder(fields) {
     fields.only("position_embedding_type", "absolute");
     fields.only("inner_group_num", 1);
@@ -39,6 +40,24 @@ export const albert: EncoderFormat = {
     classifierDropout: readDropout(fields, "classifier_dropout_prob", 0.1),
   }),
   maskedHead: (_, { activation }) => ({ headActivation: activation }),
+  write: (config) => ({
+    model_type: "albert",
+    vocab_size: config.vocabSize,
+    max_position_embeddings: config.contextLength,
+    num_hidden_layers: config.layers,
+    num_hidden_groups: config.layerGroups,
+    inner_group_num: 1,
+    num_attention_heads: config.heads,
+    hidden_size: config.width,
+    embedding_size: config.embeddingWidth,
+    intermediate_size: config.hidden,
+    hidden_act: activationName(config.activation),
+    layer_norm_eps: config.normEpsilon,
+    type_vocab_size: config.tokenTypes,
+    hidden_dropout_prob: config.embeddingDropout,
+    attention_probs_dropout_prob: config.attentionDropout ?? 0,
+    classifier_dropout_prob: config.classifierDropout,
+  }),
   names: {
     root: "albert.",
     outside: {

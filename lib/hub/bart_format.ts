@@ -8,7 +8,7 @@
  */
 import { type ConfigFields, unexpected } from "./config_fields.ts";
 import type { EncoderDecoderFormat, SideNames } from "./encoder_decoder_format.ts";
-import { ACTIVATIONS, readDropout, readLayers } from "./format.ts";
+import { activationName, ACTIVATIONS, readDropout, readLayers } from "./format.ts";
 
 /** `"model_type": "bart"`. */
 export const bart: EncoderDecoderFormat = {
@@ -35,12 +35,32 @@ export const bart: EncoderDecoderFormat = {
       positions: "learned",
       embeddingScale: fields.boolean("scale_embedding", false) ? Math.sqrt(width) : 1,
       embeddingNorm: true,
-      tiedHead: true,
+      tiedHead: fields.boolean("tie_word_embeddings", true),
+      headBias: false,
       dropout: readDropout(fields, "dropout", 0.1),
       attentionDropout: readDropout(fields, "attention_dropout", 0),
       activationDropout: readDropout(fields, "activation_dropout", 0),
     };
   },
+  write: (config) => ({
+    model_type: "bart",
+    architectures: ["BartForConditionalGeneration"],
+    vocab_size: config.targetVocabSize,
+    max_position_embeddings: config.contextLength,
+    d_model: config.width,
+    encoder_layers: config.layers,
+    decoder_layers: config.decoderLayers,
+    encoder_attention_heads: config.heads,
+    decoder_attention_heads: config.heads,
+    encoder_ffn_dim: config.hidden,
+    decoder_ffn_dim: config.hidden,
+    activation_function: activationName(config.activation),
+    scale_embedding: config.embeddingScale !== 1,
+    tie_word_embeddings: config.tiedHead,
+    dropout: config.dropout,
+    attention_dropout: config.attentionDropout ?? 0,
+    activation_dropout: config.activationDropout ?? 0,
+  }),
   startToken: (fields) => fields.wholeNumber("decoder_start_token_id", 2, 0),
   names: () => ({
     tokens: "model.shared",

@@ -8,7 +8,7 @@
  */
 import type { EncoderConfig } from "../nn/encoder.ts";
 import { type ConfigFields, unexpected } from "./config_fields.ts";
-import type { EncoderFormat, EncoderNames } from "./encoder_format.ts";
+import type { CompleteEncoder, EncoderFormat, EncoderNames } from "./encoder_format.ts";
 import { activationName, ACTIVATIONS, readDropout, readLayers } from "./format.ts";
 
 /** BERT's modules outside its blocks. */
@@ -33,6 +33,7 @@ const BLOCK: EncoderNames["block"] = {
 
 /** `"model_type": "bert"`. */
 export const bert: EncoderFormat = {
+  className: "Bert",
   encoder: (fields) => ({
     ...readEncoder(fields),
     contextLength: fields.wholeNumber("max_position_embeddings", 512),
@@ -44,19 +45,8 @@ export const bert: EncoderFormat = {
   maskedHead: (_, { activation }) => ({ headActivation: activation }),
   write: (config) => ({
     model_type: "bert",
-    architectures: ["BertForSequenceClassification"],
-    vocab_size: config.vocabSize,
+    ...writeEncoder(config),
     max_position_embeddings: config.contextLength,
-    num_hidden_layers: config.layers,
-    num_attention_heads: config.heads,
-    hidden_size: config.width,
-    intermediate_size: config.hidden,
-    hidden_act: activationName(config.activation!),
-    layer_norm_eps: config.normEpsilon,
-    type_vocab_size: config.tokenTypes ?? 0,
-    hidden_dropout_prob: config.dropout,
-    attention_probs_dropout_prob: config.attentionDropout ?? 0,
-    classifier_dropout: config.classifierDropout ?? config.dropout,
   }),
   names: {
     root: "bert.",
@@ -74,16 +64,21 @@ export const bert: EncoderFormat = {
 };
 
 /** `"model_type": "roberta"`: a BERT whose positions begin behind the padding's. */
-export const roberta: EncoderFormat = robertaFormat(50265);
+export const roberta = robertaFormat("roberta", "Roberta", 50265);
 
 /** `"model_type": "xlm-roberta"`. */
-export const xlmRoberta: EncoderFormat = robertaFormat(30522);
+export const xlmRoberta = robertaFormat("xlm-roberta", "XLMRoberta", 30522);
 
 /** `"model_type": "camembert"`. */
-export const camembert: EncoderFormat = robertaFormat(32005);
+export const camembert = robertaFormat("camembert", "Camembert", 32005);
 
-function robertaFormat(vocabSize: number): EncoderFormat {
+function robertaFormat(
+  type: string,
+  className: string,
+  vocabSize: number,
+): EncoderFormat & { readonly names: EncoderNames } {
   return {
+    className,
     encoder(fields) {
       const rows = fields.wholeNumber("max_position_embeddings", 512);
       const contextLength = rows - firstPosition(fields);
@@ -101,6 +96,12 @@ function robertaFormat(vocabSize: number): EncoderFormat {
       return { poolerActivation: "tanh", poolerDropout: rate, classifierDropout: rate };
     },
     maskedHead: () => ({ headActivation: "gelu" }),
+    write: (config, { padToken = 1 }) => ({
+      model_type: type,
+      ...writeEncoder(config),
+      max_position_embeddings: config.contextLength + padToken + 1,
+      pad_token_id: padToken,
+    }),
     skippedPositions: firstPosition,
     names: {
       root: "roberta.",
@@ -126,6 +127,7 @@ function firstPosition(fields: ConfigFields): number {
 
 /** `"model_type": "distilbert"`. */
 export const distilbert: EncoderFormat = {
+  className: "DistilBert",
   encoder: (fields) => ({
     vocabSize: fields.wholeNumber("vocab_size", 30522),
     contextLength: fields.wholeNumber("max_position_embeddings", 512),
@@ -147,17 +149,16 @@ export const distilbert: EncoderFormat = {
   maskedHead: (_, { activation }) => ({ headActivation: activation }),
   write: (config) => ({
     model_type: "distilbert",
-    architectures: ["DistilBertForSequenceClassification"],
     vocab_size: config.vocabSize,
     max_position_embeddings: config.contextLength,
     n_layers: config.layers,
     n_heads: config.heads,
     dim: config.width,
     hidden_dim: config.hidden,
-    activation: activationName(config.activation!),
+    activation: activationName(config.activation),
     dropout: config.dropout,
     attention_dropout: config.attentionDropout ?? 0,
-    seq_classif_dropout: config.classifierDropout ?? config.dropout,
+    seq_classif_dropout: config.classifierDropout,
   }),
   names: {
     root: "distilbert.",
@@ -198,5 +199,23 @@ function readEncoder(fields: ConfigFields): Omit<EncoderConfig, "contextLength">
     tokenTypes: fields.wholeNumber("type_vocab_size", 2),
     dropout: readDropout(fields, "hidden_dropout_prob", 0.1),
     attentionDropout: readDropout(fields, "attention_probs_dropout_prob", 0.1),
+  };
+}
+
+/** The fields that BERT and RoBERTa share. */
+function writeEncoder(config: CompleteEncoder): Record<string, unknown> {
+  const { dropout, classifierDropout } = config;
+  return {
+    vocab_size: config.vocabSize,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    hidden_size: config.width,
+    intermediate_size: config.hidden,
+    hidden_act: activationName(config.activation),
+    layer_norm_eps: config.normEpsilon,
+    type_vocab_size: config.tokenTypes,
+    hidden_dropout_prob: dropout,
+    attention_probs_dropout_prob: config.attentionDropout ?? 0,
+    classifier_dropout: classifierDropout === dropout ? null : classifierDropout,
   };
 }

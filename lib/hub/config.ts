@@ -11,6 +11,7 @@ import { type ModelConfig, modelConfig } from "../nn/config.ts";
 import { nearest } from "../nearest.ts";
 import { bloom } from "./bloom_format.ts";
 import { ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
+import { isSameConfig } from "./config_text.ts";
 import { isEncoderDecoderType } from "./encoder_decoder_formats.ts";
 import { isEncoderType } from "./encoder_formats.ts";
 import { folio } from "./folio_format.ts";
@@ -26,6 +27,7 @@ import { phi3 } from "./phi3_format.ts";
 import { phi } from "./phi_format.ts";
 import { qwen3 } from "./qwen3_format.ts";
 import { smollm3 } from "./smollm3_format.ts";
+import { readTextEnds, type TextEnds, writeTextEnds } from "./text_ends.ts";
 
 /** The architecture whose names and layouts a model's file has. */
 export type Architecture =
@@ -53,16 +55,6 @@ export interface PretrainedConfig extends TextEnds {
   readonly architecture: Architecture;
   /** The model, checked. */
   readonly config: ModelConfig;
-}
-
-/** Ids of the tokens around a text. */
-export interface TextEnds {
-  /** Begins a text; absent if the file names none. */
-  readonly beginToken?: number;
-  /** End a text; empty if the file names none. */
-  readonly endTokens: readonly number[];
-  /** Pads the rows of a batch; absent if the file names none. */
-  readonly padToken?: number;
 }
 
 /** Each architecture's format. A model is saved in the first that can express it. */
@@ -144,34 +136,6 @@ function nearestFamily(type: unknown): string | undefined {
   return near && `the nearest is ${near}`;
 }
 
-/**
- * The tokens around a text that a file names.
- *
- * @throws {SyntaxError} if they are no token ids
- */
-export function readTextEnds(fields: ConfigFields): TextEnds {
-  const endTokens = readIds(fields, "eos_token_id");
-  const [beginToken] = readIds(fields, "bos_token_id");
-  const pad = fields.get("pad_token_id");
-  const [padToken] = pad === -1 ? [] : readIds(fields, "pad_token_id"); // −1 is Llama's for none
-  return {
-    ...beginToken === undefined ? {} : { beginToken },
-    endTokens,
-    ...padToken === undefined ? {} : { padToken },
-  };
-}
-
-function readIds(fields: ConfigFields, name: string): number[] {
-  const value = fields.get(name);
-  const ids: unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
-  for (const id of ids) {
-    if (!Number.isInteger(id) || (id as number) < 0) {
-      throw unexpected(name, "a token id or a list of them", value);
-    }
-  }
-  return ids as number[];
-}
-
 /** An architecture's names of tensors for a model of `config`. */
 export function namesOf(architecture: Architecture, config: ModelConfig): ArchitectureNames {
   const { source } = FORMATS[architecture];
@@ -196,20 +160,11 @@ export function architectureOf(config: ModelConfig, preferred?: Architecture): A
 function expresses(format: Format, config: ModelConfig): boolean {
   try {
     const again = modelConfig(format.read(new ConfigFields(format.write(config))));
-    return ordered(again) === ordered(modelConfig(config));
+    return isSameConfig(again, modelConfig(config));
   } catch (cause) {
     if (cause instanceof RangeError || cause instanceof SyntaxError) return false;
     throw cause;
   }
-}
-
-/** JSON with the keys of every object in alphabetical order. */
-function ordered(value: object): string {
-  const isObject = (part: unknown) => part instanceof Object && !Array.isArray(part);
-  return JSON.stringify(
-    value,
-    (_, part) => isObject(part) ? Object.fromEntries(Object.entries(part).sort()) : part,
-  );
 }
 
 /** What a `config.json` says beside the model. */
@@ -225,18 +180,11 @@ interface WrittenWith extends Partial<TextEnds> {
  */
 export function writeModelConfig(
   config: ModelConfig,
-  { beginToken, endTokens = [], padToken, architecture }: WrittenWith = {},
+  { architecture, ...ends }: WrittenWith = {},
 ): Record<string, unknown> {
   return {
     ...FORMATS[architectureOf(config, architecture)].write(config),
     torch_dtype: "float32",
-    bos_token_id: beginToken ?? null,
-    eos_token_id: oneOrMore(endTokens) ?? null,
-    pad_token_id: padToken ?? null,
+    ...writeTextEnds(ends),
   };
-}
-
-/** Ids as Hugging Face writes them: a list only if there are several. */
-function oneOrMore(ids: readonly number[]): number | readonly number[] | undefined {
-  return ids.length > 1 ? ids : ids[0];
 }

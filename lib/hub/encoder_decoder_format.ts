@@ -1,21 +1,32 @@
 /**
- * What Folio needs to know of an encoder–decoder's files to read them. Each architecture is such an
- * object: see t5_format.ts and bart_format.ts; encoder_decoder_formats.ts lists them.
+ * What Folio needs to know of an encoder–decoder's files to read and write them. Each architecture
+ * is such an object: see t5_format.ts and bart_format.ts; encoder_decoder_formats.ts lists them.
  *
  * @module
  */
+import type { BlockConfig } from "../nn/block_config.ts";
 import type { TransformerConfig } from "../nn/transformer_config.ts";
 import type { ConfigFields } from "./config_fields.ts";
 import type { ParameterSource } from "./format.ts";
+
+/** A configuration with its defaults filled in. */
+export type CompleteTransformer =
+  & Omit<BlockConfig, "positions">
+  & Required<Omit<TransformerConfig, keyof Omit<BlockConfig, "positions">>>;
 
 /** An architecture's `config.json`, and its names of tensors. */
 export interface EncoderDecoderFormat {
   /** Reads the fields of a `config.json`. SyntaxError for what Folio cannot compute. */
   read(fields: ConfigFields): TransformerConfig;
-  /** The id that begins every target. */
-  startToken(fields: ConfigFields): number;
-  /** The names of tensors of a model of this configuration. */
-  names(config: TransformerConfig): EncoderDecoderNames;
+  /**
+   * The fields of a `config.json`, except those of special tokens. What the architecture has no
+   * field for is left out: a model that `read` does not restore is not saved in this format.
+   */
+  write(config: CompleteTransformer): Record<string, unknown>;
+  /** The id that begins every target; undefined if the file names none. */
+  startToken(fields: ConfigFields): number | undefined;
+  /** The names of tensors of a model of this configuration. Default: Folio's own. */
+  names?(config: TransformerConfig): EncoderDecoderNames;
 }
 
 /** Folio's modules → the file's. */

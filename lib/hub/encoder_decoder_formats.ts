@@ -2,7 +2,7 @@
  * `config.json` of encoder–decoders: T5, with T5 1.1 and Flan-T5, and BART.
  *
  * The fields of each architecture, and its names of tensors, are in t5_format.ts and
- * bart_format.ts; language models are in config.ts, encoders in encoder_formats.ts.
+ * bart_format.ts; write_encoder_decoder_config.ts writes them; language models are in config.ts, encoders in encoder_formats.ts.
  *
  * @module
  */
@@ -12,23 +12,25 @@ import {
   type TransformerConfig,
 } from "../nn/transformer_config.ts";
 import { bart } from "./bart_format.ts";
-import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
+import { type ConfigFields, malformed, parseConfig } from "./config_fields.ts";
 import { type EncoderDecoderFormat, encoderDecoderSource } from "./encoder_decoder_format.ts";
 import type { ModelSizes } from "./expect_size.ts";
-import type { ArchitectureNames } from "./format.ts";
+import { folioEncoderDecoder } from "./folio_encoder_decoder_format.ts";
+import { type ArchitectureNames, ownSource } from "./format.ts";
 import type { TensorReader } from "./parameters.ts";
 import { withStoredTargetHead } from "./stored_head.ts";
 import { t5 } from "./t5_format.ts";
+import { readIds, readTextEnds, type TextEnds } from "./text_ends.ts";
 
 /** The architecture whose names and layouts an encoder–decoder's file has. */
-export type EncoderDecoderArchitecture = "t5" | "bart";
+export type EncoderDecoderArchitecture = "t5" | "bart" | "folio-encoder-decoder";
 
-/** Ids of the tokens around a target. */
-export interface TargetEnds {
-  /** Begin every target: one token, and in some models a second one. */
+/** Ids of the tokens around a target, and of those that pad and begin a source. */
+export interface TargetEnds extends TextEnds {
+  /**
+   * Begin every target: one token, and in some models a second one; empty if the files name none.
+   */
   readonly startTokens: readonly number[];
-  /** End a target; empty if the file names none. */
-  readonly endTokens: readonly number[];
 }
 
 /** The contents of an encoder–decoder's `config.json`. */
@@ -39,11 +41,14 @@ export interface PretrainedEncoderDecoderConfig extends TargetEnds {
   readonly config: TransformerConfig;
 }
 
-const FORMATS: Readonly<Record<EncoderDecoderArchitecture, EncoderDecoderFormat>> = { t5, bart };
+/** Each architecture's format. An encoder–decoder is saved in the first that can express it. */
+export const ENCODER_DECODER_FORMATS: Readonly<
+  Record<EncoderDecoderArchitecture, EncoderDecoderFormat>
+> = { t5, bart, "folio-encoder-decoder": folioEncoderDecoder };
 
 /** Whether `type` is the `model_type` of an encoder–decoder. */
 export function isEncoderDecoderType(type: unknown): boolean {
-  return typeof type === "string" && Object.hasOwn(FORMATS, type);
+  return typeof type === "string" && Object.hasOwn(ENCODER_DECODER_FORMATS, type);
 }
 
 /**
@@ -57,7 +62,7 @@ export function readEncoderDecoderConfig(
   generation?: string,
 ): PretrainedEncoderDecoderConfig {
   const fields = parseConfig(text);
-  const format = fields.choice("model_type", FORMATS, "(none)");
+  const format = fields.choice("model_type", ENCODER_DECODER_FORMATS, "(none)");
   const architecture = fields.get("model_type") as EncoderDecoderArchitecture;
   const config = checked(format.read(fields));
   const ends = readEnds(format, fields, generation);
@@ -69,7 +74,8 @@ export function encoderDecoderNamesOf(
   architecture: EncoderDecoderArchitecture,
   config: TransformerConfig,
 ): ArchitectureNames {
-  const { names } = FORMATS[architecture];
+  const { names } = ENCODER_DECODER_FORMATS[architecture];
+  if (!names) return { name: architecture, source: ownSource };
   const { unread, zeros, ...own } = names(config);
   return {
     name: architecture,
@@ -85,7 +91,9 @@ export async function withFileHead(
   config: TransformerConfig,
   weights: TensorReader,
 ): Promise<TransformerConfig> {
-  const { tokens } = FORMATS[architecture].names(config);
+  const names = ENCODER_DECODER_FORMATS[architecture].names?.(config);
+  if (!names) return config;
+  const { tokens } = names;
   return await withStoredTargetHead(config, weights, tokens);
 }
 
@@ -113,16 +121,12 @@ function readEnds(
   const settings = generation === undefined ? fields : parseConfig(generation);
   const start = settings.wholeNumber("decoder_start_token_id", format.startToken(fields), 0);
   const forced = settings.wholeNumber("forced_bos_token_id", undefined, 0);
-  const endTokens = readEndTokens(settings);
+  const ends = readTextEnds(settings);
+  const { endTokens } = ends;
   return {
-    startTokens: forced === undefined ? [start] : [start, forced],
-    endTokens: endTokens.length > 0 ? endTokens : readEndTokens(fields),
+    ...readTextEnds(fields),
+    ...ends,
+    startTokens: [start, forced].filter((id) => id !== undefined),
+    endTokens: endTokens.length > 0 ? endTokens : readIds(fields, "eos_token_id"),
   };
-}
-
-function readEndTokens(fields: ConfigFields): number[] {
-  const value = fields.get("eos_token_id");
-  const ids: unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
-  if (ids.every((id) => Number.isInteger(id) && (id as number) >= 0)) return ids as number[];
-  throw unexpected("eos_token_id", "a token id or a list of them", value);
 }

@@ -1,14 +1,16 @@
 /**
- * What Folio needs to know of an encoder's files to read them. Each architecture is such an object:
+ * What Folio needs to know of an encoder's files to read and write them. Each architecture is such an object:
  * see bert_format.ts and the files beside it; encoder_formats.ts lists them.
  *
  * @module
  */
+import type { BlockConfig } from "../nn/block_config.ts";
 import type { EncoderConfig } from "../nn/encoder.ts";
 import type { MaskedLanguageModelConfig } from "../nn/masked_language_model.ts";
 import type { SequenceClassifierConfig } from "../nn/sequence_classifier.ts";
 import type { ConfigFields } from "./config_fields.ts";
 import type { ParameterSource } from "./format.ts";
+import type { TextEnds } from "./text_ends.ts";
 
 /** What a classifier's head adds to its encoder, except the labels. */
 export type ClassifierHead = Omit<
@@ -19,8 +21,18 @@ export type ClassifierHead = Omit<
 /** What the head of a masked language model adds to its encoder. */
 export type MaskedHead = Omit<MaskedLanguageModelConfig, keyof EncoderConfig>;
 
+/** An encoder's configuration with its defaults filled in, and with the fields of its head. */
+export type CompleteEncoder =
+  & BlockConfig
+  & EncoderConfig
+  & Required<Pick<EncoderConfig, "tokenTypes" | "layerGroups" | "firstNorm" | "embeddingDropout">>
+  & Partial<ClassifierHead>
+  & Partial<MaskedHead>;
+
 /** An architecture's `config.json`, and its names of tensors. */
 export interface EncoderFormat {
+  /** Precedes `ForMaskedLM` in the name of transformers' class. Default: it has none. */
+  readonly className?: string;
   /** Reads the encoder's fields. SyntaxError for what Folio cannot compute. */
   encoder(fields: ConfigFields): EncoderConfig;
   /** Reads the fields of the head that classifies; `encoder` is what the other function read. */
@@ -28,13 +40,13 @@ export interface EncoderFormat {
   /** Reads the fields of the head that predicts masked tokens. */
   maskedHead(fields: ConfigFields, encoder: EncoderConfig): MaskedHead;
   /**
-   * The fields of a classifier's `config.json`, except its labels, from a configuration whose
-   * block's fields are filled in; a model that reading does not restore is not saved in this
-   * format. Default: none is.
+   * The fields of a `config.json`, those of the head among them, but not labels. What the
+   * architecture has no field for is left out: a model that reading does not restore is not saved
+   * in this format.
    */
-  write?(config: SequenceClassifierConfig): Record<string, unknown>;
-  /** The names of tensors. */
-  readonly names: EncoderNames;
+  write(config: CompleteEncoder, ends: Partial<TextEnds>): Record<string, unknown>;
+  /** The names of tensors. Default: Folio's own. */
+  readonly names?: EncoderNames;
   /** Rows of the position table before the first token's. Default: 0. */
   skippedPositions?(fields: ConfigFields): number;
 }

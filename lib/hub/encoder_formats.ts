@@ -3,17 +3,15 @@
  * DistilBERT, RoBERTa, XLM-RoBERTa, CamemBERT, MPNet, ALBERT and ModernBERT.
  *
  * The fields of each architecture, and its names of tensors, are in bert_format.ts and the files
- * beside it; language models are in config.ts.
+ * beside it; write_encoder_config.ts writes them; language models are in config.ts.
  *
  * @module
  */
 import { encoderBlocks, type EncoderConfig } from "../nn/encoder.ts";
 import type { MaskedLanguageModelConfig } from "../nn/masked_language_model.ts";
-import { BLOCK_OPTIONS, dropUndefined } from "../nn/block_config.ts";
 import {
   PROBLEM_TYPES,
   type ProblemType,
-  problemTypeOf,
   type SequenceClassifierConfig,
 } from "../nn/sequence_classifier.ts";
 import { albert } from "./albert_format.ts";
@@ -21,9 +19,11 @@ import { bert, camembert, distilbert, roberta, xlmRoberta } from "./bert_format.
 import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
 import { type EncoderFormat, encoderSource } from "./encoder_format.ts";
 import type { ModelSizes } from "./expect_size.ts";
-import type { ArchitectureNames } from "./format.ts";
+import { folioEncoder } from "./folio_encoder_format.ts";
+import { type ArchitectureNames, ownSource } from "./format.ts";
 import { modernbert } from "./modernbert_format.ts";
 import { mpnet } from "./mpnet_format.ts";
+import { readTextEnds, type TextEnds } from "./text_ends.ts";
 
 /** The architecture whose names and layouts an encoder's file has. */
 export type EncoderArchitecture =
@@ -34,10 +34,11 @@ export type EncoderArchitecture =
   | "camembert"
   | "mpnet"
   | "albert"
-  | "modernbert";
+  | "modernbert"
+  | "folio-encoder";
 
 /** The contents of an encoder's `config.json`. */
-export interface PretrainedEncoderConfig {
+export interface PretrainedEncoderConfig extends TextEnds {
   /** The file's `model_type`. */
   readonly architecture: EncoderArchitecture;
   /** The model. */
@@ -45,7 +46,7 @@ export interface PretrainedEncoderConfig {
 }
 
 /** The contents of a classifier's `config.json`. */
-export interface PretrainedClassifierConfig {
+export interface PretrainedClassifierConfig extends TextEnds {
   /** The file's `model_type`. */
   readonly architecture: EncoderArchitecture;
   /** The model. */
@@ -53,14 +54,15 @@ export interface PretrainedClassifierConfig {
 }
 
 /** The contents of a masked language model's `config.json`. */
-export interface PretrainedMaskedConfig {
+export interface PretrainedMaskedConfig extends TextEnds {
   /** The file's `model_type`. */
   readonly architecture: EncoderArchitecture;
   /** The model. */
   readonly config: MaskedLanguageModelConfig;
 }
 
-const FORMATS: Readonly<Record<EncoderArchitecture, EncoderFormat>> = {
+/** Each architecture's format. An encoder is saved in the first that can express it. */
+export const ENCODER_FORMATS: Readonly<Record<EncoderArchitecture, EncoderFormat>> = {
   bert,
   distilbert,
   roberta,
@@ -69,6 +71,7 @@ const FORMATS: Readonly<Record<EncoderArchitecture, EncoderFormat>> = {
   mpnet,
   albert,
   modernbert,
+  "folio-encoder": folioEncoder,
 };
 
 /** The sizes that the number of an encoder's stored weights depends on. */
@@ -78,7 +81,7 @@ export function encoderSizes(config: EncoderConfig): ModelSizes {
 
 /** Whether `type` is the `model_type` of an encoder. */
 export function isEncoderType(type: unknown): boolean {
-  return typeof type === "string" && Object.hasOwn(FORMATS, type);
+  return typeof type === "string" && Object.hasOwn(ENCODER_FORMATS, type);
 }
 
 /** A configuration, and the names that its model's tensors have in the file. */
@@ -92,7 +95,8 @@ type WithNames<Read> = Read & { readonly names: ArchitectureNames };
 export function readEncoderConfig(text: string): WithNames<PretrainedEncoderConfig> {
   const { architecture, format, fields } = readFormat(text);
   const config = readEncoder(format, fields);
-  return { architecture, config, names: namesOf(architecture, fields, "encoder.") };
+  const names = namesOf(architecture, fields, "encoder.");
+  return { architecture, config, ...readTextEnds(fields), names };
 }
 
 /**
@@ -106,73 +110,12 @@ export function readClassifierConfig(text: string): WithNames<PretrainedClassifi
   const labels = readLabels(fields);
   const problemType = readProblemType(fields);
   const config = { ...encoder, ...format.head(fields, encoder), labels, ...problemType };
-  return { architecture, config, names: namesOf(architecture, fields, "") };
-}
-
-/**
- * The content of a classifier's `config.json`: that of the first architecture which is read back as
- * exactly this model.
- *
- * @throws {RangeError} if there is none among those that are saved
- */
-export function writeClassifierConfig(
-  config: SequenceClassifierConfig,
-): { fields: Record<string, unknown>; names: ArchitectureNames } {
-  const saved = Object.entries(FORMATS).filter(([, { write }]) => write);
-  for (const [, { write }] of saved) {
-    const fields = { ...write!({ ...config, ...encoderBlocks(config) }), ...labelFields(config) };
-    const again = readIfValid(JSON.stringify(fields));
-    if (again && ordered(again.config) === ordered(config)) return { fields, names: again.names };
-  }
-  throw new RangeError(
-    `saving a classifier: none of ${saved.map(([name]) => name).join(", ")} is this model, whose ` +
-      "configuration has other choices",
-  );
-}
-
-function readIfValid(text: string) {
-  try {
-    return readClassifierConfig(text);
-  } catch (cause) {
-    if (cause instanceof RangeError || cause instanceof SyntaxError) return undefined;
-    throw cause;
-  }
-}
-
-function labelFields(config: SequenceClassifierConfig): Record<string, unknown> {
-  const { labels } = config;
   return {
-    id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
-    label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
-    problem_type: problemTypeOf(config),
+    architecture,
+    config,
+    ...readTextEnds(fields),
+    names: namesOf(architecture, fields, ""),
   };
-}
-
-/** The configuration with every default filled in, its fields in order. */
-function ordered(config: SequenceClassifierConfig): string {
-  const { dropout = 0, embeddingDropout = dropout, classifierDropout = dropout, layers } = config;
-  const complete = {
-    pooling: "cls",
-    poolerBias: true,
-    poolerNorm: false,
-    poolerDropout: 0,
-    tokenTypes: 0,
-    firstNorm: true,
-    layerGroups: layers,
-    ...ownFields(config),
-    ...encoderBlocks(config),
-    embeddingDropout,
-    classifierDropout,
-    problemType: problemTypeOf(config),
-  };
-  const fields = Object.entries(complete).filter(([, value]) => value !== undefined);
-  return JSON.stringify(fields.sort(([a], [b]) => a < b ? -1 : 1));
-}
-
-/** The fields that are not those of the blocks. */
-function ownFields(config: SequenceClassifierConfig): Partial<SequenceClassifierConfig> {
-  const own = Object.entries(config).filter(([name]) => !Object.hasOwn(BLOCK_OPTIONS, name));
-  return dropUndefined(Object.fromEntries(own));
 }
 
 /**
@@ -185,7 +128,12 @@ export function readMaskedConfig(text: string): WithNames<PretrainedMaskedConfig
   fields.only("tie_word_embeddings", true);
   const encoder = readEncoder(format, fields);
   const config = { ...encoder, ...format.maskedHead(fields, encoder) };
-  return { architecture, config, names: namesOf(architecture, fields, "") };
+  return {
+    architecture,
+    config,
+    ...readTextEnds(fields),
+    names: namesOf(architecture, fields, ""),
+  };
 }
 
 /**
@@ -197,8 +145,9 @@ function namesOf(
   fields: ConfigFields,
   prefix: string,
 ): ArchitectureNames {
-  const { names, skippedPositions } = FORMATS[architecture];
+  const { names, skippedPositions } = ENCODER_FORMATS[architecture];
   const skipped = skippedPositions?.(fields) ?? 0;
+  if (!names) return { ...FOLIO_NAMES, source: (parameter) => ownSource(prefix + parameter) };
   return {
     name: architecture,
     source: (parameter) => encoderSource(names, prefix + parameter, skipped),
@@ -207,9 +156,15 @@ function namesOf(
   };
 }
 
+/** Folio's own names, in which an encoder is a part of the model, also if it is alone. */
+const FOLIO_NAMES = {
+  name: "folio-encoder",
+  unread: /^(pooler|pooler_norm|classifier|dense|norm|logits)\./,
+};
+
 function readFormat(text: string) {
   const fields = parseConfig(text);
-  const format = fields.choice("model_type", FORMATS, "(none)");
+  const format = fields.choice("model_type", ENCODER_FORMATS, "(none)");
   return { architecture: fields.get("model_type") as EncoderArchitecture, format, fields };
 }
 

@@ -6,7 +6,7 @@
  */
 import { MODEL_OPTIONS, type ModelConfigInput } from "../nn/config.ts";
 import { ConfigFields, unexpected } from "./config_fields.ts";
-import { type Format, readLayers } from "./format.ts";
+import { type Format, ownSource, readLayers } from "./format.ts";
 
 /** `"model_type": "folio"`. */
 export const folio: Format = {
@@ -21,10 +21,11 @@ export const folio: Format = {
     return { ...input, rotaryScaling, window } as unknown as ModelConfigInput;
   },
   write: (config) => ({ model_type: "folio", ...config }),
-  source: (name) => ({ names: [name], transposed: false }),
+  source: ownSource,
 };
 
-function readWindow(fields: ConfigFields): unknown[] | undefined {
+/** The windows of the layers, null for none. */
+export function readWindow(fields: ConfigFields): unknown[] | undefined {
   const window = fields.get("window");
   if (window === undefined) return undefined;
   if (!Array.isArray(window)) throw unexpected("window", "a list", window);

@@ -73,8 +73,13 @@ export const ACTIVATIONS: Readonly<Record<string, Activation>> = {
 };
 
 /** Hugging Face's name of an activation; undefined if it has none. */
-export function activationName(activation: Activation): string | undefined {
+export function activationName(activation: Activation | "tanh" | undefined): string | undefined {
   return Object.keys(ACTIVATIONS).find((name) => ACTIVATIONS[name] === activation);
+}
+
+/** A tensor that has the parameter's name and layout, as in Folio's own files. */
+export function ownSource(parameter: string): ParameterSource {
+  return { names: [parameter], transposed: false };
 }
 
 const MAX_LAYERS = 10_000;

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { readTextEnds, type TextEnds } from "./config.ts";
 import { type ConfigFields, parseConfig } from "./config_fields.ts";
+import { oneOrMore, readTextEnds, type TextEnds } from "./text_ends.ts";
 
 /**
  * How a model's makers sample from it, as options of `generate`: pass them on before your own, as
@@ -82,7 +82,7 @@ export function writeGenerationConfig(
   return { // JSON omits what is undefined
     _from_model_config: true,
     bos_token_id: beginToken,
-    eos_token_id: endTokens.length > 1 ? endTokens : endTokens[0],
+    eos_token_id: oneOrMore(endTokens),
     pad_token_id: padToken,
     do_sample: temperature === undefined ? undefined : !isGreedy,
     temperature: isGreedy ? undefined : temperature,

@@ -16,7 +16,7 @@ import { checkOptions, type OptionNames } from "../options.ts";
 import type { Rounding } from "../ops/quantized_matrix.ts";
 import { expectPlace } from "../place.ts";
 import type { Progress } from "../progress.ts";
-import { namesOf, type PretrainedConfig, readModelConfig, type TextEnds } from "./config.ts";
+import { namesOf, type PretrainedConfig, readModelConfig } from "./config.ts";
 import { expectSize, type ModelSizes } from "./expect_size.ts";
 import { fillParameters } from "./fill_parameters.ts";
 import type { ArchitectureNames } from "./format.ts";
@@ -35,6 +35,7 @@ import {
 import { readText, type Repository, requireText } from "./repository.ts";
 import { roundedWeights, roundingOf, roundOthers, type WeightType } from "./quantized_weights.ts";
 import { withStoredHead } from "./stored_head.ts";
+import type { TextEnds } from "./text_ends.ts";
 import { openWeights, type Weights } from "./weight_files.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
 

@@ -9,11 +9,12 @@
 import type { EncoderConfig } from "../nn/encoder.ts";
 import { POOLINGS } from "../nn/pool.ts";
 import { ConfigFields, unexpected } from "./config_fields.ts";
-import type { EncoderFormat } from "./encoder_format.ts";
-import { ACTIVATIONS, readDropout, readLayers } from "./format.ts";
+import type { CompleteEncoder, EncoderFormat } from "./encoder_format.ts";
+import { activationName, ACTIVATIONS, readDropout, readLayers } from "./format.ts";
 
 /** `"model_type": "modernbert"`. */
 export const modernbert: EncoderFormat = {
+  className: "ModernBert",
   encoder(fields) {
     const layers = readLayers(fields, "num_hidden_layers", 22);
     const attentionBias = fields.boolean("attention_bias", false);
@@ -56,6 +57,31 @@ export const modernbert: EncoderFormat = {
     headActivation: fields.choice("classifier_activation", ACTIVATIONS, "gelu"),
     headBias: fields.boolean("classifier_bias", false),
     logitBias: fields.boolean("decoder_bias", true),
+  }),
+  write: (config, { beginToken = null, endTokens = [] }) => ({
+    model_type: "modernbert",
+    vocab_size: config.vocabSize,
+    max_position_embeddings: config.contextLength,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    hidden_size: config.width,
+    intermediate_size: config.hidden,
+    hidden_activation: activationName(config.activation),
+    norm_eps: config.normEpsilon,
+    norm_bias: config.normBias,
+    mlp_bias: config.bias,
+    attention_bias: config.queryKeyValueBias,
+    ...writeLayers(config),
+    embedding_dropout: config.embeddingDropout,
+    attention_dropout: config.attentionDropout ?? 0,
+    mlp_dropout: config.activationDropout ?? 0,
+    classifier_pooling: config.pooling,
+    classifier_activation: activationName(config.poolerActivation ?? config.headActivation),
+    classifier_bias: config.poolerBias ?? config.headBias,
+    classifier_dropout: config.classifierDropout,
+    decoder_bias: config.logitBias,
+    cls_token_id: beginToken,
+    sep_token_id: endTokens[0] ?? null,
   }),
   names: {
     root: "model.",
@@ -120,4 +146,27 @@ function readWindows(fields: ConfigFields, layers: number): (number | undefined)
     throw unexpected("layer_types", `${layers} of ${known.join(", ")}`, types);
   }
   return types.map((type) => type === "sliding_attention" ? reach + 1 : undefined);
+}
+
+/** Rotary bases and windows, for transformers 5 and, where it has the fields, for 4. */
+function writeLayers(
+  { rotaryBase, windowRotaryBase = rotaryBase, window, layers }: CompleteEncoder,
+) {
+  const windows = window ?? Array.from<undefined>({ length: layers });
+  const [reach] = windows.filter((tokens) => tokens !== undefined);
+  const isFull = (layer: number) => windows[layer] === undefined;
+  const periods = windows.map((_, i) => i + 1);
+  return {
+    rope_parameters: {
+      full_attention: { rope_type: "default", rope_theta: rotaryBase },
+      sliding_attention: { rope_type: "default", rope_theta: windowRotaryBase },
+    },
+    global_rope_theta: rotaryBase,
+    local_rope_theta: windowRotaryBase,
+    layer_types: windows.map((_, i) => isFull(i) ? "full_attention" : "sliding_attention"),
+    global_attn_every_n_layers: periods.find((period) =>
+      windows.every((_, layer) => isFull(layer) === (layer % period === 0))
+    ),
+    local_attention: reach === undefined ? undefined : 2 * (reach - 1),
+  };
 }

@@ -15,12 +15,17 @@ const { token_types: _, ...tables } = outside;
 /** `"model_type": "mpnet"`. */
 export const mpnet: EncoderFormat = {
   ...roberta,
+  className: "MPNet",
   encoder(fields) {
     // transformers computes with these numbers, whatever the file says.
     fields.only("pad_token_id", 1);
     fields.only("relative_attention_num_buckets", 32);
     const vocabSize = fields.wholeNumber("vocab_size", 30527);
     return { ...roberta.encoder(fields), vocabSize, tokenTypes: 0, relativeBuckets: 32 };
+  },
+  write(config, ends) {
+    const { type_vocab_size: _, ...fields } = roberta.write(config, ends);
+    return { ...fields, model_type: "mpnet", relative_attention_num_buckets: 32 };
   },
   names: {
     root: "mpnet.",

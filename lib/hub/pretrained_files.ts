@@ -1,23 +1,45 @@
 /**
- * A model written as Hugging Face's `transformers` opens it: `config.json`,
- * `generation_config.json`, `model.safetensors` and the tokenizer's files.
+ * A model written as Hugging Face's `transformers` opens it: `config.json`, `model.safetensors`,
+ * the tokenizer's files and, for models that write, `generation_config.json`.
+ *
+ * What each kind of model says is in encoder_files.ts and the files beside it.
  *
  * @module
  */
 import { attempt, type Chunks, writeFileAtomically } from "../files.ts";
 import { describe, UserError } from "../errors.ts";
+import { Encoder } from "../nn/encoder.ts";
 import { GPT } from "../nn/gpt.ts";
+import { MaskedLanguageModel } from "../nn/masked_language_model.ts";
+import { Module } from "../nn/module.ts";
+import { SequenceClassifier } from "../nn/sequence_classifier.ts";
+import { TextClassifier } from "../nn/text_classifier.ts";
+import { Transformer } from "../nn/transformer.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { localPath } from "../place.ts";
-import { size } from "../shape.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { VERSION } from "../version.ts";
 import { architectureOf, namesOf, type PretrainedConfig, writeModelConfig } from "./config.ts";
 import { configText } from "./config_text.ts";
+import {
+  ENCODER_DECODER_TO_SAVE,
+  type EncoderDecoderToSave,
+  savedEncoderDecoder,
+} from "./encoder_decoder_files.ts";
+import {
+  ENCODER_TO_SAVE,
+  type EncoderModel,
+  type EncoderToSave,
+  savedEncoder,
+} from "./encoder_files.ts";
 import { type SamplingDefaults, writeGenerationConfig } from "./generation_config.ts";
-import { assertFinite, encodeSafetensorsHeader } from "./safetensors.ts";
-import { storedShapes, storedTensors } from "./stored_tensors.ts";
+import { type SavedModel, weightBytes } from "./saved_model.ts";
+import {
+  savedTextClassifier,
+  TEXT_CLASSIFIER_TO_SAVE,
+  type TextClassifierToSave,
+} from "./text_classifier_files.ts";
 import { pretrainedTokenizerFiles } from "./tokenizer_files.ts";
 
 /** Field of `config.json` that marks a folder that Folio wrote, and so may overwrite. */
@@ -27,7 +49,7 @@ const MARK = "folio_version";
  * A model with its tokenizer and special tokens. A result of `loadPretrained` can be passed: it is
  * saved in its own architecture if that still expresses the model. `config` is ignored.
  */
-export interface PretrainedToSave extends Partial<PretrainedConfig> {
+export interface GptToSave extends Partial<PretrainedConfig> {
   /** Weights and configuration. */
   readonly model: GPT;
   /** The tokenizer of the model's ids. Default: none is saved. */
@@ -39,7 +61,7 @@ export interface PretrainedToSave extends Partial<PretrainedConfig> {
 }
 
 /** The names of these options. */
-const KNOWN: OptionNames<PretrainedToSave> = {
+const GPT_TO_SAVE: OptionNames<GptToSave> = {
   model: true,
   tokenizer: true,
   hasTokenizer: true,
@@ -51,11 +73,54 @@ const KNOWN: OptionNames<PretrainedToSave> = {
   architecture: true,
 };
 
+/** A model of any kind, with what is saved beside it. */
+export type PretrainedToSave =
+  | GptToSave
+  | TextClassifierToSave
+  | EncoderToSave
+  | EncoderDecoderToSave
+  | AnyModelToSave;
+
+/** A model of whatever kind with its tokenizer. */
+export interface AnyModelToSave {
+  /** Weights and configuration. */
+  readonly model: GPT | TextClassifier | EncoderModel | Transformer;
+  /** The tokenizer of the model's ids. Default: none is saved. */
+  readonly tokenizer?: Tokenizer;
+  /** If false, `tokenizer` is not read. */
+  readonly hasTokenizer?: boolean;
+}
+
+/** A kind of models: its classes, what can be given with them, and what its folder holds. */
+interface Kind {
+  // deno-lint-ignore no-explicit-any -- constructors of any arguments
+  readonly classes: readonly (new (...args: any[]) => Module)[];
+  readonly options: OptionNames<AnyModelToSave>;
+  readonly saved: (toSave: never) => SavedModel;
+}
+
+const KINDS: readonly Kind[] = [
+  { classes: [GPT], options: GPT_TO_SAVE, saved: savedGpt },
+  { classes: [TextClassifier], options: TEXT_CLASSIFIER_TO_SAVE, saved: savedTextClassifier },
+  {
+    classes: [Encoder, MaskedLanguageModel, SequenceClassifier],
+    options: ENCODER_TO_SAVE,
+    saved: savedEncoder,
+  },
+  { classes: [Transformer], options: ENCODER_DECODER_TO_SAVE, saved: savedEncoderDecoder },
+];
+
+/** The names of all classes. */
+const NAMES = KINDS.flatMap(({ classes }) => classes.map(({ name }) => name));
+
 /**
  * Saves a model to a folder, which is made if it is missing, under the names and in the layouts of
- * an architecture that computes it: the one it was loaded from, another published one (config.ts
- * lists them), or Folio's own for what none of them expresses. Weights are f32. `loadPretrained`
- * reads the folder back.
+ * an architecture that computes it: the one it was loaded from, another published one, or Folio's
+ * own for what none of them expresses. Weights are f32. The function that loads such a model reads
+ * the folder back: `loadPretrained`, `loadTextClassifier`, `loadEncoder`, `loadClassifier`,
+ * `loadMaskedLanguageModel` or `loadEncoderDecoder`.
+ *
+ * An encoder alone has no pooler, whose weights transformers then draws; its values are the same.
  *
  * ```ts
  * import { GPT, openDevice, savePretrained } from "../../mod.ts";
@@ -75,7 +140,7 @@ const KNOWN: OptionNames<PretrainedToSave> = {
  */
 export async function savePretrained(
   folder: string | URL,
-  model: GPT | PretrainedToSave,
+  model: PretrainedToSave["model"] | PretrainedToSave,
   ...more: never[]
 ): Promise<void> {
   const path = localPath("savePretrained", folder);
@@ -87,30 +152,50 @@ export async function savePretrained(
         "a tokenizer goes beside the model: savePretrained(folder, { model, tokenizer })",
     );
   }
-  await save(path, toSave(model));
+  const { saved, tokenizer } = toSave(model);
+  await save(path, saved, tokenizer);
 }
 
-function toSave(given: GPT | PretrainedToSave): PretrainedToSave {
-  if (given instanceof GPT) {
-    expectExact(given);
-    return { model: given };
+/** What to write of the argument, checked. */
+function toSave(given: PretrainedToSave["model"] | PretrainedToSave) {
+  const asked: PretrainedToSave = given instanceof Module
+    ? { model: given } as PretrainedToSave
+    : given;
+  const kind = KINDS.find(({ classes }) => classes.some((one) => asked?.model instanceof one));
+  checkOptions("savePretrained", asked, kind?.options ?? GPT_TO_SAVE);
+  if (!kind) {
+    throw new TypeError(
+      `savePretrained: expected as model a ${NAMES.slice(0, -1).join(", ")} or ${NAMES.at(-1)}, ` +
+        `got ${describe(asked.model)}`,
+    );
   }
-  checkOptions("savePretrained", given, KNOWN);
-  const { model, beginToken, endTokens, padToken, sampling, architecture } = given;
-  if (!(model instanceof GPT)) {
-    throw new TypeError(`savePretrained: expected a GPT as model, got ${describe(model)}`);
-  }
-  expectExact(model);
-  const tokenizer = given.hasTokenizer === false ? undefined : given.tokenizer;
-  if (tokenizer !== undefined) {
-    expectTokenizer("savePretrained", tokenizer);
-    expectRoom(model, tokenizer);
-  }
-  return { model, tokenizer, beginToken, endTokens, padToken, sampling, architecture };
+  expectExact(asked.model);
+  const tokenizer = asked.hasTokenizer === false ? undefined : asked.tokenizer;
+  if (tokenizer !== undefined) expectTokenizer("savePretrained", tokenizer);
+  // What was loaded without a tokenizer throws when its tokenizer is read.
+  const { tokenizer: _, hasTokenizer: _has, ...names } = kind.options;
+  const fields = asked as unknown as Record<string, unknown>;
+  const own = Object.fromEntries(Object.keys(names).map((name) => [name, fields[name]]));
+  const saved = kind.saved({ ...own, tokenizer } as never);
+  if (tokenizer !== undefined) expectRoom(saved, tokenizer);
+  return { saved, tokenizer };
+}
+
+function savedGpt({ model, ...known }: GptToSave): SavedModel {
+  const { config } = model;
+  return {
+    model,
+    layout: { ...namesOf(architectureOf(config, known.architecture), config), sizes: config },
+    config: writeModelConfig(config, known),
+    files: { "generation_config.json": writeGenerationConfig(known) },
+    ends: known,
+    vocabSize: config.vocabSize,
+    contextLength: config.contextLength,
+  };
 }
 
 /** Throws if weights are rounded, so that the exact ones are gone. */
-function expectExact(model: GPT): void {
+function expectExact(model: Module): void {
   if (!model.parameters().some(({ storage }) => storage.disposed)) return;
   throw new TypeError(
     "savePretrained: expected weights in f32, got rounded or freed ones; load the model without " +
@@ -119,48 +204,35 @@ function expectExact(model: GPT): void {
 }
 
 /** Throws if the tokenizer has ids that the model has not; a padded table may have more rows. */
-function expectRoom({ config }: GPT, { vocabSize }: Tokenizer): void {
-  if (vocabSize <= config.vocabSize) return;
+function expectRoom(saved: SavedModel, { vocabSize }: Tokenizer): void {
+  if (vocabSize <= saved.vocabSize) return;
   throw new RangeError(
-    `savePretrained: the tokenizer has ${vocabSize} tokens and the model ${config.vocabSize}; ` +
+    `savePretrained: the tokenizer has ${vocabSize} tokens and the model ${saved.vocabSize}; ` +
       "save the model with the tokenizer it was made for",
   );
 }
 
-async function save(path: string, saved: PretrainedToSave): Promise<void> {
-  const { model, tokenizer } = saved;
-  const config = { ...writeModelConfig(model.config, saved), [MARK]: VERSION };
+async function save(
+  path: string,
+  saved: SavedModel,
+  tokenizer: Tokenizer | undefined,
+): Promise<void> {
+  const config = configText({ ...saved.config, [MARK]: VERSION });
   const files: [name: string, content: Chunks][] = [
-    ["model.safetensors", weights(saved)],
+    ["model.safetensors", weightBytes(saved)],
     ...tokenizer ? pretrainedTokenizerFiles(tokenizer, saved) : [],
-    ["generation_config.json", json(writeGenerationConfig(saved))],
-    ["config.json", [new TextEncoder().encode(configText(config))]],
+    ...Object.entries(saved.files).map(([name, content]): [string, Chunks] => [
+      name,
+      json(content),
+    ]),
+    ["config.json", [new TextEncoder().encode(config)]],
   ];
   await attempt(`saving a model in ${path}`, () => Deno.mkdir(path, { recursive: true }));
   expectOwn(path, files.map(([name]) => name));
-  for (const [name, content] of files) await writeFileAtomically(`${path}/${name}`, content);
-}
-
-/** One parameter is read from the device at a time. */
-async function* weights(
-  { model, architecture: own }: PretrainedToSave,
-): AsyncGenerator<Uint8Array> {
-  const { config } = model;
-  const names = namesOf(architectureOf(config, own), config);
-  const parameters = [...model.namedParameters()];
-  const named = parameters.map(([name, { shape }]) => [name, shape] as const);
-  const shapes = storedShapes(config, named, names);
-  const stored = storedTensors(config, names);
-  const entries = shapes.map(([name, shape]) => [name, { dtype: "F32", shape }] as const);
-  yield encodeSafetensorsHeader(entries, { format: "pt" });
-  for (const [name, parameter] of parameters) {
-    const { shape } = parameter;
-    const data = await parameter.data() as Float32Array<ArrayBuffer>;
-    assertFinite(name, data);
-    for (const tensor of stored({ name, shape, data })) {
-      const { buffer, byteOffset } = tensor.data;
-      yield new Uint8Array(buffer, byteOffset, 4 * size(tensor.shape));
-    }
+  for (const [name, content] of files) {
+    const file = `${path}/${name}`;
+    await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    await writeFileAtomically(file, content);
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * How a sentence-transformer makes a vector of a text: the files `modules.json`,
+ * How a sentence-transformer makes a vector of a text, read and written: the files `modules.json`,
  * `1_Pooling/config.json`, `sentence_bert_config.json` and `config_sentence_transformers.json`,
  * untrusted.
  *
@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { EncoderConfig } from "../nn/encoder.ts";
 import { type Pooling, POOLINGS } from "../nn/pool.ts";
 import { ConfigFields } from "./config_fields.ts";
 import { readText, type Repository } from "./repository.ts";
@@ -29,6 +30,9 @@ export interface SentenceModules {
 
 const POOLING = "1_Pooling/config.json";
 
+/** The file of the transformer's own settings, and that of prompts. */
+const SENTENCES = "sentence_bert_config.json", SETTINGS = "config_sentence_transformers.json";
+
 /** The names in `modules.json`, without their packages, of what Folio computes. */
 const MODULES = ["Transformer", "Pooling", "Normalize"];
 
@@ -45,8 +49,8 @@ export async function readSentenceModules(
   const modules = readModules(await json(repository, "modules.json"), repository.name);
   const poolingFile = modules.find(({ kind }) => kind === "Pooling")?.path ?? "1_Pooling";
   const pooling = await fields(repository, `${poolingFile}/config.json`);
-  const sentences = await fields(repository, "sentence_bert_config.json");
-  const settings = await fields(repository, "config_sentence_transformers.json");
+  const sentences = await fields(repository, SENTENCES);
+  const settings = await fields(repository, SETTINGS);
   const maxLength = sentences?.wholeNumber("max_seq_length", undefined) ?? contextLength;
   return {
     pooling: pooling ? readPooling(pooling, repository.name) : "mean",
@@ -54,6 +58,33 @@ export async function readSentenceModules(
     maxLength: Math.min(maxLength, contextLength),
     lowercase: sentences?.boolean("do_lower_case", false) ?? false,
     ...readPrompts(settings, repository.name),
+  };
+}
+
+/** The contents of these files, by their names; `readSentenceModules` reads them back. */
+export function writeSentenceModules(
+  { pooling = "mean", normalize = false, ...modules }: Partial<SentenceModules>,
+  { width, contextLength }: EncoderConfig,
+): Record<string, unknown> {
+  const { maxLength = contextLength, lowercase = false, prompts = {}, defaultPrompt } = modules;
+  const kinds = normalize ? MODULES : MODULES.slice(0, 2);
+  const paths = ["", "1_Pooling", "2_Normalize"];
+  return {
+    "modules.json": kinds.map((kind, idx) => ({
+      idx,
+      name: `${idx}`,
+      path: paths[idx],
+      type: `sentence_transformers.models.${kind}`,
+    })),
+    [POOLING]: {
+      word_embedding_dimension: width,
+      pooling_mode_cls_token: pooling === "cls",
+      pooling_mode_mean_tokens: pooling === "mean",
+      pooling_mode_max_tokens: false,
+      pooling_mode_mean_sqrt_len_tokens: false,
+    },
+    [SENTENCES]: { max_seq_length: maxLength, do_lower_case: lowercase },
+    [SETTINGS]: { prompts, default_prompt_name: defaultPrompt ?? null },
   };
 }
 

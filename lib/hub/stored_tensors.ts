@@ -21,7 +21,7 @@ export interface HostTensor {
 }
 
 /** The sizes of queries, keys and values, which some files hold apart. */
-type Sizes = Pick<ModelConfig, "width" | "heads" | "headSize" | "keyValueHeads">;
+export type Sizes = Pick<ModelConfig, "width" | "heads" | "headSize" | "keyValueHeads">;
 
 /**
  * Names and shapes of the tensors that parameters are stored as, in the order in which

@@ -8,8 +8,12 @@
  * @module
  */
 import { type ConfigFields, unexpected } from "./config_fields.ts";
-import type { EncoderDecoderFormat, SideNames } from "./encoder_decoder_format.ts";
-import { ACTIVATIONS, readDropout, readLayers } from "./format.ts";
+import type {
+  CompleteTransformer,
+  EncoderDecoderFormat,
+  SideNames,
+} from "./encoder_decoder_format.ts";
+import { activationName, ACTIVATIONS, readDropout, readLayers } from "./format.ts";
 
 /** `"model_type": "t5"`. */
 export const t5: EncoderDecoderFormat = {
@@ -49,6 +53,26 @@ export const t5: EncoderDecoderFormat = {
       outputDropout: dropout,
     };
   },
+  write: (config) => ({
+    model_type: "t5",
+    architectures: ["T5ForConditionalGeneration"],
+    vocab_size: config.targetVocabSize,
+    n_positions: config.contextLength,
+    num_layers: config.layers,
+    num_decoder_layers: config.decoderLayers,
+    num_heads: config.heads,
+    d_kv: config.headSize ?? config.width / config.heads,
+    d_model: config.width,
+    d_ff: config.hidden,
+    feed_forward_proj: writeFeedForward(config),
+    layer_norm_epsilon: config.normEpsilon,
+    relative_attention_num_buckets: config.relativeBuckets,
+    relative_attention_max_distance: config.relativeDistance,
+    // transformers 5 reads the second field, 4 the first one for both.
+    tie_word_embeddings: config.tiedHead,
+    scale_decoder_outputs: config.headScale !== 1,
+    dropout_rate: config.dropout,
+  }),
   startToken: (fields) =>
     fields.wholeNumber("decoder_start_token_id", fields.wholeNumber("pad_token_id", 0, 0), 0),
   names: ({ gated }) => ({
@@ -111,4 +135,10 @@ function readFeedForward(fields: ConfigFields) {
     throw unexpected("feed_forward_proj", `one of ${known}, or one behind "gated-"`, name);
   }
   return { activation: ACTIVATIONS[activation], gated: gate !== undefined };
+}
+
+function writeFeedForward({ activation, gated }: CompleteTransformer): string | undefined {
+  const name = activationName(activation);
+  if (!gated || name === undefined) return name;
+  return name === "gelu_new" ? "gated-gelu" : `gated-${name}`;
 }

@@ -1,27 +1,27 @@
 /**
  * A language model with a head for classifying texts, in the files of transformers'
- * `GPT2ForSequenceClassification` and its relatives: saved and loaded.
+ * `GPT2ForSequenceClassification` and its relatives: what they hold, and loading them.
  *
- * See load_classifier.ts for encoders, pretrained_files.ts for language models.
+ * pretrained_files.ts writes them; see load_classifier.ts for encoders.
  *
  * @module
  */
-import { attempt, type Chunks, writeFileAtomically } from "../files.ts";
 import { modelConfig } from "../nn/config.ts";
 import { GPT } from "../nn/gpt.ts";
 import { TextClassifier } from "../nn/text_classifier.ts";
-import { checkOptions } from "../options.ts";
-import { expectPlace, localPath } from "../place.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { expectPlace } from "../place.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import {
   type Architecture,
+  architectureOf,
   namesOf,
   readModelConfig,
-  savedNames,
   writeModelConfig,
 } from "./config.ts";
 import { parseConfig } from "./config_fields.ts";
 import { readLabels } from "./encoder_formats.ts";
+import { ownSource } from "./format.ts";
 import {
   checkedDevice,
   filledModel,
@@ -31,18 +31,32 @@ import {
 } from "./load_pretrained.ts";
 import { tokenizerBeside } from "./load_tokenizer.ts";
 import { openRepository, PLACES } from "./open_repository.ts";
-import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "./safetensors.ts";
-import { storedTensors } from "./stored_tensors.ts";
-import { pretrainedTokenizerFiles } from "./tokenizer_files.ts";
+import type { SavedModel } from "./saved_model.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
+import { writeLabels } from "./write_encoder_config.ts";
 
-/** A classifier and the tokenizer of its ids. */
+/**
+ * A classifier and the tokenizer of its ids, whose padding and end token are those of its texts. A
+ * result of `loadTextClassifier` can be passed.
+ */
 export interface TextClassifierToSave {
   /** Weights, configuration and labels. */
   readonly model: TextClassifier;
-  /** The tokenizer of its ids. */
-  readonly tokenizer: Tokenizer;
+  /** The tokenizer of its ids. Default: none is saved. */
+  readonly tokenizer?: Tokenizer;
+  /** If false, `tokenizer` is not read. */
+  readonly hasTokenizer?: boolean;
+  /** The architecture to save it in, if that expresses the model. Default: the first that does. */
+  readonly architecture?: Architecture;
 }
+
+/** The names of these options. */
+export const TEXT_CLASSIFIER_TO_SAVE: OptionNames<TextClassifierToSave> = {
+  model: true,
+  tokenizer: true,
+  hasTokenizer: true,
+  architecture: true,
+};
 
 /** A loaded classifier. */
 export interface PretrainedTextClassifier extends WithTokenizer {
@@ -57,84 +71,52 @@ const HEADS: readonly (readonly [languageModel: RegExp, classifier: string])[] =
   [/(LMHeadModel|ForCausalLM)$/, "ForSequenceClassification"],
 ];
 
-/**
- * Saves a classifier to a folder, which is made if it is missing: `config.json` with the labels and
- * the padding's id, `model.safetensors` with `score.weight`, and the tokenizer's files.
- *
- * @throws {UserError} if the folder cannot be written
- * @throws {RangeError} if a weight is NaN or infinite
- * @throws {TypeError} if `folder` is no path, or a name is unknown
- */
-export async function saveTextClassifier(
-  folder: string | URL,
-  toSave: TextClassifierToSave,
-): Promise<void> {
-  const path = localPath("saveTextClassifier", folder);
-  checkOptions("saveTextClassifier", toSave, { model: true, tokenizer: true });
-  const { model, tokenizer } = toSave;
-  const files: [string, Chunks][] = [
-    ["model.safetensors", encodeSafetensors(await weightsOf(model), { format: "pt" })],
-    ...pretrainedTokenizerFiles(tokenizer, { model: model.model, endTokens: endsOf(tokenizer) }),
-    ["config.json", json(classifierConfig(toSave))],
-  ];
-  await attempt(`saving a classifier in ${path}`, () => Deno.mkdir(path, { recursive: true }));
-  for (const [name, chunks] of files) await writeFileAtomically(`${path}/${name}`, chunks);
-}
-
-function classifierConfig({ model, tokenizer }: TextClassifierToSave): Record<string, unknown> {
-  const config = writeModelConfig(model.model.config, { endTokens: endsOf(tokenizer) });
-  const architectures = (config.architectures as string[] | undefined)?.map((name) =>
-    HEADS.reduce((text, [pattern, head]) => text.replace(pattern, head), name)
-  );
+/** What the folder of a classifier holds: the model without the language model's head. */
+export function savedTextClassifier(
+  { model, tokenizer, architecture }: TextClassifierToSave,
+): SavedModel {
+  const { config } = model.model;
+  const endId = tokenizer?.endId;
+  const ends = { endTokens: endId === undefined ? [] : [endId] };
+  const { source } = namesOf(architectureOf(config, architecture), config);
+  const isHead = (parameter: string) => parameter === "score.weight";
   return {
-    ...config,
-    architectures,
-    id2label: Object.fromEntries(model.labels.map((label, i) => [i, label])),
-    label2id: Object.fromEntries(model.labels.map((label, i) => [label, i])),
-    pad_token_id: tokenizer.paddingId ?? tokenizer.endId ?? 0,
-    problem_type: "single_label_classification",
+    model,
+    omitted: /^lm_head\./,
+    layout: { source: (name) => isHead(name) ? ownSource(name) : source(name), sizes: config },
+    config: {
+      ...withHead(writeModelConfig(config, { ...ends, architecture })),
+      ...writeLabels(model.labels),
+      pad_token_id: tokenizer?.paddingId ?? endId ?? 0,
+      problem_type: "single_label_classification",
+    },
+    files: {},
+    ends,
+    vocabSize: config.vocabSize,
+    contextLength: config.contextLength,
   };
 }
 
-function endsOf({ endId }: Tokenizer): number[] {
-  return endId === undefined ? [] : [endId];
-}
-
-/** Every weight but those of the language model's head. */
-async function weightsOf(model: TextClassifier): Promise<[string, SafetensorsEntry][]> {
-  const asStored = storedTensors(model.model.config, savedNames(model.model.config));
-  const entries: [string, SafetensorsEntry][] = [];
-  for (const [name, { shape, ...tensor }] of entriesOf(model)) {
-    const data = await tensor.data();
-    assertFinite(name, data);
-    if (name === "score.weight") entries.push([name, { shape, data }]);
-    else {for (const { name: stored, ...entry } of asStored({ name, shape, data })) {
-        entries.push([stored, entry]);
-      }}
-  }
-  return entries;
-}
-
-function* entriesOf(model: TextClassifier) {
-  for (const [name, parameter] of model.namedParameters()) {
-    if (name.startsWith("lm_head.")) continue;
-    const data = async () => await parameter.data() as Float32Array<ArrayBuffer>;
-    yield [name, { shape: parameter.shape, data }] as const;
-  }
+/** `config` with the name of the class that classifies. */
+function withHead(config: Record<string, unknown>): Record<string, unknown> {
+  const architectures = (config.architectures as string[] | undefined)?.map((name) =>
+    HEADS.reduce((text, [pattern, head]) => text.replace(pattern, head), name)
+  );
+  return { ...config, architectures };
 }
 
 /**
- * Loads a language model with a head for classes, which `saveTextClassifier` or transformers saved
+ * Loads a language model with a head for classes, which `savePretrained` or transformers saved
  * (`GPT2ForSequenceClassification`, `LlamaForSequenceClassification`, …). Places and errors are
  * those of `loadPretrained`.
  *
  * ```ts
- * import { CharacterTokenizer, classify, GPT, loadTextClassifier, openDevice, saveTextClassifier, TextClassifier } from "../../mod.ts";
+ * import { CharacterTokenizer, classify, GPT, loadTextClassifier, openDevice, savePretrained, TextClassifier } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
  * const tokenizer = CharacterTokenizer.fromText("to be");
  * const base = new GPT({ vocabSize: tokenizer.vocabSize, contextLength: 8, layers: 1, heads: 1, width: 8 });
  * const folder = await Deno.makeTempDir();
- * await saveTextClassifier(folder, { model: new TextClassifier(base, { labels: ["yes", "no"] }), tokenizer });
+ * await savePretrained(folder, { model: new TextClassifier(base, { labels: ["yes", "no"] }), tokenizer });
  * const loaded = await loadTextClassifier(folder);
  * console.log((await classify(loaded.model, loaded.tokenizer, ["be"])).length); // 1
  * device.close();
@@ -159,8 +141,4 @@ export async function loadTextClassifier(
   const make = () => new TextClassifier(new GPT(headless), { labels });
   const model = await filledModel(make, from, options);
   return withTokenizer({ architecture, model }, tokenizer, repository.name);
-}
-
-function json(content: unknown): Chunks {
-  return [new TextEncoder().encode(JSON.stringify(content, undefined, 2) + "\n")];
 }

@@ -5,14 +5,13 @@
  *
  * @module
  */
-import type { GPT } from "../nn/gpt.ts";
 import { attempt, type Chunks, writeFilesAtomically } from "../files.ts";
 import { localPath } from "../place.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { tokenizerContents } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { WordTokenizer } from "../text/word_tokenizer.ts";
-import type { TextEnds } from "./config.ts";
+import type { TextEnds } from "./text_ends.ts";
 
 const GPT2_END = "<|endoftext|>";
 
@@ -45,10 +44,18 @@ export async function saveTokenizer(
   return files.map(([path]) => path);
 }
 
+/** What is known of a tokenizer's model. */
+export interface BesideTokenizer {
+  /** The tokens around its texts. */
+  readonly ends: Partial<TextEnds>;
+  /** The longest sequence, in tokens. */
+  readonly contextLength: number;
+}
+
 /** The files by which `transformers`, and Folio, open a model's tokenizer: names and contents. */
 export function pretrainedTokenizerFiles(
   tokenizer: Tokenizer,
-  { beginToken, endTokens = [], model }: Partial<TextEnds> & { readonly model: GPT },
+  { ends: { beginToken, endTokens = [] }, contextLength }: BesideTokenizer,
 ): [name: string, content: Chunks][] {
   const files = tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [
     name,
@@ -63,7 +70,7 @@ export function pretrainedTokenizerFiles(
     eos_token: token(endTokens[0]),
     pad_token: token(tokenizer.paddingId),
     unk_token: unknownToken(tokenizer),
-    model_max_length: model.config.contextLength,
+    model_max_length: contextLength,
   };
   const config = new TextEncoder().encode(JSON.stringify(settings, undefined, 2) + "\n");
   return [...files, ["tokenizer_config.json", [config]]];

@@ -18,7 +18,7 @@ import {
   loadLabeledFile,
   openDevice,
   saveAdapter,
-  saveTextClassifier,
+  savePretrained,
   saveTokenizer,
   splitLabeled,
   UserError,
@@ -191,11 +191,11 @@ async function saveModel(
   location: string | undefined,
 ): Promise<string[]> {
   if (!model || !tokenizer) return [];
+  await removeReplaced(folder, []);
   if (!adapter) {
-    await saveTextClassifier(folder, { model, tokenizer });
+    await savePretrained(folder, { model, tokenizer });
     return ["config.json", "model.safetensors"];
   }
-  await removeReplaced(folder, []);
   await saveAdapter(folder, adapter, { base: modelPlace(location!) });
   await saveTokenizer(folder, tokenizer);
   await Deno.writeTextFile(`${folder}/${LABELS_FILE}`, JSON.stringify(model.labels) + "\n");

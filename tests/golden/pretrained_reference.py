@@ -54,6 +54,10 @@ def pack(values):
     return base64.b64encode(np.asarray(values, dtype="<f4").tobytes()).decode()
 
 
+def unpack(text, shape):
+    return torch.tensor(np.frombuffer(base64.b64decode(text), "<f4").astype("<f8")).reshape(shape)
+
+
 def make(shapes):
     return {name: weight(name, shape) for name, shape in shapes.items()}
 

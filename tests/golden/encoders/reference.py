@@ -1,6 +1,9 @@
 """Golden values of small encoders, computed by Hugging Face's transformers (5.18, PyTorch) in float64.
 
     python tests/golden/encoders/reference.py [NAME of a classifier] && deno fmt tests/golden/encoders
+    python tests/golden/encoders/reference.py check KIND/NAME FOLDER ...
+
+The second form opens folders that Folio saved from the values of NAME and compares what they compute.
 
 Weights are not stored: each number is a function of its tensor's name and its index, as in
 ../pretrained_reference.py. Configurations are written as transformers saves them.
@@ -15,7 +18,7 @@ import transformers as t
 
 FOLDER = pathlib.Path(__file__).parent
 sys.path.append(str(FOLDER.parent))
-from pretrained_reference import gradients, ids_of, pack, weight  # noqa: E402
+from pretrained_reference import gradients, ids_of, pack, unpack, weight  # noqa: E402
 
 SIZES = {"vocab_size": 61, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 80}
 BERT = SIZES | {"max_position_embeddings": 16, "attn_implementation": "eager"}
@@ -164,11 +167,47 @@ def buckets():
     return {"distances": distance.tolist(), "ranges": ranges}
 
 
+CLASSES = {
+    "encoder": t.AutoModel, "classifier": t.AutoModelForSequenceClassification,
+    "masked": t.AutoModelForMaskedLM, "encoder_decoder": t.AutoModelForSeq2SeqLM,
+}
+
+
+def check(kind, name, folder):
+    """Asserts that the model in the folder computes the golden values, without a missing or unexpected tensor."""
+    golden = json.loads((FOLDER / f"{name}.json").read_text() if (FOLDER / f"{name}.json").exists()
+                        else (FOLDER.parent / f"{name}.json").read_text())
+    model, info = CLASSES[kind].from_pretrained(folder, dtype=torch.float64, output_loading_info=True)
+    missing = [key for key in info["missing_keys"] if "pooler" not in key or kind != "encoder"]
+    assert not missing and not info["unexpected_keys"], (missing, info["unexpected_keys"])
+    ids, lengths = torch.tensor(golden["inputs"]), torch.tensor(golden["lengths"])
+    mask = torch.arange(ids.shape[1])[None, :] < lengths[:, None]
+    inputs = {"input_ids": ids, "attention_mask": mask.long()}
+    if getattr(model.config, "type_vocab_size", 0) > 1 and "types" in golden:
+        inputs["token_type_ids"] = torch.tensor(golden["types"])
+    if kind == "encoder_decoder":
+        inputs["decoder_input_ids"] = torch.tensor(golden["target"])
+    with torch.no_grad():
+        output = model.eval()(**inputs)
+    if kind == "encoder":
+        values, expected = output.last_hidden_state[mask], unpack(golden["hidden"], (*ids.shape, -1))[mask]
+    else:
+        values = output.logits[:, 0] if kind == "masked" else output.logits
+        expected = unpack(golden["logits"], values.shape)
+    difference = float((values - expected).abs().max())
+    print(f"{name:24} {type(model).__name__:38} largest difference {difference:.1e}")
+    assert difference < 1e-5
+
+
 def write(name, content):
     (FOLDER / f"{name}.json").write_text(json.dumps(content))
 
 
 def main():
+    if sys.argv[1:2] == ["check"]:
+        for name, folder in zip(sys.argv[2::2], sys.argv[3::2]):
+            check(*name.split("/"), folder)
+        return
     for name, config in CONFIGS.items():
         if len(sys.argv) == 1 or name in sys.argv:
             write(name, classifier(name, config))

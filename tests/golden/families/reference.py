@@ -130,4 +130,5 @@ if __name__ == "__main__":
         for name in sys.argv[2:] or FAMILIES:
             make(name)
     else:
-        check(*sys.argv[2:])
+        for name, folder in zip(sys.argv[2::2], sys.argv[3::2]):
+            check(name, folder)
