@@ -37,6 +37,7 @@ import { topK } from "../../lib/ops/top_k.ts";
 import { transpose } from "../../lib/ops/transpose.ts";
 import { where } from "../../lib/ops/where.ts";
 import { AdamW } from "../../lib/optim/adamw.ts";
+import { Muon } from "../../lib/optim/muon.ts";
 import type { Optimizer } from "../../lib/optim/optimizer.ts";
 import { SGD } from "../../lib/optim/sgd.ts";
 import type { Shape } from "../../lib/shape.ts";
@@ -106,6 +107,7 @@ function norms(): void {
     derive((x, gain, bias) => layerNorm(x, gain, bias), [4, width], [width], [width]);
     derive((x, gain) => layerNorm(x, gain), [4, width], [width]);
     derive((x, gain) => add(x, rmsNorm(x, gain)), [4, width], [width]);
+    derive((x) => add(layerNorm(x), rmsNorm(x)), [4, width]);
   }
 }
 
@@ -185,8 +187,10 @@ function reductions(): void {
 }
 
 function quantized(): void {
-  for (const bits of [8, 4] as const) {
-    const weight = quantizeMatrix(new Float32Array(64 * 64), [64, 64], { bits });
+  for (
+    const options of [{ bits: 8 }, { bits: 4 }, { bits: 16 }, { bits: 16, type: "f16" }] as const
+  ) {
+    const weight = quantizeMatrix(new Float32Array(64 * 64), [64, 64], options);
     quantizedEmbedding(weight, tensor(new Int32Array(3)));
     for (const rows of [1, 2, 4]) {
       const [x, bias, residual] = [zeros([rows, 64]), zeros([64]), zeros([rows, 64])];
@@ -211,6 +215,7 @@ const MODELS: readonly [ModelConfigInput, (parameters: readonly Tensor[]) => Opt
     },
     (all) => new SGD(all, { clip: 1, momentum: 0.9 }),
   ],
+  [{ ...SIZES, norm: "rms" }, (all) => new Muon(all, { clip: 1 })],
 ];
 
 /** One step of training. */
