@@ -270,6 +270,22 @@ export {
   type ClassifierTrainerOptions,
   type LabeledIds,
 } from "./lib/train/classifier_trainer.ts";
+export {
+  type ClassifierEvent,
+  classifierLoop,
+  type ClassifierLoopOptions,
+  type ClassifierMeasure,
+  type ClassifierValidation,
+  measureClassifier,
+} from "./lib/train/classifier_loop.ts";
+export {
+  type ClassifierCheckpoint,
+  loadClassifierState,
+  saveClassifierCheckpoint,
+  type TrainedState,
+} from "./lib/train/classifier_checkpoint.ts";
+export type { TrainedClassifier } from "./lib/train/classifier_model_files.ts";
+export { BestClassifier, type MeasuredEpoch } from "./lib/train/checkpoint_best_classifier.ts";
 export { evaluateClassifier } from "./lib/train/evaluate_classifier.ts";
 export {
   loadTextClassifier,

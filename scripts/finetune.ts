@@ -13,7 +13,7 @@
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import { AdamW, loadOptimizerState, Trainer, UserError } from "../mod.ts";
-import { classification } from "./finetune/classification.ts";
+import { classification, isClassification } from "./finetune/classification.ts";
 import { describeTraining, startModel, trainedParameters } from "./finetune/base.ts";
 import { asTrainFlags, finetuneFlags } from "./finetune/flags.ts";
 import { completedPlan, planFinetune } from "./finetune/plan.ts";
@@ -44,7 +44,7 @@ const command = {
 await runScript(command, async (parsed) => {
   const [location] = parsed.positionals;
   const world = await openTrainWorld(parsed.flags);
-  if (parsed.flags.labels !== undefined) {
+  if (await isClassification(parsed.flags)) {
     if (world.size > 1) {
       throw new UserError("--labels: one process trains; start it without mpirun");
     }

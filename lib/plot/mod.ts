@@ -37,6 +37,7 @@ export { positionsFigure, type PositionsOptions } from "./positions.ts";
 // Predictions
 export { nextTokenFigure, type NextTokenOptions, type TokenProbability } from "./next_token.ts";
 export { confusionFigure, type ConfusionOptions } from "./confusion.ts";
+export { type MethodPoint, methodsFigure } from "./methods.ts";
 
 // Vectors on a plane
 export { embeddingFigure, type EmbeddingOptions, type EmbeddingPoint } from "./embedding.ts";

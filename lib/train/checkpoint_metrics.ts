@@ -32,6 +32,8 @@ export type Metrics =
     readonly step: number;
     /** Loss on held-out text, in nats per token. */
     readonly validationLoss: number;
+    /** Of a classifier: the share of held-out texts that are classified right. */
+    readonly validationAccuracy?: number;
   };
 
 /** Appends metrics to a file. */

@@ -287,7 +287,8 @@ class Stopwatch {
   }
 }
 
-function expectFinite(figures: readonly StepFigures[], firstStep: number): void {
+/** Throws a DivergenceError if a figure of the steps from `firstStep` on is not finite. */
+export function expectFinite(figures: readonly StepFigures[], firstStep: number): void {
   figures.forEach(({ loss, gradientNorm }, i) => {
     if (Number.isFinite(loss + gradientNorm)) return;
     const what = Number.isFinite(loss)

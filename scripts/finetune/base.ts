@@ -62,7 +62,7 @@ export function describeTraining({ model, adapter }: InitialModel, base: string)
   if (!adapter) {
     return [
       `base     ${base}: ${formatItems(total, "parameter")}, all trained`,
-      memory({ frozen: 0, trained: 4 * total }),
+      memoryTaken({ frozen: 0, trained: 4 * total }),
     ];
   }
   const { trained, share, bytes, modules } = adapter.report;
@@ -73,12 +73,12 @@ export function describeTraining({ model, adapter }: InitialModel, base: string)
     `adapter  LoRA rank ${rank}, alpha ${alpha} (scale ${+scale.toPrecision(3)}) on ` +
     `${formatItems(modules.length, "layer")}: ${formatCount(trained)} trained ` +
     `(${(100 * share).toPrecision(2)} %), ${formatBytes(bytes)} on disk`,
-    memory({ frozen: 4 * total, trained: bytes }),
+    memoryTaken({ frozen: 4 * total, trained: bytes }),
   ];
 }
 
 /** Gradients take as much as what is trained, AdamW's two moments twice that. */
-function memory({ frozen, trained }: { frozen: number; trained: number }): string {
+export function memoryTaken({ frozen, trained }: { frozen: number; trained: number }): string {
   const base = frozen > 0 ? `${formatBytes(frozen)} base, ` : "";
   return `takes    ${base}${formatBytes(trained)} trained, ${formatBytes(trained)} gradients, ` +
     `${formatBytes(2 * trained)} optimizer, and activations`;

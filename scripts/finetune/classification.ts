@@ -2,36 +2,58 @@
  * `deno task finetune MODEL --labels FILE`: teaches a model to classify texts, and measures it
  * beside counted words.
  *
- * method.ts trains by one method; this is the order of a run, its lines and its files.
+ * This is the order of a run. classifier_start.ts makes the model, classifier_run.ts logs and
+ * saves, compare_methods.ts trains by all methods.
  *
  * @module
  */
 import { deviceOptions } from "../../lib/cli/device_flags.ts";
 import { kebabCase } from "../../lib/cli/flags.ts";
 import { Interrupt } from "../../lib/cli/interrupt.ts";
-import { formatCount, formatItems } from "../../lib/cli/numbers.ts";
 import { print } from "../../lib/cli/output.ts";
 import {
-  type ClassificationReport,
-  givenParts,
-  type LabeledParts,
-  loadLabeledFile,
+  CheckpointFolder,
+  classifierLoop,
+  holdsCheckpoint,
+  loadClassifierState,
   openDevice,
-  saveAdapter,
-  savePretrained,
-  saveTokenizer,
-  splitLabeled,
   UserError,
 } from "../../mod.ts";
 import type { Given } from "../train/choices.ts";
-import { LABELS_FILE } from "../classify/open_classifier.ts";
 import { modelPlace } from "../train/corpus_place.ts";
-import { defaultFolder, expectFree, removeReplaced } from "../train/run_folder.ts";
+import { drawLoss } from "../train/record.ts";
+import { defaultFolder, expectFree, expectNewOrResumed } from "../train/run_folder.ts";
+import { json, printReport, reportFiles, writeReports } from "./classifier_report.ts";
+import { ClassifierRun } from "./classifier_run.ts";
+import {
+  type ClassifierChoices,
+  classifierSettings,
+  expectResumable,
+  loadClassifierRecord,
+  type ModelMethod,
+} from "./classifier_settings.ts";
+import { startClassifier } from "./classifier_start.ts";
+import { loopSettings, trainedCount, trainerOf } from "./classifier_training.ts";
+import { compareMethods } from "./compare_methods.ts";
 import type { FinetuneFlags } from "./flags.ts";
-import { type Method, trainByMethod, type Trained } from "./method.ts";
+import { type EncodedParts, encodeParts, loadTask, recordedFiles } from "./labeled_parts.ts";
+import { LiveClassifier } from "./live_classifier.ts";
+import { countWords } from "./words_method.ts";
 
-/** All methods, the cheapest first. */
-const METHODS: readonly Method[] = ["words", "frozen", "lora", "full"];
+/** What a Ctrl-C during a long step does. */
+const STOPPING = "stopping after this step; another Ctrl-C stops without saving";
+
+/** Whether the flags ask for a run with `--labels`, or for the rest of one. */
+export async function isClassification(flags: FinetuneFlags): Promise<boolean> {
+  if (flags.labels !== undefined) return true;
+  const folder = folderOf(flags);
+  return flags.resume && holdsCheckpoint(folder) &&
+    await loadClassifierRecord(folder) !== undefined;
+}
+
+function folderOf({ out, resume }: FinetuneFlags): string {
+  return out ?? defaultFolder("runs/finetune", resume);
+}
 
 /**
  * Trains, measures and saves a classifier.
@@ -44,32 +66,152 @@ export async function classification(
   location: string | undefined,
 ): Promise<void> {
   expectFlags(flags, given, location);
-  const folder = flags.out ?? defaultFolder("runs/finetune", false);
-  if (!flags.compare) expectFree({ folder, force: flags.force });
-  const parts = await loadParts(flags);
-  const labels = labelsOf(parts);
-  print(
-    `texts    ${formatCount(parts.train.length)} to learn, ${parts.validation.length} to choose, ` +
-      `${parts.test.length} to measure; ${formatItems(parts.duplicates, "duplicate")} left out`,
-  );
-  print(`labels   ${labels.join(", ")}`);
+  const folder = folderOf(flags);
+  if (flags.resume) return await resume(folder, flags, { given, location });
+  expectFree({ folder, force: flags.force });
+  if (flags.compare) return await compareMethods(folder, flags, { given, location });
+  if (flags.method === "words") return await words(folder, flags);
+  const base = location === undefined ? undefined : modelPlace(location);
+  const settings = classifierSettings(flags, given, methodOf(flags));
+  await using live = await LiveClassifier.open(flags, given);
+  if (live) print(`live     ${live.chart.url}`);
+  const task = await loadTask(flags);
+  const files = recordedFiles(flags);
+  const choices = {
+    files,
+    base,
+    revision: flags.revision,
+    settings,
+    textsHash: task.hash,
+  };
+  await train({ folder, flags, choices, task, live });
+}
+
+/** The method of a model: a new one is trained as a whole. */
+function methodOf({ preset, method }: FinetuneFlags): ModelMethod {
+  return preset ? "full" : method as ModelMethod;
+}
+
+/** What was typed besides the flags' values. */
+interface Typed {
+  readonly given: Given;
+  readonly location: string | undefined;
+}
+
+async function resume(
+  folder: string,
+  flags: FinetuneFlags,
+  { given, location }: Typed,
+): Promise<void> {
+  expectNewOrResumed(flags);
+  expectResumable(given);
+  const record = await loadClassifierRecord(folder);
+  if (!record) {
+    throw new UserError(`${folder}: it is a run without --labels; leave that flag out`);
+  }
+  const { step, choices } = record;
+  if (location !== undefined && modelPlace(location) !== choices.base) {
+    throw new UserError(
+      `${folder}: its run fine-tunes ${choices.base ?? "a new model"}, so --resume cannot take ` +
+        location,
+    );
+  }
+  await using live = await LiveClassifier.open(flags, given);
+  if (live) print(`live     ${live.chart.url}`);
+  const { labels, validation, test } = flags;
+  const typed = labels === undefined ? {} : recordedFiles({ labels, validation, test });
+  const files = { ...choices.files, ...typed };
+  const task = await loadTask(files);
+  if (task.hash !== choices.textsHash) {
+    throw new UserError(
+      `${files.labels}: these are other texts than the run in ${folder} learns from; give the same ` +
+        "files, or start a new run",
+    );
+  }
+  await train({ folder, flags, choices: { ...choices, files }, task, live, resumedAt: step });
+}
+
+/** A run to train. */
+interface RunInput {
+  readonly folder: string;
+  readonly flags: FinetuneFlags;
+  readonly choices: ClassifierChoices;
+  readonly task: Awaited<ReturnType<typeof loadTask>>;
+  readonly live: LiveClassifier | undefined;
+  readonly resumedAt?: number;
+}
+
+async function train(input: RunInput): Promise<void> {
+  const { folder: path, flags, choices, task, live, resumedAt } = input;
+  const { settings, base, revision } = choices;
   const device = await openDevice(deviceOptions(flags));
   print(`device   ${device.description}`);
-  using interrupt = new Interrupt();
-  const { signal } = interrupt;
-  const results: Trained[] = [];
-  for (const method of flags.compare ? METHODS : [flags.method as Method]) {
-    const trained = await trainByMethod(method, { flags, given, location, parts, labels, signal });
-    if (signal.aborted) {
-      print("stopped; nothing was written");
-      return Deno.exit(interrupt.exitCode);
-    }
-    results.push(trained);
+  const start = await startClassifier({ settings, task, base, revision });
+  for (const line of start.lines) print(line);
+  const encoded = await encodeParts(start.tokenizer, task, start.limit);
+  using folder = await CheckpointFolder.open(path);
+  if (resumedAt === undefined) expectFree({ folder: path, force: flags.force });
+  const { trainer, steps } = await trainerOf(settings, start, encoded);
+  const { parameters } = start;
+  if (resumedAt !== undefined) {
+    await loadClassifierState(path, { parameters, optimizer: trainer.optimizer });
   }
-  interrupt[Symbol.dispose]();
-  if (flags.compare) printTable(results, parts);
-  else await report(folder, results[0], { flags, location, parts });
+  using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"]);
+  const { force } = flags;
+  const parts = { choices, start, encoded, trainer, device, folder, live, steps, resumedAt, force };
+  const run = await ClassifierRun.begin(parts);
+  const loop = classifierLoop(trainer, {
+    ...loopSettings(settings, encoded),
+    logEvery: flags.logEvery,
+    ...flags.checkpointEvery === undefined ? {} : { checkpointEvery: flags.checkpointEvery },
+    evaluateFirst: run.owesEvaluation,
+    signal: interrupt.signal,
+  });
+  try {
+    for await (const event of loop) {
+      await run.handle(event);
+      await interrupt.listenInWorker(STOPPING);
+    }
+  } catch (error) {
+    throw await run.failure(error);
+  }
+  if (interrupt.signal.aborted) {
+    await run.reportStop();
+    return Deno.exit(interrupt.exitCode);
+  }
+  interrupt[Symbol.dispose](); // all is saved: Ctrl-C may end what follows
+  await report(run, input, { encoded, trained: trainedCount(trainer) });
   device.close();
+}
+
+/** Prints the result of a finished run and writes its files. */
+async function report(
+  run: ClassifierRun,
+  { folder, choices, task }: RunInput,
+  { encoded: { cut }, trained }: { encoded: EncodedParts; trained: number },
+): Promise<void> {
+  const { seconds } = run;
+  const { chosen: { step: _, ...chosen }, last } = await run.result();
+  const { settings: { preset, method }, base, files: { labels } } = choices;
+  const result = { method: preset ?? method, trained, seconds, ...chosen };
+  const other = last.epoch === chosen.epoch ? undefined : last;
+  printReport(result, other);
+  const files = await reportFiles(result, task, { base, labels, cut, last: other });
+  const names = await run.saveResult(new Map(files));
+  if (await drawLoss(folder, "")) names.push("loss.svg");
+  print(`wrote ${folder}/${names.join(", ")}`);
+  print(`try   deno task classify ${run.chosenFolder} "some text"`);
+}
+
+async function words(folder: string, flags: FinetuneFlags): Promise<void> {
+  const task = await loadTask(flags);
+  const result = countWords(task);
+  printReport(result, undefined);
+  const { labels } = recordedFiles(flags);
+  await writeReports(folder, [
+    ["labels.json", json(task.labels)],
+    ...await reportFiles(result, task, { labels }),
+  ]);
 }
 
 /** Flags that a run with --labels does not follow. */
@@ -83,22 +225,16 @@ const OTHERS = [
   "column",
   "evalEvery",
   "evalBatches",
-  "logEvery",
   "sampleEvery",
-  "checkpointEvery",
   "tensorboard",
-  "live",
-  "livePort",
   "recomputeActivations",
   "blas",
 ];
 
 function expectFlags(flags: FinetuneFlags, given: Given, location: string | undefined): void {
-  const { method, compare } = flags;
-  if (flags.dataset !== undefined || flags.resume) {
-    throw new UserError(
-      `--labels: it cannot be given with --${flags.resume ? "resume" : "dataset"}; leave one out`,
-    );
+  const { method, compare, preset } = flags;
+  if (flags.dataset !== undefined) {
+    throw new UserError("--labels: it cannot be given with --dataset; leave one out");
   }
   const other = OTHERS.find((name) => given.has(name));
   if (other !== undefined) {
@@ -109,121 +245,13 @@ function expectFlags(flags: FinetuneFlags, given: Given, location: string | unde
   if (compare && given.has("method")) {
     throw new UserError("--compare trains by all methods; leave --method out");
   }
-  if (location === undefined && (compare || method !== "words")) {
-    throw new UserError("expected a MODEL to fine-tune; only --method words takes none");
+  if (preset && (location !== undefined || given.has("method"))) {
+    const what = location === undefined ? `--method ${method}` : location;
+    throw new UserError(`--preset ${preset} trains a new model; leave ${what} out`);
   }
-}
-
-async function loadParts(flags: FinetuneFlags): Promise<LabeledParts> {
-  const rows = await loadLabeledFile(flags.labels!);
-  const { validation, test } = flags;
-  if (validation === undefined && test === undefined) return await splitLabeled(rows);
-  return givenParts({
-    train: rows,
-    validation: validation === undefined ? [] : await loadLabeledFile(validation),
-    test: test === undefined ? [] : await loadLabeledFile(test),
-  });
-}
-
-/** The classes of the texts to learn, in alphabetical order. */
-function labelsOf({ train, validation, test }: LabeledParts): string[] {
-  const labels = [...new Set(train.map(({ label }) => label))].sort();
-  if (labels.length < 2) {
+  if (location === undefined && !preset && !flags.resume && (compare || method !== "words")) {
     throw new UserError(
-      `--labels: expected texts of two or more classes, got ${labels[0] ?? "none"} alone`,
-    );
-  }
-  const unknown = [...validation, ...test].find(({ label }) => !labels.includes(label));
-  if (unknown) {
-    throw new UserError(
-      `--labels: the class ${unknown.label} is among the texts to measure and not among those to ` +
-        `learn, which have ${labels.join(", ")}`,
-    );
-  }
-  return labels;
-}
-
-/** What a run is made of. */
-interface Run {
-  readonly flags: FinetuneFlags;
-  readonly location: string | undefined;
-  readonly parts: LabeledParts;
-}
-
-/** Prints the result of one method and writes the run's files. */
-async function report(
-  folder: string,
-  trained: Trained,
-  { flags, location, parts }: Run,
-): Promise<void> {
-  const { model, tokenizer, adapter, test, validation, predictions, ...measured } = trained;
-  const shown = test ?? validation;
-  if (shown) printReport(test ? "test" : "validation", shown);
-  await Deno.mkdir(folder, { recursive: true });
-  const files = await saveModel(folder, trained, location);
-  const record = {
-    base: location,
-    labels: flags.labels,
-    parts: {
-      train: parts.train.length,
-      validation: parts.validation.length,
-      test: parts.test.length,
-      duplicates: parts.duplicates,
-    },
-    ...measured,
-    validation,
-    test,
-    commandLine: ["deno task finetune", ...Deno.args].join(" "),
-  };
-  await Deno.writeTextFile(`${folder}/report.json`, JSON.stringify(record, undefined, 2) + "\n");
-  const lines = predictions.map(({ right, predicted, text }) =>
-    `${right}\t${predicted}\t${text}\n`
-  );
-  await Deno.writeTextFile(`${folder}/predictions.tsv`, lines.join(""));
-  print(`wrote ${folder}/${[...files, "report.json", "predictions.tsv"].join(", ")}`);
-  if (model) print(`try   deno task classify ${folder} "some text"`);
-}
-
-/** Saves an adapter with its labels, or the whole model; returns the names of the files. */
-async function saveModel(
-  folder: string,
-  { model, tokenizer, adapter }: Trained,
-  location: string | undefined,
-): Promise<string[]> {
-  if (!model || !tokenizer) return [];
-  await removeReplaced(folder, []);
-  if (!adapter) {
-    await savePretrained(folder, { model, tokenizer });
-    return ["config.json", "model.safetensors"];
-  }
-  await saveAdapter(folder, adapter, { base: modelPlace(location!) });
-  await saveTokenizer(folder, tokenizer);
-  await Deno.writeTextFile(`${folder}/${LABELS_FILE}`, JSON.stringify(model.labels) + "\n");
-  return ["adapter_config.json", "adapter_model.safetensors", LABELS_FILE];
-}
-
-function printReport(part: string, { accuracy, classes, confusion }: ClassificationReport): void {
-  print(`\n${part} accuracy ${accuracy.toFixed(4)}\n`);
-  const width = Math.max(9, ...classes.map(({ label }) => label.length));
-  const cells = (values: readonly (string | number)[]) =>
-    values.map((value) => String(value).padStart(9)).join("");
-  print(`${"".padEnd(width)}${cells(["precision", "recall", "F1", "texts"])}   predicted as`);
-  classes.forEach(({ label, precision, recall, f1, texts }, c) => {
-    const shares = [precision, recall, f1].map((share) => share.toFixed(3));
-    print(`${label.padEnd(width)}${cells([...shares, texts])}   ${confusion[c].join(" ")}`);
-  });
-  print();
-}
-
-function printTable(results: readonly Trained[], { test }: LabeledParts): void {
-  const part = test.length > 0 ? "test" : "validation";
-  print(`\n| method | trained | ${part} accuracy | macro F1 | seconds |`);
-  print("| --- | ---: | ---: | ---: | ---: |");
-  for (const { method, trained, seconds, ...reports } of results) {
-    const { accuracy, macroF1 } = (reports.test ?? reports.validation)!;
-    print(
-      `| ${method} | ${formatCount(trained)} | ${accuracy.toFixed(4)} | ${macroF1.toFixed(4)} | ` +
-        `${seconds.toFixed(1)} |`,
+      "expected a MODEL to fine-tune, or --preset encoder; only --method words takes neither",
     );
   }
 }

@@ -32,6 +32,15 @@ function perEpoch(name: "evalEvery" | "checkpointEvery", meaning: string) {
   });
 }
 
+/** A choice that need not be made. */
+function optionalChoice<const Choice extends string>(
+  meaning: string,
+  choices: readonly [Choice, ...Choice[]],
+): Flag<Choice | undefined> {
+  const { read, ...flag } = choice<Choice>(choices[0], meaning, { choices });
+  return { ...flag, read, default: undefined, shownDefault: "" };
+}
+
 const {
   column,
   validation,
@@ -97,6 +106,10 @@ export const finetuneFlags = {
       { choices: ["lora", "full", "frozen", "words"] },
     ),
     compare: toggle(false, "with --labels: train by all four methods, and print one table"),
+    preset: optionalChoice(
+      "with --labels, instead of MODEL: a new model of 2 layers and width 128, on words",
+      ["encoder", "decoder"],
+    ),
     rank: integer(8, "inner size of every update", { min: 1 }),
     alpha: number(16, "the scale of an update is alpha / rank"),
     loraDropout: number(0, "probability of dropping an input of an adapter", { min: 0, max: 0.99 }),
@@ -113,19 +126,25 @@ export const finetuneFlags = {
     }),
   }),
   ...group("Training", {
-    epochs: number(3, "passes over the texts; --steps counts updates instead", { min: 0.001 }),
+    epochs: number(3, "passes over the texts; --steps counts updates instead", {
+      min: 0.001,
+      shownDefault: "3; 8 with --preset",
+    }),
     steps: withDefault(steps, ""),
-    context: withDefault(context, "256, or the model's if that is shorter"),
+    context: withDefault(context, "256, or the model's if that is shorter; 64 with --preset"),
     batch: withDefault(batch, "8; 32 with --labels"),
     accumulate: withDefault(accumulate, "1"),
-    learningRate: withDefault(learningRate, "0.001 for lora, 0.0003 for full, 0.01 for frozen"),
-    minLearningRate: withDefault(minLearningRate, "a tenth of the learning rate"),
-    warmupSteps: withDefault(warmupSteps, "6 % of the steps"),
-    weightDecay: withDefault(weightDecay, "0 for lora, 0.01 for full"),
+    learningRate: withDefault(
+      learningRate,
+      "0.001 for lora, 0.0003 for full, 0.01 for frozen, 0.0005 with --preset",
+    ),
+    minLearningRate: withDefault(minLearningRate, "a tenth of the learning rate; 0 with --preset"),
+    warmupSteps: withDefault(warmupSteps, "6 % of the steps; half an epoch with --preset"),
+    weightDecay: withDefault(weightDecay, "0 for lora, 0.01 for full, 0.05 with --preset"),
     beta1: withDefault(beta1, "0.9"),
     beta2: withDefault(beta2, "0.999"),
     clip: withDefault(clip, "1"),
-    dropout: withDefault(dropout, "0"),
+    dropout: withDefault(dropout, "0; 0.2 with --preset"),
     patience,
     seed,
   }),

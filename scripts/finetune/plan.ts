@@ -61,7 +61,7 @@ export async function planFinetune(
   location: string | undefined,
 ): Promise<OpenPlan> {
   expectNewOrResumed(flags);
-  for (const name of ["test", "compare"]) {
+  for (const name of ["test", "compare", "preset"]) {
     if (given.has(name)) throw new UserError(`--${name}: it is for --labels FILE; leave it out`);
   }
   const folder = flags.out ?? defaultFolder("runs/finetune", flags.resume);

@@ -14,7 +14,7 @@ export interface RunFacts {
   readonly steps: number;
   /** Updates done before by the run that this one resumes. */
   readonly firstStep: number;
-  /** L, the model's number of blocks. */
+  /** L, the model's number of blocks; 0 if it shows neither attention nor samples. */
   readonly layers: number;
   /** H, the number of attention heads per block. */
   readonly heads: number;

@@ -50,7 +50,9 @@ const HANDLERS = {
     latestLoss = undefined;
     for (const id of ["left", "loss", "validation", "rate", "speed"]) show(id, "–");
     for (const chart of charts) chart.clear();
-    attention.begin(facts);
+    const writesTexts = facts.layers > 0; // a classifier shows neither attention nor samples
+    for (const id of ["attention", "sample"]) part(id).hidden = !writesTexts;
+    if (writesTexts) attention.begin(facts);
     show("folder", facts.folder);
     part("facts").replaceChildren(...facts.lines.flatMap((line) => [html("span", {}, line), " "]));
     part("progress").setAttribute("aria-valuemax", facts.steps);

@@ -1,0 +1,115 @@
+/**
+ * The best classifier of a run: that of the epoch with the highest accuracy on held-out texts, in
+ * the folder `best/` beside the last checkpoint, and what was measured with it in `best.json`.
+ *
+ * checkpoint_best.ts keeps that of language models.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+import { checkpointPath } from "../hub/folder_files.ts";
+import { localPath } from "../place.ts";
+import { anything, fields, type Rule, wholeNumber } from "../rules.ts";
+import { readRegularText } from "../regular_file.ts";
+import { CheckpointFolder } from "./checkpoint_folder.ts";
+import type { ClassificationReport } from "./classification_report.ts";
+import { classifierFiles, type TrainedClassifier } from "./classifier_model_files.ts";
+import { jsonContent } from "./model_files.ts";
+
+/** What was measured after an epoch. */
+export interface MeasuredEpoch {
+  /** Updates done. */
+  readonly step: number;
+  /** Epochs done. */
+  readonly epoch: number;
+  /** On the texts to choose by; absent if there are none. */
+  readonly validation?: ClassificationReport;
+  /** On the texts to measure on; absent if there are none. */
+  readonly test?: ClassificationReport;
+  /** The predicted class of each text to measure on, or to choose by if there are none. */
+  readonly predicted: readonly number[];
+}
+
+const RECORD = "best.json";
+
+const RULE: Rule = fields({
+  step: wholeNumber({ min: 0 }),
+  epoch: wholeNumber({ min: 1 }),
+  validation: anything,
+  test: anything,
+  predicted: anything,
+});
+
+/** Keeps the best epoch of a classifier. */
+export class BestClassifier {
+  #record: MeasuredEpoch | undefined;
+
+  private constructor(
+    /** The model's folder. */
+    readonly path: string,
+    record: MeasuredEpoch | undefined,
+  ) {
+    this.#record = record;
+  }
+
+  /**
+   * Opens `best/` in the folder of a run; the first `save` makes it if it does not exist.
+   *
+   * @throws {UserError} if its record is malformed
+   * @throws {TypeError} if `run` is neither a path nor a `file:` address
+   */
+  static async open(run: string | URL): Promise<BestClassifier> {
+    const path = `${localPath("BestClassifier.open", run)}/best`;
+    return new BestClassifier(path, await loadRecord(checkpointPath(path, RECORD)));
+  }
+
+  /** The best epoch; undefined before the first one. */
+  get record(): MeasuredEpoch | undefined {
+    return this.#record;
+  }
+
+  /** Whether an epoch is better than the best one, or is that one, measured again. */
+  isBest({ step, accuracy }: { step: number; accuracy: number }): boolean {
+    const { validation, step: best } = this.#record ?? {};
+    return step === best || accuracy > (validation?.accuracy ?? -1);
+  }
+
+  /**
+   * Saves an epoch as the best one; a kill leaves it or the one before, complete.
+   *
+   * @throws {UserError} if the system refuses
+   * @throws {RangeError} if a weight is NaN or infinite
+   */
+  async save(record: MeasuredEpoch, model: TrainedClassifier): Promise<void> {
+    const files = await classifierFiles(model, { format: "pt", step: String(record.step) });
+    using folder = await CheckpointFolder.open(this.path);
+    await folder.save([...files, [RECORD, jsonContent(record)]]);
+    this.#record = record;
+  }
+
+  /** Removes the model; does nothing if there is none. */
+  async remove(): Promise<void> {
+    if (!this.#record) return;
+    await Deno.remove(this.path, { recursive: true });
+    this.#record = undefined;
+  }
+}
+
+async function loadRecord(path: string): Promise<MeasuredEpoch | undefined> {
+  const text = await readRegularText(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const record = parsed(text);
+  if (RULE.accepts(record)) return record as MeasuredEpoch;
+  throw new UserError(`${path}: it is no record of an epoch; remove its folder to start without`);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
