@@ -10,6 +10,7 @@
 import { describe } from "../errors.ts";
 import { hasMoreEntries } from "../json_entries.ts";
 import { checkOptions } from "../options.ts";
+import { parseWithLists } from "./json_list.ts";
 import { parseOwnTokenizer } from "./own_tokenizer.ts";
 import { SentencePieceTokenizer } from "./sentence_piece_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -91,7 +92,7 @@ function parsed(content: string | object, name: string): unknown {
     throw new SyntaxError(`${name}: expected at most ${MAXIMUM_VOCABULARY} tokens or merges`);
   }
   try {
-    return JSON.parse(content);
+    return parseWithLists(content, "model", ["merges", "vocab"]);
   } catch (error) {
     const advice = name === "tokenizer.json" && !/^\s*[{[]/.test(content)
       ? "; loadTokenizer reads a path or an address"

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { isList } from "./json_list.ts";
+
 /** A token that the file recognizes in the text before the model sees it. */
 export interface AddedToken {
   /** Its id. */
@@ -199,12 +201,14 @@ export function readAddedTokens(value: unknown): AddedToken[] {
  * @throws {SyntaxError} if one is malformed or occurs twice, or there are too many
  */
 export function readMerges(value: unknown): [left: string, right: string][] {
-  if (!Array.isArray(value)) throw malformed("model.merges", "an array", value);
+  if (!isList(value)) throw malformed("model.merges", "an array", value);
   if (value.length > MAXIMUM_VOCABULARY) {
     throw malformed("model.merges", `at most ${MAXIMUM_VOCABULARY} merges`, value.length);
   }
   const seen = new Set<string>();
-  return value.map((entry, rank) => {
+  const pairs: [left: string, right: string][] = [];
+  for (const entry of value) {
+    const rank = pairs.length;
     const pair = typeof entry === "string" ? pairIn(entry) : entry;
     const wellFormed = Array.isArray(pair) && pair.length === 2 &&
       pair.every((token) => typeof token === "string" && token !== "");
@@ -213,8 +217,9 @@ export function readMerges(value: unknown): [left: string, right: string][] {
       throw malformed(`model.merges[${rank}]`, "a pair of tokens, each pair once", entry);
     }
     seen.add(key);
-    return pair as [string, string];
-  });
+    pairs.push(pair as [string, string]);
+  }
+  return pairs;
 }
 
 /** The two tokens of `"left right"`; undefined if there are not two. */

@@ -7,6 +7,7 @@
 
 import { MergeTable } from "../byte_pair_merge.ts";
 import type { GrowingIds } from "../growing_ids.ts";
+import { isList } from "../json_list.ts";
 import { malformed, MAXIMUM_VOCABULARY } from "../tokenizer_file.ts";
 import {
   byteTokens,
@@ -53,15 +54,12 @@ function readMergeTable(
   tokens: Model["tokens"],
   prefix: string,
 ): MergeTable {
-  if (!Array.isArray(value) || value.length > MAXIMUM_VOCABULARY) {
+  if (!isList(value) || value.length > MAXIMUM_VOCABULARY) {
     throw malformed("model.merges", `an array of at most ${MAXIMUM_VOCABULARY} merges`, value);
   }
-  const lines = value.filter((entry) =>
-    !(typeof entry === "string" && entry.startsWith("#version"))
-  );
-  const left = new Int32Array(lines.length);
-  const right = new Int32Array(lines.length);
-  const merged = new Int32Array(lines.length);
+  const left = new Int32Array(value.length);
+  const right = new Int32Array(value.length);
+  const merged = new Int32Array(value.length);
   const index = new TokenIndex(tokens);
   const known = (rank: number, first: string, second = "", from = 0) => {
     const id = index.find(first, second, from);
@@ -69,16 +67,20 @@ function readMergeTable(
     const token = first + second.slice(from);
     throw malformed(`model.merges[${rank}]`, "tokens of the vocabulary", token);
   };
-  for (let rank = 0; rank < lines.length; rank++) {
-    const [first, second] = mergePair(lines[rank], rank);
+  let rank = 0;
+  for (const entry of value) {
+    if (typeof entry === "string" && entry.startsWith("#version")) continue;
+    const [first, second] = mergePair(entry, rank);
     if (!second.startsWith(prefix)) {
       throw malformed(`model.merges[${rank}]`, `a second token that begins with ${prefix}`, second);
     }
     left[rank] = known(rank, first);
     right[rank] = known(rank, second);
     merged[rank] = known(rank, first, second, prefix.length);
+    rank++;
   }
-  return new MergeTable({ left, right, merged });
+  const [lefts, rights, results] = [left, right, merged].map((ids) => ids.subarray(0, rank));
+  return new MergeTable({ left: lefts, right: rights, merged: results });
 }
 
 function mergePair(entry: unknown, rank: number): readonly [string, string] {

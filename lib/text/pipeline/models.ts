@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isList } from "../json_list.ts";
 import { malformed } from "../tokenizer_file.ts";
 import { readBytePairModel } from "./byte_pair_model.ts";
 import type { Model, ModelFields } from "./model.ts";
@@ -32,7 +33,7 @@ export function readModel(fields: ModelFields): Model {
 
 function inferredType(fields: ModelFields): string {
   const { vocab, merges } = fields;
-  if (Array.isArray(vocab)) return "Unigram";
+  if (isList(vocab)) return "Unigram";
   if (merges !== undefined) return "BPE";
   const isWordPiece = typeof fields.unk_token === "string" &&
     "continuing_subword_prefix" in fields && "max_input_chars_per_word" in fields;

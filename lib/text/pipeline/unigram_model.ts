@@ -8,6 +8,7 @@
  */
 
 import type { GrowingIds } from "../growing_ids.ts";
+import { isList } from "../json_list.ts";
 import { malformed, MAXIMUM_VOCABULARY } from "../tokenizer_file.ts";
 import { UnitTrie } from "../unit_trie.ts";
 import {
@@ -24,7 +25,7 @@ const UNKNOWN_PENALTY = 10;
 /** A Unigram model. */
 export function readUnigramModel(fields: ModelFields): Model {
   const { vocab, unk_id } = fields;
-  if (!Array.isArray(vocab) || vocab.length === 0 || vocab.length > MAXIMUM_VOCABULARY) {
+  if (!isList(vocab) || vocab.length === 0 || vocab.length > MAXIMUM_VOCABULARY) {
     throw malformed("model.vocab", `an array of 1 to ${MAXIMUM_VOCABULARY} tokens`, vocab);
   }
   const unknown = unk_id ?? undefined;
@@ -34,14 +35,16 @@ export function readUnigramModel(fields: ModelFields): Model {
     if (!isToken) throw malformed("model.unk_id", "the index of a token, or null", unk_id);
   }
   const scores = new Float64Array(vocab.length);
-  const tokens = vocab.map((entry, id) => {
+  const tokens: string[] = [];
+  for (const entry of vocab) {
+    const id = tokens.length;
     if (!Array.isArray(entry) || entry.length !== 2 || !Number.isFinite(entry[1])) {
       throw malformed(`model.vocab[${id}]`, "a token and its score", entry);
     }
     checkToken(entry[0]);
     scores[id] = entry[1];
-    return entry[0];
-  });
+    tokens.push(entry[0]);
+  }
   const byteFallback = optionalFlag(fields, "byte_fallback");
   return new UnigramModel(tokens, scores, { unknown: unknown as number | undefined, byteFallback });
 }
