@@ -230,7 +230,7 @@ export {
 } from "./lib/train/loop.ts";
 export type { StepFigures } from "./lib/train/figures.ts";
 export { type Perplexity, perplexity, type PerplexityOptions } from "./lib/train/perplexity.ts";
-export { modelOf, type PresetName, PRESETS } from "./lib/train/presets.ts";
+export { modelOf, optimizerOf, type PresetName, PRESETS } from "./lib/train/presets.ts";
 export {
   type ModelChoices,
   REPORT_RULES,

@@ -13,7 +13,7 @@
  */
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import { AdamW, loadOptimizerState, Trainer } from "../mod.ts";
+import { loadOptimizerState, optimizerOf, Trainer } from "../mod.ts";
 import { completeRun } from "./train/complete_run.ts";
 import { expectRecordedCorpus, withConfig } from "./train/config.ts";
 import { loadTrainData, trainBatches } from "./train/data.ts";
@@ -53,11 +53,8 @@ await runScript(command, async (parsed) => {
   print(`device   ${device.description}`);
 
   const { settings } = plan;
-  const { beta1, beta2, weightDecay, clip } = settings;
   const { model, ...ends } = await initialModel(plan, data);
-  const optimizer = await userInput(() =>
-    new AdamW(model.parameters(), { beta1, beta2, weightDecay, clip })
-  );
+  const optimizer = await userInput(() => optimizerOf(settings, model));
   using folder = await openRunFolder(plan);
   if (plan.resume) await loadOptimizerState(plan.folder, { model, optimizer });
   const trainer = new Trainer(model, optimizer, {

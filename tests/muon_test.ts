@@ -5,6 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { useDevice } from "../lib/device/current_device.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { zeroProjectionWeights } from "../lib/nn/initial_weights.ts";
 import { blockMatrices } from "../lib/nn/block_matrices.ts";
@@ -148,7 +149,7 @@ async function bitsOf(model: GPT): Promise<Uint32Array[]> {
 Deno.test("Muon gives the same bits with one thread and with two, and after a resume", async () => {
   const bits = [];
   for (const name of ["cpu-1", "cpu-2"] as const) {
-    await sharedDevice(name);
+    useDevice(await sharedDevice(name));
     const model = new GPT(SIZES, { initial: zeroProjectionWeights() });
     const trainer = makeTrainer(model);
     const batches = makeBatches();

@@ -145,6 +145,12 @@ Deno.test("schedules: warm-up, then half a cosine, a line, or nothing", () => {
   const linear = warmupDecay({ ...options, decay: "linear" });
   assertClose([9, 34, 109].map(linear), [1, 0.775, 0.1], 1e-9);
   assert.equal(warmupDecay({ ...options, decay: "constant" })(100), 1);
+  const stable = warmupDecay({ ...options, minLearningRate: 0, decay: "linear", decayShare: 0.6 });
+  assertClose([4, 9, 44, 109].map(stable), [0.5, 1, 1, 0], 1e-9);
+  assertClose([stable(109 - 13), stable(120)], [13 / 65, 0], 1e-9);
+  for (const decayShare of [0, 1.5, NaN]) {
+    assert.throws(() => warmupDecay({ ...options, decayShare }), /decayShare must be in \(0, 1\]/);
+  }
 });
 
 forEachDevice("a learning rate is a number or a function of the step", async () => {

@@ -43,6 +43,11 @@ export interface ScheduleOptions {
   steps: number;
   /** Shape after the warm-up. Default `cosine`. */
   decay?: Decay;
+  /**
+   * Share of the steps, at the end, in which the rate falls, in (0, 1]; before, it is
+   * `learningRate` (warm-up–stable–decay). Default 1: it falls from the warm-up on.
+   */
+  decayShare?: number;
 }
 
 const OPTIONS = {
@@ -51,13 +56,15 @@ const OPTIONS = {
   warmupSteps: true,
   steps: true,
   decay: true,
+  decayShare: true,
 };
 const DECAYS = ["cosine", "linear", "constant"];
 
 /**
- * The rate rises as learningRate·(step + 1)/(warmupSteps + 1), then falls to `minLearningRate`:
- * along half a cosine, linearly, or not at all. Source: nanoGPT; Loshchilov & Hutter, arXiv
- * 1608.03983.
+ * The rate rises as learningRate·(step + 1)/(warmupSteps + 1), stays there until the share
+ * `decayShare` of the steps is left, and falls to `minLearningRate`: along half a cosine, linearly,
+ * or not at all. Source: nanoGPT; Loshchilov & Hutter, arXiv 1608.03983; of the stable phase Hu et
+ * al., arXiv 2404.06395.
  *
  * ```ts
  * import { warmupDecay } from "../../mod.ts";
@@ -70,18 +77,22 @@ const DECAYS = ["cosine", "linear", "constant"];
 export function warmupDecay(options: ScheduleOptions): Schedule {
   checkOptions("warmupDecay", options, OPTIONS);
   const { learningRate, minLearningRate = learningRate / 10, warmupSteps = 0, steps } = options;
-  const { decay = "cosine" } = options;
+  const { decay = "cosine", decayShare = 1 } = options;
   expectNumbers("warmupDecay", { learningRate, minLearningRate, warmupSteps, steps });
   if (!DECAYS.includes(decay)) {
     throw new RangeError(
       `warmupDecay: decay must be one of ${DECAYS.join(", ")}, got ${describe(decay)}`,
     );
   }
-  const span = Math.max(1, steps - 1 - warmupSteps);
+  if (!(decayShare > 0 && decayShare <= 1)) {
+    throw new RangeError(`warmupDecay: decayShare must be in (0, 1], got ${describe(decayShare)}`);
+  }
+  const start = Math.max(warmupSteps, Math.round(steps * (1 - decayShare)));
+  const span = Math.max(1, steps - 1 - start);
   return (step) => {
     if (step < warmupSteps) return learningRate * (step + 1) / (warmupSteps + 1);
-    if (decay === "constant") return learningRate;
-    const share = Math.min(1, (step - warmupSteps) / span);
+    if (decay === "constant" || step < start) return learningRate;
+    const share = Math.min(1, (step - start) / span);
     const left = decay === "cosine" ? 0.5 * (1 + Math.cos(Math.PI * share)) : 1 - share;
     return minLearningRate + left * (learningRate - minLearningRate);
   };

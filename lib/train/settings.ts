@@ -5,12 +5,27 @@
  * @module
  */
 import type { ModelConfig } from "../nn/config.ts";
+import { ACTIVATION_NAMES } from "../ops/activation.ts";
+import type { Decay } from "../optim/schedules.ts";
 import { fields, oneOf, optional, realNumber, type Rule, truth, wholeNumber } from "../rules.ts";
 
 /** A model's choices besides its size; what is left out is as in GPT-2. */
 export type ModelChoices = Readonly<
   Partial<
-    Pick<ModelConfig, "normPlacement" | "normEpsilon" | "positions" | "tiedHead" | "headBias">
+    Pick<
+      ModelConfig,
+      | "norm"
+      | "normPlacement"
+      | "normEpsilon"
+      | "normGain"
+      | "queryKeyNorm"
+      | "positions"
+      | "activation"
+      | "bias"
+      | "tiedHead"
+      | "headBias"
+      | "logitSoftCap"
+    >
   >
 >;
 
@@ -26,8 +41,8 @@ export interface TrainSettings {
   feedForwardFactor: number;
   /** The model's other choices. */
   model: ModelChoices;
-  /** How weights are drawn: `gpt2Weights` or `varianceScaledWeights`. */
-  initialWeights: "gpt2" | "varianceScaled";
+  /** How weights are drawn: `gpt2Weights`, `varianceScaledWeights` or `zeroProjectionWeights`. */
+  initialWeights: "gpt2" | "varianceScaled" | "zeroProjections";
   /** T, tokens per sequence. */
   context: number;
   /** B, sequences per batch. */
@@ -46,6 +61,16 @@ export interface TrainSettings {
   minLearningRate: number;
   /** Steps in which the learning rate rises. */
   warmupSteps: number;
+  /** Shape of the learning rate after the warm-up. Default: `cosine`. */
+  decay?: Decay;
+  /** Share of the steps, at the end, in which the learning rate falls, in (0, 1]. Default: 1. */
+  decayShare?: number;
+  /** What updates the weights: `AdamW`, or `Muon` with the matrices of blocks. Default: `adamw`. */
+  optimizer?: "adamw" | "muon";
+  /** With `muon`, AdamW's learning rate as a share of the matrices'. Default: 0.15. */
+  adamWShare?: number;
+  /** With `muon`, steps in which the momentum rises to 0.95. Default: 0. */
+  momentumWarmupSteps?: number;
   /** AdamW's weight decay, of matrices only. */
   weightDecay: number;
   /** AdamW's decay of the gradient's mean. */
@@ -66,36 +91,48 @@ const notNegative = realNumber({ min: 0 });
 const decay = realNumber({ min: 0, below: 1 });
 
 /** The valid values of each setting. `accumulate` is limited because each batch is recorded. */
-export const SETTING_RULES: { readonly [Name in keyof TrainSettings]: Rule<TrainSettings[Name]> } =
-  {
-    layers: count,
-    heads: count,
-    width: count,
-    feedForwardFactor: count,
-    model: fields({
-      normPlacement: optional(oneOf(["pre", "post", "sandwich"])),
-      normEpsilon: optional(notNegative),
-      positions: optional(oneOf(["learned", "sinusoidal", "rotary"])),
-      tiedHead: optional(truth),
-      headBias: optional(truth),
-    }),
-    initialWeights: oneOf(["gpt2", "varianceScaled"]),
-    context: count,
-    batch: count,
-    order: oneOf(["random", "epochs"]),
-    minimumBatches: countOrNone,
-    steps: count,
-    accumulate: wholeNumber({ min: 1, max: 1024 }),
-    learningRate: notNegative,
-    minLearningRate: notNegative,
-    warmupSteps: countOrNone,
-    weightDecay: notNegative,
-    beta1: decay,
-    beta2: decay,
-    clip: notNegative,
-    dropout: decay,
-    seed: wholeNumber({ min: 0, max: 2 ** 32 - 1 }),
-  };
+export const SETTING_RULES: {
+  readonly [Name in keyof Required<TrainSettings>]: Rule<TrainSettings[Name]>;
+} = {
+  layers: count,
+  heads: count,
+  width: count,
+  feedForwardFactor: count,
+  model: fields({
+    norm: optional(oneOf(["layer", "rms"])),
+    normPlacement: optional(oneOf(["pre", "post", "sandwich"])),
+    normEpsilon: optional(notNegative),
+    normGain: optional(truth),
+    queryKeyNorm: optional(truth),
+    positions: optional(oneOf(["learned", "sinusoidal", "rotary"])),
+    activation: optional(oneOf(ACTIVATION_NAMES)),
+    bias: optional(truth),
+    tiedHead: optional(truth),
+    headBias: optional(truth),
+    logitSoftCap: optional(notNegative),
+  }),
+  initialWeights: oneOf(["gpt2", "varianceScaled", "zeroProjections"]),
+  context: count,
+  batch: count,
+  order: oneOf(["random", "epochs"]),
+  minimumBatches: countOrNone,
+  steps: count,
+  accumulate: wholeNumber({ min: 1, max: 1024 }),
+  learningRate: notNegative,
+  minLearningRate: notNegative,
+  warmupSteps: countOrNone,
+  decay: optional(oneOf(["cosine", "linear", "constant"])),
+  decayShare: optional(realNumber({ min: 0, max: 1 })),
+  optimizer: optional(oneOf(["adamw", "muon"])),
+  adamWShare: optional(notNegative),
+  momentumWarmupSteps: optional(countOrNone),
+  weightDecay: notNegative,
+  beta1: decay,
+  beta2: decay,
+  clip: notNegative,
+  dropout: decay,
+  seed: wholeNumber({ min: 0, max: 2 ** 32 - 1 }),
+};
 
 /** The settings of a run's reports. */
 export type ReportName =

@@ -18,7 +18,7 @@ import { PRESETS, REPORT_RULES, SETTING_RULES, type TrainSettings, UserError } f
 
 /** Names of the settings that are numbers. */
 type NumberSetting = {
-  [Name in keyof TrainSettings]: TrainSettings[Name] extends number ? Name : never;
+  [Name in keyof TrainSettings]-?: TrainSettings[Name] extends number ? Name : never;
 }[keyof TrainSettings];
 
 /** A flag that overrides a setting of the preset; `--help` shows that of `baby`. */
@@ -62,9 +62,10 @@ export const trainFlags = {
   ...group("Model", {
     preset: choice(
       "baby",
-      "settings to start from: baby (minutes on a CPU), small (for a GPU), practical (a model of " +
-        "words); the defaults shown below are those of baby",
-      { choices: ["baby", "small", "practical"] },
+      "settings to start from: baby (minutes on a CPU), modern (the same size, learns in fewer " +
+        "steps), small (for a GPU), practical (a model of words); the defaults shown below are " +
+        "those of baby",
+      { choices: ["baby", "modern", "small", "practical"] },
     ),
     layers: setting("layers", "transformer blocks"),
     heads: setting("heads", "attention heads per block; must divide the width"),

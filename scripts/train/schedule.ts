@@ -7,8 +7,8 @@ import { type Schedule, type TrainSettings, warmupDecay } from "../../mod.ts";
 
 /** The learning rate of each step. */
 export function scheduleOf(settings: TrainSettings): Schedule {
-  const { learningRate, minLearningRate, warmupSteps, steps } = settings;
-  return warmupDecay({ learningRate, minLearningRate, warmupSteps, steps });
+  const { learningRate, minLearningRate, warmupSteps, steps, decay, decayShare } = settings;
+  return warmupDecay({ learningRate, minLearningRate, warmupSteps, steps, decay, decayShare });
 }
 
 /** A line if the run ends before its warm-up does. */

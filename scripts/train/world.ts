@@ -19,6 +19,7 @@ import {
   type ModelConfig,
   openDevice,
   openWorld,
+  optimizerOf,
   Trainer,
   trainingLoop,
   UserError,
@@ -159,9 +160,10 @@ export async function followRun(world: World, flags: TrainFlags): Promise<void> 
   const { settings, reports, evaluateFirst, recomputeActivations } = shared;
   const { batches, held } = await sharedBatches(world, shared);
   const model = new GPT(shared.config); // with process 0's weights from the first step on
-  const trained = shared.lora ? attachLora(model, shared.lora) : model;
   const { beta1, beta2, weightDecay, clip } = settings;
-  const optimizer = new AdamW(trained.parameters(), { beta1, beta2, weightDecay, clip });
+  const optimizer = shared.lora
+    ? new AdamW(attachLora(model, shared.lora).parameters(), { beta1, beta2, weightDecay, clip })
+    : optimizerOf(settings, model);
   optimizer.restore(shared.step);
   const trainer = new Trainer(model, optimizer, {
     accumulate: settings.accumulate,
