@@ -4,7 +4,7 @@ import { spread, visibleToken } from "../lib/plot/labels.ts";
 import { element, escape } from "../lib/plot/markup.ts";
 import { pngDataUrl } from "../lib/plot/png.ts";
 import { movingAverage, thin } from "../lib/plot/series.ts";
-import { hex, THEMES } from "../lib/plot/theme.ts";
+import { type Color, hex, inkOn, THEMES } from "../lib/plot/theme.ts";
 
 Deno.test("spread moves labels as little as possible and keeps their order", () => {
   assert.deepEqual(spread([], 10, 0, 100), []);
@@ -85,4 +85,22 @@ Deno.test("ramps run from end to end and clamp", () => {
   assert.equal(hex(sequential(0)), "#f3f7fc");
   assert.equal(hex(sequential(7)), hex(sequential(1)));
   assert.equal(hex(diverging(0.5)), "#f7f7f7");
+});
+
+Deno.test("numbers in cells have the contrast that WCAG asks for", () => {
+  const luminance = (color: Color) => {
+    const [red, green, blue] = color.map((part) =>
+      part <= 0.04045 * 255 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4
+    );
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  for (const { sequential, diverging } of Object.values(THEMES)) {
+    for (let i = 0; i <= 100; i++) {
+      for (const color of [sequential(i / 100), diverging(i / 100)]) {
+        const ink = inkOn(color) === "#ffffff" ? 1 : 0;
+        const [high, low] = [ink, luminance(color)].sort((a, b) => b - a);
+        assert.ok((high + 0.05) / (low + 0.05) >= 4.5, hex(color));
+      }
+    }
+  }
 });

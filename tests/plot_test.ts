@@ -7,12 +7,15 @@ import { embeddingFigure } from "../lib/plot/embedding.ts";
 import type { Figure } from "../lib/plot/figure.ts";
 import { learningRateFigure } from "../lib/plot/learning_rate.ts";
 import { lossFigure } from "../lib/plot/loss.ts";
+import { methodsFigure } from "../lib/plot/methods.ts";
 import { nextTokenFigure } from "../lib/plot/next_token.ts";
 import { positionsFigure } from "../lib/plot/positions.ts";
 import { seedsFigure } from "../lib/plot/seeds.ts";
 import { assertWellFormed, elements, texts } from "./support/svg.ts";
 
 const NASTY = `<script>alert("1")</script> & 'x' ]]> \x00\x1b\ud800`;
+
+const method = { label: "words", accuracy: 0.992, error: 0.004, trained: 42_405, seconds: 0.6 };
 
 const run = {
   label: "baby",
@@ -50,6 +53,7 @@ function figures(theme: "light" | "dark", title = "A title"): Record<string, Fig
     embedding: embeddingFigure([...points, { label: NASTY, x: 2, y: 1 }], options),
     nextToken: nextTokenFigure([{ token: NASTY, probability: 1 }], { topP: 0.5, ...options }),
     confusion: confusionFigure([[1, 0], [0, 1]], { labels: [NASTY, "b"], ...options }),
+    methods: methodsFigure([method, { ...method, label: NASTY, seconds: 90 }], options),
   };
 }
 
@@ -286,6 +290,22 @@ Deno.test("a confusion matrix counts, and shows its accuracy", async () => {
   for (const text of ["8", "2", "ham", "spam"]) assert(texts(svg).includes(text), text);
   const note = "accuracy 80.0 % of 10 examples; color: fraction of the true class";
   assert(texts(svg).includes(note));
+});
+
+Deno.test("methods are named over what they train and over their seconds", async () => {
+  const other = { label: "full", accuracy: 0.987, trained: 850_000, seconds: 96 };
+  const svg = await methodsFigure([method, other]).toSVG();
+  for (const text of ["numbers trained →", "seconds →", "bars: a standard error up and down"]) {
+    assert(texts(svg).includes(text), text);
+  }
+  const shown = texts(svg);
+  for (const name of ["words", "full"]) {
+    assert.equal(shown.filter((text) => text === name).length, 2, name);
+  }
+  assert(!texts(await methodsFigure([other]).toSVG()).some((text) => text.startsWith("bars")));
+  assert.throws(() => methodsFigure([]), /expected methods with trained and seconds .* got none/);
+  const wrong = { ...other, seconds: 0 };
+  assert.throws(() => methodsFigure([wrong]), /seconds above 0, got full/);
 });
 
 Deno.test("a value axis that ends just above 10 writes 10 in full", async () => {

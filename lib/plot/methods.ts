@@ -104,7 +104,7 @@ function drawPanel(
     return { ...method, percent: 100 * accuracy, low, high, color, at: method[name] };
   });
   const values = points.map(({ at }) => at);
-  const domain = [Math.min(...values) / 1.6, Math.max(...values) * 1.6];
+  const domain: [number, number] = [Math.min(...values) / 1.6, Math.max(...values) * 1.6];
   const drawing = draw(
     {
       width: PANEL_WIDTH,
@@ -113,7 +113,7 @@ function drawPanel(
       marginRight: MARGIN.right,
       marginTop: MARGIN.top,
       marginBottom: MARGIN.bottom,
-      x: { type: "log", domain, label: null, ticks: 4, tickFormat: "~s" },
+      x: { type: "log", domain, label: null, ticks: decades(domain), tickFormat: "~s" },
       y: { label: null, nice: true, ticks: 5 },
       color: { type: "identity" },
       marks: [
@@ -135,13 +135,16 @@ function drawPanel(
   const names = points.map(({ label, at, color }, index) => {
     const text = shorten(label, 12);
     const right = drawing.x(at) + 8;
-    const fits = right + textWidth(text, 11) < PANEL_WIDTH;
+    const fits = right + textWidth(text, 11) < left + PANEL_WIDTH;
     return textElement(text, {
-      x: left + (fits ? right : drawing.x(at) - 8),
+      x: fits ? right : drawing.x(at) - 8,
       y: heights[index],
       dy: "0.32em",
       textAnchor: fits ? "start" : "end",
       fill: color,
+      stroke: theme.background, // readable on the bar of another method
+      strokeWidth: 3,
+      paintOrder: "stroke",
     });
   });
   const titles = { fill: theme.muted, fontSize: 11 };
@@ -156,4 +159,10 @@ function drawPanel(
     }),
     textElement("↑ accuracy, %", { x: left + 4, y: 6, ...titles }),
   ].join("\n");
+}
+
+/** The powers of ten within a range. */
+function decades([low, high]: readonly [number, number]): number[] {
+  const [first, last] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => 10 ** (first + i));
 }

@@ -66,9 +66,18 @@ export function hex(color: Color): string {
   return "#" + color.map((part) => Math.round(part).toString(16).padStart(2, "0")).join("");
 }
 
-/** Black or white, whichever reads better on a color (its relative luminance, ITU-R BT.709). */
-export function inkOn([red, green, blue]: Color): string {
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 140 ? "#111111" : "#ffffff";
+/** Black or white, whichever has more contrast on a color: at least 4.58, where WCAG asks for 4.5. */
+export function inkOn(color: Color): string {
+  return (luminance(color) + 0.05) ** 2 > 0.05 * 1.05 ? "#000000" : "#ffffff";
+}
+
+/** Relative luminance, from 0 to 1, as WCAG 2 defines it. */
+function luminance(color: Color): number {
+  const [red, green, blue] = color.map((part) => {
+    const share = part / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
 /** A ramp through colors at equal distances. */
