@@ -102,6 +102,33 @@ forEachMpi("a process that fails ends the others", async (launcher, folder) => {
   await assert.rejects(Deno.stat(`${folder}/run/model.safetensors`));
 }, LAUNCHERS.slice(0, 1));
 
+forEachMpi("a process that hangs ends the others after --mpi-timeout", async (launcher, folder) => {
+  await textIn(folder);
+  const flags = [...SMALL, "--heads", "1", "--batch", "2", "--out", "run", "--mpi-timeout", "2"];
+  const running = launch(launcher, 2, TRAIN, [...flags, "--steps", "1000000"], folder);
+  let step = 0;
+  while (step < 20) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const record = await Deno.readTextFile(`${folder}/run/run.json`).catch(() => '{"step":0}');
+    step = JSON.parse(record).step;
+  }
+  await stopOne(`--out run --mpi-timeout 2`);
+  const { code, err, out } = await running;
+  assert.notEqual(code, 0);
+  assert.match(out + err, /error: process \d has waited 2 s for the others after step \d+: one/);
+}, LAUNCHERS.slice(0, 1));
+
+/** Stops, with SIGSTOP, one of the processes whose command line contains `words`. */
+async function stopOne(words: string): Promise<void> {
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const line = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+    if (!line.includes("deno") || line.includes("mpirun")) continue;
+    if (!line.replaceAll("\0", " ").includes(words)) continue;
+    return Deno.kill(Number(name), "SIGSTOP");
+  }
+}
+
 Deno.test("the launcher of another MPI is refused", {
   ignore: LAUNCHERS.length < 2,
 }, async () => {

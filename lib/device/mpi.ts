@@ -102,6 +102,16 @@ function permittedVariable(variable: string): string | undefined {
  */
 export const BUCKET_BYTES = 2 ** 24;
 
+/** The function that ends a job, for a thread that calls it while another waits in MPI. */
+export interface AbortCall {
+  /** Its address. */
+  readonly address: bigint;
+  /** How it takes its first argument. */
+  readonly handle: "pointer" | "i32";
+  /** Its first argument, all processes. */
+  readonly world: bigint;
+}
+
 /** An MPI job, as seen by one of its processes. */
 export class Mpi {
   /** This process's number, from 0. */
@@ -112,6 +122,8 @@ export class Mpi {
   readonly version: string;
   /** The name of this machine. */
   readonly machine: string;
+  /** Ends every process of the job, from any thread. */
+  readonly abortCall: AbortCall;
   readonly #calls: Calls;
   readonly #handles: Readonly<Record<HandleName, Handle>>;
   readonly #inPlace: bigint;
@@ -129,6 +141,7 @@ export class Mpi {
     this.#handles = Object.fromEntries(
       Object.entries(handles).map(([name, value]) => [name, handleOf(calls, handle, value)]),
     ) as Record<HandleName, Handle>;
+    this.abortCall = abortCall(path, handle, this.#handles.world);
     const number = new Int32Array(1);
     this.#check("MPI_Init_thread", calls.MPI_Init_thread(0n, 0n, funneled, number));
     const version = textOf((text, length) => calls.MPI_Get_library_version(text, length));
@@ -259,6 +272,14 @@ function openLibrary(
 function handleOf(calls: Calls, form: "pointer" | "i32", value: string | number): Handle {
   if (typeof value === "string") return calls[value] as Handle;
   return form === "i32" ? value : Deno.UnsafePointer.create(BigInt(value));
+}
+
+function abortCall(path: string, handle: "pointer" | "i32", world: Handle): AbortCall {
+  const { symbols } = Deno.dlopen(path, { MPI_Abort: { type: "pointer" } });
+  const value = typeof world === "number"
+    ? BigInt(world)
+    : Deno.UnsafePointer.value(world as Deno.PointerValue);
+  return { address: Deno.UnsafePointer.value(symbols.MPI_Abort), handle, world: value };
 }
 
 /** A text that a function writes, at most 8 kB. */

@@ -218,6 +218,7 @@ export class Trainer {
     await world.allReduce(value);
     this.#apply(value);
     this.#ring.noteRun();
+    Atomics.store(world.clock, 1, this.stepsDone);
     if (this.stepsDone % COMPARE_EVERY > 0) return;
     for (const tensor of this.optimizer.shared) {
       await world.expectEqual(`parameters after step ${this.stepsDone}`, tensor);

@@ -8,7 +8,14 @@
  *
  * @module
  */
-import { BUCKET_BYTES, INTERFACES, launchedProcesses, Mpi, type MpiKind } from "../device/mpi.ts";
+import {
+  type AbortCall,
+  BUCKET_BYTES,
+  INTERFACES,
+  launchedProcesses,
+  Mpi,
+  type MpiKind,
+} from "../device/mpi.ts";
 import { describe, UserError } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { VERSION } from "../version.ts";
@@ -78,6 +85,13 @@ export class World {
   readonly processesHere: number;
   readonly #mpi: Mpi | undefined;
   readonly #machines: number;
+  /**
+   * Shared with a thread that watches: the second at which this process entered MPI, since 1970, 0
+   * outside, −1 after the end; and the updates done.
+   *
+   * @internal
+   */
+  readonly clock: Int32Array = new Int32Array(new SharedArrayBuffer(8));
   #milliseconds = 0;
   #closed = false;
 
@@ -191,7 +205,7 @@ export class World {
   /**
    * Checks that all processes have the same bits in a tensor.
    *
-   * @throws {Error} naming the first process that has others
+   * @throws {UserError} naming the first process that has others
    */
   async expectEqual(what: string, tensor: Tensor): Promise<void> {
     if (!this.#mpi) return;
@@ -200,7 +214,7 @@ export class World {
     const hashes = this.gather([hashOf(bytes)]);
     const other = hashes.findIndex(([hash]) => hash !== hashes[0][0]);
     if (other < 0) return;
-    throw new Error(
+    throw new UserError(
       `world: process ${other} has other ${what} than process 0; its machine computes or ` +
         "communicates wrongly. Continue from the last checkpoint without it",
     );
@@ -227,12 +241,23 @@ export class World {
   }
 
   /**
+   * How another thread can end all processes while this one waits in MPI; undefined if this one is
+   * alone.
+   *
+   * @internal
+   */
+  get abortCall(): AbortCall | undefined {
+    return this.#mpi?.abortCall;
+  }
+
+  /**
    * Leaves the world, once all processes do. A process that ends without it, because of an error,
    * ends the others: the launcher stops them.
    */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    Atomics.store(this.clock, 0, LEFT);
     this.#mpi?.finish();
   }
 
@@ -250,13 +275,18 @@ export class World {
   #timed<Result>(body: (mpi: Mpi) => Result): Result | undefined {
     if (!this.#mpi) return undefined;
     const before = performance.now();
+    Atomics.store(this.clock, 0, Date.now() / 1000);
     try {
       return body(this.#mpi);
     } finally {
+      Atomics.store(this.clock, 0, 0);
       this.#milliseconds += performance.now() - before;
     }
   }
 }
+
+/** What the clock says once the world is closed. */
+const LEFT = -1;
 
 /** FNV-1a of the 32-bit words. */
 function hashOf({ buffer, byteOffset, byteLength }: Uint8Array): number {

@@ -69,6 +69,7 @@ const {
   precision,
   recomputeActivations,
   mpi,
+  mpiTimeout,
   globalBatch,
   blas,
   resume,
@@ -161,7 +162,16 @@ export const finetuneFlags = {
     live,
     livePort,
   }),
-  ...group("Device", { device, threads, precision, recomputeActivations, mpi, globalBatch, blas }),
+  ...group("Device", {
+    device,
+    threads,
+    precision,
+    recomputeActivations,
+    mpi,
+    mpiTimeout,
+    globalBatch,
+    blas,
+  }),
   ...group("Run", {
     out: text(undefined, "folder of the run", {
       placeholder: "DIR",

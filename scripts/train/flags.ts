@@ -128,6 +128,7 @@ export const trainFlags = {
       "MPI library of processes that mpirun started: auto, openmpi, mpich, abi or a path",
       { placeholder: "auto|PATH", shownDefault: "auto" },
     ),
+    mpiTimeout: integer(300, "seconds that one process may wait for the others", { min: 1 }),
     globalBatch: integer(undefined, "sequences per batch of all processes, instead of --batch", {
       min: 1,
     }),

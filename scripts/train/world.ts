@@ -25,6 +25,7 @@ import {
   UserError,
   type World,
 } from "../../mod.ts";
+import type { Watch } from "../../lib/cli/world_watch_worker.ts";
 import type { Plan } from "./choices.ts";
 import { type TrainBatches, trainBatches } from "./data.ts";
 import type { DocumentParts } from "./documents.ts";
@@ -32,15 +33,25 @@ import type { TrainFlags } from "./flags.ts";
 import type { RunParts } from "./run.ts";
 import { scheduleOf } from "./schedule.ts";
 
-type WorldFlags = Pick<TrainFlags, "mpi" | "globalBatch" | "batch">;
+type WorldFlags = Pick<TrainFlags, "mpi" | "mpiTimeout" | "globalBatch" | "batch">;
 
 /**
  * Joins the processes of the launcher; without one, a world of this process alone.
  *
  * @throws {UserError} if MPI cannot be used, or another version of Folio runs somewhere
  */
-export async function openTrainWorld({ mpi }: WorldFlags): Promise<World> {
-  return await openWorld(mpi === undefined ? {} : { mpi });
+export async function openTrainWorld({ mpi, mpiTimeout }: WorldFlags): Promise<World> {
+  const world = await openWorld(mpi === undefined ? {} : { mpi });
+  if (world.abortCall) watch(world, world.abortCall, mpiTimeout);
+  return world;
+}
+
+/** Starts the thread that ends all processes when one call of MPI takes longer than `timeout`. */
+function watch({ rank, clock }: World, abort: Watch["abort"], timeout: number): void {
+  const worker = new Worker(import.meta.resolve("../../lib/cli/world_watch_worker.ts"), {
+    type: "module",
+  });
+  worker.postMessage({ clock, timeout, rank, abort } satisfies Watch);
 }
 
 /**
