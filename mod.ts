@@ -308,6 +308,23 @@ export {
 } from "./lib/adapt/load_adapter.ts";
 export { saveAdapter, type SaveAdapterOptions } from "./lib/adapt/adapter_files.ts";
 export type { AdapterConfig, AdapterTask } from "./lib/adapt/adapter_config.ts";
+export { Attached, type TrainedReport } from "./lib/adapt/attached.ts";
+export {
+  attachBottleneck,
+  type BlockBottlenecks,
+  BottleneckAdapter,
+  type BottleneckOptions,
+} from "./lib/adapt/bottleneck.ts";
+export { Bottleneck } from "./lib/nn/bottleneck.ts";
+export {
+  attachPrefix,
+  attachPrompt,
+  LearnedPrompt,
+  type PrefixOptions,
+  type PromptOptions,
+} from "./lib/adapt/learned_prompt.ts";
+export type { VirtualTokens } from "./lib/nn/virtual_tokens.ts";
+export { loadPrompt, savePrompt, type SavePromptOptions } from "./lib/adapt/prompt_files.ts";
 
 // Generation
 export { generate } from "./lib/generate/generate.ts";

@@ -7,7 +7,6 @@
  */
 import { describe } from "../errors.ts";
 import { ConfigFields } from "../hub/config_fields.ts";
-import { VERSION } from "../version.ts";
 import { type LoraChoices, loraChoices } from "./lora_options.ts";
 
 /** The name of the file. */
@@ -72,7 +71,7 @@ const MLX_KEYS = ["fine_tune_type", "lora_parameters", "lora_layers"];
  *   LoRA is on
  */
 export function readAdapterConfig(text: string): AdapterConfig {
-  const json = parsed(text);
+  const json = parseAdapterConfig(text);
   const fields = new ConfigFields(json);
   expectLora(fields);
   for (const [name, value] of Object.entries(json)) {
@@ -114,7 +113,6 @@ export function writeAdapterConfig(
     bias: choices.bias,
     exclude_modules: choices.exclude ?? null,
     fan_in_fan_out: fanInFanOut,
-    folio_version: VERSION,
     inference_mode: true,
     init_lora_weights: choices.initial === "gaussian" ? "gaussian" : true,
     layers_pattern: choices.layersPattern ?? null,
@@ -133,7 +131,8 @@ export function writeAdapterConfig(
   };
 }
 
-function parsed(text: string): Record<string, unknown> {
+/** The object that the text of an `adapter_config.json` is. SyntaxError for anything else. */
+export function parseAdapterConfig(text: string): Record<string, unknown> {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -154,7 +153,12 @@ function expectLora(fields: ConfigFields): void {
       "it is mlx-lm's, whose adapters Folio does not read; convert it to PEFT's form",
     );
   }
-  throw malformed(`peft_type: expected "LORA", got ${type === undefined ? "none" : show(type)}`);
+  const advice = type === "PREFIX_TUNING" || type === "PROMPT_TUNING"
+    ? "; loadPrompt loads learned prompts"
+    : "";
+  throw malformed(
+    `peft_type: expected "LORA", got ${type === undefined ? "none" : show(type)}${advice}`,
+  );
 }
 
 function isOff(value: unknown): boolean {
@@ -226,11 +230,13 @@ function checked(options: Parameters<typeof loraChoices>[1]): LoraChoices {
   }
 }
 
-function malformed(message: string, cause?: unknown): SyntaxError {
+/** An error about the file. */
+export function malformed(message: string, cause?: unknown): SyntaxError {
   return new SyntaxError(`${CONFIG_FILE}: ${message}`, { cause });
 }
 
-function show(value: unknown): string {
+/** A value in a message. */
+export function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

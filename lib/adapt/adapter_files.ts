@@ -14,6 +14,7 @@ import { localPath } from "../place.ts";
 import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type AdaptableModel, baseParameters, namesOfModel, taskOf } from "./adaptable_model.ts";
+import { VERSION } from "../version.ts";
 import { type AdapterTask, CONFIG_FILE, writeAdapterConfig } from "./adapter_config.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { LoraAdapter } from "./lora_adapter.ts";
@@ -87,7 +88,12 @@ export async function adapterFiles(
     { choices: { ...choices, modules }, base, task },
     isConvolution,
   );
-  const own = { format: "pt", ...metadata, [BASE_HASH]: await baseFingerprint(adapter) };
+  const own = {
+    format: "pt",
+    folio_version: VERSION, // in the configuration PEFT would warn of an unknown key
+    ...metadata,
+    [BASE_HASH]: await baseFingerprint(adapter),
+  };
   const tensors = await adapterTensors(adapter);
   return [
     [WEIGHTS_FILE, encodeSafetensors(tensors, own)],

@@ -13,27 +13,25 @@ import {
   type RepositoryOptions,
 } from "../hub/open_repository.ts";
 import { readParameters } from "../hub/parameters.ts";
-import { readText, type Repository } from "../hub/repository.ts";
-import { assertFinite, SafetensorsFile } from "../hub/safetensors.ts";
+import type { Repository } from "../hub/repository.ts";
+import type { SafetensorsFile } from "../hub/safetensors.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { expectPlace } from "../place.ts";
-import { formatShape, sameShape, type Shape } from "../shape.ts";
+import { formatShape, type Shape } from "../shape.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { type AdaptableLayer, adaptableLayers } from "./adaptable_layers.ts";
 import {
   type AdaptableModel,
-  baseParameters,
   expectAdaptable,
   namesOfModel,
   taskOf,
   tokensOf,
 } from "./adaptable_model.ts";
-import { type AdapterConfig, CONFIG_FILE, readAdapterConfig } from "./adapter_config.ts";
-import { fingerprint } from "./fingerprint.ts";
+import { type AdapterConfig, readAdapterConfig } from "./adapter_config.ts";
 import { type AdaptedLayer, LoraAdapter } from "./lora_adapter.ts";
 import { sizeOfUpdate } from "./lora_options.ts";
-import { BASE_HASH, PREFIX, WEIGHTS_FILE, wholeKey } from "./adapter_files.ts";
-import { wholeParameters } from "./whole_modules.ts";
+import { PREFIX, wholeKey } from "./adapter_files.ts";
+import { expectBase, openTensors, readAdapterFile, readTensor } from "./read_adapter.ts";
 
 /** How to load an adapter. */
 export interface LoadAdapterOptions extends RepositoryOptions {
@@ -41,7 +39,11 @@ export interface LoadAdapterOptions extends RepositoryOptions {
   readonly trainable?: boolean;
 }
 
-const OPTIONS: OptionNames<LoadAdapterOptions> = { ...REPOSITORY_OPTIONS, trainable: false };
+/** The names of these options. */
+export const LOAD_ADAPTER_OPTIONS: OptionNames<LoadAdapterOptions> = {
+  ...REPOSITORY_OPTIONS,
+  trainable: false,
+};
 
 /**
  * Loads an adapter of PEFT or of `saveAdapter` from a folder, an address or the hub, and attaches
@@ -71,7 +73,7 @@ export async function loadAdapter<Model extends AdaptableModel>(
 ): Promise<LoraAdapter<Model>> {
   expectPlace("loadAdapter", place, PLACES);
   expectAdaptable("loadAdapter", model);
-  checkOptions("loadAdapter", options, OPTIONS);
+  checkOptions("loadAdapter", options, LOAD_ADAPTER_OPTIONS);
   const repository = openRepository(place, options);
   const config = await readConfig(repository);
   expectTask(repository, model, config);
@@ -99,30 +101,7 @@ export async function loadAdapterConfig(
 }
 
 async function readConfig(repository: Repository): Promise<AdapterConfig> {
-  const text = await readText(repository, CONFIG_FILE);
-  if (text === undefined) {
-    throw new UserError(`adapter ${repository.name}: it has no ${CONFIG_FILE}; give its folder`);
-  }
-  try {
-    return readAdapterConfig(text);
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw new SyntaxError(`adapter ${repository.name}: ${cause.message}`, { cause });
-  }
-}
-
-async function openTensors(repository: Repository): Promise<SafetensorsFile> {
-  const source = await repository.open(WEIGHTS_FILE);
-  if (source) return await SafetensorsFile.open(source);
-  const pickled = await repository.open("adapter_model.bin");
-  pickled?.close();
-  throw new UserError(
-    `adapter ${repository.name}: ` +
-      (pickled
-        ? "its numbers are in adapter_model.bin, a Python pickle, which can run any program as it is " +
-          `read; Folio reads ${WEIGHTS_FILE} only: save it with safe_serialization=True`
-        : `it has no ${WEIGHTS_FILE}`),
-  );
+  return await readAdapterFile(repository, readAdapterConfig);
 }
 
 /** Throws if the adapter is for another task: it would have no head, or one too many. */
@@ -132,27 +111,6 @@ function expectTask({ name }: Repository, model: AdaptableModel, { task }: Adapt
     ? "it classifies texts; load it onto a TextClassifier or a SequenceClassifier"
     : "it is for a language model; load it onto a GPT";
   throw new UserError(`adapter ${name}: ${wanted}`);
-}
-
-/** Throws if the file says that the adapter was trained on other weights. */
-async function expectBase(
-  file: SafetensorsFile,
-  model: AdaptableModel,
-  modulesToSave: readonly string[],
-): Promise<void> {
-  const expected = file.metadata.get(BASE_HASH);
-  if (expected === undefined) return;
-  const whole = wholeParameters(model, modulesToSave);
-  const parameters = new Map([...baseParameters(model)].filter(([name]) => !whole.has(name)));
-  if ([...parameters.values()].some(({ storage }) => storage.disposed)) return; // rounded
-  const found = await fingerprint(parameters);
-  if (found === expected) return;
-  throw new UserError(
-    `${file.name}: it was trained on a model with other weights (SHA-256 ${
-      expected.slice(0, 12)
-    }…) ` +
-      `than this one's (${found.slice(0, 12)}…); load its base`,
-  );
 }
 
 /** How a file of tensors is read. */
@@ -202,23 +160,6 @@ async function readAdapter<Model extends AdaptableModel>(
     throw error;
   }
   return adapter;
-}
-
-async function readTensor(
-  file: SafetensorsFile,
-  key: string,
-  shape: Shape,
-): Promise<Float32Array<ArrayBuffer>> {
-  const found = file.tensors.get(key);
-  if (!found || !sameShape(found.shape, shape)) {
-    throw new SyntaxError(
-      `${file.name}: ${key}: expected ${formatShape(shape)}, as the model has it, got ` +
-        `${found ? formatShape(found.shape) : "none"}; the adapter is of another base`,
-    );
-  }
-  const data = await file.float32(key);
-  assertFinite(`${key} of ${file.name}`, data);
-  return data;
 }
 
 /** Rows of B in Folio's order of outputs. */

@@ -71,7 +71,7 @@ export async function beamSearch(
   prompt: readonly number[],
   options: BeamOptions,
 ): Promise<FoundBeam[]> {
-  const room = Math.min(options.maxNewTokens, model.config.contextLength - prompt.length + 1);
+  const room = Math.min(options.maxNewTokens, model.textLength - prompt.length + 1);
   const rows = new BeamRows(model, prompt, options);
   const ended = new EndedBeams(options, room);
   let beams: Beam[] = [{ tokens: [], scores: [], sum: 0 }];

@@ -27,15 +27,18 @@ export class CacheRows {
   readonly token: Tensor;
   readonly #layers: readonly { keys: Tensor; values: Tensor }[];
   readonly #start: Tensor;
+  readonly #virtualTokens: number;
 
   /** An empty cache of the model's context length for `rows` sequences. */
   constructor(readonly model: GPT, readonly rows: number) {
-    const { contextLength, heads, keyValueHeads = heads } = model.config;
+    const { heads, keyValueHeads = heads } = model.config;
     const { device } = model.tokens.weight;
-    let length = contextLength;
+    const { count = 0 } = model.virtualTokens ?? {};
+    let length = model.textLength;
     const elements = keyValueHeads * headSizeOf(model.config);
-    if (rows > 1) { while (length * elements % ALIGNMENT !== 0) length++; }
+    if (rows > 1) { while ((length + count) * elements % ALIGNMENT !== 0) length++; }
     const { layers, position } = model.makeCache(rows, length);
+    this.#virtualTokens = count;
     this.#layers = layers;
     this.#start = position;
     this.position = zeros([rows], { dtype: "i32", device });
@@ -59,7 +62,9 @@ export class CacheRows {
       keys: this.#row(keys, row),
       values: this.#row(values, row),
     }));
-    const context = new ForwardContext({ cache: { layers, position: this.#start } });
+    const cache = { layers, position: this.#start, virtualTokens: this.#virtualTokens };
+    this.model.fillCache(cache); // they may have been trained since the last text
+    const context = new ForwardContext({ cache });
     const steps = this.model.hiddenSteps(ids, context);
     let last = ids;
     for (;;) {
@@ -82,7 +87,8 @@ export class CacheRows {
    * of the next tokens.
    */
   decode(): Tensor {
-    const cache = { layers: this.#layers, position: this.position };
+    const virtualTokens = this.#virtualTokens;
+    const cache = { layers: this.#layers, position: this.position, virtualTokens };
     return this.#logitsOf(this.model.hidden(this.token, new ForwardContext({ cache })));
   }
 

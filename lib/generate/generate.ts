@@ -90,7 +90,7 @@ async function continued(
   given: readonly Prompt[],
   options: GenerationOptions,
 ): Promise<Generated[]> {
-  const { vocabSize, contextLength } = model.config;
+  const { textLength: contextLength, config: { vocabSize } } = model;
   const prompts = readPrompts(given, options);
   const endings = readEndings(options);
   for (const ids of prompts) expectPrompt("generate", ids, vocabSize);

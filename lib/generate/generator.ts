@@ -36,7 +36,8 @@ const OPTIONS = { ...SAMPLING_OPTIONS, endToken: true };
  * ```
  */
 export class Generator {
-  readonly #sequences: Sequences;
+  #sequences: Sequences;
+  #virtualTokens: GPT["virtualTokens"];
 
   /**
    * Makes a cache of the model's context length for one sequence; the program is recorded at the
@@ -44,8 +45,8 @@ export class Generator {
    */
   constructor(readonly model: GPT) {
     expectModel("Generator", model);
-    const plain = { history: 0, ends: 0, excludes: false, scores: false };
-    this.#sequences = new Sequences(model, { rows: 1, perPrompt: 1, ...plain });
+    this.#sequences = oneSequence(model);
+    this.#virtualTokens = model.virtualTokens;
   }
 
   /**
@@ -72,6 +73,7 @@ export class Generator {
       excluded: [],
     };
     const choice = { temperature, topK, topP, minP, seed, ...rules };
+    this.#followModel();
     this.#sequences.start([Array.from(prompt)], choice);
     let given = 0;
     while (given < maxNewTokens && !options.signal?.aborted) {
@@ -83,4 +85,18 @@ export class Generator {
       }
     }
   }
+
+  /** Virtual tokens that came or went since the last text need another cache. */
+  #followModel(): void {
+    const { model } = this;
+    if (this.#virtualTokens === model.virtualTokens) return;
+    this.#sequences.dispose();
+    this.#sequences = oneSequence(model);
+    this.#virtualTokens = model.virtualTokens;
+  }
+}
+
+function oneSequence(model: GPT): Sequences {
+  const plain = { history: 0, ends: 0, excludes: false, scores: false };
+  return new Sequences(model, { rows: 1, perPrompt: 1, ...plain });
 }

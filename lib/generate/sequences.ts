@@ -155,7 +155,7 @@ export class Sequences {
    * Whether a row's next token needs more than the context: some of its tokens are then read again.
    */
   isFull(row: number): boolean {
-    return this.#cached[row] === this.model.config.contextLength;
+    return this.#cached[row] === this.model.textLength;
   }
 
   /** Marks a row as finished: its further tokens are not needed. */
@@ -194,8 +194,8 @@ export class Sequences {
 
   /** Makes a block of tokens and returns its number of steps; 0 if the signal is aborted. */
   async #make(most: number, signal: AbortSignal | undefined): Promise<number> {
-    const { contextLength } = this.model.config;
-    const room = contextLength - Math.max(...this.#cached);
+    const { textLength } = this.model;
+    const room = textLength - Math.max(...this.#cached);
     if (this.#cached[0] === 0) return await this.#readPrompts(signal) ? 1 : 0;
     if (room === 0) return await this.#readAgain(signal) ? 1 : 0;
     // A block must not run over the end of the ring.
@@ -210,11 +210,11 @@ export class Sequences {
    * false if the signal is aborted meanwhile.
    */
   async #readPrompts(signal: AbortSignal | undefined): Promise<boolean> {
-    const { contextLength } = this.model.config;
+    const { textLength } = this.model;
     const { perPrompt } = this.shape;
     const first = (row: number) => row - row % perPrompt;
     const texts = this.#tokens.map((tokens, row) =>
-      row === first(row) ? tokens.slice(-contextLength) : undefined
+      row === first(row) ? tokens.slice(-textLength) : undefined
     );
     const isRead = await this.#readRows(texts, signal, (logits) => {
       for (const row of texts.keys()) {
@@ -222,7 +222,7 @@ export class Sequences {
       }
       this.#choose(joined(texts.map((_, row) => logits[first(row)]!)), 0);
     });
-    if (isRead) this.#setCached(this.#tokens.map(({ length }) => Math.min(length, contextLength)));
+    if (isRead) this.#setCached(this.#tokens.map(({ length }) => Math.min(length, textLength)));
     return isRead;
   }
 
@@ -231,8 +231,8 @@ export class Sequences {
    * False if the signal is aborted meanwhile.
    */
   async #readAgain(signal: AbortSignal | undefined): Promise<boolean> {
-    const { contextLength } = this.model.config;
-    const kept = Math.ceil(contextLength / 2);
+    const { textLength } = this.model;
+    const kept = Math.ceil(textLength / 2);
     const full = this.#cached.map((_, row) => this.isFull(row));
     // A full row has no room for its token: it is written to position 0, which is read again or not
     // needed.

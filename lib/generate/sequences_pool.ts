@@ -41,11 +41,12 @@ export async function withSequences<Result>(
 
 /**
  * What a recorded program of the model depends on: its parameters, except those freed by
- * quantization, and its rounded head.
+ * quantization, its rounded head and its virtual tokens.
  */
 function weightsOf(model: GPT): unknown[] {
   return [
     model.quantizedHead,
+    model.virtualTokens,
     ...[...model.parameters()].filter(({ storage }) => !storage.disposed),
   ];
 }

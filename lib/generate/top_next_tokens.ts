@@ -56,7 +56,7 @@ export async function topNextTokens(
   expectModel("topNextTokens", model);
   checkOptions("topNextTokens", options, { k: true, temperature: true });
   const { k = 10, temperature = 1 } = options;
-  const { vocabSize, contextLength } = model.config;
+  const { textLength: contextLength, config: { vocabSize } } = model;
   expectPrompt("topNextTokens", tokens, vocabSize);
   expectWhole("topNextTokens", "k", k, 1);
   if (!(temperature > 0 && Number.isFinite(temperature))) {

@@ -14,10 +14,10 @@ import { attentionWeights, selfAttentionWeights } from "../ops/attention_weights
 import { concatenate } from "../ops/concatenate.ts";
 import { add } from "../ops/binary.ts";
 import { reshape } from "../ops/reshape.ts";
-import { rotary } from "../ops/rotary.ts";
+import { rotary, type RotaryOptions } from "../ops/rotary.ts";
 import { slice } from "../ops/slice.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { type Tensor, tensor } from "../tensor/tensor.ts";
 import {
   type BlockConfig,
   blockConfig,
@@ -30,6 +30,7 @@ import { type BlockWeights, sameWeights } from "./initial_weights.ts";
 import { layerRandom, normal } from "./initializers.ts";
 import { Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
+import { cachedPrefix } from "./virtual_tokens.ts";
 
 /** Options of `Attention` that are not part of a block's configuration. */
 export interface AttentionLayerOptions {
@@ -65,6 +66,12 @@ export interface AttendOptions {
   addedValues?: Tensor;
   /** Keys and values of earlier tokens; those of `x` are appended. Default: none. */
   cache?: LayerCache;
+  /**
+   * Keys and values before all tokens, [B,P,2·Hkv·D] = [k | v], which every query sees: rotary
+   * positions begin at P, and the keys are not rotated. For self-attention without ALiBi, windows
+   * and a cache, which would hold them. Default: none.
+   */
+  prefix?: Tensor;
   /** Added to the result in the output projection's kernel. Default: none. */
   residual?: Tensor;
   /** Receives the weights of this call before dropout, [B,H,T,S]; not with a cache. */
@@ -86,6 +93,7 @@ const CALL_OPTIONS: OptionNames<AttendOptions> = {
   scoreBias: true,
   addedValues: true,
   cache: true,
+  prefix: true,
   residual: true,
   weights: true,
 };
@@ -205,13 +213,26 @@ export class Attention extends Module {
       const got = cache ? "a cache" : weights ? "weights to collect" : "a scoreBias";
       throw new TypeError(`Attention: expected one document a row with ${got}, got several`);
     }
-    const rows = this.#rows(x, options, context);
+    const own = this.#rows(x, options, context);
+    const rows = options.prefix ? this.#behind(options.prefix, own) : own;
     weights?.push(this.#weigh(rows, options));
     if (!cache) return this.#mix(rows, options, context);
     const packed = rows.length === 1 ? rows[0] : concatenate([...rows], { axis: 2 });
     if (x.shape[1] === 1) return attentionDecode(packed, cache, cache.position, this.#heads());
     cacheAppend(cache, packed, cache.position);
-    return this.#mix(rows, options, context);
+    const all = cache.virtualTokens ? this.#behind(cachedPrefix(cache), rows) : rows;
+    return this.#mix(all, options, context);
+  }
+
+  /** Queries, and keys and values with those of a prefix before them. */
+  #behind(prefix: Tensor, rows: Rows): Rows {
+    const [q, k, v] = this.#apart(rows);
+    const [, , width] = k.shape;
+    const [keys, values] = [
+      slice(prefix, { axis: 2, end: width }),
+      slice(prefix, { axis: 2, start: width }),
+    ];
+    return [q, concatenate([keys, k], { axis: 1 }), concatenate([values, v], { axis: 1 })];
   }
 
   /**
@@ -280,17 +301,14 @@ export class Attention extends Module {
 
   /** Queries, keys and values, normalized and rotated if the configuration says so. */
   #rows(x: Tensor, call: AttendOptions, context?: ForwardContext): Rows {
-    const { source, cache, addedValues } = call;
+    const { source, addedValues } = call;
     const { heads, keyValueHeads = heads, positions } = this.config;
     const projected = this.#withAdded(this.#project(x, source, context), addedValues);
     const rows = this.#normalized(projected);
     if (positions !== "rotary" || source) return rows;
     const places = context?.options.documents?.positions;
     const turn = (rows: Tensor, heads: number) =>
-      places ? this.#rotatedAt(places, rows, heads) : this.#rotated(rows, heads, {
-        position: cache?.position,
-        positions: cache?.keys.shape[2],
-      });
+      places ? this.#rotatedAt(places, rows, heads) : this.#rotated(rows, heads, placeOf(x, call));
     if (rows.length === 1) return [turn(rows[0], heads + keyValueHeads)];
     const [q, k, v] = rows;
     return [turn(q, heads), turn(k, keyValueHeads), v];
@@ -343,11 +361,7 @@ export class Attention extends Module {
     return this.#rotated(single, heads, { position, positions: time }).view(rows.shape);
   }
 
-  #rotated(
-    rows: Tensor,
-    heads: number,
-    { position, positions }: { position?: Tensor; positions?: number },
-  ): Tensor {
+  #rotated(rows: Tensor, heads: number, place: Place): Tensor {
     const { rotaryBase, rotaryDimensions, rotaryScaling } = this.config;
     return rotary(rows, {
       heads,
@@ -355,10 +369,21 @@ export class Attention extends Module {
       dimensions: rotaryDimensions,
       base: rotaryBase,
       scaling: rotaryScaling,
-      position,
-      positions,
+      ...place,
     });
   }
+}
+
+/** The position of a sequence's first row, and positions in the table of angles. */
+type Place = Pick<RotaryOptions, "position" | "positions">;
+
+/** The first position is behind what a cache holds, or behind a prefix. */
+function placeOf(x: Tensor, { cache, prefix }: AttendOptions): Place {
+  if (cache) return { position: cache.position, positions: cache.keys.shape[2] };
+  if (!prefix) return {};
+  const [, count] = prefix.shape;
+  const position = tensor(Int32Array.of(count), { device: x.device });
+  return { position, positions: count + x.shape[1] };
 }
 
 /** The norm of each head, of `size` D: rows [B,T,heads·D] → [B,T,heads·D]. */

@@ -13,6 +13,7 @@ import { recompute } from "../tensor/recompute.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Attention, type AttentionLayerOptions } from "./attention.ts";
 import { type BlockConfig, blockConfig, type BlockConfigInput } from "./block_config.ts";
+import type { Bottleneck } from "./bottleneck.ts";
 import { ForwardContext, type LayerCache } from "./context.ts";
 import { FeedForward } from "./feed_forward.ts";
 import { type BlockWeights, sameWeights } from "./initial_weights.ts";
@@ -48,6 +49,8 @@ export interface BlockInput {
   addedValues?: Tensor;
   /** Keys and values of earlier tokens. Default: none. */
   cache?: LayerCache;
+  /** As in `AttendOptions`. Default: none. */
+  prefix?: Tensor;
 }
 
 const OPTIONS: OptionNames<BlockOptions> = {
@@ -67,6 +70,7 @@ const INPUT: OptionNames<BlockInput> = {
   scoreBias: true,
   addedValues: true,
   cache: true,
+  prefix: true,
 };
 
 /** A layer with its norms and its dropout. */
@@ -75,6 +79,7 @@ interface Half {
   readonly layer: (input: Tensor, residual?: Tensor) => Tensor;
   readonly norm: NormLayer | undefined;
   readonly outputNorm: NormLayer | undefined;
+  readonly bottleneck: Bottleneck | undefined;
   readonly dropout: number;
 }
 
@@ -115,6 +120,8 @@ export class Block extends Module {
   readonly feedForward: FeedForward;
   /** The norm of what the feed-forward adds; undefined unless `sandwich`. */
   readonly outputNorm2: NormLayer | undefined;
+  /** After self-attention and after the feed-forward; see `attachBottleneck`. */
+  bottlenecks: { readonly attention: Bottleneck; readonly feedForward: Bottleneck } | undefined;
 
   /**
    * Draws the matrices from the options' initializers and sets biases to 0.
@@ -178,15 +185,19 @@ export class Block extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     checkOptions("Block", input, INPUT);
-    const { memory, scoreBias, addedValues } = input;
+    const { memory, scoreBias, addedValues, prefix } = input;
     if ((this.crossAttention === undefined) !== (memory === undefined)) {
       const [has, got] = [this.crossAttention ? "cross-" : "no cross-", memory ?? "none"];
       throw new TypeError(`Block: it has ${has}attention, and as memory it got ${got}`);
     }
     if (!context.options.recomputeActivations) return this.#compute(x, input, context);
     const passes = [context, context.fork()];
-    const given = [x, memory, scoreBias, addedValues].filter((tensor) => tensor !== undefined);
-    const inputs = [...given, ...this.parameters(), ...updatesOf(this)];
+    const given = [x, memory, scoreBias, addedValues, prefix];
+    const inputs = [
+      ...given.filter((tensor) => tensor !== undefined),
+      ...this.parameters(),
+      ...addedTo(this),
+    ];
     return recompute(() => this.#compute(x, input, passes.shift()!), inputs);
   }
 
@@ -211,19 +222,21 @@ export class Block extends Module {
   #halves(input: BlockInput, context: ForwardContext) {
     const { attention, feedForward, norm1, norm2, outputNorm1, outputNorm2 } = this;
     const { dropout, attentionOutputDropout = dropout } = this.config;
-    const { lengths: keyLengths, cache, scoreBias, addedValues } = input;
+    const { lengths: keyLengths, cache, scoreBias, addedValues, prefix } = input;
     const weights = context.options.attentionWeights;
-    const options = { keyLengths, cache, scoreBias, addedValues, weights };
+    const options = { keyLengths, cache, scoreBias, addedValues, prefix, weights };
     const attend: Half = {
       layer: (x, residual) => attention.forward(x, { ...options, residual }, context),
       norm: norm1,
       outputNorm: outputNorm1,
+      bottleneck: this.bottlenecks?.attention,
       dropout: attentionOutputDropout,
     };
     const feed: Half = {
       layer: (x, residual) => feedForward.forward(x, residual, context),
       norm: norm2,
       outputNorm: outputNorm2,
+      bottleneck: this.bottlenecks?.feedForward,
       dropout,
     };
     return { attend, cross: this.#cross(input, context), feed };
@@ -239,6 +252,7 @@ export class Block extends Module {
       layer: (x, residual) => crossAttention.forward(x, { ...options, residual }, context),
       norm: crossNorm,
       outputNorm: crossOutputNorm,
+      bottleneck: undefined,
       dropout: attentionOutputDropout,
     };
   }
@@ -249,18 +263,22 @@ function normalize(x: Tensor, norm: NormLayer | undefined): Tensor {
   return norm?.forward(x) ?? x;
 }
 
-/** x + dropout(norm(layer(input))); without norm and dropout, the layer's kernel adds x. */
+/**
+ * x + dropout(norm(bottleneck(layer(input)))); with the layer alone, its kernel adds x.
+ */
 function addLayer(x: Tensor, input: Tensor, half: Half, context: ForwardContext): Tensor {
-  const { layer, outputNorm, dropout } = half;
-  if (!outputNorm && !context.drops(dropout)) return layer(input, x);
-  const value = layer(input);
+  const { layer, outputNorm, bottleneck, dropout } = half;
+  if (!outputNorm && !bottleneck && !context.drops(dropout)) return layer(input, x);
+  const value = bottleneck?.forward(layer(input)) ?? layer(input);
   return add(x, context.dropout(normalize(value, outputNorm), dropout));
 }
 
-/** The matrices of the low-rank updates within a module. */
-function updatesOf(module: Module): Tensor[] {
-  const layers = [...linearLayers(module).values()];
-  return layers.flatMap(({ updates }) => updates.flatMap(({ a, b }) => [a, b]));
+/** The parameters of adapters within a block: low-rank updates and bottlenecks. */
+function addedTo(block: Block): Tensor[] {
+  const layers = [...linearLayers(block).values()];
+  const updates = layers.flatMap(({ updates }) => updates.flatMap(({ a, b }) => [a, b]));
+  const bottlenecks = Object.values(block.bottlenecks ?? {});
+  return [...updates, ...bottlenecks.flatMap((bottleneck) => bottleneck.parameters())];
 }
 
 /** Tensors [B,…], one for each block, as one: [B,L,…]. */

@@ -9,6 +9,7 @@ import type { AttentionOptions } from "../ops/attention_layout.ts";
 import { dropout } from "../ops/dropout.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { behind } from "./virtual_tokens.ts";
 
 /** The key-value cache of generation: keys and values of each layer, and the next position. */
 export interface Cache {
@@ -16,12 +17,16 @@ export interface Cache {
   readonly layers: readonly KeyValueCache[];
   /** Tokens that the caches hold: i32 [1] for all sequences, or [B], one for each. */
   readonly position: Tensor;
+  /** How many virtual tokens come before those, in the first places of the tables. Default: 0. */
+  readonly virtualTokens?: number;
 }
 
 /** One layer's part of a `Cache`. */
 export interface LayerCache extends KeyValueCache {
-  /** As `Cache.position`. */
+  /** The place of the next token in the tables: `Cache.position`, virtual tokens included. */
   readonly position: Tensor;
+  /** As `Cache.virtualTokens`. */
+  readonly virtualTokens?: number;
 }
 
 /** The documents that share the rows of a batch. */
@@ -114,6 +119,15 @@ export class ForwardContext {
   /** The cache of layer number `layer`, counted from 0; undefined without a cache. */
   cacheOf(layer: number): LayerCache | undefined {
     const { cache } = this.options;
-    return cache && { ...cache.layers[layer], position: cache.position };
+    if (!cache) return undefined;
+    const { layers, virtualTokens } = cache;
+    return { ...layers[layer], position: this.cachePosition()!, virtualTokens };
+  }
+
+  /** Where the cache's tables get the next token; undefined without a cache. */
+  cachePosition(): Tensor | undefined {
+    const { cache } = this.options;
+    if (!cache?.virtualTokens) return cache?.position;
+    return behind(cache.position, cache.virtualTokens, cache.layers[0].keys.shape[2]);
   }
 }

@@ -10,6 +10,8 @@ import { describe } from "../errors.ts";
 import { Random } from "../random.ts";
 import { sameShape } from "../shape.ts";
 import { add, mul } from "../ops/binary.ts";
+import { cacheAppend } from "../ops/attention_decode.ts";
+import { concatenate } from "../ops/concatenate.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { embedding } from "../ops/embedding.ts";
 import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
@@ -17,6 +19,7 @@ import { quantizedLinear } from "../ops/quantized_linear.ts";
 import type { QuantizedMatrix } from "../ops/quantized_matrix.ts";
 import { linear } from "../ops/matmul.ts";
 import { reshape } from "../ops/reshape.ts";
+import { slice } from "../ops/slice.ts";
 import { checkOptions } from "../options.ts";
 import { tanh } from "../ops/unary.ts";
 import { scope } from "../tensor/scope.ts";
@@ -24,13 +27,14 @@ import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { Block, byLayer } from "./block.ts";
 import { headSizeOf } from "./block_config.ts";
 import { layerConfig, type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
-import { type Cache, ForwardContext } from "./context.ts";
+import { type Cache, ForwardContext, type LayerCache } from "./context.ts";
 import { expectIds } from "./expect_ids.ts";
 import { gpt2Weights, type InitialOptions, type InitialWeights } from "./initial_weights.ts";
 import type { Initializer } from "./initializers.ts";
 import { Embedding, Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleGroup, ModuleList, type Parts } from "./module.ts";
 import { sinusoidalPositions } from "./positions.ts";
+import { forEachText, ofLayer, rowNumbers, type VirtualTokens } from "./virtual_tokens.ts";
 
 /** Options of `GPT`. */
 export interface GPTOptions extends InitialOptions {
@@ -73,6 +77,8 @@ export class GPT extends Module {
   readonly head: Linear | undefined;
   /** The token table in 16, 8 or 4 bits if it serves as the head; see `quantize`. */
   quantizedHead: QuantizedMatrix | undefined;
+  /** Learned vectors before every text; see `attachPrefix` and `attachPrompt`. */
+  virtualTokens: VirtualTokens | undefined;
   readonly #fixedPositions: Tensor | undefined;
 
   /**
@@ -119,6 +125,11 @@ export class GPT extends Module {
     }
   }
 
+  /** The longest text, in tokens: the context length without the virtual tokens. */
+  get textLength(): number {
+    return this.config.contextLength - (this.virtualTokens?.count ?? 0);
+  }
+
   /** `transformer.wte`, `.wpe`, `.wve`, `.h`, `.ln_f` and, if the head is untied, `lm_head`. */
   override parts(): Parts {
     const transformer = new ModuleGroup({
@@ -162,26 +173,59 @@ export class GPT extends Module {
           "model.loss(ids, targets) takes targets",
       );
     }
-    const { contextLength, dropout, embeddingDropout = dropout, embeddingScale } = this.config;
-    expectIds("GPT", ids, contextLength);
-    const positions = this.positions?.weight ?? this.#fixedPositions;
-    const embedded = this.#embedded(ids, positions, context);
-    const scaled = embeddingScale === undefined ? embedded : mul(embedded, embeddingScale);
-    let x = context.dropout(this.embeddingNorm?.forward(scaled) ?? scaled, embeddingDropout);
+    const { dropout, embeddingDropout = dropout, layers } = this.config;
+    const { cache, documents } = context.options;
+    expectIds("GPT", ids, this.textLength);
+    this.#expectCache(cache);
+    if (documents && this.virtualTokens) {
+      throw new TypeError("GPT: expected one document a row with virtual tokens, got several");
+    }
+    const before = cache ? undefined : this.virtualTokens; // a cache begins with them
+    const embedded = this.#embedded(ids, before, context);
+    const prefix = before?.kind === "prefix" ? forEachText(before, ids.shape[0]) : undefined;
+    let x = context.dropout(this.embeddingNorm?.forward(embedded) ?? embedded, embeddingDropout);
     for (const [layer, block] of this.blocks.items.entries()) {
       yield x;
       const addedValues = this.valueTables[layer]?.forward(ids);
-      x = block.forward(x, { cache: context.cacheOf(layer), addedValues }, context);
+      const input = { addedValues, prefix: prefix && ofLayer(prefix, layer, layers) };
+      x = block.forward(x, { cache: context.cacheOf(layer), ...input }, context);
     }
-    return this.finalNorm?.forward(x) ?? x;
+    const text = before?.kind === "prompt" ? slice(x, { axis: 1, start: before.count }) : x;
+    return this.finalNorm?.forward(text) ?? text;
+  }
+
+  /** The scaled vectors of the tokens with their positions, after those of a learned prompt. */
+  #embedded(ids: Tensor, before: VirtualTokens | undefined, context: ForwardContext): Tensor {
+    const { embeddingScale } = this.config;
+    const all = this.positions?.weight ?? this.#fixedPositions;
+    const positions = all && before ? slice(all, { axis: 0, start: before.count }) : all;
+    const embedded = this.#placed(ids, positions, context);
+    const scaled = embeddingScale === undefined ? embedded : mul(embedded, embeddingScale);
+    if (before?.kind !== "prompt") return scaled;
+    return concatenate([this.#promptRows(before, ids.shape[0]), scaled], { axis: 1 });
+  }
+
+  /** A learned prompt at the first positions, for each of `batch` texts: [B,P,C]. */
+  #promptRows({ values, count }: VirtualTokens, batch: number): Tensor {
+    const positions = this.positions?.weight ?? this.#fixedPositions;
+    return embedding(values, rowNumbers(batch, count, values), { positions });
+  }
+
+  #expectCache(cache: Cache | undefined): void {
+    const { count = 0 } = this.virtualTokens ?? {};
+    if (!cache || (cache.virtualTokens ?? 0) === count) return;
+    throw new Error(
+      `GPT: expected a cache of ${count} virtual tokens, as the model has them now, got one of ` +
+        `${cache.virtualTokens ?? 0}; make another with makeCache`,
+    );
   }
 
   /** token + position: ids i32 [B,T] → [B,T,C]. */
-  #embedded(ids: Tensor, positions: Tensor | undefined, context: ForwardContext): Tensor {
-    const { cache, documents } = context.options;
+  #placed(ids: Tensor, positions: Tensor | undefined, context: ForwardContext): Tensor {
+    const { documents } = context.options;
     if (this.tokens.quantized) return this.tokens.forward(ids);
     if (!documents || !positions) {
-      return embedding(this.tokens.weight, ids, { positions, offset: cache?.position });
+      return embedding(this.tokens.weight, ids, { positions, offset: context.cachePosition() });
     }
     const tokens = embedding(this.tokens.weight, ids);
     return add(tokens, embedding(positions, documents.positions));
@@ -206,7 +250,7 @@ export class GPT extends Module {
    */
   loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const { width } = this.config;
-    expectIds("GPT.loss", targets, this.config.contextLength, "targets");
+    expectIds("GPT.loss", targets, this.textLength, "targets");
     if (!sameShape(ids.shape, targets.shape)) {
       throw new TypeError(`GPT.loss: expected a target for each id; got ${ids} and ${targets}`);
     }
@@ -221,7 +265,8 @@ export class GPT extends Module {
 
   /**
    * ids i32 [B,T] → the weights of attention [B,L,H,T,T]: of each layer and head, rows queries,
-   * columns keys. No gradient flows. RangeError as for `forward`.
+   * columns keys; virtual tokens come first, among the keys, and those of a prompt among the queries
+   * too. No gradient flows. RangeError as for `forward`.
    *
    * ```ts
    * import { GPT, openDevice, tensor } from "../../mod.ts";
@@ -241,20 +286,55 @@ export class GPT extends Module {
   }
 
   /**
-   * An empty key-value cache for generating `batch` sequences of at most `length` tokens, default
-   * the context length.
+   * A key-value cache for generating `batch` sequences of at most `length` tokens, default the
+   * longest text. It holds the virtual tokens, if there are any, and nothing else.
    */
-  makeCache(batch: number, length: number = this.config.contextLength): Cache {
+  makeCache(batch: number, length: number = this.textLength): Cache {
     const { layers, heads, keyValueHeads = heads } = this.config;
-    const shape = [batch, keyValueHeads, length, headSizeOf(this.config)];
+    const { count: virtualTokens = 0 } = this.virtualTokens ?? {};
+    const shape = [batch, keyValueHeads, length + virtualTokens, headSizeOf(this.config)];
     const device = this.tokens.weight.device;
-    return {
+    const cache = {
       layers: Array.from({ length: layers }, () => ({
         keys: zeros(shape, { device }),
         values: zeros(shape, { device }),
       })),
       position: zeros([1], { dtype: "i32", device }),
+      virtualTokens,
     };
+    this.fillCache(cache);
+    return cache;
+  }
+
+  /**
+   * Writes the virtual tokens to the first places of a cache whose position is 0.
+   *
+   * @internal
+   */
+  fillCache(cache: Cache): void {
+    const { virtualTokens } = this;
+    if (!virtualTokens) return;
+    const [batch] = cache.layers[0].keys.shape;
+    const caches = cache.layers.map((layer) => ({ ...layer, position: cache.position }));
+    scope(() => {
+      if (virtualTokens.kind === "prefix") {
+        return appendPrefix(caches, forEachText(virtualTokens, batch));
+      }
+      const prompt = this.#promptRows(virtualTokens, batch);
+      let x = this.embeddingNorm?.forward(prompt) ?? prompt;
+      for (const [layer, block] of this.blocks.items.entries()) {
+        x = block.forward(x, { cache: caches[layer] });
+      }
+    });
+  }
+}
+
+/** Puts a prefix [B, P, 2·L·n] into the layers' caches. */
+function appendPrefix(caches: readonly LayerCache[], prefix: Tensor): void {
+  for (const [layer, cache] of caches.entries()) {
+    const rows = ofLayer(prefix, layer, caches.length);
+    const queries = zeros([...rows.shape.slice(0, 2), 1], { device: rows.device });
+    cacheAppend(cache, concatenate([queries, rows], { axis: 2 }), cache.position);
   }
 }
 

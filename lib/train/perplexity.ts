@@ -61,7 +61,7 @@ export async function perplexity(
 ): Promise<Perplexity> {
   expectModel("perplexity", model);
   checkOptions("perplexity", options, { stride: true, batchSize: true });
-  const { vocabSize, contextLength } = model.config;
+  const { textLength: contextLength, config: { vocabSize } } = model;
   expectIds("perplexity", tokens, vocabSize);
   if (tokens.length < 2) {
     throw new RangeError(`perplexity: expected at least two tokens, got ${tokens.length}`);

@@ -77,7 +77,7 @@ export class Conversation {
   /** The ids of the conversation, without its first turns if it grew too long. */
   async #fittingTokens(): Promise<Uint32Array> {
     const { model, tokenizer } = this.#opened;
-    const { contextLength } = model.config;
+    const { textLength: contextLength } = model;
     const room = contextLength - Math.min(this.#maxNewTokens, Math.ceil(contextLength / 2));
     for (;;) {
       const text = await userInput(() => chatText(tokenizer, this.#messages));

@@ -1,6 +1,6 @@
 """Adapters that Python's PEFT made, on the small models of pretrained_reference.py, and their logits in float64.
 
-    python3 tests/golden/peft_reference.py && deno fmt tests/golden      writes peft.json, peft_classifiers.json
+    python3 tests/golden/peft_reference.py && deno fmt tests/golden      writes peft.json, peft_classifiers.json, peft_prompts.json
     python3 tests/golden/peft_reference.py MODEL ADAPTER LOGITS          compares an adapter that Folio saved
 
 Versions: torch 2.13, transformers 5.18, peft 0.21. As for the models' weights, every number of an adapter is a
@@ -17,7 +17,7 @@ import tempfile
 
 import numpy as np
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
@@ -33,6 +33,11 @@ ADAPTERS = {
 CLASSIFIERS = {
     "bert": dict(r=2, lora_alpha=4, modules_to_save=["pooler"]),
     "distilbert": dict(r=2, lora_alpha=6, target_modules=["q_lin", "v_lin", "ffn.lin1"]),
+}
+
+PROMPTS = {
+    "gpt2": PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3),
+    "llama": PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3),
 }
 
 
@@ -99,6 +104,31 @@ def make(name, options, kind=AutoModelForCausalLM, task="CAUSAL_LM"):
     }
 
 
+def make_prompt(name, options):
+    golden = json.loads((FOLDER / f"{name}.json").read_text())
+    with tempfile.TemporaryDirectory() as place:
+        folder = pathlib.Path(place)
+        get_peft_model(base_model(golden, folder), options).save_pretrained(folder / "adapter")
+        key, shape = "prompt_embeddings", shape_in(folder / "adapter")
+        save_file({key: weight(key, shape)}, folder / "adapter" / "adapter_model.safetensors", metadata={"format": "pt"})
+        config = json.loads((folder / "adapter" / "adapter_config.json").read_text())
+        config["base_model_name_or_path"] = name
+        again = PeftModel.from_pretrained(base_model(golden, folder), folder / "adapter").eval()
+        ids = torch.tensor(golden["inputs"])[:, :12]
+        with torch.no_grad():
+            logits = again.double()(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[:, -12:].numpy()
+    return {
+        "config": config,
+        "shape": list(shape),
+        "logits": base64.b64encode(logits.astype("<f4").tobytes()).decode(),
+    }
+
+
+def shape_in(folder):
+    (tensor,) = load_file(folder / "adapter_model.safetensors").values()
+    return tensor.shape
+
+
 def compare(model, adapter, logits):
     expected = json.loads(pathlib.Path(logits).read_text())
     if "labels" in expected:
@@ -121,6 +151,8 @@ if len(sys.argv) > 1:
 else:
     causal = {name: make(name, options) for name, options in ADAPTERS.items()}
     (FOLDER / "peft.json").write_text(json.dumps(causal))
+    prompts = {name: make_prompt(name, options) for name, options in PROMPTS.items()}
+    (FOLDER / "peft_prompts.json").write_text(json.dumps(prompts))
     kind = AutoModelForSequenceClassification
     classifiers = {name: make(name, options, kind, "SEQ_CLS") for name, options in CLASSIFIERS.items()}
     (FOLDER / "peft_classifiers.json").write_text(json.dumps(classifiers))

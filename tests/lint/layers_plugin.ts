@@ -62,12 +62,12 @@ const PARTS: readonly Part[] = [
   // mod.ts is imported by browsers too, and lib/cli needs Deno as soon as it is loaded.
   { at: "mod.ts", from: TRAIN },
   { at: "lib/kernel/", from: OPS },
-  // A script and its own parts; scripts/generation/ and scripts/comparison/ are shared by two.
+  // A script and its own parts; scripts/generation/, comparison/ and classify/ are shared.
   { at: "scripts/", from: SCRIPT },
   { at: "scripts/train", from: [...SCRIPT, "scripts/train/"] },
   {
     at: "scripts/finetune",
-    from: [...SCRIPT, "scripts/finetune/", "scripts/train/"],
+    from: [...SCRIPT, "scripts/finetune/", "scripts/train/", "scripts/classify/"],
   },
   {
     at: "scripts/sweep",
@@ -79,7 +79,8 @@ const PARTS: readonly Part[] = [
     from: [...SCRIPT, "scripts/comparison/", "scripts/train/record.ts"],
   },
   { at: "scripts/generation/", from: [...SCRIPT, "scripts/generation/"] },
-  { at: "scripts/merge", from: [...SCRIPT, "scripts/generation/"] },
+  { at: "scripts/merge", from: [...SCRIPT, "scripts/generation/", "scripts/classify/"] },
+  { at: "scripts/classify", from: [...SCRIPT, "scripts/classify/"] },
   { at: "scripts/sample", from: [...SCRIPT, "scripts/generation/"] },
   { at: "scripts/chat", from: [...SCRIPT, "scripts/chat/", "scripts/generation/"] },
   { at: "scripts/transformers", from: [...SCRIPT, "scripts/transformers/"] },
