@@ -251,6 +251,27 @@ export { holdsCheckpoint, loadRunState, type RunState } from "./lib/train/checkp
 export { CheckpointFolder } from "./lib/train/checkpoint_folder.ts";
 export { type Metrics, MetricsLog } from "./lib/train/checkpoint_metrics.ts";
 
+// Preferences
+export {
+  encodePreferences,
+  loadPreferences,
+  type Preference,
+  type PreferencePair,
+} from "./lib/data/preferences.ts";
+export {
+  type AnswerScores,
+  preferenceLoss,
+  type PreferenceOptions,
+  type PreferenceReport,
+  preferenceReport,
+} from "./lib/train/preference_loss.ts";
+export {
+  PreferenceTrainer,
+  type PreferenceTrainerOptions,
+  type ReferencedPair,
+  scorePairs,
+} from "./lib/train/preference_trainer.ts";
+
 // Classification of texts
 export {
   givenParts,

@@ -17,6 +17,7 @@ import { classification, isClassification } from "./finetune/classification.ts";
 import { describeTraining, startModel, trainedParameters } from "./finetune/base.ts";
 import { asTrainFlags, finetuneFlags } from "./finetune/flags.ts";
 import { completedPlan, planFinetune } from "./finetune/plan.ts";
+import { preferenceTraining } from "./finetune/preferences.ts";
 import { completeRun } from "./train/complete_run.ts";
 import { loadTrainData, trainBatches } from "./train/data.ts";
 import { openLiveRun } from "./train/live.ts";
@@ -37,6 +38,7 @@ const command = {
     ["deno task finetune runs/baby --dataset letters.txt", "an adapter on a run"],
     ["deno task finetune ./model --dataset answers.jsonl --rank 16", "on a model in a folder"],
     ["deno task finetune runs/baby --labels sms.tsv --compare", "classify texts, by four methods"],
+    ["deno task finetune runs/baby --preferences pairs.jsonl", "prefer chosen answers (DPO)"],
     ["deno task finetune --out runs/finetune --resume", "continue a run that was stopped"],
   ] as const,
 };
@@ -49,6 +51,12 @@ await runScript(command, async (parsed) => {
       throw new UserError("--labels: one process trains; start it without mpirun");
     }
     return await classification(parsed.flags, parsed.given, location);
+  }
+  if (parsed.flags.preferences !== undefined) {
+    if (world.size > 1) {
+      throw new UserError("--preferences: one process trains; start it without mpirun");
+    }
+    return await preferenceTraining(parsed.flags, parsed.given, location);
   }
   if (world.rank > 0) return await followRun(world, asTrainFlags(parsed.flags, location));
   const { flags, given } = sharedBatch(parsed.flags, parsed.given, world);

@@ -117,6 +117,37 @@ Deno.test("--pack fills rows with several examples: fewer steps an epoch, the sa
   assert.ok(stepsOf(packed) <= stepsOf(separate) / 2, `${stepsOf(packed)}, ${stepsOf(separate)}`);
 });
 
+Deno.test("--preferences trains an adapter by DPO; its mistakes are one line", async () => {
+  await using folder = await withBase();
+  const lines = ROWS.map(({ prompt, completion }) =>
+    JSON.stringify({ prompt, chosen: completion, rejected: `${prompt}` })
+  );
+  await Deno.writeTextFile(`${folder.path}/pairs.jsonl`, lines.join("\n"));
+  const DPO = line("base --preferences pairs.jsonl --device cpu --batch 4 --learning-rate 0.01");
+  const { code, out, err } = await run(
+    "finetune",
+    [...DPO, ...line("--epochs 8 --out dpo")],
+    folder.path,
+  );
+  assert.equal(code, 0, err);
+  assert.match(out, /^pairs {4}22 to learn, 2 held out$/m);
+  assert.match(out, /^epoch 1 {2}step 6\/48 {2}loss 0\.\d+ {2}held-out loss 0\.\d+ {2}preferred /m);
+  const report = JSON.parse(await Deno.readTextFile(`${folder.path}/dpo/report.json`));
+  assert.equal(report.heldOut.accuracy, 1);
+  const greedy = line("base --adapter dpo --device cpu --temperature 0 --prompt 3+1=");
+  assert.equal((await run("sample", greedy, folder.path)).code, 0);
+  const tries: [flags: string, message: RegExp][] = [
+    ["--method words", /--method words: it classifies texts/],
+    ["--context 3", /expected pairs of at most 3 tokens, got none of 24/],
+    ["--beta 0", /--beta/],
+  ];
+  for (const [flags, message] of tries) {
+    refused(await run("finetune", [...DPO, ...line(`${flags} --out x`)], folder.path), message);
+  }
+  const alone = line("base --dataset sums.jsonl --beta 1 --out x");
+  refused(await run("finetune", alone, folder.path), /--beta: it is for --preferences FILE/);
+});
+
 Deno.test("mistakes of finetune are one line, and nothing is written", async () => {
   await using folder = await withBase();
   const before = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();

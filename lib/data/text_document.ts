@@ -45,6 +45,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-function isMessage(value: unknown): value is ChatMessage {
+/** Whether a value is a turn of a conversation. */
+export function isMessage(value: unknown): value is ChatMessage {
   return isObject(value) && ROLES.includes(value.role) && typeof value.content === "string";
 }

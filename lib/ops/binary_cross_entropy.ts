@@ -8,7 +8,6 @@
 import { formatShape, sameShape } from "../shape.ts";
 import { expectType } from "../tensor/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { relu } from "./activation.ts";
 import { add, mul, sub } from "./binary.ts";
 import { mean } from "./reduce.ts";
 import { abs, exp, log, negate } from "./unary.ts";
@@ -35,6 +34,14 @@ export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
       `binaryCrossEntropy: expected targets ${formatShape(logits.shape)}, got ${targets}`,
     );
   }
-  const tail = log(add(1, exp(negate(abs(logits)))));
-  return mean(add(sub(relu(logits), mul(logits, targets)), tail));
+  return mean(sub(softplus(logits), mul(logits, targets)));
+}
+
+/**
+ * ln(1 + eˣ) as (x + |x|)/2 + ln(1 + e^−|x|), which cannot overflow and whose derivative is σ(x)
+ * also at 0, where that of max(x, 0) would be 0.
+ */
+export function softplus(x: Tensor): Tensor {
+  const size = abs(x);
+  return add(mul(add(x, size), 0.5), log(add(1, exp(negate(size)))));
 }

@@ -222,6 +222,8 @@ const OTHERS = [
   "beta2",
   "patience",
   "pack",
+  "preferences",
+  "beta",
   "column",
   "evalEvery",
   "evalBatches",

@@ -91,6 +91,12 @@ export const finetuneFlags = {
         "label, or lines of label, space, text",
       { placeholder: "FILE", shownDefault: "" },
     ),
+    preferences: text(
+      undefined,
+      'prompts with two answers instead: .jsonl of {"prompt","chosen","rejected"}, texts or ' +
+        "messages; the model learns to prefer the chosen ones (DPO)",
+      { placeholder: "FILE", shownDefault: "" },
+    ),
     validation,
     test: text(undefined, "labeled texts to measure the result on", {
       placeholder: "FILE",
@@ -122,6 +128,7 @@ export const finetuneFlags = {
     layers: text(undefined, "blocks to adapt, such as 0,1", { shownDefault: "all" }),
     rslora: toggle(false, "scale by alpha / √rank"),
     bias: choice("none", "biases that are trained too", { choices: ["none", "lora_only", "all"] }),
+    beta: number(0.1, "with --preferences: how dear it is to leave the base", { min: 1e-6 }),
     revision: text(undefined, "branch, tag or commit of a model on the hub", {
       shownDefault: "main",
     }),
@@ -137,7 +144,8 @@ export const finetuneFlags = {
     accumulate: withDefault(accumulate, "1"),
     learningRate: withDefault(
       learningRate,
-      "0.001 for lora, 0.0003 for full, 0.01 for frozen, 0.0005 with --preset",
+      "0.001 for lora, 0.0003 for full, 0.01 for frozen, 0.0005 with --preset; 0.0003 for lora, " +
+        "0.00003 for full with --preferences",
     ),
     minLearningRate: withDefault(minLearningRate, "a tenth of the learning rate; 0 with --preset"),
     warmupSteps: withDefault(warmupSteps, "6 % of the steps; half an epoch with --preset"),

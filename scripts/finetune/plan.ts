@@ -64,6 +64,9 @@ export async function planFinetune(
   for (const name of ["test", "compare", "preset"]) {
     if (given.has(name)) throw new UserError(`--${name}: it is for --labels FILE; leave it out`);
   }
+  if (given.has("beta")) {
+    throw new UserError("--beta: it is for --preferences FILE; leave it out");
+  }
   const folder = flags.out ?? defaultFolder("runs/finetune", flags.resume);
   if (flags.resume) return await restOf(folder, flags, { given, location });
   if (location === undefined) throw new UserError("expected a MODEL to fine-tune; see --help");

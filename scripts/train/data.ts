@@ -167,7 +167,7 @@ function makeTokenizer(text: string, kind: Plan["tokenizer"]): Tokenizer {
 }
 
 /** The value of `--validation`: a fraction of the corpus (default 0.1), or a place to read from. */
-function heldOutChoice(validation: string | undefined): number | string {
+export function heldOutChoice(validation: string | undefined): number | string {
   if (validation === undefined) return 0.1;
   const share = Number(validation);
   if (validation.trim() === "" || Number.isNaN(share)) return validation;

@@ -112,6 +112,7 @@ function worldLines(
 interface SharedRun {
   readonly settings: Plan["settings"];
   readonly reports: Plan["reports"];
+  readonly reading?: Plan["reading"];
   readonly sequencesSeen: number;
   readonly step: number;
   readonly config: ModelConfig;
@@ -138,11 +139,12 @@ export function shareRun(
   const { trainer, plan, data, ends: { adapter } } = parts;
   const { world, model } = trainer;
   if (!world) return [];
-  const { settings, reports, sequencesSeen, step } = plan;
+  const { settings, reports, reading, sequencesSeen, step } = plan;
   const { documents } = data;
   const shared: SharedRun = {
     settings,
     reports,
+    reading,
     sequencesSeen,
     step,
     config: model.config,
