@@ -147,7 +147,7 @@ export class BytePairTokenizer extends Tokenizer {
    * @internal
    */
   override encodeOffsets(text: string): TokenOffsets {
-    const ids = new GrowingIds(), offsets = new GrowingIds(512);
+    const ids = new GrowingIds(), offsets = new GrowingIds();
     const push = (id: number, range: readonly [start: number, end: number]) => {
       ids.push(id);
       for (const place of range) offsets.push(place);

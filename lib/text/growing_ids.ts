@@ -9,8 +9,8 @@ export class GrowingIds {
   #ids: Uint32Array<ArrayBuffer>;
   #length = 0;
 
-  /** Room for `capacity` ids at first, default 256. */
-  constructor(capacity = 256) {
+  /** Room for `capacity` ids at first, default 16: so few take no memory outside the heap. */
+  constructor(capacity = 16) {
     this.#ids = new Uint32Array(Math.max(1, capacity));
   }
 

@@ -141,7 +141,7 @@ export class WordTokenizer extends Tokenizer {
    * @internal
    */
   override encodeOffsets(text: string): TokenOffsets {
-    const ids = new GrowingIds(), offsets = new GrowingIds(512);
+    const ids = new GrowingIds(), offsets = new GrowingIds();
     const push = (id: number, start: number, length: number) => {
       ids.push(id);
       offsets.push(start);

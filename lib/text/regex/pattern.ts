@@ -23,6 +23,8 @@ const MAXIMUM_BYTES = 2 ** 28;
 /** A pattern of a `tokenizer.json`. */
 export class Pattern {
   readonly #program: Program;
+  /** Memory for the results of one search after the other. */
+  #page = new Int32Array();
 
   /**
    * Compiles a pattern.
@@ -40,26 +42,27 @@ export class Pattern {
    * @throws {RangeError} if the text is too long for a pattern that keeps trying
    */
   matches(text: string): number[] {
-    return new Search(this.#program, text).all();
+    const size = pageSize(this.#program, text);
+    if (this.#page.length < size) this.#page = new Int32Array(size);
+    return new Search(this.#program, text, this.#page).all();
   }
 }
 
 /** A stack of groups of three numbers. */
 class Triples {
-  items: Int32Array = new Int32Array(192);
+  readonly items: number[] = [];
   length = 0;
 
   push(first: number, second: number, third: number): void {
-    if (this.length === this.items.length) {
-      const larger = new Int32Array(2 * this.length);
-      larger.set(this.items);
-      this.items = larger;
-    }
-    this.items[this.length] = first;
-    this.items[this.length + 1] = second;
-    this.items[this.length + 2] = third;
-    this.length += 3;
+    this.items[this.length++] = first;
+    this.items[this.length++] = second;
+    this.items[this.length++] = third;
   }
+}
+
+/** The number of integers of a page of results. */
+function pageSize({ states }: Program, text: string): number {
+  return Math.min(PAGE, text.length + 1) * states;
 }
 
 /** One text searched by one program. */
@@ -71,6 +74,7 @@ class Search {
   /** By place and state: 0 if unknown, FAILED, or one more than the end of the match. */
   readonly #pages: (Int32Array | undefined)[] = [];
   readonly #pageSize: number;
+  readonly #firstPage: Int32Array;
   readonly #waiting = new Triples();
   readonly #path = new Triples();
   #bytes = 0;
@@ -78,12 +82,15 @@ class Search {
   /** For each `run`, the end of the last one found and its beginning. */
   readonly #runs: Map<Instruction, [from: number, to: number]> = new Map();
 
-  constructor({ code, start, states }: Program, text: string) {
+  /** @param page memory for the first page: most texts have no other */
+  constructor(program: Program, text: string, page: Int32Array) {
+    const { code, start, states } = program;
     this.#code = code;
     this.#start = start;
     this.#states = states;
     this.#text = text;
-    this.#pageSize = Math.min(PAGE, text.length + 1) * states;
+    this.#pageSize = pageSize(program, text);
+    this.#firstPage = page;
   }
 
   all(): number[] {
@@ -235,7 +242,8 @@ class Search {
     if (this.#bytes > MAXIMUM_BYTES) {
       throw new RangeError("encode: the text is too long for a pattern of the tokenizer; split it");
     }
-    return this.#pages[number] = new Int32Array(this.#pageSize);
+    if (number > 0) return this.#pages[number] = new Int32Array(this.#pageSize);
+    return this.#pages[0] = this.#firstPage.fill(0, 0, this.#pageSize);
   }
 
   /** Results before a place are not needed again, as nothing but `look` goes back. */
