@@ -103,13 +103,13 @@ await runScript(command, async ({ flags }) => {
   for (const seed of flags.seeds.split(",").map(Number)) {
     for (const name of names) {
       const run = { variant: name, seed, steps: flags.steps };
-      const losses = await lossesOf(
+      const { losses, seconds } = await train(
         VARIANTS[name],
         { ...flags, seed },
         corpus,
         tokenizer.vocabSize,
       );
-      const line = JSON.stringify({ ...run, losses });
+      const line = JSON.stringify({ ...run, losses, seconds });
       print(line);
       await Deno.writeTextFile(flags.out, `${line}\n`, { append: true });
     }
@@ -123,8 +123,16 @@ interface RunOptions {
   readonly evalEvery: number;
 }
 
-/** Trains a variant; the losses on held-out text by step. */
-async function lossesOf(
+/** What a run leaves. */
+interface Result {
+  /** Losses on held-out text, by step. */
+  readonly losses: Readonly<Record<number, number>>;
+  /** Time of the training itself, without evaluations. */
+  readonly seconds: number;
+}
+
+/** Trains a variant. */
+async function train(
   variant: Variant,
   { seed, steps, evalEvery }: RunOptions,
   corpus: {
@@ -132,7 +140,7 @@ async function lossesOf(
     readonly validation: Uint16Array | Uint32Array;
   },
   vocabSize: number,
-): Promise<Record<number, number>> {
+): Promise<Result> {
   const { preset = "modern" } = variant;
   const settings: TrainSettings = { ...PRESETS[preset], ...variant.settings, seed, steps };
   const model = makeModel(settings, variant, vocabSize);
@@ -142,9 +150,12 @@ async function lossesOf(
   const batches = new Batches(corpus.train, { ...windows, seed });
   const heldOut = new Batches(corpus.validation, { ...windows, seed: seed ^ 1 });
   const losses: Record<number, number> = {};
+  let milliseconds = 0;
   for (let step = 1; step <= steps; step++) {
+    const before = performance.now();
     trainer.step(batches);
     if (trainer.figuresDue) await trainer.figures();
+    milliseconds += performance.now() - before;
     const last = step === steps;
     if (!last && (evalEvery === 0 || step % evalEvery !== 0)) continue;
     await trainer.figures();
@@ -152,7 +163,7 @@ async function lossesOf(
     losses[step] = Number((await trainer.evaluate(heldOut, last ? 200 : 50)).toFixed(4));
   }
   for (const parameter of model.parameters()) parameter.dispose();
-  return losses;
+  return { losses, seconds: Number((milliseconds / 1e3).toFixed(2)) };
 }
 
 /** The model of the settings, or of the variant's changes, which need not be settings. */
