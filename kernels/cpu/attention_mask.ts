@@ -6,6 +6,7 @@
  */
 import {
   type FunctionBuilder,
+  type FunctionHandle,
   type I32,
   type ParametersOf,
   V128,
@@ -79,7 +80,7 @@ const DOCUMENT_COLUMNS = {
  * Defines a function that sets the scores of a panel's rows before the first keys of their documents
  * to −∞; the first keys are columns of the scores.
  */
-export function defineHideBefore(k: KernelBuilder) {
+export function defineHideBefore(k: KernelBuilder): FunctionHandle<typeof DOCUMENT_COLUMNS> {
   return k.define(DOCUMENT_COLUMNS, (f, { scores, from, to, ...first }) => {
     const firsts = [first.first0, first.first1, first.first2, first.first3]
       .map((column) => f.v128(column.toF32().splat()));
