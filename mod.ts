@@ -430,6 +430,11 @@ export {
   type Pretrained,
 } from "./lib/hub/load_pretrained.ts";
 export {
+  type ClassifierBase,
+  type ClassifierBaseOptions,
+  loadClassifierBase,
+} from "./lib/hub/classifier_base.ts";
+export {
   type Classification,
   type Classifier,
   classify,

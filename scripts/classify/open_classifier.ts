@@ -12,11 +12,10 @@ import {
   loadAdapter,
   loadAdapterConfig,
   loadClassifier,
-  loadPretrained,
+  loadClassifierBase,
   loadTextClassifier,
   loadTokenizer,
   type LoraAdapter,
-  TextClassifier,
   type Tokenizer,
   UserError,
 } from "../../mod.ts";
@@ -79,16 +78,15 @@ async function openAdapter(
   return { model, tokenizer: own ?? ofBase.tokenizer, adapter };
 }
 
-/** A language model gets a head for the labels, which the adapter fills; a classifier has one. */
+/** The base gets a head for the labels, which the adapter fills. */
 async function openBase(
   location: string,
   { labels, revision }: { labels: readonly string[]; revision?: string },
 ): Promise<OpenedClassifier> {
-  const { model, tokenizer } = await fromModelPlace(
+  return await fromModelPlace(
     location,
-    (onProgress) => loadPretrained(location, { revision, onProgress }),
+    (onProgress) => loadClassifierBase(location, { labels, revision, onProgress }),
   );
-  return { model: new TextClassifier(model, { labels }), tokenizer };
 }
 
 async function readLabels(folder: string): Promise<string[] | undefined> {

@@ -44,7 +44,8 @@ export interface ClassifierSettings {
   readonly weightDecay: number;
   readonly beta2: number;
   readonly clip: number;
-  readonly dropout: number;
+  /** Replaces the rates of an encoder's configuration; of a language model, 0 by default. */
+  readonly dropout?: number;
   /** Seed of weights, order of the texts and dropout. */
   readonly seed: number;
   /** The options of `attachLora`, with the method lora. */
@@ -71,7 +72,7 @@ const DEFAULTS = {
 };
 
 /** The defaults that no method changes. */
-const SHARED = { epochs: 3, batch: 32, beta2: 0.999, clip: 1, dropout: 0, seed: 1337 };
+const SHARED = { epochs: 3, batch: 32, beta2: 0.999, clip: 1, seed: 1337 };
 
 /** The flags that are settings. */
 const TYPED = [
@@ -146,7 +147,7 @@ const CHOICES_RULES: { readonly [Name in keyof Required<ClassifierChoices>]: Rul
     weightDecay: SETTING_RULES.weightDecay,
     beta2: SETTING_RULES.beta2,
     clip: realNumber({ min: 0 }),
-    dropout: SETTING_RULES.dropout,
+    dropout: optional(SETTING_RULES.dropout),
     seed: SETTING_RULES.seed,
     adapter: optional(anything),
   }),

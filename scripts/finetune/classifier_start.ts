@@ -13,7 +13,7 @@ import {
   GPT,
   gpt2Weights,
   holdsCheckpoint,
-  loadPretrained,
+  loadClassifierBase,
   type LoraAdapter,
   type LoraOptions,
   lowerCaseWords,
@@ -98,12 +98,15 @@ const DISTILBERT = {
 
 async function fromBase({ settings, task, base, revision }: StartInput): Promise<ClassifierStart> {
   const { method, dropout, seed } = settings;
-  const { model, tokenizer } = await fromModelPlace(
+  const { labels } = task;
+  const { model: classifier, tokenizer } = await fromModelPlace(
     base!,
-    (onProgress) => loadPretrained(base!, { dropout, revision, onProgress }),
+    (onProgress) => {
+      const random = new Random(seed);
+      return loadClassifierBase(base!, { labels, random, dropout, revision, onProgress });
+    },
   );
-  const limit = limitOf(settings, model, base!);
-  const classifier = new TextClassifier(model, { labels: task.labels, random: new Random(seed) });
+  const limit = limitOf(settings, classifier, base!);
   const all = trainable(classifier);
   const total = sizeOf(all);
   if (method === "full") {
@@ -113,27 +116,30 @@ async function fromBase({ settings, task, base, revision }: StartInput): Promise
     ];
     return { classifier, tokenizer, limit, parameters: all, lines };
   }
+  const head = new Map([...all].filter(([name]) => HEAD.test(name)));
   const adapter = method === "lora"
     ? await userInput(() => newAdapter(classifier, settings, base!))
     : undefined;
-  const parameters = adapter?.namedParameters() ??
-    new Map([["score.weight", classifier.score.weight]]);
+  const parameters = adapter?.namedParameters() ?? head;
   const trained = sizeOf(parameters);
   const what = adapter ? `${adapterLine(adapter)} and a head` : "head     the head alone";
   const lines = [
-    `base     ${base}: ${formatItems(total - classifier.score.weight.size, "parameter")}, frozen`,
+    `base     ${base}: ${formatItems(total - sizeOf(head), "parameter")}, frozen`,
     `${what}: ${formatCount(trained)} trained (${(100 * trained / total).toPrecision(2)} %)`,
     memoryTaken({ frozen: 4 * total, trained: 4 * trained }),
   ];
   return { classifier, tokenizer, limit, adapter, parameters, lines };
 }
 
+/** Parameters of a head: of a language model's, or of an encoder's. */
+const HEAD = /^(score|pooler|pooler_norm|classifier)\./;
+
 /** The longest text that is read unless the user says otherwise, in tokens. */
 const LONGEST = 256;
 
 function limitOf(
   { context }: ClassifierSettings,
-  { config: { contextLength } }: GPT,
+  { config: { contextLength } }: Classifier,
   base: string,
 ): number {
   if (context === undefined) return Math.min(LONGEST, contextLength);
@@ -144,10 +150,10 @@ function limitOf(
 }
 
 function newAdapter(
-  classifier: TextClassifier,
+  classifier: Classifier,
   { adapter, seed }: ClassifierSettings,
   base: string,
-): LoraAdapter<TextClassifier> {
+): LoraAdapter<Classifier> {
   const modules = holdsCheckpoint(base) ? { modules: "all-linear" } : {};
   const options: LoraOptions = { ...modules, ...adapter };
   return attachLora(classifier, { ...options, random: new Random(seed) });

@@ -153,7 +153,7 @@ export const finetuneFlags = {
     beta1: withDefault(beta1, "0.9"),
     beta2: withDefault(beta2, "0.999"),
     clip: withDefault(clip, "1"),
-    dropout: withDefault(dropout, "0; 0.2 with --preset"),
+    dropout: withDefault(dropout, "0, or the encoder's own; 0.2 with --preset"),
     patience,
     seed,
   }),
