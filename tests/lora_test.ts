@@ -220,6 +220,8 @@ const REFUSED: Readonly<Record<string, [options: object, message: RegExp]>> = {
     { modules: ["c_atn"] },
     /"c_atn"; the nearest is "c_attn"; the model has c_attn, c_proj, c_fc$/,
   ],
+  "a token table": [{ modules: ["c_attn", "wte"] }, /"wte", which is a token or position table/],
+  "a tied head": [{ modules: ["lm_head"] }, /"lm_head", which is .* or a head tied to one/],
   "a regular expression that matches nothing": [{ modules: "q_proj" }, /match a layer/],
   "a malformed regular expression": [{ modules: "(" }, /regular expression/],
   "layers beside a regular expression": [{ modules: ".*", layers: 1 }, /list of names/],

@@ -133,6 +133,26 @@ forEachDevice("an adapter of another base names the tensor and both shapes", asy
   await Deno.remove(folder, { recursive: true });
 });
 
+forEachDevice("an adapter on a token table, or with a whole one, is refused by name", async () => {
+  const { shapes, config } = ADAPTERS.gpt2;
+  const { base, adapter } = await folders("gpt2");
+  const { model } = await loadPretrained(base, { dropout: 0, tokenizer: false });
+  const tries: [key: string, shape: number[], message: RegExp][] = [
+    [
+      "wte.lora_embedding_A",
+      [2, 61],
+      /lora_embedding_A \[2,61\].*; adapters on token tables are not/,
+    ],
+    ["wte.weight", [99, 32], /a whole token table of 99 rows, .* and the base's has \d+$/],
+  ];
+  for (const [key, shape, message] of tries) {
+    const more = { ...shapes, [`base_model.model.transformer.${key}`]: shape };
+    await writeAdapter(adapter, { config, shapes: more });
+    await assert.rejects(() => loadAdapter(adapter, model), message);
+  }
+  await Deno.remove(base.slice(0, -"/base".length), { recursive: true });
+});
+
 Deno.test("a folder without an adapter, or with a pickle, is refused in one line", async () => {
   const folder = await Deno.makeTempDir();
   const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 16 });

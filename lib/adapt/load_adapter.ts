@@ -154,7 +154,7 @@ async function readAdapter<Model extends AdaptableModel>(
   const adapter = new LoraAdapter(model, layers, choices, trainable);
   try {
     await readWhole(adapter, file, unread);
-    expectAllRead(file, unread, adaptableLayers(model));
+    expectAllRead(file, unread, model);
   } catch (error) {
     adapter.detach();
     throw error;
@@ -221,14 +221,22 @@ function expectLayers(file: SafetensorsFile, layers: readonly AdaptedLayer[]): v
 function expectAllRead(
   file: SafetensorsFile,
   unread: ReadonlySet<string>,
-  layers: readonly AdaptableLayer[],
+  model: AdaptableModel,
 ): void {
   if (unread.size === 0) return;
   const [key] = unread;
-  const table = /(lora_embedding_[AB]|embed_tokens|wte|lm_head)/.test(key);
-  const advice = table ? "; adapters on token tables are not supported" : "";
+  const { shape } = file.tensors.get(key)!;
   throw new SyntaxError(
-    `${file.name}: ${key} ${formatShape(file.tensors.get(key)!.shape)} belongs to none of the ` +
-      `model's ${layers.length} linear layers${advice}`,
+    `${file.name}: ${key} ${formatShape(shape)} belongs to none of the model's ` +
+      `${adaptableLayers(model).length} linear layers${tableAdvice(key, shape, model)}`,
   );
+}
+
+/** Why a tensor of a token table is not read: an adapter on it, or a vocabulary that was resized. */
+function tableAdvice(key: string, [rows]: Shape, model: AdaptableModel): string {
+  if (/\.lora_embedding_[AB]$/.test(key)) return "; adapters on token tables are not supported";
+  if (!/\.(wte|embed_tokens|embed_in|word_embeddings|lm_head)\./.test(key)) return "";
+  const own = tokensOf(model).weight.shape[0];
+  return `; the adapter holds a whole token table of ${rows} rows, as with a resized vocabulary, ` +
+    `and the base's has ${own}`;
 }

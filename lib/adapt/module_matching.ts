@@ -67,6 +67,9 @@ export function matchingLayers(
   );
 }
 
+/** Modules that are tables in some architecture. */
+const TABLES = /(^|\.)(wte|wpe|lm_head|embed_\w+|(word|position|token_type)_embeddings)$/;
+
 function matcher(operation: string, modules: string | readonly string[]) {
   if (typeof modules !== "string") {
     return (name: string) => modules.some((end) => name === end || name.endsWith(`.${end}`));
@@ -114,6 +117,13 @@ function expectNames(
   const isThere = matcherOf(layers);
   const unknown = modules.find((end) => !isThere(end));
   if (unknown === undefined) return;
+  if (TABLES.test(unknown)) {
+    throw new RangeError(
+      `${operation}: expected names of linear layers as modules, got ${JSON.stringify(unknown)}, ` +
+        "which is a token or position table or a head tied to one; an untied head can be adapted, " +
+        "or trained whole with modulesToSave",
+    );
+  }
   const names = endings(layers);
   const close = nearest(unknown, names);
   throw new RangeError(
