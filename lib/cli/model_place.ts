@@ -32,8 +32,10 @@ export async function fromModelPlace<Result>(
   label = place,
 ): Promise<Result> {
   const info = await Deno.stat(place).catch(() => undefined);
-  if (info?.isFile) {
-    throw new UserError(`${label}: it is a file; give the folder of a run or of a model`);
+  if (info?.isFile && !/\.gguf$/i.test(place)) {
+    throw new UserError(
+      `${label}: it is a file; give the folder of a run or of a model, or a GGUF file`,
+    );
   }
   if (!info && /^([.~/\\]|[A-Za-z]:[/\\])/.test(place)) {
     throw new UserError(`${label}: no such folder`);

@@ -8,7 +8,7 @@ import type { Module } from "../nn/module.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { readParameters } from "./parameters.ts";
 import type { RoundedWeight } from "./quantized_weights.ts";
-import type { Weights } from "./weight_files.ts";
+import type { Weights } from "./weights.ts";
 
 /**
  * Fills every parameter of `model`; those in `rounded` are rounded as they are read.

@@ -51,6 +51,14 @@ export function folderRepository(folder: string | URL): Repository {
   };
 }
 
+/** A single file, whatever it is called. */
+export function fileRepository(path: string): Repository {
+  return {
+    name: path,
+    open: () => new Promise((resolve) => resolve(exists(path) ? fileSource(path) : undefined)),
+  };
+}
+
 function exists(path: string): boolean {
   try {
     Deno.statSync(path);

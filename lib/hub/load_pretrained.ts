@@ -36,7 +36,8 @@ import { readText, type Repository, requireText } from "./repository.ts";
 import { roundedWeights, roundingOf, roundOthers, type WeightType } from "./quantized_weights.ts";
 import { withStoredHead } from "./stored_head.ts";
 import type { TextEnds } from "./text_ends.ts";
-import { openWeights, type Weights } from "./weight_files.ts";
+import { openWeights } from "./weight_files.ts";
+import type { Weights } from "./weights.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
 
 /** How to load a model. */
@@ -89,7 +90,8 @@ export interface Pretrained extends PretrainedConfig, WithTokenizer {
 /**
  * Loads a language model of a family in config.ts's `FORMATS` in Hugging Face's format, one that
  * `savePretrained` saved, or a run of training, from a folder, the `file:`, `http:` or `https:`
- * address of one, or by its name on the hub (`openai-community/gpt2`).
+ * address of one, or by its name on the hub (`openai-community/gpt2`); or a GGUF file by its path or
+ * address, its numbers and tokenizer as llama.cpp reads them.
  *
  * Weights are safetensors, in one file or several, and are read tensor by tensor. Downloads are
  * kept in the Web Cache; one that was interrupted resumes. `HF_ENDPOINT` names another hub,

@@ -7,8 +7,10 @@
  */
 import { UserError } from "../errors.ts";
 import type { OptionNames } from "../options.ts";
+import { filePath } from "../place.ts";
 import { environmentVariable, hubToken } from "./environment.ts";
-import { folderRepository, isFolder } from "./folder_files.ts";
+import { fileRepository, folderRepository, isFolder } from "./folder_files.ts";
+import { ggufModel, splitGgufPlace } from "./gguf_place.ts";
 import { httpRepository } from "./http_repository.ts";
 import type { Repository } from "./repository.ts";
 
@@ -46,7 +48,7 @@ const PART = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?$
 /**
  * Finds the files of a model by a path, a `file:`, `http:` or `https:` address of the folder that
  * holds them, or a name on the hub, `owner/name` or `name`. A folder of that name takes precedence
- * over the hub. The hub is `HF_ENDPOINT`, if that is set, or huggingface.co.
+ * over the hub. A path or an address may also be that of a GGUF file. The hub is `HF_ENDPOINT`, if that is set, or huggingface.co.
  *
  * @throws {UserError} if it is none of these
  * @throws {RangeError} if a revision is given for a place that is not the hub, or is malformed
@@ -56,6 +58,8 @@ export function openRepository(
   options: RepositoryOptions = {},
 ): Repository {
   const address = addressOf(location);
+  const gguf = splitGgufPlace(address?.href.replace(/[?#].*$/, "") ?? `${location}`);
+  if (gguf) return ggufAt(`${location}`, gguf, { address, options });
   if (address) {
     expectNoRevision(options, address.href);
     if (address.protocol === "file:") return folderRepository(address);
@@ -76,6 +80,21 @@ function addressOf(location: string | URL): URL | undefined {
   throw new UserError(
     `model ${location}: expected a folder, a file:, http: or https: address, or a name on the hub`,
   );
+}
+
+/** The model in a file of a folder, or of the folder of an address. */
+function ggufAt(
+  name: string,
+  [folder, file]: readonly [folder: string, file: string],
+  { address, options }: { address: URL | undefined; options: RepositoryOptions },
+): Repository {
+  expectNoRevision(options, name);
+  if (address?.protocol.startsWith("http")) {
+    const files = httpRepository(name, asFolder(new URL(folder)), options);
+    return ggufModel(name, files, decodeURIComponent(file));
+  }
+  const path = address ? filePath(address) : name;
+  return ggufModel(name, fileRepository(path), file);
 }
 
 function asFolder(address: URL): URL {

@@ -10,15 +10,14 @@ import { yieldToEvents } from "../yield_to_events.ts";
 import type { ArchitectureNames, ParameterSource } from "./format.ts";
 import { matchParameters } from "./names.ts";
 import { assertFinite, type ElementRange } from "./safetensors.ts";
-import type { TensorInfo } from "./safetensors_header.ts";
 import { fromStored, isSame, storedShape } from "./stored_layout.ts";
 
 /** Named tensors that can be read one by one: a SafetensorsFile, or several as one. */
 export interface TensorReader {
   /** What to call it in errors. */
   readonly name: string;
-  /** The tensors' entries, in the order of their data. */
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** The tensors' shapes, in the order of their data. */
+  readonly tensors: ReadonlyMap<string, { readonly shape: Shape }>;
   /** A floating-point tensor, or a range of its elements, as float32 in its own buffer. */
   float32(name: string, range?: ElementRange): Promise<Float32Array<ArrayBuffer>>;
 }

@@ -7,6 +7,7 @@
  */
 import { UserError } from "../errors.ts";
 import type { ByteSource } from "./byte_source.ts";
+import type { Weights, WeightsOptions } from "./weights.ts";
 
 /** The files of one model. */
 export interface Repository {
@@ -14,6 +15,8 @@ export interface Repository {
   readonly name: string;
   /** Opens a file; undefined if there is none of that name. */
   open(file: string): Promise<ByteSource | undefined>;
+  /** Opens its weights if they are not in files of safetensors. Default: they are. */
+  openWeights?(options?: WeightsOptions): Promise<Weights>;
 }
 
 /** The maximum size of a text file of a model, in bytes; a configuration takes some thousands. */

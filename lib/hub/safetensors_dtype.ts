@@ -136,6 +136,14 @@ const E4M3 = Float32Array.from({ length: 256 }, (_, i) => {
   return sign * (exponent ? (1 + fraction / 8) * 2 ** (exponent - 7) : fraction / 8 * 2 ** -6);
 });
 
+const PATTERN = new Int32Array(1), NUMBER = new Float32Array(PATTERN.buffer);
+
+/** The number that the pattern of an IEEE binary16 stands for. */
+export function halfToFloat32(half: number): number {
+  PATTERN[0] = halfToFloat(half);
+  return NUMBER[0];
+}
+
 /** IEEE binary16 to the binary32 pattern: 5 exponent bits of bias 15 become 8 of bias 127. */
 function halfToFloat(half: number): number {
   const sign = (half & 0x8000) << 16, exponent = (half >>> 10) & 31, fraction = half & 0x3FF;

@@ -5,12 +5,11 @@
  */
 import { UserError } from "../errors.ts";
 import { hasMoreEntries } from "../json_entries.ts";
-import type { Progress } from "../progress.ts";
-import type { TensorReader } from "./parameters.ts";
 import { progressSource } from "./progress_source.ts";
 import { readText, type Repository } from "./repository.ts";
 import { type ElementRange, SafetensorsFile } from "./safetensors.ts";
 import { MAX_TENSORS, type TensorInfo } from "./safetensors_header.ts";
+import type { Weights, WeightsOptions } from "./weights.ts";
 
 const SINGLE = "model.safetensors";
 const INDEX = `${SINGLE}.index.json`;
@@ -20,28 +19,8 @@ const MAX_SHARDS = 1_000;
 /** The longest index that is read, in bytes; one of 100,000 tensors takes about half. */
 const LONGEST_INDEX = 25_000_000;
 
-/** How to read weights. */
-export interface WeightsOptions {
-  /** Called after each chunk of at most 4 MiB. */
-  readonly onProgress?: (progress: Progress) => void;
-  /** Ends reading; its reason is thrown. */
-  readonly signal?: AbortSignal;
-}
-
-/** Open weights. */
-export interface Weights extends TensorReader {
-  /**
-   * Checks files by their hashes, if they are known.
-   *
-   * @throws {SyntaxError} if one differs
-   */
-  verify(): Promise<void>;
-  /** Closes the files. */
-  close(): void;
-}
-
 /**
- * Opens `model.safetensors`, or the files that `model.safetensors.index.json` names, and reads
+ * Opens a model's own weights if it is one file, `model.safetensors`, or the files that `model.safetensors.index.json` names, and reads
  * their headers.
  *
  * @throws {UserError} if there is neither; if there is only a `pytorch_model.bin`, saying why
@@ -52,6 +31,7 @@ export async function openWeights(
   repository: Repository,
   options: WeightsOptions = {},
 ): Promise<Weights> {
+  if (repository.openWeights) return await repository.openWeights(options);
   const single = await repository.open(SINGLE);
   single?.close();
   if (single) return await openFiles(repository, [SINGLE], options);

@@ -124,7 +124,7 @@ function marked(model: SentencePieceModel): Token[] {
 }
 
 /** Every way to cut a token into two tokens, in the order of the tokens. */
-function mergesOf(tokens: readonly string[]): [left: string, right: string][] {
+export function mergesOf(tokens: readonly string[]): [left: string, right: string][] {
   const forwards = new UnitTrie(), backwards = new UnitTrie();
   tokens.forEach((token, id) => {
     forwards.insert(token, id);
