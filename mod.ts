@@ -362,6 +362,7 @@ export {
   topNextTokens,
   type TopNextTokensOptions,
 } from "./lib/generate/top_next_tokens.ts";
+export { generateTargets, type TargetOptions } from "./lib/generate/generate_targets.ts";
 export { greedyDecode, type GreedyDecodeOptions } from "./lib/generate/greedy_decode.ts";
 export { textToText, type TextToTextOptions } from "./lib/generate/text_to_text.ts";
 export type { SamplingOptions } from "./lib/generate/options.ts";
@@ -479,6 +480,7 @@ export type { Architecture, PretrainedConfig } from "./lib/hub/config.ts";
 export type { TextEnds } from "./lib/hub/text_ends.ts";
 export type { WeightType } from "./lib/hub/quantized_weights.ts";
 export type { SamplingDefaults } from "./lib/hub/generation_config.ts";
+export type { TargetDefaults, TargetSettings } from "./lib/hub/target_defaults.ts";
 export type { RepositoryOptions } from "./lib/hub/open_repository.ts";
 export type { WithTokenizer } from "./lib/hub/with_tokenizer.ts";
 

@@ -7,7 +7,6 @@
  *
  * @module
  */
-import type { GPT } from "../nn/gpt.ts";
 import { adjustLogits } from "../ops/adjust_logits.ts";
 import { add } from "../ops/binary.ts";
 import { compile } from "../tensor/compile.ts";
@@ -15,7 +14,7 @@ import { scope } from "../tensor/scope.ts";
 import { logSoftmax } from "../ops/softmax.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { type TopK, topK } from "../ops/top_k.ts";
-import { CacheRows } from "./cache_rows.ts";
+import { type CachedModel, CacheRows } from "./cache_rows.ts";
 import type { FinishReason } from "./continuation.ts";
 import { exclusionMask } from "./excluded_ids.ts";
 
@@ -27,6 +26,10 @@ export interface BeamOptions {
   readonly repetitionPenalty: number;
   readonly noRepeatNgram: number;
   readonly lengthPenalty: number;
+  /** Tokens of the prompt that count as written in a score's number of tokens. */
+  readonly counted: number;
+  /** An end token follows a text of `maxNewTokens` for certain. */
+  readonly forcedEnd: boolean;
   readonly earlyStopping: boolean | "never";
   readonly ends: readonly number[];
   /** Ids that are never chosen. */
@@ -67,7 +70,7 @@ interface Candidate {
  * prompt is shorter than the context.
  */
 export async function beamSearch(
-  model: GPT,
+  model: CachedModel,
   prompt: readonly number[],
   options: BeamOptions,
 ): Promise<FoundBeam[]> {
@@ -171,20 +174,25 @@ class EndedBeams {
     const { sum, tokens } = beams.reduce((a, b) => a.sum >= b.sum ? a : b);
     // A sum only falls; divided by more tokens it may still rise, up to the longest text.
     const atBest = earlyStopping === "never" && lengthPenalty > 0;
-    return this.#found[count - 1].score >=
-      this.#score(sum, atBest ? this.mostTokens : tokens.length);
+    const most = this.mostTokens + (this.options.forcedEnd ? 1 : 0);
+    return this.#found[count - 1].score >= this.#score(sum, atBest ? most : tokens.length);
   }
 
   /** The best of the beams that have ended and those still running. */
   best(running: readonly Beam[], finishReason: FoundBeam["finishReason"]): FoundBeam[] {
     if (!this.done(running.length > 0 ? running : [{ tokens: [], scores: [], sum: -Infinity }])) {
-      for (const beam of running) this.add(beam, beam.tokens.length, finishReason);
+      const isForced = this.options.forcedEnd && finishReason === "length";
+      for (const beam of running) {
+        if (isForced) this.add(beam, beam.tokens.length + 1);
+        else this.add(beam, beam.tokens.length, finishReason);
+      }
     }
     return this.#found;
   }
 
   #score(sum: number, length: number): number {
-    return sum / Math.max(1, length) ** this.options.lengthPenalty;
+    const { counted, lengthPenalty } = this.options;
+    return sum / Math.max(1, counted + length) ** lengthPenalty;
   }
 }
 
@@ -204,7 +212,11 @@ class BeamRows {
   readonly #step;
   readonly #reorder;
 
-  constructor(model: GPT, readonly prompt: readonly number[], readonly options: BeamOptions) {
+  constructor(
+    model: CachedModel,
+    readonly prompt: readonly number[],
+    readonly options: BeamOptions,
+  ) {
     const { beams, maxNewTokens, ends, excluded } = options;
     const { vocabSize } = model.config;
     const { device } = model.tokens.weight;

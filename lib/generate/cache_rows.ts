@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { headSizeOf } from "../nn/block_config.ts";
-import { ForwardContext } from "../nn/context.ts";
+import { type BlockConfigInput, headSizeOf } from "../nn/block_config.ts";
+import { type Cache, ForwardContext } from "../nn/context.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { copy, store } from "../tensor/copy.ts";
 import { embedding } from "../ops/embedding.ts";
@@ -18,6 +18,32 @@ import { yieldToEvents } from "../yield_to_events.ts";
 
 /** A row of a cache must start at a multiple of 64 elements to be a separate tensor. */
 const ALIGNMENT = 64;
+
+/** What a cache needs of a model: a GPT, or an encoder–decoder with its sources. */
+export interface CachedModel {
+  /** Sizes. */
+  readonly config: BlockConfigInput & { readonly vocabSize: number };
+  /** The most tokens that a row holds. */
+  readonly textLength: number;
+  /** The token table. */
+  readonly tokens: { readonly weight: Tensor };
+  /** Virtual tokens before each row's. Default: none. */
+  readonly virtualTokens?: GPT["virtualTokens"];
+  /** Puts the virtual tokens into a cache. */
+  fillCache?(cache: Cache): void;
+  /** An empty cache. */
+  makeCache(rows: number, length: number): Cache;
+  /** The value [1,T,C] of tokens that begin row number `row`; yields as `GPT.hiddenSteps`. */
+  hiddenSteps(
+    ids: Tensor,
+    context: ForwardContext,
+    row: number,
+  ): Generator<Tensor, Tensor, void>;
+  /** The value [B,1,C] of the next token of each row. */
+  hidden(ids: Tensor, context: ForwardContext): Tensor;
+  /** The head: [..., C] → [..., V]. */
+  logits(hidden: Tensor): Tensor;
+}
 
 /** The cache of B sequences. Ragged prompts need no padding: each row has its own position. */
 export class CacheRows {
@@ -30,7 +56,7 @@ export class CacheRows {
   readonly #virtualTokens: number;
 
   /** An empty cache of the model's context length for `rows` sequences. */
-  constructor(readonly model: GPT, readonly rows: number) {
+  constructor(readonly model: CachedModel, readonly rows: number) {
     const { heads, keyValueHeads = heads } = model.config;
     const { device } = model.tokens.weight;
     const { count = 0 } = model.virtualTokens ?? {};
@@ -63,9 +89,9 @@ export class CacheRows {
       values: this.#row(values, row),
     }));
     const cache = { layers, position: this.#start, virtualTokens: this.#virtualTokens };
-    this.model.fillCache(cache); // they may have been trained since the last text
+    this.model.fillCache?.(cache); // they may have been trained since the last text
     const context = new ForwardContext({ cache });
-    const steps = this.model.hiddenSteps(ids, context);
+    const steps = this.model.hiddenSteps(ids, context, row);
     let last = ids;
     for (;;) {
       const { done, value } = scope(() => {

@@ -192,6 +192,8 @@ async function searched(
       lengthPenalty,
       earlyStopping,
       signal,
+      counted: 0,
+      forcedEnd: false,
       ends: [...endings.ends],
       excluded,
     });

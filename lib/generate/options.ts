@@ -100,18 +100,20 @@ interface RuleOptions extends SamplingOptions {
 }
 
 /** RangeError for a rule out of range, or options that exclude each other. */
-export function expectRules(options: RuleOptions): void {
+export function expectRules(options: RuleOptions, operation = "generate"): void {
   const { minNewTokens = 0, repetitionPenalty = 1, noRepeatNgram = 0, beams = 1 } = options;
   const { sequences = 1, lengthPenalty = 1, stop = [] } = options;
   const { earlyStopping = false, overflow = "slide", seed = 0 } = options;
-  expectSeed("generate", seed);
+  expectSeed(operation, seed);
   const minimum = { minNewTokens: 0, noRepeatNgram: 0, beams: 1, sequences: 1 };
   const counts = { minNewTokens, noRepeatNgram, beams, sequences };
   for (const name of Object.keys(minimum) as (keyof typeof minimum)[]) {
-    expectWhole("generate", name, counts[name], minimum[name]);
+    expectWhole(operation, name, counts[name], minimum[name]);
   }
   const expect = (name: string, value: unknown, fits: boolean, range: string) => {
-    if (!fits) throw new RangeError(`generate: ${name} must be ${range}, got ${describe(value)}`);
+    if (!fits) {
+      throw new RangeError(`${operation}: ${name} must be ${range}, got ${describe(value)}`);
+    }
   };
   const penalized = repetitionPenalty > 0 && repetitionPenalty < Infinity;
   expect("repetitionPenalty", repetitionPenalty, penalized, "a number above 0");
@@ -121,11 +123,13 @@ export function expectRules(options: RuleOptions): void {
   expect("earlyStopping", earlyStopping, early, 'true, false or "never"');
   if (beams === 1) return;
   if (sequences > beams) {
-    throw new RangeError(`generate: ${beams} beams cannot give ${sequences} sequences`);
+    throw new RangeError(`${operation}: ${beams} beams cannot give ${sequences} sequences`);
   }
   const sampling = (["temperature", "topK", "topP", "minP"] as const)
     .find((name) => options[name] !== undefined);
   if (sampling || stop.length > 0) {
-    throw new RangeError(`generate: beams go without ${sampling ?? "stop"}; leave one of them out`);
+    throw new RangeError(
+      `${operation}: beams go without ${sampling ?? "stop"}; leave one of them out`,
+    );
   }
 }

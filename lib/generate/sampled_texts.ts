@@ -5,7 +5,8 @@
  *
  * @module
  */
-import type { GPT } from "../nn/gpt.ts";
+import { GPT } from "../nn/gpt.ts";
+import type { CachedModel } from "./cache_rows.ts";
 import {
   type CertainToken,
   Continuation,
@@ -16,12 +17,12 @@ import { excludedIds } from "./excluded_ids.ts";
 import type { Generated, GenerationOptions } from "./generation.ts";
 import { expectSampling } from "./options.ts";
 import { type Choice, NO_TOKEN, type Sequences, type SequencesShape } from "./sequences.ts";
-import { withSequences } from "./sequences_pool.ts";
+import { withOwnSequences, withSequences } from "./sequences_pool.ts";
 import { echoed, streamAfter } from "./texts.ts";
 
 /** Continues each prompt `sequences` times. RangeError for a sampling option out of range. */
 export async function sampledTexts(
-  model: GPT,
+  model: CachedModel,
   prompts: readonly number[][],
   endings: Endings,
   options: GenerationOptions,
@@ -32,11 +33,10 @@ export async function sampledTexts(
   expectSampling("generate", { ...choice, maxNewTokens: endings.most });
   const rows = prompts.flatMap((prompt) => Array.from({ length: sequences }, () => prompt));
   const texts = new SampledTexts(rows, endings, options);
-  await withSequences(
-    model,
-    shapeOf(rows, choice, endings, options),
-    (grown) => texts.grow(grown, choice),
-  );
+  const shape = shapeOf(rows, choice, endings, options);
+  const grow = (grown: Sequences) => texts.grow(grown, choice);
+  if (model instanceof GPT) await withSequences(model, shape, grow);
+  else await withOwnSequences(model, shape, grow);
   return texts.results();
 }
 

@@ -11,7 +11,6 @@ import { advanceGeneration } from "../../kernels/cpu/advance_generation.ts";
 import { appendHistory } from "../../kernels/cpu/append_history.ts";
 import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
-import type { GPT } from "../nn/gpt.ts";
 import { adjustLogits, type LogitRules } from "../ops/adjust_logits.ts";
 import { add } from "../ops/binary.ts";
 import { compile, type Compiled } from "../tensor/compile.ts";
@@ -22,7 +21,7 @@ import { sampleToken } from "../ops/sample_token.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { slice } from "../ops/slice.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { CacheRows } from "./cache_rows.ts";
+import { type CachedModel, CacheRows } from "./cache_rows.ts";
 import { exclusionMask } from "./excluded_ids.ts";
 
 const ADVANCE: Kernel = {
@@ -115,7 +114,7 @@ export class Sequences {
   #finished: boolean[] = [];
 
   /** Makes a cache of the model's context length; the program is recorded at the first step. */
-  constructor(readonly model: GPT, readonly shape: SequencesShape) {
+  constructor(readonly model: CachedModel, readonly shape: SequencesShape) {
     const { rows, history, ends, excludes, scores } = shape;
     const { device } = model.tokens.weight;
     const integers = (shape: number[]) => keep(zeros(shape, { dtype: "i32", device }));

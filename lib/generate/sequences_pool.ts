@@ -5,6 +5,7 @@
  * @module
  */
 import type { GPT } from "../nn/gpt.ts";
+import type { CachedModel } from "./cache_rows.ts";
 import { Sequences, type SequencesShape } from "./sequences.ts";
 
 const idle = new WeakMap<GPT, { sequences: Sequences; weights: readonly unknown[] }>();
@@ -36,6 +37,20 @@ export async function withSequences<Result>(
   } finally {
     idle.get(model)?.sequences.dispose();
     idle.set(model, { sequences, weights });
+  }
+}
+
+/** The same for a model that is used once: nothing remains. */
+export async function withOwnSequences<Result>(
+  model: CachedModel,
+  shape: SequencesShape,
+  body: (sequences: Sequences) => Promise<Result>,
+): Promise<Result> {
+  const sequences = new Sequences(model, shape);
+  try {
+    return await body(sequences);
+  } finally {
+    sequences.dispose();
   }
 }
 

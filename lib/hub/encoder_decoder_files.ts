@@ -15,6 +15,7 @@ import {
 } from "./encoder_decoder_formats.ts";
 import { writeGenerationConfig } from "./generation_config.ts";
 import type { SavedModel } from "./saved_model.ts";
+import { writeTargetSettings } from "./target_defaults.ts";
 import { writeTextEnds } from "./text_ends.ts";
 import { writeEncoderDecoderConfig } from "./write_encoder_decoder_config.ts";
 
@@ -44,6 +45,8 @@ export const ENCODER_DECODER_TO_SAVE: OptionNames<EncoderDecoderToSave> = {
   endTokens: true,
   beginToken: true,
   padToken: true,
+  generation: true,
+  unknownSettings: true,
   config: true,
   architecture: true,
 };
@@ -63,12 +66,18 @@ export function savedEncoderDecoder({ model, ...known }: EncoderDecoderToSave): 
     );
   }
   const starts = { decoder_start_token_id: start ?? null };
-  const generation = { ...starts, forced_bos_token_id: forced };
+  const { startTokens = [], endTokens = [], generation: sampling } = known;
+  const generation = {
+    ...writeGenerationConfig({ ...known, sampling }),
+    ...starts,
+    forced_bos_token_id: forced,
+    ...writeTargetSettings(known, { startTokens, endTokens }),
+  };
   return {
     model,
     layout: { source: encoderDecoderNamesOf(architecture, config).source, sizes: sizesOf(model) },
     config: { ...fields, ...writeTextEnds(known), ...starts },
-    files: { "generation_config.json": { ...writeGenerationConfig(known), ...generation } },
+    files: { "generation_config.json": generation },
     ends: known,
     vocabSize: config.sourceVocabSize,
     contextLength: config.contextLength,

@@ -20,6 +20,7 @@ import { type ArchitectureNames, ownSource } from "./format.ts";
 import type { TensorReader } from "./parameters.ts";
 import { withStoredTargetHead } from "./stored_head.ts";
 import { t5 } from "./t5_format.ts";
+import { readTargetSettings, type TargetSettings } from "./target_defaults.ts";
 import { readIds, readTextEnds, type TextEnds } from "./text_ends.ts";
 
 /** The architecture whose names and layouts an encoder–decoder's file has. */
@@ -34,7 +35,7 @@ export interface TargetEnds extends TextEnds {
 }
 
 /** The contents of an encoder–decoder's `config.json`. */
-export interface PretrainedEncoderDecoderConfig extends TargetEnds {
+export interface PretrainedEncoderDecoderConfig extends TargetEnds, TargetSettings {
   /** The file's `model_type`. */
   readonly architecture: EncoderDecoderArchitecture;
   /** The model. */
@@ -65,8 +66,9 @@ export function readEncoderDecoderConfig(
   const format = fields.choice("model_type", ENCODER_DECODER_FORMATS, "(none)");
   const architecture = fields.get("model_type") as EncoderDecoderArchitecture;
   const config = checked(format.read(fields));
-  const ends = readEnds(format, fields, generation);
-  return { architecture, config, ...ends };
+  const settings = generation === undefined ? fields : parseConfig(generation);
+  const ends = readEnds(format, fields, settings);
+  return { architecture, config, ...ends, ...readTargetSettings(settings, ends) };
 }
 
 /** An architecture's names of tensors for a model of this configuration. */
@@ -116,9 +118,8 @@ function checked(config: TransformerConfig): TransformerConfig {
 function readEnds(
   format: EncoderDecoderFormat,
   fields: ConfigFields,
-  generation: string | undefined,
+  settings: ConfigFields,
 ): TargetEnds {
-  const settings = generation === undefined ? fields : parseConfig(generation);
   const start = settings.wholeNumber("decoder_start_token_id", format.startToken(fields), 0);
   const forced = settings.wholeNumber("forced_bos_token_id", undefined, 0);
   const ends = readTextEnds(settings);

@@ -54,7 +54,8 @@ export function readGenerationConfig(text: string): GenerationConfig {
   }
 }
 
-function readSampling(fields: ConfigFields): SamplingDefaults {
+/** How a file says to sample. */
+export function readSampling(fields: ConfigFields): SamplingDefaults {
   const sampling: Record<string, number> = {};
   const read = (name: string, option: keyof SamplingDefaults, none: number) => {
     const value = fields.number(name, none);

@@ -24,7 +24,7 @@ import {
   type BlockConfigInput,
   headSizeOf,
 } from "./block_config.ts";
-import { biasedAttention, biasedWeights } from "./biased_attention.ts";
+import { biasedAttention, biasedDecode, biasedWeights } from "./biased_attention.ts";
 import { ForwardContext, type LayerCache } from "./context.ts";
 import { type BlockWeights, sameWeights } from "./initial_weights.ts";
 import { layerRandom, normal } from "./initializers.ts";
@@ -55,11 +55,14 @@ export interface AttentionLayerOptions {
 export interface AttendOptions {
   /** The sequence that keys and values are made from, [B,S,sourceWidth]. Default: the queries'. */
   source?: Tensor;
+  /** What `sourceRows` makes of a source, instead of the source itself. Default: none. */
+  sourceRows?: SourceRows;
   /** i32 [B]: hide the keys of sequence b from keyLengths[b] on, its padding. Default: none. */
   keyLengths?: Tensor;
   /**
    * f32, added to the scores and stored with them; broadcasts to [B,H,T,S]. It is for layers that
-   * are not packed and have as many key and value heads as query heads. Default: none.
+   * are not packed and have as many key and value heads as query heads. For one token with a cache
+   * of S tokens it hides those behind it, by −∞. Default: none.
    */
   scoreBias?: Tensor;
   /** Added to the values, [B,T,Hkv·D] (value embeddings). Default: none. */
@@ -78,6 +81,12 @@ export interface AttendOptions {
   weights?: Tensor[];
 }
 
+/** Keys and values of a source, each [B,S,Hkv·D]. */
+export interface SourceRows {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
 const LAYER_OPTIONS: OptionNames<AttentionLayerOptions> = {
   causal: true,
   packed: true,
@@ -89,6 +98,7 @@ const LAYER_OPTIONS: OptionNames<AttentionLayerOptions> = {
 
 const CALL_OPTIONS: OptionNames<AttendOptions> = {
   source: true,
+  sourceRows: true,
   keyLengths: true,
   scoreBias: true,
   addedValues: true,
@@ -192,6 +202,17 @@ export class Attention extends Module {
     return this.projection.forward(this.attend(x, options, context), { residual, context });
   }
 
+  /** Keys and values of a source [B,S,sourceWidth], for many calls that attend to it. */
+  sourceRows(source: Tensor): SourceRows {
+    const { key, value, keyNorm } = this;
+    if (!key || !value) {
+      throw new TypeError("Attention: a packed layer has no source, got a source");
+    }
+    const keys = key.forward(source);
+    const size = headSizeOf(this.config);
+    return { keys: keyNorm ? normHeads(keys, keyNorm, size) : keys, values: value.forward(source) };
+  }
+
   /** The attended values before the output projection: x [B,T,C] → [B,T,H·D]. */
   attend(
     x: Tensor,
@@ -199,7 +220,8 @@ export class Attention extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     checkOptions("Attention", options, CALL_OPTIONS);
-    const { cache, source, weights } = options;
+    const { cache, weights, scoreBias } = options;
+    const source = options.source ?? options.sourceRows?.keys;
     const { attentionDropout = 0 } = this.config;
     if (cache && context.drops(attentionDropout)) {
       throw new RangeError(
@@ -218,8 +240,10 @@ export class Attention extends Module {
     weights?.push(this.#weigh(rows, options));
     if (!cache) return this.#mix(rows, options, context);
     const packed = rows.length === 1 ? rows[0] : concatenate([...rows], { axis: 2 });
-    if (x.shape[1] === 1) return attentionDecode(packed, cache, cache.position, this.#heads());
+    const isNext = x.shape[1] === 1;
+    if (isNext && !scoreBias) return attentionDecode(packed, cache, cache.position, this.#heads());
     cacheAppend(cache, packed, cache.position);
+    if (isNext && scoreBias) return biasedDecode(rows[0], cache, this.#biased(scoreBias));
     const all = cache.virtualTokens ? this.#behind(cachedPrefix(cache), rows) : rows;
     return this.#mix(all, options, context);
   }
@@ -245,11 +269,12 @@ export class Attention extends Module {
 
   /** softmax(scale·Q·Kᵀ)·V of each head, with dropout in training. */
   #mix(rows: Rows, call: AttendOptions, context: ForwardContext): Tensor {
-    const { keyLengths, scoreBias, source } = call;
+    const { keyLengths, scoreBias } = call;
+    const source = call.source ?? call.sourceRows?.keys;
     const { attentionDropout = 0 } = this.config;
     if (scoreBias) {
       const dropout = (weights: Tensor) => context.dropout(weights, attentionDropout);
-      const [q, k, v] = this.#separate(rows, call);
+      const [q, k, v] = this.#separate(rows);
       return biasedAttention(q, k, v, { ...this.#biased(scoreBias), keyLengths, dropout });
     }
     const dropout = context.attentionDropout(attentionDropout);
@@ -263,7 +288,7 @@ export class Attention extends Module {
   #weigh(rows: Rows, call: AttendOptions): Tensor {
     const { keyLengths, scoreBias } = call;
     if (scoreBias) {
-      const [q, k] = this.#separate(rows, call);
+      const [q, k] = this.#separate(rows);
       return biasedWeights(q, k, { ...this.#biased(scoreBias), keyLengths });
     }
     const options = { ...this.#heads(call.source), causal: this.#causal, keyLengths };
@@ -281,12 +306,12 @@ export class Attention extends Module {
   }
 
   /** The rows as a bias needs them. */
-  #separate(rows: Rows, { cache }: AttendOptions): readonly [q: Tensor, k: Tensor, v: Tensor] {
+  #separate(rows: Rows): readonly [q: Tensor, k: Tensor, v: Tensor] {
     const { heads, keyValueHeads = heads } = this.config;
-    if (rows.length === 3 && heads === keyValueHeads && !cache) return rows;
+    if (rows.length === 3 && heads === keyValueHeads) return rows;
     throw new TypeError(
       "Attention: a scoreBias is for layers that are not packed and have as many key and value " +
-        `heads as query heads, without a cache, got ${heads} heads, ${keyValueHeads} keyValueHeads`,
+        `heads as query heads, got ${heads} heads, ${keyValueHeads} keyValueHeads`,
     );
   }
 
@@ -301,8 +326,9 @@ export class Attention extends Module {
 
   /** Queries, keys and values, normalized and rotated if the configuration says so. */
   #rows(x: Tensor, call: AttendOptions, context?: ForwardContext): Rows {
-    const { source, addedValues } = call;
+    const { source, sourceRows, addedValues } = call;
     const { heads, keyValueHeads = heads, positions } = this.config;
+    if (sourceRows) return [this.#queries(x, context), sourceRows.keys, sourceRows.values];
     const projected = this.#withAdded(this.#project(x, source, context), addedValues);
     const rows = this.#normalized(projected);
     if (positions !== "rotary" || source) return rows;
@@ -323,6 +349,12 @@ export class Attention extends Module {
     }
     if (source) throw new TypeError("Attention: a packed layer has no source, got a source");
     return [queryKeyValue.forward(x, { context })];
+  }
+
+  /** The queries of a layer that attends to a source. */
+  #queries(x: Tensor, context?: ForwardContext): Tensor {
+    const q = this.query!.forward(x, { context });
+    return this.queryNorm ? normHeads(q, this.queryNorm, headSizeOf(this.config)) : q;
   }
 
   #withAdded(rows: Rows, addedValues: Tensor | undefined): Rows {

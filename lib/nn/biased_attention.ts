@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { KeyValueCache } from "../ops/attention_decode.ts";
 import type { AttentionMask } from "../ops/attention_layout.ts";
 import { attentionWeights } from "../ops/attention_weights.ts";
 import { add, mul } from "../ops/binary.ts";
@@ -39,6 +40,20 @@ export function biasedAttention(
   const weights = dropout(biasedWeights(q, k, options));
   const output = matmul(weights, split(v, heads));
   return reshape(transpose(output, [0, 2, 1, 3]), q.shape);
+}
+
+/**
+ * softmax(scale·q·Kᵀ + bias)·V of one new token for each head: q [B,1,H·D] and a cache that holds
+ * its key and value → [B,1,H·D]. The bias, [B,H,1,S], is −∞ where the cache holds none yet.
+ */
+export function biasedDecode(
+  q: Tensor,
+  { keys, values }: KeyValueCache,
+  { heads, bias, scale = Math.sqrt(heads / q.shape[2]) }: BiasedAttentionOptions,
+): Tensor {
+  const product = matmul(split(q, heads), keys, { transposeB: true });
+  const scores = add(scale === 1 ? product : mul(product, scale), bias);
+  return reshape(matmul(softmax(scores), values), q.shape);
 }
 
 /** The probabilities before dropout, [B,H,T,S]. Gradients flow. */

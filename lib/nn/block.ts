@@ -11,7 +11,7 @@ import { concatenate } from "../ops/concatenate.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { recompute } from "../tensor/recompute.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Attention, type AttentionLayerOptions } from "./attention.ts";
+import { Attention, type AttentionLayerOptions, type SourceRows } from "./attention.ts";
 import { type BlockConfig, blockConfig, type BlockConfigInput } from "./block_config.ts";
 import type { Bottleneck } from "./bottleneck.ts";
 import { ForwardContext, type LayerCache } from "./context.ts";
@@ -41,6 +41,8 @@ export interface BlockInput {
   lengths?: Tensor;
   /** The other sequence, [B,S,C]: required with cross-attention, and only then. */
   memory?: Tensor;
+  /** Keys and values of the memory, instead of it, if many calls attend to it. Default: none. */
+  memoryRows?: SourceRows;
   /** i32 [B]: hide the memory of sequence b from memoryLengths[b] on. Default: none. */
   memoryLengths?: Tensor;
   /** Added to the scores of self-attention, as in `AttendOptions`. Default: none. */
@@ -66,6 +68,7 @@ const OPTIONS: OptionNames<BlockOptions> = {
 const INPUT: OptionNames<BlockInput> = {
   lengths: true,
   memory: true,
+  memoryRows: true,
   memoryLengths: true,
   scoreBias: true,
   addedValues: true,
@@ -185,9 +188,10 @@ export class Block extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     checkOptions("Block", input, INPUT);
-    const { memory, scoreBias, addedValues, prefix } = input;
-    if ((this.crossAttention === undefined) !== (memory === undefined)) {
-      const [has, got] = [this.crossAttention ? "cross-" : "no cross-", memory ?? "none"];
+    const { memory, memoryRows, scoreBias, addedValues, prefix } = input;
+    const other = memory ?? memoryRows?.keys;
+    if ((this.crossAttention === undefined) !== (other === undefined)) {
+      const [has, got] = [this.crossAttention ? "cross-" : "no cross-", other ?? "none"];
       throw new TypeError(`Block: it has ${has}attention, and as memory it got ${got}`);
     }
     if (!context.options.recomputeActivations) return this.#compute(x, input, context);
@@ -242,12 +246,15 @@ export class Block extends Module {
     return { attend, cross: this.#cross(input, context), feed };
   }
 
-  #cross({ memory, memoryLengths }: BlockInput, context: ForwardContext): Half | undefined {
+  #cross(
+    { memory, memoryRows, memoryLengths }: BlockInput,
+    context: ForwardContext,
+  ): Half | undefined {
     const { crossAttention, crossNorm, crossOutputNorm } = this;
     if (!crossAttention || !crossNorm) return undefined;
     const { dropout, attentionOutputDropout = dropout } = this.config;
     const weights = context.options.crossAttentionWeights;
-    const options = { source: memory, keyLengths: memoryLengths, weights };
+    const options = { source: memory, sourceRows: memoryRows, keyLengths: memoryLengths, weights };
     return {
       layer: (x, residual) => crossAttention.forward(x, { ...options, residual }, context),
       norm: crossNorm,

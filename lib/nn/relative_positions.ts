@@ -5,7 +5,9 @@
  * @module
  */
 import type { Device } from "../device/device.ts";
+import { add } from "../ops/binary.ts";
 import { embedding } from "../ops/embedding.ts";
+import { reshape } from "../ops/reshape.ts";
 import { transpose } from "../ops/transpose.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import type { Random } from "../random.ts";
@@ -65,6 +67,22 @@ export class RelativePositions extends Module {
   /** `table`. */
   override parts(): Parts {
     return { table: this.table };
+  }
+
+  /**
+   * The bias of each of `places` positions P to those up to it, −∞ to the others: [P, H·P], a row
+   * for each query's position.
+   */
+  causalRows(places: number): Tensor {
+    const { device } = this.table.weight;
+    const [, heads] = this.table.weight.shape;
+    const hidden = Float32Array.from(
+      { length: places * places },
+      (_, i) => i % places > Math.floor(i / places) ? -Infinity : 0,
+    );
+    const mask = tensor(hidden, { shape: [places, 1, places], device });
+    const bias = transpose(this.forward(places, places), [1, 0, 2]);
+    return reshape(add(bias, mask), [places, heads * places]);
   }
 
   /** The bias of `queries` T and `keys` S, both from position 0 on: [H,T,S]. */

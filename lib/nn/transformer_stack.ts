@@ -9,7 +9,8 @@ import { add, mul } from "../ops/binary.ts";
 import { embedding } from "../ops/embedding.ts";
 import { slice } from "../ops/slice.ts";
 import type { Random } from "../random.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { type Tensor, zeros } from "../tensor/tensor.ts";
+import type { SourceRows } from "./attention.ts";
 import { Block } from "./block.ts";
 import type { ForwardContext } from "./context.ts";
 import { expectIds } from "./expect_ids.ts";
@@ -39,8 +40,15 @@ export interface StackInput {
   readonly lengths?: Tensor;
   /** The encoder's value, [B,S,C], for a decoder only. */
   readonly memory?: Tensor;
+  /** What `memoryRows` makes of the memory, instead of it. Default: none. */
+  readonly memoryRows?: readonly SourceRows[];
   /** i32 [B]: hide the memory of sequence b from memoryLengths[b] on. Default: none. */
   readonly memoryLengths?: Tensor;
+  /**
+   * With a cache and relative positions, the bias of the next token to those in the cache,
+   * [B,H,1,S]. Default: none.
+   */
+  readonly nextBias?: Tensor;
 }
 
 /** The encoder or the decoder of a `Transformer`: ids i32 [B,T] → [B,T,C]. */
@@ -107,32 +115,48 @@ export class TransformerStack extends Module {
    *
    * @throws {RangeError} beyond the context length
    */
-  forward(ids: Tensor, input: StackInput, context: ForwardContext): Tensor {
+  forward(
+    ids: Tensor,
+    { memoryRows, nextBias, ...input }: StackInput,
+    context: ForwardContext,
+  ): Tensor {
     const { outputDropout = 0 } = this.#config;
     const [, time] = ids.shape;
     let x = this.#embed(ids, context);
-    const scoreBias = this.relativePositions?.forward(time, time);
-    for (const block of this.blocks.items) {
-      x = block.forward(x, { ...input, scoreBias }, context);
+    const scoreBias = nextBias ?? this.relativePositions?.forward(time, time);
+    for (const [layer, block] of this.blocks.items.entries()) {
+      const cache = context.cacheOf(layer);
+      const own = { ...input, memoryRows: memoryRows?.[layer], scoreBias, cache };
+      x = block.forward(x, own, context);
     }
     return context.dropout(this.norm?.forward(x) ?? x, outputDropout);
+  }
+
+  /** Keys and values of the memory [B,S,C] in each block's cross-attention. */
+  memoryRows(memory: Tensor): SourceRows[] {
+    return this.blocks.items.map(({ crossAttention }) => crossAttention!.sourceRows(memory));
   }
 
   #embed(ids: Tensor, context: ForwardContext): Tensor {
     const { contextLength, dropout = 0, embeddingDropout = dropout } = this.#config;
     const side = this.blocks.items[0].crossAttention ? "target ids" : "source ids";
     expectIds("Transformer", ids, contextLength, side);
-    const x = this.#positioned(ids);
+    const x = this.#positioned(ids, context.options.cache?.position);
     return context.dropout(this.embeddingNorm?.forward(x) ?? x, embeddingDropout);
   }
 
-  /** scale·tokens + positions. */
-  #positioned(ids: Tensor): Tensor {
+  /** scale·tokens + positions, which begin at `offset`, i32 [1] or [B]. */
+  #positioned(ids: Tensor, offset: Tensor | undefined): Tensor {
     const { embeddingScale = 1 } = this.#config;
     const { weight } = this.tokens;
     const positions = this.positions?.weight ?? this.#fixedPositions;
-    if (embeddingScale === 1) return embedding(weight, ids, { positions });
+    if (embeddingScale === 1) return embedding(weight, ids, { positions, offset });
     const tokens = mul(embedding(weight, ids), embeddingScale);
-    return positions ? add(tokens, slice(positions, { axis: 0, end: ids.shape[1] })) : tokens;
+    if (!positions) return tokens;
+    const [, time] = ids.shape;
+    if (!offset) return add(tokens, slice(positions, { axis: 0, end: time }));
+    const none = zeros([1, positions.shape[1]], { device: ids.device });
+    const first = zeros(ids.shape, { dtype: "i32", device: ids.device });
+    return add(tokens, embedding(none, first, { positions, offset }));
   }
 }

@@ -131,12 +131,16 @@ def greedy(model, config, ids, mask):
     return target[:, 1:].tolist(), gap
 
 
+def filled_transformer(config):
+    model = t.AutoModelForSeq2SeqLM.from_config(config)
+    if config.model_type == "t5" and not config.scale_decoder_outputs:  # as transformers leaves a file's own head
+        model.lm_head.weight = torch.nn.Parameter(torch.zeros_like(model.lm_head.weight))
+    return filled(model)
+
+
 def encoder_decoder(name, config):
     untied = config.model_type == "t5" and not config.scale_decoder_outputs
-    model = t.AutoModelForSeq2SeqLM.from_config(config)
-    if untied:  # as transformers leaves a file's own head
-        model.lm_head.weight = torch.nn.Parameter(torch.zeros_like(model.lm_head.weight))
-    model, weights = filled(model)
+    model, weights = filled_transformer(config)
     ids, mask, lengths = batch(name, config.pad_token_id)
     target = 3 + ids_of(f"{name} target", 3, 10, 58)
     next_ids = 3 + ids_of(f"{name} next", 3, 10, 58)
@@ -152,6 +156,42 @@ def encoder_decoder(name, config):
     with torch.no_grad():
         content["greedy"], gap = greedy(model, config, ids, mask)
     print(name, "loss", content["loss"], "smallest gap", gap, [len(set(row)) for row in content["greedy"]])
+    return content
+
+
+ENDS = {"t5": 18, "flan_t5": 6, "bart": 33}
+SETTINGS = [
+    {"max_length": 20, "min_length": 12, "no_repeat_ngram_size": 2, "eos_token_id": "END"},
+    {"max_length": 16, "num_beams": 3, "length_penalty": 0.5, "no_repeat_ngram_size": 2, "eos_token_id": "END"},
+    {"max_length": 14, "num_beams": 4, "length_penalty": 2.0, "min_length": 6, "early_stopping": True,
+     "no_repeat_ngram_size": 3, "forced_bos_token_id": 7, "forced_eos_token_id": "END", "eos_token_id": "END"},
+    {"max_length": 14, "num_beams": 4, "forced_bos_token_id": 7, "forced_eos_token_id": "END", "eos_token_id": "END"},
+    {"max_new_tokens": 9, "num_beams": 2, "early_stopping": "never", "repetition_penalty": 1.4, "eos_token_id": "END"},
+]
+
+
+def generated():
+    """What `generate` writes with the settings of a generation_config.json, without special tokens around it."""
+    content = {}
+    for name, end in ENDS.items():
+        config = TRANSFORMERS[name]
+        model, _ = filled_transformer(config)
+        ids, _, lengths = batch(name, config.pad_token_id)
+        content[name] = []
+        for settings in SETTINGS:
+            settings = {key: end if value == "END" else value for key, value in settings.items()}
+            own = {"do_sample": False, "use_cache": False} | settings
+            start = [config.decoder_start_token_id] + ([own["forced_bos_token_id"]] if "forced_bos_token_id" in own else [])
+            texts = []
+            for row, length in zip(ids[:2], lengths):
+                model.generation_config = t.GenerationConfig(
+                    decoder_start_token_id=config.decoder_start_token_id, pad_token_id=config.pad_token_id, **own)
+                text = model.generate(row[None, :length])[0].tolist()
+                assert text[:len(start)] == start, text
+                text = text[len(start):]
+                texts.append(text[:text.index(end)] if end in text else text)
+            content[name].append({"settings": settings, "targets": texts})
+            print(name, settings, texts)
     return content
 
 
@@ -218,6 +258,7 @@ def main():
     for name, config in TRANSFORMERS.items():
         write(name, encoder_decoder(name, config))
     write("buckets", buckets())
+    write("generated", generated())
 
 
 if __name__ == "__main__":
