@@ -19,7 +19,7 @@ import { checkOptions, type OptionNames } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import { tensor } from "../tensor/tensor.ts";
-import { type AdaptableLayer, adaptableLayers } from "./adaptable_layers.ts";
+import { adaptableLayers } from "./adaptable_layers.ts";
 import {
   type AdaptableModel,
   expectAdaptable,
