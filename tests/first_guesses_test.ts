@@ -342,9 +342,9 @@ refused({
     () => guess.mul(undefined, 2),
     "TypeError: mul: expected a tensor, got undefined",
   ],
-  "layerNorm(x)": [
-    () => guess.layerNorm(x()),
-    "TypeError: layerNorm: gain: expected a tensor, got undefined",
+  "layerNorm(x, 1)": [
+    () => guess.layerNorm(x(), 1),
+    "TypeError: layerNorm: gain: expected a tensor, got 1",
   ],
   "layerNorm(x, gain, { epsilon })": [
     () => guess.layerNorm(x(), tensor([1, 1, 1]), { epsilon: 1e-6 }),
