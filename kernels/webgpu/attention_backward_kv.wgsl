@@ -1,9 +1,11 @@
-// dV = (M∘P)ᵀ·dO and dK = scale·dSᵀ·Q, with dS = P∘(M∘(dO·Vᵀ) − δ), P = 2^(S·log₂ e − L), which is
-// recomputed, and M the factors of attention_dropout.wgsl, 1 without dropout.
+// With VALUES dV = (M∘P)ᵀ·dO, otherwise dK = scale·dSᵀ·Q, with dS = P∘(M∘(dO·Vᵀ) − δ), P = 2^(S·log₂
+// e − L), which is recomputed, and M the factors of attention_dropout.wgsl, 1 without dropout. Both
+// at once would take more registers than a thread has.
 //
 // Tensors are laid out as in attention.wgsl: gradient (dO) like its output, dk and dv like k and v;
 // a packed dk holds dv, too. statistics: [2,B,H,Tq], L and δ. A workgroup of 64 threads computes 32
 // keys of one key head, over tiles of 32 queries of each query head in its group. Sums in f32.
+override VALUES: u32;
 
 // scores += K·Qᵀ over one slice.
 fn add_score_slice(scores: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32) {
@@ -21,6 +23,11 @@ fn add_gradient_slice(dp: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32
   workgroupBarrier();
   add_scores(dp);
   workgroupBarrier();
+}
+
+// sums += (M∘P)ᵀ·dO or dSᵀ·Q over one slice of columns.
+fn add_slice(sums: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32) {
+  if (VALUES == 1u) { add_gradient(sums, h, tile, slice); } else { add_q(sums, h, tile, slice); }
 }
 
 // Indices of L for this thread's four queries, which start at i.
@@ -47,14 +54,10 @@ fn each_workgroup(index: u32, lane: u32) {
   let last = min(h.first + TILE, h.limit) - shift + s.behind;
   let stop = select(0, min(s.queries, last), h.first < h.limit);
 
-  var k0 = mat4x4f();
-  var k1 = mat4x4f();
-  var k2 = mat4x4f();
-  var k3 = mat4x4f();
-  var v0 = mat4x4f();
-  var v1 = mat4x4f();
-  var v2 = mat4x4f();
-  var v3 = mat4x4f();
+  var d0 = mat4x4f();
+  var d1 = mat4x4f();
+  var d2 = mat4x4f();
+  var d3 = mat4x4f();
   let key = h.first + i32(row);
   for (var n = 0; n < s.group; n++) {
     h.head = h.keyHead * s.group + n;
@@ -63,13 +66,12 @@ fn each_workgroup(index: u32, lane: u32) {
       var dp = mat4x4f();
       for (var slice = 0; slice < slices(); slice++) {
         add_score_slice(&scores, h, tile, slice);
-        add_gradient_slice(&dp, h, tile, slice);
+        if (VALUES == 0u) { add_gradient_slice(&dp, h, tile, slice); }
       }
       let i = vec4i(0, 1, 2, 3) + (tile + 4 * i32(column));
       let at = log_sums_at(h, i);
       let first = first_keys(h, i);
       let sums = statistics_of(at);
-      let deltas = statistics_of(at + s.batch * s.heads * s.queries);
       scores = adjusted_rows(scores * (s.scale * LOG2_E), key - (i + shift), 8, h.head);
       var p = mat4x4f(
         select(vec4f(), exp2(scores[0] - sums), seen_by(i, key, first, h.limit)),
@@ -77,36 +79,32 @@ fn each_workgroup(index: u32, lane: u32) {
         select(vec4f(), exp2(scores[2] - sums), seen_by(i, key + 16, first, h.limit)),
         select(vec4f(), exp2(scores[3] - sums), seen_by(i, key + 24, first, h.limit)),
       );
-      var kept = p;
       if (DROPOUT == 1u) {
         let factors = key_factors(h, tile, h.first);
-        kept = dropped(p, factors);
-        dp = dropped(dp, factors);
+        if (VALUES == 1u) { p = dropped(p, factors); } else { dp = dropped(dp, factors); }
       }
-      store_weights(kept);
-      add_gradient(&v0, h, tile, h.slice);
-      if (has_slice(h, 1)) { add_gradient(&v1, h, tile, h.slice + 1); }
-      if (has_slice(h, 2)) { add_gradient(&v2, h, tile, h.slice + 2); }
-      if (has_slice(h, 3)) { add_gradient(&v3, h, tile, h.slice + 3); }
-      p[0] = before_cap(p[0] * (dp[0] - deltas), scores[0]);
-      p[1] = before_cap(p[1] * (dp[1] - deltas), scores[1]);
-      p[2] = before_cap(p[2] * (dp[2] - deltas), scores[2]);
-      p[3] = before_cap(p[3] * (dp[3] - deltas), scores[3]);
+      if (VALUES == 0u) {
+        let deltas = statistics_of(at + s.batch * s.heads * s.queries);
+        p[0] = before_cap(p[0] * (dp[0] - deltas), scores[0]);
+        p[1] = before_cap(p[1] * (dp[1] - deltas), scores[1]);
+        p[2] = before_cap(p[2] * (dp[2] - deltas), scores[2]);
+        p[3] = before_cap(p[3] * (dp[3] - deltas), scores[3]);
+      }
       store_weights(p);
-      add_q(&k0, h, tile, h.slice);
-      if (has_slice(h, 1)) { add_q(&k1, h, tile, h.slice + 1); }
-      if (has_slice(h, 2)) { add_q(&k2, h, tile, h.slice + 2); }
-      if (has_slice(h, 3)) { add_q(&k3, h, tile, h.slice + 3); }
+      add_slice(&d0, h, tile, h.slice);
+      if (has_slice(h, 1)) { add_slice(&d1, h, tile, h.slice + 1); }
+      if (has_slice(h, 2)) { add_slice(&d2, h, tile, h.slice + 2); }
+      if (has_slice(h, 3)) { add_slice(&d3, h, tile, h.slice + 3); }
     }
   }
-  store_slices(k0, v0, h, 0);
-  store_slices(k1, v1, h, 1);
-  store_slices(k2, v2, h, 2);
-  store_slices(k3, v3, h, 3);
+  store_slice(d0, h, 0);
+  store_slice(d1, h, 1);
+  store_slice(d2, h, 2);
+  store_slice(d3, h, 3);
 }
 
-fn store_slices(keys: mat4x4f, values: mat4x4f, h: Head, n: i32) {
+fn store_slice(sums: mat4x4f, h: Head, n: i32) {
   if (!has_slice(h, n)) { return; }
-  store_dk(s.scale * keys, h, h.slice + n);
-  store_dv(values, h, h.slice + n);
+  if (VALUES == 1u) { store_dv(sums, h, h.slice + n); }
+  else { store_dk(s.scale * sums, h, h.slice + n); }
 }

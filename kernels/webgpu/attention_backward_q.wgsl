@@ -5,6 +5,10 @@
 // statistics: [2,B,H,Tq], L; δ is stored after L, for attention_backward_kv.wgsl. A workgroup of 64
 // threads computes 32 queries of one head, over tiles of 32 keys. Sums in f32.
 
+// L and δ of each thread row's four rows, read again for each tile: registers are scarce.
+var<workgroup> row_log_sums: array<vec4f, 8>;
+var<workgroup> row_deltas: array<vec4f, 8>;
+
 // scores += Q·Kᵀ over one slice.
 fn add_score_slice(scores: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32) {
   q_to_left(h, slice);
@@ -62,6 +66,11 @@ fn each_workgroup(index: u32, lane: u32) {
     let i = h.first + i32(row + 8u * column);
     if (i < s.queries) { statistics[s.batch * s.heads * s.queries + own + i] = deltas[column]; }
   }
+  if (column == 0u) {
+    row_log_sums[row] = sums;
+    row_deltas[row] = deltas;
+  }
+  workgroupBarrier();
   var d0 = mat4x4f();
   var d1 = mat4x4f();
   var d2 = mat4x4f();
@@ -81,11 +90,13 @@ fn each_workgroup(index: u32, lane: u32) {
     let seen1 = sees(position + 8, key, vec4i(firsts.y), h.limit);
     let seen2 = sees(position + 16, key, vec4i(firsts.z), h.limit);
     let seen3 = sees(position + 24, key, vec4i(firsts.w), h.limit);
+    let own_sums = row_log_sums[row];
+    let own_deltas = row_deltas[row];
     store_weights(mat4x4f(
-      score_gradient(scores[0], dp[0], sums.x, deltas.x, seen0),
-      score_gradient(scores[1], dp[1], sums.y, deltas.y, seen1),
-      score_gradient(scores[2], dp[2], sums.z, deltas.z, seen2),
-      score_gradient(scores[3], dp[3], sums.w, deltas.w, seen3),
+      score_gradient(scores[0], dp[0], own_sums.x, own_deltas.x, seen0),
+      score_gradient(scores[1], dp[1], own_sums.y, own_deltas.y, seen1),
+      score_gradient(scores[2], dp[2], own_sums.z, own_deltas.z, seen2),
+      score_gradient(scores[3], dp[3], own_sums.w, own_deltas.w, seen3),
     ));
     add_k(&d0, h, tile, h.slice);
     if (has_slice(h, 1)) { add_k(&d1, h, tile, h.slice + 1); }

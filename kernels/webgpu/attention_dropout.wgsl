@@ -14,8 +14,8 @@ fn store_factors(h: Head, query: i32, key: i32) {
   for (var n = row + 8u * (column / 4u); n < 32u; n += 16u) {
     let counter = vec4u(u32(key) / 8u + octet, u32(query) + n, u32(mask_word(1)), head);
     let words = philox(counter, vec2u(u32(mask_word(0)), s.stream));
-    weights[n * PITCH + 2u * octet] = factors_of(words & vec4u(0xffffu));
-    weights[n * PITCH + 2u * octet + 1u] = factors_of(words >> vec4u(16u));
+    weights[n][2u * octet] = factors_of(words & vec4u(0xffffu));
+    weights[n][2u * octet + 1u] = factors_of(words >> vec4u(16u));
   }
   workgroupBarrier();
 }
@@ -28,9 +28,9 @@ fn factors_of(bits: vec4u) -> vec4f {
 // of both on.
 fn query_factors(h: Head, query: i32, key: i32) -> mat4x4f {
   store_factors(h, query, key);
-  let at = row * PITCH + column;
   let factors = mat4x4f(
-    weights[at], weights[at + 8u * PITCH], weights[at + 16u * PITCH], weights[at + 24u * PITCH],
+    weights[row][column], weights[row + 8u][column],
+    weights[row + 16u][column], weights[row + 24u][column],
   );
   workgroupBarrier();
   return factors;
@@ -39,7 +39,7 @@ fn query_factors(h: Head, query: i32, key: i32) -> mat4x4f {
 // This thread's factors of a tile whose rows are keys and whose columns are queries.
 fn key_factors(h: Head, query: i32, key: i32) -> mat4x4f {
   store_factors(h, query, key);
-  let at = 4u * column * PITCH + row / 4u;
+  let at = row / 4u;
   let factors = mat4x4f(
     transposed_weights(at), transposed_weights(at + 2u),
     transposed_weights(at + 4u), transposed_weights(at + 6u),
@@ -48,13 +48,12 @@ fn key_factors(h: Head, query: i32, key: i32) -> mat4x4f {
   return factors;
 }
 
-// Of four neighboring rows of `weights`, from the vector `at` on, the element for this thread's
-// key.
+// Of the vector `at` of this thread's four rows of `weights`, the element for its key.
 fn transposed_weights(at: u32) -> vec4f {
   let key = row % 4u;
+  let n = 4u * column;
   return vec4f(
-    weights[at][key], weights[at + PITCH][key],
-    weights[at + 2u * PITCH][key], weights[at + 3u * PITCH][key],
+    weights[n][at][key], weights[n + 1u][at][key], weights[n + 2u][at][key], weights[n + 3u][at][key],
   );
 }
 

@@ -22,9 +22,9 @@ const LOG2_E = 1.4426950408889634;
 // The largest score of a row that has none yet: finite, so that differences stay numbers.
 const LOWEST = -1e30;
 
-var<workgroup> left: array<vec4f, 288>;
-var<workgroup> right: array<vec4f, 288>;
-var<workgroup> weights: array<vec4f, 288>;
+var<workgroup> left: array<array<vec4f, PITCH>, 32>;
+var<workgroup> right: array<array<vec4f, PITCH>, 32>;
+var<workgroup> weights: array<array<vec4f, PITCH>, 32>;
 var<workgroup> exchanged: array<vec4f, 64>;
 var<private> row: u32;
 var<private> column: u32;
@@ -106,56 +106,76 @@ fn sees(position: vec4i, key: vec4i, first: vec4i, limit: i32) -> vec4<bool> {
 // The position of query i among the keys: that of the last query is the last key's.
 fn position_of(i: i32) -> i32 { return i + s.keys - s.queries; }
 
-// The position at which a row of the right-hand side of `add_scores` is stored, which avoids bank
-// conflicts between the threads of a row.
-fn spread(n: u32) -> u32 { return (n % 4u) * 8u + n / 4u; }
+// Stores this thread's four rows of a tile.
+fn store_left(rows: mat4x4f) {
+  left[row][column] = rows[0];
+  left[row + 8u][column] = rows[1];
+  left[row + 16u][column] = rows[2];
+  left[row + 24u][column] = rows[3];
+}
 
-// scores += left·rightᵀ over one slice, the rows of the right-hand side stored at `spread`.
+fn store_right(rows: mat4x4f) {
+  right[row][column] = rows[0];
+  right[row + 8u][column] = rows[1];
+  right[row + 16u][column] = rows[2];
+  right[row + 24u][column] = rows[3];
+}
+
+// The same for the right-hand side of `add_scores`: row n at n % 4 · 8 + n / 4, which avoids bank
+// conflicts between the threads of a row.
+fn store_spread(rows: mat4x4f) {
+  let first = row % 4u * 8u + row / 4u;
+  right[first][column] = rows[0];
+  right[first + 2u][column] = rows[1];
+  right[first + 4u][column] = rows[2];
+  right[first + 6u][column] = rows[3];
+}
+
+// 8 vectors of a slice; no constant, because Intel's compiler would unroll the loops over them and
+// spill hundreds of registers.
+fn steps() -> u32 { return 8u + (u32(s.batch) >> 31u); }
+
+// sum + a·b, one row by four columns.
+fn add_row(sum: vec4f, a: vec4f, b: mat4x4f) -> vec4f {
+  let first = fma(vec4f(a.y), b[1], fma(vec4f(a.x), b[0], sum));
+  return fma(vec4f(a.w), b[3], fma(vec4f(a.z), b[2], first));
+}
+
+// scores += left·rightᵀ over one slice, the rows of the right-hand side stored by `store_spread`.
 fn add_scores(scores: ptr<function, mat4x4f>) {
-  for (var step = 0u; step < 8u; step++) {
-    let a = row * PITCH + step;
-    let b = column * PITCH + step;
-    let b0 = right[b];
-    let b1 = right[b + 8u * PITCH];
-    let b2 = right[b + 16u * PITCH];
-    let b3 = right[b + 24u * PITCH];
-    let a0 = left[a];
-    let a1 = left[a + 8u * PITCH];
-    let a2 = left[a + 16u * PITCH];
-    let a3 = left[a + 24u * PITCH];
-    (*scores)[0] += vec4f(dot(a0, b0), dot(a0, b1), dot(a0, b2), dot(a0, b3));
-    (*scores)[1] += vec4f(dot(a1, b0), dot(a1, b1), dot(a1, b2), dot(a1, b3));
-    (*scores)[2] += vec4f(dot(a2, b0), dot(a2, b1), dot(a2, b2), dot(a2, b3));
-    (*scores)[3] += vec4f(dot(a3, b0), dot(a3, b1), dot(a3, b2), dot(a3, b3));
+  let end = steps();
+  for (var step = 0u; step < end; step++) {
+    let b = transpose(mat4x4f(
+      right[column][step], right[column + 8u][step],
+      right[column + 16u][step], right[column + 24u][step],
+    ));
+    (*scores)[0] = add_row((*scores)[0], left[row][step], b);
+    (*scores)[1] = add_row((*scores)[1], left[row + 8u][step], b);
+    (*scores)[2] = add_row((*scores)[2], left[row + 16u][step], b);
+    (*scores)[3] = add_row((*scores)[3], left[row + 24u][step], b);
   }
 }
 
 // Stores this thread's part of a product for `add_values`.
 fn store_weights(p: mat4x4f) {
-  let at = row * PITCH + column;
-  weights[at] = p[0];
-  weights[at + 8u * PITCH] = p[1];
-  weights[at + 16u * PITCH] = p[2];
-  weights[at + 24u * PITCH] = p[3];
+  weights[row][column] = p[0];
+  weights[row + 8u][column] = p[1];
+  weights[row + 16u][column] = p[2];
+  weights[row + 24u][column] = p[3];
 }
 
 // sums += weights·right, one slice of columns.
 fn add_values(sums: ptr<function, mat4x4f>) {
-  for (var step = 0u; step < 8u; step++) {
-    let a = row * PITCH + step;
-    let b = 4u * step * PITCH + column;
-    let b0 = right[b];
-    let b1 = right[b + PITCH];
-    let b2 = right[b + 2u * PITCH];
-    let b3 = right[b + 3u * PITCH];
-    let a0 = weights[a];
-    let a1 = weights[a + 8u * PITCH];
-    let a2 = weights[a + 16u * PITCH];
-    let a3 = weights[a + 24u * PITCH];
-    (*sums)[0] += a0.x * b0 + a0.y * b1 + a0.z * b2 + a0.w * b3;
-    (*sums)[1] += a1.x * b0 + a1.y * b1 + a1.z * b2 + a1.w * b3;
-    (*sums)[2] += a2.x * b0 + a2.y * b1 + a2.z * b2 + a2.w * b3;
-    (*sums)[3] += a3.x * b0 + a3.y * b1 + a3.z * b2 + a3.w * b3;
+  let end = steps();
+  for (var step = 0u; step < end; step++) {
+    let n = 4u * step;
+    let b = mat4x4f(
+      right[n][column], right[n + 1u][column], right[n + 2u][column], right[n + 3u][column],
+    );
+    (*sums)[0] = add_row((*sums)[0], weights[row][step], b);
+    (*sums)[1] = add_row((*sums)[1], weights[row + 8u][step], b);
+    (*sums)[2] = add_row((*sums)[2], weights[row + 16u][step], b);
+    (*sums)[3] = add_row((*sums)[3], weights[row + 24u][step], b);
   }
 }
 

@@ -3,18 +3,18 @@
 // neighbors and the 4 that are 64 below them; its columns are arranged in the same way. Sums in
 // f32, in the order of k.
 
-// [8 of k][32 groups of 4 rows], and of 4 columns.
-var<workgroup> slice_a: array<Tile, 256>;
-var<workgroup> slice_b: array<Tile, 256>;
+// [8 of k][32 groups of 4 rows], and of 4 columns; a row of 33 avoids bank conflicts.
+var<workgroup> slice_a: array<array<Tile, 33>, 8>;
+var<workgroup> slice_b: array<array<Tile, 33>, 8>;
 
 // A thread's squares of 4 by 4: the upper and lower rows, in the near and far columns.
 struct Sums { upper_near: mat4x4f, upper_far: mat4x4f, lower_near: mat4x4f, lower_far: mat4x4f }
 
 fn step(sums: Sums, k: u32, row: u32, column: u32) -> Sums {
-  let upper = slice_a[32u * k + row];
-  let lower = slice_a[32u * k + row + 16u];
-  let near = slice_b[32u * k + column];
-  let far = slice_b[32u * k + column + 16u];
+  let upper = slice_a[k][row];
+  let lower = slice_a[k][row + 16u];
+  let near = slice_b[k][column];
+  let far = slice_b[k][column + 16u];
   return Sums(
     add_outer(sums.upper_near, upper, near), add_outer(sums.upper_far, upper, far),
     add_outer(sums.lower_near, lower, near), add_outer(sums.lower_far, lower, far),
@@ -38,8 +38,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let high = lane / 16u;
   var sums = Sums();
   for (var k = 0u; k < s.k; k += 8u) {
-    slice_a[32u * k_a + row_a] = load_a(start_a, row + 4u * row_a, k + k_a);
-    slice_b[32u * k_b + column_b] = load_b(start_b, column + 4u * column_b, k + k_b);
+    slice_a[k_a][row_a] = load_a(start_a, row + 4u * row_a, k + k_a);
+    slice_b[k_b][column_b] = load_b(start_b, column + 4u * column_b, k + k_b);
     workgroupBarrier();
     sums = step(sums, 0u, high, low);
     sums = step(sums, 1u, high, low);

@@ -19,6 +19,8 @@ import attentionBackwardQ from "./attention_backward_q.wgsl" with { type: "text"
 import attentionCombine from "./attention_combine.wgsl" with { type: "text" };
 import attentionDecode from "./attention_decode.wgsl" with { type: "text" };
 import attentionDropout from "./attention_dropout.wgsl" with { type: "text" };
+import attentionRow from "./attention_row.wgsl" with { type: "text" };
+import attentionRowVec4 from "./attention_row_vec4.wgsl" with { type: "text" };
 import attentionRows from "./attention_rows.wgsl" with { type: "text" };
 import attentionScores from "./attention_scores.wgsl" with { type: "text" };
 import attentionStore from "./attention_store.wgsl" with { type: "text" };
@@ -79,13 +81,17 @@ import unitTrace from "./unit_trace.wgsl" with { type: "text" };
 import where from "./where.wgsl" with { type: "text" };
 import { sourceJoiner } from "./join_sources.ts";
 
-/** A copy of the functions in attention_rows.wgsl or attention_store.wgsl for one buffer. */
+/** A copy of the functions in attention_rows.wgsl and others for one buffer. */
 const attentionCopy = (text: string, names: Readonly<Record<string, string>>) => ({
   text: text.replace(/NAME|BUFFER|PLACE|LIMIT/g, (word) => names[word]),
 });
 
-const rows = (NAME: string, PLACE: string, LIMIT: string) =>
-  attentionCopy(attentionRows, { NAME, PLACE, LIMIT });
+/** Reads of buffers, with their places and limits, one number or four at a time. */
+const rows = (row: string, ...buffers: [name: string, place: string, limit: string][]) => ({
+  text: buffers.map(([NAME, PLACE, LIMIT]) =>
+    attentionCopy(`${row}\n${attentionRows}`, { NAME, PLACE, LIMIT }).text
+  ).join("\n"),
+});
 const store = (NAME: string, PLACE: string, LIMIT: string, BUFFER = NAME) =>
   attentionCopy(attentionStore, { NAME, PLACE, LIMIT, BUFFER });
 
@@ -93,10 +99,16 @@ const store = (NAME: string, PLACE: string, LIMIT: string, BUFFER = NAME) =>
 const ATTENTION = [
   "attention_adjust_rows",
   "attention_dropout",
-  "q_rows",
-  "k_rows",
-  "v_rows",
+  ["operand_rows", "operand_rows_vec4"],
 ] as const;
+
+const OPERANDS: [string, string, string][] = [
+  ["q", "query", "s.queries"],
+  ["k", "key", "h.limit"],
+  ["v", "value", "h.limit"],
+];
+const GRADIENT: [string, string, string] = ["gradient", "result", "s.queries"];
+const OUTPUT: [string, string, string] = ["output", "result", "s.queries"];
 
 /** Joins the named sources with all that they require; wgsl.ts does so for the kernels. */
 export const joinSources = sourceJoiner({
@@ -113,11 +125,21 @@ export const joinSources = sourceJoiner({
   },
   attention_backward_kv: {
     text: attentionBackwardKv,
-    requires: [...ATTENTION, "gradient_rows", "store_dk", ["store_dv", "store_packed_dv"]],
+    requires: [
+      ...ATTENTION,
+      ["gradient_rows", "gradient_rows_vec4"],
+      "store_dk",
+      ["store_dv", "store_packed_dv"],
+    ],
   },
   attention_backward_q: {
     text: attentionBackwardQ,
-    requires: [...ATTENTION, "gradient_rows", "output_rows", "store_dq"],
+    requires: [
+      ...ATTENTION,
+      ["gradient_rows", "gradient_rows_vec4"],
+      ["output_rows", "output_rows_vec4"],
+      "store_dq",
+    ],
   },
   attention_combine: { text: attentionCombine },
   attention_decode: { text: attentionDecode, requires: ["attention_adjust"] },
@@ -181,11 +203,12 @@ export const joinSources = sourceJoiner({
   unary: { text: unary, requires: ["math"] },
   unit_trace: { text: unitTrace },
   where: { text: where },
-  q_rows: rows("q", "query", "s.queries"),
-  k_rows: rows("k", "key", "h.limit"),
-  v_rows: rows("v", "value", "h.limit"),
-  gradient_rows: rows("gradient", "result", "s.queries"),
-  output_rows: rows("output", "result", "s.queries"),
+  operand_rows: rows(attentionRow, ...OPERANDS),
+  operand_rows_vec4: rows(attentionRowVec4, ...OPERANDS),
+  gradient_rows: rows(attentionRow, GRADIENT),
+  gradient_rows_vec4: rows(attentionRowVec4, GRADIENT),
+  output_rows: rows(attentionRow, OUTPUT),
+  output_rows_vec4: rows(attentionRowVec4, OUTPUT),
   store_output: store("output", "result", "s.queries"),
   store_dq: store("dq", "query", "s.queries"),
   store_dk: store("dk", "key", "s.keys"),

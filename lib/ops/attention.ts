@@ -13,7 +13,7 @@
 import { attention as cpu } from "../../kernels/cpu/attention.ts";
 import { attentionBackward as cpuBackward } from "../../kernels/cpu/attention_backward.ts";
 import { wgsl } from "../../kernels/webgpu/wgsl.ts";
-import type { Kernel, Scalars, WebGpuKernel } from "../device/kernel.ts";
+import type { Constants, Kernel, Scalars, WebGpuKernel } from "../device/kernel.ts";
 import { ADJUST_SCALARS } from "./attention_adjust.ts";
 import { type AttentionMasking, attentionMasking, DROPOUT_SCALARS } from "./attention_dropout.ts";
 import {
@@ -27,8 +27,19 @@ import { differentiable } from "../tensor/autograd.ts";
 import { type Buffers, launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
-const READS = { q: "f32", k: "f32", v: "f32", maskWords: "i32" } as const;
 const SCALARS = { ...LAYOUT_SCALARS, ...ADJUST_SCALARS, ...DROPOUT_SCALARS };
+
+/** How rows are read: one number at a time, or four (vec4) if 4 divides the head size. */
+interface Reads {
+  readonly element: "f32" | "vec4f";
+  /** Ends the names of kernels and of sources. */
+  readonly suffix: "" | "_vec4";
+}
+
+const ONE: Reads = { element: "f32", suffix: "" };
+
+const operands = ({ element }: Reads) =>
+  ({ q: element, k: element, v: element, maskWords: "i32" }) as const;
 
 /**
  * Rows of a workgroup's tile, and columns of a result that it keeps, as in attention_tiles.wgsl.
@@ -54,51 +65,79 @@ const queryTiles = (code: WebGpuKernel["code"]) =>
 const keyTiles = (code: WebGpuKernel["code"]) =>
   tiles(code, ({ heads, group, keys }) => ({ heads: heads / group, rows: keys }));
 
-const KERNEL: Kernel = {
-  name: "attention",
-  reads: READS,
+const forward = (reads: Reads): Kernel => ({
+  name: `attention${reads.suffix}`,
+  reads: operands(reads),
   writes: { output: "f32", logSum: "f32" },
   scalars: SCALARS,
-  webgpu: queryTiles(wgsl("attention")),
+  webgpu: queryTiles(wgsl("attention", `operand_rows${reads.suffix}`)),
   cpu,
-};
+});
 
 /** On the CPU one kernel computes all three derivatives. */
 const BACKWARD: Kernel = {
   name: "attention_backward",
-  reads: { ...READS, output: "f32", gradient: "f32", logSum: "f32" },
+  reads: { ...operands(ONE), output: "f32", gradient: "f32", logSum: "f32" },
   writes: { dq: "f32", dk: "f32", dv: "f32" },
   scalars: SCALARS,
   cpu: cpuBackward,
 };
 
 /** On WebGPU one kernel computes dQ, and stores rowsum(dO∘O) after the log-sums … */
-const BACKWARD_Q: Kernel = {
-  name: "attention_backward_q",
-  reads: { ...READS, output: "f32", gradient: "f32" },
+const backwardQ = (reads: Reads): Kernel => ({
+  name: `attention_backward_q${reads.suffix}`,
+  reads: { ...operands(reads), output: reads.element, gradient: reads.element },
   updates: { statistics: "f32" },
   writes: { dq: "f32" },
   scalars: SCALARS,
-  webgpu: queryTiles(wgsl("attention_backward_q")),
-};
+  webgpu: queryTiles(
+    wgsl(
+      "attention_backward_q",
+      `operand_rows${reads.suffix}`,
+      `gradient_rows${reads.suffix}`,
+      `output_rows${reads.suffix}`,
+    ),
+  ),
+});
 
-/** … and another dK and dV, because floats cannot be added atomically. */
-const BACKWARD_KV: Kernel = {
-  name: "attention_backward_kv",
-  reads: { ...READS, gradient: "f32", statistics: "f32" },
+/**
+ * … and another dV and then dK, because floats cannot be added atomically, and both sums together
+ * take more registers than a thread has.
+ */
+const backwardKv = (reads: Reads): Kernel => ({
+  name: `attention_backward_kv${reads.suffix}`,
+  reads: { ...operands(reads), gradient: reads.element, statistics: "f32" },
   writes: { dk: "f32", dv: "f32" },
   scalars: SCALARS,
-  webgpu: keyTiles(wgsl("attention_backward_kv", "store_dv")),
-};
+  webgpu: keyTiles(backwardKvCode(reads, "store_dv")),
+});
 
 /** The same kernel if dQ, dK and dV are parts of one tensor, `dk`. */
-const BACKWARD_PACKED_KV: Kernel = {
-  ...BACKWARD_KV,
-  name: "attention_backward_packed_kv",
+const backwardPackedKv = (reads: Reads): Kernel => ({
+  ...backwardKv(reads),
+  name: `attention_backward_packed_kv${reads.suffix}`,
   updates: { dk: "f32" },
   writes: {},
-  webgpu: keyTiles(wgsl("attention_backward_kv", "store_packed_dv")),
-};
+  webgpu: keyTiles(backwardKvCode(reads, "store_packed_dv")),
+});
+
+const backwardKvCode = ({ suffix }: Reads, store: "store_dv" | "store_packed_dv") =>
+  wgsl("attention_backward_kv", `operand_rows${suffix}`, `gradient_rows${suffix}`, store);
+
+const kernels = (reads: Reads) => ({
+  forward: forward(reads),
+  backwardQ: backwardQ(reads),
+  backwardKv: backwardKv(reads),
+  backwardPackedKv: backwardPackedKv(reads),
+});
+
+const SCALAR = kernels(ONE);
+const VEC4 = kernels({ element: "vec4f", suffix: "_vec4" });
+
+/** The kernels for the head size of a call and its device. */
+function kernelsOf({ q, layout }: Call): ReturnType<typeof kernels> {
+  return q.device.traits.vec4Loads && layout.headSize % 4 === 0 ? VEC4 : SCALAR;
+}
 
 /**
  * dropout(softmax(scale·Q·Kᵀ))·V for each head, of packed rows qkv [B,T,(H + 2·Hkv)·D] = [q | k |
@@ -128,7 +167,7 @@ export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
   const layout = packedLayout("selfAttention", qkv, options);
   const masking = attentionMasking("selfAttention", options);
   const call = { q: qkv, k: qkv, v: qkv, layout, masking };
-  const outputs = forward(call);
+  const outputs = attend(call);
   return differentiable(outputs.output, [qkv], (gradient) => {
     const dqkv = empty(qkv.shape, { device: qkv.device });
     backward({ ...call, ...outputs, gradient }, { dq: dqkv, dk: dqkv, dv: dqkv });
@@ -159,7 +198,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   const layout = separateLayout("attention", { q, k, v }, options);
   const masking = attentionMasking("attention", options);
   const call = { q, k, v, layout, masking };
-  const outputs = forward(call);
+  const outputs = attend(call);
   return differentiable(outputs.output, [q, k, v], (gradient) => {
     const [dq, dk, dv] = [q, k, v].map((tensor) => empty(tensor.shape, { device: tensor.device }));
     backward({ ...call, ...outputs, gradient }, { dq, dk, dv });
@@ -192,11 +231,11 @@ interface Gradients {
   readonly dv: Tensor;
 }
 
-function forward(call: Call): Outputs {
+function attend(call: Call): Outputs {
   const { q: { device }, layout: { batch, heads, queries, headSize } } = call;
   const output = empty([batch, queries, heads * headSize], { device });
   const statistics = empty([2, batch, heads, queries], { device });
-  run(KERNEL, call, { output, logSum: statistics });
+  run(kernelsOf(call).forward, call, { output, logSum: statistics });
   return { output, statistics };
 }
 
@@ -214,14 +253,22 @@ function backwardInTwo(
   { dq, dk, dv }: Gradients,
 ): void {
   const { output, statistics, gradient } = call;
-  run(BACKWARD_Q, call, { output, gradient, statistics, dq });
-  const kernel = dk === dv ? BACKWARD_PACKED_KV : BACKWARD_KV;
-  run(kernel, call, { gradient, statistics, dk, dv });
+  const { backwardQ, backwardKv, backwardPackedKv } = kernelsOf(call);
+  run(backwardQ, call, { output, gradient, statistics, dq });
+  const isPacked = dk === dv;
+  const kernel = isPacked ? backwardPackedKv : backwardKv;
+  run(kernel, call, { gradient, statistics, ...(isPacked ? { dk } : { dv }) }, { VALUES: 1 });
+  run(kernel, call, { gradient, statistics, dk }, { VALUES: 0 });
 }
 
 /** Launches a kernel on q, k, v, the mask's words and other buffers. */
-function run(kernel: Kernel, { q, k, v, layout, masking }: Call, buffers: Buffers): void {
+function run(
+  kernel: Kernel,
+  { q, k, v, layout, masking }: Call,
+  buffers: Buffers,
+  own: Constants = {},
+): void {
   const scalars = { ...layout.scalars, ...masking.scalars };
-  const constants = { ...layout.constants, ...masking.constants };
+  const constants = { ...layout.constants, ...masking.constants, ...own };
   launch(kernel, { q, k, v, maskWords: masking.words, ...buffers }, scalars, constants);
 }
