@@ -1,7 +1,7 @@
 /**
  * Operations that together build every WebGPU kernel with each of its options, at small sizes.
  *
- * dawn_test.ts checks that none is left out; bench/compilers.ts has drivers compile them.
+ * dawn.ts checks that none is left out.
  *
  * @module
  */
