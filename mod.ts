@@ -130,9 +130,15 @@ export {
   ForwardContext,
   type ForwardOptions,
   type LayerCache,
+  type RowDocuments,
 } from "./lib/nn/context.ts";
 export { Block, type BlockInput, type BlockOptions } from "./lib/nn/block.ts";
-export { type AttendOptions, Attention, type AttentionLayerOptions } from "./lib/nn/attention.ts";
+export {
+  type AttendOptions,
+  Attention,
+  type AttentionLayerOptions,
+  type SourceRows,
+} from "./lib/nn/attention.ts";
 export {
   type ScaledDotProduct,
   scaledDotProductAttention,
