@@ -112,21 +112,27 @@ forEachMpi("a process that hangs ends the others after --mpi-timeout", async (la
     const record = await Deno.readTextFile(`${folder}/run/run.json`).catch(() => '{"step":0}');
     step = JSON.parse(record).step;
   }
-  await stopOne(`--out run --mpi-timeout 2`);
+  await stopOne("--out run --mpi-timeout 2");
   const { code, err, out } = await running;
   assert.notEqual(code, 0);
   assert.match(out + err, /error: process \d has waited 2 s for the others after step \d+: one/);
 }, LAUNCHERS.slice(0, 1));
 
+/** Finds processes by words of their command line, as the files in /proc say them. */
+const STOP_ONE = `for process in /proc/[0-9]*; do
+  line=$(tr '\\0' ' ' < $process/cmdline 2>/dev/null)
+  case "$line" in
+    *mpirun* | sh*) ;;
+    *scripts/train.ts*"$1"*) kill -STOP "\${process#/proc/}"; exit ;;
+  esac
+done
+exit 1`;
+
 /** Stops, with SIGSTOP, one of the processes whose command line contains `words`. */
 async function stopOne(words: string): Promise<void> {
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const line = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
-    if (!line.includes("deno") || line.includes("mpirun")) continue;
-    if (!line.replaceAll("\0", " ").includes(words)) continue;
-    return Deno.kill(Number(name), "SIGSTOP");
-  }
+  const args = ["-c", STOP_ONE, "sh", words];
+  const { success } = await new Deno.Command("sh", { args, stderr: "null" }).output();
+  assert.ok(success, `no process with ${words}`);
 }
 
 Deno.test("the launcher of another MPI is refused", {

@@ -83,7 +83,9 @@ export interface AttendOptions {
 
 /** Keys and values of a source, each [B,S,Hkv·D]. */
 export interface SourceRows {
+  /** source·W_k + b_k. */
   readonly keys: Tensor;
+  /** source·W_v + b_v. */
   readonly values: Tensor;
 }
 
