@@ -231,13 +231,15 @@ class Stopwatch {
   /** Milliseconds per update, as of the last figures. */
   #perStep = Infinity;
   #inFlight = 0;
-  /** Milliseconds in MPI, as of the last figures. */
+  /** Milliseconds of the updates that were spent in MPI. */
   #communicated = 0;
 
   constructor(readonly trainer: Trainer) {}
 
   async step(batches: BatchSource): Promise<void> {
     const before = performance.now();
+    const { world } = this.trainer;
+    const communicated = world?.milliseconds ?? 0;
     const { device } = this.trainer.model.parameters()[0];
     if (device.traits.isAsynchronous && ++this.#inFlight > stepsInFlight(this.#perStep)) {
       await device.finish();
@@ -245,16 +247,14 @@ class Stopwatch {
     }
     await this.trainer.step(batches);
     this.#milliseconds += performance.now() - before;
+    if (world) this.#communicated += world.milliseconds - communicated;
     this.unread++;
   }
 
   /** The fraction of the time since the last figures that was spent in MPI. */
   #communicationShare(): number | undefined {
-    const { world } = this.trainer;
-    if (!world) return undefined;
-    const milliseconds = world.milliseconds - this.#communicated;
-    this.#communicated = world.milliseconds;
-    return Number((milliseconds / this.#milliseconds).toPrecision(3));
+    if (!this.trainer.world) return undefined;
+    return Number((this.#communicated / this.#milliseconds).toPrecision(3));
   }
 
   /**
@@ -272,7 +272,7 @@ class Stopwatch {
     this.#perStep = this.#milliseconds / this.unread;
     this.#inFlight = 0;
     const communicationShare = this.#communicationShare();
-    this.unread = this.#milliseconds = 0;
+    this.unread = this.#milliseconds = this.#communicated = 0;
     const learningRate = this.trainer.learningRateAt(step - 1);
     const meanLoss = figures.reduce((sum, { loss }) => sum + loss, 0) / figures.length;
     return {
