@@ -56,7 +56,7 @@ for (const [name, { logits, config, shapes }] of Object.entries(ADAPTERS)) {
     const before = await model.forward(ids).data();
     const adapter = await loadAdapter(folder, model);
     const own = await model.forward(ids).data();
-    assertClose(own, floats(logits), 2e-5);
+    assertClose(own, floats(logits), 3e-5); // GPT-Neo does not scale its scores
     assert.deepEqual(adapter.parameters(), [], "it is not trainable unless that is asked for");
 
     const again = `${folder}-again`;
