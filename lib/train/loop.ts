@@ -188,7 +188,8 @@ async function* validation(
     yield { kind: "validation", step: trainer.stepsDone, validationLoss, comparableLoss };
   } catch (error) {
     // With a world the signal may be another process's.
-    if (!signal?.aborted && (error as Error)?.name !== "AbortError") throw error;
+    const isOthers = trainer.world !== undefined && (error as Error)?.name === "AbortError";
+    if (!signal?.aborted && !isOthers) throw error;
   }
 }
 
