@@ -20,6 +20,7 @@ import { lesson as generation } from "./lessons/09_generation.ts";
 import { lesson as encoderDecoder } from "./lessons/10_encoder_decoder.ts";
 import { lesson as lora } from "./lessons/11_lora.ts";
 import { lesson as classifying } from "./lessons/12_classifying.ts";
+import { lesson as prefixPromptAdapters } from "./lessons/13_prefix_prompt_adapters.ts";
 
 const LESSONS = [
   attention,
@@ -34,6 +35,7 @@ const LESSONS = [
   encoderDecoder,
   lora,
   classifying,
+  prefixPromptAdapters,
 ];
 const LEVELS: Level[] = ["beginner", "intermediate", "advanced"];
 

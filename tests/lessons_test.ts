@@ -25,6 +25,7 @@ const QUICK: Record<string, string[]> = {
   "10_encoder_decoder.ts": ["--steps", "5"],
   "11_lora.ts": ["--steps", "10"],
   "12_classifying.ts": ["--steps", "10"],
+  "13_prefix_prompt_adapters.ts": ["--steps", "10"],
 };
 
 const permissions = ["--allow-read", "--allow-write"];
