@@ -85,16 +85,22 @@ const refused: [
     "spiece.model",
     sentencePieceFile(SMALL),
     {
-      "tokenizer_config.json": { tokenizer_class: "AlbertTokenizer" },
+      "tokenizer_config.json": { tokenizer_class: "BarthezTokenizer" },
     },
-    /expected one of LlamaTokenizer, .* for spiece\.model, got "AlbertTokenizer"; add a tokenizer/,
+    /expected one of LlamaTokenizer, .* for spiece\.model, got "BarthezTokenizer"; add a tokenizer/,
   ],
   ["no class", "tokenizer.model", sentencePieceFile(SMALL), {
     "added_tokens.json": { "<new>": 13 },
   }, /got none; add a tokenizer\.json/],
   ["ids that are moved", "sentencepiece.bpe.model", sentencePieceFile(SMALL), {
-    "config.json": { model_type: "mbart" },
-  }, /for sentencepiece\.bpe\.model, got "mbart"/],
+    "config.json": { model_type: "mbart50" },
+  }, /for sentencepiece\.bpe\.model, got "mbart50"/],
+  ["languages without ids", "sentencepiece.bpe.model", Uint8Array.fromBase64(models.nllb), {
+    "tokenizer_config.json": { tokenizer_class: "NllbTokenizer" },
+  }, /src_lang: expected a token of the vocabulary, got "eng_Latn"; list the languages/],
+  ["many unused tokens", "spiece.model", Uint8Array.fromBase64(models.pegasus), {
+    "tokenizer_config.json": { tokenizer_class: "PegasusTokenizer", offset: 1e9 },
+  }, /offset: expected 2 to 10000, got 1000000000/],
   ["unigram for byte pairs", "tokenizer.model", sentencePieceFile(SMALL), {
     "tokenizer_config.json": { tokenizer_class: "LlamaTokenizer" },
   }, /for its tokenizer_class expected byte pairs, got unigram/],

@@ -76,8 +76,59 @@ Deno.test("vocab.json and merges.txt are read as GPT-2 reads them", async () => 
   );
   const prefix = await open({ ...files, "tokenizer_config.json": { add_prefix_space: true } });
   assert.deepEqual([...prefix!.encode("he")], [257]);
-  const other = { "tokenizer_config.json": { tokenizer_class: "CLIPTokenizer" } };
+  const other = { "tokenizer_config.json": { tokenizer_class: "Qwen2Tokenizer" } };
   await assert.rejects(open({ ...files, ...other }), /reads vocab\.json as GPT-2 does/);
+});
+
+Deno.test("CLIP's vocab.json and merges.txt are read as transformers 5 reads them", async () => {
+  const words = ["he</w>", "the</w>", "ab</w>", "12</w>", "<|startoftext|>", "<|endoftext|>"];
+  // The bytes in the order of their characters.
+  const bytes = [...BYTE_TOKENS].sort((a, b) => order(a) - order(b));
+  const tokens = [...bytes, ...bytes.map((byte) => `${byte}</w>`), ...words];
+  const tokenizer = (await open({
+    "vocab.json": Object.fromEntries(tokens.map((token, id) => [token, id])),
+    "merges.txt": "#version: 0.2\nh e</w>\nt he</w>\na b</w>\n1 2</w>\n",
+    "tokenizer_config.json": { tokenizer_class: "CLIPTokenizer" },
+  }))!;
+  const rows: [line: string, ids: number[], text: string, without: string][] = [
+    [
+      "The  HE 12's\n",
+      [516, 513, 512, 272, 273, 6, 338, 517],
+      "<|startoftext|>the he 1 2 's <|endoftext|>",
+      "the he 1 2 's",
+    ],
+    [
+      "caf\u00e9 <|endoftext|> ab!?",
+      [516, 66, 64, 69, 127, 358, 517, 514, 0, 286, 517],
+      "<|startoftext|>caf\u00e9 <|endoftext|>ab !? <|endoftext|>",
+      "caf\u00e9 ab !?",
+    ],
+    [
+      " \u0130 \u65e5x\u00a0",
+      [516, 328, 136, 485, 162, 245, 98, 343, 517],
+      "<|startoftext|>i \u0307 \u65e5x <|endoftext|>",
+      "i \u0307 \u65e5x",
+    ],
+  ];
+  for (const [line, ids, text, without] of rows) {
+    assert.deepEqual([...tokenizer.encode(line, { addSpecialTokens: true })], ids, line);
+    assert.equal(tokenizer.decode(ids), text);
+    assert.equal(tokenizer.decode(ids, { skipSpecialTokens: true }), without);
+  }
+  assert.deepEqual([tokenizer.endId, tokenizer.paddingId], [517, 517]);
+});
+
+/** A byte's place in CLIP's vocabulary: bytes that are no characters come last. */
+function order(token: string): number {
+  return token.codePointAt(0)!;
+}
+
+Deno.test("ranks of byte pairs are refused by name", async () => {
+  for (const name of ["tekken.json", "tiktoken.model", "qwen.tiktoken"]) {
+    await assert.rejects(open({ [name]: "{}" }), new RegExp(`${name}: ranks .* add a tokenizer`));
+  }
+  const ranks = "IQ== 0\nIg== 1\n";
+  await assert.rejects(open({ "tokenizer.model": ranks }), /tokenizer\.model: ranks of byte pairs/);
 });
 
 Deno.test("RoBERTa puts its tokens around, and its mask takes the space before it", async () => {

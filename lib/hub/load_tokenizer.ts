@@ -27,7 +27,8 @@ import { readWhole, type Repository } from "./repository.ts";
  * A `tokenizer.json` is read with `tokenizer_config.json` and `chat_template.jinja` if they are
  * beside it. A folder without one needs SentencePiece's `tokenizer.model`, `vocab.json` and
  * `merges.txt`, or `vocab.txt`, which are read as the class that `tokenizer_config.json` names
- * reads them, with `special_tokens_map.json` and `added_tokens.json`.
+ * reads them, with `special_tokens_map.json` and `added_tokens.json`. Ranks of byte pairs
+ * (`tekken.json`, tiktoken's files) are refused.
  *
  * ```ts
  * import { CharacterTokenizer, loadTokenizer, saveTokenizer } from "../../mod.ts";

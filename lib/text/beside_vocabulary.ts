@@ -62,8 +62,8 @@ export interface VocabularyTokens {
   readonly size: number;
   /** Tokens that the vocabulary marks itself or the class adds; default those of the files. */
   readonly own?: readonly Token[];
-  /** Whether the mask takes the space before it, unless a file says so itself; default false. */
-  readonly maskTakesSpace?: boolean;
+  /** Flags of the mask, unless a file says them itself; default none. */
+  readonly mask?: Json;
 }
 
 /** The names of special tokens: those of the files, otherwise the usual ones of the class. */
@@ -87,7 +87,7 @@ export function specialNames<Names extends SpecialNames>(
 export function addedTokens(
   beside: BesideVocabulary,
   names: SpecialNames,
-  { idOf, size, own, maskTakesSpace = false }: VocabularyTokens,
+  { idOf, size, own, mask = {} }: VocabularyTokens,
 ): Json[] {
   const given = extraTokens(beside);
   const named = new Set(Object.values(names));
@@ -97,9 +97,8 @@ export function addedTokens(
     const content = names[key];
     if (content === undefined) continue;
     const value = setting(beside, key);
-    const isMask = key === "mask_token" && maskTakesSpace;
     const flags = tokens.get(content) ??
-      (typeof value === "object" ? value as Json : { lstrip: isMask });
+      (typeof value === "object" ? value as Json : key === "mask_token" ? mask : {});
     tokens.set(content, { ...flagsOf(flags, false), content, special: true });
   }
   for (const token of given ?? own ?? laterTokens(beside)) {

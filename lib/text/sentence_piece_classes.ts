@@ -1,42 +1,34 @@
 /**
  * The classes of `transformers` 5 that read SentencePiece models: which parts of a `tokenizer.json`
- * each makes. sentence_piece_files.ts makes the file.
+ * each makes. sentence_piece_files.ts makes the file; sentence_piece_translation.ts has the classes of
+ * translation and summaries.
  *
  * A model with a setting of SentencePiece that its class ignores is refused.
  *
  * @module
  */
 
-import type { SpecialNames, Token } from "./beside_vocabulary.ts";
-import { malformedModel, type SentencePieceModel } from "./sentence_piece_model.ts";
+import type { SpecialNames } from "./beside_vocabulary.ts";
+import type { SentencePieceModel } from "./sentence_piece_model.ts";
+import {
+  A,
+  B,
+  bytePairModel,
+  type ClassOptions,
+  expectBytePairs,
+  expectPiece,
+  expectUnigram,
+  type ModelClass,
+  pieces,
+  type Place,
+  precompiled,
+  SPACE,
+  templates,
+  unigramParts,
+} from "./sentence_piece_parts.ts";
+import { MBART, NLLB, PEGASUS } from "./sentence_piece_translation.ts";
 
 type Json = Record<string, unknown>;
-
-const SPACE = "\u2581";
-
-/** How a class of `transformers` reads a model. */
-export interface ModelClass {
-  /** Special tokens that the files need not name. */
-  readonly usual: SpecialNames;
-  /** Throws unless the class encodes as SentencePiece does. */
-  check(model: SentencePieceModel, config: Json): void;
-  /** The vocabulary in the order of ids, with scores. */
-  vocabulary(model: SentencePieceModel, options: ClassOptions): (readonly [string, number])[];
-  /** The parts of the file that depend on the class. */
-  parts(model: SentencePieceModel, options: ClassOptions): Json;
-  /** Whether the mask takes the space before it, unless a file says so itself; default false. */
-  readonly maskTakesSpace?: boolean;
-  /** Tokens that the class adds to those that the model marks. */
-  own?(config: Json): Token[];
-}
-
-/** What a class needs of the files. */
-export interface ClassOptions {
-  readonly config: Json;
-  readonly names: SpecialNames;
-  /** The ids of the vocabulary and of the added tokens. */
-  readonly idOf: (token: string) => number | undefined;
-}
 
 const ROBERTA_NAMES = {
   bos_token: "<s>",
@@ -80,7 +72,10 @@ export const CLASSES: Readonly<Record<string, ModelClass>> = {
       ...sentinels(config).map((token) => [token, 0] as const),
     ],
     parts: (model, { idOf }) => unigramParts(model, { unknown: 2, ...templates(idOf, T5) }),
-    own: (config) => sentinels(config).map((content) => ({ content, special: true })),
+    own: (marked, config) => [
+      ...marked,
+      ...sentinels(config).map((content) => ({ content, special: true })),
+    ],
   },
   XLMRoberta: {
     usual: ROBERTA_NAMES,
@@ -97,7 +92,7 @@ export const CLASSES: Readonly<Record<string, ModelClass>> = {
   },
   Camembert: {
     usual: ROBERTA_NAMES,
-    maskTakesSpace: true,
+    mask: { lstrip: true },
     check: checkRoberta,
     // fairseq's special tokens come first, but the model's own begin and end tokens are used.
     vocabulary: (model, { names }) => [
@@ -111,6 +106,42 @@ export const CLASSES: Readonly<Record<string, ModelClass>> = {
     ],
     parts: robertaParts,
   },
+  Albert: {
+    usual: {
+      bos_token: "[CLS]",
+      eos_token: "[SEP]",
+      unk_token: "<unk>",
+      sep_token: "[SEP]",
+      pad_token: "<pad>",
+      cls_token: "[CLS]",
+      mask_token: "[MASK]",
+    },
+    check: (model, config) => {
+      expectUnigram(model, config);
+      expectPiece(model, 1, "unknown");
+    },
+    vocabulary: pieces,
+    parts: (model, { config, names, idOf }) => ({
+      ...unigramParts(model, { unknown: 1, ...templates(idOf, albert(names)) }),
+      normalizer: withoutAccents(model, {
+        accents: config.keep_accents === true,
+        lowerCase: (config.do_lower_case ?? true) === true,
+      }),
+    }),
+  },
+  XLNet: {
+    usual: { ...ROBERTA_NAMES, sep_token: "<sep>", cls_token: "<cls>" },
+    mask: { lstrip: true },
+    check: expectUnigram,
+    vocabulary: pieces,
+    parts: (model, { config, names, idOf }) => ({
+      ...unigramParts(model, { unknown: model.unknownId, ...templates(idOf, xlnet(names)) }),
+      normalizer: withoutAccents(model, { lowerCase: config.do_lower_case === true }),
+    }),
+  },
+  MBart: MBART,
+  Nllb: NLLB,
+  Pegasus: PEGASUS,
 };
 
 /** Classes by `model_type` of `config.json`, if the tokenizer's own configuration names none. */
@@ -122,24 +153,11 @@ export const CLASS_OF_MODEL: Readonly<Record<string, string>> = {
   mt5: "T5",
   "xlm-roberta": "XLMRoberta",
   camembert: "Camembert",
+  albert: "Albert",
+  xlnet: "XLNet",
+  mbart: "MBart",
+  pegasus: "Pegasus",
 };
-
-function pieces(model: SentencePieceModel): (readonly [string, number])[] {
-  return model.pieces.map(({ text, score }) => [text, score]);
-}
-
-function bytePairModel(unknown: string | null): Json {
-  return {
-    type: "BPE",
-    dropout: null,
-    unk_token: unknown,
-    continuing_subword_prefix: null,
-    end_of_word_suffix: null,
-    fuse_unk: true,
-    byte_fallback: true,
-    ignore_merges: false,
-  };
-}
 
 const TO_SPACES: readonly Json[] = [
   { type: "Replace", pattern: { String: SPACE }, content: " " },
@@ -195,10 +213,6 @@ function surrounding({ config, names, idOf }: ClassOptions): Json {
   }).post_processor;
 }
 
-/** A token or a text of a template, and its token type. */
-type Place = readonly [token: string | { text: "A" | "B" }, type: number];
-
-const A: Place = [{ text: "A" }, 0], B: Place = [{ text: "B" }, 0];
 const T5 = {
   single: [A, ["</s>", 0]] as Place[],
   pair: [A, ["</s>", 0], B, ["</s>", 0]] as Place[],
@@ -209,45 +223,42 @@ function xlmRoberta({ bos_token, eos_token }: SpecialNames) {
   return { single: [begin, A, end], pair: [begin, A, end, end, B, end] };
 }
 
-/** The `post_processor` of templates. */
-function templates(
-  idOf: ClassOptions["idOf"],
-  { single, pair }: { single: readonly Place[]; pair: readonly Place[] },
-): { post_processor: Json } {
-  const special: Record<string, Json> = {};
-  const place = ([token, type_id]: Place): Json => {
-    if (typeof token !== "string") return { Sequence: { id: token.text, type_id } };
-    const id = idOf(token);
-    if (id === undefined) throw malformedModel(`it has no piece ${JSON.stringify(token)}`);
-    special[token] = { id: token, ids: [id], tokens: [token] };
-    return { SpecialToken: { id: token, type_id } };
-  };
+function albert({ cls_token, sep_token }: SpecialNames) {
+  const begin: Place = [cls_token!, 0], end: Place = [sep_token!, 0];
   return {
-    post_processor: {
-      type: "TemplateProcessing",
-      single: single.map(place),
-      pair: pair.map(place),
-      special_tokens: special,
-    },
+    single: [begin, A, end],
+    pair: [begin, A, end, [{ text: "B" }, 1], [sep_token!, 1]] as Place[],
   };
 }
 
-function unigramParts(
-  { charsmap }: SentencePieceModel,
-  { unknown, post_processor }: { unknown: number; post_processor: Json },
-): Json {
-  const metaspace = {
-    type: "Metaspace",
-    replacement: SPACE,
-    prepend_scheme: "always",
-    split: true,
-  };
+/** XLNet's tokens follow the text. */
+function xlnet({ cls_token, sep_token }: SpecialNames) {
+  const separator: Place = [sep_token!, 0], end: Place = [cls_token!, 2];
   return {
-    normalizer: { type: "Precompiled", precompiled_charsmap: charsmap.toBase64() },
-    pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "WhitespaceSplit" }, metaspace] },
-    post_processor,
-    decoder: metaspace,
-    model: { type: "Unigram", unk_id: unknown, byte_fallback: false },
+    single: [A, separator, end],
+    pair: [A, separator, [{ text: "B" }, 1], [sep_token!, 1], end] as Place[],
+  };
+}
+
+/** The normalizer of ALBERT and XLNet: quotes, accents and case before the model's own table. */
+function withoutAccents(
+  { charsmap }: SentencePieceModel,
+  { accents = false, lowerCase }: { accents?: boolean; lowerCase: boolean },
+): Json {
+  const quote = (text: string) => ({
+    type: "Replace",
+    pattern: { String: text },
+    content: '"',
+  });
+  return {
+    type: "Sequence",
+    normalizers: [
+      quote("``"),
+      quote("''"),
+      ...accents ? [] : [{ type: "NFKD" }, { type: "StripAccents" }],
+      ...lowerCase ? [{ type: "Lowercase" }] : [],
+      ...charsmap.length > 0 ? [precompiled(charsmap)] : [],
+    ],
   };
 }
 
@@ -271,41 +282,4 @@ function sentinels({ extra_ids = 100 }: Json): string[] {
   }
   const count = extra_ids as number;
   return Array.from({ length: count }, (_, i) => `<extra_id_${count - 1 - i}>`);
-}
-
-/** Throws if SentencePiece does something to a text that the class does not. */
-function expectSame(reasons: readonly (readonly [differs: boolean, expected: string])[]): void {
-  const found = reasons.find(([differs]) => differs);
-  if (found === undefined) return;
-  throw malformedModel(
-    `for its tokenizer_class expected ${found[1]}; add a tokenizer.json, or remove ` +
-      "tokenizer_config.json to read the model alone",
-  );
-}
-
-function expectBytePairs(model: SentencePieceModel, { addsSpace }: { addsSpace: boolean }): void {
-  expectSame([
-    [model.type !== "bpe", `byte pairs, got ${model.type}`],
-    [!model.byteFallback, "byte_fallback"],
-    [model.charsmap.length > 0, "no normalization table"],
-    [model.removesSpaces, "no remove_extra_whitespaces"],
-    [model.addsSpace !== addsSpace, `add_dummy_prefix ${addsSpace}`],
-    [!model.escapesSpaces || model.spacesAfterWords, "spaces written as \u2581 before words"],
-  ]);
-}
-
-function expectUnigram(model: SentencePieceModel, config: Json): void {
-  expectSame([
-    [model.type !== "unigram", `a unigram model, got ${model.type}`],
-    [model.byteFallback, "no byte_fallback"],
-    [!model.removesSpaces, "remove_extra_whitespaces"],
-    [!model.addsSpace, "add_dummy_prefix"],
-    [!model.escapesSpaces || model.spacesAfterWords, "spaces written as \u2581 before words"],
-    [(config.add_prefix_space ?? true) !== true, "add_prefix_space true"],
-    [(config.add_bos_token ?? config.add_eos_token ?? null) !== null, "no add_bos_token"],
-  ]);
-}
-
-function expectPiece({ pieces }: SentencePieceModel, id: number, type: string): void {
-  expectSame([[pieces[id]?.type !== type, `piece ${id} of type ${type}`]]);
 }

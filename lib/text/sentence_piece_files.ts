@@ -1,6 +1,7 @@
 /**
  * SentencePiece models with the files of `transformers` beside them: the `tokenizer.json` that the
- * classes of Llama, Gemma, T5, XLM-RoBERTa and CamemBERT (sentence_piece_classes.ts) make of them.
+ * classes of Llama, Gemma, T5, XLM-RoBERTa, CamemBERT, ALBERT, XLNet, Pegasus, mBART and NLLB
+ * (sentence_piece_classes.ts) make of them.
  *
  * sentence_piece_tokenizer.ts reads a model without these files.
  *
@@ -14,13 +15,13 @@ import {
   specialNames,
   type Token,
 } from "./beside_vocabulary.ts";
-import { CLASS_OF_MODEL, CLASSES, type ModelClass } from "./sentence_piece_classes.ts";
+import { CLASS_OF_MODEL, CLASSES } from "./sentence_piece_classes.ts";
 import {
   malformedModel,
   readSentencePieceModel,
   type SentencePieceModel,
 } from "./sentence_piece_model.ts";
-
+import type { ModelClass } from "./sentence_piece_parts.ts";
 import { MAXIMUM_VOCABULARY } from "./tokenizer_file.ts";
 import { UnitTrie } from "./unit_trie.ts";
 
@@ -90,12 +91,12 @@ function converted(
   const vocabulary = modelClass.vocabulary(model, { config, names, idOf: () => undefined });
   const ids = new Map(vocabulary.map(([token], id) => [token, id]));
   if (ids.size < vocabulary.length) throw malformedModel("a piece has the name of a special token");
-  const own = [...marked(model), ...modelClass.own?.(config) ?? []];
+  const marks = marked(model);
   const added = addedTokens(beside, names, {
     idOf: (token) => ids.get(token),
     size: vocabulary.length,
-    own,
-    maskTakesSpace: modelClass.maskTakesSpace,
+    own: modelClass.own?.(marks, config) ?? marks,
+    mask: modelClass.mask,
   });
   for (const { content, id } of added) ids.set(content as string, id as number);
   const parts = modelClass.parts(model, { config, names, idOf: (token) => ids.get(token) });
@@ -111,7 +112,7 @@ function converted(
       vocab: isUnigram
         ? vocabulary
         : Object.fromEntries(vocabulary.map(([token], id) => [token, id])),
-      ...(isUnigram ? {} : { merges: mergesOf(vocabulary.map(([token]) => token)) }),
+      ...(isUnigram ? {} : { merges: mergesOf(model.pieces.map(({ text }) => text)) }),
     },
   };
   return { file, config: { ...config, ...names } };

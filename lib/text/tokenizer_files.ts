@@ -23,6 +23,9 @@ export const TOKENIZER_FILES: readonly string[] = [
   "vocab.txt",
 ];
 
+/** Ranks of byte pairs in forms of their makers, which are not read. */
+const RANK_FILES = ["tekken.json", "tiktoken.model", "qwen.tiktoken"];
+
 /** The maximum size of one of these files, in bytes: three times the largest that is published. */
 const LARGEST_FILE = 100_000_000;
 const LARGEST_CONFIG = 16_000_000;
@@ -50,6 +53,7 @@ export async function tokenizerIn(
   for (const name of names) {
     const bytes = await read(name, LARGEST_FILE);
     if (bytes === undefined) continue;
+    if (isRanks(name, bytes)) throw unreadRanks(name);
     const found = await contentOf(name, bytes, read);
     if (found === undefined) continue;
     if (found instanceof Uint8Array) return await parseTokenizer(found);
@@ -59,7 +63,24 @@ export async function tokenizerIn(
       chatTemplate: chatTemplate && text(chatTemplate, "chat_template.jinja"),
     });
   }
+  for (const name of RANK_FILES) {
+    if (await read(name, LARGEST_FILE) !== undefined) throw unreadRanks(name);
+  }
   return undefined;
+}
+
+/** Whether a file holds ranks of byte pairs: Mistral's by its name, tiktoken's by its first line. */
+function isRanks(name: string, bytes: Uint8Array): boolean {
+  if (RANK_FILES.includes(name)) return true;
+  const start = new TextDecoder("latin1").decode(bytes.subarray(0, 256));
+  return name.endsWith(".model") && /^[A-Za-z0-9+/]+={0,2} \d+\r?\n/.test(start);
+}
+
+function unreadRanks(name: string): SyntaxError {
+  return new SyntaxError(
+    `${name}: ranks of byte pairs in the form of their makers are not read; add a tokenizer.json, ` +
+      "which AutoTokenizer.from_pretrained(…).save_pretrained(…) writes",
+  );
 }
 
 /** What `parseTokenizer` takes for a file; undefined if it needs another file that is not there. */

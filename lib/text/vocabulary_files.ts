@@ -20,6 +20,7 @@ type Json = Record<string, unknown>;
 const LIKE_BERT = /^(?:Bert|DistilBert|Electra|MobileBert|SqueezeBert|ConvBert|LayoutLM|Lxmert)$/;
 /** Classes that read `vocab.json` and `merges.txt` as GPT-2 or RoBERTa do. */
 const LIKE_GPT2 = /^(?:GPT2|CodeGen)$/;
+const LIKE_CLIP = /^CLIP$/;
 const LIKE_ROBERTA = /^(?:Roberta|Bart|Longformer|LED)$/;
 
 const GPT2_TOKENS: SpecialNames = {
@@ -27,6 +28,15 @@ const GPT2_TOKENS: SpecialNames = {
   eos_token: "<|endoftext|>",
   unk_token: "<|endoftext|>",
 };
+const CLIP_TOKENS = {
+  bos_token: "<|startoftext|>",
+  pad_token: "<|endoftext|>",
+  eos_token: "<|endoftext|>",
+  unk_token: "<|endoftext|>",
+};
+/** CLIP's words, letters and digits; what is between them is left out. */
+const CLIP_PATTERN = "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|" +
+  "[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
 const ROBERTA_TOKENS: SpecialNames = {
   bos_token: "<s>",
   pad_token: "<pad>",
@@ -103,6 +113,7 @@ export function bytePairFile(
 ): Json {
   const { config } = beside;
   const kind = classOf(config) ?? "GPT2";
+  if (LIKE_CLIP.test(kind)) return clipFile(vocab, merges, beside);
   const isRoberta = LIKE_ROBERTA.test(kind);
   if (!isRoberta && !LIKE_GPT2.test(kind)) throw unsupported(config, "vocab.json", "GPT-2");
   if (config.add_bos_token === true) {
@@ -122,7 +133,7 @@ export function bytePairFile(
     added_tokens: addedTokens(beside, names, {
       idOf: idIn(vocab),
       size: Object.keys(vocab).length,
-      maskTakesSpace: isRoberta,
+      mask: { lstrip: isRoberta },
     }),
     normalizer: null,
     pre_tokenizer: byteLevel,
@@ -136,15 +147,66 @@ export function bytePairFile(
       }
       : { ...byteLevel, trim_offsets: false },
     decoder: byteLevel,
-    model: {
-      type: "BPE",
-      unk_token: null,
-      continuing_subword_prefix: "",
-      end_of_word_suffix: "",
-      fuse_unk: false,
-      byte_fallback: false,
-      vocab,
-      merges: merges.filter((line) => line !== "" && !line.startsWith("#version")),
+    model: bytePairModel(vocab, merges, { unk_token: null, end_of_word_suffix: "" }),
+  };
+}
+
+function bytePairModel(vocab: Json, merges: readonly string[], options: Json): Json {
+  return {
+    type: "BPE",
+    continuing_subword_prefix: "",
+    fuse_unk: false,
+    byte_fallback: false,
+    ...options,
+    vocab,
+    merges: merges.filter((line) => line !== "" && !line.startsWith("#version")),
+  };
+}
+
+/** CLIP's file: no case, and the last token of each word has a suffix, which becomes a space. */
+function clipFile(vocab: Json, merges: readonly string[], beside: BesideVocabulary): Json {
+  const names = specialNames(beside, CLIP_TOKENS);
+  const suffix = "</w>";
+  const replaced = (pattern: Json) => ({ type: "Replace", pattern, content: " " });
+  const tokens = addedTokens(beside, names, {
+    idOf: idIn(vocab),
+    size: Object.keys(vocab).length,
+  });
+  const ids = new Map(tokens.map(({ content, id }) => [content, id]));
+  const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true };
+  return {
+    version: "1.0",
+    padding: { pad_token: names.pad_token, pad_id: ids.get(names.pad_token) },
+    added_tokens: tokens,
+    normalizer: {
+      type: "Sequence",
+      normalizers: [{ type: "NFC" }, replaced({ Regex: "\\s+" }), { type: "Lowercase" }],
     },
+    pre_tokenizer: {
+      type: "Sequence",
+      pretokenizers: [
+        { type: "Split", pattern: { Regex: CLIP_PATTERN }, behavior: "Removed", invert: true },
+        { ...byteLevel, use_regex: true },
+      ],
+    },
+    post_processor: {
+      type: "RobertaProcessing",
+      cls: [names.bos_token, ids.get(names.bos_token)],
+      sep: [names.eos_token, ids.get(names.eos_token)],
+      trim_offsets: false,
+      add_prefix_space: false,
+    },
+    decoder: {
+      type: "Sequence",
+      decoders: [
+        { ...byteLevel, use_regex: true },
+        replaced({ String: suffix }),
+        { type: "Strip", content: " ", start: 0, stop: 1 },
+      ],
+    },
+    model: bytePairModel(vocab, merges, {
+      unk_token: names.unk_token,
+      end_of_word_suffix: suffix,
+    }),
   };
 }

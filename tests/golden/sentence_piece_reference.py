@@ -3,8 +3,8 @@
     python3 tests/golden/sentence_piece_reference.py TEXT > tests/golden/sentence_piece_folders.json
 
 TEXT is a text to train small models from, such as Tiny Shakespeare. The answer has, for each folder, its files, and the
-ids that AutoTokenizer gives to lines with special tokens, and the added tokens. Needs `transformers`, `tokenizers` and
-`sentencepiece`.
+ids that AutoTokenizer gives to lines with special tokens, and the added tokens. Needs `transformers`, `tokenizers`,
+`sentencepiece` and `protobuf`.
 """
 
 import base64
@@ -21,6 +21,7 @@ LINES = [
     "", " ", "Before we proceed any further, hear me speak.", "  two  spaces\t\ttabs \n lines ", "x = 1234 + 5678",
     "na\u00efve caf\u00e9 \ufb01ne \u2167 \u00bd", "\u65e5\u672c\u8a9e \U0001F642\u200d \u0416", "<s>x</s> <unk> <pad>", "a\u2581b",
     "<extra_id_0>and <extra_id_1>", "[INST] who [/INST]", "<mask> <start_of_turn>user\n\n\n", "tell<|im_start|>me [X]",
+    "``Caf\u00c9'' (x-y).  [MASK]  [CLS]", "<mask_1>a <mask_2> <unk_2><unk_102> deu_Latn en_XX de_DE", "\uff36\uff21 \u0130I\u0307  ",
 ]
 BYTE_PAIRS = dict(model_type="bpe", vocab_size=380, byte_fallback=True, normalization_rule_name="identity",
                   remove_extra_whitespaces=False, split_digits=True, allow_whitespace_only_pieces=True)
@@ -33,6 +34,13 @@ MODELS = {
               "user_defined_symbols": ["<mask>", "<start_of_turn>", "\n", "\n\n", "\u2581\u2581"]},
     "t5": {**UNIGRAM, "pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
     "xlmr": UNIGRAM,
+    "albert": {**UNIGRAM, "pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, "bos_piece": "[CLS]", "eos_piece": "[SEP]",
+               "control_symbols": ["[MASK]"], "user_defined_symbols": ["(", ")", "-", "."]},
+    "xlnet": {**UNIGRAM, "control_symbols": ["<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>"],
+              "user_defined_symbols": ["(", ")", "-", "."]},
+    "pegasus": {**UNIGRAM, "pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
+    "mbart": UNIGRAM,
+    "nllb": {"model_type": "bpe", "vocab_size": 300},
 }
 
 
@@ -64,6 +72,27 @@ FOLDERS = {
     "camembert with further tokens": ("xlmr", "sentencepiece.bpe.model", {
         "tokenizer_class": "CamembertTokenizer", "additional_special_tokens": ["<s>NOTUSED", "</s>NOTUSED"]},
         {"mask_token": {"__type": "AddedToken", **added("<mask>", normalized=True)}}, {"[X]": 205}),
+    "albert": ("albert", "spiece.model", {"tokenizer_class": "AlbertTokenizer", "model_max_length": 512}),
+    "albert with case and accents": ("albert", "spiece.model", {
+        "tokenizer_class": "AlbertTokenizer", "do_lower_case": False, "keep_accents": True,
+        "mask_token": {"__type": "AddedToken", **added("[MASK]", lstrip=True)}}, None, {"[X]": 200}),
+    "xlnet": ("xlnet", "spiece.model", {"tokenizer_class": "XLNetTokenizer"}),
+    "xlnet with further tokens": ("xlnet", "spiece.model", {
+        "tokenizer_class": "XLNetTokenizer", "do_lower_case": True, "additional_special_tokens": ["<eop>", "<eod>", "[X]"]}),
+    "pegasus": ("pegasus", "spiece.model", {"tokenizer_class": "PegasusTokenizer"}),
+    "pegasus with its tokens": ("pegasus", "spiece.model", {
+        "tokenizer_class": "PegasusTokenizer", "mask_token": "<mask_2>", "mask_token_sent": "<mask_1>", "offset": 103,
+        "additional_special_tokens": ["<mask_1>", *(f"<unk_{i}>" for i in range(2, 103))]}),
+    "pegasus without sentences' mask": ("pegasus", "spiece.model", {
+        "tokenizer_class": "PegasusTokenizer", "mask_token": "[MASK]", "mask_token_sent": None, "offset": 5}),
+    "mbart": ("mbart", "sentencepiece.bpe.model", {"tokenizer_class": "MBartTokenizer"}),
+    "mbart from German": ("mbart", "sentencepiece.bpe.model", {
+        "tokenizer_class": "MBartTokenizer", "src_lang": "de_DE", "additional_special_tokens": ["[X]"]}),
+    "nllb": ("nllb", "sentencepiece.bpe.model", {
+        "tokenizer_class": "NllbTokenizer", "additional_special_tokens": ["eng_Latn", "deu_Latn"]}),
+    "nllb from German": ("nllb", "sentencepiece.bpe.model", {
+        "tokenizer_class": "NllbTokenizer", "src_lang": "deu_Latn", "legacy_behaviour": True,
+        "extra_special_tokens": ["eng_Latn", "deu_Latn"]}, None, {"[X]": 301}),
 }
 
 
