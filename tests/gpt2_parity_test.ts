@@ -100,14 +100,14 @@ forEachDevice("gpt-nano-sort: every activation of a trained model", async () => 
   await check("yProj", attention.projection.forward(attended), expected.yProj);
   const residual = attention.forward(ln1, { residual: hidden });
   await check("attnResid", residual, expected.attnResid);
-  const ln2 = norm2.forward(residual);
+  const ln2 = norm2!.forward(residual);
   await check("ln2", ln2, expected.ln2);
-  const { up, down } = feedForward;
+  const { up, down } = feedForward!;
   const inner = up.forward(ln2);
   await check("fc", inner, expected.fc);
   await check("gelu", geluTanh(inner), expected.gelu);
   await check("mlp", down.forward(geluTanh(inner)), expected.mlp);
-  await check("mlpResid", feedForward.forward(ln2, residual), expected.mlpResid);
+  await check("mlpResid", feedForward!.forward(ln2, residual), expected.mlpResid);
   for (const [layer, block] of model.blocks.items.entries()) {
     hidden = block.forward(hidden);
     await check(`block ${layer}`, hidden, expected[`block${layer}`]);

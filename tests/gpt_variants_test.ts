@@ -12,6 +12,12 @@ import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { embedding } from "../lib/ops/embedding.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
+import { attachBottleneck } from "../lib/adapt/bottleneck.ts";
+import { attachPrefix, attachPrompt } from "../lib/adapt/learned_prompt.ts";
+import { generate } from "../lib/generate/generate.ts";
+import { topNextTokens } from "../lib/generate/top_next_tokens.ts";
+import { perplexity } from "../lib/train/perplexity.ts";
+import { Trainer } from "../lib/train/trainer.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { saveCheckpoint } from "../lib/train/checkpoint.ts";
@@ -105,6 +111,28 @@ const VARIANTS: Record<string, Partial<ModelConfigInput>> = {
     valueEmbeddings: [true, true],
   },
   "no positions": { positions: "none" },
+  "no norms, no biases, an own number of outputs": {
+    norm: "none",
+    activation: "relu",
+    bias: false,
+    tiedHead: false,
+    outputSize: 12,
+  },
+  "attention only, shortformer positions, no norms and no biases": {
+    norm: "none",
+    feedForward: false,
+    positions: "shortformer",
+    bias: false,
+    tiedHead: false,
+  },
+  "shortformer positions, layer norms, a window, a head with bias": {
+    positions: "shortformer",
+    window: [3, undefined],
+    tiedHead: false,
+    headBias: true,
+    outputSize: 12,
+  },
+  "attention only with layer norms after it": { feedForward: false, normPlacement: "post" },
   "BLOOM-like: ALiBi, a norm of the embeddings": { positions: "alibi", embeddingNorm: true },
 };
 
@@ -187,8 +215,9 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
       const logits = await model.forward(read, new ForwardContext({ cache })).data();
       for (let row = 0; row < 2; row++) {
         for (let t = start; t < end; t++) {
-          const at = (row * (end - start) + t - start) * 11;
-          places[row * 8 + t] = [...logits.subarray(at, at + 11)];
+          const { outputSize = 11 } = model.config;
+          const at = (row * (end - start) + t - start) * outputSize;
+          places[row * 8 + t] = [...logits.subarray(at, at + outputSize)];
         }
       }
     }
@@ -204,7 +233,9 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
       const x = tensor(normal(1)([2 * 8 * 16], new Random(5)), { shape: [2, 8, 16] });
       for (const { attention } of model.blocks.items) {
         const pushed: Tensor[] = [];
-        const attended = attention.attend(x, { weights: pushed });
+        const isShort = model.config.positions === "shortformer";
+        const queryKeyPositions = isShort ? model.positions!.weight : undefined;
+        const attended = attention.attend(x, { weights: pushed, queryKeyPositions });
         const weights = await pushed[0].data();
         const packed = await attention.queryKeyValue!.forward(x).data();
         assertClose(await attended.data(), mix(weights, packed, model.config), 1e-5, "attended");
@@ -253,5 +284,31 @@ forEachDevice(
     const x = embedding(model.tokens.weight, second, { positions: model.positions!.weight });
     const first = block.attention.weights(block.norm1!.forward(x));
     assertClose(weights.slice(512, 768), await first.data(), 1e-6, "second sequence, first layer");
+  },
+);
+
+forEachDevice(
+  "a model of other outputs trains, and is refused where tokens are needed",
+  async () => {
+    const shape = { vocabSize: 5, contextLength: 3, layers: 1, heads: 1, width: 8 };
+    const model = new GPT({ ...shape, norm: "none", tiedHead: false, outputSize: 9 });
+    const trainer = new Trainer(model, new AdamW(model.parameters()), { learningRate: 1e-2 });
+    const [inputs, targets] = [Int32Array.of(1, 2, 4), Int32Array.of(-100, -100, 8)];
+    const source = { batchSize: 1, contextLength: 3, next: () => ({ inputs, targets }) };
+    trainer.step(source);
+    trainer.step(source);
+    const [first, second] = await trainer.figures();
+    assert.ok(second.loss < first.loss, `${second.loss}`);
+    const refused = {
+      name: "RangeError",
+      message: /predicts its tokens, 5 of them, got outputSize 9/,
+    };
+    await assert.rejects(() => generate(model, [1]), refused);
+    await assert.rejects(() => topNextTokens(model, [1]), refused);
+    await assert.rejects(() => perplexity(model, [1, 2, 3]), refused);
+    const short = new GPT({ ...shape, positions: "shortformer", feedForward: false });
+    assert.throws(() => attachPrefix(short, { tokens: 1 }), /without shortformer positions/);
+    assert.throws(() => attachPrompt(short, { tokens: 1 }), /without shortformer positions/);
+    assert.throws(() => attachBottleneck(short), /feed-forwards, got feedForward false/);
   },
 );

@@ -25,7 +25,7 @@ Deno.test("no two layers begin with the same weights; models keep their seed", a
   const make: (() => Module)[] = [
     () => new Linear(8, 8),
     () => new Embedding(8, 8),
-    () => new FeedForward(new Block(config).feedForward.config),
+    () => new FeedForward(new Block(config).feedForward!.config),
     () => new Attention(config),
     () => new Block(config),
   ];

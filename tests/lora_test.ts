@@ -204,7 +204,7 @@ forEachDevice("a base in 8 bits takes an adapter in f32; merging it is refused",
 forEachDevice("biases are trained with the adapter, and off with it", async () => {
   const { model, adapter } = adaptedModel({}, { bias: "all", modules: ["c_attn"] });
   const base = await model.forward(ids()).data();
-  const bias = model.blocks.items[1].feedForward.up.bias!;
+  const bias = model.blocks.items[1].feedForward!.up.bias!;
   assert.ok(adapter.parameters().includes(bias));
   bias.write(new Float32Array(bias.size).fill(0.5));
   const changed = await model.forward(ids()).data();

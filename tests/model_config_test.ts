@@ -51,9 +51,19 @@ const refused: [Record<string, unknown>, RegExp][] = [
   [{ hidden: 0 }, /hidden .* got 0/],
   [{ keyValueHeads: 0 }, /keyValueHeads .* got 0/],
   [{ keyValueHeads: 3 }, /keyValueHeads 3 does not divide heads 4/],
-  [{ norm: "batch" }, /norm must be one of layer, rms, got batch/],
+  [{ norm: "batch" }, /norm must be one of layer, rms, none, got batch/],
   [{ normPlacement: "mid" }, /normPlacement must be one of pre, post, sandwich, got mid/],
   [{ positions: "absolute" }, /positions must be one of learned, .*none, got absolute/],
+  [{ norm: "none", normPlacement: "post" }, /norm none needs normPlacement pre, got post/],
+  [{ norm: "none", queryKeyNorm: true }, /queryKeyNorm needs a norm, not none, got .* true/],
+  [{ norm: "none", sharedNorm: true, parallelResidual: true }, /sharedNorm needs a norm, not none/],
+  [{ norm: "none", embeddingNorm: true }, /embeddingNorm needs a norm, got norm none/],
+  [{ feedForward: 0 }, /feedForward must be true or false, got 0/],
+  [{ feedForward: false, gated: true }, /gated needs a feed-forward, not feedForward false/],
+  [{ feedForward: false, parallelResidual: true }, /parallelResidual needs a feed-forward/],
+  [{ feedForward: false, activationDropout: 0.1 }, /activationDropout needs a feed-forward/],
+  [{ outputSize: 3 }, /outputSize needs an untied head, got tiedHead true/],
+  [{ outputSize: 1.5, tiedHead: false }, /outputSize must be a whole number from 1, got 1.5/],
   [{ embeddingScale: 2 }, /embeddingScale needs positions that are not added, got learned/],
   [{ embeddingNorm: 1 }, /embeddingNorm must be true or false, got 1/],
   [{ attentionSoftCap: 0 }, /attentionSoftCap must be a number above 0, got 0/],
@@ -112,6 +122,8 @@ Deno.test("modelConfig refuses unknown fields, naming the nearest", () => {
 Deno.test("modelConfig leaves out what equals its default, so that a change reaches it", () => {
   const given = { keyValueHeads: 4, headSize: 32, window: Array(4).fill(undefined) };
   const rates = { dropout: 0.2, embeddingDropout: 0.2, attentionOutputDropout: 0.2 };
+  const own = { feedForward: true, outputSize: 65, tiedHead: false };
+  assert.deepEqual(modelConfig({ ...baby, ...own }), modelConfig({ ...baby, tiedHead: false }));
   const config = modelConfig({ ...baby, ...given, ...rates, attentionDropout: 0 });
   assert.deepEqual(config, modelConfig({ ...baby, dropout: 0.2 }));
   const wide = modelConfig({ ...config, width: 256 });

@@ -153,6 +153,7 @@ Deno.test("packed rows hold each target of separate rows once, in fewer rows", (
 const MODELS: Record<string, Partial<ModelConfigInput>> = {
   "learned positions": {},
   "rotary positions, grouped heads": { positions: "rotary", heads: 2, keyValueHeads: 1 },
+  "shortformer positions, no norms": { positions: "shortformer", norm: "none" },
   "sinusoidal positions": { positions: "sinusoidal", normPlacement: "post" },
 };
 

@@ -109,7 +109,7 @@ forEachDevice("a model in 8 bits says that it cannot be trained", async () => {
   const batches = new Batches(tokens, { batchSize: 4, contextLength: 16, seed: 3 });
   assert.throws(() => trainer.step(batches), /no gradient/);
   await assert.rejects(
-    () => model.blocks.items[0].feedForward.up.weight.data(),
+    () => model.blocks.items[0].feedForward!.up.weight.data(),
     /memory was freed/,
   );
   await assert.rejects(() => quantize(new GPT(shape), { group: 8 }), /group/);

@@ -127,7 +127,7 @@ forEachDevice(
           "Trainer: the model's loss depends on none of the optimizer's parameters, so that a " +
           "step would train nothing; make it for this model: new SGD(model.parameters())",
       });
-      const { up } = model.blocks.items[1].feedForward;
+      const { up } = model.blocks.items[1].feedForward!;
       const frozen = await up.weight.data();
       const held = [model.finalNorm!.weight!, model.tokens.weight];
       const partial = new Trainer(model, new AdamW(held), { ...options, learningRate: 1e-2 });

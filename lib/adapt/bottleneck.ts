@@ -90,7 +90,7 @@ export class BottleneckAdapter extends Attached {
  * ```
  *
  * @throws {TypeError} if `model` is none, or an option is unknown
- * @throws {RangeError} unless the size is a whole number from 1
+ * @throws {RangeError} unless the size is a whole number from 1 and the model has feed-forwards
  * @throws {Error} if the model has bottlenecks already
  */
 export function attachBottleneck(
@@ -103,6 +103,11 @@ export function attachBottleneck(
   if (!(Number.isSafeInteger(size) && size > 0)) {
     throw new RangeError(
       `attachBottleneck: expected a whole size from 1, got ${describe(size)}`,
+    );
+  }
+  if (model.config.feedForward === false) {
+    throw new RangeError(
+      "attachBottleneck: expected a model with feed-forwards, got feedForward false; use attachLora",
     );
   }
   if (model.blocks.items.some(({ bottlenecks }) => bottlenecks)) {

@@ -103,8 +103,8 @@ export class LearnedPrompt extends Attached {
  * ```
  *
  * @throws {TypeError} if `model` is none, or an option is unknown
- * @throws {RangeError} if there is no room for the tokens, or the model has ALiBi positions, windows
- *   or value embeddings, whose meaning for a prefix is not defined
+ * @throws {RangeError} if there is no room for the tokens, or the model has ALiBi or shortformer
+ *   positions, windows or value embeddings, whose meaning for a prefix is not defined
  * @throws {Error} if the model has virtual tokens already
  */
 export function attachPrefix(model: GPT, options: PrefixOptions = {}): LearnedPrompt {
@@ -140,8 +140,8 @@ export function attachPrefix(model: GPT, options: PrefixOptions = {}): LearnedPr
  *
  * @throws {TypeError} if `model` is none, or an option is unknown
  * @throws {RangeError} if there is no room for the tokens, an id of the text is outside the
- *   vocabulary, or the model has value embeddings, windows or scaled embeddings, whose meaning for
- *   learned vectors is not defined
+ *   vocabulary, or the model has shortformer positions, value embeddings, windows or scaled
+ *   embeddings, whose meaning for learned vectors is not defined
  * @throws {Error} if the model has virtual tokens already
  */
 export function attachPrompt(model: GPT, options: PromptOptions = {}): LearnedPrompt {
@@ -187,6 +187,7 @@ export function expectPlain(
   const { positions, window, valueEmbeddings, embeddingScale } = config;
   const found = [
     kind === "prefix" && positions === "alibi" && "ALiBi positions",
+    positions === "shortformer" && "shortformer positions",
     window?.some((size) => size !== undefined) && "attention windows",
     valueEmbeddings?.some(Boolean) && "value embeddings",
     kind === "prompt" && embeddingScale !== undefined && "scaled embeddings",

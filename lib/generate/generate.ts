@@ -7,7 +7,7 @@
  * @module
  */
 import { describe } from "../errors.ts";
-import { expectModel } from "../nn/expect_model.ts";
+import { expectLanguageModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { checkOptions } from "../options.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
@@ -67,7 +67,7 @@ export async function generate(
   prompt: Prompt | readonly Prompt[],
   options: GenerationOptions = {},
 ): Promise<Generated | Generated[]> {
-  expectModel("generate", model);
+  expectLanguageModel("generate", model);
   checkOptions("generate", options, GENERATION_OPTIONS);
   expectRules(options);
   const several = areSeveral(prompt);

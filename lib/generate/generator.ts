@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { expectModel } from "../nn/expect_model.ts";
+import { expectLanguageModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { checkOptions } from "../options.ts";
 import { expectPrompt, expectSampling, SAMPLING_OPTIONS, type SamplingOptions } from "./options.ts";
@@ -44,7 +44,7 @@ export class Generator {
    * first token.
    */
   constructor(readonly model: GPT) {
-    expectModel("Generator", model);
+    expectLanguageModel("Generator", model);
     this.#sequences = oneSequence(model);
     this.#virtualTokens = model.virtualTokens;
   }

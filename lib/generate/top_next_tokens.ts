@@ -7,7 +7,7 @@
  */
 import { describe } from "../errors.ts";
 import { ForwardContext } from "../nn/context.ts";
-import { expectModel } from "../nn/expect_model.ts";
+import { expectLanguageModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { checkOptions } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
@@ -53,7 +53,7 @@ export async function topNextTokens(
   tokens: ArrayLike<number>,
   options: TopNextTokensOptions = {},
 ): Promise<NextToken[]> {
-  expectModel("topNextTokens", model);
+  expectLanguageModel("topNextTokens", model);
   checkOptions("topNextTokens", options, { k: true, temperature: true });
   const { k = 10, temperature = 1 } = options;
   const { textLength: contextLength, config: { vocabSize } } = model;

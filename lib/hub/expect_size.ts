@@ -43,6 +43,6 @@ function matrixElements(sizes: ModelSizes): number {
   const { vocabSize, layers, width, heads, keyValueHeads = heads, gated } = sizes;
   const { hidden = 4 * width, embeddingWidth = width } = sizes;
   const attention = 2 * width * (heads + keyValueHeads) * headSizeOf(sizes);
-  const feedForward = (gated ? 3 : 2) * width * hidden;
+  const feedForward = sizes.feedForward === false ? 0 : (gated ? 3 : 2) * width * hidden;
   return vocabSize * embeddingWidth + layers * (attention + feedForward);
 }

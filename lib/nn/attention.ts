@@ -67,6 +67,11 @@ export interface AttendOptions {
   scoreBias?: Tensor;
   /** Added to the values, [B,T,Hkv·D] (value embeddings). Default: none. */
   addedValues?: Tensor;
+  /**
+   * Added to what queries and keys are made from, and not to the values: broadcasts to [B,T,C]. It
+   * is what positions `shortformer` need; for self-attention. Default: none.
+   */
+  queryKeyPositions?: Tensor;
   /** Keys and values of earlier tokens; those of `x` are appended. Default: none. */
   cache?: LayerCache;
   /**
@@ -104,6 +109,7 @@ const CALL_OPTIONS: OptionNames<AttendOptions> = {
   keyLengths: true,
   scoreBias: true,
   addedValues: true,
+  queryKeyPositions: true,
   cache: true,
   prefix: true,
   residual: true,
@@ -328,10 +334,10 @@ export class Attention extends Module {
 
   /** Queries, keys and values, normalized and rotated if the configuration says so. */
   #rows(x: Tensor, call: AttendOptions, context?: ForwardContext): Rows {
-    const { source, sourceRows, addedValues } = call;
+    const { sourceRows, addedValues, source } = call;
     const { heads, keyValueHeads = heads, positions } = this.config;
     if (sourceRows) return [this.#queries(x, context), sourceRows.keys, sourceRows.values];
-    const projected = this.#withAdded(this.#project(x, source, context), addedValues);
+    const projected = this.#withAdded(this.#project(x, call, context), addedValues);
     const rows = this.#normalized(projected);
     if (positions !== "rotary" || source) return rows;
     const places = context?.options.documents?.positions;
@@ -342,7 +348,12 @@ export class Attention extends Module {
     return [turn(q, heads), turn(k, keyValueHeads), v];
   }
 
-  #project(x: Tensor, source: Tensor | undefined, context?: ForwardContext): Rows {
+  #project(
+    x: Tensor,
+    { source, queryKeyPositions }: AttendOptions,
+    context?: ForwardContext,
+  ): Rows {
+    if (queryKeyPositions) return this.#projectPlaced(x, { source, queryKeyPositions }, context);
     const { queryKeyValue, query, key, value } = this;
     if (!queryKeyValue) {
       const from = source ?? x;
@@ -351,6 +362,17 @@ export class Attention extends Module {
     }
     if (source) throw new TypeError("Attention: a packed layer has no source, got a source");
     return [queryKeyValue.forward(x, { context })];
+  }
+
+  /** Queries and keys of x with positions added, values of x alone. */
+  #projectPlaced(
+    x: Tensor,
+    { source, queryKeyPositions }: AttendOptions,
+    context?: ForwardContext,
+  ): Rows {
+    if (source) throw new TypeError("Attention: queryKeyPositions are for self-attention");
+    const [q, k] = this.#apart(this.#project(add(x, queryKeyPositions!), {}, context));
+    return [q, k, this.#apart(this.#project(x, {}, context))[2]];
   }
 
   /** The queries of a layer that attends to a source. */

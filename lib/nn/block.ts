@@ -49,6 +49,8 @@ export interface BlockInput {
   scoreBias?: Tensor;
   /** Added to the values of self-attention, as in `AttendOptions`. Default: none. */
   addedValues?: Tensor;
+  /** Added to what self-attention's queries and keys are made from. Default: none. */
+  queryKeyPositions?: Tensor;
   /** Keys and values of earlier tokens. Default: none. */
   cache?: LayerCache;
   /** As in `AttendOptions`. Default: none. */
@@ -72,6 +74,7 @@ const INPUT: OptionNames<BlockInput> = {
   memoryLengths: true,
   scoreBias: true,
   addedValues: true,
+  queryKeyPositions: true,
   cache: true,
   prefix: true,
 };
@@ -105,7 +108,7 @@ interface Half {
 export class Block extends Module {
   /** The configuration, defaults filled in. */
   readonly config: BlockConfig;
-  /** The self-attention's norm; undefined unless `attentionNorm`. */
+  /** The self-attention's norm; undefined unless `attentionNorm`, and without norms. */
   readonly norm1: NormLayer | undefined;
   /** Tokens attend to each other. */
   readonly attention: Attention;
@@ -117,10 +120,10 @@ export class Block extends Module {
   readonly crossAttention: Attention | undefined;
   /** The norm of what cross-attention adds; undefined unless `sandwich`. */
   readonly crossOutputNorm: NormLayer | undefined;
-  /** The feed-forward's norm; `norm1` itself with a shared norm. */
-  readonly norm2: NormLayer;
-  /** Transforms each token separately. */
-  readonly feedForward: FeedForward;
+  /** The feed-forward's norm; `norm1` itself with a shared norm; undefined without either. */
+  readonly norm2: NormLayer | undefined;
+  /** Transforms each token separately; undefined if the block is attention only. */
+  readonly feedForward: FeedForward | undefined;
   /** The norm of what the feed-forward adds; undefined unless `sandwich`. */
   readonly outputNorm2: NormLayer | undefined;
   /** After self-attention and after the feed-forward; see `attachBottleneck`. */
@@ -157,6 +160,7 @@ export class Block extends Module {
       this.crossAttention = new Attention(config, { initial, random });
       this.crossOutputNorm = outputNorm();
     }
+    if (config.feedForward === false) return;
     this.norm2 = config.sharedNorm && this.norm1 || makeNorm(config);
     this.feedForward = new FeedForward(config, { random, initial });
     this.outputNorm2 = outputNorm();
@@ -188,7 +192,7 @@ export class Block extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     checkOptions("Block", input, INPUT);
-    const { memory, memoryRows, scoreBias, addedValues, prefix } = input;
+    const { memory, memoryRows, scoreBias, addedValues, queryKeyPositions, prefix } = input;
     const other = memory ?? memoryRows?.keys;
     if ((this.crossAttention === undefined) !== (other === undefined)) {
       const [has, got] = [this.crossAttention ? "cross-" : "no cross-", other ?? "none"];
@@ -196,7 +200,7 @@ export class Block extends Module {
     }
     if (!context.options.recomputeActivations) return this.#compute(x, input, context);
     const passes = [context, context.fork()];
-    const given = [x, memory, scoreBias, addedValues, prefix];
+    const given = [x, memory, scoreBias, addedValues, queryKeyPositions, prefix];
     const inputs = [
       ...given.filter((tensor) => tensor !== undefined),
       ...this.parameters(),
@@ -207,14 +211,14 @@ export class Block extends Module {
 
   #compute(x: Tensor, input: BlockInput, context: ForwardContext): Tensor {
     const { attend, cross, feed } = this.#halves(input, context);
-    if (this.config.parallelResidual) {
+    if (this.config.parallelResidual && feed) {
       const normed = normalize(x, attend.norm);
       const other = this.config.sharedNorm ? normed : normalize(x, feed.norm);
       return addLayer(addLayer(x, normed, attend, context), other, feed, context);
     }
     const attended = this.#apply(x, attend, context);
     const crossed = cross ? this.#apply(attended, cross, context) : attended;
-    return this.#apply(crossed, feed, context);
+    return feed ? this.#apply(crossed, feed, context) : crossed;
   }
 
   #apply(x: Tensor, half: Half, context: ForwardContext): Tensor {
@@ -226,9 +230,10 @@ export class Block extends Module {
   #halves(input: BlockInput, context: ForwardContext) {
     const { attention, feedForward, norm1, norm2, outputNorm1, outputNorm2 } = this;
     const { dropout, attentionOutputDropout = dropout } = this.config;
-    const { lengths: keyLengths, cache, scoreBias, addedValues, prefix } = input;
+    const { lengths: keyLengths, cache, scoreBias, addedValues, queryKeyPositions, prefix } = input;
     const weights = context.options.attentionWeights;
-    const options = { keyLengths, cache, scoreBias, addedValues, prefix, weights };
+    const added = { scoreBias, addedValues, queryKeyPositions };
+    const options = { keyLengths, cache, ...added, prefix, weights };
     const attend: Half = {
       layer: (x, residual) => attention.forward(x, { ...options, residual }, context),
       norm: norm1,
@@ -236,7 +241,7 @@ export class Block extends Module {
       bottleneck: this.bottlenecks?.attention,
       dropout: attentionOutputDropout,
     };
-    const feed: Half = {
+    const feed: Half | undefined = feedForward && {
       layer: (x, residual) => feedForward.forward(x, residual, context),
       norm: norm2,
       outputNorm: outputNorm2,

@@ -20,8 +20,11 @@ import {
   expectWholeNumber,
 } from "./config_checks.ts";
 
-/** Normalization: layer norm, or root-mean-square norm (no mean, no bias). */
-export type Norm = "layer" | "rms";
+/**
+ * Normalization: layer norm, root-mean-square norm (no mean, no bias), or none, as in models that
+ * are studied by their weights.
+ */
+export type Norm = "layer" | "rms" | "none";
 /**
  * Placement of the norms around each half f of a block: `pre` is x + f(norm(x)), `post` is
  * norm(x + f(x)), `sandwich` is x + norm′(f(norm(x))), as in Gemma 2.
@@ -29,9 +32,11 @@ export type Norm = "layer" | "rms";
 export type NormPlacement = "pre" | "post" | "sandwich";
 /**
  * Encoding of positions: a learned table, fixed sines, rotated queries and keys, scores that fall
- * with the distance (ALiBi, Press et al., arXiv 2108.12409), or none.
+ * with the distance (ALiBi, Press et al., arXiv 2108.12409), a learned table that is added to what
+ * queries and keys are made from and to nothing else (Shortformer, Press et al., arXiv 2012.15832;
+ * for decoders), or none.
  */
-export type Positions = "learned" | "sinusoidal" | "rotary" | "alibi" | "none";
+export type Positions = "learned" | "sinusoidal" | "rotary" | "alibi" | "shortformer" | "none";
 
 /** Configuration that the blocks of a transformer share. */
 export interface BlockConfig {
@@ -47,6 +52,8 @@ export interface BlockConfig {
   headSize?: number;
   /** The feed-forward's inner size. Default: 4 · width. */
   hidden: number;
+  /** A feed-forward after attention; false is attention only. Default: true. */
+  feedForward?: boolean;
   /** Kind of norm. Default: `"layer"`. */
   norm: Norm;
   /** Placement of the norms. Default: `"pre"` in a decoder, otherwise `"post"`. */
@@ -116,6 +123,7 @@ const DEFAULTS = {
   keyValueHeads: undefined,
   headSize: undefined,
   hidden: undefined,
+  feedForward: undefined,
   norm: "layer",
   normPlacement: "pre",
   normEpsilon: 1e-5,
@@ -146,9 +154,16 @@ const DEFAULTS = {
 export const BLOCK_OPTIONS: OptionNames<BlockConfig> = DEFAULTS;
 
 const CHOICES = {
-  norm: ["layer", "rms"] satisfies Norm[],
+  norm: ["layer", "rms", "none"] satisfies Norm[],
   normPlacement: ["pre", "post", "sandwich"] satisfies NormPlacement[],
-  positions: ["learned", "sinusoidal", "rotary", "alibi", "none"] satisfies Positions[],
+  positions: [
+    "learned",
+    "sinusoidal",
+    "rotary",
+    "alibi",
+    "shortformer",
+    "none",
+  ] satisfies Positions[],
   activation: ACTIVATION_NAMES,
 };
 
@@ -181,6 +196,7 @@ export function blockConfig(
   };
   checkSizes(config);
   checkChoices(config);
+  checkParts(config);
   checkPositions(config);
   checkNumbers(config);
   checkScale(config);
@@ -232,6 +248,26 @@ function checkChoices(config: BlockConfig): void {
   }
 }
 
+/** What a block without norms, or without a feed-forward, cannot have. */
+function checkParts(config: BlockConfig): void {
+  const { norm, normPlacement, feedForward = true } = config;
+  expectBoolean("feedForward", feedForward);
+  if (norm === "none" && normPlacement !== "pre") {
+    throw new RangeError(`model: norm none needs normPlacement pre, got ${normPlacement}`);
+  }
+  const needed = (name: keyof BlockConfig, what: string) => {
+    if (!config[name]) return;
+    throw new RangeError(`model: ${name} needs ${what}, got ${name} ${config[name]}`);
+  };
+  if (norm === "none") {
+    for (const name of ["queryKeyNorm", "sharedNorm"] as const) needed(name, "a norm, not none");
+  }
+  if (feedForward) return;
+  for (const name of ["gated", "parallelResidual", "activationDropout"] as const) {
+    needed(name, "a feed-forward, not feedForward false");
+  }
+}
+
 function checkPositions(config: BlockConfig): void {
   const { positions, width, rotaryBase, rotaryDimensions, rotaryScaling } = config;
   const headSize = headSizeOf(config);
@@ -280,6 +316,7 @@ function withoutDefaults(config: BlockConfig): BlockConfig {
   const { width, heads, dropout } = config;
   const defaults: Partial<BlockConfig> = {
     keyValueHeads: heads,
+    feedForward: true,
     headSize: width / heads,
     rotaryDimensions: headSizeOf(config),
     attentionScale: 1 / Math.sqrt(headSizeOf(config)),

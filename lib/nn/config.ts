@@ -37,6 +37,11 @@ export interface ModelConfig extends BlockConfig {
   tiedHead: boolean;
   /** A bias on the logits, for an untied head. Default: false. */
   headBias: boolean;
+  /**
+   * Number of logits, for an untied head that predicts something else than the next token: such a
+   * model is trained and measured, and writes no text. Default: `vocabSize`.
+   */
+  outputSize?: number;
   /** Dropout of the embeddings. Default: `dropout`. */
   embeddingDropout?: number;
   /** Factor of the token embeddings, such as Gemma's √C; without added positions. Default: 1. */
@@ -78,6 +83,7 @@ export const MODEL_OPTIONS: OptionNames<ModelConfig> = {
   ...BLOCK_OPTIONS,
   tiedHead: true,
   headBias: true,
+  outputSize: true,
   embeddingDropout: true,
   embeddingScale: true,
   embeddingNorm: true,
@@ -110,8 +116,8 @@ export function modelConfig(input: ModelConfigInput): ModelConfig {
     expectWholeNumber(name, value);
   }
   const blocks = blockConfig(pickFields<BlockConfigInput>(input, BLOCK_OPTIONS));
-  checkHead(tiedHead, headBias);
-  checkEmbedding(input, blocks.positions);
+  checkHead(tiedHead, headBias, input.outputSize);
+  checkEmbedding(input, blocks);
   expectPositive("logitSoftCap", logitSoftCap);
   if (window) checkWindow(window, layers);
   checkRotary(input, blocks.positions);
@@ -126,6 +132,7 @@ export function modelConfig(input: ModelConfigInput): ModelConfig {
     embeddingNorm,
     ...dropUndefined({
       embeddingDropout: embeddingDropout === blocks.dropout ? undefined : embeddingDropout,
+      outputSize: input.outputSize === vocabSize ? undefined : input.outputSize,
       embeddingScale: embeddingScale === 1 ? undefined : embeddingScale,
       logitSoftCap,
       rotaryLayers: rotaryLayers?.includes(false) ? rotaryLayers : undefined,
@@ -146,20 +153,28 @@ export function layerConfig(config: ModelConfig, layer: number): BlockConfigInpu
   return { ...blocks, rotaryBase: windowRotaryBase, rotaryScaling: undefined };
 }
 
-function checkHead(tiedHead: boolean, headBias: boolean): void {
+function checkHead(tiedHead: boolean, headBias: boolean, outputSize: number | undefined): void {
   expectBoolean("tiedHead", tiedHead);
   expectBoolean("headBias", headBias);
   if (headBias && tiedHead) {
     throw new RangeError("model: headBias needs an untied head, got tiedHead true");
   }
+  if (outputSize === undefined) return;
+  expectWholeNumber("outputSize", outputSize);
+  if (tiedHead) {
+    throw new RangeError("model: outputSize needs an untied head, got tiedHead true");
+  }
 }
 
 function checkEmbedding(
   { embeddingDropout, embeddingScale, embeddingNorm }: ModelConfigInput,
-  positions: Positions,
+  { positions, norm }: BlockConfig,
 ): void {
   expectProbability("embeddingDropout", embeddingDropout);
   if (embeddingNorm !== undefined) expectBoolean("embeddingNorm", embeddingNorm);
+  if (embeddingNorm && norm === "none") {
+    throw new RangeError("model: embeddingNorm needs a norm, got norm none");
+  }
   expectPositive("embeddingScale", embeddingScale);
   const isAdded = positions === "learned" || positions === "sinusoidal";
   if (embeddingScale === undefined || embeddingScale === 1 || !isAdded) return;

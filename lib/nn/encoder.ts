@@ -218,6 +218,9 @@ export function encoderBlocks(config: EncoderConfig): BlockConfig {
   const shared = blockConfig(pickFields<BlockConfigInput>(config, BLOCK_OPTIONS), {
     normPlacement: "post",
   });
+  if (shared.positions === "shortformer") {
+    throw new RangeError("model: positions shortformer are for a GPT, got an encoder");
+  }
   const { layers, layerGroups = layers, window } = config;
   for (const name of ["vocabSize", "contextLength", "layers"] as const) {
     expectWholeNumber(name, config[name]);

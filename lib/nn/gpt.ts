@@ -63,7 +63,7 @@ export class GPT extends Module {
   readonly config: ModelConfig;
   /** The token table, [V,C]; also the head if `config.tiedHead`. */
   readonly tokens: Embedding;
-  /** The position table, [contextLength, C]; undefined unless positions are learned. */
+  /** The position table, [contextLength, C]; undefined unless positions are learned or shortformer. */
   readonly positions: Embedding | undefined;
   /** Each layer's table of what it adds to values, [V, Hkv·D]; undefined for a layer without. */
   readonly valueTables: readonly (Embedding | undefined)[];
@@ -71,9 +71,9 @@ export class GPT extends Module {
   readonly embeddingNorm: NormLayer | undefined;
   /** The decoder blocks, first to last. */
   readonly blocks: ModuleList<Block>;
-  /** The norm before the head; undefined with post-norm. */
+  /** The norm before the head; undefined with post-norm and without norms. */
   readonly finalNorm: NormLayer | undefined;
-  /** The untied head, C → V; undefined if the token table serves as the head. */
+  /** The untied head, C → V or `outputSize`; undefined if the token table serves as the head. */
   readonly head: Linear | undefined;
   /** The token table in 16, 8 or 4 bits if it serves as the head; see `quantize`. */
   quantizedHead: QuantizedMatrix | undefined;
@@ -91,13 +91,14 @@ export class GPT extends Module {
     checkOptions("GPT", options, { random: true, initial: true });
     const config = this.config = modelConfig(input);
     const { vocabSize, contextLength, layers, width, tiedHead, headBias } = config;
+    const { outputSize = vocabSize, positions } = config;
     const { random = new Random(0), initial = gpt2Weights(layers) } = options;
     const table = (rows: number, initializer: Initializer) =>
       new Embedding(rows, width, { initializer, random });
     this.tokens = table(vocabSize, initial.tokens);
-    if (config.positions === "learned") {
+    if (positions === "learned" || positions === "shortformer") {
       this.positions = table(contextLength, initial.positions);
-    } else if (config.positions === "sinusoidal") {
+    } else if (positions === "sinusoidal") {
       this.#fixedPositions = sinusoidalPositions(contextLength, width);
     }
     this.valueTables = Array.from({ length: layers }, (_, layer) => {
@@ -116,7 +117,7 @@ export class GPT extends Module {
     );
     this.finalNorm = config.normPlacement === "post" ? undefined : makeNorm(config);
     if (!tiedHead) {
-      this.head = new Linear(width, vocabSize, {
+      this.head = new Linear(width, outputSize, {
         bias: headBias,
         transposed: true,
         random,
@@ -144,7 +145,7 @@ export class GPT extends Module {
   }
 
   /**
-   * ids i32 [B,T] → logits [B,T,V].
+   * ids i32 [B,T] → logits [B,T,V], or [B,T,outputSize].
    *
    * @throws {RangeError} if T exceeds the context length
    */
@@ -183,11 +184,13 @@ export class GPT extends Module {
     const before = cache ? undefined : this.virtualTokens; // a cache begins with them
     const embedded = this.#embedded(ids, before, context);
     const prefix = before?.kind === "prefix" ? forEachText(before, ids.shape[0]) : undefined;
+    const queryKeyPositions = this.#queryKeyPositions(ids, context);
     let x = context.dropout(this.embeddingNorm?.forward(embedded) ?? embedded, embeddingDropout);
     for (const [layer, block] of this.blocks.items.entries()) {
       yield x;
       const addedValues = this.valueTables[layer]?.forward(ids);
-      const input = { addedValues, prefix: prefix && ofLayer(prefix, layer, layers) };
+      const added = { addedValues, queryKeyPositions };
+      const input = { ...added, prefix: prefix && ofLayer(prefix, layer, layers) };
       x = block.forward(x, { cache: context.cacheOf(layer), ...input }, context);
     }
     const text = before?.kind === "prompt" ? slice(x, { axis: 1, start: before.count }) : x;
@@ -197,7 +200,7 @@ export class GPT extends Module {
   /** The scaled vectors of the tokens with their positions, after those of a learned prompt. */
   #embedded(ids: Tensor, before: VirtualTokens | undefined, context: ForwardContext): Tensor {
     const { embeddingScale } = this.config;
-    const all = this.positions?.weight ?? this.#fixedPositions;
+    const all = this.#addedPositions;
     const positions = all && before ? slice(all, { axis: 0, start: before.count }) : all;
     const embedded = this.#placed(ids, positions, context);
     const scaled = embeddingScale === undefined ? embedded : mul(embedded, embeddingScale);
@@ -207,8 +210,26 @@ export class GPT extends Module {
 
   /** A learned prompt at the first positions, for each of `batch` texts: [B,P,C]. */
   #promptRows({ values, count }: VirtualTokens, batch: number): Tensor {
-    const positions = this.positions?.weight ?? this.#fixedPositions;
+    const positions = this.#addedPositions;
     return embedding(values, rowNumbers(batch, count, values), { positions });
+  }
+
+  /** The table whose rows are added to the tokens' vectors. */
+  get #addedPositions(): Tensor | undefined {
+    if (this.config.positions === "shortformer") return undefined;
+    return this.positions?.weight ?? this.#fixedPositions;
+  }
+
+  /** What shortformer positions add in every layer: [B,T,C]. */
+  #queryKeyPositions(ids: Tensor, context: ForwardContext): Tensor | undefined {
+    if (this.config.positions !== "shortformer") return undefined;
+    const { weight } = this.positions!;
+    const { documents } = context.options;
+    if (documents) return embedding(weight, documents.positions);
+    const { device } = weight;
+    const nothing = zeros([1, this.config.width], { device }); // embedding alone knows the offset
+    const rows = zeros(ids.shape, { dtype: "i32", device });
+    return embedding(nothing, rows, { positions: weight, offset: context.cachePosition() });
   }
 
   #expectCache(cache: Cache | undefined): void {
@@ -246,7 +267,7 @@ export class GPT extends Module {
 
   /**
    * The mean cross-entropy, in nats, of predicting `targets` i32 [B,T] after `ids` i32 [B,T];
-   * targets of −100 are ignored.
+   * targets of −100 are ignored. With an `outputSize` targets are below it.
    */
   loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const { width } = this.config;

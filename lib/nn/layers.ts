@@ -251,14 +251,15 @@ export class RMSNorm extends Module {
 /** A norm of either kind. */
 export type NormLayer = LayerNorm | RMSNorm;
 
-/** The norm of a configuration, over a last axis of `size`, by default the width. */
+/** The norm of a configuration over a last axis of `size`, by default the width; none for none. */
 export function makeNorm(
   { norm, normEpsilon, normGain, normBias, width }: Pick<
     BlockConfig,
     "norm" | "normEpsilon" | "normGain" | "normBias" | "width"
   >,
   size: number = width,
-): NormLayer {
+): NormLayer | undefined {
+  if (norm === "none") return undefined;
   if (norm === "rms") return new RMSNorm(size, normEpsilon, { gain: normGain });
   return new LayerNorm(size, normEpsilon, { gain: normGain, bias: normBias });
 }

@@ -43,6 +43,7 @@ export class DeviceBatch {
   /** The documents in its rows; undefined unless the source packs them. */
   readonly documents: RowDocuments | undefined;
   readonly #vocabSize: number;
+  readonly #outputSize: number;
 
   /**
    * Allocates tensors for a batch of this source.
@@ -68,7 +69,9 @@ export class DeviceBatch {
     this.targets = ids();
     this.documents = pack ? { starts: ids(), positions: ids() } : undefined;
     this.share = keep(zeros([], { device }));
-    this.#vocabSize = model.config.vocabSize;
+    const { vocabSize, outputSize = vocabSize } = model.config;
+    this.#vocabSize = vocabSize;
+    this.#outputSize = outputSize;
   }
 
   /** Whether a source's batches have this shape. */
@@ -87,7 +90,7 @@ export class DeviceBatch {
   write(batches: BatchSource): number {
     const { inputs, targets, starts } = batches.next();
     expectIds("Trainer: inputs", inputs, this.#vocabSize);
-    expectIds("Trainer: targets", targets, this.#vocabSize, IGNORED);
+    expectIds("Trainer: targets", targets, this.#outputSize, IGNORED);
     this.inputs.write(inputs);
     this.targets.write(targets);
     if (this.documents) writeDocuments(this.documents, starts);

@@ -6,7 +6,7 @@
  * @module
  */
 import { describe } from "../errors.ts";
-import { expectModel } from "../nn/expect_model.ts";
+import { expectLanguageModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { IGNORED } from "../ops/cross_entropy.ts";
 import { checkOptions } from "../options.ts";
@@ -59,7 +59,7 @@ export async function perplexity(
   tokens: ArrayLike<number>,
   options: PerplexityOptions = {},
 ): Promise<Perplexity> {
-  expectModel("perplexity", model);
+  expectLanguageModel("perplexity", model);
   checkOptions("perplexity", options, { stride: true, batchSize: true });
   const { textLength: contextLength, config: { vocabSize } } = model;
   expectIds("perplexity", tokens, vocabSize);

@@ -8,7 +8,7 @@
  */
 import type { PreferencePair } from "../data/preferences.ts";
 import { ForwardContext } from "../nn/context.ts";
-import { expectModel } from "../nn/expect_model.ts";
+import { expectLanguageModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { mul } from "../ops/binary.ts";
 import { gather } from "../ops/gather.ts";
@@ -113,7 +113,7 @@ export class PreferenceTrainer {
     readonly optimizer: Optimizer,
     options: PreferenceTrainerOptions,
   ) {
-    expectModel("PreferenceTrainer", model);
+    expectLanguageModel("PreferenceTrainer", model);
     expectOptimizer("PreferenceTrainer", optimizer);
     const known = { learningRate: true, beta: true, batchSize: true, seed: true };
     checkOptions("PreferenceTrainer", options, known);
@@ -216,7 +216,7 @@ export async function scorePairs(
   model: GPT,
   pairs: readonly PreferencePair[],
 ): Promise<AnswerScores<number[]>> {
-  expectModel("scorePairs", model);
+  expectLanguageModel("scorePairs", model);
   expectPairs("scorePairs", model, pairs);
   const scores = { chosen: [] as number[], rejected: [] as number[] };
   const byLength = new Map<number, { rows: Rows; program: Compiled<[], Tensor> }>();

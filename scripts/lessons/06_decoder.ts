@@ -195,7 +195,7 @@ export const lesson = new Lesson(
         const y = feedForward(tensor([[1, 0.5], [-2, 0]]), up, down);
         await expectMatch(y, [[1.3412, -0.6543], [0.2958, 1.2958]]);
         const { up: a, down: b } = weights.blocks[0];
-        await expectMatch(feedForward(x, a, b), await first.feedForward.forward(x).toArray());
+        await expectMatch(feedForward(x, a, b), await first.feedForward!.forward(x).toArray());
       },
     });
 
@@ -354,7 +354,7 @@ function blockWeights({ attention, norm1, norm2, feedForward }: Block): BlockWei
     const { weight, bias } = layer as { weight: Tensor; bias: Tensor };
     return { gain: weight, bias };
   };
-  const [up, down] = [dense(feedForward.up), dense(feedForward.down)];
+  const [up, down] = [dense(feedForward!.up), dense(feedForward!.down)];
   return {
     query,
     key,

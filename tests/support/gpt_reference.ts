@@ -33,6 +33,7 @@ function linear(p: Parameters, name: string, x: Matrix): Matrix {
 }
 
 function normalize(p: Parameters, name: string, x: Matrix, { norm, normEpsilon }: ModelConfig) {
+  if (norm === "none") return x;
   const gain = p.get(`${name}.weight`)?.[0];
   const bias = p.get(`${name}.bias`)?.[0];
   return x.map((row) => {
@@ -70,8 +71,14 @@ function attend(
   const { width, heads, keyValueHeads = heads, headSize = width / heads } = config;
   const name = `transformer.h.${layer}.attn`;
   const packed = linear(p, `${name}.c_attn`, x);
+  const places = p.get("transformer.wpe.weight");
+  const placed = config.positions === "shortformer"
+    ? linear(p, `${name}.c_attn`, x.map((row, t) => row.map((value, j) => value + places![t][j])))
+    : packed;
   const head = (index: number) =>
-    packed.map((row) => row.slice(index * headSize, (index + 1) * headSize));
+    (index < heads + keyValueHeads ? placed : packed).map((row) =>
+      row.slice(index * headSize, (index + 1) * headSize)
+    );
   const positioned = (rows: Matrix, norm: string) => {
     const normed = config.queryKeyNorm ? normalize(p, `${name}.${norm}`, rows, config) : rows;
     const turns = config.positions === "rotary" && config.rotaryLayers?.[layer] !== false;
@@ -129,7 +136,7 @@ function block(
   const attendTo: typeof feedForward = (p, layer, x, config) => attend(p, layer, x, config, ids);
   const halves = [
     { f: attendTo, name: "ln_1" },
-    { f: feedForward, name: "ln_2" },
+    ...config.feedForward === false ? [] : [{ f: feedForward, name: "ln_2" }],
   ];
   if (config.parallelResidual) {
     const [attention, other] = [norm("ln_1", x), norm(config.sharedNorm ? "ln_1" : "ln_2", x)];
@@ -154,7 +161,8 @@ export function gptLogits(config: ModelConfig, p: Parameters, ids: readonly numb
   const tokens = p.get("transformer.wte.weight")!;
   const positions = p.get("transformer.wpe.weight");
   const fixed = config.positions === "sinusoidal" ? sinusoid : () => 0;
-  const place = (t: number, j: number) => positions?.[t][j] ?? fixed(t, j, config.width);
+  const added = config.positions === "shortformer" ? undefined : positions;
+  const place = (t: number, j: number) => added?.[t][j] ?? fixed(t, j, config.width);
   const { embeddingScale = 1, logitSoftCap: cap } = config;
   let x = ids.map((id, t) => tokens[id].map((value, j) => embeddingScale * value + place(t, j)));
   if (config.embeddingNorm) x = normalize(p, "transformer.ln_e", x, config);
