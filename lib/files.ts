@@ -9,6 +9,7 @@
  * @module
  */
 import { UserError } from "./errors.ts";
+import { expectDeno } from "./runtime.ts";
 
 /** The content of a file, in chunks that are written sequentially. */
 export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -57,6 +58,7 @@ export async function writeFileAtomically(path: string, chunks: Chunks): Promise
 export async function writeFilesAtomically(
   ...files: readonly (readonly [path: string, chunks: Chunks])[]
 ): Promise<void> {
+  for (const [path] of files) expectDeno(`write ${path}`);
   const places = files.map(([path]) => ({ path, ...splitPath(path) }));
   const temporaries: string[] = [];
   const open: Deno.FsFile[] = [];
@@ -107,8 +109,9 @@ export async function writeDurably(file: Deno.FsFile, chunks: Chunks, path: stri
  */
 export async function syncFolder(folder: string): Promise<void> {
   if (Deno.build.os === "windows") return;
-  using handle = await Deno.open(folder);
+  const handle = await Deno.open(folder);
   await handle.sync().catch(() => {}); // refused by some network file systems
+  handle.close();
 }
 
 /**
@@ -125,14 +128,17 @@ export async function removeStaleTemporaries(folder: string): Promise<string[]> 
 }
 
 async function removeUnlocked(path: string): Promise<boolean> {
+  let file: Deno.FsFile | undefined;
   try {
-    using file = await Deno.open(path, { write: true });
+    file = await Deno.open(path, { write: true });
     if (!await file.tryLock(true).catch(() => false)) return false;
     await Deno.remove(path);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false; // its writer has just renamed it
     throw error;
+  } finally {
+    file?.close();
   }
 }
 
@@ -141,9 +147,10 @@ async function removeUnlocked(path: string): Promise<boolean> {
  * UserError: `cannot` and the operation ("read train.bin"), the reason, and what to do about it.
  * Other errors pass through.
  *
- * @throws {UserError} if the system refuses
+ * @throws {UserError} if the system refuses, or this is not Deno
  */
 export async function attempt<T>(attempted: string, operation: () => Promise<T>): Promise<T> {
+  expectDeno(attempted);
   try {
     return await operation();
   } catch (cause) {

@@ -7,14 +7,16 @@
  * @module
  */
 import { UserError } from "./errors.ts";
+import { expectDeno } from "./runtime.ts";
 
 /**
  * Checks that a path is a regular file, or a link to one, and returns its size and other facts.
  *
- * @throws {UserError} naming the path and what it is, if it is anything else
+ * @throws {UserError} naming the path and what it is, if it is anything else; outside Deno
  * @throws the system's error if there is nothing at the path
  */
 export function expectRegularFile(path: string | URL): Deno.FileInfo {
+  expectDeno(`read ${path}`);
   const info = Deno.statSync(path);
   if (info.isFile) return info;
   throw new UserError(`reading ${path}: expected a file, got ${kindOf(info)}`);
@@ -40,6 +42,11 @@ export async function readRegularFile(
 export async function readRegularText(path: string | URL): Promise<string> {
   expectRegularFile(path);
   return await Deno.readTextFile(path);
+}
+
+/** Whether an error is the system's for a path at which there is nothing. */
+export function isMissing(error: unknown): error is Error {
+  return typeof Deno !== "undefined" && error instanceof Deno.errors.NotFound;
 }
 
 function kindOf(info: Deno.FileInfo): string {

@@ -7,6 +7,7 @@
 import { UserError } from "../errors.ts";
 import { attempt } from "../files.ts";
 import type { Progress } from "../progress.ts";
+import { expectDeno } from "../runtime.ts";
 import { MAXIMUM_CORPUS_BYTES } from "./checked_text.ts";
 import { readStream, tooLarge } from "./read_stream.ts";
 
@@ -57,5 +58,6 @@ export async function readStandardInput(
   onProgress?: (progress: Progress) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const what = "standard input";
+  expectDeno(`read ${what}`);
   return await readStream(Deno.stdin.readable, { what, limit: MAXIMUM_CORPUS_BYTES, onProgress });
 }

@@ -10,6 +10,7 @@ import { describe, UserError } from "../errors.ts";
 import { attempt } from "../files.ts";
 import { checkOptions } from "../options.ts";
 import { localPath } from "../place.ts";
+import { expectDeno } from "../runtime.ts";
 import { readCorpusFile } from "./corpus_files.ts";
 import { MAXIMUM_CORPUS_BYTES, sha256, textOf } from "./checked_text.ts";
 import { parseCSV } from "./csv.ts";
@@ -47,6 +48,7 @@ export async function holdsDocuments(place: string | URL): Promise<boolean> {
   if (/^(https?:|-$)/i.test(String(place))) return false;
   const path = localPath("holdsDocuments", place);
   if (path.includes("*") || /\.(jsonl|csv)$/i.test(path)) return true;
+  expectDeno(`read ${path}`);
   return await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
 }
 

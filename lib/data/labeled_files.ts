@@ -55,6 +55,7 @@ export function parseLabeledFile(content: string, name: string): LabeledText[] {
  */
 export async function loadLabeledFile(path: string): Promise<LabeledText[]> {
   const content = await readRegularText(path).catch((cause) => {
+    if (cause instanceof UserError) throw cause;
     throw new UserError(`${path}: cannot be read; give a file of labeled texts`, { cause });
   });
   return parseLabeledFile(content, path);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { expectDeno } from "../runtime.ts";
 
 /**
  * The bytes of a text file of an npm package, `npm:NAME@VERSION/PATH`.
@@ -12,6 +13,7 @@
  * @throws {TypeError} from the runtime, if the package cannot be downloaded
  */
 export async function importPackagedText(url: string): Promise<Uint8Array<ArrayBuffer>> {
+  expectDeno(`load ${url}`, "npm packages");
   const [packageUrl] = url.match(/^npm:(?:@[^/]+\/)?[^/]+/)!;
   // Deno finds a text in a package only once it has resolved the package by another import.
   await import(`${packageUrl}/package.json`, { with: { type: "json" } });

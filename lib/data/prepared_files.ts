@@ -19,6 +19,7 @@ import {
   tokenizerIn,
 } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { expectDeno } from "../runtime.ts";
 import { sha256 } from "./checked_text.ts";
 import { splitCorpus } from "./split_corpus.ts";
 import { loadTokenFile, tokenBytes } from "./token_files.ts";
@@ -170,5 +171,6 @@ export async function preparedFilesIn(folder: string): Promise<string[]> {
 
 /** Whether a path is a folder that holds a `train.bin`. */
 export async function isPreparedCorpus(path: string): Promise<boolean> {
+  expectDeno(`read ${path}`);
   return await Deno.stat(`${path}/${TRAIN}`).then(({ isFile }) => isFile, () => false);
 }

@@ -15,7 +15,10 @@ import { adapterClass } from "./webgpu/adapter_class.ts";
 export interface DeviceOptions {
   /** `auto` takes WebGPU on real hardware, the CPU otherwise. Default `auto`. */
   device?: "auto" | "webgpu" | "cpu";
-  /** Threads of the CPU device, 1–64. Default: all cores. */
+  /**
+   * Threads of the CPU device, 1–64; one, with the reason in the description, in a page that is not
+   * cross-origin isolated and on a page's main thread. Default: all cores.
+   */
   threads?: number;
   /**
    * System BLAS for matrix products on the CPU: `auto` looks for MKL, OpenBLAS, BLIS and
@@ -65,7 +68,9 @@ export async function chooseDevice(
     return new CpuDevice({ ...cpu, reason: reason + half });
   };
   if (device === "cpu") return openCpu("as requested");
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  const adapter = await globalThis.navigator?.gpu?.requestAdapter({
+    powerPreference: "high-performance",
+  });
   if (device === "webgpu") {
     if (adapter) return await openWebGpu(adapter, { reason: "as requested", precision });
     throw new UserError(

@@ -4,6 +4,7 @@
  * @module
  */
 import { filePath } from "../place.ts";
+import { expectDeno } from "../runtime.ts";
 import { fileSource } from "./file_source.ts";
 import type { Repository } from "./repository.ts";
 
@@ -12,7 +13,6 @@ import type { Repository } from "./repository.ts";
  * there, so that the error names the path.
  */
 export function isFolder(place: string): boolean {
-  if (typeof Deno === "undefined") return false; // a browser
   return /^[.~]?\.?[/\\]|^[A-Za-z]:[/\\]|^\.\.?$/.test(place) || folderExists(place);
 }
 
@@ -60,6 +60,7 @@ export function fileRepository(path: string): Repository {
 }
 
 function exists(path: string): boolean {
+  expectDeno(`read ${path}`);
   try {
     Deno.statSync(path);
     return true;

@@ -6,17 +6,29 @@
  *
  * @module
  */
+import { textAt } from "../data/text_at.ts";
+import { isDeno } from "../runtime.ts";
 import { WordVectors } from "./word_vectors.ts";
 
-// In a variable: Deno would fetch the 600 kB of a literal address at every start.
-const TABLE = new URL("../../data/word_vectors.txt", import.meta.url).href;
+/** Where a page, whose bundle has no `data/` beside it, finds the table. */
+const PUBLISHED = "https://raw.githubusercontent.com/folio-deno/folio/main/data/word_vectors.txt";
 
 let loading: Promise<WordVectors> | undefined;
 
 /** The 4,002 word vectors that ship; see `loadWordVectors`. */
 export function shippedWordVectors(): Promise<WordVectors> {
-  loading ??= import(TABLE, { with: { type: "text" } }).then((module) => unpack(module.default));
+  loading ??= table().then(unpack).catch((error) => {
+    loading = undefined; // a network that fails once may be back
+    throw error;
+  });
   return loading;
+}
+
+async function table(): Promise<string> {
+  if (!isDeno()) return await textAt(PUBLISHED, "word vectors");
+  // In a variable: Deno would fetch the 600 kB of a literal address at every start.
+  const address = new URL("../../data/word_vectors.txt", import.meta.url).href;
+  return (await import(address, { with: { type: "text" } })).default;
 }
 
 function unpack(table: string): WordVectors {

@@ -9,6 +9,7 @@
  */
 
 import { describe } from "../errors.ts";
+import { expectDeno } from "../runtime.ts";
 import { expectTokenizer } from "./expect_tokenizer.ts";
 import { renderTemplate } from "./template_budget.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -47,6 +48,7 @@ export async function chatText(
       "chatText: the tokenizer has no chat template, so it is no model for conversations",
     );
   }
+  expectDeno("fill in a chat template", "the package of templates");
   const jinja = await import(PACKAGE);
   const { beginToken, endToken } = tokenizer;
   try {

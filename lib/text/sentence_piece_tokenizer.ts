@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { expectDeno } from "../runtime.ts";
 
 import { ByteText } from "./byte_pieces.ts";
 import {
@@ -251,6 +252,7 @@ function refusingNothing(encode: Encoder, model: SentencePieceModel): Encoder {
  * are removed, because they are meant for standalone programs.
  */
 async function instantiate(): Promise<Native> {
+  expectDeno("open a SentencePiece model", "its package");
   const { SentencePieceProcessor } = (await import(PACKAGE)).default;
   const { process } = globalThis as { process?: Events };
   const failures = ["uncaughtException", "unhandledRejection"];

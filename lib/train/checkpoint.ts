@@ -81,8 +81,12 @@ export async function saveCheckpoint(
   expectOptimizer("saveCheckpoint", checkpoint.optimizer);
   expectTokenizer("saveCheckpoint", checkpoint.tokenizer);
   if (place instanceof CheckpointFolder) return await save(place, checkpoint);
-  using opened = await CheckpointFolder.open(place);
-  await save(opened, checkpoint);
+  const opened = await CheckpointFolder.open(place);
+  try {
+    await save(opened, checkpoint);
+  } finally {
+    opened.close();
+  }
 }
 
 async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<void> {

@@ -12,7 +12,7 @@ import { UserError } from "../errors.ts";
 import { checkpointPath } from "../hub/folder_files.ts";
 import { expectModel } from "../nn/expect_model.ts";
 import { localPath } from "../place.ts";
-import { readRegularText } from "../regular_file.ts";
+import { isMissing, readRegularText } from "../regular_file.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { fields, realNumber, type Rule, wholeNumber } from "../rules.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
@@ -88,8 +88,7 @@ export class BestModel {
       return step === this.#record?.step; // a resumed run measures some steps again
     }
     const files = await modelFiles(model, { format: "pt", step: String(step) });
-    using folder = await CheckpointFolder.open(this.path);
-    await folder.save([...files, [RECORD, jsonContent(record)]]);
+    await CheckpointFolder.saveOnce(this.path, [...files, [RECORD, jsonContent(record)]]);
     this.#record = record;
     return true;
   }
@@ -114,7 +113,7 @@ export class BestModel {
 async function loadRecord(folder: string): Promise<BestRecord | undefined> {
   const path = checkpointPath(folder, RECORD);
   const text = await readRegularText(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   });
   if (text === undefined) return undefined;

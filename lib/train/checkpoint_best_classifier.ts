@@ -10,7 +10,7 @@ import { UserError } from "../errors.ts";
 import { checkpointPath } from "../hub/folder_files.ts";
 import { localPath } from "../place.ts";
 import { anything, fields, type Rule, wholeNumber } from "../rules.ts";
-import { readRegularText } from "../regular_file.ts";
+import { isMissing, readRegularText } from "../regular_file.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import type { ClassificationReport } from "./classification_report.ts";
 import { classifierFiles, type TrainedClassifier } from "./classifier_model_files.ts";
@@ -82,8 +82,7 @@ export class BestClassifier {
    */
   async save(record: MeasuredEpoch, model: TrainedClassifier): Promise<void> {
     const files = await classifierFiles(model, { format: "pt", step: String(record.step) });
-    using folder = await CheckpointFolder.open(this.path);
-    await folder.save([...files, [RECORD, jsonContent(record)]]);
+    await CheckpointFolder.saveOnce(this.path, [...files, [RECORD, jsonContent(record)]]);
     this.#record = record;
   }
 
@@ -97,7 +96,7 @@ export class BestClassifier {
 
 async function loadRecord(path: string): Promise<MeasuredEpoch | undefined> {
   const text = await readRegularText(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   });
   if (text === undefined) return undefined;

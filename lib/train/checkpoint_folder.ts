@@ -100,6 +100,25 @@ export class CheckpointFolder {
     return save;
   }
 
+  /**
+   * Opens a folder, saves files as `save` does, and closes it.
+   *
+   * @throws {UserError} as `open` and `save`
+   *
+   * @internal
+   */
+  static async saveOnce(
+    place: string | URL,
+    files: Iterable<readonly [string, Chunks]>,
+  ): Promise<void> {
+    const folder = await CheckpointFolder.open(place);
+    try {
+      await folder.save(files);
+    } finally {
+      folder.close();
+    }
+  }
+
   /** Releases the lock; a second call does nothing. */
   close(): void {
     this.#lock?.close();
@@ -131,11 +150,15 @@ export class CheckpointFolder {
   async #stage(name: string, chunks: Chunks): Promise<void> {
     const path = `${this.path}/${name}`;
     const options = { write: true, createNew: true };
-    using file = await attempt(
+    const file = await attempt(
       `write ${path}`,
       () => Deno.open(`${this.path}/${STAGING}/${name}`, options),
     );
-    await writeDurably(file, chunks, path);
+    try {
+      await writeDurably(file, chunks, path);
+    } finally {
+      file.close();
+    }
   }
 
   async #recover(): Promise<void> {

@@ -5,7 +5,7 @@
  * @module
  */
 import { attempt, writeFileAtomically } from "../files.ts";
-import { readRegularText } from "../regular_file.ts";
+import { isMissing, readRegularText } from "../regular_file.ts";
 
 /** A line about training, or about the loss on held-out text. */
 export type Metrics =
@@ -48,7 +48,7 @@ export class MetricsLog {
    */
   static async open(path: string, step: number): Promise<MetricsLog> {
     const text = await readRegularText(path).catch((error) => {
-      if (error instanceof Deno.errors.NotFound) return "";
+      if (isMissing(error)) return "";
       throw error;
     });
     const kept = text.split("\n").flatMap(parseLine).filter((line) => line.step <= step);

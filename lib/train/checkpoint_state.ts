@@ -12,7 +12,8 @@ import { fileSource } from "../hub/file_source.ts";
 import { checkpointPath } from "../hub/folder_files.ts";
 import { SafetensorsFile } from "../hub/safetensors.ts";
 import { localPath } from "../place.ts";
-import { readRegularText } from "../regular_file.ts";
+import { isMissing, readRegularText } from "../regular_file.ts";
+import { expectDeno } from "../runtime.ts";
 
 /** What `run.json` holds: the step, and anything that the caller keeps with it. */
 export interface RunState {
@@ -27,6 +28,7 @@ export interface RunState {
  * put in place.
  */
 export function holdsCheckpoint(folder: string): boolean {
+  expectDeno(`read ${folder}`);
   try {
     return Deno.statSync(checkpointPath(folder, "run.json")).isFile;
   } catch {
@@ -113,7 +115,7 @@ async function metadataOf(
   try {
     return await withTensors(folder, name, ({ metadata }) => metadata);
   } catch (error) {
-    if ((error as Error).cause instanceof Deno.errors.NotFound) return undefined;
+    if (isMissing((error as Error).cause)) return undefined;
     throw error;
   }
 }
@@ -158,7 +160,7 @@ async function explain<T>(folder: string, body: () => T | Promise<T>): Promise<T
     return await body();
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
-    if (cause instanceof Deno.errors.NotFound) {
+    if (isMissing(cause)) {
       throw new UserError(`${folder}: ${cause.message}`, { cause });
     }
     const malformed = [SyntaxError, RangeError, TypeError].some((kind) => cause instanceof kind);

@@ -20,6 +20,7 @@ import { describe, UserError } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { VERSION } from "../version.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { expectDeno } from "../runtime.ts";
 
 /** Options of `openWorld`. */
 export interface WorldOptions {
@@ -46,6 +47,7 @@ export interface WorldOptions {
  */
 export function openWorld(options: WorldOptions = {}): Promise<World> {
   checkOptions("openWorld", options, { mpi: "auto" });
+  expectDeno("open a world of processes", "MPI");
   const { mpi = "auto" } = options;
   if (typeof mpi !== "string") {
     throw new TypeError(`openWorld: mpi must be a name or a path, got ${describe(mpi)}`);

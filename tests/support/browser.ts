@@ -9,6 +9,8 @@
 /** The quickest first. */
 const NAMES = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 
+const SOFTWARE_WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
 /** The browser's path; undefined if none is installed. FOLIO_CHROMIUM may name another path. */
 export const CHROMIUM: string | undefined = Deno.env.get("FOLIO_CHROMIUM") ?? findChromium();
 
@@ -41,10 +43,11 @@ export class Browser implements AsyncDisposable {
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
   }
 
-  /** Starts the browser with an empty profile. */
-  static async start(path: string): Promise<Browser> {
+  /** Starts the browser with an empty profile; `webgpu` gives it a WebGPU adapter in software. */
+  static async start(path: string, { webgpu = false } = {}): Promise<Browser> {
     const profile = await Deno.makeTempDir({ prefix: "folio-browser-" });
-    const args = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
+    const args = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"];
+    args.push(...webgpu ? SOFTWARE_WEBGPU : ["--disable-gpu"]);
     args.push("--no-first-run", "--hide-scrollbars", "--remote-debugging-port=0");
     // A page that is not in front draws as well.
     args.push("--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows");

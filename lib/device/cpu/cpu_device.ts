@@ -18,11 +18,12 @@ import { type Blas, findBlas } from "./blas.ts";
 import { relaxedSimdSupported } from "../../wasm/assembler.ts";
 import { chooseCpuGemm } from "./gemm_choice.ts";
 import { KernelTable } from "./kernel_table.ts";
+import { usableThreads } from "./threads.ts";
 import { CONTROL, HEAP, locked, MAX_KERNELS, RECORD, schedulerModule } from "./scheduler.ts";
 
 /** Options of the CPU device. */
 export interface CpuOptions {
-  /** Threads, the main one among them. Default: `navigator.hardwareConcurrency`. */
+  /** Threads, the main one among them; one where workers cannot help. Default: all cores. */
   threads?: number;
   /** Use fused multiply-add. Default: if the engine supports it. */
   relaxedSimd?: boolean;
@@ -64,7 +65,7 @@ export class CpuDevice implements Device {
   #single: Block;
 
   constructor(options: CpuOptions = {}) {
-    const threads = options.threads ?? navigator.hardwareConcurrency;
+    const { count: threads, reason: alone } = usableThreads(options.threads);
     if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
       throw new RangeError(
         `cpu: threads must be a whole number from 1 to ${MAX_THREADS}; got ${threads}`,
@@ -82,7 +83,8 @@ export class CpuDevice implements Device {
     const parts = [...found ? [found.blas.name] : [], `WebAssembly ${simd}`, count].join(", ");
     const trouble = library && "reason" in library ? library.reason : this.blas?.advice;
     const reasons = [options.reason, trouble].filter((reason) => reason);
-    this.description = [`cpu (${parts})`, ...reasons].join(": ");
+    const chosen = [`cpu (${parts})`, ...reasons].join(": ");
+    this.description = alone ? `${chosen}; ${alone}` : chosen;
     this.#startWorkers();
   }
 

@@ -1,0 +1,48 @@
+/**
+ * Bundles modules for a page with `deno bundle`: one text of JavaScript that imports nothing and
+ * needs no `Deno`.
+ *
+ * The threads of the CPU device come along: where the library asks for the address of its worker,
+ * the bundle makes one from the worker's own bundle.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+
+/** How the worker's address stands in the library's text. */
+const WORKER_ADDRESS = /new URL\("\.\/worker\.ts",\s*[\w$.]+\.url\)/g;
+const WORKER = new URL("../device/cpu/worker.ts", import.meta.url);
+
+/** How to bundle. */
+export interface BundleOptions {
+  /** Shorten names and leave out spaces. Default true. */
+  minify?: boolean;
+}
+
+/**
+ * The module at `entry` with everything that it imports, as one ES module.
+ *
+ * @throws {UserError} if `deno bundle` fails, such as for the first time without a network: it
+ *   fetches esbuild from npm once
+ */
+export async function bundleModule(entry: URL, options: BundleOptions = {}): Promise<string> {
+  const [code, worker] = await Promise.all([bundle(entry, options), bundle(WORKER, options)]);
+  const source = `new Blob([${JSON.stringify(worker)}],{type:"text/javascript"})`;
+  return code.replaceAll(WORKER_ADDRESS, () => `URL.createObjectURL(${source})`);
+}
+
+async function bundle(entry: URL, { minify = true }: BundleOptions): Promise<string> {
+  const args = ["bundle", "--quiet", "--platform", "browser", ...minify ? ["--minify"] : []];
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...args, entry.href],
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  if (success) return text.decode(stdout);
+  throw new UserError(
+    `deno bundle failed (it needs the network once, for esbuild from npm): ${
+      text.decode(stderr).trim().split("\n").slice(-5).join(" ")
+    }`,
+  );
+}
