@@ -3,6 +3,7 @@
  * and what is saved loads to the same logits. See golden/families/README.md for the models.
  */
 import assert from "node:assert/strict";
+import { writeFilesAtomically } from "../lib/files.ts";
 import { Generator } from "../lib/generate/generator.ts";
 import { type Architecture, namesOf } from "../lib/hub/config.ts";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
@@ -11,6 +12,8 @@ import { storedTensors } from "../lib/hub/stored_tensors.ts";
 import type { GPT } from "../lib/nn/gpt.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
+import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
+import { modelFiles } from "../lib/train/model_files.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { floats, uniform } from "./support/pretrained_golden.ts";
 
@@ -114,6 +117,30 @@ for (const name of FAMILIES) {
     const text = await Array.fromAsync(new Generator(model).generate(prompt, options));
     assert.deepEqual(text, expected.greedy);
   });
+
+  // Files do not depend on the device.
+  forEachDevice(
+    `${name}: what a training run saves is of the same family`,
+    async () => {
+      const from = { tokenizer: false, dropout: 0.1 };
+      const { model, architecture } = await loadPretrained(folderOf(name), from);
+      const tokenizer = CharacterTokenizer.fromText("to be");
+      const files = await modelFiles({ model, tokenizer }, {});
+      const path = await Deno.makeTempDir();
+      try {
+        await writeFilesAtomically(
+          ...files.map(([name, content]) => [`${path}/${name}`, content] as const),
+        );
+        const again = await loadPretrained(path, from);
+        assert.equal(again.architecture, architecture);
+        assert.deepEqual(again.config, model.config);
+      } finally {
+        await Deno.remove(path, { recursive: true });
+      }
+    },
+    false,
+    ["cpu-1"],
+  );
 
   forEachDevice(`${name} is saved in its own format and loads to the same logits`, async () => {
     const { expected } = await load(name);

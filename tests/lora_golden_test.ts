@@ -160,7 +160,7 @@ forEachDevice("lora: ten updates of the adapter alone are the reference's", asyn
 }, golden === undefined);
 
 async function checkMerged(model: GPT, file: SafetensorsFile): Promise<void> {
-  const asStored = storedTensors(model.config, savedNames(model.config));
+  const asStored = storedTensors(model.config, savedNames(model));
   for (const [name, parameter] of model.namedParameters()) {
     const data = await parameter.data() as Float32Array<ArrayBuffer>;
     for (const part of asStored({ name, shape: parameter.shape, data })) {

@@ -54,7 +54,7 @@ for (const [name, golden] of Object.entries(DECODERS)) {
     );
     assert.ok(Math.abs(await value.item() - golden.loss) < 1e-4);
     const seen = new Set<string>();
-    const stored = storedTensors(model.config, savedNames(model.config));
+    const stored = storedTensors(model.config, savedNames(model));
     for (const [i, [parameter, { shape }]] of named.entries()) {
       const data = await gradients[i].data() as Float32Array<ArrayBuffer>;
       for (const part of stored({ name: parameter, shape, data })) {

@@ -82,6 +82,9 @@ async function checkSaved(golden: Golden, load: Load, headless = false): Promise
     assert.deepEqual(factsOf(again), factsOf(loaded));
     await assertSameBits(again.model, loaded.model);
     const config = await json(`${out}/config.json`);
+    // Alone, as a training run saves it, too.
+    await savePretrained(`${folder}/alone`, loaded.model as never);
+    assert.equal((await json(`${folder}/alone/config.json`)).model_type, config.model_type);
     for (const [field, value] of Object.entries(config)) {
       if (!(field in golden.config) || OTHERWISE.includes(field)) continue;
       if (headless && field === "architectures") continue;

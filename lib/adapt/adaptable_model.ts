@@ -6,7 +6,7 @@
  */
 import { describe } from "../errors.ts";
 import { savedNames } from "../hub/config.ts";
-import { rememberedNames } from "../hub/encoder_names.ts";
+import { rememberedNames } from "../hub/file_names.ts";
 import type { ArchitectureNames } from "../hub/format.ts";
 import { GPT } from "../nn/gpt.ts";
 import type { Embedding } from "../nn/layers.ts";
@@ -39,9 +39,9 @@ export function taskOf(model: AdaptableModel): AdapterTask {
 
 /** The names of tensors in the model's files, which are those of its modules in transformers. */
 export function namesOfModel(model: AdaptableModel): ArchitectureNames {
-  if (model instanceof GPT) return savedNames(model.config);
+  if (model instanceof GPT) return savedNames(model);
   if (model instanceof SequenceClassifier) return rememberedNames(model);
-  const names = savedNames(model.model.config);
+  const names = savedNames(model.model);
   const score = { names: ["score.weight"], transposed: false };
   return { ...names, source: (name) => name === "score.weight" ? score : names.source(name) };
 }

@@ -15,7 +15,7 @@ import { store } from "../tensor/copy.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { parseConfig } from "./config_fields.ts";
 import { isEncoderType, readClassifierConfig } from "./encoder_formats.ts";
-import { rememberNames } from "./encoder_names.ts";
+import { rememberNames } from "./file_names.ts";
 import type { Classifier } from "./load_classifier.ts";
 import { loadEncoder } from "./load_encoder.ts";
 import { LOAD_OPTIONS, type LoadOptions, loadPretrained, readConfig } from "./load_pretrained.ts";

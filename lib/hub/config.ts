@@ -8,12 +8,14 @@
  * @module
  */
 import { type ModelConfig, modelConfig } from "../nn/config.ts";
+import type { GPT } from "../nn/gpt.ts";
 import { nearest } from "../nearest.ts";
 import { bloom } from "./bloom_format.ts";
 import { ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
 import { isSameConfig } from "./config_text.ts";
 import { isEncoderDecoderType } from "./encoder_decoder_formats.ts";
 import { isEncoderType } from "./encoder_formats.ts";
+import { loadedNames } from "./file_names.ts";
 import { folio } from "./folio_format.ts";
 import type { ArchitectureNames, Format } from "./format.ts";
 import { gemma, gemma2, gemma3Text } from "./gemma_format.ts";
@@ -142,20 +144,40 @@ export function namesOf(architecture: Architecture, config: ModelConfig): Archit
   return { name: architecture, source: (parameter) => source(parameter, config) };
 }
 
-/** The names that a model of `config` is saved with unless an architecture is preferred. */
-export function savedNames(config: ModelConfig): ArchitectureNames {
-  return namesOf(architectureOf(config), config);
+/** The names that a model is saved with unless an architecture is preferred. */
+export function savedNames(model: GPT): ArchitectureNames {
+  return namesOf(savedArchitecture(model), model.config);
 }
 
 /**
- * The architecture that a model is saved as: `preferred` or, otherwise, the first, whose
+ * The architecture that a model is saved as: `preferred`, or the one that it was loaded from, if
+ * that expresses it; otherwise the first that does.
+ */
+export function savedArchitecture(model: GPT, preferred?: Architecture): Architecture {
+  const loaded = loadedNames(model)?.name as Architecture | undefined;
+  return architectureOf(model.config, preferred ?? loaded);
+}
+
+/**
+ * The architecture that a model is saved as: `preferred`, if its `config.json` is read back as this
+ * model but for rates of dropout, which some families have no fields for; otherwise the first whose
  * `config.json` is read back as exactly this model.
  */
 export function architectureOf(config: ModelConfig, preferred?: Architecture): Architecture {
+  if (preferred !== undefined && expresses(FORMATS[preferred], { ...config, ...NO_DROPOUT })) {
+    return preferred;
+  }
   const others = Object.keys(FORMATS) as Architecture[];
-  const architectures = preferred === undefined ? others : [preferred, ...others];
-  return architectures.find((architecture) => expresses(FORMATS[architecture], config)) ?? "folio";
+  return others.find((architecture) => expresses(FORMATS[architecture], config)) ?? "folio";
 }
+
+const NO_DROPOUT = {
+  dropout: 0,
+  embeddingDropout: undefined,
+  attentionOutputDropout: undefined,
+  attentionDropout: undefined,
+  activationDropout: undefined,
+};
 
 function expresses(format: Format, config: ModelConfig): boolean {
   try {
@@ -175,8 +197,8 @@ interface WrittenWith extends Partial<TextEnds> {
 
 /**
  * The object to be written as `config.json`, in the fields of `architectureOf(config)`.
- * `readModelConfig` reads it back as an equal configuration. Ids of special tokens are null by
- * default.
+ * `readModelConfig` reads it back as an equal configuration; of a preferred architecture, without
+ * the rates of dropout that it lacks. Ids of special tokens are null by default.
  */
 export function writeModelConfig(
   config: ModelConfig,

@@ -12,7 +12,8 @@ import type { MaskedLanguageModel } from "../nn/masked_language_model.ts";
 import { SequenceClassifier } from "../nn/sequence_classifier.ts";
 import type { OptionNames } from "../options.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import type { PretrainedEncoderConfig } from "./encoder_formats.ts";
+import type { EncoderArchitecture, PretrainedEncoderConfig } from "./encoder_formats.ts";
+import { loadedNames } from "./file_names.ts";
 import type { SavedModel } from "./saved_model.ts";
 import { type SentenceModules, writeSentenceModules } from "./sentence_modules.ts";
 import { type EncoderKind, writeEncoderConfig } from "./write_encoder_config.ts";
@@ -58,7 +59,11 @@ export const ENCODER_TO_SAVE: OptionNames<EncoderToSave> = {
 /** What the folder of an encoder holds. */
 export function savedEncoder({ model, ...known }: EncoderToSave): SavedModel {
   const { config } = model;
-  const { fields, names } = writeEncoderConfig(kindOf(model), config, known);
+  const loaded = loadedNames(model)?.name as EncoderArchitecture | undefined;
+  const { fields, names } = writeEncoderConfig(kindOf(model), config, {
+    ...known,
+    architecture: known.architecture ?? loaded,
+  });
   return {
     model,
     layout: { source: names.source, sizes: config },

@@ -10,7 +10,7 @@ import type { Module } from "../nn/module.ts";
 import { checkOptions } from "../options.ts";
 import { expectPlace } from "../place.ts";
 import { encoderSizes } from "./encoder_formats.ts";
-import { rememberNames } from "./encoder_names.ts";
+import { rememberNames } from "./file_names.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { checkedDevice, filledModel, LOAD_OPTIONS, type LoadOptions } from "./load_pretrained.ts";
 import { tokenizerBeside } from "./load_tokenizer.ts";

@@ -18,6 +18,7 @@ import { expectPlace } from "../place.ts";
 import type { Progress } from "../progress.ts";
 import { namesOf, type PretrainedConfig, readModelConfig } from "./config.ts";
 import { expectSize, type ModelSizes } from "./expect_size.ts";
+import { rememberNames } from "./file_names.ts";
 import { fillParameters } from "./fill_parameters.ts";
 import type { ArchitectureNames } from "./format.ts";
 import {
@@ -136,6 +137,7 @@ export async function loadPretrained(
     const config = await withStoredHead(sizes, weights, names);
     const to = { names, device, rounding };
     const model = await filled(() => new GPT(config), weights, to);
+    rememberNames(model, names);
     const around = aroundText(ends, generation);
     return withTokenizer({ architecture, config, ...around, model }, tokenizer, repository.name);
   } finally {

@@ -20,7 +20,7 @@ import { localPath } from "../place.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { VERSION } from "../version.ts";
-import { architectureOf, namesOf, type PretrainedConfig, writeModelConfig } from "./config.ts";
+import { namesOf, type PretrainedConfig, savedArchitecture, writeModelConfig } from "./config.ts";
 import { configText } from "./config_text.ts";
 import {
   ENCODER_DECODER_TO_SAVE,
@@ -183,10 +183,11 @@ function toSave(given: PretrainedToSave["model"] | PretrainedToSave) {
 
 function savedGpt({ model, ...known }: GptToSave): SavedModel {
   const { config } = model;
+  const architecture = savedArchitecture(model, known.architecture);
   return {
     model,
-    layout: { ...namesOf(architectureOf(config, known.architecture), config), sizes: config },
-    config: writeModelConfig(config, known),
+    layout: { ...namesOf(architecture, config), sizes: config },
+    config: writeModelConfig(config, { ...known, architecture }),
     files: { "generation_config.json": writeGenerationConfig(known) },
     ends: known,
     vocabSize: config.vocabSize,

@@ -14,13 +14,14 @@ import { expectPlace } from "../place.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import {
   type Architecture,
-  architectureOf,
   namesOf,
   readModelConfig,
+  savedArchitecture,
   writeModelConfig,
 } from "./config.ts";
 import { parseConfig } from "./config_fields.ts";
 import { readLabels } from "./encoder_formats.ts";
+import { rememberNames } from "./file_names.ts";
 import { ownSource } from "./format.ts";
 import {
   checkedDevice,
@@ -46,7 +47,8 @@ export interface TextClassifierToSave {
   readonly tokenizer?: Tokenizer;
   /** If false, `tokenizer` is not read. */
   readonly hasTokenizer?: boolean;
-  /** The architecture to save it in, if that expresses the model. Default: the first that does. */
+  /** The architecture to save it in, if that expresses the model. Default: that it was loaded
+   * from, or the first that does. */
   readonly architecture?: Architecture;
 }
 
@@ -78,14 +80,15 @@ export function savedTextClassifier(
   const { config } = model.model;
   const endId = tokenizer?.endId;
   const ends = { endTokens: endId === undefined ? [] : [endId] };
-  const { source } = namesOf(architectureOf(config, architecture), config);
+  const saved = savedArchitecture(model.model, architecture);
+  const { source } = namesOf(saved, config);
   const isHead = (parameter: string) => parameter === "score.weight";
   return {
     model,
     omitted: /^lm_head\./,
     layout: { source: (name) => isHead(name) ? ownSource(name) : source(name), sizes: config },
     config: {
-      ...withHead(writeModelConfig(config, { ...ends, architecture })),
+      ...withHead(writeModelConfig(config, { ...ends, architecture: saved })),
       ...writeLabels(model.labels),
       pad_token_id: tokenizer?.paddingId ?? endId ?? 0,
       problem_type: "single_label_classification",
@@ -140,5 +143,6 @@ export async function loadTextClassifier(
   const from = { repository, names: namesOf(architecture, config), sizes: headless, device };
   const make = () => new TextClassifier(new GPT(headless), { labels });
   const model = await filledModel(make, from, options);
+  rememberNames(model.model, from.names);
   return withTokenizer({ architecture, model }, tokenizer, repository.name);
 }

@@ -8,12 +8,11 @@
 import { adapterFiles } from "../adapt/adapter_files.ts";
 import type { LoraAdapter } from "../adapt/lora_adapter.ts";
 import type { Chunks } from "../files.ts";
-import { savedNames, writeModelConfig } from "../hub/config.ts";
+import { savedArchitecture, savedNames, writeModelConfig } from "../hub/config.ts";
 import { configText } from "../hub/config_text.ts";
 import { writeGenerationConfig } from "../hub/generation_config.ts";
 import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
 import { storedTensors } from "../hub/stored_tensors.ts";
-import type { ModelConfig } from "../nn/config.ts";
 import type { GPT } from "../nn/gpt.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { tokenizerContents } from "../text/tokenizer_files.ts";
@@ -63,9 +62,13 @@ async function weightFiles(
   metadata: Record<string, string>,
 ): Promise<NamedFile[]> {
   const ends = { beginToken, endTokens };
-  const parameters = asStored(model.config, await entriesOf(model.namedParameters()));
+  const parameters = asStored(model, await entriesOf(model.namedParameters()));
+  const config = writeModelConfig(model.config, {
+    ...ends,
+    architecture: savedArchitecture(model),
+  });
   return [
-    ["config.json", [new TextEncoder().encode(configText(writeModelConfig(model.config, ends)))]],
+    ["config.json", [new TextEncoder().encode(configText(config))]],
     ["generation_config.json", jsonContent(writeGenerationConfig(ends))],
     ["model.safetensors", encodeSafetensors(parameters, metadata)],
   ];
@@ -100,8 +103,8 @@ function ownEnd({ endId }: Tokenizer): number[] {
 /**
  * Parameters under the names, and in the layouts, of the architecture that `config.json` names.
  */
-function asStored(config: ModelConfig, parameters: readonly NamedEntry[]): NamedEntry[] {
-  const stored = storedTensors(config, savedNames(config));
+function asStored(model: GPT, parameters: readonly NamedEntry[]): NamedEntry[] {
+  const stored = storedTensors(model.config, savedNames(model));
   return parameters.flatMap(([name, { shape, data }]): NamedEntry[] =>
     stored({ name, shape, data: data as Float32Array<ArrayBuffer> })
       .map(({ name, ...entry }) => [name, entry])

@@ -1,8 +1,9 @@
 /**
- * The names of tensors in the file that an encoder was loaded from, which its configuration does
- * not determine: a BERT and a RoBERTa may have the same one.
+ * The names of tensors in the file that a model was loaded from, which its configuration does not
+ * determine: a BERT and a RoBERTa may have the same one, and so may a GPT-2 and an OPT.
  *
- * Adapters name a model's layers as its files do; see lib/adapt.
+ * A model is saved as what it was loaded from, and adapters name its layers as its files do; see
+ * lib/adapt.
  *
  * @module
  */
@@ -14,6 +15,11 @@ const known = new WeakMap<Module, ArchitectureNames>();
 /** Notes the names of the file that `model` was loaded from. */
 export function rememberNames(model: Module, names: ArchitectureNames): void {
   known.set(model, names);
+}
+
+/** The names of the file that `model` was loaded from; undefined if it was not loaded. */
+export function loadedNames(model: Module): ArchitectureNames | undefined {
+  return known.get(model);
 }
 
 /** The names of the file that `model` was loaded from, or the model's own if it was not loaded. */
