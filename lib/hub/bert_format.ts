@@ -63,7 +63,13 @@ export const bert: EncoderFormat = {
   },
 };
 
-/** `"model_type": "roberta"`: a BERT whose positions begin behind the padding's. */
+/**
+ * `"model_type": "roberta"`: a BERT whose positions begin behind the padding's.
+ *
+ * transformers gives every padding token the padding's position, and does not count it. Here
+ * padding is at the end of a sequence, where no position matters, and positions do not depend on
+ * ids: what differs is a text in which the padding token is written out.
+ */
 export const roberta = robertaFormat("roberta", "Roberta", 50265);
 
 /** `"model_type": "xlm-roberta"`. */

@@ -34,6 +34,10 @@ export interface PretrainedClassifier extends PretrainedClassifierConfig, WithTo
  * CamemBERT, MPNet, DistilBERT, ALBERT or ModernBERT. Places and errors are those of
  * `loadPretrained`.
  *
+ * Positions count every token. `transformers` takes those of RoBERTa, its relatives and MPNet from
+ * the ids, so that a text in which the padding token is written out, `a <pad> b`, has other numbers
+ * there: it counts as padding in the positions, but is attended to.
+ *
  * ```ts ignore
  * const { model, tokenizer } = await loadClassifier(
  *   "distilbert/distilbert-base-uncased-finetuned-sst-2-english",

@@ -28,6 +28,9 @@ export interface PretrainedEncoder extends PretrainedEncoderConfig, SentenceModu
  * If there is a `modules.json`, as of sentence-transformers, `embed` pools and normalizes as it
  * says.
  *
+ * Positions count every token, the padding token of a RoBERTa or MPNet that is written out in a
+ * text, too: see `loadClassifier`.
+ *
  * ```ts ignore
  * const encoder = await loadEncoder("sentence-transformers/all-MiniLM-L6-v2");
  * const [a, b] = await embed(encoder, ["A cat sat on the mat.", "A kitten rested on the rug."]);
