@@ -36,7 +36,7 @@ function probabilities(
       if (reached.get(x)! >= topP * total && x !== most) weights[i] = 0;
     });
   }
-  const largest = Math.max(...weights);
+  const largest = weights.reduce((a, b) => Math.max(a, b), 0);
   weights.forEach((w, i) => weights[i] = w < minP * largest ? 0 : w);
   const left = weights.reduce((a, b) => a + b, 0);
   return weights.map((w) => w / left);
@@ -70,36 +70,57 @@ const CASES: Settings[] = [
   { temperature: 1e-6, topK: 0, topP: 0.95 },
 ];
 
-for (const [rows, width] of [[1, 1], [33, 7], [200, 65], [9, 1300], [3, 50257]]) {
-  forEachDevice(`sampling from ${rows} × ${width} agrees with sorting`, async () => {
-    const values = normalRows(rows, width, 3);
-    const logits = tensor(values, { shape: [rows, width] });
-    const [seed, step, stream] = [77, 3, 5];
-    const state = tensor(Int32Array.of(seed, step));
-    for (const settings of width > 2000 ? CASES.slice(1, 6) : CASES) {
-      const { temperature, topK, topP, minP } = settings;
-      const filters = [temperature, topK, topP, ...minP === undefined ? [] : [minP]];
-      const drawn = sampleToken(logits, tensor(filters), state, stream);
-      const tokens = await drawn.data();
-      let close = 0;
-      for (let row = 0; row < rows; row++) {
-        const words = philox4x32([row >> 2, 0, step, 0], [seed, stream]);
-        const u = (words[row & 3] >>> 8) * 2 ** -24;
-        const shares = probabilities(values.subarray(row * width, (row + 1) * width), settings);
-        const expected = pick(shares, u);
-        if (expected.token === tokens[row]) continue;
-        // Another token may be drawn only if the number falls between two tokens, to float32's
-        // precision.
-        assert.ok(
-          expected.margin < 1e-5 && shares[tokens[row]] > 0,
-          `${JSON.stringify(settings)} row ${row}: ${tokens[row]}`,
-        );
-        close++;
-      }
-      assert.ok(close <= 1, `${close} near misses`);
+/** Draws a token of each row with each of the settings, and compares it with `probabilities`. */
+async function expectDraws(values: Float32Array, rows: number, cases: Settings[]): Promise<void> {
+  const width = values.length / rows;
+  const logits = tensor(values, { shape: [rows, width] });
+  const [seed, step, stream] = [77, 3, 5];
+  const state = tensor(Int32Array.of(seed, step));
+  for (const settings of cases) {
+    const { temperature, topK, topP, minP } = settings;
+    const filters = [temperature, topK, topP, ...minP === undefined ? [] : [minP]];
+    const tokens = await sampleToken(logits, tensor(filters), state, stream).data();
+    let close = 0;
+    for (let row = 0; row < rows; row++) {
+      const words = philox4x32([row >> 2, 0, step, 0], [seed, stream]);
+      const u = (words[row & 3] >>> 8) * 2 ** -24;
+      const shares = probabilities(values.subarray(row * width, (row + 1) * width), settings);
+      const expected = pick(shares, u);
+      if (expected.token === tokens[row]) continue;
+      // Another token may be drawn only if the number falls between two tokens, to float32's
+      // precision.
+      assert.ok(
+        expected.margin < 1e-5 && shares[tokens[row]] > 0,
+        `${JSON.stringify(settings)} row ${row}: ${tokens[row]}`,
+      );
+      close++;
     }
+    assert.ok(close <= 1, `${close} near misses`);
+  }
+}
+
+for (const [rows, width] of [[1, 1], [33, 7], [200, 65], [9, 1300], [3, 50257], [1, 151936]]) {
+  forEachDevice(`sampling from ${rows} × ${width} agrees with sorting`, async () => {
+    const cases = width > 60000 ? CASES.slice(5, 6) : width > 2000 ? CASES.slice(1, 6) : CASES;
+    await expectDraws(normalRows(rows, width, 3), rows, cases);
   });
 }
+
+forEachDevice("limits are found among many logits that are nearly equal", async () => {
+  const near = normalRows(5, 2000, 1e-3);
+  near[7] = -10000;
+  near[2007] = -Infinity;
+  await expectDraws(near, 5, [...CASES.slice(1, 4), { temperature: 1, topK: 1500, topP: 0.9 }]);
+  await expectDraws(new Float32Array(6000).fill(2), 2, CASES.slice(1, 4));
+});
+
+forEachDevice("a number that is missing does not lead out of the vocabulary", async () => {
+  for (const settings of [[0, 0, 1], [1, 0, 1], [1, 2, 0.9]]) {
+    const state = tensor(Int32Array.of(1, 0));
+    const [token] = await sampleToken(tensor([[1, NaN, 2]]), tensor(settings), state).data();
+    assert.ok(token >= 0 && token < 3, `${settings}: ${token}`);
+  }
+});
 
 forEachDevice("a temperature of 0 takes the first of the largest", async () => {
   const logits = tensor([[1, 3, 3, 2], [-5, -2, -9, -2], [-Infinity, -1, -Infinity, -3]]);

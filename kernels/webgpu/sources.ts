@@ -67,6 +67,7 @@ import random from "./random.wgsl" with { type: "text" };
 import recordFigures from "./record_figures.wgsl" with { type: "text" };
 import reduce from "./reduce.wgsl" with { type: "text" };
 import rotary from "./rotary.wgsl" with { type: "text" };
+import sampleLimit from "./sample_limit.wgsl" with { type: "text" };
 import sampleToken from "./sample_token.wgsl" with { type: "text" };
 import scaledStep from "./scaled_step.wgsl" with { type: "text" };
 import sgd from "./sgd.wgsl" with { type: "text" };
@@ -191,7 +192,8 @@ export const joinSources = sourceJoiner({
   record_figures: { text: recordFigures },
   reduce: { text: reduce },
   rotary: { text: rotary },
-  sample_token: { text: sampleToken, requires: ["philox"] },
+  sample_limit: { text: sampleLimit },
+  sample_token: { text: sampleToken, requires: ["philox", "sample_limit"] },
   scaled_step: { text: scaledStep },
   sgd: { text: sgd },
   softmax: { text: softmax },
