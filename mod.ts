@@ -328,6 +328,7 @@ export type { LowRankUpdate } from "./lib/nn/low_rank.ts";
 export { attachLora } from "./lib/adapt/lora.ts";
 export { type AdaptedLayer, type AdapterReport, LoraAdapter } from "./lib/adapt/lora_adapter.ts";
 export type { LoraChoices, LoraOptions } from "./lib/adapt/lora_options.ts";
+export { adapterChanges, type LayerChange } from "./lib/adapt/adapter_changes.ts";
 export {
   loadAdapter,
   loadAdapterConfig,

@@ -61,6 +61,9 @@ Deno.test("finetune trains an adapter: the base stays, a resumed run and threads
   assert.equal(await sha(`${folder.path}/base/model.safetensors`), base);
   const files = [...Deno.readDirSync(`${folder.path}/whole`)].map(({ name }) => name);
   assert.ok(!files.includes("model.safetensors"), "the base is not copied");
+  const changes = await Deno.readTextFile(`${folder.path}/whole/adapter.svg`);
+  assert.match(changes, />What the adapter changes</);
+  assert.match(out, /^wrote whole\/.*, adapter\.svg/m);
   const { choices, base: named, task } = await loadAdapterConfig(`${folder.path}/whole`);
   assert.deepEqual(choices.modules, ["c_attn", "c_proj", "c_fc"]);
   assert.equal(named, await Deno.realPath(`${folder.path}/base`));

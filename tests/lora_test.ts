@@ -1,5 +1,6 @@
 /** LoRA: what it computes and trains, switching and merging it, and wrong options. */
 import assert from "node:assert/strict";
+import { adapterChanges } from "../lib/adapt/adapter_changes.ts";
 import { attachLora } from "../lib/adapt/lora.ts";
 import type { LoraAdapter } from "../lib/adapt/lora_adapter.ts";
 import type { LoraOptions } from "../lib/adapt/lora_options.ts";
@@ -15,7 +16,8 @@ import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { Trainer } from "../lib/train/trainer.ts";
-import { forEachDevice } from "./support/devices.ts";
+import { useDevice } from "../lib/device/current_device.ts";
+import { forEachDevice, sharedDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
 
 const shape = { vocabSize: 13, contextLength: 16, layers: 2, heads: 2, width: 16 };
@@ -256,4 +258,53 @@ Deno.test("an adapter says what it trains", () => {
   assert.equal(trained, 2 * 2 * (16 + 48));
   assert.equal(bytes, 4 * trained);
   assert.equal(share, trained / (total + trained));
+});
+
+Deno.test("adapterChanges: norms and singular values are those of the merged weights' difference", async () => {
+  useDevice(await sharedDevice("cpu-1"));
+  for (const config of [{}, llama]) {
+    const fixture = adaptedModel(config, {
+      modules: config === llama ? ["q_proj", "v_proj"] : "all-linear",
+    });
+    const { model, adapter } = fixture;
+    const changes = await adapterChanges(adapter);
+    assert.deepEqual(changes.map(({ name }) => name), adapter.report.modules);
+    for (const [at, { linear, inputs, outputs, start, update }] of adapter.layers.entries()) {
+      const [a, b] = [await update.a.data(), await update.b.data()];
+      const weight = await linear.weight.data();
+      const of = (i: number, o: number) =>
+        weight[
+          linear.transposed ? (start + o) * inputs + i : i * linear.weight.shape[1] + start + o
+        ];
+      // ΔW, column by column; the sums of σ² and of σ⁴ are those of ΔW's and of ΔWᵀ·ΔW's squares.
+      const columns = Array.from(
+        { length: outputs },
+        (_, o) =>
+          Array.from(
+            { length: inputs },
+            (_, i) => update.scale * (b[2 * o] * a[i] + b[2 * o + 1] * a[inputs + i]),
+          ),
+      );
+      const dot = (x: number[], y: number[]) => x.reduce((sum, value, i) => sum + value * y[i], 0);
+      const total = (values: number[]) => values.reduce((sum, value) => sum + value, 0);
+      const squares = total(columns.map((column) => dot(column, column)));
+      const fourth = total(columns.flatMap((x) => columns.map((y) => dot(x, y) ** 2)));
+      const { relative, singularValues } = changes[at];
+      const [first, second] = singularValues;
+      assert.ok(first >= second && second > 0 && singularValues.length === 2);
+      assertClose([first ** 2 + second ** 2], [squares], 1e-5 * squares);
+      assertClose([first ** 4 + second ** 4], [fourth], 1e-5 * fourth);
+      const norm = Math.sqrt(
+        total(
+          columns.map((_, o) => total(Array.from({ length: inputs }, (_, i) => of(i, o) ** 2))),
+        ),
+      );
+      assertClose([relative], [Math.sqrt(squares) / norm], 1e-5);
+    }
+    adapter.merge();
+    assert.deepEqual(await adapterChanges(adapter), changes);
+    adapter.unmerge();
+    await quantize(model);
+    await assert.rejects(adapterChanges(adapter), /is rounded; load its base in f32/);
+  }
 });

@@ -2,6 +2,7 @@ import { UserError } from "../lib/errors.ts";
 import assert from "node:assert/strict";
 import { attentionFigure, maskFigure } from "../lib/plot/attention.ts";
 import { attentionGridFigure } from "../lib/plot/attention_grid.ts";
+import { adapterFigure } from "../lib/plot/adapter.ts";
 import { confusionFigure } from "../lib/plot/confusion.ts";
 import { embeddingFigure } from "../lib/plot/embedding.ts";
 import type { Figure } from "../lib/plot/figure.ts";
@@ -53,6 +54,11 @@ function figures(theme: "light" | "dark", title = "A title"): Record<string, Fig
     embedding: embeddingFigure([...points, { label: NASTY, x: 2, y: 1 }], options),
     nextToken: nextTokenFigure([{ token: NASTY, probability: 1 }], { topP: 0.5, ...options }),
     confusion: confusionFigure([[1, 0], [0, 1]], { labels: [NASTY, "b"], ...options }),
+    adapter: adapterFigure([
+      { name: NASTY, relative: 0.5, singularValues: [1, 0] },
+      { name: "h.0.a", relative: 0, singularValues: [0] },
+      { name: "h.1.a", relative: Infinity, singularValues: [2, 0, 0] },
+    ], options),
     methods: methodsFigure([method, { ...method, label: NASTY, seconds: 90 }], options),
   };
 }
@@ -290,6 +296,24 @@ Deno.test("a confusion matrix counts, and shows its accuracy", async () => {
   for (const text of ["8", "2", "ham", "spam"]) assert(texts(svg).includes(text), text);
   const note = "accuracy 80.0 % of 10 examples; color: fraction of the true class";
   assert(texts(svg).includes(note));
+});
+
+Deno.test("an adapter's figure has a cell for each layer and a line for each name", async () => {
+  const layers = [0, 1].flatMap((block) =>
+    ["attn.c_attn", "mlp.c_fc"].map((module, i) => ({
+      name: `transformer.h.${block}.${module}`,
+      relative: 0.01 * (1 + block) + 0.1 * i,
+      singularValues: [3 - block, 1, 0.5],
+    }))
+  );
+  const svg = await adapterFigure(layers).toSVG();
+  const shown = texts(svg);
+  for (const text of ["1", "2", "11", "12", "What the adapter changes"]) {
+    assert(shown.includes(text), text);
+  }
+  assert.equal(shown.filter((text) => text === "attn.c_attn").length, 2); // column and line
+  assert.throws(() => adapterFigure([]), /nothing to draw/);
+  assert.throws(() => adapterFigure([{ name: "a" } as never]), /list of changes .* at index 0/);
 });
 
 Deno.test("methods are named over what they train and over their seconds", async () => {

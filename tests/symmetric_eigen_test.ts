@@ -1,6 +1,6 @@
 /** Eigenvectors of symmetric matrices: A·v = λ·v and orthonormality, for easy and hard spectra. */
 import assert from "node:assert/strict";
-import { symmetricEigen } from "../lib/plot/symmetric_eigen.ts";
+import { symmetricEigen } from "../lib/symmetric_eigen.ts";
 import { Random } from "../lib/random.ts";
 
 const random = new Random(11);

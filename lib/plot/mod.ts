@@ -29,6 +29,9 @@ export { type LossSeries, parseMetrics } from "./metrics.ts";
 export { practicalRuns } from "./practical.ts";
 export { type SeedRuns, seedsFigure, type SeedsOptions } from "./seeds.ts";
 
+// Adapters
+export { type AdaptedLayerChange, adapterFigure } from "./adapter.ts";
+
 // Attention and positions
 export { attentionFigure, type AttentionFigureOptions, maskFigure } from "./attention.ts";
 export { attentionGridFigure, type AttentionGridOptions } from "./attention_grid.ts";

@@ -10,7 +10,7 @@
 
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
-import { symmetricEigen } from "./symmetric_eigen.ts";
+import { symmetricEigen } from "../symmetric_eigen.ts";
 
 /** Options of {@linkcode principalComponents}. */
 export interface PrincipalComponentsOptions {

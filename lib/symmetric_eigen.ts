@@ -1,5 +1,6 @@
 /**
- * Eigenvalues of a symmetric matrix and chosen eigenvectors, for principal_components.ts.
+ * Eigenvalues of a symmetric matrix and chosen eigenvectors: for principal components and the
+ * singular values of adapters.
  *
  * Householder reflections make the matrix tridiagonal, implicit QL steps make that diagonal. The
  * rotations of those steps are recorded instead of multiplied, so an eigenvector costs n²
