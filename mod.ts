@@ -225,6 +225,11 @@ export {
 } from "./lib/optim/schedules.ts";
 export type { BatchSource } from "./lib/train/device_batch.ts";
 export { type MemoryReport, Trainer, type TrainerOptions } from "./lib/train/trainer.ts";
+export {
+  distillationLoss,
+  type DistillationOptions,
+  type Teacher,
+} from "./lib/train/distillation.ts";
 export { openWorld, World, type WorldOptions } from "./lib/train/world.ts";
 export {
   DivergenceError,

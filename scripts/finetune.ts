@@ -23,6 +23,7 @@ import { loadTrainData, trainBatches } from "./train/data.ts";
 import { openLiveRun } from "./train/live.ts";
 import { openRunFolder } from "./train/run_folder.ts";
 import { scheduleOf } from "./train/schedule.ts";
+import { openTeacher } from "./train/teacher.ts";
 import { followRun, openSharedDevice, openTrainWorld, sharedBatch } from "./train/world.ts";
 
 const command = {
@@ -77,6 +78,7 @@ await runScript(command, async (parsed) => {
   const trained = trainedParameters({ model, ...ends });
   const optimizer = await userInput(() => new AdamW(trained, { beta1, beta2, weightDecay, clip }));
   for (const line of describeTraining({ model, ...ends }, plan.finetune.base)) print(line);
+  const teacher = await openTeacher(plan, { model, data, world });
   using folder = await openRunFolder(plan);
   const { adapter } = ends;
   if (plan.resume) await loadOptimizerState(plan.folder, { model, optimizer, adapter });
@@ -86,6 +88,7 @@ await runScript(command, async (parsed) => {
     seed: settings.seed,
     recomputeActivations: flags.recomputeActivations,
     world,
+    ...teacher ? { teacher } : {},
   });
 
   const tensorboard = flags.tensorboard;

@@ -23,6 +23,7 @@ import { openLiveRun } from "./train/live.ts";
 import { planRun } from "./train/plan.ts";
 import { openRunFolder } from "./train/run_folder.ts";
 import { scheduleOf } from "./train/schedule.ts";
+import { openTeacher } from "./train/teacher.ts";
 import { followRun, openSharedDevice, openTrainWorld, sharedBatch } from "./train/world.ts";
 
 const command = {
@@ -55,6 +56,7 @@ await runScript(command, async (parsed) => {
   const { settings } = plan;
   const { model, ...ends } = await initialModel(plan, data);
   const optimizer = await userInput(() => optimizerOf(settings, model));
+  const teacher = await openTeacher(plan, { model, data, world });
   using folder = await openRunFolder(plan);
   if (plan.resume) await loadOptimizerState(plan.folder, { model, optimizer });
   const trainer = new Trainer(model, optimizer, {
@@ -63,6 +65,7 @@ await runScript(command, async (parsed) => {
     seed: settings.seed,
     recomputeActivations: flags.recomputeActivations,
     world,
+    ...teacher ? { teacher } : {},
   });
 
   const tensorboard = flags.tensorboard;

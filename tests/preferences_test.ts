@@ -1,5 +1,6 @@
 /**
- * Direct preference optimization: TRL's loss, rewards and derivatives, and files of preferences.
+ * Direct preference optimization: TRL's loss, rewards and derivatives, and files of preferences; the
+ * loss of distillation.
  *
  * @module
  */
@@ -14,12 +15,15 @@ import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { preferenceLoss, preferenceReport } from "../lib/train/preference_loss.ts";
+import { distillationLoss, type Teacher } from "../lib/train/distillation.ts";
+import { Trainer } from "../lib/train/trainer.ts";
 import { PreferenceTrainer, scorePairs } from "../lib/train/preference_trainer.ts";
 import golden from "./golden/preferences/expected.json" with { type: "json" };
-import { forEachDevice } from "./support/devices.ts";
-import { assertClose } from "./support/gradient_check.ts";
+import { useDevice } from "../lib/device/current_device.ts";
+import { forEachDevice, sharedDevice } from "./support/devices.ts";
+import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
-const { preferences: expected } = golden;
+const { preferences: expected, distillation } = golden;
 const { pairs, beta } = expected;
 const QWEN3 = new URL("golden/families/qwen3", import.meta.url);
 
@@ -66,6 +70,73 @@ forEachDevice("scores, loss, rewards and a step's gradient are TRL's", async () 
   const after = await norm.data();
   const gradient = Array.from(before, (value, i) => value - after[i]);
   assertClose(gradient, expected.norm_gradient, 1e-5);
+});
+
+forEachDevice("distillation: a step's loss and gradient are PyTorch's", async () => {
+  const [student, teacher] = [await goldenModel(), await goldenModel(1.05)];
+  const { ids, targets, temperature, weight } = distillation;
+  const [batchSize, contextLength] = [ids.length, ids[0].length];
+  const next = () => ({
+    inputs: Int32Array.from(ids.flat()),
+    targets: Int32Array.from(targets.flat()),
+  });
+  const batches = { batchSize, contextLength, next };
+  const norm = student.namedParameters().get("transformer.ln_f.weight")!;
+  const before = await norm.data();
+  const trainer = new Trainer(student, new SGD(student.parameters()), {
+    learningRate: 1,
+    teacher: { model: teacher, temperature, weight },
+  });
+  assertClose([await trainer.evaluate(batches, 1)], [distillation.cross_entropy], 1e-5);
+  trainer.step(batches);
+  const [{ loss, gradientNorm }] = await trainer.figures();
+  assertClose([loss, gradientNorm], [distillation.loss, distillation.gradient_norm], 1e-5);
+  const after = await norm.data();
+  const gradient = Array.from(before, (value, i) => value - after[i]);
+  assertClose(gradient, distillation.norm_gradient, 1e-5);
+});
+
+forEachDevice("distillationLoss: ignored rows, a padded teacher, finite differences", async () => {
+  const logits = tensor([[0.3, -1, 0.7], [1, 2, -3], [5, 5, 5]]);
+  const teacher = tensor([[0.1, 1, -1, 9], [0.5, -2, 1, 9], [1, 0, 0, 9]]);
+  const targets = tensor(Int32Array.of(2, 0, -100));
+  const options = { temperature: 3, weight: 0.4 };
+  await checkGradients((logits) => distillationLoss(logits, teacher, targets, options), [
+    { values: [0.3, -1, 0.7, 1, 2, -3, 5, 5, 5], shape: [3, 3] },
+  ]);
+  const softmax = (row: number[]) => {
+    const terms = row.map(Math.exp);
+    return terms.map((term) => term / terms.reduce((a, b) => a + b));
+  };
+  const rows = [[[0.3, -1, 0.7], [0.1, 1, -1], 2], [[1, 2, -3], [0.5, -2, 1], 0]] as const;
+  const losses = rows.map(([own, aims, target]) => {
+    const [p, q] = [aims, own].map((row) => softmax(row.map((x) => x / 3)));
+    const divergence = p.reduce((sum, p, i) => sum + p * Math.log(p / q[i]), 0);
+    return 0.6 * -Math.log(softmax([...own])[target]) + 0.4 * 9 * divergence;
+  });
+  const expected = (losses[0] + losses[1]) / 2;
+  assertClose([await distillationLoss(logits, teacher, targets, options).item()], [expected], 1e-6);
+});
+
+Deno.test("a teacher of another vocabulary, itself, and wrong options are refused", async () => {
+  useDevice(await sharedDevice("cpu-1"));
+  const shape = { vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 4 };
+  const [model, small] = [new GPT(shape), new GPT({ ...shape, vocabSize: 7 })];
+  const make = (teacher: unknown) => () =>
+    new Trainer(model, new AdamW(model.parameters()), {
+      learningRate: 1e-3,
+      teacher: teacher as Teacher,
+    });
+  assert.throws(
+    make({ model: small }),
+    /Trainer: teacher: expected a vocabulary of at least 8, got 7/,
+  );
+  assert.throws(make({ model }), /expected another model than the one to train/);
+  assert.throws(make({ model: 5 }), TypeError);
+  const other = new GPT(shape);
+  assert.throws(make({ model: other, temperature: 0 }), /a temperature above 0, got 0/);
+  assert.throws(make({ model: other, weight: 2 }), /a weight from 0 to 1, got 2/);
+  assert.throws(make({ model: other, temprature: 1 }), /did you mean 'temperature'/);
 });
 
 forEachDevice("preferenceLoss: its value and derivative, also far from 0", async () => {

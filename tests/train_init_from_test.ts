@@ -9,7 +9,7 @@ import {
   openDevice,
   saveTokenizer,
 } from "../mod.ts";
-import { command, finished, line, run, scratchFolder } from "./support/command.ts";
+import { command, finished, line, run, scratchFolder, TINY } from "./support/command.ts";
 import { serveModel } from "./support/model_server.ts";
 import { DECODERS, type ModelFiles, shardsOf } from "./support/pretrained_golden.ts";
 
@@ -89,4 +89,41 @@ Deno.test("--init-from refuses a tokenizer with more tokens than the model, and 
     message,
     /^error: --init-from owner\/none: no such folder, and on the hub: [^\n]*\n$/,
   );
+});
+
+Deno.test("--teacher: a new model takes over its tokenizer; a resumed run keeps it; others are refused", async () => {
+  await using folder = await scratchFolder();
+  const { path } = folder;
+  const quiet = line("--eval-every 0 --warmup-steps 0 --log-every 1 --learning-rate 0.01");
+  const train = (flags: string) => run("train", [...TINY, ...quiet, ...line(flags)], path);
+  const made = await train("--dataset text.txt --tokenizer word --steps 2 --out teacher");
+  assert.equal(made.code, 0, made.err);
+  const steady = "--min-learning-rate 0.01";
+  const from = `--dataset text.txt --teacher teacher --teacher-weight 0.9 ${steady}`;
+  const whole = await train(`${from} --steps 3 --out whole`);
+  assert.equal(whole.code, 0, whole.err);
+  assert.match(whole.out, /^teacher {2}.*teacher: [\d,]+ parameters, temperature 2, weight 0\.9$/m);
+  await train(`${from} --steps 1 --out part`);
+  const rest = await run("train", line("--out part --resume --steps 3 --device cpu"), path);
+  assert.equal(rest.code, 0, rest.err);
+  const bytes = (name: string) => Deno.readFile(`${path}/${name}`);
+  assert.deepEqual(await bytes("part/model.safetensors"), await bytes("whole/model.safetensors"));
+  assert.deepEqual(await bytes("whole/tokenizer.json"), await bytes("teacher/tokenizer.json"));
+  const alone = await train(`--dataset text.txt --tokenizer word --steps 3 --out alone ${steady}`);
+  assert.equal(alone.code, 0, alone.err);
+  assert.notDeepEqual(
+    await bytes("alone/model.safetensors"),
+    await bytes("whole/model.safetensors"),
+  );
+  const refusals: [string, RegExp][] = [
+    ["--dataset text.txt --teacher-weight 1", /--teacher-weight: it is for --teacher MODEL/],
+    [`${from} --tokenizer char`, /--tokenizer char: the tokenizer is that of teacher/],
+    [`${from} --context 32`, /its context is 16; take --context 16/],
+    ["--out part --resume --teacher whole", /its run has teacher .*teacher, so --resume cannot/],
+  ];
+  for (const [flags, message] of refusals) {
+    const { code, err } = await run("train", line(flags), path);
+    assert.equal(code, 2, `${flags}: ${err}`);
+    assert.match(err, message);
+  }
 });

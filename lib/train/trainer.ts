@@ -12,8 +12,9 @@ import type { GPT } from "../nn/gpt.ts";
 import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
 import { expectLearningRate, rateAt, type Schedule } from "../optim/schedules.ts";
 import { checkOptions } from "../options.ts";
-import { isTracked, valueAndGrad } from "../tensor/autograd.ts";
+import { isTracked, valueAndGrad, withoutTape } from "../tensor/autograd.ts";
 import { mul } from "../ops/binary.ts";
+import { reshape } from "../ops/reshape.ts";
 import { IGNORED } from "../ops/cross_entropy.ts";
 import { compile, type Compiled, type ProgramReport } from "../tensor/compile.ts";
 import { keep } from "../tensor/scope.ts";
@@ -23,6 +24,7 @@ import { expectValue } from "../rules.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
 import { type BatchSource, DeviceBatch, expectBatchSource } from "./device_batch.ts";
 import { accumulate, type LossAndGradients } from "./accumulate.ts";
+import { checkedTeacher, distillationLoss, type Teacher } from "./distillation.ts";
 import { FigureRing, type StepFigures } from "./figures.ts";
 import { SETTING_RULES } from "./settings.ts";
 import { World } from "./world.ts";
@@ -45,6 +47,12 @@ export interface TrainerOptions {
    * per process. Default: this process alone.
    */
   world?: World;
+  /**
+   * A frozen model from whose predictions this one learns too, by `distillationLoss`; figures and
+   * gradients are of that loss, `evaluate` stays the cross-entropy. The logits of a batch are kept
+   * for both models. Default: none.
+   */
+  teacher?: Teacher;
 }
 
 const OPTIONS = {
@@ -53,6 +61,7 @@ const OPTIONS = {
   seed: true,
   recomputeActivations: true,
   world: "none",
+  teacher: "none",
 };
 
 const BATCH_HINT = "the batches say it: new Batches(tokens, { batchSize, contextLength })";
@@ -104,9 +113,11 @@ const RING = 256;
  */
 export class Trainer {
   /** The options, defaults filled in. */
-  readonly options: Required<Omit<TrainerOptions, "world">>;
+  readonly options: Required<Omit<TrainerOptions, "world" | "teacher">>;
   /** The processes that train together; undefined if this one trains alone. */
   readonly world: World | undefined;
+  /** The model that this one learns from; undefined if there is none. */
+  readonly teacher: Required<Teacher> | undefined;
   /** The batches of one update, in the shape of the first step's. */
   readonly #batches: DeviceBatch[] = [];
   readonly #randomState: Tensor;
@@ -129,7 +140,8 @@ export class Trainer {
     expectModel("Trainer", model);
     expectOptimizer("Trainer", optimizer);
     this.options = checked(options);
-    const { world } = options;
+    const { world, teacher } = options;
+    this.teacher = teacher && checkedTeacher("Trainer: teacher", teacher, model);
     this.world = world && world.size > 1 ? world : undefined;
     const { device } = model.parameters()[0];
     this.#randomState = keep(zeros([2], { dtype: "i32", device }));
@@ -326,19 +338,36 @@ export class Trainer {
     const { rank, size } = this.world ?? { rank: 0, size: 1 };
     const isPart = this.#batches.length * size > 1;
     const first = rank * this.#batches.length;
-    const ofBatch = ({ inputs, targets, share, documents }: DeviceBatch, i: number) => {
+    const ofBatch = (batch: DeviceBatch, i: number) => {
+      const { share, documents } = batch;
       const randomState = this.#randomState;
       const firstDropout = (first + i) << 16;
       const options = { randomState, firstDropout, recomputeActivations, documents };
       const context = new ForwardContext(options);
       const loss = () => {
-        const value = this.model.loss(inputs, targets, context);
+        const value = this.#loss(batch, context);
         if (!isTracked(value)) throw nothingToTrain(this.optimizer);
         return isPart ? mul(value, share) : value;
       };
       return valueAndGrad(loss, parameters);
     };
     return accumulate(this.#batches.map((batch, i) => () => ofBatch(batch, i)));
+  }
+
+  #loss({ inputs, targets, documents }: DeviceBatch, context: ForwardContext): Tensor {
+    if (!this.teacher) return this.model.loss(inputs, targets, context);
+    const { model: teacher, ...options } = this.teacher;
+    const logitsOf = (model: GPT, context: ForwardContext) => {
+      const rows = [targets.size, model.config.width];
+      return model.logits(reshape(model.hidden(inputs, context), rows));
+    };
+    const aims = withoutTape(() => logitsOf(teacher, new ForwardContext({ documents })));
+    return distillationLoss(
+      logitsOf(this.model, context),
+      aims,
+      targets.view([targets.size]),
+      options,
+    );
   }
 
   /** Appends an update's figures to those that `figures` reads. */

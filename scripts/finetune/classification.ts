@@ -21,7 +21,7 @@ import {
 } from "../../mod.ts";
 import type { Given } from "../train/choices.ts";
 import { modelPlace } from "../train/corpus_place.ts";
-import { drawLoss } from "../train/record.ts";
+import { drawAdapter, drawLoss } from "../train/record.ts";
 import { defaultFolder, expectFree, expectNewOrResumed } from "../train/run_folder.ts";
 import { json, printReport, reportFiles, writeReports } from "./classifier_report.ts";
 import { ClassifierRun } from "./classifier_run.ts";
@@ -32,7 +32,7 @@ import {
   loadClassifierRecord,
   type ModelMethod,
 } from "./classifier_settings.ts";
-import { startClassifier } from "./classifier_start.ts";
+import { type ClassifierStart, startClassifier } from "./classifier_start.ts";
 import { loopSettings, trainedCount, trainerOf } from "./classifier_training.ts";
 import { compareMethods } from "./compare_methods.ts";
 import type { FinetuneFlags } from "./flags.ts";
@@ -180,7 +180,7 @@ async function train(input: RunInput): Promise<void> {
     return Deno.exit(interrupt.exitCode);
   }
   interrupt[Symbol.dispose](); // all is saved: Ctrl-C may end what follows
-  await report(run, input, { encoded, trained: trainedCount(trainer) });
+  await report(run, input, { encoded, start, trained: trainedCount(trainer) });
   device.close();
 }
 
@@ -188,7 +188,11 @@ async function train(input: RunInput): Promise<void> {
 async function report(
   run: ClassifierRun,
   { folder, choices, task }: RunInput,
-  { encoded: { cut }, trained }: { encoded: EncodedParts; trained: number },
+  { encoded: { cut }, start: { adapter }, trained }: {
+    encoded: EncodedParts;
+    start: ClassifierStart;
+    trained: number;
+  },
 ): Promise<void> {
   const { seconds } = run;
   const { chosen: { step: _, ...chosen }, last } = await run.result();
@@ -199,6 +203,7 @@ async function report(
   const files = await reportFiles(result, task, { base, labels, cut, last: other });
   const names = await run.saveResult(new Map(files));
   if (await drawLoss(folder, "")) names.push("loss.svg");
+  if (adapter && await drawAdapter(folder, adapter)) names.push("adapter.svg");
   print(`wrote ${folder}/${names.join(", ")}`);
   print(`try   deno task classify ${run.chosenFolder} "some text"`);
 }
@@ -222,6 +227,9 @@ const OTHERS = [
   "beta2",
   "patience",
   "pack",
+  "teacher",
+  "teacherTemperature",
+  "teacherWeight",
   "preferences",
   "beta",
   "column",

@@ -21,6 +21,7 @@ import { expectEvaluations, givenSettings, readingChoices, REPORT_FLAGS } from "
 import { loadRunRecord } from "../train/record.ts";
 import { resumedPlan } from "../train/resume.ts";
 import { defaultFolder, expectFree, expectNewOrResumed } from "../train/run_folder.ts";
+import { teacherChoices } from "../train/teacher.ts";
 import { warmupNotes } from "../train/schedule.ts";
 import { asTrainFlags, type FinetuneFlags, givenOfTrain } from "./flags.ts";
 
@@ -139,6 +140,7 @@ async function newPlan(
     initFrom: base,
     reading: readingChoices(trainFlags, typed),
     finetune: { method, base },
+    teacher: teacherChoices(trainFlags, given),
     resume: false,
     force,
     step: 0,

@@ -41,6 +41,7 @@ import {
 import type { Given } from "../train/choices.ts";
 import { modelPlace } from "../train/corpus_place.ts";
 import { heldOutChoice } from "../train/data.ts";
+import { drawAdapter } from "../train/record.ts";
 import { defaultFolder, expectFree, removeReplaced } from "../train/run_folder.ts";
 import { describeTraining } from "./base.ts";
 import { chosenModules, type FinetuneFlags, loraOptions } from "./flags.ts";
@@ -61,6 +62,9 @@ const OTHERS = [
   "preset",
   "column",
   "pack",
+  "teacher",
+  "teacherTemperature",
+  "teacherWeight",
   "accumulate",
   "patience",
   "evalEvery",
@@ -135,6 +139,7 @@ export async function preferenceTraining(
     commandLine: ["deno task finetune", ...Deno.args].join(" "),
   };
   await Deno.writeTextFile(`${folder}/report.json`, JSON.stringify(record, undefined, 2) + "\n");
+  if (adapter) await drawAdapter(folder, adapter);
   print(`wrote ${folder}`);
   print(`try   deno task sample ${adapter ? `${base} --adapter ${folder}` : folder}`);
   device.close();

@@ -26,6 +26,8 @@ export interface RunChoices {
   readonly tokenizer?: TrainFlags["tokenizer"];
   /** The run or model whose weights and tokenizer this one started from. */
   readonly initFrom?: string;
+  /** The model whose predictions are learned too, if there is one. */
+  readonly teacher?: TeacherChoices;
   /** How the corpus is read, if any flag says so. */
   readonly reading?: ReadingChoices;
   /** What `deno task finetune` trains of which model; absent in a run of `deno task train`. */
@@ -40,6 +42,16 @@ export interface FinetuneChoices {
   readonly method: "lora" | "full";
   /** The model: the absolute path of its folder, or its address or name on the hub. */
   readonly base: string;
+}
+
+/** A model to learn from, and how much. */
+export interface TeacherChoices {
+  /** Its folder as an absolute path, or its address or name on the hub. */
+  readonly model: string;
+  /** Both models' logits are divided by it. */
+  readonly temperature: number;
+  /** The teacher's share in the loss. */
+  readonly weight: number;
 }
 
 /** The command that makes a run and continues it. */

@@ -101,12 +101,16 @@ function isObject(value: unknown): value is Json {
 /** The recorded values of flags, by name. */
 function recordedFlags(path: string, record: Json): Map<string, unknown> {
   const { preset, settings, reports, patience, tokenizer, initFrom, reading } = record;
+  const teacher = (record.teacher ?? {}) as Json;
   const values: Json = {
     preset,
     patience,
     dataset: record.dataset,
     tokenizer,
     initFrom,
+    teacher: teacher.model,
+    teacherTemperature: teacher.temperature,
+    teacherWeight: teacher.weight,
     ...(reading as object),
     ...(reports as object),
     ...(settings as object),

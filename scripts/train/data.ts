@@ -55,7 +55,7 @@ export interface TrainData {
  * @throws {UserError} if it cannot be read, or is not the corpus of the run to continue
  */
 export async function loadTrainData(plan: Plan): Promise<TrainData> {
-  const run = plan.resume ? plan.folder : plan.initFrom;
+  const run = plan.resume ? plan.folder : plan.initFrom ?? plan.teacher?.model;
   const tokenizer = run ? await fromModelPlace(run, () => loadTokenizer(run)) : undefined;
   const dataset = corpusPlace(plan);
   if (dataset !== undefined && await isPreparedCorpus(dataset)) {
@@ -177,7 +177,8 @@ export function heldOutChoice(validation: string | undefined): number | string {
   );
 }
 
-function isSameTokenizer(one: Tokenizer, other: Tokenizer): boolean {
+/** Whether two tokenizers give the same ids. */
+export function isSameTokenizer(one: Tokenizer, other: Tokenizer): boolean {
   return JSON.stringify(one.toJSON()) === JSON.stringify(other.toJSON());
 }
 

@@ -9,6 +9,7 @@ import {
   type FlagValues,
   group,
   integer,
+  number,
   ruled,
   text,
   toggle,
@@ -98,6 +99,19 @@ export const trainFlags = {
       { min: 0 },
     ),
     clip: setting("clip", "maximum gradient norm; 0 disables clipping"),
+    teacher: text(
+      undefined,
+      "learn the predictions of this run or model, too (distillation); a new model takes over its " +
+        "tokenizer",
+      { placeholder: "MODEL", shownDefault: "" },
+    ),
+    teacherTemperature: number(2, "with --teacher: divides the logits of both models", {
+      min: 0.01,
+    }),
+    teacherWeight: number(0.5, "with --teacher: its share in the loss, beside the corpus", {
+      min: 0,
+      max: 1,
+    }),
     seed: setting("seed", "seed of weights, batches and dropout; same seed, same run"),
   }),
   ...group("Reports", {

@@ -17,6 +17,7 @@ import {
   UserError,
 } from "../../mod.ts";
 import { type Given, pick, type Plan } from "./choices.ts";
+import { teacherChoices } from "./teacher.ts";
 import { corpusPlace, modelPlace } from "./corpus_place.ts";
 import {
   expectEvaluations,
@@ -75,6 +76,7 @@ async function newPlan(flags: NewRun, given: Given): Promise<Plan> {
     datasetPath,
     tokenizer: await ownTokenizer(flags, given),
     initFrom: initFrom && modelPlace(initFrom),
+    teacher: teacherChoices(flags, given),
     reading: readingChoices(flags, given),
     resume: false,
     force,
@@ -86,12 +88,12 @@ async function newPlan(flags: NewRun, given: Given): Promise<Plan> {
 
 /** How text is cut into tokens, unless another run's or a prepared corpus's tokenizer is used. */
 async function ownTokenizer(
-  { tokenizer, initFrom, dataset, datasetPath }: NewRun,
+  { tokenizer, initFrom, teacher, dataset, datasetPath }: NewRun,
   given: Given,
 ): Promise<TrainFlags["tokenizer"] | undefined> {
   const corpus = corpusPlace({ dataset, datasetPath });
   const isPrepared = corpus !== undefined && await isPreparedCorpus(corpus);
-  const source = initFrom ?? (isPrepared ? corpus : undefined);
+  const source = initFrom ?? teacher ?? (isPrepared ? corpus : undefined);
   if (source === undefined) return tokenizer;
   if (!given.has("tokenizer")) return undefined;
   throw new UserError(

@@ -1,5 +1,5 @@
 /**
- * The files of a run of `deno task train` besides the checkpoint's tensors: run.json and loss.svg.
+ * The files of a run of `deno task train` besides the checkpoint's tensors: run.json and figures.
  * Also the line that describes its memory.
  *
  * @module
@@ -12,14 +12,19 @@ import {
   list,
   oneOf,
   optional,
+  realNumber,
   type Rule,
   text,
   truth,
   wholeNumber,
   wrongField,
 } from "../../lib/rules.ts";
+import type { Figure } from "../../lib/plot/mod.ts";
 import {
+  type AdaptableModel,
+  adapterChanges,
   loadRunState,
+  type LoraAdapter,
   type MemoryReport,
   PRESETS,
   REPORT_RULES,
@@ -52,7 +57,7 @@ type RunFacts = Pick<
 /** The content of run.json after `step` updates. */
 export function runRecord(choices: RunChoices, facts: RunFacts): RunRecord {
   const { preset, settings, reports, patience, dataset, tokenizer, initFrom, reading } = choices;
-  const { finetune, history } = choices;
+  const { finetune, teacher, history } = choices;
   const { step, corpusHash, sequencesSeen, device, datasetPath } = facts;
   return {
     step,
@@ -66,6 +71,7 @@ export function runRecord(choices: RunChoices, facts: RunFacts): RunRecord {
     initFrom,
     reading,
     finetune,
+    teacher,
     corpusHash,
     sequencesSeen,
     history,
@@ -92,6 +98,11 @@ const RECORD_RULES: { readonly [Name in keyof Required<RunRecord>]: Rule } = {
     pack: optional(truth),
   })),
   finetune: optional(fields({ method: oneOf(["lora", "full"]), base: text })),
+  teacher: optional(fields({
+    model: text,
+    temperature: realNumber({ min: 0 }),
+    weight: realNumber({ min: 0, max: 1 }),
+  })),
   corpusHash: text,
   sequencesSeen: optional(wholeNumber({ min: 0 })),
   history: optional(list),
@@ -127,20 +138,43 @@ export function memoryLine(report: MemoryReport): string {
 
 /**
  * Draws loss.svg from a run's metrics; the preset `practical` also shows the runs of 2024 that it
- * repeats. Returns false, after a line on standard error, if the plotting package cannot be loaded
- * (its first use needs the network).
+ * repeats. Returns false if it cannot be drawn, as `draw` does.
  */
 export async function drawLoss(folder: string, preset: string): Promise<boolean> {
   const path = `${folder}/metrics.jsonl`;
-  try {
-    const { lossFigure, practicalRuns, parseMetrics } = await import("../../lib/plot/mod.ts");
+  return await draw(`${folder}/loss.svg`, async ({ lossFigure, practicalRuns, parseMetrics }) => {
     const { train, validation } = parseMetrics(await Deno.readTextFile(path), path);
     const others = preset === "practical" ? practicalRuns() : [];
     const label = others.length > 0 ? "this run" : "";
-    await lossFigure([...others, { label, train, validation }]).save(`${folder}/loss.svg`);
+    return lossFigure([...others, { label, train, validation }]);
+  });
+}
+
+/** Draws adapter.svg: what an adapter changes. Returns false if it cannot be drawn, as `draw` does. */
+export async function drawAdapter<Model extends AdaptableModel>(
+  folder: string,
+  adapter: LoraAdapter<Model>,
+): Promise<boolean> {
+  return await draw(
+    `${folder}/adapter.svg`,
+    async ({ adapterFigure }) => adapterFigure(await adapterChanges(adapter)),
+  );
+}
+
+/**
+ * Saves a figure. Returns false, after a line on standard error, if the plotting package cannot be
+ * loaded (its first use needs the network).
+ */
+async function draw(
+  path: string,
+  figure: (plot: typeof import("../../lib/plot/mod.ts")) => Promise<Figure>,
+): Promise<boolean> {
+  try {
+    await (await figure(await import("../../lib/plot/mod.ts"))).save(path);
     return true;
   } catch (error) {
-    stderr.write(`loss.svg was not drawn: ${(error as Error).message.split("\n")[0]}\n`);
+    const name = path.split("/").at(-1);
+    stderr.write(`${name} was not drawn: ${(error as Error).message.split("\n")[0]}\n`);
     return false;
   }
 }

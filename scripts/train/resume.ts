@@ -36,6 +36,7 @@ export function resumedPlan(folder: string, flags: TrainFlags, given: Given, run
   for (const name of ["preset", "tokenizer", "initFrom"] as const) {
     if (given.has(name)) expectSame(folder, name, run[name], chosen[name]);
   }
+  expectSameTeacher(folder, { typed: flags, given, run });
   const settings: TrainSettings = { ...run.settings, ...typed };
   const reports = {
     ...run.reports,
@@ -64,6 +65,7 @@ export function resumedPlan(folder: string, flags: TrainFlags, given: Given, run
     initFrom: run.initFrom,
     reading: resumedReading(folder, readingChoices(flags, given), run.reading),
     finetune: run.finetune,
+    teacher: run.teacher,
     history: history.length > 0 ? history : undefined,
     resume: true,
     force: false,
@@ -100,6 +102,20 @@ function changeNote(
 /** A number without the last digits, which only rounding has made. */
 function shown(value: unknown): string {
   return String(typeof value === "number" ? Number(value.toPrecision(9)) : value);
+}
+
+function expectSameTeacher(
+  folder: string,
+  { typed, given, run: { teacher } }: { typed: TrainFlags; given: Given; run: RunRecord },
+): void {
+  const all = {
+    teacher: [teacher?.model, typed.teacher && modelPlace(typed.teacher)],
+    teacherTemperature: [teacher?.temperature, typed.teacherTemperature],
+    teacherWeight: [teacher?.weight, typed.teacherWeight],
+  };
+  for (const [name, [saved, typed]] of Object.entries(all)) {
+    if (given.has(name)) expectSame(folder, kebabCase(name), saved, typed);
+  }
 }
 
 function expectSame(folder: string, name: string, saved: unknown, typed: unknown): void {

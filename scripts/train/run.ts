@@ -31,7 +31,7 @@ import type { TrainData } from "./data.ts";
 import type { InitialModel } from "./initial_model.ts";
 import type { LiveRun } from "./live.ts";
 import { commandOf, type Plan } from "./choices.ts";
-import { drawLoss, memoryLine, runRecord } from "./record.ts";
+import { drawAdapter, drawLoss, memoryLine, runRecord } from "./record.ts";
 import { removeReplaced } from "./run_folder.ts";
 import { EVENT_FILE, EventLog } from "./tensorboard.ts";
 
@@ -155,7 +155,7 @@ export class Run {
 
   /** Shows a sample, the validation loss and the files of a finished run. */
   async reportResult(): Promise<void> {
-    const { plan: { folder, preset }, live } = this.#parts;
+    const { plan: { folder, preset }, ends: { adapter }, live } = this.#parts;
     this.#progress.finish();
     if (this.signal.aborted) print(this.#earlyStop());
     print();
@@ -166,6 +166,7 @@ export class Run {
       names.push("metrics.jsonl");
       if (await drawLoss(folder, preset)) names.push("loss.svg");
     }
+    if (adapter && await drawAdapter(folder, adapter)) names.push("adapter.svg");
     if (this.#events) names.push(EVENT_FILE);
     if (this.#best.record) names.push("best/");
     const loss = this.#validationLoss;
