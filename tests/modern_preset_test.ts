@@ -34,11 +34,15 @@ async function tensorsOf(folder: string): Promise<Uint8Array[]> {
 Deno.test("a run of modern is killed and resumed, and repeated, with the same bits, and opened", async () => {
   await using folder = await scratchFolder();
   const at = (name: string) => `${folder.path}/${name}`;
-  const flags = [...BASE, ...line("--steps 80 --eval-every 0 --checkpoint-every 10")];
+  const flags = [
+    ...BASE,
+    ...line("--steps 80 --eval-every 40 --checkpoint-every 10 --average 0.9"),
+  ];
   const whole = await run("train", [...flags, ...line("--threads 2 --out whole")], folder.path);
   assert.equal(whole.code, 0, whole.err);
   const { settings } = await loadRunRecord(at("whole"));
-  assert.deepEqual(settings, { ...PRESETS.modern, ...sizesOf(settings) });
+  assert.deepEqual(settings, { ...PRESETS.modern, ...sizesOf(settings), average: 0.9 });
+  assert.match(whole.out, /evaluations and best\/ are of the running mean of the weights/);
 
   const child = command("train", [...flags, ...line("--threads 1 --out cut")], folder.path);
   await untilLine(child, at("cut/metrics.jsonl"), 11);
@@ -72,8 +76,19 @@ Deno.test("a run of modern is killed and resumed, and repeated, with the same bi
   assert.equal(architecture, "folio");
   assert.deepEqual(
     [model.config.activation, model.config.normGain, model.config.tiedHead],
-    ["relu_squared", false, false],
+    ["relu_squared", true, false],
   );
+  const best = await loadPretrained(at("whole/best"), { device });
+  const [last, mean] = await Promise.all(
+    [model, best.model].map((each) => each.parameters()[0].data()),
+  );
+  assert.notDeepEqual(mean, last, "best/ holds the mean of weights");
+  const refused = await run(
+    "train",
+    line("--resume --out cut --average 0.5 --device cpu"),
+    folder.path,
+  );
+  assert.match(refused.err, /its run has average 0\.9, so --resume cannot take 0\.5/);
 });
 
 /** The settings of TINY. */

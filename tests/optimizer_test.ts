@@ -10,8 +10,10 @@ import { SGD } from "../lib/optim/sgd.ts";
 import { Random } from "../lib/random.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
+import golden from "./golden/modern/average.json" with { type: "json" };
 import { forEachDevice, sharedDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
+import { wave } from "./support/wave.ts";
 
 /**
  * A matrix that decays, a vector that does not, both of lengths that no vector width divides, and
@@ -170,4 +172,23 @@ forEachDevice("an optimizer refuses a step when its parameters are no longer its
   assert.equal(first.stepsDone, 1);
   second.step([gradients[1]], 0.5);
   assertClose(await y.data(), [2.4], 1e-6);
+});
+
+forEachDevice("the mean of parameters is that of PyTorch's AveragedModel", async () => {
+  const parameters = [tensor(wave([2, 3], 0, 1), { shape: [2, 3] }), tensor(wave([2], 1, 1))];
+  const { decay: average, averages, last } = golden;
+  const optimizer = new AdamW(parameters, { average, weightDecay: 0 });
+  const values = async () =>
+    (await Promise.all(parameters.map((each) => each.toArray()))).flat(2).map(Number);
+  const start = await values();
+  assert.deepEqual(await optimizer.withAverage(values), start, "before the first step");
+  for (const [step, expected] of averages.entries()) {
+    const [matrix, vector] = [wave([2, 3], step, 1), wave([2], step + 1, 1)];
+    optimizer.step([tensor(matrix, { shape: [2, 3] }), tensor(vector)], 0.1);
+    assertClose(await optimizer.withAverage(values), expected, 1e-6, `step ${step}`);
+  }
+  assertClose(await values(), last, 1e-6, "the parameters are back");
+  const inside = optimizer.withAverage(() => optimizer.prepare(0.1));
+  await assert.rejects(inside, /AdamW: no step within withAverage/);
+  assertClose(await values(), last, 1e-6, "after an error, too");
 });

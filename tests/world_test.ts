@@ -23,20 +23,30 @@ function forEachMpi(
 
 const STEPS = "tests/support/world_steps.ts";
 
-/** What process 0 of `world_steps.ts` found. */
-async function stepsOf(launcher: Launcher, processes: number, accumulate: number, folder: string) {
-  const { code, out, err } = await launch(launcher, processes, STEPS, [`${accumulate}`], folder);
+/** What process 0 of `world_steps.ts` found, with what its arguments are. */
+async function stepsOf(
+  launcher: Launcher,
+  processes: number,
+  folder: string,
+  ...args: (number | string)[]
+) {
+  const { code, out, err } = await launch(launcher, processes, STEPS, args.map(String), folder);
   assert.equal(code, 0, err);
   return JSON.parse(out);
 }
 
 forEachMpi("2 and 4 processes find the bits of one that accumulates", async (launcher, folder) => {
-  const alone = await stepsOf(launcher, 1, 4, folder);
+  const alone = await stepsOf(launcher, 1, folder, 4);
   assert.ok(alone.figures[11].loss < alone.figures[0].loss);
   assert.equal(alone.state, 48);
-  assert.deepEqual(await stepsOf(launcher, 2, 2, folder), alone);
-  assert.deepEqual(await stepsOf(launcher, 4, 1, folder), alone);
+  assert.deepEqual(await stepsOf(launcher, 2, folder, 2), alone);
+  assert.deepEqual(await stepsOf(launcher, 4, folder, 1), alone);
 });
+
+forEachMpi("Muon and a mean of weights have the bits of one process", async (launcher, folder) => {
+  const alone = await stepsOf(launcher, 1, folder, 2, "muon");
+  assert.deepEqual(await stepsOf(launcher, 2, folder, 1, "muon"), alone);
+}, LAUNCHERS.slice(0, 1));
 
 const TRAIN = "scripts/train.ts";
 const SMALL = [

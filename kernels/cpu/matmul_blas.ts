@@ -12,7 +12,7 @@ import { BLOCK_SIZES, type MatmulTiling } from "./matmul_tiling.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 
 /** C[m,n] = op(A)·op(B), with the bytes' addresses and the row lengths of A, B and C. */
-const SGEMM = {
+export const SGEMM = {
   transposeA: "i32",
   transposeB: "i32",
   m: "i32",

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { I32 } from "../../lib/wasm/assembler.ts";
+import { type FunctionHandle, I32 } from "../../lib/wasm/assembler.ts";
 import type { Constants, CpuKernel, Scalars } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { defineEdgeTile, EDGE_TILE, emitRowOfTiles, PANEL_GAP, panelBytes } from "./matmul.ts";
@@ -25,9 +25,10 @@ const MAX_SIDE = 240;
 const CHUNKS = 16, MIN_SIDE = 48;
 
 /** The blocks on and under the diagonal of `side` blocks. */
-const triangle = (side: number) => side * (side + 1) / 2;
+export const triangle = (side: number): number => side * (side + 1) / 2;
 
-function tileSymmetric({ m, k, batch }: Scalars): Scalars {
+/** Sizes of the blocks for a product; they depend on its sizes only. */
+export function tileSymmetric({ m, k, batch }: Scalars): Scalars {
   let count = Math.ceil(m / MAX_SIDE);
   while (batch * triangle(count) < CHUNKS && m / (count + 1) >= MIN_SIDE) count++;
   const side = GRAIN * Math.ceil(m / count / GRAIN);
@@ -121,7 +122,7 @@ export const symmetricProduct: CpuKernel = {
 };
 
 /** The chunk's matrix, and its block's first row and column. */
-function placeOf(k: KernelBuilder): { batch: I32; row: I32; column: I32 } {
+export function placeOf(k: KernelBuilder): { batch: I32; row: I32; column: I32 } {
   const { f } = k;
   const { m, side } = k.integers("m", "side");
   const count = f.i32(m.add(side).sub(1).divU(side));
@@ -153,7 +154,7 @@ const FINISH = {
 } as const;
 
 /** Defines α·C + β·D + γ·I over finished rows, and the copy to the upper triangle. */
-function defineFinish(k: KernelBuilder) {
+export function defineFinish(k: KernelBuilder): FunctionHandle<typeof FINISH> {
   const { ADD } = k.constants;
   return k.define(FINISH, (f, { c, d, mirror, step, rows, lower, last, ...factors }) => {
     const [alpha, beta] = [f.v128(factors.alpha.splat()), f.v128(factors.beta.splat())];

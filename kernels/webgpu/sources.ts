@@ -75,7 +75,7 @@ import softmax from "./softmax.wgsl" with { type: "text" };
 import softmaxBackward from "./softmax_backward.wgsl" with { type: "text" };
 import spread from "./spread.wgsl" with { type: "text" };
 import stridedCopy from "./strided_copy.wgsl" with { type: "text" };
-import symmetricProduct from "./symmetric_product.wgsl" with { type: "text" };
+import symmetricFinish from "./symmetric_finish.wgsl" with { type: "text" };
 import topK from "./top_k.wgsl" with { type: "text" };
 import unary from "./unary.wgsl" with { type: "text" };
 import unitTrace from "./unit_trace.wgsl" with { type: "text" };
@@ -200,7 +200,7 @@ export const joinSources = sourceJoiner({
   softmax_backward: { text: softmaxBackward },
   spread: { text: spread },
   strided_copy: { text: stridedCopy },
-  symmetric_product: { text: symmetricProduct },
+  symmetric_finish: { text: symmetricFinish },
   top_k: { text: topK },
   unary: { text: unary, requires: ["math"] },
   unit_trace: { text: unitTrace },

@@ -35,6 +35,11 @@ export interface DeviceTraits {
    * time.
    */
   readonly isAsynchronous: boolean;
+  /**
+   * Whether there is a kernel for products known to be symmetric, which computes half of them;
+   * without one the kernels of whole products are faster.
+   */
+  readonly symmetricProducts: boolean;
   /** Largest head size of attention. */
   readonly maxHeadSize: number;
   /** Tokens to generate between two reads: reading takes over 10 ms on a GPU. */

@@ -6,12 +6,12 @@
 import { adamW as cpu } from "../../kernels/cpu/adamw.ts";
 import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import { describe } from "../errors.ts";
-import { checkOptions } from "../options.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { expectNumbers, Optimizer, RATE_HINT } from "./optimizer.ts";
+import { type AverageOptions, expectNumbers, Optimizer, RATE_HINT } from "./optimizer.ts";
 
 /** The update of a flat buffer. */
 export const ADAMW: Kernel = {
@@ -33,7 +33,7 @@ export const ADAMW: Kernel = {
 };
 
 /** Options of `AdamW`. */
-export interface AdamWOptions {
+export interface AdamWOptions extends AverageOptions {
   /** β₁, decay of the gradient's mean. Default 0.9. */
   beta1?: number;
   /** β₂, decay of the squared gradient's mean. Default 0.999. */
@@ -52,7 +52,14 @@ export interface AdamWOptions {
   clip?: number;
 }
 
-const OPTIONS = { beta1: true, beta2: true, epsilon: true, weightDecay: true, clip: true };
+const OPTIONS: OptionNames<AdamWOptions> = {
+  beta1: true,
+  beta2: true,
+  epsilon: true,
+  weightDecay: true,
+  clip: true,
+  average: true,
+};
 
 /**
  * AdamW, in PyTorch's form: p ← p·(1 − rate·decay), m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g²,
@@ -94,14 +101,15 @@ export class AdamW extends Optimizer {
   constructor(parameters: readonly Tensor[], options: AdamWOptions = {}) {
     checkOptions("AdamW", options, OPTIONS, RATE_HINT);
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, clip = 0 } = options;
+    const { average = 0 } = options;
     for (const [name, beta] of Object.entries({ beta1, beta2 })) {
       if (!(beta >= 0 && beta < 1)) {
         throw new RangeError(`AdamW: ${name} must be in [0, 1), got ${describe(beta)}`);
       }
     }
     expectNumbers("AdamW", { epsilon, weightDecay, clip });
-    super(parameters);
-    this.options = { beta1, beta2, epsilon, weightDecay, clip };
+    super(parameters, { average });
+    this.options = { beta1, beta2, epsilon, weightDecay, clip, average };
     this.#m = this.flat.state();
     this.#v = this.flat.state();
     this.#hyper = keep(zeros([3], { device: parameters[0].device }));
@@ -109,7 +117,7 @@ export class AdamW extends Optimizer {
 
   /** The moments `m` and `v`, flat, in the order of the parameters' buffer. */
   override state(): Map<string, Tensor> {
-    return new Map([["m", this.#m], ["v", this.#v]]);
+    return new Map([["m", this.#m], ["v", this.#v], ...this.averageState()]);
   }
 
   /**

@@ -10,12 +10,13 @@ import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { describe } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
+import { expectValue, oneOf } from "../rules.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor, zeros } from "../tensor/tensor.ts";
 import { ADAMW } from "./adamw.ts";
-import { type Matrices, orthogonalStep } from "./newton_schulz.ts";
-import { expectNumbers, Optimizer, RATE_HINT } from "./optimizer.ts";
+import { COEFFICIENTS, type Matrices, orthogonalStep, quintics } from "./newton_schulz.ts";
+import { type AverageOptions, expectNumbers, Optimizer, RATE_HINT } from "./optimizer.ts";
 
 const NESTEROV: Kernel = {
   name: "nesterov",
@@ -27,7 +28,7 @@ const NESTEROV: Kernel = {
 };
 
 /** Options of `Muon`. */
-export interface MuonOptions {
+export interface MuonOptions extends AverageOptions {
   /**
    * The parameters that take orthogonal steps, [inputs, outputs]; `blockMatrices(model)` gives those
    * of a model. All others take AdamW's. Default: every parameter with two axes.
@@ -39,6 +40,11 @@ export interface MuonOptions {
   momentumWarmupSteps?: number;
   /** Newton–Schulz iterations, from 1 to 10. Default 5. */
   iterations?: number;
+  /**
+   * The iterations' polynomials: `jordan`'s, as in PyTorch, or `polar_express`, which come as far in
+   * 4 iterations as those in 5 (Amsel et al., arXiv 2505.16932). Default `jordan`.
+   */
+  coefficients?: (typeof COEFFICIENTS)[number];
   /** AdamW's learning rate as a share of that of matrices. Default 0.15. */
   adamWShare?: number;
   /** β₁ of AdamW. Default 0.9. */
@@ -63,12 +69,14 @@ const OPTIONS: OptionNames<MuonOptions> = {
   momentum: true,
   momentumWarmupSteps: true,
   iterations: true,
+  coefficients: true,
   adamWShare: true,
   beta1: true,
   beta2: true,
   epsilon: true,
   weightDecay: true,
   clip: true,
+  average: true,
 };
 
 /** Where the momentum's warm-up starts. */
@@ -116,7 +124,7 @@ export class Muon extends Optimizer {
   constructor(parameters: readonly Tensor[], options: MuonOptions = {}) {
     const checked = checkedOptions(parameters, options);
     const { matrices } = checked;
-    super(parameters, matrices);
+    super(parameters, { first: matrices, average: checked.average });
     this.options = checked;
     const device = parameters[0].device;
     const places = this.flat.places.slice(0, matrices.length);
@@ -134,7 +142,7 @@ export class Muon extends Optimizer {
    */
   override state(): Map<string, Tensor> {
     const rest: [string, Tensor][] = this.#v.size > 0 ? [["v", this.#v]] : [];
-    return new Map([["m", this.#m], ...rest]);
+    return new Map([["m", this.#m], ...rest, ...this.averageState()]);
   }
 
   /** Writes what changes from step to step, for the matrices and for AdamW. */
@@ -173,14 +181,15 @@ export class Muon extends Optimizer {
   #launchMatrices(sumOfSquares: Tensor): void {
     const count = this.#ofMatrices;
     if (count === 0) return;
-    const { clip, iterations } = this.options;
+    const { clip, iterations, coefficients } = this.options;
     const { parameter, gradient } = this.flat;
     const ofMatrices = (flat: Tensor) => flat.part(0, [count]);
     const hyper = this.#hyper;
     const [update, m] = [ofMatrices(gradient), ofMatrices(this.#m)];
     launch(NESTEROV, { hyper, sumOfSquares, gradient: update, m }, { count, clip });
+    const step = { parameter, update, hyper, quintics: quintics(coefficients, iterations) };
     for (const groups of this.#groups) {
-      orthogonalStep(groups, { parameter, update, hyper, iterations });
+      orthogonalStep(groups, step);
     }
   }
 }
@@ -193,6 +202,7 @@ function checkedOptions(
   checkOptions("Muon", options, OPTIONS, RATE_HINT);
   const { momentum = 0.95, momentumWarmupSteps = 0, iterations = 5, adamWShare = 0.15 } = options;
   const { beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0, clip = 0 } = options;
+  const { coefficients = "jordan", average = 0 } = options;
   for (const [name, decay] of Object.entries({ momentum, beta1, beta2 })) {
     if (!(decay >= 0 && decay < 1)) {
       throw new RangeError(`Muon: ${name} must be in [0, 1), got ${describe(decay)}`);
@@ -204,8 +214,9 @@ function checkedOptions(
       `Muon: iterations must be a whole number from 1 to 10, got ${describe(iterations)}`,
     );
   }
-  const numbers = { momentum, momentumWarmupSteps, iterations, adamWShare };
-  const ofAdamW = { beta1, beta2, epsilon, weightDecay, clip };
+  expectValue("Muon: coefficients", oneOf(COEFFICIENTS), coefficients);
+  const numbers = { momentum, momentumWarmupSteps, iterations, coefficients, adamWShare };
+  const ofAdamW = { beta1, beta2, epsilon, weightDecay, clip, average };
   return { matrices: checkedMatrices(parameters, options), ...numbers, ...ofAdamW };
 }
 

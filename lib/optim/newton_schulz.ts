@@ -8,8 +8,8 @@
  *
  * @module
  */
-import { scaledStep } from "../../kernels/cpu/scaled_step.ts";
 import { symmetricProduct } from "../../kernels/cpu/symmetric_product.ts";
+import { symmetricProductBlas } from "../../kernels/cpu/symmetric_product_blas.ts";
 import { unitTrace } from "../../kernels/cpu/unit_trace.ts";
 import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
@@ -18,7 +18,9 @@ import { gemm } from "../ops/gemm.ts";
 import { slice } from "../ops/slice.ts";
 import { launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
+import { scaledStep } from "./scaled_step.ts";
 
+/** A whole product on the CPU, of which half is computed. */
 const PRODUCT: Kernel = {
   name: "symmetric_product",
   reads: { a: "f32", b: "f32", d: "f32" },
@@ -33,14 +35,23 @@ const PRODUCT: Kernel = {
     beta: "f32",
     gamma: "f32",
   },
-  webgpu: {
-    code: wgsl("symmetric_product"),
-    workgroups({ m, batch }) {
-      const side = Math.ceil(m / 32);
-      return batch * side * (side + 1) / 2;
-    },
-  },
   cpu: symmetricProduct,
+};
+
+/** The same by a system BLAS. */
+const PRODUCT_BLAS: Kernel = {
+  ...PRODUCT,
+  name: "symmetric_product_blas",
+  cpu: symmetricProductBlas,
+};
+
+/** α·C + β·D + γ·I of a product C on WebGPU. */
+const FINISH: Kernel = {
+  name: "symmetric_finish",
+  reads: { d: "f32" },
+  updates: { c: "f32" },
+  scalars: { m: "u32", batch: "u32", alpha: "f32", beta: "f32", gamma: "f32" },
+  webgpu: { code: wgsl("symmetric_finish"), threads: ({ m, batch }) => batch * m * m },
 };
 
 const UNIT_TRACE: Kernel = {
@@ -52,17 +63,46 @@ const UNIT_TRACE: Kernel = {
   cpu: unitTrace,
 };
 
-const STEP: Kernel = {
-  name: "scaled_step",
-  reads: { update: "f32", factors: "f32", hyper: "f32" },
-  updates: { parameter: "f32" },
-  scalars: { batch: "u32", size: "u32", stride: "u32", first: "u32", scale: "f32" },
-  webgpu: { code: wgsl("scaled_step"), threads: ({ batch, size }) => batch * size },
-  cpu: scaledStep,
-};
+/** a, b and c of one iteration. */
+export type Quintic = readonly [a: number, b: number, c: number];
 
-/** a, b and c of the quintic. Source: Keller Jordan, github.com/KellerJordan/Muon. */
-const [A, B, C] = [3.4445, -4.7750, 2.0315];
+/** The names of `quintics`. */
+export const COEFFICIENTS = ["jordan", "polar_express"] as const;
+
+/** The same quintic each time. Source: Keller Jordan, github.com/KellerJordan/Muon. */
+const JORDAN: Quintic = [3.4445, -4.7750, 2.0315];
+
+/** A quintic for each iteration. Source: Amsel et al., arXiv 2505.16932, algorithm 1. */
+const POLAR_EXPRESS: readonly Quintic[] = [
+  [8.28721201814563, -23.595886519098837, 17.300387312530933],
+  [4.107059111542203, -2.9478499167379106, 0.5448431082926601],
+  [3.9486908534822946, -2.908902115962949, 0.5518191394370137],
+  [3.3184196573706015, -2.488488024314874, 0.51004894012372],
+  [2.300652019954817, -1.6689039845747493, 0.4188073119525673],
+  [1.891301407787398, -1.2679958271945868, 0.37680408948524835],
+  [1.8750014808534479, -1.2500016453999487, 0.3750001645474248],
+];
+/** What singular values are divided by, so that rounding keeps them in the quintics' interval. */
+const SAFETY = 1.01;
+/** To what the quintics converge. */
+const LIMIT: Quintic = [1.875, -1.25, 0.375];
+
+/**
+ * The quintics of `iterations` iterations: `jordan`'s, or those of `polar_express`, each the best
+ * one after those before it, for singular values from 1/1000 of the norm.
+ */
+export function quintics(
+  coefficients: (typeof COEFFICIENTS)[number],
+  iterations: number,
+): readonly Quintic[] {
+  if (coefficients === "jordan") return Array.from({ length: iterations }, () => JORDAN);
+  const safe = POLAR_EXPRESS.map(([a, b, c]): Quintic => [
+    a / SAFETY,
+    b / SAFETY ** 3,
+    c / SAFETY ** 5,
+  ]);
+  return Array.from({ length: iterations }, (_, i) => safe[i] ?? LIMIT);
+}
 
 /** The least norm that a matrix is divided by. */
 const EPSILON = 1e-7;
@@ -87,8 +127,8 @@ export interface OrthogonalStep {
   readonly update: Tensor;
   /** [3]: the momentum, the rate, and the decay's factor. */
   readonly hyper: Tensor;
-  /** Iterations of the quintic, from 1. */
-  readonly iterations: number;
+  /** The iterations, at least one. */
+  readonly quintics: readonly Quintic[];
 }
 
 /**
@@ -96,11 +136,11 @@ export interface OrthogonalStep {
  * shorter sides are equal.
  */
 export function orthogonalStep(groups: readonly Matrices[], step: OrthogonalStep): void {
-  const { parameter, update, hyper, iterations } = step;
+  const { parameter, update, hyper, quintics } = step;
   const partOf = (flat: Tensor, { start, count, stride }: Matrices) =>
     flat.part(start, [count * stride]);
   const grams = groups.map((group) => gramOf(partOf(update, group), group));
-  const { polynomials, factors } = polynomialsOf(concatenate(grams), iterations);
+  const { polynomials, factors } = polynomialsOf(concatenate(grams), quintics);
   let first = 0;
   for (const group of groups) {
     const { count, rows, columns, stride } = group;
@@ -108,7 +148,7 @@ export function orthogonalStep(groups: readonly Matrices[], step: OrthogonalStep
     const product = multiplied(partOf(update, group), own, group);
     const buffers = { update: product, factors, hyper, parameter: partOf(parameter, group) };
     const scale = Math.sqrt(Math.max(1, columns / rows));
-    launch(STEP, buffers, { batch: count, size: rows * columns, stride, first, scale });
+    scaledStep(buffers, { batch: count, size: rows * columns, stride, first, scale });
     first += count;
   }
 }
@@ -129,7 +169,7 @@ function gramOf(x: Tensor, { count, stride, rows, columns }: Matrices): Tensor {
  */
 function polynomialsOf(
   grams: Tensor,
-  iterations: number,
+  quintics: readonly Quintic[],
 ): { polynomials: Tensor; factors: Tensor } {
   const [batch, m] = grams.shape;
   const { device } = grams;
@@ -139,15 +179,11 @@ function polynomialsOf(
   const square = { m, k: m, batch, strideA: m * m, strideB: m * m };
   const times = (a: Tensor, b: Tensor) => symmetric({ a, b }, square);
   let polynomials: Tensor | undefined;
-  for (let i = 1; i <= iterations; i++) {
-    const quintic = symmetric({ a: gram, b: gram, d: gram }, {
-      ...square,
-      alpha: C,
-      beta: B,
-      gamma: A,
-    });
+  for (const [i, [gamma, beta, alpha]] of quintics.entries()) {
+    const factors = { alpha, beta, gamma };
+    const quintic = symmetric({ a: gram, b: gram, d: gram }, { ...square, ...factors });
     polynomials = polynomials ? times(quintic, polynomials) : quintic;
-    if (i < iterations) gram = times(times(quintic, gram), quintic);
+    if (i + 1 < quintics.length) gram = times(times(quintic, gram), quintic);
   }
   return { polynomials: polynomials!, factors };
 }
@@ -179,14 +215,25 @@ interface SymmetricOptions {
   readonly gamma?: number;
 }
 
-/** α·op(a)·op(b) + β·d + γ·I, known to be symmetric: [batch,m,m]. */
+/** α·op(a)·op(b) + β·d + γ·I, known to be symmetric: [batch,m,m]; α, β and γ only with d. */
 function symmetric(
   { a, b, d }: { a: Tensor; b: Tensor; d?: Tensor },
-  { transposeA, transposeB, ...options }: SymmetricOptions,
+  options: SymmetricOptions,
 ): Tensor {
-  const { m, batch, alpha = 1, beta = 0, gamma = 0 } = options;
-  const c = empty([batch, m, m], { device: a.device });
-  launch(PRODUCT, { a, b, d, c }, { ...options, alpha, beta, gamma }, {
+  const { transposeA = false, transposeB = false, ...sizes } = options;
+  const { m, k, batch, alpha = 1, beta = 0, gamma = 0 } = sizes;
+  const { device } = a;
+  const shape = [batch, m, m];
+  if (!device.traits.symmetricProducts) {
+    const c = gemm(a, b, { m, n: m, k }, shape, options);
+    if (d) launch(FINISH, { d, c }, { m, batch, alpha, beta, gamma });
+    return c;
+  }
+  const request = { m, n: m, k, batch, transposeA, transposeB };
+  const plan = device.chooseGemm({ ...request, hasEpilogue: false, mayRound: false });
+  const isBlas = plan.form === "tiles" && plan.kernel === "blas";
+  const c = empty(shape, { device });
+  launch(isBlas ? PRODUCT_BLAS : PRODUCT, { a, b, d, c }, { ...sizes, alpha, beta, gamma }, {
     TRANSPOSE_A: transposeA ? 1 : 0,
     TRANSPOSE_B: transposeB ? 1 : 0,
     ADD: d ? 1 : 0,

@@ -5,9 +5,11 @@
  * @module
  */
 import { describe } from "../errors.ts";
+import { expectValue, realNumber } from "../rules.ts";
 import { sumOfSquares } from "../ops/sum_of_squares.ts";
 import { sqrt } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { Average } from "./average.ts";
 import { FlatParameters } from "./flat.ts";
 
 /** The hint for `learningRate`, which is not an option of optimizers. */
@@ -23,6 +25,22 @@ export function expectNumbers(owner: string, options: Readonly<Record<string, nu
   }
 }
 
+/** Options of every optimizer. */
+export interface AverageOptions {
+  /**
+   * Decay of a running mean of the parameters, in [0, 1): mean ← mean + max(1 − decay,
+   * 1/step)·(parameter − mean) after each step. `withAverage` and `Trainer.evaluate` use it. Default
+   * 0: none.
+   */
+  average?: number;
+}
+
+/** What an optimizer tells its base. */
+interface BaseOptions extends AverageOptions {
+  /** The parameters that come first in the flat buffers, in this order. Default: none. */
+  first?: readonly Tensor[];
+}
+
 /** An optimizer over a fixed list of parameters. */
 export abstract class Optimizer {
   /**
@@ -31,6 +49,8 @@ export abstract class Optimizer {
    * @internal
    */
   protected readonly flat: FlatParameters;
+  readonly #average: Average | undefined;
+  #isAveraged = false;
   #stepsDone = 0;
 
   /**
@@ -38,10 +58,46 @@ export abstract class Optimizer {
    * them cannot step any more.
    *
    * @throws {TypeError} if they are not an array of tensors
-   * @throws {RangeError} if it is empty
+   * @throws {RangeError} if it is empty, or `average` is outside [0, 1)
    */
-  constructor(parameters: readonly Tensor[], first: readonly Tensor[] = []) {
-    this.flat = new FlatParameters(new.target.name, parameters, first);
+  constructor(parameters: readonly Tensor[], { first = [], average = 0 }: BaseOptions = {}) {
+    const owner = new.target.name;
+    expectValue(`${owner}: average`, realNumber({ min: 0, below: 1 }), average);
+    this.flat = new FlatParameters(owner, parameters, first);
+    this.#average = average > 0 ? new Average(this.flat.parameter, average) : undefined;
+  }
+
+  /** The running mean of the parameters, [size], by its name in `state`; empty without `average`. */
+  protected averageState(): [string, Tensor][] {
+    return this.#average ? [["average", this.#average.mean]] : [];
+  }
+
+  /**
+   * Calls `body` while the parameters hold their running mean, to evaluate or to save them, and
+   * gives its result; without the option `average`, and before the first step, as they are.
+   *
+   * ```ts
+   * import { openDevice, SGD, tensor } from "../../mod.ts";
+   * const device = await openDevice({ device: "cpu", threads: 1 });
+   * const x = tensor([0]);
+   * const optimizer = new SGD([x], { average: 0.5 });
+   * for (let i = 0; i < 2; i++) optimizer.step([tensor([-1])], 1);
+   * const mean = await optimizer.withAverage(() => x.item());
+   * console.log(await x.item(), mean); // 2 1.5
+   * device.close();
+   * ```
+   */
+  async withAverage<Result>(body: () => Result | Promise<Result>): Promise<Result> {
+    const average = this.#stepsDone > 0 && !this.#isAveraged ? this.#average : undefined;
+    if (!average) return await body();
+    average.exchange();
+    this.#isAveraged = true;
+    try {
+      return await body();
+    } finally {
+      average.exchange();
+      this.#isAveraged = false;
+    }
   }
 
   /** The parameters, in the order in which `update` takes their gradients. */
@@ -87,7 +143,8 @@ export abstract class Optimizer {
    * of the program that contains `update`.
    *
    * @throws {RangeError} for a learning rate that is not a finite number from 0
-   * @throws {Error} if a parameter now belongs to another optimizer
+   * @throws {Error} if a parameter now belongs to another optimizer, or holds its mean for
+   *   `withAverage`
    */
   prepare(learningRate: number): void {
     if (!(learningRate >= 0 && learningRate < Infinity)) {
@@ -96,7 +153,11 @@ export abstract class Optimizer {
       );
     }
     this.flat.expectOwned();
+    if (this.#isAveraged) {
+      throw new Error(`${this.#name}: no step within withAverage, whose parameters are a mean`);
+    }
     this.#stepsDone++;
+    this.#average?.write(this.#stepsDone);
     this.writeHyper(learningRate, this.#stepsDone);
   }
 
@@ -131,6 +192,7 @@ export abstract class Optimizer {
   apply(): Tensor {
     const squares = sumOfSquares(this.flat.gradient).view([]);
     this.launchUpdate(squares);
+    this.#average?.launch();
     return sqrt(squares);
   }
 

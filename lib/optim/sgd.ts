@@ -10,7 +10,7 @@ import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { expectNumbers, Optimizer, RATE_HINT } from "./optimizer.ts";
+import { type AverageOptions, expectNumbers, Optimizer, RATE_HINT } from "./optimizer.ts";
 
 const KERNEL: Kernel = {
   name: "sgd",
@@ -22,7 +22,7 @@ const KERNEL: Kernel = {
 };
 
 /** Options of `SGD`. */
-export interface SGDOptions {
+export interface SGDOptions extends AverageOptions {
   /** Fraction of the last step's velocity that is kept. Default 0. */
   momentum?: number;
   /**
@@ -59,18 +59,18 @@ export class SGD extends Optimizer {
    * @throws {TypeError} for an unknown one
    */
   constructor(parameters: readonly Tensor[], options: SGDOptions = {}) {
-    checkOptions("SGD", options, { momentum: true, clip: true }, RATE_HINT);
-    const { momentum = 0, clip = 0 } = options;
+    checkOptions("SGD", options, { momentum: true, clip: true, average: true }, RATE_HINT);
+    const { momentum = 0, clip = 0, average = 0 } = options;
     expectNumbers("SGD", { momentum, clip });
-    super(parameters);
-    this.options = { momentum, clip };
+    super(parameters, { average });
+    this.options = { momentum, clip, average };
     this.#velocity = this.flat.state();
     this.#hyper = keep(zeros([1], { device: parameters[0].device }));
   }
 
   /** The state `velocity`, flat, in the order of the parameters' buffer. */
   override state(): Map<string, Tensor> {
-    return new Map([["velocity", this.#velocity]]);
+    return new Map([["velocity", this.#velocity], ...this.averageState()]);
   }
 
   /** Writes the learning rate. */
@@ -88,6 +88,7 @@ export class SGD extends Optimizer {
       parameter,
       velocity: this.#velocity,
     };
-    launch(KERNEL, buffers, { count, ...this.options });
+    const { momentum, clip } = this.options;
+    launch(KERNEL, buffers, { count, momentum, clip });
   }
 }

@@ -60,8 +60,6 @@ export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
   modern: {
     ...BABY,
     model: {
-      norm: "rms",
-      normGain: false,
       queryKeyNorm: true,
       positions: "rotary",
       activation: "relu_squared",
@@ -70,6 +68,8 @@ export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
     },
     initialWeights: "zeroProjections",
     optimizer: "muon",
+    iterations: 4,
+    coefficients: "polar_express",
     learningRate: 0.02,
     minLearningRate: 0,
     warmupSteps: 20,
@@ -169,10 +169,10 @@ const INITIAL_WEIGHTS: Readonly<
  */
 export function optimizerOf(settings: TrainSettings, model: GPT): Optimizer {
   const { optimizer = "adamw", adamWShare, momentumWarmupSteps } = settings;
-  const { beta1, beta2, weightDecay, clip } = settings;
-  const options = { beta1, beta2, weightDecay, clip };
+  const { iterations, coefficients, beta1, beta2, weightDecay, clip, average } = settings;
+  const options = { beta1, beta2, weightDecay, clip, average };
   if (optimizer === "adamw") return new AdamW(model.parameters(), options);
   const matrices = blockMatrices(model);
-  const own = dropUndefined({ matrices, adamWShare, momentumWarmupSteps });
-  return new Muon(model.parameters(), { ...options, ...own });
+  const muon = { matrices, adamWShare, momentumWarmupSteps, iterations, coefficients };
+  return new Muon(model.parameters(), { ...options, ...dropUndefined(muon) });
 }

@@ -71,6 +71,15 @@ export interface TrainSettings {
   adamWShare?: number;
   /** With `muon`, steps in which the momentum rises to 0.95. Default: 0. */
   momentumWarmupSteps?: number;
+  /** With `muon`, Newton–Schulz iterations. Default: 5. */
+  iterations?: number;
+  /** With `muon`, the iterations' polynomials. Default: `jordan`. */
+  coefficients?: "jordan" | "polar_express";
+  /**
+   * Decay of a running mean of the weights, which is evaluated and kept as the best model; 0 for
+   * none. Default: 0.
+   */
+  average?: number;
   /** AdamW's weight decay, of matrices only. */
   weightDecay: number;
   /** AdamW's decay of the gradient's mean. */
@@ -126,6 +135,9 @@ export const SETTING_RULES: {
   optimizer: optional(oneOf(["adamw", "muon"])),
   adamWShare: optional(notNegative),
   momentumWarmupSteps: optional(countOrNone),
+  iterations: optional(wholeNumber({ min: 1, max: 10 })),
+  coefficients: optional(oneOf(["jordan", "polar_express"])),
+  average: optional(decay),
   weightDecay: notNegative,
   beta1: decay,
   beta2: decay,

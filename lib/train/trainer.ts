@@ -253,7 +253,8 @@ export class Trainer {
 
   /**
    * The mean loss over the targets of the next `count` batches, in nats per token, without dropout
-   * and without an update. Throws the signal's reason if that aborts, with a world in any process.
+   * and without an update; of the running mean of the parameters if the optimizer keeps one. Throws
+   * the signal's reason if that aborts, with a world in any process.
    * The processes of a world share the batches.
    *
    * @throws {RangeError} as for `step`, or if the count is below 1
@@ -268,14 +269,24 @@ export class Trainer {
     if (!Number.isSafeInteger(count) || count < 1) {
       throw new RangeError(`Trainer.evaluate: expected a count from 1, got ${describe(count)}`);
     }
-    const { batch, loss } = this.#evaluationOf(batches);
     if (this.world && !this.#isShared) await this.#takeOver(this.world);
+    const own = await this.optimizer.withAverage(() => this.#ownLosses(batches, count, options));
+    return this.#meanLoss(own, count);
+  }
+
+  /** The losses of this process's batches of an evaluation, and their shares of a whole batch. */
+  async #ownLosses(
+    batches: BatchSource,
+    count: number,
+    { signal }: { signal?: AbortSignal },
+  ): Promise<[loss: number, share: number][]> {
+    const { batch, loss } = this.#evaluationOf(batches);
     const { rank, size } = this.world ?? { rank: 0, size: 1 };
     const numbered = this.world && expectNumbered("Trainer.evaluate", batches);
     const first = numbered?.state ?? 0;
     const own: [loss: number, share: number][] = [];
     for (let round = 0; round < count; round += size) {
-      this.#throwIfAborted(options.signal);
+      this.#throwIfAborted(signal);
       if (round + rank >= count) continue;
       if (numbered) numbered.state = first + round + rank;
       const share = batch.write(batches) / batch.targets.size;
@@ -283,7 +294,7 @@ export class Trainer {
       await yieldToEvents();
     }
     if (numbered) numbered.state = first + count;
-    return this.#meanLoss(own, count);
+    return own;
   }
 
   /** The mean of the losses of all processes' batches, in the batches' order. */

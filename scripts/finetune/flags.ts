@@ -212,6 +212,7 @@ export function asTrainFlags(flags: FinetuneFlags, base: string | undefined): Tr
     layers: undefined,
     heads: undefined,
     width: undefined,
+    average: undefined,
     config: undefined,
     continue: false,
   };

@@ -14,6 +14,7 @@ import {
   text,
   toggle,
 } from "../../lib/cli/flags.ts";
+import { realNumber } from "../../lib/rules.ts";
 import { absolutePath } from "./corpus_place.ts";
 import { PRESETS, REPORT_RULES, SETTING_RULES, type TrainSettings, UserError } from "../../mod.ts";
 
@@ -93,6 +94,15 @@ export const trainFlags = {
     weightDecay: setting("weightDecay", "AdamW's weight decay, of matrices only"),
     beta1: setting("beta1", "AdamW's beta1"),
     beta2: setting("beta2", "AdamW's beta2"),
+    average: ruled(
+      undefined as number | undefined,
+      "decay of a running mean of the weights, such as 0.99, which is evaluated and kept as best/",
+      {
+        rule: realNumber({ min: 0, below: 1 }),
+        placeholder: "NUMBER",
+        shownDefault: "0, none",
+      },
+    ),
     patience: integer(
       0,
       "evaluations without a lower validation loss after which training stops early; 0 never",

@@ -82,8 +82,17 @@ async function newPlan(flags: NewRun, given: Given): Promise<Plan> {
     force,
     step: 0,
     sequencesSeen: 0,
-    notes: warmupNotes(settings),
+    notes: [...warmupNotes(settings), ...averageNotes(settings)],
   };
+}
+
+/** A line that says which weights are averaged. */
+function averageNotes({ average = 0 }: TrainSettings): string[] {
+  if (average === 0) return [];
+  return [
+    `evaluations and best/ are of the running mean of the weights (--average ${average}), ` +
+    "model.safetensors of the weights that train",
+  ];
 }
 
 /** How text is cut into tokens, unless another run's or a prepared corpus's tokenizer is used. */

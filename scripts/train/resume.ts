@@ -19,8 +19,8 @@ import {
 import type { RunRecord } from "./record.ts";
 import { riseNotes, warmupNotes } from "./schedule.ts";
 
-/** Settings that a run keeps: the shape of its model, and the seed of its batches. */
-const FIXED = ["layers", "heads", "width", "context", "seed"] as const;
+/** Settings that a run keeps: the shape of its model, the seed of its batches, its weights' mean. */
+const FIXED = ["layers", "heads", "width", "context", "seed", "average"] as const;
 
 /**
  * Plans the rest of a run.

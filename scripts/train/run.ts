@@ -230,7 +230,8 @@ export class Run {
     this.#validationLoss = validationLoss;
     // The best model first: after a kill in between, the resumed run evaluates this step again.
     const record = { step, validationLoss: comparableLoss };
-    const isBest = await this.#best.offer(record, this.#model());
+    const { optimizer } = this.#parts.trainer;
+    const isBest = await optimizer.withAverage(() => this.#best.offer(record, this.#model()));
     // A finished run that is resumed is only evaluated again.
     const isLogged = this.#evaluatedSteps().includes(step);
     if (!isLogged) await this.#append({ step, validationLoss });

@@ -43,6 +43,7 @@ const TRAITS: DeviceTraits = {
   vec4Loads: false, // its kernels are vectorized for all sizes
   manyCores: false,
   isAsynchronous: false,
+  symmetricProducts: true,
   maxHeadSize: Infinity,
   tokensPerRead: 1,
 };

@@ -46,6 +46,7 @@ const TRAITS: Omit<DeviceTraits, "manyCores"> = {
   workgroupThreads: 256,
   vec4Loads: true,
   isAsynchronous: true,
+  symmetricProducts: false,
   maxHeadSize: 256, // its query and sums fit a workgroup of attention_decode.wgsl
   tokensPerRead: 16,
 };

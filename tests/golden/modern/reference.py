@@ -72,12 +72,22 @@ result = {
 json.dump(result, open("tests/golden/modern/gpt.json", "w"), indent=1)
 
 
-def orthogonal(update, steps=5):
+JORDAN = [(3.4445, -4.7750, 2.0315)] * 5
+# Amsel et al., arXiv 2505.16932, algorithm 1: each divided for singular values up to 1.01.
+POLAR_EXPRESS = [
+    (8.28721201814563, -23.595886519098837, 17.300387312530933),
+    (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
+    (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
+    (3.3184196573706015, -2.488488024314874, 0.51004894012372),
+]
+POLAR_EXPRESS = [(a / 1.01, b / 1.01**3, c / 1.01**5) for a, b, c in POLAR_EXPRESS]
+
+
+def orthogonal(update, quintics):
     """torch.optim.Muon's quintic iteration, in float32 instead of bfloat16."""
-    a, b, c = 3.4445, -4.7750, 2.0315
     x = update.T if update.shape[0] > update.shape[1] else update
     x = x / x.norm().clamp(min=1e-7)
-    for _ in range(steps):
+    for a, b, c in quintics:
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.T if update.shape[0] > update.shape[1] else x
@@ -85,16 +95,43 @@ def orthogonal(update, steps=5):
 
 SHAPES = [(6, 10), (10, 6), (8, 8), (20, 37)]
 RATES, MOMENTUM, DECAY = [0.02, 0.05, 0.01], 0.9, 0.1
-parameters = [wave(shape, i, 1.0) for i, shape in enumerate(SHAPES)]
-buffers = [torch.zeros(shape) for shape in SHAPES]
-for step, rate in enumerate(RATES):
-    for i, (w, m) in enumerate(zip(parameters, buffers)):
-        # Two waves of different lengths, so that no gradient is of rank 2.
-        g = wave(w.shape, 10 * step + i, 1.0) * wave(w.shape, i, 3.0).sin().exp()
-        m.lerp_(g, 1 - MOMENTUM)
-        update = g.lerp(m, MOMENTUM)
-        # Folio's matrices are [inputs, outputs], PyTorch's [outputs, inputs].
-        scale = max(1, w.shape[1] / w.shape[0]) ** 0.5
-        w.mul_(1 - rate * DECAY).add_(orthogonal(update), alpha=-rate * scale)
-result = {"parameters": [digits(w.flatten().tolist()) for w in parameters]}
+
+
+def muon(quintics):
+    parameters = [wave(shape, i, 1.0) for i, shape in enumerate(SHAPES)]
+    buffers = [torch.zeros(shape) for shape in SHAPES]
+    for step, rate in enumerate(RATES):
+        for i, (w, m) in enumerate(zip(parameters, buffers)):
+            # Two waves of different lengths, so that no gradient is of rank 2.
+            g = wave(w.shape, 10 * step + i, 1.0) * wave(w.shape, i, 3.0).sin().exp()
+            m.lerp_(g, 1 - MOMENTUM)
+            update = g.lerp(m, MOMENTUM)
+            # Folio's matrices are [inputs, outputs], PyTorch's [outputs, inputs].
+            scale = max(1, w.shape[1] / w.shape[0]) ** 0.5
+            w.mul_(1 - rate * DECAY).add_(orthogonal(update, quintics), alpha=-rate * scale)
+    return [digits(w.flatten().tolist()) for w in parameters]
+
+
+result = {"parameters": muon(JORDAN), "polarExpress": muon(POLAR_EXPRESS)}
 json.dump(result, open("tests/golden/modern/muon.json", "w"), separators=(",", ":"))
+
+# An average of weights: AveragedModel with the mean of the first steps, then an exponential one.
+model = torch.nn.Linear(3, 2)
+with torch.no_grad():
+    model.weight.copy_(wave((2, 3), 0, 1.0))
+    model.bias.copy_(wave((2,), 1, 1.0))
+AVERAGE = 0.75
+mean = torch.optim.swa_utils.AveragedModel(
+    model, avg_fn=lambda old, new, n: old + (new - old) * max(1 - AVERAGE, 1 / (n.item() + 1))
+)
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.0)
+steps = []
+for step in range(7):
+    model.weight.grad = wave((2, 3), step, 1.0)
+    model.bias.grad = wave((2,), step + 1, 1.0)
+    optimizer.step()
+    mean.update_parameters(model)
+    both = [*mean.module.weight.flatten().tolist(), *mean.module.bias.tolist()]
+    steps.append(digits(both))
+result = {"decay": AVERAGE, "averages": steps, "last": digits([*model.weight.flatten().tolist(), *model.bias.tolist()])}
+json.dump(result, open("tests/golden/modern/average.json", "w"), separators=(",", ":"))
