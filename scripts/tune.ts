@@ -1,5 +1,6 @@
 /**
- * Measures which matmul kernels are fastest on this GPU, and stores the choice for later runs.
+ * Measures how many workgroups keep this GPU busy and which matmul kernels are the fastest on it,
+ * and stores the choice for later runs.
  *
  *     deno task tune
  *
@@ -9,11 +10,13 @@ import { choice, toggle } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript } from "../lib/cli/run.ts";
 import {
+  chooseGroups,
   chooseKernels,
   forgetTuning,
   gemmKernelsOf,
   keepTuning,
   layerProducts,
+  measureGroups,
   type ProductTiming,
   tuneProducts,
 } from "../lib/kernel/mod.ts";
@@ -30,7 +33,9 @@ const flags = {
 
 const command = {
   name: "deno task tune",
-  summary: "Measures which matmul kernels are the fastest on this GPU, checks each result, and " +
+  summary:
+    "Measures how many workgroups keep this GPU busy and which matmul kernels are the fastest " +
+    "on it, checks each result, and " +
     "stores the choice in the Web Cache for every later run.",
   flags,
   examples: [
@@ -67,18 +72,34 @@ await runScript(command, async ({ flags }) => {
 });
 
 async function tune(device: Device, products: typeof BABY, keep: boolean): Promise<void> {
+  // A software adapter runs one workgroup a core, and nothing is split for it.
+  const groups = device.traits.manyCores ? await tuneGroups(device) : undefined;
   print(`${"product".padEnd(24)} form  ${"kernel".padEnd(10)} ${"ms".padStart(9)}  GFLOP/s`);
   const timings: ProductTiming[] = [];
-  for await (const group of tuneProducts(device, products)) {
+  for await (const group of tuneProducts(device, products, groups)) {
     const best = Math.min(...group.map(({ milliseconds }) => milliseconds));
     for (const timing of group) print(line(timing, timing.milliseconds === best));
     timings.push(...group);
   }
-  const chosen = chooseKernels(timings, gemmKernelsOf(device));
+  const before = gemmKernelsOf(device);
+  const chosen = chooseKernels(timings, groups === undefined ? before : { ...before, groups });
   print(`chosen   small ${chosen.small}, large ${chosen.large}, GEMV ${chosen.gemv}`);
   if (!keep) return;
   await keepTuning(device, chosen);
   print("stored   for this GPU; deno task tune --forget deletes it");
+}
+
+async function tuneGroups(device: Device): Promise<number> {
+  const timings = await measureGroups(device);
+  for (const { groups, milliseconds } of timings) {
+    const rate = (2 * 64 * 64 * 2048 * groups / milliseconds / 1e6).toPrecision(3);
+    print(
+      `${String(groups).padStart(5)} tiles ${milliseconds.toPrecision(3).padStart(9)} ms ${rate}`,
+    );
+  }
+  const groups = chooseGroups(timings);
+  print(`busy     from ${groups} workgroups of 64 × 64 on`);
+  return groups;
 }
 
 function line({ product, kernel, milliseconds }: ProductTiming, isBest: boolean): string {

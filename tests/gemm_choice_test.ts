@@ -99,6 +99,19 @@ Deno.test("a GPU: a small result with a long k is split along k, until the GPU i
   assert.equal(splitK(software, request(128, 512, 768)), 1);
 });
 
+Deno.test("a GPU: the workgroups that keep it busy decide what is large and what is split", () => {
+  const plan = (groups: number, asked: GemmRequest) =>
+    chooseWebGpuGemm({ ...wide, gemmKernels: { ...GEMM_KERNELS.wide, groups } }, asked);
+  const result = request(1024, 1024, 64); // 64 tiles of 128 × 128
+  assert.deepEqual([64, 128, 264].map((groups) => plan(groups, result).kernel), [
+    "large",
+    "large",
+    "tiled",
+  ]);
+  const gradient = request(768, 768, 8192, { transposeA: true }); // 144 tiles of 64 × 64
+  assert.deepEqual([128, 264].map((groups) => plan(groups, gradient).splitK), [1, 2]);
+});
+
 Deno.test("parts of k and the rows of a part agree, so that no part is empty", () => {
   for (let k = 1; k < 3000; k += 7) {
     for (const n of [64, 300, 4096]) {

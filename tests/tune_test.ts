@@ -8,9 +8,11 @@ import assert from "node:assert/strict";
 import { addressOf, forgetTuning, keepTuning, readTuning } from "../lib/device/webgpu/tuning.ts";
 import type { WebGpuDevice } from "../lib/device/webgpu/webgpu_device.ts";
 import {
+  chooseGroups,
   chooseKernels,
   gemmKernelsOf,
   layerProducts,
+  measureGroups,
   type ProductTiming,
   tuneProducts,
 } from "../lib/ops/tune_products.ts";
@@ -41,6 +43,14 @@ Deno.test("tuning: the kernel with the least time over all products, each counti
   assert.deepEqual(chooseKernels([], BEFORE), BEFORE);
   const wrong = timings.map((each) => ({ ...each, milliseconds: Infinity }));
   assert.deepEqual(chooseKernels(wrong, BEFORE), BEFORE);
+  assert.equal(chooseKernels([], { ...BEFORE, groups: 48 }).groups, 48);
+});
+
+Deno.test("tuning: an adapter is busy from the workgroups at which the rate no longer grows", () => {
+  const timing = (groups: number, milliseconds: number) => ({ groups, milliseconds });
+  const timings = [timing(16, 2), timing(32, 2), timing(64, 2.1), timing(128, 4), timing(256, 8)];
+  assert.equal(chooseGroups(timings), 64);
+  assert.equal(chooseGroups(timings.slice(0, 2)), 32);
 });
 
 forEachDevice("tuning: each kernel of each product is timed, and none is wrong", async (device) => {
@@ -60,6 +70,9 @@ forEachDevice("tuning: each kernel of each product is timed, and none is wrong",
   assert.equal(new Set(seen).size, 8); // four kernels of products with 32 rows and with 16
   assert.equal(seen.length, 12);
   assert.equal(gemmKernelsOf(device), before);
+  const timings = await measureGroups(device, 1, 1);
+  assert.ok(timings.every(({ milliseconds }) => milliseconds > 0 && milliseconds < Infinity));
+  assert.equal(gemmKernelsOf(device), before);
 });
 
 Deno.test("tuning: what is kept for an adapter is found again, and nonsense is not", async () => {
@@ -70,9 +83,13 @@ Deno.test("tuning: what is kept for an adapter is found again, and nonsense is n
   const choice = { small: "direct", large: "large", gemv: "subgroup" } as const;
   await keepTuning(device, choice);
   assert.deepEqual(await readTuning(info), choice);
+  await keepTuning(device, { ...choice, groups: 264 });
+  assert.deepEqual(await readTuning(info), { ...choice, groups: 264 });
   assert.equal(await readTuning({ ...info, vendor: "other" }), undefined);
   const cache = await caches.open("folio-tuning");
-  for (const entry of ["", "{", "null", "[]", '{"small":"direct","large":"x","gemv":"subgroup"}']) {
+  const wrong = ['"large":"x","gemv":"subgroup"', '"large":"large","gemv":"subgroup","groups":-1']
+    .map((rest) => `{"small":"direct",${rest}}`);
+  for (const entry of ["", "{", "null", "[]", ...wrong]) {
     await cache.put(addressOf(info), new Response(entry));
     assert.equal(await readTuning(info), undefined, entry);
   }

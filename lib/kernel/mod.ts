@@ -80,9 +80,13 @@ export type { GemmSizes, GemvKernel, TileKernel } from "../device/gemm.ts";
 export type { GemmKernels } from "../device/webgpu/gemm_choice.ts";
 export { forgetTuning, keepTuning } from "../device/webgpu/tuning.ts";
 export {
+  chooseGroups,
   chooseKernels,
   gemmKernelsOf,
+  type GroupTiming,
+  type KernelField,
   layerProducts,
+  measureGroups,
   type ProductTiming,
   type TunedProduct,
   tuneProducts,

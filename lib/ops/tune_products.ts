@@ -18,7 +18,7 @@ import type { WebGpuDevice } from "../device/webgpu/webgpu_device.ts";
 import { Random } from "../random.ts";
 import { compile, type Compiled } from "../tensor/compile.ts";
 import { gemm, type GemmSizes } from "./gemm.ts";
-import { type Tensor, tensor } from "../tensor/tensor.ts";
+import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 
 /** A product to measure. */
 export interface TunedProduct extends GemmSizes {
@@ -28,12 +28,15 @@ export interface TunedProduct extends GemmSizes {
   readonly transposeB?: boolean;
 }
 
+/** The fields of a choice that name a kernel. */
+export type KernelField = Exclude<keyof GemmKernels, "groups">;
+
 /** The time of one kernel for one product. */
 export interface ProductTiming {
   /** The product. */
   readonly product: TunedProduct;
   /** The field of the choice that decides the kernel of such a product. */
-  readonly field: keyof GemmKernels;
+  readonly field: KernelField;
   /** The kernel's name in the choice. */
   readonly kernel: string;
   /** Duration of the best run, launch included; Infinity if the result was wrong. */
@@ -58,21 +61,96 @@ const SPAN = 60;
  * Times each kernel of each product, and yields the timings of one product at a time. The device
  * becomes the current one; its choice is restored afterwards.
  *
+ * @param groups Workgroups that keep the device busy. Default: as the device has them.
  * @throws {TypeError} if the device is not WebGPU
  */
 export async function* tuneProducts(
   device: Device,
   products: readonly TunedProduct[],
+  groups?: number,
 ): AsyncGenerator<ProductTiming[]> {
   const gpu = expectWebGpu("tuneProducts", device);
   useDevice(gpu);
   const before = gpu.gemmKernels;
+  if (groups !== undefined) gpu.gemmKernels = { ...before, groups };
   try {
     const wait = await waiting(gpu);
     for (const product of products) yield await timings(gpu, product, wait);
   } finally {
     gpu.gemmKernels = before;
   }
+}
+
+/** The time of a product whose result has a number of tiles of 64 × 64. */
+export interface GroupTiming {
+  /** Workgroups, one for each tile. */
+  readonly groups: number;
+  /** Duration of the best run. */
+  readonly milliseconds: number;
+}
+
+/** Tiles of the products that `measureGroups` times: rows and columns of tiles. */
+const TILES = [4, 6, 8, 12, 16, 24].flatMap((n) => [[n, n], [n, n * 4 / 3 | 0]]);
+
+/**
+ * Times products of 16 to 768 tiles of 64 × 64, as the kernel `tiled` computes them: until an
+ * adapter is busy, more tiles take no more time.
+ *
+ * @param k Terms of each sum: so many that a launch costs little beside them. Default 2,048.
+ * @param span Milliseconds of all runs of one measurement. Default 60.
+ * @throws {TypeError} if the device is not WebGPU
+ */
+export async function measureGroups(
+  device: Device,
+  k = 2048,
+  span = SPAN,
+): Promise<GroupTiming[]> {
+  const gpu = expectWebGpu("measureGroups", device);
+  useDevice(gpu);
+  const before = gpu.gemmKernels;
+  gpu.gemmKernels = { ...before, small: "tiled", large: "tiled" };
+  const measured: GroupTiming[] = [];
+  try {
+    const wait = await waiting(gpu);
+    for (const [rows, columns] of TILES) {
+      const milliseconds = await bestOf(gpu, { m: 64 * rows, n: 64 * columns, k }, wait, span);
+      measured.push({ groups: rows * columns, milliseconds });
+    }
+  } finally {
+    gpu.gemmKernels = before;
+  }
+  return measured;
+}
+
+/** Milliseconds of a product of zeros, in the best of some rounds. */
+async function bestOf(
+  device: WebGpuDevice,
+  sizes: GemmSizes,
+  wait: number,
+  span: number,
+): Promise<number> {
+  const [a, b] = [zeros([sizes.m, sizes.k]), zeros([sizes.k, sizes.n])];
+  const program = compile(() => gemm(a, b, sizes, [sizes.m, sizes.n]));
+  program();
+  const runs = Math.max(
+    1,
+    Math.min(200, Math.round(span / await timeOf(device, program, 1, wait))),
+  );
+  let best = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    best = Math.min(best, await timeOf(device, program, runs, wait));
+  }
+  program.dispose();
+  [a, b].forEach((operand) => operand.dispose());
+  return best;
+}
+
+/** The fewest workgroups that reach nine tenths of the highest rate. */
+export function chooseGroups(timings: readonly GroupTiming[]): number {
+  const rate = ({ groups, milliseconds }: GroupTiming) => groups / milliseconds;
+  const highest = Math.max(...timings.map(rate));
+  const enough = timings.filter((timing) => rate(timing) >= 0.9 * highest);
+  return Math.min(...enough.map(({ groups }) => groups));
 }
 
 /**
@@ -92,7 +170,7 @@ export function chooseKernels(
   timings: readonly ProductTiming[],
   before: GemmKernels,
 ): GemmKernels {
-  const best = <Field extends keyof GemmKernels>(
+  const best = <Field extends KernelField>(
     field: Field,
     kernels: readonly GemmKernels[Field][],
   ) => {
@@ -108,6 +186,7 @@ export function chooseKernels(
     return first !== undefined && Number.isFinite(cost(first)) ? first : before[field];
   };
   return {
+    ...before,
     small: best("small", TILE_KERNELS),
     large: best("large", TILE_KERNELS),
     gemv: best("gemv", GEMV_KERNELS),
@@ -124,7 +203,11 @@ async function timings(
   product: TunedProduct,
   wait: number,
 ): Promise<ProductTiming[]> {
-  const field = product.m <= 4 ? "gemv" : isLargeResult(product) ? "large" : "small";
+  const field = product.m <= 4
+    ? "gemv"
+    : isLargeResult(product, device.gemmKernels)
+    ? "large"
+    : "small";
   const kernels = field !== "gemv" ? TILE_KERNELS : device.hasSubgroups ? GEMV_KERNELS : [];
   const operands = makeOperands(product);
   const candidates: Candidate[] = [];

@@ -22,6 +22,11 @@ export interface GemmKernels {
   readonly large: TileKernel;
   /** Kernel for up to four rows (GEMV), if sizes allow vectorized loads. */
   readonly gemv: GemvKernel;
+  /**
+   * Workgroups, each with a tile of 64 × 64, that keep the adapter busy. WebGPU does not tell how
+   * many cores an adapter has: `deno task tune` measures it. Default 128.
+   */
+  readonly groups?: number;
 }
 
 /** Facts on which the choice depends besides the request. */
@@ -44,8 +49,8 @@ export function chooseWebGpuGemm(adapter: GemmAdapter, request: GemmRequest): Ge
   const { m, batch, transposeA } = request;
   if (m <= FEW_ROWS && batch === 1 && !transposeA) return gemvPlan(adapter, request);
   const { gemmKernels: { small, large }, precision } = adapter;
-  const kernel = isLargeResult(request, batch) ? large : small;
-  const splitK = adapter.traits.manyCores ? partsOfK(request) : 1;
+  const kernel = isLargeResult(request, adapter.gemmKernels, batch) ? large : small;
+  const splitK = adapter.traits.manyCores ? partsOfK(request, adapter.gemmKernels) : 1;
   if (precision === "f16" && request.mayRound) {
     const half = kernel === "large" ? "large_half" : "tiled_half";
     return { form: "tiles", kernel: half, rounds: true, splitK };
@@ -73,30 +78,36 @@ function isVec4Aligned({ m, n, k, transposeA, transposeB }: GemmRequest): boolea
   return k % 4 === 0 && (!transposeA || m % 4 === 0) && (transposeB || n % 4 === 0);
 }
 
-/**
- * Number of workgroups for full occupancy of a GPU, and the smallest k that is worth one workgroup.
- */
-const BUSY = { groups: 128, k: 128 };
+/** Workgroups that keep an adapter busy, if that was not measured. */
+const GROUPS = 128;
+
+/** The smallest k that is worth a workgroup. */
+const LEAST_K = 128;
 
 /**
  * Split-K: into how many parts k is divided, so that a product with a small result and a long k,
  * such as a weight's gradient, gives a GPU enough to do. Only without an epilogue, and if both
  * operands are stored k-major; otherwise 1.
  */
-function partsOfK({ m, n, k, batch, transposeA, transposeB, hasEpilogue }: GemmRequest): number {
+function partsOfK(
+  { m, n, k, batch, transposeA, transposeB, hasEpilogue }: GemmRequest,
+  { groups = GROUPS }: GemmKernels,
+): number {
   if (hasEpilogue || !transposeA || transposeB || batch > 1) return 1;
-  const groups = Math.ceil(m / 64) * Math.ceil(n / 64);
+  const tiles = Math.ceil(m / 64) * Math.ceil(n / 64);
   let parts = 1;
-  while (groups * parts < BUSY.groups && k % (2 * parts) === 0 && k / (2 * parts) >= BUSY.k) {
-    parts *= 2;
-  }
+  while (tiles * parts < groups && k % (2 * parts) === 0 && k / (2 * parts) >= LEAST_K) parts *= 2;
   return parts;
 }
 
-/** Workgroups of 128 × 128 from which a result counts as large. */
-const LARGE = 64;
-
-/** Whether the result of a batch of products is large. */
-export function isLargeResult({ m, n }: Pick<GemmSizes, "m" | "n">, batch = 1): boolean {
-  return Math.ceil(m / 128) * Math.ceil(n / 128) * batch >= LARGE;
+/**
+ * Whether the result of a batch of products has enough tiles of 128 × 128: half as many as of 64 ×
+ * 64, because a core holds fewer of the larger ones.
+ */
+export function isLargeResult(
+  { m, n }: Pick<GemmSizes, "m" | "n">,
+  { groups = GROUPS }: Pick<GemmKernels, "groups">,
+  batch = 1,
+): boolean {
+  return Math.ceil(m / 128) * Math.ceil(n / 128) * batch >= groups / 2;
 }

@@ -64,7 +64,10 @@ export function addressOf({ vendor, architecture, description }: AdapterNames): 
 }
 
 function checked(value: Partial<GemmKernels> | null): GemmKernels | undefined {
-  const { small, large, gemv } = value ?? {};
+  const { small, large, gemv, groups } = value ?? {};
   if (!TILE_KERNELS.includes(small!) || !TILE_KERNELS.includes(large!)) return undefined;
-  return GEMV_KERNELS.includes(gemv!) ? { small: small!, large: large!, gemv: gemv! } : undefined;
+  if (!GEMV_KERNELS.includes(gemv!)) return undefined;
+  const choice = { small: small!, large: large!, gemv: gemv! };
+  if (groups === undefined) return choice;
+  return Number.isInteger(groups) && groups > 0 ? { ...choice, groups } : undefined;
 }
