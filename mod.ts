@@ -359,6 +359,28 @@ export {
 export type { VirtualTokens } from "./lib/nn/virtual_tokens.ts";
 export { loadPrompt, savePrompt, type SavePromptOptions } from "./lib/adapt/prompt_files.ts";
 
+// Looking inside
+export { type HookPoint, hookPoints, type HookPointsOptions } from "./lib/lens/hook_points.ts";
+export type { LensIds, LensInput, LensModel } from "./lib/lens/model_parts.ts";
+export {
+  ActivationCache,
+  type PointNames,
+  runWithCache,
+  type RunWithCacheOptions,
+  withCache,
+} from "./lib/lens/run_with_cache.ts";
+export {
+  type BackwardHook,
+  type Hook,
+  type Hooks,
+  type PointFunction,
+  withHooks,
+} from "./lib/lens/with_hooks.ts";
+export type { Edit } from "./lib/lens/edit.ts";
+export type { Selection } from "./lib/lens/point_axes.ts";
+export { gradientsAt, type PointGradients } from "./lib/lens/gradients_at.ts";
+export { type PointHook, Points } from "./lib/nn/points.ts";
+
 // Generation
 export { generate } from "./lib/generate/generate.ts";
 export type {

@@ -74,6 +74,9 @@ export async function beamSearch(
   prompt: readonly number[],
   options: BeamOptions,
 ): Promise<FoundBeam[]> {
+  if (model.isHooked) {
+    throw new TypeError("generate: beams keep a cache, which hooks cannot use; draw with beams 1");
+  }
   const room = Math.min(options.maxNewTokens, model.textLength - prompt.length + 1);
   const rows = new BeamRows(model, prompt, options);
   const ended = new EndedBeams(options, room);

@@ -43,6 +43,8 @@ export interface CachedModel {
   hidden(ids: Tensor, context: ForwardContext): Tensor;
   /** The head: [..., C] → [..., V]. */
   logits(hidden: Tensor): Tensor;
+  /** Whether hooks are active, which need passes without a cache. */
+  readonly isHooked: boolean;
 }
 
 /** The cache of B sequences. Ragged prompts need no padding: each row has its own position. */
@@ -73,7 +75,7 @@ export class CacheRows {
   }
 
   /**
-   * Reads tokens into the empty row; returns the logits [1,V] of the next token, which the caller
+   * Reads tokens into the empty row, or only reads them if hooks are active; returns the logits [1,V] of the next token, which the caller
    * disposes. A long prompt takes seconds, so the read yields to events between the blocks of the
    * model and returns undefined if the signal is aborted meanwhile.
    */
@@ -90,7 +92,7 @@ export class CacheRows {
     }));
     const cache = { layers, position: this.#start, virtualTokens: this.#virtualTokens };
     this.model.fillCache?.(cache); // they may have been trained since the last text
-    const context = new ForwardContext({ cache });
+    const context = new ForwardContext(this.model.isHooked ? {} : { cache });
     const steps = this.model.hiddenSteps(ids, context, row);
     let last = ids;
     for (;;) {
@@ -154,6 +156,10 @@ export class CacheRows {
   /** Values [B,T,C] → the logits [B,V] after the last position. */
   #logitsOf(values: Tensor): Tensor {
     const [batch, time, width] = values.shape;
+    if (this.model.isHooked) { // hooks see all positions
+      const logits = this.model.logits(values);
+      return slice(logits.view([time, logits.shape[2]]), { axis: 0, start: -1 });
+    }
     const flat = values.view([batch * time, width]);
     return this.model.logits(time === 1 ? flat : slice(flat, { axis: 0, start: time - 1 }));
   }

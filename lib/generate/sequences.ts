@@ -112,6 +112,8 @@ export class Sequences {
   /** Tokens of each row in the cache. */
   #cached: number[] = [];
   #finished: boolean[] = [];
+  /** Whether the cache lacks tokens that were read without it. */
+  #isBehind = false;
 
   /** Makes a cache of the model's context length; the program is recorded at the first step. */
   constructor(readonly model: CachedModel, readonly shape: SequencesShape) {
@@ -145,6 +147,7 @@ export class Sequences {
     this.#given = 0;
     this.#tokens = prompts.map((prompt) => [...prompt]);
     this.#cached = prompts.map(() => 0);
+    this.#isBehind = false;
     this.#finished = prompts.map(() => false);
     this.#mask?.write(exclusionMask(this.model.config.vocabSize, choice.excluded));
     if (this.#rules) this.#writeRules(this.#rules, choice);
@@ -194,6 +197,7 @@ export class Sequences {
   /** Makes a block of tokens and returns its number of steps; 0 if the signal is aborted. */
   async #make(most: number, signal: AbortSignal | undefined): Promise<number> {
     const { textLength } = this.model;
+    if (this.model.isHooked || this.#isBehind) return await this.#readWhole(signal) ? 1 : 0;
     const room = textLength - Math.max(...this.#cached);
     if (this.#cached[0] === 0) return await this.#readPrompts(signal) ? 1 : 0;
     if (room === 0) return await this.#readAgain(signal) ? 1 : 0;
@@ -202,6 +206,27 @@ export class Sequences {
     for (let i = 0; i < steps; i++) this.#step();
     for (const row of this.#cached.keys()) this.#cached[row] += steps;
     return steps;
+  }
+
+  /**
+   * Reads all that the cache would hold of each row, and chooses what follows: with hooks, whose
+   * edits of one position change all later ones, and once after them. False if the signal is
+   * aborted meanwhile.
+   */
+  async #readWhole(signal: AbortSignal | undefined): Promise<boolean> {
+    const { isHooked, textLength } = this.model;
+    const lengths = this.#cached.map((cached, row) => {
+      if (cached === 0) return Math.min(this.#tokens[row].length, textLength);
+      return cached === textLength ? Math.ceil(textLength / 2) : cached + 1;
+    });
+    const texts = lengths.map((length, row) => this.#tokens[row].slice(-length));
+    const isRead = await this.#readRows(texts, signal, (logits) => {
+      this.#choose(joined(logits.map((row) => row!)), 0);
+    });
+    if (!isRead) return false;
+    this.#setCached(lengths);
+    this.#isBehind = isHooked;
+    return true;
   }
 
   /**

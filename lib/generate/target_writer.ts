@@ -35,6 +35,8 @@ export class TargetWriter implements CachedModel {
   readonly textLength: number;
   /** Keys and values of each block's cross-attention, a row for each of the cache's. */
   readonly #memory: readonly SourceRows[];
+  /** The encoder's value, a row for each of the cache's; kept only with hooks. */
+  readonly #encoded: Tensor | undefined;
   /** i32 [B]: the lengths of the rows' sources. */
   readonly #lengths: Tensor;
   /** The biases of relative positions, a row for each position; undefined without those. */
@@ -55,7 +57,8 @@ export class TargetWriter implements CachedModel {
         const { ids, lengths } = padSequences(sources);
         const memory = model.encode(ids, { sourceLengths: lengths });
         const rows = model.decoder.memoryRows(memory);
-        if (perSource === 1) return { rows, lengths };
+        const encoded = model.isHooked ? memory : undefined;
+        if (perSource === 1) return { rows, lengths, encoded };
         const places = sources.flatMap((_, i) => new Array<number>(perSource).fill(i));
         const index = tensor(Int32Array.from(places));
         const repeated = (x: Tensor) =>
@@ -66,11 +69,19 @@ export class TargetWriter implements CachedModel {
           values: repeated(values),
         }));
         const own = tensor(Int32Array.from(places, (i) => sources[i].length));
-        return { rows: all, lengths: own };
+        return { rows: all, lengths: own, encoded: encoded && repeated(encoded) };
       }));
     this.#memory = made.rows;
     this.#lengths = made.lengths;
+    this.#encoded = made.encoded;
     this.#state().forEach(keep);
+  }
+
+  /** Whether hooks are active: the decoder then reads whole targets, and the source's values. */
+  get isHooked(): boolean {
+    if (!this.model.isHooked) return false;
+    if (this.#encoded) return true;
+    throw new Error("generateTargets: hooks must be active from the first token on");
   }
 
   /** The table of targets' tokens. */
@@ -102,11 +113,16 @@ export class TargetWriter implements CachedModel {
     row: number,
   ): Generator<Tensor, Tensor, void> {
     const own = (x: Tensor) => slice(x, { axis: 0, start: row, end: row + 1 });
+    const memoryLengths = own(this.#lengths);
+    if (this.isHooked) {
+      const input = { memory: own(this.#encoded!), memoryLengths };
+      return this.model.decoder.forward(ids, input, context);
+    }
     const memoryRows = this.#memory.map(({ keys, values }) => ({
       keys: own(keys),
       values: own(values),
     }));
-    return this.#forward(ids, { memoryRows, memoryLengths: own(this.#lengths) }, context);
+    return this.#forward(ids, { memoryRows, memoryLengths }, context);
   }
 
   /** The decoder's value of the next token of each row, [B,1]. */
@@ -143,6 +159,7 @@ export class TargetWriter implements CachedModel {
 
   #state(): Tensor[] {
     const rows = this.#memory.flatMap(({ keys, values }) => [keys, values]);
-    return [...rows, this.#lengths, ...this.#biases ? [this.#biases] : []];
+    const others = [this.#encoded, this.#biases].filter((tensor) => tensor !== undefined);
+    return [...rows, this.#lengths, ...others];
   }
 }

@@ -71,7 +71,9 @@ export async function topNextTokens(
       tensor(ids, { shape: [1, ids.length], device }),
       new ForwardContext(),
     );
-    return model.logits(slice(hidden, { axis: 1, start: -1 }));
+    const last = { axis: 1, start: -1 };
+    // Hooks see all positions.
+    return model.isHooked ? slice(model.logits(hidden), last) : model.logits(slice(hidden, last));
   });
   const logits = Array.from(await last.data());
   last.dispose();

@@ -12,7 +12,8 @@ import { attention, selfAttention } from "../ops/attention.ts";
 import { attentionDecode, cacheAppend } from "../ops/attention_decode.ts";
 import { attentionWeights, selfAttentionWeights } from "../ops/attention_weights.ts";
 import { concatenate } from "../ops/concatenate.ts";
-import { add } from "../ops/binary.ts";
+import { add, mul } from "../ops/binary.ts";
+import { sum } from "../ops/reduce.ts";
 import { reshape } from "../ops/reshape.ts";
 import { rotary, type RotaryOptions } from "../ops/rotary.ts";
 import { slice } from "../ops/slice.ts";
@@ -30,6 +31,8 @@ import { type BlockWeights, sameWeights } from "./initial_weights.ts";
 import { layerRandom, normal } from "./initializers.ts";
 import { Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
+import { OPEN_POINTS, openAttention } from "./open_attention.ts";
+import type { Points } from "./points.ts";
 import { cachedPrefix } from "./virtual_tokens.ts";
 
 /** Options of `Attention` that are not part of a block's configuration. */
@@ -84,6 +87,13 @@ export interface AttendOptions {
   residual?: Tensor;
   /** Receives the weights of this call before dropout, [B,H,T,S]; not with a cache. */
   weights?: Tensor[];
+  /**
+   * The hook points of this layer, not with a cache or `sourceRows`: `hook_q`, `hook_k`, `hook_v`
+   * [B,·,heads,D] as they are projected, with rotary positions `hook_rot_q` and `hook_rot_k`,
+   * `hook_attn_scores` and `hook_pattern` [B,H,T,S], `hook_z` [B,T,H,D], and `hook_result`
+   * [B,T,H,C], what each head adds to the result. Default: none.
+   */
+  points?: Points;
 }
 
 /** Keys and values of a source, each [B,S,Hkv·D]. */
@@ -114,6 +124,7 @@ const CALL_OPTIONS: OptionNames<AttendOptions> = {
   prefix: true,
   residual: true,
   weights: true,
+  points: true,
 };
 
 /** Rows of queries, keys and values, each [B,T,heads·D], or packed: [q | k | v]. */
@@ -206,8 +217,29 @@ export class Attention extends Module {
     options: AttendOptions = {},
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
-    const { residual } = options;
-    return this.projection.forward(this.attend(x, options, context), { residual, context });
+    const { residual, points } = options;
+    const z = this.attend(x, options, context);
+    if (!points?.wants("hook_result")) return this.projection.forward(z, { residual, context });
+    const result = points.visit("hook_result", this.#byHead(z, context));
+    const { bias } = this.projection;
+    const parts = [sum(result, { axis: 2 }), bias, residual].filter((part) => part !== undefined);
+    return parts.reduce((total, part) => add(total, part));
+  }
+
+  /**
+   * What each head adds to the result: z [B,T,H·D] → [B,T,H,C]. The projection multiplies copies
+   * of z of which one head is left, so that rounded and adapted matrices serve as well.
+   */
+  #byHead(z: Tensor, context: ForwardContext): Tensor {
+    const { heads } = this.config;
+    const [batch, time, width] = z.shape;
+    const ofHead = Float32Array.from(
+      { length: heads * width },
+      (_, i) => Math.floor(i % width * heads / width) === Math.floor(i / width) ? 1 : 0,
+    );
+    const mask = tensor(ofHead, { shape: [heads, width], device: z.device });
+    const copies = mul(z.view([batch, time, 1, width]), mask);
+    return this.projection.forward(copies, { context, omitBias: true });
   }
 
   /** Keys and values of a source [B,S,sourceWidth], for many calls that attend to it. */
@@ -228,9 +260,18 @@ export class Attention extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     checkOptions("Attention", options, CALL_OPTIONS);
-    const { cache, weights, scoreBias } = options;
+    const { points } = options;
+    const z = this.#attended(x, options, context);
+    return points ? points.visitHeads("hook_z", z, this.config.heads) : z;
+  }
+
+  #attended(x: Tensor, options: AttendOptions, context: ForwardContext): Tensor {
+    const { cache, weights, scoreBias, points } = options;
     const source = options.source ?? options.sourceRows?.keys;
     const { attentionDropout = 0 } = this.config;
+    if (points && (cache || options.sourceRows)) {
+      throw new TypeError("Attention: hooks need a pass without a cache and sourceRows");
+    }
     if (cache && context.drops(attentionDropout)) {
       throw new RangeError(
         `Attention: expected attentionDropout 0 in training with a cache, got ${attentionDropout}`,
@@ -245,6 +286,7 @@ export class Attention extends Module {
     }
     const own = this.#rows(x, options, context);
     const rows = options.prefix ? this.#behind(options.prefix, own) : own;
+    if (points?.wants(...OPEN_POINTS)) return this.#openMix(points, rows, options, context);
     weights?.push(this.#weigh(rows, options));
     if (!cache) return this.#mix(rows, options, context);
     const packed = rows.length === 1 ? rows[0] : concatenate([...rows], { axis: 2 });
@@ -292,6 +334,36 @@ export class Attention extends Module {
     return rows.length === 1 ? selfAttention(rows[0], masked) : attention(...rows, masked);
   }
 
+  /** `#mix` step by step. */
+  #openMix(points: Points, rows: Rows, call: AttendOptions, context: ForwardContext): Tensor {
+    if (context.options.documents) {
+      throw new TypeError(
+        "Attention: hooks at scores and patterns need one document a row, got several",
+      );
+    }
+    const { keyLengths, scoreBias: bias, weights } = call;
+    const { attentionDropout = 0 } = this.config;
+    const dropout = (pattern: Tensor) => context.dropout(pattern, attentionDropout);
+    const options = {
+      ...this.#heads(call.source),
+      causal: this.#causal,
+      keyLengths,
+      bias,
+      weights,
+    };
+    return openAttention(points, ...this.#apart(rows), { ...options, dropout });
+  }
+
+  /** The rows after the hooks at their points; what has no name stays. */
+  #visited(points: Points | undefined, rows: Rows, ...names: readonly string[]): Rows {
+    if (!points?.wants(...names)) return rows;
+    const { heads, keyValueHeads = heads } = this.config;
+    const [q, k, v] = this.#apart(rows).map((part, i) =>
+      i < names.length ? points.visitHeads(names[i], part, i === 0 ? heads : keyValueHeads) : part
+    );
+    return [q, k, v];
+  }
+
   /** softmax(scale·Q·Kᵀ) of each head. */
   #weigh(rows: Rows, call: AttendOptions): Tensor {
     const { keyLengths, scoreBias } = call;
@@ -334,18 +406,19 @@ export class Attention extends Module {
 
   /** Queries, keys and values, normalized and rotated if the configuration says so. */
   #rows(x: Tensor, call: AttendOptions, context?: ForwardContext): Rows {
-    const { sourceRows, addedValues, source } = call;
+    const { source, sourceRows, addedValues, points } = call;
     const { heads, keyValueHeads = heads, positions } = this.config;
     if (sourceRows) return [this.#queries(x, context), sourceRows.keys, sourceRows.values];
     const projected = this.#withAdded(this.#project(x, call, context), addedValues);
-    const rows = this.#normalized(projected);
+    const rows = this.#normalized(this.#visited(points, projected, "hook_q", "hook_k", "hook_v"));
     if (positions !== "rotary" || source) return rows;
     const places = context?.options.documents?.positions;
     const turn = (rows: Tensor, heads: number) =>
       places ? this.#rotatedAt(places, rows, heads) : this.#rotated(rows, heads, placeOf(x, call));
-    if (rows.length === 1) return [turn(rows[0], heads + keyValueHeads)];
-    const [q, k, v] = rows;
-    return [turn(q, heads), turn(k, keyValueHeads), v];
+    if (rows.length === 1 && !points) return [turn(rows[0], heads + keyValueHeads)];
+    const [q, k, v] = this.#apart(rows);
+    const turned: Rows = [turn(q, heads), turn(k, keyValueHeads), v];
+    return this.#visited(points, turned, "hook_rot_q", "hook_rot_k");
   }
 
   #project(

@@ -7,14 +7,14 @@
  */
 import type { KeyValueCache } from "../ops/attention_decode.ts";
 import type { AttentionMask } from "../ops/attention_layout.ts";
-import { attentionWeights } from "../ops/attention_weights.ts";
 import { add, mul } from "../ops/binary.ts";
 import { matmul } from "../ops/matmul.ts";
 import { reshape } from "../ops/reshape.ts";
 import { softmax } from "../ops/softmax.ts";
 import { transpose } from "../ops/transpose.ts";
 import { where } from "../ops/where.ts";
-import { type Tensor, zeros } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { split, visibleKeys } from "./open_attention.ts";
 
 /** Options of `biasedAttention`. */
 export interface BiasedAttentionOptions extends AttentionMask {
@@ -64,17 +64,5 @@ export function biasedWeights(
 ): Tensor {
   const product = matmul(split(q, heads), split(k, heads), { transposeB: true });
   const scores = add(scale === 1 ? product : mul(product, scale), bias);
-  return softmax(where(visible(q, k, mask), scores, -Infinity));
-}
-
-/** [B,T,H·D] → [B,H,T,D]. */
-function split(x: Tensor, heads: number): Tensor {
-  const [batch, time, width] = x.shape;
-  return transpose(reshape(x, [batch, time, heads, width / heads]), [0, 2, 1, 3]);
-}
-
-/** [B,1,T,S], above 0 if a query sees a key: the weights of queries and keys that are all 0. */
-function visible(q: Tensor, k: Tensor, { causal, window, keyLengths }: AttentionMask): Tensor {
-  const nothing = ({ shape: [batch, time], device }: Tensor) => zeros([batch, time, 1], { device });
-  return attentionWeights(nothing(q), nothing(k), { heads: 1, causal, window, keyLengths });
+  return softmax(where(visibleKeys(q, k, mask), scores, -Infinity));
 }

@@ -21,6 +21,7 @@ import { layerRandom, normal } from "./initializers.ts";
 import { makeNorm, type NormLayer } from "./layers.ts";
 import { linearLayers } from "./linear_layers.ts";
 import { Module, type Parts } from "./module.ts";
+import { normedAt, type Points, visited } from "./points.ts";
 
 /** Options of `Block` that are not part of its configuration. */
 export interface BlockOptions extends Omit<AttentionLayerOptions, "sourceWidth"> {
@@ -55,6 +56,8 @@ export interface BlockInput {
   cache?: LayerCache;
   /** As in `AttendOptions`. Default: none. */
   prefix?: Tensor;
+  /** The hook points of this block; see lib/README.md for their names. Default: none. */
+  points?: Points;
 }
 
 const OPTIONS: OptionNames<BlockOptions> = {
@@ -77,6 +80,7 @@ const INPUT: OptionNames<BlockInput> = {
   queryKeyPositions: true,
   cache: true,
   prefix: true,
+  points: true,
 };
 
 /** A layer with its norms and its dropout. */
@@ -87,6 +91,12 @@ interface Half {
   readonly outputNorm: NormLayer | undefined;
   readonly bottleneck: Bottleneck | undefined;
   readonly dropout: number;
+  /** The name of its norm among the points. */
+  readonly normPoint: string;
+  /** The point of what it adds to the residual stream. */
+  readonly outPoint: string;
+  /** The point of the residual stream after it. */
+  readonly residPoint: string;
 }
 
 /**
@@ -198,7 +208,10 @@ export class Block extends Module {
       const [has, got] = [this.crossAttention ? "cross-" : "no cross-", other ?? "none"];
       throw new TypeError(`Block: it has ${has}attention, and as memory it got ${got}`);
     }
-    if (!context.options.recomputeActivations) return this.#compute(x, input, context);
+    // Hooks are called once a pass, and may keep what they see.
+    if (!context.options.recomputeActivations || input.points) {
+      return this.#compute(x, input, context);
+    }
     const passes = [context, context.fork()];
     const given = [x, memory, scoreBias, addedValues, queryKeyPositions, prefix];
     const inputs = [
@@ -209,22 +222,33 @@ export class Block extends Module {
     return recompute(() => this.#compute(x, input, passes.shift()!), inputs);
   }
 
-  #compute(x: Tensor, input: BlockInput, context: ForwardContext): Tensor {
+  #compute(value: Tensor, input: BlockInput, context: ForwardContext): Tensor {
+    const { points } = input;
+    const x = visited(points, "hook_resid_pre", value);
     const { attend, cross, feed } = this.#halves(input, context);
+    const pass = { context, points };
     if (this.config.parallelResidual && feed) {
-      const normed = normalize(x, attend.norm);
-      const other = this.config.sharedNorm ? normed : normalize(x, feed.norm);
-      return addLayer(addLayer(x, normed, attend, context), other, feed, context);
+      const normed = normedAt(points, attend.normPoint, attend.norm, x);
+      const other = this.config.sharedNorm
+        ? normed
+        : normedAt(points, feed.normPoint, feed.norm, x);
+      const sum = addLayer(addLayer(x, normed, attend, pass), other, feed, pass);
+      return visited(points, feed.residPoint, sum);
     }
-    const attended = this.#apply(x, attend, context);
-    const crossed = cross ? this.#apply(attended, cross, context) : attended;
-    return feed ? this.#apply(crossed, feed, context) : crossed;
+    const attended = this.#apply(x, attend, pass);
+    const crossed = cross ? this.#apply(attended, cross, pass) : attended;
+    return feed ? this.#apply(crossed, feed, pass) : crossed;
   }
 
-  #apply(x: Tensor, half: Half, context: ForwardContext): Tensor {
-    const { norm } = half;
-    if (this.config.normPlacement === "post") return normalize(addLayer(x, x, half, context), norm);
-    return addLayer(x, normalize(x, norm), half, context);
+  #apply(x: Tensor, half: Half, pass: Pass): Tensor {
+    const { norm, normPoint, residPoint } = half;
+    const { points } = pass;
+    if (this.config.normPlacement === "post") {
+      const sum = visited(points, residPoint, addLayer(x, x, half, pass));
+      return normedAt(points, normPoint, norm, sum);
+    }
+    const normed = normedAt(points, normPoint, norm, x);
+    return visited(points, residPoint, addLayer(x, normed, half, pass));
   }
 
   #halves(input: BlockInput, context: ForwardContext) {
@@ -233,56 +257,72 @@ export class Block extends Module {
     const { lengths: keyLengths, cache, scoreBias, addedValues, queryKeyPositions, prefix } = input;
     const weights = context.options.attentionWeights;
     const added = { scoreBias, addedValues, queryKeyPositions };
-    const options = { keyLengths, cache, ...added, prefix, weights };
+    const points = input.points?.within("attn");
+    const mlp = input.points?.within("mlp");
+    const options = { keyLengths, cache, ...added, prefix, weights, points };
     const attend: Half = {
       layer: (x, residual) => attention.forward(x, { ...options, residual }, context),
       norm: norm1,
       outputNorm: outputNorm1,
       bottleneck: this.bottlenecks?.attention,
       dropout: attentionOutputDropout,
+      normPoint: "ln1",
+      outPoint: "hook_attn_out",
+      residPoint: feedForward || this.crossAttention ? "hook_resid_mid" : "hook_resid_post",
     };
     const feed: Half | undefined = feedForward && {
-      layer: (x, residual) => feedForward.forward(x, residual, context),
+      layer: (x, residual) => feedForward.forward(x, residual, context, mlp),
       norm: norm2,
       outputNorm: outputNorm2,
       bottleneck: this.bottlenecks?.feedForward,
       dropout,
+      normPoint: this.crossAttention ? "ln3" : "ln2",
+      outPoint: "hook_mlp_out",
+      residPoint: "hook_resid_post",
     };
     return { attend, cross: this.#cross(input, context), feed };
   }
 
   #cross(
-    { memory, memoryRows, memoryLengths }: BlockInput,
+    { memory, memoryRows, memoryLengths, points: all }: BlockInput,
     context: ForwardContext,
   ): Half | undefined {
     const { crossAttention, crossNorm, crossOutputNorm } = this;
     if (!crossAttention || !crossNorm) return undefined;
     const { dropout, attentionOutputDropout = dropout } = this.config;
     const weights = context.options.crossAttentionWeights;
-    const options = { source: memory, sourceRows: memoryRows, keyLengths: memoryLengths, weights };
+    const points = all?.within("cross_attn");
+    const given = { source: memory, sourceRows: memoryRows, keyLengths: memoryLengths };
+    const options = { ...given, weights, points };
     return {
       layer: (x, residual) => crossAttention.forward(x, { ...options, residual }, context),
       norm: crossNorm,
       outputNorm: crossOutputNorm,
       bottleneck: undefined,
       dropout: attentionOutputDropout,
+      normPoint: "ln2",
+      outPoint: "hook_cross_attn_out",
+      residPoint: this.feedForward ? "hook_resid_mid_cross" : "hook_resid_post",
     };
   }
 }
 
-/** norm(x), or x without a norm. */
-function normalize(x: Tensor, norm: NormLayer | undefined): Tensor {
-  return norm?.forward(x) ?? x;
+/** A pass through a block. */
+interface Pass {
+  readonly context: ForwardContext;
+  readonly points: Points | undefined;
 }
 
 /**
  * x + dropout(norm(bottleneck(layer(input)))); with the layer alone, its kernel adds x.
  */
-function addLayer(x: Tensor, input: Tensor, half: Half, context: ForwardContext): Tensor {
-  const { layer, outputNorm, bottleneck, dropout } = half;
-  if (!outputNorm && !bottleneck && !context.drops(dropout)) return layer(input, x);
+function addLayer(x: Tensor, input: Tensor, half: Half, { context, points }: Pass): Tensor {
+  const { layer, outputNorm, bottleneck, dropout, normPoint, outPoint } = half;
+  const isAlone = !outputNorm && !bottleneck && !context.drops(dropout);
+  if (isAlone && !points?.wants(outPoint)) return layer(input, x);
   const value = bottleneck?.forward(layer(input)) ?? layer(input);
-  return add(x, context.dropout(normalize(value, outputNorm), dropout));
+  const normed = normedAt(points, `${normPoint}_post`, outputNorm, value);
+  return add(x, visited(points, outPoint, context.dropout(normed, dropout)));
 }
 
 /** The parameters of adapters within a block: low-rank updates and bottlenecks. */

@@ -27,8 +27,10 @@ import { expectIds } from "./expect_ids.ts";
 import type { InitialOptions } from "./initial_weights.ts";
 import { Embedding, LayerNorm, Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleList, type Parts } from "./module.ts";
+import { normedAt, type Points, pointsOf, visited } from "./points.ts";
 import { sinusoidalPositions } from "./positions.ts";
 import { RelativePositions } from "./relative_positions.ts";
+import { rowNumbers } from "./virtual_tokens.ts";
 
 /** Sizes and choices of an `Encoder`: those of its blocks, post-norm by default, and its own. */
 export interface EncoderConfig extends BlockConfigInput {
@@ -182,10 +184,11 @@ export class Encoder extends Module {
   ): Tensor {
     const { contextLength, layers, dropout = 0, embeddingDropout = dropout } = this.config;
     expectIds("Encoder", ids, contextLength);
-    const positions = this.positions?.weight ?? this.#fixedPositions;
-    const tokens = embedding(this.tokens.weight, ids, { positions });
+    const points = pointsOf(this);
+    const tokens = this.#placed(ids, points);
     const typed = this.#types(ids, types);
-    const sum = this.norm.forward(typed ? add(tokens, typed) : tokens);
+    const all = typed ? add(tokens, visited(points, "hook_token_type_embed", typed)) : tokens;
+    const sum = normedAt(points, "ln_embed", this.norm, all);
     const embedded = context.dropout(sum, embeddingDropout);
     let x = this.embeddingProjection?.forward(embedded) ?? embedded;
     const { items } = this.blocks;
@@ -193,9 +196,24 @@ export class Encoder extends Module {
     const scoreBias = this.relativePositions?.forward(time, time);
     for (let layer = 0; layer < layers; layer++) {
       const block = items[Math.floor(layer * items.length / layers)];
-      x = block.forward(x, { lengths, scoreBias }, context);
+      const own = points?.within(`blocks.${layer}`);
+      x = block.forward(x, { lengths, scoreBias, points: own }, context);
     }
-    return this.finalNorm?.forward(x) ?? x;
+    return normedAt(points, "ln_final", this.finalNorm, x);
+  }
+
+  /** token + position: ids i32 [B,T] → [B,T,E]. */
+  #placed(ids: Tensor, points: Points | undefined): Tensor {
+    const positions = this.positions?.weight ?? this.#fixedPositions;
+    const { weight } = this.tokens;
+    if (!points?.wants("hook_embed", "hook_pos_embed")) {
+      return embedding(weight, ids, { positions });
+    }
+    const tokens = points.visit("hook_embed", embedding(weight, ids));
+    if (!positions) return tokens;
+    const [batch, time] = ids.shape;
+    const placed = embedding(positions, rowNumbers(batch, time, ids));
+    return add(tokens, points.visit("hook_pos_embed", placed));
   }
 
   #types(ids: Tensor, types: Tensor | undefined): Tensor | undefined {

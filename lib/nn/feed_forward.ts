@@ -4,6 +4,7 @@
  * @module
  */
 import type { Random } from "../random.ts";
+import { activate } from "../ops/activation.ts";
 import { mul } from "../ops/binary.ts";
 import { feedForward } from "../ops/feed_forward.ts";
 import { checkOptions } from "../options.ts";
@@ -15,6 +16,7 @@ import { type BlockWeights, sameWeights } from "./initial_weights.ts";
 import { layerRandom, normal } from "./initializers.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
+import type { Points } from "./points.ts";
 
 /** The part of a block's configuration that its feed-forward depends on. */
 export type FeedForwardConfig = Pick<
@@ -68,13 +70,18 @@ export class FeedForward extends Module {
 
   /**
    * The layer's value; `residual` is added in the last kernel, and the inner values are dropped in
-   * training at the rate `activationDropout`.
+   * training at the rate `activationDropout`. The points are `hook_pre`, before the activation,
+   * `hook_pre_linear`, what a gate multiplies, and `hook_post`, what W₂ multiplies.
    */
   forward(
     x: Tensor,
     residual?: Tensor,
     context: ForwardContext = new ForwardContext(),
+    points?: Points,
   ): Tensor {
+    if (points?.wants("hook_pre", "hook_pre_linear", "hook_post")) {
+      return this.down.forward(this.#inner(x, context, points), { residual, context });
+    }
     const { activation, activationDropout = 0 } = this.config;
     const { up, gate, down } = this;
     const isAdapted = up.updates.length + down.updates.length > 0;
@@ -84,5 +91,16 @@ export class FeedForward extends Module {
       return down.forward(context.dropout(inner, activationDropout), { residual, context });
     }
     return feedForward(x, up.weight, up.bias, down.weight, down.bias, { activation, residual });
+  }
+  /** The inner values, step by step. */
+  #inner(x: Tensor, context: ForwardContext, points: Points): Tensor {
+    const { activation, activationDropout = 0 } = this.config;
+    const { up, gate } = this;
+    const pre = points.visit("hook_pre", (gate ?? up).forward(x, { context }));
+    const active = activate(pre, activation);
+    const inner = gate
+      ? mul(active, points.visit("hook_pre_linear", up.forward(x, { context })))
+      : active;
+    return points.visit("hook_post", context.dropout(inner, activationDropout));
   }
 }

@@ -33,6 +33,7 @@ import { gpt2Weights, type InitialOptions, type InitialWeights } from "./initial
 import type { Initializer } from "./initializers.ts";
 import { Embedding, Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleGroup, ModuleList, type Parts } from "./module.ts";
+import { normedAt, type Points, pointsOf, visited } from "./points.ts";
 import { sinusoidalPositions } from "./positions.ts";
 import { forEachText, ofLayer, rowNumbers, type VirtualTokens } from "./virtual_tokens.ts";
 
@@ -126,6 +127,15 @@ export class GPT extends Module {
     }
   }
 
+  /**
+   * Whether hooks are active; see `withHooks`.
+   *
+   * @internal
+   */
+  get isHooked(): boolean {
+    return pointsOf(this) !== undefined;
+  }
+
   /** The longest text, in tokens: the context length without the virtual tokens. */
   get textLength(): number {
     return this.config.contextLength - (this.virtualTokens?.count ?? 0);
@@ -176,6 +186,10 @@ export class GPT extends Module {
     }
     const { dropout, embeddingDropout = dropout, layers } = this.config;
     const { cache, documents } = context.options;
+    const points = pointsOf(this);
+    if (cache && points) {
+      throw new Error("GPT: hooks need a pass without a cache; generate makes one by itself");
+    }
     expectIds("GPT", ids, this.textLength);
     this.#expectCache(cache);
     if (documents && this.virtualTokens) {
@@ -183,18 +197,21 @@ export class GPT extends Module {
     }
     const before = cache ? undefined : this.virtualTokens; // a cache begins with them
     const embedded = this.#embedded(ids, before, context);
+    const normed = normedAt(points, "ln_embed", this.embeddingNorm, embedded);
     const prefix = before?.kind === "prefix" ? forEachText(before, ids.shape[0]) : undefined;
-    const queryKeyPositions = this.#queryKeyPositions(ids, context);
-    let x = context.dropout(this.embeddingNorm?.forward(embedded) ?? embedded, embeddingDropout);
+    const placed = this.#queryKeyPositions(ids, context);
+    const queryKeyPositions = placed && visited(points, "hook_pos_embed", placed);
+    let x = context.dropout(normed, embeddingDropout);
     for (const [layer, block] of this.blocks.items.entries()) {
       yield x;
       const addedValues = this.valueTables[layer]?.forward(ids);
-      const added = { addedValues, queryKeyPositions };
+      const own = points?.within(`blocks.${layer}`);
+      const added = { addedValues, queryKeyPositions, points: own };
       const input = { ...added, prefix: prefix && ofLayer(prefix, layer, layers) };
       x = block.forward(x, { cache: context.cacheOf(layer), ...input }, context);
     }
     const text = before?.kind === "prompt" ? slice(x, { axis: 1, start: before.count }) : x;
-    return this.finalNorm?.forward(text) ?? text;
+    return normedAt(points, "ln_final", this.finalNorm, text);
   }
 
   /** The scaled vectors of the tokens with their positions, after those of a learned prompt. */
@@ -202,8 +219,11 @@ export class GPT extends Module {
     const { embeddingScale } = this.config;
     const all = this.#addedPositions;
     const positions = all && before ? slice(all, { axis: 0, start: before.count }) : all;
-    const embedded = this.#placed(ids, positions, context);
-    const scaled = embeddingScale === undefined ? embedded : mul(embedded, embeddingScale);
+    const points = pointsOf(this);
+    const scale = (x: Tensor) => embeddingScale === undefined ? x : mul(x, embeddingScale);
+    const scaled = points?.wants("hook_embed", "hook_pos_embed")
+      ? this.#placedAt(points, ids, { positions, scale }, context)
+      : scale(this.#placed(ids, positions, context));
     if (before?.kind !== "prompt") return scaled;
     return concatenate([this.#promptRows(before, ids.shape[0]), scaled], { axis: 1 });
   }
@@ -252,11 +272,26 @@ export class GPT extends Module {
     return add(tokens, embedding(positions, documents.positions));
   }
 
+  /** scale(token) + scale(position), with the points `hook_embed` and `hook_pos_embed`. */
+  #placedAt(
+    points: Points,
+    ids: Tensor,
+    { positions, scale }: { positions: Tensor | undefined; scale: (x: Tensor) => Tensor },
+    { options: { documents } }: ForwardContext,
+  ): Tensor {
+    const tokens = points.visit("hook_embed", scale(this.tokens.forward(ids)));
+    if (!positions) return tokens;
+    const [batch, time] = ids.shape;
+    const places = documents?.positions ?? rowNumbers(batch, time, ids);
+    return add(tokens, points.visit("hook_pos_embed", scale(embedding(positions, places))));
+  }
+
   /** The head: [..., C] → [..., V]. */
   logits(hidden: Tensor): Tensor {
     const logits = this.#project(hidden);
     const { logitSoftCap: cap } = this.config;
-    return cap === undefined ? logits : mul(tanh(mul(logits, 1 / cap)), cap);
+    const capped = cap === undefined ? logits : mul(tanh(mul(logits, 1 / cap)), cap);
+    return visited(pointsOf(this), "logits", capped);
   }
 
   #project(hidden: Tensor): Tensor {
@@ -270,14 +305,18 @@ export class GPT extends Module {
    * targets of −100 are ignored. With an `outputSize` targets are below it.
    */
   loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
-    const { width } = this.config;
+    const { width, vocabSize, outputSize = vocabSize } = this.config;
     expectIds("GPT.loss", targets, this.textLength, "targets");
     if (!sameShape(ids.shape, targets.shape)) {
       throw new TypeError(`GPT.loss: expected a target for each id; got ${ids} and ${targets}`);
     }
-    const rows = reshape(this.hidden(ids, context), [targets.size, width]);
+    const hidden = this.hidden(ids, context);
+    const rows = reshape(hidden, [targets.size, width]);
     const weight = this.head?.weight ?? this.tokens.weight;
     const flat = targets.view([targets.size]);
+    if (pointsOf(this)?.wants("logits")) {
+      return crossEntropy(reshape(this.logits(hidden), [targets.size, outputSize]), flat);
+    }
     const isPlain = this.config.logitSoftCap === undefined && !this.quantizedHead &&
       !this.head?.quantized && !this.head?.updates.length;
     if (!isPlain) return crossEntropy(this.logits(rows), flat);

@@ -42,6 +42,8 @@ const LINEAR_OPTIONS = { bias: true, transposed: true, initializer: true, random
 export interface LinearCallOptions extends Omit<LinearOptions, "transposed" | "update"> {
   /** The forward pass, for the dropout of low-rank updates. Default: an evaluation. */
   context?: ForwardContext;
+  /** Leave b out. Default: false. */
+  omitBias?: boolean;
 }
 
 /**
@@ -97,8 +99,8 @@ export class Linear extends Module {
       ? undefined
       : updateFactors(this.updates, this.#sizes(x), context);
     if (update) return this.#product(x, { ...options, update });
-    const { activation, residual } = options;
-    const base = this.#product(x, activation ? {} : { residual });
+    const { activation, residual, omitBias } = options;
+    const base = this.#product(x, activation ? { omitBias } : { residual, omitBias });
     const sum = addLowRank(x, base, this.updates, context);
     if (!activation) return sum;
     const y = activate(sum, activation);
@@ -111,9 +113,13 @@ export class Linear extends Module {
     return { rows: x.size / inputs, inputs, outputs };
   }
 
-  #product(x: Tensor, options: Omit<LinearOptions, "transposed">): Tensor {
-    if (this.quantized) return quantizedLinear(x, this.quantized, this.bias, options);
-    return linear(x, this.weight, this.bias, { ...options, transposed: this.transposed });
+  #product(
+    x: Tensor,
+    { omitBias, ...options }: Omit<LinearOptions, "transposed"> & { omitBias?: boolean },
+  ): Tensor {
+    const bias = omitBias ? undefined : this.bias;
+    if (this.quantized) return quantizedLinear(x, this.quantized, bias, options);
+    return linear(x, this.weight, bias, { ...options, transposed: this.transposed });
   }
 }
 

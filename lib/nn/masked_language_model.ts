@@ -8,6 +8,7 @@
  */
 import { Random } from "../random.ts";
 import { activate, type Activation } from "../ops/activation.ts";
+import { crossEntropy } from "../ops/cross_entropy.ts";
 import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
 import { linear } from "../ops/matmul.ts";
 import { reshape } from "../ops/reshape.ts";
@@ -20,6 +21,7 @@ import type { InitialOptions } from "./initial_weights.ts";
 import { constant, parameter } from "./initializers.ts";
 import { LayerNorm, Linear } from "./layers.ts";
 import { Module, ModuleGroup, type Parts } from "./module.ts";
+import { pointsOf, visited } from "./points.ts";
 
 /** An encoder with a head that predicts tokens. */
 export interface MaskedLanguageModelConfig extends EncoderConfig {
@@ -104,7 +106,9 @@ export class MaskedLanguageModel extends Module {
   /** The head: the encoder's value [..., C] → [..., V]. */
   logits(encoded: Tensor): Tensor {
     const { tokens: { weight } } = this.encoder;
-    return linear(this.#features(encoded), weight, this.logitBias, { transposed: true });
+    const features = this.#features(encoded);
+    const logits = linear(features, weight, this.logitBias, { transposed: true });
+    return visited(pointsOf(this), "logits", logits);
   }
 
   /**
@@ -118,9 +122,13 @@ export class MaskedLanguageModel extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     const encoded = this.encoder.forward(ids, input, context);
-    const rows = this.#features(reshape(encoded, [targets.size, this.config.width]));
-    const { tokens: { weight } } = this.encoder;
+    const { width, vocabSize } = this.config;
     const flat = targets.view([targets.size]);
+    if (pointsOf(this)?.wants("logits")) {
+      return crossEntropy(reshape(this.logits(encoded), [targets.size, vocabSize]), flat);
+    }
+    const rows = this.#features(reshape(encoded, [targets.size, width]));
+    const { tokens: { weight } } = this.encoder;
     return linearCrossEntropy(rows, weight, this.logitBias, flat, { transposed: true });
   }
 

@@ -23,6 +23,7 @@ import { Encoder, ENCODER_OPTIONS, type EncoderConfig, type EncoderInput } from 
 import type { InitialOptions } from "./initial_weights.ts";
 import { LayerNorm, Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
+import { pointsOf, visited } from "./points.ts";
 import { pool, type Pooling } from "./pool.ts";
 
 /**
@@ -172,7 +173,8 @@ export class SequenceClassifier extends Module {
     const dense = this.pooler.forward(context.dropout(pooled, poolerDropout), { context });
     const active = poolerActivation === "tanh" ? tanh(dense) : activate(dense, poolerActivation);
     const features = this.poolerNorm?.forward(active) ?? active;
-    return this.classifier.forward(context.dropout(features, classifierDropout));
+    const logits = this.classifier.forward(context.dropout(features, classifierDropout));
+    return visited(pointsOf(this), "logits", logits);
   }
 
   /**

@@ -20,6 +20,7 @@ import { expectModel } from "./expect_model.ts";
 import type { GPT } from "./gpt.ts";
 import { Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
+import { pointsOf, visited } from "./points.ts";
 
 /** Options of a `TextClassifier`. */
 export interface TextClassifierOptions {
@@ -99,7 +100,8 @@ export class TextClassifier extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     const hidden = this.model.hidden(ids, context);
-    return this.score.forward(lastTokens(hidden, lengths), { context });
+    const logits = this.score.forward(lastTokens(hidden, lengths), { context });
+    return visited(pointsOf(this), "logits", logits);
   }
 
   /** The probability of each label: logits [B,N] → [B,N]. */

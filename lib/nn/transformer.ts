@@ -8,6 +8,7 @@
  */
 import { Random } from "../random.ts";
 import { mul } from "../ops/binary.ts";
+import { crossEntropy } from "../ops/cross_entropy.ts";
 import { linearCrossEntropy } from "../ops/linear_cross_entropy.ts";
 import { linear } from "../ops/matmul.ts";
 import { reshape } from "../ops/reshape.ts";
@@ -20,6 +21,7 @@ import type { InitialOptions } from "./initial_weights.ts";
 import { lecunNormal, normal } from "./initializers.ts";
 import { Embedding, Linear } from "./layers.ts";
 import { Module, type Parts } from "./module.ts";
+import { pointsOf, visited } from "./points.ts";
 import { checkTransformer, type TransformerConfig } from "./transformer_config.ts";
 import { TransformerStack } from "./transformer_stack.ts";
 
@@ -96,6 +98,15 @@ export class Transformer extends Module {
     this.head = new Linear(width, targetVocabSize, { bias, initializer: lecunNormal(), random });
   }
 
+  /**
+   * Whether hooks are active; see `withHooks`.
+   *
+   * @internal
+   */
+  get isHooked(): boolean {
+    return pointsOf(this) !== undefined;
+  }
+
   /** `encoder`, `decoder` and, unless it is tied, `head`. */
   override parts(): Parts {
     const { encoder, decoder, head } = this;
@@ -141,7 +152,9 @@ export class Transformer extends Module {
   logits(decoded: Tensor): Tensor {
     const rows = this.#headInput(decoded);
     const { weight } = this.decoder.tokens;
-    return this.head?.forward(rows) ?? linear(rows, weight, undefined, { transposed: true });
+    const logits = this.head?.forward(rows) ??
+      linear(rows, weight, undefined, { transposed: true });
+    return visited(pointsOf(this), "logits", logits);
   }
 
   /**
@@ -156,8 +169,12 @@ export class Transformer extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     const decoded = this.decode(target, this.encode(source, lengths, context), lengths, context);
-    const rows = this.#headInput(reshape(decoded, [next.size, this.config.width]));
     const targets = next.view([next.size]);
+    const { width, targetVocabSize } = this.config;
+    if (pointsOf(this)?.wants("logits")) {
+      return crossEntropy(reshape(this.logits(decoded), [next.size, targetVocabSize]), targets);
+    }
+    const rows = this.#headInput(reshape(decoded, [next.size, width]));
     const { head, decoder: { tokens } } = this;
     if (head) return linearCrossEntropy(rows, head.weight, head.bias, targets);
     return linearCrossEntropy(rows, tokens.weight, undefined, targets, { transposed: true });

@@ -18,9 +18,11 @@ import { sameWeights } from "./initial_weights.ts";
 import { normal, varianceScaling } from "./initializers.ts";
 import { Embedding, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleList, type Parts } from "./module.ts";
+import { normedAt, type Points, pointsOf } from "./points.ts";
 import { sinusoidalPositions } from "./positions.ts";
 import { RelativePositions } from "./relative_positions.ts";
 import { transformerBlocks, type TransformerConfig } from "./transformer_config.ts";
+import { rowNumbers } from "./virtual_tokens.ts";
 
 /** What distinguishes the sides of an encoder–decoder. */
 export interface TransformerSide {
@@ -122,14 +124,19 @@ export class TransformerStack extends Module {
   ): Tensor {
     const { outputDropout = 0 } = this.#config;
     const [, time] = ids.shape;
-    let x = this.#embed(ids, context);
+    const points = pointsOf(this);
+    if (points && context.options.cache) {
+      throw new Error("Transformer: hooks need a pass without a cache");
+    }
+    let x = this.#embed(ids, points, context);
     const scoreBias = nextBias ?? this.relativePositions?.forward(time, time);
     for (const [layer, block] of this.blocks.items.entries()) {
       const cache = context.cacheOf(layer);
-      const own = { ...input, memoryRows: memoryRows?.[layer], scoreBias, cache };
+      const given = { ...input, memoryRows: memoryRows?.[layer], scoreBias, cache };
+      const own = { ...given, points: points?.within(`blocks.${layer}`) };
       x = block.forward(x, own, context);
     }
-    return context.dropout(this.norm?.forward(x) ?? x, outputDropout);
+    return context.dropout(normedAt(points, "ln_final", this.norm, x), outputDropout);
   }
 
   /** Keys and values of the memory [B,S,C] in each block's cross-attention. */
@@ -137,12 +144,27 @@ export class TransformerStack extends Module {
     return this.blocks.items.map(({ crossAttention }) => crossAttention!.sourceRows(memory));
   }
 
-  #embed(ids: Tensor, context: ForwardContext): Tensor {
+  #embed(ids: Tensor, points: Points | undefined, context: ForwardContext): Tensor {
     const { contextLength, dropout = 0, embeddingDropout = dropout } = this.#config;
     const side = this.blocks.items[0].crossAttention ? "target ids" : "source ids";
     expectIds("Transformer", ids, contextLength, side);
-    const x = this.#positioned(ids, context.options.cache?.position);
-    return context.dropout(this.embeddingNorm?.forward(x) ?? x, embeddingDropout);
+    const x = points?.wants("hook_embed", "hook_pos_embed")
+      ? this.#positionedAt(points, ids)
+      : this.#positioned(ids, context.options.cache?.position);
+    return context.dropout(normedAt(points, "ln_embed", this.embeddingNorm, x), embeddingDropout);
+  }
+
+  /** `#positioned` with the points `hook_embed` and `hook_pos_embed`. */
+  #positionedAt(points: Points, ids: Tensor): Tensor {
+    const { embeddingScale = 1 } = this.#config;
+    const tokens = embedding(this.tokens.weight, ids);
+    const scaled = embeddingScale === 1 ? tokens : mul(tokens, embeddingScale);
+    const embedded = points.visit("hook_embed", scaled);
+    const positions = this.positions?.weight ?? this.#fixedPositions;
+    if (!positions) return embedded;
+    const [batch, time] = ids.shape;
+    const placed = embedding(positions, rowNumbers(batch, time, ids));
+    return add(embedded, points.visit("hook_pos_embed", placed));
   }
 
   /** scale·tokens + positions, which begin at `offset`, i32 [1] or [B]. */

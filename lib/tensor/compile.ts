@@ -15,6 +15,7 @@ import type { WorkingMemory } from "../device/working_memory.ts";
 import { checkOptions } from "../options.ts";
 import { sameShape } from "../shape.ts";
 import { copy, store } from "./copy.ts";
+import { Dependencies } from "./dependencies.ts";
 import { expectFunction } from "./launch.ts";
 import { keep, tensorsIn, withoutScope } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
@@ -61,8 +62,8 @@ export interface Compiled<Inputs extends Tensor[], Result> {
  * to call must be in a tensor.
  *
  * If memory that the program uses was moved or freed since (a new optimizer moves its parameters,
- * `quantize` frees weights), the next call records `f` again: its results are then new tensors, and
- * those of earlier calls are freed. The inputs stay.
+ * `quantize` frees weights), or a model has other hooks (`withHooks`), the next call records `f`
+ * again: its results are then new tensors, and those of earlier calls are freed. The inputs stay.
  *
  * ```ts
  * import { compile, exp, mul, openDevice, tensor } from "../../mod.ts";
@@ -95,7 +96,7 @@ export function compile<Inputs extends Tensor[], Result>(
     const device = program?.device ?? inputs[0]?.device ?? currentDevice();
     if (device.recorder) throw nested();
     if (program) expectAlike(program.inputs, inputs);
-    if (program?.captured.haveChanged) {
+    if (program?.captured.haveChanged || program?.dependencies.haveChanged) {
       const own = withMemory(program.inputs, inputs);
       dispose();
       program = record(f, own, device, memory);
@@ -119,6 +120,8 @@ interface Program<Inputs, Result> {
   readonly report: ProgramReport;
   /** The tensors that it reads and writes besides its own memory, including the inputs. */
   readonly captured: CapturedStorages;
+  /** The other state that it was recorded with. */
+  readonly dependencies: Dependencies;
   /** Frees its memory, including that of its results. */
   dispose(): void;
 }
@@ -137,8 +140,9 @@ function record<Inputs extends Tensor[], Result>(
 ): Program<Inputs, Result> {
   const recorder = device.recorder = new Recorder();
   let result: Result;
+  let dependencies: Dependencies;
   try {
-    result = withoutScope(() => f(...inputs));
+    ({ result, dependencies } = Dependencies.of(() => withoutScope(() => f(...inputs))));
     if (result instanceof Promise) {
       throw new TypeError(
         "compile: the function is asynchronous; it must return tensors, not a promise",
@@ -163,6 +167,7 @@ function record<Inputs extends Tensor[], Result>(
       ...inputs.map(({ storage }) => storage),
       ...shared ? memory : [],
     ]),
+    dependencies,
     dispose: () => {
       dropped.unregister(program);
       loaded.dispose();

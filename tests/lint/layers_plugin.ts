@@ -25,6 +25,7 @@ const NN = [...OPS, "lib/nn/", "lib/optim/"];
 const BESIDE = ["lib/*", "lib/text/", "lib/data/"];
 const ADAPT = [...NN, ...BESIDE, "lib/hub/", "lib/adapt/"];
 const TRAIN = [...ADAPT, "lib/train/", "lib/generate/"];
+const LENS = [...NN, ...BESIDE, "lib/lens/"];
 
 /** The entry points besides mod.ts, which deno.json exports. */
 const ENTRIES = ["lib/kernel/mod.ts", "lib/plot/mod.ts", "lib/lesson/mod.ts"];
@@ -55,12 +56,13 @@ const PARTS: readonly Part[] = [
   { at: "lib/text/", from: BESIDE },
   { at: "lib/data/", from: BESIDE },
   { at: "lib/adapt/", from: ADAPT },
+  { at: "lib/lens/", from: LENS },
   { at: "lib/hub/", from: [...NN, ...BESIDE, "lib/hub/"] },
   { at: "lib/plot/", from: ["lib/*", "lib/plot/", "data/"] },
   { at: "lib/cli/", from: ["lib/*", "lib/cli/"] },
   { at: "lib/lesson/", from: [...TRAIN, "lib/plot/", "lib/cli/", "lib/lesson/"] },
   // mod.ts is imported by browsers too, and lib/cli needs Deno as soon as it is loaded.
-  { at: "mod.ts", from: TRAIN },
+  { at: "mod.ts", from: [...TRAIN, "lib/lens/"] },
   { at: "lib/kernel/", from: OPS },
   // A script and its own parts; scripts/generation/, comparison/ and classify/ are shared.
   { at: "scripts/", from: SCRIPT },
