@@ -251,6 +251,7 @@ export {
 } from "./lib/train/settings.ts";
 export type { Rule } from "./lib/rules.ts";
 export {
+  beginCheckpoint,
   type Checkpoint,
   loadOptimizerState,
   type OptimizerToRestore,
@@ -482,7 +483,6 @@ export {
   type PretrainedEncoderDecoder,
 } from "./lib/hub/load_encoder_decoder.ts";
 export type {
-  EncoderDecoderArchitecture,
   PretrainedEncoderDecoderConfig,
   TargetEnds,
 } from "./lib/hub/encoder_decoder_formats.ts";
@@ -495,9 +495,9 @@ export {
 } from "./lib/hub/load_masked_language_model.ts";
 export { loadEncoder, type PretrainedEncoder } from "./lib/hub/load_encoder.ts";
 export { cosineSimilarity, embed, type EmbedOptions } from "./lib/hub/embed.ts";
+export type { EncoderArchitecture, EncoderDecoderArchitecture } from "./lib/hub/model_types.ts";
 export type { SentenceModules } from "./lib/hub/sentence_modules.ts";
 export type {
-  EncoderArchitecture,
   PretrainedClassifierConfig,
   PretrainedEncoderConfig,
   PretrainedMaskedConfig,

@@ -14,11 +14,11 @@ import { Random } from "../random.ts";
 import { store } from "../tensor/copy.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { parseConfig } from "./config_fields.ts";
-import { isEncoderType, readClassifierConfig } from "./encoder_formats.ts";
 import { rememberNames } from "./file_names.ts";
 import type { Classifier } from "./load_classifier.ts";
 import { loadEncoder } from "./load_encoder.ts";
 import { LOAD_OPTIONS, type LoadOptions, loadPretrained, readConfig } from "./load_pretrained.ts";
+import { isEncoderType } from "./model_types.ts";
 import { openRepository, PLACES } from "./open_repository.ts";
 
 /** How to load a model and to make its head. */
@@ -75,6 +75,7 @@ export async function loadClassifierBase(
     const { model, tokenizer } = await loadPretrained(place, { ...loading, dropout });
     return { model: new TextClassifier(model, { labels, random }), tokenizer };
   }
+  const { readClassifierConfig } = await import("./encoder_formats.ts");
   const { config, names } = await readConfig(repository, readClassifierConfig);
   const { model: encoder, tokenizer } = await loadEncoder(place, loading);
   const problemType = "single_label_classification";

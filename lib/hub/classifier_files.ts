@@ -9,9 +9,8 @@ import type { Chunks } from "../files.ts";
 import { SequenceClassifier } from "../nn/sequence_classifier.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { configText } from "./config_text.ts";
-import { savedEncoder } from "./encoder_files.ts";
 import type { Classifier } from "./load_classifier.ts";
-import { weightBytes } from "./saved_model.ts";
+import { type SavedModel, weightBytes } from "./saved_model.ts";
 import { savedTextClassifier } from "./text_classifier_files.ts";
 import { pretrainedTokenizerFiles } from "./tokenizer_files.ts";
 
@@ -24,16 +23,21 @@ export interface ClassifierToSave {
 }
 
 /** The names and contents of a classifier's files. */
-export function classifierModelFiles(
+export async function classifierModelFiles(
   { model, tokenizer }: ClassifierToSave,
   metadata: Record<string, string>,
-): [name: string, content: Chunks][] {
-  const saved = model instanceof SequenceClassifier
-    ? savedEncoder({ model, padToken: tokenizer.paddingId ?? 0 })
-    : savedTextClassifier({ model, tokenizer });
+): Promise<[name: string, content: Chunks][]> {
+  const saved = await savedClassifier({ model, tokenizer });
   return [
     ["config.json", [new TextEncoder().encode(configText(saved.config))]],
     ["model.safetensors", weightBytes(saved, metadata)],
     ...pretrainedTokenizerFiles(tokenizer, saved),
   ];
+}
+
+/** The formats of encoders are loaded when one is saved. */
+async function savedClassifier({ model, tokenizer }: ClassifierToSave): Promise<SavedModel> {
+  if (!(model instanceof SequenceClassifier)) return savedTextClassifier({ model, tokenizer });
+  const { savedEncoder } = await import("./encoder_files.ts");
+  return savedEncoder({ model, padToken: tokenizer.paddingId ?? 0 });
 }

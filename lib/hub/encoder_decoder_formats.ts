@@ -17,14 +17,12 @@ import { type EncoderDecoderFormat, encoderDecoderSource } from "./encoder_decod
 import type { ModelSizes } from "./expect_size.ts";
 import { folioEncoderDecoder } from "./folio_encoder_decoder_format.ts";
 import { type ArchitectureNames, ownSource } from "./format.ts";
+import type { EncoderDecoderArchitecture } from "./model_types.ts";
 import type { TensorReader } from "./parameters.ts";
 import { withStoredTargetHead } from "./stored_head.ts";
 import { t5 } from "./t5_format.ts";
 import { readTargetSettings, type TargetSettings } from "./target_defaults.ts";
 import { readIds, readTextEnds, type TextEnds } from "./text_ends.ts";
-
-/** The architecture whose names and layouts an encoder–decoder's file has. */
-export type EncoderDecoderArchitecture = "t5" | "bart" | "folio-encoder-decoder";
 
 /** Ids of the tokens around a target, and of those that pad and begin a source. */
 export interface TargetEnds extends TextEnds {
@@ -46,11 +44,6 @@ export interface PretrainedEncoderDecoderConfig extends TargetEnds, TargetSettin
 export const ENCODER_DECODER_FORMATS: Readonly<
   Record<EncoderDecoderArchitecture, EncoderDecoderFormat>
 > = { t5, bart, "folio-encoder-decoder": folioEncoderDecoder };
-
-/** Whether `type` is the `model_type` of an encoder–decoder. */
-export function isEncoderDecoderType(type: unknown): boolean {
-  return typeof type === "string" && Object.hasOwn(ENCODER_DECODER_FORMATS, type);
-}
 
 /**
  * Reads the texts of an encoder–decoder's `config.json` and, if there is one, of its

@@ -16,26 +16,16 @@ import {
 } from "../nn/sequence_classifier.ts";
 import { albert } from "./albert_format.ts";
 import { bert, camembert, distilbert, roberta, xlmRoberta } from "./bert_format.ts";
-import { type ConfigFields, malformed, parseConfig, unexpected } from "./config_fields.ts";
+import { type ConfigFields, malformed, parseConfig } from "./config_fields.ts";
 import { type EncoderFormat, encoderSource } from "./encoder_format.ts";
 import type { ModelSizes } from "./expect_size.ts";
 import { folioEncoder } from "./folio_encoder_format.ts";
 import { type ArchitectureNames, ownSource } from "./format.ts";
+import { readLabels } from "./labels.ts";
+import type { EncoderArchitecture } from "./model_types.ts";
 import { modernbert } from "./modernbert_format.ts";
 import { mpnet } from "./mpnet_format.ts";
 import { readTextEnds, type TextEnds } from "./text_ends.ts";
-
-/** The architecture whose names and layouts an encoder's file has. */
-export type EncoderArchitecture =
-  | "bert"
-  | "distilbert"
-  | "roberta"
-  | "xlm-roberta"
-  | "camembert"
-  | "mpnet"
-  | "albert"
-  | "modernbert"
-  | "folio-encoder";
 
 /** The contents of an encoder's `config.json`. */
 export interface PretrainedEncoderConfig extends TextEnds {
@@ -77,11 +67,6 @@ export const ENCODER_FORMATS: Readonly<Record<EncoderArchitecture, EncoderFormat
 /** The sizes that the number of an encoder's stored weights depends on. */
 export function encoderSizes(config: EncoderConfig): ModelSizes {
   return { ...config, layers: config.layerGroups ?? config.layers };
-}
-
-/** Whether `type` is the `model_type` of an encoder. */
-export function isEncoderType(type: unknown): boolean {
-  return typeof type === "string" && Object.hasOwn(ENCODER_FORMATS, type);
 }
 
 /** A configuration, and the names that its model's tensors have in the file. */
@@ -183,26 +168,4 @@ function readProblemType(fields: ConfigFields): { problemType?: ProblemType } {
   const types = Object.fromEntries(PROBLEM_TYPES.map((type) => [type, type]));
   if (fields.get("problem_type") === undefined) return {};
   return { problemType: fields.choice("problem_type", types, "(none)") };
-}
-
-const MAX_LABELS = 100_000;
-
-/**
- * `id2label`, whose keys are 0, 1, …; without it `num_labels` names, two by default, as
- * transformers makes them.
- */
-export function readLabels(fields: ConfigFields): string[] {
-  const table = fields.get("id2label");
-  if (table === undefined) {
-    const count = fields.wholeNumber("num_labels", 2);
-    if (count > MAX_LABELS) throw unexpected("num_labels", `at most ${MAX_LABELS}`, count);
-    return Array.from({ length: count }, (_, i) => `LABEL_${i}`);
-  }
-  const labels = typeof table === "object" ? table as Record<string, unknown> : {};
-  const names = Object.keys(labels).map((_, i) => Object.hasOwn(labels, i) ? labels[i] : undefined);
-  const isComplete = names.length > 0 && names.every((name) => typeof name === "string");
-  if (Array.isArray(table) || !isComplete) {
-    throw unexpected("id2label", 'names of classes {"0": …, "1": …, …}', table);
-  }
-  return names as string[];
 }

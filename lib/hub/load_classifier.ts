@@ -10,7 +10,7 @@ import type { TextClassifier } from "../nn/text_classifier.ts";
 import { scope } from "../tensor/scope.ts";
 import type { BatchText } from "../text/encode_batch.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type PretrainedClassifierConfig, readClassifierConfig } from "./encoder_formats.ts";
+import type { PretrainedClassifierConfig } from "./encoder_formats.ts";
 import { loadEncoderModel } from "./load_encoder_model.ts";
 import { type LoadOptions, readConfig } from "./load_pretrained.ts";
 import {
@@ -50,7 +50,7 @@ export async function loadClassifier(
   options: LoadOptions = {},
 ): Promise<PretrainedClassifier> {
   return await loadEncoderModel("loadClassifier", place, options, {
-    read: (repository) => readConfig(repository, readClassifierConfig),
+    read: (repository, { readClassifierConfig }) => readConfig(repository, readClassifierConfig),
     make: (config) => new SequenceClassifier(config),
   });
 }

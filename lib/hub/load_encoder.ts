@@ -8,7 +8,7 @@
  * @module
  */
 import { Encoder } from "../nn/encoder.ts";
-import { type PretrainedEncoderConfig, readEncoderConfig } from "./encoder_formats.ts";
+import type { PretrainedEncoderConfig } from "./encoder_formats.ts";
 import { loadEncoderModel } from "./load_encoder_model.ts";
 import { type LoadOptions, readConfig } from "./load_pretrained.ts";
 import { readSentenceModules, type SentenceModules } from "./sentence_modules.ts";
@@ -44,7 +44,7 @@ export async function loadEncoder(
   options: LoadOptions = {},
 ): Promise<PretrainedEncoder> {
   return await loadEncoderModel("loadEncoder", place, options, {
-    read: async (repository) => {
+    read: async (repository, { readEncoderConfig }) => {
       const known = await readConfig(repository, readEncoderConfig);
       return { ...known, ...await readSentenceModules(repository, known.config.contextLength) };
     },

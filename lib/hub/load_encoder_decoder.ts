@@ -9,13 +9,7 @@
 import { Transformer } from "../nn/transformer.ts";
 import { checkOptions } from "../options.ts";
 import { expectPlace } from "../place.ts";
-import {
-  encoderDecoderNamesOf,
-  encoderDecoderSizes,
-  type PretrainedEncoderDecoderConfig,
-  readEncoderDecoderConfig,
-  withFileHead,
-} from "./encoder_decoder_formats.ts";
+import type { PretrainedEncoderDecoderConfig } from "./encoder_decoder_formats.ts";
 import { expectSize } from "./expect_size.ts";
 import {
   checkedDevice,
@@ -54,14 +48,16 @@ export async function loadEncoderDecoder(
   const repository = openRepository(place, options);
   const device = checkedDevice(options);
   const generation = await readText(repository, "generation_config.json");
-  const read = (text: string) => readEncoderDecoderConfig(text, generation);
+  // The formats of encoder–decoders are loaded when one is.
+  const formats = await import("./encoder_decoder_formats.ts");
+  const read = (text: string) => formats.readEncoderDecoderConfig(text, generation);
   const { config: stated, ...known } = await readConfig(repository, read);
   const tokenizer = await tokenizerBeside(repository, options);
   const weights = await openWeights(repository, options);
   try {
-    expectSize(weights, encoderDecoderSizes(stated));
-    const config = await withFileHead(known.architecture, stated, weights);
-    const names = encoderDecoderNamesOf(known.architecture, config);
+    expectSize(weights, formats.encoderDecoderSizes(stated));
+    const config = await formats.withFileHead(known.architecture, stated, weights);
+    const names = formats.encoderDecoderNamesOf(known.architecture, config);
     const model = await filled(() => new Transformer(config), weights, { names, device });
     return withTokenizer({ ...known, config, model }, tokenizer, repository.name);
   } finally {

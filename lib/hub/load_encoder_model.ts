@@ -9,7 +9,6 @@ import type { EncoderConfig } from "../nn/encoder.ts";
 import type { Module } from "../nn/module.ts";
 import { checkOptions } from "../options.ts";
 import { expectPlace } from "../place.ts";
-import { encoderSizes } from "./encoder_formats.ts";
 import { rememberNames } from "./file_names.ts";
 import type { ArchitectureNames } from "./format.ts";
 import { checkedDevice, filledModel, LOAD_OPTIONS, type LoadOptions } from "./load_pretrained.ts";
@@ -24,9 +23,12 @@ interface ReadEncoder {
   readonly names: ArchitectureNames;
 }
 
+/** The formats of encoders, which are loaded when a model is. */
+type Formats = typeof import("./encoder_formats.ts");
+
 /** How to read what the files of a kind of model say, and how to make the model. */
 interface Kind<Read extends ReadEncoder, Model extends Module> {
-  readonly read: (repository: Repository) => Promise<Read>;
+  readonly read: (repository: Repository, formats: Formats) => Promise<Read>;
   readonly make: (config: Read["config"]) => Model;
 }
 
@@ -41,10 +43,11 @@ export async function loadEncoderModel<Read extends ReadEncoder, Model extends M
   checkOptions(operation, options, LOAD_OPTIONS);
   const repository = openRepository(place, options);
   const device = checkedDevice(options);
-  const { names, ...known } = await read(repository);
+  const formats = await import("./encoder_formats.ts");
+  const { names, ...known } = await read(repository, formats);
   const { config } = known;
   const tokenizer = await tokenizerBeside(repository, options);
-  const from = { repository, names, sizes: encoderSizes(config), device };
+  const from = { repository, names, sizes: formats.encoderSizes(config), device };
   const model = await filledModel(() => make(config), from, options);
   rememberNames(model, names);
   return withTokenizer({ ...known, model }, tokenizer, repository.name);

@@ -16,7 +16,7 @@ import { softmax } from "../ops/softmax.ts";
 import { checkOptions } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type PretrainedMaskedConfig, readMaskedConfig } from "./encoder_formats.ts";
+import type { PretrainedMaskedConfig } from "./encoder_formats.ts";
 import { loadEncoderModel } from "./load_encoder_model.ts";
 import { type LoadOptions, readConfig } from "./load_pretrained.ts";
 import {
@@ -49,7 +49,7 @@ export async function loadMaskedLanguageModel(
   options: LoadOptions = {},
 ): Promise<PretrainedMasked> {
   return await loadEncoderModel("loadMaskedLanguageModel", place, options, {
-    read: (repository) => readConfig(repository, readMaskedConfig),
+    read: (repository, { readMaskedConfig }) => readConfig(repository, readMaskedConfig),
     make: (config) => new MaskedLanguageModel(config),
   });
 }

@@ -22,17 +22,8 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { VERSION } from "../version.ts";
 import { namesOf, type PretrainedConfig, savedArchitecture, writeModelConfig } from "./config.ts";
 import { configText } from "./config_text.ts";
-import {
-  ENCODER_DECODER_TO_SAVE,
-  type EncoderDecoderToSave,
-  savedEncoderDecoder,
-} from "./encoder_decoder_files.ts";
-import {
-  ENCODER_TO_SAVE,
-  type EncoderModel,
-  type EncoderToSave,
-  savedEncoder,
-} from "./encoder_files.ts";
+import type { EncoderDecoderToSave } from "./encoder_decoder_files.ts";
+import type { EncoderModel, EncoderToSave } from "./encoder_files.ts";
 import { type SamplingDefaults, writeGenerationConfig } from "./generation_config.ts";
 import { type SavedModel, weightBytes } from "./saved_model.ts";
 import {
@@ -91,23 +82,43 @@ export interface AnyModelToSave {
   readonly hasTokenizer?: boolean;
 }
 
-/** A kind of models: its classes, what can be given with them, and what its folder holds. */
-interface Kind {
-  // deno-lint-ignore no-explicit-any -- constructors of any arguments
-  readonly classes: readonly (new (...args: any[]) => Module)[];
+/** What can be given with a kind of models, and what its folder holds. */
+interface Writer {
   readonly options: OptionNames<AnyModelToSave>;
   readonly saved: (toSave: never) => SavedModel;
 }
 
+/** A kind of models: its classes, and its writer, which is loaded when it is used. */
+interface Kind {
+  // deno-lint-ignore no-explicit-any -- constructors of any arguments
+  readonly classes: readonly (new (...args: any[]) => Module)[];
+  readonly writer: () => Writer | Promise<Writer>;
+}
+
+const GPT_WRITER: Writer = { options: GPT_TO_SAVE, saved: savedGpt };
+
 const KINDS: readonly Kind[] = [
-  { classes: [GPT], options: GPT_TO_SAVE, saved: savedGpt },
-  { classes: [TextClassifier], options: TEXT_CLASSIFIER_TO_SAVE, saved: savedTextClassifier },
+  { classes: [GPT], writer: () => GPT_WRITER },
+  {
+    classes: [TextClassifier],
+    writer: () => ({ options: TEXT_CLASSIFIER_TO_SAVE, saved: savedTextClassifier }),
+  },
   {
     classes: [Encoder, MaskedLanguageModel, SequenceClassifier],
-    options: ENCODER_TO_SAVE,
-    saved: savedEncoder,
+    writer: async () => {
+      const { ENCODER_TO_SAVE, savedEncoder } = await import("./encoder_files.ts");
+      return { options: ENCODER_TO_SAVE, saved: savedEncoder };
+    },
   },
-  { classes: [Transformer], options: ENCODER_DECODER_TO_SAVE, saved: savedEncoderDecoder },
+  {
+    classes: [Transformer],
+    writer: async () => {
+      const { ENCODER_DECODER_TO_SAVE, savedEncoderDecoder } = await import(
+        "./encoder_decoder_files.ts"
+      );
+      return { options: ENCODER_DECODER_TO_SAVE, saved: savedEncoderDecoder };
+    },
+  },
 ];
 
 /** The names of all classes. */
@@ -152,17 +163,18 @@ export async function savePretrained(
         "a tokenizer goes beside the model: savePretrained(folder, { model, tokenizer })",
     );
   }
-  const { saved, tokenizer } = toSave(model);
+  const { saved, tokenizer } = await toSave(model);
   await save(path, saved, tokenizer);
 }
 
 /** What to write of the argument, checked. */
-function toSave(given: PretrainedToSave["model"] | PretrainedToSave) {
+async function toSave(given: PretrainedToSave["model"] | PretrainedToSave) {
   const asked: PretrainedToSave = given instanceof Module
     ? { model: given } as PretrainedToSave
     : given;
   const kind = KINDS.find(({ classes }) => classes.some((one) => asked?.model instanceof one));
-  checkOptions("savePretrained", asked, kind?.options ?? GPT_TO_SAVE);
+  const { options, saved: write } = kind ? await kind.writer() : GPT_WRITER;
+  checkOptions("savePretrained", asked, options);
   if (!kind) {
     throw new TypeError(
       `savePretrained: expected as model a ${NAMES.slice(0, -1).join(", ")} or ${NAMES.at(-1)}, ` +
@@ -173,10 +185,10 @@ function toSave(given: PretrainedToSave["model"] | PretrainedToSave) {
   const tokenizer = asked.hasTokenizer === false ? undefined : asked.tokenizer;
   if (tokenizer !== undefined) expectTokenizer("savePretrained", tokenizer);
   // What was loaded without a tokenizer throws when its tokenizer is read.
-  const { tokenizer: _, hasTokenizer: _has, ...names } = kind.options;
+  const { tokenizer: _, hasTokenizer: _has, ...names } = options;
   const fields = asked as unknown as Record<string, unknown>;
   const own = Object.fromEntries(Object.keys(names).map((name) => [name, fields[name]]));
-  const saved = kind.saved({ ...own, tokenizer } as never);
+  const saved = write({ ...own, tokenizer } as never);
   if (tokenizer !== undefined) expectRoom(saved, tokenizer);
   return { saved, tokenizer };
 }

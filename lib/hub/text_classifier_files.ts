@@ -20,9 +20,9 @@ import {
   writeModelConfig,
 } from "./config.ts";
 import { parseConfig } from "./config_fields.ts";
-import { readLabels } from "./encoder_formats.ts";
 import { rememberNames } from "./file_names.ts";
 import { ownSource } from "./format.ts";
+import { readLabels, writeLabels } from "./labels.ts";
 import {
   checkedDevice,
   filledModel,
@@ -34,7 +34,6 @@ import { tokenizerBeside } from "./load_tokenizer.ts";
 import { openRepository, PLACES } from "./open_repository.ts";
 import type { SavedModel } from "./saved_model.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
-import { writeLabels } from "./write_encoder_config.ts";
 
 /**
  * A classifier and the tokenizer of its ids, whose padding and end token are those of its texts. A

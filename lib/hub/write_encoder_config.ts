@@ -15,12 +15,13 @@ import { isSameConfig } from "./config_text.ts";
 import type { CompleteEncoder } from "./encoder_format.ts";
 import {
   ENCODER_FORMATS,
-  type EncoderArchitecture,
   readClassifierConfig,
   readEncoderConfig,
   readMaskedConfig,
 } from "./encoder_formats.ts";
 import type { ArchitectureNames, ParameterSource } from "./format.ts";
+import { writeLabels } from "./labels.ts";
+import type { EncoderArchitecture } from "./model_types.ts";
 import { type TextEnds, writeTextEnds } from "./text_ends.ts";
 
 /** An encoder alone, or with the head of a classifier or of a masked language model. */
@@ -122,14 +123,6 @@ function fieldsOf(
     torch_dtype: "float32",
     architectures: className && [className + READERS[kind].suffix],
     ...labels && writeLabels(labels),
-  };
-}
-
-/** The fields of `config.json` that name classes. */
-export function writeLabels(labels: readonly string[]): Record<string, unknown> {
-  return {
-    id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
-    label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
   };
 }
 

@@ -10,10 +10,8 @@ import { transformerBlocks, type TransformerConfig } from "../nn/transformer_con
 import { ConfigFields } from "./config_fields.ts";
 import { isSameConfig } from "./config_text.ts";
 import type { CompleteTransformer } from "./encoder_decoder_format.ts";
-import {
-  ENCODER_DECODER_FORMATS,
-  type EncoderDecoderArchitecture,
-} from "./encoder_decoder_formats.ts";
+import { ENCODER_DECODER_FORMATS } from "./encoder_decoder_formats.ts";
+import type { EncoderDecoderArchitecture } from "./model_types.ts";
 
 /** The object to be written as `config.json`, without tokens, and the architecture that it is of. */
 export interface WrittenEncoderDecoder {

@@ -23,7 +23,13 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import { loadRunState, rememberedRun, type RunState, withTensors } from "./checkpoint_state.ts";
-import { entriesOf, jsonContent, modelFiles, type ModelToSave } from "./model_files.ts";
+import {
+  entriesOf,
+  jsonContent,
+  modelFiles,
+  type ModelToSave,
+  type NamedFile,
+} from "./model_files.ts";
 
 /** What a checkpoint consists of. */
 export interface Checkpoint extends ModelToSave {
@@ -76,10 +82,7 @@ export async function saveCheckpoint(
   checkpoint: Checkpoint,
 ): Promise<void> {
   const place = folder instanceof CheckpointFolder ? folder : localPath("saveCheckpoint", folder);
-  checkOptions("saveCheckpoint", checkpoint, KNOWN);
-  expectModel("saveCheckpoint", checkpoint.model);
-  expectOptimizer("saveCheckpoint", checkpoint.optimizer);
-  expectTokenizer("saveCheckpoint", checkpoint.tokenizer);
+  expectCheckpoint("saveCheckpoint", checkpoint);
   if (place instanceof CheckpointFolder) return await save(place, checkpoint);
   const opened = await CheckpointFolder.open(place);
   try {
@@ -89,16 +92,60 @@ export async function saveCheckpoint(
   }
 }
 
+/**
+ * Begins a checkpoint: reads everything that `saveCheckpoint` saves, so that training may go on
+ * while it is written. The result's `saved` settles when the checkpoint is complete, or rejects with
+ * a `UserError` as `saveCheckpoint` does.
+ *
+ * ```ts
+ * import { AdamW, beginCheckpoint, CharacterTokenizer, CheckpointFolder, GPT, openDevice } from "../../mod.ts";
+ * const device = await openDevice({ device: "cpu", threads: 1 });
+ * const tokenizer = CharacterTokenizer.fromText("to be");
+ * const { vocabSize } = tokenizer;
+ * const model = new GPT({ vocabSize, contextLength: 8, layers: 1, heads: 1, width: 8 });
+ * const optimizer = new AdamW(model.parameters());
+ * using folder = await CheckpointFolder.open(await Deno.makeTempDir());
+ * const { saved } = await beginCheckpoint(folder, { model, optimizer, tokenizer });
+ * // Weights may change now.
+ * await saved;
+ * device.close();
+ * ```
+ *
+ * @throws {RangeError} if a weight, or a number of the optimizer, is NaN or infinite
+ * @throws {TypeError} if an argument is of another kind, or a name is unknown
+ */
+export async function beginCheckpoint(
+  folder: CheckpointFolder,
+  checkpoint: Checkpoint,
+): Promise<{ saved: Promise<void> }> {
+  expectCheckpoint("beginCheckpoint", checkpoint);
+  const saved = folder.save(await checkpointFiles(checkpoint));
+  saved.catch(() => {}); // reported to whoever waits for it
+  return { saved };
+}
+
+function expectCheckpoint(operation: string, checkpoint: Checkpoint): void {
+  checkOptions(operation, checkpoint, KNOWN);
+  expectModel(operation, checkpoint.model);
+  expectOptimizer(operation, checkpoint.optimizer);
+  expectTokenizer(operation, checkpoint.tokenizer);
+}
+
 async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<void> {
+  await folder.save(await checkpointFiles(checkpoint));
+}
+
+/** The files of a checkpoint, with all values as they are now. */
+async function checkpointFiles(checkpoint: Checkpoint): Promise<NamedFile[]> {
   const { optimizer, run = { step: optimizer.stepsDone } } = checkpoint;
   const metadata = { format: "pt", step: String(run.step) };
   const files = await modelFiles(checkpoint, metadata);
   const state = await entriesOf(optimizerTensors(checkpoint));
-  await folder.save([
+  return [
     ...files,
     ["optimizer.safetensors", encodeSafetensors(state, { ...metadata, run: rememberedRun(run) })],
     ["run.json", jsonContent(run)],
-  ]);
+  ];
 }
 
 /** Whose state `loadOptimizerState` restores. */

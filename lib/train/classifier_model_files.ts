@@ -42,5 +42,5 @@ export async function classifierFiles(
       .map(([name, bytes]): NamedFile => [name, [bytes]]);
     return [...await adapterFiles(adapter, { base }, metadata), ...ofTokenizer, labels];
   }
-  return [...classifierModelFiles({ model, tokenizer }, metadata), labels];
+  return [...await classifierModelFiles({ model, tokenizer }, metadata), labels];
 }

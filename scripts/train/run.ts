@@ -9,7 +9,9 @@ import { print } from "../../lib/cli/output.ts";
 import { printSample } from "../../lib/cli/print_sample.ts";
 import { TrainingProgress } from "../../lib/cli/progress.ts";
 import {
+  beginCheckpoint,
   BestModel,
+  type Checkpoint,
   type CheckpointFolder,
   type Device,
   DivergenceError,
@@ -73,6 +75,8 @@ export class Run {
   readonly #startedAt: number;
   /** The step of the checkpoint in the folder, if there is one. */
   #savedStep: number | undefined;
+  /** The save of a new run, during its first step. */
+  #initialSave: Promise<void> = Promise.resolve();
   #validationLoss: number | undefined;
 
   private constructor(parts: RunParts, metrics: MetricsLog, best: BestModel) {
@@ -90,7 +94,10 @@ export class Run {
     this.#stopIfOutOfPatience();
   }
 
-  /** Describes the run, and saves a new one, so that it can be resumed from its first moment. */
+  /**
+   * Describes the run, and begins to save a new one, so that it can be resumed from its first
+   * moment.
+   */
   static async begin(parts: RunParts): Promise<Run> {
     const { plan } = parts;
     const best = await BestModel.open(plan.folder);
@@ -99,8 +106,7 @@ export class Run {
     const run = new Run(parts, metrics, best);
     if (parts.tensorboard) run.#events = await EventLog.open(plan.folder, run.#metrics.lines);
     run.#describe();
-    if (!plan.resume) await run.#save();
-    if (plan.force) await removeReplaced(plan.folder, run.#modelNames());
+    if (!plan.resume) await run.#beginInitialSave();
     return run;
   }
 
@@ -123,6 +129,7 @@ export class Run {
     else if (kind === "validation") await this.#evaluated(event);
     else if (kind === "sample") this.#progress.note(await this.sample(SAMPLE_TOKENS.training));
     else await this.#save();
+    if (kind !== "step") await this.#initialSave;
     await this.#parts.live?.handle(event, this.#progress.secondsLeft(step));
   }
 
@@ -146,6 +153,7 @@ export class Run {
   /** Says how to continue a run that was interrupted. */
   async reportStop(): Promise<void> {
     const { plan, trainer, live } = this.#parts;
+    await this.#initialSave;
     this.#progress.finish();
     await live?.end("stopped");
     print(
@@ -187,6 +195,7 @@ export class Run {
 
   /** The error to report for one that ended the loop; divergence becomes advice. */
   async failure(error: unknown): Promise<unknown> {
+    await this.#initialSave.catch(() => {}); // the first error is the one to report
     if (!(error instanceof DivergenceError)) return error;
     await this.#parts.live?.end("failed", error.message);
     return this.#diverged(error.message);
@@ -286,7 +295,25 @@ export class Run {
   }
 
   async #save(): Promise<void> {
-    const { plan, data, device, folder, trainer } = this.#parts;
+    const { folder, trainer: { stepsDone } } = this.#parts;
+    await this.#initialSave;
+    await this.#expectFinite(() => saveCheckpoint(folder, this.#checkpoint()));
+    this.#savedStep = stepsDone;
+  }
+
+  /** Reads what a new run saves; it is written while the first step is made. */
+  async #beginInitialSave(): Promise<void> {
+    const { folder, plan } = this.#parts;
+    const { saved } = await this.#expectFinite(() => beginCheckpoint(folder, this.#checkpoint()));
+    this.#initialSave = saved.then(async () => {
+      this.#savedStep = plan.step;
+      if (plan.force) await removeReplaced(plan.folder, this.#modelNames());
+    });
+    this.#initialSave.catch(() => {}); // reported by what waits for it
+  }
+
+  #checkpoint(): Checkpoint {
+    const { plan, data, device, trainer } = this.#parts;
     const { optimizer, stepsDone: step } = trainer;
     const run = runRecord(plan, {
       step,
@@ -295,13 +322,18 @@ export class Run {
       device: device.description,
       datasetPath: data.path,
     });
+    return { ...this.#model(), optimizer, run };
+  }
+
+  /** A weight that is not finite becomes advice. */
+  async #expectFinite<T>(save: () => Promise<T>): Promise<T> {
     try {
-      await saveCheckpoint(folder, { ...this.#model(), optimizer, run });
+      return await save();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw this.#diverged(`after step ${step} the model cannot be saved: ${error.message}`);
+      const { stepsDone } = this.#parts.trainer;
+      throw this.#diverged(`after step ${stepsDone} the model cannot be saved: ${error.message}`);
     }
-    this.#savedStep = step;
   }
 
   #sequencesSeen(): number {
