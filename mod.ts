@@ -341,6 +341,11 @@ export {
   type LoadAdapterOptions,
 } from "./lib/adapt/load_adapter.ts";
 export { saveAdapter, type SaveAdapterOptions } from "./lib/adapt/adapter_files.ts";
+export {
+  type AdapterOrigin,
+  type AdapterType,
+  loadAdapterOrigin,
+} from "./lib/adapt/adapter_origin.ts";
 export type { AdapterConfig, AdapterTask } from "./lib/adapt/adapter_config.ts";
 export { Attached, type TrainedReport } from "./lib/adapt/attached.ts";
 export {

@@ -8,7 +8,13 @@
 import { text } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import { loadAdapterConfig, openDevice, savePretrained, UserError } from "../mod.ts";
+import {
+  loadAdapterOrigin,
+  type LoraAdapter,
+  openDevice,
+  savePretrained,
+  UserError,
+} from "../mod.ts";
 import { openClassifier } from "./classify/open_classifier.ts";
 import { openModel } from "./generation/open_model.ts";
 
@@ -39,16 +45,22 @@ const command = {
 
 await runScript(command, async ({ flags: { out, base, revision }, positionals: [adapter] }) => {
   if (out === undefined) throw new UserError("expected --out DIR, the folder of the merged model");
-  const config = await userInput(() => loadAdapterConfig(adapter));
-  const place = base ?? config.base;
+  const { type, task, ...origin } = await userInput(() => loadAdapterOrigin(adapter));
+  const place = base ?? origin.base;
+  if (type !== "LORA") {
+    throw new UserError(
+      `${adapter}: it is vectors before every text (${type}), which no weight can hold; ` +
+        `use it with deno task sample ${place ?? "BASE"} --adapter ${adapter}`,
+    );
+  }
   if (place === undefined) {
     throw new UserError(`${adapter}: it does not name its base; give it with --base MODEL`);
   }
   const device = await openDevice({ device: "cpu" });
   const merging = { adapter, place, revision, out };
-  await (config.task === "SEQ_CLS" ? mergeClassifier(merging) : mergeModel(merging));
+  await (task === "SEQ_CLS" ? mergeClassifier(merging) : mergeModel(merging));
   print(`wrote ${out}: ${place} with ${adapter} merged into it`);
-  const command = config.task === "SEQ_CLS" ? `classify ${out} "some text"` : `sample ${out}`;
+  const command = task === "SEQ_CLS" ? `classify ${out} "some text"` : `sample ${out}`;
   print(`try   deno task ${command}`);
   device.close();
 });
@@ -63,7 +75,7 @@ interface Merging {
 
 async function mergeModel({ adapter, place, revision, out }: Merging): Promise<void> {
   const opened = await openModel(place, { weights: "f32", revision, adapter });
-  opened.adapter!.merge();
+  (opened.adapter as LoraAdapter).merge();
   opened.adapter!.detach();
   const { model, tokenizer, endTokens, beginToken } = opened;
   await userInput(() => savePretrained(out, { model, tokenizer, endTokens, beginToken }));

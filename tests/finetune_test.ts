@@ -1,6 +1,14 @@
 /** `deno task finetune` and `merge`, and `sample --adapter`, as real processes on a tiny model. */
 import assert from "node:assert/strict";
-import { loadAdapterConfig } from "../lib/adapt/load_adapter.ts";
+import {
+  attachPrefix,
+  attachPrompt,
+  loadAdapterConfig,
+  loadPretrained,
+  openDevice,
+  Random,
+  savePrompt,
+} from "../mod.ts";
 import { type Finished, line, run, scratchFolder, TINY } from "./support/command.ts";
 
 const ROWS = Array.from({ length: 24 }, (_, i) => ({
@@ -87,6 +95,40 @@ Deno.test("sample writes with an adapter and beside the base; merge saves both a
   const merged = await run("merge", line("tuned --out merged"), folder.path);
   assert.equal(merged.code, 0, merged.err);
   assert.equal(await text("merged"), adapted);
+});
+
+Deno.test("sample writes with a prompt or a prefix that is no LoRA; merge refuses it", async () => {
+  await using folder = await withBase();
+  const device = await openDevice({ device: "cpu", threads: 1 });
+  const { model } = await loadPretrained(`${folder.path}/base`);
+  for (const [kind, attach] of Object.entries({ prompt: attachPrompt, prefix: attachPrefix })) {
+    const prompt = attach(model, { tokens: 4 });
+    const [values] = prompt.parameters();
+    values.write(new Random(5).normals(values.size, 2));
+    await savePrompt(`${folder.path}/${kind}`, prompt, { base: `${folder.path}/base` });
+    prompt.detach();
+  }
+  device.close();
+  const greedy = line("--device cpu --temperature 0 --prompt 3+1= --max-new-tokens 6");
+  const text = async (...args: string[]) => {
+    const { code, out, err } = await run("sample", ["base", ...args, ...greedy], folder.path);
+    assert.equal(code, 0, err);
+    return out;
+  };
+  const alone = await text();
+  for (const kind of ["prompt", "prefix"]) {
+    const both = await text("--adapter", kind, "--side-by-side");
+    const [before, after] = both.split(`[with ${kind}]\n`);
+    assert.equal(before, `[base alone]\n${alone}\n`);
+    assert.notEqual(after, alone);
+    assert.equal(await text("--adapter", kind), after);
+    await text("--adapter", kind, "--weights", "int8");
+    refused(
+      await run("merge", line(`${kind} --out merged`), folder.path),
+      /^error: [^\n]*vectors before every text \(P\w+_TUNING\).* sample .*base --adapter/,
+    );
+    refused(await run("sample", [kind, "--device", "cpu"], folder.path), /base --adapter/);
+  }
 });
 
 Deno.test("finetune --method full writes a model, from which it continues", async () => {

@@ -256,7 +256,7 @@ for (const kind of ["prefix", "prompt"] as const) {
     await assert.rejects(() => loadPrompt(folder, other), /other weights/);
     const tries: [change: object, message: RegExp][] = [
       [{ num_virtual_tokens: 0 }, /num_virtual_tokens: expected a whole number from 1, got 0/],
-      [{ peft_type: "IA3" }, /peft_type: expected PREFIX_TUNING or PROMPT_TUNING, got "IA3"/],
+      [{ peft_type: "IA3" }, /peft_type: expected "PREFIX_TUNING" or "PROMPT_TUNING", got "IA3"/],
       [{ peft_type: "LORA" }, /load it with loadAdapter/],
       [{ task_type: "SEQ_CLS" }, /task_type: expected "CAUSAL_LM"/],
       [{ num_transformer_submodules: 2 }, /num_transformer_submodules: expected 1/],

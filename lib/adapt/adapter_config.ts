@@ -73,7 +73,7 @@ const MLX_KEYS = ["fine_tune_type", "lora_parameters", "lora_layers"];
 export function readAdapterConfig(text: string): AdapterConfig {
   const json = parseAdapterConfig(text);
   const fields = new ConfigFields(json);
-  expectLora(fields);
+  expectAdapterType(fields, ["LORA"]);
   for (const [name, value] of Object.entries(json)) {
     if (READ.includes(name) || NO_EFFECT.includes(name) || isOff(value)) continue;
     throw malformed(
@@ -145,9 +145,14 @@ export function parseAdapterConfig(text: string): Record<string, unknown> {
   throw malformed(`expected an object, got ${describe(json)}`);
 }
 
-function expectLora(fields: ConfigFields): void {
+/** The kind that a file names, one of `types`. SyntaxError for another one, or mlx-lm's file. */
+export function expectAdapterType<Type extends string>(
+  fields: ConfigFields,
+  types: readonly Type[],
+): Type {
   const type = fields.get("peft_type");
-  if (type === "LORA") return;
+  const known = types.find((each) => each === type);
+  if (known !== undefined) return known;
   if (type === undefined && MLX_KEYS.some((name) => fields.get(name) !== undefined)) {
     throw malformed(
       "it is mlx-lm's, whose adapters Folio does not read; convert it to PEFT's form",
@@ -157,7 +162,9 @@ function expectLora(fields: ConfigFields): void {
     ? "; loadPrompt loads learned prompts"
     : "";
   throw malformed(
-    `peft_type: expected "LORA", got ${type === undefined ? "none" : show(type)}${advice}`,
+    `peft_type: expected ${types.map((each) => show(each)).join(" or ")}, got ${
+      type === undefined ? "none" : show(type)
+    }${advice}`,
   );
 }
 
@@ -177,7 +184,8 @@ function readInitial(fields: ConfigFields): Pick<LoraChoices, "initial"> {
   );
 }
 
-function readOrigin(fields: ConfigFields): Pick<AdapterConfig, "base" | "task"> {
+/** The base and the task that a file names. */
+export function readOrigin(fields: ConfigFields): Pick<AdapterConfig, "base" | "task"> {
   const base = fields.get("base_model_name_or_path");
   const task = fields.get("task_type");
   if (task !== undefined && task !== "CAUSAL_LM" && task !== "SEQ_CLS") {

@@ -9,6 +9,7 @@
  */
 import { describe } from "../errors.ts";
 import { attempt, type Chunks, writeFileAtomically } from "../files.ts";
+import { ConfigFields } from "../hub/config_fields.ts";
 import { openRepository, PLACES } from "../hub/open_repository.ts";
 import { assertFinite, encodeSafetensors } from "../hub/safetensors.ts";
 import { headSizeOf } from "../nn/block_config.ts";
@@ -19,7 +20,13 @@ import { checkOptions } from "../options.ts";
 import { expectPlace, localPath } from "../place.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { VERSION } from "../version.ts";
-import { CONFIG_FILE, malformed, parseAdapterConfig, show } from "./adapter_config.ts";
+import {
+  CONFIG_FILE,
+  expectAdapterType,
+  malformed,
+  parseAdapterConfig,
+  show,
+} from "./adapter_config.ts";
 import { BASE_HASH, WEIGHTS_FILE } from "./adapter_files.ts";
 import { fingerprint } from "./fingerprint.ts";
 import {
@@ -170,17 +177,14 @@ function readConfig(text: string): Pick<VirtualTokens, "kind" | "count"> {
   const json = parseAdapterConfig(text);
   const { peft_type: type, task_type: task, num_virtual_tokens: count } = json;
   if (type === "LORA") throw malformed("it is a LoRA adapter; load it with loadAdapter");
-  if (typeof type !== "string" || !Object.hasOwn(TYPES, type)) {
-    const known = Object.keys(TYPES).join(" or ");
-    throw malformed(`peft_type: expected ${known}, got ${show(type)}`);
-  }
+  const known = expectAdapterType(new ConfigFields(json), ["PREFIX_TUNING", "PROMPT_TUNING"]);
   if (task !== undefined && task !== null && task !== "CAUSAL_LM") {
     throw malformed(`task_type: expected "CAUSAL_LM", got ${show(task)}`);
   }
   const sides = json.num_transformer_submodules ?? 1;
   if (sides !== 1) throw malformed(`num_transformer_submodules: expected 1, got ${show(sides)}`);
   if (typeof count === "number" && Number.isSafeInteger(count) && count > 0) {
-    return { kind: TYPES[type as keyof typeof TYPES], count };
+    return { kind: TYPES[known], count };
   }
   throw malformed(`num_virtual_tokens: expected a whole number from 1, got ${show(count)}`);
 }

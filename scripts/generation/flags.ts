@@ -74,7 +74,7 @@ export const modelFlags = group("Device and model", {
   ),
   adapter: text(
     undefined,
-    "LoRA adapter of the model: folder of a run, address, or name on the hub",
+    "LoRA adapter, prompt or prefix of the model: folder of a run, address, or name on the hub",
     {
       placeholder: "RUN",
       shownDefault: "",

@@ -9,9 +9,11 @@ import { userInput } from "../../lib/cli/run.ts";
 import {
   type GPT,
   holdsCheckpoint,
+  type LearnedPrompt,
   loadAdapter,
-  loadAdapterConfig,
+  loadAdapterOrigin,
   loadPretrained,
+  loadPrompt,
   type LoraAdapter,
   type Pretrained,
   quantize,
@@ -35,7 +37,7 @@ export interface OpenedModel {
   /** The token that begins its texts, if it has one. */
   readonly beginToken?: number;
   /** The adapter that was loaded onto it. */
-  readonly adapter?: LoraAdapter;
+  readonly adapter?: LoraAdapter | LearnedPrompt;
 }
 
 /** How `quantize` rounds to each type. */
@@ -72,8 +74,12 @@ export async function openModel(
   if (place === undefined) return await open(location, { ...options, weights });
   // An adapter is for the exact weights, which it compares.
   const opened = await open(location, { ...options, weights: "f32" });
-  const adapter = await userInput(() => loadAdapter(place, opened.model));
-  if (weights !== "f32") await quantize(opened.model, ROUNDINGS[weights]);
+  const { model } = opened;
+  const { type } = await userInput(() => loadAdapterOrigin(place));
+  const adapter = await userInput<LoraAdapter | LearnedPrompt>(() =>
+    type === "LORA" ? loadAdapter(place, model) : loadPrompt(place, model)
+  );
+  if (weights !== "f32") await quantize(model, ROUNDINGS[weights]);
   return { ...opened, adapter };
 }
 
@@ -81,7 +87,7 @@ export async function openModel(
 async function expectNoAdapter(location: string): Promise<void> {
   const holds = (name: string) => Deno.stat(`${location}/${name}`).then(() => true, () => false);
   if (!await holds("adapter_config.json") || await holds("config.json")) return;
-  const { base = "BASE" } = await userInput(() => loadAdapterConfig(location));
+  const { base = "BASE" } = await userInput(() => loadAdapterOrigin(location));
   throw new UserError(
     `${location}: it is an adapter, not a model; give its base, and the adapter beside it: ` +
       `${base} --adapter ${location}`,
