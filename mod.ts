@@ -389,6 +389,7 @@ export { type PointHook, Points } from "./lib/nn/points.ts";
 
 // Generation
 export { generate } from "./lib/generate/generate.ts";
+export { type StreamOptions, streamText } from "./lib/generate/stream_text.ts";
 export type {
   Generated,
   GenerationOptions,

@@ -8,6 +8,7 @@ import { formatItems } from "../lib/cli/numbers.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError } from "../lib/cli/run.ts";
 import { type LessonHeading, type Level, tableLines } from "../lib/lesson/mod.ts";
+import { lesson as meetAModel } from "./lessons/00_meet_a_model.ts";
 import { lesson as attention } from "./lessons/01_attention.ts";
 import { lesson as sequenceToSequence } from "./lessons/02_sequence_to_sequence.ts";
 import { lesson as queriesKeysValues } from "./lessons/03_queries_keys_values.ts";
@@ -23,6 +24,7 @@ import { lesson as classifying } from "./lessons/12_classifying.ts";
 import { lesson as prefixPromptAdapters } from "./lessons/13_prefix_prompt_adapters.ts";
 
 const LESSONS = [
+  meetAModel,
   attention,
   sequenceToSequence,
   queriesKeysValues,
@@ -42,14 +44,17 @@ const LEVELS: Level[] = ["beginner", "intermediate", "advanced"];
 const list = {
   name: "deno task lessons",
   summary: "Lists the lessons, from a dot product to a language model. `deno task lesson NUMBER` " +
-    "runs one, and takes --answers, --out and --help.",
+    "runs one, and takes --answers, --html, --notebook and --help.",
   flags: {
     level: choice("advanced", "show the path to follow", { choices: LEVELS, shownDefault: "" }),
   },
   positionals: { name: "NUMBER", meaning: "lesson to run", max: 1 },
   examples: [
+    ["deno task lesson 0", "meet a trained model"],
     ["deno task lesson 1", "run lesson 1"],
     ["deno task lesson 1 --answers", "with its code tasks answered"],
+    ["deno task lesson 1 --html", "as a web page"],
+    ["deno task lesson 1 --notebook", "as a notebook for Deno's Jupyter kernel"],
     ["deno task lessons --level beginner", "the path for a beginner"],
   ] as const,
 };
@@ -71,7 +76,7 @@ else {
   await runScript(list, ({ flags, given, positionals: [number] }) => {
     if (number !== undefined) {
       throw new UserError(
-        `lesson ${number}: expected a number from 1 to ${LESSONS.length} as the first argument`,
+        `lesson ${number}: expected a number from 0 to ${LESSONS.length - 1} as the first argument`,
       );
     }
     const level = given.has("level") ? flags.level : undefined;

@@ -19,12 +19,12 @@ import {
   openDevice,
   openingTokens,
   type SamplingDefaults,
+  streamText,
   type Tokenizer,
   UserError,
 } from "../mod.ts";
 import { modelFlags, samplingFlags, samplingOptions } from "./generation/flags.ts";
 import { type OpenedModel, openModel } from "./generation/open_model.ts";
-import { streamText } from "./generation/stream_text.ts";
 
 const flags = {
   model: text(undefined, "the same as MODEL alone", { placeholder: "MODEL", shownDefault: "" }),

@@ -79,13 +79,16 @@ Deno.test("the result of a usual mistake is reported with its hint", async () =>
 });
 
 Deno.test("a lesson's text is wrapped, and its tables are aligned", () => {
-  const text = paragraphs(`
+  const text = paragraphs(
+    `
     ${"word ".repeat(30)}
       weights = softmax(scores)
     end
 
     next
-  `);
+  `,
+    88,
+  );
   const lines = text.split("\n");
   assert.ok(lines.every((line) => line.length <= 88));
   assert.deepEqual(lines.slice(-4), ["  weights = softmax(scores)", "end", "", "next"]);

@@ -5,17 +5,23 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { Flags } from "../lib/cli/flags.ts";
-import { type Lesson, LessonPage } from "../lib/lesson/lesson.ts";
+import type { Lesson } from "../lib/lesson/lesson.ts";
+import { LessonPage } from "../lib/lesson/lesson_page.ts";
+import type { PageWriter } from "../lib/lesson/writer.ts";
 import { checkTask, type Task, type TaskOutcome } from "../lib/lesson/task.ts";
 import { useDevice } from "../lib/device/current_device.ts";
 import { runByFile, runByUrl, type ScriptResult, serveTree } from "./support/by_url.ts";
 import { sharedDevice } from "./support/devices.ts";
+import { RecordedOutput } from "./support/recorded_output.ts";
 import { emptyRegistry } from "./support/npm_registry.ts";
 
 const PUBLIC = "https://raw.githubusercontent.com/folio-deno/folio/main/";
 const folder = fileURLToPath(new URL("../scripts/lessons/", import.meta.url));
 const LESSONS = [...Deno.readDirSync(folder)].map(({ name }) => name)
   .filter((name) => /^\d\d_\w+\.ts$/.test(name)).sort();
+
+/** The first lesson with a code task. */
+const ATTENTION = "01_attention.ts";
 
 /** Flags that shorten the lessons which train a model. */
 const QUICK: Record<string, string[]> = {
@@ -81,7 +87,24 @@ for (const name of LESSONS) {
   });
 }
 
-const QUIET = { answers: false, out: "" };
+/** A writer that shows nothing. */
+class QuietWriter implements PageWriter {
+  readonly output = new RecordedOutput();
+  begin(): void {}
+  section(): void {}
+  text(): void {}
+  table(): void {}
+  sample(): void {}
+  task(): void {}
+  figure(): Promise<void> {
+    return Promise.resolve();
+  }
+  end(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const QUIET = { writer: new QuietWriter() };
 
 /**
  * A page that shows nothing and tests each task with its answer, and with a function that gives
@@ -89,13 +112,6 @@ const QUIET = { answers: false, out: "" };
  */
 class CheckingPage extends LessonPage {
   readonly outcomes: [task: string, answer: TaskOutcome, nothing: TaskOutcome][] = [];
-  override section(): void {}
-  override say(): void {}
-  override table(): void {}
-  override sample(): void {}
-  override save(): Promise<void> {
-    return Promise.resolve();
-  }
   override async task<Solution>({ name, answer, test }: Task<Solution>): Promise<Solution> {
     const nothing = (() => undefined) as Solution;
     this.outcomes.push([name, await checkTask(answer, test), await checkTask(nothing, test)]);
@@ -104,15 +120,20 @@ class CheckingPage extends LessonPage {
 }
 
 Deno.test("with --answers a lesson shows the answer, and continues with it", async () => {
-  const { code, stdout, stderr } = await runLesson(LESSONS[0], ["--answers"]);
-  assert.equal(code, 0, stderr);
-  assert.match(stdout, /^ {8}function dotProductAnswer\(/m);
-  assert.match(stdout, /^ {8}the answer passes the test$/m);
+  for (const args of [["--answers"], ["--answer", "dotProductAttention"]]) {
+    const { code, stdout, stderr } = await runLesson(ATTENTION, args);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^ {8}function dotProductAnswer\(hiddenStates: Tensor, /m);
+    assert.match(stdout, /^ {8}the answer passes the test$/m);
+  }
+  const other = await runLesson(ATTENTION, ["--answer", "maskedAttention"]);
+  assert.equal(other.code, 2);
+  assert.match(other.stderr, /the tasks of this lesson are dotProductAttention/);
 });
 
 /** The first lesson with another body for its task. */
 async function solved(body: string): Promise<string> {
-  const text = await Deno.readTextFile(folder + LESSONS[0]);
+  const text = await Deno.readTextFile(folder + ATTENTION);
   const stub = "return notWritten(hiddenStates, previousState, matmul, softmax);";
   assert.ok(text.includes(stub));
   return text.replace(stub, body);
@@ -146,7 +167,8 @@ Deno.test("a copy of a single lesson, in an empty folder, runs by Folio's addres
     const throwing = await run(
       await solved("return dotProductAnswer(previousState, matmul(hiddenStates, tensor([[1]])));"),
     );
-    assert.match(throwing, /^ {8}it threw: TypeError: matmul: .* \(mine.ts, line \d+\)$/m);
+    assert.match(throwing, /^ {8}it threw: TypeError: matmul: .* \(mine\.ts:\d+\)$/m);
+    assert.match(throwing, /^task {4}dotProductAttention {2}\(mine\.ts:36\)$/m);
     const right = await run(await solved("return dotProductAnswer(hiddenStates, previousState);"));
     assert.match(right, /^ {8}right: it passes the test$/m);
     assert.match(right, /1 of 1 code tasks solved/);
@@ -235,12 +257,12 @@ Deno.test("the list of lessons holds them all and shows a path for each level", 
 });
 
 Deno.test("a lesson that does not exist, or a flag, is the user's mistake: one line and exit code 2", async () => {
-  for (const args of [["42"], ["0"], ["first"], ["1", "--answrs"], ["--answers", "1"]]) {
+  for (const args of [["42"], ["-1"], ["first"], ["1", "--answrs"], ["--answers", "1"]]) {
     const { code, stdout, stderr } = await runByFile("scripts/lesson.ts", args, { permissions });
     assert.equal(code, 2, `${args}`);
     assert.equal(stdout, "");
     assert.match(stderr, /^error: .*\n$/m, stderr);
   }
   const { stderr } = await runByFile("scripts/lesson.ts", ["42"]);
-  assert.match(stderr, /lesson 42: expected a number from 1 to \d+/);
+  assert.match(stderr, /lesson 42: expected a number from 0 to \d+/);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { inflateSync } from "node:zlib";
+import { roundNumbers } from "../lib/plot/color_scale.ts";
 import { spread, visibleToken } from "../lib/plot/labels.ts";
 import { element, escape } from "../lib/plot/markup.ts";
 import { pngDataUrl } from "../lib/plot/png.ts";
@@ -87,13 +88,80 @@ Deno.test("ramps run from end to end and clamp", () => {
   assert.equal(hex(diverging(0.5)), "#f7f7f7");
 });
 
+Deno.test("color bars have round numbers within their range", () => {
+  assert.deepEqual(roundNumbers(-1, 1, 5), [-1, -0.5, 0, 0.5, 1]);
+  assert.deepEqual(roundNumbers(0, 0.2837, 5), [0, 0.1, 0.2]);
+  assert.equal(roundNumbers(0.3, 0.9, 3).length, 3);
+});
+
+/** The shares of linear light of a color. */
+function linear(color: Color): [number, number, number] {
+  return color.map((part) =>
+    part <= 0.04045 * 255 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4
+  ) as [number, number, number];
+}
+
+function luminance(color: Color): number {
+  const [red, green, blue] = linear(color);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+function colorOfHex(text: string): Color {
+  return [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16)) as unknown as Color;
+}
+
+/** Full color vision, protanopia and deuteranopia, on linear light (Machado and others, 2009). */
+const VISIONS = {
+  full: [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+  protanopia: [
+    [0.152286, 1.052583, -0.204868],
+    [0.114503, 0.786281, 0.099216],
+    [-0.003882, -0.048116, 1.051998],
+  ],
+  deuteranopia: [
+    [0.367322, 0.860646, -0.227968],
+    [0.280085, 0.672501, 0.047413],
+    [-0.01182, 0.04294, 0.968881],
+  ],
+};
+
+/** A color as one sees it, in OKLab (Ottosson, 2020). */
+function seen(color: Color, vision: number[][]): number[] {
+  const light = linear(color);
+  const times = (matrix: number[][], values: number[]) =>
+    matrix.map((row) => row.reduce((sum, x, i) => sum + x * values[i], 0));
+  const rgb = times(vision, light).map((x) => Math.max(0, Math.min(1, x)));
+  const cones = times([
+    [0.4122214708, 0.5363325363, 0.0514459929],
+    [0.2119034982, 0.6806995451, 0.1073969566],
+    [0.0883024619, 0.2817188376, 0.6299787005],
+  ], rgb).map(Math.cbrt);
+  return times([
+    [0.2104542553, 0.793617785, -0.0040720468],
+    [1.9779984951, -2.428592205, 0.4505937099],
+    [0.0259040371, 0.7827717662, -0.808675766],
+  ], cones);
+}
+
+Deno.test("the colors of series differ for color-blind readers, and are readable as text", () => {
+  for (const { series, background } of Object.values(THEMES)) {
+    const colors = series.map(colorOfHex);
+    const ground = luminance(colorOfHex(background));
+    for (const [i, color] of colors.entries()) {
+      const [high, low] = [ground, luminance(color)].sort((a, b) => b - a);
+      assert.ok((high + 0.05) / (low + 0.05) >= 4.5, series[i]);
+      for (const [name, vision] of Object.entries(VISIONS)) {
+        for (const other of colors.slice(i + 1)) {
+          const [a, b] = [seen(color, vision), seen(other, vision)];
+          const distance = Math.hypot(...a.map((x, axis) => x - b[axis]));
+          assert.ok(distance > 0.08, `${name}: ${series[i]} and ${hex(other)}: ${distance}`);
+        }
+      }
+    }
+  }
+});
+
 Deno.test("numbers in cells have the contrast that WCAG asks for", () => {
-  const luminance = (color: Color) => {
-    const [red, green, blue] = color.map((part) =>
-      part <= 0.04045 * 255 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4
-    );
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  };
   for (const { sequential, diverging } of Object.values(THEMES)) {
     for (let i = 0; i <= 100; i++) {
       for (const color of [sequential(i / 100), diverging(i / 100)]) {

@@ -1,9 +1,16 @@
 import { UserError } from "../lib/errors.ts";
 import assert from "node:assert/strict";
+import { inflateSync } from "node:zlib";
 import { attentionFigure, maskFigure } from "../lib/plot/attention.ts";
 import { attentionGridFigure } from "../lib/plot/attention_grid.ts";
 import { adapterFigure } from "../lib/plot/adapter.ts";
 import { confusionFigure } from "../lib/plot/confusion.ts";
+import {
+  blockFigure,
+  modelFigure,
+  queryKeyValueFigure,
+  tokensFigure,
+} from "../lib/plot/diagrams.ts";
 import { embeddingFigure } from "../lib/plot/embedding.ts";
 import type { Figure } from "../lib/plot/figure.ts";
 import { learningRateFigure } from "../lib/plot/learning_rate.ts";
@@ -12,6 +19,7 @@ import { methodsFigure } from "../lib/plot/methods.ts";
 import { nextTokenFigure } from "../lib/plot/next_token.ts";
 import { positionsFigure } from "../lib/plot/positions.ts";
 import { seedsFigure } from "../lib/plot/seeds.ts";
+import { THEMES } from "../lib/plot/theme.ts";
 import { assertWellFormed, elements, texts } from "./support/svg.ts";
 
 const NASTY = `<script>alert("1")</script> & 'x' ]]> \x00\x1b\ud800`;
@@ -47,6 +55,11 @@ function figures(theme: "light" | "dark", title = "A title"): Record<string, Fig
       layers: 2,
       heads: 2,
       queries: 2,
+      ...options,
+    }),
+    widePositions: positionsFigure(new Float32Array(1400), {
+      positions: 2,
+      width: 700,
       ...options,
     }),
     positions: positionsFigure([0, 1, 0, 1], { positions: 2, width: 2, ...options }),
@@ -218,6 +231,52 @@ Deno.test("a wrong shape is named", () => {
   assert.throws(() => attentionGridFigure(new Float32Array(16), shape), TypeError);
 });
 
+Deno.test("wide positions show sines and cosines apart, and only colors of single numbers", async () => {
+  // Sines are all 1 and cosines all −1: an average would be 0.
+  const [positions, width] = [4, 3000];
+  const values = Float32Array.from({ length: positions * width }, (_, i) => i % 2 === 0 ? 1 : -1);
+  const svg = await positionsFigure(values, { positions, width }).toSVG();
+  const pictures = [...svg.matchAll(/base64,([^"]+)"/g)].map(([, data]) => data);
+  assert.equal(pictures.length, 2);
+  const colors = pictures.map((data) => new Set(pngColors(Uint8Array.fromBase64(data))));
+  assert.deepEqual(colors.map(({ size }) => size), [1, 1]);
+  assert.notDeepEqual(colors[0], colors[1]);
+});
+
+/** The colors of an image as png.ts writes it. */
+function pngColors(png: Uint8Array): string[] {
+  const start = png.findIndex((_, i) => String.fromCharCode(...png.subarray(i, i + 4)) === "IDAT");
+  const view = new DataView(png.buffer, png.byteOffset);
+  const raw = inflateSync(png.subarray(start + 4, start + 4 + view.getUint32(start - 4)));
+  const stride = 3 * view.getUint32(16) + 1;
+  return Array.from({ length: raw.length / stride }, (_, row) => {
+    return [...raw.subarray(row * stride + 1, (row + 1) * stride)];
+  }).flatMap((row) => row.flatMap((_, i) => i % 3 === 0 ? [row.slice(i, i + 3).join()] : []));
+}
+
+Deno.test("the prompt is written above the next tokens", async () => {
+  const svg = await nextTokenFigure([{ token: "a", probability: 1 }], { prompt: "to\nbe" }).toSVG();
+  assert(texts(svg).includes("after “to↵be”"), svg);
+});
+
+Deno.test("diagrams need no package, and both themes fill the whole figure", async () => {
+  const figures = [
+    queryKeyValueFigure(),
+    blockFigure({ norm: "post" }),
+    modelFigure(),
+    tokensFigure({ tokens: ["to", " be"], ids: [5, 9] }),
+  ];
+  for (const figure of figures) {
+    for (const theme of ["light", "dark"] as const) {
+      const svg = await figure.toSVG(theme);
+      const [, width, height] = /width="(\d+)" height="(\d+)"/.exec(svg)!;
+      assert(svg.includes(`viewBox="0 0 ${width} ${height}"`), svg.slice(0, 200));
+      assert(svg.includes(`fill="${THEMES[theme].background}"`));
+    }
+  }
+  assert.throws(() => tokensFigure({ tokens: ["a"], ids: [] }), RangeError);
+});
+
 Deno.test("a mask fills the cells that may be attended to", async () => {
   const svg = await maskFigure([[true, false], [true, true]], { queries: ["a", "b"] }).toSVG();
   const fills = [...svg.matchAll(/<rect [^>]*fill="(#\w+)"[^>]*\/>/g)].map(([, fill]) => fill);
@@ -274,7 +333,7 @@ Deno.test("top-p keeps the fewest tokens that reach it", async () => {
   assert.throws(() => nextTokenFigure(bars, { topP: 2 }), RangeError);
 });
 
-Deno.test("labels of points do not overlap; the ones without room are counted", async () => {
+Deno.test("labels of points do not overlap, and none is dropped", async () => {
   const points = Array.from({ length: 60 }, (_, index) => {
     return { label: `word${index}`, x: Math.sin(index * 7), y: Math.cos(index * index) };
   });
@@ -286,8 +345,11 @@ Deno.test("labels of points do not overlap; the ones without room are counted", 
       assert(apart, `${a.text} and ${b.text}`);
     }
   }
-  const hidden = 60 - labels.length;
-  assert(hidden > 1 && texts(svg).includes(`${hidden} labels omitted for lack of room`));
+  assert.equal(labels.length, 60);
+  const grouped = points.map((point, i) => ({ ...point, group: `g${i % 4}` }));
+  const drawn = await embeddingFigure(grouped).toSVG();
+  const shapes = new Set([...drawn.matchAll(/<path d="([^"]+)" transform/g)].map(([, d]) => d));
+  assert.equal(shapes.size, 4);
   assert.throws(() => embeddingFigure([{ label: "a", x: NaN, y: 0 }]), RangeError);
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runSample } from "../scripts/generation/run_sample.ts";
+import { runSample } from "../lib/lesson/run_sample.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { WordTokenizer } from "../lib/text/word_tokenizer.ts";

@@ -104,7 +104,7 @@ Deno.test("word vectors: a word of zeros is similar to nothing", () => {
 
 Deno.test("word vectors: the table that ships knows kings and cities, and attends by meaning", async () => {
   const table = await loadWordVectors();
-  assert.deepEqual([table.words.length, table.width], [4002, 100]);
+  assert.deepEqual([table.words.length, table.width], [4096, 100]);
   assert.equal(table.analogy("man", "king", "woman")[0].word, "queen");
   assert.equal(table.analogy("france", "paris", "germany")[0].word, "berlin");
   const words = ["king", "queen", "royalty", "food", "apple", "pear", "computers"];
@@ -137,7 +137,8 @@ Deno.test({
   ignore: glove === undefined,
   async fn() {
     const [exact, shipped] = [parseWordVectors(glove!), await loadWordVectors()];
-    assert.deepEqual(shipped.words, exact.words);
+    // After them come the words that were added later.
+    assert.deepEqual(shipped.words.slice(0, exact.words.length), exact.words);
     for (let row = 0; row < exact.words.length; row++) {
       const part = [100 * row, 100 * row + 100] as const;
       const [a, b] = [exact.values.subarray(...part), shipped.values.subarray(...part)];

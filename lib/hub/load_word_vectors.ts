@@ -11,7 +11,7 @@ import type { WordVectors } from "./word_vectors.ts";
 
 /**
  * Loads word vectors: from a path or a `file:`, `http:` or `https:` address of a file as GloVe or
- * word2vec write it, or, without a place, the 4,002 that ship: frequent English words in lower
+ * word2vec write it, or, without a place, the 4,096 that ship: frequent English words in lower
  * case, of width 100, from GloVe 6B (PDDL 1.0), rounded to 8 bits a value.
  *
  * ```ts

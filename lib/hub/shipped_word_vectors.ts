@@ -15,7 +15,7 @@ const PUBLISHED = "https://raw.githubusercontent.com/folio-deno/folio/main/data/
 
 let loading: Promise<WordVectors> | undefined;
 
-/** The 4,002 word vectors that ship; see `loadWordVectors`. */
+/** The 4,096 word vectors that ship; see `loadWordVectors`. */
 export function shippedWordVectors(): Promise<WordVectors> {
   loading ??= table().then(unpack).catch((error) => {
     loading = undefined; // a network that fails once may be back

@@ -2,27 +2,27 @@
  * Lessons: programs that explain, draw, and set code tasks for the reader to solve.
  *
  * A lesson is one file that runs alone, by path or by URL, and imports mod.ts beside this one.
- * task.ts runs the tasks' tests, page.ts lays out text.
+ * lesson_page.ts is what its content is shown on: the terminal, a page, or a notebook.
  *
  * @module
  */
 import { openDevice } from "../ops/open_device.ts";
-import type { Device } from "../device/device.ts";
-import type { Figure } from "../plot/figure.ts";
-import { choice, type Flags, type FlagValues, integer, text, toggle } from "../cli/flags.ts";
+import { choice, type Flags, type FlagValues, group, integer, text, toggle } from "../cli/flags.ts";
 import { print, stderr, stdout } from "../cli/output.ts";
 import type { Parsed } from "../cli/parse.ts";
 import { runScript, UserError } from "../cli/run.ts";
-import { printSample } from "../cli/print_sample.ts";
-import { paragraphs, tableLines } from "./page.ts";
-import { checkTask, type Task } from "./task.ts";
+import { writeText } from "../cli/write_text.ts";
+import { LessonPage } from "./lesson_page.ts";
+import { LessonSource } from "./source.ts";
+import { TerminalWriter } from "./terminal.ts";
+import type { PageHead, PageWriter } from "./writer.ts";
 
 /** The reader of a lesson: new to its subject, familiar with it, or working with it. */
 export type Level = "beginner" | "intermediate" | "advanced";
 
 /** Title and other facts of a lesson. */
 export interface LessonHeading<Specification extends Flags> {
-  /** Number of the lesson, from 1. */
+  /** Number of the lesson, from 0. */
   readonly number: number;
   /** Title, which is printed first. */
   readonly title: string;
@@ -40,11 +40,27 @@ export interface LessonHeading<Specification extends Flags> {
 
 /** The flags of every lesson. */
 const LESSON_FLAGS = {
-  answers: toggle(false, "show the answers of the code tasks and continue with them"),
-  out: text("figures", "folder for the figures", { placeholder: "DIR" }),
-  device: choice("auto", "device to compute on", { choices: ["auto", "webgpu", "cpu"] }),
-  threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
+  answers: toggle(false, "show the answers of all code tasks and continue with them"),
+  answer: text(undefined, "show the answer of this code task alone", {
+    placeholder: "TASK",
+    shownDefault: "",
+  }),
+  ...group("Output", {
+    html: toggle(false, "write the lesson as one web page, light and dark, instead of printing it"),
+    notebook: toggle(false, "write it as a Jupyter notebook for Deno's kernel, without running it"),
+    out: text(undefined, "folder for the figures, the page or the notebook", {
+      placeholder: "DIR",
+      shownDefault: "figures; for a page or a notebook the working folder",
+    }),
+  }),
+  ...group("Device", {
+    device: choice("auto", "device to compute on", { choices: ["auto", "webgpu", "cpu"] }),
+    threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
+  }),
 };
+
+/** Values of the flags of every lesson. */
+type LessonFlags = FlagValues<typeof LESSON_FLAGS>;
 
 /** A lesson's content: it prints, draws and sets tasks through the page that it receives. */
 export type LessonBody<Specification extends Flags> = (
@@ -89,129 +105,78 @@ export class Lesson<Specification extends Flags = Record<never, never>> {
       flags: { ...LESSON_FLAGS, ...own } as typeof LESSON_FLAGS & Specification,
     };
     const main = async ({ flags }: Parsed<typeof command.flags>) => {
-      const { answers, out, device: kind, threads } = flags as FlagValues<typeof LESSON_FLAGS>;
-      const device = await openDevice({ device: kind, threads });
-      print(`Lesson ${number}: ${title}`);
-      print(`level   ${level}, ${duration(minutes)}`);
-      print(`device  ${device.description}`);
-      const page = new LessonPage(this.heading, device, { answers, out });
-      await this.body(page, flags as FlagValues<Specification>);
-      page.end();
-      device.close();
+      const common = flags as LessonFlags;
+      const source = await LessonSource.read(this.heading.url);
+      this.#expectAnswer(common, source);
+      if (common.notebook) await this.#writeNotebook(source, flags as FlagValues<Specification>);
+      else await this.#show(source, flags as LessonFlags & FlagValues<Specification>);
     };
     await runScript(command, main, { args, stdout, stderr, exit: Deno.exit });
   }
-}
 
-/** The output of a lesson: text, tables, figures and tasks, in order. */
-export class LessonPage {
-  readonly #heading: LessonHeading<Flags>;
-  readonly #options: { readonly answers: boolean; readonly out: string };
-  readonly #solved: boolean[] = [];
-
-  /** Creates the page of a lesson that computes on an open device. */
-  constructor(
-    heading: LessonHeading<Flags>,
-    readonly device: Device,
-    options: { readonly answers: boolean; readonly out: string },
-  ) {
-    this.#heading = heading;
-    this.#options = options;
+  /** Runs the lesson and shows it. */
+  async #show(
+    source: LessonSource,
+    flags: LessonFlags & FlagValues<Specification>,
+  ): Promise<void> {
+    const { answers, answer, device: kind, threads } = flags as LessonFlags;
+    const device = await openDevice({ device: kind, threads });
+    const writer = await this.#writer(flags);
+    writer.begin(this.#head(device.description));
+    const page = new LessonPage(this.heading, device, {
+      writer,
+      source,
+      answers: answers ? "all" : answer === undefined ? undefined : { task: answer },
+    });
+    await this.body(page, flags);
+    await page.end();
+    device.close();
   }
 
-  /** Prints a heading. */
-  section(title: string): void {
-    print(`\n${title}\n${"-".repeat(title.length)}`);
+  async #writer({ html, out }: LessonFlags): Promise<PageWriter> {
+    if (!html) return new TerminalWriter(out ?? "figures");
+    const { HtmlWriter } = await import("./html.ts");
+    return new HtmlWriter(this.#file(out, "html"));
   }
 
-  /**
-   * Prints text, wrapped; an empty line separates paragraphs, and lines that start with two spaces
-   * stay as they are.
-   */
-  say(text: string): void {
-    print("\n" + paragraphs(text));
+  async #writeNotebook(source: LessonSource, flags: FlagValues<Specification>): Promise<void> {
+    const { notebookOf } = await import("./notebook.ts");
+    const path = this.#file((flags as LessonFlags).out, "ipynb");
+    const own = Object.keys(this.heading.flags ?? {}).map((name) => {
+      return [name, (flags as Record<string, unknown>)[name]] as const;
+    });
+    const notebook = notebookOf(source.text, {
+      ...this.#head(),
+      url: this.heading.url,
+      flags: own,
+    });
+    await writeText(path, JSON.stringify(notebook, undefined, 1) + "\n");
+    print(`wrote ${path}; open it with Jupyter and Deno's kernel (deno jupyter --install)`);
   }
 
-  /**
-   * Prints rows of texts and numbers in columns. Numbers have three decimals unless they are whole.
-   */
-  table(rows: readonly (readonly (string | number)[])[]): void {
-    print("\n" + tableLines(rows).join("\n"));
+  #head(device?: string): PageHead {
+    const { number, title, level, minutes } = this.heading;
+    const facts: [string, string][] = [["level", `${level}, ${duration(minutes)}`]];
+    if (device !== undefined) facts.push(["device", device]);
+    return { number, title, facts };
   }
 
-  /** Prints a prompt and a model's continuation of it, each in its color. */
-  sample(prompt: string, continuation: string): void {
-    print("");
-    printSample(prompt, continuation);
+  /** Path of the page or notebook. */
+  #file(out: string | undefined, extension: string): string {
+    const name = this.heading.url.split("/").at(-1)!.replace(/\.\w+$/, "");
+    return `${out === undefined ? "" : `${out}/`}${name}.${extension}`;
   }
 
-  /** Writes a figure as `NUMBER-NAME.svg` into the folder of figures and prints its path. */
-  async save(name: string, figure: Figure): Promise<void> {
-    const { out } = this.#options;
-    const path = `${out}/${String(this.#heading.number).padStart(2, "0")}-${name}.svg`;
-    try {
-      await figure.toSVG();
-    } catch (error) {
-      // Without the network the packages that draw cannot be downloaded; the lesson continues.
-      if (!(error instanceof UserError)) throw error;
-      return print(`\nfigure  ${path} is left out: ${error.message}`);
-    }
-    await Deno.mkdir(out, { recursive: true });
-    await figure.save(path);
-    print(`\nfigure  ${path}`);
-  }
-
-  /**
-   * Tests the stub of a code task and prints the outcome; returns the stub if it is right,
-   * otherwise the answer, so that the lesson can continue. With `--answers` the answer is shown,
-   * tested and returned.
-   */
-  async task<Solution>(task: Task<Solution>): Promise<Solution> {
-    const { answers } = this.#options;
-    print(`\ntask    ${task.name}`);
-    if (answers) print(indented(String(task.answer)));
-    const outcome = await checkTask(answers ? task.answer : task.stub, task.test);
-    this.#solved.push(outcome.kind === "right");
-    switch (outcome.kind) {
-      case "right":
-        print(answers ? "        the answer passes the test" : "        right: it passes the test");
-        return answers ? task.answer : task.stub;
-      case "not written yet":
-        print("        not written yet: fill it in and run the lesson again");
-        print("        (--answers shows an answer; the lesson continues with that one)");
-        break;
-      case "wrong":
-        print(`        wrong: ${outcome.message}`);
-        break;
-      case "it threw":
-        print(`        it threw: ${outcome.message}${this.#place(outcome.error)}`);
-    }
-    return task.answer;
-  }
-
-  /** Prints how many tasks are solved. */
-  end(): void {
-    const solved = this.#solved.filter(Boolean).length;
-    const file = this.#heading.url.split("/").at(-1);
-    print("");
-    if (this.#solved.length > 0 && !this.#options.answers) {
-      print(`${solved} of ${this.#solved.length} code tasks solved; they are in ${file}`);
-    }
-  }
-
-  /** The line of the lesson at which an error was thrown. */
-  #place({ stack = "" }: Error): string {
-    const { url } = this.#heading;
-    const at = stack.indexOf(`${url}:`);
-    const line = at < 0 ? "" : /^\d+/.exec(stack.slice(at + url.length + 1))?.[0];
-    return line ? ` (${url.split("/").at(-1)}, line ${line})` : "";
+  /** Refuses the name of an answer that the lesson does not have. */
+  #expectAnswer({ answer }: LessonFlags, source: LessonSource): void {
+    const names = [...source.text.matchAll(/^\s+name: "(\w+)",\n\s+stub:/gm)].map(([, name]) =>
+      name
+    );
+    if (answer === undefined || names.length === 0 || names.includes(answer)) return;
+    throw new UserError(`--answer ${answer}: the tasks of this lesson are ${names.join(", ")}`);
   }
 }
 
 function duration(minutes: number): string {
   return `about ${minutes} minutes`;
-}
-
-function indented(text: string): string {
-  return text.split("\n").map((line) => line && `        ${line}`).join("\n");
 }

@@ -1,6 +1,6 @@
 /**
  * Imports of a lesson besides ../../mod.ts and ../plot/mod.ts: the lesson with its page and flags,
- * code tasks with their tests, and functions only for teaching.
+ * code tasks with their tests, a trained model, and functions only for teaching.
  *
  * This module needs Deno: a lesson is a program for the terminal.
  *
@@ -37,8 +37,13 @@
  */
 
 // A lesson and its page
-export { Lesson, type LessonBody, type LessonHeading, LessonPage, type Level } from "./lesson.ts";
+export { Lesson, type LessonBody, type LessonHeading, type Level } from "./lesson.ts";
+export { LessonPage, type PageHeading, type PageOptions } from "./lesson_page.ts";
+export type { PageHead, PageWriter, Rows, TestedTask } from "./writer.ts";
+export { type FunctionSource, LessonSource } from "./source.ts";
 export { tableLines } from "./page.ts";
+export { notebookPage } from "./notebook_writer.ts";
+export type { Output } from "../cli/output.ts";
 export { choice, integer, number, text, toggle } from "../cli/flags.ts";
 export type { Flag, Flags, FlagValues, NumberOptions, ShownOptions } from "../cli/flags.ts";
 export type { NumberLimits } from "../rules.ts";
@@ -53,7 +58,9 @@ export {
   WrongAnswer,
 } from "./expect.ts";
 
-// Words and texts for training
+// Models, words and texts for training
+export { runSample, type RunSampleOptions } from "./run_sample.ts";
+export { SHIPPED_RUN } from "./shipped_run.ts";
 export { loadVectors, vectorsFlag } from "./vectors.ts";
 export { SMALL_LANGUAGE_WORDS, smallLanguage } from "./small_language.ts";
 export { type SmallModel, trainSmallModel } from "./small_model.ts";

@@ -62,13 +62,33 @@ export function colorBar(
   return stripes.join("") + element("rect", { ...frame, strokeWidth: 0.5 }) + marks.join("");
 }
 
-/** Positions from 0 to 1 along the scale, and their labels. */
+/** Positions from 0 to 1 along the scale, and their labels: round numbers. */
 function ticks({ least, greatest, power = 1 }: ColorScale): [place: number, text: string][] {
   if (!(greatest > least)) return [[0.5, shortNumber(least)]];
-  const shares = power === 1 ? [0, 0.25, 0.5, 0.75, 1] : [0, 0.1, 0.25, 0.5, 1];
-  return shares.map((share) => {
-    return [share ** power, shortNumber(least + share * (greatest - least))];
-  });
+  const range = greatest - least;
+  const at = (value: number): [number, string] => {
+    return [((value - least) / range) ** power, shortNumber(value)];
+  };
+  const round = roundNumbers(least, greatest, 5).map(at);
+  if (power === 1) return round;
+  // A curved scale has room for small values.
+  const small = roundNumbers(least, least + range / 8, 2).map(at);
+  const [, ...rest] = round;
+  const apart = ([place]: [number, string]) => Math.abs(place - rest[0][0]) > 0.1;
+  return [...small.filter(apart), ...rest];
+}
+
+/**
+ * Numbers within a range that are multiples of 1, 2 or 5 times a power of ten: at most about
+ * `count`, and at least one.
+ */
+export function roundNumbers(least: number, greatest: number, count: number): number[] {
+  const rough = (greatest - least) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough * 0.999)!;
+  const first = Math.ceil(least / step - 1e-9);
+  const last = Math.floor(greatest / step + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
 function shortNumber(value: number): string {

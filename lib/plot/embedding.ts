@@ -20,7 +20,7 @@ export interface EmbeddingPoint {
   readonly x: number;
   /** Second coordinate, upwards. */
   readonly y: number;
-  /** Points of one group share a color, in order of appearance. Default: one group for all. */
+  /** Points of one group share a color and a shape, in order of appearance. Default: one group for all. */
   readonly group?: string;
 }
 
@@ -47,8 +47,8 @@ interface Box {
 }
 
 /**
- * Draws points with their labels beside them. A label that has no room on any side of its point is
- * omitted, and a note counts those; groups, if there are any, are named above.
+ * Draws points with their labels beside them, or, where there is no room, further away with a line
+ * to the point. Groups, if there are any, are named above; each has a color and a shape.
  *
  * ```ts
  * const points = [{ label: "king", x: 1, y: 2 }, { label: "queen", x: 1.1, y: 2.2 }];
@@ -98,9 +98,9 @@ function drawPoints(
     y: { axis: null },
     marks: [
       Plot.frame({ stroke: theme.grid }),
-      Plot.dot(points, { x: "x", y: "y", r: 2.6, fill: color }),
+      // Places the scales; the points are drawn below.
+      Plot.dot(points, { x: "x", y: "y", r: 0 }),
     ],
-    color: { type: "identity" },
   });
   const pixels = points.map(({ x, y }) => ({ x: drawing.x(x), y: drawing.y(y) }));
   const texts = points.map(({ label }) => visibleToken(label, 20));
@@ -110,42 +110,77 @@ function drawPoints(
     right: width - MARGIN,
     bottom: height - MARGIN,
   });
-  const labels = places.map((box, index) => {
-    if (!box) return "";
-    const at = {
-      x: box.left,
-      y: box.top + LINE - 3,
-      fontSize: FONT_SIZE,
-      fill: color(points[index]),
-    };
-    return textElement(texts[index], at);
+  const dots = points.map(({ group = "" }, index) => {
+    return marker(groups.indexOf(group), pixels[index], theme);
   });
-  const hidden = places.filter((box) => !box).length;
-  const body = [drawing.markup, ...labels, groupNames(groups, theme)].join("\n");
-  return {
-    width,
-    height,
-    body,
-    notes: hidden > 0 ? [`${hidden} label${hidden === 1 ? "" : "s"} omitted for lack of room`] : [],
-  };
+  const labels = places.map((box, index) => {
+    const fill = color(points[index]);
+    const at = { x: box.left, y: box.top + LINE - 3, fontSize: FONT_SIZE, fill };
+    return leader(pixels[index], box, fill) + textElement(texts[index], at);
+  });
+  const body = [drawing.markup, ...dots, ...labels, groupNames(groups, theme)].join("\n");
+  return { width, height, body };
 }
 
-/** A free position for each label beside its point, or undefined if every side is occupied. */
+/**
+ * A free position for each label: beside its point, or further away if every side is occupied. If
+ * there is none at all, it covers others.
+ */
 function placeLabels(
   points: readonly { x: number; y: number }[],
   texts: readonly string[],
   frame: Box,
-): (Box | undefined)[] {
+): Box[] {
   const taken: Box[] = points.map(({ x, y }) => {
     return { left: x - 3, top: y - 3, right: x + 3, bottom: y + 3 };
   });
   return points.map((point, index) => {
-    const box = candidates(point, textWidth(texts[index], FONT_SIZE)).find((candidate) => {
-      return contains(frame, candidate) && !taken.some((other) => overlap(other, candidate));
-    });
-    if (box) taken.push(box);
+    const width = textWidth(texts[index], FONT_SIZE);
+    const isFree = (candidate: Box) =>
+      contains(frame, candidate) && !taken.some((other) => overlap(other, candidate));
+    const near = candidates(point, width);
+    const box = near.find(isFree) ?? distant(point, width).find(isFree) ??
+      near.find((candidate) => contains(frame, candidate)) ?? near[0];
+    taken.push(box);
     return box;
   });
+}
+
+/** Positions around a point at growing distances. */
+function* distant({ x, y }: { x: number; y: number }, width: number): Generator<Box> {
+  for (let distance = 20; distance < 400; distance += 8) {
+    for (let turn = 0; turn < 24; turn++) {
+      const angle = turn * Math.PI / 12;
+      const middle = x + distance * Math.cos(angle);
+      const top = y + distance * Math.sin(angle) - LINE / 2;
+      yield { left: middle - width / 2, top, right: middle + width / 2, bottom: top + LINE };
+    }
+  }
+}
+
+/** A thin line from a point to a label that is not beside it. */
+function leader({ x, y }: { x: number; y: number }, box: Box, stroke: string): string {
+  const x2 = Math.max(box.left, Math.min(box.right, x));
+  const y2 = Math.max(box.top + 2, Math.min(box.bottom - 1, y));
+  if (Math.hypot(x2 - x, y2 - y) < 8) return "";
+  return element("line", { x1: x, y1: y, x2, y2, stroke, strokeWidth: 0.5, strokeOpacity: 0.7 });
+}
+
+/** Outlines of markers around 0, 0: each group has a shape as well as a color. */
+const SHAPES = [
+  "M-3,0A3,3 0 1 0 3,0A3,3 0 1 0 -3,0Z",
+  "M-2.8,-2.8H2.8V2.8H-2.8Z",
+  "M0,-3.8L3.6,2.8H-3.6Z",
+  "M0,-4.2L4.2,0L0,4.2L-4.2,0Z",
+  "M0,3.8L3.6,-2.8H-3.6Z",
+  "M-1.3,-4H1.3V-1.3H4V1.3H1.3V4H-1.3V1.3H-4V-1.3H-1.3Z",
+];
+
+/** The marker of a group at a point. */
+function marker(group: number, { x, y }: { x: number; y: number }, theme: Theme): string {
+  const fill = theme.series[group % theme.series.length];
+  const transform = `translate(${x.toFixed(2)},${y.toFixed(2)})`;
+  return element("path", { d: SHAPES[group % SHAPES.length], transform, fill });
 }
 
 /** Right, left, above, below, then the four corners. */
@@ -175,7 +210,7 @@ function groupNames(groups: readonly string[], theme: Theme): string {
   return groups.map((group, index) => {
     const fill = theme.series[index % theme.series.length];
     const name = visibleToken(group, 20);
-    const dot = element("circle", { cx: left, cy: 8, r: 4, fill });
+    const dot = marker(index, { x: left, y: 8 }, theme);
     const text = textElement(name, { x: left + 8, y: 8, dy: "0.32em", fontSize: FONT_SIZE, fill });
     left += 28 + textWidth(name, FONT_SIZE);
     return dot + text;

@@ -62,7 +62,8 @@ const PADDING = 12;
  */
 export class Figure {
   readonly #draw: Draw;
-  readonly #theme: Theme;
+  readonly #load: () => Promise<Plotter>;
+  readonly #theme: ThemeName;
   readonly #title: string;
 
   /**
@@ -70,27 +71,40 @@ export class Figure {
    *
    * @internal
    */
-  constructor(draw: Draw, { theme = "light", title = "" }: FigureOptions = {}) {
-    if (!Object.hasOwn(THEMES, theme)) {
-      throw new RangeError(`figure: expected the theme light or dark, got ${describe(theme)}`);
-    }
+  constructor(
+    draw: Draw,
+    { theme = "light", title = "" }: FigureOptions = {},
+    load: () => Promise<Plotter> = loadPlotter,
+  ) {
+    expectTheme(theme);
     this.#draw = draw;
-    this.#theme = THEMES[theme];
+    this.#load = load;
+    this.#theme = theme;
     this.#title = title;
   }
 
+  /** The heading above the figure. */
+  get title(): string {
+    return this.#title;
+  }
+
   /**
-   * The figure as a whole SVG document.
+   * The figure as a whole SVG document, in its own theme or another.
    *
    * @throws {UserError} if the packages that draw cannot be loaded
+   * @throws {RangeError} if there is no such theme
    */
-  async toSVG(): Promise<string> {
-    const { width, height, body, notes = [] } = await this.#draw(await loadPlotter(), this.#theme);
+  async toSVG(themeName: ThemeName = this.#theme): Promise<string> {
+    expectTheme(themeName);
+    const theme = THEMES[themeName];
+    const { width, height, body, notes = [] } = await this.#draw(await this.#load(), theme);
     const top = PADDING + (this.#title ? TITLE_HEIGHT : 0);
     const texts = [textWidth(this.#title, 15), ...notes.map((note) => textWidth(note, 11))];
-    const [fullWidth, bottom] = [Math.max(width, ...texts) + 2 * PADDING, top + height];
-    const fullHeight = bottom + notes.length * NOTE_HEIGHT + PADDING;
-    const { background, ink, muted } = this.#theme;
+    const bottom = top + height;
+    // Whole pixels: otherwise the box that is shown and the one that is filled differ at an edge.
+    const fullWidth = Math.ceil(Math.max(width, ...texts) + 2 * PADDING);
+    const fullHeight = Math.ceil(bottom + notes.length * NOTE_HEIGHT + PADDING);
+    const { background, ink, muted } = theme;
     const lines = notes.map((note, line) => {
       return textElement(note, { x: PADDING, y: bottom + (line + 0.7) * NOTE_HEIGHT, fill: muted });
     });
@@ -106,11 +120,12 @@ export class Figure {
       xmlns: "http://www.w3.org/2000/svg",
       width: fullWidth,
       height: fullHeight,
-      viewBox: `0 0 ${Math.round(fullWidth)} ${Math.round(fullHeight)}`,
+      viewBox: `0 0 ${fullWidth} ${fullHeight}`,
       fontFamily: FONT,
       fontSize: 11,
       fill: ink,
       color: ink,
+      role: "img",
     }, content.filter(Boolean).join("\n"));
     return onlyXmlCharacters(svg) + "\n";
   }
@@ -142,5 +157,11 @@ export class Figure {
   /** The representation that Deno's Jupyter kernel shows. */
   async [Symbol.for("Jupyter.display")](): Promise<Record<string, string>> {
     return { "image/svg+xml": await this.toSVG() };
+  }
+}
+
+function expectTheme(theme: unknown): void {
+  if (!Object.hasOwn(THEMES, theme as string)) {
+    throw new RangeError(`figure: expected the theme light or dark, got ${describe(theme)}`);
   }
 }

@@ -42,6 +42,16 @@ export { nextTokenFigure, type NextTokenOptions, type TokenProbability } from ".
 export { confusionFigure, type ConfusionOptions } from "./confusion.ts";
 export { type MethodPoint, methodsFigure } from "./methods.ts";
 
+// Diagrams
+export {
+  blockFigure,
+  type BlockFigureOptions,
+  modelFigure,
+  queryKeyValueFigure,
+  tokensFigure,
+  type TokensFigureOptions,
+} from "./diagrams.ts";
+
 // Vectors on a plane
 export { embeddingFigure, type EmbeddingOptions, type EmbeddingPoint } from "./embedding.ts";
 export {

@@ -6,7 +6,7 @@
 
 import { checkOptions, type OptionNames } from "../options.ts";
 import { expectList, hasFields } from "./expect_list.ts";
-import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
+import { type Content, Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
 import { textWidth, visibleToken } from "./labels.ts";
 import { element, textElement } from "./markup.ts";
 import type { Plotter } from "./plot.ts";
@@ -22,6 +22,8 @@ export interface TokenProbability {
 
 /** Options of {@linkcode nextTokenFigure}. */
 export interface NextTokenOptions extends FigureOptions {
+  /** The text before the token; its end is written above the bars. Default: nothing is written. */
+  prompt?: string;
   /** Probability that top-p sampling keeps, from 0 to 1. Default: no cut is drawn. */
   topP?: number;
   /** Number of tokens shown, the most probable first. Default: 20. */
@@ -35,6 +37,7 @@ export interface NextTokenOptions extends FigureOptions {
 
 const OPTIONS: OptionNames<NextTokenOptions> = {
   ...FIGURE_OPTIONS,
+  prompt: "nothing",
   topP: "no cut",
   count: 20,
   temperatures: "one panel",
@@ -69,7 +72,7 @@ export function nextTokenFigure(
   checkOptions("nextTokenFigure", options, OPTIONS);
   const isToken = (item: unknown) => hasFields(item, { token: "", probability: 0 });
   expectList("nextTokenFigure", "{ token, probability }, token as text", tokens, isToken);
-  const { topP, count = 20, title = "Next token", temperatures } = options;
+  const { prompt, topP, count = 20, title = "Next token", temperatures } = options;
   check(tokens, options);
   const sorted = tokens.toSorted((a, b) => b.probability - a.probability);
   const panels = (temperatures ?? [1]).map((temperature) => {
@@ -89,8 +92,19 @@ export function nextTokenFigure(
   if (sorted.length > count) notes.push(`the ${count} most probable of ${sorted.length} tokens`);
   return new Figure((plotter, theme) => {
     const names = sorted.slice(0, count).map(({ token }) => visibleToken(token, 24));
-    return { ...drawPanels(plotter, theme, names, panels), notes };
+    const drawn = drawPanels(plotter, theme, names, panels);
+    return { ...(prompt === undefined ? drawn : below(drawn, prompt, theme)), notes };
   }, { ...options, title });
+}
+
+/** A drawing below the end of a prompt. */
+function below(drawn: Content, prompt: string, theme: Theme): Content {
+  const end = [...visibleToken(prompt, Infinity)];
+  const room = Math.max(24, Math.floor(drawn.width / 7));
+  const shown = end.length > room ? `…${end.slice(1 - room).join("")}` : end.join("");
+  const text = textElement(`after “${shown}”`, { x: 0, y: 10, fill: theme.muted, fontSize: 11 });
+  const body = text + element("g", { transform: `translate(0,${HEADING + 4})` }, drawn.body);
+  return { ...drawn, height: drawn.height + HEADING + 4, body };
 }
 
 function check(

@@ -22,6 +22,10 @@ export interface PixelMap {
   readonly rowTitle: string;
   /** Name of the column axis. */
   readonly columnTitle: string;
+  /** Last number of the column axis. Default: the number of columns. */
+  readonly columnEnd?: number;
+  /** Maximum width of the picture in pixels. Default: 640. */
+  readonly width?: number;
   /** Leave out the bar that explains the colors. Default: false. */
   readonly withoutBar?: boolean;
 }
@@ -33,7 +37,7 @@ const LARGEST = { width: 640, height: 480 };
 /** Draws the map with row 0 at the top, a color bar at the right. */
 export async function pixelMap(plotter: Plotter, theme: Theme, map: PixelMap): Promise<Content> {
   const { values, scale, withoutBar = false } = map;
-  const { width, height } = pictureSize(values);
+  const { width, height } = pictureSize(values, map.width ?? LARGEST.width);
   const picture = await mapImage(values, scale, theme, {
     left: MARGIN.left,
     top: MARGIN.top,
@@ -48,7 +52,7 @@ export async function pixelMap(plotter: Plotter, theme: Theme, map: PixelMap): P
     marginRight: 12,
     marginBottom: MARGIN.bottom,
     x: {
-      domain: [0, values.columns],
+      domain: [0, map.columnEnd ?? values.columns],
       label: map.columnTitle,
       labelAnchor: "center",
       labelArrow: "none",
@@ -66,8 +70,8 @@ export async function pixelMap(plotter: Plotter, theme: Theme, map: PixelMap): P
 }
 
 /**
- * A matrix as an `<image>`: cells enlarged without blur, or averaged if there are more cells than
- * pixels. `density` is the number of pixels per unit of length.
+ * A matrix as an `<image>`: cells enlarged without blur, or, if there are more cells than pixels, the
+ * cell in the middle of each pixel; an average would have a color that no cell has. `density` is the number of pixels per unit of length.
  */
 export async function mapImage(
   values: Grid,
@@ -79,14 +83,9 @@ export async function mapImage(
   const columns = pixels(values.columns, width * density);
   const rows = pixels(values.rows, height * density);
   const href = await pngDataUrl(columns, rows, (x, y) => {
-    const mean = average(values, {
-      rows: [Math.floor(y * values.rows / rows), Math.ceil((y + 1) * values.rows / rows)],
-      columns: [
-        Math.floor(x * values.columns / columns),
-        Math.ceil((x + 1) * values.columns / columns),
-      ],
-    });
-    return colorOf(mean, scale, theme);
+    const row = Math.floor((y + 0.5) * values.rows / rows);
+    const column = Math.floor((x + 0.5) * values.columns / columns);
+    return colorOf(values.at(row, column), scale, theme);
   });
   const place = { x: left, y: top, width, height, preserveAspectRatio: "none" };
   return element("image", { ...place, href });
@@ -100,22 +99,11 @@ function pixels(cells: number, length: number): number {
   return cells > length ? Math.round(length) : cells * Math.ceil(length / cells);
 }
 
-function average(
-  values: Grid,
-  area: { rows: [number, number]; columns: [number, number] },
-): number {
-  let [sum, count] = [0, 0];
-  for (let row = area.rows[0]; row < area.rows[1]; row++) {
-    for (let column = area.columns[0]; column < area.columns[1]; column++) {
-      sum += values.at(row, column);
-      count++;
-    }
-  }
-  return sum / count;
-}
-
 /** Square cells if they fit; otherwise each side is scaled to a readable size. */
-function pictureSize({ rows, columns }: Grid): { width: number; height: number } {
-  const cell = Math.min(LARGEST.width / columns, LARGEST.height / rows, 24);
+function pictureSize(
+  { rows, columns }: Grid,
+  largest: number,
+): { width: number; height: number } {
+  const cell = Math.min(largest / columns, LARGEST.height / rows, 24);
   return { width: Math.max(160, columns * cell), height: Math.max(160, rows * cell) };
 }

@@ -20,7 +20,10 @@ export interface Theme {
   readonly muted: string;
   /** Grid lines. */
   readonly grid: string;
-  /** Series, in order; from the ninth on they repeat. */
+  /**
+   * Series, in order; from the ninth on they repeat. Any two differ for readers with any kind of
+   * red-green color blindness, and each is readable as text on the background.
+   */
   readonly series: readonly string[];
   /** From the minimum, near the background's color, to the maximum. */
   readonly sequential: Ramp;
@@ -41,7 +44,7 @@ export const THEMES: Readonly<Record<ThemeName, Theme>> = {
     muted: "#656d76",
     grid: "#d8dee4",
     series: [
-      ...["#1f5fbf", "#c2410c", "#1f7a3d", "#7b4bb3", "#b3261e", "#0b7285", "#8a6100", "#b0307f"],
+      ...["#1f5fbf", "#c2410c", "#298055", "#642949", "#427998", "#842f18", "#49149d", "#4e517f"],
     ],
     sequential: ramp("#f3f7fc", "#a9cbe9", "#3f83c4", "#123f7a"),
     diverging: ramp("#1d4f91", "#8fb9dd", "#f7f7f7", "#f0a58f", "#a3261d"),
@@ -53,7 +56,7 @@ export const THEMES: Readonly<Record<ThemeName, Theme>> = {
     muted: "#9aa4af",
     grid: "#343b44",
     series: [
-      ...["#6ea8fe", "#ff9e64", "#63c78a", "#c4a1ff", "#ff8a80", "#5ccfe0", "#f2c14e", "#ff9bd2"],
+      ...["#6ea8fe", "#ff9e64", "#6fd2c0", "#f8e47e", "#a1829a", "#b97a07", "#b5f6fa", "#5e7cf0"],
     ],
     sequential: ramp("#1c222b", "#1f4f85", "#4a93d9", "#d6ebff"),
     diverging: ramp("#7db7f0", "#2d5f96", "#1d2026", "#a04438", "#ffa18f"),

@@ -5,9 +5,14 @@
  * @module
  */
 import { userInput } from "../../lib/cli/run.ts";
-import { type ChatMessage, chatText, type GenerationOptions, UserError } from "../../mod.ts";
+import {
+  type ChatMessage,
+  chatText,
+  type GenerationOptions,
+  streamText,
+  UserError,
+} from "../../mod.ts";
 import type { OpenedModel } from "../generation/open_model.ts";
-import { streamText } from "../generation/stream_text.ts";
 
 /** Options of a conversation. */
 export interface ConversationOptions extends GenerationOptions {

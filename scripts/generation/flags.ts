@@ -7,7 +7,7 @@ import { deviceFlags } from "../../lib/cli/device_flags.ts";
 import { stderr } from "../../lib/cli/output.ts";
 import { choice, type FlagValues, group, integer, number, text } from "../../lib/cli/flags.ts";
 import type { GenerationOptions, SamplingDefaults } from "../../mod.ts";
-import { newSeed } from "./new_seed.ts";
+import { newSeed } from "../../lib/cli/new_seed.ts";
 
 /** Sampling if neither the user nor the model says anything. */
 const USUAL = {

@@ -1,17 +1,20 @@
 /**
  * One call from a model and a prompt to text on the terminal.
  *
- * See lib/cli/print_sample.ts for the colors, and lib/generate for generation.
+ * See ../cli/print_sample.ts for the colors, and ../generate for generation.
  *
  * @module
  */
-import type { Output } from "../../lib/cli/output.ts";
-import { SamplePrinter } from "../../lib/cli/print_sample.ts";
-import { type GPT, openingTokens, type Tokenizer } from "../../mod.ts";
-import { newSeed } from "./new_seed.ts";
-import { streamText } from "./stream_text.ts";
+import type { Output } from "../cli/output.ts";
+import { SamplePrinter } from "../cli/print_sample.ts";
+import { newSeed } from "../cli/new_seed.ts";
+import { streamText } from "../generate/stream_text.ts";
+import type { GPT } from "../nn/gpt.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
+import { openingTokens } from "../text/opening_tokens.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 
-/** Options of `runSample`. */
+/** Options of {@linkcode runSample}. */
 export interface RunSampleOptions {
   /** Start of the text. Default: a line feed, if the tokenizer has one. */
   prompt?: string;
@@ -26,6 +29,16 @@ export interface RunSampleOptions {
   /** Destination of the text. Default: standard output. */
   output?: Output;
 }
+
+/** The names of these options, with their defaults. */
+const OPTIONS: OptionNames<RunSampleOptions> = {
+  prompt: "a line feed",
+  seed: "random",
+  temperature: 0.6,
+  topP: 0.9,
+  maxNewTokens: 64,
+  output: "stdout",
+};
 
 /**
  * Prints a prompt, once, and what the model writes after it, token by token, in the colors of
@@ -42,12 +55,14 @@ export interface RunSampleOptions {
  * ```
  *
  * @throws {RangeError} if an option is out of range or the prompt cannot be encoded
+ * @throws {TypeError} if an option is unknown
  */
 export async function runSample(
   model: GPT,
   tokenizer: Tokenizer,
   options: RunSampleOptions = {},
 ): Promise<string> {
+  checkOptions("runSample", options, OPTIONS);
   const { temperature = 0.6, topP = 0.9, maxNewTokens = 64, output } = options;
   const seed = options.seed ?? newSeed();
   const prompt = options.prompt ?? openingTokens(tokenizer);
