@@ -471,6 +471,7 @@ export {
   type LoadPretrainedOptions,
   type Pretrained,
 } from "./lib/hub/load_pretrained.ts";
+export type { ModelFiles } from "./lib/hub/content_repository.ts";
 export {
   type ClassifierBase,
   type ClassifierBaseOptions,

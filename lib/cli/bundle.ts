@@ -17,22 +17,32 @@ const WORKER = new URL("../device/cpu/worker.ts", import.meta.url);
 export interface BundleOptions {
   /** Shorten names and leave out spaces. Default true. */
   minify?: boolean;
+  /**
+   * `iife`: a script without exports, which a page opened from disk can start as a worker. Default
+   * `esm`.
+   */
+  format?: "esm" | "iife";
 }
 
 /**
- * The module at `entry` with everything that it imports, as one ES module.
+ * The module at `entry` with everything that it imports, as one text.
  *
  * @throws {UserError} if `deno bundle` fails, such as for the first time without a network: it
  *   fetches esbuild from npm once
  */
 export async function bundleModule(entry: URL, options: BundleOptions = {}): Promise<string> {
-  const [code, worker] = await Promise.all([bundle(entry, options), bundle(WORKER, options)]);
+  const { minify } = options;
+  const [code, worker] = await Promise.all([bundle(entry, options), bundle(WORKER, { minify })]);
   const source = `new Blob([${JSON.stringify(worker)}],{type:"text/javascript"})`;
   return code.replaceAll(WORKER_ADDRESS, () => `URL.createObjectURL(${source})`);
 }
 
-async function bundle(entry: URL, { minify = true }: BundleOptions): Promise<string> {
-  const args = ["bundle", "--quiet", "--platform", "browser", ...minify ? ["--minify"] : []];
+async function bundle(
+  entry: URL,
+  { minify = true, format = "esm" }: BundleOptions,
+): Promise<string> {
+  const args = ["bundle", "--quiet", "--platform", "browser", "--format", format];
+  if (minify) args.push("--minify");
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...args, entry.href],
     stdin: "null",

@@ -17,6 +17,7 @@ import type { Rounding } from "../ops/quantized_matrix.ts";
 import { expectPlace } from "../place.ts";
 import type { Progress } from "../progress.ts";
 import { namesOf, type PretrainedConfig, readModelConfig } from "./config.ts";
+import { contentRepository, isModelFiles, type ModelFiles } from "./content_repository.ts";
 import { expectSize, type ModelSizes } from "./expect_size.ts";
 import { rememberNames } from "./file_names.ts";
 import { fillParameters } from "./fill_parameters.ts";
@@ -99,6 +100,8 @@ export interface Pretrained extends PretrainedConfig, WithTokenizer {
  * `HF_TOKEN` is sent to it, both if the process may read them. The folder of a run holds one
  * checkpoint, also while another is being saved.
  *
+ * Instead of a place, `place` may be the files themselves, by their names, as a page has them.
+ *
  * ```ts
  * import { GPT, loadPretrained, openDevice, savePretrained } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -114,17 +117,19 @@ export interface Pretrained extends PretrainedConfig, WithTokenizer {
  * @throws {SyntaxError} if a file is malformed or does not match the configuration; missing and
  * unexpected tensors are listed
  * @throws {RangeError} if a weight is NaN or infinite, or an option is out of range
- * @throws {TypeError} if `place` is neither a string nor a URL, or an option is unknown
+ * @throws {TypeError} if `place` is neither a string, a URL nor files, or an option is unknown
  */
 export async function loadPretrained(
-  place: string | URL,
+  place: string | URL | ModelFiles,
   options: LoadPretrainedOptions = {},
 ): Promise<Pretrained> {
-  expectPlace("loadPretrained", place, PLACES);
+  if (!isModelFiles(place)) expectPlace("loadPretrained", place, PLACES);
   const known = { contextLength: undefined, weights: "f32", dropout: undefined };
   checkOptions("loadPretrained", options, { ...LOAD_OPTIONS, ...known });
   const rounding = roundingOf(options.weights);
-  const repository = openRepository(place, options);
+  const repository = isModelFiles(place)
+    ? contentRepository(place)
+    : openRepository(place, options);
   const device = checkedDevice(options);
   const { architecture, config: stated, ...ends } = await readConfig(repository, readModelConfig);
   const generation = await readGeneration(repository);

@@ -49,8 +49,8 @@ function events(feed: Feed): Response {
   });
 }
 
-/** Any port passes, because a tunnel to this machine may use another one. */
-function isLocal(host: string | null): boolean {
+/** Whether a request is for this machine; any port passes, because a tunnel to this machine may use another one. */
+export function isLocal(host: string | null): boolean {
   return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i.test(host ?? "");
 }
 

@@ -16,12 +16,15 @@ const MAX_LABEL = 10;
  */
 export class AttentionMap {
   #choice = { layer: 0, head: 0 };
+  #preview;
   #cell;
   #shape;
   #weights;
 
-  constructor(figure) {
+  /** `onChoose`, if there is one, is called when another head is chosen. */
+  constructor(figure, onChoose) {
     this.figure = figure;
+    this.onChoose = onChoose;
     this.reading = html("p", { class: "reading" }, NOTHING);
     this.svg = svg("svg", { class: "map", role: "img", tabindex: 0 });
     this.heads = html("fieldset", { class: "heads" });
@@ -37,20 +40,34 @@ export class AttentionMap {
   /** Sets the content of the maps; keeps the chosen layer and head if the model has them. */
   begin({ layers, heads, tokens }) {
     const shape = { layers, heads, tokens: tokens.map(token) };
-    if (JSON.stringify(shape) === JSON.stringify(this.#shape)) return;
+    const before = this.#shape;
+    if (JSON.stringify(shape) === JSON.stringify(before)) return;
     this.#shape = shape;
     this.#weights = undefined;
+    this.#cell = undefined;
     const { layer, head } = this.#choice;
     this.#choice = layer < layers && head < heads ? { layer, head } : { layer: 0, head: 0 };
-    this.#makeHeads();
+    if (before?.layers !== layers || before.heads !== heads) this.#makeHeads();
     this.#draw();
   }
 
-  /** Shows new weights: bytes [layers, heads, tokens, tokens]. */
+  /** Shows new weights: bytes [layers, heads, tokens, tokens], of an update if `step` says which. */
   show({ step, weights }) {
     this.step = step;
-    this.#weights = Uint8Array.from(atob(weights), (character) => character.charCodeAt(0));
+    this.#weights = typeof weights === "string"
+      ? Uint8Array.from(atob(weights), (character) => character.charCodeAt(0))
+      : weights;
     this.#drawAll();
+  }
+
+  /** The chosen layer and head, from 0. */
+  get choice() {
+    return this.#choice;
+  }
+
+  /** What is drawn: the head under the pointer, or the chosen one. */
+  get #shown() {
+    return this.#preview ?? this.#choice;
   }
 
   #drawAll() {
@@ -72,7 +89,7 @@ export class AttentionMap {
 
   /** A radio button for each head, which arrow keys and screen readers can use. */
   #makeHeads() {
-    const { layers, heads, tokens } = this.#shape;
+    const { layers, heads } = this.#shape;
     this.heads.style.gridTemplateColumns = `auto repeat(${heads}, minmax(18px, 56px))`;
     const numbers = (length) => Array.from({ length }, (_, index) => index);
     const corner = html("span", { "aria-hidden": true });
@@ -81,28 +98,32 @@ export class AttentionMap {
     );
     const rows = numbers(layers).flatMap((layer) => [
       html("span", { "aria-hidden": true }, `${layer + 1}`),
-      ...numbers(heads).map((head) => this.#radio(layer, head, tokens.length)),
+      ...numbers(heads).map((head) => this.#radio(layer, head)),
     ]);
     const legend = html("legend", {}, "layer (row) and head (column)");
     this.heads.replaceChildren(legend, corner, ...columns, ...rows);
   }
 
-  #radio(layer, head, size) {
+  #radio(layer, head) {
     const chosen = layer === this.#choice.layer && head === this.#choice.head;
     const name = `layer ${layer + 1}, head ${head + 1}`;
     const input = html("input", { type: "radio", name: "head", "aria-label": name });
     input.checked = chosen;
     input.addEventListener("change", () => {
       this.#choice = { layer, head };
+      this.#preview = undefined;
       this.#draw();
+      this.onChoose?.();
     });
-    const picture = html("canvas", {
-      width: size,
-      height: size,
-      "data-layer": layer,
-      "data-head": head,
-    });
-    return html("label", { title: name }, input, picture);
+    const picture = html("canvas", { "data-layer": layer, "data-head": head });
+    const label = html("label", { title: name }, input, picture);
+    const preview = (shown) => {
+      this.#preview = shown;
+      this.#draw();
+    };
+    label.addEventListener("pointerenter", () => preview({ layer, head }));
+    label.addEventListener("pointerleave", () => preview(undefined));
+    return label;
   }
 
   #draw() {
@@ -140,7 +161,7 @@ export class AttentionMap {
   }
 
   #cells(side) {
-    const { layer, head } = this.#choice;
+    const { layer, head } = this.#shown;
     const { length } = this.#shape.tokens;
     const colors = ramp();
     const { left, top } = this.grid;
@@ -209,7 +230,7 @@ export class AttentionMap {
 
   /** Writes the weight at the cursor, or the map's name. */
   #describe() {
-    const { layer, head } = this.#choice;
+    const { layer, head } = this.#shown;
     const name = `layer ${layer + 1}, head ${head + 1}`;
     if (!this.#weights) {
       this.reading.textContent = NOTHING;
@@ -221,7 +242,8 @@ export class AttentionMap {
         column + 1
       }): ${weight.toFixed(2)}`;
     } else {
-      this.reading.textContent = `${name}, after step ${count(this.step)}`;
+      const when = this.step === undefined ? "" : `, after step ${count(this.step)}`;
+      this.reading.textContent = name + when;
     }
     const what = this.#weights
       ? `${name}: rows are queries, columns keys. Arrow keys read weights.`
@@ -249,6 +271,7 @@ function ramp() {
 
 /** Paints one head's weights, one pixel each. */
 function paint(canvas, weights, size, colors) {
+  canvas.width = canvas.height = size;
   const image = new ImageData(size, size);
   weights.forEach((weight, index) => image.data.set([...colors(weight), 255], 4 * index));
   canvas.getContext("2d").putImageData(image, 0, 0);

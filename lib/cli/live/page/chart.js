@@ -66,10 +66,10 @@ export class LineChart {
   }
 
   #draw() {
-    const width = this.svg.parentElement.clientWidth - 24; // the card's padding
+    const width = Math.max(0, this.svg.parentElement.clientWidth - 24); // the card's padding
     this.svg.setAttribute("width", width);
     const all = this.curves.flatMap(({ points }) => points);
-    if (all.length === 0 || width <= 0) return this.#describe();
+    if (all.length === 0 || width === 0) return this.#describe();
     const steps = [this.zeroStep ?? 0, Math.max(2, ...all.map(([step]) => step))];
     const values = extent(all.map(([, value]) => value), this.zero);
     const [left, right] = [MARGIN.left, width - MARGIN.right];

@@ -1,0 +1,59 @@
+/**
+ * The model that the playground opens: a run or a model in a folder, whose files go into the page,
+ * or an address or a name on the hub, which the page loads.
+ *
+ * @module
+ */
+import { expectFolder } from "../../lib/cli/expect_folder.ts";
+import { UserError, userInput } from "../../lib/cli/run.ts";
+import { loadModelConfig } from "../../mod.ts";
+import type { Source } from "./page/protocol.ts";
+
+/** The files of a model that the page needs, if they are there. */
+const FILES = [
+  "config.json",
+  "generation_config.json",
+  "model.safetensors",
+  "tokenizer.json",
+  "tokenizer_config.json",
+];
+/** Maximum size of the weights in the page, in bytes: a browser reads it as one text. */
+const MAX_WEIGHTS = 200_000_000;
+
+/**
+ * What the page opens; without a place, nothing: it trains its own.
+ *
+ * @throws {UserError} if a folder holds no model, or one too large
+ */
+export async function openSource(place: string | undefined): Promise<Source> {
+  if (place === undefined) return { name: "a model without training yet" };
+  const isFolder = await Deno.stat(place).then(({ isDirectory }) => isDirectory, () => false);
+  if (!isFolder && !/^\.{0,2}[/\\]|^\.{1,2}$/.test(place)) return { name: place, place };
+  await expectFolder(place);
+  const folder = place.replace(/(?<=.)[/\\]+$/, "");
+  await userInput(() => loadModelConfig(folder));
+  const files: Record<string, string> = {};
+  for (const name of FILES) {
+    // A checkpoint that is complete, but not in its place yet, counts.
+    const bytes = await read(`${folder}/.checkpoint/${name}`) ?? await read(`${folder}/${name}`);
+    if (name === "model.safetensors" && (bytes?.length ?? 0) > MAX_WEIGHTS) {
+      throw new UserError(`${folder}: its weights are ${bytes!.length} bytes, too many for a page`);
+    }
+    if (bytes) files[name] = bytes.toBase64();
+  }
+  for (const name of ["model.safetensors", "tokenizer.json"]) {
+    if (!files[name]) throw new UserError(`${folder}: the page needs its ${name}`);
+  }
+  const metrics = await read(`${folder}/metrics.jsonl`);
+  const text = metrics && new TextDecoder().decode(metrics);
+  return { name: folder.split(/[/\\]/).at(-1)!, files, metrics: text };
+}
+
+async function read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

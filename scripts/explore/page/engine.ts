@@ -1,0 +1,127 @@
+/**
+ * The page's engine: a worker that holds the model, answers calls, and trains.
+ *
+ * @module
+ */
+import {
+  CharacterTokenizer,
+  Generator,
+  GPT,
+  loadPretrained,
+  openDevice,
+  type Tokenizer,
+  UserError,
+} from "../../../mod.ts";
+import { inspect, neighbors } from "./inside.ts";
+import type { Calls, EngineEvent, Facts, Head, Request, Source, Training } from "./protocol.ts";
+import { switchOff } from "./switch_off.ts";
+import { trainModel } from "./train_model.ts";
+
+const scope = globalThis as unknown as {
+  onmessage: (event: MessageEvent<Request>) => void;
+  postMessage(message: unknown): void;
+};
+
+/** A model for a page without one, until it is trained. */
+const PLACEHOLDER = "The quick brown fox jumps over the lazy dog.\n";
+
+const device = openDevice();
+let model: GPT;
+let tokenizer: Tokenizer;
+let generator: Generator | undefined;
+let stopping = new AbortController();
+
+const calls: { [Name in keyof Calls]: (...args: Parameters<Calls[Name]>) => unknown } = {
+  async open(source) {
+    await device;
+    ({ model, tokenizer } = await opened(source));
+    generator = undefined;
+    return await facts();
+  },
+  encode: (text) => Array.from(tokenizer.encode(text)),
+  inspect: (ids, off) => withHeadsOff(off, () => inspect(model, ids)),
+  neighbors: (id) => neighbors(model, id),
+  async write(ids, { count, ...sampling }, off) {
+    const { signal } = stopping = new AbortController();
+    await withHeadsOff(off, async () => {
+      generator ??= new Generator(model);
+      const options = { ...sampling, maxNewTokens: count, endToken: tokenizer.endId, signal };
+      for await (const id of generator.generate(ids, options)) {
+        send({ kind: "token", id });
+        await new Promise((resolve) => setTimeout(resolve)); // a stop is a message, too
+      }
+    });
+  },
+  async train(training: Training) {
+    const { signal } = stopping = new AbortController();
+    ({ model, tokenizer } = await trainModel(training, { signal, send }));
+    generator = undefined;
+    return await facts();
+  },
+  stop: () => stopping.abort(),
+};
+
+async function opened(source: Source): Promise<{ model: GPT; tokenizer: Tokenizer }> {
+  if (!source.files && source.place === undefined) return untrained();
+  const files = source.files && Object.fromEntries(
+    Object.entries(source.files).map(([name, text]) => [name, bytesOf(text)]),
+  );
+  const { model, tokenizer } = await loadPretrained(files ?? source.place!);
+  if (!tokenizer) throw new UserError(`${source.name}: the model has no tokenizer`);
+  return { model, tokenizer };
+}
+
+/** The bytes of base64, which not every browser decodes by `Uint8Array.fromBase64`. */
+function bytesOf(base64: string): Uint8Array {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}
+
+function untrained(): { model: GPT; tokenizer: Tokenizer } {
+  const tokenizer = CharacterTokenizer.fromText(PLACEHOLDER);
+  const { vocabSize } = tokenizer;
+  const sizes = { contextLength: 64, layers: 2, heads: 4, width: 64 };
+  return { model: new GPT({ vocabSize, ...sizes }), tokenizer };
+}
+
+async function facts(): Promise<Facts> {
+  const { layers, heads, width, contextLength, vocabSize } = model.config;
+  const vocabulary = Array.from(
+    { length: vocabSize },
+    (_, id) => id < tokenizer.vocabSize ? tokenizer.decode([id]) : "",
+  );
+  const { description } = await device;
+  const parameters = model.parameterCount;
+  return { device: description, parameters, layers, heads, width, contextLength, vocabulary };
+}
+
+/** Runs `body` with heads off, one body at a time, because they share the model. */
+let last: Promise<unknown> = Promise.resolve();
+function withHeadsOff<Result>(
+  off: readonly Head[],
+  body: () => Promise<Result>,
+): Promise<Result> {
+  const run = async () => {
+    const restore = await switchOff(model, off);
+    try {
+      return await body();
+    } finally {
+      restore();
+    }
+  };
+  const result = last.then(run, run);
+  last = result;
+  return result;
+}
+
+function send(event: EngineEvent): void {
+  scope.postMessage(event);
+}
+
+scope.onmessage = async ({ data: { id, name, args } }) => {
+  try {
+    const call = calls[name] as (...args: readonly unknown[]) => unknown;
+    scope.postMessage({ id, result: await call(...args) });
+  } catch (error) {
+    scope.postMessage({ id, error: error instanceof Error ? error.message : String(error) });
+  }
+};

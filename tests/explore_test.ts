@@ -1,0 +1,229 @@
+/**
+ * The playground in a headless Chromium: from one file on disk, without a request, its texts and
+ * probabilities those of the library; and served, with threads.
+ */
+import assert from "node:assert/strict";
+import { candidates } from "../scripts/explore/page/sampling.ts";
+import { TERMS } from "../scripts/explore/page/help.ts";
+import {
+  CharacterTokenizer,
+  generate,
+  GPT,
+  openDevice,
+  Random,
+  savePretrained,
+  topNextTokens,
+} from "../mod.ts";
+import { Browser, CHROMIUM, type Page } from "./support/browser.ts";
+import { command, line, run, scratchFolder } from "./support/command.ts";
+
+const NO_CHROMIUM =
+  "no Chromium is installed: apt-get install chromium-headless-shell, or FOLIO_CHROMIUM=PATH";
+const TEXT = "The quick brown fox jumps over the lazy dog.";
+const PROMPT = "The quick brown fox ";
+const SCREENS = [[375, false], [768, true], [1440, false]] as const;
+const READY = `document.getElementById("status").textContent === "ready"`;
+const value = (id: string, property = "textContent") =>
+  `document.getElementById("${id}").${property}`;
+/** The tokens' texts, without the button for the next one. */
+const WRITTEN = `[...document.querySelectorAll("#tokens button")].slice(0, -1)
+  .map((button) => button.textContent).join("").replaceAll("␣", " ")`;
+const ROWS = `[...document.querySelectorAll("#bars tbody tr")]
+  .map((row) => [...row.cells].map((cell) => cell.textContent))`;
+
+/** A folder with a model, as a run leaves it, and what the library makes of it. */
+async function savedRun(folder: string) {
+  const device = await openDevice({ device: "cpu", threads: 1 });
+  const tokenizer = CharacterTokenizer.fromText(TEXT);
+  const { vocabSize } = tokenizer;
+  const sizes = { contextLength: 32, layers: 2, heads: 2, width: 16 };
+  const model = new GPT({ vocabSize, ...sizes }, { random: new Random(5) });
+  const { weight } = model.blocks.items[0].attention.projection;
+  weight.write((await weight.data()).map((value) => 40 * value)); // so that a head matters
+  await savePretrained(folder, { model, tokenizer });
+  const metrics = [{ step: 1, loss: 3.2, meanLoss: 3.25 }, { step: 2, validationLoss: 3.1 }];
+  await Deno.writeTextFile(
+    `${folder}/metrics.jsonl`,
+    metrics.map((line) => JSON.stringify(line) + "\n").join(""),
+  );
+  const sampling = { temperature: 0.8, seed: 1, maxNewTokens: 48 };
+  const { text } = await generate(model, PROMPT, { tokenizer, ...sampling });
+  const [next] = await topNextTokens(model, tokenizer.encode(PROMPT), { temperature: 0.8 });
+  device.close();
+  return { text: PROMPT + text, next, token: tokenizer.decode([next.id]) };
+}
+
+Deno.test({
+  name: CHROMIUM
+    ? "the playground: a page from disk does what the library does"
+    : `the playground (${NO_CHROMIUM})`,
+  ignore: !CHROMIUM,
+  fn: async () => {
+    await using folder = await scratchFolder();
+    const expected = await savedRun(`${folder.path}/run`);
+    const { code, err } = await run("explore", line("run --html page.html"), folder.path);
+    assert.equal(code, 0, err);
+    await using browser = await Browser.start(CHROMIUM!);
+    const page = await browser.open(`file://${folder.path}/page.html`);
+    await page.until(READY);
+    await showsExpectations(page, expected);
+    await writes(page, expected.text);
+    await switchesHeads(page);
+    await trains(page);
+    for (const [width, dark] of SCREENS) {
+      const other = await browser.open(`file://${folder.path}/page.html`, { width, dark });
+      await other.until(READY);
+      await isAccessible(other);
+      await other.close();
+    }
+    await requestsNothing(page);
+  },
+});
+
+async function showsExpectations(
+  page: Page,
+  { next, token }: Awaited<ReturnType<typeof savedRun>>,
+): Promise<void> {
+  const [[first, probability, drawn]] = await page.evaluate(ROWS);
+  assert.equal(first.replace("␣", " "), token);
+  const percent = `${(100 * next.probability).toPrecision(3)} %`;
+  assert.deepEqual([probability, drawn], [percent, percent]);
+  const set = (id: string, to: string) =>
+    page.evaluate(`{ const field = document.getElementById("${id}"); field.value = "${to}";
+      field.dispatchEvent(new Event("input", { bubbles: true })) }`);
+  await set("top-k", "1"); // the bars follow at once
+  const [[, , alone], [, , second]] = await page.evaluate(ROWS);
+  assert.deepEqual([alone, second], ["100 %", "left out"]);
+  await set("top-k", "0");
+  assert.match(await page.evaluate(value("run-chart")), /mean 3\.2500 {2}validation 3\.1000/);
+}
+
+async function writes(page: Page, text: string): Promise<void> {
+  await page.evaluate(`document.getElementById("write").click()`);
+  await page.until(`${value("written")} === "48 tokens written" && ${READY}`);
+  assert.equal(await page.evaluate(WRITTEN), text);
+  await page.send("Page.bringToFront");
+  await page.until(`document.querySelector("#tokens [aria-pressed=true]").textContent === "next…"`);
+  await page.evaluate(`document.querySelector("#tokens [aria-pressed=true]").focus()`);
+  await page.press("ArrowLeft"); // what the model expected at the last token's place
+  assert.match(await page.evaluate(value("expected-reading")), /the text has . with [\d.e-]+ %$/);
+  assert.equal(await page.evaluate(`document.querySelectorAll("#bars .actual").length`), 1);
+  const layers = await page.evaluate(
+    `[...document.querySelectorAll("#lens-table th")].map((name) => name.textContent)`,
+  );
+  assert.deepEqual(layers, ["embedding", "layer 1", "layer 2"]);
+  await page.until(`document.querySelectorAll("#neighbors tbody tr").length === 12`);
+}
+
+async function switchesHeads(page: Page): Promise<void> {
+  const before = await page.evaluate(WRITTEN);
+  await page.evaluate(`document.getElementById("switch").click()`);
+  await page.until(`!${value("compared", "hidden")} && ${READY}`);
+  assert.equal(await page.evaluate(value("off")), "off: layer 1, head 1");
+  assert.equal(await page.evaluate(value("whole")), before);
+  assert.notEqual(await page.evaluate(WRITTEN), before);
+  await page.evaluate(`document.getElementById("all-on").click()`);
+  await page.until(`${value("off")} === "" && ${READY}`);
+  assert.equal(await page.evaluate(WRITTEN), before);
+}
+
+async function trains(page: Page): Promise<void> {
+  await page.evaluate(`document.getElementById("steps").value = 50;
+    document.getElementById("train").click()`);
+  await page.until(`${value("name")} === "trained in this page" && ${READY}`);
+  const [, mean] = /^step 50, mean loss (\d\.\d{4}), batch loss \d\.\d{4}, [\d,]+ tokens\/s$/.exec(
+    await page.evaluate(value("trained")),
+  )!;
+  assert.ok(Number(mean) < 2.5, mean); // guessing is ln 30 = 3.4
+  assert.ok((await page.evaluate(value("sample"))).length > 20);
+  assert.match(await page.evaluate(value("facts")), /30 tokens/);
+  await page.evaluate(`document.getElementById("reopen").click()`);
+  await page.until(`${value("name")} === "run" && ${READY}`);
+}
+
+/** Nothing is wider than the screen; controls have names, and terms have explanations. */
+async function isAccessible(page: Page): Promise<void> {
+  const { width, inner } = await page.evaluate(
+    `({ width: document.documentElement.scrollWidth, inner: innerWidth })`,
+  );
+  assert.ok(width <= inner, `${width} wide on ${inner}`);
+  const { nodes } = await page.send("Accessibility.getFullAXTree");
+  const names = (role: string): string[] =>
+    nodes.filter((node: { role?: { value: string }; ignored: boolean }) =>
+      !node.ignored && node.role?.value === role
+    ).map((node: { name?: { value: string } }) => node.name?.value ?? "");
+  assert.deepEqual(names("slider").slice(0, 4), ["temperature", "top-k", "top-p", "seed"]);
+  assert.deepEqual(names("textbox"), ["Prompt", "Text to learn from"]);
+  for (const role of ["button", "radio", "image", "region"]) assert.ok(!names(role).includes(""));
+  const terms = new Set(
+    names("button").flatMap((name) => /^What is (.*)\?$/.exec(name)?.[1] ?? []),
+  );
+  assert.deepEqual([...terms].sort(), Object.keys(TERMS).sort());
+  await page.evaluate(`document.querySelector("button.help").click()`);
+  await page.until(
+    `document.querySelector(":popover-open").textContent.startsWith("temperature ")`,
+  );
+}
+
+async function requestsNothing(page: Page): Promise<void> {
+  const resources = `performance.getEntriesByType("resource").map(({ name }) => name)`;
+  const others = (await page.evaluate(resources)).filter((name: string) =>
+    !/^(blob|data):/.test(name)
+  );
+  assert.deepEqual(others, []);
+  const own = page.messages.filter((message) => !message.startsWith("No available adapters."));
+  assert.deepEqual(own, []);
+}
+
+Deno.test({
+  name: CHROMIUM ? "the playground, served: threads, and its own text" : `served (${NO_CHROMIUM})`,
+  ignore: !CHROMIUM,
+  fn: async () => {
+    await using folder = await scratchFolder();
+    const child = command("explore", [], folder.path);
+    const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    try {
+      const url = /http:\S+/.exec((await lines.read()).value!)![0];
+      await using browser = await Browser.start(CHROMIUM!);
+      const page = await browser.open(url);
+      await page.until(READY);
+      const cores = await page.evaluate("navigator.hardwareConcurrency");
+      const facts: string = await page.evaluate(value("facts"));
+      assert.ok(facts.includes(`${cores} thread`) && !facts.includes("because"), facts);
+      await page.evaluate(`document.getElementById("write").click()`);
+      await page.until(`${value("written")} === "48 tokens written" && ${READY}`);
+      const [gone, foreign] = await Promise.all([
+        fetch(`${url}other`),
+        fetch(url, { method: "POST" }),
+      ]);
+      assert.deepEqual([gone.status, foreign.status], [404, 405]);
+      await Promise.all([gone.text(), foreign.text()]);
+    } finally {
+      child.kill();
+      await Promise.all([lines.cancel(), child.stderr.cancel(), child.status]);
+    }
+  },
+});
+
+Deno.test("explore: a mistake is one line, and nothing is written", async () => {
+  await using folder = await scratchFolder();
+  for (const args of ["./none --html page.html", ". --html page.html", "--htm page.html"]) {
+    const { code, err } = await run("explore", line(args), folder.path);
+    assert.equal(code, 2, args);
+    assert.match(err, /^error: .+\n$/);
+  }
+  const left = await Array.fromAsync(Deno.readDir(folder.path), ({ name }) => name);
+  assert.deepEqual(left, ["text.txt"]); // the scratch folder's own
+});
+
+Deno.test("candidates: temperature, top-k and top-p, as the sliders set them", () => {
+  const logits = Float32Array.from([0.5, 0.3, 0.15, 0.05], Math.log);
+  const chances = (choice: object) =>
+    candidates(logits, { temperature: 1, topK: 0, topP: 1, ...choice })
+      .map(({ chance }) => Number(chance.toFixed(4)));
+  assert.deepEqual(chances({}), [0.5, 0.3, 0.15, 0.05]);
+  assert.deepEqual(chances({ topK: 2 }), [0.625, 0.375, 0, 0]);
+  assert.deepEqual(chances({ topP: 0.9 }), [0.5263, 0.3158, 0.1579, 0]);
+  assert.deepEqual(chances({ temperature: 0 }), [1, 0, 0, 0]);
+  assert.deepEqual(chances({ temperature: 0.5 }), [0.6849, 0.2466, 0.0616, 0.0068]);
+});
