@@ -85,6 +85,7 @@ const PARTS: readonly Part[] = [
   { at: "scripts/classify", from: [...SCRIPT, "scripts/classify/"] },
   { at: "scripts/sample", from: [...SCRIPT, "scripts/generation/"] },
   { at: "scripts/chat", from: [...SCRIPT, "scripts/chat/", "scripts/generation/"] },
+  { at: "scripts/explore", from: [...SCRIPT, "scripts/explore/"] },
   { at: "scripts/transformers", from: [...SCRIPT, "scripts/transformers/"] },
   { at: "scripts/lesson", from: [...SCRIPT, "scripts/lessons/"] },
 ];

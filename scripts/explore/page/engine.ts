@@ -11,10 +11,10 @@ import {
   openDevice,
   type Tokenizer,
   UserError,
+  withHooks,
 } from "../../../mod.ts";
 import { inspect, neighbors } from "./inside.ts";
 import type { Calls, EngineEvent, Facts, Head, Request, Source, Training } from "./protocol.ts";
-import { switchOff } from "./switch_off.ts";
 import { trainModel } from "./train_model.ts";
 
 const scope = globalThis as unknown as {
@@ -94,21 +94,19 @@ async function facts(): Promise<Facts> {
   return { device: description, parameters, layers, heads, width, contextLength, vocabulary };
 }
 
-/** Runs `body` with heads off, one body at a time, because they share the model. */
+/** Runs `body` with heads off: what they gathered is zero. */
 let last: Promise<unknown> = Promise.resolve();
 function withHeadsOff<Result>(
   off: readonly Head[],
   body: () => Promise<Result>,
 ): Promise<Result> {
-  const run = async () => {
-    const restore = await switchOff(model, off);
-    try {
-      return await body();
-    } finally {
-      restore();
-    }
-  };
-  const result = last.then(run, run);
+  const point = ({ layer }: Head) => `blocks.${layer}.attn.hook_z`;
+  const hooks = Object.fromEntries(off.map((head) => {
+    const here = off.filter(({ layer }) => layer === head.layer);
+    return [point(head), here.map(({ head }) => ({ zero: true as const, head }))];
+  }));
+  const run = () => off.length === 0 ? body() : withHooks(model, hooks, body);
+  const result = last.then(run, run); // one at a time, because they share the model
   last = result;
   return result;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ForwardContext, type GPT, scope, type Tensor, tensor } from "../../../mod.ts";
+import { type GPT, runWithCache, scope, type Tensor } from "../../../mod.ts";
 import type { Inside, Scored } from "./protocol.ts";
 
 /** Tokens that each layer's row of the logit lens shows. */
@@ -12,35 +12,42 @@ const LENS_TOKENS = 5;
 /** Tokens in a list of neighbors. */
 const NEIGHBORS = 12;
 
+/** What each layer passes on, and the weights of its heads. */
+const POINTS = /hook_(resid_pre|pattern)$/;
+
 /** Reads `ids`, at most a context of them. */
 export async function inspect(model: GPT, ids: readonly number[]): Promise<Inside> {
-  const { layers, contextLength } = model.config;
+  const { layers, heads, contextLength } = model.config;
   const read = ids.slice(-contextLength);
-  const made = scope(() => {
-    const row = tensor(Int32Array.from(read), { shape: [1, read.length] });
-    const rows = Array.from(model.hiddenSteps(row, new ForwardContext()));
-    const hidden = model.hidden(row);
-    const early = rows.map((x) => model.logits(model.finalNorm?.forward(x) ?? x));
-    return { attention: model.attentionWeights(row), logits: model.logits(hidden), early };
-  });
-  const { attention, logits, early } = made;
+  const { logits, cache } = runWithCache(model, [...read], { names: POINTS });
   const lens = [];
-  for (const layer of [...early, logits]) lens.push(await likeliest(layer, read.length));
-  const result = {
-    attention: Uint8Array.from(await attention.data(), (weight) => Math.round(255 * weight)),
-    logits: await logits.data() as Float32Array,
-    lens,
-  };
-  for (const each of [attention, logits, ...early]) each.dispose();
-  if (lens.length !== layers + 1) throw new Error("a layer is missing");
-  return result;
+  const attention = new Uint8Array(layers * heads * read.length ** 2);
+  for (let layer = 0; layer < layers; layer++) {
+    const early = sayNow(model, cache.get(`blocks.${layer}.hook_resid_pre`));
+    lens.push(await likeliest(early, read));
+    early.dispose();
+    const weights = await cache.get(`blocks.${layer}.attn.hook_pattern`).data();
+    attention.set(
+      Uint8Array.from(weights, (weight) => Math.round(255 * weight)),
+      layer * weights.length,
+    );
+  }
+  lens.push(await likeliest(logits, read));
+  const values = await logits.data() as Float32Array;
+  for (const made of [logits, cache]) made.dispose();
+  return { attention, logits: values, lens };
 }
 
-/** The likeliest tokens of each row of logits [1, T, V]. */
-async function likeliest(logits: Tensor, rows: number): Promise<Scored[][]> {
+/** The logits if the model stopped at a value of its residual stream. */
+function sayNow(model: GPT, residual: Tensor): Tensor {
+  return scope(() => model.logits(model.finalNorm?.forward(residual) ?? residual));
+}
+
+/** The likeliest tokens after each of `read`, by logits [1, T, V]. */
+async function likeliest(logits: Tensor, read: readonly number[]): Promise<Scored[][]> {
   const values = await logits.data() as Float32Array;
-  const width = values.length / rows;
-  return Array.from({ length: rows }, (_, row) => {
+  const width = values.length / read.length;
+  return read.map((_, row) => {
     const own = values.subarray(row * width, (row + 1) * width);
     const largest = own.reduce((most, logit) => Math.max(most, logit), -Infinity);
     const total = own.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
