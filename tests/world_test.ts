@@ -4,7 +4,7 @@ import { openWorld, World } from "../lib/train/world.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../lib/device/current_device.ts";
-import { launch, type Launcher, LAUNCHERS } from "./support/mpi.ts";
+import { launch, type Launcher, LAUNCHERS, launchScripts } from "./support/mpi.ts";
 
 /** A test with some launchers; without one it is reported as ignored. */
 function forEachMpi(
@@ -93,6 +93,10 @@ forEachMpi("deno task train:mpi trains what one process trains", async (launcher
   await train(1, "--steps", "6", "--out", "three", "--resume", "--accumulate", "2");
   const { sequencesSeen } = JSON.parse(await Deno.readTextFile(`${folder}/three/run.json`));
   assert.equal(sequencesSeen, 24);
+  const other = await train(2, "--steps", "7", "--out", "three", "--resume");
+  const note =
+    "an update has 8 sequences from here on (2 processes, --batch 2, --accumulate 2); it had 4";
+  assert.ok(other.includes(note), other);
 }, LAUNCHERS.slice(0, 1));
 
 forEachMpi("a process that fails ends the others", async (launcher, folder) => {
@@ -127,6 +131,18 @@ forEachMpi("a process that hangs ends the others after --mpi-timeout", async (la
   const { code, err, out } = await running;
   assert.notEqual(code, 0);
   assert.match(out + err, /error: process \d has waited 2 s for the others after step \d+: one/);
+}, LAUNCHERS.slice(0, 1));
+
+forEachMpi("a process with another script is refused", async (launcher, folder) => {
+  const library = new URL("../mod.ts", import.meta.url);
+  const script = `import { openWorld } from "${library}"; (await openWorld()).close();`;
+  await Deno.writeTextFile(`${folder}/a.ts`, script);
+  await Deno.writeTextFile(`${folder}/b.ts`, `${script} // edited`);
+  const same = await launchScripts(launcher, [[1, "a.ts"], [1, "a.ts"]], folder);
+  assert.equal(same.code, 0, same.err);
+  const { code, err } = await launchScripts(launcher, [[1, "a.ts"], [1, "b.ts"]], folder);
+  assert.notEqual(code, 0);
+  assert.match(err, /world: process 1 has another code \([0-9a-f]{12}\) than process 0/);
 }, LAUNCHERS.slice(0, 1));
 
 /** Finds processes by words of their command line, as the files in /proc say them. */
@@ -174,8 +190,8 @@ Deno.test("without a launcher the world is one process, and sums change nothing"
   assert.equal(world.sumsPairwise(10), true);
   world.close();
   device.close();
-  assert.throws(() => openWorld({ mip: "auto" } as never), /unknown option 'mip'.*'mpi'/);
-  assert.throws(() => openWorld({ mpi: 3 } as never), /mpi must be a name or a path, got 3/);
+  await assert.rejects(openWorld({ mip: "auto" } as never), /unknown option 'mip'.*'mpi'/);
+  await assert.rejects(openWorld({ mpi: 3 } as never), /mpi must be a name or a path, got 3/);
   assert.ok(world instanceof World);
 });
 

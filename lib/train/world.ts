@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { codeHash } from "../data/code_files.ts";
 import {
   type AbortCall,
   BUCKET_BYTES,
@@ -42,10 +43,11 @@ export interface WorldOptions {
  * world.close();
  * ```
  *
- * @throws {UserError} if the library cannot be opened, or is not the launcher's
+ * @throws {UserError} if the library cannot be opened, or is not the launcher's; or if a process runs
+ * other code than process 0: another script, another copy of Folio or another Deno
  * @throws {TypeError} if an option is unknown or no text
  */
-export function openWorld(options: WorldOptions = {}): Promise<World> {
+export async function openWorld(options: WorldOptions = {}): Promise<World> {
   checkOptions("openWorld", options, { mpi: "auto" });
   expectDeno("open a world of processes", "MPI");
   const { mpi = "auto" } = options;
@@ -54,7 +56,7 @@ export function openWorld(options: WorldOptions = {}): Promise<World> {
   }
   const launched = launchedProcesses();
   if (mpi === "auto" && launched.size === 1 && !launched.kind) {
-    return Promise.resolve(new World(undefined));
+    return new World(undefined);
   }
   const opened = open(mpi, launched.kind);
   if (opened.size !== launched.size) {
@@ -66,7 +68,8 @@ export function openWorld(options: WorldOptions = {}): Promise<World> {
   }
   const world = new World(opened);
   world.expectSame("version of Folio", VERSION);
-  return Promise.resolve(world);
+  world.expectSame("code", (await codeHash()).slice(0, 12));
+  return world;
 }
 
 /** Opens a library by its kind, or by its path, which must then name one. */

@@ -11,7 +11,7 @@ import { print } from "../../lib/cli/output.ts";
 import { trainingLoop } from "../../mod.ts";
 import type { TrainBatches } from "./data.ts";
 import { Run, type RunParts } from "./run.ts";
-import { shareRun } from "./world.ts";
+import { shareRun, updateNotes } from "./world.ts";
 
 /** What a Ctrl-C during a long step does. */
 const STOPPING = "stopping after this step; another Ctrl-C stops without saving";
@@ -28,7 +28,7 @@ export async function completeRun(
   const run = await Run.begin({ ...parts, interrupt: interrupt.signal });
   const { owesEvaluation: evaluateFirst } = run;
   const world = shareRun(parts, { evaluates: held !== undefined, evaluateFirst });
-  for (const line of world) print(line);
+  for (const line of [...world, ...updateNotes(parts)]) print(line);
   const loop = trainingLoop(trainer, batches, {
     steps,
     ...reports,

@@ -40,6 +40,8 @@ export interface RunRecord extends RunState, RunChoices {
   readonly corpusHash: string;
   /** Sequences drawn from the corpus; absent if all steps had the same batches. */
   readonly sequencesSeen?: number;
+  /** Processes that trained together; absent if one did. */
+  readonly processes?: number;
   /** Deno's version and those of its parts. */
   readonly versions: typeof Deno.version;
   /** Description of the device. */
@@ -51,14 +53,14 @@ export interface RunRecord extends RunState, RunChoices {
 /** The fields of a record besides the user's choices and those of the process. */
 type RunFacts = Pick<
   RunRecord,
-  "step" | "corpusHash" | "sequencesSeen" | "device" | "datasetPath"
+  "step" | "corpusHash" | "sequencesSeen" | "processes" | "device" | "datasetPath"
 >;
 
 /** The content of run.json after `step` updates. */
 export function runRecord(choices: RunChoices, facts: RunFacts): RunRecord {
   const { preset, settings, reports, patience, dataset, tokenizer, initFrom, reading } = choices;
   const { finetune, teacher, history } = choices;
-  const { step, corpusHash, sequencesSeen, device, datasetPath } = facts;
+  const { step, corpusHash, sequencesSeen, processes, device, datasetPath } = facts;
   return {
     step,
     preset,
@@ -74,6 +76,7 @@ export function runRecord(choices: RunChoices, facts: RunFacts): RunRecord {
     teacher,
     corpusHash,
     sequencesSeen,
+    processes,
     history,
     versions: Deno.version,
     device,
@@ -105,6 +108,7 @@ const RECORD_RULES: { readonly [Name in keyof Required<RunRecord>]: Rule } = {
   })),
   corpusHash: text,
   sequencesSeen: optional(wholeNumber({ min: 0 })),
+  processes: optional(wholeNumber({ min: 1 })),
   history: optional(list),
   versions: anything,
   device: anything,

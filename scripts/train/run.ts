@@ -319,6 +319,7 @@ export class Run {
       step,
       corpusHash: data.hash,
       sequencesSeen: this.#sequencesSeen(),
+      processes: trainer.world?.size,
       device: device.description,
       datasetPath: data.path,
     });

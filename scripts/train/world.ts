@@ -108,6 +108,18 @@ function worldLines(
   return [line, "note     each process has one core; if there are more, mpirun --bind-to none"];
 }
 
+/** Says so if a resumed run's updates have more or fewer sequences than before. */
+export function updateNotes({ plan, trainer }: Pick<Parts, "plan" | "trainer">): string[] {
+  const { settings: { accumulate, batch }, sequencesOfUpdate: before } = plan;
+  const size = trainer.world?.size ?? 1;
+  const now = size * accumulate * batch;
+  if (before === undefined || now === before) return [];
+  const processes = size === 1 ? "1 process" : `${size} processes`;
+  const factors = `${processes}, --batch ${batch}, ` +
+    `--accumulate ${accumulate}`;
+  return [`note     an update has ${now} sequences from here on (${factors}); it had ${before}`];
+}
+
 /** What process 0 tells the others, besides the tokens. */
 interface SharedRun {
   readonly settings: Plan["settings"];

@@ -42,18 +42,28 @@ export interface Launched {
 
 /** Runs `file` of the project in `count` processes, with the permissions of the tasks. */
 export async function launch(
-  { path, args }: Launcher,
+  launcher: Launcher,
   count: number,
   file: string,
   given: readonly string[],
   folder: string,
 ): Promise<Launched> {
+  return await launchScripts(launcher, [[count, `${ROOT}${file}`, ...given]], folder);
+}
+
+/** Runs scripts, each with the number of its processes and its arguments, as one job. */
+export async function launchScripts(
+  { path, args }: Launcher,
+  scripts: readonly (readonly [count: number, path: string, ...args: string[]])[],
+  folder: string,
+): Promise<Launched> {
   const variables = "HF_TOKEN,HF_ENDPOINT,OMPI_COMM_WORLD_SIZE,PMI_SIZE,SLURM_NTASKS";
   const permissions = ["--allow-read", "--allow-write", "--allow-ffi", `--allow-env=${variables}`];
-  const script = [Deno.execPath(), "run", ...permissions, "--no-lock", `${ROOT}${file}`, ...given];
+  const deno = [Deno.execPath(), "run", ...permissions, "--no-lock"];
+  const jobs = scripts.map(([count, ...script]) => ["-n", String(count), ...deno, ...script]);
   const root = { OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1" };
   const { code, stdout, stderr } = await new Deno.Command(path, {
-    args: [...args, "-n", String(count), ...script],
+    args: [...args, ...jobs.flatMap((job, i) => i === 0 ? job : [":", ...job])],
     cwd: folder,
     env: { NO_COLOR: "1", ...root },
   }).output();
