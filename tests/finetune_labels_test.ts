@@ -50,14 +50,19 @@ function refused({ code, err }: Finished, message: RegExp): void {
 
 Deno.test("finetune --labels trains a classifier, and classify uses and measures it", async () => {
   await using folder = await withBase();
-  const args = [...LABELS, ...line("--method full --epochs 6 --out spam")];
+  const args = [...LABELS, ...line("--method full --steps 70 --tensorboard --out spam")];
   const out = await succeeded("finetune", args, folder.path);
   assert.match(
     out,
     /^texts {4}\d+ to learn, \d+ to choose, \d+ to measure; 0 duplicates left out$/m,
   );
   assert.match(out, /^labels {3}ham, spam$/m);
-  assert.match(out, /^epoch 6\/6 {2}validation loss [\d.]+ {2}accuracy [\d.]+/m);
+  assert.match(out, /^epoch 5\/5\.\d+ {2}validation loss [\d.]+ {2}accuracy [\d.]+/m);
+  assert.match(out, /^step 70\/70 [^]*^epoch (5\.\d+)\/\1 {2}validation loss [\d.]+/m);
+  const events = await Deno.readFile(`${folder.path}/spam/events.out.tfevents.folio`);
+  assert.match(new TextDecoder("latin1").decode(events), /accuracy\/validation/);
+  const loss = await Deno.readTextFile(`${folder.path}/spam/loss.svg`);
+  assert.match(loss, /loss \(nats per text\)/);
   assert.match(out, /^takes .* trained, .* gradients, .* optimizer, and activations$/m);
   const report = JSON.parse(await Deno.readTextFile(`${folder.path}/spam/report.json`));
   assert.equal(report.test.accuracy, 1);
@@ -234,7 +239,7 @@ Deno.test("mistakes of finetune --labels are one line, and nothing is written", 
     [line("base --dataset plain.txt --preset encoder"), /--preset: it is for --labels FILE/],
     [[...LABELS, ...line("--compare --method full")], /leave --method out/],
     [[...LABELS, ...line("--dataset plain.txt")], /cannot be given with --dataset/],
-    [[...LABELS, ...line("--steps 9")], /--steps: a run with --labels has no such choice/],
+    [[...LABELS, ...line("--pack")], /--pack: a run with --labels has no such choice/],
     [line("base --dataset plain.txt --compare"), /--compare: it is for --labels FILE/],
     [line("base --dataset plain.txt --method frozen"), /it classifies texts/],
   ];

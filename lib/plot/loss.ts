@@ -38,7 +38,11 @@ export interface LossOptions extends FigureOptions {
    * Default: 1.
    */
   smooth?: number;
+  /** Name of the loss axis. Default: `"loss (nats per token)"`. */
+  yLabel?: string;
 }
+
+const PER_TOKEN = "loss (nats per token)";
 
 const OPTIONS: OptionNames<LossOptions> = {
   ...FIGURE_OPTIONS,
@@ -46,6 +50,7 @@ const OPTIONS: OptionNames<LossOptions> = {
   height: 320,
   logY: false,
   smooth: 1,
+  yLabel: PER_TOKEN,
 };
 
 /**
@@ -146,7 +151,7 @@ function drawLoss(
   plotter: Plotter,
   theme: Theme,
   runs: readonly RunSeries[],
-  { width = 560, height = 320, logY, smooth = 1 }: LossOptions,
+  { width = 560, height = 320, logY, smooth = 1, yLabel = PER_TOKEN }: LossOptions,
 ): Content {
   const color = (index: number) => theme.series[index % theme.series.length];
   const lines = runs.flatMap((run, index) => {
@@ -163,7 +168,7 @@ function drawLoss(
   const loss = lineChart(plotter, theme, lines, {
     ...frame,
     height: Math.max(height, labels * LABEL_HEIGHT),
-    yLabel: "loss (nats per token)",
+    yLabel,
     xLabel: strips.length > 0 ? undefined : "step",
     logY,
   });

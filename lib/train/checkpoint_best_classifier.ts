@@ -9,7 +9,7 @@
 import { UserError } from "../errors.ts";
 import { checkpointPath } from "../hub/folder_files.ts";
 import { localPath } from "../place.ts";
-import { anything, fields, type Rule, wholeNumber } from "../rules.ts";
+import { anything, fields, realNumber, type Rule, wholeNumber } from "../rules.ts";
 import { isMissing, readRegularText } from "../regular_file.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import type { ClassificationReport } from "./classification_report.ts";
@@ -20,7 +20,7 @@ import { jsonContent } from "./model_files.ts";
 export interface MeasuredEpoch {
   /** Updates done. */
   readonly step: number;
-  /** Epochs done. */
+  /** Epochs done, a fraction if the training ended within one. */
   readonly epoch: number;
   /** On the texts to choose by; absent if there are none. */
   readonly validation?: ClassificationReport;
@@ -34,7 +34,7 @@ const RECORD = "best.json";
 
 const RULE: Rule = fields({
   step: wholeNumber({ min: 0 }),
-  epoch: wholeNumber({ min: 1 }),
+  epoch: realNumber({ min: 0 }),
   validation: anything,
   test: anything,
   predicted: anything,

@@ -22,8 +22,10 @@ export interface ClassifierLoopOptions {
   readonly train: readonly LabeledIds[];
   /** Texts to measure on after each epoch. Default: none. */
   readonly validation?: readonly LabeledIds[];
-  /** Passes over the texts in total, including those of a resumed run's past. */
-  readonly epochs: number;
+  /** Passes over the texts in total, including those of a resumed run's past. Or give `steps`. */
+  readonly epochs?: number;
+  /** Updates in total, instead of `epochs`; the last one is followed by a measure, too. */
+  readonly steps?: number;
   /** B, texts in a batch: the trainer's. Default 32. */
   readonly batchSize?: number;
   /** Seed of the order of the texts. Default 0. */
@@ -53,7 +55,7 @@ export interface ClassifierValidation extends ClassifierMeasure {
   readonly kind: "validation";
   /** Updates done. */
   readonly step: number;
-  /** Epochs done. */
+  /** Epochs done, a fraction if the training ends within one. */
   readonly epoch: number;
 }
 
@@ -69,13 +71,14 @@ export interface ClassifierMeasure {
 
 const RULES = {
   epochs: wholeNumber({ min: 1 }),
+  steps: wholeNumber({ min: 1 }),
   batchSize: wholeNumber({ min: 1 }),
   logEvery: wholeNumber({ min: 0 }),
   checkpointEvery: wholeNumber({ min: 0 }),
 };
 
 /**
- * Trains until `epochs` passes over the texts are done or the signal aborts, and yields an event
+ * Trains until `epochs` passes or `steps` updates are done or the signal aborts, and yields an event
  * for everything that happens or is due. The order of the texts depends on the seed and the epoch
  * alone, so a resumed run goes on with the same batches.
  *
@@ -102,10 +105,10 @@ export async function* classifierLoop(
   options: ClassifierLoopOptions,
 ): AsyncGenerator<ClassifierEvent, void, void> {
   checkLoop(options);
-  const { train, epochs, batchSize = 32, seed = 0, logEvery = 10, signal } = options;
+  const { train, epochs = 0, batchSize = 32, seed = 0, logEvery = 10, signal } = options;
   const perEpoch = Math.ceil(train.length / batchSize);
   const { checkpointEvery = perEpoch, evaluateFirst = false } = options;
-  const steps = perEpoch * epochs;
+  const { steps = perEpoch * epochs } = options;
   const watch = new Watch(trainer);
   const due = (every: number) => every > 0 && trainer.stepsDone % every === 0;
   let saved = trainer.stepsDone;
@@ -120,7 +123,7 @@ export async function* classifierLoop(
     const step = trainer.stepsDone;
     yield { kind: "step", step };
     const checkpoint = due(checkpointEvery) || step === steps;
-    const isEpoch = due(perEpoch);
+    const isEpoch = due(perEpoch) || step === steps;
     if (due(logEvery) || trainer.figuresDue || step === 1 || checkpoint || isEpoch) {
       const figures = await watch.figures();
       if (logEvery > 0) yield figures;
@@ -166,8 +169,11 @@ function checkLoop(options: ClassifierLoopOptions): void {
   checkOptions("classifierLoop", options, { ...known, evaluateFirst: true, signal: true });
   for (const name of Object.keys(RULES) as (keyof typeof RULES)[]) {
     const { [name]: value } = options;
-    if (value === undefined && name !== "epochs") continue;
+    if (value === undefined) continue;
     expectValue(`classifierLoop: ${name}`, RULES[name], value);
+  }
+  if ((options.epochs === undefined) === (options.steps === undefined)) {
+    throw new RangeError("classifierLoop: expected either epochs or steps");
   }
   if (options.train.length > 0) return;
   throw new RangeError("classifierLoop: expected texts to learn from, got none");

@@ -157,8 +157,9 @@ async function train(input: RunInput): Promise<void> {
     await loadClassifierState(path, { parameters, optimizer: trainer.optimizer });
   }
   using interrupt = new Interrupt(["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"]);
-  const { force } = flags;
-  const parts = { choices, start, encoded, trainer, device, folder, live, steps, resumedAt, force };
+  const { force, tensorboard } = flags;
+  const facts = { choices, start, encoded, steps, resumedAt, force, tensorboard };
+  const parts = { ...facts, trainer, device, folder, live };
   const run = await ClassifierRun.begin(parts);
   const loop = classifierLoop(trainer, {
     ...loopSettings(settings, encoded),
@@ -202,7 +203,7 @@ async function report(
   printReport(result, other);
   const files = await reportFiles(result, task, { base, labels, cut, last: other });
   const names = await run.saveResult(new Map(files));
-  if (await drawLoss(folder, "")) names.push("loss.svg");
+  if (await drawLoss(folder, { per: "text" })) names.push("loss.svg");
   if (adapter && await drawAdapter(folder, adapter)) names.push("adapter.svg");
   print(`wrote ${folder}/${names.join(", ")}`);
   print(`try   deno task classify ${run.chosenFolder} "some text"`);
@@ -221,7 +222,6 @@ async function words(folder: string, flags: FinetuneFlags): Promise<void> {
 
 /** Flags that a run with --labels does not follow. */
 const OTHERS = [
-  "steps",
   "accumulate",
   "beta1",
   "beta2",
@@ -236,7 +236,6 @@ const OTHERS = [
   "evalEvery",
   "evalBatches",
   "sampleEvery",
-  "tensorboard",
   "recomputeActivations",
   "blas",
 ];

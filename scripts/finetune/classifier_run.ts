@@ -29,8 +29,10 @@ import {
 } from "../../mod.ts";
 import { memoryLine } from "../train/record.ts";
 import { removeReplaced } from "../train/run_folder.ts";
+import { EVENT_FILE, EventLog } from "../train/tensorboard.ts";
 import { type ClassifierChoices, classifierRecord } from "./classifier_settings.ts";
 import type { ClassifierStart } from "./classifier_start.ts";
+import { roundedEpoch } from "./classifier_training.ts";
 import type { EncodedParts } from "./labeled_parts.ts";
 import type { LiveClassifier } from "./live_classifier.ts";
 
@@ -50,12 +52,16 @@ export interface ClassifierRunParts {
   readonly resumedAt?: number;
   /** Whether a new run may replace what the folder holds. */
   readonly force: boolean;
+  /** Whether to write an event file for TensorBoard. */
+  readonly tensorboard: boolean;
 }
 
 /** Logs, saves and measures while a classifier is trained. */
 export class ClassifierRun {
   readonly #parts: ClassifierRunParts;
   readonly #metrics: MetricsLog;
+  /** The same metrics for TensorBoard, with `--tensorboard`. */
+  #events: EventLog | undefined;
   readonly #best: BestClassifier;
   readonly #progress: TrainingProgress;
   /** When the run would have started, had it never stopped, in milliseconds. */
@@ -79,6 +85,7 @@ export class ClassifierRun {
     if (resumedAt === undefined) await best.remove();
     const metrics = await MetricsLog.open(`${path}/metrics.jsonl`, resumedAt ?? 0);
     const run = new ClassifierRun(parts, metrics, best);
+    if (parts.tensorboard) run.#events = await EventLog.open(path, metrics.lines);
     const lines = [device.description, ...start.lines];
     live?.begin({
       folder: path,
@@ -94,9 +101,15 @@ export class ClassifierRun {
 
   /** Whether the epoch that this run resumes from was not measured. */
   get owesEvaluation(): boolean {
-    const { resumedAt: step = 0, encoded, choices: { settings: { batch } } } = this.#parts;
-    const perEpoch = Math.ceil(encoded.train.length / batch);
-    return step > 0 && step % perEpoch === 0 && !this.#measuredSteps().includes(step);
+    const { resumedAt: step = 0, steps } = this.#parts;
+    const isMeasured = step % this.#perEpoch === 0 || step === steps;
+    return step > 0 && isMeasured && !this.#measuredSteps().includes(step);
+  }
+
+  /** Updates in an epoch. */
+  get #perEpoch(): number {
+    const { encoded, choices: { settings: { batch } } } = this.#parts;
+    return Math.ceil(encoded.train.length / batch);
   }
 
   /** Seconds of training so far. */
@@ -117,7 +130,7 @@ export class ClassifierRun {
   /** What was measured with the best epoch, or with the last one if there is nothing to choose by. */
   async result(): Promise<{ chosen: MeasuredEpoch; last: MeasuredEpoch }> {
     this.#progress.finish();
-    const { trainer, encoded, choices: { settings: { epochs } } } = this.#parts;
+    const { trainer, encoded } = this.#parts;
     const { record } = this.#best;
     const step = trainer.stepsDone;
     if (record?.step === step) return { chosen: record, last: record };
@@ -125,7 +138,8 @@ export class ClassifierRun {
       (encoded.validation.length > 0
         ? await measureClassifier(trainer.classifier, encoded.validation)
         : undefined);
-    const last = await this.#measureEpoch({ step, epoch: epochs }, measure);
+    const epoch = step / this.#perEpoch;
+    const last = await this.#measureEpoch({ step, epoch }, measure);
     return { chosen: record ?? last, last };
   }
 
@@ -133,7 +147,8 @@ export class ClassifierRun {
   async saveResult(texts: ReadonlyMap<string, string>): Promise<string[]> {
     const files = await this.#save({ model: this.#model(), texts });
     await this.#parts.live?.end("finished");
-    return [...files, "metrics.jsonl", ...this.#best.record ? ["best/"] : []];
+    const others = ["metrics.jsonl", ...this.#events ? [EVENT_FILE] : []];
+    return [...files, ...others, ...this.#best.record ? ["best/"] : []];
   }
 
   /** The folder of the model to use: that of the best epoch, if there is one. */
@@ -194,9 +209,9 @@ export class ClassifierRun {
     if (!this.#measuredSteps().includes(step)) {
       await this.#append({ step, validationLoss: loss, validationAccuracy: accuracy });
     }
-    const { settings: { epochs } } = this.#parts.choices;
+    const epochs = roundedEpoch(this.#parts.steps / this.#perEpoch);
     this.#progress.note(
-      `epoch ${epoch}/${epochs}  validation loss ${formatLoss(loss)}  accuracy ${
+      `epoch ${roundedEpoch(epoch)}/${epochs}  validation loss ${formatLoss(loss)}  accuracy ${
         accuracy.toFixed(4)
       }${isBest ? " (best)" : ""}`,
     );
@@ -210,7 +225,13 @@ export class ClassifierRun {
     const { trainer: { classifier }, encoded: { test } } = this.#parts;
     const measure = test.length > 0 ? await measureClassifier(classifier, test) : undefined;
     const predicted = [...measure?.predicted ?? chosenBy?.predicted ?? []];
-    return { step, epoch, validation: chosenBy?.report, test: measure?.report, predicted };
+    return {
+      step,
+      epoch: roundedEpoch(epoch),
+      validation: chosenBy?.report,
+      test: measure?.report,
+      predicted,
+    };
   }
 
   #model(): TrainedClassifier {
@@ -225,6 +246,7 @@ export class ClassifierRun {
 
   async #append(metrics: Metrics): Promise<void> {
     await this.#metrics.append(metrics);
+    await this.#events?.append(metrics);
     this.#parts.live?.measured(metrics);
   }
 

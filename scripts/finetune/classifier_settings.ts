@@ -31,6 +31,8 @@ export interface ClassifierSettings {
   readonly preset?: "encoder" | "decoder";
   /** Passes over the texts. */
   readonly epochs: number;
+  /** Updates in all, instead of whole passes. */
+  readonly steps?: number;
   /** Texts per update. */
   readonly batch: number;
   /** Longest text in tokens; longer ones are cut. Default: the base's context, at most 256. */
@@ -76,6 +78,7 @@ const SHARED = { epochs: 3, batch: 32, beta2: 0.999, clip: 1, seed: 1337 };
 
 /** The flags that are settings. */
 const TYPED = [
+  "steps",
   "batch",
   "context",
   "learningRate",
@@ -139,6 +142,7 @@ const CHOICES_RULES: { readonly [Name in keyof Required<ClassifierChoices>]: Rul
     method: oneOf(["lora", "full", "frozen"]),
     preset: optional(oneOf(["encoder", "decoder"])),
     epochs: wholeNumber({ min: 1 }),
+    steps: optional(SETTING_RULES.steps),
     batch: SETTING_RULES.batch,
     context: optional(SETTING_RULES.context),
     learningRate: SETTING_RULES.learningRate,
@@ -181,7 +185,7 @@ export async function loadClassifierRecord(
 /** Flags that a resumed run may be given. */
 const RESUMABLE = [
   ...["out", "resume", "labels", "validation", "test", "logEvery", "checkpointEvery"],
-  ...["live", "livePort", "device", "threads", "precision"],
+  ...["tensorboard", "live", "livePort", "device", "threads", "precision"],
 ];
 
 /**

@@ -11,10 +11,11 @@ import type { EncodedParts } from "./labeled_parts.ts";
 
 /** The options of the loop that the settings say. */
 export function loopSettings(
-  { epochs, batch, seed }: ClassifierSettings,
+  { epochs, steps, batch, seed }: ClassifierSettings,
   { train, validation }: EncodedParts,
 ): ClassifierLoopOptions {
-  return { train, validation, epochs, batchSize: batch, seed };
+  const end = steps === undefined ? { epochs } : { steps };
+  return { train, validation, ...end, batchSize: batch, seed };
 }
 
 /** The trainer of a new run: nothing is trained yet. */
@@ -25,7 +26,7 @@ export async function trainerOf(
 ): Promise<{ trainer: ClassifierTrainer; steps: number }> {
   const { epochs, batch, learningRate, minLearningRate, weightDecay, beta2, clip } = settings;
   const perEpoch = Math.ceil(train.length / batch);
-  const steps = perEpoch * epochs;
+  const { steps = perEpoch * epochs } = settings;
   const share = settings.preset ? Math.floor(perEpoch / 2) : Math.ceil(0.06 * steps);
   const { warmupSteps = share, seed } = settings;
   const optimizer = await userInput(() =>
@@ -38,6 +39,11 @@ export async function trainerOf(
     seed,
   });
   return { trainer, steps };
+}
+
+/** Epochs, to a hundredth. */
+export function roundedEpoch(epoch: number): number {
+  return Math.round(100 * epoch) / 100;
 }
 
 /** How many numbers are trained. */

@@ -24,7 +24,7 @@ import {
   type ModelMethod,
 } from "./classifier_settings.ts";
 import { startClassifier, type StartInput } from "./classifier_start.ts";
-import { loopSettings, trainedCount, trainerOf } from "./classifier_training.ts";
+import { loopSettings, roundedEpoch, trainedCount, trainerOf } from "./classifier_training.ts";
 import type { FinetuneFlags } from "./flags.ts";
 import { type EncodedParts, encodeParts, loadTask } from "./labeled_parts.ts";
 import { countWords } from "./words_method.ts";
@@ -101,14 +101,18 @@ async function bestEpoch(
   const { test } = encoded;
   const onTest = async () =>
     test.length > 0 ? await measureClassifier(trainer.classifier, test) : undefined;
+  const perEpoch = Math.ceil(encoded.train.length / settings.batch);
+  const { steps = perEpoch * settings.epochs } = settings;
+  const epochs = roundedEpoch(steps / perEpoch);
   let best: Omit<MeasuredEpoch, "step"> | undefined;
   const loop = classifierLoop(trainer, { ...loopSettings(settings, encoded), signal });
   for await (const event of loop) {
     if (event.kind !== "validation") continue;
-    const { epoch, report: validation, predicted: chosen } = event;
+    const { report: validation, predicted: chosen } = event;
+    const epoch = roundedEpoch(event.epoch);
     const isBest = validation.accuracy > (best?.validation?.accuracy ?? -1);
     print(
-      `epoch ${epoch}/${settings.epochs}  validation accuracy ${validation.accuracy.toFixed(4)}` +
+      `epoch ${epoch}/${epochs}  validation accuracy ${validation.accuracy.toFixed(4)}` +
         (isBest ? " (best)" : ""),
     );
     if (!isBest) continue;
@@ -119,7 +123,7 @@ async function bestEpoch(
   if (best || signal.aborted) return best ?? { epoch: 0, predicted: [] };
   const measure = await onTest();
   return {
-    epoch: settings.epochs,
+    epoch: epochs,
     test: measure?.report,
     predicted: [...measure?.predicted ?? []],
   };

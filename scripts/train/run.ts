@@ -172,7 +172,7 @@ export class Run {
     const names = [...this.#modelNames(), "optimizer.safetensors", "run.json"];
     if (this.#metrics.lines.length > 0) {
       names.push("metrics.jsonl");
-      if (await drawLoss(folder, preset)) names.push("loss.svg");
+      if (await drawLoss(folder, { preset })) names.push("loss.svg");
     }
     if (adapter && await drawAdapter(folder, adapter)) names.push("adapter.svg");
     if (this.#events) names.push(EVENT_FILE);

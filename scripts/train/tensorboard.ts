@@ -16,6 +16,7 @@ export const EVENT_FILE = "events.out.tfevents.folio";
 const TAGS: Readonly<Record<string, string>> = {
   loss: "loss/train",
   validationLoss: "loss/validation",
+  validationAccuracy: "accuracy/validation",
   learningRate: "training/learning_rate",
   gradientNorm: "training/gradient_norm",
   tokensPerSecond: "training/tokens_per_second",

@@ -23,7 +23,7 @@ export interface RunFacts {
 }
 
 /**
- * Figures after an update: loss in nats per token (the mean since the previous point, if it is
+ * Figures after an update: loss in nats per token, of a classifier per text (the mean since the previous point, if it is
  * known), learning rate, and training speed.
  */
 export type TrainingPoint = readonly [
@@ -33,7 +33,7 @@ export type TrainingPoint = readonly [
   tokensPerSecond: number,
 ];
 
-/** The loss on held-out text after `step` updates, in nats per token. */
+/** The loss on held-out text after `step` updates, in nats per token, of a classifier per text. */
 export type ValidationPoint = readonly [step: number, loss: number];
 
 /** How a run ended. */

@@ -49,8 +49,9 @@ const HANDLERS = {
     run = facts;
     latestLoss = undefined;
     for (const id of ["left", "loss", "validation", "rate", "speed"]) show(id, "–");
-    for (const chart of charts) chart.clear();
     const writesTexts = facts.layers > 0; // a classifier shows neither attention nor samples
+    lossChart.yLabel = writesTexts ? "nats per token" : "nats per text";
+    for (const chart of charts) chart.clear();
     for (const id of ["attention", "sample"]) part(id).hidden = !writesTexts;
     if (writesTexts) attention.begin(facts);
     show("folder", facts.folder);
