@@ -386,6 +386,50 @@ export type { Edit } from "./lib/lens/edit.ts";
 export type { Selection } from "./lib/lens/point_axes.ts";
 export { gradientsAt, type PointGradients } from "./lib/lens/gradients_at.ts";
 export { type PointHook, Points } from "./lib/nn/points.ts";
+export type { GridAxis, ScoreGrid } from "./lib/lens/score_grid.ts";
+export { logitDifference, type LogitDifferenceOptions, type Metric } from "./lib/lens/metrics.ts";
+export {
+  type LensLayer,
+  type LensToken,
+  logitLens,
+  type LogitLensOptions,
+} from "./lib/lens/logit_lens.ts";
+export {
+  type Attribution,
+  type AttributionOptions,
+  type Contribution,
+  directLogitAttribution,
+} from "./lib/lens/direct_logit_attribution.ts";
+export {
+  type HeadScores,
+  headScores,
+  type HeadScoresOptions,
+  repeatedTokens,
+} from "./lib/lens/head_scores.ts";
+export {
+  type AblationOptions,
+  type AblationScores,
+  ablationScores,
+} from "./lib/lens/ablation_scores.ts";
+export {
+  type PatchingOptions,
+  type PatchingScores,
+  patchingScores,
+  type PatchingStudy,
+} from "./lib/lens/patching_scores.ts";
+export { attributionPatching } from "./lib/lens/attribution_patching.ts";
+export { pathPatching, type PathPatchingOptions } from "./lib/lens/path_patching.ts";
+export {
+  type CircuitOptions,
+  type CompositionKind,
+  type CompositionOptions,
+  compositionScores,
+  ovCircuit,
+  qkCircuit,
+  singularValues,
+} from "./lib/lens/circuits.ts";
+export { type SteeringOptions, steeringVector } from "./lib/lens/steering_vector.ts";
+export { type LinearProbe, linearProbe, type LinearProbeOptions } from "./lib/lens/linear_probe.ts";
 
 // Generation
 export { generate } from "./lib/generate/generate.ts";

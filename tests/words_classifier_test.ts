@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { givenParts, parseLabeledFile, splitLabeled } from "../lib/data/labeled_files.ts";
 import { classificationReport } from "../lib/train/classification_report.ts";
-import { minimize } from "../lib/train/minimize.ts";
+import { minimize } from "../lib/minimize.ts";
 import { WordsClassifier } from "../lib/train/words_classifier.ts";
 import { sharedText } from "./support/shared_text.ts";
 

@@ -69,7 +69,35 @@ export function selectionMask(
   value: Tensor,
   selection: Selection,
 ): Tensor | undefined {
-  const axes = axesOf(name, value.shape.length);
+  const selected = selectedOn(name, value.shape, selection);
+  if (selected.every((indices) => indices === undefined)) return undefined;
+  const shape = value.shape.map((length, i) => selected[i] ? length : 1);
+  return tensor(products(shape, selected), { shape, device: value.device });
+}
+
+/**
+ * f32 [n,1,…], 1 where the value [B,…] of pass i of n is selected by selections[i]; all of them
+ * select on the same axes.
+ */
+export function passesMask(
+  name: string,
+  value: Tensor,
+  selections: readonly (Selection | undefined)[],
+): Tensor {
+  const each = selections.map((selection) => selection && selectedOn(name, value.shape, selection));
+  const some = each.find((selected) => selected !== undefined)!;
+  const shape = value.shape.map((length, i) => some[i] ? length : 1);
+  const size = shape.reduce((product, length) => product * length, 1);
+  const values = new Float32Array(each.length * size);
+  each.forEach((selected, i) => selected && values.set(products(shape, selected), i * size));
+  return tensor(values, { shape: [each.length, ...shape], device: value.device });
+}
+
+type Selected = readonly (ReadonlySet<number> | undefined)[];
+
+/** The selected indices of each axis; undefined where all are. */
+function selectedOn(name: string, shape: Shape, selection: Selection): Selected {
+  const axes = axesOf(name, shape.length);
   const chosen = Object.entries(selection).filter(([axis, indices]) =>
     axis in SELECTION && indices !== undefined
   );
@@ -77,21 +105,14 @@ export function selectionMask(
     if (axes.includes(axis as Axis)) continue;
     throw new TypeError(`${name}: no ${axis} to select; its axes are ${axes.join(", ")}`);
   }
-  if (chosen.length === 0) return undefined;
-  const shape = axes.map((axis, i) => selection[axis] === undefined ? 1 : value.shape[i]);
-  const selected = axes.map((axis, i) => {
+  return axes.map((axis, i) => {
     const indices = selection[axis];
-    if (indices === undefined) return undefined;
-    return new Set(indicesOf(name, axis, indices, value.shape[i]));
+    return indices === undefined ? undefined : new Set(indicesOf(name, axis, indices, shape[i]));
   });
-  return tensor(products(shape, selected), { shape, device: value.device });
 }
 
 /** 1 where every axis selects its index, otherwise 0. */
-function products(
-  shape: Shape,
-  selected: readonly (ReadonlySet<number> | undefined)[],
-): Float32Array {
+function products(shape: Shape, selected: Selected): Float32Array {
   const values = new Float32Array(shape.reduce((size, length) => size * length, 1));
   return values.map((_, i) => {
     let rest = i;

@@ -2,7 +2,7 @@
  * The baseline that a classifier of texts has to beat: counted words and pairs of words, without
  * their order and without a transformer.
  *
- * minimize.ts finds the weights; see lib/nn/text_classifier.ts for classifying with a language
+ * ../minimize.ts finds the weights; see lib/nn/text_classifier.ts for classifying with a language
  * model.
  *
  * @module
@@ -10,7 +10,7 @@
 import type { LabeledText } from "../data/labeled_files.ts";
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
-import { minimize } from "./minimize.ts";
+import { minimize } from "../minimize.ts";
 
 /** Options of `WordsClassifier.train`. */
 export interface WordsClassifierOptions {

@@ -1,0 +1,163 @@
+/**
+ * The lens on small GPT-2 and Llama models: every hook point and analysis has the numbers of
+ * transformers and plain PyTorch (golden/lens/reference.py).
+ */
+import assert from "node:assert/strict";
+import { loadPretrained } from "../lib/hub/load_pretrained.ts";
+import { ablationScores } from "../lib/lens/ablation_scores.ts";
+import { attributionPatching } from "../lib/lens/attribution_patching.ts";
+import { compositionScores, ovCircuit, qkCircuit, singularValues } from "../lib/lens/circuits.ts";
+import { directLogitAttribution } from "../lib/lens/direct_logit_attribution.ts";
+import { headScores } from "../lib/lens/head_scores.ts";
+import { hookPoints } from "../lib/lens/hook_points.ts";
+import { linearProbe } from "../lib/lens/linear_probe.ts";
+import { logitLens } from "../lib/lens/logit_lens.ts";
+import { logitDifference } from "../lib/lens/metrics.ts";
+import { patchingScores } from "../lib/lens/patching_scores.ts";
+import { pathPatching } from "../lib/lens/path_patching.ts";
+import { runWithCache } from "../lib/lens/run_with_cache.ts";
+import { steeringVector } from "../lib/lens/steering_vector.ts";
+import type { GPT } from "../lib/nn/gpt.ts";
+import gpt2 from "./golden/lens/gpt2.json" with { type: "json" };
+import llama from "./golden/lens/llama.json" with { type: "json" };
+import probe from "./golden/lens/probe.json" with { type: "json" };
+import { forEachDevice } from "./support/devices.ts";
+import { assertClose } from "./support/gradient_check.ts";
+import { DECODERS, uniform, weightFile } from "./support/pretrained_golden.ts";
+
+const KINDS = { gpt2, llama };
+
+async function load(kind: keyof typeof KINDS): Promise<GPT> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(DECODERS[kind].config));
+    await Deno.writeFile(`${folder}/model.safetensors`, await weightFile(DECODERS[kind]));
+    return (await loadPretrained(folder, { tokenizer: false })).model;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The norm of a value, and its product with a fixed direction. */
+function fingerprint(name: string, values: ArrayLike<number>): number[] {
+  const direction = uniform(name, values.length);
+  const numbers = Array.from(values, (x) => x === -Infinity ? 0 : x); // scores of hidden keys
+  return [
+    Math.hypot(...numbers),
+    numbers.reduce((sum, x, i) => sum + x * direction[i], 0),
+  ];
+}
+
+for (const kind of ["gpt2", "llama"] as const) {
+  const golden = KINDS[kind];
+  const { clean, corrupted, correct, wrong } = golden.study;
+  const metric = logitDifference({ correct, wrong });
+  const study = { clean, corrupted, metric };
+
+  forEachDevice(
+    `${kind}: the values at all hook points`,
+    async () => {
+      const model = await load(kind);
+      const { cache } = runWithCache(model, golden.ids);
+      const expected: Record<string, number[]> = golden.points;
+      const unknown = hookPoints(model).map(({ name }) => name).filter((name) => !expected[name]);
+      assert.deepEqual(unknown, []);
+      assert.deepEqual(cache.names.toSorted(), Object.keys(expected).toSorted());
+      for (const name of cache.names) {
+        const found = fingerprint(name, await cache.get(name).data());
+        const scale = expected[name][0]; // 1e-4 of the value's norm
+        assertClose(found.map((x) => x / scale), expected[name].map((x) => x / scale), 1e-4, name);
+      }
+    },
+    false,
+    ["cpu-2", "webgpu"],
+  );
+
+  forEachDevice(
+    `${kind}: patching, ablation and attribution`,
+    async () => {
+      const model = await load(kind);
+      const { patching, ablation, attribution } = golden;
+      const places = await patchingScores(model, study);
+      assert.deepEqual(places.axes, ["layer", "place"]);
+      assertClose([places.clean, places.corrupted], [patching.clean, patching.corrupted], 1e-4);
+      assertClose(places.values, patching.places, 1e-4, "residual stream by place");
+      const byHead = { point: "attn.hook_z", by: ["head"] } as const;
+      const heads = await patchingScores(model, study, byHead);
+      assertClose(heads.values, patching.heads, 1e-4, "heads");
+      const estimated = await attributionPatching(model, study);
+      assertClose(estimated.values, golden.attributionPatching, 1e-4, "attribution patching");
+      const paths = await pathPatching(model, study);
+      const first = model.config.heads;
+      assertClose(paths.values.slice(0, first), golden.pathPatching, 1e-4, "path patching");
+      for (const how of ["zero", "mean"] as const) {
+        const { values } = await ablationScores(model, golden.ids, metric, { with: how });
+        assertClose(values, ablation[how], 1e-4, `${how} ablation`);
+      }
+      const { total, contributions } = await directLogitAttribution(model, clean, {
+        correct,
+        wrong,
+      });
+      assertClose([total], [attribution.total], 1e-4, "logit difference");
+      const parts: Record<string, number> = Object.fromEntries(
+        contributions.map(({ part, value }) => [part, value]),
+      );
+      for (const [part, value] of Object.entries(attribution.parts)) {
+        assertClose([parts[part]], [value], 1e-4, part);
+      }
+      for (const by of ["layer", "head", "neuron"] as const) {
+        const all = await directLogitAttribution(model, clean, { correct, wrong, by });
+        const sum = all.contributions.reduce((sum, { value }) => sum + value, 0);
+        assertClose([sum], [attribution.total], 1e-4, `the sum by ${by}`);
+      }
+    },
+    false,
+    ["cpu-2"],
+  );
+
+  forEachDevice(
+    `${kind}: logit lens, heads, circuits and steering`,
+    async () => {
+      const model = await load(kind);
+      const { circuits } = golden;
+      const lens: Record<string, { ids: number[][]; probabilities: number[][]; next: number[][] }> =
+        golden.lens;
+      for (const { point, top, next } of await logitLens(model, golden.ids, { k: 2 })) {
+        const { ids, probabilities, next: expected } = lens[point];
+        assert.deepEqual(top.map((row) => row.map(([{ id }]) => id)), ids);
+        const found = top.flat().map(([{ probability }]) => probability);
+        assertClose(found, probabilities.flat(), 1e-4, point);
+        assertClose(next.flat(), expected.flat(), 1e-4, `${point}: next`);
+      }
+      const scores = await headScores(model, { ids: golden.ids });
+      for (const name of ["previous", "duplicate", "induction"] as const) {
+        assertClose(scores[name].flat(), golden.headScores[name].flat(), 1e-4, name);
+      }
+      const which = { layer: 1, head: 2 };
+      const ov = ovCircuit(model, which);
+      assertClose(fingerprint("ov", await ov.data()), circuits.ov, 1e-4, "ov");
+      assertClose(fingerprint("qk", await qkCircuit(model, which).data()), circuits.qk, 1e-4, "qk");
+      const singular = (await singularValues(ov)).slice(0, circuits.singular.length);
+      assertClose(singular, circuits.singular, 1e-4, "singular values");
+      for (const name of ["query", "key", "value"] as const) {
+        const { values } = await compositionScores(model, { kind: name, layers: [0, 1] });
+        assertClose(values, circuits[name], 1e-4, `${name} composition`);
+      }
+      const [towards, from] = golden.ids.map((row) => [row]);
+      const vector = steeringVector(model, { towards, from, point: "blocks.1.hook_resid_pre" });
+      assertClose(fingerprint("steering", await vector.data()), golden.steering, 1e-4, "steering");
+    },
+    false,
+    ["cpu-2"],
+  );
+}
+
+Deno.test("a linear probe is the minimum that L-BFGS of PyTorch finds", () => {
+  const examples = uniform("probe", 300);
+  const { labels, weights } = probe;
+  const found = linearProbe(examples, { width: 5, labels, penalty: 0.01 });
+  assertClose(found.weights, weights, 2e-3, "weights");
+  assert(found.accuracy > 0.7);
+  assert.throws(() => linearProbe(examples, { width: 5, labels: [0] }), /a label for each/);
+  assert.throws(() => linearProbe([1, 2], { width: 1, labels: [0, 0] }), /expected labels 0 and 1/);
+});
