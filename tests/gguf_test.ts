@@ -3,6 +3,7 @@
  * transformers and gguf, and files that are damaged. See golden/gguf/reference.py.
  */
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import {
   chatText,
   generate,
@@ -26,6 +27,7 @@ import { requireText } from "../lib/hub/repository.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { line, run, scratchFolder } from "./support/command.ts";
 import { sharedDevice } from "./support/devices.ts";
+import { serveModel } from "./support/model_server.ts";
 import { floats } from "./support/pretrained_golden.ts";
 
 const FOLDER = new URL("golden/gguf/", import.meta.url);
@@ -198,6 +200,40 @@ Deno.test("a damaged header ends in one line", async () => {
     }
   }
   assert.ok(opened > 100 && opened < 1400, `${opened} opened`);
+});
+
+Deno.test("a folder that holds a GGUF file alone is that model", async () => {
+  await using folder = await scratchFolder();
+  const path = `${folder.path}/model`;
+  await Deno.mkdir(path);
+  await Deno.writeTextFile(`${path}/README.md`, "");
+  await Deno.copyFile(placeOf("llama"), `${path}/tiny.Q8_0.gguf`);
+  for (const place of [path, `${path}/`, pathToFileURL(path)]) {
+    assert.equal((await loadModelConfig(place)).config.width, 32);
+    assert.equal((await loadTokenizer(place)).vocabSize, 289);
+  }
+  await Deno.copyFile(placeOf("qwen2"), `${path}/other.gguf`);
+  await assert.rejects(loadModelConfig(path), {
+    message: `model ${path}: it has 2 GGUF files, and no config.json; give one of them: ` +
+      `${path}/other.gguf, ${path}/tiny.Q8_0.gguf`,
+  });
+  await Deno.writeTextFile(`${path}/config.json`, '{"model_type":"gpt2"}');
+  assert.equal((await loadModelConfig(path)).architecture, "gpt2");
+});
+
+onDevice("a GGUF file is read from a server, by ranges", async () => {
+  const bytes = await Deno.readFile(placeOf("llama"));
+  await using server = serveModel({ "tiny/a b.gguf": bytes });
+  const { model, tokenizer } = await loadPretrained(`${server.url}tiny/a%20b.gguf`);
+  const own = await loadPretrained(placeOf("llama"));
+  const ids = tensor(Int32Array.from(expected.models.llama.inputs[0]), { shape: [1, 20] });
+  assert.deepEqual(await model.forward(ids).data(), await own.model.forward(ids).data());
+  assert.deepEqual(tokenizer.toJSON(), own.tokenizer.toJSON());
+  assert.ok(
+    server.log.some((request) => /^GET tiny\/a b\.gguf bytes=/.test(request)),
+    `${server.log}`,
+  );
+  await assert.rejects(loadPretrained(`${server.url}no.gguf`), /no\.gguf: there is no such file/);
 });
 
 Deno.test("deno task sample writes with a GGUF file", async () => {

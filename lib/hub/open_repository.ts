@@ -10,7 +10,7 @@ import type { OptionNames } from "../options.ts";
 import { filePath } from "../place.ts";
 import { environmentVariable, hubToken } from "./environment.ts";
 import { fileRepository, folderRepository, isFolder } from "./folder_files.ts";
-import { ggufModel, splitGgufPlace } from "./gguf_place.ts";
+import { ggufInFolder, ggufModel, splitGgufPlace } from "./gguf_place.ts";
 import { httpRepository } from "./http_repository.ts";
 import type { Repository } from "./repository.ts";
 
@@ -48,7 +48,8 @@ const PART = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?$
 /**
  * Finds the files of a model by a path, a `file:`, `http:` or `https:` address of the folder that
  * holds them, or a name on the hub, `owner/name` or `name`. A folder of that name takes precedence
- * over the hub. A path or an address may also be that of a GGUF file. The hub is `HF_ENDPOINT`, if that is set, or huggingface.co.
+ * over the hub. A path or an address may also be that of a GGUF file, or of a local folder that holds
+ * one and no files of JSON. The hub is `HF_ENDPOINT`, if that is set, or huggingface.co.
  *
  * @throws {UserError} if it is none of these
  * @throws {RangeError} if a revision is given for a place that is not the hub, or is malformed
@@ -62,15 +63,23 @@ export function openRepository(
   if (gguf) return ggufAt(`${location}`, gguf, { address, options });
   if (address) {
     expectNoRevision(options, address.href);
-    if (address.protocol === "file:") return folderRepository(address);
+    if (address.protocol === "file:") return localFolder(filePath(address));
     return httpRepository(`${location}`, asFolder(address), options);
   }
   const name = `${location}`;
   if (isFolder(name)) {
     expectNoRevision(options, name);
-    return folderRepository(name);
+    return localFolder(name);
   }
   return hubRepository(name, options);
+}
+
+/** The model in a folder, which may be a GGUF file alone. */
+function localFolder(folder: string): Repository {
+  const file = ggufInFolder(folder);
+  return file === undefined
+    ? folderRepository(folder)
+    : ggufModel(file, fileRepository(file), splitGgufPlace(file)![1]);
 }
 
 function addressOf(location: string | URL): URL | undefined {

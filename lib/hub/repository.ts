@@ -56,7 +56,7 @@ export async function readWhole(
   try {
     if (source.byteLength > limit) {
       throw new SyntaxError(
-        `${source.name}: expected at limit ${limit} bytes, got ${source.byteLength}`,
+        `${source.name}: expected at most ${limit} bytes, got ${source.byteLength}`,
       );
     }
     return await source.read(0, source.byteLength);

@@ -54,6 +54,13 @@ MODELS = {
     "gpt2": ("gpt2", "gpt2", dict(vocab_size=VOCAB, n_positions=CONTEXT, n_embd=32, n_layer=2, n_head=4,
                                   bos_token_id=1, eos_token_id=2), Q.Q4_0, "gpt-2"),
 }
+# Blocks of 256 numbers: gguf cannot make them, so the stored bytes are random, as those of types.gguf.
+K_QUANTS = dict(SIZES, hidden_size=256, intermediate_size=256, num_hidden_layers=1, num_key_value_heads=1,
+                tie_word_embeddings=True)
+MODELS["k_quants"] = ("llama", "llama", K_QUANTS, Q.Q4_K, None)
+K_TYPES = {"token_embd": Q.Q6_K, "attn_v": Q.Q6_K, "attn_output": Q.Q5_K, "ffn_down": Q.Q6_K}
+HALVES = {Q.Q4_0: [0], Q.Q4_1: [0, 2], Q.Q5_0: [0], Q.Q5_1: [0, 2], Q.Q8_0: [0], Q.Q4_K: [0, 2], Q.Q5_K: [0, 2],
+          Q.Q6_K: [208]}
 READ_BY_TRANSFORMERS = {"llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2"}
 
 BLOCK = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q",
@@ -218,6 +225,28 @@ def rope_factors(model, config):
     return {}
 
 
+def random_blocks(random, shape, type_, scale):
+    """Stored rows of a matrix whose bytes are random, but for the scales of the blocks."""
+    block, size = gguf.GGML_QUANT_SIZES[type_]
+    stored = random.integers(0, 256, (shape[0] * shape[1] // block, size), dtype=np.uint8)
+    for i, at in enumerate(HALVES.get(type_, [])):
+        stored[:, at:at + 2] = np.resize(np.roll(scale, i), len(stored)).view(np.uint8).reshape(-1, 2)
+    return stored.reshape(shape[0], -1)
+
+
+def k_quants(random, name, shape):
+    """Scales and minima of a size that leaves the numbers around zero, and some hundredths large."""
+    type_ = K_TYPES.get(name.split(".")[-2], Q.Q4_K)
+    if type_ == Q.Q6_K:
+        return type_, random_blocks(random, shape, type_, np.array([8e-5, -6e-5, 9e-5], np.float16))
+    # d · scale · q - m · minimum, with scales and minima of 6 bits
+    stored = random_blocks(random, shape, type_, np.array([3e-4], np.float16))
+    high = 7.5 if type_ == Q.Q4_K else 15.5
+    halves = stored.reshape(-1, gguf.GGML_QUANT_SIZES[type_][1])
+    halves[:, 2:4] = np.array([3e-4 * high], np.float16).view(np.uint8)
+    return type_, stored
+
+
 def make(name):
     for seed in range(1, 40):
         result = make_with(name, seed)
@@ -234,7 +263,7 @@ def make_with(name, seed):
     path = HERE / f"{name}.gguf"
     writer = gguf.GGUFWriter(path, architecture)
     write_metadata(writer, architecture, config, pre, rope_factors(model, config))
-    state, seen = model.state_dict(), set()
+    state, random = model.state_dict(), np.random.default_rng(seed)
     tied = config.tie_word_embeddings
     for key, value in state.items():
         if key == "lm_head.weight" and tied:
@@ -242,7 +271,10 @@ def make_with(name, seed):
         there, back = layouts(key, architecture, config)
         numbers = there(value.numpy().astype(np.float32))
         type_ = qtype if numbers.ndim == 2 else Q.F32
-        stored = quantize(np.ascontiguousarray(numbers), type_)
+        if type_ == Q.Q4_K:
+            type_, stored = k_quants(random, gguf_name(key, architecture), numbers.shape)
+        else:
+            stored = quantize(np.ascontiguousarray(numbers), type_)
         writer.add_tensor(gguf_name(key, architecture), stored, raw_dtype=type_)
         state[key] = torch.from_numpy(np.array(back(dequantize(stored, type_)), np.float32))
     writer.write_header_to_file()
@@ -281,13 +313,7 @@ def make_types():
     for type_ in (Q.F32, Q.F16, Q.BF16, Q.Q4_0, Q.Q4_1, Q.Q5_0, Q.Q5_1, Q.Q8_0, Q.Q4_K, Q.Q5_K, Q.Q6_K):
         block, size = gguf.GGML_QUANT_SIZES[type_]
         columns = max(block, 64)
-        stored = random.integers(0, 256, (2, columns // block * size), dtype=np.uint8).reshape(-1, size)
-        scale = np.array([0.0123, -0.00257, 1.5e-6, 0.4], np.float16)
-        halves = {Q.Q4_0: [0], Q.Q4_1: [0, 2], Q.Q5_0: [0], Q.Q5_1: [0, 2], Q.Q8_0: [0], Q.Q4_K: [0, 2],
-                  Q.Q5_K: [0, 2], Q.Q6_K: [208]}
-        for i, at in enumerate(halves.get(type_, [])):
-            stored[:, at:at + 2] = np.resize(np.roll(scale, i), len(stored)).view(np.uint8).reshape(-1, 2)
-        stored = stored.reshape(2, -1)
+        stored = random_blocks(random, (2, columns), type_, np.array([0.0123, -0.00257, 1.5e-6, 0.4], np.float16))
         if type_ in (Q.F32, Q.F16, Q.BF16):
             stored = quantize(random.standard_normal((2, columns), np.float32), type_)
         writer.add_tensor(type_.name, stored, raw_dtype=type_)
