@@ -48,6 +48,11 @@ export function describe(value: unknown): string {
   return article(name);
 }
 
+/** What `JSON.parse` says of a text, in one line: it quotes the text, line ends included. */
+export function notJson(error: unknown): string {
+  return `not JSON: ${(error as Error).message.replace(/\s+/g, " ")}`;
+}
+
 function article(name: string): string {
   return `${/^(?!Uint)[AEIOU]/i.test(name) ? "an" : "a"} ${name}`;
 }

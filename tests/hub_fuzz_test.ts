@@ -6,11 +6,28 @@
  */
 import assert from "node:assert/strict";
 import { readModelConfig } from "../lib/hub/config.ts";
-import { readClassifierConfig } from "../lib/hub/encoder_formats.ts";
+import { readEncoderDecoderConfig } from "../lib/hub/encoder_decoder_formats.ts";
+import {
+  readClassifierConfig,
+  readEncoderConfig,
+  readMaskedConfig,
+} from "../lib/hub/encoder_formats.ts";
+import { loadClassifier } from "../lib/hub/load_classifier.ts";
+import { loadEncoderDecoder } from "../lib/hub/load_encoder_decoder.ts";
+import { loadMaskedLanguageModel } from "../lib/hub/load_masked_language_model.ts";
 import { readSafetensorsHeader } from "../lib/hub/safetensors_header.ts";
 import { readIndex } from "../lib/hub/weight_files.ts";
+import type { EncoderConfig } from "../lib/nn/encoder.ts";
 import { Random } from "../lib/random.ts";
-import { DECODERS, ENCODERS, weightFile } from "./support/pretrained_golden.ts";
+import { forEachDevice } from "./support/devices.ts";
+import {
+  DECODERS,
+  ENCODER_DECODERS,
+  ENCODERS,
+  type Golden,
+  MASKED,
+  weightFile,
+} from "./support/pretrained_golden.ts";
 
 const INPUTS = Number(Deno.env.get("FOLIO_FUZZ") ?? 2000);
 
@@ -98,7 +115,7 @@ function fuzz(name: string, good: () => Promise<Uint8Array[]>, read: (bytes: Uin
       } catch (error) {
         const text = new TextDecoder().decode(bytes).slice(0, 2000);
         assert.ok(error instanceof SyntaxError, `${(error as Error).stack}\n${text}`);
-        assert.ok(error.message.length < 1000, error.message);
+        assert.ok(error.message.length < 1000 && !error.message.includes("\n"), error.message);
         refused++;
       }
     }
@@ -116,11 +133,16 @@ fuzz(
     const small = { vocabSize: 8, contextLength: 8, layers: 2, heads: 2, width: 8 };
     const own = { model_type: "folio", ...small, window: [null, 4], positions: "rotary" };
     const files = [...Object.values(DECODERS).map(({ config }) => config), own];
-    return Promise.resolve(files.map(encode));
+    const families = new URL("golden/families/", import.meta.url);
+    const published = Array.from(Deno.readDirSync(families))
+      .filter(({ isDirectory }) => isDirectory)
+      .map(({ name }) => Deno.readFileSync(new URL(`${name}/config.json`, families)));
+    return Promise.resolve([...files.map(encode), ...published]);
   },
   (bytes) => {
     const { config, endTokens } = readModelConfig(decode(bytes));
-    assert.ok(config.width % config.heads === 0 && config.layers <= 10_000);
+    const { width, heads, headSize = width / heads } = config;
+    assert.ok(Number.isInteger(headSize) && config.layers <= 10_000);
     assert.ok(endTokens.every((id) => id >= 0));
     assert.ok(!config.window || config.window.length === config.layers);
   },
@@ -128,12 +150,45 @@ fuzz(
 
 fuzz(
   "a classifier's config.json",
-  () => Promise.resolve(Object.values(ENCODERS).map(({ config }) => encode(config))),
+  () => Promise.resolve(configs(ENCODERS)),
   (bytes) => {
     const { config } = readClassifierConfig(decode(bytes));
+    expectSound(config);
     assert.ok(config.labels.length > 0 && config.labels.every((name) => typeof name === "string"));
   },
 );
+
+fuzz(
+  "an encoder's config.json",
+  () => Promise.resolve(configs(ENCODERS)),
+  (bytes) => expectSound(readEncoderConfig(decode(bytes)).config),
+);
+
+fuzz(
+  "a masked language model's config.json",
+  () => Promise.resolve(configs(MASKED)),
+  (bytes) => expectSound(readMaskedConfig(decode(bytes)).config),
+);
+
+fuzz(
+  "an encoder–decoder's config.json",
+  () => Promise.resolve(configs(ENCODER_DECODERS)),
+  (bytes) => {
+    const { config } = readEncoderDecoderConfig(decode(bytes));
+    const { width, heads, headSize = width / heads } = config;
+    assert.ok(Number.isInteger(headSize));
+    assert.ok(config.layers <= 10_000 && (config.decoderLayers ?? 0) <= 10_000);
+  },
+);
+
+function configs(models: Record<string, { readonly config: object }>): Uint8Array[] {
+  return Object.values(models).map(({ config }) => encode(config));
+}
+
+/** Whether sizes are such that a model can be made. */
+function expectSound({ width, heads, layers }: EncoderConfig): void {
+  assert.ok(width % heads === 0 && layers <= 10_000);
+}
 
 fuzz(
   "model.safetensors.index.json",
@@ -166,4 +221,45 @@ fuzz(
     }
     assert.equal(dataStart + end, bytes.length);
   },
+);
+
+const LOADERS = [
+  [ENCODERS, loadClassifier],
+  [MASKED, loadMaskedLanguageModel],
+  [ENCODER_DECODERS, loadEncoderDecoder],
+] as const;
+
+forEachDevice(
+  "a config.json that does not fit the weights beside it ends in one line",
+  async () => {
+    const random = new Random(2);
+    const folder = await Deno.makeTempDir();
+    let opened = 0;
+    let count = 0;
+    try {
+      for (const [models, load] of LOADERS) {
+        for (const golden of Object.values<Golden>(models)) {
+          await Deno.writeFile(`${folder}/model.safetensors`, await weightFile(golden));
+          for (let i = 0; i < INPUTS / 50; i++) {
+            await Deno.writeFile(`${folder}/config.json`, altered(encode(golden.config), random));
+            count++;
+            try {
+              const { model } = await load(folder, { tokenizer: false });
+              for (const parameter of model.parameters()) parameter.dispose();
+              opened++;
+            } catch (error) {
+              const { name, message } = error as Error;
+              assert.match(name, /^(Syntax|User|Range)Error$/, `${(error as Error).stack}`);
+              assert.ok(message.length < 4000 && !message.includes("\n"), message);
+            }
+          }
+        }
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+    assert.ok(opened > 0 && opened < count, `${opened} of ${count} opened`);
+  },
+  false,
+  ["cpu-1"],
 );

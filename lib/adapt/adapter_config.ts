@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { describe } from "../errors.ts";
+import { describe, notJson } from "../errors.ts";
 import { ConfigFields } from "../hub/config_fields.ts";
 import { type LoraChoices, loraChoices } from "./lora_options.ts";
 
@@ -137,7 +137,7 @@ export function parseAdapterConfig(text: string): Record<string, unknown> {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw malformed(`not JSON: ${(cause as Error).message}`, cause);
+    throw malformed(notJson(cause), cause);
   }
   if (typeof json === "object" && json !== null && !Array.isArray(json)) {
     return json as Record<string, unknown>;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { notJson } from "../errors.ts";
 
 /** Whole numbers above this are refused: no model needs them, and arithmetic stays exact. */
 const MAX_WHOLE_NUMBER = 2 ** 31 - 1;
@@ -121,7 +122,7 @@ export function parseConfig(text: string): ConfigFields {
     json = JSON.parse(text);
   } catch (cause) {
     json = parsePython(text);
-    if (json === undefined) throw malformed(`not JSON: ${(cause as Error).message}`, cause);
+    if (json === undefined) throw malformed(notJson(cause), cause);
   }
   return new ConfigFields(json);
 }

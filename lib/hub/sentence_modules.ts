@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { notJson } from "../errors.ts";
 import type { EncoderConfig } from "../nn/encoder.ts";
 import { type Pooling, POOLINGS } from "../nn/pool.ts";
 import { ConfigFields } from "./config_fields.ts";
@@ -169,7 +170,7 @@ async function json(repository: Repository, file: string): Promise<unknown> {
   try {
     return text === undefined ? undefined : JSON.parse(text);
   } catch (cause) {
-    const message = `model ${repository.name}: ${file}: not JSON: ${(cause as Error).message}`;
+    const message = `model ${repository.name}: ${file}: ${notJson(cause)}`;
     throw new SyntaxError(message, { cause });
   }
 }

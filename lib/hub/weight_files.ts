@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { notJson, UserError } from "../errors.ts";
 import { hasMoreEntries } from "../json_entries.ts";
 import { progressSource } from "./progress_source.ts";
 import { readText, type Repository } from "./repository.ts";
@@ -67,7 +67,7 @@ export function readIndex(text: string): string[] {
   try {
     index = JSON.parse(text);
   } catch (cause) {
-    throw fail(`not JSON: ${(cause as Error).message}`, cause);
+    throw fail(notJson(cause), cause);
   }
   const map = index?.weight_map;
   if (typeof map !== "object" || map === null || Array.isArray(map)) {

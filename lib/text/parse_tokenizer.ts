@@ -7,7 +7,7 @@
  * @module
  */
 
-import { describe } from "../errors.ts";
+import { describe, notJson } from "../errors.ts";
 import { hasMoreEntries } from "../json_entries.ts";
 import { checkOptions } from "../options.ts";
 import { parseWithLists } from "./json_list.ts";
@@ -97,6 +97,6 @@ function parsed(content: string | object, name: string): unknown {
     const advice = name === "tokenizer.json" && !/^\s*[{[]/.test(content)
       ? "; loadTokenizer reads a path or an address"
       : "";
-    throw new SyntaxError(`${name}: not JSON: ${(error as Error).message}${advice}`);
+    throw new SyntaxError(`${name}: ${notJson(error)}${advice}`);
   }
 }
