@@ -563,7 +563,7 @@ export type { EncoderModel, EncoderToSave } from "./lib/hub/encoder_files.ts";
 export type { EncoderDecoderToSave } from "./lib/hub/encoder_decoder_files.ts";
 export type { Architecture, PretrainedConfig } from "./lib/hub/config.ts";
 export type { TextEnds } from "./lib/hub/text_ends.ts";
-export type { WeightType } from "./lib/hub/quantized_weights.ts";
+export { WEIGHT_TYPES, type WeightType } from "./lib/hub/quantized_weights.ts";
 export type { SamplingDefaults } from "./lib/hub/generation_config.ts";
 export type { TargetDefaults, TargetSettings } from "./lib/hub/target_defaults.ts";
 export type { RepositoryOptions } from "./lib/hub/open_repository.ts";

@@ -16,16 +16,6 @@ import { parseTokenizer } from "../lib/text/parse_tokenizer.ts";
 import { WordTokenizer } from "../lib/text/word_tokenizer.ts";
 import { sharedDevice } from "./support/devices.ts";
 
-/** The time of a refusal, on a busy machine; each takes less than 2 s on an idle one. */
-const SECONDS = 10;
-
-async function quickly(body: () => unknown): Promise<void> {
-  const start = performance.now();
-  await body();
-  const seconds = (performance.now() - start) / 1000;
-  assert.ok(seconds < SECONDS, `${seconds} s`);
-}
-
 /** `{"a0": value, "a1": value, …}`. */
 const object = (count: number, value: string) =>
   `{${Array.from({ length: count }, (_, i) => `"a${i}":${value}`).join(",")}}`;
@@ -41,29 +31,27 @@ function withHeader(json: string): Uint8Array<ArrayBuffer> {
 const EMPTY = '{"dtype":"F32","shape":[0],"data_offsets":[0,0]}';
 
 Deno.test("a header of too many tensors, or of endless names, is refused while it is read", async () => {
-  await quickly(async () => {
-    const many = withHeader(object(100_001, EMPTY));
-    await assert.rejects(SafetensorsFile.open(many), /more than 100000 tensors/);
-  });
+  const many = withHeader(object(100_001, EMPTY));
+  await assert.rejects(SafetensorsFile.open(many), /more than 100000 tensors/);
   assert.equal((await SafetensorsFile.open(withHeader(object(1000, EMPTY)))).tensors.size, 1000);
   for (const character of ["a", "\\\\"]) {
     const long = withHeader(`{"${character.repeat(10_000_000)}":${EMPTY}}`);
-    await quickly(() => assert.rejects(SafetensorsFile.open(long), /at most 1024 characters/));
+    await assert.rejects(SafetensorsFile.open(long), /at most 1024 characters/);
   }
   const metadata = withHeader(`{"__metadata__":{"a":"${"b".repeat(2_000_000)}"}}`);
   await assert.rejects(SafetensorsFile.open(metadata), /at most 1048576 characters/);
 });
 
-Deno.test("an index of too many names is refused before it is parsed", async () => {
+Deno.test("an index of too many names is refused before it is parsed", () => {
   const index = (count: number) => `{"weight_map":${object(count, '"m.safetensors"')}}`;
   assert.deepEqual(readIndex(index(1000)), ["m.safetensors"]);
-  await quickly(() => assert.throws(() => readIndex(index(100_001)), /at most 100000 tensors/));
+  assert.throws(() => readIndex(index(100_001)), /at most 100000 tensors/);
 });
 
 Deno.test("a vocabulary is counted before it is parsed", async () => {
   const vocab = Array.from({ length: 2 ** 20 + 1 }, (_, i) => `"a${i}":${i}`).join(",");
   const file = `{"model":{"type":"WordLevel","vocab":{${vocab}}}}`;
-  await quickly(() => assert.rejects(parseTokenizer(file), /at most 1048576 tokens or merges/));
+  await assert.rejects(parseTokenizer(file), /at most 1048576 tokens or merges/);
 });
 
 Deno.test("entries are counted in each list and object, and not in texts", () => {
@@ -92,9 +80,7 @@ Deno.test("a configuration of another size than its weights is refused before me
     for (const wrong of [{ n_layer: 9999 }, { n_embd: 1_000_000 }, { vocab_size: 2 ** 31 - 1 }]) {
       const text = JSON.stringify({ ...config, ...wrong });
       await Deno.writeTextFile(`${folder}/config.json`, text);
-      await quickly(() =>
-        assert.rejects(loadPretrained(folder), /weights do not match config.json: expected /)
-      );
+      await assert.rejects(loadPretrained(folder), /weights do not match config.json: expected /);
       assert.equal(device.memory().used, used);
     }
   } finally {
@@ -102,23 +88,25 @@ Deno.test("a configuration of another size than its weights is refused before me
   }
 });
 
-Deno.test("a corpus of every character or of a million words makes no tokenizer", async () => {
+Deno.test("a corpus of every character or of a million words makes no tokenizer", () => {
   const characters: string[] = [];
   for (let code = 0; code < 0x110000; code++) {
     if (code < 0xD800 || code > 0xDFFF) characters.push(String.fromCodePoint(code));
   }
   const text = characters.join("");
-  await quickly(() =>
-    assert.throws(() => CharacterTokenizer.fromText(text), /at most 1048576 different characters/)
+  assert.throws(
+    () => CharacterTokenizer.fromText(text),
+    /at most 1048576 different characters/,
   );
   const words = Array.from({ length: 2 ** 20 + 1 }, (_, i) => i.toString(36));
-  await quickly(() =>
-    assert.throws(() => WordTokenizer.fromText(words.join(" ")), /at most 1048576 different words/)
+  assert.throws(
+    () => WordTokenizer.fromText(words.join(" ")),
+    /at most 1048576 different words/,
   );
   assert.throws(() => new WordTokenizer(words), /at most 1048576 tokens, got 1048577/);
 });
 
-Deno.test("word vectors of too many words are refused before they are read", async () => {
+Deno.test("word vectors of too many words are refused before they are read", () => {
   const text = "a 1\n".repeat(2_500_003);
-  await quickly(() => assert.throws(() => parseWordVectors(text), /at most 2500000 words/));
+  assert.throws(() => parseWordVectors(text), /at most 2500000 words/);
 });

@@ -5,20 +5,18 @@
  *
  * A chunk computes `share` columns of C, from as many rows of W and all of A, ROWS rows at a time.
  * Weights are widened to f32 exactly; sums are in f32, four for each element of C. Several streams
- * of the chunk's rows of W are read together, as in matmul_rows.ts.
+ * of the chunk's rows of W are read together, in the order of weight_streams.ts.
  *
  * @module
  */
 import { type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
-import type { Share } from "../../lib/device/kernel_builder.ts";
 import { rowsOfChunk } from "../../lib/device/kernel_chunks.ts";
 import { epilogue } from "./matmul_epilogue.ts";
 import { spaced, sumsOfFour } from "./matmul_rows.ts";
 import type { Lanes } from "./rows.ts";
+import { emitStreams } from "./weight_streams.ts";
 
-/** Columns that go through the epilogue together. */
-const SIDE = 4;
 /** The most streams of W, and streams times rows of A. */
 const STREAMS = 4, SUMS = 8;
 /** Weights of a block, and the bytes of as many numbers of A. */
@@ -51,7 +49,9 @@ export const halfLinear: CpuKernel = {
         const offset = f.i32(row.add(r).mul(n).inBytes().add(at));
         finish(sumsOfFour(f, sums), at, offset, count);
       };
-      emitStreams(f, { rows, rests, rest, b, blocks, rowBytes, widen, share, end });
+      const width = Math.min(STREAMS, SUMS / ROWS);
+      const dots = (from: I32[]) => dotProducts(f, from, { rows, rests, rest, blocks, widen });
+      emitStreams(f, { width, b, rowBytes, share, dots, end });
       f.set(a, a.at(inner.mul(ROWS)));
     });
   },
@@ -81,53 +81,26 @@ function copyRest(f: FunctionBuilder, from: I32, to: I32, count: I32): void {
   f.for(0, count, 1, (i) => f.storeF32(to.at(i), from.at(i).loadF32()));
 }
 
-interface Streams {
+interface Activations {
   /** The rows of A. */
   readonly rows: I32[];
   /** The last numbers of each, if there are `rest` of them. */
   readonly rests: I32[];
   readonly rest: I32;
-  readonly b: I32;
   /** Whole blocks of a row. */
   readonly blocks: I32;
-  readonly rowBytes: I32;
   readonly widen: Widener;
-  /** The chunk's rows of W. */
-  readonly share: Share;
-  /** Finishes the sums of one column, or of the four from it on. */
-  end(sums: V128[], column: I32, row: number, count: Lanes["count"]): void;
-}
-
-/** The chunk's rows of W by the rows of A: equal parts of them together, then the rest singly. */
-function emitStreams(f: FunctionBuilder, streams: Streams): void {
-  const { rows, b, rowBytes, share: { start, count }, end } = streams;
-  const width = Math.min(STREAMS, SUMS / rows.length);
-  const apart = f.i32(count.divU(SIDE * width).mul(SIDE));
-  const from = spaced(f, width, b, apart.mul(rowBytes));
-  const column = f.i32(start);
-  f.for(0, apart, SIDE, () => {
-    const sums = Array.from({ length: SIDE }, () => dots(f, from, streams));
-    from.forEach((_, i) =>
-      rows.forEach((_, r) => {
-        end(sums.map((each) => each[i][r]), column.add(apart.mul(i)), r, "four");
-      })
-    );
-    f.set(column, column.add(SIDE));
-  });
-  const done = f.i32(apart.mul(width));
-  f.set(column, start.add(done));
-  f.for(done, count, 1, () => {
-    dots(f, [from[width - 1]], streams)[0].forEach((x, r) => end([x, x, x, x], column, r, "one"));
-    f.set(column, column.add(1));
-  });
 }
 
 /**
  * The products of each row of W at `from`, which advance, with each row of A, four partial sums in
  * each.
  */
-function dots(f: FunctionBuilder, from: I32[], streams: Streams): V128[][] {
-  const { rows, rests, rest, blocks, widen } = streams;
+function dotProducts(
+  f: FunctionBuilder,
+  from: I32[],
+  { rows, rests, rest, blocks, widen }: Activations,
+): V128[][] {
   const sums = from.map(() => rows.map(() => f.v128(V128.of(0))));
   const a = rows.map((row) => f.i32(row));
   const block = f.v128();

@@ -8,21 +8,20 @@
  * these become 16-bit integers with a scale for each block (so a value is off by at most 2⁻¹⁶ of
  * its block's largest), and each block's products are summed exactly, in 32-bit integers. A block's
  * sum times the two scales is added in f32. Several streams of the chunk's rows of W are read
- * together, as in matmul_rows.ts.
+ * together, in the order of weight_streams.ts.
  *
  * @module
  */
 import { F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
-import type { KernelBuilder, Share } from "../../lib/device/kernel_builder.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { rowsOfChunk } from "../../lib/device/kernel_chunks.ts";
 import { maxLane } from "./math.ts";
 import { epilogue } from "./matmul_epilogue.ts";
 import { spaced, sumsOfFour } from "./matmul_rows.ts";
 import type { Lanes } from "./rows.ts";
+import { emitStreams } from "./weight_streams.ts";
 
-/** Columns that go through the epilogue together. */
-const SIDE = 4;
 /** Streams of W times rows of A that are summed together. */
 const SUMS = 4;
 /** The largest 16-bit integer. */
@@ -62,7 +61,10 @@ export const quantizedLinear: CpuKernel = {
         const offset = f.i32(row.add(r).mul(n).inBytes().add(at));
         finish(sumsOfFour(f, sums), at, offset, count);
       };
-      emitStreams(f, { packed, b, blocks, rowBytes, group: GROUP, bits: BITS, share, end });
+      const width = Math.max(1, Math.floor(SUMS / ROWS));
+      const activations = { packed, blocks, group: GROUP, bits: BITS };
+      const dots = (from: I32[]) => dotProducts(f, from, activations);
+      emitStreams(f, { width, b, rowBytes, share, dots, end });
     });
   },
 };
@@ -100,51 +102,22 @@ function packBlock(f: FunctionBuilder, from: I32, to: I32, group: number): void 
   }
 }
 
-interface Streams {
+interface Activations {
   readonly packed: I32[];
-  readonly b: I32;
   readonly blocks: I32;
-  readonly rowBytes: I32;
   readonly group: number;
   readonly bits: number;
-  /** The chunk's rows of W. */
-  readonly share: Share;
-  /** Finishes the sums of one column, or of the four from it on. */
-  end(sums: V128[], column: I32, row: number, count: Lanes["count"]): void;
-}
-
-/**
- * The chunk's rows of W by the packed rows of A: equal parts of them together, then the rest one at
- * a time.
- */
-function emitStreams(f: FunctionBuilder, streams: Streams): void {
-  const { packed, b, rowBytes, share: { start, count }, end } = streams;
-  const width = Math.max(1, Math.floor(SUMS / packed.length));
-  const apart = f.i32(count.divU(SIDE * width).mul(SIDE));
-  const from = spaced(f, width, b, apart.mul(rowBytes));
-  const column = f.i32(start);
-  f.for(0, apart, SIDE, () => {
-    const sums = Array.from({ length: SIDE }, () => dots(f, from, streams));
-    from.forEach((_, i) =>
-      packed.forEach((_, r) => {
-        end(sums.map((each) => each[i][r]), column.add(apart.mul(i)), r, "four");
-      })
-    );
-    f.set(column, column.add(SIDE));
-  });
-  const done = f.i32(apart.mul(width));
-  f.set(column, start.add(done));
-  f.for(done, count, 1, () => {
-    dots(f, [from[width - 1]], streams)[0].forEach((x, r) => end([x, x, x, x], column, r, "one"));
-    f.set(column, column.add(1));
-  });
 }
 
 /**
  * The products of each row of W at `rows`, which advance, with each packed row of A, four partial
  * sums in each.
  */
-function dots(f: FunctionBuilder, rows: I32[], { packed, blocks, group, bits }: Streams): V128[][] {
+function dotProducts(
+  f: FunctionBuilder,
+  rows: I32[],
+  { packed, blocks, group, bits }: Activations,
+): V128[][] {
   const sums = rows.map(() => packed.map(() => f.v128(V128.of(0))));
   const exact = rows.map(() => packed.map(() => f.v128()));
   const a = packed.map((row) => f.i32(row));

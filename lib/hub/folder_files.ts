@@ -26,6 +26,16 @@ export function folderExists(path: string): boolean {
   }
 }
 
+/** The names in a folder; none if it cannot be read, which opening a file in it then says. */
+export function namesInFolder(path: string): string[] {
+  if (!folderExists(path)) return [];
+  try {
+    return Array.from(Deno.readDirSync(path), ({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
 /** Within a run's folder, a completed checkpoint whose files are not in place yet. */
 export const COMMITTED = ".checkpoint";
 

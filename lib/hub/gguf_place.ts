@@ -6,7 +6,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { folderExists } from "./folder_files.ts";
+import { namesInFolder } from "./folder_files.ts";
 import type { Repository } from "./repository.ts";
 
 /** Splits a place that names a GGUF file into its folder, with the slash, and the file. */
@@ -23,8 +23,7 @@ export function splitGgufPlace(place: string): [folder: string, file: string] | 
  * @throws {UserError} if it holds several
  */
 export function ggufInFolder(folder: string): string | undefined {
-  if (!folderExists(folder)) return undefined;
-  const names = namesIn(folder);
+  const names = namesInFolder(folder);
   const found = names.filter((name) => splitGgufPlace(name)).sort();
   if (found.length === 0 || names.some((name) => name.endsWith(".json"))) return undefined;
   const path = folder.replace(/[/\\]+$/, "");
@@ -33,15 +32,6 @@ export function ggufInFolder(folder: string): string | undefined {
     `model ${folder}: it has ${found.length} GGUF files, and no config.json; give one of them: ` +
       found.slice(0, 20).map((name) => `${path}/${name}`).join(", "),
   );
-}
-
-/** The names in a folder; none if it cannot be read, which opening a file in it then says. */
-function namesIn(folder: string): string[] {
-  try {
-    return Array.from(Deno.readDirSync(folder), ({ name }) => name);
-  } catch {
-    return [];
-  }
 }
 
 /** The model in a GGUF file of a folder. */

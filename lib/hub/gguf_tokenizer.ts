@@ -9,6 +9,7 @@
  * @module
  */
 import { mergesOf } from "../text/sentence_piece_files.ts";
+import { addedTokenJson } from "../text/tokenizer_file.ts";
 import type { GgufMetadata } from "./gguf_metadata.ts";
 
 type Json = Record<string, unknown>;
@@ -209,15 +210,7 @@ function filesOf(metadata: GgufMetadata, vocabulary: Vocabulary, parts: Parts): 
     throw new SyntaxError(`GGUF: ${KEY}.tokens: expected each token once`);
   }
   const added_tokens = ids.filter(([, id]) => types[id] === CONTROL || types[id] === USER)
-    .map(([content, id]) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: types[id] === CONTROL,
-    }));
+    .map(([content, id]) => addedTokenJson({ id, content, special: types[id] === CONTROL }));
   const config = configOf(metadata, vocabulary);
   const begin = metadata.boolean(`${KEY}.add_bos_token`) ?? begins ? config.bos_token : undefined;
   const end = metadata.boolean(`${KEY}.add_eos_token`) ? config.eos_token : undefined;

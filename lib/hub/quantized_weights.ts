@@ -22,7 +22,15 @@ import type { RowReceiver } from "./parameters.ts";
 /** How weights are stored in memory. */
 export type WeightType = "f32" | "bf16" | "f16" | "int8" | "int4";
 
-const ROUNDINGS: Readonly<Record<WeightType, RoundingOptions | undefined>> = {
+/**
+ * How `quantize` rounds to each type that `loadPretrained` can load weights in; f32 is not rounded.
+ *
+ * ```ts
+ * import { WEIGHT_TYPES } from "../../mod.ts";
+ * console.log(WEIGHT_TYPES.int8); // { bits: 8 }
+ * ```
+ */
+export const WEIGHT_TYPES: Readonly<Record<WeightType, RoundingOptions | undefined>> = {
   f32: undefined,
   bf16: { bits: 16, type: "bf16" },
   f16: { bits: 16, type: "f16" },
@@ -36,12 +44,12 @@ const ROUNDINGS: Readonly<Record<WeightType, RoundingOptions | undefined>> = {
  * @throws {RangeError} if there is no such type
  */
 export function roundingOf(type: WeightType = "f32"): Rounding | undefined {
-  if (!Object.hasOwn(ROUNDINGS, type)) {
+  if (!Object.hasOwn(WEIGHT_TYPES, type)) {
     throw new RangeError(
       `loadPretrained: weights must be f32, bf16, f16, int8 or int4, got ${type}`,
     );
   }
-  const rounding = ROUNDINGS[type];
+  const rounding = WEIGHT_TYPES[type];
   return rounding && expectRounding("loadPretrained", rounding);
 }
 

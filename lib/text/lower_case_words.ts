@@ -8,6 +8,7 @@
  */
 import { checkOptions } from "../options.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { addedTokenJson } from "./tokenizer_file.ts";
 
 /** Options of `lowerCaseWords`. */
 export interface LowerCaseWordsOptions {
@@ -89,15 +90,7 @@ function fileOf(words: readonly string[], classToken: "first" | "last") {
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: SPECIAL.map((content, id) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: SPECIAL.map((content, id) => addedTokenJson({ id, content, special: true })),
     normalizer: { type: "Lowercase" },
     pre_tokenizer: { type: "Split", pattern: { Regex: TOKEN }, behavior: "Removed", invert: true },
     post_processor: {

@@ -86,17 +86,24 @@ export function commonParts(
       pad_type_id: 0,
       pad_token: tokenizer.token(paddingId),
     },
-    added_tokens: Array.from(added, ({ id, content, special }) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special,
-    })),
+    added_tokens: Array.from(added, (token) => addedTokenJson(token)),
     normalizer: null,
     post_processor: null,
+  };
+}
+
+/** An entry of `added_tokens`: a token that is found in a text as it is. */
+export function addedTokenJson(
+  { id, content, special }: AddedToken,
+): AddedToken & Record<string, unknown> {
+  return {
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special,
   };
 }
 

@@ -17,10 +17,10 @@ import {
   type LoraAdapter,
   type Pretrained,
   quantize,
-  type QuantizeOptions,
   type SamplingDefaults,
   type Tokenizer,
   UserError,
+  WEIGHT_TYPES,
   type WeightType,
 } from "../../mod.ts";
 
@@ -39,14 +39,6 @@ export interface OpenedModel {
   /** The adapter that was loaded onto it. */
   readonly adapter?: LoraAdapter | LearnedPrompt;
 }
-
-/** How `quantize` rounds to each type. */
-const ROUNDINGS: Readonly<Record<Exclude<WeightType, "f32">, QuantizeOptions>> = {
-  bf16: { bits: 16, type: "bf16" },
-  f16: { bits: 16, type: "f16" },
-  int8: { bits: 8 },
-  int4: { bits: 4 },
-};
 
 /** How to open a model. */
 export interface OpenModelOptions {
@@ -79,7 +71,8 @@ export async function openModel(
   const adapter = await userInput<LoraAdapter | LearnedPrompt>(() =>
     type === "LORA" ? loadAdapter(place, model) : loadPrompt(place, model)
   );
-  if (weights !== "f32") await quantize(model, ROUNDINGS[weights]);
+  const rounding = WEIGHT_TYPES[weights];
+  if (rounding) await quantize(model, rounding);
   return { ...opened, adapter };
 }
 
