@@ -88,6 +88,32 @@ Deno.test("a kernel that traps on any thread is an error that names it, and the 
   }
 });
 
+/** Each of two chunks waits for half a second, then says whose scratch memory it had. */
+const nap = customOp({
+  name: "nap",
+  inputs: { x: "f32" },
+  cpu: {
+    chunks: () => 2,
+    scratchBytes: () => 64,
+    emit(k) {
+      const { f, chunk, scratch } = k;
+      const { x, output } = k.pointers("x", "output");
+      f.drop(x.at(chunk).atomicWait(0, 500_000_000));
+      f.storeF32(output.at(chunk), scratch.toF32());
+    },
+  },
+});
+
+Deno.test("a thread that starts during a long program takes part in the next one", async () => {
+  const device = new CpuDevice({ threads: 2 });
+  useDevice(device);
+  const x = tensor([0, 0]);
+  let threads = 1;
+  for (let i = 0; i < 8 && threads < 2; i++) threads = new Set(await nap({ x }).data()).size;
+  device.close();
+  assert.equal(threads, 2);
+});
+
 Deno.test("an error of the scheduler itself is thrown, not tried again for ever", () => {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true });
   const table = new KernelTable(memory, schedulerModule());

@@ -196,10 +196,15 @@ export class CpuDevice implements Device {
       words[CONTROL.programLength / 4] = length;
       words[CONTROL.threads / 4] = alone ? 1 : 1 + words[CONTROL.joined / 4];
       words[CONTROL.firstRound / 4] = words[CONTROL.round / 4];
+      words[CONTROL.busy / 4] = 1;
       if (!alone) Atomics.add(words, CONTROL.epoch / 4, 1);
     });
     if (!alone && this.threads > 1) Atomics.notify(words, CONTROL.epoch / 4);
-    this.#table.run(0);
+    try {
+      this.#table.run(0);
+    } finally {
+      Atomics.store(words, CONTROL.busy / 4, 0);
+    }
     this.#throwTrap(words);
   }
 

@@ -37,6 +37,8 @@ export const CONTROL = {
   /** A lock around joining and starting, and the workers that have joined. */
   lock: 576,
   joined: 580,
+  /** 1 while a program runs: a worker that has joined since waits for the next one. */
+  busy: 584,
   /** For each thread a word that is 1 from its start until it retires. */
   alive: 640,
   directory: 4096,
@@ -61,8 +63,8 @@ const SPINS = 20_000;
  */
 const NAP = 200_000_000;
 /**
- * Nanoseconds after which a worker without work retires, 0.3 s: an idle one would keep a finished
- * script from ending.
+ * Nanoseconds after which a worker without work retires, 0.3 s, unless a program runs: an idle one
+ * would keep a finished script from ending.
  */
 const IDLE = 300_000_000;
 

@@ -37,8 +37,13 @@ scope.onmessage = ({ data: { memory, scheduler, thread, blas } }) => {
   const isStopped = () => Atomics.load(words, CONTROL.stop / 4) !== 0;
   while (!isStopped()) {
     kernels.park(seen);
-    if (isStopped() || retires(words, seen, thread)) break;
-    seen = Atomics.load(words, CONTROL.epoch / 4);
+    if (isStopped()) break;
+    const epoch = Atomics.load(words, CONTROL.epoch / 4);
+    if (epoch === seen) {
+      if (retires(words, seen, thread)) break;
+      continue;
+    }
+    seen = epoch;
     kernels.loadListed();
     kernels.run(thread);
   }
@@ -46,12 +51,13 @@ scope.onmessage = ({ data: { memory, scheduler, thread, blas } }) => {
 };
 
 /**
- * Leaves the device if no program was started since the epoch `seen`; a later one starts a new
- * worker.
+ * Leaves the device if no program was started since the epoch `seen`, and none runs that was started
+ * without this worker; a later one starts a new worker.
  */
 function retires(words: Int32Array, seen: number, thread: number): boolean {
   return locked(words, () => {
     if (Atomics.load(words, CONTROL.epoch / 4) !== seen) return false;
+    if (Atomics.load(words, CONTROL.busy / 4) !== 0) return false;
     Atomics.sub(words, CONTROL.joined / 4, 1);
     Atomics.store(words, CONTROL.alive / 4 + thread, 0);
     return true;
