@@ -6,7 +6,8 @@
  *
  * WORK is a `PeerWork` as JSON. As in the peers, a training step draws its batch and ends when its
  * loss has been read, and the first 3 steps do not count; generation is greedy, with a cache and
- * random weights, and the fastest of three texts counts.
+ * random weights, and the fastest of three texts counts; a prompt of 512 tokens is read until the
+ * next token is known; attention is one sequence's, forward and backward.
  *
  * @module
  */
@@ -14,15 +15,22 @@ import { Batches } from "../lib/data/batches.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { openDevice } from "../lib/ops/open_device.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
-import { prepareGeneration } from "./generation.ts";
+import { selfAttention } from "../lib/ops/attention.ts";
+import { sum } from "../lib/ops/reduce.ts";
+import { Generator } from "../lib/generate/generator.ts";
+import { Random } from "../lib/random.ts";
+import { valueAndGrad } from "../lib/tensor/autograd.ts";
+import { compile } from "../lib/tensor/compile.ts";
+import { tensor } from "../lib/tensor/tensor.ts";
+import { type GenerationSizes, prepareGeneration } from "./generation.ts";
 import { summary } from "./results.ts";
 import { checkFirstLoss, makeTrainer, type StepSizes } from "./training_step.ts";
 
-/** The work of one process: training or generation, and its sizes. */
+/** The work of one process, and its sizes. */
 export interface PeerWork extends StepSizes {
-  what: "train" | "generate";
+  what: "train" | "generate" | "prompt" | "attention";
   device: "cpu" | "webgpu";
-  /** Training steps, or tokens of a text. */
+  /** Training steps, tokens of a text, or repetitions. */
   steps: number;
   threads: number;
   /** V for generation; 0 for the number of distinct characters of the text. */
@@ -39,8 +47,11 @@ if (import.meta.main) {
     throw new Error(device.description);
   }
   const tokenizer = CharacterTokenizer.fromText(await Deno.readTextFile(Deno.args[0]));
-  if (work.what === "generate") await generate(work, work.vocab || tokenizer.vocabSize);
-  else await train(work, tokenizer);
+  const sizes = { ...work, vocabulary: work.vocab || tokenizer.vocabSize };
+  if (work.what === "train") await train(work, tokenizer);
+  if (work.what === "generate") await generate(sizes);
+  if (work.what === "prompt") await prompt(sizes);
+  if (work.what === "attention") await attend(work);
   device.close();
 }
 
@@ -66,8 +77,8 @@ async function train(work: PeerWork, tokenizer: CharacterTokenizer): Promise<voi
   );
 }
 
-async function generate(work: PeerWork, vocabulary: number): Promise<void> {
-  const { generate } = await prepareGeneration({ ...work, vocabulary });
+async function generate(work: PeerWork & GenerationSizes): Promise<void> {
+  const { generate } = await prepareGeneration(work);
   const times: number[] = [];
   for (let run = 0; run < 3; run++) {
     const start = performance.now();
@@ -75,4 +86,34 @@ async function generate(work: PeerWork, vocabulary: number): Promise<void> {
     times.push((performance.now() - start) / work.steps);
   }
   console.log(`folio generate: ${summary(times).minimum.toFixed(3)} ms a token`);
+}
+
+async function prompt(work: PeerWork & GenerationSizes): Promise<void> {
+  const { model } = await prepareGeneration(work);
+  const generator = new Generator(model);
+  const ids = Array.from({ length: 512 }, (_, i) => i % work.vocabulary);
+  await repeat("prompt", work.steps, async () => {
+    await Array.fromAsync(generator.generate(ids, { maxNewTokens: 1, temperature: 0 }));
+  });
+}
+
+async function attend({ heads, width, context, steps }: PeerWork): Promise<void> {
+  const random = new Random(1);
+  const values = Float32Array.from({ length: context * 3 * width }, () => random.normal());
+  const qkv = tensor(values, { shape: [1, context, 3 * width] });
+  const loss = () => sum(selfAttention(qkv, { heads, causal: true }));
+  const run = compile(() => valueAndGrad(loss, [qkv]));
+  await repeat("forward and backward", steps, () => run().gradients[0].data());
+}
+
+/** Prints the times of all runs but the first. */
+async function repeat(name: string, count: number, run: () => Promise<unknown>): Promise<void> {
+  const times: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const start = performance.now();
+    await run();
+    if (i > 0) times.push(performance.now() - start);
+  }
+  const { minimum, median } = summary(times);
+  console.log(`folio: min ${minimum.toFixed(2)} median ${median.toFixed(2)} ms a ${name}`);
 }

@@ -1,11 +1,13 @@
 /**
- * Compares a training step of Folio, or generation, with the same work in other libraries on one
- * machine, running the programs alternately: prints minima, medians and ratios.
+ * Compares a training step of Folio, generation, the reading of a prompt, or attention with the
+ * same work in other libraries on one machine, running the programs alternately: prints minima,
+ * medians and ratios.
  *
- *     deno run -A bench/peers.ts PEERS_FOLDER TEXT \
+ *     deno run -A bench/peers.ts PEERS_FOLDER TEXT --python PYTHON \
  *       [--size small6] [--what generate] [--blas auto] [--device webgpu]
  *
- * The folder may hold torch_gpt.py (PyTorch, run by /usr/bin/python3) and jaxjs_gpt.ts (jax-js).
+ * PYTHON is one with PyTorch 2, which runs peer_torch.py eagerly and compiled. The folder may hold
+ * torch_gpt.py (an older PyTorch, run by /usr/bin/python3) and jaxjs_gpt.ts (jax-js).
  * OpenBLAS chooses its kernels itself, unless --core names them. The text should be Tiny
  * Shakespeare, or another with 65 distinct characters: jax-js's model has 65 tokens. Each round
  * runs each program once, in a separate process.
@@ -34,6 +36,7 @@ interface Program {
 }
 
 const JAX = "jax-js";
+const DENO = [Deno.execPath(), "run", "-A"] as const;
 
 /** Sizes by name, and the number of training steps in a run. */
 const SIZES = {
@@ -44,7 +47,9 @@ const SIZES = {
 
 const size = { min: 1, shownDefault: "the size's" };
 const flags = {
-  what: choice("train", "what to time", { choices: ["train", "generate"] }),
+  what: choice("train", "what to time: a training step, a token, a prompt of 512, attention", {
+    choices: ["train", "generate", "prompt", "attention"],
+  }),
   size: choice("baby", "named sizes", { choices: ["baby", "small6", "gpt2"] }),
   rounds: integer(3, "times each program runs", { min: 1 }),
   steps: integer(undefined, "steps or tokens in a run", { min: 5, shownDefault: "the size's; 60" }),
@@ -56,6 +61,10 @@ const flags = {
   core: text(undefined, "kernels of OpenBLAS, if it does not recognize the processor", {
     placeholder: "SkylakeX|Haswell|…",
   }),
+  python: text(undefined, "Python with PyTorch 2, which joins eager and compiled", {
+    placeholder: "PATH",
+  }),
+  compiled: toggle(true, "torch.compile beside eager; --no-compiled leaves it out"),
   jax: toggle(true, "jax-js; --no-jax leaves it out"),
   layers: integer(undefined, "blocks", size),
   heads: integer(undefined, "attention heads", size),
@@ -78,7 +87,7 @@ const command = {
 
 await runScript(command, async ({ flags, positionals: [folder, text] }) => {
   const work = workOf(flags);
-  if (work.what === "generate" && flags.jax) print("jax-js: left out, its program only trains");
+  if (work.what !== "train" && flags.jax) print("jax-js: left out, its program only trains");
   const wanted = programsOf(folder, text, work, flags);
   const programs = await present(wanted.filter(({ name }) => flags.jax || name !== JAX));
   const timings = programs.map((): Timing[] => []);
@@ -95,7 +104,8 @@ function workOf(flags: FlagValues<typeof command.flags>): PeerWork {
   const { what, device, threads } = flags;
   const named = SIZES[flags.size];
   const { layers, heads, width, context, batch } = { ...named, ...given(flags) };
-  const steps = flags.steps ?? (what === "train" ? named.steps : Math.min(60, context - 4));
+  const ofWork = { generate: Math.min(60, context - 4), prompt: 6, attention: 12 };
+  const steps = flags.steps ?? (what === "train" ? named.steps : ofWork[what]);
   return { what, device, threads, layers, heads, width, context, batch, steps, vocab: named.vocab };
 }
 
@@ -110,46 +120,67 @@ function programsOf(
   folder: string,
   text: string,
   work: PeerWork,
-  { blas }: { blas?: string },
+  { blas, python, compiled }: { blas?: string; python?: string; compiled: boolean },
 ): Program[] {
-  const { what, device, layers, heads, width, context, batch, steps, threads, vocab } = work;
-  const own = new URL("peer_folio.ts", import.meta.url);
-  const torch = `${folder}/torch_gpt.py`;
-  const jax = `${folder}/jaxjs_gpt.ts`;
-  const sizes = { layers, heads, width, context, batch };
-  const generate = what === "generate";
-  const torchFlags = { ...sizes, threads, ...generate ? { generate: steps, vocab } : { steps } };
-  const deno = [Deno.execPath(), "run", "-A"] as const;
-  const folio = (name: string, options: { blas?: string } = {}): Program => ({
-    name,
-    file: own.pathname,
-    command: [...deno, own.href, text, JSON.stringify({ ...work, ...options })],
-    read: generate ? readGeneration : readSummary,
-  });
-  const programs = [folio("Folio")];
-  if (blas !== undefined && device === "cpu") programs.push(folio("Folio, BLAS", { blas }));
-  if (device === "cpu") {
+  const programs = [folio("Folio", text, work)];
+  if (work.device === "cpu") {
+    if (blas !== undefined) programs.push(folio("Folio, BLAS", text, { ...work, blas }));
+    programs.push(...torchPrograms(folder, text, work, { python, compiled }));
+  }
+  if (work.what === "train") programs.push(jax(`${folder}/jaxjs_gpt.ts`, text, work));
+  return programs;
+}
+
+function reader(what: PeerWork["what"]): Program["read"] {
+  return what === "generate" ? readGeneration : readSummary;
+}
+
+function folio(name: string, text: string, work: PeerWork): Program {
+  const { href, pathname: file } = new URL("peer_folio.ts", import.meta.url);
+  const command = [...DENO, href, text, JSON.stringify(work)] as Program["command"];
+  return { name, file, command, read: reader(work.what) };
+}
+
+function torchPrograms(
+  folder: string,
+  text: string,
+  work: PeerWork,
+  { python, compiled }: { python?: string; compiled: boolean },
+): Program[] {
+  const { what, steps, vocab, threads, layers, heads, width, context, batch } = work;
+  const sizes = { layers, heads, width, context, batch, threads, vocab };
+  const line = (flags: object) => Object.entries(flags).map(([key, value]) => `--${key}=${value}`);
+  const read = reader(what);
+  const programs: Program[] = [];
+  if (what === "train" || what === "generate") {
+    const file = `${folder}/torch_gpt.py`;
+    const own = line({ ...sizes, [what === "train" ? "steps" : "generate"]: steps });
     programs.push({
-      name: "PyTorch",
-      file: torch,
-      command: [
-        ...["/usr/bin/python3", torch, text] as const,
-        ...Object.entries(torchFlags).map(([key, n]) => `--${key}=${n}`),
-      ],
-      read: generate ? readGeneration : readSummary,
+      name: "PyTorch 1",
+      file,
+      command: ["/usr/bin/python3", file, text, ...own],
+      read,
     });
   }
-  if (generate) return programs;
-  programs.push({
-    name: JAX,
-    file: jax,
-    command: [
-      ...[...deno, "--no-config", jax, text, device === "cpu" ? "wasm" : device] as const,
-      ...[...Object.values(sizes), steps].map(String),
-    ],
-    read: readJax,
-  });
-  return programs;
+  if (python === undefined) return programs;
+  const file = new URL("peer_torch.py", import.meta.url).pathname;
+  const command: Program["command"] = [python, file, text, ...line({ what, steps, ...sizes })];
+  programs.push({ name: "PyTorch 2", file, command, read });
+  if (!compiled) return programs;
+  return [...programs, {
+    name: "PyTorch 2, compiled",
+    file,
+    command: [...command, "--compile"],
+    read,
+  }];
+}
+
+function jax(file: string, text: string, work: PeerWork): Program {
+  const { device, layers, heads, width, context, batch, steps } = work;
+  const place = device === "cpu" ? "wasm" : device;
+  const numbers = [layers, heads, width, context, batch, steps].map(String);
+  const command = [...DENO, "--no-config", file, text, place, ...numbers] as Program["command"];
+  return { name: JAX, file, command, read: readJax };
 }
 
 /** The programs whose file exists; prints a line for each that is missing. */
@@ -187,12 +218,13 @@ function errorLine(stderr: Uint8Array): string {
   return lines.findLast((line) => /^(error|\w+Error)\b/.test(line)) ?? lines.at(-1)!;
 }
 
-/** Reads `min 50.0 median 60.0 ms a step, …, loss 2.500`. */
+/** Reads `min 50.0 median 60.0 ms a step, …, loss 2.500`; only training has a loss. */
 function readSummary(output: string): Timing {
-  const found = /min ([\d.]+) median ([\d.]+) ms.*loss ([\d.]+)/.exec(output);
-  if (!found) throw new Error(`expected a line with min, median and loss, got ${output}`);
-  const [minimum, median, loss] = found.slice(1).map(Number);
-  return { minimum, median, loss };
+  const found = /min ([\d.]+) median ([\d.]+) ms/.exec(output);
+  if (!found) throw new Error(`expected a line with min and median, got ${output}`);
+  const [minimum, median] = found.slice(1).map(Number);
+  const loss = /loss ([\d.]+)/.exec(output)?.[1];
+  return { minimum, median, loss: loss === undefined ? undefined : Number(loss) };
 }
 
 /** Reads `… generate: 1.29 ms a token`, the fastest of three texts. */
@@ -228,23 +260,22 @@ function table(work: PeerWork, programs: Program[], timings: Timing[][]): void {
     return [{ name, minimum, median: medians[medians.length >> 1], loss }];
   });
   const train = work.what === "train";
-  const tokens = train ? work.batch * work.context : 1;
   const { layers, width, context, batch } = work;
+  const { row, tokens, of } = {
+    train: { row: "step", tokens: batch * context, of: `batch ${batch}` },
+    generate: { row: "token", tokens: 1, of: `one sequence, ${work.steps} tokens` },
+    prompt: { row: "prompt", tokens: 512, of: "a prompt of 512 tokens" },
+    attention: { row: "attention", tokens: context, of: "attention and its derivative" },
+  }[work.what];
   const where = work.device === "webgpu" ? "WebGPU" : `threads: ${work.threads}`;
+  print(`${layers} layers, width ${width}, context ${context}, ${of}, ${where}`);
   print(
-    `${layers} layers, width ${width}, context ${context}, ${
-      train ? `batch ${batch}` : `one sequence, ${work.steps} tokens`
-    }, ${where}`,
-  );
-  print(
-    `| ${
-      train ? "step" : "token"
-    } of | minimum, ms | median, ms | minimum ÷ Folio's | median ÷ Folio's | tokens/s at best |${
+    `| ${row} of | minimum, ms | median, ms | minimum ÷ Folio's | median ÷ Folio's | tokens/s at best |${
       train ? " last loss |" : ""
     }`,
   );
   print(`|${" --- |".repeat(train ? 7 : 6)}`);
-  const digits = train ? 1 : 3;
+  const digits = work.what === "generate" ? 3 : 1;
   for (const { name, minimum, median, loss } of rows) {
     const ratios = [minimum / rows[0].minimum, median / rows[0].median];
     const cells = [name, ...[minimum, median].map((time) => time.toFixed(digits))];

@@ -6,14 +6,15 @@
  * columns at an offset and a row stride; output: [B,Tq,H·D], logSum: [B,H,Tq]; all f32;
  * maskWords: as in attention_tensors.ts. A query at position p = i + keys − queries sees keys p −
  * behind … p + ahead, below lengths[b] if lengths are given, from firstKeys[b,i] on if first keys
- * are; one that sees none gets zeros. Dropout
- * is in attention_dropout.ts; sums of probabilities are made before it. A chunk computes blocks of
- * 64 queries of one head, every `chunks`-th, the longest first. Sums are in f32.
+ * are; one that sees none gets zeros. Dropout is in attention_dropout.ts; sums of probabilities are
+ * made before it. A chunk computes spans of up to four blocks of 64 queries of one head, every
+ * `chunks`-th, the longest first: a block of keys is packed once for its span, because its rows may
+ * be pages apart. Sums are in f32.
  *
  * @module
  */
 import { type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
-import type { CpuKernel } from "../../lib/device/kernel.ts";
+import type { CpuKernel, Scalars } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import {
   acrossRows,
@@ -54,26 +55,42 @@ import { defineAdjust } from "./attention_adjust.ts";
 import { defineDropout, factorFloats, factorsOf } from "./attention_dropout.ts";
 import { exp2, log } from "./math.ts";
 
+/** Maximum of blocks in a span, and the number of spans that is enough for all threads. */
+const MAX_SPAN = 4, SPANS = 64;
+
+function chooseSpan({ batch, heads, queries }: Scalars): { span: number } {
+  const blocks = Math.ceil(queries / BLOCK);
+  let span = Math.max(1, Math.min(MAX_SPAN, blocks));
+  while (span > 1 && batch * heads * Math.ceil(blocks / span) < SPANS) span--;
+  return { span };
+}
+
 export const attention: CpuKernel = {
-  chunks: ({ batch, heads, queries, keys }, { HEAD_SIZE }) =>
+  tiling: { sizes: ["span"], choose: chooseSpan },
+  chunks: ({ batch, heads, queries, keys, span }, { HEAD_SIZE }) =>
     chunksOf(
-      batch * heads * Math.ceil(queries / BLOCK),
+      batch * heads * Math.ceil(queries / BLOCK / span),
       batch * heads * queries * keys * HEAD_SIZE,
     ),
-  scratchBytes: (_, { HEAD_SIZE, DROPOUT }) =>
-    4 * (4 * BLOCK * paddedSize(HEAD_SIZE) + (PANEL + 2) * BLOCK + factorFloats(DROPOUT)) + 512,
+  scratchBytes: ({ span }, { HEAD_SIZE, DROPOUT }) => {
+    const ofSpan = span * BLOCK * (2 * paddedSize(HEAD_SIZE) + 2);
+    const shared = BLOCK * (2 * paddedSize(HEAD_SIZE) + PANEL);
+    return 4 * (ofSpan + shared + factorFloats(DROPOUT)) + 512;
+  },
   emit(k) {
     const { f } = k;
     const tensors = { ...attentionTensors(k), v: headRows(k, "v"), ...scratch(k) };
     const { batch, heads, queries } = tensors;
     const run = defineFunctions(k);
-    const blocks = f.i32(queries.add(BLOCK - 1).divU(BLOCK));
+    const rows = f.i32(k.integer("span").mul(BLOCK));
+    const spans = f.i32(queries.add(rows).sub(1).divU(rows));
     const allHeads = f.i32(batch.mul(heads));
-    f.for(k.chunk, allHeads.mul(blocks), k.chunks, (tile) => {
-      const [block, index] = f.unravel(tile, allHeads);
+    f.for(k.chunk, allHeads.mul(spans), k.chunks, (tile) => {
+      const [span, index] = f.unravel(tile, allHeads);
       const [b, head] = f.unravel(index, heads);
-      const first = f.i32(blocks.sub(1).sub(block).mul(BLOCK));
-      emitBlock(k, { ...tensors, b, head, first, limit: keyLimit(f, tensors, b) }, run);
+      const first = f.i32(spans.sub(1).sub(span).mul(rows));
+      const stop = f.min(first.add(rows), queries);
+      emitSpan(k, { ...tensors, b, head, first, stop, limit: keyLimit(f, tensors, b) }, run);
     });
   },
 };
@@ -83,32 +100,45 @@ function scratch(k: KernelBuilder) {
   const width = paddedSize(k.constants.HEAD_SIZE);
   const area = scratchAreas(k);
   return {
-    /** A block's queries, packed. */
-    query: area.take(BLOCK * width),
-    /** Its unscaled output. */
-    sums: area.take(BLOCK * width),
     /** A block of keys, then of values, packed. */
     rows: area.take(BLOCK * width),
     /** The keys transposed. */
     columns: area.take(BLOCK * width),
     /** Scores of four rows. */
     scores: area.take(PANEL * BLOCK),
-    /** The maximum and the sum of each row. */
-    statistics: area.take(2 * BLOCK),
     /** Dropout's factors of four rows; empty without dropout. */
     factors: area.take(factorFloats(k.constants.DROPOUT)),
+    /** What each block of a span has. */
+    blocks: area.take(0),
+  };
+}
+
+/** The areas of the span's block whose first query is `first`. */
+function blockAreas(k: KernelBuilder, t: Span, first: I32) {
+  const { f } = k;
+  const size = 4 * BLOCK * paddedSize(k.constants.HEAD_SIZE);
+  const start = first.sub(t.first).divU(BLOCK).mul(2 * size + 8 * BLOCK);
+  const query = f.i32(t.blocks.add(start));
+  return {
+    /** Its queries, packed. */
+    query,
+    /** Its unscaled output. */
+    sums: f.i32(query.add(size)),
+    /** The maximum and the sum of each row. */
+    statistics: f.i32(query.add(2 * size)),
   };
 }
 
 type Functions = ReturnType<typeof defineFunctions>;
 
-/** A block of queries of one head. */
-interface Block extends AttentionTensors, ReturnType<typeof scratch> {
+/** Blocks of queries of one head. */
+interface Span extends AttentionTensors, ReturnType<typeof scratch> {
   readonly v: HeadRows;
   readonly b: I32;
   readonly head: I32;
-  /** The first query. */
+  /** The first query, and the one after the last. */
   readonly first: I32;
+  readonly stop: I32;
   /** Number of keys of the batch that count. */
   readonly limit: I32;
 }
@@ -131,30 +161,53 @@ function defineFunctions(k: KernelBuilder) {
   };
 }
 
-function emitBlock(k: KernelBuilder, t: Block, run: Functions): void {
+function emitSpan(k: KernelBuilder, t: Span, run: Functions): void {
   const { f } = k;
-  const D = k.constants.HEAD_SIZE;
-  const count = f.min(t.queries.sub(t.first), BLOCK);
-  const row = f.i32(t.b.mul(t.queries).add(t.first));
-  const source = headAt(k, t.q, { row, head: t.head });
-  const factor = k.float("scale").mul(Math.LOG2E);
-  f.call(run.pack, { source, stride: t.q.stride, count, target: t.query, factor });
-  clearSums(f, t, paddedSize(D));
+  emitQueries(k, t, run);
   const position = f.i32(t.first.add(t.keys).sub(t.queries));
-  const { low, high } = visibleRange(f, { ...t, position, end: t.limit }, count);
-  const from = t.firstKeys ? f.max(low, firstKeyOf(f, t, { b: t.b, query: t.first, key: 0 })) : low;
+  const { low, high } = visibleRange(f, { ...t, position, end: t.limit }, t.stop.sub(t.first));
+  const from = firstSeen(f, t, { low, query: t.first });
   f.for(from.and(-BLOCK), high, BLOCK, (keyBlock) => {
-    emitKeyBlock(k, { ...t, count, keyBlock, position: f.i32(position.sub(keyBlock)) }, run);
+    const end = f.min(t.limit.sub(keyBlock), BLOCK);
+    packKeys(k, { ...t, keyBlock, end }, run);
+    f.for(t.first, t.stop, BLOCK, (first) => {
+      const count = f.min(t.stop.sub(first), BLOCK);
+      const position = f.i32(first.add(t.keys).sub(t.queries));
+      const { low, high } = visibleRange(f, { ...t, position, end: t.limit }, count);
+      const begins = keyBlock.add(BLOCK).gtS(firstSeen(f, t, { low, query: first }));
+      f.if(begins.and(keyBlock.ltS(high)), () => {
+        const block = { ...t, ...blockAreas(k, t, first), first, count, keyBlock, end };
+        emitBlock(k, { ...block, position: f.i32(position.sub(keyBlock)) }, run);
+      });
+    });
   });
-  const stride = f.i32(t.heads.mul(4 * D));
-  const output = { start: k.pointer("output"), stride };
-  const logSum = k.pointer("logSum").at(t.b.mul(t.heads).add(t.head).mul(t.queries).add(t.first));
-  const target = headAt(k, output, { row, head: t.head });
-  f.call(run.finish, { sums: t.sums, statistics: t.statistics, target, stride, logSum, count });
+  emitOutputs(k, t, run);
+}
+
+/** The first key that a block of queries sees: `low`, or its document's first one. */
+function firstSeen(f: FunctionBuilder, t: Span, { low, query }: { low: I32; query: I32 }): I32 {
+  return t.firstKeys ? f.max(low, firstKeyOf(f, t, { b: t.b, query, key: 0 })) : low;
+}
+
+/** Packs the span's queries, and clears their sums. */
+function emitQueries(k: KernelBuilder, t: Span, run: Functions): void {
+  const { f } = k;
+  const factor = k.float("scale").mul(Math.LOG2E);
+  f.for(t.first, t.stop, BLOCK, (first) => {
+    const areas = blockAreas(k, t, first);
+    const source = headAt(k, t.q, { row: t.b.mul(t.queries).add(first), head: t.head });
+    const count = f.min(t.stop.sub(first), BLOCK);
+    f.call(run.pack, { source, stride: t.q.stride, count, target: areas.query, factor });
+    clearSums(f, areas, paddedSize(k.constants.HEAD_SIZE));
+  });
 }
 
 /** Sums and statistics of rows that have seen no key. */
-function clearSums(f: FunctionBuilder, { sums, statistics }: Block, width: number): void {
+function clearSums(
+  f: FunctionBuilder,
+  { sums, statistics }: { sums: I32; statistics: I32 },
+  width: number,
+): void {
   f.for(0, BLOCK, 1, (n) => fillZero(f, sums.add(n.mul(4 * width)), width));
   f.for(0, BLOCK * 4, 16, (i) => {
     f.storeV128(statistics.add(i), V128.of(LOWEST));
@@ -162,31 +215,54 @@ function clearSums(f: FunctionBuilder, { sums, statistics }: Block, width: numbe
   });
 }
 
-interface KeyBlock extends Block {
-  readonly count: I32;
-  /** The block's first key. */
+/** Divides the span's sums, and stores them. */
+function emitOutputs(k: KernelBuilder, t: Span, run: Functions): void {
+  const { f } = k;
+  const stride = f.i32(t.heads.mul(4 * k.constants.HEAD_SIZE));
+  const output = { start: k.pointer("output"), stride };
+  const logSums = f.i32(k.pointer("logSum").at(t.b.mul(t.heads).add(t.head).mul(t.queries)));
+  f.for(t.first, t.stop, BLOCK, (first) => {
+    const { sums, statistics } = blockAreas(k, t, first);
+    const target = headAt(k, output, { row: t.b.mul(t.queries).add(first), head: t.head });
+    const count = f.min(t.stop.sub(first), BLOCK);
+    f.call(run.finish, { sums, statistics, target, stride, logSum: logSums.at(first), count });
+  });
+}
+
+interface KeyBlock extends Span {
+  /** The block's first key, and the number of its keys that count. */
   readonly keyBlock: I32;
+  readonly end: I32;
+}
+
+/** Packs a block of values, and of keys transposed. */
+function packKeys(k: KernelBuilder, t: KeyBlock, run: Functions): void {
+  const { f } = k;
+  const row = f.i32(t.b.mul(t.keys).add(t.keyBlock));
+  const head = f.i32(t.head.divU(t.group));
+  const pack = (rows: HeadRows) => {
+    const source = headAt(k, rows, { row, head });
+    f.call(run.pack, { source, stride: rows.stride, count: t.end, target: t.rows, factor: 1 });
+  };
+  pack(t.k);
+  f.call(run.transpose, { source: t.rows, rows: roundUp(t.end, 8), target: t.columns });
+  pack(t.v);
+}
+
+/** A block of queries and one of keys; `first` is the block's. */
+interface Block extends KeyBlock, ReturnType<typeof blockAreas> {
+  readonly count: I32;
   /** The first query's position, counted from the first key. */
   readonly position: I32;
 }
 
 /** Adds a block of keys and values to the sums of a block of queries. */
-function emitKeyBlock(k: KernelBuilder, t: KeyBlock, run: Functions): void {
+function emitBlock(k: KernelBuilder, t: Block, run: Functions): void {
   const { f } = k;
   const width = paddedSize(k.constants.HEAD_SIZE);
-  const end = f.min(t.limit.sub(t.keyBlock), BLOCK);
-  const row = f.i32(t.b.mul(t.keys).add(t.keyBlock));
-  const head = f.i32(t.head.divU(t.group));
-  const pack = (rows: HeadRows) => {
-    const source = headAt(k, rows, { row, head });
-    f.call(run.pack, { source, stride: rows.stride, count: end, target: t.rows, factor: 1 });
-  };
-  pack(t.k);
-  f.call(run.transpose, { source: t.rows, rows: roundUp(end, 8), target: t.columns });
-  pack(t.v);
   f.for(0, t.count, PANEL, (panel) => {
     const position = f.i32(t.position.add(panel));
-    ifVisible(f, { ...t, position, end }, (columns) => {
+    ifVisible(f, { ...t, position }, (columns) => {
       const { from, to } = columns;
       const terms = f.i32(to.sub(from));
       const [query, sums] = [t.query, t.sums].map((area) => f.i32(area.add(panel.mul(4 * width))));
