@@ -26,6 +26,7 @@ export { lossFigure, type LossOptions, type LossRun } from "./loss.ts";
 export { learningRateFigure } from "./learning_rate.ts";
 export type { LearningRateCurve, LearningRateOptions } from "./learning_rate.ts";
 export { type LossSeries, parseMetrics } from "./metrics.ts";
+export { type Curve, curvesFigure, type CurvesOptions } from "./curves.ts";
 export { practicalRuns } from "./practical.ts";
 export { type SeedRuns, seedsFigure, type SeedsOptions } from "./seeds.ts";
 

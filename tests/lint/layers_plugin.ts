@@ -87,6 +87,8 @@ const PARTS: readonly Part[] = [
   { at: "scripts/chat", from: [...SCRIPT, "scripts/chat/", "scripts/generation/"] },
   { at: "scripts/explore", from: [...SCRIPT, "scripts/explore/"] },
   { at: "scripts/transformers", from: [...SCRIPT, "scripts/transformers/"] },
+  { at: "scripts/study", from: [...SCRIPT, "scripts/studies/"] },
+  { at: "scripts/studies/", from: [...SCRIPT, "scripts/studies/"] },
   { at: "scripts/lesson", from: [...SCRIPT, "scripts/lessons/"] },
 ];
 
