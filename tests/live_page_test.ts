@@ -63,6 +63,8 @@ browserTest(
     await live.finished;
     for (const page of [desk, other]) {
       await page.until(`document.getElementById("status").textContent === "stopped"`);
+      const after = await page.evaluate(`document.getElementById("after").innerText`);
+      assert.equal(after, "To look inside: deno task explore run");
     }
     await choosesByKeyboard(other); // the page needs nobody any more
     for (const page of pages) assert.deepEqual(page.messages, []);
@@ -83,7 +85,7 @@ async function fitsAndIsNamed(page: Page): Promise<void> {
   assert.deepEqual(names("radio"), ["layer 1, head 1", "layer 1, head 2"]);
   assert.deepEqual(names("progressbar"), ["Training"]);
   const images = names("image").concat(names("img")).join("\n");
-  assert.match(images, /Loss over steps: training \d\.\d{4}, validation \d\.\d{4}/);
+  assert.match(images, /Loss over steps: mean training \d\.\d{4}, validation \d\.\d{4}/);
   assert.match(images, /Learning rate over steps: [\d.e-]+/);
   assert.match(images, /Speed over steps: [\d,]+/);
   assert.match(images, /Attention of layer 1, head 1: rows are queries/);
@@ -110,9 +112,9 @@ async function readsValues(page: Page): Promise<void> {
     `document.querySelector("#loss-chart svg").getBoundingClientRect().toJSON()`,
   );
   await page.pointAt(left + 200, top + 100);
-  await page.until(`/^step [\\d,]+ .*training \\d/.test(${reading})`);
+  await page.until(`/^step [\\d,]+ .*mean training \\d/.test(${reading})`);
   await page.pointAt(1, 1);
-  await page.until(`/^training \\d/.test(${reading})`);
+  await page.until(`/^mean training \\d/.test(${reading})`);
   await page.evaluate(`document.querySelector("#loss-chart svg").focus()`);
   await page.press("ArrowLeft");
   await page.until(`/^step [\\d,]+ /.test(${reading})`);

@@ -49,8 +49,9 @@ Deno.test("train --live: a viewer sees curves, sample and attention; a late one 
   const steps = pointsOf(late, "training").map(([step]) => step);
   assert.ok(steps[0] === 1 && steps.length >= 20);
   assert.ok(steps.every((step, index) => index === 0 || step > steps[index - 1]));
-  for (const [, loss, rate, speed] of pointsOf(late, "training")) {
+  for (const [, loss, rate, speed, batchLoss] of pointsOf(late, "training")) {
     assert.ok(loss > 0 && loss < 5 && rate > 0 && speed > 0);
+    assert.equal(loss, batchLoss); // a line for each step
   }
   assert.deepEqual(pointsOf(late, "validation").map(([step]) => step)[0], 20);
 

@@ -56,7 +56,7 @@ export class LiveClassifier implements AsyncDisposable {
       return this.chart.send({ kind: "validation", points: [[step, line.validationLoss]] });
     }
     const { loss, meanLoss = loss, learningRate, tokensPerSecond } = line;
-    const points = [[step, meanLoss, learningRate, tokensPerSecond]] as const;
+    const points = [[step, meanLoss, learningRate, tokensPerSecond, loss]] as const;
     this.chart.send({ kind: "training", points });
   }
 

@@ -23,14 +23,16 @@ export interface RunFacts {
 }
 
 /**
- * Figures after an update: loss in nats per token, of a classifier per text (the mean since the previous point, if it is
- * known), learning rate, and training speed.
+ * Figures after an update: loss in nats per token, of a classifier per text (the mean since the
+ * previous point, if it is known), learning rate, training speed, and the loss of this update's
+ * batch alone.
  */
 export type TrainingPoint = readonly [
   step: number,
   loss: number,
   learningRate: number,
   tokensPerSecond: number,
+  batchLoss?: number,
 ];
 
 /** The loss on held-out text after `step` updates, in nats per token, of a classifier per text. */

@@ -17,7 +17,7 @@ const lossChart = new LineChart(part("loss-chart"), {
   height: 280,
   format: loss,
   curves: [
-    { name: "training", className: "first", noisy: true },
+    { name: "mean training", className: "first", noisy: true },
     { name: "validation", className: "second", dotted: true },
   ],
 });
@@ -48,7 +48,7 @@ const HANDLERS = {
   run(facts) {
     run = facts;
     latestLoss = undefined;
-    for (const id of ["left", "loss", "validation", "rate", "speed"]) show(id, "–");
+    for (const id of ["left", "loss", "batch", "validation", "rate", "speed"]) show(id, "–");
     const writesTexts = facts.layers > 0; // a classifier shows neither attention nor samples
     lossChart.yLabel = writesTexts ? "nats per token" : "nats per text";
     for (const chart of charts) chart.clear();
@@ -68,9 +68,10 @@ const HANDLERS = {
     lossChart.add(0, points.map(([step, value]) => [step, value]));
     rateChart.add(0, points.map(([step, , value]) => [step, value]));
     speedChart.add(0, points.map(([step, , , value]) => [step, value]));
-    const [step, value, learningRate, speed] = points.at(-1);
+    const [step, value, learningRate, speed, batch = value] = points.at(-1);
     latestLoss = value;
     show("loss", loss(value));
+    show("batch", loss(batch));
     show("rate", rate(learningRate));
     show("speed", count(speed));
     showProgress(step);
@@ -92,6 +93,8 @@ const HANDLERS = {
     setStatus(ending, ending);
     if (reason) show("reason", reason);
     part("reason").hidden = !reason;
+    show("place", run?.folder ?? "");
+    part("after").hidden = !(run?.layers > 0) || ending === "failed"; // a page shows texts only
     document.title = `${ending} · ${document.title}`;
   },
 };
