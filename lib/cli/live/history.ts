@@ -8,7 +8,7 @@
  * Points in the order of their steps, at most `limit` of them: beyond that, every second one is
  * dropped.
  */
-export class History<Point extends readonly [step: number, ...rest: number[]]> {
+export class History<Point extends readonly [step: number, ...rest: (number | undefined)[]]> {
   #points: Point[] = [];
 
   /** @throws {RangeError} if the limit is below 2 */

@@ -39,6 +39,7 @@ const calls: { [Name in keyof Calls]: (...args: Parameters<Calls[Name]>) => unkn
     return await facts();
   },
   encode: (text) => Array.from(tokenizer.encode(text)),
+  decode: (ids) => tokenizer.decode(ids),
   inspect: (ids, off) => withHeadsOff(off, () => inspect(model, ids)),
   neighbors: (id) => neighbors(model, id),
   async write(ids, { count, ...sampling }, off) {
@@ -85,13 +86,17 @@ function untrained(): { model: GPT; tokenizer: Tokenizer } {
 
 async function facts(): Promise<Facts> {
   const { layers, heads, width, contextLength, vocabSize } = model.config;
-  const vocabulary = Array.from(
-    { length: vocabSize },
-    (_, id) => id < tokenizer.vocabSize ? tokenizer.decode([id]) : "",
-  );
+  const vocabulary = Array.from({ length: vocabSize }, (_, id) => textOf(id));
   const { description } = await device;
   const parameters = model.parameterCount;
   return { device: description, parameters, layers, heads, width, contextLength, vocabulary };
+}
+
+/** A token's text, or its name if it is only a part of a character. */
+function textOf(id: number): string {
+  if (id >= tokenizer.vocabSize) return "";
+  const text = tokenizer.decode([id]);
+  return text.includes("\uFFFD") ? tokenizer.token(id) : text;
 }
 
 /** Runs `body` with heads off: what they gathered is zero. */

@@ -15,6 +15,7 @@ export const TERMS: Readonly<Record<string, string>> = {
   "top-k": "Only the k likeliest tokens can be drawn. 0 keeps all.",
   "top-p":
     "Only the fewest likeliest tokens whose probabilities sum to p can be drawn. 1 keeps all.",
+  "new tokens": "How many tokens are written after the prompt.",
   seed: "The start of the random numbers: the same seed, prompt and settings write the same text.",
   probability:
     "How sure the model is of a token, from 0 to 100 %; all tokens together are 100 %. The bar shows the probability at the temperature, the number behind it the chance to be drawn after top-k and top-p.",
@@ -33,6 +34,9 @@ export const TERMS: Readonly<Record<string, string>> = {
   validation:
     "The loss on text that the model was not trained on. If it rises while the training loss falls, the model memorizes.",
   "learning rate": "How far a step moves the weights.",
+  layers:
+    "How many blocks, each of attention and a small network, the text passes through, one after the other.",
+  steps: "How many times the model reads a batch of the text and its weights are moved.",
   width: "How many numbers the model keeps for each token.",
   context: "The number of tokens that the model reads at once.",
 };

@@ -115,7 +115,7 @@ async function compare(prompt: readonly number[]): Promise<void> {
   const without = ids;
   ids = [...prompt];
   await engine.call("write", prompt, howToWrite(), []);
-  part("whole").textContent = ids.map(textOf).join("");
+  part("whole").textContent = await engine.call("decode", ids);
   ids = without;
   tokens.show(ids.map(textOf), promptLength);
   showCount();

@@ -75,6 +75,7 @@ export interface Training {
 export interface Calls {
   open(source: Source): Facts;
   encode(text: string): number[];
+  decode(ids: readonly number[]): string;
   inspect(ids: readonly number[], off: readonly Head[]): Inside;
   write(ids: readonly number[], how: Writing, off: readonly Head[]): void;
   neighbors(id: number): Scored[];
