@@ -216,7 +216,7 @@ export {
 export { AdamW, type AdamWOptions } from "./lib/optim/adamw.ts";
 export { Muon, type MuonOptions } from "./lib/optim/muon.ts";
 export { SGD, type SGDOptions } from "./lib/optim/sgd.ts";
-export { Optimizer } from "./lib/optim/optimizer.ts";
+export { type AverageOptions, type LossScalingOptions, Optimizer } from "./lib/optim/optimizer.ts";
 export {
   type Decay,
   type Schedule,

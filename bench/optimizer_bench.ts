@@ -45,4 +45,11 @@ async function benchUpdate(
 // written.
 const clipped = 1 / Math.sqrt(COUNT);
 await benchUpdate("AdamW", 8, (x) => new AdamW([x], { clip: 1, weightDecay: 0 }), 1 - RATE);
+// A scale of 256 divides the gradient, which is read and written once more.
+await benchUpdate(
+  "AdamW, loss scaled",
+  10,
+  (x) => new AdamW([x], { clip: 1, weightDecay: 0, lossScaling: true }),
+  1 - RATE,
+);
 await benchUpdate("SGD", 6, (x) => new SGD([x], { clip: 1, momentum: 0.9 }), 1 - RATE * clipped);

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { lossScalingOf } from "../lib/cli/device_flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import { AdamW, loadOptimizerState, Trainer, UserError } from "../mod.ts";
@@ -76,7 +77,9 @@ await runScript(command, async (parsed) => {
   const { beta1, beta2, weightDecay, clip } = settings;
   const { model, ...ends } = await startModel(plan, flags, data.tokenizer);
   const trained = trainedParameters({ model, ...ends });
-  const optimizer = await userInput(() => new AdamW(trained, { beta1, beta2, weightDecay, clip }));
+  const optimizer = await userInput(() =>
+    new AdamW(trained, { beta1, beta2, weightDecay, clip, ...lossScalingOf(flags) })
+  );
   for (const line of describeTraining({ model, ...ends }, plan.finetune.base)) print(line);
   const teacher = await openTeacher(plan, { model, data, world });
   using folder = await openRunFolder(plan);

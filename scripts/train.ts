@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { lossScalingOf } from "../lib/cli/device_flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import { loadOptimizerState, optimizerOf, Trainer } from "../mod.ts";
@@ -55,7 +56,7 @@ await runScript(command, async (parsed) => {
 
   const { settings } = plan;
   const { model, ...ends } = await initialModel(plan, data);
-  const optimizer = await userInput(() => optimizerOf(settings, model));
+  const optimizer = await userInput(() => optimizerOf(settings, model, lossScalingOf(flags)));
   const teacher = await openTeacher(plan, { model, data, world });
   using folder = await openRunFolder(plan);
   if (plan.resume) await loadOptimizerState(plan.folder, { model, optimizer });

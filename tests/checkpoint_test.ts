@@ -18,7 +18,7 @@ import { forEachDevice } from "./support/devices.ts";
 const TEXT = "to be or not to be ".repeat(20);
 const tokenizer = CharacterTokenizer.fromText(TEXT);
 
-function start() {
+function start(lossScaling = false) {
   const shape = { contextLength: 8, layers: 1, heads: 2, width: 8 };
   const model = new GPT({
     vocabSize: tokenizer.vocabSize,
@@ -27,7 +27,7 @@ function start() {
     attentionDropout: 0.3,
     ...shape,
   });
-  const optimizer = new AdamW(model.parameters());
+  const optimizer = new AdamW(model.parameters(), { lossScaling });
   return { model, optimizer, ...training(model, optimizer) };
 }
 
@@ -79,6 +79,28 @@ forEachDevice("training continues with the same bits after its state is loaded",
     one.trainer.step(one.batches);
   }
   assert.deepEqual(await logits(model), await logits(one.model));
+});
+
+forEachDevice("the scale of the loss is saved and found again", async () => {
+  await using scratch = await scratchFolder();
+  const { path } = scratch;
+  const one = start(true);
+  one.trainer.step(one.batches);
+  const scale = one.optimizer.lossScale!.state;
+  scale.write([1024, 7]);
+  await saveCheckpoint(path, { ...pick(one), tokenizer });
+  const { model } = await loadPretrained(path);
+  const optimizer = new AdamW(model.parameters(), { lossScaling: true });
+  await loadOptimizerState(path, { model, optimizer });
+  assert.deepEqual([...await optimizer.lossScale!.state.data()], [1024, 7]);
+  // A run in full precision leaves it aside, and one that had none begins with the first scale.
+  await loadOptimizerState(path, { model, optimizer: new AdamW(model.parameters()) });
+  const plain = start();
+  plain.trainer.step(plain.batches);
+  await saveCheckpoint(path, { ...pick(plain), tokenizer });
+  const later = new AdamW(model.parameters(), { lossScaling: true });
+  await loadOptimizerState(path, { model, optimizer: later });
+  assert.deepEqual([...await later.lossScale!.state.data()], [256, 0]);
 });
 
 function pick({ model, optimizer }: { model: GPT; optimizer: AdamW }) {

@@ -263,7 +263,7 @@ refused({
   ],
   "new SGD(parameters, 0.1)": [
     () => new guess.SGD([x()], 0.1),
-    "TypeError: SGD: expected an object of options (momentum, clip), got 0.1",
+    "TypeError: SGD: expected an object of options (momentum, clip, average, lossScaling), got 0.1",
   ],
   "optimizer.step()": [
     () => guess.AdamW.prototype.step.call(new folio.AdamW([x()])),

@@ -8,6 +8,9 @@ import { AdamW } from "../lib/optim/adamw.ts";
 import type { Optimizer } from "../lib/optim/optimizer.ts";
 import { SGD } from "../lib/optim/sgd.ts";
 import { Random } from "../lib/random.ts";
+import { mul } from "../lib/ops/binary.ts";
+import { sum } from "../lib/ops/reduce.ts";
+import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import golden from "./golden/modern/average.json" with { type: "json" };
@@ -192,3 +195,54 @@ forEachDevice("the mean of parameters is that of PyTorch's AveragedModel", async
   await assert.rejects(inside, /AdamW: no step within withAverage/);
   assertClose(await values(), last, 1e-6, "after an error, too");
 });
+
+/** Optimizers of the same start with and without a scale of the loss. */
+const SCALED: Readonly<Record<string, (x: Tensor[], lossScaling: boolean) => Optimizer>> = {
+  AdamW: (x, lossScaling) => new AdamW(x, { clip: 1, lossScaling }),
+  SGD: (x, lossScaling) => new SGD(x, { clip: 1, momentum: 0.9, lossScaling }),
+};
+
+/** Parameters after steps on the loss Σ x²·weight of `weights`, and the last gradient's norm. */
+async function afterSteps(x: Tensor, optimizer: Optimizer, weights: readonly number[]) {
+  const weight = tensor(0);
+  const step = compile(() => {
+    const loss = () => optimizer.scaledLoss(mul(sum(mul(x, x)), weight));
+    return optimizer.update(valueAndGrad(loss, [x]).gradients);
+  });
+  let norm = NaN;
+  for (const each of weights) {
+    weight.write([each]);
+    optimizer.prepare(0.1);
+    norm = await step().item();
+  }
+  return { norm, values: [...await x.data()] };
+}
+
+for (const [name, make] of Object.entries(SCALED)) {
+  forEachDevice(`${name} scales the loss without another bit, and skips an overflow`, async () => {
+    const start = [1, -2, 0.3, 1e-3];
+    const [plain, scaled] = [tensor(start), tensor(start)];
+    const [without, optimizer] = [make([plain], false), make([scaled], true)];
+    const expected = await afterSteps(plain, without, [1, 0.5, 3]);
+    assert.deepEqual(await afterSteps(scaled, optimizer, [1, 0.5, 3]), expected);
+    const state = optimizer.lossScale!.state;
+    assert.deepEqual([...await state.data()], [256, 3]);
+
+    const { values, norm } = await afterSteps(scaled, optimizer, [1e37]); // times 256: too large
+    assert.ok(!Number.isFinite(norm));
+    assert.deepEqual(values, expected.values);
+    assert.deepEqual([...await state.data()], [128, 0]);
+    for (const tensor of optimizer.state().values()) {
+      assert.ok((await tensor.data()).every(Number.isFinite));
+    }
+    state.write([128, 199]);
+    await afterSteps(scaled, optimizer, [1]);
+    assert.deepEqual([...await state.data()], [256, 0]);
+    state.write([2 ** 24, 199]);
+    await afterSteps(scaled, optimizer, [1]);
+    assert.deepEqual([...await state.data()], [2 ** 24, 0]);
+    state.write([1, 5]);
+    await afterSteps(scaled, optimizer, [Infinity]);
+    assert.deepEqual([...await state.data()], [1, 0]);
+  });
+}

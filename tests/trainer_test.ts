@@ -233,7 +233,7 @@ Deno.test("a trainer refuses what cannot be, in one line", async () => {
     [
       make(model, optimizer),
       "Trainer: expected an object of options " +
-      "(learningRate, accumulate, seed, recomputeActivations, world), got undefined",
+      "(learningRate, accumulate, seed, recomputeActivations, world, teacher), got undefined",
     ],
     [
       make({ model }, optimizer, { learningRate: 1 }),

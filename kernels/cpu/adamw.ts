@@ -6,7 +6,8 @@
  *
  * gradient, parameter, m, v: [count]; sumOfSquares: [1], ‖gradient‖²; hyper: [3], the numbers that
  * change from step to step: stepSize = rate/(1 − β₁ᵗ), root = √(1 − β₂ᵗ), decay = 1 −
- * rate·weightDecay, which applies to the first `decayed` elements; all f32. clip 0: no clipping.
+ * rate·weightDecay, which applies to the first `decayed` elements; all f32. clip 0: no clipping. With SKIP
+ * nothing changes if the norm is not finite.
  * A chunk updates 8,192 elements. Source: Loshchilov & Hutter, arXiv 1711.05101, in PyTorch's form:
  * decay first, ε outside the root.
  *
@@ -14,7 +15,7 @@
  */
 import { type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
-import { clipFactor } from "./clip.ts";
+import { clipFactor, unlessSkipped } from "./clip.ts";
 import { forVectors, type Lanes } from "./rows.ts";
 import { CHUNK } from "./unary.ts";
 
@@ -44,7 +45,9 @@ export const adamW: CpuKernel = {
     };
     const { start, end } = k.share(k.integer("count"), CHUNK);
     const decayed = f.clamp(k.integer("decayed"), start, end);
-    range(start, decayed, decay);
-    range(decayed, end, f.v128(V128.of(1)));
+    unlessSkipped(k, () => {
+      range(start, decayed, decay);
+      range(decayed, end, f.v128(V128.of(1)));
+    });
   },
 };

@@ -6,12 +6,13 @@
  *     parameter ← parameter − rate·velocity
  *
  * gradient, parameter, velocity: [count]; sumOfSquares: [1], ‖gradient‖²; hyper: [1], the learning
- * rate; all f32. clip 0: no clipping. A chunk updates 8,192 elements.
+ * rate; all f32. clip 0: no clipping. With SKIP nothing changes if the norm is not
+ * finite. A chunk updates 8,192 elements.
  *
  * @module
  */
 import type { CpuKernel } from "../../lib/device/kernel.ts";
-import { clipFactor } from "./clip.ts";
+import { clipFactor, unlessSkipped } from "./clip.ts";
 import { forVectors } from "./rows.ts";
 import { CHUNK } from "./unary.ts";
 
@@ -25,11 +26,13 @@ export const sgd: CpuKernel = {
     const rate = f.v128(k.pointer("hyper").loadSplat());
     const momentum = f.v128(k.float("momentum").splat());
     const factor = clipFactor(k);
-    forVectors(f, count, (i, { load, store }) => {
-      const g = load(gradient.add(i)).mul(factor);
-      const moved = f.v128(f.madd(load(velocity.add(i)), momentum, g));
-      store(velocity.add(i), moved);
-      store(parameter.add(i), f.nmadd(moved, rate, load(parameter.add(i))));
+    unlessSkipped(k, () => {
+      forVectors(f, count, (i, { load, store }) => {
+        const g = load(gradient.add(i)).mul(factor);
+        const moved = f.v128(f.madd(load(velocity.add(i)), momentum, g));
+        store(velocity.add(i), moved);
+        store(parameter.add(i), f.nmadd(moved, rate, load(parameter.add(i))));
+      });
     });
   },
 };

@@ -5,8 +5,14 @@
 // gradient, parameter (p), m, v: [count]; sumOfSquares: [1], that of all gradients; hyper: [3] =
 // rate/(1 − β₁ᵗ), √(1 − β₂ᵗ), 1 − rate·weightDecay. A thread updates one element in f32.
 
+// Whether nothing changes if the norm is not finite.
+override SKIP: u32;
+
 fn each_thread(i: u32) {
   if (i >= s.count) { return; }
+  // By its bits: a shader compiler may assume that floats are finite.
+  let overflows = (bitcast<u32>(sumOfSquares[0]) & 0x7f800000u) == 0x7f800000u;
+  if (SKIP == 1u && overflows) { return; }
   let norm = sqrt(sumOfSquares[0]);
   var g = gradient[i];
   if (s.clip > 0.0 && norm > s.clip) { g *= s.clip / norm; }

@@ -40,6 +40,7 @@ import gatherBackward from "./gather_backward.wgsl" with { type: "text" };
 import half from "./half.wgsl" with { type: "text" };
 import quantizedEmbedding from "./quantized_embedding.wgsl" with { type: "text" };
 import quantizedLinear from "./quantized_linear.wgsl" with { type: "text" };
+import lossScale from "./loss_scale.wgsl" with { type: "text" };
 import logSumExp from "./log_sum_exp.wgsl" with { type: "text" };
 import math from "./math.wgsl" with { type: "text" };
 import matmul from "./matmul.wgsl" with { type: "text" };
@@ -79,6 +80,7 @@ import symmetricFinish from "./symmetric_finish.wgsl" with { type: "text" };
 import topK from "./top_k.wgsl" with { type: "text" };
 import unary from "./unary.wgsl" with { type: "text" };
 import unitTrace from "./unit_trace.wgsl" with { type: "text" };
+import unscale from "./unscale.wgsl" with { type: "text" };
 import where from "./where.wgsl" with { type: "text" };
 import { sourceJoiner } from "./join_sources.ts";
 
@@ -163,6 +165,7 @@ export const joinSources = sourceJoiner({
   quantized_embedding: { text: quantizedEmbedding, requires: ["half"] },
   quantized_linear: { text: quantizedLinear, requires: ["half", "math"] },
   log_sum_exp: { text: logSumExp },
+  loss_scale: { text: lossScale },
   math: { text: math },
   matmul: { text: matmul, requires: ["matmul_slices"] },
   matmul_direct: { text: matmulDirect, requires: ["matmul_vec4"] },
@@ -204,6 +207,7 @@ export const joinSources = sourceJoiner({
   top_k: { text: topK },
   unary: { text: unary, requires: ["math"] },
   unit_trace: { text: unitTrace },
+  unscale: { text: unscale },
   where: { text: where },
   operand_rows: rows(attentionRow, ...OPERANDS),
   operand_rows_vec4: rows(attentionRowVec4, ...OPERANDS),

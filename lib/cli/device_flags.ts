@@ -8,9 +8,13 @@ import { choice, type FlagValues, integer } from "./flags.ts";
 /** Flags for the device and its precision. */
 export const deviceFlags = {
   device: choice("auto", "device to compute on", { choices: ["auto", "webgpu", "cpu"] }),
-  precision: choice("f32", "precision of matmul operands; f16 needs WebGPU", {
-    choices: ["f32", "f16"],
-  }),
+  precision: choice(
+    "f32",
+    "precision of matmul operands; f16 needs WebGPU, and AdamW scales the loss",
+    {
+      choices: ["f32", "f16"],
+    },
+  ),
   threads: integer(undefined, "CPU threads", { min: 1, max: 64, shownDefault: "all cores" }),
 };
 
@@ -19,4 +23,11 @@ export function deviceOptions(
   { device, precision, threads }: FlagValues<typeof deviceFlags>,
 ): FlagValues<typeof deviceFlags> {
   return { device, precision, threads };
+}
+
+/** The option of optimizers that training in half precision needs. */
+export function lossScalingOf(
+  { precision }: Pick<FlagValues<typeof deviceFlags>, "precision">,
+): { lossScaling: boolean } {
+  return { lossScaling: precision === "f16" };
 }

@@ -30,8 +30,8 @@ export interface DeviceOptions {
   /**
    * Precision of the operands of the layers' matmuls, forward and backward: `f16` rounds them to
    * half precision on WebGPU; sums, weights and everything else stay f32. If the adapter is not
-   * accurate enough, and on the CPU, the description says why and products are in f32. Default
-   * `f32`.
+   * accurate enough, and on the CPU, the description says why and products are in f32. To train,
+   * give the optimizer `lossScaling: true`. Default `f32`.
    */
   precision?: "f32" | "f16";
 }

@@ -11,7 +11,13 @@ import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { type AverageOptions, expectNumbers, Optimizer, RATE_HINT } from "./optimizer.ts";
+import {
+  type AverageOptions,
+  expectNumbers,
+  type LossScalingOptions,
+  Optimizer,
+  RATE_HINT,
+} from "./optimizer.ts";
 
 /** The update of a flat buffer. */
 export const ADAMW: Kernel = {
@@ -33,7 +39,7 @@ export const ADAMW: Kernel = {
 };
 
 /** Options of `AdamW`. */
-export interface AdamWOptions extends AverageOptions {
+export interface AdamWOptions extends AverageOptions, LossScalingOptions {
   /** β₁, decay of the gradient's mean. Default 0.9. */
   beta1?: number;
   /** β₂, decay of the squared gradient's mean. Default 0.999. */
@@ -59,6 +65,7 @@ const OPTIONS: OptionNames<AdamWOptions> = {
   weightDecay: true,
   clip: true,
   average: true,
+  lossScaling: true,
 };
 
 /**
@@ -101,15 +108,15 @@ export class AdamW extends Optimizer {
   constructor(parameters: readonly Tensor[], options: AdamWOptions = {}) {
     checkOptions("AdamW", options, OPTIONS, RATE_HINT);
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, clip = 0 } = options;
-    const { average = 0 } = options;
+    const { average = 0, lossScaling = false } = options;
     for (const [name, beta] of Object.entries({ beta1, beta2 })) {
       if (!(beta >= 0 && beta < 1)) {
         throw new RangeError(`AdamW: ${name} must be in [0, 1), got ${describe(beta)}`);
       }
     }
     expectNumbers("AdamW", { epsilon, weightDecay, clip });
-    super(parameters, { average });
-    this.options = { beta1, beta2, epsilon, weightDecay, clip, average };
+    super(parameters, { average, lossScaling });
+    this.options = { beta1, beta2, epsilon, weightDecay, clip, average, lossScaling };
     this.#m = this.flat.state();
     this.#v = this.flat.state();
     this.#hyper = keep(zeros([3], { device: parameters[0].device }));
@@ -137,6 +144,7 @@ export class AdamW extends Optimizer {
     const hyper = this.#hyper;
     const buffers = { gradient, hyper, sumOfSquares, parameter, m: this.#m, v: this.#v };
     const rests = { rest1: 1 - beta1, rest2: 1 - beta2 };
-    launch(ADAMW, buffers, { count, decayed, beta1, beta2, ...rests, epsilon, clip });
+    const scalars = { count, decayed, beta1, beta2, ...rests, epsilon, clip };
+    launch(ADAMW, buffers, scalars, { SKIP: this.lossScale ? 1 : 0 });
   }
 }

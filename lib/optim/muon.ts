@@ -44,7 +44,7 @@ export interface MuonOptions extends AverageOptions {
    * The iterations' polynomials: `jordan`'s, as in PyTorch, or `polar_express`, which come as far in
    * 4 iterations as those in 5 (Amsel et al., arXiv 2505.16932). Default `jordan`.
    */
-  coefficients?: (typeof COEFFICIENTS)[number];
+  coefficients?: "jordan" | "polar_express";
   /** AdamW's learning rate as a share of that of matrices. Default 0.15. */
   adamWShare?: number;
   /** β₁ of AdamW. Default 0.9. */
@@ -175,7 +175,7 @@ export class Muon extends Optimizer {
     };
     const rests = { rest1: 1 - beta1, rest2: 1 - beta2 };
     const scalars = { count, decayed: decayed - start, beta1, beta2, ...rests, epsilon, clip };
-    launch(ADAMW, buffers, scalars);
+    launch(ADAMW, buffers, scalars, { SKIP: 0 });
   }
 
   #launchMatrices(sumOfSquares: Tensor): void {

@@ -11,6 +11,7 @@ import { sqrt } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Average } from "./average.ts";
 import { FlatParameters } from "./flat.ts";
+import { LossScale } from "./loss_scale.ts";
 
 /** The hint for `learningRate`, which is not an option of optimizers. */
 export const RATE_HINT: Readonly<Record<string, string>> = {
@@ -35,8 +36,18 @@ export interface AverageOptions {
   average?: number;
 }
 
+/** Options of optimizers for half precision. */
+export interface LossScalingOptions {
+  /**
+   * Scale the loss, so that gradients in half precision neither vanish nor overflow: a step whose
+   * gradients overflow changes no parameter and halves the scale, 200 steps without that double it.
+   * The scale is saved with the state. In full precision it changes nothing. Default false.
+   */
+  lossScaling?: boolean;
+}
+
 /** What an optimizer tells its base. */
-interface BaseOptions extends AverageOptions {
+interface BaseOptions extends AverageOptions, LossScalingOptions {
   /** The parameters that come first in the flat buffers, in this order. Default: none. */
   first?: readonly Tensor[];
 }
@@ -49,6 +60,12 @@ export abstract class Optimizer {
    * @internal
    */
   protected readonly flat: FlatParameters;
+  /**
+   * The scale of the loss; undefined without `lossScaling`.
+   *
+   * @internal
+   */
+  readonly lossScale: LossScale | undefined;
   readonly #average: Average | undefined;
   #isAveraged = false;
   #stepsDone = 0;
@@ -60,11 +77,13 @@ export abstract class Optimizer {
    * @throws {TypeError} if they are not an array of tensors
    * @throws {RangeError} if it is empty, or `average` is outside [0, 1)
    */
-  constructor(parameters: readonly Tensor[], { first = [], average = 0 }: BaseOptions = {}) {
+  constructor(parameters: readonly Tensor[], options: BaseOptions = {}) {
+    const { first = [], average = 0, lossScaling = false } = options;
     const owner = new.target.name;
     expectValue(`${owner}: average`, realNumber({ min: 0, below: 1 }), average);
     this.flat = new FlatParameters(owner, parameters, first);
     this.#average = average > 0 ? new Average(this.flat.parameter, average) : undefined;
+    this.lossScale = lossScaling ? new LossScale(parameters[0].device) : undefined;
   }
 
   /** The running mean of the parameters, [size], by its name in `state`; empty without `average`. */
@@ -163,13 +182,21 @@ export abstract class Optimizer {
 
   /**
    * Updates every parameter from its gradient, in the parameters' order; returns ‖gradients‖, the
-   * norm over all of them before any clip, [].
+   * norm over all of them before any clip, []. With `lossScaling` they are those of `scaledLoss`.
    *
    * @throws {TypeError} if they do not fit the parameters
    */
   update(gradients: readonly Tensor[]): Tensor {
     this.gather(gradients);
     return this.apply();
+  }
+
+  /**
+   * The loss as it is, whose gradient is multiplied by the scale that `update` divides by; without
+   * `lossScaling` the loss itself.
+   */
+  scaledLoss(loss: Tensor): Tensor {
+    return this.lossScale?.scaled(loss) ?? loss;
   }
 
   /**
@@ -190,9 +217,11 @@ export abstract class Optimizer {
    * @internal
    */
   apply(): Tensor {
+    this.lossScale?.unscale(this.flat.gradient);
     const squares = sumOfSquares(this.flat.gradient).view([]);
     this.launchUpdate(squares);
     this.#average?.launch();
+    this.lossScale?.adjust(squares);
     return sqrt(squares);
   }
 
@@ -211,7 +240,8 @@ export abstract class Optimizer {
    * @internal
    */
   get shared(): readonly Tensor[] {
-    return [this.flat.parameter, ...this.state().values()];
+    const scale = this.lossScale ? [this.lossScale.state] : [];
+    return [this.flat.parameter, ...this.state().values(), ...scale];
   }
 
   /**

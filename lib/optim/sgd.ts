@@ -5,12 +5,18 @@
  */
 import { sgd as cpu } from "../../kernels/cpu/sgd.ts";
 import { wgsl } from "../../kernels/webgpu/wgsl.ts";
-import { checkOptions } from "../options.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { type AverageOptions, expectNumbers, Optimizer, RATE_HINT } from "./optimizer.ts";
+import {
+  type AverageOptions,
+  expectNumbers,
+  type LossScalingOptions,
+  Optimizer,
+  RATE_HINT,
+} from "./optimizer.ts";
 
 const KERNEL: Kernel = {
   name: "sgd",
@@ -22,7 +28,7 @@ const KERNEL: Kernel = {
 };
 
 /** Options of `SGD`. */
-export interface SGDOptions extends AverageOptions {
+export interface SGDOptions extends AverageOptions, LossScalingOptions {
   /** Fraction of the last step's velocity that is kept. Default 0. */
   momentum?: number;
   /**
@@ -31,6 +37,13 @@ export interface SGDOptions extends AverageOptions {
    */
   clip?: number;
 }
+
+const OPTIONS: OptionNames<SGDOptions> = {
+  momentum: true,
+  clip: true,
+  average: true,
+  lossScaling: true,
+};
 
 /**
  * velocity ← momentum·velocity + g, p ← p − rate·velocity. Source: Polyak 1964, in PyTorch's form.
@@ -59,11 +72,11 @@ export class SGD extends Optimizer {
    * @throws {TypeError} for an unknown one
    */
   constructor(parameters: readonly Tensor[], options: SGDOptions = {}) {
-    checkOptions("SGD", options, { momentum: true, clip: true, average: true }, RATE_HINT);
-    const { momentum = 0, clip = 0, average = 0 } = options;
+    checkOptions("SGD", options, OPTIONS, RATE_HINT);
+    const { momentum = 0, clip = 0, average = 0, lossScaling = false } = options;
     expectNumbers("SGD", { momentum, clip });
-    super(parameters, { average });
-    this.options = { momentum, clip, average };
+    super(parameters, { average, lossScaling });
+    this.options = { momentum, clip, average, lossScaling };
     this.#velocity = this.flat.state();
     this.#hyper = keep(zeros([1], { device: parameters[0].device }));
   }
@@ -89,6 +102,6 @@ export class SGD extends Optimizer {
       velocity: this.#velocity,
     };
     const { momentum, clip } = this.options;
-    launch(KERNEL, buffers, { count, momentum, clip });
+    launch(KERNEL, buffers, { count, momentum, clip }, { SKIP: this.lossScale ? 1 : 0 });
   }
 }

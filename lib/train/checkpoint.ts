@@ -178,6 +178,7 @@ export async function loadOptimizerState(
   await withTensors(path, "optimizer.safetensors", async (file) => {
     for (const [name, tensor] of optimizerTensors(into)) {
       const stored = file.tensors.get(name);
+      if (name === LOSS_SCALE && !stored) continue; // until now the run was in full precision
       if (!stored || !sameShape(stored.shape, tensor.shape)) {
         throw new SyntaxError(`${file.name}: expected ${name} as ${tensor}, got ${stored?.shape}`);
       }
@@ -187,6 +188,9 @@ export async function loadOptimizerState(
   optimizer.restore(step);
 }
 
+/** The name of an optimizer's loss scale. */
+const LOSS_SCALE = "loss_scale";
+
 function optimizerTensors({ model, adapter, optimizer }: OptimizerToRestore): Map<string, Tensor> {
   const trained = (adapter ?? model).namedParameters();
   const names = new Map([...trained].map(([name, tensor]) => [tensor, name]));
@@ -194,5 +198,6 @@ function optimizerTensors({ model, adapter, optimizer }: OptimizerToRestore): Ma
   for (const [state, parts] of optimizer.stateParts()) {
     for (const [parameter, part] of parts) tensors.set(`${names.get(parameter)}.${state}`, part);
   }
+  if (optimizer.lossScale) tensors.set(LOSS_SCALE, optimizer.lossScale.state);
   return tensors;
 }

@@ -17,7 +17,7 @@ import {
 } from "../nn/initial_weights.ts";
 import { AdamW } from "../optim/adamw.ts";
 import { Muon } from "../optim/muon.ts";
-import type { Optimizer } from "../optim/optimizer.ts";
+import type { LossScalingOptions, Optimizer } from "../optim/optimizer.ts";
 import { Random } from "../random.ts";
 import { wrongField } from "../rules.ts";
 import { SETTING_RULES, type TrainSettings } from "./settings.ts";
@@ -156,7 +156,8 @@ const INITIAL_WEIGHTS: Readonly<
 };
 
 /**
- * A new optimizer of these settings, for a model that they describe.
+ * A new optimizer of these settings, for a model that they describe. `lossScaling` is for AdamW in
+ * half precision; Muon has none.
  *
  * ```ts
  * import { modelOf, openDevice, optimizerOf, PRESETS } from "../../mod.ts";
@@ -167,11 +168,15 @@ const INITIAL_WEIGHTS: Readonly<
  * device.close();
  * ```
  */
-export function optimizerOf(settings: TrainSettings, model: GPT): Optimizer {
+export function optimizerOf(
+  settings: TrainSettings,
+  model: GPT,
+  { lossScaling = false }: LossScalingOptions = {},
+): Optimizer {
   const { optimizer = "adamw", adamWShare, momentumWarmupSteps } = settings;
   const { iterations, coefficients, beta1, beta2, weightDecay, clip, average } = settings;
   const options = { beta1, beta2, weightDecay, clip, average };
-  if (optimizer === "adamw") return new AdamW(model.parameters(), options);
+  if (optimizer === "adamw") return new AdamW(model.parameters(), { ...options, lossScaling });
   const matrices = blockMatrices(model);
   const muon = { matrices, adamWShare, momentumWarmupSteps, iterations, coefficients };
   return new Muon(model.parameters(), { ...options, ...dropUndefined(muon) });

@@ -356,7 +356,7 @@ export class Trainer {
       const options = { randomState, firstDropout, recomputeActivations, documents };
       const context = new ForwardContext(options);
       const loss = () => {
-        const value = this.#loss(batch, context);
+        const value = this.optimizer.scaledLoss(this.#loss(batch, context));
         if (!isTracked(value)) throw nothingToTrain(this.optimizer);
         return isPart ? mul(value, share) : value;
       };

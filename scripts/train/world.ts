@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { deviceOptions } from "../../lib/cli/device_flags.ts";
+import { deviceOptions, lossScalingOf } from "../../lib/cli/device_flags.ts";
 import { Interrupt } from "../../lib/cli/interrupt.ts";
 import {
   AdamW,
@@ -186,9 +186,11 @@ export async function followRun(world: World, flags: TrainFlags): Promise<void> 
   const { batches, held } = await sharedBatches(world, shared);
   const model = new GPT(shared.config); // with process 0's weights from the first step on
   const { beta1, beta2, weightDecay, clip } = settings;
+  const scaling = lossScalingOf(flags);
+  const options = { beta1, beta2, weightDecay, clip, ...scaling };
   const optimizer = shared.lora
-    ? new AdamW(attachLora(model, shared.lora).parameters(), { beta1, beta2, weightDecay, clip })
-    : optimizerOf(settings, model);
+    ? new AdamW(attachLora(model, shared.lora).parameters(), options)
+    : optimizerOf(settings, model, scaling);
   optimizer.restore(shared.step);
   const trainer = new Trainer(model, optimizer, {
     accumulate: settings.accumulate,
@@ -198,9 +200,9 @@ export async function followRun(world: World, flags: TrainFlags): Promise<void> 
     world,
   });
   world.sumsPairwise(optimizer.gradient.size); // for process 0's line
-  const options = { steps: settings.steps, ...reports, ...held, evaluateFirst };
+  const loop = { steps: settings.steps, ...reports, ...held, evaluateFirst };
   // deno-lint-ignore no-empty
-  for await (const _event of trainingLoop(trainer, batches, options)) {}
+  for await (const _event of trainingLoop(trainer, batches, loop)) {}
   world.close();
   device.close();
 }

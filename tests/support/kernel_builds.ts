@@ -202,6 +202,8 @@ function quantized(): void {
 
 const MODELS: readonly [ModelConfigInput, (parameters: readonly Tensor[]) => Optimizer][] = [
   [{ ...SIZES, dropout: 0.1, width: 128, heads: 2 }, (all) => new AdamW(all, { clip: 1 })],
+  [SIZES, (all) => new AdamW(all, { lossScaling: true })],
+  [SIZES, (all) => new SGD(all, { lossScaling: true })],
   [
     {
       ...SIZES,
