@@ -1,4 +1,4 @@
-/** `deno task figures`: what it writes for a run, and what it refuses. */
+/** `deno task figures` and `inspect`: what they write for a model, and what they refuse. */
 import assert from "node:assert/strict";
 import { line, run, scratchFolder, TINY } from "./support/command.ts";
 import { assertWellFormed, texts } from "./support/svg.ts";
@@ -41,4 +41,30 @@ Deno.test("figures draws the attention, the vectors and the next tokens of a run
     assert.match(err, /^error: [^\n]*\n$/);
     assert.match(err, message);
   }
+});
+
+Deno.test("inspect writes one page, which asks no server", async () => {
+  await using folder = await scratchFolder();
+  const model = new URL("../data/models/shakespeare", import.meta.url).pathname;
+  const written = await run("inspect", [model, "--text", "Romeo & Romeo"], folder.path);
+  assert.equal(written.code, 0, written.err);
+  assert.equal(written.out, "wrote inspect.html\n");
+  const page = await Deno.readTextFile(`${folder.path}/inspect.html`);
+  for (const text of ["logit lens", "layer 4 head 4", "Induction", "Romeo &#38; Romeo"]) {
+    assert.ok(page.includes(text), text);
+  }
+  assert.doesNotMatch(page, /(src|href)="(?!data:)|url\(|<script/);
+  const refused: [string[], RegExp][] = [
+    [[model, "--text", "Romeo"], /inspect\.html is there already/],
+    [[model, "--out", "a.html"], /--text: give the text/],
+    [[model, "--text", "Romeo", "--out", "a.svg"], /ends in \.html/],
+    [[model, "--text", "<", "--out", "a.html"], /</], // not in its vocabulary
+  ];
+  for (const [args, message] of refused) {
+    const { code, err } = await run("inspect", args, folder.path);
+    assert.equal(code, 2, err);
+    assert.match(err, message);
+  }
+  const names = [...Deno.readDirSync(folder.path)].map(({ name }) => name);
+  assert.ok(!names.includes("a.html") && !names.includes("a.svg"), `${names}`);
 });

@@ -14,7 +14,12 @@ import {
 import { embeddingFigure } from "../lib/plot/embedding.ts";
 import type { Figure } from "../lib/plot/figure.ts";
 import { learningRateFigure } from "../lib/plot/learning_rate.ts";
+import { contributionsFigure } from "../lib/plot/contributions.ts";
+import { curvesFigure } from "../lib/plot/curves.ts";
+import { lensFigure } from "../lib/plot/lens.ts";
 import { lossFigure } from "../lib/plot/loss.ts";
+import { scoresFigure } from "../lib/plot/scores.ts";
+import { tokenValuesFigure } from "../lib/plot/token_values.ts";
 import { methodsFigure } from "../lib/plot/methods.ts";
 import { nextTokenFigure } from "../lib/plot/next_token.ts";
 import { positionsFigure } from "../lib/plot/positions.ts";
@@ -72,6 +77,24 @@ function figures(theme: "light" | "dark", title = "A title"): Record<string, Fig
       { name: "h.0.a", relative: 0, singularValues: [0] },
       { name: "h.1.a", relative: Infinity, singularValues: [2, 0, 0] },
     ], options),
+    scores: scoresFigure([[-1, NaN], [0.5, 12]], {
+      rows: [NASTY, "b"],
+      columns: ["1", "2"],
+      ...options,
+    }),
+    lens: lensFigure([[{ token: NASTY, probability: 0.5 }]], { tokens: [NASTY], ...options }),
+    contributions: contributionsFigure([{ part: NASTY, value: -1 }, { part: "b", value: 2 }, {
+      part: "c",
+      value: 0,
+    }], { count: 2, ...options }),
+    tokenValues: tokenValuesFigure([{ token: NASTY, value: NaN }, { token: " b", value: -1 }], {
+      width: 60,
+      ...options,
+    }),
+    curves: curvesFigure(
+      [{ label: NASTY, points: [{ step: 0, value: 1 }, { step: 1, value: 2 }] }],
+      options,
+    ),
     methods: methodsFigure([method, { ...method, label: NASTY, seconds: 90 }], options),
   };
 }

@@ -38,6 +38,12 @@ export { attentionFigure, type AttentionFigureOptions, maskFigure } from "./atte
 export { attentionGridFigure, type AttentionGridOptions } from "./attention_grid.ts";
 export { positionsFigure, type PositionsOptions } from "./positions.ts";
 
+// Looking inside
+export { scoresFigure, type ScoresOptions } from "./scores.ts";
+export { lensFigure, type LensOptions } from "./lens.ts";
+export { contributionsFigure, type ContributionsOptions, type PartShare } from "./contributions.ts";
+export { type TokenValue, tokenValuesFigure, type TokenValuesOptions } from "./token_values.ts";
+
 // Predictions
 export { nextTokenFigure, type NextTokenOptions, type TokenProbability } from "./next_token.ts";
 export { confusionFigure, type ConfusionOptions } from "./confusion.ts";

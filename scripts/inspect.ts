@@ -1,0 +1,80 @@
+/**
+ * Looks inside a model as it reads a text, and writes one HTML page:
+ * `deno task inspect MODEL --text TEXT`.
+ *
+ * @module
+ */
+import { text, toggle } from "../lib/cli/flags.ts";
+import { fromModelPlace } from "../lib/cli/model_place.ts";
+import { print } from "../lib/cli/output.ts";
+import { runScript, UserError, userInput } from "../lib/cli/run.ts";
+import { writeText } from "../lib/cli/write_text.ts";
+import { type GPT, loadPretrained, openDevice, type Tokenizer } from "../mod.ts";
+import { page } from "./inspect/page.ts";
+import { sections } from "./inspect/sections.ts";
+
+const command = {
+  name: "deno task inspect",
+  summary:
+    "Looks inside a language model as it reads a text, and writes one HTML page that needs " +
+    "no network: log-probabilities, logit lens, direct logit attribution, scores of heads, and the " +
+    "attention of every head.",
+  positionals: {
+    name: "MODEL",
+    meaning: "folder of a run or of a model, address, or name on the hub",
+    min: 1,
+    max: 1,
+  },
+  flags: {
+    text: text(undefined, "text for the model to read (needed)"),
+    out: text("inspect.html", "file to write", { placeholder: "FILE.html" }),
+    force: toggle(false, "replace the file if it is there"),
+  },
+  examples: [
+    ['deno task inspect runs/baby --text "First Citizen:"', "writes inspect.html"],
+    [
+      'deno task inspect data/models/shakespeare --text "ROMEO: O Rom" --out romeo.html',
+      "the model that ships",
+    ],
+  ] as const,
+};
+
+await runScript(command, async ({ flags, positionals: [place] }) => {
+  const { text, out, force } = flags;
+  if (text === undefined) throw new UserError('--text: give the text to read: --text "To be"');
+  if (!/\.html?$/.test(out)) {
+    throw new UserError(`--out ${out}: the report is a page; give a name that ends in .html`);
+  }
+  if (!force && await Deno.stat(out).then(() => true, () => false)) {
+    throw new UserError(`${out} is there already; name another file with --out, or give --force`);
+  }
+  const device = await openDevice({ device: "cpu" });
+  const { model, tokenizer } = await fromModelPlace(
+    place,
+    (onProgress) => loadPretrained(place, { onProgress }),
+  );
+  const ids = await read(model, tokenizer, text);
+  const { layers, heads, width } = model.config;
+  const html = await page({
+    title: `Inside ${place}`,
+    facts: [
+      ["text", text],
+      ["tokens", String(ids.length)],
+      ["model", `${layers} layers of ${heads} heads, width ${width}`],
+      ["parameters", model.parameterCount.toLocaleString("en")],
+    ],
+    sections: await sections({ model, tokenizer, ids }),
+  });
+  await writeText(out, html);
+  print(`wrote ${out}`);
+  device.close();
+});
+
+/** The tokens of the text, with what begins every text of the model. */
+async function read(model: GPT, tokenizer: Tokenizer, text: string): Promise<number[]> {
+  const written = await userInput(() => tokenizer.encode(text));
+  const ids = [...tokenizer.surroundings.before, ...written];
+  if (written.length === 0) throw new UserError("--text: it holds no token; give at least one");
+  if (ids.length <= model.textLength) return ids;
+  throw new UserError(`--text: the model reads ${model.textLength} tokens; got ${ids.length}`);
+}
