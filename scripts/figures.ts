@@ -87,10 +87,16 @@ await runScript(command, async ({ flags, positionals: [run] }) => {
   const title = `Attention of layer ${flags.layer}, head ${flags.head}`;
   await Deno.mkdir(out, { recursive: true });
   const figures = {
-    heads: attentionGridFigure(weights, { layers, heads, queries: ids.length, theme }),
+    heads: attentionGridFigure(weights, { layers, heads, queries: ids.length, tokens, theme }),
     attention: attentionFigure(chosen, { queries: tokens, title, theme }),
     embeddings: await embeddings(model, tokenizer, theme),
-    next_token: nextTokenFigure(bars, { topP, temperatures: TEMPERATURES, count: 12, theme }),
+    next_token: nextTokenFigure(bars, {
+      prompt: tokens.join(""),
+      topP,
+      temperatures: TEMPERATURES,
+      count: 12,
+      theme,
+    }),
   };
   for (const [name, figure] of Object.entries(figures)) {
     await figure.save(`${out}/${name}.svg`);

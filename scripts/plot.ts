@@ -7,7 +7,13 @@
 import { choice, integer, text, toggle } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError, userInput } from "../lib/cli/run.ts";
-import { lossFigure, type LossRun, parseMetrics, practicalRuns } from "../lib/plot/mod.ts";
+import {
+  lossFigure,
+  type LossRun,
+  parseMetrics,
+  PRACTICAL_CORPUS,
+  practicalRuns,
+} from "../lib/plot/mod.ts";
 
 const command = {
   name: "deno task plot",
@@ -38,12 +44,25 @@ await runScript(command, async ({ flags, positionals }) => {
     throw new UserError(`--out ${out}: figures are SVG; give a name that ends in .svg`);
   }
   const runs = await Promise.all(folders.map((folder) => readRun(folder, folders)));
-  if (flags.practical) runs.unshift(...practicalRuns());
+  if (flags.practical) {
+    await Promise.all(folders.map(expectPracticalCorpus));
+    runs.unshift(...practicalRuns());
+  }
   const { smooth, logY, theme, title } = flags;
   const figure = await userInput(() => lossFigure(runs, { smooth, logY, theme, title }));
   await figure.save(out);
   print(`wrote ${out}`);
 });
+
+/** Refuses a run of another corpus, whose losses cannot be compared with those of 2024. */
+async function expectPracticalCorpus(folder: string): Promise<void> {
+  const content = await Deno.readTextFile(`${folder}/run.json`).catch(() => "{}");
+  const { corpusHash = PRACTICAL_CORPUS } = await userInput(() => JSON.parse(content));
+  if (corpusHash === PRACTICAL_CORPUS) return;
+  throw new UserError(
+    `--practical: ${folder} was trained on another corpus than the runs of 2024, Tiny Shakespeare`,
+  );
+}
 
 async function readRun(folder: string, folders: readonly string[]): Promise<LossRun> {
   const file = `${folder}/metrics.jsonl`;

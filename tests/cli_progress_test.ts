@@ -15,11 +15,13 @@ Deno.test("elsewhere than on a terminal each report is a plain line", () => {
   now = 5000;
   progress.report({ step: 100, loss: 2.5, tokensPerSecond: 950 });
   progress.report({ step: 200, validationLoss: 2.25 });
+  progress.report({ step: 300, loss: 2 });
   progress.note("saved runs/a");
   progress.finish();
   assert.deepEqual(output.written.split("\n"), [
     "step  100/2000  loss 2.5000  950 tokens/s  1m35s left",
     "step  200/2000  validation 2.2500  45s left",
+    "step  300/2000  loss 2.0000  28s left  lowest 2.0000  highest 2.5000",
     "saved runs/a",
     "",
   ]);

@@ -315,6 +315,19 @@ Deno.test("every layer and head has its map", async () => {
   for (const text of ["layer 3", "head 4"]) assert(texts(svg).includes(text), text);
 });
 
+Deno.test("the maps of heads name their tokens, or list them if they are many", async () => {
+  const shape = { layers: 1, heads: 2 };
+  const few = new Float32Array(2 * 9).fill(1 / 3);
+  const named = attentionGridFigure(few, { ...shape, queries: 3, tokens: ["to", "be", "or"] });
+  // Left of the first map, and above each.
+  assert.equal(texts(await named.toSVG()).filter((text) => text === "be").length, 3);
+  const many = new Float32Array(2 * 900).fill(1 / 30);
+  const listed = attentionGridFigure(many, { ...shape, queries: 30, tokens: tokens(30) });
+  assert(texts(await listed.toSVG()).join().includes("1 ␣t0   2 ␣t1"));
+  const wrong = { ...shape, queries: 3, tokens: ["to"] };
+  assert.throws(() => attentionGridFigure(few, wrong), RangeError);
+});
+
 Deno.test("timers fire while the maps of many heads are drawn", async () => {
   const weights = new Float32Array(8 * 8 * 64 * 64).fill(1 / 64);
   const figure = attentionGridFigure(weights, { layers: 8, heads: 8, queries: 64 });

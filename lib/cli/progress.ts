@@ -32,7 +32,8 @@ export interface TrainingFigures {
 }
 
 /**
- * Shows the progress of training, with losses, speed and time left.
+ * Shows the progress of training, with losses (the current, the lowest and the highest), speed and
+ * time left.
  *
  * On a terminal the bar follows {@linkcode advance} and {@linkcode report}; elsewhere each report
  * is one line.
@@ -52,6 +53,8 @@ export class TrainingProgress {
   readonly #line: StatusLine;
   readonly #start: number;
   #latest: TrainingFigures;
+  /** Number, minimum and maximum of the losses reported so far. */
+  readonly #losses = { count: 0, min: Infinity, max: -Infinity };
 
   /** `steps` counts the whole run; a resumed run passes the steps done before as `firstStep`. */
   constructor(steps: number, options: ProgressOptions & { firstStep?: number } = {}) {
@@ -72,6 +75,7 @@ export class TrainingProgress {
   /** Shows new figures. */
   report(figures: TrainingFigures): void {
     this.#latest = { ...this.#latest, ...figures };
+    if (figures.loss !== undefined) this.#count(figures.loss);
     if (!this.#line.output.isTerminal) return this.note(this.#parts(figures).join("  "));
     if (this.#line.isDue) this.#draw();
   }
@@ -99,6 +103,12 @@ export class TrainingProgress {
     return elapsed / done * (this.#steps - step);
   }
 
+  #count(loss: number): void {
+    this.#losses.count++;
+    this.#losses.min = Math.min(this.#losses.min, loss);
+    this.#losses.max = Math.max(this.#losses.max, loss);
+  }
+
   #draw(): void {
     const { step } = this.#latest;
     const parts = this.#parts(this.#latest);
@@ -115,6 +125,10 @@ export class TrainingProgress {
     if (tokensPerSecond !== undefined) parts.push(`${formatRate(tokensPerSecond)} tokens/s`);
     const left = this.secondsLeft(step);
     if (left !== undefined) parts.push(`${formatDuration(left)} left`);
+    const { count, min, max } = this.#losses;
+    if (loss !== undefined && count > 1) {
+      parts.push(`lowest ${formatLoss(min)}`, `highest ${formatLoss(max)}`);
+    }
     return parts;
   }
 }

@@ -7,7 +7,9 @@
 import { checkOptions, type OptionNames } from "../options.ts";
 import { expectValue, wholeNumber } from "../rules.ts";
 import { colorBar, colorBarWidth, type ColorScale } from "./color_scale.ts";
+import { expectList, isText } from "./expect_list.ts";
 import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
+import { textWidth, visibleToken } from "./labels.ts";
 import { element, textElement } from "./markup.ts";
 import { type Grid, grid, range } from "./matrix.ts";
 import { mapImage } from "./pixel_map.ts";
@@ -23,6 +25,11 @@ export interface AttentionGridOptions extends FigureOptions {
   readonly queries: number;
   /** Number of keys, the columns of a map. Default: the number of queries. */
   readonly keys?: number;
+  /**
+   * The tokens of the queries, which are also the keys: named beside the maps if there is room,
+   * otherwise listed below. Default: they are only counted.
+   */
+  readonly tokens?: readonly string[];
 }
 
 const OPTIONS: OptionNames<AttentionGridOptions> = {
@@ -31,6 +38,7 @@ const OPTIONS: OptionNames<AttentionGridOptions> = {
   heads: true,
   queries: true,
   keys: "queries",
+  tokens: "only counted",
 };
 
 const MARGIN = { left: 64, top: 20 };
@@ -50,7 +58,7 @@ const GAP = 8;
  * ```
  *
  * @throws {TypeError} if the number of weights is not that of the shape, or an option is unknown
- * @throws {RangeError} if the shape is empty
+ * @throws {RangeError} if the shape is empty, or there is not a token for each query and key
  */
 export function attentionGridFigure(
   weights: ArrayLike<number>,
@@ -61,15 +69,25 @@ export function attentionGridFigure(
   for (const [name, value] of Object.entries({ layers, heads, queries, keys })) {
     expectValue(`attentionGridFigure: ${name}`, wholeNumber({ min: 1 }), value);
   }
+  const { tokens } = options;
+  if (tokens) expectTokens(tokens, queries, keys);
   const all = grid("attentionGridFigure", weights, layers * heads * queries, keys);
   const [least, greatest] = range(all);
   const scale = { least: Math.min(0, least), greatest };
   // Wide enough for "head 12", narrow enough for 16 heads.
   const side = Math.max(48, Math.min(140, Math.floor(720 / heads)));
   const [width, height] = [heads * (side + GAP), layers * (side + GAP)];
-  const notes = [`in each map: queries from the top, keys from the left, ${queries} × ${keys}`];
+  const named = tokens && side / queries >= LEAST_ROOM
+    ? tokens.map((token) => visibleToken(token))
+    : [];
+  const notes = [
+    `in each map: queries from the top, keys from the left, ${queries} × ${keys}`,
+    ...tokens && named.length === 0 ? tokenList(tokens, width + MARGIN.left) : [],
+  ];
+  const room = Math.max(0, ...named.map((name) => textWidth(name, TOKEN_SIZE) + 6));
   return new Figure(async (_plotter, theme) => {
     const ramped = { ...scale, ramp: theme.sequential, power: 0.5 };
+    const size = { layers, heads, side, theme };
     const maps: string[] = [];
     for (let index = 0; index < layers * heads; index++) {
       const [layer, head] = [Math.floor(index / heads), index % heads];
@@ -77,15 +95,72 @@ export function attentionGridFigure(
       maps.push(await smallMap(values, ramped, theme, place(layer, head, side)));
     }
     const bar = { left: MARGIN.left + width + 8, top: MARGIN.top, height: Math.min(height, 240) };
-    const body = [...maps, ...headings(layers, heads, side, theme)];
+    const body = [...maps, ...headings(size, room), ...tokenNames(named, size)];
     body.push(colorBar(ramped, theme, { ...bar, height: Math.max(80, bar.height - GAP) }));
+    const shift = { transform: `translate(${room},${room})` };
     return {
-      width: bar.left + colorBarWidth(ramped),
-      height: MARGIN.top + Math.max(height, 90),
-      body: body.join("\n"),
+      width: room + bar.left + colorBarWidth(ramped),
+      height: room + MARGIN.top + Math.max(height, 90),
+      body: room > 0 ? element("g", shift, body.join("\n")) : body.join("\n"),
       notes,
     };
   }, { ...options, title });
+}
+
+/** The grid: how many maps it has, and their side in pixels. */
+interface GridSize {
+  readonly layers: number;
+  readonly heads: number;
+  readonly side: number;
+  readonly theme: Theme;
+}
+
+/** Least pixels of a token's row, and the size of its name. */
+const LEAST_ROOM = 8;
+const TOKEN_SIZE = 8.5;
+
+function expectTokens(tokens: readonly string[], queries: number, keys: number): void {
+  expectList("attentionGridFigure", 'tokens, such as ["to", " be"]', tokens, isText);
+  if (tokens.length === queries && tokens.length === keys) return;
+  throw new RangeError(
+    `attentionGridFigure: expected ${queries} tokens for ${queries} queries and ${keys} keys, got ${tokens.length}`,
+  );
+}
+
+/** The tokens with their numbers, in lines of a width. */
+function tokenList(tokens: readonly string[], width: number): string[] {
+  const lines = [""];
+  tokens.forEach((token, i) => {
+    const item = `${i + 1} ${visibleToken(token)}`;
+    const longer = lines.at(-1) ? `${lines.at(-1)}   ${item}` : item;
+    if (textWidth(longer, 11) > width) lines.push(item);
+    else lines.splice(-1, 1, longer);
+  });
+  return lines;
+}
+
+/** The names of the tokens left of the first maps and above the uppermost ones. */
+function tokenNames(
+  names: readonly string[],
+  { layers, heads, side, theme }: GridSize,
+): string[] {
+  const cell = side / names.length;
+  const style = { fill: theme.muted, fontSize: TOKEN_SIZE, dy: "0.32em" };
+  const at = (i: number) => (i + 0.5) * cell;
+  const rows = Array.from({ length: layers }, (_, layer) => {
+    const { left, top } = place(layer, 0, side);
+    return names.map((name, i) => {
+      return textElement(name, { x: left - 4, y: top + at(i), textAnchor: "end", ...style });
+    });
+  });
+  const columns = Array.from({ length: heads }, (_, head) => {
+    const { left, top } = place(0, head, side);
+    return names.map((name, i) => {
+      const transform = `translate(${left + at(i)},${top - 4}) rotate(-90)`;
+      return textElement(name, { transform, ...style });
+    });
+  });
+  return [...rows, ...columns].flat();
 }
 
 function shifted({ at }: Grid, firstRow: number): Grid["at"] {
@@ -112,20 +187,24 @@ async function smallMap(
   return picture + element("rect", frame);
 }
 
-function headings(layers: number, heads: number, side: number, theme: Theme): string[] {
+/** Names of heads and layers, outside the room of the tokens' names. */
+function headings(
+  { layers, heads, side, theme }: GridSize,
+  room: number,
+): string[] {
   const style = { fill: theme.ink, fontSize: 11 };
   const columns = Array.from({ length: heads }, (_, head) => {
     const { left } = place(0, head, side);
     return textElement(`head ${head + 1}`, {
       x: left + side / 2,
-      y: 12,
+      y: 12 - room,
       textAnchor: "middle",
       ...style,
     });
   });
   const rows = Array.from({ length: layers }, (_, layer) => {
     const y = place(layer, 0, side).top + side / 2;
-    return textElement(`layer ${layer + 1}`, { x: 0, y, dy: "0.32em", ...style });
+    return textElement(`layer ${layer + 1}`, { x: -room, y, dy: "0.32em", ...style });
   });
   return [...columns, ...rows];
 }

@@ -27,7 +27,7 @@ export { learningRateFigure } from "./learning_rate.ts";
 export type { LearningRateCurve, LearningRateOptions } from "./learning_rate.ts";
 export { type LossSeries, parseMetrics } from "./metrics.ts";
 export { type Curve, curvesFigure, type CurvesOptions } from "./curves.ts";
-export { practicalRuns } from "./practical.ts";
+export { PRACTICAL_CORPUS, practicalRuns } from "./practical.ts";
 export { type SeedRuns, seedsFigure, type SeedsOptions } from "./seeds.ts";
 
 // Adapters

@@ -7,6 +7,9 @@
 import practical from "../../data/practical_losses.json" with { type: "json" };
 import type { LossRun } from "./loss.ts";
 
+/** SHA-256 of the corpus of these runs, Tiny Shakespeare: losses on another cannot be compared. */
+export const PRACTICAL_CORPUS = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed";
+
 /**
  * Training loss of both runs in nats per token: at step 1, then the mean of every 32 steps up to
  * step 3,488. Their loss on held-out text was not measured.

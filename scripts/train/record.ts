@@ -142,16 +142,20 @@ export function memoryLine(report: MemoryReport): string {
 
 /**
  * Draws loss.svg from a run's metrics, nats per token or per text; the preset `practical` also
- * shows the runs of 2024 that it repeats. Returns false if it cannot be drawn, as `draw` does.
+ * shows the runs of 2024 that it repeats, if the corpus is theirs. Returns false if it cannot be
+ * drawn, as `draw` does.
  */
 export async function drawLoss(
   folder: string,
   { preset, per = "token" }: { preset?: string; per?: "token" | "text" },
 ): Promise<boolean> {
   const path = `${folder}/metrics.jsonl`;
-  return await draw(`${folder}/loss.svg`, async ({ lossFigure, practicalRuns, parseMetrics }) => {
+  return await draw(`${folder}/loss.svg`, async (plot) => {
+    const { lossFigure, PRACTICAL_CORPUS, practicalRuns, parseMetrics } = plot;
     const { train, validation } = parseMetrics(await Deno.readTextFile(path), path);
-    const others = preset === "practical" ? practicalRuns() : [];
+    const isRepeated = preset === "practical" &&
+      (await loadRunRecord(folder)).corpusHash === PRACTICAL_CORPUS;
+    const others = isRepeated ? practicalRuns() : [];
     const label = others.length > 0 ? "this run" : "";
     const yLabel = `loss (nats per ${per})`;
     return lossFigure([...others, { label, train, validation }], { yLabel });
