@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { loadWordVectors } from "../lib/hub/load_word_vectors.ts";
+import { scaledDotProductAttention } from "../lib/nn/scaled_dot_product_attention.ts";
 import { parseWordVectors } from "../lib/hub/parse_word_vectors.ts";
 import { WordVectors } from "../lib/hub/word_vectors.ts";
 import { dotProductAttention } from "../lib/lesson/dot_product_attention.ts";
@@ -114,6 +115,30 @@ Deno.test("word vectors: the table that ships knows kings and cities, and attend
   const weight = (a: string, b: string) => weights[words.indexOf(a) * 7 + words.indexOf(b)];
   assert.ok(weight("king", "queen") > 1.5 * weight("king", "pear"));
   assert.ok(weight("pear", "apple") > 1.5 * weight("pear", "king"));
+});
+
+const practical = sharedText("golden/practical.json");
+Deno.test({
+  name: "word vectors: the practical's sentence attends as its figure shows",
+  ignore: practical === undefined,
+  async fn() {
+    const { words, weights: figure } = JSON.parse(practical!).sentence_attention_6x6_approx;
+    const table = await loadWordVectors();
+    const sentence = table.embedSentence("I drink coke, but eat steak", { unit: true });
+    assert.deepEqual(sentence.words, words);
+    const { vectors } = sentence;
+    const { weights } = scaledDotProductAttention(vectors, vectors, vectors);
+    assert.deepEqual(weights.shape, [1, 6, 6]);
+    const [rows] = await weights.toArray<number[][][]>();
+    rows.forEach((row, i) => {
+      assert.ok(Math.abs(row.reduce((sum, weight) => sum + weight) - 1) < 1e-5);
+      assert.equal(row.indexOf(Math.max(...row)), i); // each word attends most to itself
+      // The figure has another table's vectors, and the same small differences.
+      row.forEach((weight, j) => assert.ok(Math.abs(weight - figure[i][j]) < 0.012, `${i}, ${j}`));
+    });
+    const [drink, but, eat] = ["drink", "but", "eat"].map((word) => words.indexOf(word));
+    assert.ok(rows[drink][eat] > rows[drink][but] && figure[drink][eat] > figure[drink][but]);
+  },
 });
 
 Deno.test("word vectors are loaded from a path, a file: address and a server", async () => {

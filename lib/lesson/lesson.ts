@@ -136,12 +136,12 @@ export class Lesson<Specification extends Flags = Record<never, never>> {
   async #writer({ html, out }: LessonFlags): Promise<PageWriter> {
     if (!html) return new TerminalWriter(out ?? "figures");
     const { HtmlWriter } = await import("./html.ts");
-    return new HtmlWriter(this.#file(out, "html"));
+    return new HtmlWriter(await this.#file(out, "html"));
   }
 
   async #writeNotebook(source: LessonSource, flags: FlagValues<Specification>): Promise<void> {
     const { notebookOf } = await import("./notebook.ts");
-    const path = this.#file((flags as LessonFlags).out, "ipynb");
+    const path = await this.#file((flags as LessonFlags).out, "ipynb");
     const own = Object.keys(this.heading.flags ?? {}).map((name) => {
       return [name, (flags as Record<string, unknown>)[name]] as const;
     });
@@ -161,8 +161,9 @@ export class Lesson<Specification extends Flags = Record<never, never>> {
     return { number, title, facts };
   }
 
-  /** Path of the page or notebook. */
-  #file(out: string | undefined, extension: string): string {
+  /** Path of the page or notebook, in a folder that is made if it is missing. */
+  async #file(out: string | undefined, extension: string): Promise<string> {
+    if (out !== undefined) await Deno.mkdir(out, { recursive: true });
     const name = this.heading.url.split("/").at(-1)!.replace(/\.\w+$/, "");
     return `${out === undefined ? "" : `${out}/`}${name}.${extension}`;
   }

@@ -20,6 +20,15 @@ export interface AttentionFigureOptions extends FigureOptions {
   readonly keys?: readonly string[];
 }
 
+/** Options of {@linkcode attentionFigure} alone. */
+export interface WeightsFigureOptions extends AttentionFigureOptions {
+  /**
+   * Colors from the smallest weight instead of 0, and three decimals: for weights that differ
+   * little. Default: false.
+   */
+  readonly fromLeast?: boolean;
+}
+
 const OPTIONS = { ...FIGURE_OPTIONS, queries: true, keys: "the queries" };
 
 /** Number of tokens on an axis beyond which they are numbered instead of named. */
@@ -46,21 +55,22 @@ const MAX_PRINTED = 144;
  */
 export function attentionFigure(
   weights: Matrix,
-  options: AttentionFigureOptions,
+  options: WeightsFigureOptions,
 ): Figure {
-  checkOptions("attentionFigure", options, OPTIONS);
-  const { queries, keys = queries, title = "Attention" } = options;
+  checkOptions("attentionFigure", options, { ...OPTIONS, fromLeast: false });
+  const { queries, keys = queries, title = "Attention", fromLeast = false } = options;
   expectTokens("attentionFigure", queries, keys);
   const values = grid("attentionFigure", weights, queries.length, keys.length);
   const [least, greatest] = range(values);
-  const ends = { least: Math.min(0, least), greatest };
+  const ends = { least: fromLeast ? least : Math.min(0, least), greatest };
+  const decimals = fromLeast ? 3 : 2;
   const titles = { rowTitle: "queries", columnTitle: "keys" };
   return new Figure((plotter, theme) => {
     const isPrinted = queries.length * keys.length <= MAX_PRINTED;
     const scale = { ...ends, ramp: theme.sequential, power: isPrinted ? 1 : 0.5 };
     const map = { values, scale, ...titles };
     if (Math.max(queries.length, keys.length) > MAX_NAMED) return pixelMap(plotter, theme, map);
-    const print = (row: number, column: number) => printed(values.at(row, column));
+    const print = (row: number, column: number) => printed(values.at(row, column), decimals);
     const labeled = { ...map, ...axes(queries, keys), print: isPrinted ? print : undefined };
     return cellMap(plotter, theme, labeled);
   }, { ...options, title });
@@ -106,8 +116,8 @@ function expectTokens(figure: string, queries: unknown, keys: unknown): void {
   expectList(figure, 'tokens as keys, such as ["to", " be"]', keys, isText);
 }
 
-function printed(weight: number): string {
-  return weight === 0 ? "0" : weight.toFixed(2);
+function printed(weight: number, decimals: number): string {
+  return weight === 0 ? "0" : weight.toFixed(decimals);
 }
 
 function axes(queries: readonly string[], keys: readonly string[]) {

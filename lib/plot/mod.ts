@@ -34,7 +34,12 @@ export { type SeedRuns, seedsFigure, type SeedsOptions } from "./seeds.ts";
 export { type AdaptedLayerChange, adapterFigure } from "./adapter.ts";
 
 // Attention and positions
-export { attentionFigure, type AttentionFigureOptions, maskFigure } from "./attention.ts";
+export {
+  attentionFigure,
+  type AttentionFigureOptions,
+  maskFigure,
+  type WeightsFigureOptions,
+} from "./attention.ts";
 export { attentionGridFigure, type AttentionGridOptions } from "./attention_grid.ts";
 export { positionsFigure, type PositionsOptions } from "./positions.ts";
 

@@ -3,6 +3,7 @@
  * intermediate; about 20 minutes.
  *
  *     deno task lesson 1
+ *     deno task lesson 1 --words "river bank money boat"
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/01_attention.ts
  *
  * @module
@@ -15,6 +16,7 @@ import {
   Lesson,
   loadVectors,
   notWritten,
+  text,
   vectorsFlag,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
 import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
@@ -51,10 +53,25 @@ export const lesson = new Lesson(
     tasks: 1,
     url: import.meta.url,
     flags: {
+      words: text(
+        "king queen royalty food apple pear computers quokka",
+        "the words of the figure",
+      ),
       vectors: vectorsFlag,
     },
   },
-  async (page, { vectors }) => {
+  async (page, { words: chosen, vectors }) => {
+    page.section("What attention is for");
+    page.say(`
+      Look at a picture of a dog in a park: you do not study every leaf, you look at the dog, and at
+      its eyes first. You attend to what matters. Reading is the same. Take the word "apple":
+        She ate an apple and a pear.
+        He bought shares of apple when computers were new.
+      Nothing in "apple" says whether it is a fruit or a company. The words "ate" and "pear", or
+      "shares" and "computers", do. To understand a word, a reader attends to those others; attention
+      is the part of a language model that does this. You need no mathematics beyond multiplying and
+      adding to follow; the code task is for those who program.
+    `);
     page.section("Words as vectors");
     page.say(`
       A network cannot read words; it reads numbers. So each word gets a list of numbers, called a
@@ -114,7 +131,7 @@ export const lesson = new Lesson(
     });
 
     page.section("Which word attends to which");
-    const words = ["king", "queen", "royalty", "food", "apple", "pear", "computers", "quokka"];
+    const words = chosen.split(/[\s,]+/).filter((word) => word !== "");
     const found = table.lookup(words, { unit: true });
     if (found.warning) {
       page.say(`Words without a vector are left out of the figure: ${found.warning}.`);
@@ -122,12 +139,15 @@ export const lesson = new Lesson(
     const { weights } = attend(found.vectors, found.vectors);
     const figure = attentionFigure(await weights.data(), {
       queries: found.words,
+      fromLeast: true,
       title: "Which word attends to which",
     });
     await page.save("words", figure);
     page.say(`
-      Each row is a word that attends, and its numbers sum to 1. The royal words attend to each
-      other more than to food, and so do the fruits. Look at "apple": after "pear" it attends most
+      Each row is a word that attends (a query), each column a word that is attended to (a key), and
+      the numbers of a row sum to 1. The royal words attend to each other more than to food, and so
+      do the fruits. The differences are small because softmax makes similar weights of similar
+      scores; in a trained model they are larger. Look at "apple": after "pear" it attends most
       to "computers". The vectors were learned from texts that include news, in which Apple is a
       company.
     `);
@@ -141,9 +161,21 @@ export const lesson = new Lesson(
 
     page.section("Try it");
     page.say(`
-      Change the list of words above. Find words whose weights surprise you: which sense of the word
-      do the vectors have? ("bank", "bear" and "page" are good ones.) How would a sentence around
-      the word help?
+      Choose your own words; a group can bet on the result before it runs:
+        deno task lesson 1 --words "bank river money boat loan"
+        deno task lesson 1 --words "nurse doctor man woman king"
+      Find words whose weights surprise you. Which sense of a word do the vectors have? ("bank",
+      "bear" and "page" are good ones.) How would a sentence around the word help? Which habits of
+      people has the table learned from its texts, and who could be harmed by them?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      A word is a vector; the dot product measures how similar two are; softmax turns such scores
+      into weights; attention is the sum of vectors with those weights. Other scores than the dot
+      product are in lesson 2, and Lilian Weng's "Attention? Attention!" compares them all. Further
+      reading: Pennington and others, "GloVe" (2014); "The Illustrated Word2vec" by Jay Alammar. On
+      paths for beginners, lesson 5 is next: where the vectors of a model come from.
     `);
   },
 );

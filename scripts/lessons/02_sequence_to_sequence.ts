@@ -222,6 +222,23 @@ export const lesson = new Lesson(
       matrix product; the additive score needs a tanh for each pair. The transformer uses the dot
       product, and learns projections before it: queries, keys and values, in lesson 3.
     `);
+
+    page.section("Try it");
+    page.say(`
+      Change the list "source" or "asked" in this file: which word of "the baker sold fresh bread near
+      the market" does "cake" find? In the trained figure one German word may be unsure: train 20
+      steps instead of 120, and say which rows learn first. Discuss: why can a dot product not learn
+      that Hund belongs to dog, unless something before it learns?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      Attention between sequences has four parts: score, softmax, context, next state. A score may be
+      fixed (the dot product) or learned (the additive one). Further reading: Bahdanau and others,
+      "Neural Machine Translation by Jointly Learning to Align and Translate" (2014); Luong and
+      others (2015) compare scores; Chaudhari and others, "An Attentive Survey of Attention Models"
+      (2019). Lesson 10 builds a whole translator.
+    `);
   },
 );
 

@@ -3,6 +3,7 @@
  * two code tasks; about 30 minutes.
  *
  *     deno task lesson 3
+ *     deno task lesson 3 --sentence "The chef drinks tea, but her guests drink wine"
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/03_queries_keys_values.ts
  *
  * @module
@@ -14,11 +15,13 @@ import {
   Lesson,
   loadVectors,
   notWritten,
+  text,
   vectorsFlag,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
 import {
   attentionFigure,
   maskFigure,
+  queryKeyValueFigure,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   causalMask,
@@ -71,27 +74,40 @@ export const lesson = new Lesson(
     tasks: 2,
     url: import.meta.url,
     flags: {
+      sentence: text("I drink coke, but eat steak", "the sentence that attends to itself"),
       vectors: vectorsFlag,
     },
   },
-  async (page, { vectors }) => {
+  async (page, { sentence: chosen, vectors }) => {
     const table = await loadVectors(vectors);
 
     page.section("A sentence attends to itself");
-    const given = table.embedSentence("I drink coke, but eat steak");
+    const sentence = table.embedSentence(chosen, { unit: true });
     page.say(`
       So far one sequence attended to another. In self-attention each word of a sentence attends to
       the words of the same sentence. First the sentence becomes a tensor: embedSentence removes the
-      punctuation and looks up the words. For "I drink coke, but eat steak" the table has
-      ${given.words.join(", ")}${given.warning ? `; ${given.warning}` : ""}.
+      punctuation and looks up the words, with vectors of length 1.
     `);
-    const sentence = given.warning === undefined
-      ? given
-      : table.embedSentence("People eat fish at night, but drive cars in the morning!");
+    if (sentence.warning) page.say(`Words without a vector are left out: ${sentence.warning}.`);
     const [, time, width] = sentence.vectors.shape;
     page.say(`
       The sentence of this lesson is "${sentence.words.join(" ")}": ${sentence.vectors} is one
-      sentence of ${time} words with ${width} numbers each.
+      sentence of ${time} words with ${width} numbers each. Without anything learned, every word
+      attends to the words that mean something similar:
+    `);
+    const plain = scaledDotProductAttention(sentence.vectors, sentence.vectors, sentence.vectors);
+    await page.save(
+      "plain",
+      attentionFigure(await plain.weights.data(), {
+        queries: sentence.words,
+        title: "Self-attention of the words' own vectors",
+        fromLeast: true,
+      }),
+    );
+    page.say(`
+      Each word attends most to itself. Then "drink" finds "eat", and "coke" finds "drink" and
+      "steak": what one swallows is near to each other. All weights are close to 1/${time}, because
+      dot products of vectors of length 1 are small, and they are divided by √${width} (see below).
     `);
 
     page.section("Three roles for each word");
@@ -103,6 +119,7 @@ export const lesson = new Lesson(
       Think of a library: you search with a query, the catalog compares it with its keys, and the
       book that you take home is the value.
     `);
+    await page.save("roles", queryKeyValueFigure());
     const random = new Random(7);
     const project = () => new Linear(width, 32, { bias: false, initializer: normal(0.1), random });
     const [q, k, v] = [project(), project(), project()].map((layer) =>
@@ -211,6 +228,23 @@ export const lesson = new Lesson(
       What if a sentence is only padding? A softmax over no keys at all would be 0/0. Folio returns
       zeros, so that no NaN spreads through the batch: the largest magnitude in its output is
       ${Math.max(...output.slice(0, 32).map(Math.abs))}.
+    `);
+
+    page.section("Try it");
+    page.say(`
+      A sentence of your own, and its three maps:
+        deno task lesson 3 --sentence "The cat sleeps on the sofa, but the dog eats"
+      Discuss: which word should "it" attend to in "The dog chased the cat because it was angry",
+      and how could a model know? In maskedAttention, leave out the division by √d: which of the two
+      tests fails, and by how much? What would a model learn in training without the causal mask?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      Self-attention compares queries with keys, and adds up values. Scores are divided by √d so
+      that softmax stays soft; masks hide later words and padding. Further reading: Vaswani and
+      others, "Attention Is All You Need" (2017), section 3.2; "The Illustrated Transformer" by Jay
+      Alammar. Lesson 4 does all of this several times in parallel.
     `);
   },
 );

@@ -101,6 +101,7 @@ export const lesson = new Lesson(
         layers: 1,
         heads,
         queries: words.length,
+        tokens: words,
         title: "Four heads, each with a quarter of the word vectors",
       }),
     );
@@ -136,6 +137,20 @@ export const lesson = new Lesson(
     } catch (error) {
       page.say(`Heads must divide the width. With 3 heads you get: ${(error as Error).message}.`);
     }
+
+    page.section("Try it");
+    page.say(`
+      In the task's call, split into 2 and into 10 heads instead of 4: change "const heads = 4". With
+      more heads, does a head become sharper or flatter, and why? Discuss: what would a head for
+      "who does it" need to find in the sentence above, and a head for "where"?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      Multi-head attention splits vectors into parts, attends with each part, and combines the
+      results. Further reading: Voita and others, "Analyzing Multi-Head Self-Attention" (2019), on
+      which heads matter; Michel and others, "Are Sixteen Heads Really Better than One?" (2019).
+    `);
   },
 );
 

@@ -2,6 +2,7 @@
  * Lesson 5: tokens and their positions. Beginner, two code tasks; about 30 minutes.
  *
  *     deno task lesson 5
+ *     deno task lesson 5 --positions 200 --width 64
  *     deno run --allow-read --allow-write https://raw.githubusercontent.com/folio-deno/folio/main/scripts/lessons/05_tokens_and_positions.ts
  *
  * @module
@@ -10,15 +11,20 @@
 
 import {
   expectMatch,
+  integer,
   Lesson,
   notWritten,
   smallLanguage,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
-import { positionsFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
+import {
+  positionsFigure,
+  tokensFigure,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   CharacterTokenizer,
   loadWordVectors,
   matmul,
+  parseTokenizer,
   rotary,
   scaledDotProductAttention,
   sinusoidalPositions,
@@ -26,6 +32,7 @@ import {
   tensor,
   type Tokenizer,
   trainBytePair,
+  UserError,
   WordTokenizer,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
@@ -53,14 +60,24 @@ export const lesson = new Lesson(
     minutes: 30,
     tasks: 2,
     url: import.meta.url,
+    flags: {
+      positions: integer(50, "number of positions of the figure", { min: 1, max: 4096 }),
+      width: integer(128, "width of the position vectors of the figure: an even number", {
+        min: 2,
+        max: 16384,
+      }),
+    },
   },
-  async (page) => {
+  async (page, { positions: time, width }) => {
+    if (width % 2 === 1) throw new UserError(`--width ${width}: expected an even number`);
     const text = smallLanguage(500, 1);
     const sentence = "the queen likes the goat .";
 
     page.section("From text to numbers");
     page.say(`
-      A model reads a sequence of whole numbers, the ids of tokens. A token may be a word, a
+      A model reads a sequence of whole numbers, the ids of tokens: the token's place in the
+      vocabulary, the list of all tokens. The model has a vector of numbers for each id, its
+      embedding, and looks it up. A token may be a word, a
       character or something between. With words the sequences are short and the vocabulary is
       large, and a word that was not in the corpus has no id. With characters it is the other way
       round. Byte-pair encoding is between the two: it starts from single bytes and makes the most
@@ -111,6 +128,51 @@ export const lesson = new Lesson(
       for "dragon".
     `);
 
+    const shown = [...word.encode("the queen likes the goat")];
+    await page.save(
+      "tokens",
+      tokensFigure({ tokens: shown.map((id) => word.token(id)), ids: shown }),
+    );
+    page.say(`
+      The figure has the whole way, from a text to what a model computes with. Both occurrences of
+      "the" have the same id and the same vector; only the position vector, which the rest of this
+      lesson is about, tells them apart.
+    `);
+
+    page.section("BERT's tokens, and [MASK]");
+    page.say(`
+      BERT (2018) reads in both directions. It cuts words into pieces from a fixed list (WordPiece):
+      the longest piece that fits first, and ## marks a piece that continues a word. It adds special
+      tokens, which are no text: [CLS] at the start, whose vector stands for the whole sentence when
+      it is classified, [SEP] at the end and between two sentences, [PAD] for filling up, [UNK] for
+      what no piece fits. A tokenizer with a tiny list of pieces:
+    `);
+    const bert = await wordPieces();
+    const encoded = bert.encodeBatch(["The queen is unlikely to play chess"]).ids[0];
+    page.table([
+      ["tokenize", bert.tokenize("The queen is unlikely to play chess").join(" ")],
+      ["ids, with special tokens", [...encoded].join(" ")],
+      ["idsOf(queen, play, ##ing)", [...bert.idsOf(["queen", "play", "##ing"])].join(" ")],
+      ["decode", bert.decode(encoded)],
+      ["decode without special tokens", bert.decode(encoded, { skipSpecialTokens: true })],
+    ]);
+    page.say(`
+      This list is uncased: "The" becomes "the". A cased one keeps capitals, as names need them.
+      BERT learns by filling gaps: some tokens of a sentence are replaced by [MASK], and it predicts
+      what was there, from both sides. Here counting does the same: which word is most often between
+      these two in the corpus?
+    `);
+    page.table([["who [MASK] the", ...between(text, "who", "the")], [
+      "sells [MASK] bread",
+      ...between(text, "sells", "bread"),
+    ], ["the [MASK] .", ...between(text, "the", ".")]]);
+    page.say(`
+      GPT sees only what is before the gap, so it can write; BERT sees both sides, so it understands
+      a given text better. With a network, a real one fills gaps with one command:
+        const model = await loadMaskedLanguageModel("google-bert/bert-base-uncased");
+        await fillMask(model.model, model.tokenizer, "Paris is the [MASK] of France.");
+    `);
+
     page.section("Several sentences in one batch");
     const ragged = [sentence, "the king works ."].map((line) => [...word.encode(line)]);
     const longest = Math.max(...ragged.map((ids) => ids.length));
@@ -122,6 +184,25 @@ export const lesson = new Lesson(
       const padding = Array(longest - ids.length).fill(word.paddingId);
       const mask = Array.from({ length: longest }, (_, i) => i < ids.length ? 1 : 0);
       return [`ids ${[...ids, ...padding].join(" ")}`, `mask ${mask.join(" ")}`];
+    }));
+    page.say(`
+      encodeBatch does that for every tokenizer. Padding goes to the longest text of the batch, or to
+      a fixed length (max_length); a text that is too long for the model is cut (truncation), and
+      special tokens are kept inside the limit:
+    `);
+    const texts = ["the king plays", "the queen likes to play chess with the king"];
+    const variants = [
+      ['padding: "longest"', { padding: "longest" }],
+      ['padding: "max_length", maxLength: 14', { padding: "max_length", maxLength: 14 }],
+      ['truncation, maxLength: 6, padding: "longest"', {
+        truncation: true,
+        maxLength: 6,
+        padding: "longest",
+      }],
+    ] as const;
+    page.table(variants.flatMap(([name, options]) => {
+      const { ids, attentionMask } = bert.encodeBatch(texts, options);
+      return ids.map((row, i) => [i === 0 ? name : "", row.join(" "), attentionMask[i].join("")]);
     }));
 
     page.section("Attention ignores the order");
@@ -137,9 +218,13 @@ export const lesson = new Lesson(
     `);
     page.table([["people like dogs", ...outputs[0]], ["dogs like people", ...outputs[1]]]);
     page.say(`
-      So a second vector, which depends on the position, is added to every token's vector. Position
-      vectors should differ from position to position, be the same in every sentence, have the same
-      length everywhere, and change in the same way from each position to the next.
+      So a second vector, which depends on the position, is added to every token's vector. Four
+      wishes for such vectors, before you read on: which would you make?
+        1. unique         every position has another vector
+        2. deterministic  the same position has the same vector in every sentence
+        3. even steps     the way from one position to the next is the same everywhere
+        4. generalizes    there are vectors for texts longer than any seen in training, too, and
+                          their numbers stay in the same range
     `);
 
     page.section("Sine and cosine");
@@ -166,12 +251,12 @@ export const lesson = new Lesson(
       },
     });
     await page.save("positions-4x8", positionsFigure(wave(4, 8), { positions: 4, width: 8 }));
-    for (const [time, width] of [[50, 128], [1000, 768], [50, 10000]]) {
-      const values = await sinusoidalPositions(time, width).data();
-      const title = `Position encodings: ${time} positions, width ${width}`;
+    for (const [rows, columns] of [[time, width], [1000, 768], [50, 10000]]) {
+      const values = await sinusoidalPositions(rows, columns).data();
+      const title = `Position encodings: ${rows} positions, width ${columns}`;
       await page.save(
-        `positions-${time}x${width}`,
-        positionsFigure(values, { positions: time, width, title }),
+        `positions-${rows}x${columns}`,
+        positionsFigure(values, { positions: rows, width: columns, title }),
       );
     }
     page.say(`
@@ -206,8 +291,77 @@ export const lesson = new Lesson(
       and one key, both rotated to six positions. They are the same along each diagonal:
     `);
     await showRotary(page.table.bind(page));
+
+    page.section("Try it");
+    page.say(`
+      Other sizes, alone or in a group; say first what you expect to see:
+        deno task lesson 5 --positions 1000 --width 16     all waves, for many positions
+        deno task lesson 5 --positions 50 --width 10000    how many columns are still different?
+      What would happen with 100 instead of 10000 in the formula, for 1000 positions? Change it in
+      your function of task 2 and look at the first figure. Which of the four wishes do learned
+      positions fulfill?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      Text becomes tokens, tokens become ids, ids become vectors, and positions are added. Further
+      reading: Sennrich and others on byte pairs (2016), Devlin and others, "BERT" (2018), and "The
+      Illustrated BERT" by Jay Alammar. On the beginner's path, lesson 8 looks inside a model that
+      was trained on such tokens.
+    `);
   },
 );
+
+/** BERT's way of cutting words into pieces, with a small list of them. */
+async function wordPieces(): Promise<Tokenizer> {
+  const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+  const pieces = ["the", "queen", "king", "is", "to", "with", "like", "play", "un", "chess"];
+  const tokens = [...special, ...pieces, "##s", "##ly", "##ing", "##like"];
+  const id = (token: string) => tokens.indexOf(token);
+  const file = {
+    version: "1.0",
+    added_tokens: special.map((content) => ({
+      id: id(content),
+      content,
+      special: true,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+    })),
+    normalizer: {
+      type: "BertNormalizer",
+      clean_text: true,
+      handle_chinese_chars: true,
+      strip_accents: null,
+      lowercase: true,
+    },
+    pre_tokenizer: { type: "BertPreTokenizer" },
+    post_processor: {
+      type: "BertProcessing",
+      cls: ["[CLS]", id("[CLS]")],
+      sep: ["[SEP]", id("[SEP]")],
+    },
+    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
+    model: {
+      type: "WordPiece",
+      unk_token: "[UNK]",
+      continuing_subword_prefix: "##",
+      max_input_chars_per_word: 100,
+      vocab: Object.fromEntries(tokens.map((token, i) => [token, i])),
+    },
+  };
+  return await parseTokenizer(file, { config: { pad_token: "[PAD]" } });
+}
+
+/** The three most frequent words between two words of a text, with their shares. */
+function between(text: string, before: string, after: string): (string | number)[] {
+  const words = text.split(/\s+/);
+  const found = words.filter((_, i) => words[i - 1] === before && words[i + 1] === after);
+  const counts = Map.groupBy(found, (word) => word);
+  const sorted = [...counts].sort(([, a], [, b]) => b.length - a.length).slice(0, 3);
+  return sorted.flatMap(([word, { length }]) => [`${word} ${(length / found.length).toFixed(2)}`]);
+}
 
 /**
  * Prints the scores of one query and one key at six positions each, rotated by rotary positions.

@@ -16,7 +16,11 @@ import {
   Lesson,
   notWritten,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
-import { attentionGridFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
+import {
+  attentionGridFigure,
+  blockFigure,
+  modelFigure,
+} from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   add,
   attention,
@@ -157,6 +161,7 @@ export const lesson = new Lesson(
       each token alone. Each half has a shortcut (a residual connection): its input is added to its
       output, and the sum is normalized.
     `);
+    await page.save("model", modelFigure());
     // A small model of the library; the tests below use its weights and its results.
     const small = new GPT({
       vocabSize: 11,
@@ -221,6 +226,24 @@ export const lesson = new Lesson(
     });
 
     page.section("A block");
+    page.say(`
+      A block is both halves in a row: attention, add & norm, feed-forward, add & norm. Its output
+      has the shape of its input, so blocks can be stacked. Two places for the norm are in use.
+      Post-norm, as here and in the first transformer, normalizes after each sum:
+        x = norm(x + attention(x))
+      Pre-norm, as in GPT-2, in most later models and in Folio's default, normalizes what a half
+      reads, and leaves the sum alone:
+        x = x + attention(norm(x))
+    `);
+    await page.save("block-post", blockFigure({ norm: "post" }));
+    await page.save("block-pre", blockFigure({ norm: "pre" }));
+    page.say(`
+      Follow the line of the shortcuts from left to right. In pre-norm it passes every block
+      without a norm in its way, so in training the gradient reaches the first block as strong as
+      it left the last: deep models train without a careful warm-up. In post-norm every norm rescales
+      it, once for each half, which is harmless for one block and hard to train for fifty. A pre-norm
+      model has one more norm at its end.
+    `);
     const parts = { feedForward: feed, addNorm: join };
     const block = await page.task({
       name: "decoderBlock",
@@ -321,6 +344,22 @@ export const lesson = new Lesson(
         ];
       }),
     ]);
+
+    page.section("Try it");
+    page.say(`
+      Swap the two lines of your decoderBlock (feed-forward first): does the test notice, and would a
+      model still learn? Write a pre-norm block, and compare the size of its output after ten blocks
+      with that of post-norm. Discuss: where would you put a limit on what a model of this kind can
+      know about the text?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      A decoder is an embedding, a stack of blocks and a head; a block is attention and feed-forward
+      with shortcuts and norms. Further reading: Radford and others, the GPT-2 paper (2019); Xiong
+      and others, "On Layer Normalization in the Transformer Architecture" (2020); nanoGPT by Andrej
+      Karpathy, a whole GPT in 300 lines of Python.
+    `);
   },
 );
 

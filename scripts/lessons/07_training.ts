@@ -31,10 +31,12 @@ import {
   PRESETS,
   splitCorpus,
   sum,
+  tanh,
   type Tensor,
   tensor,
   Trainer,
   trainingLoop,
+  valueAndGrad,
   WordTokenizer,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
@@ -131,6 +133,39 @@ export const lesson = new Lesson(
     ).item();
     page.say(`For equal logits it is ${even.toFixed(3)}, as expected.`);
 
+    page.section("Gradients, and the chain rule");
+    page.say(`
+      How should a parameter change so that the loss falls? Its derivative says so: by how much the
+      loss changes when this one parameter grows a little, divided by how much it grew. The list of
+      the derivatives of all parameters is the gradient. Take a model of one parameter w, which
+      predicts tanh(w · x), and the loss (prediction − target)²:
+        u = w · x          du/dw = x
+        p = tanh(u)        dp/du = 1 − p²
+        loss = (p − t)²    dloss/dp = 2 (p − t)
+      The chain rule multiplies the derivatives along the way: dloss/dw = 2 (p − t) · (1 − p²) · x. A
+      large model is the same with more steps. Folio notes every operation while it computes the loss
+      (the tape), and then walks back along it, multiplying (backpropagation). For w = 0.5, x = 2,
+      t = 0:
+    `);
+    const w = tensor([0.5]);
+    const smallLoss = () => {
+      const p = tanh(mul(w, 2));
+      return sum(mul(p, p));
+    };
+    const { value, gradients: [slope] } = valueAndGrad(smallLoss, [w]);
+    const at = (w: number) => Math.tanh(2 * w) ** 2;
+    const p = Math.tanh(1);
+    page.table([
+      ["loss", await value.item()],
+      ["derivative, by Folio's tape", (await slope.data())[0]],
+      ["by the chain rule, by hand", 2 * p * (1 - p * p) * 2],
+      ["by trying: (loss(w + 0.001) − loss(w − 0.001)) / 0.002", (at(0.501) - at(0.499)) / 0.002],
+    ]);
+    page.say(`
+      It is positive: the loss grows with w, so w must shrink. One step of gradient descent is w −
+      learning rate · derivative.
+    `);
+
     page.section("Training");
     const { model: choices, beta1, beta2, learningRate } = PRESETS.practical;
     const model = new GPT({
@@ -185,6 +220,13 @@ export const lesson = new Lesson(
       }
     }
     page.table(rows);
+    const losses = curve.map(({ loss }) => loss);
+    page.table([
+      ["training loss", ""],
+      ["highest", Math.max(...losses)],
+      ["lowest", Math.min(...losses)],
+      ["at the end", losses.at(-1) ?? NaN],
+    ]);
     await page.save(
       "loss",
       lossFigure([{ label: "", train: curve, validation: heldOut }], {
@@ -224,6 +266,23 @@ export const lesson = new Lesson(
       train:native), and its figure also shows the practical's own curves:
         deno task train --preset practical --out runs/practical
         deno task sample runs/practical --prompt "ROMEO:"
+    `);
+
+    page.section("Try it");
+    page.say(`
+      Each is one flag; predict the two curves first:
+        deno task lesson 7 --sentences 5000             much more text
+        deno task lesson 7 --sentences 20 --steps 600   very little text
+      Discuss: a company reports a very low training loss. What do you ask? Who wrote the texts that
+      large models train on, and were they asked?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      Training repeats four steps: a batch, the loss, the gradient, a small change. The held-out loss
+      shows whether a model learns or memorizes. Further reading: "micrograd" by Andrej Karpathy,
+      the chain rule in 100 lines; Kingma and Ba, "Adam" (2014); Kaplan and others, "Scaling Laws for
+      Neural Language Models" (2020).
     `);
   },
 );

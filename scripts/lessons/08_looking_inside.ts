@@ -61,6 +61,13 @@ export const lesson = new Lesson(
       steps, loss ${loss.toFixed(3)}). In that language the subject determines how a sentence ends:
       queens wear crowns, bakers sell bread, horses eat grass, whatever is between. What has the
       model learned of it?
+
+      Words that you need here. A layer is one step of the way through the model; the text passes
+      all layers in order. In each layer several heads attend: a head decides, for every word, which
+      earlier words matter now, in weights that sum to 1 (lesson 1). An embedding is the vector of
+      numbers that stands for a word (lesson 5). The loss says how badly the model predicts: the mean
+      of −ln p, where p is the probability that it gave to the word that really came; 0 is perfect.
+      Training changes the model's numbers in many small steps so that the loss falls.
     `);
 
     page.section("How surprised is it?");
@@ -105,6 +112,7 @@ export const lesson = new Lesson(
         layers,
         heads,
         queries: time,
+        tokens: words,
         title: "Attention by layer and head",
       }),
     );
@@ -182,8 +190,11 @@ export const lesson = new Lesson(
     ]);
     const next = await topNextTokens(model, given, { k: tokenizer.vocabSize });
     const bars = next.map(({ id, probability }) => ({ token: tokenizer.token(id), probability }));
-    const title = `After “${prompt}”`;
-    await page.save("next", nextTokenFigure(bars, { temperatures, topP, count: 16, title }));
+    const title = "The next word, at three temperatures";
+    await page.save(
+      "next",
+      nextTokenFigure(bars, { prompt, temperatures, topP, count: 16, title }),
+    );
     const together = (words: string[]) =>
       bars.filter(({ token }) => words.includes(token))
         .reduce((sum, { probability }) => sum + probability, 0);
@@ -193,6 +204,25 @@ export const lesson = new Lesson(
       At temperature 1 the words for a baker's ending (sells, works, counts) have together the
       probability ${together(["sells", "works", "counts"]).toFixed(2)}, a queen's (wears, rules,
       sits) ${together(["wears", "rules", "sits"]).toFixed(2)}. Lesson 9 draws words from such bars.
+    `);
+
+    page.section("Try it");
+    page.say(`
+      How much does it learn in how many steps? Predict the perplexity first:
+        deno task lesson 8 --steps 20
+        deno task lesson 8 --steps 2000
+      The same for a model of your own, or the one that ships:
+        deno task figures data/models/shakespeare --text "Before we proceed any further" --out figures
+      Discuss: a head attends to "queen". Does that prove that the model knows what a subject is?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      One can look inside: perplexity, attention, embeddings, next-word probabilities. Further
+      reading: Clark and others, "What Does BERT Look At?" (2019); Jain and Wallace, "Attention is
+      not Explanation" (2019), and the answer to it; McInnes and others on UMAP (2018). You have
+      walked the beginner's path: lessons 0, 1, 5 and 8. Go on with lesson 2, or train a model of
+      your own with deno task train.
     `);
   },
 );

@@ -146,14 +146,15 @@ export const lesson = new Lesson(
       Beam search extends several texts in parallel and keeps those that are most probable as a
       whole. The number is Σ ln p, the logarithm of the text's probability:
     `);
-    const first = await generate(model, prompt, {
+    const royal = "the king";
+    const first = await generate(model, royal, {
       ...options,
       temperature: 0,
       endToken: end,
       scores: true,
     });
     const total = first.scores!.reduce((sum, score) => sum + score, 0);
-    const beams = await generate(model, [prompt], {
+    const beams = await generate(model, [royal], {
       ...options,
       beams: 4,
       sequences: 3,
@@ -165,7 +166,15 @@ export const lesson = new Lesson(
       ...beams.map(({ score, text }, i) => [`beam ${i + 1}`, score!, text ?? ""]),
     ]);
     page.say(`
-      (The greedy number does not include the final full stop, those of the beams do.) Beam search
+      Greedily, "${royal}" goes on with "${
+      first.text?.trim().split(" ")[0]
+    }", because that is the most probable next word. But then
+      come somebody who is heard and seen, each with a small probability of its own. The beams also
+      kept the second most probable next word, and found a text that is
+      ${
+      Math.exp(beams[0].score! - total).toFixed(1)
+    } times as probable as a whole. (The greedy number
+      does not include the final full stop, those of the beams do.) Beam search
       suits tasks with one right answer, such as translation. For stories it is dull: the most
       probable text is not the most interesting one, so people sample with a temperature near 0.8
       and top-p near 0.9.
@@ -173,6 +182,20 @@ export const lesson = new Lesson(
     page.say(`
       Generation is fast because the keys and values of earlier words are stored in a cache: each
       new word needs the computation for one word, not for the whole text.
+    `);
+
+    page.section("Try it");
+    page.say(`
+      Another seed, and your own prompt: change "the queen who" and the seeds in this file. At which
+      temperature does the grammar break? With top-p 0.6 and temperature 3, is the text better than
+      with temperature 1 and no cut? Discuss: which settings for a poem, a translation, a program?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      To generate is to choose: greedily, at random with a temperature and a cut, or with beams.
+      Further reading: Holtzman and others, "The Curious Case of Neural Text Degeneration" (2019),
+      which introduced top-p; Hugging Face's guide "How to generate text".
     `);
   },
 );

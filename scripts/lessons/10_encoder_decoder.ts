@@ -170,6 +170,20 @@ export const lesson = new Lesson(
         GREEK.apply(word)
       }.`,
     );
+
+    page.section("Try it");
+    page.say(`
+      Another rule: change REVERSED or GREEK in this file, for example to double every letter, and run
+      the lesson again. Which rules need more steps? Try --steps 50. Discuss: why does the
+      cross-attention of reversing look like the other diagonal?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      An encoder reads, a decoder writes, and cross-attention connects them. Further reading:
+      Vaswani and others, "Attention Is All You Need" (2017); "The Annotated Transformer" by Sasha
+      Rush; Raffel and others, "T5" (2019).
+    `);
   },
 );
 

@@ -275,6 +275,19 @@ export const lesson = new Lesson(
         deno task sample runs/baby --adapter runs/letters --side-by-side
         deno task merge runs/letters --out my-model
     `);
+
+    page.section("Try it");
+    page.say(`
+      Train less and more: --steps 20, --steps 500. Change the rank in this file from 4 to 1 and to
+      16: what does it cost, and what does it bring? Discuss: why does B begin as zeros, and A not?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      LoRA trains two thin matrices beside each large one, and can be merged into it. Further
+      reading: Hu and others, "LoRA" (2021); Dettmers and others, "QLoRA" (2023); the pages of
+      Hugging Face's library PEFT.
+    `);
   },
 );
 

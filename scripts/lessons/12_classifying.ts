@@ -257,6 +257,20 @@ export const lesson = new Lesson(
       alone is no better. With your own texts:
         deno task finetune runs/baby --labels sms.tsv --compare
     `);
+
+    page.section("Try it");
+    page.say(`
+      Write texts that fool the counted words and not the encoder, and the other way round, and test
+      them with deno task classify. What happens with --steps 20? Discuss: a filter that is right in
+      98 of 100 cases blocks an important message. Which number of the table would have warned you?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      A classifier is a model with a head for classes; compare it with simple methods, and look at
+      precision, recall and F1, not at accuracy alone. Further reading: Devlin and others, "BERT"
+      (2018), section 4; Almeida and others on the SMS corpus (2011); Socher and others on SST (2013).
+    `);
   },
 );
 
