@@ -46,5 +46,6 @@ figure svg { max-width: 100%; height: auto; }
 summary { cursor: pointer; color: var(--link); }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 @media (prefers-color-scheme: dark) { .light { display: none; } .dark { display: block; } }
+@media (max-width: 600px) { figure svg { max-width: none; } }
 @media print { .light { display: block; } .dark { display: none; } }
 `;

@@ -42,7 +42,7 @@ export { LessonPage, type PageHeading, type PageOptions } from "./lesson_page.ts
 export type { PageHead, PageWriter, Rows, TestedTask } from "./writer.ts";
 export { type FunctionSource, LessonSource } from "./source.ts";
 export { tableLines } from "./page.ts";
-export { notebookPage } from "./notebook_writer.ts";
+export { notebookPage, type Shown, type ShowOutput } from "./notebook_writer.ts";
 export type { Output } from "../cli/output.ts";
 export { choice, integer, number, text, toggle } from "../cli/flags.ts";
 export type { Flag, Flags, FlagValues, NumberOptions, ShownOptions } from "../cli/flags.ts";

@@ -7,7 +7,6 @@
  */
 import { useDevice } from "../device/current_device.ts";
 import { openDevice } from "../ops/open_device.ts";
-import { print } from "../cli/output.ts";
 import type { Figure } from "../plot/figure.ts";
 import { LessonPage } from "./lesson_page.ts";
 import { tableMarkdown, textMarkdown } from "./markdown.ts";
@@ -15,14 +14,17 @@ import { paragraphs, tableLines } from "./page.ts";
 import type { PageHead, PageWriter, Rows, TestedTask } from "./writer.ts";
 
 /** An output by its media types. */
-type Shown = Readonly<Record<string, string>>;
+export type Shown = Readonly<Record<string, string>>;
 
 /** The part of Deno's kernel that is used here. */
 interface Kernel {
   broadcast(type: string, content: Record<string, unknown>): Promise<void>;
 }
 
-/** Shows the parts of a lesson below the cells that make them; without a kernel, prints them. */
+/** Shows an output below the cell that runs. */
+export type ShowOutput = (data: Shown) => Promise<void>;
+
+/** Shows the parts of a lesson below the cells that make them. */
 export class NotebookWriter implements PageWriter {
   readonly output = {
     isTerminal: false,
@@ -30,8 +32,14 @@ export class NotebookWriter implements PageWriter {
     columns: 80,
     write: (text: string) => this.#stream(text),
   };
+  readonly #showOutput: ShowOutput;
   #shown: Promise<void> = Promise.resolve();
   #line = "";
+
+  /** `showOutput` is the kernel's. */
+  constructor(showOutput: ShowOutput) {
+    this.#showOutput = showOutput;
+  }
 
   begin({ number, title, facts }: PageHead): void {
     const rest = facts.map(([name, value]) => `${name} ${value}`).join("; ");
@@ -79,11 +87,14 @@ export class NotebookWriter implements PageWriter {
   }
 
   #show(data: Shown): void {
-    const { jupyter } = Deno as unknown as { jupyter?: Kernel };
-    if (!jupyter) return print(data["text/plain"]);
-    const content = { data, metadata: {}, transient: {} };
-    this.#shown = this.#shown.then(() => jupyter.broadcast("display_data", content));
+    this.#shown = this.#shown.then(() => this.#showOutput(data));
   }
+}
+
+/** Shows an output through Deno's kernel. */
+async function showInKernel(data: Shown): Promise<void> {
+  const { jupyter } = Deno as unknown as { jupyter: Kernel };
+  await jupyter.broadcast("display_data", { data, metadata: {}, transient: {} });
 }
 
 /**
@@ -94,11 +105,16 @@ export class NotebookWriter implements PageWriter {
  * const page = await notebookPage(3);
  * page.say("Twice two is four.");
  * ```
+ *
+ * `showOutput` shows each part by its media types. Default: Deno's kernel does.
  */
-export async function notebookPage(number: number): Promise<LessonPage> {
+export async function notebookPage(
+  number: number,
+  showOutput: ShowOutput = showInKernel,
+): Promise<LessonPage> {
   const device = await openDevice();
   useDevice(device);
-  const writer = new NotebookWriter();
+  const writer = new NotebookWriter(showOutput);
   writer.output.write(`device ${device.description}\n`);
   return new LessonPage({ number, url: `notebook ${number}` }, device, { writer });
 }

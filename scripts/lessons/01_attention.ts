@@ -145,18 +145,24 @@ export const lesson = new Lesson(
     await page.save("words", figure);
     page.say(`
       Each row is a word that attends (a query), each column a word that is attended to (a key), and
-      the numbers of a row sum to 1. The royal words attend to each other more than to food, and so
-      do the fruits. The differences are small because softmax makes similar weights of similar
-      scores; in a trained model they are larger. Look at "apple": after "pear" it attends most
-      to "computers". The vectors were learned from texts that include news, in which Apple is a
-      company.
+      the numbers of a row sum to 1. The differences are small because softmax makes similar weights
+      of similar scores; in a trained model they are larger.
     `);
+    if (["king", "queen", "apple", "pear", "computers"].every((word) => words.includes(word))) {
+      page.say(`
+        The royal words attend to each other more than to food, and so do the fruits. Look at
+        "apple": after "pear" it attends most to "computers". The vectors were learned from texts
+        that include news, in which Apple is a company.
+      `);
+    }
     const raw = table.lookup(found.words).vectors;
     const sharp = await attend(raw, raw).weights.data();
     page.say(`
       Without the scaling to length 1 the dot products are large (around 30). Softmax then gives
-      nearly all the weight to one word, and every word attends only to itself: the weight of "king"
-      on "king" is ${sharp[0].toFixed(6)}. Lesson 3 shows how transformers keep their scores small.
+      nearly all the weight to one word, and every word attends only to itself: the weight of
+      "${found.words[0]}" on itself is ${
+      sharp[0].toFixed(6)
+    }. Lesson 3 shows how transformers keep their scores small.
     `);
 
     page.section("Try it");
