@@ -168,7 +168,7 @@ Deno.test("a copy of a single lesson, in an empty folder, runs by Folio's addres
       await solved("return dotProductAnswer(previousState, matmul(hiddenStates, tensor([[1]])));"),
     );
     assert.match(throwing, /^ {8}it threw: TypeError: matmul: .* \(mine\.ts:\d+\)$/m);
-    assert.match(throwing, /^task {4}dotProductAttention {2}\(mine\.ts:36\)$/m);
+    assert.match(throwing, /^task {4}dotProductAttention {2}\(mine\.ts:\d+\)$/m);
     const right = await run(await solved("return dotProductAnswer(hiddenStates, previousState);"));
     assert.match(right, /^ {8}right: it passes the test$/m);
     assert.match(right, /1 of 1 code tasks solved/);
