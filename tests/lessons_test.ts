@@ -199,6 +199,28 @@ Deno.test("all lessons are there by URL, and run from an empty folder", async ()
   }
 });
 
+Deno.test("lesson 0 runs by URL with the model that ships, and says what to do without the hub", async () => {
+  await using tree = serveTree();
+  const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
+  try {
+    const imports = { [PUBLIC]: tree.url };
+    await Deno.writeTextFile(`${cwd}/map.json`, JSON.stringify({ imports }));
+    const net = `--allow-net=${tree.host}`;
+    const options = { permissions: [...permissions, net, "--import-map=map.json"], cwd };
+    const args = ["--device", "cpu", "--model", "openai-community/gpt2"];
+    const script = "scripts/lessons/00_meet_a_model.ts";
+    const { code, stdout, stderr } = await runByUrl(tree, script, args, options);
+    assert.equal(code, 0, stderr);
+    assert.ok(tree.requests.includes("data/models/shakespeare/model.safetensors"));
+    assert.match(stdout, /^ROMEO:\n/m);
+    assert.match(stdout, /letter by letter/);
+    assert.match(stdout, /openai-community\/gpt2 could not be loaded: /);
+    assert.match(stdout, /a mirror {5}set HF_ENDPOINT/);
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
+});
+
 Deno.test("without the network a lesson continues and says which figures it leaves out", async () => {
   await using registry = await emptyRegistry();
   const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });

@@ -59,6 +59,7 @@ export {
 } from "./expect.ts";
 
 // Models, words and texts for training
+export { printSample } from "../cli/print_sample.ts";
 export { runSample, type RunSampleOptions } from "./run_sample.ts";
 export { SHIPPED_RUN } from "./shipped_run.ts";
 export { loadVectors, vectorsFlag } from "./vectors.ts";

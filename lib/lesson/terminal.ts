@@ -62,7 +62,11 @@ export class TerminalWriter implements PageWriter {
 
   task({ name, outcome, answered, stub, answer, thrownAt }: TestedTask): void {
     print(`\ntask    ${name}${stub?.place ? `  (${stub.place})` : ""}`);
-    if (answered) print(indented(answer.code));
+    if (answered) {
+      const isWritten = stub && !stub.code.includes("notWritten(");
+      if (isWritten) print(`${indented("// Yours:")}\n${indented(stub.code)}\n`);
+      print(indented(`// An answer:\n${answer.code}`));
+    }
     switch (outcome.kind) {
       case "right":
         return print(
