@@ -16,8 +16,8 @@ import {
 } from "../../../mod.ts";
 import type { EngineEvent, Training } from "./protocol.ts";
 
-/** Milliseconds between two reports. */
-const REPORT = 250;
+/** Milliseconds between two reports, and the most steps between them. */
+const REPORT = 250, MOST = 100;
 /** Milliseconds between two samples, and a sample's characters. */
 const SAMPLE = { milliseconds: 3000, tokens: 120 };
 
@@ -49,15 +49,18 @@ export async function trainModel(
   const { contextLength } = sizes;
   const batches = new Batches(ids, { batchSize, contextLength, seed: 1 });
   const writer = sampler(model, tokenizer, Array.from(ids.subarray(0, 1)));
+  let unread = 1; // steps until the next report, as many as fit into its time
   for (let step = 0; step < steps && !signal.aborted;) {
     const start = performance.now();
     const first = step;
-    while (step < steps && performance.now() - start < REPORT) {
+    while (step < steps && step < first + unread) {
       trainer.step(batches);
       step++;
     }
     const losses = (await trainer.figures()).map(({ loss }) => loss);
     const seconds = (performance.now() - start) / 1000;
+    const fitting = Math.floor((step - first) * REPORT / (1000 * seconds));
+    unread = Math.max(1, Math.min(fitting, 2 * unread, MOST));
     const meanLoss = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
     const tokensPerSecond = (step - first) * batchSize * contextLength / seconds;
     send({ kind: "figures", step, batchLoss: losses.at(-1)!, meanLoss, tokensPerSecond });
