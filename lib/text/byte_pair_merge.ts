@@ -31,6 +31,11 @@ export class MergeTable {
     for (let rank = 0; rank < left.length; rank++) this.#ranks.set(left[rank], right[rank], rank);
   }
 
+  /** The number of different pairs. */
+  get size(): number {
+    return this.#ranks.size;
+  }
+
   /**
    * Merges the tokens of one piece until no merge applies: n log n for n tokens. `firsts` receives,
    * for each token of the result, the index of the first token that it is made of.

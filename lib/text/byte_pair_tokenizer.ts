@@ -19,6 +19,7 @@ import { checkOptions, type OptionNames } from "../options.ts";
 import type { TokenOffsets } from "./encode_batch.ts";
 import { GrowingIds } from "./growing_ids.ts";
 import { splitSpecialTokens } from "./special_tokens.ts";
+import { TokenIndex } from "./pipeline/token_index.ts";
 import { Tokenizer, type TokenStream } from "./tokenizer.ts";
 import { type AddedToken, commonParts, type TokenizerFile } from "./tokenizer_file.ts";
 import { Vocabulary } from "./vocabulary.ts";
@@ -82,8 +83,8 @@ export class BytePairTokenizer extends Tokenizer {
   /**
    * Checks the model and looks up its merges; `trainBytePair` learns one from a text.
    *
-   * @throws {RangeError} if a token occurs twice or is not written in GPT-2's alphabet, or if a
-   *   merge joins or makes what is no token
+   * @throws {RangeError} if a token or a merge occurs twice, a token is not written in GPT-2's
+   *   alphabet, or a merge joins or makes what is no token
    * @throws {TypeError} if `model` is no object of tokens and merges
    */
   constructor(model: BytePairModel) {
@@ -280,13 +281,22 @@ export class BytePairTokenizer extends Tokenizer {
 
   #mergeTable(merges: BytePairModel["merges"]): MergeTable {
     const [left, right, merged] = [0, 1, 2].map(() => new Int32Array(merges.length));
+    const index = new TokenIndex(this.#vocabulary.tokens);
+    const known = (first: string, second = "") => {
+      const id = index.find(first, second);
+      return id < 0 ? this.#known(first + second) : id;
+    };
     for (let rank = 0; rank < merges.length; rank++) {
       const [first, second] = merges[rank];
-      left[rank] = this.#known(first);
-      right[rank] = this.#known(second);
-      merged[rank] = this.#known(first + second);
+      left[rank] = known(first);
+      right[rank] = known(second);
+      merged[rank] = known(first, second);
     }
-    return new MergeTable({ left, right, merged });
+    const table = new MergeTable({ left, right, merged });
+    if (table.size === merges.length) return table;
+    const seen = new Set<string>();
+    const twice = merges.findIndex((pair) => seen.size === seen.add(pair.join(" ")).size);
+    throw new RangeError(`BytePairTokenizer: merges[${twice}]: expected each pair once`);
   }
 
   #bytesOf(id: number): Uint8Array {

@@ -205,25 +205,19 @@ export function readAddedTokens(value: unknown): AddedToken[] {
 /**
  * The merges of a BPE model, written as `"left right"` or as `["left", "right"]`.
  *
- * @throws {SyntaxError} if one is malformed or occurs twice, or there are too many
+ * @throws {SyntaxError} if one is malformed, or there are too many
  */
 export function readMerges(value: unknown): [left: string, right: string][] {
   if (!isList(value)) throw malformed("model.merges", "an array", value);
   if (value.length > MAXIMUM_VOCABULARY) {
     throw malformed("model.merges", `at most ${MAXIMUM_VOCABULARY} merges`, value.length);
   }
-  const seen = new Set<string>();
   const pairs: [left: string, right: string][] = [];
   for (const entry of value) {
-    const rank = pairs.length;
     const pair = typeof entry === "string" ? pairIn(entry) : entry;
     const wellFormed = Array.isArray(pair) && pair.length === 2 &&
       pair.every((token) => typeof token === "string" && token !== "");
-    const key = typeof entry === "string" ? entry : wellFormed ? `${pair[0]} ${pair[1]}` : "";
-    if (!wellFormed || seen.has(key)) {
-      throw malformed(`model.merges[${rank}]`, "a pair of tokens, each pair once", entry);
-    }
-    seen.add(key);
+    if (!wellFormed) throw malformed(`model.merges[${pairs.length}]`, "a pair of tokens", entry);
     pairs.push(pair as [string, string]);
   }
   return pairs;
