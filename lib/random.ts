@@ -211,4 +211,21 @@ export class Random {
       if (word < limit) return word % n;
     }
   }
+
+  /**
+   * The items in a random order, each equally likely, as a new array (Fisher–Yates, from the end).
+   *
+   * ```ts
+   * import { Random } from "./random.ts";
+   * console.log(new Random(1).shuffled(["a", "b", "c"]).toSorted()); // [ "a", "b", "c" ]
+   * ```
+   */
+  shuffled<Item>(items: readonly Item[]): Item[] {
+    const all = [...items];
+    for (let last = all.length - 1; last > 0; last--) {
+      const other = this.integer(last + 1);
+      [all[last], all[other]] = [all[other], all[last]];
+    }
+    return all;
+  }
 }

@@ -149,15 +149,9 @@ export class DocumentBatches {
     return this.#shuffled.rows[place % this.#rows.length];
   }
 
-  /** All rows in random order (Fisher-Yates). */
+  /** All rows in random order. */
   #shuffle(epoch: number): Row[] {
-    const rows = [...this.#rows];
-    const random = new Random(this.#seed, (STREAM + epoch) % 2 ** 32);
-    for (let last = rows.length - 1; last > 0; last--) {
-      const other = random.integer(last + 1);
-      [rows[last], rows[other]] = [rows[other], rows[last]];
-    }
-    return rows;
+    return new Random(this.#seed, (STREAM + epoch) % 2 ** 32).shuffled(this.#rows);
   }
 }
 

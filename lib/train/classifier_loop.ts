@@ -196,23 +196,14 @@ function epochBatches(
   batchSize: number,
   random: Random,
 ): LabeledIds[][] {
-  const all = shuffled(texts, random);
+  const all = random.shuffled(texts);
   const batches: LabeledIds[][] = [];
   for (let first = 0; first < all.length; first += SORTED_TOGETHER * batchSize) {
     const some = all.slice(first, first + SORTED_TOGETHER * batchSize);
     some.sort((a, b) => a.ids.length - b.ids.length);
     for (let i = 0; i < some.length; i += batchSize) batches.push(some.slice(i, i + batchSize));
   }
-  return shuffled(batches, random);
-}
-
-function shuffled<T>(items: readonly T[], random: Random): T[] {
-  const all = [...items];
-  for (let last = all.length - 1; last > 0; last--) {
-    const other = random.integer(last + 1);
-    [all[last], all[other]] = [all[other], all[last]];
-  }
-  return all;
+  return random.shuffled(batches);
 }
 
 /** Makes updates and reads their figures, and times both. */

@@ -185,7 +185,7 @@ async function referencedPairs(
       reference: { chosen: chosen[i], rejected: rejected[i] },
     }));
   };
-  const all = shuffled(await read(preferences!), new Random(seed));
+  const all = new Random(seed).shuffled(await read(preferences!));
   const held = heldOutChoice(validation);
   const count = typeof held === "number" ? Math.round(held * all.length) : 0;
   const train = all.slice(count);
@@ -250,7 +250,7 @@ async function learn(learning: Learning, signal: AbortSignal): Promise<Learned> 
   const started = performance.now();
   let best: { epoch: number; heldOut?: PreferenceReport; numbers?: Float32Array[] } = { epoch: 0 };
   for (let epoch = 1; trainer.stepsDone < steps && !signal.aborted; epoch++) {
-    const order = shuffled(train, new Random(seed, epoch));
+    const order = new Random(seed, epoch).shuffled(train);
     const loss = await oneEpoch(trainer, order, { batchSize, steps, signal });
     if (signal.aborted) break;
     const heldOut = held.length > 0 ? await measured(model, held, beta) : undefined;
@@ -318,15 +318,6 @@ async function save(
   await removeReplaced(folder, []);
   await saveAdapter(folder, adapter, { base });
   await saveTokenizer(folder, tokenizer);
-}
-
-function shuffled<T>(items: readonly T[], random: Random): T[] {
-  const all = [...items];
-  for (let last = all.length - 1; last > 0; last--) {
-    const other = random.integer(last + 1);
-    [all[last], all[other]] = [all[other], all[last]];
-  }
-  return all;
 }
 
 async function read(parameters: readonly Tensor[]): Promise<Float32Array[]> {
