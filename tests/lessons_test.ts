@@ -144,10 +144,17 @@ Deno.test("a copy of a single lesson, in an empty folder, runs by Folio's addres
   const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
   const imports = { [PUBLIC]: tree.url };
   await Deno.writeTextFile(`${cwd}/map.json`, JSON.stringify({ imports }));
-  const run = async (source: string) => {
+  const run = async (source: string, own: string[] = []) => {
     await Deno.writeTextFile(`${cwd}/mine.ts`, source);
     const flags = ["--quiet", "--no-prompt", "--no-config", "--no-lock", "--import-map=map.json"];
-    const args = ["run", ...flags, `--allow-import=${tree.host}`, ...permissions, "mine.ts"];
+    const args = [
+      "run",
+      ...flags,
+      `--allow-import=${tree.host}`,
+      ...permissions,
+      "mine.ts",
+      ...own,
+    ];
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args,
       cwd,
@@ -172,6 +179,13 @@ Deno.test("a copy of a single lesson, in an empty folder, runs by Folio's addres
     const right = await run(await solved("return dotProductAnswer(hiddenStates, previousState);"));
     assert.match(right, /^ {8}right: it passes the test$/m);
     assert.match(right, /1 of 1 code tasks solved/);
+    const beside = await run(
+      await solved("return dotProductAnswer(hiddenStates, previousState);"),
+      [
+        "--answers",
+      ],
+    );
+    assert.match(beside, /\/\/ Yours:[^]*return dotProductAnswer[^]*\/\/ An answer:[^]*softmax/);
     assert.ok(tree.requests.includes("data/word_vectors.txt"));
   } finally {
     await Deno.remove(cwd, { recursive: true });

@@ -294,6 +294,21 @@ export const lesson = new Lesson(
         deno task sample runs/baby --adapter FOLDER --side-by-side
       opens them, as it opens LoRA's.
     `);
+
+    page.section("Try it");
+    page.say(`
+      Train less and more: --steps 20, --steps 500: which of the four gains most? Change the number of
+      tokens of the prompt in this file from what it is to 1. Discuss: you offer one large model to a
+      hundred customers, each with texts of their own. Which of the four do you choose, and why?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      A frozen model can be steered from outside: by vectors before the text, by keys and values in
+      every layer, by bottlenecks, or by LoRA. Further reading: Lester and others, "The Power of
+      Scale for Parameter-Efficient Prompt Tuning" (2021); Li and Liang, "Prefix-Tuning" (2021);
+      Houlsby and others on bottleneck adapters (2019).
+    `);
   },
 );
 
