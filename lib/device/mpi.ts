@@ -21,8 +21,8 @@ type Handle = number | bigint | Deno.PointerValue;
 
 /** What differs between the binary interfaces. */
 interface Interface {
-  /** The library's name on Linux and on macOS. */
-  readonly libraries: Readonly<Record<string, string>>;
+  /** The library's names on Linux and on macOS, the newest first. */
+  readonly libraries: Readonly<Record<string, readonly string[]>>;
   /** How functions take handles. */
   readonly handle: "pointer" | "i32";
   /** `MPI_COMM_WORLD`, `MPI_FLOAT`, `MPI_BYTE`, `MPI_SUM`: names of symbols, or values. */
@@ -38,7 +38,7 @@ type HandleName = "world" | "float" | "byte" | "sum";
 /** The values are those of the libraries' own `mpi.h`; those of `abi` are the standard's. */
 export const INTERFACES: Readonly<Record<MpiKind, Interface>> = {
   openmpi: {
-    libraries: { linux: "libmpi.so.40", darwin: "libmpi.40.dylib" },
+    libraries: { linux: ["libmpi.so.40"], darwin: ["libmpi.40.dylib"] },
     handle: "pointer",
     handles: {
       world: "ompi_mpi_comm_world",
@@ -50,14 +50,17 @@ export const INTERFACES: Readonly<Record<MpiKind, Interface>> = {
     funneled: 1,
   },
   mpich: {
-    libraries: { linux: "libmpich.so.12", darwin: "libmpi.12.dylib" },
+    libraries: { linux: ["libmpich.so.12"], darwin: ["libmpi.12.dylib"] },
     handle: "i32",
     handles: { world: 0x44000000, float: 0x4c00040a, byte: 0x4c00010d, sum: 0x58000003 },
     inPlace: 0xffff_ffff_ffff_ffffn, // −1
     funneled: 1,
   },
   abi: {
-    libraries: { linux: "libmpi_abi.so.0", darwin: "libmpi_abi.0.dylib" },
+    libraries: {
+      linux: ["libmpi_abi.so.1", "libmpi_abi.so.0"],
+      darwin: ["libmpi_abi.1.dylib", "libmpi_abi.0.dylib"],
+    },
     handle: "pointer",
     handles: { world: 0x101, float: 0x210, byte: 0x247, sum: 0x21 },
     inPlace: 1n,
@@ -133,9 +136,9 @@ export class Mpi {
    *
    * @throws {UserError} if it cannot be opened, or may not be (`--allow-ffi`)
    */
-  constructor(kind: MpiKind, path: string = libraryOf(kind)) {
+  constructor(kind: MpiKind, given?: string) {
     const { handle, handles, inPlace, funneled } = INTERFACES[kind];
-    const calls = openLibrary(path, handle, handles);
+    const { path, calls } = openFirst(given === undefined ? librariesOf(kind) : [given], kind);
     this.#calls = calls;
     this.#inPlace = inPlace;
     this.#handles = Object.fromEntries(
@@ -222,16 +225,25 @@ interface Calls {
   readonly [symbol: string]: unknown;
 }
 
-function libraryOf(kind: MpiKind): string {
+function librariesOf(kind: MpiKind): readonly string[] {
   const { libraries } = INTERFACES[kind];
   return libraries[Deno.build.os] ?? libraries.linux;
 }
 
-function openLibrary(
-  path: string,
-  handle: "pointer" | "i32",
-  handles: Interface["handles"],
-): Calls {
+/** Opens the first of the libraries that is there; an error is that of the first. */
+function openFirst(paths: readonly string[], kind: MpiKind): { path: string; calls: Calls } {
+  const errors: unknown[] = [];
+  for (const path of paths) {
+    try {
+      return { path, calls: openLibrary(path, INTERFACES[kind]) };
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  throw errors[0];
+}
+
+function openLibrary(path: string, { handle, handles }: Interface): Calls {
   if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") {
     throw new UserError(
       `MPI: opening ${path} needs --allow-ffi; use deno task train:mpi, or add the flag`,
