@@ -22,6 +22,8 @@ import { lesson as encoderDecoder } from "./lessons/10_encoder_decoder.ts";
 import { lesson as lora } from "./lessons/11_lora.ts";
 import { lesson as classifying } from "./lessons/12_classifying.ts";
 import { lesson as prefixPromptAdapters } from "./lessons/13_prefix_prompt_adapters.ts";
+import { lesson as byExperiment } from "./lessons/14_looking_inside_by_experiment.ts";
+import { lesson as sparseFeatures } from "./lessons/15_sparse_features.ts";
 
 const LESSONS = [
   meetAModel,
@@ -38,6 +40,8 @@ const LESSONS = [
   lora,
   classifying,
   prefixPromptAdapters,
+  byExperiment,
+  sparseFeatures,
 ];
 const LEVELS: Level[] = ["beginner", "intermediate", "advanced"];
 

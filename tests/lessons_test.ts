@@ -32,6 +32,8 @@ const QUICK: Record<string, string[]> = {
   "11_lora.ts": ["--steps", "10"],
   "12_classifying.ts": ["--steps", "10"],
   "13_prefix_prompt_adapters.ts": ["--steps", "10"],
+  "14_looking_inside_by_experiment.ts": ["--steps", "10"],
+  "15_sparse_features.ts": ["--steps", "10"],
 };
 
 const permissions = ["--allow-read", "--allow-write"];
