@@ -3,6 +3,7 @@
  * and what is saved loads to the same logits. See golden/families/README.md for the models.
  */
 import assert from "node:assert/strict";
+import { attachLora } from "../lib/adapt/lora.ts";
 import { writeFilesAtomically } from "../lib/files.ts";
 import { Generator } from "../lib/generate/generator.ts";
 import { type Architecture, namesOf } from "../lib/hub/config.ts";
@@ -79,6 +80,19 @@ function assertNear(actual: ArrayLike<number>, expected: ArrayLike<number>): voi
     assert.ok(difference < 1e-4 * largest, `${i}: ${actual[i]}, expected ${expected[i]}`);
   }
 }
+
+// Whose configuration a GPT-2 has, too.
+forEachDevice(
+  "an adapter of an OPT names its layers as PEFT does",
+  async () => {
+    const { model } = await load("opt");
+    const { modules } = attachLora(model, { rank: 2 }).report;
+    const layers = [0, 1].map((layer) => `model.decoder.layers.${layer}.self_attn`);
+    assert.deepEqual(modules, layers.flatMap((at) => [`${at}.q_proj`, `${at}.v_proj`]));
+  },
+  false,
+  ["cpu-1"],
+);
 
 for (const name of FAMILIES) {
   forEachDevice(`${name}: logits, loss and gradients are those of transformers`, async () => {
