@@ -429,6 +429,15 @@ export {
   singularValues,
 } from "./lib/lens/circuits.ts";
 export { type SteeringOptions, steeringVector } from "./lib/lens/steering_vector.ts";
+export { TunedLens, tunedLens, type TunedLensOptions } from "./lib/lens/tuned_lens.ts";
+export {
+  type FeatureExample,
+  SparseAutoencoder,
+  sparseAutoencoder,
+  type SparseAutoencoderOptions,
+  type SparseReport,
+  strongestRows,
+} from "./lib/lens/sparse_autoencoder.ts";
 export { type LinearProbe, linearProbe, type LinearProbeOptions } from "./lib/lens/linear_probe.ts";
 
 // Generation

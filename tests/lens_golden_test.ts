@@ -16,8 +16,17 @@ import { logitDifference } from "../lib/lens/metrics.ts";
 import { patchingScores } from "../lib/lens/patching_scores.ts";
 import { pathPatching } from "../lib/lens/path_patching.ts";
 import { runWithCache } from "../lib/lens/run_with_cache.ts";
+import {
+  SparseAutoencoder,
+  sparseAutoencoder,
+  strongestRows,
+} from "../lib/lens/sparse_autoencoder.ts";
 import { steeringVector } from "../lib/lens/steering_vector.ts";
-import type { GPT } from "../lib/nn/gpt.ts";
+import { tunedLens } from "../lib/lens/tuned_lens.ts";
+import { GPT } from "../lib/nn/gpt.ts";
+import { Random } from "../lib/random.ts";
+import { valueAndGrad } from "../lib/tensor/autograd.ts";
+import { tensor } from "../lib/tensor/tensor.ts";
 import gpt2 from "./golden/lens/gpt2.json" with { type: "json" };
 import llama from "./golden/lens/llama.json" with { type: "json" };
 import probe from "./golden/lens/probe.json" with { type: "json" };
@@ -161,3 +170,95 @@ Deno.test("a linear probe is the minimum that L-BFGS of PyTorch finds", () => {
   assert.throws(() => linearProbe(examples, { width: 5, labels: [0] }), /a label for each/);
   assert.throws(() => linearProbe([1, 2], { width: 1, labels: [0, 0] }), /expected labels 0 and 1/);
 });
+
+forEachDevice(
+  "a sparse autoencoder has PyTorch's losses and gradients",
+  async () => {
+    const rows = tensor(uniform("probe", 300), { shape: [60, 5] });
+    for (const [kind, sparsity] of [["k", { k: 3 }], ["l1", { l1: 0.1 }]] as const) {
+      const model = new SparseAutoencoder(5, 12, sparsity);
+      const named = [...model.namedParameters()];
+      for (const [name, parameter] of named) parameter.write(uniform(name, parameter.size));
+      const { value, gradients } = valueAndGrad(() => model.loss(rows), model.parameters());
+      const golden = probe.sparse[kind];
+      assertClose(await value.data(), [golden.loss], 1e-5, kind);
+      const expected: Record<string, number[]> = golden.gradients;
+      for (const [i, [name]] of named.entries()) {
+        const found = fingerprint(name, await gradients[i].data());
+        assertClose(found, expected[name], 1e-4, `${kind}: ${name}`);
+      }
+    }
+  },
+  false,
+  ["cpu-2", "webgpu"],
+);
+
+forEachDevice(
+  "sparse features find the directions that rows are made of",
+  async () => {
+    const random = new Random(3);
+    const directions = Array.from({ length: 12 }, () => unit(random.normals(8)));
+    const which = Array.from({ length: 1500 }, () => random.integer(12));
+    const rows = tensor(Float32Array.from(which.flatMap((i) => directions[i])), {
+      shape: [1500, 8],
+    });
+    const options = {
+      features: 48,
+      sparsity: { k: 1 },
+      steps: 500,
+      batch: 128,
+      learningRate: 1e-2,
+    };
+    const autoencoder = await sparseAutoencoder(rows, options);
+    const { explained, active } = await autoencoder.report(rows);
+    assert(explained > 0.9 && active <= 1, `${explained}, ${active}`);
+    const examples = (await strongestRows(autoencoder, rows, 5)).filter(({ length }) => length > 0);
+    const pure = examples.filter((rows) => new Set(rows.map(({ row }) => which[row])).size === 1);
+    assert(pure.length >= 0.8 * examples.length, `${pure.length} of ${examples.length}`);
+    const again = await sparseAutoencoder(rows, options);
+    assert.deepEqual(await again.decoder.data(), await autoencoder.decoder.data());
+    await assert.rejects(sparseAutoencoder(rows.view([12000])), /expected rows/);
+    await assert.rejects(sparseAutoencoder(rows, { sparsity: { k: 99 } }), /k is at most features/);
+  },
+  false,
+  ["cpu-2"],
+);
+
+function unit(x: Float32Array): number[] {
+  const length = Math.hypot(...x);
+  return Array.from(x, (value) => value / length);
+}
+
+forEachDevice(
+  "a tuned lens is nearer to the model's predictions than the plain one",
+  async () => {
+    const model = new GPT({ vocabSize: 9, contextLength: 16, layers: 2, heads: 2, width: 16 });
+    const random = new Random(5);
+    for (const parameter of model.parameters()) {
+      const values = await parameter.data();
+      parameter.write(Float32Array.from(values, (x) => x + random.normal() * 0.3));
+    }
+    const ids = Array.from(
+      { length: 40 },
+      () => Array.from({ length: 16 }, () => random.integer(9)),
+    );
+    const lens = await tunedLens(model, ids, { steps: 150, batch: 128, learningRate: 1e-2 });
+    const [plain, tuned] = [
+      await logitLens(model, ids, { k: 1 }),
+      await logitLens(model, ids, { k: 1, translate: lens.translate }),
+    ];
+    const agreement = (layers: typeof plain, layer: number) => {
+      const [own, last] = [layers[layer], layers.at(-1)!].map(({ top }) =>
+        top.flatMap((row) => row.map(([{ id }]) => id))
+      );
+      return own.filter((id, i) => id === last[i]).length / own.length;
+    };
+    for (const layer of [0, 1]) {
+      const [before, after] = [agreement(plain, layer), agreement(tuned, layer)];
+      assert(after > before + 0.05, `layer ${layer}: ${before} → ${after}`);
+    }
+    assert.deepEqual(tuned[2].top, plain[2].top);
+  },
+  false,
+  ["cpu-2"],
+);

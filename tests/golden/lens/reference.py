@@ -313,6 +313,21 @@ def probe():
     return {"labels": labels.tolist(), "weights": w.detach().flatten().tolist()}
 
 
+def sparse():
+    """Losses and gradients of a sparse autoencoder whose weights are functions of their names."""
+    x, result = torch.tensor(uniform("probe", 60 * 5)).view(60, 5), {}
+    for kind, k, l1 in (("k", 3, 0.0), ("l1", 0, 0.1)):
+        sizes = {"encoder": (5, 12), "bias": (12,), "decoder": (12, 5), "center": (5,)}
+        w = {name: torch.tensor(uniform(name, int(torch.tensor(shape).prod()))).view(shape).requires_grad_() for name, shape in sizes.items()}
+        f = ((x - w["center"]) @ w["encoder"] + w["bias"]).relu()
+        if k:
+            f = f * (f >= f.topk(k).values[:, -1:])
+        loss = (f @ w["decoder"] + w["center"] - x).square().sum(-1).mean() + l1 * (f * w["decoder"].norm(dim=1)).sum(-1).mean()
+        loss.backward()
+        result[kind] = {"loss": float(loss.detach()), "gradients": {name: fingerprint(name, t.grad) for name, t in w.items()}}
+    return result
+
+
 def main():
     for kind in KINDS:
         parts = Parts(load(kind))
@@ -332,7 +347,7 @@ def main():
             }
         result["attributionPatching"] = attribution_patching(parts)
         (FOLDER / f"{kind}.json").write_text(json.dumps(result))
-    (FOLDER / "probe.json").write_text(json.dumps(probe()))
+    (FOLDER / "probe.json").write_text(json.dumps({**probe(), "sparse": sparse()}))
 
 
 main()
