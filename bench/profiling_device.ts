@@ -22,6 +22,16 @@ export class ProfilingDevice extends CpuDevice {
    * order, on their real inputs; for each the minimum of `rounds` runs counts.
    */
   profile(launches: readonly Launch<Range>[], rounds: number): Map<string, number> {
+    const times = new Map<string, number>();
+    const minima = this.minima(launches, rounds);
+    launches.forEach(({ kernel }, i) => {
+      times.set(kernel.name, (times.get(kernel.name) ?? 0) + minima[i]);
+    });
+    return times;
+  }
+
+  /** Milliseconds of each of the launches, the minimum of `rounds` runs. */
+  minima(launches: readonly Launch<Range>[], rounds: number): number[] {
     const programs = launches.map((launch) => super.load([launch]));
     const minimum = programs.map(() => Infinity);
     for (let round = 0; round < rounds; round++) {
@@ -32,10 +42,6 @@ export class ProfilingDevice extends CpuDevice {
       });
     }
     for (const program of programs) program.dispose();
-    const times = new Map<string, number>();
-    launches.forEach(({ kernel }, i) => {
-      times.set(kernel.name, (times.get(kernel.name) ?? 0) + minimum[i]);
-    });
-    return times;
+    return minimum;
   }
 }

@@ -32,6 +32,8 @@ export interface ActivationRow extends UnaryRow {
   /** `dy` times the derivative at `x`. */
   readonly wgslBackward: string;
   readonly cpuBackward: (f: FunctionBuilder, dy: V128, x: V128) => V128;
+  /** The derivative at `x`, if the gradient is `dy` times it and it is costly: see `hasSlope`. */
+  readonly slope?: UnaryRow;
 }
 
 /** 0 in every lane. */
@@ -48,6 +50,7 @@ export const ACTIVATIONS: Readonly<Record<Activation, ActivationRow>> = {
     wgslBackward: "dy * gelu_derivative(x)",
     cpu: math.gelu,
     cpuBackward: (f, dy, x) => dy.mul(math.geluDerivative(f, x)),
+    slope: { wgsl: "gelu_derivative(x)", cpu: math.geluDerivative },
   },
   /** The approximation of `gelu` by tanh. */
   gelu_tanh: {
@@ -55,6 +58,7 @@ export const ACTIVATIONS: Readonly<Record<Activation, ActivationRow>> = {
     wgslBackward: "dy * gelu_tanh_derivative(x)",
     cpu: math.geluTanh,
     cpuBackward: (f, dy, x) => dy.mul(math.geluTanhDerivative(f, x)),
+    slope: { wgsl: "gelu_tanh_derivative(x)", cpu: math.geluTanhDerivative },
   },
   /** max(x, 0). Written so that NaN stays, and that an infinite `dy` gives 0 where x ≤ 0. */
   relu: {
@@ -69,6 +73,7 @@ export const ACTIVATIONS: Readonly<Record<Activation, ActivationRow>> = {
     wgslBackward: "dy * silu_derivative(x)",
     cpu: math.silu,
     cpuBackward: (f, dy, x) => dy.mul(math.siluDerivative(f, x)),
+    slope: { wgsl: "silu_derivative(x)", cpu: math.siluDerivative },
   },
   /** max(x, 0)². */
   relu_squared: {
@@ -142,17 +147,41 @@ const IDENTITY_BACKWARD: KernelFunction = {
   wgsl: "dy",
   cpu: (_, dy) => dy,
 };
+const TIMES: KernelFunction = {
+  parameters: ["dy", "x"],
+  wgsl: "dy * x",
+  cpu: (_, dy, x) => dy.mul(x),
+};
 
 /**
- * The functions of a product's epilogue: `activate` applies an activation, `backward` multiplies by
- * the derivative of another; without them both change nothing.
+ * Whether the forward pass should save the activation's derivative rather than its argument: they
+ * share an exponential.
  */
+export function hasSlope(name: Activation): boolean {
+  return ACTIVATIONS[name].slope !== undefined;
+}
+
+/** What the functions of a product's epilogue do. */
+export interface EpilogueChoices {
+  /** `activate` applies it. Default: the value itself. */
+  readonly activation?: Activation;
+  /** `save` is its derivative. Default: the value itself. */
+  readonly slopeOf?: Activation;
+  /** `backward` multiplies by its derivative at the second argument. */
+  readonly derivativeOf?: Activation;
+  /** `backward` multiplies by the second argument. Default: the first argument itself. */
+  readonly multiplies?: boolean;
+}
+
+/** The functions of a product's epilogue: `activate`, `save` and `backward`. */
 export function epilogueFunctions(
-  activation?: Activation,
-  derivativeOf?: Activation,
-): { readonly activate: KernelFunction; readonly backward: KernelFunction } {
+  { activation, slopeOf, derivativeOf, multiplies }: EpilogueChoices,
+): Readonly<Record<"activate" | "save" | "backward", KernelFunction>> {
+  const slope = slopeOf && ACTIVATIONS[slopeOf].slope;
+  const backward = derivativeOf ? backwardFunction(derivativeOf) : IDENTITY_BACKWARD;
   return {
     activate: activation ? unaryFunction(activation) : IDENTITY,
-    backward: derivativeOf ? backwardFunction(derivativeOf) : IDENTITY_BACKWARD,
+    save: slope ? { parameters: ["x"], ...slope } : IDENTITY,
+    backward: multiplies ? TIMES : backward,
   };
 }

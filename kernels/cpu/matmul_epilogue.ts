@@ -1,7 +1,7 @@
 /**
  * The epilogue of a product: bias, activation, an activation's gradient, residual.
  *
- * v = product + bias; saved = v; c = backward(activate(v), pre) + residual, each part if its
+ * v = product + bias; saved = save(v); c = backward(activate(v), pre) + residual, each part if its
  * constant is 1. bias: [n]; saved, pre, residual, c: [batch,m,n].
  *
  * @module
@@ -23,7 +23,7 @@ export function hasEpilogue({ constants }: KernelBuilder): boolean {
 
 /** The epilogue of this build of the kernel. Call it before any loop. */
 export function epilogue(k: KernelBuilder): Epilogue {
-  const { f, functions: { activate, backward } } = k;
+  const { f, functions: { activate, save, backward } } = k;
   const { BIAS, RESIDUAL, SAVE, ACTIVATE, BACKWARD } = k.constants;
   const pointer = (name: string, used: number) => used ? k.pointer(name) : undefined;
   const bias = pointer("bias", BIAS);
@@ -39,7 +39,10 @@ export function epilogue(k: KernelBuilder): Epilogue {
     };
     let value = product;
     if (bias) value = value.add(load(bias.add(column)));
-    if (saved) store(saved.add(offset), value = f.v128(value));
+    if (saved) {
+      value = f.v128(value);
+      store(saved.add(offset), save.cpu(f, value));
+    }
     if (ACTIVATE) value = activate.cpu(f, value);
     if (pre) value = backward.cpu(f, value, load(pre.add(offset)));
     if (residual) value = value.add(load(residual.add(offset)));

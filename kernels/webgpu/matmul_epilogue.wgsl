@@ -1,6 +1,6 @@
-// The epilogue of a product. v = product + bias; saved = v; c = backward(activate(v), pre) +
-// residual, each part if its constant is 1. `activate` and `backward` are functions of the build,
-// which may call those of math.wgsl.
+// The epilogue of a product. v = product + bias; saved = save(v); c = backward(activate(v),
+// pre) + residual, each part if its constant is 1. `activate`, `save` and `backward` are functions
+// of the build, which may call those of math.wgsl.
 override BIAS: u32;
 override RESIDUAL: u32;
 override SAVE: u32;
@@ -11,7 +11,7 @@ override BACKWARD: u32;
 fn finish(product: f32, column: u32, at: u32) {
   var v = product;
   if (BIAS == 1u) { v += bias[column]; }
-  if (SAVE == 1u) { saved[at] = v; }
+  if (SAVE == 1u) { saved[at] = save(v); }
   if (ACTIVATE == 1u) { v = activate(v); }
   if (BACKWARD == 1u) { v = backward(v, pre[at]); }
   if (RESIDUAL == 1u) { v += residual[at]; }

@@ -16,12 +16,16 @@ import type { Tensor } from "../tensor/tensor.ts";
 export interface Epilogue {
   /** f32 [n], added to each row. */
   bias?: Tensor;
-  /** f32 [m,n], receives product + bias, before the activation. */
+  /** f32 [m,n], receives product + bias, before the activation, or `slopeOf` there. */
   saved?: Tensor;
+  /** The activation whose derivative at product + bias is saved; see `hasSlope`. Default: none. */
+  slopeOf?: Activation;
   /** Activation after the bias. */
   activation?: Activation;
   /** Multiplies by the derivative of `of` at `at`, f32 [m,n]. */
   derivative?: { of: Activation; at: Tensor };
+  /** f32 [m,n], multiplies, instead of `derivative`. */
+  factor?: Tensor;
   /** f32 [m,n], added last. */
   residual?: Tensor;
 }
@@ -35,22 +39,23 @@ export interface EpilogueBuild {
 
 /** The buffers, constants and functions of a build with this epilogue. */
 export function buildEpilogue(epilogue: Epilogue): EpilogueBuild {
-  const { bias, saved, activation, derivative, residual } = epilogue;
+  const { bias, saved, slopeOf, activation, derivative, factor, residual } = epilogue;
+  const derivativeOf = derivative?.of;
   return {
-    buffers: { bias, residual, saved, pre: derivative?.at },
+    buffers: { bias, residual, saved, pre: factor ?? derivative?.at },
     constants: {
       BIAS: bias ? 1 : 0,
       RESIDUAL: residual ? 1 : 0,
       SAVE: saved ? 1 : 0,
       ACTIVATE: activation ? 1 : 0,
-      BACKWARD: derivative ? 1 : 0,
+      BACKWARD: factor || derivative ? 1 : 0,
     },
-    functions: epilogueFunctions(activation, derivative?.of),
+    functions: epilogueFunctions({ activation, slopeOf, derivativeOf, multiplies: !!factor }),
   };
 }
 
 /** Whether the epilogue does anything. */
 export function hasEpilogue(epilogue: Epilogue): boolean {
-  const { bias, saved, activation, derivative, residual } = epilogue;
-  return [bias, saved, activation, derivative, residual].some((each) => each !== undefined);
+  const { bias, saved, activation, derivative, factor, residual } = epilogue;
+  return [bias, saved, activation, derivative, factor, residual].some((each) => each !== undefined);
 }

@@ -2,12 +2,14 @@
  * The feed-forward block: two linear layers with an activation between them.
  *
  * As one operation its backward pass multiplies by the activation's derivative while it stores
- * dY·W2ᵀ, which saves a launch and a tensor. Llama's gated form is composed of `linear`s in
+ * dY·W2ᵀ, which saves a launch and a tensor; of GELU and silu the forward pass keeps the derivative,
+ * which shares the exponential of the value. Llama's gated form is composed of `linear`s in
  * lib/nn/feed_forward.ts.
  *
  * @module
  */
 import { checkOptions } from "../options.ts";
+import { hasSlope } from "../../kernels/elementwise.ts";
 import { differentiable, isTracked } from "../tensor/autograd.ts";
 import {
   expectShape,
@@ -52,11 +54,13 @@ export function feedForward(
   const outer = x.shape.slice(0, -1);
   const inner = [...outer, first.sizes.n];
   const saves = needs.slice(0, 3).some(Boolean);
-  const pre = saves ? empty(inner, { device: x.device }) : undefined;
+  const saved = saves ? empty(inner, { device: x.device }) : undefined;
+  const savesSlope = hasSlope(activation);
   const hidden = gemm(x, w1, first.sizes, inner, {
     bias: b1,
     activation,
-    saved: pre,
+    saved,
+    slopeOf: savesSlope ? activation : undefined,
     rounding: {},
   });
   const second = linearLayer("feedForward", { x: hidden, weight: w2, bias: b2 });
@@ -69,7 +73,7 @@ export function feedForward(
       ? gemm(dy, w2, { m, n: k, k: n }, inner, {
         transposeB: true,
         rounding: { scaleA: gradientScale(m) },
-        derivative: pre && { of: activation, at: pre },
+        ...savesSlope ? { factor: saved } : { derivative: { of: activation, at: saved! } },
       })
       : dy;
     return [
