@@ -262,9 +262,23 @@ export const lesson = new Lesson(
       is the present token. Elhage et al. (2021) found it, Olsson et al. (2022) found it in large
       models, at the moment when they learn to learn from their context.
     `);
+
+    page.section("Try it");
     page.say(`
       One model is an anecdote. Do others find the same trick, and does one layer alone fail?
         deno task study induction --quick --seeds 3
+      Predict before you run: after how many steps does the trick appear, and is it sudden?
+        deno task lesson 14 --steps 60
+        deno task lesson 14 --steps 120
+      Discuss: a head was taken out and nothing changed. What does that say about the head?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      Three experiments: keep what a model computes, take a part out, put a value of one run into
+      another. Further reading: Elhage and others, "A Mathematical Framework for Transformer
+      Circuits" (2021); Olsson and others, "In-context Learning and Induction Heads" (2022); Zhang
+      and Nanda, "Towards Best Practices of Activation Patching" (2023).
     `);
   },
 );

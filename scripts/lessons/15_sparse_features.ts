@@ -101,8 +101,8 @@ export const lesson = new Lesson(
       await page.save(name, embeddingFigure(points(weight), { title, width: 420, height: 420 }));
     }
     page.say(`
-      Features that are always there have no choice: the model keeps the two most important ones, at
-      right angles, and drops the others. Features that are rare share the plane as the corners of a
+      Features that are always there have no choice: the model keeps the two most important ones, and
+      shrinks the others the more, the longer it is trained. Features that are rare share the plane as the corners of a
       pentagon. They disturb each other, but seldom: two of them are seldom there at once, and the
       ReLU with its negative bias swallows the rest. That is superposition (Elhage et al., 2022).
     `);
@@ -175,10 +175,10 @@ export const lesson = new Lesson(
       }),
     ]);
     page.say(`
-      The cosines are high. The last column is a control: an autoencoder that has learned nothing.
-      It is hardly worse! In a plane ten directions lie everywhere, and some are near any feature by
-      chance, so this table proves nothing, and without the control one would have believed it. In
-      a space of many dimensions chance brings no direction near another.
+      Compare the columns. The second is a control, an autoencoder that has learned nothing: in a
+      plane ten directions lie everywhere, and some are near a feature by chance. One high cosine
+      proves nothing; that nearly all are high does, a little. In a space of many dimensions chance
+      brings no direction near another.
     `);
 
     page.section("A language model's features");
@@ -210,6 +210,24 @@ export const lesson = new Lesson(
     } % of the variance. And another seed finds other features;
       what a model "really" has, the method does not say.
     `);
+
+    page.section("Try it");
+    page.say(`
+      At which rarity does the pentagon appear, and is there something between two features and
+      five? The study says how often, with several seeds:
+        deno task study superposition --quick --seeds 3
+      A model that has learned less: are its features still words that can replace each other?
+        deno task lesson 15 --steps 50
+      Discuss: which control would show that the features of the language model are no accident?
+    `);
+
+    page.section("What you know now");
+    page.say(`
+      Models hold more features than dimensions, as directions that share the space; sparse
+      autoencoders look for such directions, and a control tells whether they found any. Further
+      reading: Elhage and others, "Toy Models of Superposition" (2022); Bricken and others, "Towards
+      Monosemanticity" (2023); Cunningham and others, arXiv 2309.08600.
+    `);
   },
 );
 
@@ -227,7 +245,7 @@ function sample(random: Random, chance: number, count: number): number[][] {
 
 /** Trains the toy; returns the direction of each feature, [5][2]. */
 async function toy(squeeze: typeof squeezed, chance: number, steps: number): Promise<number[][]> {
-  const random = new Random(3);
+  const random = new Random(0);
   const weight = tensor(random.normals(2 * FEATURES, 0.5), { shape: [FEATURES, 2] });
   const bias = tensor(new Float32Array(FEATURES));
   const importance = tensor(Float32Array.from({ length: FEATURES }, (_, i) => 0.9 ** i));
