@@ -27,6 +27,8 @@ import { GPT } from "../lib/nn/gpt.ts";
 import { Random } from "../lib/random.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
+import { repeated } from "../scripts/studies/repeated_rows.ts";
+import { train, wideWeights } from "../scripts/studies/training.ts";
 import gpt2 from "./golden/lens/gpt2.json" with { type: "json" };
 import llama from "./golden/lens/llama.json" with { type: "json" };
 import probe from "./golden/lens/probe.json" with { type: "json" };
@@ -262,3 +264,44 @@ forEachDevice(
   false,
   ["cpu-2"],
 );
+
+forEachDevice(
+  "attribution patching estimates patching in a model with induction heads",
+  async () => {
+    const sizes = { tokens: 64, time: 32, batchSize: 32 };
+    const blocks = { layers: 2, heads: 2, width: 64, feedForward: false, bias: false };
+    const model = new GPT({ vocabSize: 64, contextLength: 32, tiedHead: false, ...blocks }, {
+      random: new Random(0),
+      initial: wideWeights(2),
+    });
+    const [rows, texts] = [new Random(0, 1), new Random(9)];
+    const next = () => repeated(rows, sizes);
+    await train(model, { batchSize: 32, contextLength: 32, next, steps: 300, learningRate: 3e-3 });
+    const { induction } = await headScores(model);
+    assert(Math.max(...induction[1]) > 0.6, `${induction}`);
+    const [exact, estimated]: number[][] = [[], []];
+    for (let i = 0; i < 4; i++) {
+      const part = Array.from({ length: 10 }, () => texts.integer(64));
+      const clean = Array.from({ length: 24 }, (_, t) => part[t % 10]);
+      const wrong = (part[4] + 1 + texts.integer(62)) % 64;
+      const corrupted = clean.with(4, wrong); // what followed the last token before
+      const study = { clean, corrupted, metric: logitDifference({ correct: part[4], wrong }) };
+      const options = { point: "attn.hook_z", by: ["head", "place"] } as const;
+      exact.push(...(await patchingScores(model, study, options)).values);
+      estimated.push(...(await attributionPatching(model, study, options)).values);
+    }
+    const r = correlation(exact, estimated);
+    assert(r > 0.95, `${r}`);
+  },
+  false,
+  ["cpu-2"],
+);
+
+function correlation(a: readonly number[], b: readonly number[]): number {
+  const centered = (x: readonly number[]) => {
+    const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
+    return x.map((value) => value - mean);
+  };
+  const [u, v] = [centered(a), centered(b)];
+  return u.reduce((sum, x, i) => sum + x * v[i], 0) / (Math.hypot(...u) * Math.hypot(...v));
+}

@@ -26,8 +26,9 @@ import { runWithCache } from "./run_with_cache.ts";
  * The scores of `patchingScores`, to first order: Σ (clean − corrupted) · ∂metric/∂x over the
  * elements x of each group, at the corrupted pass.
  *
- * It takes the time of a few passes instead of one for each group; where the model is far from
- * linear (first layers, attention patterns) it can be wrong. Source: Nanda 2023; Syed et al., arXiv
+ * It takes the time of a few passes instead of one for each group. In a model with induction heads
+ * it correlated by 0.97 with patching of heads and places, but by 0.27 with that of the whole
+ * residual stream, which moves the model too far for a derivative. Source: Nanda 2023; Syed et al., arXiv
  * 2310.10348.
  *
  * ```ts
