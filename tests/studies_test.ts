@@ -26,7 +26,7 @@ const STUDIES: Record<string, { study: Study; mayMiss?: RegExp }> = {
 
 for (const [name, { study, mayMiss }] of Object.entries(STUDIES)) {
   Deno.test(`study ${name}: its facts are found, and its control fails`, async () => {
-    useDevice(await sharedDevice("cpu-2"));
+    useDevice(await sharedDevice("cpu-1"));
     const options = { seeds: 1, quick: true, model: undefined, report: () => {} };
     const { facts, figures } = await study.run(options);
     const controls = facts.filter(({ control }) => control);

@@ -18,8 +18,8 @@ import {
   notWritten,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
 import {
-  attentionFigure,
   attentionGridFigure,
+  scoresFigure,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
 import {
   AdamW,
@@ -242,9 +242,10 @@ export const lesson = new Lesson(
     `);
     await page.save(
       "patching",
-      attentionFigure(rows.map((row) => row.map((x) => Math.round(100 * x) / 100)), {
-        queries: ["before layer 1", "before layer 2", "after layer 2"],
-        keys: places.map(String),
+      scoresFigure(rows, {
+        rows: ["before 1", "before 2", "after 2"],
+        columns: places.map(String),
+        columnTitle: "place",
         title: "Share of the answer that comes back",
       }),
     );

@@ -7,7 +7,7 @@
  * @module
  */
 import { type GPT, loadPretrained, withHooks } from "../../mod.ts";
-import { attentionFigure, attentionGridFigure } from "../../lib/plot/mod.ts";
+import { attentionGridFigure, scoresFigure } from "../../lib/plot/mod.ts";
 import { type Findings, mean, type Study } from "./study.ts";
 import { idsOf, largest, type Rows } from "./training.ts";
 
@@ -156,8 +156,10 @@ async function figures(model: GPT, { inputs }: Rows, effects: number[][]) {
   const { layers, heads } = model.config;
   const row = inputs.slice(TIME * 140, TIME * 141);
   const weights = await model.attentionWeights(idsOf(row, TIME)).data();
-  const queries = effects.map((_, layer) => `before layer ${layer + 1}`);
-  const keys = Array.from({ length: TIME }, (_, t) => t < DIGITS ? `in ${t + 1}` : `out ${t - 5}`);
+  const columns = Array.from(
+    { length: TIME },
+    (_, t) => t < DIGITS ? `in ${t + 1}` : `out ${t - 5}`,
+  );
   return {
     attention: attentionGridFigure(weights, {
       layers,
@@ -165,9 +167,11 @@ async function figures(model: GPT, { inputs }: Rows, effects: number[][]) {
       queries: TIME,
       title: `Attention while ${row.slice(0, DIGITS).join(" ")} is sorted`,
     }),
-    patching: attentionFigure(effects, {
-      queries,
-      keys,
+    patching: scoresFigure(effects, {
+      rows: effects.map((_, layer) => String(layer + 1)),
+      columns,
+      rowTitle: "before layer",
+      columnTitle: "place",
       title: "Share of answers lost if a place is that of another input",
     }),
   };
