@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { text, toggle } from "../lib/cli/flags.ts";
+import { integer, text, toggle } from "../lib/cli/flags.ts";
 import { fromModelPlace } from "../lib/cli/model_place.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError, userInput } from "../lib/cli/run.ts";
 import { writeText } from "../lib/cli/write_text.ts";
 import { type GPT, loadPretrained, openDevice, type Tokenizer } from "../mod.ts";
+import { featuresSection } from "./inspect/features.ts";
 import { page } from "./inspect/page.ts";
 import { sections } from "./inspect/sections.ts";
 
@@ -28,6 +29,11 @@ const command = {
   flags: {
     text: text(undefined, "text for the model to read (needed)"),
     out: text("inspect.html", "file to write", { placeholder: "FILE.html" }),
+    featuresFrom: text(undefined, "text file for which sparse features are learned and shown", {
+      placeholder: "FILE",
+      shownDefault: "none",
+    }),
+    features: integer(8, "number of features to show", { min: 1 }),
     force: toggle(false, "replace the file if it is there"),
   },
   examples: [
@@ -40,7 +46,7 @@ const command = {
 };
 
 await runScript(command, async ({ flags, positionals: [place] }) => {
-  const { text, out, force } = flags;
+  const { text, out, force, featuresFrom, features } = flags;
   if (text === undefined) throw new UserError('--text: give the text to read: --text "To be"');
   if (!/\.html?$/.test(out)) {
     throw new UserError(`--out ${out}: the report is a page; give a name that ends in .html`);
@@ -55,6 +61,9 @@ await runScript(command, async ({ flags, positionals: [place] }) => {
   );
   const ids = await read(model, tokenizer, text);
   const { layers, heads, width } = model.config;
+  const learned = featuresFrom === undefined
+    ? []
+    : [await userInput(() => featuresSection({ model, tokenizer }, featuresFrom, features))];
   const html = await page({
     title: `Inside ${place}`,
     facts: [
@@ -63,7 +72,7 @@ await runScript(command, async ({ flags, positionals: [place] }) => {
       ["model", `${layers} layers of ${heads} heads, width ${width}`],
       ["parameters", model.parameterCount.toLocaleString("en")],
     ],
-    sections: await sections({ model, tokenizer, ids }),
+    sections: [...await sections({ model, tokenizer, ids }), ...learned],
   });
   await writeText(out, html);
   print(`wrote ${out}`);

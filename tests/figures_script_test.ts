@@ -46,17 +46,23 @@ Deno.test("figures draws the attention, the vectors and the next tokens of a run
 Deno.test("inspect writes one page, which asks no server", async () => {
   await using folder = await scratchFolder();
   const model = new URL("../data/models/shakespeare", import.meta.url).pathname;
-  const written = await run("inspect", [model, "--text", "Romeo & Romeo"], folder.path);
+  await Deno.writeTextFile(`${folder.path}/lines.txt`, "To be, or not to be\n".repeat(20));
+  const features = line("--features-from lines.txt --features 2");
+  const args = [model, "--text", "Romeo & Romeo", ...features];
+  const written = await run("inspect", args, folder.path);
   assert.equal(written.code, 0, written.err);
   assert.equal(written.out, "wrote inspect.html\n");
   const page = await Deno.readTextFile(`${folder.path}/inspect.html`);
-  for (const text of ["logit lens", "layer 4 head 4", "Induction", "Romeo &#38; Romeo"]) {
+  for (
+    const text of ["logit lens", "layer 4 head 4", "Induction", "Feature ", "Romeo &#38; Romeo"]
+  ) {
     assert.ok(page.includes(text), text);
   }
   assert.doesNotMatch(page, /(src|href)="(?!data:)|url\(|<script/);
   const refused: [string[], RegExp][] = [
     [[model, "--text", "Romeo"], /inspect\.html is there already/],
     [[model, "--out", "a.html"], /--text: give the text/],
+    [[model, "--text", "a", "--out", "a.html", ...line("--features-from no.txt")], /no\.txt/],
     [[model, "--text", "Romeo", "--out", "a.svg"], /ends in \.html/],
     [[model, "--text", "<", "--out", "a.html"], /</], // not in its vocabulary
   ];
