@@ -79,8 +79,8 @@ export interface Plan extends RunChoices {
   readonly step: number;
   /** Sequences drawn from the corpus before. */
   readonly sequencesSeen: number;
-  /** Sequences of an update before, by all processes; absent in a new run. */
-  readonly sequencesOfUpdate?: number;
+  /** Processes before, and the sequences of an update of them all; absent in a new run. */
+  readonly before?: { readonly processes: number; readonly sequences: number };
   /** SHA-256 of the text that a resumed run was trained on. */
   readonly corpusHash?: string;
   /** Notes for the user about the plan, one line each. */

@@ -51,7 +51,7 @@ export function resumedPlan(folder: string, flags: TrainFlags, given: Given, run
     );
   }
   const changes = changesOf(run, { settings, reports, patience });
-  const sequencesOfUpdate = run.settings.accumulate * run.settings.batch * (run.processes ?? 1);
+  const { processes = 1, settings: { accumulate, batch } } = run;
   const history = [...run.history ?? []];
   if (Object.keys(changes).length > 0) history.push({ step, changes });
   return {
@@ -72,7 +72,7 @@ export function resumedPlan(folder: string, flags: TrainFlags, given: Given, run
     force: false,
     step,
     sequencesSeen: run.sequencesSeen ?? step * run.settings.accumulate * run.settings.batch,
-    sequencesOfUpdate,
+    before: { processes, sequences: processes * accumulate * batch },
     corpusHash: run.corpusHash,
     notes: [
       ...Object.entries(changes).map(changeNote),

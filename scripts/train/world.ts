@@ -108,16 +108,18 @@ function worldLines(
   return [line, "note     each process has one core; if there are more, mpirun --bind-to none"];
 }
 
-/** Says so if a resumed run's updates have more or fewer sequences than before. */
+/** Says so if other processes than before change the number of sequences of an update. */
 export function updateNotes({ plan, trainer }: Pick<Parts, "plan" | "trainer">): string[] {
-  const { settings: { accumulate, batch }, sequencesOfUpdate: before } = plan;
+  const { settings: { accumulate, batch }, before } = plan;
   const size = trainer.world?.size ?? 1;
   const now = size * accumulate * batch;
-  if (before === undefined || now === before) return [];
+  if (!before || before.processes === size || before.sequences === now) return [];
   const processes = size === 1 ? "1 process" : `${size} processes`;
   const factors = `${processes}, --batch ${batch}, ` +
     `--accumulate ${accumulate}`;
-  return [`note     an update has ${now} sequences from here on (${factors}); it had ${before}`];
+  return [
+    `note     an update has ${now} sequences from here on (${factors}); it had ${before.sequences}`,
+  ];
 }
 
 /** What process 0 tells the others, besides the tokens. */
