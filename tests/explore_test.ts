@@ -3,8 +3,8 @@
  * probabilities those of the library; and served, with threads.
  */
 import assert from "node:assert/strict";
+import { TERMS } from "../lib/cli/live/page/help.js";
 import { candidates } from "../scripts/explore/page/sampling.ts";
-import { TERMS } from "../scripts/explore/page/help.ts";
 import {
   CharacterTokenizer,
   generate,

@@ -64,12 +64,49 @@ browserTest(
     for (const page of [desk, other]) {
       await page.until(`document.getElementById("status").textContent === "stopped"`);
       const after = await page.evaluate(`document.getElementById("after").innerText`);
-      assert.equal(after, "To look inside: deno task explore run");
+      assert.equal(after, "To look inside: deno task explore run Copy");
     }
     await choosesByKeyboard(other); // the page needs nobody any more
     for (const page of pages) assert.deepEqual(page.messages, []);
   },
 );
+
+browserTest(
+  "the live page: plays with the last checkpoint, follows the run there, and outlives it",
+  async (browser) => {
+    await using live = await liveRun(LONG.with(LONG.indexOf("--checkpoint-every") + 1, "20"));
+    const page = await browser.open(live.url);
+    await page.until(`!document.getElementById("play").hidden`);
+    const address = await page.evaluate(`document.querySelector("#play a").href`);
+    assert.equal(address, `${live.url}play`);
+    await until200(address);
+    const play = await browser.open(address, { width: 375, height: 800, dark: true });
+    const text = (id: string) => `document.getElementById("${id}").textContent`;
+    await play.until(`${text("status")} === "ready"`);
+    assert.match(await play.evaluate(text("name")), /^run, as of step \d+$/);
+    await play.until(`/^training: step [\\d,]+, mean loss \\d.*, batch loss \\d/.test(
+      ${text("run-state")})`);
+    await play.until(`${text("run-sample")}.length > 20`);
+    await play.until(`/mean \\d.*validation \\d/.test(${text("run-chart")})`);
+    live.child.kill("SIGINT");
+    await live.finished;
+    await play.until(`${text("run-state")}.startsWith("stopped: step ")`);
+    await play.evaluate(`document.getElementById("write").click()`);
+    await play.until(`${text("written")} === "48 tokens written"`);
+    const own = play.messages.filter((message) => !message.startsWith("No available adapters."));
+    assert.deepEqual([...page.messages, ...own], []);
+  },
+);
+
+/** Waits until the run has saved a checkpoint. */
+async function until200(address: string): Promise<void> {
+  while (true) {
+    const response = await fetch(address);
+    const text = await response.text();
+    if (response.ok) return;
+    assert.match(text, /load this page again/);
+  }
+}
 
 /** Nothing is wider than the screen, and screen readers get a description of each chart. */
 async function fitsAndIsNamed(page: Page): Promise<void> {
@@ -140,7 +177,9 @@ browserTest(
     await page.until(`!document.getElementById("reason").hidden`);
     assert.equal(await page.evaluate(`document.getElementById("folder").textContent`), hostile);
     assert.equal(
-      await page.evaluate(`document.querySelectorAll("img, b:not(.reading b)").length`),
+      await page.evaluate(
+        `document.querySelectorAll("img, b:not(.reading b, .explanation b)").length`,
+      ),
       0,
     );
     assert.deepEqual(page.messages, []);

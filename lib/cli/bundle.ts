@@ -41,6 +41,7 @@ async function bundle(
   entry: URL,
   { minify = true, format = "esm" }: BundleOptions,
 ): Promise<string> {
+  if ("bundle" in Deno) return await bundleHere(entry, { minify, format });
   const args = ["bundle", "--quiet", "--platform", "browser", "--format", format];
   if (minify) args.push("--minify");
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -50,9 +51,27 @@ async function bundle(
   }).output();
   const text = new TextDecoder();
   if (success) return text.decode(stdout);
-  throw new UserError(
-    `deno bundle failed (it needs the network once, for esbuild from npm): ${
-      text.decode(stderr).trim().split("\n").slice(-5).join(" ")
-    }`,
+  throw failure(text.decode(stderr).trim().split("\n").slice(-5).join(" "));
+}
+
+/** Bundles without another process, where deno.json or `--unstable-bundle` allows it. */
+async function bundleHere(
+  entry: URL,
+  { minify, format }: Required<BundleOptions>,
+): Promise<string> {
+  const options = { platform: "browser", format, minify, write: false } as const;
+  const { success, outputFiles, errors } = await Deno.bundle({
+    entrypoints: [entry.href],
+    ...options,
+  }).catch((error) => {
+    throw failure(error.message);
+  });
+  if (success && outputFiles) return outputFiles[0].text();
+  throw failure(errors.map(({ text }) => text).join(" "));
+}
+
+function failure(reason: string): UserError {
+  return new UserError(
+    `deno bundle failed (it needs the network once, for esbuild from npm): ${reason}`,
   );
 }

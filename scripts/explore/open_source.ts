@@ -17,7 +17,7 @@ const FILES = [
   "tokenizer.json",
   "tokenizer_config.json",
 ];
-/** Maximum size of the weights in the page, in bytes: a browser reads it as one text. */
+/** Maximum size of the weights in a page, in bytes: a browser reads it as one text. */
 const MAX_WEIGHTS = 200_000_000;
 
 /**
@@ -25,7 +25,10 @@ const MAX_WEIGHTS = 200_000_000;
  *
  * @throws {UserError} if a folder holds no model, or one too large
  */
-export async function openSource(place: string | undefined): Promise<Source> {
+export async function openSource(
+  place: string | undefined,
+  maxWeights = MAX_WEIGHTS,
+): Promise<Source> {
   if (place === undefined) return { name: "a model without training yet" };
   const isFolder = await Deno.stat(place).then(({ isDirectory }) => isDirectory, () => false);
   if (!isFolder && !/^\.{0,2}[/\\]|^\.{1,2}$/.test(place)) return { name: place, place };
@@ -36,7 +39,7 @@ export async function openSource(place: string | undefined): Promise<Source> {
   for (const name of FILES) {
     // A checkpoint that is complete, but not in its place yet, counts.
     const bytes = await read(`${folder}/.checkpoint/${name}`) ?? await read(`${folder}/${name}`);
-    if (name === "model.safetensors" && (bytes?.length ?? 0) > MAX_WEIGHTS) {
+    if (name === "model.safetensors" && (bytes?.length ?? 0) > maxWeights) {
       throw new UserError(`${folder}: its weights are ${bytes!.length} bytes, too many for a page`);
     }
     if (bytes) files[name] = bytes.toBase64();

@@ -29,6 +29,12 @@ const SAMPLE_TOKENS = 160;
  */
 const PACE = { milliseconds: 2000, times: 100 };
 
+/**
+ * Makes the page to play with the run. Where Deno cannot bundle in its own process, which takes
+ * `--unstable-bundle` or deno.json, there is none: training may not start other processes.
+ */
+const PLAYER = "bundle" in Deno ? import.meta.resolve("../explore/play_page.ts") : undefined;
+
 /** What is trained, and on what. */
 export interface LiveSource {
   /** Folder and settings. */
@@ -57,7 +63,7 @@ export async function openLiveRun(
   given: ReadonlySet<string>,
 ): Promise<LiveRun | undefined> {
   if (!flags.live && !given.has("livePort")) return undefined;
-  return new LiveRun(await LiveChart.open(flags.livePort));
+  return new LiveRun(await LiveChart.open(flags.livePort, PLAYER));
 }
 
 /**
@@ -87,7 +93,7 @@ export class LiveRun implements AsyncDisposable {
     const text = data.validation.length >= 2 ? data.validation : data.train;
     this.#passage = text.slice(0, Math.min(SHOWN_TOKENS, contextLength));
     const tokens = Array.from(this.#passage, (id) => data.tokenizer.decode([id]));
-    const shape = { layers, heads, tokens };
+    const shape = { layers, heads, tokens, plays: PLAYER !== undefined };
     this.chart.send({ kind: "run", run: { folder, lines, steps, firstStep: step, ...shape } });
     for (const line of past) this.#sendFigures(line);
   }

@@ -30,7 +30,6 @@ export function command(
       "--allow-write",
       "--allow-net=127.0.0.1",
       ...script === "train" || script === "sample" ? ["--allow-env=HF_TOKEN,HF_ENDPOINT"] : [],
-      ...script === "bundle" || script === "explore" ? ["--allow-run"] : [],
       "--no-lock",
       `${ROOT}scripts/${script}.ts`,
       ...args,

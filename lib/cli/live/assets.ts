@@ -6,6 +6,7 @@
 import attention from "./page/attention.js" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
 import format from "./page/format.js" with { type: "text" };
+import help from "./page/help.js" with { type: "text" };
 import html from "./page/page.html" with { type: "text" };
 import script from "./page/page.js" with { type: "text" };
 import style from "./page/page.css" with { type: "text" };
@@ -29,5 +30,6 @@ export const ASSETS: ReadonlyMap<string, Asset> = new Map([
   ["/attention.js", scriptOf(attention)],
   ["/chart.js", scriptOf(chart)],
   ["/format.js", scriptOf(format)],
+  ["/help.js", scriptOf(help)],
   ["/svg.js", scriptOf(svg)],
 ]);

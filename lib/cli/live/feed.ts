@@ -9,7 +9,7 @@
  * @module
  */
 import { History } from "./history.ts";
-import type { LiveUpdate, TrainingPoint, ValidationPoint } from "./messages.ts";
+import type { LiveUpdate, RunFacts, TrainingPoint, ValidationPoint } from "./messages.ts";
 
 /** Milliseconds without news after which a comment is sent, to detect dead connections. */
 const HEARTBEAT = 15_000;
@@ -36,6 +36,7 @@ export class Feed {
   #news = Promise.withResolvers<void>();
   #end: string | undefined;
   #viewers = 0;
+  #run: RunFacts | undefined;
 
   /** `onViewers` receives the number of viewers whenever it changes. */
   constructor(readonly onViewers: (viewers: number) => void = () => {}) {}
@@ -43,6 +44,11 @@ export class Feed {
   /** Viewers whose streams are open. */
   get viewers(): number {
     return this.#viewers;
+  }
+
+  /** The run, once it is known. */
+  get run(): RunFacts | undefined {
+    return this.#run;
   }
 
   /** Adds updates, and wakes the viewers once. */
@@ -86,6 +92,7 @@ export class Feed {
     } else if (update.kind === "end") {
       this.#end = eventOf(update);
     } else {
+      if (update.kind === "run") this.#run = update.run;
       this.#latest.set(update.kind, { version: ++this.#version, event: eventOf(update) });
     }
   }

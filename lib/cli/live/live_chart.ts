@@ -44,14 +44,15 @@ export class LiveChart {
   }
 
   /**
-   * Starts to serve on a port of 127.0.0.1; 0 takes any free one.
+   * Starts to serve on a port of 127.0.0.1; 0 takes any free one; `player` is the address of a
+   * module whose `playPage(folder)` makes a page to play with the run, loaded when it is asked for.
    *
    * @throws {UserError} if the port cannot be opened
    */
-  static async open(port: number): Promise<LiveChart> {
+  static async open(port: number, player?: string): Promise<LiveChart> {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const viewers = new Int32Array(new SharedArrayBuffer(4));
-    const start: Start = { port, viewers };
+    const start: Start = { port, viewers, player };
     const answered = nextAnswer(worker);
     worker.postMessage(start);
     const answer = await answered;

@@ -18,6 +18,8 @@ export interface RunFacts {
   readonly layers: number;
   /** H, the number of attention heads per block. */
   readonly heads: number;
+  /** Whether the server has a page to play with the run's last checkpoint. Default false. */
+  readonly plays?: boolean;
   /** The T tokens for which attention is shown. */
   readonly tokens: readonly string[];
 }
@@ -63,6 +65,8 @@ export interface Start {
   readonly port: number;
   /** i32 [1], shared: how many pages are open. */
   readonly viewers: Int32Array<SharedArrayBuffer>;
+  /** Address of a module whose `playPage(folder)` makes the page to play with a run. */
+  readonly player?: string;
 }
 
 /** The server's answers: it listens, it cannot listen, it has closed. */

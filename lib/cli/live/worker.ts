@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { UserError } from "../../errors.ts";
 import { answer } from "./answer.ts";
 import { Feed } from "./feed.ts";
 import type { Answer, LiveUpdate, Start } from "./messages.ts";
@@ -17,13 +18,14 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 
-scope.onmessage = ({ data: { port, viewers } }) => {
+scope.onmessage = ({ data: { port, viewers, player } }) => {
   const feed = new Feed((count) => Atomics.store(viewers, 0, count));
+  const play = player === undefined ? undefined : playing(player, feed);
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve(
       { hostname: "127.0.0.1", port, onListen: () => {} },
-      (request) => answer(request, feed),
+      (request) => answer(request, feed, play),
     );
   } catch (error) {
     const { name, message } = error as Error;
@@ -36,3 +38,14 @@ scope.onmessage = ({ data: { port, viewers } }) => {
   };
   scope.postMessage({ kind: "listening", port: server.addr.port });
 };
+
+/** Makes the page to play with; requests that come meanwhile share it. */
+function playing(player: string, feed: Feed): () => Promise<string> {
+  let page: Promise<string> | undefined;
+  const make = async () => {
+    const { playPage } = await import(player);
+    if (!feed.run) throw new UserError("training has not begun yet; load this page again");
+    return await playPage(feed.run.folder);
+  };
+  return () => page ??= make().finally(() => page = undefined);
+}

@@ -5,9 +5,9 @@
  */
 import { AttentionMap } from "../../../lib/cli/live/page/attention.js";
 import { count, token as visible } from "../../../lib/cli/live/page/format.js";
+import { explainTerms } from "../../../lib/cli/live/page/help.js";
 import { html } from "../../../lib/cli/live/page/svg.js";
 import { Engine } from "./engine_client.ts";
-import { explainTerms } from "./help.ts";
 import type { EngineEvent, Facts, Head, Inside, Source, Writing } from "./protocol.ts";
 import { candidates } from "./sampling.ts";
 import { field, part, showValues } from "./parts.ts";
@@ -270,5 +270,5 @@ function firstPrompt(vocabulary: readonly string[]): string {
 
 explainTerms(document);
 listen();
-showRun(source.metrics);
+showRun(source);
 attempt(open)();

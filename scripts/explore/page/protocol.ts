@@ -14,6 +14,8 @@ export interface Source {
   readonly place?: string;
   /** The run's `metrics.jsonl`. */
   readonly metrics?: string;
+  /** Address of the events of a run that is still training. */
+  readonly events?: string;
 }
 
 /** Facts of the engine's model. */

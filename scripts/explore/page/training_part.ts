@@ -7,7 +7,7 @@ import { LineChart } from "../../../lib/cli/live/page/chart.js";
 import { count, loss } from "../../../lib/cli/live/page/format.js";
 import type { Engine } from "./engine_client.ts";
 import { field, learningRate, part } from "./parts.ts";
-import type { EngineEvent, Facts } from "./protocol.ts";
+import type { EngineEvent, Facts, Source } from "./protocol.ts";
 
 /** The text to learn from, until another is pasted. */
 const FIRST_TEXT = "The quick brown fox jumps over the lazy dog.\n".repeat(40);
@@ -48,9 +48,7 @@ export class TrainingPart {
     this.#chart.add(0, [[step, batchLoss]]);
     this.#chart.add(1, [[step, meanLoss]]);
     const speed = `${count(tokensPerSecond)} tokens/s`;
-    part("trained").textContent = `step ${count(step)}, mean loss ${loss(meanLoss)}, batch loss ${
-      loss(batchLoss)
-    }, ${speed}`;
+    part("trained").textContent = `${named(step, meanLoss, batchLoss)}, ${speed}`;
   }
 
   async #train(): Promise<void> {
@@ -86,9 +84,9 @@ export class TrainingPart {
   }
 }
 
-/** Draws the losses of a run's `metrics.jsonl`, if there is one. */
-export function showRun(metrics: string | undefined): void {
-  if (metrics === undefined) return;
+/** Draws the losses of a run: of its `metrics.jsonl`, or as they come while it trains. */
+export function showRun({ metrics, events }: Source): void {
+  if (metrics === undefined && events === undefined) return;
   part("run").hidden = false;
   const validation = { name: "validation", className: "second", dotted: true };
   const chart = new LineChart(part("run-chart"), {
@@ -96,9 +94,38 @@ export function showRun(metrics: string | undefined): void {
     title: "Loss of the run",
     curves: [MEAN, validation],
   });
-  for (const line of metrics.split("\n").filter((line) => line !== "")) {
+  if (events !== undefined) return follow(events, chart);
+  for (const line of metrics!.split("\n").filter((line) => line !== "")) {
     const { step, loss, meanLoss = loss, validationLoss } = JSON.parse(line);
     if (validationLoss !== undefined) chart.add(1, [[step, validationLoss]]);
     else if (meanLoss !== undefined) chart.add(0, [[step, meanLoss]]);
   }
+}
+
+/** Follows a run that trains: the stream starts with what was before, also when it starts anew. */
+function follow(address: string, chart: LineChart): void {
+  const stream = new EventSource(address);
+  const on = (name: string, show: (data: never) => void) =>
+    stream.addEventListener(name, ({ data }) => show(JSON.parse(data) as never));
+  const state = part("run-state");
+  on("run", () => chart.clear());
+  on("training", (points: [number, number, number, number, number?][]) => {
+    chart.add(0, points.map(([step, mean]) => [step, mean]));
+    const [step, mean, , , batch = mean] = points.at(-1)!;
+    state.textContent = `training: ${named(step, mean, batch)}`;
+  });
+  on("validation", (points: [number, number][]) => chart.add(1, points));
+  on("sample", ({ step, text }: { step: number; text: string }) => {
+    part("run-written").hidden = false;
+    part("run-sample-step").textContent = `after step ${count(step)}`;
+    part("run-sample").textContent = text;
+  });
+  on("end", ({ ending }: { ending: string }) => {
+    stream.close();
+    state.textContent = state.textContent!.replace("training", ending);
+  });
+}
+
+function named(step: number, mean: number, batch: number): string {
+  return `step ${count(step)}, mean loss ${loss(mean)}, batch loss ${loss(batch)}`;
 }

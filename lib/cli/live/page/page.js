@@ -6,6 +6,7 @@
 import { AttentionMap } from "./attention.js";
 import { LineChart } from "./chart.js";
 import { count, duration, loss, rate } from "./format.js";
+import { explainTerms } from "./help.js";
 import { html } from "./svg.js";
 
 const part = (id) => document.getElementById(id);
@@ -57,6 +58,8 @@ const HANDLERS = {
     show("folder", facts.folder);
     part("facts").replaceChildren(...facts.lines.flatMap((line) => [html("span", {}, line), " "]));
     part("progress").setAttribute("aria-valuemax", facts.steps);
+    part("play").querySelector("a").href = "/play";
+    part("play").hidden = !facts.plays;
     setStatus("training", "training");
     showProgress(facts.firstStep);
   },
@@ -93,6 +96,7 @@ const HANDLERS = {
     setStatus(ending, ending);
     if (reason) show("reason", reason);
     part("reason").hidden = !reason;
+    part("play").hidden = true; // its server has ended, too
     show("place", run?.folder ?? "");
     part("after").hidden = !(run?.layers > 0) || ending === "failed"; // a page shows texts only
     document.title = `${ending} · ${document.title}`;
@@ -117,6 +121,11 @@ function setStatus(state, text) {
   show("status", text);
 }
 
+explainTerms(document);
+part("copy").addEventListener("click", async () => {
+  await navigator.clipboard.writeText(part("after").querySelector("code").textContent);
+  show("copy", "Copied");
+});
 const events = new EventSource("/events");
 for (const [name, handle] of Object.entries(HANDLERS)) {
   events.addEventListener(name, ({ data }) => handle(JSON.parse(data)));

@@ -1,13 +1,12 @@
-/// <reference lib="dom" />
 /**
- * The terms of the page, each explained in a popover beside it.
+ * The terms of the pages, each explained in a popover beside it.
  *
  * @module
  */
-import { html } from "../../../lib/cli/live/page/svg.js";
+import { html } from "./svg.js";
 
 /** The explanation of each term. */
-export const TERMS: Readonly<Record<string, string>> = {
+export const TERMS = {
   token:
     "A piece of text that the model reads and writes at once: a character, a word or a part of one. Each has a number, its id.",
   temperature:
@@ -42,9 +41,9 @@ export const TERMS: Readonly<Record<string, string>> = {
 };
 
 /** Turns each `<button class="help" data-term>` into one that opens its explanation. */
-export function explainTerms(root: ParentNode): void {
-  root.querySelectorAll<HTMLButtonElement>("button.help").forEach((button, index) => {
-    const term = button.dataset.term!;
+export function explainTerms(root) {
+  root.querySelectorAll("button.help").forEach((button, index) => {
+    const term = button.dataset.term;
     const id = `help-${index}`;
     const text = html("p", { id, popover: "auto", class: "explanation" });
     text.append(html("b", {}, term), ` ${TERMS[term]}`);
