@@ -67,6 +67,9 @@ browserTest(
       assert.equal(after, "To look inside: deno task explore run Copy");
     }
     await choosesByKeyboard(other); // the page needs nobody any more
+    await desk.evaluate(`document.getElementById("copy").click()`); // no gesture: it may not copy
+    await desk.until(`document.getElementById("copy").textContent === "Selected"`);
+    assert.equal(await desk.evaluate(`String(getSelection())`), "deno task explore run");
     for (const page of pages) assert.deepEqual(page.messages, []);
   },
 );

@@ -45,6 +45,8 @@ export interface LiveSource {
   readonly model: GPT;
   /** What a resumed run has measured before. */
   readonly past: readonly Metrics[];
+  /** Whether the run is an adapter on another model. */
+  readonly isAdapter: boolean;
   /** Lines that describe the run. */
   readonly lines: readonly string[];
   /** Generates a text of `tokens` tokens, and calls `sampled`. */
@@ -87,13 +89,15 @@ export class LiveRun implements AsyncDisposable {
 
   /** Sends what is trained, and what was measured before. */
   begin(source: LiveSource): void {
-    const { plan: { folder, step, settings: { steps } }, data, model, past, lines } = source;
+    const { plan: { folder, step, settings: { steps } }, data, model, past, isAdapter, lines } =
+      source;
     const { layers, heads, contextLength } = model.config;
     this.#source = source;
     const text = data.validation.length >= 2 ? data.validation : data.train;
     this.#passage = text.slice(0, Math.min(SHOWN_TOKENS, contextLength));
     const tokens = Array.from(this.#passage, (id) => data.tokenizer.decode([id]));
-    const shape = { layers, heads, tokens, plays: PLAYER !== undefined };
+    const plays = PLAYER !== undefined && !isAdapter;
+    const shape = { layers, heads, tokens, isAdapter, plays };
     this.chart.send({ kind: "run", run: { folder, lines, steps, firstStep: step, ...shape } });
     for (const line of past) this.#sendFigures(line);
   }

@@ -202,7 +202,7 @@ export class Run {
   }
 
   #describe(): void {
-    const { plan, data, device, trainer: { model }, live } = this.#parts;
+    const { plan, data, device, trainer: { model }, ends, live } = this.#parts;
     const { layers, heads, width, context } = plan.settings;
     const corpus = `${data.source}: ${formatCount(data.train.length)} tokens to train on, ` +
       `${formatCount(data.validation.length)} held out`;
@@ -214,6 +214,7 @@ export class Run {
       data,
       model,
       past: this.#metrics.lines,
+      isAdapter: ends.adapter !== undefined,
       lines: [device.description, corpus, shape],
       sample: (tokens) => this.sample(tokens),
       note: (line) => this.#progress.note(line),

@@ -18,6 +18,8 @@ export interface RunFacts {
   readonly layers: number;
   /** H, the number of attention heads per block. */
   readonly heads: number;
+  /** Whether the run is an adapter on another model, which no page opens. Default false. */
+  readonly isAdapter?: boolean;
   /** Whether the server has a page to play with the run's last checkpoint. Default false. */
   readonly plays?: boolean;
   /** The T tokens for which attention is shown. */

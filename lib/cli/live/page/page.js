@@ -98,7 +98,8 @@ const HANDLERS = {
     part("reason").hidden = !reason;
     part("play").hidden = true; // its server has ended, too
     show("place", run?.folder ?? "");
-    part("after").hidden = !(run?.layers > 0) || ending === "failed"; // a page shows texts only
+    // A page opens models that write texts.
+    part("after").hidden = !(run?.layers > 0) || run.isAdapter || ending === "failed";
     document.title = `${ending} · ${document.title}`;
   },
 };
@@ -123,8 +124,14 @@ function setStatus(state, text) {
 
 explainTerms(document);
 part("copy").addEventListener("click", async () => {
-  await navigator.clipboard.writeText(part("after").querySelector("code").textContent);
-  show("copy", "Copied");
+  const command = part("after").querySelector("code");
+  try {
+    await navigator.clipboard.writeText(command.textContent);
+    show("copy", "Copied");
+  } catch { // the browser does not allow it, or, away from this machine, has no clipboard
+    getSelection().selectAllChildren(command);
+    show("copy", "Selected");
+  }
 });
 const events = new EventSource("/events");
 for (const [name, handle] of Object.entries(HANDLERS)) {
