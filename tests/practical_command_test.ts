@@ -4,7 +4,7 @@ import { line, run, scratchFolder } from "./support/command.ts";
 
 const SMALL = line("--device cpu --context 8 --batch 4 --width 16 --heads 2 --dataset text.txt");
 
-Deno.test("the preset practical: words alone, its own model, the whole held-out part, its curve over the practical's", async () => {
+Deno.test("the preset practical: words alone, its own model, the whole held-out part, its own curve", async () => {
   await using folder = await scratchFolder();
   const args = ["--preset", "practical", ...SMALL, ...line("--steps 34 --out run")];
   const { code, out, err } = await run("train", args, folder.path);
@@ -39,9 +39,8 @@ Deno.test("the preset practical: words alone, its own model, the whole held-out 
     new Set([2e-3]),
   );
   const svg = await read("loss.svg");
-  for (const label of ["this run train", "this run validation", "practical, 30 Aug 2024"]) {
-    assert.ok(svg.includes(label), label);
-  }
+  for (const label of ["train", "validation"]) assert.ok(svg.includes(label), label);
+  assert.ok(!svg.includes("practical"), "the practical's curves are of another corpus");
   assert.match(
     out,
     /corpus {3}text\.txt: [\d,]+ tokens to train on, [\d,]+ held out\nmodel {4}1 layer, 2 heads/,
@@ -50,7 +49,7 @@ Deno.test("the preset practical: words alone, its own model, the whole held-out 
   const more = await run("train", line("--resume --out run --steps 36 --device cpu"), folder.path);
   assert.equal(more.code, 0, more.err);
   assert.equal(JSON.parse(await read("run.json")).settings.order, "epochs");
-  assert.ok((await read("loss.svg")).includes("practical, 18 Aug 2024"));
+  assert.ok(!(await read("loss.svg")).includes("practical"));
   const sample = await run("sample", ["run", "--prompt", "unheard-of words"], folder.path);
   assert.equal(sample.code, 2);
   assert.match(sample.err, /^error: [^\n]*has no "unheard-of"[^\n]*\n$/);
