@@ -137,7 +137,7 @@ export class CheckpointFolder {
     await attempt(action, () => this.#recover());
     try {
       await attempt(action, () => Deno.mkdir(staging));
-      await allSettled([...files].map(([name, chunks]) => this.#stage(name, chunks)));
+      for (const [name, chunks] of files) await this.#stage(name, chunks);
       await attempt(action, () => syncFolder(staging));
       await attempt(action, () => Deno.rename(staging, `${this.path}/${COMMITTED}`));
     } catch (error) {
@@ -177,12 +177,6 @@ export class CheckpointFolder {
     await syncFolder(this.path);
     await remove(committed);
   }
-}
-
-/** Waits for all, then throws the first error, so that nothing goes on after it. */
-async function allSettled(tasks: Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(tasks)).find(({ status }) => status === "rejected");
-  if (failed) throw (failed as PromiseRejectedResult).reason;
 }
 
 async function namesIn(folder: string): Promise<string[]> {
