@@ -14,7 +14,7 @@ import {
   savePretrained,
   topNextTokens,
 } from "../mod.ts";
-import { Browser, CHROMIUM, type Page } from "./support/browser.ts";
+import { accessibleNames, Browser, CHROMIUM, expectFits, type Page } from "./support/browser.ts";
 import { command, line, run, scratchFolder } from "./support/command.ts";
 
 const NO_CHROMIUM =
@@ -143,15 +143,8 @@ async function trains(page: Page): Promise<void> {
 
 /** Nothing is wider than the screen; controls have names, and terms have explanations. */
 async function isAccessible(page: Page): Promise<void> {
-  const { width, inner } = await page.evaluate(
-    `({ width: document.documentElement.scrollWidth, inner: innerWidth })`,
-  );
-  assert.ok(width <= inner, `${width} wide on ${inner}`);
-  const { nodes } = await page.send("Accessibility.getFullAXTree");
-  const names = (role: string): string[] =>
-    nodes.filter((node: { role?: { value: string }; ignored: boolean }) =>
-      !node.ignored && node.role?.value === role
-    ).map((node: { name?: { value: string } }) => node.name?.value ?? "");
+  await expectFits(page);
+  const names = await accessibleNames(page);
   assert.deepEqual(names("slider").slice(0, 4), ["temperature", "top-k", "top-p", "seed"]);
   assert.deepEqual(names("textbox"), ["Prompt", "Text to learn from"]);
   for (const role of ["button", "radio", "image", "region"]) assert.ok(!names(role).includes(""));

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { LiveChart } from "../lib/cli/live/live_chart.ts";
-import { Browser, CHROMIUM, type Page } from "./support/browser.ts";
+import { accessibleNames, Browser, CHROMIUM, expectFits, type Page } from "./support/browser.ts";
 import { line } from "./support/command.ts";
 import { liveRun } from "./support/live_run.ts";
 
@@ -113,15 +113,8 @@ async function until200(address: string): Promise<void> {
 
 /** Nothing is wider than the screen, and screen readers get a description of each chart. */
 async function fitsAndIsNamed(page: Page): Promise<void> {
-  const { width, inner } = await page.evaluate(
-    `({ width: document.documentElement.scrollWidth, inner: innerWidth })`,
-  );
-  assert.ok(width <= inner, `${width} wide on ${inner}`);
-  const { nodes } = await page.send("Accessibility.getFullAXTree");
-  const names = (role: string): string[] =>
-    nodes.filter((node: { role?: { value: string }; ignored: boolean }) =>
-      !node.ignored && node.role?.value === role
-    ).map((node: { name?: { value: string } }) => node.name?.value ?? "");
+  await expectFits(page);
+  const names = await accessibleNames(page);
   assert.deepEqual(names("radio"), ["layer 1, head 1", "layer 1, head 2"]);
   assert.deepEqual(names("progressbar"), ["Training"]);
   const images = names("image").concat(names("img")).join("\n");

@@ -39,10 +39,8 @@ function isReadable(path: URL): boolean {
 async function namesIn(folder: URL): Promise<string[]> {
   const names: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    if (!isDirectory) names.push(name);
-    else {for (const inner of await namesIn(new URL(name, `${folder}/`))) {
-        names.push(`${name}/${inner}`);
-      }}
+    const inner = isDirectory ? await namesIn(new URL(name, `${folder}/`)) : undefined;
+    names.push(...inner?.map((path) => `${name}/${path}`) ?? [name]);
   }
   return names;
 }

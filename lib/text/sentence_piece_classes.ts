@@ -18,6 +18,7 @@ import {
   expectBytePairs,
   expectPiece,
   expectUnigram,
+  FAIRSEQ_NAMES,
   type ModelClass,
   pieces,
   type Place,
@@ -29,16 +30,6 @@ import {
 import { MBART, NLLB, PEGASUS } from "./sentence_piece_translation.ts";
 
 type Json = Record<string, unknown>;
-
-const ROBERTA_NAMES = {
-  bos_token: "<s>",
-  eos_token: "</s>",
-  unk_token: "<unk>",
-  sep_token: "</s>",
-  pad_token: "<pad>",
-  cls_token: "<s>",
-  mask_token: "<mask>",
-} as const;
 
 /** Classes by the name in `tokenizer_config.json`, without its ending. */
 export const CLASSES: Readonly<Record<string, ModelClass>> = {
@@ -78,7 +69,7 @@ export const CLASSES: Readonly<Record<string, ModelClass>> = {
     ],
   },
   XLMRoberta: {
-    usual: ROBERTA_NAMES,
+    usual: FAIRSEQ_NAMES,
     check: checkRoberta,
     // fairseq's order: its four special tokens are in place of SentencePiece's three.
     vocabulary: (model, { names }) => [
@@ -91,7 +82,7 @@ export const CLASSES: Readonly<Record<string, ModelClass>> = {
     parts: robertaParts,
   },
   Camembert: {
-    usual: ROBERTA_NAMES,
+    usual: FAIRSEQ_NAMES,
     mask: { lstrip: true },
     check: checkRoberta,
     // fairseq's special tokens come first, but the model's own begin and end tokens are used.
@@ -130,7 +121,7 @@ export const CLASSES: Readonly<Record<string, ModelClass>> = {
     }),
   },
   XLNet: {
-    usual: { ...ROBERTA_NAMES, sep_token: "<sep>", cls_token: "<cls>" },
+    usual: { ...FAIRSEQ_NAMES, sep_token: "<sep>", cls_token: "<cls>" },
     mask: { lstrip: true },
     check: expectUnigram,
     vocabulary: pieces,

@@ -159,3 +159,14 @@ export function expectUnigram(model: SentencePieceModel, config: Json): void {
 export function expectPiece({ pieces }: SentencePieceModel, id: number, type: string): void {
   expectSame([[pieces[id]?.type !== type, `piece ${id} of type ${type}`]]);
 }
+
+/** The special tokens of models from fairseq: RoBERTa, mBART and their relatives. */
+export const FAIRSEQ_NAMES = {
+  bos_token: "<s>",
+  eos_token: "</s>",
+  unk_token: "<unk>",
+  sep_token: "</s>",
+  pad_token: "<pad>",
+  cls_token: "<s>",
+  mask_token: "<mask>",
+} as const;

@@ -18,6 +18,7 @@ import {
   expectPiece,
   expectSame,
   expectUnigram,
+  FAIRSEQ_NAMES,
   METASPACE,
   type ModelClass,
   pieces,
@@ -28,16 +29,6 @@ import {
 } from "./sentence_piece_parts.ts";
 
 type Json = Record<string, unknown>;
-
-const FAIRSEQ_NAMES = {
-  bos_token: "<s>",
-  eos_token: "</s>",
-  unk_token: "<unk>",
-  sep_token: "</s>",
-  pad_token: "<pad>",
-  cls_token: "<s>",
-  mask_token: "<mask>",
-} as const;
 
 const LANGUAGES: readonly string[] =
   ("ar_AR cs_CZ de_DE en_XX es_XX et_EE fi_FI fr_XX gu_IN hi_IN it_IT ja_XX kk_KZ ko_KR lt_LT " +

@@ -83,13 +83,9 @@ export async function saveCheckpoint(
 ): Promise<void> {
   const place = folder instanceof CheckpointFolder ? folder : localPath("saveCheckpoint", folder);
   expectCheckpoint("saveCheckpoint", checkpoint);
-  if (place instanceof CheckpointFolder) return await save(place, checkpoint);
-  const opened = await CheckpointFolder.open(place);
-  try {
-    await save(opened, checkpoint);
-  } finally {
-    opened.close();
-  }
+  const files = await checkpointFiles(checkpoint);
+  if (place instanceof CheckpointFolder) await place.save(files);
+  else await CheckpointFolder.saveOnce(place, files);
 }
 
 /**
@@ -129,10 +125,6 @@ function expectCheckpoint(operation: string, checkpoint: Checkpoint): void {
   expectModel(operation, checkpoint.model);
   expectOptimizer(operation, checkpoint.optimizer);
   expectTokenizer(operation, checkpoint.tokenizer);
-}
-
-async function save(folder: CheckpointFolder, checkpoint: Checkpoint): Promise<void> {
-  await folder.save(await checkpointFiles(checkpoint));
 }
 
 /** The files of a checkpoint, with all values as they are now. */

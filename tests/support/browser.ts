@@ -5,6 +5,7 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 
 /** The quickest first. */
 const NAMES = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
@@ -205,4 +206,21 @@ async function debuggerAddress(child: Deno.ChildProcess): Promise<string> {
     child.stderr.pipeTo(new WritableStream()).catch(() => {});
     return address[1];
   }
+}
+
+/** Asserts that nothing is wider than the screen. */
+export async function expectFits(page: Page): Promise<void> {
+  const { width, inner } = await page.evaluate(
+    `({ width: document.documentElement.scrollWidth, inner: innerWidth })`,
+  );
+  assert.ok(width <= inner, `${width} wide on ${inner}`);
+}
+
+/** Returns a function from a role to the names that a screen reader says of elements with it. */
+export async function accessibleNames(page: Page): Promise<(role: string) => string[]> {
+  const { nodes } = await page.send("Accessibility.getFullAXTree");
+  return (role) =>
+    nodes.filter((node: { role?: { value: string }; ignored: boolean }) =>
+      !node.ignored && node.role?.value === role
+    ).map((node: { name?: { value: string } }) => node.name?.value ?? "");
 }
