@@ -3,7 +3,10 @@
  * by name; what is refused.
  */
 import assert from "node:assert/strict";
+import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import { readClassifierConfig } from "../lib/hub/encoder_formats.ts";
+import { rememberNames } from "../lib/hub/file_names.ts";
 import { classify, classifyIds, loadClassifier } from "../lib/hub/load_classifier.ts";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { Encoder } from "../lib/nn/encoder.ts";
@@ -311,4 +314,26 @@ Deno.test("a classifier's config.json is read, and refused if malformed", () => 
   refused({ n_layers: 10001 }, /at most 10000/);
   refused({ model_type: "bert", position_embedding_type: "relative_key" }, /relative_key/);
   refused({ model_type: "bert", layer_norm_eps: 0 }, /above 0/);
+});
+
+Deno.test("a padding token inside a RoBERTa's text, which transformers does not count, is refused", async () => {
+  const device = new CpuDevice({ threads: 1 });
+  useDevice(device);
+  for (const [golden, isRefused] of [[ENCODERS.roberta, true], [ENCODERS.albert, false]] as const) {
+    const { config, names } = readClassifierConfig(JSON.stringify(golden.config));
+    const model = new SequenceClassifier(config);
+    rememberNames(model, names);
+    const pad = (golden.config as { pad_token_id: number }).pad_token_id;
+    const ids = [3, pad, 4];
+    if (!isRefused) assert.equal((await classifyIds(model, [ids])).length, 1);
+    else {
+      await assert.rejects(classifyIds(model, [ids]), {
+        name: "RangeError",
+        message: `classify: expected no padding token in text 0, got ${pad}; this model does not ` +
+          "count its position; remove it from the text",
+      });
+      assert.equal((await classifyIds(model, [[3, 4]])).length, 1);
+    }
+  }
+  device.close();
 });

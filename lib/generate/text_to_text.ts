@@ -77,7 +77,7 @@ export async function textToText(
   expectBatchSize("textToText", batchSize);
   const limits = { vocabSize, contextLength };
   const sequences = encodedTexts("textToText", tokenizer, texts, limits);
-  expectSequences("textToText", sequences, limits);
+  expectSequences("textToText", sequences, limits, model);
   const chosen = chosenOptions(loaded, options);
   const decode = { ...chosen, startToken: startTokens, endToken: endTokens };
   return await inBatches(sequences, batchSize, async (batch) => {

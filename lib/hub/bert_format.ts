@@ -68,7 +68,7 @@ export const bert: EncoderFormat = {
  *
  * transformers gives every padding token the padding's position, and does not count it. Here
  * padding is at the end of a sequence, where no position matters, and positions do not depend on
- * ids: what differs is a text in which the padding token is written out.
+ * ids: a text in which the padding token is written out is refused.
  */
 export const roberta = robertaFormat("roberta", "Roberta", 50265);
 

@@ -76,7 +76,7 @@ export async function embed(
   const limits = { vocabSize, contextLength: encoder.maxLength };
   const inputs = texts.map((text) => prepared(encoder, text, options));
   const sequences = encodedTexts("embed", encoder.tokenizer, inputs, limits);
-  expectSequences("embed", sequences, limits);
+  expectSequences("embed", sequences, limits, encoder.model);
   return await inBatches(
     sequences,
     batchSize,

@@ -138,6 +138,8 @@ function namesOf(
     source: (parameter) => encoderSource(names, prefix + parameter, skipped),
     prefix: new RegExp(`^${names.root.replace(".", "\\.")}`),
     unread: names.unread,
+    // The positions that the table skips are those up to the padding token's.
+    ...skipped > 0 ? { uncountedToken: skipped - 1 } : {},
   };
 }
 

@@ -57,6 +57,8 @@ export interface ArchitectureNames {
   readonly unread?: RegExp;
   /** Tensors that the file may have if they hold zeros only. Default: none. */
   readonly zeros?: RegExp;
+  /** The padding token, if transformers does not count it in positions. Default: it does. */
+  readonly uncountedToken?: number;
 }
 
 /** Activations by Hugging Face's names. The first name of each activation is the one written. */

@@ -35,8 +35,8 @@ export interface PretrainedClassifier extends PretrainedClassifierConfig, WithTo
  * `loadPretrained`.
  *
  * Positions count every token. `transformers` takes those of RoBERTa, its relatives and MPNet from
- * the ids, so that a text in which the padding token is written out, `a <pad> b`, has other numbers
- * there: it counts as padding in the positions, but is attended to.
+ * the ids and does not count padding, so `classify` refuses a text of theirs in which the padding
+ * token is written out, `a <pad> b`.
  *
  * ```ts ignore
  * const { model, tokenizer } = await loadClassifier(
@@ -115,7 +115,7 @@ async function classifySequences(
   sequences: readonly TextSequence[],
 ): Promise<Classification[]> {
   const { labels } = model.config;
-  expectSequences("classify", sequences, model.config);
+  expectSequences("classify", sequences, model.config, model);
   return await inBatches(sequences, BATCH, async (batch) => {
     const rows = await scoresOf(model, batch);
     return batch.map((_, i) =>

@@ -28,8 +28,8 @@ export interface PretrainedEncoder extends PretrainedEncoderConfig, SentenceModu
  * If there is a `modules.json`, as of sentence-transformers, `embed` pools and normalizes as it
  * says.
  *
- * Positions count every token, the padding token of a RoBERTa or MPNet that is written out in a
- * text, too: see `loadClassifier`.
+ * Of a RoBERTa or MPNet, `embed` refuses a text in which the padding token is written out: see
+ * `loadClassifier`.
  *
  * ```ts ignore
  * const encoder = await loadEncoder("sentence-transformers/all-MiniLM-L6-v2");

@@ -96,7 +96,7 @@ export async function fillMask(
     throw new RangeError(`fillMask: topK must be a whole number from 1, got ${topK}`);
   }
   const [sequence] = encodedTexts("fillMask", tokenizer, [text], model.config);
-  expectSequences("fillMask", [sequence], model.config);
+  expectSequences("fillMask", [sequence], model.config, model);
   const mask = tokenizer.specialTokens.get(
     MASKS.find((token) => tokenizer.specialTokens.has(token)) ?? "",
   );

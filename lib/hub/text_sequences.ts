@@ -8,12 +8,14 @@
 import { onDevice } from "../device/current_device.ts";
 import { describe } from "../errors.ts";
 import type { Embedding } from "../nn/layers.ts";
+import type { Module } from "../nn/module.ts";
 import { padSequences } from "../nn/padding.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BatchText } from "../text/encode_batch.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { expectIds } from "../token_ids.ts";
+import { loadedNames } from "./file_names.ts";
 
 /** Sizes that bound a sequence. */
 export interface SequenceLimits {
@@ -52,7 +54,8 @@ export function encodedTexts(
 }
 
 /**
- * Checks that every sequence has a token, fits the context and is of the vocabulary.
+ * Checks that every sequence has a token, fits the context and is of the vocabulary of `model`, and
+ * that none has a padding token whose position transformers would not count, as a RoBERTa's.
  *
  * @throws {RangeError} naming the text
  */
@@ -60,7 +63,9 @@ export function expectSequences(
   operation: string,
   sequences: readonly TextSequence[],
   { vocabSize, contextLength }: SequenceLimits,
+  model: Module,
 ): void {
+  const uncounted = loadedNames(model)?.uncountedToken;
   for (const [row, { ids }] of sequences.entries()) {
     if (ids.length === 0 || ids.length > contextLength) {
       throw new RangeError(
@@ -68,6 +73,12 @@ export function expectSequences(
       );
     }
     expectIds(`${operation}: text ${row}`, ids, vocabSize);
+    if (uncounted !== undefined && Array.prototype.includes.call(ids, uncounted)) {
+      throw new RangeError(
+        `${operation}: expected no padding token in text ${row}, got ${uncounted}; this model does ` +
+          "not count its position; remove it from the text",
+      );
+    }
   }
 }
 
