@@ -222,8 +222,25 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
       }
     }
     assertClose(places.flat(), expected, 2e-5, "with a cache");
+
+    const { outputSize = 11 } = model.config;
+    const fresh = model.makeCache(2);
+    for (const [start, end] of [[0, 7], [7, 8]]) { // the second token reads what the first left
+      fresh.position.write([start]);
+      const ids = [0, 8].flatMap((first) => [...IDS.slice(first + start, first + end)]);
+      const read = tensor(Int32Array.from(ids), { shape: [2, end - start] });
+      const context = new ForwardContext({ cache: fresh, lastOnly: true });
+      const last = [end - 1, end + 7].flatMap((row) =>
+        expected.slice(row * outputSize, (row + 1) * outputSize)
+      );
+      assertClose(await model.forward(read, context).data(), last, 2e-5, "the last token alone");
+    }
   });
 }
+
+Deno.test("the last token alone needs a cache", () => {
+  assert.throws(() => new ForwardContext({ lastOnly: true }), /lastOnly needs a cache, got none/);
+});
 
 for (const [name, changes] of Object.entries(VARIANTS)) {
   forEachDevice(

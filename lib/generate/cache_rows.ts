@@ -33,7 +33,10 @@ export interface CachedModel {
   fillCache?(cache: Cache): void;
   /** An empty cache. */
   makeCache(rows: number, length: number): Cache;
-  /** The value [1,T,C] of tokens that begin row number `row`; yields as `GPT.hiddenSteps`. */
+  /**
+   * The value [1,T,C] of tokens that begin row number `row`, or of the last one, [1,1,C]; yields as
+   * `GPT.hiddenSteps`.
+   */
   hiddenSteps(
     ids: Tensor,
     context: ForwardContext,
@@ -92,7 +95,7 @@ export class CacheRows {
     }));
     const cache = { layers, position: this.#start, virtualTokens: this.#virtualTokens };
     this.model.fillCache?.(cache); // they may have been trained since the last text
-    const context = new ForwardContext(this.model.isHooked ? {} : { cache });
+    const context = new ForwardContext(this.model.isHooked ? {} : { cache, lastOnly: true });
     const steps = this.model.hiddenSteps(ids, context, row);
     let last = ids;
     for (;;) {

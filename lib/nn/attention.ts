@@ -78,6 +78,11 @@ export interface AttendOptions {
   /** Keys and values of earlier tokens; those of `x` are appended. Default: none. */
   cache?: LayerCache;
   /**
+   * Compute the last token alone, [B,1,C]; the cache gets the keys and values of all. With a cache
+   * and without a `scoreBias`. Default: false.
+   */
+  lastOnly?: boolean;
+  /**
    * Keys and values before all tokens, [B,P,2·Hkv·D] = [k | v], which every query sees: rotary
    * positions begin at P, and the keys are not rotated. For self-attention without ALiBi, windows
    * and a cache, which would hold them. Default: none.
@@ -121,6 +126,7 @@ const CALL_OPTIONS: OptionNames<AttendOptions> = {
   addedValues: true,
   queryKeyPositions: true,
   cache: true,
+  lastOnly: true,
   prefix: true,
   residual: true,
   weights: true,
@@ -295,7 +301,13 @@ export class Attention extends Module {
     cacheAppend(cache, packed, cache.position);
     if (isNext && scoreBias) return biasedDecode(rows[0], cache, this.#biased(scoreBias));
     const all = cache.virtualTokens ? this.#behind(cachedPrefix(cache), rows) : rows;
-    return this.#mix(all, options, context);
+    return this.#mix(options.lastOnly ? this.#lastQuery(all) : all, options, context);
+  }
+
+  /** The last query with all keys and values. */
+  #lastQuery(rows: Rows): Rows {
+    const [q, k, v] = this.#apart(rows);
+    return [slice(q, { axis: 1, start: -1 }), k, v];
   }
 
   /** Queries, and keys and values with those of a prefix before them. */

@@ -9,6 +9,7 @@
 import { add } from "../ops/binary.ts";
 import { concatenate } from "../ops/concatenate.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
+import { slice } from "../ops/slice.ts";
 import { recompute } from "../tensor/recompute.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Attention, type AttentionLayerOptions, type SourceRows } from "./attention.ts";
@@ -54,6 +55,8 @@ export interface BlockInput {
   queryKeyPositions?: Tensor;
   /** Keys and values of earlier tokens. Default: none. */
   cache?: LayerCache;
+  /** Compute the last token alone, [B,1,C]; as in `AttendOptions`. Default: false. */
+  lastOnly?: boolean;
   /** As in `AttendOptions`. Default: none. */
   prefix?: Tensor;
   /** The hook points of this block; see lib/README.md for their names. Default: none. */
@@ -79,6 +82,7 @@ const INPUT: OptionNames<BlockInput> = {
   addedValues: true,
   queryKeyPositions: true,
   cache: true,
+  lastOnly: true,
   prefix: true,
   points: true,
 };
@@ -192,7 +196,7 @@ export class Block extends Module {
   }
 
   /**
-   * x [B,T,C] → [B,T,C].
+   * x [B,T,C] → [B,T,C], or [B,1,C] with `lastOnly`.
    *
    * @throws {TypeError} if a memory is missing, or given to a block without cross-attention
    */
@@ -227,39 +231,43 @@ export class Block extends Module {
     const x = visited(points, "hook_resid_pre", value);
     const { attend, cross, feed } = this.#halves(input, context);
     const pass = { context, points };
+    const kept = (rows: Tensor) => input.lastOnly ? slice(rows, { axis: 1, start: -1 }) : rows;
     if (this.config.parallelResidual && feed) {
       const normed = normedAt(points, attend.normPoint, attend.norm, x);
       const other = this.config.sharedNorm
         ? normed
         : normedAt(points, feed.normPoint, feed.norm, x);
-      const sum = addLayer(addLayer(x, normed, attend, pass), other, feed, pass);
+      const attended = addLayer(kept(x), normed, attend, pass);
+      const sum = addLayer(attended, kept(other), feed, pass);
       return visited(points, feed.residPoint, sum);
     }
-    const attended = this.#apply(x, attend, pass);
+    const attended = this.#apply(x, attend, pass, kept(x));
     const crossed = cross ? this.#apply(attended, cross, pass) : attended;
     return feed ? this.#apply(crossed, feed, pass) : crossed;
   }
 
-  #apply(x: Tensor, half: Half, pass: Pass): Tensor {
+  /** A half of the block, whose value is added to `residual`. */
+  #apply(x: Tensor, half: Half, pass: Pass, residual = x): Tensor {
     const { norm, normPoint, residPoint } = half;
     const { points } = pass;
     if (this.config.normPlacement === "post") {
-      const sum = visited(points, residPoint, addLayer(x, x, half, pass));
+      const sum = visited(points, residPoint, addLayer(residual, x, half, pass));
       return normedAt(points, normPoint, norm, sum);
     }
     const normed = normedAt(points, normPoint, norm, x);
-    return visited(points, residPoint, addLayer(x, normed, half, pass));
+    return visited(points, residPoint, addLayer(residual, normed, half, pass));
   }
 
   #halves(input: BlockInput, context: ForwardContext) {
     const { attention, feedForward, norm1, norm2, outputNorm1, outputNorm2 } = this;
     const { dropout, attentionOutputDropout = dropout } = this.config;
-    const { lengths: keyLengths, cache, scoreBias, addedValues, queryKeyPositions, prefix } = input;
+    const { lengths: keyLengths, cache, lastOnly, scoreBias, prefix } = input;
+    const { addedValues, queryKeyPositions } = input;
     const weights = context.options.attentionWeights;
     const added = { scoreBias, addedValues, queryKeyPositions };
     const points = input.points?.within("attn");
     const mlp = input.points?.within("mlp");
-    const options = { keyLengths, cache, ...added, prefix, weights, points };
+    const options = { keyLengths, cache, lastOnly, ...added, prefix, weights, points };
     const attend: Half = {
       layer: (x, residual) => attention.forward(x, { ...options, residual }, context),
       norm: norm1,

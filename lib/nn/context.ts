@@ -46,6 +46,11 @@ export interface ForwardOptions {
   /** The cache that attention appends to and reads. Default: none. */
   readonly cache?: Cache;
   /**
+   * The last block of a GPT computes the last token alone, so that the pass returns [B,1,C]: all
+   * that the next token needs. With a cache only. Default: false.
+   */
+  readonly lastOnly?: boolean;
+  /**
    * Rows hold several documents, which do not see each other; their positions start anew. Not with a
    * cache. Default: one document a row.
    */
@@ -68,6 +73,7 @@ const OPTIONS: OptionNames<ForwardOptions> = {
   randomState: true,
   firstDropout: true,
   cache: true,
+  lastOnly: true,
   documents: true,
   recomputeActivations: true,
   attentionWeights: true,
@@ -81,6 +87,9 @@ export class ForwardContext {
   /** A pass with these options; by default an evaluation without a cache. */
   constructor(readonly options: ForwardOptions = {}) {
     checkOptions("ForwardContext", options, OPTIONS);
+    if (options.lastOnly && !options.cache) {
+      throw new TypeError("ForwardContext: lastOnly needs a cache, got none");
+    }
     this.#dropouts = options.firstDropout ?? 0;
   }
 

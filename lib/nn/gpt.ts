@@ -163,7 +163,7 @@ export class GPT extends Module {
     return this.logits(this.hidden(ids, context));
   }
 
-  /** ids i32 [B,T] → the last block's normalized value [B,T,C]. */
+  /** ids i32 [B,T] → the last block's normalized value [B,T,C], or [B,1,C] with `lastOnly`. */
   hidden(ids: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const steps = this.hiddenSteps(ids, context);
     let step = steps.next();
@@ -185,7 +185,7 @@ export class GPT extends Module {
       );
     }
     const { dropout, embeddingDropout = dropout, layers } = this.config;
-    const { cache, documents } = context.options;
+    const { cache, lastOnly, documents } = context.options;
     const points = pointsOf(this);
     if (cache && points) {
       throw new Error("GPT: hooks need a pass without a cache; generate makes one by itself");
@@ -208,7 +208,8 @@ export class GPT extends Module {
       const own = points?.within(`blocks.${layer}`);
       const added = { addedValues, queryKeyPositions, points: own };
       const input = { ...added, prefix: prefix && ofLayer(prefix, layer, layers) };
-      x = block.forward(x, { cache: context.cacheOf(layer), ...input }, context);
+      const kept = { cache: context.cacheOf(layer), lastOnly: lastOnly && layer === layers - 1 };
+      x = block.forward(x, { ...kept, ...input }, context);
     }
     const text = before?.kind === "prompt" ? slice(x, { axis: 1, start: before.count }) : x;
     return normedAt(points, "ln_final", this.finalNorm, text);
