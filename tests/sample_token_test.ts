@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { philox4x32, Random } from "../lib/random.ts";
+import { argmax } from "../lib/ops/argmax.ts";
 import { sampleToken } from "../lib/ops/sample_token.ts";
+import { topK } from "../lib/ops/top_k.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
 
@@ -177,6 +179,24 @@ forEachDevice(
     assert.ok(!seen.all.has(5));
   },
 );
+
+forEachDevice("−0 is equal to 0, as for topK and argmax", async () => {
+  const logits = tensor([[-1, -0, 0, -2], [-1, 0, -0, -2]]);
+  assert.deepEqual([...await topK(logits, 1).indices.data()], [1, 1]);
+  assert.deepEqual([...await argmax(logits, { axis: 1 }).data()], [1, 1]);
+  const state = tensor(Int32Array.of(0, 0));
+  assert.deepEqual([...await sampleToken(logits, tensor([0, 0, 1]), state).data()], [1, 1]);
+  for (const settings of [[1, 1, 1], [1, 0, 0], [1, 0, 1, 1]]) {
+    const seen = new Set<number>();
+    for (let step = 0; step < 8; step++) {
+      state.write([9, step]);
+      for (const token of await sampleToken(logits, tensor(settings), state).data()) {
+        seen.add(token);
+      }
+    }
+    assert.deepEqual([...seen].sort(), [1, 2], `${settings}`);
+  }
+});
 
 forEachDevice("rows of a period draw the same numbers", async () => {
   const row = normalRows(1, 300, 2);

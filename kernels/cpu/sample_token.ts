@@ -59,17 +59,19 @@ interface Row {
   readonly largest: I32;
 }
 
-/** Signed integers in the order of the floats with these bits. */
-const keys = (x: V128) => x.xor(x.shrSI(31).shrUI(1));
-const keyAt = (f: FunctionBuilder, address: I32) => {
-  const bits = f.i32(address.loadI32());
-  return bits.xor(bits.shrS(31).shrU(1));
-};
+/** Signed integers in the order of the floats, or floats from such integers. */
+const flipped = (x: V128) => x.xor(x.shrSI(31).shrUI(1));
+/** Signed integers in the order of the floats; −0, which flips to −1, counts as 0. */
+function keys(f: FunctionBuilder, x: V128): V128 {
+  const key = f.v128(flipped(f.v128(x)));
+  return key.subI(key.eqI(V128.ofI(-1)));
+}
+const keyAt = (f: FunctionBuilder, address: I32) => keys(f, address.loadSplat()).laneI(0);
 
 function largestKey(f: FunctionBuilder, logits: I32, width: I32): I32 {
   const largest = f.v128(V128.ofI(-0x80000000));
   forVectors(f, width, (i, { load }) => {
-    const key = f.v128(keys(load(logits.add(i))));
+    const key = f.v128(keys(f, load(logits.add(i))));
     f.set(largest, key.gtSI(largest).bitSelect(key, largest));
   });
   const [a, b, c, d] = [0, 1, 2, 3].map((lane) => largest.laneI(lane));
@@ -86,7 +88,7 @@ function firstOf(f: FunctionBuilder, { logits, largest }: Row): I32 {
 /** weights = exp((logits − largest)/temperature). */
 function weigh(f: FunctionBuilder, row: Row, temperature: F32): void {
   const { logits, weights, width, largest } = row;
-  const shift = f.v128(keys(largest.splat()));
+  const shift = f.v128(flipped(largest.splat()));
   const divisor = f.v128(temperature.splat());
   forVectors(f, width, (i, { load, store }) => {
     store(weights.add(i), exp(f, load(logits.add(i)).sub(shift).div(divisor)));
@@ -107,7 +109,7 @@ function defineTally(k: KernelBuilder, weighted: boolean) {
       const [from, weighed] = [f.i32(logits.at(start)), f.i32(weights.at(start))];
       const kept = (i: I32, { load }: Lanes) => {
         const weight = weighted ? load(weighed.add(i)) : V128.of(1);
-        return weight.andNot(above.gtSI(keys(f.v128(load(from.add(i))))));
+        return weight.andNot(above.gtSI(keys(f, load(from.add(i)))));
       };
       f.set(sum, sum.add(sumVectors(f, count, kept)));
     });
@@ -155,9 +157,9 @@ function keepProbable(
 ): void {
   const minP = f.f32(settings.loadF32(12));
   f.if(minP.gt(0), () => {
-    const shift = f.v128(keys(largest.splat()));
+    const shift = f.v128(flipped(largest.splat()));
     const lowest = f.v128(shift.add(temperature.splat().mul(log(f, minP.splat()))));
-    const key = f.min(keys(lowest).laneI(0), largest);
+    const key = f.min(keys(f, lowest).laneI(0), largest);
     f.set(cutoff, f.max(cutoff, key));
   });
 }

@@ -47,15 +47,6 @@ struct Limit {
   unit: f32,
 }
 
-fn key_of(x: f32) -> u32 {
-  let bits = bitcast<u32>(x);
-  return bits ^ select(0x80000000u, 0xffffffffu, (bits >> 31u) == 1u);
-}
-
-fn float_of(key: u32) -> f32 {
-  return bitcast<f32>(key ^ select(0xffffffffu, 0x80000000u, (key >> 31u) == 1u));
-}
-
 // The largest value of the threads; each use takes a cell of its own.
 fn largest_of(cell: u32, value: u32) -> u32 {
   atomicMax(&cells[cell], value);

@@ -1,9 +1,9 @@
 // token[b] = a column of row b, drawn by its probability. logits, weights: [rows, width]; settings:
 // [temperature, topK, topP] and, with MIN_P, minP; state: [seed, step]; token: [rows].
 //
-// A workgroup draws for one row, in three passes over it: the largest logit; the weights and, with
-// top-k or top-p, their histogram; the masses of segments of kept weights, from which the draw
-// finds its segment. See sample_limit.wgsl for top-k and top-p.
+// A workgroup draws for one row: the largest logit; the weights and, with top-k or top-p, their
+// histogram; the masses of segments of kept weights, from which the draw finds its segment. That is
+// three passes over the row, two without top-k and top-p. See sample_limit.wgsl for those.
 override MIN_P: u32;
 
 // The key of the lowest finite number.
@@ -45,20 +45,21 @@ fn extremes(base: u32, lane: u32) -> vec3u {
   return vec3u(largest, place, lowest);
 }
 
-fn store_weight(row: Row, column: u32, x: f32, temperature: f32, filtered: bool) {
+fn store_weight(row: Row, column: u32, x: f32, weight: f32) {
   if (column >= s.width) { return; }
-  let weight = exp((x - row.largest) / temperature);
   weights[row.base + column] = weight;
-  if (filtered) { count_in_bin(row, x, weight); }
+  count_in_bin(row, x, weight);
 }
 
-fn store_weights(row: Row, temperature: f32, filtered: bool, lane: u32) {
+// The weights and their histogram.
+fn store_weights(row: Row, temperature: f32, lane: u32) {
   for (var i = lane; i < s.width; i += 1024u) {
     let x = four_logits(row.base, i);
-    store_weight(row, i, x.x, temperature, filtered);
-    store_weight(row, i + 256u, x.y, temperature, filtered);
-    store_weight(row, i + 512u, x.z, temperature, filtered);
-    store_weight(row, i + 768u, x.w, temperature, filtered);
+    let weight = exp((x - row.largest) / temperature);
+    store_weight(row, i, x.x, weight.x);
+    store_weight(row, i + 256u, x.y, weight.y);
+    store_weight(row, i + 512u, x.z, weight.z);
+    store_weight(row, i + 768u, x.w, weight.w);
   }
   storageBarrier();
   workgroupBarrier();
@@ -66,6 +67,30 @@ fn store_weights(row: Row, temperature: f32, filtered: bool, lane: u32) {
 
 fn add_to_segment(segment: u32, mass: f32) {
   add_mass(FIRST_SEGMENT + segment, FIRST_SEGMENT + SEGMENTS + segment, mass);
+}
+
+// The weights, and the masses of the segments, each of `length` columns, of those from a key on.
+fn store_segments(row: Row, temperature: f32, least_key: u32, length: u32, lane: u32) {
+  for (var start = 0u; start < s.width; start += length) {
+    var mass = vec4f(0.0);
+    let end = min(start + length, s.width);
+    for (var i = start + lane; i < end; i += 1024u) {
+      let x = four_logits(row.base, i);
+      let weight = exp((x - row.largest) / temperature);
+      let columns = columns_from(i);
+      if (columns.x < end) { weights[row.base + columns.x] = weight.x; }
+      if (columns.y < end) { weights[row.base + columns.y] = weight.y; }
+      if (columns.z < end) { weights[row.base + columns.z] = weight.z; }
+      if (columns.w < end) { weights[row.base + columns.w] = weight.w; }
+      let keys = vec4u(key_of(x.x), key_of(x.y), key_of(x.z), key_of(x.w));
+      let kept = (keys >= vec4u(least_key)) & (columns < vec4u(end));
+      mass += select(vec4f(0.0), weight, kept);
+    }
+    let sum = mass.x + mass.y + mass.z + mass.w;
+    if (sum > 0.0) { add_to_segment(start / length, sum); }
+  }
+  storageBarrier();
+  workgroupBarrier();
 }
 
 // The weight of a column before the limit's bins; a candidate is listed.
@@ -171,11 +196,11 @@ fn each_workgroup(index: u32, lane: u32) {
   let top_k = floor(settings[1]);
   let filters = Filters(top_k >= 1.0 && top_k < f32(s.width), top_k, settings[2] < 1.0, settings[2]);
   let filtered = filters.has_k || filters.has_p;
-  store_weights(row, temperature, filtered, lane);
   // A multiple of 1,024 columns.
   let length = (s.width + 1024u * SEGMENTS - 1u) / (1024u * SEGMENTS) * 1024u;
   var limit = Limit(BINS, BINS, 0u, 0u, true, 0.0, 0.0, 0.0, 1.0);
   if (filtered) {
+    store_weights(row, temperature, lane);
     accumulate(lane);
     limit = limit_of(filters);
     workgroupBarrier();
@@ -184,10 +209,12 @@ fn each_workgroup(index: u32, lane: u32) {
   if (MIN_P == 1u && settings[3] > 0.0) {
     limit.least_key = min(key_of(row.largest + temperature * log(settings[3])), row.largest_key);
   }
-  sum_segments(row, limit, length, lane);
   if (filtered) {
+    sum_segments(row, limit, length, lane);
     limit.cutoff = cutoff_of(row, limit, filters, lane);
     add_candidates(row, limit, length, lane);
+  } else {
+    store_segments(row, temperature, limit.least_key, length, lane);
   }
   let number = index % s.period;
   let u = to_uniform(block_words(number >> 2u, state[1], state[0], s.stream));

@@ -35,6 +35,7 @@ import crossEntropyMean from "./cross_entropy_mean.wgsl" with { type: "text" };
 import dropout from "./dropout.wgsl" with { type: "text" };
 import embedding from "./embedding.wgsl" with { type: "text" };
 import embeddingBackward from "./embedding_backward.wgsl" with { type: "text" };
+import floatKey from "./float_key.wgsl" with { type: "text" };
 import gather from "./gather.wgsl" with { type: "text" };
 import gatherBackward from "./gather_backward.wgsl" with { type: "text" };
 import half from "./half.wgsl" with { type: "text" };
@@ -159,6 +160,7 @@ export const joinSources = sourceJoiner({
   dropout: { text: dropout, requires: ["philox"] },
   embedding: { text: embedding },
   embedding_backward: { text: embeddingBackward },
+  float_key: { text: floatKey },
   gather: { text: gather },
   gather_backward: { text: gatherBackward },
   half: { text: half },
@@ -195,7 +197,7 @@ export const joinSources = sourceJoiner({
   record_figures: { text: recordFigures },
   reduce: { text: reduce },
   rotary: { text: rotary },
-  sample_limit: { text: sampleLimit },
+  sample_limit: { text: sampleLimit, requires: ["float_key"] },
   sample_token: { text: sampleToken, requires: ["philox", "sample_limit"] },
   scaled_step: { text: scaledStep },
   sgd: { text: sgd },
@@ -204,7 +206,7 @@ export const joinSources = sourceJoiner({
   spread: { text: spread },
   strided_copy: { text: stridedCopy },
   symmetric_finish: { text: symmetricFinish },
-  top_k: { text: topK },
+  top_k: { text: topK, requires: ["float_key"] },
   unary: { text: unary, requires: ["math"] },
   unit_trace: { text: unitTrace },
   unscale: { text: unscale },

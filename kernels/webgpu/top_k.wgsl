@@ -5,12 +5,6 @@
 var<workgroup> keys: array<u32, 256>;
 var<workgroup> places: array<u32, 256>;
 
-// −0 counts as 0.
-fn key_of(bits: u32) -> u32 {
-  if (bits == 0x80000000u) { return 0x80000000u; }
-  return bits ^ select(0x80000000u, 0xffffffffu, (bits >> 31u) == 1u);
-}
-
 fn each_workgroup(row: u32, lane: u32) {
   if (row >= s.rows) { return; }
   let base = row * s.width;
@@ -20,7 +14,7 @@ fn each_workgroup(row: u32, lane: u32) {
     var key = 0u;
     var place = 0xffffffffu;
     for (var i = lane; i < s.width; i += 256u) {
-      let candidate = key_of(x[base + i]);
+      let candidate = key_of_bits(x[base + i]);
       let left = found == 0u || candidate < last_key || (candidate == last_key && i > last_place);
       if (left && (place == 0xffffffffu || candidate > key)) {
         key = candidate;
