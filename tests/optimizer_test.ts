@@ -226,23 +226,33 @@ for (const [name, make] of Object.entries(SCALED)) {
     const expected = await afterSteps(plain, without, [1, 0.5, 3]);
     assert.deepEqual(await afterSteps(scaled, optimizer, [1, 0.5, 3]), expected);
     const state = optimizer.lossScale!.state;
-    assert.deepEqual([...await state.data()], [256, 3]);
+    assert.deepEqual([...await state.data()], [256, 3, 0]);
 
     const { values, norm } = await afterSteps(scaled, optimizer, [1e37]); // times 256: too large
     assert.ok(!Number.isFinite(norm));
     assert.deepEqual(values, expected.values);
-    assert.deepEqual([...await state.data()], [128, 0]);
+    assert.deepEqual([...await state.data()], [128, 0, 1]);
     for (const tensor of optimizer.state().values()) {
       assert.ok((await tensor.data()).every(Number.isFinite));
     }
-    state.write([128, 199]);
+    state.write([128, 199, 0]);
     await afterSteps(scaled, optimizer, [1]);
-    assert.deepEqual([...await state.data()], [256, 0]);
-    state.write([2 ** 24, 199]);
+    assert.deepEqual([...await state.data()], [256, 0, 0]);
+    state.write([2 ** 24, 199, 0]);
     await afterSteps(scaled, optimizer, [1]);
-    assert.deepEqual([...await state.data()], [2 ** 24, 0]);
-    state.write([1, 5]);
+    assert.deepEqual([...await state.data()], [2 ** 24, 0, 0]);
+    state.write([1, 5, 0]);
     await afterSteps(scaled, optimizer, [Infinity]);
-    assert.deepEqual([...await state.data()], [1, 0]);
+    assert.deepEqual([...await state.data()], [1, 0, 1]);
+  });
+
+  forEachDevice(`${name} goes on as if skipped steps had not been`, async () => {
+    const start = [1, -2, 0.3, 1e-3];
+    const [plain, scaled] = [tensor(start), tensor(start)];
+    const optimizer = make([scaled], true);
+    const expected = await afterSteps(plain, make([plain], false), [1, 0.5, 3, 2]);
+    const { values } = await afterSteps(scaled, optimizer, [1e37, 1, 0.5, 1e38, 1e38, 3, 2]);
+    assertClose(values, expected.values, 2e-6);
+    assert.deepEqual((await optimizer.lossScale!.state.data())[2], 3);
   });
 }

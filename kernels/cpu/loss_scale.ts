@@ -2,7 +2,8 @@
  * The loss scale of the next step: half of this one's if the gradients' norm is not finite, but at
  * least 1; twice as much, but at most `most`, after `interval` steps without that.
  *
- * norm: [1]; state: [2] = loss scale, steps since it changed; all f32. One chunk.
+ * norm: [1]; state: [3] = loss scale, steps since it changed, steps whose norm was not finite; all
+ * f32. One chunk.
  *
  * @module
  */
@@ -25,6 +26,9 @@ export const lossScale: CpuKernel = {
       f.if(steps.ge(k.float("interval")), () => {
         change(F32.select(scale.mul(2).gt(most), most, scale.mul(2)));
       }, () => f.storeF32(state, steps, 4));
-    }, () => change(F32.select(scale.gt(2), scale.mul(0.5), 1)));
+    }, () => {
+      change(F32.select(scale.gt(2), scale.mul(0.5), 1));
+      f.storeF32(state, state.loadF32(8).add(1), 8);
+    });
   },
 };

@@ -25,6 +25,7 @@ import attentionRows from "./attention_rows.wgsl" with { type: "text" };
 import attentionScores from "./attention_scores.wgsl" with { type: "text" };
 import attentionStore from "./attention_store.wgsl" with { type: "text" };
 import attentionTiles from "./attention_tiles.wgsl" with { type: "text" };
+import biasCorrection from "./bias_correction.wgsl" with { type: "text" };
 import binary from "./binary.wgsl" with { type: "text" };
 import cacheAppend from "./cache_append.wgsl" with { type: "text" };
 import copy from "./copy.wgsl" with { type: "text" };
@@ -150,6 +151,7 @@ export const joinSources = sourceJoiner({
   attention_dropout: { text: attentionDropout, requires: ["attention_tiles", "philox"] },
   attention_scores: { text: attentionScores, requires: ["attention_adjust"] },
   attention_tiles: { text: attentionTiles },
+  bias_correction: { text: biasCorrection },
   binary: { text: binary, requires: ["math"] },
   cache_append: { text: cacheAppend },
   copy: { text: copy },

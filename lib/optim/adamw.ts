@@ -4,6 +4,7 @@
  * @module
  */
 import { adamW as cpu } from "../../kernels/cpu/adamw.ts";
+import { biasCorrection } from "../../kernels/cpu/bias_correction.ts";
 import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import { describe } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
@@ -36,6 +37,16 @@ export const ADAMW: Kernel = {
   },
   webgpu: { code: wgsl("adamw"), threads: ({ count }) => count },
   cpu,
+};
+
+/** What skipped steps change of `hyper`. */
+const BIAS_CORRECTION: Kernel = {
+  name: "bias_correction",
+  reads: { state: "f32" },
+  updates: { hyper: "f32" },
+  scalars: { beta1: "f32", beta2: "f32", rest1: "f32", rest2: "f32" },
+  webgpu: { code: wgsl("bias_correction"), threads: () => 1 },
+  cpu: biasCorrection,
 };
 
 /** Options of `AdamW`. */
@@ -119,7 +130,7 @@ export class AdamW extends Optimizer {
     this.options = { beta1, beta2, epsilon, weightDecay, clip, average, lossScaling };
     this.#m = this.flat.state();
     this.#v = this.flat.state();
-    this.#hyper = keep(zeros([3], { device: parameters[0].device }));
+    this.#hyper = keep(zeros([4], { device: parameters[0].device }));
   }
 
   /** The moments `m` and `v`, flat, in the order of the parameters' buffer. */
@@ -128,16 +139,19 @@ export class AdamW extends Optimizer {
   }
 
   /**
-   * Writes the step size corrected for the bias of m, the root of v's correction, and the decay's
-   * factor.
+   * Writes the step size corrected for the bias of m, the root of v's correction, the decay's
+   * factor, and the step.
    */
   protected override writeHyper(rate: number, step: number): void {
     const { beta1, beta2, weightDecay } = this.options;
     const stepSize = rate / (1 - beta1 ** step);
-    this.#hyper.write([stepSize, Math.sqrt(1 - beta2 ** step), 1 - rate * weightDecay]);
+    this.#hyper.write([stepSize, Math.sqrt(1 - beta2 ** step), 1 - rate * weightDecay, step]);
   }
 
-  /** One launch over all parameters, clipped by the norm √`sumOfSquares`. */
+  /**
+   * One launch over all parameters, clipped by the norm √`sumOfSquares`. With a scale of the loss a
+   * skipped step does not count in the corrections, as in PyTorch, whose GradScaler leaves it out.
+   */
   protected override launchUpdate(sumOfSquares: Tensor): void {
     const { beta1, beta2, epsilon, clip } = this.options;
     const { parameter, gradient, size: count, decayed } = this.flat;
@@ -145,6 +159,8 @@ export class AdamW extends Optimizer {
     const buffers = { gradient, hyper, sumOfSquares, parameter, m: this.#m, v: this.#v };
     const rests = { rest1: 1 - beta1, rest2: 1 - beta2 };
     const scalars = { count, decayed, beta1, beta2, ...rests, epsilon, clip };
-    launch(ADAMW, buffers, scalars, { SKIP: this.lossScale ? 1 : 0 });
+    const state = this.lossScale?.state;
+    if (state) launch(BIAS_CORRECTION, { state, hyper }, { beta1, beta2, ...rests });
+    launch(ADAMW, buffers, scalars, { SKIP: state ? 1 : 0 });
   }
 }

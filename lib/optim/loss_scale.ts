@@ -49,11 +49,11 @@ const MOST = 2 ** 24;
 
 /** The loss scale of an optimizer, on its device. */
 export class LossScale {
-  /** [2]: the scale, and the steps since it changed. */
+  /** [3]: the scale, the steps since it changed, and the steps that were skipped. */
   readonly state: Tensor;
 
   constructor(device: Device) {
-    this.state = keep(tensor([FIRST, 0], { device }));
+    this.state = keep(tensor([FIRST, 0, 0], { device }));
   }
 
   /** The loss as it is, whose gradient is multiplied by the scale. */
