@@ -10,16 +10,17 @@ import type { Classifier } from "../hub/load_classifier.ts";
 import { ForwardContext } from "../nn/context.ts";
 import { problemTypeOf, SequenceClassifier } from "../nn/sequence_classifier.ts";
 import { IGNORED } from "../ops/cross_entropy.ts";
-import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
-import { expectLearningRate, rateAt, type Schedule } from "../optim/schedules.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+import { rateAt, type Schedule } from "../optim/schedules.ts";
 import { checkOptions } from "../options.ts";
-import { expectSeed } from "../random.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import { isTracked, valueAndGrad } from "../tensor/autograd.ts";
 import { compile, type Compiled } from "../tensor/compile.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { expectIds } from "../token_ids.ts";
 import { FigureRing, type StepFigures } from "./figures.ts";
+import { expectStepOptions } from "./step_options.ts";
 
 /** Options of a `ClassifierTrainer`. */
 export interface ClassifierTrainerOptions {
@@ -100,16 +101,13 @@ export class ClassifierTrainer {
   ) {
     const known = { learningRate: true, batchSize: true, longest: true, seed: true };
     checkOptions("ClassifierTrainer", options, known);
-    expectOptimizer("ClassifierTrainer", optimizer);
     expectOneLabel(classifier);
     const { contextLength } = classifier.config;
     const { learningRate, batchSize = 32, longest = contextLength, seed = 0 } = options;
     for (const [name, value] of Object.entries({ batchSize, longest })) {
-      if (Number.isSafeInteger(value) && value > 0) continue;
-      throw new RangeError(`ClassifierTrainer: expected ${name} from 1, got ${value}`);
+      expectValue(`ClassifierTrainer: ${name}`, wholeNumber({ min: 1 }), value);
     }
-    expectLearningRate("ClassifierTrainer", learningRate);
-    expectSeed("ClassifierTrainer", seed);
+    expectStepOptions("ClassifierTrainer", optimizer, { learningRate, seed });
     this.#options = { learningRate, batchSize, longest: Math.min(longest, contextLength), seed };
     this.#multiple = MULTIPLE * Math.ceil(this.#options.longest / (MULTIPLE * LENGTHS));
     const { device } = classifier.parameters()[0];

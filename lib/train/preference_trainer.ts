@@ -16,10 +16,9 @@ import { sum } from "../ops/reduce.ts";
 import { reshape } from "../ops/reshape.ts";
 import { slice } from "../ops/slice.ts";
 import { logSoftmax } from "../ops/softmax.ts";
-import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
-import { expectLearningRate, rateAt, type Schedule } from "../optim/schedules.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+import { rateAt, type Schedule } from "../optim/schedules.ts";
 import { checkOptions } from "../options.ts";
-import { expectSeed } from "../random.ts";
 import { expectValue, wholeNumber } from "../rules.ts";
 import { isTracked, valueAndGrad } from "../tensor/autograd.ts";
 import { compile, type Compiled } from "../tensor/compile.ts";
@@ -29,6 +28,7 @@ import { expectIds } from "../token_ids.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
 import { FigureRing, type StepFigures } from "./figures.ts";
 import { type AnswerScores, betaOf, preferenceLosses } from "./preference_loss.ts";
+import { expectStepOptions } from "./step_options.ts";
 
 /** Options of a `PreferenceTrainer`. */
 export interface PreferenceTrainerOptions {
@@ -114,14 +114,12 @@ export class PreferenceTrainer {
     options: PreferenceTrainerOptions,
   ) {
     expectLanguageModel("PreferenceTrainer", model);
-    expectOptimizer("PreferenceTrainer", optimizer);
     const known = { learningRate: true, beta: true, batchSize: true, seed: true };
     checkOptions("PreferenceTrainer", options, known);
     const { learningRate, batchSize = 8, seed = 0 } = options;
     const beta = betaOf("PreferenceTrainer", { beta: options.beta });
-    expectLearningRate("PreferenceTrainer", learningRate);
     expectValue("PreferenceTrainer: batchSize", wholeNumber({ min: 1 }), batchSize);
-    expectSeed("PreferenceTrainer", seed);
+    expectStepOptions("PreferenceTrainer", optimizer, { learningRate, seed });
     this.#options = { learningRate, beta, batchSize, seed };
     const { device } = model.tokens.weight;
     this.#randomState = keep(zeros([2], { dtype: "i32", device }));

@@ -9,8 +9,8 @@ import { describe } from "../errors.ts";
 import { ForwardContext } from "../nn/context.ts";
 import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
-import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
-import { expectLearningRate, rateAt, type Schedule } from "../optim/schedules.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+import { rateAt, type Schedule } from "../optim/schedules.ts";
 import { checkOptions } from "../options.ts";
 import { isTracked, valueAndGrad, withoutTape } from "../tensor/autograd.ts";
 import { mul } from "../ops/binary.ts";
@@ -19,7 +19,6 @@ import { IGNORED } from "../ops/cross_entropy.ts";
 import { compile, type Compiled, type ProgramReport } from "../tensor/compile.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { expectSeed } from "../random.ts";
 import { expectValue } from "../rules.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
 import { type BatchSource, DeviceBatch, expectBatchSource } from "./device_batch.ts";
@@ -27,6 +26,7 @@ import { accumulate, type LossAndGradients } from "./accumulate.ts";
 import { checkedTeacher, distillationLoss, type Teacher } from "./distillation.ts";
 import { FigureRing, type StepFigures } from "./figures.ts";
 import { SETTING_RULES } from "./settings.ts";
+import { expectStepOptions } from "./step_options.ts";
 import { World } from "./world.ts";
 
 /** Options of a `Trainer`. */
@@ -138,8 +138,7 @@ export class Trainer {
    */
   constructor(readonly model: GPT, readonly optimizer: Optimizer, options: TrainerOptions) {
     expectModel("Trainer", model);
-    expectOptimizer("Trainer", optimizer);
-    this.options = checked(options);
+    this.options = checked(optimizer, options);
     const { world, teacher } = options;
     this.teacher = teacher && checkedTeacher("Trainer: teacher", teacher, model);
     this.world = world && world.size > 1 ? world : undefined;
@@ -446,12 +445,11 @@ function nothingToTrain(optimizer: Optimizer): Error {
 }
 
 /** The options, defaults filled in. */
-function checked(options: TrainerOptions): Trainer["options"] {
+function checked(optimizer: Optimizer, options: TrainerOptions): Trainer["options"] {
   checkOptions("Trainer", options, OPTIONS, HINTS);
   const { learningRate, accumulate = 1, seed = 0, recomputeActivations = false } = options;
-  expectLearningRate("Trainer", learningRate);
   expectValue("Trainer: accumulate", SETTING_RULES.accumulate, accumulate);
-  expectSeed("Trainer", seed);
+  expectStepOptions("Trainer", optimizer, { learningRate, seed });
   if (options.world !== undefined && !(options.world instanceof World)) {
     throw new TypeError(
       `Trainer: world must be that of openWorld(), got ${describe(options.world)}`,
