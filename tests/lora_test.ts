@@ -201,6 +201,10 @@ forEachDevice("a base in 8 bits takes an adapter in f32; merging it is refused",
   await quantize(model, { group: 16 });
   assertClose(await model.forward(ids()).data(), before, 0.05);
   assert.throws(() => adapter.merge(), /rounded ones; merge first and quantize then/);
+  assert.throws(
+    () => new AdamW(model.parameters()),
+    /^TypeError: AdamW: .* train first and quantize/,
+  );
 });
 
 forEachDevice("biases are trained with the adapter, and off with it", async () => {

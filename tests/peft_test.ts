@@ -141,8 +141,9 @@ forEachDevice("an adapter on a token table, or with a whole one, is refused by n
     [
       "wte.lora_embedding_A",
       [2, 61],
-      /lora_embedding_A \[2,61\].*; adapters on token tables are not/,
+      /lora_embedding_A \[2,61\].*; it updates a token table or a head that is tied to one/,
     ],
+    ["wte.lora_A.weight", [2, 61], /lora_A\.weight \[2,61\].*; it updates a token table or a head/],
     ["wte.weight", [99, 32], /a whole token table of 99 rows, .* and the base's has \d+$/],
   ];
   for (const [key, shape, message] of tries) {
@@ -150,6 +151,12 @@ forEachDevice("an adapter on a token table, or with a whole one, is refused by n
     await writeAdapter(adapter, { config, shapes: more });
     await assert.rejects(() => loadAdapter(adapter, model), message);
   }
+  const tied = { "base_model.model.lm_head.lora_A.weight": [2, 32] };
+  await writeAdapter(adapter, { config, shapes: tied });
+  await assert.rejects(
+    () => loadAdapter(adapter, model),
+    /got .*lm_head.*; it updates a token table/,
+  );
   await Deno.remove(base.slice(0, -"/base".length), { recursive: true });
 });
 

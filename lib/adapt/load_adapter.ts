@@ -149,7 +149,7 @@ async function readAdapter<Model extends AdaptableModel>(
     };
     layers.push({ ...layer, update });
   }
-  expectLayers(file, layers);
+  expectLayers(file, layers, model);
   await expectBase(file, model, choices.modulesToSave);
   const adapter = new LoraAdapter(model, layers, choices, trainable);
   try {
@@ -209,12 +209,16 @@ async function readWhole(
   }
 }
 
-function expectLayers(file: SafetensorsFile, layers: readonly AdaptedLayer[]): void {
+function expectLayers(
+  file: SafetensorsFile,
+  layers: readonly AdaptedLayer[],
+  model: AdaptableModel,
+): void {
   if (layers.length > 0) return;
-  const [first] = file.tensors.keys();
+  const [[key, { shape }] = ["none", { shape: [] }]] = file.tensors;
   throw new SyntaxError(
     `${file.name}: expected tensors such as ${PREFIX}….lora_A.weight for layers of the model, got ` +
-      `${first ?? "none"}; the adapter is of another base`,
+      key + (tableAdvice(key, shape, model) || "; the adapter is of another base"),
   );
 }
 
@@ -234,8 +238,11 @@ function expectAllRead(
 
 /** Why a tensor of a token table is not read: an adapter on it, or a vocabulary that was resized. */
 function tableAdvice(key: string, [rows]: Shape, model: AdaptableModel): string {
-  if (/\.lora_embedding_[AB]$/.test(key)) return "; adapters on token tables are not supported";
   if (!/\.(wte|embed_tokens|embed_in|word_embeddings|lm_head)\./.test(key)) return "";
+  if (/\.lora_/.test(key)) {
+    return "; it updates a token table or a head that is tied to one, which Folio does not; merge " +
+      "it with PEFT's merge_and_unload, or train it without that module";
+  }
   const own = tokensOf(model).weight.shape[0];
   return `; the adapter holds a whole token table of ${rows} rows, as with a resized vocabulary, ` +
     `and the base's has ${own}`;

@@ -121,5 +121,12 @@ function expectParameters(owner: string, parameters: readonly Tensor[]): void {
     );
   }
   if (parameters.length === 0) throw new RangeError(`${owner}: there are no parameters`);
-  for (const parameter of parameters) expectType(owner, parameter, "f32");
+  for (const parameter of parameters) {
+    expectType(owner, parameter, "f32");
+    if (!parameter.storage.disposed) continue;
+    throw new TypeError(
+      `${owner}: expected parameters, got ${parameter}, whose memory was freed, as that of weights ` +
+        "that quantize has rounded; train first and quantize then",
+    );
+  }
 }
