@@ -17,6 +17,7 @@ import { AdamW, loadOptimizerState, Trainer, UserError } from "../mod.ts";
 import { classification, isClassification } from "./finetune/classification.ts";
 import { describeTraining, startModel, trainedParameters } from "./finetune/base.ts";
 import { asTrainFlags, finetuneFlags } from "./finetune/flags.ts";
+import { documentNotes } from "./finetune/documents.ts";
 import { completedPlan, planFinetune } from "./finetune/plan.ts";
 import { preferenceTraining } from "./finetune/preferences.ts";
 import { completeRun } from "./train/complete_run.ts";
@@ -66,6 +67,7 @@ await runScript(command, async (parsed) => {
   await using live = await openLiveRun(asTrainFlags(flags, location), given);
   if (live) print(`live     ${live.url}`);
   const data = await loadTrainData(open);
+  for (const note of documentNotes(data, open.settings.context)) print(note);
   const { batches, held } = await trainBatches(open, data);
   const { batchesPerEpoch } = batches;
   const plan = completedPlan(open, flags, { given, batchesPerEpoch });

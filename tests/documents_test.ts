@@ -40,13 +40,15 @@ Deno.test("documents of a folder, a pattern and each kind of file", async () => 
       '{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"r","x":1}]}',
     "in/d.csv": "n,text\n1,fourth\n2,\n",
     "in/e.json": "{}",
+    "in/f.tsv": "spam\tfifth, 5\n\nham\t sixth\n",
     ".hidden.txt": "no",
   });
   const { path } = folder;
   const pair = { prompt: "p", completion: "c" };
   const messages = [{ role: "user", content: "q" }, { role: "assistant", content: "r" }];
   const lines = [{ text: "third" }, pair, { messages }];
-  const all = [{ text: "first" }, { text: "second" }, ...lines, { text: "fourth" }];
+  const labeled = [{ text: "fifth, 5" }, { text: "sixth" }];
+  const all = [{ text: "first" }, { text: "second" }, ...lines, { text: "fourth" }, ...labeled];
   const of = async (place: string) => (await loadDocuments(`${path}/${place}`)).documents;
   assert.deepEqual(await of(""), all);
   assert.deepEqual(await of("*.txt"), [{ text: "second" }]);
@@ -55,7 +57,9 @@ Deno.test("documents of a folder, a pattern and each kind of file", async () => 
   assert.deepEqual(await of("in/d.csv"), [{ text: "fourth" }]);
   const column = await loadDocuments(`${path}/in/d.csv`, { column: "n" });
   assert.deepEqual(column.documents, [{ text: "1" }, { text: "2" }]);
-  for (const place of ["", "*.txt", "in/c.jsonl"]) assert(await holdsDocuments(`${path}/${place}`));
+  for (const place of ["", "*.txt", "in/c.jsonl", "in/f.tsv"]) {
+    assert(await holdsDocuments(`${path}/${place}`));
+  }
   for (const place of ["b.txt", "none"]) assert(!await holdsDocuments(`${path}/${place}`));
 });
 
@@ -72,7 +76,7 @@ Deno.test("what is no document is named by its file and line", async () => {
     ["b.jsonl", /b\.jsonl line 1: expected an object with "text"/],
     ["c.jsonl", /c\.jsonl line 1: .*an answer of the assistant/],
     ["d.csv", /d\.csv: expected a column text, got "a", "b"; name the column of the text$/],
-    ["e", /expected documents in files of txt, md, jsonl, csv, found none$/],
+    ["e", /expected documents in files of txt, md, jsonl, csv, tsv, found none$/],
     ["*.txt", /expected documents in files/],
     ["none.csv", /no such file or folder/],
   ];
@@ -208,17 +212,12 @@ Deno.test("a text may be measured on another, and flags that contradict are refu
   const { code, out, err } = await run("train", [...base, "--validation", "held.txt"], folder.path);
   assert.equal(code, 0, err);
   assert.match(out, /corpus {3}text\.txt: 8,0\d\d tokens to train on, 116 held out/);
-  await Deno.writeTextFile(
-    `${folder.path}/pairs.jsonl`,
-    '{"prompt":"a","completion":"b"}\n'.repeat(9),
-  );
   const cases: [string, RegExp][] = [
     ["--out run --resume --validation 0.5", /its run has validation \S*\/held\.txt,/],
     [
       "--dataset text.txt --out new --validation 1.5",
       /^error: --validation 1\.5: expected a share/,
     ],
-    ["--dataset pairs.jsonl --out new --pack", /^error: --pack: pairs\.jsonl holds prompts/],
     ["--dataset none/*.md --out new", /no such file or folder/],
   ];
   for (const [args, message] of cases) {

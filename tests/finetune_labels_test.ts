@@ -1,5 +1,6 @@
 /** `deno task finetune --labels` and `classify`, as real processes on a tiny model. */
 import assert from "node:assert/strict";
+import { loadTokenizer } from "../mod.ts";
 import {
   command,
   type Finished,
@@ -153,6 +154,23 @@ Deno.test("finetune --preset trains an encoder or a decoder from scratch, with i
   }
 });
 
+Deno.test("a base of the texts' own words, packed, becomes a classifier that reads <cls> last", async () => {
+  await using folder = await withTexts();
+  const train = line("--dataset texts.tsv --tokenizer lower-words --pack --steps 3 --eval-every 0");
+  const out = await succeeded("train", [...train, ...TINY, ...line("--out own")], folder.path);
+  assert.match(out, /^corpus {3}texts\.tsv: [\d,]+ tokens to train on, [\d,]+ held out$/m);
+  const tokenizer = await loadTokenizer(`${folder.path}/own`);
+  const [ids] = tokenizer.encodeBatch(["Lunch prize 1234567"]).ids;
+  assert.deepEqual(tokenizer.tokensOf(ids), ["lunch", "prize", "<unk>", "<cls>"]);
+  assert.equal(tokenizer.endId, ids[3]);
+  const rest = line("--out own --resume --steps 4 --device cpu");
+  await succeeded("train", rest, folder.path);
+  const labels = line("own --labels texts.tsv --method full --epochs 6 --learning-rate 0.01");
+  await succeeded("finetune", [...labels, ...line("--device cpu --out spam")], folder.path);
+  const report = JSON.parse(await Deno.readTextFile(`${folder.path}/spam/report.json`));
+  assert.equal(report.test.accuracy, 1);
+});
+
 Deno.test("a run with --labels that is killed continues with the same bits", async () => {
   await using folder = await withTexts();
   const path = (name: string) => `${folder.path}/${name}`;
@@ -240,6 +258,7 @@ Deno.test("mistakes of finetune --labels are one line, and nothing is written", 
     [[...LABELS, ...line("--compare --method full")], /leave --method out/],
     [[...LABELS, ...line("--dataset plain.txt")], /cannot be given with --dataset/],
     [[...LABELS, ...line("--pack")], /--pack: a run with --labels has no such choice/],
+    [line("base --dataset texts.tsv --out x"), /tokenizer of \S*base has no token that ends one/],
     [line("base --dataset plain.txt --compare"), /--compare: it is for --labels FILE/],
     [line("base --dataset plain.txt --method frozen"), /it classifies texts/],
   ];

@@ -195,6 +195,10 @@ Deno.test("--preferences trains an adapter by DPO; its mistakes are one line", a
 
 Deno.test("mistakes of finetune are one line, and nothing is written", async () => {
   await using folder = await withBase();
+  const write = (name: string, rows: object[]) =>
+    Deno.writeTextFile(`${folder.path}/${name}`, rows.map((row) => JSON.stringify(row)).join("\n"));
+  await write("empty.jsonl", [...ROWS, { text: "" }]);
+  await write("long.jsonl", [...ROWS, { prompt: "1+1=2+2=3+3=4+4=", completion: "5" }, ROWS[0]]);
   const before = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
   const tries: [flags: string[], message: RegExp][] = [
     [line("base"), /expected --dataset FILE/],
@@ -206,6 +210,11 @@ Deno.test("mistakes of finetune are one line, and nothing is written", async () 
       /--context 17: the context of base is 16/,
     ],
     [line("base --dataset none.jsonl --out x"), /none\.jsonl/],
+    [line("base --dataset empty.jsonl --out x"), /empty\.jsonl: example 25: expected a text/],
+    [
+      line("base --dataset long.jsonl --context 15 --out x"),
+      /long\.jsonl: example 25: its prompt has 16 tokens, more than the 15 of a row/,
+    ],
     [line("nowhere/at/all --dataset sums.jsonl --out x"), /nowhere\/at\/all/],
     [line("--out base --resume"), /it is a run of deno task train/],
   ];

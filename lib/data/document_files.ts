@@ -1,6 +1,6 @@
 /**
  * Documents from files of this machine: a folder, a pattern such as `notes/*.md`, or one file of
- * many documents (JSON lines, CSV).
+ * many documents (JSON lines, CSV, labeled texts).
  *
  * See load_corpus.ts for one text, encode_documents.ts for the ids of documents.
  *
@@ -14,6 +14,7 @@ import { expectDeno } from "../runtime.ts";
 import { readCorpusFile } from "./corpus_files.ts";
 import { MAXIMUM_CORPUS_BYTES, sha256, textOf } from "./checked_text.ts";
 import { parseCSV } from "./csv.ts";
+import { parseLabeledFile } from "./labeled_files.ts";
 import { documentOf, type TextDocument } from "./text_document.ts";
 
 /** Options of `loadDocuments`. */
@@ -38,16 +39,17 @@ const READERS: Readonly<
   md: (text) => [{ text }],
   jsonl: readLines,
   csv: readRows,
+  tsv: (text, file) => parseLabeledFile(text, file).map(({ text }) => ({ text })),
 };
 
 /**
- * Whether a place holds documents rather than one text: a folder, a pattern with `*`, or a `.jsonl`
- * or `.csv` file.
+ * Whether a place holds documents rather than one text: a folder, a pattern with `*`, or a
+ * `.jsonl`, `.csv` or `.tsv` file.
  */
 export async function holdsDocuments(place: string | URL): Promise<boolean> {
   if (/^(https?:|-$)/i.test(String(place))) return false;
   const path = localPath("holdsDocuments", place);
-  if (path.includes("*") || /\.(jsonl|csv)$/i.test(path)) return true;
+  if (path.includes("*") || /\.(jsonl|csv|tsv)$/i.test(path)) return true;
   expectDeno(`read ${path}`);
   return await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
 }
@@ -57,8 +59,8 @@ export async function holdsDocuments(place: string | URL): Promise<boolean> {
  * part of a name, `**` any folders), or of one file.
  *
  * A `.txt` or `.md` file is one document. Each line of a `.jsonl` file is an object with `text`,
- * `prompt` and `completion`, or `messages`; each row of a `.csv` file has a column `text`. Other
- * files are omitted.
+ * `prompt` and `completion`, or `messages`; each row of a `.csv` file has a column `text`, each line
+ * of a `.tsv` file a label and a text. Other files are omitted.
  *
  * @throws {UserError} if there is no document, or a file is malformed, no UTF-8, or cannot be read;
  *   or if all together are over 500 MB

@@ -61,6 +61,8 @@ export async function lowerCaseWords(
     pad_token: "<pad>",
     unk_token: "<unk>",
     cls_token: "<cls>",
+    // A language model that is to classify learns to end its texts with it.
+    ...classToken === "last" ? { eos_token: "<cls>" } : {},
   });
 }
 

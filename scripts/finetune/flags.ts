@@ -84,7 +84,7 @@ export const finetuneFlags = {
   ...group("Texts", {
     dataset: text(
       undefined,
-      'text file, folder, pattern, .csv, or .jsonl of {"text"}, {"prompt","completion"} or ' +
+      'text file, folder, pattern, .csv, .tsv, or .jsonl of {"text"}, {"prompt","completion"} or ' +
         '{"messages"}; only completions and answers are learned',
       { placeholder: "FILE", shownDefault: "" },
     ),

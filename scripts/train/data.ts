@@ -21,6 +21,7 @@ import {
   loadPreparedCorpus,
   loadTokenizer,
   type LoopOptions,
+  lowerCaseWords,
   splitCorpus,
   type TextDocument,
   type Tokenizer,
@@ -55,7 +56,7 @@ export interface TrainData {
  * @throws {UserError} if it cannot be read, or is not the corpus of the run to continue
  */
 export async function loadTrainData(plan: Plan): Promise<TrainData> {
-  const run = plan.resume ? plan.folder : plan.initFrom ?? plan.teacher?.model;
+  const run = runOf(plan);
   const tokenizer = run ? await fromModelPlace(run, () => loadTokenizer(run)) : undefined;
   const dataset = corpusPlace(plan);
   if (dataset !== undefined && await isPreparedCorpus(dataset)) {
@@ -64,6 +65,11 @@ export async function loadTrainData(plan: Plan): Promise<TrainData> {
   return dataset !== undefined && await holdsDocuments(dataset)
     ? await loadDocumentData(dataset, plan, tokenizer)
     : await loadText(dataset, plan, tokenizer);
+}
+
+/** The run or model whose tokenizer is used, if it is not a new one. */
+function runOf({ resume, folder, initFrom, teacher }: Plan): string | undefined {
+  return resume ? folder : initFrom ?? teacher?.model;
 }
 
 /** Reads a folder of `deno task tokenize`. */
@@ -122,16 +128,23 @@ async function loadDocumentData(
   plan: Plan,
   runTokenizer: Tokenizer | undefined,
 ): Promise<TrainData> {
-  const { column, pack, validation } = plan.reading ?? {};
+  const { column, validation } = plan.reading ?? {};
   const loaded = await loadDocuments(dataset, { column });
   expectCorpus(plan, loaded.sha256, dataset);
   const held = heldOutChoice(validation);
   const parts = typeof held === "number"
     ? splitDocuments(loaded.documents, held)
     : { train: loaded.documents, validation: (await loadDocuments(held, { column })).documents };
-  const all = [...parts.train, ...parts.validation];
-  const make = () => documentTokenizer(all, plan.tokenizer);
-  const tokenizer = runTokenizer ?? await userInput(make);
+  const tokenizer = runTokenizer ??
+    await userInput(() => documentTokenizer(parts, plan.tokenizer));
+  if (tokenizer.endId === undefined) {
+    throw new UserError(
+      `${dataset}: it holds documents, and the tokenizer of ${
+        runOf(plan)
+      } has no token that ends ` +
+        "one; give a text in one file (.txt), or a model that was trained on documents",
+    );
+  }
   const encode = (part: readonly TextDocument[]) => {
     return userInput(() => encodeDocuments(tokenizer, part));
   };
@@ -139,27 +152,20 @@ async function loadDocumentData(
     train: await encode(parts.train),
     validation: await encode(parts.validation),
   };
-  const encoded = [...documents.train, ...documents.validation];
-  const isJoined = pack && !plan.finetune;
-  if (isJoined && encoded.some(({ prompt }) => prompt > 0)) {
-    throw new UserError(
-      `--pack: ${dataset} holds prompts, which deno task train only masks in separate rows; ` +
-        "deno task finetune packs them",
-    );
-  }
-  const corpus = {
+  return {
     tokenizer,
     train: joined(documents.train),
     validation: joined(documents.validation),
     source: plan.dataset ?? dataset,
     path: absolutePath(dataset),
     hash: loaded.sha256,
+    documents,
   };
-  return isJoined ? corpus : { ...corpus, documents };
 }
 
 /** The tokenizer of a text; `<|endoftext|>` in it becomes one token, which ends samples. */
-function makeTokenizer(text: string, kind: Plan["tokenizer"]): Tokenizer {
+async function makeTokenizer(text: string, kind: Plan["tokenizer"]): Promise<Tokenizer> {
+  if (kind === "lower-words") return await lowerCaseWords([text], { classToken: "last" });
   const padding = text.includes(END) ? END : undefined;
   const own = padding === undefined ? text : text.replaceAll(END, kind === "char" ? "" : "\n");
   if (kind === "char") return CharacterTokenizer.fromText(own, { padding });

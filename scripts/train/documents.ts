@@ -6,6 +6,7 @@
 import {
   CharacterTokenizer,
   type EncodedDocument,
+  lowerCaseWords,
   type TextDocument,
   type Tokenizer,
   UserError,
@@ -23,15 +24,19 @@ export interface DocumentParts {
 export const END = "<|endoftext|>";
 
 /**
- * A tokenizer of everything that the documents contain, with an end token.
+ * A tokenizer with an end token of everything that the documents contain; of lower-case words, of
+ * those that occur twice in the part to learn from, as `<unk>` stands for the others.
  *
  * @throws {UserError} if there are conversations, which need a model's own chat template
  */
-export function documentTokenizer(
-  documents: readonly TextDocument[],
+export async function documentTokenizer(
+  { train, validation }: Record<keyof DocumentParts, readonly TextDocument[]>,
   kind: Plan["tokenizer"],
-): Tokenizer {
-  const text = documents.flatMap(textsOf).join(kind === "char" ? "" : "\n");
+): Promise<Tokenizer> {
+  if (kind === "lower-words") {
+    return await lowerCaseWords(train.flatMap(textsOf), { classToken: "last" });
+  }
+  const text = [...train, ...validation].flatMap(textsOf).join(kind === "char" ? "" : "\n");
   if (kind === "char") return CharacterTokenizer.fromText(text, { padding: END });
   return WordTokenizer.fromText(text, {
     padding: END,

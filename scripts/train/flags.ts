@@ -36,19 +36,24 @@ function report(name: keyof typeof REPORT_RULES, value: number, meaning: string)
   return ruled(value, meaning, { rule: REPORT_RULES[name], placeholder: "N" });
 }
 
+/** What a new tokenizer takes for a token. */
+export const TOKENIZER_KINDS = ["char", "word", "words-only", "lower-words"] as const;
+
 /** Every flag of `deno task train`, by groups. */
 export const trainFlags = {
   ...group("Corpus", {
     dataset: text(
       undefined,
       "corpus name, text file, URL, folder written by `deno task tokenize`, or - for standard " +
-        "input; documents: a folder, a pattern such as 'notes/*.md', a .jsonl or .csv file",
+        "input; documents: a folder, a pattern such as 'notes/*.md', a .jsonl, .csv or .tsv file",
       { shownDefault: "tiny-shakespeare" },
     ),
     tokenizer: choice(
       "char",
-      "tokens: characters (char), words and <unk> (word), or words without <unk> (words-only)",
-      { choices: ["char", "word", "words-only"] },
+      "tokens: characters (char), words and <unk> (word), words without <unk> (words-only), or " +
+        "lower-case words and signs that occur twice, as those of a classifier from scratch " +
+        "(lower-words)",
+      { choices: TOKENIZER_KINDS },
     ),
     validation: text(
       undefined,
@@ -59,7 +64,7 @@ export const trainFlags = {
       },
     ),
     column: text("text", "key of JSON lines, or column of CSV files, that holds the text"),
-    pack: toggle(false, "let a row of a batch hold the end of one document and the next"),
+    pack: toggle(false, "fill rows with several documents, which do not see each other"),
   }),
   ...group("Model", {
     preset: choice(

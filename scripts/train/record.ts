@@ -33,6 +33,7 @@ import {
   UserError,
 } from "../../mod.ts";
 import { commandOf, type RunChoices } from "./choices.ts";
+import { TOKENIZER_KINDS } from "./flags.ts";
 
 /** The content of run.json. */
 export interface RunRecord extends RunState, RunChoices {
@@ -93,7 +94,7 @@ const RECORD_RULES: { readonly [Name in keyof Required<RunRecord>]: Rule } = {
   patience: optional(wholeNumber({ min: 1 })),
   dataset: optional(text),
   datasetPath: optional(text),
-  tokenizer: optional(oneOf(["char", "word", "words-only"])),
+  tokenizer: optional(oneOf(TOKENIZER_KINDS)),
   initFrom: optional(text),
   reading: optional(fields({
     validation: optional(text),
