@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
+import { dependencies } from "../lib/device/cpu/dependencies.ts";
 import { KernelTable } from "../lib/device/cpu/kernel_table.ts";
 import { CONTROL, schedulerModule } from "../lib/device/cpu/scheduler.ts";
 import { useDevice } from "../lib/device/current_device.ts";
@@ -8,6 +9,7 @@ import { sum } from "../lib/ops/reduce.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { customOp } from "../lib/tensor/custom_op.ts";
+import type { Launch, Range } from "../lib/device/launch.ts";
 import { I32 } from "../lib/wasm/assembler.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { full, tensor, zeros } from "../lib/tensor/tensor.ts";
@@ -88,21 +90,23 @@ Deno.test("a kernel that traps on any thread is an error that names it, and the 
   }
 });
 
-/** Each of two chunks waits for half a second, then says whose scratch memory it had. */
-const nap = customOp({
-  name: "nap",
-  inputs: { x: "f32" },
-  cpu: {
-    chunks: () => 2,
-    scratchBytes: () => 64,
-    emit(k) {
-      const { f, chunk, scratch } = k;
-      const { x, output } = k.pointers("x", "output");
-      f.drop(x.at(chunk).atomicWait(0, 500_000_000));
-      f.storeF32(output.at(chunk), scratch.toF32());
+/** Each of its chunks waits for half a second, then says whose scratch memory it had. */
+const napOf = (chunks: number) =>
+  customOp({
+    name: "nap",
+    inputs: { x: "f32" },
+    cpu: {
+      chunks: () => chunks,
+      scratchBytes: () => 64,
+      emit(k) {
+        const { f, chunk, scratch } = k;
+        const { x, output } = k.pointers("x", "output");
+        f.drop(x.at(chunk).atomicWait(0, 500_000_000));
+        f.storeF32(output.at(chunk), scratch.toF32());
+      },
     },
-  },
-});
+  });
+const [lonelyNap, nap] = [napOf(1), napOf(2)];
 
 Deno.test("a thread that starts during a long program takes part in the next one", async () => {
   const device = new CpuDevice({ threads: 2 });
@@ -118,8 +122,45 @@ Deno.test("an error of the scheduler itself is thrown, not tried again for ever"
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true });
   const table = new KernelTable(memory, schedulerModule());
   const words = new Int32Array(memory.buffer);
-  words[CONTROL.program / 4] = -16; // beyond the memory
+  words[CONTROL.program / 4] = -128; // beyond the memory
   words[CONTROL.programLength / 4] = 1;
   words[CONTROL.threads / 4] = 1;
   assert.throws(() => table.run(0), WebAssembly.RuntimeError);
+});
+
+Deno.test("a launch waits for those that it shares a written range with, and for no others", () => {
+  const allocation = { bytes: 4096, zeroed: true };
+  const range = (place: number, bytes = 256): Range => ({
+    allocation,
+    byteOffset: 256 * place,
+    bytes,
+  });
+  const kernel = { name: "sum", reads: { a: "f32", b: "f32" }, writes: { c: "f32" }, scalars: {} };
+  const launch = (...buffers: (Range | undefined)[]) =>
+    ({ kernel, constants: {}, scalars: {}, buffers }) as unknown as Launch<Range>;
+  const [x, y, z, u, v] = [0, 1, 2, 3, 4].map((place) => range(place));
+  assert.deepEqual(
+    dependencies([
+      launch(x, y, z),
+      launch(x, undefined, u), // reads what the first one reads
+      launch(z, y, v), // reads what the first one writes
+      launch(u, u, range(1, 64)), // writes part of what the third one reads
+      launch(x, x, range(5)), // touches nothing that was written
+      launch(x, x, u), // writes what the fourth one reads
+      launch(x, x, u), // writes what the sixth one writes
+    ]),
+    [0, 0, 1, 3, 0, 4, 6],
+  );
+});
+
+Deno.test("launches of one chunk that do not depend on each other run side by side", async () => {
+  const device = new CpuDevice({ threads: 2 });
+  useDevice(device);
+  const x = tensor([0, 0]);
+  const naps = compile(() => [lonelyNap({ x }), lonelyNap({ x }), nap({ x })]);
+  const threads = () => Promise.all(naps().slice(0, 2).map(async (y) => (await y.data())[0]));
+  let sides = new Set<number>();
+  for (let i = 0; i < 8 && sides.size < 2; i++) sides = new Set(await threads());
+  device.close();
+  assert.equal(sides.size, 2);
 });

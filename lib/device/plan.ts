@@ -10,6 +10,7 @@
  */
 import type { Device } from "./device.ts";
 import type { Launch, Placeable, Range } from "./launch.ts";
+import { overlap, present, readCount, usesOf } from "./launch_uses.ts";
 import type { Entry, Recorder } from "./recorder.ts";
 import { Storage } from "./storage.ts";
 import type { WorkingMemory } from "./working_memory.ts";
@@ -27,31 +28,7 @@ export interface Plan {
   readonly bytesUnshared: number;
 }
 
-interface Uses {
-  readonly reads: Placeable[];
-  readonly writes: Placeable[];
-}
-
-const present = (buffers: readonly (Placeable | undefined)[]) =>
-  buffers.filter((buffer): buffer is Placeable => buffer !== undefined);
-
 const launchOf = (entry: Entry) => entry.kind === "launch" ? entry.launch : entry.copy;
-
-/** Number of a launch's first buffers that are only read. */
-const readCount = ({ kernel }: Launch<Placeable>) => Object.keys(kernel.reads).length;
-
-const overlap = (a: Range, b: Range) =>
-  a.allocation === b.allocation && a.byteOffset < b.byteOffset + b.bytes &&
-  b.byteOffset < a.byteOffset + a.bytes;
-
-function usesOf(launch: Launch<Placeable>): Uses {
-  const reads = readCount(launch);
-  const updates = Object.keys(launch.kernel.updates ?? {}).length;
-  return {
-    reads: present(launch.buffers.slice(0, reads + updates)),
-    writes: present(launch.buffers.slice(reads)),
-  };
-}
 
 /**
  * Makes the plan, allocates its memory on the device or takes it from `shared`, and gives every

@@ -16,6 +16,7 @@ import type { Recorder } from "../recorder.ts";
 import { Allocator, type Block } from "./allocator.ts";
 import { type Blas, findBlas } from "./blas.ts";
 import { relaxedSimdSupported } from "../../wasm/assembler.ts";
+import { dependencies } from "./dependencies.ts";
 import { chooseCpuGemm } from "./gemm_choice.ts";
 import { KernelTable } from "./kernel_table.ts";
 import { usableThreads } from "./threads.ts";
@@ -123,7 +124,7 @@ export class CpuDevice implements Device {
     try {
       if (chunks === 1) this.#call(launch.kernel.name, slot, block.pointer);
       else if (chunks > 1) {
-        this.#record(this.#single.pointer, slot, chunks, block.pointer);
+        this.#record(this.#single.pointer, { slot, chunks, block: block.pointer, after: 0 });
         this.#run(this.#single.pointer, 1, false);
       }
     } finally {
@@ -141,15 +142,21 @@ export class CpuDevice implements Device {
   }
 
   load(launches: readonly Launch<Range>[]): LoadedProgram {
-    const bound = launches.map((launch) => this.#bind(launch)).filter(({ chunks }) => chunks > 0);
+    const after = dependencies(launches);
+    const bound = launches.map((launch) => this.#bind(launch));
     const blockWords = bound.reduce((sum, { words }) => sum + words.length, 0);
-    const alone = bound.every(({ chunks }) => chunks === 1);
+    const alone = bound.every(({ chunks }) => chunks <= 1);
     const records = this.#heap.allocate(Math.max(1, bound.length) * RECORD.bytes);
     const blocks = this.#heap.allocate(Math.max(1, blockWords) * 4);
     let at = blocks.pointer;
     bound.forEach(({ slot, words, chunks }, i) => {
       this.#words(at, words.length).set(words);
-      this.#record(records.pointer + i * RECORD.bytes, slot, chunks, at);
+      this.#record(records.pointer + i * RECORD.bytes, {
+        slot,
+        chunks,
+        block: at,
+        after: after[i],
+      });
       at += words.byteLength;
     });
     return {
@@ -195,7 +202,6 @@ export class CpuDevice implements Device {
       words[CONTROL.program / 4] = program;
       words[CONTROL.programLength / 4] = length;
       words[CONTROL.threads / 4] = alone ? 1 : 1 + words[CONTROL.joined / 4];
-      words[CONTROL.firstRound / 4] = words[CONTROL.round / 4];
       words[CONTROL.busy / 4] = 1;
       if (!alone) Atomics.add(words, CONTROL.epoch / 4, 1);
     });
@@ -235,12 +241,11 @@ export class CpuDevice implements Device {
     }
   }
 
-  #record(at: number, slot: number, chunks: number, block: number): void {
-    const words = this.#words(at, RECORD.bytes / 4);
-    words[RECORD.claimed / 4] = 0;
-    words[RECORD.chunks / 4] = chunks;
-    words[RECORD.slot / 4] = slot;
-    words[RECORD.block / 4] = block;
+  #record(at: number, fields: Record<"slot" | "chunks" | "block" | "after", number>): void {
+    const words = this.#words(at, RECORD.bytes / 4).fill(0);
+    for (const [name, value] of Object.entries(fields)) {
+      words[RECORD[name as keyof typeof fields] / 4] = value;
+    }
   }
 
   #bind(launch: Launch<Range>): { slot: number; words: Uint32Array; chunks: number } {

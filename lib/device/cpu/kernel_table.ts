@@ -9,7 +9,7 @@
 import type { Sgemm } from "./blas.ts";
 import { CONTROL, RECORD } from "./scheduler.ts";
 
-type Walk = (thread: number) => void;
+type Walk = (thread: number, record: number) => void;
 type KernelFunction = (block: number, chunk: number, scratch: number) => void;
 
 /** Instantiates kernels and runs programs on the thread that constructed it. */
@@ -56,28 +56,37 @@ export class KernelTable {
   /**
    * Runs the program that the control words describe, as one of its threads. A kernel's trap leaves
    * out the rest of its chunk and is noted in `CONTROL.trapped`; the thread walks on, because the
-   * others wait for it at each barrier. An error outside a kernel, such as of an exhausted stack,
-   * is thrown.
+   * others wait for it. An error outside a kernel, such as of an exhausted stack, is thrown.
    */
   run(thread: number): void {
-    for (let before = "";;) {
+    const words = new Int32Array(this.memory.buffer, 0, 1024);
+    const at = CONTROL.at / 4 + thread;
+    words[at] = words[CONTROL.program / 4];
+    for (let before = this.#progress(words[at]);;) {
       try {
-        return this.#walk(thread);
+        return this.#walk(thread, words[at]);
       } catch (error) {
-        const at = this.#noteTrap();
-        if (at === before) throw error; // no chunk was claimed since the last error
-        before = at;
+        const now = this.#progress(words[at]);
+        if (now === before) throw error; // no chunk was claimed since the last error
+        before = now;
+        this.#noteTrap(words[at]);
       }
     }
   }
 
-  /** Notes the kernel of the current launch; returns the launch and its chunks claimed so far. */
-  #noteTrap(): string {
+  /** The record and its chunks claimed so far. */
+  #progress(record: number): string {
     const words = new Int32Array(this.memory.buffer);
-    const done = words[CONTROL.round / 4] - words[CONTROL.firstRound / 4] | 0;
-    const record = (words[CONTROL.program / 4] >>> 0) + done * RECORD.bytes;
-    Atomics.store(words, CONTROL.trapped / 4, 1 + words[(record + RECORD.slot) / 4]);
-    return `${done}:${words[(record + RECORD.claimed) / 4]}`;
+    return `${record}:${words[((record >>> 0) + RECORD.claimed) / 4]}`;
+  }
+
+  /** Notes the kernel of the record, and counts its chunk as done. */
+  #noteTrap(record: number): void {
+    const words = new Int32Array(this.memory.buffer);
+    const start = (record >>> 0) / 4;
+    Atomics.store(words, CONTROL.trapped / 4, 1 + words[start + RECORD.slot / 4]);
+    Atomics.add(words, start + RECORD.done / 4, 1);
+    Atomics.notify(words, start + RECORD.done / 4);
   }
 
   /** Runs one chunk of the kernel in `slot` on this thread alone. */

@@ -2,7 +2,8 @@
  * The scheduler: the WebAssembly loop in which all threads run the same list of launches.
  *
  * A program is a block of records, one per launch; threads claim chunks of a record with one atomic
- * add, then wait for each other at a barrier. A worker takes part from the first program that
+ * add and go on to the next one. Before a record they wait until those that it depends on are done
+ * (dependencies.ts), and at the end for each other. A worker takes part from the first program that
  * starts after it has joined, so nothing waits for one that starts slowly or cannot start at all.
  * Waiting threads spin briefly, then sleep. The result does not depend on which thread claims a
  * chunk. kernel_table.ts fills the function table and continues after a kernel's trap.
@@ -19,13 +20,12 @@ export const CONTROL = {
   /** The address and the number of records of the running program. */
   program: 128,
   programLength: 132,
-  /** Number of threads at the barrier, the barrier's round, and the number that sleep at it. */
+  /** Number of threads at the program's end, the programs ended so far, and the threads asleep. */
   arrived: 192,
-  round: 256,
+  ended: 256,
   sleepers: 320,
-  /** Number of threads that run the program, and the barrier's round when it was started. */
+  /** Number of threads that run the program. */
   threads: 384,
-  firstRound: 388,
   /** Scratch memory: address, and bytes for each thread. */
   scratch: 448,
   scratchBytes: 452,
@@ -41,6 +41,8 @@ export const CONTROL = {
   busy: 584,
   /** For each thread a word that is 1 from its start until it retires. */
   alive: 640,
+  /** For each thread the address of the record that it is at. */
+  at: 1024,
   directory: 4096,
 } as const;
 
@@ -49,8 +51,19 @@ export const HEAP = 65536;
 /** Capacity of the directory, in kernels. */
 export const MAX_KERNELS = (HEAP - CONTROL.directory) / 8;
 
-/** Fields of a launch's record: claimed chunks, chunks, function slot, parameter block. */
-export const RECORD = { claimed: 0, chunks: 4, slot: 8, block: 12, bytes: 64 } as const;
+/**
+ * Fields of a launch's record: claimed chunks, chunks, function slot, parameter block, chunks that
+ * are done, and the number of the program's first records that must be done before it starts.
+ */
+export const RECORD = {
+  claimed: 0,
+  chunks: 4,
+  slot: 8,
+  block: 12,
+  done: 16,
+  after: 20,
+  bytes: 64,
+} as const;
 
 /**
  * Rounds that a thread spins before it sleeps: about 50 µs, longer than the launches of a small
@@ -68,10 +81,10 @@ const NAP = 200_000_000;
  */
 const IDLE = 300_000_000;
 
-/** The bytes of the scheduler's module: `walk(thread)` and `park(epoch)`. */
+/** The bytes of the scheduler's module: `walk(thread, record)` and `park(epoch)`. */
 export function schedulerModule(): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder({ table: true });
-  module.export("walk", module.define({ thread: "i32" }, (f, { thread }) => emitWalk(f, thread)));
+  module.export("walk", module.define({ thread: "i32", record: "i32" }, emitWalk));
   module.export("park", module.define({ seen: "i32" }, (f, { seen }) => emitPark(f, seen)));
   return module.encode();
 }
@@ -100,52 +113,82 @@ function emitPark(f: FunctionBuilder, seen: I32): void {
   f.drop(epoch.atomicWait(seen, IDLE));
 }
 
-/** Waits until the word at `address` is no longer `seen`. */
-function spinThenSleep(f: FunctionBuilder, address: number, seen: I32, sleepers: number): void {
-  const waited = word(address);
+/** Waits until `isOver` of the word at `address`; whoever changes it wakes the sleepers. */
+function spinThenSleep(f: FunctionBuilder, address: I32, isOver: (value: I32) => I32): void {
   const spins = f.i32(SPINS);
-  f.while(waited.atomicLoad().eq(seen), () => {
+  const value = f.i32(address.atomicLoad());
+  f.while(isOver(value).eqz(), () => {
     f.if(spins.eqz(), () => {
-      f.drop(word(sleepers).atomicAdd(1));
-      f.drop(waited.atomicWait(seen, NAP));
-      f.drop(word(sleepers).atomicAdd(-1));
+      f.drop(word(CONTROL.sleepers).atomicAdd(1));
+      f.drop(address.atomicWait(value, NAP));
+      f.drop(word(CONTROL.sleepers).atomicAdd(-1));
     }, () => f.set(spins, spins.sub(1)));
+    f.set(value, address.atomicLoad());
   });
 }
 
+/** Wakes the threads that sleep until the word at `address` changes. */
+function wake(f: FunctionBuilder, address: I32): void {
+  f.if(word(CONTROL.sleepers).atomicLoad(), () => f.drop(address.atomicNotify(-1)));
+}
+
 /**
- * Walks the program, from the launch that the threads are at: the first one, or, for a thread that
- * left the walk by a trap, the one at whose barrier the others wait for it.
+ * Walks the program from `record`: the first one, or, for a thread that left the walk by a trap,
+ * the one that it was at.
  */
-function emitWalk(f: FunctionBuilder, thread: I32): void {
-  const firstRound = word(CONTROL.firstRound).loadI32();
-  const done = f.i32(word(CONTROL.round).atomicLoad().sub(firstRound));
-  const record = f.i32(word(CONTROL.program).loadI32().add(done.mul(RECORD.bytes)));
-  const left = f.i32(word(CONTROL.programLength).loadI32().sub(done));
-  const threads = f.i32(word(CONTROL.threads).loadI32());
+function emitWalk(f: FunctionBuilder, { thread, record }: { thread: I32; record: I32 }): void {
+  const program = f.i32(word(CONTROL.program).loadI32());
+  const end = f.i32(program.add(word(CONTROL.programLength).loadI32().mul(RECORD.bytes)));
   const scratchBytes = word(CONTROL.scratchBytes).loadI32();
   const scratch = f.i32(word(CONTROL.scratch).loadI32().add(scratchBytes.mul(thread)));
-  const chunk = f.i32();
-  const round = f.i32();
-  f.while(left, () => {
-    const chunks = f.i32(record.loadI32(RECORD.chunks));
-    f.set(chunk, record.atomicAdd(1, RECORD.claimed));
-    f.while(chunk.ltU(chunks), () => {
-      const block = record.loadI32(RECORD.block);
-      const slot = record.loadI32(RECORD.slot);
-      f.callIndirect(slot, KERNEL_PARAMETERS, { block, chunk, scratch });
-      f.set(chunk, record.atomicAdd(1, RECORD.claimed));
-    });
-    f.set(round, word(CONTROL.round).atomicLoad());
-    f.if(word(CONTROL.arrived).atomicAdd(1).eq(threads.sub(1)), () => {
-      f.atomicStore(word(CONTROL.arrived), 0);
-      f.atomicStore(record, 0, RECORD.claimed);
-      f.atomicStore(word(CONTROL.round), round.add(1));
-      f.if(word(CONTROL.sleepers).atomicLoad(), () => {
-        f.drop(word(CONTROL.round).atomicNotify(-1));
-      });
-    }, () => spinThenSleep(f, CONTROL.round, round, CONTROL.sleepers));
+  const at = f.i32(thread.mul(4).add(CONTROL.at));
+  const firstOpen = f.i32(program);
+  f.while(record.ltU(end), () => {
+    f.storeI32(at, record);
+    waitForRecords(f, firstOpen, program.add(record.loadI32(RECORD.after).mul(RECORD.bytes)));
+    computeChunks(f, record, scratch);
     f.set(record, record.add(RECORD.bytes));
-    f.set(left, left.sub(1));
   });
+  waitForRecords(f, firstOpen, end);
+  meet(f, program, end);
+}
+
+/** Waits until all records before `last` are done; those before `firstOpen` are known to be. */
+function waitForRecords(f: FunctionBuilder, firstOpen: I32, last: I32): void {
+  const stop = f.i32(last);
+  f.while(firstOpen.ltU(stop), () => {
+    const chunks = f.i32(firstOpen.loadI32(RECORD.chunks));
+    spinThenSleep(f, f.i32(firstOpen.add(RECORD.done)), (done) => done.geU(chunks));
+    f.set(firstOpen, firstOpen.add(RECORD.bytes));
+  });
+}
+
+/** Claims chunks of the record and computes them until none is left. */
+function computeChunks(f: FunctionBuilder, record: I32, scratch: I32): void {
+  const chunks = f.i32(record.loadI32(RECORD.chunks));
+  const chunk = f.i32(record.atomicAdd(1, RECORD.claimed));
+  f.while(chunk.ltU(chunks), () => {
+    const block = record.loadI32(RECORD.block);
+    const slot = record.loadI32(RECORD.slot);
+    f.callIndirect(slot, KERNEL_PARAMETERS, { block, chunk, scratch });
+    const isLast = record.atomicAdd(1, RECORD.done).eq(chunks.sub(1));
+    f.if(isLast, () => wake(f, f.i32(record.add(RECORD.done))));
+    f.set(chunk, record.atomicAdd(1, RECORD.claimed));
+  });
+}
+
+/** Waits for the other threads at the program's end; the last one prepares its next run. */
+function meet(f: FunctionBuilder, program: I32, end: I32): void {
+  const ended = f.i32(word(CONTROL.ended).atomicLoad());
+  const others = word(CONTROL.threads).loadI32().sub(1);
+  f.if(word(CONTROL.arrived).atomicAdd(1).eq(others), () => {
+    f.atomicStore(word(CONTROL.arrived), 0);
+    f.while(program.ltU(end), () => {
+      f.storeI32(program, 0, RECORD.claimed);
+      f.storeI32(program, 0, RECORD.done);
+      f.set(program, program.add(RECORD.bytes));
+    });
+    f.atomicStore(word(CONTROL.ended), ended.add(1));
+    wake(f, word(CONTROL.ended));
+  }, () => spinThenSleep(f, word(CONTROL.ended), (value) => value.ne(ended)));
 }
