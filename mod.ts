@@ -368,6 +368,7 @@ export { loadPrompt, savePrompt, type SavePromptOptions } from "./lib/adapt/prom
 // Looking inside
 export { type HookPoint, hookPoints, type HookPointsOptions } from "./lib/lens/hook_points.ts";
 export type { LensIds, LensInput, LensModel } from "./lib/lens/model_parts.ts";
+export type { StackOptions, StackSide } from "./lib/lens/stack.ts";
 export {
   ActivationCache,
   type PointNames,
@@ -393,6 +394,7 @@ export {
   type LensToken,
   logitLens,
   type LogitLensOptions,
+  type TokenModel,
 } from "./lib/lens/logit_lens.ts";
 export {
   type Attribution,
@@ -417,7 +419,10 @@ export {
   patchingScores,
   type PatchingStudy,
 } from "./lib/lens/patching_scores.ts";
-export { attributionPatching } from "./lib/lens/attribution_patching.ts";
+export {
+  attributionPatching,
+  type AttributionPatchingOptions,
+} from "./lib/lens/attribution_patching.ts";
 export { pathPatching, type PathPatchingOptions } from "./lib/lens/path_patching.ts";
 export {
   type CircuitOptions,

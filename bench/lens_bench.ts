@@ -46,11 +46,15 @@ const study = { clean, corrupted, metric: logitDifference({ correct: 3, wrong: 4
 const options = { point: "attn.hook_z", by: ["head", "place"] } as const;
 const seconds = async (f: () => Promise<unknown>) => (await fastest(3, f)) / 1e3;
 const patching = await seconds(() => patchingScores(model, study, options));
-const attribution = await seconds(() => attributionPatching(model, study, options));
+const attribution = [];
+for (const steps of [1, 2, 5]) {
+  const took = await seconds(() => attributionPatching(model, study, { ...options, steps }));
+  attribution.push(`${took.toFixed(3)} s in ${steps}`);
+}
 console.log(
   `patching of 4 × 4 × 64: ${patching.toFixed(2)} s; attribution patching ${
-    attribution.toFixed(3)
-  } s`,
+    attribution.join(", ")
+  } steps`,
 );
 const [exact, estimate] = [
   await patchingScores(model, study, options),

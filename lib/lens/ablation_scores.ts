@@ -3,21 +3,20 @@
  *
  * @module
  */
-import { onDevice } from "../device/current_device.ts";
-import { expectModel } from "../nn/expect_model.ts";
-import type { GPT } from "../nn/gpt.ts";
 import { mean } from "../ops/reduce.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { eachPart, type Part } from "./each_part.ts";
+import { pointShapes } from "./hook_points.ts";
 import type { Metric } from "./metrics.ts";
-import { idsOf, type LensIds } from "./model_parts.ts";
+import { inputOf, type LensInput, type LensModel, type ModelInput } from "./model_parts.ts";
 import { runWithCache } from "./run_with_cache.ts";
 import { cells, type ScoreGrid } from "./score_grid.ts";
+import { stackOf, type StackOptions } from "./stack.ts";
 
 /** Options of `ablationScores`. */
-export interface AblationOptions {
+export interface AblationOptions extends StackOptions {
   /**
    * What is ablated, one at a time: each head (`attn.hook_z`), or what attention or the
    * feed-forward of each layer adds. Default: `"head"`.
@@ -27,7 +26,7 @@ export interface AblationOptions {
   with?: "zero" | "mean";
 }
 
-const OPTIONS: OptionNames<AblationOptions> = { by: "head", with: "zero" };
+const OPTIONS: OptionNames<AblationOptions> = { by: "head", with: "zero", side: true };
 
 /** What an ablation sweep finds. */
 export interface AblationScores extends ScoreGrid {
@@ -58,19 +57,23 @@ const POINTS = {
  * device.close();
  * ```
  *
- * @param ids Tokens that the model reads: i32 [B,T], or rows of one length.
- * @param metric A number of the logits [B,T,V].
- * @throws {TypeError} if an option is unknown, or the ids do not fit
+ * @param model A model that Folio trained or loaded.
+ * @param input Tokens that the model reads: i32 [B,T], or rows of one length; `{ source, target }`
+ * for an encoder–decoder.
+ * @param metric A number of what the model makes of them: logits [B,T,V], those of labels [B,N], or
+ * an `Encoder`'s vectors [B,T,C].
+ * @throws {TypeError} if an option is unknown, or the input does not fit
+ * @throws {RangeError} if the model has no such side
  */
 export async function ablationScores(
-  model: GPT,
-  ids: LensIds,
+  model: LensModel,
+  input: LensInput,
   metric: Metric,
   options: AblationOptions = {},
 ): Promise<AblationScores> {
-  expectModel("ablationScores", model);
   checkOptions("ablationScores", options, OPTIONS);
-  const { by = "head", with: value = "zero" } = options;
+  const { by = "head", with: value = "zero", side } = options;
+  const stack = stackOf("ablationScores", model, side);
   const point = POINTS[by];
   if (!point || !["zero", "mean"].includes(value)) {
     throw new RangeError(
@@ -78,27 +81,31 @@ export async function ablationScores(
         `${by} and ${value}`,
     );
   }
-  const { layers, heads } = model.config;
-  const shape = by === "head" ? [layers, heads] : [layers];
+  const tokens = inputOf("ablationScores", model, input);
+  const own = pointShapes("ablationScores", model, tokens).get(stack.point(0, point));
+  if (!own) throw new RangeError(`ablationScores: the model has no ${by}`);
+  const shape = by === "head" ? [stack.layers, own[2]] : [stack.layers];
   const parts = cells(shape).map(([layer, head]): Part => ({
-    name: `blocks.${layer}.${point}`,
+    name: stack.point(layer, point),
     selection: by === "head" ? { head } : {},
   }));
-  const { device } = model.tokens.weight;
-  const tokens = onDevice(device, () => idsOf("ablationScores", ids));
   const means = value === "zero" ? undefined : meansOf(model, tokens, parts);
   const replacement = (name: string) => means?.[name] ?? 0;
-  const { plain, values } = await eachPart(model, parts, { ids: tokens, replacement, metric });
+  const { plain, values } = await eachPart(model, parts, { input: tokens, replacement, metric });
   for (const mean of Object.values(means ?? {})) mean.dispose();
   const axes = by === "head" ? ["layer", "head"] as const : ["layer"] as const;
   return { axes, shape, values, plain };
 }
 
 /** The means of the values at the parts' points over batch and places: [1,1,…]. */
-function meansOf(model: GPT, ids: Tensor, parts: readonly Part[]): Record<string, Tensor> {
+function meansOf(
+  model: LensModel,
+  input: ModelInput,
+  parts: readonly Part[],
+): Record<string, Tensor> {
   const names = [...new Set(parts.map(({ name }) => name))];
   return scope(() => {
-    const { cache } = runWithCache(model, ids, { names });
+    const { cache } = runWithCache(model, input, { names });
     const entries = names.map((name) =>
       [name, mean(cache.get(name), { axis: [0, 1], keepDimensions: true })] as const
     );

@@ -8,7 +8,6 @@
  */
 import { onDevice } from "../device/current_device.ts";
 import { headSizeOf } from "../nn/block_config.ts";
-import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { embedding } from "../ops/embedding.ts";
 import { matmul } from "../ops/matmul.ts";
@@ -19,6 +18,7 @@ import { checkOptions, type OptionNames } from "../options.ts";
 import { symmetricEigen } from "../symmetric_eigen.ts";
 import { scope } from "../tensor/scope.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
+import { expectGpt } from "./model_parts.ts";
 import { indicesOf } from "./point_axes.ts";
 import { cells, type ScoreGrid } from "./score_grid.ts";
 
@@ -63,7 +63,7 @@ export interface HeadWeights {
  * device.close();
  * ```
  *
- * @throws {TypeError} if an option is unknown, or the weights are rounded
+ * @throws {TypeError} if the model is no GPT, an option is unknown, or the weights are rounded
  * @throws {RangeError} if there is no such layer, head or id
  */
 export function ovCircuit(model: GPT, options: CircuitOptions): Tensor {
@@ -93,7 +93,7 @@ export function ovCircuit(model: GPT, options: CircuitOptions): Tensor {
  * device.close();
  * ```
  *
- * @throws {TypeError} if an option is unknown, or the weights are rounded
+ * @throws {TypeError} if the model is no GPT, an option is unknown, or the weights are rounded
  * @throws {RangeError} if there is no such layer, head or id
  */
 export function qkCircuit(model: GPT, options: CircuitOptions): Tensor {
@@ -114,7 +114,7 @@ function circuit(
   options: CircuitOptions,
   product: (head: HeadWeights, from?: Tensor, to?: Tensor) => Tensor,
 ): Tensor {
-  expectModel(operation, model);
+  expectGpt(operation, model, "whose heads all read and write one stream");
   checkOptions(operation, options, OPTIONS);
   const { layer, head, ids } = options;
   return onDevice(model.tokens.weight.device, () =>
@@ -176,7 +176,7 @@ export interface CompositionOptions {
  * device.close();
  * ```
  *
- * @throws {TypeError} if an option is unknown, or the weights are rounded
+ * @throws {TypeError} if the model is no GPT, an option is unknown, or the weights are rounded
  * @throws {RangeError} if there is no such layer, or the later one is not after the earlier
  */
 export async function compositionScores(
@@ -184,7 +184,7 @@ export async function compositionScores(
   options: CompositionOptions,
 ): Promise<ScoreGrid> {
   const operation = "compositionScores";
-  expectModel(operation, model);
+  expectGpt(operation, model, "whose heads all read and write one stream");
   checkOptions(operation, options, { kind: true, layers: true });
   const { kind, layers } = options;
   const { heads } = model.config;

@@ -6,7 +6,6 @@
  * @module
  */
 import { onDevice } from "../device/current_device.ts";
-import { expectModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { LayerNorm } from "../nn/layers.ts";
 import { embedding } from "../ops/embedding.ts";
@@ -16,7 +15,7 @@ import { slice } from "../ops/slice.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
-import { idsOf, type LensIds } from "./model_parts.ts";
+import { expectGpt, idsOf, type LensIds } from "./model_parts.ts";
 import { indicesOf } from "./point_axes.ts";
 import { type ActivationCache, runWithCache } from "./run_with_cache.ts";
 
@@ -71,7 +70,7 @@ export interface Attribution {
  * device.close();
  * ```
  *
- * @throws {TypeError} if an option is unknown, or there are several sequences
+ * @throws {TypeError} if the model is no GPT, an option is unknown, or there are several sequences
  * @throws {RangeError} if there is no such id or place
  * @throws {Error} if logits are no sum of such parts: norms after the residual sums (or, by heads,
  * on what attention adds), soft-capped logits, rounded weights
@@ -82,7 +81,7 @@ export async function directLogitAttribution(
   options: AttributionOptions,
 ): Promise<Attribution> {
   const operation = "directLogitAttribution";
-  expectModel(operation, model);
+  expectGpt(operation, model, "whose logits are a sum of what its parts add");
   checkOptions(operation, options, OPTIONS);
   const { by = "head", place = -1 } = options;
   expectSum(model, by);

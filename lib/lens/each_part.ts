@@ -7,7 +7,6 @@
  * @module
  */
 import { onDevice } from "../device/current_device.ts";
-import type { GPT } from "../nn/gpt.ts";
 import type { PointHook } from "../nn/points.ts";
 import { concatenate } from "../ops/concatenate.ts";
 import { slice } from "../ops/slice.ts";
@@ -15,7 +14,16 @@ import { where } from "../ops/where.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
+import { pointShapes } from "./hook_points.ts";
 import type { Metric } from "./metrics.ts";
+import {
+  deviceOfModel,
+  type LensModel,
+  mapInput,
+  type ModelInput,
+  runModel,
+  tensorsOf,
+} from "./model_parts.ts";
 import { passesMask, type Selection } from "./point_axes.ts";
 import { activate } from "./with_hooks.ts";
 
@@ -29,11 +37,11 @@ export interface Part {
 
 /** How a sweep runs. */
 export interface Sweep {
-  /** The tokens, i32 [B,T]. */
-  readonly ids: Tensor;
+  /** The tokens. */
+  readonly input: ModelInput;
   /** What takes the place of a part: a value [B,…] or [1,…], or a number. */
   readonly replacement: (name: string) => Tensor | number;
-  /** What is measured of each pass's logits, [B,T,V]. */
+  /** What is measured of each pass's value, such as logits [B,T,V]. */
   readonly metric: Metric;
 }
 
@@ -42,14 +50,14 @@ const ROOM = 2 ** 22;
 
 /** The metric of the plain pass, and of a pass for each part in which that part is replaced. */
 export async function eachPart(
-  model: GPT,
+  model: LensModel,
   parts: readonly Part[],
   sweep: Sweep,
 ): Promise<{ plain: number; values: Float32Array }> {
-  const { vocabSize, hidden, heads } = model.config;
-  const [batch, time] = sweep.ids.shape;
-  const widest = Math.max(vocabSize, hidden, heads * time);
-  const count = Math.max(1, Math.floor(ROOM / (batch * time * widest)));
+  const sizes = [...pointShapes("sweep", model, sweep.input).values()].map((shape) =>
+    shape.reduce((size, length) => size * length, 1)
+  );
+  const count = Math.max(1, Math.floor(ROOM / Math.max(...sizes)));
   const all = [undefined, ...parts];
   const found: number[] = [];
   for (let first = 0; first < all.length; first += count) {
@@ -63,18 +71,18 @@ export async function eachPart(
 
 /** The metrics of n passes. */
 function measured(
-  model: GPT,
+  model: LensModel,
   parts: readonly (Part | undefined)[],
-  { ids, replacement, metric }: Sweep,
+  { input, replacement, metric }: Sweep,
 ): Tensor {
-  const [batch] = ids.shape;
-  return onDevice(model.tokens.weight.device, () =>
+  const [batch] = tensorsOf(input)[0].shape;
+  return onDevice(deviceOfModel(model), () =>
     scope(() => {
-      const copies = concatenate(parts.map(() => ids));
+      const copies = mapInput(input, (ids) => concatenate(parts.map(() => ids)));
       const end = activate("sweep", model, replacer(parts, replacement));
       let logits: Tensor;
       try {
-        logits = model.forward(copies);
+        logits = runModel("sweep", model, copies);
       } finally {
         end();
       }

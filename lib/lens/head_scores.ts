@@ -4,19 +4,21 @@
  *
  * @module
  */
-import { onDevice } from "../device/current_device.ts";
 import { expectWholeNumber } from "../nn/config_checks.ts";
-import { expectModel } from "../nn/expect_model.ts";
-import type { GPT } from "../nn/gpt.ts";
+import { Transformer } from "../nn/transformer.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { Random } from "../random.ts";
-import { idsOf, type LensIds } from "./model_parts.ts";
+import { idsOfSide, inputOf, type LensInput, type LensModel, longestText } from "./model_parts.ts";
 import { runWithCache } from "./run_with_cache.ts";
+import { stackOf, type StackOptions } from "./stack.ts";
 
 /** Options of `headScores`. */
-export interface HeadScoresOptions {
-  /** The texts that are read: i32 [B,T], or rows of one length. Default: `repeatedTokens`. */
-  ids?: LensIds;
+export interface HeadScoresOptions extends StackOptions {
+  /**
+   * The texts that are read: i32 [B,T], or rows of one length; `{ source, target }` for an
+   * encoder–decoder. Default: `repeatedTokens`, on both sides.
+   */
+  ids?: LensInput;
   /** Texts that are drawn, if none are given. Default: 8. */
   batch?: number;
   /** Their tokens. Default: 64, or the longest text if that is shorter. */
@@ -25,7 +27,13 @@ export interface HeadScoresOptions {
   seed?: number;
 }
 
-const OPTIONS: OptionNames<HeadScoresOptions> = { ids: true, batch: 8, length: 64, seed: 0 };
+const OPTIONS: OptionNames<HeadScoresOptions> = {
+  ids: true,
+  batch: 8,
+  length: 64,
+  seed: 0,
+  side: true,
+};
 
 /** The scores of each layer's heads, from 0 to 1: `[layer][head]`. */
 export interface HeadScores {
@@ -71,7 +79,8 @@ export function repeatedTokens(
 
 /**
  * How much each head attends to the previous token, to earlier copies of its token, and to what
- * followed those copies, as means over the places where there are such tokens.
+ * followed those copies, as means over the places where there are such tokens. Of an encoder's
+ * heads, which look both ways, these are the shares of attention to earlier tokens.
  *
  * An induction head has an induction score near 1 on repeated random tokens. Source: Elhage et al.
  * 2021; Olsson et al., arXiv 2209.11895.
@@ -89,20 +98,17 @@ export function repeatedTokens(
  * @throws {RangeError} if a size is impossible, or no token is repeated
  */
 export async function headScores(
-  model: GPT,
+  model: LensModel,
   options: HeadScoresOptions = {},
 ): Promise<HeadScores> {
-  expectModel("headScores", model);
   checkOptions("headScores", options, OPTIONS);
-  const { batch = 8, length = Math.min(64, model.textLength), seed = 0 } = options;
-  const { vocabSize, layers } = model.config;
-  const given = options.ids ?? repeatedTokens({ vocabSize, batch, length, seed });
-  const ids = onDevice(model.tokens.weight.device, () => idsOf("headScores", given));
-  const rows = await ids.toArray<number[][]>();
+  const { layers, point } = stackOf("headScores", model, options.side);
+  const ids = inputOf("headScores", model, options.ids ?? drawn(model, options));
+  const rows = await idsOfSide(ids, options.side).toArray<number[][]>();
   const targets = rows.map(targetsOf);
   const scores: HeadScores = { previous: [], duplicate: [], induction: [] };
   for (let layer = 0; layer < layers; layer++) {
-    const name = `blocks.${layer}.attn.hook_pattern`;
+    const name = point(layer, "attn.hook_pattern");
     const { logits, cache } = runWithCache(model, ids, { names: name });
     const pattern = await cache.get(name).toArray<number[][][][]>();
     cache.dispose();
@@ -115,6 +121,17 @@ export async function headScores(
     }
   }
   return scores;
+}
+
+/** Random ids that repeat, for a model. */
+function drawn(
+  model: LensModel,
+  { batch = 8, length = Math.min(64, longestText(model)), seed = 0 }: HeadScoresOptions,
+): LensInput {
+  const rows = (vocabSize: number) => repeatedTokens({ vocabSize, batch, length, seed });
+  if (!(model instanceof Transformer)) return rows(model.config.vocabSize);
+  const { sourceVocabSize, targetVocabSize } = model.config;
+  return { source: rows(sourceVocabSize), target: rows(targetVocabSize) };
 }
 
 /** For each query the keys that a kind of head attends to. */

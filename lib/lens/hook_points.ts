@@ -14,6 +14,7 @@ import { withoutTape } from "../tensor/tape.ts";
 import {
   blankInput,
   deviceOfModel,
+  type LensInput,
   type LensModel,
   longestText,
   partsOf,
@@ -72,11 +73,22 @@ export interface HookPointsOptions {
  * @throws {RangeError} if a size is impossible
  */
 export function hookPoints(model: LensModel, options: HookPointsOptions = {}): HookPoint[] {
-  const parts = partsOf("hookPoints", model);
+  partsOf("hookPoints", model);
   checkOptions("hookPoints", options, { batch: true, length: true });
   const { batch = 1, length = longestText(model) } = options;
   expectWholeNumber("batch", batch, "hookPoints");
   expectWholeNumber("length", length, "hookPoints");
+  const shapes = pointShapes("hookPoints", model, blankInput(model, batch, length));
+  return [...shapes].map(([name, shape]) => ({ name, shape }));
+}
+
+/** The shape of the value at each point of a model that reads an input. Nothing is computed. */
+export function pointShapes(
+  operation: string,
+  model: LensModel,
+  input: LensInput,
+): Map<string, Shape> {
+  const parts = partsOf(operation, model);
   const found = new Map<string, Shape>();
   const probe: PointHook = {
     wants: () => true,
@@ -88,11 +100,11 @@ export function hookPoints(model: LensModel, options: HookPointsOptions = {}): H
   const others = parts.map(({ module }) => pointsOf(module));
   parts.forEach(({ module, prefix }) => setPoints(module, new Points([probe], prefix)));
   try {
-    withoutRunning(model, () => runModel("hookPoints", model, blankInput(model, batch, length)));
+    withoutRunning(model, () => runModel(operation, model, input));
   } finally {
     parts.forEach(({ module }, i) => setPoints(module, others[i]));
   }
-  return [...found].map(([name, shape]) => ({ name, shape }));
+  return found;
 }
 
 /** Runs `body` for its shapes: the device records what it launches, and forgets it. */

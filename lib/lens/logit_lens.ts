@@ -3,17 +3,20 @@
  *
  * @module
  */
-import { onDevice } from "../device/current_device.ts";
 import { expectWholeNumber } from "../nn/config_checks.ts";
-import { expectModel } from "../nn/expect_model.ts";
-import type { GPT } from "../nn/gpt.ts";
+import { describe } from "../errors.ts";
+import { GPT } from "../nn/gpt.ts";
+import type { NormLayer } from "../nn/layers.ts";
+import { MaskedLanguageModel } from "../nn/masked_language_model.ts";
+import { Transformer } from "../nn/transformer.ts";
 import { softmax } from "../ops/softmax.ts";
 import { topK } from "../ops/top_k.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { idsOf, type LensIds } from "./model_parts.ts";
+import { idsOfSide, inputOf, type LensInput } from "./model_parts.ts";
 import { runWithCache } from "./run_with_cache.ts";
+import { residualPoints, stackOf } from "./stack.ts";
 
 /** Options of `logitLens`. */
 export interface LogitLensOptions {
@@ -38,26 +41,23 @@ export interface LensToken {
 
 /** What the lens predicts from the residual stream at one point. */
 export interface LensLayer {
-  /** `blocks.N.hook_resid_pre`, and `hook_resid_post` of the last layer. */
+  /** `blocks.N.hook_resid_pre`, and the end of the last layer, such as its `hook_resid_post`. */
   readonly point: string;
   /** For each sequence and place the `k` likeliest next tokens. */
   readonly top: LensToken[][][];
   /**
-   * For each sequence and place the probability of the token that follows in the text; the last
-   * place has none.
+   * For each sequence and place the probability of the token that follows in the text, so that the
+   * last place has none; of a masked language model that of the place's own token.
    */
   readonly next: number[][];
 }
 
-/** The points that the lens reads: the residual stream before each layer, and after the last. */
-export function residualPoints(layers: number): string[] {
-  const before = Array.from({ length: layers }, (_, layer) => `blocks.${layer}.hook_resid_pre`);
-  return [...before, `blocks.${layers - 1}.hook_resid_post`];
-}
+/** A model whose residual stream a head turns into logits of tokens. */
+export type TokenModel = GPT | MaskedLanguageModel | Transformer;
 
 /**
  * softmax(head(norm(x))) of the residual stream x before each layer and after the last, whose
- * predictions are the model's own.
+ * predictions are the model's own. Of an encoder–decoder the stream is the decoder's.
  *
  * Source: nostalgebraist 2020; tuned: Belrose et al., arXiv 2303.08112.
  *
@@ -70,24 +70,28 @@ export function residualPoints(layers: number): string[] {
  * device.close();
  * ```
  *
- * @throws {TypeError} if an option is unknown, or the ids do not fit
+ * @param input Tokens: i32 [B,T], or rows of one length; `{ source, target }` for an
+ * encoder–decoder.
+ * @throws {TypeError} if the model predicts no tokens, an option is unknown, or the input does not
+ * fit
  * @throws {RangeError} if `k` is below 1
  */
 export async function logitLens(
-  model: GPT,
-  ids: LensIds,
+  model: TokenModel,
+  input: LensInput,
   options: LogitLensOptions = {},
 ): Promise<LensLayer[]> {
-  expectModel("logitLens", model);
+  expectTokenModel("logitLens", model);
   checkOptions("logitLens", options, OPTIONS);
   const { k = 5, translate = (x) => x } = options;
   expectWholeNumber("k", k, "logitLens");
-  const { layers, vocabSize, outputSize = vocabSize } = model.config;
-  const tokens = onDevice(model.tokens.weight.device, () => idsOf("logitLens", ids));
-  const rows = await tokens.toArray<number[][]>();
-  const names = residualPoints(layers);
-  const { logits, cache } = runWithCache(model, tokens, { names });
+  const ids = inputOf("logitLens", model, input);
+  const rows = await idsOfSide(ids).toArray<number[][]>();
+  const names = residualPoints(model, stackOf("logitLens", model, undefined));
+  const { logits, cache } = runWithCache(model, ids, { names });
+  const [, , outputSize] = logits.shape;
   logits.dispose();
+  const ahead = model instanceof MaskedLanguageModel ? 0 : 1;
   const found: LensLayer[] = [];
   for (const [layer, point] of names.entries()) {
     const { probabilities, top } = scope(() => {
@@ -107,7 +111,7 @@ export async function logitLens(
         row.map((ids, t) => ids.map((id, i) => ({ id, probability: values[b][t][i] })))
       ),
       next: rows.map((row, b) =>
-        row.slice(1).map((id, t) => all[(b * row.length + t) * outputSize + id])
+        row.slice(ahead).map((id, t) => all[(b * row.length + t) * outputSize + id])
       ),
     });
   }
@@ -116,6 +120,20 @@ export async function logitLens(
 }
 
 /** head(norm(x)): the residual stream [B,T,C] → logits. */
-export function lensLogits(model: GPT, residual: Tensor): Tensor {
-  return model.logits(model.finalNorm?.forward(residual) ?? residual);
+export function lensLogits(model: TokenModel, residual: Tensor): Tensor {
+  return model.logits(finalNormOf(model)?.forward(residual) ?? residual);
+}
+
+function finalNormOf(model: TokenModel): NormLayer | undefined {
+  if (model instanceof GPT) return model.finalNorm;
+  return model instanceof Transformer ? model.decoder.norm : model.encoder.finalNorm;
+}
+
+/** Throws a TypeError unless the model predicts tokens from its residual stream. */
+export function expectTokenModel(operation: string, model: unknown): asserts model is TokenModel {
+  if ([GPT, MaskedLanguageModel, Transformer].some((kind) => model instanceof kind)) return;
+  throw new TypeError(
+    `${operation}: expected a model that predicts tokens (GPT, MaskedLanguageModel, Transformer), ` +
+      `got ${describe(model)}`,
+  );
 }

@@ -13,7 +13,7 @@ import { checkOptions, type OptionNames } from "../options.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { indicesOf } from "./point_axes.ts";
 
-/** What a study measures: logits [B,T,V] → a number, f32 of one element. */
+/** What a study measures: logits [B,T,V], or [B,N] of labels → a number, f32 of one element. */
 export type Metric = (logits: Tensor) => Tensor;
 
 /** Options of `logitDifference`. */
@@ -22,15 +22,16 @@ export interface LogitDifferenceOptions {
   correct: number | readonly number[];
   /** The id of the wrong answer, likewise. Default: none; the logit itself is measured. */
   wrong?: number | readonly number[];
-  /** The token that predicts the answer; −1 is the last. Default: −1. */
+  /** The token that predicts the answer; −1 is the last. Default: −1; labels have none. */
   place?: number;
 }
 
 const OPTIONS: OptionNames<LogitDifferenceOptions> = { correct: true, wrong: true, place: -1 };
 
 /**
- * The mean over sequences of logit[correct] − logit[wrong] at one place: a metric for the studies
- * that patch and ablate, or a number of logits [B,T,V] at once. Gradients flow.
+ * The mean over sequences of logit[correct] − logit[wrong] at one place, or of a classifier's labels:
+ * a metric for the studies that patch and ablate, or a number of logits [B,T,V] or [B,N] at once.
+ * Gradients flow.
  *
  * A difference does not change if something adds to all logits. Source: Wang et al., arXiv
  * 2211.00593, section 2.
@@ -44,15 +45,14 @@ const OPTIONS: OptionNames<LogitDifferenceOptions> = { correct: true, wrong: tru
  * ```
  *
  * @throws {TypeError} if an option is unknown
- * @throws {RangeError} if there is no such place or id
+ * @throws {RangeError} if there is no such place or id, or a place is given for logits of labels
  */
 export function logitDifference(options: LogitDifferenceOptions): Metric {
   checkOptions("logitDifference", options, OPTIONS);
-  const { correct, wrong, place = -1 } = options;
+  const { correct, wrong } = options;
   return (logits) => {
-    const [batch, time, size] = logits.shape;
-    const [start] = indicesOf("logitDifference", "place", place, time);
-    const row = slice(logits, { axis: 1, start, end: start + 1 }).view([batch, size]);
+    const row = rowOf(logits, options.place);
+    const [batch, size] = row.shape;
     const at = (ids: number | readonly number[]) => {
       const list = typeof ids === "number" ? new Array<number>(batch).fill(ids) : ids;
       const found = indicesOf("logitDifference", "id", list, size);
@@ -61,4 +61,15 @@ export function logitDifference(options: LogitDifferenceOptions): Metric {
     };
     return mean(wrong === undefined ? at(correct) : sub(at(correct), at(wrong)));
   };
+}
+
+/** The logits of one place, [B,V], or of labels. */
+function rowOf(logits: Tensor, place: number | undefined): Tensor {
+  const [batch, time, size] = logits.shape;
+  if (logits.shape.length === 2) {
+    if (place === undefined) return logits;
+    throw new RangeError(`logitDifference: logits of labels have no place, got ${place}`);
+  }
+  const [start] = indicesOf("logitDifference", "place", place ?? -1, time);
+  return slice(logits, { axis: 1, start, end: start + 1 }).view([batch, size]);
 }

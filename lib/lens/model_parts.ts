@@ -70,6 +70,18 @@ function notModel(operation: string, model: unknown): TypeError {
   return new TypeError(`${operation}: expected a model, got ${describe(model)}${advice}`);
 }
 
+/**
+ * Throws a TypeError unless a model is a GPT, as some analyses need; `property` says why.
+ */
+export function expectGpt(
+  operation: string,
+  model: unknown,
+  property: string,
+): asserts model is GPT {
+  if (model instanceof GPT) return;
+  throw new TypeError(`${operation}: expected a GPT, ${property}, got ${describe(model)}`);
+}
+
 /** The device of a model's weights. */
 export function deviceOfModel(model: LensModel): Device {
   return model.parameters()[0].device;
@@ -87,27 +99,63 @@ export function blankInput(model: LensModel, batch: number, length: number): Len
   return model instanceof Transformer ? { source: rows, target: rows } : rows;
 }
 
+/** What a model reads, as tensors i32 [B,T] on its device. */
+export type ModelInput = Tensor | { readonly source: Tensor; readonly target: Tensor };
+
+/**
+ * The input of a model as tensors.
+ *
+ * @throws {TypeError} if it is not what the model reads, or rows differ in length
+ */
+export function inputOf(operation: string, model: LensModel, input: LensInput): ModelInput {
+  return onDevice(deviceOfModel(model), () => {
+    const sides = sidesOf(input);
+    if (model instanceof Transformer) {
+      if (!sides) {
+        throw new TypeError(
+          `${operation}: an encoder–decoder reads { source, target }, got ${describe(input)}`,
+        );
+      }
+      const { source, target } = sides;
+      return { source: idsOf(operation, source), target: idsOf(operation, target) };
+    }
+    if (!sides) return idsOf(operation, input as LensIds);
+    throw new TypeError(
+      `${operation}: the model reads ids, [B,T]; { source, target } is for encoder–decoders`,
+    );
+  });
+}
+
+/** The tensors of an input. */
+export function tensorsOf(input: ModelInput): Tensor[] {
+  return input instanceof Tensor ? [input] : [input.source, input.target];
+}
+
+/** An input made of another's tensors, each mapped. */
+export function mapInput(input: ModelInput, map: (ids: Tensor) => Tensor): ModelInput {
+  if (input instanceof Tensor) return map(input);
+  return { source: map(input.source), target: map(input.target) };
+}
+
+/** The ids that a side of a model reads; those of the target are the decoder's. */
+export function idsOfSide(input: ModelInput, side: "encoder" | "decoder" = "decoder"): Tensor {
+  if (input instanceof Tensor) return input;
+  return side === "encoder" ? input.source : input.target;
+}
+
 /**
  * The model's value of an input: logits, or the last vectors of an `Encoder`.
  *
  * @throws {TypeError} if the input is not what the model reads, or rows differ in length
  */
 export function runModel(operation: string, model: LensModel, input: LensInput): Tensor {
+  const ids = inputOf(operation, model, input);
   return onDevice(deviceOfModel(model), () => {
-    const sides = sidesOf(input);
     if (model instanceof Transformer) {
-      if (sides) {
-        const [source, target] = [sides.source, sides.target].map((ids) => idsOf(operation, ids));
-        return model.forward(source, target);
-      }
-      throw new TypeError(
-        `${operation}: an encoder–decoder reads { source, target }, got ${describe(input)}`,
-      );
+      const { source, target } = ids as Exclude<ModelInput, Tensor>;
+      return model.forward(source, target);
     }
-    if (!sides) return model.forward(idsOf(operation, input as LensIds));
-    throw new TypeError(
-      `${operation}: the model reads ids, [B,T]; { source, target } is for encoder–decoders`,
-    );
+    return model.forward(ids as Tensor);
   });
 }
 

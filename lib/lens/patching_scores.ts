@@ -4,33 +4,40 @@
  *
  * @module
  */
-import { onDevice } from "../device/current_device.ts";
-import { expectModel } from "../nn/expect_model.ts";
-import type { GPT } from "../nn/gpt.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import { eachPart, type Part } from "./each_part.ts";
-import { expectPoint, hookPoints } from "./hook_points.ts";
+import { expectPoint, pointShapes } from "./hook_points.ts";
 import type { Metric } from "./metrics.ts";
-import { idsOf, type LensIds } from "./model_parts.ts";
+import {
+  inputOf,
+  type LensInput,
+  type LensModel,
+  type ModelInput,
+  runModel,
+  tensorsOf,
+} from "./model_parts.ts";
 import { axesOf } from "./point_axes.ts";
 import { runWithCache } from "./run_with_cache.ts";
 import { cells, type GridAxis, type ScoreGrid } from "./score_grid.ts";
+import { type Stack, stackOf, type StackOptions } from "./stack.ts";
 
 /** Two texts of one length whose answers differ, and what is measured. */
 export interface PatchingStudy {
-  /** The text whose values are copied: i32 [B,T], or rows of one length. */
-  clean: LensIds;
-  /** The text whose pass they are copied into. */
-  corrupted: LensIds;
-  /** A number of the logits [B,T,V], such as `logitDifference`. */
+  /**
+   * The text whose values are copied: i32 [B,T], or rows of one length; `{ source, target }` for an
+   * encoder–decoder.
+   */
+  clean: LensInput;
+  /** The text whose pass they are copied into, of the same shape. */
+  corrupted: LensInput;
+  /** A number of the model's value, such as `logitDifference` of logits [B,T,V]. */
   metric: Metric;
 }
 
 /** Which values are copied, one group at a time. */
-export interface PatchingOptions {
+export interface PatchingOptions extends StackOptions {
   /** The point of each layer, such as `"hook_resid_pre"`, `"attn.hook_z"`, `"hook_mlp_out"`. */
   point?: string;
   /** What the groups are, besides layers: places, heads, or both. Default: `["place"]`. */
@@ -46,7 +53,12 @@ export interface PatchingScores extends ScoreGrid {
 }
 
 const STUDY: OptionNames<PatchingStudy> = { clean: true, corrupted: true, metric: true };
-const OPTIONS: OptionNames<PatchingOptions> = { point: "hook_resid_pre", by: ["place"] };
+/** The options, and their defaults. */
+export const PATCHING_OPTIONS: OptionNames<PatchingOptions> = {
+  point: "hook_resid_pre",
+  by: ["place"],
+  side: true,
+};
 
 /**
  * For each layer and place, layer and head, or all three: (m − corrupted) / (clean − corrupted) with
@@ -69,13 +81,15 @@ const OPTIONS: OptionNames<PatchingOptions> = { point: "hook_resid_pre", by: ["p
  * ```
  *
  * @throws {TypeError} if an option or the point is unknown, or the texts differ in shape
- * @throws {RangeError} if the point has no heads, or both texts have the same metric
+ * @throws {RangeError} if the point has no heads, the model has no such side, or both texts have the
+ * same metric
  */
 export async function patchingScores(
-  model: GPT,
+  model: LensModel,
   study: PatchingStudy,
   options: PatchingOptions = {},
 ): Promise<PatchingScores> {
+  checkOptions("patchingScores", options, PATCHING_OPTIONS);
   const { clean, corrupted, axes, shape, parts, names } = patchingPlan(
     "patchingScores",
     model,
@@ -85,7 +99,7 @@ export async function patchingScores(
   const { cache } = runWithCache(model, clean, { names });
   const { metric } = study;
   const replacement = (name: string) => cache.get(name);
-  const found = await eachPart(model, parts, { ids: corrupted, replacement, metric });
+  const found = await eachPart(model, parts, { input: corrupted, replacement, metric });
   cache.dispose();
   const ends = { clean: await measure(model, clean, metric), corrupted: found.plain };
   return { axes, shape, ...ends, values: shares("patchingScores", found.values, ends) };
@@ -93,10 +107,12 @@ export async function patchingScores(
 
 /** The texts of a study as tensors, and the groups of values that are copied. */
 export interface PatchingPlan {
-  /** i32 [B,T]. */
-  readonly clean: Tensor;
-  /** i32 [B,T]. */
-  readonly corrupted: Tensor;
+  /** The clean text. */
+  readonly clean: ModelInput;
+  /** The corrupted one, of the same shape. */
+  readonly corrupted: ModelInput;
+  /** The layers. */
+  readonly stack: Stack;
   /** The axes of the grid, and their lengths. */
   readonly axes: readonly GridAxis[];
   readonly shape: readonly number[];
@@ -106,31 +122,23 @@ export interface PatchingPlan {
   readonly names: readonly string[];
 }
 
-/** Checks a study and its options. */
+/** Checks a study, its point and its groups. */
 export function patchingPlan(
   operation: string,
-  model: GPT,
+  model: LensModel,
   study: PatchingStudy,
   options: PatchingOptions,
 ): PatchingPlan {
-  expectModel(operation, model);
   checkOptions(operation, study, STUDY);
-  checkOptions(operation, options, OPTIONS);
-  const { point = "hook_resid_pre", by = ["place"] } = options;
-  const { device } = model.tokens.weight;
-  const [clean, corrupted] = [study.clean, study.corrupted].map((ids) =>
-    onDevice(device, () => idsOf(operation, ids))
+  const { point = "hook_resid_pre", by = ["place"], side } = options;
+  const stack = stackOf(operation, model, side);
+  const { layers } = stack;
+  const [clean, corrupted] = [study.clean, study.corrupted].map((text) =>
+    inputOf(operation, model, text)
   );
-  if (!sameShape(clean.shape, corrupted.shape)) {
-    throw new TypeError(
-      `${operation}: expected texts of one shape, got ${formatShape(clean.shape)} and ` +
-        formatShape(corrupted.shape),
-    );
-  }
-  const { layers } = model.config;
-  const [, length] = clean.shape;
-  const shapes = new Map(hookPoints(model, { length }).map(({ name, shape }) => [name, shape]));
-  const names = Array.from({ length: layers }, (_, layer) => `blocks.${layer}.${point}`);
+  expectAlike(operation, clean, corrupted);
+  const shapes = pointShapes(operation, model, clean);
+  const names = Array.from({ length: layers }, (_, layer) => stack.point(layer, point));
   expectPoint(operation, names[0], shapes.keys());
   const lengths = shapes.get(names[0])!;
   const known = axesOf(names[0], lengths.length);
@@ -147,12 +155,28 @@ export function patchingPlan(
     name: names[layer],
     selection: Object.fromEntries(groups.map((axis, i) => [axis, indices[i]])),
   }));
-  return { clean, corrupted, axes, shape, parts, names };
+  return { clean, corrupted, stack, axes, shape, parts, names };
+}
+
+/** Throws unless two texts have one shape. */
+function expectAlike(operation: string, clean: ModelInput, corrupted: ModelInput): void {
+  const others = tensorsOf(corrupted);
+  for (const [i, { shape }] of tensorsOf(clean).entries()) {
+    if (sameShape(shape, others[i].shape)) continue;
+    throw new TypeError(
+      `${operation}: expected texts of one shape, got ${formatShape(shape)} and ` +
+        formatShape(others[i].shape),
+    );
+  }
 }
 
 /** The metric of a plain pass. */
-export async function measure(model: GPT, ids: Tensor, metric: Metric): Promise<number> {
-  const value = scope(() => metric(model.forward(ids)));
+export async function measure(
+  model: LensModel,
+  input: ModelInput,
+  metric: Metric,
+): Promise<number> {
+  const value = scope(() => metric(runModel("metric", model, input)));
   const number = (await value.data())[0];
   value.dispose();
   return number;

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { expectModel } from "../nn/expect_model.ts";
-import type { GPT } from "../nn/gpt.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
+import { pointRanks } from "./hook_points.ts";
+import type { LensModel } from "./model_parts.ts";
 import { chosenPoints, type PointNames, runWithCache } from "./run_with_cache.ts";
 import {
   measure,
@@ -15,10 +15,11 @@ import {
   type PatchingStudy,
   shares,
 } from "./patching_scores.ts";
+import type { StackOptions } from "./stack.ts";
 import { type Hooks, withHooks } from "./with_hooks.ts";
 
 /** Options of `pathPatching`. */
-export interface PathPatchingOptions {
+export interface PathPatchingOptions extends StackOptions {
   /**
    * Where the paths end: points such as `"blocks.1.attn.hook_q"`, whose values are those of a pass
    * in which the sender alone differs. Default: the logits, by the residual stream alone.
@@ -37,6 +38,7 @@ const OPTIONS: OptionNames<PathPatchingOptions> = {
   receivers: "logits",
   receiverHead: "all",
   throughFeedForward: false,
+  side: true,
 };
 
 /**
@@ -44,7 +46,8 @@ const OPTIONS: OptionNames<PathPatchingOptions> = {
  * gets the sender's clean value along the direct paths to the receivers, while all other heads say
  * what they say in the corrupted pass: [layers, heads].
  *
- * Each head takes two passes. Source: Wang et al., arXiv 2211.00593, section 3.1; Goldowsky-Dill et
+ * In a decoder that attends to a source, the heads of that attention are held likewise. Each head
+ * takes two passes. Source: Wang et al., arXiv 2211.00593, section 3.1; Goldowsky-Dill et
  * al., arXiv 2304.05969.
  *
  * ```ts
@@ -62,20 +65,22 @@ const OPTIONS: OptionNames<PathPatchingOptions> = {
  * @throws {RangeError} as `patchingScores`
  */
 export async function pathPatching(
-  model: GPT,
+  model: LensModel,
   study: PatchingStudy,
   options: PathPatchingOptions = {},
 ): Promise<PatchingScores> {
   const operation = "pathPatching";
-  expectModel(operation, model);
   checkOptions(operation, options, OPTIONS);
-  const plan = patchingPlan(operation, model, study, { point: "attn.hook_z", by: ["head"] });
-  const { clean, corrupted, axes, shape, parts, names } = plan;
-  const last = `blocks.${model.config.layers - 1}.hook_resid_post`;
+  const { side, throughFeedForward = false } = options;
+  const heads = { point: "attn.hook_z", by: ["head"], side } as const;
+  const plan = patchingPlan(operation, model, study, heads);
+  const { clean, corrupted, stack, axes, shape, parts, names } = plan;
+  const last = stack.point(stack.layers - 1, "hook_resid_post");
   const receivers = [...chosenPoints(operation, model, options.receivers ?? last)];
-  const frozen = options.throughFeedForward || !model.blocks.items[0].feedForward
-    ? []
-    : names.map((name) => name.replace("attn.hook_z", "hook_mlp_out"));
+  const others = ["cross_attn.hook_z", ...throughFeedForward ? [] : ["hook_mlp_out"]];
+  const frozen = others
+    .flatMap((point) => names.map((_, layer) => stack.point(layer, point)))
+    .filter((name) => pointRanks(model).has(name));
   const { cache: cleanCache } = runWithCache(model, clean, { names });
   const { cache } = runWithCache(model, corrupted, { names: [...names, ...frozen] });
   const held: Hooks = Object.fromEntries(

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { expectModel } from "../nn/expect_model.ts";
-import type { GPT } from "../nn/gpt.ts";
 import { onDevice } from "../device/current_device.ts";
 import { sub } from "../ops/binary.ts";
 import { concatenate } from "../ops/concatenate.ts";
@@ -13,16 +11,16 @@ import { slice } from "../ops/slice.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { idsOf } from "./model_parts.ts";
+import { deviceOfModel, type LensInput, type LensModel, partsOf } from "./model_parts.ts";
 import { indicesOf } from "./point_axes.ts";
 import { runWithCache } from "./run_with_cache.ts";
 
 /** Options of `steeringVector`. */
 export interface SteeringOptions {
-  /** Texts of the one kind, as ids. */
-  towards: readonly (readonly number[])[];
+  /** Texts of the one kind, as ids; `{ source, target }` of an encoder–decoder. */
+  towards: readonly LensInput[];
   /** Texts of the other kind. */
-  from: readonly (readonly number[])[];
+  from: readonly LensInput[];
   /** The point, of shape [B,T,C]. */
   point: string;
   /** The token of each text whose vector counts; `"all"` is their mean. Default: −1, the last. */
@@ -58,27 +56,26 @@ const OPTIONS: OptionNames<SteeringOptions> = {
  * @throws {TypeError} if an option or the point is unknown, or a kind has no text
  * @throws {RangeError} if a text has no such place
  */
-export function steeringVector(model: GPT, options: SteeringOptions): Tensor {
-  expectModel("steeringVector", model);
+export function steeringVector(model: LensModel, options: SteeringOptions): Tensor {
+  partsOf("steeringVector", model);
   checkOptions("steeringVector", options, OPTIONS);
   const { towards, from } = options;
   return onDevice(
-    model.tokens.weight.device,
+    deviceOfModel(model),
     () => scope(() => sub(meanOf(model, towards, options), meanOf(model, from, options))),
   );
 }
 
 function meanOf(
-  model: GPT,
-  texts: readonly (readonly number[])[],
+  model: LensModel,
+  texts: readonly LensInput[],
   { point, place = -1 }: SteeringOptions,
 ): Tensor {
   if (!Array.isArray(texts) || texts.length === 0) {
     throw new TypeError("steeringVector: expected texts of both kinds, rows of ids");
   }
   const vectors = texts.map((text) => {
-    const ids = idsOf("steeringVector", text);
-    const { cache } = runWithCache(model, ids, { names: point });
+    const { cache } = runWithCache(model, text, { names: point });
     const value = cache.get(point);
     const [, time, width] = value.shape;
     if (value.shape.length !== 3) {

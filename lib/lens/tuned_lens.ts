@@ -5,8 +5,6 @@
  * @module
  */
 import { onDevice } from "../device/current_device.ts";
-import { expectModel } from "../nn/expect_model.ts";
-import type { GPT } from "../nn/gpt.ts";
 import { constant } from "../nn/initializers.ts";
 import { Linear } from "../nn/layers.ts";
 import { Module, ModuleList, type Parts } from "../nn/module.ts";
@@ -17,9 +15,10 @@ import { logSoftmax, softmax } from "../ops/softmax.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fitRows } from "./fit_rows.ts";
-import { lensLogits, residualPoints } from "./logit_lens.ts";
-import { idsOf, type LensIds } from "./model_parts.ts";
+import { expectTokenModel, lensLogits, type TokenModel } from "./logit_lens.ts";
+import { deviceOfModel, inputOf, type LensInput } from "./model_parts.ts";
 import { runWithCache } from "./run_with_cache.ts";
+import { residualPoints, stackOf } from "./stack.ts";
 
 /** Options of `tunedLens`. */
 export interface TunedLensOptions {
@@ -80,25 +79,29 @@ export class TunedLens extends Module {
  * device.close();
  * ```
  *
- * @param ids Texts: i32 [B,T], or rows of one length.
- * @throws {TypeError} if an option is unknown, the ids do not fit, or weights are rounded
+ * @param input Texts, as `logitLens` takes them.
+ * @throws {TypeError} if the model predicts no tokens, an option is unknown, the input does not fit,
+ * or weights are rounded
  */
 export async function tunedLens(
-  model: GPT,
-  ids: LensIds,
+  model: TokenModel,
+  input: LensInput,
   options: TunedLensOptions = {},
 ): Promise<TunedLens> {
-  expectModel("tunedLens", model);
+  expectTokenModel("tunedLens", model);
   checkOptions("tunedLens", options, OPTIONS);
   const { steps = 250, batch = 256, learningRate = 1e-3, seed = 0 } = options;
-  const { layers, width } = model.config;
-  const names = residualPoints(layers);
-  const { device } = model.tokens.weight;
-  const lens = onDevice(device, () => new TunedLens(layers, width));
-  const tokens = onDevice(device, () => idsOf("tunedLens", ids));
-  const { logits, cache } = runWithCache(model, tokens, { names });
+  const { width } = model.config;
+  const stack = stackOf("tunedLens", model, undefined);
+  const { layers } = stack;
+  const names = residualPoints(model, stack);
+  const lens = onDevice(deviceOfModel(model), () => new TunedLens(layers, width));
+  const { logits, cache } = runWithCache(model, inputOf("tunedLens", model, input), { names });
   logits.dispose();
-  const rows = names.map((name) => cache.get(name).view([tokens.size, width]));
+  const rows = names.map((name) => {
+    const x = cache.get(name);
+    return x.view([x.size / width, width]);
+  });
   const final = rows[layers];
   for (const [layer, map] of lens.maps.items.entries()) {
     const disagreement = (x: Tensor, final: Tensor) => {
