@@ -49,6 +49,7 @@ const FAMILIES = [
   "gpt_neox_sequential",
   "gptj",
   "opt",
+  "persimmon",
   "bloom",
 ];
 

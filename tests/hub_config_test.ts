@@ -6,6 +6,7 @@ import { architectureOf, readModelConfig, writeModelConfig } from "../lib/hub/co
 import { modelConfig, type ModelConfigInput } from "../lib/nn/config.ts";
 import { rotaryFrequencies, type RotaryScaling } from "../lib/ops/rotary_scaling.ts";
 import rotaryGolden from "./golden/rotary_scaling.json" with { type: "json" };
+import { PRESETS } from "../lib/train/presets.ts";
 import { golden } from "./support/golden.ts";
 
 const baby = { vocabSize: 65, contextLength: 64, layers: 4, heads: 4, width: 128 };
@@ -239,6 +240,19 @@ const gptJs: Partial<ModelConfigInput>[] = [{
 const blooms: Partial<ModelConfigInput>[] = [
   { positions: "alibi", embeddingNorm: true, dropout: 0.1, embeddingDropout: 0 },
 ];
+const persimmons: Partial<ModelConfigInput>[] = [
+  { ...PRESETS.modern.model, bias: true },
+  {
+    ...PRESETS.modern.model,
+    bias: true,
+    activation: "gelu",
+    rotaryBase: 5000,
+    rotaryDimensions: 8,
+    dropout: 0.1,
+    embeddingDropout: 0,
+    attentionOutputDropout: 0,
+  },
+];
 const opts: Partial<ModelConfigInput>[] = [{ bias: false }];
 
 const kinds = {
@@ -257,6 +271,7 @@ const kinds = {
   gpt_neox: gptNeoXs,
   gptj: gptJs,
   opt: opts,
+  persimmon: persimmons,
   bloom: blooms,
   folio: folios,
 };

@@ -28,6 +28,7 @@ const DEFAULTS: Readonly<Record<string, string | readonly string[]>> = {
   modernbert: ALL_LINEAR,
   gpt2: ["c_attn"],
   gpt_neox: ["query_key_value"],
+  persimmon: ["query_key_value"],
   phi: ["q_proj", "v_proj", "fc1", "fc2"],
   folio: ALL_LINEAR,
 };

@@ -24,6 +24,7 @@ import { gptj } from "./gptj_format.ts";
 import { llama, mistral, qwen2 } from "./llama_format.ts";
 import { isEncoderDecoderType, isEncoderType } from "./model_types.ts";
 import { opt } from "./opt_format.ts";
+import { persimmon } from "./persimmon_format.ts";
 import { phi3 } from "./phi3_format.ts";
 import { phi } from "./phi_format.ts";
 import { qwen3 } from "./qwen3_format.ts";
@@ -47,6 +48,7 @@ export type Architecture =
   | "gpt_neox"
   | "gptj"
   | "opt"
+  | "persimmon"
   | "bloom"
   | "folio";
 
@@ -75,6 +77,7 @@ export const FORMATS: Readonly<Record<Architecture, Format>> = {
   gpt_neox: gptNeoX,
   gptj,
   opt,
+  persimmon,
   bloom,
   folio,
 };

@@ -49,6 +49,7 @@ FAMILIES = {
     "gpt_neox_sequential": ("gpt_neox", dict(SIZES, rotary_pct=1.0, use_parallel_residual=False)),
     "gptj": ("gptj", dict(GPT, rotary_dim=4, n_inner=48)),
     "opt": ("opt", dict(SIZES, ffn_dim=48, word_embed_proj_dim=32)),
+    "persimmon": ("persimmon", dict(SIZES, partial_rotary_factor=0.5)),
     "bloom": ("bloom", dict(vocab_size=VOCAB, hidden_size=36, n_layer=2, n_head=6, seq_length=CONTEXT)),
 }
 
