@@ -82,6 +82,7 @@ const command = {
     steps: integer(300, "steps of a run", { min: 1 }),
     evalEvery: integer(0, "steps between evaluations; 0: after the last step only", { min: 0 }),
     threads: integer(1, "threads", { min: 1 }),
+    blas: text(undefined, "products by this system BLAS", { placeholder: "auto|PATH" }),
     dataset: text("tiny-shakespeare", "corpus name or text file"),
     out: text("runs/learning.jsonl", "file to append to"),
   },
@@ -91,7 +92,7 @@ await runScript(command, async ({ flags }) => {
   const { text } = await loadCorpus(flags.dataset);
   const tokenizer = CharacterTokenizer.fromText(text);
   const corpus = splitCorpus(tokenizer.encode(text), { validationFraction: 0.1 });
-  const device = await openDevice({ device: "cpu", threads: flags.threads });
+  const device = await openDevice({ device: "cpu", threads: flags.threads, blas: flags.blas });
   const names = flags.variants === "all" ? Object.keys(VARIANTS) : flags.variants.split(",");
   for (const name of names) {
     if (!Object.hasOwn(VARIANTS, name)) {
