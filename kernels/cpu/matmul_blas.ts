@@ -8,7 +8,7 @@
  * @module
  */
 import type { CpuKernel, Scalars } from "../../lib/device/kernel.ts";
-import { BLOCK_SIZES, type MatmulTiling } from "./matmul_tiling.ts";
+import { BLOCK_SIZES, fastest, type MatmulTiling } from "./matmul_tiling.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 
 /** C[m,n] = op(A)·op(B), with the bytes' addresses and the row lengths of A, B and C. */
@@ -26,16 +26,10 @@ export const SGEMM = {
   ldc: "i32",
 } as const;
 /**
- * A block has at least about this many multiply-adds, a tenth of a millisecond, so that the cost of
- * the call is negligible.
+ * Time, in multiply-adds, measured roughly: of packing a number, of a row of a block, whose start
+ * is a cache miss, and of a block: the call, and what threads wait for the last one.
  */
-const WORK = 6e6;
-/**
- * At most this many blocks, of at least this size: the library packs its operands again for each,
- * and is slower on small ones.
- */
-const MAX_BLOCKS = 16;
-const MIN_BLOCK = { rows: 192, columns: 256 };
+const COST = { packed: 7, row: 5e3, block: 6e6 };
 
 /** The matmul by the library. */
 export const matmulBlas: CpuKernel = {
@@ -66,14 +60,20 @@ export const matmulBlas: CpuKernel = {
   },
 };
 
-/**
- * Block sizes for a product. They depend on its sizes only, so that the bits are the same for any
- * number of threads.
- */
-function tileBlas({ m, n, k }: Scalars): MatmulTiling {
-  const count = Math.min(MAX_BLOCKS, Math.max(1, Math.round(m * n * k / WORK)));
-  const down = Math.min(count, Math.ceil(m / MIN_BLOCK.rows));
-  const across = Math.min(Math.ceil(count / down), Math.ceil(n / MIN_BLOCK.columns));
-  const size = (length: number, parts: number) => Math.ceil(length / parts / 16) * 16;
-  return { rows: size(m, down), columns: size(n, across), depth: k };
+/** The library packs its operands again for each block, so blocks are few and long. */
+function tileBlas({ m, n, k, batch }: Scalars): MatmulTiling {
+  const blocks = halves(m).flatMap((rows) =>
+    halves(n).map((columns) => ({ rows, columns, depth: k }))
+  );
+  const time = ({ rows, columns }: MatmulTiling) => {
+    const packed = COST.packed * (rows + columns) * k;
+    return rows * columns * k + packed + COST.row * rows + COST.block;
+  };
+  return fastest({ m, n, batch }, blocks, { time, barrier: 0 });
+}
+
+/** Whole, a half, a quarter, … of a length, in multiples of 16. */
+function halves(length: number): number[] {
+  const parts = [1, 2, 4, 8, 16];
+  return [...new Set(parts.map((count) => 16 * Math.ceil(length / count / 16)))];
 }

@@ -12,6 +12,10 @@ import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { epilogue, hasEpilogue } from "./matmul_epilogue.ts";
 import { forVectors } from "./rows.ts";
 
+/** Vectors of a row that are finished together. */
+const UNROLL = 2;
+const GROUP = 1;
+
 /** Number of blocks. */
 export function blocks({ m, n, batch, rows, columns }: Scalars): number {
   return batch * Math.ceil(m / rows) * Math.ceil(n / columns);
@@ -64,12 +68,20 @@ export function finishRows(
   const first = f.i32(column.inBytes());
   return (c, rows) => {
     const at = f.i32(c.sub(start));
-    f.for(0, rows, 1, () => {
-      forVectors(f, width, (i, { load, count }) => {
-        const offset = f.i32(at.add(i));
-        finish(load(start.add(offset)), first.add(i), offset, count);
+    const left = f.i32(rows);
+    for (const count of [GROUP, 1]) {
+      f.while(left.geS(count), () => {
+        const offsets = [at];
+        while (offsets.length < count) offsets.push(f.i32(offsets.at(-1)!.add(cStep)));
+        forVectors(f, width, (i, { load, count }, u) => {
+          for (const row of offsets) {
+            const offset = row.add(i);
+            finish(load(start.add(offset), u), first.add(i), offset, count, u);
+          }
+        }, UNROLL);
+        f.set(at, offsets.at(-1)!.add(cStep));
+        f.set(left, left.sub(count));
       });
-      f.set(at, at.add(cStep));
-    });
+    }
   };
 }

@@ -11,9 +11,16 @@ import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 
 /**
  * Emits the epilogue of some products: `product` holds four of them, or one in its first lane;
- * `column` and `offset` are locals with the byte offsets in a row and in C.
+ * `column` and `offset` are locals with the byte offsets in a row and in C, which are `at` bytes
+ * further on.
  */
-export type Epilogue = (product: V128, column: I32, offset: I32, count: "four" | "one") => void;
+export type Epilogue = (
+  product: V128,
+  column: I32,
+  offset: I32,
+  count: "four" | "one",
+  at?: number,
+) => void;
 
 /** Whether this build of a kernel has an epilogue; otherwise a product is stored unchanged. */
 export function hasEpilogue({ constants }: KernelBuilder): boolean {
@@ -31,11 +38,11 @@ export function epilogue(k: KernelBuilder): Epilogue {
   const pre = pointer("pre", BACKWARD);
   const saved = pointer("saved", SAVE);
   const c = k.pointer("c");
-  return (product, column, offset, count) => {
-    const load = (p: I32) => count === "four" ? p.loadV128() : p.loadSplat();
+  return (product, column, offset, count, at = 0) => {
+    const load = (p: I32) => count === "four" ? p.loadV128(at) : p.loadSplat(at);
     const store = (p: I32, value: V128) => {
-      if (count === "four") f.storeV128(p, value);
-      else f.storeF32(p, value.lane(0));
+      if (count === "four") f.storeV128(p, value, at);
+      else f.storeF32(p, value.lane(0), at);
     };
     let value = product;
     if (bias) value = value.add(load(bias.add(column)));

@@ -29,9 +29,18 @@ const MAX_BLOCKS = 16;
 
 /**
  * Cycles, measured roughly: for each step of k of a tile, of a row of tiles and of a packed panel;
- * for each tile, chunk and barrier.
+ * for each tile, for each row of a block of another matrix that the epilogue reads or writes, whose
+ * start is a cache miss, for each chunk and barrier.
  */
-const CYCLES = { step: 6.5, row: 1.5, panel: 4, tile: 50, chunk: 400, barrier: 4000 };
+const CYCLES = {
+  step: 6.5,
+  row: 1.5,
+  panel: 4,
+  tile: 50,
+  blockRow: 250,
+  chunk: 400,
+  barrier: 4000,
+};
 
 const THREADS = [1, 2, 4, 8];
 
@@ -41,29 +50,42 @@ export const BLOCK_SIZES: readonly string[] = ["rows", "columns", "depth"];
 /** The best blocking of a batch of products [m,k]·[k,n]. */
 export function tileMatmul(
   { m, n, k, batch }: Scalars,
-  { TRANSPOSE_A }: Constants,
+  { TRANSPOSE_A, SAVE, BACKWARD }: Constants,
 ): MatmulTiling {
-  const blocks = Math.ceil(k / MAX_DEPTH);
-  const depth = Math.ceil(k / blocks / 8) * 8;
-  let best: MatmulTiling = { rows: m, columns: n, depth };
-  let least = Infinity;
-  for (const columns of sizes(n, TILE.columns)) {
-    if (4 * columns * depth > MAX_PACKED) continue;
-    const across = columns / TILE.columns;
-    for (const rows of sizes(m, TILE.rows)) {
-      if (TRANSPOSE_A && 4 * rows * depth > MAX_PACKED) continue;
-      const down = rows / TILE.rows;
-      const step = across * down * CYCLES.step + across * CYCLES.panel +
-        down * (TRANSPOSE_A ? CYCLES.panel : CYCLES.row);
-      const cycles = k * step + blocks * across * down * CYCLES.tile + CYCLES.chunk;
-      const chunks = batch * Math.ceil(m / rows) * Math.ceil(n / columns);
-      const barrier = chunks > 1 ? CYCLES.barrier : 0;
-      const time = (threads: number) => Math.ceil(chunks / threads) * cycles + barrier;
-      const total = THREADS.reduce((sum, threads) => sum + threads * time(threads), 0);
-      if (total < least) [best, least] = [{ rows, columns, depth }, total];
-    }
-  }
-  return best;
+  const parts = Math.ceil(k / MAX_DEPTH);
+  const depth = Math.ceil(k / parts / 8) * 8;
+  const fits = (length: number) => 4 * length * depth <= MAX_PACKED;
+  const rowSizes = sizes(m, TILE.rows).filter((rows) => !TRANSPOSE_A || fits(rows));
+  const blocks = sizes(n, TILE.columns).filter(fits).flatMap((columns) =>
+    rowSizes.map((rows) => ({ rows, columns, depth }))
+  );
+  const cycles = ({ rows, columns }: MatmulTiling) => {
+    const [across, down] = [columns / TILE.columns, rows / TILE.rows];
+    const tiles = across * down;
+    const step = tiles * CYCLES.step + across * CYCLES.panel +
+      down * (TRANSPOSE_A ? CYCLES.panel : CYCLES.row);
+    const ofRows = SAVE || BACKWARD ? rows * CYCLES.blockRow : 0;
+    return k * step + parts * tiles * CYCLES.tile + ofRows + CYCLES.chunk;
+  };
+  return fastest({ m, n, batch }, blocks, { time: cycles, barrier: CYCLES.barrier });
+}
+
+/**
+ * The blocks with the shortest time, summed over machines: `time` is that of one block, `barrier`
+ * that of waiting for others where there are several.
+ */
+export function fastest(
+  { m, n, batch }: Scalars,
+  blocks: readonly MatmulTiling[],
+  { time, barrier }: { time: (block: MatmulTiling) => number; barrier: number },
+): MatmulTiling {
+  const total = (block: MatmulTiling) => {
+    const chunks = batch * Math.ceil(m / block.rows) * Math.ceil(n / block.columns);
+    const [each, end] = [time(block), chunks > 1 ? barrier : 0];
+    return THREADS.reduce((sum, n) => sum + n * (Math.ceil(chunks / n) * each + end), 0);
+  };
+  const totals = blocks.map(total);
+  return blocks[totals.indexOf(Math.min(...totals))];
 }
 
 /**

@@ -49,22 +49,26 @@ export function one(f: FunctionBuilder): Lanes {
 
 /**
  * Calls `body` with byte offsets 0, 16, … while four whole floats are left of `count`, then with
- * offsets in steps of 4, and with the reads and writes of as many floats.
+ * offsets in steps of 4, and with the reads and writes of as many floats. `unroll` vectors are
+ * computed without a branch between them: each is `at` bytes from the offset.
  */
 export function forVectors(
   f: FunctionBuilder,
   count: I32 | number,
-  body: (byteOffset: I32, lanes: Lanes) => void,
+  body: (byteOffset: I32, lanes: Lanes, at: number) => void,
+  unroll = 1,
 ): void {
   const bytes = f.i32(I32.of(count).inBytes());
-  const whole = f.i32(bytes.and(-16));
   const i = f.i32(0);
-  f.while(i.ltU(whole), () => {
-    body(i, four(f));
-    f.set(i, i.add(16));
-  });
+  for (const vectors of new Set([unroll, 1])) {
+    const whole = f.i32(bytes.and(-16 * vectors));
+    f.while(i.ltU(whole), () => {
+      for (let u = 0; u < vectors; u++) body(i, four(f), 16 * u);
+      f.set(i, i.add(16 * vectors));
+    });
+  }
   f.while(i.ltU(bytes), () => {
-    body(i, one(f));
+    body(i, one(f), 0);
     f.set(i, i.add(4));
   });
 }
@@ -80,24 +84,9 @@ export function mapVectors(
   output: I32,
   map: (...values: V128[]) => V128,
 ): void {
-  const bytes = f.i32(I32.of(count).inBytes());
-  const unrolled = f.i32(bytes.and(-16 * UNROLL));
-  const whole = f.i32(bytes.and(-16));
-  const i = f.i32(0);
-  const step = ({ load, store }: Lanes, offset = 0) =>
-    store(output.add(i), map(...inputs.map((p) => load(p.add(i), offset))), offset);
-  f.while(i.ltU(unrolled), () => {
-    for (let u = 0; u < UNROLL; u++) step(four(f), 16 * u);
-    f.set(i, i.add(16 * UNROLL));
-  });
-  f.while(i.ltU(whole), () => {
-    step(four(f));
-    f.set(i, i.add(16));
-  });
-  f.while(i.ltU(bytes), () => {
-    step(one(f));
-    f.set(i, i.add(4));
-  });
+  const step = (i: I32, { load, store }: Lanes, at: number) =>
+    store(output.add(i), map(...inputs.map((p) => load(p.add(i), at))), at);
+  forVectors(f, count, step, UNROLL);
 }
 
 /**
