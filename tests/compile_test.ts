@@ -8,6 +8,8 @@ import { sum } from "../lib/ops/reduce.ts";
 import { empty, type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
 import { exp } from "../lib/ops/unary.ts";
 import { scope } from "../lib/tensor/scope.ts";
+import { GPT } from "../lib/nn/gpt.ts";
+import { Transformer } from "../lib/nn/transformer.ts";
 import { SGD } from "../lib/optim/sgd.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose } from "./support/gradient_check.ts";
@@ -189,6 +191,44 @@ forEachDevice("a program recorded in a scope outlives it", async () => {
   scope(() => void f());
   zeros([2]);
   assertClose(await f().data(), [11, 22], 0);
+});
+
+forEachDevice("scopes and dispose in a function leave its memory to the plan", async () => {
+  const f = compile((x: Tensor) =>
+    scope(() => {
+      const y = scope(() => add(mul(x, tensor([2, 3])), 1));
+      const z = exp(y);
+      const result = mul(y, z);
+      y.dispose();
+      z.dispose();
+      return result;
+    })
+  );
+  for (const x of [[0, 0], [1, -1], [0, 0]]) {
+    const y = [2 * x[0] + 1, 3 * x[1] + 1];
+    assertClose(await f(tensor(x)).data(), y.map((y) => y * Math.exp(y)), 1e-5);
+  }
+  assert.throws(() => compile(() => scope(async () => {}))(), /return tensors, not a promise/);
+});
+
+forEachDevice("attention's weights in a compiled function", async () => {
+  const sizes = { contextLength: 8, layers: 2, heads: 2, width: 8 };
+  const [gpt, both] = [
+    new GPT({ vocabSize: 9, ...sizes }),
+    new Transformer({ sourceVocabSize: 9, targetVocabSize: 9, ...sizes }),
+  ];
+  const of = (ids: Tensor) => [
+    gpt.attentionWeights(ids),
+    ...Object.values(both.attentionWeights(ids, ids)),
+  ];
+  const f = compile(of);
+  for (const row of [[1, 2, 3], [4, 5, 6]]) {
+    const ids = tensor(Int32Array.from(row), { shape: [1, 3] });
+    const expected = of(ids);
+    for (const [i, weights] of f(ids).entries()) {
+      assertClose(await weights.data(), await expected[i].data(), 1e-6, `weights ${i}`);
+    }
+  }
 });
 
 forEachDevice("a disposed program's results are freed", async () => {

@@ -16,6 +16,7 @@ import { type LensInput, type LensModel, runModel } from "../lib/lens/model_part
 import { runWithCache, withCache } from "../lib/lens/run_with_cache.ts";
 import { type Hooks, withHooks } from "../lib/lens/with_hooks.ts";
 import type { ModelConfigInput } from "../lib/nn/config.ts";
+import { ForwardContext } from "../lib/nn/context.ts";
 import { Encoder } from "../lib/nn/encoder.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { MaskedLanguageModel } from "../lib/nn/masked_language_model.ts";
@@ -320,9 +321,6 @@ Deno.test("what cannot be is refused by name", async () => {
   assert.throws(() => runWithCache(model, [1], { names: "hook_embd" }), /'hook_embed'/);
   const { cache } = runWithCache(model, [1], { names: "hook_embed" });
   assert.throws(() => cache.get("hook_embe"), /'hook_embed'/);
-  const cached = { "hook_embed": { zero: true } } as const;
-  const beams = { beams: 2, maxNewTokens: 2 };
-  await assert.rejects(withHooks(model, cached, () => generate(model, [1], beams)), /beams/);
   assert.equal(model.isHooked, false);
 });
 
@@ -520,6 +518,61 @@ async function greedy(model: GPT, prompt: number[], count: number, hooks: Hooks)
   }
   return tokens.slice(prompt.length);
 }
+
+forEachDevice(
+  "beams with hooks are those of whole passes",
+  async () => {
+    const model = await MODEL();
+    const options = { beams: 3, sequences: 3, maxNewTokens: 4, lengthPenalty: 0 };
+    const noop: Hooks = { "blocks.0.hook_resid_post": () => {} };
+    const prompt = [1, 2, 3];
+    const plain = await generate(model, [prompt], options);
+    const same = await withHooks(model, noop, () => generate(model, [prompt], options));
+    assert.deepEqual(same.map(({ tokens }) => tokens), plain.map(({ tokens }) => tokens));
+    for (const hooks of EDITS.slice(0, 3)) {
+      const found = await withHooks(model, hooks, () => generate(model, [prompt], options));
+      assert.equal(found.length, 3);
+      for (const { tokens, score } of found) {
+        let sum = 0;
+        for (const [i, token] of tokens.entries()) {
+          const text = [...prompt, ...tokens.slice(0, i)];
+          const logits = (await valueOf(model, [text], hooks)).slice(-9);
+          sum += logits[token] - Math.log(logits.reduce((sum, x) => sum + Math.exp(x), 0));
+        }
+        assertClose([score!], [sum], 1e-3, Object.keys(hooks)[0]);
+      }
+    }
+    assert.deepEqual(await generate(model, [prompt], options), plain);
+    const t5 = await made("T5") as Transformer;
+    const targets = { startToken: 1, maxNewTokens: 3, beams: 2 };
+    const set = { logits: { set: 50, dimension: 6 } } as const;
+    const [six] = await withHooks(t5, set, () => generateTargets(t5, [[1, 2]], targets));
+    assert.deepEqual(six.tokens, [6, 6, 6]);
+  },
+  false,
+  ["cpu-2"],
+);
+
+forEachDevice("several documents a row with hooks at patterns", async () => {
+  for (const config of [LLAMA, { attentionSoftCap: 2, window: [3, undefined] }]) {
+    const model = gpt(config);
+    const rows = (values: number[]) => tensor(Int32Array.from(values), { shape: [2, 6] });
+    const ids = rows([1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 5, 7]);
+    const documents = {
+      starts: rows([0, 0, 2, 2, 2, 2, 0, 1, 1, 1, 4, 4]),
+      positions: rows([0, 1, 0, 1, 2, 3, 0, 0, 1, 2, 0, 1]),
+    };
+    const run = () => model.forward(ids, new ForwardContext({ documents }));
+    const name = "blocks.0.attn.hook_pattern";
+    const { result, cache } = withCache(model, run, { names: name });
+    assertClose(await result.data(), await run().data(), 1e-5, "logits");
+    const [[head]] = await cache.get(name).toArray<number[][][][]>();
+    assert.deepEqual(head[2].map((weight) => weight > 0), [false, false, true, ...no(3)]);
+    assert.deepEqual(head[4].slice(0, 2), [0, 0]);
+  }
+});
+
+const no = (count: number) => new Array<boolean>(count).fill(false);
 
 forEachDevice(
   "a stream goes on with and without hooks, past the context",

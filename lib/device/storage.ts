@@ -143,9 +143,9 @@ export class Storage implements Placeable {
     this.#noteChange();
   }
 
-  /** Releases the memory now. */
+  /** Releases the memory now; what a program being recorded makes, its plan releases. */
   dispose(): void {
-    if (this.#disposed) return;
+    if (this.#disposed || (this.pending && !this.#reserved)) return;
     if (this.#owned) {
       released.unregister(this);
       this.device.release(this.#allocation!);

@@ -9,6 +9,7 @@
  */
 import { adjustLogits } from "../ops/adjust_logits.ts";
 import { add } from "../ops/binary.ts";
+import { concatenate } from "../ops/concatenate.ts";
 import { compile } from "../tensor/compile.ts";
 import { scope } from "../tensor/scope.ts";
 import { logSoftmax } from "../ops/softmax.ts";
@@ -74,18 +75,17 @@ export async function beamSearch(
   prompt: readonly number[],
   options: BeamOptions,
 ): Promise<FoundBeam[]> {
-  if (model.isHooked) {
-    throw new TypeError("generate: beams keep a cache, which hooks cannot use; draw with beams 1");
-  }
   const room = Math.min(options.maxNewTokens, model.textLength - prompt.length + 1);
   const rows = new BeamRows(model, prompt, options);
   const ended = new EndedBeams(options, room);
   let beams: Beam[] = [{ tokens: [], scores: [], sum: 0 }];
   let reason: FoundBeam["finishReason"] = room < options.maxNewTokens ? "context" : "length";
   try {
-    let step = await rows.first();
-    if (!step) reason = "aborted";
-    while (step) {
+    for (let step = await rows.first();; step = await rows.next(beams, options.beams)) {
+      if (!step) {
+        reason = "aborted";
+        break;
+      }
       const candidates = likeliest(beams, step, options);
       if (candidates.length === 0) {
         reason = "forbidden";
@@ -95,7 +95,6 @@ export async function beamSearch(
       if (options.signal?.aborted) reason = "aborted";
       const length = beams[0]?.tokens.length ?? room;
       if (length === room || reason === "aborted" || ended.done(beams)) break;
-      step = await rows.next(beams, options.beams);
     }
   } finally {
     rows.dispose();
@@ -214,9 +213,11 @@ class BeamRows {
   readonly #picks: number;
   readonly #step;
   readonly #reorder;
+  /** Whether the cache lacks tokens that were read without it. */
+  #isBehind = false;
 
   constructor(
-    model: CachedModel,
+    readonly model: CachedModel,
     readonly prompt: readonly number[],
     readonly options: BeamOptions,
   ) {
@@ -250,19 +251,21 @@ class BeamRows {
     this.#writeHistory(Array.from({ length: beams }, () => []));
     const logits = await this.#cache.read(0, this.prompt, signal);
     if (!logits) return undefined;
-    const top = scope(() => {
+    scope(() => {
       for (let row = 1; row < beams; row++) this.#cache.copyRow(0, row);
-      return this.#likeliest(logits);
     });
-    const step = await this.#read(top);
-    for (const tensor of [logits, top.values, top.indices]) tensor.dispose();
-    return step;
+    this.#isBehind = this.model.isHooked;
+    return await this.#stepOf([logits]);
   }
 
-  /** Gives each beam its own row with its last token, and predicts the next token. */
-  async next(beams: readonly Beam[], count: number): Promise<Step> {
+  /**
+   * Gives each beam its own row with its last token, and predicts the next token; undefined if the
+   * signal is aborted.
+   */
+  async next(beams: readonly Beam[], count: number): Promise<Step | undefined> {
     // With fewer beams than rows, the last rows repeat the first one.
     const rows = Array.from({ length: count }, (_, row) => beams[row] ?? beams[0]) as Grown[];
+    if (this.model.isHooked || this.#isBehind) return await this.#readWhole(rows);
     if (rows.some(({ parent }, row) => parent !== row)) {
       this.#parents.write(rows.map(({ parent }) => parent));
       this.#reorder();
@@ -272,6 +275,31 @@ class BeamRows {
     this.#cache.token.write(rows.map(({ tokens }) => tokens[tokens.length - 1]));
     this.#writeHistory(rows.map(({ tokens }) => tokens));
     return await this.#read(this.#step());
+  }
+
+  /** Reads each beam's whole text: with hooks, and once after them. */
+  async #readWhole(rows: readonly Beam[]): Promise<Step | undefined> {
+    this.#writeHistory(rows.map(({ tokens }) => tokens));
+    const logits: Tensor[] = [];
+    for (const [row, { tokens }] of rows.entries()) {
+      const text = [...this.prompt, ...tokens];
+      const own = await this.#cache.read(row, text, this.options.signal);
+      if (!own) {
+        for (const tensor of logits) tensor.dispose();
+        return undefined;
+      }
+      logits.push(own);
+    }
+    this.#isBehind = this.model.isHooked;
+    return await this.#stepOf(logits);
+  }
+
+  /** The likeliest tokens after rows of logits [1,V], which it frees. */
+  async #stepOf(logits: readonly Tensor[]): Promise<Step> {
+    const top = scope(() => this.#likeliest(concatenate([...logits])));
+    const step = await this.#read(top);
+    for (const tensor of [...logits, top.values, top.indices]) tensor.dispose();
+    return step;
   }
 
   dispose(): void {

@@ -6,9 +6,10 @@
 import type { PointHook } from "../nn/points.ts";
 import { add } from "../ops/binary.ts";
 import { valueAndGrad } from "../tensor/autograd.ts";
+import { scope } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 import { withoutRunning } from "./hook_points.ts";
-import { inScope, type LensModel, partsOf } from "./model_parts.ts";
+import { type LensModel, partsOf } from "./model_parts.ts";
 import { ActivationCache, chosenPoints, type PointNames } from "./run_with_cache.ts";
 import { activate } from "./with_hooks.ts";
 
@@ -49,7 +50,7 @@ export function gradientsAt(
   partsOf("gradientsAt", model);
   const wanted = chosenPoints("gradientsAt", model, names);
   const shapes = new Map<string, Tensor>();
-  const result = inScope(model, () => {
+  const result = scope(() => {
     const reader = { wants: (name: string) => wanted.has(name), visit: noted(shapes) };
     withVisitor(model, reader, () => withoutRunning(model, body));
     const points = [...shapes.keys()];

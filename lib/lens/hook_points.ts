@@ -9,7 +9,7 @@ import { checkOptions, meantOption } from "../options.ts";
 import { expectWholeNumber } from "../nn/config_checks.ts";
 import { type PointHook, Points, pointsOf, setPoints } from "../nn/points.ts";
 import type { Shape } from "../shape.ts";
-import { withoutScope } from "../tensor/scope.ts";
+import { withoutScopes } from "../tensor/scope.ts";
 import { withoutTape } from "../tensor/tape.ts";
 import {
   blankInput,
@@ -113,7 +113,7 @@ export function withoutRunning(model: LensModel, body: () => void): void {
   const outer = device.recorder;
   device.recorder = new Recorder();
   try {
-    onDevice(device, () => withoutScope(() => withoutTape(body)));
+    onDevice(device, () => withoutScopes(() => withoutTape(body)));
   } finally {
     device.recorder = outer;
   }

@@ -15,7 +15,6 @@ import { MaskedLanguageModel } from "../nn/masked_language_model.ts";
 import { SequenceClassifier } from "../nn/sequence_classifier.ts";
 import { TextClassifier } from "../nn/text_classifier.ts";
 import { Transformer } from "../nn/transformer.ts";
-import { scope } from "../tensor/scope.ts";
 import { Tensor, tensor } from "../tensor/tensor.ts";
 
 /** A model with hook points. */
@@ -177,9 +176,4 @@ export function idsOf(operation: string, ids: LensIds): Tensor {
     );
   }
   return tensor(Int32Array.from(rows.flat()), { shape: [rows.length, rows[0].length] });
-}
-
-/** Runs `body` in a scope, unless a program is recorded, whose memory is planned. */
-export function inScope<Result>(model: LensModel, body: () => Result): Result {
-  return deviceOfModel(model).recorder ? body() : scope(body);
 }

@@ -6,9 +6,10 @@
 import { describe } from "../errors.ts";
 import type { PointHook } from "../nn/points.ts";
 import { checkOptions } from "../options.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { expectPoint, pointRanks } from "./hook_points.ts";
-import { inScope, type LensInput, type LensModel, partsOf, runModel } from "./model_parts.ts";
+import { type LensInput, type LensModel, partsOf, runModel } from "./model_parts.ts";
 import { activate } from "./with_hooks.ts";
 
 /** Which points: names, a pattern, or a predicate of names. */
@@ -120,7 +121,7 @@ export function withCache<Result>(
   };
   const end = activate("withCache", model, keeper);
   try {
-    const { result } = inScope(model, () => {
+    const { result } = scope(() => {
       const result = body();
       return { result, kept: Object.fromEntries(values) };
     });

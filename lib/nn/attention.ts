@@ -348,18 +348,15 @@ export class Attention extends Module {
 
   /** `#mix` step by step. */
   #openMix(points: Points, rows: Rows, call: AttendOptions, context: ForwardContext): Tensor {
-    if (context.options.documents) {
-      throw new TypeError(
-        "Attention: hooks at scores and patterns need one document a row, got several",
-      );
-    }
     const { keyLengths, scoreBias: bias, weights } = call;
+    const firstKeys = call.source ? undefined : context.options.documents?.starts;
     const { attentionDropout = 0 } = this.config;
     const dropout = (pattern: Tensor) => context.dropout(pattern, attentionDropout);
     const options = {
       ...this.#heads(call.source),
       causal: this.#causal,
       keyLengths,
+      firstKeys,
       bias,
       weights,
     };

@@ -12,6 +12,7 @@
 import type { AttentionMask } from "../ops/attention_layout.ts";
 import { attentionWeights } from "../ops/attention_weights.ts";
 import { add, mul } from "../ops/binary.ts";
+import { embedding } from "../ops/embedding.ts";
 import { matmul } from "../ops/matmul.ts";
 import { reshape } from "../ops/reshape.ts";
 import { softmax } from "../ops/softmax.ts";
@@ -29,6 +30,8 @@ export interface OpenAttentionOptions extends AttentionMask {
   keyValueHeads?: number;
   /** Factor of the scores. */
   scale: number;
+  /** Hide the keys before firstKeys[b,i] from query i of batch b: i32 [B,T]. Default: none. */
+  firstKeys?: Tensor;
   /** f32, added to the scores; broadcasts to [B,H,T,S]. Default: none. */
   bias?: Tensor;
   /** Applied to the pattern. */
@@ -67,13 +70,27 @@ export function openAttention(
 /** Scaled, biased and masked scores. */
 function adjusted(product: Tensor, q: Tensor, k: Tensor, options: OpenAttentionOptions): Tensor {
   const { heads, scale, softCap: cap, alibi, bias, causal, window, keyLengths } = options;
+  const { firstKeys } = options;
   const scaled = mul(product, scale);
   const capped = cap === undefined ? scaled : mul(tanh(mul(scaled, 1 / cap)), cap);
   const biased = bias ? add(capped, bias) : capped;
   const [, , queries, keys] = product.shape;
   const placed = alibi ? add(biased, alibiBias(heads, queries, keys, q)) : biased;
-  if (!causal && window === undefined && !keyLengths) return placed;
-  return where(visibleKeys(q, k, { causal, window, keyLengths }), placed, -Infinity);
+  if (!causal && window === undefined && !keyLengths && !firstKeys) return placed;
+  const visible = visibleKeys(q, k, { causal, window, keyLengths });
+  const own = firstKeys ? mul(visible, keysFrom(firstKeys, keys)) : visible;
+  return where(own, placed, -Infinity);
+}
+
+/** 1 for keys from each query's first one on: i32 [B,T] → [B,1,T,S]. */
+function keysFrom(firstKeys: Tensor, keys: number): Tensor {
+  const rows = Float32Array.from(
+    { length: keys * keys },
+    (_, i) => i % keys >= Math.floor(i / keys) ? 1 : 0,
+  );
+  const table = tensor(rows, { shape: [keys, keys], device: firstKeys.device });
+  const [batch, queries] = firstKeys.shape;
+  return embedding(table, firstKeys).view([batch, 1, queries, keys]);
 }
 
 /** slope·(key − query) for each head, [1,H,T,S]. Source: Press et al., arXiv 2108.12409. */

@@ -91,6 +91,8 @@ const LABEL_GAP = 16;
 const FONT_SIZE = 11;
 /** Number of points beyond which a line is thinned: about three per pixel. */
 const MAX_POINTS = 1800;
+/** Number of steps from which on round ones are whole. */
+const MOST_WHOLE_STEPS = 10;
 
 /** Room that labels need right of their lines, in pixels. */
 export function labelMargin(lines: readonly Line[]): number {
@@ -103,6 +105,14 @@ export function stepsOf(lines: readonly Line[]): [number, number] {
   return extent(lines.flatMap(({ points }) => points.map(({ step }) => step)), 1);
 }
 
+/** Each whole step, if there are so few that round ones would come between them. */
+function fewSteps(lines: readonly Line[], { steps, logX }: ChartOptions): number[] | undefined {
+  const [first, last] = [Math.ceil(steps[0]), Math.floor(steps[1])];
+  const areWhole = lines.every(({ points }) => points.every(({ step }) => Number.isInteger(step)));
+  if (logX || !areWhole || last - first >= MOST_WHOLE_STEPS) return undefined;
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
 /** Draws lines with their upper edge at `top`. */
 export function lineChart(
   plotter: Plotter,
@@ -112,6 +122,7 @@ export function lineChart(
   top = 0,
 ): Chart {
   const { width, height, marginRight, steps, xLabel, logY = false } = options;
+  const xTicks = options.xTicks ?? fewSteps(lines, options);
   const marginBottom = MARGIN.bottom + (xLabel ? MARGIN.axisLabel : 0);
   const outer = {
     width: MARGIN.left + width + marginRight,
@@ -133,8 +144,8 @@ export function lineChart(
       x: {
         ...(options.logX ? { type: "log", base: 2 } : {}),
         domain: [...steps],
-        ticks: options.xTicks,
-        tickFormat: options.xTicks && "d",
+        ticks: xTicks,
+        tickFormat: xTicks && "d",
         label: xLabel ?? null,
         labelAnchor: "center",
         labelArrow: "none",

@@ -17,7 +17,7 @@ import { sameShape } from "../shape.ts";
 import { copy, store } from "./copy.ts";
 import { Dependencies } from "./dependencies.ts";
 import { expectFunction } from "./launch.ts";
-import { keep, tensorsIn, withoutScope } from "./scope.ts";
+import { keep, tensorsIn, withoutScopes } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Memory and launches of a compiled function, for reports. */
@@ -142,7 +142,7 @@ function record<Inputs extends Tensor[], Result>(
   let result: Result;
   let dependencies: Dependencies;
   try {
-    ({ result, dependencies } = Dependencies.of(() => withoutScope(() => f(...inputs))));
+    ({ result, dependencies } = Dependencies.of(() => withoutScopes(() => f(...inputs))));
     if (result instanceof Promise) {
       throw new TypeError(
         "compile: the function is asynchronous; it must return tensors, not a promise",

@@ -22,6 +22,8 @@ export interface Scoped {
 
 /** The memory that was allocated in the open scope. */
 let open: Set<Storage> | undefined;
+/** Whether scopes free nothing, because what runs is recorded. */
+let isRecorded = false;
 
 /** Every new tensor calls this with its memory; views and parts have no separate memory. */
 export function noteCreated(storage: Storage): void {
@@ -51,7 +53,8 @@ export function keep<T extends Scoped>(tensor: T): T {
 /**
  * Runs `body` and frees the memory of every tensor made in it, except those in its result (a
  * tensor, or arrays and plain objects of tensors); if `body` throws, all of it. Views of tensors
- * from outside leave those as they are.
+ * from outside leave those as they are. Inside a function that is compiled it frees nothing: the
+ * program's memory is planned as a whole.
  *
  * ```ts
  * import { mul, openDevice, scope, sum, tensor } from "../../mod.ts";
@@ -65,6 +68,7 @@ export function keep<T extends Scoped>(tensor: T): T {
  * @throws {TypeError} if `body` is asynchronous: read values after the scope
  */
 export function scope<T>(body: () => T): T {
+  if (isRecorded) return expectReturned(body());
   const outer = open;
   const made = open = new Set<Storage>();
   let result: T;
@@ -76,11 +80,7 @@ export function scope<T>(body: () => T): T {
   } finally {
     open = outer;
   }
-  if (result instanceof Promise) {
-    throw new TypeError(
-      "scope: the function is asynchronous; it must return tensors, not a promise: read values after the scope",
-    );
-  }
+  expectReturned(result);
   for (const storage of tensorsIn(result).map(wholeOf)) {
     if (made.delete(storage)) outer?.add(storage);
   }
@@ -88,17 +88,26 @@ export function scope<T>(body: () => T): T {
   return result;
 }
 
+function expectReturned<T>(result: T): T {
+  if (!(result instanceof Promise)) return result;
+  throw new TypeError(
+    "scope: the function is asynchronous; it must return tensors, not a promise: read values after the scope",
+  );
+}
+
 /**
- * Runs `body` outside of any scope: the memory of a recorded program outlives the scope of its
- * first call.
+ * Runs `body`, which is recorded, outside of any scope and without those in it: the memory of a
+ * recorded program outlives the scope of its first call, and its plan reuses what is not needed any
+ * more.
  */
-export function withoutScope<T>(body: () => T): T {
-  const outer = open;
+export function withoutScopes<T>(body: () => T): T {
+  const outer = { open, isRecorded };
   open = undefined;
+  isRecorded = true;
   try {
     return body();
   } finally {
-    open = outer;
+    ({ open, isRecorded } = outer);
   }
 }
 
