@@ -82,7 +82,11 @@ export {
 } from "./lib/ops/matmul.ts";
 export { feedForward, type FeedForwardOptions } from "./lib/ops/feed_forward.ts";
 export { attention, selfAttention } from "./lib/ops/attention.ts";
-export type { AttentionMask, AttentionOptions } from "./lib/ops/attention_layout.ts";
+export type {
+  AttentionMask,
+  AttentionOptions,
+  SelfAttentionOptions,
+} from "./lib/ops/attention_layout.ts";
 export type { ScoreOptions } from "./lib/ops/attention_adjust.ts";
 export { attentionWeights, selfAttentionWeights } from "./lib/ops/attention_weights.ts";
 export type { KeyValueCache } from "./lib/ops/attention_decode.ts";

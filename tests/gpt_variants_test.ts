@@ -238,10 +238,6 @@ for (const [name, changes] of Object.entries(VARIANTS)) {
   });
 }
 
-Deno.test("the last token alone needs a cache", () => {
-  assert.throws(() => new ForwardContext({ lastOnly: true }), /lastOnly needs a cache, got none/);
-});
-
 for (const [name, changes] of Object.entries(VARIANTS)) {
   forEachDevice(
     `${name}: the weights of attention are those that its values are mixed with`,

@@ -7,8 +7,8 @@
  * maskWords: as in attention_tensors.ts. A query at position p = i + keys − queries sees keys p −
  * behind … p + ahead, below lengths[b] if lengths are given, from firstKeys[b,i] on if first keys
  * are; one that sees none gets zeros. Dropout is in attention_dropout.ts; sums of probabilities are
- * made before it. A chunk computes spans of up to four blocks of 64 queries of one head, every
- * `chunks`-th, the longest first: a block of keys is packed once for its span, because its rows may
+ * made before it. A chunk computes spans of up to four blocks of 64 queries of one head, a share
+ * of them, the longest first: a block of keys is packed once for its span, because its rows may
  * be pages apart. Sums are in f32.
  *
  * @module
@@ -85,7 +85,7 @@ export const attention: CpuKernel = {
     const rows = f.i32(k.integer("span").mul(BLOCK));
     const spans = f.i32(queries.add(rows).sub(1).divU(rows));
     const allHeads = f.i32(batch.mul(heads));
-    f.for(k.chunk, allHeads.mul(spans), k.chunks, (tile) => {
+    k.forShare(f.i32(allHeads.mul(spans)), (tile) => {
       const [span, index] = f.unravel(tile, allHeads);
       const [b, head] = f.unravel(index, heads);
       const first = f.i32(spans.sub(1).sub(span).mul(rows));
@@ -198,18 +198,19 @@ function emitQueries(k: KernelBuilder, t: Span, run: Functions): void {
     const source = headAt(k, t.q, { row: t.b.mul(t.queries).add(first), head: t.head });
     const count = f.min(t.stop.sub(first), BLOCK);
     f.call(run.pack, { source, stride: t.q.stride, count, target: areas.query, factor });
-    clearSums(f, areas, paddedSize(k.constants.HEAD_SIZE));
+    clearSums(f, areas, paddedSize(k.constants.HEAD_SIZE), roundUp(count, PANEL));
   });
 }
 
-/** Sums and statistics of rows that have seen no key. */
+/** Sums and statistics of `rows` that have seen no key. */
 function clearSums(
   f: FunctionBuilder,
   { sums, statistics }: { sums: I32; statistics: I32 },
   width: number,
+  rows: I32,
 ): void {
-  f.for(0, BLOCK, 1, (n) => fillZero(f, sums.add(n.mul(4 * width)), width));
-  f.for(0, BLOCK * 4, 16, (i) => {
+  f.for(0, rows, 1, (n) => fillZero(f, sums.add(n.mul(4 * width)), width));
+  f.for(0, rows.inBytes(), 16, (i) => {
     f.storeV128(statistics.add(i), V128.of(LOWEST));
     f.storeV128(statistics.add(i), V128.of(0), 4 * BLOCK);
   });

@@ -4,10 +4,10 @@
  * attention_dropout.ts; 1 without dropout.
  *
  * Shapes as in attention.ts: gradient (dO) and output (O) [B,Tq,H·D], dq, dk and dv like q, k and
- * v, logSum (L) [B,H,Tq]; all f32. A chunk computes all three derivatives of one head of keys in
- * one batch, every `chunks`-th, in blocks of 64 keys and, for each, the 64-query blocks of the
- * heads in its group; that takes five products a block, where two kernels (as on WebGPU) take
- * seven. Sums are in f32.
+ * v, logSum (L) [B,H,Tq]; all f32. A chunk computes all three derivatives of a share of
+ * the heads of keys, in blocks of 64 keys and, for each, the 64-query blocks of the heads in its
+ * group; that takes five products a block, where two kernels (as on WebGPU) take seven. Sums are in
+ * f32.
  *
  * @module
  */
@@ -57,7 +57,7 @@ export const attentionBackward: CpuKernel = {
     const tensors = { ...readTensors(k), ...scratch(k) };
     const run = defineFunctions(k);
     const keyHeads = f.i32(tensors.heads.divU(tensors.group));
-    f.for(k.chunk, tensors.batch.mul(keyHeads), k.chunks, (tile) => {
+    k.forShare(f.i32(tensors.batch.mul(keyHeads)), (tile) => {
       const [b, keyHead] = f.unravel(tile, keyHeads);
       emitHead(k, { ...tensors, b, keyHead }, run);
     });
@@ -150,7 +150,8 @@ function emitHead(k: KernelBuilder, t: Head, run: Functions): void {
     const row = f.i32(t.b.mul(t.keys).add(firstKey));
     const at = (rows: HeadRows) => headAt(k, rows, { row, head: t.keyHead });
     const end = f.min(limit.sub(firstKey), BLOCK);
-    for (const sum of [t.dkSum, t.dvSum]) clear(k, sum);
+    const count = f.min(t.keys.sub(firstKey), BLOCK);
+    for (const sum of [t.dkSum, t.dvSum]) clear(k, sum, roundUp(count, PANEL));
     f.if(end.gtS(0), () => {
       const pack = ({ rows, target }: { rows: HeadRows; target: I32 }) => {
         const packed = { source: at(rows), stride: rows.stride, count: end };
@@ -163,7 +164,6 @@ function emitHead(k: KernelBuilder, t: Head, run: Functions): void {
         emitQueries(k, { ...t, head: f.i32(firstHead.add(n)), firstKey, end }, run);
       });
     });
-    const count = f.min(t.keys.sub(firstKey), BLOCK);
     const unpack = (source: I32, rows: HeadRows, factor: number) =>
       f.call(run.unpack, { source, count, target: at(rows), stride: rows.stride, factor });
     unpack(t.dkSum, t.dk, Math.LN2); // the packed queries have a factor log₂ e
@@ -171,10 +171,10 @@ function emitHead(k: KernelBuilder, t: Head, run: Functions): void {
   });
 }
 
-/** Fills a packed block with zeros. */
-function clear({ f, constants }: KernelBuilder, block: I32): void {
+/** Fills rows of a packed block with zeros. */
+function clear({ f, constants }: KernelBuilder, block: I32, rows: I32): void {
   const width = paddedSize(constants.HEAD_SIZE);
-  f.for(0, BLOCK, 1, (row) => fillZero(f, block.add(row.mul(4 * width)), width));
+  f.for(0, rows, 1, (row) => fillZero(f, block.add(row.mul(4 * width)), width));
 }
 
 /** dq = 0 for the heads of the group: the blocks of keys add to it. */

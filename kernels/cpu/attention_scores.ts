@@ -2,7 +2,7 @@
  * scores[b,h,i,j] = scale·q[b,i,h]·k[b,j,h/group] if the query sees the key, otherwise −∞.
  *
  * Scores are changed as in attention_adjust.ts. q, k and the mask as in attention.ts; scores:
- * [B,H,Tq,Tk] f32. A chunk computes every `chunks`-th row. Sums are in f32.
+ * [B,H,Tq,Tk] f32. A chunk computes a share of the rows. Sums are in f32.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export const attentionScores: CpuKernel = {
     const D = k.constants.HEAD_SIZE;
     const t = attentionTensors(k);
     const scale = k.float("scale");
-    f.for(k.chunk, t.batch.mul(t.heads).mul(t.queries), k.chunks, (row) => {
+    k.forShare(f.i32(t.batch.mul(t.heads).mul(t.queries)), (row) => {
       const [b, head, i] = f.unravel(row, t.heads, t.queries);
       const position = f.i32(i.add(t.keys).sub(t.queries));
       const { low, high } = visibleRange(f, { ...t, position, end: keyLimit(f, t, b) });

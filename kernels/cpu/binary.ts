@@ -3,7 +3,7 @@
  *
  * `BROADCAST` 0: all three are [count], and a chunk computes 8,192 elements. `BROADCAST` 1: c is
  * [d0,d1,d2,d3] with a stride of a and of b for each axis (0 if it is broadcast), `A_STEP` and
- * `B_STEP` are the last axis's strides (0 or 1), and a chunk computes every `chunks`-th row.
+ * `B_STEP` are the last axis's strides (0 or 1), and a chunk computes a share of the rows.
  * `apply` is a function of the build, such as those in ../elementwise.ts.
  *
  * @module
@@ -64,7 +64,7 @@ function emitRows(
   }));
   const target = k.pointer(output);
   const rows = f.i32(k.integer("count").divU(d3));
-  f.for(k.chunk, rows, k.chunks, (row) => {
+  k.forShare(rows, (row) => {
     const [i0, i1, i2] = f.unravel(row, d1, d2);
     const starts = sources.map(({ base, strides: [s0, s1, s2] }) =>
       f.i32(base.at(i0.mul(s0).add(i1.mul(s1)).add(i2.mul(s2))))

@@ -3,7 +3,7 @@
  * of packed[b, t] from `offset` on; rows beyond S are not stored.
  *
  * packed: [B,T,stride], queries first, then keys, then values; keys, values: [B,H,S,D], H key/value
- * heads; all f32; position: i32 [1], or [B] with `PER_ROW`. A chunk copies every `chunks`-th row.
+ * heads; all f32; position: i32 [1], or [B] with `PER_ROW`. A chunk copies a share of the rows.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export const cacheAppend: CpuKernel = {
     const { rows, time, stride, offset } = k.integers("rows", "time", "stride", "offset");
     const { heads, length, headSize } = k.integers("heads", "length", "headSize");
     const headBytes = f.i32(headSize.inBytes());
-    f.for(k.chunk, rows, k.chunks, (row) => {
+    k.forShare(rows, (row) => {
       const [batch, t] = f.unravel(row, time);
       const place = f.i32(position.at(k.constants.PER_ROW ? batch : 0).loadI32().add(t));
       f.if(place.ltU(length), () => {

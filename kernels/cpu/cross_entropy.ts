@@ -3,7 +3,7 @@
  * losses, the derivative in place, and loss and derivative fused.
  *
  * logits: [rows, V] f32; targets: i32 [rows], those equal to `ignore` or out of range do not count;
- * loss, logSum: [rows] f32. A chunk computes every `chunks`-th row, about 16,384 logits; sums are
+ * loss, logSum: [rows] f32. A chunk computes rows of about 16,384 logits; sums are
  * in f32, in four lanes.
  *
  * @module
@@ -135,7 +135,7 @@ function forTargets(k: KernelBuilder, body: (row: Row) => void): void {
   const { f } = k;
   const { logits, targets } = k.pointers("logits", "targets");
   const { rows, width, ignore } = k.integers("rows", "width", "ignore");
-  f.for(k.chunk, rows, k.chunks, (row) => {
+  k.forShare(rows, (row) => {
     const target = f.i32(targets.at(row).loadI32());
     f.set(target, I32.select(target.eq(ignore), -1, target));
     const at = f.i32(logits.at(row.mul(width)));

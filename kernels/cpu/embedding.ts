@@ -19,7 +19,7 @@ const COLUMNS = 16;
 
 /**
  * y[i] = table[ids[i]] + positions[offset + i mod time]. y: [count, width] f32. A chunk computes
- * every `chunks`-th row.
+ * a share of the rows.
  */
 export const embedding: CpuKernel = {
   chunks: ({ count, width }) => Math.max(1, Math.min(count, Math.ceil(count * width / 16384))),
@@ -28,7 +28,7 @@ export const embedding: CpuKernel = {
     const { OFFSET, POSITIONS } = k.constants;
     const { table, y, positions, offset } = k.pointers("table", "y", "positions", "offset");
     const { width, count, time } = k.integers("width", "count", "time");
-    f.for(k.chunk, count, k.chunks, (i) => {
+    k.forShare(count, (i) => {
       const from = f.i32(table.at(clampedId(k, i).mul(width)));
       const to = f.i32(y.at(i.mul(width)));
       if (!POSITIONS) {
@@ -71,7 +71,7 @@ export const embeddingBackward: CpuKernel = {
 
 /**
  * positions[offset + t] += Σ over the batch of dy[b, t]; positions beyond the sequence are set to
- * 0. A chunk owns every `chunks`-th position.
+ * 0. A chunk owns a share of the positions.
  */
 export const positionsBackward: CpuKernel = {
   chunks: ({ places, width }) => Math.max(1, Math.min(places, Math.ceil(places * width / 2048))),
@@ -80,7 +80,7 @@ export const positionsBackward: CpuKernel = {
     const { dy, table } = k.pointers("dy", "table");
     const { places, time, count, width } = k.integers("places", "time", "count", "width");
     const rowBytes = f.i32(width.inBytes());
-    f.for(k.chunk, places, k.chunks, (place) => {
+    k.forShare(places, (place) => {
       const to = f.i32(table.add(place.mul(rowBytes)));
       mapVectors(f, width, [], to, () => V128.of(0));
       f.if(place.ltU(time), () => {

@@ -1,7 +1,7 @@
 /**
  * Rows of a table in 16, 8 or 4 bits, selected by ids: y[i] = table[ids[i]]. table: rows of blocks
  * as in half_linear.ts and quantized_linear.ts, whole ones; ids: i32 [count], clamped into the table; y: [count, width]
- * f32, GROUP dividing width. A chunk computes every `chunks`-th row.
+ * f32, GROUP dividing width. A chunk computes a share of the rows.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export const quantizedEmbedding: CpuKernel = {
     const { rows, width, count } = k.integers("rows", "width", "count");
     const { ids, table, y } = k.pointers("ids", "table", "y");
     const blockBytes = (BITS === 16 ? 0 : 4) + GROUP * BITS / 8;
-    f.for(k.chunk, count, k.chunks, (i) => {
+    k.forShare(count, (i) => {
       const id = f.clamp(ids.at(i).loadI32(), 0, rows.sub(1));
       const from = f.i32(table.add(id.mul(width.divU(GROUP).mul(blockBytes))));
       const to = f.i32(y.at(i.mul(width)));

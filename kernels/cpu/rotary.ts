@@ -4,7 +4,7 @@
  *
  * x, y: [rows, width]; headPairs: D/2, half: R/2; cosine, sine: [positions, R/2], tables of the
  * angles; all f32; position: i32 [1], or one for each sequence of `time` rows if `OFFSET` is 2.
- * `direction`: 1, or −1 for the inverse. A chunk computes every `chunks`-th row.
+ * `direction`: 1, or −1 for the inverse. A chunk computes a share of the rows.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export const rotary: CpuKernel = {
     const rotatedBytes = f.i32(half.mul(8));
     const restOfHead = f.i32(headPairs.sub(half).mul(2));
     const restOfRow = f.i32(width.sub(heads.mul(headPairs).mul(2)));
-    f.for(k.chunk, rows, k.chunks, (row) => {
+    k.forShare(rows, (row) => {
       const [sequence, t] = f.unravel(row, time);
       if (OFFSET) f.set(t, t.add(position.at(OFFSET === 2 ? sequence : 0).loadI32()));
       const angles = f.i32(t.mul(half));

@@ -154,6 +154,15 @@ export class KernelBuilder {
     const end = this.f.minU(start.add(size), total);
     return { start, end, count: this.f.i32(end.sub(start)) };
   }
+  /**
+   * Calls `body` for this chunk's items, of `total` items that all chunks share evenly: neighbors,
+   * because a chunk that takes every n-th row reads memory that is far apart.
+   */
+  forShare(total: I32, body: (item: I32) => void): void {
+    const size = this.f.i32(total.add(this.chunks).sub(1).divU(this.chunks));
+    const { start, end } = this.share(total, size);
+    this.f.for(start, end, 1, body);
+  }
   /** A function that the device provides, such as a system library's; before any `define`. */
   import<const Types extends ParameterTypes, Result extends ValueType | undefined = undefined>(
     name: string,

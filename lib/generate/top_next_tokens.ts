@@ -67,13 +67,9 @@ export async function topNextTokens(
   const ids = Int32Array.from(Array.from(tokens).slice(-contextLength));
   const { device } = model.tokens.weight;
   const last = scope(() => {
-    const hidden = model.hidden(
-      tensor(ids, { shape: [1, ids.length], device }),
-      new ForwardContext(),
-    );
-    const last = { axis: 1, start: -1 };
-    // Hooks see all positions.
-    return model.isHooked ? slice(model.logits(hidden), last) : model.logits(slice(hidden, last));
+    const context = new ForwardContext({ lastOnly: !model.isHooked }); // hooks see all positions
+    const logits = model.forward(tensor(ids, { shape: [1, ids.length], device }), context);
+    return slice(logits, { axis: 1, start: -1 });
   });
   const logits = Array.from(await last.data());
   last.dispose();

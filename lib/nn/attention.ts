@@ -78,16 +78,16 @@ export interface AttendOptions {
   /** Keys and values of earlier tokens; those of `x` are appended. Default: none. */
   cache?: LayerCache;
   /**
-   * Compute the last token alone, [B,1,C]; the cache gets the keys and values of all. With a cache
-   * and without a `scoreBias`. Default: false.
-   */
-  lastOnly?: boolean;
-  /**
    * Keys and values before all tokens, [B,P,2·Hkv·D] = [k | v], which every query sees: rotary
    * positions begin at P, and the keys are not rotated. For self-attention without ALiBi, windows
    * and a cache, which would hold them. Default: none.
    */
   prefix?: Tensor;
+  /**
+   * Compute the last position only, which sees the keys of all: the result is [B,1,C]; a cache gets
+   * the keys and values of all. Default: false.
+   */
+  lastOnly?: boolean;
   /** Added to the result in the output projection's kernel. Default: none. */
   residual?: Tensor;
   /** Receives the weights of this call before dropout, [B,H,T,S]; not with a cache. */
@@ -126,8 +126,8 @@ const CALL_OPTIONS: OptionNames<AttendOptions> = {
   addedValues: true,
   queryKeyPositions: true,
   cache: true,
-  lastOnly: true,
   prefix: true,
+  lastOnly: true,
   residual: true,
   weights: true,
   points: true,
@@ -266,9 +266,10 @@ export class Attention extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     checkOptions("Attention", options, CALL_OPTIONS);
-    const { points } = options;
+    const { points, lastOnly } = options;
     const z = this.#attended(x, options, context);
-    return points ? points.visitHeads("hook_z", z, this.config.heads) : z;
+    const seen = points ? points.visitHeads("hook_z", z, this.config.heads) : z;
+    return lastOnly ? lastPosition(seen) : seen;
   }
 
   #attended(x: Tensor, options: AttendOptions, context: ForwardContext): Tensor {
@@ -301,13 +302,7 @@ export class Attention extends Module {
     cacheAppend(cache, packed, cache.position);
     if (isNext && scoreBias) return biasedDecode(rows[0], cache, this.#biased(scoreBias));
     const all = cache.virtualTokens ? this.#behind(cachedPrefix(cache), rows) : rows;
-    return this.#mix(options.lastOnly ? this.#lastQuery(all) : all, options, context);
-  }
-
-  /** The last query with all keys and values. */
-  #lastQuery(rows: Rows): Rows {
-    const [q, k, v] = this.#apart(rows);
-    return [slice(q, { axis: 1, start: -1 }), k, v];
+    return this.#mix(all, options, context);
   }
 
   /** Queries, and keys and values with those of a prefix before them. */
@@ -331,7 +326,7 @@ export class Attention extends Module {
 
   /** softmax(scale·Q·Kᵀ)·V of each head, with dropout in training. */
   #mix(rows: Rows, call: AttendOptions, context: ForwardContext): Tensor {
-    const { keyLengths, scoreBias } = call;
+    const { keyLengths, scoreBias, lastOnly = false } = call;
     const source = call.source ?? call.sourceRows?.keys;
     const { attentionDropout = 0 } = this.config;
     if (scoreBias) {
@@ -341,9 +336,11 @@ export class Attention extends Module {
     }
     const dropout = context.attentionDropout(attentionDropout);
     const options = { ...this.#heads(source), causal: this.#causal, keyLengths, ...dropout };
-    const firstKeys = source ? undefined : context.options.documents?.starts;
-    const masked = { ...options, firstKeys };
-    return rows.length === 1 ? selfAttention(rows[0], masked) : attention(...rows, masked);
+    const starts = source ? undefined : context.options.documents?.starts;
+    const masked = { ...options, firstKeys: starts && lastOnly ? lastPosition(starts) : starts };
+    if (rows.length === 1) return selfAttention(rows[0], { ...masked, lastOnly });
+    const [q, k, v] = rows;
+    return attention(lastOnly ? lastPosition(q) : q, k, v, masked);
   }
 
   /** `#mix` step by step. */
@@ -510,6 +507,11 @@ export class Attention extends Module {
       ...place,
     });
   }
+}
+
+/** Each sequence's last row: [B,T,…] → [B,1,…]. */
+export function lastPosition(x: Tensor): Tensor {
+  return slice(x, { axis: 1, start: -1 });
 }
 
 /** The position of a sequence's first row, and positions in the table of angles. */

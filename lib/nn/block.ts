@@ -9,10 +9,14 @@
 import { add } from "../ops/binary.ts";
 import { concatenate } from "../ops/concatenate.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
-import { slice } from "../ops/slice.ts";
 import { recompute } from "../tensor/recompute.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Attention, type AttentionLayerOptions, type SourceRows } from "./attention.ts";
+import {
+  Attention,
+  type AttentionLayerOptions,
+  lastPosition,
+  type SourceRows,
+} from "./attention.ts";
 import { type BlockConfig, blockConfig, type BlockConfigInput } from "./block_config.ts";
 import type { Bottleneck } from "./bottleneck.ts";
 import { ForwardContext, type LayerCache } from "./context.ts";
@@ -55,10 +59,10 @@ export interface BlockInput {
   queryKeyPositions?: Tensor;
   /** Keys and values of earlier tokens. Default: none. */
   cache?: LayerCache;
-  /** Compute the last token alone, [B,1,C]; as in `AttendOptions`. Default: false. */
-  lastOnly?: boolean;
   /** As in `AttendOptions`. Default: none. */
   prefix?: Tensor;
+  /** Compute the last position only: the result is [B,1,C]. Default: false. */
+  lastOnly?: boolean;
   /** The hook points of this block; see lib/README.md for their names. Default: none. */
   points?: Points;
 }
@@ -82,8 +86,8 @@ const INPUT: OptionNames<BlockInput> = {
   addedValues: true,
   queryKeyPositions: true,
   cache: true,
-  lastOnly: true,
   prefix: true,
+  lastOnly: true,
   points: true,
 };
 
@@ -231,23 +235,23 @@ export class Block extends Module {
     const x = visited(points, "hook_resid_pre", value);
     const { attend, cross, feed } = this.#halves(input, context);
     const pass = { context, points };
-    const kept = (rows: Tensor) => input.lastOnly ? slice(rows, { axis: 1, start: -1 }) : rows;
+    const kept = (rows: Tensor) => input.lastOnly ? lastPosition(rows) : rows;
+    const residual = kept(x);
     if (this.config.parallelResidual && feed) {
       const normed = normedAt(points, attend.normPoint, attend.norm, x);
       const other = this.config.sharedNorm
-        ? normed
-        : normedAt(points, feed.normPoint, feed.norm, x);
-      const attended = addLayer(kept(x), normed, attend, pass);
-      const sum = addLayer(attended, kept(other), feed, pass);
+        ? kept(normed)
+        : normedAt(points, feed.normPoint, feed.norm, residual);
+      const sum = addLayer(addLayer(residual, normed, attend, pass), other, feed, pass);
       return visited(points, feed.residPoint, sum);
     }
-    const attended = this.#apply(x, attend, pass, kept(x));
+    const attended = this.#apply(x, attend, pass, residual);
     const crossed = cross ? this.#apply(attended, cross, pass) : attended;
     return feed ? this.#apply(crossed, feed, pass) : crossed;
   }
 
-  /** A half of the block, whose value is added to `residual`. */
-  #apply(x: Tensor, half: Half, pass: Pass, residual = x): Tensor {
+  /** A half's result for x; `residual` are the rows of x that it is added to. */
+  #apply(x: Tensor, half: Half, pass: Pass, residual: Tensor = x): Tensor {
     const { norm, normPoint, residPoint } = half;
     const { points } = pass;
     if (this.config.normPlacement === "post") {
@@ -261,13 +265,13 @@ export class Block extends Module {
   #halves(input: BlockInput, context: ForwardContext) {
     const { attention, feedForward, norm1, norm2, outputNorm1, outputNorm2 } = this;
     const { dropout, attentionOutputDropout = dropout } = this.config;
-    const { lengths: keyLengths, cache, lastOnly, scoreBias, prefix } = input;
-    const { addedValues, queryKeyPositions } = input;
+    const { lengths: keyLengths, cache, prefix, lastOnly } = input;
+    const { scoreBias, addedValues, queryKeyPositions } = input;
     const weights = context.options.attentionWeights;
-    const added = { scoreBias, addedValues, queryKeyPositions };
+    const added = { scoreBias, addedValues, queryKeyPositions, lastOnly };
     const points = input.points?.within("attn");
     const mlp = input.points?.within("mlp");
-    const options = { keyLengths, cache, lastOnly, ...added, prefix, weights, points };
+    const options = { keyLengths, cache, ...added, prefix, weights, points };
     const attend: Half = {
       layer: (x, residual) => attention.forward(x, { ...options, residual }, context),
       norm: norm1,

@@ -46,15 +46,15 @@ export interface ForwardOptions {
   /** The cache that attention appends to and reads. Default: none. */
   readonly cache?: Cache;
   /**
-   * The last block of a GPT computes the last token alone, so that the pass returns [B,1,C]: all
-   * that the next token needs. With a cache only. Default: false.
-   */
-  readonly lastOnly?: boolean;
-  /**
    * Rows hold several documents, which do not see each other; their positions start anew. Not with a
    * cache. Default: one document a row.
    */
   readonly documents?: RowDocuments;
+  /**
+   * Compute the last position only, in the last block and after it: a GPT's values are [B,1,C], its
+   * logits and the targets of its loss [B,1,·]. Default: false.
+   */
+  readonly lastOnly?: boolean;
   /**
    * Keep only each block's input for the derivative and compute the rest again there (activation
    * checkpointing). Default: false.
@@ -73,8 +73,8 @@ const OPTIONS: OptionNames<ForwardOptions> = {
   randomState: true,
   firstDropout: true,
   cache: true,
-  lastOnly: true,
   documents: true,
+  lastOnly: true,
   recomputeActivations: true,
   attentionWeights: true,
   crossAttentionWeights: true,
@@ -87,9 +87,6 @@ export class ForwardContext {
   /** A pass with these options; by default an evaluation without a cache. */
   constructor(readonly options: ForwardOptions = {}) {
     checkOptions("ForwardContext", options, OPTIONS);
-    if (options.lastOnly && !options.cache) {
-      throw new TypeError("ForwardContext: lastOnly needs a cache, got none");
-    }
     this.#dropouts = options.firstDropout ?? 0;
   }
 

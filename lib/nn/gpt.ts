@@ -155,7 +155,7 @@ export class GPT extends Module {
   }
 
   /**
-   * ids i32 [B,T] → logits [B,T,V], or [B,T,outputSize].
+   * ids i32 [B,T] → logits [B,T,V], or [B,T,outputSize]; with the context's `lastOnly` [B,1,·].
    *
    * @throws {RangeError} if T exceeds the context length
    */
@@ -185,8 +185,9 @@ export class GPT extends Module {
       );
     }
     const { dropout, embeddingDropout = dropout, layers } = this.config;
-    const { cache, lastOnly, documents } = context.options;
+    const { cache, documents, lastOnly = false } = context.options;
     const points = pointsOf(this);
+    const cutsEarly = lastOnly && !points; // hooks see all positions
     if (cache && points) {
       throw new Error("GPT: hooks need a pass without a cache; generate makes one by itself");
     }
@@ -197,22 +198,24 @@ export class GPT extends Module {
     }
     const before = cache ? undefined : this.virtualTokens; // a cache begins with them
     const embedded = this.#embedded(ids, before, context);
-    const normed = normedAt(points, "ln_embed", this.embeddingNorm, embedded);
+    const start = normedAt(points, "ln_embed", this.embeddingNorm, embedded);
     const prefix = before?.kind === "prefix" ? forEachText(before, ids.shape[0]) : undefined;
     const placed = this.#queryKeyPositions(ids, context);
     const queryKeyPositions = placed && visited(points, "hook_pos_embed", placed);
-    let x = context.dropout(normed, embeddingDropout);
+    let x = context.dropout(start, embeddingDropout);
     for (const [layer, block] of this.blocks.items.entries()) {
       yield x;
       const addedValues = this.valueTables[layer]?.forward(ids);
       const own = points?.within(`blocks.${layer}`);
       const added = { addedValues, queryKeyPositions, points: own };
       const input = { ...added, prefix: prefix && ofLayer(prefix, layer, layers) };
-      const kept = { cache: context.cacheOf(layer), lastOnly: lastOnly && layer === layers - 1 };
-      x = block.forward(x, { ...kept, ...input }, context);
+      const cut = { lastOnly: cutsEarly && layer === layers - 1 };
+      x = block.forward(x, { cache: context.cacheOf(layer), ...input, ...cut }, context);
     }
-    const text = before?.kind === "prompt" ? slice(x, { axis: 1, start: before.count }) : x;
-    return normedAt(points, "ln_final", this.finalNorm, text);
+    const hasPrompt = before?.kind === "prompt" && !cutsEarly;
+    const text = hasPrompt ? slice(x, { axis: 1, start: before.count }) : x;
+    const normed = normedAt(points, "ln_final", this.finalNorm, text);
+    return lastOnly ? slice(normed, { axis: 1, start: -1 }) : normed;
   }
 
   /** The scaled vectors of the tokens with their positions, after those of a learned prompt. */
@@ -303,13 +306,18 @@ export class GPT extends Module {
 
   /**
    * The mean cross-entropy, in nats, of predicting `targets` i32 [B,T] after `ids` i32 [B,T];
-   * targets of −100 are ignored. With an `outputSize` targets are below it.
+   * targets of −100 are ignored. With an `outputSize` targets are below it; with the context's
+   * `lastOnly` they are [B,1], of the last positions.
    */
   loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const { width, vocabSize, outputSize = vocabSize } = this.config;
     expectIds("GPT.loss", targets, this.textLength, "targets");
-    if (!sameShape(ids.shape, targets.shape)) {
-      throw new TypeError(`GPT.loss: expected a target for each id; got ${ids} and ${targets}`);
+    const { lastOnly } = context.options;
+    if (!sameShape(lastOnly ? [ids.shape[0], 1] : ids.shape, targets.shape)) {
+      const each = lastOnly ? "row of ids" : "id";
+      throw new TypeError(
+        `GPT.loss: expected a target for each ${each}; got ${ids} and ${targets}`,
+      );
     }
     const hidden = this.hidden(ids, context);
     const rows = reshape(hidden, [targets.size, width]);

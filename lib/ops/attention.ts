@@ -21,11 +21,14 @@ import {
   type AttentionOptions,
   LAYOUT_SCALARS,
   packedLayout,
+  type SelfAttentionOptions,
   separateLayout,
 } from "./attention_layout.ts";
+import { strides } from "../shape.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { type Buffers, launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
+import { stridedCopy } from "./strided_copy.ts";
 
 const SCALARS = { ...LAYOUT_SCALARS, ...ADJUST_SCALARS, ...DROPOUT_SCALARS };
 
@@ -148,6 +151,9 @@ function kernelsOf({ q, layout }: Call): ReturnType<typeof kernels> {
  * − dropout; a row's sum is that of all its probabilities. Which are kept depends on seed, step,
  * stream, batch, head, query and key only, on every device.
  *
+ * With `lastOnly` the result is [B,1,H·D], what the last position attends to, for models of which
+ * nothing else is read.
+ *
  * ```ts
  * import { openDevice, selfAttention, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -163,7 +169,7 @@ function kernelsOf({ q, layout }: Call): ReturnType<typeof kernels> {
  * dropout without a random state
  * @throws {RangeError} if the window is below 1 or the dropout outside [0, 1)
  */
-export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
+export function selfAttention(qkv: Tensor, options: SelfAttentionOptions): Tensor {
   const layout = packedLayout("selfAttention", qkv, options);
   const masking = attentionMasking("selfAttention", options);
   const call = { q: qkv, k: qkv, v: qkv, layout, masking };
@@ -171,8 +177,16 @@ export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
   return differentiable(outputs.output, [qkv], (gradient) => {
     const dqkv = empty(qkv.shape, { device: qkv.device });
     backward({ ...call, ...outputs, gradient }, { dq: dqkv, dk: dqkv, dv: dqkv });
+    if (options.lastOnly) clearEarlierQueries(dqkv, layout);
     return [dqkv];
   });
+}
+
+/** Zeros in the queries before each sequence's last one: [B,T,(H + 2·Hkv)·D]. */
+function clearEarlierQueries(dqkv: Tensor, { heads, headSize }: AttentionLayout): void {
+  const [batch, length] = dqkv.shape;
+  const box = [batch, length - 1, heads * headSize];
+  stridedCopy(box, undefined, { tensor: dqkv, steps: strides(dqkv.shape) });
 }
 
 /**

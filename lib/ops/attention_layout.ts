@@ -51,6 +51,12 @@ export interface AttentionOptions extends AttentionMask {
   randomStream?: number;
 }
 
+/** Options of `selfAttention`. */
+export interface SelfAttentionOptions extends AttentionOptions {
+  /** Compute the last position's row only; `firstKeys` are [B,1] then. Default: false. */
+  lastOnly?: boolean;
+}
+
 const OPTIONS = {
   heads: true,
   keyValueHeads: true,
@@ -125,14 +131,15 @@ interface Sizes extends HeadCounts {
 }
 
 /**
- * The layout of packed rows [q | k | v] in qkv [B,T,(H + 2·Hkv)·D].
+ * The layout of packed rows [q | k | v] in qkv [B,T,(H + 2·Hkv)·D]; with `lastOnly` the queries are
+ * every T-th row, from the first sequence's last one on.
  *
  * @throws {TypeError} if the shape or an option does not fit
  */
 export function packedLayout(
   operation: string,
   qkv: Tensor,
-  options: AttentionOptions,
+  { lastOnly = false, ...options }: SelfAttentionOptions,
 ): AttentionLayout {
   expectType(operation, qkv, "f32");
   const { heads, keyValueHeads } = headCounts(operation, options);
@@ -144,9 +151,11 @@ export function packedLayout(
     );
   }
   const headSize = stride / parts;
-  const sizes = { batch, queries: length, keys: length, heads, keyValueHeads, headSize };
-  const [q, k, v] = [0, heads, heads + keyValueHeads]
+  const queries = lastOnly ? Math.min(1, length) : length;
+  const sizes = { batch, queries, keys: length, heads, keyValueHeads, headSize };
+  const [all, k, v] = [0, heads, heads + keyValueHeads]
     .map((before) => ({ offset: before * headSize, stride }));
+  const q = lastOnly ? { offset: (length - 1) * stride, stride: length * stride } : all;
   checkHeadSize(operation, qkv, headSize);
   return layout(operation, sizes, { q, k, v }, options);
 }

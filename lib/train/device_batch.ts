@@ -21,6 +21,11 @@ export interface BatchSource {
   /** Whether a row may hold several documents, which do not see each other. Default: false. */
   readonly pack?: boolean;
   /**
+   * Whether only the last token of each row has a target, as in prompts with one answer: `targets`
+   * are [B] then, and the last block computes the last position only. Default: false.
+   */
+  readonly lastOnly?: boolean;
+  /**
    * The next batch, all [B·T], row after row: token ids for the model to read, and the id that
    * follows each of them, or −100 for one to ignore; with `pack` also where the document of each
    * token begins in its row.
@@ -36,8 +41,10 @@ export interface BatchSource {
 export class DeviceBatch {
   /** i32 [B,T]. */
   readonly inputs: Tensor;
-  /** i32 [B,T]. */
+  /** i32 [B,T], or [B,1] if only the last tokens have targets. */
   readonly targets: Tensor;
+  /** Whether only the last tokens have targets. */
+  readonly lastOnly: boolean;
   /** f32 []: this batch's fraction of the counted targets of an update, in [0, 1]. */
   readonly share: Tensor;
   /** The documents in its rows; undefined unless the source packs them. */
@@ -50,7 +57,7 @@ export class DeviceBatch {
    *
    * @throws {RangeError} if a size is not a whole number from 1, or T exceeds the model's context
    */
-  constructor(model: GPT, { batchSize, contextLength, pack }: BatchSource) {
+  constructor(model: GPT, { batchSize, contextLength, pack, lastOnly = false }: BatchSource) {
     const maximum = model.config.contextLength;
     for (const [name, value] of Object.entries({ batchSize, contextLength })) {
       if (Number.isSafeInteger(value) && value >= 1) continue;
@@ -64,9 +71,10 @@ export class DeviceBatch {
       );
     }
     const { device } = model.parameters()[0];
-    const ids = () => keep(zeros([batchSize, contextLength], { dtype: "i32", device }));
+    const ids = (time = contextLength) => keep(zeros([batchSize, time], { dtype: "i32", device }));
     this.inputs = ids();
-    this.targets = ids();
+    this.targets = ids(lastOnly ? 1 : contextLength);
+    this.lastOnly = lastOnly;
     this.documents = pack ? { starts: ids(), positions: ids() } : undefined;
     this.share = keep(zeros([], { device }));
     const { vocabSize, outputSize = vocabSize } = model.config;
@@ -75,10 +83,11 @@ export class DeviceBatch {
   }
 
   /** Whether a source's batches have this shape. */
-  fits({ batchSize, contextLength, pack = false }: BatchSource): boolean {
+  fits({ batchSize, contextLength, pack = false, lastOnly = false }: BatchSource): boolean {
     const [rows, time] = this.inputs.shape;
     const packs = this.documents !== undefined;
-    return batchSize === rows && contextLength === time && pack === packs;
+    const hasSize = batchSize === rows && contextLength === time;
+    return hasSize && pack === packs && lastOnly === this.lastOnly;
   }
 
   /**

@@ -349,10 +349,10 @@ export class Trainer {
     const isPart = this.#batches.length * size > 1;
     const first = rank * this.#batches.length;
     const ofBatch = (batch: DeviceBatch, i: number) => {
-      const { share, documents } = batch;
+      const { share, documents, lastOnly } = batch;
       const randomState = this.#randomState;
       const firstDropout = (first + i) << 16;
-      const options = { randomState, firstDropout, recomputeActivations, documents };
+      const options = { randomState, firstDropout, recomputeActivations, documents, lastOnly };
       const context = new ForwardContext(options);
       const loss = () => {
         const value = this.optimizer.scaledLoss(this.#loss(batch, context));
@@ -364,14 +364,14 @@ export class Trainer {
     return accumulate(this.#batches.map((batch, i) => () => ofBatch(batch, i)));
   }
 
-  #loss({ inputs, targets, documents }: DeviceBatch, context: ForwardContext): Tensor {
+  #loss({ inputs, targets, documents, lastOnly }: DeviceBatch, context: ForwardContext): Tensor {
     if (!this.teacher) return this.model.loss(inputs, targets, context);
     const { model: teacher, ...options } = this.teacher;
     const logitsOf = (model: GPT, context: ForwardContext) => {
       const rows = [targets.size, model.config.width];
       return model.logits(reshape(model.hidden(inputs, context), rows));
     };
-    const aims = withoutTape(() => logitsOf(teacher, new ForwardContext({ documents })));
+    const aims = withoutTape(() => logitsOf(teacher, new ForwardContext({ documents, lastOnly })));
     return distillationLoss(
       logitsOf(this.model, context),
       aims,
@@ -410,8 +410,9 @@ export class Trainer {
     this.#evaluation?.loss.dispose();
     this.#evaluation?.batch.dispose();
     const batch = new DeviceBatch(this.model, batches);
-    const { inputs, targets, documents } = batch;
-    const loss = compile(() => this.model.loss(inputs, targets, new ForwardContext({ documents })));
+    const { inputs, targets, documents, lastOnly } = batch;
+    const context = { documents, lastOnly };
+    const loss = compile(() => this.model.loss(inputs, targets, new ForwardContext(context)));
     return this.#evaluation = { batch, loss };
   }
 }
