@@ -1,12 +1,12 @@
 /**
- * The frequencies in the embeddings of the numbers 0 … p − 1: which of them a model uses, and what
- * it does with some of them alone.
+ * The frequencies of a model that adds modulo p: those in the embeddings of the numbers 0 … p − 1,
+ * and what the logits are with them alone, and without them.
  *
  * @module
  */
 import type { GPT } from "../../mod.ts";
 
-/** The part of the embeddings [p, C] at frequency k: its cosine and its sine over a. */
+/** The part of a table [p, width] at frequency k: its cosine and its sine along the rows. */
 function component(table: ArrayLike<number>, p: number, width: number, k: number): Float64Array {
   const part = new Float64Array(p * width);
   for (const turn of [Math.cos, Math.sin]) {
@@ -34,23 +34,42 @@ export async function keyFrequencies(model: GPT, p: number, share: number): Prom
     .sort((a, b) => b.power - a.power).map(({ k }) => k);
 }
 
-/** Runs `body` with only the frequencies that `keep` names in the embeddings of numbers. */
-export async function withFrequencies(
-  model: GPT,
+/**
+ * The logits [p·p, p] of all pairs, rows a·p + b, with nothing but cos(w(a + b)) and sin(w(a + b))
+ * of these frequencies w = 2πk/p and the mean over all pairs (`only`), and without those waves.
+ * Source: Nanda et al., arXiv 2301.05217, section 5.1 (restricted and excluded loss).
+ */
+export function logitsByWaves(
+  logits: ArrayLike<number>,
   p: number,
-  keep: (k: number) => boolean,
-  body: () => Promise<number>,
-): Promise<number> {
-  const { width } = model.config;
-  const whole = Float32Array.from(await model.tokens.weight.data());
-  const changed = Float32Array.from(whole);
-  for (let k = 1; k <= (p - 1) / 2; k++) {
-    if (!keep(k)) component(whole, p, width, k).forEach((x, i) => changed[i] -= x);
+  frequencies: readonly number[],
+): { only: Float64Array; without: Float64Array } {
+  const ofSums = new Float64Array(p * p); // the mean logits of pairs with the same sum
+  const mean = new Float64Array(p);
+  const bySum = (i: number) => (Math.floor(i / p / p) + Math.floor(i / p)) % p * p + i % p;
+  for (let i = 0; i < logits.length; i++) {
+    ofSums[bySum(i)] += logits[i] / p;
+    mean[i % p] += logits[i] / p / p;
   }
-  model.tokens.weight.write(changed);
-  try {
-    return await body();
-  } finally {
-    model.tokens.weight.write(whole);
-  }
+  const waves = new Float64Array(p * p);
+  for (const k of frequencies) component(ofSums, p, p, k).forEach((x, i) => waves[i] += x);
+  return {
+    only: Float64Array.from(logits, (_, i) => mean[i % p] + waves[bySum(i)]),
+    without: Float64Array.from(logits, (x, i) => x - waves[bySum(i)]),
+  };
+}
+
+/** The mean cross-entropy, in nats, of the sums of some of the pairs. */
+export function lossOfSums(
+  logits: ArrayLike<number>,
+  p: number,
+  pairs: readonly (readonly [number, number])[],
+): number {
+  const losses = pairs.map(([a, b]) => {
+    const row = Array.from({ length: p }, (_, c) => logits[(a * p + b) * p + c]);
+    const largest = Math.max(...row);
+    const sum = row.reduce((total, x) => total + Math.exp(x - largest), 0);
+    return largest + Math.log(sum) - row[(a + b) % p];
+  });
+  return losses.reduce((sum, loss) => sum + loss, 0) / pairs.length;
 }

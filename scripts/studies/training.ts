@@ -18,7 +18,7 @@ import {
 export interface Rows {
   /** The ids, row after row. */
   readonly inputs: Int32Array<ArrayBuffer>;
-  /** The answer at each place. */
+  /** The answer at each place, or at each row's last one with `lastOnly`. */
   readonly targets: Int32Array<ArrayBuffer>;
 }
 
@@ -28,6 +28,10 @@ export interface Training {
   readonly batchSize: number;
   /** Tokens in a row. */
   readonly contextLength: number;
+  /** Whether only the last place of a row has an answer. Default: false. */
+  readonly lastOnly?: boolean;
+  /** Batches in an update. Default: 1. */
+  readonly accumulate?: number;
   /** Draws the next batch. */
   readonly next: () => Rows;
   /** Updates. */
@@ -46,10 +50,10 @@ export interface Training {
 
 /** Trains a model on generated rows; returns the last loss. */
 export async function train(model: GPT, training: Training): Promise<number> {
-  const { steps, every = steps, weightDecay = 0.01, beta2, watch, learningRate: peak } = training;
+  const { steps, every = steps, weightDecay = 0.01, beta2, watch, accumulate } = training;
   const optimizer = new AdamW(model.parameters(), { weightDecay, clip: 1, beta2 });
-  const learningRate = (step: number) => peak * Math.min(1, (step + 1) / 20);
-  const trainer = new Trainer(model, optimizer, { learningRate });
+  const learningRate = (step: number) => training.learningRate * Math.min(1, (step + 1) / 20);
+  const trainer = new Trainer(model, optimizer, { learningRate, accumulate });
   let loss = NaN;
   for (let step = 1; step <= steps; step++) {
     trainer.step(training);
