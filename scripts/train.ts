@@ -43,8 +43,8 @@ await runScript(command, async (parsed) => {
   const world = await openTrainWorld(parsed.flags);
   if (world.rank > 0) return await followRun(world, parsed.flags);
   const typed = sharedBatch(parsed.flags, parsed.given, world);
-  const { flags, given, corpus } = await withConfig(typed.flags, typed.given);
-  const plan = await planRun(flags, given, corpus?.path);
+  const { flags, given, corpus, settings: recorded } = await withConfig(typed.flags, typed.given);
+  const plan = await planRun(flags, given, { recorded, datasetPath: corpus?.path });
   for (const note of plan.notes) print(`note     ${note}`);
   await using live = await openLiveRun(flags, given);
   if (live) print(`live     ${live.url}`);

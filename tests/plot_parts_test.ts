@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { inflateSync } from "node:zlib";
 import { roundNumbers } from "../lib/plot/color_scale.ts";
-import { spread, visibleToken } from "../lib/plot/labels.ts";
+import { endLabel, shortenName, spread, visibleToken } from "../lib/plot/labels.ts";
 import { element, escape } from "../lib/plot/markup.ts";
 import { pngDataUrl } from "../lib/plot/png.ts";
 import { movingAverage, thin } from "../lib/plot/series.ts";
@@ -29,6 +29,16 @@ Deno.test("spread keeps every gap, whatever the positions", () => {
       if (place > 0) assert(moved[index] - moved[order[place - 1]] >= 10 - 1e-6);
     }
   }
+});
+
+Deno.test("names that differ at their ends stay apart, and a number in a name apart from a value", () => {
+  const names = ["width-128-learning-rate-0.001-seed-1", "width-128-learning-rate-0.001-seed-2"];
+  const cut = names.map((name) => shortenName(name, 28));
+  assert.deepEqual(cut, ["width-128-lear…-0.001-seed-1", "width-128-lear…-0.001-seed-2"]);
+  assert.ok(cut.every((name) => [...name].length === 28));
+  assert.equal(shortenName("seed-1", 6), "seed-1");
+  assert.equal(endLabel("layers 2", "train 1.250"), "layers 2: train 1.250");
+  assert.equal(endLabel("", "train 1.250"), "train 1.250");
 });
 
 Deno.test("tokens are made visible", () => {

@@ -89,7 +89,7 @@ Deno.test("one run is drawn into its folder", async () => {
   });
   const svg = await Deno.readTextFile(`${folder.path}/baby/loss.svg`);
   assertWellFormed(svg, "loss.svg");
-  for (const text of ["baby train 4.000", "baby validation 4.125", "↑ learning rate"]) {
+  for (const text of ["baby: train 4.000", "baby: validation 4.125", "↑ learning rate"]) {
     assert(texts(svg).includes(text), text);
   }
 });
@@ -113,10 +113,10 @@ Deno.test("several runs, by URL, from a separate folder", async () => {
   const { code, stdout, stderr } = await runByUrl(tree, "scripts/plot.ts", args, options);
   assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "wrote two.svg\n", stderr: "" });
   const svg = await Deno.readTextFile(`${folder.path}/two.svg`);
-  for (const run of ["practical, 30 Aug 2024 train", "practical, 18 Aug 2024 train"]) {
+  for (const run of ["practical, 30 Aug 2024: train", "practical, 18 Aug 2024: train"]) {
     assert(texts(svg).some((text) => text.startsWith(run)), run);
   }
-  for (const run of ["a/run", "b/run"]) assert(texts(svg).includes(`${run} validation 4.125`), run);
+  for (const run of ["a/run", "b/run"]) assert(texts(svg).includes(`${run}: validation 4.125`), run);
   assert(tree.requests.includes("lib/plot/loss.ts"));
 });
 

@@ -141,8 +141,8 @@ Deno.test("a figure is saved whole, and shown in a notebook", async () => {
 
 Deno.test("a loss figure labels every line with its last value", async () => {
   const svg = await lossFigure([run, { ...run, label: "small" }]).toSVG();
-  const labels = ["baby train 2.500", "baby validation 2.700"];
-  for (const label of [...labels, "small train 2.500"]) assert(texts(svg).includes(label), label);
+  const labels = ["baby: train 2.500", "baby: validation 2.700"];
+  for (const label of [...labels, "small: train 2.500"]) assert(texts(svg).includes(label), label);
   assert(texts(svg).includes("step"));
   assert(texts(svg).includes("↑ loss (nats per token)"));
 });
@@ -446,7 +446,7 @@ Deno.test("seeds are one line, their mean at the steps that all have measured, i
   const nothing = { label: "none", runs: [[], [{ step: 1, loss: NaN }]] };
   const svg = await seedsFigure([{ label: "two", runs }, one, nothing]).toSVG();
   const labels = texts(svg);
-  assert(labels.includes("two 2.500") && labels.includes("one 3.000"), labels.join());
+  assert(labels.includes("two: 2.500") && labels.includes("one: 3.000"), labels.join());
   assert(labels.includes("1 settings without a step that all runs measured"));
   assert.equal(svg.match(/aria-label="area"/g)?.length, 1, "one run has no band");
   assert.throws(() => seedsFigure([nothing]), /^RangeError: seedsFigure: no loss to draw/);

@@ -43,6 +43,22 @@ Deno.test("a run is repeated on its own text, also beside another one of that na
   assert.deepEqual(await weights(`${other.path}/second`), await weights(`${folder.path}/first`));
 });
 
+Deno.test("a run of a preset that has changed since is repeated with its own settings", async () => {
+  await using folder = await scratchFolder();
+  const first = await run("train", [...BASE, ...line("--out first")], folder.path);
+  assert.equal(first.code, 0, first.err);
+  const record = JSON.parse(await Deno.readTextFile(`${folder.path}/first/run.json`));
+  const settings = { ...record.settings, order: "epochs", model: { norm: "rms", normGain: false } };
+  await Deno.writeTextFile(`${folder.path}/old.json`, JSON.stringify({ ...record, settings }));
+  const args = line("--config old.json --device cpu --steps 2 --out second");
+  const second = await run("train", args, folder.path);
+  assert.equal(second.code, 0, second.err);
+  const repeated = JSON.parse(await Deno.readTextFile(`${folder.path}/second/run.json`));
+  assert.deepEqual(repeated.settings, { ...settings, steps: 2 });
+  const config = JSON.parse(await Deno.readTextFile(`${folder.path}/second/config.json`));
+  assert.deepEqual([config.norm, config.normGain], ["rms", false]);
+});
+
 Deno.test("a config that cannot be repeated is one line, and writes nothing", async () => {
   await using folder = await scratchFolder();
   const made = await run("train", [...BASE, ...line("--out first")], folder.path);
@@ -61,7 +77,8 @@ Deno.test("a config that cannot be repeated is one line, and writes nothing", as
       settings({ learningRate: {} }),
       /expected a number of at least 0 as learning-rate, got \{\}\n$/,
     ],
-    [settings({ order: "epochs" }), /its order "epochs" is not that of the preset baby/],
+    [settings({ order: "best" }), /settings: order: expected one of random, epochs, got "best"\n$/],
+    [settings({ heat: 1 }), /settings: heat: there is no such field/],
     [{ ...record, corpusHash: "0".repeat(64) }, /its run learned from a text of SHA-256 0{12}…/],
   ];
   for (const [content, message] of cases) {

@@ -4,10 +4,12 @@
  *     deno run -A data/models/make.ts
  *     deno run -A data/models/make.ts --dataset FILE
  *     deno run -A data/models/make.ts --run runs/shakespeare    # only rounds a run that exists
+ *     deno run -A data/models/make.ts --steps 20 --out DIR      # a trial
  *
  * @module
  */
-import { text } from "../../lib/cli/flags.ts";
+import { fileURLToPath } from "node:url";
+import { integer, text } from "../../lib/cli/flags.ts";
 import { print, stderr, stdout } from "../../lib/cli/output.ts";
 import { runScript, UserError } from "../../lib/cli/run.ts";
 import { writeText } from "../../lib/cli/write_text.ts";
@@ -15,41 +17,49 @@ import { writeFileAtomically } from "../../lib/files.ts";
 import { fileSource } from "../../lib/hub/file_source.ts";
 import { encodeSafetensors, SafetensorsFile } from "../../lib/hub/safetensors.ts";
 
-/** The settings that make the model; the seed is that of the preset. */
-const SETTINGS = ["--preset", "modern", "--width", "96", "--context", "128", "--steps", "1600"];
-
-const OUT = new URL("shakespeare/", import.meta.url).pathname;
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 const command = {
   name: "deno run -A data/models/make.ts",
   summary: "Trains the model that ships with Folio, and rounds its weights to float16.",
   flags: {
     dataset: text("tiny-shakespeare", "corpus, as `deno task train` takes it"),
+    steps: integer(1600, "steps; with fewer, another model", { min: 1 }),
+    out: text(path("shakespeare"), "folder to write", {
+      placeholder: "DIR",
+      shownDefault: "that of the model",
+    }),
     run: text(undefined, "round this run instead of training one", { placeholder: "DIR" }),
   },
 };
 
-await runScript(command, async ({ flags: { dataset, run } }) => {
-  const folder = run ?? await train(dataset);
-  await Deno.mkdir(OUT, { recursive: true });
+await runScript(command, async ({ flags: { dataset, steps, out, run } }) => {
+  const folder = run ?? await train(dataset, steps);
+  await Deno.mkdir(out, { recursive: true });
   for (const name of ["tokenizer.json", "generation_config.json"]) {
-    await Deno.copyFile(`${folder}/best/${name}`, `${OUT}${name}`);
+    await Deno.copyFile(`${folder}/best/${name}`, `${out}/${name}`);
   }
   const config = await Deno.readTextFile(`${folder}/best/config.json`);
   const halved = config.replace('"torch_dtype": "float32"', '"torch_dtype": "float16"');
-  await writeText(`${OUT}config.json`, halved);
-  await round(`${folder}/best/model.safetensors`, `${OUT}model.safetensors`);
-  print(`wrote ${OUT}`);
+  await writeText(`${out}/config.json`, halved);
+  await round(`${folder}/best/model.safetensors`, `${out}/model.safetensors`);
+  await deno(["fmt", "--quiet", "--config", path("../../deno.json"), out]);
+  if (run === undefined) await Deno.remove(folder, { recursive: true });
+  print(`wrote ${out}`);
 }, { args: Deno.args, stdout, stderr, exit: Deno.exit });
 
 /** Trains a run in a new folder; returns the folder. */
-async function train(dataset: string): Promise<string> {
+async function train(dataset: string, steps: number): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "folio-shakespeare-" });
-  const script = new URL("../../scripts/train.ts", import.meta.url).pathname;
-  const args = ["run", "-A", script, ...SETTINGS, "--dataset", dataset, "--out", folder];
-  const { code } = await new Deno.Command(Deno.execPath(), { args }).spawn().status;
-  if (code !== 0) throw new UserError(`training ended with exit code ${code}`);
+  const recipe = ["--config", path("shakespeare.json"), "--steps", `${steps}`, "--device", "cpu"];
+  const place = ["--dataset", dataset, "--out", folder];
+  await deno(["run", "-A", path("../../scripts/train.ts"), ...recipe, ...place]);
   return folder;
+}
+
+async function deno(args: string[]): Promise<void> {
+  const { code } = await new Deno.Command(Deno.execPath(), { args }).spawn().status;
+  if (code !== 0) throw new UserError(`deno ${args[0]} ended with exit code ${code}`);
 }
 
 /** Copies a file of weights with each rounded to float16. */

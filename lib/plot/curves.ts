@@ -8,7 +8,7 @@
 import { checkOptions, type OptionNames } from "../options.ts";
 import { expectList } from "./expect_list.ts";
 import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
-import { shorten } from "./labels.ts";
+import { shortenName } from "./labels.ts";
 import { labelMargin, lineChart, stepsOf } from "./line_chart.ts";
 import { finitePoints } from "./series.ts";
 
@@ -49,7 +49,7 @@ export function curvesFigure(curves: readonly Curve[], options: CurvesOptions = 
   expectList("curvesFigure", "curves { label, points }", curves, isCurve);
   const { yLabel = "value", xLabel = "step" } = options;
   const series = curves.map(({ label = "", points, group }, index) => {
-    return { text: shorten(label, 28), points: finitePoints(points), group: group ?? index };
+    return { text: shortenName(label, 28), points: finitePoints(points), group: group ?? index };
   }).filter(({ points }) => points.length > 0);
   if (series.length === 0) throw new RangeError("curvesFigure: no finite value to draw");
   return new Figure((plotter, theme) => {

@@ -24,6 +24,32 @@ export function shorten(text: string, length: number): string {
 }
 
 /**
+ * A name cut to at most `length` characters in its middle: names of runs often differ only at their
+ * ends.
+ *
+ * ```ts
+ * console.assert(shortenName("width-128-rate-0.001-seed-1", 15) === "width-1…-seed-1");
+ * ```
+ */
+export function shortenName(name: string, length: number): string {
+  const characters = [...name];
+  if (characters.length <= length) return name;
+  const end = Math.floor((length - 1) / 2);
+  return `${characters.slice(0, length - 1 - end).join("")}…${characters.slice(-end).join("")}`;
+}
+
+/**
+ * A label at the end of a line: the line's name, if it has one, and what is said of it.
+ *
+ * ```ts
+ * console.assert(endLabel("width 64", "2.400") === "width 64: 2.400");
+ * ```
+ */
+export function endLabel(name: string, text: string): string {
+  return name === "" ? text : `${name}: ${text}`;
+}
+
+/**
  * A token as it can be seen: spaces at its ends as `␣`, line feeds as `↵`, tabs as `⇥`, other
  * controls as `�`, an empty one as `∅`; long ones are cut.
  *

@@ -7,7 +7,7 @@
 import { checkOptions, type OptionNames } from "../options.ts";
 import { expectList } from "./expect_list.ts";
 import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
-import { shorten } from "./labels.ts";
+import { shortenName } from "./labels.ts";
 import { labelMargin, lineChart, stepsOf } from "./line_chart.ts";
 import { finitePoints } from "./series.ts";
 
@@ -50,7 +50,7 @@ export function learningRateFigure(
   const { title = "Learning rate", width = 560, height = 240 } = options;
   const series = curves.map(({ label = "", rates }) => {
     const points = Array.from(rates, (value, step) => ({ step, value }));
-    return { text: shorten(label, 28), points: finitePoints(points) };
+    return { text: shortenName(label, 28), points: finitePoints(points) };
   }).filter(({ points }) => points.length > 0);
   if (series.length === 0) throw new RangeError("learningRateFigure: no finite rate to draw");
   return new Figure((plotter, theme) => {

@@ -7,7 +7,7 @@
 import { describe } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { type Content, Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
-import { shorten } from "./labels.ts";
+import { endLabel, shortenName } from "./labels.ts";
 import { LABEL_HEIGHT, labelMargin, type Line, lineChart, stepsOf } from "./line_chart.ts";
 import type { Plotter } from "./plot.ts";
 import { finitePoints, movingAverage, type Point } from "./series.ts";
@@ -66,7 +66,7 @@ const OPTIONS: OptionNames<LossOptions> = {
  *   train: [{ step: 0, loss: 4.2 }, { step: 100, loss: 2.5 }, { step: 200, loss: 2.2 }],
  *   validation: [{ step: 0, loss: 4.2 }, { step: 200, loss: 2.3 }],
  * }]);
- * console.assert((await figure.toSVG()).includes("baby validation 2.300"));
+ * console.assert((await figure.toSVG()).includes("baby: validation 2.300"));
  * ```
  *
  * @throws {RangeError} if no run has a loss to draw, or `smooth` is below 1
@@ -140,7 +140,7 @@ function runSeries(run: LossRun, { logY = false }: LossOptions): RunSeries {
     return { step, value: learningRate };
   });
   return {
-    label: shorten(run.label ?? "", 28),
+    label: shortenName(run.label ?? "", 28),
     train: losses(run.train),
     validation: losses(run.validation),
     rates: finitePoints(rates),
@@ -202,6 +202,6 @@ function lastValued(
 ): Line[] {
   const last = run[kind].at(-1);
   if (!last) return [];
-  const text = `${run.label} ${kind} ${last.value.toFixed(3)}`.trim();
+  const text = endLabel(run.label, `${kind} ${last.value.toFixed(3)}`);
   return [{ points: run[kind], text, ...style }];
 }

@@ -8,7 +8,7 @@
 import { describe } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { Figure, FIGURE_OPTIONS, type FigureOptions } from "./figure.ts";
-import { shorten } from "./labels.ts";
+import { endLabel, shortenName } from "./labels.ts";
 import {
   type Band,
   LABEL_HEIGHT,
@@ -57,7 +57,7 @@ const OPTIONS: OptionNames<SeedsOptions> = {
  *   [{ step: 0, loss: 4.3 }, { step: 100, loss: 2.3 }],
  * ];
  * const figure = seedsFigure([{ label: "width 64", runs }]);
- * console.assert((await figure.toSVG()).includes("width 64 2.400"));
+ * console.assert((await figure.toSVG()).includes("width 64: 2.400"));
  * ```
  *
  * @throws {RangeError} if no setting has a loss to draw
@@ -122,7 +122,7 @@ function meanCurve({ label = "", runs }: SeedRuns): Pick<Line, "points" | "band"
   return {
     points,
     band: runs.length > 1 ? band : [],
-    text: `${shorten(label, 48)} ${last}`.trim(),
+    text: endLabel(shortenName(label, 48), last),
   };
 }
 

@@ -5,7 +5,8 @@
  */
 import { kebabCase } from "../../lib/cli/flags.ts";
 import { UserError } from "../../lib/cli/run.ts";
-import { type PresetName, PRESETS } from "../../mod.ts";
+import { wrongField } from "../../lib/rules.ts";
+import { SETTING_RULES, type TrainSettings } from "../../mod.ts";
 import { type TrainFlags, trainFlags } from "./flags.ts";
 
 /** The flags of a command line, with those of `--config` under them. */
@@ -14,6 +15,11 @@ export interface ConfiguredFlags {
   readonly flags: TrainFlags;
   /** The flags that were typed or read from the file. */
   readonly given: ReadonlySet<string>;
+  /**
+   * The recorded settings, which the flags change; those without a flag are not always a preset's
+   * of today.
+   */
+  readonly settings?: TrainSettings;
   /** The recorded corpus, unless `--dataset` names another. */
   readonly corpus?: RecordedCorpus;
 }
@@ -52,6 +58,7 @@ export async function withConfig(
   return {
     flags,
     given: new Set([...given, ...own.map(([name]) => name)]),
+    settings: recordedSettings(path, record),
     corpus: given.has("dataset") ? undefined : corpusOf(record),
   };
 }
@@ -119,7 +126,6 @@ function recordedFlags(path: string, record: Json): Map<string, unknown> {
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined) continue;
     if (name in trainFlags) flags.set(name, readValue(path, name as keyof TrainFlags, value));
-    else expectPresetValue(path, name, { value, preset: preset as PresetName });
   }
   return flags;
 }
@@ -138,16 +144,8 @@ function readValue(path: string, name: keyof TrainFlags, value: unknown): unknow
   );
 }
 
-/** Refuses a setting that no flag can set, unless its preset has the same. */
-function expectPresetValue(
-  path: string,
-  name: string,
-  { value, preset }: { value: unknown; preset: PresetName },
-): void {
-  const own = Object.entries(PRESETS[preset] ?? {}).find(([key]) => key === name)?.[1];
-  if (JSON.stringify(own) === JSON.stringify(value)) return;
-  throw new UserError(
-    `--config ${path}: its ${name} ${JSON.stringify(value)} is not that of the preset ${preset}, ` +
-      "and no flag sets it",
-  );
+function recordedSettings(path: string, { settings }: Json): TrainSettings {
+  const wrong = wrongField(settings, SETTING_RULES);
+  if (wrong !== undefined) throw new UserError(`--config ${path}: settings: ${wrong}`);
+  return settings as TrainSettings;
 }

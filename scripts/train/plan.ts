@@ -36,9 +36,16 @@ const PRESET_DEFAULTS: Partial<Record<PresetName, Partial<TrainFlags>>> = {
   practical: { tokenizer: "words-only", logEvery: 32, evalEvery: 160, checkpointEvery: 640 },
 };
 
+/** What the file of `--config` says besides flags. */
+interface Recorded {
+  /** The settings, instead of a preset's. */
+  readonly recorded?: TrainSettings;
+  /** Absolute path of the corpus. */
+  readonly datasetPath?: string;
+}
+
 /**
- * Plans a new run or, with `--resume` or `--continue`, the rest of one. `datasetPath` is the
- * absolute path of the corpus, if `--config` records it.
+ * Plans a new run or, with `--resume` or `--continue`, the rest of one.
  *
  * @throws {UserError} if a new run would overwrite something, or a flag contradicts another one or
  *   the run to continue
@@ -46,7 +53,7 @@ const PRESET_DEFAULTS: Partial<Record<PresetName, Partial<TrainFlags>>> = {
 export async function planRun(
   typed: TrainFlags,
   given: Given,
-  datasetPath?: string,
+  config: Recorded = {},
 ): Promise<Plan> {
   const flags = { ...typed, ...withoutGiven(PRESET_DEFAULTS[typed.preset] ?? {}, given) };
   expectNewOrResumed(flags);
@@ -54,16 +61,16 @@ export async function planRun(
   const folder = flags.out ?? defaultFolder(`runs/${flags.preset}`, inUse);
   return flags.resume || (flags.continue && holdsCheckpoint(folder))
     ? resumedPlan(folder, flags, given, await loadRunRecord(folder))
-    : await newPlan({ ...flags, folder, datasetPath }, given);
+    : await newPlan({ ...flags, ...config, folder }, given);
 }
 
-type NewRun = TrainFlags & Pick<Plan, "folder" | "datasetPath">;
+type NewRun = TrainFlags & Recorded & Pick<Plan, "folder">;
 
 async function newPlan(flags: NewRun, given: Given): Promise<Plan> {
-  const { folder, datasetPath, preset, dataset, initFrom, force } = flags;
+  const { folder, datasetPath, recorded, preset, dataset, initFrom, force } = flags;
   expectEvaluations(flags);
   expectFree({ folder, force });
-  const defaults = PRESETS[preset];
+  const defaults = recorded ?? PRESETS[preset];
   const settings: TrainSettings = { ...defaults, ...givenSettings(flags, given, defaults) };
   if (initFrom) await takeModelShape(settings, initFrom, given);
   return {

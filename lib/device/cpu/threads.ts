@@ -26,6 +26,9 @@ function obstacle(): string | undefined {
   if ((globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false) {
     return "one thread, because the page is not cross-origin isolated (headers COOP and COEP)";
   }
+  if (typeof SharedArrayBuffer === "undefined") {
+    return "one thread, because threads have no memory to share here (no SharedArrayBuffer)";
+  }
   if (typeof Worker === "undefined") return `one thread, because ${runtime()} has no web workers`;
   if (!mayWait()) {
     return "one thread, because a page's main thread may not wait for others; open the device in a worker";
