@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { Flags } from "../lib/cli/flags.ts";
+import { parseArguments } from "../lib/cli/parse.ts";
 import type { Lesson } from "../lib/lesson/lesson.ts";
 import { LessonPage } from "../lib/lesson/lesson_page.ts";
 import type { PageWriter } from "../lib/lesson/writer.ts";
@@ -120,6 +121,52 @@ class CheckingPage extends LessonPage {
     return answer;
   }
 }
+
+/** A page that shows nothing, on which every task is solved. */
+class SolvedPage extends LessonPage {
+  override task<Solution>({ answer }: Task<Solution>): Promise<Solution> {
+    return Promise.resolve(answer);
+  }
+}
+
+/** The command lines of its own that a lesson's "Try it" names. */
+function tryLines(source: string, number: number): string[] {
+  const section = source.slice(source.indexOf('page.section("Try it")'));
+  const lines = [...section.matchAll(new RegExp(`deno task lesson ${number} (--.*)$`, "gm"))];
+  return lines.map(([, args]) => args.replace(/ {3,}.*/, ""));
+}
+
+/** The lowest number that a flag takes. */
+function lowest({ read, default: value }: Flags[string]): unknown {
+  if (typeof value !== "number") return value;
+  return Array.from({ length: value + 1 }, (_, number) => read(String(number)))
+    .find((number) => number !== undefined) ?? value;
+}
+
+Deno.test("lessons run with every flag that they tell to try, and with the lowest numbers", async () => {
+  const device = await sharedDevice("cpu-1");
+  useDevice(device);
+  let tried = 0;
+  for (const name of LESSONS) {
+    const { lesson }: { lesson: Lesson<Flags> } = await import(`../scripts/lessons/${name}`);
+    const { flags = {}, number } = lesson.heading;
+    const quick = "steps" in flags ? { steps: 3 } : {};
+    for (const args of tryLines(await Deno.readTextFile(folder + name), number)) {
+      const words = [...args.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) =>
+        quoted ?? word
+      );
+      const parsed = await parseArguments({ name: "", summary: "", flags }, words);
+      await lesson.body(new SolvedPage(lesson.heading, device, QUIET), {
+        ...parsed.flags,
+        ...quick,
+      });
+      tried++;
+    }
+    const low = Object.entries(flags).map(([key, flag]) => [key, lowest(flag)]);
+    await lesson.body(new SolvedPage(lesson.heading, device, QUIET), Object.fromEntries(low));
+  }
+  assert.ok(tried >= 12, `${tried}`);
+});
 
 Deno.test("with --answers a lesson shows the answer, and continues with it", async () => {
   for (const args of [["--answers"], ["--answer", "dotProductAttention"]]) {

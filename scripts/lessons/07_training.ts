@@ -64,7 +64,7 @@ export const lesson = new Lesson(
     url: import.meta.url,
     flags: {
       steps: integer(300, "updates", { min: 1 }),
-      sentences: integer(120, "sentences of the corpus", { min: 1 }),
+      sentences: integer(120, "sentences of the corpus", { min: 30 }),
     },
   },
   async (page, { steps, sentences }) => {
@@ -272,7 +272,7 @@ export const lesson = new Lesson(
     page.say(`
       Each is one flag; predict the two curves first:
         deno task lesson 7 --sentences 5000             much more text
-        deno task lesson 7 --sentences 20 --steps 600   very little text
+        deno task lesson 7 --sentences 30 --steps 600   very little text
       Discuss: a company reports a very low training loss. What do you ask? Who wrote the texts that
       large models train on, and were they asked?
     `);
