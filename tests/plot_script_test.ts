@@ -116,7 +116,9 @@ Deno.test("several runs, by URL, from a separate folder", async () => {
   for (const run of ["practical, 30 Aug 2024: train", "practical, 18 Aug 2024: train"]) {
     assert(texts(svg).some((text) => text.startsWith(run)), run);
   }
-  for (const run of ["a/run", "b/run"]) assert(texts(svg).includes(`${run}: validation 4.125`), run);
+  for (const run of ["a/run", "b/run"]) {
+    assert(texts(svg).includes(`${run}: validation 4.125`), run);
+  }
   assert(tree.requests.includes("lib/plot/loss.ts"));
 });
 

@@ -58,6 +58,9 @@ function recovered(clean: number, corrupted: number, patched: number): number {
   return notWritten(clean, corrupted, patched);
 }
 
+/** Steps after which the trick is there. */
+const STEPS = 300;
+
 export const lesson = new Lesson(
   {
     number: 14,
@@ -66,7 +69,7 @@ export const lesson = new Lesson(
     minutes: 40,
     tasks: 3,
     url: import.meta.url,
-    flags: { steps: integer(300, "training steps of the model", { min: 1 }) },
+    flags: { steps: integer(STEPS, "training steps of the model", { min: 1 }) },
   },
   async (page, { steps }) => {
     page.section("A model with one trick");
@@ -85,6 +88,12 @@ export const lesson = new Lesson(
       can be told: the one that followed it before. After ${steps} steps the model predicts
       ${percent(await accuracy(model, test))} of the tokens that can be told. How?
     `);
+    if (steps < STEPS) {
+      page.say(`
+        (The sentences below are about ${STEPS} steps. After fewer, the figures and tables show how
+        much of that is there already.)
+      `);
+    }
 
     page.section("Cache");
     page.say(`

@@ -94,7 +94,7 @@ export const lesson = new Lesson(
         });
       },
     });
-    const rounds = Math.min(TOY_STEPS, 4 * steps);
+    const rounds = Math.min(TOY_STEPS, 40 * steps);
     const [rare, always] = [await toy(squeeze, 0.05, rounds), await toy(squeeze, 1, rounds)];
     for (const [name, weight] of [["rare", rare], ["always", always]] as const) {
       const title = name === "rare" ? "Each feature is there one time in 20" : "Always there";
