@@ -7,7 +7,7 @@ import * as folio from "../mod.ts";
 import { bundleModule } from "../lib/cli/bundle.ts";
 import { Browser, CHROMIUM, type Page } from "./support/browser.ts";
 import { line, run, scratchFolder } from "./support/command.ts";
-import { serveFiles } from "./support/file_server.ts";
+import { closedAddress, serveFiles } from "./support/file_server.ts";
 import { squares, trainAndWrite } from "./support/page_training.js";
 
 const NO_CHROMIUM =
@@ -62,9 +62,11 @@ async function inPage(
     "folio.js": await bundle(),
     "page_training.js": TRAINING,
     "worker.js": PAGE_WORKER,
+    "vectors.txt": "cat 1 0\ndog 0.6 0.8\n",
   };
   await using server = serveFiles((name) => {
     const type = name === "" ? "text/html" : "text/javascript";
+    if (!(name in files)) return new Response("there is no such file", { status: 404, headers });
     return new Response(files[name], { headers: { ...headers, "content-type": type } });
   });
   const page = await browser.open(server.url);
@@ -140,6 +142,34 @@ async function refusesFiles(page: Page): Promise<void> {
     assert.match(message, /^UserError: cannot .* in Deno only, and this is a browser; /, name);
   }
 }
+
+browserTest(
+  "a page fetches word vectors when it asks for them, and says why not",
+  async (browser) => {
+    const table = await Deno.readTextFile(new URL("../data/word_vectors.txt", import.meta.url));
+    const expected = (await folio.loadWordVectors()).similarity("king", "queen");
+    await inPage(browser, {}, async (page) => {
+      const load = (place: string, words: string) =>
+        page.evaluate(`import("./folio.js").then(({ loadWordVectors }) => loadWordVectors(${place}))
+        .then((vectors) => vectors.similarity(${words}), String)`);
+      assert.equal(await load(`new URL("vectors.txt", location.href)`, `"cat", "dog"`), Math.fround(0.6));
+      const asked: string[] = [];
+      const answers = [{ status: 404, body: "" }, { status: 200, body: table }];
+      await page.intercept("https://raw.githubusercontent.com/*", (url) => {
+        asked.push(url);
+        return answers.shift()!;
+      });
+      assert.match(await load("", `"king", "queen"`), /^UserError: word vectors https:.*404/);
+      assert.equal(await load("", `"king", "queen"`), expected);
+      assert.equal(await load("", `"king", "queen"`), expected); // kept
+      assert.equal(asked.length, 2);
+      assert.ok(asked.every((url) => url.endsWith("/data/word_vectors.txt")));
+      assert.match(await load(`location.href + "none.txt"`, ""), /none\.txt.*404/);
+      assert.match(await load(JSON.stringify(closedAddress()), ""), /reach|connect/);
+      page.messages.length = 0; // the browser's own on failed requests
+    });
+  },
+);
 
 browserTest("a page opened from disk trains without a request", async (browser) => {
   await using folder = await scratchFolder();

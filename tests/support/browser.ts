@@ -117,10 +117,17 @@ export class Browser implements AsyncDisposable {
   }
 }
 
+/** What a test answers instead of a server. */
+export interface PageAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
 /** One page. */
 export class Page {
   /** What its console has shown, warnings and errors of the browser among it. */
   readonly messages: string[] = [];
+  #answer?: (url: string) => PageAnswer;
 
   constructor(
     readonly browser: Browser,
@@ -133,9 +140,21 @@ export class Page {
     return this.browser.send(method, params, this.sessionId);
   }
 
+  /** Answers the page's requests to addresses like `pattern` (`https://host/*`) itself. */
+  async intercept(pattern: string, answer: (url: string) => PageAnswer): Promise<void> {
+    this.#answer = answer;
+    await this.send("Fetch.enable", { patterns: [{ urlPattern: pattern }] });
+  }
+
   /** Takes in an event of the protocol. */
   note(method: string, params: Reply): void {
-    if (method === "Runtime.exceptionThrown") {
+    if (method === "Fetch.requestPaused") {
+      const { status, body } = this.#answer!(params.request.url);
+      const responseHeaders = [{ name: "access-control-allow-origin", value: "*" }];
+      const content = new TextEncoder().encode(body).toBase64();
+      const reply = { requestId: params.requestId, responseCode: status, responseHeaders };
+      this.send("Fetch.fulfillRequest", { ...reply, body: content });
+    } else if (method === "Runtime.exceptionThrown") {
       const { exception, text } = params.exceptionDetails;
       this.messages.push(exception?.description ?? text);
     } else if (method === "Runtime.consoleAPICalled") {
