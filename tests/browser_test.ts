@@ -152,7 +152,10 @@ browserTest(
       const load = (place: string, words: string) =>
         page.evaluate(`import("./folio.js").then(({ loadWordVectors }) => loadWordVectors(${place}))
         .then((vectors) => vectors.similarity(${words}), String)`);
-      assert.equal(await load(`new URL("vectors.txt", location.href)`, `"cat", "dog"`), Math.fround(0.6));
+      assert.equal(
+        await load(`new URL("vectors.txt", location.href)`, `"cat", "dog"`),
+        Math.fround(0.6),
+      );
       const asked: string[] = [];
       const answers = [{ status: 404, body: "" }, { status: 200, body: table }];
       await page.intercept("https://raw.githubusercontent.com/*", (url) => {

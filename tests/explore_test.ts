@@ -14,6 +14,7 @@ import {
   savePretrained,
   topNextTokens,
 } from "../mod.ts";
+import { runByUrl, serveTree } from "./support/by_url.ts";
 import { accessibleNames, Browser, CHROMIUM, expectFits, type Page } from "./support/browser.ts";
 import { command, line, run, scratchFolder } from "./support/command.ts";
 
@@ -41,11 +42,19 @@ async function savedRun(folder: string) {
   const { weight } = model.blocks.items[0].attention.projection;
   weight.write((await weight.data()).map((value) => 40 * value)); // so that a head matters
   await savePretrained(folder, { model, tokenizer });
-  const metrics = [{ step: 1, loss: 3.2, meanLoss: 3.25 }, { step: 2, validationLoss: 3.1 }];
+  const figures = { learningRate: 1e-3, tokensPerSecond: 9000, elapsedSeconds: 65 };
+  const metrics = [
+    { step: 1, loss: 3.4, meanLoss: 3.5, ...figures },
+    { step: 2, loss: 3.2, meanLoss: 3.25, ...figures },
+    { step: 2, validationLoss: 3.1 },
+  ];
   await Deno.writeTextFile(
     `${folder}/metrics.jsonl`,
-    metrics.map((line) => JSON.stringify(line) + "\n").join(""),
+    metrics.map((line) => JSON.stringify(line) + "\n").join("") + '{"step":3,"lo',
   );
+  const settings = { steps: 2, learningRate: 1e-3, model: { positions: "rotary" } };
+  const run = { step: 2, settings, device: "cpu", dataset: "texts/fox.txt" };
+  await Deno.writeTextFile(`${folder}/run.json`, JSON.stringify(run));
   const sampling = { temperature: 0.8, seed: 1, maxNewTokens: 48 };
   const { text } = await generate(model, PROMPT, { tokenizer, ...sampling });
   const [next] = await topNextTokens(model, tokenizer.encode(PROMPT), { temperature: 0.8 });
@@ -67,6 +76,7 @@ Deno.test({
     const page = await browser.open(`file://${folder.path}/page.html`);
     await page.until(READY);
     await showsExpectations(page, expected);
+    await showsRun(page);
     await writes(page, expected.text);
     await switchesHeads(page);
     await trains(page);
@@ -95,7 +105,28 @@ async function showsExpectations(
   const [[, , alone], [, , second]] = await page.evaluate(ROWS);
   assert.deepEqual([alone, second], ["100 %", "left out"]);
   await set("top-k", "0");
-  assert.match(await page.evaluate(value("run-chart")), /mean 3\.2500 {2}validation 3\.1000/);
+}
+
+/** The panel of a finished run: its losses, figures and settings. */
+async function showsRun(page: Page): Promise<void> {
+  const shown: Record<string, string | RegExp> = {
+    "run-status": "finished",
+    "run-step": "2 / 2",
+    "run-time": "trained for",
+    "run-left": "1 min 05 s",
+    "run-loss": "3.2500",
+    "run-loss-extent": "lowest 3.2500, highest 3.5000",
+    "run-batch": "3.2000",
+    "run-validation": "3.1000",
+    "run-facts": "cpu corpus fox.txt ",
+    "run-chart": /mean training 3\.2500 {2}validation 3\.1000/,
+    "run-settings": /learning-rate0\.001positionsrotary/,
+  };
+  for (const [id, expected] of Object.entries(shown)) {
+    const text: string = await page.evaluate(value(id));
+    if (typeof expected === "string") assert.equal(text, expected, id);
+    else assert.match(text, expected);
+  }
 }
 
 async function writes(page: Page, text: string): Promise<void> {
@@ -130,7 +161,7 @@ async function switchesHeads(page: Page): Promise<void> {
 async function trains(page: Page): Promise<void> {
   await page.evaluate(`document.getElementById("steps").value = 50;
     document.getElementById("train").click()`);
-  await page.until(`${value("name")} === "trained in this page" && ${READY}`);
+  await page.until(`${value("opened")} === "trained in this page" && ${READY}`);
   const [, mean] = /^step 50, mean loss (\d\.\d{4}), batch loss \d\.\d{4}, [\d,]+ tokens\/s$/.exec(
     await page.evaluate(value("trained")),
   )!;
@@ -138,7 +169,7 @@ async function trains(page: Page): Promise<void> {
   assert.ok((await page.evaluate(value("sample"))).length > 20);
   assert.match(await page.evaluate(value("facts")), /30 tokens/);
   await page.evaluate(`document.getElementById("reopen").click()`);
-  await page.until(`${value("name")} === "run" && ${READY}`);
+  await page.until(`${value("opened")} === "as of step 2" && ${READY}`);
 }
 
 /** Nothing is wider than the screen; controls have names, and terms have explanations. */
@@ -207,6 +238,20 @@ Deno.test("explore: a mistake is one line, and nothing is written", async () => 
   }
   const left = await Array.fromAsync(Deno.readDir(folder.path), ({ name }) => name);
   assert.deepEqual(left, ["text.txt"]); // the scratch folder's own
+});
+
+Deno.test("explore by URL: where Deno may not bundle, the flag that it lacks is named", async () => {
+  await using tree = serveTree();
+  await using folder = await scratchFolder();
+  const options = { permissions: ["--allow-read", "--allow-write"], cwd: folder.path };
+  const { code, stderr } = await runByUrl(
+    tree,
+    "scripts/explore.ts",
+    line("--html page.html"),
+    options,
+  );
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /^error: [^\n]*--unstable-bundle[^\n]*\n$/);
 });
 
 Deno.test("candidates: temperature, top-k and top-p, as the sliders set them", () => {

@@ -29,8 +29,15 @@ function browserTest(name: string, body: (browser: Browser) => Promise<void>): v
   });
 }
 
-const STEP = `parseInt(document.getElementById("step").textContent.replaceAll(",", ""))`;
-const READING = `document.querySelector("#attention .reading").textContent`;
+const text = (id: string) => `document.getElementById("${id}").textContent`;
+const STEP = `parseInt(${text("run-step")}.replaceAll(",", ""))`;
+const READING = `document.querySelector("#run-attention .reading").textContent`;
+const READY = `${text("status")} === "ready"`;
+/** The tokens' texts, without the button for the next one. */
+const TOKENS = `[...document.querySelectorAll("#tokens button")].slice(0, -1)
+  .map((button) => button.textContent).join("")`;
+/** What the browser notes when a page asks for WebGPU, or its server is gone. */
+const EXPECTED = /^No available adapters\.|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING/;
 
 browserTest(
   "the live page: shows a run on four screens, each its own head, and outlives it",
@@ -38,8 +45,8 @@ browserTest(
     await using live = await liveRun(LONG);
     const pages = await Promise.all(SCREENS.map((screen) => browser.open(live.url, screen)));
     for (const page of pages) {
-      await page.until(`document.querySelectorAll("#loss-chart .second circle").length > 1`);
-      await page.until(`document.querySelector("pre").textContent.length > 20`);
+      await page.until(`document.querySelectorAll("#run-chart .second circle").length > 1`);
+      await page.until(`${text("run-sample")}.length > 20`);
       await page.until(`${READING}.includes("after step")`);
       await fitsAndIsNamed(page);
     }
@@ -62,68 +69,68 @@ browserTest(
     live.child.kill("SIGINT");
     await live.finished;
     for (const page of [desk, other]) {
-      await page.until(`document.getElementById("status").textContent === "stopped"`);
+      await page.until(`${text("run-status")} === "stopped"`);
       const after = await page.evaluate(`document.getElementById("after").innerText`);
-      assert.equal(after, "To look inside: deno task explore run Copy");
+      assert.equal(after, "To open it again: deno task explore run Copy");
+      await page.until(`/its files are in run\\. .* step [\\d,]+\\.$/.test(${text("run-note")})`);
     }
     await choosesByKeyboard(other); // the page needs nobody any more
+    await other.until(
+      `${text("opened")} === "as of step " + ${text("run-step")}.split(" / ")[0]`,
+    ); // the last checkpoint came before the server went
     await desk.evaluate(`document.getElementById("copy").click()`); // no gesture: it may not copy
     await desk.until(`document.getElementById("copy").textContent === "Selected"`);
     assert.equal(await desk.evaluate(`String(getSelection())`), "deno task explore run");
-    for (const page of pages) assert.deepEqual(page.messages, []);
+    for (const { messages } of pages) {
+      assert.deepEqual(messages.filter((message) => !EXPECTED.test(message)), []);
+    }
   },
 );
 
 browserTest(
-  "the live page: plays with the last checkpoint, follows the run there, and outlives it",
+  "the live page: plays with each checkpoint, keeps its prompt, and works on when training is killed",
   async (browser) => {
     await using live = await liveRun(LONG.with(LONG.indexOf("--checkpoint-every") + 1, "20"));
-    const page = await browser.open(live.url);
-    await page.until(`!document.getElementById("play").hidden`);
-    const address = await page.evaluate(`document.querySelector("#play a").href`);
-    assert.equal(address, `${live.url}play`);
-    await until200(address);
-    const play = await browser.open(address, { width: 375, height: 800, dark: true });
-    const text = (id: string) => `document.getElementById("${id}").textContent`;
-    await play.until(`${text("status")} === "ready"`);
-    assert.match(await play.evaluate(text("name")), /^run, as of step \d+$/);
-    await play.until(`/^training: step [\\d,]+, mean loss \\d.*, batch loss \\d/.test(
-      ${text("run-state")})`);
-    await play.until(`${text("run-sample")}.length > 20`);
-    await play.until(`/mean \\d.*validation \\d/.test(${text("run-chart")})`);
-    live.child.kill("SIGINT");
+    const page = await browser.open(live.url, { width: 375, height: 800, dark: true });
+    await page.until(READY);
+    await page.evaluate(`document.getElementById("prompt").value = "the lazy";
+      document.getElementById("write").click()`);
+    await page.until(`${text("written")} === "48 tokens written" && ${READY}`);
+    const written = await page.evaluate(TOKENS);
+    const bars = await page.evaluate(text("bars"));
+    const opened = await page.evaluate(text("opened"));
+    assert.match(opened, /^as of step [\d,]+$/);
+    await page.until(
+      `${text("opened")} !== "${opened}" && ${text("bars")} !== ${JSON.stringify(bars)}`,
+    ); // newer weights read the same text
+    assert.equal(await page.evaluate(TOKENS), written);
+    await expectFits(page);
+
+    live.child.kill("SIGKILL");
     await live.finished;
-    await play.until(`${text("run-state")}.startsWith("stopped: step ")`);
-    await play.evaluate(`document.getElementById("write").click()`);
-    await play.until(`${text("written")} === "48 tokens written"`);
-    const own = play.messages.filter((message) => !message.startsWith("No available adapters."));
-    assert.deepEqual([...page.messages, ...own], []);
+    await page.until(`${text("run-note")}.includes("goes on with the checkpoint of")`);
+    assert.equal(await page.evaluate(text("run-status")), "connection lost, trying again");
+    await page.evaluate(`document.getElementById("write").click()`);
+    await page.until(`${text("written")} === "48 tokens written" && ${READY}`);
+    await page.evaluate(`document.getElementById("switch").click()`);
+    await page.until(`!document.getElementById("compared").hidden && ${READY}`);
+    assert.deepEqual(page.messages.filter((message) => !EXPECTED.test(message)), []);
   },
 );
-
-/** Waits until the run has saved a checkpoint. */
-async function until200(address: string): Promise<void> {
-  while (true) {
-    const response = await fetch(address);
-    const text = await response.text();
-    if (response.ok) return;
-    assert.match(text, /load this page again/);
-  }
-}
 
 /** Nothing is wider than the screen, and screen readers get a description of each chart. */
 async function fitsAndIsNamed(page: Page): Promise<void> {
   await expectFits(page);
   const names = await accessibleNames(page);
-  assert.deepEqual(names("radio"), ["layer 1, head 1", "layer 1, head 2"]);
+  assert.deepEqual(names("radio").slice(0, 2), ["layer 1, head 1", "layer 1, head 2"]);
   assert.deepEqual(names("progressbar"), ["Training"]);
   const images = names("image").concat(names("img")).join("\n");
   assert.match(images, /Loss over steps: mean training \d\.\d{4}, validation \d\.\d{4}/);
   assert.match(images, /Learning rate over steps: [\d.e-]+/);
   assert.match(images, /Speed over steps: [\d,]+/);
-  assert.match(images, /Attention of layer 1, head 1: rows are queries/);
+  assert.match(images, /Attention while it trains of layer 1, head 1: rows are queries/);
   const texts = await page.evaluate(
-    `[...document.querySelectorAll("#loss-chart text")].map((text) => text.textContent)`,
+    `[...document.querySelectorAll("#run-chart text")].map((text) => text.textContent)`,
   );
   for (const label of ["nats per token", "step", "0"]) assert.ok(texts.includes(label), label);
 }
@@ -131,7 +138,7 @@ async function fitsAndIsNamed(page: Page): Promise<void> {
 /** Tab and the arrow keys lead to another head. */
 async function choosesByKeyboard(page: Page): Promise<void> {
   await page.send("Page.bringToFront");
-  await page.evaluate(`document.querySelector("#attention svg").focus()`);
+  await page.evaluate(`document.querySelector("#run-attention svg").focus()`);
   await page.press("Tab");
   assert.equal(await page.evaluate(`document.activeElement.type`), "radio");
   await page.press("ArrowRight");
@@ -140,18 +147,18 @@ async function choosesByKeyboard(page: Page): Promise<void> {
 
 /** The pointer and the arrow keys read values of the chart and of the map. */
 async function readsValues(page: Page): Promise<void> {
-  const reading = `document.querySelector("#loss-chart .reading").textContent`;
+  const reading = `document.querySelector("#run-chart .reading").textContent`;
   const { left, top } = await page.evaluate(
-    `document.querySelector("#loss-chart svg").getBoundingClientRect().toJSON()`,
+    `document.querySelector("#run-chart svg").getBoundingClientRect().toJSON()`,
   );
   await page.pointAt(left + 200, top + 100);
   await page.until(`/^step [\\d,]+ .*mean training \\d/.test(${reading})`);
   await page.pointAt(1, 1);
   await page.until(`/^mean training \\d/.test(${reading})`);
-  await page.evaluate(`document.querySelector("#loss-chart svg").focus()`);
+  await page.evaluate(`document.querySelector("#run-chart svg").focus()`);
   await page.press("ArrowLeft");
   await page.until(`/^step [\\d,]+ /.test(${reading})`);
-  await page.evaluate(`document.querySelector("#attention svg").focus()`);
+  await page.evaluate(`document.querySelector("#run-attention svg").focus()`);
   await page.press("ArrowUp");
   await page.until(`/\\(15\\) → .* \\(16\\): 0\\.00$/s.test(${READING})`);
 }
@@ -167,11 +174,11 @@ browserTest(
     chart.send({ kind: "sample", step: 1, text: hostile });
     chart.send({ kind: "attention", step: 1, weights: Uint8Array.of(255, 0, 128, 127) });
     const page = await browser.open(chart.url);
-    await page.until(`document.querySelector("pre").textContent === ${JSON.stringify(hostile)}`);
+    await page.until(`${text("run-sample")} === ${JSON.stringify(hostile)}`);
     chart.send({ kind: "end", ending: "failed", reason: hostile });
     await chart.close();
     await page.until(`!document.getElementById("reason").hidden`);
-    assert.equal(await page.evaluate(`document.getElementById("folder").textContent`), hostile);
+    assert.equal(await page.evaluate(text("name")), hostile);
     assert.equal(
       await page.evaluate(
         `document.querySelectorAll("img, b:not(.reading b, .explanation b)").length`,

@@ -27,12 +27,14 @@ export interface BundleOptions {
 /**
  * The module at `entry` with everything that it imports, as one text.
  *
- * @throws {UserError} if `deno bundle` fails, such as for the first time without a network: it
- *   fetches esbuild from npm once
+ * @throws {UserError} if Deno may neither bundle nor start `deno bundle`, or if that fails, such as
+ *   for the first time without a network: it fetches esbuild from npm once
  */
 export async function bundleModule(entry: URL, options: BundleOptions = {}): Promise<string> {
   const { minify } = options;
-  const [code, worker] = await Promise.all([bundle(entry, options), bundle(WORKER, { minify })]);
+  const code = await bundle(entry, options);
+  if (code.search(WORKER_ADDRESS) < 0) return code;
+  const worker = await bundle(WORKER, { minify });
   const source = `new Blob([${JSON.stringify(worker)}],{type:"text/javascript"})`;
   return code.replaceAll(WORKER_ADDRESS, () => `URL.createObjectURL(${source})`);
 }
@@ -42,9 +44,15 @@ async function bundle(
   { minify = true, format = "esm" }: BundleOptions,
 ): Promise<string> {
   if ("bundle" in Deno) return await bundleHere(entry, { minify, format });
+  const command = Deno.execPath();
+  if ((await Deno.permissions.query({ name: "run", command })).state !== "granted") {
+    throw new UserError(
+      "a script of the page is made with deno bundle: add --unstable-bundle after deno run",
+    );
+  }
   const args = ["bundle", "--quiet", "--platform", "browser", "--format", format];
   if (minify) args.push("--minify");
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  const { success, stdout, stderr } = await new Deno.Command(command, {
     args: [...args, entry.href],
     stdin: "null",
     env: { NO_COLOR: "1" },

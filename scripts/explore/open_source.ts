@@ -8,6 +8,7 @@ import { expectFolder } from "../../lib/cli/expect_folder.ts";
 import { UserError, userInput } from "../../lib/cli/run.ts";
 import { loadModelConfig } from "../../mod.ts";
 import type { Source } from "./page/protocol.ts";
+import { runHistory } from "./run_history.ts";
 
 /** The files of a model that the page needs, if they are there. */
 const FILES = [
@@ -47,9 +48,7 @@ export async function openSource(
   for (const name of ["model.safetensors", "tokenizer.json"]) {
     if (!files[name]) throw new UserError(`${folder}: the page needs its ${name}`);
   }
-  const metrics = await read(`${folder}/metrics.jsonl`);
-  const text = metrics && new TextDecoder().decode(metrics);
-  return { name: folder.split(/[/\\]/).at(-1)!, files, metrics: text };
+  return { name: folder.split(/[/\\]/).at(-1)!, files, ...await runHistory(folder) };
 }
 
 async function read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {

@@ -29,11 +29,8 @@ const SAMPLE_TOKENS = 160;
  */
 const PACE = { milliseconds: 2000, times: 100 };
 
-/**
- * Makes the page to play with the run. Where Deno cannot bundle in its own process, which takes
- * `--unstable-bundle` or deno.json, there is none: training may not start other processes.
- */
-const PLAYER = "bundle" in Deno ? import.meta.resolve("../explore/play_page.ts") : undefined;
+/** Makes the part of the page that plays with the run's last checkpoint. */
+const PLAYER = import.meta.resolve("../explore/live_player.ts");
 
 /** What is trained, and on what. */
 export interface LiveSource {
@@ -89,17 +86,19 @@ export class LiveRun implements AsyncDisposable {
 
   /** Sends what is trained, and what was measured before. */
   begin(source: LiveSource): void {
-    const { plan: { folder, step, settings: { steps } }, data, model, past, isAdapter, lines } =
+    const { plan: { folder, step, resume, settings }, data, model, past, isAdapter, lines } =
       source;
     const { layers, heads, contextLength } = model.config;
     this.#source = source;
     const text = data.validation.length >= 2 ? data.validation : data.train;
     this.#passage = text.slice(0, Math.min(SHOWN_TOKENS, contextLength));
     const tokens = Array.from(this.#passage, (id) => data.tokenizer.decode([id]));
-    const plays = PLAYER !== undefined && !isAdapter;
-    const shape = { layers, heads, tokens, isAdapter, plays };
-    this.chart.send({ kind: "run", run: { folder, lines, steps, firstStep: step, ...shape } });
+    const shape = { layers, heads, tokens, plays: !isAdapter };
+    const { steps } = settings;
+    const facts = { folder, lines, steps, firstStep: step, ...shape, settings: { ...settings } };
+    this.chart.send({ kind: "run", run: facts });
     for (const line of past) this.#sendFigures(line);
+    if (resume) this.saved();
   }
 
   /** Sends an event of the training loop, and takes the snapshots that are due. */
@@ -116,6 +115,11 @@ export class LiveRun implements AsyncDisposable {
   /** Shows what the model wrote after `step` updates. */
   sampled(step: number, text: string): void {
     this.chart.send({ kind: "sample", step, text });
+  }
+
+  /** Says that the run's folder has a new checkpoint. */
+  saved(): void {
+    if (!this.#source!.isAdapter) this.chart.send({ kind: "saved" });
   }
 
   /** Sends how the run ended, and closes; open pages stay as they are. */

@@ -300,6 +300,7 @@ export class Run {
     await this.#initialSave;
     await this.#expectFinite(() => saveCheckpoint(folder, this.#checkpoint()));
     this.#savedStep = stepsDone;
+    this.#parts.live?.saved();
   }
 
   /** Reads what a new run saves; it is written while the first step is made. */
@@ -309,6 +310,7 @@ export class Run {
     this.#initialSave = saved.then(async () => {
       this.#savedStep = plan.step;
       if (plan.force) await removeReplaced(plan.folder, this.#modelNames());
+      this.#parts.live?.saved();
     });
     this.#initialSave.catch(() => {}); // reported by what waits for it
   }

@@ -16,6 +16,6 @@ if (!path || !CHROMIUM) {
 }
 await using browser = await Browser.start(CHROMIUM);
 const page = await browser.open(url, { width: Number(width), dark: scheme === "dark" });
-await page.until(`document.querySelector("pre").textContent.length > 0`);
-await page.until(`document.querySelector("#attention .reading").textContent.includes("after")`);
+await page.until(`document.getElementById("run-sample").textContent.length > 0`);
+await page.until(`document.querySelector("#run-attention .reading").textContent.includes("after")`);
 await Deno.writeFile(path, await page.screenshot());

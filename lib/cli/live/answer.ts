@@ -1,6 +1,6 @@
 /**
  * Answers a request to the live page's server: the page's files, the stream of events and
- * the page to play with, to requests from this machine only.
+ * the scripts of the part that plays, to requests from this machine only.
  *
  * @module
  */
@@ -11,14 +11,16 @@ import type { Feed } from "./feed.ts";
 export const MAX_VIEWERS = 64;
 
 /**
- * Headers of every answer: the page runs only its own files, nobody may frame or embed it, and
- * nothing is cached.
+ * Headers of every answer: the page runs only its own files and the workers that they make, whose
+ * threads may share memory; nobody may frame or embed it, and nothing is cached.
  */
 const HEADERS = {
   "cache-control": "no-store, no-transform",
   "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src blob:; " +
+    "style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; " +
+    "frame-ancestors 'none'",
+  "cross-origin-embedder-policy": "require-corp",
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
@@ -26,14 +28,15 @@ const HEADERS = {
 };
 
 /**
- * The answer to a request: 200 with a file, the events or, if there is `play`, its page; 403 for a
- * host name that is not this machine's (DNS rebinding); 404; 405 for methods other than GET; 503
- * beyond {@linkcode MAX_VIEWERS}, or with the reason why `play` fails.
+ * The answer to a request: 200 with a file, the events or, if there is `play`, one of the two
+ * scripts that it builds; 403 for a host name that is not this machine's (DNS rebinding); 404; 405
+ * for methods other than GET; 503 beyond {@linkcode MAX_VIEWERS}, or with the reason why `play`
+ * fails.
  */
 export function answer(
   request: Request,
   feed: Feed,
-  play?: () => Promise<string>,
+  play?: () => Promise<readonly [script: string, worker: string]>,
 ): Response | Promise<Response> {
   if (!isLocal(request.headers.get("host"))) {
     return plain(403, "this page answers to 127.0.0.1 and localhost only");
@@ -41,7 +44,8 @@ export function answer(
   if (request.method !== "GET") return plain(405, "only GET is answered", { allow: "GET" });
   const { pathname } = new URL(request.url);
   if (pathname === "/events") return events(feed);
-  if (pathname === "/play" && play) return page(play);
+  const script = ["/playground.js", "/engine.js"].indexOf(pathname);
+  if (script >= 0 && play) return built(play().then((scripts) => scripts[script]));
   const asset = ASSETS.get(pathname);
   if (!asset) return plain(404, "there is no such page; the chart is at /");
   return new Response(asset.text, { headers: { ...HEADERS, "content-type": asset.type } });
@@ -54,13 +58,10 @@ function events(feed: Feed): Response {
   });
 }
 
-/** A page whose own policy says what it may do; it is not cached, so that it can be loaded anew. */
-async function page(make: () => Promise<string>): Promise<Response> {
+async function built(script: Promise<string>): Promise<Response> {
   try {
-    const type = "text/html; charset=utf-8";
-    const policy = "frame-ancestors 'none'";
-    const headers = { ...HEADERS, "content-type": type, "content-security-policy": policy };
-    return new Response(await make(), { headers });
+    const type = "text/javascript; charset=utf-8";
+    return new Response(await script, { headers: { ...HEADERS, "content-type": type } });
   } catch (error) {
     return plain(503, (error as Error).message);
   }

@@ -9,10 +9,21 @@
  * @module
  */
 import { History } from "./history.ts";
-import type { LiveUpdate, RunFacts, TrainingPoint, ValidationPoint } from "./messages.ts";
+import type {
+  LiveCheckpoint,
+  LiveUpdate,
+  RunFacts,
+  TrainingPoint,
+  ValidationPoint,
+} from "./messages.ts";
 
 /** Milliseconds without news after which a comment is sent, to detect dead connections. */
 const HEARTBEAT = 15_000;
+
+/** What a feed passes on: a checkpoint comes with its files. */
+export type FeedUpdate =
+  | Exclude<LiveUpdate, { kind: "saved" }>
+  | { readonly kind: "checkpoint" } & LiveCheckpoint;
 
 /** The latest message of a kind, which replaces those before it. */
 interface Latest {
@@ -29,7 +40,7 @@ interface Position {
 
 /** The state of a run, and the streams of its viewers. */
 export class Feed {
-  readonly #latest = new Map<LiveUpdate["kind"], Latest>();
+  readonly #latest = new Map<FeedUpdate["kind"], Latest>();
   readonly #training = new History<TrainingPoint>();
   readonly #validation = new History<ValidationPoint>();
   #version = 0;
@@ -52,7 +63,7 @@ export class Feed {
   }
 
   /** Adds updates, and wakes the viewers once. */
-  update(updates: readonly LiveUpdate[]): void {
+  update(updates: readonly FeedUpdate[]): void {
     for (const update of updates) this.#add(update);
     this.#news.resolve();
     this.#news = Promise.withResolvers<void>();
@@ -84,7 +95,7 @@ export class Feed {
     }, { highWaterMark: 0 });
   }
 
-  #add(update: LiveUpdate): void {
+  #add(update: FeedUpdate): void {
     if (update.kind === "training") {
       for (const point of update.points) this.#training.add(point);
     } else if (update.kind === "validation") {
@@ -127,7 +138,7 @@ export class Feed {
   }
 }
 
-function eventOf(update: LiveUpdate): string {
+function eventOf(update: FeedUpdate): string {
   if (update.kind === "run") return eventText("run", update.run);
   const { kind, ...data } = update;
   if (!("weights" in data)) return eventText(kind, data);

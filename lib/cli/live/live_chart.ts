@@ -45,7 +45,7 @@ export class LiveChart {
 
   /**
    * Starts to serve on a port of 127.0.0.1; 0 takes any free one; `player` is the address of a
-   * module whose `playPage(folder)` makes a page to play with the run, loaded when it is asked for.
+   * {@linkcode Player}, a module that is loaded when a page asks for what it makes.
    *
    * @throws {UserError} if the port cannot be opened
    */

@@ -14,16 +14,16 @@ export interface RunFacts {
   readonly steps: number;
   /** Updates done before by the run that this one resumes. */
   readonly firstStep: number;
-  /** L, the model's number of blocks; 0 if it shows neither attention nor samples. */
+  /** L, the model's number of blocks; 0 for a classifier. */
   readonly layers: number;
   /** H, the number of attention heads per block. */
   readonly heads: number;
-  /** Whether the run is an adapter on another model, which no page opens. Default false. */
-  readonly isAdapter?: boolean;
-  /** Whether the server has a page to play with the run's last checkpoint. Default false. */
+  /** Whether the page plays with the run's last checkpoint. Default false. */
   readonly plays?: boolean;
-  /** The T tokens for which attention is shown. */
+  /** The T tokens for which attention is shown; none if it is not. */
   readonly tokens: readonly string[];
+  /** The run's settings by name. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -45,9 +45,14 @@ export type ValidationPoint = readonly [step: number, loss: number];
 /** How a run ended. */
 export type Ending = "finished" | "stopped" | "failed";
 
+/** The model of a run's last checkpoint, or the reason why the page cannot have it. */
+export type LiveCheckpoint =
+  | { readonly step: number; readonly files: Readonly<Record<string, string>> }
+  | { readonly reason: string };
+
 /**
- * News of the run. A `run`, `progress`, `sample` or `attention` replaces the one before it; points
- * are added to those before them.
+ * News of the run. A `run`, `progress`, `sample`, `attention` or `checkpoint` replaces the one
+ * before it; points are added to those before them.
  */
 export type LiveUpdate =
   | { readonly kind: "run"; readonly run: RunFacts }
@@ -59,6 +64,8 @@ export type LiveUpdate =
   | { readonly kind: "sample"; readonly step: number; readonly text: string }
   /** Attention weights [L,H,T,T] from 0 to 1, each as a byte from 0 to 255. */
   | { readonly kind: "attention"; readonly step: number; readonly weights: Uint8Array }
+  /** The folder has a new checkpoint, which the server reads and sends as {@linkcode LiveCheckpoint}. */
+  | { readonly kind: "saved" }
   | { readonly kind: "end"; readonly ending: Ending; readonly reason?: string };
 
 /** The first message to the server. */
@@ -67,8 +74,16 @@ export interface Start {
   readonly port: number;
   /** i32 [1], shared: how many pages are open. */
   readonly viewers: Int32Array<SharedArrayBuffer>;
-  /** Address of a module whose `playPage(folder)` makes the page to play with a run. */
+  /** Address of a module that is a {@linkcode Player}. */
   readonly player?: string;
+}
+
+/** What makes the part of the page that plays with the run's model. */
+export interface Player {
+  /** The part's script, a module, and the text of its worker. */
+  buildScripts(): Promise<readonly [script: string, worker: string]>;
+  /** The model of the last checkpoint in a folder. */
+  readCheckpoint(folder: string): Promise<LiveCheckpoint>;
 }
 
 /** The server's answers: it listens, it cannot listen, it has closed. */

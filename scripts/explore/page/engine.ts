@@ -38,6 +38,13 @@ const calls: { [Name in keyof Calls]: (...args: Parameters<Calls[Name]>) => unkn
     generator = undefined;
     return await facts();
   },
+  async renew(source) {
+    const newer = (await opened(source)).model.parameters();
+    for (const [index, weight] of model.parameters().entries()) {
+      weight.write(await newer[index].data());
+      newer[index].dispose();
+    }
+  },
   encode: (text) => Array.from(tokenizer.encode(text)),
   decode: (ids) => tokenizer.decode(ids),
   inspect: (ids, off) => withHeadsOff(off, () => inspect(model, ids)),
@@ -100,7 +107,6 @@ function textOf(id: number): string {
 }
 
 /** Runs `body` with heads off: what they gathered is zero. */
-let last: Promise<unknown> = Promise.resolve();
 function withHeadsOff<Result>(
   off: readonly Head[],
   body: () => Promise<Result>,
@@ -110,21 +116,26 @@ function withHeadsOff<Result>(
     const here = off.filter(({ layer }) => layer === head.layer);
     return [point(head), here.map(({ head }) => ({ zero: true as const, head }))];
   }));
-  const run = () => off.length === 0 ? body() : withHooks(model, hooks, body);
-  const result = last.then(run, run); // one at a time, because they share the model
-  last = result;
-  return result;
+  return off.length === 0 ? body() : withHooks(model, hooks, body);
 }
 
 function send(event: EngineEvent): void {
   scope.postMessage(event);
 }
 
-scope.onmessage = async ({ data: { id, name, args } }) => {
+/** Answers calls one at a time, because they share the model; training makes its own. */
+let last: Promise<unknown> = Promise.resolve();
+
+scope.onmessage = ({ data }) => {
+  if (data.name === "stop" || data.name === "train") return void answer(data);
+  last = last.then(() => answer(data));
+};
+
+async function answer({ id, name, args }: Request): Promise<void> {
   try {
     const call = calls[name] as (...args: readonly unknown[]) => unknown;
     scope.postMessage({ id, result: await call(...args) });
   } catch (error) {
     scope.postMessage({ id, error: error instanceof Error ? error.message : String(error) });
   }
-};
+}

@@ -12,10 +12,10 @@ export interface Source {
   readonly files?: Readonly<Record<string, string>>;
   /** An address or a name on the hub. */
   readonly place?: string;
-  /** The run's `metrics.jsonl`. */
-  readonly metrics?: string;
-  /** Address of the events of a run that is still training. */
-  readonly events?: string;
+  /** The step of the run that its files are of. */
+  readonly step?: number;
+  /** What the run has measured, as the live page's server would send it. */
+  readonly history?: readonly (readonly [name: string, data: unknown])[];
 }
 
 /** Facts of the engine's model. */
@@ -76,6 +76,8 @@ export interface Training {
 /** The engine's functions. */
 export interface Calls {
   open(source: Source): Facts;
+  /** Gives the opened model the weights of a newer checkpoint of the same run. */
+  renew(source: Source): void;
   encode(text: string): number[];
   decode(ids: readonly number[]): string;
   inspect(ids: readonly number[], off: readonly Head[]): Inside;

@@ -22,13 +22,12 @@ export class AttentionMap {
   #weights;
 
   /** `onChoose`, if there is one, is called when another head is chosen. */
-  constructor(figure, onChoose) {
-    this.figure = figure;
-    this.onChoose = onChoose;
+  constructor(figure, { title, onChoose }) {
+    Object.assign(this, { figure, title, onChoose });
     this.reading = html("p", { class: "reading" }, NOTHING);
     this.svg = svg("svg", { class: "map", role: "img", tabindex: 0 });
     this.heads = html("fieldset", { class: "heads" });
-    const caption = html("figcaption", {}, html("h2", {}, "Attention"), this.reading);
+    const caption = html("figcaption", {}, html("h3", {}, title), this.reading);
     const weights = ["0", "0.25", "1"].map((weight) => html("span", {}, weight));
     const scale = html("div", { class: "scale", "aria-hidden": true }, ...weights);
     figure.append(caption, html("div", { class: "scroll" }, this.svg), scale, this.heads);
@@ -107,7 +106,11 @@ export class AttentionMap {
   #radio(layer, head) {
     const chosen = layer === this.#choice.layer && head === this.#choice.head;
     const name = `layer ${layer + 1}, head ${head + 1}`;
-    const input = html("input", { type: "radio", name: "head", "aria-label": name });
+    const input = html("input", {
+      type: "radio",
+      name: `${this.figure.id}-head`,
+      "aria-label": name,
+    });
     input.checked = chosen;
     input.addEventListener("change", () => {
       this.#choice = { layer, head };
@@ -248,7 +251,7 @@ export class AttentionMap {
     const what = this.#weights
       ? `${name}: rows are queries, columns keys. Arrow keys read weights.`
       : NOTHING;
-    this.svg.setAttribute("aria-label", `Attention of ${what}`);
+    this.svg.setAttribute("aria-label", `${this.title} of ${what}`);
   }
 }
 

@@ -31,7 +31,7 @@ export class LineChart {
     this.curves = curves.map((curve) => ({ ...curve, points: [] }));
     this.reading = html("p", { class: "reading" });
     this.svg = svg("svg", { class: "chart", role: "img", tabindex: 0, height });
-    const caption = html("figcaption", {}, html("h2", {}, title), this.reading);
+    const caption = html("figcaption", {}, html("h3", {}, title), this.reading);
     figure.append(caption, this.svg);
     this.#listen();
     new ResizeObserver(() => this.#change()).observe(figure);

@@ -30,6 +30,10 @@ export const TERMS = {
     "Each token has a vector, its embedding. Its neighbors have vectors that point in nearly the same direction: the cosine of 1 is the same direction, 0 is unrelated.",
   loss:
     "The mean of −ln(probability) that the model gave to each token that really came next, in nats. ln(vocabulary) is guessing, 0 is certainty. The batch loss is that of the latest batch alone and jumps; the mean loss is the average since the point before.",
+  "batch loss":
+    "The loss of the latest step's batch alone. It jumps, because some batches are easier than others; the mean loss is steadier.",
+  "tokens/s":
+    "How many tokens of the corpus are trained on in a second, without the time for evaluation and samples.",
   validation:
     "The loss on text that the model was not trained on. If it rises while the training loss falls, the model memorizes.",
   "learning rate": "How far a step moves the weights.",

@@ -1,141 +1,111 @@
 /**
- * The live page: receives the run's events and passes them to the charts and tiles.
+ * The page of a run that trains: passes the run's events to its panel, and its checkpoints to the
+ * playground, which its server makes. Both go on without the server.
  *
  * @module
  */
-import { AttentionMap } from "./attention.js";
-import { LineChart } from "./chart.js";
-import { count, duration, loss, rate } from "./format.js";
+import { count } from "./format.js";
 import { explainTerms } from "./help.js";
-import { html } from "./svg.js";
+import { RunPanel } from "./run_panel.js";
 
 const part = (id) => document.getElementById(id);
-const show = (id, text) => part(id).textContent = text;
-
-const lossChart = new LineChart(part("loss-chart"), {
-  title: "Loss",
-  yLabel: "nats per token",
-  height: 280,
-  format: loss,
-  curves: [
-    { name: "mean training", className: "first", noisy: true },
-    { name: "validation", className: "second", dotted: true },
-  ],
-});
-const rateChart = new LineChart(part("rate-chart"), {
-  title: "Learning rate",
-  yLabel: "step size",
-  height: 150,
-  zero: true,
-  format: rate,
-  axis: rate,
-  curves: [{ name: "", className: "first" }],
-});
-const speedChart = new LineChart(part("speed-chart"), {
-  title: "Speed",
-  yLabel: "tokens per second",
-  height: 150,
-  zero: true,
-  format: count,
-  curves: [{ name: "", className: "first", noisy: true }],
-});
-const charts = [lossChart, rateChart, speedChart];
-const attention = new AttentionMap(part("attention"));
-
-let run;
-let latestLoss;
+const panel = new RunPanel();
+/** The part that plays: loaded with the first run that has one. */
+let playground;
+/** What the note says: the step that is open, why none is, and why the server does not answer. */
+let saved, trouble, gone;
 
 const HANDLERS = {
   run(facts) {
-    run = facts;
-    latestLoss = undefined;
-    for (const id of ["left", "loss", "batch", "validation", "rate", "speed"]) show(id, "–");
-    const writesTexts = facts.layers > 0; // a classifier shows neither attention nor samples
-    lossChart.yLabel = writesTexts ? "nats per token" : "nats per text";
-    for (const chart of charts) chart.clear();
-    for (const id of ["attention", "sample"]) part(id).hidden = !writesTexts;
-    if (writesTexts) attention.begin(facts);
-    show("folder", facts.folder);
-    part("facts").replaceChildren(...facts.lines.flatMap((line) => [html("span", {}, line), " "]));
-    part("progress").setAttribute("aria-valuemax", facts.steps);
-    part("play").querySelector("a").href = "/play";
-    part("play").hidden = !facts.plays;
-    setStatus("training", "training");
-    showProgress(facts.firstStep);
+    panel.receive("run", facts);
+    part("after").hidden = true;
+    saved = trouble = gone = undefined;
+    if (facts.plays) loadPlayground().catch(() => {}); // said when there is a checkpoint
+    showNote();
   },
-  progress({ step, secondsLeft }) {
-    showProgress(step);
-    show("left", secondsLeft === undefined ? "–" : duration(secondsLeft));
+  async checkpoint({ step, files, reason }) {
+    const { folder } = panel.run;
+    trouble = reason;
+    try {
+      if (files) (await loadPlayground()).offer({ name: folder, step, files });
+      if (files) saved = step;
+    } catch ({ message }) {
+      trouble = message;
+    }
+    showNote();
   },
-  training(points) {
-    lossChart.add(0, points.map(([step, value]) => [step, value]));
-    rateChart.add(0, points.map(([step, , value]) => [step, value]));
-    speedChart.add(0, points.map(([step, , , value]) => [step, value]));
-    const [step, value, learningRate, speed, batch = value] = points.at(-1);
-    latestLoss = value;
-    show("loss", loss(value));
-    show("batch", loss(batch));
-    show("rate", rate(learningRate));
-    show("speed", count(speed));
-    showProgress(step);
-  },
-  validation(points) {
-    lossChart.add(1, points);
-    show("validation", loss(points.at(-1)[1]));
-  },
-  sample({ step, text }) {
-    document.querySelector("pre").textContent = text;
-    show("sample-step", `after step ${count(step)}`);
-  },
-  attention(weights) {
-    attention.show(weights);
-  },
-  end({ ending, reason }) {
+  end(ending) {
     events.close();
-    show("left", "–");
-    setStatus(ending, ending);
-    if (reason) show("reason", reason);
-    part("reason").hidden = !reason;
-    part("play").hidden = true; // its server has ended, too
-    show("place", run?.folder ?? "");
-    // A page opens models that write texts.
-    part("after").hidden = !(run?.layers > 0) || run.isAdapter || ending === "failed";
-    document.title = `${ending} · ${document.title}`;
+    panel.receive("end", ending);
+    document.title = `${ending.ending} · ${document.title}`;
+    const { folder, plays } = panel.run ?? {};
+    if (!plays) return;
+    part("place").textContent = folder;
+    part("after").hidden = ending.ending === "failed";
+    gone = `The run has ended; its files are in ${folder}.`;
+    showNote();
   },
 };
 
-function showProgress(step) {
-  const share = 100 * step / run.steps;
-  show("step", `${count(step)} / ${count(run.steps)}`);
-  part("progress").setAttribute("aria-valuenow", step);
-  part("progress").firstElementChild.style.width = `${share}%`;
-  const parts = [
-    `${Math.floor(share)}%`,
-    ...latestLoss ? [`loss ${latestLoss.toFixed(3)}`] : [],
-    "Folio",
-  ];
-  document.title = parts.join(" · ");
+/** Says where the playground is, and what the page does without its server. */
+function showNote() {
+  if (!panel.run?.plays) return;
+  const notes = [];
+  if (gone) {
+    const kept = saved === undefined
+      ? "This page keeps what it shows."
+      : `Until it is closed, this page goes on with the checkpoint of step ${count(saved)}.`;
+    notes.push(gone, kept);
+  }
+  if (trouble) notes.push(`No playground: ${trouble}`);
+  else if (!gone && saved === undefined) {
+    notes.push("The playground appears with the first checkpoint.");
+  }
+  part("run-note").textContent = notes.join(" ");
+  part("run-note").hidden = notes.length === 0;
 }
 
-function setStatus(state, text) {
-  part("status").dataset.state = state;
-  show("status", text);
+/** Loads the playground; its server says why there is none. */
+function loadPlayground() {
+  playground ??= (async () => {
+    const engine = await fetch("/engine.js");
+    const text = await engine.text();
+    if (!engine.ok) throw new Error(text);
+    const { Playground } = await import("/playground.js");
+    return new Playground(text);
+  })();
+  playground.catch(() => playground = undefined); // the next checkpoint tries again
+  return playground;
 }
 
 explainTerms(document);
+part("run").hidden = false;
 part("copy").addEventListener("click", async () => {
   const command = part("after").querySelector("code");
   try {
     await navigator.clipboard.writeText(command.textContent);
-    show("copy", "Copied");
+    part("copy").textContent = "Copied";
   } catch { // the browser does not allow it, or, away from this machine, has no clipboard
     getSelection().selectAllChildren(command);
-    show("copy", "Selected");
+    part("copy").textContent = "Selected";
   }
 });
+
 const events = new EventSource("/events");
+for (const name of ["progress", "training", "validation", "sample", "attention"]) {
+  events.addEventListener(name, ({ data }) => {
+    panel.receive(name, JSON.parse(data));
+    document.title = panel.title;
+  });
+}
 for (const [name, handle] of Object.entries(HANDLERS)) {
   events.addEventListener(name, ({ data }) => handle(JSON.parse(data)));
 }
-events.addEventListener("open", () => setStatus("waiting", run ? "training" : "getting ready"));
-events.addEventListener("error", () => setStatus("lost", "connection lost, trying again"));
+events.addEventListener("open", () => {
+  panel.setStatus("waiting", panel.run ? "training" : "getting ready");
+});
+events.addEventListener("error", () => {
+  panel.setStatus("lost", "connection lost, trying again");
+  gone = "The run does not answer: it was ended, or is out of reach.";
+  showNote();
+});
