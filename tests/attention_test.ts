@@ -56,6 +56,12 @@ const CASES: Record<string, AttentionCase> = {
     window: 9,
     lengths: [40, 11],
   }),
+  "spans of keys": attentionCase([1, 2, 1], [330, 330, 16], { causal: true }),
+  "spans of keys, window to both sides, padding": attentionCase([2, 1, 1], [300, 270, 8], {
+    window: 90,
+    lengths: [270, 140],
+  }),
+  "spans of wide heads": attentionCase([1, 1, 1], [150, 260, 160], { causal: true }),
   "soft-cap, every key": attentionCase([1, 2, 2], [5, 129, 160], { softCap: 3 }),
   "ALiBi": attentionCase([2, 4, 4], [70, 70, 16], { causal: true, alibi: true }),
   "ALiBi of 6 heads, window": attentionCase([1, 6, 2], [65, 65, 8], {

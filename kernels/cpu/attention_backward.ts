@@ -4,54 +4,46 @@
  * attention_dropout.ts; 1 without dropout.
  *
  * Shapes as in attention.ts: gradient (dO) and output (O) [B,Tq,H·D], dq, dk and dv like q, k and
- * v, logSum (L) [B,H,Tq]; all f32. A chunk computes all three derivatives of a share of
- * the heads of keys, in blocks of 64 keys and, for each, the 64-query blocks of the heads in its
- * group; that takes five products a block, where two kernels (as on WebGPU) take seven. Sums are in
- * f32.
+ * v, logSum (L) [B,H,Tq]; all f32. A chunk computes all three derivatives of a share of the heads
+ * of keys, in spans of up to four blocks of 64 keys and, for each, the 64-query blocks of the heads
+ * in its group: a block of queries is packed, and its dQ added to memory, once for a span, because
+ * its rows may be pages apart. That takes five products for two blocks, where two kernels (as on
+ * WebGPU) take seven. Sums are in f32.
  *
  * @module
  */
-import { type F32Like, type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
+import { type FunctionBuilder, I32 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
-import { defineProbabilities, defineStatistics, defineUnpack } from "./attention_backward_rows.ts";
 import {
-  BLOCK,
-  chunksOf,
-  definePack,
-  definePanel,
-  defineTranspose,
-  fillZero,
-  paddedSize,
-  PANEL,
-  roundUp,
-  scratchAreas,
-} from "./attention_blocks.ts";
+  addQueries,
+  chooseSpan,
+  definePacking,
+  forKeyBlocks,
+  type Head,
+  type KeyBlock,
+  packKeys,
+  packQueries,
+  type Queries,
+  type QueryBlock,
+  readTensors,
+  scratch,
+  scratchBytes,
+  unpackKeys,
+  zeroQueries,
+} from "./attention_backward_blocks.ts";
+import { defineProbabilities } from "./attention_backward_rows.ts";
+import { BLOCK, chunksOf, definePanel, paddedSize, PANEL, roundUp } from "./attention_blocks.ts";
 import { defineAdjust } from "./attention_adjust.ts";
-import { defineDropout, factorFloats } from "./attention_dropout.ts";
+import { defineDropout } from "./attention_dropout.ts";
 import { defineHideBefore, ifVisible } from "./attention_mask.ts";
-import {
-  attentionTensors,
-  firstKeyOf,
-  firstKeysOf,
-  headAt,
-  type HeadRows,
-  headRows,
-  keyLimit,
-} from "./attention_tensors.ts";
-import { mapVectors } from "./rows.ts";
-
-/** Packed blocks in scratch memory. */
-const PACKED_BLOCKS = 7;
+import { firstKeyOf, firstKeysOf, keyLimit } from "./attention_tensors.ts";
 
 export const attentionBackward: CpuKernel = {
+  tiling: { sizes: ["span"], choose: chooseSpan },
   chunks: ({ batch, heads, group, queries, keys }, { HEAD_SIZE }) =>
     chunksOf(batch * heads / group, 3 * batch * heads * queries * keys * HEAD_SIZE),
-  scratchBytes: (_, { HEAD_SIZE, DROPOUT }) => {
-    const width = paddedSize(HEAD_SIZE);
-    const rows = (PACKED_BLOCKS * BLOCK + PANEL) * width;
-    return 4 * (rows + (2 * BLOCK + 2) * BLOCK + factorFloats(DROPOUT)) + 512;
-  },
+  scratchBytes,
   emit(k) {
     const { f } = k;
     const tensors = { ...readTensors(k), ...scratch(k) };
@@ -64,77 +56,21 @@ export const attentionBackward: CpuKernel = {
   },
 };
 
-/** Areas of scratch memory: `PACKED_BLOCKS` blocks, then the others. */
-function scratch(k: KernelBuilder) {
-  const width = paddedSize(k.constants.HEAD_SIZE);
-  const area = scratchAreas(k);
-  const block = () => area.take(BLOCK * width);
-  return {
-    /** Keys, packed; then keys and values transposed. */
-    keyBlock: block(),
-    keysT: block(),
-    valuesT: block(),
-    dkSum: block(),
-    dvSum: block(),
-    /** Queries and gradients, packed. */
-    query: block(),
-    gradientBlock: block(),
-    dqPanel: area.take(PANEL * width),
-    p: area.take(BLOCK * BLOCK),
-    ds: area.take(BLOCK * BLOCK),
-    /** log-sum and rowsum(dO∘O) of each query of the block. */
-    statistics: area.take(2 * BLOCK),
-    /** Dropout's factors of four rows; empty without dropout. */
-    factors: area.take(factorFloats(k.constants.DROPOUT)),
-  };
-}
-
-function readTensors(k: KernelBuilder) {
-  const tensors = attentionTensors(k);
-  const stride = k.f.i32(tensors.heads.mul(4 * k.constants.HEAD_SIZE));
-  const [v, dq, dk, dv] = [["v", "v"], ["dq", "q"], ["dk", "k"], ["dv", "v"]]
-    .map(([name, layout]) => headRows(k, name, layout));
-  const [output, gradient] = ["output", "gradient"].map((name) => ({
-    start: k.pointer(name),
-    stride,
-  }));
-  return {
-    ...tensors,
-    v,
-    dq,
-    dk,
-    dv,
-    output,
-    gradient,
-    scale: k.float("scale"),
-    softCap: k.float("softCap"),
-  };
-}
-
 type Functions = ReturnType<typeof defineFunctions>;
-
-/** A head of keys of one batch. */
-type Head = ReturnType<typeof scratch> & ReturnType<typeof readTensors> & {
-  readonly b: I32;
-  readonly keyHead: I32;
-};
 
 function defineFunctions(k: KernelBuilder) {
   const headSize = k.constants.HEAD_SIZE;
   const row = 4 * paddedSize(headSize);
   const score = 4 * BLOCK;
   return {
-    pack: definePack(k, headSize),
-    transpose: defineTranspose(k, headSize),
-    unpack: defineUnpack(k),
+    ...definePacking(k),
     /** rows of queries or gradients times transposed keys or values. */
     scores: definePanel(k, { aRow: row, aStep: 4, bRow: score, cRow: score }, false),
     /** rows of dS times keys. */
-    dq: definePanel(k, { aRow: score, aStep: 4, bRow: row, cRow: row }, false),
+    dq: definePanel(k, { aRow: score, aStep: 4, bRow: row, cRow: row }, true),
     /** columns of P or dS times rows of gradients or queries. */
     columns: definePanel(k, { aRow: 4, aStep: score, bRow: row, cRow: row }, true),
     probabilities: defineProbabilities(k),
-    statistics: defineStatistics(k),
     adjust: defineAdjust(k),
     hideBefore: k.constants.HAS_FIRST_KEYS ? defineHideBefore(k) : undefined,
     dropout: defineDropout(k),
@@ -146,95 +82,52 @@ function emitHead(k: KernelBuilder, t: Head, run: Functions): void {
   const limit = keyLimit(f, t, t.b);
   const firstHead = f.i32(t.keyHead.mul(t.group));
   zeroQueries(k, t, firstHead);
-  f.for(0, t.keys, BLOCK, (firstKey) => {
-    const row = f.i32(t.b.mul(t.keys).add(firstKey));
-    const at = (rows: HeadRows) => headAt(k, rows, { row, head: t.keyHead });
-    const end = f.min(limit.sub(firstKey), BLOCK);
-    const count = f.min(t.keys.sub(firstKey), BLOCK);
-    for (const sum of [t.dkSum, t.dvSum]) clear(k, sum, roundUp(count, PANEL));
-    f.if(end.gtS(0), () => {
-      const pack = ({ rows, target }: { rows: HeadRows; target: I32 }) => {
-        const packed = { source: at(rows), stride: rows.stride, count: end };
-        f.call(run.pack, { ...packed, target: t.keyBlock, factor: 1 });
-        f.call(run.transpose, { source: t.keyBlock, rows: roundUp(end, 8), target });
-      };
-      pack({ rows: t.v, target: t.valuesT });
-      pack({ rows: t.k, target: t.keysT });
-      f.for(0, t.group, 1, (n) => {
-        emitQueries(k, { ...t, head: f.i32(firstHead.add(n)), firstKey, end }, run);
-      });
+  const rows = f.i32(k.integer("span").mul(BLOCK));
+  f.for(0, t.keys, rows, (spanStart) => {
+    const span = { ...t, spanStart, spanEnd: f.min(spanStart.add(rows), t.keys), limit };
+    forKeyBlocks(k, span, (block) => packKeys(k, block, run));
+    f.for(0, t.group, 1, (n) => {
+      emitQueries(k, { ...span, head: f.i32(firstHead.add(n)) }, run);
     });
-    const unpack = (source: I32, rows: HeadRows, factor: number) =>
-      f.call(run.unpack, { source, count, target: at(rows), stride: rows.stride, factor });
-    unpack(t.dkSum, t.dk, Math.LN2); // the packed queries have a factor log₂ e
-    unpack(t.dvSum, t.dv, 1);
+    forKeyBlocks(k, span, (block) => unpackKeys(k, block, run));
   });
 }
 
-/** Fills rows of a packed block with zeros. */
-function clear({ f, constants }: KernelBuilder, block: I32, rows: I32): void {
-  const width = paddedSize(constants.HEAD_SIZE);
-  f.for(0, rows, 1, (row) => fillZero(f, block.add(row.mul(4 * width)), width));
-}
-
-/** dq = 0 for the heads of the group: the blocks of keys add to it. */
-function zeroQueries(k: KernelBuilder, t: Head, firstHead: I32): void {
+/** Adds the contributions of one head's queries to a span of keys. */
+function emitQueries(k: KernelBuilder, t: Queries, run: Functions): void {
   const { f } = k;
-  const length = f.i32(t.group.mul(k.constants.HEAD_SIZE));
-  const row = f.i32(headAt(k, t.dq, { row: t.b.mul(t.queries), head: firstHead }));
-  f.for(0, t.queries, 1, () => {
-    mapVectors(f, length, [], row, () => V128.of(0));
-    f.set(row, row.add(t.dq.stride));
-  });
-}
-
-/** A block of keys and a head of queries. */
-type KeyBlock = Head & {
-  readonly head: I32;
-  /** The block's first key, and the number of its keys that count. */
-  readonly firstKey: I32;
-  readonly end: I32;
-};
-
-/** Adds the contributions of one head's queries to a block of keys. */
-function emitQueries(k: KernelBuilder, t: KeyBlock, run: Functions): void {
-  const { f } = k;
-  // Query i is at position i + shift of the block; queries `begin` … `stop` − 1 see some of it.
-  const shift = f.i32(t.keys.sub(t.queries).sub(t.firstKey));
-  const begin = f.max(I32.of(0).sub(shift).sub(t.ahead), 0);
-  const stop = f.min(t.end.sub(shift).add(t.behind), t.queries);
-  const forQueries = (first: I32) => {
-    const count = f.min(t.queries.sub(first), BLOCK);
-    const row = f.i32(t.b.mul(t.queries).add(first));
-    const at = (rows: HeadRows) => headAt(k, rows, { row, head: t.head });
-    const pack = (rows: HeadRows, target: I32, factor: F32Like) =>
-      f.call(run.pack, { source: at(rows), stride: rows.stride, count, target, factor });
-    pack(t.q, t.query, t.scale.mul(Math.LOG2E));
-    pack(t.gradient, t.gradientBlock, 1);
-    f.call(run.statistics, {
-      gradients: t.gradientBlock,
-      outputs: at(t.output),
-      stride: t.output.stride,
-      logSum: k.pointer("logSum").at(t.b.mul(t.heads).add(t.head).mul(t.queries).add(first)),
-      count,
-      statistics: t.statistics,
-    });
-    const block = { ...t, first, count, position: f.i32(first.add(shift)), begin, stop };
-    emitQueryPanels(k, { ...block, dqAt: f.i32(at(t.dq)) }, run);
-    emitKeyPanels(k, block, run);
-  };
+  const to = f.min(t.spanEnd, t.limit);
+  const { begin, stop } = queriesOf(f, t, { from: t.spanStart, to });
   f.for(begin.and(-BLOCK), stop, BLOCK, (first) => {
-    if (!t.firstKeys) return forQueries(first);
-    const firstKey = firstKeyOf(f, t, { b: t.b, query: first, key: t.firstKey });
-    f.if(firstKey.ltS(t.end), () => forQueries(first));
+    const block = { ...t, first, count: f.min(t.queries.sub(first), BLOCK) };
+    ifSeen(f, block, to, () => {
+      packQueries(k, block, run);
+      forKeyBlocks(k, block, (t) => emitBlock(k, t, run));
+      addQueries(k, block);
+    });
   });
+}
+
+/** The queries begin … stop − 1 that see some of the keys from … to − 1. */
+function queriesOf(
+  f: FunctionBuilder,
+  { queries, keys, ahead, behind }: Queries,
+  { from, to }: { from: I32; to: I32 },
+): { begin: I32; stop: I32 } {
+  const shift = f.i32(queries.sub(keys)); // from a position to its query
+  const begin = f.max(from.add(shift).sub(ahead), 0);
+  const stop = f.min(to.add(shift).add(behind), queries);
+  return { begin, stop: f.i32(I32.select(to.gtS(from), stop, 0)) };
+}
+
+/** Emits `body` for the case that the document of the block's first query begins before a key. */
+function ifSeen(f: FunctionBuilder, t: QueryBlock, key: I32, body: () => void): void {
+  if (!t.firstKeys) return body();
+  f.if(firstKeyOf(f, t, { b: t.b, query: t.first, key }).ltS(0), body);
 }
 
 /** A block of queries and a block of keys. */
-type Block = KeyBlock & {
-  /** The first query, and the number of queries. */
-  readonly first: I32;
-  readonly count: I32;
+type Block = QueryBlock & KeyBlock & {
   /** The first query's position, counted from the block's first key. */
   readonly position: I32;
   /** Queries that see any of the keys. */
@@ -242,12 +135,23 @@ type Block = KeyBlock & {
   readonly stop: I32;
 };
 
-/** Four queries at a time: P, dS, and dQ += scale·dS·K. */
-function emitQueryPanels(
-  k: KernelBuilder,
-  t: Block & { readonly dqAt: I32 },
-  run: Functions,
-): void {
+/** Adds the contributions of a block of queries and a block of keys to each other. */
+function emitBlock(k: KernelBuilder, t: QueryBlock & KeyBlock, run: Functions): void {
+  const { f } = k;
+  const to = f.i32(t.firstKey.add(t.end));
+  const { begin, stop } = queriesOf(f, t, { from: t.firstKey, to });
+  const position = f.i32(t.first.add(t.keys).sub(t.queries).sub(t.firstKey));
+  f.if(t.first.add(BLOCK).gtS(begin).and(t.first.ltS(stop)), () => {
+    ifSeen(f, t, to, () => {
+      const block = { ...t, position, begin, stop };
+      emitQueryPanels(k, block, run);
+      emitKeyPanels(k, block, run);
+    });
+  });
+}
+
+/** Four queries at a time: P, dS, and dQ += dS·K. */
+function emitQueryPanels(k: KernelBuilder, t: Block, run: Functions): void {
   const { f } = k;
   const width = paddedSize(k.constants.HEAD_SIZE);
   const { from, to } = panelsBetween(f, t, t.begin, t.stop);
@@ -278,30 +182,9 @@ function emitQueryPanels(
       const cap = t.softCap;
       f.call(run.probabilities, { p, ds, statistics, factors, cap, ...columns });
       const keys = t.keyBlock.add(columns.from.mul(4 * width));
-      const product = { a: ds.add(column), b: keys, c: t.dqPanel };
+      const product = { a: ds.add(column), b: keys, c: t.dqSum.add(row) };
       f.call(run.dq, { ...product, columnBytes: 4 * width, terms });
-      addPanel(k, t, panel);
     });
-  });
-}
-
-/** dq += scale·the panel's dQ, for the rows that exist. */
-function addPanel(k: KernelBuilder, t: Block & { readonly dqAt: I32 }, panel: I32): void {
-  const { f } = k;
-  const D = k.constants.HEAD_SIZE;
-  const whole = D - D % 4;
-  const from = f.i32(t.dqPanel);
-  const to = f.i32(t.dqAt.add(panel.mul(t.dq.stride)));
-  const scale = f.v128(t.scale.splat());
-  f.for(0, f.min(t.count.sub(panel), PANEL), 1, () => {
-    for (let i = 0; i < 4 * whole; i += 16) {
-      f.storeV128(to, f.madd(from.loadV128(i), scale, to.loadV128(i)), i);
-    }
-    for (let i = 4 * whole; i < 4 * D; i += 4) {
-      f.storeF32(to, f.madd(from.loadSplat(i), scale, to.loadSplat(i)).lane(0), i);
-    }
-    f.set(from, from.add(4 * paddedSize(D)));
-    f.set(to, to.add(t.dq.stride));
   });
 }
 
