@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { CpuKernel, Scalars } from "../../lib/device/kernel.ts";
+import type { Constants, CpuKernel, Scalars } from "../../lib/device/kernel.ts";
 import { BLOCK_SIZES, fastest, type MatmulTiling } from "./matmul_tiling.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 
@@ -29,7 +29,7 @@ export const SGEMM = {
  * Time, in multiply-adds, measured roughly: of packing a number, of a row of a block, whose start
  * is a cache miss, and of a block: the call, and what threads wait for the last one.
  */
-const COST = { packed: 7, row: 5e3, block: 6e6 };
+const COST = { packed: 15, row: 5e3, block: 6e6 };
 
 /** The matmul by the library. */
 export const matmulBlas: CpuKernel = {
@@ -61,7 +61,7 @@ export const matmulBlas: CpuKernel = {
 };
 
 /** The library packs its operands again for each block, so blocks are few and long. */
-function tileBlas({ m, n, k, batch }: Scalars): MatmulTiling {
+function tileBlas({ m, n, k, batch }: Scalars, { TRANSPOSE_A }: Constants): MatmulTiling {
   const blocks = halves(m).flatMap((rows) =>
     halves(n).map((columns) => ({ rows, columns, depth: k }))
   );
@@ -69,7 +69,7 @@ function tileBlas({ m, n, k, batch }: Scalars): MatmulTiling {
     const packed = COST.packed * (rows + columns) * k;
     return rows * columns * k + packed + COST.row * rows + COST.block;
   };
-  return fastest({ m, n, batch }, blocks, { time, barrier: 0 });
+  return fastest({ m, n, batch }, blocks, { time, barrier: 0, isGradient: TRANSPOSE_A === 1 });
 }
 
 /** Whole, a half, a quarter, … of a length, in multiples of 16. */

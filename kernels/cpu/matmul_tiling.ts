@@ -42,7 +42,10 @@ const CYCLES = {
   barrier: 4000,
 };
 
+/** Threads of the machines whose times are summed. */
 const THREADS = [1, 2, 4, 8];
+/** The same for AᵀB, a weight's gradient: other threads go on to launches that do not need it. */
+const THREADS_OF_GRADIENT = [1, 2, 4];
 
 /** The names of the sizes, which the kernels read. */
 export const BLOCK_SIZES: readonly string[] = ["rows", "columns", "depth"];
@@ -67,22 +70,31 @@ export function tileMatmul(
     const ofRows = SAVE || BACKWARD ? rows * CYCLES.blockRow : 0;
     return k * step + parts * tiles * CYCLES.tile + ofRows + CYCLES.chunk;
   };
-  return fastest({ m, n, batch }, blocks, { time: cycles, barrier: CYCLES.barrier });
+  const barrier = CYCLES.barrier;
+  return fastest({ m, n, batch }, blocks, { time: cycles, barrier, isGradient: TRANSPOSE_A === 1 });
 }
 
-/**
- * The blocks with the shortest time, summed over machines: `time` is that of one block, `barrier`
- * that of waiting for others where there are several.
- */
+/** How long blocks take. */
+interface BlockTime {
+  /** The time of one of them. */
+  time(block: MatmulTiling): number;
+  /** That of waiting for the others, if there are several. */
+  readonly barrier: number;
+  /** Whether the product is AᵀB. */
+  readonly isGradient: boolean;
+}
+
+/** The blocks with the shortest time, summed over machines. */
 export function fastest(
   { m, n, batch }: Scalars,
   blocks: readonly MatmulTiling[],
-  { time, barrier }: { time: (block: MatmulTiling) => number; barrier: number },
+  { time, barrier, isGradient }: BlockTime,
 ): MatmulTiling {
+  const threads = isGradient ? THREADS_OF_GRADIENT : THREADS;
   const total = (block: MatmulTiling) => {
     const chunks = batch * Math.ceil(m / block.rows) * Math.ceil(n / block.columns);
     const [each, end] = [time(block), chunks > 1 ? barrier : 0];
-    return THREADS.reduce((sum, n) => sum + n * (Math.ceil(chunks / n) * each + end), 0);
+    return threads.reduce((sum, n) => sum + n * (Math.ceil(chunks / n) * each + end), 0);
   };
   const totals = blocks.map(total);
   return blocks[totals.indexOf(Math.min(...totals))];
