@@ -227,6 +227,8 @@ Deno.test("mistakes of finetune are one line, and nothing is written", async () 
   refused(await run("sample", ["tuned", "--device", "cpu"], folder.path), /it is an adapter/);
   const again = line("tuned --dataset sums.jsonl --device cpu --out x");
   refused(await run("finetune", again, folder.path), /it is an adapter; merge it/);
+  const none = line("base --adapter ./none --device cpu");
+  refused(await run("sample", none, folder.path), /--adapter \.\/none: no such folder/);
   refused(await run("merge", ["tuned"], folder.path), /expected --out DIR/);
   refused(
     await run("finetune", line("--out tuned --resume --rank 4 --device cpu"), folder.path),

@@ -46,7 +46,12 @@ Deno.test("a wrong answer is reported with the expected and the actual value", a
     [{ a: { b: 2 } }, { a: { b: 1 } }, "a.b: expected 1, got 2"],
     [tensor([1, 2]), [[1, 2]], "the result: expected the shape [1,2], got [2]"],
     [[1, NaN], [1, 2], "the result: expected [1, 2], got [1, NaN]"],
-    [[[1, 2], [3]], [[1, 2], [3, 4]], "the result: expected [[1, 2], [3, 4]], got { 0, 1 }"],
+    [[[1, 2], [3]], [[1, 2], [3, 4]], "the result: expected [[1, 2], [3, 4]], got [[1, 2], [3]]"],
+    [
+      [undefined, [3, 4]],
+      [[1, 2], [3, 4]],
+      "the result: expected [[1, 2], [3, 4]], got [undefined, [3, 4]]",
+    ],
     [Promise.resolve(1), 1, "the result: expected 1, got a promise"],
     ["no", "yes", 'the result: expected "yes", got "no"'],
     [["a", "c"], ["a", "b"], 'the result: expected ["a","b"], got ["a","c"]'],

@@ -169,6 +169,10 @@ function described(value: unknown): string {
   if (numbers) return shown(numbers);
   if (value instanceof Promise) return "a promise";
   if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
+  if (Array.isArray(value)) {
+    if (value.length > MOST_SHOWN) return `an array of ${value.length} values`;
+    return `[${Array.from(value, described).join(", ")}]`;
+  }
   return typeof value === "object" && value !== null
     ? `{ ${Object.keys(value).join(", ")} }`
     : String(value);

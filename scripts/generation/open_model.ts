@@ -67,7 +67,8 @@ export async function openModel(
   // An adapter is for the exact weights, which it compares.
   const opened = await open(location, { ...options, weights: "f32" });
   const { model } = opened;
-  const { type } = await userInput(() => loadAdapterOrigin(place));
+  const origin = () => loadAdapterOrigin(place);
+  const { type } = await fromModelPlace(place, origin, `--adapter ${place}`);
   const adapter = await userInput<LoraAdapter | LearnedPrompt>(() =>
     type === "LORA" ? loadAdapter(place, model) : loadPrompt(place, model)
   );

@@ -177,8 +177,9 @@ export const lesson = new Lesson(
     });
 
     page.section("Training");
+    const rounds = Math.min(steps, SHORT);
     page.say(`
-      Only A and B are in the optimizer, the model is frozen. Three ranks, ${SHORT} short steps
+      Only A and B are in the optimizer, the model is frozen. Three ranks, ${rounds} short steps
       each, on the same texts; between them the adapter is removed, and the model is as before.
     `);
     const train = tokenizer.encode(changed);
@@ -188,7 +189,7 @@ export const lesson = new Lesson(
       adapter?.detach();
       adapter = attachLora(model, { rank, alpha: 2 * rank, modules: "all-linear" });
       const { trained } = adapter.report;
-      const curve = await learn(model, adapter, { tokens: train, steps: Math.min(steps, SHORT) });
+      const curve = await learn(model, adapter, { tokens: train, steps: rounds });
       curves.push({ label: `rank ${rank}, ${trained.toLocaleString("en")} numbers`, train: curve });
     }
     await page.save("loss", lossFigure(curves, { title: "LoRA of three ranks", smooth: 8 }));
