@@ -43,7 +43,7 @@ export interface LabeledIds {
 }
 
 /** Rows are padded to a multiple of this. */
-const MULTIPLE = 32;
+const MULTIPLE = 16;
 
 /** Most padded lengths, and so most programs. */
 const LENGTHS = 4;
