@@ -159,6 +159,7 @@ Deno.test("a base of the texts' own words, packed, becomes a classifier that rea
   const train = line("--dataset texts.tsv --tokenizer lower-words --pack --steps 3 --eval-every 0");
   const out = await succeeded("train", [...train, ...TINY, ...line("--out own")], folder.path);
   assert.match(out, /^corpus {3}texts\.tsv: [\d,]+ tokens to train on, [\d,]+ held out$/m);
+  assert.match(out, /^try {3}deno task sample own$/m);
   const tokenizer = await loadTokenizer(`${folder.path}/own`);
   const [ids] = tokenizer.encodeBatch(["Lunch prize 1234567"]).ids;
   assert.deepEqual(tokenizer.tokensOf(ids), ["lunch", "prize", "<unk>", "<cls>"]);

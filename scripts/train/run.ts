@@ -189,7 +189,10 @@ export class Run {
       const places = `${shellWord(finetune.base)} --adapter ${shellWord(folder)}`;
       return `deno task sample ${places} --side-by-side`;
     }
-    const prompt = expressible(tokenizer, "ROMEO:") ? ' --prompt "ROMEO:"' : "";
+    // A tokenizer with <unk> takes every text, and gives it back only if it has its words.
+    const knows = expressible(tokenizer, "ROMEO:") &&
+      tokenizer.decode(tokenizer.encode("ROMEO:")) === "ROMEO:";
+    const prompt = knows ? ' --prompt "ROMEO:"' : "";
     return `deno task sample ${shellWord(folder)}${prompt}`;
   }
 
