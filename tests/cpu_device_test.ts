@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
+import { usableThreads } from "../lib/device/cpu/threads.ts";
 import { dependencies } from "../lib/device/cpu/dependencies.ts";
 import { KernelTable } from "../lib/device/cpu/kernel_table.ts";
 import { CONTROL, schedulerModule } from "../lib/device/cpu/scheduler.ts";
@@ -50,6 +51,23 @@ Deno.test("exhausted memory is an error that says so, and freed memory is used a
   for (const block of blocks) device.release(block);
   device.release(device.allocate(3 * 2 ** 30));
   device.close();
+});
+
+Deno.test("one thread, with the reason, where threads have no memory to share", () => {
+  const { SharedArrayBuffer } = globalThis;
+  Reflect.deleteProperty(globalThis, "SharedArrayBuffer");
+  try {
+    const { count, reason = "" } = usableThreads(2);
+    assert.equal(count, 1);
+    assert.match(reason, /no memory to share/);
+  } finally {
+    Object.defineProperty(globalThis, "SharedArrayBuffer", {
+      value: SharedArrayBuffer,
+      configurable: true,
+      writable: true,
+    });
+  }
+  assert.deepEqual(usableThreads(2), { count: 2 });
 });
 
 Deno.test("threads are a whole number from 1 to 64", () => {

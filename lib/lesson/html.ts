@@ -70,9 +70,10 @@ export class HtmlWriter implements PageWriter {
   async figure(_name: string, figure: Figure): Promise<void> {
     try {
       const [light, dark] = [await figure.toSVG("light"), await figure.toSVG("dark")];
+      const [, width] = /width="([\d.]+)"/.exec(light)!;
       this.#body.push(
-        `<figure class="wide" tabindex="0"><div class="light">${light}</div>` +
-          `<div class="dark">${dark}</div></figure>`,
+        `<figure class="wide" tabindex="0" style="--width: ${width}px">` +
+          `<div class="light">${light}</div><div class="dark">${dark}</div></figure>`,
       );
     } catch (error) {
       // Without the network the packages that draw cannot be downloaded; the lesson continues.

@@ -40,12 +40,12 @@ table { border-collapse: collapse; font-size: 0.9rem; margin: 0.8rem 0; }
 td { padding: 0.2rem 0.9rem 0.2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 figure { margin: 1rem 0; }
-figure svg { max-width: 100%; height: auto; }
+figure > div > svg { max-width: 100%; height: auto; }
 .dark { display: none; }
 .task { border: 1px solid var(--line); border-left: 4px solid var(--link); border-radius: 6px; padding: 0.8rem 1rem; margin: 1.2rem 0; }
 summary { cursor: pointer; color: var(--link); }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 @media (prefers-color-scheme: dark) { .light { display: none; } .dark { display: block; } }
-@media (max-width: 600px) { figure svg { max-width: none; } }
+@media (max-width: 600px) { figure > div > svg { min-width: calc(0.7 * var(--width)); } }
 @media print { .light { display: block; } .dark { display: none; } }
 `;
