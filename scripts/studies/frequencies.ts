@@ -1,6 +1,6 @@
 /**
  * The frequencies of a model that adds modulo p: those in the embeddings of the numbers 0 … p − 1,
- * and what the logits are with them alone, and without them.
+ * and what the logits are with their waves alone, and without them.
  *
  * @module
  */
@@ -34,42 +34,52 @@ export async function keyFrequencies(model: GPT, p: number, share: number): Prom
     .sort((a, b) => b.power - a.power).map(({ k }) => k);
 }
 
+/** The mean logits [p, p] of the pairs with the sum s; `logits` [p·p, p] are of the pairs a·p + b. */
+export function meanBySum(logits: ArrayLike<number>, p: number): Float64Array {
+  const means = new Float64Array(p * p);
+  for (let i = 0; i < logits.length; i++) means[bySum(i, p)] += logits[i] / p;
+  return means;
+}
+
+/** The element of `meanBySum` to which element i of the logits belongs. */
+function bySum(i: number, p: number): number {
+  return (Math.floor(i / p / p) + Math.floor(i / p)) % p * p + i % p;
+}
+
 /**
- * The logits [p·p, p] of all pairs, rows a·p + b, with nothing but cos(w(a + b)) and sin(w(a + b))
- * of these frequencies w = 2πk/p and the mean over all pairs (`only`), and without those waves.
- * Source: Nanda et al., arXiv 2301.05217, section 5.1 (restricted and excluded loss).
+ * Of logits by sum: cos(ws) and sin(ws) of these frequencies w = 2πk/p and the mean alone. Source:
+ * Nanda et al., arXiv 2301.05217, section 5.1 (restricted loss).
  */
-export function logitsByWaves(
+export function onlyWaves(
+  means: ArrayLike<number>,
+  p: number,
+  frequencies: readonly number[],
+): Float64Array {
+  const waves = wavesOf(means, p, frequencies);
+  for (let c = 0; c < p; c++) {
+    let mean = 0;
+    for (let s = 0; s < p; s++) mean += means[s * p + c] / p;
+    for (let s = 0; s < p; s++) waves[s * p + c] += mean;
+  }
+  return waves;
+}
+
+/** The logits of the pairs without these cosines and sines of their sums (excluded loss). */
+export function withoutWaves(
   logits: ArrayLike<number>,
   p: number,
   frequencies: readonly number[],
-): { only: Float64Array; without: Float64Array } {
-  const ofSums = new Float64Array(p * p); // the mean logits of pairs with the same sum
-  const mean = new Float64Array(p);
-  const bySum = (i: number) => (Math.floor(i / p / p) + Math.floor(i / p)) % p * p + i % p;
-  for (let i = 0; i < logits.length; i++) {
-    ofSums[bySum(i)] += logits[i] / p;
-    mean[i % p] += logits[i] / p / p;
-  }
-  const waves = new Float64Array(p * p);
-  for (const k of frequencies) component(ofSums, p, p, k).forEach((x, i) => waves[i] += x);
-  return {
-    only: Float64Array.from(logits, (_, i) => mean[i % p] + waves[bySum(i)]),
-    without: Float64Array.from(logits, (x, i) => x - waves[bySum(i)]),
-  };
+): Float64Array {
+  const waves = wavesOf(meanBySum(logits, p), p, frequencies);
+  return Float64Array.from(logits, (x, i) => x - waves[bySum(i, p)]);
 }
 
-/** The mean cross-entropy, in nats, of the sums of some of the pairs. */
-export function lossOfSums(
-  logits: ArrayLike<number>,
+function wavesOf(
+  means: ArrayLike<number>,
   p: number,
-  pairs: readonly (readonly [number, number])[],
-): number {
-  const losses = pairs.map(([a, b]) => {
-    const row = Array.from({ length: p }, (_, c) => logits[(a * p + b) * p + c]);
-    const largest = Math.max(...row);
-    const sum = row.reduce((total, x) => total + Math.exp(x - largest), 0);
-    return largest + Math.log(sum) - row[(a + b) % p];
-  });
-  return losses.reduce((sum, loss) => sum + loss, 0) / pairs.length;
+  frequencies: readonly number[],
+): Float64Array {
+  const waves = new Float64Array(p * p);
+  for (const k of frequencies) component(means, p, p, k).forEach((x, i) => waves[i] += x);
+  return waves;
 }
