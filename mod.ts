@@ -441,11 +441,16 @@ export { type SteeringOptions, steeringVector } from "./lib/lens/steering_vector
 export { TunedLens, tunedLens, type TunedLensOptions } from "./lib/lens/tuned_lens.ts";
 export {
   type FeatureExample,
+  featureSummaries,
+  type FeatureSummariesOptions,
+  type FeatureSummary,
+} from "./lib/lens/feature_summaries.ts";
+export { directionLogits } from "./lib/lens/direction_logits.ts";
+export {
   SparseAutoencoder,
   sparseAutoencoder,
   type SparseAutoencoderOptions,
   type SparseReport,
-  strongestRows,
 } from "./lib/lens/sparse_autoencoder.ts";
 export { type LinearProbe, linearProbe, type LinearProbeOptions } from "./lib/lens/linear_probe.ts";
 

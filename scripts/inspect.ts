@@ -1,6 +1,6 @@
 /**
- * Looks inside a model as it reads a text, and writes one HTML page:
- * `deno task inspect MODEL --text TEXT`.
+ * Looks inside a model as it reads a text, or at features learned from a text file, and writes one
+ * HTML page: `deno task inspect MODEL --text TEXT --features-from FILE`.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { print } from "../lib/cli/output.ts";
 import { runScript, UserError, userInput } from "../lib/cli/run.ts";
 import { writeText } from "../lib/cli/write_text.ts";
 import { type GPT, loadPretrained, openDevice, type Tokenizer } from "../mod.ts";
-import { featuresSection } from "./inspect/features.ts";
+import { featureSections } from "./inspect/features.ts";
 import { page } from "./inspect/page.ts";
 import { sections } from "./inspect/sections.ts";
 
@@ -19,7 +19,7 @@ const command = {
   summary:
     "Looks inside a language model as it reads a text, and writes one HTML page that needs " +
     "no network: log-probabilities, logit lens, direct logit attribution, scores of heads, and the " +
-    "attention of every head.",
+    "attention of every head; or sparse features of its residual stream.",
   positionals: {
     name: "MODEL",
     meaning: "folder of a run or of a model, address, or name on the hub",
@@ -27,7 +27,7 @@ const command = {
     max: 1,
   },
   flags: {
-    text: text(undefined, "text for the model to read (needed)"),
+    text: text(undefined, "text for the model to read", { shownDefault: "none" }),
     out: text("inspect.html", "file to write", { placeholder: "FILE.html" }),
     featuresFrom: text(undefined, "text file for which sparse features are learned and shown", {
       placeholder: "FILE",
@@ -42,12 +42,20 @@ const command = {
       'deno task inspect data/models/shakespeare --text "ROMEO: O Rom" --out romeo.html',
       "the model that ships",
     ],
+    [
+      "deno task inspect runs/baby --features-from play.txt --features 20",
+      "a page of features",
+    ],
   ] as const,
 };
 
 await runScript(command, async ({ flags, positionals: [place] }) => {
   const { text, out, force, featuresFrom, features } = flags;
-  if (text === undefined) throw new UserError('--text: give the text to read: --text "To be"');
+  if (text === undefined && featuresFrom === undefined) {
+    throw new UserError(
+      '--text: give the text to read: --text "To be", or --features-from a text file',
+    );
+  }
   if (!/\.html?$/.test(out)) {
     throw new UserError(`--out ${out}: the report is a page; give a name that ends in .html`);
   }
@@ -59,20 +67,22 @@ await runScript(command, async ({ flags, positionals: [place] }) => {
     place,
     (onProgress) => loadPretrained(place, { onProgress }),
   );
-  const ids = await read(model, tokenizer, text);
+  const ids = text === undefined ? undefined : await read(model, tokenizer, text);
   const { layers, heads, width } = model.config;
   const learned = featuresFrom === undefined
     ? []
-    : [await userInput(() => featuresSection({ model, tokenizer }, featuresFrom, features))];
+    : await userInput(() =>
+      featureSections({ model, tokenizer, file: featuresFrom, count: features })
+    );
   const html = await page({
     title: `Inside ${place}`,
     facts: [
-      ["text", text],
-      ["tokens", String(ids.length)],
+      ...(text === undefined ? [] : [["text", text], ["tokens", `${ids!.length}`]] as const),
+      ...(featuresFrom === undefined ? [] : [["features from", featuresFrom]] as const),
       ["model", `${layers} layers of ${heads} heads, width ${width}`],
       ["parameters", model.parameterCount.toLocaleString("en")],
     ],
-    sections: [...await sections({ model, tokenizer, ids }), ...learned],
+    sections: [...ids ? await sections({ model, tokenizer, ids }) : [], ...learned],
   });
   await writeText(out, html);
   print(`wrote ${out}`);

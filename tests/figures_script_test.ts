@@ -59,6 +59,13 @@ Deno.test("inspect writes one page, which asks no server", async () => {
     assert.ok(page.includes(text), text);
   }
   assert.doesNotMatch(page, /(src|href)="(?!data:)|url\(|<script/);
+  const alone = [model, "--out", "features.html", ...features];
+  assert.equal((await run("inspect", alone, folder.path)).code, 0);
+  const featurePage = await Deno.readTextFile(`${folder.path}/features.html`);
+  assert.equal(featurePage.match(/<h2>Feature \d+<\/h2>/g)?.length, 2);
+  assert.match(featurePage, /Active on \d+\.\d\d % of the tokens/);
+  assert.match(featurePage, /<span class="active" style="--strength: 100%" title="1.00">/);
+  assert.doesNotMatch(featurePage, /logit lens|(src|href)="(?!data:)|url\(|<script/);
   const refused: [string[], RegExp][] = [
     [[model, "--text", "Romeo"], /inspect\.html is there already/],
     [[model, "--out", "a.html"], /--text: give the text/],

@@ -7,20 +7,18 @@ import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { ablationScores } from "../lib/lens/ablation_scores.ts";
 import { attributionPatching } from "../lib/lens/attribution_patching.ts";
 import { compositionScores, ovCircuit, qkCircuit, singularValues } from "../lib/lens/circuits.ts";
+import { directionLogits } from "../lib/lens/direction_logits.ts";
 import { directLogitAttribution } from "../lib/lens/direct_logit_attribution.ts";
 import { headScores } from "../lib/lens/head_scores.ts";
 import { hookPoints } from "../lib/lens/hook_points.ts";
+import { featureSummaries } from "../lib/lens/feature_summaries.ts";
 import { linearProbe } from "../lib/lens/linear_probe.ts";
 import { logitLens } from "../lib/lens/logit_lens.ts";
 import { logitDifference } from "../lib/lens/metrics.ts";
 import { patchingScores } from "../lib/lens/patching_scores.ts";
 import { pathPatching } from "../lib/lens/path_patching.ts";
 import { runWithCache } from "../lib/lens/run_with_cache.ts";
-import {
-  SparseAutoencoder,
-  sparseAutoencoder,
-  strongestRows,
-} from "../lib/lens/sparse_autoencoder.ts";
+import { SparseAutoencoder, sparseAutoencoder } from "../lib/lens/sparse_autoencoder.ts";
 import { steeringVector } from "../lib/lens/steering_vector.ts";
 import { tunedLens } from "../lib/lens/tuned_lens.ts";
 import { GPT } from "../lib/nn/gpt.ts";
@@ -214,7 +212,16 @@ forEachDevice(
     const autoencoder = await sparseAutoencoder(rows, options);
     const { explained, active } = await autoencoder.report(rows);
     assert(explained > 0.9 && active <= 1, `${explained}, ${active}`);
-    const examples = (await strongestRows(autoencoder, rows, 5)).filter(({ length }) => length > 0);
+    const summaries = await featureSummaries(autoencoder, rows, { examples: 5, bins: 4 });
+    const used = summaries.filter(({ largest }) => largest > 0);
+    for (const { frequency, largest, histogram, examples } of used) {
+      assertClose([histogram.reduce((sum, n) => sum + n, 0) / 1500], [frequency], 1e-9);
+      assert.equal(examples[0].activation, largest);
+      assert(histogram[3] > 0 && examples.every((one, i) => i === 0 || one.activation <= largest));
+    }
+    const total = used.reduce((sum, { frequency }) => sum + frequency, 0);
+    assertClose([total], [active], 1e-6, "mean number of active features");
+    const examples = used.map(({ examples }) => examples);
     const pure = examples.filter((rows) => new Set(rows.map(({ row }) => which[row])).size === 1);
     assert(pure.length >= 0.8 * examples.length, `${pure.length} of ${examples.length}`);
     const again = await sparseAutoencoder(rows, options);
@@ -224,6 +231,42 @@ forEachDevice(
   },
   false,
   ["cpu-2"],
+);
+
+forEachDevice(
+  "directions speak for tokens through the final norm's gain and the head",
+  async () => {
+    const random = new Random(1);
+    for (const norm of ["layer", "rms", "none"] as const) {
+      const model = new GPT({
+        vocabSize: 7,
+        contextLength: 4,
+        layers: 1,
+        heads: 1,
+        width: 4,
+        norm,
+      });
+      for (const p of model.parameters()) p.write(random.normals(p.size));
+      const d = random.normals(8);
+      const got = await directionLogits(model, tensor(d, { shape: [2, 4] })).data();
+      const table = await model.tokens.weight.data();
+      const gain = await model.finalNorm?.weight?.data();
+      const expected = [0, 4].flatMap((start) => {
+        const row = d.subarray(start, start + 4);
+        const center = norm === "layer" ? row.reduce((sum, x) => sum + x, 0) / 4 : 0;
+        const own = row.map((x, c) => (x - center) * (gain?.[c] ?? 1));
+        const logits = Array.from(
+          { length: 7 },
+          (_, id) => own.reduce((sum, x, c) => sum + x * table[4 * id + c], 0),
+        );
+        const mean = logits.reduce((sum, x) => sum + x, 0) / 7;
+        return logits.map((x) => x - mean);
+      });
+      assertClose(got, expected, 1e-5, norm);
+    }
+    const model = new GPT({ vocabSize: 7, contextLength: 4, layers: 1, heads: 1, width: 4 });
+    assert.throws(() => directionLogits(model, tensor([1, 2, 3])), /expected directions \[n,4\]/);
+  },
 );
 
 function unit(x: Float32Array): number[] {

@@ -47,6 +47,7 @@ export { positionsFigure, type PositionsOptions } from "./positions.ts";
 export { scoresFigure, type ScoresOptions } from "./scores.ts";
 export { lensFigure, type LensOptions } from "./lens.ts";
 export { contributionsFigure, type ContributionsOptions, type PartShare } from "./contributions.ts";
+export { histogramFigure, type HistogramOptions } from "./histogram.ts";
 export { type TokenValue, tokenValuesFigure, type TokenValuesOptions } from "./token_values.ts";
 
 // Predictions

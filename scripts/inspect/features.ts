@@ -1,32 +1,47 @@
 /**
- * Features of a model: a sparse autoencoder trained on its residual stream as it reads a text file,
- * and the places where each feature is most active.
+ * Features of a model: a sparse autoencoder trained on its residual stream as it reads a text file.
+ * For each feature how often and where it is active, and the tokens that it speaks for.
  *
  * @module
  */
-import { tokenValuesFigure } from "../../lib/plot/mod.ts";
+import { histogramFigure } from "../../lib/plot/mod.ts";
 import {
+  directionLogits,
+  featureSummaries,
+  type FeatureSummary,
+  type GPT,
   runWithCache,
   type SparseAutoencoder,
   sparseAutoencoder,
-  strongestRows,
   tensor,
+  type Tokenizer,
+  topK,
   UserError,
 } from "../../mod.ts";
-import type { Section } from "./page.ts";
-import type { Inspected } from "./sections.ts";
+import { escape, type Section } from "./page.ts";
 
-/** Tokens that are read at most, and around an example. */
+/** Tokens that are read at most, and shown before and after an example's. */
 const MOST = 16384;
-const AROUND = 8;
-const EXAMPLES = 4;
+const BEFORE = 24;
+const AFTER = 8;
+const EXAMPLES = 5;
+const NAMED = 6;
 
-/** A section on the `count` features that most tokens of the file use. */
-export async function featuresSection(
-  { model, tokenizer }: Omit<Inspected, "ids">,
-  file: string,
-  count: number,
-): Promise<Section> {
+/** A model that features are learned of, and the texts that it reads for that. */
+export interface Learned {
+  /** The model. */
+  readonly model: GPT;
+  /** Makes texts of ids. */
+  readonly tokenizer: Tokenizer;
+  /** A text file. */
+  readonly file: string;
+  /** How many features are shown. */
+  readonly count: number;
+}
+
+/** A section on the features in general, and one on each of the `count` that are most active. */
+export async function featureSections(learned: Learned): Promise<Section[]> {
+  const { model, tokenizer, file, count } = learned;
   const { layers, width } = model.config;
   const length = Math.min(model.textLength, 64);
   const ids = Int32Array.from(tokenizer.encode(await Deno.readTextFile(file))).slice(0, MOST);
@@ -38,42 +53,80 @@ export async function featuresSection(
   const rows = cache.get(point).view([batch * length, width]);
   const autoencoder = await sparseAutoencoder(rows, { sparsity: { k: 8 }, steps: 500 });
   const { explained, active, dead } = await autoencoder.report(rows);
-  const figures = await examples(autoencoder, rows, count, (feature, row, values) => {
-    const start = Math.max(row - row % length, row - AROUND);
-    const shown = Array.from(
-      { length: Math.min(row + 3, ids.length) - start },
-      (_, i) => start + i,
-    );
-    const tokens = shown.map((at) => ({
-      token: tokenizer.decode([ids[at]]),
-      value: values[at * autoencoder.features + feature],
-    }));
-    return tokenValuesFigure(tokens, { title: `Feature ${feature}`, width: 560 });
+  const text =
+    `A sparse autoencoder of ${autoencoder.features} features, trained on ${rows.shape[0]} ` +
+    `vectors at ${point}, explains ${(100 * explained).toFixed(0)} % of their variance with ` +
+    `${active.toFixed(1)} features each; ${(100 * dead).toFixed(0)} % of the features are not ` +
+    `used. Below are the ${count} that are most active somewhere: how strongly (1 is the most), on ` +
+    "what text, and which tokens the feature's direction speaks for and against by itself.";
+  const summaries = await featureSummaries(autoencoder, rows, { examples: EXAMPLES });
+  const strongest = summaries
+    .map((summary, feature) => ({ summary, feature }))
+    .filter(({ summary }) => summary.largest > 0)
+    .sort((a, b) => b.summary.largest - a.summary.largest)
+    .slice(0, count);
+  const values = await autoencoder.encode(rows).data();
+  const tokens = await spokenFor(model, autoencoder);
+  const textOf = (id: number) => tokenizer.decode([id]);
+  const single = strongest.map(({ summary, feature }): Section => {
+    const lines = summary.examples.map(({ row }) => {
+      const start = Math.max(row - row % length, row - BEFORE);
+      const end = Math.min(row - row % length + length, row + AFTER);
+      const shown = Array.from({ length: end - start }, (_, i) => start + i);
+      return line(shown.map((at) => {
+        const strength = values[at * autoencoder.features + feature] / summary.largest;
+        return { text: textOf(ids[at]), strength };
+      }));
+    });
+    const { towards, away } = tokens[feature];
+    const names = (ids: readonly number[]) =>
+      ids.map((id) => `<span class="token">${visible(textOf(id))}</span>`).join(" ");
+    return {
+      title: `Feature ${feature}`,
+      text: described(summary),
+      figures: [histogramFigure(summary.histogram, {
+        range: [0, summary.largest],
+        xLabel: "activation",
+        yLabel: "tokens",
+        width: 320,
+        title: `Feature ${feature}: activations above 0`,
+      })],
+      html: `<p>for ${names(towards)}<br>against ${names(away)}</p>${lines.join("")}`,
+    };
   });
-  return {
-    title: "Features",
-    text: `A sparse autoencoder of ${autoencoder.features} features, trained on ${rows.shape[0]} ` +
-      `vectors at ${point}, explains ${(100 * explained).toFixed(0)} % of their variance with ` +
-      `${active.toFixed(1)} features each; ${(100 * dead).toFixed(0)} % of the features are not ` +
-      "used. Below, the features that are most active somewhere, each where it is strongest.",
-    figures,
-  };
+  return [{ title: "Features", text, figures: [] }, ...single];
 }
 
-/** For the strongest features a figure of each of their best places. */
-async function examples<Drawn>(
-  autoencoder: SparseAutoencoder,
-  rows: Parameters<SparseAutoencoder["encode"]>[0],
-  count: number,
-  draw: (feature: number, row: number, values: ArrayLike<number>) => Drawn,
-): Promise<Drawn[]> {
-  const values = await autoencoder.encode(rows).data();
-  const strongest = (await strongestRows(autoencoder, rows, EXAMPLES))
-    .map((places, feature) => ({ places, feature }))
-    .filter(({ places }) => places.length > 0)
-    .sort((a, b) => b.places[0].activation - a.places[0].activation)
-    .slice(0, count);
-  return strongest.flatMap(({ places, feature }) =>
-    places.map(({ row }) => draw(feature, row, values))
-  );
+function described({ frequency, largest, histogram }: FeatureSummary): string {
+  const count = histogram.reduce((sum, n) => sum + n, 0);
+  return `Active on ${(100 * frequency).toFixed(2)} % of the tokens (${count}), at most with ` +
+    `${largest.toFixed(2)}.`;
+}
+
+/** For each feature the tokens whose logits its direction raises and lowers most. */
+async function spokenFor(model: GPT, { decoder, features }: SparseAutoencoder) {
+  const logits = directionLogits(model, decoder);
+  const [, vocabulary] = logits.shape;
+  const all = await topK(logits, vocabulary).indices.data();
+  return Array.from({ length: features }, (_, feature) => {
+    const ids = [...all.subarray(feature * vocabulary, (feature + 1) * vocabulary)];
+    return { towards: ids.slice(0, NAMED), away: ids.slice(-NAMED).reverse() };
+  });
+}
+
+/** A text whose tokens have a color as strong as the feature there. */
+function line(tokens: readonly { text: string; strength: number }[]): string {
+  const spans = tokens.map(({ text, strength }) => {
+    if (strength <= 0) return visible(text);
+    const percent = `--strength: ${Math.round(100 * strength)}%`;
+    return `<span class="active" style="${percent}" title="${strength.toFixed(2)}">${
+      visible(text)
+    }</span>`;
+  });
+  return `<p class="example">${spans.join("")}</p>`;
+}
+
+/** Markup of a token, with a sign for a line break. */
+function visible(text: string): string {
+  return escape(text.replaceAll("\n", "⏎"));
 }

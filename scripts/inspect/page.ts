@@ -7,9 +7,10 @@ import type { Figure } from "../../lib/plot/mod.ts";
 
 /** Follows the reader's theme; what is too wide scrolls within its own box. */
 const STYLE = `
-:root { color-scheme: light dark; --ink: #1f2328; --muted: #656d76; --page: #ffffff; --line: #d8dee4; }
+:root { color-scheme: light dark; --ink: #1f2328; --muted: #656d76; --page: #ffffff; --line: #d8dee4;
+  --active: #f2a65a; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e6edf3; --muted: #9aa4af; --page: #15181d; --line: #343b44; }
+  :root { --ink: #e6edf3; --muted: #9aa4af; --page: #15181d; --line: #343b44; --active: #97480c; }
 }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 16px/1.5 system-ui, "Helvetica Neue", Arial, sans-serif; }
@@ -20,6 +21,12 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1rem; }
 dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
 figure { margin: 1rem 0; overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
 figure svg { display: block; }
+.example { font: 14px/1.6 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere;
+  margin: 0.3rem 0; max-width: none; }
+.active { background: color-mix(in srgb, var(--active) var(--strength), transparent);
+  border-radius: 3px; }
+.token { font: 14px/1.6 ui-monospace, monospace; white-space: pre; border: 1px solid var(--line);
+  border-radius: 3px; padding: 0 0.3em; }
 .dark { display: none; }
 @media (prefers-color-scheme: dark) { .light { display: none; } .dark { display: block; } }
 `;
@@ -32,6 +39,8 @@ export interface Section {
   readonly text: string;
   /** Its figures. */
   readonly figures: readonly Figure[];
+  /** Markup below the figures. Default: none. */
+  readonly html?: string;
 }
 
 /** The page of a report. */
@@ -48,7 +57,7 @@ export async function page(
       facts.map(([name, value]) => `<dt>${name}</dt><dd>${escape(value)}</dd>`).join("")
     }</dl>`,
   ];
-  for (const { title, text, figures } of sections) {
+  for (const { title, text, figures, html } of sections) {
     body.push(`<h2>${escape(title)}</h2>`, `<p>${escape(text)}</p>`);
     for (const figure of figures) {
       const [light, dark] = [await figure.toSVG("light"), await figure.toSVG("dark")];
@@ -56,6 +65,7 @@ export async function page(
         `<figure tabindex="0"><div class="light">${light}</div><div class="dark">${dark}</div></figure>`,
       );
     }
+    if (html) body.push(html);
   }
   return `<!DOCTYPE html>
 <html lang="en">
@@ -73,6 +83,7 @@ ${body.join("\n")}
 `;
 }
 
-function escape(text: string): string {
+/** Text as markup. */
+export function escape(text: string): string {
   return text.toWellFormed().replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
