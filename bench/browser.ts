@@ -1,9 +1,9 @@
 /**
  * Times training steps of the baby size in a real Chromium beside Deno: WebAssembly on one thread
  * and on all cores of a cross-origin isolated page, with `--webgpu` WebGPU in software, and jax-js
- * in the same browser; prints tokens per second, the last loss, and how far losses are from Deno's.
+ * in the same browser on the same devices; prints tokens per second, the last loss, and how far losses are from Deno's.
  *
- *     deno run -A bench/browser.ts TEXT [--peers FOLDER] [--webgpu] [--steps 40]
+ *     deno run -A --no-lock bench/browser.ts TEXT [--peers FOLDER] [--webgpu] [--steps 40]
  *
  * The folder may hold jaxjs_gpt.ts, as for peers.ts. `--page FILE.html` instead times a page of
  * `deno task explore --html`: from opening the file to the first token.
@@ -59,16 +59,22 @@ await runScript(command, async ({ flags, positionals: [place] }) => {
     report("Chromium", await inWorker(page, "/folio.js", work({ device: "webgpu" })), one);
   }
   if (flags.peers) {
-    const lines = await page.evaluate(`new Promise((resolve, reject) => {
-      const worker = new Worker("/jax.js", { type: "module" });
-      const lines = [];
-      worker.onmessage = ({ data }) => data === null ? resolve(lines.join("\\n")) : lines.push(data);
-      worker.onerror = ({ message }) => reject(new Error(message));
-      worker.postMessage(${flags.steps});
-    })`);
-    print(`jax-js in Chromium:\n${lines}`);
+    for (const device of flags.webgpu ? ["wasm", "webgpu"] : ["wasm"]) {
+      print(`jax-js in Chromium:\n${await trainJax(page, device, flags.steps)}`);
+    }
   }
 });
+
+/** What jax-js prints as it trains in a worker of the page. */
+async function trainJax(page: Page, device: string, steps: number): Promise<string> {
+  return await page.evaluate(`new Promise((resolve, reject) => {
+    const worker = new Worker("/jax.js", { type: "module" });
+    const lines = [];
+    worker.onmessage = ({ data }) => data === null ? resolve(lines.join("\\n")) : lines.push(data);
+    worker.onerror = ({ message }) => reject(new Error(message));
+    worker.postMessage(${JSON.stringify({ device, steps })});
+  })`);
+}
 
 /** Runs a worker of the page on some work, which is sent in parts that the protocol can carry. */
 async function inWorker(page: Page, file: string, { text: _, ...work }: Work): Promise<Timed> {
@@ -115,8 +121,9 @@ async function jaxWorker(folder: string): Promise<string> {
   return `const started = Promise.withResolvers();
 onmessage = ({ data }) => started.resolve(data);
 console.log = (...parts) => postMessage(parts.join(" "));
+const { device, steps } = await started.promise;
 globalThis.Deno = {
-  args: ["/text.txt", "wasm", "4", "4", "128", "64", "12", String(await started.promise)],
+  args: ["/text.txt", device, "4", "4", "128", "64", "12", String(steps)],
   readTextFile: (path) => fetch(path).then((answer) => answer.text()),
   exit: () => postMessage(null),
 };

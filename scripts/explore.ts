@@ -12,6 +12,7 @@ import { print } from "../lib/cli/output.ts";
 import { runScript } from "../lib/cli/run.ts";
 import { writeText } from "../lib/cli/write_text.ts";
 import { buildPage } from "./explore/build_page.ts";
+import { openParts, partsOf } from "./explore/open_parts.ts";
 import { openSource } from "./explore/open_source.ts";
 import { servePage } from "./explore/serve_page.ts";
 
@@ -22,7 +23,8 @@ const command = {
   positionals: {
     name: "MODEL",
     meaning:
-      "folder of a run or a model, an address, or a name on the hub; none: train in the page",
+      "folder of a run (of LoRA, too) or a model, an address, or a name on the hub; none: train " +
+      "in the page",
     max: 1,
   },
   flags: {
@@ -40,7 +42,8 @@ const command = {
 };
 
 await runScript(command, async ({ flags, positionals: [place] }) => {
-  const page = await buildPage(await openSource(place));
+  const parts = place === undefined ? undefined : await partsOf(place);
+  const page = await buildPage(await (parts ? openParts(place!, parts) : openSource(place)));
   if (flags.html !== undefined) {
     await writeText(flags.html, page);
     print(`wrote ${flags.html} (${(page.length / 1e6).toFixed(2)} MB); open it in a browser`);

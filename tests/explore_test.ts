@@ -4,14 +4,22 @@
  */
 import assert from "node:assert/strict";
 import { TERMS } from "../lib/cli/live/page/help.js";
+import { openParts, partsOf } from "../scripts/explore/open_parts.ts";
+import type { Source } from "../scripts/explore/page/protocol.ts";
 import { candidates } from "../scripts/explore/page/sampling.ts";
 import {
+  attachLora,
   CharacterTokenizer,
+  encodeSafetensors,
   generate,
   GPT,
+  loadPretrained,
   openDevice,
   Random,
+  SafetensorsFile,
+  saveAdapter,
   savePretrained,
+  tensor,
   topNextTokens,
 } from "../mod.ts";
 import { runByUrl, serveTree } from "./support/by_url.ts";
@@ -228,6 +236,73 @@ Deno.test({
     }
   },
 });
+
+Deno.test("explore opens a LoRA run merged into its base, and weights in several files", async () => {
+  await using folder = await scratchFolder();
+  const [base, lora] = [`${folder.path}/base`, `${folder.path}/lora`];
+  await savedRun(base);
+  assert.equal(await partsOf(base), undefined);
+  const device = await openDevice({ device: "cpu", threads: 1 });
+  const { model } = await loadPretrained(base);
+  const before = await logitsOf(model);
+  const adapter = attachLora(model, { rank: 2 });
+  for (const tensor of adapter.parameters()) {
+    tensor.write(Float32Array.from({ length: tensor.size }, (_, i) => Math.sin(i)));
+  }
+  await saveAdapter(lora, adapter, { base });
+  const changed = await logitsOf(model);
+  device.close();
+  assert.ok(distance(changed, before) > 1e-2);
+
+  assert.equal(await partsOf(lora), "adapter");
+  const merged = await openParts(lora, "adapter");
+  assert.equal(merged.name, "lora");
+  assert.ok(distance(await sourceLogits(merged), changed) < 1e-4);
+  await splitWeights(base);
+  assert.equal(await partsOf(base), "shards");
+  assert.deepEqual(await sourceLogits(await openParts(base, "shards")), before);
+});
+
+const distance = (one: readonly number[], other: readonly number[]) =>
+  Math.max(...one.map((value, index) => Math.abs(value - other[index])));
+
+/** The logits of the first eight ids. */
+async function logitsOf(model: GPT): Promise<number[]> {
+  const ids = tensor(Int32Array.from({ length: 8 }, (_, id) => id), { shape: [1, 8] });
+  return [...await model.forward(ids).data()];
+}
+
+/** The logits of the model that a page would open. */
+async function sourceLogits({ files }: Source): Promise<number[]> {
+  await using folder = await scratchFolder();
+  for (const [name, content] of Object.entries(files!)) {
+    await Deno.writeFile(`${folder.path}/${name}`, Uint8Array.fromBase64(content));
+  }
+  const device = await openDevice({ device: "cpu", threads: 1 });
+  const logits = await logitsOf((await loadPretrained(folder.path)).model);
+  device.close();
+  return logits;
+}
+
+/** Writes a model's weights as two files and the list of both. */
+async function splitWeights(folder: string): Promise<void> {
+  const whole = `${folder}/model.safetensors`;
+  const file = await SafetensorsFile.open(await Deno.readFile(whole));
+  const names = [...file.tensors.keys()];
+  const weightMap: Record<string, string> = {};
+  for (const part of [0, 1]) {
+    const own = names.filter((_, index) => index % 2 === part);
+    const entries = await Promise.all(own.map(async (name) => {
+      const { shape } = file.tensors.get(name)!;
+      return [name, { shape, data: await file.float32(name) }] as const;
+    }));
+    const shard = `model-0000${part + 1}-of-00002.safetensors`;
+    await Deno.writeFile(`${folder}/${shard}`, ReadableStream.from(encodeSafetensors(entries)));
+    for (const name of own) weightMap[name] = shard;
+  }
+  await Deno.remove(whole);
+  await Deno.writeTextFile(`${whole}.index.json`, JSON.stringify({ weight_map: weightMap }));
+}
 
 Deno.test("explore: a mistake is one line, and nothing is written", async () => {
   await using folder = await scratchFolder();

@@ -27,6 +27,6 @@ export function buildScripts(): Promise<[script: string, worker: string]> {
  * @throws {UserError} if it is too large
  */
 export async function readCheckpoint(folder: string): Promise<LiveCheckpoint> {
-  const { step, files } = await openSource(folder, MAX_WEIGHTS);
+  const { step, files } = await openSource(folder, { maxWeights: MAX_WEIGHTS });
   return { step: step!, files: files! };
 }

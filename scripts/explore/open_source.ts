@@ -19,7 +19,15 @@ const FILES = [
   "tokenizer_config.json",
 ];
 /** Maximum size of the weights in a page, in bytes: a browser reads it as one text. */
-const MAX_WEIGHTS = 200_000_000;
+export const MAX_WEIGHTS = 200_000_000;
+
+/** How a folder is opened. */
+export interface SourceOptions {
+  /** Maximum size of the weights, in bytes. Default: 200 MB. */
+  readonly maxWeights?: number;
+  /** Where the files of the model are. Default: in the folder. */
+  readonly model?: string;
+}
 
 /**
  * What the page opens; without a place, nothing: it trains its own.
@@ -28,18 +36,19 @@ const MAX_WEIGHTS = 200_000_000;
  */
 export async function openSource(
   place: string | undefined,
-  maxWeights = MAX_WEIGHTS,
+  { maxWeights = MAX_WEIGHTS, model }: SourceOptions = {},
 ): Promise<Source> {
   if (place === undefined) return { name: "a model without training yet" };
   const isFolder = await Deno.stat(place).then(({ isDirectory }) => isDirectory, () => false);
   if (!isFolder && !/^\.{0,2}[/\\]|^\.{1,2}$/.test(place)) return { name: place, place };
   await expectFolder(place);
   const folder = place.replace(/(?<=.)[/\\]+$/, "");
-  await userInput(() => loadModelConfig(folder));
+  const from = model ?? folder;
+  await userInput(() => loadModelConfig(from));
   const files: Record<string, string> = {};
   for (const name of FILES) {
     // A checkpoint that is complete, but not in its place yet, counts.
-    const bytes = await read(`${folder}/.checkpoint/${name}`) ?? await read(`${folder}/${name}`);
+    const bytes = await read(`${from}/.checkpoint/${name}`) ?? await read(`${from}/${name}`);
     if (name === "model.safetensors" && (bytes?.length ?? 0) > maxWeights) {
       throw new UserError(`${folder}: its weights are ${bytes!.length} bytes, too many for a page`);
     }
