@@ -7,6 +7,8 @@ import type { SequenceClassifierConfig } from "../lib/nn/sequence_classifier.ts"
 import { openDevice } from "../lib/ops/open_device.ts";
 import { Random } from "../lib/random.ts";
 import { lowerCaseWords } from "../lib/text/lower_case_words.ts";
+import { BestClassifier } from "../lib/train/checkpoint_best_classifier.ts";
+import { classificationReport } from "../lib/train/classification_report.ts";
 
 await openDevice({ device: "cpu", threads: 1 });
 const tokenizer = await lowerCaseWords(["to be or not to be, be or to"]);
@@ -41,6 +43,26 @@ async function withFolder(body: (folder: string) => Promise<void>) {
     await Deno.remove(folder, { recursive: true });
   }
 }
+
+Deno.test("the best epoch is the latest of those with the highest accuracy", async () => {
+  await withFolder(async (folder) => {
+    const best = await BestClassifier.open(folder);
+    const classifier = new SequenceClassifier(DISTILBERT, { random: new Random(3) });
+    const right = [0, 1, 2, 0];
+    for (
+      const [i, predicted] of [[1, 1, 1, 1], [0, 1, 2, 2], [0, 1, 2, 1], [0, 0, 0, 0]].entries()
+    ) {
+      const validation = classificationReport(shared.labels, { right, predicted });
+      const step = 10 * (i + 1);
+      if (!best.isBest({ step, accuracy: validation.accuracy })) continue;
+      await best.save({ step, epoch: i + 1, validation, predicted }, { classifier, tokenizer });
+    }
+    const { record } = await BestClassifier.open(folder);
+    assert.equal(record?.epoch, 3);
+    assert.equal(best.isBest({ step: 20, accuracy: 0.75 }), false); // resumed from an earlier step
+    assert.equal(best.isBest({ step: 30, accuracy: 0.75 }), true);
+  });
+});
 
 for (const [type, config] of Object.entries({ distilbert: DISTILBERT, bert: BERT })) {
   Deno.test(`a saved ${type} is loaded again`, async () => {

@@ -1,6 +1,7 @@
 /**
- * The best classifier of a run: that of the epoch with the highest accuracy on held-out texts, in
- * the folder `best/` beside the last checkpoint, and what was measured with it in `best.json`.
+ * The best classifier of a run: that of the epoch with the highest accuracy on held-out texts, the
+ * latest of equals, in the folder `best/` beside the last checkpoint, and what was measured with it
+ * in `best.json`.
  *
  * checkpoint_best.ts keeps that of language models.
  *
@@ -68,10 +69,13 @@ export class BestClassifier {
     return this.#record;
   }
 
-  /** Whether an epoch is better than the best one, or is that one, measured again. */
+  /**
+   * Whether an epoch is as good as the best one before, or is that one, measured again. Of equals
+   * the later one has learned more, at a lower rate; small held-out parts have many.
+   */
   isBest({ step, accuracy }: { step: number; accuracy: number }): boolean {
-    const { validation, step: best } = this.#record ?? {};
-    return step === best || accuracy > (validation?.accuracy ?? -1);
+    const { validation, step: best = 0 } = this.#record ?? {};
+    return step === best || step > best && accuracy >= (validation?.accuracy ?? 0);
   }
 
   /**

@@ -110,7 +110,7 @@ async function bestEpoch(
     if (event.kind !== "validation") continue;
     const { report: validation, predicted: chosen } = event;
     const epoch = roundedEpoch(event.epoch);
-    const isBest = validation.accuracy > (best?.validation?.accuracy ?? -1);
+    const isBest = validation.accuracy >= (best?.validation?.accuracy ?? 0);
     print(
       `epoch ${epoch}/${epochs}  validation accuracy ${validation.accuracy.toFixed(4)}` +
         (isBest ? " (best)" : ""),
