@@ -24,22 +24,25 @@ export type MatmulTiling = {
 const MAX_DEPTH = 256;
 /** Maximum of bytes of packed B: half of an L2 cache of 512 KB. */
 const MAX_PACKED = 256 * 1024;
+/** Bytes of an operand that is more likely in memory than in a cache. */
+const LARGE = 4 * 1024 * 1024;
 /** Maximum number of blocks along each axis that are tried. */
 const MAX_BLOCKS = 16;
 
 /**
  * Cycles, measured roughly: for each step of k of a tile, of a row of tiles and of a packed panel;
- * for each tile, for each row of a block of another matrix that the epilogue reads or writes, whose
- * start is a cache miss, for each chunk and barrier.
+ * for each tile, chunk and barrier; and for the start of a row, a cache miss: of one packed from a
+ * large operand, and of one of another matrix that the epilogue reads or writes.
  */
 const CYCLES = {
   step: 6.5,
   row: 1.5,
   panel: 4,
   tile: 50,
-  blockRow: 250,
   chunk: 400,
   barrier: 4000,
+  packedRow: 400,
+  epilogueRow: 250,
 };
 
 /** Threads of the machines whose times are summed. */
@@ -51,27 +54,37 @@ const THREADS_OF_GRADIENT = [1, 2, 4];
 export const BLOCK_SIZES: readonly string[] = ["rows", "columns", "depth"];
 
 /** The best blocking of a batch of products [m,k]·[k,n]. */
-export function tileMatmul(
-  { m, n, k, batch }: Scalars,
-  { TRANSPOSE_A, SAVE, BACKWARD }: Constants,
-): MatmulTiling {
-  const parts = Math.ceil(k / MAX_DEPTH);
-  const depth = Math.ceil(k / parts / 8) * 8;
+export function tileMatmul(scalars: Scalars, constants: Constants): MatmulTiling {
+  const isGradient = constants.TRANSPOSE_A === 1;
+  const depths = isGradient ? [MAX_DEPTH, MAX_DEPTH / 2] : [MAX_DEPTH];
+  const blocks = depths.flatMap((depth) => blocksOf(scalars, depth, isGradient));
+  const time = (block: MatmulTiling) => cyclesOf(block, scalars, constants);
+  return fastest(scalars, blocks, { time, barrier: CYCLES.barrier, isGradient });
+}
+
+/** The blocks that are tried, with k in parts of at most `maxDepth`. */
+function blocksOf({ m, n, k }: Scalars, maxDepth: number, packsA: boolean): MatmulTiling[] {
+  const depth = Math.ceil(k / Math.ceil(k / maxDepth) / 8) * 8;
   const fits = (length: number) => 4 * length * depth <= MAX_PACKED;
-  const rowSizes = sizes(m, TILE.rows).filter((rows) => !TRANSPOSE_A || fits(rows));
-  const blocks = sizes(n, TILE.columns).filter(fits).flatMap((columns) =>
-    rowSizes.map((rows) => ({ rows, columns, depth }))
+  const heights = sizes(m, TILE.rows).filter((rows) => !packsA || fits(rows));
+  return sizes(n, TILE.columns).filter(fits).flatMap((columns) =>
+    heights.map((rows) => ({ rows, columns, depth }))
   );
-  const cycles = ({ rows, columns }: MatmulTiling) => {
-    const [across, down] = [columns / TILE.columns, rows / TILE.rows];
-    const tiles = across * down;
-    const step = tiles * CYCLES.step + across * CYCLES.panel +
-      down * (TRANSPOSE_A ? CYCLES.panel : CYCLES.row);
-    const ofRows = SAVE || BACKWARD ? rows * CYCLES.blockRow : 0;
-    return k * step + parts * tiles * CYCLES.tile + ofRows + CYCLES.chunk;
-  };
-  const barrier = CYCLES.barrier;
-  return fastest({ m, n, batch }, blocks, { time: cycles, barrier, isGradient: TRANSPOSE_A === 1 });
+}
+
+/** The time of a block. */
+function cyclesOf(
+  { rows, columns, depth }: MatmulTiling,
+  { m, n, k }: Scalars,
+  { TRANSPOSE_A, SAVE, BACKWARD }: Constants,
+): number {
+  const [across, down] = [columns / TILE.columns, rows / TILE.rows];
+  const tiles = across * down;
+  const packing = across * CYCLES.panel + down * (TRANSPOSE_A ? CYCLES.panel : CYCLES.row);
+  const large = [m, n].filter((length) => TRANSPOSE_A && 4 * length * k > LARGE).length;
+  const step = tiles * CYCLES.step + packing + large * CYCLES.packedRow;
+  const epilogue = SAVE || BACKWARD ? rows * CYCLES.epilogueRow : 0;
+  return k * step + Math.ceil(k / depth) * tiles * CYCLES.tile + epilogue + CYCLES.chunk;
 }
 
 /** How long blocks take. */
