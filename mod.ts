@@ -452,6 +452,7 @@ export {
   type SparseAutoencoderOptions,
   type SparseReport,
 } from "./lib/lens/sparse_autoencoder.ts";
+export { type ProbeScores, probeScores, type ProbeScoresOptions } from "./lib/lens/probe_scores.ts";
 export { type LinearProbe, linearProbe, type LinearProbeOptions } from "./lib/lens/linear_probe.ts";
 
 // Generation

@@ -13,6 +13,7 @@ import { logitDifference, type Metric } from "../lib/lens/metrics.ts";
 import { type LensInput, type LensModel, runModel } from "../lib/lens/model_parts.ts";
 import { patchingScores } from "../lib/lens/patching_scores.ts";
 import { pathPatching } from "../lib/lens/path_patching.ts";
+import { probeScores } from "../lib/lens/probe_scores.ts";
 import { runWithCache } from "../lib/lens/run_with_cache.ts";
 import { steeringVector } from "../lib/lens/steering_vector.ts";
 import { tunedLens } from "../lib/lens/tuned_lens.ts";
@@ -201,6 +202,30 @@ forEachDevice(
     ];
     assert.notDeepEqual(plain[0].next, tuned[0].next);
     assert.deepEqual(plain[2].next, tuned[2].next);
+  },
+  false,
+  ["cpu-2"],
+);
+
+forEachDevice(
+  "probes read a token where it stands, and shuffled labels nowhere",
+  async () => {
+    const random = new Random(4);
+    const texts = Array.from({ length: 120 }, () => [0, 0, 0].map(() => random.integer(9)));
+    const labels = texts.map(([, second]) => second < 5 ? 0 : 1);
+    for (const kind of ["BERT", "post-norm GPT", "T5"]) {
+      const model = made(kind);
+      const input = model instanceof Transformer ? { source: texts, target: texts } : texts;
+      const { axes, shape, values, control } = await probeScores(model, input, { labels });
+      assert.deepEqual([axes, shape], [["layer", "place"], [kind === "T5" ? 4 : 3, 3]]);
+      assert.equal(values[1], 1, kind);
+      assert(values[0] < 0.8 && values[2] < 0.8, `${kind}: another token, ${values}`);
+      assert(control[1] < 0.8, `${kind}: shuffled labels, ${control}`);
+    }
+    const few = made("BERT");
+    const short = () => probeScores(few, [[1], [2]], { labels: [0, 1] });
+    await assert.rejects(short(), /expected eight texts or more, got 2/);
+    await assert.rejects(probeScores(few, texts, { labels: [0] }), /a label for each of 120 texts/);
   },
   false,
   ["cpu-2"],

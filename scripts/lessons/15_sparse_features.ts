@@ -218,6 +218,8 @@ export const lesson = new Lesson(
         deno task study superposition --quick --seeds 3
       A model that has learned less: are its features still words that can replace each other?
         deno task lesson 15 --steps 50
+      Features of your own run, with the texts where they are strongest, as a page:
+        deno task inspect runs/baby --features-from a-text.txt
       Discuss: which control would show that the features of the language model are no accident?
     `);
 
