@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { deviceFlags, deviceOptions } from "../lib/cli/device_flags.ts";
+import { blasFlag, deviceFlags, deviceOptions } from "../lib/cli/device_flags.ts";
 import { integer, text, toggle } from "../lib/cli/flags.ts";
 import { formatDuration } from "../lib/cli/numbers.ts";
 import { print, stderr } from "../lib/cli/output.ts";
@@ -44,6 +44,7 @@ const command = {
       shownDefault: "runs/study-NAME",
     }),
     ...deviceFlags,
+    blas: blasFlag,
   },
   examples: [
     ["deno task study induction --quick", "one small model, in seconds"],
@@ -60,7 +61,7 @@ await runScript(command, async ({ flags, given, positionals: [name, model] }) =>
   const study = studyOf(name, model);
   const out = (flags.out ?? `runs/study-${name}`).replace(/(?<=.)\/+$/, "");
   const seeds = flags.quick && !given.has("seeds") ? 1 : flags.seeds;
-  const device = await openDevice(deviceOptions(flags));
+  const device = await openDevice({ ...deviceOptions(flags), blas: flags.blas });
   print(`${study.title}\n${study.source}\n`);
   const start = performance.now();
   const report = (line: string) => print(line);

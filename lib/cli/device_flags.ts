@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { choice, type FlagValues, integer } from "./flags.ts";
+import { choice, type FlagValues, integer, text } from "./flags.ts";
 
 /** Flags for the device and its precision. */
 export const deviceFlags = {
@@ -17,6 +17,15 @@ export const deviceFlags = {
   ),
   threads: integer(undefined, "CPU threads", { min: 1, max: 64, shownDefault: "all cores" }),
 };
+
+/** The flag for a system library that multiplies matrices, an option of `openDevice` too. */
+export const blasFlag = text(
+  undefined,
+  "matrix products on the CPU by a system BLAS; needs --allow-ffi",
+  {
+    placeholder: "auto|PATH",
+  },
+);
 
 /** The options of `openDevice` for `deviceFlags`, picked from all flags of a command. */
 export function deviceOptions(

@@ -85,7 +85,7 @@ function factsOf(found: readonly Grown[], decayless: Grown, sizes: Sizes): Fact[
     {
       what: "loss on the others → with only these frequencies' waves in the logits",
       published: "as low",
-      here: `${spread(last("loss"), 3)} → ${spread(last("only"), 3)}`,
+      here: `${spread(last("loss"), 5)} → ${spread(last("only"), 5)}`,
       agrees: majority((i) => last("only")[i] <= last("loss")[i]),
     },
     {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deviceFlags } from "../../lib/cli/device_flags.ts";
+import { blasFlag, deviceFlags } from "../../lib/cli/device_flags.ts";
 import {
   choice,
   type FlagValues,
@@ -161,9 +161,7 @@ export const trainFlags = {
     globalBatch: integer(undefined, "sequences per batch of all processes, instead of --batch", {
       min: 1,
     }),
-    blas: text(undefined, "matrix products on the CPU by a system BLAS; needs --allow-ffi", {
-      placeholder: "auto|PATH",
-    }),
+    blas: blasFlag,
   }),
   ...group("Run", {
     config: text(undefined, "repeat the run of this run.json; other flags change it", {
