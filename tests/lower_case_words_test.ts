@@ -29,6 +29,7 @@ Deno.test("the token of the class stays when a text is cut, first or last", asyn
     const { ids } = tokenizer.encodeBatch(["a b a b"], { truncation: true, maxLength: 3 });
     const expected = classToken === "first" ? ["<cls>", "a", "b"] : ["a", "b", "<cls>"];
     assert.deepEqual(tokenizer.tokensOf(ids[0]), expected);
+    assert.equal(tokenizer.endId, classToken === "last" ? ids[0][2] : undefined);
   }
 });
 

@@ -12,7 +12,10 @@ import { addedTokenJson } from "./tokenizer_file.ts";
 
 /** Options of `lowerCaseWords`. */
 export interface LowerCaseWordsOptions {
-  /** Where `<cls>`, the token whose vector is classified, is put. Default: `"first"`. */
+  /**
+   * Where `<cls>`, the token whose vector is classified, is put; the last one is the end token of a
+   * language model, too. Default: `"first"`.
+   */
   readonly classToken?: "first" | "last";
   /** How often a word must occur to have an id of its own; others are `<unk>`. Default: 2. */
   readonly minimumCount?: number;
