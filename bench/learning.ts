@@ -43,7 +43,7 @@ interface Variant {
 const { modern } = PRESETS;
 const every = (value: boolean) => Array.from({ length: modern.layers }, () => value);
 
-/** `modern` but for one ingredient. */
+/** `modern` but for one ingredient, or with one more. */
 const VARIANTS: Readonly<Record<string, Variant>> = {
   modern: {},
   baby: { preset: "baby" },
@@ -52,17 +52,22 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   },
   "learned positions": { model: { positions: "learned" } },
   "no q/k norm": { model: { queryKeyNorm: false } },
-  "RMS norms without gains": { model: { norm: "rms", normGain: false } },
-  "Jordan's iterations": { settings: { iterations: 5, coefficients: "jordan" } },
   "GELU": { model: { activation: "gelu_tanh" } },
-  "tied head": { model: { tiedHead: true } },
   "GPT-2's weights": { settings: { initialWeights: "gpt2" } },
+  "tied head": { model: { tiedHead: true } },
+  "RMS norms without gains": { model: { norm: "rms", normGain: false } },
+  "no biases": { model: { bias: false } },
+  "linear from the start": { settings: { decayShare: 1 } },
+  "decay in the last 20 %": { settings: { decayShare: 0.2 } },
   "cosine to a tenth": {
     settings: { decay: "cosine", decayShare: 1, minLearningRate: modern.learningRate / 10 },
   },
-  "linear from the start": { settings: { decayShare: 1 } },
-  "decay in the last 20 %": { settings: { decayShare: 0.2 } },
   "constant momentum": { settings: { momentumWarmupSteps: 0 } },
+  "momentum 0.85": { settings: { momentum: 0.85 } },
+  "momentum 0.95": { settings: { momentum: 0.95 } },
+  "momentum 0.98": { settings: { momentum: 0.98 } },
+  "Jordan's iterations": { settings: { iterations: 5, coefficients: "jordan" } },
+  "weight decay 0.1": { settings: { weightDecay: 0.1 } },
   "soft-cap 15": { model: { logitSoftCap: 15 } },
   "value embeddings": { model: { valueEmbeddings: every(true) } },
   "value embeddings in the outer layers": {
@@ -70,6 +75,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   },
   "rate 0.01": { settings: { learningRate: 0.01 } },
   "rate 0.04": { settings: { learningRate: 0.04 } },
+  "AdamW's share 0.075": { settings: { adamWShare: 0.075 } },
   "AdamW's share 0.3": { settings: { adamWShare: 0.3 } },
 };
 

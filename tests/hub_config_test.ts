@@ -241,10 +241,9 @@ const blooms: Partial<ModelConfigInput>[] = [
   { positions: "alibi", embeddingNorm: true, dropout: 0.1, embeddingDropout: 0 },
 ];
 const persimmons: Partial<ModelConfigInput>[] = [
-  { ...PRESETS.modern.model, bias: true },
+  PRESETS.modern.model,
   {
     ...PRESETS.modern.model,
-    bias: true,
     activation: "gelu",
     rotaryBase: 5000,
     rotaryDimensions: 8,

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { loadRunState } from "../lib/train/checkpoint_state.ts";
+import type { Muon } from "../lib/optim/muon.ts";
 import { modelOf, optimizerOf, PRESETS } from "../lib/train/presets.ts";
 import { loadRunRecord } from "../scripts/train/record.ts";
 import {
@@ -73,7 +74,7 @@ Deno.test("a run of modern is killed and resumed, and repeated, with the same bi
   assert.match(sample.out, /the/);
   const device = await sharedDevice("cpu-1");
   const { model, architecture } = await loadPretrained(at("whole"), { device });
-  assert.equal(architecture, "folio");
+  assert.equal(architecture, "persimmon");
   assert.deepEqual(
     [model.config.activation, model.config.normGain, model.config.tiedHead],
     ["relu_squared", true, false],
@@ -101,5 +102,7 @@ forEachDevice("optimizerOf makes the optimizer of the settings", () => {
   const modern = { ...PRESETS.modern, ...sizes };
   const model = modelOf(modern, 5);
   assert.equal(optimizerOf(modern, model).constructor.name, "Muon");
+  const muon = optimizerOf({ ...modern, momentum: 0.8 }, model) as Muon;
+  assert.equal(muon.options.momentum, 0.8);
   assert.equal(optimizerOf({ ...PRESETS.baby, ...sizes }, model).constructor.name, "AdamW");
 });

@@ -63,7 +63,6 @@ export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
       queryKeyNorm: true,
       positions: "rotary",
       activation: "relu_squared",
-      bias: false,
       tiedHead: false,
     },
     initialWeights: "zeroProjections",
@@ -75,6 +74,7 @@ export const PRESETS: Readonly<Record<PresetName, TrainSettings>> = {
     warmupSteps: 20,
     decay: "linear",
     decayShare: 0.6,
+    momentum: 0.9,
     momentumWarmupSteps: 300,
     weightDecay: 0,
     beta1: 0.9,
@@ -173,11 +173,11 @@ export function optimizerOf(
   model: GPT,
   { lossScaling = false }: LossScalingOptions = {},
 ): Optimizer {
-  const { optimizer = "adamw", adamWShare, momentumWarmupSteps } = settings;
+  const { optimizer = "adamw", adamWShare, momentum, momentumWarmupSteps } = settings;
   const { iterations, coefficients, beta1, beta2, weightDecay, clip, average } = settings;
   const options = { beta1, beta2, weightDecay, clip, average };
   if (optimizer === "adamw") return new AdamW(model.parameters(), { ...options, lossScaling });
   const matrices = blockMatrices(model);
-  const muon = { matrices, adamWShare, momentumWarmupSteps, iterations, coefficients };
+  const muon = { matrices, adamWShare, momentum, momentumWarmupSteps, iterations, coefficients };
   return new Muon(model.parameters(), { ...options, ...dropUndefined(muon) });
 }

@@ -69,7 +69,9 @@ export interface TrainSettings {
   optimizer?: "adamw" | "muon";
   /** With `muon`, AdamW's learning rate as a share of the matrices'. Default: 0.15. */
   adamWShare?: number;
-  /** With `muon`, steps in which the momentum rises to 0.95. Default: 0. */
+  /** With `muon`, decay of the mean of the matrices' gradients, in [0, 1). Default: 0.95. */
+  momentum?: number;
+  /** With `muon`, steps in which the momentum rises to that from 0.85. Default: 0. */
   momentumWarmupSteps?: number;
   /** With `muon`, Newton–Schulz iterations. Default: 5. */
   iterations?: number;
@@ -134,6 +136,7 @@ export const SETTING_RULES: {
   decayShare: optional(realNumber({ min: 0, max: 1 })),
   optimizer: optional(oneOf(["adamw", "muon"])),
   adamWShare: optional(notNegative),
+  momentum: optional(decay),
   momentumWarmupSteps: optional(countOrNone),
   iterations: optional(wholeNumber({ min: 1, max: 10 })),
   coefficients: optional(oneOf(["jordan", "polar_express"])),
