@@ -109,6 +109,9 @@ export const lesson = new Lesson(
       weight.
         weights = softmax(previousState · hiddenStatesᵀ)
         context = weights · hiddenStates
+      previousState holds the vectors that attend, one in each row, hiddenStates those that are
+      attended to; here both are the same. The ᵀ turns rows into columns, so that the product holds
+      the dot product of every pair.
     `);
     const attend = await page.task({
       name: "dotProductAttention",

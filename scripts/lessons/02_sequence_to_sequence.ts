@@ -89,9 +89,9 @@ export const lesson = new Lesson(
     page.section("An encoder, a decoder, and attention between them");
     page.say(`
       To translate a sentence, the first neural translators read it word by word and kept one hidden
-      state for each word (the encoder). Then they wrote the translation word by word (the decoder).
-      Attention connects the two: before each new word it decides which of the hidden states matter
-      now. Each step has four parts:
+      state for each word (the encoder): a vector that sums up what it has read so far. Then they
+      wrote the translation word by word (the decoder). Attention connects the two: before each new
+      word it decides which of the hidden states matter now. Each step has four parts:
         1. score    compare the decoder's previous state with every hidden state
         2. softmax  turn the scores into weights that sum to 1
         3. context  sum the hidden states, weighted
@@ -141,7 +141,8 @@ export const lesson = new Lesson(
     page.say(`
       The dot product finds similar vectors. But a decoder that writes German must know that "Hund"
       belongs to "dog", and their vectors need not be similar at all. The additive score (Bahdanau
-      and others, 2014, the first attention mechanism) uses a small network instead:
+      and others, 2014, the first attention mechanism) uses a small network instead, with learned W,
+      U and v; tanh squeezes each number to between −1 and 1:
         score = tanh(previousState · W + hiddenState · U) · v
     `);
     const scores = await page.task({

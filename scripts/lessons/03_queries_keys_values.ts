@@ -65,6 +65,8 @@ function maskedAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): ScaledD
   return notWritten(q, k, v, mask, where, softmax);
 }
 
+const SENTENCE = "I drink coke, but eat steak";
+
 export const lesson = new Lesson(
   {
     number: 3,
@@ -74,7 +76,7 @@ export const lesson = new Lesson(
     tasks: 2,
     url: import.meta.url,
     flags: {
-      sentence: text("I drink coke, but eat steak", "the sentence that attends to itself"),
+      sentence: text(SENTENCE, "the sentence that attends to itself"),
       vectors: vectorsFlag,
     },
   },
@@ -85,8 +87,9 @@ export const lesson = new Lesson(
     const sentence = table.embedSentence(chosen, { unit: true });
     page.say(`
       So far one sequence attended to another. In self-attention each word of a sentence attends to
-      the words of the same sentence. First the sentence becomes a tensor: embedSentence removes the
-      punctuation and looks up the words, with vectors of length 1.
+      the words of the same sentence. First the sentence becomes a tensor, a block of numbers whose
+      shape says how many there are along each axis: embedSentence removes the punctuation and looks
+      up the words, with vectors of length 1.
     `);
     if (sentence.warning) page.say(`Words without a vector are left out: ${sentence.warning}.`);
     const [, time, width] = sentence.vectors.shape;
@@ -104,10 +107,14 @@ export const lesson = new Lesson(
         fromLeast: true,
       }),
     );
+    const found = chosen === SENTENCE
+      ? `Then "drink" finds "eat", and "coke" finds "drink" and "steak": what one swallows is near
+      to each other.`
+      : "Which other word does each find, and would a reader look there?";
     page.say(`
-      Each word attends most to itself. Then "drink" finds "eat", and "coke" finds "drink" and
-      "steak": what one swallows is near to each other. All weights are close to 1/${time}, because
-      dot products of vectors of length 1 are small, and they are divided by √${width} (see below).
+      Each word attends most to itself (and to the same word elsewhere). ${found} All weights are
+      close to 1/${time}, because dot products of vectors of length 1 are small, and they are
+      divided by √${width} (see below).
     `);
 
     page.section("Three roles for each word");
@@ -155,8 +162,8 @@ export const lesson = new Lesson(
       }),
     );
     page.say(`
-      The projections are not trained, so the picture has no meaning yet: each word attends to every
-      other. Training changes the three matrices.
+      The three matrices, also called projections, are not trained, so the picture has no meaning
+      yet: each word attends to every other. Training changes the three matrices.
     `);
 
     page.section("Masks");
@@ -211,9 +218,10 @@ export const lesson = new Lesson(
 
     page.section("Sentences of different lengths");
     page.say(`
-      In a batch all sentences have the same length: shorter ones are filled up with padding, and
-      padding must be hidden as well. Multiply masks of 0 and 1 to combine them: a key is visible if
-      every mask has a 1. Here are the weights of the first of two sentences, of 2 and 4 words:
+      In a batch (several texts that are computed at once) all sentences have the same length:
+      shorter ones are filled up with padding, and padding must be hidden as well. Multiply masks of
+      0 and 1 to combine them: a key is visible if every mask has a 1. Here are the weights of the
+      first of two sentences, of 2 and 4 words:
     `);
     const x = randomNormal([2, 4, 8], tensor(Int32Array.of(1, 0)));
     const both = mul(causalMask(4), paddingMask([2, 4], 4));
@@ -226,8 +234,8 @@ export const lesson = new Lesson(
     const output = await nothing.output.data();
     page.say(`
       What if a sentence is only padding? A softmax over no keys at all would be 0/0. Folio returns
-      zeros, so that no NaN spreads through the batch: the largest magnitude in its output is
-      ${Math.max(...output.slice(0, 32).map(Math.abs))}.
+      zeros, so that no NaN ("not a number") spreads through the batch: the largest magnitude in its
+      output is ${Math.max(...output.slice(0, 32).map(Math.abs))}.
     `);
 
     page.section("Try it");
