@@ -26,8 +26,19 @@ export interface GenerationSizes {
   context: number;
   vocabulary: number;
   /** Default `f32`. */
-  weights?: "f32" | "int8";
+  weights?: WeightKind;
 }
+
+/** Element types of weights, and how `quantize` makes them. */
+export const WEIGHT_KINDS = {
+  f32: undefined,
+  bf16: { bits: 16 },
+  int8: { bits: 8 },
+  int4: { bits: 4 },
+} as const;
+
+/** One of them. */
+export type WeightKind = keyof typeof WEIGHT_KINDS;
 
 /** A model and its generator. */
 export interface Generation {
@@ -53,7 +64,8 @@ export async function prepareGeneration(sizes: GenerationSizes): Promise<Generat
   const { layers, heads, width, context: contextLength, vocabulary: vocabSize } = sizes;
   const config = { vocabSize, contextLength, layers, heads, width };
   const model = new GPT(config, { random: new UniformWeights(0) });
-  if (sizes.weights === "int8") await quantize(model);
+  const rounding = WEIGHT_KINDS[sizes.weights ?? "f32"];
+  if (rounding) await quantize(model, rounding);
   const generator = new Generator(model);
   const generate = (count: number) =>
     generator.generate(PROMPT, { maxNewTokens: count, temperature: 0 });
@@ -76,7 +88,8 @@ async function check(model: GPT, generated: number[]): Promise<void> {
 export function bytesOfWeights(model: GPT): number {
   const { vocabSize, contextLength, width } = model.config;
   const blocks = model.parameterCount - (vocabSize + contextLength) * width;
-  const head = model.quantizedHead ? 4 * model.quantizedHead.blocks.size : 4 * vocabSize * width;
-  const { group } = model.quantizedHead ?? {};
-  return head + blocks * (group ? (group + 4) / group : 4);
+  const head = vocabSize * width;
+  const { quantizedHead } = model;
+  const bytes = quantizedHead ? 4 * quantizedHead.blocks.size / head : 4; // of a weight
+  return bytes * (head + blocks);
 }

@@ -12,7 +12,7 @@
  */
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../lib/device/current_device.ts";
-import { zeros } from "../lib/tensor/tensor.ts";
+import { full } from "../lib/tensor/tensor.ts";
 import { bytesOfWeights, prepareGeneration } from "./generation.ts";
 import {
   type GenerationConfiguration,
@@ -32,7 +32,7 @@ useDevice(device);
 const { model, generate } = await prepareGeneration(configuration);
 const memory = { device: device.memory().peak, resident: await peakResident() };
 
-const stream = zeros([2 ** 25]);
+const stream = full([2 ** 25], 1); // zeros would be one page, which the caches hold
 const times: number[] = [];
 let bandwidth = 0;
 const end = performance.now() + 1e3 * seconds;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { GenerationSizes } from "./generation.ts";
+import type { GenerationSizes, WeightKind } from "./generation.ts";
 import type { StepSizes } from "./training_step.ts";
 
 /** A training step to measure. */
@@ -39,7 +39,7 @@ export interface TrainingResult extends TrainingConfiguration {
 /** A model to generate with, one sequence. */
 export interface GenerationConfiguration extends GenerationSizes {
   readonly name: string;
-  readonly weights: "f32" | "int8";
+  readonly weights: WeightKind;
   readonly threads: number;
 }
 

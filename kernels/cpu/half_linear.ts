@@ -11,7 +11,7 @@
  */
 import { type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
-import { rowsOfChunk } from "../../lib/device/kernel_chunks.ts";
+import { rowsOfStreams } from "../../lib/device/kernel_chunks.ts";
 import { epilogue } from "./matmul_epilogue.ts";
 import { spaced, sumsOfFour } from "./matmul_rows.ts";
 import type { Lanes } from "./rows.ts";
@@ -23,7 +23,7 @@ const STREAMS = 4, SUMS = 8;
 const BLOCK = 8, BLOCK_BYTES = 4 * BLOCK;
 
 export const halfLinear: CpuKernel = {
-  tiling: { sizes: ["share"], choose: ({ n, k }) => ({ share: rowsOfChunk(n, k) }) },
+  tiling: { sizes: ["share"], choose: ({ n, k }) => ({ share: rowsOfStreams(n, 2 * k) }) },
   chunks: ({ n, share }) => Math.ceil(n / share),
   scratchBytes: (_, { ROWS }) => ROWS * BLOCK_BYTES,
   emit(k) {

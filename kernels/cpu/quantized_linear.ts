@@ -15,7 +15,7 @@
 import { F32, type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
-import { rowsOfChunk } from "../../lib/device/kernel_chunks.ts";
+import { rowsOfStreams } from "../../lib/device/kernel_chunks.ts";
 import { maxLane } from "./math.ts";
 import { epilogue } from "./matmul_epilogue.ts";
 import { spaced, sumsOfFour } from "./matmul_rows.ts";
@@ -35,7 +35,12 @@ const weightBlock = (group: number, bits: number) => 4 + group * bits / 8;
 const activationBlock = (group: number) => 16 + 2 * group;
 
 export const quantizedLinear: CpuKernel = {
-  tiling: { sizes: ["share"], choose: ({ n, k }) => ({ share: rowsOfChunk(n, k) }) },
+  tiling: {
+    sizes: ["share"],
+    choose: ({ n, k }, { GROUP, BITS }) => ({
+      share: rowsOfStreams(n, Math.ceil(k / GROUP) * weightBlock(GROUP, BITS)),
+    }),
+  },
   chunks: ({ n, share }) => Math.ceil(n / share),
   scratchBytes: ({ k }, { ROWS, GROUP }) =>
     4 * GROUP + ROWS * Math.ceil(k / GROUP) * activationBlock(GROUP),
