@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { chooseCpuGemm } from "../lib/device/cpu/gemm_choice.ts";
 import type { GemmRequest } from "../lib/device/gemm.ts";
-import { rowsOfChunk, rowsOfPart } from "../lib/device/kernel_chunks.ts";
+import { rowsOfChunk, rowsOfPart, rowsOfStreams } from "../lib/device/kernel_chunks.ts";
 import { GEMM_KERNELS } from "../lib/device/webgpu/adapter_class.ts";
 import { chooseWebGpuGemm, type GemmAdapter } from "../lib/device/webgpu/gemm_choice.ts";
 
@@ -119,4 +119,13 @@ Deno.test("parts of k and the rows of a part agree, so that no part is empty", (
       assert.equal(rowsOfPart(k, parts), rows, `${k} ${n}`);
     }
   }
+});
+
+Deno.test("chunks of weights in few bits read half a megabyte, or there are two", () => {
+  const chunks = (rows: number, rowBytes: number) =>
+    Math.ceil(rows / rowsOfStreams(rows, rowBytes));
+  assert.equal(chunks(128, 512), 1);
+  assert.equal(chunks(768, 816), 2);
+  assert.equal(chunks(768, 3264), 4);
+  assert.equal(chunks(50257, 816), 16);
 });
