@@ -63,6 +63,7 @@ browserTest(
     await readsValues(desk);
 
     for (const page of pages.slice(0, 2)) await page.close();
+    for (const page of [desk, other]) await page.until(READY);
     const step = await desk.evaluate(STEP);
     await desk.until(`${STEP} > ${step + 50}`); // training goes on, and so does the page
 

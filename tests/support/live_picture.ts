@@ -18,4 +18,9 @@ await using browser = await Browser.start(CHROMIUM);
 const page = await browser.open(url, { width: Number(width), dark: scheme === "dark" });
 await page.until(`document.getElementById("run-sample").textContent.length > 0`);
 await page.until(`document.querySelector("#run-attention .reading").textContent.includes("after")`);
+await page.until(`document.getElementById("status").textContent === "ready"`);
+// A picture in a text shows the run and the first cards of the playground only.
+await page.evaluate(`for (const id of ["lens", "near", "looking", "training"]) {
+  document.getElementById(id).hidden = true;
+}`);
 await Deno.writeFile(path, await page.screenshot());

@@ -20,7 +20,7 @@ const MAP_TOKENS = 40;
  * A newer checkpoint is opened at least `milliseconds`, and `times` the duration of the last
  * opening, after it, because the run needs the processor.
  */
-const PACE = { milliseconds: 2000, times: 20 };
+const PACE = { milliseconds: 2000, times: 5 };
 
 /** The part that plays. */
 export class Playground {
@@ -109,7 +109,7 @@ export class Playground {
     const wait = this.#mayOpen - performance.now();
     if (wait > 0) {
       clearTimeout(this.#waiting);
-      this.#waiting = setTimeout(() => this.#takeOffered(), Math.min(wait, 60_000));
+      this.#waiting = setTimeout(() => this.#takeOffered(), Math.min(wait, 10_000));
       return;
     }
     const source = this.#offered;
