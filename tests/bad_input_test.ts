@@ -82,7 +82,11 @@ const MISTAKES: [script: string, args: string[], message: RegExp][] = [
   ["tokenize", line("--dataset text.txt --vocab-size 9"), /--vocab-size is for bpe and word/],
   ["tokenize", line("--dataset text.txt --tokenizer bpe --vocab-size 9"), /at least 257/],
   ["sample", ["./nothing"], /^error: \.\/nothing: no such folder\n$/],
-  ["sample", ["nothing"], /nothing: no such folder, and on the hub: .* cannot be reached/],
+  [
+    "sample",
+    ["nothing"],
+    /nothing: no such folder, and on the hub: .* cannot be reached.*; without a network give/,
+  ],
   ["sample", ["text.txt"], /text\.txt: it is a file; give the folder of a run or of a model/],
   ["plot", ["nothing"], /nothing: it holds no metrics\.jsonl/],
 ];

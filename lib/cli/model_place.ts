@@ -47,10 +47,15 @@ export async function fromModelPlace<Result>(
   });
 }
 
+/** What to do without the hub. */
+const OFFLINE = "; without a network give the folder of a run or of a model, or, in HF_ENDPOINT, " +
+  "the address of another hub";
+
 /** An error of the hub for a name that could also be a folder: the message names both. */
 function fromHub(place: string, label: string, error: unknown): unknown {
   if (!(error instanceof UserError) || place.includes(":")) return error;
-  return new UserError(`${label}: no such folder, and on the hub: ${error.message}`, {
-    cause: error,
-  });
+  // A download that failed keeps the server's refusal, if there was an answer.
+  const isOffline = "refusal" in error && error.refusal === undefined;
+  const message = `${label}: no such folder, and on the hub: ${error.message}`;
+  return new UserError(isOffline ? message + OFFLINE : message, { cause: error });
 }
