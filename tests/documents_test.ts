@@ -207,6 +207,7 @@ Deno.test("train learns from documents, and resumes with the same bits", async (
 
 Deno.test("a text may be measured on another, and flags that contradict are refused", async () => {
   await using folder = await scratchFolder();
+  await Deno.writeTextFile(`${folder.path}/ends.txt`, `a b${END}a b${END}`);
   await Deno.writeTextFile(`${folder.path}/held.txt`, "the lazy dog runs over a fox ".repeat(4));
   const base = [...TINY, ...line("--dataset text.txt --steps 1 --out run")];
   const { code, out, err } = await run("train", [...base, "--validation", "held.txt"], folder.path);
@@ -219,6 +220,7 @@ Deno.test("a text may be measured on another, and flags that contradict are refu
       /^error: --validation 1\.5: expected a share/,
     ],
     ["--dataset none/*.md --out new", /no such file or folder/],
+    ["--dataset ends.txt --tokenizer lower-words --out new", /this one holds <\|endoftext\|>/],
   ];
   for (const [args, message] of cases) {
     const { code, err } = await run("train", line(`${args} --device cpu`), folder.path);

@@ -139,10 +139,8 @@ async function loadDocumentData(
     await userInput(() => documentTokenizer(parts, plan.tokenizer));
   if (tokenizer.endId === undefined) {
     throw new UserError(
-      `${dataset}: it holds documents, and the tokenizer of ${
-        runOf(plan)
-      } has no token that ends ` +
-        "one; give a text in one file (.txt), or a model that was trained on documents",
+      `${dataset}: it holds documents, and the tokenizer of ${runOf(plan)} has no token that ` +
+        "ends one; give a text in one file (.txt), or a model that was trained on documents",
     );
   }
   const encode = (part: readonly TextDocument[]) => {
@@ -165,8 +163,14 @@ async function loadDocumentData(
 
 /** The tokenizer of a text; `<|endoftext|>` in it becomes one token, which ends samples. */
 async function makeTokenizer(text: string, kind: Plan["tokenizer"]): Promise<Tokenizer> {
-  if (kind === "lower-words") return await lowerCaseWords([text], { classToken: "last" });
   const padding = text.includes(END) ? END : undefined;
+  if (kind === "lower-words") {
+    if (padding === undefined) return await lowerCaseWords([text], { classToken: "last" });
+    throw new UserError(
+      `--tokenizer lower-words: its texts end with <cls>, and this one holds ${END}; give ` +
+        "documents, such as a .jsonl or a .tsv file",
+    );
+  }
   const own = padding === undefined ? text : text.replaceAll(END, kind === "char" ? "" : "\n");
   if (kind === "char") return CharacterTokenizer.fromText(own, { padding });
   return WordTokenizer.fromText(own, { padding, unknown: kind === "word" ? "<unk>" : undefined });
