@@ -117,7 +117,7 @@ Deno.test("the command takes runs and folders of runs, and writes three files", 
   const svg = await read("comparison.svg");
   assertWellFormed(svg, "comparison.svg");
   for (
-    const label of ["width 64, learning rate 0.001 3.000", "width 128, learning rate 0.002 1.500"]
+    const label of ["width 64, learning rate 0.001: 3.000", "width 128, learning rate 0.002: 1.500"]
   ) {
     assert(texts(svg).includes(label), label);
   }
