@@ -25,7 +25,7 @@ export const TERMS = {
   head:
     "One of several attentions that work side by side in a layer. Switched off, what it gathered is replaced by zeros, and the text is written again with the same seed.",
   "logit lens":
-    "The model's final norm and head, applied after each layer instead of only after the last: what it would say if it stopped there.",
+    "The model's final norm and head, applied after each layer instead of only after the last: what it would say if it stopped there. What the last layer expects most is underlined wherever it appears.",
   neighbors:
     "Each token has a vector, its embedding. Its neighbors have vectors that point in nearly the same direction: the cosine of 1 is the same direction, 0 is unrelated.",
   loss:
