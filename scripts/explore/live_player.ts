@@ -6,7 +6,9 @@
  */
 import type { LiveCheckpoint } from "../../lib/cli/live/messages.ts";
 import { bundleModule } from "../../lib/cli/bundle.ts";
+import { UserError } from "../../lib/cli/run.ts";
 import { buildEngine } from "./build_page.ts";
+import { partsOf } from "./open_parts.ts";
 import { openSource } from "./open_source.ts";
 
 /**
@@ -24,9 +26,15 @@ export function buildScripts(): Promise<[script: string, worker: string]> {
 /**
  * The model of a run's last checkpoint.
  *
- * @throws {UserError} if it is too large
+ * @throws {UserError} if it is too large, or an adapter on another model
  */
 export async function readCheckpoint(folder: string): Promise<LiveCheckpoint> {
+  if (await partsOf(folder) === "adapter") {
+    throw new UserError(
+      `this run is an adapter, to play with once it has ended: deno task explore ${folder} ` +
+        "opens it in its base",
+    );
+  }
   const { step, files } = await openSource(folder, { maxWeights: MAX_WEIGHTS });
   return { step: step!, files: files! };
 }
