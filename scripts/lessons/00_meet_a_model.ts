@@ -60,10 +60,12 @@ export const lesson = new Lesson(
       write, translate, and answer questions.
 
       Some words that all lessons use. A token is one of those pieces: here a single character, in
-      larger models a word or a part of one. The vocabulary is the list of all tokens. The
-      parameters are the numbers inside the model; training has changed them step by step until
-      the model predicted its training text well. How badly it predicts is called the loss: 0
-      would be a perfect prediction.
+      larger models a word or a part of one. The vocabulary is the list of all tokens. The model
+      is a neural network: a long chain of additions and multiplications, which turns the tokens so
+      far, as numbers, into the probabilities of the next one. The parameters are the numbers with
+      which it multiplies and adds; training has changed them step by step until the model predicted
+      its training text well. How badly it predicts is called the loss: 0 would be a perfect
+      prediction.
     `);
     page.say(`
       NLP and LLM are not the same. NLP, natural language processing, is the whole field of making
@@ -84,7 +86,8 @@ export const lesson = new Lesson(
       of ${tokenizer.vocabSize} characters, and sees the last ${contextLength} of them. Inside are
       ${layers} layers: the text passes through them one after another. Each layer has ${heads}
       attention heads, which decide what earlier text matters now (lesson 1), and each character is
-      a list of ${width} numbers on its way (lesson 5 says where the list comes from).
+      a list of ${width} numbers on its way (lesson 5 says where the list comes from). A network of
+      such layers is called a transformer; GPT means generative pretrained transformer.
     `);
     await page.save("model", modelFigure());
     page.say(`
@@ -96,8 +99,8 @@ export const lesson = new Lesson(
     const first = await runSample(model, tokenizer, { prompt, seed, output: page.output });
     page.say(`
       The words are mostly English, the form is that of a play, and the meaning is missing: this
-      model is nearly two thousand times smaller than GPT-2 large, and a million times smaller
-      than the models behind chat programs.
+      model is nearly two thousand times smaller than GPT-2 large, a well-known model of 2019, and a
+      million times smaller than the models behind chat programs.
     `);
 
     page.section("Why does the text change each time?");
@@ -162,11 +165,16 @@ export const lesson = new Lesson(
       ["ids", [...ids].slice(0, 10).join(" ")],
     ]);
     page.say(`
-      Code for other libraries often sets four more things, which Folio does for you. The attention
-      mask marks which tokens are text and which are padding: several prompts in one batch are
-      filled up to the same length (lesson 5). The padding id is the token used for filling up; GPT
-      models have none and use their end token. top_k = 0 means that top-k, a cut after the k most
-      probable tokens, is off. And the end token ends a text: generation stops there.
+      Code for other libraries often sets five more things, which Folio does for you. The attention
+      mask marks which tokens are text and which are padding: the prompts of a batch, which are
+      computed together, are filled up to the same length (lesson 5). The padding id is the token
+      used for filling up; GPT models have none and use their end token. top_k = 0 means that top-k,
+      a cut after the k most probable tokens, is off. do_sample = False is temperature 0 here. And
+      the end token ends a text: generation stops there.
+
+      deno task sample has all this as flags, and more: top-k, a minimum length, a penalty for
+      repetition, words that end the text. --help lists them:
+        deno task sample data/models/shakespeare --prompt "JULIET:" --top-k 5
     `);
 
     page.section("Your own sample");
@@ -192,6 +200,9 @@ export const lesson = new Lesson(
       EleutherAI in 2021. Both are downloaded once and then kept:
         deno task lesson 0 --model openai-community/gpt2 --prompt "The meaning of life is"
         deno task lesson 0 --model EleutherAI/gpt-neo-125m --prompt "The meaning of life is"
+      Both only continue a text. The models behind chat programs began in the same way and were then
+      fine-tuned: trained a little further, for example on questions with good answers. Lesson 11
+      fine-tunes a small model, and sets its texts before and after side by side.
     `);
     if (place !== undefined) await showPublished(page, place, { prompt, seed, temperature });
 

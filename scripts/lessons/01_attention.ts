@@ -104,9 +104,10 @@ export const lesson = new Lesson(
     page.section("From similarity to attention");
     page.say(`
       For each word, attention decides which other words matter. The simplest answer: the similar
-      ones. Compute all dot products. Turn each row into weights that sum to 1 (softmax does that:
-      exp of each number, divided by their sum). Then add up the vectors, each multiplied by its
-      weight.
+      ones. Compute all dot products; they are the scores. Turn each row into weights that sum to 1.
+      Softmax does that: exp makes every score positive, and a larger one much larger (each point
+      more multiplies it by 2.718); then each is divided by their sum. Then add up the vectors, each
+      multiplied by its weight.
         weights = softmax(previousState · hiddenStatesᵀ)
         context = weights · hiddenStates
       previousState holds the vectors that attend, one in each row, hiddenStates those that are
@@ -183,8 +184,9 @@ export const lesson = new Lesson(
       A word is a vector; the dot product measures how similar two are; softmax turns such scores
       into weights; attention is the sum of vectors with those weights. Other scores than the dot
       product are in lesson 2, and Lilian Weng's "Attention? Attention!" compares them all. Further
-      reading: Pennington and others, "GloVe" (2014); "The Illustrated Word2vec" by Jay Alammar. On
-      paths for beginners, lesson 5 is next: where the vectors of a model come from.
+      reading: Pennington and others, "GloVe" (2014); "The Illustrated Word2vec" by Jay Alammar. To
+      watch: the videos on transformers and attention by 3Blue1Brown (2024). On paths for beginners,
+      lesson 5 is next: where the vectors of a model come from.
     `);
   },
 );
@@ -201,8 +203,11 @@ function expectWords(table: WordVectors, file: string | undefined): void {
 // The answer. Try first.
 
 function dotProductAnswer(hiddenStates: Tensor, previousState: Tensor): HiddenStateAttention {
+  // [Tp,d] · [d,Th] → [Tp,Th]: how similar is each previous state to each hidden state?
   const scores = matmul(previousState, hiddenStates, { transposeB: true });
+  // Each row is positive now, and sums to 1.
   const weights = softmax(scores);
+  // [Tp,Th] · [Th,d] → [Tp,d]: a mixture of the hidden states for each previous state.
   return { weights, context: matmul(weights, hiddenStates) };
 }
 

@@ -257,6 +257,7 @@ function identity(size: number): Float32Array {
 // The answers. Try first.
 
 function nextStateAnswer(state: Tensor, context: Tensor, weight: Tensor): Tensor {
+  // State and context side by side are [1,2d], and the weight [2d,d] makes [1,d] of them.
   return tanh(matmul(concatenate([state, context], { axis: 1 }), weight));
 }
 
@@ -266,8 +267,10 @@ function additiveAnswer(
   weights: ScoreWeights,
 ): Tensor {
   const [tp, th, a] = [previousState.shape[0], hiddenStates.shape[0], weights.vector.shape[0]];
+  // An axis of length 1 is repeated by add: [Tp,1,a] + [1,Th,a] → [Tp,Th,a], every pair.
   const rows = reshape(matmul(previousState, weights.previous), [tp, 1, a]);
   const columns = reshape(matmul(hiddenStates, weights.hidden), [1, th, a]);
+  // v turns the a numbers of each pair into one score.
   return reshape(matmul(tanh(add(rows, columns)), weights.vector), [tp, th]);
 }
 

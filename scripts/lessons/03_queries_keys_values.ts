@@ -277,6 +277,7 @@ async function spread(d: number, scale: number): Promise<[number, number]> {
 // The answers. Try first.
 
 function causalAnswer(time: number): number[][] {
+  // Row i is a query: it may look at itself and at the keys before it.
   return Array.from(
     { length: time },
     (_, i) => Array.from({ length: time }, (_, j) => j <= i ? 1 : 0),
@@ -285,6 +286,7 @@ function causalAnswer(time: number): number[][] {
 
 function maskedAnswer(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): ScaledDotProduct {
   const scores = mul(matmul(q, k, { transposeB: true }), 1 / Math.sqrt(q.shape.at(-1)!));
+  // exp(-Infinity) is 0: hidden keys have no weight, and the others still sum to 1.
   const weights = softmax(where(mask, scores, -Infinity));
   return { output: matmul(weights, v), weights };
 }

@@ -158,8 +158,10 @@ export const lesson = new Lesson(
 
 function multiHeadAnswer(q: Tensor, k: Tensor, v: Tensor, heads: number): ScaledDotProduct {
   const width = q.shape[1];
+  // [T,C] → [T,heads,D] → [heads,T,D]: the heads become matrices of their own.
   const cut = (x: Tensor) => transpose(reshape(x, [x.shape[0], heads, width / heads]), [1, 0, 2]);
   const { output, weights } = scaledDotProductAttention(cut(q), cut(k), cut(v));
+  // Back to [Tq,heads,D], so that the parts of a token are beside each other again, as [Tq,C].
   return { output: reshape(transpose(output, [1, 0, 2]), [q.shape[0], width]), weights };
 }
 

@@ -79,11 +79,11 @@ export const lesson = new Lesson(
       vocabulary, the list of all tokens. The model has a vector of numbers for each id, its
       embedding, and looks it up. A token may be a word, a
       character or something between. With words the sequences are short and the vocabulary is
-      large, and a word that was not in the corpus has no id. With characters it is the other way
-      round. Byte-pair encoding is between the two: it starts from single bytes and makes the most
-      frequent pair of neighbors a new token, again and again. Common words become one token, rare
-      ones a few, and nothing is unknown. GPT-2 uses it. The corpus of this lesson is a small
-      invented language:
+      large, and a word that was not in the corpus, the text to learn from, has no id. With
+      characters it is the other way round. Byte-pair encoding is between the two: it starts from
+      single bytes (an English letter is one byte, an é two) and makes the most frequent pair of
+      neighbors a new token, again and again. Common words become one token, rare ones a few, and
+      nothing is unknown. GPT-2 uses it. The corpus of this lesson is a small invented language:
         ${text.split("\n")[0]}
         ${text.split("\n")[1]}
     `);
@@ -144,8 +144,8 @@ export const lesson = new Lesson(
       BERT (2018) reads in both directions. It cuts words into pieces from a fixed list (WordPiece):
       the longest piece that fits first, and ## marks a piece that continues a word. It adds special
       tokens, which are no text: [CLS] at the start, whose vector stands for the whole sentence when
-      it is classified, [SEP] at the end and between two sentences, [PAD] for filling up, [UNK] for
-      what no piece fits. A tokenizer with a tiny list of pieces:
+      it is classified (is it praise or blame?), [SEP] at the end and between two sentences, [PAD] for
+      filling up, [UNK] for what no piece fits. A tokenizer with a tiny list of pieces:
     `);
     const bert = await wordPieces();
     const encoded = bert.encodeBatch(["The queen is unlikely to play chess"]).ids[0];
@@ -171,6 +171,11 @@ export const lesson = new Lesson(
       a given text better. With a network, a real one fills gaps with one command:
         const model = await loadMaskedLanguageModel("google-bert/bert-base-uncased");
         await fillMask(model.model, model.tokenizer, "Paris is the [MASK] of France.");
+      A smaller relative of BERT was fine-tuned (trained further) to tell praise from blame in film
+      reviews, the data set SST-2. Lesson 12 trains such classifiers:
+        const name = "distilbert/distilbert-base-uncased-finetuned-sst-2-english";
+        const critic = await loadClassifier(name);
+        await classify(critic.model, critic.tokenizer, ["I loved it.", "I fell asleep."]);
     `);
 
     page.section("Several sentences in one batch");
@@ -229,8 +234,10 @@ export const lesson = new Lesson(
 
     page.section("Sine and cosine");
     page.say(`
-      The first transformer used waves of many frequencies, like the hands of a clock: the first
-      columns change fast, the last ones slowly.
+      Sine (sin) and cosine (cos) are waves: as their input grows, they swing between −1 and 1
+      again and again. The first transformer used waves of many frequencies, like the hands of a
+      clock. Each position t is a row of as many numbers as a token's vector has (its width): the
+      first columns change fast from row to row, the last ones slowly.
         even column i:   sin(t / 10000^(i / width))
         column after it: cos of the same angle
     `);
@@ -261,8 +268,8 @@ export const lesson = new Lesson(
     }
     page.say(`
       Every row is a different pattern. In 1000 × 768 the columns on the right hardly change: 10000
-      is so large that the slowest wave needs more than 60,000 tokens for one period, so no two
-      positions are equal. In 50 × 10000 nearly all columns are constant: 50 positions do not need
+      is so large that the slowest wave needs more than 60,000 tokens for one swing (a period), so no
+      two positions are equal. In 50 × 10000 nearly all columns are constant: 50 positions do not need
       so much width. The dot product of two positions depends only on their distance. For width 128:
     `);
     const p = sinusoidalPositions(64, 128);
@@ -284,11 +291,14 @@ export const lesson = new Lesson(
     page.section("Two other ways");
     page.say(`
       GPT-2 learns its position vectors: a table with a row for each position, trained like the
-      token table (positions: "learned"). This works as well, but only up to the length of the
-      table. Modern models rotate the queries and keys instead (rotary): at position t each pair of
-      numbers is rotated by an angle proportional to t. So the score of a query and a key depends on
-      how far apart they are, and nothing is added to the values. Here are the scores of one query
-      and one key, both rotated to six positions. They are the same along each diagonal:
+      table of embeddings (positions: "learned"). This works as well, but only up to the length of
+      the table. Modern models rotate the queries and keys instead (rotary). These are two vectors
+      that attention makes of each token: the query is the one that attends, the key the one that is
+      attended to; a third, the value, is what is added up (lesson 3). At position t each pair of
+      numbers is rotated by an angle proportional to t. So the score, the dot product of a query and
+      a key, depends on how far apart they are, and nothing is added to the values. Here are the
+      scores of one query and one key, both rotated to six positions. They are the same along each
+      diagonal:
     `);
     await showRotary(page.table.bind(page));
 
@@ -377,8 +387,10 @@ async function showRotary(table: (rows: number[][]) => void): Promise<void> {
 // The answers. Try first.
 
 function vocabularyAnswer(text: string): string[] {
+  // A word that is not in the map yet has been seen 0 times.
   const counts = new Map<string, number>();
   for (const word of text.split(/\s+/)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  // n - m is 0 for equal counts; then the alphabet decides.
   const entries = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
   return entries.map(([word]) => word);
 }
@@ -386,6 +398,7 @@ function vocabularyAnswer(text: string): string[] {
 function positionsAnswer(time: number, width: number): number[][] {
   return Array.from({ length: time }, (_, t) =>
     Array.from({ length: width }, (_, i) => {
+      // i - i % 2 is the even column of the pair, so sine and cosine have the same angle.
       const angle = t / 10000 ** ((i - i % 2) / width);
       return i % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
     }));

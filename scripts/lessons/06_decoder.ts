@@ -426,6 +426,7 @@ async function expectLowerTriangular(weights: Tensor, shape: number[]): Promise<
 // The answers. Try first.
 
 function feedForwardAnswer(x: Tensor, up: Dense, down: Dense): Tensor {
+  // [...,C] → [...,F], and no number of one token meets those of another.
   const inner = geluTanh(linear(x, up.weight, up.bias));
   return linear(inner, down.weight, down.bias);
 }
@@ -441,6 +442,7 @@ function decoderBlockAnswer(
   parts: Parts,
 ): BlockResult {
   const { output, weights } = selfAttention(x, block, heads);
+  // Each half adds its output to what it read; the second half reads h, not x.
   const h = parts.addNorm(x, output, block.norm1);
   const y = parts.addNorm(h, parts.feedForward(h, block.up, block.down), block.norm2);
   return { output: y, weights };
@@ -452,6 +454,7 @@ function languageModelAnswer(ids: Tensor, model: ModelWeights, block: BlockFunct
   for (const blockWeights of model.blocks) {
     const { output, weights } = block(x, blockWeights, model.heads);
     const [batch, heads, queries, keys] = weights.shape;
+    // A new axis for the layers, along which all blocks' weights are joined at the end.
     all.push(reshape(weights, [batch, 1, heads, queries, keys]));
     x = output;
   }

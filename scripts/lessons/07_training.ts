@@ -304,7 +304,9 @@ function sequenceLossAnswer(logits: Tensor, targets: number[], padding: number):
   const shape = [targets.length, 1];
   const counts = targets.filter((target) => target !== padding).length;
   if (counts === 0) throw new RangeError("sequenceLoss: every target is padding");
+  // [T,V] → [T,1]: of each row, the log-probability of the correct next id.
   const picked = gather(logSoftmax(logits), tensor(Int32Array.from(targets), { shape }));
+  // A row of padding is multiplied by 0, and is not counted in the mean either.
   const mask = tensor(targets.map((target) => target === padding ? 0 : 1), { shape });
   return mul(sum(mul(picked, mask)), -1 / counts);
 }

@@ -66,15 +66,16 @@ export const lesson = new Lesson(
       all layers in order. In each layer several heads attend: a head decides, for every word, which
       earlier words matter now, in weights that sum to 1 (lesson 1). An embedding is the vector of
       numbers that stands for a word (lesson 5). The loss says how badly the model predicts: the mean
-      of −ln p, where p is the probability that it gave to the word that really came; 0 is perfect.
-      Training changes the model's numbers in many small steps so that the loss falls.
+      of −ln p, where p is the probability that it gave to the word that really came. ln is the
+      natural logarithm: −ln p is 0 if the model was sure (p = 1), 0.69 at p = 0.5, and 4.6 at
+      p = 0.01. Training changes the model's numbers in many small steps so that the loss falls.
     `);
 
     page.section("How surprised is it?");
     page.say(`
       Perplexity is the loss as a number of words: a perplexity of 3 means that the model was as
-      unsure, on average, as between 3 equally likely words. It is measured on text that was not
-      used in training.
+      unsure, on average, as between 3 equally likely words. It is exp(loss); exp undoes ln. It is
+      measured on text that was not used in training.
     `);
     const measure = await page.task({
       name: "perplexityOf",
@@ -160,10 +161,11 @@ export const lesson = new Lesson(
       }),
     );
     page.say(`
-      A plane cannot show ${width} dimensions. The two principal components are the directions in
-      which the vectors differ most; they have ${(100 * (shares[0] + shares[1])).toFixed(0)}% of the
-      variance. UMAP bends the plane instead, so that neighbors stay neighbors; the distances
-      between its groups mean little.
+      A vector of ${width} numbers is a point in ${width} dimensions, and a plane shows two. The two
+      principal components (PCA finds them) are the directions in which the vectors differ most;
+      they have ${(100 * (shares[0] + shares[1])).toFixed(0)}% of the variance, which measures how
+      much the vectors differ. UMAP, another method, bends the plane instead, so that neighbors stay
+      neighbors; the distances between its groups mean little.
     `);
     try {
       const positions = await umap(rows, { width, neighbors: 5, seed: 1 });
@@ -221,8 +223,8 @@ export const lesson = new Lesson(
       One can look inside: perplexity, attention, embeddings, next-word probabilities. Further
       reading: Clark and others, "What Does BERT Look At?" (2019); Jain and Wallace, "Attention is
       not Explanation" (2019), and the answer to it; McInnes and others on UMAP (2018). You have
-      walked the beginner's path: lessons 0, 1, 5 and 8. Go on with lesson 2, or train a model of
-      your own with deno task train.
+      walked the beginner's path: lessons 0, 1, 5 and 8. Go on with lesson 2; see in lesson 11 how a
+      trained model learns something new; or train a model of your own with deno task train.
     `);
   },
 );
@@ -230,7 +232,9 @@ export const lesson = new Lesson(
 // The answer. Try first.
 
 function perplexityAnswer(probabilities: number[]): number {
+  // The loss of each word: 0 for a sure and right prediction.
   const losses = probabilities.map((probability) => -Math.log(probability));
+  // The mean loss, turned back from a logarithm into a number of words.
   return Math.exp(losses.reduce((sum, loss) => sum + loss, 0) / losses.length);
 }
 

@@ -67,7 +67,8 @@ export const lesson = new Lesson(
 
     page.section("Sampling");
     page.say(`
-      Or draw the word at random, according to the probabilities. The temperature divides the logits
+      Or draw the word at random, according to the probabilities. The model gives each word a score,
+      its logit, and softmax turns the logits into probabilities. The temperature divides the logits
       before the softmax: below 1 probable words become even more probable, above 1 improbable ones
       are drawn more often, and a high temperature gives nonsense.
     `);
@@ -204,6 +205,7 @@ export const lesson = new Lesson(
 
 function atTemperatureAnswer(logits: number[], temperature: number): number[] {
   const greatest = Math.max(...logits);
+  // The largest power is exp(0) = 1, so none overflows.
   const powers = logits.map((logit) => Math.exp((logit - greatest) / temperature));
   const total = powers.reduce((sum, power) => sum + power, 0);
   return powers.map((power) => power / total);
@@ -214,6 +216,7 @@ function topPAnswer(probabilities: number[], p: number): number[] {
   const kept = probabilities.map(() => 0);
   let total = 0;
   for (const index of order) {
+    // The word that reaches p is kept, the next one is not.
     if (total >= p) break;
     kept[index] = probabilities[index];
     total += probabilities[index];

@@ -182,7 +182,8 @@ export const lesson = new Lesson(
     page.say(`
       An encoder reads, a decoder writes, and cross-attention connects them. Further reading:
       Vaswani and others, "Attention Is All You Need" (2017); "The Annotated Transformer" by Sasha
-      Rush; Raffel and others, "T5" (2019).
+      Rush; Raffel and others, "T5" (2019). All models so far were trained from random numbers;
+      lessons 11 to 13 start from a trained one and adapt it.
     `);
   },
 );
@@ -298,6 +299,7 @@ async function showCross(
 // The answers. Try first.
 
 function shiftedAnswer(target: number[]): { reads: number[]; says: number[] } {
+  // At each place the decoder reads what was right before, and must say what comes next.
   return { reads: [START, ...target], says: [...target, END] };
 }
 
@@ -310,6 +312,7 @@ async function writeGreedilyAnswer(
     const next = await scores(target);
     const best = next.indexOf(Math.max(...next));
     if (best === END) break;
+    // What it wrote is what it reads in the next round.
     target.push(best);
   }
   return target.slice(1);

@@ -326,16 +326,19 @@ function furthest(one: ArrayLike<number>, other: ArrayLike<number>): number {
 // The answers. Try first.
 
 function countTrainedAnswer(layers: Sizes[], rank: number): number {
+  // A is [rank, inputs] and B [outputs, rank].
   return layers.reduce((sum, { inputs, outputs }) => sum + rank * (inputs + outputs), 0);
 }
 
 function lowRankForwardAnswer(x: Tensor, weight: Tensor, update: Update): Tensor {
   const { a, b, alpha, rank } = update;
+  // Through A first: [T,inputs] → [T,rank]. The large product B·A is never computed.
   const narrow = matmul(x, transpose(a));
   return add(matmul(x, weight), mul(matmul(narrow, transpose(b)), alpha / rank));
 }
 
 function mergedWeightAnswer(weight: Tensor, { a, b, alpha, rank }: Update): Tensor {
+  // B·A is [outputs,inputs], and the weight [inputs,outputs].
   return add(weight, mul(transpose(matmul(b, a)), alpha / rank));
 }
 

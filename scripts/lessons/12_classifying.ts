@@ -454,17 +454,20 @@ async function withLora(
 // The answers. Try first.
 
 function lastVectorsAnswer(hidden: number[][][], lengths: number[]): number[][] {
+  // A text of n tokens has its last one at n − 1; padding comes after it.
   return hidden.map((text, b) => text[lengths[b] - 1]);
 }
 
 function confusionAnswer(right: number[], predicted: number[], classes: number): number[][] {
   const counts = Array.from({ length: classes }, () => Array<number>(classes).fill(0));
+  // Row: what it is. Column: what was said.
   right.forEach((row, i) => counts[row][predicted[i]]++);
   return counts;
 }
 
 function f1Answer(confusion: number[][], ofClass: number): number {
   const hits = confusion[ofClass][ofClass];
+  // Without a hit the formula would be 0 / 0.
   if (hits === 0) return 0;
   const predicted = confusion.reduce((sum, row) => sum + row[ofClass], 0);
   const there = confusion[ofClass].reduce((sum, count) => sum + count, 0);

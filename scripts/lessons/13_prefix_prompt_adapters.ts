@@ -396,10 +396,12 @@ async function learn(
 
 function withPromptAnswer(prompt: Tensor, text: Tensor, positions: Tensor): Tensor {
   const rows = concatenate([prompt, text]);
+  // The prompt takes the first positions, and the text those after them.
   return add(rows, slice(positions, { axis: 0, end: rows.shape[0] }));
 }
 
 function withPrefixAnswer(query: Tensor, text: KeysAndValues, prefix: KeysAndValues): Tensor {
+  // One query and P + T keys: a longer row of weights, but an output of [1, D] as before.
   const keys = concatenate([prefix.keys, text.keys]);
   const values = concatenate([prefix.values, text.values]);
   const scores = mul(matmul(query, transpose(keys)), 1 / Math.sqrt(query.shape[1]));

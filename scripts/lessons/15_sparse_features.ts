@@ -228,7 +228,9 @@ export const lesson = new Lesson(
       Models hold more features than dimensions, as directions that share the space; sparse
       autoencoders look for such directions, and a control tells whether they found any. Further
       reading: Elhage and others, "Toy Models of Superposition" (2022); Bricken and others, "Towards
-      Monosemanticity" (2023); Cunningham and others, arXiv 2309.08600.
+      Monosemanticity" (2023); Cunningham and others, arXiv 2309.08600. This is the last lesson.
+      Train a model on texts that you like (deno task train), open it in deno task explore, and take
+      one question from a "Try it" further than the lesson did.
     `);
   },
 );
