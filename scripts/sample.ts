@@ -44,6 +44,7 @@ const flags = {
     scores: toggle(false, "show the log-probability of each token"),
     sideBySide: toggle(false, "write the text without --adapter first, and then with it"),
     stream: toggle(true, "show tokens as they are generated"),
+    showPrompt: toggle(true, "show the prompt before what is written"),
   }),
   ...samplingFlags,
   ...group("Beam search", {
@@ -105,7 +106,8 @@ async function write(
   flags: SampleFlags,
   rules: GenerationOptions,
 ): Promise<void> {
-  const prompt = tokenizer.decode(ids, { skipSpecialTokens: true }); // as the model sees it
+  // As the model sees it.
+  const prompt = flags.showPrompt ? tokenizer.decode(ids, { skipSpecialTokens: true }) : "";
   using interrupt = new Interrupt();
   const { signal } = interrupt;
   const options = { ...rules, tokenizer, endToken: endTokens, signal };

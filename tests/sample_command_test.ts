@@ -40,6 +40,10 @@ Deno.test("the end token of a run ends its samples", async () => {
   const sample = line("run --prompt a --device cpu --temperature 0 --max-new-tokens 200");
   const { code, out, err } = await finished(command("sample", sample, folder.path));
   assert.deepEqual([code, out, err], [0, "abc\n", ""]);
+  for (const more of [[], ["--no-stream"]]) {
+    const args = [...sample, "--no-show-prompt", ...more];
+    assert.equal((await run("sample", args, folder.path)).out, "bc\n");
+  }
 });
 
 Deno.test("the makers' sampling is used if no flag says otherwise, and said", async () => {
