@@ -21,6 +21,20 @@ async function publishedModel(folder: string): Promise<void> {
   await Deno.writeTextFile(`${folder}/model/tokenizer_config.json`, '{"eos_token":"e"}');
 }
 
+Deno.test("train begins anew where a run was killed before its first save", async () => {
+  await using folder = await scratchFolder();
+  const { path } = folder;
+  await Deno.mkdir(`${path}/run`);
+  await Deno.writeTextFile(`${path}/run/metrics.jsonl`, '{"step":1,"loss":4}\n');
+  const args = [...BASE, ...line("--out run")];
+  const foreign = await run("train", args, path);
+  assert.deepEqual([foreign.code, /no run's: metrics.jsonl/.test(foreign.err)], [2, true]);
+  await Deno.writeTextFile(`${path}/run/.lock`, "");
+  const { code, err } = await run("train", args, path);
+  assert.equal(code, 0, err);
+  assert.equal((await loadRunState(`${path}/run`)).step, 2);
+});
+
 Deno.test("train refuses a folder with a model, a foreign file or a run; --force replaces them", async () => {
   await using folder = await scratchFolder();
   const { path } = folder;

@@ -11,6 +11,8 @@ import type { Plan } from "./choices.ts";
 
 /** Maximum number of file names in a message. */
 const SHOWN = 3;
+/** What a run that was killed before its first save leaves behind, beside its lock. */
+const LEFT_BEHIND = /^metrics\.jsonl$|^events\.out\.tfevents\./;
 
 /** The first free folder of base, base-2, …, or the last one that holds a run. */
 export function defaultFolder(base: string, inUse: boolean): string {
@@ -105,8 +107,10 @@ function filesIn(folder: string): string[] {
   if (holdsCheckpoint(folder)) return ["run.json"];
   try {
     const entries = [...Deno.readDirSync(folder)];
+    const wasBegun = entries.some(({ name }) => name === ".lock");
     return entries.map(({ name, isDirectory }) => isDirectory ? `${name}/` : name)
-      .filter((name) => name === "best/" || !name.endsWith("/") && !name.startsWith(".")).sort();
+      .filter((name) => name === "best/" || !name.endsWith("/") && !name.startsWith("."))
+      .filter((name) => !wasBegun || !LEFT_BEHIND.test(name)).sort();
   } catch {
     return []; // CheckpointFolder.open reports what is wrong
   }
