@@ -7,26 +7,26 @@
  *
  * @module
  */
-import type { ModelConfig } from "../nn/config.ts";
-import { type Format, type ParameterSource, readDropout, readLayers, splitName } from "./format.ts";
-import { headMajorColumn } from "./qkv_columns.ts";
+import { type Format, type ModuleNames, readDropout, readLayers } from "./format.ts";
+import { headMajorSource } from "./qkv_columns.ts";
 
-/** Folio's linear layers within a block → the file's. */
-const LINEAR: Readonly<Record<string, string>> = {
-  "attn.c_attn": "self_attention.query_key_value",
-  "attn.c_proj": "self_attention.dense",
-  "mlp.c_fc": "mlp.dense_h_to_4h",
-  "mlp.c_proj": "mlp.dense_4h_to_h",
-};
-
-const NORMS: Readonly<Record<string, string>> = {
-  "ln_1": "input_layernorm",
-  "ln_2": "post_attention_layernorm",
-};
-
-const OUTSIDE: Readonly<Record<string, string>> = {
-  "transformer.wte": "transformer.word_embeddings",
-  "transformer.ln_e": "transformer.word_embeddings_layernorm",
+/** Folio's modules → the file's. */
+const NAMES: ModuleNames = {
+  blocks: "transformer.h",
+  linear: {
+    "attn.c_attn": "self_attention.query_key_value",
+    "attn.c_proj": "self_attention.dense",
+    "mlp.c_fc": "mlp.dense_h_to_4h",
+    "mlp.c_proj": "mlp.dense_4h_to_h",
+  },
+  norms: {
+    "ln_1": "input_layernorm",
+    "ln_2": "post_attention_layernorm",
+  },
+  outside: {
+    "transformer.wte": "transformer.word_embeddings",
+    "transformer.ln_e": "transformer.word_embeddings_layernorm",
+  },
 };
 
 /** `"model_type": "bloom"`. */
@@ -65,15 +65,5 @@ export const bloom: Format = {
     tie_word_embeddings: config.tiedHead,
   }),
 
-  source(name: string, config: ModelConfig): ParameterSource {
-    const { layer, module, kind } = splitName(name);
-    if (layer === undefined) {
-      return { names: [`${OUTSIDE[module] ?? module}.${kind}`], transposed: false };
-    }
-    return {
-      names: [`transformer.h.${layer}.${LINEAR[module] ?? NORMS[module]}.${kind}`],
-      transposed: module in LINEAR && kind === "weight",
-      column: module === "attn.c_attn" ? headMajorColumn(config) : undefined,
-    };
-  },
+  source: (name, config) => headMajorSource(name, NAMES, config),
 };

@@ -84,6 +84,34 @@ export function ownSource(parameter: string): ParameterSource {
   return { names: [parameter], transposed: false };
 }
 
+/** A file's names of modules, for Folio's. */
+export interface ModuleNames {
+  /** The blocks' name before their numbers, such as `model.layers`. */
+  readonly blocks: string;
+  /** Linear layers within a block. Several hold the layer's outputs, in this order. */
+  readonly linear: Readonly<Record<string, string | readonly string[]>>;
+  /** Norms within a block. */
+  readonly norms: Readonly<Record<string, string>>;
+  /** Modules outside the blocks; others have Folio's names. */
+  readonly outside: Readonly<Record<string, string>>;
+}
+
+/** The tensors of a parameter in files with these names, linear layers [outputs, inputs]. */
+export function namedSource(
+  parameter: string,
+  { blocks, linear, norms, outside }: ModuleNames,
+): ParameterSource {
+  const { layer, module, kind } = splitName(parameter);
+  if (layer === undefined) {
+    return { names: [`${outside[module] ?? module}.${kind}`], transposed: false };
+  }
+  const parts = [linear[module] ?? norms[module]].flat();
+  return {
+    names: parts.map((part) => `${blocks}.${layer}.${part}.${kind}`),
+    transposed: module in linear && kind === "weight",
+  };
+}
+
 const MAX_LAYERS = 10_000;
 
 /** The number of layers, checked before anything is made for each of them. */

@@ -6,36 +6,35 @@
  *
  * @module
  */
-import type { ModelConfig } from "../nn/config.ts";
 import {
   activationName,
   ACTIVATIONS,
   type Format,
-  type ParameterSource,
+  type ModuleNames,
   readDropout,
   readLayers,
-  splitName,
 } from "./format.ts";
-import { headMajorColumn } from "./qkv_columns.ts";
+import { headMajorSource } from "./qkv_columns.ts";
 import { readRotary, writeRotary } from "./rotary_fields.ts";
 
-/** Folio's linear layers within a block → the file's. */
-const LINEAR: Readonly<Record<string, string>> = {
-  "attn.c_attn": "attention.query_key_value",
-  "attn.c_proj": "attention.dense",
-  "mlp.c_fc": "mlp.dense_h_to_4h",
-  "mlp.c_proj": "mlp.dense_4h_to_h",
-};
-
-const NORMS: Readonly<Record<string, string>> = {
-  "ln_1": "input_layernorm",
-  "ln_2": "post_attention_layernorm",
-};
-
-const OUTSIDE: Readonly<Record<string, string>> = {
-  "transformer.wte": "gpt_neox.embed_in",
-  "transformer.ln_f": "gpt_neox.final_layer_norm",
-  "lm_head": "embed_out",
+/** Folio's modules → the file's. */
+const NAMES: ModuleNames = {
+  blocks: "gpt_neox.layers",
+  linear: {
+    "attn.c_attn": "attention.query_key_value",
+    "attn.c_proj": "attention.dense",
+    "mlp.c_fc": "mlp.dense_h_to_4h",
+    "mlp.c_proj": "mlp.dense_4h_to_h",
+  },
+  norms: {
+    "ln_1": "input_layernorm",
+    "ln_2": "post_attention_layernorm",
+  },
+  outside: {
+    "transformer.wte": "gpt_neox.embed_in",
+    "transformer.ln_f": "gpt_neox.final_layer_norm",
+    "lm_head": "embed_out",
+  },
 };
 
 /** `"model_type": "gpt_neox"`. */
@@ -88,15 +87,5 @@ export const gptNeoX: Format = {
     };
   },
 
-  source(name: string, config: ModelConfig): ParameterSource {
-    const { layer, module, kind } = splitName(name);
-    if (layer === undefined) {
-      return { names: [`${OUTSIDE[module] ?? module}.${kind}`], transposed: false };
-    }
-    return {
-      names: [`gpt_neox.layers.${layer}.${LINEAR[module] ?? NORMS[module]}.${kind}`],
-      transposed: module in LINEAR && kind === "weight",
-      column: module === "attn.c_attn" ? headMajorColumn(config) : undefined,
-    };
-  },
+  source: (name, config) => headMajorSource(name, NAMES, config),
 };

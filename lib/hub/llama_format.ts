@@ -14,10 +14,11 @@ import {
   activationName,
   ACTIVATIONS,
   type Format,
+  type ModuleNames,
+  namedSource,
   type ParameterSource,
   readDropout,
   readLayers,
-  splitName,
 } from "./format.ts";
 import { readLateWindows, writeWindows } from "./layer_types.ts";
 import {
@@ -27,25 +28,26 @@ import {
   writeRotary,
 } from "./rotary_fields.ts";
 
-/** Folio's linear layers within a block → the file's. */
-const LINEAR: Readonly<Record<string, readonly string[]>> = {
-  "attn.c_attn": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
-  "attn.c_proj": ["self_attn.o_proj"],
-  "mlp.c_fc": ["mlp.up_proj"],
-  "mlp.c_gate": ["mlp.gate_proj"],
-  "mlp.c_proj": ["mlp.down_proj"],
-};
-
-const NORMS: Readonly<Record<string, string>> = {
-  "ln_1": "input_layernorm",
-  "ln_2": "post_attention_layernorm",
-  "attn.q_norm": "self_attn.q_norm",
-  "attn.k_norm": "self_attn.k_norm",
-};
-
-const OUTSIDE: Readonly<Record<string, string>> = {
-  "transformer.wte": "model.embed_tokens",
-  "transformer.ln_f": "model.norm",
+/** Folio's modules → the file's. */
+const NAMES: ModuleNames = {
+  blocks: "model.layers",
+  linear: {
+    "attn.c_attn": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
+    "attn.c_proj": ["self_attn.o_proj"],
+    "mlp.c_fc": ["mlp.up_proj"],
+    "mlp.c_gate": ["mlp.gate_proj"],
+    "mlp.c_proj": ["mlp.down_proj"],
+  },
+  norms: {
+    "ln_1": "input_layernorm",
+    "ln_2": "post_attention_layernorm",
+    "attn.q_norm": "self_attn.q_norm",
+    "attn.k_norm": "self_attn.k_norm",
+  },
+  outside: {
+    "transformer.wte": "model.embed_tokens",
+    "transformer.ln_f": "model.norm",
+  },
 };
 
 /** The defaults of a family's fields; those left out are Llama's. */
@@ -180,13 +182,5 @@ export function writeLlama(config: ModelConfig): Record<string, unknown> {
 
 /** Where the family keeps a parameter. */
 export function llamaSource(name: string): ParameterSource {
-  const { layer, module, kind } = splitName(name);
-  if (layer === undefined) {
-    return { names: [`${OUTSIDE[module] ?? module}.${kind}`], transposed: false };
-  }
-  const parts = LINEAR[module] ?? [NORMS[module]];
-  return {
-    names: parts.map((part) => `model.layers.${layer}.${part}.${kind}`),
-    transposed: module in LINEAR && kind === "weight",
-  };
+  return namedSource(name, NAMES);
 }

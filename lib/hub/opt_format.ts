@@ -12,28 +12,30 @@ import {
   activationName,
   ACTIVATIONS,
   type Format,
+  type ModuleNames,
+  namedSource,
   readDropout,
   readLayers,
-  splitName,
 } from "./format.ts";
 
-/** Folio's linear layers within a block → the file's. */
-const LINEAR: Readonly<Record<string, readonly string[]>> = {
-  "attn.c_attn": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
-  "attn.c_proj": ["self_attn.out_proj"],
-  "mlp.c_fc": ["fc1"],
-  "mlp.c_proj": ["fc2"],
-};
-
-const NORMS: Readonly<Record<string, string>> = {
-  "ln_1": "self_attn_layer_norm",
-  "ln_2": "final_layer_norm",
-};
-
-const OUTSIDE: Readonly<Record<string, string>> = {
-  "transformer.wte": "model.decoder.embed_tokens",
-  "transformer.wpe": "model.decoder.embed_positions",
-  "transformer.ln_f": "model.decoder.final_layer_norm",
+/** Folio's modules → the file's. */
+const NAMES: ModuleNames = {
+  blocks: "model.decoder.layers",
+  linear: {
+    "attn.c_attn": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
+    "attn.c_proj": ["self_attn.out_proj"],
+    "mlp.c_fc": ["fc1"],
+    "mlp.c_proj": ["fc2"],
+  },
+  norms: {
+    "ln_1": "self_attn_layer_norm",
+    "ln_2": "final_layer_norm",
+  },
+  outside: {
+    "transformer.wte": "model.decoder.embed_tokens",
+    "transformer.wpe": "model.decoder.embed_positions",
+    "transformer.ln_f": "model.decoder.final_layer_norm",
+  },
 };
 
 /** Rows of the position table before that of the first token. */
@@ -83,19 +85,8 @@ export const opt: Format = {
     tie_word_embeddings: config.tiedHead,
   }),
 
-  source(name) {
-    const { layer, module, kind } = splitName(name);
-    if (layer === undefined) {
-      return {
-        names: [`${OUTSIDE[module] ?? module}.${kind}`],
-        transposed: false,
-        skippedRows: module === "transformer.wpe" ? POSITION_OFFSET : 0,
-      };
-    }
-    const parts = LINEAR[module] ?? [NORMS[module]];
-    return {
-      names: parts.map((part) => `model.decoder.layers.${layer}.${part}.${kind}`),
-      transposed: module in LINEAR && kind === "weight",
-    };
-  },
+  source: (name) => ({
+    ...namedSource(name, NAMES),
+    skippedRows: name === "transformer.wpe.weight" ? POSITION_OFFSET : 0,
+  }),
 };

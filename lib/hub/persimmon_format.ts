@@ -11,31 +11,32 @@ import {
   activationName,
   ACTIVATIONS,
   type Format,
+  type ModuleNames,
   readDropout,
   readLayers,
-  splitName,
 } from "./format.ts";
-import { headMajorColumn } from "./qkv_columns.ts";
+import { headMajorSource } from "./qkv_columns.ts";
 import { readRotary, writeRotary } from "./rotary_fields.ts";
 
-/** Folio's linear layers within a block → the file's. */
-const LINEAR: Readonly<Record<string, string>> = {
-  "attn.c_attn": "self_attn.query_key_value",
-  "attn.c_proj": "self_attn.dense",
-  "mlp.c_fc": "mlp.dense_h_to_4h",
-  "mlp.c_proj": "mlp.dense_4h_to_h",
-};
-
-const NORMS: Readonly<Record<string, string>> = {
-  "ln_1": "input_layernorm",
-  "ln_2": "post_attention_layernorm",
-  "attn.q_norm": "self_attn.q_layernorm",
-  "attn.k_norm": "self_attn.k_layernorm",
-};
-
-const OUTSIDE: Readonly<Record<string, string>> = {
-  "transformer.wte": "model.embed_tokens",
-  "transformer.ln_f": "model.final_layernorm",
+/** Folio's modules → the file's. */
+const NAMES: ModuleNames = {
+  blocks: "model.layers",
+  linear: {
+    "attn.c_attn": "self_attn.query_key_value",
+    "attn.c_proj": "self_attn.dense",
+    "mlp.c_fc": "mlp.dense_h_to_4h",
+    "mlp.c_proj": "mlp.dense_4h_to_h",
+  },
+  norms: {
+    "ln_1": "input_layernorm",
+    "ln_2": "post_attention_layernorm",
+    "attn.q_norm": "self_attn.q_layernorm",
+    "attn.k_norm": "self_attn.k_layernorm",
+  },
+  outside: {
+    "transformer.wte": "model.embed_tokens",
+    "transformer.ln_f": "model.final_layernorm",
+  },
 };
 
 /** `"model_type": "persimmon"`. */
@@ -84,15 +85,5 @@ export const persimmon: Format = {
     };
   },
 
-  source(name, config) {
-    const { layer, module, kind } = splitName(name);
-    if (layer === undefined) {
-      return { names: [`${OUTSIDE[module] ?? module}.${kind}`], transposed: false };
-    }
-    return {
-      names: [`model.layers.${layer}.${LINEAR[module] ?? NORMS[module]}.${kind}`],
-      transposed: module in LINEAR && kind === "weight",
-      column: module === "attn.c_attn" ? headMajorColumn(config) : undefined,
-    };
-  },
+  source: (name, config) => headMajorSource(name, NAMES, config),
 };

@@ -11,29 +11,31 @@ import {
   activationName,
   ACTIVATIONS,
   type Format,
+  type ModuleNames,
+  namedSource,
   readDropout,
   readLayers,
-  splitName,
 } from "./format.ts";
 import { readRotary, writeRotary } from "./rotary_fields.ts";
 
-/** Folio's linear layers within a block → the file's. */
-const LINEAR: Readonly<Record<string, readonly string[]>> = {
-  "attn.c_attn": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
-  "attn.c_proj": ["self_attn.dense"],
-  "mlp.c_fc": ["mlp.fc1"],
-  "mlp.c_proj": ["mlp.fc2"],
-};
-
-const NORMS: Readonly<Record<string, string>> = {
-  "ln_1": "input_layernorm",
-  "attn.q_norm": "self_attn.q_layernorm",
-  "attn.k_norm": "self_attn.k_layernorm",
-};
-
-const OUTSIDE: Readonly<Record<string, string>> = {
-  "transformer.wte": "model.embed_tokens",
-  "transformer.ln_f": "model.final_layernorm",
+/** Folio's modules → the file's. */
+const NAMES: ModuleNames = {
+  blocks: "model.layers",
+  linear: {
+    "attn.c_attn": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
+    "attn.c_proj": ["self_attn.dense"],
+    "mlp.c_fc": ["mlp.fc1"],
+    "mlp.c_proj": ["mlp.fc2"],
+  },
+  norms: {
+    "ln_1": "input_layernorm",
+    "attn.q_norm": "self_attn.q_layernorm",
+    "attn.k_norm": "self_attn.k_layernorm",
+  },
+  outside: {
+    "transformer.wte": "model.embed_tokens",
+    "transformer.ln_f": "model.final_layernorm",
+  },
 };
 
 /** `"model_type": "phi"`. */
@@ -84,15 +86,5 @@ export const phi: Format = {
     tie_word_embeddings: config.tiedHead,
   }),
 
-  source(name) {
-    const { layer, module, kind } = splitName(name);
-    if (layer === undefined) {
-      return { names: [`${OUTSIDE[module] ?? module}.${kind}`], transposed: false };
-    }
-    const parts = LINEAR[module] ?? [NORMS[module]];
-    return {
-      names: parts.map((part) => `model.layers.${layer}.${part}.${kind}`),
-      transposed: module in LINEAR && kind === "weight",
-    };
-  },
+  source: (name) => namedSource(name, NAMES),
 };

@@ -6,9 +6,21 @@
  */
 import { headSizeOf } from "../nn/block_config.ts";
 import type { ModelConfig } from "../nn/config.ts";
+import { type ModuleNames, namedSource, type ParameterSource, splitName } from "./format.ts";
 
-/** The column of [H, (q | k | v), D], as in GPT-NeoX and BLOOM, for each of [(q | k | v), H, D]. */
-export function headMajorColumn(config: ModelConfig): (c: number) => number {
+/** As `namedSource`, with queries, keys and values packed by head, as in GPT-NeoX and BLOOM. */
+export function headMajorSource(
+  parameter: string,
+  names: ModuleNames,
+  config: ModelConfig,
+): ParameterSource {
+  const isPacked = splitName(parameter).module === "attn.c_attn";
+  const source = namedSource(parameter, names);
+  return isPacked ? { ...source, column: headMajorColumn(config) } : source;
+}
+
+/** The column of [H, (q | k | v), D] for each of [(q | k | v), H, D]. */
+function headMajorColumn(config: ModelConfig): (c: number) => number {
   const { heads } = config;
   const size = headSizeOf(config);
   return (c) => {
