@@ -82,17 +82,17 @@ export async function attributionPatching(
   const kept = axes.slice(1) as string[];
   const estimates = onDevice(deviceOfModel(model), () =>
     scope(() => {
-      const starts = firstStreams(model);
+      const starts = steps === 1 ? [] : firstStreams(model); // one step: the corrupted text itself
       const all = [...new Set([...names, ...starts])];
       const [from, to] = [corrupted, clean].map((text) =>
         runWithCache(model, text, { names: all }).cache
       );
       const distance = (name: string) => sub(to.get(name), from.get(name));
+      const moves = starts.map((name) => [name, distance(name)] as const);
+      const body = () => metric(runModel(operation, model, corrupted));
       const gradients = Array.from({ length: steps }, (_, step) => {
-        const scale = steps === 1 ? 0 : (step + 0.5) / steps;
-        const moved = starts.map((name) => [name, { add: distance(name), scale }]);
-        const body = () => metric(runModel(operation, model, corrupted));
-        const hooks: Hooks = scale === 0 ? {} : Object.fromEntries(moved);
+        const scale = (step + 0.5) / steps;
+        const hooks: Hooks = Object.fromEntries(moves.map(([name, add]) => [name, { add, scale }]));
         return withHooks(model, hooks, () => gradientsAt(model, body, names).gradients);
       });
       return concatenate(

@@ -78,9 +78,10 @@ export async function pathPatching(
   const last = stack.point(stack.layers - 1, "hook_resid_post");
   const receivers = [...chosenPoints(operation, model, options.receivers ?? last)];
   const others = ["cross_attn.hook_z", ...throughFeedForward ? [] : ["hook_mlp_out"]];
+  const known = pointRanks(model);
   const frozen = others
     .flatMap((point) => names.map((_, layer) => stack.point(layer, point)))
-    .filter((name) => pointRanks(model).has(name));
+    .filter((name) => known.has(name));
   const { cache: cleanCache } = runWithCache(model, clean, { names });
   const { cache } = runWithCache(model, corrupted, { names: [...names, ...frozen] });
   const held: Hooks = Object.fromEntries(

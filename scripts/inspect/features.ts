@@ -7,12 +7,15 @@
 import { histogramFigure } from "../../lib/plot/mod.ts";
 import {
   directionLogits,
+  embedding,
   featureSummaries,
   type FeatureSummary,
   type GPT,
+  mul,
   runWithCache,
   type SparseAutoencoder,
   sparseAutoencoder,
+  type Tensor,
   tensor,
   type Tokenizer,
   topK,
@@ -66,9 +69,15 @@ export async function featureSections(learned: Learned): Promise<Section[]> {
     .sort((a, b) => b.summary.largest - a.summary.largest)
     .slice(0, count);
   const values = await autoencoder.encode(rows).data();
-  const tokens = await spokenFor(model, autoencoder);
+  const general: Section = { title: "Features", text, figures: [] };
+  if (strongest.length === 0) return [general];
+  const { towards, away } = await spokenFor(
+    model,
+    autoencoder,
+    strongest.map(({ feature }) => feature),
+  );
   const textOf = (id: number) => tokenizer.decode([id]);
-  const single = strongest.map(({ summary, feature }): Section => {
+  const single = strongest.map(({ summary, feature }, i): Section => {
     const lines = summary.examples.map(({ row }) => {
       const start = Math.max(row - row % length, row - BEFORE);
       const end = Math.min(row - row % length + length, row + AFTER);
@@ -78,7 +87,6 @@ export async function featureSections(learned: Learned): Promise<Section[]> {
         return { text: textOf(ids[at]), strength };
       }));
     });
-    const { towards, away } = tokens[feature];
     const names = (ids: readonly number[]) =>
       ids.map((id) => `<span class="token">${visible(textOf(id))}</span>`).join(" ");
     return {
@@ -91,10 +99,10 @@ export async function featureSections(learned: Learned): Promise<Section[]> {
         width: 320,
         title: `Feature ${feature}: activations above 0`,
       })],
-      html: `<p>for ${names(towards)}<br>against ${names(away)}</p>${lines.join("")}`,
+      html: `<p>for ${names(towards[i])}<br>against ${names(away[i])}</p>${lines.join("")}`,
     };
   });
-  return [{ title: "Features", text, figures: [] }, ...single];
+  return [general, ...single];
 }
 
 function described({ frequency, largest, histogram }: FeatureSummary): string {
@@ -103,15 +111,16 @@ function described({ frequency, largest, histogram }: FeatureSummary): string {
     `${largest.toFixed(2)}.`;
 }
 
-/** For each feature the tokens whose logits its direction raises and lowers most. */
-async function spokenFor(model: GPT, { decoder, features }: SparseAutoencoder) {
-  const logits = directionLogits(model, decoder);
-  const [, vocabulary] = logits.shape;
-  const all = await topK(logits, vocabulary).indices.data();
-  return Array.from({ length: features }, (_, feature) => {
-    const ids = [...all.subarray(feature * vocabulary, (feature + 1) * vocabulary)];
-    return { towards: ids.slice(0, NAMED), away: ids.slice(-NAMED).reverse() };
-  });
+/** For each of the features the tokens whose logits its direction raises and lowers most. */
+async function spokenFor(
+  model: GPT,
+  { decoder }: SparseAutoencoder,
+  features: readonly number[],
+): Promise<{ towards: number[][]; away: number[][] }> {
+  const logits = directionLogits(model, embedding(decoder, tensor(Int32Array.from(features))));
+  const named = Math.min(NAMED, logits.shape[1]);
+  const largest = (x: Tensor) => topK(x, named).indices.toArray<number[][]>();
+  return { towards: await largest(logits), away: await largest(mul(logits, -1)) };
 }
 
 /** A text whose tokens have a color as strong as the feature there. */
@@ -126,7 +135,7 @@ function line(tokens: readonly { text: string; strength: number }[]): string {
   return `<p class="example">${spans.join("")}</p>`;
 }
 
-/** Markup of a token, with a sign for a line break. */
+/** Markup of a token in its text, with a sign for a line break. */
 function visible(text: string): string {
   return escape(text.replaceAll("\n", "⏎"));
 }

@@ -23,7 +23,7 @@ export class Checkpoints {
   /** Notes that there is a new one, or a viewer. */
   note(isSaved: boolean): void {
     this.#isStale ||= isSaved;
-    if (!this.#isWanted) return;
+    if (!this.#isStale || this.feed.viewers === 0) return;
     const wait = Math.max(0, this.#mayRead - performance.now());
     this.#timer ??= setTimeout(() => this.read(), wait);
   }
@@ -35,15 +35,11 @@ export class Checkpoints {
     return this.#reading = this.#reading.then(() => this.#read());
   }
 
-  get #isWanted(): boolean {
-    return this.#isStale && this.feed.viewers > 0 && this.feed.run !== undefined;
-  }
-
   async #read(): Promise<void> {
-    if (!this.#isWanted) return;
+    const { run, viewers } = this.feed;
+    if (!this.#isStale || viewers === 0 || !run) return;
     this.#isStale = false;
-    const { folder } = this.feed.run!;
-    const checkpoint = await this.load().then((player) => player.readCheckpoint(folder))
+    const checkpoint = await this.load().then((player) => player.readCheckpoint(run.folder))
       .catch(({ message }: Error) => ({ reason: message }));
     this.feed.update([{ kind: "checkpoint", ...checkpoint }]);
     this.#mayRead = performance.now() + PACE;

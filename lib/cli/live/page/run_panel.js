@@ -12,8 +12,7 @@ import { html } from "./svg.js";
 const part = (id) => document.getElementById(id);
 const show = (id, text) => part(id).textContent = text;
 
-const FIGURES = ["left", "loss", "loss-extent", "batch", "validation", "validation-extent"]
-  .concat("rate", "speed");
+const FIGURES = ["left", "loss", "batch", "validation", "rate", "speed"];
 
 /** The panel of one run after the other. */
 export class RunPanel {
@@ -115,7 +114,8 @@ export class RunPanel {
     this.#run = facts;
     this.#latestLoss = undefined;
     this.#extents = {};
-    for (const id of FIGURES) show(`run-${id}`, id.endsWith("extent") ? "" : "–");
+    for (const id of FIGURES) show(`run-${id}`, "–");
+    for (const id of ["loss", "validation"]) show(`run-${id}-extent`, "");
     this.#loss.yLabel = facts.layers > 0 ? "nats per token" : "nats per text"; // a classifier's
     for (const chart of [this.#loss, this.#rate, this.#speed]) chart.clear();
     const { folder, lines, steps, firstStep, tokens, settings } = facts;
