@@ -4,7 +4,6 @@
  */
 import assert from "node:assert/strict";
 import { TERMS } from "../lib/cli/live/page/help.js";
-import { readCheckpoint } from "../scripts/explore/live_player.ts";
 import { openParts, partsOf } from "../scripts/explore/open_parts.ts";
 import type { Source } from "../scripts/explore/page/protocol.ts";
 import { candidates } from "../scripts/explore/page/sampling.ts";
@@ -304,15 +303,6 @@ async function splitWeights(folder: string): Promise<void> {
   await Deno.remove(whole);
   await Deno.writeTextFile(`${whole}.index.json`, JSON.stringify({ weight_map: weightMap }));
 }
-
-Deno.test("the live page of an adapter's run says how to play with it later", async () => {
-  await using folder = await scratchFolder();
-  await Deno.writeTextFile(`${folder.path}/adapter_config.json`, "{}");
-  await assert.rejects(
-    readCheckpoint(folder.path),
-    new RegExp(`^UserError: this run is an adapter, .*: deno task explore ${folder.path} opens`),
-  );
-});
 
 Deno.test("explore: a mistake is one line, and nothing is written", async () => {
   await using folder = await scratchFolder();

@@ -6,10 +6,9 @@
  */
 import type { LiveCheckpoint } from "../../lib/cli/live/messages.ts";
 import { bundleModule } from "../../lib/cli/bundle.ts";
-import { UserError } from "../../lib/cli/run.ts";
 import { buildEngine } from "./build_page.ts";
-import { partsOf } from "./open_parts.ts";
-import { openSource } from "./open_source.ts";
+import { modelFiles } from "./open_source.ts";
+import { readRun } from "./run_history.ts";
 
 /**
  * Maximum size of the weights, in bytes: they are read beside training, whose memory they must not
@@ -26,15 +25,9 @@ export function buildScripts(): Promise<[script: string, worker: string]> {
 /**
  * The model of a run's last checkpoint.
  *
- * @throws {UserError} if it is too large, or an adapter on another model
+ * @throws {UserError} if it is too large
  */
 export async function readCheckpoint(folder: string): Promise<LiveCheckpoint> {
-  if (await partsOf(folder) === "adapter") {
-    throw new UserError(
-      `this run is an adapter, to play with once it has ended: deno task explore ${folder} ` +
-        "opens it in its base",
-    );
-  }
-  const { step, files } = await openSource(folder, { maxWeights: MAX_WEIGHTS });
-  return { step: step!, files: files! };
+  const files = await modelFiles(folder, { maxWeights: MAX_WEIGHTS });
+  return { step: (await readRun(folder))!.step, files };
 }

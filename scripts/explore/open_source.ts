@@ -23,10 +23,16 @@ export const MAX_WEIGHTS = 200_000_000;
 
 /** How a folder is opened. */
 export interface SourceOptions {
-  /** Maximum size of the weights, in bytes. Default: 200 MB. */
-  readonly maxWeights?: number;
   /** Where the files of the model are. Default: in the folder. */
   readonly model?: string;
+}
+
+/** How the files of a model are read. */
+export interface FileOptions {
+  /** Maximum size of the weights, in bytes. Default: 200 MB. */
+  readonly maxWeights?: number;
+  /** The folder that errors name. Default: the one that is read. */
+  readonly folder?: string;
 }
 
 /**
@@ -36,14 +42,26 @@ export interface SourceOptions {
  */
 export async function openSource(
   place: string | undefined,
-  { maxWeights = MAX_WEIGHTS, model }: SourceOptions = {},
+  { model }: SourceOptions = {},
 ): Promise<Source> {
   if (place === undefined) return { name: "a model without training yet" };
   const isFolder = await Deno.stat(place).then(({ isDirectory }) => isDirectory, () => false);
   if (!isFolder && !/^\.{0,2}[/\\]|^\.{1,2}$/.test(place)) return { name: place, place };
   await expectFolder(place);
   const folder = place.replace(/(?<=.)[/\\]+$/, "");
-  const from = model ?? folder;
+  const files = await modelFiles(model ?? folder, { folder });
+  return { name: folder.split(/[/\\]/).at(-1)!, files, ...await runHistory(folder) };
+}
+
+/**
+ * The files of a model that a page needs, in base64.
+ *
+ * @throws {UserError} if a folder holds no model, or one too large
+ */
+export async function modelFiles(
+  from: string,
+  { folder = from, maxWeights = MAX_WEIGHTS }: FileOptions = {},
+): Promise<Record<string, string>> {
   await userInput(() => loadModelConfig(from));
   const files: Record<string, string> = {};
   for (const name of FILES) {
@@ -57,7 +75,7 @@ export async function openSource(
   for (const name of ["model.safetensors", "tokenizer.json"]) {
     if (!files[name]) throw new UserError(`${folder}: the page needs its ${name}`);
   }
-  return { name: folder.split(/[/\\]/).at(-1)!, files, ...await runHistory(folder) };
+  return files;
 }
 
 async function read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {

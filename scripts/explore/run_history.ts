@@ -32,7 +32,7 @@ export async function runHistory(folder: string): Promise<Pick<Source, "step" | 
 }
 
 /** A run's run.json; that of a checkpoint that is complete, but not in its place yet, counts. */
-async function readRun(folder: string): Promise<RunFile | undefined> {
+export async function readRun(folder: string): Promise<RunFile | undefined> {
   for (const path of [`${folder}/.checkpoint/run.json`, `${folder}/run.json`]) {
     const text = await Deno.readTextFile(path).catch(() => undefined);
     const run = text === undefined ? undefined : JSON.parse(text);

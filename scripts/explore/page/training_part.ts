@@ -58,7 +58,8 @@ export class TrainingPart {
     this.#chart.add(0, [[step, batchLoss]]);
     this.#chart.add(1, [[step, meanLoss]]);
     const speed = `${count(tokensPerSecond)} tokens/s`;
-    part("trained").textContent = `${named(step, meanLoss, batchLoss)}, ${speed}`;
+    const losses = `mean loss ${loss(meanLoss)}, batch loss ${loss(batchLoss)}`;
+    part("trained").textContent = `step ${count(step)}, ${losses}, ${speed}`;
   }
 
   async #train(): Promise<void> {
@@ -91,8 +92,4 @@ export class TrainingPart {
     part("status").textContent = training ? "training" : "ready";
     field("write").disabled = training;
   }
-}
-
-function named(step: number, mean: number, batch: number): string {
-  return `step ${count(step)}, mean loss ${loss(mean)}, batch loss ${loss(batch)}`;
 }
