@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { WEIGHT_TYPES, type WeightType } from "../lib/hub/quantized_weights.ts";
 import assert from "node:assert/strict";
 import { Generator } from "../lib/generate/generator.ts";
 import { GPT } from "../lib/nn/gpt.ts";
@@ -26,19 +27,8 @@ export interface GenerationSizes {
   context: number;
   vocabulary: number;
   /** Default `f32`. */
-  weights?: WeightKind;
+  weights?: WeightType;
 }
-
-/** Element types of weights, and how `quantize` makes them. */
-export const WEIGHT_KINDS = {
-  f32: undefined,
-  bf16: { bits: 16 },
-  int8: { bits: 8 },
-  int4: { bits: 4 },
-} as const;
-
-/** One of them. */
-export type WeightKind = keyof typeof WEIGHT_KINDS;
 
 /** A model and its generator. */
 export interface Generation {
@@ -64,7 +54,7 @@ export async function prepareGeneration(sizes: GenerationSizes): Promise<Generat
   const { layers, heads, width, context: contextLength, vocabulary: vocabSize } = sizes;
   const config = { vocabSize, contextLength, layers, heads, width };
   const model = new GPT(config, { random: new UniformWeights(0) });
-  const rounding = WEIGHT_KINDS[sizes.weights ?? "f32"];
+  const rounding = WEIGHT_TYPES[sizes.weights ?? "f32"];
   if (rounding) await quantize(model, rounding);
   const generator = new Generator(model);
   const generate = (count: number) =>
@@ -92,4 +82,10 @@ export function bytesOfWeights(model: GPT): number {
   const { quantizedHead } = model;
   const bytes = quantizedHead ? 4 * quantizedHead.blocks.size / head : 4; // of a weight
   return bytes * (head + blocks);
+}
+
+/** Bytes that a token reads on average: weights, and half of the keys and values of a text. */
+export function bytesOfToken(model: GPT, tokens: number): number {
+  const { layers, width } = model.config;
+  return bytesOfWeights(model) + 4 * layers * width * tokens;
 }

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { blasFlag } from "../lib/cli/device_flags.ts";
 import { integer, text } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError } from "../lib/cli/run.ts";
@@ -88,7 +89,7 @@ const command = {
     steps: integer(300, "steps of a run", { min: 1 }),
     evalEvery: integer(0, "steps between evaluations; 0: after the last step only", { min: 0 }),
     threads: integer(1, "threads", { min: 1 }),
-    blas: text(undefined, "products by this system BLAS", { placeholder: "auto|PATH" }),
+    blas: blasFlag,
     dataset: text("tiny-shakespeare", "corpus name or text file"),
     out: text("runs/learning.jsonl", "file to append to"),
   },

@@ -12,19 +12,18 @@
  */
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../lib/device/current_device.ts";
-import { full } from "../lib/tensor/tensor.ts";
-import { bytesOfWeights, prepareGeneration } from "./generation.ts";
+import { bytesOfToken, prepareGeneration } from "./generation.ts";
 import {
   type GenerationConfiguration,
   type GenerationResult,
   peakResident,
   summary,
 } from "./results.ts";
-import { streamBandwidth } from "./stream.ts";
+import { beyondCaches, streamBandwidth } from "./stream.ts";
 
 const configuration: GenerationConfiguration = JSON.parse(Deno.args[0]);
 const seconds = Number(Deno.args[1]);
-const { layers, width, threads } = configuration;
+const { threads } = configuration;
 const TOKENS = 48;
 
 const device = new CpuDevice({ threads });
@@ -32,7 +31,7 @@ useDevice(device);
 const { model, generate } = await prepareGeneration(configuration);
 const memory = { device: device.memory().peak, resident: await peakResident() };
 
-const stream = full([2 ** 25], 1); // zeros would be one page, which the caches hold
+const stream = beyondCaches();
 const times: number[] = [];
 let bandwidth = 0;
 const end = performance.now() + 1e3 * seconds;
@@ -46,8 +45,7 @@ const result: GenerationResult = {
   parameters: model.parameterCount,
   milliseconds,
   tokensPerSecond: 1e3 / milliseconds.minimum,
-  // Half of the positions that a text fills, keys and values.
-  bytes: bytesOfWeights(model) + 4 * layers * width * TOKENS,
+  bytes: bytesOfToken(model, TOKENS),
   bandwidth,
   memory,
 };

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { GenerationSizes, WeightKind } from "./generation.ts";
+import type { WeightType } from "../lib/hub/quantized_weights.ts";
+import type { GenerationSizes } from "./generation.ts";
 import type { StepSizes } from "./training_step.ts";
 
 /** A training step to measure. */
@@ -39,7 +40,7 @@ export interface TrainingResult extends TrainingConfiguration {
 /** A model to generate with, one sequence. */
 export interface GenerationConfiguration extends GenerationSizes {
   readonly name: string;
-  readonly weights: WeightKind;
+  readonly weights: WeightType;
   readonly threads: number;
 }
 

@@ -7,9 +7,14 @@ import { V128 } from "../lib/wasm/assembler.ts";
 import type { Kernel } from "../lib/device/kernel.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { launch } from "../lib/tensor/launch.ts";
-import { empty, type Tensor } from "../lib/tensor/tensor.ts";
+import { empty, full, type Tensor } from "../lib/tensor/tensor.ts";
 
 const CHUNKS = 32, STREAMS = 4, UNROLL = 4;
+
+/** 134 MB to read. Zeros would be one page, which the caches hold. */
+export function beyondCaches(): Tensor {
+  return full([2 ** 25], 1);
+}
 
 /**
  * y[chunk] = four sums over a chunk of x, read as vectors in four interleaved streams. x: [count]

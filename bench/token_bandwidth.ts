@@ -15,16 +15,16 @@ import { print } from "../lib/cli/output.ts";
 import { runScript } from "../lib/cli/run.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../lib/device/current_device.ts";
-import { full } from "../lib/tensor/tensor.ts";
-import { bytesOfWeights, prepareGeneration, WEIGHT_KINDS, type WeightKind } from "./generation.ts";
+import type { WeightType } from "../lib/hub/quantized_weights.ts";
+import { bytesOfToken, prepareGeneration } from "./generation.ts";
 import { summary } from "./results.ts";
-import { streamBandwidth } from "./stream.ts";
+import { beyondCaches, streamBandwidth } from "./stream.ts";
 
 const SIZES = { layers: 12, heads: 12, width: 768, context: 1024, vocabulary: 50257 };
 const TOKENS = 24;
 const THREADS = [1, 2];
 
-const kinds = Object.keys(WEIGHT_KINDS) as WeightKind[];
+const kinds: readonly WeightType[] = ["f32", "bf16", "int8", "int4"];
 const command = {
   name: "deno run -A bench/token_bandwidth.ts",
   summary: "Compares the time of a token at GPT-2's size with the memory's bandwidth.",
@@ -42,7 +42,7 @@ await runScript(command, async ({ flags }) => {
   }
 });
 
-async function measure(weights: WeightKind, seconds: number): Promise<void> {
+async function measure(weights: WeightType, seconds: number): Promise<void> {
   const sides: Side[] = [];
   for (const threads of THREADS) sides.push(await prepare(weights, threads));
   const end = performance.now() + 1e3 * seconds;
@@ -63,7 +63,7 @@ async function measure(weights: WeightKind, seconds: number): Promise<void> {
 interface Side {
   readonly device: CpuDevice;
   readonly threads: number;
-  /** What a token reads: weights, and half of the keys and values of a text. */
+  /** What a token reads. */
   readonly bytes: number;
   /** Milliseconds of each token. */
   readonly times: number[];
@@ -73,19 +73,19 @@ interface Side {
   stream(): number;
 }
 
-async function prepare(weights: WeightKind, threads: number): Promise<Side> {
+async function prepare(weights: WeightType, threads: number): Promise<Side> {
   const device = new CpuDevice({ threads });
   useDevice(device);
   const { model, generate } = await prepareGeneration({ ...SIZES, weights });
-  const beyondCaches = full([2 ** 25], 1); // zeros would be one page, which the caches hold
+  const read = beyondCaches();
   return {
     device,
     threads,
-    bytes: bytesOfWeights(model) + 4 * SIZES.layers * SIZES.width * TOKENS,
+    bytes: bytesOfToken(model, TOKENS),
     times: [],
     bandwidth: 0,
     generate: () => generate(TOKENS),
-    stream: () => streamBandwidth([beyondCaches], 3),
+    stream: () => streamBandwidth([read], 3),
   };
 }
 
