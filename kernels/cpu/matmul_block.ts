@@ -14,7 +14,6 @@ import { forVectors } from "./rows.ts";
 
 /** Vectors of a row that are finished together. */
 const UNROLL = 2;
-const GROUP = 1;
 
 /** Number of blocks. */
 export function blocks({ m, n, batch, rows, columns }: Scalars): number {
@@ -68,20 +67,12 @@ export function finishRows(
   const first = f.i32(column.inBytes());
   return (c, rows) => {
     const at = f.i32(c.sub(start));
-    const left = f.i32(rows);
-    for (const count of [GROUP, 1]) {
-      f.while(left.geS(count), () => {
-        const offsets = [at];
-        while (offsets.length < count) offsets.push(f.i32(offsets.at(-1)!.add(cStep)));
-        forVectors(f, width, (i, { load, count }, u) => {
-          for (const row of offsets) {
-            const offset = row.add(i);
-            finish(load(start.add(offset), u), first.add(i), offset, count, u);
-          }
-        }, UNROLL);
-        f.set(at, offsets.at(-1)!.add(cStep));
-        f.set(left, left.sub(count));
-      });
-    }
+    f.for(0, rows, 1, () => {
+      forVectors(f, width, (i, { load, count }, u) => {
+        const offset = f.i32(at.add(i));
+        finish(load(start.add(offset), u), first.add(i), offset, count, u);
+      }, UNROLL);
+      f.set(at, at.add(cStep));
+    });
   };
 }

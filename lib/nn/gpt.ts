@@ -24,6 +24,7 @@ import { checkOptions } from "../options.ts";
 import { tanh } from "../ops/unary.ts";
 import { scope } from "../tensor/scope.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
+import { lastPosition } from "./attention.ts";
 import { Block, byLayer } from "./block.ts";
 import { headSizeOf } from "./block_config.ts";
 import { layerConfig, type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
@@ -215,7 +216,7 @@ export class GPT extends Module {
     const hasPrompt = before?.kind === "prompt" && !cutsEarly;
     const text = hasPrompt ? slice(x, { axis: 1, start: before.count }) : x;
     const normed = normedAt(points, "ln_final", this.finalNorm, text);
-    return lastOnly ? slice(normed, { axis: 1, start: -1 }) : normed;
+    return lastOnly ? lastPosition(normed) : normed;
   }
 
   /** The scaled vectors of the tokens with their positions, after those of a learned prompt. */

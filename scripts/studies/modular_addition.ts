@@ -12,12 +12,7 @@ export type Pair = readonly [a: number, b: number];
 
 /** All pairs in a random order. */
 export function shuffledPairs(random: Random, p: number): Pair[] {
-  const pairs = allPairs(p);
-  for (let i = pairs.length - 1; i > 0; i--) {
-    const j = random.integer(i + 1);
-    [pairs[i], pairs[j]] = [pairs[j], pairs[i]];
-  }
-  return pairs;
+  return random.shuffled(allPairs(p));
 }
 
 function allPairs(p: number): Pair[] {
