@@ -9,6 +9,7 @@ import { print } from "../cli/output.ts";
 import { writeText } from "../cli/write_text.ts";
 import { UserError } from "../errors.ts";
 import type { Figure } from "../plot/figure.ts";
+import { escape } from "../plot/markup.ts";
 import { STYLE } from "./html_style.ts";
 import { blocks, dedented, tableColumns } from "./page.ts";
 import type { PageHead, PageWriter, Rows, TestedTask } from "./writer.ts";
@@ -131,9 +132,4 @@ function code(text: string): string {
     '$1<span class="comment">$2</span>',
   );
   return `<pre class="wide" tabindex="0"><code>${marked}</code></pre>`;
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }
