@@ -42,7 +42,10 @@ const software: GemmAdapter = {
 
 Deno.test("the CPU: GEMV for few rows, split-K if B is [k,n], otherwise tiles or BLAS", () => {
   const kernel = (m: number, form?: Partial<GemmRequest>, hasBlas = false) => {
-    const { form: how, kernel, splitK } = chooseCpuGemm(request(m, 4096, 1024, form), hasBlas);
+    const { form: how, kernel, splitK } = chooseCpuGemm(request(m, 4096, 1024, form), {
+      hasBlas,
+      isWide: false,
+    });
     return [how, kernel, splitK];
   };
   assert.deepEqual(kernel(1), ["gemv", "scalar", 16]);

@@ -38,7 +38,7 @@ export const matmul: CpuKernel = {
     const { m, n, k: inner, rows, depth } = k.integers("m", "n", "k", "rows", "depth");
     const packA = TRANSPOSE_A ? definePack(k, TILE.rows, false) : undefined;
     const packB = definePack(k, TILE.columns, TRANSPOSE_B === 1);
-    const functions = { tile: defineTile(k, TRANSPOSE_A === 1), edgeTile: defineEdgeTile(k) };
+    const functions = { tile: defineTile(k, TRANSPOSE_A === 1), edge: defineEdge(k) };
     const block = blockOf(k);
     const finish = finishRows(k, block);
     const aPanels = f.i32(scratch.add(EDGE_TILE));
@@ -103,7 +103,7 @@ export interface RowOfTiles {
  */
 export function emitRowOfTiles(
   f: FunctionBuilder,
-  { tile, edgeTile }: { tile: Tile; edgeTile: EdgeTile },
+  { tile, edge }: TileFunctions,
   { a, aStep, panels, panelBytes, depth, c, cStep, add, height, width, scratch }: RowOfTiles,
 ): void {
   const lastRow = f.i32(height.sub(1));
@@ -114,9 +114,11 @@ export function emitRowOfTiles(
   f.while(left.gtS(0), () => {
     const whole = left.geS(TILE.columns).and(height.eq(TILE.rows));
     f.if(whole, () => f.call(tile, { ...factors, c: to, cStep, add }), () => {
-      f.call(tile, { ...factors, c: scratch, cStep: 4 * TILE.columns, add: 0 });
       const columns = f.min(left, TILE.columns);
-      f.call(edgeTile, { tile: scratch, c: to, cStep, rows: height, columns, add });
+      const part = { tile: scratch, c: to, cStep, rows: height, columns };
+      f.if(add, () => f.call(edge.load, part));
+      f.call(tile, { ...factors, c: scratch, cStep: 4 * TILE.columns, add });
+      f.call(edge.store, part);
     });
     f.set(panel, panel.add(panelBytes));
     f.set(to, to.add(4 * TILE.columns));
@@ -124,33 +126,30 @@ export function emitRowOfTiles(
   });
 }
 
-const EDGE_PARAMETERS = {
-  tile: "i32",
-  c: "i32",
-  cStep: "i32",
-  rows: "i32",
-  columns: "i32",
-  add: "i32",
-} as const;
+const EDGE = { tile: "i32", c: "i32", cStep: "i32", rows: "i32", columns: "i32" } as const;
 
-/** The function that `defineEdgeTile` defines. */
-export type EdgeTile = FunctionHandle<typeof EDGE_PARAMETERS>;
+/** Copies between the part of a tile that is inside C and C. */
+export interface Edge {
+  readonly load: FunctionHandle<typeof EDGE>;
+  readonly store: FunctionHandle<typeof EDGE>;
+}
 
-/** Defines the copy of the part of a tile that is inside C; `add` not 0: it is added to C. */
-export function defineEdgeTile(k: KernelBuilder): EdgeTile {
-  return k.define(EDGE_PARAMETERS, (f, { tile, c, cStep, rows, columns, add }) => {
-    f.for(0, rows, 1, () => {
-      f.for(0, columns, 1, (column) => {
-        const from = tile.at(column).loadF32();
-        const to = f.i32(c.at(column));
-        f.if(
-          add,
-          () => f.storeF32(to, to.loadF32().add(from)),
-          () => f.storeF32(to, from),
-        );
+/** What computes a row of tiles. */
+export interface TileFunctions {
+  readonly tile: Tile;
+  readonly edge: Edge;
+}
+
+/** Defines the copies of the part of a tile that is inside C. */
+export function defineEdge(k: KernelBuilder): Edge {
+  const copy = (isStore: boolean) =>
+    k.define(EDGE, (f, { tile, c, cStep, rows, columns }) => {
+      const [from, to] = isStore ? [tile, c] : [c, tile];
+      f.for(0, rows, 1, () => {
+        f.for(0, columns.inBytes(), 4, (at) => f.storeF32(to.add(at), from.add(at).loadF32()));
+        f.set(tile, tile.add(4 * TILE.columns));
+        f.set(c, c.add(cStep));
       });
-      f.set(tile, tile.add(4 * TILE.columns));
-      f.set(c, c.add(cStep));
     });
-  });
+  return { load: copy(false), store: copy(true) };
 }

@@ -9,6 +9,7 @@
  */
 import type { Constants, Scalars } from "../../lib/device/kernel.ts";
 import { TILE } from "./matmul_tile.ts";
+import { WIDE_STEP, WIDE_TILE } from "./wide_tile.ts";
 
 /** Sizes of the blocks. */
 export type MatmulTiling = {
@@ -20,8 +21,6 @@ export type MatmulTiling = {
   depth: number;
 };
 
-/** Maximum of k in a panel: a panel of B (8 KB) and six rows of A (6 KB) fit the L1 cache. */
-const MAX_DEPTH = 256;
 /** Maximum of bytes of packed B: half of an L2 cache of 512 KB. */
 const MAX_PACKED = 256 * 1024;
 /** Bytes of an operand that is more likely in memory than in a cache. */
@@ -30,19 +29,49 @@ const LARGE = 4 * 1024 * 1024;
 const MAX_BLOCKS = 16;
 
 /**
- * Cycles, measured roughly: for each step of k of a tile, of a row of tiles and of a packed panel;
- * for each tile, chunk and barrier; and for the start of a row, a cache miss: of one packed from a
+ * Cycles, measured roughly: for each step of k of a tile, of a row of tiles whose A is in place or
+ * packed, and of a packed panel; for each tile, chunk and barrier; and for the start of a row, a cache miss: of one packed from a
  * large operand, and of one of another matrix that the epilogue reads or writes.
  */
-const CYCLES = {
-  step: 6.5,
-  row: 1.5,
-  panel: 4,
-  tile: 50,
-  chunk: 400,
-  barrier: 4000,
-  packedRow: 400,
-  epilogueRow: 250,
+interface Cycles {
+  readonly step: number;
+  readonly row: number;
+  readonly packedA: number;
+  readonly panel: number;
+  readonly tile: number;
+  readonly chunk: number;
+  readonly barrier: number;
+  readonly packedRow: number;
+  readonly epilogueRow: number;
+}
+
+/** A tile, and what it costs. */
+interface TileCost {
+  readonly rows: number;
+  readonly columns: number;
+  /** Maximum of k in a panel. */
+  readonly maxDepth: number;
+  /** Depths for AᵀB. */
+  readonly gradientDepths: readonly number[];
+  readonly cycles: Cycles;
+}
+
+const ELSEWHERE = { chunk: 400, barrier: 4000, packedRow: 400, epilogueRow: 250 };
+
+/** The tile of matmul_tile.ts: a panel of B (8 KB) and six rows of A (6 KB) fit the L1 cache. */
+const NARROW: TileCost = {
+  ...TILE,
+  maxDepth: 256,
+  gradientDepths: [256, 128],
+  cycles: { step: 6.5, row: 1.5, packedA: 4, panel: 4, tile: 50, ...ELSEWHERE },
+};
+
+/** The tile of wide_tile.ts: a panel (8 KB) and six rows of A (3 KB). */
+const WIDE: TileCost = {
+  ...WIDE_TILE,
+  maxDepth: WIDE_TILE.depth,
+  gradientDepths: [WIDE_TILE.depth],
+  cycles: { step: 6.2, row: 0.5, packedA: 4, panel: 8, tile: 130, ...ELSEWHERE },
 };
 
 /** Threads of the machines whose times are summed. */
@@ -55,36 +84,52 @@ export const BLOCK_SIZES: readonly string[] = ["rows", "columns", "depth"];
 
 /** The best blocking of a batch of products [m,k]·[k,n]. */
 export function tileMatmul(scalars: Scalars, constants: Constants): MatmulTiling {
+  return tileFor(NARROW, scalars, constants);
+}
+
+/** The same in wide tiles. */
+export function tileMatmulWide(scalars: Scalars, constants: Constants): MatmulTiling {
+  return tileFor(WIDE, scalars, constants);
+}
+
+function tileFor(tile: TileCost, scalars: Scalars, constants: Constants): MatmulTiling {
   const isGradient = constants.TRANSPOSE_A === 1;
-  const depths = isGradient ? [MAX_DEPTH, MAX_DEPTH / 2] : [MAX_DEPTH];
-  const blocks = depths.flatMap((depth) => blocksOf(scalars, depth, isGradient));
-  const time = (block: MatmulTiling) => cyclesOf(block, scalars, constants);
-  return fastest(scalars, blocks, { time, barrier: CYCLES.barrier, isGradient });
+  const depths = isGradient ? tile.gradientDepths : [tile.maxDepth];
+  const blocks = depths.flatMap((depth) => blocksOf(tile, scalars, depth, isGradient));
+  const time = (block: MatmulTiling) => cyclesOf(tile, block, scalars, constants);
+  return fastest(scalars, blocks, { time, barrier: ELSEWHERE.barrier, isGradient });
 }
 
 /** The blocks that are tried, with k in parts of at most `maxDepth`. */
-function blocksOf({ m, n, k }: Scalars, maxDepth: number, packsA: boolean): MatmulTiling[] {
-  const depth = Math.ceil(k / Math.ceil(k / maxDepth) / 8) * 8;
+function blocksOf(
+  tile: TileCost,
+  { m, n, k }: Scalars,
+  maxDepth: number,
+  packsA: boolean,
+): MatmulTiling[] {
+  const depth = Math.ceil(k / Math.ceil(k / maxDepth) / WIDE_STEP) * WIDE_STEP;
   const fits = (length: number) => 4 * length * depth <= MAX_PACKED;
-  const heights = sizes(m, TILE.rows).filter((rows) => !packsA || fits(rows));
-  return sizes(n, TILE.columns).filter(fits).flatMap((columns) =>
+  const heights = sizes(m, tile.rows).filter((rows) => !packsA || fits(rows));
+  return sizes(n, tile.columns).filter(fits).flatMap((columns) =>
     heights.map((rows) => ({ rows, columns, depth }))
   );
 }
 
 /** The time of a block. */
 function cyclesOf(
+  tile: TileCost,
   { rows, columns, depth }: MatmulTiling,
   { m, n, k }: Scalars,
   { TRANSPOSE_A, SAVE, BACKWARD }: Constants,
 ): number {
-  const [across, down] = [columns / TILE.columns, rows / TILE.rows];
+  const { cycles } = tile;
+  const [across, down] = [columns / tile.columns, rows / tile.rows];
   const tiles = across * down;
-  const packing = across * CYCLES.panel + down * (TRANSPOSE_A ? CYCLES.panel : CYCLES.row);
+  const packing = across * cycles.panel + down * (TRANSPOSE_A ? cycles.packedA : cycles.row);
   const large = [m, n].filter((length) => TRANSPOSE_A && 4 * length * k > LARGE).length;
-  const step = tiles * CYCLES.step + packing + large * CYCLES.packedRow;
-  const epilogue = SAVE || BACKWARD ? rows * CYCLES.epilogueRow : 0;
-  return k * step + Math.ceil(k / depth) * tiles * CYCLES.tile + epilogue + CYCLES.chunk;
+  const step = tiles * cycles.step + packing + large * cycles.packedRow;
+  const epilogue = SAVE || BACKWARD ? rows * cycles.epilogueRow : 0;
+  return k * step + Math.ceil(k / depth) * tiles * cycles.tile + epilogue + cycles.chunk;
 }
 
 /** How long blocks take. */

@@ -13,7 +13,7 @@
 import { type FunctionHandle, I32 } from "../../lib/wasm/assembler.ts";
 import type { Constants, CpuKernel, Scalars } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
-import { defineEdgeTile, EDGE_TILE, emitRowOfTiles, PANEL_GAP, panelBytes } from "./matmul.ts";
+import { defineEdge, EDGE_TILE, emitRowOfTiles, PANEL_GAP, panelBytes } from "./matmul.ts";
 import { definePack } from "./matmul_pack.ts";
 import { defineTile, TILE } from "./matmul_tile.ts";
 
@@ -49,7 +49,7 @@ export const symmetricProduct: CpuKernel = {
     const { m, k: inner, side, depth } = k.integers("m", "k", "side", "depth");
     const packA = TRANSPOSE_A ? definePack(k, TILE.rows, false) : undefined;
     const packB = definePack(k, TILE.columns, TRANSPOSE_B === 1);
-    const functions = { tile: defineTile(k, TRANSPOSE_A === 1), edgeTile: defineEdgeTile(k) };
+    const functions = { tile: defineTile(k, TRANSPOSE_A === 1), edge: defineEdge(k) };
     const finish = defineFinish(k);
     const { batch, row, column } = placeOf(k);
     const height = f.minU(m.sub(row), side);

@@ -33,7 +33,7 @@ export interface GemmRequest extends GemmSizes {
 }
 
 /** A kernel that computes the result in tiles. */
-export type TilesKernel = TileKernel | "tiled_half" | "large_half" | "blas";
+export type TilesKernel = TileKernel | "tiled_half" | "large_half" | "wide" | "blas";
 
 /**
  * Tiles on a GPU: `registers`, 8 × 8 per thread, and `direct`, 8 × 16, use vectorized (vec4) loads,

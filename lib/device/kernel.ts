@@ -13,6 +13,7 @@
  */
 import type { KernelBuilder } from "./kernel_builder.ts";
 import type { KernelFunctions } from "./kernel_function.ts";
+import type { ModuleOptions } from "../wasm/assembler.ts";
 
 /** Values fixed when a kernel is built; each set of values makes a separate build. */
 export type Constants = Readonly<Record<string, number>>;
@@ -71,12 +72,22 @@ export interface CpuKernel {
    * Writes the function that computes chunk `k.chunk`. Chunks run in any order and on any thread.
    */
   emit(k: KernelBuilder): void;
+  /** Functions that it imports and shares with other kernels. Default none. */
+  readonly library?: KernelLibrary;
   /** The sizes of its blocks, if the form chooses any. */
   readonly tiling?: Tiling;
   /** Number of chunks of the work. It must not depend on the number of threads. */
   chunks(scalars: Scalars, constants: Constants): number;
   /** Bytes of scratch memory that a thread needs while it runs a chunk. Default 0. */
   scratchBytes?(scalars: Scalars, constants: Constants): number;
+}
+
+/** A module of functions for CPU kernels, which each thread instantiates once. */
+export interface KernelLibrary {
+  /** Name in snake_case, also that of its file. */
+  readonly name: string;
+  /** The module's bytes; kernels import its exports by their names. */
+  module(options: ModuleOptions): Uint8Array<ArrayBuffer>;
 }
 
 /** Sizes of the blocks that a CPU kernel divides its work into. */

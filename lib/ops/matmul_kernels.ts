@@ -6,6 +6,7 @@
 import { matmul as cpu } from "../../kernels/cpu/matmul.ts";
 import { matmulBlas } from "../../kernels/cpu/matmul_blas.ts";
 import { matmulRows as cpuRows } from "../../kernels/cpu/matmul_rows.ts";
+import { matmulWide } from "../../kernels/cpu/matmul_wide.ts";
 import { matmulRowsSum } from "../../kernels/cpu/matmul_rows_sum.ts";
 import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { ElementType, Kernel, WebGpuKernel } from "../device/kernel.ts";
@@ -47,7 +48,8 @@ const inHalf = (webgpu: WebGpuKernel): WebGpuKernel => ({ ...webgpu, features: [
 
 /**
  * The kernels that compute tiles: on WebGPU in full precision, or through workgroup memory with
- * operands rounded to half precision; on the CPU one, or that of a system BLAS.
+ * operands rounded to half precision; on the CPU in tiles of 128- or 256-bit vectors, or by a system
+ * BLAS.
  */
 export const TILES: Readonly<Record<TilesKernel, Kernel>> = {
   ...full,
@@ -56,6 +58,7 @@ export const TILES: Readonly<Record<TilesKernel, Kernel>> = {
     "matmul_large_half",
     inHalf(blocks(128, 128, wgsl("matmul_large", "matmul_half"))),
   ),
+  wide: { ...full.tiled, name: "matmul_wide", webgpu: undefined, cpu: matmulWide },
   blas: { ...full.tiled, name: "matmul_blas", webgpu: undefined, cpu: matmulBlas },
 };
 

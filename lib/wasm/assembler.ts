@@ -24,7 +24,12 @@ export type { Code } from "./encoding.ts";
 export { F32, I32, V128 } from "./expressions.ts";
 export type { Expression, F32Like, I32Like, ValueType } from "./expressions.ts";
 export { FunctionBuilder, type FunctionContext } from "./function_builder.ts";
-export { ModuleBuilder, type ModuleOptions, relaxedSimdSupported } from "./module_builder.ts";
+export {
+  ModuleBuilder,
+  type ModuleOptions,
+  PRIVATE_PAGES,
+  relaxedSimdSupported,
+} from "./module_builder.ts";
 export type {
   ExpressionOf,
   FunctionHandle,

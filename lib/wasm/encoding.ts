@@ -41,11 +41,18 @@ export function floatBytes(value: number): number[] {
 /** The bytes of a vector instruction. */
 export const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
 
-/** The immediates of a load or store: the alignment as a power of two, and the offset. */
+/**
+ * The immediates of a load or store: the alignment as a power of two, the memory if it is not the
+ * first one, and the offset.
+ */
 export const memoryArgument = (
   alignment: number,
   offset: number,
-): number[] => [alignment, ...unsigned(offset)];
+  memory = 0,
+): number[] =>
+  memory === 0
+    ? [alignment, ...unsigned(offset)]
+    : [alignment | 0x40, ...unsigned(memory), ...unsigned(offset)];
 
 /** Appends the bytes of `code` to `bytes`. */
 export function append(bytes: number[], code: Code): void {

@@ -174,16 +174,16 @@ export class I32 extends Expression {
   splat(): V128 {
     return new V128([this.code, simd(0x11)]);
   }
-  #load(opcode: number, alignment: number, offset: number): Code {
-    return [this.code, opcode, memoryArgument(alignment, offset)];
+  #load(opcode: number, alignment: number, offset: number, memory = 0): Code {
+    return [this.code, opcode, memoryArgument(alignment, offset, memory)];
   }
   /** The word at this address plus `offset` bytes. */
   loadI32(offset = 0): I32 {
     return new I32(this.#load(0x28, 2, offset));
   }
-  /** The float at this address plus `offset` bytes. */
-  loadF32(offset = 0): F32 {
-    return new F32(this.#load(0x2a, 2, offset));
+  /** The float at this address plus `offset` bytes, of the module's first memory or its second. */
+  loadF32(offset = 0, memory = 0): F32 {
+    return new F32(this.#load(0x2a, 2, offset, memory));
   }
   /** An unsigned byte. */
   loadU8(offset = 0): I32 {
@@ -197,13 +197,13 @@ export class I32 extends Expression {
   loadU16(offset = 0): I32 {
     return new I32(this.#load(0x2f, 1, offset));
   }
-  /** Sixteen bytes; the address need not be aligned. */
-  loadV128(offset = 0): V128 {
-    return new V128([this.code, simd(0x00), memoryArgument(2, offset)]);
+  /** Sixteen bytes of the first memory or the second; the address need not be aligned. */
+  loadV128(offset = 0, memory = 0): V128 {
+    return new V128([this.code, simd(0x00), memoryArgument(2, offset, memory)]);
   }
-  /** One float in all four lanes. */
-  loadSplat(offset = 0): V128 {
-    return new V128([this.code, simd(0x09), memoryArgument(2, offset)]);
+  /** One float, of the first memory or the second, in all four lanes. */
+  loadSplat(offset = 0, memory = 0): V128 {
+    return new V128([this.code, simd(0x09), memoryArgument(2, offset, memory)]);
   }
   /** Eight signed bytes, widened to i16x8. */
   loadS8x8(offset = 0): V128 {

@@ -140,13 +140,13 @@ export class FunctionBuilder {
   storeI32(address: I32, value: I32Like, offset = 0): void {
     this.#emit(address.code, I32.of(value).code, 0x36, memoryArgument(2, offset));
   }
-  /** Writes a float at `address` plus `offset` bytes. */
-  storeF32(address: I32, value: F32Like, offset = 0): void {
-    this.#emit(address.code, F32.of(value).code, 0x38, memoryArgument(2, offset));
+  /** Writes a float at `address` plus `offset` bytes, to the module's first memory or its second. */
+  storeF32(address: I32, value: F32Like, offset = 0, memory = 0): void {
+    this.#emit(address.code, F32.of(value).code, 0x38, memoryArgument(2, offset, memory));
   }
-  /** Writes sixteen bytes; the address need not be aligned. */
-  storeV128(address: I32, value: V128, offset = 0): void {
-    this.#emit(address.code, value.code, simd(0x0b), memoryArgument(2, offset));
+  /** Writes sixteen bytes to the first memory or the second; the address need not be aligned. */
+  storeV128(address: I32, value: V128, offset = 0, memory = 0): void {
+    this.#emit(address.code, value.code, simd(0x0b), memoryArgument(2, offset, memory));
   }
   /** Writes a word; all threads see such writes in one order. */
   atomicStore(address: I32, value: I32Like, offset = 0): void {

@@ -22,13 +22,22 @@ export interface ModuleOptions {
   relaxed?: boolean;
   /** Import a function table as `env.table`, for `callIndirect`. Default false. */
   table?: boolean;
+  /**
+   * Import a memory of `PRIVATE_PAGES` pages that is not shared as `env.private`. It is then the
+   * module's first memory, and the shared one its second. Default false.
+   */
+  privateMemory?: boolean;
 }
+
+/** The pages, of 64 KiB, of a private memory; addresses in it that are constants need no check. */
+export const PRIVATE_PAGES = 1;
 
 /** Collects functions and writes a module that imports `env.memory` (shared, up to 4 GiB). */
 export class ModuleBuilder implements FunctionContext {
   /** Whether multiply-adds are fused. */
   readonly relaxed: boolean;
   readonly #table: boolean;
+  readonly #privateMemory: boolean;
   readonly #types: { key: string; code: Code }[] = [];
   readonly #imports: { name: string; type: number }[] = [];
   readonly #functions: { type: number; code: Code }[] = [];
@@ -38,6 +47,7 @@ export class ModuleBuilder implements FunctionContext {
   constructor(options: ModuleOptions = {}) {
     this.relaxed = options.relaxed ?? relaxedSimdSupported();
     this.#table = options.table ?? false;
+    this.#privateMemory = options.privateMemory ?? false;
   }
 
   /** The index of a function type, which is added at its first use. */
@@ -92,7 +102,8 @@ export class ModuleBuilder implements FunctionContext {
   /** The module's bytes. */
   encode(): Uint8Array<ArrayBuffer> {
     const memory = [name("env"), name("memory"), 0x02, 0x03, 1, unsigned(65536)];
-    const imports: Code[] = [memory];
+    const own = [name("env"), name("private"), 0x02, 0x01, PRIVATE_PAGES, PRIVATE_PAGES];
+    const imports: Code[] = this.#privateMemory ? [own, memory] : [memory];
     for (const { name: text, type } of this.#imports) {
       imports.push([name("env"), name(text), 0x00, unsigned(type)]);
     }

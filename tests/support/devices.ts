@@ -25,9 +25,10 @@ if (!adapter && Deno.env.get("FOLIO_REQUIRE_WEBGPU") === "1") {
 const opened = new Map<string, Promise<Device>>();
 
 /**
- * A device of the tests: the CPU with one thread, with two, with two and a system BLAS, or WebGPU.
+ * A device of the tests: the CPU with one thread, with two, with two and vectors of 256 bits, with
+ * two and a system BLAS, or WebGPU.
  */
-export type DeviceName = "cpu-1" | "cpu-2" | "cpu-blas" | "webgpu";
+export type DeviceName = "cpu-1" | "cpu-2" | "cpu-wide" | "cpu-blas" | "webgpu";
 
 /** The device called `name`, opened once for the whole test process. */
 export function sharedDevice(name: DeviceName): Promise<Device> {
@@ -38,6 +39,7 @@ export function sharedDevice(name: DeviceName): Promise<Device> {
       : Promise.resolve(
         new CpuDevice({
           threads: name === "cpu-1" ? 1 : 2,
+          wideVectors: name === "cpu-wide",
           blas: name === "cpu-blas" ? "auto" : undefined,
         }),
       );
@@ -58,7 +60,13 @@ const hasBlas = (() => {
 })();
 
 /** What a test of products runs on: all of them. */
-export const ALL_DEVICES: readonly DeviceName[] = ["cpu-1", "cpu-2", "cpu-blas", "webgpu"];
+export const ALL_DEVICES: readonly DeviceName[] = [
+  "cpu-1",
+  "cpu-2",
+  "cpu-wide",
+  "cpu-blas",
+  "webgpu",
+];
 
 function isHere(name: DeviceName): boolean {
   if (name === "webgpu") return adapter !== null && adapter !== undefined;

@@ -10,7 +10,14 @@
 import type { Device, DeviceTraits, LoadedProgram } from "../device.ts";
 import type { GemmPlan, GemmRequest } from "../gemm.ts";
 import type { Allocation, Launch, Range } from "../launch.ts";
-import { bufferNames, type Constants, encodeScalars, type Kernel, kernelKey } from "../kernel.ts";
+import {
+  bufferNames,
+  type Constants,
+  encodeScalars,
+  type Kernel,
+  kernelKey,
+  type KernelLibrary,
+} from "../kernel.ts";
 import { emitKernel } from "../kernel_builder.ts";
 import type { Recorder } from "../recorder.ts";
 import { Allocator, type Block } from "./allocator.ts";
@@ -20,6 +27,7 @@ import { dependencies } from "./dependencies.ts";
 import { chooseCpuGemm } from "./gemm_choice.ts";
 import { KernelTable } from "./kernel_table.ts";
 import { usableThreads } from "./threads.ts";
+import { wideVectors } from "./wide_vectors.ts";
 import { CONTROL, HEAP, locked, MAX_KERNELS, RECORD, schedulerModule } from "./scheduler.ts";
 
 /** Options of the CPU device. */
@@ -33,6 +41,8 @@ export interface CpuOptions {
    * device's description says why. Default: none.
    */
   blas?: string;
+  /** Use vectors of 256 bits. Default: if V8 was told to make them (wide_vectors.ts). */
+  wideVectors?: boolean;
   /** Why this device was chosen, for its description. */
   reason?: string;
 }
@@ -62,6 +72,7 @@ export class CpuDevice implements Device {
   readonly #scheduler = schedulerModule();
   readonly #table: KernelTable;
   readonly #relaxed: boolean;
+  readonly #wide: boolean;
   readonly #slots = new Map<string, number>();
   #scratch: Block | undefined;
   #single: Block;
@@ -75,12 +86,14 @@ export class CpuDevice implements Device {
     }
     this.threads = threads;
     this.#relaxed = options.relaxedSimd ?? relaxedSimdSupported();
+    this.#wide = options.wideVectors ?? wideVectors();
     this.#single = this.#heap.allocate(RECORD.bytes);
     const library = options.blas === undefined ? undefined : this.#findBlas(options.blas);
     const found = library && "blas" in library ? library : undefined;
     this.blas = found?.blas;
     this.#table = new KernelTable(this.#memory, this.#scheduler, found?.sgemm);
-    const simd = this.#relaxed ? "relaxed SIMD" : "SIMD";
+    const bits = this.#wide ? " of 256 bits" : "";
+    const simd = (this.#relaxed ? "relaxed SIMD" : "SIMD") + bits;
     const count = `${threads} thread${threads > 1 ? "s" : ""}`;
     const parts = [...found ? [found.blas.name] : [], `WebAssembly ${simd}`, count].join(", ");
     const trouble = library && "reason" in library ? library.reason : this.blas?.advice;
@@ -91,7 +104,7 @@ export class CpuDevice implements Device {
   }
 
   chooseGemm(request: GemmRequest): GemmPlan {
-    return chooseCpuGemm(request, this.blas !== undefined);
+    return chooseCpuGemm(request, { hasBlas: this.blas !== undefined, isWide: this.#wide });
   }
 
   allocate(bytes: number): Allocation {
@@ -270,17 +283,26 @@ export class CpuDevice implements Device {
 
   #slot(kernel: Kernel, constants: Constants): number {
     const key = kernelKey(kernel, constants);
-    let slot = this.#slots.get(key);
-    if (slot === undefined) {
-      const bytes = this.#emit(kernel, constants);
-      this.#load(kernel.name, bytes);
-      slot = this.#list(bytes);
-      this.#slots.set(key, slot);
-    }
+    const slot = this.#slots.get(key);
+    if (slot !== undefined) return slot;
+    const { library } = kernel.cpu!;
+    if (library && !this.#slots.has(library.name)) this.#addLibrary(library);
+    return this.#add(key, kernel.name, this.#emit(kernel, constants));
+  }
+
+  #addLibrary({ name, module }: KernelLibrary): void {
+    this.#add(name, name, module({ relaxed: this.#relaxed }));
+  }
+
+  /** Loads a module into the next slot on this thread, and lists it for the others. */
+  #add(key: string, name: string, bytes: Uint8Array<ArrayBuffer>): number {
+    this.#load(name, bytes);
+    const slot = this.#list(bytes);
+    this.#slots.set(key, slot);
     return slot;
   }
 
-  /** Loads the next kernel on this thread; only a valid one is listed for the others. */
+  /** Loads the next module on this thread; only a valid one is listed for the others. */
   #load(name: string, bytes: Uint8Array<ArrayBuffer>): void {
     try {
       this.#table.load(this.#slots.size, bytes);

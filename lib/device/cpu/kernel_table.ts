@@ -8,6 +8,7 @@
  */
 import type { Sgemm } from "./blas.ts";
 import { CONTROL, RECORD } from "./scheduler.ts";
+import { PRIVATE_PAGES } from "../../wasm/assembler.ts";
 
 type Walk = (thread: number, record: number) => void;
 type KernelFunction = (block: number, chunk: number, scratch: number) => void;
@@ -15,6 +16,8 @@ type KernelFunction = (block: number, chunk: number, scratch: number) => void;
 /** Instantiates kernels and runs programs on the thread that constructed it. */
 export class KernelTable {
   readonly #table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
+  /** What kernels may import: memories, the BLAS, and the functions of libraries. */
+  readonly #imports: WebAssembly.ModuleImports;
   readonly #walk: Walk;
   /** Waits until the epoch is no longer `epoch`, at most 0.3 s. */
   readonly park: (epoch: number) => void;
@@ -23,21 +26,25 @@ export class KernelTable {
   constructor(
     readonly memory: WebAssembly.Memory,
     scheduler: Uint8Array<ArrayBuffer>,
-    readonly sgemm?: Sgemm,
+    sgemm?: Sgemm,
   ) {
+    const own = new WebAssembly.Memory({ initial: PRIVATE_PAGES, maximum: PRIVATE_PAGES });
+    this.#imports = { memory, private: own, sgemm: sgemm! };
     const { walk, park } = this.#instantiate(scheduler, { memory, table: this.#table });
     this.#walk = walk as Walk;
     this.park = park as (epoch: number) => void;
   }
 
   /**
-   * Instantiates a kernel and puts it into `slot`, the table's next one; if its module is invalid,
-   * throws what the engine says and leaves the table as it was.
+   * Instantiates a kernel and puts it into `slot`, the table's next one, or a library, whose
+   * functions later kernels import; if the module is invalid, throws what the engine says and
+   * leaves the table as it was.
    */
   load(slot: number, bytes: Uint8Array<ArrayBuffer>): void {
-    const { kernel } = this.#instantiate(bytes, { memory: this.memory, sgemm: this.sgemm! });
+    const { kernel, ...functions } = this.#instantiate(bytes, this.#imports);
     if (slot === this.#table.length) this.#table.grow(1);
-    this.#table.set(slot, kernel);
+    if (kernel) this.#table.set(slot, kernel);
+    else Object.assign(this.#imports, functions);
   }
 
   /** Instantiates the kernels that were listed since the last call. */

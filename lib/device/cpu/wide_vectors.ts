@@ -1,0 +1,22 @@
+/**
+ * Whether V8 may merge two operations on 128 bits into one on 256, which it does on x64 processors
+ * when Deno is started with `DENO_V8_FLAGS=--experimental-wasm-revectorize`.
+ *
+ * V8 knows the flag on x64 alone, and tells no program of it; the variable does.
+ *
+ * @module
+ */
+
+/** The variable from which Deno takes V8's flags. */
+const VARIABLE = "DENO_V8_FLAGS";
+/** The flag as V8 accepts it: one or two hyphens, words joined by hyphens or underscores. */
+const FLAG = /^--?experimental[-_]wasm[-_]revectorize$/;
+
+/** Whether the variable has the flag and may be read. */
+export function wideVectors(): boolean {
+  const { Deno } = globalThis;
+  if (Deno?.build?.arch !== "x86_64") return false;
+  const permission = { name: "env", variable: VARIABLE } as const;
+  if (Deno.permissions.querySync(permission).state !== "granted") return false;
+  return Deno.env.get(VARIABLE)?.split(",").some((flag) => FLAG.test(flag.trim())) ?? false;
+}
