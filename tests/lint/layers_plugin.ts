@@ -100,7 +100,7 @@ const USES_DENO = [
   /^lib\/train\/checkpoint\w*\.ts$/,
   /^lib\/(data|hub|adapt)\/(\w+_)?files?(_\w+)?\.ts$/,
   /^lib\/hub\/environment\.ts$/,
-  /^lib\/device\/(cpu\/blas|mpi)\.ts$/,
+  /^lib\/device\/(cpu\/(blas|wide_vectors)|mpi)\.ts$/,
 ];
 
 /** Packages that one module alone may name, because it alone decides when they are loaded. */
