@@ -32,11 +32,19 @@ interface Program {
   name: string;
   file: string;
   command: [string, ...string[]];
+  /** Variables that it is run with. Default none. */
+  env?: Record<string, string>;
   read(output: string): Timing;
 }
 
 const JAX = "jax-js";
 const DENO = [Deno.execPath(), "run", "-A"] as const;
+
+/** Folio with V8's vectors of 256 bits. */
+const WIDE = {
+  name: "Folio, 256 bits",
+  env: { DENO_V8_FLAGS: "--experimental-wasm-revectorize" },
+};
 
 /** Sizes by name, and the number of training steps in a run. */
 const SIZES = {
@@ -124,6 +132,7 @@ function programsOf(
 ): Program[] {
   const programs = [folio("Folio", text, work)];
   if (work.device === "cpu") {
+    if (Deno.build.arch === "x86_64") programs.push({ ...programs[0], ...WIDE });
     if (blas !== undefined) programs.push(folio("Folio, BLAS", text, { ...work, blas }));
     programs.push(...torchPrograms(folder, text, work, { python, compiled }));
   }
@@ -200,9 +209,11 @@ async function present(programs: Program[]): Promise<Program[]> {
 async function time(program: Program, core?: string): Promise<Timing | undefined> {
   const [executable, ...args] = program.command;
   const env = Deno.env.toObject();
-  for (const name of ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]) delete env[name];
+  const ours = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "DENO_V8_FLAGS"];
+  for (const name of ours) delete env[name];
   if (core !== undefined) env.OPENBLAS_CORETYPE = core;
   env.NO_COLOR = "1";
+  Object.assign(env, program.env);
   const process = new Deno.Command(executable, { args, env, clearEnv: true });
   const result = await process.output().catch((error: Error) => error);
   const failed = result instanceof Error || !result.success;
