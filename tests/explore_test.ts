@@ -315,6 +315,24 @@ Deno.test("explore: a mistake is one line, and nothing is written", async () => 
   assert.deepEqual(left, ["text.txt"]); // the scratch folder's own
 });
 
+Deno.test("explore: a damaged file of a run is one line that names it, as for compare and plot", async () => {
+  await using folder = await scratchFolder();
+  await savedRun(`${folder.path}/run`);
+  const damaged = [
+    ["metrics.jsonl", "null", "line 1: expected a JSON object, got null"],
+    ["metrics.jsonl", '{"step":1,"loss":2}\n[1]\n', "line 2: expected a JSON object, got [1]"],
+    ["metrics.jsonl", '7\n"text"\n', "line 1: expected a JSON object, got 7"],
+    ["run.json", "{", "Expected property name"],
+  ];
+  for (const [name, content, reason] of damaged) {
+    await Deno.writeTextFile(`${folder.path}/run/${name}`, content);
+    const { code, err } = await run("explore", line("run --html page.html"), folder.path);
+    assert.equal(code, 2, err);
+    assert.match(err, /^error: run\/[^\n]+\n$/);
+    assert.ok(err.includes(name) && err.includes(reason), err);
+  }
+});
+
 Deno.test("explore by URL: where Deno may not bundle, the flag that it lacks is named", async () => {
   await using tree = serveTree();
   await using folder = await scratchFolder();

@@ -24,9 +24,17 @@ async function runFolders(
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
+/** The training losses of metrics, without the other figures of their lines. */
+const trainLosses = (text: string) =>
+  parseMetrics(text, "m").train.map(({ step, loss }) => ({ step, loss }));
+
 Deno.test("metrics lines become series", () => {
-  assert.deepEqual(parseMetrics(METRICS, "m"), {
-    train: [{ step: 1, loss: 4.25 }, { step: 2, loss: 4 }],
+  const { train: [first, second, ...more], ...others } = parseMetrics(METRICS, "m");
+  assert.deepEqual([first.loss, first.batchLoss, first.tokensPerSecond], [4.25, 4.25, 9e4]);
+  assert.deepEqual([first.elapsedSeconds, second.elapsedSeconds], [undefined, 3]);
+  assert.deepEqual([second.step, second.loss, second.learningRate], [2, 4, 0.0005]);
+  assert.deepEqual(more, []);
+  assert.deepEqual(others, {
     validation: [{ step: 2, loss: 4.125 }],
     learningRate: [{ step: 1, learningRate: 0.001 }, { step: 2, learningRate: 0.0005 }],
   });
@@ -34,20 +42,17 @@ Deno.test("metrics lines become series", () => {
 
 Deno.test("steps repeated after a resume replace those before it", () => {
   const lines = [1, 2, 3, 2, 3].map((step, index) => JSON.stringify({ step, loss: index }));
-  const { train } = parseMetrics(lines.join("\n") + "\n", "m");
+  const train = trainLosses(lines.join("\n") + "\n");
   assert.deepEqual(train, [{ step: 1, loss: 0 }, { step: 2, loss: 3 }, { step: 3, loss: 4 }]);
 });
 
 Deno.test("a mean over steps is drawn at the last of them", () => {
-  const { train } = parseMetrics(
-    `{"step":32,"loss":3,"meanLoss":3.5}\n{"step":33,"loss":2}\n`,
-    "m",
-  );
+  const train = trainLosses(`{"step":32,"loss":3,"meanLoss":3.5}\n{"step":33,"loss":2}\n`);
   assert.deepEqual(train, [{ step: 32, loss: 3.5 }, { step: 33, loss: 2 }]);
 });
 
 Deno.test("a null figure is NaN, and a last line that is cut off is left out", () => {
-  const { train } = parseMetrics(`{"step":1,"loss":null}\n{"step":2,"lo`, "m");
+  const train = trainLosses(`{"step":1,"loss":null}\n{"step":2,"lo`);
   assert.deepEqual(train, [{ step: 1, loss: NaN }]);
 });
 

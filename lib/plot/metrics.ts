@@ -7,8 +7,27 @@
 import { describe } from "../errors.ts";
 import type { LossRun } from "./loss.ts";
 
-/** The series of a metrics file, one for each quantity. */
-export type LossSeries = Required<Omit<LossRun, "label">>;
+/** The series of a metrics file, as {@linkcode lossFigure} draws them. */
+export interface LossSeries extends Required<Omit<LossRun, "label">> {
+  /** Training losses, each with the other figures of its line. */
+  readonly train: readonly TrainFigures[];
+}
+
+/** A training loss in nats per token, and what else its line says. */
+export interface TrainFigures {
+  /** Updates done. */
+  readonly step: number;
+  /** The mean over the steps since the line before, or of this step if the line has none. */
+  readonly loss: number;
+  /** The loss of this step's batch. */
+  readonly batchLoss?: number;
+  /** Learning rate of this step. */
+  readonly learningRate?: number;
+  /** Training speed. */
+  readonly tokensPerSecond?: number;
+  /** Seconds since the start of the run. */
+  readonly elapsedSeconds?: number;
+}
 
 /**
  * Reads the content of a `metrics.jsonl`: `{"step", "loss", "learningRate", …}` and
@@ -41,10 +60,13 @@ export function parseMetrics(text: string, file = "metrics.jsonl"): LossSeries {
     const isCut = index === lines.length - 1 && !isJson(line);
     if (isCut) break;
     const { step, figure } = readLine(line, `${file} line ${index + 1}`);
-    const own = figure("loss");
-    addPoint(train, step, figure("meanLoss") ?? own, (loss) => ({ step, loss }));
+    const [batchLoss, rate] = [figure("loss"), figure("learningRate")];
+    const tokensPerSecond = figure("tokensPerSecond");
+    const elapsedSeconds = figure("elapsedSeconds");
+    const others = { batchLoss, learningRate: rate, tokensPerSecond, elapsedSeconds };
+    addPoint(train, step, figure("meanLoss") ?? batchLoss, (loss) => ({ step, loss, ...others }));
     addPoint(validation, step, figure("validationLoss"), (loss) => ({ step, loss }));
-    addPoint(learningRate, step, figure("learningRate"), (rate) => ({ step, learningRate: rate }));
+    addPoint(learningRate, step, rate, (learningRate) => ({ step, learningRate }));
   }
   return { train, validation, learningRate };
 }

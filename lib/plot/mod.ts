@@ -25,7 +25,7 @@ export type { ThemeName } from "./theme.ts";
 export { lossFigure, type LossOptions, type LossRun } from "./loss.ts";
 export { learningRateFigure } from "./learning_rate.ts";
 export type { LearningRateCurve, LearningRateOptions } from "./learning_rate.ts";
-export { type LossSeries, parseMetrics } from "./metrics.ts";
+export { type LossSeries, parseMetrics, type TrainFigures } from "./metrics.ts";
 export { type Curve, curvesFigure, type CurvesOptions } from "./curves.ts";
 export { PRACTICAL_CORPUS, practicalRuns } from "./practical.ts";
 export { type SeedRuns, seedsFigure, type SeedsOptions } from "./seeds.ts";

@@ -6,7 +6,8 @@
  */
 import { History } from "../../lib/cli/live/history.ts";
 import type { TrainingPoint, ValidationPoint } from "../../lib/cli/live/messages.ts";
-import type { Metrics } from "../../mod.ts";
+import { UserError, userInput } from "../../lib/cli/run.ts";
+import { parseMetrics } from "../../lib/plot/mod.ts";
 import type { Source } from "./page/protocol.ts";
 
 /** The part of run.json that the page shows. */
@@ -18,7 +19,11 @@ interface RunFile {
   readonly versions?: { readonly deno?: string };
 }
 
-/** The step of a run's checkpoint, and the run's events; nothing for a folder without a run. */
+/**
+ * The step of a run's checkpoint, and the run's events; nothing for a folder without a run.
+ *
+ * @throws {UserError} if run.json or metrics.jsonl is malformed
+ */
 export async function runHistory(folder: string): Promise<Pick<Source, "step" | "history">> {
   const run = await readRun(folder);
   if (!run) return {};
@@ -31,14 +36,26 @@ export async function runHistory(folder: string): Promise<Pick<Source, "step" | 
   return { step, history: [...events, ["progress", { step }], ["end", { ending, seconds }]] };
 }
 
-/** A run's run.json; that of a checkpoint that is complete, but not in its place yet, counts. */
+/**
+ * A run's run.json; that of a checkpoint that is complete, but not in its place yet, counts.
+ *
+ * @throws {UserError} if it is malformed
+ */
 export async function readRun(folder: string): Promise<RunFile | undefined> {
   for (const path of [`${folder}/.checkpoint/run.json`, `${folder}/run.json`]) {
     const text = await Deno.readTextFile(path).catch(() => undefined);
-    const run = text === undefined ? undefined : JSON.parse(text);
+    const run = text === undefined ? undefined : parseRun(text, path);
     if (Number.isSafeInteger(run?.step) && run.settings?.steps > 0) return run;
   }
   return undefined;
+}
+
+function parseRun(text: string, path: string) {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UserError(`${path}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function factsOf(folder: string, { settings, dataset, device, versions }: RunFile) {
@@ -62,25 +79,14 @@ function nameOf(path: string): string {
 
 async function readMetrics(path: string) {
   const text = await Deno.readTextFile(path).catch(() => "");
+  const metrics = await userInput(() => parseMetrics(text, path));
   const [training, validation] = [new History<TrainingPoint>(), new History<ValidationPoint>()];
-  let seconds: number | undefined;
-  for (const line of text.split("\n").flatMap(parseLine)) {
-    if ("validationLoss" in line) {
-      validation.add([line.step, line.validationLoss]);
-    } else {
-      const { step, loss, meanLoss = loss, learningRate, tokensPerSecond } = line;
-      training.add([step, meanLoss, learningRate, tokensPerSecond, loss]);
-      seconds = line.elapsedSeconds;
-    }
+  for (
+    const { step, loss, batchLoss, learningRate = NaN, tokensPerSecond = NaN } of metrics.train
+  ) {
+    training.add([step, loss, learningRate, tokensPerSecond, batchLoss]);
   }
+  for (const { step, loss } of metrics.validation) validation.add([step, loss]);
+  const seconds = metrics.train.at(-1)?.elapsedSeconds;
   return { training: training.after(-1), validation: validation.after(-1), seconds };
-}
-
-/** The last line may be cut off: the run may be writing it, or was killed as it did. */
-function parseLine(line: string): Metrics[] {
-  try {
-    return [JSON.parse(line)];
-  } catch {
-    return [];
-  }
 }
