@@ -54,7 +54,7 @@ Deno.test("inspect writes one page, which asks no server", async () => {
   assert.equal(written.out, "wrote inspect.html\n");
   const page = await Deno.readTextFile(`${folder.path}/inspect.html`);
   for (
-    const text of ["logit lens", "layer 4 head 4", "Induction", "Feature ", "Romeo &#38; Romeo"]
+    const text of ["logit lens", "layer 4 head 4", "Induction", "Feature ", "Romeo &amp; Romeo"]
   ) {
     assert.ok(page.includes(text), text);
   }

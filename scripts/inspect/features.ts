@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { escape } from "../../lib/plot/markup.ts";
 import { histogramFigure } from "../../lib/plot/mod.ts";
 import {
   directionLogits,
@@ -21,7 +22,7 @@ import {
   topK,
   UserError,
 } from "../../mod.ts";
-import { escape, type Section } from "./page.ts";
+import type { Section } from "./page.ts";
 
 /** Tokens that are read at most, and shown before and after an example's. */
 const MOST = 16384;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { escape } from "../../lib/plot/markup.ts";
 import type { Figure } from "../../lib/plot/mod.ts";
 
 /** Follows the reader's theme; what is too wide scrolls within its own box. */
@@ -81,9 +82,4 @@ ${body.join("\n")}
 </main></body>
 </html>
 `;
-}
-
-/** Text as markup. */
-export function escape(text: string): string {
-  return text.toWellFormed().replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -75,7 +75,7 @@ const PARTS: readonly Part[] = [
     at: "scripts/sweep",
     from: [...SCRIPT, "scripts/sweep/", "scripts/comparison/", "scripts/train/flags.ts"],
   },
-  { at: "scripts/inspect", from: [...SCRIPT, "scripts/inspect/"] },
+  { at: "scripts/inspect", from: [...SCRIPT, "scripts/inspect/", "lib/plot/markup.ts"] },
   { at: "scripts/compare", from: [...SCRIPT, "scripts/comparison/"] },
   {
     at: "scripts/comparison/",
