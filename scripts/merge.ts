@@ -8,15 +8,9 @@
 import { text } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import {
-  loadAdapterOrigin,
-  type LoraAdapter,
-  openDevice,
-  savePretrained,
-  UserError,
-} from "../mod.ts";
-import { openClassifier } from "./classify/open_classifier.ts";
-import { openModel } from "./generation/open_model.ts";
+import { loadAdapterOrigin, openDevice, savePretrained, UserError } from "../mod.ts";
+import { type ClassifierPlace, openClassifier } from "./classify/open_classifier.ts";
+import { saveWhole } from "./generation/save_whole.ts";
 
 const flags = {
   out: text(undefined, "folder of the merged model", { placeholder: "DIR", shownDefault: "" }),
@@ -57,32 +51,17 @@ await runScript(command, async ({ flags: { out, base, revision }, positionals: [
     throw new UserError(`${adapter}: it does not name its base; give it with --base MODEL`);
   }
   const device = await openDevice({ device: "cpu" });
-  const merging = { adapter, place, revision, out };
-  await (task === "SEQ_CLS" ? mergeClassifier(merging) : mergeModel(merging));
+  await (task === "SEQ_CLS"
+    ? mergeClassifier(out, { location: adapter, base: place, revision })
+    : saveWhole(out, place, { adapter, revision }));
   print(`wrote ${out}: ${place} with ${adapter} merged into it`);
   const command = task === "SEQ_CLS" ? `classify ${out} "some text"` : `sample ${out}`;
   print(`try   deno task ${command}`);
   device.close();
 });
 
-/** An adapter, its base, and the folder of both as one. */
-interface Merging {
-  readonly adapter: string;
-  readonly place: string;
-  readonly revision: string | undefined;
-  readonly out: string;
-}
-
-async function mergeModel({ adapter, place, revision, out }: Merging): Promise<void> {
-  const opened = await openModel(place, { weights: "f32", revision, adapter });
-  (opened.adapter as LoraAdapter).merge();
-  opened.adapter!.detach();
-  const { model, tokenizer, endTokens, beginToken } = opened;
-  await userInput(() => savePretrained(out, { model, tokenizer, endTokens, beginToken }));
-}
-
-async function mergeClassifier({ adapter, place, revision, out }: Merging): Promise<void> {
-  const opened = await openClassifier({ location: adapter, base: place, revision });
+async function mergeClassifier(out: string, place: ClassifierPlace): Promise<void> {
+  const opened = await openClassifier(place);
   const { model, tokenizer } = opened;
   opened.adapter!.merge();
   opened.adapter!.detach();

@@ -92,8 +92,14 @@ Deno.test("sample writes with an adapter and beside the base; merge saves both a
   assert.notEqual(adapted, alone);
   const both = await text("base", "--adapter", "tuned", "--side-by-side");
   assert.equal(both, `[base alone]\n${alone}\n[with tuned]\n${adapted}`);
+  const stated = { do_sample: true, temperature: 0.5, pad_token_id: 2 };
+  await Deno.writeTextFile(`${folder.path}/base/generation_config.json`, JSON.stringify(stated));
   const merged = await run("merge", line("tuned --out merged"), folder.path);
   assert.equal(merged.code, 0, merged.err);
+  const saved = JSON.parse(
+    await Deno.readTextFile(`${folder.path}/merged/generation_config.json`),
+  );
+  assert.deepEqual({ ...saved, ...stated }, saved);
   assert.equal(await text("merged"), adapted);
 });
 

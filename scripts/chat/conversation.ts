@@ -22,9 +22,12 @@ export interface ConversationOptions extends GenerationOptions {
   readonly maxNewTokens: number;
 }
 
+/** What a conversation needs of a model. */
+export type Speaker = Pick<OpenedModel, "model" | "tokenizer" | "endTokens">;
+
 /** The turns so far; `ask` and `answer` add the next. */
 export class Conversation {
-  readonly #opened: Omit<OpenedModel, "sampling">;
+  readonly #opened: Speaker;
   readonly #options: GenerationOptions;
   readonly #maxNewTokens: number;
   readonly #messages: ChatMessage[];
@@ -32,7 +35,7 @@ export class Conversation {
   forgotten = 0;
 
   /** @throws {UserError} if the tokenizer has no chat template */
-  constructor(opened: Omit<OpenedModel, "sampling">, { system, ...options }: ConversationOptions) {
+  constructor(opened: Speaker, { system, ...options }: ConversationOptions) {
     if (opened.tokenizer.chatTemplate === undefined) {
       throw new UserError(
         "the model's tokenizer has no chat template; use `deno task sample` for models that " +

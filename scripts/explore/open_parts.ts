@@ -5,13 +5,8 @@
  * @module
  */
 import { UserError, userInput } from "../../lib/cli/run.ts";
-import {
-  loadAdapter,
-  loadAdapterOrigin,
-  loadPretrained,
-  openDevice,
-  savePretrained,
-} from "../../mod.ts";
+import { loadAdapterOrigin, openDevice } from "../../mod.ts";
+import { saveWhole } from "../generation/save_whole.ts";
 import { MAX_WEIGHTS, openSource } from "./open_source.ts";
 import type { Source } from "./page/protocol.ts";
 
@@ -38,15 +33,7 @@ export async function openParts(folder: string, parts: Parts): Promise<Source> {
   const device = await openDevice({ device: "cpu" });
   const whole = await Deno.makeTempDir({ prefix: "folio-explore-" });
   try {
-    await userInput(async () => {
-      const loaded = await loadPretrained(base);
-      if (parts === "adapter") {
-        const adapter = await loadAdapter(folder, loaded.model);
-        adapter.merge();
-        adapter.detach();
-      }
-      await savePretrained(whole, loaded);
-    });
+    await saveWhole(whole, base, { adapter: parts === "adapter" ? folder : undefined });
     return await openSource(folder, { model: whole });
   } finally {
     device.close();

@@ -7,7 +7,6 @@
 import { fromModelPlace } from "../../lib/cli/model_place.ts";
 import { userInput } from "../../lib/cli/run.ts";
 import {
-  type GPT,
   holdsCheckpoint,
   type LearnedPrompt,
   loadAdapter,
@@ -17,25 +16,13 @@ import {
   type LoraAdapter,
   type Pretrained,
   quantize,
-  type SamplingDefaults,
-  type Tokenizer,
   UserError,
   WEIGHT_TYPES,
   type WeightType,
 } from "../../mod.ts";
 
-/** A model to write with. */
-export interface OpenedModel {
-  /** The model, ready to generate. */
-  readonly model: GPT;
-  /** Its tokenizer. */
-  readonly tokenizer: Tokenizer;
-  /** Tokens that end its texts: those of its configuration and its tokenizer. */
-  readonly endTokens: readonly number[];
-  /** How its makers sample from it. */
-  readonly sampling: SamplingDefaults;
-  /** The token that begins its texts, if it has one. */
-  readonly beginToken?: number;
+/** A model to write with; the tokens that end its texts include the one of its tokenizer. */
+export interface OpenedModel extends Pretrained {
   /** The adapter that was loaded onto it. */
   readonly adapter?: LoraAdapter | LearnedPrompt;
 }
@@ -113,10 +100,8 @@ async function openPretrained(
 }
 
 /** A loaded model with the end tokens of its configuration and its tokenizer. */
-function withEndTokens(
-  { model, tokenizer, endTokens, sampling, beginToken }: Pretrained,
-): OpenedModel {
-  const { endId } = tokenizer;
+function withEndTokens(loaded: Pretrained): OpenedModel {
+  const { endTokens, tokenizer: { endId } } = loaded;
   const all = new Set(endId === undefined ? endTokens : [...endTokens, endId]);
-  return { model, tokenizer, endTokens: [...all], sampling, beginToken };
+  return { ...loaded, endTokens: [...all] };
 }

@@ -86,7 +86,7 @@ const PARTS: readonly Part[] = [
   { at: "scripts/classify", from: [...SCRIPT, "scripts/classify/"] },
   { at: "scripts/sample", from: [...SCRIPT, "scripts/generation/"] },
   { at: "scripts/chat", from: [...SCRIPT, "scripts/chat/", "scripts/generation/"] },
-  { at: "scripts/explore", from: [...SCRIPT, "scripts/explore/"] },
+  { at: "scripts/explore", from: [...SCRIPT, "scripts/explore/", "scripts/generation/"] },
   { at: "scripts/transformers", from: [...SCRIPT, "scripts/transformers/"] },
   { at: "scripts/study", from: [...SCRIPT, "scripts/studies/"] },
   { at: "scripts/studies/", from: [...SCRIPT, "scripts/studies/"] },
