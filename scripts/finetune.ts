@@ -43,6 +43,10 @@ const command = {
     ["deno task finetune runs/baby --labels sms.tsv --compare", "classify texts, by four methods"],
     ["deno task finetune runs/baby --preferences pairs.jsonl", "prefer chosen answers (DPO)"],
     ["deno task finetune --out runs/finetune --resume", "continue a run that was stopped"],
+    [
+      "deno run -A scripts/finetune.ts runs/baby --dataset letters.txt --blas auto",
+      "products by a BLAS, not in the sandbox",
+    ],
   ] as const,
 };
 

@@ -50,6 +50,7 @@ const command = {
     ["deno task study induction --quick", "one small model, in seconds"],
     ["deno task study grokking --seeds 3", "three models of a + b mod 113"],
     ["deno task study shakespeare runs/baby", "looks into the model of `deno task train`"],
+    ["deno run -A scripts/study.ts grokking --blas auto", "products by a BLAS, not in the sandbox"],
   ] as const,
 };
 
@@ -63,6 +64,7 @@ await runScript(command, async ({ flags, given, positionals: [name, model] }) =>
   const seeds = flags.quick && !given.has("seeds") ? 1 : flags.seeds;
   const device = await openDevice({ ...deviceOptions(flags), blas: flags.blas });
   print(`${study.title}\n${study.source}\n`);
+  print(`device   ${device.description}\n`);
   const start = performance.now();
   const report = (line: string) => print(line);
   const findings = await study.run({ seeds, quick: flags.quick, model, report });

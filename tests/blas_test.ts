@@ -9,7 +9,7 @@
 import assert from "node:assert/strict";
 import { AdamW, GPT, openDevice, Random, Trainer } from "../mod.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
-import { line, run, scratchFolder, TINY } from "./support/command.ts";
+import { command, line, run, scratchFolder, TINY } from "./support/command.ts";
 
 const probe = new CpuDevice({ threads: 1, blas: "auto" });
 probe.close();
@@ -91,4 +91,25 @@ Deno.test("blas: without --allow-ffi the run says so in its device line and goes
   const { code, out } = await run("train", args, folder.path);
   assert.equal(code, 0);
   assert.match(out, /^device .*a system BLAS needs --allow-ffi$/m);
+});
+
+Deno.test("blas: a study says in its device line that it computes without, and its help what to do", async () => {
+  await using folder = await scratchFolder();
+  const child = command(
+    "study",
+    line("superposition --quick --device cpu --blas auto"),
+    folder.path,
+  );
+  let out = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    out += text;
+    if (/^device .*\n/m.test(out)) break;
+  }
+  child.kill();
+  await Promise.all([child.stderr.cancel(), child.status]);
+  assert.match(out, /^device .*a system BLAS needs --allow-ffi$/m);
+  for (const script of ["study", "finetune"]) {
+    const { out } = await run(script, ["--help"], folder.path);
+    assert.match(out, new RegExp(`deno run -A scripts/${script}\\.ts .*--blas auto`));
+  }
 });

@@ -21,7 +21,8 @@ export const deviceFlags = {
 /** The flag for a system library that multiplies matrices, an option of `openDevice` too. */
 export const blasFlag = text(
   undefined,
-  "matrix products on the CPU by a system BLAS; needs --allow-ffi",
+  "matrix products on the CPU by a system BLAS; needs --allow-ffi: deno task train:native, " +
+    "or the script by deno run -A",
   {
     placeholder: "auto|PATH",
   },
