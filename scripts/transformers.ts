@@ -10,8 +10,8 @@
  * @module
  */
 import { choice, group, integer, text } from "../lib/cli/flags.ts";
+import { fromModelPlace } from "../lib/cli/model_place.ts";
 import { print } from "../lib/cli/output.ts";
-import { withDownloadProgress } from "../lib/cli/progress.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import {
   classifyIds,
@@ -168,9 +168,10 @@ async function loadOwn<Loaded>(
   load: (model: string, options: object) => Promise<Loaded>,
 ): Promise<Loaded> {
   const [loaded, seconds] = await timed(() =>
-    withDownloadProgress(
+    fromModelPlace(
       model,
-      (onProgress) => userInput(() => load(model, { revision, tokenizer: false, onProgress })),
+      (onProgress) => load(model, { revision, tokenizer: false, onProgress }),
+      `--folio-model ${model}`,
     )
   );
   print(`Folio: ${model} in ${seconds}`);

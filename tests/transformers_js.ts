@@ -18,13 +18,22 @@ interface Finished {
 }
 
 /** Runs the script with the permissions of its task. */
-async function pipeline(folder: string, ...args: string[]): Promise<Finished> {
+function pipeline(folder: string, ...args: string[]): Promise<Finished> {
+  return pipelineIn({}, folder, ...args);
+}
+
+/** The same with an environment. */
+async function pipelineIn(
+  env: Record<string, string>,
+  folder: string,
+  ...args: string[]
+): Promise<Finished> {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   const words: string[] = tasks.transformers.command.split(" ").slice(1);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...words.slice(0, -1), `${ROOT}${words.at(-1)}`, ...args],
     cwd: folder,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, out: text(stdout), err: text(stderr) };
@@ -155,4 +164,26 @@ Deno.test("a bad folder, name or task is one line", async () => {
     assert.ok(!err.includes("    at "), err);
   }
   await Deno.remove(folder);
+});
+
+Deno.test("without a network, one line says what cannot be reached, why, and what to do", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const hub = `http://127.0.0.1:${listener.addr.port}`;
+  listener.close(); // nothing answers there
+  await withModel(DECODERS.gpt2, "gpt2", letters(), async (folder) => {
+    const theirs = ["--model", "Xenova/gpt2"];
+    const ours = ["--model", "m", "--folio-model", "openai-community/gpt2"];
+    for (const models of [theirs, ours]) {
+      const env = { HF_ENDPOINT: hub };
+      const args = ["text-generation", "hello", ...models];
+      const { code, err } = await pipelineIn(env, folder, ...args);
+      assert.equal(code, 2, err);
+      const line = err.trim().split("\n").at(-1)!;
+      assert.match(
+        line,
+        /^error: .*cannot be reached: .*refused.*without a network give the folder/,
+      );
+      assert.ok(line.includes(`${hub}/${models.at(-1)}`), line);
+    }
+  });
 });

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { reasonOf, UnreachableError } from "../../lib/data/unreachable.ts";
 import { UserError } from "../../mod.ts";
 
 /** The release that is loaded. */
@@ -67,8 +68,13 @@ export async function openPipeline(
   try {
     return await pipeline(task, path.slice(slash + 1), options);
   } catch (cause) {
+    const what = `transformers.js: ${task} with ${model}`;
     const [reason] = (cause as Error).message.split("\n");
-    throw new UserError(`transformers.js: ${task} with ${model}: ${reason}`, { cause });
+    if (!/^fetch failed/i.test(reason)) throw new UserError(`${what}: ${reason}`, { cause });
+    const advice = "without a network give the folder of an ONNX model with --model";
+    throw new UnreachableError(what, `${env.remoteHost}${model}`, `${reasonOf(cause)}; ${advice}`, {
+      cause,
+    });
   }
 }
 
@@ -77,7 +83,10 @@ async function load(): Promise<TransformersJs> {
     return await import(SPECIFIER);
   } catch (cause) {
     const [reason] = (cause as Error).message.split("\n");
-    throw new UserError(`${SPECIFIER} cannot be loaded: ${reason}`, { cause });
+    throw new UserError(
+      `${SPECIFIER} cannot be loaded (${reason}); the first use needs the network`,
+      { cause },
+    );
   }
 }
 

@@ -87,7 +87,10 @@ const PARTS: readonly Part[] = [
   { at: "scripts/sample", from: [...SCRIPT, "scripts/generation/"] },
   { at: "scripts/chat", from: [...SCRIPT, "scripts/chat/", "scripts/generation/"] },
   { at: "scripts/explore", from: [...SCRIPT, "scripts/explore/", "scripts/generation/"] },
-  { at: "scripts/transformers", from: [...SCRIPT, "scripts/transformers/"] },
+  {
+    at: "scripts/transformers",
+    from: [...SCRIPT, "scripts/transformers/", "lib/data/unreachable.ts"],
+  },
   { at: "scripts/study", from: [...SCRIPT, "scripts/studies/"] },
   { at: "scripts/studies/", from: [...SCRIPT, "scripts/studies/"] },
   { at: "scripts/lesson", from: [...SCRIPT, "scripts/lessons/"] },
