@@ -8,12 +8,14 @@
  */
 import assert from "node:assert/strict";
 import { defineTile, TILE } from "../kernels/cpu/matmul_tile.ts";
+import { WIDE_FUNCTIONS, WIDE_TILE, wideTile } from "../kernels/cpu/wide_tile.ts";
+import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import type { Device } from "../lib/device/device.ts";
 import type { Kernel } from "../lib/device/kernel.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { copy } from "../lib/tensor/copy.ts";
 import { launch } from "../lib/tensor/launch.ts";
-import { sum } from "../lib/ops/reduce.ts";
+import { sum as total } from "../lib/ops/reduce.ts";
 import { full, zeros } from "../lib/tensor/tensor.ts";
 import { bestSeconds } from "./best_seconds.ts";
 import { streamBandwidth } from "./stream.ts";
@@ -88,6 +90,31 @@ ${each(SUMS * UNROLLED, (i) => `    s${i % SUMS} = fma(s${i % SUMS}, half, half)
 };
 const WORKGROUPS = 1024;
 
+/** The same in wide tiles, whose panel has fewer steps. */
+const WIDE_PEAK: Kernel = {
+  ...PEAK,
+  name: "roofline_wide_peak",
+  webgpu: undefined,
+  cpu: {
+    library: wideTile,
+    chunks: ({ repeats }) => repeats,
+    scratchBytes: () => 4 * WIDE_TILE.rows * WIDE_TILE.columns,
+    emit(k) {
+      const { f } = k;
+      const pack = k.import("packPanel", WIDE_FUNCTIONS.packPanel);
+      const tile = k.import("tileOfRows", WIDE_FUNCTIONS.tileOfRows);
+      const { rows, columns, depth } = WIDE_TILE;
+      const a = k.pointer("x");
+      f.call(pack, { x: a, xStep: 4 * columns, depth, columns });
+      f.for(0, REPEATS, 1, () => {
+        const part = { c: k.scratch, cStep: 4 * columns, rows, columns, add: 0 };
+        f.call(tile, { a, aStep: 4 * depth, depth, ...part });
+      });
+      f.storeF32(k.pointer("y").at(k.chunk), k.scratch.loadF32());
+    },
+  },
+};
+
 /** Measures the limits of a device, which must be the current one; takes about half a second. */
 export async function measureRoofline(device: Device): Promise<Roofline> {
   return { operations: await measurePeak(device), bytes: await measureBandwidth(device) };
@@ -97,7 +124,7 @@ async function measureBandwidth(device: Device): Promise<number> {
   const isSoftware = device.kind === "webgpu" && !device.traits.manyCores;
   const count = isSoftware ? 2 ** 22 : 2 ** 24;
   const x = full([count], 0.5);
-  const [copying, reading] = [compile(() => copy(x)), compile(() => sum(x))];
+  const [copying, reading] = [compile(() => copy(x)), compile(() => total(x))];
   assert.equal(await reading().item(), count / 2);
   const rates = [
     8 * count / await bestSeconds(device, () => copying()),
@@ -109,19 +136,27 @@ async function measureBandwidth(device: Device): Promise<number> {
   return Math.max(...rates);
 }
 
+/** A kernel, the steps of k that its sums have, and what a launch of one repeat computes. */
+function peakOf(device: Device): { kernel: Kernel; sum: number; operations: number } {
+  if (device.kind !== "cpu") {
+    return { kernel: PEAK, sum: 1, operations: 8 * SUMS * UNROLLED * WORKGROUPS * LANES };
+  }
+  const isWide = device instanceof CpuDevice && device.wideVectors;
+  const { rows, columns, depth } = isWide ? WIDE_TILE : { ...TILE, depth: DEPTH };
+  const operations = 2 * rows * columns * depth * REPEATS;
+  return { kernel: isWide ? WIDE_PEAK : PEAK, sum: depth, operations };
+}
+
 async function measurePeak(device: Device): Promise<number> {
   const isCpu = device.kind === "cpu";
   const repeats = isCpu ? 64 : device.traits.manyCores ? 256 : 4;
-  const each = isCpu
-    ? 2 * TILE.rows * TILE.columns * DEPTH * REPEATS
-    : 8 * SUMS * UNROLLED * WORKGROUPS * LANES;
+  const { kernel, sum, operations } = peakOf(device);
   const x = full([(TILE.rows + TILE.columns) * DEPTH], isCpu ? 1 : 0.5);
   const y = zeros([isCpu ? repeats : WORKGROUPS * LANES]);
-  const run = () => launch(PEAK, { x, y }, { repeats });
+  const run = () => launch(kernel, { x, y }, { repeats });
   run();
-  const expected = isCpu ? DEPTH : 1;
-  for (const value of await y.data()) assert.equal(value, expected);
+  for (const value of await y.data()) assert.equal(value, sum);
   const seconds = await bestSeconds(device, run);
   for (const tensor of [x, y]) tensor.dispose();
-  return each * repeats / seconds;
+  return operations * repeats / seconds;
 }

@@ -3,6 +3,7 @@
  * one kernel and one size, the time of all of them together, and what the machine's limits allow.
  *
  *     deno run -A bench/step_roofline.ts [--preset modern] [--threads 1] [--blas auto]
+ *       [--layers N --heads N --width N --context N --batch N]
  *
  * A launch needs its multiplications and additions at the rate of the innermost GEMM tile, and its
  * buffers' bytes at the rate of a copy of 1 MB, which is in the caches as most of a step's tensors
@@ -11,7 +12,7 @@
  *
  * @module
  */
-import { choice, integer, text } from "../lib/cli/flags.ts";
+import { choice, type FlagValues, integer, text } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript } from "../lib/cli/run.ts";
 import { useDevice } from "../lib/device/current_device.ts";
@@ -26,6 +27,8 @@ import { ProfilingDevice } from "./profiling_device.ts";
 import { measureRoofline } from "./roofline.ts";
 import { VOCABULARY } from "./training_step.ts";
 
+const size = { min: 1, shownDefault: "the preset's" };
+
 const command = {
   name: "deno run -A bench/step_roofline.ts",
   summary: "Compares each launch of a training step with the machine's limits.",
@@ -34,6 +37,11 @@ const command = {
     threads: integer(1, "threads", { min: 1 }),
     blas: text(undefined, "products by this system BLAS", { placeholder: "auto|PATH" }),
     rounds: integer(30, "runs of each launch", { min: 1 }),
+    layers: integer(undefined, "blocks", size),
+    heads: integer(undefined, "attention heads", size),
+    width: integer(undefined, "size of a token's vector", size),
+    context: integer(undefined, "tokens in a sequence", size),
+    batch: integer(undefined, "sequences in a batch", size),
   },
 };
 
@@ -45,7 +53,7 @@ await runScript(command, async ({ flags }) => {
   const copying = compile(() => copy(x));
   const bytes = 8 * x.size / await bestSeconds(device, () => copying());
   print(`${device.description}: ${giga(operations)} GFLOP/s, ${giga(bytes)} GB/s in the caches\n`);
-  const launches = await stepOf(device, flags.preset);
+  const launches = await stepOf(device, flags);
   const minima = device.minima(launches, flags.rounds);
   const rows = new Map<string, { count: number; time: number; limit: number }>();
   launches.forEach((launch, i) => {
@@ -73,12 +81,14 @@ function giga(rate: number): string {
   return (rate / 1e9).toFixed(1);
 }
 
-/** The launches of a step of a preset, after one step. */
+/** The launches of a step of a preset, with the sizes that are given, after one step. */
 async function stepOf(
   device: ProfilingDevice,
-  preset: "baby" | "modern" | "small",
+  { preset, layers, heads, width, context, batch }: FlagValues<typeof command.flags>,
 ): Promise<readonly Launch<Range>[]> {
-  const settings = PRESETS[preset];
+  const given = Object.entries({ layers, heads, width, context, batch })
+    .filter(([, value]) => value !== undefined);
+  const settings = { ...PRESETS[preset], ...Object.fromEntries(given) };
   const model = modelOf(settings, VOCABULARY);
   const optimizer = optimizerOf(settings, model);
   const trainer = new Trainer(model, optimizer, { learningRate: settings.learningRate });

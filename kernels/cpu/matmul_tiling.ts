@@ -51,6 +51,12 @@ interface TileCost {
   readonly columns: number;
   /** Maximum of k in a panel. */
   readonly maxDepth: number;
+  /**
+   * Maximum of bytes of a block's A, if it is in place, which is read again for each panel, and of
+   * its C, which is read and written again for each part of k.
+   */
+  readonly maxOfA: number;
+  readonly maxOfC: number;
   /** Depths for AᵀB. */
   readonly gradientDepths: readonly number[];
   readonly cycles: Cycles;
@@ -62,6 +68,8 @@ const ELSEWHERE = { chunk: 400, barrier: 4000, packedRow: 400, epilogueRow: 250 
 const NARROW: TileCost = {
   ...TILE,
   maxDepth: 256,
+  maxOfA: Infinity, // a row of tiles reads its rows for all panels at once
+  maxOfC: Infinity,
   gradientDepths: [256, 128],
   cycles: { step: 6.5, row: 1.5, packedA: 4, panel: 4, tile: 50, ...ELSEWHERE },
 };
@@ -70,6 +78,8 @@ const NARROW: TileCost = {
 const WIDE: TileCost = {
   ...WIDE_TILE,
   maxDepth: WIDE_TILE.depth,
+  maxOfA: 128 * 1024,
+  maxOfC: 256 * 1024,
   gradientDepths: [WIDE_TILE.depth],
   cycles: { step: 6.2, row: 0.5, packedA: 4, panel: 8, tile: 130, ...ELSEWHERE },
 };
@@ -112,7 +122,10 @@ function blocksOf(
   const heights = sizes(m, tile.rows).filter((rows) => !packsA || fits(rows));
   return sizes(n, tile.columns).filter(fits).flatMap((columns) =>
     heights.map((rows) => ({ rows, columns, depth }))
-  );
+  ).filter(({ rows, columns }) => {
+    const [ofA, ofC] = [4 * rows * depth, 4 * rows * columns];
+    return packsA || ofA <= tile.maxOfA && (k <= depth || ofC <= tile.maxOfC);
+  });
 }
 
 /** The time of a block. */

@@ -45,6 +45,7 @@ export type {
   Grid,
   Kernel,
   KernelForms,
+  KernelLibrary,
   Scalars,
   ScalarType,
   Tiling,

@@ -66,13 +66,14 @@ export class CpuDevice implements Device {
   readonly description: string;
   readonly threads: number;
   readonly blas: Blas | undefined;
+  /** Whether products use vectors of 256 bits. */
+  readonly wideVectors: boolean;
   recorder: Recorder | undefined;
   readonly #memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared: true });
   readonly #heap = new Allocator(this.#memory, HEAP);
   readonly #scheduler = schedulerModule();
   readonly #table: KernelTable;
   readonly #relaxed: boolean;
-  readonly #wide: boolean;
   readonly #slots = new Map<string, number>();
   #scratch: Block | undefined;
   #single: Block;
@@ -86,13 +87,13 @@ export class CpuDevice implements Device {
     }
     this.threads = threads;
     this.#relaxed = options.relaxedSimd ?? relaxedSimdSupported();
-    this.#wide = options.wideVectors ?? wideVectors();
+    this.wideVectors = options.wideVectors ?? wideVectors();
     this.#single = this.#heap.allocate(RECORD.bytes);
     const library = options.blas === undefined ? undefined : this.#findBlas(options.blas);
     const found = library && "blas" in library ? library : undefined;
     this.blas = found?.blas;
     this.#table = new KernelTable(this.#memory, this.#scheduler, found?.sgemm);
-    const bits = this.#wide ? " of 256 bits" : "";
+    const bits = this.wideVectors ? " of 256 bits" : "";
     const simd = (this.#relaxed ? "relaxed SIMD" : "SIMD") + bits;
     const count = `${threads} thread${threads > 1 ? "s" : ""}`;
     const parts = [...found ? [found.blas.name] : [], `WebAssembly ${simd}`, count].join(", ");
@@ -104,7 +105,7 @@ export class CpuDevice implements Device {
   }
 
   chooseGemm(request: GemmRequest): GemmPlan {
-    return chooseCpuGemm(request, { hasBlas: this.blas !== undefined, isWide: this.#wide });
+    return chooseCpuGemm(request, { hasBlas: this.blas !== undefined, isWide: this.wideVectors });
   }
 
   allocate(bytes: number): Allocation {
