@@ -102,7 +102,7 @@ const WIDE_PEAK: Kernel = {
     emit(k) {
       const { f } = k;
       const pack = k.import("packPanel", WIDE_FUNCTIONS.packPanel);
-      const tile = k.import("tileOfRows", WIDE_FUNCTIONS.tileOfRows);
+      const tile = k.import("tile", WIDE_FUNCTIONS.tile);
       const { rows, columns, depth } = WIDE_TILE;
       const a = k.pointer("x");
       f.call(pack, { x: a, xStep: 4 * columns, depth, columns });

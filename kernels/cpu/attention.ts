@@ -18,7 +18,6 @@ import type { CpuKernel, Scalars } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import {
   acrossRows,
-  allLanes,
   BLOCK,
   chunksOf,
   copyRow,
@@ -54,6 +53,7 @@ import {
 import { defineAdjust } from "./attention_adjust.ts";
 import { defineDropout, factorFloats, factorsOf } from "./attention_dropout.ts";
 import { exp2, log } from "./math.ts";
+import { allLanes } from "./square.ts";
 
 /** Maximum of blocks in a span, and the number of spans that is enough for all threads. */
 const MAX_SPAN = 4, SPANS = 64;

@@ -14,7 +14,7 @@ import {
   V128,
 } from "../../lib/wasm/assembler.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
-import { transposeSquare } from "./square.ts";
+import { allLanes, transposeSquare } from "./square.ts";
 
 /** Queries, and keys, in a block. */
 export const BLOCK = 64;
@@ -117,11 +117,6 @@ function loadFactors(
     const [vector, lane] = alongRows ? [vectors[term], row] : [vectors[row], term];
     return allLanes(vector, lane);
   };
-}
-
-/** One lane of a vector in all lanes. */
-export function allLanes(vector: V128, lane: number): V128 {
-  return vector.shuffle(vector, lane, lane, lane, lane);
 }
 
 const PACK = { source: "i32", stride: "i32", count: "i32", target: "i32", factor: "f32" } as const;

@@ -1,6 +1,6 @@
 /**
  * Packing of a matmul's operands into a thread's scratch memory: a block of B as panels of 8
- * columns, each [depth, 8], and a block of a transposed A as panels of 6.
+ * columns, each [depth, 8], and a block of a transposed A as panels of 6, or as rows of Aᵀ.
  *
  * Columns of the last panel beyond the block are not written: their products are never stored.
  *
@@ -107,5 +107,49 @@ function emitTransposed(f: FunctionBuilder, locals: Locals): void {
     f.set(x, x.add(xStep.mul(8)));
     f.set(panels, panels.add(panelBytes));
     f.set(left, left.sub(8));
+  });
+}
+
+const ROWS_OF_TRANSPOSED = {
+  /** The first element of x [depth, rows], and bytes from one k to the next. */
+  x: "i32",
+  xStep: "i32",
+  /** A multiple of 4, and the rows of xᵀ. */
+  depth: "i32",
+  rows: "i32",
+  /** The first row of xᵀ, and bytes from one to the next. */
+  target: "i32",
+  targetStep: "i32",
+} as const;
+
+/** Defines the copy of xᵀ, row by row. */
+export function defineTransposedRows(
+  k: KernelBuilder,
+): FunctionHandle<typeof ROWS_OF_TRANSPOSED> {
+  return k.define(ROWS_OF_TRANSPOSED, (f, { x, xStep, depth, rows, target, targetStep }) => {
+    // Four rows of x at a time, from their first column to their last: x may be far apart.
+    const next = f.i32(targetStep.shl(2));
+    f.for(0, depth, 4, () => {
+      const from = [f.i32(x)];
+      for (let i = 1; i < 4; i++) from.push(f.i32(from[i - 1].add(xStep)));
+      const to = [f.i32(target)];
+      for (let i = 1; i < 4; i++) to.push(f.i32(to[i - 1].add(targetStep)));
+      const left = f.i32(rows);
+      f.while(left.geS(4), () => {
+        const four = from.map((row) => f.v128(row.loadV128()));
+        transposeSquare(f, four).forEach((column, i) => f.storeV128(to[i], column));
+        for (const row of from) f.set(row, row.add(16));
+        for (const row of to) f.set(row, row.add(next));
+        f.set(left, left.sub(4));
+      });
+      f.while(left, () => {
+        from.forEach((row, i) => f.storeF32(to[0], row.loadF32(), 4 * i));
+        for (const row of from) f.set(row, row.add(4));
+        f.set(to[0], to[0].add(targetStep));
+        f.set(left, left.sub(1));
+      });
+      f.set(x, x.add(xStep.shl(2)));
+      f.set(target, target.add(16));
+    });
   });
 }

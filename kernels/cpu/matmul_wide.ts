@@ -9,43 +9,43 @@
  * @module
  */
 import type { CpuKernel } from "../../lib/device/kernel.ts";
-import { PANEL_GAP, panelBytes } from "./matmul.ts";
+import { PANEL_GAP } from "./matmul.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
-import { definePack } from "./matmul_pack.ts";
+import { defineTransposedRows } from "./matmul_pack.ts";
 import { BLOCK_SIZES, tileMatmulWide } from "./matmul_tiling.ts";
 import { WIDE_FUNCTIONS, WIDE_TILE, wideTile } from "./wide_tile.ts";
+
+/** Bytes of a row in scratch memory; the gap maps rows to different sets of a cache. */
+const rowBytes = (length: number) => 4 * length + PANEL_GAP;
 
 /** The matmul in wide tiles. */
 export const matmulWide: CpuKernel = {
   library: wideTile,
   tiling: { sizes: BLOCK_SIZES, choose: tileMatmulWide },
   chunks: blocks,
-  scratchBytes: ({ rows, depth }, { TRANSPOSE_A }) =>
-    TRANSPOSE_A ? Math.ceil(rows / WIDE_TILE.rows) * panelBytes(WIDE_TILE.rows, depth) : 0,
+  scratchBytes: ({ rows, depth }, { TRANSPOSE_A }) => TRANSPOSE_A ? rows * rowBytes(depth) : 0,
   emit(k) {
     const { f, scratch } = k;
     const { TRANSPOSE_A, TRANSPOSE_B } = k.constants;
     const { m, n, k: inner, depth } = k.integers("m", "n", "k", "depth");
     const use = <Name extends keyof typeof WIDE_FUNCTIONS>(name: Name) =>
       k.import(name, WIDE_FUNCTIONS[name]);
-    const tile = use(TRANSPOSE_A ? "tileOfPacked" : "tileOfRows");
+    const tile = use("tile");
     const packB = use(TRANSPOSE_B ? "packTransposed" : "packPanel");
-    const packA = TRANSPOSE_A ? definePack(k, WIDE_TILE.rows, false) : undefined;
+    const packA = TRANSPOSE_A ? defineTransposedRows(k) : undefined;
     const block = blockOf(k);
     const finish = finishRows(k, block);
-    const aPanelBytes = f.i32(depth.mul(4 * WIDE_TILE.rows).add(PANEL_GAP));
-    const aStep = f.i32((TRANSPOSE_A ? m : inner).inBytes());
+    const aStep = f.i32(TRANSPOSE_A ? depth.inBytes().add(PANEL_GAP) : inner.inBytes());
     const bStep = f.i32((TRANSPOSE_B ? inner : n).inBytes());
     const cStep = f.i32(n.inBytes());
-    const nextA = f.i32(packA ? aPanelBytes : aStep.mul(WIDE_TILE.rows));
     f.for(0, inner, depth, (k0) => {
       const here = f.minU(inner.sub(k0), depth);
       const add = f.i32(k0.ne(0));
-      const firstA = f.i32(block.a.add(TRANSPOSE_A ? k0.mul(aStep) : k0.inBytes()));
+      const firstA = f.i32(packA ? scratch : block.a.add(k0.inBytes()));
       if (packA) {
-        const target = { columns: block.height, panels: scratch, panelBytes: aPanelBytes };
-        f.call(packA, { x: firstA, xStep: aStep, depth: here, ...target });
-        f.set(firstA, scratch);
+        const xStep = f.i32(m.inBytes());
+        const rows = { rows: block.height, target: scratch, targetStep: aStep };
+        f.call(packA, { x: block.a.add(k0.mul(xStep)), xStep, depth: here, ...rows });
       }
       const b = f.i32(block.b.add(TRANSPOSE_B ? k0.inBytes() : k0.mul(bStep)));
       const top = f.i32(block.c);
@@ -56,7 +56,7 @@ export const matmulWide: CpuKernel = {
         f.for(0, block.height, WIDE_TILE.rows, (row) => {
           const rows = f.minU(block.height.sub(row), WIDE_TILE.rows);
           f.call(tile, { a, aStep, depth: here, c, cStep, rows, columns, add });
-          f.set(a, a.add(nextA));
+          f.set(a, a.add(aStep.mul(WIDE_TILE.rows)));
           f.set(c, c.add(cStep.mul(WIDE_TILE.rows)));
         });
         f.set(b, b.add(TRANSPOSE_B ? bStep.mul(WIDE_TILE.columns) : 4 * WIDE_TILE.columns));

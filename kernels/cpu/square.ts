@@ -1,5 +1,6 @@
 /**
- * The transpose of a square of four vectors, in registers.
+ * Moves between lanes in registers: one lane in all of them, and the transpose of a square of four
+ * vectors.
  *
  * @module
  */
@@ -21,4 +22,9 @@ export function transposeSquare(
     abHigh.shuffle(cdHigh, 0, 1, 4, 5),
     abHigh.shuffle(cdHigh, 2, 3, 6, 7),
   ];
+}
+
+/** One lane of a vector in all lanes. */
+export function allLanes(vector: V128, lane: number): V128 {
+  return vector.shuffle(vector, lane, lane, lane, lane);
 }

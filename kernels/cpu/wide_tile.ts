@@ -12,13 +12,13 @@
 import { type FunctionBuilder, I32, ModuleBuilder, V128 } from "../../lib/wasm/assembler.ts";
 import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
 import type { KernelLibrary } from "../../lib/device/kernel.ts";
-import { transposeSquare } from "./square.ts";
+import { allLanes, transposeSquare } from "./square.ts";
 
 /**
- * Rows and columns of a tile, and the most steps of k. With 128 steps, 180 bytes of code each, the
- * loop over tiles exceeds the cache of decoded instructions (Zen 4) and takes half as long again.
+ * Rows and columns of a tile, and the most steps of k, 125 bytes of code each: beyond 23 KB the loop
+ * over tiles exceeds the cache of decoded instructions (Zen 4) and takes half as long again.
  */
-export const WIDE_TILE = { rows: 6, columns: 16, depth: 120 } as const;
+export const WIDE_TILE = { rows: 6, columns: 16, depth: 128 } as const;
 
 /** Steps of k between exits; k must be a multiple. */
 export const WIDE_STEP = 8;
@@ -34,7 +34,7 @@ const PANEL = I32.of(0), TILE = I32.of(WIDE_TILE.depth * ROW);
 
 /** C (+)= A·panel for the panel that was packed last. */
 export const WIDE_TILE_PARAMETERS = {
-  /** Six rows of A, `aStep` bytes apart, or a packed panel [depth, 6]. */
+  /** Six rows of A, `aStep` bytes apart; those beyond `rows` are not read. */
   a: "i32",
   aStep: "i32",
   /** Steps of k, a multiple of `WIDE_STEP`. */
@@ -62,10 +62,9 @@ export const WIDE_PANEL_PARAMETERS = {
 type TileLocals = { [Name in keyof typeof WIDE_TILE_PARAMETERS]: I32 };
 type PanelLocals = { [Name in keyof typeof WIDE_PANEL_PARAMETERS]: I32 };
 
-/** The functions: two tiles, for A in place and packed, and two packings, of B and of Bᵀ. */
+/** The functions: the tile, and two packings, of B and of Bᵀ. */
 export const WIDE_FUNCTIONS = {
-  tileOfRows: WIDE_TILE_PARAMETERS,
-  tileOfPacked: WIDE_TILE_PARAMETERS,
+  tile: WIDE_TILE_PARAMETERS,
   packPanel: WIDE_PANEL_PARAMETERS,
   packTransposed: WIDE_PANEL_PARAMETERS,
 } as const;
@@ -76,10 +75,8 @@ export const wideTile: KernelLibrary = {
   module(options) {
     const module = new ModuleBuilder({ ...options, privateMemory: true });
     const partial = { load: defineLoad(module), store: defineStore(module) };
-    const tile = (packed: boolean) =>
-      module.define(WIDE_TILE_PARAMETERS, (f, locals) => emitTile(f, locals, packed, partial));
-    module.export("tileOfRows", tile(false));
-    module.export("tileOfPacked", tile(true));
+    const tile = module.define(WIDE_TILE_PARAMETERS, (f, locals) => emitTile(f, locals, partial));
+    module.export("tile", tile);
     module.export("packPanel", module.define(WIDE_PANEL_PARAMETERS, emitPack));
     module.export("packTransposed", module.define(WIDE_PANEL_PARAMETERS, emitPackTransposed));
     return module.encode();
@@ -132,7 +129,6 @@ function eachOfPart(
 function emitTile(
   f: FunctionBuilder,
   { a, aStep, depth, c, cStep, rows, columns, add }: TileLocals,
-  packed: boolean,
   partial: { load: PartFunction; store: PartFunction },
 ): void {
   const isWhole = f.i32(rows.eq(WIDE_TILE.rows).and(columns.eq(WIDE_TILE.columns)));
@@ -148,14 +144,13 @@ function emitTile(
     sums.forEach((sum, i) => f.set(sum, TILE.loadV128(16 * i)));
   }, () => sums.forEach((sum) => f.set(sum, zero)));
 
-  const rowsOfA = packed ? [] : rowPointers(f, a, aStep, rows);
+  const factors = factorsOf(f, rowPointers(f, a, aStep, rows));
   const panel = Array.from({ length: VECTORS }, () => f.v128());
   const value = f.v128();
   const step = (u: number) => {
     panel.forEach((vector, j) => f.set(vector, PANEL.loadV128(ROW * u + 16 * j)));
     for (let row = 0; row < WIDE_TILE.rows; row++) {
-      f.set(value, packed ? a.loadSplat(0, SHARED) : rowsOfA[row].loadSplat(4 * u, SHARED));
-      if (packed) f.set(a, a.add(4));
+      f.set(value, factors(u, row));
       panel.forEach((vector, j) => {
         const sum = sums[VECTORS * row + j];
         f.set(sum, f.madd(value, vector, sum));
@@ -175,6 +170,21 @@ function emitTile(
       f.storeV128(at, TILE.loadV128(16 * i), offset, SHARED);
     });
   }, () => f.call(partial.store, part));
+}
+
+/**
+ * The number of A in step u and a row, in all lanes. Four numbers are loaded, and checked, at once;
+ * V8 then reads each of them from memory into all lanes, without the load of the four.
+ */
+function factorsOf(
+  f: FunctionBuilder,
+  pointers: readonly I32[],
+): (u: number, row: number) => V128 {
+  const four = pointers.map(() => f.v128());
+  return (u, row) => {
+    if (u % 4 === 0) f.set(four[row], pointers[row].loadV128(4 * u, SHARED));
+    return allLanes(four[row], u % 4);
+  };
 }
 
 /** Pointers to six rows; those beyond the last one repeat it. */
