@@ -8,7 +8,7 @@
  */
 import assert from "node:assert/strict";
 import { defineTile, TILE } from "../kernels/cpu/matmul_tile.ts";
-import { WIDE_FUNCTIONS, WIDE_TILE, wideTile } from "../kernels/cpu/wide_tile.ts";
+import { importWide, WIDE_TILE, wideTile } from "../kernels/cpu/wide_tile.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import type { Device } from "../lib/device/device.ts";
 import type { Kernel } from "../lib/device/kernel.ts";
@@ -101,8 +101,7 @@ const WIDE_PEAK: Kernel = {
     scratchBytes: () => 4 * WIDE_TILE.rows * WIDE_TILE.columns,
     emit(k) {
       const { f } = k;
-      const pack = k.import("packPanel", WIDE_FUNCTIONS.packPanel);
-      const tile = k.import("tile", WIDE_FUNCTIONS.tile);
+      const { tile, pack } = importWide(k);
       const { rows, columns, depth } = WIDE_TILE;
       const a = k.pointer("x");
       f.call(pack, { x: a, xStep: 4 * columns, depth, columns });

@@ -13,10 +13,10 @@ import { PANEL_GAP } from "./matmul.ts";
 import { blockOf, blocks, finishRows } from "./matmul_block.ts";
 import { defineTransposedRows } from "./matmul_pack.ts";
 import { BLOCK_SIZES, tileMatmulWide } from "./matmul_tiling.ts";
-import { WIDE_FUNCTIONS, WIDE_TILE, wideTile } from "./wide_tile.ts";
+import { importWide, WIDE_TILE, wideTile } from "./wide_tile.ts";
 
 /** Bytes of a row in scratch memory; the gap maps rows to different sets of a cache. */
-const rowBytes = (length: number) => 4 * length + PANEL_GAP;
+export const rowBytes = (length: number) => 4 * length + PANEL_GAP;
 
 /** The matmul in wide tiles. */
 export const matmulWide: CpuKernel = {
@@ -28,10 +28,7 @@ export const matmulWide: CpuKernel = {
     const { f, scratch } = k;
     const { TRANSPOSE_A, TRANSPOSE_B } = k.constants;
     const { m, n, k: inner, depth } = k.integers("m", "n", "k", "depth");
-    const use = <Name extends keyof typeof WIDE_FUNCTIONS>(name: Name) =>
-      k.import(name, WIDE_FUNCTIONS[name]);
-    const tile = use("tile");
-    const packB = use(TRANSPOSE_B ? "packTransposed" : "packPanel");
+    const { tile, pack } = importWide(k);
     const packA = TRANSPOSE_A ? defineTransposedRows(k) : undefined;
     const block = blockOf(k);
     const finish = finishRows(k, block);
@@ -51,7 +48,7 @@ export const matmulWide: CpuKernel = {
       const top = f.i32(block.c);
       f.for(0, block.width, WIDE_TILE.columns, (first) => {
         const columns = f.minU(block.width.sub(first), WIDE_TILE.columns);
-        f.call(packB, { x: b, xStep: bStep, depth: here, columns });
+        f.call(pack, { x: b, xStep: bStep, depth: here, columns });
         const [a, c] = [f.i32(firstA), f.i32(top)];
         f.for(0, block.height, WIDE_TILE.rows, (row) => {
           const rows = f.minU(block.height.sub(row), WIDE_TILE.rows);

@@ -12,6 +12,7 @@
 import { type FunctionBuilder, I32, ModuleBuilder, V128 } from "../../lib/wasm/assembler.ts";
 import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
 import type { KernelLibrary } from "../../lib/device/kernel.ts";
+import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { allLanes, transposeSquare } from "./square.ts";
 
 /**
@@ -33,7 +34,7 @@ const SHARED = 1;
 const PANEL = I32.of(0), TILE = I32.of(WIDE_TILE.depth * ROW);
 
 /** C (+)= A·panel for the panel that was packed last. */
-export const WIDE_TILE_PARAMETERS = {
+const TILE_PARAMETERS = {
   /** Six rows of A, `aStep` bytes apart; those beyond `rows` are not read. */
   a: "i32",
   aStep: "i32",
@@ -49,7 +50,7 @@ export const WIDE_TILE_PARAMETERS = {
 } as const;
 
 /** Packs columns of B as the panel. */
-export const WIDE_PANEL_PARAMETERS = {
+const PANEL_PARAMETERS = {
   /** The first element. */
   x: "i32",
   /** Bytes from one k to the next, or from one column to the next if B is transposed. */
@@ -59,15 +60,8 @@ export const WIDE_PANEL_PARAMETERS = {
   columns: "i32",
 } as const;
 
-type TileLocals = { [Name in keyof typeof WIDE_TILE_PARAMETERS]: I32 };
-type PanelLocals = { [Name in keyof typeof WIDE_PANEL_PARAMETERS]: I32 };
-
-/** The functions: the tile, and two packings, of B and of Bᵀ. */
-export const WIDE_FUNCTIONS = {
-  tile: WIDE_TILE_PARAMETERS,
-  packPanel: WIDE_PANEL_PARAMETERS,
-  packTransposed: WIDE_PANEL_PARAMETERS,
-} as const;
+type TileLocals = { [Name in keyof typeof TILE_PARAMETERS]: I32 };
+type PanelLocals = { [Name in keyof typeof PANEL_PARAMETERS]: I32 };
 
 /** The functions as a library of kernels. */
 export const wideTile: KernelLibrary = {
@@ -75,13 +69,25 @@ export const wideTile: KernelLibrary = {
   module(options) {
     const module = new ModuleBuilder({ ...options, privateMemory: true });
     const partial = { load: defineLoad(module), store: defineStore(module) };
-    const tile = module.define(WIDE_TILE_PARAMETERS, (f, locals) => emitTile(f, locals, partial));
+    const tile = module.define(TILE_PARAMETERS, (f, locals) => emitTile(f, locals, partial));
     module.export("tile", tile);
-    module.export("packPanel", module.define(WIDE_PANEL_PARAMETERS, emitPack));
-    module.export("packTransposed", module.define(WIDE_PANEL_PARAMETERS, emitPackTransposed));
+    module.export("packPanel", module.define(PANEL_PARAMETERS, emitPack));
+    module.export("packTransposed", module.define(PANEL_PARAMETERS, emitPackTransposed));
     return module.encode();
   },
 };
+
+/** Imports the tile, and the packing of B or, with TRANSPOSE_B, of Bᵀ; before any `define`. */
+export function importWide(k: KernelBuilder): {
+  tile: FunctionHandle<typeof TILE_PARAMETERS>;
+  pack: FunctionHandle<typeof PANEL_PARAMETERS>;
+} {
+  const pack = k.constants.TRANSPOSE_B ? "packTransposed" : "packPanel";
+  return {
+    tile: k.import("tile", TILE_PARAMETERS),
+    pack: k.import(pack, PANEL_PARAMETERS),
+  };
+}
 
 const PART = { c: "i32", cStep: "i32", rows: "i32", columns: "i32" } as const;
 type PartFunction = FunctionHandle<typeof PART>;

@@ -10,6 +10,7 @@
  */
 import { symmetricProduct } from "../../kernels/cpu/symmetric_product.ts";
 import { symmetricProductBlas } from "../../kernels/cpu/symmetric_product_blas.ts";
+import { symmetricProductWide } from "../../kernels/cpu/symmetric_product_wide.ts";
 import { unitTrace } from "../../kernels/cpu/unit_trace.ts";
 import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
@@ -43,6 +44,13 @@ const PRODUCT_BLAS: Kernel = {
   ...PRODUCT,
   name: "symmetric_product_blas",
   cpu: symmetricProductBlas,
+};
+
+/** The same in tiles of 256-bit vectors. */
+const PRODUCT_WIDE: Kernel = {
+  ...PRODUCT,
+  name: "symmetric_product_wide",
+  cpu: symmetricProductWide,
 };
 
 /** α·C + β·D + γ·I of a product C on WebGPU. */
@@ -230,10 +238,10 @@ function symmetric(
     return c;
   }
   const request = { m, n: m, k, batch, transposeA, transposeB };
-  const plan = device.chooseGemm({ ...request, hasEpilogue: false, mayRound: false });
-  const isBlas = plan.form === "tiles" && plan.kernel === "blas";
+  const { kernel } = device.chooseGemm({ ...request, hasEpilogue: false, mayRound: false });
   const c = empty(shape, { device });
-  launch(isBlas ? PRODUCT_BLAS : PRODUCT, { a, b, d, c }, { ...sizes, alpha, beta, gamma }, {
+  const product = kernel === "blas" ? PRODUCT_BLAS : kernel === "wide" ? PRODUCT_WIDE : PRODUCT;
+  launch(product, { a, b, d, c }, { ...sizes, alpha, beta, gamma }, {
     TRANSPOSE_A: transposeA ? 1 : 0,
     TRANSPOSE_B: transposeB ? 1 : 0,
     ADD: d ? 1 : 0,
