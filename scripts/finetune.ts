@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { lossScalingOf } from "../lib/cli/device_flags.ts";
+import { deviceLines, lossScalingOf } from "../lib/cli/device_flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import { AdamW, loadOptimizerState, Trainer, UserError } from "../mod.ts";
@@ -77,7 +77,7 @@ await runScript(command, async (parsed) => {
   const plan = completedPlan(open, flags, { given, batchesPerEpoch });
   for (const note of plan.notes) print(`note     ${note}`);
   const device = await openSharedDevice(flags, world);
-  print(`device   ${device.description}`);
+  print(deviceLines(device));
 
   const { settings, reports } = plan;
   const { beta1, beta2, weightDecay, clip } = settings;

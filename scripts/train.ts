@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { lossScalingOf } from "../lib/cli/device_flags.ts";
+import { deviceLines, lossScalingOf } from "../lib/cli/device_flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import { loadOptimizerState, optimizerOf, Trainer } from "../mod.ts";
@@ -52,7 +52,7 @@ await runScript(command, async (parsed) => {
   expectRecordedCorpus(flags.config, corpus, data);
   const { batches, held } = await trainBatches(plan, data);
   const device = await openSharedDevice(flags, world);
-  print(`device   ${device.description}`);
+  print(deviceLines(device));
 
   const { settings } = plan;
   const { model, ...ends } = await initialModel(plan, data);

@@ -63,7 +63,7 @@ Deno.test("training in wide tiles has the bits of narrow ones on one thread and 
 async function inProcess(
   flags: string,
   ...permissions: string[]
-): Promise<{ description: string; losses: number[] }> {
+): Promise<{ description: string; advice?: string; losses: number[] }> {
   const program = new URL("support/wide_losses.ts", import.meta.url).href;
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-lock", "--allow-read", ...permissions, program],
@@ -79,17 +79,24 @@ Deno.test({
   name: "with V8's flag training is wide, and has the bits that it has without",
   ignore: !isX64,
   fn: async () => {
-    const { description, losses } = await inProcess(`--stack-size=900,${FLAG}`, MAY_READ_FLAGS);
+    const { description, advice, losses } = await inProcess(
+      `--stack-size=900,${FLAG}`,
+      MAY_READ_FLAGS,
+    );
     assert.match(description, /SIMD of 256 bits, 1 thread/);
+    assert.equal(advice, undefined);
     assert.deepEqual(losses, await wideLosses({ threads: 2, wideVectors: false }));
   },
 });
 
 Deno.test({
-  name: "products are narrow without the flag, and if the variable may not be read",
+  name: "products are narrow, and the device says how to widen them, unless it can read the flag",
   ignore: !isX64,
   fn: async () => {
     const runs = [await inProcess("--stack-size=900", MAY_READ_FLAGS), await inProcess(FLAG)];
-    for (const { description } of runs) assert.match(description, /relaxed SIMD, 1 thread/);
+    for (const { description, advice } of runs) {
+      assert.match(description, /relaxed SIMD, 1 thread/);
+      assert.match(advice!, /DENO_V8_FLAGS is --experimental-wasm-revectorize/);
+    }
   },
 });

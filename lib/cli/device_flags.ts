@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Device } from "../device/device.ts";
 import { choice, type FlagValues, integer, text } from "./flags.ts";
 
 /** Flags for the device and its precision. */
@@ -33,6 +34,12 @@ export function deviceOptions(
   { device, precision, threads }: FlagValues<typeof deviceFlags>,
 ): FlagValues<typeof deviceFlags> {
   return { device, precision, threads };
+}
+
+/** The lines about its device with which a command begins that computes for long. */
+export function deviceLines({ description, advice }: Device): string {
+  const note = advice === undefined ? "" : `\nnote     ${advice}`;
+  return `device   ${description}${note}`;
 }
 
 /** The option of optimizers that training in half precision needs. */

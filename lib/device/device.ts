@@ -54,6 +54,8 @@ export interface Device {
   readonly traits: DeviceTraits;
   /** One line for the user: what this is and why it was chosen. */
   readonly description: string;
+  /** What would make it faster, if a setting would; a whole clause for the user. */
+  readonly advice?: string;
   /**
    * While a program is recorded, launches go here instead of running.
    *

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { deviceOptions } from "../../lib/cli/device_flags.ts";
+import { deviceLines, deviceOptions } from "../../lib/cli/device_flags.ts";
 import { kebabCase } from "../../lib/cli/flags.ts";
 import { Interrupt } from "../../lib/cli/interrupt.ts";
 import { print } from "../../lib/cli/output.ts";
@@ -145,7 +145,7 @@ async function train(input: RunInput): Promise<void> {
   const { folder: path, flags, choices, task, live, resumedAt } = input;
   const { settings, base, revision } = choices;
   const device = await openDevice(deviceOptions(flags));
-  print(`device   ${device.description}`);
+  print(deviceLines(device));
   const start = await startClassifier({ settings, task, base, revision });
   for (const line of start.lines) print(line);
   const encoded = await encodeParts(start.tokenizer, task, start.limit);

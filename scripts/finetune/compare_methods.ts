@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deviceOptions } from "../../lib/cli/device_flags.ts";
+import { deviceLines, deviceOptions } from "../../lib/cli/device_flags.ts";
 import { Interrupt } from "../../lib/cli/interrupt.ts";
 import { formatCount } from "../../lib/cli/numbers.ts";
 import { print } from "../../lib/cli/output.ts";
@@ -47,7 +47,7 @@ export async function compareMethods(
   const settings = methods.map((method) => classifierSettings(flags, given, method));
   const task = await loadTask(flags);
   const device = await openDevice(deviceOptions(flags));
-  print(`device   ${device.description}`);
+  print(deviceLines(device));
   using interrupt = new Interrupt();
   const { signal } = interrupt;
   const base = location === undefined ? undefined : modelPlace(location);

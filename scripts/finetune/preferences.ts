@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { deviceOptions } from "../../lib/cli/device_flags.ts";
+import { deviceLines, deviceOptions } from "../../lib/cli/device_flags.ts";
 import { kebabCase } from "../../lib/cli/flags.ts";
 import { Interrupt } from "../../lib/cli/interrupt.ts";
 import { fromModelPlace } from "../../lib/cli/model_place.ts";
@@ -101,7 +101,7 @@ export async function preferenceTraining(
   const folder = flags.out ?? defaultFolder("runs/finetune", false);
   expectFree({ folder, force: flags.force });
   const device = await openDevice(deviceOptions(flags));
-  print(`device   ${device.description}`);
+  print(deviceLines(device));
   const { dropout = 0, revision, seed = 1337 } = flags;
   const opened = await fromModelPlace(
     location!,

@@ -13,7 +13,7 @@ const PERMISSIONS = [
   "--allow-read",
   "--allow-write",
   "--allow-net",
-  "--allow-env=HF_TOKEN,HF_ENDPOINT,HF_HOME,HOME",
+  "--allow-env=DENO_V8_FLAGS,HF_TOKEN,HF_ENDPOINT,HF_HOME,HOME",
   "--no-prompt",
 ];
 

@@ -29,7 +29,9 @@ export function command(
       "--allow-read",
       "--allow-write",
       "--allow-net=127.0.0.1",
-      ...script === "train" || script === "sample" ? ["--allow-env=HF_TOKEN,HF_ENDPOINT"] : [],
+      ...script === "train" || script === "sample"
+        ? ["--allow-env=DENO_V8_FLAGS,HF_TOKEN,HF_ENDPOINT"]
+        : [],
       "--no-lock",
       `${ROOT}scripts/${script}.ts`,
       ...args,

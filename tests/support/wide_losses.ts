@@ -29,7 +29,7 @@ export async function wideLosses(options: CpuOptions): Promise<number[]> {
 }
 
 if (import.meta.main) {
-  const { description } = new CpuDevice({ threads: 1 });
+  const { description, advice } = new CpuDevice({ threads: 1 });
   const losses = await wideLosses({ threads: 2 });
-  console.log(JSON.stringify({ description, losses }));
+  console.log(JSON.stringify({ description, advice, losses }));
 }

@@ -27,7 +27,7 @@ import { dependencies } from "./dependencies.ts";
 import { chooseCpuGemm } from "./gemm_choice.ts";
 import { KernelTable } from "./kernel_table.ts";
 import { usableThreads } from "./threads.ts";
-import { wideVectors } from "./wide_vectors.ts";
+import { wideAdvice, wideVectors } from "./wide_vectors.ts";
 import { CONTROL, HEAP, locked, MAX_KERNELS, RECORD, schedulerModule } from "./scheduler.ts";
 
 /** Options of the CPU device. */
@@ -64,6 +64,7 @@ export class CpuDevice implements Device {
   readonly kind = "cpu";
   readonly traits: DeviceTraits = TRAITS;
   readonly description: string;
+  readonly advice: string | undefined;
   readonly threads: number;
   readonly blas: Blas | undefined;
   /** Whether products use vectors of 256 bits. */
@@ -101,6 +102,7 @@ export class CpuDevice implements Device {
     const reasons = [options.reason, trouble].filter((reason) => reason);
     const chosen = [`cpu (${parts})`, ...reasons].join(": ");
     this.description = alone ? `${chosen}; ${alone}` : chosen;
+    this.advice = this.wideVectors || this.blas ? undefined : wideAdvice();
     this.#startWorkers();
   }
 

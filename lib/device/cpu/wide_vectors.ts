@@ -14,9 +14,19 @@ const FLAG = /^--?experimental[-_]wasm[-_]revectorize$/;
 
 /** Whether the variable has the flag and may be read. */
 export function wideVectors(): boolean {
-  const { Deno } = globalThis;
-  if (Deno?.build?.arch !== "x86_64") return false;
+  if (!couldBeWide()) return false;
   const permission = { name: "env", variable: VARIABLE } as const;
   if (Deno.permissions.querySync(permission).state !== "granted") return false;
   return Deno.env.get(VARIABLE)?.split(",").some((flag) => FLAG.test(flag.trim())) ?? false;
+}
+
+/** How to get wider vectors where V8 can make them. */
+export function wideAdvice(): string | undefined {
+  if (!couldBeWide()) return undefined;
+  return `matrix products are faster, with the same results, if the variable ${VARIABLE} is ` +
+    "--experimental-wasm-revectorize (256-bit vectors)";
+}
+
+function couldBeWide(): boolean {
+  return globalThis.Deno?.build?.arch === "x86_64";
 }
