@@ -16,6 +16,7 @@ import {
   type OperandsOf,
   type ParametersOf,
   type ParameterTypes,
+  PRIVATE_PAGES,
   V128,
 } from "../lib/wasm/assembler.ts";
 
@@ -244,4 +245,44 @@ Deno.test("bytes are shifted and widened with their signs", () => {
   assert.equal(read((v) => v.shrSI8(4))(word), 0x07_f8_01_fe | 0);
   assert.equal(read((v) => v.widenS8("low"))(word), 0x0012_ffe9);
   assert.equal(read((v) => v.widenS8("high"))(word), 0);
+});
+
+Deno.test("16-bit integers are shifted, added and narrowed, and bytes multiplied in pairs", () => {
+  const words = (v: V128) =>
+    compile({ word: "i32" }, (f, { word }) => {
+      f.storeI32(I32.of(0), word);
+      f.storeV128(I32.of(16), v);
+      return I32.of(16).loadI32();
+    });
+  const v = I32.of(0).loadV128();
+  const word = 0x8001_00ff | 0;
+  assert.equal(words(v.shlI16(4))(word), 0x0010_0ff0);
+  assert.equal(words(v.shrSI16(4))(word), 0xf800_000f | 0);
+  assert.equal(words(v.shrUI16(4))(word), 0x0800_000f);
+  assert.equal(words(v.addI16(V128.ofI16(-1)))(word), 0x8000_00fe | 0);
+  assert.equal(words(v.narrowToS8(v))(word), 0x0000_807f);
+  assert.equal(
+    words(v.dotS8U7(V128.ofI16(0x7f02)))(0x80ff_0180 | 0),
+    -(128 * 127 + 2) << 16 | 0xff7f,
+  );
+});
+
+Deno.test("a module may have a private memory first, and the shared one second", () => {
+  const module = new ModuleBuilder({ privateMemory: true });
+  module.export(
+    "main",
+    module.define({ at: "i32" }, (f, { at }) => {
+      f.storeF32(I32.of(8), at.loadF32(4, 1)); // shared → private
+      f.storeV128(at, I32.of(8).loadSplat(), 16, 1); // private → shared
+      return I32.of(8).loadF32();
+    }),
+  );
+  const own = new WebAssembly.Memory({ initial: PRIVATE_PAGES, maximum: PRIVATE_PAGES });
+  const compiled = new WebAssembly.Module(module.encode());
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory, private: own } });
+  new Float32Array(memory.buffer)[64 / 4 + 1] = 2.5;
+  assert.equal((exports.main as (at: number) => number)(64), 2.5);
+  assert.equal(new Float32Array(own.buffer)[2], 2.5);
+  assert.deepEqual([...new Float32Array(memory.buffer, 80, 4)], [2.5, 2.5, 2.5, 2.5]);
 });

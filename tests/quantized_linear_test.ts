@@ -15,6 +15,8 @@ import {
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { tensor, zeros } from "../lib/tensor/tensor.ts";
+import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
+import { useDevice } from "../lib/device/current_device.ts";
 import type { Device } from "../lib/device/device.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { geluTanh } from "./support/exact_math.ts";
@@ -78,6 +80,8 @@ const SIZES = [
   [3, 19, 130, 128],
   [4, 523, 256, 64],
   [8, 33, 48, 16],
+  [2, 9, 300, 160],
+  [1, 12, 512, 256],
 ];
 
 for (const bits of [8, 4] as const) {
@@ -103,6 +107,13 @@ for (const bits of [8, 4] as const) {
     assert.throws(() => quantizedEmbedding(odd, tensor(ids)), /divides the width 32, got 64/);
   });
 }
+
+Deno.test("products with weights in 4 bits without relaxed SIMD", async () => {
+  const device = new CpuDevice({ threads: 1, relaxedSimd: false });
+  useDevice(device);
+  for (const sizes of SIZES) await checkProduct(device, sizes, false, 4);
+  device.close();
+});
 
 forEachDevice("products with weights in 8 bits, with the kernels for hardware", async (device) => {
   const { traits } = device;

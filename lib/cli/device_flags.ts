@@ -38,8 +38,8 @@ export function deviceOptions(
 
 /** The lines about its device with which a command begins that computes for long. */
 export function deviceLines({ description, advice }: Device): string {
-  const note = advice === undefined ? "" : `\nnote     ${advice}`;
-  return `device   ${description}${note}`;
+  const tip = advice === undefined ? "" : `\ntip      ${advice}`;
+  return `device   ${description}${tip}`;
 }
 
 /** The option of optimizers that training in half precision needs. */

@@ -352,6 +352,10 @@ export class V128 extends Expression {
     const bytes = new Uint8Array(new Int32Array([value, value, value, value]).buffer);
     return new V128([simd(0x0c), ...bytes]);
   }
+  /** The same i16 in all eight lanes. */
+  static ofI16(value: number): V128 {
+    return V128.ofI((value & 0xffff) * 0x10001 | 0);
+  }
   #one(opcode: number): V128 {
     return new V128([this.code, simd(opcode)]);
   }
@@ -506,6 +510,22 @@ export class V128 extends Expression {
   shrSI8(bits: number): V128 {
     return new V128([this.code, I32.of(bits).code, simd(0x6c)]);
   }
+  /** i16x8 sums, modulo 2¹⁶. */
+  addI16(other: V128): V128 {
+    return this.#two(0x8e, other);
+  }
+  /** Bits of each i16 moved left. */
+  shlI16(bits: number): V128 {
+    return new V128([this.code, I32.of(bits).code, simd(0x8b)]);
+  }
+  /** Bits of each i16 moved right, the sign copied in. */
+  shrSI16(bits: number): V128 {
+    return new V128([this.code, I32.of(bits).code, simd(0x8c)]);
+  }
+  /** Bits of each i16 moved right, zeros moved in. */
+  shrUI16(bits: number): V128 {
+    return new V128([this.code, I32.of(bits).code, simd(0x8d)]);
+  }
   /** Floats truncated to i32x4, saturating. */
   toI(): V128 {
     return this.#one(0xf8);
@@ -522,6 +542,10 @@ export class V128 extends Expression {
   widenS16(half: "low" | "high"): V128 {
     return this.#one(half === "low" ? 0xa7 : 0xa8);
   }
+  /** i16x8 of this, then of `other`, as i8x16, saturating. */
+  narrowToS8(other: V128): V128 {
+    return this.#two(0x65, other);
+  }
   /** i32x4 of this, then of `other`, as i16x8, saturating. */
   narrowToS16(other: V128): V128 {
     return this.#two(0x85, other);
@@ -529,6 +553,13 @@ export class V128 extends Expression {
   /** i16x8 times i16x8, neighbors added: i32x4. */
   dotS16(other: V128): V128 {
     return this.#two(0xba, other);
+  }
+  /**
+   * i8x16 times `other`, i8x16 of 0 … 127, neighbors added: i16x8. Relaxed SIMD; the sums must fit
+   * into 16 bits.
+   */
+  dotS8U7(other: V128): V128 {
+    return this.#two(0x112, other);
   }
   /** 1 if any bit is set. */
   anyTrue(): I32 {
