@@ -6,18 +6,21 @@
  *
  * @module
  */
+import { ModuleBuilder } from "../../wasm/assembler.ts";
 
 /** The variable from which Deno takes V8's flags. */
 const VARIABLE = "DENO_V8_FLAGS";
 /** The flag as V8 accepts it: one or two hyphens, words joined by hyphens or underscores. */
 const FLAG = /^--?experimental[-_]wasm[-_]revectorize$/;
 
-/** Whether the variable has the flag and may be read. */
+/** Whether the variable has the flag and may be read, and V8 takes modules with two memories. */
 export function wideVectors(): boolean {
   if (!couldBeWide()) return false;
   const permission = { name: "env", variable: VARIABLE } as const;
   if (Deno.permissions.querySync(permission).state !== "granted") return false;
-  return Deno.env.get(VARIABLE)?.split(",").some((flag) => FLAG.test(flag.trim())) ?? false;
+  const flags = Deno.env.get(VARIABLE)?.split(",") ?? [];
+  if (!flags.some((flag) => FLAG.test(flag.trim()))) return false;
+  return WebAssembly.validate(new ModuleBuilder({ privateMemory: true }).encode());
 }
 
 /** How to get wider vectors where V8 can make them. */
