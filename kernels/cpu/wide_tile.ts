@@ -153,20 +153,18 @@ function emitTile(
   const factors = factorsOf(f, rowPointers(f, a, aStep, rows));
   const panel = Array.from({ length: VECTORS }, () => f.v128());
   const value = f.v128();
+  const next = sums.map((sum, i) => f.madd(value, panel[i % VECTORS], sum)); // of each step
   const step = (u: number) => {
     panel.forEach((vector, j) => f.set(vector, PANEL.loadV128(ROW * u + 16 * j)));
     for (let row = 0; row < WIDE_TILE.rows; row++) {
       f.set(value, factors(u, row));
-      panel.forEach((vector, j) => {
-        const sum = sums[VECTORS * row + j];
-        f.set(sum, f.madd(value, vector, sum));
-      });
+      for (let i = VECTORS * row; i < VECTORS * (row + 1); i++) f.set(sums[i], next[i]);
     }
   };
   const stepsFrom = (first: number) => {
     for (let u = first; u < first + WIDE_STEP; u++) step(u);
-    const next = first + WIDE_STEP;
-    if (next < WIDE_TILE.depth) f.if(depth.gtS(next), () => stepsFrom(next));
+    const end = first + WIDE_STEP;
+    if (end < WIDE_TILE.depth) f.if(depth.gtS(end), () => stepsFrom(end));
   };
   stepsFrom(0);
 
@@ -187,9 +185,10 @@ function factorsOf(
   pointers: readonly I32[],
 ): (u: number, row: number) => V128 {
   const four = pointers.map(() => f.v128());
+  const spread = four.map((vector) => [0, 1, 2, 3].map((lane) => allLanes(vector, lane)));
   return (u, row) => {
     if (u % 4 === 0) f.set(four[row], pointers[row].loadV128(4 * u, SHARED));
-    return allLanes(four[row], u % 4);
+    return spread[row][u % 4];
   };
 }
 

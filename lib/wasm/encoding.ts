@@ -7,8 +7,8 @@
  * @module
  */
 
-/** Code: bytes and nested code, which is flattened when it is written. */
-export type Code = readonly (number | Code)[];
+/** Code: bytes and nested code, which is written once, when a function is complete. */
+export type Code = readonly (number | Code | Uint8Array)[];
 
 /** `value` as an unsigned LEB128 number. */
 export function unsigned(value: number): number[] {
@@ -54,19 +54,32 @@ export const memoryArgument = (
     ? [alignment, ...unsigned(offset)]
     : [alignment | 0x40, ...unsigned(memory), ...unsigned(offset)];
 
-/** Appends the bytes of `code` to `bytes`. */
-export function append(bytes: number[], code: Code): void {
-  for (const part of code) {
-    if (typeof part === "number") bytes.push(part);
-    else append(bytes, part);
-  }
+/** The bytes of `code`. */
+export function flat(code: Code): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(lengthOf(code));
+  write(code, bytes, 0);
+  return bytes;
 }
 
-/** The bytes of `code`. */
-export function flat(code: Code): number[] {
-  const bytes: number[] = [];
-  append(bytes, code);
-  return bytes;
+function lengthOf(code: Code): number {
+  let length = 0;
+  for (const part of code) {
+    if (typeof part === "number") length++;
+    else length += part instanceof Uint8Array ? part.length : lengthOf(part);
+  }
+  return length;
+}
+
+/** Writes `code` to `bytes` from index `at` on; gives the index after it. */
+function write(code: Code, bytes: Uint8Array, at: number): number {
+  for (const part of code) {
+    if (typeof part === "number") bytes[at++] = part;
+    else if (part instanceof Uint8Array) {
+      bytes.set(part, at);
+      at += part.length;
+    } else at = write(part, bytes, at);
+  }
+  return at;
 }
 
 /** The number of bytes, then the bytes. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { append, type Code, counted, memoryArgument, simd, unsigned } from "./encoding.ts";
+import { type Code, counted, memoryArgument, simd, unsigned } from "./encoding.ts";
 import { F32, I32, V128 } from "./expressions.ts";
 import type { Expression, F32Like, I32Like, ValueType } from "./expressions.ts";
 import {
@@ -32,16 +32,16 @@ export interface FunctionContext {
 
 /** Collects the statements and locals of one function. */
 export class FunctionBuilder {
-  readonly #body: number[] = [];
+  readonly #body: Code[] = [];
   readonly #locals: ValueType[] = [];
-  readonly #prologue: number[] = [];
+  readonly #prologue: Code[] = [];
   readonly #constants = new Map<string, Expression>();
 
   /** An empty function whose first `parameters` locals are its parameters. */
   constructor(readonly context: FunctionContext, readonly parameters: number) {}
 
   #emit(...code: Code): void {
-    append(this.#body, code);
+    this.#body.push(code);
   }
   #local<Type extends ValueType>(type: Type, initial?: Expression) {
     const index = this.parameters + this.#locals.length;
@@ -71,7 +71,7 @@ export class FunctionBuilder {
     let local = this.#constants.get(key);
     if (!local) {
       this.#constants.set(key, local = this.#local(value.type));
-      append(this.#prologue, [value.code, 0x21, unsigned(local.local!)]);
+      this.#prologue.push([value.code, 0x21, unsigned(local.local!)]);
     }
     return local as Value;
   }

@@ -109,14 +109,14 @@ export class ModuleBuilder implements FunctionContext {
     }
     if (this.#table) imports.push([name("env"), name("table"), 0x01, 0x70, 0x00, 0]);
     const exports = this.#exports.map((e) => [name(e.name), 0x00, unsigned(e.index)]);
-    return Uint8Array.from(flat([
+    return flat([
       [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
       section(1, vector(this.#types.map(({ code }) => code))),
       section(2, vector(imports)),
       section(3, vector(this.#functions.map(({ type }) => unsigned(type)))),
       section(7, vector(exports)),
       section(10, vector(this.#functions.map(({ code }) => code))),
-    ]));
+    ]);
   }
 }
 
