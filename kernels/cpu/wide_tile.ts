@@ -125,8 +125,12 @@ function eachOfPart(
   const bytes = f.i32(columns.inBytes());
   const ofVectors = f.i32(bytes.and(-16));
   f.for(0, rows, 1, () => {
-    f.for(0, ofVectors, 16, (at) => vector(f.i32(c.add(at)), f.i32(tile.add(at))));
-    f.for(ofVectors, bytes, 4, (at) => number(f.i32(c.add(at)), f.i32(tile.add(at))));
+    f.if(columns.eq(WIDE_TILE.columns), () => {
+      for (let j = 0; j < VECTORS; j++) vector(f.i32(c.add(16 * j)), f.i32(tile.add(16 * j)));
+    }, () => {
+      f.for(0, ofVectors, 16, (at) => vector(f.i32(c.add(at)), f.i32(tile.add(at))));
+      f.for(ofVectors, bytes, 4, (at) => number(f.i32(c.add(at)), f.i32(tile.add(at))));
+    });
     f.set(tile, tile.add(ROW));
     f.set(c, c.add(cStep));
   });
