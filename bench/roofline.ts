@@ -9,7 +9,6 @@
 import assert from "node:assert/strict";
 import { defineTile, TILE } from "../kernels/cpu/matmul_tile.ts";
 import { importWide, WIDE_TILE, wideTile } from "../kernels/cpu/wide_tile.ts";
-import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import type { Device } from "../lib/device/device.ts";
 import type { Kernel } from "../lib/device/kernel.ts";
 import { compile } from "../lib/tensor/compile.ts";
@@ -96,7 +95,7 @@ const WIDE_PEAK: Kernel = {
   name: "roofline_wide_peak",
   webgpu: undefined,
   cpu: {
-    library: wideTile,
+    library: () => wideTile,
     chunks: ({ repeats }) => repeats,
     scratchBytes: () => 4 * WIDE_TILE.rows * WIDE_TILE.columns,
     emit(k) {
@@ -140,7 +139,7 @@ function peakOf(device: Device): { kernel: Kernel; sum: number; operations: numb
   if (device.kind !== "cpu") {
     return { kernel: PEAK, sum: 1, operations: 8 * SUMS * UNROLLED * WORKGROUPS * LANES };
   }
-  const isWide = device instanceof CpuDevice && device.wideVectors;
+  const isWide = device.traits.wideVectors;
   const { rows, columns, depth } = isWide ? WIDE_TILE : { ...TILE, depth: DEPTH };
   const operations = 2 * rows * columns * depth * REPEATS;
   return { kernel: isWide ? WIDE_PEAK : PEAK, sum: depth, operations };

@@ -15,7 +15,7 @@ import {
   referenceAttention,
   testValues,
 } from "./support/attention_reference.ts";
-import { forEachDevice, sharedDevice } from "./support/devices.ts";
+import { forEachDevice, forEachWideDevice, sharedDevice } from "./support/devices.ts";
 import { assertClose, checkGradients } from "./support/gradient_check.ts";
 
 function attentionCase(
@@ -63,6 +63,10 @@ const CASES: Record<string, AttentionCase> = {
   }),
   "spans of wide heads": attentionCase([1, 1, 1], [150, 260, 160], { causal: true }),
   "soft-cap, every key": attentionCase([1, 2, 2], [5, 129, 160], { softCap: 3 }),
+  "wide heads, window to both sides, padding": attentionCase([2, 4, 2], [130, 200, 40], {
+    window: 50,
+    lengths: [200, 70],
+  }),
   "ALiBi": attentionCase([2, 4, 4], [70, 70, 16], { causal: true, alibi: true }),
   "ALiBi of 6 heads, window": attentionCase([1, 6, 2], [65, 65, 8], {
     causal: true,
@@ -101,7 +105,7 @@ async function run(f: () => Tensor, gradient: Tensor, inputs: Tensor[]) {
 }
 
 for (const [name, c] of Object.entries(CASES)) {
-  forEachDevice(`attention: ${name}`, async () => {
+  forEachWideDevice(`attention: ${name}`, async () => {
     const { values, q, k, v, gradient, options } = caseTensors(c);
     const expected = referenceAttention(c, values);
     const results = await run(() => attention(q, k, v, options), gradient, [q, k, v]);

@@ -9,11 +9,12 @@
  * are; one that sees none gets zeros. Dropout is in attention_dropout.ts; sums of probabilities are
  * made before it. A chunk computes spans of up to four blocks of 64 queries of one head, a share
  * of them, the longest first: a block of keys is packed once for its span, because its rows may
- * be pages apart. Sums are in f32.
+ * be pages apart. With WIDE its products are of whole blocks, see attention_wide.ts. Sums are in
+ * f32.
  *
  * @module
  */
-import { type FunctionBuilder, type I32, V128 } from "../../lib/wasm/assembler.ts";
+import { type FunctionBuilder, type I32, type I32Like, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel, Scalars } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import {
@@ -37,6 +38,7 @@ import {
   defineHideBefore,
   ifVisible,
   MASKED_COLUMNS,
+  type MaskedColumns,
   maskPanel,
   visibleRange,
 } from "./attention_mask.ts";
@@ -51,6 +53,7 @@ import {
   keyLimit,
 } from "./attention_tensors.ts";
 import { defineAdjust } from "./attention_adjust.ts";
+import { defineBlockProducts, wideLibrary } from "./attention_wide.ts";
 import { defineDropout, factorFloats, factorsOf } from "./attention_dropout.ts";
 import { exp2, log } from "./math.ts";
 import { allLanes } from "./square.ts";
@@ -65,16 +68,20 @@ function chooseSpan({ batch, heads, queries }: Scalars): { span: number } {
   return { span };
 }
 
+/** Rows of scores at a time. */
+const scoreRows = (WIDE: number) => WIDE ? BLOCK : PANEL;
+
 export const attention: CpuKernel = {
+  library: wideLibrary,
   tiling: { sizes: ["span"], choose: chooseSpan },
   chunks: ({ batch, heads, queries, keys, span }, { HEAD_SIZE }) =>
     chunksOf(
       batch * heads * Math.ceil(queries / BLOCK / span),
       batch * heads * queries * keys * HEAD_SIZE,
     ),
-  scratchBytes: ({ span }, { HEAD_SIZE, DROPOUT }) => {
+  scratchBytes: ({ span }, { HEAD_SIZE, DROPOUT, WIDE }) => {
     const ofSpan = span * BLOCK * (2 * paddedSize(HEAD_SIZE) + 2);
-    const shared = BLOCK * (2 * paddedSize(HEAD_SIZE) + PANEL);
+    const shared = BLOCK * (2 * paddedSize(HEAD_SIZE) + scoreRows(WIDE));
     return 4 * (ofSpan + shared + factorFloats(DROPOUT)) + 512;
   },
   emit(k) {
@@ -104,8 +111,8 @@ function scratch(k: KernelBuilder) {
     rows: area.take(BLOCK * width),
     /** The keys transposed. */
     columns: area.take(BLOCK * width),
-    /** Scores of four rows. */
-    scores: area.take(PANEL * BLOCK),
+    /** Scores of four rows, or of all. */
+    scores: area.take(scoreRows(k.constants.WIDE) * BLOCK),
     /** Dropout's factors of four rows; empty without dropout. */
     factors: area.take(factorFloats(k.constants.DROPOUT)),
     /** What each block of a span has. */
@@ -148,11 +155,15 @@ function defineFunctions(k: KernelBuilder) {
   const width = paddedSize(headSize);
   const scores = { aRow: 4 * width, aStep: 4, bRow: 4 * BLOCK, cRow: 4 * BLOCK };
   const values = { aRow: 4 * BLOCK, aStep: 4, bRow: 4 * width, cRow: 4 * width };
+  const blocks = defineBlockProducts(k);
   return {
+    blocks,
     pack: definePack(k, headSize),
     transpose: defineTranspose(k, headSize),
-    scores: definePanel(k, scores, false),
-    values: definePanel(k, values, true),
+    panels: blocks ? undefined : {
+      scores: definePanel(k, scores, false),
+      values: definePanel(k, values, true),
+    },
     softmax: defineSoftmax(k, width),
     finish: defineFinish(k, width),
     adjust: defineAdjust(k),
@@ -260,31 +271,64 @@ interface Block extends KeyBlock, ReturnType<typeof blockAreas> {
 /** Adds a block of keys and values to the sums of a block of queries. */
 function emitBlock(k: KernelBuilder, t: Block, run: Functions): void {
   const { f } = k;
-  const width = paddedSize(k.constants.HEAD_SIZE);
+  const { blocks } = run;
+  const rows = roundUp(t.count, PANEL);
+  const depth = f.i32(roundUp(t.end, 8));
+  const { position, behind, ahead, end } = t;
+  if (blocks) {
+    const product = { a: t.query, rows, b: t.columns, end, c: t.scores };
+    f.call(blocks.scores, { ...product, position, behind, ahead });
+  }
   f.for(0, t.count, PANEL, (panel) => {
+    const scores = f.i32(blocks ? t.scores.add(panel.mul(4 * BLOCK)) : t.scores);
+    const clear = (from: I32Like, to: I32Like) => {
+      if (blocks) f.call(blocks.clear, { scores, from, to, end: depth });
+    };
     const position = f.i32(t.position.add(panel));
     ifVisible(f, { ...t, position }, (columns) => {
-      const { from, to } = columns;
-      const terms = f.i32(to.sub(from));
-      const [query, sums] = [t.query, t.sums].map((area) => f.i32(area.add(panel.mul(4 * width))));
-      const scores = f.i32(t.scores.at(from));
-      const product = { a: query, b: t.columns.at(from), c: scores };
-      f.call(run.scores, { ...product, columnBytes: terms.inBytes(), terms: width });
-      run.adjust({ scores: t.scores, from, to, head: t.head, position });
-      if (run.hideBefore) {
-        const query = f.i32(t.first.add(panel));
-        const firsts = firstKeysOf(f, t, { b: t.b, query, key: t.keyBlock });
-        f.call(run.hideBefore, { scores: t.scores, from, to, ...firsts });
-      }
-      const { factors } = t;
-      const index = { head: t.b.mul(t.heads).add(t.head), query: t.first.add(panel) };
-      run.dropout({ factors, from, to, ...index, key: t.keyBlock });
-      const statistics = t.statistics.at(panel);
-      f.call(run.softmax, { scores: t.scores, sums, statistics, factors, ...columns });
-      const values = { a: scores, b: t.rows.add(from.mul(4 * width)), c: sums };
-      f.call(run.values, { ...values, columnBytes: 4 * width, terms });
-    });
+      emitPanel(k, { ...t, scores, position }, { panel, columns }, run);
+      clear(columns.from, columns.to);
+    }, () => clear(0, 0));
   });
+  if (blocks) {
+    const visible = { begin: position.sub(behind), reach: position.add(ahead).add(1) };
+    f.call(blocks.sums, { a: t.scores, rows, b: t.rows, depth, c: t.sums, ...visible });
+  }
+}
+
+/** Scores of four queries → probabilities; the products, too, unless they are of whole blocks. */
+function emitPanel(
+  k: KernelBuilder,
+  t: Block,
+  { panel, columns }: { panel: I32; columns: MaskedColumns },
+  run: Functions,
+): void {
+  const { f } = k;
+  const { scores, factors, position } = t;
+  const { from, to } = columns;
+  const { panels } = run;
+  const row = 4 * paddedSize(k.constants.HEAD_SIZE);
+  const terms = f.i32(to.sub(from));
+  const visible = f.i32(scores.at(from));
+  if (panels) {
+    const product = { a: t.query.add(panel.mul(row)), b: t.columns.at(from), c: visible };
+    f.call(panels.scores, { ...product, columnBytes: terms.inBytes(), terms: row / 4 });
+  }
+  run.adjust({ scores, from, to, head: t.head, position });
+  const query = f.i32(t.first.add(panel));
+  if (run.hideBefore) {
+    const firsts = firstKeysOf(f, t, { b: t.b, query, key: t.keyBlock });
+    f.call(run.hideBefore, { scores, from, to, ...firsts });
+  }
+  const head = t.b.mul(t.heads).add(t.head);
+  run.dropout({ factors, from, to, head, query, key: t.keyBlock });
+  const sums = f.i32(t.sums.add(panel.mul(row)));
+  const statistics = t.statistics.at(panel);
+  f.call(run.softmax, { scores, sums, statistics, factors, ...columns });
+  if (panels) {
+    const product = { a: visible, b: t.rows.add(from.mul(row)), c: sums };
+    f.call(panels.values, { ...product, columnBytes: row, terms });
+  }
 }
 
 const SOFTMAX = {

@@ -8,11 +8,11 @@
  * of keys, in spans of up to four blocks of 64 keys and, for each, the 64-query blocks of the heads
  * in its group: a block of queries is packed, and its dQ added to memory, once for a span, because
  * its rows may be pages apart. That takes five products for two blocks, where two kernels (as on
- * WebGPU) take seven. Sums are in f32.
+ * WebGPU) take seven. With WIDE they are of whole blocks, see attention_wide.ts. Sums are in f32.
  *
  * @module
  */
-import { type FunctionBuilder, I32 } from "../../lib/wasm/assembler.ts";
+import { type FunctionBuilder, I32, type I32Like } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import {
@@ -33,13 +33,23 @@ import {
   zeroQueries,
 } from "./attention_backward_blocks.ts";
 import { defineProbabilities } from "./attention_backward_rows.ts";
-import { BLOCK, chunksOf, definePanel, paddedSize, PANEL, roundUp } from "./attention_blocks.ts";
+import {
+  BLOCK,
+  chunksOf,
+  definePanel,
+  defineTranspose,
+  paddedSize,
+  PANEL,
+  roundUp,
+} from "./attention_blocks.ts";
 import { defineAdjust } from "./attention_adjust.ts";
 import { defineDropout } from "./attention_dropout.ts";
-import { defineHideBefore, ifVisible } from "./attention_mask.ts";
+import { defineHideBefore, ifVisible, type MaskedColumns } from "./attention_mask.ts";
+import { defineBlockProducts, wideLibrary } from "./attention_wide.ts";
 import { firstKeyOf, firstKeysOf, keyLimit } from "./attention_tensors.ts";
 
 export const attentionBackward: CpuKernel = {
+  library: wideLibrary,
   tiling: { sizes: ["span"], choose: chooseSpan },
   chunks: ({ batch, heads, group, queries, keys }, { HEAD_SIZE }) =>
     chunksOf(batch * heads / group, 3 * batch * heads * queries * keys * HEAD_SIZE),
@@ -62,14 +72,18 @@ function defineFunctions(k: KernelBuilder) {
   const headSize = k.constants.HEAD_SIZE;
   const row = 4 * paddedSize(headSize);
   const score = 4 * BLOCK;
+  const blocks = defineBlockProducts(k);
   return {
     ...definePacking(k),
-    /** rows of queries or gradients times transposed keys or values. */
-    scores: definePanel(k, { aRow: row, aStep: 4, bRow: score, cRow: score }, false),
-    /** rows of dS times keys. */
-    dq: definePanel(k, { aRow: score, aStep: 4, bRow: row, cRow: row }, true),
-    /** columns of P or dS times rows of gradients or queries. */
-    columns: definePanel(k, { aRow: 4, aStep: score, bRow: row, cRow: row }, true),
+    blocks: blocks && { ...blocks, transpose: defineTranspose(k, BLOCK) },
+    panels: blocks ? undefined : {
+      /** rows of queries or gradients times transposed keys or values. */
+      scores: definePanel(k, { aRow: row, aStep: 4, bRow: score, cRow: score }, false),
+      /** rows of dS times keys. */
+      dq: definePanel(k, { aRow: score, aStep: 4, bRow: row, cRow: row }, true),
+      /** columns of P or dS times rows of gradients or queries. */
+      columns: definePanel(k, { aRow: 4, aStep: score, bRow: row, cRow: row }, true),
+    },
     probabilities: defineProbabilities(k),
     adjust: defineAdjust(k),
     hideBefore: k.constants.HAS_FIRST_KEYS ? defineHideBefore(k) : undefined,
@@ -145,51 +159,105 @@ function emitBlock(k: KernelBuilder, t: QueryBlock & KeyBlock, run: Functions): 
     ifSeen(f, t, to, () => {
       const block = { ...t, position, begin, stop };
       emitQueryPanels(k, block, run);
-      emitKeyPanels(k, block, run);
+      emitKeySums(k, block, run);
     });
   });
 }
 
-/** Four queries at a time: P, dS, and dQ += dS·K. */
+/** P and dS, and dQ += dS·K. */
 function emitQueryPanels(k: KernelBuilder, t: Block, run: Functions): void {
   const { f } = k;
-  const width = paddedSize(k.constants.HEAD_SIZE);
-  const { from, to } = panelsBetween(f, t, t.begin, t.stop);
-  f.for(from, to, PANEL, (panel) => {
+  const { blocks } = run;
+  const { position, behind, ahead, end } = t;
+  const rows = roundUp(t.count, PANEL);
+  const keys = f.i32(roundUp(end, 8));
+  if (blocks) {
+    const mask = { position, behind, ahead, end };
+    f.call(blocks.scores, { a: t.query, rows, b: t.keysT, c: t.p, ...mask });
+    f.call(blocks.scores, { a: t.gradientBlock, rows, b: t.valuesT, c: t.ds, ...mask });
+  }
+  const clear = (panel: I32, from: I32Like, to: I32Like) => {
+    if (!blocks) return;
+    for (const area of [t.p, t.ds]) {
+      f.call(blocks.clear, { scores: area.add(panel.mul(4 * BLOCK)), from, to, end: keys });
+    }
+  };
+  f.for(0, t.count, PANEL, (panel) => {
     const position = f.i32(t.position.add(panel));
     ifVisible(f, { ...t, position }, (columns) => {
-      const terms = f.i32(columns.to.sub(columns.from));
-      const row = f.i32(panel.mul(4 * width));
-      const column = f.i32(columns.from.inBytes());
-      const [p, ds] = [t.p, t.ds].map((area) => f.i32(area.add(panel.mul(4 * BLOCK))));
-      const scores = (rows: I32, keys: I32, target: I32) => {
-        const product = { a: rows.add(row), b: keys.add(column), c: target.add(column) };
-        f.call(run.scores, { ...product, columnBytes: terms.inBytes(), terms: width });
-      };
-      scores(t.query, t.keysT, p);
-      scores(t.gradientBlock, t.valuesT, ds);
-      const { from, to } = columns;
-      run.adjust({ scores: p, from, to, head: t.head, position });
-      if (run.hideBefore) {
-        const query = f.i32(t.first.add(panel));
-        const firsts = firstKeysOf(f, t, { b: t.b, query, key: t.firstKey });
-        f.call(run.hideBefore, { scores: p, from, to, ...firsts });
-      }
-      const { factors } = t;
-      const index = { head: t.b.mul(t.heads).add(t.head), query: t.first.add(panel) };
-      run.dropout({ ...columns, factors, ...index, key: t.firstKey });
-      const statistics = t.statistics.at(panel);
-      const cap = t.softCap;
-      f.call(run.probabilities, { p, ds, statistics, factors, cap, ...columns });
-      const keys = t.keyBlock.add(columns.from.mul(4 * width));
-      const product = { a: ds.add(column), b: keys, c: t.dqSum.add(row) };
-      f.call(run.dq, { ...product, columnBytes: 4 * width, terms });
-    });
+      emitQueryPanel(k, { ...t, position }, { panel, columns }, run);
+      clear(panel, columns.from, columns.to);
+    }, () => clear(panel, 0, 0));
   });
+  if (blocks) {
+    f.for(rows, roundUp(t.count, 8), PANEL, (panel) => clear(panel, 0, 0));
+    const visible = { begin: position.sub(behind), reach: position.add(ahead).add(1) };
+    f.call(blocks.sums, { a: t.ds, rows, b: t.keyBlock, depth: keys, c: t.dqSum, ...visible });
+  }
 }
 
+/** P and dS of four queries; the products, too, unless they are of whole blocks. */
+function emitQueryPanel(
+  k: KernelBuilder,
+  t: Block,
+  { panel, columns }: { panel: I32; columns: MaskedColumns },
+  run: Functions,
+): void {
+  const { f } = k;
+  const { factors, position, softCap: cap } = t;
+  const { from, to } = columns;
+  const { panels } = run;
+  const size = 4 * paddedSize(k.constants.HEAD_SIZE);
+  const terms = f.i32(to.sub(from));
+  const row = f.i32(panel.mul(size));
+  const column = f.i32(from.inBytes());
+  const [p, ds] = [t.p, t.ds].map((area) => f.i32(area.add(panel.mul(4 * BLOCK))));
+  if (panels) {
+    const scores = (rows: I32, keys: I32, target: I32) => {
+      const product = { a: rows.add(row), b: keys.add(column), c: target.add(column) };
+      f.call(panels.scores, { ...product, columnBytes: terms.inBytes(), terms: size / 4 });
+    };
+    scores(t.query, t.keysT, p);
+    scores(t.gradientBlock, t.valuesT, ds);
+  }
+  run.adjust({ scores: p, from, to, head: t.head, position });
+  const query = f.i32(t.first.add(panel));
+  if (run.hideBefore) {
+    const firsts = firstKeysOf(f, t, { b: t.b, query, key: t.firstKey });
+    f.call(run.hideBefore, { scores: p, from, to, ...firsts });
+  }
+  const head = t.b.mul(t.heads).add(t.head);
+  run.dropout({ ...columns, factors, head, query, key: t.firstKey });
+  const statistics = t.statistics.at(panel);
+  f.call(run.probabilities, { p, ds, statistics, factors, cap, ...columns });
+  if (panels) {
+    const product = { a: ds.add(column), b: t.keyBlock.add(from.mul(size)), c: t.dqSum.add(row) };
+    f.call(panels.dq, { ...product, columnBytes: size, terms });
+  }
+}
+
+/** dV += Pᵀ·dO and dK += dSᵀ·Q. */
+function emitKeySums(k: KernelBuilder, t: Block, run: Functions): void {
+  const { f } = k;
+  const { blocks, panels } = run;
+  if (panels) emitKeyPanels(k, t, panels.columns);
+  if (!blocks) return;
+  const depth = f.i32(roundUp(t.count, 8));
+  const origin = f.i32(I32.of(0).sub(t.position)); // the query at the first key's position
+  const seeing = { begin: origin.sub(t.ahead), reach: origin.add(t.behind).add(1) };
+  const accumulate = (source: I32, b: I32, c: I32) => {
+    const target = t.transposed;
+    f.call(blocks.transpose, { source, rows: depth, target });
+    f.call(blocks.sums, { a: target, rows: t.end, b, depth, c, ...seeing });
+  };
+  accumulate(t.p, t.gradientBlock, t.dvSum);
+  accumulate(t.ds, t.query, t.dkSum);
+}
+
+type Panel = ReturnType<typeof definePanel>;
+
 /** Four keys at a time: dV += Pᵀ·dO and dK += dSᵀ·Q. */
-function emitKeyPanels(k: KernelBuilder, t: Block, run: Functions): void {
+function emitKeyPanels(k: KernelBuilder, t: Block, product: Panel): void {
   const { f } = k;
   const width = paddedSize(k.constants.HEAD_SIZE);
   const origin = f.i32(t.first.sub(t.position));
@@ -204,8 +272,8 @@ function emitKeyPanels(k: KernelBuilder, t: Block, run: Functions): void {
       const target = f.i32(panel.mul(4 * width));
       const terms = f.i32(to.sub(from));
       const accumulate = (area: I32, rows: I32, sums: I32) => {
-        const product = { a: area.add(scores), b: rows.add(row), c: sums.add(target) };
-        f.call(run.columns, { ...product, columnBytes: 4 * width, terms });
+        const areas = { a: area.add(scores), b: rows.add(row), c: sums.add(target) };
+        f.call(product, { ...areas, columnBytes: 4 * width, terms });
       };
       accumulate(t.p, t.gradientBlock, t.dvSum);
       accumulate(t.ds, t.query, t.dkSum);

@@ -47,10 +47,11 @@ export function chooseSpan({ keys }: Scalars, { HEAD_SIZE }: Constants): { span:
 /** Bytes of scratch memory for spans of so many blocks. */
 export function scratchBytes(
   { span }: { readonly span: number },
-  { HEAD_SIZE, DROPOUT }: Constants,
+  { HEAD_SIZE, DROPOUT, WIDE }: Constants,
 ): number {
   const rows = QUERY_BLOCKS * BLOCK * paddedSize(HEAD_SIZE);
-  const own = rows + (2 * BLOCK + 2) * BLOCK + factorFloats(DROPOUT);
+  const squares = WIDE ? 3 : 2;
+  const own = rows + (squares * BLOCK + 2) * BLOCK + factorFloats(DROPOUT);
   return 4 * own + span * keyBlockBytes(HEAD_SIZE) + 512;
 }
 
@@ -63,6 +64,8 @@ interface Scratch {
   /** P and dS. */
   readonly p: I32;
   readonly ds: I32;
+  /** Pᵀ, then dSᵀ, for products of whole blocks; otherwise empty. */
+  readonly transposed: I32;
   /** log-sum and rowsum(dO∘O) of each query of the block. */
   readonly statistics: I32;
   /** Dropout's factors of four rows; empty without dropout. */
@@ -82,6 +85,7 @@ export function scratch(k: KernelBuilder): Scratch {
     dqSum: block(),
     p: area.take(BLOCK * BLOCK),
     ds: area.take(BLOCK * BLOCK),
+    transposed: area.take(k.constants.WIDE ? BLOCK * BLOCK : 0),
     statistics: area.take(2 * BLOCK),
     factors: area.take(factorFloats(k.constants.DROPOUT)),
     blocks: area.take(0),

@@ -52,18 +52,20 @@ export type MaskedColumns = ParametersOf<typeof MASKED_COLUMNS>;
 
 /**
  * Calls `body` if a panel's queries see any key, with the columns that they see, rounded out to
- * whole pairs of vectors, and the mask: operands of a function with `MASKED_COLUMNS`.
+ * whole pairs of vectors, and the mask: operands of a function with `MASKED_COLUMNS`; otherwise
+ * `otherwise`.
  */
 export function ifVisible(
   f: FunctionBuilder,
   { position, behind, ahead, end }: Mask,
   body: (columns: MaskedColumns) => void,
+  otherwise?: () => void,
 ): void {
   const mask = { position, behind, ahead, end };
   const { low, high } = visibleRange(f, mask, PANEL);
   f.if(low.ltS(high), () => {
     body({ ...mask, from: f.i32(low.and(-8)), to: f.i32(roundUp(high, 8)) });
-  });
+  }, otherwise);
 }
 
 const DOCUMENT_COLUMNS = {

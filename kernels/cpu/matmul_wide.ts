@@ -16,11 +16,11 @@ import { BLOCK_SIZES, tileMatmulWide } from "./matmul_tiling.ts";
 import { importWide, WIDE_TILE, wideTile } from "./wide_tile.ts";
 
 /** Bytes of a row in scratch memory; the gap maps rows to different sets of a cache. */
-export const rowBytes = (length: number) => 4 * length + PANEL_GAP;
+export const rowBytes = (length: number): number => 4 * length + PANEL_GAP;
 
 /** The matmul in wide tiles. */
 export const matmulWide: CpuKernel = {
-  library: wideTile,
+  library: () => wideTile,
   tiling: { sizes: BLOCK_SIZES, choose: tileMatmulWide },
   chunks: blocks,
   scratchBytes: ({ rows, depth }, { TRANSPOSE_A }) => TRANSPOSE_A ? rows * rowBytes(depth) : 0,

@@ -21,7 +21,7 @@ const DEPTH = WIDE_TILE.depth;
 
 /** The symmetric product in wide tiles. */
 export const symmetricProductWide: CpuKernel = {
-  library: wideTile,
+  library: () => wideTile,
   tiling: { sizes: ["side"], choose: tileSymmetricWide },
   chunks: ({ m, batch, side }) => batch * triangle(Math.ceil(m / side)),
   scratchBytes: ({ side }, { TRANSPOSE_A }) => TRANSPOSE_A ? side * rowBytes(DEPTH) : 0,

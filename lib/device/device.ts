@@ -40,6 +40,8 @@ export interface DeviceTraits {
    * without one the kernels of whole products are faster.
    */
   readonly symmetricProducts: boolean;
+  /** Whether the CPU's kernels of products are faster with vectors of 256 bits. */
+  readonly wideVectors: boolean;
   /** Largest head size of attention. */
   readonly maxHeadSize: number;
   /** Tokens to generate between two reads: reading takes over 10 ms on a GPU. */

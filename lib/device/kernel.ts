@@ -73,7 +73,7 @@ export interface CpuKernel {
    */
   emit(k: KernelBuilder): void;
   /** Functions that it imports and shares with other kernels. Default none. */
-  readonly library?: KernelLibrary;
+  library?(constants: Constants): KernelLibrary | undefined;
   /** The sizes of its blocks, if the form chooses any. */
   readonly tiling?: Tiling;
   /** Number of chunks of the work. It must not depend on the number of threads. */

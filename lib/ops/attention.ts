@@ -275,14 +275,25 @@ function backwardInTwo(
   run(kernel, call, { gradient, statistics, dk }, { VALUES: 0 });
 }
 
+/**
+ * Whether the CPU multiplies whole blocks, in wide tiles: they have at most 128 steps, and with
+ * fewer than 32, or a small part of a block of 64 rows, they are slower than panels of four rows.
+ */
+function usesWideTiles({ q, layout: { headSize, queries, keys } }: Call): boolean {
+  const isLarge = headSize >= 32 && Math.min(queries, keys) >= 64;
+  return q.device.traits.wideVectors && isLarge && headSize <= 128;
+}
+
 /** Launches a kernel on q, k, v, the mask's words and other buffers. */
 function run(
   kernel: Kernel,
-  { q, k, v, layout, masking }: Call,
+  call: Call,
   buffers: Buffers,
   own: Constants = {},
 ): void {
+  const { q, k, v, layout, masking } = call;
   const scalars = { ...layout.scalars, ...masking.scalars };
-  const constants = { ...layout.constants, ...masking.constants, ...own };
+  const wide: Constants = usesWideTiles(call) ? { WIDE: 1 } : {};
+  const constants = { ...layout.constants, ...masking.constants, ...wide, ...own };
   launch(kernel, { q, k, v, maskWords: masking.words, ...buffers }, scalars, constants);
 }

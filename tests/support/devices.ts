@@ -98,3 +98,8 @@ export function forEachDevice(
     });
   }
 }
+
+/** The same for kernels that have a form in vectors of 256 bits. */
+export function forEachWideDevice(name: string, body: (device: Device) => Promise<void>): void {
+  forEachDevice(name, body, false, ["cpu-1", "cpu-2", "cpu-wide", "webgpu"]);
+}

@@ -49,7 +49,7 @@ export interface CpuOptions {
 
 const MAX_THREADS = 64;
 
-const TRAITS: DeviceTraits = {
+const TRAITS: Omit<DeviceTraits, "wideVectors"> = {
   workgroupThreads: 1,
   vec4Loads: false, // its kernels are vectorized for all sizes
   manyCores: false,
@@ -62,13 +62,11 @@ const TRAITS: DeviceTraits = {
 /** Runs kernels as WebAssembly, on `threads` threads. */
 export class CpuDevice implements Device {
   readonly kind = "cpu";
-  readonly traits: DeviceTraits = TRAITS;
+  readonly traits: DeviceTraits;
   readonly description: string;
   readonly advice: string | undefined;
   readonly threads: number;
   readonly blas: Blas | undefined;
-  /** Whether products use vectors of 256 bits. */
-  readonly wideVectors: boolean;
   recorder: Recorder | undefined;
   readonly #memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared: true });
   readonly #heap = new Allocator(this.#memory, HEAP);
@@ -88,13 +86,14 @@ export class CpuDevice implements Device {
     }
     this.threads = threads;
     this.#relaxed = options.relaxedSimd ?? relaxedSimdSupported();
-    this.wideVectors = options.wideVectors ?? wideVectors();
+    const isWide = options.wideVectors ?? wideVectors();
+    this.traits = { ...TRAITS, wideVectors: isWide };
     this.#single = this.#heap.allocate(RECORD.bytes);
     const library = options.blas === undefined ? undefined : this.#findBlas(options.blas);
     const found = library && "blas" in library ? library : undefined;
     this.blas = found?.blas;
     this.#table = new KernelTable(this.#memory, this.#scheduler, found?.sgemm);
-    const bits = this.wideVectors ? " of 256 bits" : "";
+    const bits = isWide ? " of 256 bits" : "";
     const simd = (this.#relaxed ? "relaxed SIMD" : "SIMD") + bits;
     const count = `${threads} thread${threads > 1 ? "s" : ""}`;
     const parts = [...found ? [found.blas.name] : [], `WebAssembly ${simd}`, count].join(", ");
@@ -102,12 +101,15 @@ export class CpuDevice implements Device {
     const reasons = [options.reason, trouble].filter((reason) => reason);
     const chosen = [`cpu (${parts})`, ...reasons].join(": ");
     this.description = alone ? `${chosen}; ${alone}` : chosen;
-    this.advice = this.wideVectors || this.blas ? undefined : wideAdvice();
+    this.advice = isWide || this.blas ? undefined : wideAdvice();
     this.#startWorkers();
   }
 
   chooseGemm(request: GemmRequest): GemmPlan {
-    return chooseCpuGemm(request, { hasBlas: this.blas !== undefined, isWide: this.wideVectors });
+    return chooseCpuGemm(request, {
+      hasBlas: this.blas !== undefined,
+      isWide: this.traits.wideVectors,
+    });
   }
 
   allocate(bytes: number): Allocation {
@@ -288,7 +290,7 @@ export class CpuDevice implements Device {
     const key = kernelKey(kernel, constants);
     const slot = this.#slots.get(key);
     if (slot !== undefined) return slot;
-    const { library } = kernel.cpu!;
+    const library = kernel.cpu!.library?.(constants);
     if (library && !this.#slots.has(library.name)) this.#addLibrary(library);
     return this.#add(key, kernel.name, this.#emit(kernel, constants));
   }
