@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Device } from "../device/device.ts";
 import { choice, type FlagValues, integer, text } from "./flags.ts";
 
 /** Flags for the device and its precision. */
@@ -37,7 +36,9 @@ export function deviceOptions(
 }
 
 /** The lines about its device with which a command begins that computes for long. */
-export function deviceLines({ description, advice }: Device): string {
+export function deviceLines(
+  { description, advice }: { readonly description: string; readonly advice?: string },
+): string {
   const tip = advice === undefined ? "" : `\ntip      ${advice}`;
   return `device   ${description}${tip}`;
 }
