@@ -35,7 +35,6 @@ import {
   scratchAreas,
 } from "./attention_blocks.ts";
 import {
-  defineHideBefore,
   ifVisible,
   MASKED_COLUMNS,
   type MaskedColumns,
@@ -46,15 +45,14 @@ import {
   type AttentionTensors,
   attentionTensors,
   firstKeyOf,
-  firstKeysOf,
   headAt,
   type HeadRows,
   headRows,
   keyLimit,
 } from "./attention_tensors.ts";
-import { defineAdjust } from "./attention_adjust.ts";
+import { defineScorePanel } from "./attention_panel.ts";
 import { defineBlockProducts, wideLibrary } from "./attention_wide.ts";
-import { defineDropout, factorFloats, factorsOf } from "./attention_dropout.ts";
+import { factorFloats, factorsOf } from "./attention_dropout.ts";
 import { exp2, log } from "./math.ts";
 import { allLanes } from "./square.ts";
 
@@ -166,9 +164,7 @@ function defineFunctions(k: KernelBuilder) {
     },
     softmax: defineSoftmax(k, width),
     finish: defineFinish(k, width),
-    adjust: defineAdjust(k),
-    hideBefore: k.constants.HAS_FIRST_KEYS ? defineHideBefore(k) : undefined,
-    dropout: defineDropout(k),
+    scorePanel: defineScorePanel(k),
   };
 }
 
@@ -314,14 +310,10 @@ function emitPanel(
     const product = { a: t.query.add(panel.mul(row)), b: t.columns.at(from), c: visible };
     f.call(panels.scores, { ...product, columnBytes: terms.inBytes(), terms: row / 4 });
   }
-  run.adjust({ scores, from, to, head: t.head, position });
   const query = f.i32(t.first.add(panel));
-  if (run.hideBefore) {
-    const firsts = firstKeysOf(f, t, { b: t.b, query, key: t.keyBlock });
-    f.call(run.hideBefore, { scores, from, to, ...firsts });
-  }
-  const head = t.b.mul(t.heads).add(t.head);
-  run.dropout({ factors, from, to, head, query, key: t.keyBlock });
+  const { b, head } = t;
+  const index = { b, head, query, position, key: t.keyBlock };
+  run.scorePanel(t, { scores, from, to, factors, ...index });
   const sums = f.i32(t.sums.add(panel.mul(row)));
   const statistics = t.statistics.at(panel);
   f.call(run.softmax, { scores, sums, statistics, factors, ...columns });

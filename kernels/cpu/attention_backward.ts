@@ -42,11 +42,10 @@ import {
   PANEL,
   roundUp,
 } from "./attention_blocks.ts";
-import { defineAdjust } from "./attention_adjust.ts";
-import { defineDropout } from "./attention_dropout.ts";
-import { defineHideBefore, ifVisible, type MaskedColumns } from "./attention_mask.ts";
+import { defineScorePanel } from "./attention_panel.ts";
+import { ifVisible, type MaskedColumns } from "./attention_mask.ts";
 import { defineBlockProducts, wideLibrary } from "./attention_wide.ts";
-import { firstKeyOf, firstKeysOf, keyLimit } from "./attention_tensors.ts";
+import { firstKeyOf, keyLimit } from "./attention_tensors.ts";
 
 export const attentionBackward: CpuKernel = {
   library: wideLibrary,
@@ -85,9 +84,7 @@ function defineFunctions(k: KernelBuilder) {
       columns: definePanel(k, { aRow: 4, aStep: score, bRow: row, cRow: row }, true),
     },
     probabilities: defineProbabilities(k),
-    adjust: defineAdjust(k),
-    hideBefore: k.constants.HAS_FIRST_KEYS ? defineHideBefore(k) : undefined,
-    dropout: defineDropout(k),
+    scorePanel: defineScorePanel(k),
   };
 }
 
@@ -220,14 +217,10 @@ function emitQueryPanel(
     scores(t.query, t.keysT, p);
     scores(t.gradientBlock, t.valuesT, ds);
   }
-  run.adjust({ scores: p, from, to, head: t.head, position });
   const query = f.i32(t.first.add(panel));
-  if (run.hideBefore) {
-    const firsts = firstKeysOf(f, t, { b: t.b, query, key: t.firstKey });
-    f.call(run.hideBefore, { scores: p, from, to, ...firsts });
-  }
-  const head = t.b.mul(t.heads).add(t.head);
-  run.dropout({ ...columns, factors, head, query, key: t.firstKey });
+  const { b, head } = t;
+  const index = { b, head, query, position, key: t.firstKey };
+  run.scorePanel(t, { scores: p, from, to, factors, ...index });
   const statistics = t.statistics.at(panel);
   f.call(run.probabilities, { p, ds, statistics, factors, cap, ...columns });
   if (panels) {
