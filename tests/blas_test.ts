@@ -7,30 +7,16 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { AdamW, GPT, openDevice, Random, Trainer } from "../mod.ts";
-import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
+import { CpuDevice, type CpuOptions } from "../lib/device/cpu/cpu_device.ts";
 import { command, line, run, scratchFolder, TINY } from "./support/command.ts";
+import { trainingLosses } from "./support/training_losses.ts";
 
 const probe = new CpuDevice({ threads: 1, blas: "auto" });
 probe.close();
 const ignore = !probe.blas;
 
-/** Losses of a few steps of a small model, big enough for several blocks a product. */
-async function losses(options: { threads: number; blas?: string }): Promise<number[]> {
-  const device = await openDevice({ device: "cpu", ...options });
-  const model = new GPT(
-    { vocabSize: 61, contextLength: 64, layers: 2, heads: 2, width: 96, dropout: 0.1 },
-    { random: new Random(3) },
-  );
-  const optimizer = new AdamW(model.parameters(), { clip: 1 });
-  const trainer = new Trainer(model, optimizer, { learningRate: 1e-2 });
-  const inputs = Int32Array.from({ length: 512 }, (_, i) => (i * i + 7 * i) % 61);
-  const batches = { batchSize: 8, contextLength: 64, next: () => ({ inputs, targets: inputs }) };
-  for (let i = 0; i < 6; i++) trainer.step(batches);
-  const figures = await trainer.figures();
-  device.close();
-  return figures.flatMap(({ loss, gradientNorm }) => [loss, gradientNorm]);
-}
+/** Losses of a few steps, so that another rounding does not grow. */
+const losses = (options: CpuOptions) => trainingLosses(options, 6);
 
 Deno.test({
   name: "blas: training has WebAssembly's losses, and the same bits on 1, 2 and 3 threads",

@@ -13,7 +13,7 @@ import { useDevice } from "../lib/device/current_device.ts";
 import { gemm } from "../lib/ops/gemm.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { floats, FORMS } from "./support/matmul_reference.ts";
-import { wideLosses } from "./support/wide_losses.ts";
+import { trainingLosses } from "./support/training_losses.ts";
 
 const isX64 = Deno.build.arch === "x86_64";
 const FLAG = "--experimental-wasm-revectorize";
@@ -53,18 +53,18 @@ Deno.test("wide tiles take steps of k by eights; other products are narrow", () 
 });
 
 Deno.test("training in wide tiles has the bits of narrow ones on one thread and on two", async () => {
-  const expected = await wideLosses({ threads: 2, wideVectors: false });
+  const expected = await trainingLosses({ threads: 2, wideVectors: false });
   for (const threads of [1, 2]) {
-    assert.deepEqual(await wideLosses({ threads, wideVectors: true }), expected);
+    assert.deepEqual(await trainingLosses({ threads, wideVectors: true }), expected);
   }
 });
 
-/** What tests/support/wide_losses.ts prints in a process with V8's flags. */
+/** What tests/support/training_losses.ts prints in a process with V8's flags. */
 async function inProcess(
   flags: string,
   ...permissions: string[]
 ): Promise<{ description: string; advice?: string; losses: number[] }> {
-  const program = new URL("support/wide_losses.ts", import.meta.url).href;
+  const program = new URL("support/training_losses.ts", import.meta.url).href;
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-lock", "--allow-read", ...permissions, program],
     env: { DENO_V8_FLAGS: flags, NO_COLOR: "1" },
@@ -85,7 +85,7 @@ Deno.test({
     );
     assert.match(description, /SIMD of 256 bits, 1 thread/);
     assert.equal(advice, undefined);
-    assert.deepEqual(losses, await wideLosses({ threads: 2, wideVectors: false }));
+    assert.deepEqual(losses, await trainingLosses({ threads: 2, wideVectors: false }));
   },
 });
 

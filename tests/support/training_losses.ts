@@ -8,10 +8,8 @@ import { AdamW, GPT, Random, Trainer } from "../../mod.ts";
 import { CpuDevice, type CpuOptions } from "../../lib/device/cpu/cpu_device.ts";
 import { useDevice } from "../../lib/device/current_device.ts";
 
-const STEPS = 30;
-
-/** The losses and gradient norms of the steps. */
-export async function wideLosses(options: CpuOptions): Promise<number[]> {
+/** The losses and gradient norms of some steps. */
+export async function trainingLosses(options: CpuOptions, steps = 30): Promise<number[]> {
   const device = new CpuDevice(options);
   useDevice(device);
   const model = new GPT(
@@ -22,7 +20,7 @@ export async function wideLosses(options: CpuOptions): Promise<number[]> {
   const trainer = new Trainer(model, optimizer, { learningRate: 1e-2 });
   const inputs = Int32Array.from({ length: 512 }, (_, i) => (i * i + 7 * i) % 61);
   const batches = { batchSize: 8, contextLength: 64, next: () => ({ inputs, targets: inputs }) };
-  for (let i = 0; i < STEPS; i++) trainer.step(batches);
+  for (let i = 0; i < steps; i++) trainer.step(batches);
   const figures = await trainer.figures();
   device.close();
   return figures.flatMap(({ loss, gradientNorm }) => [loss, gradientNorm]);
@@ -30,6 +28,6 @@ export async function wideLosses(options: CpuOptions): Promise<number[]> {
 
 if (import.meta.main) {
   const { description, advice } = new CpuDevice({ threads: 1 });
-  const losses = await wideLosses({ threads: 2 });
+  const losses = await trainingLosses({ threads: 2 });
   console.log(JSON.stringify({ description, advice, losses }));
 }
