@@ -73,7 +73,8 @@ export function defineTile(k: KernelBuilder, packed: boolean): Tile {
   });
 }
 
-function rowPointers(f: FunctionBuilder, a: I32, aStep: I32, lastRow: I32): I32[] {
+/** Pointers to the rows of a tile in A, `aStep` bytes apart; those beyond `lastRow` repeat it. */
+export function rowPointers(f: FunctionBuilder, a: I32, aStep: I32, lastRow: I32): I32[] {
   const rows = [a];
   for (let row = 1; row < TILE.rows; row++) {
     const step = I32.select(lastRow.geS(row), aStep, 0);

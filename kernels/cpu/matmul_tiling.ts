@@ -9,7 +9,7 @@
  */
 import type { Constants, Scalars } from "../../lib/device/kernel.ts";
 import { TILE } from "./matmul_tile.ts";
-import { WIDE_STEP, WIDE_TILE } from "./wide_tile.ts";
+import { WIDE_TILE } from "./wide_tile.ts";
 
 /** Sizes of the blocks. */
 export type MatmulTiling = {
@@ -21,6 +21,8 @@ export type MatmulTiling = {
   depth: number;
 };
 
+/** Steps of k that both tiles unroll: a part of k is a multiple of them. */
+const STEP = 8;
 /** Maximum of bytes of packed B: half of an L2 cache of 512 KB. */
 const MAX_PACKED = 256 * 1024;
 /** Bytes of an operand that is more likely in memory than in a cache. */
@@ -117,7 +119,7 @@ function blocksOf(
   maxDepth: number,
   packsA: boolean,
 ): MatmulTiling[] {
-  const depth = Math.ceil(k / Math.ceil(k / maxDepth) / WIDE_STEP) * WIDE_STEP;
+  const depth = Math.ceil(k / Math.ceil(k / maxDepth) / STEP) * STEP;
   const fits = (length: number) => 4 * length * depth <= MAX_PACKED;
   const heights = sizes(m, tile.rows).filter((rows) => !packsA || fits(rows));
   return sizes(n, tile.columns).filter(fits).flatMap((columns) =>

@@ -39,6 +39,9 @@ const weightBlock = (group: number, bits: number) => 4 + group * bits / 8;
 const activationBlock = (group: number, bits: number) =>
   bits === 4 ? nibbleActivationBlock(group) : 16 + 2 * group;
 
+/** Whether weights are multiplied as bytes (nibble_blocks.ts). */
+const asBytes = (f: FunctionBuilder, bits: number) => bits === 4 && f.context.relaxed;
+
 export const quantizedLinear: CpuKernel = {
   tiling: {
     sizes: ["share"],
@@ -113,7 +116,7 @@ function packBlock(
   const factor = f.v128(f.f32(inverse).splat());
   const four = (i: number) => from.loadV128(4 * i).mul(factor).nearest().toI();
   const eight = (i: number) => four(8 * i).narrowToS16(four(8 * i + 4));
-  if (bits === 4 && f.context.relaxed) packNibbleActivations(f, to, group, eight);
+  if (asBytes(f, bits)) packNibbleActivations(f, to, group, eight);
   else for (let i = 0; i < group; i += 8) f.storeV128(to, eight(i / 8), 16 + 2 * i);
 }
 
@@ -137,7 +140,7 @@ function dotProducts(
   const a = packed.map((row) => f.i32(row));
   const left = f.i32(blocks);
   f.while(left, () => {
-    const exactOf = bits === 4 && f.context.relaxed
+    const exactOf = asBytes(f, bits)
       ? nibbleProducts(f, a, group)
       : wordProducts(f, rows, a, { group, bits });
     const scales = a.map((row) => f.v128(row.loadSplat()));

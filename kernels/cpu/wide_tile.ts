@@ -13,13 +13,14 @@ import { type FunctionBuilder, I32, ModuleBuilder, V128 } from "../../lib/wasm/a
 import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
 import type { KernelLibrary } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
+import { rowPointers, TILE as NARROW_TILE } from "./matmul_tile.ts";
 import { allLanes, transposeSquare } from "./square.ts";
 
 /**
  * Rows and columns of a tile, and the most steps of k, 125 bytes of code each: beyond 23 KB the loop
  * over tiles exceeds the cache of decoded instructions (Zen 4) and takes half as long again.
  */
-export const WIDE_TILE = { rows: 6, columns: 16, depth: 128 } as const;
+export const WIDE_TILE = { rows: NARROW_TILE.rows, columns: 16, depth: 128 } as const;
 
 /** Steps of k between exits; k must be a multiple. */
 export const WIDE_STEP = 8;
@@ -154,7 +155,7 @@ function emitTile(
     sums.forEach((sum, i) => f.set(sum, TILE.loadV128(16 * i)));
   }, () => sums.forEach((sum) => f.set(sum, zero)));
 
-  const factors = factorsOf(f, rowPointers(f, a, aStep, rows));
+  const factors = factorsOf(f, rowPointers(f, a, aStep, f.i32(rows.sub(1))));
   const panel = Array.from({ length: VECTORS }, () => f.v128());
   const value = f.v128();
   const next = sums.map((sum, i) => f.madd(value, panel[i % VECTORS], sum)); // of each step
@@ -194,15 +195,6 @@ function factorsOf(
     if (u % 4 === 0) f.set(four[row], pointers[row].loadV128(4 * u, SHARED));
     return spread[row][u % 4];
   };
-}
-
-/** Pointers to six rows; those beyond the last one repeat it. */
-function rowPointers(f: FunctionBuilder, a: I32, aStep: I32, rows: I32): I32[] {
-  const pointers = [a];
-  for (let row = 1; row < WIDE_TILE.rows; row++) {
-    pointers.push(f.i32(pointers[row - 1].add(I32.select(rows.gtS(row), aStep, 0))));
-  }
-  return pointers;
 }
 
 /** Calls `body` with the address, plus an offset, of each of the tile's vectors in C. */

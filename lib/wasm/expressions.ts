@@ -359,6 +359,9 @@ export class V128 extends Expression {
   #one(opcode: number): V128 {
     return new V128([this.code, simd(opcode)]);
   }
+  #shift(opcode: number, bits: number): V128 {
+    return new V128([this.code, I32.of(bits).code, simd(opcode)]);
+  }
   #two(opcode: number, other: V128): V128 {
     return new V128([this.code, other.code, simd(opcode)]);
   }
@@ -492,23 +495,23 @@ export class V128 extends Expression {
   }
   /** Bits of each lane moved left. */
   shlI(bits: number): V128 {
-    return new V128([this.code, I32.of(bits).code, simd(0xab)]);
+    return this.#shift(0xab, bits);
   }
   /** Bits of each lane moved right, the sign copied in. */
   shrSI(bits: number): V128 {
-    return new V128([this.code, I32.of(bits).code, simd(0xac)]);
+    return this.#shift(0xac, bits);
   }
   /** Bits of each lane moved right, zeros moved in. */
   shrUI(bits: number): V128 {
-    return new V128([this.code, I32.of(bits).code, simd(0xad)]);
+    return this.#shift(0xad, bits);
   }
   /** Bits of each byte moved left. */
   shlI8(bits: number): V128 {
-    return new V128([this.code, I32.of(bits).code, simd(0x6b)]);
+    return this.#shift(0x6b, bits);
   }
   /** Bits of each byte moved right, the sign copied in. */
   shrSI8(bits: number): V128 {
-    return new V128([this.code, I32.of(bits).code, simd(0x6c)]);
+    return this.#shift(0x6c, bits);
   }
   /** i16x8 sums, modulo 2¹⁶. */
   addI16(other: V128): V128 {
@@ -516,15 +519,15 @@ export class V128 extends Expression {
   }
   /** Bits of each i16 moved left. */
   shlI16(bits: number): V128 {
-    return new V128([this.code, I32.of(bits).code, simd(0x8b)]);
+    return this.#shift(0x8b, bits);
   }
   /** Bits of each i16 moved right, the sign copied in. */
   shrSI16(bits: number): V128 {
-    return new V128([this.code, I32.of(bits).code, simd(0x8c)]);
+    return this.#shift(0x8c, bits);
   }
   /** Bits of each i16 moved right, zeros moved in. */
   shrUI16(bits: number): V128 {
-    return new V128([this.code, I32.of(bits).code, simd(0x8d)]);
+    return this.#shift(0x8d, bits);
   }
   /** Floats truncated to i32x4, saturating. */
   toI(): V128 {
