@@ -155,16 +155,16 @@ function emitTile(
     sums.forEach((sum, i) => f.set(sum, TILE.loadV128(16 * i)));
   }, () => sums.forEach((sum) => f.set(sum, zero)));
 
-  const factors = factorsOf(f, rowPointers(f, a, aStep, f.i32(rows.sub(1))));
+  const pointers = rowPointers(f, a, aStep, f.i32(rows.sub(1)));
   const panel = Array.from({ length: VECTORS }, () => f.v128());
-  const value = f.v128();
-  const next = sums.map((sum, i) => f.madd(value, panel[i % VECTORS], sum)); // of each step
+  const four = pointers.map(() => f.v128());
+  const addProducts = four.map((factors, row) => productsOf(f, factors, panel, rowOf(sums, row)));
   const step = (u: number) => {
     panel.forEach((vector, j) => f.set(vector, PANEL.loadV128(ROW * u + 16 * j)));
-    for (let row = 0; row < WIDE_TILE.rows; row++) {
-      f.set(value, factors(u, row));
-      for (let i = VECTORS * row; i < VECTORS * (row + 1); i++) f.set(sums[i], next[i]);
-    }
+    pointers.forEach((pointer, row) => {
+      if (u % 4 === 0) f.set(four[row], pointer.loadV128(4 * u, SHARED));
+      addProducts[row][u % 4]();
+    });
   };
   const stepsFrom = (first: number) => {
     for (let u = first; u < first + WIDE_STEP; u++) step(u);
@@ -181,20 +181,27 @@ function emitTile(
   }, () => f.call(partial.store, part));
 }
 
+const rowOf = (sums: readonly V128[], row: number) =>
+  sums.slice(VECTORS * row, VECTORS * (row + 1));
+
 /**
- * The number of A in step u and a row, in all lanes. Four numbers are loaded, and checked, at once;
- * V8 then reads each of them from memory into all lanes, without the load of the four.
+ * What adds the products of a row's number in step 0, 1, 2 or 3 of four with a row of the panel.
+ * Four numbers of A are loaded, and checked, at once; V8 then reads each of them from memory into
+ * all lanes, without the load of the four.
  */
-function factorsOf(
+function productsOf(
   f: FunctionBuilder,
-  pointers: readonly I32[],
-): (u: number, row: number) => V128 {
-  const four = pointers.map(() => f.v128());
-  const spread = four.map((vector) => [0, 1, 2, 3].map((lane) => allLanes(vector, lane)));
-  return (u, row) => {
-    if (u % 4 === 0) f.set(four[row], pointers[row].loadV128(4 * u, SHARED));
-    return spread[row][u % 4];
-  };
+  factors: V128,
+  panel: readonly V128[],
+  sums: readonly V128[],
+): (() => void)[] {
+  const factor = f.v128();
+  return [0, 1, 2, 3].map((lane) =>
+    f.repeatable(() => {
+      f.set(factor, allLanes(factors, lane));
+      sums.forEach((sum, j) => f.set(sum, f.madd(factor, panel[j], sum)));
+    })
+  );
 }
 
 /** Calls `body` with the address, plus an offset, of each of the tile's vectors in C. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Code, counted, memoryArgument, simd, unsigned } from "./encoding.ts";
+import { type Code, counted, flat, memoryArgument, simd, unsigned } from "./encoding.ts";
 import { F32, I32, V128 } from "./expressions.ts";
 import type { Expression, F32Like, I32Like, ValueType } from "./expressions.ts";
 import {
@@ -89,6 +89,13 @@ export class FunctionBuilder {
       ? I32.of(value).code
       : F32.of(value).code;
     this.#emit(code, 0x21, unsigned(local.local));
+  }
+  /** Encodes the statements of `body` once, for code that has them often; each call emits them. */
+  repeatable(body: () => void): () => void {
+    const before = this.#body.length;
+    body();
+    const code = flat(this.#body.splice(before));
+    return () => this.#emit(code);
   }
   /** `value` if it is a constant or a local, otherwise a new local that holds it. */
   #kept(value: I32Like): I32 {
