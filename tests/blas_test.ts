@@ -76,7 +76,10 @@ Deno.test("blas: without --allow-ffi the run says so in its device line and goes
   const args = [...TINY, ...line("--dataset text.txt --blas auto --steps 1 --out run")];
   const { code, out } = await run("train", args, folder.path);
   assert.equal(code, 0);
-  assert.match(out, /^device .*a system BLAS needs --allow-ffi$/m);
+  assert.match(
+    out,
+    /^device .*a system BLAS needs --allow-ffi, which deno task train:native has$/m,
+  );
 });
 
 Deno.test("blas: a study says in its device line that it computes without, and its help what to do", async () => {
@@ -93,7 +96,10 @@ Deno.test("blas: a study says in its device line that it computes without, and i
   }
   child.kill();
   await Promise.all([child.stderr.cancel(), child.status]);
-  assert.match(out, /^device .*a system BLAS needs --allow-ffi$/m);
+  assert.match(
+    out,
+    /^device .*a system BLAS needs --allow-ffi, which deno task train:native has$/m,
+  );
   for (const script of ["study", "finetune"]) {
     const { out } = await run(script, ["--help"], folder.path);
     assert.match(out, new RegExp(`deno run -A scripts/${script}\\.ts .*--blas auto`));

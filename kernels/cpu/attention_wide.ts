@@ -8,10 +8,11 @@
  * @module
  */
 import { type FunctionHandle, I32, type I32Like, V128 } from "../../lib/wasm/assembler.ts";
+import { WIDE_STEP } from "../../lib/device/gemm.ts";
 import type { Constants, KernelLibrary } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { BLOCK, paddedSize, PANEL, roundUp, ROWS } from "./attention_blocks.ts";
-import { importWide, WIDE_STEP, WIDE_TILE, wideTile } from "./wide_tile.ts";
+import { importWide, WIDE_TILE, wideTile } from "./wide_tile.ts";
 
 const SCORES = {
   /** Packed rows [rows, D], a multiple of four. */

@@ -11,6 +11,7 @@
  */
 import { type FunctionBuilder, I32, ModuleBuilder, V128 } from "../../lib/wasm/assembler.ts";
 import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
+import { WIDE_STEP } from "../../lib/device/gemm.ts";
 import type { KernelLibrary } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { rowPointers, TILE as NARROW_TILE } from "./matmul_tile.ts";
@@ -21,9 +22,6 @@ import { allLanes, transposeSquare } from "./square.ts";
  * over tiles exceeds the cache of decoded instructions (Zen 4) and takes half as long again.
  */
 export const WIDE_TILE = { rows: NARROW_TILE.rows, columns: 16, depth: 128 } as const;
-
-/** Steps of k between exits; k must be a multiple. */
-export const WIDE_STEP = 8;
 
 const VECTORS = WIDE_TILE.columns / 4;
 /** Bytes of a row of the panel and of the tile. */

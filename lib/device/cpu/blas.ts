@@ -105,7 +105,7 @@ export function findBlas(
   const reasons: string[] = [];
   for (const path of paths) {
     if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") {
-      return { reason: "a system BLAS needs --allow-ffi" };
+      return { reason: "a system BLAS needs --allow-ffi, which deno task train:native has" };
     }
     try {
       const sgemm = openBlas(path, memory);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { GemmPlan, GemmRequest, TilesKernel } from "../gemm.ts";
+import { type GemmPlan, type GemmRequest, type TilesKernel, WIDE_STEP } from "../gemm.ts";
 import { rowsOfChunk } from "../kernel_chunks.ts";
 
 /** What a CPU device can use. */
@@ -28,8 +28,8 @@ export function chooseCpuGemm(request: GemmRequest, abilities: CpuAbilities): Ge
   return { form: "gemv", kernel: "scalar", slices: 1, splitK };
 }
 
-/** Multiples of `WIDE_STEP` (kernels/cpu/wide_tile.ts) from here on are worth a wide tile's start. */
-const WIDE_STEP = 8, LEAST_DEPTH = 16;
+/** A k from here on is worth the start of a wide tile. */
+const LEAST_DEPTH = 16;
 
 function tilesFor({ k }: GemmRequest, { hasBlas, isWide }: CpuAbilities): TilesKernel {
   if (hasBlas) return "blas";
