@@ -8,7 +8,7 @@
  * @module
  */
 import { type FunctionHandle, I32, type I32Like, V128 } from "../../lib/wasm/assembler.ts";
-import { WIDE_STEP } from "../../lib/device/gemm.ts";
+import { WIDE_STEP } from "../../lib/device/kernel_chunks.ts";
 import type { Constants, KernelLibrary } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { BLOCK, paddedSize, PANEL, roundUp, ROWS } from "./attention_blocks.ts";

@@ -11,7 +11,7 @@
  */
 import { type FunctionBuilder, I32, ModuleBuilder, V128 } from "../../lib/wasm/assembler.ts";
 import type { FunctionHandle } from "../../lib/wasm/assembler.ts";
-import { WIDE_STEP } from "../../lib/device/gemm.ts";
+import { WIDE_STEP } from "../../lib/device/kernel_chunks.ts";
 import type { KernelLibrary } from "../../lib/device/kernel.ts";
 import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { rowPointers, TILE as NARROW_TILE } from "./matmul_tile.ts";

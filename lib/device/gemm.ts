@@ -32,9 +32,6 @@ export interface GemmRequest extends GemmSizes {
   readonly mayRound: boolean;
 }
 
-/** The kernel `wide` takes a k that is a multiple of this. */
-export const WIDE_STEP = 8;
-
 /** A kernel that computes the result in tiles. */
 export type TilesKernel = TileKernel | "tiled_half" | "large_half" | "wide" | "blas";
 

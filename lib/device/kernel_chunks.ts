@@ -1,11 +1,13 @@
 /**
- * Number of rows of a matrix that a chunk should read, if reading takes most of the time.
- *
- * Shared by the CPU kernels that read a weight once (kernels/cpu/matmul_rows.ts, half_linear.ts,
- * quantized_linear.ts) and by the CPU's choice of a kernel (cpu/gemm_choice.ts).
+ * Sizes that CPU kernels share with the CPU's choice of a kernel (cpu/gemm_choice.ts): the number of
+ * rows of a matrix that a chunk should read, if reading takes most of the time (for
+ * kernels/cpu/matmul_rows.ts, half_linear.ts, quantized_linear.ts), and the step of wide tiles.
  *
  * @module
  */
+
+/** Steps of k that a wide tile (kernels/cpu/wide_tile.ts) takes at a time; k is a multiple. */
+export const WIDE_STEP = 8;
 
 /** Minimum of numbers in a chunk (256 KB), and the maximum of chunks. */
 const LEAST = 65536, MOST = 16;

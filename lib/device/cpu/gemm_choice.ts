@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type GemmPlan, type GemmRequest, type TilesKernel, WIDE_STEP } from "../gemm.ts";
-import { rowsOfChunk } from "../kernel_chunks.ts";
+import type { GemmPlan, GemmRequest, TilesKernel } from "../gemm.ts";
+import { rowsOfChunk, WIDE_STEP } from "../kernel_chunks.ts";
 
 /** What a CPU device can use. */
 export interface CpuAbilities {
