@@ -27,14 +27,15 @@ fn add_gradient_slice(dp: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32
   workgroupBarrier();
 }
 
-// This thread's part of dO·O in row n.
-fn delta_part(h: Head, n: u32) -> f32 {
-  var sum = 0.0;
+// This thread's part of rowsum(dO∘O) in each of its four rows.
+fn delta_parts(h: Head) -> vec4f {
+  var sums = vec4f();
   for (var slice = 0; slice < slices(); slice++) {
-    let i = h.first + i32(n);
-    sum += dot(gradient_row(h, i, slice), output_row(h, i, slice));
+    let a = gradient_rows(h, h.first, slice);
+    let b = output_rows(h, h.first, slice);
+    sums += vec4f(dot(a[0], b[0]), dot(a[1], b[1]), dot(a[2], b[2]), dot(a[3], b[3]));
   }
-  return sum;
+  return sums;
 }
 
 fn load_log_sum(start: i32, i: i32) -> f32 { return statistics[start + min(i, s.queries - 1)]; }
@@ -59,9 +60,7 @@ fn each_workgroup(index: u32, lane: u32) {
     load_log_sum(own, i), load_log_sum(own, i + 8),
     load_log_sum(own, i + 16), load_log_sum(own, i + 24),
   );
-  let deltas = sum_of_row(vec4f(
-    delta_part(h, row), delta_part(h, row + 8u), delta_part(h, row + 16u), delta_part(h, row + 24u),
-  ));
+  let deltas = sum_of_row(delta_parts(h));
   if (h.slice == 0 && column < 4u) {
     let i = h.first + i32(row + 8u * column);
     if (i < s.queries) { statistics[s.batch * s.heads * s.queries + own + i] = deltas[column]; }

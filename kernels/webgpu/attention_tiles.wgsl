@@ -80,11 +80,17 @@ fn value_at(h: Head, i: i32, slice: i32) -> i32 {
   return s.vOffset + (h.batch * s.keys + i) * s.vStride + column_at(h.keyHead, slice);
 }
 fn result_at(h: Head, i: i32, slice: i32) -> i32 {
-  return (h.batch * s.queries + i) * s.heads * i32(HEAD_SIZE) + column_at(h.head, slice);
+  return (h.batch * s.queries + i) * result_stride() + column_at(h.head, slice);
 }
 fn column_at(head: i32, slice: i32) -> i32 {
   return head * i32(HEAD_SIZE) + 32 * slice + 4 * i32(column);
 }
+
+// What these add from row to row.
+fn query_stride() -> i32 { return s.qStride; }
+fn key_stride() -> i32 { return s.kStride; }
+fn value_stride() -> i32 { return s.vStride; }
+fn result_stride() -> i32 { return s.heads * i32(HEAD_SIZE); }
 
 // The first keys that queries see: those of their documents. A query after the last has the last's.
 fn first_keys(h: Head, i: vec4i) -> vec4i {
@@ -121,16 +127,6 @@ fn store_right(rows: mat4x4f) {
   right[row + 24u][column] = rows[3];
 }
 
-// The same for the right-hand side of `add_scores`: row n at n % 4 · 8 + n / 4, which avoids bank
-// conflicts between the threads of a row.
-fn store_spread(rows: mat4x4f) {
-  let first = row % 4u * 8u + row / 4u;
-  right[first][column] = rows[0];
-  right[first + 2u][column] = rows[1];
-  right[first + 4u][column] = rows[2];
-  right[first + 6u][column] = rows[3];
-}
-
 // 8 vectors of a slice; no constant, because Intel's compiler would unroll the loops over them and
 // spill hundreds of registers.
 fn steps() -> u32 { return 8u + (u32(s.batch) >> 31u); }
@@ -141,7 +137,7 @@ fn add_row(sum: vec4f, a: vec4f, b: mat4x4f) -> vec4f {
   return fma(vec4f(a.w), b[3], fma(vec4f(a.z), b[2], first));
 }
 
-// scores += left·rightᵀ over one slice, the rows of the right-hand side stored by `store_spread`.
+// scores += left·rightᵀ over one slice, row n of the right-hand side at n % 4 · 8 + n / 4.
 fn add_scores(scores: ptr<function, mat4x4f>) {
   let end = steps();
   for (var step = 0u; step < end; step++) {
