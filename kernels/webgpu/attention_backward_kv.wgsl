@@ -63,10 +63,10 @@ fn each_workgroup(index: u32, lane: u32) {
     h.head = h.keyHead * s.group + n;
     for (var tile = start; tile < stop; tile += TILE) {
       var scores = mat4x4f();
+      for (var slice = 0; slice < slices(); slice++) { add_score_slice(&scores, h, tile, slice); }
       var dp = mat4x4f();
-      for (var slice = 0; slice < slices(); slice++) {
-        add_score_slice(&scores, h, tile, slice);
-        if (VALUES == 0u) { add_gradient_slice(&dp, h, tile, slice); }
+      if (VALUES == 0u) {
+        for (var slice = 0; slice < slices(); slice++) { add_gradient_slice(&dp, h, tile, slice); }
       }
       let i = vec4i(0, 1, 2, 3) + (tile + 4 * i32(column));
       let at = log_sums_at(h, i);

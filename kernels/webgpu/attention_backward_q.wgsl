@@ -5,9 +5,12 @@
 // statistics: [2,B,H,Tq], L; δ is stored after L, for attention_backward_kv.wgsl. A workgroup of 64
 // threads computes 32 queries of one head, over tiles of 32 keys. Sums in f32.
 
-// L and δ of each thread row's four rows, read again for each tile: registers are scarce.
+// L and δ of each thread row's four rows, and the first and the last key that they see, read again
+// for each tile: registers are scarce.
 var<workgroup> row_log_sums: array<vec4f, 8>;
 var<workgroup> row_deltas: array<vec4f, 8>;
+var<workgroup> row_first_keys: array<vec4i, 8>;
+var<workgroup> row_last_keys: array<vec4i, 8>;
 
 // scores += Q·Kᵀ over one slice.
 fn add_score_slice(scores: ptr<function, mat4x4f>, h: Head, tile: i32, slice: i32) {
@@ -38,11 +41,20 @@ fn delta_parts(h: Head) -> vec4f {
   return sums;
 }
 
-fn load_log_sum(start: i32, i: i32) -> f32 { return statistics[start + min(i, s.queries - 1)]; }
+// L of four queries, of the head whose first is at `start`.
+fn log_sums(start: i32, i: vec4i) -> vec4f {
+  let at = min(i, vec4i(s.queries - 1)) + start;
+  return vec4f(statistics[at.x], statistics[at.y], statistics[at.z], statistics[at.w]);
+}
 
 // One row of dS: P∘(dP − δ) if the query sees the key, for scores times log₂ e.
 fn score_gradient(scores: vec4f, dp: vec4f, sum: f32, own: f32, seen: vec4<bool>) -> vec4f {
   return select(vec4f(), before_cap(exp2(scores - sum) * (dp - own), scores), seen);
+}
+
+// Whether a query that sees the keys from `low` to `high` sees these, elementwise.
+fn is_between(key: vec4i, low: i32, high: i32) -> vec4<bool> {
+  return (key >= vec4i(low)) & (key <= vec4i(high));
 }
 
 fn each_workgroup(index: u32, lane: u32) {
@@ -54,20 +66,18 @@ fn each_workgroup(index: u32, lane: u32) {
   let start = max(max(first - s.behind, first_key(h, h.first)), 0) / TILE * TILE;
 
   let own = (h.batch * s.heads + h.head) * s.queries;
-  let i = h.first + i32(row);
-  let firsts = first_keys(h, vec4i(i, i + 8, i + 16, i + 24));
-  let sums = vec4f(
-    load_log_sum(own, i), load_log_sum(own, i + 8),
-    load_log_sum(own, i + 16), load_log_sum(own, i + 24),
-  );
   let deltas = sum_of_row(delta_parts(h));
   if (h.slice == 0 && column < 4u) {
     let i = h.first + i32(row + 8u * column);
     if (i < s.queries) { statistics[s.batch * s.heads * s.queries + own + i] = deltas[column]; }
   }
   if (column == 0u) {
-    row_log_sums[row] = sums;
+    let i = vec4i(0, 8, 16, 24) + (h.first + i32(row));
+    let position = i + position_of(0);
+    row_log_sums[row] = log_sums(own, i);
     row_deltas[row] = deltas;
+    row_first_keys[row] = max(position - s.behind, first_keys(h, i));
+    row_last_keys[row] = min(position + s.ahead, vec4i(h.limit - 1));
   }
   workgroupBarrier();
   var d0 = mat4x4f();
@@ -76,26 +86,22 @@ fn each_workgroup(index: u32, lane: u32) {
   var d3 = mat4x4f();
   for (var tile = start; tile < stop; tile += TILE) {
     var scores = mat4x4f();
+    for (var slice = 0; slice < slices(); slice++) { add_score_slice(&scores, h, tile, slice); }
+    // A loop of its own, because one for both would keep the places of all four reads in registers.
     var dp = mat4x4f();
-    for (var slice = 0; slice < slices(); slice++) {
-      add_score_slice(&scores, h, tile, slice);
-      add_gradient_slice(&dp, h, tile, slice);
-    }
+    for (var slice = 0; slice < slices(); slice++) { add_gradient_slice(&dp, h, tile, slice); }
     if (DROPOUT == 1u) { dp = dropped(dp, query_factors(h, h.first, tile)); }
-    let position = vec4i(first + i32(row));
     let key = vec4i(0, 1, 2, 3) + (tile + 4 * i32(column));
-    scores = adjusted_rows(scores * (s.scale * LOG2_E), key - position, -8, h.head);
-    let seen0 = sees(position, key, vec4i(firsts.x), h.limit);
-    let seen1 = sees(position + 8, key, vec4i(firsts.y), h.limit);
-    let seen2 = sees(position + 16, key, vec4i(firsts.z), h.limit);
-    let seen3 = sees(position + 24, key, vec4i(firsts.w), h.limit);
+    scores = adjusted_rows(scores * (s.scale * LOG2_E), key - (first + i32(row)), -8, h.head);
+    let lows = row_first_keys[row];
+    let highs = row_last_keys[row];
     let own_sums = row_log_sums[row];
     let own_deltas = row_deltas[row];
     store_weights(mat4x4f(
-      score_gradient(scores[0], dp[0], own_sums.x, own_deltas.x, seen0),
-      score_gradient(scores[1], dp[1], own_sums.y, own_deltas.y, seen1),
-      score_gradient(scores[2], dp[2], own_sums.z, own_deltas.z, seen2),
-      score_gradient(scores[3], dp[3], own_sums.w, own_deltas.w, seen3),
+      score_gradient(scores[0], dp[0], own_sums.x, own_deltas.x, is_between(key, lows.x, highs.x)),
+      score_gradient(scores[1], dp[1], own_sums.y, own_deltas.y, is_between(key, lows.y, highs.y)),
+      score_gradient(scores[2], dp[2], own_sums.z, own_deltas.z, is_between(key, lows.z, highs.z)),
+      score_gradient(scores[3], dp[3], own_sums.w, own_deltas.w, is_between(key, lows.w, highs.w)),
     ));
     add_k(&d0, h, tile, h.slice);
     if (has_slice(h, 1)) { add_k(&d1, h, tile, h.slice + 1); }
