@@ -18,8 +18,6 @@ interface Gpu {
   readonly name: string;
   readonly driver: "radeon" | "intel";
   readonly env: Readonly<Record<string, string>>;
-  /** Kernels whose spills are known, with the reason in bench/README.md. */
-  readonly knownSpills: readonly string[];
 }
 
 const GPUS: Readonly<Record<string, Gpu>> = {
@@ -30,13 +28,12 @@ const GPUS: Readonly<Record<string, Gpu>> = {
     name: "Intel Xe (TGL GT2)",
     driver: "intel",
     env: { DEVICE_ID: "0x9a49", INTEL_NO_HW: "1", INTEL_DEBUG: "cs" },
-    knownSpills: ["attention_backward_q_vec4", "attention_backward_packed_kv_vec4"],
   },
 };
 
 function amd(name: string, family: string): Gpu {
   const env = { RADV_FORCE_FAMILY: family, RADV_DEBUG: "shaderstats,nocache" };
-  return { name, driver: "radeon", env, knownSpills: [] };
+  return { name, driver: "radeon", env };
 }
 
 const command = {
@@ -142,9 +139,8 @@ function printTable(gpu: Gpu, compiled: readonly Compiled[]): void {
   }
 }
 
-/** The kernels that spill and are not known to. */
-function spills({ name, knownSpills }: Gpu, compiled: readonly Compiled[]): string[] {
-  const isKnown = (kernel: string) => knownSpills.includes(kernel.split(",")[0]);
-  return compiled.filter((each) => each.spills[0] > 0 && !isKnown(each.name))
+/** The kernels that spill. */
+function spills({ name }: Gpu, compiled: readonly Compiled[]): string[] {
+  return compiled.filter((each) => each.spills[0] > 0)
     .map((each) => `${name}: ${shortName(each.name)} ${each.spills.join(":")}`);
 }
