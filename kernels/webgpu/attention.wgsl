@@ -31,6 +31,7 @@ fn each_workgroup(index: u32, lane: u32) {
   var largest = vec4f(LOWEST);
   var sum = vec4f();
   for (var tile = start; tile < stop; tile += TILE) {
+    if (DROPOUT == 1u) { store_factors(h, h.first, tile); }
     var scores = mat4x4f();
     for (var slice = 0; slice < slices(); slice++) {
       if (HEAD_SIZE > 32u || tile == start) { q_to_left(h, slice); }
@@ -64,7 +65,7 @@ fn each_workgroup(index: u32, lane: u32) {
     );
     let ones = vec4f(1);
     sum = sum * factor + vec4f(dot(p[0], ones), dot(p[1], ones), dot(p[2], ones), dot(p[3], ones));
-    if (DROPOUT == 1u) { p = dropped(p, query_factors(h, h.first, tile)); }
+    if (DROPOUT == 1u) { p = dropped(p, query_factors()); }
     store_weights(p);
     add_value_slice(&o0, h, tile, h.slice, factor);
     if (has_slice(h, 1)) { add_value_slice(&o1, h, tile, h.slice + 1, factor); }

@@ -62,6 +62,7 @@ fn each_workgroup(index: u32, lane: u32) {
   for (var n = 0; n < s.group; n++) {
     h.head = h.keyHead * s.group + n;
     for (var tile = start; tile < stop; tile += TILE) {
+      if (DROPOUT == 1u) { store_factors(h, tile, h.first); }
       var scores = mat4x4f();
       for (var slice = 0; slice < slices(); slice++) { add_score_slice(&scores, h, tile, slice); }
       var dp = mat4x4f();
@@ -80,7 +81,7 @@ fn each_workgroup(index: u32, lane: u32) {
         select(vec4f(), exp2(scores[3] - sums), seen_by(i, key + 24, first, h.limit)),
       );
       if (DROPOUT == 1u) {
-        let factors = key_factors(h, tile, h.first);
+        let factors = key_factors();
         if (VALUES == 1u) { p = dropped(p, factors); } else { dp = dropped(dp, factors); }
       }
       if (VALUES == 0u) {

@@ -47,9 +47,13 @@ fn log_sums(start: i32, i: vec4i) -> vec4f {
   return vec4f(statistics[at.x], statistics[at.y], statistics[at.z], statistics[at.w]);
 }
 
-// One row of dS: P∘(dP − δ) if the query sees the key, for scores times log₂ e.
-fn score_gradient(scores: vec4f, dp: vec4f, sum: f32, own: f32, seen: vec4<bool>) -> vec4f {
-  return select(vec4f(), before_cap(exp2(scores - sum) * (dp - own), scores), seen);
+// Stores this thread's part of row n of dS for `add_values`: P∘(M∘dP − δ) if the query sees the key,
+// for scores times log₂ e. M is where dS will be.
+fn store_row(n: u32, scores: vec4f, product: vec4f, sum: f32, delta: f32, seen: vec4<bool>) {
+  var dp = product;
+  if (DROPOUT == 1u) { dp *= weights[n][column]; }
+  let gradient = before_cap(exp2(scores - sum) * (dp - delta), scores);
+  weights[n][column] = select(vec4f(), gradient, seen);
 }
 
 // Whether a query that sees the keys from `low` to `high` sees these, elementwise.
@@ -85,24 +89,22 @@ fn each_workgroup(index: u32, lane: u32) {
   var d2 = mat4x4f();
   var d3 = mat4x4f();
   for (var tile = start; tile < stop; tile += TILE) {
+    if (DROPOUT == 1u) { store_factors(h, h.first, tile); }
     var scores = mat4x4f();
     for (var slice = 0; slice < slices(); slice++) { add_score_slice(&scores, h, tile, slice); }
     // A loop of its own, because one for both would keep the places of all four reads in registers.
     var dp = mat4x4f();
     for (var slice = 0; slice < slices(); slice++) { add_gradient_slice(&dp, h, tile, slice); }
-    if (DROPOUT == 1u) { dp = dropped(dp, query_factors(h, h.first, tile)); }
     let key = vec4i(0, 1, 2, 3) + (tile + 4 * i32(column));
     scores = adjusted_rows(scores * (s.scale * LOG2_E), key - (first + i32(row)), -8, h.head);
     let lows = row_first_keys[row];
     let highs = row_last_keys[row];
-    let own_sums = row_log_sums[row];
-    let own_deltas = row_deltas[row];
-    store_weights(mat4x4f(
-      score_gradient(scores[0], dp[0], own_sums.x, own_deltas.x, is_between(key, lows.x, highs.x)),
-      score_gradient(scores[1], dp[1], own_sums.y, own_deltas.y, is_between(key, lows.y, highs.y)),
-      score_gradient(scores[2], dp[2], own_sums.z, own_deltas.z, is_between(key, lows.z, highs.z)),
-      score_gradient(scores[3], dp[3], own_sums.w, own_deltas.w, is_between(key, lows.w, highs.w)),
-    ));
+    let sums = row_log_sums[row];
+    let delta = row_deltas[row];
+    store_row(row, scores[0], dp[0], sums.x, delta.x, is_between(key, lows.x, highs.x));
+    store_row(row + 8u, scores[1], dp[1], sums.y, delta.y, is_between(key, lows.y, highs.y));
+    store_row(row + 16u, scores[2], dp[2], sums.z, delta.z, is_between(key, lows.z, highs.z));
+    store_row(row + 24u, scores[3], dp[3], sums.w, delta.w, is_between(key, lows.w, highs.w));
     add_k(&d0, h, tile, h.slice);
     if (has_slice(h, 1)) { add_k(&d1, h, tile, h.slice + 1); }
     if (has_slice(h, 2)) { add_k(&d2, h, tile, h.slice + 2); }

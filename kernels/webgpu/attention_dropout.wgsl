@@ -6,8 +6,9 @@
 // It is kept if they are at least `threshold`. So every kernel has the same mask, whatever its
 // tiles.
 
-// weights ← the factors of 32 queries and 32 keys; a thread makes those of two queries for eight
-// keys.
+// weights ← the factors of 32 queries and 32 keys from the first of both on; a thread makes those of
+// two queries for eight keys. The tile's probabilities replace them later; they are made before its
+// products, because random bits and sums together take more registers than a thread has.
 fn store_factors(h: Head, query: i32, key: i32) {
   let head = u32(h.batch * s.heads + h.head);
   let octet = column % 4u;
@@ -24,21 +25,17 @@ fn factors_of(bits: vec4u) -> vec4f {
   return select(vec4f(), vec4f(s.keepScale), bits >= vec4u(s.threshold));
 }
 
-// This thread's factors of a tile whose rows are queries and whose columns are keys, from the first
-// of both on.
-fn query_factors(h: Head, query: i32, key: i32) -> mat4x4f {
-  store_factors(h, query, key);
-  let factors = mat4x4f(
+// This thread's factors of a tile whose rows are queries and whose columns are keys: no other thread
+// reads them.
+fn query_factors() -> mat4x4f {
+  return mat4x4f(
     weights[row][column], weights[row + 8u][column],
     weights[row + 16u][column], weights[row + 24u][column],
   );
-  workgroupBarrier();
-  return factors;
 }
 
 // This thread's factors of a tile whose rows are keys and whose columns are queries.
-fn key_factors(h: Head, query: i32, key: i32) -> mat4x4f {
-  store_factors(h, query, key);
+fn key_factors() -> mat4x4f {
   let at = row / 4u;
   let factors = mat4x4f(
     transposed_weights(at), transposed_weights(at + 2u),
