@@ -47,8 +47,8 @@ fn log_sums(start: i32, i: vec4i) -> vec4f {
   return vec4f(statistics[at.x], statistics[at.y], statistics[at.z], statistics[at.w]);
 }
 
-// Stores this thread's part of row n of dS for `add_values`: P∘(M∘dP − δ) if the query sees the key,
-// for scores times log₂ e. M is where dS will be.
+// Stores this thread's part of row n of dS for `add_values`: P∘(M∘dP − δ) if the query sees the
+// key, for scores times log₂ e. M is where dS will be.
 fn store_row(n: u32, scores: vec4f, product: vec4f, sum: f32, delta: f32, seen: vec4<bool>) {
   var dp = product;
   if (DROPOUT == 1u) { dp *= weights[n][column]; }

@@ -6,9 +6,9 @@
 // It is kept if they are at least `threshold`. So every kernel has the same mask, whatever its
 // tiles.
 
-// weights ← the factors of 32 queries and 32 keys from the first of both on; a thread makes those of
-// two queries for eight keys. The tile's probabilities replace them later; they are made before its
-// products, because random bits and sums together take more registers than a thread has.
+// weights ← the factors of 32 queries and 32 keys from the first of both on; a thread makes those
+// of two queries for eight keys. The tile's probabilities replace them later; they are made before
+// its products, because random bits and sums together take more registers than a thread has.
 fn store_factors(h: Head, query: i32, key: i32) {
   let head = u32(h.batch * s.heads + h.head);
   let octet = column % 4u;
@@ -25,8 +25,8 @@ fn factors_of(bits: vec4u) -> vec4f {
   return select(vec4f(), vec4f(s.keepScale), bits >= vec4u(s.threshold));
 }
 
-// This thread's factors of a tile whose rows are queries and whose columns are keys: no other thread
-// reads them.
+// This thread's factors of a tile whose rows are queries and whose columns are keys: no other
+// thread reads them.
 fn query_factors() -> mat4x4f {
   return mat4x4f(
     weights[row][column], weights[row + 8u][column],

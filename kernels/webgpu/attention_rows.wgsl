@@ -1,8 +1,8 @@
 // Reads the buffer NAME in the attention kernels on tiles; sources.ts makes a copy of this source
 // for each buffer, after attention_row.wgsl or attention_row_vec4.wgsl.
 
-// This thread's columns of four rows from row i on, `step` apart, in a slice. A row from LIMIT on is
-// read as the last before it: what comes of it is masked or not stored.
+// This thread's columns of four rows from row i on, `step` apart, in a slice. A row from LIMIT on
+// is read as the last before it: what comes of it is masked or not stored.
 fn NAME_four(h: Head, i: i32, step: i32, slice: i32) -> mat4x4f {
   let stride = step * PLACE_stride();
   let last = PLACE_at(h, LIMIT - 1, slice);
