@@ -31,6 +31,7 @@ export type { Shape } from "./lib/shape.ts";
 export { keep, scope, type Scoped } from "./lib/tensor/scope.ts";
 export { valueAndGrad } from "./lib/tensor/autograd.ts";
 export { recompute } from "./lib/tensor/recompute.ts";
+export { dequantizeMatrix } from "./lib/ops/dequantize.ts";
 export { quantizedEmbedding } from "./lib/ops/quantized_embedding.ts";
 export { quantizedLinear, type QuantizedLinearOptions } from "./lib/ops/quantized_linear.ts";
 export type { HalfType } from "./lib/ops/half_precision.ts";

@@ -1,12 +1,13 @@
 /**
- * Linear layers with bf16 and int8 weights and one row of x (GEMV), in GPT-2's shapes; bandwidth counts the
- * bytes of the weights.
+ * Linear layers with weights in 16, 8 and 4 bits in GPT-2's shapes: one row of x (GEMV), whose
+ * bandwidth counts the bytes of the weights, and the 512 rows of a prompt.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { Random } from "../lib/random.ts";
 import { compile } from "../lib/tensor/compile.ts";
+import { dequantizeMatrix } from "../lib/ops/dequantize.ts";
 import { quantizedLinear } from "../lib/ops/quantized_linear.ts";
 import { quantizeMatrix } from "../lib/ops/quantized_matrix.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
@@ -29,6 +30,24 @@ for (const [k, n] of [[768, 2304], [3072, 768]]) {
       const values = await program().data();
       const exact = x.reduce((sum, value, i) => sum + value * weights[i], 0);
       assert.ok(Math.abs(values[0] - exact) < 0.1, `${values[0]}, expected about ${exact}`);
+      return () => program();
+    });
+  }
+}
+
+{
+  const [m, k, n] = [512, 768, 3072];
+  const weights = draw(k * n), x = draw(m * k);
+  for (const bits of [16, 8, 4] as const) {
+    const name = `${m}×${k}·${k}×${n}, ${bits} bits`;
+    await benchEachDevice(name, { operations: 2 * m * k * n }, async () => {
+      const matrix = quantizeMatrix(weights, [n, k], { bits, transposed: true });
+      const input = tensor(x, { shape: [m, k] });
+      const program = compile(() => quantizedLinear(input, matrix));
+      const values = await program().data();
+      const row = await dequantizeMatrix(matrix).data();
+      const exact = x.subarray(0, k).reduce((sum, value, i) => sum + value * row[i], 0);
+      assert.ok(Math.abs(values[0] - exact) < 1e-3, `${values[0]}, expected about ${exact}`);
       return () => program();
     });
   }

@@ -12,6 +12,7 @@ import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { GPT } from "../lib/nn/gpt.ts";
 import { quantize } from "../lib/nn/quantize.ts";
 import { type HalfType, toHalf } from "../lib/ops/half_precision.ts";
+import { dequantizeMatrix } from "../lib/ops/dequantize.ts";
 import { quantizedEmbedding } from "../lib/ops/quantized_embedding.ts";
 import { quantizedLinear } from "../lib/ops/quantized_linear.ts";
 import { quantizeMatrix } from "../lib/ops/quantized_matrix.ts";
@@ -98,15 +99,17 @@ for (const type of TYPES) {
   });
 
   forEachDevice(`rows of a table in ${type} are its numbers, in either layout`, async () => {
-    const [rows, width] = [50, 72];
+    const [rows, width] = [50, 75];
     const table = rounded(type, floats(rows * width, 5).map((value, i) => value * 2 ** -(i % 20)));
     const turned = table.map((_, i) => table[i % rows * width + Math.floor(i / rows)]);
     const ids = Int32Array.from({ length: 40 }, (_, i) => i * 7 % rows);
     const expected = Array.from(ids, (id) => [...table.subarray(id * width, (id + 1) * width)]);
     for (const [values, shape] of [[table, [rows, width]], [turned, [width, rows]]] as const) {
       const options = { bits: 16, type, transposed: values === table } as const;
-      const y = quantizedEmbedding(quantizeMatrix(values, shape, options), tensor(ids));
+      const matrix = quantizeMatrix(values, shape, options);
+      const y = quantizedEmbedding(matrix, tensor(ids));
       assert.deepEqual(await y.data(), Float32Array.from(expected.flat()));
+      assert.deepEqual(await dequantizeMatrix(matrix).data(), table);
     }
   });
 }

@@ -131,6 +131,7 @@ const FAMILIES: Record<string, Partial<ModelConfigInput>> = {
   "GPT-2": { width: 64 },
   "Llama, tied": ROTARY,
   "Llama, untied": { ...ROTARY, tiedHead: false },
+  "Llama, a width that no group divides": { ...ROTARY, width: 40 },
 };
 
 for (const [name, config] of Object.entries(FAMILIES)) {

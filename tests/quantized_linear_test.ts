@@ -5,6 +5,8 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { dequantizeMatrix } from "../lib/ops/dequantize.ts";
+import { gemm } from "../lib/ops/gemm.ts";
 import { quantizedEmbedding } from "../lib/ops/quantized_embedding.ts";
 import { quantizedLinear } from "../lib/ops/quantized_linear.ts";
 import {
@@ -82,6 +84,8 @@ const SIZES = [
   [8, 33, 48, 16],
   [2, 9, 300, 160],
   [1, 12, 512, 256],
+  [37, 50, 100, 32],
+  [64, 75, 128, 64],
 ];
 
 for (const bits of [8, 4] as const) {
@@ -103,10 +107,36 @@ for (const bits of [8, 4] as const) {
     assert.deepEqual(y.shape, [2, 20, width]);
     const expected = Array.from(ids, (id) => [...weights.subarray(id * width, (id + 1) * width)]);
     assert.deepEqual(await y.data(), Float32Array.from(expected.flat()));
-    const odd = quantizeMatrix(floats(32, 5), [1, 32], { group: 64, transposed: true });
-    assert.throws(() => quantizedEmbedding(odd, tensor(ids)), /divides the width 32, got 64/);
+  });
+
+  forEachDevice(`a matrix in ${bits} bits as f32`, async () => {
+    for (const [rows, width, group] of [[50, 192, 64], [7, 100, 32], [3, 5, 32]]) {
+      const values = floats(rows * width, 5);
+      const options = { bits, group, transposed: true };
+      const matrix = quantizeMatrix(values, [rows, width], options);
+      const weights = Float32Array.from(await weightsOf(matrix));
+      const y = dequantizeMatrix(matrix);
+      assert.deepEqual(y.shape, [rows, width]);
+      assert.deepEqual(await y.data(), weights);
+      const one = quantizedEmbedding(matrix, tensor(Int32Array.of(rows - 1)));
+      assert.deepEqual(await one.data(), weights.subarray((rows - 1) * width));
+    }
   });
 }
+
+Deno.test("products of many rows are those with the widened weights", async () => {
+  const device = new CpuDevice({ threads: 2, wideVectors: true });
+  useDevice(device);
+  const [n, k] = [40, 96];
+  for (const [bits, m] of [[16, 24], [8, 64], [4, 24]] as const) {
+    const weight = quantizeMatrix(floats(n * k, 2), [n, k], { bits, transposed: true });
+    const x = tensor(floats(m * k, 1), { shape: [m, k] });
+    const widened = dequantizeMatrix(weight);
+    const expected = gemm(x, widened, { m, n, k }, [m, n], { transposeB: true });
+    assert.deepEqual(await quantizedLinear(x, weight).data(), await expected.data());
+  }
+  device.close();
+});
 
 Deno.test("products with weights in 4 bits without relaxed SIMD", async () => {
   const device = new CpuDevice({ threads: 1, relaxedSimd: false });

@@ -33,6 +33,7 @@ import crossEntropy from "./cross_entropy.wgsl" with { type: "text" };
 import crossEntropyBackward from "./cross_entropy_backward.wgsl" with { type: "text" };
 import crossEntropyInPlace from "./cross_entropy_in_place.wgsl" with { type: "text" };
 import crossEntropyMean from "./cross_entropy_mean.wgsl" with { type: "text" };
+import dequantize from "./dequantize.wgsl" with { type: "text" };
 import dropout from "./dropout.wgsl" with { type: "text" };
 import embedding from "./embedding.wgsl" with { type: "text" };
 import embeddingBackward from "./embedding_backward.wgsl" with { type: "text" };
@@ -70,6 +71,7 @@ import random from "./random.wgsl" with { type: "text" };
 import recordFigures from "./record_figures.wgsl" with { type: "text" };
 import reduce from "./reduce.wgsl" with { type: "text" };
 import rotary from "./rotary.wgsl" with { type: "text" };
+import roundedWeight from "./rounded_weight.wgsl" with { type: "text" };
 import sampleLimit from "./sample_limit.wgsl" with { type: "text" };
 import sampleToken from "./sample_token.wgsl" with { type: "text" };
 import scaledStep from "./scaled_step.wgsl" with { type: "text" };
@@ -159,6 +161,7 @@ export const joinSources = sourceJoiner({
   cross_entropy_backward: { text: crossEntropyBackward },
   cross_entropy_in_place: { text: crossEntropyInPlace, requires: ["log_sum_exp"] },
   cross_entropy_mean: { text: crossEntropyMean },
+  dequantize: { text: dequantize, requires: ["rounded_weight"] },
   dropout: { text: dropout, requires: ["philox"] },
   embedding: { text: embedding },
   embedding_backward: { text: embeddingBackward },
@@ -166,7 +169,7 @@ export const joinSources = sourceJoiner({
   gather: { text: gather },
   gather_backward: { text: gatherBackward },
   half: { text: half },
-  quantized_embedding: { text: quantizedEmbedding, requires: ["half"] },
+  quantized_embedding: { text: quantizedEmbedding, requires: ["rounded_weight"] },
   quantized_linear: { text: quantizedLinear, requires: ["half", "math"] },
   log_sum_exp: { text: logSumExp },
   loss_scale: { text: lossScale },
@@ -199,6 +202,7 @@ export const joinSources = sourceJoiner({
   record_figures: { text: recordFigures },
   reduce: { text: reduce },
   rotary: { text: rotary },
+  rounded_weight: { text: roundedWeight, requires: ["half"] },
   sample_limit: { text: sampleLimit, requires: ["float_key"] },
   sample_token: { text: sampleToken, requires: ["philox", "sample_limit"] },
   scaled_step: { text: scaledStep },

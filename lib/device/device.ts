@@ -40,6 +40,8 @@ export interface DeviceTraits {
    * without one the kernels of whole products are faster.
    */
   readonly symmetricProducts: boolean;
+  /** Whether weights in 8 and 4 bits are multiplied as integers, several at a time. */
+  readonly integerProducts: boolean;
   /** Whether the CPU's kernels of products are faster with vectors of 256 bits. */
   readonly wideVectors: boolean;
   /** Largest head size of attention. */

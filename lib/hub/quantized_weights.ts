@@ -99,7 +99,7 @@ export function roundedWeights(
   rounding: Rounding,
 ): Map<string, RoundedWeight> {
   const weights = new Map(
-    quantizableWeights(model, rounding).map((each) => [each.weight, each] as const),
+    quantizableWeights(model).map((each) => [each.weight, each] as const),
   );
   return new Map(
     [...model.namedParameters()].flatMap(([name, parameter]) => {
@@ -111,7 +111,7 @@ export function roundedWeights(
 
 /** Rounds the weights that are also needed in float32, after they were read. */
 export async function roundOthers(model: GPT, rounding: Rounding): Promise<void> {
-  for (const weight of quantizableWeights(model, rounding)) {
+  for (const weight of quantizableWeights(model)) {
     if (!weight.isReplaced) await roundWeight(weight, rounding);
   }
 }

@@ -48,7 +48,7 @@ export type QuantizeOptions = RoundingOptions;
 export async function quantize(model: GPT, options: QuantizeOptions = {}): Promise<void> {
   checkOptions("quantize", options, ROUNDING_OPTIONS);
   const rounding = expectRounding("quantize", options);
-  for (const weight of quantizableWeights(model, rounding)) await roundWeight(weight, rounding);
+  for (const weight of quantizableWeights(model)) await roundWeight(weight, rounding);
 }
 
 /** Rounds a weight whose values are on the device. */
@@ -74,10 +74,7 @@ export interface QuantizableWeight {
 }
 
 /** The weights of a model that `quantize` rounds. */
-export function quantizableWeights(
-  model: GPT,
-  { group }: Rounding,
-): QuantizableWeight[] {
+export function quantizableWeights(model: GPT): QuantizableWeight[] {
   const layers = linearLayers(model).map((layer) => ({
     weight: layer.weight,
     transposed: layer.transposed,
@@ -86,7 +83,7 @@ export function quantizableWeights(
   }));
   const { tokens, head, config } = model;
   const hasPositions = config.positions === "learned" || config.positions === "sinusoidal";
-  const isReplaced = !hasPositions && config.width % group === 0;
+  const isReplaced = !hasPositions;
   if (head && !isReplaced) return layers;
   const accept = (matrix: QuantizedMatrix) => {
     if (!head) model.quantizedHead = matrix;

@@ -23,6 +23,7 @@ import { gather } from "../../lib/ops/gather.ts";
 import { layerNorm } from "../../lib/ops/layer_norm.ts";
 import { linearCrossEntropy } from "../../lib/ops/linear_cross_entropy.ts";
 import { linear, matmul } from "../../lib/ops/matmul.ts";
+import { dequantizeMatrix } from "../../lib/ops/dequantize.ts";
 import { quantizedEmbedding } from "../../lib/ops/quantized_embedding.ts";
 import { quantizedLinear } from "../../lib/ops/quantized_linear.ts";
 import { quantizeMatrix } from "../../lib/ops/quantized_matrix.ts";
@@ -191,6 +192,7 @@ function quantized(): void {
     const options of [{ bits: 8 }, { bits: 4 }, { bits: 16 }, { bits: 16, type: "f16" }] as const
   ) {
     const weight = quantizeMatrix(new Float32Array(64 * 64), [64, 64], options);
+    dequantizeMatrix(weight);
     quantizedEmbedding(weight, tensor(new Int32Array(3)));
     for (const rows of [1, 2, 4]) {
       const [x, bias, residual] = [zeros([rows, 64]), zeros([64]), zeros([rows, 64])];

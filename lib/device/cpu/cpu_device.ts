@@ -55,6 +55,7 @@ const TRAITS: Omit<DeviceTraits, "wideVectors"> = {
   manyCores: false,
   isAsynchronous: false,
   symmetricProducts: true,
+  integerProducts: true,
   maxHeadSize: Infinity,
   tokensPerRead: 1,
 };

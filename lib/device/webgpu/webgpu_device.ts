@@ -47,6 +47,7 @@ const TRAITS: Omit<DeviceTraits, "manyCores"> = {
   vec4Loads: true,
   isAsynchronous: true,
   symmetricProducts: false,
+  integerProducts: false,
   wideVectors: false,
   maxHeadSize: 256, // its query and sums fit a workgroup of attention_decode.wgsl
   tokensPerRead: 16,
