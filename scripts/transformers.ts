@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { DEVICE_KINDS } from "../lib/cli/device_flags.ts";
 import { choice, group, integer, text } from "../lib/cli/flags.ts";
 import { fromModelPlace } from "../lib/cli/model_place.ts";
 import { print } from "../lib/cli/output.ts";
@@ -57,7 +58,7 @@ const flags = {
   }),
   ...group("Run", {
     maxNewTokens: integer(50, "maximum number of tokens to write, for text-generation", { min: 1 }),
-    device: choice("cpu", "device on which Folio computes", { choices: ["auto", "webgpu", "cpu"] }),
+    device: choice("cpu", "device on which Folio computes", DEVICE_KINDS),
     threads: integer(undefined, "Folio's CPU threads", {
       min: 1,
       max: 64,

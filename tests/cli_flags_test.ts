@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { UserError } from "../lib/errors.ts";
+import { DEVICE_KINDS } from "../lib/cli/device_flags.ts";
 import { choice, group, integer, kebabCase, number, text, toggle } from "../lib/cli/flags.ts";
 import { helpText } from "../lib/cli/help.ts";
 import { parseArguments } from "../lib/cli/parse.ts";
@@ -15,7 +16,8 @@ const command = {
     }),
     learningRate: number(1e-3, "largest step size"),
     prompt: text(undefined, "text to go on from", { shownDefault: "a line feed" }),
-    device: choice("auto", "where to compute", { choices: ["auto", "webgpu", "cpu"] }),
+    device: choice("auto", "where to compute", DEVICE_KINDS),
+    out: text(undefined, "folder to write to", { placeholder: "DIR", shownDefault: "" }),
     noRepeat: integer(0, "tokens that come once"),
     stream: toggle(false, "print as it comes"),
     plot: toggle(true, "draw the loss"),
@@ -44,6 +46,7 @@ Deno.test("without arguments every flag has its default and none is marked as se
     learningRate: 1e-3,
     prompt: undefined,
     device: "auto",
+    out: undefined,
     stream: false,
     plot: true,
   });
@@ -90,8 +93,11 @@ Deno.test("switches are turned off by --no- and take only true or false", async 
   assert.equal((await parse("--no-plot")).flags.plot, false);
   assert.equal((await parse("--plot=false")).flags.plot, false);
   assert.equal((await parse("--stream", "runs/a")).flags.stream, true);
-  assert.match(await mistake("--stream=0"), /--stream takes no value, received "0"/);
-  assert.match(await mistake("--no-stream=true"), /write --stream or --no-stream/);
+  for (const args of [["--stream=0"], ["a", "--stream", "0"]]) {
+    assert.match(await mistake(...args), /--stream takes no value, received "0"; write --stream/);
+  }
+  const message = await mistake("--no-stream=true");
+  assert.match(message, /^--no-stream .*write --stream \(print as it comes\) or --no-stream$/);
 });
 
 Deno.test("a flag with a value may be called no-something", async () => {
@@ -142,10 +148,58 @@ Deno.test("a wrong choice names the choices and the nearest", async () => {
   const message = await mistake("--device", "web-gpu");
   const expected = "--device expects one of auto, webgpu, cpu";
   assert.equal(message, `${expected}, received "web-gpu"; did you mean webgpu?`);
+  for (const name of ["gpu", "cuda", "MPS"]) {
+    assert.equal(
+      await mistake("--device", name),
+      `${expected}, received "${name}"; did you mean webgpu?`,
+    );
+  }
+});
+
+Deno.test("a path or a name is not empty, a text may be", async () => {
+  for (const args of [["--out", ""], ["--out="]]) {
+    assert.equal(await mistake(...args), '--out expects DIR, received ""');
+  }
+  assert.equal((await parse("--prompt", "")).flags.prompt, "");
+});
+
+Deno.test("the flags of other libraries have names here", async () => {
+  const flags = {
+    ...{ prompt: text("", "prompt"), width: integer(1, "width"), epochs: number(1, "epochs") },
+    ...{ batch: integer(1, "batch"), checkpointEvery: integer(1, "steps"), dataset: text("", "") },
+    ...{ beta: number(1, "beta"), precision: text("", ""), threads: integer(1, "threads") },
+    ...{ initFrom: text("", ""), resume: toggle(false, ""), force: toggle(false, "") },
+  };
+  const meant: [written: string, name: string][] = [
+    ["--data", "--dataset"],
+    ["--start", "--prompt"],
+    ["--text", "--prompt"],
+    ["--hidden_dim", "--width"],
+    ["--num_train_epochs", "--epochs"],
+    ["--per_device_train_batch_size", "--batch"],
+    ["--save_steps", "--checkpoint-every"],
+    ["--save-every", "--checkpoint-every"],
+    ["--fp16", "--precision"],
+    ["--dtype", "--precision"],
+    ["--num-workers", "--threads"],
+    ["--model_name_or_path", "--init-from"],
+    ["--resume_from_checkpoint", "--resume"],
+    ["--overwrite_output_dir", "--force"],
+  ];
+  for (const [written, name] of meant) {
+    const parsed = parseArguments({ name: "x", summary: "", flags }, [written, "1"]);
+    const message = `unknown flag ${written}; did you mean ${name}?`;
+    await assert.rejects(parsed, { name: "UserError", message });
+  }
 });
 
 Deno.test("too many or too few positional arguments are a mistake", async () => {
-  assert.match(await mistake("a", "200"), /unexpected argument "200"; flags are written/);
+  assert.match(await mistake("a", "200"), /unexpected argument "200"; did you mean --prompt "200"/);
+  const { prompt: _, out: __, ...flags } = command.flags;
+  await assert.rejects(
+    parseArguments({ ...command, flags }, ["a", "200"]),
+    /unexpected argument "200"; flags are written --name VALUE$/,
+  );
   assert.match(await mistake("a", "max-steps=3"), /did you mean --max-steps\?/);
   const needy = { ...command, positionals: { name: "RUN", meaning: "run folder", min: 1 } };
   await assert.rejects(parseArguments(needy, []), /deno task train needs RUN \(run folder\)/);

@@ -5,9 +5,17 @@
  */
 import { choice, type FlagValues, integer, text } from "./flags.ts";
 
+const GPU = "did you mean webgpu?";
+
+/** The kinds of devices, with what to write instead of other libraries' names for them. */
+export const DEVICE_KINDS = {
+  choices: ["auto", "webgpu", "cpu"],
+  hints: { cuda: GPU, gpu: GPU, metal: GPU, mps: GPU, rocm: GPU, vulkan: GPU, xpu: GPU },
+} as const;
+
 /** Flags for the device and its precision. */
 export const deviceFlags = {
-  device: choice("auto", "device to compute on", { choices: ["auto", "webgpu", "cpu"] }),
+  device: choice("auto", "device to compute on", DEVICE_KINDS),
   precision: choice(
     "f32",
     "precision of matmul operands; f16 needs WebGPU, and AdamW scales the loss",

@@ -24,6 +24,8 @@ export interface Flag<Value> {
   readonly group?: string;
   /** The values that a choice allows. */
   readonly choices?: readonly string[];
+  /** What to do instead, by a value that users expect here but that is none. */
+  readonly hints?: Readonly<Record<string, string>>;
   /** Reads the text of a value; undefined if it is not what {@linkcode expected} says. */
   read(text: string): Value | undefined;
 }
@@ -77,16 +79,20 @@ export interface ShownOptions {
 /** How a number is shown, and its limits, both inclusive. */
 export interface NumberOptions extends ShownOptions, NumberLimits {}
 
-/** A flag that takes any text, or a path, or a name. */
+/**
+ * A flag that takes any text or, with another placeholder than `TEXT`, a path or a name, which is
+ * not empty.
+ */
 export function text<Default extends string | undefined>(
   value: Default,
   meaning: string,
   options: ShownOptions = {},
 ): Flag<string | Default> {
-  return { placeholder: "TEXT", ...options, default: value, meaning, expected: "text", read };
-  function read(given: string): string {
-    return given;
-  }
+  const { placeholder = "TEXT" } = options;
+  const isPlace = placeholder !== "TEXT";
+  const read = (given: string) => isPlace && given === "" ? undefined : given;
+  const expected = isPlace ? placeholder : "text";
+  return { ...options, placeholder, default: value, meaning, expected, read };
 }
 
 /** A flag that takes a number such as `0.1` or `1e-3`. */
@@ -129,7 +135,7 @@ const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 export function choice<const Choice extends string>(
   value: NoInfer<Choice>,
   meaning: string,
-  options: ShownOptions & { choices: readonly Choice[] },
+  options: ShownOptions & Pick<Flag<Choice>, "hints"> & { choices: readonly Choice[] },
 ): Flag<Choice> {
   const { choices } = options;
   const expected = `one of ${choices.join(", ")}`;

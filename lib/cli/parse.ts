@@ -59,7 +59,7 @@ export async function parseArguments<Specification extends Flags>(
     if (value !== undefined) given.add(key);
     values[key] = value ?? flag.default;
   }
-  if (!help) checkPositionals(command, raw._);
+  if (!help) checkPositionals(command, raw._, args);
   return { flags: values as FlagValues<Specification>, given, positionals: raw._, help };
 }
 
@@ -131,11 +131,15 @@ function flagOf(byName: Map<string, Flag<unknown>>, argument: string): Flag<unkn
     throw unknownFlag(dashes + name, byName);
   }
   const badValue = value !== undefined && (negated || flag.read(value) === undefined);
-  if (!takesValue(flag) && badValue) {
-    const forms = `--${positive} or --no-${positive}`;
-    throw new UserError(`--${name} takes no value, received "${value}"; write ${forms}`);
-  }
+  if (!takesValue(flag) && badValue) throw needlessValue(name, flag, value);
   return flag;
+}
+
+/** A switch was written with a value, `--resume=runs/a` or `--resume runs/a`. */
+function needlessValue(name: string, { meaning }: Flag<unknown>, value: string): UserError {
+  const positive = name.replace(/^no-/, "");
+  const forms = `--${positive} (${meaning}) or --no-${positive}`;
+  return new UserError(`--${name} takes no value, received "${value}"; write ${forms}`);
 }
 
 function takesValue(flag: Flag<unknown>): boolean {
@@ -170,24 +174,45 @@ function readFlag(flag: Flag<unknown>, name: string, raw: RawArguments): unknown
   }
   const value = flag.read(given[0]);
   if (value === undefined) {
-    const near = flag.choices && nearest(given[0], flag.choices);
-    const hint = near ? `; did you mean ${near}?` : "";
-    throw new UserError(`--${name} expects ${flag.expected}, received "${given[0]}"${hint}`);
+    throw new UserError(
+      `--${name} expects ${flag.expected}, received "${given[0]}"${valueHint(flag, given[0])}`,
+    );
   }
   return value;
 }
 
-function checkPositionals(command: Command, positionals: readonly string[]): void {
+/** What to write instead of a wrong value, for the end of the message. */
+function valueHint({ hints = {}, choices = [] }: Flag<unknown>, given: string): string {
+  const typed = given.toLowerCase();
+  if (Object.hasOwn(hints, typed)) return `; ${hints[typed]}`;
+  const near = nearest(given, choices);
+  return near ? `; did you mean ${near}?` : "";
+}
+
+function checkPositionals(
+  command: Command,
+  positionals: readonly string[],
+  args: readonly string[],
+): void {
   const { name, min = 0, max = Infinity } = command.positionals ?? { name: "", max: 0 };
-  if (positionals.length > max) {
-    const extra = positionals[max];
-    const names = Object.keys(command.flags).map(kebabCase);
-    const near = nearest(extra.split("=")[0], names);
-    const hint = near ? `did you mean --${near}?` : "flags are written --name VALUE";
-    throw new UserError(`unexpected argument "${extra}"; ${hint}`);
-  }
+  if (positionals.length > max) throw extraArgument(command, positionals[max], args);
   if (positionals.length < min) {
     const meaning = command.positionals?.meaning;
     throw new UserError(`${command.name} needs ${name} (${meaning}); --help shows examples`);
   }
+}
+
+/** Flags of what a command reads or writes, one of which an argument without its name is for. */
+const OBJECTS = ["prompt", "text", "dataset", "out"];
+
+function extraArgument({ flags }: Command, extra: string, args: readonly string[]): UserError {
+  const byName = new Map(Object.entries(flags).map(([key, flag]) => [kebabCase(key), flag]));
+  const before = args[args.indexOf(extra) - 1]?.replace(/^--/, "");
+  const toggle = byName.get(before);
+  if (toggle && !takesValue(toggle)) return needlessValue(before, toggle, extra);
+  const near = nearest(extra.split("=")[0], byName.keys());
+  const object = OBJECTS.find((name) => byName.has(name));
+  const meant = near ? `--${near}` : object && `--${object} ${JSON.stringify(extra)}`;
+  const hint = meant ? `did you mean ${meant}?` : "flags are written --name VALUE";
+  return new UserError(`unexpected argument "${extra}"; ${hint}`);
 }

@@ -53,7 +53,12 @@ export const trainFlags = {
       "tokens: characters (char), words and <unk> (word), words without <unk> (words-only), or " +
         "lower-case words and signs that occur twice, as those of a classifier from scratch " +
         "(lower-words)",
-      { choices: TOKENIZER_KINDS },
+      {
+        choices: TOKENIZER_KINDS,
+        hints: {
+          bpe: "`deno task tokenize --tokenizer bpe` writes tokens that --dataset DIR takes",
+        },
+      },
     ),
     validation: text(
       undefined,
