@@ -77,10 +77,10 @@ Deno.test("runs are grouped by all that differs but the seed", async () => {
   assert.equal(
     markdownTable(results),
     [
-      "| width | learning rate | runs | steps | validation loss | best validation loss |      train loss |",
-      "| ----: | ------------: | ---: | ----: | --------------: | -------------------: | --------------: |",
-      "|    64 |         0.001 |    2 |    10 | 3.0000 ± 1.4142 |      3.0000 ± 1.4142 | 3.0000 ± 0.0000 |",
-      "|   128 |         0.002 |    2 |    10 | 1.5000 ± 0.0000 |      1.5000 ± 0.0000 | 3.0000 ± 0.0000 |",
+      "| width | learning rate | runs | steps done | validation loss | best validation loss |      train loss |",
+      "| ----: | ------------: | ---: | ---------: | --------------: | -------------------: | --------------: |",
+      "|    64 |         0.001 |    2 |         10 | 3.0000 ± 1.4142 |      3.0000 ± 1.4142 | 3.0000 ± 0.0000 |",
+      "|   128 |         0.002 |    2 |         10 | 1.5000 ± 0.0000 |      1.5000 ± 0.0000 | 3.0000 ± 0.0000 |",
       "",
     ].join("\n"),
   );
@@ -88,6 +88,20 @@ Deno.test("runs are grouped by all that differs but the seed", async () => {
     csvTable(results).split("\r\n")[1],
     `64,0.001,2,10,3,${Math.SQRT2},3,${Math.SQRT2},3,0`,
   );
+});
+
+Deno.test("no two columns have one name, whatever the runs differ in", async () => {
+  await using folder = await runFolders([
+    ["a", { seed: 1, steps: 10 }, 2],
+    ["b", { seed: 1, steps: 20 }, 3],
+  ]);
+  const runs = await Promise.all(["a", "b"].map((name) => readRun(`${folder.path}/runs/${name}`)));
+  const results = groupBySettings(runs).map(groupResult);
+  const names = csvTable(results).split("\r\n")[0].split(",");
+  assert.ok(names.includes("steps"));
+  assert.deepEqual([...new Set(names)], names);
+  const header = markdownTable(results).split("\n")[0].split("|").map((name) => name.trim());
+  assert.equal(header.filter((name) => name === "steps").length, 1);
 });
 
 Deno.test("a path with a comma or a bar stays one cell", async () => {

@@ -105,7 +105,10 @@ Deno.test("a sweep of 6 settings x 2 seeds, killed in the middle, continues and 
   assert.equal(table.trim().split("\n").length, 2 + 6);
   assert.match(table, /\| +8 \| +0\.01 \| +2 \| +8 \| \d\.\d{4} ± \d\.\d{4} \|/);
   const csv = (await Deno.readTextFile(`${out}/comparison.csv`)).split("\r\n");
-  assert.match(csv[0], /^width,learningRate,runs,steps,validationLossMean,validationLossSpread,/);
+  assert.match(
+    csv[0],
+    /^width,learningRate,runs,stepsDone,validationLossMean,validationLossSpread,/,
+  );
   assert.equal(csv.length, 1 + 6 + 1);
   const svg = await Deno.readTextFile(`${out}/comparison.svg`);
   assertWellFormed(svg, "comparison.svg");

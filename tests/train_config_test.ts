@@ -91,3 +91,13 @@ Deno.test("a config that cannot be repeated is one line, and writes nothing", as
     await assert.rejects(Deno.stat(`${folder.path}/new`), Deno.errors.NotFound);
   }
 });
+
+Deno.test("a run without --dataset records which corpus it was", async () => {
+  await using folder = await scratchFolder();
+  const args = [...TINY, ...line("--steps 1 --eval-every 0 --out run")];
+  const { code, out, err } = await run("train", args, folder.path);
+  assert.equal(code, 0, err);
+  const [, corpus] = /^corpus +(\S+): /m.exec(out + err)!; // the other one without the network
+  const { dataset } = JSON.parse(await Deno.readTextFile(`${folder.path}/run/run.json`));
+  assert.equal(dataset, corpus);
+});

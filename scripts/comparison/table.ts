@@ -14,7 +14,12 @@ const LOSS_NAMES = Object.keys(LOSSES) as (keyof typeof LOSSES)[];
 /** One row for each setting, with `mean ± spread` of its runs; numbers are right-aligned. */
 export function markdownTable(results: readonly GroupResult[]): string {
   const names = Object.keys(results[0].group.settings);
-  const header = [...names.map(spaced), "runs", "steps", ...LOSS_NAMES.map((name) => LOSSES[name])];
+  const header = [
+    ...names.map(spaced),
+    "runs",
+    "steps done",
+    ...LOSS_NAMES.map((name) => LOSSES[name]),
+  ];
   const rows = results.map((result) => [
     ...names.map((name) => result.group.settings[name].replaceAll("|", "\\|")),
     String(result.group.runs.length),
@@ -41,7 +46,7 @@ export function csvTable(results: readonly GroupResult[]): string {
     result.steps.mean,
     ...LOSS_NAMES.flatMap((name) => [result[name]?.mean ?? "", result[name]?.spread ?? ""]),
   ]);
-  const lines = [[...names, "runs", "steps", ...losses], ...rows];
+  const lines = [[...names, "runs", "stepsDone", ...losses], ...rows];
   return lines.map((cells) => cells.map(csvCell).join(",") + "\r\n").join("");
 }
 

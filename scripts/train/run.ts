@@ -321,7 +321,8 @@ export class Run {
   #checkpoint(): Checkpoint {
     const { plan, data, device, trainer } = this.#parts;
     const { optimizer, stepsDone: step } = trainer;
-    const run = runRecord(plan, {
+    // Without --dataset the corpus is one of two, by what could be downloaded.
+    const run = runRecord({ ...plan, dataset: plan.dataset ?? data.source }, {
       step,
       corpusHash: data.hash,
       sequencesSeen: this.#sequencesSeen(),
