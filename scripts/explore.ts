@@ -7,9 +7,10 @@
  *
  * @module
  */
-import { integer, text } from "../lib/cli/flags.ts";
+import { expectNewFile } from "../lib/cli/expect_new_file.ts";
+import { integer, text, toggle } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
-import { runScript } from "../lib/cli/run.ts";
+import { runScript, UserError } from "../lib/cli/run.ts";
 import { writeText } from "../lib/cli/write_text.ts";
 import { buildPage } from "./explore/build_page.ts";
 import { openParts, partsOf } from "./explore/open_parts.ts";
@@ -32,6 +33,7 @@ const command = {
       placeholder: "FILE.html",
       shownDefault: "",
     }),
+    force: toggle(false, "replace the file if it is there"),
     port: integer(0, "port of 127.0.0.1; 0 takes any free one", { min: 0, max: 65535 }),
   },
   examples: [
@@ -42,14 +44,21 @@ const command = {
 };
 
 await runScript(command, async ({ flags, positionals: [place] }) => {
+  const { html, port, force } = flags;
+  if (html !== undefined) {
+    if (!/\.html?$/.test(html)) {
+      throw new UserError(`--html ${html}: it is a page; give a name that ends in .html`);
+    }
+    await expectNewFile(html, { force, flag: "--html" });
+  }
   const parts = place === undefined ? undefined : await partsOf(place);
   const page = await buildPage(await (parts ? openParts(place!, parts) : openSource(place)));
-  if (flags.html !== undefined) {
-    await writeText(flags.html, page);
-    print(`wrote ${flags.html} (${(page.length / 1e6).toFixed(2)} MB); open it in a browser`);
+  if (html !== undefined) {
+    await writeText(html, page);
+    print(`wrote ${html} (${(page.length / 1e6).toFixed(2)} MB); open it in a browser`);
     return;
   }
-  const server = servePage(page, flags.port);
+  const server = servePage(page, port);
   print(`page     http://127.0.0.1:${server.addr.port}/`);
   print("Ctrl-C ends it");
   await server.finished;

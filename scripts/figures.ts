@@ -7,8 +7,10 @@
  */
 import { expectFolder } from "../lib/cli/expect_folder.ts";
 import { choice, integer, number, text } from "../lib/cli/flags.ts";
+import { formatItems } from "../lib/cli/numbers.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError, userInput } from "../lib/cli/run.ts";
+import { makeFolder } from "../lib/cli/write_text.ts";
 import {
   attentionFigure,
   attentionGridFigure,
@@ -69,7 +71,9 @@ await runScript(command, async ({ flags, positionals: [run] }) => {
   const { layers, heads, contextLength } = model.config;
   if (flags.layer > layers || flags.head > heads) {
     throw new UserError(
-      `${run}: its model has ${layers} layers of ${heads} heads; there is no layer ` +
+      `${run}: its model has ${formatItems(layers, "layer")} of ${
+        formatItems(heads, "head")
+      }; there is no layer ` +
         `${flags.layer}, head ${flags.head}`,
     );
   }
@@ -85,7 +89,7 @@ await runScript(command, async ({ flags, positionals: [run] }) => {
   const next = await topNextTokens(model, ids, { k: tokenizer.vocabSize });
   const bars = next.map(({ id, probability }) => ({ token: tokenizer.decode([id]), probability }));
   const title = `Attention of layer ${flags.layer}, head ${flags.head}`;
-  await Deno.mkdir(out, { recursive: true });
+  await makeFolder(out);
   const figures = {
     heads: attentionGridFigure(weights, { layers, heads, queries: ids.length, tokens, theme }),
     attention: attentionFigure(chosen, { queries: tokens, title, theme }),

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { expectNewFile } from "../lib/cli/expect_new_file.ts";
 import { integer, text, toggle } from "../lib/cli/flags.ts";
 import { fromModelPlace } from "../lib/cli/model_place.ts";
+import { formatItems } from "../lib/cli/numbers.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError, userInput } from "../lib/cli/run.ts";
 import { writeText } from "../lib/cli/write_text.ts";
@@ -59,9 +61,7 @@ await runScript(command, async ({ flags, positionals: [place] }) => {
   if (!/\.html?$/.test(out)) {
     throw new UserError(`--out ${out}: the report is a page; give a name that ends in .html`);
   }
-  if (!force && await Deno.stat(out).then(() => true, () => false)) {
-    throw new UserError(`${out} is there already; name another file with --out, or give --force`);
-  }
+  await expectNewFile(out, { force });
   const device = await openDevice({ device: "cpu" });
   const { model, tokenizer } = await fromModelPlace(
     place,
@@ -79,7 +79,7 @@ await runScript(command, async ({ flags, positionals: [place] }) => {
     facts: [
       ...(text === undefined ? [] : [["text", text], ["tokens", `${ids!.length}`]] as const),
       ...(featuresFrom === undefined ? [] : [["features from", featuresFrom]] as const),
-      ["model", `${layers} layers of ${heads} heads, width ${width}`],
+      ["model", `${formatItems(layers, "layer")} of ${formatItems(heads, "head")}, width ${width}`],
       ["parameters", model.parameterCount.toLocaleString("en")],
     ],
     sections: [...ids ? await sections({ model, tokenizer, ids }) : [], ...learned],

@@ -74,7 +74,7 @@ const ADVICE: Record<Level, string> = {
 };
 
 const [first, ...rest] = Deno.args;
-const chosen = LESSONS.find(({ heading }) => String(heading.number) === first);
+const chosen = LESSONS.find(({ heading }) => isNumber(first, heading.number));
 if (chosen) await chosen.run(rest);
 else {
   await runScript(list, ({ flags, given, positionals: [number] }) => {
@@ -87,6 +87,11 @@ else {
     print(tableLines(LESSONS.map(({ heading }) => row(heading, level))).join("\n"));
     print(`\n${level ? ADVICE[level] : "deno task lesson NUMBER runs one; --level shows a path."}`);
   });
+}
+
+/** Whether an argument is a number, also as the lessons' files have it, with a 0 before it. */
+function isNumber(argument: string | undefined, number: number): boolean {
+  return argument === `${number}` || argument === `${number}`.padStart(2, "0");
 }
 
 /** A lesson's line in the list. */

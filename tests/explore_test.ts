@@ -306,13 +306,24 @@ async function splitWeights(folder: string): Promise<void> {
 
 Deno.test("explore: a mistake is one line, and nothing is written", async () => {
   await using folder = await scratchFolder();
-  for (const args of ["./none --html page.html", ". --html page.html", "--htm page.html"]) {
+  await Deno.writeTextFile(`${folder.path}/mine.html`, "mine");
+  const mistakes = [
+    ["./none --html page.html", /none/],
+    ["runs/none", /runs\/none: no such folder, and on the hub: /],
+    [". --html page.html", /config\.json/],
+    ["--htm page.html", /--html/],
+    ["--html page.txt", /ends in \.html/],
+    ["--html mine.html", /mine\.html is there already; .*--html, or give --force/],
+  ] as const;
+  for (const [args, message] of mistakes) {
     const { code, err } = await run("explore", line(args), folder.path);
     assert.equal(code, 2, args);
     assert.match(err, /^error: .+\n$/);
+    assert.match(err, message);
   }
   const left = await Array.fromAsync(Deno.readDir(folder.path), ({ name }) => name);
-  assert.deepEqual(left, ["text.txt"]); // the scratch folder's own
+  assert.deepEqual(left.sort(), ["mine.html", "text.txt"]); // its own, and the scratch folder's
+  assert.equal(await Deno.readTextFile(`${folder.path}/mine.html`), "mine");
 });
 
 Deno.test("explore: a damaged file of a run is one line that names it, as for compare and plot", async () => {

@@ -30,7 +30,7 @@ Deno.test("figures draws the attention, the vectors and the next tokens of a run
   assert.equal((await run("figures", ["run"], folder.path)).code, 0); // of the model's own words
   await svg("run/attention.svg");
   const refused: [string[], RegExp][] = [
-    [line("--layer 2"), /has 1 layers of 2 heads; there is no layer 2, head 1/],
+    [line("--layer 2"), /has 1 layer of 2 heads; there is no layer 2, head 1/],
     [["--text", "the quick brown fox jumps"], /the model reads 16 tokens; got 25/],
     [["--text", ""], /--text: it holds no token/],
     [["--text", "Ω"], /Ω/],

@@ -351,3 +351,16 @@ Deno.test("a lesson that does not exist, or a flag, is the user's mistake: one l
   const { stderr } = await runByFile("scripts/lesson.ts", ["42"]);
   assert.match(stderr, /lesson 42: expected a number from 0 to \d+/);
 });
+
+Deno.test("a lesson runs by its number, written as in its file's name too, and by either task", async () => {
+  for (const number of ["3", "03"]) {
+    const { code, stdout } = await runByFile("scripts/lesson.ts", [number, "--help"], {
+      permissions,
+      cwd: folder,
+    });
+    assert.equal(code, 0);
+    assert.match(stdout, /^Queries, keys, values and masks/);
+  }
+  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
+  assert.equal(tasks.lessons.command, tasks.lesson.command);
+});

@@ -7,11 +7,13 @@
  * @module
  */
 import { openDevice } from "../ops/open_device.ts";
+import { DEVICE_KINDS } from "../cli/device_flags.ts";
+import { expectNewFile } from "../cli/expect_new_file.ts";
 import { choice, type Flags, type FlagValues, group, integer, text, toggle } from "../cli/flags.ts";
 import { print, stderr, stdout } from "../cli/output.ts";
 import type { Parsed } from "../cli/parse.ts";
 import { runScript, UserError } from "../cli/run.ts";
-import { writeText } from "../cli/write_text.ts";
+import { makeFolder, writeText } from "../cli/write_text.ts";
 import { LessonPage } from "./lesson_page.ts";
 import { LessonSource } from "./source.ts";
 import { TerminalWriter } from "./terminal.ts";
@@ -48,14 +50,15 @@ const LESSON_FLAGS = {
   ...group("Output", {
     html: toggle(false, "write the lesson as one web page, light and dark, instead of printing it"),
     notebook: toggle(false, "write it as a Jupyter notebook for Deno's kernel, without running it"),
+    force: toggle(false, "replace a notebook that is there, with what was written in it"),
     out: text(undefined, "folder for the figures, the page or the notebook", {
       placeholder: "DIR",
       shownDefault: "figures; for a page or a notebook the working folder",
     }),
   }),
   ...group("Device", {
-    device: choice("auto", "device to compute on", { choices: ["auto", "webgpu", "cpu"] }),
-    threads: integer(undefined, "CPU threads. Default: all cores", { min: 1, max: 64 }),
+    device: choice("auto", "device to compute on", DEVICE_KINDS),
+    threads: integer(undefined, "CPU threads", { min: 1, max: 64, shownDefault: "all cores" }),
   }),
 };
 
@@ -108,8 +111,9 @@ export class Lesson<Specification extends Flags = Record<never, never>> {
       const common = flags as LessonFlags;
       const source = await LessonSource.read(this.heading.url);
       this.#expectAnswer(common, source);
-      if (common.notebook) await this.#writeNotebook(source, flags as FlagValues<Specification>);
-      else await this.#show(source, flags as LessonFlags & FlagValues<Specification>);
+      const all = flags as LessonFlags & FlagValues<Specification>;
+      if (common.notebook) await this.#writeNotebook(source, all);
+      else await this.#show(source, all);
     };
     await runScript(command, main, { args, stdout, stderr, exit: Deno.exit });
   }
@@ -139,9 +143,14 @@ export class Lesson<Specification extends Flags = Record<never, never>> {
     return new HtmlWriter(await this.#file(out, "html"));
   }
 
-  async #writeNotebook(source: LessonSource, flags: FlagValues<Specification>): Promise<void> {
+  async #writeNotebook(
+    source: LessonSource,
+    flags: LessonFlags & FlagValues<Specification>,
+  ): Promise<void> {
     const { notebookOf } = await import("./notebook.ts");
-    const path = await this.#file((flags as LessonFlags).out, "ipynb");
+    const { out, force } = flags as LessonFlags;
+    const path = await this.#file(out, "ipynb");
+    await expectNewFile(path, { force }); // a reader writes solutions in it
     const own = Object.keys(this.heading.flags ?? {}).map((name) => {
       return [name, (flags as Record<string, unknown>)[name]] as const;
     });
@@ -163,7 +172,7 @@ export class Lesson<Specification extends Flags = Record<never, never>> {
 
   /** Path of the page or notebook, in a folder that is made if it is missing. */
   async #file(out: string | undefined, extension: string): Promise<string> {
-    if (out !== undefined) await Deno.mkdir(out, { recursive: true });
+    if (out !== undefined) await makeFolder(out);
     const name = this.heading.url.split("/").at(-1)!.replace(/\.\w+$/, "");
     return `${out === undefined ? "" : `${out}/`}${name}.${extension}`;
   }

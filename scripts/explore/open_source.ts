@@ -5,6 +5,7 @@
  * @module
  */
 import { expectFolder } from "../../lib/cli/expect_folder.ts";
+import { fromModelPlace } from "../../lib/cli/model_place.ts";
 import { UserError, userInput } from "../../lib/cli/run.ts";
 import { loadModelConfig } from "../../mod.ts";
 import type { Source } from "./page/protocol.ts";
@@ -46,7 +47,10 @@ export async function openSource(
 ): Promise<Source> {
   if (place === undefined) return { name: "a model without training yet" };
   const isFolder = await Deno.stat(place).then(({ isDirectory }) => isDirectory, () => false);
-  if (!isFolder && !/^\.{0,2}[/\\]|^\.{1,2}$/.test(place)) return { name: place, place };
+  if (!isFolder && !/^\.{0,2}[/\\]|^\.{1,2}$/.test(place)) {
+    await fromModelPlace(place, () => loadModelConfig(place)); // what the page could not open
+    return { name: place, place };
+  }
   await expectFolder(place);
   const folder = place.replace(/(?<=.)[/\\]+$/, "");
   const files = await modelFiles(model ?? folder, { folder });

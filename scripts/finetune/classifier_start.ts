@@ -79,7 +79,9 @@ async function fromScratch(
   const parameters = trainable(classifier);
   const { layers, heads, width } = FROM_SCRATCH;
   const lines = [
-    `model    ${preset} from scratch: ${layers} layers, ${heads} heads, width ${width}, ` +
+    `model    ${preset} from scratch: ${formatItems(layers, "layer")}, ${
+      formatItems(heads, "head")
+    }, width ${width}, ` +
     `${formatItems(vocabSize, "word")}: ${
       formatItems(sizeOf(parameters), "parameter")
     }, all trained`,

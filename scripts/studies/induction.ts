@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { formatItems } from "../../lib/cli/numbers.ts";
 import { GPT, Random, withHooks } from "../../mod.ts";
 import { attentionGridFigure, type Curve, curvesFigure } from "../../lib/plot/mod.ts";
 import { headScores, type Repeated, repeated } from "./repeated_rows.ts";
@@ -51,7 +52,7 @@ export const induction: Study = {
           points,
           group: layers,
         });
-        report(`seed ${seed}, ${layers} layers: ${described(circuit)}`);
+        report(`seed ${seed}, ${formatItems(layers, "layer")}: ${described(circuit)}`);
       }
     }
     const of = (name: Measured) => found.map((circuit) => circuit[name]);
