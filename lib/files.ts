@@ -87,6 +87,16 @@ export async function writeFilesAtomically(
 }
 
 /**
+ * Makes a folder, and those above it, unless it is there.
+ *
+ * @throws {UserError} naming the path and the reason, if the system refuses, such as because of a
+ * file of that name
+ */
+export async function makeFolder(path: string): Promise<void> {
+  await attempt(`make folder ${path}`, () => Deno.mkdir(path, { recursive: true }));
+}
+
+/**
  * Writes the chunks to an open file and waits until they are on the disk; `path` names the file in
  * errors.
  *

@@ -8,6 +8,7 @@
  */
 import { text } from "../lib/cli/flags.ts";
 import { runScript } from "../lib/cli/run.ts";
+import { makeFolder } from "../lib/cli/write_text.ts";
 import { readRun, runFolders } from "./comparison/runs.ts";
 import { writeComparison } from "./comparison/write.ts";
 
@@ -30,6 +31,6 @@ const command = {
 await runScript(command, async ({ flags: { out }, positionals }) => {
   const folders = (await Promise.all(positionals.map(runFolders))).flat();
   const runs = await Promise.all([...new Set(folders)].map(readRun));
-  await Deno.mkdir(out, { recursive: true });
+  await makeFolder(out);
   await writeComparison(runs, out);
 });

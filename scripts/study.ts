@@ -11,7 +11,7 @@ import { integer, text, toggle } from "../lib/cli/flags.ts";
 import { formatDuration } from "../lib/cli/numbers.ts";
 import { print, stderr } from "../lib/cli/output.ts";
 import { runScript, UserError } from "../lib/cli/run.ts";
-import { writeText } from "../lib/cli/write_text.ts";
+import { makeFolder, writeText } from "../lib/cli/write_text.ts";
 import { openDevice } from "../mod.ts";
 import { brackets } from "./studies/brackets.ts";
 import { grokking } from "./studies/grokking.ts";
@@ -61,6 +61,7 @@ await runScript(command, async ({ flags, given, positionals: [name, model] }) =>
   }
   const study = studyOf(name, model);
   const out = (flags.out ?? `runs/study-${name}`).replace(/(?<=.)\/+$/, "");
+  await makeFolder(out);
   const seeds = flags.quick && !given.has("seeds") ? 1 : flags.seeds;
   const device = await openDevice({ ...deviceOptions(flags), blas: flags.blas });
   print(`${study.title}\n${study.source}\n`);
@@ -88,7 +89,6 @@ function studyOf(name: string, model: string | undefined): Study {
 
 /** Prints the table, and writes it with the figures into the folder. */
 async function write({ facts, figures }: Findings, folder: string): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
   const table = factTable(facts);
   print(`\n${table}`);
   await writeText(`${folder}/study.md`, table);

@@ -154,6 +154,61 @@ Deno.test("a folder that holds a run is neither overwritten nor resumed with oth
   assert.deepEqual(await content(folder.path), before);
 });
 
+Deno.test("what is no folder, no model or no classifier is refused by every command", async () => {
+  await using folder = await scratchFolder();
+  const { path } = folder;
+  assert.equal((await run("train", [...BASE, ...line("--steps 2 --out run")], path)).code, 0);
+  const texts = line("--dataset text.txt --device cpu --steps 1 --eval-every 0 --out adapter");
+  assert.equal((await run("finetune", ["run", ...texts], path)).code, 0);
+  const before = await content(path);
+  const file = /^error: cannot make folder text\.txt: there is a file of that name\n$/;
+  const adapter = /adapter: it is an adapter, not a model; merge it into its base first/;
+  const mistakes: [script: string, args: string, message: RegExp][] = [
+    ["compare", "run --out text.txt", file],
+    ["figures", "run --out text.txt", file],
+    ["study", "superposition --quick --device cpu --out text.txt", file],
+    ["sweep", "--dataset text.txt --steps 1 --device cpu --out text.txt", file],
+    ["merge", "adapter --out text.txt", file],
+    ["lesson", "1 --html --out text.txt", file],
+    ["figures", "adapter", adapter],
+    ["inspect", "adapter --text the", adapter],
+    ["finetune", "adapter --dataset text.txt --device cpu", /adapter: it is an adapter; merge it/],
+    ["train", "--init-from adapter --dataset text.txt --device cpu", adapter],
+    ["classify", "run the --device cpu", /it has no head for classes: .*finetune MODEL --labels/],
+  ];
+  for (const [script, args, message] of mistakes) {
+    refused(await run(script, line(args), path), message);
+  }
+  for (const script of ["train", "tokenize", "compare", "figures", "finetune", "merge", "study"]) {
+    refused(await run(script, ["run", "--out", ""], path), /--out expects DIR, received ""/);
+  }
+  assert.deepEqual(await content(path), before);
+});
+
+Deno.test("a study of plays refuses a model that cannot spell them, and one that is not there", async () => {
+  await using folder = await scratchFolder();
+  const args = [...BASE, ...line("--steps 1 --eval-every 0 --out run")];
+  assert.equal((await run("train", args, folder.path)).code, 0);
+  for (
+    const [place, message] of [["run", /no "F"/], ["runs/none", /no such folder, and/]] as const
+  ) {
+    const { code, err } = await run("study", ["shakespeare", place], folder.path);
+    refused({ code, err, out: "" }, message);
+  }
+});
+
+Deno.test("a notebook is written once, as a reader's solutions are in it", async () => {
+  await using folder = await scratchFolder();
+  const notebook = (...more: string[]) => run("lesson", ["1", "--notebook", ...more], folder.path);
+  assert.equal((await notebook()).code, 0);
+  const path = `${folder.path}/01_attention.ipynb`;
+  await Deno.writeTextFile(path, "solved");
+  refused(await notebook(), /01_attention\.ipynb is there already; .*or give --force/);
+  assert.equal(await Deno.readTextFile(path), "solved");
+  assert.equal((await notebook("--force")).code, 0);
+  assert.notEqual(await Deno.readTextFile(path), "solved");
+});
+
 Deno.test("a run on tokens goes on with those tokens only", async () => {
   await using folder = await scratchFolder();
   await Deno.writeTextFile(`${folder.path}/other.txt`, "another text, 1 2 3\n".repeat(100));

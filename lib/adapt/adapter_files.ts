@@ -8,7 +8,7 @@
  */
 import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
 import { storedTensors } from "../hub/stored_tensors.ts";
-import { attempt, type Chunks, writeFileAtomically } from "../files.ts";
+import { type Chunks, makeFolder, writeFileAtomically } from "../files.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { localPath } from "../place.ts";
 import type { Shape } from "../shape.ts";
@@ -67,7 +67,7 @@ export async function saveAdapter(
   const path = localPath("saveAdapter", folder);
   checkOptions("saveAdapter", options, OPTIONS);
   const files = await adapterFiles(adapter, options);
-  await attempt(`saving an adapter in ${path}`, () => Deno.mkdir(path, { recursive: true }));
+  await makeFolder(path);
   for (const [name, chunks] of files) await writeFileAtomically(`${path}/${name}`, chunks);
 }
 

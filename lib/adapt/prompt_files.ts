@@ -8,7 +8,7 @@
  * @module
  */
 import { describe } from "../errors.ts";
-import { attempt, type Chunks, writeFileAtomically } from "../files.ts";
+import { type Chunks, makeFolder, writeFileAtomically } from "../files.ts";
 import { ConfigFields } from "../hub/config_fields.ts";
 import { openRepository, PLACES } from "../hub/open_repository.ts";
 import { assertFinite, encodeSafetensors } from "../hub/safetensors.ts";
@@ -92,7 +92,7 @@ export async function savePrompt(
     [WEIGHTS_FILE, encodeSafetensors([[PROMPT_KEY, { shape: values.shape, data }]], metadata)],
     [CONFIG_FILE, [new TextEncoder().encode(config)]],
   ];
-  await attempt(`saving a prompt in ${path}`, () => Deno.mkdir(path, { recursive: true }));
+  await makeFolder(path);
   for (const [name, chunks] of files) await writeFileAtomically(`${path}/${name}`, chunks);
 }
 

@@ -1,9 +1,11 @@
 /**
- * Writes a text file: all of it or nothing.
+ * Writes a text file: all of it or nothing. The folder of several is made by `makeFolder`.
  *
  * @module
  */
-import { writeFileAtomically } from "../files.ts";
+import { makeFolder, writeFileAtomically } from "../files.ts";
+
+export { makeFolder };
 
 /**
  * Replaces or creates the file at `path`; a process killed at any moment leaves the old content or

@@ -7,7 +7,7 @@
  */
 
 import { describe, UserError } from "../errors.ts";
-import { attempt, type Chunks, writeFilesAtomically } from "../files.ts";
+import { attempt, type Chunks, makeFolder, writeFilesAtomically } from "../files.ts";
 import { checkOptions } from "../options.ts";
 import { localPath } from "../place.ts";
 import { readRegularFile } from "../regular_file.ts";
@@ -96,7 +96,7 @@ export async function prepareCorpus(
       [bytes],
     ]),
   ];
-  await attempt(`make folder ${path}`, () => Deno.mkdir(path, { recursive: true }));
+  await makeFolder(path);
   await writeFilesAtomically(...files);
   return {
     trainTokens: train.length,

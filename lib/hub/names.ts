@@ -17,6 +17,9 @@ const BUFFERS = /\.(attn|attention)\.(bias|masked_bias)$|\.rotary_emb\.inv_freq$
 /** Folio's names of the token table and of an untied head. */
 const TABLE = "transformer.wte.weight", HEAD = "lm_head.weight";
 
+/** The weight of a language model's head for classes. */
+const CLASSES = "score.weight";
+
 /** The prefix that files of a GPT without its head omit. */
 const PREFIX = /^(transformer|model)\./;
 
@@ -85,6 +88,10 @@ export function tableNames(architecture: ArchitectureNames): string[] {
 }
 
 function advice(missing: readonly string[]): string {
+  if (missing.includes(CLASSES)) {
+    return "; it has no head for classes: it writes text, or was never taught to classify; " +
+      "loadClassifierBase (`deno task finetune MODEL --labels FILE`) gives it one";
+  }
   if (!missing.includes(HEAD)) return "";
   return "; config.json says that the head is not tied to the token table (tie_word_embeddings)";
 }

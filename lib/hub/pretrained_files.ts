@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { attempt, type Chunks, writeFileAtomically } from "../files.ts";
+import { type Chunks, makeFolder, writeFileAtomically } from "../files.ts";
 import { describe, UserError } from "../errors.ts";
 import { Encoder } from "../nn/encoder.ts";
 import { GPT } from "../nn/gpt.ts";
@@ -240,11 +240,11 @@ async function save(
     ]),
     ["config.json", [new TextEncoder().encode(config)]],
   ];
-  await attempt(`saving a model in ${path}`, () => Deno.mkdir(path, { recursive: true }));
+  await makeFolder(path);
   expectOwn(path, files.map(([name]) => name));
   for (const [name, content] of files) {
     const file = `${path}/${name}`;
-    await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    await makeFolder(file.slice(0, file.lastIndexOf("/")));
     await writeFileAtomically(file, content);
   }
 }

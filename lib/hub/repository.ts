@@ -73,6 +73,12 @@ export async function readWhole(
 export async function requireText(repository: Repository, file: string): Promise<string> {
   const text = await readText(repository, file);
   if (text !== undefined) return text;
+  if (file === "config.json" && await readText(repository, "adapter_config.json") !== undefined) {
+    throw new UserError(
+      `model ${repository.name}: it is an adapter, not a model; merge it into its base first ` +
+        "(`deno task merge`), or load the base and then the adapter (loadAdapter)",
+    );
+  }
   throw new UserError(
     `model ${repository.name}: it has no ${file}; pass the folder, or the address of the folder, of ` +
       "a model in Hugging Face's format",

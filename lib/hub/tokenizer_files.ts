@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { attempt, type Chunks, writeFilesAtomically } from "../files.ts";
+import { type Chunks, makeFolder, writeFilesAtomically } from "../files.ts";
 import { localPath } from "../place.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { tokenizerContents } from "../text/tokenizer_files.ts";
@@ -39,7 +39,7 @@ export async function saveTokenizer(
     `${path}/${name}`,
     [bytes],
   ]);
-  await attempt(`make folder ${path}`, () => Deno.mkdir(path, { recursive: true }));
+  await makeFolder(path);
   await writeFilesAtomically(...files);
   return files.map(([path]) => path);
 }

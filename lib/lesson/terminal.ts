@@ -6,6 +6,7 @@
 import { UserError } from "../errors.ts";
 import { print, stdout } from "../cli/output.ts";
 import { printSample } from "../cli/print_sample.ts";
+import { makeFolder } from "../cli/write_text.ts";
 import type { Figure } from "../plot/figure.ts";
 import { paragraphs, tableLines } from "./page.ts";
 import type { PageHead, PageWriter, Rows, TestedTask } from "./writer.ts";
@@ -55,7 +56,7 @@ export class TerminalWriter implements PageWriter {
       if (!(error instanceof UserError)) throw error;
       return print(`\nfigure  ${path} is left out: ${error.message}`);
     }
-    await Deno.mkdir(this.#out, { recursive: true });
+    await makeFolder(this.#out);
     await figure.save(path);
     print(`\nfigure  ${path}`);
   }

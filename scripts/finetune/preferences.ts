@@ -13,6 +13,7 @@ import { fromModelPlace } from "../../lib/cli/model_place.ts";
 import { formatCount, formatItems } from "../../lib/cli/numbers.ts";
 import { print } from "../../lib/cli/output.ts";
 import { userInput } from "../../lib/cli/run.ts";
+import { makeFolder } from "../../lib/cli/write_text.ts";
 import {
   AdamW,
   type AnswerScores,
@@ -314,7 +315,7 @@ async function save(
       savePretrained(folder, { model, tokenizer, beginToken, endTokens })
     );
   }
-  await Deno.mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await removeReplaced(folder, []);
   await saveAdapter(folder, adapter, { base });
   await saveTokenizer(folder, tokenizer);

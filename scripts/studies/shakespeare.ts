@@ -18,6 +18,7 @@ import {
 } from "../../mod.ts";
 import { attentionGridFigure } from "../../lib/plot/mod.ts";
 import { SHIPPED_RUN } from "../../lib/lesson/mod.ts";
+import { fromModelPlace } from "../../lib/cli/model_place.ts";
 import { userInput } from "../../lib/cli/run.ts";
 import { type Reading, readingOf } from "./play.ts";
 import { correlation, type Fact, type Findings, mean, type Study } from "./study.ts";
@@ -28,8 +29,11 @@ export const shakespeare: Study = {
   title: "Heads, neurons and directions of a character model of Shakespeare's plays",
   source: "an own run, or the model that ships with Folio",
   async run({ model: folder = SHIPPED_RUN.href, report }): Promise<Findings> {
-    const { model, tokenizer } = await userInput(() => loadPretrained(folder));
-    const reading = readingOf(model, tokenizer, folder);
+    const { model, tokenizer } = await fromModelPlace(
+      folder,
+      (onProgress) => loadPretrained(folder, { onProgress }),
+    );
+    const reading = await userInput(() => readingOf(model, tokenizer, folder));
     const heads = await headsOf(model, reading);
     const best = (name: keyof Head & ("previous" | "line" | "speaker")) =>
       heads.reduce((a, b) => b[name] > a[name] ? b : a);

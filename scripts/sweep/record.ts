@@ -4,7 +4,7 @@
  * @module
  */
 import { UserError } from "../../lib/cli/run.ts";
-import { writeText } from "../../lib/cli/write_text.ts";
+import { makeFolder, writeText } from "../../lib/cli/write_text.ts";
 import { holdsCheckpoint } from "../../mod.ts";
 import type { Grid } from "./grid.ts";
 
@@ -18,7 +18,7 @@ export async function openSweepFolder(folder: string, grid: Grid): Promise<void>
   if (holdsCheckpoint(folder)) {
     throw new UserError(`${folder}: it holds a run; name another folder with --out`);
   }
-  await Deno.mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const path = `${folder}/sweep.json`;
   const started = await Deno.readTextFile(path).catch((error) => {
     if (error instanceof Deno.errors.NotFound) return undefined;
