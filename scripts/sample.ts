@@ -87,16 +87,20 @@ await runScript(command, async ({ flags, positionals }) => {
   const device = await openDevice(deviceOptions(flags));
   const opened = await openModel(location, flags);
   const ids = await promptTokens(flags, opened.tokenizer);
-  const options = textOptions(flags, opened.sampling);
+  using interrupt = new Interrupt(); // Ctrl-C cuts the text off
+  const { signal } = interrupt;
+  const options = { ...textOptions(flags, opened.sampling), signal };
   const writeText = () => write(opened, ids, flags, options);
   if (flags.sideBySide) {
     for (const enabled of [false, true]) {
+      if (signal.aborted) break;
       opened.adapter!.enabled = enabled;
       print(enabled ? `\n[with ${flags.adapter}]` : `[${location} alone]`);
       await writeText();
     }
   } else await writeText();
   device.close();
+  if (signal.aborted) Deno.exit(interrupt.exitCode);
 });
 
 /** Writes the texts that the flags ask for, which begin with the tokens `ids`. */
@@ -108,9 +112,7 @@ async function write(
 ): Promise<void> {
   // As the model sees it.
   const prompt = flags.showPrompt ? tokenizer.decode(ids, { skipSpecialTokens: true }) : "";
-  using interrupt = new Interrupt();
-  const { signal } = interrupt;
-  const options = { ...rules, tokenizer, endToken: endTokens, signal };
+  const options = { ...rules, tokenizer, endToken: endTokens };
   const { sequences } = flags;
   if (flags.stream && sequences === 1 && flags.beams === 1) {
     const printer = new SamplePrinter(prompt);

@@ -1,5 +1,6 @@
 /** `deno task sample` as a real process: what it writes to a pipe, and what ends a text. */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { CharacterTokenizer, GPT, savePretrained, useDevice } from "../mod.ts";
 import { sharedDevice } from "./support/devices.ts";
 import { command, finished, line, run, scratchFolder, TINY } from "./support/command.ts";
@@ -57,4 +58,17 @@ Deno.test("the makers' sampling is used if no flag says otherwise, and said", as
   const { code, err } = await finished(command("sample", sample, folder.path));
   const said = "sampling as the model's generation_config.json says: temperature 0.6, top-p 0.9\n";
   assert.deepEqual([code, err], [0, said]);
+});
+
+Deno.test("Ctrl-C cuts a text off, and the exit code says so", async () => {
+  await using folder = await scratchFolder();
+  const model = fileURLToPath(new URL("../data/models/shakespeare", import.meta.url));
+  const args = [model, ...line("--device cpu --seed 1 --max-new-tokens 1000000000")];
+  const child = command("sample", args, folder.path);
+  const reader = child.stdout.getReader();
+  assert.equal((await reader.read()).done, false);
+  child.kill("SIGINT");
+  while (!(await reader.read()).done);
+  assert.equal((await child.status).code, 130);
+  await child.stderr.cancel();
 });
