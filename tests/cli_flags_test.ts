@@ -93,8 +93,8 @@ Deno.test("switches are turned off by --no- and take only true or false", async 
   assert.equal((await parse("--no-plot")).flags.plot, false);
   assert.equal((await parse("--plot=false")).flags.plot, false);
   assert.equal((await parse("--stream", "runs/a")).flags.stream, true);
-  for (const args of [["--stream=0"], ["a", "--stream", "0"]]) {
-    assert.match(await mistake(...args), /--stream takes no value, received "0"; write --stream/);
+  for (const args of [["--stream=0"], ["a", "--stream", "0"], ["--stream", "a", "--plot", "0"]]) {
+    assert.match(await mistake(...args), /--(stream|plot) takes no value, received "0"; write --/);
   }
   const message = await mistake("--no-stream=true");
   assert.match(message, /^--no-stream .*write --stream \(print as it comes\) or --no-stream$/);
@@ -132,6 +132,12 @@ Deno.test("a missing or repeated value is a mistake", async () => {
   assert.equal(await mistake("--prompt"), "--prompt needs a value, and none follows it");
   assert.match(await mistake("--prompt", "--stream"), /--stream follows it.*--prompt=--stream/);
   assert.match(await mistake("--max-steps", "1", "--max-steps=2"), /--max-steps appears 2 times/);
+  // As of a task that has the flag itself.
+  assert.equal((await parse("--device", "cpu", "--device=cpu")).flags.device, "cpu");
+  assert.match(
+    await mistake("a", "--prompt", "To", "be", "or"),
+    /^--prompt takes one value, received "To" and "be"; put a text or a pattern in quotes$/,
+  );
 });
 
 Deno.test("numbers are checked", async () => {

@@ -42,8 +42,8 @@ type RawArguments = { _: string[] } & Record<string, string[] | boolean | undefi
  * console.assert(flags.maxSteps === 2000 && given.has("maxSteps"));
  * ```
  *
- * @throws {UserError} if a flag is unknown (naming the nearest one), lacks its value, is repeated
- * or out of range, or if there are too few or too many positional arguments
+ * @throws {UserError} if a flag is unknown (naming the nearest one), lacks its value, has two
+ * values, or one out of range, or if there are too few or too many positional arguments
  */
 export async function parseArguments<Specification extends Flags>(
   command: Command<Specification>,
@@ -167,7 +167,7 @@ function readFlag(flag: Flag<unknown>, name: string, raw: RawArguments): unknown
   const given = raw[rawName(name)];
   if (given === undefined || typeof given === "boolean") return given;
   if (given.length === 0) return undefined;
-  if (given.length > 1) {
+  if (new Set(given).size > 1) {
     throw new UserError(
       `--${name} appears ${given.length} times (${given.join(", ")}); give it once`,
     );
@@ -207,9 +207,14 @@ const OBJECTS = ["prompt", "text", "dataset", "out"];
 
 function extraArgument({ flags }: Command, extra: string, args: readonly string[]): UserError {
   const byName = new Map(Object.entries(flags).map(([key, flag]) => [kebabCase(key), flag]));
-  const before = args[args.indexOf(extra) - 1]?.replace(/^--/, "");
-  const toggle = byName.get(before);
-  if (toggle && !takesValue(toggle)) return needlessValue(before, toggle, extra);
+  const at = args.indexOf(extra);
+  const before = args[at - 1] ?? "", valued = args[at - 2] ?? "";
+  const toggle = byName.get(before.replace(/^--/, ""));
+  if (toggle && !takesValue(toggle)) return needlessValue(before.slice(2), toggle, extra);
+  if (valued.startsWith("--") && byName.has(valued.slice(2))) {
+    const values = `received "${before}" and "${extra}"`;
+    return new UserError(`${valued} takes one value, ${values}; put a text or a pattern in quotes`);
+  }
   const near = nearest(extra.split("=")[0], byName.keys());
   const object = OBJECTS.find((name) => byName.has(name));
   const meant = near ? `--${near}` : object && `--${object} ${JSON.stringify(extra)}`;
