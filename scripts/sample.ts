@@ -7,7 +7,16 @@
  * @module
  */
 import { deviceOptions } from "../lib/cli/device_flags.ts";
-import { choice, type FlagValues, group, integer, number, text, toggle } from "../lib/cli/flags.ts";
+import {
+  choice,
+  type FlagValues,
+  group,
+  integer,
+  kebabCase,
+  number,
+  text,
+  toggle,
+} from "../lib/cli/flags.ts";
 import { Interrupt } from "../lib/cli/interrupt.ts";
 import { print, printable, stdout } from "../lib/cli/output.ts";
 import { printSample, SamplePrinter } from "../lib/cli/print_sample.ts";
@@ -79,8 +88,9 @@ const command = {
   ] as const,
 };
 
-await runScript(command, async ({ flags, positionals }) => {
+await runScript(command, async ({ flags, given, positionals }) => {
   const location = modelLocation(flags, positionals);
+  expectUsed(given, flags.beams);
   if (flags.sideBySide && flags.adapter === undefined) {
     throw new UserError("--side-by-side: expected --adapter RUN, whose effect it shows");
   }
@@ -135,6 +145,18 @@ function modelLocation({ model }: SampleFlags, positionals: readonly string[]): 
   const locations = model === undefined ? positionals : [model, ...positionals];
   if (locations.length === 1) return locations[0];
   throw new UserError("expected one model: the folder of a run, or --model; see --help");
+}
+
+/** Refuses a flag without effect: those of sampling beside beams, that of beams without. */
+function expectUsed(given: ReadonlySet<keyof SampleFlags>, beams: number): void {
+  const sampling = ["temperature", "topK", "topP", "minP"] as const;
+  const idle = beams > 1 ? sampling.find((name) => given.has(name)) : undefined;
+  if (idle) {
+    throw new UserError(`--${kebabCase(idle)} is for sampling, and --beams takes its place`);
+  }
+  if (beams === 1 && given.has("lengthPenalty")) {
+    throw new UserError("--length-penalty is for beam search; give --beams of 2 or more, too");
+  }
 }
 
 /** The ids of the prompt, or of what a text of this tokenizer begins with. */
