@@ -7,6 +7,7 @@
  * @module
  */
 import { blasFlag, deviceFlags, deviceOptions } from "../lib/cli/device_flags.ts";
+import { expectNoFile } from "../lib/cli/expect_folder.ts";
 import { integer, text, toggle } from "../lib/cli/flags.ts";
 import { formatDuration } from "../lib/cli/numbers.ts";
 import { print, stderr } from "../lib/cli/output.ts";
@@ -61,7 +62,7 @@ await runScript(command, async ({ flags, given, positionals: [name, model] }) =>
   }
   const study = studyOf(name, model);
   const out = (flags.out ?? `runs/study-${name}`).replace(/(?<=.)\/+$/, "");
-  await makeFolder(out);
+  await expectNoFile(out);
   const seeds = flags.quick && !given.has("seeds") ? 1 : flags.seeds;
   const device = await openDevice({ ...deviceOptions(flags), blas: flags.blas });
   print(`${study.title}\n${study.source}\n`);
@@ -89,6 +90,7 @@ function studyOf(name: string, model: string | undefined): Study {
 
 /** Prints the table, and writes it with the figures into the folder. */
 async function write({ facts, figures }: Findings, folder: string): Promise<void> {
+  await makeFolder(folder);
   const table = factTable(facts);
   print(`\n${table}`);
   await writeText(`${folder}/study.md`, table);
