@@ -97,6 +97,16 @@ export async function makeFolder(path: string): Promise<void> {
 }
 
 /**
+ * Makes the folder that a file at `path` will be in, and those above it, unless it is there.
+ *
+ * @throws {UserError} as `makeFolder`
+ */
+export async function makeFolderOf(path: string): Promise<void> {
+  const { folder } = splitPath(path);
+  if (folder !== ".") await makeFolder(folder);
+}
+
+/**
  * Writes the chunks to an open file and waits until they are on the disk; `path` names the file in
  * errors.
  *

@@ -7,6 +7,7 @@
 import { choice, integer, text, toggle } from "../lib/cli/flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, UserError, userInput } from "../lib/cli/run.ts";
+import { makeFolderOf } from "../lib/cli/write_text.ts";
 import {
   lossFigure,
   type LossRun,
@@ -50,6 +51,7 @@ await runScript(command, async ({ flags, positionals }) => {
   }
   const { smooth, logY, theme, title } = flags;
   const figure = await userInput(() => lossFigure(runs, { smooth, logY, theme, title }));
+  await makeFolderOf(out);
   await figure.save(out);
   print(`wrote ${out}`);
 });

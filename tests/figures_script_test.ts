@@ -81,3 +81,22 @@ Deno.test("inspect writes one page, which asks no server", async () => {
   const names = [...Deno.readDirSync(folder.path)].map(({ name }) => name);
   assert.ok(!names.includes("a.html") && !names.includes("a.svg"), `${names}`);
 });
+
+Deno.test("a file goes into the folder that its name says, also a new one", async () => {
+  await using folder = await scratchFolder();
+  const model = new URL("../data/models/shakespeare", import.meta.url).pathname;
+  const metrics =
+    '{"step":1,"loss":2,"learningRate":0.1}\n{"step":2,"loss":1,"learningRate":0.1}\n';
+  await Deno.writeTextFile(`${folder.path}/metrics.jsonl`, metrics);
+  const files: [script: string, args: string[], flag: string, path: string][] = [
+    ["plot", ["."], "--out", "new/a/loss.svg"],
+    ["bundle", [], "--out", "new/b/folio.js"],
+    ["inspect", [model, "--text", "Romeo"], "--out", "new/c/inside.html"],
+    ["explore", [model], "--html", "new/d/page.html"],
+  ];
+  for (const [script, args, flag, path] of files) {
+    const { code, err } = await run(script, [...args, flag, path], folder.path);
+    assert.equal(code, 0, err);
+    assert.ok((await Deno.stat(`${folder.path}/${path}`)).size > 0);
+  }
+});

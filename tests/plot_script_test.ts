@@ -138,7 +138,10 @@ Deno.test("bad input is one line, exit code 2, and writes nothing", async () => 
     [["bad"], /^error: bad\/metrics.jsonl line 1: expected "step" to be a count, got nothing\n$/],
     [["empty"], /^error: lossFigure: no loss to draw in 1 runs with 0 values\n$/],
     [["good", "--out", "x.png"], /^error: --out x.png: figures are SVG/],
-    [["good", "--out", "none/x.svg"], /^error: cannot write none\/x\.svg: no such file or folder/],
+    [
+      ["good", "--out", "good/metrics.jsonl/x.svg"],
+      /^error: cannot make folder good\/metrics\.jsonl: there is a file of that name\n$/,
+    ],
     [["good", "--smoth", "3"], /^error: unknown flag --smoth; did you mean --smooth\?\n$/],
   ];
   const options = { permissions: PERMISSIONS, cwd: folder.path };
