@@ -12,6 +12,7 @@ Deno.test("labeled texts in four forms are the same rows", () => {
   const rows = [{ text: "Ok lar, see you", label: "ham" }, { text: 'Free "entry"', label: "spam" }];
   const files = {
     "a.tsv": 'ham\tOk lar, see you\n\nspam\t Free "entry"\r\n',
+    "b.tsv": 'Label\tText\nham\tOk lar, see you\nspam\tFree "entry"\n',
     "a.csv": 'id,text,label\n1,"Ok lar, see you",ham\n2,"Free ""entry""",spam\n',
     "a.jsonl": rows.map((row) => JSON.stringify(row)).join("\n"),
     "stsa.train": 'ham Ok lar, see you\nspam Free "entry"\n',
@@ -30,6 +31,8 @@ Deno.test("a labeled row that is malformed is named by its line", () => {
     ["text\n", "a.jsonl", /line 1: it is not JSON/],
     ["content,label\n", "a.csv", /expected the columns text and label, got content, label/],
     ["", "a.tsv", /got an empty file/],
+    ["label\ttext\n", "a.tsv", /got an empty file/],
+    ["sentence\tlabel\nfine\t1\n", "a.tsv", /a\.tsv: expected the label first and the text after/],
   ];
   for (const [content, name, message] of wrong) {
     assert.throws(() => parseLabeledFile(content, name), message);

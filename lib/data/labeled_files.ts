@@ -26,7 +26,8 @@ interface Row {
 }
 
 /**
- * Parses the content of a file by its name: `.tsv` (label, tab, text on each line), `.jsonl`
+ * Parses the content of a file by its name: `.tsv` (label, tab, text on each line; a first line that
+ * names these columns is skipped), `.jsonl`
  * (objects with `text` and `label`), `.csv` (a header with the columns `text` and `label`),
  * anything else as SST-2's lines (label, space, text). Empty lines are skipped.
  *
@@ -35,14 +36,17 @@ interface Row {
  * console.log(rows[1]); // { text: "Free entry", label: "spam" }
  * ```
  *
- * @throws {UserError} if a row has no label or no text, or there is no row; it names the line
+ * @throws {UserError} if a row has no label or no text, or there is no row; it names the line; if
+ * the columns of a `.tsv` file are called text and label
  */
 export function parseLabeledFile(content: string, name: string): LabeledText[] {
   const rows = /\.csv$/i.test(name)
     ? csvRows(content, name)
     : /\.jsonl$/i.test(name)
     ? jsonRows(content, name)
-    : separatedRows(content, /\.tsv$/i.test(name) ? "\t" : " ");
+    : /\.tsv$/i.test(name)
+    ? tabbedRows(content, name)
+    : separatedRows(content, " ");
   const texts = rows.map((row) => checked(row, name));
   if (texts.length > 0) return texts;
   throw new UserError(`${name}: expected labeled texts, got an empty file`);
@@ -145,6 +149,21 @@ function jsonRows(content: string, name: string): Row[] {
     const { label } = row;
     return { text: row.text, label: typeof label === "number" ? String(label) : label, line };
   });
+}
+
+/** The rows of a `.tsv` file, without the names of its columns. */
+function tabbedRows(content: string, name: string): Row[] {
+  const rows = separatedRows(content, "\t");
+  const [first, second] = [rows[0]?.label, rows[0]?.text].map((cell) => {
+    return String(cell).trim().toLowerCase();
+  });
+  const isText = (cell: string) => cell === "text" || cell === "sentence";
+  if (isText(first) && second === "label") {
+    throw new UserError(
+      `${name}: expected the label first and the text after a tab, got ${first}, ${second}`,
+    );
+  }
+  return first === "label" && isText(second) ? rows.slice(1) : rows;
 }
 
 function separatedRows(content: string, separator: string): Row[] {
