@@ -80,6 +80,20 @@ Deno.test("finetune --labels trains a classifier, and classify uses and measures
   );
 });
 
+Deno.test("a classifier is no model that writes, and its run none of one", async () => {
+  await using folder = await withBase();
+  const args = [...LABELS, ...line("--method full --steps 2 --out spam")];
+  await succeeded("finetune", args, folder.path);
+  const mistakes: [script: string, args: string, message: RegExp][] = [
+    ["figures", "spam", /it classifies and does not write: .*deno task classify/],
+    ["compare", "spam base", /^error: spam: it is the run of a classifier; give one of a model/],
+    ["train", "--resume --out spam --device cpu", /spam: it is the run of a classifier/],
+  ];
+  for (const [script, args, message] of mistakes) {
+    refused(await run(script, line(args), folder.path), message);
+  }
+});
+
 Deno.test("finetune --labels keeps an adapter and labels, and leaves the base as it was", async () => {
   await using folder = await withBase();
   const path = (name: string) => `${folder.path}/${name}`;

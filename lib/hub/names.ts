@@ -61,7 +61,9 @@ export function matchParameters(
   if (missing.length > 0 || unexpected.length > 0) {
     throw new SyntaxError(
       `weights do not fit the configuration (${architecture.name}): ` +
-        `${list("missing", missing)}; ${list("not expected", unexpected)}${advice(missing)}`,
+        `${list("missing", missing)}; ${list("not expected", unexpected)}${
+          advice(missing, unexpected)
+        }`,
     );
   }
   return result;
@@ -87,7 +89,10 @@ export function tableNames(architecture: ArchitectureNames): string[] {
   return architecture.source(TABLE).names.flatMap((name) => storedNames(name, architecture));
 }
 
-function advice(missing: readonly string[]): string {
+function advice(missing: readonly string[], unexpected: readonly string[]): string {
+  if (unexpected.includes(CLASSES)) {
+    return "; it classifies and does not write: loadTextClassifier (`deno task classify`) opens it";
+  }
   if (missing.includes(CLASSES)) {
     return "; it has no head for classes: it writes text, or was never taught to classify; " +
       "loadClassifierBase (`deno task finetune MODEL --labels FILE`) gives it one";

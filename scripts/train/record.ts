@@ -123,6 +123,11 @@ const RECORD_RULES: { readonly [Name in keyof Required<RunRecord>]: Rule } = {
  */
 export async function loadRunRecord(folder: string): Promise<RunRecord> {
   const record = await loadRunState(folder);
+  if ("classification" in record) {
+    throw new UserError(
+      `${folder}: it is the run of a classifier; give one of a model that writes`,
+    );
+  }
   const wrong = wrongField(record, RECORD_RULES);
   if (wrong !== undefined) throw new UserError(`${folder}/run.json: ${wrong}`);
   return record as RunRecord;
