@@ -25,6 +25,7 @@ import {
 
 const flags = {
   dataset: text(undefined, "corpus name, text file, URL, or - for standard input", {
+    placeholder: "CORPUS",
     shownDefault: "tiny-shakespeare",
   }),
   tokenizer: choice("char", "what a token is: a character, a word, or a byte pair", {

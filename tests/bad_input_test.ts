@@ -88,6 +88,8 @@ const MISTAKES: [script: string, args: string[], message: RegExp][] = [
     /nothing: no such folder, and on the hub: .* cannot be reached.*; without a network give/,
   ],
   ["sample", ["text.txt"], /text\.txt: it is a file; give the folder of a run or of a model/],
+  ["train", ["--dataset", ""], /--dataset expects CORPUS, received ""/],
+  ["plot", [""], /RUN is empty; expected folder of a run/],
   ["sample", line("run --beams 2 --top-k 3"), /--top-k is for sampling, and --beams takes its/],
   ["sample", line("run --length-penalty 2"), /--length-penalty is for beam search/],
   ["plot", ["nothing"], /nothing: it holds no metrics\.jsonl/],

@@ -167,6 +167,7 @@ Deno.test("a path or a name is not empty, a text may be", async () => {
     assert.equal(await mistake(...args), '--out expects DIR, received ""');
   }
   assert.equal((await parse("--prompt", "")).flags.prompt, "");
+  assert.equal(await mistake(""), "RUN is empty; expected run folder");
 });
 
 Deno.test("the flags of other libraries have names here", async () => {

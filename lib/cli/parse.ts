@@ -196,8 +196,11 @@ function checkPositionals(
 ): void {
   const { name, min = 0, max = Infinity } = command.positionals ?? { name: "", max: 0 };
   if (positionals.length > max) throw extraArgument(command, positionals[max], args);
+  const meaning = command.positionals?.meaning;
+  if (positionals[0] === "") {
+    throw new UserError(`${name.split(" ")[0]} is empty; expected ${meaning}`);
+  }
   if (positionals.length < min) {
-    const meaning = command.positionals?.meaning;
     throw new UserError(`${command.name} needs ${name} (${meaning}); --help shows examples`);
   }
 }

@@ -46,7 +46,7 @@ export const trainFlags = {
       undefined,
       "corpus name, text file, URL, folder written by `deno task tokenize`, or - for standard " +
         "input; documents: a folder, a pattern such as 'notes/*.md', a .jsonl, .csv or .tsv file",
-      { shownDefault: "tiny-shakespeare" },
+      { placeholder: "CORPUS", shownDefault: "tiny-shakespeare" },
     ),
     tokenizer: choice(
       "char",
