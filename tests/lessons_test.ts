@@ -364,3 +364,18 @@ Deno.test("a lesson runs by its number, written as in its file's name too, and b
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
   assert.equal(tasks.lessons.command, tasks.lesson.command);
 });
+
+Deno.test("a reader's words that a lesson cannot read are one line", async () => {
+  const cases = [
+    ["00_meet_a_model.ts", "--prompt", "Zoë", /no "ë"/],
+    ["00_meet_a_model.ts", "--prompt", "", /the prompt is empty/],
+    ["01_attention.ts", "--words", "quokka", /not in the table of word vectors: quokka/],
+    ["03_queries_keys_values.ts", "--sentence", "xqz", /not in the table of word vectors: xqz/],
+  ] as const;
+  for (const [name, flag, value, message] of cases) {
+    const { code, stderr } = await runLesson(name, [flag, value]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /^error: [^\n]*\n$/);
+    assert.match(stderr, message);
+  }
+});

@@ -45,6 +45,7 @@ export { tableLines } from "./page.ts";
 export { notebookPage, type Shown, type ShowOutput } from "./notebook_writer.ts";
 export type { Output } from "../cli/output.ts";
 export { choice, integer, number, text, toggle } from "../cli/flags.ts";
+export { userInput } from "../cli/run.ts";
 export type { Flag, Flags, FlagValues, NumberOptions, ShownOptions } from "../cli/flags.ts";
 export type { NumberLimits } from "../rules.ts";
 

@@ -22,6 +22,7 @@ import {
   runSample,
   SHIPPED_RUN,
   text,
+  userInput,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
 import {
   modelFigure,
@@ -96,7 +97,9 @@ export const lesson = new Lesson(
         const { model, tokenizer } = await loadPretrained(SHIPPED_RUN);
         await runSample(model, tokenizer, { prompt, seed: ${seed} });
     `);
-    const first = await runSample(model, tokenizer, { prompt, seed, output: page.output });
+    const first = await userInput(() =>
+      runSample(model, tokenizer, { prompt, seed, output: page.output })
+    );
     page.say(`
       The words are mostly English, the form is that of a play, and the meaning is missing: this
       model is nearly two thousand times smaller than GPT-2 large, a well-known model of 2019, and a

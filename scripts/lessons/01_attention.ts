@@ -17,6 +17,7 @@ import {
   loadVectors,
   notWritten,
   text,
+  userInput,
   vectorsFlag,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
 import { attentionFigure } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/plot/mod.ts";
@@ -136,7 +137,7 @@ export const lesson = new Lesson(
 
     page.section("Which word attends to which");
     const words = chosen.split(/[\s,]+/).filter((word) => word !== "");
-    const found = table.lookup(words, { unit: true });
+    const found = await userInput(() => table.lookup(words, { unit: true }));
     if (found.warning) {
       page.say(`Words without a vector are left out of the figure: ${found.warning}.`);
     }

@@ -16,6 +16,7 @@ import {
   loadVectors,
   notWritten,
   text,
+  userInput,
   vectorsFlag,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/lib/lesson/mod.ts";
 import {
@@ -84,7 +85,7 @@ export const lesson = new Lesson(
     const table = await loadVectors(vectors);
 
     page.section("A sentence attends to itself");
-    const sentence = table.embedSentence(chosen, { unit: true });
+    const sentence = await userInput(() => table.embedSentence(chosen, { unit: true }));
     page.say(`
       So far one sequence attended to another. In self-attention each word of a sentence attends to
       the words of the same sentence. First the sentence becomes a tensor, a block of numbers whose
