@@ -84,7 +84,11 @@ Deno.test("a classifier is no model that writes, and its run none of one", async
   await using folder = await withBase();
   const args = [...LABELS, ...line("--method full --steps 2 --out spam")];
   await succeeded("finetune", args, folder.path);
+  const words = line("--labels texts.tsv --method words --device cpu --out words");
+  await succeeded("finetune", words, folder.path);
   const mistakes: [script: string, args: string, message: RegExp][] = [
+    ["classify", "words text --device cpu", /words: it holds results and no model, as .* words/],
+    ["sample", "spam --device cpu", /deno task classify/],
     ["figures", "spam", /it classifies and does not write: .*deno task classify/],
     ["compare", "spam base", /^error: spam: it is the run of a classifier; give one of a model/],
     ["train", "--resume --out spam --device cpu", /spam: it is the run of a classifier/],

@@ -41,10 +41,10 @@ export interface ClassifierPlace {
   readonly revision?: string;
 }
 
-/** Whether a folder holds an adapter and no model. */
-async function holdsAdapter(folder: string): Promise<boolean> {
-  const holds = (name: string) => Deno.stat(`${folder}/${name}`).then(() => true, () => false);
-  return await holds("adapter_config.json") && !await holds("config.json");
+/** Whether a folder holds the first file and not the second. */
+async function holds(folder: string, file: string, not: string): Promise<boolean> {
+  const exists = (name: string) => Deno.stat(`${folder}/${name}`).then(() => true, () => false);
+  return await exists(file) && !await exists(not);
 }
 
 /**
@@ -54,7 +54,14 @@ async function holdsAdapter(folder: string): Promise<boolean> {
  */
 export async function openClassifier(place: ClassifierPlace): Promise<OpenedClassifier> {
   const { location, base, revision } = place;
-  if (base !== undefined || await holdsAdapter(location)) return await openAdapter(place);
+  const isAdapter = await holds(location, "adapter_config.json", "config.json");
+  if (base !== undefined || isAdapter) return await openAdapter(place);
+  if (await holds(location, LABELS_FILE, "config.json")) {
+    throw new UserError(
+      `${location}: it holds results and no model, as finetune --method words leaves it; ` +
+        "give the folder of another method",
+    );
+  }
   return await openModel(location, revision);
 }
 
