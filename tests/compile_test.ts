@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { add, mul } from "../lib/ops/binary.ts";
+import { add, mul, sub } from "../lib/ops/binary.ts";
 import { compile } from "../lib/tensor/compile.ts";
 import { WorkingMemory } from "../lib/device/working_memory.ts";
 import { consume, copy, store } from "../lib/tensor/copy.ts";
@@ -24,6 +24,21 @@ forEachDevice("a compiled function gives what the plain one gives, again and aga
   const other = tensor([-1, -2, -3]);
   assertClose(await compiled(other).data(), await f(other).data(), 0);
   assert.equal(compiled.report?.launches, 3);
+});
+
+forEachDevice("a compiled function leaves its arguments as they are", async () => {
+  const f = compile((x: Tensor, y: Tensor) => sub(x, mul(y, 2)));
+  const [a, b, c] = [tensor([1]), tensor([5]), tensor([3])];
+  const results = [];
+  for (const [x, y] of [[a, a], [b, c], [a, c], [a.view([1]), a]]) {
+    results.push(await f(x, y).item());
+  }
+  assert.deepEqual(results, [-1, -1, -5, -1]);
+  assert.deepEqual(await Promise.all([a, b, c].map((x) => x.item())), [1, 5, 3]);
+  const same = compile((x: Tensor) => x);
+  assert.equal(await same(a).item(), 1);
+  assert.equal(await same(b).item(), 5);
+  assert.equal(await a.item(), 1);
 });
 
 forEachDevice("intermediate results share memory", () => {

@@ -14,11 +14,11 @@ import { Recorder } from "../device/recorder.ts";
 import type { WorkingMemory } from "../device/working_memory.ts";
 import { checkOptions } from "../options.ts";
 import { sameShape } from "../shape.ts";
-import { copy, store } from "./copy.ts";
+import { store } from "./copy.ts";
 import { Dependencies } from "./dependencies.ts";
-import { expectFunction } from "./launch.ts";
+import { expectFunction, expectTensor } from "./launch.ts";
 import { keep, tensorsIn, withoutScopes } from "./scope.ts";
-import type { Tensor } from "./tensor.ts";
+import { empty, type Tensor } from "./tensor.ts";
 
 /** Memory and launches of a compiled function, for reports. */
 export interface ProgramReport {
@@ -54,16 +54,15 @@ export interface Compiled<Inputs extends Tensor[], Result> {
 /**
  * Compiles `f`, a function of tensors to a tensor (or arrays and plain objects of tensors).
  *
- * The first call records every kernel launch and runs the program; later calls copy their inputs
- * into those of the first call (nothing is copied if the same tensor is passed again) and
- * replay. The results are the same tensors each time, overwritten by the next call. Everything else
- * that `f` closes over is read and updated in place: parameters, optimizer state, scalars kept in
- * tensors. JavaScript inside `f` runs only while it is recorded, so a number that changes from call
- * to call must be in a tensor.
+ * The first call records every kernel launch; each call copies its inputs into the program's own
+ * and runs it. The results are the same tensors each time, overwritten by the next call. Everything
+ * that `f` closes over is read and updated in place, without a copy: parameters, optimizer state,
+ * scalars kept in tensors. JavaScript inside `f` runs only while it is recorded, so a number that
+ * changes from call to call must be in a tensor.
  *
  * If memory that the program uses was moved or freed since (a new optimizer moves its parameters,
  * `quantize` frees weights), or a model has other hooks (`withHooks`), the next call records `f`
- * again: its results are then new tensors, and those of earlier calls are freed. The inputs stay.
+ * again: its results are then new tensors, and those of earlier calls are freed.
  *
  * ```ts
  * import { compile, exp, mul, openDevice, tensor } from "../../mod.ts";
@@ -95,13 +94,10 @@ export function compile<Inputs extends Tensor[], Result>(
   const call = (...inputs: Inputs): Result => {
     const device = program?.device ?? inputs[0]?.device ?? currentDevice();
     if (device.recorder) throw nested();
+    inputs.forEach((input, i) => expectTensor(`compiled function: input ${i}`, input));
     if (program) expectAlike(program.inputs, inputs);
-    if (program?.captured.haveChanged || program?.dependencies.haveChanged) {
-      const own = withMemory(program.inputs, inputs);
-      dispose();
-      program = record(f, own, device, memory);
-    }
-    program ??= record(f, inputs, device, memory);
+    if (program?.captured.haveChanged || program?.dependencies.haveChanged) dispose();
+    program ??= record(f, inputs.map(inputLike) as Inputs, device, memory);
     fill(program.inputs, inputs);
     program.loaded.run();
     return program.result;
@@ -118,7 +114,7 @@ interface Program<Inputs, Result> {
   readonly result: Result;
   readonly loaded: LoadedProgram;
   readonly report: ProgramReport;
-  /** The tensors that it reads and writes besides its own memory, including the inputs. */
+  /** The tensors that it reads and writes besides its intermediate results, with the inputs. */
   readonly captured: CapturedStorages;
   /** The other state that it was recorded with. */
   readonly dependencies: Dependencies;
@@ -172,6 +168,7 @@ function record<Inputs extends Tensor[], Result>(
       dropped.unregister(program);
       loaded.dispose();
       for (const storage of [...shared ? [] : memory, ...own]) storage.dispose();
+      for (const input of inputs) input.dispose();
     },
   };
   dropped.register(program, loaded, program);
@@ -199,15 +196,12 @@ function expectAlike(own: readonly Tensor[], given: readonly Tensor[]): void {
   });
 }
 
-/** The program's inputs; each one that was freed is replaced by a copy of the argument. */
-function withMemory<Inputs extends Tensor[]>(own: Inputs, given: Inputs): Inputs {
-  const held = (input: Tensor, i: number) => input.storage.disposed ? keep(copy(given[i])) : input;
-  return own.map(held) as Inputs;
+/** An input of a program for arguments like this one, which stay as they are. */
+function inputLike({ shape, dtype, device }: Tensor): Tensor {
+  return keep(empty(shape, { dtype, device }));
 }
 
 /** Copies the arguments of a call into the program's inputs. */
 function fill(own: readonly Tensor[], given: readonly Tensor[]): void {
-  own.forEach((input, i) => {
-    if (given[i] !== input) store(given[i], input);
-  });
+  own.forEach((input, i) => store(given[i], input));
 }
