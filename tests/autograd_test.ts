@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { add, mul } from "../lib/ops/binary.ts";
 import { sum } from "../lib/ops/reduce.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
-import { tensor } from "../lib/tensor/tensor.ts";
+import { compile } from "../lib/tensor/compile.ts";
+import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
 
 forEachDevice("the function receives the parameters, or closes over them", async () => {
@@ -41,4 +42,27 @@ forEachDevice("a function or parameters of another kind are refused in one line"
     () => guess(() => sum(x).item(), [x]),
     "valueAndGrad: the function's result: expected a tensor, got a promise; await it first",
   );
+});
+
+forEachDevice("what would lose a gradient is refused, not taken for a constant", async () => {
+  const x = tensor([1, 2]);
+  const compiled = compile((x: Tensor) => sum(mul(x, x)));
+  const closed = compile(() => sum(mul(x, x)));
+  const inner = () => valueAndGrad((y) => sum(mul(y, y)), [x]);
+  const losing: [RegExp, () => Tensor][] = [
+    [/^Error: valueAndGrad: called inside another valueAndGrad/, () => inner().value],
+    [/^Error: valueAndGrad: called inside/, () => sum(inner().gradients[0])],
+    [/^Error: compiled function: no gradient flows through it to f32 \[2\]/, () => compiled(x)],
+    [/^Error: compiled function: no gradient/, () => compiled(mul(x, 2))],
+    [/^Error: compiled function: no gradient/, closed],
+    [/^Error: part: no gradient flows through a part of f32 \[2\]; use slice/, () => x.part(0, [])],
+  ];
+  for (const [message, f] of losing) {
+    assert.throws(() => valueAndGrad(f, [x]), message);
+  }
+  // A constant may come from a compiled function, also one that is recorded then.
+  const scale = compile((y: Tensor) => sum(y));
+  const { gradients } = valueAndGrad((x) => sum(mul(x, scale(tensor([1, 2])))), [x]);
+  assert.deepEqual(await gradients[0].toArray(), [3, 3]);
+  assert.equal(await compiled(x).item(), 5);
 });

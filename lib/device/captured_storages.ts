@@ -36,6 +36,11 @@ export class CapturedStorages {
     this.#changes = Storage.changes;
   }
 
+  /** Whether `storage` is one of them. */
+  has(storage: Placeable): boolean {
+    return this.#places.some((place) => place.storage === storage);
+  }
+
   /**
    * Whether one was moved, freed or touched since: one comparison of integers, unless a watched
    * storage of any program has changed.

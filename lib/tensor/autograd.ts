@@ -10,7 +10,14 @@
 import { describe } from "../errors.ts";
 import { binary } from "./elementwise.ts";
 import { expectTensor } from "./launch.ts";
-import { type Gradients, type Node, type Tape, withoutTape, withTape } from "./tape.ts";
+import {
+  type Gradients,
+  type Node,
+  type Tape,
+  trackedTensors,
+  withoutTape,
+  withTape,
+} from "./tape.ts";
 import { full, type Tensor } from "./tensor.ts";
 
 export { differentiable, isTracked, withoutTape } from "./tape.ts";
@@ -20,7 +27,8 @@ export { differentiable, isTracked, withoutTape } from "./tape.ts";
  * gradient with respect to each of `parameters`: ∂f/∂p, of p's shape, zeros if f does not depend on
  * p.
  *
- * `f` receives the parameters in their order; it may also close over them.
+ * `f` receives the parameters in their order; it may also close over them. Derivatives of
+ * derivatives are not computed.
  *
  * ```ts
  * import { mul, openDevice, sum, tensor, valueAndGrad } from "../../mod.ts";
@@ -32,6 +40,7 @@ export { differentiable, isTracked, withoutTape } from "./tape.ts";
  *
  * @throws {TypeError} if f's result is no tensor of one element, or `parameters` no array of
  * tensors
+ * @throws {Error} inside another call of it
  */
 export function valueAndGrad(
   f: (...parameters: Tensor[]) => Tensor,
@@ -44,6 +53,12 @@ export function valueAndGrad(
     );
   }
   parameters.forEach((parameter, i) => expectTensor(`valueAndGrad: parameter ${i}`, parameter));
+  if (trackedTensors().size > 0) {
+    throw new Error(
+      "valueAndGrad: called inside another valueAndGrad, whose gradients would miss what depends on " +
+        "it: derivatives of derivatives are not computed; call it before the other one",
+    );
+  }
   const { value, gradients } = backpropagate(() => f(...parameters), parameters, (value) => {
     expectTensor("valueAndGrad: the function's result", value);
     if (value.size !== 1) {

@@ -18,6 +18,7 @@ import { store } from "./copy.ts";
 import { Dependencies } from "./dependencies.ts";
 import { expectFunction, expectTensor } from "./launch.ts";
 import { keep, tensorsIn, withoutScopes } from "./scope.ts";
+import { trackedTensors, withoutTape } from "./tape.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
 /** Memory and launches of a compiled function, for reports. */
@@ -77,7 +78,8 @@ export interface Compiled<Inputs extends Tensor[], Result> {
  *
  * @throws {TypeError} if `f` is no function of tensors, or a later call's inputs differ in number,
  * shape or dtype, or an option is unknown
- * @throws {Error} if `f` reads a value while it is recorded
+ * @throws {Error} if `f` reads a value while it is recorded, or a call is differentiated: call
+ * `valueAndGrad` in `f`
  */
 export function compile<Inputs extends Tensor[], Result>(
   f: (...inputs: Inputs) => Result,
@@ -97,7 +99,8 @@ export function compile<Inputs extends Tensor[], Result>(
     inputs.forEach((input, i) => expectTensor(`compiled function: input ${i}`, input));
     if (program) expectAlike(program.inputs, inputs);
     if (program?.captured.haveChanged || program?.dependencies.haveChanged) dispose();
-    program ??= record(f, inputs.map(inputLike) as Inputs, device, memory);
+    program ??= withoutTape(() => record(f, inputs.map(inputLike) as Inputs, device, memory));
+    expectUntracked(inputs, program);
     fill(program.inputs, inputs);
     program.loaded.run();
     return program.result;
@@ -179,6 +182,20 @@ function nested(): Error {
   return new Error(
     "compile: a compiled function was called inside another one; call the plain function there",
   );
+}
+
+/** Throws an Error if gradients should flow through a program, which no tape has recorded. */
+function expectUntracked<Inputs extends Tensor[]>(
+  given: Inputs,
+  { captured }: Program<Inputs, unknown>,
+): void {
+  for (const tracked of trackedTensors() as ReadonlySet<Tensor>) {
+    if (!given.includes(tracked) && !captured.has(tracked.storage)) continue;
+    throw new Error(
+      `compiled function: no gradient flows through it to ${tracked}; call valueAndGrad in the ` +
+        "function that is compiled",
+    );
+  }
 }
 
 /** Throws a TypeError unless the inputs of a call fit those that the program was recorded with. */

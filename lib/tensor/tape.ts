@@ -34,6 +34,11 @@ export function isTracked(tensor: object | undefined): boolean {
   return tensor !== undefined && tape !== undefined && tape.tracked.has(tensor);
 }
 
+/** The tensors that get gradients while a function is differentiated, otherwise none. */
+export function trackedTensors(): ReadonlySet<object> {
+  return tape?.tracked ?? new Set();
+}
+
 /** Options of `differentiable`. */
 export interface DifferentiableOptions {
   /**

@@ -15,7 +15,7 @@ import { expectShape, formatShape, resolveShape, type Shape, size } from "../sha
 import { flatten, formatNested, nest, type NestedArray, nestedShape } from "./nested_array.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
 import { noteCreated } from "./scope.ts";
-import { differentiable } from "./tape.ts";
+import { differentiable, isTracked } from "./tape.ts";
 
 /** The element types: 32-bit floats, and 32-bit signed integers for ids and indices. */
 export type DType = "f32" | "i32";
@@ -137,11 +137,17 @@ export class Tensor {
     return differentiable(x, [this], (dx) => [dx.view(this.shape)]);
   }
   /**
-   * `shape` of the elements from `start` on, a multiple of 64; the memory is shared.
+   * `shape` of the elements from `start` on, a multiple of 64; the memory is shared. No gradient
+   * flows: `slice` differentiates.
    *
    * @throws {RangeError} if `start` is no multiple of 64, or the part exceeds the tensor
+   * @throws {Error} if the tensor should get a gradient
    */
   part(start: number, shape: Shape): Tensor {
+    expectShape("part", shape);
+    if (isTracked(this)) {
+      throw new Error(`part: no gradient flows through a part of ${this}; use slice`);
+    }
     return new Tensor(this.storage.part(4 * start, 4 * size(shape)), shape, this.dtype);
   }
   /** Frees the memory now rather than when the tensor is collected. */
