@@ -62,4 +62,8 @@ forEachDevice("cross-entropy: finite differences, and rows all ignored", async (
 forEachDevice("cross-entropy refuses shapes that do not fit", () => {
   assert.throws(() => crossEntropy(tensor([[1, 2]]), tensor(new Int32Array(2))), TypeError);
   assert.throws(() => crossEntropy(tensor([[1, 2]]), tensor([1])), /expected i32/);
+  for (const ignoreIndex of [0.5, NaN]) { // not 0, which would ignore the first class
+    const run = () => crossEntropy(tensor([[1, 2]]), tensor(Int32Array.of(0)), { ignoreIndex });
+    assert.throws(run, /ignore must be a whole number, got (0.5|NaN)/);
+  }
 });

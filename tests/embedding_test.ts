@@ -67,3 +67,16 @@ forEachDevice("embedding refuses what does not fit", () => {
   assert.throws(() => embedding(table, tensor([1])), /expected i32/);
   assert.throws(() => embedding(table, ids, { positions: tensor([[1, 2]]) }), /3 tokens in a row/);
 });
+
+forEachDevice("positions and offsets of another dtype are refused, not read as bits", () => {
+  const [table, ids] = [tensor([[1, 2]]), tensor(Int32Array.of(0))];
+  const integers = tensor(Int32Array.of(7, 8), { shape: [1, 2] });
+  assert.throws(
+    () => embedding(table, ids, { positions: integers }),
+    /^TypeError: embedding: positions: expected f32 values, got i32 \[1,2\]/,
+  );
+  assert.throws(
+    () => embedding(table, ids, { positions: table, offset: tensor([1]) }),
+    /^TypeError: embedding: offset: expected i32 values, got f32 \[1\]/,
+  );
+});

@@ -138,7 +138,8 @@ export function encodeScalars(kernel: Kernel, scalars: Scalars): Uint32Array<Arr
       throw new TypeError(`${kernel.name}: the scalar '${name}' was not given`);
     }
     if (kernel.scalars[name] === "f32") floats[i] = value;
-    else words[i] = value;
+    else if (Number.isInteger(value)) words[i] = value;
+    else throw new RangeError(`${kernel.name}: ${name} must be a whole number, got ${value}`);
   });
   return words;
 }

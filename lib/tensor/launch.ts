@@ -5,17 +5,26 @@
  * @module
  */
 import type { Device } from "../device/device.ts";
-import { bufferNames, type Constants, type Kernel, type Scalars } from "../device/kernel.ts";
+import type { Constants, ElementType, Kernel, Scalars } from "../device/kernel.ts";
 import { describe } from "../errors.ts";
 import { type DType, Tensor } from "./tensor.ts";
 
 /** Buffers of a kernel by name; those that this build does not touch are omitted. */
 export type Buffers = Readonly<Record<string, Tensor | undefined>>;
 
+/** The values that a kernel reads as each element type; `u32` reads the bits of either. */
+const DTYPES: Readonly<Record<ElementType, DType | undefined>> = {
+  f32: "f32",
+  vec4f: "f32",
+  i32: "i32",
+  u32: undefined,
+};
+
 /**
  * Runs a kernel, or records it.
  *
- * @throws {TypeError} if the tensors are on different devices
+ * @throws {TypeError} if the tensors are on different devices, or one holds values of a type that
+ *   the kernel does not read
  */
 export function launch(
   kernel: Kernel,
@@ -23,7 +32,12 @@ export function launch(
   scalars: Scalars = {},
   constants: Constants = {},
 ): void {
-  const tensors = bufferNames(kernel).map((name) => buffers[name]);
+  const types = Object.entries({ ...kernel.reads, ...kernel.updates, ...kernel.writes });
+  const tensors = types.map(([name]) => buffers[name]);
+  types.forEach(([name, type], i) => {
+    const dtype = DTYPES[type];
+    if (dtype && tensors[i]) expectType(`${kernel.name}: ${name}`, tensors[i], dtype);
+  });
   const device = deviceOf(kernel.name, tensors);
   const storages = tensors.map((tensor) => tensor?.storage);
   const made = { kernel, constants, scalars, buffers: storages };
