@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rotary } from "../lib/ops/rotary.ts";
+import { rotary, type RotaryOptions } from "../lib/ops/rotary.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { assertClose, checkGradients } from "./support/gradient_check.ts";
@@ -54,6 +54,28 @@ forEachDevice("rotary refuses an odd head size", () => {
   for (const dimensions of [0, 3, 12]) {
     assert.throws(() => rotary(x, { heads: 2, headSize: 10, dimensions }), /from 2 to 10; got/);
   }
+});
+
+forEachDevice("a position outside the table is the nearest one inside", async () => {
+  const x = tensor([1, 0, 1, 0], { shape: [2, 1, 2] });
+  const at = async (...places: number[]) => {
+    const position = tensor(Int32Array.from(places));
+    return await rotary(x, { heads: 1, headSize: 2, position, positions: 4 }).data();
+  };
+  assertClose(await at(4, 1e6), await at(3, 3), 0);
+  assertClose(await at(-1, -2e9), await at(0, 0), 0);
+});
+
+forEachDevice("rotary refuses positions that do not fit", () => {
+  const x = tensor(values, { shape: [B, T, WIDTH] });
+  const options = { heads: HEADS, headSize: D };
+  const refused = (other: Partial<RotaryOptions>, message: RegExp) =>
+    assert.throws(() => rotary(x, { ...options, ...other }), message);
+  refused({ positions: T - 1 }, /expected positions for the 5 rows of f32 .* got 4/);
+  refused({ position: tensor(new Int32Array(3)) }, /one for each sequence of .* got i32 \[3\]/);
+  refused({ position: tensor([1]) }, /rotary: position: expected i32 values, got f32 \[1\]/);
+  for (const base of [NaN, Infinity, 0]) refused({ base }, /base must be a number above 0/);
+  for (const heads of [-1, 0.5]) refused({ heads }, /expected an even head size/);
 });
 
 forEachDevice("YaRN's gain multiplies what is turned, and gradients follow", async () => {

@@ -4,7 +4,8 @@
  *
  * x, y: [rows, width]; headPairs: D/2, half: R/2; cosine, sine: [positions, R/2], tables of the
  * angles; all f32; position: i32 [1], or one for each sequence of `time` rows if `OFFSET` is 2.
- * `direction`: 1, or −1 for the inverse. A chunk computes a share of the rows.
+ * A row outside the tables takes the nearest row of them. `direction`: 1, or −1 for the inverse. A
+ * chunk computes a share of the rows.
  *
  * @module
  */
@@ -20,13 +21,17 @@ export const rotary: CpuKernel = {
     const { x, y, cosine, sine, position } = k.pointers("x", "y", "cosine", "sine", "position");
     const { rows, time, width } = k.integers("rows", "time", "width");
     const { heads, headPairs, half } = k.integers("heads", "headPairs", "half");
+    const positions = k.integer("positions");
     const direction = k.float("direction");
     const rotatedBytes = f.i32(half.mul(8));
     const restOfHead = f.i32(headPairs.sub(half).mul(2));
     const restOfRow = f.i32(width.sub(heads.mul(headPairs).mul(2)));
     k.forShare(rows, (row) => {
       const [sequence, t] = f.unravel(row, time);
-      if (OFFSET) f.set(t, t.add(position.at(OFFSET === 2 ? sequence : 0).loadI32()));
+      if (OFFSET) {
+        const place = t.add(position.at(OFFSET === 2 ? sequence : 0).loadI32());
+        f.set(t, f.clamp(f.i32(place), 0, positions.sub(1)));
+      }
       const angles = f.i32(t.mul(half));
       const [cosines, sines] = [cosine, sine].map((table) => f.i32(table.at(angles)));
       const [from, to] = [x, y].map((base) => f.i32(base.at(row.mul(width))));

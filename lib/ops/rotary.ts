@@ -8,6 +8,7 @@ import { rotary as cpu } from "../../kernels/cpu/rotary.ts";
 import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Device } from "../device/device.ts";
 import type { Kernel } from "../device/kernel.ts";
+import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { differentiable } from "../tensor/autograd.ts";
 import { expectType, launch } from "../tensor/launch.ts";
@@ -27,6 +28,7 @@ const KERNEL: Kernel = {
     heads: "u32",
     headPairs: "u32",
     half: "u32",
+    positions: "u32",
     direction: "f32",
   },
   webgpu: { code: wgsl("rotary"), threads: ({ rows, width }) => rows * width / 2 },
@@ -65,6 +67,9 @@ const OPTIONS = {
  * x [B,T,W] with the pairs (j, j + R/2) of each head rotated by the angle (position +
  * t)·base^(−2j/R), W even. Source: Su et al., arXiv 2104.09864; the pairing is Llama's.
  *
+ * A row outside the table of angles has the angles of the nearest one inside: positions on a device
+ * are not read.
+ *
  * ```ts
  * import { openDevice, rotary, tensor } from "../../mod.ts";
  * const device = await openDevice({ device: "cpu", threads: 1 });
@@ -73,14 +78,16 @@ const OPTIONS = {
  * device.close();
  * ```
  *
- * @throws {TypeError} if D or R is odd or the heads do not fit
+ * @throws {TypeError} if D or R is odd, or the heads or positions do not fit
+ * @throws {RangeError} if the base is not above 0, or there are fewer positions than rows
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   expectType("rotary", x, "f32");
   checkOptions("rotary", options, OPTIONS);
   const { heads, headSize, dimensions = headSize, base = 10000, scaling, position } = options;
   const [time, width] = x.shape.slice(-2);
-  if (headSize % 2 !== 0 || width % 2 !== 0 || heads * headSize > width) {
+  const isCount = Number.isInteger(heads) && heads >= 0;
+  if (!isCount || headSize % 2 !== 0 || width % 2 !== 0 || heads * headSize > width) {
     throw new TypeError(
       `rotary: expected an even head size and ${heads} × ${headSize} columns; got ${x}`,
     );
@@ -90,14 +97,28 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
       `rotary: expected an even number of dimensions from 2 to ${headSize}; got ${dimensions}`,
     );
   }
+  if (!(base > 0 && base < Infinity)) {
+    throw new RangeError(`rotary: base must be a number above 0, got ${describe(base)}`);
+  }
   const half = dimensions / 2;
   if (scaling) expectRotaryScaling("rotary", scaling, half);
   const positions = options.positions ?? (position ? Math.max(4096, time) : time);
-  const angles = angleTables(x.device, positions, half, { base, scaling });
+  if (!Number.isInteger(positions) || positions < time) {
+    throw new RangeError(
+      `rotary: expected positions for the ${time} rows of ${x}, got ${describe(positions)}`,
+    );
+  }
   const rows = x.size / width;
+  if (position && position.size !== 1 && position.size * time !== rows) {
+    throw new TypeError(
+      `rotary: expected one position, or one for each sequence of ${x}; got ${position}`,
+    );
+  }
+  const angles = angleTables(x.device, positions, half, { base, scaling });
   const turn = (input: Tensor, direction: 1 | -1) => {
     const y = empty(x.shape, { device: x.device });
-    const scalars = { rows, time, width, heads, headPairs: headSize / 2, half, direction };
+    const sizes = { rows, time, width, heads, headPairs: headSize / 2, half, positions };
+    const scalars = { ...sizes, direction };
     const constants = { OFFSET: !position ? 0 : position.size === 1 ? 1 : 2 };
     launch(KERNEL, { x: input, ...angles, position, y }, scalars, constants);
     return y;
