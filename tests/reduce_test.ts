@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { argmax } from "../lib/ops/argmax.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
+import { mul } from "../lib/ops/binary.ts";
 import { max, mean, sum, sumTo } from "../lib/ops/reduce.ts";
 import { sumOfSquares } from "../lib/ops/sum_of_squares.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
@@ -14,6 +15,19 @@ import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice, sharedDevice } from "./support/devices.ts";
 import { assertClose, checkGradients } from "./support/gradient_check.ts";
 import { floats } from "./support/matmul_reference.ts";
+
+forEachDevice("reductions of nothing: a sum of 0, no mean, no maximum", async () => {
+  const none = tensor([], { shape: [2, 0, 3] });
+  assert.deepEqual(await sum(none, { axis: 1 }).toArray(), [[0, 0, 0], [0, 0, 0]]);
+  assert.deepEqual(await sum(none).toArray(), 0);
+  assert.deepEqual(await mean(none, { axis: [0, 1] }).toArray(), [NaN, NaN, NaN]);
+  for (const f of [sum, mean, max]) assert.deepEqual(f(none, { axis: 0 }).shape, [0, 3]);
+  assert.throws(() => max(none, { axis: 1 }), /^RangeError: max: expected at least one element/);
+  const bias = tensor([1, 2, 3]);
+  const { value, gradients } = valueAndGrad((b) => sum(mul(none, b)), [bias]);
+  assert.equal(await value.item(), 0);
+  assert.deepEqual(await gradients[0].toArray(), [0, 0, 0]);
+});
 
 /** Folds the elements that share a place after `axes` are gone, in row order. */
 function reference<T>(

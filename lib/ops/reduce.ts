@@ -14,7 +14,7 @@ import { differentiable } from "../tensor/autograd.ts";
 import { expectType } from "../tensor/launch.ts";
 import { reduceRun } from "./reduce_run.ts";
 import { type Run, spread } from "./spread.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { full, type Tensor } from "../tensor/tensor.ts";
 
 /** Options of the reductions. */
 export interface ReduceOptions {
@@ -25,7 +25,8 @@ export interface ReduceOptions {
 }
 
 /**
- * Σ x over an axis, several or all. f32 of any shape; the result lacks these axes.
+ * Σ x over an axis, several or all. f32 of any shape; the result lacks these axes. A sum of nothing
+ * is 0.
  *
  * ```ts
  * import { openDevice, sum, tensor } from "../../mod.ts";
@@ -43,7 +44,7 @@ export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
 
 /**
  * The mean of x over an axis, several or all: Σ x / n. f32 of any shape; the result lacks these
- * axes.
+ * axes. A mean of nothing is NaN.
  *
  * @throws {RangeError} if an axis does not exist
  */
@@ -59,6 +60,7 @@ function sumScaled(
 ): Tensor {
   const { runs, shape, count } = prepare(operation, x, options);
   const scale = scaleOf(count);
+  if (x.size === 0) return reducedNothing(x, shape, 0 * scale);
   let y = x;
   runs.forEach((run, i) => y = reduceRun("sum", y, run, i === runs.length - 1 ? scale : 1));
   return differentiable(y.view(shape), [x], (dy) => {
@@ -68,15 +70,23 @@ function sumScaled(
   });
 }
 
+/** The reduction of a tensor without elements: `value` everywhere, and a gradient without any. */
+function reducedNothing(x: Tensor, shape: Shape, value: number): Tensor {
+  const { device } = x;
+  return differentiable(full(shape, value, { device }), [x], () => [full(x.shape, 0, { device })]);
+}
+
 /**
  * The largest element over an axis, several or all; the gradient goes to the first one in row
  * order. f32 of any shape; the result lacks these axes. With NaN among the elements the result is
  * not defined.
  *
- * @throws {RangeError} if an axis does not exist
+ * @throws {RangeError} if an axis does not exist, or there is no element to choose
  */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
-  const { runs, shape } = prepare("max", x, options);
+  const { runs, shape, count } = prepare("max", x, options);
+  if (count === 0) throw new RangeError(`max: expected at least one element, got ${x}`);
+  if (x.size === 0) return reducedNothing(x, shape, 0);
   const inputs: Tensor[] = [];
   let y = x;
   for (const run of runs) {
