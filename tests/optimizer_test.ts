@@ -163,6 +163,17 @@ forEachDevice("an optimizer refuses a rate that is no number from 0", () => {
   assert.throws(() => new AdamW([]), /no parameters/);
 });
 
+forEachDevice("an optimizer refuses a parameter that it gets twice", () => {
+  const [w, b] = [tensor([[3, 4]]), tensor([1])];
+  for (const again of [w, w.view([2])]) {
+    assert.throws(
+      () => new SGD([w, b, again], { clip: 1 }),
+      new RegExp(`^TypeError: SGD: expected each parameter once, got f32 .* twice`),
+    );
+  }
+  new SGD([w, b]);
+});
+
 forEachDevice("an optimizer refuses a step when its parameters are no longer its own", async () => {
   const [x, y] = [tensor([1, 2]), tensor([3])];
   const gradients = [tensor([1, 1]), tensor([1])];

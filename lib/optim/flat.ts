@@ -44,7 +44,7 @@ export class FlatParameters {
    * Moves `parameters` of the optimizer called `owner` into one buffer, with their values; those of
    * `first` come first, in its order.
    *
-   * @throws {TypeError} if they are not an array of f32 tensors
+   * @throws {TypeError} if they are not an array of different f32 tensors
    * @throws {RangeError} if it is empty
    */
   constructor(
@@ -121,8 +121,16 @@ function expectParameters(owner: string, parameters: readonly Tensor[]): void {
     );
   }
   if (parameters.length === 0) throw new RangeError(`${owner}: there are no parameters`);
+  const storages = new Set<Tensor["storage"]>();
   for (const parameter of parameters) {
     expectType(owner, parameter, "f32");
+    if (storages.has(parameter.storage)) {
+      throw new TypeError(
+        `${owner}: expected each parameter once, got ${parameter} twice, whose gradient would count ` +
+          "twice; name a shared (tied) weight once",
+      );
+    }
+    storages.add(parameter.storage);
     if (!parameter.storage.disposed) continue;
     throw new TypeError(
       `${owner}: expected parameters, got ${parameter}, whose memory was freed, as that of weights ` +
