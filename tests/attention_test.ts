@@ -261,12 +261,15 @@ forEachDevice("mistakes are named", (device) => {
   );
 });
 
-forEachDevice("a soft-cap and ALiBi that cannot be are refused", () => {
+forEachDevice("a scale, a soft-cap and ALiBi that cannot be are refused", () => {
   const qkv = empty([1, 2, 6]);
   const refused = (options: Partial<AttentionOptions>, name: string, message: RegExp) =>
     assert.throws(() => selfAttention(qkv, { heads: 2, ...options }), { name, message });
   for (const softCap of [0, -1, NaN, Infinity]) {
     refused({ softCap }, "RangeError", /selfAttention: softCap: expected a number above 0, got/);
+  }
+  for (const scale of [NaN, Infinity]) {
+    refused({ scale }, "RangeError", /selfAttention: scale must be a number, got (NaN|Infinity)/);
   }
   refused({ softCap: 1, alibi: true, causal: true }, "TypeError", /softCap or alibi, got both/);
   refused({ alibi: true }, "TypeError", /alibi needs causal attention, got causal false/);

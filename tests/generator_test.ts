@@ -82,7 +82,9 @@ forEachDevice("generation refuses what it cannot do", async () => {
     assert.rejects(() => collect(generator.generate(prompt, options)), message);
   await refuses([], {}, /prompt is empty/);
   await refuses([23], {}, /ids from 0 to 22, got 23/);
-  await refuses([1], { temperature: -1 }, /temperature/);
+  for (const temperature of [-1, NaN, Infinity]) {
+    await refuses([1], { temperature }, /temperature must be from 0 to 1e38, got/);
+  }
   await refuses([1], { topP: 0 }, /topP/);
   await refuses([1], { topK: 1.5 }, /topK/);
   await refuses([1], { maxNewTokens: 0 }, /maxNewTokens/);

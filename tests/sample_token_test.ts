@@ -135,6 +135,16 @@ forEachDevice("a temperature of 0 takes the first of the largest", async () => {
   assert.deepEqual([...await sampleToken(one, tensor([0, 0, 1]), state).data()], [40000]);
 });
 
+forEachDevice("an infinite temperature draws each token alike, but none of −∞", async () => {
+  const logits = tensor([[1, 30, -9, -Infinity]]);
+  const drawn = new Set<number>();
+  for (let seed = 0; seed < 40; seed++) {
+    const state = tensor(Int32Array.of(seed, 0));
+    drawn.add(await sampleToken(logits, tensor([Infinity, 0, 1]), state).item());
+  }
+  assert.deepEqual([...drawn].sort(), [0, 1, 2]);
+});
+
 forEachDevice("tokens are drawn with their probabilities", async (device) => {
   const rows = device.kind === "cpu" ? 20000 : 400;
   const shares = [0.5, 0.3, 0.15, 0.05];

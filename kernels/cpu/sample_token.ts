@@ -21,6 +21,9 @@ import { forVectors, type Lanes, sumVectors } from "./rows.ts";
 
 const BLOCK = 1024;
 
+/** f32's largest finite number. */
+const MOST_TEMPERATURE = 3.4028234663852886e38;
+
 export const sampleToken: CpuKernel = {
   chunks: ({ rows }) => rows,
   emit(k) {
@@ -29,6 +32,7 @@ export const sampleToken: CpuKernel = {
     const token = f.i32(k.pointer("token").at(k.chunk));
     const settings = k.pointer("settings");
     const [temperature, topK, topP] = [0, 4, 8].map((at) => f.f32(settings.loadF32(at)));
+    f.set(temperature, temperature.min(MOST_TEMPERATURE)); // −∞/∞ would be NaN
     const start = f.i32(k.chunk.mul(width));
     const [logits, weights] = ["logits", "weights"].map((name) => f.i32(k.pointer(name).at(start)));
     const row: Row = { logits, weights, width, largest: largestKey(f, logits, width) };

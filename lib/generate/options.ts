@@ -13,7 +13,8 @@ export interface SamplingOptions {
   /** Tokens to generate, from 1. Default 200. */
   maxNewTokens?: number;
   /**
-   * Divides the logits: 0 takes the likeliest token, 1 leaves the model's distribution. Default 1.
+   * Divides the logits, from 0 to 1e38: 0 takes the likeliest token, 1 leaves the model's
+   * distribution. Default 1.
    */
   temperature?: number;
   /** Keep the k likeliest tokens; 0 keeps all. Default 0. */
@@ -68,6 +69,9 @@ export function expectPrompt(
   }
 }
 
+/** The highest temperature: a finite number also in 32 bits. */
+const MOST = 1e38;
+
 /** RangeError for a sampling option out of range. */
 export function expectSampling(
   operation: string,
@@ -81,7 +85,7 @@ export function expectSampling(
     if (fits && typeof value === "number") return;
     throw new RangeError(`${operation}: ${name} must be ${range}, got ${describe(value)}`);
   };
-  expect("temperature", temperature, temperature >= 0, "a number from 0");
+  expect("temperature", temperature, temperature >= 0 && temperature <= MOST, "from 0 to 1e38");
   expect("topP", topP, topP > 0 && topP <= 1, "above 0 and at most 1");
   expect("minP", minP, minP >= 0 && minP <= 1, "from 0 to 1");
 }

@@ -7,6 +7,7 @@
  * @module
  */
 import type { ScalarType } from "../device/kernel.ts";
+import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { sameShape } from "../shape.ts";
 import { expectType } from "../tensor/launch.ts";
@@ -229,6 +230,9 @@ function layout(
 ): AttentionLayout {
   const { batch, queries, keys, heads, keyValueHeads, headSize } = sizes;
   const { causal = false, window, keyLengths, firstKeys, scale = 1 / Math.sqrt(headSize) } = mask;
+  if (!Number.isFinite(scale)) {
+    throw new RangeError(`${operation}: scale must be a number, got ${describe(scale)}`);
+  }
   if (window !== undefined && !(Number.isInteger(window) && window >= 1)) {
     throw new RangeError(`${operation}: window must be a whole number from 1; got ${window}`);
   }

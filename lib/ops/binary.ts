@@ -61,12 +61,18 @@ export function div(left: Operand, right: Operand): Tensor {
   });
 }
 
-/** The larger of a and b, elementwise; at a tie the gradient goes to a. */
+/**
+ * The larger of a and b, elementwise; at a tie the gradient goes to a. With NaN it is NaN on the CPU
+ * and either of the two on WebGPU.
+ */
 export function maximum(left: Operand, right: Operand): Tensor {
   return pick("maximum", left, right, (a, b) => binary("greaterEqual", a, b));
 }
 
-/** The smaller of a and b, elementwise; at a tie the gradient goes to a. */
+/**
+ * The smaller of a and b, elementwise; at a tie the gradient goes to a. With NaN it is NaN on the
+ * CPU and either of the two on WebGPU.
+ */
 export function minimum(left: Operand, right: Operand): Tensor {
   return pick("minimum", left, right, (a, b) => binary("greaterEqual", b, a));
 }
