@@ -174,6 +174,23 @@ forEachDevice("an optimizer refuses a parameter that it gets twice", () => {
   new SGD([w, b]);
 });
 
+forEachDevice("an optimizer refuses gradients of other shapes, and parameters of nothing", () => {
+  const [w, b] = [tensor([[3, 4]]), tensor([1])];
+  const optimizer = new SGD([w, b]);
+  const wrong = [tensor([[3], [4]]), tensor(Int32Array.of(1, 2), { shape: [1, 2] }), undefined];
+  for (const gradient of wrong) {
+    assert.throws(
+      () => optimizer.step([gradient as Tensor, b], 1),
+      /^TypeError: SGD: expected the gradient of parameter 0, f32 \[1,2\], got (a Tensor|undefined)/,
+    );
+  }
+  assert.equal(optimizer.stepsDone, 0);
+  assert.throws(
+    () => new AdamW([b, tensor([])]),
+    /expected parameters with elements, got f32 \[0\]/,
+  );
+});
+
 forEachDevice("an optimizer refuses a step when its parameters are no longer its own", async () => {
   const [x, y] = [tensor([1, 2]), tensor([3])];
   const gradients = [tensor([1, 1]), tensor([1])];

@@ -131,6 +131,9 @@ function expectParameters(owner: string, parameters: readonly Tensor[]): void {
       );
     }
     storages.add(parameter.storage);
+    if (parameter.size === 0) {
+      throw new TypeError(`${owner}: expected parameters with elements, got ${parameter}`);
+    }
     if (!parameter.storage.disposed) continue;
     throw new TypeError(
       `${owner}: expected parameters, got ${parameter}, whose memory was freed, as that of weights ` +

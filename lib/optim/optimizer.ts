@@ -5,10 +5,11 @@
  * @module
  */
 import { describe } from "../errors.ts";
+import { sameShape } from "../shape.ts";
 import { expectValue, realNumber } from "../rules.ts";
 import { sumOfSquares } from "../ops/sum_of_squares.ts";
 import { sqrt } from "../ops/unary.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { Average } from "./average.ts";
 import { FlatParameters } from "./flat.ts";
 import { LossScale } from "./loss_scale.ts";
@@ -291,11 +292,23 @@ export abstract class Optimizer {
 
   #expectGradients(gradients: readonly Tensor[]): void {
     const { parameters } = this.flat;
-    if (Array.isArray(gradients) && gradients.length === parameters.length) return;
-    throw new TypeError(
-      `${this.#name}: expected ${parameters.length} gradients, as valueAndGrad gives them, got ` +
-        describe(gradients),
-    );
+    if (!Array.isArray(gradients) || gradients.length !== parameters.length) {
+      throw new TypeError(
+        `${this.#name}: expected ${parameters.length} gradients, as valueAndGrad gives them, got ` +
+          describe(gradients),
+      );
+    }
+    parameters.forEach((parameter, i) => {
+      const own: unknown = gradients[i];
+      if (own instanceof Tensor && own.dtype === "f32" && sameShape(own.shape, parameter.shape)) {
+        return;
+      }
+      throw new TypeError(
+        `${this.#name}: expected the gradient of parameter ${i}, ${parameter}, got ${
+          describe(own)
+        }`,
+      );
+    });
   }
 
   /**
