@@ -28,7 +28,7 @@ export function expectIds(
   expectIdList(operation, ids);
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i];
-    if ((id >= 0 && id < vocabSize && Number.isInteger(id)) || id === ignored) continue;
+    if (Number.isInteger(id) && (id >= 0 && id < vocabSize || id === ignored)) continue;
     throw new RangeError(
       `${operation}: expected token ids from 0 to ${vocabSize - 1}, got ${describe(id)} at index ` +
         `${i}; use the tokenizer of the model`,

@@ -102,6 +102,18 @@ Deno.test("a corpus shorter than a window is refused with both numbers", () => {
   assert.equal(make(65)().next().targets[63], 64);
 });
 
+Deno.test("numbers that are no ids are refused, not rounded", () => {
+  const options = { batchSize: 1, contextLength: 1 };
+  for (const [wrong, got] of [[1.5, "1.5"], [NaN, "NaN"], [-1, "-1"], [undefined, "undefined"]]) {
+    assert.throws(
+      () => new Batches([0, wrong as number, 2], options),
+      new RegExp(`Batches: expected token ids .* got ${got} at index 1`),
+    );
+  }
+  const floats = Float64Array.of(0, 1.5, 2) as unknown as number[];
+  assert.throws(() => new Batches(floats, options), /got 1.5 at index 1/);
+});
+
 Deno.test("too few batches are refused on request", () => {
   const options: BatchesOptions = { batchSize: 4, contextLength: 9 }; // 40 tokens a batch
   const minimumBatches = 10;

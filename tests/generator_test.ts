@@ -85,6 +85,8 @@ forEachDevice("generation refuses what it cannot do", async () => {
   for (const temperature of [-1, NaN, Infinity]) {
     await refuses([1], { temperature }, /temperature must be from 0 to 1e38, got/);
   }
+  // deno-lint-ignore no-sparse-arrays -- a hole is no id
+  await refuses([1, , 2] as number[], {}, /ids from 0 to 22, got undefined at index 1/);
   await refuses([1], { topP: 0 }, /topP/);
   await refuses([1], { topK: 1.5 }, /topK/);
   await refuses([1], { maxNewTokens: 0 }, /maxNewTokens/);

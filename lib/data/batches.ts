@@ -8,7 +8,7 @@
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { expectSeed, philox4x32 } from "../random.ts";
-import { expectIdList } from "../token_ids.ts";
+import { expectIdList, expectIds } from "../token_ids.ts";
 import type { TokenArray } from "./split_corpus.ts";
 
 /** What a model reads and what it should predict: targets are the inputs one token later. */
@@ -79,11 +79,12 @@ export class Batches {
   /**
    * Starts at batch 0.
    *
-   * The ids are not checked here, without a vocabulary: a `Trainer` checks each batch.
+   * Ids of a typed array of integers are not checked here, without a vocabulary: a `Trainer` checks
+   * each batch.
    *
    * @param tokens [n] token ids, of which n ≥ T + 1
    * @throws {RangeError} if the corpus is shorter than a window or than `minimumBatches` (with
-   *   epochs, at least one batch), or an option is out of range
+   *   epochs, at least one batch), a number of another array is no id, or an option is out of range
    * @throws {TypeError} if `tokens` is no array, or an option is unknown
    */
   constructor(tokens: TokenArray | readonly number[], options: BatchesOptions) {
@@ -192,8 +193,11 @@ function checked(options: BatchesOptions): Required<BatchesOptions> {
 
 /** Token ids as a typed array, from which windows are cut without a copy. */
 function tokenArray(tokens: TokenArray | readonly number[]): TokenArray {
-  if (ArrayBuffer.isView(tokens) && "subarray" in tokens) return tokens;
+  const isInteger = [Uint16Array, Uint32Array, Int32Array, Uint8Array]
+    .some((kind) => tokens instanceof kind);
+  if (isInteger) return tokens as TokenArray;
   expectIdList("Batches", tokens);
+  expectIds("Batches", tokens, 2 ** 31);
   return Int32Array.from(tokens);
 }
 
