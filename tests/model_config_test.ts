@@ -101,6 +101,8 @@ const refused: [Record<string, unknown>, RegExp][] = [
   [{ attentionDropout: 1 }, /attentionDropout must be in \[0, 1\), got 1/],
   [{ embeddingDropout: -1 }, /embeddingDropout must be in \[0, 1\), got -1/],
   [{ window: [1, 2] }, /one entry for each of 4 layers, got 2/],
+  [{ window: 2 as unknown as number[] }, /window must have one entry for each of 4 layers, got 2/],
+  [{ window: 0 as unknown as number[] }, /window must have one entry for each of 4 layers, got 0/],
   [{ window: [1, 2, 0, undefined] }, /window\[2\] must be a whole number from 1, got 0/],
 ];
 

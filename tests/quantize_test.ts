@@ -101,6 +101,12 @@ forEachDevice("a trained model keeps its loss and its text, in less memory", asy
   assert.deepEqual(await likeliest(copy), text);
 });
 
+forEachDevice("a model is rounded once", async () => {
+  const model = new GPT({ vocabSize: 8, contextLength: 4, layers: 1, heads: 1, width: 32 });
+  await quantize(model);
+  await assert.rejects(() => quantize(model), /^TypeError: quantize: .* rounded already; load it/);
+});
+
 forEachDevice("a model in 8 bits says that it cannot be trained", async () => {
   const model = new GPT(shape);
   const optimizer = new AdamW(model.parameters());

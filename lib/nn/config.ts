@@ -119,7 +119,7 @@ export function modelConfig(input: ModelConfigInput): ModelConfig {
   checkHead(tiedHead, headBias, input.outputSize);
   checkEmbedding(input, blocks);
   expectPositive("logitSoftCap", logitSoftCap);
-  if (window) checkWindow(window, layers);
+  if (window !== undefined) checkWindow(window, layers);
   checkRotary(input, blocks.positions);
   checkEachLayer("valueEmbeddings", valueEmbeddings, layers);
   return {
@@ -224,9 +224,11 @@ function checkEachLayer(name: string, values: readonly unknown[] | undefined, la
 }
 
 function checkWindow(window: readonly unknown[], layers: number): void {
-  if (window.length !== layers) {
+  if (!Array.isArray(window) || window.length !== layers) {
     throw new RangeError(
-      `model: window must have one entry for each of ${layers} layers, got ${window.length}`,
+      `model: window must have one entry for each of ${layers} layers, got ${
+        Array.isArray(window) ? window.length : describe(window)
+      }`,
     );
   }
   window.forEach((tokens, layer) =>

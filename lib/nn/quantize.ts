@@ -44,11 +44,16 @@ export type QuantizeOptions = RoundingOptions;
  *
  * @throws {RangeError} if the bits, the group or the type are impossible, or a weight is beyond the
  *   type's range
+ * @throws {TypeError} if the weights are rounded already
  */
 export async function quantize(model: GPT, options: QuantizeOptions = {}): Promise<void> {
   checkOptions("quantize", options, ROUNDING_OPTIONS);
   const rounding = expectRounding("quantize", options);
-  for (const weight of quantizableWeights(model)) await roundWeight(weight, rounding);
+  const weights = quantizableWeights(model);
+  if (weights.some(({ weight }) => weight.storage.disposed)) {
+    throw new TypeError("quantize: the model's weights are rounded already; load it again");
+  }
+  for (const weight of weights) await roundWeight(weight, rounding);
 }
 
 /** Rounds a weight whose values are on the device. */
