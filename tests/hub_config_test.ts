@@ -200,6 +200,7 @@ const gemma2s: Partial<ModelConfigInput>[] = [
     logitSoftCap: 30,
   },
 ];
+gemma2s.push({ ...gemma2s[0], attentionSoftCap: undefined, logitSoftCap: undefined });
 const gemma3s: Partial<ModelConfigInput>[] = [
   {
     ...gemma,
@@ -253,6 +254,9 @@ const persimmons: Partial<ModelConfigInput>[] = [
   },
 ];
 const opts: Partial<ModelConfigInput>[] = [{ bias: false }];
+
+/** transformers reads the soft-cap of Gemma 3's scores and computes without it. */
+folios.push({ ...gemma3s[0], attentionSoftCap: 50 });
 
 const kinds = {
   gpt2: gpt2s,

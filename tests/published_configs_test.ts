@@ -272,6 +272,11 @@ const REFUSED: [name: string, json: Record<string, unknown>, message: RegExp][] 
     /use_bidirectional_attention: expected false, got true/,
   ],
   [
+    "a soft-cap of Gemma 3's scores",
+    { model_type: "gemma3_text", attn_logit_softcapping: 50 },
+    /attn_logit_softcapping: expected null, got 50/,
+  ],
+  [
     "chunked attention",
     { model_type: "qwen3", num_hidden_layers: 1, layer_types: ["chunked_attention"] },
     /layer_types: expected "full_attention" for each of 1 layers/,

@@ -98,6 +98,7 @@ export const gemma2: Format = {
  */
 export const gemma3Text: Format = {
   read(fields) {
+    fields.only("attn_logit_softcapping", null); // transformers reads another one and ignores it
     const { base, windowBase, scaling, rest } = readTwoBases(fields);
     const input = readLlama(rest, GEMMA3);
     const pattern = fields.wholeNumber("sliding_window_pattern", 6);
@@ -109,7 +110,6 @@ export const gemma3Text: Format = {
       rotaryBase: base,
       rotaryScaling: scaling,
       windowRotaryBase: oneWindow(sandwich.window) === undefined ? undefined : windowBase,
-      attentionSoftCap: readSoftCap(fields, "attn_logit_softcapping", undefined),
       logitSoftCap: readSoftCap(fields, "final_logit_softcapping", undefined),
     };
   },
@@ -181,12 +181,14 @@ function gemmaName(activation: Activation): string | undefined {
   return activation === "gelu_tanh" ? "gelu_pytorch_tanh" : activationName(activation);
 }
 
+/** A soft-cap: none if the field is null, the family's if it is absent. */
 function readSoftCap(
   fields: ConfigFields,
   name: string,
   fallback: number | undefined,
 ): number | undefined {
-  return fields.get(name) === undefined ? fallback : fields.number(name, NaN);
+  if (!fields.has(name)) return fallback;
+  return fields.get(name) === undefined ? undefined : fields.number(name, NaN);
 }
 
 /**
