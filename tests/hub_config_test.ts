@@ -58,7 +58,7 @@ Deno.test("gpt_neo: unscaled attention, and a window in every second layer", () 
     num_heads: 12,
     attention_types: [[["global", "local"], 6]],
     window_size: 256,
-    attention_layers: ["global"],
+    attention_layers: Array(6).fill(["global", "local"]).flat(),
   });
   assert.deepEqual([config.contextLength, config.hidden, config.dropout], [2048, 3072, 0]);
   assert.equal(config.scaleAttention, false);

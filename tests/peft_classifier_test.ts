@@ -170,6 +170,19 @@ forEachDevice("an encoder of one's own is adapted by its own names", async () =>
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("a token table without the head that is tied to it is refused", async () => {
+  const [config, modulesToSave] = [{ ...shape, tiedHead: false }, ["wte"]];
+  const untied = new GPT(config, { random: new Random(3) });
+  const folder = await Deno.makeTempDir();
+  await saveAdapter(folder, attachLora(untied, { rank: 2, modulesToSave }), { base: "mine" });
+  await loadAdapter(folder, new GPT(config, { random: new Random(3) }));
+  await assert.rejects(
+    () => loadAdapter(folder, new GPT(shape, { random: new Random(3) })),
+    /^SyntaxError: .* replaces transformer\.wte\.weight but not the head that is tied to it/,
+  );
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("modules to save whole: an untied head, and what is refused", () => {
   const untied = new GPT({ ...shape, tiedHead: false });
   const adapter = attachLora(untied, { modulesToSave: ["lm_head"] });

@@ -277,6 +277,16 @@ const REFUSED: [name: string, json: Record<string, unknown>, message: RegExp][] 
     /attn_logit_softcapping: expected null, got 50/,
   ],
   [
+    "GPT-Neo's two lists of windows, which differ",
+    {
+      model_type: "gpt_neo",
+      num_layers: 2,
+      attention_types: [[["global", "local"], 1]],
+      attention_layers: ["local", "global"],
+    },
+    /attention_layers: expected \["global","local"\], as attention_types say, got/,
+  ],
+  [
     "chunked attention",
     { model_type: "qwen3", num_hidden_layers: 1, layer_types: ["chunked_attention"] },
     /layer_types: expected "full_attention" for each of 1 layers/,

@@ -32,6 +32,7 @@ import { type AdaptedLayer, LoraAdapter } from "./lora_adapter.ts";
 import { sizeOfUpdate } from "./lora_options.ts";
 import { PREFIX, wholeKey } from "./adapter_files.ts";
 import { expectBase, openTensors, readAdapterFile, readTensor } from "./read_adapter.ts";
+import { isInModules, tiedTable } from "./whole_modules.ts";
 
 /** How to load an adapter. */
 export interface LoadAdapterOptions extends RepositoryOptions {
@@ -150,6 +151,7 @@ async function readAdapter<Model extends AdaptableModel>(
     layers.push({ ...layer, update });
   }
   expectLayers(file, layers, model);
+  expectUntied(file, model, choices.modulesToSave);
   await expectBase(file, model, choices.modulesToSave);
   const adapter = new LoraAdapter(model, layers, choices, trainable);
   try {
@@ -219,6 +221,20 @@ function expectLayers(
   throw new SyntaxError(
     `${file.name}: expected tensors such as ${PREFIX}….lora_A.weight for layers of the model, got ` +
       key + (tableAdvice(key, shape, model) || "; the adapter is of another base"),
+  );
+}
+
+/** PEFT replaces the token table where tokens are read, and leaves a head that was tied to it. */
+function expectUntied(
+  { name }: SafetensorsFile,
+  model: AdaptableModel,
+  modulesToSave: readonly string[],
+): void {
+  const table = tiedTable(model);
+  if (!table || !isInModules(table, modulesToSave)) return;
+  throw new SyntaxError(
+    `${name}: it replaces ${table} but not the head that is tied to it in this model, as ` +
+      "modules_to_save says, which Folio does not compute; load it onto a base with an untied head",
   );
 }
 

@@ -24,17 +24,21 @@ export function withHeads(model: AdaptableModel, modulesToSave: readonly string[
   return [...new Set([...modulesToSave, ...heads])];
 }
 
+/** The stored name of the token table, if it is also the model's head. */
+export function tiedTable(model: AdaptableModel): string | undefined {
+  if (!(model instanceof GPT && model.config.tiedHead)) return undefined;
+  return namesOfModel(model).source(TABLE).names[0];
+}
+
 function expectModule(model: AdaptableModel, name: string): void {
-  const table = model instanceof GPT && model.config.tiedHead ? model.tokens.weight : undefined;
-  const { source } = namesOfModel(model);
-  const tableName = source(TABLE).names[0];
-  const isTable = isInModules(tableName, [name]) || name === "lm_head";
-  if (table && isTable) {
+  const table = tiedTable(model);
+  if (table && (isInModules(table, [name]) || name === "lm_head")) {
     throw new RangeError(
       `attachLora: expected modulesToSave that are not tied, got ${JSON.stringify(name)}: ` +
-        `${tableName} is the token table and the head of this model`,
+        `${table} is the token table and the head of this model`,
     );
   }
+  const { source } = namesOfModel(model);
   if (wholeParameters(model, [name]).size > 0) return;
   const modules = [...model.namedParameters().keys()].flatMap((key) => source(key).names)
     .map((stored) => stored.split(".").at(-2)!);

@@ -86,6 +86,13 @@ export const gptNeo: Format = {
   },
 };
 
+/** Refuses `attention_layers`, the types by layer, if they are others than `attention_types`. */
+function expectLayerTypes(fields: ConfigFields, types: readonly string[]): void {
+  const listed = fields.get("attention_layers");
+  if (listed === undefined || JSON.stringify(listed) === JSON.stringify(types)) return;
+  throw unexpected("attention_layers", `${JSON.stringify(types)}, as attention_types say`, listed);
+}
+
 /**
  * `[[["global", "local"], 12]]`: a pattern and its number of repetitions; one type per layer.
  */
@@ -107,6 +114,7 @@ function readAttentionTypes(fields: ConfigFields, layers: number): (number | und
     for (let time = 0; time < times; time++) result.push(...windows);
   }
   if (result.length !== layers) throw wrong();
+  expectLayerTypes(fields, result.map((window) => window === undefined ? "global" : "local"));
   return result;
 }
 
