@@ -170,7 +170,7 @@ forEachDevice("an encoder of one's own is adapted by its own names", async () =>
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("a token table without the head that is tied to it is refused", async () => {
+forEachDevice("a token table without the head that is tied to it is refused", async () => {
   const [config, modulesToSave] = [{ ...shape, tiedHead: false }, ["wte"]];
   const untied = new GPT(config, { random: new Random(3) });
   const folder = await Deno.makeTempDir();
