@@ -236,13 +236,16 @@ forEachDevice("dropout is applied as in transformers, at the rates of config.jso
 Deno.test("an encoder–decoder's config.json is read, and refused if malformed", () => {
   const read = (golden: EncoderDecoderGolden, change: object) =>
     readEncoderDecoderConfig(JSON.stringify({ ...golden.config, ...change }));
-  const { config } = read(t5, { feed_forward_proj: "gated-silu", decoder_start_token_id: null });
+  const silu = { feed_forward_proj: "gated-silu", dense_act_fn: "silu" };
+  const { config } = read(t5, { ...silu, decoder_start_token_id: null });
   assert.deepEqual([config.activation, config.gated], ["silu", true]);
   assert.deepEqual(read(t5, { decoder_start_token_id: null }).startTokens, [0]);
   const refused = (golden: EncoderDecoderGolden, change: object, message: RegExp) =>
     assert.throws(() => read(golden, change), { name: "SyntaxError", message });
   refused(t5, { model_type: "bert" }, /model_type: expected one of t5, bart/);
   refused(t5, { feed_forward_proj: "gated-mish" }, /feed_forward_proj: .* got "gated-mish"/);
+  refused(t5, { feed_forward_proj: "gated-silu" }, /dense_act_fn: expected that of .* silu, got/);
+  refused(bart, { tie_word_embeddings: false }, /tie_word_embeddings: expected true, got false/);
   refused(t5, { eos_token_id: "</s>" }, /eos_token_id: expected a token id/);
   refused(t5, { relative_attention_num_buckets: 3 }, /relative_attention_num_buckets/);
   refused(bart, { decoder_ffn_dim: 90 }, /decoder_ffn_dim: expected the encoder's, 80, got 90/);

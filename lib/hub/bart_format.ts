@@ -15,6 +15,7 @@ export const bart: EncoderDecoderFormat = {
   read(fields) {
     const vocabSize = fields.wholeNumber("vocab_size", 50265);
     const width = fields.wholeNumber("d_model", 1024);
+    fields.only("tie_word_embeddings", true); // otherwise each side has a token table of its own
     fields.only("normalize_before", false);
     fields.only("add_final_layer_norm", false);
     fields.only("static_position_embeddings", false);
@@ -35,7 +36,7 @@ export const bart: EncoderDecoderFormat = {
       positions: "learned",
       embeddingScale: fields.boolean("scale_embedding", false) ? Math.sqrt(width) : 1,
       embeddingNorm: true,
-      tiedHead: fields.boolean("tie_word_embeddings", true),
+      tiedHead: true,
       headBias: false,
       dropout: readDropout(fields, "dropout", 0.1),
       attentionDropout: readDropout(fields, "attention_dropout", 0),
@@ -56,7 +57,7 @@ export const bart: EncoderDecoderFormat = {
     decoder_ffn_dim: config.hidden,
     activation_function: activationName(config.activation),
     scale_embedding: config.embeddingScale !== 1,
-    tie_word_embeddings: config.tiedHead,
+    tie_word_embeddings: true,
     dropout: config.dropout,
     attention_dropout: config.attentionDropout ?? 0,
     activation_dropout: config.activationDropout ?? 0,

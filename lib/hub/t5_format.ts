@@ -125,7 +125,7 @@ function feedForward(layer: string, gated: boolean | undefined): SideNames["bloc
   };
 }
 
-/** `relu`, or `gated-gelu`, whose GELU is the approximation. */
+/** `relu`, or `gated-gelu`, whose GELU is the approximation; `dense_act_fn` must agree. */
 function readFeedForward(fields: ConfigFields) {
   const name = fields.get("feed_forward_proj") ?? "relu";
   const [, gate, own] = /^(gated-)?([a-z_]+)$/.exec(String(name)) ?? [];
@@ -134,7 +134,11 @@ function readFeedForward(fields: ConfigFields) {
     const known = Object.keys(ACTIVATIONS).join(", ");
     throw unexpected("feed_forward_proj", `one of ${known}, or one behind "gated-"`, name);
   }
-  return { activation: ACTIVATIONS[activation], gated: gate !== undefined };
+  const stated = fields.choice("dense_act_fn", ACTIVATIONS, activation);
+  if (stated !== ACTIVATIONS[activation]) {
+    throw unexpected("dense_act_fn", `that of feed_forward_proj, ${activation}`, stated);
+  }
+  return { activation: stated, gated: gate !== undefined };
 }
 
 function writeFeedForward({ activation, gated }: CompleteTransformer): string | undefined {
