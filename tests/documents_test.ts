@@ -27,10 +27,26 @@ async function files(
 Deno.test("cells of CSV may hold commas, quotes and line feeds", () => {
   const text = 'id,text\r\n1,"a, ""b""\nc"\r\n2,\r\n"",d';
   const rows = [["id", "text"], ["1", 'a, "b"\nc'], ["2", ""], ["", "d"]];
-  assert.deepEqual(parseCSV(text), rows);
-  assert.deepEqual(parseCSV(text + "\r\n"), rows);
-  assert.deepEqual(parseCSV(""), []);
+  assert.deepEqual(parseCSV(text, "a.csv"), rows);
+  assert.deepEqual(parseCSV(text + "\r\n", "a.csv"), rows);
+  assert.deepEqual(parseCSV("", "a.csv"), []);
+  assert.deepEqual(parseCSV("a,b\r1,2\r\r3,", "a.csv"), [["a", "b"], ["1", "2"], ["3", ""]]);
+  assert.deepEqual(parseCSV('a 1" nail,b', "a.csv"), [['a 1" nail', "b"]]);
+  const long = "x,".repeat(5_000_000);
+  assert.deepEqual(parseCSV(`"${long}",1`, "a.csv"), [[long, "1"]]);
 });
+
+const MALFORMED: [name: string, text: string, message: RegExp][] = [
+  ["a quote that is not closed", 'a,b\n1,2\n"x,3\ny,4', /^a.csv: line 3: a quote that begins a/],
+  ["text behind a quote", 'a,b\n"x\ny"z,3', /^a.csv: line 3: expected a comma .* got "z"/],
+  ["a comma without quotes", "a,b\n\n1,2\nx, y,3", /^a.csv: line 4: expected 2 cells, .* got 3/],
+  ["a line feed without quotes", "a,b\nx\ry,3\n", /^a.csv: line 2: expected 2 cells, .* got 1/],
+];
+for (const [name, text, message] of MALFORMED) {
+  Deno.test(`CSV is refused, not read in part: ${name}`, () => {
+    assert.throws(() => parseCSV(text, "a.csv"), { name: "UserError", message });
+  });
+}
 
 Deno.test("documents of a folder, a pattern and each kind of file", async () => {
   await using folder = await files({

@@ -148,7 +148,7 @@ function parsed(line: string): unknown {
 }
 
 function readRows(text: string, file: string, column: string): TextDocument[] {
-  const [header = [], ...rows] = parseCSV(text);
+  const [header = [], ...rows] = parseCSV(text, file);
   const at = header.indexOf(column);
   if (at < 0) {
     throw new UserError(

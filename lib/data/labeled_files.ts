@@ -127,7 +127,7 @@ function withoutRepeats(lists: readonly (readonly LabeledText[])[]): LabeledText
 }
 
 function csvRows(content: string, name: string): Row[] {
-  const [header = [], ...rows] = parseCSV(content);
+  const [header = [], ...rows] = parseCSV(content, name);
   const [text, label] = ["text", "label"].map((column) => {
     const index = header.indexOf(column);
     if (index >= 0) return index;
