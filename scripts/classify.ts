@@ -31,6 +31,7 @@ const flags = {
     shownDefault: "as the adapter names it",
   }),
   revision: text(undefined, "branch, tag or commit of a model on the hub", {
+    placeholder: "REVISION",
     shownDefault: "main",
   }),
   ...deviceFlags,

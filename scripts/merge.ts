@@ -18,7 +18,10 @@ const flags = {
     placeholder: "MODEL",
     shownDefault: "as the adapter names it",
   }),
-  revision: text(undefined, "branch, tag or commit of a base on the hub", { shownDefault: "main" }),
+  revision: text(undefined, "branch, tag or commit of a base on the hub", {
+    placeholder: "REVISION",
+    shownDefault: "main",
+  }),
 };
 
 const command = {

@@ -47,6 +47,7 @@ const flags = {
       shownDefault: "--model, if given",
     }),
     revision: text(undefined, "branch, tag or commit of the models on the hub", {
+      placeholder: "REVISION",
       shownDefault: "main",
     }),
     dtype: choice("fp32", "transformers.js's weights", {

@@ -164,7 +164,8 @@ Deno.test("a wrong choice names the choices and the nearest", async () => {
 
 Deno.test("a path or a name is not empty, a text may be", async () => {
   for (const args of [["--out", ""], ["--out="]]) {
-    assert.equal(await mistake(...args), '--out expects DIR, received ""');
+    const message = await mistake(...args);
+    assert.equal(message, '--out expects DIR, which is not empty, received ""');
   }
   assert.equal((await parse("--prompt", "")).flags.prompt, "");
   assert.equal(await mistake(""), "RUN is empty; expected run folder");

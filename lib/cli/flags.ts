@@ -80,8 +80,8 @@ export interface ShownOptions {
 export interface NumberOptions extends ShownOptions, NumberLimits {}
 
 /**
- * A flag that takes any text or, with another placeholder than `TEXT`, a path or a name, which is
- * not empty.
+ * A flag that takes any text or, with a placeholder such as `FILE`, a path or a name, which is not
+ * empty: a variable of the shell that is unset would otherwise count as no flag.
  */
 export function text<Default extends string | undefined>(
   value: Default,
@@ -89,10 +89,12 @@ export function text<Default extends string | undefined>(
   options: ShownOptions = {},
 ): Flag<string | Default> {
   const { placeholder = "TEXT" } = options;
-  const isPlace = placeholder !== "TEXT";
-  const read = (given: string) => isPlace && given === "" ? undefined : given;
-  const expected = isPlace ? placeholder : "text";
+  const isFree = placeholder === "TEXT";
+  const expected = isFree ? "text" : `${placeholder}, which is not empty`;
   return { ...options, placeholder, default: value, meaning, expected, read };
+  function read(given: string): string | undefined {
+    return given !== "" || isFree ? given : undefined;
+  }
 }
 
 /** A flag that takes a number such as `0.1` or `1e-3`. */

@@ -133,6 +133,7 @@ export const finetuneFlags = {
     bias: choice("none", "biases that are trained too", { choices: ["none", "lora_only", "all"] }),
     beta: number(0.1, "with --preferences: how dear it is to leave the base", { min: 1e-6 }),
     revision: text(undefined, "branch, tag or commit of a model on the hub", {
+      placeholder: "REVISION",
       shownDefault: "main",
     }),
   }),

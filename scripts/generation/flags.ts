@@ -81,6 +81,7 @@ export const modelFlags = group("Device and model", {
     },
   ),
   revision: text(undefined, "branch, tag or commit of a model on the hub", {
+    placeholder: "REVISION",
     shownDefault: "main",
   }),
 });
