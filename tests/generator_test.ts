@@ -76,6 +76,22 @@ forEachDevice("generation stops at the end token and at the signal", async () =>
   assert.deepEqual(some, all.slice(0, 3));
 });
 
+forEachDevice("a generator that begins another text says so instead of mixing them", async () => {
+  const generator = new Generator(makeModel());
+  const [options, refused] = [
+    { maxNewTokens: 40 },
+    /one text at a time, and another one was begun/,
+  ];
+  const first = generator.generate([1, 2], options);
+  await first.next();
+  const alone = await collect(generator.generate([3], options));
+  assert.deepEqual(alone, await collect(new Generator(generator.model).generate([3], options)));
+  await assert.rejects(() => collect(first), refused);
+  const [one, two] = [generator.generate([1], options), generator.generate([2], options)];
+  const both = await Promise.allSettled([one.next(), two.next()]);
+  assert.deepEqual(both.map(({ status }) => status), ["fulfilled", "rejected"]);
+});
+
 forEachDevice("generation refuses what it cannot do", async () => {
   const generator = new Generator(makeModel());
   const refuses = (prompt: number[], options: object, message: RegExp) =>

@@ -225,4 +225,6 @@ forEachDevice("sampling refuses what does not fit", () => {
   assert.throws(() => sampleToken(tensor([1, 2]), tensor([1, 0, 1]), state), /expected logits/);
   assert.throws(() => sampleToken(tensor([[1, 2]]), tensor([1]), state), /settings \[3\]/);
   assert.throws(() => sampleToken(tensor([[1, 2]]), tensor([1, 0, 1]), tensor([1, 2])), /state/);
+  const drawn = () => sampleToken(tensor([[1, 2]]), tensor([1, 0, 1]), state, 0, 0);
+  assert.throws(drawn, /period must be a whole number from 1, got 0/);
 });

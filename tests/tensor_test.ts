@@ -151,6 +151,12 @@ for (const [guess, [run, message]] of Object.entries(REFUSED)) {
   });
 }
 
+forEachDevice("a part outside the tensor is refused", () => {
+  for (const start of [-64, 64, NaN]) {
+    assert.throws(() => tensor(new Float32Array(64)).part(start, [4]), RangeError);
+  }
+});
+
 Deno.test("console.log shows dtype, shape, device and the first values on the CPU", async () => {
   useDevice(await sharedDevice("cpu-1"));
   assert.equal(inspect(six()), "f32 [2,3] on cpu: [[1, 2, 3], [4, 5, 6]]");

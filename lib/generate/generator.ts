@@ -9,7 +9,7 @@ import { expectLanguageModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { checkOptions } from "../options.ts";
 import { expectPrompt, expectSampling, SAMPLING_OPTIONS, type SamplingOptions } from "./options.ts";
-import { Sequences } from "./sequences.ts";
+import { Sequences, type TokenBlock } from "./sequences.ts";
 
 /** How tokens are chosen. */
 export interface GenerateOptions extends SamplingOptions {
@@ -38,6 +38,10 @@ const OPTIONS = { ...SAMPLING_OPTIONS, endToken: true };
 export class Generator {
   #sequences: Sequences;
   #virtualTokens: GPT["virtualTokens"];
+  /** The text begun last, whose tokens are in the cache. */
+  #text: object | undefined;
+  /** Whether tokens of it are being read. */
+  #isReading = false;
 
   /**
    * Makes a cache of the model's context length for one sequence; the program is recorded at the
@@ -55,6 +59,7 @@ export class Generator {
    * @throws {RangeError} if the prompt is empty, an id is outside the vocabulary, or an option is
    *   out of range
    * @throws {TypeError} if an option is unknown, or the prompt is no list of ids
+   * @throws {Error} once another text of this generator is begun
    */
   async *generate(
     prompt: ArrayLike<number>,
@@ -73,16 +78,28 @@ export class Generator {
       excluded: [],
     };
     const choice = { temperature, topK, topP, minP, seed, ...rules };
+    if (this.#isReading) throw twoTexts();
     this.#followModel();
+    const text = this.#text = {};
     this.#sequences.start([Array.from(prompt)], choice);
     let given = 0;
     while (given < maxNewTokens && !options.signal?.aborted) {
-      const block = await this.#sequences.next(maxNewTokens - given, options.signal);
+      if (this.#text !== text) throw twoTexts();
+      const block = await this.#next(maxNewTokens - given, options.signal);
       for (const token of block?.tokens ?? []) {
         if (token === options.endToken || options.signal?.aborted) return;
         given++;
         yield token;
       }
+    }
+  }
+
+  async #next(most: number, signal: AbortSignal | undefined): Promise<TokenBlock | undefined> {
+    this.#isReading = true;
+    try {
+      return await this.#sequences.next(most, signal);
+    } finally {
+      this.#isReading = false;
     }
   }
 
@@ -94,6 +111,13 @@ export class Generator {
     this.#sequences = oneSequence(model);
     this.#virtualTokens = model.virtualTokens;
   }
+}
+
+function twoTexts(): Error {
+  return new Error(
+    "Generator.generate: a generator writes one text at a time, and another one was begun; make a " +
+      "Generator for each, or call generate with all prompts",
+  );
 }
 
 function oneSequence(model: GPT): Sequences {

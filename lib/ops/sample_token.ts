@@ -61,6 +61,9 @@ export function sampleToken(
       `sampleToken: expected logits [B,V] and settings [3] = [temperature, topK, topP] or [4] with minP; got ${logits} and ${settings}`,
     );
   }
+  if (!(period >= 1)) {
+    throw new RangeError(`sampleToken: period must be a whole number from 1, got ${period}`);
+  }
   deviceOf("sampleToken", [logits, settings, state]);
   const weights = empty(logits.shape, { device: logits.device });
   const token = empty([rows], { dtype: "i32", device: logits.device });

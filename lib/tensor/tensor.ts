@@ -140,11 +140,14 @@ export class Tensor {
    * `shape` of the elements from `start` on, a multiple of 64; the memory is shared. No gradient
    * flows: `slice` differentiates.
    *
-   * @throws {RangeError} if `start` is no multiple of 64, or the part exceeds the tensor
+   * @throws {RangeError} if `start` is no multiple of 64 from 0, or the part exceeds the tensor
    * @throws {Error} if the tensor should get a gradient
    */
   part(start: number, shape: Shape): Tensor {
     expectShape("part", shape);
+    if (!(start >= 0)) {
+      throw new RangeError(`part: expected a start from 0, got ${describe(start)}`);
+    }
     if (isTracked(this)) {
       throw new Error(`part: no gradient flows through a part of ${this}; use slice`);
     }
