@@ -8,6 +8,7 @@
  */
 import type { ScalarType } from "../device/kernel.ts";
 import { checkOptions } from "../options.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import { sameShape } from "../shape.ts";
 import { expectType } from "../tensor/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -229,9 +230,7 @@ function layout(
 ): AttentionLayout {
   const { batch, queries, keys, heads, keyValueHeads, headSize } = sizes;
   const { causal = false, window, keyLengths, firstKeys, scale = 1 / Math.sqrt(headSize) } = mask;
-  if (window !== undefined && !(Number.isInteger(window) && window >= 1)) {
-    throw new RangeError(`${operation}: window must be a whole number from 1; got ${window}`);
-  }
+  if (window !== undefined) expectValue(`${operation}: window`, wholeNumber({ min: 1 }), window);
   if (keyLengths) {
     expectType(operation, keyLengths, "i32");
     if (keyLengths.size !== batch) {
