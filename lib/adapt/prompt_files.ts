@@ -8,7 +8,7 @@
  * @module
  */
 import { describe } from "../errors.ts";
-import { attempt, type Chunks, writeFileAtomically } from "../files.ts";
+import { attempt, jsonContent, type NamedFile, writeFileAtomically } from "../files.ts";
 import { ConfigFields } from "../hub/config_fields.ts";
 import { openRepository, PLACES } from "../hub/open_repository.ts";
 import { assertFinite, encodeSafetensors } from "../hub/safetensors.ts";
@@ -87,10 +87,9 @@ export async function savePrompt(
     folio_version: VERSION,
     [BASE_HASH]: await fingerprint(model.namedParameters()),
   };
-  const config = JSON.stringify(writeConfig(prompt, options.base), undefined, 2) + "\n";
-  const files: [string, Chunks][] = [
+  const files: NamedFile[] = [
     [WEIGHTS_FILE, encodeSafetensors([[PROMPT_KEY, { shape: values.shape, data }]], metadata)],
-    [CONFIG_FILE, [new TextEncoder().encode(config)]],
+    [CONFIG_FILE, jsonContent(writeConfig(prompt, options.base))],
   ];
   await attempt(`saving a prompt in ${path}`, () => Deno.mkdir(path, { recursive: true }));
   for (const [name, chunks] of files) await writeFileAtomically(`${path}/${name}`, chunks);
