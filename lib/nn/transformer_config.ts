@@ -62,7 +62,7 @@ export interface TransformerConfig extends Omit<BlockConfigInput, "positions"> {
 const { positions: _, ...SHARED } = BLOCK_OPTIONS;
 
 /** Every field of a `TransformerConfig`. */
-export const TRANSFORMER_OPTIONS: OptionNames<TransformerConfig> = {
+const TRANSFORMER_OPTIONS: OptionNames<TransformerConfig> = {
   sourceVocabSize: true,
   targetVocabSize: true,
   contextLength: true,

@@ -8,7 +8,7 @@ import { ASSETS } from "./assets.ts";
 import type { Feed } from "./feed.ts";
 
 /** Maximum number of open pages. */
-export const MAX_VIEWERS = 64;
+const MAX_VIEWERS = 64;
 
 /**
  * Headers of every answer: the page runs only its own files and the workers that they make, whose
