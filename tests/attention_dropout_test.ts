@@ -21,7 +21,7 @@ import {
   testValues,
 } from "./support/attention_reference.ts";
 import { forEachDevice, sharedDevice } from "./support/devices.ts";
-import { assertClose, checkGradients } from "./support/gradient_check.ts";
+import { assertClose, checkGradients, valueAndGradients } from "./support/gradient_check.ts";
 
 const [SEED, STEP, STREAM] = [0x9a3c5f17, 12345, 0xfffffff1];
 
@@ -42,12 +42,6 @@ function dropoutFactors(
     const rounded = Math.min(Math.max(1, Math.round(rate * 65536)), 65535) / 65536;
     return uniform < rounded ? 0 : 1 / (1 - rounded);
   });
-}
-
-/** The value, and the gradients of Σ gradient·value. */
-async function run(f: () => Tensor, gradient: Tensor, inputs: Tensor[]) {
-  const { gradients } = valueAndGrad(() => sum(mul(f(), gradient)), inputs);
-  return await Promise.all([f(), ...gradients].map((result) => result.data()));
 }
 
 const CASES: Record<string, AttentionCase & { rate: number }> = {
@@ -131,7 +125,7 @@ for (const [name, { rate, ...c }] of Object.entries(CASES)) {
       randomStream: STREAM,
     };
     const expected = referenceAttention(c, values);
-    const results = await run(() => attention(q, k, v, options), gradient, [q, k, v]);
+    const results = await valueAndGradients(() => attention(q, k, v, options), gradient, [q, k, v]);
     (["output", "dq", "dk", "dv"] as const).forEach((what, i) => {
       assertClose(results[i], expected[what], 4e-6, what);
     });
@@ -249,7 +243,7 @@ Deno.test("with dropout one and two threads give the same bits", async () => {
     const qkv = tensor(testValues(B * T * 3 * H * D, 1), { shape: [B, T, 3 * H * D] });
     const gradient = tensor(testValues(B * T * H * D, 2), { shape: [B, T, H * D] });
     const options = { heads: H, causal: true, dropout: 0.1, randomState: randomState() };
-    results.push(await run(() => selfAttention(qkv, options), gradient, [qkv]));
+    results.push(await valueAndGradients(() => selfAttention(qkv, options), gradient, [qkv]));
   }
   assert.deepEqual(results[0], results[1]);
 });
