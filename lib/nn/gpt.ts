@@ -179,24 +179,11 @@ export class GPT extends Module {
    * @internal
    */
   *hiddenSteps(ids: Tensor, context: ForwardContext): Generator<Tensor, Tensor, void> {
-    if (!(context instanceof ForwardContext)) {
-      throw new TypeError(
-        `GPT: expected a ForwardContext after the ids, got ${describe(context)}; ` +
-          "model.loss(ids, targets) takes targets",
-      );
-    }
+    this.#expectInputs(ids, context);
     const { dropout, embeddingDropout = dropout, layers } = this.config;
-    const { cache, documents, lastOnly = false } = context.options;
+    const { cache, lastOnly = false } = context.options;
     const points = pointsOf(this);
     const cutsEarly = lastOnly && !points; // hooks see all positions
-    if (cache && points) {
-      throw new Error("GPT: hooks need a pass without a cache; generate makes one by itself");
-    }
-    expectIds("GPT", ids, this.textLength);
-    this.#expectCache(cache);
-    if (documents && this.virtualTokens) {
-      throw new TypeError("GPT: expected one document a row with virtual tokens, got several");
-    }
     const before = cache ? undefined : this.virtualTokens; // a cache begins with them
     const embedded = this.#embedded(ids, before, context);
     const start = normedAt(points, "ln_embed", this.embeddingNorm, embedded);
@@ -255,6 +242,25 @@ export class GPT extends Module {
     const nothing = zeros([1, this.config.width], { device }); // embedding alone knows the offset
     const rows = zeros(ids.shape, { dtype: "i32", device });
     return embedding(nothing, rows, { positions: weight, offset: context.cachePosition() });
+  }
+
+  /** Refuses inputs of a pass that do not fit the model, or exclude each other. */
+  #expectInputs(ids: Tensor, context: ForwardContext): void {
+    if (!(context instanceof ForwardContext)) {
+      throw new TypeError(
+        `GPT: expected a ForwardContext after the ids, got ${describe(context)}; ` +
+          "model.loss(ids, targets) takes targets",
+      );
+    }
+    const { cache, documents } = context.options;
+    if (cache && this.isHooked) {
+      throw new Error("GPT: hooks need a pass without a cache; generate makes one by itself");
+    }
+    expectIds("GPT", ids, this.textLength);
+    this.#expectCache(cache);
+    if (documents && this.virtualTokens) {
+      throw new TypeError("GPT: expected one document a row with virtual tokens, got several");
+    }
   }
 
   #expectCache(cache: Cache | undefined): void {
