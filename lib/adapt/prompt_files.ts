@@ -9,7 +9,7 @@
  */
 import { describe } from "../errors.ts";
 import { attempt, jsonContent, type NamedFile, writeFileAtomically } from "../files.ts";
-import { ConfigFields } from "../hub/config_fields.ts";
+import { ConfigFields, show } from "../hub/config_fields.ts";
 import { openRepository, PLACES } from "../hub/open_repository.ts";
 import { assertFinite, encodeSafetensors } from "../hub/safetensors.ts";
 import { headSizeOf } from "../nn/block_config.ts";
@@ -20,13 +20,7 @@ import { checkOptions } from "../options.ts";
 import { expectPlace, localPath } from "../place.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { VERSION } from "../version.ts";
-import {
-  CONFIG_FILE,
-  expectAdapterType,
-  malformed,
-  parseAdapterConfig,
-  show,
-} from "./adapter_config.ts";
+import { CONFIG_FILE, expectAdapterType, malformed, parseAdapterConfig } from "./adapter_config.ts";
 import { BASE_HASH, WEIGHTS_FILE } from "./adapter_files.ts";
 import { fingerprint } from "./fingerprint.ts";
 import {
