@@ -29,7 +29,7 @@ import { Block, byLayer } from "./block.ts";
 import { headSizeOf } from "./block_config.ts";
 import { layerConfig, type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
 import { type Cache, ForwardContext, type LayerCache } from "./context.ts";
-import { expectIds } from "./expect_ids.ts";
+import { expectIdTensor } from "./expect_id_tensor.ts";
 import { gpt2Weights, type InitialOptions, type InitialWeights } from "./initial_weights.ts";
 import type { Initializer } from "./initializers.ts";
 import { Embedding, Linear, makeNorm, type NormLayer } from "./layers.ts";
@@ -256,7 +256,7 @@ export class GPT extends Module {
     if (cache && this.isHooked) {
       throw new Error("GPT: hooks need a pass without a cache; generate makes one by itself");
     }
-    expectIds("GPT", ids, this.textLength);
+    expectIdTensor("GPT", ids, this.textLength);
     this.#expectCache(cache);
     if (documents && this.virtualTokens) {
       throw new TypeError("GPT: expected one document a row with virtual tokens, got several");
@@ -318,7 +318,7 @@ export class GPT extends Module {
    */
   loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const { width, vocabSize, outputSize = vocabSize } = this.config;
-    expectIds("GPT.loss", targets, this.textLength, "targets");
+    expectIdTensor("GPT.loss", targets, this.textLength, "targets");
     const { lastOnly } = context.options;
     if (!sameShape(lastOnly ? [ids.shape[0], 1] : ids.shape, targets.shape)) {
       const each = lastOnly ? "row of ids" : "id";

@@ -9,8 +9,8 @@ import { bufferNames, type Constants, type Kernel, type Scalars } from "../devic
 import { describe } from "../errors.ts";
 import { type DType, Tensor } from "./tensor.ts";
 
-/** Buffers of a kernel by name; those that this build does not touch are omitted. */
-export type Buffers = Readonly<Record<string, Tensor | undefined>>;
+/** A tensor for each of a kernel's buffers, by name; those that a build does not touch are omitted. */
+export type KernelTensors = Readonly<Record<string, Tensor | undefined>>;
 
 /**
  * Runs a kernel, or records it.
@@ -19,7 +19,7 @@ export type Buffers = Readonly<Record<string, Tensor | undefined>>;
  */
 export function launch(
   kernel: Kernel,
-  buffers: Buffers,
+  buffers: KernelTensors,
   scalars: Scalars = {},
   constants: Constants = {},
 ): void {
