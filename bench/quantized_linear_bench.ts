@@ -1,6 +1,6 @@
 /**
- * Linear layers with bf16 and int8 weights and one row of x (GEMV), in GPT-2's shapes; bandwidth counts the
- * bytes of the weights.
+ * Linear layers with bf16 and int8 weights and one row of x (GEMV), in GPT-2's shapes; bandwidth
+ * counts the bytes of the weights.
  *
  * @module
  */

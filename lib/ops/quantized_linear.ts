@@ -49,9 +49,9 @@ const rowsAtOnce = (m: number) => m % 4 === 0 ? 4 : m % 2 === 0 ? 2 : 1;
 /**
  * activation(x·Wᵀ + bias) + residual with W in 16, 8 or 4 bits: x [..., K] gives [..., N].
  *
- * 16 bits are widened exactly and summed in f32. In 8 and 4, on the CPU, each group of x is rounded to 16 bits too, off by at most 1.6·10⁻⁵ of the group's largest
- * value; products are then summed exactly within a group, and in f32 over the groups. On WebGPU all
- * is f32.
+ * 16 bits are widened exactly and summed in f32. In 8 and 4, on the CPU, each group of x is rounded
+ * to 16 bits too, off by at most 1.6·10⁻⁵ of the group's largest value; products are then summed
+ * exactly within a group, and in f32 over the groups. On WebGPU all is f32.
  *
  * ```ts
  * import { quantizedLinear, openDevice, tensor, quantizeMatrix } from "../../mod.ts";

@@ -1,7 +1,7 @@
 /**
  * Frequencies of rotary positions for a context longer than the one that a model was first trained
- * with: linear, Llama 3's, YaRN's and LongRoPE's. rotary.ts rotates by them; lib/hub/rotary_fields.ts reads
- * them from a `config.json`.
+ * with: linear, Llama 3's, YaRN's and LongRoPE's. rotary.ts rotates by them;
+ * lib/hub/rotary_fields.ts reads them from a `config.json`.
  *
  * @module
  */
