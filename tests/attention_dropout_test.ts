@@ -17,6 +17,7 @@ import { recompute } from "../lib/tensor/recompute.ts";
 import { ones, type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
 import {
   type AttentionCase,
+  caseTensors,
   referenceAttention,
   testValues,
 } from "./support/attention_reference.ts";
@@ -101,30 +102,14 @@ const CASES: Record<string, AttentionCase & { rate: number }> = {
 
 for (const [name, { rate, ...c }] of Object.entries(CASES)) {
   forEachDevice(`attention with dropout ${rate}: ${name}`, async () => {
-    const { batch, heads, keyValueHeads, queries, keys, headSize, causal, window } = c;
-    const shape = [batch, queries, heads * headSize];
-    const keyShape = [batch, keys, keyValueHeads * headSize];
-    const [size, keySize] = [shape, keyShape].map((lengths) => lengths.reduce((a, b) => a * b));
-    const values = {
-      q: testValues(size, 1, 2),
-      k: testValues(keySize, 2, 2),
-      v: testValues(keySize, 3),
-      gradient: testValues(size, 4),
-      factors: dropoutFactors(c, rate),
-    };
-    const [q, gradient] = [values.q, values.gradient].map((data) => tensor(data, { shape }));
-    const [k, v] = [values.k, values.v].map((data) => tensor(data, { shape: keyShape }));
+    const { values, q, k, v, gradient, options: own } = caseTensors(c);
     const options = {
-      heads,
-      keyValueHeads,
-      causal,
-      window,
+      ...own,
       dropout: rate,
-      keyLengths: c.lengths && tensor(Int32Array.from(c.lengths)),
       randomState: randomState(),
       randomStream: STREAM,
     };
-    const expected = referenceAttention(c, values);
+    const expected = referenceAttention(c, { ...values, factors: dropoutFactors(c, rate) });
     const results = await valueAndGradients(() => attention(q, k, v, options), gradient, [q, k, v]);
     (["output", "dq", "dk", "dv"] as const).forEach((what, i) => {
       assertClose(results[i], expected[what], 4e-6, what);

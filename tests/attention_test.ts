@@ -12,6 +12,7 @@ import { useDevice } from "../lib/device/current_device.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import {
   type AttentionCase,
+  caseTensors,
   referenceAttention,
   testValues,
 } from "./support/attention_reference.ts";
@@ -78,25 +79,6 @@ const CASES: Record<string, AttentionCase> = {
     alibi: true,
   }),
 };
-
-function caseTensors(c: AttentionCase) {
-  const { batch, heads, keyValueHeads, queries, keys, headSize } = c;
-  const shape = [batch, queries, heads * headSize];
-  const keyShape = [batch, keys, keyValueHeads * headSize];
-  const [size, keySize] = [shape, keyShape].map((lengths) => lengths.reduce((a, b) => a * b));
-  const values = {
-    q: testValues(size, 1, 2),
-    k: testValues(keySize, 2, 2),
-    v: testValues(keySize, 3),
-    gradient: testValues(size, 4),
-  };
-  const [q, gradient] = [values.q, values.gradient].map((data) => tensor(data, { shape }));
-  const [k, v] = [values.k, values.v].map((data) => tensor(data, { shape: keyShape }));
-  const keyLengths = c.lengths && tensor(Int32Array.from(c.lengths));
-  const { causal, window, scale, softCap, alibi } = c;
-  const options = { heads, keyValueHeads, causal, window, scale, softCap, alibi, keyLengths };
-  return { values, q, k, v, gradient, options };
-}
 
 for (const [name, c] of Object.entries(CASES)) {
   forEachWideDevice(`attention: ${name}`, async () => {

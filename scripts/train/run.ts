@@ -1,6 +1,6 @@
 /**
- * A run of `deno task train` while it trains: its log, its progress bar, its checkpoints, its best
- * model and its samples. The training itself is in scripts/train.ts.
+ * A run of `deno task train` or `finetune` while it trains: its log, its progress bar, its
+ * checkpoints, its best model and its samples. complete_run.ts has the loop.
  *
  * @module
  */
