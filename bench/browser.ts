@@ -1,7 +1,8 @@
 /**
  * Times training steps of the baby size in a real Chromium beside Deno: WebAssembly on one thread
  * and on all cores of a cross-origin isolated page, with `--webgpu` WebGPU in software, and jax-js
- * in the same browser on the same devices; prints tokens per second, the last loss, and how far losses are from Deno's.
+ * in the same browser on the same devices; prints tokens per second, the last loss, and how far
+ * losses are from Deno's.
  *
  *     deno run -A --no-lock bench/browser.ts TEXT [--peers FOLDER] [--webgpu] [--steps 40]
  *

@@ -14,6 +14,14 @@ import { expectDeno } from "./runtime.ts";
 /** The content of a file, in chunks that are written sequentially. */
 export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
+/** A file to write: its name in a folder, or its path, and its content. */
+export type NamedFile = readonly [name: string, content: Chunks];
+
+/** A value as the content of an indented JSON file. */
+export function jsonContent(value: unknown): Chunks {
+  return [new TextEncoder().encode(JSON.stringify(value, undefined, 2) + "\n")];
+}
+
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -55,9 +63,7 @@ export async function writeFileAtomically(path: string, chunks: Chunks): Promise
  *
  * @throws {UserError} as `writeFileAtomically`
  */
-export async function writeFilesAtomically(
-  ...files: readonly (readonly [path: string, chunks: Chunks])[]
-): Promise<void> {
+export async function writeFilesAtomically(...files: readonly NamedFile[]): Promise<void> {
   for (const [path] of files) expectDeno(`write ${path}`);
   const places = files.map(([path]) => ({ path, ...splitPath(path) }));
   const temporaries: string[] = [];

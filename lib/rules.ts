@@ -158,6 +158,7 @@ function limits(min: number, max: number, least: string): string {
   return max < Infinity ? ` up to ${max}` : "";
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** Whether a value is an object, and no array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -13,7 +13,7 @@
 import { deviceLines, lossScalingOf } from "../lib/cli/device_flags.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
-import { AdamW, loadOptimizerState, Trainer, UserError } from "../mod.ts";
+import { AdamW, loadOptimizerState, Trainer } from "../mod.ts";
 import { classification, isClassification } from "./finetune/classification.ts";
 import { describeTraining, startModel, trainedParameters } from "./finetune/base.ts";
 import { asTrainFlags, finetuneFlags } from "./finetune/flags.ts";
@@ -24,9 +24,15 @@ import { completeRun } from "./train/complete_run.ts";
 import { loadTrainData, trainBatches } from "./train/data.ts";
 import { openLiveRun } from "./train/live.ts";
 import { openRunFolder } from "./train/run_folder.ts";
-import { scheduleOf } from "./train/schedule.ts";
+import { stepOptions } from "./train/schedule.ts";
 import { openTeacher } from "./train/teacher.ts";
-import { followRun, openSharedDevice, openTrainWorld, sharedBatch } from "./train/world.ts";
+import {
+  expectOneProcess,
+  followRun,
+  openSharedDevice,
+  openTrainWorld,
+  sharedBatch,
+} from "./train/world.ts";
 
 const command = {
   name: "deno task finetune",
@@ -54,15 +60,11 @@ await runScript(command, async (parsed) => {
   const [location] = parsed.positionals;
   const world = await openTrainWorld(parsed.flags);
   if (await isClassification(parsed.flags)) {
-    if (world.size > 1) {
-      throw new UserError("--labels: one process trains; start it without mpirun");
-    }
+    expectOneProcess("--labels", world);
     return await classification(parsed.flags, parsed.given, location);
   }
   if (parsed.flags.preferences !== undefined) {
-    if (world.size > 1) {
-      throw new UserError("--preferences: one process trains; start it without mpirun");
-    }
+    expectOneProcess("--preferences", world);
     return await preferenceTraining(parsed.flags, parsed.given, location);
   }
   if (world.rank > 0) return await followRun(world, asTrainFlags(parsed.flags, location));
@@ -92,12 +94,10 @@ await runScript(command, async (parsed) => {
   const { adapter } = ends;
   if (plan.resume) await loadOptimizerState(plan.folder, { model, optimizer, adapter });
   const trainer = new Trainer(model, optimizer, {
-    accumulate: settings.accumulate,
-    learningRate: scheduleOf(settings),
-    seed: settings.seed,
+    ...stepOptions(settings),
     recomputeActivations: flags.recomputeActivations,
     world,
-    ...teacher ? { teacher } : {},
+    teacher,
   });
 
   const tensorboard = flags.tensorboard;

@@ -23,7 +23,7 @@ import { initialModel } from "./train/initial_model.ts";
 import { openLiveRun } from "./train/live.ts";
 import { planRun } from "./train/plan.ts";
 import { openRunFolder } from "./train/run_folder.ts";
-import { scheduleOf } from "./train/schedule.ts";
+import { stepOptions } from "./train/schedule.ts";
 import { openTeacher } from "./train/teacher.ts";
 import { followRun, openSharedDevice, openTrainWorld, sharedBatch } from "./train/world.ts";
 
@@ -61,12 +61,10 @@ await runScript(command, async (parsed) => {
   using folder = await openRunFolder(plan);
   if (plan.resume) await loadOptimizerState(plan.folder, { model, optimizer });
   const trainer = new Trainer(model, optimizer, {
-    accumulate: settings.accumulate,
-    learningRate: scheduleOf(settings),
-    seed: settings.seed,
+    ...stepOptions(settings),
     recomputeActivations: flags.recomputeActivations,
     world,
-    ...teacher ? { teacher } : {},
+    teacher,
   });
 
   const tensorboard = flags.tensorboard;

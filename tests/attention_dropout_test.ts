@@ -17,11 +17,12 @@ import { recompute } from "../lib/tensor/recompute.ts";
 import { ones, type Tensor, tensor, zeros } from "../lib/tensor/tensor.ts";
 import {
   type AttentionCase,
+  caseTensors,
   referenceAttention,
   testValues,
 } from "./support/attention_reference.ts";
 import { forEachDevice, sharedDevice } from "./support/devices.ts";
-import { assertClose, checkGradients } from "./support/gradient_check.ts";
+import { assertClose, checkGradients, valueAndGradients } from "./support/gradient_check.ts";
 
 const [SEED, STEP, STREAM] = [0x9a3c5f17, 12345, 0xfffffff1];
 
@@ -42,12 +43,6 @@ function dropoutFactors(
     const rounded = Math.min(Math.max(1, Math.round(rate * 65536)), 65535) / 65536;
     return uniform < rounded ? 0 : 1 / (1 - rounded);
   });
-}
-
-/** The value, and the gradients of Σ gradient·value. */
-async function run(f: () => Tensor, gradient: Tensor, inputs: Tensor[]) {
-  const { gradients } = valueAndGrad(() => sum(mul(f(), gradient)), inputs);
-  return await Promise.all([f(), ...gradients].map((result) => result.data()));
 }
 
 const CASES: Record<string, AttentionCase & { rate: number }> = {
@@ -107,31 +102,15 @@ const CASES: Record<string, AttentionCase & { rate: number }> = {
 
 for (const [name, { rate, ...c }] of Object.entries(CASES)) {
   forEachDevice(`attention with dropout ${rate}: ${name}`, async () => {
-    const { batch, heads, keyValueHeads, queries, keys, headSize, causal, window } = c;
-    const shape = [batch, queries, heads * headSize];
-    const keyShape = [batch, keys, keyValueHeads * headSize];
-    const [size, keySize] = [shape, keyShape].map((lengths) => lengths.reduce((a, b) => a * b));
-    const values = {
-      q: testValues(size, 1, 2),
-      k: testValues(keySize, 2, 2),
-      v: testValues(keySize, 3),
-      gradient: testValues(size, 4),
-      factors: dropoutFactors(c, rate),
-    };
-    const [q, gradient] = [values.q, values.gradient].map((data) => tensor(data, { shape }));
-    const [k, v] = [values.k, values.v].map((data) => tensor(data, { shape: keyShape }));
+    const { values, q, k, v, gradient, options: own } = caseTensors(c);
     const options = {
-      heads,
-      keyValueHeads,
-      causal,
-      window,
+      ...own,
       dropout: rate,
-      keyLengths: c.lengths && tensor(Int32Array.from(c.lengths)),
       randomState: randomState(),
       randomStream: STREAM,
     };
-    const expected = referenceAttention(c, values);
-    const results = await run(() => attention(q, k, v, options), gradient, [q, k, v]);
+    const expected = referenceAttention(c, { ...values, factors: dropoutFactors(c, rate) });
+    const results = await valueAndGradients(() => attention(q, k, v, options), gradient, [q, k, v]);
     (["output", "dq", "dk", "dv"] as const).forEach((what, i) => {
       assertClose(results[i], expected[what], 4e-6, what);
     });
@@ -249,7 +228,7 @@ Deno.test("with dropout one and two threads give the same bits", async () => {
     const qkv = tensor(testValues(B * T * 3 * H * D, 1), { shape: [B, T, 3 * H * D] });
     const gradient = tensor(testValues(B * T * H * D, 2), { shape: [B, T, H * D] });
     const options = { heads: H, causal: true, dropout: 0.1, randomState: randomState() };
-    results.push(await run(() => selfAttention(qkv, options), gradient, [qkv]));
+    results.push(await valueAndGradients(() => selfAttention(qkv, options), gradient, [qkv]));
   }
   assert.deepEqual(results[0], results[1]);
 });

@@ -12,11 +12,12 @@ import { useDevice } from "../lib/device/current_device.ts";
 import { CpuDevice } from "../lib/device/cpu/cpu_device.ts";
 import {
   type AttentionCase,
+  caseTensors,
   referenceAttention,
   testValues,
 } from "./support/attention_reference.ts";
 import { forEachDevice, forEachWideDevice, sharedDevice } from "./support/devices.ts";
-import { assertClose, checkGradients } from "./support/gradient_check.ts";
+import { assertClose, checkGradients, valueAndGradients } from "./support/gradient_check.ts";
 
 function attentionCase(
   [batch, heads, keyValueHeads]: number[],
@@ -79,36 +80,11 @@ const CASES: Record<string, AttentionCase> = {
   }),
 };
 
-function caseTensors(c: AttentionCase) {
-  const { batch, heads, keyValueHeads, queries, keys, headSize } = c;
-  const shape = [batch, queries, heads * headSize];
-  const keyShape = [batch, keys, keyValueHeads * headSize];
-  const [size, keySize] = [shape, keyShape].map((lengths) => lengths.reduce((a, b) => a * b));
-  const values = {
-    q: testValues(size, 1, 2),
-    k: testValues(keySize, 2, 2),
-    v: testValues(keySize, 3),
-    gradient: testValues(size, 4),
-  };
-  const [q, gradient] = [values.q, values.gradient].map((data) => tensor(data, { shape }));
-  const [k, v] = [values.k, values.v].map((data) => tensor(data, { shape: keyShape }));
-  const keyLengths = c.lengths && tensor(Int32Array.from(c.lengths));
-  const { causal, window, scale, softCap, alibi } = c;
-  const options = { heads, keyValueHeads, causal, window, scale, softCap, alibi, keyLengths };
-  return { values, q, k, v, gradient, options };
-}
-
-/** The value, and the gradients of Σ gradient·value. */
-async function run(f: () => Tensor, gradient: Tensor, inputs: Tensor[]) {
-  const { gradients } = valueAndGrad(() => sum(mul(f(), gradient)), inputs);
-  return await Promise.all([f(), ...gradients].map((result) => result.data()));
-}
-
 for (const [name, c] of Object.entries(CASES)) {
   forEachWideDevice(`attention: ${name}`, async () => {
     const { values, q, k, v, gradient, options } = caseTensors(c);
     const expected = referenceAttention(c, values);
-    const results = await run(() => attention(q, k, v, options), gradient, [q, k, v]);
+    const results = await valueAndGradients(() => attention(q, k, v, options), gradient, [q, k, v]);
     (["output", "dq", "dk", "dv"] as const).forEach((what, i) => {
       assertClose(results[i], expected[what], 2e-6, what);
     });
@@ -136,9 +112,11 @@ for (
       const parts = [0, 1, 2].map((i) => tensor(part(packed, i), { shape: [B, T, widths[i]] }));
       const gradient = tensor(testValues(B * T * widths[0], 6), { shape: [B, T, widths[0]] });
       const options = { heads: heads, keyValueHeads, window, causal: true };
-      const [value, dqkv] = await run(() => selfAttention(qkv, options), gradient, [qkv]);
+      const [value, dqkv] = await valueAndGradients(() => selfAttention(qkv, options), gradient, [
+        qkv,
+      ]);
       const [q, k, v] = parts;
-      const expected = await run(() => attention(q, k, v, options), gradient, parts);
+      const expected = await valueAndGradients(() => attention(q, k, v, options), gradient, parts);
       assert.deepEqual(value, expected[0]);
       [0, 1, 2].forEach((i) => assert.deepEqual(part(dqkv, i), expected[i + 1]));
     },
@@ -207,7 +185,11 @@ Deno.test("one and two threads give the same bits", async () => {
     useDevice(await sharedDevice(name));
     const qkv = tensor(testValues(B * T * 3 * H * D, 1), { shape: [B, T, 3 * H * D] });
     const gradient = tensor(testValues(B * T * H * D, 2), { shape: [B, T, H * D] });
-    results.push(await run(() => selfAttention(qkv, { heads: H, causal: true }), gradient, [qkv]));
+    results.push(
+      await valueAndGradients(() => selfAttention(qkv, { heads: H, causal: true }), gradient, [
+        qkv,
+      ]),
+    );
   }
   assert.deepEqual(results[0], results[1]);
 });
@@ -217,7 +199,7 @@ Deno.test("plain multiply and add gives the same attention within rounding", asy
   const device = new CpuDevice({ threads: 1, relaxedSimd: false });
   useDevice(device);
   const { values, q, k, v, gradient, options } = caseTensors(c);
-  const results = await run(() => attention(q, k, v, options), gradient, [q, k, v]);
+  const results = await valueAndGradients(() => attention(q, k, v, options), gradient, [q, k, v]);
   const expected = referenceAttention(c, values);
   (["output", "dq", "dk", "dv"] as const).forEach((what, i) => {
     assertClose(results[i], expected[what], 2e-6, what);

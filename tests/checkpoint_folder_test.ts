@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { checkpointPath } from "../lib/hub/folder_files.ts";
 import { CheckpointFolder } from "../lib/train/checkpoint_folder.ts";
 import { canMount, smallDisk } from "./support/small_disk.ts";
+import { inTemporaryFolder } from "./support/temporary_folder.ts";
 
 type Files = [string, Uint8Array[]][];
 
@@ -18,17 +19,8 @@ function contents(folder: string): Record<string, string> {
   return result;
 }
 
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "checkpoint-folder-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("a save replaces the named files and leaves the others", () =>
-  inFolder(async (parent) => {
+  inTemporaryFolder(async (parent) => {
     const path = `${parent}/runs/first`;
     using folder = await CheckpointFolder.open(path);
     await folder.save(files({ config: "c", model: "m1", optimizer: "o1" }));
@@ -39,7 +31,7 @@ Deno.test("a save replaces the named files and leaves the others", () =>
   }));
 
 Deno.test("a save that starts during another waits for it", () =>
-  inFolder(async (path) => {
+  inTemporaryFolder(async (path) => {
     using folder = await CheckpointFolder.open(path);
     const events: string[] = [];
     async function* slow(name: string) {
@@ -54,7 +46,7 @@ Deno.test("a save that starts during another waits for it", () =>
   }));
 
 Deno.test("an error of the content leaves the old checkpoint, and the next save works", () =>
-  inFolder(async (path) => {
+  inTemporaryFolder(async (path) => {
     using folder = await CheckpointFolder.open(path);
     await folder.save(files({ model: "m1", optimizer: "o1" }));
     const failure = new TypeError("the device is lost");
@@ -70,7 +62,7 @@ Deno.test("an error of the content leaves the old checkpoint, and the next save 
   }));
 
 Deno.test("opening throws away a checkpoint that was not complete, and stale temporary files", () =>
-  inFolder(async (path) => {
+  inTemporaryFolder(async (path) => {
     await Deno.writeTextFile(`${path}/model`, "m1");
     await Deno.writeTextFile(`${path}/.loss.svg.0123456789ab.tmp`, "half");
     await Deno.mkdir(`${path}/.checkpoint.tmp`);
@@ -81,7 +73,7 @@ Deno.test("opening throws away a checkpoint that was not complete, and stale tem
   }));
 
 Deno.test("opening finishes a checkpoint that was complete; a reader finds it before that", () =>
-  inFolder(async (path) => {
+  inTemporaryFolder(async (path) => {
     await Deno.writeTextFile(`${path}/model`, "m2"); // in place already
     await Deno.writeTextFile(`${path}/optimizer`, "o1");
     await Deno.mkdir(`${path}/.checkpoint`);
@@ -94,7 +86,7 @@ Deno.test("opening finishes a checkpoint that was complete; a reader finds it be
   }));
 
 Deno.test("two writers: the second is refused until the first has closed", () =>
-  inFolder(async (path) => {
+  inTemporaryFolder(async (path) => {
     const first = await CheckpointFolder.open(path);
     await assert.rejects(CheckpointFolder.open(path), (error: Error) => {
       assert.equal(error.name, "UserError");
@@ -112,7 +104,7 @@ Deno.test("two writers: the second is refused until the first has closed", () =>
   }));
 
 Deno.test("a path that is a file cannot be opened", () =>
-  inFolder(async (path) => {
+  inTemporaryFolder(async (path) => {
     await Deno.writeTextFile(`${path}/run`, "");
     await assert.rejects(CheckpointFolder.open(`${path}/run`), {
       name: "UserError",

@@ -6,6 +6,7 @@ import { Random } from "../lib/random.ts";
 import { checkpointPath } from "../lib/hub/folder_files.ts";
 import { CheckpointFolder } from "../lib/train/checkpoint_folder.ts";
 import { filesOfStep } from "./support/checkpoint_writer.ts";
+import { inTemporaryFolder } from "./support/temporary_folder.ts";
 
 const writer = new URL("support/checkpoint_writer.ts", import.meta.url).pathname;
 
@@ -39,17 +40,8 @@ async function checkFolder(folder: string): Promise<number> {
   return seen;
 }
 
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "checkpoint-kill-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("killed before any one file operation of a save, a folder is of the old step or the new", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const steps: number[] = [];
     for (let operation = 1;; operation++) {
       const old = await CheckpointFolder.open(folder);
@@ -67,7 +59,7 @@ Deno.test("killed before any one file operation of a save, a folder is of the ol
   }));
 
 Deno.test("killed at twelve random moments, a folder loses at most the save that was under way", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const random = new Random(12);
     let step = 0;
     for (let kill = 0; kill < 12; kill++) {

@@ -9,6 +9,7 @@ import { Random } from "../lib/random.ts";
 import { lowerCaseWords } from "../lib/text/lower_case_words.ts";
 import { BestClassifier } from "../lib/train/checkpoint_best_classifier.ts";
 import { classificationReport } from "../lib/train/classification_report.ts";
+import { inTemporaryFolder } from "./support/temporary_folder.ts";
 
 await openDevice({ device: "cpu", threads: 1 });
 const tokenizer = await lowerCaseWords(["to be or not to be, be or to"]);
@@ -35,17 +36,8 @@ const BERT: SequenceClassifierConfig = {
   attentionDropout: 0.1,
 };
 
-async function withFolder(body: (folder: string) => Promise<void>) {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("the best epoch is the latest of those with the highest accuracy", async () => {
-  await withFolder(async (folder) => {
+  await inTemporaryFolder(async (folder) => {
     const best = await BestClassifier.open(folder);
     const classifier = new SequenceClassifier(DISTILBERT, { random: new Random(3) });
     const right = [0, 1, 2, 0];
@@ -66,7 +58,7 @@ Deno.test("the best epoch is the latest of those with the highest accuracy", asy
 
 for (const [type, config] of Object.entries({ distilbert: DISTILBERT, bert: BERT })) {
   Deno.test(`a saved ${type} is loaded again`, async () => {
-    await withFolder(async (folder) => {
+    await inTemporaryFolder(async (folder) => {
       const model = new SequenceClassifier(config, { random: new Random(3) });
       await savePretrained(folder, { model, tokenizer });
       const loaded = await loadClassifier(folder);

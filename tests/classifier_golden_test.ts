@@ -18,6 +18,7 @@ import { AdamW } from "../lib/optim/adamw.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { type Tensor, tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
+import { furthest } from "./support/furthest.ts";
 import { golden } from "./support/golden.ts";
 
 /** A batch as the golden files have it. */
@@ -56,14 +57,6 @@ function lossOf(model: SequenceClassifier, batch: Batch): Tensor {
 async function logitsOf(model: SequenceClassifier, batch: Batch) {
   const { ids, input } = inputs(batch);
   return await model.forward(ids, input).data();
-}
-
-function furthest(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  assert.equal(actual.length, expected.length);
-  return Array.from(actual, (value, i) => Math.abs(value - expected[i])).reduce(
-    (a, b) => b <= a ? a : b,
-    0,
-  );
 }
 
 /** Compares derivatives with those of the file, by its names; returns how many were compared. */

@@ -2,21 +2,13 @@
 import assert from "node:assert/strict";
 import { removeStaleTemporaries, writeFileAtomically } from "../lib/files.ts";
 import { canMount, smallDisk } from "./support/small_disk.ts";
+import { inTemporaryFolder } from "./support/temporary_folder.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const names = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "checkpoint-files-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("a file is made, then replaced, and nothing else is left", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const path = `${folder}/model.safetensors`;
     await writeFileAtomically(path, [bytes("one "), bytes(""), bytes("two")]);
     assert.equal(await Deno.readTextFile(path), "one two");
@@ -31,7 +23,7 @@ Deno.test("a file is made, then replaced, and nothing else is left", () =>
   }));
 
 Deno.test("the old file is there, whole, while the new one is being written", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const path = `${folder}/run.json`;
     await writeFileAtomically(path, [bytes("old")]);
     async function* watched() {
@@ -48,7 +40,7 @@ Deno.test("the old file is there, whole, while the new one is being written", ()
   }));
 
 Deno.test("an error of the content passes through; the old file stays, the temporary one goes", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const path = `${folder}/run.json`;
     await writeFileAtomically(path, [bytes("old")]);
     const failure = new RangeError("the device is lost");
@@ -62,7 +54,7 @@ Deno.test("an error of the content passes through; the old file stays, the tempo
   }));
 
 Deno.test("a missing folder is named, with the reason", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const path = `${folder}/none/run.json`;
     await assert.rejects(writeFileAtomically(path, []), (error: Error) => {
       assert.equal(error.name, "UserError");
@@ -72,7 +64,7 @@ Deno.test("a missing folder is named, with the reason", () =>
   }));
 
 Deno.test("what a dead writer left is removed; other files are not", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const kept = [".hidden", ".run.json.0123456789ab", "run.json.0123456789ab.tmp", "run.json"];
     const stale = ".run.json.0123456789ab.tmp", live = ".loss.svg.ba9876543210.tmp";
     for (const name of [...kept, stale, live]) await Deno.writeTextFile(`${folder}/${name}`, "x");

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { loadTokenizer } from "../mod.ts";
 import {
   command,
-  type Finished,
   finished,
   line,
+  refused,
   run,
   scratchFolder,
   TINY,
@@ -41,12 +41,6 @@ async function succeeded(script: string, args: string[], folder: string): Promis
   const { code, out, err } = await run(script, args, folder);
   assert.equal(code, 0, err);
   return out;
-}
-
-function refused({ code, err }: Finished, message: RegExp): void {
-  assert.equal(code, 2, err);
-  assert.match(err, /^error: [^\n]*\n?$/);
-  assert.match(err, message);
 }
 
 Deno.test("finetune --labels trains a classifier, and classify uses and measures it", async () => {

@@ -9,7 +9,7 @@ import {
   Random,
   savePrompt,
 } from "../mod.ts";
-import { type Finished, line, run, scratchFolder, TINY } from "./support/command.ts";
+import { line, refused, run, scratchFolder, TINY } from "./support/command.ts";
 
 const ROWS = Array.from({ length: 24 }, (_, i) => ({
   prompt: `${i}+1=`,
@@ -42,12 +42,6 @@ async function finetuned(folder: string, flags: string): Promise<string> {
 async function sha(path: string): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
   return new Uint8Array(hash).toHex();
-}
-
-function refused({ code, err }: Finished, message: RegExp): void {
-  assert.equal(code, 2, err);
-  assert.match(err, /^error: [^\n]*\n?$/);
-  assert.match(err, message);
 }
 
 Deno.test("finetune trains an adapter: the base stays, a resumed run and threads give its bits", async () => {

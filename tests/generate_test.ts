@@ -2,8 +2,6 @@ import assert from "node:assert/strict";
 import { generate } from "../lib/generate/generate.ts";
 import type { GenerationOptions, TokenEvent } from "../lib/generate/generation.ts";
 import { Generator } from "../lib/generate/generator.ts";
-import { GPT } from "../lib/nn/gpt.ts";
-import type { ModelConfigInput } from "../lib/nn/config.ts";
 import { quantize } from "../lib/nn/quantize.ts";
 import { normal } from "../lib/nn/initializers.ts";
 import { SGD } from "../lib/optim/sgd.ts";
@@ -11,18 +9,8 @@ import { Random } from "../lib/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { BytePairTokenizer } from "../lib/text/byte_pair_tokenizer.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
+import { decisiveModel } from "./support/decisive_model.ts";
 import { forEachDevice } from "./support/devices.ts";
-
-/** A model with weights so large that its most probable tokens are clearly separated. */
-function makeModel(changes: Partial<ModelConfigInput> = {}): GPT {
-  const shape = { vocabSize: 23, contextLength: 24, layers: 2, heads: 2, width: 32 };
-  const model = new GPT({ ...shape, ...changes });
-  const random = new Random(5);
-  for (const parameter of model.parameters()) {
-    if (parameter.shape.length === 2) parameter.write(normal(0.3)(parameter.shape, random));
-  }
-  return model;
-}
 
 const PROMPTS = [[3, 1, 4, 1, 5, 9, 2, 6], [2], [7, 1, 8], [2, 7, 1, 8, 2, 8, 1, 8, 2, 8, 4, 5]];
 
@@ -32,7 +20,7 @@ for (const positions of ["learned", "rotary"] as const) {
     async () => {
       // An odd context makes rows of the cache that are not aligned by themselves; 30 tokens go
       // beyond it.
-      const model = makeModel({ positions, contextLength: 23 });
+      const model = decisiveModel({ positions, contextLength: 23 });
       for (
         const options of [
           { temperature: 0, maxNewTokens: 30, scores: true },
@@ -55,7 +43,7 @@ for (const positions of ["learned", "rotary"] as const) {
 }
 
 forEachDevice("one prompt gives what Generator gives, also past the context", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const options = { temperature: 1.3, topK: 9, topP: 0.95, seed: 8, maxNewTokens: 50 };
   const generated = await generate(model, [1, 2, 3], options);
   const tokens = await Array.fromAsync(new Generator(model).generate([1, 2, 3], options));
@@ -65,7 +53,7 @@ forEachDevice("one prompt gives what Generator gives, also past the context", as
 });
 
 forEachDevice("weights that were replaced count in the next call", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const options = { temperature: 0, maxNewTokens: 8, scores: true };
   const before = await generate(model, [1, 2, 3], options);
   await quantize(model);
@@ -76,7 +64,7 @@ forEachDevice("weights that were replaced count in the next call", async () => {
 });
 
 forEachDevice("an optimizer made after a text counts in the next one", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const generator = new Generator(model);
   const options = { temperature: 0, maxNewTokens: 6 };
   const streamed = () => Array.fromAsync(generator.generate([1, 2, 3], options));
@@ -95,7 +83,7 @@ forEachDevice("an optimizer made after a text counts in the next one", async () 
 });
 
 forEachDevice("left padding is left out by the mask", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const options = { temperature: 0, maxNewTokens: 6 };
   const ids = [[3, 1, 4, 1], [0, 0, 7, 1]];
   const attentionMask = [[1, 1, 1, 1], [0, 0, 1, 1]];
@@ -118,7 +106,7 @@ forEachDevice("left padding is left out by the mask", async () => {
 });
 
 forEachDevice("sequences of one prompt differ, and the first is that of a single one", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const options = { temperature: 1.5, seed: 3, maxNewTokens: 12 };
   const several = await generate(model, PROMPTS.slice(0, 2), { ...options, sequences: 3 });
   assert.deepEqual(several.map(({ prompt, sequence }) => [prompt, sequence]), [
@@ -132,7 +120,7 @@ forEachDevice("sequences of one prompt differ, and the first is that of a single
 });
 
 forEachDevice("scores are the log-probabilities of the model", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const prompt = [5, 6];
   const rules = { repetitionPenalty: 2, temperature: 0.7, topK: 3 };
   const { tokens, scores } = await generate(model, prompt, {
@@ -150,7 +138,7 @@ forEachDevice("scores are the log-probabilities of the model", async () => {
 });
 
 forEachDevice("rules change the text as they say", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const greedy = { temperature: 0, maxNewTokens: 20 };
   const plain = await generate(model, [7], greedy);
   const other = await generate(model, [7], { ...greedy, noRepeatNgram: 1 });
@@ -169,7 +157,7 @@ forEachDevice("rules change the text as they say", async () => {
 });
 
 forEachDevice("rules that forbid every token end a text with what is there", async () => {
-  const model = makeModel({ vocabSize: 3 });
+  const model = decisiveModel({ vocabSize: 3 });
   const rules = { temperature: 0.7, noRepeatNgram: 1, maxNewTokens: 40, scores: true };
   const texts = await generate(model, [[0, 1, 2], [0], [1, 2]], rules);
   assert.deepEqual(texts.map(({ finishReason }) => finishReason), Array(3).fill("forbidden"));
@@ -188,7 +176,7 @@ forEachDevice("rules that forbid every token end a text with what is there", asy
 });
 
 forEachDevice("a text ends at the context length if the option says so", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const options = { temperature: 0, maxNewTokens: 60, overflow: "stop" } as const;
   const generated = await generate(model, [PROMPTS[0], PROMPTS[1]], options);
   // The last token needs no position.
@@ -202,7 +190,7 @@ forEachDevice("a text ends at the context length if the option says so", async (
 const tokenizer = new CharacterTokenizer([..."abcdefghijklmnopqrstuvw"]);
 
 forEachDevice("text in, text out, cut at stop strings, streamed in order", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const options = { temperature: 0, maxNewTokens: 16, tokenizer };
   const { text } = await generate(model, "dbe", options);
   assert.ok(text?.length === 16);
@@ -238,7 +226,7 @@ const letters = new BytePairTokenizer({
 });
 
 forEachDevice("a special token in stop is that token, alone or in a run", async () => {
-  const model = makeModel({ vocabSize: 7 });
+  const model = decisiveModel({ vocabSize: 7 });
   const options = { tokenizer: letters, maxNewTokens: 40, temperature: 2, endToken: [], seed: 3 };
   const { tokens, text } = await generate(model, "a", options);
   assert.ok(!text!.includes(END));
@@ -253,7 +241,7 @@ forEachDevice("a special token in stop is that token, alone or in a run", async 
 });
 
 forEachDevice("ids without a token are never chosen, and are no text", async () => {
-  const model = makeModel({ vocabSize: 20 });
+  const model = decisiveModel({ vocabSize: 20 });
   const without = (tokens: readonly number[]) => tokens.filter((id) => id > 6).length;
   const sampling = { maxNewTokens: 30, seed: 1, endToken: [] };
   for (const rules of [{}, { topK: 12 }, { repetitionPenalty: 1.3 }, { scores: true }]) {
@@ -274,7 +262,7 @@ forEachDevice("ids without a token are never chosen, and are no text", async () 
 });
 
 forEachDevice("the signal ends all texts", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const controller = new AbortController();
   let count = 0;
   const generated = await generate(model, PROMPTS, {
@@ -288,7 +276,7 @@ forEachDevice("the signal ends all texts", async () => {
 });
 
 forEachDevice("one prompt gives one result, an array of prompts an array", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const options = { maxNewTokens: 3, temperature: 0 };
   const one = await generate(model, [1, 2], options);
   const typed = await generate(model, Int32Array.of(1, 2), options);
@@ -300,7 +288,7 @@ forEachDevice("one prompt gives one result, an array of prompts an array", async
 });
 
 forEachDevice("a timer fires while tokens are generated", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), 20);
   const options = { signal: controller.signal, maxNewTokens: 1_000_000 };
@@ -310,7 +298,7 @@ forEachDevice("a timer fires while tokens are generated", async () => {
 });
 
 forEachDevice("a timer comes through while a long prompt is read, and ends it", async (device) => {
-  const model = makeModel({ vocabSize: 50, contextLength: 1024, layers: 8, width: 128 });
+  const model = decisiveModel({ vocabSize: 50, contextLength: 1024, layers: 8, width: 128 });
   const prompt = Array.from({ length: 1000 }, (_, i) => i % 50);
   for (const options of [{}, { beams: 2 }]) {
     const signal = AbortSignal.timeout(0);
@@ -325,11 +313,11 @@ forEachDevice("a timer comes through while a long prompt is read, and ends it", 
   assert.ok(device.memory().used <= used, "memory of the prompt is left");
   const short = { maxNewTokens: 3, temperature: 0 };
   const after = await generate(model, [1, 2, 3], short);
-  assert.deepEqual(after, await generate(makeModel(model.config), [1, 2, 3], short));
+  assert.deepEqual(after, await generate(decisiveModel(model.config), [1, 2, 3], short));
 });
 
 forEachDevice("what cannot be is refused", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const refuses = (options: GenerationOptions, message: RegExp) =>
     assert.rejects(generate(model, [1], options), message);
   await assert.rejects(generate(model, []), /prompt is empty/);

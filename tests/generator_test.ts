@@ -1,22 +1,9 @@
 import assert from "node:assert/strict";
 import { Generator } from "../lib/generate/generator.ts";
-import type { ModelConfigInput } from "../lib/nn/config.ts";
-import { GPT } from "../lib/nn/gpt.ts";
-import { normal } from "../lib/nn/initializers.ts";
-import { Random } from "../lib/random.ts";
+import type { GPT } from "../lib/nn/gpt.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
+import { decisiveModel } from "./support/decisive_model.ts";
 import { forEachDevice } from "./support/devices.ts";
-
-/** A model with weights so large that its most probable tokens are clearly separated. */
-function makeModel(changes: Partial<ModelConfigInput> = {}): GPT {
-  const shape = { vocabSize: 23, contextLength: 24, layers: 2, heads: 2, width: 32 };
-  const model = new GPT({ ...shape, ...changes });
-  const random = new Random(5);
-  for (const parameter of model.parameters()) {
-    if (parameter.shape.length === 2) parameter.write(normal(0.3)(parameter.shape, random));
-  }
-  return model;
-}
 
 async function collect(tokens: AsyncGenerator<number>): Promise<number[]> {
   const all: number[] = [];
@@ -34,7 +21,7 @@ async function likeliest(model: GPT, tokens: number[]): Promise<number> {
 
 for (const positions of ["learned", "sinusoidal", "rotary"] as const) {
   forEachDevice(`greedy text with the cache is that without it (${positions})`, async () => {
-    const model = makeModel({ positions });
+    const model = decisiveModel({ positions });
     const prompt = [3, 1, 4, 1, 5];
     const options = { temperature: 0, maxNewTokens: 19 };
     const generated = await collect(new Generator(model).generate(prompt, options));
@@ -47,7 +34,7 @@ for (const positions of ["learned", "sinusoidal", "rotary"] as const) {
 forEachDevice(
   "the same seed gives the same text, and generation goes on past the context",
   async () => {
-    const model = makeModel();
+    const model = decisiveModel();
     const generator = new Generator(model);
     const options = { temperature: 1.5, topK: 10, topP: 0.95, maxNewTokens: 60, seed: 9 };
     const first = await collect(generator.generate([1, 2], options));
@@ -59,7 +46,7 @@ forEachDevice(
 );
 
 forEachDevice("generation stops at the end token and at the signal", async () => {
-  const model = makeModel();
+  const model = decisiveModel();
   const generator = new Generator(model);
   const all = await collect(generator.generate([7], { temperature: 0, maxNewTokens: 10 }));
   const endToken = all[4];
@@ -77,7 +64,7 @@ forEachDevice("generation stops at the end token and at the signal", async () =>
 });
 
 forEachDevice("a generator that begins another text says so instead of mixing them", async () => {
-  const generator = new Generator(makeModel());
+  const generator = new Generator(decisiveModel());
   const [options, refused] = [
     { maxNewTokens: 40 },
     /one text at a time, and another one was begun/,
@@ -93,7 +80,7 @@ forEachDevice("a generator that begins another text says so instead of mixing th
 });
 
 forEachDevice("generation refuses what it cannot do", async () => {
-  const generator = new Generator(makeModel());
+  const generator = new Generator(decisiveModel());
   const refuses = (prompt: number[], options: object, message: RegExp) =>
     assert.rejects(() => collect(generator.generate(prompt, options)), message);
   await refuses([], {}, /prompt is empty/);

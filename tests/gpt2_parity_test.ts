@@ -16,17 +16,8 @@ import { geluTanh } from "../lib/ops/activation.ts";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { ALL_DEVICES, forEachDevice } from "./support/devices.ts";
+import { furthest } from "./support/furthest.ts";
 import { golden } from "./support/golden.ts";
-
-function furthest(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  assert.equal(actual.length, expected.length);
-  let worst = 0;
-  for (let i = 0; i < actual.length; i++) {
-    const distance = Math.abs(actual[i] - expected[i]);
-    if (!(distance <= worst)) worst = distance;
-  }
-  return worst;
-}
 
 const ids = (rows: number[][]) => Int32Array.from(rows.flat());
 

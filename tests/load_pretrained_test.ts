@@ -22,6 +22,7 @@ import {
   shardsOf,
   weightFile,
 } from "./support/pretrained_golden.ts";
+import { inTemporaryFolder } from "./support/temporary_folder.ts";
 
 const { gpt2, gpt_neo, llama } = DECODERS;
 type Files = Record<string, Uint8Array<ArrayBuffer> | string>;
@@ -54,13 +55,10 @@ async function writeFiles(folder: string, files: Files): Promise<void> {
 }
 
 async function withFolder(files: Files, body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inTemporaryFolder(async (folder) => {
     await writeFiles(folder, files);
     await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 async function assertComputes(model: GPT, golden: DecoderGolden): Promise<void> {

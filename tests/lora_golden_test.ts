@@ -20,6 +20,7 @@ import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { forEachDevice } from "./support/devices.ts";
+import { furthest } from "./support/furthest.ts";
 import { golden } from "./support/golden.ts";
 
 /** A golden set, and what `attachLora` makes the same adapter of. */
@@ -65,12 +66,6 @@ async function loaded(name: string) {
 
 const rows = (ids: number[][]) =>
   tensor(Int32Array.from(ids.flat()), { shape: [ids.length, ids[0].length] });
-
-function furthest(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  assert.equal(actual.length, expected.length);
-  const distance = (value: number, i: number) => Math.abs(value - expected[i]);
-  return Array.from(actual, distance).reduce((a, b) => b <= a ? a : b, 0);
-}
 
 /** `base_model.model.` before the names of an adapter's numbers, as in the files. */
 const keyOf = (name: string) => `base_model.model.${name}`;

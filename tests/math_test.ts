@@ -160,7 +160,7 @@ for (const [kind, device] of Object.entries(devices)) {
         for (let i = 0; i < POINTS; i++) {
           const expected = exact(x[i]);
           const error = ERRORS[unit](Math.abs(y[i] - expected), expected, x[i]);
-          if (!(error <= worst)) [worst, at] = [error, x[i]];
+          if (!(error <= worst)) [worst, at] = [Number.isNaN(error) ? Infinity : error, x[i]];
         }
         assert.ok(
           worst <= bound,

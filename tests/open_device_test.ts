@@ -9,8 +9,11 @@ import { currentDevice } from "../lib/device/current_device.ts";
 import { openDevice } from "../lib/ops/open_device.ts";
 
 const refused: [Record<string, unknown>, RegExp][] = [
-  [{ device: "gpu" }, /^RangeError: openDevice: device must be one of 'auto', .*; got "gpu"$/],
-  [{ precision: "half" }, /^RangeError: openDevice: precision must be one of 'f32', 'f16'; got/],
+  [
+    { device: "gpu" },
+    /^RangeError: openDevice: device must be one of auto, webgpu, cpu, got "gpu"$/,
+  ],
+  [{ precision: "half" }, /^RangeError: openDevice: precision must be one of f32, f16, got/],
   [{ devise: "cpu" }, /^TypeError: openDevice: unknown option 'devise'; did you mean 'device'\?$/],
   [{ device: "cpu", threads: 0 }, /^RangeError: cpu: threads must be a whole number from 1/],
 ];

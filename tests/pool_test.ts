@@ -34,7 +34,7 @@ forEachDevice("gradients flow to the tokens that are pooled", async () => {
 });
 
 forEachDevice("there is no other pooling", () => {
-  const message = /pool: pooling must be one of cls, mean, got max/;
+  const message = /pool: pooling must be one of cls, mean, got "max"/;
   assert.throws(() => pool(tensor([[[1]]]), { pooling: "max" as "cls" }), {
     name: "RangeError",
     message,

@@ -5,20 +5,12 @@ import { isPreparedCorpus, loadPreparedCorpus, prepareCorpus } from "../lib/data
 import { UserError } from "../lib/errors.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { WordTokenizer } from "../lib/text/word_tokenizer.ts";
-
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inTemporaryFolder } from "./support/temporary_folder.ts";
 
 const TEXT = "to be, or not to be: that";
 
 Deno.test("a prepared corpus is read back unchanged", () =>
-  inFolder(async (parent) => {
+  inTemporaryFolder(async (parent) => {
     const folder = `${parent}/a/b`;
     const tokenizer = CharacterTokenizer.fromText(TEXT);
     assert.equal(await isPreparedCorpus(folder), false);
@@ -40,7 +32,7 @@ Deno.test("a prepared corpus is read back unchanged", () =>
   }));
 
 Deno.test("a text that cannot be encoded, or needs over 16 bits, leaves the folder alone", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     await prepareCorpus(folder, { text: TEXT, tokenizer: CharacterTokenizer.fromText(TEXT) });
     const before = await loadPreparedCorpus(folder);
     await assert.rejects(
@@ -62,7 +54,7 @@ Deno.test("a text that cannot be encoded, or needs over 16 bits, leaves the fold
   }));
 
 Deno.test("a missing file, another tokenizer and a malformed one have different messages", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     await assert.rejects(loadPreparedCorpus(folder), /it holds no tokenizer\.json/);
     await prepareCorpus(folder, { text: TEXT, tokenizer: CharacterTokenizer.fromText(TEXT) });
     await saveTokenizer(folder, CharacterTokenizer.fromText("abc"));
@@ -79,7 +71,7 @@ Deno.test("a missing file, another tokenizer and a malformed one have different 
   }));
 
 Deno.test("a folder that cannot be made is the user's mistake", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "");
     const tokenizer = CharacterTokenizer.fromText(TEXT);
     await assert.rejects(prepareCorpus(`${folder}/file`, { text: TEXT, tokenizer }), UserError);

@@ -10,6 +10,7 @@ import { GPT } from "../lib/nn/gpt.ts";
 import { valueAndGrad } from "../lib/tensor/autograd.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
 import { forEachDevice } from "./support/devices.ts";
+import { furthest } from "./support/furthest.ts";
 import {
   type DecoderGolden,
   DECODERS,
@@ -28,12 +29,6 @@ async function load(golden: DecoderGolden): Promise<GPT> {
     parameters.get(name)!.write(data);
   }
   return model;
-}
-
-function furthest(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  assert.equal(actual.length, expected.length);
-  return Array.from(expected, (value, i) => Math.abs(value - actual[i]))
-    .reduce((a, b) => b <= a || Number.isNaN(a) ? a : b, 0); // a NaN stays
 }
 
 for (const [name, golden] of Object.entries(DECODERS)) {

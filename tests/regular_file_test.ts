@@ -11,6 +11,7 @@ import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { loadRunState } from "../lib/train/checkpoint_state.ts";
 import { MetricsLog } from "../lib/train/checkpoint_metrics.ts";
 import { sharedDevice } from "./support/devices.ts";
+import { inTemporaryFolder } from "./support/temporary_folder.ts";
 
 const OPTIONS = { sanitizeOps: false, sanitizeResources: false, ignore: Deno.build.os !== "linux" };
 
@@ -31,15 +32,6 @@ async function refused(reading: Promise<unknown>, message: RegExp): Promise<void
   clearTimeout(timer);
 }
 
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "folio-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("each file of a model that is a pipe is refused by name", OPTIONS, async () => {
   useDevice(await sharedDevice("cpu-1"));
   const model = new GPT({ vocabSize: 128, contextLength: 8, layers: 1, heads: 1, width: 8 });
@@ -53,7 +45,7 @@ Deno.test("each file of a model that is a pipe is refused by name", OPTIONS, asy
     "chat_template.jinja",
   ];
   for (const name of names) {
-    await inFolder(async (folder) => {
+    await inTemporaryFolder(async (folder) => {
       await savePretrained(folder, { model, tokenizer: CharacterTokenizer.ascii() });
       if (name.endsWith("index.json")) await Deno.remove(`${folder}/model.safetensors`);
       await pipe(`${folder}/${name}`);
@@ -66,7 +58,7 @@ Deno.test("each file of a model that is a pipe is refused by name", OPTIONS, asy
 });
 
 Deno.test("folders and devices are refused, too; a link to a file is read", OPTIONS, async () => {
-  await inFolder(async (folder) => {
+  await inTemporaryFolder(async (folder) => {
     const config = `${folder}/config.json`;
     await Deno.mkdir(config);
     await refused(loadPretrained(folder), /config\.json: expected a file, got a folder/);
@@ -80,7 +72,7 @@ Deno.test("folders and devices are refused, too; a link to a file is read", OPTI
 });
 
 Deno.test("pipes among token files and in a run are refused", OPTIONS, async () => {
-  await inFolder(async (folder) => {
+  await inTemporaryFolder(async (folder) => {
     const tokenizer = CharacterTokenizer.fromText("to be");
     await prepareCorpus(folder, { text: "to be or not".replace(/[^to be]/g, ""), tokenizer });
     await pipe(`${folder}/val.bin`);

@@ -27,15 +27,7 @@ import {
   weight,
   weightFile,
 } from "./support/pretrained_golden.ts";
-
-async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inTemporaryFolder } from "./support/temporary_folder.ts";
 
 /** Files do not depend on the device. */
 function onCpu(name: string, body: () => Promise<void>): void {
@@ -72,7 +64,7 @@ const OTHERWISE = ["label2id"];
 
 /** Loads a golden model, saves it, and compares config and tensors with its own. */
 async function checkSaved(golden: Golden, load: Load, headless = false): Promise<void> {
-  await withFolder(async (folder) => {
+  await inTemporaryFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(golden.config));
     await Deno.writeFile(`${folder}/model.safetensors`, await weightFile(golden));
     const loaded = await load(folder);
@@ -130,7 +122,7 @@ const head = { poolerActivation: "tanh", labels: ["a", "b"] } as const;
 /** Saves a model, loads it, and returns the `model_type`. */
 async function typeOf(model: Module, load: Load): Promise<string> {
   let type = "";
-  await withFolder(async (folder) => {
+  await inTemporaryFolder(async (folder) => {
     await savePretrained(folder, model as Encoder);
     const again = await load(folder);
     await assertSameBits(again.model, model);
@@ -171,7 +163,7 @@ onCpu("what no published architecture expresses is saved as Folio's own", async 
 });
 
 onCpu("the encoder in a file of Folio's own classifier is loaded alone", async () => {
-  await withFolder(async (folder) => {
+  await inTemporaryFolder(async (folder) => {
     const model = new SequenceClassifier({ ...sizes, ...head });
     await savePretrained(folder, model);
     await assertSameBits((await loadEncoder(folder)).model, model.encoder);
@@ -181,7 +173,7 @@ onCpu("the encoder in a file of Folio's own classifier is loaded alone", async (
 onCpu(
   "a sentence-transformer is saved with its pooling, prompts and tokenizer",
   async () => {
-    await withFolder(async (folder) => {
+    await inTemporaryFolder(async (folder) => {
       const tokenizer = WordTokenizer.fromText("to be or not to be");
       const { vocabSize } = tokenizer;
       const config = { ...sizes, vocabSize, tokenTypes: 1, activation: "gelu" } as const;
@@ -215,7 +207,7 @@ onCpu("an impossible request is refused", async () => {
     heads: 2,
     width: 8,
   });
-  await withFolder(async (folder) => {
+  await inTemporaryFolder(async (folder) => {
     await assert.rejects(
       savePretrained(folder, { model: transformer, startTokens: [1, 2, 3] }),
       /^RangeError: savePretrained: expected at most two startTokens, got 3$/,

@@ -12,21 +12,13 @@ import { size } from "../lib/shape.ts";
 import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { DECODERS, weight, weightFile } from "./support/pretrained_golden.ts";
-
-async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inTemporaryFolder } from "./support/temporary_folder.ts";
 
 const json = async (path: string) => JSON.parse(await Deno.readTextFile(path));
 
 for (const [name, golden] of Object.entries(DECODERS)) {
   forEachDevice(`${name} is written as it was read`, async () => {
-    await withFolder(async (folder) => {
+    await inTemporaryFolder(async (folder) => {
       await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(golden.config));
       await Deno.writeFile(
         `${folder}/model.safetensors`,
@@ -63,7 +55,7 @@ for (const [name, golden] of Object.entries(DECODERS)) {
 const small = { vocabSize: 8, contextLength: 8, layers: 1, heads: 2, width: 8 };
 
 forEachDevice("a tokenizer is saved beside the weights", async () => {
-  await withFolder(async (folder) => {
+  await inTemporaryFolder(async (folder) => {
     const tokenizer = CharacterTokenizer.fromText("abcdefgh");
     await savePretrained(folder, { model: new GPT(small), tokenizer, endTokens: [3, 4] });
     const { tokenizer: again, endTokens } = await loadPretrained(folder);
@@ -76,7 +68,7 @@ forEachDevice("a tokenizer is saved beside the weights", async () => {
 forEachDevice(
   "foreign files are not overwritten; own ones are, but not by weights that are not finite",
   async () => {
-    await withFolder(async (folder) => {
+    await inTemporaryFolder(async (folder) => {
       const model = new GPT(small);
       await Deno.writeTextFile(`${folder}/notes.txt`, "mine");
       await Deno.writeTextFile(`${folder}/config.json`, "{}");

@@ -2,20 +2,12 @@ import assert from "node:assert/strict";
 import { loadTokenFile, saveTokenFile } from "../lib/data/token_files.ts";
 import { UserError } from "../lib/errors.ts";
 import { canMount, smallDisk } from "./support/small_disk.ts";
-
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inTemporaryFolder } from "./support/temporary_folder.ts";
 
 const namesIn = (folder: string) => Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 
 Deno.test("tokens are little-endian 16-bit integers and are read back", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const path = `${folder}/train.bin`;
     for (const tokens of [Uint32Array.of(1, 258, 65535), Int32Array.of(1, 258, 65535)]) {
       await saveTokenFile(path, tokens);
@@ -28,7 +20,7 @@ Deno.test("tokens are little-endian 16-bit integers and are read back", () =>
   }));
 
 Deno.test("ids that 16 bits do not hold are refused before anything is written", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const path = `${folder}/train.bin`;
     await saveTokenFile(path, Uint16Array.of(7));
     await assert.rejects(
@@ -43,7 +35,7 @@ Deno.test("ids that 16 bits do not hold are refused before anything is written",
   }));
 
 Deno.test("a file of odd length, or with ids beyond the vocabulary, is refused", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const path = `${folder}/train.bin`;
     await Deno.writeFile(path, new Uint8Array(5));
     await assert.rejects(loadTokenFile(path), (error: Error) => {
@@ -60,7 +52,7 @@ Deno.test("a file of odd length, or with ids beyond the vocabulary, is refused",
   }));
 
 Deno.test("what the system refuses is the user's mistake", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const missing = `${folder}/none/train.bin`;
     await assert.rejects(
       loadTokenFile(missing),

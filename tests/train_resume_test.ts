@@ -2,17 +2,11 @@
 import assert from "node:assert/strict";
 import { loadRunState } from "../lib/train/checkpoint_state.ts";
 import { loadRunRecord } from "../scripts/train/record.ts";
-import { type Finished, line, losses, run, scratchFolder, TINY } from "./support/command.ts";
+import { line, losses, refused, run, scratchFolder, TINY } from "./support/command.ts";
 
 const BASE = ["--dataset", "text.txt", ...TINY];
 const QUIET = line("--eval-every 0 --log-every 1 --warmup-steps 0 --steps 6 --out run");
 const RESUME = line("--out run --resume --device cpu");
-
-function refused({ code, err }: Finished, message: RegExp): void {
-  assert.equal(code, 2, err);
-  assert.match(err, /^error: [^\n]*\n$/);
-  assert.match(err, message);
-}
 
 /** The folder of a run of six steps, `run`. */
 async function trained(...flags: string[]) {

@@ -75,7 +75,10 @@ const FILTERS = {
   "top-k and top-p": { temperature: 1, topK: 40, topP: 0.95 },
 };
 
-/** Tokens a second of one sequence, its short prompt included, and the rate at which the weights are read. */
+/**
+ * Tokens a second of one sequence, its short prompt included, and the rate at which the weights are
+ * read.
+ */
 export async function measureGeneration(
   sections: Sections,
   name: string,

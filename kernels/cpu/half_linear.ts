@@ -13,8 +13,7 @@ import { type FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { CpuKernel } from "../../lib/device/kernel.ts";
 import { rowsOfStreams } from "../../lib/device/kernel_chunks.ts";
 import { epilogue } from "./matmul_epilogue.ts";
-import { spaced, sumsOfFour } from "./matmul_rows.ts";
-import type { Lanes } from "./rows.ts";
+import { spaced } from "./matmul_rows.ts";
 import { emitStreams } from "./weight_streams.ts";
 
 /** The most streams of W, and streams times rows of A. */
@@ -44,14 +43,9 @@ export const halfLinear: CpuKernel = {
       f.if(rest, () => {
         rows.forEach((from, r) => copyRest(f, from.at(blocks.mul(BLOCK)), rests[r], rest));
       });
-      const end = (sums: V128[], column: I32, r: number, count: Lanes["count"]) => {
-        const at = f.i32(column.inBytes());
-        const offset = f.i32(row.add(r).mul(n).inBytes().add(at));
-        finish(sumsOfFour(f, sums), at, offset, count);
-      };
       const width = Math.min(STREAMS, SUMS / ROWS);
       const dots = (from: I32[]) => dotProducts(f, from, { rows, rests, rest, blocks, widen });
-      emitStreams(f, { width, b, rowBytes, share, dots, end });
+      emitStreams(f, { width, b, rowBytes, share, dots, row, n, finish });
       f.set(a, a.at(inner.mul(ROWS)));
     });
   },

@@ -19,14 +19,13 @@ import type { KernelBuilder } from "../../lib/device/kernel_builder.ts";
 import { rowsOfStreams } from "../../lib/device/kernel_chunks.ts";
 import { maxLane } from "./math.ts";
 import { epilogue } from "./matmul_epilogue.ts";
-import { spaced, sumsOfFour } from "./matmul_rows.ts";
+import { spaced } from "./matmul_rows.ts";
 import {
   LARGEST,
   nibbleActivationBlock,
   nibbleProducts,
   packNibbleActivations,
 } from "./nibble_blocks.ts";
-import type { Lanes } from "./rows.ts";
 import { emitStreams } from "./weight_streams.ts";
 
 /** Streams of W times rows of A that are summed together. */
@@ -69,15 +68,10 @@ export const quantizedLinear: CpuKernel = {
         packRow(k, a, to, inner);
         f.set(a, a.at(inner));
       }
-      const end = (sums: V128[], column: I32, r: number, count: Lanes["count"]) => {
-        const at = f.i32(column.inBytes());
-        const offset = f.i32(row.add(r).mul(n).inBytes().add(at));
-        finish(sumsOfFour(f, sums), at, offset, count);
-      };
       const width = Math.max(1, Math.floor(SUMS / ROWS));
       const activations = { packed, blocks, group: GROUP, bits: BITS };
       const dots = (from: I32[]) => dotProducts(f, from, activations);
-      emitStreams(f, { width, b, rowBytes, share, dots, end });
+      emitStreams(f, { width, b, rowBytes, share, dots, row, n, finish });
     });
   },
 };

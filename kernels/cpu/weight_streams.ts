@@ -6,7 +6,8 @@
  */
 import type { FunctionBuilder, I32, V128 } from "../../lib/wasm/assembler.ts";
 import type { Share } from "../../lib/device/kernel_builder.ts";
-import { spaced } from "./matmul_rows.ts";
+import type { Epilogue } from "./matmul_epilogue.ts";
+import { spaced, sumsOfFour } from "./matmul_rows.ts";
 import type { Lanes } from "./rows.ts";
 
 /** Columns that go through the epilogue together. */
@@ -26,15 +27,25 @@ export interface Streams {
    * in each.
    */
   dots(from: I32[]): V128[][];
-  /** Finishes the sums of one column, or of the four from it on, and a row of A. */
-  end(sums: V128[], column: I32, row: number, count: Lanes["count"]): void;
+  /** The first of the rows of A and of C. */
+  readonly row: I32;
+  /** Columns of C. */
+  readonly n: I32;
+  /** Stores the products. */
+  readonly finish: Epilogue;
 }
 
 /** Emits the chunk's columns. */
 export function emitStreams(
   f: FunctionBuilder,
-  { width, b, rowBytes, share: { start, count }, dots, end }: Streams,
+  { width, b, rowBytes, share: { start, count }, dots, row, n, finish }: Streams,
 ): void {
+  /** The sums of one column, or of the four from it on, and the r-th row of A. */
+  const end = (sums: V128[], column: I32, r: number, count: Lanes["count"]) => {
+    const at = f.i32(column.inBytes());
+    const offset = f.i32(row.add(r).mul(n).inBytes().add(at));
+    finish(sumsOfFour(f, sums), at, offset, count);
+  };
   const apart = f.i32(count.divU(SIDE * width).mul(SIDE));
   const from = spaced(f, width, b, apart.mul(rowBytes));
   const column = f.i32(start);

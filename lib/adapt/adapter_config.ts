@@ -6,7 +6,7 @@
  * @module
  */
 import { describe, notJson } from "../errors.ts";
-import { ConfigFields } from "../hub/config_fields.ts";
+import { ConfigFields, show } from "../hub/config_fields.ts";
 import { type LoraChoices, loraChoices } from "./lora_options.ts";
 
 /** The name of the file. */
@@ -241,10 +241,4 @@ function checked(options: Parameters<typeof loraChoices>[1]): LoraChoices {
 /** An error about the file. */
 export function malformed(message: string, cause?: unknown): SyntaxError {
   return new SyntaxError(`${CONFIG_FILE}: ${message}`, { cause });
-}
-
-/** A value in a message. */
-export function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

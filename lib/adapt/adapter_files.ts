@@ -8,7 +8,7 @@
  */
 import { assertFinite, encodeSafetensors, type SafetensorsEntry } from "../hub/safetensors.ts";
 import { storedTensors } from "../hub/stored_tensors.ts";
-import { type Chunks, makeFolder, writeFileAtomically } from "../files.ts";
+import { jsonContent, makeFolder, type NamedFile, writeFileAtomically } from "../files.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { localPath } from "../place.ts";
 import type { Shape } from "../shape.ts";
@@ -80,7 +80,7 @@ export async function adapterFiles(
   adapter: LoraAdapter<AdaptableModel>,
   { base, task = taskOf(adapter.model) }: SaveAdapterOptions,
   metadata: Readonly<Record<string, string>> = {},
-): Promise<[name: string, content: Chunks][]> {
+): Promise<NamedFile[]> {
   const { model, choices } = adapter;
   const isConvolution = namesOfModel(model).name === "gpt2"; // whose weights are [inputs, outputs]
   const modules = choices.modules === ALL_LINEAR ? endings(adapter.layers) : choices.modules;
@@ -97,7 +97,7 @@ export async function adapterFiles(
   const tensors = await adapterTensors(adapter);
   return [
     [WEIGHTS_FILE, encodeSafetensors(tensors, own)],
-    [CONFIG_FILE, [new TextEncoder().encode(JSON.stringify(config, undefined, 2) + "\n")]],
+    [CONFIG_FILE, jsonContent(config)],
   ];
 }
 
@@ -105,7 +105,7 @@ export async function adapterFiles(
 const fingerprints = new WeakMap<LoraAdapter<AdaptableModel>, Promise<string>>();
 
 /** The fingerprint of the model without the adapter and the modules that are saved whole. */
-export function baseFingerprint(adapter: LoraAdapter<AdaptableModel>): Promise<string> {
+function baseFingerprint(adapter: LoraAdapter<AdaptableModel>): Promise<string> {
   const known = fingerprints.get(adapter);
   if (known) return known;
   const named = [...baseParameters(adapter.model)].filter(([name]) => !adapter.whole.has(name));

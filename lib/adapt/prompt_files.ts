@@ -8,8 +8,8 @@
  * @module
  */
 import { describe } from "../errors.ts";
-import { type Chunks, makeFolder, writeFileAtomically } from "../files.ts";
-import { ConfigFields } from "../hub/config_fields.ts";
+import { jsonContent, makeFolder, type NamedFile, writeFileAtomically } from "../files.ts";
+import { ConfigFields, show } from "../hub/config_fields.ts";
 import { openRepository, PLACES } from "../hub/open_repository.ts";
 import { assertFinite, encodeSafetensors } from "../hub/safetensors.ts";
 import { headSizeOf } from "../nn/block_config.ts";
@@ -20,13 +20,7 @@ import { checkOptions } from "../options.ts";
 import { expectPlace, localPath } from "../place.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { VERSION } from "../version.ts";
-import {
-  CONFIG_FILE,
-  expectAdapterType,
-  malformed,
-  parseAdapterConfig,
-  show,
-} from "./adapter_config.ts";
+import { CONFIG_FILE, expectAdapterType, malformed, parseAdapterConfig } from "./adapter_config.ts";
 import { BASE_HASH, WEIGHTS_FILE } from "./adapter_files.ts";
 import { fingerprint } from "./fingerprint.ts";
 import {
@@ -87,10 +81,9 @@ export async function savePrompt(
     folio_version: VERSION,
     [BASE_HASH]: await fingerprint(model.namedParameters()),
   };
-  const config = JSON.stringify(writeConfig(prompt, options.base), undefined, 2) + "\n";
-  const files: [string, Chunks][] = [
+  const files: NamedFile[] = [
     [WEIGHTS_FILE, encodeSafetensors([[PROMPT_KEY, { shape: values.shape, data }]], metadata)],
-    [CONFIG_FILE, [new TextEncoder().encode(config)]],
+    [CONFIG_FILE, jsonContent(writeConfig(prompt, options.base))],
   ];
   await makeFolder(path);
   for (const [name, chunks] of files) await writeFileAtomically(`${path}/${name}`, chunks);

@@ -1,7 +1,7 @@
 /**
  * What reading every kind of adapter has in common: finding its files, and knowing its base.
  *
- * load_adapter.ts reads LoRA, load_prompt.ts learned prompts.
+ * load_adapter.ts reads LoRA, prompt_files.ts learned prompts.
  *
  * @module
  */

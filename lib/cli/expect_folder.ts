@@ -6,13 +6,13 @@
 import { UserError } from "../errors.ts";
 
 /**
- * Checks that there is a folder at `path`; `label` names the argument in the message.
+ * Checks that there is a folder at `path`.
  *
  * @throws {UserError} if there is none
  */
-export async function expectFolder(path: string, label = path): Promise<void> {
+export async function expectFolder(path: string): Promise<void> {
   const isFolder = await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
-  if (!isFolder) throw new UserError(`${label}: there is no such folder; give the folder of a run`);
+  if (!isFolder) throw new UserError(`${path}: there is no such folder; give the folder of a run`);
 }
 
 /**

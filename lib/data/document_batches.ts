@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
 import { expectSeed, Random } from "../random.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import type { Batch } from "./batches.ts";
 import type { EncodedDocument } from "./encode_documents.ts";
 
@@ -85,10 +85,7 @@ export class DocumentBatches {
     checkOptions("DocumentBatches", options, names);
     const { batchSize, contextLength, seed = 1337, pack = false } = options;
     for (const [name, value] of Object.entries({ batchSize, contextLength })) {
-      if (Number.isSafeInteger(value) && value >= 1) continue;
-      throw new RangeError(
-        `DocumentBatches: ${name} must be a whole number from 1, got ${describe(value)}`,
-      );
+      expectValue(`DocumentBatches: ${name}`, wholeNumber({ min: 1 }), value);
     }
     expectSeed("DocumentBatches", seed);
     const pieces = documents.flatMap((document) => piecesOf(document, contextLength));

@@ -7,7 +7,7 @@
  */
 
 import { describe, UserError } from "../errors.ts";
-import { attempt, type Chunks, makeFolder, writeFilesAtomically } from "../files.ts";
+import { attempt, makeFolder, type NamedFile, writeFilesAtomically } from "../files.ts";
 import { checkOptions } from "../options.ts";
 import { localPath } from "../place.ts";
 import { readRegularFile } from "../regular_file.ts";
@@ -88,13 +88,11 @@ export async function prepareCorpus(
   const tokens = tokenizer.encode(text);
   const encodeMilliseconds = performance.now() - start;
   const { train, validation } = splitCorpus(tokens, { validationFraction });
-  const files: [string, Chunks][] = [
+  const files: NamedFile[] = [
     [`${path}/${TRAIN}`, [tokenBytes(train, TRAIN)]],
     [`${path}/${VALIDATION}`, [tokenBytes(validation, VALIDATION)]],
-    ...tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [
-      `${path}/${name}`,
-      [bytes],
-    ]),
+    ...tokenizerContents(tokenizer)
+      .map(([name, content]): NamedFile => [`${path}/${name}`, content]),
   ];
   await makeFolder(path);
   await writeFilesAtomically(...files);

@@ -4,6 +4,7 @@
  * @module
  */
 import { describe, UserError } from "../errors.ts";
+import { isObject } from "../rules.ts";
 import type { ChatMessage } from "../text/chat_template.ts";
 
 /** A document, or an example of an instruction and its answer. */
@@ -39,10 +40,6 @@ export function documentOf(
 /** Whether a turn is the model's. */
 export function isAnswer({ role }: ChatMessage): boolean {
   return role === "assistant";
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }
 
 /** Whether a value is a turn of a conversation. */

@@ -12,7 +12,7 @@ import { readRegularFile } from "../regular_file.ts";
 import type { TokenArray } from "./split_corpus.ts";
 
 /** The largest id that a token file can hold. */
-export const LARGEST_TOKEN = 0xFFFF;
+const LARGEST_TOKEN = 0xFFFF;
 
 /**
  * Saves token ids, `tokens` [n] from 0 to 65,535, to a file: all or nothing.

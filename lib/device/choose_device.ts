@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { describe, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
+import { expectValue, oneOf } from "../rules.ts";
 import { CpuDevice } from "./cpu/cpu_device.ts";
 import type { Device } from "./device.ts";
 import { adapterClass } from "./webgpu/adapter_class.ts";
@@ -61,8 +62,8 @@ export async function chooseDevice(
   openWebGpu: OpenWebGpu,
 ): Promise<Device> {
   const { device = "auto", precision = "f32", ...cpu } = options;
-  expectOneOf("device", device, ["auto", "webgpu", "cpu"]);
-  expectOneOf("precision", precision, ["f32", "f16"]);
+  expectValue("openDevice: device", oneOf(["auto", "webgpu", "cpu"]), device);
+  expectValue("openDevice: precision", oneOf(["f32", "f16"]), precision);
   const openCpu = (reason: string) => {
     const half = precision === "f16" ? "; products are in f32: half precision is for WebGPU" : "";
     return new CpuDevice({ ...cpu, reason: reason + half });
@@ -82,10 +83,4 @@ export async function chooseDevice(
     return openCpu(`the only WebGPU adapter, ${adapter.info.description}, is software`);
   }
   return await openWebGpu(adapter, { reason: "a GPU was found", precision });
-}
-
-function expectOneOf(option: string, value: string, choices: readonly string[]): void {
-  if (choices.includes(value)) return;
-  const known = choices.map((choice) => `'${choice}'`).join(", ");
-  throw new RangeError(`openDevice: ${option} must be one of ${known}; got ${describe(value)}`);
 }

@@ -78,9 +78,10 @@ export class CacheRows {
   }
 
   /**
-   * Reads tokens into the empty row, or only reads them if hooks are active; returns the logits [1,V] of the next token, which the caller
-   * disposes. A long prompt takes seconds, so the read yields to events between the blocks of the
-   * model and returns undefined if the signal is aborted meanwhile.
+   * Reads tokens into the empty row, or only reads them if hooks are active; returns the logits
+   * [1,V] of the next token, which the caller disposes. A long prompt takes seconds, so the read
+   * yields to events between the blocks of the model and returns undefined if the signal is aborted
+   * meanwhile.
    */
   async read(
     row: number,

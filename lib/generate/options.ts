@@ -6,6 +6,7 @@
 import { describe } from "../errors.ts";
 import type { OptionNames } from "../options.ts";
 import { expectSeed } from "../random.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import { expectIds } from "../token_ids.ts";
 
 /** How one token is chosen. */
@@ -45,11 +46,7 @@ export const SAMPLING_OPTIONS: OptionNames<SamplingOptions> = {
 
 /** RangeError unless `value` is a whole number from `minimum`. */
 export function expectWhole(operation: string, name: string, value: number, minimum: number): void {
-  if (!Number.isSafeInteger(value) || value < minimum) {
-    throw new RangeError(
-      `${operation}: ${name} must be a whole number from ${minimum}, got ${describe(value)}`,
-    );
-  }
+  expectValue(`${operation}: ${name}`, wholeNumber({ min: minimum }), value);
 }
 
 /**

@@ -42,7 +42,8 @@ const OPTIONS: OptionNames<TextToTextOptions> = { ...SHARED, batchSize: 8, defau
 
 /**
  * The text that the model writes for each text, without special tokens: as the settings of its
- * files say, and otherwise the likeliest token at each step. A text that is longer than the model's context is cut before its last token.
+ * files say, and otherwise the likeliest token at each step. A text that is longer than the model's
+ * context is cut before its last token.
  *
  * Source: Raffel et al., arXiv 1910.10683.
  *

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Chunks } from "../files.ts";
+import type { NamedFile } from "../files.ts";
 import { SequenceClassifier } from "../nn/sequence_classifier.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { configText } from "./config_text.ts";
@@ -22,11 +22,11 @@ export interface ClassifierToSave {
   readonly tokenizer: Tokenizer;
 }
 
-/** The names and contents of a classifier's files. */
+/** A classifier's files. */
 export async function classifierModelFiles(
   { model, tokenizer }: ClassifierToSave,
   metadata: Record<string, string>,
-): Promise<[name: string, content: Chunks][]> {
+): Promise<NamedFile[]> {
   const saved = await savedClassifier({ model, tokenizer });
   return [
     ["config.json", [new TextEncoder().encode(configText(saved.config))]],

@@ -152,7 +152,8 @@ export function unexpected(name: string, expected: string, value: unknown): Synt
   return malformed(`${name}: expected ${expected}, got ${show(value)}`);
 }
 
-function show(value: unknown): string {
+/** A value of a file in a message: its JSON, at most 60 characters of it. */
+export function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -2,7 +2,8 @@
  * `config.json` of encoder–decoders: T5, with T5 1.1 and Flan-T5, and BART.
  *
  * The fields of each architecture, and its names of tensors, are in t5_format.ts and
- * bart_format.ts; write_encoder_decoder_config.ts writes them; language models are in config.ts, encoders in encoder_formats.ts.
+ * bart_format.ts; write_encoder_decoder_config.ts writes them; language models are in config.ts,
+ * encoders in encoder_formats.ts.
  *
  * @module
  */

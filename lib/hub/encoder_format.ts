@@ -1,6 +1,6 @@
 /**
- * What Folio needs to know of an encoder's files to read and write them. Each architecture is such an object:
- * see bert_format.ts and the files beside it; encoder_formats.ts lists them.
+ * What Folio needs to know of an encoder's files to read and write them. Each architecture is such
+ * an object: see bert_format.ts and the files beside it; encoder_formats.ts lists them.
  *
  * @module
  */

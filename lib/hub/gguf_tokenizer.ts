@@ -4,7 +4,8 @@
  *
  * How a text is split before its byte pairs is known by name only; a name that is not in the table
  * is refused. As in llama.cpp, and unlike in transformers' own reading, SentencePiece's texts have
- * a space put before them and after each special token, and begin with the first token. Source: llama-vocab.cpp of github.com/ggml-org/llama.cpp.
+ * a space put before them and after each special token, and begin with the first token. Source:
+ * llama-vocab.cpp of github.com/ggml-org/llama.cpp.
  *
  * @module
  */

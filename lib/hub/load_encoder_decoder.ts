@@ -7,19 +7,10 @@
  * @module
  */
 import { Transformer } from "../nn/transformer.ts";
-import { checkOptions } from "../options.ts";
-import { expectPlace } from "../place.ts";
 import type { PretrainedEncoderDecoderConfig } from "./encoder_decoder_formats.ts";
 import { expectSize } from "./expect_size.ts";
-import {
-  checkedDevice,
-  filled,
-  LOAD_OPTIONS,
-  type LoadOptions,
-  readConfig,
-} from "./load_pretrained.ts";
+import { filled, type LoadOptions, openPlace, readConfig } from "./load_pretrained.ts";
 import { tokenizerBeside } from "./load_tokenizer.ts";
-import { openRepository, PLACES } from "./open_repository.ts";
 import { readText } from "./repository.ts";
 import { openWeights } from "./weight_files.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
@@ -43,10 +34,7 @@ export async function loadEncoderDecoder(
   place: string | URL,
   options: LoadOptions = {},
 ): Promise<PretrainedEncoderDecoder> {
-  expectPlace("loadEncoderDecoder", place, PLACES);
-  checkOptions("loadEncoderDecoder", options, LOAD_OPTIONS);
-  const repository = openRepository(place, options);
-  const device = checkedDevice(options);
+  const { repository, device } = openPlace("loadEncoderDecoder", place, options);
   const generation = await readText(repository, "generation_config.json");
   // The formats of encoder–decoders are loaded when one is.
   const formats = await import("./encoder_decoder_formats.ts");

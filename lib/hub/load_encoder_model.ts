@@ -7,13 +7,10 @@
  */
 import type { EncoderConfig } from "../nn/encoder.ts";
 import type { Module } from "../nn/module.ts";
-import { checkOptions } from "../options.ts";
-import { expectPlace } from "../place.ts";
 import { rememberNames } from "./file_names.ts";
 import type { ArchitectureNames } from "./format.ts";
-import { checkedDevice, filledModel, LOAD_OPTIONS, type LoadOptions } from "./load_pretrained.ts";
+import { filledModel, type LoadOptions, openPlace } from "./load_pretrained.ts";
 import { tokenizerBeside } from "./load_tokenizer.ts";
-import { openRepository, PLACES } from "./open_repository.ts";
 import type { Repository } from "./repository.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
 
@@ -39,10 +36,7 @@ export async function loadEncoderModel<Read extends ReadEncoder, Model extends M
   options: LoadOptions,
   { read, make }: Kind<Read, Model>,
 ): Promise<Omit<Read, "names"> & { readonly model: Model } & WithTokenizer> {
-  expectPlace(operation, place, PLACES);
-  checkOptions(operation, options, LOAD_OPTIONS);
-  const repository = openRepository(place, options);
-  const device = checkedDevice(options);
+  const { repository, device } = openPlace(operation, place, options);
   const formats = await import("./encoder_formats.ts");
   const { names, ...known } = await read(repository, formats);
   const { config } = known;

@@ -14,6 +14,7 @@ import { reshape } from "../ops/reshape.ts";
 import { slice } from "../ops/slice.ts";
 import { softmax } from "../ops/softmax.ts";
 import { checkOptions } from "../options.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { PretrainedMaskedConfig } from "./encoder_formats.ts";
@@ -92,9 +93,7 @@ export async function fillMask(
   }
   checkOptions("fillMask", options, { topK: 5 });
   const { topK = 5 } = options;
-  if (!Number.isSafeInteger(topK) || topK < 1) {
-    throw new RangeError(`fillMask: topK must be a whole number from 1, got ${topK}`);
-  }
+  expectValue("fillMask: topK", wholeNumber({ min: 1 }), topK);
   const [sequence] = encodedTexts("fillMask", tokenizer, [text], model.config);
   expectSequences("fillMask", [sequence], model.config, model);
   const mask = tokenizer.specialTokens.get(

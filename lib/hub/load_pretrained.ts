@@ -130,7 +130,7 @@ export async function loadPretrained(
   const repository = isModelFiles(place)
     ? contentRepository(place)
     : openRepository(place, options);
-  const device = checkedDevice(options);
+  const device = checkedDevice("loadPretrained", options);
   const { architecture, config: stated, ...ends } = await readConfig(repository, readModelConfig);
   const generation = await readGeneration(repository);
   const tokenizer = await tokenizerBeside(repository, options);
@@ -206,13 +206,28 @@ function changed(
 }
 
 /**
- * The device to load to.
+ * The files at a place and the device to load them to, for an `operation` that has no other options.
  *
+ * @throws {TypeError} if the place is none, or an option is unknown
  * @throws {RangeError} if the type is not one that Folio computes in
  */
-export function checkedDevice({ dtype = "f32", device = currentDevice() }: LoadOptions): Device {
+export function openPlace(
+  operation: string,
+  place: string | URL,
+  options: LoadOptions,
+): { repository: Repository; device: Device } {
+  expectPlace(operation, place, PLACES);
+  checkOptions(operation, options, LOAD_OPTIONS);
+  const repository = openRepository(place, options);
+  return { repository, device: checkedDevice(operation, options) };
+}
+
+function checkedDevice(
+  operation: string,
+  { dtype = "f32", device = currentDevice() }: LoadOptions,
+): Device {
   if (dtype === "f32") return device;
-  throw new RangeError(`loadPretrained: dtype: expected f32, the type computed in, got ${dtype}`);
+  throw new RangeError(`${operation}: dtype: expected f32, the type computed in, got ${dtype}`);
 }
 
 /** Reads `config.json`; an error names the model. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Chunks, makeFolder, writeFileAtomically } from "../files.ts";
+import { jsonContent, makeFolder, type NamedFile, writeFileAtomically } from "../files.ts";
 import { describe, UserError } from "../errors.ts";
 import { Encoder } from "../nn/encoder.ts";
 import { GPT } from "../nn/gpt.ts";
@@ -231,12 +231,12 @@ async function save(
   tokenizer: Tokenizer | undefined,
 ): Promise<void> {
   const config = configText({ ...saved.config, [MARK]: VERSION });
-  const files: [name: string, content: Chunks][] = [
+  const files: NamedFile[] = [
     ["model.safetensors", weightBytes(saved)],
     ...tokenizer ? pretrainedTokenizerFiles(tokenizer, saved) : [],
-    ...Object.entries(saved.files).map(([name, content]): [string, Chunks] => [
+    ...Object.entries(saved.files).map(([name, content]): NamedFile => [
       name,
-      json(content),
+      jsonContent(content),
     ]),
     ["config.json", [new TextEncoder().encode(config)]],
   ];
@@ -247,10 +247,6 @@ async function save(
     await makeFolder(file.slice(0, file.lastIndexOf("/")));
     await writeFileAtomically(file, content);
   }
-}
-
-function json(content: unknown): Chunks {
-  return [new TextEncoder().encode(JSON.stringify(content, undefined, 2) + "\n")];
 }
 
 /** Throws if one of the files is there already, unless this function wrote it. */

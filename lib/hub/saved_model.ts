@@ -33,7 +33,8 @@ export interface SavedModel {
 }
 
 /**
- * The bytes of `model.safetensors`, f32, with `metadata`; one parameter is read from the device at a time.
+ * The bytes of `model.safetensors`, f32, with `metadata`; one parameter is read from the device at
+ * a time.
  *
  * @throws {RangeError} if a weight is NaN or infinite
  */

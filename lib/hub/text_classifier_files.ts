@@ -9,8 +9,7 @@
 import { modelConfig } from "../nn/config.ts";
 import { GPT } from "../nn/gpt.ts";
 import { TextClassifier } from "../nn/text_classifier.ts";
-import { checkOptions, type OptionNames } from "../options.ts";
-import { expectPlace } from "../place.ts";
+import type { OptionNames } from "../options.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import {
   type Architecture,
@@ -23,15 +22,8 @@ import { parseConfig } from "./config_fields.ts";
 import { rememberNames } from "./file_names.ts";
 import { ownSource } from "./format.ts";
 import { readLabels, writeLabels } from "./labels.ts";
-import {
-  checkedDevice,
-  filledModel,
-  LOAD_OPTIONS,
-  type LoadOptions,
-  readConfig,
-} from "./load_pretrained.ts";
+import { filledModel, type LoadOptions, openPlace, readConfig } from "./load_pretrained.ts";
 import { tokenizerBeside } from "./load_tokenizer.ts";
-import { openRepository, PLACES } from "./open_repository.ts";
 import type { SavedModel } from "./saved_model.ts";
 import { type WithTokenizer, withTokenizer } from "./with_tokenizer.ts";
 
@@ -128,10 +120,7 @@ export async function loadTextClassifier(
   place: string | URL,
   options: LoadOptions = {},
 ): Promise<PretrainedTextClassifier> {
-  expectPlace("loadTextClassifier", place, PLACES);
-  checkOptions("loadTextClassifier", options, LOAD_OPTIONS);
-  const repository = openRepository(place, options);
-  const device = checkedDevice(options);
+  const { repository, device } = openPlace("loadTextClassifier", place, options);
   const { architecture, config, labels } = await readConfig(repository, (text) => {
     const { architecture, config } = readModelConfig(text);
     return { architecture, config, labels: readLabels(parseConfig(text)) };

@@ -10,6 +10,7 @@ import { describe } from "../errors.ts";
 import type { Embedding } from "../nn/layers.ts";
 import type { Module } from "../nn/module.ts";
 import { padSequences } from "../nn/padding.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BatchText } from "../text/encode_batch.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
@@ -115,8 +116,7 @@ export function sequenceBatch(
 
 /** Throws a RangeError unless `batchSize` is a whole number from 1. */
 export function expectBatchSize(operation: string, batchSize: number): void {
-  if (Number.isSafeInteger(batchSize) && batchSize >= 1) return;
-  throw new RangeError(`${operation}: batchSize must be a whole number from 1, got ${batchSize}`);
+  expectValue(`${operation}: batchSize`, wholeNumber({ min: 1 }), batchSize);
 }
 
 /**

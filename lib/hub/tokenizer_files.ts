@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type Chunks, makeFolder, writeFilesAtomically } from "../files.ts";
+import { jsonContent, makeFolder, type NamedFile, writeFilesAtomically } from "../files.ts";
 import { localPath } from "../place.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { tokenizerContents } from "../text/tokenizer_files.ts";
@@ -35,10 +35,8 @@ export async function saveTokenizer(
 ): Promise<string[]> {
   const path = localPath("saveTokenizer", folder);
   expectTokenizer("saveTokenizer", tokenizer);
-  const files = tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [
-    `${path}/${name}`,
-    [bytes],
-  ]);
+  const files = tokenizerContents(tokenizer)
+    .map(([name, content]): NamedFile => [`${path}/${name}`, content]);
   await makeFolder(path);
   await writeFilesAtomically(...files);
   return files.map(([path]) => path);
@@ -52,15 +50,12 @@ export interface BesideTokenizer {
   readonly contextLength: number;
 }
 
-/** The files by which `transformers`, and Folio, open a model's tokenizer: names and contents. */
+/** The files by which `transformers`, and Folio, open a model's tokenizer. */
 export function pretrainedTokenizerFiles(
   tokenizer: Tokenizer,
   { ends: { beginToken, endTokens = [] }, contextLength }: BesideTokenizer,
-): [name: string, content: Chunks][] {
-  const files = tokenizerContents(tokenizer).map(([name, bytes]): [string, Chunks] => [
-    name,
-    [bytes],
-  ]);
+): NamedFile[] {
+  const files = tokenizerContents(tokenizer);
   // What was read from several files, or from SentencePiece's, is written to the same ones.
   if (files.length > 1 || files[0][0] !== "tokenizer.json") return files;
   const token = (id: number | undefined) => id === undefined ? null : tokenizer.token(id);
@@ -72,8 +67,7 @@ export function pretrainedTokenizerFiles(
     unk_token: unknownToken(tokenizer),
     model_max_length: contextLength,
   };
-  const config = new TextEncoder().encode(JSON.stringify(settings, undefined, 2) + "\n");
-  return [...files, ["tokenizer_config.json", [config]]];
+  return [...files, ["tokenizer_config.json", jsonContent(settings)]];
 }
 
 /** The token of what the vocabulary lacks; GPT-2's names its end token, though bytes lack none. */

@@ -20,8 +20,8 @@ const MAX_SHARDS = 1_000;
 const LONGEST_INDEX = 25_000_000;
 
 /**
- * Opens a model's own weights if it is one file, `model.safetensors`, or the files that `model.safetensors.index.json` names, and reads
- * their headers.
+ * Opens a model's own weights if it is one file, `model.safetensors`, or the files that
+ * `model.safetensors.index.json` names, and reads their headers.
  *
  * @throws {UserError} if there is neither; if there is only a `pytorch_model.bin`, saying why
  *   it is not read

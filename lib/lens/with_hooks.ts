@@ -137,7 +137,7 @@ class HookSet implements PointHook {
 }
 
 /** Throws unless the value at a point has the axes that it has in the model's own pass. */
-export function expectRank(
+function expectRank(
   name: string,
   value: Tensor,
   ranks: ReadonlyMap<string, number>,

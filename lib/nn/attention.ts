@@ -274,23 +274,7 @@ export class Attention extends Module {
 
   #attended(x: Tensor, options: AttendOptions, context: ForwardContext): Tensor {
     const { cache, weights, scoreBias, points } = options;
-    const source = options.source ?? options.sourceRows?.keys;
-    const { attentionDropout = 0 } = this.config;
-    if (points && (cache || options.sourceRows)) {
-      throw new TypeError("Attention: hooks need a pass without a cache and sourceRows");
-    }
-    if (cache && context.drops(attentionDropout)) {
-      throw new RangeError(
-        `Attention: expected attentionDropout 0 in training with a cache, got ${attentionDropout}`,
-      );
-    }
-    if (cache && (source || !this.#causal)) {
-      throw new TypeError("Attention: a cache is for causal self-attention only, got a cache");
-    }
-    if (context.options.documents && (cache || weights || options.scoreBias)) {
-      const got = cache ? "a cache" : weights ? "weights to collect" : "a scoreBias";
-      throw new TypeError(`Attention: expected one document a row with ${got}, got several`);
-    }
+    this.#expectPossible(options, context);
     const own = this.#rows(x, options, context);
     const rows = options.prefix ? this.#behind(options.prefix, own) : own;
     if (points?.wants(...OPEN_POINTS)) return this.#openMix(points, rows, options, context);
@@ -303,6 +287,27 @@ export class Attention extends Module {
     if (isNext && scoreBias) return biasedDecode(rows[0], cache, this.#biased(scoreBias));
     const all = cache.virtualTokens ? this.#behind(cachedPrefix(cache), rows) : rows;
     return this.#mix(all, options, context);
+  }
+
+  /** Refuses options of a call that exclude each other. */
+  #expectPossible(call: AttendOptions, context: ForwardContext): void {
+    const { cache, weights, scoreBias, points, source, sourceRows } = call;
+    const { attentionDropout = 0 } = this.config;
+    if (points && (cache || sourceRows)) {
+      throw new TypeError("Attention: hooks need a pass without a cache and sourceRows");
+    }
+    if (cache && context.drops(attentionDropout)) {
+      throw new RangeError(
+        `Attention: expected attentionDropout 0 in training with a cache, got ${attentionDropout}`,
+      );
+    }
+    if (cache && (source || sourceRows || !this.#causal)) {
+      throw new TypeError("Attention: a cache is for causal self-attention only, got a cache");
+    }
+    if (context.options.documents && (cache || weights || scoreBias)) {
+      const got = cache ? "a cache" : weights ? "weights to collect" : "a scoreBias";
+      throw new TypeError(`Attention: expected one document a row with ${got}, got several`);
+    }
   }
 
   /** Queries, and keys and values with those of a prefix before them. */

@@ -11,6 +11,7 @@
 import { type Activation, ACTIVATION_NAMES } from "../ops/activation.ts";
 import { expectRotaryScaling, type RotaryScaling } from "../ops/rotary_scaling.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
+import { expectValue, oneOf } from "../rules.ts";
 import {
   expectBoolean,
   expectDivides,
@@ -233,8 +234,7 @@ function checkSizes(config: BlockConfig): void {
 function checkChoices(config: BlockConfig): void {
   for (const [name, choices] of Object.entries(CHOICES)) {
     const value = config[name as keyof typeof CHOICES];
-    if ((choices as readonly string[]).includes(value)) continue;
-    throw new RangeError(`model: ${name} must be one of ${choices.join(", ")}, got ${value}`);
+    expectValue(`model: ${name}`, oneOf<string>(choices), value);
   }
   for (const [name, value] of Object.entries(DEFAULTS)) {
     if (typeof value === "boolean") expectBoolean(name, config[name as keyof BlockConfig]);

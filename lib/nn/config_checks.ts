@@ -6,14 +6,11 @@
  * @module
  */
 import { describe } from "../errors.ts";
+import { expectValue, truth, wholeNumber } from "../rules.ts";
 
 /** Throws a RangeError unless `value` is a whole number from 1; `operation` begins the message. */
 export function expectWholeNumber(name: string, value: unknown, operation = "model"): void {
-  if (!Number.isSafeInteger(value) || (value as number) < 1) {
-    throw new RangeError(
-      `${operation}: ${name} must be a whole number from 1, got ${describe(value)}`,
-    );
-  }
+  expectValue(`${operation}: ${name}`, wholeNumber({ min: 1 }), value);
 }
 
 /** Throws a RangeError unless `value` is a number above 0; `operation` begins the message. */
@@ -30,13 +27,12 @@ export function expectPositive(name: string, value: unknown): void {
 /** Throws a RangeError unless `value` is in [0, 1); undefined passes. */
 export function expectProbability(name: string, value: unknown): void {
   if (value === undefined || typeof value === "number" && value >= 0 && value < 1) return;
-  throw new RangeError(`model: ${name} must be in [0, 1), got ${value}`);
+  throw new RangeError(`model: ${name} must be in [0, 1), got ${describe(value)}`);
 }
 
 /** Throws a RangeError unless `value` is true or false. */
 export function expectBoolean(name: string, value: unknown): void {
-  if (typeof value === "boolean") return;
-  throw new RangeError(`model: ${name} must be true or false, got ${value}`);
+  expectValue(`model: ${name}`, truth, value);
 }
 
 /** Throws a RangeError unless `parts` divides `size`. */

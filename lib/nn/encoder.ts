@@ -23,7 +23,7 @@ import {
 } from "./block_config.ts";
 import { expectDivides, expectWholeNumber } from "./config_checks.ts";
 import { ForwardContext } from "./context.ts";
-import { expectIds } from "./expect_ids.ts";
+import { expectIdTensor } from "./expect_id_tensor.ts";
 import type { InitialOptions } from "./initial_weights.ts";
 import { Embedding, LayerNorm, Linear, makeNorm, type NormLayer } from "./layers.ts";
 import { Module, ModuleList, type Parts } from "./module.ts";
@@ -183,7 +183,7 @@ export class Encoder extends Module {
     context: ForwardContext = new ForwardContext(),
   ): Tensor {
     const { contextLength, layers, dropout = 0, embeddingDropout = dropout } = this.config;
-    expectIds("Encoder", ids, contextLength);
+    expectIdTensor("Encoder", ids, contextLength);
     const points = pointsOf(this);
     const tokens = this.#placed(ids, points);
     const typed = this.#types(ids, types);

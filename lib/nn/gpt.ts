@@ -29,7 +29,7 @@ import { Block, byLayer } from "./block.ts";
 import { headSizeOf } from "./block_config.ts";
 import { layerConfig, type ModelConfig, modelConfig, type ModelConfigInput } from "./config.ts";
 import { type Cache, ForwardContext, type LayerCache } from "./context.ts";
-import { expectIds } from "./expect_ids.ts";
+import { expectIdTensor } from "./expect_id_tensor.ts";
 import { gpt2Weights, type InitialOptions, type InitialWeights } from "./initial_weights.ts";
 import type { Initializer } from "./initializers.ts";
 import { Embedding, Linear, makeNorm, type NormLayer } from "./layers.ts";
@@ -179,24 +179,11 @@ export class GPT extends Module {
    * @internal
    */
   *hiddenSteps(ids: Tensor, context: ForwardContext): Generator<Tensor, Tensor, void> {
-    if (!(context instanceof ForwardContext)) {
-      throw new TypeError(
-        `GPT: expected a ForwardContext after the ids, got ${describe(context)}; ` +
-          "model.loss(ids, targets) takes targets",
-      );
-    }
+    this.#expectInputs(ids, context);
     const { dropout, embeddingDropout = dropout, layers } = this.config;
-    const { cache, documents, lastOnly = false } = context.options;
+    const { cache, lastOnly = false } = context.options;
     const points = pointsOf(this);
     const cutsEarly = lastOnly && !points; // hooks see all positions
-    if (cache && points) {
-      throw new Error("GPT: hooks need a pass without a cache; generate makes one by itself");
-    }
-    expectIds("GPT", ids, this.textLength);
-    this.#expectCache(cache);
-    if (documents && this.virtualTokens) {
-      throw new TypeError("GPT: expected one document a row with virtual tokens, got several");
-    }
     const before = cache ? undefined : this.virtualTokens; // a cache begins with them
     const embedded = this.#embedded(ids, before, context);
     const start = normedAt(points, "ln_embed", this.embeddingNorm, embedded);
@@ -257,6 +244,25 @@ export class GPT extends Module {
     return embedding(nothing, rows, { positions: weight, offset: context.cachePosition() });
   }
 
+  /** Refuses inputs of a pass that do not fit the model, or exclude each other. */
+  #expectInputs(ids: Tensor, context: ForwardContext): void {
+    if (!(context instanceof ForwardContext)) {
+      throw new TypeError(
+        `GPT: expected a ForwardContext after the ids, got ${describe(context)}; ` +
+          "model.loss(ids, targets) takes targets",
+      );
+    }
+    const { cache, documents } = context.options;
+    if (cache && this.isHooked) {
+      throw new Error("GPT: hooks need a pass without a cache; generate makes one by itself");
+    }
+    expectIdTensor("GPT", ids, this.textLength);
+    this.#expectCache(cache);
+    if (documents && this.virtualTokens) {
+      throw new TypeError("GPT: expected one document a row with virtual tokens, got several");
+    }
+  }
+
   #expectCache(cache: Cache | undefined): void {
     const { count = 0 } = this.virtualTokens ?? {};
     if (!cache || (cache.virtualTokens ?? 0) === count) return;
@@ -312,7 +318,7 @@ export class GPT extends Module {
    */
   loss(ids: Tensor, targets: Tensor, context: ForwardContext = new ForwardContext()): Tensor {
     const { width, vocabSize, outputSize = vocabSize } = this.config;
-    expectIds("GPT.loss", targets, this.textLength, "targets");
+    expectIdTensor("GPT.loss", targets, this.textLength, "targets");
     const { lastOnly } = context.options;
     if (!sameShape(lastOnly ? [ids.shape[0], 1] : ids.shape, targets.shape)) {
       const each = lastOnly ? "row of ids" : "id";

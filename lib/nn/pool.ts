@@ -7,6 +7,7 @@ import { attention } from "../ops/attention.ts";
 import { reshape } from "../ops/reshape.ts";
 import { slice } from "../ops/slice.ts";
 import { checkOptions } from "../options.ts";
+import { expectValue, oneOf } from "../rules.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
 
 /** The vector of a sequence: that of its first token, or the mean of all. */
@@ -54,8 +55,5 @@ export function pool(x: Tensor, options: PoolOptions = {}): Tensor {
 
 /** Throws a RangeError unless `pooling` is one of `POOLINGS`. */
 export function expectPooling(operation: string, pooling: Pooling): void {
-  if (POOLINGS.includes(pooling)) return;
-  throw new RangeError(
-    `${operation}: pooling must be one of ${POOLINGS.join(", ")}, got ${pooling}`,
-  );
+  expectValue(`${operation}: pooling`, oneOf(POOLINGS), pooling);
 }

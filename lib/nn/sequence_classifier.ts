@@ -8,6 +8,7 @@
  */
 import { describe } from "../errors.ts";
 import { Random } from "../random.ts";
+import { expectValue, oneOf } from "../rules.ts";
 import { activate, type Activation } from "../ops/activation.ts";
 import { sub } from "../ops/binary.ts";
 import { binaryCrossEntropy } from "../ops/binary_cross_entropy.ts";
@@ -82,14 +83,6 @@ export function problemTypeOf(
   return problemType ?? (labels.length === 1 ? "regression" : "single_label_classification");
 }
 
-function expectProblemType(problem: ProblemType): void {
-  if (PROBLEM_TYPES.includes(problem)) return;
-  const known = PROBLEM_TYPES.join(", ");
-  throw new RangeError(
-    `SequenceClassifier: problemType must be one of ${known}, got ${problem}`,
-  );
-}
-
 /**
  * An encoder and a head, W₂·norm(activation(W₁·pool(encoder(ids)) + b₁)) + b₂, the norm only if the
  * configuration has one: ids i32 [B,T] → logits [B,N].
@@ -136,7 +129,8 @@ export class SequenceClassifier extends Module {
         `SequenceClassifier: expected labels, the names of the classes, got ${describe(labels)}`,
       );
     }
-    expectProblemType(problemTypeOf(config));
+    const problemType = problemTypeOf(config);
+    expectValue("SequenceClassifier: problemType", oneOf(PROBLEM_TYPES), problemType);
     this.encoder = new Encoder(pickFields(config, ENCODER_OPTIONS), { random });
     this.pooler = new Linear(width, width, { bias: poolerBias, random });
     if (poolerNorm) {

@@ -7,6 +7,7 @@
  * @module
  */
 import { checkOptions, type OptionNames } from "../options.ts";
+import { expectValue, oneOf } from "../rules.ts";
 import {
   BLOCK_OPTIONS,
   type BlockConfig,
@@ -61,7 +62,7 @@ export interface TransformerConfig extends Omit<BlockConfigInput, "positions"> {
 const { positions: _, ...SHARED } = BLOCK_OPTIONS;
 
 /** Every field of a `TransformerConfig`. */
-export const TRANSFORMER_OPTIONS: OptionNames<TransformerConfig> = {
+const TRANSFORMER_OPTIONS: OptionNames<TransformerConfig> = {
   sourceVocabSize: true,
   targetVocabSize: true,
   contextLength: true,
@@ -103,11 +104,7 @@ export function checkTransformer(config: TransformerConfig): void {
   expectProbability("embeddingDropout", embeddingDropout);
   expectProbability("outputDropout", outputDropout);
   const { positions = "sinusoidal", sharedTokens, tiedHead, headBias } = config;
-  if (!POSITIONS.includes(positions)) {
-    throw new RangeError(
-      `model: positions must be one of ${POSITIONS.join(", ")}, got ${positions}`,
-    );
-  }
+  expectValue("model: positions", oneOf(POSITIONS), positions);
   if (sharedTokens && sourceVocabSize !== targetVocabSize) {
     throw new RangeError(
       `model: sharedTokens needs vocabularies of one size, got ${sourceVocabSize} and ${targetVocabSize}`,

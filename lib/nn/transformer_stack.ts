@@ -13,7 +13,7 @@ import { type Tensor, zeros } from "../tensor/tensor.ts";
 import type { SourceRows } from "./attention.ts";
 import { Block } from "./block.ts";
 import type { ForwardContext } from "./context.ts";
-import { expectIds } from "./expect_ids.ts";
+import { expectIdTensor } from "./expect_id_tensor.ts";
 import { sameWeights } from "./initial_weights.ts";
 import { normal, varianceScaling } from "./initializers.ts";
 import { Embedding, makeNorm, type NormLayer } from "./layers.ts";
@@ -147,7 +147,7 @@ export class TransformerStack extends Module {
   #embed(ids: Tensor, points: Points | undefined, context: ForwardContext): Tensor {
     const { contextLength, dropout = 0, embeddingDropout = dropout } = this.#config;
     const side = this.blocks.items[0].crossAttention ? "target ids" : "source ids";
-    expectIds("Transformer", ids, contextLength, side);
+    expectIdTensor("Transformer", ids, contextLength, side);
     const x = points?.wants("hook_embed", "hook_pos_embed")
       ? this.#positionedAt(points, ids)
       : this.#positioned(ids, context.options.cache?.position);

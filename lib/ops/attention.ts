@@ -26,7 +26,7 @@ import {
 } from "./attention_layout.ts";
 import { strides } from "../shape.ts";
 import { differentiable } from "../tensor/autograd.ts";
-import { type Buffers, launch } from "../tensor/launch.ts";
+import { type KernelTensors, launch } from "../tensor/launch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { stridedCopy } from "./strided_copy.ts";
 
@@ -288,7 +288,7 @@ function usesWideTiles({ q, layout: { headSize, queries, keys } }: Call): boolea
 function run(
   kernel: Kernel,
   call: Call,
-  buffers: Buffers,
+  buffers: KernelTensors,
   own: Constants = {},
 ): void {
   const { q, k, v, layout, masking } = call;

@@ -9,6 +9,7 @@
 import type { ScalarType } from "../device/kernel.ts";
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import { sameShape } from "../shape.ts";
 import { expectType } from "../tensor/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -233,9 +234,7 @@ function layout(
   if (!Number.isFinite(scale)) {
     throw new RangeError(`${operation}: scale must be a number, got ${describe(scale)}`);
   }
-  if (window !== undefined && !(Number.isInteger(window) && window >= 1)) {
-    throw new RangeError(`${operation}: window must be a whole number from 1; got ${window}`);
-  }
+  if (window !== undefined) expectValue(`${operation}: window`, wholeNumber({ min: 1 }), window);
   if (keyLengths) {
     expectType(operation, keyLengths, "i32");
     if (keyLengths.size !== batch) {

@@ -9,7 +9,7 @@
 import { type Activation, epilogueFunctions } from "../../kernels/elementwise.ts";
 import type { Constants } from "../device/kernel.ts";
 import type { KernelFunctions } from "../device/kernel_function.ts";
-import type { Buffers } from "../tensor/launch.ts";
+import type { KernelTensors } from "../tensor/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Operations on a product [m,n], in this order; none by default. */
@@ -32,7 +32,7 @@ export interface Epilogue {
 
 /** An epilogue in the terms of a kernel. */
 export interface EpilogueBuild {
-  readonly buffers: Buffers;
+  readonly buffers: KernelTensors;
   readonly constants: Constants;
   readonly functions: KernelFunctions;
 }

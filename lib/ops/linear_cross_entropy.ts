@@ -6,6 +6,7 @@
  * @module
  */
 import { checkOptions } from "../options.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import type { DeviceTraits } from "../device/device.ts";
 import { differentiable, isTracked, withoutTape } from "../tensor/autograd.ts";
 import { add, mul } from "./binary.ts";
@@ -88,11 +89,7 @@ export function linearCrossEntropy(
     );
   }
   const { rowsAtOnce = defaultRows(sizes, x.device.traits) } = options;
-  if (!Number.isInteger(rowsAtOnce) || rowsAtOnce < 1) {
-    throw new RangeError(
-      `linearCrossEntropy: rowsAtOnce must be a whole number from 1, got ${rowsAtOnce}`,
-    );
-  }
+  expectValue("linearCrossEntropy: rowsAtOnce", wholeNumber({ min: 1 }), rowsAtOnce);
   if (sizes.m <= rowsAtOnce) {
     return crossEntropy(linear(x, weight, bias, { transposed }), targets, { ignoreIndex });
   }

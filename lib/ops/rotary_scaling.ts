@@ -1,7 +1,7 @@
 /**
  * Frequencies of rotary positions for a context longer than the one that a model was first trained
- * with: linear, Llama 3's, YaRN's and LongRoPE's. rotary.ts rotates by them; lib/hub/rotary_fields.ts reads
- * them from a `config.json`.
+ * with: linear, Llama 3's, YaRN's and LongRoPE's. rotary.ts rotates by them;
+ * lib/hub/rotary_fields.ts reads them from a `config.json`.
  *
  * @module
  */
@@ -197,13 +197,13 @@ export function expectRotaryScaling(
     if (!fits(shortFactors) || !fits(longFactors)) {
       throw fail(`two lists of ${half} factors above 0`);
     }
-    if (!isAtLeast(1, originalLength)) throw fail("an originalLength from 1");
+    if (!isAtLeastOne(originalLength)) throw fail("an originalLength from 1");
     if (!isAbove(0, gain)) throw fail("a gain above 0");
     return;
   }
-  if (!isAtLeast(1, scaling.factor)) throw fail("a factor from 1");
+  if (!isAtLeastOne(scaling.factor)) throw fail("a factor from 1");
   if (scaling.type === "linear") return;
-  if (!isAtLeast(1, scaling.originalLength)) throw fail("an originalLength from 1");
+  if (!isAtLeastOne(scaling.originalLength)) throw fail("an originalLength from 1");
   if (scaling.type === "llama3") {
     const { lowFrequency, highFrequency } = scaling;
     if (isAbove(0, lowFrequency) && isAbove(lowFrequency, highFrequency)) return;
@@ -217,8 +217,8 @@ export function expectRotaryScaling(
   if (typeof rounded !== "boolean") throw fail("rounded true or false");
 }
 
-function isAtLeast(minimum: number, value: unknown): boolean {
-  return Number.isFinite(value) && (value as number) >= minimum;
+function isAtLeastOne(value: unknown): boolean {
+  return Number.isFinite(value) && (value as number) >= 1;
 }
 
 function isAbove(bound: number, value: unknown): boolean {

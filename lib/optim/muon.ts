@@ -10,7 +10,7 @@ import { wgsl } from "../../kernels/webgpu/wgsl.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { describe } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
-import { expectValue, oneOf } from "../rules.ts";
+import { expectValue, oneOf, wholeNumber } from "../rules.ts";
 import { launch } from "../tensor/launch.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor, zeros } from "../tensor/tensor.ts";
@@ -209,11 +209,7 @@ function checkedOptions(
     }
   }
   expectNumbers("Muon", { momentumWarmupSteps, adamWShare, epsilon, weightDecay, clip });
-  if (!Number.isInteger(iterations) || iterations < 1 || iterations > 10) {
-    throw new RangeError(
-      `Muon: iterations must be a whole number from 1 to 10, got ${describe(iterations)}`,
-    );
-  }
+  expectValue("Muon: iterations", wholeNumber({ min: 1, max: 10 }), iterations);
   expectValue("Muon: coefficients", oneOf(COEFFICIENTS), coefficients);
   const numbers = { momentum, momentumWarmupSteps, iterations, coefficients, adamWShare };
   const ofAdamW = { beta1, beta2, epsilon, weightDecay, clip, average };

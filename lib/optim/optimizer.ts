@@ -6,7 +6,7 @@
  */
 import { describe } from "../errors.ts";
 import { sameShape } from "../shape.ts";
-import { expectValue, realNumber } from "../rules.ts";
+import { expectValue, realNumber, wholeNumber } from "../rules.ts";
 import { sumOfSquares } from "../ops/sum_of_squares.ts";
 import { sqrt } from "../ops/unary.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -278,11 +278,7 @@ export abstract class Optimizer {
    * @throws {RangeError} unless it is a whole number
    */
   restore(step: number): void {
-    if (!Number.isSafeInteger(step) || step < 0) {
-      throw new RangeError(
-        `${this.#name}: the step must be a whole number from 0, got ${describe(step)}`,
-      );
-    }
+    expectValue(`${this.#name}: the step`, wholeNumber({ min: 0 }), step);
     this.#stepsDone = step;
   }
 

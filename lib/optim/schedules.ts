@@ -5,6 +5,7 @@
  */
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
+import { expectValue, oneOf } from "../rules.ts";
 import { expectNumbers } from "./optimizer.ts";
 
 /** The learning rate at a step, counted from 0. */
@@ -58,7 +59,7 @@ const OPTIONS = {
   decay: true,
   decayShare: true,
 };
-const DECAYS = ["cosine", "linear", "constant"];
+const DECAYS: readonly Decay[] = ["cosine", "linear", "constant"];
 
 /**
  * The rate rises as learningRate·(step + 1)/(warmupSteps + 1), stays there until the share
@@ -79,11 +80,7 @@ export function warmupDecay(options: ScheduleOptions): Schedule {
   const { learningRate, minLearningRate = learningRate / 10, warmupSteps = 0, steps } = options;
   const { decay = "cosine", decayShare = 1 } = options;
   expectNumbers("warmupDecay", { learningRate, minLearningRate, warmupSteps, steps });
-  if (!DECAYS.includes(decay)) {
-    throw new RangeError(
-      `warmupDecay: decay must be one of ${DECAYS.join(", ")}, got ${describe(decay)}`,
-    );
-  }
+  expectValue("warmupDecay: decay", oneOf(DECAYS), decay);
   if (!(decayShare > 0 && decayShare <= 1)) {
     throw new RangeError(`warmupDecay: decayShare must be in (0, 1], got ${describe(decayShare)}`);
   }

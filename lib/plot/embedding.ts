@@ -20,7 +20,10 @@ export interface EmbeddingPoint {
   readonly x: number;
   /** Second coordinate, upwards. */
   readonly y: number;
-  /** Points of one group share a color and a shape, in order of appearance. Default: one group for all. */
+  /**
+   * Points of one group share a color and a shape, in order of appearance. Default: one group for
+   * all.
+   */
   readonly group?: string;
 }
 

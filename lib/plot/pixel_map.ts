@@ -70,8 +70,9 @@ export async function pixelMap(plotter: Plotter, theme: Theme, map: PixelMap): P
 }
 
 /**
- * A matrix as an `<image>`: cells enlarged without blur, or, if there are more cells than pixels, the
- * cell in the middle of each pixel; an average would have a color that no cell has. `density` is the number of pixels per unit of length.
+ * A matrix as an `<image>`: cells enlarged without blur, or, if there are more cells than pixels,
+ * the cell in the middle of each pixel; an average would have a color that no cell has. `density`
+ * is the number of pixels per unit of length.
  */
 export async function mapImage(
   values: Grid,

@@ -10,6 +10,7 @@
 
 import { describe } from "../errors.ts";
 import { checkOptions } from "../options.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import { symmetricEigen } from "../symmetric_eigen.ts";
 
 /** Options of {@linkcode principalComponents}. */
@@ -100,13 +101,8 @@ function checkedRows(vectors: ArrayLike<number>, width: number, count: number): 
     );
   }
   if (rows < 2) throw new RangeError(`principalComponents: expected two vectors, got ${rows}`);
-  if (!Number.isInteger(count) || count < 1 || count > Math.min(rows, width)) {
-    throw new RangeError(
-      `principalComponents: count must be a whole number from 1 to ${
-        Math.min(rows, width)
-      }, got ${count}`,
-    );
-  }
+  const counts = wholeNumber({ min: 1, max: Math.min(rows, width) });
+  expectValue("principalComponents: count", counts, count);
   return rows;
 }
 

@@ -9,8 +9,8 @@ import type { Constants, ElementType, Kernel, Scalars } from "../device/kernel.t
 import { describe } from "../errors.ts";
 import { type DType, Tensor } from "./tensor.ts";
 
-/** Buffers of a kernel by name; those that this build does not touch are omitted. */
-export type Buffers = Readonly<Record<string, Tensor | undefined>>;
+/** A tensor for each of a kernel's buffers, by name; those that a build does not touch are omitted. */
+export type KernelTensors = Readonly<Record<string, Tensor | undefined>>;
 
 /** The values that a kernel reads as each element type; `u32` reads the bits of either. */
 const DTYPES: Readonly<Record<ElementType, DType | undefined>> = {
@@ -28,7 +28,7 @@ const DTYPES: Readonly<Record<ElementType, DType | undefined>> = {
  */
 export function launch(
   kernel: Kernel,
-  buffers: Buffers,
+  buffers: KernelTensors,
   scalars: Scalars = {},
   constants: Constants = {},
 ): void {

@@ -10,10 +10,10 @@ import type { Device } from "../device/device.ts";
 import { currentDevice, expectDevice } from "../device/current_device.ts";
 import { Storage } from "../device/storage.ts";
 import { describe } from "../errors.ts";
-import { checkOptions } from "../options.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import { expectShape, formatShape, resolveShape, type Shape, size } from "../shape.ts";
-import { flatten, formatNested, nest, type NestedArray, nestedShape } from "./nested_array.ts";
 import { yieldToEvents } from "../yield_to_events.ts";
+import { flatten, formatNested, nest, type NestedArray, nestedShape } from "./nested_array.ts";
 import { noteCreated } from "./scope.ts";
 import { differentiable, isTracked } from "./tape.ts";
 
@@ -225,17 +225,19 @@ function newTensor(storage: Storage, shape: Shape, dtype: DType | undefined): Te
 const OPTIONS = { dtype: true, device: true };
 
 /** Throws a TypeError for unknown options or an unknown dtype. */
-function checkTensorOptions(operation: string, options: TensorOptions): void {
-  checkOptions(operation, options, OPTIONS);
-  checkDType(operation, options.dtype);
-  if (options.device !== undefined) expectDevice(operation, options.device);
-}
-
-function checkDType(operation: string, dtype: DType = "f32"): void {
-  if (dtype === "f32" || dtype === "i32") return;
-  throw new TypeError(
-    `${operation}: expected the dtype 'f32' (floats) or 'i32' (integers), got ${describe(dtype)}`,
-  );
+function checkTensorOptions<Options extends TensorOptions>(
+  operation: string,
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  checkOptions(operation, options, known);
+  const { dtype = "f32", device } = options;
+  if (dtype !== "f32" && dtype !== "i32") {
+    throw new TypeError(
+      `${operation}: expected the dtype 'f32' (floats) or 'i32' (integers), got ${describe(dtype)}`,
+    );
+  }
+  if (device !== undefined) expectDevice(operation, device);
 }
 
 /**
@@ -256,9 +258,7 @@ export function tensor(
   values: NestedArray | Float32Array | Int32Array | ArrayLike<number>,
   options: ShapedTensorOptions = {},
 ): Tensor {
-  checkOptions("tensor", options, { shape: true, ...OPTIONS });
-  checkDType("tensor", options.dtype);
-  if (options.device !== undefined) expectDevice("tensor", options.device);
+  checkTensorOptions("tensor", options, { shape: true, ...OPTIONS });
   const flat = flatValues(values);
   const shape = options.shape ?? nestedShape(values);
   expectShape("tensor", shape);
@@ -285,7 +285,7 @@ function flatValues(values: unknown): ArrayLike<number> {
 /** A tensor for a kernel to write in full: its values are undefined until then. */
 export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
   expectShape("empty", shape);
-  checkTensorOptions("empty", options);
+  checkTensorOptions("empty", options, OPTIONS);
   const { dtype, device = currentDevice() } = options;
   return newTensor(Storage.make(device, 4 * size(shape)), shape, dtype);
 }
@@ -318,7 +318,7 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
 
 function filled(operation: string, shape: Shape, value: number, options: TensorOptions): Tensor {
   expectShape(operation, shape);
-  checkTensorOptions(operation, options);
+  checkTensorOptions(operation, options, OPTIONS);
   if (typeof value !== "number") {
     throw new TypeError(`${operation}: expected a number to fill with, got ${describe(value)}`);
   }

@@ -82,7 +82,10 @@ export class SentencePieceNormalizer {
     while (endsWithSpace()) result.length -= length;
   }
 
-  /** What becomes of the next part of a text: a user-defined piece, a key of the table, or a character. */
+  /**
+   * What becomes of the next part of a text: a user-defined piece, a key of the table, or a
+   * character.
+   */
   #next(bytes: Uint8Array, at: number): Uint8Array {
     const kept = this.#keptEnd(bytes, at);
     if (kept > at) {

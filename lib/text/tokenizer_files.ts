@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { NamedFile } from "../files.ts";
 import { hasMoreEntries } from "../json_entries.ts";
 import { parseTokenizer } from "./parse_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -162,13 +163,11 @@ function objectOf(json: string, name: string): Record<string, unknown> {
   throw new SyntaxError(`${name}: expected a JSON object`);
 }
 
-/** A tokenizer's files as bytes, by name. */
-export function tokenizerContents(
-  tokenizer: Tokenizer,
-): [name: string, bytes: Uint8Array<ArrayBuffer>][] {
+/** A tokenizer's files, to be written. */
+export function tokenizerContents(tokenizer: Tokenizer): NamedFile[] {
   return Array.from(tokenizer.files(), ([name, content]) => [
     name,
-    typeof content === "string" ? new TextEncoder().encode(content) : content,
+    [typeof content === "string" ? new TextEncoder().encode(content) : content],
   ]);
 }
 

@@ -7,29 +7,23 @@
  * `optimizer.safetensors` holds `<parameter>.<state>` for each of Folio's parameters, `run.json`
  * everything else. A run that trains an adapter has PEFT's files of it instead of the model's.
  * checkpoint_folder.ts writes the files so that a kill never mixes two steps;
- * checkpoint_state.ts reads `run.json`.
+ * checkpoint_state.ts reads `run.json`, checkpoint_tensors.ts the optimizer's state.
  *
  * @module
  */
 import type { LoraAdapter } from "../adapt/lora_adapter.ts";
-import { encodeSafetensors } from "../hub/safetensors.ts";
+import { jsonContent, type NamedFile } from "../files.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { expectModel } from "../nn/expect_model.ts";
 import { expectOptimizer, type Optimizer } from "../optim/optimizer.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { localPath } from "../place.ts";
-import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
-import { loadRunState, rememberedRun, type RunState, withTensors } from "./checkpoint_state.ts";
-import {
-  entriesOf,
-  jsonContent,
-  modelFiles,
-  type ModelToSave,
-  type NamedFile,
-} from "./model_files.ts";
+import { loadRunState, type RunState } from "./checkpoint_state.ts";
+import { loadTensors, optimizerFile, stateTensors } from "./checkpoint_tensors.ts";
+import { modelFiles, type ModelToSave } from "./model_files.ts";
 
 /** What a checkpoint consists of. */
 export interface Checkpoint extends ModelToSave {
@@ -131,11 +125,9 @@ function expectCheckpoint(operation: string, checkpoint: Checkpoint): void {
 async function checkpointFiles(checkpoint: Checkpoint): Promise<NamedFile[]> {
   const { optimizer, run = { step: optimizer.stepsDone } } = checkpoint;
   const metadata = { format: "pt", step: String(run.step) };
-  const files = await modelFiles(checkpoint, metadata);
-  const state = await entriesOf(optimizerTensors(checkpoint));
   return [
-    ...files,
-    ["optimizer.safetensors", encodeSafetensors(state, { ...metadata, run: rememberedRun(run) })],
+    ...await modelFiles(checkpoint, metadata),
+    await optimizerFile(optimizerTensors(checkpoint), run),
     ["run.json", jsonContent(run)],
   ];
 }
@@ -167,29 +159,15 @@ export async function loadOptimizerState(
   expectModel("loadOptimizerState", model);
   expectOptimizer("loadOptimizerState", optimizer);
   const { step } = await loadRunState(path);
-  await withTensors(path, "optimizer.safetensors", async (file) => {
-    for (const [name, tensor] of optimizerTensors(into)) {
-      const stored = file.tensors.get(name);
-      if (name === LOSS_SCALE && !stored) continue; // until now the run was in full precision
-      if (!stored || !sameShape(stored.shape, tensor.shape)) {
-        throw new SyntaxError(`${file.name}: expected ${name} as ${tensor}, got ${stored?.shape}`);
-      }
-      tensor.write(await file.float32(name));
-    }
-  });
+  await loadTensors(path, optimizerTensors(into), LOSS_SCALE);
   optimizer.restore(step);
 }
 
-/** The name of an optimizer's loss scale. */
+/** The name of an optimizer's loss scale, which runs in full precision do not have. */
 const LOSS_SCALE = "loss_scale";
 
 function optimizerTensors({ model, adapter, optimizer }: OptimizerToRestore): Map<string, Tensor> {
-  const trained = (adapter ?? model).namedParameters();
-  const names = new Map([...trained].map(([name, tensor]) => [tensor, name]));
-  const tensors = new Map<string, Tensor>();
-  for (const [state, parts] of optimizer.stateParts()) {
-    for (const [parameter, part] of parts) tensors.set(`${names.get(parameter)}.${state}`, part);
-  }
+  const tensors = stateTensors(optimizer, (adapter ?? model).namedParameters());
   if (optimizer.lossScale) tensors.set(LOSS_SCALE, optimizer.lossScale.state);
   return tensors;
 }

@@ -8,15 +8,14 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
-import { checkpointPath } from "../hub/folder_files.ts";
+import { jsonContent } from "../files.ts";
 import { expectModel } from "../nn/expect_model.ts";
 import { localPath } from "../place.ts";
-import { isMissing, readRegularText } from "../regular_file.ts";
+import { fields, realNumber, wholeNumber } from "../rules.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
-import { fields, realNumber, type Rule, wholeNumber } from "../rules.ts";
+import { loadRecord, RECORD } from "./checkpoint_best_record.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
-import { jsonContent, modelFiles, type ModelToSave } from "./model_files.ts";
+import { modelFiles, type ModelToSave } from "./model_files.ts";
 
 /** Step and loss of a model; the content of `best.json`. */
 export interface BestRecord {
@@ -26,9 +25,7 @@ export interface BestRecord {
   readonly validationLoss: number;
 }
 
-const RECORD = "best.json";
-
-const RECORD_RULE: Rule = fields({ step: wholeNumber({ min: 0 }), validationLoss: realNumber() });
+const RULE = fields({ step: wholeNumber({ min: 0 }), validationLoss: realNumber() });
 
 /**
  * Keeps the best model of a run: the one with the lowest loss on held-out text.
@@ -65,7 +62,7 @@ export class BestModel {
    */
   static async open(run: string | URL): Promise<BestModel> {
     const path = `${localPath("BestModel.open", run)}/best`;
-    return new BestModel(path, await loadRecord(path));
+    return new BestModel(path, await loadRecord(path, RULE, "a step and a validationLoss"));
   }
 
   /** Step and loss of the best model; undefined before the first one. */
@@ -107,28 +104,5 @@ export class BestModel {
     if (!this.#record) return;
     await Deno.remove(this.path, { recursive: true });
     this.#record = undefined;
-  }
-}
-
-async function loadRecord(folder: string): Promise<BestRecord | undefined> {
-  const path = checkpointPath(folder, RECORD);
-  const text = await readRegularText(path).catch((error) => {
-    if (isMissing(error)) return undefined;
-    throw error;
-  });
-  if (text === undefined) return undefined;
-  const record = parsed(text);
-  if (RECORD_RULE.accepts(record)) return record as BestRecord;
-  throw new UserError(
-    `${path}: expected a step and a validationLoss, got another file; remove ${folder}, and the ` +
-      "run keeps its next best model",
-  );
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

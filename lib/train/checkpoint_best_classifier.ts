@@ -7,15 +7,13 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
-import { checkpointPath } from "../hub/folder_files.ts";
+import { jsonContent } from "../files.ts";
 import { localPath } from "../place.ts";
-import { anything, fields, realNumber, type Rule, wholeNumber } from "../rules.ts";
-import { isMissing, readRegularText } from "../regular_file.ts";
+import { anything, fields, realNumber, wholeNumber } from "../rules.ts";
+import { loadRecord, RECORD } from "./checkpoint_best_record.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
 import type { ClassificationReport } from "./classification_report.ts";
 import { classifierFiles, type TrainedClassifier } from "./classifier_model_files.ts";
-import { jsonContent } from "./model_files.ts";
 
 /** What was measured after an epoch. */
 export interface MeasuredEpoch {
@@ -31,9 +29,7 @@ export interface MeasuredEpoch {
   readonly predicted: readonly number[];
 }
 
-const RECORD = "best.json";
-
-const RULE: Rule = fields({
+const RULE = fields({
   step: wholeNumber({ min: 0 }),
   epoch: realNumber({ min: 0 }),
   validation: anything,
@@ -61,7 +57,8 @@ export class BestClassifier {
    */
   static async open(run: string | URL): Promise<BestClassifier> {
     const path = `${localPath("BestClassifier.open", run)}/best`;
-    return new BestClassifier(path, await loadRecord(checkpointPath(path, RECORD)));
+    const record = await loadRecord(path, RULE, "what was measured after an epoch");
+    return new BestClassifier(path, record as MeasuredEpoch | undefined);
   }
 
   /** The best epoch; undefined before the first one. */
@@ -95,24 +92,5 @@ export class BestClassifier {
     if (!this.#record) return;
     await Deno.remove(this.path, { recursive: true });
     this.#record = undefined;
-  }
-}
-
-async function loadRecord(path: string): Promise<MeasuredEpoch | undefined> {
-  const text = await readRegularText(path).catch((error) => {
-    if (isMissing(error)) return undefined;
-    throw error;
-  });
-  if (text === undefined) return undefined;
-  const record = parsed(text);
-  if (RULE.accepts(record)) return record as MeasuredEpoch;
-  throw new UserError(`${path}: it is no record of an epoch; remove its folder to start without`);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -24,6 +24,7 @@ import { UserError } from "../errors.ts";
 import {
   attempt,
   type Chunks,
+  type NamedFile,
   removeStaleTemporaries,
   syncFolder,
   writeDurably,
@@ -94,7 +95,7 @@ export class CheckpointFolder {
    *
    * @internal
    */
-  save(files: Iterable<readonly [string, Chunks]>): Promise<void> {
+  save(files: Iterable<NamedFile>): Promise<void> {
     const save = this.#saving.catch(() => {}).then(() => this.#save(files));
     this.#saving = save;
     return save;
@@ -107,10 +108,7 @@ export class CheckpointFolder {
    *
    * @internal
    */
-  static async saveOnce(
-    place: string | URL,
-    files: Iterable<readonly [string, Chunks]>,
-  ): Promise<void> {
+  static async saveOnce(place: string | URL, files: Iterable<NamedFile>): Promise<void> {
     const folder = await CheckpointFolder.open(place);
     try {
       await folder.save(files);
@@ -130,7 +128,7 @@ export class CheckpointFolder {
     this.close();
   }
 
-  async #save(files: Iterable<readonly [string, Chunks]>): Promise<void> {
+  async #save(files: Iterable<NamedFile>): Promise<void> {
     const staging = `${this.path}/${STAGING}`;
     const action = `save a checkpoint in ${this.path}`;
     if (!this.#lock) throw new TypeError(`cannot ${action}: it was closed before`);

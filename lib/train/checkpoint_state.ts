@@ -13,6 +13,7 @@ import { checkpointPath } from "../hub/folder_files.ts";
 import { SafetensorsFile } from "../hub/safetensors.ts";
 import { localPath } from "../place.ts";
 import { isMissing, readRegularText } from "../regular_file.ts";
+import { isObject } from "../rules.ts";
 import { expectDeno } from "../runtime.ts";
 
 /** What `run.json` holds: the step, and anything that the caller keeps with it. */
@@ -102,10 +103,6 @@ function firstDifference(saved: unknown, read: unknown, path = ""): string | und
   if (JSON.stringify(saved) === JSON.stringify(read)) return undefined;
   const shown = (value: unknown) => value === undefined ? "absent" : describe(value);
   return `${path} is ${shown(read)}, but the checkpoint was saved with ${shown(saved)}`;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 async function metadataOf(

@@ -8,18 +8,15 @@
  *
  * @module
  */
-import { encodeSafetensors } from "../hub/safetensors.ts";
+import { jsonContent, type NamedFile } from "../files.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { checkOptions } from "../options.ts";
 import { localPath } from "../place.ts";
-import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { CheckpointFolder } from "./checkpoint_folder.ts";
-import { loadRunState, rememberedRun, type RunState, withTensors } from "./checkpoint_state.ts";
+import { loadRunState, type RunState } from "./checkpoint_state.ts";
+import { loadTensors, optimizerFile, stateTensors } from "./checkpoint_tensors.ts";
 import { classifierFiles, type TrainedClassifier } from "./classifier_model_files.ts";
-import { entriesOf, jsonContent, type NamedFile } from "./model_files.ts";
-
-const FILE = "optimizer.safetensors";
 
 /** What is trained. */
 export interface TrainedState {
@@ -55,15 +52,10 @@ export async function saveClassifierCheckpoint(
   const known = { parameters: true, optimizer: true, run: true, model: true, texts: true };
   checkOptions("saveClassifierCheckpoint", checkpoint, known);
   const { run, model, texts = new Map<string, string>() } = checkpoint;
-  const metadata = { format: "pt", step: String(run.step) };
-  const state = encodeSafetensors(await entriesOf(stateTensors(checkpoint)), {
-    ...metadata,
-    run: rememberedRun(run),
-  });
   const files: NamedFile[] = [
-    ...model ? await classifierFiles(model, metadata) : [],
+    ...model ? await classifierFiles(model, { format: "pt", step: String(run.step) }) : [],
     ...Array.from(texts, ([name, text]): NamedFile => [name, [new TextEncoder().encode(text)]]),
-    [FILE, state],
+    await optimizerFile(tensorsOf(checkpoint), run),
     ["run.json", jsonContent(run)],
   ];
   await folder.save(files);
@@ -81,23 +73,13 @@ export async function loadClassifierState(folder: string | URL, into: TrainedSta
   const path = localPath("loadClassifierState", folder);
   checkOptions("loadClassifierState", into, { parameters: true, optimizer: true });
   const { step } = await loadRunState(path);
-  await withTensors(path, FILE, async (file) => {
-    for (const [name, tensor] of stateTensors(into)) {
-      const stored = file.tensors.get(name);
-      if (!stored || !sameShape(stored.shape, tensor.shape)) {
-        throw new SyntaxError(`${file.name}: expected ${name} as ${tensor}, got ${stored?.shape}`);
-      }
-      tensor.write(await file.float32(name));
-    }
-  });
+  await loadTensors(path, tensorsOf(into));
   into.optimizer.restore(step);
 }
 
-function stateTensors({ parameters, optimizer }: TrainedState): Map<string, Tensor> {
+/** The parameters that the optimizer trains, and its state. */
+function tensorsOf({ parameters, optimizer }: TrainedState): Map<string, Tensor> {
   const names = new Map([...parameters].map(([name, tensor]) => [tensor, name]));
-  const tensors = new Map(optimizer.parameters.map((tensor) => [names.get(tensor)!, tensor]));
-  for (const [state, parts] of optimizer.stateParts()) {
-    for (const [parameter, part] of parts) tensors.set(`${names.get(parameter)}.${state}`, part);
-  }
-  return tensors;
+  const trained = optimizer.parameters.map((tensor) => [names.get(tensor)!, tensor] as const);
+  return new Map([...trained, ...stateTensors(optimizer, parameters)]);
 }

@@ -109,7 +109,7 @@ export async function* classifierLoop(
   const perEpoch = Math.ceil(train.length / batchSize);
   const { checkpointEvery = perEpoch, evaluateFirst = false } = options;
   const { steps = perEpoch * epochs } = options;
-  const watch = new Watch(trainer);
+  const watch = new Stopwatch(trainer);
   const due = (every: number) => every > 0 && trainer.stepsDone % every === 0;
   let saved = trainer.stepsDone;
   if (evaluateFirst) yield* validation(trainer, options, perEpoch);
@@ -207,7 +207,7 @@ function epochBatches(
 }
 
 /** Makes updates and reads their figures, and times both. */
-class Watch {
+class Stopwatch {
   /** Updates whose figures were not read. */
   unread = 0;
   #tokens = 0;

@@ -8,11 +8,11 @@
  */
 import { adapterFiles } from "../adapt/adapter_files.ts";
 import type { LoraAdapter } from "../adapt/lora_adapter.ts";
+import { jsonContent, type NamedFile } from "../files.ts";
 import { classifierModelFiles } from "../hub/classifier_files.ts";
 import type { Classifier } from "../hub/load_classifier.ts";
 import { tokenizerContents } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { jsonContent, type NamedFile } from "./model_files.ts";
 
 /** A classifier with its tokenizer. */
 export interface TrainedClassifier {
@@ -38,9 +38,8 @@ export async function classifierFiles(
 ): Promise<NamedFile[]> {
   const labels: NamedFile = ["labels.json", jsonContent(model.config.labels)];
   if (adapter) {
-    const ofTokenizer = tokenizerContents(tokenizer)
-      .map(([name, bytes]): NamedFile => [name, [bytes]]);
-    return [...await adapterFiles(adapter, { base }, metadata), ...ofTokenizer, labels];
+    const files = await adapterFiles(adapter, { base }, metadata);
+    return [...files, ...tokenizerContents(tokenizer), labels];
   }
   return [...await classifierModelFiles({ model, tokenizer }, metadata), labels];
 }

@@ -48,9 +48,6 @@ const MULTIPLE = 16;
 /** Most padded lengths, and so most programs. */
 const LENGTHS = 4;
 
-/** Most steps between two reads of their figures. */
-const RING = 256;
-
 /** The tensors and the program of one padded length. */
 interface Padded {
   readonly ids: Tensor;
@@ -112,7 +109,7 @@ export class ClassifierTrainer {
     this.#multiple = MULTIPLE * Math.ceil(this.#options.longest / (MULTIPLE * LENGTHS));
     const { device } = classifier.parameters()[0];
     this.#randomState = keep(zeros([2], { dtype: "i32", device }));
-    this.#ring = new FigureRing(RING, device);
+    this.#ring = new FigureRing(device);
   }
 
   /** Updates done so far. */
@@ -148,9 +145,7 @@ export class ClassifierTrainer {
    * @throws {RangeError} if there are too many texts or none, or an id or a label is out of range
    */
   step(texts: readonly LabeledIds[]): void {
-    if (this.#ring.isFull) {
-      throw new Error(`ClassifierTrainer: ${RING} steps were not read; call figures() in time`);
-    }
+    this.#ring.expectRoom("ClassifierTrainer");
     this.#expectTexts(texts);
     const padded = this.#write(texts);
     const { seed } = this.#options;

@@ -86,7 +86,7 @@ function countsOf({ shape, device }: Tensor, targets: Tensor): Tensor {
  *
  * @throws {RangeError} if one is out of range
  */
-export function distillationOptions(
+function distillationOptions(
   operation: string,
   options: DistillationOptions,
 ): Required<DistillationOptions> {

@@ -29,22 +29,25 @@ export interface StepFigures {
   readonly gradientNorm: number;
 }
 
-/** A ring buffer of figures on the device: at most `length` steps between two reads. */
+/** Most steps between two reads of their figures. */
+const LENGTH = 256;
+
+/** A ring buffer of figures on the device: at most 256 steps between two reads. */
 export class FigureRing {
   readonly #counter: Tensor;
   readonly #ring: Tensor;
   #recorded = 0;
   #read = 0;
 
-  constructor(readonly length: number, device: Device) {
+  constructor(device: Device) {
     this.#counter = keep(zeros([1], { dtype: "i32", device }));
-    this.#ring = keep(zeros([length, 2], { device }));
+    this.#ring = keep(zeros([LENGTH, 2], { device }));
   }
 
   /** Launches the kernel that appends figures; call `noteRun` for each run of a compiled one. */
   record(loss: Tensor, norm: Tensor): void {
     const buffers = { loss, norm, counter: this.#counter, ring: this.#ring };
-    launch(KERNEL, buffers, { length: this.length });
+    launch(KERNEL, buffers, { length: LENGTH });
   }
 
   /** Counts one run of the compiled function on the host. */
@@ -54,7 +57,13 @@ export class FigureRing {
 
   /** True if one more step would overwrite figures that were not read. */
   get isFull(): boolean {
-    return this.#recorded - this.#read >= this.length;
+    return this.#recorded - this.#read >= LENGTH;
+  }
+
+  /** Throws an Error if it is full; `operation` names the trainer. */
+  expectRoom(operation: string): void {
+    if (!this.isFull) return;
+    throw new Error(`${operation}: ${LENGTH} steps were not read; call figures() in time`);
   }
 
   /** The figures recorded since the last read, oldest first. */
@@ -62,7 +71,7 @@ export class FigureRing {
     const values = await this.#ring.data();
     const figures: StepFigures[] = [];
     for (; this.#read < this.#recorded; this.#read++) {
-      const row = 2 * (this.#read % this.length);
+      const row = 2 * (this.#read % LENGTH);
       figures.push({ loss: values[row], gradientNorm: values[row + 1] });
     }
     return figures;

@@ -7,7 +7,7 @@
  */
 import { adapterFiles } from "../adapt/adapter_files.ts";
 import type { LoraAdapter } from "../adapt/lora_adapter.ts";
-import type { Chunks } from "../files.ts";
+import { jsonContent, type NamedFile } from "../files.ts";
 import { savedArchitecture, savedNames, writeModelConfig } from "../hub/config.ts";
 import { configText } from "../hub/config_text.ts";
 import { writeGenerationConfig } from "../hub/generation_config.ts";
@@ -17,9 +17,6 @@ import type { GPT } from "../nn/gpt.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { tokenizerContents } from "../text/tokenizer_files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-
-/** A file's name and content. */
-export type NamedFile = readonly [name: string, content: Chunks];
 
 /** A model with its tokenizer, and the tokens around its texts. */
 export interface ModelToSave {
@@ -51,10 +48,7 @@ export async function modelFiles(
   const files = adapter
     ? await adapterFiles(adapter, { base }, metadata)
     : await weightFiles(toSave, metadata);
-  const ofTokenizer = tokenizerContents(tokenizer).map((
-    [name, bytes],
-  ): NamedFile => [name, [bytes]]);
-  return [...files, ...ofTokenizer];
+  return [...files, ...tokenizerContents(tokenizer)];
 }
 
 async function weightFiles(
@@ -75,7 +69,7 @@ async function weightFiles(
 }
 
 /** A tensor's name and its values. */
-export type NamedEntry = [name: string, entry: SafetensorsEntry];
+type NamedEntry = [name: string, entry: SafetensorsEntry];
 
 /**
  * Reads all tensors together: on WebGPU they share the 10 ms that a read waits.
@@ -89,11 +83,6 @@ export async function entriesOf(tensors: Map<string, Tensor>): Promise<NamedEntr
     return [name, { shape: tensor.shape, data }];
   });
   return await Promise.all(reads);
-}
-
-/** A value as the content of an indented JSON file. */
-export function jsonContent(value: unknown): Chunks {
-  return [new TextEncoder().encode(JSON.stringify(value, undefined, 2) + "\n")];
 }
 
 function ownEnd({ endId }: Tokenizer): number[] {

@@ -5,11 +5,11 @@
  *
  * @module
  */
-import { describe } from "../errors.ts";
 import { expectLanguageModel } from "../nn/expect_model.ts";
 import type { GPT } from "../nn/gpt.ts";
 import { IGNORED } from "../ops/cross_entropy.ts";
 import { checkOptions } from "../options.ts";
+import { expectValue, wholeNumber } from "../rules.ts";
 import { compile } from "../tensor/compile.ts";
 import { zeros } from "../tensor/tensor.ts";
 import { expectIds } from "../token_ids.ts";
@@ -68,12 +68,8 @@ export async function perplexity(
   }
   const time = Math.min(contextLength, tokens.length - 1);
   const { stride = time, batchSize = 8 } = options;
-  for (const [name, value, max] of [["stride", stride, time], ["batchSize", batchSize, 4096]]) {
-    if (Number.isInteger(value) && Number(value) >= 1 && value <= max) continue;
-    throw new RangeError(
-      `perplexity: ${name} must be a whole number from 1 to ${max}, got ${describe(value)}`,
-    );
-  }
+  expectValue("perplexity: stride", wholeNumber({ min: 1, max: time }), stride);
+  expectValue("perplexity: batchSize", wholeNumber({ min: 1, max: 4096 }), batchSize);
   const starts = [0];
   while (starts.at(-1)! + time < tokens.length - 1) starts.push(starts.at(-1)! + stride);
   const rows = Math.min(batchSize, starts.length);

@@ -51,9 +51,6 @@ export interface ReferencedPair extends PreferencePair {
 /** Rows are padded to a multiple of this, so that few programs are made. */
 const MULTIPLE = 32;
 
-/** Most steps between two reads of their figures. */
-const RING = 256;
-
 /** Pairs that `scorePairs` computes together. */
 const SCORED = 16;
 
@@ -123,7 +120,7 @@ export class PreferenceTrainer {
     this.#options = { learningRate, beta, batchSize, seed };
     const { device } = model.tokens.weight;
     this.#randomState = keep(zeros([2], { dtype: "i32", device }));
-    this.#ring = new FigureRing(RING, device);
+    this.#ring = new FigureRing(device);
   }
 
   /** Updates done so far. */
@@ -149,9 +146,7 @@ export class PreferenceTrainer {
    * @throws {RangeError} if there are too many pairs or none, or one does not fit the model
    */
   step(pairs: readonly ReferencedPair[]): void {
-    if (this.#ring.isFull) {
-      throw new Error(`PreferenceTrainer: ${RING} steps were not read; call figures() in time`);
-    }
+    this.#ring.expectRoom("PreferenceTrainer");
     const { batchSize, learningRate, seed } = this.#options;
     if (pairs.length === 0 || pairs.length > batchSize) {
       throw new RangeError(
@@ -292,7 +287,7 @@ function paddedLength(model: GPT, pairs: readonly PreferencePair[]): number {
 }
 
 /** Inputs that a pair takes: all its ids but the last of an answer. */
-export function inputsOf({ prompt, chosen, rejected }: PreferencePair): number {
+function inputsOf({ prompt, chosen, rejected }: PreferencePair): number {
   return prompt.length + Math.max(chosen.length, rejected.length) - 1;
 }
 

@@ -89,9 +89,6 @@ export interface MemoryReport {
 /** Steps between two comparisons of the parameters of all processes. */
 const COMPARE_EVERY = 100;
 
-/** Maximum number of steps between two reads of their figures. */
-const RING = 256;
-
 /**
  * Trains a model: each `step` draws batches and runs one program (forward, backward, update).
  *
@@ -144,7 +141,7 @@ export class Trainer {
     this.world = world && world.size > 1 ? world : undefined;
     const { device } = model.parameters()[0];
     this.#randomState = keep(zeros([2], { dtype: "i32", device }));
-    this.#ring = new FigureRing(RING, device);
+    this.#ring = new FigureRing(device);
     this.#program = compile(() => {
       const { value, gradients } = this.#recordGradients();
       return this.#record(value, optimizer.update(gradients));
@@ -209,9 +206,7 @@ export class Trainer {
    *   model's vocabulary, or no target counts
    */
   step(batches: BatchSource): Promise<void> | undefined {
-    if (this.#ring.isFull) {
-      throw new Error(`Trainer: ${RING} steps were not read; call figures() in time`);
-    }
+    this.#ring.expectRoom("Trainer");
     this.#expectBatches(batches);
     if (this.world) return this.#stepTogether(batches, this.world);
     const counts = this.#batches.map((batch) => batch.write(batches));

@@ -21,7 +21,7 @@ import {
 } from "../../mod.ts";
 
 /** The file beside an adapter that names the classes: a JSON list. PEFT's files do not. */
-export const LABELS_FILE = "labels.json";
+const LABELS_FILE = "labels.json";
 
 /** A classifier and the tokenizer of its ids. */
 export interface OpenedClassifier {

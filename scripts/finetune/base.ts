@@ -9,6 +9,7 @@ import { userInput } from "../../lib/cli/run.ts";
 import {
   attachLora,
   type GPT,
+  holdsCheckpoint,
   loadAdapter,
   loadPretrained,
   type LoraAdapter,
@@ -19,7 +20,7 @@ import {
 } from "../../mod.ts";
 import type { InitialModel } from "../train/initial_model.ts";
 import { chosenModules, type FinetuneFlags, loraOptions } from "./flags.ts";
-import { isOwnRun, type OpenPlan } from "./plan.ts";
+import type { OpenPlan } from "./plan.ts";
 
 /** Opens the base, or the model of a resumed run, with its adapter. */
 export async function startModel(
@@ -46,13 +47,18 @@ export async function startModel(
   if (method === "full") return { model, ...ends };
   const adapter = resume
     ? await userInput(() => loadAdapter(folder, model, { trainable: true }))
-    : await userInput(() => newAdapter(model, plan, flags));
+    : await userInput(() => newAdapter(model, flags, { base, seed: plan.settings.seed }));
   return { model, ...ends, adapter };
 }
 
-function newAdapter(model: GPT, plan: OpenPlan, flags: FinetuneFlags): LoraAdapter {
-  const modules = chosenModules(flags) ?? (isOwnRun(plan) ? "all-linear" : undefined);
-  const random = new Random(plan.settings.seed);
+/** A new adapter of a base: on all linear layers if that is a run of Folio's own. */
+export function newAdapter(
+  model: GPT,
+  flags: FinetuneFlags,
+  { base, seed }: { base: string; seed: number },
+): LoraAdapter {
+  const modules = chosenModules(flags) ?? (holdsCheckpoint(base) ? "all-linear" : undefined);
+  const random = new Random(seed);
   return attachLora(model, { ...loraOptions(flags), random, ...modules ? { modules } : {} });
 }
 

@@ -27,7 +27,7 @@ import {
   type TrainedClassifier,
   UserError,
 } from "../../mod.ts";
-import { memoryLine } from "../train/record.ts";
+import { elapsedSeconds, memoryLine } from "../train/record.ts";
 import { removeReplaced } from "../train/run_folder.ts";
 import { EVENT_FILE, EventLog } from "../train/tensorboard.ts";
 import { type ClassifierChoices, classifierRecord } from "./classifier_settings.ts";
@@ -259,9 +259,4 @@ export class ClassifierRun {
     const run = classifierRecord(choices, { step, device: device.description });
     return await saveClassifierCheckpoint(folder, { parameters, optimizer, run, ...result });
   }
-}
-
-/** Seconds of training before this one, by the metrics of a resumed run. */
-function elapsedSeconds({ lines }: MetricsLog): number {
-  return lines.findLast((line) => "elapsedSeconds" in line)?.elapsedSeconds ?? 0;
 }

@@ -8,7 +8,6 @@
  */
 import { fromModelPlace } from "../../lib/cli/model_place.ts";
 import {
-  holdsCheckpoint,
   loadModelConfig,
   PRESETS,
   type PretrainedConfig,
@@ -157,11 +156,6 @@ async function configOf(base: string, revision: string | undefined): Promise<Pre
     );
   }
   return await fromModelPlace(base, () => loadModelConfig(base, { revision }));
-}
-
-/** Whether a base is a run of Folio's own, whose adapters are on all linear layers. */
-export function isOwnRun({ finetune: { base } }: OpenPlan): boolean {
-  return holdsCheckpoint(base);
 }
 
 /**

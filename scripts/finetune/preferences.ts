@@ -17,10 +17,8 @@ import { makeFolder } from "../../lib/cli/write_text.ts";
 import {
   AdamW,
   type AnswerScores,
-  attachLora,
   encodePreferences,
   type GPT,
-  holdsCheckpoint,
   loadPreferences,
   loadPretrained,
   type LoraAdapter,
@@ -44,8 +42,8 @@ import { modelPlace } from "../train/corpus_place.ts";
 import { heldOutChoice } from "../train/data.ts";
 import { drawAdapter } from "../train/record.ts";
 import { defaultFolder, expectFree, removeReplaced } from "../train/run_folder.ts";
-import { describeTraining } from "./base.ts";
-import { chosenModules, type FinetuneFlags, loraOptions } from "./flags.ts";
+import { describeTraining, newAdapter } from "./base.ts";
+import type { FinetuneFlags } from "./flags.ts";
 
 /** The longest prompt with its answer unless the user says otherwise. */
 const CONTEXT = 256;
@@ -117,7 +115,7 @@ export async function preferenceTraining(
     `pairs    ${formatCount(pairs.train.length)} to learn, ${pairs.held.length} held out${left}`,
   );
   const adapter = method === "lora"
-    ? await userInput(() => newAdapter(model, flags, location!))
+    ? await userInput(() => newAdapter(model, flags, { base, seed }))
     : undefined;
   for (const line of describeTraining({ model, adapter, endTokens: [] }, base)) print(line);
   const parameters = (adapter ?? model).parameters();
@@ -201,12 +199,6 @@ async function referencedPairs(
     held: typeof held === "number" ? all.slice(0, count) : await read(held),
     tooLong,
   };
-}
-
-function newAdapter(model: GPT, flags: FinetuneFlags, location: string): LoraAdapter {
-  const modules = chosenModules(flags) ?? (holdsCheckpoint(location) ? "all-linear" : undefined);
-  const random = new Random(flags.seed ?? 1337);
-  return attachLora(model, { ...loraOptions(flags), random, ...modules ? { modules } : {} });
 }
 
 /** What is trained, and how. */

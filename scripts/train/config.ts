@@ -5,7 +5,7 @@
  */
 import { kebabCase } from "../../lib/cli/flags.ts";
 import { UserError } from "../../lib/cli/run.ts";
-import { wrongField } from "../../lib/rules.ts";
+import { isObject, wrongField } from "../../lib/rules.ts";
 import { SETTING_RULES, type TrainSettings } from "../../mod.ts";
 import { type TrainFlags, trainFlags } from "./flags.ts";
 
@@ -99,10 +99,6 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The recorded values of flags, by name. */

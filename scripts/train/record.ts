@@ -26,6 +26,7 @@ import {
   loadRunState,
   type LoraAdapter,
   type MemoryReport,
+  type MetricsLog,
   PRESETS,
   REPORT_RULES,
   type RunState,
@@ -195,4 +196,9 @@ async function draw(
     stderr.write(`${name} was not drawn: ${(error as Error).message.split("\n")[0]}\n`);
     return false;
   }
+}
+
+/** Seconds of training before this one, by the metrics of a resumed run. */
+export function elapsedSeconds({ lines }: MetricsLog): number {
+  return lines.findLast((line) => "elapsedSeconds" in line)?.elapsedSeconds ?? 0;
 }

@@ -1,6 +1,6 @@
 /**
- * A run of `deno task train` while it trains: its log, its progress bar, its checkpoints, its best
- * model and its samples. The training itself is in scripts/train.ts.
+ * A run of `deno task train` or `finetune` while it trains: its log, its progress bar, its
+ * checkpoints, its best model and its samples. complete_run.ts has the loop.
  *
  * @module
  */
@@ -33,7 +33,7 @@ import type { TrainData } from "./data.ts";
 import type { InitialModel } from "./initial_model.ts";
 import type { LiveRun } from "./live.ts";
 import { commandOf, type Plan } from "./choices.ts";
-import { drawAdapter, drawLoss, memoryLine, runRecord } from "./record.ts";
+import { drawAdapter, drawLoss, elapsedSeconds, memoryLine, runRecord } from "./record.ts";
 import { removeReplaced } from "./run_folder.ts";
 import { EVENT_FILE, EventLog } from "./tensorboard.ts";
 
@@ -364,11 +364,6 @@ export class Run {
       : `start again with a lower rate, such as ${flags}${saved === "" ? "" : " --force"}`;
     return new UserError(`training: ${what}${saved}; ${advice}`);
   }
-}
-
-/** Seconds of training before this one, by the metrics of a resumed run. */
-function elapsedSeconds({ lines }: MetricsLog): number {
-  return lines.findLast((line) => "elapsedSeconds" in line)?.elapsedSeconds ?? 0;
 }
 
 function resumeCommand(plan: Plan): string {

@@ -3,12 +3,20 @@
  *
  * @module
  */
-import { type Schedule, type TrainSettings, warmupDecay } from "../../mod.ts";
+import { type Schedule, type TrainerOptions, type TrainSettings, warmupDecay } from "../../mod.ts";
 
 /** The learning rate of each step. */
 export function scheduleOf(settings: TrainSettings): Schedule {
   const { learningRate, minLearningRate, warmupSteps, steps, decay, decayShare } = settings;
   return warmupDecay({ learningRate, minLearningRate, warmupSteps, steps, decay, decayShare });
+}
+
+/** What a run's settings say of a trainer's steps. */
+export function stepOptions(
+  settings: TrainSettings,
+): Pick<TrainerOptions, "accumulate" | "learningRate" | "seed"> {
+  const { accumulate, seed } = settings;
+  return { accumulate, learningRate: scheduleOf(settings), seed };
 }
 
 /** A line if the run ends before its warm-up does. */

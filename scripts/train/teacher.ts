@@ -14,6 +14,7 @@ import type { Given, Plan, TeacherChoices } from "./choices.ts";
 import { modelPlace } from "./corpus_place.ts";
 import { isSameTokenizer, type TrainData } from "./data.ts";
 import type { TrainFlags } from "./flags.ts";
+import { expectOneProcess } from "./world.ts";
 
 /**
  * What the flags say of a teacher; undefined without `--teacher`.
@@ -47,9 +48,7 @@ export async function openTeacher(
 ): Promise<Teacher | undefined> {
   if (!teacher) return undefined;
   const { model: place, ...options } = teacher;
-  if (world.size > 1) {
-    throw new UserError("--teacher: one process trains; start it without mpirun");
-  }
+  expectOneProcess("--teacher", world);
   const { model, tokenizer } = await fromModelPlace(
     place,
     (onProgress) => loadPretrained(place, { onProgress }),

@@ -31,7 +31,7 @@ import { type TrainBatches, trainBatches } from "./data.ts";
 import type { DocumentParts } from "./documents.ts";
 import type { TrainFlags } from "./flags.ts";
 import type { RunParts } from "./run.ts";
-import { scheduleOf } from "./schedule.ts";
+import { stepOptions } from "./schedule.ts";
 
 type WorldFlags = Pick<TrainFlags, "mpi" | "mpiTimeout" | "globalBatch" | "batch">;
 
@@ -44,6 +44,16 @@ export async function openTrainWorld({ mpi, mpiTimeout }: WorldFlags): Promise<W
   const world = await openWorld(mpi === undefined ? {} : { mpi });
   if (world.abortCall) watch(world, world.abortCall, mpiTimeout);
   return world;
+}
+
+/**
+ * Refuses what several processes cannot do together.
+ *
+ * @throws {UserError} naming the flag that asks for it
+ */
+export function expectOneProcess(flag: string, { size }: World): void {
+  if (size === 1) return;
+  throw new UserError(`${flag}: one process trains; start it without mpirun`);
 }
 
 /** Starts the thread that ends all processes when one call of MPI takes longer than `timeout`. */
@@ -195,9 +205,7 @@ export async function followRun(world: World, flags: TrainFlags): Promise<void> 
     : optimizerOf(settings, model, scaling);
   optimizer.restore(shared.step);
   const trainer = new Trainer(model, optimizer, {
-    accumulate: settings.accumulate,
-    learningRate: scheduleOf(settings),
-    seed: settings.seed,
+    ...stepOptions(settings),
     recomputeActivations,
     world,
   });

@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { AttentionOptions } from "../../lib/ops/attention_layout.ts";
+import { type Tensor, tensor } from "../../lib/tensor/tensor.ts";
+
 /** Sizes and mask of a case; `lengths` are keyLengths. */
 export interface AttentionCase {
   batch: number;
@@ -120,4 +123,35 @@ export function testValues(length: number, seed: number, amplitude = 1): Float32
     state = (state ^ state << 5) >>> 0;
     return amplitude * (state / 2 ** 31 - 1);
   });
+}
+
+/** A case as the arguments of `attention`, with the values of its inputs. */
+export interface CaseTensors {
+  readonly values: Required<Omit<AttentionValues, "factors">>;
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  /** Of the result. */
+  readonly gradient: Tensor;
+  readonly options: AttentionOptions;
+}
+
+/** The inputs of a case on the current device, their values, and the options of `attention`. */
+export function caseTensors(c: AttentionCase): CaseTensors {
+  const { batch, heads, keyValueHeads, queries, keys, headSize } = c;
+  const shape = [batch, queries, heads * headSize];
+  const keyShape = [batch, keys, keyValueHeads * headSize];
+  const [size, keySize] = [shape, keyShape].map((lengths) => lengths.reduce((a, b) => a * b));
+  const values = {
+    q: testValues(size, 1, 2),
+    k: testValues(keySize, 2, 2),
+    v: testValues(keySize, 3),
+    gradient: testValues(size, 4),
+  };
+  const [q, gradient] = [values.q, values.gradient].map((data) => tensor(data, { shape }));
+  const [k, v] = [values.k, values.v].map((data) => tensor(data, { shape: keyShape }));
+  const keyLengths = c.lengths && tensor(Int32Array.from(c.lengths));
+  const { causal, window, scale, softCap, alibi } = c;
+  const options = { heads, keyValueHeads, causal, window, scale, softCap, alibi, keyLengths };
+  return { values, q, k, v, gradient, options };
 }

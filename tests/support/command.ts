@@ -3,6 +3,7 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { loadRunState } from "../../lib/train/checkpoint_state.ts";
 
@@ -59,6 +60,13 @@ export async function finished(child: Deno.ChildProcess): Promise<Finished> {
 /** Runs a command to its end. */
 export function run(script: string, args: readonly string[], folder: string): Promise<Finished> {
   return finished(command(script, args, folder));
+}
+
+/** Checks that a command ended with exit code 2 and one line, an error with this message. */
+export function refused({ code, err }: Finished, message: RegExp): void {
+  assert.equal(code, 2, err);
+  assert.match(err, /^error: [^\n]*\n?$/);
+  assert.match(err, message);
 }
 
 /** Arguments written as one line: those of a command whose values hold no spaces. */

@@ -48,11 +48,6 @@ export function sharedDevice(name: DeviceName): Promise<Device> {
   return device;
 }
 
-/** The names of the devices that are here. */
-export const DEVICES = adapter
-  ? ["cpu-1", "cpu-2", "webgpu"] as const
-  : ["cpu-1", "cpu-2"] as const;
-
 const hasBlas = (() => {
   const device = new CpuDevice({ threads: 1, blas: "auto" });
   device.close();

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { valueAndGrad } from "../../lib/tensor/autograd.ts";
 import { mul } from "../../lib/ops/binary.ts";
 import { sum } from "../../lib/ops/reduce.ts";
-import { type Tensor, tensor } from "../../lib/tensor/tensor.ts";
+import { type Tensor, tensor, type TensorData } from "../../lib/tensor/tensor.ts";
 
 /**
  * Asserts |actual − expected| ≤ tolerance·(1 + |expected|), element by element; names the worst
@@ -66,4 +66,14 @@ export async function checkGradients(
     tensors[n].write(values);
     assertClose(analytic[n], numeric, tolerance, `gradient of input ${n}`);
   }
+}
+
+/** What `f` computes, and the gradients of Σ gradient·f with respect to `inputs`. */
+export async function valueAndGradients(
+  f: () => Tensor,
+  gradient: Tensor,
+  inputs: Tensor[],
+): Promise<TensorData[]> {
+  const { gradients } = valueAndGrad(() => sum(mul(f(), gradient)), inputs);
+  return await Promise.all([f(), ...gradients].map((result) => result.data()));
 }

@@ -108,7 +108,7 @@ const HOSTILE: readonly string[] = [
 ];
 
 /** How many lines there are. */
-export const LINES = 2446;
+const LINES = 2446;
 
 /** The lines. */
 export function tokenizerLines(): string[] {

@@ -8,7 +8,7 @@ import { ASSETS } from "./assets.ts";
 import type { Feed } from "./feed.ts";
 
 /** Maximum number of open pages. */
-export const MAX_VIEWERS = 64;
+const MAX_VIEWERS = 64;
 
 /**
  * Headers of every answer: the page runs only its own files and the workers that they make, whose
@@ -67,7 +67,10 @@ async function built(script: Promise<string>): Promise<Response> {
   }
 }
 
-/** Whether a request is for this machine; any port passes, because a tunnel to this machine may use another one. */
+/**
+ * Whether a request is for this machine; any port passes, because a tunnel to this machine may use
+ * another one.
+ */
 export function isLocal(host: string | null): boolean {
   return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i.test(host ?? "");
 }

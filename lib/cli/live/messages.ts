@@ -64,7 +64,10 @@ export type LiveUpdate =
   | { readonly kind: "sample"; readonly step: number; readonly text: string }
   /** Attention weights [L,H,T,T] from 0 to 1, each as a byte from 0 to 255. */
   | { readonly kind: "attention"; readonly step: number; readonly weights: Uint8Array }
-  /** The folder has a new checkpoint, which the server reads and sends as {@linkcode LiveCheckpoint}. */
+  /**
+   * The folder has a new checkpoint, which the server reads and sends as
+   * {@linkcode LiveCheckpoint}.
+   */
   | { readonly kind: "saved" }
   | { readonly kind: "end"; readonly ending: Ending; readonly reason?: string };
 

@@ -22,6 +22,7 @@ import { emitKernel } from "../kernel_builder.ts";
 import type { Recorder } from "../recorder.ts";
 import { Allocator, type Block } from "./allocator.ts";
 import { type Blas, findBlas } from "./blas.ts";
+import { expectValue, wholeNumber } from "../../rules.ts";
 import { relaxedSimdSupported } from "../../wasm/assembler.ts";
 import { dependencies } from "./dependencies.ts";
 import { chooseCpuGemm } from "./gemm_choice.ts";
@@ -80,11 +81,7 @@ export class CpuDevice implements Device {
 
   constructor(options: CpuOptions = {}) {
     const { count: threads, reason: alone } = usableThreads(options.threads);
-    if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
-      throw new RangeError(
-        `cpu: threads must be a whole number from 1 to ${MAX_THREADS}; got ${threads}`,
-      );
-    }
+    expectValue("cpu: threads", wholeNumber({ min: 1, max: MAX_THREADS }), threads);
     this.threads = threads;
     this.#relaxed = options.relaxedSimd ?? relaxedSimdSupported();
     const isWide = options.wideVectors ?? wideVectors();

@@ -13,7 +13,7 @@ import { Tensor } from "../tensor/tensor.ts";
  * @throws {TypeError} if it is not a tensor of i32
  * @throws {RangeError} if it has other axes, or T exceeds the context length
  */
-export function expectIds(
+export function expectIdTensor(
   operation: string,
   ids: Tensor,
   contextLength: number,
