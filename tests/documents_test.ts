@@ -85,6 +85,8 @@ Deno.test("what is no document is named by its file and line", async () => {
     "b.jsonl": '{"text":\n',
     "c.jsonl": '{"messages":[{"role":"user","content":"q"}]}',
     "d.csv": "a,b\n1,2\n",
+    "g.csv": "text,text\n1,2\n",
+    "h.jsonl": '{"text":"t","prompt":"p","completion":"c"}\n',
     "e/f.png": "",
   });
   const cases: [string, RegExp][] = [
@@ -92,6 +94,8 @@ Deno.test("what is no document is named by its file and line", async () => {
     ["b.jsonl", /b\.jsonl line 1: expected an object with "text"/],
     ["c.jsonl", /c\.jsonl line 1: .*an answer of the assistant/],
     ["d.csv", /d\.csv: expected a column text, got "a", "b"; name the column of the text$/],
+    ["g.csv", /g\.csv: expected one column "text", got several$/],
+    ["h.jsonl", /h\.jsonl line 1: expected an object either with "text", .* got several of them$/],
     ["e", /expected documents in files of txt, md, jsonl, csv, tsv, found none$/],
     ["*.txt", /expected documents in files/],
     ["none.csv", /no such file or folder/],

@@ -85,3 +85,14 @@ function matchAt(pattern: RegExp, text: string, at: number): string | undefined 
   pattern.lastIndex = at;
   return pattern.exec(text)?.[0];
 }
+
+/**
+ * The place of a column in the first row of a file called `name`; −1 if there is none.
+ *
+ * @throws {UserError} if several columns have its name
+ */
+export function columnOf(header: readonly string[], column: string, name: string): number {
+  const at = header.indexOf(column);
+  if (at === header.lastIndexOf(column)) return at;
+  throw new UserError(`${name}: expected one column ${describe(column)}, got several`);
+}

@@ -13,7 +13,7 @@ import { localPath } from "../place.ts";
 import { expectDeno } from "../runtime.ts";
 import { readCorpusFile } from "./corpus_files.ts";
 import { MAXIMUM_CORPUS_BYTES, sha256, textOf } from "./checked_text.ts";
-import { parseCSV } from "./csv.ts";
+import { columnOf, parseCSV } from "./csv.ts";
 import { parseLabeledFile } from "./labeled_files.ts";
 import { documentOf, type TextDocument } from "./text_document.ts";
 
@@ -149,7 +149,7 @@ function parsed(line: string): unknown {
 
 function readRows(text: string, file: string, column: string): TextDocument[] {
   const [header = [], ...rows] = parseCSV(text, file);
-  const at = header.indexOf(column);
+  const at = columnOf(header, column, file);
   if (at < 0) {
     throw new UserError(
       `${file}: expected a column ${column}, got ${header.map(describe).join(", ")}; ` +

@@ -8,7 +8,7 @@
  */
 import { UserError } from "../errors.ts";
 import { readRegularText } from "../regular_file.ts";
-import { parseCSV } from "./csv.ts";
+import { columnOf, parseCSV } from "./csv.ts";
 
 /** A text and the name of its class. */
 export interface LabeledText {
@@ -129,7 +129,7 @@ function withoutRepeats(lists: readonly (readonly LabeledText[])[]): LabeledText
 function csvRows(content: string, name: string): Row[] {
   const [header = [], ...rows] = parseCSV(content, name);
   const [text, label] = ["text", "label"].map((column) => {
-    const index = header.indexOf(column);
+    const index = columnOf(header, column, name);
     if (index >= 0) return index;
     throw new UserError(
       `${name}: expected the columns text and label, got ${header.join(", ") || "none"}`,
