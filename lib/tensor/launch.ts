@@ -9,7 +9,7 @@ import type { Constants, ElementType, Kernel, Scalars } from "../device/kernel.t
 import { describe } from "../errors.ts";
 import { type DType, Tensor } from "./tensor.ts";
 
-/** A tensor for each of a kernel's buffers, by name; those that a build does not touch are omitted. */
+/** A tensor for each of a kernel's buffers, by name, without those that a build does not touch. */
 export type KernelTensors = Readonly<Record<string, Tensor | undefined>>;
 
 /** The values that a kernel reads as each element type; `u32` reads the bits of either. */
@@ -33,10 +33,12 @@ export function launch(
   constants: Constants = {},
 ): void {
   const types = Object.entries({ ...kernel.reads, ...kernel.updates, ...kernel.writes });
-  const tensors = types.map(([name]) => buffers[name]);
-  types.forEach(([name, type], i) => {
-    const dtype = DTYPES[type];
-    if (dtype && tensors[i]) expectType(`${kernel.name}: ${name}`, tensors[i], dtype);
+  const tensors = types.map(([name, type]) => {
+    const tensor = buffers[name], dtype = DTYPES[type];
+    if (tensor && dtype && tensor.dtype !== dtype) {
+      expectType(`${kernel.name}: ${name}`, tensor, dtype);
+    }
+    return tensor;
   });
   const device = deviceOf(kernel.name, tensors);
   const storages = tensors.map((tensor) => tensor?.storage);
