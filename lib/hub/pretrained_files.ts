@@ -6,7 +6,13 @@
  *
  * @module
  */
-import { jsonContent, makeFolder, type NamedFile, writeFileAtomically } from "../files.ts";
+import {
+  jsonContent,
+  makeFolder,
+  makeFolderOf,
+  type NamedFile,
+  writeFileAtomically,
+} from "../files.ts";
 import { describe, UserError } from "../errors.ts";
 import { Encoder } from "../nn/encoder.ts";
 import { GPT } from "../nn/gpt.ts";
@@ -244,7 +250,7 @@ async function save(
   expectOwn(path, files.map(([name]) => name));
   for (const [name, content] of files) {
     const file = `${path}/${name}`;
-    await makeFolder(file.slice(0, file.lastIndexOf("/")));
+    await makeFolderOf(file);
     await writeFileAtomically(file, content);
   }
 }

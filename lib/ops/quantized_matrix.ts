@@ -2,8 +2,8 @@
  * Weight matrices in 16, 8 or 4 bits: how weights are rounded and stored.
  *
  * quantized_linear.ts and quantized_embedding.ts compute with them, dequantize.ts widens them,
- * half_precision.ts rounds to 16 bits; lib/nn/quantize.ts rounds a whole model, lib/hub/quantized_weights.ts one that is being
- * loaded.
+ * half_precision.ts rounds to 16 bits; lib/nn/quantize.ts rounds a whole model,
+ * lib/hub/quantized_weights.ts one that is being loaded.
  *
  * @module
  */
