@@ -2,20 +2,15 @@
 import assert from "node:assert/strict";
 import { generate } from "../lib/generate/generate.ts";
 import { GPT } from "../lib/nn/gpt.ts";
-import { normal } from "../lib/nn/initializers.ts";
-import { Random } from "../lib/random.ts";
 import { tensor } from "../lib/tensor/tensor.ts";
+import { drawMatrices } from "./support/draw_matrices.ts";
 import { forEachDevice } from "./support/devices.ts";
 
 const V = 4;
 
 function makeModel(contextLength = 16): GPT {
-  const model = new GPT({ vocabSize: V, contextLength, layers: 1, heads: 2, width: 16 });
-  const random = new Random(2);
-  for (const parameter of model.parameters()) {
-    if (parameter.shape.length === 2) parameter.write(normal(0.5)(parameter.shape, random));
-  }
-  return model;
+  const shape = { vocabSize: V, contextLength, layers: 1, heads: 2, width: 16 };
+  return drawMatrices(new GPT(shape), 0.5, 2);
 }
 
 /**

@@ -22,6 +22,7 @@ import { CharacterTokenizer } from "../lib/text/character_tokenizer.ts";
 import { loadPretrained } from "../lib/hub/load_pretrained.ts";
 import { saveCheckpoint } from "../lib/train/checkpoint.ts";
 import { CheckpointFolder } from "../lib/train/checkpoint_folder.ts";
+import { drawMatrices } from "./support/draw_matrices.ts";
 import { forEachDevice } from "./support/devices.ts";
 import { gptLogits } from "./support/gpt_reference.ts";
 import { assertClose } from "./support/gradient_check.ts";
@@ -141,12 +142,7 @@ const TARGETS = Int32Array.from({ length: 16 }, (_, i) => i === 3 ? -100 : (i * 
 
 function makeModel(changes: Partial<ModelConfigInput>): GPT {
   const shape = { vocabSize: 11, contextLength: 8, layers: 2, heads: 4, width: 16 };
-  const model = new GPT({ ...shape, ...changes });
-  const random = new Random(3);
-  for (const parameter of model.parameters()) {
-    if (parameter.shape.length === 2) parameter.write(normal(0.2)(parameter.shape, random));
-  }
-  return model;
+  return drawMatrices(new GPT({ ...shape, ...changes }), 0.2, 3);
 }
 
 /** Makes gains and biases differ from 1 and 0. */
