@@ -110,7 +110,7 @@ for (const [script, args, message] of MISTAKES) {
 
 Deno.test("a named corpus with another hash than registered is refused", async () => {
   await using folder = await scratchFolder();
-  await using server = serveTree(pathToFileURL(`${folder.path}/`));
+  await using server = await serveTree(pathToFileURL(`${folder.path}/`));
   // The same commands with a local registry in place of the real one.
   const corpus = { ...CORPORA.names, url: `${server.url}text.txt` };
   corpus.bytes = (await Deno.stat(`${folder.path}/text.txt`)).size;

@@ -8,7 +8,7 @@ import { emptyRegistry } from "./support/npm_registry.ts";
 const SCRIPTS = ["train", "sample", "tokenize", "plot", "figures", "tune"];
 
 Deno.test("every script runs by URL", async () => {
-  await using tree = serveTree();
+  await using tree = await serveTree();
   await using folder = await scratchFolder();
   const permissions = ["--allow-read", "--allow-write"];
   const go = async (script: string, ...args: string[]) => {
@@ -49,12 +49,12 @@ device.close();
 `;
 
 Deno.test("a file of twenty lines that imports mod.ts by URL trains a model and fetches no package", async () => {
-  await using tree = serveTree();
+  await using tree = await serveTree();
   await using registry = await emptyRegistry();
   // The file is also served, from a separate tree: it contains only mod.ts's address.
   await using folder = await scratchFolder();
   await Deno.writeTextFile(`${folder.path}/mine.ts`, USER_FILE(tree.url));
-  await using user = serveTree(pathToFileURL(`${folder.path}/`));
+  await using user = await serveTree(pathToFileURL(`${folder.path}/`));
   const permissions = [`--allow-import=${user.host},${tree.host}`];
   const { env } = registry;
   const { code, stdout, stderr } = await runByUrl(user, "mine.ts", [], { permissions, env });
@@ -111,13 +111,13 @@ const BY_ENTRY: Record<string, { program: (url: string) => string; printed: stri
 Deno.test("every entry of deno.json is usable by URL from an empty folder", async () => {
   const { default: { exports } } = await import("../deno.json", { with: { type: "json" } });
   assert.deepEqual(Object.keys(exports), Object.keys(BY_ENTRY));
-  await using tree = serveTree();
+  await using tree = await serveTree();
   for (const [name, path] of Object.entries(exports)) {
     const { program, printed } = BY_ENTRY[name];
     await using registry = await emptyRegistry();
     await using folder = await scratchFolder();
     await Deno.writeTextFile(`${folder.path}/mine.js`, program(new URL(path, tree.url).href));
-    await using user = serveTree(pathToFileURL(`${folder.path}/`));
+    await using user = await serveTree(pathToFileURL(`${folder.path}/`));
     const permissions = [`--allow-import=${user.host},${tree.host}`];
     const { env } = registry;
     const { code, stdout, stderr } = await runByUrl(user, "mine.js", [], { permissions, env });
@@ -129,7 +129,7 @@ Deno.test("every entry of deno.json is usable by URL from an empty folder", asyn
 });
 
 Deno.test("a script fetches the flag parser before it starts, and nothing else", async () => {
-  await using tree = serveTree();
+  await using tree = await serveTree();
   for (const script of SCRIPTS) {
     await using byUrl = await emptyRegistry();
     const { code, stderr } = await runByUrl(tree, `scripts/${script}.ts`, ["--help"], byUrl);
@@ -148,7 +148,7 @@ Deno.test("a script fetches the flag parser before it starts, and nothing else",
 Deno.test("what runs transformers.js fetches none of it before a model is opened", async () => {
   const ofScript = await packagesOf("scripts/transformers.ts");
   assert.ok(ofScript.every((name) => !name.includes("huggingface/transformers")), `${ofScript}`);
-  await using tree = serveTree();
+  await using tree = await serveTree();
   await using registry = await emptyRegistry();
   const { code, stdout } = await runByUrl(tree, "scripts/transformers.ts", ["--help"], registry);
   assert.equal(code, 0);

@@ -345,7 +345,7 @@ Deno.test("explore: a damaged file of a run is one line that names it, as for co
 });
 
 Deno.test("explore by URL: where Deno may not bundle, the flag that it lacks is named", async () => {
-  await using tree = serveTree();
+  await using tree = await serveTree();
   await using folder = await scratchFolder();
   const options = { permissions: ["--allow-read", "--allow-write"], cwd: folder.path };
   const { code, stderr } = await runByUrl(

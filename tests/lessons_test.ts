@@ -189,7 +189,7 @@ async function solved(body: string): Promise<string> {
 }
 
 Deno.test("a copy of a single lesson, in an empty folder, runs by Folio's address: wrong, throwing, then right", async () => {
-  await using tree = serveTree();
+  await using tree = await serveTree();
   const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
   const imports = { [PUBLIC]: tree.url };
   await Deno.writeTextFile(`${cwd}/map.json`, JSON.stringify({ imports }));
@@ -207,7 +207,7 @@ Deno.test("a copy of a single lesson, in an empty folder, runs by Folio's addres
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args,
       cwd,
-      env: { NO_COLOR: "1" },
+      env: { NO_COLOR: "1", ...tree.env },
       stdin: "null",
     }).output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -242,7 +242,7 @@ Deno.test("a copy of a single lesson, in an empty folder, runs by Folio's addres
 });
 
 Deno.test("all lessons are there by URL, and run from an empty folder", async () => {
-  await using tree = serveTree();
+  await using tree = await serveTree();
   const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
   try {
     await Deno.writeTextFile(
@@ -263,7 +263,7 @@ Deno.test("all lessons are there by URL, and run from an empty folder", async ()
 });
 
 Deno.test("lesson 0 runs by URL with the model that ships, and says what to do without the hub", async () => {
-  await using tree = serveTree();
+  await using tree = await serveTree();
   const cwd = await Deno.makeTempDir({ prefix: "folio-lesson-" });
   try {
     const imports = { [PUBLIC]: tree.url };

@@ -157,7 +157,7 @@ Deno.test("train --live: a resumed run shows the earlier steps", async () => {
 });
 
 Deno.test("train --live works by URL", async () => {
-  await using tree = serveTree();
+  await using tree = await serveTree();
   await using folder = await scratchFolder();
   const permissions = ["--allow-read", "--allow-write", "--allow-net=127.0.0.1"];
   const args = ["--dataset", "text.txt", ...TINY, ...line("--steps 5 --live-port 0 --out run")];

@@ -100,7 +100,7 @@ Deno.test("one run is drawn into its folder", async () => {
 });
 
 Deno.test("several runs, by URL, from a separate folder", async () => {
-  await using tree = serveTree();
+  await using tree = await serveTree();
   await using folder = await runFolders({ "a/run": METRICS, "b/run": METRICS });
   const args = [
     "a/run",

@@ -145,7 +145,7 @@ Deno.test("word vectors are loaded from a path, a file: address and a server", a
   const folder = await Deno.makeTempDir();
   const path = `${folder}/mine.txt`;
   await Deno.writeTextFile(path, GLOVE);
-  await using server = serveTree(new URL(`file://${folder}/`));
+  await using server = await serveTree(new URL(`file://${folder}/`));
   for (const place of [path, new URL(`file://${path}`), `${server.url}mine.txt`]) {
     assert.deepEqual((await loadWordVectors(place)).words, parseWordVectors(GLOVE).words);
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -19,12 +20,14 @@ const CONTENT_TYPES: Record<string, string> = {
 
 /** A running server of the working tree. */
 export interface TreeServer extends AsyncDisposable {
-  /** Address of the tree's root, with a final slash. */
+  /** Address of the tree's root, with a final slash and a path that no other server has had. */
   readonly url: string;
   /** Host and port, as `--allow-import` and `--allow-net` take them. */
   readonly host: string;
   /** Paths requested so far, in order, without the leading slash. */
   readonly requests: readonly string[];
+  /** The environment in which a Deno process keeps the tree's modules in a cache of their own. */
+  readonly env: Record<string, string>;
 }
 
 /** What a finished script left behind. */
@@ -37,9 +40,7 @@ export interface ScriptResult {
   stderr: string;
 }
 
-async function answer(request: Request, requests: string[], folder: URL): Promise<Response> {
-  const path = new URL(request.url).pathname.slice(1);
-  requests.push(path);
+async function answer(path: string, folder: URL): Promise<Response> {
   // URL parsing has resolved every "..", so the path cannot leave the folder.
   const type = CONTENT_TYPES[path.split(".").at(-1) ?? ""] ?? "application/octet-stream";
   try {
@@ -51,26 +52,46 @@ async function answer(request: Request, requests: string[], folder: URL): Promis
 }
 
 /**
+ * Makes an empty cache of modules: without one, a port that an earlier run had would answer with
+ * that run's modules, and the user's cache would grow by the tree at each run. Packages are taken
+ * from the user's cache, and put there.
+ */
+async function moduleCache(): Promise<string> {
+  const { npmCache } = JSON.parse((await runDeno(["info", "--json"])).stdout);
+  const cache = await Deno.makeTempDir({ prefix: "folio-modules-" });
+  await Deno.mkdir(npmCache, { recursive: true });
+  await Deno.symlink(npmCache, join(cache, "npm"), { type: "junction" });
+  return cache;
+}
+
+/**
  * Serves a folder, by default the working tree, on a free port of 127.0.0.1 until it is disposed
  * of.
  *
  * ```ts ignore
- * await using tree = serveTree();
+ * await using tree = await serveTree();
  * const result = await runByUrl(tree, "scripts/plot.ts", ["--help"]);
  * ```
  */
-export function serveTree(folder: URL = ROOT): TreeServer {
+export async function serveTree(folder: URL = ROOT): Promise<TreeServer> {
   const requests: string[] = [];
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    (request) => answer(request, requests, folder),
-  );
+  const prefix = `/${crypto.randomUUID()}/`; // the Web Cache outlives the test
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    const path = new URL(request.url).pathname.slice(prefix.length);
+    requests.push(path);
+    return answer(path, folder);
+  });
   const host = `127.0.0.1:${server.addr.port}`;
+  const cache = await moduleCache();
   return {
-    url: `http://${host}/`,
+    url: `http://${host}${prefix}`,
     host,
     requests,
-    [Symbol.asyncDispose]: () => server.shutdown(),
+    env: { DENO_DIR: cache },
+    [Symbol.asyncDispose]: async () => {
+      await server.shutdown();
+      await Deno.remove(cache, { recursive: true });
+    },
   };
 }
 
@@ -101,7 +122,7 @@ export async function runByUrl(
   try {
     return await runDeno(
       [...flags, `--allow-import=${tree.host}`, ...permissions, tree.url + path, ...args],
-      { cwd: folder, env, stdin: options.stdin },
+      { cwd: folder, env: { ...tree.env, ...env }, stdin: options.stdin },
     );
   } finally {
     if (options.cwd === undefined) await Deno.remove(folder, { recursive: true });
@@ -125,7 +146,7 @@ export function runByFile(
 
 async function runDeno(
   args: string[],
-  { cwd, env, stdin }: { cwd: string; env: Record<string, string>; stdin?: string },
+  { cwd, env, stdin }: { cwd?: string; env?: Record<string, string>; stdin?: string } = {},
 ): Promise<ScriptResult> {
   const child = new Deno.Command(Deno.execPath(), {
     args,
