@@ -160,6 +160,13 @@ Deno.test("weights of another step than the run's are refused", async () => {
   refused(result, /run: model\.safetensors is of step 6, run\.json of step 8; restore/);
 });
 
+Deno.test("a run without its optimizer's file is refused, and says what to do", async () => {
+  await using folder = await trained();
+  await Deno.remove(`${folder.path}/run/optimizer.safetensors`);
+  const result = await run("train", [...RESUME, ...line("--steps 9")], folder.path);
+  refused(result, /run: it holds no optimizer\.safetensors, .* begin a new run from the weights/);
+});
+
 Deno.test("after a divergence the advice leads on, and only what is saved is called untouched", async () => {
   await using folder = await trained();
   const hot = line("--learning-rate 1e30 --clip 0 --steps 20");

@@ -6,9 +6,11 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import type { NamedFile } from "../files.ts";
-import { encodeSafetensors } from "../hub/safetensors.ts";
+import { encodeSafetensors, type SafetensorsFile } from "../hub/safetensors.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import { isMissing } from "../regular_file.ts";
 import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { rememberedRun, type RunState, withTensors } from "./checkpoint_state.ts";
@@ -53,7 +55,7 @@ export async function loadTensors(
   tensors: ReadonlyMap<string, Tensor>,
   optional?: string,
 ): Promise<void> {
-  await withTensors(folder, FILE, async (file) => {
+  await withOptimizerFile(folder, async (file) => {
     for (const [name, tensor] of tensors) {
       const stored = file.tensors.get(name);
       if (name === optional && !stored) continue;
@@ -63,4 +65,21 @@ export async function loadTensors(
       tensor.write(await file.float32(name));
     }
   });
+}
+
+async function withOptimizerFile(
+  folder: string,
+  body: (file: SafetensorsFile) => Promise<void>,
+): Promise<void> {
+  try {
+    await withTensors(folder, FILE, body);
+  } catch (error) {
+    const { cause } = error as Error;
+    if (!isMissing(cause)) throw error;
+    throw new UserError(
+      `${folder}: it holds no ${FILE}, without which training cannot continue; ` +
+        "restore it, or begin a new run from the weights",
+      { cause },
+    );
+  }
 }
