@@ -204,6 +204,9 @@ Deno.test("mistakes of finetune are one line, and nothing is written", async () 
     [line("base"), /expected --dataset FILE/],
     [[], /expected a MODEL/],
     [[...FINETUNE, ...line("--modules c_atn --out x")], /nearest is "c_attn"/],
+    [[...FINETUNE, "--modules", ""], /--modules expects NAMES, .*received ""/],
+    [[...FINETUNE, "--layers", ""], /--layers expects whole numbers .*received ""/],
+    [[...FINETUNE, "--layers", "0,,1"], /--layers expects whole numbers .*received "0,,1"/],
     [[...FINETUNE, ...line("--rank 33 --out x")], /a rank of at most 32/],
     [
       line("base --dataset sums.jsonl --context 17 --device cpu --out x"),

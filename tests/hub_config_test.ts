@@ -356,6 +356,11 @@ const malformed: [string, unknown, RegExp][] = [
     /short_factor: expected a list of numbers/,
   ],
   ["rotary of text", { model_type: "llama", rope_parameters: "x" }, /expected an object, got "x"/],
+  [
+    "another head size for the angles",
+    { model_type: "gpt_neox", hidden_size: 32, num_attention_heads: 4, head_dim: 16 },
+    /head_dim: expected 8, the head's size, got 16/,
+  ],
   ["a head size", { model_type: "llama", head_dim: 0 }, /head_dim: expected a whole .* got 0/],
   [
     "key-value heads",

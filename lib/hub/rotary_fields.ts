@@ -37,6 +37,8 @@ export function readRotary(
   headSize: number,
   options: RotaryFieldOptions = {},
 ): RotaryConfig {
+  const stated = fields.wholeNumber("head_dim", headSize);
+  if (stated !== headSize) throw unexpected("head_dim", `${headSize}, the head's size`, stated);
   const { base = 10000, baseName = "rope_theta" } = options;
   const { share, shareName = "partial_rotary_factor" } = options;
   let rotaryBase = fields.number(baseName, base);

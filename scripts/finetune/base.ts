@@ -59,7 +59,11 @@ export function newAdapter(
 ): LoraAdapter {
   const modules = chosenModules(flags) ?? (holdsCheckpoint(base) ? "all-linear" : undefined);
   const random = new Random(seed);
-  return attachLora(model, { ...loraOptions(flags), random, ...modules ? { modules } : {} });
+  return attachLora(model, {
+    ...loraOptions(flags),
+    random,
+    ...modules === undefined ? {} : { modules },
+  });
 }
 
 /** What is trained, and what it takes: lines to print before the training starts. */

@@ -120,7 +120,7 @@ export function classifierSettings(
 
 function adapterOptions(flags: FinetuneFlags): Readonly<Record<string, unknown>> {
   const modules = chosenModules(flags);
-  return { ...loraOptions(flags), ...modules ? { modules } : {} };
+  return { ...loraOptions(flags), ...modules === undefined ? {} : { modules } };
 }
 
 /** What run.json of a run with `--labels` holds besides the step. */

@@ -41,6 +41,22 @@ function optionalChoice<const Choice extends string>(
   return { ...flag, read, default: undefined, shownDefault: "" };
 }
 
+/** A flag that takes whole numbers from 0 on. */
+function wholeNumbers(meaning: string, shownDefault: string): Flag<number[] | undefined> {
+  const one = integer(undefined as number | undefined, meaning, { min: 0 });
+  return {
+    ...one,
+    placeholder: "N,…",
+    shownDefault,
+    default: undefined,
+    expected: "whole numbers from 0 on with commas between them",
+    read(given) {
+      const numbers = given.split(",").flatMap((part) => one.read(part.trim()) ?? []);
+      return numbers.length === given.split(",").length ? numbers : undefined;
+    },
+  };
+}
+
 const {
   column,
   validation,
@@ -126,9 +142,9 @@ export const finetuneFlags = {
     modules: text(
       undefined,
       'layers to adapt: names with commas between, "all-linear", or a regular expression',
-      { shownDefault: "those of PEFT; all linear layers of a run" },
+      { placeholder: "NAMES", shownDefault: "those of PEFT; all linear layers of a run" },
     ),
-    layers: text(undefined, "blocks to adapt, such as 0,1", { shownDefault: "all" }),
+    layers: wholeNumbers("blocks to adapt, such as 0,1", "all"),
     rslora: toggle(false, "scale by alpha / √rank"),
     bias: choice("none", "biases that are trained too", { choices: ["none", "lora_only", "all"] }),
     beta: number(0.1, "with --preferences: how dear it is to leave the base", { min: 1e-6 }),
@@ -228,8 +244,7 @@ export function givenOfTrain(given: ReadonlySet<string>): ReadonlySet<string> {
 /** The options of `attachLora` that the flags say, besides the modules. */
 export function loraOptions(flags: FinetuneFlags): LoraOptions {
   const { rank, alpha, loraDropout: dropout, rslora, bias } = flags;
-  const layers = flags.layers?.split(",").map(Number);
-  return { rank, alpha, dropout, rslora, bias, ...layers ? { layers } : {} };
+  return { rank, alpha, dropout, rslora, bias, ...flags.layers ? { layers: flags.layers } : {} };
 }
 
 /** `--modules`: a list of names, or one pattern; undefined unless it was typed. */
