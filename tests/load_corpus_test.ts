@@ -126,6 +126,17 @@ Deno.test("without a name the default corpus is used if it can be downloaded, wi
   await forget(registry);
 });
 
+Deno.test("a text with lines as on Windows is kept as it is, and a notice says so", async () => {
+  const path = await Deno.makeTempFile();
+  await Deno.writeTextFile(path, "one\r\ntwo\r\n");
+  const { text, notice } = await loadCorpus(path);
+  assert.equal(text, "one\r\ntwo\r\n");
+  assert.match(notice!, /: lines end in \\r\\n, and \\r is learned .* \(tr -d '\\r'\)$/);
+  await Deno.writeTextFile(path, "one\ntwo\rthree");
+  assert.equal((await loadCorpus(path)).notice, undefined);
+  await Deno.remove(path);
+});
+
 Deno.test("a default corpus with a wrong hash is an error, not a reason for another one", async () => {
   await using server = serveFiles(() => new Response("hello, w0rld\n"));
   const registry = {

@@ -27,7 +27,7 @@ export interface Corpus {
   sha256: string;
   /** Its length in bytes. */
   bytes: number;
-  /** One line for the user, if another corpus than the default was loaded. */
+  /** One line for the user, if another corpus than the default was loaded, or its lines end in CR LF. */
   notice?: string;
 }
 
@@ -148,7 +148,16 @@ async function corpusOf(
   source: string = name,
 ): Promise<Corpus> {
   const text = textOf(bytes, `corpus ${name}`);
-  return { name, text, source, sha256: await sha256(bytes), bytes: bytes.length };
+  const notice = carriageReturnNotice(name, text);
+  const corpus = { name, text, source, sha256: await sha256(bytes), bytes: bytes.length };
+  return notice === undefined ? corpus : { ...corpus, notice };
+}
+
+/** What to say of a text whose lines end as on Windows: Python's text files lose their `\r`. */
+function carriageReturnNotice(name: string, text: string): string | undefined {
+  if (!text.includes("\r\n")) return undefined;
+  return `${name}: lines end in \\r\\n, and \\r is learned as a character, too; without it the text ` +
+    "is shorter (tr -d '\\r')";
 }
 
 function lastPart(path: string): string {
