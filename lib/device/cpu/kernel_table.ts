@@ -81,10 +81,11 @@ export class KernelTable {
     }
   }
 
-  /** The record and its chunks claimed so far. */
+  /** The record and its chunks claimed so far, of each part. */
   #progress(record: number): string {
     const words = new Int32Array(this.memory.buffer);
-    return `${record}:${words[((record >>> 0) + RECORD.claimed) / 4]}`;
+    const start = record >>> 0;
+    return `${record}:${words.subarray((start + RECORD.claimed) / 4, (start + RECORD.bytes) / 4)}`;
   }
 
   /** Notes the kernel of the record, and counts its chunk as done. */

@@ -2,7 +2,9 @@
  * The scheduler: the WebAssembly loop in which all threads run the same list of launches.
  *
  * A program is a block of records, one per launch; threads claim chunks of a record with one atomic
- * add and go on to the next one. Before a record they wait until those that it depends on are done
+ * add and go on to the next one. Each thread begins with a part of its own, the same of every launch,
+ * and then helps with the others': chunks are in the order of the rows, so that most of what a
+ * thread reads is what it wrote, in the cache of its core. Before a record they wait until those that it depends on are done
  * (dependencies.ts), and at the end for each other. A worker takes part from the first program that
  * starts after it has joined, so nothing waits for one that starts slowly or cannot start at all.
  * Waiting threads spin briefly, then sleep. The result does not depend on which thread claims a
@@ -10,7 +12,7 @@
  *
  * @module
  */
-import { type FunctionBuilder, I32, ModuleBuilder } from "../../wasm/assembler.ts";
+import { type FunctionBuilder, I32, ModuleBuilder, V128 } from "../../wasm/assembler.ts";
 import { KERNEL_PARAMETERS } from "../kernel_builder.ts";
 
 /** Byte addresses of the control words, in separate cache lines; the heap starts at `HEAP`. */
@@ -51,18 +53,22 @@ export const HEAP = 65536;
 /** Capacity of the directory, in kernels. */
 export const MAX_KERNELS = (HEAP - CONTROL.directory) / 8;
 
+/** Maximum of parts into which a launch's chunks are divided, one for each thread. */
+const MAX_PARTS = 8;
+
 /**
- * Fields of a launch's record: claimed chunks, chunks, function slot, parameter block, chunks that
- * are done, and the number of the program's first records that must be done before it starts.
+ * Fields of a launch's record: chunks, function slot, parameter block, chunks that are done, the
+ * number of the program's first records that must be done before it starts, and the chunks claimed
+ * of each part.
  */
 export const RECORD = {
-  claimed: 0,
-  chunks: 4,
-  slot: 8,
-  block: 12,
-  done: 16,
-  after: 20,
-  bytes: 64,
+  chunks: 0,
+  slot: 4,
+  block: 8,
+  done: 12,
+  after: 16,
+  claimed: 32,
+  bytes: 32 + 4 * MAX_PARTS,
 } as const;
 
 /**
@@ -142,11 +148,12 @@ function emitWalk(f: FunctionBuilder, { thread, record }: { thread: I32; record:
   const scratchBytes = word(CONTROL.scratchBytes).loadI32();
   const scratch = f.i32(word(CONTROL.scratch).loadI32().add(scratchBytes.mul(thread)));
   const at = f.i32(thread.mul(4).add(CONTROL.at));
+  const parts = ownPart(f, thread);
   const firstOpen = f.i32(program);
   f.while(record.ltU(end), () => {
     f.storeI32(at, record);
     waitForRecords(f, firstOpen, program.add(record.loadI32(RECORD.after).mul(RECORD.bytes)));
-    computeChunks(f, record, scratch);
+    computeChunks(f, record, scratch, parts);
     f.set(record, record.add(RECORD.bytes));
   });
   waitForRecords(f, firstOpen, end);
@@ -163,17 +170,40 @@ function waitForRecords(f: FunctionBuilder, firstOpen: I32, last: I32): void {
   });
 }
 
-/** Claims chunks of the record and computes them until none is left. */
-function computeChunks(f: FunctionBuilder, record: I32, scratch: I32): void {
+/** The number of parts of each launch, and a thread's own. */
+interface Parts {
+  readonly count: I32;
+  readonly own: I32;
+}
+
+function ownPart(f: FunctionBuilder, thread: I32): Parts {
+  const threads = f.i32(word(CONTROL.threads).loadI32());
+  const count = f.minU(threads, MAX_PARTS);
+  // Of the threads that were started, those that have joined may be any.
+  return { count, own: f.i32(thread.mul(count).divU(threads).remU(count)) };
+}
+
+/** Claims chunks of the record, at first of the own part, and computes them until none is left. */
+function computeChunks(f: FunctionBuilder, record: I32, scratch: I32, { count, own }: Parts): void {
   const chunks = f.i32(record.loadI32(RECORD.chunks));
-  const chunk = f.i32(record.atomicAdd(1, RECORD.claimed));
-  f.while(chunk.ltU(chunks), () => {
-    const block = record.loadI32(RECORD.block);
-    const slot = record.loadI32(RECORD.slot);
-    f.callIndirect(slot, KERNEL_PARAMETERS, { block, chunk, scratch });
-    const isLast = record.atomicAdd(1, RECORD.done).eq(chunks.sub(1));
-    f.if(isLast, () => wake(f, f.i32(record.add(RECORD.done))));
-    f.set(chunk, record.atomicAdd(1, RECORD.claimed));
+  const part = f.i32(own);
+  f.for(0, count, 1, () => {
+    const first = f.i32(chunks.mul(part).divU(count));
+    const end = f.i32(chunks.mul(part.add(1)).divU(count));
+    const claimed = f.i32(record.add(part.mul(4)).add(RECORD.claimed));
+    // An add would take the cache line from the threads that still claim.
+    f.if(claimed.atomicLoad().ltU(end.sub(first)), () => {
+      const chunk = f.i32(claimed.atomicAdd(1).add(first));
+      f.while(chunk.ltU(end), () => {
+        const block = record.loadI32(RECORD.block);
+        const slot = record.loadI32(RECORD.slot);
+        f.callIndirect(slot, KERNEL_PARAMETERS, { block, chunk, scratch });
+        const isLast = record.atomicAdd(1, RECORD.done).eq(chunks.sub(1));
+        f.if(isLast, () => wake(f, f.i32(record.add(RECORD.done))));
+        f.set(chunk, claimed.atomicAdd(1).add(first));
+      });
+    });
+    f.set(part, part.add(1).remU(count));
   });
 }
 
@@ -184,8 +214,10 @@ function meet(f: FunctionBuilder, program: I32, end: I32): void {
   f.if(word(CONTROL.arrived).atomicAdd(1).eq(others), () => {
     f.atomicStore(word(CONTROL.arrived), 0);
     f.while(program.ltU(end), () => {
-      f.storeI32(program, 0, RECORD.claimed);
       f.storeI32(program, 0, RECORD.done);
+      for (let part = 0; part < MAX_PARTS; part += 4) {
+        f.storeV128(program, V128.of(0), RECORD.claimed + 4 * part);
+      }
       f.set(program, program.add(RECORD.bytes));
     });
     f.atomicStore(word(CONTROL.ended), ended.add(1));
