@@ -108,6 +108,9 @@ Deno.test("a kernel that traps on any thread is an error that names it, and the 
   }
 });
 
+/** Naps until a second thread has started, whose modules Deno may check for seconds at first. */
+const TRIES = 60;
+
 /** Each of its chunks waits for half a second, then says whose scratch memory it had. */
 const napOf = (chunks: number) =>
   customOp({
@@ -131,7 +134,7 @@ Deno.test("a thread that starts during a long program takes part in the next one
   useDevice(device);
   const x = tensor([0, 0]);
   let threads = 1;
-  for (let i = 0; i < 8 && threads < 2; i++) threads = new Set(await nap({ x }).data()).size;
+  for (let i = 0; i < TRIES && threads < 2; i++) threads = new Set(await nap({ x }).data()).size;
   device.close();
   assert.equal(threads, 2);
 });
@@ -178,7 +181,35 @@ Deno.test("launches of one chunk that do not depend on each other run side by si
   const naps = compile(() => [lonelyNap({ x }), lonelyNap({ x }), nap({ x })]);
   const threads = () => Promise.all(naps().slice(0, 2).map(async (y) => (await y.data())[0]));
   let sides = new Set<number>();
-  for (let i = 0; i < 8 && sides.size < 2; i++) sides = new Set(await threads());
+  for (let i = 0; i < TRIES && sides.size < 2; i++) sides = new Set(await threads());
   device.close();
   assert.equal(sides.size, 2);
 });
+
+Deno.test("every chunk of a launch is computed once, by any number of threads", async () => {
+  for (const threads of [2, 3, 11]) {
+    const device = new CpuDevice({ threads });
+    useDevice(device);
+    for (const chunks of [1, 2, 7, 8, 100, 1001]) {
+      const count = countingOp(chunks);
+      const x = tensor(new Int32Array(chunks));
+      for (let run = 0; run < 20; run++) {
+        count({ x }).dispose();
+        await new Promise((resolve) => setTimeout(resolve)); // threads start meanwhile
+      }
+      assert.deepEqual(new Set(await x.data()), new Set([20]), `${threads}, ${chunks}`);
+    }
+    device.close();
+  }
+});
+
+/** Each of its chunks adds 1 to its element of x. */
+const countingOp = (chunks: number) =>
+  customOp({
+    name: "count",
+    inputs: { x: "i32" },
+    cpu: {
+      chunks: () => chunks,
+      emit: (k) => k.f.drop(k.pointer("x").at(k.chunk).atomicAdd(1)),
+    },
+  });
