@@ -246,7 +246,13 @@ export {
 } from "./lib/train/loop.ts";
 export type { StepFigures } from "./lib/train/figures.ts";
 export { type Perplexity, perplexity, type PerplexityOptions } from "./lib/train/perplexity.ts";
-export { modelOf, optimizerOf, type PresetName, PRESETS } from "./lib/train/presets.ts";
+export {
+  modelConfigOf,
+  modelOf,
+  optimizerOf,
+  type PresetName,
+  PRESETS,
+} from "./lib/train/presets.ts";
 export {
   type ModelChoices,
   REPORT_RULES,

@@ -5,7 +5,7 @@
  * @module
  */
 import { checkOptions } from "../options.ts";
-import type { ModelConfigInput } from "../nn/config.ts";
+import { type ModelConfig, modelConfig } from "../nn/config.ts";
 import { blockMatrices } from "../nn/block_matrices.ts";
 import { dropUndefined } from "../nn/block_config.ts";
 import { GPT } from "../nn/gpt.ts";
@@ -132,8 +132,24 @@ export function modelOf(settings: TrainSettings, vocabSize: number): GPT {
   checkOptions("modelOf", settings, SETTING_RULES);
   const wrong = wrongField(settings, SETTING_RULES);
   if (wrong !== undefined) throw new RangeError(`modelOf: ${wrong}`);
+  const initial = INITIAL_WEIGHTS[settings.initialWeights](settings.layers);
+  const random = new Random(settings.seed);
+  return new GPT(modelConfigOf(settings, vocabSize), { random, initial });
+}
+
+/**
+ * The configuration of the model of these settings: a check of them that costs nothing.
+ *
+ * ```ts
+ * import { modelConfigOf, PRESETS } from "../../mod.ts";
+ * console.log(modelConfigOf(PRESETS.baby, 65).hidden); // 512
+ * ```
+ *
+ * @throws {RangeError} if the settings describe no model
+ */
+export function modelConfigOf(settings: TrainSettings, vocabSize: number): ModelConfig {
   const { layers, heads, width, context, dropout, model, feedForwardFactor } = settings;
-  const input: ModelConfigInput = {
+  return modelConfig({
     ...model,
     vocabSize,
     contextLength: context,
@@ -142,9 +158,7 @@ export function modelOf(settings: TrainSettings, vocabSize: number): GPT {
     width,
     dropout,
     hidden: feedForwardFactor * width,
-  };
-  const initial = INITIAL_WEIGHTS[settings.initialWeights](layers);
-  return new GPT(input, { random: new Random(settings.seed), initial });
+  });
 }
 
 const INITIAL_WEIGHTS: Readonly<

@@ -7,10 +7,12 @@
  * @module
  */
 import { fromModelPlace } from "../../lib/cli/model_place.ts";
+import { userInput } from "../../lib/cli/run.ts";
 import {
   holdsCheckpoint,
   isPreparedCorpus,
   loadModelConfig,
+  modelConfigOf,
   type PresetName,
   PRESETS,
   type TrainSettings,
@@ -73,6 +75,7 @@ async function newPlan(flags: NewRun, given: Given): Promise<Plan> {
   const defaults = recorded ?? PRESETS[preset];
   const settings: TrainSettings = { ...defaults, ...givenSettings(flags, given, defaults) };
   if (initFrom) await takeModelShape(settings, initFrom, given);
+  else await userInput(() => modelConfigOf(settings, 1)); // before the corpus is read
   return {
     folder,
     preset,
