@@ -1,5 +1,6 @@
 /**
- * The sum of a gradient over the processes of a world, beside a C program that makes the same calls.
+ * The sum of a gradient over the processes of a world, beside a C program that makes the same
+ * calls.
  *
  *     deno run -A bench/all_reduce.ts [--processes N] [--launcher PATH] [--repeats N]
  *

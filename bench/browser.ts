@@ -134,7 +134,9 @@ await import("data:text/javascript;base64," + ${
 `;
 }
 
-/** Prints the time from opening a page from disk to a model that is ready, and to its first token. */
+/**
+ * Prints the time from opening a page from disk to a model that is ready, and to its first token.
+ */
 async function timePage(path: string): Promise<void> {
   await using browser = await Browser.start(CHROMIUM!);
   for (let round = 0; round < 3; round++) {

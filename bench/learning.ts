@@ -1,6 +1,6 @@
 /**
- * How fast recipes learn: trains presets, and `modern` without one ingredient or with one more, on a
- * text's characters, and writes each run's losses as a line of JSON.
+ * How fast recipes learn: trains presets, and `modern` without one ingredient or with one more, on
+ * a text's characters, and writes each run's losses as a line of JSON.
  *
  *     deno run -A bench/learning.ts --variants modern,baby --seeds 1,2,3 --steps 300
  *

@@ -1,6 +1,6 @@
 /**
- * What encoder–decoders write: drawn, searched, and by the settings of their files, as transformers'
- * `generate` does.
+ * What encoder–decoders write: drawn, searched, and by the settings of their files, as
+ * transformers' `generate` does.
  */
 import assert from "node:assert/strict";
 import { generateTargets } from "../lib/generate/generate_targets.ts";

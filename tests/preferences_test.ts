@@ -1,6 +1,6 @@
 /**
- * Direct preference optimization: TRL's loss, rewards and derivatives, and files of preferences; the
- * loss of distillation.
+ * Direct preference optimization: TRL's loss, rewards and derivatives, and files of preferences;
+ * the loss of distillation.
  *
  * @module
  */

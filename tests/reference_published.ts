@@ -1,6 +1,6 @@
 /**
- * Published tokenizers against their makers' libraries (reference_tokenizers.ts): prints the rows of
- * golden/published_tokenizers.md.
+ * Published tokenizers against their makers' libraries (reference_tokenizers.ts): prints the rows
+ * of golden/published_tokenizers.md.
  *
  *     deno run -A tests/reference_published.ts PYTHON FOLDER [FILE...]
  *

@@ -1,14 +1,14 @@
 /**
- * Tokenizer files against the library `tokenizers` in a Python that has it, and SentencePiece models
- * against `sentencepiece`: 2,446 lines each, ids, decoded texts, and random ids.
+ * Tokenizer files against the library `tokenizers` in a Python that has it, and SentencePiece
+ * models against `sentencepiece`: 2,446 lines each, ids, decoded texts, and random ids.
  *
  *     deno task test:reference PYTHON [tokenizer.json | FILE.model ...]
  *     deno task test:reference PYTHON --write
  *
  * Published files are those of reference_published.ts. Without files, the small ones of
- * support/tokenizer_parts.ts are compared; `--write` keeps digests of what the library makes of some
- * of the lines, which tokenizer_parts_test.ts checks, and the answers for small unigram models, which
- * sentence_piece_unigram_test.ts checks.
+ * support/tokenizer_parts.ts are compared; `--write` keeps digests of what the library makes of
+ * some of the lines, which tokenizer_parts_test.ts checks, and the answers for small unigram
+ * models, which sentence_piece_unigram_test.ts checks.
  *
  * @module
  */
@@ -148,7 +148,8 @@ async function compare(
 }
 
 /**
- * Compares files, by name: each `tokenizer.json` with the library, each `.model` with SentencePiece.
+ * Compares files, by name: each `tokenizer.json` with the library, each `.model` with
+ * SentencePiece.
  *
  * `ids` are lists to decode; null for random ones.
  */

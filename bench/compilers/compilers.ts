@@ -1,6 +1,7 @@
 /**
- * What AMD's and Intel's compilers in Mesa make of the kernels, without a GPU: registers, spills and
- * estimated cycles of each pipeline. Fails if a kernel of the presets `baby` and `small` spills.
+ * What AMD's and Intel's compilers in Mesa make of the kernels, without a GPU: registers, spills
+ * and estimated cycles of each pipeline. Fails if a kernel of the presets `baby` and `small`
+ * spills.
  *
  *     deno task bench:compilers [--all] [--gpu NAME]
  *

@@ -6,10 +6,9 @@
  *
  * gradient, parameter, m, v: [count]; sumOfSquares: [1], ‖gradient‖²; hyper: [3], the numbers that
  * change from step to step: stepSize = rate/(1 − β₁ᵗ), root = √(1 − β₂ᵗ), decay = 1 −
- * rate·weightDecay, which applies to the first `decayed` elements; all f32. clip 0: no clipping. With SKIP
- * nothing changes if the norm is not finite.
- * A chunk updates 8,192 elements. Source: Loshchilov & Hutter, arXiv 1711.05101, in PyTorch's form:
- * decay first, ε outside the root.
+ * rate·weightDecay, which applies to the first `decayed` elements; all f32. clip 0: no clipping.
+ * With SKIP nothing changes if the norm is not finite. A chunk updates 8,192 elements. Source:
+ * Loshchilov & Hutter, arXiv 1711.05101, in PyTorch's form: decay first, ε outside the root.
  *
  * @module
  */

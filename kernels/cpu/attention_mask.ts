@@ -79,8 +79,8 @@ const DOCUMENT_COLUMNS = {
 } as const;
 
 /**
- * Defines a function that sets the scores of a panel's rows before the first keys of their documents
- * to −∞; the first keys are columns of the scores.
+ * Defines a function that sets the scores of a panel's rows before the first keys of their
+ * documents to −∞; the first keys are columns of the scores.
  */
 export function defineHideBefore(k: KernelBuilder): FunctionHandle<typeof DOCUMENT_COLUMNS> {
   return k.define(DOCUMENT_COLUMNS, (f, { scores, from, to, ...first }) => {

@@ -23,7 +23,10 @@ export function isFinite(address: I32): I32 {
   return address.loadI32().and(0x7f800000).ne(0x7f800000);
 }
 
-/** Writes `body`; in a build with the constant `SKIP`, it runs only if the gradient's norm is finite. */
+/**
+ * Writes `body`; in a build with the constant `SKIP`, it runs only if the gradient's norm is
+ * finite.
+ */
 export function unlessSkipped(k: KernelBuilder, body: () => void): void {
   if (k.constants.SKIP) k.f.if(isFinite(k.pointer("sumOfSquares")), body);
   else body();

@@ -32,8 +32,9 @@ const MAX_BLOCKS = 16;
 
 /**
  * Cycles, measured roughly: for each step of k of a tile, of a row of tiles whose A is in place or
- * packed, and of a packed panel; for each tile, chunk and barrier; and for the start of a row, a cache miss: of one packed from a
- * large operand, and of one of another matrix that the epilogue reads or writes.
+ * packed, and of a packed panel; for each tile, chunk and barrier; and for the start of a row, a
+ * cache miss: of one packed from a large operand, and of one of another matrix that the epilogue
+ * reads or writes.
  */
 interface Cycles {
   readonly step: number;

@@ -18,7 +18,9 @@ const TOGETHER = 32;
 const EXACT = 4;
 /** The largest |x|: 127·256 + 127. */
 export const LARGEST = 32639;
-/** Bytes of a block of activations before its bytes: the scale, padded, and −8·Σ x in four parts. */
+/**
+ * Bytes of a block of activations before its bytes: the scale, padded, and −8·Σ x in four parts.
+ */
 const HEAD = 32;
 
 /** Bytes of a block of activations. */
@@ -50,8 +52,8 @@ export function packNibbleActivations(
 }
 
 /**
- * Gives, for a row of W, the Σ q·x of its block and of each block of activations: four parts, i32x4.
- * Rows are taken one after the other, which leaves registers for the activations' bytes.
+ * Gives, for a row of W, the Σ q·x of its block and of each block of activations: four parts,
+ * i32x4. Rows are taken one after the other, which leaves registers for the activations' bytes.
  */
 export function nibbleProducts(
   f: FunctionBuilder,

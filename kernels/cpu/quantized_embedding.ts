@@ -1,6 +1,6 @@
 /**
- * Rows of a table in 16, 8 or 4 bits, selected by ids: y[i] = w[ids[i]]. w: rows of blocks
- * as in half_linear.ts and quantized_linear.ts; ids: i32 [count], clamped into the table; y: [count,
+ * Rows of a table in 16, 8 or 4 bits, selected by ids: y[i] = w[ids[i]]. w: rows of blocks as in
+ * half_linear.ts and quantized_linear.ts; ids: i32 [count], clamped into the table; y: [count,
  * width] f32. A chunk computes a share of the rows.
  *
  * @module

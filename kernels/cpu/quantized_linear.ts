@@ -5,11 +5,11 @@
  * holds integer j in its low half and integer j + 16 in its high half.
  *
  * A chunk computes `share` columns of C, from as many rows of W and all of A, ROWS rows at a time:
- * these become 16-bit integers with a scale for each block (so a value is off by at most 1.6·10⁻⁵ of
- * its block's largest), and each block's products are summed exactly, in 32-bit integers (in 4 bits by
- * nibble_blocks.ts, where there is relaxed SIMD). A block's
- * sum times the two scales is added in f32. Several streams of the chunk's rows of W are read
- * together, in the order of weight_streams.ts.
+ * these become 16-bit integers with a scale for each block (so a value is off by at most 1.6·10⁻⁵
+ * of its block's largest), and each block's products are summed exactly, in 32-bit integers (in 4
+ * bits by nibble_blocks.ts, where there is relaxed SIMD). A block's sum times the two scales is
+ * added in f32. Several streams of the chunk's rows of W are read together, in the order of
+ * weight_streams.ts.
  *
  * @module
  */

@@ -3,8 +3,8 @@
  * for matrix i.
  *
  * parameter: `batch` matrices of `size` elements, `stride` elements apart; update: [batch,size];
- * factors: one for each matrix of a larger batch; hyper: [3] = μ, rate, decay; all f32. A chunk updates 8,192 elements of one
- * matrix.
+ * factors: one for each matrix of a larger batch; hyper: [3] = μ, rate, decay; all f32. A chunk
+ * updates 8,192 elements of one matrix.
  *
  * @module
  */

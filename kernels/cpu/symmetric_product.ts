@@ -1,12 +1,12 @@
 /**
- * Batched products whose result is symmetric: C[b] = α·op(A[b])·op(B[b]) + β·D[b] + γ·I, with op(A):
- * [m,k], op(B): [k,m] and C, D: [m,m] f32. A is [k,m] with TRANSPOSE_A, B [m,k] with TRANSPOSE_B; a
- * batch's operands are `strideA` and `strideB` elements apart. `ADD` 0: no D, which is symmetric,
- * too.
+ * Batched products whose result is symmetric: C[b] = α·op(A[b])·op(B[b]) + β·D[b] + γ·I, with
+ * op(A): [m,k], op(B): [k,m] and C, D: [m,m] f32. A is [k,m] with TRANSPOSE_A, B [m,k] with
+ * TRANSPOSE_B; a batch's operands are `strideA` and `strideB` elements apart. `ADD` 0: no D, which
+ * is symmetric, too.
  *
- * Only the lower triangle is computed, in the tiles of matmul.ts; its numbers are also stored in the
- * upper one. A chunk computes a square block of `side` rows on or under the diagonal. Sums are in
- * f32, in the order of k.
+ * Only the lower triangle is computed, in the tiles of matmul.ts; its numbers are also stored in
+ * the upper one. A chunk computes a square block of `side` rows on or under the diagonal. Sums are
+ * in f32, in the order of k.
  *
  * @module
  */
@@ -17,7 +17,9 @@ import { defineEdge, EDGE_TILE, emitRowOfTiles, PANEL_GAP, panelBytes } from "./
 import { definePack } from "./matmul_pack.ts";
 import { defineTile, TILE } from "./matmul_tile.ts";
 
-/** A block's side is a multiple of both sides of a tile, so that no tile reaches into another one. */
+/**
+ * A block's side is a multiple of both sides of a tile, so that no tile reaches into another one.
+ */
 const GRAIN = 24;
 /** Maximum of a block's side, and of the steps of k that are packed at a time. */
 const MAX_SIDE = 240;

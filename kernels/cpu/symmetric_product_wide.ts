@@ -14,7 +14,9 @@ import { rowBytes } from "./matmul_wide.ts";
 import { defineFinish, placeOf, tileSymmetric, triangle } from "./symmetric_product.ts";
 import { importWide, WIDE_TILE, wideTile } from "./wide_tile.ts";
 
-/** A block's side is a multiple of both sides of a tile, so that no tile reaches into another one. */
+/**
+ * A block's side is a multiple of both sides of a tile, so that no tile reaches into another one.
+ */
 const GRAIN = 48;
 /** Steps of k that are packed at a time. */
 const DEPTH = WIDE_TILE.depth;

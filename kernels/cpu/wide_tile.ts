@@ -1,5 +1,6 @@
 /**
- * The micro-kernel of the matmul for vectors of 256 bits: 6 rows of A by a panel of 16 columns of B.
+ * The micro-kernel of the matmul for vectors of 256 bits: 6 rows of A by a panel of 16 columns of
+ * B.
  *
  * With `--experimental-wasm-revectorize`, V8 merges two neighboring operations on 128 bits into one
  * on 256, but only if no bounds check stands between their loads or stores; and every address that
@@ -18,8 +19,8 @@ import { rowPointers, TILE as NARROW_TILE } from "./matmul_tile.ts";
 import { allLanes, transposeSquare } from "./square.ts";
 
 /**
- * Rows and columns of a tile, and the most steps of k, 125 bytes of code each: beyond 23 KB the loop
- * over tiles exceeds the cache of decoded instructions (Zen 4) and takes half as long again.
+ * Rows and columns of a tile, and the most steps of k, 125 bytes of code each: beyond 23 KB the
+ * loop over tiles exceeds the cache of decoded instructions (Zen 4) and takes half as long again.
  */
 export const WIDE_TILE = { rows: NARROW_TILE.rows, columns: 16, depth: 128 } as const;
 

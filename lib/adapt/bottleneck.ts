@@ -1,6 +1,6 @@
 /**
- * Bottleneck adapters: two small layers after attention and after the feed-forward of every block of
- * a frozen language model.
+ * Bottleneck adapters: two small layers after attention and after the feed-forward of every block
+ * of a frozen language model.
  *
  * lib/nn/bottleneck.ts is what they compute. There is no file of them that others read.
  *

@@ -2,8 +2,8 @@
  * Prefix tuning and prompt tuning: learned vectors that a frozen language model reads before every
  * text.
  *
- * lib/nn/virtual_tokens.ts is what the model does with them; prompt_files.ts saves and loads them as
- * PEFT does.
+ * lib/nn/virtual_tokens.ts is what the model does with them; prompt_files.ts saves and loads them
+ * as PEFT does.
  *
  * @module
  */
@@ -124,8 +124,8 @@ export function attachPrefix(model: GPT, options: PrefixOptions = {}): LearnedPr
  * P − 1; the longest text is P tokens shorter.
  *
  * An optimizer of `prompt.parameters()` trains the vectors alone. Generation, with its cache, and
- * evaluation follow; logits and losses are those of the text. `savePrompt` writes the file that PEFT
- * opens. Source: Lester et al., arXiv 2104.08691.
+ * evaluation follow; logits and losses are those of the text. `savePrompt` writes the file that
+ * PEFT opens. Source: Lester et al., arXiv 2104.08691.
  *
  * ```ts
  * import { attachPrompt, GPT, openDevice, tensor } from "../../mod.ts";

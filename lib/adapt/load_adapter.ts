@@ -252,7 +252,9 @@ function expectAllRead(
   );
 }
 
-/** Why a tensor of a token table is not read: an adapter on it, or a vocabulary that was resized. */
+/**
+ * Why a tensor of a token table is not read: an adapter on it, or a vocabulary that was resized.
+ */
 function tableAdvice(key: string, [rows]: Shape, model: AdaptableModel): string {
   if (!/\.(wte|embed_tokens|embed_in|word_embeddings|lm_head)\./.test(key)) return "";
   if (/\.lora_/.test(key)) {

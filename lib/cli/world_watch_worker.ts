@@ -9,8 +9,8 @@ import { stderr } from "./output.ts";
 /** The first message to this thread. */
 export interface Watch {
   /**
-   * The second at which the main thread entered MPI, since 1970, 0 outside, −1 after the end; updates
-   * done.
+   * The second at which the main thread entered MPI, since 1970, 0 outside, −1 after the end;
+   * updates done.
    */
   readonly clock: Int32Array;
   /** Seconds that one call may take. */

@@ -10,8 +10,8 @@ import { sha256 } from "./checked_text.ts";
 const PARTS = ["mod.ts", "lib", "kernels"];
 
 /**
- * The SHA-256 of Deno's version, the main script and Folio's own files. Code of an address counts by
- * its address, and so do files that the process may not read.
+ * The SHA-256 of Deno's version, the main script and Folio's own files. Code of an address counts
+ * by its address, and so do files that the process may not read.
  */
 export async function codeHash(): Promise<string> {
   const root = new URL("../../", import.meta.url);

@@ -59,8 +59,8 @@ export async function holdsDocuments(place: string | URL): Promise<boolean> {
  * part of a name, `**` any folders), or of one file.
  *
  * A `.txt` or `.md` file is one document. Each line of a `.jsonl` file is an object with `text`,
- * `prompt` and `completion`, or `messages`; each row of a `.csv` file has a column `text`, each line
- * of a `.tsv` file a label and a text. Other files are omitted.
+ * `prompt` and `completion`, or `messages`; each row of a `.csv` file has a column `text`, each
+ * line of a `.tsv` file a label and a text. Other files are omitted.
  *
  * @throws {UserError} if there is no document, or a file is malformed, no UTF-8, or cannot be read;
  *   or if all together are over 500 MB

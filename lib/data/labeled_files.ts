@@ -26,10 +26,10 @@ interface Row {
 }
 
 /**
- * Parses the content of a file by its name: `.tsv` (label, tab, text on each line; a first line that
- * names these columns is skipped), `.jsonl`
- * (objects with `text` and `label`), `.csv` (a header with the columns `text` and `label`),
- * anything else as SST-2's lines (label, space, text). Empty lines are skipped.
+ * Parses the content of a file by its name: `.tsv` (label, tab, text on each line; a first line
+ * that names these columns is skipped), `.jsonl` (objects with `text` and `label`), `.csv` (a
+ * header with the columns `text` and `label`), anything else as SST-2's lines (label, space, text).
+ * Empty lines are skipped.
  *
  * ```ts
  * const rows = parseLabeledFile("ham\tOk lar\nspam\tFree entry\n", "sms.tsv");

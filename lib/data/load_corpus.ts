@@ -27,7 +27,10 @@ export interface Corpus {
   sha256: string;
   /** Its length in bytes. */
   bytes: number;
-  /** One line for the user, if another corpus than the default was loaded, or its lines end in CR LF. */
+  /**
+   * One line for the user, if another corpus than the default was loaded, or its lines end in CR
+   * LF.
+   */
   notice?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Sizes that CPU kernels share with the CPU's choice of a kernel (cpu/gemm_choice.ts): the number of
- * rows of a matrix that a chunk should read, if reading takes most of the time (for
+ * Sizes that CPU kernels share with the CPU's choice of a kernel (cpu/gemm_choice.ts): the number
+ * of rows of a matrix that a chunk should read, if reading takes most of the time (for
  * kernels/cpu/matmul_rows.ts, half_linear.ts, quantized_linear.ts), and the step of wide tiles.
  *
  * @module

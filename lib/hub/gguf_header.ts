@@ -3,8 +3,8 @@
  * memory is taken for a count that the file states before that count fits what is left of it.
  *
  * The format, little-endian: "GGUF", version 3 (or 2) as u32, the numbers of tensors and of
- * metadata as u64; the metadata as name, type and value; then of each tensor its name, its number of
- * axes and their sizes (the last one first), its type and the offset of its data; then, from the
+ * metadata as u64; the metadata as name, type and value; then of each tensor its name, its number
+ * of axes and their sizes (the last one first), its type and the offset of its data; then, from the
  * next multiple of `general.alignment` on, the data. A text is its length as u64 and UTF-8. See
  * gguf_types.ts for the types of tensors. Source: docs/gguf.md of github.com/ggml-org/ggml.
  *

@@ -92,8 +92,8 @@ export interface Pretrained extends PretrainedConfig, WithTokenizer {
 /**
  * Loads a language model of a family in config.ts's `FORMATS` in Hugging Face's format, one that
  * `savePretrained` saved, or a run of training, from a folder, the `file:`, `http:` or `https:`
- * address of one, or by its name on the hub (`openai-community/gpt2`); or a GGUF file by its path or
- * address, or that of its folder, its numbers and tokenizer as llama.cpp reads them.
+ * address of one, or by its name on the hub (`openai-community/gpt2`); or a GGUF file by its path
+ * or address, or that of its folder, its numbers and tokenizer as llama.cpp reads them.
  *
  * Weights are safetensors, in one file or several, and are read tensor by tensor. Downloads are
  * kept in the Web Cache; one that was interrupted resumes. `HF_ENDPOINT` names another hub,
@@ -206,7 +206,8 @@ function changed(
 }
 
 /**
- * The files at a place and the device to load them to, for an `operation` that has no other options.
+ * The files at a place and the device to load them to, for an `operation` that has no other
+ * options.
  *
  * @throws {TypeError} if the place is none, or an option is unknown
  * @throws {RangeError} if the type is not one that Folio computes in

@@ -48,8 +48,8 @@ const PART = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?$
 /**
  * Finds the files of a model by a path, a `file:`, `http:` or `https:` address of the folder that
  * holds them, or a name on the hub, `owner/name` or `name`. A folder of that name takes precedence
- * over the hub. A path or an address may also be that of a GGUF file, or of a local folder that holds
- * one and no files of JSON. The hub is `HF_ENDPOINT`, if that is set, or huggingface.co.
+ * over the hub. A path or an address may also be that of a GGUF file, or of a local folder that
+ * holds one and no files of JSON. The hub is `HF_ENDPOINT`, if that is set, or huggingface.co.
  *
  * @throws {UserError} if it is none of these
  * @throws {RangeError} if a revision is given for a place that is not the hub, or is malformed

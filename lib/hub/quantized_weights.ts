@@ -1,6 +1,6 @@
 /**
- * Weights that are rounded to 16, 8 or 4 bits while they are read: neither the host nor the device ever
- * holds a large matrix in float32.
+ * Weights that are rounded to 16, 8 or 4 bits while they are read: neither the host nor the device
+ * ever holds a large matrix in float32.
  *
  * parameters.ts passes the rows, lib/ops/quantized_matrix.ts rounds them.
  *

@@ -13,7 +13,9 @@ import type { CompleteTransformer } from "./encoder_decoder_format.ts";
 import { ENCODER_DECODER_FORMATS } from "./encoder_decoder_formats.ts";
 import type { EncoderDecoderArchitecture } from "./model_types.ts";
 
-/** The object to be written as `config.json`, without tokens, and the architecture that it is of. */
+/**
+ * The object to be written as `config.json`, without tokens, and the architecture that it is of.
+ */
 export interface WrittenEncoderDecoder {
   readonly architecture: EncoderDecoderArchitecture;
   readonly fields: Record<string, unknown>;

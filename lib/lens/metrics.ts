@@ -29,9 +29,9 @@ export interface LogitDifferenceOptions {
 const OPTIONS: OptionNames<LogitDifferenceOptions> = { correct: true, wrong: true, place: -1 };
 
 /**
- * The mean over sequences of logit[correct] − logit[wrong] at one place, or of a classifier's labels:
- * a metric for the studies that patch and ablate, or a number of logits [B,T,V] or [B,N] at once.
- * Gradients flow.
+ * The mean over sequences of logit[correct] − logit[wrong] at one place, or of a classifier's
+ * labels: a metric for the studies that patch and ablate, or a number of logits [B,T,V] or [B,N] at
+ * once. Gradients flow.
  *
  * A difference does not change if something adds to all logits. Source: Wang et al., arXiv
  * 2211.00593, section 2.

@@ -61,9 +61,9 @@ export const PATCHING_OPTIONS: OptionNames<PatchingOptions> = {
 };
 
 /**
- * For each layer and place, layer and head, or all three: (m − corrupted) / (clean − corrupted) with
- * m the metric of the corrupted pass into which the clean pass's values there are copied. 1 restores
- * the clean answer, 0 does nothing.
+ * For each layer and place, layer and head, or all three: (m − corrupted) / (clean − corrupted)
+ * with m the metric of the corrupted pass into which the clean pass's values there are copied. 1
+ * restores the clean answer, 0 does nothing.
  *
  * The passes run as rows of common batches. Source: Meng et al., arXiv 2202.05262 (causal tracing);
  * Wang et al., arXiv 2211.00593; Zhang & Nanda, arXiv 2309.16042 (choices of metric).
@@ -81,8 +81,8 @@ export const PATCHING_OPTIONS: OptionNames<PatchingOptions> = {
  * ```
  *
  * @throws {TypeError} if an option or the point is unknown, or the texts differ in shape
- * @throws {RangeError} if the point has no heads, the model has no such side, or both texts have the
- * same metric
+ * @throws {RangeError} if the point has no heads, the model has no such side, or both texts have
+ * the same metric
  */
 export async function patchingScores(
   model: LensModel,

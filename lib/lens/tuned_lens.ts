@@ -80,8 +80,8 @@ export class TunedLens extends Module {
  * ```
  *
  * @param input Texts, as `logitLens` takes them.
- * @throws {TypeError} if the model predicts no tokens, an option is unknown, the input does not fit,
- * or weights are rounded
+ * @throws {TypeError} if the model predicts no tokens, an option is unknown, the input does not
+ * fit, or weights are rounded
  */
 export async function tunedLens(
   model: TokenModel,

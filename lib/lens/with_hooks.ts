@@ -55,8 +55,8 @@ export type Hooks = Readonly<Record<string, Hook | readonly Hook[]>>;
  *
  * @throws {TypeError} if `model` is none, it has no point of a name (the nearest is named), an edit
  * is impossible there, or a function returns something else than a tensor of the value's shape
- * @throws {RangeError} if a selected index does not exist, or an edit changes nothing: the mean or a
- * resampling of one sequence
+ * @throws {RangeError} if a selected index does not exist, or an edit changes nothing: the mean or
+ * a resampling of one sequence
  * @throws {Error} if `body` made no pass that reaches one of the points
  */
 export function withHooks<Result>(model: LensModel, hooks: Hooks, body: () => Result): Result {

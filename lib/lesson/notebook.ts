@@ -1,6 +1,6 @@
 /**
- * A lesson's file as a Jupyter notebook for Deno's kernel (nbformat 4.5): its text becomes Markdown,
- * its code cells that can be changed and run again.
+ * A lesson's file as a Jupyter notebook for Deno's kernel (nbformat 4.5): its text becomes
+ * Markdown, its code cells that can be changed and run again.
  *
  * The file is cut at its lines: `deno fmt` guarantees that a statement of the lesson's content
  * begins with four spaces, and that its other lines are indented more or close a bracket.

@@ -8,8 +8,8 @@ import type { GPT } from "./gpt.ts";
 import { linearLayers } from "./linear_layers.ts";
 
 /**
- * The matrices of a model's blocks, [inputs, outputs]: what `Muon` makes orthogonal steps of. Tables
- * and the head are not among them.
+ * The matrices of a model's blocks, [inputs, outputs]: what `Muon` makes orthogonal steps of.
+ * Tables and the head are not among them.
  *
  * ```ts
  * import { blockMatrices, GPT, Muon, openDevice } from "../../mod.ts";

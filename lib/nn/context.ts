@@ -46,8 +46,8 @@ export interface ForwardOptions {
   /** The cache that attention appends to and reads. Default: none. */
   readonly cache?: Cache;
   /**
-   * Rows hold several documents, which do not see each other; their positions start anew. Not with a
-   * cache. Default: one document a row.
+   * Rows hold several documents, which do not see each other; their positions start anew. Not with
+   * a cache. Default: one document a row.
    */
   readonly documents?: RowDocuments;
   /**

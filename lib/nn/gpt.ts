@@ -65,7 +65,9 @@ export class GPT extends Module {
   readonly config: ModelConfig;
   /** The token table, [V,C]; also the head if `config.tiedHead`. */
   readonly tokens: Embedding;
-  /** The position table, [contextLength, C]; undefined unless positions are learned or shortformer. */
+  /**
+   * The position table, [contextLength, C]; undefined unless positions are learned or shortformer.
+   */
   readonly positions: Embedding | undefined;
   /** Each layer's table of what it adds to values, [V, Hkv·D]; undefined for a layer without. */
   readonly valueTables: readonly (Embedding | undefined)[];
@@ -341,8 +343,8 @@ export class GPT extends Module {
 
   /**
    * ids i32 [B,T] → the weights of attention [B,L,H,T,T]: of each layer and head, rows queries,
-   * columns keys; virtual tokens come first, among the keys, and those of a prompt among the queries
-   * too. No gradient flows. RangeError as for `forward`.
+   * columns keys; virtual tokens come first, among the keys, and those of a prompt among the
+   * queries too. No gradient flows. RangeError as for `forward`.
    *
    * ```ts
    * import { GPT, openDevice, tensor } from "../../mod.ts";

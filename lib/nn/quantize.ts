@@ -25,8 +25,8 @@ export type QuantizeOptions = RoundingOptions;
 
 /**
  * Rounds the weights of every linear layer, of the head and, if positions are rotary, of the token
- * table to 16, 8 or 4 bits and frees their float32 memory: a token reads about a half, a quarter or a
- * sixth of the bytes. Biases, norms and tables of positions stay as they are. Weights that a file
+ * table to 16, 8 or 4 bits and frees their float32 memory: a token reads about a half, a quarter or
+ * a sixth of the bytes. Biases, norms and tables of positions stay as they are. Weights that a file
  * holds in 16 bits keep their values exactly in the same type.
  *
  * Afterwards the model can generate and be evaluated, but neither trained nor saved; a generator

@@ -62,8 +62,8 @@ export function div(left: Operand, right: Operand): Tensor {
 }
 
 /**
- * The larger of a and b, elementwise; at a tie the gradient goes to a. With NaN it is NaN on the CPU
- * and either of the two on WebGPU.
+ * The larger of a and b, elementwise; at a tie the gradient goes to a. With NaN it is NaN on the
+ * CPU and either of the two on WebGPU.
  */
 export function maximum(left: Operand, right: Operand): Tensor {
   return pick("maximum", left, right, (a, b) => binary("greaterEqual", a, b));

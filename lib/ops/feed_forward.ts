@@ -2,9 +2,9 @@
  * The feed-forward block: two linear layers with an activation between them.
  *
  * As one operation its backward pass multiplies by the activation's derivative while it stores
- * dY·W2ᵀ, which saves a launch and a tensor; of GELU and silu the forward pass keeps the derivative,
- * which shares the exponential of the value. Llama's gated form is composed of `linear`s in
- * lib/nn/feed_forward.ts.
+ * dY·W2ᵀ, which saves a launch and a tensor; of GELU and silu the forward pass keeps the
+ * derivative, which shares the exponential of the value. Llama's gated form is composed of
+ * `linear`s in lib/nn/feed_forward.ts.
  *
  * @module
  */

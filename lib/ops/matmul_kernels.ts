@@ -48,8 +48,8 @@ const inHalf = (webgpu: WebGpuKernel): WebGpuKernel => ({ ...webgpu, features: [
 
 /**
  * The kernels that compute tiles: on WebGPU in full precision, or through workgroup memory with
- * operands rounded to half precision; on the CPU in tiles of 128- or 256-bit vectors, or by a system
- * BLAS.
+ * operands rounded to half precision; on the CPU in tiles of 128- or 256-bit vectors, or by a
+ * system BLAS.
  */
 export const TILES: Readonly<Record<TilesKernel, Kernel>> = {
   ...full,

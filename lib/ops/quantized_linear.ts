@@ -80,8 +80,8 @@ function rowsAtOnce(device: Device, { bits }: QuantizedMatrix, m: number): numbe
  *
  * 16 bits are widened exactly and summed in f32. In 8 and 4, on the CPU, each group of x is rounded
  * to 16 bits too, off by at most 1.6·10⁻⁵ of the group's largest value; products are then summed
- * exactly within a group, and in f32 over the groups. On WebGPU, and with so many rows of x that the
- * weights are better widened to f32 first (24, in 8 bits 64), all is f32.
+ * exactly within a group, and in f32 over the groups. On WebGPU, and with so many rows of x that
+ * the weights are better widened to f32 first (24, in 8 bits 64), all is f32.
  *
  * ```ts
  * import { quantizedLinear, openDevice, tensor, quantizeMatrix } from "../../mod.ts";

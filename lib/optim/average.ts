@@ -9,8 +9,8 @@ import { full, type Tensor, zeros } from "../tensor/tensor.ts";
 import { scaledStep } from "./scaled_step.ts";
 
 /**
- * mean ← mean + max(1 − decay, 1/step)·(parameter − mean): the plain mean of the first 1/(1 − decay)
- * steps, then an exponential one.
+ * mean ← mean + max(1 − decay, 1/step)·(parameter − mean): the plain mean of the first 1/(1 −
+ * decay) steps, then an exponential one.
  */
 export class Average {
   /** The mean, [size]. */

@@ -1,7 +1,7 @@
 /**
- * A scale of the loss that follows the range of half precision: gradients are computed times a power
- * of 2, so that small ones survive, and divided by it before the update. A step whose gradients
- * overflow changes nothing but halves the scale; 200 steps without that double it.
+ * A scale of the loss that follows the range of half precision: gradients are computed times a
+ * power of 2, so that small ones survive, and divided by it before the update. A step whose
+ * gradients overflow changes nothing but halves the scale; 200 steps without that double it.
  *
  * Source: Micikevicius et al., arXiv 1710.03740.
  *

@@ -30,8 +30,8 @@ const NESTEROV: Kernel = {
 /** Options of `Muon`. */
 export interface MuonOptions extends AverageOptions {
   /**
-   * The parameters that take orthogonal steps, [inputs, outputs]; `blockMatrices(model)` gives those
-   * of a model. All others take AdamW's. Default: every parameter with two axes.
+   * The parameters that take orthogonal steps, [inputs, outputs]; `blockMatrices(model)` gives
+   * those of a model. All others take AdamW's. Default: every parameter with two axes.
    */
   matrices?: readonly Tensor[];
   /** μ, decay of the mean of a matrix's gradients. Default 0.95. */
@@ -41,8 +41,8 @@ export interface MuonOptions extends AverageOptions {
   /** Newton–Schulz iterations, from 1 to 10. Default 5. */
   iterations?: number;
   /**
-   * The iterations' polynomials: `jordan`'s, as in PyTorch, or `polar_express`, which come as far in
-   * 4 iterations as those in 5 (Amsel et al., arXiv 2505.16932). Default `jordan`.
+   * The iterations' polynomials: `jordan`'s, as in PyTorch, or `polar_express`, which come as far
+   * in 4 iterations as those in 5 (Amsel et al., arXiv 2505.16932). Default `jordan`.
    */
   coefficients?: "jordan" | "polar_express";
   /** AdamW's learning rate as a share of that of matrices. Default 0.15. */
@@ -137,8 +137,8 @@ export class Muon extends Optimizer {
   }
 
   /**
-   * `m`, the mean of gradients of all parameters, and `v`, AdamW's mean of squares of those that are
-   * no matrices: each flat, in the order of the parameters' buffer.
+   * `m`, the mean of gradients of all parameters, and `v`, AdamW's mean of squares of those that
+   * are no matrices: each flat, in the order of the parameters' buffer.
    */
   override state(): Map<string, Tensor> {
     const rest: [string, Tensor][] = this.#v.size > 0 ? [["v", this.#v]] : [];

@@ -31,8 +31,8 @@ export function expectNumbers(owner: string, options: Readonly<Record<string, nu
 export interface AverageOptions {
   /**
    * Decay of a running mean of the parameters, in [0, 1): mean ← mean + max(1 − decay,
-   * 1/step)·(parameter − mean) after each step. `withAverage` and `Trainer.evaluate` use it. Default
-   * 0: none.
+   * 1/step)·(parameter − mean) after each step. `withAverage` and `Trainer.evaluate` use it.
+   * Default 0: none.
    */
   average?: number;
 }
@@ -87,7 +87,9 @@ export abstract class Optimizer {
     this.lossScale = lossScaling ? new LossScale(parameters[0].device) : undefined;
   }
 
-  /** The running mean of the parameters, [size], by its name in `state`; empty without `average`. */
+  /**
+   * The running mean of the parameters, [size], by its name in `state`; empty without `average`.
+   */
   protected averageState(): [string, Tensor][] {
     return this.#average ? [["average", this.#average.mean]] : [];
   }

@@ -31,8 +31,8 @@ const MAX_NUMBERED = 32;
 
 /**
  * Draws position encodings [positions, width]: positions from the top, embedding indices from the
- * left, colors from −1 to 1, or up to the largest magnitude if that is more. Beyond 640 columns, the
- * even ones (sines) and the odd ones (cosines) are drawn beside each other.
+ * left, colors from −1 to 1, or up to the largest magnitude if that is more. Beyond 640 columns,
+ * the even ones (sines) and the odd ones (cosines) are drawn beside each other.
  *
  * ```ts
  * const encodings = [0, 1, 2, 3].map((position) => [Math.sin(position), Math.cos(position)]);

@@ -69,7 +69,9 @@ export function hex(color: Color): string {
   return "#" + color.map((part) => Math.round(part).toString(16).padStart(2, "0")).join("");
 }
 
-/** Black or white, whichever has more contrast on a color: at least 4.58, where WCAG asks for 4.5. */
+/**
+ * Black or white, whichever has more contrast on a color: at least 4.58, where WCAG asks for 4.5.
+ */
 export function inkOn(color: Color): string {
   return (luminance(color) + 0.05) ** 2 > 0.05 * 1.05 ? "#000000" : "#ffffff";
 }

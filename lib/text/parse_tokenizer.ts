@@ -28,10 +28,10 @@ export interface ParseTokenizerOptions {
  * The tokenizer that the content of a file describes: the text of a Hugging Face `tokenizer.json`,
  * what `JSON.parse` makes of it, or the bytes of a SentencePiece `.model`.
  *
- * Characters, words and byte pairs as GPT-2's have their own classes; every other
- * `tokenizer.json`, one with a chat template among them, is computed part by part as its makers'
- * library does, or refused by name. A SentencePiece model takes no options; one of byte pairs, words
- * or characters needs a package that is downloaded at its first use.
+ * Characters, words and byte pairs as GPT-2's have their own classes; every other `tokenizer.json`,
+ * one with a chat template among them, is computed part by part as its makers' library does, or
+ * refused by name. A SentencePiece model takes no options; one of byte pairs, words or characters
+ * needs a package that is downloaded at its first use.
  *
  * ```ts
  * import { CharacterTokenizer, parseTokenizer } from "../../mod.ts";

@@ -1,7 +1,7 @@
 /**
  * The classes of `transformers` 5 that read SentencePiece models: which parts of a `tokenizer.json`
- * each makes. sentence_piece_files.ts makes the file; sentence_piece_translation.ts has the classes of
- * translation and summaries.
+ * each makes. sentence_piece_files.ts makes the file; sentence_piece_translation.ts has the classes
+ * of translation and summaries.
  *
  * A model with a setting of SentencePiece that its class ignores is refused.
  *

@@ -1,6 +1,7 @@
 /**
  * What the classes of `transformers` that read SentencePiece models have in common: parts of a
- * `tokenizer.json`, and settings that a model may not have. sentence_piece_classes.ts has the classes.
+ * `tokenizer.json`, and settings that a model may not have. sentence_piece_classes.ts has the
+ * classes.
  *
  * @module
  */

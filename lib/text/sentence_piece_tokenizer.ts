@@ -1,7 +1,7 @@
 /**
- * SentencePiece models. Folio itself reads the vocabulary and the special tokens, encodes by unigram
- * models (sentence_piece_unigram.ts) and decodes; for other models the package `sentencepiece-js`,
- * SentencePiece compiled to WebAssembly, encodes.
+ * SentencePiece models. Folio itself reads the vocabulary and the special tokens, encodes by
+ * unigram models (sentence_piece_unigram.ts) and decodes; for other models the package
+ * `sentencepiece-js`, SentencePiece compiled to WebAssembly, encodes.
  *
  * The package is loaded when the first model that needs it is opened; this is the only module that
  * names it. Its SentencePiece is an old one, which decides ties of unigram models otherwise.

@@ -79,7 +79,9 @@ class UnigramPieces {
     return result.toArray();
   }
 
-  /** For each end of a piece in the text, the start of the best last piece before it, and its id. */
+  /**
+   * For each end of a piece in the text, the start of the best last piece before it, and its id.
+   */
   #bestPath(text: string): { starts: Int32Array; ids: Int32Array } {
     const { length } = text;
     const best = new Float32Array(length + 1);

@@ -70,7 +70,9 @@ export async function tokenizerIn(
   return undefined;
 }
 
-/** Whether a file holds ranks of byte pairs: Mistral's by its name, tiktoken's by its first line. */
+/**
+ * Whether a file holds ranks of byte pairs: Mistral's by its name, tiktoken's by its first line.
+ */
 function isRanks(name: string, bytes: Uint8Array): boolean {
   if (RANK_FILES.includes(name)) return true;
   const start = new TextDecoder("latin1").decode(bytes.subarray(0, 256));

@@ -84,8 +84,8 @@ export async function saveCheckpoint(
 
 /**
  * Begins a checkpoint: reads everything that `saveCheckpoint` saves, so that training may go on
- * while it is written. The result's `saved` settles when the checkpoint is complete, or rejects with
- * a `UserError` as `saveCheckpoint` does.
+ * while it is written. The result's `saved` settles when the checkpoint is complete, or rejects
+ * with a `UserError` as `saveCheckpoint` does.
  *
  * ```ts
  * import { AdamW, beginCheckpoint, CharacterTokenizer, CheckpointFolder, GPT, openDevice } from "../../mod.ts";

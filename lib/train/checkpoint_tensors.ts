@@ -1,6 +1,6 @@
 /**
- * `optimizer.safetensors` of a checkpoint: the state of an optimizer, by the names of the parameters
- * that it trains.
+ * `optimizer.safetensors` of a checkpoint: the state of an optimizer, by the names of the
+ * parameters that it trains.
  *
  * See checkpoint.ts and classifier_checkpoint.ts for what else the file holds.
  *
@@ -18,7 +18,9 @@ import { entriesOf } from "./model_files.ts";
 
 const FILE = "optimizer.safetensors";
 
-/** The tensors of an optimizer's state as `<parameter>.<state>`; `parameters` names what it trains. */
+/**
+ * The tensors of an optimizer's state as `<parameter>.<state>`; `parameters` names what it trains.
+ */
 export function stateTensors(
   optimizer: Optimizer,
   parameters: ReadonlyMap<string, Tensor>,
@@ -48,7 +50,8 @@ export async function optimizerFile(
  * Writes what a folder's file holds into these tensors, by their names. One called `optional` keeps
  * its values if the file lacks it.
  *
- * @throws {UserError} if the file is missing or malformed, or a tensor is missing or of another shape
+ * @throws {UserError} if the file is missing or malformed, or a tensor is missing or of another
+ *   shape
  */
 export async function loadTensors(
   folder: string,

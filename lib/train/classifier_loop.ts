@@ -78,9 +78,9 @@ const RULES = {
 };
 
 /**
- * Trains until `epochs` passes or `steps` updates are done or the signal aborts, and yields an event
- * for everything that happens or is due. The order of the texts depends on the seed and the epoch
- * alone, so a resumed run goes on with the same batches.
+ * Trains until `epochs` passes or `steps` updates are done or the signal aborts, and yields an
+ * event for everything that happens or is due. The order of the texts depends on the seed and the
+ * epoch alone, so a resumed run goes on with the same batches.
  *
  * ```ts
  * import { AdamW, classifierLoop, ClassifierTrainer, GPT, openDevice, TextClassifier } from "../../mod.ts";

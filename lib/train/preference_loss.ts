@@ -41,8 +41,8 @@ export interface PreferenceReport {
 }
 
 /**
- * The mean of −ln σ(β·((chosen − reference.chosen) − (rejected − reference.rejected))), f32 [N] each
- * → []. No gradient flows into the reference. Source: Rafailov et al., arXiv 2305.18290.
+ * The mean of −ln σ(β·((chosen − reference.chosen) − (rejected − reference.rejected))), f32 [N]
+ * each → []. No gradient flows into the reference. Source: Rafailov et al., arXiv 2305.18290.
  *
  * ```ts
  * import { openDevice, preferenceLoss, tensor } from "../../mod.ts";

@@ -10,7 +10,8 @@ import { expectSeed } from "../random.ts";
 /**
  * Refuses what no trainer can make steps with; `operation` names the trainer.
  *
- * @throws {TypeError} if the optimizer is none, or the learning rate neither a number nor a function
+ * @throws {TypeError} if the optimizer is none, or the learning rate neither a number nor a
+ *   function
  * @throws {RangeError} if the seed is out of range
  */
 export function expectStepOptions(

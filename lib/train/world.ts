@@ -43,8 +43,8 @@ export interface WorldOptions {
  * world.close();
  * ```
  *
- * @throws {UserError} if the library cannot be opened, or is not the launcher's; or if a process runs
- * other code than process 0: another script, another copy of Folio or another Deno
+ * @throws {UserError} if the library cannot be opened, or is not the launcher's; or if a process
+ * runs other code than process 0: another script, another copy of Folio or another Deno
  * @throws {TypeError} if an option is unknown or no text
  */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
@@ -124,8 +124,8 @@ export class World {
   }
 
   /**
-   * Sums an f32 tensor over all processes, in place. On the CPU the library adds in the tensor's own
-   * memory; a GPU's memory is read and written again.
+   * Sums an f32 tensor over all processes, in place. On the CPU the library adds in the tensor's
+   * own memory; a GPU's memory is read and written again.
    *
    * @throws {TypeError} if the tensor is not f32
    */

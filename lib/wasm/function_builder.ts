@@ -147,7 +147,9 @@ export class FunctionBuilder {
   storeI32(address: I32, value: I32Like, offset = 0): void {
     this.#emit(address.code, I32.of(value).code, 0x36, memoryArgument(2, offset));
   }
-  /** Writes a float at `address` plus `offset` bytes, to the module's first memory or its second. */
+  /**
+   * Writes a float at `address` plus `offset` bytes, to the module's first memory or its second.
+   */
   storeF32(address: I32, value: F32Like, offset = 0, memory = 0): void {
     this.#emit(address.code, F32.of(value).code, 0x38, memoryArgument(2, offset, memory));
   }

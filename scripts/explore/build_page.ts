@@ -8,7 +8,9 @@ import { pageHtml } from "../../lib/cli/live/page_html.ts";
 import style from "../../lib/cli/live/page/page.css" with { type: "text" };
 import type { Source } from "./page/protocol.ts";
 
-/** A page with its model inside requests nothing; one with a model elsewhere reads it from there. */
+/**
+ * A page with its model inside requests nothing; one with a model elsewhere reads it from there.
+ */
 function policy({ place }: Source): string {
   const content = [
     "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:",

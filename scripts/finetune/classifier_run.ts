@@ -1,5 +1,6 @@
 /**
- * A run with `--labels` while it trains: its log, its checkpoints, its best epoch and the live page.
+ * A run with `--labels` while it trains: its log, its checkpoints, its best epoch and the live
+ * page.
  *
  * lib/train/classifier_loop.ts makes the steps; classifier_report.ts writes the result.
  *
@@ -127,7 +128,9 @@ export class ClassifierRun {
     this.#parts.live?.progress(step, this.#progress.secondsLeft(step));
   }
 
-  /** What was measured with the best epoch, or with the last one if there is nothing to choose by. */
+  /**
+   * What was measured with the best epoch, or with the last one if there is nothing to choose by.
+   */
   async result(): Promise<{ chosen: MeasuredEpoch; last: MeasuredEpoch }> {
     this.#progress.finish();
     const { trainer, encoded } = this.#parts;

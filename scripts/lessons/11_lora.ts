@@ -45,7 +45,9 @@ interface Sizes {
   readonly outputs: number;
 }
 
-/** Task 1: how many numbers does LoRA train, with A [rank, inputs] and B [outputs, rank] a layer? */
+/**
+ * Task 1: how many numbers does LoRA train, with A [rank, inputs] and B [outputs, rank] a layer?
+ */
 function countTrained(layers: Sizes[], rank: number): number {
   // Add the sizes of A and B of every layer; the layers' own weights are frozen.
   return notWritten(layers, rank);

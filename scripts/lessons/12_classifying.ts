@@ -41,7 +41,9 @@ import {
   zeros,
 } from "https://raw.githubusercontent.com/folio-deno/folio/main/mod.ts";
 
-/** Task 1: hidden[b][t] is the vector of token t of text b → the vector of each text's last token. */
+/**
+ * Task 1: hidden[b][t] is the vector of token t of text b → the vector of each text's last token.
+ */
 function lastVectors(hidden: number[][][], lengths: number[]): number[][] {
   // Texts of different lengths are padded to the longest: text b has lengths[b] tokens.
   return notWritten(hidden, lengths);

@@ -355,7 +355,9 @@ async function zOf(model: GPT, name: string, { inputs, periods }: Rows): Promise
   return await cache.get(name).toArray() as number[][][][];
 }
 
-/** A row of period 8, and the same without the earlier occurrence of the last token that is read. */
+/**
+ * A row of period 8, and the same without the earlier occurrence of the last token that is read.
+ */
 function twoRuns() {
   const part = [17, 4, 52, 9, 31, 60, 23, 45];
   const query = PERIOD + 4;

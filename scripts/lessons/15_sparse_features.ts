@@ -365,7 +365,9 @@ async function residuals(
   return (await cache.get(name).toArray() as number[][][]).flat();
 }
 
-/** Of the features that are there at 1 to 30 % of the words, the twelve largest with their words. */
+/**
+ * Of the features that are there at 1 to 30 % of the words, the twelve largest with their words.
+ */
 function strongest(features: number[][], ids: number[]) {
   const all = features[0].map((_, index) => {
     const values = features.map((row) => row[index]);

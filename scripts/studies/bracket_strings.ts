@@ -11,7 +11,9 @@ export const [OPEN, CLOSE, END] = [0, 1, 2];
 
 /** Strings with END and, at END, whether they are balanced. */
 export interface Strings extends Rows {
-  /** 0 balanced, 1 ends at 0 but falls below, 2 does not end at 0, 3 falls below at one place only. */
+  /**
+   * 0 balanced, 1 ends at 0 but falls below, 2 does not end at 0, 3 falls below at one place only.
+   */
   readonly kinds: readonly number[];
 }
 

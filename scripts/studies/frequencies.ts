@@ -34,7 +34,9 @@ export async function keyFrequencies(model: GPT, p: number, share: number): Prom
     .sort((a, b) => b.power - a.power).map(({ k }) => k);
 }
 
-/** The mean logits [p, p] of the pairs with the sum s; `logits` [p·p, p] are of the pairs a·p + b. */
+/**
+ * The mean logits [p, p] of the pairs with the sum s; `logits` [p·p, p] are of the pairs a·p + b.
+ */
 export function meanBySum(logits: ArrayLike<number>, p: number): Float64Array {
   const means = new Float64Array(p * p);
   for (let i = 0; i < logits.length; i++) means[bySum(i, p)] += logits[i] / p;

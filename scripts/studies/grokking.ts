@@ -25,8 +25,8 @@ import {
 import { train } from "./training.ts";
 
 /**
- * Sizes. `share` of all pairs are trained on, in `accumulate` parts that fit in the caches; the rest
- * must be known `wait` times as late, and training ends when `enough` of them are.
+ * Sizes. `share` of all pairs are trained on, in `accumulate` parts that fit in the caches; the
+ * rest must be known `wait` times as late, and training ends when `enough` of them are.
  */
 const QUICK = {
   ...{ p: 53, width: 32, share: 0.4, accumulate: 1, steps: 2000, every: 25 },
@@ -147,7 +147,9 @@ interface Seen {
   readonly only: number;
 }
 
-/** Trains a model; `known` are the steps to 99 % of the trained pairs, `general` to 90 % of others. */
+/**
+ * Trains a model; `known` are the steps to 99 % of the trained pairs, `general` to 90 % of others.
+ */
 async function grown(seed: number, sizes: Sizes, report: Report) {
   const { p, share, accumulate, steps, every, enough } = sizes;
   const model = modelOf(seed, sizes);

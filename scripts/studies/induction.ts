@@ -1,6 +1,6 @@
 /**
- * Induction heads: a head of layer 2 finds what followed the present token before, because a head of
- * layer 1 wrote into each place which token stands before it.
+ * Induction heads: a head of layer 2 finds what followed the present token before, because a head
+ * of layer 1 wrote into each place which token stands before it.
  *
  * Rows repeat random tokens, with a period drawn anew for each row: with one period for all, a
  * single layer solves the task by a trick of positions. The models are attention only.

@@ -1,6 +1,6 @@
 /**
- * The task of grokking.ts: pairs of numbers below p, a model that reads rows `a b =`, and its logits
- * for all of them.
+ * The task of grokking.ts: pairs of numbers below p, a model that reads rows `a b =`, and its
+ * logits for all of them.
  *
  * @module
  */

@@ -28,8 +28,8 @@ export function repeated(
 }
 
 /**
- * Mean attention of each head to the token before, [layers·heads], while all tokens are new; and, of
- * those of the last layer, to the tokens behind earlier occurrences of the present one, [heads].
+ * Mean attention of each head to the token before, [layers·heads], while all tokens are new; and,
+ * of those of the last layer, to the tokens behind earlier occurrences of the present one, [heads].
  */
 export async function headScores(
   model: GPT,

@@ -169,7 +169,9 @@ export async function drawLoss(
   });
 }
 
-/** Draws adapter.svg: what an adapter changes. Returns false if it cannot be drawn, as `draw` does. */
+/**
+ * Draws adapter.svg: what an adapter changes. Returns false if it cannot be drawn, as `draw` does.
+ */
 export async function drawAdapter<Model extends AdaptableModel>(
   folder: string,
   adapter: LoraAdapter<Model>,

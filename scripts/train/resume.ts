@@ -19,7 +19,9 @@ import {
 import type { RunRecord } from "./record.ts";
 import { riseNotes, warmupNotes } from "./schedule.ts";
 
-/** Settings that a run keeps: the shape of its model, the seed of its batches, its weights' mean. */
+/**
+ * Settings that a run keeps: the shape of its model, the seed of its batches, its weights' mean.
+ */
 const FIXED = ["layers", "heads", "width", "context", "seed", "average"] as const;
 
 /**

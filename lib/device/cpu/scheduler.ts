@@ -3,12 +3,12 @@
  *
  * A program is a block of records, one per launch; threads claim chunks of a record with one atomic
  * add and go on to the next one. Each thread begins with a part of its own, the same of every
- * launch, and then helps with the others': chunks are in the order of the rows, so that most of what
- * a thread reads is what it wrote, in the cache of its core. Before a record they wait until those
- * that it depends on are done (dependencies.ts), and at the end for each other. A worker takes part
- * from the first program that starts after it has joined, so nothing waits for one that starts
- * slowly or cannot start at all. Waiting threads spin briefly, then sleep. The result does not
- * depend on which thread claims a chunk. kernel_table.ts fills the function table and continues
+ * launch, and then helps with the others': chunks are in the order of the rows, so that most of
+ * what a thread reads is what it wrote, in the cache of its core. Before a record they wait until
+ * those that it depends on are done (dependencies.ts), and at the end for each other. A worker
+ * takes part from the first program that starts after it has joined, so nothing waits for one that
+ * starts slowly or cannot start at all. Waiting threads spin briefly, then sleep. The result does
+ * not depend on which thread claims a chunk. kernel_table.ts fills the function table and continues
  * after a kernel's trap.
  *
  * @module

@@ -51,8 +51,8 @@ scope.onmessage = ({ data: { memory, scheduler, thread, blas } }) => {
 };
 
 /**
- * Leaves the device if no program was started since the epoch `seen`, and none runs that was started
- * without this worker; a later one starts a new worker.
+ * Leaves the device if no program was started since the epoch `seen`, and none runs that was
+ * started without this worker; a later one starts a new worker.
  */
 function retires(words: Int32Array, seen: number, thread: number): boolean {
   return locked(words, () => {

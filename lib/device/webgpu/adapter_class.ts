@@ -24,9 +24,9 @@ export type AdapterFacts =
 
 /**
  * The kernels of each class: workgroup memory makes a software adapter no faster, and Apple's
- * caches are as fast; tiles of 128 take 120 registers a thread, which Intel's compiler spills, on Arc
- * as well. Source: the published figures of jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU kernels,
- * and Mesa's compilers. Only `software` has been measured here.
+ * caches are as fast; tiles of 128 take 120 registers a thread, which Intel's compiler spills, on
+ * Arc as well. Source: the published figures of jax-js, jott, gpu.cpp and ONNX Runtime's WebGPU
+ * kernels, and Mesa's compilers. Only `software` has been measured here.
  */
 export const GEMM_KERNELS: Readonly<Record<AdapterClass, GemmKernels>> = {
   software: { small: "direct", large: "direct", gemv: "workgroup" },

@@ -80,8 +80,8 @@ export class Playground {
 
   /**
    * Opens a model, with a prompt that it can read. A newer checkpoint of the same run is opened as
-   * soon as nothing is being written and the page is looked at; prompt, text, sliders and heads stay
-   * as they are.
+   * soon as nothing is being written and the page is looked at; prompt, text, sliders and heads
+   * stay as they are.
    */
   offer(source: Source): void {
     const isNewer = this.#source?.name === source.name;
