@@ -8,6 +8,7 @@
  */
 import { deviceFlags, deviceOptions } from "../lib/cli/device_flags.ts";
 import { text } from "../lib/cli/flags.ts";
+import { revisionFlag } from "../lib/cli/model_place.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import {
@@ -30,10 +31,7 @@ const flags = {
     placeholder: "MODEL",
     shownDefault: "as the adapter names it",
   }),
-  revision: text(undefined, "branch, tag or commit of a model on the hub", {
-    placeholder: "REVISION",
-    shownDefault: "main",
-  }),
+  revision: revisionFlag(),
   ...deviceFlags,
 };
 

@@ -6,6 +6,7 @@
  * @module
  */
 import { text } from "../lib/cli/flags.ts";
+import { revisionFlag } from "../lib/cli/model_place.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import { loadAdapterOrigin, openDevice, savePretrained, UserError } from "../mod.ts";
@@ -18,10 +19,7 @@ const flags = {
     placeholder: "MODEL",
     shownDefault: "as the adapter names it",
   }),
-  revision: text(undefined, "branch, tag or commit of a base on the hub", {
-    placeholder: "REVISION",
-    shownDefault: "main",
-  }),
+  revision: revisionFlag("a base"),
 };
 
 const command = {

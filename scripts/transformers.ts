@@ -11,7 +11,7 @@
  */
 import { DEVICE_KINDS } from "../lib/cli/device_flags.ts";
 import { choice, group, integer, text } from "../lib/cli/flags.ts";
-import { fromModelPlace } from "../lib/cli/model_place.ts";
+import { fromModelPlace, revisionFlag } from "../lib/cli/model_place.ts";
 import { print } from "../lib/cli/output.ts";
 import { runScript, userInput } from "../lib/cli/run.ts";
 import {
@@ -46,10 +46,7 @@ const flags = {
     folioModel: text(undefined, "folder, address or hub name of the same model for Folio", {
       shownDefault: "--model, if given",
     }),
-    revision: text(undefined, "branch, tag or commit of the models on the hub", {
-      placeholder: "REVISION",
-      shownDefault: "main",
-    }),
+    revision: revisionFlag("the models"),
     dtype: choice("fp32", "transformers.js's weights", {
       choices: ["fp32", "fp16", "q8", "int8", "uint8", "q4"],
     }),

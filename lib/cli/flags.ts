@@ -145,6 +145,21 @@ export function choice<const Choice extends string>(
   return { placeholder: choices.join("|"), ...options, default: value, meaning, expected, read };
 }
 
+/** A flag that takes one value of `flag` or several, with commas between them. */
+export function listOf<Value>(flag: Flag<Value>): Flag<Value[] | undefined> {
+  return {
+    ...flag,
+    default: undefined,
+    shownDefault: flag.shownDefault ?? String(flag.default),
+    placeholder: `${flag.placeholder},…`,
+    expected: `${flag.expected}, or several with commas between them`,
+    read(given) {
+      const values = given.split(",").map((part) => flag.read(part.trim()));
+      return values.every((value) => value !== undefined) ? values : undefined;
+    },
+  };
+}
+
 /** A switch: `--stream` turns it on, `--no-stream` off. */
 export function toggle(value: boolean, meaning: string): Flag<boolean> {
   const read = (given: string) => given === "true" ? true : given === "false" ? false : undefined;

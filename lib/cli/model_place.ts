@@ -7,8 +7,17 @@
  */
 import { UserError } from "../errors.ts";
 import type { Progress } from "../progress.ts";
+import { type Flag, text } from "./flags.ts";
 import { withDownloadProgress } from "./progress.ts";
 import { userInput } from "./run.ts";
+
+/** The flag for the version of a model that has a name on the hub; `what` says whose. */
+export function revisionFlag(what = "a model"): Flag<string | undefined> {
+  return text(undefined, `branch, tag or commit of ${what} on the hub`, {
+    placeholder: "REVISION",
+    shownDefault: "main",
+  });
+}
 
 /** Loads something from a model's place; `onProgress` is for its weights. */
 export type LoadFromPlace<Result> = (

@@ -34,9 +34,11 @@ export function isTracked(tensor: object | undefined): boolean {
   return tensor !== undefined && tape !== undefined && tape.tracked.has(tensor);
 }
 
+const NONE: ReadonlySet<object> = new Set();
+
 /** The tensors that get gradients while a function is differentiated, otherwise none. */
 export function trackedTensors(): ReadonlySet<object> {
-  return tape?.tracked ?? new Set();
+  return tape?.tracked ?? NONE;
 }
 
 /** Options of `differentiable`. */

@@ -21,7 +21,7 @@ import { localPath } from "../place.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
-import { loadRunState, type RunState } from "./checkpoint_state.ts";
+import { loadRunState, type RunState, stepMetadata } from "./checkpoint_state.ts";
 import { loadTensors, optimizerFile, stateTensors } from "./checkpoint_tensors.ts";
 import { modelFiles, type ModelToSave } from "./model_files.ts";
 
@@ -124,9 +124,8 @@ function expectCheckpoint(operation: string, checkpoint: Checkpoint): void {
 /** The files of a checkpoint, with all values as they are now. */
 async function checkpointFiles(checkpoint: Checkpoint): Promise<NamedFile[]> {
   const { optimizer, run = { step: optimizer.stepsDone } } = checkpoint;
-  const metadata = { format: "pt", step: String(run.step) };
   return [
-    ...await modelFiles(checkpoint, metadata),
+    ...await modelFiles(checkpoint, stepMetadata(run.step)),
     await optimizerFile(optimizerTensors(checkpoint), run),
     ["run.json", jsonContent(run)],
   ];

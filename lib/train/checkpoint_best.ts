@@ -15,6 +15,7 @@ import { fields, realNumber, wholeNumber } from "../rules.ts";
 import { expectTokenizer } from "../text/expect_tokenizer.ts";
 import { loadRecord, RECORD } from "./checkpoint_best_record.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
+import { stepMetadata } from "./checkpoint_state.ts";
 import { modelFiles, type ModelToSave } from "./model_files.ts";
 
 /** Step and loss of a model; the content of `best.json`. */
@@ -84,7 +85,7 @@ export class BestModel {
     if (!(validationLoss < (this.#record?.validationLoss ?? Infinity))) {
       return step === this.#record?.step; // a resumed run measures some steps again
     }
-    const files = await modelFiles(model, { format: "pt", step: String(step) });
+    const files = await modelFiles(model, stepMetadata(step));
     await CheckpointFolder.saveOnce(this.path, [...files, [RECORD, jsonContent(record)]]);
     this.#record = record;
     return true;

@@ -12,6 +12,7 @@ import { localPath } from "../place.ts";
 import { anything, fields, realNumber, wholeNumber } from "../rules.ts";
 import { loadRecord, RECORD } from "./checkpoint_best_record.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
+import { stepMetadata } from "./checkpoint_state.ts";
 import type { ClassificationReport } from "./classification_report.ts";
 import { classifierFiles, type TrainedClassifier } from "./classifier_model_files.ts";
 
@@ -82,7 +83,7 @@ export class BestClassifier {
    * @throws {RangeError} if a weight is NaN or infinite
    */
   async save(record: MeasuredEpoch, model: TrainedClassifier): Promise<void> {
-    const files = await classifierFiles(model, { format: "pt", step: String(record.step) });
+    const files = await classifierFiles(model, stepMetadata(record.step));
     await CheckpointFolder.saveOnce(this.path, [...files, [RECORD, jsonContent(record)]]);
     this.#record = record;
   }

@@ -59,6 +59,11 @@ export async function loadRunState(folder: string | URL): Promise<RunState> {
   return run;
 }
 
+/** The metadata of a file of tensors: what PyTorch's readers ask for, and the step. */
+export function stepMetadata(step: number): Record<string, string> {
+  return { format: "pt", step: String(step) };
+}
+
 /** Fields that describe the process: two runs of the same numbers may differ in them. */
 const PROCESS_FIELDS = ["commandLine", "device", "versions", "datasetPath"];
 

@@ -13,7 +13,7 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { isMissing } from "../regular_file.ts";
 import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { rememberedRun, type RunState, withTensors } from "./checkpoint_state.ts";
+import { rememberedRun, type RunState, stepMetadata, withTensors } from "./checkpoint_state.ts";
 import { entriesOf } from "./model_files.ts";
 
 const FILE = "optimizer.safetensors";
@@ -42,7 +42,7 @@ export async function optimizerFile(
   tensors: Map<string, Tensor>,
   run: RunState,
 ): Promise<NamedFile> {
-  const metadata = { format: "pt", step: String(run.step), run: rememberedRun(run) };
+  const metadata = { ...stepMetadata(run.step), run: rememberedRun(run) };
   return [FILE, encodeSafetensors(await entriesOf(tensors), metadata)];
 }
 

@@ -14,7 +14,7 @@ import { checkOptions } from "../options.ts";
 import { localPath } from "../place.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { CheckpointFolder } from "./checkpoint_folder.ts";
-import { loadRunState, type RunState } from "./checkpoint_state.ts";
+import { loadRunState, type RunState, stepMetadata } from "./checkpoint_state.ts";
 import { loadTensors, optimizerFile, stateTensors } from "./checkpoint_tensors.ts";
 import { classifierFiles, type TrainedClassifier } from "./classifier_model_files.ts";
 
@@ -53,7 +53,7 @@ export async function saveClassifierCheckpoint(
   checkOptions("saveClassifierCheckpoint", checkpoint, known);
   const { run, model, texts = new Map<string, string>() } = checkpoint;
   const files: NamedFile[] = [
-    ...model ? await classifierFiles(model, { format: "pt", step: String(run.step) }) : [],
+    ...model ? await classifierFiles(model, stepMetadata(run.step)) : [],
     ...Array.from(texts, ([name, text]): NamedFile => [name, [new TextEncoder().encode(text)]]),
     await optimizerFile(tensorsOf(checkpoint), run),
     ["run.json", jsonContent(run)],

@@ -59,11 +59,7 @@ export function newAdapter(
 ): LoraAdapter {
   const modules = chosenModules(flags) ?? (holdsCheckpoint(base) ? "all-linear" : undefined);
   const random = new Random(seed);
-  return attachLora(model, {
-    ...loraOptions(flags),
-    random,
-    ...modules === undefined ? {} : { modules },
-  });
+  return attachLora(model, { ...loraOptions(flags), random, modules });
 }
 
 /** What is trained, and what it takes: lines to print before the training starts. */

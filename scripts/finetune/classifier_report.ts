@@ -4,7 +4,7 @@
  * @module
  */
 import { print, stderr } from "../../lib/cli/output.ts";
-import { makeFolder, writeText } from "../../lib/cli/write_text.ts";
+import { writeText } from "../../lib/cli/write_text.ts";
 import type { ClassificationReport, MeasuredEpoch } from "../../mod.ts";
 import type { LabeledTask } from "./labeled_parts.ts";
 
@@ -128,7 +128,6 @@ export async function drawn(
 
 /** Writes files into a folder, which is made if it is missing, and says so. */
 export async function writeReports(folder: string, files: readonly ReportFile[]): Promise<void> {
-  await makeFolder(folder);
   for (const [name, content] of files) await writeText(`${folder}/${name}`, content);
   print(`wrote ${folder}/${files.map(([name]) => name).join(", ")}`);
 }

@@ -10,11 +10,13 @@ import {
   type FlagValues,
   group,
   integer,
+  listOf,
   number,
   ruled,
   text,
   toggle,
 } from "../../lib/cli/flags.ts";
+import { revisionFlag } from "../../lib/cli/model_place.ts";
 import { type LoraOptions, REPORT_RULES } from "../../mod.ts";
 import { type TrainFlags, trainFlags } from "../train/flags.ts";
 
@@ -39,22 +41,6 @@ function optionalChoice<const Choice extends string>(
 ): Flag<Choice | undefined> {
   const { read, ...flag } = choice<Choice>(choices[0], meaning, { choices });
   return { ...flag, read, default: undefined, shownDefault: "" };
-}
-
-/** A flag that takes whole numbers from 0 on. */
-function wholeNumbers(meaning: string, shownDefault: string): Flag<number[] | undefined> {
-  const one = integer(undefined as number | undefined, meaning, { min: 0 });
-  return {
-    ...one,
-    placeholder: "N,…",
-    shownDefault,
-    default: undefined,
-    expected: "whole numbers from 0 on with commas between them",
-    read(given) {
-      const numbers = given.split(",").flatMap((part) => one.read(part.trim()) ?? []);
-      return numbers.length === given.split(",").length ? numbers : undefined;
-    },
-  };
 }
 
 const {
@@ -144,14 +130,14 @@ export const finetuneFlags = {
       'layers to adapt: names with commas between, "all-linear", or a regular expression',
       { placeholder: "NAMES", shownDefault: "those of PEFT; all linear layers of a run" },
     ),
-    layers: wholeNumbers("blocks to adapt, such as 0,1", "all"),
+    layers: {
+      ...listOf(integer(0, "blocks to adapt, such as 0,1", { min: 0, shownDefault: "all" })),
+      expected: "whole numbers from 0 on with commas between them",
+    },
     rslora: toggle(false, "scale by alpha / √rank"),
     bias: choice("none", "biases that are trained too", { choices: ["none", "lora_only", "all"] }),
     beta: number(0.1, "with --preferences: how dear it is to leave the base", { min: 1e-6 }),
-    revision: text(undefined, "branch, tag or commit of a model on the hub", {
-      placeholder: "REVISION",
-      shownDefault: "main",
-    }),
+    revision: revisionFlag(),
   }),
   ...group("Training", {
     epochs: number(3, "passes over the texts; --steps counts updates instead", {
@@ -243,8 +229,8 @@ export function givenOfTrain(given: ReadonlySet<string>): ReadonlySet<string> {
 
 /** The options of `attachLora` that the flags say, besides the modules. */
 export function loraOptions(flags: FinetuneFlags): LoraOptions {
-  const { rank, alpha, loraDropout: dropout, rslora, bias } = flags;
-  return { rank, alpha, dropout, rslora, bias, ...flags.layers ? { layers: flags.layers } : {} };
+  const { rank, alpha, loraDropout: dropout, rslora, bias, layers } = flags;
+  return { rank, alpha, dropout, rslora, bias, ...layers ? { layers } : {} };
 }
 
 /** `--modules`: a list of names, or one pattern; undefined unless it was typed. */

@@ -6,6 +6,7 @@
 import { deviceFlags } from "../../lib/cli/device_flags.ts";
 import { stderr } from "../../lib/cli/output.ts";
 import { choice, type FlagValues, group, integer, number, text } from "../../lib/cli/flags.ts";
+import { revisionFlag } from "../../lib/cli/model_place.ts";
 import type { GenerationOptions, SamplingDefaults } from "../../mod.ts";
 import { newSeed } from "../../lib/cli/new_seed.ts";
 
@@ -80,10 +81,7 @@ export const modelFlags = group("Device and model", {
       shownDefault: "",
     },
   ),
-  revision: text(undefined, "branch, tag or commit of a model on the hub", {
-    placeholder: "REVISION",
-    shownDefault: "main",
-  }),
+  revision: revisionFlag(),
 });
 
 type Sampling = FlagValues<typeof samplingFlags>;

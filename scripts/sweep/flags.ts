@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Flag, type FlagValues, group, integer, text } from "../../lib/cli/flags.ts";
+import { type Flag, type FlagValues, group, integer, listOf, text } from "../../lib/cli/flags.ts";
 import { PRESETS, type TrainSettings } from "../../mod.ts";
 import { trainFlags } from "../train/flags.ts";
 
@@ -52,22 +52,20 @@ function passedNames(): (keyof PassedFlags)[] {
 function listedFlags(): ListedFlags {
   const flags = passedNames().map((name) => {
     const isListed = Object.hasOwn(PRESETS.baby, name) || name === "tokenizer";
-    return [name, isListed ? listOf(trainFlags[name] as Flag<unknown>) : trainFlags[name]];
+    return [name, isListed ? textsOf(trainFlags[name] as Flag<unknown>) : trainFlags[name]];
   });
   return Object.fromEntries(flags);
 }
 
-/** A flag that takes one value or several, with commas between them, as texts without repeats. */
-function listOf(flag: Flag<unknown>): Flag<readonly string[] | undefined> {
+/** A flag that takes one value or several, as texts without repeats. */
+function textsOf(flag: Flag<unknown>): Flag<readonly string[] | undefined> {
+  const { read, ...list } = listOf(flag);
   return {
-    ...flag,
+    ...list,
     default: undefined,
-    shownDefault: flag.shownDefault ?? String(flag.default),
-    placeholder: `${flag.placeholder},…`,
-    expected: `${flag.expected}, or several with commas between them`,
     read(given) {
-      const values = given.split(",").map((part) => flag.read(part.trim()));
-      return values.includes(undefined) ? undefined : [...new Set(values.map(String))];
+      const values = read(given);
+      return values && [...new Set(values.map(String))];
     },
   };
 }

@@ -7,6 +7,7 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { serveFiles } from "./file_server.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -41,10 +42,10 @@ export interface ScriptResult {
 }
 
 async function answer(path: string, folder: URL): Promise<Response> {
-  // URL parsing has resolved every "..", so the path cannot leave the folder.
   const type = CONTENT_TYPES[path.split(".").at(-1) ?? ""] ?? "application/octet-stream";
   try {
-    const body = await Deno.readFile(new URL(path, folder));
+    // URL parsing has resolved every "..", so the path cannot leave the folder.
+    const body = await Deno.readFile(new URL(`./${path}`, folder));
     return new Response(body, { headers: { "content-type": type } });
   } catch {
     return new Response("not found", { status: 404 });
@@ -75,21 +76,19 @@ async function moduleCache(): Promise<string> {
  */
 export async function serveTree(folder: URL = ROOT): Promise<TreeServer> {
   const requests: string[] = [];
-  const prefix = `/${crypto.randomUUID()}/`; // the Web Cache outlives the test
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
-    const path = new URL(request.url).pathname.slice(prefix.length);
+  const server = serveFiles((path) => {
     requests.push(path);
     return answer(path, folder);
   });
-  const host = `127.0.0.1:${server.addr.port}`;
+  const { url } = server;
   const cache = await moduleCache();
   return {
-    url: `http://${host}${prefix}`,
-    host,
+    url,
+    host: new URL(url).host,
     requests,
     env: { DENO_DIR: cache },
     [Symbol.asyncDispose]: async () => {
-      await server.shutdown();
+      await server[Symbol.asyncDispose]();
       await Deno.remove(cache, { recursive: true });
     },
   };
